@@ -1,0 +1,335 @@
+//! Which origins a guest may reach, and at which addresses.
+//!
+//! A list of names is not enough: a name that its owner points at the metadata
+//! service of a cloud is a way into the operator's network. So the name is
+//! checked first, and then every address that it resolves to.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    str::FromStr,
+};
+
+use serde::{Deserialize, Serialize};
+use url::{Host, Url};
+
+/// Scheme, host and port, in the form that browsers compare (RFC 6454): lower
+/// case, IDNs in ASCII, numbers in one spelling, the port always known.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Origin {
+    scheme: Scheme,
+    host: String,
+    port: u16,
+}
+
+/// The schemes that a guest may use.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Scheme {
+    /// Plain text; for simulators and tests on the same machine.
+    Http,
+    /// With TLS.
+    Https,
+}
+
+impl Scheme {
+    /// The scheme as it stands in a URL.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+}
+
+/// Why a text names no origin.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum OriginError {
+    /// Not a URL.
+    #[error("`{0}` is not an origin: write it as https://host or https://host:port")]
+    Form(String),
+    /// Neither http nor https.
+    #[error("`{0}` has a scheme other than http and https")]
+    Scheme(String),
+    /// More than an origin.
+    #[error("`{0}` has more than scheme, host and port")]
+    Excess(String),
+}
+
+impl Origin {
+    /// Host without brackets around IPv6 numbers.
+    pub fn host(&self) -> &str {
+        self.host.trim_start_matches('[').trim_end_matches(']')
+    }
+
+    /// Host and port as in a `Host` header: without the scheme's own port.
+    pub fn authority(&self) -> String {
+        match (self.scheme, self.port) {
+            (Scheme::Http, 80) | (Scheme::Https, 443) => self.host.clone(),
+            (_, port) => format!("{}:{port}", self.host),
+        }
+    }
+
+    /// The scheme.
+    pub fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+
+    /// The number, where the host is one.
+    pub fn address(&self) -> Option<IpAddr> {
+        self.host().parse().ok()
+    }
+
+    /// The origin of a URL that may have a path; user-info is refused, because
+    /// it serves to make one host look like another.
+    pub fn of_url(text: &str) -> Result<Self, OriginError> {
+        let shown = || text.chars().take(200).collect::<String>();
+        let url = Url::parse(text).map_err(|_| OriginError::Form(shown()))?;
+        let scheme = match url.scheme() {
+            "http" => Scheme::Http,
+            "https" => Scheme::Https,
+            _ => return Err(OriginError::Scheme(shown())),
+        };
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(OriginError::Excess(shown()));
+        }
+        let host = match url.host() {
+            // `localhost.` and `localhost` are the same name.
+            Some(Host::Domain(name)) => name.trim_end_matches('.').to_owned(),
+            Some(Host::Ipv4(address)) => address.to_string(),
+            Some(Host::Ipv6(address)) => format!("[{address}]"),
+            None => return Err(OriginError::Form(shown())),
+        };
+        if host.is_empty() {
+            return Err(OriginError::Form(shown()));
+        }
+        let port = url.port_or_known_default().ok_or_else(|| OriginError::Form(shown()))?;
+        Ok(Self { scheme, host, port })
+    }
+}
+
+impl FromStr for Origin {
+    type Err = OriginError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let origin = Self::of_url(text)?;
+        // Compare with what a URL of only this origin looks like.
+        match Url::parse(text) {
+            Ok(url) if matches!(url.path(), "" | "/") && url.query().is_none() && url.fragment().is_none() => {
+                Ok(origin)
+            }
+            _ => Err(OriginError::Excess(text.chars().take(200).collect())),
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}://{}", self.scheme.as_str(), self.authority())
+    }
+}
+
+impl TryFrom<String> for Origin {
+    type Error = OriginError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<Origin> for String {
+    fn from(origin: Origin) -> Self {
+        origin.to_string()
+    }
+}
+
+impl Serialize for Origin {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Origin {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// Which addresses an origin may resolve to.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Addresses {
+    /// Those of the public internet only.
+    #[default]
+    Public,
+    /// Also those of this machine and its networks. The operator said so for
+    /// this very origin. Link-local addresses stay refused: they are where
+    /// clouds keep their metadata services.
+    Private,
+}
+
+/// The origins granted to one instance. An empty policy denies everything.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct EgressPolicy {
+    granted: BTreeMap<Origin, Addresses>,
+}
+
+/// Why a request is refused.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum Refusal {
+    /// The origin was not granted.
+    #[error("{0} is not granted to this instance")]
+    NotGranted(Origin),
+    /// The address is not of the public internet.
+    #[error("{origin} is at {address}, which is {reason}")]
+    Address {
+        /// The origin.
+        origin: Origin,
+        /// The address that it resolves to.
+        address: IpAddr,
+        /// What sort of address it is.
+        reason: &'static str,
+    },
+    /// Not an origin at all.
+    #[error(transparent)]
+    Origin(#[from] OriginError),
+}
+
+impl EgressPolicy {
+    /// Grants an origin.
+    pub fn grant(&mut self, origin: Origin, addresses: Addresses) {
+        self.granted.insert(origin, addresses);
+    }
+
+    /// The granted origins.
+    pub fn origins(&self) -> impl Iterator<Item = (&Origin, Addresses)> {
+        self.granted.iter().map(|(origin, addresses)| (origin, *addresses))
+    }
+
+    /// Checks a request's target: first the origin; then, where the host is a
+    /// number, that number. Names are checked when they resolve, by
+    /// [`Addresses::check`].
+    pub fn check(&self, url: &str) -> Result<(Origin, Addresses), Refusal> {
+        let origin = Origin::of_url(url)?;
+        let Some(addresses) = self.granted.get(&origin).copied() else {
+            return Err(Refusal::NotGranted(origin));
+        };
+        if let Some(address) = origin.address() {
+            addresses.check(address).map_err(|reason| Refusal::Address { origin: origin.clone(), address, reason })?;
+        }
+        Ok((origin, addresses))
+    }
+}
+
+impl Addresses {
+    /// Whether an address may be connected to; an error says what sort it is.
+    pub fn check(self, address: IpAddr) -> Result<(), &'static str> {
+        match (kind_of(address), self) {
+            (None, _) => Ok(()),
+            (Some(kind), Self::Private) if kind.grantable() => Ok(()),
+            (Some(kind), _) => Err(kind.describe()),
+        }
+    }
+}
+
+/// Sorts of addresses that are not of the public internet.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Special {
+    Loopback,
+    Private,
+    LinkLocal,
+    Unspecified,
+    Multicast,
+    Reserved,
+}
+
+impl Special {
+    fn grantable(self) -> bool {
+        matches!(self, Self::Loopback | Self::Private)
+    }
+
+    fn describe(self) -> &'static str {
+        match self {
+            Self::Loopback => "an address of this machine",
+            Self::Private => "an address of a private network",
+            Self::LinkLocal => "a link-local address, where clouds keep their metadata services",
+            Self::Unspecified => "no address of a host",
+            Self::Multicast => "a multicast or broadcast address",
+            Self::Reserved => "a reserved address",
+        }
+    }
+}
+
+/// The sort of an address by the IANA registries of special-purpose addresses
+/// (RFC 6890 and its updates); none for the public internet.
+fn kind_of(address: IpAddr) -> Option<Special> {
+    match address {
+        IpAddr::V4(address) => kind_of_v4(address),
+        IpAddr::V6(address) => match embedded_v4(address) {
+            Some(inner) => kind_of_v4(inner),
+            None => kind_of_v6(address),
+        },
+    }
+}
+
+fn kind_of_v4(address: Ipv4Addr) -> Option<Special> {
+    let [a, b, c, _] = address.octets();
+    let kind = match (a, b, c) {
+        (0, _, _) => Special::Unspecified,
+        (127, _, _) => Special::Loopback,
+        (10, _, _) | (192, 168, _) => Special::Private,
+        (172, 16..=31, _) => Special::Private,
+        // Shared address space of carriers (RFC 6598); clouds use it inside.
+        (100, 64..=127, _) => Special::Private,
+        (169, 254, _) => Special::LinkLocal,
+        // Protocol assignments, documentation, benchmarks, 6to4 relays.
+        (192, 0, 0 | 2) | (192, 88, 99) | (198, 18..=19, _) | (198, 51, 100) | (203, 0, 113) => Special::Reserved,
+        (224..=239, _, _) | (255, 255, 255) => Special::Multicast,
+        (240..=255, _, _) => Special::Reserved,
+        _ => return None,
+    };
+    Some(kind)
+}
+
+fn kind_of_v6(address: Ipv6Addr) -> Option<Special> {
+    let segments = address.segments();
+    let kind = match segments {
+        [0, 0, 0, 0, 0, 0, 0, 0] => Special::Unspecified,
+        [0, 0, 0, 0, 0, 0, 0, 1] => Special::Loopback,
+        [first, ..] if first & 0xfe00 == 0xfc00 => Special::Private,
+        // The metadata service of one cloud sits in fd00:ec2::/32, inside of
+        // the private range above; link-local and site-local are never granted.
+        [first, ..] if first & 0xffc0 == 0xfe80 || first & 0xffc0 == 0xfec0 => Special::LinkLocal,
+        [first, ..] if first & 0xff00 == 0xff00 => Special::Multicast,
+        // Only 2000::/3 is given out; in it, protocol assignments (which hold
+        // Teredo and ORCHID) and documentation are not of the public internet.
+        [first, ..] if first & 0xe000 != 0x2000 => Special::Reserved,
+        [0x2001, second, ..] if second < 0x0200 => Special::Reserved,
+        [0x2001, 0x0db8, ..] | [0x3fff, 0..=0x0fff, ..] => Special::Reserved,
+        _ => return None,
+    };
+    Some(kind)
+}
+
+/// The IPv4 address inside of an IPv6 spelling of one: mapped, compatible,
+/// translated (RFC 6052, RFC 8215) and 6to4.
+fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    let segments = address.segments();
+    let (high, low) = match segments {
+        [0, 0, 0, 0, 0, 0xffff, high, low] => (high, low),
+        [0, 0, 0, 0, 0, 0, 0, 0 | 1] => return None,
+        [0, 0, 0, 0, 0, 0, high, low] => (high, low),
+        [0, 0, 0, 0, 0xffff, 0, high, low] => (high, low),
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => (high, low),
+        [0x64, 0xff9b, 1, _, _, _, high, low] => (high, low),
+        [0x2002, high, low, ..] => (high, low),
+        _ => return None,
+    };
+    let [a, b] = high.to_be_bytes();
+    let [c, d] = low.to_be_bytes();
+    Some(Ipv4Addr::new(a, b, c, d))
+}
+
+#[cfg(test)]
+mod tests;

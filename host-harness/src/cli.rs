@@ -1,0 +1,166 @@
+//! Definitions of the command line. What the commands do is in the library;
+//! here they are parsed, and in the modules below shown.
+
+mod demo;
+mod error;
+mod findings;
+mod inspect;
+mod instance;
+mod normalize;
+mod output;
+mod packages;
+mod projects;
+mod runs;
+mod schema;
+mod secret;
+mod simulate;
+mod sync;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{CommandFactory, Parser, Subcommand};
+use host_harness::{BUNDLED, ConnectorSource, Harness, Options, Tenant, TenantId};
+
+use self::{error::Failure, output::Output};
+
+/// Exit codes, as the help tells them.
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done in part (the run log tells what is missing).";
+
+/// Brings the findings of security scanners into one place: runs connectors
+/// in a sandbox, stores what they bring, and shows it.
+#[derive(Parser)]
+#[command(name = "harness", version, after_help = EXIT_CODES, max_term_width = 100)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options of every command.
+#[derive(clap::Args)]
+struct Global {
+    /// Folder where everything is kept [default: the user's data folder]
+    #[arg(long, global = true, env = "HARNESS_DATA_DIR", value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Whose data it is
+    #[arg(long, global = true, default_value = "default", value_name = "NAME")]
+    tenant: TenantId,
+    /// Another connector than the one inside of this program
+    #[arg(long, global = true, value_name = "FILE.wasm")]
+    connector: Option<PathBuf>,
+    /// Print JSON; `harness schema COMMAND` shows its form
+    #[arg(long, global = true)]
+    json: bool,
+    /// Print what happens on standard error; -vv for every request
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Show the whole way: a simulated vendor, a sync, and what came of it
+    Demo(demo::Args),
+    /// Show what a connector is, imports, needs and can bring
+    Inspect(inspect::Args),
+    /// Set up connectors for an account
+    #[command(subcommand)]
+    Instance(instance::Command),
+    /// List the vendor's projects
+    Projects(projects::Args),
+    /// Bring the findings of instances up to date
+    Sync(sync::Args),
+    /// List findings
+    Findings(findings::ListArgs),
+    /// Show one finding with all that is known of it
+    Finding(findings::ShowArgs),
+    /// List packages that findings are about
+    Packages(packages::Args),
+    /// Show the run log
+    Runs(runs::Args),
+    /// Normalize a file and print the result; nothing is stored
+    Normalize(normalize::Args),
+    /// Run a simulated vendor on this machine, to try things out
+    VendorSim(simulate::Args),
+    /// Print the JSON Schema of a command's --json output
+    Schema(schema::Args),
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// What commands work with.
+struct Context {
+    harness: Harness,
+    tenant: TenantId,
+    connector: ConnectorSource,
+    output: Output,
+}
+
+impl Context {
+    fn tenant(&self) -> Result<Tenant, Failure> {
+        Ok(self.harness.tenant(self.tenant.clone())?)
+    }
+}
+
+/// Parses the arguments, runs the command, and tells how it went.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let output = Output::new(cli.global.json);
+    output::start_log(cli.global.verbose);
+    match dispatch(cli, output) {
+        Ok(code) => code,
+        Err(failure) => {
+            output.failure(&failure);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(cli: Cli, output: Output) -> Result<ExitCode, Failure> {
+    // What needs neither a data folder nor an engine.
+    match cli.command {
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "harness", &mut std::io::stdout());
+            return Ok(ExitCode::SUCCESS);
+        }
+        Command::Schema(args) => return schema::exec(&args),
+        _ => {}
+    }
+    let connector = match &cli.global.connector {
+        Some(path) => ConnectorSource::File { path: std::path::absolute(path)? },
+        None => ConnectorSource::Bundled { id: BUNDLED.first().map_or_else(String::new, |first| first.id.to_owned()) },
+    };
+    let data_dir = match cli.global.data_dir {
+        Some(folder) => std::path::absolute(folder)?,
+        None => output::default_data_dir()?,
+    };
+    let context = Context {
+        harness: Harness::new(Options::new(data_dir)),
+        tenant: cli.global.tenant,
+        connector,
+        output,
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let code = runtime.block_on(async {
+        match cli.command {
+            Command::Demo(args) => demo::exec(&context, args).await,
+            Command::Inspect(args) => inspect::exec(&context, args).await,
+            Command::Instance(command) => instance::exec(&context, command).await,
+            Command::Projects(args) => projects::exec(&context, args).await,
+            Command::Sync(args) => sync::exec(&context, args).await,
+            Command::Findings(args) => findings::list(&context, args).await,
+            Command::Finding(args) => findings::show(&context, args).await,
+            Command::Packages(args) => packages::exec(&context, args).await,
+            Command::Runs(args) => runs::exec(&context, args).await,
+            Command::Normalize(args) => normalize::exec(&context, args).await,
+            Command::VendorSim(args) => simulate::exec(args).await,
+            Command::Completions { .. } | Command::Schema(_) => Ok(ExitCode::SUCCESS),
+        }
+    });
+    // A blocked write of a log must not keep the program from ending.
+    runtime.shutdown_background();
+    code
+}

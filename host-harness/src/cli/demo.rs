@@ -1,0 +1,219 @@
+//! `harness demo`: the whole way on one machine, and whether what arrives is
+//! what the vendor has.
+
+use std::{path::PathBuf, process::ExitCode, time::Instant};
+
+use appsec_model::Severity;
+use host_harness::{Filter, Harness, InstanceName, Options, Run, SecretSource, Setup, SyncOptions};
+use serde::Serialize;
+use vendor_sim::{Expectation, Kind, Refs, Simulator, World, WorldShape};
+
+use super::{
+    Context,
+    error::Failure,
+    findings::{self, FindingList},
+    output::{Output, bytes, severity},
+    packages::{self, PackageList},
+    sync::{Shown, exit_code},
+};
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// Worlds of different seeds are different
+    #[arg(long, default_value_t = 1, value_name = "S")]
+    seed: u64,
+    /// Projects [default: by the number of findings]
+    #[arg(long, value_name = "N")]
+    projects: Option<u32>,
+    /// Findings of all kinds at the vendor
+    #[arg(long, default_value_t = 4000, value_name = "M")]
+    findings: u32,
+    /// Keep the store here, to look at it with the other commands [default: it is removed]
+    #[arg(long, value_name = "DIR")]
+    keep: Option<PathBuf>,
+}
+
+/// What `demo` prints.
+#[derive(Serialize, schemars::JsonSchema)]
+pub struct DemoReport {
+    /// Whether what arrived is what the vendor has.
+    agrees: bool,
+    /// What the vendor has, and what arrived.
+    compared: Vec<Compared>,
+    /// Findings in the store by kind and severity.
+    findings: Vec<Counted>,
+    /// The run, with pages, requests, bytes and peak guest memory.
+    run: Run,
+    /// Milliseconds that the sync took.
+    elapsed_ms: u64,
+}
+
+/// A number of the vendor beside that of the store.
+#[derive(Serialize, schemars::JsonSchema)]
+struct Compared {
+    /// What is counted.
+    what: String,
+    /// At the vendor, by the generator of its world.
+    vendor: u64,
+    /// In the store, or by the run log.
+    store: u64,
+}
+
+/// Findings of one kind, severity and status.
+#[derive(Serialize, schemars::JsonSchema)]
+struct Counted {
+    /// The kind.
+    kind: String,
+    /// The severity.
+    severity: Severity,
+    /// The status.
+    status: String,
+    /// How many.
+    count: u64,
+}
+
+pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
+    let output = context.output;
+    let scratch = tempfile::tempdir()?;
+    let data_dir = match &args.keep {
+        Some(folder) => std::path::absolute(folder)?,
+        None => scratch.path().join("data"),
+    };
+    let mut shape = WorldShape { seed: args.seed, ..WorldShape::with_findings(args.findings) };
+    if let Some(projects) = args.projects {
+        shape.projects = projects;
+    }
+    let token = "demo-token";
+    let options = vendor_sim::Options { token: token.to_owned(), ..vendor_sim::Options::default() };
+    let simulator = Simulator::start(World::new(shape), options)
+        .map_err(|error| Failure::new("vendor-sim", error.to_string(), None))?;
+    output.line(format!("A simulated vendor serves {} projects at {}", simulator.world().shape().projects, simulator.url()));
+
+    let harness = Harness::new(Options::new(data_dir));
+    let loaded = harness.connector(&context.connector).await?;
+    let component = loaded.connector.inspection();
+    output.line(format!(
+        "The connector {} {} is a component of {}, speaks contract {} and imports {} interfaces",
+        loaded.manifest.id,
+        loaded.manifest.version,
+        bytes(component.size_bytes as u64),
+        loaded.manifest.contract_version,
+        component.imports.len()
+    ));
+    let tenant = harness.tenant(context.tenant.clone())?;
+    let token_file = scratch.path().join("token");
+    std::fs::write(&token_file, token)?;
+    let name: InstanceName = "demo".parse().map_err(|error| Failure::new("name", format!("{error}"), None))?;
+    let origin = simulator.url().to_owned();
+    let known = tenant.store().run(|store| store.instances()).await?;
+    if known.iter().any(|instance| instance.made.name == name) {
+        let remedy = "give another folder with --keep, or remove this one";
+        return Err(Failure::new("in-use", "the folder holds an earlier demo", Some(remedy)));
+    }
+    let setup = Setup {
+        name: name.clone(),
+        connector: context.connector.clone(),
+        settings: serde_json::Map::from_iter([("origin".to_owned(), origin.clone().into())]),
+        allow_origins: vec![],
+        allow_private_origins: vec![origin.parse().map_err(|error| Failure::new("origin", format!("{error}"), None))?],
+        secret: Some(SecretSource::File { path: token_file }),
+    };
+    let failed = |error| Failure::from(error).of(tenant.id(), Some(&name));
+    let instance = tenant.add_instance(setup, true).await.map_err(failed)?;
+    if let Some(connection) = &instance.connection {
+        output.line(format!("Its sandbox may reach {origin} and nothing else; connected to deployment `{}`", connection.deployment.slug));
+    }
+
+    let started = Instant::now();
+    let shown = Shown::new(output, &format!("{}/{name}", tenant.id()));
+    let run = tenant.sync(&name, None, SyncOptions::default(), shown.progress()).await.map_err(failed)?;
+    shown.end();
+    let elapsed = started.elapsed();
+    let counts = tenant.store().run(|store| store.finding_counts(None)).await?;
+    let packages = tenant.store().run(|store| store.packages(None, None, 8, 0)).await?;
+    let top = Filter { statuses: findings::ACTIVE.map(str::to_owned).to_vec(), limit: 8, ..Filter::default() };
+    let top = tenant.store().run(move |store| store.findings(&top)).await?;
+    let projects = tenant.store().run(|store| store.projects(None, None)).await?.len() as u64;
+
+    let compared = compare(&simulator, &run, &counts, projects, packages.1);
+    let report = DemoReport {
+        agrees: compared.iter().all(|it| it.vendor == it.store),
+        compared,
+        findings: counts
+            .into_iter()
+            .map(|(kind, severity, status, count)| Counted { kind, severity, status, count })
+            .collect(),
+        elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+        run,
+    };
+    output.result(&report, |report| {
+        output.line("\nOpen findings, the worst first:");
+        findings::show_list(output, &FindingList { total: top.1, findings: top.0.clone() });
+        output.line("\nPackages with open findings:");
+        packages::show(output, &PackageList { total: packages.1, packages: packages.0.clone() });
+        show(output, report, args.keep.as_ref());
+    })?;
+    if !report.agrees {
+        let remedy = "this is a fault of the program: please report it with the seed";
+        return Err(Failure::new("demo", "what arrived is not what the vendor has", Some(remedy)));
+    }
+    Ok(exit_code(std::slice::from_ref(&report.run), false))
+}
+
+/// What the vendor's world holds beside what the store and the run log say.
+/// The connector reads primary branches, as its default settings have it.
+fn compare(
+    simulator: &Simulator,
+    run: &Run,
+    counts: &[(String, Severity, String, u64)],
+    projects: u64,
+    packages: u64,
+) -> Vec<Compared> {
+    let expected = simulator.world().expected(Expectation { refs: Refs::Primary, dedup: false });
+    let stored = |kind: &str| counts.iter().filter(|it| it.0 == kind).map(|it| it.3).sum::<u64>();
+    let (sast, sca) = (expected.of(Kind::Sast), expected.of(Kind::Sca));
+    let stats = simulator.stats();
+    let row = |what: &str, vendor: usize, store: u64| Compared { what: what.to_owned(), vendor: vendor as u64, store };
+    vec![
+        row("projects", expected.projects, projects),
+        row("sast findings", sast.identities, stored("sast")),
+        row("sca findings", sca.identities, stored("sca")),
+        row("packages", expected.packages, packages),
+        row("records", sast.rows + sca.rows, run.counts.records),
+        row("records not usable", sast.damaged + sca.damaged, run.counts.unusable),
+        row("requests for findings", requests(&stats, "findings") - 2, run.counts.requests),
+    ]
+}
+
+/// Requests of one endpoint, as the simulator counts them. `configure` makes
+/// one for each of the two kinds, before the run.
+fn requests(stats: &vendor_sim::Stats, endpoint: &str) -> usize {
+    stats.by_endpoint.iter().filter(|(name, _)| name.contains(endpoint)).map(|(_, count)| *count as usize).sum()
+}
+
+fn show(output: Output, report: &DemoReport, keep: Option<&PathBuf>) {
+    output.line("\nFindings in the store:");
+    let mut table = output.table(&["KIND", "SEVERITY", "OPEN", "ALL"]);
+    for kind in ["sast", "sca"] {
+        for level in Severity::ALL {
+            let of = || report.findings.iter().filter(|it| it.kind == kind && it.severity == level);
+            let all: u64 = of().map(|it| it.count).sum();
+            if all > 0 {
+                let open: u64 = of().filter(|it| findings::ACTIVE.contains(&it.status.as_str())).map(|it| it.count).sum();
+                table.add_row([kind.into(), severity(level), open.to_string().into(), all.to_string().into()]);
+            }
+        }
+    }
+    output.print(&table);
+    output.line("\nWhat the vendor has, and what arrived:");
+    let mut table = output.table(&["", "VENDOR", "HERE", ""]);
+    for it in &report.compared {
+        let verdict = if it.vendor == it.store { "equal" } else { "DIFFERENT" };
+        table.add_row([it.what.as_str(), &it.vendor.to_string(), &it.store.to_string(), verdict]);
+    }
+    output.print(&table);
+    super::runs::show_run(output, &report.run);
+    if let Some(folder) = keep {
+        output.line(format!("The store is kept: harness --data-dir {} findings", folder.display()));
+    }
+}

@@ -1,0 +1,78 @@
+//! `harness inspect`: what a connector is, imports, needs and can bring.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use appsec_model::Manifest;
+use host_harness::{ConnectorSource, Inspection};
+use serde::Serialize;
+
+use super::{
+    Context,
+    error::Failure,
+    output::{Output, bytes},
+};
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// The component [default: the connector inside of this program]
+    file: Option<PathBuf>,
+}
+
+/// What `inspect` prints.
+#[derive(Serialize, schemars::JsonSchema)]
+pub struct Inspected {
+    /// Where the component comes from.
+    source: ConnectorSource,
+    /// What its bytes say.
+    component: Inspection,
+    /// What it says of itself.
+    manifest: Manifest,
+}
+
+pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
+    let source = match args.file {
+        Some(path) => ConnectorSource::File { path: std::path::absolute(path)? },
+        None => context.connector.clone(),
+    };
+    let loaded = context.harness.connector(&source).await?;
+    let inspected =
+        Inspected { source, component: loaded.connector.inspection().clone(), manifest: (*loaded.manifest).clone() };
+    context.output.result(&inspected, |inspected| show(context.output, inspected))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show(output: Output, inspected: &Inspected) {
+    let Inspected { component, manifest, .. } = inspected;
+    output.line(format!("{} {} ({})", manifest.name, manifest.version, manifest.id));
+    let mut table = output.table(&["", ""]);
+    table.add_row(["file", &inspected.source.to_string()]);
+    table.add_row(["size", &bytes(component.size_bytes as u64)]);
+    table.add_row(["sha256", &component.sha256]);
+    table.add_row(["contract", &manifest.contract_version]);
+    let kinds = manifest.kinds.iter().map(|it| format!("{}{}", it.kind, if it.on_by_default { "" } else { " (off by default)" }));
+    table.add_row(["kinds", &kinds.collect::<Vec<_>>().join("\n")]);
+    let origins = manifest.origins.iter().map(|it| match &it.setting {
+        Some(setting) => format!("{} (setting `{setting}`): {}", it.default, it.purpose),
+        None => format!("{}: {}", it.default, it.purpose),
+    });
+    table.add_row(["origins", &origins.collect::<Vec<_>>().join("\n")]);
+    let secrets = manifest.secrets.iter().map(|it| format!("{}: {}", it.variable, it.description));
+    table.add_row(["secrets", &secrets.collect::<Vec<_>>().join("\n")]);
+    let formats = manifest.formats.iter().map(|it| format!("{}: {}", it.name, it.description));
+    table.add_row(["files", &formats.collect::<Vec<_>>().join("\n")]);
+    table.add_row(["settings", &settings(&manifest.settings_schema)]);
+    table.add_row(["imports", &component.imports.join("\n")]);
+    output.print(&table);
+}
+
+/// The settings of a schema: key, default and description.
+fn settings(schema: &str) -> String {
+    let schema: serde_json::Value = serde_json::from_str(schema).unwrap_or_default();
+    let Some(properties) = schema.get("properties").and_then(|it| it.as_object()) else { return String::new() };
+    let lines = properties.iter().map(|(key, property)| {
+        let text = |name: &str| property.get(name).and_then(|it| it.as_str()).unwrap_or_default();
+        let default = property.get("default").filter(|it| !it.is_null()).map(|it| format!(" [default: {it}]"));
+        format!("{key}{}: {}", default.unwrap_or_default(), text("description"))
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}

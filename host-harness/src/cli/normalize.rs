@@ -1,0 +1,61 @@
+//! `harness normalize`: a file in, the normalized result out.
+
+use std::{
+    fs::File,
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use appsec_model::{DiagnosticLevel, Document, RawInput};
+
+use super::{Context, error::Failure};
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// The file; `-` for standard input
+    file: PathBuf,
+    /// Its format, if it is not to be detected; `harness inspect` lists the formats
+    #[arg(long, value_name = "NAME")]
+    format: Option<String>,
+}
+
+pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
+    let limit = host_harness::Limits::default().document_bytes;
+    let content = read(&args.file, limit)?;
+    let name = args.file.file_name().map_or_else(|| "-".to_owned(), |name| name.to_string_lossy().into_owned());
+    let document = Document { format: args.format, name, content };
+    let called = context.harness.normalize(&context.connector, RawInput::Document(document)).await?;
+    // The result is JSON with or without --json: there is no shorter form of it.
+    let mut stdout = io::stdout().lock();
+    serde_json::to_writer_pretty(&mut stdout, &called.value).map_err(io::Error::from)?;
+    writeln!(stdout)?;
+    let unusable = called.value.diagnostics.iter().filter(|it| it.level == DiagnosticLevel::Error).count();
+    eprintln!(
+        "{} findings, {} rules, {} packages, {} remarks, {unusable} records not usable",
+        called.value.findings.len(),
+        called.value.rules.len(),
+        called.value.packages.len(),
+        called.value.diagnostics.len() - unusable,
+    );
+    Ok(if unusable > 0 { ExitCode::from(3) } else { ExitCode::SUCCESS })
+}
+
+/// Reads a file up to the limit of what a sandbox takes whole.
+fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Failure> {
+    let told = |error: io::Error| {
+        Failure::new("file", format!("cannot read {}: {error}", path.display()), Some("check the path and its permissions"))
+    };
+    let mut content = Vec::new();
+    let taken = if path == Path::new("-") {
+        io::stdin().take(limit + 1).read_to_end(&mut content)
+    } else {
+        File::open(path).and_then(|file| file.take(limit + 1).read_to_end(&mut content))
+    };
+    taken.map_err(told)?;
+    if content.len() as u64 > limit {
+        let message = format!("{} is larger than {} MiB", path.display(), limit >> 20);
+        return Err(Failure::new("limit", message, Some("split the file")));
+    }
+    Ok(content)
+}

@@ -1,0 +1,65 @@
+//! `harness schema`: the form of each command's JSON.
+
+use std::process::ExitCode;
+
+use appsec_model::Normalized;
+use host_harness::FindingDetail;
+use schemars::{Schema, schema_for};
+
+use super::{
+    demo::DemoReport, error::Failure, findings::FindingList, inspect::Inspected,
+    instance::{InstanceList, InstanceReport},
+    output::Output,
+    packages::PackageList, projects::ProjectList, runs::RunList, sync::SyncReport,
+};
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// The command, such as `findings` or `instance-list`; all of them if none is given
+    command: Option<String>,
+}
+
+/// Every command that prints JSON and the form of it. `error` is what any of
+/// them prints on standard error when it fails.
+fn schemas() -> Vec<(&'static str, Schema)> {
+    vec![
+        ("demo", schema_for!(DemoReport)),
+        ("error", schema_for!(super::error::FailureReport)),
+        ("finding", schema_for!(FindingDetail)),
+        ("findings", schema_for!(FindingList)),
+        ("inspect", schema_for!(Inspected)),
+        ("instance-add", schema_for!(InstanceReport)),
+        ("instance-check", schema_for!(InstanceReport)),
+        ("instance-list", schema_for!(InstanceList)),
+        ("instance-show", schema_for!(InstanceReport)),
+        ("normalize", schema_for!(Normalized)),
+        ("packages", schema_for!(PackageList)),
+        ("projects", schema_for!(ProjectList)),
+        ("runs", schema_for!(RunList)),
+        ("sync", schema_for!(SyncReport)),
+    ]
+}
+
+pub fn exec(args: &Args) -> Result<ExitCode, Failure> {
+    let mut schemas = schemas();
+    if let Some(command) = &args.command {
+        let known: Vec<&str> = schemas.iter().map(|(name, _)| *name).collect();
+        let remedy = format!("one of {}", known.join(", "));
+        schemas.retain(|(name, _)| name == command);
+        if schemas.is_empty() {
+            let message = format!("no command `{command}` prints JSON");
+            return Err(Failure::new("no-such-schema", message, Some(&remedy)));
+        }
+    }
+    // A schema is JSON, whatever was asked for.
+    let json = Output::new(true);
+    match schemas.as_slice() {
+        [(_, schema)] => json.result(schema, |_| ())?,
+        all => {
+            let all: serde_json::Map<String, serde_json::Value> =
+                all.iter().map(|(name, schema)| ((*name).to_owned(), schema.clone().to_value())).collect();
+            json.result(&all, |_| ())?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,173 @@
+//! `harness sync`: brings findings up to date.
+
+use std::{
+    io::{self, IsTerminal},
+    process::ExitCode,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use appsec_model::Kind;
+use host_harness::{InstanceName, Progress, Run, RunState, Selection, SyncEvent, SyncOptions};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+
+use super::{Context, error::Failure, output::Output, runs, secret::SecretArgs};
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// The instance [default: all of the tenant]
+    instance: Option<InstanceName>,
+    /// Only this kind, such as sast or sca
+    #[arg(long = "kind", value_name = "KIND")]
+    kinds: Vec<Kind>,
+    /// Only this project
+    #[arg(long = "project", value_name = "NAME")]
+    projects: Vec<String>,
+    /// Only what is new since the last complete sync; tells nothing of what is gone
+    #[arg(long)]
+    incremental: bool,
+    /// Begin anew, even where the last sync was cut off
+    #[arg(long)]
+    fresh: bool,
+    #[command(flatten)]
+    secret: SecretArgs,
+}
+
+/// What `sync` prints.
+#[derive(Serialize, schemars::JsonSchema)]
+pub struct SyncReport {
+    /// One run per instance.
+    pub runs: Vec<Run>,
+}
+
+pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
+    let tenant = context.tenant()?;
+    let names = match &args.instance {
+        Some(name) => vec![name.clone()],
+        None => {
+            let instances = tenant.store().run(|store| store.instances()).await?;
+            instances.into_iter().map(|instance| instance.made.name).collect()
+        }
+    };
+    if names.is_empty() {
+        return Err(Failure::new(
+            "no-such-instance",
+            "the tenant has no instance to sync",
+            Some("set one up with: harness instance add NAME"),
+        )
+        .of(tenant.id(), None));
+    }
+    let mut report = SyncReport { runs: Vec::new() };
+    let mut failures = Vec::new();
+    for name in names {
+        let options = SyncOptions {
+            selection: Selection { kinds: args.kinds.clone(), projects: args.projects.clone() },
+            incremental: args.incremental,
+            fresh: args.fresh,
+        };
+        let shown = Shown::new(context.output, &format!("{}/{name}", tenant.id()));
+        let outcome = tenant.sync(&name, args.secret.source()?, options, shown.progress()).await;
+        shown.end();
+        match outcome {
+            Ok(run) => report.runs.push(run),
+            Err(error) => failures.push(Failure::from(error).of(tenant.id(), Some(&name))),
+        }
+    }
+    // One instance that fails keeps no other from being synced.
+    if let (true, Some(failure)) = (report.runs.is_empty(), failures.pop()) {
+        failures.iter().for_each(|failure| context.output.failure(failure));
+        return Err(failure);
+    }
+    context.output.result(&report, |report| {
+        for run in &report.runs {
+            runs::show_run(context.output, run);
+        }
+    })?;
+    failures.iter().for_each(|failure| context.output.failure(failure));
+    Ok(exit_code(&report.runs, !failures.is_empty()))
+}
+
+/// 0 if everything is complete, 3 if something is missing, 1 if nothing came.
+pub fn exit_code(runs: &[Run], failures: bool) -> ExitCode {
+    if runs.iter().all(|run| run.state == RunState::Failed) {
+        ExitCode::FAILURE
+    } else if failures || runs.iter().any(|run| run.state != RunState::Complete) {
+        ExitCode::from(3)
+    } else {
+        ExitCode::SUCCESS
+    }
+}
+
+/// Shows the progress of a sync on standard error: a line that moves on a
+/// terminal, and plain lines elsewhere.
+pub struct Shown {
+    bar: Option<ProgressBar>,
+    owner: String,
+    sums: Arc<Mutex<Sums>>,
+    quiet: bool,
+}
+
+#[derive(Default)]
+struct Sums {
+    records: u64,
+    written: u64,
+    reads: usize,
+    ended: usize,
+}
+
+impl Shown {
+    pub fn new(output: Output, owner: &str) -> Self {
+        let bar = (!output.is_json() && io::stderr().is_terminal()).then(|| {
+            let bar = ProgressBar::new_spinner();
+            // A template without variables of its own cannot fail.
+            if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix} {msg} ({elapsed})") {
+                bar.set_style(style);
+            }
+            bar.set_prefix(owner.to_owned());
+            bar.enable_steady_tick(Duration::from_millis(120));
+            bar
+        });
+        Self { bar, owner: owner.to_owned(), sums: Arc::default(), quiet: output.is_json() }
+    }
+
+    pub fn progress(&self) -> Progress {
+        let (bar, owner, sums, quiet) = (self.bar.clone(), self.owner.clone(), self.sums.clone(), self.quiet);
+        Arc::new(move |event| {
+            let mut sums = sums.lock().unwrap_or_else(PoisonError::into_inner);
+            let line = match event {
+                SyncEvent::Resumed { run } => Some(format!("goes on with run {run}, which was cut off")),
+                SyncEvent::Projects(count) => Some(format!("{count} projects")),
+                SyncEvent::Planned(count) => {
+                    sums.reads = count;
+                    Some(format!("{count} reads to make"))
+                }
+                SyncEvent::Page { records, written, .. } => {
+                    sums.records += records;
+                    sums.written += written;
+                    None
+                }
+                SyncEvent::ReadEnded { .. } => {
+                    sums.ended += 1;
+                    None
+                }
+                SyncEvent::Waiting { wait, why } => Some(format!("waits {:.1} s: {why}", wait.as_secs_f32())),
+            };
+            match (&bar, line) {
+                (Some(bar), Some(line)) => bar.set_message(line),
+                (Some(bar), None) => bar.set_message(format!(
+                    "{} of {} reads, {} records, {} written",
+                    sums.ended, sums.reads, sums.records, sums.written
+                )),
+                (None, Some(line)) if !quiet => eprintln!("{owner}: {line}"),
+                (None, _) => {}
+            }
+        })
+    }
+
+    pub fn end(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! What can go wrong, and what to do about it.
+
+use std::{path::PathBuf, time::Duration};
+
+use appsec_model::{Error as ContractError, SettingProblem};
+
+use crate::{
+    capability::egress::OriginError,
+    ids::InstanceName,
+    runtime::{CallError, CallFailure, RuntimeError},
+    secrets::SecretError,
+    store::{ReadCounts, StoreError},
+    sync::SelectionError,
+};
+
+/// Why the harness could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum HarnessError {
+    /// A call of the connector failed.
+    #[error("{0}")]
+    Call(Box<CallError>),
+    /// A call was tried until tries or time were used up.
+    #[error("{error} (tried {tries} times, waited {} s)", waited.as_secs())]
+    Exhausted {
+        /// The last failure.
+        error: Box<CallError>,
+        /// How often it was tried.
+        tries: u32,
+        /// How long was waited in all.
+        waited: Duration,
+        /// What the tries took.
+        costs: ReadCounts,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A connector cannot be loaded.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+    /// A secret cannot be read.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// A secret is needed and nothing says where it is.
+    #[error("the connector needs the secret {0}, and the instance does not say where to read it")]
+    NoSecret(String),
+    /// The selection names what is not there.
+    #[error(transparent)]
+    Selection(#[from] SelectionError),
+    /// A setting is wrong, by the connector's own schema.
+    #[error("{}", ContractError::InvalidSettings { problems: problems.clone() })]
+    Settings {
+        /// Each wrong setting.
+        problems: Vec<SettingProblem>,
+    },
+    /// An origin is malformed.
+    #[error(transparent)]
+    Origin(#[from] OriginError),
+    /// There is no such instance.
+    #[error("there is no instance `{name}`{}", .known.as_ref().map(|known| format!(", did you mean `{known}`?")).unwrap_or_default())]
+    NoInstance {
+        /// The name.
+        name: InstanceName,
+        /// One that there is.
+        known: Option<String>,
+    },
+    /// There is no such bundled connector.
+    #[error("this program carries no connector `{0}`")]
+    NoConnector(String),
+    /// The component is another connector than the instance was made with.
+    #[error("the instance was made with the connector `{made_with}`, and the component is `{found}`")]
+    OtherConnector {
+        /// Id at the time.
+        made_with: String,
+        /// Id now.
+        found: String,
+    },
+    /// Another process syncs the instance.
+    #[error("another process is at work on this instance")]
+    Locked,
+    /// The lock's file cannot be made.
+    #[error("cannot lock the instance with the file {0}")]
+    Lock(PathBuf, #[source] std::io::Error),
+    /// A run is not there.
+    #[error("there is no run {0}")]
+    NoRun(i64),
+    /// The vendor's list of projects has no end.
+    #[error("the vendor's list of projects does not come to an end ({0} projects so far)")]
+    EndlessProjects(usize),
+    /// The connector forgot its settings right after it took them.
+    #[error("the connector is not configured, although it was")]
+    NotConnected,
+    /// TLS cannot be set up.
+    #[error("TLS cannot be set up")]
+    Tls(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The system gives no random numbers.
+    #[error("the system gives no random numbers")]
+    Random(#[from] getrandom::Error),
+    /// The program is shutting down.
+    #[error("stopped")]
+    Stopped,
+}
+
+impl From<CallError> for HarnessError {
+    fn from(error: CallError) -> Self {
+        Self::Call(Box::new(error))
+    }
+}
+
+impl HarnessError {
+    /// A failure of a call that the host finds in its result.
+    pub(crate) fn call(owner: &str, verb: &'static str, failure: CallFailure) -> Self {
+        Self::from(CallError {
+            owner: owner.to_owned(),
+            verb,
+            failure,
+            report: crate::runtime::CallReport::default(),
+            log_tail: Vec::new(),
+        })
+    }
+
+    /// Why a call failed, if that is what went wrong.
+    pub fn failure(&self) -> Option<&CallFailure> {
+        match self {
+            Self::Call(error) | Self::Exhausted { error, .. } => Some(&error.failure),
+            _ => None,
+        }
+    }
+
+    fn contract(&self) -> Option<&ContractError> {
+        match self.failure() {
+            Some(CallFailure::Contract(error)) => Some(error),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn is_call(&self) -> bool {
+        self.failure().is_some()
+    }
+
+    pub(crate) fn is_not_configured(&self) -> bool {
+        matches!(self.contract(), Some(ContractError::NotConfigured))
+    }
+
+    pub(crate) fn is_invalid_cursor(&self) -> bool {
+        matches!(self.contract(), Some(ContractError::InvalidCursor { .. }))
+    }
+
+    pub(crate) fn is_unauthorized(&self) -> bool {
+        matches!(self.contract(), Some(ContractError::Unauthorized { .. }))
+    }
+
+    pub(crate) fn costs(&self) -> Option<ReadCounts> {
+        match self {
+            Self::Exhausted { costs, .. } => Some(*costs),
+            Self::Call(error) => Some(ReadCounts {
+                requests: u64::from(error.report.requests),
+                received_bytes: error.report.received_bytes,
+                ..ReadCounts::default()
+            }),
+            _ => None,
+        }
+    }
+
+    /// A stable word for scripts.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Call(error) | Self::Exhausted { error, .. } => match &error.failure {
+                CallFailure::Contract(error) => error.code(),
+                CallFailure::Refused(_) => "egress-denied",
+                CallFailure::Limit(_) => "sandbox-limit",
+                CallFailure::Trap(_) => "connector-crashed",
+                CallFailure::Host(_) => "host",
+            },
+            Self::Store(_) => "store",
+            Self::Runtime(_) => "connector-unusable",
+            Self::Secret(_) | Self::NoSecret(_) => "secret",
+            Self::Selection(_) => "selection",
+            Self::Settings { .. } => "invalid-settings",
+            Self::Origin(_) => "invalid-origin",
+            Self::NoInstance { .. } => "no-such-instance",
+            Self::NoConnector(_) | Self::OtherConnector { .. } => "no-such-connector",
+            Self::Locked | Self::Lock(..) => "locked",
+            Self::NoRun(_) => "no-such-run",
+            Self::EndlessProjects(_) => "protocol",
+            Self::NotConnected => "not-configured",
+            Self::Tls(_) | Self::Random(_) | Self::Stopped => "host",
+        }
+    }
+
+    /// What the operator can do about it.
+    pub fn remedy(&self) -> Option<&'static str> {
+        let remedy = match self.code() {
+            "invalid-settings" => {
+                "correct the settings that are named; `harness inspect` lists all settings of the connector"
+            }
+            "not-configured" => "run `harness instance check` for this instance",
+            "unauthorized" => {
+                "the token is wrong, revoked or expired: make a new one at the vendor, and give it by its environment \
+                 variable or with --token-file"
+            }
+            "forbidden" => "the token is valid but may not do this: give its owner the right at the vendor",
+            "missing-scope" => {
+                "make sure that the token has the scope for the vendor's Web API, and that the deployment's name is right"
+            }
+            "deployment-not-found" => "correct the name of the deployment in the settings, or leave it out",
+            "project-not-found" => "`harness projects` shows the projects that there are",
+            "rate-limited" => "nothing is lost: run the command again later; it reads only what is missing",
+            "unavailable" => {
+                "check that the vendor's address is right and reachable from here, then run the command again; nothing \
+                 that was read is lost"
+            }
+            "egress-denied" => {
+                "grant the origin when the instance is added: --allow-origin ORIGIN, and for an address of this machine \
+                 or network --allow-private-origin ORIGIN"
+            }
+            "protocol" => {
+                "the address may be that of a proxy or login page; if not, the vendor's API has changed and the connector \
+                 needs an update"
+            }
+            "invalid-cursor" => "run the sync again with --fresh",
+            "unsupported" => "this connector cannot do that; `harness inspect` shows what it can",
+            "limit" | "sandbox-limit" => {
+                "a smaller page size may help; if not, the connector has a fault that its author should know of"
+            }
+            "internal" | "connector-crashed" => {
+                "the connector has a fault: tell its author what is above; nothing that was stored is harmed"
+            }
+            "secret" => {
+                "set the environment variable, or give the token with --token-file FILE or --token-stdin"
+            }
+            "no-such-instance" => "`harness instance list` shows the instances; `harness instance add` makes one",
+            "no-such-connector" => "give the right component with --connector FILE.wasm",
+            "connector-unusable" => "check the file; `harness inspect FILE.wasm` shows what it is",
+            "invalid-origin" => "write it as https://host or https://host:port",
+            "locked" => "wait for the other process to finish, then run the command again",
+            _ => return None,
+        };
+        Some(remedy)
+    }
+}

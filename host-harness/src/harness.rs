@@ -1,0 +1,435 @@
+//! The harness: what the commands of a terminal, tests and other programs call.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fs::File,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+};
+
+use appsec_model::{Connection, Manifest, Normalized, RawInput, SettingProblem, Timestamp};
+
+use crate::{
+    bundled::BUNDLED,
+    capability::{
+        egress::{Addresses, EgressPolicy, Origin},
+        http::{GrantedSecret, HttpGrant},
+        transport::{Transport, tls_config},
+    },
+    error::HarnessError,
+    ids::{InstanceName, TenantId},
+    limits::Limits,
+    runtime::{Called, Connector, Grant, Runtime},
+    secrets::{Secret, SecretSource},
+    store::{ConnectorSource, FindingStore, Instance, InstanceBucket, InstanceStatus, NewInstance, Run, SharedStore},
+    sync::{ByClock, Caller, Progress, InstanceSync, RetryPolicy, SyncOptions, Waiter},
+};
+
+/// How a harness works.
+#[derive(Clone)]
+pub struct Options {
+    /// Where everything is kept.
+    pub data_dir: PathBuf,
+    /// Limits of the sandboxes.
+    pub limits: Limits,
+    /// When calls are tried again.
+    pub retry: RetryPolicy,
+    /// How waits are made.
+    pub waiter: Arc<dyn Waiter>,
+    /// What time it is.
+    pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+}
+
+impl Options {
+    /// The usual ways, over a folder.
+    pub fn new(data_dir: PathBuf) -> Self {
+        Self {
+            data_dir,
+            limits: Limits::default(),
+            retry: RetryPolicy::default(),
+            waiter: Arc::new(ByClock),
+            clock: Arc::new(|| Timestamp::from_micros(jiff::Timestamp::now().as_microsecond())),
+        }
+    }
+}
+
+/// Runs connectors for tenants on one machine. Cheap to clone.
+#[derive(Clone)]
+pub struct Harness {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    options: Options,
+    runtime: OnceLock<Runtime>,
+    tls: OnceLock<Arc<rustls::ClientConfig>>,
+    connectors: Mutex<HashMap<PathBuf, Loaded>>,
+    transports: Mutex<HashMap<(TenantId, i64), Arc<Transport>>>,
+}
+
+/// A connector and what it says of itself.
+#[derive(Clone)]
+pub struct Loaded {
+    /// The connector.
+    pub connector: Connector,
+    /// What it says.
+    pub manifest: Arc<Manifest>,
+}
+
+impl Harness {
+    /// A harness over a folder. Nothing is made or loaded before it is needed.
+    pub fn new(options: Options) -> Self {
+        let shared = Shared {
+            options,
+            runtime: OnceLock::new(),
+            tls: OnceLock::new(),
+            connectors: Mutex::default(),
+            transports: Mutex::default(),
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Where everything is kept.
+    pub fn data_dir(&self) -> &Path {
+        &self.shared.options.data_dir
+    }
+
+    /// The engine; started when first asked for.
+    pub fn runtime(&self) -> Result<&Runtime, HarnessError> {
+        if let Some(runtime) = self.shared.runtime.get() {
+            return Ok(runtime);
+        }
+        let cache = self.data_dir().join("cache");
+        let runtime = Runtime::new(self.shared.options.limits.clone(), Some(&cache))?;
+        Ok(self.shared.runtime.get_or_init(|| runtime))
+    }
+
+    /// Loads a connector and asks it what it is. Loaded once per process.
+    pub async fn connector(&self, source: &ConnectorSource) -> Result<Loaded, HarnessError> {
+        let key = match source {
+            ConnectorSource::Bundled { id } => PathBuf::from(format!("bundled:{id}")),
+            ConnectorSource::File { path } => path.clone(),
+        };
+        let known = self.shared.connectors.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+        if let Some(loaded) = known {
+            return Ok(loaded);
+        }
+        let runtime = self.runtime()?;
+        let connector = match source {
+            ConnectorSource::Bundled { id } => {
+                let bundled = BUNDLED.iter().find(|bundled| bundled.id == id);
+                runtime.load(bundled.ok_or_else(|| HarnessError::NoConnector(id.clone()))?.component)?
+            }
+            ConnectorSource::File { path } => runtime.load_file(path)?,
+        };
+        let manifest = connector.describe(&source.to_string()).await?.value;
+        let loaded = Loaded { connector, manifest: Arc::new(manifest) };
+        self.shared.connectors.lock().unwrap_or_else(PoisonError::into_inner).insert(key, loaded.clone());
+        Ok(loaded)
+    }
+
+    /// Opens the store of a tenant; makes it if it is not there.
+    pub fn tenant(&self, id: TenantId) -> Result<Tenant, HarnessError> {
+        let folder = self.data_dir().join("tenants").join(id.as_str());
+        let store = SharedStore::new(FindingStore::open(&folder.join("store.sqlite3"), &id)?);
+        Ok(Tenant { harness: self.clone(), id, folder, store })
+    }
+
+    /// Normalizes records or a file without storing anything.
+    pub async fn normalize(&self, source: &ConnectorSource, input: RawInput) -> Result<Called<Normalized>, HarnessError> {
+        let loaded = self.connector(source).await?;
+        Ok(loaded.connector.normalize(&source.to_string(), input).await?)
+    }
+
+    fn now(&self) -> Timestamp {
+        (self.shared.options.clock)()
+    }
+
+    /// The connections of an instance.
+    fn transport(&self, tenant: &TenantId, instance_id: i64) -> Result<Arc<Transport>, HarnessError> {
+        let tls = match self.shared.tls.get() {
+            Some(tls) => tls.clone(),
+            None => {
+                let tls = tls_config().map_err(|error| HarnessError::Tls(error.into()))?;
+                self.shared.tls.get_or_init(|| tls).clone()
+            }
+        };
+        let mut transports = self.shared.transports.lock().unwrap_or_else(PoisonError::into_inner);
+        let limits = &self.shared.options.limits;
+        let transport = transports.entry((tenant.clone(), instance_id));
+        Ok(transport.or_insert_with(|| Arc::new(Transport::new(tls, limits))).clone())
+    }
+}
+
+/// One tenant of a harness.
+#[derive(Clone)]
+pub struct Tenant {
+    harness: Harness,
+    id: TenantId,
+    folder: PathBuf,
+    store: SharedStore,
+}
+
+/// What the operator gives to set up an instance.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// Its name.
+    pub name: InstanceName,
+    /// Its connector.
+    pub connector: ConnectorSource,
+    /// Settings, by key.
+    pub settings: serde_json::Map<String, serde_json::Value>,
+    /// Further origins that it may reach.
+    pub allow_origins: Vec<Origin>,
+    /// Origins that may be at an address of this machine or network.
+    pub allow_private_origins: Vec<Origin>,
+    /// Where its secret is read from; by default from the environment
+    /// variable that the connector names.
+    pub secret: Option<SecretSource>,
+}
+
+impl Tenant {
+    /// Its name.
+    pub fn id(&self) -> &TenantId {
+        &self.id
+    }
+
+    /// Its store, for reading.
+    pub fn store(&self) -> &SharedStore {
+        &self.store
+    }
+
+    /// An instance by its name.
+    pub async fn instance(&self, name: &InstanceName) -> Result<Instance, HarnessError> {
+        let wanted = name.clone();
+        let (found, all) =
+            self.store.run(move |store| Ok((store.instance(&wanted)?, store.instances()?))).await?;
+        found.ok_or_else(|| {
+            let mut names = all.into_iter().map(|instance| instance.made.name.to_string());
+            HarnessError::NoInstance { name: name.clone(), known: names.find(|known| similar(known, name.as_str())) }
+        })
+    }
+
+    /// Sets up an instance: checks the settings by the connector's schema,
+    /// grants the origins that it needs and was given, and connects. If the
+    /// connection fails, nothing stays behind.
+    pub async fn add_instance(&self, setup: Setup, check: bool) -> Result<Instance, HarnessError> {
+        let loaded = self.harness.connector(&setup.connector).await?;
+        let manifest = &loaded.manifest;
+        check_settings(manifest, &setup.settings)?;
+        let new = NewInstance {
+            name: setup.name.clone(),
+            connector_id: manifest.id.clone(),
+            connector_version: manifest.version.clone(),
+            egress: granted(manifest, &setup)?,
+            secrets: secret_sources(manifest, setup.secret),
+            connector_source: setup.connector,
+            settings: setup.settings,
+        };
+        // The secret is read before anything is written.
+        let secrets = if check { Some(self.secrets(&new.secrets, None)?) } else { None };
+        let now = self.harness.now();
+        let id = self.store.run(move |store| store.add_instance(&new, now)).await?;
+        if let Some(secrets) = secrets {
+            let instance = self.instance(&setup.name).await?;
+            if let Err(error) = self.connect(&loaded, instance, secrets).await {
+                self.store.run(move |store| store.withdraw_instance(id)).await?;
+                return Err(error);
+            }
+        }
+        self.instance(&setup.name).await
+    }
+
+    /// Connects an instance again and notes how it is.
+    pub async fn check_instance(
+        &self,
+        name: &InstanceName,
+        secret: Option<SecretSource>,
+    ) -> Result<Connection, HarnessError> {
+        let instance = self.instance(name).await?;
+        let loaded = self.loaded(&instance).await?;
+        let secrets = self.secrets(&instance.made.secrets, secret)?;
+        self.connect(&loaded, instance, secrets).await
+    }
+
+    async fn connect(&self, loaded: &Loaded, instance: Instance, secrets: Secrets) -> Result<Connection, HarnessError> {
+        let id = instance.id;
+        let sync = Arc::new(self.sync_of(loaded, instance, secrets, Arc::new(|_| ()))?);
+        let outcome = sync.connect(&Caller::new(sync.clone())).await;
+        if let Err(error) = &outcome {
+            self.note(id, error).await?;
+        }
+        outcome
+    }
+
+    /// Notes on an instance why it does not work.
+    async fn note(&self, instance_id: i64, error: &HarnessError) -> Result<(), HarnessError> {
+        if !error.is_call() {
+            return Ok(());
+        }
+        let status = if error.is_unauthorized() { InstanceStatus::Unauthorized } else { InstanceStatus::Degraded };
+        let (detail, now) = (error.to_string(), self.harness.now());
+        let noted = self
+            .store
+            .run(move |store| store.set_instance_status(instance_id, status, Some(&detail), None, now))
+            .await;
+        Ok(noted?)
+    }
+
+    /// Brings an instance's findings up to date, or goes on where the last
+    /// sync was cut off.
+    pub async fn sync(
+        &self,
+        name: &InstanceName,
+        secret: Option<SecretSource>,
+        options: SyncOptions,
+        progress: Progress,
+    ) -> Result<Run, HarnessError> {
+        let instance = self.instance(name).await?;
+        let loaded = self.loaded(&instance).await?;
+        let secrets = self.secrets(&instance.made.secrets, secret)?;
+        let _lock = self.lock(name)?;
+        let id = instance.id;
+        let outcome = self.sync_of(&loaded, instance, secrets, progress)?.run(options).await;
+        match &outcome {
+            Ok(_) => {
+                let now = self.harness.now();
+                let connected = InstanceStatus::Connected;
+                self.store.run(move |store| store.set_instance_status(id, connected, None, None, now)).await?;
+            }
+            Err(error) => self.note(id, error).await?,
+        }
+        outcome
+    }
+
+    /// The connector of an instance, which must still be the one that it was
+    /// made with.
+    pub async fn loaded(&self, instance: &Instance) -> Result<Loaded, HarnessError> {
+        let loaded = self.harness.connector(&instance.made.connector_source).await?;
+        if loaded.manifest.id != instance.made.connector_id {
+            return Err(HarnessError::OtherConnector {
+                made_with: instance.made.connector_id.clone(),
+                found: loaded.manifest.id.clone(),
+            });
+        }
+        Ok(loaded)
+    }
+
+    fn sync_of(
+        &self,
+        loaded: &Loaded,
+        instance: Instance,
+        secrets: Secrets,
+        progress: Progress,
+    ) -> Result<InstanceSync, HarnessError> {
+        let granted = secrets.into_iter().map(|(variable, secret)| GrantedSecret::new(variable, secret));
+        let http = HttpGrant {
+            policy: Arc::new(instance.made.egress.clone()),
+            transport: self.harness.transport(&self.id, instance.id)?,
+            secrets: granted.collect::<Result<_, _>>()?,
+        };
+        let options = &self.harness.shared.options;
+        Ok(InstanceSync {
+            store: self.store.clone(),
+            connector: loaded.connector.clone(),
+            grant: Grant {
+                owner: format!("{}/{}", self.id, instance.made.name),
+                http: Some(http),
+                bucket: Some(Arc::new(InstanceBucket::new(self.store.clone(), instance.id))),
+            },
+            instance,
+            retry: options.retry.clone(),
+            waiter: options.waiter.clone(),
+            clock: options.clock.clone(),
+            progress,
+        })
+    }
+
+    /// Reads the secrets of an instance; one given by hand goes before those
+    /// that are noted.
+    fn secrets(
+        &self,
+        sources: &BTreeMap<String, SecretSource>,
+        by_hand: Option<SecretSource>,
+    ) -> Result<Secrets, HarnessError> {
+        let mut secrets = Secrets::new();
+        for (variable, source) in sources {
+            let source = by_hand.as_ref().unwrap_or(source);
+            secrets.push((variable.clone(), source.read()?));
+        }
+        Ok(secrets)
+    }
+
+    /// Keeps other processes from the instance, as long as the file is open;
+    /// the system lets go of it also when this process is killed.
+    fn lock(&self, name: &InstanceName) -> Result<File, HarnessError> {
+        let path = self.folder.join(format!("{name}.lock"));
+        let failed = |error| HarnessError::Lock(path.clone(), error);
+        let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(std::fs::TryLockError::WouldBlock) => Err(HarnessError::Locked),
+            Err(std::fs::TryLockError::Error(error)) => Err(failed(error)),
+        }
+    }
+}
+
+type Secrets = Vec<(String, Secret)>;
+
+/// Checks settings by the connector's own schema, before any call.
+fn check_settings(
+    manifest: &Manifest,
+    settings: &serde_json::Map<String, serde_json::Value>,
+) -> Result<(), HarnessError> {
+    let broken = |problem: String| HarnessError::Settings { problems: vec![SettingProblem { key: String::new(), problem }] };
+    let schema: serde_json::Value = serde_json::from_str(&manifest.settings_schema)
+        .map_err(|error| broken(format!("cannot be checked: the connector's schema is no JSON ({error})")))?;
+    let validator = jsonschema::validator_for(&schema)
+        .map_err(|error| broken(format!("cannot be checked: the connector's schema is none ({error})")))?;
+    let settings = serde_json::Value::Object(settings.clone());
+    let problems: Vec<SettingProblem> = validator
+        .iter_errors(&settings)
+        .map(|error| SettingProblem {
+            key: error.instance_path().to_string().trim_start_matches('/').to_owned(),
+            problem: error.to_string(),
+        })
+        .collect();
+    if problems.is_empty() { Ok(()) } else { Err(HarnessError::Settings { problems }) }
+}
+
+/// The origins that the connector asks for under these settings, and those
+/// that the operator adds. An origin whose address is private is granted only
+/// by the operator's own word.
+fn granted(manifest: &Manifest, setup: &Setup) -> Result<EgressPolicy, HarnessError> {
+    let mut policy = EgressPolicy::default();
+    for need in &manifest.origins {
+        let configured = need.setting.as_ref().and_then(|key| setup.settings.get(key)).and_then(|value| value.as_str());
+        policy.grant(configured.unwrap_or(&need.default).parse()?, Addresses::Public);
+    }
+    for origin in &setup.allow_origins {
+        policy.grant(origin.clone(), Addresses::Public);
+    }
+    for origin in &setup.allow_private_origins {
+        policy.grant(origin.clone(), Addresses::Private);
+    }
+    Ok(policy)
+}
+
+/// Where each secret of the connector is read from.
+fn secret_sources(manifest: &Manifest, given: Option<SecretSource>) -> BTreeMap<String, SecretSource> {
+    manifest
+        .secrets
+        .iter()
+        .map(|need| {
+            let source = given.clone().unwrap_or_else(|| SecretSource::Variable { name: need.variable.clone() });
+            (need.variable.clone(), source)
+        })
+        .collect()
+}
+
+/// Whether one name may be meant by another: the same but for one sign, or one
+/// is the beginning of the other.
+fn similar(known: &str, name: &str) -> bool {
+    let differing = known.chars().zip(name.chars()).filter(|(a, b)| a != b).count();
+    known.starts_with(name) || name.starts_with(known) || (known.len() == name.len() && differing == 1)
+}

@@ -1,0 +1,62 @@
+//! A host for connectors of the contract `appsec:connector@0.1.0`.
+//!
+//! It runs each call of a connector in a sandbox of its own, gives it the
+//! network and storage that the operator granted, and keeps what it brings in
+//! one store per tenant. It knows the contract and no vendor.
+//!
+//! ```no_run
+//! use host_harness::{ConnectorSource, Harness, Options, Setup, SyncOptions};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let harness = Harness::new(Options::new("data".into()));
+//! let tenant = harness.tenant("acme".parse()?)?;
+//! let setup = Setup {
+//!     name: "code".parse()?,
+//!     connector: ConnectorSource::File { path: "connector.wasm".into() },
+//!     settings: serde_json::Map::new(),
+//!     allow_origins: vec![],
+//!     allow_private_origins: vec![],
+//!     secret: None,
+//! };
+//! let instance = tenant.add_instance(setup, true).await?;
+//! let run = tenant.sync(&instance.made.name, None, SyncOptions::default(), std::sync::Arc::new(|_| ())).await?;
+//! println!("{} new findings", run.counts.new);
+//! # Ok(())
+//! # }
+//! ```
+
+mod bundled;
+mod capability;
+mod error;
+mod files;
+mod harness;
+mod hex;
+mod ids;
+mod limits;
+mod runtime;
+mod secrets;
+mod store;
+mod sync;
+
+pub use crate::{
+    bundled::{BUNDLED, Bundled},
+    capability::{
+        egress::{Addresses, EgressPolicy, Origin, OriginError},
+        storage::{BucketError, BucketStore, Changes, Values},
+    },
+    error::HarnessError,
+    harness::{Harness, Loaded, Options, Setup, Tenant},
+    ids::{InstanceName, NameError, TenantId},
+    limits::Limits,
+    runtime::{
+        CallError, CallFailure, CallReport, Called, Connector, Grant, Inspection, InspectionError, LimitHit, Runtime,
+        RuntimeError,
+    },
+    secrets::{Secret, SecretError, SecretSource},
+    store::{
+        ConnectorSource, Filter, FindingDetail, FindingId, FindingRow, FindingStore, Instance, InstanceStatus, NewInstance,
+        OccurrenceDetail, PackageRow, ProjectCounts, ProjectRow, Read, ReadCounts, ReadState, Run, RunMode, RunState,
+        SharedStore, StoreError,
+    },
+    sync::{Decision, Progress, RetryPolicy, Selection, SelectionError, SyncEvent, SyncOptions, Waiter},
+};

@@ -1,0 +1,341 @@
+//! Between the generated types and those of the model.
+//!
+//! The two have the same fields under the same names, so that a conversion is
+//! a list of them; the compiler refuses one that is not complete.
+
+use appsec_model as model;
+
+use super::bindings::appsec::connector::types as wit;
+
+/// A generated value as one of the model.
+pub(super) trait IntoModel {
+    type Model;
+    fn into_model(self) -> Self::Model;
+}
+
+/// A value of the model as a generated one.
+pub(super) trait IntoWit {
+    type Wit;
+    fn into_wit(self) -> Self::Wit;
+}
+
+macro_rules! same {
+    ($($type:ty),+) => { $(
+        impl IntoModel for $type {
+            type Model = $type;
+            fn into_model(self) -> $type { self }
+        }
+        impl IntoWit for $type {
+            type Wit = $type;
+            fn into_wit(self) -> $type { self }
+        }
+    )+ };
+}
+
+same!(String, bool, u16, u32, u64, f64, Vec<String>, Vec<u8>);
+
+impl<T: IntoModel> IntoModel for Option<T> {
+    type Model = Option<T::Model>;
+    fn into_model(self) -> Self::Model {
+        self.map(T::into_model)
+    }
+}
+
+impl<T: IntoWit> IntoWit for Option<T> {
+    type Wit = Option<T::Wit>;
+    fn into_wit(self) -> Self::Wit {
+        self.map(T::into_wit)
+    }
+}
+
+macro_rules! lists {
+    ($($type:ident),+ $(,)?) => { $(
+        impl IntoModel for Vec<wit::$type> {
+            type Model = Vec<model::$type>;
+            fn into_model(self) -> Self::Model {
+                self.into_iter().map(IntoModel::into_model).collect()
+            }
+        }
+    )+ };
+}
+
+lists!(
+    AdvisoryId, Cwe, Diagnostic, DocumentFormat, Finding, FixFailure, FixRequest, Kind, KindAccess, KindSupport,
+    OriginNeed, Owasp, Package, Project, RawRecord, ReviewComment, Rule, SecretNeed, SettingProblem, Ticket, Upgrade,
+);
+
+/// Timestamps are the only numbers with a type of their own.
+impl IntoModel for wit::Timestamp {
+    type Model = model::Timestamp;
+    fn into_model(self) -> model::Timestamp {
+        model::Timestamp::from_micros(self)
+    }
+}
+
+macro_rules! records {
+    ($($type:ident { $($field:ident),+ $(,)? })+) => { $(
+        impl IntoModel for wit::$type {
+            type Model = model::$type;
+            fn into_model(self) -> model::$type {
+                model::$type { $($field: self.$field.into_model()),+ }
+            }
+        }
+    )+ };
+}
+
+records! {
+    AdvisoryId { source, id }
+    Assistance { verdict, guidance, autofix, rule_explanation, component, impact }
+    Component { tag, risk }
+    Connection { deployment, kinds, deployment_wide, diagnostics }
+    Cwe { number, name, text }
+    Dependency { package, transitivity, lockfile_url, advisories, reachability, fix, epss, malicious }
+    Deployment { id, slug, name }
+    Diagnostic { level, code, index, id, pointer, message }
+    DocumentFormat { name, description, kinds }
+    Epss { score, percentile }
+    Explanation { summary, text }
+    FixFailure { reason, created_at }
+    FixRequest { url, created_at }
+    Identity { key, algorithm, aliases }
+    KindAccess { kind, access }
+    KindSupport { kind, on_by_default }
+    Lifecycle { scan_state, triage, status, created_at, relevant_since, state_changed_at }
+    Location { path, start_line, start_column, end_line, end_column }
+    Manifest { id, name, version, contract_version, vendor, kinds, settings_schema, origins, secrets, formats }
+    Normalized { findings, rules, packages, diagnostics }
+    OriginNeed { purpose, default, setting }
+    Owasp { code, edition, name, text }
+    Package { project, package, transitivity, lockfile_url }
+    PackageVersion { name, version, ecosystem, purl }
+    Policy { id, name, slug }
+    Project {
+        id, name, url, tags, default_branch, primary_branch, created_at, last_scan_at, archived
+    }
+    ProjectPage { projects, next, diagnostics }
+    ProjectRef { id, name }
+    RawPage { records, next, diagnostics }
+    RawRecord { kind, id, project, body }
+    Reachability { verdict, condition, usage }
+    ReviewComment { discussion_id, note_id }
+    Rule {
+        id, name, message, confidence, category, subcategories, vulnerability_classes, cwes, owasp, url, references
+    }
+    SecretNeed { variable, description }
+    SettingProblem { key, problem }
+    Ticket { key, url, id, linked }
+    Triage { state, reason, comment, at }
+    Upgrade { package, version }
+    Usage { location, url }
+    Verdict { conclusion, reason }
+}
+
+impl IntoModel for wit::Finding {
+    type Model = model::Finding;
+    fn into_model(self) -> model::Finding {
+        model::Finding {
+            index: self.index,
+            id: self.id,
+            identity: self.identity.into_model(),
+            kind: self.kind.into_model(),
+            project: self.project.into_model(),
+            repository_url: self.repository_url,
+            r#ref: self.ref_,
+            title: self.title,
+            message: self.message,
+            rule_id: self.rule_id,
+            severity: self.severity.into_model(),
+            vendor_severity: self.vendor_severity,
+            confidence: self.confidence.into_model(),
+            categories: self.categories,
+            location: self.location.into_model(),
+            code_url: self.code_url,
+            dependency: self.dependency.into_model(),
+            lifecycle: self.lifecycle.into_model(),
+            assistance: self.assistance.into_model(),
+            policy: self.policy.into_model(),
+            tickets: self.tickets.into_model(),
+            review_comments: self.review_comments.into_model(),
+            fix_requests: self.fix_requests.into_model(),
+            fix_failures: self.fix_failures.into_model(),
+            first_seen_scan: self.first_seen_scan,
+        }
+    }
+}
+
+macro_rules! enums {
+    ($($type:ident { $($case:ident),+ $(,)? })+) => { $(
+        impl IntoModel for wit::$type {
+            type Model = model::$type;
+            fn into_model(self) -> model::$type {
+                match self { $(Self::$case => model::$type::$case),+ }
+            }
+        }
+    )+ };
+}
+
+enums! {
+    AdvisorySource { Cve, Ghsa, Mal, Other }
+    DiagnosticLevel { Warning, Error }
+    Severity { Critical, High, Medium, Low, Info, Unknown }
+}
+
+/// Open enumerations. A guest may put a word that has a case of its own into
+/// `other`; it is the same value all the same.
+macro_rules! open_enums {
+    ($($type:ident { $($case:ident),+ $(,)? })+) => { $(
+        impl IntoModel for wit::$type {
+            type Model = model::$type;
+            fn into_model(self) -> model::$type {
+                match self {
+                    $(Self::$case => model::$type::$case,)+
+                    Self::Other(word) => word.into(),
+                }
+            }
+        }
+    )+ };
+}
+
+open_enums! {
+    Conclusion { TruePositive, FalsePositive }
+    Confidence { High, Medium, Low }
+    Ecosystem {
+        Npm, Pypi, Go, Cargo, Maven, Gem, Composer, Nuget, Pub, Swift, Hex, Mix, Cocoapods, Opam, NoPackageManager
+    }
+    Kind { Sast, Sca, AiSast, Secrets, Packages }
+    ReachabilityVerdict { AlwaysReachable, Reachable, ConditionallyReachable, Unreachable, NotAnalyzed }
+    ScanState { Unresolved, Fixed, Muted, Removed }
+    Status { Open, Reviewing, Fixing, Ignored, ProvisionallyIgnored, Fixed, Unknown }
+    Transitivity { Direct, Transitive, Unknown }
+    TriageState { Untriaged, Reviewing, Fixing, Ignored, ProvisionallyIgnored, Reopened }
+}
+
+impl IntoModel for wit::Access {
+    type Model = model::Access;
+    fn into_model(self) -> model::Access {
+        match self {
+            Self::Readable => model::Access::Readable,
+            Self::Denied(reason) => model::Access::Denied { reason },
+        }
+    }
+}
+
+impl IntoModel for wit::Fix {
+    type Model = model::Fix;
+    fn into_model(self) -> model::Fix {
+        match self {
+            Self::NotSaid => model::Fix::NotSaid,
+            Self::NoneKnown => model::Fix::NoneKnown,
+            Self::Upgrades(upgrades) => model::Fix::Upgrades { upgrades: upgrades.into_model() },
+        }
+    }
+}
+
+impl IntoModel for wit::NextPage {
+    type Model = model::NextPage;
+    fn into_model(self) -> model::NextPage {
+        match self {
+            Self::Cursor(cursor) => model::NextPage::Cursor(cursor),
+            Self::Complete => model::NextPage::Complete,
+        }
+    }
+}
+
+impl IntoModel for wit::Error {
+    type Model = model::Error;
+    fn into_model(self) -> model::Error {
+        use model::Error;
+        match self {
+            Self::InvalidSettings(problems) => Error::InvalidSettings { problems: problems.into_model() },
+            Self::NotConfigured => Error::NotConfigured,
+            Self::Unauthorized(detail) => Error::Unauthorized { detail },
+            Self::Forbidden(detail) => Error::Forbidden { detail },
+            Self::MissingScope(detail) => Error::MissingScope { detail },
+            Self::DeploymentNotFound(it) => {
+                Error::DeploymentNotFound { slug: it.slug, did_you_mean: it.did_you_mean }
+            }
+            Self::ProjectNotFound(it) => Error::ProjectNotFound { name: it.name, did_you_mean: it.did_you_mean },
+            Self::RateLimited(it) => Error::RateLimited { retry_after_ms: it.retry_after_ms },
+            Self::Unavailable(it) => {
+                Error::Unavailable { status: it.status, detail: it.detail, retry_after_ms: it.retry_after_ms }
+            }
+            Self::EgressDenied(origin) => Error::EgressDenied { origin },
+            Self::Protocol(it) => Error::Protocol { endpoint: it.endpoint, what: it.what },
+            Self::InvalidCursor(detail) => Error::InvalidCursor { detail },
+            Self::Unsupported(what) => Error::Unsupported { what },
+            Self::Limit(what) => Error::Limit { what },
+            Self::Internal(detail) => Error::Internal { detail },
+        }
+    }
+}
+
+// ---- Into the guest ---------------------------------------------------------
+
+impl IntoWit for model::Kind {
+    type Wit = wit::Kind;
+    fn into_wit(self) -> wit::Kind {
+        match self {
+            Self::Sast => wit::Kind::Sast,
+            Self::Sca => wit::Kind::Sca,
+            Self::AiSast => wit::Kind::AiSast,
+            Self::Secrets => wit::Kind::Secrets,
+            Self::Packages => wit::Kind::Packages,
+            Self::Other(word) => wit::Kind::Other(word),
+        }
+    }
+}
+
+impl IntoWit for model::ProjectRef {
+    type Wit = wit::ProjectRef;
+    fn into_wit(self) -> wit::ProjectRef {
+        wit::ProjectRef { id: self.id, name: self.name }
+    }
+}
+
+impl IntoWit for model::ProjectScope {
+    type Wit = wit::ProjectScope;
+    fn into_wit(self) -> wit::ProjectScope {
+        wit::ProjectScope { id: self.id, name: self.name, primary_branch: self.primary_branch }
+    }
+}
+
+impl IntoWit for model::FetchRequest {
+    type Wit = wit::FetchRequest;
+    fn into_wit(self) -> wit::FetchRequest {
+        wit::FetchRequest {
+            kind: self.kind.into_wit(),
+            scope: match self.scope {
+                model::Scope::Deployment => wit::Scope::Deployment,
+                model::Scope::Projects(projects) => {
+                    wit::Scope::Projects(projects.into_iter().map(IntoWit::into_wit).collect())
+                }
+            },
+            since: self.since.map(model::Timestamp::as_micros),
+            cursor: self.cursor,
+        }
+    }
+}
+
+impl IntoWit for model::RawRecord {
+    type Wit = wit::RawRecord;
+    fn into_wit(self) -> wit::RawRecord {
+        wit::RawRecord {
+            kind: self.kind.into_wit(),
+            id: self.id,
+            project: self.project.into_wit(),
+            body: self.body,
+        }
+    }
+}
+
+impl IntoWit for model::RawInput {
+    type Wit = wit::RawInput;
+    fn into_wit(self) -> wit::RawInput {
+        match self {
+            Self::Records(records) => wit::RawInput::Records(records.into_iter().map(IntoWit::into_wit).collect()),
+            Self::Document(model::Document { format, name, content }) => {
+                wit::RawInput::Document(wit::Document { format, name, content })
+            }
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! The engine: how guests are compiled and what they get memory from.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread,
+    time::Duration,
+};
+
+use tokio::sync::Semaphore;
+use wasmtime::{
+    Config, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig,
+    component::Linker,
+};
+
+use super::{
+    bindings::ConnectorPre, cache::CodeCache, call::Connector, inspect::{self, InspectionError}, linker, state::SandboxState,
+};
+use crate::limits::Limits;
+
+/// How often a running guest is looked at. Short enough that one guest cannot
+/// hold a core for long while others wait; long enough to cost nothing.
+pub(super) const TICK: Duration = Duration::from_millis(10);
+
+/// The part of wasmtime's stack for host functions that a guest calls.
+const HOST_STACK_BYTES: usize = 1 << 20;
+
+/// Freed memory that a pool keeps mapped per sandbox: a small call touches
+/// little more, and clearing it is cheaper than asking the kernel again.
+const RESIDENT_BYTES: usize = 64 << 10;
+
+/// Compiles and runs connectors. Cheap to clone.
+#[derive(Clone)]
+pub struct Runtime {
+    pub(super) shared: Arc<Shared>,
+}
+
+/// What all connectors of a process share.
+pub(super) struct Shared {
+    pub engine: Engine,
+    pub linker: Linker<SandboxState>,
+    pub limits: Limits,
+    /// A pool that has no place left is an error, not a queue: wait here.
+    pub sandboxes: Semaphore,
+    cache: CodeCache,
+}
+
+/// Why a runtime or a connector cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum RuntimeError {
+    /// wasmtime refuses the configuration.
+    #[error("the WebAssembly engine cannot start")]
+    Engine(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The component is not one, or not for this host.
+    #[error(transparent)]
+    Inspection(#[from] InspectionError),
+    /// Compilation or linking failed.
+    #[error("the component cannot be {what}: {detail}")]
+    Component {
+        /// `compiled` or `linked`.
+        what: &'static str,
+        /// wasmtime's own words.
+        detail: String,
+    },
+    /// The file cannot be read.
+    #[error("cannot read the connector {0}")]
+    File(PathBuf, #[source] std::io::Error),
+}
+
+impl Runtime {
+    /// Starts an engine. Compiled code is kept in `cache_dir`, if there is one.
+    pub fn new(limits: Limits, cache_dir: Option<&Path>) -> Result<Self, RuntimeError> {
+        let engine = engine(&limits).map_err(|error| RuntimeError::Engine(error.into()))?;
+        let linker = linker::linker(&engine).map_err(|error| RuntimeError::Engine(error.into()))?;
+        start_ticker(&engine);
+        let shared = Shared {
+            cache: CodeCache::new(cache_dir, &engine),
+            sandboxes: Semaphore::new(limits.sandboxes as usize),
+            engine,
+            linker,
+            limits,
+        };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// The limits of every sandbox.
+    pub fn limits(&self) -> &Limits {
+        &self.shared.limits
+    }
+
+    /// Makes a connector of a component: checks its imports and its contract
+    /// version first, then compiles it or takes the code from the cache.
+    pub fn load(&self, code: &[u8]) -> Result<Connector, RuntimeError> {
+        let inspection = inspect::inspect(code)?;
+        inspection.check()?;
+        let engine = &self.shared.engine;
+        let component = self.shared.cache.component(engine, code, &inspection.sha256).map_err(unusable("compiled"))?;
+        let pre = self.shared.linker.instantiate_pre(&component).map_err(unusable("linked"))?;
+        let pre = ConnectorPre::new(pre).map_err(unusable("linked"))?;
+        Ok(Connector::new(self.clone(), pre, inspection))
+    }
+
+    /// [`load`](Self::load) of a file.
+    pub fn load_file(&self, path: &Path) -> Result<Connector, RuntimeError> {
+        let code = std::fs::read(path).map_err(|error| RuntimeError::File(path.to_owned(), error))?;
+        self.load(&code)
+    }
+}
+
+fn unusable(what: &'static str) -> impl FnOnce(wasmtime::Error) -> RuntimeError {
+    move |error| RuntimeError::Component { what, detail: format!("{error:#}") }
+}
+
+/// An engine with pooled memory, or with memory on demand where the machine
+/// has not the address space for pools (wasmtime issues 8607 and 7637).
+fn engine(limits: &Limits) -> wasmtime::Result<Engine> {
+    Engine::new(&config(limits, true)).or_else(|error| {
+        tracing::info!(%error, "no memory pool on this machine, memory comes on demand");
+        Engine::new(&config(limits, false))
+    })
+}
+
+fn config(limits: &Limits, pooling: bool) -> Config {
+    let mut config = Config::new();
+    config
+        .cranelift_opt_level(OptLevel::Speed)
+        .epoch_interruption(true)
+        .max_wasm_stack(limits.stack_bytes)
+        .async_stack_size(limits.stack_bytes + HOST_STACK_BYTES);
+    if pooling {
+        let cores = u32::try_from(limits.core_instances).unwrap_or(u32::MAX);
+        let mut pool = PoolingAllocationConfig::new();
+        pool.total_component_instances(limits.sandboxes)
+            .total_core_instances(limits.sandboxes.saturating_mul(cores))
+            .total_memories(limits.sandboxes.saturating_mul(2))
+            .total_tables(limits.sandboxes.saturating_mul(4))
+            .total_stacks(limits.sandboxes)
+            .max_core_instances_per_component(cores)
+            .max_memories_per_component(2)
+            .max_tables_per_component(4)
+            .max_memory_size(limits.memory_bytes)
+            .table_elements(limits.table_elements)
+            .linear_memory_keep_resident(RESIDENT_BYTES);
+        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    }
+    config
+}
+
+/// Advances the engine's clock until the engine is gone.
+fn start_ticker(engine: &Engine) {
+    let engine = engine.weak();
+    let ticker = move || {
+        loop {
+            thread::sleep(TICK);
+            match engine.upgrade() {
+                Some(engine) => engine.increment_epoch(),
+                None => return,
+            }
+        }
+    };
+    // Without the ticker no limit on processor time holds; a machine that
+    // cannot start a thread cannot run anything here.
+    if let Err(error) = thread::Builder::new().name("epoch".to_owned()).spawn(ticker) {
+        tracing::error!(%error, "the clock of the sandbox did not start");
+        std::process::abort();
+    }
+}
+

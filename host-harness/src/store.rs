@@ -1,0 +1,186 @@
+//! The store of one tenant: one SQLite file, and the only module that knows SQL.
+//!
+//! What belongs together is written in one transaction: a page's raw records,
+//! findings and cursor are either all there or not at all, so that a crash
+//! costs at most the page under way.
+
+mod bucket;
+mod compress;
+mod findings;
+mod instances;
+mod migrate;
+mod pages;
+mod projects;
+mod runs;
+mod seen;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+pub use self::{
+    bucket::InstanceBucket,
+    findings::{Filter, FindingDetail, FindingId, FindingRow, OccurrenceDetail, PackageRow},
+    instances::{ConnectorSource, Instance, InstanceStatus, NewInstance},
+    pages::{PageCommit, ProjectIndex, RecordState},
+    projects::{ProjectCounts, ProjectRow},
+    runs::{PlannedRead, Read, ReadCounts, ReadState, Run, RunMode, RunState},
+    seen::Seen,
+};
+use crate::{files::create_private_dir, ids::TenantId};
+
+/// How long a writer waits for another process before it gives up.
+const BUSY_WAIT: Duration = Duration::from_secs(10);
+
+/// Pages of the file that SQLite keeps in memory, in KiB.
+const CACHE_KIB: i64 = 32 << 10;
+
+/// Statements kept compiled: all of those that a page runs.
+const STATEMENTS: usize = 64;
+
+/// Why the store failed, with what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The folder or file cannot be made.
+    #[error("cannot open the store {path}: check that the folder exists, is writable and has space")]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The disk is full.
+    #[error("the disk is full: nothing was lost, free some space and run the command again")]
+    Full,
+    /// Another process writes.
+    #[error("the store is in use by another process: wait for it to finish, then run the command again")]
+    Busy,
+    /// The file is damaged.
+    #[error("the store is damaged: restore it from a backup, or move it away and sync anew")]
+    Corrupt,
+    /// The file may not be written.
+    #[error("the store may not be written: check the permissions of the data folder")]
+    ReadOnly,
+    /// The file is of a newer version of this program.
+    #[error("the store has version {found} and this program knows up to {known}: use a newer program")]
+    TooNew {
+        /// Version of the file.
+        found: i64,
+        /// Newest version that is known.
+        known: i64,
+    },
+    /// The file is another tenant's.
+    #[error("the store belongs to the tenant `{0}`")]
+    OtherTenant(String),
+    /// A document in the store is not of its form.
+    #[error("the store holds a {what} that cannot be read")]
+    Document {
+        /// What it is of.
+        what: &'static str,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// Compression failed.
+    #[error("a raw record cannot be compressed or read back")]
+    Compression(#[source] std::io::Error),
+    /// Something with that name is already there.
+    #[error("there is already an instance `{0}`: choose another name")]
+    InstanceExists(String),
+    /// Anything else of SQLite.
+    #[error("the store failed")]
+    Sqlite(#[source] rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Self::Full,
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Corrupt,
+            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Self::ReadOnly,
+            _ => Self::Sqlite(error),
+        }
+    }
+}
+
+/// A result of the store.
+pub type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+/// The store of one tenant.
+pub struct FindingStore {
+    connection: Connection,
+    codecs: compress::Codecs,
+}
+
+impl FindingStore {
+    /// Opens the file, makes it if it is not there, and brings it up to date.
+    pub fn open(path: &Path, tenant: &TenantId) -> Result<Self> {
+        let failed = |source: Box<dyn std::error::Error + Send + Sync>| StoreError::Open { path: path.to_owned(), source };
+        if let Some(folder) = path.parent() {
+            create_private_dir(folder).map_err(|error| failed(error.into()))?;
+        }
+        // Without SQLITE_OPEN_URI: a file name is a file name.
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection = Connection::open_with_flags(path, flags).map_err(|error| failed(error.into()))?;
+        connection.busy_timeout(BUSY_WAIT)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
+        // With a write-ahead log this survives a crash of the program; a power
+        // cut may cost the last pages, which the next sync reads again.
+        connection.pragma_update(None, "synchronous", "normal")?;
+        connection.pragma_update(None, "foreign_keys", true)?;
+        connection.pragma_update(None, "secure_delete", true)?;
+        connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+        migrate::migrate(&mut connection, tenant)?;
+        Ok(Self { connection, codecs: compress::Codecs::default() })
+    }
+}
+
+/// A store that tasks share: one writer at a time.
+#[derive(Clone)]
+pub struct SharedStore(Arc<Mutex<FindingStore>>);
+
+impl SharedStore {
+    /// Shares a store.
+    pub fn new(store: FindingStore) -> Self {
+        Self(Arc::new(Mutex::new(store)))
+    }
+
+    /// Uses the store on this thread.
+    pub fn with<T>(&self, work: impl FnOnce(&mut FindingStore) -> T) -> T {
+        // A panic inside of a transaction rolls it back: the store is whole.
+        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Uses the store on a thread where waiting harms nobody.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut FindingStore) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let store = self.clone();
+        match tokio::task::spawn_blocking(move || store.with(work)).await {
+            Ok(result) => result,
+            // The runtime shuts down, or `work` panicked.
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => Err(StoreError::Busy),
+            },
+        }
+    }
+}
+
+/// Reads a JSON column.
+fn document<T: serde::de::DeserializeOwned>(what: &'static str, text: &str) -> Result<T> {
+    serde_json::from_str(text).map_err(|source| StoreError::Document { what, source })
+}
+
+/// Writes a JSON column.
+fn json<T: serde::Serialize>(what: &'static str, value: &T) -> Result<String> {
+    serde_json::to_string(value).map_err(|source| StoreError::Document { what, source })
+}

@@ -1,0 +1,618 @@
+//! Pages of a read: which of their records are new, and the one transaction
+//! that takes a page in.
+
+use std::collections::{HashMap, HashSet};
+
+use appsec_model::{Diagnostic, DiagnosticLevel, Finding, Kind, NextPage, Normalized, PackageVersion, ProjectRef, RawRecord, Timestamp};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, TransactionBehavior, params};
+use sha2::{Digest, Sha256};
+
+use super::{FindingStore, ReadCounts, Result, Seen, compress::Encoder, json, seen};
+
+/// What the store knows of a record.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum RecordState {
+    /// Nothing.
+    New,
+    /// Another content.
+    Changed {
+        /// Its row id.
+        id: i64,
+    },
+    /// The same content.
+    Unchanged {
+        /// Its row id.
+        id: i64,
+    },
+    /// The same content, but it had vanished.
+    Returned {
+        /// Its row id.
+        id: i64,
+    },
+    /// An earlier record of this read is the same.
+    Repeated,
+    /// Its project is not ingested.
+    Unmapped,
+}
+
+/// A record of a page, compared with the store.
+#[derive(Clone, Debug)]
+pub struct Classified {
+    /// The record.
+    pub record: RawRecord,
+    /// What the store knows of it.
+    pub state: RecordState,
+    key: String,
+    sha256: [u8; 32],
+    project_id: Option<i64>,
+}
+
+/// A page to take in.
+pub struct PageCommit {
+    /// Row id of the instance.
+    pub instance_id: i64,
+    /// Name of the instance: a part of what makes a finding's id.
+    pub instance: String,
+    /// Number of the run.
+    pub run_id: i64,
+    /// Row id of the read.
+    pub read_id: i64,
+    /// The kind that the read is of.
+    pub kind: Kind,
+    /// Number of the page in its read, from 0.
+    pub page: u64,
+    /// How the read goes on.
+    pub next: NextPage,
+    /// The records.
+    pub records: Vec<Classified>,
+    /// What those that are new or changed normalize to; `index` counts these
+    /// alone.
+    pub normalized: Normalized,
+    /// Whether records that a complete read has not brought have vanished: only
+    /// a read of everything in its scope can tell.
+    pub full: bool,
+    /// The projects of the read's scope; none for all of the instance.
+    pub scope: Option<Vec<String>>,
+    /// What the page took.
+    pub costs: ReadCounts,
+    /// The time.
+    pub now: Timestamp,
+}
+
+/// What a page brought.
+#[derive(Clone, Debug, Default)]
+pub struct PageCounts {
+    /// To be added to the read's.
+    pub counts: ReadCounts,
+    /// Row ids of the page's records, in no order.
+    pub ids: Vec<i64>,
+}
+
+/// The projects of an instance as records name them.
+#[derive(Clone, Debug, Default)]
+pub struct ProjectIndex {
+    by_id: HashMap<String, i64>,
+    by_name: HashMap<String, i64>,
+    primary_branch: HashMap<i64, String>,
+    vendor_ids: HashMap<i64, String>,
+}
+
+impl ProjectIndex {
+    /// The row id of a project. Names are compared without case, as the
+    /// forges do that the projects come from.
+    fn find(&self, project: Option<&ProjectRef>) -> Option<i64> {
+        let project = project?;
+        let by_id = project.id.as_ref().and_then(|id| self.by_id.get(id));
+        by_id.or_else(|| self.by_name.get(&project.name.as_ref()?.to_lowercase())).copied()
+    }
+}
+
+impl FindingStore {
+    /// The projects of an instance that are listed by the vendor.
+    pub fn project_index(&self, instance_id: i64) -> Result<ProjectIndex> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT id, vendor_id, name, primary_branch FROM projects WHERE instance_id = ?1 AND vanished_at IS NULL",
+        )?;
+        let mut rows = statement.query([instance_id])?;
+        let mut index = ProjectIndex::default();
+        while let Some(row) = rows.next()? {
+            let (id, vendor_id, name): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            index.by_name.insert(name.to_lowercase(), id);
+            index.by_id.insert(vendor_id.clone(), id);
+            index.vendor_ids.insert(id, vendor_id);
+            if let Some(branch) = row.get(3)? {
+                index.primary_branch.insert(id, branch);
+            }
+        }
+        Ok(index)
+    }
+
+    /// Compares the records of a page with the store. `seen` is what earlier
+    /// pages of the read brought.
+    pub fn classify(
+        &self,
+        instance_id: i64,
+        records: Vec<RawRecord>,
+        projects: &ProjectIndex,
+        seen: &Seen,
+    ) -> Result<Vec<Classified>> {
+        let mut lookup = self.connection.prepare_cached(
+            "SELECT id, sha256, vanished_at FROM raw_records WHERE instance_id = ?1 AND kind = ?2 AND record_key = ?3",
+        )?;
+        let mut keys = HashSet::with_capacity(records.len());
+        let mut classified = Vec::with_capacity(records.len());
+        for record in records {
+            let sha256: [u8; 32] = Sha256::digest(&record.body).into();
+            // A record without id is itself its id.
+            let key = match &record.id {
+                Some(id) => id.clone(),
+                None => format!("sha256:{}", crate::hex::encode(&sha256)),
+            };
+            let project_id = projects.find(record.project.as_ref());
+            let state = if project_id.is_none() && record.project.is_some() {
+                RecordState::Unmapped
+            } else if !keys.insert(key.clone()) {
+                RecordState::Repeated
+            } else {
+                lookup
+                    .query_row(params![instance_id, record.kind.as_str(), key], |row| {
+                        let id = row.get(0)?;
+                        let same = row.get_ref(1)?.as_blob().is_ok_and(|known| known == sha256);
+                        let gone = row.get::<_, Option<i64>>(2)?.is_some();
+                        Ok(match (same, gone) {
+                            (true, false) if seen.contains(id) => RecordState::Repeated,
+                            (true, false) => RecordState::Unchanged { id },
+                            (true, true) => RecordState::Returned { id },
+                            (false, _) => RecordState::Changed { id },
+                        })
+                    })
+                    .optional()?
+                    .unwrap_or(RecordState::New)
+            };
+            classified.push(Classified { record, state, key, sha256, project_id });
+        }
+        Ok(classified)
+    }
+
+    /// Takes a page in: raw records, findings, packages, diagnostics, counts
+    /// and cursor, all or nothing.
+    pub fn commit_page(&mut self, page: &PageCommit, projects: &ProjectIndex) -> Result<PageCounts> {
+        let result = self.try_commit_page(page, projects);
+        if result.is_err() {
+            // A dictionary that was made in the transaction is gone with it.
+            self.codecs = super::compress::Codecs::default();
+        }
+        result
+    }
+
+    fn try_commit_page(&mut self, page: &PageCommit, projects: &ProjectIndex) -> Result<PageCounts> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut outcome = PageCounts { counts: page.costs, ids: Vec::with_capacity(page.records.len()) };
+        outcome.counts.pages = 1;
+        outcome.counts.records = page.records.len() as u64;
+
+        // Raw records, in the order of the normalized ones.
+        let mut taken: Vec<(i64, &Classified)> = Vec::new();
+        let fresh = || page.records.iter().filter(|it| matches!(it.state, RecordState::New | RecordState::Changed { .. }));
+        if let Some(first) = fresh().next() {
+            let kind = first.record.kind.as_str();
+            let samples = fresh().map(|it| it.record.body.as_bytes());
+            let encoder = self.codecs.encoder(&transaction, page.instance_id, kind, samples)?;
+            let mut raw = RawWriter::new(&transaction, page.instance_id, encoder)?;
+            for it in fresh() {
+                taken.push((raw.write(it)?, it));
+            }
+        }
+        for it in &page.records {
+            let counts = &mut outcome.counts;
+            match it.state {
+                RecordState::New => counts.new += 1,
+                RecordState::Changed { .. } => counts.changed += 1,
+                RecordState::Unchanged { id } => {
+                    counts.unchanged += 1;
+                    outcome.ids.push(id);
+                }
+                RecordState::Returned { id } => {
+                    counts.changed += 1;
+                    outcome.ids.push(id);
+                    revive(&transaction, id)?;
+                }
+                RecordState::Repeated => counts.repeated += 1,
+                RecordState::Unmapped => counts.unmapped += 1,
+            }
+        }
+        outcome.ids.extend(taken.iter().map(|(id, _)| *id));
+
+        let packages = write_packages(&transaction, page, projects)?;
+        write_rules(&transaction, page)?;
+        let mut writer = FindingWriter::new(&transaction, page, projects, packages)?;
+        for finding in &page.normalized.findings {
+            // `index` is the guest's word: an impossible one is ignored.
+            if let Some((raw_id, it)) = usize::try_from(finding.index).ok().and_then(|index| taken.get(index)) {
+                writer.write(*raw_id, it, finding)?;
+            }
+        }
+        drop(writer);
+        write_diagnostics(&transaction, page, &taken, &mut outcome.counts)?;
+        close_page(&transaction, page, projects, &mut outcome)?;
+        transaction.commit()?;
+        Ok(outcome)
+    }
+}
+
+/// Writes raw records.
+struct RawWriter<'a> {
+    instance_id: i64,
+    encoder: &'a mut Encoder,
+    insert: CachedStatement<'a>,
+    update: CachedStatement<'a>,
+    forget: CachedStatement<'a>,
+}
+
+impl<'a> RawWriter<'a> {
+    fn new(connection: &'a Connection, instance_id: i64, encoder: &'a mut Encoder) -> Result<Self> {
+        Ok(Self {
+            instance_id,
+            encoder,
+            insert: connection.prepare_cached(
+                "INSERT INTO raw_records \
+                 (instance_id, kind, record_key, project_id, sha256, length_bytes, dictionary_id, body) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            )?,
+            update: connection.prepare_cached(
+                "UPDATE raw_records SET project_id = ?2, vanished_at = NULL, sha256 = ?3, length_bytes = ?4, \
+                 dictionary_id = ?5, body = ?6 WHERE id = ?1",
+            )?,
+            forget: connection.prepare_cached("DELETE FROM diagnostics WHERE raw_id = ?1")?,
+        })
+    }
+
+    fn write(&mut self, it: &Classified) -> Result<i64> {
+        let body = it.record.body.as_bytes();
+        let packed = self.encoder.compress(body)?;
+        let dictionary = self.encoder.dictionary_id;
+        if let RecordState::Changed { id } = it.state {
+            self.update.execute(params![id, it.project_id, &it.sha256[..], body.len(), dictionary, packed])?;
+            self.forget.execute([id])?;
+            return Ok(id);
+        }
+        let id = self.insert.insert(params![
+            self.instance_id,
+            it.record.kind.as_str(),
+            it.key,
+            it.project_id,
+            &it.sha256[..],
+            body.len(),
+            dictionary,
+            packed
+        ])?;
+        Ok(id)
+    }
+}
+
+/// Brings back a record that had vanished, and its finding with it.
+fn revive(connection: &Connection, raw_id: i64) -> Result<()> {
+    connection.execute("UPDATE raw_records SET vanished_at = NULL WHERE id = ?1", [raw_id])?;
+    let sql = "UPDATE occurrences SET vanished_at = NULL WHERE id = ?1 RETURNING finding_id";
+    let finding: Option<i64> = connection.query_row(sql, [raw_id], |row| row.get(0)).optional()?;
+    match finding {
+        Some(finding) => lead(connection, finding, None),
+        None => Ok(()),
+    }
+}
+
+/// Writes findings and their occurrences.
+struct FindingWriter<'a> {
+    connection: &'a Connection,
+    page: &'a PageCommit,
+    projects: &'a ProjectIndex,
+    packages: HashMap<PackageKey, i64>,
+    insert: CachedStatement<'a>,
+    occurrence: CachedStatement<'a>,
+    occurrence_of: CachedStatement<'a>,
+}
+
+/// A package within a page: project, ecosystem, name, version.
+type PackageKey = (i64, String, String, String);
+
+fn package_key(project_id: i64, package: &PackageVersion) -> PackageKey {
+    let version = package.version.clone().unwrap_or_default();
+    (project_id, package.ecosystem.as_str().to_owned(), package.name.clone(), version)
+}
+
+impl<'a> FindingWriter<'a> {
+    fn new(
+        connection: &'a Connection,
+        page: &'a PageCommit,
+        projects: &'a ProjectIndex,
+        packages: HashMap<PackageKey, i64>,
+    ) -> Result<Self> {
+        Ok(Self {
+            connection,
+            page,
+            projects,
+            packages,
+            insert: connection.prepare_cached(
+                "INSERT INTO findings (id, instance_id, project_id, kind, occurrence_id, severity, status, title, rule_id, \
+                 path, start_line, package_id, reachability, first_seen_at, changed_at) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14) ON CONFLICT (id) DO NOTHING",
+            )?,
+            occurrence: connection.prepare_cached(
+                "INSERT INTO occurrences (id, finding_id, project_id, kind, vendor_id, ref, on_primary, status, \
+                 relevant_since, package_id, document) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
+                 ON CONFLICT (id) DO UPDATE SET finding_id = excluded.finding_id, project_id = excluded.project_id, \
+                 ref = excluded.ref, on_primary = excluded.on_primary, status = excluded.status, \
+                 relevant_since = excluded.relevant_since, package_id = excluded.package_id, vanished_at = NULL, \
+                 document = excluded.document",
+            )?,
+            occurrence_of: connection.prepare_cached("SELECT finding_id FROM occurrences WHERE id = ?1")?,
+        })
+    }
+
+    fn write(&mut self, raw_id: i64, it: &Classified, finding: &Finding) -> Result<()> {
+        // A record that names no project has no place among the findings.
+        let Some(project_id) = it.project_id else { return Ok(()) };
+        let vendor_project = self.projects.vendor_ids.get(&project_id).map_or("", String::as_str);
+        let id = finding_id(&self.page.instance, vendor_project, finding);
+        let before: Option<i64> = match it.state {
+            RecordState::Changed { .. } => self.occurrence_of.query_row([raw_id], |row| row.get(0)).optional()?,
+            _ => None,
+        };
+        let dependency = finding.dependency.as_ref();
+        let package_id = dependency
+            .and_then(|dependency| self.packages.get(&package_key(project_id, &dependency.package)))
+            .copied();
+        let kind = finding.kind.as_str();
+        let status = finding.lifecycle.status.as_str();
+        let location = finding.location.as_ref();
+        let inserted = self.insert.execute(params![
+            id,
+            self.page.instance_id,
+            project_id,
+            kind,
+            raw_id,
+            finding.severity as i64,
+            status,
+            finding.title,
+            finding.rule_id,
+            location.map(|location| &location.path),
+            location.and_then(|location| location.start_line),
+            package_id,
+            dependency.map(|dependency| dependency.reachability.verdict.as_str()),
+            self.page.now.as_micros(),
+        ])?;
+        let on_primary = match (&finding.r#ref, self.projects.primary_branch.get(&project_id)) {
+            (Some(found), Some(primary)) => found == primary,
+            _ => false,
+        };
+        self.occurrence.execute(params![
+            raw_id,
+            id,
+            project_id,
+            kind,
+            finding.id,
+            finding.r#ref,
+            on_primary,
+            status,
+            finding.lifecycle.relevant_since.map(Timestamp::as_micros),
+            package_id,
+            json("finding", finding)?,
+        ])?;
+        if inserted == 0 {
+            lead(self.connection, id, Some(self.page.now))?;
+        }
+        match before {
+            Some(before) if before != id => lead(self.connection, before, Some(self.page.now)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Makes a finding show its leading occurrence: one that is there before one
+/// that vanished, one on the primary branch before others, then the one that
+/// needs most attention. A finding without occurrences goes.
+pub(super) fn lead(connection: &Connection, finding_id: i64, now: Option<Timestamp>) -> Result<()> {
+    let updated = connection
+        .prepare_cached(
+            "UPDATE findings SET occurrence_id = o.id, project_id = o.project_id, package_id = o.package_id, \
+             status = iif(o.vanished_at IS NULL, o.status, 'vanished'), \
+             severity = CASE o.document ->> 'severity' WHEN 'critical' THEN 5 WHEN 'high' THEN 4 WHEN 'medium' THEN 3 \
+                        WHEN 'low' THEN 2 WHEN 'info' THEN 1 ELSE 0 END, \
+             title = o.document ->> 'title', rule_id = o.document ->> 'rule_id', \
+             path = o.document ->> '$.location.path', start_line = o.document ->> '$.location.start_line', \
+             reachability = o.document ->> '$.dependency.reachability.verdict', \
+             changed_at = coalesce(?2, changed_at) \
+             FROM (SELECT * FROM occurrences WHERE finding_id = ?1 \
+                   ORDER BY vanished_at IS NOT NULL, on_primary DESC, \
+                   CASE status WHEN 'open' THEN 0 WHEN 'reviewing' THEN 1 WHEN 'fixing' THEN 2 \
+                   WHEN 'provisionally-ignored' THEN 4 WHEN 'ignored' THEN 5 WHEN 'fixed' THEN 6 ELSE 3 END, \
+                   relevant_since DESC, vendor_id LIMIT 1) AS o \
+             WHERE findings.id = ?1",
+        )?
+        .execute(params![finding_id, now.map(Timestamp::as_micros)])?;
+    if updated == 0 {
+        connection.prepare_cached("DELETE FROM findings WHERE id = ?1")?.execute([finding_id])?;
+    }
+    Ok(())
+}
+
+/// What a finding is known by: the same for the same problem in every sync,
+/// on every machine, also when the instance was removed and added again.
+fn finding_id(instance: &str, project: &str, finding: &Finding) -> i64 {
+    let mut hasher = Sha256::new();
+    for part in [instance, project, finding.kind.as_str(), &finding.identity.key] {
+        hasher.update((part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
+    let [a, b, c, d, e, f, g, h, ..] = <[u8; 32]>::from(hasher.finalize());
+    // SQLite's row ids are signed; a positive one reads better.
+    i64::from_be_bytes([a & 0x7f, b, c, d, e, f, g, h])
+}
+
+fn write_packages(
+    connection: &Connection,
+    page: &PageCommit,
+    projects: &ProjectIndex,
+) -> Result<HashMap<PackageKey, i64>> {
+    let mut upsert = connection.prepare_cached(
+        "INSERT INTO packages (instance_id, project_id, ecosystem, name, version, purl, transitivity, lockfile_url) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
+         ON CONFLICT (project_id, ecosystem, name, version) DO UPDATE SET purl = excluded.purl, \
+         transitivity = excluded.transitivity, lockfile_url = excluded.lockfile_url RETURNING id",
+    )?;
+    let mut ids = HashMap::with_capacity(page.normalized.packages.len());
+    for package in &page.normalized.packages {
+        let Some(project_id) = projects.find(Some(&package.project)) else { continue };
+        let key = package_key(project_id, &package.package);
+        let id = upsert.query_row(
+            params![
+                page.instance_id,
+                project_id,
+                key.1,
+                key.2,
+                key.3,
+                package.package.purl,
+                package.transitivity.as_str(),
+                package.lockfile_url
+            ],
+            |row| row.get(0),
+        )?;
+        ids.insert(key, id);
+    }
+    Ok(ids)
+}
+
+fn write_rules(connection: &Connection, page: &PageCommit) -> Result<()> {
+    let mut upsert = connection.prepare_cached(
+        "INSERT INTO rules VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET document = excluded.document \
+         WHERE document <> excluded.document",
+    )?;
+    for rule in &page.normalized.rules {
+        upsert.execute(params![page.instance_id, rule.id, json("rule", rule)?])?;
+    }
+    Ok(())
+}
+
+fn write_diagnostics(
+    connection: &Connection,
+    page: &PageCommit,
+    taken: &[(i64, &Classified)],
+    counts: &mut ReadCounts,
+) -> Result<()> {
+    let mut insert = connection
+        .prepare_cached("INSERT INTO diagnostics (instance_id, run_id, raw_id, document) VALUES (?1, ?2, ?3, ?4)")?;
+    for diagnostic in &page.normalized.diagnostics {
+        let Diagnostic { level, index, .. } = diagnostic;
+        match level {
+            DiagnosticLevel::Warning => counts.warnings += 1,
+            DiagnosticLevel::Error => counts.unusable += 1,
+        }
+        let raw_id = index.and_then(|index| taken.get(usize::try_from(index).ok()?)).map(|(id, _)| *id);
+        insert.execute(params![page.instance_id, page.run_id, raw_id, json("diagnostic", diagnostic)?])?;
+    }
+    Ok(())
+}
+
+/// Moves the read's cursor behind the page and adds up what it brought.
+fn close_page(
+    connection: &Connection,
+    page: &PageCommit,
+    projects: &ProjectIndex,
+    outcome: &mut PageCounts,
+) -> Result<()> {
+    connection
+        .prepare_cached("INSERT INTO read_pages VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET seen = excluded.seen")?
+        .execute(params![page.read_id, page.page, seen::encode(outcome.ids.clone())])?;
+    let (cursor, state) = match &page.next {
+        NextPage::Cursor(cursor) => (Some(cursor), "pending"),
+        NextPage::Complete => {
+            if page.full {
+                outcome.counts.vanished = vanish_unseen(connection, page, projects)?;
+            }
+            connection.execute("DELETE FROM read_pages WHERE read_id = ?1", [page.read_id])?;
+            (None, "complete")
+        }
+    };
+    let counts = &outcome.counts;
+    connection
+        .prepare_cached(
+            "UPDATE reads SET cursor = ?2, state = ?3, pages = pages + 1, records = records + ?4, new = new + ?5, \
+             changed = changed + ?6, unchanged = unchanged + ?7, repeated = repeated + ?8, unmapped = unmapped + ?9, \
+             warnings = warnings + ?10, unusable = unusable + ?11, requests = requests + ?12, \
+             received_bytes = received_bytes + ?13, waits = waits + ?14, waited_ms = waited_ms + ?15, \
+             peak_memory_bytes = max(peak_memory_bytes, ?16), vanished = vanished + ?17 WHERE id = ?1",
+        )?
+        .execute(params![
+            page.read_id,
+            cursor,
+            state,
+            counts.records,
+            counts.new,
+            counts.changed,
+            counts.unchanged,
+            counts.repeated,
+            counts.unmapped,
+            counts.warnings,
+            counts.unusable,
+            counts.requests,
+            counts.received_bytes,
+            counts.waits,
+            counts.waited_ms,
+            counts.peak_memory_bytes,
+            counts.vanished
+        ])?;
+    Ok(())
+}
+
+/// Marks what a complete read has not brought, within its scope.
+fn vanish_unseen(connection: &Connection, page: &PageCommit, projects: &ProjectIndex) -> Result<u64> {
+    let seen = read_seen(connection, page.read_id)?;
+    let scope: Vec<i64> = match &page.scope {
+        Some(ids) => ids.iter().filter_map(|id| projects.by_id.get(id).copied()).collect(),
+        None => projects.vendor_ids.keys().copied().collect(),
+    };
+    let mut in_scope = connection.prepare_cached(
+        "SELECT id FROM occurrences WHERE project_id = ?1 AND kind = ?2 AND vanished_at IS NULL",
+    )?;
+    let mut gone = Vec::new();
+    for project_id in scope {
+        let mut rows = in_scope.query(params![project_id, page.kind.as_str()])?;
+        while let Some(row) = rows.next()? {
+            let id = row.get(0)?;
+            if !seen.contains(id) {
+                gone.push(id);
+            }
+        }
+    }
+    vanish(connection, &gone, page.now)?;
+    Ok(gone.len() as u64)
+}
+
+/// Marks occurrences as no longer there.
+pub(super) fn vanish(connection: &Connection, raw_ids: &[i64], now: Timestamp) -> Result<()> {
+    let mut raw = connection.prepare_cached("UPDATE raw_records SET vanished_at = ?2 WHERE id = ?1")?;
+    let mut occurrence =
+        connection.prepare_cached("UPDATE occurrences SET vanished_at = ?2 WHERE id = ?1 RETURNING finding_id")?;
+    for id in raw_ids {
+        raw.execute(params![id, now.as_micros()])?;
+        let finding: Option<i64> =
+            occurrence.query_row(params![id, now.as_micros()], |row| row.get(0)).optional()?;
+        if let Some(finding) = finding {
+            lead(connection, finding, Some(now))?;
+        }
+    }
+    Ok(())
+}
+
+/// What the pages of a read brought so far.
+pub(super) fn read_seen(connection: &Connection, read_id: i64) -> Result<Seen> {
+    let mut statement = connection.prepare_cached("SELECT seen FROM read_pages WHERE read_id = ?1")?;
+    let mut rows = statement.query([read_id])?;
+    let mut seen = Seen::default();
+    while let Some(row) = rows.next()? {
+        for id in seen::decode(row.get_ref(0)?.as_blob().unwrap_or_default()) {
+            seen.insert(id);
+        }
+    }
+    Ok(seen)
+}

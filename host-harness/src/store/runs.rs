@@ -1,0 +1,372 @@
+//! Runs and their reads: what a sync is doing, has done, and where it goes on.
+
+use appsec_model::{Kind, Scope, Timestamp};
+use rusqlite::{OptionalExtension, Row, TransactionBehavior, params};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    FindingStore, Result, Seen, StoreError, document, json,
+    pages::{read_seen, vanish},
+};
+
+macro_rules! words {
+    ($(#[$meta:meta])* $name:ident { $( $(#[$case_meta:meta])* $case:ident = $word:literal, )+ }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, schemars::JsonSchema)]
+        #[serde(rename_all = "kebab-case")]
+        pub enum $name { $( $(#[$case_meta])* $case, )+ }
+
+        impl $name {
+            /// The word of the case.
+            pub fn as_str(self) -> &'static str {
+                match self { $( Self::$case => $word, )+ }
+            }
+
+            fn named(word: &str) -> Result<Self> {
+                match word {
+                    $( $word => Ok(Self::$case), )+
+                    _ => Err(StoreError::Corrupt),
+                }
+            }
+        }
+    };
+}
+
+words! {
+    /// What a run reads.
+    RunMode {
+        /// Everything; what is not there any more is marked.
+        Full = "full",
+        /// Only what is new since the last run.
+        Incremental = "incremental",
+    }
+}
+
+words! {
+    /// How a run is.
+    RunState {
+        /// Under way, or cut off: the next sync goes on with it.
+        Running = "running",
+        /// Every read is complete.
+        Complete = "complete",
+        /// Some reads are not complete.
+        Partial = "partial",
+        /// Nothing could be read.
+        Failed = "failed",
+    }
+}
+
+words! {
+    /// How a read is.
+    ReadState {
+        /// Not at its end yet.
+        Pending = "pending",
+        /// At its end: what it has not brought is not there.
+        Complete = "complete",
+        /// Given up without an end, because pages repeat themselves.
+        Incomplete = "incomplete",
+        /// Given up after an error.
+        Failed = "failed",
+    }
+}
+
+/// One sync of an instance.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+pub struct Run {
+    /// Number of the run within the tenant.
+    pub id: i64,
+    /// Name of the instance.
+    pub instance: String,
+    /// What it reads.
+    pub mode: RunMode,
+    /// How it is.
+    pub state: RunState,
+    /// Why, where it is not complete.
+    pub message: Option<String>,
+    /// Projects that the vendor listed.
+    pub projects: u64,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+    /// How often it went on after having been cut off.
+    pub resumed: u64,
+    /// Sums over its reads.
+    #[serde(flatten)]
+    pub counts: ReadCounts,
+    /// Its reads.
+    pub reads: Vec<Read>,
+}
+
+/// A read of a run: one kind in one scope.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+pub struct Read {
+    /// Row id.
+    #[serde(skip)]
+    pub id: i64,
+    /// The kind.
+    pub kind: Kind,
+    /// How wide it is.
+    pub scope: Scope,
+    /// How it is.
+    pub state: ReadState,
+    /// Why, where it is not complete.
+    pub message: Option<String>,
+    /// Where it goes on.
+    #[serde(skip)]
+    pub cursor: Option<String>,
+    /// What it brought and took.
+    #[serde(flatten)]
+    pub counts: ReadCounts,
+}
+
+/// A read that a run is to make.
+#[derive(Clone, Debug)]
+pub struct PlannedRead {
+    /// The kind.
+    pub kind: Kind,
+    /// How wide it is.
+    pub scope: Scope,
+}
+
+macro_rules! counts {
+    ($( $(#[$meta:meta])* $field:ident, )+) => {
+        /// What a read brought and took.
+        #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize, schemars::JsonSchema)]
+        pub struct ReadCounts { $( $(#[$meta])* pub $field: u64, )+ }
+
+        impl ReadCounts {
+            const COLUMNS: &str = concat!($( stringify!($field), ", " ),+);
+
+            fn of_row(row: &Row<'_>) -> rusqlite::Result<Self> {
+                Ok(Self { $( $field: row.get(stringify!($field))?, )+ })
+            }
+
+            /// Adds another read's counts; the peak of memory is the larger one.
+            pub fn add(&mut self, other: &Self) {
+                let peak = self.peak_memory_bytes.max(other.peak_memory_bytes);
+                $( self.$field += other.$field; )+
+                self.peak_memory_bytes = peak;
+            }
+        }
+    };
+}
+
+counts! {
+    /// Pages.
+    pages,
+    /// Records in them.
+    records,
+    /// Records that were not known.
+    new,
+    /// Records that are not what they were.
+    changed,
+    /// Records that are what they were.
+    unchanged,
+    /// Records that an earlier page held as well.
+    repeated,
+    /// Records of projects that are not ingested.
+    unmapped,
+    /// Findings that are no longer there.
+    vanished,
+    /// Remarks on new and changed records.
+    warnings,
+    /// New and changed records that could not be used; they are kept raw.
+    unusable,
+    /// Requests to the vendor.
+    requests,
+    /// Bytes received.
+    received_bytes,
+    /// Times that the vendor asked to wait, or did not answer.
+    waits,
+    /// Milliseconds waited.
+    waited_ms,
+    /// Largest memory of a sandbox.
+    peak_memory_bytes,
+}
+
+impl FindingStore {
+    /// Begins a run with all the reads it is to make.
+    pub fn start_run(
+        &mut self,
+        instance_id: i64,
+        mode: RunMode,
+        projects: u64,
+        reads: &[PlannedRead],
+        now: Timestamp,
+    ) -> Result<i64> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        transaction.execute(
+            "INSERT INTO runs (instance_id, mode, state, projects, started_at) VALUES (?1, ?2, 'running', ?3, ?4)",
+            params![instance_id, mode.as_str(), projects, now.as_micros()],
+        )?;
+        let run_id = transaction.last_insert_rowid();
+        for read in reads {
+            transaction.execute(
+                "INSERT INTO reads (run_id, kind, scope, state) VALUES (?1, ?2, ?3, 'pending')",
+                params![run_id, read.kind.as_str(), json("scope", &read.scope)?],
+            )?;
+        }
+        transaction.commit()?;
+        Ok(run_id)
+    }
+
+    /// Logs a run that failed before it could read anything.
+    pub fn log_failed_run(&mut self, instance_id: i64, mode: RunMode, message: &str, now: Timestamp) -> Result<i64> {
+        self.connection.execute(
+            "INSERT INTO runs (instance_id, mode, state, message, started_at, finished_at) \
+             VALUES (?1, ?2, 'failed', ?3, ?4, ?4)",
+            params![instance_id, mode.as_str(), message, now.as_micros()],
+        )?;
+        Ok(self.connection.last_insert_rowid())
+    }
+
+    /// The run of an instance that was cut off, if the last one was.
+    pub fn unfinished_run(&self, instance_id: i64) -> Result<Option<i64>> {
+        let sql = "SELECT id FROM runs WHERE instance_id = ?1 AND state = 'running' ORDER BY id DESC LIMIT 1";
+        Ok(self.connection.query_row(sql, [instance_id], |row| row.get(0)).optional()?)
+    }
+
+    /// Notes that a run goes on after having been cut off.
+    pub fn resume_run(&mut self, run_id: i64) -> Result<()> {
+        self.connection.execute("UPDATE runs SET resumed = resumed + 1 WHERE id = ?1", [run_id])?;
+        Ok(())
+    }
+
+    /// What an unfinished read has brought so far.
+    pub fn seen(&self, read_id: i64) -> Result<Seen> {
+        read_seen(&self.connection, read_id)
+    }
+
+    /// Adds requests and waits that brought no page.
+    pub fn add_read_costs(&mut self, read_id: i64, costs: &ReadCounts) -> Result<()> {
+        self.connection
+            .prepare_cached(
+                "UPDATE reads SET requests = requests + ?2, received_bytes = received_bytes + ?3, waits = waits + ?4, \
+                 waited_ms = waited_ms + ?5, peak_memory_bytes = max(peak_memory_bytes, ?6) WHERE id = ?1",
+            )?
+            .execute(params![
+                read_id,
+                costs.requests,
+                costs.received_bytes,
+                costs.waits,
+                costs.waited_ms,
+                costs.peak_memory_bytes
+            ])?;
+        Ok(())
+    }
+
+    /// Starts a read over, because its cursor is not accepted any more.
+    pub fn restart_read(&mut self, read_id: i64) -> Result<()> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        transaction.execute("UPDATE reads SET cursor = NULL WHERE id = ?1", [read_id])?;
+        transaction.execute("DELETE FROM read_pages WHERE read_id = ?1", [read_id])?;
+        Ok(transaction.commit()?)
+    }
+
+    /// Ends a read without an end of its pages.
+    pub fn give_up_read(&mut self, read_id: i64, state: ReadState, message: &str) -> Result<()> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        transaction
+            .execute("UPDATE reads SET state = ?2, message = ?3 WHERE id = ?1", params![read_id, state.as_str(), message])?;
+        transaction.execute("DELETE FROM read_pages WHERE read_id = ?1", [read_id])?;
+        Ok(transaction.commit()?)
+    }
+
+    /// Ends a run. A complete one of everything also takes leave of projects
+    /// that the vendor no longer lists: no read has them in its scope.
+    pub fn finish_run(&mut self, run_id: i64, state: RunState, message: Option<&str>, now: Timestamp) -> Result<()> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mode: String = transaction.query_row(
+            "UPDATE runs SET state = ?2, message = ?3, finished_at = ?4 WHERE id = ?1 RETURNING mode",
+            params![run_id, state.as_str(), message, now.as_micros()],
+            |row| row.get(0),
+        )?;
+        if state == RunState::Complete && mode == RunMode::Full.as_str() {
+            let gone = {
+                let mut statement = transaction.prepare_cached(
+                    "SELECT occurrences.id FROM projects JOIN occurrences ON occurrences.project_id = projects.id \
+                     WHERE projects.instance_id = (SELECT instance_id FROM runs WHERE id = ?1) \
+                     AND projects.vanished_at IS NOT NULL AND occurrences.vanished_at IS NULL",
+                )?;
+                let rows = statement.query_map([run_id], |row| row.get(0))?;
+                rows.collect::<rusqlite::Result<Vec<i64>>>()?
+            };
+            vanish(&transaction, &gone, now)?;
+        }
+        Ok(transaction.commit()?)
+    }
+
+    /// The last complete full run of an instance: where an incremental one
+    /// starts from.
+    pub fn last_complete_start(&self, instance_id: i64) -> Result<Option<Timestamp>> {
+        let sql = "SELECT max(started_at) FROM runs WHERE instance_id = ?1 AND state = 'complete'";
+        let micros: Option<i64> = self.connection.query_row(sql, [instance_id], |row| row.get(0))?;
+        Ok(micros.map(Timestamp::from_micros))
+    }
+
+    /// A run with its reads.
+    pub fn run(&self, run_id: i64) -> Result<Option<Run>> {
+        Ok(self.select_runs("runs.id = ?1", run_id, 1)?.pop())
+    }
+
+    /// The last runs of an instance, or of all, newest first.
+    pub fn runs(&self, instance_id: Option<i64>, limit: u32) -> Result<Vec<Run>> {
+        match instance_id {
+            Some(id) => self.select_runs("runs.instance_id = ?1", id, limit),
+            None => self.select_runs("?1 = 0", 0, limit),
+        }
+    }
+
+    fn select_runs(&self, condition: &str, parameter: i64, limit: u32) -> Result<Vec<Run>> {
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT runs.id, instances.name AS instance, mode, state, message, projects, started_at, finished_at, resumed \
+             FROM runs JOIN instances ON instances.id = instance_id WHERE {condition} ORDER BY runs.id DESC LIMIT ?2"
+        ))?;
+        let mut rows = statement.query(params![parameter, limit])?;
+        let mut runs = Vec::new();
+        while let Some(row) = rows.next()? {
+            let id = row.get("id")?;
+            let reads = self.reads(id)?;
+            let mut counts = ReadCounts::default();
+            for read in &reads {
+                counts.add(&read.counts);
+            }
+            runs.push(Run {
+                id,
+                instance: row.get("instance")?,
+                mode: RunMode::named(row.get_ref("mode")?.as_str().unwrap_or_default())?,
+                state: RunState::named(row.get_ref("state")?.as_str().unwrap_or_default())?,
+                message: row.get("message")?,
+                projects: row.get("projects")?,
+                started_at: Timestamp::from_micros(row.get("started_at")?),
+                finished_at: row.get::<_, Option<i64>>("finished_at")?.map(Timestamp::from_micros),
+                resumed: row.get("resumed")?,
+                counts,
+                reads,
+            });
+        }
+        Ok(runs)
+    }
+
+    fn reads(&self, run_id: i64) -> Result<Vec<Read>> {
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT {} id, kind, scope, state, message, cursor FROM reads WHERE run_id = ?1 ORDER BY id",
+            ReadCounts::COLUMNS
+        ))?;
+        let mut rows = statement.query([run_id])?;
+        let mut reads = Vec::new();
+        while let Some(row) = rows.next()? {
+            reads.push(Read {
+                id: row.get("id")?,
+                kind: row.get::<_, String>("kind")?.into(),
+                scope: document("scope", row.get_ref("scope")?.as_str().unwrap_or_default())?,
+                state: ReadState::named(row.get_ref("state")?.as_str().unwrap_or_default())?,
+                message: row.get("message")?,
+                cursor: row.get("cursor")?,
+                counts: ReadCounts::of_row(row)?,
+            });
+        }
+        Ok(reads)
+    }
+}

@@ -1,0 +1,320 @@
+//! One sync of an instance: projects, then raw pages, then findings.
+//!
+//! The connector never waits and never tries again; that is done here, outside
+//! of any sandbox. A step (one page of one read) stands for itself: it starts
+//! from what the store holds, can be repeated without harm, and could be made
+//! by another process than the one before it.
+
+mod caller;
+mod pacing;
+mod plan;
+mod read;
+mod retry;
+mod take;
+
+use std::{sync::Arc, time::Duration};
+
+use appsec_model::{Access, Connection, Kind, Project, Timestamp};
+use futures_util::{StreamExt, stream};
+
+pub(crate) use self::{caller::Caller, pacing::ByClock};
+pub use self::{
+    pacing::Waiter,
+    plan::{Selection, SelectionError},
+    retry::{Decision, RetryPolicy},
+};
+use self::read::Reading;
+use crate::{
+    error::HarnessError,
+    runtime::{CallFailure, Connector, Grant},
+    store::{Instance, InstanceStatus, ReadState, Run, RunMode, RunState, SharedStore},
+};
+
+/// Reads at one time: enough to keep a vendor's answer time and this
+/// machine's work apart, few enough not to press the vendor.
+const READS_AT_ONCE: usize = 4;
+
+/// An incremental sync also reads what is a little older than the last one:
+/// clocks differ, and vendors show new findings late.
+const OVERLAP: Duration = Duration::from_secs(3600);
+
+/// Projects of one instance. More is a vendor that pages in circles.
+const MAX_PROJECTS: usize = 200_000;
+
+/// What to sync.
+#[derive(Clone, Debug, Default)]
+pub struct SyncOptions {
+    /// Only this.
+    pub selection: Selection,
+    /// Only what is new since the last complete sync, if there was one.
+    pub incremental: bool,
+    /// Begin anew, even where the last sync was cut off.
+    pub fresh: bool,
+}
+
+/// What happens during a sync, for whoever shows it.
+#[derive(Clone, Debug)]
+pub enum SyncEvent {
+    /// The last sync was cut off; this one goes on with it.
+    Resumed {
+        /// Its run.
+        run: i64,
+    },
+    /// The vendor lists that many projects.
+    Projects(usize),
+    /// That many reads are to be made.
+    Planned(usize),
+    /// A page was taken in.
+    Page {
+        /// Its kind.
+        kind: Kind,
+        /// Its records.
+        records: u64,
+        /// Those of them that were written.
+        written: u64,
+    },
+    /// A read came to its end.
+    ReadEnded {
+        /// Its kind.
+        kind: Kind,
+        /// How.
+        state: ReadState,
+    },
+    /// The vendor asks to wait, or does not answer.
+    Waiting {
+        /// How long.
+        wait: Duration,
+        /// Why.
+        why: String,
+    },
+}
+
+/// Where events go.
+pub type Progress = Arc<dyn Fn(SyncEvent) + Send + Sync>;
+
+/// Everything that a sync works with.
+pub(crate) struct InstanceSync {
+    pub store: SharedStore,
+    pub connector: Connector,
+    pub instance: Instance,
+    pub grant: Grant,
+    pub retry: RetryPolicy,
+    pub waiter: Arc<dyn Waiter>,
+    pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    pub progress: Progress,
+}
+
+impl InstanceSync {
+    /// Runs a sync to its end and returns what the run log says of it.
+    pub async fn run(self, options: SyncOptions) -> Result<Run, HarnessError> {
+        let (instance_id, store, clock) = (self.instance.id, self.store.clone(), self.clock.clone());
+        let sync = Arc::new(self);
+        let caller = Arc::new(Caller::new(sync.clone()));
+        let unfinished = store.run(move |store| store.unfinished_run(instance_id)).await?;
+        let mode = if options.incremental { RunMode::Incremental } else { RunMode::Full };
+        let run_id = match unfinished {
+            Some(run) if !options.fresh => {
+                (sync.progress)(SyncEvent::Resumed { run });
+                store.run(move |store| store.resume_run(run).map(|()| run)).await?
+            }
+            unfinished => {
+                let now = clock();
+                if let Some(old) = unfinished {
+                    let why = Some("cut off, and a new sync was asked for");
+                    store.run(move |store| store.finish_run(old, RunState::Failed, why, now)).await?;
+                }
+                match sync.begin(&caller, mode, &options.selection).await {
+                    Ok(run) => run,
+                    Err(error) => {
+                        let message = error.to_string();
+                        store.run(move |store| store.log_failed_run(instance_id, mode, &message, now)).await?;
+                        return Err(error);
+                    }
+                }
+            }
+        };
+        sync.read_all(&caller, run_id).await
+    }
+
+    /// Lists the projects, plans the reads and writes both down.
+    async fn begin(&self, caller: &Caller, mode: RunMode, selection: &Selection) -> Result<i64, HarnessError> {
+        let (connection, projects) = self.projects(caller).await?;
+        (self.progress)(SyncEvent::Projects(projects.len()));
+        let reads = plan::plan(&connection, &projects, selection)?;
+        let (instance_id, now) = (self.instance.id, (self.clock)());
+        self.store
+            .run(move |store| {
+                store.replace_projects(instance_id, &projects, now)?;
+                let mode = match mode {
+                    RunMode::Incremental if store.last_complete_start(instance_id)?.is_some() => mode,
+                    _ => RunMode::Full,
+                };
+                store.start_run(instance_id, mode, projects.len() as u64, &reads, now)
+            })
+            .await
+            .map_err(HarnessError::from)
+    }
+
+    /// All projects of the vendor, and the connection that they were listed
+    /// over. Connects first where that has not been done, or was forgotten.
+    async fn projects(&self, caller: &Caller) -> Result<(Connection, Vec<Project>), HarnessError> {
+        let mut connection = self.instance.connection.clone();
+        if connection.is_none() {
+            connection = Some(self.connect(caller).await?);
+        }
+        let mut projects: Vec<Project> = Vec::new();
+        let mut known = std::collections::HashSet::new();
+        let mut cursor: Option<String> = None;
+        loop {
+            let called = caller.call(async || self.connector.list_projects(&self.grant, cursor.as_deref()).await).await;
+            let page = match called {
+                Ok((called, _)) => called.value,
+                Err(error) if error.is_not_configured() && cursor.is_none() && known.is_empty() => {
+                    connection = Some(self.connect(caller).await?);
+                    known.insert(String::new());
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            let before = projects.len();
+            projects.extend(page.projects.into_iter().filter(|project| known.insert(project.id.clone())));
+            match page.next {
+                // A page without anything new is a vendor that pages in circles.
+                Some(next) if projects.len() > before && projects.len() <= MAX_PROJECTS => cursor = Some(next),
+                Some(_) => return Err(HarnessError::EndlessProjects(projects.len())),
+                None => break,
+            }
+        }
+        match connection {
+            Some(connection) => Ok((connection, projects)),
+            None => Err(HarnessError::NotConnected),
+        }
+    }
+
+    /// Calls `configure` and notes what it learnt.
+    pub async fn connect(&self, caller: &Caller) -> Result<Connection, HarnessError> {
+        let settings = serde_json::Value::Object(self.instance.made.settings.clone()).to_string();
+        let (called, _) = caller.call(async || self.connector.configure(&self.grant, &settings).await).await?;
+        let (id, now, connection) = (self.instance.id, (self.clock)(), called.value);
+        let noted = connection.clone();
+        let connected = InstanceStatus::Connected;
+        self.store.run(move |store| store.set_instance_status(id, connected, None, Some(&noted), now)).await?;
+        Ok(connection)
+    }
+
+    /// Makes the reads of a run that are not at their end, some at a time.
+    async fn read_all(self: Arc<Self>, caller: &Arc<Caller>, run_id: i64) -> Result<Run, HarnessError> {
+        let instance_id = self.instance.id;
+        let (run, projects) = self
+            .store
+            .run(move |store| Ok((store.run(run_id)?, store.project_index(instance_id)?)))
+            .await?;
+        let run = run.ok_or(HarnessError::NoRun(run_id))?;
+        let since = match run.mode {
+            RunMode::Full => None,
+            RunMode::Incremental => {
+                let overlap = i64::try_from(OVERLAP.as_micros()).unwrap_or(i64::MAX);
+                let last = self.store.run(move |store| store.last_complete_start(instance_id)).await?;
+                last.map(|last| Timestamp::from_micros(last.as_micros().saturating_sub(overlap)))
+            }
+        };
+        let pending: Vec<_> = run.reads.into_iter().filter(|read| read.state == ReadState::Pending).collect();
+        (self.progress)(SyncEvent::Planned(pending.len()));
+        let projects = Arc::new(projects);
+        let mut outcomes = stream::iter(pending)
+            .map(|read| {
+                let reading = Reading {
+                    sync: self.clone(),
+                    caller: caller.clone(),
+                    projects: projects.clone(),
+                    run_id,
+                    full: run.mode == RunMode::Full,
+                    since,
+                    read,
+                };
+                reading.run()
+            })
+            .buffer_unordered(READS_AT_ONCE);
+        // The first error that ends the whole sync ends it here: dropping the
+        // stream stops the other reads between two pages.
+        let mut fatal = None;
+        while let Some(outcome) = outcomes.next().await {
+            if let Err(error) = outcome {
+                fatal = Some(error);
+                break;
+            }
+        }
+        drop(outcomes);
+        self.finish(run_id, fatal).await
+    }
+
+    /// Writes down how a run ended.
+    async fn finish(&self, run_id: i64, fatal: Option<HarnessError>) -> Result<Run, HarnessError> {
+        // A fault of the store itself, or of this program, leaves the run as it
+        // is: the next sync goes on with it.
+        if let Some(error) = &fatal
+            && !error.is_call()
+        {
+            return Err(fatal.unwrap_or(HarnessError::NoRun(run_id)));
+        }
+        let now = (self.clock)();
+        let message = fatal.as_ref().map(ToString::to_string);
+        let denied = self.denied();
+        let run = self
+            .store
+            .run(move |store| {
+                let Some(run) = store.run(run_id)? else { return Ok(None) };
+                for read in run.reads.iter().filter(|read| read.state == ReadState::Pending) {
+                    store.give_up_read(read.id, ReadState::Failed, message.as_deref().unwrap_or("not made"))?;
+                }
+                let ended = |state| run.reads.iter().filter(|read| read.state == state).count();
+                let complete = ended(ReadState::Complete);
+                let first = run.reads.iter().find_map(|read| read.message.clone());
+                let message = message.or(first).or(denied);
+                let state = match (complete == run.reads.len(), complete, &message) {
+                    (true, _, None) => RunState::Complete,
+                    (false, 0, _) => RunState::Failed,
+                    _ => RunState::Partial,
+                };
+                store.finish_run(run_id, state, message.as_deref(), now)?;
+                store.run(run_id)
+            })
+            .await?;
+        match (run, fatal) {
+            (_, Some(error)) => Err(error),
+            (Some(run), None) => Ok(run),
+            (None, None) => Err(HarnessError::NoRun(run_id)),
+        }
+    }
+
+    /// Kinds that were asked for and cannot be read, in words.
+    fn denied(&self) -> Option<String> {
+        let kinds = &self.instance.connection.as_ref()?.kinds;
+        let denied: Vec<String> = kinds
+            .iter()
+            .filter_map(|it| match &it.access {
+                Access::Denied { reason } => Some(format!("{} cannot be read: {reason}", it.kind)),
+                Access::Readable => None,
+            })
+            .collect();
+        (!denied.is_empty()).then(|| denied.join("; "))
+    }
+}
+
+/// Whether a failure of one read ends the whole sync: every other read would
+/// fail in the same way.
+fn ends_sync(failure: &CallFailure) -> bool {
+    use appsec_model::Error;
+    match failure {
+        CallFailure::Contract(error) => matches!(
+            error,
+            Error::Unauthorized { .. }
+                | Error::NotConfigured
+                | Error::InvalidSettings { .. }
+                | Error::DeploymentNotFound { .. }
+                | Error::EgressDenied { .. }
+        ),
+        CallFailure::Refused(_) | CallFailure::Host(_) => true,
+        CallFailure::Limit(_) | CallFailure::Trap(_) => false,
+    }
+}

@@ -1,0 +1,77 @@
+//! Calls of a connector with retries.
+
+use std::{sync::Arc, time::Duration};
+
+use appsec_model::Error as ContractError;
+
+use super::{Decision, InstanceSync, SyncEvent, pacing::Gate};
+use crate::{
+    error::HarnessError,
+    runtime::{CallError, CallFailure, Called},
+    store::ReadCounts,
+};
+
+/// Makes the calls of one sync.
+pub(crate) struct Caller {
+    sync: Arc<InstanceSync>,
+    gate: Gate,
+}
+
+impl Caller {
+    pub fn new(sync: Arc<InstanceSync>) -> Self {
+        Self { sync, gate: Gate::default() }
+    }
+
+    /// Makes a call until it succeeds, cannot succeed, or has been tried often
+    /// enough. Also tells what the failed tries took.
+    pub async fn call<T>(
+        &self,
+        mut call: impl AsyncFnMut() -> Result<Called<T>, CallError>,
+    ) -> Result<(Called<T>, ReadCounts), HarnessError> {
+        let mut costs = ReadCounts::default();
+        let mut waited = Duration::ZERO;
+        let mut tries = 0;
+        loop {
+            while let Some(time) = self.gate.closed_for() {
+                self.sync.waiter.wait(time).await;
+                // A waiter that only writes waits down must not spin here.
+                if self.gate.closed_for().is_some_and(|left| left >= time) {
+                    break;
+                }
+            }
+            tries += 1;
+            let error = match call().await {
+                Ok(called) => return Ok((called, costs)),
+                Err(error) => error,
+            };
+            costs.requests += u64::from(error.report.requests);
+            costs.received_bytes += error.report.received_bytes;
+            costs.peak_memory_bytes = costs.peak_memory_bytes.max(error.report.peak_memory_bytes as u64);
+            match self.sync.retry.decide(&error.failure, tries, waited, chance()) {
+                Decision::Wait(wait) => {
+                    costs.waits += 1;
+                    costs.waited_ms += u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+                    waited += wait;
+                    tracing::info!(owner = error.owner, ?wait, why = %error, "waiting");
+                    (self.sync.progress)(SyncEvent::Waiting { wait, why: error.to_string() });
+                    if matches!(error.failure, CallFailure::Contract(ContractError::RateLimited { .. })) {
+                        self.gate.close_for(wait);
+                    }
+                    self.sync.waiter.wait(wait).await;
+                }
+                Decision::Exhausted => return Err(HarnessError::Exhausted { error: Box::new(error), tries, waited, costs }),
+                Decision::Final => return Err(HarnessError::Call(Box::new(error))),
+            }
+        }
+    }
+}
+
+/// A random number from 0 to 1.
+fn chance() -> f64 {
+    let mut random = [0_u8; 4];
+    match getrandom::fill(&mut random) {
+        Ok(()) => f64::from(u32::from_le_bytes(random)) / f64::from(u32::MAX),
+        // Without randomness tries are not spread, which harms little.
+        Err(_) => 0.5,
+    }
+}

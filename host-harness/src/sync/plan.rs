@@ -1,0 +1,159 @@
+//! Which reads a sync makes: kinds times scopes.
+//!
+//! Few projects are read one by one: each gets a read of its own in the run
+//! log, and a failing one stops no other. Many are read together, because five
+//! thousand projects must not mean ten thousand requests.
+
+use appsec_model::{Connection, Access, Kind, Project, ProjectScope, Scope};
+
+use crate::store::PlannedRead;
+
+/// Up to that many projects are read one by one.
+const ONE_BY_ONE: usize = 12;
+
+/// Projects of one read when there are more: their names fit in one URL.
+const BATCH: usize = 50;
+
+/// What the operator asks for.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// Only these kinds; empty for all that can be read.
+    pub kinds: Vec<Kind>,
+    /// Only these projects, by name; empty for all.
+    pub projects: Vec<String>,
+}
+
+/// A selection names what is not there.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum SelectionError {
+    /// No such project.
+    #[error("the vendor lists no project `{0}`: `harness projects` shows those that there are")]
+    Project(String),
+    /// No such kind.
+    #[error("the instance cannot read `{0}`: `harness instance show` tells what it can read")]
+    Kind(Kind),
+}
+
+/// Plans the reads of a sync.
+pub fn plan(
+    connection: &Connection,
+    projects: &[Project],
+    selection: &Selection,
+) -> Result<Vec<PlannedRead>, SelectionError> {
+    let readable: Vec<&Kind> =
+        connection.kinds.iter().filter(|it| it.access == Access::Readable).map(|it| &it.kind).collect();
+    if let Some(kind) = selection.kinds.iter().find(|kind| !readable.contains(kind)) {
+        return Err(SelectionError::Kind(kind.clone()));
+    }
+    let mut selected: Vec<&Project> = Vec::new();
+    for name in &selection.projects {
+        let found = projects.iter().find(|project| project.name == *name);
+        let found = found.or_else(|| projects.iter().find(|project| project.name.eq_ignore_ascii_case(name)));
+        selected.push(found.ok_or_else(|| SelectionError::Project(name.clone()))?);
+    }
+    let whole = selection.projects.is_empty();
+    if whole {
+        selected.extend(projects);
+    }
+
+    let scopes = if whole && connection.deployment_wide && selected.len() > ONE_BY_ONE {
+        vec![Scope::Deployment]
+    } else {
+        // Neighbours in a batch share a branch where possible: a connector
+        // that asks for one branch at a time then needs fewer requests.
+        selected.sort_by(|a, b| branch(a).cmp(&branch(b)).then_with(|| a.name.cmp(&b.name)));
+        let size = if selected.len() > ONE_BY_ONE { BATCH } else { 1 };
+        selected.chunks(size).map(|batch| Scope::Projects(batch.iter().map(|project| scope(project)).collect())).collect()
+    };
+    let kinds = readable.into_iter().filter(|kind| selection.kinds.is_empty() || selection.kinds.contains(kind));
+    let reads = kinds.flat_map(|kind| scopes.iter().map(|scope| PlannedRead { kind: kind.clone(), scope: scope.clone() }));
+    Ok(reads.collect())
+}
+
+fn branch(project: &Project) -> Option<&String> {
+    project.primary_branch.as_ref().or(project.default_branch.as_ref())
+}
+
+fn scope(project: &Project) -> ProjectScope {
+    ProjectScope { id: project.id.clone(), name: project.name.clone(), primary_branch: branch(project).cloned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use appsec_model::{Access, Connection, Deployment, Kind, KindAccess, Project, Scope};
+
+    use super::{Selection, SelectionError, plan};
+
+    fn connection(deployment_wide: bool) -> Connection {
+        let denied = Access::Denied { reason: "no licence".to_owned() };
+        Connection {
+            deployment: Deployment { id: "1".to_owned(), slug: "acme".to_owned(), name: None },
+            kinds: vec![
+                KindAccess { kind: Kind::Sast, access: Access::Readable },
+                KindAccess { kind: Kind::Sca, access: Access::Readable },
+                KindAccess { kind: Kind::Secrets, access: denied },
+            ],
+            deployment_wide,
+            diagnostics: vec![],
+        }
+    }
+
+    fn projects(count: usize) -> Vec<Project> {
+        let branch = |number| Some(if number % 3 == 0 { "master" } else { "main" }.to_owned());
+        (0..count)
+            .map(|number| Project {
+                id: number.to_string(),
+                name: format!("Acme/p{number:04}"),
+                primary_branch: branch(number),
+                ..Project::default()
+            })
+            .collect()
+    }
+
+    fn sizes(deployment_wide: bool, count: usize) -> Vec<usize> {
+        let reads = plan(&connection(deployment_wide), &projects(count), &Selection::default()).unwrap();
+        reads
+            .iter()
+            .filter(|read| read.kind == Kind::Sca)
+            .map(|read| match &read.scope {
+                Scope::Deployment => 0,
+                Scope::Projects(projects) => projects.len(),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn few_projects_are_read_one_by_one_and_many_together() {
+        assert_eq!(sizes(true, 3), [1, 1, 1]);
+        assert_eq!(sizes(false, 120), [50, 50, 20]);
+        assert_eq!(sizes(true, 120), [0]);
+        assert_eq!(sizes(true, 0), [0_usize; 0]);
+    }
+
+    #[test]
+    fn every_project_is_read_once_per_readable_kind() {
+        let reads = plan(&connection(false), &projects(120), &Selection::default()).unwrap();
+        let mut names: Vec<(String, String)> = Vec::new();
+        for read in &reads {
+            let Scope::Projects(projects) = &read.scope else { panic!("{read:?}") };
+            names.extend(projects.iter().map(|project| (read.kind.to_string(), project.name.clone())));
+        }
+        assert_eq!(names.len(), 240);
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), 240);
+    }
+
+    #[test]
+    fn a_selection_keeps_to_what_there_is() {
+        let selection = |kinds: &[Kind], projects: &[&str]| Selection {
+            kinds: kinds.to_vec(),
+            projects: projects.iter().map(|&name| name.to_owned()).collect(),
+        };
+        let plan = |selection| plan(&connection(true), &projects(50), &selection);
+        assert_eq!(plan(selection(&[Kind::Sast], &["acme/P0001", "Acme/p0002"])).unwrap().len(), 2);
+        let missing = plan(selection(&[], &["acme/other"])).unwrap_err();
+        assert_eq!(missing, SelectionError::Project("acme/other".to_owned()));
+        assert_eq!(plan(selection(&[Kind::Secrets], &[])).unwrap_err(), SelectionError::Kind(Kind::Secrets));
+    }
+}

@@ -1,0 +1,183 @@
+//! One read: page after page until the connector says that it is complete.
+//! While a page is normalized and stored, the next one is fetched.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use appsec_model::{Error as ContractError, FetchRequest, NextPage, Scope, Timestamp};
+use tokio::task::JoinHandle;
+
+use super::{
+    InstanceSync, SyncEvent,
+    caller::Caller,
+    ends_sync,
+    take::{Page, Taken},
+};
+use crate::{
+    error::HarnessError,
+    runtime::CallFailure,
+    store::{ProjectIndex, Read, ReadCounts, ReadState, Seen},
+};
+
+/// Pages in a row that hold records but no new one. Lists come newest first
+/// and shift while they are read, so that one page may repeat the one before;
+/// several are a vendor that never comes to an end.
+const STALE_PAGES: u32 = 3;
+
+/// A read under way.
+pub(super) struct Reading {
+    pub sync: Arc<InstanceSync>,
+    pub caller: Arc<Caller>,
+    pub projects: Arc<ProjectIndex>,
+    pub run_id: i64,
+    pub full: bool,
+    pub since: Option<Timestamp>,
+    pub read: Read,
+}
+
+/// How the pages of a read ended.
+enum End {
+    Complete,
+    Stale,
+}
+
+impl Reading {
+    /// Reads to the end. An error ends the whole sync; what ends only this
+    /// read is written down.
+    pub async fn run(self) -> Result<(), HarnessError> {
+        let (kind, read_id) = (self.read.kind.clone(), self.read.id);
+        let (state, message) = match self.pages().await {
+            Ok(End::Complete) => (ReadState::Complete, None),
+            Ok(End::Stale) => {
+                let message = format!("{STALE_PAGES} pages in a row brought nothing new: the vendor pages in circles");
+                (ReadState::Incomplete, Some(message))
+            }
+            Err(error) => match error.failure() {
+                Some(failure) if !ends_sync(failure) => (ReadState::Failed, Some(error.to_string())),
+                _ => return Err(error),
+            },
+        };
+        if let Some(message) = message {
+            tracing::warn!(owner = self.sync.grant.owner, %kind, message, "read given up");
+            self.sync.store.run(move |store| store.give_up_read(read_id, state, &message)).await?;
+        }
+        (self.sync.progress)(SyncEvent::ReadEnded { kind, state });
+        Ok(())
+    }
+
+    async fn pages(&self) -> Result<End, HarnessError> {
+        let read_id = self.read.id;
+        let seen = self.sync.store.run(move |store| store.seen(read_id)).await?;
+        let seen = Arc::new(Mutex::new(seen));
+        let mut cursor = self.read.cursor.clone();
+        let mut number = self.read.counts.pages;
+        let mut restarted = false;
+        let mut stale = 0;
+        let mut taking: Option<AbortOnDrop<Result<Taken, HarnessError>>> = None;
+        loop {
+            let fetched = self.fetch(cursor.clone()).await;
+            if let Some(task) = taking.take() {
+                let taken = task.join().await?;
+                stale = if taken.stale { stale + 1 } else { 0 };
+                if stale >= STALE_PAGES {
+                    return Ok(End::Stale);
+                }
+            }
+            let (page, costs) = match fetched {
+                Ok(fetched) => fetched,
+                // A connector that was replaced may not know the cursor of the
+                // one before: begin the read anew, once.
+                Err(error) if error.is_invalid_cursor() && cursor.is_some() && !restarted => {
+                    restarted = true;
+                    cursor = None;
+                    *seen.lock().unwrap_or_else(PoisonError::into_inner) = Seen::default();
+                    self.sync.store.run(move |store| store.restart_read(read_id)).await?;
+                    continue;
+                }
+                Err(error) => {
+                    if let Some(costs) = error.costs() {
+                        self.sync.store.run(move |store| store.add_read_costs(read_id, &costs)).await?;
+                    }
+                    return Err(error);
+                }
+            };
+            let next = page.next.clone();
+            let page = Page {
+                sync: self.sync.clone(),
+                projects: self.projects.clone(),
+                seen: seen.clone(),
+                run_id: self.run_id,
+                read_id,
+                kind: self.read.kind.clone(),
+                number,
+                full: self.full,
+                scope: match &self.read.scope {
+                    Scope::Deployment => None,
+                    Scope::Projects(projects) => Some(projects.iter().map(|project| project.id.clone()).collect()),
+                },
+                costs,
+                raw: page,
+            };
+            number += 1;
+            let task = AbortOnDrop(tokio::spawn(page.take()));
+            match next {
+                NextPage::Cursor(next) => {
+                    cursor = Some(next);
+                    taking = Some(task);
+                }
+                NextPage::Complete => {
+                    task.join().await?;
+                    return Ok(End::Complete);
+                }
+            }
+        }
+    }
+
+    async fn fetch(&self, cursor: Option<String>) -> Result<(appsec_model::RawPage, ReadCounts), HarnessError> {
+        let request = FetchRequest {
+            kind: self.read.kind.clone(),
+            scope: self.read.scope.clone(),
+            since: self.since,
+            cursor,
+        };
+        let sync = &self.sync;
+        let (called, mut costs) =
+            self.caller.call(async || sync.connector.fetch_findings(&sync.grant, request.clone()).await).await?;
+        costs.requests += u64::from(called.report.requests);
+        costs.received_bytes += called.report.received_bytes;
+        costs.peak_memory_bytes = costs.peak_memory_bytes.max(called.report.peak_memory_bytes as u64);
+        let limits = sync.connector.limits();
+        if called.value.records.len() > limits.records_per_page {
+            return Err(self.broken(format!("a page of more than {} records", limits.records_per_page)));
+        }
+        if matches!(&called.value.next, NextPage::Cursor(cursor) if cursor.len() > limits.cursor_bytes) {
+            return Err(self.broken(format!("a cursor of more than {} bytes", limits.cursor_bytes)));
+        }
+        Ok((called.value, costs))
+    }
+
+    /// The connector breaks the contract.
+    fn broken(&self, what: String) -> HarnessError {
+        HarnessError::call(&self.sync.grant.owner, "fetch-findings", CallFailure::Contract(ContractError::Limit { what }))
+    }
+}
+
+/// A task that ends with whoever waits for it.
+struct AbortOnDrop<T>(JoinHandle<T>);
+
+impl<T> AbortOnDrop<Result<T, HarnessError>> {
+    async fn join(mut self) -> Result<T, HarnessError> {
+        match (&mut self.0).await {
+            Ok(result) => result,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => Err(HarnessError::Stopped),
+            },
+        }
+    }
+}
+
+impl<T> Drop for AbortOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

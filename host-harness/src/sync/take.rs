@@ -1,0 +1,143 @@
+//! Taking a page in: compare it with the store, normalize what is new, and
+//! write everything in one transaction.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use appsec_model::{Diagnostic, DiagnosticLevel, Kind, Normalized, RawInput, RawPage, RawRecord};
+
+use super::{InstanceSync, SyncEvent};
+use crate::{
+    error::HarnessError,
+    runtime::{CallFailure, Connector},
+    store::{PageCommit, ProjectIndex, ReadCounts, RecordState, Seen},
+};
+
+/// A fetched page and where it belongs.
+pub(super) struct Page {
+    pub sync: Arc<InstanceSync>,
+    pub projects: Arc<ProjectIndex>,
+    pub seen: Arc<Mutex<Seen>>,
+    pub run_id: i64,
+    pub read_id: i64,
+    pub kind: Kind,
+    pub number: u64,
+    pub full: bool,
+    pub scope: Option<Vec<String>>,
+    pub costs: ReadCounts,
+    pub raw: RawPage,
+}
+
+/// What became of a page.
+pub(super) struct Taken {
+    /// It held records, and none of them was new to the read.
+    pub stale: bool,
+}
+
+impl Page {
+    pub async fn take(self) -> Result<Taken, HarnessError> {
+        let (sync, projects, seen) = (self.sync.clone(), self.projects.clone(), self.seen.clone());
+        let (instance_id, records) = (sync.instance.id, self.raw.records);
+        let classified = sync
+            .store
+            .run(move |store| {
+                let seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+                store.classify(instance_id, records, &projects, &seen)
+            })
+            .await?;
+        let fresh: Vec<RawRecord> = classified
+            .iter()
+            .filter(|it| matches!(it.state, RecordState::New | RecordState::Changed { .. }))
+            .map(|it| it.record.clone())
+            .collect();
+        let mut costs = self.costs;
+        let normalized = if fresh.is_empty() {
+            Normalized::default()
+        } else {
+            normalize(&sync.connector, &sync.grant.owner, fresh, &mut costs).await?
+        };
+        let held = !classified.is_empty();
+        let commit = PageCommit {
+            instance_id,
+            instance: sync.instance.made.name.to_string(),
+            run_id: self.run_id,
+            read_id: self.read_id,
+            kind: self.kind.clone(),
+            page: self.number,
+            next: self.raw.next,
+            records: classified,
+            normalized,
+            full: self.full,
+            scope: self.scope,
+            costs,
+            now: (sync.clock)(),
+        };
+        let projects = self.projects;
+        let outcome = sync.store.run(move |store| store.commit_page(&commit, &projects)).await?;
+        let mut new = 0;
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        for id in outcome.ids {
+            new += u64::from(seen.insert(id));
+        }
+        drop(seen);
+        let counts = outcome.counts;
+        let written = counts.new + counts.changed;
+        (sync.progress)(SyncEvent::Page { kind: self.kind, records: counts.records, written });
+        // A page of projects that are not ingested says nothing of an end.
+        Ok(Taken { stale: held && new == 0 && counts.unmapped == 0 })
+    }
+}
+
+/// Normalizes records. If the guest breaks over them, the batch is halved until
+/// the record that breaks it is alone: that one becomes a diagnostic, the
+/// others are findings.
+async fn normalize(
+    connector: &Connector,
+    owner: &str,
+    records: Vec<RawRecord>,
+    costs: &mut ReadCounts,
+) -> Result<Normalized, HarnessError> {
+    let mut whole = Normalized::default();
+    // Batches still to do, as position of the first record and records; the
+    // last one is next, so that findings come in the order of the input.
+    let mut batches = vec![(0_u32, records)];
+    while let Some((first, mut records)) = batches.pop() {
+        match connector.normalize(owner, RawInput::Records(records.clone())).await {
+            Ok(called) => {
+                costs.peak_memory_bytes = costs.peak_memory_bytes.max(called.report.peak_memory_bytes as u64);
+                append(&mut whole, called.value, first);
+            }
+            Err(error) if !matches!(error.failure, CallFailure::Trap(_) | CallFailure::Limit(_)) => {
+                return Err(HarnessError::Call(Box::new(error)));
+            }
+            Err(_) if records.len() > 1 => {
+                let tail = records.split_off(records.len() / 2);
+                let middle = first + u32::try_from(records.len()).unwrap_or(u32::MAX);
+                batches.push((middle, tail));
+                batches.push((first, records));
+            }
+            Err(error) => whole.diagnostics.push(Diagnostic {
+                level: DiagnosticLevel::Error,
+                code: "connector-crashed".to_owned(),
+                index: Some(first),
+                id: records.pop().and_then(|record| record.id),
+                pointer: None,
+                message: error.to_string(),
+            }),
+        }
+    }
+    Ok(whole)
+}
+
+fn append(whole: &mut Normalized, part: Normalized, first: u32) {
+    let shift = |index: u32| index.saturating_add(first);
+    whole.findings.extend(part.findings.into_iter().map(|mut finding| {
+        finding.index = shift(finding.index);
+        finding
+    }));
+    whole.diagnostics.extend(part.diagnostics.into_iter().map(|mut diagnostic| {
+        diagnostic.index = diagnostic.index.map(shift);
+        diagnostic
+    }));
+    whole.rules.extend(part.rules);
+    whole.packages.extend(part.packages);
+}

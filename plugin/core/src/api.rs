@@ -1,0 +1,151 @@
+//! The vendor's Web API: addresses, one GET, and what its status means.
+
+pub mod deployments;
+pub mod findings;
+pub mod projects;
+mod status;
+
+use appsec_model::{Error, Kind};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::{
+    MAX_BODY_BYTES, Origin, Outside, Request, Response, SECRET_VARIABLE, Secret, Transport, TransportError,
+    outside::RequestHeaders,
+};
+
+/// The API at one origin, spoken to with one secret.
+pub struct Api<'a> {
+    transport: &'a mut dyn Transport,
+    origin: &'a Origin,
+    secret: &'a Secret,
+    authorization: String,
+}
+
+impl<'a> Api<'a> {
+    /// Fails where there is no secret that could be sent.
+    pub fn new(outside: &'a mut Outside<'_>, origin: &'a Origin) -> Result<Self, Error> {
+        let secret = outside.secret.ok_or_else(|| Error::Unauthorized {
+            detail: format!("no token: set {SECRET_VARIABLE} to an API token with the Web API scope"),
+        })?;
+        let authorization = secret.bearer().ok_or_else(|| Error::Unauthorized {
+            detail: format!("{SECRET_VARIABLE} holds characters that no token has"),
+        })?;
+        Ok(Self { transport: &mut *outside.transport, origin, secret, authorization })
+    }
+
+    /// Sends one request; anything but a 200 with a body is an error.
+    pub fn get(&mut self, address: &Address) -> Result<Response, Error> {
+        let request = Request {
+            origin: self.origin,
+            path: &address.to_string(),
+            headers: RequestHeaders([
+                ("accept", "application/json".to_owned()),
+                ("authorization", self.authorization.clone()),
+                ("user-agent", concat!("semgrep-connector/", env!("CARGO_PKG_VERSION")).to_owned()),
+            ]),
+        };
+        let response = self.transport.send(&request).map_err(|error| self.no_answer(error))?;
+        status::check(address, &response, self.secret)?;
+        if response.body.is_empty() {
+            return Err(address.violation("the body is empty"));
+        }
+        if response.body.len() > MAX_BODY_BYTES {
+            return Err(self.no_answer(TransportError::TooLarge(MAX_BODY_BYTES)));
+        }
+        Ok(response)
+    }
+
+    fn no_answer(&self, error: TransportError) -> Error {
+        let detail = match error {
+            TransportError::Denied => return Error::EgressDenied { origin: self.origin.to_string() },
+            TransportError::TooLarge(bytes) => {
+                let what = format!("an answer of more than {bytes} bytes; a smaller `page_size` makes answers smaller");
+                return Error::Limit { what };
+            }
+            TransportError::Timeout(what) => format!("no answer in time: {what}"),
+            TransportError::Connect(what) => format!("no connection to {}: {what}", self.origin),
+            TransportError::Cut(what) => format!("the answer was cut off: {what}"),
+            TransportError::Other(what) => what,
+        };
+        Error::Unavailable { status: None, detail: self.secret.redact(&detail), retry_after_ms: None }
+    }
+}
+
+/// Path and query of a request.
+#[derive(Clone, Debug)]
+pub struct Address {
+    path: String,
+    query: String,
+}
+
+impl Address {
+    /// The address of a path under the API's root.
+    fn new(path: &str) -> Self {
+        Self { path: format!("/api/v1{path}"), query: String::new() }
+    }
+
+    /// The address of a path under a deployment. The API takes the slug here,
+    /// never the numeric id.
+    fn of_deployment(slug: &str, path: &str) -> Self {
+        Self::new(&format!("/deployments/{}{path}", utf8_percent_encode(slug, ESCAPED)))
+    }
+
+    /// Adds a parameter. Lists are repeated keys, the default of OpenAPI and
+    /// the form that every client of the vendor can rely on.
+    fn push(&mut self, key: &str, value: &str) {
+        self.query.push(if self.query.is_empty() { '?' } else { '&' });
+        self.query.push_str(key);
+        self.query.push('=');
+        self.query.extend(utf8_percent_encode(value, ESCAPED));
+    }
+
+    /// Method and path, as errors name them: without the query, which can be
+    /// long and says nothing about the fault.
+    pub fn endpoint(&self) -> String {
+        format!("GET {}", self.path)
+    }
+
+    /// An answer that breaks the API's promise.
+    pub fn violation(&self, what: impl Into<String>) -> Error {
+        Error::Protocol { endpoint: self.endpoint(), what: what.into() }
+    }
+
+    /// The answer's body as text, since all of JSON is UTF-8.
+    fn text<'r>(&self, response: &'r Response) -> Result<&'r str, Error> {
+        std::str::from_utf8(&response.body).map_err(|_| self.violation("the body is not UTF-8"))
+    }
+
+    /// Turns a parser's error into what the host should do about it.
+    fn unreadable(&self, response: &Response, error: &serde_json::Error) -> Error {
+        if error.is_eof() {
+            // Well-formed so far: a proxy or the server stopped half-way, and
+            // the next attempt may see all of it.
+            let detail = "the body ends in the middle".to_owned();
+            return Error::Unavailable { status: Some(response.status), detail, retry_after_ms: None };
+        }
+        if status::is_html(response) {
+            return self.violation("the body is an HTML page instead of JSON; is `origin` right?");
+        }
+        self.violation(format!("the body is not the promised JSON: {error}"))
+    }
+}
+
+impl std::fmt::Display for Address {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{}{}", self.path, self.query)
+    }
+}
+
+/// The API's word for a kind, where its findings endpoint has one.
+pub fn issue_type(kind: &Kind) -> Option<&'static str> {
+    match kind {
+        Kind::Sast => Some("sast"),
+        Kind::Sca => Some("sca"),
+        Kind::AiSast => Some("ai_sast"),
+        Kind::Secrets | Kind::Packages | Kind::Other(_) => None,
+    }
+}
+
+/// Everything but the unreserved characters of RFC 3986, and the slash, which
+/// both path and query may hold and which project names are full of.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');

@@ -1,0 +1,94 @@
+//! `GET /deployments/{slug}/projects`: one page of projects.
+
+use appsec_model::{Diagnostic, Error, Project, Timestamp};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{Address, Api};
+use crate::{
+    normalize::branch_name,
+    wire::{self, Id, Text, Texts, Wire},
+};
+
+#[derive(Deserialize)]
+struct Answer<'a> {
+    #[serde(borrow)]
+    projects: Vec<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Entry<'a> {
+    #[serde(borrow, default)]
+    id: Option<Id<'a>>,
+    #[serde(borrow, default)]
+    name: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    url: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    tags: Option<Texts<'a>>,
+    #[serde(borrow, default)]
+    default_branch: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    primary_branch: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    created_at: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    latest_scan_at: Option<Text<'a>>,
+}
+
+impl Wire for Entry<'_> {
+    type Of<'a> = Entry<'a>;
+}
+
+/// One page of projects, with remarks on those that are damaged. None where the
+/// page holds no record at all, which is how the API ends a list.
+pub fn page(
+    api: &mut Api<'_>,
+    slug: &str,
+    page: u32,
+    page_size: u16,
+) -> Result<Option<(Vec<Project>, Vec<Diagnostic>)>, Error> {
+    let mut address = Address::of_deployment(slug, "/projects");
+    address.push("page", &page.to_string());
+    address.push("page_size", &page_size.to_string());
+    let response = api.get(&address)?;
+    let answer: Answer<'_> =
+        serde_json::from_str(address.text(&response)?).map_err(|error| address.unreadable(&response, &error))?;
+    if answer.projects.is_empty() {
+        return Ok(None);
+    }
+    let mut projects = Vec::with_capacity(answer.projects.len());
+    let mut remarks = wire::Remarks::default();
+    for (index, record) in answer.projects.into_iter().enumerate() {
+        remarks.start(index);
+        let mut spare = String::new();
+        let entry = wire::read::<Entry<'_>>(record.get(), &mut spare, &mut remarks);
+        let project = entry.and_then(|entry| project(entry, &mut remarks));
+        remarks.finish(project.as_ref().map(|project| project.id.as_str()));
+        projects.extend(project);
+    }
+    Ok(Some((projects, remarks.into_diagnostics())))
+}
+
+/// A project; none, with a remark, where it has no id or no name: without them
+/// nothing can be mapped or read.
+fn project(entry: Entry<'_>, remarks: &mut wire::Remarks) -> Option<Project> {
+    let (Some(id), Some(name)) = (&entry.id, &entry.name) else {
+        remarks.error("missing-id", "the project has no id or no name".to_owned());
+        return None;
+    };
+    let mut moment = |key: &str, text: Option<Text<'_>>| -> Option<Timestamp> { remarks.moment(key, text.as_deref()?) };
+    Some(Project {
+        id: id.to_string(),
+        name: name.to_string(),
+        created_at: moment("/created_at", entry.created_at),
+        last_scan_at: moment("/latest_scan_at", entry.latest_scan_at),
+        url: entry.url.map(Text::into_string),
+        tags: entry.tags.map(Texts::into_strings).unwrap_or_default(),
+        default_branch: entry.default_branch.map(|branch| branch_name(&branch).to_owned()),
+        primary_branch: entry.primary_branch.map(|branch| branch_name(&branch).to_owned()),
+        // Archived projects are not in the list, says the API reference; it
+        // has no field that says so of a single one.
+        archived: None,
+    })
+}

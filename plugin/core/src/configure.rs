@@ -1,0 +1,74 @@
+//! `configure`: checks the settings, meets the vendor, remembers what it learnt.
+
+use appsec_model::{Access, Connection, Deployment, Error, Kind, KindAccess, SettingProblem};
+
+use crate::{
+    Outside,
+    api::{Api, deployments, findings},
+    memory::Memory,
+    settings::{Branches, Duplicates, Settings},
+};
+
+/// Records of a probe: the smallest page that the vendor accepts.
+const PROBE_PAGE_SIZE: u16 = 100;
+
+/// Checks the settings, finds the token's deployment, tries each kind, and
+/// remembers. On an error the bucket stays as it was.
+pub fn configure(settings: &str, outside: &mut Outside<'_>) -> Result<Connection, Error> {
+    let settings = Settings::parse(settings)?;
+    let mut api = Api::new(outside, &settings.origin)?;
+    let deployment = choose(deployments::list(&mut api)?, settings.deployment.as_deref())?;
+    let kinds = settings
+        .kinds
+        .iter()
+        .map(|kind| Ok(KindAccess { kind: kind.clone(), access: probe(&mut api, &deployment.slug, kind)? }))
+        .collect::<Result<_, Error>>()?;
+    let memory = Memory { settings, deployment };
+    memory.save(outside.bucket)?;
+    Ok(Connection {
+        kinds,
+        deployment_wide: memory.settings.branches == Branches::All,
+        deployment: memory.deployment,
+        diagnostics: Vec::new(),
+    })
+}
+
+/// The deployment that the settings name, or the only one.
+fn choose(seen: Vec<Deployment>, named: Option<&str>) -> Result<Deployment, Error> {
+    let slugs: Vec<String> = seen.iter().map(|deployment| deployment.slug.clone()).collect();
+    let mut fitting = seen.into_iter().filter(|deployment| named.is_none_or(|slug| slug == deployment.slug));
+    match (fitting.next(), fitting.next(), named) {
+        (Some(deployment), None, _) | (Some(deployment), Some(_), Some(_)) => Ok(deployment),
+        (None, _, Some(slug)) => Err(Error::DeploymentNotFound {
+            slug: slug.to_owned(),
+            did_you_mean: slugs.into_iter().next(),
+        }),
+        (None, _, None) => Err(Error::Forbidden { detail: "the token belongs to no deployment".to_owned() }),
+        (Some(_), Some(_), None) => Err(Error::InvalidSettings {
+            problems: vec![SettingProblem {
+                key: "deployment".to_owned(),
+                problem: format!("must name one of the deployments that the token sees: {}", slugs.join(", ")),
+            }],
+        }),
+    }
+}
+
+/// Whether a kind can be read. A refusal is knowledge, not an error: the other
+/// kinds may still be readable.
+fn probe(api: &mut Api<'_>, slug: &str, kind: &Kind) -> Result<Access, Error> {
+    let page = findings::Page {
+        slug,
+        kind,
+        page: 0,
+        page_size: PROBE_PAGE_SIZE,
+        repositories: &[],
+        branch: None,
+        duplicates: Duplicates::PerRef,
+        since: None,
+    };
+    match findings::page(api, &page) {
+        Ok(_) => Ok(Access::Readable),
+        Err(Error::Forbidden { detail } | Error::MissingScope { detail }) => Ok(Access::Denied { reason: detail }),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,61 @@
+//! What the connector is, can bring and needs.
+
+use appsec_model::{CONTRACT_VERSION, DocumentFormat, Kind, KindSupport, Manifest, OriginNeed, SecretNeed};
+
+use crate::settings::{DEFAULT_KINDS, DEFAULT_ORIGIN};
+
+/// Name of the environment variable that holds the token.
+pub const SECRET_VARIABLE: &str = "SEMGREP_APP_TOKEN";
+
+/// Name of the file format that [`normalize`](crate::normalize()) reads.
+pub(crate) const API_FINDINGS: &str = "semgrep-api-findings";
+
+/// Says what the connector is. Always the same answer.
+pub fn describe() -> Manifest {
+    Manifest {
+        id: "semgrep".to_owned(),
+        name: "Semgrep AppSec Platform".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        contract_version: CONTRACT_VERSION.to_owned(),
+        vendor: "Semgrep".to_owned(),
+        kinds: DEFAULT_KINDS.map(|kind| KindSupport { kind, on_by_default: true }).into(),
+        settings_schema: include_str!("../../settings.schema.json").to_owned(),
+        origins: vec![OriginNeed {
+            purpose: "The platform's Web API".to_owned(),
+            default: DEFAULT_ORIGIN.to_owned(),
+            setting: Some("origin".to_owned()),
+        }],
+        secrets: vec![SecretNeed {
+            variable: SECRET_VARIABLE.to_owned(),
+            description: "API token with the Web API scope. An admin of the deployment makes it on the platform \
+                          under Settings > Tokens > API tokens. Tokens for scans or for the command line do not \
+                          reach the Web API: Semgrep answers 404 to them."
+                .to_owned(),
+        }],
+        formats: vec![DocumentFormat {
+            name: API_FINDINGS.to_owned(),
+            description: "Answers of the Web API's findings endpoint as JSON: one, several one after the other, or \
+                          a list of them"
+                .to_owned(),
+            kinds: vec![Kind::Sast, Kind::Sca, Kind::AiSast],
+        }],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::describe;
+    use crate::Origin;
+
+    #[test]
+    fn the_manifest_keeps_its_promises() {
+        let manifest = describe();
+        assert!(manifest.id.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'));
+        for origin in &manifest.origins {
+            assert_eq!(Origin::parse(&origin.default).unwrap().to_string(), origin.default);
+        }
+        let schema: serde_json::Value = serde_json::from_str(&manifest.settings_schema).unwrap();
+        let properties = schema["properties"].as_object().unwrap();
+        assert!(properties.contains_key(manifest.origins[0].setting.as_deref().unwrap()));
+    }
+}

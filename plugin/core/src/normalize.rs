@@ -1,0 +1,68 @@
+//! `normalize`: raw records in, the unified model out. Pure, total, and in the
+//! order of the input.
+
+mod batch;
+mod dependency;
+mod purl;
+mod record;
+mod rules;
+mod weakness;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+use appsec_model::{Error, Kind, Normalized, RawInput};
+
+use self::batch::Batch;
+use crate::document;
+
+/// How many records one call takes; the contract names the number. A host that
+/// has more calls again: records do not depend on each other.
+pub const MAX_RECORDS: usize = 10_000;
+
+/// Turns raw records, or a file, into findings, rules, packages and diagnostics.
+///
+/// A record that cannot be read becomes a diagnostic and never fails the
+/// others; the call fails only where there are no records to look at.
+pub fn normalize(input: &RawInput) -> Result<Normalized, Error> {
+    match input {
+        RawInput::Records(records) => {
+            within_limit(records.len())?;
+            let mut batch = Batch::with_capacity(records.len());
+            for (index, record) in records.iter().enumerate() {
+                batch.add(index, Some(&record.kind), record.project.as_ref(), record.id.as_deref(), &record.body);
+            }
+            Ok(batch.finish())
+        }
+        RawInput::Document(document) => {
+            let groups = document::records(document)?;
+            let count = groups.iter().map(|(_, records)| records.len()).sum();
+            within_limit(count)?;
+            let mut batch = Batch::with_capacity(count);
+            let records = groups.iter().flat_map(|(kind, records)| records.iter().map(move |body| (kind, body)));
+            for (index, (kind, body)) in records.enumerate() {
+                batch.add(index, kind.as_ref(), None, None, body.get());
+            }
+            Ok(batch.finish())
+        }
+    }
+}
+
+/// A branch's name as people write it. Other refs, such as those of pull
+/// requests, stay as they are.
+pub fn branch_name(name: &str) -> &str {
+    name.strip_prefix("refs/heads/").unwrap_or(name)
+}
+
+fn within_limit(count: usize) -> Result<(), Error> {
+    if count <= MAX_RECORDS {
+        return Ok(());
+    }
+    Err(Error::Limit { what: format!("{count} records in one call; the connector takes {MAX_RECORDS}") })
+}
+
+/// Whether records of a kind have a unified form here.
+fn is_readable(kind: &Kind) -> bool {
+    matches!(kind, Kind::Sast | Kind::Sca | Kind::AiSast)
+}

@@ -1,0 +1,106 @@
+//! The records of one call, and what they share.
+
+use appsec_model::{Kind, Normalized, ProjectRef};
+
+use super::{dependency::Packages, is_readable, record, rules::Rules};
+use crate::wire::{self, Remarks};
+
+/// What a call has made so far.
+pub struct Batch {
+    /// What is of use of each record.
+    pub findings: Vec<appsec_model::Finding>,
+    /// The rules that they share.
+    pub rules: Rules,
+    /// The packages that they share.
+    pub packages: Packages,
+    /// What is wrong with them.
+    pub remarks: Remarks,
+}
+
+impl Batch {
+    /// An empty batch for this many records.
+    pub fn with_capacity(records: usize) -> Self {
+        Self {
+            findings: Vec::with_capacity(records),
+            rules: Rules::default(),
+            packages: Packages::default(),
+            remarks: Remarks::default(),
+        }
+    }
+
+    /// Adds one record: as a finding, or as an error diagnostic.
+    ///
+    /// `kind`, `project` and `id` are what came with it; where nothing did, the
+    /// record tells them itself.
+    pub fn add(
+        &mut self,
+        index: usize,
+        kind: Option<&Kind>,
+        project: Option<&ProjectRef>,
+        id: Option<&str>,
+        body: &str,
+    ) {
+        self.remarks.start(index);
+        if let Some(finding) = self.read(index, kind, project, body) {
+            self.remarks.finish(Some(&finding.id));
+            self.findings.push(finding);
+        } else {
+            self.remarks.finish(id);
+        }
+    }
+
+    /// What the call gives back.
+    pub fn finish(self) -> Normalized {
+        Normalized {
+            findings: self.findings,
+            rules: self.rules.into_list(),
+            packages: self.packages.into_list(),
+            diagnostics: self.remarks.into_diagnostics(),
+        }
+    }
+
+    fn read(
+        &mut self,
+        index: usize,
+        kind: Option<&Kind>,
+        project: Option<&ProjectRef>,
+        body: &str,
+    ) -> Option<appsec_model::Finding> {
+        if let Some(kind) = kind.filter(|kind| !is_readable(kind)) {
+            self.unsupported(kind);
+            return None;
+        }
+        let mut spare = String::new();
+        let record = wire::read::<wire::Finding<'_>>(body, &mut spare, &mut self.remarks)?;
+        let kind = match kind {
+            Some(kind) => kind.clone(),
+            None => kind_by_shape(&record),
+        };
+        if !is_readable(&kind) {
+            self.unsupported(&kind);
+            return None;
+        }
+        record::finding(self, index, kind, project, record)
+    }
+
+    fn unsupported(&mut self, kind: &Kind) {
+        self.remarks.error("unsupported-kind", format!("this version does not read records of the kind `{kind}`"));
+    }
+}
+
+/// The kind of a record in a file, by the fields that only this kind has.
+fn kind_by_shape(record: &wire::Finding<'_>) -> Kind {
+    let sca = record.found_dependency.is_some()
+        || record.vulnerability_identifier.is_some()
+        || record.reachability.is_some()
+        || record.fix_recommendations.is_some();
+    if sca {
+        Kind::Sca
+    } else if record.ai_impact.is_some() {
+        Kind::AiSast
+    } else if record.finding_path.is_some() || record.validation_state.is_some() {
+        Kind::Secrets
+    } else {
+        Kind::Sast
+    }
+}

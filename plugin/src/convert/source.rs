@@ -1,0 +1,135 @@
+//! What `describe`, `configure`, `list-projects` and `fetch-findings` take and
+//! give.
+
+use appsec_model as model;
+
+use super::{FromWit, ToWit, record_to_wit, words_to_wit};
+use crate::bindings::appsec::connector::types as wit;
+
+words_to_wit!(Kind { Sast, Sca, AiSast, Secrets, Packages } Other);
+record_to_wit!(ProjectRef { id, name });
+
+record_to_wit!(Manifest {
+    id,
+    name,
+    version,
+    contract_version,
+    vendor,
+    kinds,
+    settings_schema,
+    origins,
+    secrets,
+    formats
+});
+record_to_wit!(KindSupport { kind, on_by_default });
+record_to_wit!(OriginNeed { purpose, default, setting });
+record_to_wit!(SecretNeed { variable, description });
+record_to_wit!(DocumentFormat { name, description, kinds });
+
+record_to_wit!(Connection { deployment, kinds, deployment_wide, diagnostics });
+record_to_wit!(Deployment { id, slug, name });
+record_to_wit!(KindAccess { kind, access });
+
+impl ToWit for model::Access {
+    type Wit = wit::Access;
+
+    fn to_wit(self) -> wit::Access {
+        match self {
+            Self::Readable => wit::Access::Readable,
+            Self::Denied { reason } => wit::Access::Denied(reason),
+        }
+    }
+}
+
+record_to_wit!(ProjectPage { projects, next, diagnostics });
+record_to_wit!(Project {
+    id,
+    name,
+    url,
+    tags,
+    default_branch,
+    primary_branch,
+    created_at,
+    last_scan_at,
+    archived
+});
+
+record_to_wit!(RawPage { records, next, diagnostics });
+record_to_wit!(RawRecord { kind, id, project, body });
+
+impl ToWit for model::NextPage {
+    type Wit = wit::NextPage;
+
+    fn to_wit(self) -> wit::NextPage {
+        match self {
+            Self::Cursor(cursor) => wit::NextPage::Cursor(cursor),
+            Self::Complete => wit::NextPage::Complete,
+        }
+    }
+}
+
+/// A record from the host: the names of all its fields.
+macro_rules! record_from_wit {
+    ($name:ident { $($field:ident),+ }) => {
+        impl FromWit for model::$name {
+            type Wit = wit::$name;
+
+            fn from_wit(wit: Self::Wit) -> Self {
+                let wit::$name { $($field),+ } = wit;
+                Self { $($field: FromWit::from_wit($field)),+ }
+            }
+        }
+    };
+}
+
+record_from_wit!(FetchRequest { kind, scope, since, cursor });
+record_from_wit!(ProjectScope { id, name, primary_branch });
+record_from_wit!(RawRecord { kind, id, project, body });
+record_from_wit!(ProjectRef { id, name });
+
+impl FromWit for model::Document {
+    type Wit = wit::Document;
+
+    fn from_wit(wit: wit::Document) -> Self {
+        // Field by field: the bytes move as they are.
+        let wit::Document { format, name, content } = wit;
+        Self { format, name, content }
+    }
+}
+
+impl FromWit for model::RawInput {
+    type Wit = wit::RawInput;
+
+    fn from_wit(wit: wit::RawInput) -> Self {
+        match wit {
+            wit::RawInput::Records(records) => Self::Records(FromWit::from_wit(records)),
+            wit::RawInput::Document(document) => Self::Document(FromWit::from_wit(document)),
+        }
+    }
+}
+
+impl FromWit for model::Scope {
+    type Wit = wit::Scope;
+
+    fn from_wit(wit: wit::Scope) -> Self {
+        match wit {
+            wit::Scope::Deployment => Self::Deployment,
+            wit::Scope::Projects(projects) => Self::Projects(FromWit::from_wit(projects)),
+        }
+    }
+}
+
+impl FromWit for model::Kind {
+    type Wit = wit::Kind;
+
+    fn from_wit(wit: wit::Kind) -> Self {
+        match wit {
+            wit::Kind::Sast => Self::Sast,
+            wit::Kind::Sca => Self::Sca,
+            wit::Kind::AiSast => Self::AiSast,
+            wit::Kind::Secrets => Self::Secrets,
+            wit::Kind::Packages => Self::Packages,
+            wit::Kind::Other(word) => Self::Other(word),
+        }
+    }
+}
