@@ -16,7 +16,7 @@ mod secret;
 mod simulate;
 mod sync;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{CommandFactory, Parser, Subcommand};
 use host_harness::{BUNDLED, ConnectorSource, Harness, Options, Tenant, TenantId};
@@ -52,6 +52,9 @@ struct Global {
     /// Print JSON; `harness schema COMMAND` shows its form
     #[arg(long, global = true)]
     json: bool,
+    /// Longest time that one call waits for a vendor that is limited or does not answer, in seconds
+    #[arg(long, global = true, default_value_t = 600, value_name = "SECONDS")]
+    max_wait: u64,
     /// Print what happens on standard error; -vv for every request
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
@@ -137,8 +140,10 @@ fn dispatch(cli: Cli, output: Output) -> Result<ExitCode, Failure> {
         Some(folder) => std::path::absolute(folder)?,
         None => output::default_data_dir()?,
     };
+    let mut options = Options::new(data_dir);
+    options.retry.budget = Duration::from_secs(cli.global.max_wait);
     let context = Context {
-        harness: Harness::new(Options::new(data_dir)),
+        harness: Harness::new(options),
         tenant: cli.global.tenant,
         connector,
         output,

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use appsec_model::{Error as ContractError, SettingProblem};
+use appsec_model::Error as ContractError;
 
 use crate::{
     capability::egress::OriginError,
@@ -46,12 +46,6 @@ pub enum HarnessError {
     /// The selection names what is not there.
     #[error(transparent)]
     Selection(#[from] SelectionError),
-    /// A setting is wrong, by the connector's own schema.
-    #[error("{}", ContractError::InvalidSettings { problems: problems.clone() })]
-    Settings {
-        /// Each wrong setting.
-        problems: Vec<SettingProblem>,
-    },
     /// An origin is malformed.
     #[error(transparent)]
     Origin(#[from] OriginError),
@@ -175,7 +169,6 @@ impl HarnessError {
             Self::Runtime(_) => "connector-unusable",
             Self::Secret(_) | Self::NoSecret(_) => "secret",
             Self::Selection(_) => "selection",
-            Self::Settings { .. } => "invalid-settings",
             Self::Origin(_) => "invalid-origin",
             Self::NoInstance { .. } => "no-such-instance",
             Self::NoConnector(_) | Self::OtherConnector { .. } => "no-such-connector",

@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
-use appsec_model::{Connection, Manifest, Normalized, RawInput, SettingProblem, Timestamp};
+use appsec_model::{Connection, Manifest, Normalized, RawInput, Timestamp};
 
 use crate::{
     bundled::BUNDLED,
@@ -210,13 +210,12 @@ impl Tenant {
         })
     }
 
-    /// Sets up an instance: checks the settings by the connector's schema,
-    /// grants the origins that it needs and was given, and connects. If the
-    /// connection fails, nothing stays behind.
+    /// Sets up an instance: grants the origins that it needs and was given, and
+    /// connects, which is also where the connector checks the settings. If that
+    /// fails, nothing stays behind.
     pub async fn add_instance(&self, setup: Setup, check: bool) -> Result<Instance, HarnessError> {
         let loaded = self.harness.connector(&setup.connector).await?;
         let manifest = &loaded.manifest;
-        check_settings(manifest, &setup.settings)?;
         let new = NewInstance {
             name: setup.name.clone(),
             connector_id: manifest.id.clone(),
@@ -322,26 +321,39 @@ impl Tenant {
         secrets: Secrets,
         progress: Progress,
     ) -> Result<InstanceSync, HarnessError> {
+        let grant = self.grant_of(&instance, secrets)?;
+        let options = &self.harness.shared.options;
+        Ok(InstanceSync {
+            store: self.store.clone(),
+            connector: loaded.connector.clone(),
+            grant,
+            instance,
+            retry: options.retry.clone(),
+            waiter: options.waiter.clone(),
+            clock: options.clock.clone(),
+            progress,
+        })
+    }
+
+    /// What a call of an instance's connector may use: its network, its secrets
+    /// and its bucket. For programs that make single calls themselves.
+    pub async fn grant(&self, name: &InstanceName) -> Result<Grant, HarnessError> {
+        let instance = self.instance(name).await?;
+        let secrets = self.secrets(&instance.made.secrets, None)?;
+        self.grant_of(&instance, secrets)
+    }
+
+    fn grant_of(&self, instance: &Instance, secrets: Secrets) -> Result<Grant, HarnessError> {
         let granted = secrets.into_iter().map(|(variable, secret)| GrantedSecret::new(variable, secret));
         let http = HttpGrant {
             policy: Arc::new(instance.made.egress.clone()),
             transport: self.harness.transport(&self.id, instance.id)?,
             secrets: granted.collect::<Result<_, _>>()?,
         };
-        let options = &self.harness.shared.options;
-        Ok(InstanceSync {
-            store: self.store.clone(),
-            connector: loaded.connector.clone(),
-            grant: Grant {
-                owner: format!("{}/{}", self.id, instance.made.name),
-                http: Some(http),
-                bucket: Some(Arc::new(InstanceBucket::new(self.store.clone(), instance.id))),
-            },
-            instance,
-            retry: options.retry.clone(),
-            waiter: options.waiter.clone(),
-            clock: options.clock.clone(),
-            progress,
+        Ok(Grant {
+            owner: format!("{}/{}", self.id, instance.made.name),
+            http: Some(http),
+            bucket: Some(Arc::new(InstanceBucket::new(self.store.clone(), instance.id))),
         })
     }
 
@@ -375,27 +387,6 @@ impl Tenant {
 }
 
 type Secrets = Vec<(String, Secret)>;
-
-/// Checks settings by the connector's own schema, before any call.
-fn check_settings(
-    manifest: &Manifest,
-    settings: &serde_json::Map<String, serde_json::Value>,
-) -> Result<(), HarnessError> {
-    let broken = |problem: String| HarnessError::Settings { problems: vec![SettingProblem { key: String::new(), problem }] };
-    let schema: serde_json::Value = serde_json::from_str(&manifest.settings_schema)
-        .map_err(|error| broken(format!("cannot be checked: the connector's schema is no JSON ({error})")))?;
-    let validator = jsonschema::validator_for(&schema)
-        .map_err(|error| broken(format!("cannot be checked: the connector's schema is none ({error})")))?;
-    let settings = serde_json::Value::Object(settings.clone());
-    let problems: Vec<SettingProblem> = validator
-        .iter_errors(&settings)
-        .map(|error| SettingProblem {
-            key: error.instance_path().to_string().trim_start_matches('/').to_owned(),
-            problem: error.to_string(),
-        })
-        .collect();
-    if problems.is_empty() { Ok(()) } else { Err(HarnessError::Settings { problems }) }
-}
 
 /// The origins that the connector asks for under these settings, and those
 /// that the operator adds. An origin whose address is private is granted only

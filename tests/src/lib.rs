@@ -1,1 +1,25 @@
+//! What the tests of the whole have in common: the compiled components, a host
+//! with a simulated vendor beside it, and ways to compare what came out.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "clippy's own exception for tests does not reach a library that serves tests only"
+)]
+
+mod artifacts;
+mod content;
+mod contract;
+mod env;
+mod http;
+mod waits;
+
+pub use crate::{
+    artifacts::{HOSTILE_GUEST, SEMGREP_CONNECTOR, vendor_samples, workspace},
+    content::{Content, content, findings},
+    contract::{CompiledComponent, ConnectorUnderTest, NativeCore},
+    env::{Env, EnvBuilder, TOKEN, name, settings},
+    waits::{Clock, Waits},
+};

@@ -31,13 +31,13 @@ impl Caller {
         let mut costs = ReadCounts::default();
         let mut waited = Duration::ZERO;
         let mut tries = 0;
+        let mut awaited = None;
         loop {
-            while let Some(time) = self.gate.closed_for() {
-                self.sync.waiter.wait(time).await;
-                // A waiter that only writes waits down must not spin here.
-                if self.gate.closed_for().is_some_and(|left| left >= time) {
-                    break;
-                }
+            // Each time of opening is waited for once: a waiter that only
+            // writes waits down must not spin here.
+            while let Some((opens_at, left)) = self.gate.closed().filter(|(opens_at, _)| awaited != Some(*opens_at)) {
+                self.sync.waiter.wait(left).await;
+                awaited = Some(opens_at);
             }
             tries += 1;
             let error = match call().await {

@@ -39,9 +39,10 @@ impl Gate {
         *opens_at = Some(opens_at.map_or(until, |known| known.max(until)));
     }
 
-    /// How long the gate stays closed.
-    pub fn closed_for(&self) -> Option<Duration> {
-        let opens_at = *self.opens_at.lock().unwrap_or_else(PoisonError::into_inner);
-        opens_at.and_then(|opens_at| opens_at.checked_duration_since(Instant::now())).filter(|time| !time.is_zero())
+    /// When the gate opens, and how long that is from now; none if it is open.
+    pub fn closed(&self) -> Option<(Instant, Duration)> {
+        let opens_at = (*self.opens_at.lock().unwrap_or_else(PoisonError::into_inner))?;
+        let left = opens_at.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())?;
+        Some((opens_at, left))
     }
 }

@@ -39,10 +39,9 @@ fn choose(seen: Vec<Deployment>, named: Option<&str>) -> Result<Deployment, Erro
     let mut fitting = seen.into_iter().filter(|deployment| named.is_none_or(|slug| slug == deployment.slug));
     match (fitting.next(), fitting.next(), named) {
         (Some(deployment), None, _) | (Some(deployment), Some(_), Some(_)) => Ok(deployment),
-        (None, _, Some(slug)) => Err(Error::DeploymentNotFound {
-            slug: slug.to_owned(),
-            did_you_mean: slugs.into_iter().next(),
-        }),
+        (None, _, Some(slug)) => {
+            Err(Error::DeploymentNotFound { slug: slug.to_owned(), did_you_mean: slugs.into_iter().next() })
+        }
         (None, _, None) => Err(Error::Forbidden { detail: "the token belongs to no deployment".to_owned() }),
         (Some(_), Some(_), None) => Err(Error::InvalidSettings {
             problems: vec![SettingProblem {
@@ -72,3 +71,6 @@ fn probe(api: &mut Api<'_>, slug: &str, kind: &Kind) -> Result<Access, Error> {
         Err(error) => Err(error),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -36,13 +36,15 @@ impl Cursor {
     /// Reads a cursor back; the request must be the one that it was made for.
     pub fn decode(text: &str, request: Fingerprint) -> Result<Self, Error> {
         let invalid = |detail: &str| Error::InvalidCursor { detail: detail.to_owned() };
-        let hex = text.strip_prefix(PREFIX).ok_or_else(|| invalid("it was not made by this version of the connector"))?;
+        let hex =
+            text.strip_prefix(PREFIX).ok_or_else(|| invalid("it was not made by this version of the connector"))?;
         let bytes = unhex(hex).ok_or_else(|| invalid("it is damaged"))?;
         let (body, check) = bytes.split_first_chunk::<16>().ok_or_else(|| invalid("it is damaged"))?;
         if check != checksum(body) {
             return Err(invalid("it is damaged"));
         }
-        let number = |at: usize| body.get(at..at + 4).and_then(|part| part.try_into().ok()).map_or(0, u32::from_le_bytes);
+        let number =
+            |at: usize| body.get(at..at + 4).and_then(|part| part.try_into().ok()).map_or(0, u32::from_le_bytes);
         let cursor = Self { group: number(0), page: number(4) };
         if cursor.body(request) != *body {
             return Err(invalid("it belongs to another request, or the settings have changed since"));
@@ -76,9 +78,9 @@ impl Fingerprint {
 }
 
 fn checksum(body: &[u8; 16]) -> [u8; 8] {
-    let hash = body.iter().fold(Fingerprint::new("cursor").0, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
+    let hash = body
+        .iter()
+        .fold(Fingerprint::new("cursor").0, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3));
     hash.to_le_bytes()
 }
 

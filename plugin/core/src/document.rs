@@ -11,7 +11,7 @@ use crate::{
 /// The records of a file, in its order, with their kind where the file tells.
 pub fn records(document: &Document) -> Result<Vec<Group<'_>>, Error> {
     if let Some(format) = document.format.as_deref().filter(|format| *format != API_FINDINGS) {
-        return Err(unsupported(document, format!("its format `{}`", shorten(format))));
+        return Err(unsupported(document, &format!("its format `{}`", shorten(format))));
     }
     let text = decode(document)?;
     let mut groups = Vec::new();
@@ -34,15 +34,15 @@ pub fn records(document: &Document) -> Result<Vec<Group<'_>>, Error> {
 fn decode(document: &Document) -> Result<&str, Error> {
     let content = document.content.as_slice();
     if content.starts_with(&[0xff, 0xfe]) || content.starts_with(&[0xfe, 0xff]) {
-        return Err(unsupported(document, "its encoding UTF-16; save it as UTF-8".to_owned()));
+        return Err(unsupported(document, "its encoding UTF-16; save it as UTF-8"));
     }
     let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
     match std::str::from_utf8(content) {
-        Ok(text) if text.trim().is_empty() => Err(unsupported(document, "nothing: it is empty".to_owned())),
+        Ok(text) if text.trim().is_empty() => Err(unsupported(document, "nothing: it is empty")),
         Ok(text) => Ok(text),
         Err(error) => {
             let what = format!("its encoding: it is not UTF-8 from byte {}", error.valid_up_to());
-            Err(unsupported(document, what))
+            Err(unsupported(document, &what))
         }
     }
 }
@@ -50,7 +50,7 @@ fn decode(document: &Document) -> Result<&str, Error> {
 /// The records of one answer of the API.
 fn page_groups<'a>(document: &Document, text: &'a str) -> Result<Vec<Group<'a>>, Error> {
     let envelope = text.starts_with('{').then(|| serde_json::from_str::<Envelope<'_>>(text).ok()).flatten();
-    envelope.and_then(Envelope::groups).ok_or_else(|| unsupported(document, looks_like(text).to_owned()))
+    envelope.and_then(Envelope::groups).ok_or_else(|| unsupported(document, looks_like(text)))
 }
 
 /// What is not JSON to its end.
@@ -60,7 +60,7 @@ fn damaged(document: &Document, text: &str, error: &serde_json::Error) -> Error 
         Some('{' | '[') => format!("a file that is not JSON: {error}"),
         _ => looks_like(text).to_owned(),
     };
-    unsupported(document, what)
+    unsupported(document, &what)
 }
 
 /// A guess at what an alien file is, by the keys that its format must have.
@@ -91,7 +91,7 @@ fn looks_like(text: &str) -> &'static str {
     }
 }
 
-fn unsupported(document: &Document, what: String) -> Error {
+fn unsupported(document: &Document, what: &str) -> Error {
     Error::Unsupported {
         what: format!(
             "`{}`: the connector cannot read {what}. It reads {API_FINDINGS}: answers of the findings endpoint, \

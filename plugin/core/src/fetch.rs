@@ -34,19 +34,22 @@ pub fn fetch_findings(request: &FetchRequest, outside: &mut Outside<'_>) -> Resu
         // An empty scope: nothing to ask the vendor for.
         return Ok(RawPage { records: Vec::new(), next: NextPage::Complete, diagnostics: Vec::new() });
     };
-    let records = findings::page(&mut Api::new(outside, &memory.settings.origin)?, &findings::Page {
-        slug: &memory.deployment.slug,
-        kind: &request.kind,
-        page: cursor.page,
-        page_size: memory.settings.page_size,
-        repositories: &group.projects,
-        branch: group.branch,
-        duplicates: memory.settings.duplicates,
-        since: request.since,
-    })?;
+    let records = findings::page(
+        &mut Api::new(outside, &memory.settings.origin)?,
+        &findings::Page {
+            slug: &memory.deployment.slug,
+            kind: &request.kind,
+            page: cursor.page,
+            page_size: memory.settings.page_size,
+            repositories: &group.projects,
+            branch: group.branch,
+            duplicates: memory.settings.duplicates,
+            since: request.since,
+        },
+    )?;
     let next = match (records.is_empty(), cursor.group.saturating_add(1)) {
         (false, _) => Some(Cursor { page: cursor.page.saturating_add(1), ..cursor }),
-        (true, group) => (group as usize).lt(&groups.len()).then_some(Cursor { group, page: 0 }),
+        (true, group) => (groups.len() > group as usize).then_some(Cursor { group, page: 0 }),
     };
     let next = next.map_or(NextPage::Complete, |next| NextPage::Cursor(next.encode(identity)));
     Ok(RawPage { records, next, diagnostics: Vec::new() })
@@ -100,6 +103,7 @@ fn identity(request: &FetchRequest, memory: &Memory) -> Fingerprint {
         .with(request.kind.as_str())
         .with(&request.since.map(|since| since.as_micros().to_string()).unwrap_or_default());
     if let Scope::Projects(projects) = &request.scope {
+        identity = identity.with("projects");
         for project in projects {
             let branch = project.primary_branch.as_deref().unwrap_or_default();
             identity = identity.with(&project.id).with(&project.name).with(branch);
@@ -107,3 +111,6 @@ fn identity(request: &FetchRequest, memory: &Memory) -> Fingerprint {
     }
     identity
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,8 +7,8 @@
 //! package `semgrep-connector` is one, a test with fakes is another.
 //!
 //! The five functions are those of the contract, in its types:
-//! [`describe`], [`configure`], [`list_projects`], [`fetch_findings`] and
-//! [`normalize`](normalize()).
+//! [`describe`], [`configure`](configure()), [`list_projects`], [`fetch_findings`]
+//! and [`normalize`](normalize()).
 
 mod outside;
 mod secret;
@@ -30,6 +30,9 @@ mod projects;
 mod document;
 mod normalize;
 mod wire;
+
+#[cfg(test)]
+mod fakes;
 
 pub use crate::{
     configure::configure,

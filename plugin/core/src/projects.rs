@@ -24,3 +24,6 @@ pub fn list_projects(cursor: Option<&str>, outside: &mut Outside<'_>) -> Result<
         ProjectPage { projects, next: Some(next.encode(request)), diagnostics }
     }))
 }
+
+#[cfg(test)]
+mod tests;

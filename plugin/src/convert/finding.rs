@@ -54,16 +54,7 @@ record_to_wit!(Rule {
 record_to_wit!(Cwe { number, name, text });
 record_to_wit!(Owasp { code, edition, name, text });
 
-record_to_wit!(Dependency {
-    package,
-    transitivity,
-    lockfile_url,
-    advisories,
-    reachability,
-    fix,
-    epss,
-    malicious
-});
+record_to_wit!(Dependency { package, transitivity, lockfile_url, advisories, reachability, fix, epss, malicious });
 record_to_wit!(PackageVersion { name, version, ecosystem, purl });
 words_to_wit!(Ecosystem {
     Npm,

@@ -42,17 +42,7 @@ impl ToWit for model::Access {
 }
 
 record_to_wit!(ProjectPage { projects, next, diagnostics });
-record_to_wit!(Project {
-    id,
-    name,
-    url,
-    tags,
-    default_branch,
-    primary_branch,
-    created_at,
-    last_scan_at,
-    archived
-});
+record_to_wit!(Project { id, name, url, tags, default_branch, primary_branch, created_at, last_scan_at, archived });
 
 record_to_wit!(RawPage { records, next, diagnostics });
 record_to_wit!(RawRecord { kind, id, project, body });

@@ -279,12 +279,14 @@ open_enum! {
 
 open_enum! {
     /// How a package came into the project.
+    #[derive(Default)]
     Transitivity {
         /// Named by the project itself.
         Direct = "direct",
         /// Brought by another package.
         Transitive = "transitive",
         /// Not known.
+        #[default]
         Unknown = "unknown",
     }
 }
@@ -329,6 +331,7 @@ pub struct Reachability {
 
 open_enum! {
     /// The answer of a reachability analysis.
+    #[derive(Default)]
     ReachabilityVerdict {
         /// Vulnerable wherever the package is in use.
         AlwaysReachable = "always-reachable",
@@ -339,6 +342,7 @@ open_enum! {
         /// No use was found.
         Unreachable = "unreachable",
         /// Nobody looked, or the vendor does not say.
+        #[default]
         NotAnalyzed = "not-analyzed",
     }
 }
@@ -438,8 +442,10 @@ pub struct Triage {
 
 open_enum! {
     /// The state that people gave.
+    #[derive(Default)]
     TriageState {
         /// None yet.
+        #[default]
         Untriaged = "untriaged",
         /// Being looked at.
         Reviewing = "reviewing",
@@ -454,14 +460,9 @@ open_enum! {
     }
 }
 
-impl Default for TriageState {
-    fn default() -> Self {
-        Self::Untriaged
-    }
-}
-
 open_enum! {
     /// The vendor's sum of scan state and triage.
+    #[derive(Default)]
     Status {
         /// To be dealt with.
         Open = "open",
@@ -476,25 +477,8 @@ open_enum! {
         /// Gone from the code.
         Fixed = "fixed",
         /// The vendor gave none.
+        #[default]
         Unknown = "unknown",
-    }
-}
-
-impl Default for Status {
-    fn default() -> Self {
-        Self::Unknown
-    }
-}
-
-impl Default for Transitivity {
-    fn default() -> Self {
-        Self::Unknown
-    }
-}
-
-impl Default for ReachabilityVerdict {
-    fn default() -> Self {
-        Self::NotAnalyzed
     }
 }
 

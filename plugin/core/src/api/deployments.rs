@@ -30,7 +30,7 @@ pub fn list(api: &mut Api<'_>) -> Result<Vec<Deployment>, Error> {
     let answer: Answer<'_> =
         serde_json::from_str(address.text(&response)?).map_err(|error| address.unreadable(&response, &error))?;
     let deployment = |entry: Entry<'_>| Deployment {
-        id: entry.id.to_string(),
+        id: entry.id.into_string(),
         slug: entry.slug.into_string(),
         name: entry.name.map(Text::into_string),
     };

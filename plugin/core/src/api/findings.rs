@@ -127,12 +127,15 @@ mod tests {
         };
         let odd = r#"{ "b" : 1.50,"repository":{"url":null,"name":"a\/b"},  "id": 7,"é":"\u00e9"}"#;
         check(&format!(r#"{{"findings": [ {odd} ]}}"#), &[(Some("7"), Some("a/b"), odd)]);
-        check(r#"{"findings":[{"id":"x"},3,null,{"id":{}}]}"#, &[
-            (Some("x"), None, r#"{"id":"x"}"#),
-            (None, None, "3"),
-            (None, None, "null"),
-            (None, None, r#"{"id":{}}"#),
-        ]);
+        check(
+            r#"{"findings":[{"id":"x"},3,null,{"id":{}}]}"#,
+            &[
+                (Some("x"), None, r#"{"id":"x"}"#),
+                (None, None, "3"),
+                (None, None, "null"),
+                (None, None, r#"{"id":{}}"#),
+            ],
+        );
         check(r#"{"sastFindings":[{"id":1}],"scaFindings":[{"id":2}]}"#, &[(Some("1"), None, r#"{"id":1}"#)]);
         check(r#"{"sastFindings":{"findings":[{"id":1}]}}"#, &[(Some("1"), None, r#"{"id":1}"#)]);
         check(r#"{"sast_findings":[]}"#, &[]);

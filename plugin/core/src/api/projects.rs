@@ -40,14 +40,12 @@ impl Wire for Entry<'_> {
     type Of<'a> = Entry<'a>;
 }
 
-/// One page of projects, with remarks on those that are damaged. None where the
-/// page holds no record at all, which is how the API ends a list.
-pub fn page(
-    api: &mut Api<'_>,
-    slug: &str,
-    page: u32,
-    page_size: u16,
-) -> Result<Option<(Vec<Project>, Vec<Diagnostic>)>, Error> {
+/// Projects, and remarks on those that are damaged.
+type Page = (Vec<Project>, Vec<Diagnostic>);
+
+/// One page of projects. None where the page holds no record at all, which is how
+/// the API ends a list.
+pub fn page(api: &mut Api<'_>, slug: &str, page: u32, page_size: u16) -> Result<Option<Page>, Error> {
     let mut address = Address::of_deployment(slug, "/projects");
     address.push("page", &page.to_string());
     address.push("page_size", &page_size.to_string());

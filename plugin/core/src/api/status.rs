@@ -157,7 +157,7 @@ mod tests {
         unsupported: Semgrep has retired GET /api/v1/deployments/acme/findings: DEPLOYMENT_MIGRATED
         rate limited
         unavailable (HTTP 500): GET /api/v1/deployments/acme/findings failed: an HTML page
-        unavailable (HTTP 503): GET /api/v1/deployments/acme/findings failed: upstream    connect error
+        unavailable (HTTP 503): GET /api/v1/deployments/acme/findings failed: upstream connect error
         unavailable (HTTP 503): GET /api/v1/deployments/acme/findings failed, again after 7000 ms
         unexpected answer of GET /api/v1/deployments/acme/findings: redirected to https://login.example.com; the connector does not follow
         unexpected answer of GET /api/v1/deployments/acme/findings: redirected to another path of the same origin; the connector does not follow

@@ -8,7 +8,8 @@ fn document(content: impl Into<Vec<u8>>) -> Document {
 
 fn kinds(content: &str) -> String {
     let normalized = normalize(&RawInput::Document(document(content))).unwrap();
-    let findings = normalized.findings.iter().map(|finding| format!("{}:{} {}", finding.index, finding.id, finding.kind));
+    let findings =
+        normalized.findings.iter().map(|finding| format!("{}:{} {}", finding.index, finding.id, finding.kind));
     let remarks = normalized.diagnostics.iter().filter(|it| it.level == appsec_model::DiagnosticLevel::Error);
     let remarks = remarks.map(|remark| format!("{}:{}", remark.index.unwrap(), remark.code));
     findings.chain(remarks).collect::<Vec<_>>().join(", ")
@@ -62,7 +63,10 @@ fn an_alien_file_is_named_for_what_it_is() {
         let error = normalize(&RawInput::Document(document(*content))).unwrap_err().to_string();
         let (said, expected) = error.split_once(". It reads ").unwrap();
         assert!(expected.contains("semgrep-api-findings"));
-        lines.push(format!("{what:12}{}", said.trim_start_matches("unsupported: `file.json`: the connector cannot read ")));
+        lines.push(format!(
+            "{what:12}{}",
+            said.trim_start_matches("unsupported: `file.json`: the connector cannot read ")
+        ));
     }
     insta::assert_snapshot!(lines.join("\n"), @r"
     empty       nothing: it is empty

@@ -1,6 +1,6 @@
 //! The records of one call, and what they share.
 
-use appsec_model::{Kind, Normalized, ProjectRef};
+use appsec_model::{Finding, Kind, Normalized, ProjectRef};
 
 use super::{dependency::Packages, is_readable, record, rules::Rules};
 use crate::wire::{self, Remarks};
@@ -8,7 +8,7 @@ use crate::wire::{self, Remarks};
 /// What a call has made so far.
 pub struct Batch {
     /// What is of use of each record.
-    pub findings: Vec<appsec_model::Finding>,
+    pub findings: Vec<Finding>,
     /// The rules that they share.
     pub rules: Rules,
     /// The packages that they share.
@@ -41,11 +41,12 @@ impl Batch {
         body: &str,
     ) {
         self.remarks.start(index);
-        if let Some(finding) = self.read(index, kind, project, body) {
-            self.remarks.finish(Some(&finding.id));
-            self.findings.push(finding);
-        } else {
-            self.remarks.finish(id);
+        match self.read(index, kind, project, body) {
+            Ok(finding) => {
+                self.remarks.finish(Some(&finding.id));
+                self.findings.push(finding);
+            }
+            Err(own) => self.remarks.finish(own.as_deref().or(id)),
         }
     }
 
@@ -59,28 +60,29 @@ impl Batch {
         }
     }
 
+    /// Reads a record; one that is of no use leaves its id, where it has one.
     fn read(
         &mut self,
         index: usize,
         kind: Option<&Kind>,
         project: Option<&ProjectRef>,
         body: &str,
-    ) -> Option<appsec_model::Finding> {
+    ) -> Result<Finding, Option<String>> {
         if let Some(kind) = kind.filter(|kind| !is_readable(kind)) {
             self.unsupported(kind);
-            return None;
+            return Err(None);
         }
         let mut spare = String::new();
-        let record = wire::read::<wire::Finding<'_>>(body, &mut spare, &mut self.remarks)?;
+        let record = wire::read::<wire::Finding<'_>>(body, &mut spare, &mut self.remarks).ok_or(None)?;
         let kind = match kind {
             Some(kind) => kind.clone(),
             None => kind_by_shape(&record),
         };
         if !is_readable(&kind) {
             self.unsupported(&kind);
-            return None;
+            return Err(record.id.map(wire::Id::into_string));
         }
-        record::finding(self, index, kind, project, record)
+        record::finding(self, index, kind, project, record).ok_or(None)
     }
 
     fn unsupported(&mut self, kind: &Kind) {

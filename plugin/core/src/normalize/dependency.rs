@@ -93,14 +93,15 @@ fn package(
         remarks.warn("missing-ecosystem", "/found_dependency/ecosystem", "the package has no ecosystem".to_owned());
     }
     let ecosystem = ecosystem.unwrap_or_else(|| Ecosystem::Other("unknown".to_owned()));
-    let name = text(found.package).unwrap_or_default();
+    let name = found.package.as_deref().unwrap_or_default();
     if name.is_empty() {
         // The advisory and the verdict are still worth having.
         remarks.warn("missing-package", "/found_dependency/package", "the package has no name".to_owned());
     }
     let transitivity = found.transitivity.and_then(|word| words::transitivity(&word, remarks)).unwrap_or_default();
     let lockfile_url = text(found.lockfile_line_url);
-    let package = packages.add(project, ecosystem, name, text(found.version), |package| Package {
+    let version = found.version.as_deref().filter(|version| !version.is_empty());
+    let package = packages.add(project, ecosystem, name, version, |package| Package {
         project: project.clone(),
         package: package.clone(),
         transitivity: transitivity.clone(),
@@ -160,8 +161,8 @@ impl Packages {
         &mut self,
         project: &ProjectRef,
         ecosystem: Ecosystem,
-        name: String,
-        version: Option<String>,
+        name: &str,
+        version: Option<&str>,
         entry: impl FnOnce(&PackageVersion) -> Package,
     ) -> PackageVersion {
         self.key.clear();
@@ -169,8 +170,8 @@ impl Packages {
             project.id.as_deref().unwrap_or_default(),
             project.name.as_deref().unwrap_or_default(),
             ecosystem.as_str(),
-            &name,
-            version.as_deref().unwrap_or_default(),
+            name,
+            version.unwrap_or_default(),
         ] {
             self.key.push_str(part);
             // A control character keeps the parts apart: names have none.
@@ -180,8 +181,8 @@ impl Packages {
         if let Some(known) = known {
             return known.package.clone();
         }
-        let purl = purl(&ecosystem, &name, version.as_deref());
-        let package = PackageVersion { name, version, ecosystem, purl };
+        let purl = purl(&ecosystem, name, version);
+        let package = PackageVersion { name: name.to_owned(), version: version.map(str::to_owned), ecosystem, purl };
         if !package.name.is_empty() {
             self.by_key.insert(self.key.clone(), self.list.len());
             self.list.push(entry(&package));

@@ -16,8 +16,7 @@ struct Parts<'a> {
 }
 
 /// Everything but what the specification leaves as it is.
-const ESCAPED: &AsciiSet =
-    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b':');
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b':');
 
 /// The package URL of a package; none where the ecosystem gives no certain one.
 pub fn purl(ecosystem: &Ecosystem, name: &str, version: Option<&str>) -> Option<String> {
@@ -87,7 +86,9 @@ fn parts<'a>(ecosystem: &Ecosystem, name: &'a str) -> Option<Parts<'a>> {
             host.contains('.').then(|| spaced("swift", namespace, name)).flatten()
         }
         Ecosystem::Cocoapods => match name.split_once('/') {
-            Some((pod, subspec)) => Some(Parts { kind: "cocoapods", name: pod, subpath: Some(subspec), namespace: None }),
+            Some((pod, subspec)) => {
+                Some(Parts { kind: "cocoapods", name: pod, subpath: Some(subspec), namespace: None })
+            }
             None => plain("cocoapods"),
         },
         Ecosystem::NoPackageManager | Ecosystem::Other(_) => None,

@@ -2,10 +2,10 @@
 
 use appsec_model::{
     Assistance, Component, Explanation, Finding, FixFailure, FixRequest, Identity, Kind, Lifecycle, Location, Policy,
-    ProjectRef, ReviewComment, Ticket, Triage, Verdict,
+    ProjectRef, ReviewComment, Ticket, Timestamp, Triage, Verdict,
 };
 
-use super::{batch::Batch, branch_name, dependency, words};
+use super::{batch::Batch, branch_name, dependency, rules::RuleView, words};
 use crate::wire::{self, Id, Remarks, Text, Texts};
 
 /// The finding of a record. None, with an error remark, where it has no id:
@@ -18,7 +18,7 @@ pub fn finding(
     record: wire::Finding<'_>,
 ) -> Option<Finding> {
     let remarks = &mut batch.remarks;
-    let Some(id) = record.id.as_ref().map(Id::to_string).filter(|id| !id.is_empty()) else {
+    let Some(id) = word(record.id) else {
         remarks.error("missing-id", "the record has no id".to_owned());
         return None;
     };
@@ -50,7 +50,8 @@ pub fn finding(
         Some(dependency) => dependency::title(dependency, rule.as_ref().and_then(|rule| rule.class())),
         None => rule.as_ref().map(|rule| rule.title().to_owned()).unwrap_or_else(|| format!("Finding {id}")),
     };
-    let message = text(record.rule_message).filter(|said| rule.as_ref().and_then(|rule| rule.message()) != Some(said));
+    let rule_says = rule.as_ref().and_then(RuleView::message);
+    let message = text(record.rule_message.filter(|said| rule_says != Some(&**said)));
     let rule_id = rule.as_ref().map(|rule| rule.id().to_owned());
     let (location, location_url) = record.location.map_or((None, None), place);
     Some(Finding {
@@ -59,7 +60,7 @@ pub fn finding(
         kind,
         project,
         repository_url,
-        r#ref: text(record.ref_).map(|name| branch_name(&name).to_owned()),
+        r#ref: record.ref_.filter(|name| !name.is_empty()).map(|name| branch_name(&name).to_owned()),
         title,
         message,
         rule_id,
@@ -76,12 +77,12 @@ pub fn finding(
                 state: record.triage_state.and_then(|word| words::triage_state(&word, remarks)).unwrap_or_default(),
                 reason: text(record.triage_reason),
                 comment: text(record.triage_comment),
-                at: moment("/triaged_at", record.triaged_at, remarks),
+                at: moment("/triaged_at", &record.triaged_at, remarks),
             },
             status: record.status.and_then(|word| words::status(&word, remarks)).unwrap_or_default(),
-            created_at: moment("/created_at", record.created_at, remarks),
-            relevant_since: moment("/relevant_since", record.relevant_since, remarks),
-            state_changed_at: moment("/state_updated_at", record.state_updated_at, remarks),
+            created_at: moment("/created_at", &record.created_at, remarks),
+            relevant_since: moment("/relevant_since", &record.relevant_since, remarks),
+            state_changed_at: moment("/state_updated_at", &record.state_updated_at, remarks),
         },
         assistance: assistance(record.assistant, record.ai_impact, remarks),
         policy: record.sourcing_policy.and_then(policy),
@@ -91,11 +92,11 @@ pub fn finding(
             (discussion_id.is_some() || note_id.is_some()).then_some(ReviewComment { discussion_id, note_id })
         }),
         fix_requests: list(record.click_to_fix_prs, |request| {
-            let created_at = moment("/click_to_fix_prs", request.created_at, remarks);
+            let created_at = moment("/click_to_fix_prs", &request.created_at, remarks);
             Some(FixRequest { url: text(request.url)?, created_at })
         }),
         fix_failures: list(record.click_to_fix_failures, |failure| {
-            let created_at = moment("/click_to_fix_failures", failure.created_at, remarks);
+            let created_at = moment("/click_to_fix_failures", &failure.created_at, remarks);
             Some(FixFailure { reason: text(failure.reason)?, created_at })
         }),
         first_seen_scan: word(record.first_seen_scan_id),
@@ -184,7 +185,7 @@ fn ticket(ticket: wire::Ticket<'_>) -> Option<Ticket> {
         key: text(ticket.external_slug).or_else(|| text(ticket.external_slug_camel)),
         url: text(ticket.url),
         id: word(ticket.id),
-        linked: linked.map(|ids| ids.0.iter().map(Id::to_string).collect()).unwrap_or_default(),
+        linked: linked.map(|ids| ids.0.into_iter().map(Id::into_string).collect()).unwrap_or_default(),
     };
     (ticket != Ticket::default()).then_some(ticket)
 }
@@ -201,13 +202,13 @@ pub fn texts(texts: Option<Texts<'_>>) -> Vec<String> {
 
 /// The same for an id or a short word.
 fn word(id: Option<Id<'_>>) -> Option<String> {
-    id.map(|id| id.to_string()).filter(|id| !id.is_empty())
+    id.map(Id::into_string).filter(|id| !id.is_empty())
 }
 
 fn list<W, T>(list: Option<Vec<W>>, element: impl FnMut(W) -> Option<T>) -> Vec<T> {
     list.map(|list| list.into_iter().filter_map(element).collect()).unwrap_or_default()
 }
 
-fn moment(pointer: &str, text: Option<Text<'_>>, remarks: &mut Remarks) -> Option<appsec_model::Timestamp> {
+fn moment(pointer: &str, text: &Option<Text<'_>>, remarks: &mut Remarks) -> Option<Timestamp> {
     remarks.moment(pointer, text.as_deref().filter(|text| !text.is_empty())?)
 }

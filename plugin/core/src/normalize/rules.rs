@@ -47,8 +47,8 @@ impl RuleView<'_> {
     }
 
     /// What the rule said in this finding's record.
-    pub fn message(&self) -> Option<&String> {
-        self.seen.message.as_ref()
+    pub fn message(&self) -> Option<&str> {
+        self.seen.message.as_deref()
     }
 
     /// The sort of vulnerability.
@@ -190,7 +190,7 @@ mod tests {
         let mut look_up = |text: Option<&str>, name: Option<&str>| {
             let text = text.map(raw);
             let rule = rules.look_up(text.as_deref(), name, &mut remarks);
-            rule.map(|rule| (rule.id().to_owned(), rule.message().cloned()))
+            rule.map(|rule| (rule.id().to_owned(), rule.message().map(str::to_owned)))
         };
         let is = |id: &str, message: Option<&str>| Some((id.to_owned(), message.map(str::to_owned)));
         assert_eq!(look_up(None, None), None);

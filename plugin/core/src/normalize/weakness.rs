@@ -60,9 +60,12 @@ mod tests {
         check("A03:2021 - Injection", Some("A03"), Some(2021), Some("Injection"));
         check("A06: 2021 - Vulnerable and Outdated", Some("A06"), Some(2021), Some("Vulnerable and Outdated"));
         check("A07:2017 - Cross-Site Scripting", Some("A07"), Some(2017), Some("Cross-Site Scripting"));
-        check("API1:2023 - Broken Object Level Authorization", Some("API1"), Some(2023), Some(
-            "Broken Object Level Authorization",
-        ));
+        check(
+            "API1:2023 - Broken Object Level Authorization",
+            Some("API1"),
+            Some(2023),
+            Some("Broken Object Level Authorization"),
+        );
         check("A01", Some("A01"), None, None);
         check("Injection - of all sorts", None, None, None);
         check("", None, None, None);

@@ -9,7 +9,7 @@ use crate::wire::{Id, Remarks, Text, shorten};
 
 /// The common severity of a vendor's word, and the word.
 pub fn severity(word: Option<Id<'_>>, remarks: &mut Remarks) -> (Severity, Option<String>) {
-    let word = word.map(|word| word.to_string()).filter(|word| !word.is_empty());
+    let word = word.map(Id::into_string).filter(|word| !word.is_empty());
     let severity = word.as_deref().and_then(known_severity);
     if severity.is_none() {
         let message = match &word {

@@ -182,20 +182,24 @@ mod tests {
             "assistant":{"component":{"tag":1.5,"risk":"high"},"guidance":"none"},"epss_score":{"score":"0.5"},
             "review_comments":[{"external_note_id":1},{"external_note_id":{}},9],"first_seen_scan_id":-1}"#;
         insta::assert_snapshot!(check(odd), @r#"
-        {"assistant":{"component":{"risk":"high","tag":null},"guidance":null},"categories":["a",null,null,"c"],"epss_score":{"score":null},"first_seen_scan_id":-1,"id":1,"location":["x"],"ref":null,"review_comments":[{"external_note_id":1},{"external_note_id":null},null]}
+        {"assistant":{"component":{"risk":"high","tag":null},"guidance":null},"categories":["a",null,null,"c"],"epss_score":{"score":null},"first_seen_scan_id":-1,"id":1,"location":null,"ref":null,"review_comments":[{"external_note_id":1},{"external_note_id":null},null]}
         wrong-type /assistant/component/tag: invalid type: floating point `1.5`, expected a text
-        wrong-type /assistant/guidance: invalid type: string "none", expected struct Guidance
+        wrong-type /assistant/guidance: invalid type: string "none", expected an object
         wrong-type /categories/1: invalid type: map, expected a text
         wrong-type /epss_score/score: invalid type: string "0.5", expected f64
+        wrong-type /location: invalid type: sequence, expected an object
         wrong-type /ref: invalid type: integer `7`, expected a text
-        wrong-type /review_comments/1/external_note_id: invalid type: map, expected a text or a whole number of 64 b…
-        wrong-type /review_comments/2: invalid type: integer `9`, expected struct ReviewComment
+        wrong-type /review_comments/1/external_note_id: invalid type: map, expected a text or a whole number of 64 bits
+        wrong-type /review_comments/2: invalid type: integer `9`, expected an object
         "#);
     }
 
     #[test]
     fn what_is_no_object_is_unreadable() {
-        insta::assert_snapshot!(check("[1]"), @"");
+        insta::assert_snapshot!(check("[1]"), @r"
+        unreadable
+        not-an-object : the record is a list instead of an object
+        ");
         insta::assert_snapshot!(check("{\"id\":"), @r"
         unreadable
         invalid-json : the record is not JSON: EOF while parsing a value at line 1 column 6

@@ -71,6 +71,17 @@ pub enum Id<'a> {
     Negative(i64),
 }
 
+impl Id<'_> {
+    /// The id as text.
+    pub fn into_string(self) -> String {
+        match self {
+            Self::Text(text) => text.into_string(),
+            Self::Number(number) => number.to_string(),
+            Self::Negative(number) => number.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for Id<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -47,7 +47,7 @@ impl<'de> Visitor<'de> for &mut Found {
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
         while let Some(Text(key)) = fields.next_key()? {
             match &*key {
-                "id" => self.id = Some(fields.next_value::<Lenient<Id<'_>>>()?.0.map(|id| id.to_string())),
+                "id" => self.id = Some(fields.next_value::<Lenient<Id<'_>>>()?.0.map(Id::into_string)),
                 "repository" => {
                     let repository = fields.next_value::<Lenient<Repository<'_>>>()?.0;
                     self.repository = Some(repository.and_then(|it| it.name).map(Text::into_string));

@@ -1,0 +1,58 @@
+//! A sync that is killed goes on and ends with the same store.
+
+use std::{process::Stdio, time::Duration, time::Instant};
+
+use vendor_sim::Options;
+
+use crate::support::{Desk, shape};
+
+/// Kills a sync after it has made so many requests.
+fn kill_after(desk: &Desk, requests: u64) {
+    let before = desk.simulator.stats().requests;
+    let mut child = desk.command(&["sync"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while desk.simulator.stats().requests < before + requests {
+        assert!(Instant::now() < deadline, "the sync makes no requests");
+        assert!(child.try_wait().unwrap().is_none(), "the sync was over before it could be killed");
+        std::thread::yield_now();
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn a_killed_sync_goes_on_and_ends_with_the_same_store() {
+    let undisturbed = Desk::new(shape(), vec![]);
+    undisturbed.added();
+    undisturbed.ok(&["sync"]);
+
+    // A little slower, so that there is a middle to kill it in.
+    let desk = Desk::with_options(shape(), Options { latency: Duration::from_millis(30), ..Options::default() });
+    desk.added();
+    for requests in [3, 6, 2] {
+        kill_after(&desk, requests);
+    }
+    let run = desk.json(&["sync"])["runs"][0].clone();
+    assert_eq!(run["state"], "complete", "{run:#}");
+    assert!(run["resumed"].as_u64() >= Some(1), "{run:#}");
+    assert_eq!(desk.content(), undisturbed.content());
+
+    let again = desk.json(&["sync"])["runs"][0].clone();
+    assert_eq!((&again["new"], &again["changed"]), (&0.into(), &0.into()), "{again:#}");
+}
+
+#[test]
+fn two_syncs_of_one_instance_do_not_meet() {
+    let desk = Desk::with_options(shape(), Options { latency: Duration::from_millis(50), ..Options::default() });
+    desk.added();
+    let before = desk.simulator.stats().requests;
+    let mut first = desk.command(&["sync"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    while desk.simulator.stats().requests == before {
+        assert!(first.try_wait().unwrap().is_none());
+        std::thread::yield_now();
+    }
+    let second = desk.run(&["sync"]);
+    assert_eq!(second.code, 1);
+    assert!(second.stderr.contains("another process is at work on this instance"), "{}", second.stderr);
+    assert!(first.wait().unwrap().success());
+}

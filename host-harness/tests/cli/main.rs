@@ -1,0 +1,7 @@
+//! Whole runs through the binary, against a simulated vendor on loopback.
+
+mod commands;
+mod failures;
+mod killed;
+mod printed;
+mod support;

@@ -1,0 +1,78 @@
+//! What is printed: its form is documented, and stays.
+
+use crate::support::{Desk, shape};
+
+#[test]
+fn every_json_output_follows_its_schema() {
+    let desk = Desk::new(shape(), vec![]);
+    desk.added();
+    desk.ok(&["sync"]);
+    let id = desk.json(&["findings", "--limit", "1"])["findings"][0]["id"].as_str().unwrap().to_owned();
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/api/findings/sca-full.json");
+    let commands: &[(&str, &[&str])] = &[
+        ("inspect", &["inspect"]),
+        ("instance-list", &["instance", "list"]),
+        ("instance-show", &["instance", "show", "code"]),
+        ("instance-check", &["instance", "check", "code"]),
+        ("projects", &["projects"]),
+        ("sync", &["sync"]),
+        ("findings", &["findings"]),
+        ("finding", &["finding", &id, "--raw"]),
+        ("packages", &["packages"]),
+        ("runs", &["runs"]),
+        ("normalize", &["normalize", file]),
+        ("demo", &["demo", "--findings", "300"]),
+    ];
+    for (name, arguments) in commands {
+        let schema: serde_json::Value = serde_json::from_str(&desk.ok(&["schema", name])).unwrap();
+        let validator = jsonschema::validator_for(&schema).unwrap();
+        let printed = desk.json(arguments);
+        let problems: Vec<String> = validator.iter_errors(&printed).map(|it| format!("{}: {it}", it.instance_path())).collect();
+        assert_eq!(problems, Vec::<String>::new(), "{name}");
+    }
+    let failed = desk.run(&["finding", "0123456789abcdef", "--json"]);
+    let schema: serde_json::Value = serde_json::from_str(&desk.ok(&["schema", "error"])).unwrap();
+    let report: serde_json::Value = serde_json::from_str(&failed.stderr).unwrap();
+    assert!(jsonschema::is_valid(&schema, &report), "{report:#}");
+}
+
+#[test]
+fn the_help_is_reviewed() {
+    let desk = Desk::new(shape(), vec![]);
+    insta::assert_snapshot!(desk.stable(&desk.ok(&["--help"])));
+    for command in ["sync", "findings", "instance add"] {
+        let arguments: Vec<&str> = command.split(' ').chain(["--help"]).collect();
+        insta::assert_snapshot!(format!("help_{}", command.replace(' ', "_")), desk.stable(&desk.ok(&arguments)));
+    }
+}
+
+#[test]
+fn tables_are_reviewed() {
+    let desk = Desk::new(shape(), vec![]);
+    desk.added();
+    desk.ok(&["sync"]);
+    let shown = |arguments: &[&str]| desk.stable(&desk.ok(arguments));
+    insta::assert_snapshot!(shown(&["findings", "--limit", "5"]));
+    insta::assert_snapshot!(shown(&["packages", "--limit", "5"]));
+    insta::assert_snapshot!(shown(&["projects", "--search", "a"]));
+}
+
+#[test]
+fn the_demo_agrees_with_its_world_and_shows_it() {
+    let desk = Desk::new(shape(), vec![]);
+    let shown = desk.ok(&["demo", "--findings", "600", "--seed", "5"]);
+    assert!(shown.contains("equal") && !shown.contains("DIFFERENT"), "{shown}");
+    let report = desk.json(&["demo", "--findings", "600", "--seed", "5"]);
+    assert_eq!(report["agrees"], true);
+    for number in ["pages", "requests", "received_bytes", "peak_memory_bytes"] {
+        assert!(report["run"][number].as_u64() > Some(0), "{number}");
+    }
+}
+
+#[test]
+fn completions_are_made_for_every_shell() {
+    let desk = Desk::new(shape(), vec![]);
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        assert!(desk.ok(&["completions", shell]).contains("harness"), "{shell}");
+    }
+}

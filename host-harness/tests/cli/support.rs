@@ -1,0 +1,142 @@
+//! A person at a terminal, with a vendor to talk to.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use vendor_sim::{Fault, Options, Simulator, World, WorldShape};
+
+/// The token that simulators accept. Nothing that is printed or stored may
+/// hold it.
+pub const TOKEN: &str = "tok3n-that-nobody-may-see";
+
+/// A world that is small, but has several pages, projects that were never
+/// scanned, and records that cannot be read.
+pub fn shape() -> WorldShape {
+    WorldShape {
+        projects: 14,
+        sast: 700,
+        sca: 300,
+        ai_sast: 0,
+        secrets: 0,
+        damaged_per_10_000: 50,
+        ..WorldShape::default()
+    }
+}
+
+/// A data folder, a token file and a vendor.
+pub struct Desk {
+    pub folder: TempDir,
+    pub simulator: Simulator,
+}
+
+/// What a command did.
+pub struct Done {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Desk {
+    pub fn new(shape: WorldShape, faults: Vec<Fault>) -> Self {
+        Self::with_options(shape, Options { faults, ..Options::default() })
+    }
+
+    pub fn with_options(shape: WorldShape, options: Options) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("token"), TOKEN).unwrap();
+        let simulator = Simulator::start(World::new(shape), Options { token: TOKEN.to_owned(), ..options }).unwrap();
+        Self { folder, simulator }
+    }
+
+    pub fn data_dir(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    fn token_file(&self) -> String {
+        self.folder.path().join("token").to_str().unwrap().to_owned()
+    }
+
+    /// A command with the usual surroundings and nothing of this process's.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_harness"));
+        command.args(arguments).env_clear().env("HARNESS_DATA_DIR", self.data_dir()).stdin(Stdio::null());
+        // Compiled code is the same for all tests: keep it beside the build.
+        let shared = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
+        std::fs::create_dir_all(&shared).unwrap();
+        std::fs::create_dir_all(self.data_dir()).unwrap();
+        let link = self.data_dir().join("cache");
+        if !link.exists() {
+            std::os::unix::fs::symlink(shared, link).unwrap();
+        }
+        command
+    }
+
+    pub fn run(&self, arguments: &[&str]) -> Done {
+        done(self.command(arguments).output().unwrap())
+    }
+
+    /// A command that must succeed.
+    pub fn ok(&self, arguments: &[&str]) -> String {
+        let done = self.run(arguments);
+        assert_eq!(done.code, 0, "{arguments:?}: {}{}", done.stdout, done.stderr);
+        done.stdout
+    }
+
+    /// A command that must succeed, and its JSON.
+    pub fn json(&self, arguments: &[&str]) -> Value {
+        let arguments: Vec<&str> = arguments.iter().copied().chain(["--json"]).collect();
+        serde_json::from_str(&self.ok(&arguments)).unwrap()
+    }
+
+    /// Sets up an instance over the simulator.
+    pub fn add(&self, more: &[&str]) -> Done {
+        let (origin, token) = (self.simulator.url().to_owned(), self.token_file());
+        let set = format!("origin={origin}");
+        let usual =
+            ["instance", "add", "code", "--set", &set, "--allow-private-origin", &origin, "--token-file", &token];
+        let arguments: Vec<&str> = usual.into_iter().chain(more.iter().copied()).collect();
+        self.run(&arguments)
+    }
+
+    /// Sets up an instance that must connect.
+    pub fn added(&self) {
+        let done = self.add(&[]);
+        assert_eq!(done.code, 0, "{}", done.stderr);
+    }
+
+    /// What a text is without what differs from run to run.
+    pub fn stable(&self, text: &str) -> String {
+        text.replace(self.simulator.url(), "http://SIMULATOR")
+            .replace(self.folder.path().to_str().unwrap(), "FOLDER")
+            .lines()
+            .map(str::trim_end)
+            .collect::<Vec<_>>()
+            .join("\n")
+    }
+
+    /// The content of the store that a user can see, without row ids and times
+    /// of this machine.
+    pub fn content(&self) -> Value {
+        let mut findings = self.json(&["findings", "--all", "--limit", "100000"]);
+        for finding in findings["findings"].as_array_mut().unwrap() {
+            let finding = finding.as_object_mut().unwrap();
+            finding.remove("first_seen_at");
+            finding.remove("changed_at");
+        }
+        let packages = self.json(&["packages", "--limit", "100000"]);
+        let projects = self.json(&["projects"]);
+        serde_json::json!({ "findings": findings, "packages": packages, "projects": projects })
+    }
+}
+
+pub fn done(output: Output) -> Done {
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    let done =
+        Done { code: output.status.code().unwrap_or(-1), stdout: text(output.stdout), stderr: text(output.stderr) };
+    assert!(!done.stdout.contains(TOKEN) && !done.stderr.contains(TOKEN), "the token was printed");
+    done
+}

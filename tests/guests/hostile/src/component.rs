@@ -1,0 +1,172 @@
+//! The exported functions.
+
+use crate::{
+    bindings::{
+        appsec::connector::types::{
+            Access, Connection, Deployment, Diagnostic, DiagnosticLevel, DocumentFormat, Error, FetchRequest, Finding,
+            Identity, Kind, KindAccess, KindSupport, Lifecycle, Manifest, NextPage, Normalized, OriginNeed, Project,
+            ProjectPage, ProjectRef, RawInput, RawPage, RawRecord, ScanState, SecretNeed, Severity, Status, Triage,
+            TriageState,
+        },
+        exports::appsec::connector::source::Guest,
+    },
+    bucket,
+    misdeeds::perform,
+    order::Order,
+};
+
+/// The component.
+pub struct Component;
+
+fn remark(message: String) -> Diagnostic {
+    Diagnostic { level: DiagnosticLevel::Warning, code: "seen".to_owned(), index: None, id: None, pointer: None, message }
+}
+
+/// The order in a cursor, or the one that `configure` kept.
+fn order(cursor: Option<&str>, kept: impl Fn(Order) -> Option<Box<Order>>) -> Order {
+    cursor.and_then(Order::read).or_else(|| kept(bucket::kept()).map(|order| *order)).unwrap_or_default()
+}
+
+impl Guest for Component {
+    fn describe() -> Manifest {
+        Manifest {
+            id: "hostile".to_owned(),
+            name: "Hostile".to_owned(),
+            version: "0.1.0".to_owned(),
+            contract_version: "0.1.0".to_owned(),
+            vendor: "Nobody".to_owned(),
+            kinds: vec![KindSupport { kind: Kind::Sast, on_by_default: true }],
+            settings_schema: r#"{"type": "object"}"#.to_owned(),
+            origins: vec![OriginNeed {
+                purpose: "To be refused".to_owned(),
+                default: "https://vendor.example".to_owned(),
+                setting: Some("origin".to_owned()),
+            }],
+            secrets: vec![SecretNeed { variable: "HOSTILE_TOKEN".to_owned(), description: "Any".to_owned() }],
+            formats: vec![DocumentFormat { name: "none".to_owned(), description: "None".to_owned(), kinds: vec![] }],
+        }
+    }
+
+    fn configure(settings: String) -> Result<Connection, Error> {
+        let order = Order::read(&settings).unwrap_or_default();
+        let seen = perform(&order)?;
+        if order.list.is_some() || order.fetch.is_some() {
+            bucket::keep(&order).map_err(Error::Internal)?;
+        }
+        let diagnostics = match order.action.as_str() {
+            "huge-list" => vec![remark(String::new()); order.count],
+            _ => vec![remark(seen)],
+        };
+        Ok(Connection {
+            deployment: Deployment { id: "1".to_owned(), slug: "hostile".to_owned(), name: None },
+            kinds: vec![KindAccess { kind: Kind::Sast, access: Access::Readable }],
+            deployment_wide: true,
+            diagnostics,
+        })
+    }
+
+    fn list_projects(cursor: Option<String>) -> Result<ProjectPage, Error> {
+        let order = order(cursor.as_deref(), |kept| kept.list);
+        let diagnostics = vec![remark(perform(&order)?)];
+        let next = (order.action == "repeat-cursor").then(|| "again".to_owned());
+        let project = Project {
+            id: "p1".to_owned(),
+            name: "hostile/one".to_owned(),
+            url: None,
+            tags: vec![],
+            default_branch: None,
+            primary_branch: None,
+            created_at: None,
+            last_scan_at: None,
+            archived: None,
+        };
+        Ok(ProjectPage { projects: vec![project], next, diagnostics })
+    }
+
+    fn fetch_findings(request: FetchRequest) -> Result<RawPage, Error> {
+        let order = order(request.cursor.as_deref(), |kept| kept.fetch);
+        let diagnostics = vec![remark(perform(&order)?)];
+        let record = |number: usize, body: &str| RawRecord {
+            kind: request.kind.clone(),
+            id: Some(number.to_string()),
+            project: Some(ProjectRef { id: Some("p1".to_owned()), name: None }),
+            body: body.to_owned(),
+        };
+        let bodies: Vec<&str> = order.keys.iter().map(String::as_str).collect();
+        let records = if bodies.is_empty() {
+            (0..order.count).map(|number| record(number, "{}")).collect()
+        } else {
+            bodies.iter().enumerate().map(|(number, body)| record(number, body)).collect()
+        };
+        let page: usize = request.cursor.as_deref().and_then(|cursor| cursor.parse().ok()).unwrap_or(0);
+        let next = match order.action.as_str() {
+            "repeat-cursor" => NextPage::Cursor("again".to_owned()),
+            "fresh-cursor" => NextPage::Cursor((page + 1).to_string()),
+            "large-cursor" => NextPage::Cursor("c".repeat(order.count)),
+            _ => NextPage::Complete,
+        };
+        Ok(RawPage { records, next, diagnostics })
+    }
+
+    fn normalize(input: RawInput) -> Result<Normalized, Error> {
+        let RawInput::Records(records) = input else {
+            return Err(Error::Unsupported("documents".to_owned()));
+        };
+        let mut normalized = Normalized { findings: vec![], rules: vec![], packages: vec![], diagnostics: vec![] };
+        for (number, record) in records.iter().enumerate() {
+            let order = Order::read(&record.body).unwrap_or_default();
+            let mut index = u32::try_from(number).unwrap_or(u32::MAX);
+            let seen = perform(&order)?;
+            if !seen.is_empty() {
+                normalized.diagnostics.push(Diagnostic { index: Some(index), ..remark(seen) });
+            }
+            match order.action.as_str() {
+                "index-out-of-range" => index = u32::MAX,
+                "index-of-another" => index = index.saturating_add(1),
+                _ => {}
+            }
+            normalized.findings.push(finding(index, record));
+        }
+        Ok(normalized)
+    }
+}
+
+fn finding(index: u32, record: &RawRecord) -> Finding {
+    let id = record.id.clone().unwrap_or_default();
+    let identity = Identity { key: id.clone(), algorithm: "number".to_owned(), aliases: vec![] };
+    let triage = Triage { state: TriageState::Untriaged, reason: None, comment: None, at: None };
+    Finding {
+        index,
+        title: format!("finding {id}"),
+        id,
+        identity,
+        kind: record.kind.clone(),
+        project: ProjectRef { id: Some("p1".to_owned()), name: None },
+        repository_url: None,
+        ref_: None,
+        message: None,
+        rule_id: None,
+        severity: Severity::Low,
+        vendor_severity: None,
+        confidence: None,
+        categories: vec![],
+        location: None,
+        code_url: None,
+        dependency: None,
+        lifecycle: Lifecycle {
+            status: Status::Open,
+            scan_state: Some(ScanState::Unresolved),
+            triage,
+            created_at: None,
+            relevant_since: None,
+            state_changed_at: None,
+        },
+        assistance: None,
+        policy: None,
+        tickets: vec![],
+        review_comments: vec![],
+        fix_requests: vec![],
+        fix_failures: vec![],
+        first_seen_scan: None,
+    }
+}

@@ -1,0 +1,79 @@
+//! The deeds that any call can be told to do.
+
+use std::{hint::black_box, io::Write};
+
+use crate::{
+    bindings::appsec::connector::types::Error,
+    bucket,
+    network::{self, Outcome},
+    order::Order,
+};
+
+/// Does it; what is seen on the way comes back as text.
+pub fn perform(order: &Order) -> Result<String, Error> {
+    let seen = match order.action.as_str() {
+        "loop" => spin(),
+        "recurse" => Ok(format!("{}", recurse(1))),
+        "grow" => Ok(format!("{}", grow())),
+        #[cfg(target_arch = "wasm32")]
+        "trap" => core::arch::wasm32::unreachable(),
+        "panic" => panic!("{}", "a very long reason ".repeat(order.count)),
+        "exit" => std::process::exit(3),
+        "flood-log" => Ok(flood(order.count)),
+        "environment" => Ok(std::env::vars().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")),
+        "request" => match network::request(order) {
+            Outcome::Status(status) => Ok(format!("HTTP {status}")),
+            Outcome::Denied => return Err(Error::EgressDenied(order.url.clone())),
+            Outcome::Failed(what) => Ok(what),
+        },
+        "requests" => network::many(order),
+        "handles" => Ok(network::hold(order)),
+        "bucket-large" => bucket::write_large(order),
+        "bucket-many" => bucket::write_many(order),
+        "bucket-keys" => bucket::write_keys(order),
+        "bucket-read" => bucket::read_names(order),
+        "bucket-mark" => bucket::mark(order),
+        "bucket-unmark" => bucket::unmark(),
+        "bucket-mark-and-fail" => match bucket::mark(order) {
+            Ok(_) => return Err(Error::Internal("on purpose".to_owned())),
+            Err(refused) => Err(refused),
+        },
+        #[cfg(target_arch = "wasm32")]
+        "bucket-mark-and-trap" => match bucket::mark(order) {
+            Ok(_) => core::arch::wasm32::unreachable(),
+            Err(refused) => Err(refused),
+        },
+        "huge-string" => Ok("x".repeat(order.count)),
+        "refuse" => return Err(Error::Internal(String::new())),
+        _ => Ok(String::new()),
+    };
+    Ok(seen.unwrap_or_else(|refused| format!("refused: {refused}")))
+}
+
+fn spin() -> Result<String, String> {
+    let mut turns = 0_u64;
+    while black_box(turns) < u64::MAX {
+        turns += 1;
+    }
+    Ok(turns.to_string())
+}
+
+fn recurse(depth: u64) -> u64 {
+    if black_box(depth) == u64::MAX { 0 } else { recurse(depth + 1) + black_box(1) }
+}
+
+fn grow() -> usize {
+    let mut held: Vec<Vec<u8>> = Vec::new();
+    for _ in 0..65_536 {
+        held.push(vec![black_box(1); 1 << 20]);
+    }
+    held.iter().map(Vec::len).sum()
+}
+
+/// Writes lines of many kinds: with the secret, with signs that terminals act
+/// on, and very many of them.
+fn flood(lines: usize) -> String {
+    let mut out = std::io::stderr();
+    let written = (0..lines).filter(|number| writeln!(out, "\u{1b}[31mline {number}").is_ok()).count();
+    format!("{written} lines")
+}

@@ -1,0 +1,31 @@
+//! What a call is told to do.
+
+use serde::{Deserialize, Serialize};
+
+/// An order, as JSON. What it does not name is not used.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default)]
+pub struct Order {
+    /// What to do.
+    #[serde(rename = "do")]
+    pub action: String,
+    /// How many, or how much.
+    pub count: usize,
+    /// Where to send a request.
+    pub url: String,
+    /// Headers of the request; `$TOKEN` stands for what the environment holds.
+    pub headers: Vec<(String, String)>,
+    /// Keys in the bucket, or names of buckets.
+    pub keys: Vec<String>,
+    /// Order for `list-projects` of a sync.
+    pub list: Option<Box<Order>>,
+    /// Order for `fetch-findings` of a sync.
+    pub fetch: Option<Box<Order>>,
+}
+
+impl Order {
+    /// Reads an order; none where the text is none.
+    pub fn read(text: &str) -> Option<Self> {
+        serde_json::from_str(text).ok()
+    }
+}

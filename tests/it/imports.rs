@@ -1,0 +1,51 @@
+//! What the compiled connector asks of a host, and how large it is.
+
+use host_harness::{Inspection, Limits, Runtime};
+use tests::{HOSTILE_GUEST, SEMGREP_CONNECTOR, workspace};
+
+/// What a component may weigh. Every megabyte is a second of compilation.
+const MAX_COMPONENT_BYTES: usize = 600_000;
+
+fn inspect(component: &str) -> Inspection {
+    let limits = Limits { sandboxes: 1, ..Limits::default() };
+    let runtime = Runtime::new(limits, Some(&workspace().join("target/tmp/code"))).unwrap();
+    runtime.load_file(component.as_ref()).unwrap().inspection().clone()
+}
+
+/// Names without the patch of their version, which the compiler's library
+/// decides and any host of the line serves.
+fn lines(imports: &[String]) -> String {
+    let line = |import: &String| match import.strip_suffix("-draft") {
+        Some(_) => import.clone(),
+        None => import.rsplit_once('.').map_or(import.clone(), |(line, _)| format!("{line}.x")),
+    };
+    imports.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_connector_imports_what_the_contract_allows_and_nothing_else() {
+    let inspection = inspect(SEMGREP_CONNECTOR);
+    insta::assert_snapshot!(lines(&inspection.imports), @"");
+    for forbidden in ["wasi:filesystem", "wasi:sockets", "wasi:random"] {
+        let found = inspection.imports.iter().find(|import| import.starts_with(forbidden));
+        assert_eq!(found, None);
+    }
+}
+
+#[test]
+fn the_connector_exports_the_contract_alone() {
+    assert_eq!(inspect(SEMGREP_CONNECTOR).exports, ["appsec:connector/source@0.1.0"]);
+}
+
+#[test]
+fn the_connector_is_small() {
+    let size = inspect(SEMGREP_CONNECTOR).size_bytes;
+    assert!(size <= MAX_COMPONENT_BYTES, "{size} bytes are more than {MAX_COMPONENT_BYTES}");
+}
+
+#[test]
+fn the_hostile_guest_is_a_connector_like_any_other() {
+    let inspection = inspect(HOSTILE_GUEST);
+    assert_eq!(inspection.contract_version.as_deref(), Some("0.1.0"));
+    assert!(inspection.imports.iter().any(|import| import.starts_with("wasi:http/outgoing-handler")));
+}

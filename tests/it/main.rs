@@ -1,0 +1,12 @@
+//! Tests of the whole: component, host and simulated vendor together.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "clippy's own exception for tests does not reach their helper functions"
+)]
+
+mod imports;
+mod sync;

@@ -1,0 +1,7 @@
+//! Syncs of the real connector from a simulated vendor into a store.
+
+mod disturbed;
+mod failing;
+mod hostile;
+mod scenarios;
+mod truth;

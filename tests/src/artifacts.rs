@@ -1,0 +1,27 @@
+//! Where the compiled components and the files of the workspace are.
+
+use std::path::{Path, PathBuf};
+
+/// The connector's component.
+pub const SEMGREP_CONNECTOR: &str = env!("SEMGREP_CONNECTOR");
+
+/// The component that misbehaves as it is told.
+pub const HOSTILE_GUEST: &str = env!("HOSTILE_GUEST");
+
+/// The root of the workspace.
+pub fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+/// Answers of the live vendor, for those who have them beside the workspace;
+/// they may not be passed on with it. None where they are not, which is said.
+pub fn vendor_samples() -> Option<Vec<PathBuf>> {
+    let folder = workspace().join("../shared/samples/api");
+    let Ok(entries) = folder.read_dir() else {
+        println!("no vendor samples beside the workspace: nothing to compare with them");
+        return None;
+    };
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    Some(files)
+}
