@@ -24,7 +24,8 @@ use host_harness::{BUNDLED, ConnectorSource, Harness, Options, Tenant, TenantId}
 use self::{error::Failure, output::Output};
 
 /// Exit codes, as the help tells them.
-const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done in part (the run log tells what is missing).";
+const EXIT_CODES: &str =
+    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done in part (the run log tells what is missing).";
 
 /// Brings the findings of security scanners into one place: runs connectors
 /// in a sandbox, stores what they bring, and shows it.
@@ -142,12 +143,7 @@ fn dispatch(cli: Cli, output: Output) -> Result<ExitCode, Failure> {
     };
     let mut options = Options::new(data_dir);
     options.retry.budget = Duration::from_secs(cli.global.max_wait);
-    let context = Context {
-        harness: Harness::new(options),
-        tenant: cli.global.tenant,
-        connector,
-        output,
-    };
+    let context = Context { harness: Harness::new(options), tenant: cli.global.tenant, connector, output };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let code = runtime.block_on(async {
         match cli.command {

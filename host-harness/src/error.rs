@@ -218,9 +218,7 @@ impl HarnessError {
             "internal" | "connector-crashed" => {
                 "the connector has a fault: tell its author what is above; nothing that was stored is harmed"
             }
-            "secret" => {
-                "set the environment variable, or give the token with --token-file FILE or --token-stdin"
-            }
+            "secret" => "set the environment variable, or give the token with --token-file FILE or --token-stdin",
             "no-such-instance" => "`harness instance list` shows the instances; `harness instance add` makes one",
             "no-such-connector" => "give the right component with --connector FILE.wasm",
             "connector-unusable" => "check the file; `harness inspect FILE.wasm` shows what it is",

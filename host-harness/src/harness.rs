@@ -22,7 +22,7 @@ use crate::{
     runtime::{Called, Connector, Grant, Runtime},
     secrets::{Secret, SecretSource},
     store::{ConnectorSource, FindingStore, Instance, InstanceBucket, InstanceStatus, NewInstance, Run, SharedStore},
-    sync::{ByClock, Caller, Progress, InstanceSync, RetryPolicy, SyncOptions, Waiter},
+    sync::{ByClock, Caller, InstanceSync, Progress, RetryPolicy, SyncOptions, Waiter},
 };
 
 /// How a harness works.
@@ -136,7 +136,11 @@ impl Harness {
     }
 
     /// Normalizes records or a file without storing anything.
-    pub async fn normalize(&self, source: &ConnectorSource, input: RawInput) -> Result<Called<Normalized>, HarnessError> {
+    pub async fn normalize(
+        &self,
+        source: &ConnectorSource,
+        input: RawInput,
+    ) -> Result<Called<Normalized>, HarnessError> {
         let loaded = self.connector(source).await?;
         Ok(loaded.connector.normalize(&source.to_string(), input).await?)
     }
@@ -202,8 +206,7 @@ impl Tenant {
     /// An instance by its name.
     pub async fn instance(&self, name: &InstanceName) -> Result<Instance, HarnessError> {
         let wanted = name.clone();
-        let (found, all) =
-            self.store.run(move |store| Ok((store.instance(&wanted)?, store.instances()?))).await?;
+        let (found, all) = self.store.run(move |store| Ok((store.instance(&wanted)?, store.instances()?))).await?;
         found.ok_or_else(|| {
             let mut names = all.into_iter().map(|instance| instance.made.name.to_string());
             HarnessError::NoInstance { name: name.clone(), known: names.find(|known| similar(known, name.as_str())) }
@@ -268,10 +271,8 @@ impl Tenant {
         }
         let status = if error.is_unauthorized() { InstanceStatus::Unauthorized } else { InstanceStatus::Degraded };
         let (detail, now) = (error.to_string(), self.harness.now());
-        let noted = self
-            .store
-            .run(move |store| store.set_instance_status(instance_id, status, Some(&detail), None, now))
-            .await;
+        let noted =
+            self.store.run(move |store| store.set_instance_status(instance_id, status, Some(&detail), None, now)).await;
         Ok(noted?)
     }
 

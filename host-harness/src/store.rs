@@ -121,7 +121,8 @@ pub struct FindingStore {
 impl FindingStore {
     /// Opens the file, makes it if it is not there, and brings it up to date.
     pub fn open(path: &Path, tenant: &TenantId) -> Result<Self> {
-        let failed = |source: Box<dyn std::error::Error + Send + Sync>| StoreError::Open { path: path.to_owned(), source };
+        let failed =
+            |source: Box<dyn std::error::Error + Send + Sync>| StoreError::Open { path: path.to_owned(), source };
         if let Some(folder) = path.parent() {
             create_private_dir(folder).map_err(|error| failed(error.into()))?;
         }

@@ -17,13 +17,13 @@ use std::{sync::Arc, time::Duration};
 use appsec_model::{Access, Connection, Kind, Project, Timestamp};
 use futures_util::{StreamExt, stream};
 
+use self::read::Reading;
 pub(crate) use self::{caller::Caller, pacing::ByClock};
 pub use self::{
     pacing::Waiter,
     plan::{Selection, SelectionError},
     retry::{Decision, RetryPolicy},
 };
-use self::read::Reading;
 use crate::{
     error::HarnessError,
     runtime::{CallFailure, Connector, Grant},
@@ -205,10 +205,8 @@ impl InstanceSync {
     /// Makes the reads of a run that are not at their end, some at a time.
     async fn read_all(self: Arc<Self>, caller: &Arc<Caller>, run_id: i64) -> Result<Run, HarnessError> {
         let instance_id = self.instance.id;
-        let (run, projects) = self
-            .store
-            .run(move |store| Ok((store.run(run_id)?, store.project_index(instance_id)?)))
-            .await?;
+        let (run, projects) =
+            self.store.run(move |store| Ok((store.run(run_id)?, store.project_index(instance_id)?))).await?;
         let run = run.ok_or(HarnessError::NoRun(run_id))?;
         let since = match run.mode {
             RunMode::Full => None,

@@ -8,5 +8,12 @@
     reason = "clippy's own exception for tests does not reach their helper functions"
 )]
 
+mod contract;
+mod egress;
+mod hostile;
 mod imports;
+mod properties;
+mod sandbox;
+mod storage;
 mod sync;
+mod tidy;

@@ -3,8 +3,8 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use host_harness::{
-    ConnectorSource, Harness, HarnessError, Instance, InstanceName, Limits, Options, RetryPolicy, Run, SecretSource, Setup,
-    SyncOptions, Tenant,
+    ConnectorSource, Harness, HarnessError, Instance, InstanceName, Limits, Options, RetryPolicy, Run, SecretSource,
+    Setup, SyncOptions, Tenant,
 };
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;

@@ -18,8 +18,8 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Limited};
 use tokio::time::{Sleep, sleep, timeout};
 use wasmtime_wasi_http::{
-    DEFAULT_FORBIDDEN_HEADERS, Error as HttpError, ForbiddenHeaderFilter, RequestOptions, Result as HttpResult, WasiBody,
-    WasiHttpHooks,
+    DEFAULT_FORBIDDEN_HEADERS, Error as HttpError, ForbiddenHeaderFilter, RequestOptions, Result as HttpResult,
+    WasiBody, WasiHttpHooks,
 };
 
 use crate::{
@@ -158,8 +158,7 @@ fn swap_secret(headers: &mut HeaderMap, secrets: &[GrantedSecret]) -> Result<(),
     }
     let sent = value.to_str().ok().and_then(|value| value.strip_prefix("Bearer ")).ok_or_else(refused)?;
     let granted = secrets.iter().find(|granted| granted.placeholder == sent).ok_or_else(refused)?;
-    let mut value =
-        HeaderValue::from_str(&format!("Bearer {}", granted.secret.reveal())).map_err(|_| refused())?;
+    let mut value = HeaderValue::from_str(&format!("Bearer {}", granted.secret.reveal())).map_err(|_| refused())?;
     value.set_sensitive(true);
     headers.insert(header::AUTHORIZATION, value);
     Ok(())

@@ -87,7 +87,11 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let options = vendor_sim::Options { token: token.to_owned(), ..vendor_sim::Options::default() };
     let simulator = Simulator::start(World::new(shape), options)
         .map_err(|error| Failure::new("vendor-sim", error.to_string(), None))?;
-    output.line(format!("A simulated vendor serves {} projects at {}", simulator.world().shape().projects, simulator.url()));
+    output.line(format!(
+        "A simulated vendor serves {} projects at {}",
+        simulator.world().shape().projects,
+        simulator.url()
+    ));
 
     let harness = Harness::new(Options::new(data_dir));
     let loaded = harness.connector(&context.connector).await?;
@@ -121,7 +125,10 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let failed = |error| Failure::from(error).of(tenant.id(), Some(&name));
     let instance = tenant.add_instance(setup, true).await.map_err(failed)?;
     if let Some(connection) = &instance.connection {
-        output.line(format!("Its sandbox may reach {origin} and nothing else; connected to deployment `{}`", connection.deployment.slug));
+        output.line(format!(
+            "Its sandbox may reach {origin} and nothing else; connected to deployment `{}`",
+            connection.deployment.slug
+        ));
     }
 
     let started = Instant::now();
@@ -199,7 +206,8 @@ fn show(output: Output, report: &DemoReport, keep: Option<&PathBuf>) {
             let of = || report.findings.iter().filter(|it| it.kind == kind && it.severity == level);
             let all: u64 = of().map(|it| it.count).sum();
             if all > 0 {
-                let open: u64 = of().filter(|it| findings::ACTIVE.contains(&it.status.as_str())).map(|it| it.count).sum();
+                let open: u64 =
+                    of().filter(|it| findings::ACTIVE.contains(&it.status.as_str())).map(|it| it.count).sum();
                 table.add_row([kind.into(), severity(level), open.to_string().into(), all.to_string().into()]);
             }
         }

@@ -239,21 +239,30 @@ fn show_facts(facts: &mut Facts, finding: &Finding) {
     if let Some(dependency) = &finding.dependency {
         let package = &dependency.package;
         let version = package.version.as_deref().unwrap_or_default();
-        facts.add("package", Some(format!("{} {version} ({}, {})", package.name, package.ecosystem, dependency.transitivity)));
+        facts.add(
+            "package",
+            Some(format!("{} {version} ({}, {})", package.name, package.ecosystem, dependency.transitivity)),
+        );
         facts.add("purl", package.purl.as_ref());
         facts.add("advisories", Some(lines(dependency.advisories.iter().map(|it| it.id.clone()))));
         let reachability = &dependency.reachability;
         facts.add("reachability", Some(reachability.verdict.as_str()));
         facts.add("condition", reachability.condition.as_ref());
-        facts.add("used at", reachability.usage.as_ref().map(|usage| match usage.location.start_line {
-            Some(line) => format!("{}:{line}", usage.location.path),
-            None => usage.location.path.clone(),
-        }));
-        facts.add("fix", Some(match &dependency.fix {
-            Fix::NotSaid => "not said".to_owned(),
-            Fix::NoneKnown => "none known".to_owned(),
-            Fix::Upgrades { upgrades } => lines(upgrades.iter().map(|it| format!("{} {}", it.package, it.version))),
-        }));
+        facts.add(
+            "used at",
+            reachability.usage.as_ref().map(|usage| match usage.location.start_line {
+                Some(line) => format!("{}:{line}", usage.location.path),
+                None => usage.location.path.clone(),
+            }),
+        );
+        facts.add(
+            "fix",
+            Some(match &dependency.fix {
+                Fix::NotSaid => "not said".to_owned(),
+                Fix::NoneKnown => "none known".to_owned(),
+                Fix::Upgrades { upgrades } => lines(upgrades.iter().map(|it| format!("{} {}", it.package, it.version))),
+            }),
+        );
         facts.add("EPSS", dependency.epss.as_ref().map(|epss| format!("{:.5}", epss.score)));
         facts.add("malware", dependency.malicious.filter(|it| *it).map(|_| "yes"));
     }

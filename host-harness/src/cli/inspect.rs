@@ -49,7 +49,10 @@ fn show(output: Output, inspected: &Inspected) {
     table.add_row(["size", &bytes(component.size_bytes as u64)]);
     table.add_row(["sha256", &component.sha256]);
     table.add_row(["contract", &manifest.contract_version]);
-    let kinds = manifest.kinds.iter().map(|it| format!("{}{}", it.kind, if it.on_by_default { "" } else { " (off by default)" }));
+    let kinds = manifest
+        .kinds
+        .iter()
+        .map(|it| format!("{}{}", it.kind, if it.on_by_default { "" } else { " (off by default)" }));
     table.add_row(["kinds", &kinds.collect::<Vec<_>>().join("\n")]);
     let origins = manifest.origins.iter().map(|it| match &it.setting {
         Some(setting) => format!("{} (setting `{setting}`): {}", it.default, it.purpose),

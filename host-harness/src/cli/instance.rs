@@ -166,7 +166,11 @@ fn setup(context: &Context, args: AddArgs) -> Result<Setup, Failure> {
     let mut settings = Map::new();
     if let Some(path) = &args.settings_file {
         let told = |problem: String| {
-            Failure::new("settings-file", format!("{}: {problem}", path.display()), Some("give a file with one JSON object"))
+            Failure::new(
+                "settings-file",
+                format!("{}: {problem}", path.display()),
+                Some("give a file with one JSON object"),
+            )
         };
         let text = fs::read_to_string(path).map_err(|error| told(error.to_string()))?;
         settings = serde_json::from_str(&text).map_err(|error| told(error.to_string()))?;
@@ -213,7 +217,10 @@ fn show(output: Output, report: &InstanceReport) {
     let mut table = output.table(&["instance", &report.name]);
     let detail = report.status_detail.as_ref().map(|detail| format!(": {}", short(detail, 300))).unwrap_or_default();
     table.add_row(["status", &format!("{}{detail}", report.status)]);
-    table.add_row(["connector", &format!("{} {}, {}", report.connector, report.connector_version, report.connector_source)]);
+    table.add_row([
+        "connector",
+        &format!("{} {}, {}", report.connector, report.connector_version, report.connector_source),
+    ]);
     if let Some(connection) = &report.connection {
         let deployment = &connection.deployment;
         table.add_row(["deployment", &format!("{} (id {})", deployment.slug, deployment.id)]);

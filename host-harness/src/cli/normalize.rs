@@ -44,7 +44,11 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
 /// Reads a file up to the limit of what a sandbox takes whole.
 fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Failure> {
     let told = |error: io::Error| {
-        Failure::new("file", format!("cannot read {}: {error}", path.display()), Some("check the path and its permissions"))
+        Failure::new(
+            "file",
+            format!("cannot read {}: {error}", path.display()),
+            Some("check the path and its permissions"),
+        )
     };
     let mut content = Vec::new();
     let taken = if path == Path::new("-") {

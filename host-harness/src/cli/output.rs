@@ -7,10 +7,13 @@ use std::{
 };
 
 use appsec_model::{Severity, Timestamp};
-use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
+use comfy_table::{Cell, Color, ContentArrangement, LineStyle, Table, TableStyle};
 use serde::Serialize;
 
 use super::error::Failure;
+
+/// A line under the header and no others: rows are read, and cut out by tools.
+const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::new('─', '─', '─', '─'));
 
 /// How to print.
 #[derive(Clone, Copy)]
@@ -69,7 +72,7 @@ impl Output {
     /// A table that fits the terminal.
     pub fn table(self, header: &[&str]) -> Table {
         let mut table = Table::new();
-        table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+        table.load_style(STYLE).set_content_arrangement(ContentArrangement::Dynamic);
         if self.colours {
             table.enforce_styling();
         } else {
@@ -125,7 +128,11 @@ pub fn short(text: &str, signs: usize) -> String {
 /// The user's data folder for this program.
 pub fn default_data_dir() -> Result<PathBuf, Failure> {
     directories::ProjectDirs::from("", "", "appsec-harness").map(|dirs| dirs.data_dir().to_owned()).ok_or_else(|| {
-        Failure::new("no-data-dir", "this system has no home folder for this user", Some("give one with --data-dir DIR"))
+        Failure::new(
+            "no-data-dir",
+            "this system has no home folder for this user",
+            Some("give one with --data-dir DIR"),
+        )
     })
 }
 

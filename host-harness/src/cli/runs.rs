@@ -64,8 +64,19 @@ fn show_list(output: Output, runs: &[Run]) {
         output.line("No runs yet. Start one with: harness sync");
         return;
     }
-    let mut table =
-        output.table(&["RUN", "INSTANCE", "STARTED", "MODE", "STATE", "PAGES", "NEW", "CHANGED", "UNCHANGED", "GONE", "WHY"]);
+    let mut table = output.table(&[
+        "RUN",
+        "INSTANCE",
+        "STARTED",
+        "MODE",
+        "STATE",
+        "PAGES",
+        "NEW",
+        "CHANGED",
+        "UNCHANGED",
+        "GONE",
+        "WHY",
+    ]);
     for run in runs {
         let counts = &run.counts;
         table.add_row([
@@ -93,12 +104,18 @@ pub fn show_run(output: Output, run: &Run) {
     if let Some(message) = &run.message {
         output.line(format!("  {message}"));
     }
-    let took = run.finished_at.map(|end| (end.as_micros() - run.started_at.as_micros()) as f64 / 1e6).unwrap_or_default();
+    let took =
+        run.finished_at.map(|end| (end.as_micros() - run.started_at.as_micros()) as f64 / 1e6).unwrap_or_default();
     output.line(format!(
         "  {} projects, {} records: {} new, {} changed, {} unchanged, {} vanished",
         run.projects, counts.records, counts.new, counts.changed, counts.unchanged, counts.vanished
     ));
-    let aside = [(counts.repeated, "repeated"), (counts.unmapped, "of other projects"), (counts.unusable, "not usable"), (counts.warnings, "remarks")];
+    let aside = [
+        (counts.repeated, "repeated"),
+        (counts.unmapped, "of other projects"),
+        (counts.unusable, "not usable"),
+        (counts.warnings, "remarks"),
+    ];
     let aside: Vec<String> =
         aside.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
     if !aside.is_empty() {

@@ -7,10 +7,16 @@ use host_harness::FindingDetail;
 use schemars::{Schema, schema_for};
 
 use super::{
-    demo::DemoReport, error::Failure, findings::FindingList, inspect::Inspected,
+    demo::DemoReport,
+    error::Failure,
+    findings::FindingList,
+    inspect::Inspected,
     instance::{InstanceList, InstanceReport},
     output::Output,
-    packages::PackageList, projects::ProjectList, runs::RunList, sync::SyncReport,
+    packages::PackageList,
+    projects::ProjectList,
+    runs::RunList,
+    sync::SyncReport,
 };
 
 #[derive(clap::Args)]

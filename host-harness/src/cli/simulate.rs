@@ -68,6 +68,8 @@ pub async fn exec(args: Args) -> Result<ExitCode, Failure> {
     };
     let world = World::new(shape.clone());
     let served = Simulator::run_until(world, options, ready, interrupted).await;
-    served.map_err(|error| Failure::new("vendor-sim", error.to_string(), Some("choose another port, or 0 for a free one")))?;
+    served.map_err(|error| {
+        Failure::new("vendor-sim", error.to_string(), Some("choose another port, or 0 for a free one"))
+    })?;
     Ok(ExitCode::SUCCESS)
 }

@@ -39,6 +39,17 @@ pub struct Args {
 pub struct SyncReport {
     /// One run per instance.
     pub runs: Vec<Run>,
+    /// Largest memory of this program, the sandboxes included; none where the
+    /// system does not tell.
+    pub host_peak_memory_bytes: Option<u64>,
+}
+
+/// Largest resident memory of this process so far, as Linux tells it.
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kibibytes: u64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
+    Some(kibibytes << 10)
 }
 
 pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
@@ -58,7 +69,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         )
         .of(tenant.id(), None));
     }
-    let mut report = SyncReport { runs: Vec::new() };
+    let mut report = SyncReport { runs: Vec::new(), host_peak_memory_bytes: None };
     let mut failures = Vec::new();
     for name in names {
         let options = SyncOptions {
@@ -79,6 +90,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         failures.iter().for_each(|failure| context.output.failure(failure));
         return Err(failure);
     }
+    report.host_peak_memory_bytes = peak_memory();
     context.output.result(&report, |report| {
         for run in &report.runs {
             runs::show_run(context.output, run);

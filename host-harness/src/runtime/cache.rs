@@ -38,7 +38,8 @@ impl CodeCache {
         }
         let component = Component::new(engine, code)?;
         // A cache that cannot be written costs time, not the sync.
-        if let Err(error) = component.serialize().map_err(io::Error::other).and_then(|code| write(folder, &path, &code)) {
+        if let Err(error) = component.serialize().map_err(io::Error::other).and_then(|code| write(folder, &path, &code))
+        {
             tracing::warn!(%error, path = %path.display(), "compiled code cannot be cached");
         }
         Ok(component)

@@ -304,7 +304,10 @@ fn failure(error: &wasmtime::Error, limits: &Limits, secrets: &[&str]) -> CallFa
     let root = clean(&error.root_cause().to_string(), secrets, MAX_MESSAGE_BYTES);
     // wasmtime has no type for this one.
     if root.contains("fuel allocated for hostcalls") {
-        return CallFailure::Limit(LimitHit::Result(format!("a result of more than {} MiB", limits.result_bytes >> 20)));
+        return CallFailure::Limit(LimitHit::Result(format!(
+            "a result of more than {} MiB",
+            limits.result_bytes >> 20
+        )));
     }
     CallFailure::Trap(root)
 }

@@ -60,8 +60,27 @@ macro_rules! lists {
 }
 
 lists!(
-    AdvisoryId, Cwe, Diagnostic, DocumentFormat, Finding, FixFailure, FixRequest, Kind, KindAccess, KindSupport,
-    OriginNeed, Owasp, Package, Project, RawRecord, ReviewComment, Rule, SecretNeed, SettingProblem, Ticket, Upgrade,
+    AdvisoryId,
+    Cwe,
+    Diagnostic,
+    DocumentFormat,
+    Finding,
+    FixFailure,
+    FixRequest,
+    Kind,
+    KindAccess,
+    KindSupport,
+    OriginNeed,
+    Owasp,
+    Package,
+    Project,
+    RawRecord,
+    ReviewComment,
+    Rule,
+    SecretNeed,
+    SettingProblem,
+    Ticket,
+    Upgrade,
 );
 
 /// Timestamps are the only numbers with a type of their own.
@@ -251,9 +270,7 @@ impl IntoModel for wit::Error {
             Self::Unauthorized(detail) => Error::Unauthorized { detail },
             Self::Forbidden(detail) => Error::Forbidden { detail },
             Self::MissingScope(detail) => Error::MissingScope { detail },
-            Self::DeploymentNotFound(it) => {
-                Error::DeploymentNotFound { slug: it.slug, did_you_mean: it.did_you_mean }
-            }
+            Self::DeploymentNotFound(it) => Error::DeploymentNotFound { slug: it.slug, did_you_mean: it.did_you_mean },
             Self::ProjectNotFound(it) => Error::ProjectNotFound { name: it.name, did_you_mean: it.did_you_mean },
             Self::RateLimited(it) => Error::RateLimited { retry_after_ms: it.retry_after_ms },
             Self::Unavailable(it) => {
@@ -319,12 +336,7 @@ impl IntoWit for model::FetchRequest {
 impl IntoWit for model::RawRecord {
     type Wit = wit::RawRecord;
     fn into_wit(self) -> wit::RawRecord {
-        wit::RawRecord {
-            kind: self.kind.into_wit(),
-            id: self.id,
-            project: self.project.into_wit(),
-            body: self.body,
-        }
+        wit::RawRecord { kind: self.kind.into_wit(), id: self.id, project: self.project.into_wit(), body: self.body }
     }
 }
 

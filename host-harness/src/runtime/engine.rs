@@ -8,13 +8,15 @@ use std::{
 };
 
 use tokio::sync::Semaphore;
-use wasmtime::{
-    Config, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig,
-    component::Linker,
-};
+use wasmtime::{Config, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, component::Linker};
 
 use super::{
-    bindings::ConnectorPre, cache::CodeCache, call::Connector, inspect::{self, InspectionError}, linker, state::SandboxState,
+    bindings::ConnectorPre,
+    cache::CodeCache,
+    call::Connector,
+    inspect::{self, InspectionError},
+    linker,
+    state::SandboxState,
 };
 use crate::limits::Limits;
 
@@ -165,4 +167,3 @@ fn start_ticker(engine: &Engine) {
         std::process::abort();
     }
 }
-

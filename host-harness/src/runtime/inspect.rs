@@ -42,10 +42,7 @@ pub enum InspectionError {
     #[error("this component is no connector: it exports no `{SOURCE}` (it exports {0})")]
     NoConnector(String),
     /// Another version of the contract.
-    #[error(
-        "the connector speaks contract {found} and this host {CONTRACT_VERSION}: {}",
-        remedy(found)
-    )]
+    #[error("the connector speaks contract {found} and this host {CONTRACT_VERSION}: {}", remedy(found))]
     Contract {
         /// The connector's version.
         found: String,
@@ -84,7 +81,9 @@ pub fn inspect(code: &[u8]) -> Result<Inspection, InspectionError> {
     let mut depth = 0_u32;
     for payload in Parser::new(0).parse_all(code) {
         match payload.map_err(invalid)? {
-            Payload::Version { encoding: Encoding::Module, .. } if depth == 0 => return Err(InspectionError::CoreModule),
+            Payload::Version { encoding: Encoding::Module, .. } if depth == 0 => {
+                return Err(InspectionError::CoreModule);
+            }
             Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
             Payload::End(_) => depth = depth.saturating_sub(1),
             Payload::ComponentImportSection(section) if depth == 0 => {

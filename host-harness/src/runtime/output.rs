@@ -70,7 +70,8 @@ pub(super) fn clean(text: &str, secrets: &[&str], limit: usize) -> String {
     for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
         text = text.replace(secret, "[redacted]");
     }
-    let shown: String = text.chars().map(|sign| if sign.is_control() && sign != '\t' { '\u{fffd}' } else { sign }).collect();
+    let shown: String =
+        text.chars().map(|sign| if sign.is_control() && sign != '\t' { '\u{fffd}' } else { sign }).collect();
     if shown.len() <= limit {
         return shown;
     }

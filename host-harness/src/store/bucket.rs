@@ -20,9 +20,8 @@ impl FindingStore {
                     "INSERT INTO bucket VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET value = excluded.value",
                     params![instance_id, key, value],
                 )?,
-                None => {
-                    transaction.execute("DELETE FROM bucket WHERE instance_id = ?1 AND key = ?2", params![instance_id, key])?
-                }
+                None => transaction
+                    .execute("DELETE FROM bucket WHERE instance_id = ?1 AND key = ?2", params![instance_id, key])?,
             };
         }
         Ok(transaction.commit()?)

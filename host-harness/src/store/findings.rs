@@ -302,11 +302,7 @@ impl FindingStore {
                 raw: if with_raw { self.raw(raw_id)? } else { None },
             });
         }
-        Ok(Some(FindingDetail {
-            row,
-            rule: rule.map(|rule| document("rule", &rule)).transpose()?,
-            occurrence_details,
-        }))
+        Ok(Some(FindingDetail { row, rule: rule.map(|rule| document("rule", &rule)).transpose()?, occurrence_details }))
     }
 
     fn diagnostics_of(&self, raw_id: i64) -> Result<Vec<Diagnostic>> {
@@ -322,8 +318,9 @@ impl FindingStore {
 
     /// Remarks of a run.
     pub fn diagnostics(&self, run_id: i64, limit: u32) -> Result<Vec<Diagnostic>> {
-        let mut statement =
-            self.connection.prepare_cached("SELECT document FROM diagnostics WHERE run_id = ?1 ORDER BY id LIMIT ?2")?;
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT document FROM diagnostics WHERE run_id = ?1 ORDER BY id LIMIT ?2")?;
         let mut rows = statement.query(params![run_id, limit])?;
         let mut diagnostics = Vec::new();
         while let Some(row) = rows.next()? {

@@ -142,7 +142,8 @@ impl FindingStore {
 
     /// All instances, by name.
     pub fn instances(&self) -> Result<Vec<Instance>> {
-        let mut statement = self.connection.prepare_cached(&format!("SELECT {COLUMNS} FROM instances ORDER BY name"))?;
+        let mut statement =
+            self.connection.prepare_cached(&format!("SELECT {COLUMNS} FROM instances ORDER BY name"))?;
         let mut rows = statement.query([])?;
         let mut instances = Vec::new();
         while let Some(row) = rows.next()? {

@@ -1,13 +1,26 @@
 //! Pages of a read: which of their records are new, and the one transaction
 //! that takes a page in.
 
+mod findings;
+mod raw;
+mod vanish;
+
 use std::collections::{HashMap, HashSet};
 
-use appsec_model::{Diagnostic, DiagnosticLevel, Finding, Kind, NextPage, Normalized, PackageVersion, ProjectRef, RawRecord, Timestamp};
-use rusqlite::{CachedStatement, Connection, OptionalExtension, TransactionBehavior, params};
+use appsec_model::{
+    Diagnostic, DiagnosticLevel, Kind, NextPage, Normalized, PackageVersion, ProjectRef, RawRecord, Timestamp,
+};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use sha2::{Digest, Sha256};
 
-use super::{FindingStore, ReadCounts, Result, Seen, compress::Encoder, json, seen};
+use self::{
+    findings::FindingWriter,
+    raw::RawWriter,
+    vanish::{revive, vanish_unseen},
+};
+use super::{FindingStore, ReadCounts, Result, Seen, json, seen};
+
+pub(super) use self::vanish::{read_seen, vanish};
 
 /// What the store knows of a record.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -193,7 +206,8 @@ impl FindingStore {
 
         // Raw records, in the order of the normalized ones.
         let mut taken: Vec<(i64, &Classified)> = Vec::new();
-        let fresh = || page.records.iter().filter(|it| matches!(it.state, RecordState::New | RecordState::Changed { .. }));
+        let fresh =
+            || page.records.iter().filter(|it| matches!(it.state, RecordState::New | RecordState::Changed { .. }));
         if let Some(first) = fresh().next() {
             let kind = first.record.kind.as_str();
             let samples = fresh().map(|it| it.record.body.as_bytes());
@@ -240,213 +254,12 @@ impl FindingStore {
     }
 }
 
-/// Writes raw records.
-struct RawWriter<'a> {
-    instance_id: i64,
-    encoder: &'a mut Encoder,
-    insert: CachedStatement<'a>,
-    update: CachedStatement<'a>,
-    forget: CachedStatement<'a>,
-}
-
-impl<'a> RawWriter<'a> {
-    fn new(connection: &'a Connection, instance_id: i64, encoder: &'a mut Encoder) -> Result<Self> {
-        Ok(Self {
-            instance_id,
-            encoder,
-            insert: connection.prepare_cached(
-                "INSERT INTO raw_records \
-                 (instance_id, kind, record_key, project_id, sha256, length_bytes, dictionary_id, body) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-            )?,
-            update: connection.prepare_cached(
-                "UPDATE raw_records SET project_id = ?2, vanished_at = NULL, sha256 = ?3, length_bytes = ?4, \
-                 dictionary_id = ?5, body = ?6 WHERE id = ?1",
-            )?,
-            forget: connection.prepare_cached("DELETE FROM diagnostics WHERE raw_id = ?1")?,
-        })
-    }
-
-    fn write(&mut self, it: &Classified) -> Result<i64> {
-        let body = it.record.body.as_bytes();
-        let packed = self.encoder.compress(body)?;
-        let dictionary = self.encoder.dictionary_id;
-        if let RecordState::Changed { id } = it.state {
-            self.update.execute(params![id, it.project_id, &it.sha256[..], body.len(), dictionary, packed])?;
-            self.forget.execute([id])?;
-            return Ok(id);
-        }
-        let id = self.insert.insert(params![
-            self.instance_id,
-            it.record.kind.as_str(),
-            it.key,
-            it.project_id,
-            &it.sha256[..],
-            body.len(),
-            dictionary,
-            packed
-        ])?;
-        Ok(id)
-    }
-}
-
-/// Brings back a record that had vanished, and its finding with it.
-fn revive(connection: &Connection, raw_id: i64) -> Result<()> {
-    connection.execute("UPDATE raw_records SET vanished_at = NULL WHERE id = ?1", [raw_id])?;
-    let sql = "UPDATE occurrences SET vanished_at = NULL WHERE id = ?1 RETURNING finding_id";
-    let finding: Option<i64> = connection.query_row(sql, [raw_id], |row| row.get(0)).optional()?;
-    match finding {
-        Some(finding) => lead(connection, finding, None),
-        None => Ok(()),
-    }
-}
-
-/// Writes findings and their occurrences.
-struct FindingWriter<'a> {
-    connection: &'a Connection,
-    page: &'a PageCommit,
-    projects: &'a ProjectIndex,
-    packages: HashMap<PackageKey, i64>,
-    insert: CachedStatement<'a>,
-    occurrence: CachedStatement<'a>,
-    occurrence_of: CachedStatement<'a>,
-}
-
 /// A package within a page: project, ecosystem, name, version.
 type PackageKey = (i64, String, String, String);
 
 fn package_key(project_id: i64, package: &PackageVersion) -> PackageKey {
     let version = package.version.clone().unwrap_or_default();
     (project_id, package.ecosystem.as_str().to_owned(), package.name.clone(), version)
-}
-
-impl<'a> FindingWriter<'a> {
-    fn new(
-        connection: &'a Connection,
-        page: &'a PageCommit,
-        projects: &'a ProjectIndex,
-        packages: HashMap<PackageKey, i64>,
-    ) -> Result<Self> {
-        Ok(Self {
-            connection,
-            page,
-            projects,
-            packages,
-            insert: connection.prepare_cached(
-                "INSERT INTO findings (id, instance_id, project_id, kind, occurrence_id, severity, status, title, rule_id, \
-                 path, start_line, package_id, reachability, first_seen_at, changed_at) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14) ON CONFLICT (id) DO NOTHING",
-            )?,
-            occurrence: connection.prepare_cached(
-                "INSERT INTO occurrences (id, finding_id, project_id, kind, vendor_id, ref, on_primary, status, \
-                 relevant_since, package_id, document) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
-                 ON CONFLICT (id) DO UPDATE SET finding_id = excluded.finding_id, project_id = excluded.project_id, \
-                 ref = excluded.ref, on_primary = excluded.on_primary, status = excluded.status, \
-                 relevant_since = excluded.relevant_since, package_id = excluded.package_id, vanished_at = NULL, \
-                 document = excluded.document",
-            )?,
-            occurrence_of: connection.prepare_cached("SELECT finding_id FROM occurrences WHERE id = ?1")?,
-        })
-    }
-
-    fn write(&mut self, raw_id: i64, it: &Classified, finding: &Finding) -> Result<()> {
-        // A record that names no project has no place among the findings.
-        let Some(project_id) = it.project_id else { return Ok(()) };
-        let vendor_project = self.projects.vendor_ids.get(&project_id).map_or("", String::as_str);
-        let id = finding_id(&self.page.instance, vendor_project, finding);
-        let before: Option<i64> = match it.state {
-            RecordState::Changed { .. } => self.occurrence_of.query_row([raw_id], |row| row.get(0)).optional()?,
-            _ => None,
-        };
-        let dependency = finding.dependency.as_ref();
-        let package_id = dependency
-            .and_then(|dependency| self.packages.get(&package_key(project_id, &dependency.package)))
-            .copied();
-        let kind = finding.kind.as_str();
-        let status = finding.lifecycle.status.as_str();
-        let location = finding.location.as_ref();
-        let inserted = self.insert.execute(params![
-            id,
-            self.page.instance_id,
-            project_id,
-            kind,
-            raw_id,
-            finding.severity as i64,
-            status,
-            finding.title,
-            finding.rule_id,
-            location.map(|location| &location.path),
-            location.and_then(|location| location.start_line),
-            package_id,
-            dependency.map(|dependency| dependency.reachability.verdict.as_str()),
-            self.page.now.as_micros(),
-        ])?;
-        let on_primary = match (&finding.r#ref, self.projects.primary_branch.get(&project_id)) {
-            (Some(found), Some(primary)) => found == primary,
-            _ => false,
-        };
-        self.occurrence.execute(params![
-            raw_id,
-            id,
-            project_id,
-            kind,
-            finding.id,
-            finding.r#ref,
-            on_primary,
-            status,
-            finding.lifecycle.relevant_since.map(Timestamp::as_micros),
-            package_id,
-            json("finding", finding)?,
-        ])?;
-        if inserted == 0 {
-            lead(self.connection, id, Some(self.page.now))?;
-        }
-        match before {
-            Some(before) if before != id => lead(self.connection, before, Some(self.page.now)),
-            _ => Ok(()),
-        }
-    }
-}
-
-/// Makes a finding show its leading occurrence: one that is there before one
-/// that vanished, one on the primary branch before others, then the one that
-/// needs most attention. A finding without occurrences goes.
-pub(super) fn lead(connection: &Connection, finding_id: i64, now: Option<Timestamp>) -> Result<()> {
-    let updated = connection
-        .prepare_cached(
-            "UPDATE findings SET occurrence_id = o.id, project_id = o.project_id, package_id = o.package_id, \
-             status = iif(o.vanished_at IS NULL, o.status, 'vanished'), \
-             severity = CASE o.document ->> 'severity' WHEN 'critical' THEN 5 WHEN 'high' THEN 4 WHEN 'medium' THEN 3 \
-                        WHEN 'low' THEN 2 WHEN 'info' THEN 1 ELSE 0 END, \
-             title = o.document ->> 'title', rule_id = o.document ->> 'rule_id', \
-             path = o.document ->> '$.location.path', start_line = o.document ->> '$.location.start_line', \
-             reachability = o.document ->> '$.dependency.reachability.verdict', \
-             changed_at = coalesce(?2, changed_at) \
-             FROM (SELECT * FROM occurrences WHERE finding_id = ?1 \
-                   ORDER BY vanished_at IS NOT NULL, on_primary DESC, \
-                   CASE status WHEN 'open' THEN 0 WHEN 'reviewing' THEN 1 WHEN 'fixing' THEN 2 \
-                   WHEN 'provisionally-ignored' THEN 4 WHEN 'ignored' THEN 5 WHEN 'fixed' THEN 6 ELSE 3 END, \
-                   relevant_since DESC, vendor_id LIMIT 1) AS o \
-             WHERE findings.id = ?1",
-        )?
-        .execute(params![finding_id, now.map(Timestamp::as_micros)])?;
-    if updated == 0 {
-        connection.prepare_cached("DELETE FROM findings WHERE id = ?1")?.execute([finding_id])?;
-    }
-    Ok(())
-}
-
-/// What a finding is known by: the same for the same problem in every sync,
-/// on every machine, also when the instance was removed and added again.
-fn finding_id(instance: &str, project: &str, finding: &Finding) -> i64 {
-    let mut hasher = Sha256::new();
-    for part in [instance, project, finding.kind.as_str(), &finding.identity.key] {
-        hasher.update((part.len() as u64).to_le_bytes());
-        hasher.update(part);
-    }
-    let [a, b, c, d, e, f, g, h, ..] = <[u8; 32]>::from(hasher.finalize());
-    // SQLite's row ids are signed; a positive one reads better.
-    i64::from_be_bytes([a & 0x7f, b, c, d, e, f, g, h])
 }
 
 fn write_packages(
@@ -562,57 +375,4 @@ fn close_page(
             counts.vanished
         ])?;
     Ok(())
-}
-
-/// Marks what a complete read has not brought, within its scope.
-fn vanish_unseen(connection: &Connection, page: &PageCommit, projects: &ProjectIndex) -> Result<u64> {
-    let seen = read_seen(connection, page.read_id)?;
-    let scope: Vec<i64> = match &page.scope {
-        Some(ids) => ids.iter().filter_map(|id| projects.by_id.get(id).copied()).collect(),
-        None => projects.vendor_ids.keys().copied().collect(),
-    };
-    let mut in_scope = connection.prepare_cached(
-        "SELECT id FROM occurrences WHERE project_id = ?1 AND kind = ?2 AND vanished_at IS NULL",
-    )?;
-    let mut gone = Vec::new();
-    for project_id in scope {
-        let mut rows = in_scope.query(params![project_id, page.kind.as_str()])?;
-        while let Some(row) = rows.next()? {
-            let id = row.get(0)?;
-            if !seen.contains(id) {
-                gone.push(id);
-            }
-        }
-    }
-    vanish(connection, &gone, page.now)?;
-    Ok(gone.len() as u64)
-}
-
-/// Marks occurrences as no longer there.
-pub(super) fn vanish(connection: &Connection, raw_ids: &[i64], now: Timestamp) -> Result<()> {
-    let mut raw = connection.prepare_cached("UPDATE raw_records SET vanished_at = ?2 WHERE id = ?1")?;
-    let mut occurrence =
-        connection.prepare_cached("UPDATE occurrences SET vanished_at = ?2 WHERE id = ?1 RETURNING finding_id")?;
-    for id in raw_ids {
-        raw.execute(params![id, now.as_micros()])?;
-        let finding: Option<i64> =
-            occurrence.query_row(params![id, now.as_micros()], |row| row.get(0)).optional()?;
-        if let Some(finding) = finding {
-            lead(connection, finding, Some(now))?;
-        }
-    }
-    Ok(())
-}
-
-/// What the pages of a read brought so far.
-pub(super) fn read_seen(connection: &Connection, read_id: i64) -> Result<Seen> {
-    let mut statement = connection.prepare_cached("SELECT seen FROM read_pages WHERE read_id = ?1")?;
-    let mut rows = statement.query([read_id])?;
-    let mut seen = Seen::default();
-    while let Some(row) = rows.next()? {
-        for id in seen::decode(row.get_ref(0)?.as_blob().unwrap_or_default()) {
-            seen.insert(id);
-        }
-    }
-    Ok(seen)
 }

@@ -267,8 +267,10 @@ impl FindingStore {
     /// Ends a read without an end of its pages.
     pub fn give_up_read(&mut self, read_id: i64, state: ReadState, message: &str) -> Result<()> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        transaction
-            .execute("UPDATE reads SET state = ?2, message = ?3 WHERE id = ?1", params![read_id, state.as_str(), message])?;
+        transaction.execute(
+            "UPDATE reads SET state = ?2, message = ?3 WHERE id = ?1",
+            params![read_id, state.as_str(), message],
+        )?;
         transaction.execute("DELETE FROM read_pages WHERE read_id = ?1", [read_id])?;
         Ok(transaction.commit()?)
     }

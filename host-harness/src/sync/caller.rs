@@ -59,7 +59,9 @@ impl Caller {
                     }
                     self.sync.waiter.wait(wait).await;
                 }
-                Decision::Exhausted => return Err(HarnessError::Exhausted { error: Box::new(error), tries, waited, costs }),
+                Decision::Exhausted => {
+                    return Err(HarnessError::Exhausted { error: Box::new(error), tries, waited, costs });
+                }
                 Decision::Final => return Err(HarnessError::Call(Box::new(error))),
             }
         }

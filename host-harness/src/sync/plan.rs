@@ -4,7 +4,7 @@
 //! log, and a failing one stops no other. Many are read together, because five
 //! thousand projects must not mean ten thousand requests.
 
-use appsec_model::{Connection, Access, Kind, Project, ProjectScope, Scope};
+use appsec_model::{Access, Connection, Kind, Project, ProjectScope, Scope};
 
 use crate::store::PlannedRead;
 
@@ -63,10 +63,14 @@ pub fn plan(
         // that asks for one branch at a time then needs fewer requests.
         selected.sort_by(|a, b| branch(a).cmp(&branch(b)).then_with(|| a.name.cmp(&b.name)));
         let size = if selected.len() > ONE_BY_ONE { BATCH } else { 1 };
-        selected.chunks(size).map(|batch| Scope::Projects(batch.iter().map(|project| scope(project)).collect())).collect()
+        selected
+            .chunks(size)
+            .map(|batch| Scope::Projects(batch.iter().map(|project| scope(project)).collect()))
+            .collect()
     };
     let kinds = readable.into_iter().filter(|kind| selection.kinds.is_empty() || selection.kinds.contains(kind));
-    let reads = kinds.flat_map(|kind| scopes.iter().map(|scope| PlannedRead { kind: kind.clone(), scope: scope.clone() }));
+    let reads =
+        kinds.flat_map(|kind| scopes.iter().map(|scope| PlannedRead { kind: kind.clone(), scope: scope.clone() }));
     Ok(reads.collect())
 }
 

@@ -133,12 +133,8 @@ impl Reading {
     }
 
     async fn fetch(&self, cursor: Option<String>) -> Result<(appsec_model::RawPage, ReadCounts), HarnessError> {
-        let request = FetchRequest {
-            kind: self.read.kind.clone(),
-            scope: self.read.scope.clone(),
-            since: self.since,
-            cursor,
-        };
+        let request =
+            FetchRequest { kind: self.read.kind.clone(), scope: self.read.scope.clone(), since: self.since, cursor };
         let sync = &self.sync;
         let (called, mut costs) =
             self.caller.call(async || sync.connector.fetch_findings(&sync.grant, request.clone()).await).await?;
@@ -157,7 +153,11 @@ impl Reading {
 
     /// The connector breaks the contract.
     fn broken(&self, what: String) -> HarnessError {
-        HarnessError::call(&self.sync.grant.owner, "fetch-findings", CallFailure::Contract(ContractError::Limit { what }))
+        HarnessError::call(
+            &self.sync.grant.owner,
+            "fetch-findings",
+            CallFailure::Contract(ContractError::Limit { what }),
+        )
     }
 }
 

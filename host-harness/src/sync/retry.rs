@@ -84,8 +84,7 @@ mod tests {
         let policy = RetryPolicy { longest_wait: Duration::from_secs(5), ..RetryPolicy::default() };
         let waits: Vec<_> = (1..=7).map(|tries| policy.decide(&unavailable(), tries, Duration::ZERO, 1.0)).collect();
         let seconds = |seconds| Decision::Wait(Duration::from_secs(seconds));
-        let expected =
-            [seconds(1), seconds(2), seconds(4), seconds(5), seconds(5), seconds(5), Decision::Exhausted];
+        let expected = [seconds(1), seconds(2), seconds(4), seconds(5), seconds(5), seconds(5), Decision::Exhausted];
         assert_eq!(waits, expected);
     }
 

@@ -27,7 +27,8 @@ fn every_json_output_follows_its_schema() {
         let schema: serde_json::Value = serde_json::from_str(&desk.ok(&["schema", name])).unwrap();
         let validator = jsonschema::validator_for(&schema).unwrap();
         let printed = desk.json(arguments);
-        let problems: Vec<String> = validator.iter_errors(&printed).map(|it| format!("{}: {it}", it.instance_path())).collect();
+        let problems: Vec<String> =
+            validator.iter_errors(&printed).map(|it| format!("{}: {it}", it.instance_path())).collect();
         assert_eq!(problems, Vec::<String>::new(), "{name}");
     }
     let failed = desk.run(&["finding", "0123456789abcdef", "--json"]);

@@ -16,27 +16,36 @@
 
 mod open;
 
+mod assistance;
 mod connector;
+mod dependency;
 mod diagnostic;
 mod error;
 mod finding;
 mod kind;
+mod lifecycle;
+mod rule;
 mod timestamp;
 
 pub use crate::{
+    assistance::{Assistance, Component, Conclusion, Explanation, Verdict},
     connector::{
         Access, Connection, Deployment, Document, DocumentFormat, FetchRequest, KindAccess, KindSupport, Manifest,
         NextPage, OriginNeed, Project, ProjectPage, ProjectScope, RawInput, RawPage, RawRecord, Scope, SecretNeed,
     },
+    dependency::{
+        AdvisoryId, AdvisorySource, Dependency, Ecosystem, Epss, Fix, Package, PackageVersion, Reachability,
+        ReachabilityVerdict, Transitivity, Upgrade, Usage,
+    },
     diagnostic::{Diagnostic, DiagnosticLevel},
     error::{Error, SettingProblem},
     finding::{
-        AdvisoryId, AdvisorySource, Assistance, Component, Conclusion, Confidence, Cwe, Dependency, Ecosystem, Epss,
-        Explanation, Finding, Fix, FixFailure, FixRequest, Identity, Lifecycle, Location, Normalized, Owasp, Package,
-        PackageVersion, Policy, Reachability, ReachabilityVerdict, ReviewComment, Rule, ScanState, Severity, Status,
-        Ticket, Transitivity, Triage, TriageState, Upgrade, Usage, Verdict,
+        Confidence, Finding, FixFailure, FixRequest, Identity, Location, Normalized, Policy, ReviewComment, Severity,
+        Ticket,
     },
     kind::{Kind, ProjectRef},
+    lifecycle::{Lifecycle, ScanState, Status, Triage, TriageState},
+    rule::{Cwe, Owasp, Rule},
     timestamp::{ParseTimestampError, Timestamp},
 };
 

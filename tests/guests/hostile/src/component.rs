@@ -19,7 +19,14 @@ use crate::{
 pub struct Component;
 
 fn remark(message: String) -> Diagnostic {
-    Diagnostic { level: DiagnosticLevel::Warning, code: "seen".to_owned(), index: None, id: None, pointer: None, message }
+    Diagnostic {
+        level: DiagnosticLevel::Warning,
+        code: "seen".to_owned(),
+        index: None,
+        id: None,
+        pointer: None,
+        message,
+    }
 }
 
 /// The order in a cursor, or the one that `configure` kept.

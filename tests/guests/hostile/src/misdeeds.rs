@@ -20,7 +20,9 @@ pub fn perform(order: &Order) -> Result<String, Error> {
         "panic" => panic!("{}", "a very long reason ".repeat(order.count)),
         "exit" => std::process::exit(3),
         "flood-log" => Ok(flood(order.count)),
-        "environment" => Ok(std::env::vars().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")),
+        "environment" => {
+            Ok(std::env::vars().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" "))
+        }
         "request" => match network::request(order) {
             Outcome::Status(status) => Ok(format!("HTTP {status}")),
             Outcome::Denied => return Err(Error::EgressDenied(order.url.clone())),

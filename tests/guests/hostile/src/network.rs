@@ -24,8 +24,11 @@ pub fn request(order: &Order) -> Outcome {
     };
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     let token = std::env::vars().next().map(|(_, value)| value).unwrap_or_default();
-    let headers: Vec<_> =
-        order.headers.iter().map(|(name, value)| (name.clone(), value.replace("$TOKEN", &token).into_bytes())).collect();
+    let headers: Vec<_> = order
+        .headers
+        .iter()
+        .map(|(name, value)| (name.clone(), value.replace("$TOKEN", &token).into_bytes()))
+        .collect();
     let Ok(headers) = Fields::from_list(&headers) else {
         return Outcome::Failed("a header is forbidden".to_owned());
     };

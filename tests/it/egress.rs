@@ -1,0 +1,205 @@
+//! What leaves the host: granted origins at permitted addresses, with the
+//! secret where it belongs and nowhere else.
+
+use std::{
+    io::{Read, Write},
+    net::TcpListener,
+    thread::JoinHandle,
+};
+
+use host_harness::Limits;
+use serde_json::{Value, json};
+use tests::{TOKEN, name, settings};
+
+use crate::hostile::{Hostile, Who};
+
+fn get(url: &str) -> Value {
+    json!({ "do": "request", "url": url })
+}
+
+/// The message when a request to this address is tried.
+async fn refused(hostile: &Hostile, url: &str) -> String {
+    let message = hostile.stopped(get(url)).await;
+    assert_eq!(hostile.env.simulator.stats().requests, 0, "a refused request left the host");
+    message
+}
+
+#[tokio::test]
+async fn an_origin_is_granted_by_scheme_host_and_port_together() {
+    let hostile = Hostile::new(Limits::default()).await;
+    let granted = hostile.env.simulator.url().to_owned();
+    let (_, port) = granted.rsplit_once(':').unwrap();
+    let with_port = |message: String| message.replace(port, "[port]");
+    insta::assert_snapshot!(refused(&hostile, "https://elsewhere.example/").await, @"");
+    insta::assert_snapshot!(refused(&hostile, "http://127.0.0.1:9/").await, @"");
+    insta::assert_snapshot!(with_port(refused(&hostile, &granted.replace("http:", "https:")).await), @"");
+    insta::assert_snapshot!(with_port(refused(&hostile, &granted.replace("127.0.0.1", "localhost")).await), @"");
+    insta::assert_snapshot!(with_port(refused(&hostile, &granted.replace("127.0.0.1", "127.0.0.2")).await), @"");
+    insta::assert_snapshot!(refused(&hostile, "http://169.254.169.254/latest/meta-data").await, @"");
+}
+
+#[tokio::test]
+async fn a_scheme_that_is_not_http_is_refused() {
+    let hostile = Hostile::new(Limits::default()).await;
+    let seen = hostile.told(Who::First, get("ftp://vendor.example/")).await;
+    let shown = seen.map_err(|error| error.to_string());
+    insta::assert_debug_snapshot!(shown, @"");
+}
+
+#[tokio::test]
+async fn a_granted_origin_at_a_private_address_is_refused_without_a_word_of_the_operator() {
+    let hostile = Hostile::new(Limits::default()).await;
+    let vendor = hostile.env.simulator.url().to_owned();
+    let port = vendor.rsplit_once(':').unwrap().1.to_owned();
+    for (number, origin) in [vendor.clone(), vendor.replace("127.0.0.1", "localhost")].into_iter().enumerate() {
+        let mut setup = hostile.env.hostile(&format!("public-{number}"), settings(json!({})));
+        setup.allow_private_origins.clear();
+        setup.allow_origins = vec![origin.parse().unwrap()];
+        let instance = setup.name.clone();
+        hostile.tenant.add_instance(setup, false).await.unwrap();
+        let grant = hostile.tenant.grant(&instance).await.unwrap();
+        let error = hostile.connector.configure(&grant, &get(&origin).to_string()).await.unwrap_err();
+        let message = error.to_string().replace(&port, "[port]").replace("::1", "127.0.0.1");
+        if number == 0 {
+            insta::assert_snapshot!(message, @"");
+        } else {
+            insta::assert_snapshot!(message, @"");
+        }
+    }
+    assert_eq!(hostile.env.simulator.stats().requests, 0);
+}
+
+#[tokio::test]
+async fn a_link_local_address_is_refused_even_when_the_operator_grants_it() {
+    let mut hostile = Hostile::new(Limits::default()).await;
+    hostile.grant_to_first("http://169.254.169.254").await;
+    insta::assert_snapshot!(refused(&hostile, "http://169.254.169.254/").await, @"");
+}
+
+#[tokio::test]
+async fn user_info_in_an_address_is_refused() {
+    let hostile = Hostile::new(Limits::default()).await;
+    let url = hostile.env.simulator.url().replace("http://", "http://vendor.example@");
+    let seen = hostile.told(Who::First, get(&url)).await.map_err(|error| hostile.env.redact(&error.to_string()));
+    let shown = format!("{seen:?}").replace(hostile.env.simulator.url().rsplit_once(':').unwrap().1, "[port]");
+    insta::assert_snapshot!(shown, @"");
+    assert_eq!(hostile.env.simulator.stats().requests, 0);
+}
+
+/// A server that takes one request and gives it back as it came.
+struct Echo {
+    url: String,
+    request: JoinHandle<String>,
+}
+
+impl Echo {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let request = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                if stream.read(&mut byte).unwrap() == 0 {
+                    break;
+                }
+                request.push(byte[0]);
+            }
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").unwrap();
+            String::from_utf8(request).unwrap()
+        });
+        Self { url, request }
+    }
+}
+
+/// What arrives at a granted server when the guest sends these headers.
+async fn arriving(headers: Value, path: &str) -> String {
+    let mut hostile = Hostile::new(Limits::default()).await;
+    let echo = Echo::start();
+    hostile.grant_to_first(&echo.url).await;
+    let order = json!({ "do": "request", "url": format!("{}{path}", echo.url), "headers": headers });
+    assert_eq!(hostile.told(Who::First, order).await.unwrap(), "HTTP 200");
+    echo.request.join().unwrap()
+}
+
+#[tokio::test]
+async fn the_secret_takes_the_place_of_its_placeholder_in_the_authorization_alone() {
+    let request = arriving(json!([["authorization", "Bearer $TOKEN"]]), "/").await;
+    assert!(request.contains(&format!("authorization: Bearer {TOKEN}\r\n")), "{request}");
+}
+
+#[tokio::test]
+async fn the_placeholder_elsewhere_stays_a_placeholder() {
+    let request = arriving(json!([["x-note", "$TOKEN"]]), "/path/$TOKEN?query=$TOKEN").await;
+    assert!(!request.contains(TOKEN), "{request}");
+    assert_eq!(request.matches("placeholder-").count(), 3, "{request}");
+}
+
+#[tokio::test]
+async fn a_host_header_of_the_guest_does_not_arrive() {
+    let mut hostile = Hostile::new(Limits::default()).await;
+    let echo = Echo::start();
+    hostile.grant_to_first(&echo.url).await;
+    let order = json!({ "do": "request", "url": echo.url, "headers": [["host", "vendor.example"]] });
+    insta::assert_snapshot!(hostile.told(Who::First, order).await.unwrap(), @"a header is forbidden");
+    assert_eq!(hostile.told(Who::First, get(&echo.url)).await.unwrap(), "HTTP 200");
+    let request = echo.request.join().unwrap();
+    assert!(request.contains(&format!("host: {}\r\n", echo.url.trim_start_matches("http://"))), "{request}");
+}
+
+#[tokio::test]
+async fn an_authorization_of_the_guests_own_is_refused() {
+    let hostile = Hostile::new(Limits::default()).await;
+    let mut messages = Vec::new();
+    for value in ["Bearer guessed", "Basic dXNlcjpwYXNz", "Bearer $TOKEN-and-more", "$TOKEN"] {
+        let headers = json!([["authorization", value]]);
+        let order = json!({ "do": "request", "url": hostile.env.simulator.url(), "headers": headers });
+        messages.push(hostile.stopped(order).await);
+    }
+    messages.dedup();
+    insta::assert_snapshot!(messages.join("\n"), @"");
+    assert_eq!(hostile.env.simulator.stats().requests, 0);
+}
+
+#[tokio::test]
+async fn the_placeholder_of_another_instance_is_worth_nothing() {
+    let hostile = Hostile::new(Limits::default()).await;
+    let theirs = hostile.told(Who::OtherTenant, json!({ "do": "environment" })).await.unwrap();
+    let (_, placeholder) = theirs.split_once('=').unwrap();
+    let headers = json!([["authorization", format!("Bearer {placeholder}")]]);
+    let order = json!({ "do": "request", "url": hostile.env.simulator.url(), "headers": headers });
+    insta::assert_snapshot!(hostile.stopped(order).await, @"");
+}
+
+#[tokio::test]
+async fn a_guest_sees_a_placeholder_and_never_the_token() {
+    let hostile = Hostile::new(Limits::default()).await;
+    let seen = hostile.told(Who::First, json!({ "do": "environment" })).await.unwrap();
+    let digits = seen.strip_prefix("HOSTILE_TOKEN=placeholder-").unwrap();
+    assert!(digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()), "{seen}");
+    let again = hostile.tenant.grant(&name("one")).await.unwrap();
+    let again = hostile.connector.configure(&again, &json!({ "do": "environment" }).to_string()).await.unwrap();
+    assert_ne!(again.value.diagnostics[0].message, seen, "a placeholder holds for one grant");
+}
+
+#[tokio::test]
+async fn a_call_makes_only_so_many_requests() {
+    let limits = Limits { requests_per_call: 5, ..Limits::default() };
+    let hostile = Hostile::new(limits).await;
+    let url = format!("{}/api/v1/ping", hostile.env.simulator.url());
+    let seen = hostile.told(Who::First, json!({ "do": "requests", "url": url, "count": 9 })).await.unwrap();
+    insta::assert_snapshot!(seen, @"5 answered, then denied");
+    assert_eq!(hostile.env.simulator.stats().requests, 5);
+    let again = hostile.told(Who::First, json!({ "do": "requests", "url": url, "count": 5 })).await.unwrap();
+    assert_eq!(again, "5 answered", "the limit is that of one call");
+}
+
+#[tokio::test]
+async fn headers_that_are_too_large_are_refused() {
+    let limits = Limits { header_bytes: 1 << 10, ..Limits::default() };
+    let hostile = Hostile::new(limits).await;
+    let headers = json!([["x-large", "x".repeat(1_500)]]);
+    let order = json!({ "do": "request", "url": hostile.env.simulator.url(), "headers": headers });
+    insta::assert_snapshot!(hostile.stopped(order).await, @"");
+}

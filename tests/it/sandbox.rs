@@ -1,0 +1,168 @@
+//! Every limit of the sandbox is hit once and named, and the host serves the
+//! next call as if nothing had been.
+
+use std::{
+    net::TcpListener,
+    time::{Duration, Instant},
+};
+
+use host_harness::{CallFailure, LimitHit, Limits};
+use serde_json::json;
+
+use crate::hostile::{Hostile, Who, records};
+
+/// A test fails rather than waits: far more than any limit here.
+const LONG: Duration = Duration::from_secs(60);
+
+#[tokio::test]
+async fn a_guest_that_never_ends_is_stopped_in_every_verb() {
+    let limits = Limits { cpu_time: Duration::from_millis(100), ..Limits::default() };
+    let hostile = Hostile::new(limits).await;
+    let started = Instant::now();
+    let messages = hostile.stopped_in_every_verb(json!({ "do": "loop" })).await;
+    assert!(started.elapsed() < LONG);
+    insta::assert_snapshot!(messages.join("\n"), @"");
+}
+
+#[tokio::test]
+async fn a_guest_that_recurses_without_end_is_stopped() {
+    let hostile = Hostile::new(Limits::default()).await;
+    insta::assert_snapshot!(hostile.stopped(json!({ "do": "recurse" })).await, @"");
+}
+
+#[tokio::test]
+async fn a_guest_that_takes_too_much_memory_is_stopped() {
+    let limits = Limits { memory_bytes: 16 << 20, ..Limits::default() };
+    let hostile = Hostile::new(limits).await;
+    insta::assert_snapshot!(hostile.stopped(json!({ "do": "grow" })).await, @"");
+    let error = hostile.told(Who::First, json!({ "do": "grow" })).await.unwrap_err();
+    assert_eq!(error.failure, CallFailure::Limit(LimitHit::Memory(16 << 20)));
+    assert!((8 << 20..=16 << 20).contains(&error.report.peak_memory_bytes), "{}", error.report.peak_memory_bytes);
+}
+
+#[tokio::test]
+async fn a_guest_that_traps_is_reported() {
+    let hostile = Hostile::new(Limits::default()).await;
+    insta::assert_snapshot!(hostile.stopped_in_every_verb(json!({ "do": "trap" })).await.join("\n"), @"");
+}
+
+#[tokio::test]
+async fn a_guest_that_panics_with_a_huge_message_is_quoted_in_part() {
+    let hostile = Hostile::new(Limits::default()).await;
+    let message = hostile.stopped(json!({ "do": "panic", "count": 100_000 })).await;
+    assert!(message.len() < 16 << 10, "{} bytes", message.len());
+    assert!(message.contains("a very long reason"), "{message}");
+    insta::assert_snapshot!(message.lines().next().unwrap(), @"");
+}
+
+#[tokio::test]
+async fn a_guest_that_exits_is_reported() {
+    let hostile = Hostile::new(Limits::default()).await;
+    insta::assert_snapshot!(hostile.stopped(json!({ "do": "exit" })).await, @"");
+}
+
+#[tokio::test]
+async fn a_result_that_is_too_large_is_refused() {
+    let limits = Limits { result_bytes: 1 << 20, ..Limits::default() };
+    let hostile = Hostile::new(limits).await;
+    insta::assert_snapshot!(hostile.stopped(json!({ "do": "huge-string", "count": 2 << 20 })).await, @"");
+    insta::assert_snapshot!(hostile.stopped(json!({ "do": "huge-list", "count": 50_000 })).await, @"");
+}
+
+#[tokio::test]
+async fn a_guest_that_holds_too_many_handles_is_stopped() {
+    let hostile = Hostile::new(Limits::default()).await;
+    let message = hostile.stopped(json!({ "do": "handles", "count": 5_000 })).await;
+    insta::assert_snapshot!(message.lines().next().unwrap(), @"");
+}
+
+#[tokio::test]
+async fn a_flooded_log_is_cut_and_nothing_else() {
+    let limits = Limits { log_bytes: 4 << 10, ..Limits::default() };
+    let hostile = Hostile::new(limits).await;
+    let seen = hostile.told(Who::First, json!({ "do": "flood-log", "count": 100_000 })).await.unwrap();
+    assert_eq!(seen, "100000 lines");
+    hostile.assert_well().await;
+}
+
+#[tokio::test]
+async fn the_end_of_the_log_is_part_of_the_message_and_fit_for_a_terminal() {
+    let hostile = Hostile::new(Limits::default()).await;
+    let message = hostile.stopped(json!({ "do": "panic", "count": 1 })).await;
+    assert!(message.contains("\n  connector: "), "{message}");
+    assert!(message.contains("a very long reason"), "{message}");
+    assert!(!message.chars().any(|sign| sign.is_control() && sign != '\n'), "{message:?}");
+}
+
+#[tokio::test]
+async fn a_guest_that_waits_for_an_answer_for_ever_is_stopped_by_the_clock() {
+    let limits = Limits { wall_time: Duration::from_millis(300), ..Limits::default() };
+    let mut hostile = Hostile::new(limits).await;
+    let (_listener, url) = silent(&mut hostile).await;
+    let started = Instant::now();
+    let error = hostile.told(Who::First, json!({ "do": "request", "url": url })).await.unwrap_err();
+    assert!(started.elapsed() < LONG);
+    insta::assert_snapshot!(error, @"");
+    hostile.assert_well().await;
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_begin_is_waited_for_only_so_long() {
+    let limits = Limits { first_byte_time: Duration::from_millis(200), ..Limits::default() };
+    let mut hostile = Hostile::new(limits).await;
+    let (_listener, url) = silent(&mut hostile).await;
+    let seen = hostile.told(Who::First, json!({ "do": "request", "url": url })).await.unwrap();
+    insta::assert_snapshot!(seen, @"");
+    hostile.assert_well().await;
+}
+
+/// A server that takes connections and never answers, granted to the first
+/// instance.
+async fn silent(hostile: &mut Hostile) -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    hostile.grant_to_first(&url).await;
+    (listener, url)
+}
+
+#[tokio::test]
+async fn normalize_has_no_network_no_bucket_and_no_environment() {
+    let hostile = Hostile::new(Limits::default()).await;
+    let url = hostile.env.simulator.url();
+    let seen = async |order: serde_json::Value| {
+        let called = hostile.connector.normalize("acme/one", records(&[&order.to_string()])).await;
+        called.map(|called| called.value.diagnostics.first().map(|it| it.message.clone()).unwrap_or_default())
+    };
+    assert_eq!(seen(json!({ "do": "environment" })).await.unwrap(), "");
+    insta::assert_snapshot!(seen(json!({ "do": "bucket-mark", "keys": ["x"] })).await.unwrap(), @"");
+    let refused = seen(json!({ "do": "request", "url": url })).await.unwrap_err();
+    insta::assert_snapshot!(refused, @"");
+    assert_eq!(hostile.env.simulator.stats().requests, 0);
+}
+
+#[tokio::test]
+async fn more_calls_than_sandboxes_wait_in_line() {
+    let hostile = Hostile::new(Limits::default()).await;
+    let calls: Vec<_> = (0..12)
+        .map(|_| {
+            let (connector, grant) = (hostile.connector.clone(), hostile.grant(Who::First).clone());
+            tokio::spawn(async move { connector.configure(&grant, "{}").await.map(|_| ()) })
+        })
+        .collect();
+    for call in calls {
+        call.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_is_given_up_frees_its_sandbox() {
+    let hostile = Hostile::new(Limits { cpu_time: LONG, ..Limits::default() }).await;
+    for _ in 0..6 {
+        let (connector, grant) = (hostile.connector.clone(), hostile.grant(Who::First).clone());
+        let call = tokio::spawn(async move { connector.configure(&grant, r#"{"do":"loop"}"#).await.map(|_| ()) });
+        tokio::task::yield_now().await;
+        call.abort();
+        assert!(call.await.unwrap_err().is_cancelled());
+    }
+    hostile.assert_well().await;
+}

@@ -1,0 +1,140 @@
+//! Syncs of a connector that misbehaves: a page costs at most itself.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use host_harness::{HarnessError, Run, RunState, SyncEvent, SyncOptions, Tenant};
+use serde_json::{Value, json};
+use tests::{Env, content, findings, name, settings};
+use tokio::sync::Notify;
+use vendor_sim::WorldShape;
+
+fn env() -> Env {
+    Env::new(WorldShape { projects: 1, sast: 1, sca: 0, ..WorldShape::default() })
+}
+
+/// Syncs a guest that follows these orders.
+async fn sync(env: &Env, orders: Value) -> (Tenant, Result<Run, HarnessError>) {
+    let tenant = env.tenant("acme");
+    tenant.add_instance(env.hostile("code", settings(orders)), true).await.unwrap();
+    let outcome = env.sync(&tenant).await;
+    (tenant, outcome)
+}
+
+fn diagnostics(tenant: &Tenant, run: &Run) -> Vec<String> {
+    let diagnostics = tenant.store().with(|store| store.diagnostics(run.id, 100)).unwrap();
+    diagnostics.into_iter().map(|it| format!("{} of {}: {}", it.code, it.id.unwrap_or_default(), it.message)).collect()
+}
+
+#[tokio::test]
+async fn a_record_that_crashes_the_connector_becomes_a_diagnostic_and_the_others_are_kept() {
+    let env = env();
+    let bodies = ["{}", r#"{"do":"trap"}"#, "{\"n\":3}", "{\"n\":4}", r#"{"do":"recurse"}"#];
+    let (tenant, outcome) = sync(&env, json!({ "fetch": { "keys": bodies } })).await;
+    let run = outcome.unwrap();
+    assert_eq!(run.state, RunState::Complete);
+    let mut titles: Vec<String> = findings(&tenant).into_iter().map(|finding| finding.title).collect();
+    titles.sort();
+    assert_eq!(titles, ["finding 0", "finding 2", "finding 3"]);
+    assert_eq!((run.counts.records, run.counts.unusable), (5, 2));
+    let raw: Vec<Value> =
+        content(&tenant).findings.iter().map(|it| it["occurrence_details"][0]["raw"].clone()).collect();
+    assert_eq!(raw.len(), 3);
+    insta::assert_snapshot!(diagnostics(&tenant, &run).join("\n"), @"");
+}
+
+#[tokio::test]
+async fn a_finding_with_an_impossible_index_is_ignored() {
+    let env = env();
+    let bodies = ["{}", r#"{"do":"index-out-of-range"}"#, "{\"n\":3}"];
+    let (tenant, outcome) = sync(&env, json!({ "fetch": { "keys": bodies } })).await;
+    assert_eq!(outcome.unwrap().state, RunState::Complete);
+    assert_eq!(findings(&tenant).len(), 2);
+}
+
+#[tokio::test]
+async fn a_connector_that_pages_in_circles_is_stopped() {
+    for action in ["repeat-cursor", "fresh-cursor"] {
+        let env = env();
+        let (tenant, outcome) = sync(&env, json!({ "fetch": { "do": action, "count": 3 } })).await;
+        let run = outcome.unwrap();
+        assert_eq!(run.state, RunState::Failed, "{action}");
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(run.message.unwrap(), @"");
+        }
+        assert_eq!(findings(&tenant).len(), 3);
+        assert!(run.counts.pages < 10, "{} pages", run.counts.pages);
+    }
+}
+
+#[tokio::test]
+async fn a_connector_whose_pages_are_empty_and_never_end_is_stopped() {
+    let env = env();
+    let tenant = env.tenant("acme");
+    let orders = settings(json!({ "fetch": { "do": "fresh-cursor" } }));
+    tenant.add_instance(env.hostile("code", orders), true).await.unwrap();
+    let (pages, many) = (AtomicUsize::new(0), Arc::new(Notify::new()));
+    let notify = many.clone();
+    let progress = Arc::new(move |event: SyncEvent| {
+        let number = if matches!(event, SyncEvent::Page { .. }) { pages.fetch_add(1, Ordering::SeqCst) } else { 0 };
+        if number > 1_000 {
+            notify.notify_one();
+        }
+    });
+    let instance = name("code");
+    let run = tokio::select! {
+        run = tenant.sync(&instance, None, SyncOptions::default(), progress) => run.unwrap(),
+        () = many.notified() => panic!("after a thousand empty pages the host still asks for more"),
+    };
+    assert_eq!(run.state, RunState::Failed);
+}
+
+#[tokio::test]
+async fn a_list_of_projects_without_an_end_is_stopped() {
+    let env = env();
+    let (_, outcome) = sync(&env, json!({ "list": { "do": "repeat-cursor" } })).await;
+    insta::assert_snapshot!(outcome.unwrap_err(), @"");
+}
+
+#[tokio::test]
+async fn a_cursor_beyond_the_contract_is_refused() {
+    let env = env();
+    let (_, outcome) = sync(&env, json!({ "fetch": { "do": "large-cursor", "count": 4097 } })).await;
+    let run = outcome.unwrap();
+    assert_eq!(run.state, RunState::Failed);
+    insta::assert_snapshot!(run.message.unwrap(), @"");
+}
+
+#[tokio::test]
+async fn a_page_beyond_the_contract_is_refused() {
+    let env = env();
+    let (tenant, outcome) = sync(&env, json!({ "fetch": { "count": 10_001 } })).await;
+    let run = outcome.unwrap();
+    assert_eq!(run.state, RunState::Failed);
+    insta::assert_snapshot!(run.message.unwrap(), @"");
+    assert!(findings(&tenant).is_empty());
+}
+
+#[tokio::test]
+async fn a_crash_while_fetching_fails_that_read_alone() {
+    let env = env();
+    let (_, outcome) = sync(&env, json!({ "fetch": { "do": "trap" } })).await;
+    let run = outcome.unwrap();
+    assert_eq!(run.state, RunState::Failed);
+    insta::assert_snapshot!(run.message.unwrap().lines().next().unwrap(), @"");
+}
+
+#[tokio::test]
+async fn a_hostile_instance_harms_no_sync_of_another_one() {
+    let env = Env::new(WorldShape { projects: 3, sast: 40, sca: 0, ..WorldShape::default() });
+    let (good, _) = env.connected("good", settings(json!({ "branches": "all" }))).await;
+    let bad = env.tenant("bad");
+    let orders = settings(json!({ "fetch": { "do": "grow" } }));
+    bad.add_instance(env.hostile("code", orders), true).await.unwrap();
+    let (bad_run, good_run) = tokio::join!(env.sync(&bad), env.sync(&good));
+    assert_eq!(bad_run.unwrap().state, RunState::Failed);
+    assert_eq!(good_run.unwrap().state, RunState::Complete);
+    assert!(findings(&bad).is_empty() && !findings(&good).is_empty());
+}

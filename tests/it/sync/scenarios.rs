@@ -1,0 +1,135 @@
+//! Every bundled scenario of a failing vendor: how the sync ends, what it says,
+//! how often it waited, and what is in the store afterwards.
+
+use std::fmt::Write;
+
+use host_harness::{Run, RunState, Tenant};
+use serde_json::json;
+use tests::{Content, Env, content, settings};
+use vendor_sim::{Expectation, Refs, Scenario, WorldShape};
+
+/// A store that was filled in good times, one step behind the vendor.
+async fn filled() -> (Env, Tenant, Content) {
+    let env = Env::new(WorldShape { sast: 2_000, sca: 0, ai_sast: 0, secrets: 0, ..WorldShape::default() });
+    let settings = settings(json!({ "branches": "all", "kinds": ["sast"] }));
+    let (tenant, _) = env.connected("acme", settings).await;
+    env.sync(&tenant).await.unwrap();
+    let before = content(&tenant);
+    env.simulator.advance();
+    env.clock.next_day();
+    env.waits.take();
+    (env, tenant, before)
+}
+
+fn last_run(tenant: &Tenant) -> Run {
+    tenant.store().with(|store| store.runs(None, 1)).unwrap().remove(0)
+}
+
+/// What a scenario led to, in lines.
+async fn outcome(scenario: &str) -> String {
+    let (env, tenant, before) = filled().await;
+    env.faults(Scenario::bundled(scenario).unwrap().faults);
+    let outcome = env.sync(&tenant).await;
+    let run = last_run(&tenant);
+    let mut text = format!("{}\n", run.state.as_str());
+    match &outcome {
+        Ok(run) => run.message.iter().for_each(|message| writeln!(text, "{}", env.redact(message)).unwrap()),
+        Err(error) => {
+            writeln!(text, "{}: {}", error.code(), env.redact(&error.to_string())).unwrap();
+            assert_eq!(run.message.as_deref(), Some(error.to_string().as_str()), "the log says the same");
+        }
+    }
+    let counts = run.counts;
+    writeln!(text, "waits: {}", counts.waits).unwrap();
+
+    let after = content(&tenant);
+    let expected = env.simulator.world().expected(Expectation { refs: Refs::All, dedup: false });
+    if run.state == RunState::Complete {
+        assert_eq!(after.present("sast"), expected.of(vendor_sim::Kind::Sast).identities);
+        writeln!(text, "store: as the vendor").unwrap();
+    } else {
+        assert_eq!(counts.vanished, 0, "only a complete read tells what is gone");
+        let gone = after.findings.iter().filter(|finding| finding["status"] == "vanished").count();
+        assert_eq!(gone, 0);
+        if counts.new + counts.changed == 0 {
+            after.assert_untouched(&before);
+            writeln!(text, "store: as before").unwrap();
+        } else {
+            writeln!(text, "store: with what was read").unwrap();
+        }
+    }
+
+    // When the vendor is well again, so is the next sync.
+    env.faults(Vec::new());
+    let well = env.sync(&tenant).await.unwrap();
+    assert_eq!((well.state, well.message.as_deref()), (RunState::Complete, None));
+    assert_eq!(content(&tenant).present("sast"), expected.of(vendor_sim::Kind::Sast).identities);
+    text
+}
+
+#[test]
+fn every_scenario_has_a_test() {
+    let tested = [
+        "cut-body",
+        "endless-pages",
+        "garbage",
+        "missing-scope",
+        "rate-limit-date",
+        "rate-limit-seconds",
+        "redirect",
+        "server-errors",
+        "slow",
+        "unauthorized-midway",
+    ];
+    assert_eq!(Scenario::NAMES, tested);
+}
+
+#[tokio::test]
+async fn a_cut_body_is_asked_for_again() {
+    insta::assert_snapshot!(outcome("cut-body").await, @"");
+}
+
+#[tokio::test]
+async fn endless_pages_end_as_an_incomplete_read_that_lets_nothing_vanish() {
+    insta::assert_snapshot!(outcome("endless-pages").await, @"");
+}
+
+#[tokio::test]
+async fn an_answer_that_is_no_json_ends_the_read() {
+    insta::assert_snapshot!(outcome("garbage").await, @"");
+}
+
+#[tokio::test]
+async fn a_token_that_lost_its_scope_is_told_from_a_wrong_token() {
+    insta::assert_snapshot!(outcome("missing-scope").await, @"");
+}
+
+#[tokio::test]
+async fn a_rate_limit_until_a_date_is_kept() {
+    insta::assert_snapshot!(outcome("rate-limit-date").await, @"");
+}
+
+#[tokio::test]
+async fn a_rate_limit_in_seconds_is_kept() {
+    insta::assert_snapshot!(outcome("rate-limit-seconds").await, @"");
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed() {
+    insta::assert_snapshot!(outcome("redirect").await, @"");
+}
+
+#[tokio::test]
+async fn errors_of_the_server_are_waited_out() {
+    insta::assert_snapshot!(outcome("server-errors").await, @"");
+}
+
+#[tokio::test]
+async fn slow_answers_are_only_slow() {
+    insta::assert_snapshot!(outcome("slow").await, @"");
+}
+
+#[tokio::test]
+async fn a_token_that_is_revoked_midway_ends_the_sync() {
+    insta::assert_snapshot!(outcome("unauthorized-midway").await, @"");
+}

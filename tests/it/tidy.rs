@@ -1,0 +1,179 @@
+//! Rules of the house that a compiler does not check: who may know whom, and
+//! what a source file may hold.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    path::{Path, PathBuf},
+    process::Command,
+    sync::OnceLock,
+};
+
+use serde_json::Value;
+use tests::workspace;
+
+/// What cargo says of the workspace.
+fn metadata() -> &'static Value {
+    static METADATA: OnceLock<Value> = OnceLock::new();
+    METADATA.get_or_init(|| {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let output = Command::new(cargo)
+            .args(["metadata", "--format-version", "1", "--locked", "--offline"])
+            .current_dir(workspace())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    })
+}
+
+/// All packages that a package is linked with, however far away; neither what
+/// only its tests nor what only its build script need.
+fn dependencies(package: &str) -> BTreeSet<String> {
+    let nodes = metadata()["resolve"]["nodes"].as_array().unwrap();
+    let nodes: HashMap<&str, &Value> = nodes.iter().map(|node| (node["id"].as_str().unwrap(), node)).collect();
+    let packages = metadata()["packages"].as_array().unwrap();
+    let names: HashMap<&str, &str> =
+        packages.iter().map(|it| (it["id"].as_str().unwrap(), it["name"].as_str().unwrap())).collect();
+    let (root, _) = names.iter().find(|(_, name)| **name == package).unwrap();
+    let (mut found, mut open) = (BTreeSet::new(), vec![*root]);
+    while let Some(id) = open.pop() {
+        for dependency in nodes[id]["deps"].as_array().unwrap() {
+            let linked = dependency["dep_kinds"].as_array().unwrap().iter().any(|kind| kind["kind"].is_null());
+            let id = dependency["pkg"].as_str().unwrap();
+            if linked && found.insert(names[id].to_owned()) {
+                open.push(id);
+            }
+        }
+    }
+    found
+}
+
+/// The Rust files below a folder of the workspace.
+fn rust_files(folder: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![workspace().join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in folder.read_dir().unwrap().map(Result::unwrap) {
+            let path = entry.path();
+            let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+            if path.is_dir() && !hidden && !path.ends_with("target") {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    assert!(!found.is_empty(), "no Rust files in {folder}");
+    found
+}
+
+/// Files whose text holds a word and whose path, from the folder on, is not
+/// among those that may.
+fn naming(folder: &str, word: &str, allowed: &[&str]) -> Vec<String> {
+    let root = workspace().join(folder);
+    let mut found: Vec<String> = rust_files(folder)
+        .iter()
+        .filter(|path| std::fs::read_to_string(path).unwrap().to_lowercase().contains(word))
+        .map(|path| path.strip_prefix(&root).unwrap().to_string_lossy().into_owned())
+        .filter(|path| !allowed.iter().any(|allowed| path.starts_with(allowed)))
+        .collect();
+    found.sort();
+    found
+}
+
+const NONE: [&str; 0] = [];
+
+#[test]
+fn the_core_of_the_connector_knows_no_runtime_and_no_wasm() {
+    let dependencies = dependencies("semgrep-core");
+    assert!(dependencies.contains("serde_json"), "{dependencies:?}");
+    let forbidden =
+        ["wit-bindgen", "wasi", "wasmtime", "tokio", "hyper", "reqwest", "rusqlite", "host-harness", "getrandom"];
+    let found: Vec<_> = dependencies
+        .iter()
+        .filter(|name| forbidden.contains(&name.as_str()) || name.starts_with("wasi") || name.starts_with("wasm"))
+        .collect();
+    assert!(found.is_empty(), "{found:?}");
+}
+
+#[test]
+fn the_host_knows_no_connector() {
+    let dependencies = dependencies("host-harness");
+    assert!(dependencies.contains("wasmtime"), "{dependencies:?}");
+    for connector in ["semgrep-core", "semgrep-connector"] {
+        assert!(!dependencies.contains(connector), "{connector}");
+    }
+}
+
+#[test]
+fn the_model_and_the_simulated_vendor_know_nobody() {
+    for package in ["appsec-model", "vendor-sim"] {
+        let dependencies = dependencies(package);
+        let members =
+            ["appsec-model", "semgrep-core", "semgrep-connector", "host-harness", "vendor-sim", "guest-build"];
+        let known: Vec<_> = members.iter().filter(|member| dependencies.contains(**member)).collect();
+        assert!(known.is_empty(), "{package} knows {known:?}");
+    }
+}
+
+#[test]
+fn the_host_names_its_connector_in_one_place_and_in_examples() {
+    let allowed = ["bundled.rs", "cli.rs", "cli/"];
+    assert_eq!(naming("host-harness/src", "semgrep", &allowed), NONE);
+}
+
+#[test]
+fn sql_stays_in_the_store() {
+    assert_eq!(naming("host-harness/src", "rusqlite", &["store.rs", "store/"]), NONE);
+}
+
+#[test]
+fn the_engine_stays_behind_runtime_and_capability() {
+    let allowed = ["runtime.rs", "runtime/", "capability.rs", "capability/"];
+    assert_eq!(naming("host-harness/src", "wasmtime::", &allowed), NONE);
+    assert_eq!(naming("host-harness/src", "wasmtime_wasi", &allowed), NONE);
+}
+
+#[test]
+fn the_logic_of_the_connector_reads_no_clock_no_file_and_no_environment() {
+    for word in ["std::env", "std::fs", "std::net", "systemtime", "instant::now", "std::thread"] {
+        assert_eq!(naming("plugin/core/src", word, &[]), NONE, "{word}");
+    }
+}
+
+const FOLDERS: [&str; 5] = ["fixtures/vendor-sim", "host-harness", "plugin", "tests", "wit"];
+
+#[test]
+fn no_source_file_is_longer_than_600_lines() {
+    let lines = |path: &Path| std::fs::read_to_string(path).unwrap().lines().count();
+    let long: Vec<String> = FOLDERS
+        .iter()
+        .flat_map(|folder| rust_files(folder))
+        .filter(|path| lines(path) > 600)
+        .map(|path| format!("{}: {}", path.strip_prefix(workspace()).unwrap().display(), lines(&path)))
+        .collect();
+    assert_eq!(long, NONE);
+}
+
+#[test]
+fn nothing_is_left_undone() {
+    // Written apart, so that this file does not find itself.
+    let words = [concat!("todo", "!("), concat!("unimplemented", "!("), concat!("#[ig", "nore"), concat!("dbg", "!(")];
+    for folder in FOLDERS {
+        for word in words {
+            assert_eq!(naming(folder, word, &[]), NONE, "{word}");
+        }
+    }
+}
+
+#[test]
+fn every_module_begins_with_what_it_is_for() {
+    let without: Vec<String> = FOLDERS
+        .iter()
+        .flat_map(|folder| rust_files(folder))
+        .filter(|path| !std::fs::read_to_string(path).unwrap().starts_with("//!"))
+        .filter(|path| !path.ends_with("tests.rs"))
+        .map(|path| path.strip_prefix(workspace()).unwrap().display().to_string())
+        .collect();
+    assert_eq!(without, NONE);
+}

@@ -1,0 +1,59 @@
+//! What was looked for.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Confidence;
+
+/// What was looked for.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Rule {
+    /// The vendor's id.
+    pub id: String,
+    /// Name for people, where it is not the id.
+    pub name: Option<String>,
+    /// What is wrong in general.
+    pub message: Option<String>,
+    /// How sure the rule is in general.
+    pub confidence: Option<Confidence>,
+    /// Such as `security`.
+    pub category: Option<String>,
+    /// Such as `vuln`.
+    pub subcategories: Vec<String>,
+    /// Such as `SQL Injection`.
+    pub vulnerability_classes: Vec<String>,
+    /// Weaknesses of the Common Weakness Enumeration.
+    pub cwes: Vec<Cwe>,
+    /// Categories of OWASP Top 10 editions.
+    pub owasp: Vec<Owasp>,
+    /// Web address of the rule's description.
+    pub url: Option<String>,
+    /// Further web addresses.
+    pub references: Vec<String>,
+}
+
+/// A weakness of the Common Weakness Enumeration.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Cwe {
+    /// None where the vendor's text holds no number.
+    pub number: Option<u32>,
+    /// Its name.
+    pub name: Option<String>,
+    /// The vendor's text.
+    pub text: String,
+}
+
+/// A category of an OWASP Top 10.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Owasp {
+    /// Such as `A03`.
+    pub code: Option<String>,
+    /// Year of the edition.
+    pub edition: Option<u16>,
+    /// Its name.
+    pub name: Option<String>,
+    /// The vendor's text.
+    pub text: String,
+}
