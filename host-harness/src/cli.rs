@@ -40,6 +40,7 @@ struct Cli {
 
 /// Options of every command.
 #[derive(clap::Args)]
+#[command(next_help_heading = "Options of every command")]
 struct Global {
     /// Folder where everything is kept [default: the user's data folder]
     #[arg(long, global = true, env = "HARNESS_DATA_DIR", value_name = "DIR")]

@@ -20,7 +20,7 @@ pub enum HarnessError {
     #[error("{0}")]
     Call(Box<CallError>),
     /// A call was tried until tries or time were used up.
-    #[error("{error} (tried {tries} times, waited {} s)", waited.as_secs())]
+    #[error("{error} (tries: {tries}, waited {} s)", waited.as_secs())]
     Exhausted {
         /// The last failure.
         error: Box<CallError>,
@@ -29,7 +29,7 @@ pub enum HarnessError {
         /// How long was waited in all.
         waited: Duration,
         /// What the tries took.
-        costs: ReadCounts,
+        costs: Box<ReadCounts>,
     },
     /// The store failed.
     #[error(transparent)]
@@ -145,7 +145,7 @@ impl HarnessError {
 
     pub(crate) fn costs(&self) -> Option<ReadCounts> {
         match self {
-            Self::Exhausted { costs, .. } => Some(*costs),
+            Self::Exhausted { costs, .. } => Some(**costs),
             Self::Call(error) => Some(ReadCounts {
                 requests: u64::from(error.report.requests),
                 received_bytes: error.report.received_bytes,
@@ -177,6 +177,14 @@ impl HarnessError {
             Self::EndlessProjects(_) => "protocol",
             Self::NotConnected => "not-configured",
             Self::Tls(_) | Self::Random(_) | Self::Stopped => "host",
+        }
+    }
+
+    /// The error with what to do about it, for the run log.
+    pub(crate) fn with_remedy(&self) -> String {
+        match self.remedy() {
+            Some(remedy) => format!("{self}\n  to do: {remedy}"),
+            None => self.to_string(),
         }
     }
 

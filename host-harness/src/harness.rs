@@ -224,7 +224,7 @@ impl Tenant {
             connector_id: manifest.id.clone(),
             connector_version: manifest.version.clone(),
             egress: granted(manifest, &setup)?,
-            secrets: secret_sources(manifest, setup.secret),
+            secrets: secret_sources(manifest, setup.secret.as_ref()),
             connector_source: setup.connector,
             settings: setup.settings,
         };
@@ -250,7 +250,7 @@ impl Tenant {
     ) -> Result<Connection, HarnessError> {
         let instance = self.instance(name).await?;
         let loaded = self.loaded(&instance).await?;
-        let secrets = self.secrets(&instance.made.secrets, secret)?;
+        let secrets = self.secrets(&instance.made.secrets, secret.as_ref())?;
         self.connect(&loaded, instance, secrets).await
     }
 
@@ -287,7 +287,7 @@ impl Tenant {
     ) -> Result<Run, HarnessError> {
         let instance = self.instance(name).await?;
         let loaded = self.loaded(&instance).await?;
-        let secrets = self.secrets(&instance.made.secrets, secret)?;
+        let secrets = self.secrets(&instance.made.secrets, secret.as_ref())?;
         let _lock = self.lock(name)?;
         let id = instance.id;
         let outcome = self.sync_of(&loaded, instance, secrets, progress)?.run(options).await;
@@ -363,11 +363,11 @@ impl Tenant {
     fn secrets(
         &self,
         sources: &BTreeMap<String, SecretSource>,
-        by_hand: Option<SecretSource>,
+        by_hand: Option<&SecretSource>,
     ) -> Result<Secrets, HarnessError> {
         let mut secrets = Secrets::new();
         for (variable, source) in sources {
-            let source = by_hand.as_ref().unwrap_or(source);
+            let source = by_hand.unwrap_or(source);
             secrets.push((variable.clone(), source.read()?));
         }
         Ok(secrets)
@@ -408,12 +408,12 @@ fn granted(manifest: &Manifest, setup: &Setup) -> Result<EgressPolicy, HarnessEr
 }
 
 /// Where each secret of the connector is read from.
-fn secret_sources(manifest: &Manifest, given: Option<SecretSource>) -> BTreeMap<String, SecretSource> {
+fn secret_sources(manifest: &Manifest, given: Option<&SecretSource>) -> BTreeMap<String, SecretSource> {
     manifest
         .secrets
         .iter()
         .map(|need| {
-            let source = given.clone().unwrap_or_else(|| SecretSource::Variable { name: need.variable.clone() });
+            let source = given.cloned().unwrap_or_else(|| SecretSource::Variable { name: need.variable.clone() });
             (need.variable.clone(), source)
         })
         .collect()

@@ -126,7 +126,7 @@ impl InstanceSync {
                 match sync.begin(&caller, mode, &options.selection).await {
                     Ok(run) => run,
                     Err(error) => {
-                        let message = error.to_string();
+                        let message = error.with_remedy();
                         store.run(move |store| store.log_failed_run(instance_id, mode, &message, now)).await?;
                         return Err(error);
                     }
@@ -256,7 +256,7 @@ impl InstanceSync {
             return Err(fatal.unwrap_or(HarnessError::NoRun(run_id)));
         }
         let now = (self.clock)();
-        let message = fatal.as_ref().map(ToString::to_string);
+        let message = fatal.as_ref().map(HarnessError::with_remedy);
         let denied = self.denied();
         let run = self
             .store
@@ -271,7 +271,7 @@ impl InstanceSync {
                 let message = message.or(first).or(denied);
                 let state = match (complete == run.reads.len(), complete, &message) {
                     (true, _, None) => RunState::Complete,
-                    (false, 0, _) => RunState::Failed,
+                    (false, 0, _) if run.counts.records == 0 => RunState::Failed,
                     _ => RunState::Partial,
                 };
                 store.finish_run(run_id, state, message.as_deref(), now)?;

@@ -9,6 +9,8 @@
 //! the binary, against a simulator in this process: client, host, guest, store
 //! and vendor share the machine.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a measurement that cannot be made may fail loudly")]
+
 use std::{
     path::{Path, PathBuf},
     process::Command,
@@ -91,7 +93,7 @@ fn pages() -> Vec<Vec<RawRecord>> {
     let mut pages = Vec::new();
     for (kind, theirs, count) in [(Kind::Sast, vendor_sim::Kind::Sast, 13), (Kind::Sca, vendor_sim::Kind::Sca, 7)] {
         for page in 0..count {
-            let body = world.findings_page(theirs, page, PAGE as u32);
+            let body = world.findings_page(theirs, page, PAGE);
             let envelope: Envelope<'_> = serde_json::from_slice(&body).unwrap();
             let records = envelope.findings.into_iter().map(|body| {
                 let peek: Peek = serde_json::from_str(body.get()).unwrap();

@@ -1,134 +1,15 @@
 //! The same cases over the core as a library and over the compiled component:
 //! both must give the same bytes.
 
-use appsec_model::{Document, FetchRequest, Kind, ProjectScope, RawInput, RawRecord, Scope};
-use serde_json::{Value, json};
-use tests::{
-    CompiledComponent, ConnectorUnderTest, Env, EnvBuilder, NativeCore, SEMGREP_CONNECTOR, name, vendor_samples,
-    workspace,
-};
+mod both;
+mod normalize;
+
+use appsec_model::{FetchRequest, Kind, Scope};
+use serde_json::json;
+use tests::{EnvBuilder, SEMGREP_CONNECTOR};
 use vendor_sim::{Effect, Fault, Match, RetryAfter, WorldShape};
 
-/// Both forms, in front of one vendor.
-struct Both {
-    env: Env,
-    native: NativeCore,
-    compiled: CompiledComponent,
-}
-
-/// A call, for either form.
-enum Call<'a> {
-    Describe,
-    Configure(&'a str),
-    ListProjects(Option<&'a str>),
-    FetchFindings(FetchRequest),
-    Normalize(RawInput),
-}
-
-async fn run(connector: &mut dyn ConnectorUnderTest, call: &Call<'_>) -> String {
-    match call {
-        Call::Describe => connector.describe().await,
-        Call::Configure(settings) => connector.configure(settings).await,
-        Call::ListProjects(cursor) => connector.list_projects(*cursor).await,
-        Call::FetchFindings(request) => connector.fetch_findings(request.clone()).await,
-        Call::Normalize(input) => connector.normalize(input.clone()).await,
-    }
-}
-
-impl Both {
-    async fn new(builder: EnvBuilder) -> Self {
-        let env = builder.start();
-        let tenant = env.tenant("acme");
-        let instance = tenant.add_instance(env.semgrep("code", serde_json::Map::new()), false).await.unwrap();
-        let connector = tenant.loaded(&instance).await.unwrap().connector;
-        let grant = tenant.grant(&name("code")).await.unwrap();
-        Self { env, native: NativeCore::default(), compiled: CompiledComponent { connector, grant } }
-    }
-
-    async fn small() -> Self {
-        let shape = WorldShape {
-            projects: 16,
-            sast: 330,
-            sca: 260,
-            oddities_per_10_000: 1_500,
-            damaged_per_10_000: 300,
-            ..WorldShape::default()
-        };
-        Self::new(EnvBuilder { shape, ..EnvBuilder::default() }).await
-    }
-
-    /// The answer that both give.
-    async fn agree(&mut self, call: &Call<'_>) -> Value {
-        self.agree_under(&[], call).await
-    }
-
-    /// [`agree`](Self::agree) with a vendor that fails for both in the same way.
-    async fn agree_under(&mut self, faults: &[Fault], call: &Call<'_>) -> Value {
-        self.env.faults(faults.to_vec());
-        let native = run(&mut self.native, call).await;
-        self.env.faults(faults.to_vec());
-        let compiled = run(&mut self.compiled, call).await;
-        if native != compiled {
-            let at = native.bytes().zip(compiled.bytes()).take_while(|(a, b)| a == b).count();
-            let near = |text: &str| {
-                String::from_utf8_lossy(&text.as_bytes()[at.saturating_sub(200)..text.len().min(at + 200)]).into_owned()
-            };
-            panic!("from byte {at} on:\nnative:   {}\ncompiled: {}", near(&native), near(&compiled));
-        }
-        serde_json::from_str(&native).unwrap()
-    }
-
-    /// Settings for this vendor.
-    fn settings(&self, mut settings: Value) -> String {
-        settings["origin"] = json!(self.env.simulator.url());
-        settings.to_string()
-    }
-
-    async fn configured(&mut self, settings: Value) {
-        let settings = self.settings(settings);
-        let answer = self.agree(&Call::Configure(&settings)).await;
-        assert!(answer["ok"]["deployment"]["slug"].is_string(), "{answer}");
-    }
-
-    /// All projects, page by page.
-    async fn projects(&mut self) -> Vec<ProjectScope> {
-        let mut projects = Vec::new();
-        let mut cursor: Option<String> = None;
-        loop {
-            let page = self.agree(&Call::ListProjects(cursor.as_deref())).await;
-            for project in page["ok"]["projects"].as_array().unwrap() {
-                let text = |key: &str| project[key].as_str().map(str::to_owned);
-                let primary_branch = text("primary_branch").or(text("default_branch"));
-                projects.push(ProjectScope { id: text("id").unwrap(), name: text("name").unwrap(), primary_branch });
-            }
-            match page["ok"]["next"].as_str() {
-                Some(next) => cursor = Some(next.to_owned()),
-                None => return projects,
-            }
-        }
-    }
-
-    /// All records of a read, page by page, and each page normalized.
-    async fn read(&mut self, kind: Kind, scope: Scope) -> usize {
-        let mut request = FetchRequest { kind, scope, since: None, cursor: None };
-        let mut records = 0;
-        loop {
-            let mut page = self.agree(&Call::FetchFindings(request.clone())).await["ok"].take();
-            let next = page["next"].take();
-            let page: Vec<RawRecord> = serde_json::from_value(page["records"].take()).unwrap();
-            records += page.len();
-            self.agree(&Call::Normalize(RawInput::Records(page))).await;
-            match next["cursor"].as_str() {
-                Some(next) => request.cursor = Some(next.to_owned()),
-                None => return records,
-            }
-        }
-    }
-}
-
-fn first_page(kind: Kind) -> Call<'static> {
-    Call::FetchFindings(FetchRequest { kind, scope: Scope::Deployment, since: None, cursor: None })
-}
+use self::both::{Both, Call, first_page};
 
 #[tokio::test]
 async fn both_describe_themselves_alike() {
@@ -280,7 +161,24 @@ async fn both_call_every_failure_by_the_same_name() {
         codes.dedup();
         names.push(format!("{what}: {}", codes.join(", ")));
     }
-    insta::assert_snapshot!(names.join("\n"), @"");
+    insta::assert_snapshot!(names.join("\n"), @"
+    401: unauthorized
+    403: forbidden
+    404: missing-scope
+    400: protocol
+    500: unavailable
+    502: unavailable
+    503: unavailable
+    429: rate-limited
+    429 with seconds: rate-limited
+    429 with a date: rate-limited
+    cut body: unavailable
+    garbage: protocol
+    html: protocol
+    empty body: protocol
+    wrong shape: protocol
+    redirect: protocol
+    ");
 }
 
 #[tokio::test]
@@ -292,57 +190,6 @@ async fn both_remember_nothing_of_a_failed_configure() {
     assert!(both.agree_under(&faults, &Call::Configure(&settings)).await["error"].is_object());
     let page = both.agree(&first_page(Kind::Sast)).await;
     assert_eq!(page["ok"]["records"].as_array().unwrap().len(), 100);
-}
-
-/// Every file below a folder, in a fixed order.
-fn files(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
-    let mut found = Vec::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in folder.read_dir().unwrap().map(Result::unwrap) {
-            if entry.path().is_dir() { folders.push(entry.path()) } else { found.push(entry.path()) }
-        }
-    }
-    found.sort();
-    found
-}
-
-#[tokio::test]
-async fn both_normalize_every_file_alike() {
-    let mut both = Both::small().await;
-    let mut files = files(&workspace().join("fixtures/api"));
-    assert!(files.len() > 10);
-    files.extend(vendor_samples().unwrap_or_default());
-    for path in files {
-        let content = std::fs::read(&path).unwrap();
-        let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        for format in [None, Some("semgrep-api-findings".to_owned()), Some("other".to_owned())] {
-            let document = Document { format, name: name.clone(), content: content.clone() };
-            both.agree(&Call::Normalize(RawInput::Document(document))).await;
-        }
-        // As records, with a kind that may be wrong for them.
-        let Ok(Value::Object(page)) = serde_json::from_slice(&content) else { continue };
-        for list in page.values().filter_map(Value::as_array) {
-            for kind in [Kind::Sast, Kind::Sca, Kind::AiSast, Kind::Secrets, Kind::Other("x".to_owned())] {
-                let record =
-                    |it: &Value| RawRecord { kind: kind.clone(), id: None, project: None, body: it.to_string() };
-                both.agree(&Call::Normalize(RawInput::Records(list.iter().map(record).collect()))).await;
-            }
-        }
-    }
-}
-
-#[tokio::test]
-async fn both_survive_what_is_no_finding() {
-    let mut both = Both::small().await;
-    let bodies = ["", "{", "null", "[]", "1e999", "\"\u{fffd}\"", r#"{"id": {}}"#, r#"{"id": 1, "id": 2}"#, "\u{0}"];
-    let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
-    let bodies = bodies.into_iter().map(str::to_owned).chain([deep.clone(), format!(r#"{{"id": 1, "rule": {deep}}}"#)]);
-    let record = |body| RawRecord { kind: Kind::Sast, id: None, project: None, body };
-    let answer = both.agree(&Call::Normalize(RawInput::Records(bodies.map(record).collect()))).await;
-    assert!(answer["ok"]["diagnostics"].as_array().unwrap().len() >= 10, "{answer}");
-    let too_many = vec![record("{}".to_owned()); 10_001];
-    assert_eq!(both.agree(&Call::Normalize(RawInput::Records(too_many))).await["error"]["code"], "limit");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::{
     io::{Read, Write},
     net::TcpListener,
     thread::JoinHandle,
+    time::Duration,
 };
 
 use host_harness::Limits;
@@ -30,20 +31,19 @@ async fn an_origin_is_granted_by_scheme_host_and_port_together() {
     let granted = hostile.env.simulator.url().to_owned();
     let (_, port) = granted.rsplit_once(':').unwrap();
     let with_port = |message: String| message.replace(port, "[port]");
-    insta::assert_snapshot!(refused(&hostile, "https://elsewhere.example/").await, @"");
-    insta::assert_snapshot!(refused(&hostile, "http://127.0.0.1:9/").await, @"");
-    insta::assert_snapshot!(with_port(refused(&hostile, &granted.replace("http:", "https:")).await), @"");
-    insta::assert_snapshot!(with_port(refused(&hostile, &granted.replace("127.0.0.1", "localhost")).await), @"");
-    insta::assert_snapshot!(with_port(refused(&hostile, &granted.replace("127.0.0.1", "127.0.0.2")).await), @"");
-    insta::assert_snapshot!(refused(&hostile, "http://169.254.169.254/latest/meta-data").await, @"");
+    insta::assert_snapshot!(refused(&hostile, "https://elsewhere.example/").await, @"egress denied: https://elsewhere.example is not granted to this instance");
+    insta::assert_snapshot!(refused(&hostile, "http://127.0.0.1:9/").await, @"egress denied: http://127.0.0.1:9 is not granted to this instance");
+    insta::assert_snapshot!(with_port(refused(&hostile, &granted.replace("http:", "https:")).await), @"egress denied: https://127.0.0.1:[port] is not granted to this instance");
+    insta::assert_snapshot!(with_port(refused(&hostile, &granted.replace("127.0.0.1", "localhost")).await), @"egress denied: http://localhost:[port] is not granted to this instance");
+    insta::assert_snapshot!(with_port(refused(&hostile, &granted.replace("127.0.0.1", "127.0.0.2")).await), @"egress denied: http://127.0.0.2:[port] is not granted to this instance");
+    insta::assert_snapshot!(refused(&hostile, "http://169.254.169.254/latest/meta-data").await, @"egress denied: http://169.254.169.254 is not granted to this instance");
 }
 
 #[tokio::test]
 async fn a_scheme_that_is_not_http_is_refused() {
     let hostile = Hostile::new(Limits::default()).await;
-    let seen = hostile.told(Who::First, get("ftp://vendor.example/")).await;
-    let shown = seen.map_err(|error| error.to_string());
-    insta::assert_debug_snapshot!(shown, @"");
+    let seen = hostile.told(Who::First, get("ftp://vendor.example/")).await.unwrap();
+    insta::assert_snapshot!(seen, @"ErrorCode::HttpProtocolError");
 }
 
 #[tokio::test]
@@ -59,11 +59,11 @@ async fn a_granted_origin_at_a_private_address_is_refused_without_a_word_of_the_
         hostile.tenant.add_instance(setup, false).await.unwrap();
         let grant = hostile.tenant.grant(&instance).await.unwrap();
         let error = hostile.connector.configure(&grant, &get(&origin).to_string()).await.unwrap_err();
-        let message = error.to_string().replace(&port, "[port]").replace("::1", "127.0.0.1");
+        let message = error.to_string().replace(&port, "[port]").replace("is at ::1", "is at 127.0.0.1");
         if number == 0 {
-            insta::assert_snapshot!(message, @"");
+            insta::assert_snapshot!(message, @"egress denied: http://127.0.0.1:[port] is at 127.0.0.1, which is an address of this machine");
         } else {
-            insta::assert_snapshot!(message, @"");
+            insta::assert_snapshot!(message, @"egress denied: localhost is at 127.0.0.1, which is an address of this machine");
         }
     }
     assert_eq!(hostile.env.simulator.stats().requests, 0);
@@ -73,7 +73,7 @@ async fn a_granted_origin_at_a_private_address_is_refused_without_a_word_of_the_
 async fn a_link_local_address_is_refused_even_when_the_operator_grants_it() {
     let mut hostile = Hostile::new(Limits::default()).await;
     hostile.grant_to_first("http://169.254.169.254").await;
-    insta::assert_snapshot!(refused(&hostile, "http://169.254.169.254/").await, @"");
+    insta::assert_snapshot!(refused(&hostile, "http://169.254.169.254/").await, @"egress denied: http://169.254.169.254 is at 169.254.169.254, which is a link-local address, where clouds keep their metadata services");
 }
 
 #[tokio::test]
@@ -82,7 +82,7 @@ async fn user_info_in_an_address_is_refused() {
     let url = hostile.env.simulator.url().replace("http://", "http://vendor.example@");
     let seen = hostile.told(Who::First, get(&url)).await.map_err(|error| hostile.env.redact(&error.to_string()));
     let shown = format!("{seen:?}").replace(hostile.env.simulator.url().rsplit_once(':').unwrap().1, "[port]");
-    insta::assert_snapshot!(shown, @"");
+    insta::assert_snapshot!(shown, @r#"Err("egress denied: `http://vendor.example@127.0.0.1:[port]/` has more than scheme, host and port")"#);
     assert_eq!(hostile.env.simulator.stats().requests, 0);
 }
 
@@ -158,7 +158,7 @@ async fn an_authorization_of_the_guests_own_is_refused() {
         messages.push(hostile.stopped(order).await);
     }
     messages.dedup();
-    insta::assert_snapshot!(messages.join("\n"), @"");
+    insta::assert_snapshot!(messages.join("\n"), @"egress denied: an `Authorization` other than `Bearer` with a granted secret");
     assert_eq!(hostile.env.simulator.stats().requests, 0);
 }
 
@@ -169,7 +169,7 @@ async fn the_placeholder_of_another_instance_is_worth_nothing() {
     let (_, placeholder) = theirs.split_once('=').unwrap();
     let headers = json!([["authorization", format!("Bearer {placeholder}")]]);
     let order = json!({ "do": "request", "url": hostile.env.simulator.url(), "headers": headers });
-    insta::assert_snapshot!(hostile.stopped(order).await, @"");
+    insta::assert_snapshot!(hostile.stopped(order).await, @"egress denied: an `Authorization` other than `Bearer` with a granted secret");
 }
 
 #[tokio::test]
@@ -201,5 +201,66 @@ async fn headers_that_are_too_large_are_refused() {
     let hostile = Hostile::new(limits).await;
     let headers = json!([["x-large", "x".repeat(1_500)]]);
     let order = json!({ "do": "request", "url": hostile.env.simulator.url(), "headers": headers });
-    insta::assert_snapshot!(hostile.stopped(order).await, @"");
+    insta::assert_snapshot!(hostile.stopped(order).await, @"egress denied: headers have at most 1024 bytes");
+}
+
+#[tokio::test]
+async fn an_answer_that_is_too_large_is_not_taken() {
+    let mut hostile = Hostile::new(Limits { response_bytes: 1_000, ..Limits::default() }).await;
+    let url = answering("content-length: 5000", &"x".repeat(5_000));
+    hostile.grant_to_first(&url).await;
+    insta::assert_snapshot!(hostile.told(Who::First, get(&url)).await.unwrap(), @"ErrorCode::HttpResponseBodySize(Some(5000))");
+    hostile.assert_well().await;
+}
+
+#[tokio::test]
+async fn an_answer_that_turns_out_too_large_is_cut_off() {
+    let mut hostile = Hostile::new(Limits { response_bytes: 1_000, ..Limits::default() }).await;
+    let url = answering("transfer-encoding: chunked", &format!("1388\r\n{}\r\n0\r\n\r\n", "x".repeat(5_000)));
+    hostile.grant_to_first(&url).await;
+    let order = json!({ "do": "read", "url": url });
+    insta::assert_snapshot!(hostile.told(Who::First, order).await.unwrap(), @"0 bytes, then: HTTP response body size exceeds limit");
+    hostile.assert_well().await;
+}
+
+/// The address of a server that gives one answer to one request.
+fn answering(header: &str, body: &str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let answer = format!("HTTP/1.1 200 OK\r\n{header}\r\nconnection: close\r\n\r\n{body}");
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut request = [0; 4_096];
+        let _ = stream.read(&mut request).unwrap();
+        // The host may have hung up already.
+        let _ = stream.write_all(answer.as_bytes());
+    });
+    url
+}
+
+#[tokio::test]
+async fn an_answer_that_falls_silent_is_given_up() {
+    let silence = Limits { between_bytes_time: Duration::from_millis(200), ..Limits::default() };
+    let whole = Limits { request_time: Duration::from_millis(400), ..Limits::default() };
+    let mut seen = Vec::new();
+    for limits in [silence, whole] {
+        let mut hostile = Hostile::new(limits).await;
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        hostile.grant_to_first(&url).await;
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            assert!(stream.read(&mut [0; 4_096]).unwrap() > 0);
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nbegun").unwrap();
+            // Ends when the host hangs up, in one way or another.
+            let _ = std::io::copy(&mut stream, &mut std::io::sink());
+        });
+        seen.push(hostile.told(Who::First, json!({ "do": "read", "url": url })).await.unwrap());
+        server.join().unwrap();
+        hostile.assert_well().await;
+    }
+    insta::assert_snapshot!(seen.join("\n"), @"
+    5 bytes, then: connection read timeout
+    5 bytes, then: HTTP response timeout
+    ");
 }

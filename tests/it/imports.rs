@@ -25,7 +25,26 @@ fn lines(imports: &[String]) -> String {
 #[test]
 fn the_connector_imports_what_the_contract_allows_and_nothing_else() {
     let inspection = inspect(SEMGREP_CONNECTOR);
-    insta::assert_snapshot!(lines(&inspection.imports), @"");
+    insta::assert_snapshot!(lines(&inspection.imports), @"
+    appsec:connector/types@0.1.x
+    wasi:cli/environment@0.2.x
+    wasi:cli/exit@0.2.x
+    wasi:cli/stderr@0.2.x
+    wasi:cli/stdin@0.2.x
+    wasi:cli/stdout@0.2.x
+    wasi:cli/terminal-input@0.2.x
+    wasi:cli/terminal-output@0.2.x
+    wasi:cli/terminal-stderr@0.2.x
+    wasi:cli/terminal-stdin@0.2.x
+    wasi:cli/terminal-stdout@0.2.x
+    wasi:clocks/monotonic-clock@0.2.x
+    wasi:http/outgoing-handler@0.2.x
+    wasi:http/types@0.2.x
+    wasi:io/error@0.2.x
+    wasi:io/poll@0.2.x
+    wasi:io/streams@0.2.x
+    wasi:keyvalue/store@0.2.0-draft
+    ");
     for forbidden in ["wasi:filesystem", "wasi:sockets", "wasi:random"] {
         let found = inspection.imports.iter().find(|import| import.starts_with(forbidden));
         assert_eq!(found, None);

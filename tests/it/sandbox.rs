@@ -21,20 +21,25 @@ async fn a_guest_that_never_ends_is_stopped_in_every_verb() {
     let started = Instant::now();
     let messages = hostile.stopped_in_every_verb(json!({ "do": "loop" })).await;
     assert!(started.elapsed() < LONG);
-    insta::assert_snapshot!(messages.join("\n"), @"");
+    insta::assert_snapshot!(messages.join("\n"), @"
+    the connector was stopped in `configure`: more than 0.1 s of processor time
+    the connector was stopped in `list-projects`: more than 0.1 s of processor time
+    the connector was stopped in `fetch-findings`: more than 0.1 s of processor time
+    the connector was stopped in `normalize`: more than 0.1 s of processor time
+    ");
 }
 
 #[tokio::test]
 async fn a_guest_that_recurses_without_end_is_stopped() {
     let hostile = Hostile::new(Limits::default()).await;
-    insta::assert_snapshot!(hostile.stopped(json!({ "do": "recurse" })).await, @"");
+    insta::assert_snapshot!(hostile.stopped(json!({ "do": "recurse" })).await, @"the connector was stopped in `configure`: more than 512 KiB of stack");
 }
 
 #[tokio::test]
 async fn a_guest_that_takes_too_much_memory_is_stopped() {
     let limits = Limits { memory_bytes: 16 << 20, ..Limits::default() };
     let hostile = Hostile::new(limits).await;
-    insta::assert_snapshot!(hostile.stopped(json!({ "do": "grow" })).await, @"");
+    insta::assert_snapshot!(hostile.stopped(json!({ "do": "grow" })).await, @"the connector was stopped in `configure`: more than 16 MiB of memory");
     let error = hostile.told(Who::First, json!({ "do": "grow" })).await.unwrap_err();
     assert_eq!(error.failure, CallFailure::Limit(LimitHit::Memory(16 << 20)));
     assert!((8 << 20..=16 << 20).contains(&error.report.peak_memory_bytes), "{}", error.report.peak_memory_bytes);
@@ -43,7 +48,12 @@ async fn a_guest_that_takes_too_much_memory_is_stopped() {
 #[tokio::test]
 async fn a_guest_that_traps_is_reported() {
     let hostile = Hostile::new(Limits::default()).await;
-    insta::assert_snapshot!(hostile.stopped_in_every_verb(json!({ "do": "trap" })).await.join("\n"), @"");
+    insta::assert_snapshot!(hostile.stopped_in_every_verb(json!({ "do": "trap" })).await.join("\n"), @"
+    the connector crashed in `configure`: wasm trap: wasm `unreachable` instruction executed
+    the connector crashed in `list-projects`: wasm trap: wasm `unreachable` instruction executed
+    the connector crashed in `fetch-findings`: wasm trap: wasm `unreachable` instruction executed
+    the connector crashed in `normalize`: wasm trap: wasm `unreachable` instruction executed
+    ");
 }
 
 #[tokio::test]
@@ -52,28 +62,28 @@ async fn a_guest_that_panics_with_a_huge_message_is_quoted_in_part() {
     let message = hostile.stopped(json!({ "do": "panic", "count": 100_000 })).await;
     assert!(message.len() < 16 << 10, "{} bytes", message.len());
     assert!(message.contains("a very long reason"), "{message}");
-    insta::assert_snapshot!(message.lines().next().unwrap(), @"");
+    insta::assert_snapshot!(message.lines().next().unwrap(), @"the connector crashed in `configure`: wasm trap: wasm `unreachable` instruction executed");
 }
 
 #[tokio::test]
 async fn a_guest_that_exits_is_reported() {
     let hostile = Hostile::new(Limits::default()).await;
-    insta::assert_snapshot!(hostile.stopped(json!({ "do": "exit" })).await, @"");
+    insta::assert_snapshot!(hostile.stopped(json!({ "do": "exit" })).await, @"the connector crashed in `configure`: it left with exit code 1");
 }
 
 #[tokio::test]
 async fn a_result_that_is_too_large_is_refused() {
     let limits = Limits { result_bytes: 1 << 20, ..Limits::default() };
     let hostile = Hostile::new(limits).await;
-    insta::assert_snapshot!(hostile.stopped(json!({ "do": "huge-string", "count": 2 << 20 })).await, @"");
-    insta::assert_snapshot!(hostile.stopped(json!({ "do": "huge-list", "count": 50_000 })).await, @"");
+    insta::assert_snapshot!(hostile.stopped(json!({ "do": "huge-string", "count": 2 << 20 })).await, @"the connector was stopped in `configure`: a result of more than 1 MiB");
+    insta::assert_snapshot!(hostile.stopped(json!({ "do": "huge-list", "count": 50_000 })).await, @"the connector was stopped in `configure`: a result of more than 1 MiB");
 }
 
 #[tokio::test]
 async fn a_guest_that_holds_too_many_handles_is_stopped() {
     let hostile = Hostile::new(Limits::default()).await;
     let message = hostile.stopped(json!({ "do": "handles", "count": 5_000 })).await;
-    insta::assert_snapshot!(message.lines().next().unwrap(), @"");
+    insta::assert_snapshot!(message.lines().next().unwrap(), @"the connector was stopped in `configure`: more than 1000 handles of requests, streams and buckets");
 }
 
 #[tokio::test]
@@ -102,7 +112,7 @@ async fn a_guest_that_waits_for_an_answer_for_ever_is_stopped_by_the_clock() {
     let started = Instant::now();
     let error = hostile.told(Who::First, json!({ "do": "request", "url": url })).await.unwrap_err();
     assert!(started.elapsed() < LONG);
-    insta::assert_snapshot!(error, @"");
+    insta::assert_snapshot!(error, @"the connector was stopped in `configure`: no answer within 0.3 s");
     hostile.assert_well().await;
 }
 
@@ -112,7 +122,7 @@ async fn an_answer_that_does_not_begin_is_waited_for_only_so_long() {
     let mut hostile = Hostile::new(limits).await;
     let (_listener, url) = silent(&mut hostile).await;
     let seen = hostile.told(Who::First, json!({ "do": "request", "url": url })).await.unwrap();
-    insta::assert_snapshot!(seen, @"");
+    insta::assert_snapshot!(seen, @"ErrorCode::HttpResponseTimeout");
     hostile.assert_well().await;
 }
 
@@ -134,9 +144,9 @@ async fn normalize_has_no_network_no_bucket_and_no_environment() {
         called.map(|called| called.value.diagnostics.first().map(|it| it.message.clone()).unwrap_or_default())
     };
     assert_eq!(seen(json!({ "do": "environment" })).await.unwrap(), "");
-    insta::assert_snapshot!(seen(json!({ "do": "bucket-mark", "keys": ["x"] })).await.unwrap(), @"");
+    insta::assert_snapshot!(seen(json!({ "do": "bucket-mark", "keys": ["x"] })).await.unwrap(), @"refused: access denied");
     let refused = seen(json!({ "do": "request", "url": url })).await.unwrap_err();
-    insta::assert_snapshot!(refused, @"");
+    insta::assert_snapshot!(refused, @"egress denied: this call has no network");
     assert_eq!(hostile.env.simulator.stats().requests, 0);
 }
 

@@ -18,7 +18,11 @@ async fn no_instance_sees_the_bucket_of_another_whatever_name_it_opens() {
     for who in [Who::First, Who::SameTenant, Who::OtherTenant] {
         seen.push(hostile.told(who, names.clone()).await.unwrap());
     }
-    insta::assert_snapshot!(seen.join("\n"), @"");
+    insta::assert_snapshot!(seen.join("\n"), @r#"
+    "connector": of one; "": of one; "acme/one": of one; "../two": of one; "other": of one; "1": of one
+    "connector": of two; "": of two; "acme/one": of two; "../two": of two; "other": of two; "1": of two
+    "connector": of other; "": of other; "acme/one": of other; "../two": of other; "other": of other; "1": of other
+    "#);
 }
 
 #[tokio::test]
@@ -56,7 +60,7 @@ async fn a_value_that_is_too_large_is_refused() {
     let hostile = Hostile::new(Limits { value_bytes: 1_000, ..Limits::default() }).await;
     let write = |bytes: u32| json!({ "do": "bucket-large", "count": bytes });
     assert_eq!(hostile.told(Who::First, write(1_000)).await.unwrap(), "written");
-    insta::assert_snapshot!(hostile.told(Who::First, write(1_001)).await.unwrap(), @"");
+    insta::assert_snapshot!(hostile.told(Who::First, write(1_001)).await.unwrap(), @"refused: a value has at most 1000 bytes");
     hostile.assert_well().await;
 }
 
@@ -64,7 +68,7 @@ async fn a_value_that_is_too_large_is_refused() {
 async fn a_bucket_takes_only_so_many_keys() {
     let hostile = Hostile::new(Limits { keys: 10, ..Limits::default() }).await;
     let seen = hostile.told(Who::First, json!({ "do": "bucket-many", "count": 1 })).await.unwrap();
-    insta::assert_snapshot!(seen, @"");
+    insta::assert_snapshot!(seen, @"10 written, then: a bucket has at most 10 keys");
     let other = hostile.told(Who::SameTenant, json!({ "do": "bucket-mark", "keys": ["x"] })).await.unwrap();
     assert_eq!(other, "marked", "the quota is that of one instance");
 }
@@ -73,7 +77,7 @@ async fn a_bucket_takes_only_so_many_keys() {
 async fn a_bucket_takes_only_so_many_bytes() {
     let hostile = Hostile::new(Limits { bucket_bytes: 10_000, ..Limits::default() }).await;
     let seen = hostile.told(Who::First, json!({ "do": "bucket-many", "count": 994 })).await.unwrap();
-    insta::assert_snapshot!(seen, @"");
+    insta::assert_snapshot!(seen, @"10 written, then: a bucket holds at most 10000 bytes");
 }
 
 #[tokio::test]
@@ -81,7 +85,16 @@ async fn a_key_is_short_and_without_control_characters() {
     let hostile = Hostile::new(Limits { key_bytes: 8, ..Limits::default() }).await;
     let keys = ["", "new\nline", "nul\0", "too-long-a-key", "\u{85}", "plain", "ümlaut", "../up"];
     let seen = hostile.told(Who::First, json!({ "do": "bucket-keys", "keys": keys })).await.unwrap();
-    insta::assert_snapshot!(seen.replace("; ", "\n"), @"");
+    insta::assert_snapshot!(seen.replace("; ", "\n"), @"
+    a key has 1 to 8 bytes and no control characters
+    a key has 1 to 8 bytes and no control characters
+    a key has 1 to 8 bytes and no control characters
+    a key has 1 to 8 bytes and no control characters
+    a key has 1 to 8 bytes and no control characters
+    written
+    written
+    written
+    ");
 }
 
 #[tokio::test]

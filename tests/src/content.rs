@@ -44,6 +44,13 @@ impl Content {
         assert_eq!(self.changed_at, before.changed_at);
     }
 
+    /// Asserts that findings and packages are untouched; projects may be newer.
+    #[track_caller]
+    pub fn assert_findings_untouched(&self, before: &Self) {
+        let these = Self { projects: Vec::new(), ..self.clone() };
+        these.assert_untouched(&Self { projects: Vec::new(), ..before.clone() });
+    }
+
     /// Findings of a kind that are there, not vanished.
     pub fn present(&self, kind: &str) -> usize {
         self.findings.iter().filter(|finding| finding["kind"] == kind && finding["status"] != "vanished").count()

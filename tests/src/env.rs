@@ -1,6 +1,6 @@
 //! A host with a simulated vendor beside it, in a folder of its own.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc};
 
 use host_harness::{
     ConnectorSource, Harness, HarnessError, Instance, InstanceName, Limits, Options, RetryPolicy, Run, SecretSource,
@@ -106,7 +106,7 @@ impl Env {
         self.folder.path().join("data")
     }
 
-    /// A second host with everything of its own, beside the same vendor.
+    /// A tenant of the host.
     pub fn tenant(&self, id: &str) -> Tenant {
         self.harness.tenant(id.parse().unwrap()).unwrap()
     }
@@ -151,16 +151,9 @@ impl Env {
         self.simulator.set_faults(faults);
     }
 
-    /// The vendor's address in a message, which has another port each time, and
-    /// all waits that are by chance, made equal.
+    /// A message without the vendor's address, whose port is another each time.
     pub fn redact(&self, message: &str) -> String {
         message.replace(self.simulator.url(), "[vendor]")
-    }
-
-    /// The waits made since the last time, in whole seconds: what is below is
-    /// by chance. Also says how many there were.
-    pub fn waited_seconds(&self) -> Vec<u64> {
-        self.waits.take().iter().map(Duration::as_secs).collect()
     }
 }
 

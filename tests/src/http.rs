@@ -41,7 +41,8 @@ fn parse(answer: &[u8]) -> Result<Response, TransportError> {
         .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
         .collect();
     let rest = &answer[end + 4..];
-    let incomplete = || cut("the answer is incomplete");
+    // The words that the host has for it and the component passes on.
+    let incomplete = || cut("incomplete HTTP response");
     let body = match headers.get("content-length").and_then(|length| length.parse().ok()) {
         Some(length) => rest.get(..length).map(<[u8]>::to_vec).ok_or_else(incomplete)?,
         None if headers.contains_key("transfer-encoding") => unchunked(rest).ok_or_else(incomplete)?,

@@ -6,7 +6,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
     task::{Context, Poll},
     time::Instant,
@@ -25,7 +25,7 @@ use wasmtime_wasi_http::{
 use crate::{
     capability::{
         egress::{EgressPolicy, Refusal},
-        transport::{Transport, describe},
+        transport::{Transport, describe, prohibition},
     },
     limits::Limits,
     secrets::Secret,
@@ -71,8 +71,18 @@ pub struct HttpUsage {
     pub requests: AtomicU32,
     /// Bytes of bodies received.
     pub received_bytes: AtomicU64,
+    /// Whether an answer was larger than allowed. The guest is not told why a
+    /// body ends with an error, so that the host remembers it.
+    pub oversized: AtomicBool,
     /// The first request that was refused.
     pub refusal: Mutex<Option<String>>,
+}
+
+impl HttpUsage {
+    /// Notes why a request was refused; the first reason stays.
+    fn refuse(&self, reason: String) {
+        self.refusal.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(reason);
+    }
 }
 
 /// `wasi:http` of one call.
@@ -190,8 +200,7 @@ impl WasiHttpHooks for HttpHooks {
             }
             Err(denied) => {
                 tracing::warn!(request = shown, %denied, "egress refused");
-                let mut refusal = self.usage.refusal.lock().unwrap_or_else(PoisonError::into_inner);
-                refusal.get_or_insert_with(|| denied.to_string());
+                self.usage.refuse(denied.to_string());
                 let error = HttpError::from(&denied);
                 Box::new(async move { Err(error) })
             }
@@ -232,6 +241,9 @@ async fn send(
     let response = match answer {
         Ok(Ok(response)) => response,
         Ok(Err(error)) => {
+            if let Some(prohibition) = prohibition(&error) {
+                usage.refuse(prohibition);
+            }
             let described = describe(&error);
             tracing::debug!(request = shown, error = &error as &dyn std::error::Error, "request failed");
             return Err(described);
@@ -243,6 +255,7 @@ async fn send(
     };
     tracing::debug!(request = shown, status = response.status().as_u16(), elapsed = ?started.elapsed(), "request");
     if response.body().size_hint().lower() > limit {
+        usage.oversized.store(true, Ordering::Relaxed);
         return Err(HttpError::HttpResponseBodySize(Some(response.body().size_hint().lower())));
     }
     Ok(response.map(|body| {
@@ -287,6 +300,7 @@ impl Body for BoundedBody {
                 let length = frame.data_ref().map_or(0, |data| data.len() as u64);
                 self.usage.received_bytes.fetch_add(length, Ordering::Relaxed);
                 let Some(left) = self.left.checked_sub(length) else {
+                    self.usage.oversized.store(true, Ordering::Relaxed);
                     return Poll::Ready(Some(Err(HttpError::HttpResponseBodySize(None))));
                 };
                 self.left = left;

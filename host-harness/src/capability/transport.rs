@@ -164,6 +164,12 @@ impl Service<Name> for CheckedResolver {
     }
 }
 
+/// Why the addresses of a name may not be connected to, if that is what made a
+/// request fail.
+pub fn prohibition(error: &legacy::Error) -> Option<String> {
+    find::<Prohibited>(error).map(ToString::to_string)
+}
+
 /// What a failed request was, in the words of `wasi:http`.
 pub fn describe(error: &legacy::Error) -> HttpError {
     if let Some(prohibited) = find::<Prohibited>(error) {

@@ -2,14 +2,14 @@
 
 use std::{
     fs::File,
-    io::{self, Read, Write},
+    io::{self, Read},
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
 use appsec_model::{DiagnosticLevel, Document, RawInput};
 
-use super::{Context, error::Failure};
+use super::{Context, error::Failure, output::print_json};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -27,9 +27,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let document = Document { format: args.format, name, content };
     let called = context.harness.normalize(&context.connector, RawInput::Document(document)).await?;
     // The result is JSON with or without --json: there is no shorter form of it.
-    let mut stdout = io::stdout().lock();
-    serde_json::to_writer_pretty(&mut stdout, &called.value).map_err(io::Error::from)?;
-    writeln!(stdout)?;
+    print_json(&called.value)?;
     let unusable = called.value.diagnostics.iter().filter(|it| it.level == DiagnosticLevel::Error).count();
     eprintln!(
         "{} findings, {} rules, {} packages, {} remarks, {unusable} records not usable",

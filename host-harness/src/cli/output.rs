@@ -36,9 +36,7 @@ impl Output {
     /// Prints a result: as JSON if that was asked for, else as `show` does.
     pub fn result<T: Serialize>(self, value: &T, show: impl FnOnce(&T)) -> Result<(), Failure> {
         if self.json {
-            let mut stdout = io::stdout().lock();
-            serde_json::to_writer_pretty(&mut stdout, value).map_err(io::Error::from)?;
-            writeln!(stdout)?;
+            print_json(value)?;
         } else {
             show(value);
         }
@@ -85,6 +83,16 @@ impl Output {
     /// Prints a table.
     pub fn print(self, table: &Table) {
         self.line(table.to_string());
+    }
+}
+
+/// Prints JSON. A reader that went away, such as `head`, is no failure.
+pub fn print_json<T: Serialize>(value: &T) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    let printed = serde_json::to_writer_pretty(&mut stdout, value).map_err(io::Error::from);
+    match printed.and_then(|()| writeln!(stdout)) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
     }
 }
 

@@ -12,7 +12,7 @@ use super::{
     findings::FindingList,
     inspect::Inspected,
     instance::{InstanceList, InstanceReport},
-    output::Output,
+    output::print_json,
     packages::PackageList,
     projects::ProjectList,
     runs::RunList,
@@ -58,13 +58,12 @@ pub fn exec(args: &Args) -> Result<ExitCode, Failure> {
         }
     }
     // A schema is JSON, whatever was asked for.
-    let json = Output::new(true);
     match schemas.as_slice() {
-        [(_, schema)] => json.result(schema, |_| ())?,
+        [(_, schema)] => print_json(schema)?,
         all => {
             let all: serde_json::Map<String, serde_json::Value> =
                 all.iter().map(|(name, schema)| ((*name).to_owned(), schema.clone().to_value())).collect();
-            json.result(&all, |_| ())?;
+            print_json(&all)?;
         }
     }
     Ok(ExitCode::SUCCESS)

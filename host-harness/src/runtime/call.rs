@@ -19,7 +19,7 @@ use super::{
     engine::{Runtime, TICK},
     inspect::Inspection,
     output::{Log, clean},
-    state::{LimitHit, SandboxState},
+    state::{LimitHit, MAX_HANDLES, SandboxState},
 };
 use crate::{
     capability::{
@@ -43,7 +43,7 @@ pub struct Connector {
 /// What a call may use, and on whose behalf it is made.
 #[derive(Clone, Default)]
 pub struct Grant {
-    /// Tenant and instance, such as `acme/semgrep`, for logs and errors.
+    /// Tenant and instance, such as `acme/code`, for logs and errors.
     pub owner: String,
     /// The network; none for calls that need none.
     pub http: Option<HttpGrant>,
@@ -225,6 +225,7 @@ impl Connector {
         for line in log.lines(&secrets) {
             tracing::info!(target: "guest", owner = grant.owner, verb, "{line}");
         }
+        let oversized = state.hooks.usage().oversized.load(Ordering::Relaxed);
         let refusal = state.hooks.usage().refusal.lock().unwrap_or_else(PoisonError::into_inner).take();
         let result = match outcome {
             Ok(Ok(value)) => {
@@ -232,6 +233,8 @@ impl Connector {
             }
             Ok(Err(error)) => Err(match (error.into_model(), refusal) {
                 (ContractError::EgressDenied { .. }, Some(refusal)) => CallFailure::Refused(refusal),
+                // Whatever the guest takes it for, it would be as large again.
+                _ if oversized => CallFailure::Limit(LimitHit::Answer(shared.limits.response_bytes)),
                 (error, _) => CallFailure::Contract(error),
             }),
             Err(error) => Err(failure(&error, &shared.limits, &secrets)),
@@ -302,12 +305,15 @@ fn failure(error: &wasmtime::Error, limits: &Limits, secrets: &[&str]) -> CallFa
         return CallFailure::Trap(format!("it left with exit code {code}"));
     }
     let root = clean(&error.root_cause().to_string(), secrets, MAX_MESSAGE_BYTES);
-    // wasmtime has no type for this one.
+    // wasmtime has no type for these two.
     if root.contains("fuel allocated for hostcalls") {
         return CallFailure::Limit(LimitHit::Result(format!(
             "a result of more than {} MiB",
             limits.result_bytes >> 20
         )));
+    }
+    if root.contains("resource table has no free keys") {
+        return CallFailure::Limit(LimitHit::Handles(MAX_HANDLES));
     }
     CallFailure::Trap(root)
 }

@@ -123,6 +123,6 @@ mod tests {
         let log = Log::new(1000, 12);
         log.write(b"\x1b[31mtoken s3cr3t\n");
         log.write("ääääääää\n".as_bytes());
-        assert_eq!(log.lines(&["s3cr3t"]), ["\u{fffd}[31mtoke… (24 bytes)", "ääääää… (16 bytes)"]);
+        assert_eq!(log.lines(&["s3cr3t"]), ["\u{fffd}[31mtoken… (23 bytes)", "ääääää… (16 bytes)"]);
     }
 }

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Handles that a guest holds at one time: requests, streams, buckets.
-const MAX_HANDLES: usize = 1_000;
+pub(super) const MAX_HANDLES: usize = 1_000;
 
 /// The state of one call's store.
 pub(super) struct SandboxState {
@@ -75,6 +75,12 @@ pub enum LimitHit {
     /// Recursion.
     #[error("more than {} KiB of stack", .0 >> 10)]
     Stack(usize),
+    /// Requests, streams and buckets held at one time.
+    #[error("more than {0} handles of requests, streams and buckets")]
+    Handles(usize),
+    /// Size of an answer of the vendor.
+    #[error("an answer of more than {} MiB", .0 >> 20)]
+    Answer(u64),
     /// Size of a result.
     #[error("{0}")]
     Result(String),

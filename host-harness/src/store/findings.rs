@@ -169,7 +169,7 @@ fn severity(rank: i64) -> Severity {
     Severity::ALL.into_iter().find(|severity| *severity as i64 == rank).unwrap_or_default()
 }
 
-const FINDING_COLUMNS: &str = "findings.id, instances.name AS instance, projects.name AS project, findings.kind, severity, \
+const FINDING_COLUMNS: &str = "findings.public_id AS id, findings.id AS row, instances.name AS instance, projects.name AS project, findings.kind, severity, \
      findings.status, title, rule_id, path, start_line, \
      CASE WHEN packages.id IS NULL THEN NULL ELSE trim(packages.name || ' ' || packages.version) END AS package, \
      reachability, findings.first_seen_at, changed_at, findings.instance_id, occurrence_id, \
@@ -265,7 +265,7 @@ impl FindingStore {
         parameters.extend([&filter.limit as &dyn ToSql, &filter.offset]);
         let mut statement = self.connection.prepare_cached(&format!(
             "SELECT {FINDING_COLUMNS}{clause} ORDER BY severity DESC, projects.name, findings.kind, path, start_line, \
-             findings.id LIMIT ? OFFSET ?"
+             findings.public_id LIMIT ? OFFSET ?"
         ))?;
         let rows = statement.query_map(parameters.as_slice(), finding_row)?;
         Ok((rows.collect::<rusqlite::Result<_>>()?, total))
@@ -273,16 +273,17 @@ impl FindingStore {
 
     /// A finding with all that is known of it; its raw records too, if asked.
     pub fn finding(&self, id: FindingId, with_raw: bool) -> Result<Option<FindingDetail>> {
-        let sql = format!("SELECT {FINDING_COLUMNS} WHERE findings.id = ?1");
+        let sql = format!("SELECT {FINDING_COLUMNS} WHERE findings.public_id = ?1");
         let mut statement = self.connection.prepare_cached(&sql)?;
         let found = statement
             .query_row([id.0], |row| {
                 let leading: i64 = row.get("occurrence_id")?;
                 let instance: i64 = row.get("instance_id")?;
-                Ok((finding_row(row)?, leading, instance))
+                let row_id: i64 = row.get("row")?;
+                Ok((finding_row(row)?, row_id, leading, instance))
             })
             .optional()?;
-        let Some((row, leading, instance_id)) = found else { return Ok(None) };
+        let Some((row, row_id, leading, instance_id)) = found else { return Ok(None) };
         let rule: Option<String> = self
             .connection
             .prepare_cached("SELECT document FROM rules WHERE instance_id = ?1 AND rule_id = ?2")?
@@ -291,7 +292,7 @@ impl FindingStore {
         let mut statement = self.connection.prepare_cached(
             "SELECT id, vanished_at, document FROM occurrences WHERE finding_id = ?1 ORDER BY id <> ?2, id",
         )?;
-        let mut rows = statement.query(params![id.0, leading])?;
+        let mut rows = statement.query(params![row_id, leading])?;
         let mut occurrence_details = Vec::new();
         while let Some(row) = rows.next()? {
             let raw_id: i64 = row.get(0)?;

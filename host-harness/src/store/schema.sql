@@ -93,7 +93,8 @@ CREATE TABLE packages (
 -- One row per finding: the same problem on whichever refs. The columns beside
 -- the keys are those of its leading occurrence.
 CREATE TABLE findings (
-    id              INTEGER PRIMARY KEY,    -- 63 bits of a hash over instance, kind, project and identity
+    id              INTEGER PRIMARY KEY,
+    public_id       INTEGER NOT NULL UNIQUE, -- 63 bits of a hash over instance, project, kind and identity
     instance_id     INTEGER NOT NULL,
     project_id      INTEGER NOT NULL,
     kind            TEXT NOT NULL,
@@ -109,7 +110,6 @@ CREATE TABLE findings (
     first_seen_at   INTEGER NOT NULL,
     changed_at      INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX findings_by_project ON findings (project_id, kind, severity);
 
 -- A finding on one ref, under the vendor's id; its id is that of its raw record.
 CREATE TABLE occurrences (

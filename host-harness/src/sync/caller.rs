@@ -60,7 +60,12 @@ impl Caller {
                     self.sync.waiter.wait(wait).await;
                 }
                 Decision::Exhausted => {
-                    return Err(HarnessError::Exhausted { error: Box::new(error), tries, waited, costs });
+                    return Err(HarnessError::Exhausted {
+                        error: Box::new(error),
+                        tries,
+                        waited,
+                        costs: Box::new(costs),
+                    });
                 }
                 Decision::Final => return Err(HarnessError::Call(Box::new(error))),
             }

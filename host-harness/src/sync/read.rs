@@ -23,6 +23,11 @@ use crate::{
 /// several are a vendor that never comes to an end.
 const STALE_PAGES: u32 = 3;
 
+/// Pages in a row without any record. A connector that goes through groups of
+/// projects has one at the end of each, at most as many as a read has
+/// projects; more is one that never comes to an end.
+const EMPTY_PAGES: u32 = 200;
+
 /// A read under way.
 pub(super) struct Reading {
     pub sync: Arc<InstanceSync>,
@@ -38,6 +43,7 @@ pub(super) struct Reading {
 enum End {
     Complete,
     Stale,
+    Empty,
 }
 
 impl Reading {
@@ -51,8 +57,12 @@ impl Reading {
                 let message = format!("{STALE_PAGES} pages in a row brought nothing new: the vendor pages in circles");
                 (ReadState::Incomplete, Some(message))
             }
+            Ok(End::Empty) => {
+                let message = format!("{EMPTY_PAGES} pages in a row were empty: the connector does not come to an end");
+                (ReadState::Incomplete, Some(message))
+            }
             Err(error) => match error.failure() {
-                Some(failure) if !ends_sync(failure) => (ReadState::Failed, Some(error.to_string())),
+                Some(failure) if !ends_sync(failure) => (ReadState::Failed, Some(error.with_remedy())),
                 _ => return Err(error),
             },
         };
@@ -72,6 +82,7 @@ impl Reading {
         let mut number = self.read.counts.pages;
         let mut restarted = false;
         let mut stale = 0;
+        let mut empty = 0;
         let mut taking: Option<AbortOnDrop<Result<Taken, HarnessError>>> = None;
         loop {
             let fetched = self.fetch(cursor.clone()).await;
@@ -100,6 +111,10 @@ impl Reading {
                     return Err(error);
                 }
             };
+            empty = if page.records.is_empty() { empty + 1 } else { 0 };
+            if empty > EMPTY_PAGES {
+                return Ok(End::Empty);
+            }
             let next = page.next.clone();
             let page = Page {
                 sync: self.sync.clone(),

@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn chance_spreads_a_wait_but_never_before_what_the_vendor_asks() {
         let policy = RetryPolicy::default();
-        let decide = |failure, chance| policy.decide(failure, 1, Duration::ZERO, chance);
+        let decide = |failure: &CallFailure, chance: f64| policy.decide(failure, 1, Duration::ZERO, chance);
         assert_eq!(decide(&unavailable(), 0.0), Decision::Wait(Duration::from_millis(500)));
         assert_eq!(decide(&limited(Some(3000)), 0.0), Decision::Wait(Duration::from_secs(3)));
         assert_eq!(decide(&limited(Some(3000)), 1.0), Decision::Wait(Duration::from_millis(3250)));

@@ -1,7 +1,10 @@
 //! Taking a page in: compare it with the store, normalize what is new, and
 //! write everything in one transaction.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
 
 use appsec_model::{Diagnostic, DiagnosticLevel, Kind, Normalized, RawInput, RawPage, RawRecord};
 
@@ -37,6 +40,7 @@ impl Page {
     pub async fn take(self) -> Result<Taken, HarnessError> {
         let (sync, projects, seen) = (self.sync.clone(), self.projects.clone(), self.seen.clone());
         let (instance_id, records) = (sync.instance.id, self.raw.records);
+        let started = Instant::now();
         let classified = sync
             .store
             .run(move |store| {
@@ -44,6 +48,7 @@ impl Page {
                 store.classify(instance_id, records, &projects, &seen)
             })
             .await?;
+        let compared = started.elapsed();
         let fresh: Vec<RawRecord> = classified
             .iter()
             .filter(|it| matches!(it.state, RecordState::New | RecordState::Changed { .. }))
@@ -55,6 +60,7 @@ impl Page {
         } else {
             normalize(&sync.connector, &sync.grant.owner, fresh, &mut costs).await?
         };
+        let normalizing = started.elapsed() - compared;
         let held = !classified.is_empty();
         let commit = PageCommit {
             instance_id,
@@ -73,6 +79,8 @@ impl Page {
         };
         let projects = self.projects;
         let outcome = sync.store.run(move |store| store.commit_page(&commit, &projects)).await?;
+        let storing = started.elapsed() - compared - normalizing;
+        tracing::debug!(owner = sync.grant.owner, ?compared, ?normalizing, ?storing, "page taken in");
         let mut new = 0;
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         for id in outcome.ids {

@@ -6,6 +6,9 @@ use vendor_sim::Options;
 
 use crate::support::{Desk, shape};
 
+/// Many pages, so that there is a middle.
+const SMALL_PAGES: &[&str] = &["--set", "page_size=100"];
+
 /// Kills a sync after it has made so many requests.
 fn kill_after(desk: &Desk, requests: u64) {
     let before = desk.simulator.stats().requests;
@@ -23,13 +26,13 @@ fn kill_after(desk: &Desk, requests: u64) {
 #[test]
 fn a_killed_sync_goes_on_and_ends_with_the_same_store() {
     let undisturbed = Desk::new(shape(), vec![]);
-    undisturbed.added();
+    assert_eq!(undisturbed.add(SMALL_PAGES).code, 0);
     undisturbed.ok(&["sync"]);
 
     // A little slower, so that there is a middle to kill it in.
     let desk = Desk::with_options(shape(), Options { latency: Duration::from_millis(30), ..Options::default() });
-    desk.added();
-    for requests in [3, 6, 2] {
+    assert_eq!(desk.add(SMALL_PAGES).code, 0);
+    for requests in [5, 3, 4] {
         kill_after(&desk, requests);
     }
     let run = desk.json(&["sync"])["runs"][0].clone();

@@ -1,5 +1,7 @@
 //! Whole runs through the binary, against a simulated vendor on loopback.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails loudly")]
+
 mod commands;
 mod failures;
 mod killed;

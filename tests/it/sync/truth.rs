@@ -1,6 +1,8 @@
 //! What a sync stores is what the vendor has.
 
-use host_harness::{Run, RunState, SyncOptions, Tenant};
+use std::path::Path;
+
+use host_harness::{Run, RunState, SecretSource, SyncOptions, Tenant};
 use serde_json::json;
 use tests::{Env, TOKEN, content, name, settings};
 use vendor_sim::{Expectation, Kind, Refs, WorldShape};
@@ -64,7 +66,8 @@ async fn a_full_sync_of_primary_branches_stores_what_the_vendor_has_on_them() {
 
 #[tokio::test]
 async fn severities_and_statuses_are_those_of_the_vendor() {
-    let env = Env::new(WorldShape { seed: 5, ..WorldShape::default() }.without_oddities_of_words());
+    // Without words that no list has: they have no place on our scale.
+    let env = Env::new(WorldShape { seed: 5, oddities_per_10_000: 0, ..WorldShape::default() });
     let (tenant, _) = env.connected("acme", settings(json!({ "branches": "all", "duplicates": "merged" }))).await;
     env.sync(&tenant).await.unwrap();
     let expected = env.simulator.world().expected(Expectation { refs: Refs::All, dedup: true });
@@ -74,17 +77,6 @@ async fn severities_and_statuses_are_those_of_the_vendor() {
             let stored = content.findings.iter().filter(|it| it["kind"] == word && it["severity"] == *severity).count();
             assert_eq!(stored, *count, "{word} {severity}");
         }
-    }
-}
-
-trait WithoutOddities {
-    fn without_oddities_of_words(self) -> Self;
-}
-
-impl WithoutOddities for WorldShape {
-    /// Without words that no list has: they have no place on our scale.
-    fn without_oddities_of_words(self) -> Self {
-        Self { oddities_per_10_000: 0, ..self }
     }
 }
 
@@ -166,21 +158,21 @@ async fn the_token_is_in_no_file_of_the_host() {
     let env = Env::new(WorldShape { projects: 4, sast: 60, sca: 20, ..WorldShape::default() });
     let (tenant, _) = env.connected("acme", settings(json!({}))).await;
     env.sync(&tenant).await.unwrap();
+    let holds_token =
+        |path: &Path| std::fs::read(path).unwrap().windows(TOKEN.len()).any(|window| window == TOKEN.as_bytes());
     let mut searched = 0;
     let mut folders = vec![env.data_dir().join("tenants")];
     while let Some(folder) = folders.pop() {
-        for entry in folder.read_dir().unwrap().map(Result::unwrap) {
-            if entry.path().is_dir() {
-                folders.push(entry.path());
+        for path in folder.read_dir().unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                folders.push(path);
                 continue;
             }
-            let bytes = std::fs::read(entry.path()).unwrap();
-            let found = bytes.windows(TOKEN.len()).any(|window| window == TOKEN.as_bytes());
-            assert!(!found, "the token is in {}", entry.path().display());
-            searched += bytes.len();
+            assert!(!holds_token(&path), "the token is in {}", path.display());
+            searched += path.metadata().unwrap().len();
         }
     }
     assert!(searched > 10_000, "only {searched} bytes were searched");
-    // The same search finds what is there.
-    assert!(env.simulator.stats().requests > 0);
+    let SecretSource::File { path } = env.semgrep("code", settings(json!({}))).secret.unwrap() else { panic!() };
+    assert!(holds_token(&path), "the search finds what is there");
 }

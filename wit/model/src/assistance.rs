@@ -9,16 +9,22 @@ use crate::open::open_enum;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Assistance {
     /// Whether it is real.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub verdict: Option<Verdict>,
     /// How to fix it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub guidance: Option<Explanation>,
     /// Code that would fix it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub autofix: Option<String>,
     /// What the rule is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub rule_explanation: Option<Explanation>,
     /// The sort of code it is in.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub component: Option<Component>,
     /// What an attacker could do.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub impact: Option<String>,
 }
 
@@ -29,6 +35,7 @@ pub struct Verdict {
     /// What it says.
     pub conclusion: Conclusion,
     /// Why.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
@@ -47,8 +54,10 @@ open_enum! {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Explanation {
     /// In short.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub summary: Option<String>,
     /// In full.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
 }
 
@@ -59,5 +68,6 @@ pub struct Component {
     /// Such as `user data`.
     pub tag: String,
     /// Such as `high`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub risk: Option<String>,
 }

@@ -13,6 +13,7 @@ pub struct Dependency {
     /// How it came into the project.
     pub transitivity: Transitivity,
     /// Web address of the line in the lockfile.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub lockfile_url: Option<String>,
     /// What is wrong with it.
     pub advisories: Vec<AdvisoryId>,
@@ -21,8 +22,10 @@ pub struct Dependency {
     /// Whether there is a version without it.
     pub fix: Fix,
     /// Exploit Prediction Scoring System.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub epss: Option<Epss>,
     /// Whether the package is malware.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub malicious: Option<bool>,
 }
 
@@ -33,10 +36,12 @@ pub struct PackageVersion {
     /// Its name in its ecosystem.
     pub name: String,
     /// Its version.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
     /// Its ecosystem.
     pub ecosystem: Ecosystem,
     /// Package URL; none where the ecosystem gives no certain one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub purl: Option<String>,
 }
 
@@ -123,8 +128,10 @@ pub struct Reachability {
     /// The answer of the analysis.
     pub verdict: ReachabilityVerdict,
     /// What must hold for the code to be reached.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub condition: Option<String>,
     /// Where it is used.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
 }
 
@@ -153,6 +160,7 @@ pub struct Usage {
     /// Where.
     pub location: Location,
     /// Web address of the line.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
 }
 
@@ -190,6 +198,7 @@ pub struct Epss {
     /// Probability of exploitation in the next 30 days.
     pub score: f64,
     /// Share of vulnerabilities with the same or a lower score.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub percentile: Option<f64>,
 }
 
@@ -204,5 +213,6 @@ pub struct Package {
     /// How it came into the project.
     pub transitivity: Transitivity,
     /// Web address of the line in the lockfile.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub lockfile_url: Option<String>,
 }

@@ -35,34 +35,45 @@ pub struct Finding {
     /// Its project.
     pub project: ProjectRef,
     /// Web address of the repository.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub repository_url: Option<String>,
     /// Branch name without `refs/heads/`, or the vendor's word for a pull or merge request.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub r#ref: Option<String>,
     /// A short line for people.
     pub title: String,
     /// What is wrong here, where that is more than the rule's message.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
     /// `id` of one of the rules.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub rule_id: Option<String>,
     /// How bad.
     pub severity: Severity,
     /// The vendor's own word for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub vendor_severity: Option<String>,
     /// How sure the scanner is.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub confidence: Option<Confidence>,
     /// The vendor's categories.
     pub categories: Vec<String>,
     /// Where in the code.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub location: Option<Location>,
     /// Web address of the line.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub code_url: Option<String>,
     /// The vulnerable package.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub dependency: Option<Dependency>,
     /// States and dates.
     pub lifecycle: Lifecycle,
     /// What an AI says.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub assistance: Option<Assistance>,
     /// The vendor's policy that asked for the rule.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<Policy>,
     /// Tickets in issue trackers.
     pub tickets: Vec<Ticket>,
@@ -73,6 +84,7 @@ pub struct Finding {
     /// Failed attempts to open one.
     pub fix_failures: Vec<FixFailure>,
     /// The vendor's id of the scan that saw it first.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub first_seen_scan: Option<String>,
 }
 
@@ -144,12 +156,16 @@ pub struct Location {
     /// Relative to the repository's root, with `/`.
     pub path: String,
     /// First line.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub start_line: Option<u32>,
     /// First column.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub start_column: Option<u32>,
     /// Last line.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub end_line: Option<u32>,
     /// Column after the last character.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub end_column: Option<u32>,
 }
 
@@ -158,10 +174,13 @@ pub struct Location {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Policy {
     /// The vendor's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
     /// Its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// Short name in addresses.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub slug: Option<String>,
 }
 
@@ -170,10 +189,13 @@ pub struct Policy {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Ticket {
     /// The tracker's key, such as `OPS-158`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
     /// Its web address.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
     /// The vendor's id of the ticket.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
     /// The vendor's ids of findings that share it.
     pub linked: Vec<String>,
@@ -184,8 +206,10 @@ pub struct Ticket {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReviewComment {
     /// Id of the discussion.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub discussion_id: Option<String>,
     /// Id of the note in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub note_id: Option<String>,
 }
 
@@ -196,6 +220,7 @@ pub struct FixRequest {
     /// Its web address.
     pub url: String,
     /// When it was opened.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
 }
 
@@ -206,5 +231,6 @@ pub struct FixFailure {
     /// Why it failed.
     pub reason: String,
     /// When.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
 }

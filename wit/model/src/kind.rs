@@ -25,7 +25,9 @@ open_enum! {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ProjectRef {
     /// The vendor's id of the project.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
     /// The vendor's name of the project, such as `org/repo`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
 }

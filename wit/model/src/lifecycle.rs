@@ -9,16 +9,20 @@ use crate::{Timestamp, open::open_enum};
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Lifecycle {
     /// What the last scan says.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub scan_state: Option<ScanState>,
     /// What people decided.
     pub triage: Triage,
     /// The vendor's sum of both.
     pub status: Status,
     /// When the finding was first recorded.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
     /// When it became, or became again, relevant.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub relevant_since: Option<Timestamp>,
     /// Last change of the scan state.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub state_changed_at: Option<Timestamp>,
 }
 
@@ -43,10 +47,13 @@ pub struct Triage {
     /// The state that they gave.
     pub state: TriageState,
     /// Such as `false_positive`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// In their words.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,
     /// When.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<Timestamp>,
 }
 

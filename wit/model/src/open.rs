@@ -83,7 +83,7 @@ macro_rules! open_enum {
             fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
                 schemars::json_schema!({
                     "type": "string",
-                    "description": concat!("One of the examples, or another word in the vendor's spelling."),
+                    "description": "One of the examples, or another word in the vendor's spelling.",
                     "examples": [$($word),+],
                 })
             }

@@ -11,12 +11,16 @@ pub struct Rule {
     /// The vendor's id.
     pub id: String,
     /// Name for people, where it is not the id.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// What is wrong in general.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
     /// How sure the rule is in general.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub confidence: Option<Confidence>,
     /// Such as `security`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub category: Option<String>,
     /// Such as `vuln`.
     pub subcategories: Vec<String>,
@@ -27,6 +31,7 @@ pub struct Rule {
     /// Categories of OWASP Top 10 editions.
     pub owasp: Vec<Owasp>,
     /// Web address of the rule's description.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
     /// Further web addresses.
     pub references: Vec<String>,
@@ -37,8 +42,10 @@ pub struct Rule {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Cwe {
     /// None where the vendor's text holds no number.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub number: Option<u32>,
     /// Its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// The vendor's text.
     pub text: String,
@@ -49,10 +56,13 @@ pub struct Cwe {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Owasp {
     /// Such as `A03`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
     /// Year of the edition.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub edition: Option<u16>,
     /// Its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// The vendor's text.
     pub text: String,

@@ -12,7 +12,7 @@ fn policy(granted: &[&str]) -> EgressPolicy {
 
 #[test]
 fn an_empty_policy_denies_everything() {
-    assert!(matches!(policy(&[]).check("https://semgrep.dev/"), Err(Refusal::NotGranted(_))));
+    assert!(matches!(policy(&[]).check("https://vendor.example/"), Err(Refusal::NotGranted(_))));
 }
 
 #[test]
@@ -118,12 +118,12 @@ fn addresses_outside_of_the_public_internet_are_refused() {
 #[test]
 fn an_origin_has_one_spelling() {
     let show = |text: &str| text.parse::<Origin>().map(|origin| origin.to_string());
-    assert_eq!(show("HTTPS://Semgrep.DEV/").unwrap(), "https://semgrep.dev");
-    assert_eq!(show("https://semgrep.dev:443").unwrap(), "https://semgrep.dev");
+    assert_eq!(show("HTTPS://Vendor.EXAMPLE/").unwrap(), "https://vendor.example");
+    assert_eq!(show("https://vendor.example:443").unwrap(), "https://vendor.example");
     assert_eq!(show("http://localhost:8080").unwrap(), "http://localhost:8080");
     assert_eq!(show("http://[::1]:80").unwrap(), "http://[::1]");
     assert_eq!(show("https://bücher.example").unwrap(), "https://xn--bcher-kva.example");
-    for bad in ["https://a/b", "https://a?b", "https://a#b", "https://u@a", "semgrep.dev", "file:///x", "https://"] {
+    for bad in ["https://a/b", "https://a?b", "https://a#b", "https://u@a", "vendor.example", "file:///x", "https://"] {
         assert!(show(bad).is_err(), "{bad}");
     }
 }

@@ -18,6 +18,7 @@ pub(super) struct FindingWriter<'a> {
     insert: CachedStatement<'a>,
     occurrence: CachedStatement<'a>,
     occurrence_of: CachedStatement<'a>,
+    known: CachedStatement<'a>,
 }
 
 impl<'a> FindingWriter<'a> {
@@ -33,9 +34,9 @@ impl<'a> FindingWriter<'a> {
             projects,
             packages,
             insert: connection.prepare_cached(
-                "INSERT INTO findings (id, instance_id, project_id, kind, occurrence_id, severity, status, title, rule_id, \
+                "INSERT INTO findings (public_id, instance_id, project_id, kind, occurrence_id, severity, status, title, rule_id, \
                  path, start_line, package_id, reachability, first_seen_at, changed_at) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14) ON CONFLICT (id) DO NOTHING",
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14) ON CONFLICT (public_id) DO NOTHING",
             )?,
             occurrence: connection.prepare_cached(
                 "INSERT INTO occurrences (id, finding_id, project_id, kind, vendor_id, ref, on_primary, status, \
@@ -46,6 +47,7 @@ impl<'a> FindingWriter<'a> {
                  document = excluded.document",
             )?,
             occurrence_of: connection.prepare_cached("SELECT finding_id FROM occurrences WHERE id = ?1")?,
+            known: connection.prepare_cached("SELECT id FROM findings WHERE public_id = ?1")?,
         })
     }
 
@@ -53,7 +55,7 @@ impl<'a> FindingWriter<'a> {
         // A record that names no project has no place among the findings.
         let Some(project_id) = it.project_id else { return Ok(()) };
         let vendor_project = self.projects.vendor_ids.get(&project_id).map_or("", String::as_str);
-        let id = finding_id(&self.page.instance, vendor_project, finding);
+        let public_id = public_id(&self.page.instance, vendor_project, finding);
         let before: Option<i64> = match it.state {
             RecordState::Changed { .. } => self.occurrence_of.query_row([raw_id], |row| row.get(0)).optional()?,
             _ => None,
@@ -65,7 +67,7 @@ impl<'a> FindingWriter<'a> {
         let status = finding.lifecycle.status.as_str();
         let location = finding.location.as_ref();
         let inserted = self.insert.execute(params![
-            id,
+            public_id,
             self.page.instance_id,
             project_id,
             kind,
@@ -80,6 +82,11 @@ impl<'a> FindingWriter<'a> {
             dependency.map(|dependency| dependency.reachability.verdict.as_str()),
             self.page.now.as_micros(),
         ])?;
+        let id: i64 = if inserted == 1 {
+            self.connection.last_insert_rowid()
+        } else {
+            self.known.query_row([public_id], |row| row.get(0))?
+        };
         let on_primary = match (&finding.r#ref, self.projects.primary_branch.get(&project_id)) {
             (Some(found), Some(primary)) => found == primary,
             _ => false,
@@ -109,7 +116,7 @@ impl<'a> FindingWriter<'a> {
 
 /// What a finding is known by: the same for the same problem in every sync,
 /// on every machine, also when the instance was removed and added again.
-fn finding_id(instance: &str, project: &str, finding: &Finding) -> i64 {
+fn public_id(instance: &str, project: &str, finding: &Finding) -> i64 {
     let mut hasher = Sha256::new();
     for part in [instance, project, finding.kind.as_str(), &finding.identity.key] {
         hasher.update((part.len() as u64).to_le_bytes());

@@ -83,14 +83,16 @@ impl<'de> Visitor<'de> for RecordsVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
-        let mut records = Records(Vec::new());
+        let mut records = None;
         while let Some(key) = entries.next_key::<super::Text<'de>>()? {
             if &*key == "findings" {
-                records = entries.next_value()?;
+                records = Some(entries.next_value()?);
             } else {
                 entries.next_value::<IgnoredAny>()?;
             }
         }
-        Ok(records)
+        // An object without the list is not an empty list: an empty page would
+        // end the read, and let everything vanish.
+        records.ok_or_else(|| serde::de::Error::missing_field("findings"))
     }
 }

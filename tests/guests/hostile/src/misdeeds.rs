@@ -17,14 +17,16 @@ pub fn perform(order: &Order) -> Result<String, Error> {
         "grow" => Ok(format!("{}", grow())),
         #[cfg(target_arch = "wasm32")]
         "trap" => core::arch::wasm32::unreachable(),
-        "panic" => panic!("{}", "a very long reason ".repeat(order.count)),
+        "panic" => fail(&"a very long reason ".repeat(order.count)),
         "exit" => std::process::exit(3),
         "flood-log" => Ok(flood(order.count)),
         "environment" => {
             Ok(std::env::vars().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" "))
         }
-        "request" => match network::request(order) {
+        "request" | "read" => match network::request(order) {
             Outcome::Status(status) => Ok(format!("HTTP {status}")),
+            Outcome::Body(bytes, None) => Ok(format!("{bytes} bytes")),
+            Outcome::Body(bytes, Some(why)) => Ok(format!("{bytes} bytes, then: {why}")),
             Outcome::Denied => return Err(Error::EgressDenied(order.url.clone())),
             Outcome::Failed(what) => Ok(what),
         },
@@ -50,6 +52,11 @@ pub fn perform(order: &Order) -> Result<String, Error> {
         _ => Ok(String::new()),
     };
     Ok(seen.unwrap_or_else(|refused| format!("refused: {refused}")))
+}
+
+#[expect(clippy::panic, reason = "told to")]
+fn fail(reason: &str) -> ! {
+    panic!("{reason}")
 }
 
 fn spin() -> Result<String, String> {

@@ -2,8 +2,9 @@
 
 use wasi::http::{
     outgoing_handler,
-    types::{ErrorCode, Fields, OutgoingRequest, Scheme},
+    types::{ErrorCode, Fields, IncomingResponse, OutgoingRequest, Scheme},
 };
+use wasi::io::streams::StreamError;
 
 use crate::order::Order;
 
@@ -11,6 +12,8 @@ use crate::order::Order;
 pub enum Outcome {
     /// An answer.
     Status(u16),
+    /// An answer whose body was read: its bytes, and why it ended early.
+    Body(usize, Option<String>),
     /// The host refused it.
     Denied,
     /// Anything else, in words.
@@ -52,10 +55,26 @@ pub fn request(order: &Order) -> Outcome {
     };
     loop {
         match future.get() {
+            Some(Ok(Ok(response))) if order.action == "read" => return read(&response),
             Some(Ok(Ok(response))) => return Outcome::Status(response.status()),
             Some(Ok(Err(code))) => return failed(&code),
             Some(Err(())) => return Outcome::Failed("taken twice".to_owned()),
             None => future.subscribe().block(),
+        }
+    }
+}
+
+/// Reads a body to its end.
+fn read(response: &IncomingResponse) -> Outcome {
+    let Some(stream) = response.consume().ok().and_then(|body| body.stream().ok().map(|stream| (stream, body))) else {
+        return Outcome::Failed("no body".to_owned());
+    };
+    let mut bytes = 0;
+    loop {
+        match stream.0.blocking_read(1 << 16) {
+            Ok(chunk) => bytes += chunk.len(),
+            Err(StreamError::Closed) => return Outcome::Body(bytes, None),
+            Err(StreamError::LastOperationFailed(error)) => return Outcome::Body(bytes, Some(error.to_debug_string())),
         }
     }
 }
@@ -72,7 +91,7 @@ pub fn many(order: &Order) -> Result<String, String> {
     let mut answered = 0;
     for _ in 0..order.count {
         match request(order) {
-            Outcome::Status(_) => answered += 1,
+            Outcome::Status(_) | Outcome::Body(..) => answered += 1,
             Outcome::Denied => return Ok(format!("{answered} answered, then denied")),
             Outcome::Failed(what) => return Ok(format!("{answered} answered, then: {what}")),
         }
