@@ -26,7 +26,7 @@ pub use self::{
     bucket::InstanceBucket,
     findings::{Filter, FindingDetail, FindingId, FindingRow, OccurrenceDetail, PackageRow},
     instances::{ConnectorSource, Instance, InstanceStatus, NewInstance},
-    pages::{PageCommit, ProjectIndex, RecordState},
+    pages::{PageCommit, ProjectIndex, RecordState, documents},
     projects::{ProjectCounts, ProjectRow},
     runs::{PlannedRead, Read, ReadCounts, ReadState, Run, RunMode, RunState},
     seen::Seen,

@@ -24,6 +24,10 @@ use serde_json::value::RawValue;
 use tempfile::TempDir;
 use vendor_sim::{Expectation, Options, Simulator, World, WorldShape};
 
+/// The binary's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Records of a page, as the connector asks for them by default.
 const PAGE: usize = 500;
 

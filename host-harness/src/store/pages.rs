@@ -81,6 +81,9 @@ pub struct PageCommit {
     /// What those that are new or changed normalize to; `index` counts these
     /// alone.
     pub normalized: Normalized,
+    /// The JSON of each normalized finding. Made before the store is locked:
+    /// other pages wait for it.
+    pub documents: Vec<String>,
     /// Whether records that a complete read has not brought have vanished: only
     /// a read of everything in its scope can tell.
     pub full: bool,
@@ -118,6 +121,11 @@ impl ProjectIndex {
         let by_id = project.id.as_ref().and_then(|id| self.by_id.get(id));
         by_id.or_else(|| self.by_name.get(&project.name.as_ref()?.to_lowercase())).copied()
     }
+}
+
+/// The JSON of findings, as the store keeps them.
+pub fn documents(normalized: &Normalized) -> Result<Vec<String>> {
+    normalized.findings.iter().map(|finding| json("finding", finding)).collect()
 }
 
 impl FindingStore {
@@ -240,13 +248,13 @@ impl FindingStore {
         let packages = write_packages(&transaction, page, projects)?;
         write_rules(&transaction, page)?;
         let mut writer = FindingWriter::new(&transaction, page, projects, packages)?;
-        for finding in &page.normalized.findings {
+        for (finding, document) in page.normalized.findings.iter().zip(&page.documents) {
             // `index` is the guest's word: an impossible one is ignored.
             if let Some((raw_id, it)) = usize::try_from(finding.index).ok().and_then(|index| taken.get(index)) {
-                writer.write(*raw_id, it, finding)?;
+                writer.write(*raw_id, it, finding, document)?;
             }
         }
-        drop(writer);
+        writer.finish()?;
         write_diagnostics(&transaction, page, &taken, &mut outcome.counts)?;
         close_page(&transaction, page, projects, &mut outcome)?;
         transaction.commit()?;
@@ -376,3 +384,6 @@ fn close_page(
         ])?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ use super::{InstanceSync, SyncEvent};
 use crate::{
     error::HarnessError,
     runtime::{CallFailure, Connector},
-    store::{PageCommit, ProjectIndex, ReadCounts, RecordState, Seen},
+    store::{PageCommit, ProjectIndex, ReadCounts, RecordState, Seen, documents},
 };
 
 /// A fetched page and where it belongs.
@@ -71,6 +71,7 @@ impl Page {
             page: self.number,
             next: self.raw.next,
             records: classified,
+            documents: documents(&normalized)?,
             normalized,
             full: self.full,
             scope: self.scope,

@@ -1,13 +1,13 @@
 //! Findings of a page and their occurrences.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use appsec_model::{Finding, Timestamp};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
 use super::{Classified, PackageKey, PageCommit, ProjectIndex, RecordState, package_key, vanish::lead};
-use crate::store::{Result, json};
+use crate::store::Result;
 
 /// Writes findings and their occurrences.
 pub(super) struct FindingWriter<'a> {
@@ -19,6 +19,9 @@ pub(super) struct FindingWriter<'a> {
     occurrence: CachedStatement<'a>,
     occurrence_of: CachedStatement<'a>,
     known: CachedStatement<'a>,
+    /// Findings with more than one occurrence, or one less: what they show is
+    /// decided when all of the page is written.
+    touched: BTreeSet<i64>,
 }
 
 impl<'a> FindingWriter<'a> {
@@ -48,10 +51,11 @@ impl<'a> FindingWriter<'a> {
             )?,
             occurrence_of: connection.prepare_cached("SELECT finding_id FROM occurrences WHERE id = ?1")?,
             known: connection.prepare_cached("SELECT id FROM findings WHERE public_id = ?1")?,
+            touched: BTreeSet::new(),
         })
     }
 
-    pub fn write(&mut self, raw_id: i64, it: &Classified, finding: &Finding) -> Result<()> {
+    pub fn write(&mut self, raw_id: i64, it: &Classified, finding: &Finding, document: &str) -> Result<()> {
         // A record that names no project has no place among the findings.
         let Some(project_id) = it.project_id else { return Ok(()) };
         let vendor_project = self.projects.vendor_ids.get(&project_id).map_or("", String::as_str);
@@ -102,15 +106,18 @@ impl<'a> FindingWriter<'a> {
             status,
             finding.lifecycle.relevant_since.map(Timestamp::as_micros),
             package_id,
-            json("finding", finding)?,
+            document,
         ])?;
         if inserted == 0 {
-            lead(self.connection, id, Some(self.page.now))?;
+            self.touched.insert(id);
         }
-        match before {
-            Some(before) if before != id => lead(self.connection, before, Some(self.page.now)),
-            _ => Ok(()),
-        }
+        self.touched.extend(before.filter(|before| *before != id));
+        Ok(())
+    }
+
+    /// Decides what the findings show that this page shares with others.
+    pub fn finish(self) -> Result<()> {
+        self.touched.into_iter().try_for_each(|id| lead(self.connection, id, Some(self.page.now)))
     }
 }
 
