@@ -142,6 +142,7 @@ impl InstanceSync {
         (self.progress)(SyncEvent::Projects(projects.len()));
         let reads = plan::plan(&connection, &projects, selection)?;
         let (instance_id, now) = (self.instance.id, (self.clock)());
+        let whole = selection.kinds.is_empty() && selection.projects.is_empty();
         self.store
             .run(move |store| {
                 store.replace_projects(instance_id, &projects, now)?;
@@ -149,7 +150,7 @@ impl InstanceSync {
                     RunMode::Incremental if store.last_complete_start(instance_id)?.is_some() => mode,
                     _ => RunMode::Full,
                 };
-                store.start_run(instance_id, mode, projects.len() as u64, &reads, now)
+                store.start_run(instance_id, mode, whole, projects.len() as u64, &reads, now)
             })
             .await
             .map_err(HarnessError::from)

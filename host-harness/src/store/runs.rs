@@ -186,19 +186,22 @@ counts! {
 }
 
 impl FindingStore {
-    /// Begins a run with all the reads it is to make.
+    /// Begins a run with all the reads it is to make. `whole` tells that they
+    /// are of all projects and kinds: only then it is a run to start from.
     pub fn start_run(
         &mut self,
         instance_id: i64,
         mode: RunMode,
+        whole: bool,
         projects: u64,
         reads: &[PlannedRead],
         now: Timestamp,
     ) -> Result<i64> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute(
-            "INSERT INTO runs (instance_id, mode, state, projects, started_at) VALUES (?1, ?2, 'running', ?3, ?4)",
-            params![instance_id, mode.as_str(), projects, now.as_micros()],
+            "INSERT INTO runs (instance_id, mode, whole, state, projects, started_at) \
+             VALUES (?1, ?2, ?3, 'running', ?4, ?5)",
+            params![instance_id, mode.as_str(), whole, projects, now.as_micros()],
         )?;
         let run_id = transaction.last_insert_rowid();
         for read in reads {
@@ -299,10 +302,10 @@ impl FindingStore {
         Ok(transaction.commit()?)
     }
 
-    /// The last complete full run of an instance: where an incremental one
-    /// starts from.
+    /// When the last complete run of all projects and kinds began: where an
+    /// incremental one starts from.
     pub fn last_complete_start(&self, instance_id: i64) -> Result<Option<Timestamp>> {
-        let sql = "SELECT max(started_at) FROM runs WHERE instance_id = ?1 AND state = 'complete'";
+        let sql = "SELECT max(started_at) FROM runs WHERE instance_id = ?1 AND whole AND state = 'complete'";
         let micros: Option<i64> = self.connection.query_row(sql, [instance_id], |row| row.get(0))?;
         Ok(micros.map(Timestamp::from_micros))
     }

@@ -134,6 +134,7 @@ CREATE TABLE runs (
     id              INTEGER PRIMARY KEY,
     instance_id     INTEGER NOT NULL REFERENCES instances (id) ON DELETE CASCADE,
     mode            TEXT NOT NULL,          -- full, incremental
+    whole           INTEGER NOT NULL DEFAULT 0, -- 1 if it reads all projects and kinds
     state           TEXT NOT NULL,          -- running, complete, partial, failed
     message         TEXT,
     projects        INTEGER NOT NULL DEFAULT 0,
