@@ -1,12 +1,12 @@
 //! The exported functions: each converts, calls the core, and converts back.
 
-use std::io::Write;
+use std::{cell::RefCell, io::Write};
 
 use appsec_model::Error;
-use semgrep_core::{Outside, SECRET_VARIABLE, Secret};
+use semgrep_core::{DocumentReader, Outside, SECRET_VARIABLE, Secret};
 
 use crate::{
-    bindings::exports::appsec::connector::source::{self, Guest},
+    bindings::exports::appsec::connector::source::{self, Guest, GuestDocumentReader},
     bucket::WasiBucket,
     convert::{FromWit, ToWit},
     transport::WasiTransport,
@@ -16,6 +16,8 @@ use crate::{
 pub struct Component;
 
 impl Guest for Component {
+    type DocumentReader = Reader;
+
     fn describe() -> source::Manifest {
         semgrep_core::describe().to_wit()
     }
@@ -33,8 +35,37 @@ impl Guest for Component {
         outside(|outside| semgrep_core::fetch_findings(&request, outside))
     }
 
+    fn fetch_scan(id: String) -> Result<Option<source::Scan>, source::Error> {
+        outside(|outside| semgrep_core::fetch_scan(&id, outside))
+    }
+
     fn normalize(input: source::RawInput) -> Result<source::Normalized, source::Error> {
         semgrep_core::normalize(&FromWit::from_wit(input)).map(ToWit::to_wit).map_err(ToWit::to_wit)
+    }
+}
+
+/// A file being read.
+pub struct Reader(RefCell<DocumentReader>);
+
+impl GuestDocumentReader for Reader {
+    fn new(head: source::DocumentHead) -> Self {
+        Self(RefCell::new(DocumentReader::new(FromWit::from_wit(head))))
+    }
+
+    fn survey(&self, piece: Vec<u8>) -> Result<(), source::Error> {
+        self.0.borrow_mut().survey(&piece).map_err(ToWit::to_wit)
+    }
+
+    fn summarize(&self) -> Result<source::DocumentSummary, source::Error> {
+        self.0.borrow_mut().summarize().map(ToWit::to_wit).map_err(ToWit::to_wit)
+    }
+
+    fn read(&self, piece: Vec<u8>) -> Result<Vec<source::RawRecord>, source::Error> {
+        self.0.borrow_mut().read(&piece).map(ToWit::to_wit).map_err(ToWit::to_wit)
+    }
+
+    fn finish(&self) -> Result<Vec<source::RawRecord>, source::Error> {
+        self.0.borrow_mut().finish().map(ToWit::to_wit).map_err(ToWit::to_wit)
     }
 }
 

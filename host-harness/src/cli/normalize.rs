@@ -7,7 +7,7 @@ use std::{
     process::ExitCode,
 };
 
-use appsec_model::{DiagnosticLevel, Document, RawInput};
+use appsec_model::{DiagnosticLevel, Document, DocumentHead, RawInput};
 
 use super::{Context, error::Failure, output::print_json};
 
@@ -24,7 +24,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let limit = host_harness::Limits::default().document_bytes;
     let content = read(&args.file, limit)?;
     let name = args.file.file_name().map_or_else(|| "-".to_owned(), |name| name.to_string_lossy().into_owned());
-    let document = Document { format: args.format, name, content };
+    let document = Document { head: DocumentHead { format: args.format, name, ..DocumentHead::default() }, content };
     let called = context.harness.normalize(&context.connector, RawInput::Document(document)).await?;
     // The result is JSON with or without --json: there is no shorter form of it.
     print_json(&called.value)?;

@@ -65,10 +65,12 @@ lists!(
     Diagnostic,
     DocumentFormat,
     Finding,
+    FlowStep,
     FixFailure,
     FixRequest,
     Kind,
     KindAccess,
+    KindCount,
     KindSupport,
     OriginNeed,
     Owasp,
@@ -104,28 +106,40 @@ macro_rules! records {
 
 records! {
     AdvisoryId { source, id }
+    Author { name, email, username }
     Assistance { verdict, guidance, autofix, rule_explanation, component, impact }
     Component { tag, risk }
     Connection { deployment, kinds, deployment_wide, diagnostics }
     Cwe { number, name, text }
-    Dependency { package, transitivity, lockfile_url, advisories, reachability, fix, epss, malicious }
+    Dependency {
+        package, transitivity, lockfile_url, lockfile, introduced_by, affected_range, advisories, reachability, fix,
+        epss, malicious
+    }
     Deployment { id, slug, name }
     Diagnostic { level, code, index, id, pointer, message }
     DocumentFormat { name, description, kinds }
+    DocumentSummary { format, origin, tool, records, kinds, names_projects, completeness, diagnostics }
     Epss { score, percentile }
     Explanation { summary, text }
+    FlowStep { role, location, content }
     FixFailure { reason, created_at }
     FixRequest { url, created_at }
+    History { commit, blob, committed_at }
     Identity { key, algorithm, aliases }
     KindAccess { kind, access }
+    KindCount { kind, records }
     KindSupport { kind, on_by_default }
+    LeakedSecret { service, validation, history, visibility }
     Lifecycle { scan_state, triage, status, created_at, relevant_since, state_changed_at }
     Location { path, start_line, start_column, end_line, end_column }
     Manifest { id, name, version, contract_version, vendor, kinds, settings_schema, origins, secrets, formats }
     Normalized { findings, rules, packages, diagnostics }
     OriginNeed { purpose, default, setting }
     Owasp { code, edition, name, text }
-    Package { project, package, transitivity, lockfile_url }
+    Package {
+        index, project, package, transitivity, lockfile_url, lockfile, committed_at, licenses, resolved_url,
+        introduced_by
+    }
     PackageVersion { name, version, ecosystem, purl }
     Policy { id, name, slug }
     Project {
@@ -133,12 +147,17 @@ records! {
     }
     ProjectPage { projects, next, diagnostics }
     ProjectRef { id, name }
+    PullRequest { id, title, author }
     RawPage { records, next, diagnostics }
     RawRecord { kind, id, project, body }
     Reachability { verdict, condition, usage }
     ReviewComment { discussion_id, note_id }
     Rule {
-        id, name, message, confidence, category, subcategories, vulnerability_classes, cwes, owasp, url, references
+        id, name, message, confidence, category, subcategories, vulnerability_classes, cwes, owasp,
+        technologies, likelihood, impact, url, references
+    }
+    Scan {
+        id, commit, commit_title, author, branch, pull_request, job_url, trigger, started_at, completed_at
     }
     SecretNeed { variable, description }
     SettingProblem { key, problem }
@@ -167,9 +186,14 @@ impl IntoModel for wit::Finding {
             vendor_severity: self.vendor_severity,
             confidence: self.confidence.into_model(),
             categories: self.categories,
+            security: self.security,
             location: self.location.into_model(),
             code_url: self.code_url,
+            snippet: self.snippet,
+            flow: self.flow.into_model(),
+            suggested_fix: self.suggested_fix,
             dependency: self.dependency.into_model(),
+            secret: self.secret.into_model(),
             lifecycle: self.lifecycle.into_model(),
             assistance: self.assistance.into_model(),
             policy: self.policy.into_model(),
@@ -195,7 +219,8 @@ macro_rules! enums {
 
 enums! {
     AdvisorySource { Cve, Ghsa, Mal, Other }
-    DiagnosticLevel { Warning, Error }
+    DiagnosticLevel { Warning, Skipped, Error }
+    FlowRole { Source, Step, Sink }
     Severity { Critical, High, Medium, Low, Info, Unknown }
 }
 
@@ -227,6 +252,8 @@ open_enums! {
     Status { Open, Reviewing, Fixing, Ignored, ProvisionallyIgnored, Fixed, Unknown }
     Transitivity { Direct, Transitive, Unknown }
     TriageState { Untriaged, Reviewing, Fixing, Ignored, ProvisionallyIgnored, Reopened }
+    Validation { ConfirmedValid, ConfirmedInvalid, ValidationError, NoValidator, NotSaid }
+    Visibility { Public, Private, Unknown }
 }
 
 impl IntoModel for wit::Access {
@@ -235,6 +262,16 @@ impl IntoModel for wit::Access {
         match self {
             Self::Readable => model::Access::Readable,
             Self::Denied(reason) => model::Access::Denied { reason },
+        }
+    }
+}
+
+impl IntoModel for wit::Completeness {
+    type Model = model::Completeness;
+    fn into_model(self) -> model::Completeness {
+        match self {
+            Self::Complete => model::Completeness::Complete,
+            Self::Incomplete(reason) => model::Completeness::Incomplete { reason },
         }
     }
 }
@@ -345,9 +382,17 @@ impl IntoWit for model::RawInput {
     fn into_wit(self) -> wit::RawInput {
         match self {
             Self::Records(records) => wit::RawInput::Records(records.into_iter().map(IntoWit::into_wit).collect()),
-            Self::Document(model::Document { format, name, content }) => {
-                wit::RawInput::Document(wit::Document { format, name, content })
+            Self::Document(model::Document { head, content }) => {
+                wit::RawInput::Document(wit::Document { head: head.into_wit(), content })
             }
         }
+    }
+}
+
+impl IntoWit for model::DocumentHead {
+    type Wit = wit::DocumentHead;
+    fn into_wit(self) -> wit::DocumentHead {
+        let Self { format, name, project, r#ref } = self;
+        wit::DocumentHead { format, name, project: project.into_wit(), ref_: r#ref }
     }
 }

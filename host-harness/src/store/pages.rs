@@ -326,6 +326,7 @@ fn write_diagnostics(
         let Diagnostic { level, index, .. } = diagnostic;
         match level {
             DiagnosticLevel::Warning => counts.warnings += 1,
+            DiagnosticLevel::Skipped => {}
             DiagnosticLevel::Error => counts.unusable += 1,
         }
         let raw_id = index.and_then(|index| taken.get(usize::try_from(index).ok()?)).map(|(id, _)| *id);

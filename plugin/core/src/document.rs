@@ -10,7 +10,7 @@ use crate::{
 
 /// The records of a file, in its order, with their kind where the file tells.
 pub fn records(document: &Document) -> Result<Vec<Group<'_>>, Error> {
-    if let Some(format) = document.format.as_deref().filter(|format| *format != API_FINDINGS) {
+    if let Some(format) = document.head.format.as_deref().filter(|format| *format != API_FINDINGS) {
         return Err(unsupported(document, &format!("its format `{}`", shorten(format))));
     }
     let text = decode(document)?;
@@ -96,7 +96,7 @@ fn unsupported(document: &Document, what: &str) -> Error {
         what: format!(
             "`{}`: the connector cannot read {what}. It reads {API_FINDINGS}: answers of the findings endpoint, \
              `{{\"findings\": [...]}}`",
-            shorten(&document.name)
+            shorten(&document.head.name)
         ),
     }
 }

@@ -6,9 +6,9 @@
 //! shell that has these three can run the connector; the component in the
 //! package `semgrep-connector` is one, a test with fakes is another.
 //!
-//! The five functions are those of the contract, in its types:
-//! [`describe`], [`configure`](configure()), [`list_projects`], [`fetch_findings`]
-//! and [`normalize`](normalize()).
+//! The functions are those of the contract, in its types: [`describe`],
+//! [`configure`](configure()), [`list_projects`], [`fetch_findings`],
+//! [`fetch_scan`], [`normalize`](normalize()) and a [`DocumentReader`].
 
 mod outside;
 mod secret;
@@ -26,8 +26,10 @@ mod moment;
 mod configure;
 mod fetch;
 mod projects;
+mod scan;
 
 mod document;
+mod file;
 mod normalize;
 mod wire;
 
@@ -37,11 +39,13 @@ mod fakes;
 pub use crate::{
     configure::configure,
     fetch::fetch_findings,
+    file::DocumentReader,
     manifest::{SECRET_VARIABLE, describe},
     normalize::{MAX_RECORDS, normalize},
     origin::{Origin, Scheme},
     outside::{Bucket, BucketError, Outside, Request, Response, Transport, TransportError},
     projects::list_projects,
+    scan::fetch_scan,
     secret::Secret,
 };
 

@@ -14,7 +14,7 @@ mod tests;
 
 use appsec_model::{Error, Kind, Normalized, RawInput};
 
-use self::batch::Batch;
+pub use self::batch::Batch;
 use crate::document;
 
 /// How many records one call takes; the contract names the number. A host that

@@ -20,9 +20,14 @@ record_to_wit!(Finding {
     vendor_severity,
     confidence,
     categories,
+    security,
     location,
     code_url,
+    snippet,
+    flow,
+    suggested_fix,
     dependency,
+    secret,
     lifecycle,
     assistance,
     policy,
@@ -48,13 +53,36 @@ record_to_wit!(Rule {
     vulnerability_classes,
     cwes,
     owasp,
+    technologies,
+    likelihood,
+    impact,
     url,
     references
 });
 record_to_wit!(Cwe { number, name, text });
 record_to_wit!(Owasp { code, edition, name, text });
 
-record_to_wit!(Dependency { package, transitivity, lockfile_url, advisories, reachability, fix, epss, malicious });
+record_to_wit!(FlowStep { role, location, content });
+words_to_wit!(FlowRole { Source, Step, Sink });
+
+record_to_wit!(Dependency {
+    package,
+    transitivity,
+    lockfile_url,
+    lockfile,
+    introduced_by,
+    affected_range,
+    advisories,
+    reachability,
+    fix,
+    epss,
+    malicious
+});
+record_to_wit!(LeakedSecret { service, validation, history, visibility });
+words_to_wit!(Validation { ConfirmedValid, ConfirmedInvalid, ValidationError, NoValidator, NotSaid } Other);
+record_to_wit!(History { commit, blob, committed_at });
+words_to_wit!(Visibility { Public, Private, Unknown } Other);
+
 record_to_wit!(PackageVersion { name, version, ecosystem, purl });
 words_to_wit!(Ecosystem {
     Npm,
@@ -118,4 +146,15 @@ record_to_wit!(Ticket { key, url, id, linked });
 record_to_wit!(ReviewComment { discussion_id, note_id });
 record_to_wit!(FixRequest { url, created_at });
 record_to_wit!(FixFailure { reason, created_at });
-record_to_wit!(Package { project, package, transitivity, lockfile_url });
+record_to_wit!(Package {
+    index,
+    project,
+    package,
+    transitivity,
+    lockfile_url,
+    lockfile,
+    committed_at,
+    licenses,
+    resolved_url,
+    introduced_by
+});

@@ -1,5 +1,4 @@
-//! What `describe`, `configure`, `list-projects` and `fetch-findings` take and
-//! give.
+//! What all functions but `normalize` take and give.
 
 use appsec_model as model;
 
@@ -82,10 +81,48 @@ impl FromWit for model::Document {
 
     fn from_wit(wit: wit::Document) -> Self {
         // Field by field: the bytes move as they are.
-        let wit::Document { format, name, content } = wit;
-        Self { format, name, content }
+        let wit::Document { head, content } = wit;
+        Self { head: FromWit::from_wit(head), content }
     }
 }
+
+impl FromWit for model::DocumentHead {
+    type Wit = wit::DocumentHead;
+
+    fn from_wit(wit: wit::DocumentHead) -> Self {
+        let wit::DocumentHead { format, name, project, ref_ } = wit;
+        Self { format, name, project: FromWit::from_wit(project), r#ref: ref_ }
+    }
+}
+
+record_to_wit!(DocumentSummary { format, origin, tool, records, kinds, names_projects, completeness, diagnostics });
+record_to_wit!(KindCount { kind, records });
+
+impl ToWit for model::Completeness {
+    type Wit = wit::Completeness;
+
+    fn to_wit(self) -> wit::Completeness {
+        match self {
+            Self::Complete => wit::Completeness::Complete,
+            Self::Incomplete { reason } => wit::Completeness::Incomplete(reason),
+        }
+    }
+}
+
+record_to_wit!(Scan {
+    id,
+    commit,
+    commit_title,
+    author,
+    branch,
+    pull_request,
+    job_url,
+    trigger,
+    started_at,
+    completed_at
+});
+record_to_wit!(Author { name, email, username });
+record_to_wit!(PullRequest { id, title, author });
 
 impl FromWit for model::RawInput {
     type Wit = wit::RawInput;

@@ -1,6 +1,6 @@
 //! `normalize` over files and over what is no finding at all.
 
-use appsec_model::{Document, Kind, RawInput, RawRecord};
+use appsec_model::{Document, DocumentHead, Kind, RawInput, RawRecord};
 use serde_json::Value;
 use tests::{vendor_samples, workspace};
 
@@ -29,7 +29,10 @@ async fn both_normalize_every_file_alike() {
         let content = std::fs::read(&path).unwrap();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         for format in [None, Some("semgrep-api-findings".to_owned()), Some("other".to_owned())] {
-            let document = Document { format, name: name.clone(), content: content.clone() };
+            let document = Document {
+                head: DocumentHead { format, name: name.clone(), ..DocumentHead::default() },
+                content: content.clone(),
+            };
             both.agree(&Call::Normalize(RawInput::Document(document))).await;
         }
         // As records, with a kind that may be wrong for them.

@@ -248,13 +248,121 @@ pub enum RawInput {
 }
 
 /// A file to normalize.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Document {
+    /// What is known of it.
+    pub head: DocumentHead,
+    /// Its bytes.
+    pub content: Vec<u8>,
+}
+
+/// What is known of a file before it is read.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct DocumentHead {
     /// Name of its format, or none to have it detected.
     pub format: Option<String>,
     /// File name without folders, for messages.
     pub name: String,
-    /// The file's bytes.
-    pub content: Vec<u8>,
+    /// The project of records that name none.
+    pub project: Option<ProjectRef>,
+    /// The branch that was scanned.
+    pub r#ref: Option<String>,
+}
+
+/// What the first pass over a file learnt.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct DocumentSummary {
+    /// Name of its format.
+    pub format: String,
+    /// Which records of an instance these stand beside; none for those of `fetch-findings`.
+    pub origin: Option<String>,
+    /// The tool that wrote it.
+    pub tool: Option<String>,
+    /// How many records it holds.
+    pub records: u64,
+    /// How many of which kind.
+    pub kinds: Vec<KindCount>,
+    /// Whether every record names its project.
+    pub names_projects: bool,
+    /// Whether what is not in it is not there.
+    pub completeness: Completeness,
+    /// Remarks on the file as a whole.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// How many records are of one kind.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct KindCount {
+    /// The kind.
+    pub kind: Kind,
+    /// How many.
+    pub records: u64,
+}
+
+/// Whether what is not in a file is not there.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(tag = "completeness", rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum Completeness {
+    /// The result of a scan that ended well.
+    Complete,
+    /// It is not, or does not prove it.
+    Incomplete {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// A scan, and the commit that it looked at.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Scan {
+    /// The vendor's id.
+    pub id: String,
+    /// Hash of the commit.
+    pub commit: Option<String>,
+    /// First line of its message.
+    pub commit_title: Option<String>,
+    /// Who made it.
+    pub author: Option<Author>,
+    /// Branch name without `refs/heads/`.
+    pub branch: Option<String>,
+    /// The pull or merge request that it belongs to.
+    pub pull_request: Option<PullRequest>,
+    /// Web address of the job that ran it.
+    pub job_url: Option<String>,
+    /// What made it run.
+    pub trigger: Option<String>,
+    /// When it began.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub completed_at: Option<Timestamp>,
+}
+
+/// Who made a commit.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Author {
+    /// Name for people.
+    pub name: Option<String>,
+    /// Mail address.
+    pub email: Option<String>,
+    /// Name of the account.
+    pub username: Option<String>,
+}
+
+/// A pull or merge request.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct PullRequest {
+    /// Its number.
+    pub id: String,
+    /// Its title.
+    pub title: Option<String>,
+    /// Account of its author.
+    pub author: Option<String>,
 }

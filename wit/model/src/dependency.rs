@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Location, ProjectRef, open::open_enum};
+use crate::{Location, ProjectRef, Timestamp, open::open_enum};
 
 /// The vulnerable package behind an SCA finding.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -15,6 +15,14 @@ pub struct Dependency {
     /// Web address of the line in the lockfile.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lockfile_url: Option<String>,
+    /// The line in the lockfile or manifest that names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lockfile: Option<Location>,
+    /// The packages that bring it, from the project inwards, as `name@version`.
+    pub introduced_by: Vec<String>,
+    /// The versions that are vulnerable, in the ecosystem's own notation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub affected_range: Option<String>,
     /// What is wrong with it.
     pub advisories: Vec<AdvisoryId>,
     /// Whether the vulnerable code is used.
@@ -206,6 +214,9 @@ pub struct Epss {
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Package {
+    /// Position of its raw record in the input; none where a finding names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub index: Option<u32>,
     /// The project.
     pub project: ProjectRef,
     /// The package.
@@ -215,4 +226,17 @@ pub struct Package {
     /// Web address of the line in the lockfile.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lockfile_url: Option<String>,
+    /// The line in the lockfile or manifest that names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lockfile: Option<Location>,
+    /// When that line was committed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub committed_at: Option<Timestamp>,
+    /// Licences, as SPDX expressions or the vendor's words.
+    pub licenses: Vec<String>,
+    /// Where the package manager got it from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resolved_url: Option<String>,
+    /// The packages that bring it, from the project inwards, as `name@version`.
+    pub introduced_by: Vec<String>,
 }

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 pub enum DiagnosticLevel {
     /// The record was used; something in it deserves attention.
     Warning,
+    /// The record was left out on purpose.
+    Skipped,
     /// The record could not be used.
     Error,
 }

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Assistance, Dependency, Diagnostic, Kind, Lifecycle, Package, ProjectRef, Rule, Timestamp, open::open_enum,
+    Assistance, Dependency, Diagnostic, Kind, LeakedSecret, Lifecycle, Package, ProjectRef, Rule, Timestamp,
+    open::open_enum,
 };
 
 /// The outcome of `normalize`.
@@ -58,15 +59,29 @@ pub struct Finding {
     pub confidence: Option<Confidence>,
     /// The vendor's categories.
     pub categories: Vec<String>,
+    /// Whether it is about security; none where the vendor does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub security: Option<bool>,
     /// Where in the code.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub location: Option<Location>,
     /// Web address of the line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code_url: Option<String>,
+    /// The lines at `location`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub snippet: Option<String>,
+    /// How data flows from its source to where it does harm.
+    pub flow: Vec<FlowStep>,
+    /// Code that the rule's author suggests instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suggested_fix: Option<String>,
     /// The vulnerable package.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dependency: Option<Dependency>,
+    /// The leaked credential.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret: Option<LeakedSecret>,
     /// States and dates.
     pub lifecycle: Lifecycle,
     /// What an AI says.
@@ -167,6 +182,32 @@ pub struct Location {
     /// Column after the last character.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end_column: Option<u32>,
+}
+
+/// One step of a data flow.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct FlowStep {
+    /// What happens there.
+    pub role: FlowRole,
+    /// Where.
+    pub location: Location,
+    /// The code there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
+}
+
+/// What happens at a step of a data flow.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum FlowRole {
+    /// Untrusted data comes in.
+    Source,
+    /// It passes.
+    Step,
+    /// It does harm.
+    Sink,
 }
 
 /// The vendor's policy that asked for a rule.

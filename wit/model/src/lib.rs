@@ -25,13 +25,15 @@ mod finding;
 mod kind;
 mod lifecycle;
 mod rule;
+mod secret;
 mod timestamp;
 
 pub use crate::{
     assistance::{Assistance, Component, Conclusion, Explanation, Verdict},
     connector::{
-        Access, Connection, Deployment, Document, DocumentFormat, FetchRequest, KindAccess, KindSupport, Manifest,
-        NextPage, OriginNeed, Project, ProjectPage, ProjectScope, RawInput, RawPage, RawRecord, Scope, SecretNeed,
+        Access, Author, Completeness, Connection, Deployment, Document, DocumentFormat, DocumentHead, DocumentSummary,
+        FetchRequest, KindAccess, KindCount, KindSupport, Manifest, NextPage, OriginNeed, Project, ProjectPage,
+        ProjectScope, PullRequest, RawInput, RawPage, RawRecord, Scan, Scope, SecretNeed,
     },
     dependency::{
         AdvisoryId, AdvisorySource, Dependency, Ecosystem, Epss, Fix, Package, PackageVersion, Reachability,
@@ -40,12 +42,13 @@ pub use crate::{
     diagnostic::{Diagnostic, DiagnosticLevel},
     error::{Error, SettingProblem},
     finding::{
-        Confidence, Finding, FixFailure, FixRequest, Identity, Location, Normalized, Policy, ReviewComment, Severity,
-        Ticket,
+        Confidence, Finding, FixFailure, FixRequest, FlowRole, FlowStep, Identity, Location, Normalized, Policy,
+        ReviewComment, Severity, Ticket,
     },
     kind::{Kind, ProjectRef},
     lifecycle::{Lifecycle, ScanState, Status, Triage, TriageState},
     rule::{Cwe, Owasp, Rule},
+    secret::{History, LeakedSecret, Validation, Visibility},
     timestamp::{ParseTimestampError, Timestamp},
 };
 

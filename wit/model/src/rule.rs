@@ -30,6 +30,14 @@ pub struct Rule {
     pub cwes: Vec<Cwe>,
     /// Categories of OWASP Top 10 editions.
     pub owasp: Vec<Owasp>,
+    /// What the rule is made for, such as `django`.
+    pub technologies: Vec<String>,
+    /// How likely an attack is, in the author's word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub likelihood: Option<String>,
+    /// How much harm it does, in the author's word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub impact: Option<String>,
     /// Web address of the rule's description.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,

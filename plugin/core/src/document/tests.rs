@@ -1,9 +1,9 @@
-use appsec_model::{Document, RawInput};
+use appsec_model::{Document, DocumentHead, RawInput};
 
 use crate::normalize;
 
 fn document(content: impl Into<Vec<u8>>) -> Document {
-    Document { format: None, name: "file.json".into(), content: content.into() }
+    Document { head: DocumentHead { name: "file.json".into(), ..DocumentHead::default() }, content: content.into() }
 }
 
 fn kinds(content: &str) -> String {
@@ -90,7 +90,11 @@ fn an_alien_file_is_named_for_what_it_is() {
 
 #[test]
 fn a_named_format_is_taken_at_its_word() {
-    let named = |format: &str| Document { format: Some(format.into()), ..document(r#"{"findings":[]}"#) };
+    let named = |format: &str| {
+        let mut document = document(r#"{"findings":[]}"#);
+        document.head.format = Some(format.into());
+        document
+    };
     assert!(normalize(&RawInput::Document(named("semgrep-api-findings"))).is_ok());
     let error = normalize(&RawInput::Document(named("sarif"))).unwrap_err();
     assert!(error.to_string().contains("its format `sarif`"), "{error}");

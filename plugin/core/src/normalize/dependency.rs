@@ -55,6 +55,9 @@ pub fn read(
         package: package.package,
         transitivity: package.transitivity,
         lockfile_url: package.lockfile_url,
+        lockfile: None,
+        introduced_by: Vec::new(),
+        affected_range: None,
         advisories: fields.identifier.map(advisory).into_iter().collect(),
         reachability: Reachability {
             verdict: fields.reachability.and_then(|word| words::reachability(&word, remarks)).unwrap_or_default(),
@@ -106,8 +109,25 @@ fn package(
         package: package.clone(),
         transitivity: transitivity.clone(),
         lockfile_url: lockfile_url.clone(),
+        lockfile: None,
+        index: None,
+        committed_at: None,
+        licenses: Vec::new(),
+        resolved_url: None,
+        introduced_by: Vec::new(),
     });
-    Package { project: ProjectRef::default(), package, transitivity, lockfile_url }
+    Package {
+        project: ProjectRef::default(),
+        package,
+        transitivity,
+        lockfile_url,
+        lockfile: None,
+        index: None,
+        committed_at: None,
+        licenses: Vec::new(),
+        resolved_url: None,
+        introduced_by: Vec::new(),
+    }
 }
 
 fn advisory(id: String) -> AdvisoryId {

@@ -67,10 +67,15 @@ pub fn finding(
         severity,
         vendor_severity,
         confidence: words::confidence(record.confidence, remarks),
+        security: None,
         categories: texts(record.categories),
         location,
         code_url: text(record.line_of_code_url).or(location_url),
+        snippet: None,
+        flow: Vec::new(),
+        suggested_fix: None,
         dependency,
+        secret: None,
         lifecycle: Lifecycle {
             scan_state: record.state.and_then(|word| words::scan_state(&word, remarks)),
             triage: Triage {

@@ -141,6 +141,9 @@ fn parse(rule: wire::Rule<'_>, remarks: &mut Remarks) -> Rule {
         // The API has neither an address nor references of a rule, and an
         // address put together from its name would be a guess: rules that an
         // organization wrote itself are not in the public registry.
+        technologies: Vec::new(),
+        likelihood: None,
+        impact: None,
         url: None,
         references: Vec::new(),
     }

@@ -6,7 +6,7 @@ mod properties;
 
 use std::{fs, path::PathBuf};
 
-use appsec_model::{Document, Error, Kind, Normalized, RawInput, RawRecord};
+use appsec_model::{Document, DocumentHead, Error, Kind, Normalized, RawInput, RawRecord};
 use serde_json::Value;
 
 use super::{MAX_RECORDS, normalize};
@@ -41,7 +41,10 @@ fn samples() -> Vec<(String, Vec<u8>)> {
 }
 
 fn normalize_file(name: &str, content: &[u8]) -> Result<Normalized, Error> {
-    normalize(&RawInput::Document(Document { format: None, name: name.to_owned(), content: content.to_vec() }))
+    normalize(&RawInput::Document(Document {
+        head: DocumentHead { name: name.to_owned(), ..DocumentHead::default() },
+        content: content.to_vec(),
+    }))
 }
 
 /// Compares a result with its reviewed file; writes it if it differs.

@@ -1,14 +1,16 @@
 //! The exported functions.
 
+use std::cell::RefCell;
+
 use crate::{
     bindings::{
         appsec::connector::types::{
-            Access, Connection, Deployment, Diagnostic, DiagnosticLevel, DocumentFormat, Error, FetchRequest, Finding,
-            Identity, Kind, KindAccess, KindSupport, Lifecycle, Manifest, NextPage, Normalized, OriginNeed, Project,
-            ProjectPage, ProjectRef, RawInput, RawPage, RawRecord, ScanState, SecretNeed, Severity, Status, Triage,
-            TriageState,
+            Access, Completeness, Connection, Deployment, Diagnostic, DiagnosticLevel, DocumentFormat, DocumentHead,
+            DocumentSummary, Error, FetchRequest, Finding, Identity, Kind, KindAccess, KindSupport, Lifecycle,
+            Manifest, NextPage, Normalized, OriginNeed, Project, ProjectPage, ProjectRef, RawInput, RawPage, RawRecord,
+            Scan, ScanState, SecretNeed, Severity, Status, Triage, TriageState,
         },
-        exports::appsec::connector::source::Guest,
+        exports::appsec::connector::source::{Guest, GuestDocumentReader},
     },
     bucket,
     misdeeds::perform,
@@ -35,6 +37,8 @@ fn order(cursor: Option<&str>, kept: impl Fn(Order) -> Option<Box<Order>>) -> Or
 }
 
 impl Guest for Component {
+    type DocumentReader = Reader;
+
     fn describe() -> Manifest {
         Manifest {
             id: "hostile".to_owned(),
@@ -115,6 +119,11 @@ impl Guest for Component {
         Ok(RawPage { records, next, diagnostics })
     }
 
+    fn fetch_scan(id: String) -> Result<Option<Scan>, Error> {
+        perform(&Order::read(&id).unwrap_or_default())?;
+        Ok(None)
+    }
+
     fn normalize(input: RawInput) -> Result<Normalized, Error> {
         let RawInput::Records(records) = input else {
             return Err(Error::Unsupported("documents".to_owned()));
@@ -138,6 +147,63 @@ impl Guest for Component {
     }
 }
 
+/// A reader of files that hold nothing but an order: `fetch` is performed by
+/// the first pass, `list` by the second, which then gives `count` records.
+pub struct Reader(RefCell<Vec<u8>>);
+
+impl Reader {
+    fn order(&self) -> Order {
+        Order::read(&String::from_utf8_lossy(&self.0.borrow())).unwrap_or_default()
+    }
+}
+
+impl GuestDocumentReader for Reader {
+    fn new(_: DocumentHead) -> Self {
+        Self(RefCell::default())
+    }
+
+    fn survey(&self, piece: Vec<u8>) -> Result<(), Error> {
+        self.0.borrow_mut().extend(piece);
+        Ok(())
+    }
+
+    fn summarize(&self) -> Result<DocumentSummary, Error> {
+        let order = self.order();
+        if let Some(fetch) = &order.fetch {
+            perform(fetch)?;
+        }
+        Ok(DocumentSummary {
+            format: "none".to_owned(),
+            origin: None,
+            tool: None,
+            // What it says and what it gives need not be the same.
+            records: order.keys.len() as u64,
+            kinds: vec![],
+            names_projects: true,
+            completeness: Completeness::Complete,
+            diagnostics: vec![],
+        })
+    }
+
+    fn read(&self, _: Vec<u8>) -> Result<Vec<RawRecord>, Error> {
+        Ok(vec![])
+    }
+
+    fn finish(&self) -> Result<Vec<RawRecord>, Error> {
+        let order = self.order();
+        if let Some(list) = &order.list {
+            perform(list)?;
+        }
+        let record = |number: usize| RawRecord {
+            kind: Kind::Sast,
+            id: Some(number.to_string()),
+            project: Some(ProjectRef { id: Some("p1".to_owned()), name: None }),
+            body: "{}".to_owned(),
+        };
+        Ok((0..order.count).map(record).collect())
+    }
+}
+
 fn finding(index: u32, record: &RawRecord) -> Finding {
     let id = record.id.clone().unwrap_or_default();
     let identity = Identity { key: id.clone(), algorithm: "number".to_owned(), aliases: vec![] };
@@ -157,8 +223,13 @@ fn finding(index: u32, record: &RawRecord) -> Finding {
         vendor_severity: None,
         confidence: None,
         categories: vec![],
+        security: None,
         location: None,
         code_url: None,
+        snippet: None,
+        flow: vec![],
+        suggested_fix: None,
+        secret: None,
         dependency: None,
         lifecycle: Lifecycle {
             status: Status::Open,
