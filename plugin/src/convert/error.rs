@@ -37,4 +37,4 @@ impl ToWit for model::Error {
 
 record_to_wit!(SettingProblem { key, problem });
 record_to_wit!(Diagnostic { level, code, index, id, pointer, message });
-words_to_wit!(DiagnosticLevel { Warning, Error });
+words_to_wit!(DiagnosticLevel { Warning, Skipped, Error });
