@@ -74,6 +74,9 @@ pub enum HarnessError {
     /// The lock's file cannot be made.
     #[error("cannot lock the instance with the file {0}")]
     Lock(PathBuf, #[source] std::io::Error),
+    /// A file cannot be imported.
+    #[error(transparent)]
+    Import(#[from] ImportError),
     /// A run is not there.
     #[error("there is no run {0}")]
     NoRun(i64),
@@ -172,6 +175,7 @@ impl HarnessError {
             Self::Origin(_) => "invalid-origin",
             Self::NoInstance { .. } => "no-such-instance",
             Self::NoConnector(_) | Self::OtherConnector { .. } => "no-such-connector",
+            Self::Import(_) => "import",
             Self::Locked | Self::Lock(..) => "locked",
             Self::NoRun(_) => "no-such-run",
             Self::EndlessProjects(_) => "protocol",
@@ -190,6 +194,9 @@ impl HarnessError {
 
     /// What the operator can do about it.
     pub fn remedy(&self) -> Option<&'static str> {
+        if let Self::Import(error) = self {
+            return Some(error.remedy());
+        }
         let remedy = match self.code() {
             "invalid-settings" => {
                 "correct the settings that are named; `harness inspect` lists all settings of the connector"

@@ -302,6 +302,30 @@ impl Tenant {
         outcome
     }
 
+    /// Takes in what a file holds, or goes on where an import of the same file
+    /// was cut off.
+    pub async fn import(
+        &self,
+        name: &InstanceName,
+        file: &Path,
+        options: ImportOptions,
+        progress: ImportProgress,
+    ) -> Result<ImportReport, HarnessError> {
+        let instance = self.instance(name).await?;
+        let loaded = self.loaded(&instance).await?;
+        let _lock = self.lock(name)?;
+        let import = Import {
+            store: self.store.clone(),
+            connector: loaded.connector,
+            owner: format!("{}/{name}", self.id),
+            instance,
+            clock: self.harness.shared.options.clock.clone(),
+            progress,
+            options,
+        };
+        import.run(file).await
+    }
+
     /// The connector of an instance, which must still be the one that it was
     /// made with.
     pub async fn loaded(&self, instance: &Instance) -> Result<Loaded, HarnessError> {

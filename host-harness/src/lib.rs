@@ -32,11 +32,13 @@ mod files;
 mod harness;
 mod hex;
 mod ids;
+mod import;
 mod limits;
 mod runtime;
 mod secrets;
 mod store;
 mod sync;
+mod task;
 
 pub use crate::{
     bundled::{BUNDLED, Bundled},
@@ -47,6 +49,7 @@ pub use crate::{
     error::HarnessError,
     harness::{Harness, Loaded, Options, Setup, Tenant},
     ids::{InstanceName, NameError, TenantId},
+    import::{ImportError, ImportEvent, ImportOptions, ImportOutcome, ImportProgress, ImportReport},
     limits::Limits,
     runtime::{
         CallError, CallFailure, CallReport, Called, Connector, Grant, Inspection, InspectionError, LimitHit, Runtime,

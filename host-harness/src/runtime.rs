@@ -15,11 +15,13 @@ mod engine;
 mod inspect;
 mod linker;
 mod output;
+mod reading;
 mod state;
 
 pub use self::{
     call::{CallError, CallFailure, CallReport, Called, Connector, Grant},
     engine::{Runtime, RuntimeError},
     inspect::{Inspection, InspectionError},
+    reading::FileReading,
     state::LimitHit,
 };

@@ -18,6 +18,7 @@ use appsec_model::{Access, Connection, Kind, Project, Timestamp};
 use futures_util::{StreamExt, stream};
 
 use self::read::Reading;
+pub(crate) use self::take::normalize as normalize_records;
 pub(crate) use self::{caller::Caller, pacing::ByClock};
 pub use self::{
     pacing::Waiter,

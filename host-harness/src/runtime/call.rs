@@ -8,7 +8,7 @@ use std::{
 };
 
 use appsec_model::{
-    Connection, Error as ContractError, FetchRequest, Manifest, Normalized, ProjectPage, RawInput, RawPage,
+    Connection, Error as ContractError, FetchRequest, Manifest, Normalized, ProjectPage, RawInput, RawPage, Scan,
 };
 use wasmtime::{Store, Trap, UpdateDeadline};
 use wasmtime_wasi::{I32Exit, WasiCtx};
@@ -35,8 +35,8 @@ const MAX_MESSAGE_BYTES: usize = 2 << 10;
 /// A compiled and linked connector. Cheap to clone.
 #[derive(Clone)]
 pub struct Connector {
-    runtime: Runtime,
-    pre: Arc<ConnectorPre<SandboxState>>,
+    pub(super) runtime: Runtime,
+    pub(super) pre: Arc<ConnectorPre<SandboxState>>,
     inspection: Arc<Inspection>,
 }
 
@@ -124,7 +124,7 @@ impl fmt::Display for CallError {
 
 impl std::error::Error for CallError {}
 
-type Outcome<T> = wasmtime::Result<Result<T, wit::Error>>;
+pub(super) type Outcome<T> = wasmtime::Result<Result<T, wit::Error>>;
 
 impl Connector {
     pub(super) fn new(runtime: Runtime, pre: ConnectorPre<SandboxState>, inspection: Inspection) -> Self {
@@ -196,6 +196,15 @@ impl Connector {
         self.call("none", &Grant::default(), async |_, _| Ok(Ok(()))).await.map(|_| ())
     }
 
+    /// Calls `fetch-scan`.
+    pub async fn fetch_scan(&self, grant: &Grant, id: &str) -> Result<Called<Option<Scan>>, CallError> {
+        self.call("fetch-scan", grant, async |guest, store| {
+            let outcome = guest.appsec_connector_source().call_fetch_scan(store, id).await;
+            outcome.map(|result| result.map(IntoModel::into_model))
+        })
+        .await
+    }
+
     async fn call<T>(
         &self,
         verb: &'static str,
@@ -213,7 +222,21 @@ impl Connector {
             body(&guest, &mut store).await
         };
         let outcome = within(shared.limits.wall_time, called).await;
+        self.conclude(verb, grant, &log, &mut store, outcome, started)
+    }
 
+    /// What a call came to: its result or why it failed, what it took, and its
+    /// log lines to where the host's go.
+    pub(super) fn conclude<T>(
+        &self,
+        verb: &'static str,
+        grant: &Grant,
+        log: &Log,
+        store: &mut Store<SandboxState>,
+        outcome: Outcome<T>,
+        started: Instant,
+    ) -> Result<Called<T>, CallError> {
+        let shared = &self.runtime.shared;
         let state = store.data_mut();
         let report = CallReport {
             peak_memory_bytes: state.limiter.peak_memory,
@@ -222,7 +245,7 @@ impl Connector {
             elapsed: started.elapsed(),
         };
         let secrets = secrets(grant);
-        for line in log.lines(&secrets) {
+        for line in log.news(&secrets) {
             tracing::info!(target: "guest", owner = grant.owner, verb, "{line}");
         }
         let oversized = state.hooks.usage().oversized.load(Ordering::Relaxed);
@@ -249,7 +272,7 @@ impl Connector {
     }
 
     /// A store with everything that the grant allows and nothing else.
-    fn store(&self, grant: &Grant, log: &Log) -> Store<SandboxState> {
+    pub(super) fn store(&self, grant: &Grant, log: &Log) -> Store<SandboxState> {
         let limits = &self.runtime.shared.limits;
         let mut wasi = WasiCtx::builder();
         wasi.stderr(log.clone()).insecure_random_seed(0).insecure_random(wasmtime_wasi::Deterministic::new(vec![0]));
@@ -271,7 +294,7 @@ impl Connector {
 /// Gives the guest a budget of processor time. The clock also ticks while the
 /// guest waits for an answer, but then it is looked at only once, when the
 /// guest goes on: what is counted is ticks during which the guest ran.
-fn limit_cpu(store: &mut Store<SandboxState>, budget: Duration) {
+pub(super) fn limit_cpu(store: &mut Store<SandboxState>, budget: Duration) {
     let mut left = budget.as_nanos() / TICK.as_nanos();
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(move |_| {
@@ -281,7 +304,7 @@ fn limit_cpu(store: &mut Store<SandboxState>, budget: Duration) {
     });
 }
 
-async fn within<T>(limit: Duration, called: impl Future<Output = Outcome<T>>) -> Outcome<T> {
+pub(super) async fn within<T>(limit: Duration, called: impl Future<Output = Outcome<T>>) -> Outcome<T> {
     match tokio::time::timeout(limit, called).await {
         Ok(outcome) => outcome,
         Err(_) => Err(LimitHit::Wall(limit).into()),

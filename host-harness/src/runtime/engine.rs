@@ -43,7 +43,10 @@ pub(super) struct Shared {
     pub linker: Linker<SandboxState>,
     pub limits: Limits,
     /// A pool that has no place left is an error, not a queue: wait here.
-    pub sandboxes: Semaphore,
+    pub sandboxes: Arc<Semaphore>,
+    /// A file being read keeps its sandbox while others are called for its
+    /// records: never all of the places, or nobody could go on.
+    pub files: Arc<Semaphore>,
     cache: CodeCache,
 }
 
@@ -77,7 +80,8 @@ impl Runtime {
         start_ticker(&engine);
         let shared = Shared {
             cache: CodeCache::new(cache_dir, &engine),
-            sandboxes: Semaphore::new(limits.sandboxes as usize),
+            sandboxes: Arc::new(Semaphore::new(limits.sandboxes as usize)),
+            files: Arc::new(Semaphore::new((limits.sandboxes / 2) as usize)),
             engine,
             linker,
             limits,

@@ -25,11 +25,12 @@ struct Collected {
     bytes: Vec<u8>,
     room: usize,
     dropped: u64,
+    told: usize,
 }
 
 impl Log {
     pub fn new(bytes: usize, line_bytes: usize) -> Self {
-        let collected = Collected { bytes: Vec::new(), room: bytes, dropped: 0 };
+        let collected = Collected { bytes: Vec::new(), room: bytes, dropped: 0, told: 0 };
         Self { collected: Arc::new(Mutex::new(collected)), line_bytes }
     }
 
@@ -55,6 +56,14 @@ impl Log {
             lines.push(format!("({} further bytes of the log were dropped)", collected.dropped));
         }
         lines
+    }
+
+    /// The lines that were not asked for before.
+    pub fn news(&self, secrets: &[&str]) -> Vec<String> {
+        let mut lines = self.lines(secrets);
+        let mut collected = self.collected.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = std::mem::replace(&mut collected.told, lines.len());
+        lines.split_off(told.min(lines.len()))
     }
 
     /// The last lines, for an error message.

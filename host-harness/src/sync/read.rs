@@ -4,7 +4,6 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use appsec_model::{Error as ContractError, FetchRequest, NextPage, Scope, Timestamp};
-use tokio::task::JoinHandle;
 
 use super::{
     InstanceSync, SyncEvent,
@@ -16,6 +15,7 @@ use crate::{
     error::HarnessError,
     runtime::CallFailure,
     store::{ProjectIndex, Read, ReadCounts, ReadState, Seen},
+    task::AbortOnDrop,
 };
 
 /// Pages in a row that hold records but no new one. Lists come newest first
@@ -133,7 +133,7 @@ impl Reading {
                 raw: page,
             };
             number += 1;
-            let task = AbortOnDrop(tokio::spawn(page.take()));
+            let task = AbortOnDrop::spawn(page.take());
             match next {
                 NextPage::Cursor(next) => {
                     cursor = Some(next);
@@ -173,26 +173,5 @@ impl Reading {
             "fetch-findings",
             CallFailure::Contract(ContractError::Limit { what }),
         )
-    }
-}
-
-/// A task that ends with whoever waits for it.
-struct AbortOnDrop<T>(JoinHandle<T>);
-
-impl<T> AbortOnDrop<Result<T, HarnessError>> {
-    async fn join(mut self) -> Result<T, HarnessError> {
-        match (&mut self.0).await {
-            Ok(result) => result,
-            Err(error) => match error.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => Err(HarnessError::Stopped),
-            },
-        }
-    }
-}
-
-impl<T> Drop for AbortOnDrop<T> {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }

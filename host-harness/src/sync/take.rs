@@ -99,7 +99,7 @@ impl Page {
 /// Normalizes records. If the guest breaks over them, the batch is halved until
 /// the record that breaks it is alone: that one becomes a diagnostic, the
 /// others are findings.
-async fn normalize(
+pub(crate) async fn normalize(
     connector: &Connector,
     owner: &str,
     records: Vec<RawRecord>,

@@ -1,0 +1,340 @@
+//! Import of files: what a connector reads from them goes the way of a sync's
+//! pages, in transactions, and can be cut off and gone on with.
+//!
+//! A file is read twice. The first pass tells what it is and whether it is
+//! whole, and nothing is written before that is known; the second brings its
+//! records. What is in a file says what is there. What is not in it says
+//! something only if the file proves a complete scan of a named project and the
+//! operator asks for it ([`ImportOptions::complete`]).
+
+mod batches;
+mod source;
+mod take;
+
+use std::{path::Path, sync::Arc};
+
+use appsec_model::{Completeness, DocumentHead, DocumentSummary, Kind, ProjectRef, Timestamp};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use self::{
+    source::{Source, file_name, next_piece},
+    take::Taking,
+};
+use crate::{
+    error::HarnessError,
+    runtime::{Connector, FileReading},
+    store::{ImportSource, Instance, ReadCounts, ReadState, Run, RunState, SharedStore},
+};
+
+/// What to take from a file, and what is known of it.
+#[derive(Clone, Debug, Default)]
+pub struct ImportOptions {
+    /// Its format, if it is not to be detected.
+    pub format: Option<String>,
+    /// The project of records that name none.
+    pub project: Option<String>,
+    /// The branch that was scanned.
+    pub r#ref: Option<String>,
+    /// Only these kinds; all if empty.
+    pub kinds: Vec<Kind>,
+    /// What is not in the file is no longer there.
+    pub complete: bool,
+}
+
+/// What happens during an import, for whoever shows it.
+#[derive(Clone, Debug)]
+pub enum ImportEvent {
+    /// The first pass is done.
+    Surveyed(Box<DocumentSummary>),
+    /// An import of the same file was cut off; this one goes on with it.
+    Resumed {
+        /// Its run.
+        run: i64,
+    },
+    /// Records were taken in.
+    Progress {
+        /// How much of the file has been read, as it lies there.
+        read_bytes: u64,
+        /// Its size.
+        total_bytes: u64,
+        /// Records so far, of all that the file holds.
+        records: u64,
+        /// Those of them that were written.
+        written: u64,
+    },
+}
+
+/// Where events go.
+pub type ImportProgress = Arc<dyn Fn(ImportEvent) + Send + Sync>;
+
+/// What an import did.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+pub struct ImportReport {
+    /// Name of the file.
+    pub file: String,
+    /// Hash of its content, unpacked.
+    pub sha256: String,
+    /// What the file is.
+    pub summary: DocumentSummary,
+    /// What became of every record; the parts add up to `records`.
+    pub outcome: ImportOutcome,
+    /// As the run log has it.
+    pub run: Run,
+    /// Largest memory of the sandbox that read the file.
+    pub reader_peak_memory_bytes: u64,
+}
+
+/// What became of the records of a file.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, schemars::JsonSchema)]
+pub struct ImportOutcome {
+    /// Records in the file.
+    pub records: u64,
+    /// Became a finding, new or changed.
+    pub findings: u64,
+    /// Became a package, new or changed.
+    pub packages: u64,
+    /// Could not be used; they are kept raw, and a diagnostic says why.
+    pub unusable: u64,
+    /// Left out on purpose; a diagnostic says why.
+    pub skipped: u64,
+    /// Are what they were.
+    pub unchanged: u64,
+    /// The same record stands in the file more than once.
+    pub repeated: u64,
+    /// Are of a kind that was not asked for.
+    pub other_kinds: u64,
+    /// Name no project, against what the file's summary says.
+    pub unmapped: u64,
+}
+
+/// Why a file cannot be imported.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// It cannot be read.
+    #[error("cannot read {file}")]
+    File {
+        /// Its name.
+        file: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Its records name no project, and the operator named none.
+    #[error("the records of {0} do not say which project they belong to")]
+    NoProject(String),
+    /// It holds nothing of the kinds that were asked for.
+    #[error("{file} holds {found}, and {wanted} was asked for")]
+    OtherKinds {
+        /// Its name.
+        file: String,
+        /// What it holds.
+        found: String,
+        /// What was asked for.
+        wanted: String,
+    },
+    /// What is not in it proves nothing.
+    #[error("{file} does not prove a complete scan: {reason}")]
+    Incomplete {
+        /// Its name.
+        file: String,
+        /// Why.
+        reason: String,
+    },
+    /// A complete scan without findings, and nobody says of which kind.
+    #[error("{0} holds no records, so it does not tell of which kind its scan was")]
+    NoKind(String),
+    /// A complete scan of which project?
+    #[error("{0} is to be taken as complete, and no project is named")]
+    NoScope(String),
+    /// It changed while it was read.
+    #[error("{0} changed while it was read")]
+    Changed(String),
+}
+
+impl ImportError {
+    /// What the operator can do about it.
+    pub(crate) fn remedy(&self) -> &'static str {
+        match self {
+            Self::File { .. } => "check the path, the permissions, and that the file is whole",
+            Self::NoProject(_) | Self::NoScope(_) => "name it with --project NAME, as the vendor names it",
+            Self::OtherKinds { .. } => "check that it is the right file, or leave --kind out",
+            Self::Incomplete { .. } => {
+                "import it without --complete: what it holds is taken in, and nothing is marked as gone"
+            }
+            Self::NoKind(_) => "say of which kind the scan was, such as --kind sast",
+            Self::Changed(_) => "import it again when nobody writes to it; what was taken in so far stays",
+        }
+    }
+}
+
+/// Everything that an import works with.
+pub(crate) struct Import {
+    pub store: SharedStore,
+    pub connector: Connector,
+    pub owner: String,
+    pub instance: Instance,
+    pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    pub progress: ImportProgress,
+    pub options: ImportOptions,
+}
+
+impl Import {
+    /// Imports a file to its end.
+    pub async fn run(self, path: &Path) -> Result<ImportReport, HarnessError> {
+        let file = file_name(path);
+        let source = Source::open(path).map_err(|source| ImportError::File { file: file.clone(), source })?;
+        let mut reading = self.connector.read_file(&self.owner, self.head(&file)).await?;
+        let sha256 = survey(&mut reading, &source, &file).await?;
+        let summary = reading.summarize().await?;
+        let kinds = self.check(&file, &summary)?;
+        (self.progress)(ImportEvent::Surveyed(Box::new(summary.clone())));
+
+        let run = self.begin(&file, &sha256, kinds).await?;
+        let run_id = run.id;
+        let taking = Taking { import: &self, run: &run, summary: &summary, file: &file, sha256: &sha256 };
+        let taken = taking.take(reading, source).await;
+        if let Err(error) = &taken
+            && !error.is_call()
+            && !matches!(error, HarnessError::Import(_))
+        {
+            // A fault on this side leaves the run as it is: the next import of
+            // this file goes on with it.
+            return Err(taken.err().unwrap_or(HarnessError::NoRun(run_id)));
+        }
+        let message = taken.as_ref().err().map(HarnessError::with_remedy);
+        let run = self.end(run_id, message).await?;
+        let taken = taken?;
+        Ok(ImportReport {
+            outcome: outcome(&summary, &run),
+            reader_peak_memory_bytes: taken,
+            file,
+            sha256,
+            summary,
+            run,
+        })
+    }
+
+    fn head(&self, file: &str) -> DocumentHead {
+        DocumentHead {
+            format: self.options.format.clone(),
+            name: file.to_owned(),
+            project: self.project(),
+            r#ref: self.options.r#ref.clone(),
+        }
+    }
+
+    /// The project that the operator named.
+    fn project(&self) -> Option<ProjectRef> {
+        self.options.project.clone().map(|name| ProjectRef { id: None, name: Some(name) })
+    }
+
+    /// Whether the file is what the operator takes it for; the kinds to take.
+    fn check(&self, file: &str, summary: &DocumentSummary) -> Result<Vec<Kind>, ImportError> {
+        let (file, wanted) = (file.to_owned(), &self.options.kinds);
+        if !summary.names_projects && self.options.project.is_none() {
+            return Err(ImportError::NoProject(file));
+        }
+        let held = || summary.kinds.iter().filter(|held| held.records > 0);
+        let mut kinds: Vec<Kind> =
+            held().map(|held| held.kind.clone()).filter(|kind| wanted.is_empty() || wanted.contains(kind)).collect();
+        if kinds.is_empty() && held().next().is_some() {
+            let found = held().map(|held| format!("{} records of the kind {}", held.records, held.kind));
+            let wanted: Vec<&str> = wanted.iter().map(Kind::as_str).collect();
+            return Err(ImportError::OtherKinds {
+                file,
+                found: format!("{} ({})", found.collect::<Vec<_>>().join(", "), summary.format),
+                wanted: wanted.join(", "),
+            });
+        }
+        if self.options.complete {
+            if let Completeness::Incomplete { reason } = &summary.completeness {
+                return Err(ImportError::Incomplete { file, reason: reason.clone() });
+            }
+            if self.options.project.is_none() {
+                return Err(ImportError::NoScope(file));
+            }
+            // A scan that found nothing closes what it looked for.
+            kinds.extend(wanted.iter().filter(|kind| !kinds.contains(kind)).cloned().collect::<Vec<_>>());
+            if kinds.is_empty() {
+                return Err(ImportError::NoKind(file));
+            }
+        }
+        Ok(kinds)
+    }
+
+    /// The run of this import: that of an earlier one of the same file that was
+    /// cut off, or a new one.
+    async fn begin(&self, file: &str, sha256: &str, kinds: Vec<Kind>) -> Result<Run, HarnessError> {
+        let (instance_id, now) = (self.instance.id, (self.clock)());
+        let source = ImportSource { file: file.to_owned(), sha256: sha256.to_owned(), options: format!("{:?}", self.options) };
+        let (run, resumed) = self
+            .store
+            .run(move |store| {
+                let (id, resumed) = match store.unfinished_import(instance_id, &source)? {
+                    Some(id) => {
+                        store.resume_run(id)?;
+                        (id, true)
+                    }
+                    None => (store.start_import(instance_id, &source, &kinds, now)?, false),
+                };
+                Ok((store.run(id)?, resumed.then_some(id)))
+            })
+            .await?;
+        if let Some(run) = resumed {
+            (self.progress)(ImportEvent::Resumed { run });
+        }
+        run.ok_or(HarnessError::NoRun(0))
+    }
+
+    /// Writes down how a run ended.
+    async fn end(&self, run_id: i64, message: Option<String>) -> Result<Run, HarnessError> {
+        let now = (self.clock)();
+        let run = self
+            .store
+            .run(move |store| {
+                let reads = store.run(run_id)?.map(|run| run.reads).unwrap_or_default();
+                for read in reads.iter().filter(|read| read.state == ReadState::Pending) {
+                    store.give_up_read(read.id, ReadState::Failed, message.as_deref().unwrap_or("not read"))?;
+                }
+                let state = if message.is_some() { RunState::Failed } else { RunState::Complete };
+                store.finish_run(run_id, state, message.as_deref(), now)?;
+                store.run(run_id)
+            })
+            .await?;
+        run.ok_or(HarnessError::NoRun(run_id))
+    }
+}
+
+/// The first pass: what the file is, and the hash of its content.
+async fn survey(reading: &mut FileReading, source: &Source, file: &str) -> Result<String, HarnessError> {
+    let failed = |source| ImportError::File { file: file.to_owned(), source };
+    let mut content = source.content().map_err(failed)?;
+    let mut hasher = Sha256::new();
+    let mut piece = Vec::new();
+    loop {
+        next_piece(&mut content, &mut piece).map_err(failed)?;
+        if piece.is_empty() {
+            return Ok(crate::hex::encode(&hasher.finalize()));
+        }
+        hasher.update(&piece);
+        reading.survey(&piece).await?;
+    }
+}
+
+/// What became of every record of the file.
+fn outcome(summary: &DocumentSummary, run: &Run) -> ImportOutcome {
+    let ReadCounts { findings, packages, unusable, skipped, unchanged, repeated, unmapped, .. } = run.counts;
+    let taken = |kind: &Kind| run.reads.iter().any(|read| read.kind == *kind);
+    let other_kinds = summary.kinds.iter().filter(|held| !taken(&held.kind)).map(|held| held.records).sum();
+    ImportOutcome {
+        records: summary.records,
+        findings,
+        packages,
+        unusable,
+        skipped,
+        unchanged,
+        repeated,
+        other_kinds,
+        unmapped,
+    }
+}

@@ -1,0 +1,126 @@
+//! The second pass over a file: its records, gathered into batches of one kind.
+
+use std::collections::BTreeMap;
+
+use appsec_model::{Kind, ProjectRef, RawRecord};
+use sha2::{Digest, Sha256};
+use tokio::sync::mpsc;
+
+use super::{
+    ImportError,
+    source::{Source, next_piece},
+};
+use crate::{error::HarnessError, runtime::FileReading};
+
+/// Records of one batch, and so of one transaction.
+const BATCH_RECORDS: usize = 1_000;
+
+/// Bytes of one batch: large records make small batches.
+const BATCH_BYTES: usize = 4 << 20;
+
+/// Records of one kind, in the order of the file.
+pub(super) struct Batch {
+    pub kind: Kind,
+    pub records: Vec<RawRecord>,
+    /// How many records of this kind stand in the file up to the end of the
+    /// batch: where an import goes on that is cut off after it.
+    pub position: u64,
+}
+
+/// Gathers records into batches.
+pub(super) struct Batches {
+    /// By the word of the kind: what is gathered, and how many came so far.
+    kinds: BTreeMap<String, Gathered>,
+    /// The project of records that name none.
+    project: Option<ProjectRef>,
+    batches: mpsc::Sender<Batch>,
+}
+
+struct Gathered {
+    kind: Kind,
+    records: Vec<RawRecord>,
+    bytes: usize,
+    position: u64,
+    /// Taken in by an earlier part of the same import.
+    done: u64,
+}
+
+impl Batches {
+    /// Gathers these kinds, each without that many of its first records.
+    pub fn new(
+        kinds: impl IntoIterator<Item = (Kind, u64)>,
+        project: Option<ProjectRef>,
+        batches: mpsc::Sender<Batch>,
+    ) -> Self {
+        let gathered = |(kind, done): (Kind, u64)| {
+            let word = kind.as_str().to_owned();
+            (word, Gathered { kind, records: Vec::new(), bytes: 0, position: 0, done })
+        };
+        Self { kinds: kinds.into_iter().map(gathered).collect(), project, batches }
+    }
+
+    /// Reads the file to its end. Returns the largest memory of the sandbox.
+    pub async fn read(
+        mut self,
+        mut reading: FileReading,
+        source: Source,
+        file: String,
+        sha256: String,
+    ) -> Result<u64, HarnessError> {
+        let failed = |source| ImportError::File { file: file.clone(), source };
+        let mut content = source.content().map_err(failed)?;
+        let mut hasher = Sha256::new();
+        let mut piece = Vec::new();
+        loop {
+            next_piece(&mut content, &mut piece).map_err(failed)?;
+            if piece.is_empty() {
+                break;
+            }
+            hasher.update(&piece);
+            for record in reading.read(&piece).await? {
+                self.add(record).await?;
+            }
+        }
+        for record in reading.finish().await? {
+            self.add(record).await?;
+        }
+        if crate::hex::encode(&hasher.finalize()) != sha256 {
+            return Err(ImportError::Changed(file).into());
+        }
+        let rest: Vec<String> = self.kinds.keys().cloned().collect();
+        for kind in rest {
+            self.send(&kind).await?;
+        }
+        Ok(reading.peak_memory_bytes() as u64)
+    }
+
+    async fn add(&mut self, mut record: RawRecord) -> Result<(), HarnessError> {
+        // A kind that was not asked for.
+        let Some(gathered) = self.kinds.get_mut(record.kind.as_str()) else { return Ok(()) };
+        gathered.position += 1;
+        if gathered.position <= gathered.done {
+            return Ok(());
+        }
+        if record.project.is_none() {
+            record.project.clone_from(&self.project);
+        }
+        gathered.bytes += record.body.len();
+        gathered.records.push(record);
+        if gathered.records.len() < BATCH_RECORDS && gathered.bytes < BATCH_BYTES {
+            return Ok(());
+        }
+        let kind = gathered.kind.as_str().to_owned();
+        self.send(&kind).await
+    }
+
+    async fn send(&mut self, kind: &str) -> Result<(), HarnessError> {
+        let Some(gathered) = self.kinds.get_mut(kind).filter(|gathered| !gathered.records.is_empty()) else {
+            return Ok(());
+        };
+        gathered.bytes = 0;
+        let records = std::mem::take(&mut gathered.records);
+        let batch = Batch { kind: gathered.kind.clone(), records, position: gathered.position };
+        // Nobody takes batches any more: whoever did says why.
+        self.batches.send(batch).await.map_err(|_| HarnessError::Stopped)
+    }
+}

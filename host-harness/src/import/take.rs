@@ -1,0 +1,235 @@
+//! Taking batches in: each is compared with the store, normalized, and written
+//! in one transaction, in the order of the file.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
+};
+
+use appsec_model::{DocumentSummary, Kind, NextPage, Normalized, ProjectRef, RawRecord};
+use futures_util::{StreamExt, stream};
+use tokio::sync::mpsc;
+
+use super::{
+    Import, ImportEvent,
+    batches::{Batch, Batches},
+    source::Source,
+};
+use crate::{
+    error::HarnessError,
+    runtime::{Connector, FileReading},
+    store::{
+        Classified, PageCommit, ProjectIndex, Read, ReadCounts, ReadState, RecordState, Run, Seen, SharedStore,
+        documents,
+    },
+    sync::normalize_records,
+    task::AbortOnDrop,
+};
+
+/// Batches that are normalized at one time, while another is written.
+const BATCHES_AT_ONCE: usize = 2;
+
+/// Batches that wait for that.
+const BATCHES_WAITING: usize = 2;
+
+/// The second pass of an import.
+pub(super) struct Taking<'a> {
+    pub import: &'a Import,
+    pub run: &'a Run,
+    pub summary: &'a DocumentSummary,
+    pub file: &'a str,
+    pub sha256: &'a str,
+}
+
+/// A batch on its way, ready to be written.
+struct Ready {
+    batch: Batch,
+    classified: Vec<Classified>,
+    normalized: Normalized,
+    documents: Vec<String>,
+    costs: ReadCounts,
+    projects: Arc<ProjectIndex>,
+}
+
+/// How far a read is.
+struct Progress {
+    read: Read,
+    pages: u64,
+    position: u64,
+}
+
+impl Taking<'_> {
+    /// Reads the file and takes its records in. Returns the largest memory of
+    /// the sandbox that reads.
+    pub async fn take(&self, reading: FileReading, source: Source) -> Result<u64, HarnessError> {
+        let import = self.import;
+        let (sender, mut receiver) = mpsc::channel(BATCHES_WAITING);
+        let mut reads: BTreeMap<String, Progress> = BTreeMap::new();
+        for read in self.run.reads.iter().filter(|read| read.state == ReadState::Pending) {
+            let position = read.cursor.as_deref().and_then(|cursor| cursor.parse().ok()).unwrap_or(0);
+            let progress = Progress { pages: read.counts.pages, position, read: read.clone() };
+            reads.insert(read.kind.as_str().to_owned(), progress);
+        }
+        let (total_bytes, position) = (source.packed_bytes(), source.position());
+        let kinds: Vec<(Kind, u64)> = reads.values().map(|it| (it.read.kind.clone(), it.position)).collect();
+        let batches = Batches::new(kinds, import.project(), sender);
+        let reading = batches.read(reading, source, self.file.to_owned(), self.sha256.to_owned());
+        let reading = AbortOnDrop::spawn(reading);
+
+        let projects = Arc::new(Projects::new(import, self.summary.origin.clone().unwrap_or_default()));
+        let preparing = stream::poll_fn(|context| receiver.poll_recv(context))
+            .map(|batch| prepare(import.connector.clone(), import.owner.clone(), projects.clone(), batch))
+            .buffered(BATCHES_AT_ONCE);
+        let mut preparing = std::pin::pin!(preparing);
+        let mut counts = self.run.counts;
+        while let Some(ready) = preparing.next().await {
+            let ready = ready?;
+            let Some(progress) = reads.get_mut(ready.batch.kind.as_str()) else { continue };
+            progress.position = ready.batch.position;
+            let next = NextPage::Cursor(progress.position.to_string());
+            let taken = self.commit(progress, ready, next).await?;
+            counts.add(&taken);
+            (import.progress)(ImportEvent::Progress {
+                read_bytes: position.load(Ordering::Relaxed),
+                total_bytes,
+                records: counts.records,
+                written: counts.new + counts.changed,
+            });
+        }
+        // The file is read to its end, or why it is not.
+        let peak = reading.join().await?;
+        let index = projects.of_import(import).await?;
+        for progress in reads.values_mut() {
+            let batch =
+                Batch { kind: progress.read.kind.clone(), records: Vec::new(), position: progress.position };
+            let ready = Ready {
+                batch,
+                classified: Vec::new(),
+                normalized: Normalized::default(),
+                documents: Vec::new(),
+                costs: ReadCounts::default(),
+                projects: index.clone(),
+            };
+            self.commit(progress, ready, NextPage::Complete).await?;
+        }
+        Ok(peak)
+    }
+
+    async fn commit(&self, progress: &mut Progress, ready: Ready, next: NextPage) -> Result<ReadCounts, HarnessError> {
+        let import = self.import;
+        let projects = ready.projects;
+        let scope = import.project().and_then(|project| projects.vendor_id(&project)).map(|id| vec![id]);
+        let commit = PageCommit {
+            instance_id: import.instance.id,
+            instance: import.instance.made.name.to_string(),
+            run_id: self.run.id,
+            read_id: progress.read.id,
+            kind: ready.batch.kind,
+            origin: self.summary.origin.clone().unwrap_or_default(),
+            page: progress.pages,
+            next,
+            records: ready.classified,
+            normalized: ready.normalized,
+            documents: ready.documents,
+            full: import.options.complete,
+            // Without a project there is no scope that anything could be gone from.
+            scope: Some(scope.unwrap_or_default()),
+            costs: ready.costs,
+            now: (import.clock)(),
+        };
+        progress.pages += 1;
+        let outcome = import.store.run(move |store| store.commit_page(&commit, &projects)).await?;
+        Ok(outcome.counts)
+    }
+}
+
+/// Compares a batch with the store and normalizes what is new in it.
+async fn prepare(
+    connector: Connector,
+    owner: String,
+    projects: Arc<Projects>,
+    mut batch: Batch,
+) -> Result<Ready, HarnessError> {
+    let records = std::mem::take(&mut batch.records);
+    let index = projects.of(&records).await?;
+    let (instance_id, compared, origin) = (projects.instance_id, index.clone(), projects.origin.clone());
+    let classified = projects
+        .store
+        .run(move |store| store.classify(instance_id, &origin, records, &compared, &Seen::default()))
+        .await?;
+    let fresh: Vec<RawRecord> = classified
+        .iter()
+        .filter(|it| matches!(it.state, RecordState::New | RecordState::Changed { .. }))
+        .map(|it| it.record.clone())
+        .collect();
+    let mut costs = ReadCounts::default();
+    let normalizing = AbortOnDrop::spawn(async move {
+        let normalized = match fresh.is_empty() {
+            true => Normalized::default(),
+            false => normalize_records(&connector, &owner, fresh, &mut costs).await?,
+        };
+        let documents = documents(&normalized)?;
+        Ok((normalized, documents, costs))
+    });
+    let (normalized, documents, costs) = normalizing.join().await?;
+    Ok(Ready { batch, classified, normalized, documents, costs, projects: index })
+}
+
+/// The projects that records name; those that nobody knew before are made.
+struct Projects {
+    store: SharedStore,
+    instance_id: i64,
+    origin: String,
+    now: appsec_model::Timestamp,
+    known: Mutex<(HashSet<(Option<String>, Option<String>)>, Arc<ProjectIndex>)>,
+}
+
+impl Projects {
+    fn new(import: &Import, origin: String) -> Self {
+        Self {
+            store: import.store.clone(),
+            instance_id: import.instance.id,
+            origin,
+            now: (import.clock)(),
+            known: Mutex::default(),
+        }
+    }
+
+    /// The index with the project that the operator named, if any.
+    async fn of_import(&self, import: &Import) -> Result<Arc<ProjectIndex>, HarnessError> {
+        self.with(import.project().iter()).await
+    }
+
+    /// The index with all the projects of these records.
+    async fn of(&self, records: &[RawRecord]) -> Result<Arc<ProjectIndex>, HarnessError> {
+        self.with(records.iter().filter_map(|record| record.project.as_ref())).await
+    }
+
+    async fn with(&self, named: impl Iterator<Item = &ProjectRef>) -> Result<Arc<ProjectIndex>, HarnessError> {
+        let key = |project: &ProjectRef| (project.id.clone(), project.name.clone());
+        let new: Vec<ProjectRef> = {
+            let (known, _) = &*self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            let named: HashSet<_> = named.map(key).collect();
+            named.into_iter().filter(|it| !known.contains(it)).map(|(id, name)| ProjectRef { id, name }).collect()
+        };
+        if new.is_empty() {
+            let (_, index) = &*self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            return Ok(index.clone());
+        }
+        let (instance_id, now) = (self.instance_id, self.now);
+        let (new, index) = self
+            .store
+            .run(move |store| {
+                for project in &new {
+                    store.ensure_project(instance_id, project, None, now)?;
+                }
+                Ok((new, store.project_index(instance_id)?))
+            })
+            .await?;
+        let (known, current) = &mut *self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.extend(new.iter().map(key));
+        *current = Arc::new(index);
+        Ok(current.clone())
+    }
+
+}

@@ -1,0 +1,47 @@
+//! Imports of files: runs with one read per kind.
+
+use appsec_model::{Kind, Scope, Timestamp};
+use rusqlite::{OptionalExtension, params};
+
+use super::{FindingStore, PlannedRead, Result, RunMode};
+
+/// What an import reads: the same file under the same options is the same
+/// import, and goes on where an earlier one was cut off.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ImportSource {
+    /// Name of the file.
+    pub file: String,
+    /// Hash of its content.
+    pub sha256: String,
+    /// The options, as text.
+    pub options: String,
+}
+
+impl FindingStore {
+    /// Begins an import that brings records of these kinds.
+    pub fn start_import(
+        &mut self,
+        instance_id: i64,
+        source: &ImportSource,
+        kinds: &[Kind],
+        now: Timestamp,
+    ) -> Result<i64> {
+        let scope = || Scope::Projects(Vec::new());
+        let reads: Vec<PlannedRead> =
+            kinds.iter().map(|kind| PlannedRead { kind: kind.clone(), scope: scope() }).collect();
+        let run_id = self.start_run(instance_id, RunMode::Import, false, 0, &reads, now)?;
+        self.connection.execute(
+            "INSERT INTO imports (run_id, file, sha256, options) VALUES (?1, ?2, ?3, ?4)",
+            params![run_id, source.file, source.sha256, source.options],
+        )?;
+        Ok(run_id)
+    }
+
+    /// The import of the same file that was cut off, if there is one.
+    pub fn unfinished_import(&self, instance_id: i64, source: &ImportSource) -> Result<Option<i64>> {
+        let sql = "SELECT runs.id FROM runs JOIN imports ON run_id = runs.id WHERE instance_id = ?1 \
+                   AND state = 'running' AND sha256 = ?2 AND options = ?3 ORDER BY runs.id DESC LIMIT 1";
+        let parameters = params![instance_id, source.sha256, source.options];
+        Ok(self.connection.query_row(sql, parameters, |row| row.get(0)).optional()?)
+    }
+}
