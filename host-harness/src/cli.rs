@@ -4,12 +4,14 @@
 mod demo;
 mod error;
 mod findings;
+mod import;
 mod inspect;
 mod instance;
 mod normalize;
 mod output;
 mod packages;
 mod projects;
+mod renormalize;
 mod runs;
 mod schema;
 mod secret;
@@ -75,12 +77,16 @@ enum Command {
     Projects(projects::Args),
     /// Bring the findings of instances up to date
     Sync(sync::Args),
+    /// Take in findings from files of the vendor's tools
+    Import(import::Args),
     /// List findings
     Findings(findings::ListArgs),
     /// Show one finding with all that is known of it
     Finding(findings::ShowArgs),
     /// List packages that findings are about
     Packages(packages::Args),
+    /// Normalize stored records again, with the connector as it is now
+    Renormalize(renormalize::Args),
     /// Show the run log
     Runs(runs::Args),
     /// Normalize a file and print the result; nothing is stored
@@ -153,6 +159,8 @@ fn dispatch(cli: Cli, output: Output) -> Result<ExitCode, Failure> {
             Command::Instance(command) => instance::exec(&context, command).await,
             Command::Projects(args) => projects::exec(&context, args).await,
             Command::Sync(args) => sync::exec(&context, args).await,
+            Command::Import(args) => import::exec(&context, args).await,
+            Command::Renormalize(args) => renormalize::exec(&context, args).await,
             Command::Findings(args) => findings::list(&context, args).await,
             Command::Finding(args) => findings::show(&context, args).await,
             Command::Packages(args) => packages::exec(&context, args).await,

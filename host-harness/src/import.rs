@@ -266,7 +266,8 @@ impl Import {
     /// cut off, or a new one.
     async fn begin(&self, file: &str, sha256: &str, kinds: Vec<Kind>) -> Result<Run, HarnessError> {
         let (instance_id, now) = (self.instance.id, (self.clock)());
-        let source = ImportSource { file: file.to_owned(), sha256: sha256.to_owned(), options: format!("{:?}", self.options) };
+        let source =
+            ImportSource { file: file.to_owned(), sha256: sha256.to_owned(), options: format!("{:?}", self.options) };
         let (run, resumed) = self
             .store
             .run(move |store| {

@@ -15,7 +15,7 @@ use serde::Serialize;
 use super::{
     Context,
     error::Failure,
-    output::{Output, bytes, short},
+    output::{Output, bytes, peak_memory, short},
 };
 
 /// Name of the instance that is made for files where there is none.
@@ -56,12 +56,15 @@ pub struct ImportList {
     imports: Vec<ImportReport>,
     /// Remarks of each of the runs, up to ten.
     diagnostics: Vec<Vec<Diagnostic>>,
+    /// Largest memory of this program, the sandboxes included; none where the
+    /// system does not tell.
+    host_peak_memory_bytes: Option<u64>,
 }
 
 pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let tenant = context.tenant()?;
     let name = instance(context, &tenant, args.instance.clone()).await?;
-    let mut list = ImportList { imports: Vec::new(), diagnostics: Vec::new() };
+    let mut list = ImportList { imports: Vec::new(), diagnostics: Vec::new(), host_peak_memory_bytes: None };
     let mut failures = Vec::new();
     for file in &args.files {
         let options = ImportOptions {
@@ -89,6 +92,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         failures.iter().for_each(|failure| context.output.failure(failure));
         return Err(failure);
     }
+    list.host_peak_memory_bytes = peak_memory();
     let output = context.output;
     output.result(&list, |list| {
         for (report, remarks) in list.imports.iter().zip(&list.diagnostics) {
@@ -101,11 +105,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
 }
 
 /// The instance to import into; made if the tenant has none at all.
-async fn instance(
-    context: &Context,
-    tenant: &Tenant,
-    given: Option<InstanceName>,
-) -> Result<InstanceName, Failure> {
+async fn instance(context: &Context, tenant: &Tenant, given: Option<InstanceName>) -> Result<InstanceName, Failure> {
     if let Some(name) = given {
         return Ok(name);
     }
@@ -201,7 +201,11 @@ impl Shown {
             (Some(bar), ImportEvent::Progress { read_bytes, total_bytes, records, written }) => {
                 bar.set_length(total_bytes);
                 bar.set_position(read_bytes);
-                bar.set_message(format!("{} of {}, {records} records, {written} written", bytes(read_bytes), bytes(total_bytes)));
+                bar.set_message(format!(
+                    "{} of {}, {records} records, {written} written",
+                    bytes(read_bytes),
+                    bytes(total_bytes)
+                ));
             }
             (_, ImportEvent::Resumed { run }) if !quiet => eprintln!("goes on with run {run}, which was cut off"),
             _ => {}

@@ -124,6 +124,14 @@ pub fn bytes(bytes: u64) -> String {
     }
 }
 
+/// Largest resident memory of this process so far, as Linux tells it.
+pub fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kibibytes: u64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
+    Some(kibibytes << 10)
+}
+
 /// A text on one line, cut to a number of signs.
 pub fn short(text: &str, signs: usize) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -12,7 +12,13 @@ use host_harness::{InstanceName, Progress, Run, RunState, Selection, SyncEvent, 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
-use super::{Context, error::Failure, output::Output, runs, secret::SecretArgs};
+use super::{
+    Context,
+    error::Failure,
+    output::{Output, peak_memory},
+    runs,
+    secret::SecretArgs,
+};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -42,14 +48,6 @@ pub struct SyncReport {
     /// Largest memory of this program, the sandboxes included; none where the
     /// system does not tell.
     pub host_peak_memory_bytes: Option<u64>,
-}
-
-/// Largest resident memory of this process so far, as Linux tells it.
-fn peak_memory() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kibibytes: u64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
-    Some(kibibytes << 10)
 }
 
 pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {

@@ -98,7 +98,8 @@ pub(super) fn file_name(path: &Path) -> String {
     if path == Path::new("-") {
         return "standard input".to_owned();
     }
-    path.file_name().map_or_else(|| PathBuf::from(path).display().to_string(), |name| name.to_string_lossy().into_owned())
+    path.file_name()
+        .map_or_else(|| PathBuf::from(path).display().to_string(), |name| name.to_string_lossy().into_owned())
 }
 
 /// Fills a piece as far as the content goes. An empty one is the end.

@@ -100,8 +100,7 @@ impl Taking<'_> {
         let peak = reading.join().await?;
         let index = projects.of_import(import).await?;
         for progress in reads.values_mut() {
-            let batch =
-                Batch { kind: progress.read.kind.clone(), records: Vec::new(), position: progress.position };
+            let batch = Batch { kind: progress.read.kind.clone(), records: Vec::new(), position: progress.position };
             let ready = Ready {
                 batch,
                 classified: Vec::new(),
@@ -231,5 +230,4 @@ impl Projects {
         *current = Arc::new(index);
         Ok(current.clone())
     }
-
 }

@@ -51,7 +51,16 @@ impl Connector {
         let outcome = within(shared.limits.wall_time, made).await;
         let made = self.conclude(NEW, &grant, &log, &mut store, outcome, started)?;
         let (guest, reader) = made.value;
-        Ok(FileReading { connector: self.clone(), grant, log, store, guest, reader, report: made.report, _places: places })
+        Ok(FileReading {
+            connector: self.clone(),
+            grant,
+            log,
+            store,
+            guest,
+            reader,
+            report: made.report,
+            _places: places,
+        })
     }
 }
 

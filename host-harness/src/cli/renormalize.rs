@@ -1,0 +1,84 @@
+//! `harness renormalize`: what a newer connector makes of stored records.
+
+use std::{process::ExitCode, sync::Arc};
+
+use appsec_model::Kind;
+use host_harness::{InstanceName, RenormalizeOptions, RenormalizeReport};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{
+    Context,
+    error::Failure,
+    output::{Output, short},
+};
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// The instance [default: all of the tenant]
+    instance: Option<InstanceName>,
+    /// Only this kind, such as sast or sca
+    #[arg(long = "kind", value_name = "KIND")]
+    kinds: Vec<Kind>,
+    /// Show what would change, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// What `renormalize` prints.
+#[derive(Serialize, schemars::JsonSchema)]
+pub struct RenormalizeList {
+    /// One report per instance.
+    instances: Vec<RenormalizeReport>,
+}
+
+pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
+    let tenant = context.tenant()?;
+    let names = match args.instance {
+        Some(name) => vec![name],
+        None => {
+            let instances = tenant.store().run(|store| store.instances()).await?;
+            instances.into_iter().map(|instance| instance.made.name).collect()
+        }
+    };
+    let mut list = RenormalizeList { instances: Vec::new() };
+    for name in names {
+        let options = RenormalizeOptions { kinds: args.kinds.clone(), dry_run: args.dry_run };
+        let report = tenant.renormalize(&name, options, Arc::new(|_| ())).await;
+        list.instances.push(report.map_err(|error| Failure::from(error).of(tenant.id(), Some(&name)))?);
+    }
+    let output = context.output;
+    output.result(&list, |list| list.instances.iter().for_each(|report| show(output, report)))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show(output: Output, report: &RenormalizeReport) {
+    let would = if report.dry_run { " (nothing is written)" } else { "" };
+    let versions = match report.connector_version_before == report.connector_version {
+        true => report.connector_version.clone(),
+        false => format!("{} -> {}", report.connector_version_before, report.connector_version),
+    };
+    output.line(format!("{}, connector {versions}{would}", report.instance));
+    output.line(format!(
+        "  {} records: {} findings changed, {} gained, {} lost, {} unchanged, {} without a finding",
+        report.records, report.changed, report.gained, report.lost, report.unchanged, report.without_finding
+    ));
+    if report.fields.is_empty() {
+        return;
+    }
+    let mut table = output.table(&["FIELD", "FINDINGS", "EXAMPLE", "BEFORE", "AFTER"]);
+    for (field, count) in &report.fields {
+        let example = report.examples.iter().find_map(|example| Some((example, example.fields.get(field)?)));
+        let text = |value: &Option<Value>| match value {
+            Some(Value::String(text)) => short(text, 60),
+            Some(value) => short(&value.to_string(), 60),
+            None => "none".to_owned(),
+        };
+        let (title, before, after) = match example {
+            Some((example, change)) => (short(&example.title, 60), text(&change.before), text(&change.after)),
+            None => Default::default(),
+        };
+        table.add_row([field.clone(), count.to_string(), title, before, after]);
+    }
+    output.print(&table);
+}
