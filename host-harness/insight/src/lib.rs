@@ -1,5 +1,9 @@
 //! What a host concludes from findings.
 
+pub mod priority;
 pub mod top25;
 
-pub use crate::top25::Edition;
+pub use crate::{
+    priority::{Band, Facts, Input, Priority, Validation},
+    top25::Edition,
+};
