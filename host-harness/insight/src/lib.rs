@@ -1,0 +1,29 @@
+//! What a host concludes from findings: how urgent they are, which of the
+//! most dangerous weaknesses they show, and what public ratings say of them.
+//!
+//! Everything is computed from values. The one exception is
+//! [`advisories::read_path`], which reads files that the operator names.
+//!
+//! ```
+//! use appsec_insight::{Band, Edition, Facts, Priority};
+//! use appsec_model::{ReachabilityVerdict, Severity};
+//!
+//! let facts = Facts {
+//!     severity: Severity::High,
+//!     reachability: Some(ReachabilityVerdict::Reachable),
+//!     top25: Edition::default().rank(89),
+//!     ..Facts::default()
+//! };
+//! let priority = Priority::of(&facts);
+//! assert_eq!((priority.score, priority.band), (79, Band::High));
+//! ```
+
+pub mod advisories;
+pub mod priority;
+pub mod top25;
+
+pub use crate::{
+    advisories::{Advisories, Advisory},
+    priority::{Band, Facts, Input, Priority, Validation},
+    top25::Edition,
+};
