@@ -3,6 +3,7 @@
 //! ```text
 //! cargo bench --package tests --bench table              # about two minutes
 //! cargo bench --package tests --bench table -- --million # also a million findings
+//! cargo bench --package tests --bench table -- --import  # only the import of a large file
 //! ```
 //!
 //! Every number is the median of several rounds. The whole syncs run through
@@ -12,6 +13,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a measurement that cannot be made may fail loudly")]
 
 use std::{
+    io::{BufWriter, Write},
     path::{Path, PathBuf},
     process::Command,
     sync::Arc,
@@ -44,6 +46,9 @@ fn main() {
     let binary = binary();
     println!("| what | aim | measured |");
     println!("|---|---|---|");
+    if arguments.iter().any(|argument| argument == "--import") {
+        return import(&binary, 500 << 20);
+    }
     normalize();
     sandbox();
     start(&binary);
@@ -51,6 +56,7 @@ fn main() {
     if million {
         sync(&binary, 1_000_000);
     }
+    import(&binary, 500 << 20);
     size();
 }
 
@@ -229,6 +235,85 @@ fn sync(binary: &Path, findings: u32) {
     );
     let bytes = std::fs::metadata(data.path().join("tenants/default/store.sqlite3")).unwrap().len();
     row("… store on disk, per record", "", format!("{} bytes", bytes / written.max(1)));
+}
+
+/// A report of the command line of that many bytes: results of about a
+/// kilobyte, as the newest version prints them without login.
+fn report(path: &Path, bytes: u64) -> u64 {
+    let mut file = BufWriter::new(std::fs::File::create(path).unwrap());
+    let (mut written, mut results) = (0, 0_u64);
+    file.write_all(br#"{"version":"1.182.0","results":["#).unwrap();
+    while written < bytes {
+        let (rule, file_number, line) = (results % 211, results / 40, results % 40 * 25 + 7);
+        let result = serde_json::json!({
+            "check_id": format!("rules.python.lang.security.audit.rule-{rule}"),
+            "path": format!("services/service-{}/src/handlers/module_{file_number}.py", file_number % 23),
+            "start": { "line": line, "col": 9, "offset": line * 40 },
+            "end": { "line": line + 2, "col": 33, "offset": line * 40 + 90 },
+            "extra": {
+                "message": format!(
+                    "Data of the request reaches the call `run_{results}(…)` without being checked. An attacker who \
+                     controls it decides what is executed. Use the checked variant of the call, which takes a list \
+                     of arguments, and validate every one of them against the set of those that are allowed."
+                ),
+                "metadata": {
+                    "category": "security",
+                    "confidence": "MEDIUM",
+                    "likelihood": "HIGH",
+                    "impact": "HIGH",
+                    "cwe": ["CWE-78: Improper Neutralization of Special Elements used in an OS Command"],
+                    "owasp": ["A01:2017 - Injection", "A03:2021 - Injection"],
+                    "technology": ["flask"],
+                    "subcategory": ["vuln"],
+                    "vulnerability_class": ["Command Injection"],
+                    "references": ["https://docs.example/security/command-injection"],
+                },
+                "severity": "ERROR",
+                "fingerprint": "requires login",
+                "lines": "requires login",
+                "validation_state": "NO_VALIDATOR",
+                "engine_kind": "OSS",
+            }
+        });
+        let separator = if results == 0 { "" } else { "," };
+        let text = format!("{separator}{result}");
+        file.write_all(text.as_bytes()).unwrap();
+        written += text.len() as u64;
+        results += 1;
+    }
+    file.write_all(br#"],"errors":[],"paths":{"scanned":["services"]},"skipped_rules":[]}"#).unwrap();
+    file.flush().unwrap();
+    results
+}
+
+/// The import of a large file, and of the same file once more.
+fn import(binary: &Path, bytes: u64) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("report.json");
+    let results = report(&file, bytes);
+    let run = || {
+        let started = Instant::now();
+        let done = Command::new(binary)
+            .arg("import")
+            .arg(&file)
+            .args(["--project", "acme/shop", "--json", "--data-dir"])
+            .arg(folder.path().join("data"))
+            .output()
+            .unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        let report: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
+        (started.elapsed(), report)
+    };
+    let (first, report) = run();
+    assert_eq!(report["imports"][0]["run"]["new"], results);
+    let (second, again) = run();
+    assert_eq!(again["imports"][0]["outcome"]["unchanged"], results);
+    let rate = |time: Duration| results as f64 / time.as_secs_f64();
+    let what = format!("import of a file of {} MB ({results} findings)", bytes >> 20);
+    row(&what, "30,000/s", format!("{:.0} findings/s, {:.1} s", rate(first), first.as_secs_f64()));
+    let memory = report["host_peak_memory_bytes"].as_u64().unwrap_or(0) as f64 / f64::from(1 << 20);
+    row("… memory of the host", "256 MiB", format!("{memory:.0} MiB"));
+    row("… the same file once more", "", format!("{:.0} findings/s, {:.1} s", rate(second), second.as_secs_f64()));
 }
 
 fn size() {

@@ -11,8 +11,11 @@
 mod contract;
 mod egress;
 mod hostile;
+mod import;
 mod imports;
 mod properties;
+mod real;
+mod samples;
 mod sandbox;
 mod storage;
 mod sync;

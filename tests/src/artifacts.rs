@@ -13,14 +13,21 @@ pub fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
-/// Answers of the live vendor, for those who have them beside the workspace;
-/// they may not be passed on with it. None where they are not, which is said.
-pub fn vendor_samples() -> Option<Vec<PathBuf>> {
-    let folder = workspace().join("../shared/samples/api");
-    let Ok(entries) = folder.read_dir() else {
+/// Answers of the live vendor and files of its tools, for those who have them
+/// beside the workspace; they may not be passed on with it. None where they are
+/// not, which is said.
+pub fn samples_folder() -> Option<PathBuf> {
+    let folder = workspace().join("../shared/samples");
+    if !folder.is_dir() {
         println!("no vendor samples beside the workspace: nothing to compare with them");
         return None;
-    };
+    }
+    Some(folder)
+}
+
+/// The answers of the API among them.
+pub fn vendor_samples() -> Option<Vec<PathBuf>> {
+    let entries = samples_folder()?.join("api").read_dir().unwrap();
     let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
     files.sort();
     Some(files)

@@ -17,7 +17,7 @@ mod http;
 mod waits;
 
 pub use crate::{
-    artifacts::{HOSTILE_GUEST, SEMGREP_CONNECTOR, vendor_samples, workspace},
+    artifacts::{HOSTILE_GUEST, SEMGREP_CONNECTOR, samples_folder, vendor_samples, workspace},
     content::{Content, content, findings},
     contract::{CompiledComponent, ConnectorUnderTest, NativeCore},
     env::{Env, EnvBuilder, TOKEN, name, settings},

@@ -1,0 +1,266 @@
+//! Files: what they bring, what they never do, and what a second one changes.
+
+use std::{io::Write, path::PathBuf, sync::Arc};
+
+use appsec_model::Kind;
+use host_harness::{HarnessError, ImportOptions, ImportReport, Tenant};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tests::{Env, content, name, settings};
+use vendor_sim::WorldShape;
+
+use crate::samples::{assert_adds_up, offline};
+
+/// A folder for files.
+struct Files(TempDir);
+
+impl Files {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn put(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.0.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        path
+    }
+}
+
+fn world() -> Env {
+    Env::new(WorldShape { projects: 2, ..WorldShape::default() })
+}
+
+/// A result of the command line, without login.
+fn result(rule: &str, path: &str, line: u32, message: &str) -> Value {
+    json!({
+        "check_id": rule,
+        "path": path,
+        "start": { "line": line, "col": 5, "offset": 100 },
+        "end": { "line": line, "col": 20, "offset": 115 },
+        "extra": {
+            "message": message,
+            "metadata": { "category": "security", "cwe": ["CWE-89: SQL Injection", "CWE-943: Data Query Logic"] },
+            "severity": "ERROR",
+            "fingerprint": "requires login",
+            "lines": "requires login",
+        }
+    })
+}
+
+fn report(results: &[Value]) -> String {
+    json!({
+        "version": "1.182.0",
+        "results": results,
+        "errors": [],
+        "paths": { "scanned": ["app/a.py", "app/b.py"] },
+        "skipped_rules": [],
+    })
+    .to_string()
+}
+
+fn two() -> Vec<Value> {
+    vec![
+        result("rules.sql", "app/a.py", 10, "a query is made of text"),
+        result("rules.eval", "app/b.py", 20, "code is made of text"),
+    ]
+}
+
+fn shop() -> ImportOptions {
+    ImportOptions { project: Some("acme/shop".to_owned()), ..ImportOptions::default() }
+}
+
+async fn import(tenant: &Tenant, file: &PathBuf, options: ImportOptions) -> Result<ImportReport, HarnessError> {
+    let report = tenant.import(&name("files"), file, options, Arc::new(|_| ())).await?;
+    assert_adds_up(&report, "import");
+    Ok(report)
+}
+
+fn statuses(tenant: &Tenant) -> Vec<(String, String)> {
+    let findings = content(tenant).findings;
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let mut statuses: Vec<_> =
+        findings.iter().map(|finding| (text(&finding["rule_id"]), text(&finding["status"]))).collect();
+    statuses.sort();
+    statuses
+}
+
+#[tokio::test]
+async fn the_same_file_twice_changes_nothing() {
+    let (env, files) = (world(), Files::new());
+    let tenant = offline(&env, "acme").await;
+    let file = files.put("report.json", report(&two()));
+    let first = import(&tenant, &file, shop()).await.unwrap();
+    assert_eq!((first.run.counts.new, first.outcome.findings), (2, 2));
+    let before = content(&tenant);
+    let second = import(&tenant, &file, shop()).await.unwrap();
+    assert_eq!((second.run.counts.new, second.run.counts.changed, second.outcome.unchanged), (0, 0, 2));
+    content(&tenant).assert_untouched(&before);
+}
+
+#[tokio::test]
+async fn a_packed_file_is_the_file() {
+    let (env, files) = (world(), Files::new());
+    let tenant = offline(&env, "acme").await;
+    let text = report(&two());
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(text.as_bytes()).unwrap();
+    let plain = import(&tenant, &files.put("a.json", &text), shop()).await.unwrap();
+    for (file, content) in
+        [("a.json.gz", encoder.finish().unwrap()), ("a.json.zst", zstd::encode_all(text.as_bytes(), 3).unwrap())]
+    {
+        let packed = import(&tenant, &files.put(file, content), shop()).await.unwrap();
+        assert_eq!(packed.outcome.unchanged, 2, "{file}");
+        assert_eq!(packed.sha256, plain.sha256, "{file}");
+    }
+}
+
+#[tokio::test]
+async fn a_moved_line_is_a_change_of_the_same_finding() {
+    let (env, files) = (world(), Files::new());
+    let tenant = offline(&env, "acme").await;
+    import(&tenant, &files.put("before.json", report(&two())), shop()).await.unwrap();
+    let before = content(&tenant);
+    let mut moved = two();
+    moved[0]["start"]["line"] = json!(15);
+    moved[0]["end"]["line"] = json!(15);
+    let after = import(&tenant, &files.put("after.json", report(&moved)), shop()).await.unwrap();
+    assert_eq!((after.run.counts.new, after.run.counts.changed, after.outcome.unchanged), (0, 1, 1));
+    let content = content(&tenant);
+    let ids = |findings: &[Value]| findings.iter().map(|it| it["id"].to_string()).collect::<Vec<_>>();
+    assert_eq!(ids(&content.findings), ids(&before.findings));
+    let sql = content.findings.iter().find(|it| it["rule_id"] == "rules.sql").unwrap();
+    assert_eq!(sql["start_line"], 15);
+    let change = &sql["history"][0];
+    assert_eq!((&change["field"], &change["before"], &change["after"]), (&json!("start_line"), &json!("10"), &json!("15")));
+}
+
+#[tokio::test]
+async fn findings_close_only_if_the_file_proves_a_complete_scan_and_the_operator_says_so() {
+    let (env, files) = (world(), Files::new());
+    let tenant = offline(&env, "acme").await;
+    let complete = || ImportOptions { complete: true, ..shop() };
+    import(&tenant, &files.put("two.json", report(&two())), shop()).await.unwrap();
+
+    // Fewer results say nothing by themselves.
+    let one = files.put("one.json", report(&two()[..1]));
+    let partial = import(&tenant, &one, shop()).await.unwrap();
+    assert_eq!(partial.run.counts.vanished, 0);
+    assert!(statuses(&tenant).iter().all(|(_, status)| status == "open"));
+
+    // A report of a scan that failed proves nothing.
+    let mut failed: Value = serde_json::from_str(&report(&[])).unwrap();
+    failed["errors"] = json!([{ "code": 2, "level": "error", "type": "Rule parse error", "message": "no" }]);
+    let failed = files.put("failed.json", failed.to_string());
+    let error = import(&tenant, &failed, complete()).await.unwrap_err();
+    assert!(error.to_string().contains("does not prove a complete scan"), "{error}");
+    // Nor does one that looked at nothing.
+    let mut nothing: Value = serde_json::from_str(&report(&[])).unwrap();
+    nothing["paths"]["scanned"] = json!([]);
+    import(&tenant, &files.put("nothing.json", nothing.to_string()), complete()).await.unwrap_err();
+    // A complete scan without a result does not say what it looked for.
+    let empty = files.put("empty.json", report(&[]));
+    let error = import(&tenant, &empty, complete()).await.unwrap_err();
+    assert_eq!(error.remedy(), Some("say of which kind the scan was, such as --kind sast"));
+    assert!(statuses(&tenant).iter().all(|(_, status)| status == "open"));
+
+    // One that is whole closes what it does not hold.
+    let closing = import(&tenant, &one, complete()).await.unwrap();
+    assert_eq!(closing.run.counts.vanished, 1);
+    let gone = |rule: &str, status: &str| (rule.to_owned(), status.to_owned());
+    assert_eq!(statuses(&tenant), [gone("rules.eval", "vanished"), gone("rules.sql", "open")]);
+    // One that found nothing closes all that it looked for.
+    let options = ImportOptions { kinds: vec![Kind::Sast], ..complete() };
+    assert_eq!(import(&tenant, &empty, options).await.unwrap().run.counts.vanished, 1);
+    assert_eq!(statuses(&tenant), [gone("rules.eval", "vanished"), gone("rules.sql", "vanished")]);
+    // And what is found again is there again.
+    import(&tenant, &one, shop()).await.unwrap();
+    assert_eq!(statuses(&tenant), [gone("rules.eval", "vanished"), gone("rules.sql", "open")]);
+}
+
+#[tokio::test]
+async fn a_complete_file_closes_nothing_of_another_project_or_another_origin() {
+    let env = world();
+    let files = Files::new();
+    let (tenant, _) = env.connected("acme", settings(json!({ "branches": "all" }))).await;
+    env.sync(&tenant).await.unwrap();
+    let before = content(&tenant);
+    let project = before.projects[0]["name"].as_str().unwrap().to_owned();
+    let file = files.put("report.json", report(&two()));
+    let options = ImportOptions { project: Some(project), complete: true, ..ImportOptions::default() };
+    let imported = tenant.import(&name("code"), &file, options, Arc::new(|_| ())).await.unwrap();
+    assert_eq!((imported.run.counts.new, imported.run.counts.vanished), (2, 0));
+    // A sync in its turn does not close what came from a file.
+    let synced = env.sync(&tenant).await.unwrap();
+    assert_eq!((synced.counts.new, synced.counts.changed, synced.counts.vanished), (0, 0, 0));
+    let after = content(&tenant);
+    assert_eq!(after.findings.len(), before.findings.len() + 2);
+    assert_eq!(after.present("sast"), before.present("sast") + 2);
+}
+
+#[tokio::test]
+async fn a_file_that_is_cut_off_alien_or_of_another_product_brings_nothing() {
+    let (env, files) = (world(), Files::new());
+    let tenant = offline(&env, "acme").await;
+    let whole = report(&two());
+    let sca = ImportOptions { kinds: vec![Kind::Sca], ..shop() };
+    let cases = [
+        ("cut.json", whole[..whole.len() - 40].to_owned(), shop()),
+        ("empty.json", String::new(), shop()),
+        ("page.html", "<!doctype html><title>Sign in</title>".to_owned(), shop()),
+        ("other.json", json!({ "bomFormat": "CycloneDX", "components": [] }).to_string(), shop()),
+        ("code.json", whole.clone(), sca),
+        ("nameless.json", whole.clone(), ImportOptions::default()),
+        ("forced.json", whole.clone(), ImportOptions { format: Some("semgrep-sarif".to_owned()), ..shop() }),
+    ];
+    let mut told = Vec::new();
+    for (file, content, options) in cases {
+        let error = import(&tenant, &files.put(file, content), options).await.unwrap_err();
+        assert!(error.remedy().is_some(), "{file}: {error}");
+        told.push(error.to_string());
+    }
+    insta::assert_snapshot!(told.join("\n"));
+    assert!(content(&tenant).findings.is_empty());
+}
+
+#[tokio::test]
+async fn results_in_another_order_are_the_same_findings() {
+    let (env, files) = (world(), Files::new());
+    let tenant = offline(&env, "acme").await;
+    // Equal but for their places: told apart by their order in the code.
+    let mut results: Vec<Value> = (1..=5).map(|line| result("rules.sql", "app/a.py", line * 10, "the same")).collect();
+    results.extend(two());
+    import(&tenant, &files.put("one.json", report(&results)), shop()).await.unwrap();
+    let before = content(&tenant);
+    assert_eq!(before.findings.len(), 7);
+    results.reverse();
+    let again = import(&tenant, &files.put("two.json", report(&results)), shop()).await.unwrap();
+    assert_eq!(again.outcome.unchanged, 7);
+    content(&tenant).assert_untouched(&before);
+}
+
+#[tokio::test]
+async fn two_rules_on_one_span_stay_two_findings() {
+    let (env, files) = (world(), Files::new());
+    let tenant = offline(&env, "acme").await;
+    let results = [
+        result("rules.sql", "app/a.py", 10, "the same"),
+        result("rules.sql-too", "app/a.py", 10, "the same"),
+        result("rules.sql", "app/b.py", 10, "the same"),
+    ];
+    let imported = import(&tenant, &files.put("a.json", report(&results)), shop()).await.unwrap();
+    assert_eq!((imported.run.counts.new, content(&tenant).findings.len()), (3, 3));
+}
+
+#[tokio::test]
+async fn branches_are_occurrences_of_one_finding() {
+    let (env, files) = (world(), Files::new());
+    let tenant = offline(&env, "acme").await;
+    let file = files.put("a.json", report(&two()));
+    for branch in ["main", "feature"] {
+        let options = ImportOptions { r#ref: Some(branch.to_owned()), ..shop() };
+        assert_eq!(import(&tenant, &file, options).await.unwrap().run.counts.new, 2, "{branch}");
+    }
+    let content = content(&tenant);
+    assert_eq!(content.findings.len(), 2);
+    assert!(content.findings.iter().all(|finding| finding["occurrences"] == 2));
+}

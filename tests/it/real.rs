@@ -1,0 +1,97 @@
+//! What the real command line tool prints, of two versions and in two formats,
+//! is the same findings, also after lines were inserted.
+//!
+//! `fixtures/scanned/scan` makes the files, which takes the tool from its
+//! registry; `.ci/run` does so and names their folder.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use tests::{Env, content};
+use vendor_sim::WorldShape;
+
+use crate::samples::{assert_adds_up, import, offline};
+
+/// The variable that names the folder of the tool's output.
+const FOLDER: &str = "SEMGREP_OUTPUT";
+
+fn folder() -> Option<PathBuf> {
+    let folder = std::env::var_os(FOLDER).map(PathBuf::from);
+    if folder.is_none() {
+        println!("{FOLDER} names no output of the real tool: `fixtures/scanned/scan` makes it");
+    }
+    folder
+}
+
+/// How many results of a SARIF file are suppressed in the code: those are not
+/// in the JSON of the same scan.
+fn suppressed(file: &Path) -> u64 {
+    let sarif: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    let results = sarif["runs"][0]["results"].as_array().unwrap();
+    results.iter().filter(|result| result["suppressions"].as_array().is_some_and(|list| !list.is_empty())).count()
+        as u64
+}
+
+#[tokio::test]
+async fn both_versions_and_both_formats_bring_the_same_findings_wherever_lines_are() {
+    let Some(folder) = folder() else { return };
+    let env = Env::new(WorldShape { projects: 1, ..WorldShape::default() });
+    // Whichever comes first.
+    let orders = [
+        ["1.182.0.json", "1.93.0.json", "1.182.0.sarif", "1.93.0.sarif"],
+        ["1.93.0.sarif", "1.93.0.json", "1.182.0.sarif", "1.182.0.json"],
+    ];
+    for (number, order) in orders.iter().enumerate() {
+        let tenant = offline(&env, &format!("t{number}")).await;
+        let mut known = 0;
+        for part in ["before", "after"] {
+            for file in order {
+                let path = folder.join(part).join(file);
+                let report = import(&tenant, &path).await.unwrap();
+                assert_adds_up(&report, file);
+                assert_eq!(report.outcome.unusable, 0, "{part}/{file}");
+                let extra = if file.ends_with(".sarif") { suppressed(&path) } else { 0 };
+                let expected = report.summary.records.max(known);
+                let findings = content(&tenant).findings.len() as u64;
+                assert_eq!(findings, expected, "{part}/{file} ({extra} suppressed)");
+                known = findings;
+            }
+        }
+        assert!(known > 8, "{known}");
+        let moved = content(&tenant).findings.iter().filter(|finding| has_moved(finding)).count();
+        assert!(moved > 4, "{moved} findings have moved");
+    }
+}
+
+fn has_moved(finding: &Value) -> bool {
+    finding["history"].as_array().unwrap().iter().any(|change| change["field"] == "start_line")
+}
+
+#[tokio::test]
+async fn supply_chain_results_of_both_formats_are_the_same_findings() {
+    let Some(folder) = folder() else { return };
+    let env = Env::new(WorldShape { projects: 1, ..WorldShape::default() });
+    let tenant = offline(&env, "acme").await;
+    let json = import(&tenant, &folder.join("sca/1.93.0.json")).await.unwrap();
+    assert!(json.run.counts.new > 0);
+    let findings = content(&tenant);
+    assert!(findings.findings.iter().all(|finding| finding["kind"] == "sca"));
+    assert!(!findings.packages.is_empty());
+}
+
+#[tokio::test]
+async fn a_scan_that_failed_does_not_prove_anything() {
+    let Some(folder) = folder() else { return };
+    let env = Env::new(WorldShape { projects: 1, ..WorldShape::default() });
+    let tenant = offline(&env, "acme").await;
+    let mut looked_at = 0;
+    for entry in folder.join("failing").read_dir().unwrap() {
+        let path = entry.unwrap().path();
+        if let Ok(report) = import(&tenant, &path).await {
+            let complete = matches!(report.summary.completeness, appsec_model::Completeness::Complete);
+            assert!(!complete, "{}", path.display());
+        }
+        looked_at += 1;
+    }
+    assert!(looked_at > 1);
+}
