@@ -1,6 +1,7 @@
 //! Definitions of the command line. What the commands do is in the library;
 //! here they are parsed, and in the modules below shown.
 
+mod advisories;
 mod demo;
 mod error;
 mod findings;
@@ -83,6 +84,9 @@ enum Command {
     Findings(findings::ListArgs),
     /// Show one finding with all that is known of it
     Finding(findings::ShowArgs),
+    /// Ratings of advisories (CVSS, EPSS) from files
+    #[command(subcommand)]
+    Advisories(advisories::Command),
     /// List packages that findings are about
     Packages(packages::Args),
     /// Normalize stored records again, with the connector as it is now
@@ -163,6 +167,7 @@ fn dispatch(cli: Cli, output: Output) -> Result<ExitCode, Failure> {
             Command::Renormalize(args) => renormalize::exec(&context, args).await,
             Command::Findings(args) => findings::list(&context, args).await,
             Command::Finding(args) => findings::show(&context, args).await,
+            Command::Advisories(command) => advisories::exec(&context, command).await,
             Command::Packages(args) => packages::exec(&context, args).await,
             Command::Runs(args) => runs::exec(&context, args).await,
             Command::Normalize(args) => normalize::exec(&context, args).await,

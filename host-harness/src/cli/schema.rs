@@ -7,6 +7,7 @@ use host_harness::FindingDetail;
 use schemars::{Schema, schema_for};
 
 use super::{
+    advisories::AdvisoryImport,
     demo::DemoReport,
     error::Failure,
     findings::FindingList,
@@ -31,6 +32,9 @@ pub struct Args {
 /// them prints on standard error when it fails.
 fn schemas() -> Vec<(&'static str, Schema)> {
     vec![
+        ("advisories-clear", schema_for!(AdvisoryImport)),
+        ("advisories-import", schema_for!(AdvisoryImport)),
+        ("advisories-show", schema_for!(appsec_insight::Advisory)),
         ("demo", schema_for!(DemoReport)),
         ("error", schema_for!(super::error::FailureReport)),
         ("finding", schema_for!(FindingDetail)),

@@ -1,0 +1,126 @@
+//! `harness advisories`: ratings of advisories, from files of the operator.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use appsec_insight::{Advisories, Advisory};
+use serde::Serialize;
+
+use super::{
+    Context,
+    error::Failure,
+    output::{Output, short},
+};
+
+/// Problems of a file that are shown.
+const PROBLEMS: usize = 20;
+
+#[derive(clap::Subcommand)]
+pub enum Command {
+    /// Read CVSS and EPSS from OSV records (JSON) and CSV files, and rate findings by them
+    Import {
+        /// Files, or folders with them
+        #[arg(required = true)]
+        paths: Vec<PathBuf>,
+    },
+    /// Show what is known of an advisory
+    Show {
+        /// Its number, such as CVE-2021-44228
+        id: String,
+    },
+    /// Forget all of them
+    Clear,
+}
+
+/// What `advisories import` and `advisories clear` print.
+#[derive(Serialize, schemars::JsonSchema)]
+pub struct AdvisoryImport {
+    /// Advisories read.
+    advisories: u64,
+    /// Advisories that the tenant knows now, by their numbers.
+    known: u64,
+    /// Findings whose ratings or priority changed.
+    findings_changed: u64,
+    /// What could not be read; the rest was.
+    problems: Vec<String>,
+}
+
+pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failure> {
+    let tenant = context.tenant()?;
+    let output = context.output;
+    match command {
+        Command::Import { paths } => {
+            let mut advisories = Advisories::default();
+            let mut problems = Vec::new();
+            for path in &paths {
+                let read = advisories.read_path(path).map_err(|error| {
+                    let message = format!("cannot read {}: {error}", path.display());
+                    Failure::new("file", message, Some("check the path and its permissions"))
+                })?;
+                problems.extend(read.iter().map(ToString::to_string));
+            }
+            let count = advisories.len() as u64;
+            let (known, findings_changed) = tenant
+                .store()
+                .run(move |store| {
+                    let known = store.put_advisories(&advisories)?;
+                    Ok((known, store.assess_all()?))
+                })
+                .await?;
+            let report = AdvisoryImport { advisories: count, known, findings_changed, problems };
+            output.result(&report, |report| show_import(output, report))?;
+            let partly = !report.problems.is_empty();
+            Ok(if partly { ExitCode::from(3) } else { ExitCode::SUCCESS })
+        }
+        Command::Show { id } => {
+            let wanted = id.clone();
+            let advisory = tenant.store().run(move |store| store.advisory(&wanted)).await?;
+            let advisory = advisory.ok_or_else(|| {
+                let message = format!("nothing is known of the advisory `{id}`");
+                Failure::new("no-such-advisory", message, Some("read it from a file: harness advisories import FILE"))
+            })?;
+            output.result(&advisory, |advisory| show(output, advisory))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Clear => {
+            let findings_changed = tenant
+                .store()
+                .run(|store| {
+                    store.clear_advisories()?;
+                    store.assess_all()
+                })
+                .await?;
+            let report = AdvisoryImport { advisories: 0, known: 0, findings_changed, problems: Vec::new() };
+            output.result(&report, |report| show_import(output, report))?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn show_import(output: Output, report: &AdvisoryImport) {
+    output.line(format!(
+        "{} advisories read, {} numbers known, {} findings rated anew",
+        report.advisories, report.known, report.findings_changed
+    ));
+    for problem in report.problems.iter().take(PROBLEMS) {
+        output.line(format!("  {problem}"));
+    }
+    if report.problems.len() > PROBLEMS {
+        output.line(format!("  {} problems in all; --json shows them", report.problems.len()));
+    }
+}
+
+fn show(output: Output, advisory: &Advisory) {
+    output.line(advisory.ids.join(", "));
+    if let Some(summary) = &advisory.summary {
+        output.line(short(summary, 500));
+    }
+    for rating in &advisory.cvss {
+        let (version, severity) = (rating.version.as_str(), rating.severity.as_str());
+        output.line(format!("  CVSS {version} {:.1} ({severity}), {}, from {}", rating.score, rating.vector, rating.source));
+    }
+    if let Some(epss) = &advisory.epss {
+        let date = epss.date.as_ref().map(|date| format!(" of {date}")).unwrap_or_default();
+        let percentile = epss.percentile.map(|it| format!(", percentile {it:.4}")).unwrap_or_default();
+        output.line(format!("  EPSS {:.4}{percentile}{date}, from {}", epss.score, epss.source));
+    }
+}

@@ -1,0 +1,59 @@
+//! Ratings of advisories that the operator gave, and what findings owe to them.
+
+use appsec_insight::{Advisories, Advisory};
+use appsec_model::AdvisoryId;
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+
+use super::{FindingStore, Result, document, json};
+
+impl FindingStore {
+    /// Takes ratings over; those of the same number replace what was known.
+    /// Returns how many numbers are known now.
+    pub fn put_advisories(&mut self, advisories: &Advisories) -> Result<u64> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        {
+            let mut put = transaction.prepare_cached(
+                "INSERT INTO advisories (advisory_id, document) VALUES (?1, ?2) \
+                 ON CONFLICT DO UPDATE SET document = excluded.document",
+            )?;
+            for advisory in advisories.iter() {
+                let document = json("advisory", advisory)?;
+                for id in &advisory.ids {
+                    put.execute(params![&**id, document])?;
+                }
+            }
+        }
+        let known = transaction.query_row("SELECT count(*) FROM advisories", [], |row| row.get(0))?;
+        transaction.commit()?;
+        Ok(known)
+    }
+
+    /// Forgets all ratings.
+    pub fn clear_advisories(&mut self) -> Result<()> {
+        self.connection.execute("DELETE FROM advisories", [])?;
+        Ok(())
+    }
+
+    /// What is known of an advisory by its number, in any spelling of case.
+    pub fn advisory(&self, id: &str) -> Result<Option<Advisory>> {
+        find(&self.connection, id)
+    }
+}
+
+/// What is known of the first of these advisories that anything is known of.
+pub(super) fn find_any(connection: &Connection, ids: &[AdvisoryId]) -> Result<Option<Advisory>> {
+    for id in ids {
+        if let Some(advisory) = find(connection, &id.id)? {
+            return Ok(Some(advisory));
+        }
+    }
+    Ok(None)
+}
+
+fn find(connection: &Connection, id: &str) -> Result<Option<Advisory>> {
+    let found: Option<String> = connection
+        .prepare_cached("SELECT document FROM advisories WHERE advisory_id = ?1")?
+        .query_row([id.to_ascii_uppercase()], |row| row.get(0))
+        .optional()?;
+    found.map(|text| document("advisory", &text)).transpose()
+}
