@@ -41,7 +41,8 @@ fn results(text: &str) -> Option<usize> {
     }
 }
 
-fn files(folder: &Path, found: &mut Vec<PathBuf>) {
+/// The JSON files in a folder and those in it.
+pub fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     let mut entries: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     entries.sort();
     for path in entries {

@@ -24,7 +24,7 @@ mod rating;
 use std::{borrow::Cow, collections::HashMap, fmt, mem, sync::Arc};
 
 use appsec_model::AdvisoryId;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use self::{
     path::{MAX_RECORD_BYTES, read_path},
@@ -32,7 +32,7 @@ pub use self::{
 };
 
 /// What public sources say of a vulnerability.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Advisory {
     /// All its numbers, in capitals and in order.

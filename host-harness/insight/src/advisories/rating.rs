@@ -43,7 +43,7 @@ impl fmt::Display for CvssVersion {
 }
 
 /// A CVSS vector with what follows from it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CvssRating {
     /// The advisory that it was given for, in capitals.
@@ -128,7 +128,7 @@ fn severity(version: CvssVersion, score: f64) -> Severity {
 }
 
 /// A score of the Exploit Prediction Scoring System.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EpssRating {
     /// The advisory that it was given for, in capitals.
