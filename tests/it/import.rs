@@ -1,9 +1,13 @@
 //! Files: what they bring, what they never do, and what a second one changes.
 
-use std::{io::Write, path::PathBuf, sync::Arc};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use appsec_model::Kind;
-use host_harness::{HarnessError, ImportOptions, ImportReport, Tenant};
+use host_harness::{HarnessError, ImportOptions, ImportReport, InstanceName, Tenant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tests::{Env, content, name, settings};
@@ -70,9 +74,18 @@ fn shop() -> ImportOptions {
 }
 
 async fn import(tenant: &Tenant, file: &PathBuf, options: ImportOptions) -> Result<ImportReport, HarnessError> {
-    let report = tenant.import(&name("files"), file, options, Arc::new(|_| ())).await?;
+    let report = import_into(tenant, &name("files"), file, options).await?;
     assert_adds_up(&report, "import");
     Ok(report)
+}
+
+async fn import_into(
+    tenant: &Tenant,
+    instance: &InstanceName,
+    file: &Path,
+    options: ImportOptions,
+) -> Result<ImportReport, HarnessError> {
+    tenant.import(instance, file, options, Arc::new(|_| ())).await
 }
 
 fn statuses(tenant: &Tenant) -> Vec<(String, String)> {
@@ -263,4 +276,53 @@ async fn branches_are_occurrences_of_one_finding() {
     let content = content(&tenant);
     assert_eq!(content.findings.len(), 2);
     assert!(content.findings.iter().all(|finding| finding["occurrences"] == 2));
+}
+
+mod hostile_files {
+    //! Connectors that lie about a file, or never come to an end with it.
+
+    use std::time::Duration;
+
+    use host_harness::Limits;
+    use serde_json::json;
+    use tests::name;
+
+    use super::{Files, ImportOptions, import_into};
+    use crate::hostile::Hostile;
+
+    fn limits() -> Limits {
+        Limits { cpu_time: Duration::from_millis(300), memory_bytes: 64 << 20, ..Limits::default() }
+    }
+
+    async fn told(hostile: &Hostile, order: serde_json::Value) -> String {
+        let files = Files::new();
+        let file = files.put("order.json", order.to_string());
+        let outcome = import_into(&hostile.tenant, &name("one"), &file, ImportOptions::default()).await;
+        hostile.assert_well().await;
+        match outcome {
+            Ok(report) => format!("{:?}", report.outcome),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_misbehaves_is_stopped_in_either_pass() {
+        let hostile = Hostile::new(limits()).await;
+        let mut messages = Vec::new();
+        for pass in ["fetch", "list"] {
+            for deed in ["loop", "grow", "panic"] {
+                let order = json!({ pass: { "do": deed, "count": 1_000_000 }, "count": 1, "keys": ["1"] });
+                messages.push(format!("{pass} {deed}: {}", told(&hostile, order).await));
+            }
+        }
+        insta::assert_snapshot!(messages.join("\n"));
+    }
+
+    #[tokio::test]
+    async fn a_summary_that_lies_is_not_believed() {
+        let hostile = Hostile::new(limits()).await;
+        // It claims one record and gives three; what counts is what came.
+        let message = told(&hostile, json!({ "count": 3, "keys": ["1"] })).await;
+        insta::assert_snapshot!(message);
+    }
 }

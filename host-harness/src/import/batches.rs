@@ -27,6 +27,14 @@ pub(super) struct Batch {
     pub position: u64,
 }
 
+/// What is known of a file when it has been read.
+pub(super) struct FileEnd {
+    /// How many records it gave.
+    pub records: u64,
+    /// Largest memory of the sandbox that read it.
+    pub peak_memory_bytes: u64,
+}
+
 /// Gathers records into batches.
 pub(super) struct Batches {
     /// By the word of the kind: what is gathered, and how many came so far.
@@ -34,6 +42,8 @@ pub(super) struct Batches {
     /// The project of records that name none.
     project: Option<ProjectRef>,
     batches: mpsc::Sender<Batch>,
+    /// Records of any kind so far.
+    records: u64,
 }
 
 struct Gathered {
@@ -56,17 +66,17 @@ impl Batches {
             let word = kind.as_str().to_owned();
             (word, Gathered { kind, records: Vec::new(), bytes: 0, position: 0, done })
         };
-        Self { kinds: kinds.into_iter().map(gathered).collect(), project, batches }
+        Self { kinds: kinds.into_iter().map(gathered).collect(), project, batches, records: 0 }
     }
 
-    /// Reads the file to its end. Returns the largest memory of the sandbox.
+    /// Reads the file to its end.
     pub async fn read(
         mut self,
         mut reading: FileReading,
         source: Source,
         file: String,
         sha256: String,
-    ) -> Result<u64, HarnessError> {
+    ) -> Result<FileEnd, HarnessError> {
         let failed = |source| ImportError::File { file: file.clone(), source };
         let mut content = source.content().map_err(failed)?;
         let mut hasher = Sha256::new();
@@ -91,10 +101,11 @@ impl Batches {
         for kind in rest {
             self.send(&kind).await?;
         }
-        Ok(reading.peak_memory_bytes() as u64)
+        Ok(FileEnd { records: self.records, peak_memory_bytes: reading.peak_memory_bytes() as u64 })
     }
 
     async fn add(&mut self, mut record: RawRecord) -> Result<(), HarnessError> {
+        self.records += 1;
         // A kind that was not asked for.
         let Some(gathered) = self.kinds.get_mut(record.kind.as_str()) else { return Ok(()) };
         gathered.position += 1;

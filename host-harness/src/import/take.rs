@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError, atomic::Ordering},
 };
 
-use appsec_model::{DocumentSummary, Kind, NextPage, Normalized, ProjectRef, RawRecord};
+use appsec_model::{DocumentSummary, Error as ContractError, Kind, NextPage, Normalized, ProjectRef, RawRecord};
 use futures_util::{StreamExt, stream};
 use tokio::sync::mpsc;
 
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     error::HarnessError,
-    runtime::{Connector, FileReading},
+    runtime::{CallFailure, Connector, FileReading},
     store::{
         Classified, PageCommit, ProjectIndex, Read, ReadCounts, ReadState, RecordState, Run, Seen, SharedStore,
         documents,
@@ -97,7 +97,12 @@ impl Taking<'_> {
             });
         }
         // The file is read to its end, or why it is not.
-        let peak = reading.join().await?;
+        let end = reading.join().await?;
+        if end.records != self.summary.records {
+            let detail = format!("it announced {} records and gave {}", self.summary.records, end.records);
+            let failure = CallFailure::Contract(ContractError::Internal { detail });
+            return Err(HarnessError::call(&import.owner, "document-reader.finish", failure));
+        }
         let index = projects.of_import(import).await?;
         for progress in reads.values_mut() {
             let batch = Batch { kind: progress.read.kind.clone(), records: Vec::new(), position: progress.position };
@@ -111,7 +116,7 @@ impl Taking<'_> {
             };
             self.commit(progress, ready, NextPage::Complete).await?;
         }
-        Ok(peak)
+        Ok(end.peak_memory_bytes)
     }
 
     async fn commit(&self, progress: &mut Progress, ready: Ready, next: NextPage) -> Result<ReadCounts, HarnessError> {

@@ -59,3 +59,45 @@ fn two_syncs_of_one_instance_do_not_meet() {
     assert!(second.stderr.contains("another process is at work on this instance"), "{}", second.stderr);
     assert!(first.wait().unwrap().success());
 }
+
+/// A report of the vendor's command line with so many results.
+fn report(results: usize) -> String {
+    let result = |number: usize| {
+        serde_json::json!({
+            "check_id": format!("rules.rule-{}", number % 50),
+            "path": format!("app/module_{}.py", number / 50),
+            "start": { "line": number + 1, "col": 1, "offset": 0 },
+            "end": { "line": number + 1, "col": 9, "offset": 8 },
+            "extra": { "message": "made of text", "metadata": {}, "severity": "WARNING", "fingerprint": "requires login" }
+        })
+    };
+    let results: Vec<_> = (0..results).map(result).collect();
+    serde_json::json!({ "version": "1.182.0", "results": results, "errors": [], "paths": { "scanned": ["app"] } })
+        .to_string()
+}
+
+#[test]
+fn a_killed_import_goes_on_and_ends_with_the_same_store() {
+    let (killed, undisturbed) = (Desk::new(shape(), vec![]), Desk::new(shape(), vec![]));
+    let file = killed.folder.path().join("report.json");
+    std::fs::write(&file, report(30_000)).unwrap();
+    let import = ["import", file.to_str().unwrap(), "--project", "acme/shop"];
+    undisturbed.ok(&import);
+
+    let mut child = killed.command(&import).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let taken_in = || killed.json(&["runs"])["runs"][0]["records"].as_u64().unwrap_or(0);
+    while taken_in() == 0 {
+        assert!(Instant::now() < deadline, "the import does not begin");
+        assert!(child.try_wait().unwrap().is_none(), "the import was over before it could be killed");
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+
+    let report = killed.json(&import)["imports"][0].clone();
+    assert_eq!((&report["run"]["state"], &report["run"]["resumed"]), (&"complete".into(), &1.into()), "{report:#}");
+    assert_eq!((&report["outcome"]["records"], &report["outcome"]["findings"]), (&30_000.into(), &30_000.into()));
+    assert_eq!(killed.content(), undisturbed.content());
+    let again = killed.json(&import)["imports"][0]["outcome"].clone();
+    assert_eq!((&again["unchanged"], &again["findings"]), (&30_000.into(), &0.into()), "{again:#}");
+}
