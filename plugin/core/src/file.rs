@@ -6,6 +6,9 @@
 //! file, so that it can be kept and normalized alone.
 
 pub mod cli;
+mod finding;
+pub mod identity;
+mod place;
 pub mod reader;
 pub mod record;
 pub mod sarif;
