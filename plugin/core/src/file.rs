@@ -15,3 +15,6 @@ pub mod sarif;
 pub mod sketch;
 
 pub use self::reader::DocumentReader;
+
+#[cfg(test)]
+mod result_tests;

@@ -25,8 +25,8 @@ use super::{
     sketch::{Position, Sketch},
 };
 use crate::{
-    normalize::{Batch, dependency, record::text, words},
-    wire::{self, Count, Id, Remarks, SarifLocation, SarifResult, SarifRule, SarifText, Text},
+    normalize::{Batch, dependency, record::text},
+    wire::{self, Count, Remarks, SarifLocation, SarifResult, SarifRule, SarifText, Text, shorten},
 };
 
 /// What tells a result apart from others. None where it is no result: it needs
@@ -80,7 +80,7 @@ pub fn finding(
         let texts = [view.id(), &message, view.message().unwrap_or_default()];
         let tags = view.rule().subcategories.iter().map(String::as_str);
         let advisories = advisories(texts.into_iter().chain(tags));
-        let verdict = verdict(properties.exposure, path_of(finding.location.as_ref()), remarks);
+        let verdict = verdict(properties.exposure.as_deref(), path_of(finding.location.as_ref()), remarks);
         let at = finding.location.as_ref().filter(|at| lists_packages(&at.path));
         let last = nodes.last();
         let package = PackageVersion {
@@ -166,21 +166,22 @@ fn is_supply_chain(rule: Option<&str>) -> bool {
 /// The common severity of a level. The standard's `none` is for what is no
 /// problem; no level at all means `warning`.
 fn severity(level: Option<String>, score: Option<String>, remarks: &mut Remarks) -> (Severity, Option<String>) {
-    let (severity, mut word) = match level.as_deref() {
-        Some("none") => (Severity::Info, level),
-        Some("note") => (Severity::Low, level),
-        None => (Severity::Medium, None),
-        Some(_) => {
-            let word = level.map(|level| Id::Text(Text(level.into())));
-            words::severity(word, remarks)
+    let severity = match level.as_deref() {
+        Some("error") => Severity::High,
+        Some("warning") | None => Severity::Medium,
+        Some("note") => Severity::Low,
+        Some("none") => Severity::Info,
+        Some(word) => {
+            remarks.warn("unknown-severity", "/level", format!("`{}` is no known level", shorten(word)));
+            Severity::Unknown
         }
     };
     // The author's score stands beside the level and decides nothing: on which
     // scale it is, only its author knows.
-    if let Some(score) = score {
-        let level = word.as_deref().unwrap_or("warning");
-        word = Some(format!("{level}, security-severity {score}"));
-    }
+    let word = match (level, score) {
+        (level, None) => level,
+        (level, Some(score)) => Some(format!("{}, security-severity {score}", level.as_deref().unwrap_or("warning"))),
+    };
     (severity, word)
 }
 
@@ -192,13 +193,17 @@ fn severity(level: Option<String>, score: Option<String>, remarks: &mut Remarks)
 /// | `reachable` | lockfile | always reachable: so the tool says of rules that only compare versions (`upgrade-only`) |
 /// | `unreachable` | any | unreachable |
 /// | `undetermined`, none | any | not analyzed |
-fn verdict(exposure: Option<Text<'_>>, path: &str, remarks: &mut Remarks) -> ReachabilityVerdict {
-    let Some(word) = exposure.filter(|word| !word.eq_ignore_ascii_case("undetermined")) else {
-        return ReachabilityVerdict::NotAnalyzed;
-    };
-    match remarks.inside("/properties/exposure", |remarks| words::reachability(&word, remarks)) {
-        Some(ReachabilityVerdict::Reachable) if lists_packages(path) => ReachabilityVerdict::AlwaysReachable,
-        verdict => verdict.unwrap_or_default(),
+fn verdict(exposure: Option<&str>, path: &str, remarks: &mut Remarks) -> ReachabilityVerdict {
+    match exposure {
+        Some("reachable") if lists_packages(path) => ReachabilityVerdict::AlwaysReachable,
+        Some("reachable") => ReachabilityVerdict::Reachable,
+        Some("unreachable") => ReachabilityVerdict::Unreachable,
+        Some("undetermined" | "") | None => ReachabilityVerdict::NotAnalyzed,
+        Some(word) => {
+            let message = format!("`{}` is not known and kept as it is", shorten(word));
+            remarks.warn("unknown-value", "/properties/exposure", message);
+            ReachabilityVerdict::Other(word.to_owned())
+        }
     }
 }
 
