@@ -6,9 +6,15 @@
 //! file, so that it can be kept and normalized alone.
 
 pub mod cli;
+mod finding;
+pub mod identity;
+mod place;
 pub mod reader;
 pub mod record;
 pub mod sarif;
 pub mod sketch;
 
 pub use self::reader::DocumentReader;
+
+#[cfg(test)]
+mod result_tests;

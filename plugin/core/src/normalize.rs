@@ -2,12 +2,12 @@
 //! order of the input.
 
 mod batch;
-mod dependency;
+pub mod dependency;
 mod purl;
-mod record;
-mod rules;
-mod weakness;
-mod words;
+pub mod record;
+pub mod rules;
+pub mod weakness;
+pub mod words;
 
 #[cfg(test)]
 mod tests;

@@ -5,20 +5,24 @@
 //! does not fit is repaired (see [`repair`]) and read again, so that tolerance
 //! costs nothing where it is not needed.
 
+mod cli;
 mod envelope;
 mod finding;
 mod remarks;
 mod repair;
 mod rule;
+mod sarif;
 mod scalar;
 mod skim;
 
 pub use self::{
+    cli::{CliDependency, CliExtra, CliMatch, CliMetadata, CliPosition, CliResult, CliSca, DependencyNode},
     envelope::{Envelope, Group},
     finding::{Assistant, Dependency, Epss, Finding, FixRecommendation, Location, Policy, Ticket},
     remarks::{Remarks, shorten},
     repair::{Wire, read},
     rule::Rule,
+    sarif::{SarifCodeFlow, SarifLocation, SarifResult, SarifRule, SarifText},
     scalar::{Count, Id, Text, Texts},
     skim::skim,
 };

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use appsec_model::{
-    AdvisoryId, AdvisorySource, Dependency, Ecosystem, Epss, Fix, Package, PackageVersion, ProjectRef, Reachability,
-    Upgrade, Usage,
+    AdvisoryId, AdvisorySource, Dependency, Ecosystem, Epss, Fix, Location, Package, PackageVersion, ProjectRef,
+    Reachability, Upgrade, Usage,
 };
 
 use super::{
@@ -15,6 +15,7 @@ use super::{
 use crate::wire::{self, Remarks, Text};
 
 /// What a record says on its package.
+#[derive(Default)]
 pub struct Fields<'a> {
     /// The package itself.
     pub found: Option<wire::Dependency<'a>>,
@@ -32,6 +33,10 @@ pub struct Fields<'a> {
     pub epss: Option<wire::Epss>,
     /// Whether it is malware.
     pub malicious: Option<bool>,
+    /// The line that names the package.
+    pub lockfile: Option<Location>,
+    /// The packages that bring it.
+    pub introduced_by: Vec<String>,
 }
 
 /// The dependency of a record; none where the record says nothing on one.
@@ -49,14 +54,15 @@ pub fn read(
     {
         return None;
     }
-    let package = package(fields.found.unwrap_or_default(), project, packages, remarks);
+    let package =
+        package(fields.found.unwrap_or_default(), fields.lockfile, fields.introduced_by, project, packages, remarks);
     let usage = fields.usage.map(place).and_then(|(location, url)| Some(Usage { location: location?, url }));
     Some(Dependency {
         package: package.package,
         transitivity: package.transitivity,
         lockfile_url: package.lockfile_url,
-        lockfile: None,
-        introduced_by: Vec::new(),
+        lockfile: package.lockfile,
+        introduced_by: package.introduced_by,
         affected_range: None,
         advisories: fields.identifier.map(advisory).into_iter().collect(),
         reachability: Reachability {
@@ -87,6 +93,8 @@ pub fn title(dependency: &Dependency, class: Option<&str>) -> String {
 /// The package of a record, listed as one of its project.
 fn package(
     found: wire::Dependency<'_>,
+    lockfile: Option<Location>,
+    introduced_by: Vec<String>,
     project: &ProjectRef,
     packages: &mut Packages,
     remarks: &mut Remarks,
@@ -109,28 +117,29 @@ fn package(
         package: package.clone(),
         transitivity: transitivity.clone(),
         lockfile_url: lockfile_url.clone(),
-        lockfile: None,
+        lockfile: lockfile.clone(),
         index: None,
         committed_at: None,
         licenses: Vec::new(),
         resolved_url: None,
-        introduced_by: Vec::new(),
+        introduced_by: introduced_by.clone(),
     });
     Package {
         project: ProjectRef::default(),
         package,
         transitivity,
         lockfile_url,
-        lockfile: None,
+        lockfile,
         index: None,
         committed_at: None,
         licenses: Vec::new(),
         resolved_url: None,
-        introduced_by: Vec::new(),
+        introduced_by,
     }
 }
 
-fn advisory(id: String) -> AdvisoryId {
+/// An advisory's number, and who gave it.
+pub fn advisory(id: String) -> AdvisoryId {
     let is = |prefix: &str| id.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
     let source = if is("CVE-") {
         AdvisorySource::Cve

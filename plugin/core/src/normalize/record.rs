@@ -41,6 +41,7 @@ pub fn finding(
             fixes: record.fix_recommendations,
             epss: record.epss_score,
             malicious: record.is_malicious,
+            ..dependency::Fields::default()
         },
         &project,
         &mut batch.packages,
@@ -53,6 +54,8 @@ pub fn finding(
     let rule_says = rule.as_ref().and_then(RuleView::message);
     let message = text(record.rule_message.filter(|said| rule_says != Some(&**said)));
     let rule_id = rule.as_ref().map(|rule| rule.id().to_owned());
+    let categories = texts(record.categories);
+    let security = words::security(&kind, &categories, rule.as_ref().and_then(|rule| rule.rule().category.as_deref()));
     let (location, location_url) = record.location.map_or((None, None), place);
     Some(Finding {
         index: u32::try_from(index).unwrap_or(u32::MAX),
@@ -67,8 +70,8 @@ pub fn finding(
         severity,
         vendor_severity,
         confidence: words::confidence(record.confidence, remarks),
-        security: None,
-        categories: texts(record.categories),
+        security,
+        categories,
         location,
         code_url: text(record.line_of_code_url).or(location_url),
         snippet: None,
@@ -206,7 +209,7 @@ pub fn texts(texts: Option<Texts<'_>>) -> Vec<String> {
 }
 
 /// The same for an id or a short word.
-fn word(id: Option<Id<'_>>) -> Option<String> {
+pub fn word(id: Option<Id<'_>>) -> Option<String> {
     id.map(Id::into_string).filter(|id| !id.is_empty())
 }
 

@@ -51,6 +51,11 @@ impl RuleView<'_> {
         self.seen.message.as_deref()
     }
 
+    /// The rule as it is listed.
+    pub fn rule(&self) -> &Rule {
+        self.listed
+    }
+
     /// The sort of vulnerability.
     pub fn class(&self) -> Option<&str> {
         self.listed.vulnerability_classes.first().map(String::as_str)
@@ -71,8 +76,25 @@ impl Rules {
             Some(at) => *at,
             None => self.read(text, name, remarks)?,
         };
+        self.view(at)
+    }
+
+    /// A rule by what [`Rules::known`] or [`Rules::add`] gave.
+    pub fn view(&self, at: usize) -> Option<RuleView<'_>> {
         let seen = self.seen.get(at)?;
         Some(RuleView { listed: self.list.get(seen.listed)?, seen })
+    }
+
+    /// The rule that was read from this text before.
+    pub fn known(&self, text: &str) -> Option<usize> {
+        self.by_text.get(text).copied()
+    }
+
+    /// Lists a rule that was read from this text.
+    pub fn add(&mut self, text: String, rule: Rule) -> usize {
+        let at = self.list(rule);
+        self.by_text.insert(text, at);
+        at
     }
 
     /// The rules in the order in which findings first named them.
@@ -90,11 +112,7 @@ impl Rules {
             })
         });
         match (rule, text) {
-            (Some(rule), Some(text)) if !rule.id.is_empty() => {
-                let at = self.list(rule);
-                self.by_text.insert(text.to_owned(), at);
-                Some(at)
-            }
+            (Some(rule), Some(text)) if !rule.id.is_empty() => Some(self.add(text.to_owned(), rule)),
             // The text alone does not tell which rule it is, so it is not kept.
             (rule, _) => {
                 let id = name.filter(|name| !name.is_empty())?.to_owned();

@@ -4,32 +4,39 @@ use appsec_model::{Cwe, Owasp};
 
 /// Reads `CWE-89: Improper Neutralization of …`.
 pub fn cwe(text: String) -> Cwe {
-    let (head, name) = split(&text, ':');
-    let digits = head.get(..4).filter(|prefix| prefix.eq_ignore_ascii_case("CWE-")).and_then(|_| head.get(4..));
-    let number = digits.and_then(|digits| digits.trim().parse().ok());
-    Cwe { number, name: name.filter(|_| number.is_some()), text }
+    let trimmed = text.trim();
+    let after = trimmed.get(..4).filter(|prefix| prefix.eq_ignore_ascii_case("CWE-")).and_then(|_| trimmed.get(4..));
+    let (digits, rest) = leading(after.unwrap_or_default().trim_start(), |letter| letter.is_ascii_digit());
+    let number = digits.parse().ok().filter(|_| !rest.starts_with(char::is_alphanumeric));
+    Cwe { number, name: name(rest).filter(|_| number.is_some()), text }
 }
 
-/// Reads `A03:2021 - Injection`. The space in `A06: 2021 - …` was observed.
+/// Reads `A03:2021 - Injection`. Observed are also a space behind the colon, a
+/// longer dash, no dash, no zero (`A1:2017`), and no year (`A3: …`).
 pub fn owasp(text: String) -> Owasp {
-    let (head, name) = split(&text, '-');
-    let (code, edition) = split(head, ':');
+    let (code, rest) = leading(text.trim(), |letter| letter.is_ascii_alphanumeric());
     let is_code = code.len() <= 8
         && code.starts_with(|letter: char| letter.is_ascii_alphabetic())
-        && code.ends_with(|digit: char| digit.is_ascii_digit())
-        && code.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    let code = is_code.then(|| code.to_owned());
-    let edition = edition.and_then(|year| year.parse().ok()).filter(|_| code.is_some());
-    Owasp { edition, name: name.filter(|_| code.is_some()), code, text }
+        && code.ends_with(|digit: char| digit.is_ascii_digit());
+    if !is_code {
+        return Owasp { code: None, edition: None, name: None, text };
+    }
+    let after = rest.trim_start().strip_prefix(':').map(str::trim_start);
+    let (digits, tail) = leading(after.unwrap_or_default(), |letter| letter.is_ascii_digit());
+    let edition = digits.parse().ok().filter(|_| digits.len() == 4 && !tail.starts_with(char::is_alphanumeric));
+    let name = name(if edition.is_some() { tail } else { rest });
+    Owasp { code: Some(code.to_owned()), edition, name, text }
 }
 
-/// What stands before and after the first separator, trimmed; an empty second
-/// part is none.
-fn split(text: &str, separator: char) -> (&str, Option<String>) {
-    match text.split_once(separator) {
-        Some((head, tail)) => (head.trim(), Some(tail.trim().to_owned()).filter(|tail| !tail.is_empty())),
-        None => (text.trim(), None),
-    }
+/// The first letters of a sort, and the rest.
+fn leading(text: &str, is: impl Fn(char) -> bool) -> (&str, &str) {
+    text.split_at(text.find(|letter| !is(letter)).unwrap_or(text.len()))
+}
+
+/// The name behind a number, without what parts them.
+fn name(text: &str) -> Option<String> {
+    let name = text.trim_start_matches(|letter: char| letter.is_whitespace() || ":-\u{2013}\u{2014}".contains(letter));
+    Some(name.trim_end().to_owned()).filter(|name| !name.is_empty())
 }
 
 #[cfg(test)]
@@ -45,6 +52,11 @@ mod tests {
         check("CWE-89: SQL ('SQL Injection'): more", Some(89), Some("SQL ('SQL Injection'): more"));
         check("cwe-79", Some(79), None);
         check("CWE-79:", Some(79), None);
+        check(" CWE-79 : XSS ", Some(79), Some("XSS"));
+        check("CWE-79 - XSS", Some(79), Some("XSS"));
+        check("CWE-1321 Prototype Pollution", Some(1321), Some("Prototype Pollution"));
+        check("CWE-79abc", None, None);
+        check("CWE-99999999999", None, None);
         check("CWE-: nothing", None, None);
         check("NVD-CWE-noinfo", None, None);
         check("é", None, None);
@@ -67,6 +79,14 @@ mod tests {
             Some("Broken Object Level Authorization"),
         );
         check("A01", Some("A01"), None, None);
+        check("A1:2017", Some("A1"), Some(2017), None);
+        check("A1:2017-Injection", Some("A1"), Some(2017), Some("Injection"));
+        check("A01:2025", Some("A01"), Some(2025), None);
+        check("A03:2021 \u{2013} Injection", Some("A03"), Some(2021), Some("Injection"));
+        check("A8:2017 Insecure Deserialization", Some("A8"), Some(2017), Some("Insecure Deserialization"));
+        check("A3: Sensitive Data Exposure", Some("A3"), None, Some("Sensitive Data Exposure"));
+        check("LLM08:2023 - Excessive Agency", Some("LLM08"), Some(2023), Some("Excessive Agency"));
+        check("A3:20212", Some("A3"), None, Some("20212"));
         check("Injection - of all sorts", None, None, None);
         check("", None, None, None);
     }

@@ -2,7 +2,8 @@
 //! it is, with a warning, and is never guessed.
 
 use appsec_model::{
-    Conclusion, Confidence, Ecosystem, ReachabilityVerdict, ScanState, Severity, Status, Transitivity, TriageState,
+    Conclusion, Confidence, Ecosystem, Kind, ReachabilityVerdict, ScanState, Severity, Status, Transitivity,
+    TriageState, Validation,
 };
 
 use crate::wire::{Id, Remarks, Text, shorten};
@@ -91,6 +92,25 @@ pub fn reachability(word: &Text<'_>, remarks: &mut Remarks) -> Option<Reachabili
         _ => ReachabilityVerdict::named(word),
     };
     open(word, named, ReachabilityVerdict::Other, "/reachability", remarks)
+}
+
+/// Whether a credential still works.
+pub fn validation(word: Option<Text<'_>>, remarks: &mut Remarks) -> Option<Validation> {
+    open(&word?, Validation::named, Validation::Other, "/validation_state", remarks)
+}
+
+/// Whether a finding is about security: vulnerable packages and credentials
+/// are, and for others the categories say so, or the rule's where a finding has
+/// none.
+pub fn security(kind: &Kind, categories: &[String], rule: Option<&str>) -> Option<bool> {
+    if matches!(kind, Kind::Sca | Kind::Secrets) {
+        return Some(true);
+    }
+    let is_security = |category: &str| category.eq_ignore_ascii_case("security");
+    match categories {
+        [] => rule.map(is_security),
+        categories => Some(categories.iter().any(|category| is_security(category))),
+    }
 }
 
 /// A word of an open vocabulary. None for an empty one.

@@ -185,7 +185,7 @@ mod tests {
         {"assistant":{"component":{"risk":"high","tag":null},"guidance":null},"categories":["a",null,null,"c"],"epss_score":{"score":null},"first_seen_scan_id":-1,"id":1,"location":null,"ref":null,"review_comments":[{"external_note_id":1},{"external_note_id":null},null]}
         wrong-type /assistant/component/tag: invalid type: floating point `1.5`, expected a text
         wrong-type /assistant/guidance: invalid type: string "none", expected an object
-        wrong-type /categories/1: invalid type: map, expected a text
+        wrong-type /categories/1: invalid type: map, expected a list of texts
         wrong-type /epss_score/score: invalid type: string "0.5", expected f64
         wrong-type /location: invalid type: sequence, expected an object
         wrong-type /ref: invalid type: integer `7`, expected a text

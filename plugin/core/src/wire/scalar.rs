@@ -218,7 +218,9 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
     }
 }
 
-/// A list of texts, or one text alone: rule metadata has both forms.
+/// A list of texts, or one text alone: rule metadata has both forms. Lists
+/// inside of it are taken for their elements, which old versions of the tool
+/// need.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Texts<'a>(pub Vec<Text<'a>>);
 
@@ -253,6 +255,7 @@ impl<'de> Visitor<'de> for TextsVisitor {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, elements: A) -> Result<Self::Value, A::Error> {
-        ListVisitor(PhantomData).visit_seq(elements).map(|List(texts)| Texts(texts))
+        let List(parts) = ListVisitor::<Texts<'de>>(PhantomData).visit_seq(elements)?;
+        Ok(Texts(parts.into_iter().flat_map(|Texts(texts)| texts).collect()))
     }
 }

@@ -1,0 +1,54 @@
+//! Output of the real tool, and of others, where copies lie beside the workspace.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use super::{cut, files, keys, read};
+
+/// The folder of the samples: of the environment, or beside the workspace.
+#[expect(clippy::disallowed_methods, reason = "a test may look into its environment")]
+fn samples() -> PathBuf {
+    match std::env::var_os("APPSEC_SAMPLES") {
+        Some(folder) => PathBuf::from(folder),
+        None => PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/samples")),
+    }
+}
+
+fn load(folder: &str) -> Vec<(String, Value)> {
+    let files = files(&samples().join(folder)).into_iter();
+    files.filter_map(|(name, text)| Some((name, serde_json::from_str(&text).ok()?))).collect()
+}
+
+#[test]
+fn no_result_is_lost() {
+    let folders = ["cli", "sarif", "semgrep-cli/sast", "semgrep-cli/sca", "semgrep-cli/errors"];
+    for (name, file) in folders.into_iter().flat_map(load) {
+        let results = cut(&file).len();
+        let normalized = read(&file, None);
+        assert_eq!(normalized.findings.len(), results, "{name}: {:?}", normalized.diagnostics);
+        for diagnostic in &normalized.diagnostics {
+            // Nothing in these files is odd but the words of one kind.
+            assert_eq!(diagnostic.level, appsec_model::DiagnosticLevel::Warning, "{name}: {diagnostic:?}");
+        }
+        let mut ids: Vec<_> = normalized.findings.iter().map(|finding| &finding.id).collect();
+        ids.sort();
+        ids.dedup();
+        assert_eq!(ids.len(), results, "{name}");
+        for finding in &normalized.findings {
+            assert!(!finding.title.is_empty(), "{name}");
+            assert_ne!(finding.snippet.as_deref(), Some("requires login"));
+            assert!(finding.location.as_ref().is_some_and(|place| !place.path.is_empty()));
+        }
+    }
+}
+
+#[test]
+fn versions_and_formats_of_one_scan_give_the_same_keys() {
+    for folder in ["semgrep-cli/sast", "semgrep-cli/sca"] {
+        let files = load(folder);
+        for pair in files.windows(2) {
+            assert_eq!(keys(&pair[0].1), keys(&pair[1].1), "{} {}", pair[0].0, pair[1].0);
+        }
+    }
+}
