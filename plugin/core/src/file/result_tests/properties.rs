@@ -4,6 +4,7 @@ use proptest::{prelude::*, sample::Index};
 use serde_json::{Value, json};
 
 use super::{cut, files, fixtures, keys, read, read_cut};
+use crate::file::{cli, sarif};
 
 fn all() -> Vec<Value> {
     let folders = ["cli", "sarif"].into_iter();
@@ -94,5 +95,26 @@ proptest! {
         let mut moved = file.clone();
         shift(&mut moved, by);
         prop_assert_eq!(keys(&moved), keys(file));
+    }
+
+    #[test]
+    fn a_result_has_one_sketch_in_both_formats(
+        rule in "[a-z.-]{1,20}", path in "[a-zA-Z0-9_./ é\\\\-]{1,30}", message: String,
+        place: [u32; 4], suppressed: bool,
+    ) {
+        let [line, column, end_line, end_column] = place;
+        let json = json!({
+            "check_id": rule, "path": path, "start": {"line": line, "col": column, "offset": -1},
+            "end": {"line": end_line, "col": end_column}, "extra": {"message": message, "is_ignored": suppressed},
+        });
+        let region = json!({
+            "startLine": line, "startColumn": column, "endLine": end_line, "endColumn": end_column,
+        });
+        let sarif = json!({
+            "ruleId": rule, "message": {"text": message},
+            "locations": [{"physicalLocation": {"artifactLocation": {"uri": path}, "region": region}}],
+            "suppressions": if suppressed { json!([{"kind": "inSource"}]) } else { Value::Null },
+        });
+        prop_assert_eq!(cli::sketch(&json.to_string()), sarif::sketch(&sarif.to_string(), None));
     }
 }
