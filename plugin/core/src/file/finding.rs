@@ -128,13 +128,40 @@ pub fn lists_packages(path: &str) -> bool {
         "gemfile",
         "podfile",
     ];
-    let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
-    NAMES.contains(&name.as_str())
+    let path = path.to_ascii_lowercase();
+    let name = path.rsplit('/').next().unwrap_or(&path);
+    NAMES.contains(&name)
         || ENDS.iter().any(|end| name.ends_with(end))
-        || (name.contains("requirement") && (name.ends_with(".txt") || name.ends_with(".pip")))
+        || (path.contains("requirement") && (name.ends_with(".txt") || name.ends_with(".pip")))
 }
 
 /// The place of a result, with at least the path.
 pub fn path_of(location: Option<&Location>) -> &str {
     location.map_or("", |location| &location.path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lists_packages;
+
+    #[test]
+    fn lockfiles_are_known_by_their_names() {
+        for path in [
+            "yarn.lock",
+            "a/package-lock.json",
+            "a/pnpm-lock.yaml",
+            "go.mod",
+            "requirements.txt",
+            "requirements/dev.txt",
+            "Cargo.lock",
+            "ios/Package.resolved",
+            "gradle.lockfile",
+            "x/maven_dep_tree.txt",
+        ] {
+            assert!(lists_packages(path), "{path}");
+        }
+        for path in ["a.py", "web/cart.js", "notes.txt", "lock", "go.mod/a.go", ""] {
+            assert!(!lists_packages(path), "{path}");
+        }
+    }
 }

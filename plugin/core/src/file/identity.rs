@@ -27,6 +27,14 @@
 //! message to collide merges two findings of his own file, and could as well
 //! have left one out.
 //!
+//! That a run was one with login is shown by metadata that only the platform
+//! adds (`semgrep.dev` with `src`, `semgrep.policy`, `semgrep.url`; in SARIF a
+//! tag of its policies, or the rule's address among an organization's), or by a
+//! fingerprint of a version that prints none otherwise. `semgrep.dev` with
+//! `rule` alone proves nothing: the registry gives it to everybody. SARIF shows
+//! the least of it, so that a run with login before 1.98 may have the vendor's
+//! key in JSON and ours in SARIF; each then has the other's among its aliases.
+//!
 //! A change of any of this is another algorithm and needs another name.
 
 use appsec_model::Identity;

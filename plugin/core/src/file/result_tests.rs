@@ -60,10 +60,10 @@ fn sketch(is_cli: bool, (result, rule): &Cut) -> Option<Sketch> {
 
 /// The number of each result among those of its group.
 fn ordinals(sketches: &[Option<Sketch>]) -> Vec<u32> {
-    let mut groups: BTreeMap<(&str, u128), Vec<(Position, usize)>> = BTreeMap::new();
+    let mut groups: BTreeMap<u128, Vec<(Position, usize)>> = BTreeMap::new();
     for (index, sketch) in sketches.iter().enumerate() {
         if let Some(sketch) = sketch {
-            groups.entry((sketch.kind.as_str(), sketch.group)).or_default().push((sketch.position, index));
+            groups.entry(sketch.group).or_default().push((sketch.position, index));
         }
     }
     let mut ordinals = vec![0; sketches.len()];

@@ -7,7 +7,9 @@ use appsec_model::Kind;
 pub struct Sketch {
     /// Its kind.
     pub kind: Kind,
-    /// Hash of all that stays when lines move: rule, path and message.
+    /// Hash of all that stays when lines move: rule, path and message; see
+    /// [`identity`](super::identity). Records of one group are numbered together,
+    /// whatever their kinds, since the number is part of their ids.
     pub group: u128,
     /// Where it stands in its file, to number records of one group: those that
     /// are suppressed in the code come last, the others by line and column.

@@ -54,9 +54,9 @@ pub fn finding(
     let rule_says = rule.as_ref().and_then(RuleView::message);
     let message = text(record.rule_message.filter(|said| rule_says != Some(&**said)));
     let rule_id = rule.as_ref().map(|rule| rule.id().to_owned());
+    let (location, location_url) = record.location.map_or((None, None), place);
     let categories = texts(record.categories);
     let security = words::security(&kind, &categories, rule.as_ref().and_then(|rule| rule.rule().category.as_deref()));
-    let (location, location_url) = record.location.map_or((None, None), place);
     Some(Finding {
         index: u32::try_from(index).unwrap_or(u32::MAX),
         identity,

@@ -48,6 +48,25 @@ pub fn confidence(word: Option<Id<'_>>, remarks: &mut Remarks) -> Option<Confide
     }
 }
 
+/// Whether a finding is about security: vulnerable packages and credentials
+/// are, and for others the categories say so, or the rule's where a finding has
+/// none. The AI looks for nothing else, so its findings need no category.
+pub fn security(kind: &Kind, categories: &[String], rule: Option<&str>) -> Option<bool> {
+    if matches!(kind, Kind::Sca | Kind::Secrets) {
+        return Some(true);
+    }
+    let is_security = |category: &str| category.eq_ignore_ascii_case("security");
+    match categories {
+        [] => rule.map(is_security).or((*kind == Kind::AiSast).then_some(true)),
+        categories => Some(categories.iter().any(|category| is_security(category))),
+    }
+}
+
+/// Whether a credential still works, in the words of the command-line tool.
+pub fn validation_state(word: &Text<'_>, remarks: &mut Remarks) -> Option<Validation> {
+    open(word, Validation::named, Validation::Other, "/validation_state", remarks)
+}
+
 /// What the last scan says.
 pub fn scan_state(word: &Text<'_>, remarks: &mut Remarks) -> Option<ScanState> {
     open(word, ScanState::named, ScanState::Other, "/state", remarks)
@@ -94,25 +113,6 @@ pub fn reachability(word: &Text<'_>, remarks: &mut Remarks) -> Option<Reachabili
     open(word, named, ReachabilityVerdict::Other, "/reachability", remarks)
 }
 
-/// Whether a credential still works.
-pub fn validation(word: Option<Text<'_>>, remarks: &mut Remarks) -> Option<Validation> {
-    open(&word?, Validation::named, Validation::Other, "/validation_state", remarks)
-}
-
-/// Whether a finding is about security: vulnerable packages and credentials
-/// are, and for others the categories say so, or the rule's where a finding has
-/// none.
-pub fn security(kind: &Kind, categories: &[String], rule: Option<&str>) -> Option<bool> {
-    if matches!(kind, Kind::Sca | Kind::Secrets) {
-        return Some(true);
-    }
-    let is_security = |category: &str| category.eq_ignore_ascii_case("security");
-    match categories {
-        [] => rule.map(is_security),
-        categories => Some(categories.iter().any(|category| is_security(category))),
-    }
-}
-
 /// A word of an open vocabulary. None for an empty one.
 fn open<T>(
     word: &str,
@@ -148,9 +148,9 @@ fn fold<T>(word: &str, named: impl Fn(&str) -> Option<T>) -> Option<T> {
 mod tests {
     use std::borrow::Cow;
 
-    use appsec_model::{Ecosystem, ReachabilityVerdict, Severity, Status};
+    use appsec_model::{Ecosystem, Kind, ReachabilityVerdict, Severity, Status};
 
-    use super::{ecosystem, known_severity, reachability, status};
+    use super::{ecosystem, known_severity, reachability, security, status};
     use crate::wire::{Remarks, Text};
 
     #[test]
@@ -188,6 +188,24 @@ mod tests {
         assert_eq!(ecosystem(&word("swiftpm"), &mut remarks), Some(Ecosystem::Swift));
         assert_eq!(ecosystem(&word("no_package_manager"), &mut remarks), Some(Ecosystem::NoPackageManager));
         assert!(remarks.into_diagnostics().is_empty());
+    }
+
+    #[test]
+    fn what_is_about_security_says_so() {
+        let check = |kind, categories: &[&str], rule, expect| {
+            let categories: Vec<String> = categories.iter().map(|category| (*category).to_owned()).collect();
+            assert_eq!(security(&kind, &categories, rule), expect, "{kind} {categories:?} {rule:?}");
+        };
+        check(Kind::Sast, &["Security"], None, Some(true));
+        check(Kind::Sast, &["correctness", "security"], Some("x"), Some(true));
+        check(Kind::Sast, &["correctness"], Some("security"), Some(false));
+        check(Kind::Sast, &[], Some("security"), Some(true));
+        check(Kind::Sast, &[], Some("performance"), Some(false));
+        check(Kind::Sast, &[], None, None);
+        check(Kind::AiSast, &[], None, Some(true));
+        check(Kind::AiSast, &["correctness"], None, Some(false));
+        check(Kind::Sca, &["correctness"], None, Some(true));
+        check(Kind::Secrets, &[], None, Some(true));
     }
 
     #[test]

@@ -83,3 +83,30 @@ fn add(place: &Value, content: Option<&str>, role: FlowRole, steps: &mut Vec<Flo
     let content = content.and_then(|text| code(text, MAX_STEP_CHARS));
     steps.push(FlowStep { role, location, content });
 }
+
+#[cfg(test)]
+mod tests {
+    use appsec_model::FlowRole;
+
+    use super::{MAX_STEPS, flow};
+
+    #[test]
+    fn a_long_flow_keeps_its_ends() {
+        let step =
+            |line: usize| format!(r#"{{"location":{{"path":"a","start":{{"line":{line},"col":1}}}},"content":"x"}}"#);
+        let steps: Vec<_> = (1..500).map(step).collect();
+        let flow = flow(&format!(r#"{{"intermediate_vars":[{}],"taint_sink":{}}}"#, steps.join(","), step(900)));
+        assert_eq!(flow.len(), MAX_STEPS);
+        let last = flow.last().unwrap();
+        assert_eq!((last.role, last.location.start_line), (FlowRole::Sink, Some(900)));
+        assert_eq!(flow[MAX_STEPS - 2].location.start_line, Some(99));
+    }
+
+    #[test]
+    fn what_is_no_flow_is_none() {
+        let deep = format!(r#"{{"taint_source":{}{}}}"#, "[".repeat(5_000), "]".repeat(5_000));
+        for odd in ["", "[]", "7", "{}", r#"{"taint_source":["CliLoc",[{"path":""},"x"]]}"#, &deep] {
+            assert!(flow(odd).is_empty());
+        }
+    }
+}

@@ -1,15 +1,19 @@
 //! What holds for any input.
 
+use std::sync::LazyLock;
+
 use proptest::{prelude::*, sample::Index};
 use serde_json::{Value, json};
 
 use super::{cut, files, fixtures, keys, read, read_cut};
+use crate::file::{cli, sarif};
 
-fn all() -> Vec<Value> {
+/// The fixtures of both formats.
+static FILES: LazyLock<Vec<Value>> = LazyLock::new(|| {
     let folders = ["cli", "sarif"].into_iter();
     let files = folders.flat_map(|folder| files(&fixtures().join(folder)));
     files.map(|(_, text)| serde_json::from_str(&text).unwrap()).collect()
-}
+});
 
 fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
@@ -66,8 +70,7 @@ proptest! {
 
     #[test]
     fn any_part_may_be_anything(which: Index, part: Index, with in any_json()) {
-        let files = all();
-        let mut file = which.get(&files).clone();
+        let mut file = which.get(&FILES).clone();
         let mut parts = Vec::new();
         for list in ["/results", "/runs/0/results", "/runs/0/tool/driver/rules"] {
             pointers(file.pointer(list).unwrap_or(&Value::Null), list, &mut parts);
@@ -89,10 +92,30 @@ proptest! {
 
     #[test]
     fn inserted_lines_change_no_key(which: Index, by in 1u64..100_000) {
-        let files = all();
-        let file = which.get(&files);
+        let file = which.get(&FILES);
         let mut moved = file.clone();
         shift(&mut moved, by);
         prop_assert_eq!(keys(&moved), keys(file));
+    }
+
+    #[test]
+    fn a_result_has_one_sketch_in_both_formats(
+        rule in "[a-z.-]{1,20}", path in "[a-zA-Z0-9_./ é\\\\-]{1,30}", message: String,
+        place: [u32; 4], suppressed: bool,
+    ) {
+        let [line, column, end_line, end_column] = place;
+        let json = json!({
+            "check_id": rule, "path": path, "start": {"line": line, "col": column, "offset": -1},
+            "end": {"line": end_line, "col": end_column}, "extra": {"message": message, "is_ignored": suppressed},
+        });
+        let region = json!({
+            "startLine": line, "startColumn": column, "endLine": end_line, "endColumn": end_column,
+        });
+        let sarif = json!({
+            "ruleId": rule, "message": {"text": message},
+            "locations": [{"physicalLocation": {"artifactLocation": {"uri": path}, "region": region}}],
+            "suppressions": if suppressed { json!([{"kind": "inSource"}]) } else { Value::Null },
+        });
+        prop_assert_eq!(cli::sketch(&json.to_string()), sarif::sketch(&sarif.to_string(), None));
     }
 }

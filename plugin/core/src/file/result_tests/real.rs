@@ -20,10 +20,14 @@ fn load(folder: &str) -> Vec<(String, Value)> {
     files.filter_map(|(name, text)| Some((name, serde_json::from_str(&text).ok()?))).collect()
 }
 
+/// Folders that hold one scan each, of several versions, in both formats, and
+/// after lines were inserted.
+const SCANS: [&[&str]; 4] = [&["semgrep-cli/sast"], &["semgrep-cli/sca"], &["before", "after", "dataflow"], &["sca"]];
+
 #[test]
 fn no_result_is_lost() {
-    let folders = ["cli", "sarif", "semgrep-cli/sast", "semgrep-cli/sca", "semgrep-cli/errors"];
-    for (name, file) in folders.into_iter().flat_map(load) {
+    let folders = ["cli", "sarif", "semgrep-cli/errors"].into_iter().chain(SCANS.concat());
+    for (name, file) in folders.flat_map(load) {
         let results = cut(&file).len();
         let normalized = read(&file, None);
         assert_eq!(normalized.findings.len(), results, "{name}: {:?}", normalized.diagnostics);
@@ -45,9 +49,10 @@ fn no_result_is_lost() {
 
 #[test]
 fn versions_and_formats_of_one_scan_give_the_same_keys() {
-    for folder in ["semgrep-cli/sast", "semgrep-cli/sca"] {
-        let files = load(folder);
+    for folders in SCANS {
+        let files: Vec<_> = folders.iter().copied().flat_map(load).collect();
         for pair in files.windows(2) {
+            assert!(!keys(&pair[0].1).is_empty());
             assert_eq!(keys(&pair[0].1), keys(&pair[1].1), "{} {}", pair[0].0, pair[1].0);
         }
     }
