@@ -3,9 +3,11 @@
 
 mod batch;
 mod dependency;
+mod packages;
 mod purl;
 mod record;
 mod rules;
+mod secrets;
 mod weakness;
 mod words;
 
@@ -64,5 +66,5 @@ fn within_limit(count: usize) -> Result<(), Error> {
 
 /// Whether records of a kind have a unified form here.
 fn is_readable(kind: &Kind) -> bool {
-    matches!(kind, Kind::Sast | Kind::Sca | Kind::AiSast)
+    !matches!(kind, Kind::Other(_))
 }

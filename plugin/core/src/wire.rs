@@ -7,18 +7,22 @@
 
 mod envelope;
 mod finding;
+mod package;
 mod remarks;
 mod repair;
 mod rule;
 mod scalar;
+mod secret;
 mod skim;
 
 pub use self::{
     envelope::{Envelope, Group},
     finding::{Assistant, Dependency, Epss, Finding, FixRecommendation, Location, Policy, Ticket},
+    package::{Definition, FoundDependency, Step},
     remarks::{Remarks, shorten},
     repair::{Wire, read},
     rule::Rule,
-    scalar::{Count, Id, Text, Texts},
+    scalar::{Count, Id, List, Text, Texts},
+    secret::{HistoricalInfo, Secret},
     skim::skim,
 };

@@ -54,6 +54,8 @@ pub fn finding(
     let message = text(record.rule_message.filter(|said| rule_says != Some(&**said)));
     let rule_id = rule.as_ref().map(|rule| rule.id().to_owned());
     let (location, location_url) = record.location.map_or((None, None), place);
+    let categories = texts(record.categories);
+    let security = (kind == Kind::AiSast).then(|| is_security(&categories));
     Some(Finding {
         index: u32::try_from(index).unwrap_or(u32::MAX),
         identity,
@@ -67,8 +69,8 @@ pub fn finding(
         severity,
         vendor_severity,
         confidence: words::confidence(record.confidence, remarks),
-        security: None,
-        categories: texts(record.categories),
+        security,
+        categories,
         location,
         code_url: text(record.line_of_code_url).or(location_url),
         snippet: None,
@@ -109,9 +111,15 @@ pub fn finding(
     })
 }
 
+/// Whether a finding of the AI is about security, which it looks for unless the
+/// categories say otherwise.
+fn is_security(categories: &[String]) -> bool {
+    categories.is_empty() || categories.iter().any(|category| category.eq_ignore_ascii_case("security"))
+}
+
 /// What came with the record goes before what the record says, since the host
 /// has mapped it already; each fills the gaps of the other.
-fn project_ref(given: Option<&ProjectRef>, repository: Option<String>) -> ProjectRef {
+pub fn project_ref(given: Option<&ProjectRef>, repository: Option<String>) -> ProjectRef {
     match given {
         Some(given) => ProjectRef { id: given.id.clone(), name: given.name.clone().or(repository) },
         None => ProjectRef { id: None, name: repository },
@@ -184,7 +192,7 @@ fn policy(policy: wire::Policy<'_>) -> Option<Policy> {
     (policy != Policy::default()).then_some(policy)
 }
 
-fn ticket(ticket: wire::Ticket<'_>) -> Option<Ticket> {
+pub fn ticket(ticket: wire::Ticket<'_>) -> Option<Ticket> {
     let linked = ticket.linked_issue_ids.or(ticket.linked_issue_ids_camel);
     let ticket = Ticket {
         key: text(ticket.external_slug).or_else(|| text(ticket.external_slug_camel)),
@@ -206,14 +214,16 @@ pub fn texts(texts: Option<Texts<'_>>) -> Vec<String> {
 }
 
 /// The same for an id or a short word.
-fn word(id: Option<Id<'_>>) -> Option<String> {
+pub fn word(id: Option<Id<'_>>) -> Option<String> {
     id.map(Id::into_string).filter(|id| !id.is_empty())
 }
 
-fn list<W, T>(list: Option<Vec<W>>, element: impl FnMut(W) -> Option<T>) -> Vec<T> {
+/// The elements of a list that say something.
+pub fn list<W, T>(list: Option<Vec<W>>, element: impl FnMut(W) -> Option<T>) -> Vec<T> {
     list.map(|list| list.into_iter().filter_map(element).collect()).unwrap_or_default()
 }
 
-fn moment(pointer: &str, text: &Option<Text<'_>>, remarks: &mut Remarks) -> Option<Timestamp> {
+/// A date; an empty text is none.
+pub fn moment(pointer: &str, text: &Option<Text<'_>>, remarks: &mut Remarks) -> Option<Timestamp> {
     remarks.moment(pointer, text.as_deref().filter(|text| !text.is_empty())?)
 }
