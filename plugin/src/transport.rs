@@ -48,10 +48,12 @@ impl Transport for WasiTransport {
 
 fn exchange(request: &Request<'_>) -> Result<Response, TransportError> {
     let outgoing = outgoing(request)?;
-    let body = request.body.map(|text| Ok((text, outgoing.body().map_err(|()| other("the body was taken twice"))?)));
-    let body = body.transpose()?;
+    let to_send = match request.body {
+        Some(text) => Some((text, outgoing.body().map_err(|()| other("the body was taken twice"))?)),
+        None => None,
+    };
     let future = outgoing_handler::handle(outgoing, Some(timeouts())).map_err(|code| failure(&code))?;
-    if let Some((text, body)) = body {
+    if let Some((text, body)) = to_send {
         send_body(text, body)?;
     }
     let response = loop {

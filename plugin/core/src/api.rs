@@ -134,7 +134,8 @@ impl Address {
             }
             Some(next) if Some(next.as_str()) == sent => Ok(None),
             Some(next) if next.len() > MAX_VENDOR_CURSOR_BYTES => {
-                Err(self.violation(format!("the cursor of the next page is longer than {MAX_VENDOR_CURSOR_BYTES} bytes")))
+                Err(self
+                    .violation(format!("the cursor of the next page is longer than {MAX_VENDOR_CURSOR_BYTES} bytes")))
             }
             next => Ok(next),
         }

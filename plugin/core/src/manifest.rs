@@ -18,9 +18,7 @@ pub fn describe() -> Manifest {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         contract_version: CONTRACT_VERSION.to_owned(),
         vendor: "Semgrep".to_owned(),
-        kinds: KINDS
-            .map(|kind| KindSupport { on_by_default: DEFAULT_KINDS.contains(&kind), kind })
-            .into(),
+        kinds: KINDS.map(|kind| KindSupport { on_by_default: DEFAULT_KINDS.contains(&kind), kind }).into(),
         settings_schema: include_str!("../../settings.schema.json").to_owned(),
         origins: vec![OriginNeed {
             purpose: "The platform's Web API".to_owned(),

@@ -199,7 +199,10 @@ fn check(raw: RawSettings, problems: &mut Vec<SettingProblem>) -> Option<Setting
 fn check_kinds(words: &[String], problems: &mut Vec<SettingProblem>) -> Vec<Kind> {
     let mut kinds = Vec::new();
     if words.is_empty() {
-        problems.push(problem("kinds", "must name at least one kind: `sast`, `sca`, `ai-sast`, `secrets`, `packages`".to_owned()));
+        problems.push(problem(
+            "kinds",
+            "must name at least one kind: `sast`, `sca`, `ai-sast`, `secrets`, `packages`".to_owned(),
+        ));
     }
     for word in words {
         match Kind::named(word).filter(|kind| KINDS.contains(kind)) {

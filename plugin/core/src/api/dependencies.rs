@@ -48,8 +48,7 @@ pub fn page(api: &mut Api<'_>, page: &Page<'_>) -> Result<CursorPage, Error> {
         // Where more is promised, a cursor that does not move is a fault even on
         // an empty page.
         let more = answer.has_more == Some(true);
-        let next =
-            address.next_cursor(sent, answer.cursor.map(Id::into_string), more || !dependencies.is_empty())?;
+        let next = address.next_cursor(sent, answer.cursor.map(Id::into_string), more || !dependencies.is_empty())?;
         if more && next.is_none() {
             return Err(address.violation("`hasMore` is true, and there is no cursor"));
         }

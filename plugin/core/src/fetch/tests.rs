@@ -1,3 +1,5 @@
+mod cursors;
+
 use std::collections::BTreeMap;
 
 use appsec_model::{Error, FetchRequest, Kind, NextPage, ProjectScope, RawRecord, Scope, Timestamp};

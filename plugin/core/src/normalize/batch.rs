@@ -96,12 +96,7 @@ impl Batch {
     }
 
     /// Reads a record of the secrets endpoint.
-    fn secret(
-        &mut self,
-        index: usize,
-        project: Option<&ProjectRef>,
-        body: &str,
-    ) -> Result<Finding, Option<String>> {
+    fn secret(&mut self, index: usize, project: Option<&ProjectRef>, body: &str) -> Result<Finding, Option<String>> {
         let mut spare = String::new();
         let record = wire::read::<wire::Secret<'_>>(body, &mut spare, &mut self.remarks).ok_or(None)?;
         secrets::finding(self, index, project, record).ok_or(None)

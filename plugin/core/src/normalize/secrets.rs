@@ -1,8 +1,8 @@
 //! A leaked credential: the secrets endpoint's fields to the model's.
 
 use appsec_model::{
-    Assistance, Finding, History, Identity, Kind, LeakedSecret, Lifecycle, Location, Policy, ProjectRef,
-    ReviewComment, ScanState, Status, Triage, TriageState, Verdict,
+    Assistance, Finding, History, Identity, Kind, LeakedSecret, Lifecycle, Location, Policy, ProjectRef, ReviewComment,
+    ScanState, Status, Triage, TriageState, Verdict,
 };
 
 use super::{
@@ -68,10 +68,7 @@ pub fn finding(
         dependency: None,
         secret: Some(LeakedSecret {
             service,
-            validation: record
-                .validation_state
-                .and_then(|word| words::validation(&word, remarks))
-                .unwrap_or_default(),
+            validation: record.validation_state.and_then(|word| words::validation(&word, remarks)).unwrap_or_default(),
             history: record.historical_info.and_then(|it| history(it, remarks)),
             visibility: repository.visibility.and_then(|word| words::visibility(&word, remarks)),
         }),
@@ -81,10 +78,10 @@ pub fn finding(
             let verdict = Some(Verdict { conclusion, reason: text(it.reason) });
             Some(Assistance { verdict, ..Assistance::default() })
         }),
-        policy: record.mode.and_then(|word| words::mode(&word, remarks)).map(|mode| Policy {
-            name: Some(mode),
-            ..Policy::default()
-        }),
+        policy: record
+            .mode
+            .and_then(|word| words::mode(&word, remarks))
+            .map(|mode| Policy { name: Some(mode), ..Policy::default() }),
         tickets: record.external_ticket.and_then(ticket).into_iter().collect(),
         review_comments: list(record.review_comments, |comment| {
             let (discussion_id, note_id) = (word(comment.external_discussion_id), word(comment.external_note_id));

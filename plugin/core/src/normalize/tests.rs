@@ -1,6 +1,7 @@
 //! Whole records: every fixture has one reviewed result, and no value of a
 //! record is lost on the way.
 
+mod endpoints;
 mod lossless;
 mod properties;
 
