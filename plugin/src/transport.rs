@@ -3,7 +3,9 @@
 use semgrep_core::{MAX_BODY_BYTES, Request, Response, Scheme, Transport, TransportError};
 use wasi::http::{
     outgoing_handler,
-    types::{self, ErrorCode, Fields, IncomingBody, IncomingResponse, Method, OutgoingRequest, RequestOptions},
+    types::{
+        self, ErrorCode, Fields, IncomingBody, IncomingResponse, Method, OutgoingBody, OutgoingRequest, RequestOptions,
+    },
 };
 use wasi::io::streams::StreamError;
 
@@ -24,6 +26,9 @@ const BETWEEN_BYTES_TIMEOUT: u64 = 30 * SECOND;
 /// How much of a body is read at once.
 const CHUNK_BYTES: u64 = 256 << 10;
 
+/// How much of a body a host takes at once: what WASI promises.
+const WRITE_BYTES: usize = 4096;
+
 /// Sends requests through the host.
 pub struct WasiTransport;
 
@@ -32,15 +37,25 @@ impl Transport for WasiTransport {
         let result = exchange(request);
         let path = request.path.split('?').next().unwrap_or_default();
         match &result {
-            Ok(response) => log(format_args!("GET {path}: {}, {} bytes", response.status, response.body.len())),
-            Err(_) => log(format_args!("GET {path}: no answer")),
+            Ok(response) => {
+                log(format_args!("{} {path}: {}, {} bytes", request.method(), response.status, response.body.len()));
+            }
+            Err(_) => log(format_args!("{} {path}: no answer", request.method())),
         }
         result
     }
 }
 
 fn exchange(request: &Request<'_>) -> Result<Response, TransportError> {
-    let future = outgoing_handler::handle(outgoing(request)?, Some(timeouts())).map_err(|code| failure(&code))?;
+    let outgoing = outgoing(request)?;
+    let to_send = match request.body {
+        Some(text) => Some((text, outgoing.body().map_err(|()| other("the body was taken twice"))?)),
+        None => None,
+    };
+    let future = outgoing_handler::handle(outgoing, Some(timeouts())).map_err(|code| failure(&code))?;
+    if let Some((text, body)) = to_send {
+        send_body(text, body)?;
+    }
     let response = loop {
         match future.get() {
             Some(Ok(result)) => break result.map_err(|code| failure(&code))?,
@@ -66,7 +81,9 @@ fn exchange(request: &Request<'_>) -> Result<Response, TransportError> {
 /// The request in the host's form.
 fn outgoing(request: &Request<'_>) -> Result<OutgoingRequest, TransportError> {
     let headers = request.headers.0.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()));
-    let headers: Vec<_> = headers.collect();
+    // With its length, a body is sent in one part, as old servers want it.
+    let length = request.body.map(|body| ("content-length".to_owned(), body.len().to_string().into_bytes()));
+    let headers: Vec<_> = headers.chain(length).collect();
     let headers = Fields::from_list(&headers).map_err(|_| other("the host refused the headers"))?;
     let outgoing = OutgoingRequest::new(headers);
     let scheme = match request.origin.scheme() {
@@ -74,12 +91,27 @@ fn outgoing(request: &Request<'_>) -> Result<OutgoingRequest, TransportError> {
         Scheme::Https => types::Scheme::Https,
     };
     outgoing
-        .set_method(&Method::Get)
+        .set_method(if request.body.is_some() { &Method::Post } else { &Method::Get })
         .and_then(|()| outgoing.set_scheme(Some(&scheme)))
         .and_then(|()| outgoing.set_authority(Some(request.origin.authority())))
         .and_then(|()| outgoing.set_path_with_query(Some(request.path)))
         .map_err(|()| other("the host refused the address"))?;
     Ok(outgoing)
+}
+
+/// Sends the whole body, which the request's end waits for.
+fn send_body(text: &str, body: OutgoingBody) -> Result<(), TransportError> {
+    let stream = body.write().map_err(|()| other("the body was taken twice"))?;
+    for piece in text.as_bytes().chunks(WRITE_BYTES) {
+        // A server may answer before it has read everything; its answer counts.
+        if stream.blocking_write_and_flush(piece).is_err() {
+            break;
+        }
+    }
+    // The stream is a part of the body and has to go first.
+    drop(stream);
+    let _ = OutgoingBody::finish(body, None);
+    Ok(())
 }
 
 /// Time limits; a host that knows none of them has its own.

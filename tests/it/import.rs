@@ -144,7 +144,10 @@ async fn a_moved_line_is_a_change_of_the_same_finding() {
     let sql = content.findings.iter().find(|it| it["rule_id"] == "rules.sql").unwrap();
     assert_eq!(sql["start_line"], 15);
     let change = &sql["history"][0];
-    assert_eq!((&change["field"], &change["before"], &change["after"]), (&json!("start_line"), &json!("10"), &json!("15")));
+    assert_eq!(
+        (&change["field"], &change["before"], &change["after"]),
+        (&json!("start_line"), &json!("10"), &json!("15"))
+    );
 }
 
 #[tokio::test]

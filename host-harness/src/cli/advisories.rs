@@ -116,7 +116,10 @@ fn show(output: Output, advisory: &Advisory) {
     }
     for rating in &advisory.cvss {
         let (version, severity) = (rating.version.as_str(), rating.severity.as_str());
-        output.line(format!("  CVSS {version} {:.1} ({severity}), {}, from {}", rating.score, rating.vector, rating.source));
+        output.line(format!(
+            "  CVSS {version} {:.1} ({severity}), {}, from {}",
+            rating.score, rating.vector, rating.source
+        ));
     }
     if let Some(epss) = &advisory.epss {
         let date = epss.date.as_ref().map(|date| format!(" of {date}")).unwrap_or_default();

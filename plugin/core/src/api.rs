@@ -1,16 +1,19 @@
-//! The vendor's Web API: addresses, one GET, and what its status means.
+//! The vendor's Web API: addresses, one request, and what its status means.
 
+pub mod dependencies;
 pub mod deployments;
 pub mod findings;
 pub mod projects;
+pub mod scans;
+pub mod secrets;
 mod status;
 
-use appsec_model::{Error, Kind};
+use appsec_model::{Error, Kind, RawRecord};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::{
     MAX_BODY_BYTES, Origin, Outside, Request, Response, SECRET_VARIABLE, Secret, Transport, TransportError,
-    outside::RequestHeaders,
+    cursor::MAX_VENDOR_CURSOR_BYTES, outside::RequestHeaders,
 };
 
 /// The API at one origin, spoken to with one secret.
@@ -34,16 +37,16 @@ impl<'a> Api<'a> {
     }
 
     /// Sends one request; anything but a 200 with a body is an error.
-    pub fn get(&mut self, address: &Address) -> Result<Response, Error> {
-        let request = Request {
-            origin: self.origin,
-            path: &address.to_string(),
-            headers: RequestHeaders([
-                ("accept", "application/json".to_owned()),
-                ("authorization", self.authorization.clone()),
-                ("user-agent", concat!("semgrep-connector/", env!("CARGO_PKG_VERSION")).to_owned()),
-            ]),
-        };
+    pub fn send(&mut self, address: &Address) -> Result<Response, Error> {
+        let mut headers = vec![
+            ("accept", "application/json".to_owned()),
+            ("authorization", self.authorization.clone()),
+            ("user-agent", concat!("semgrep-connector/", env!("CARGO_PKG_VERSION")).to_owned()),
+        ];
+        let body = address.body.as_deref();
+        headers.extend(body.map(|_| ("content-type", "application/json".to_owned())));
+        let request =
+            Request { origin: self.origin, path: &address.to_string(), headers: RequestHeaders(headers), body };
         let response = self.transport.send(&request).map_err(|error| self.no_answer(error))?;
         status::check(address, &response, self.secret)?;
         if response.body.is_empty() {
@@ -71,23 +74,28 @@ impl<'a> Api<'a> {
     }
 }
 
-/// Path and query of a request.
+/// Records of a page, and the vendor's own cursor of the next page; none at the
+/// end of the list.
+type CursorPage = (Vec<RawRecord>, Option<String>);
+
+/// Path and query of a request, and the body of one that has one.
 #[derive(Clone, Debug)]
 pub struct Address {
     path: String,
     query: String,
+    body: Option<String>,
 }
 
 impl Address {
     /// The address of a path under the API's root.
     fn new(path: &str) -> Self {
-        Self { path: format!("/api/v1{path}"), query: String::new() }
+        Self { path: format!("/api/v1{path}"), query: String::new(), body: None }
     }
 
-    /// The address of a path under a deployment. The API takes the slug here,
-    /// never the numeric id.
-    fn of_deployment(slug: &str, path: &str) -> Self {
-        Self::new(&format!("/deployments/{}{path}", utf8_percent_encode(slug, ESCAPED)))
+    /// The address of a path under a deployment. An endpoint takes either the
+    /// slug or the numeric id, never the other.
+    fn of_deployment(key: &str, path: &str) -> Self {
+        Self::new(&format!("/deployments/{}{path}", utf8_percent_encode(key, ESCAPED)))
     }
 
     /// Adds a parameter. Lists are repeated keys, the default of OpenAPI and
@@ -102,7 +110,7 @@ impl Address {
     /// Method and path, as errors name them: without the query, which can be
     /// long and says nothing about the fault.
     pub fn endpoint(&self) -> String {
-        format!("GET {}", self.path)
+        format!("{} {}", if self.body.is_some() { "POST" } else { "GET" }, self.path)
     }
 
     /// An answer that breaks the API's promise.
@@ -113,6 +121,24 @@ impl Address {
     /// The answer's body as text, since all of JSON is UTF-8.
     fn text<'r>(&self, response: &'r Response) -> Result<&'r str, Error> {
         std::str::from_utf8(&response.body).map_err(|_| self.violation("the body is not UTF-8"))
+    }
+
+    /// The next page's cursor of an answer to a request with the cursor `sent`. An
+    /// empty one is the vendor's word for "no more". One that is as before would
+    /// bring the same page for ever: without records that is the end too, with
+    /// records it is a fault.
+    fn next_cursor(&self, sent: Option<&str>, next: Option<String>, any: bool) -> Result<Option<String>, Error> {
+        match next.filter(|next| !next.is_empty()) {
+            Some(next) if Some(next.as_str()) == sent && any => {
+                Err(self.violation("the cursor of the next page is that of this page"))
+            }
+            Some(next) if Some(next.as_str()) == sent => Ok(None),
+            Some(next) if next.len() > MAX_VENDOR_CURSOR_BYTES => {
+                Err(self
+                    .violation(format!("the cursor of the next page is longer than {MAX_VENDOR_CURSOR_BYTES} bytes")))
+            }
+            next => Ok(next),
+        }
     }
 
     /// Turns a parser's error into what the host should do about it.

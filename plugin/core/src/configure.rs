@@ -4,7 +4,7 @@ use appsec_model::{Access, Connection, Deployment, Error, Kind, KindAccess, Sett
 
 use crate::{
     Outside,
-    api::{Api, deployments, findings},
+    api::{Api, dependencies, deployments, findings, secrets},
     memory::Memory,
     settings::{Branches, Duplicates, Settings},
 };
@@ -21,7 +21,7 @@ pub fn configure(settings: &str, outside: &mut Outside<'_>) -> Result<Connection
     let kinds = settings
         .kinds
         .iter()
-        .map(|kind| Ok(KindAccess { kind: kind.clone(), access: probe(&mut api, &deployment.slug, kind)? }))
+        .map(|kind| Ok(KindAccess { kind: kind.clone(), access: probe(&mut api, &deployment, kind)? }))
         .collect::<Result<_, Error>>()?;
     let memory = Memory { settings, deployment };
     memory.save(outside.bucket)?;
@@ -54,19 +54,43 @@ fn choose(seen: Vec<Deployment>, named: Option<&str>) -> Result<Deployment, Erro
 
 /// Whether a kind can be read. A refusal is knowledge, not an error: the other
 /// kinds may still be readable.
-fn probe(api: &mut Api<'_>, slug: &str, kind: &Kind) -> Result<Access, Error> {
-    let page = findings::Page {
-        slug,
-        kind,
-        page: 0,
-        page_size: PROBE_PAGE_SIZE,
-        repositories: &[],
-        branch: None,
-        duplicates: Duplicates::PerRef,
-        since: None,
+fn probe(api: &mut Api<'_>, deployment: &Deployment, kind: &Kind) -> Result<Access, Error> {
+    let answer = match kind {
+        Kind::Secrets => {
+            let page = secrets::Page {
+                deployment: &deployment.id,
+                limit: PROBE_PAGE_SIZE,
+                cursor: "",
+                repositories: &[],
+                since: None,
+            };
+            secrets::page(api, &page).map(drop)
+        }
+        Kind::Packages => {
+            let page = dependencies::Page {
+                deployment: &deployment.id,
+                page_size: PROBE_PAGE_SIZE,
+                cursor: "",
+                repositories: &[],
+            };
+            dependencies::page(api, &page).map(drop)
+        }
+        Kind::Sast | Kind::Sca | Kind::AiSast | Kind::Other(_) => {
+            let page = findings::Page {
+                slug: &deployment.slug,
+                kind,
+                page: 0,
+                page_size: PROBE_PAGE_SIZE,
+                repositories: &[],
+                branch: None,
+                duplicates: Duplicates::PerRef,
+                since: None,
+            };
+            findings::page(api, &page).map(drop)
+        }
     };
-    match findings::page(api, &page) {
-        Ok(_) => Ok(Access::Readable),
+    match answer {
+        Ok(()) => Ok(Access::Readable),
         Err(Error::Forbidden { detail } | Error::MissingScope { detail }) => Ok(Access::Denied { reason: detail }),
         Err(error) => Err(error),
     }

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::{Bucket, BucketError, Outside, Request, Response, Secret, Transport, TransportError};
 
-/// A vendor that answers by a function of the path and remembers what it was
-/// asked.
+/// A vendor that answers by a function of the path, or of `POST`, path and body,
+/// and remembers what it was asked.
 pub struct Vendor<F> {
     pub asked: Vec<String>,
     answer: F,
@@ -21,8 +21,12 @@ impl<F: FnMut(&str) -> Result<Response, TransportError>> Vendor<F> {
 
 impl<F: FnMut(&str) -> Result<Response, TransportError>> Transport for Vendor<F> {
     fn send(&mut self, request: &Request<'_>) -> Result<Response, TransportError> {
-        self.asked.push(request.path.to_owned());
-        (self.answer)(request.path)
+        let asked = match request.body {
+            Some(body) => format!("{} {} {body}", request.method(), request.path),
+            None => request.path.to_owned(),
+        };
+        self.asked.push(asked.clone());
+        (self.answer)(&asked)
     }
 }
 

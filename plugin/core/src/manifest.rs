@@ -2,7 +2,7 @@
 
 use appsec_model::{CONTRACT_VERSION, DocumentFormat, Kind, KindSupport, Manifest, OriginNeed, SecretNeed};
 
-use crate::settings::{DEFAULT_KINDS, DEFAULT_ORIGIN};
+use crate::settings::{DEFAULT_KINDS, DEFAULT_ORIGIN, KINDS};
 
 /// Name of the environment variable that holds the token.
 pub const SECRET_VARIABLE: &str = "SEMGREP_APP_TOKEN";
@@ -18,7 +18,7 @@ pub fn describe() -> Manifest {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         contract_version: CONTRACT_VERSION.to_owned(),
         vendor: "Semgrep".to_owned(),
-        kinds: DEFAULT_KINDS.map(|kind| KindSupport { kind, on_by_default: true }).into(),
+        kinds: KINDS.map(|kind| KindSupport { on_by_default: DEFAULT_KINDS.contains(&kind), kind }).into(),
         settings_schema: include_str!("../../settings.schema.json").to_owned(),
         origins: vec![OriginNeed {
             purpose: "The platform's Web API".to_owned(),

@@ -1,4 +1,4 @@
-//! Reading dates (RFC 3339), four of which are in every record.
+//! Reading and writing dates (RFC 3339); four of them are in every record.
 //!
 //! The vendor writes `2024-07-11T20:46:25.269650Z`, and its reference examples
 //! have a space and an offset instead. A general date library would be a third
@@ -29,6 +29,17 @@ pub fn read(text: &str) -> Option<Timestamp> {
     }
     let minutes = (days_since_epoch(year, month, day) * 24 + hour) * 60 + minute - offset_minutes;
     Some(Timestamp::from_micros((minutes * 60 + second) * 1_000_000 + micros))
+}
+
+/// The text of a moment, for a parameter of a request: a moment outside of the
+/// years 1970 to 9999 is the nearest one inside.
+pub fn write(moment: Timestamp) -> String {
+    const LAST: i64 = 253_402_300_799_999_999;
+    let micros = moment.as_micros().clamp(0, LAST);
+    let (seconds, micros) = (micros / 1_000_000, micros % 1_000_000);
+    let (year, month, day) = date(seconds / 86_400);
+    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}Z")
 }
 
 /// Takes a number of exactly so many digits.
@@ -101,12 +112,25 @@ fn days_since_epoch(year: i64, month: i64, day: i64) -> i64 {
         - days_before_march_of_year_0
 }
 
+/// Year, month and day, the reverse of [`days_since_epoch`]. In years from March
+/// on, 400 of which have 146,097 days; the year 0 began 719,468 days before 1970.
+fn date(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    (era * 400 + year_of_era + i64::from(month <= 2), month, day)
+}
+
 #[cfg(test)]
 mod tests {
     use appsec_model::Timestamp;
     use proptest::prelude::*;
 
-    use super::read;
+    use super::{read, write};
 
     fn check(text: &str, expect: Option<&str>) {
         assert_eq!(read(text).map(|moment| moment.to_string()).as_deref(), expect, "{text}");
@@ -143,7 +167,23 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_moment_has_one_text() {
+        let check = |micros, expect| assert_eq!(write(Timestamp::from_micros(micros)), expect);
+        check(0, "1970-01-01T00:00:00.000000Z");
+        check(-1, "1970-01-01T00:00:00.000000Z");
+        check(951_782_400_000_001, "2000-02-29T00:00:00.000001Z");
+        check(i64::MAX, "9999-12-31T23:59:59.999999Z");
+    }
+
     proptest! {
+        #[test]
+        fn what_is_written_is_read(micros in 0..253_402_300_799_999_999i64) {
+            let moment = Timestamp::from_micros(micros);
+            prop_assert_eq!(write(moment).parse::<Timestamp>().ok(), Some(moment));
+            prop_assert_eq!(read(&write(moment)), Some(moment));
+        }
+
         #[test]
         fn a_library_reads_the_same(
             year in 0i64..9999, month in 1u8..=12, day in 1u8..=31, hour in 0u8..24, minute in 0u8..60,

@@ -3,9 +3,11 @@
 
 mod batch;
 pub mod dependency;
+mod packages;
 mod purl;
 pub mod record;
 pub mod rules;
+mod secrets;
 pub mod weakness;
 pub mod words;
 
@@ -64,5 +66,5 @@ fn within_limit(count: usize) -> Result<(), Error> {
 
 /// Whether records of a kind have a unified form here.
 fn is_readable(kind: &Kind) -> bool {
-    matches!(kind, Kind::Sast | Kind::Sca | Kind::AiSast)
+    !matches!(kind, Kind::Other(_))
 }

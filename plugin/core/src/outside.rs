@@ -24,7 +24,7 @@ pub trait Transport {
     fn send(&mut self, request: &Request<'_>) -> Result<Response, TransportError>;
 }
 
-/// A GET request; every endpoint in use is read by GET.
+/// A request. Every endpoint in use only reads, also those that are asked by POST.
 #[derive(Debug)]
 pub struct Request<'a> {
     /// Where to send it.
@@ -34,10 +34,19 @@ pub struct Request<'a> {
     /// Header names in lower case, and their values. One of them holds the
     /// secret: a transport must not log them.
     pub headers: RequestHeaders,
+    /// A JSON text, which makes it a POST; without one it is a GET.
+    pub body: Option<&'a str>,
+}
+
+impl Request<'_> {
+    /// The HTTP method.
+    pub fn method(&self) -> &'static str {
+        if self.body.is_some() { "POST" } else { "GET" }
+    }
 }
 
 /// Headers of a request; their `Debug` form shows names only.
-pub struct RequestHeaders(pub [(&'static str, String); 3]);
+pub struct RequestHeaders(pub Vec<(&'static str, String)>);
 
 impl fmt::Debug for RequestHeaders {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {

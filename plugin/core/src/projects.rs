@@ -20,7 +20,7 @@ pub fn list_projects(cursor: Option<&str>, outside: &mut Outside<'_>) -> Result<
     let mut api = Api::new(outside, &settings.origin)?;
     let page = projects::page(&mut api, &deployment.slug, cursor.page, settings.page_size)?;
     Ok(page.map_or_else(ProjectPage::default, |(projects, diagnostics)| {
-        let next = Cursor { page: cursor.page.saturating_add(1), ..cursor };
+        let next = Cursor { page: cursor.page.saturating_add(1), ..Cursor::default() };
         ProjectPage { projects, next: Some(next.encode(request)), diagnostics }
     }))
 }

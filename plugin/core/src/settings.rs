@@ -27,10 +27,14 @@ struct RawSettings {
     /// right one. Without it the token's own is taken.
     #[cfg_attr(test, schemars(title = "Deployment"))]
     deployment: Option<String>,
-    /// Which findings to bring: `sast` (Code) and `sca` (Supply Chain).
+    /// What to bring: `sast` (Code), `sca` (Supply Chain), `ai-sast` (Code,
+    /// detected by AI), `secrets` (leaked credentials) and `packages` (every
+    /// dependency, vulnerable or not). Secrets and packages come once over all
+    /// branches.
     #[cfg_attr(test, schemars(title = "Kinds", schema_with = "tests::kinds_schema"))]
     kinds: Vec<String>,
-    /// Findings per request. Larger pages need fewer requests and more memory.
+    /// Records per request. Larger pages need fewer requests and more memory.
+    /// Secrets come in pages of at most 500.
     #[cfg_attr(test, schemars(title = "Page size", range(min = 100, max = 3000)))]
     page_size: u16,
     /// Whose findings count: those of each project's primary branch, as on the
@@ -89,7 +93,7 @@ pub struct Settings {
     pub deployment: Option<String>,
     /// Kinds to read, each once.
     pub kinds: Vec<Kind>,
-    /// Findings per request.
+    /// Records per request.
     pub page_size: u16,
     /// Whose findings count.
     pub branches: Branches,
@@ -103,6 +107,9 @@ pub const DEFAULT_ORIGIN: &str = "https://semgrep.dev";
 /// Kinds that settings without a word on kinds switch on.
 pub const DEFAULT_KINDS: [Kind; 2] = [Kind::Sast, Kind::Sca];
 
+/// Kinds that settings can switch on.
+pub const KINDS: [Kind; 5] = [Kind::Sast, Kind::Sca, Kind::AiSast, Kind::Secrets, Kind::Packages];
+
 /// The vendor's bounds: observed behaviour is a 400 for anything outside.
 const PAGE_SIZES: std::ops::RangeInclusive<u16> = 100..=3000;
 
@@ -110,7 +117,7 @@ const PAGE_SIZES: std::ops::RangeInclusive<u16> = 100..=3000;
 const EXPECTED: [(&str, &str); 6] = [
     ("origin", "a text such as `https://semgrep.dev`"),
     ("deployment", "a text, the deployment's slug"),
-    ("kinds", "a list of texts: `sast`, `sca`"),
+    ("kinds", "a list of texts: `sast`, `sca`, `ai-sast`, `secrets`, `packages`"),
     ("page_size", "a whole number from 100 to 3000"),
     ("branches", "`primary` or `all`"),
     ("duplicates", "`per-ref` or `merged`"),
@@ -192,16 +199,19 @@ fn check(raw: RawSettings, problems: &mut Vec<SettingProblem>) -> Option<Setting
 fn check_kinds(words: &[String], problems: &mut Vec<SettingProblem>) -> Vec<Kind> {
     let mut kinds = Vec::new();
     if words.is_empty() {
-        problems.push(problem("kinds", "must name at least one kind: `sast`, `sca`".to_owned()));
+        problems.push(problem(
+            "kinds",
+            "must name at least one kind: `sast`, `sca`, `ai-sast`, `secrets`, `packages`".to_owned(),
+        ));
     }
     for word in words {
-        match Kind::named(word) {
-            Some(kind) if !DEFAULT_KINDS.contains(&kind) => {
-                problems.push(problem("kinds", format!("holds `{kind}`, which this version cannot read yet")));
-            }
+        match Kind::named(word).filter(|kind| KINDS.contains(kind)) {
             Some(kind) if kinds.contains(&kind) => problems.push(problem("kinds", format!("names `{kind}` twice"))),
             Some(kind) => kinds.push(kind),
-            None => problems.push(problem("kinds", "holds a word that is neither `sast` nor `sca`".to_owned())),
+            None => {
+                let message = "holds a word that is none of `sast`, `sca`, `ai-sast`, `secrets`, `packages`";
+                problems.push(problem("kinds", message.to_owned()));
+            }
         }
     }
     kinds

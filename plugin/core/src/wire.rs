@@ -8,21 +8,25 @@
 mod cli;
 mod envelope;
 mod finding;
+mod package;
 mod remarks;
 mod repair;
 mod rule;
 mod sarif;
 mod scalar;
+mod secret;
 mod skim;
 
 pub use self::{
     cli::{CliDependency, CliExtra, CliMatch, CliMetadata, CliPosition, CliResult, CliSca, DependencyNode},
     envelope::{Envelope, Group},
     finding::{Assistant, Dependency, Epss, Finding, FixRecommendation, Location, Policy, Ticket},
+    package::{Definition, FoundDependency, Step},
     remarks::{Remarks, shorten},
     repair::{Wire, read},
     rule::Rule,
     sarif::{SarifCodeFlow, SarifLocation, SarifResult, SarifRule, SarifText},
-    scalar::{Count, Id, Text, Texts},
+    scalar::{Count, Id, List, Text, Texts},
+    secret::{HistoricalInfo, Secret},
     skim::skim,
 };

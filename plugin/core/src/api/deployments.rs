@@ -26,7 +26,7 @@ struct Entry<'a> {
 /// one; an older server may answer with more.
 pub fn list(api: &mut Api<'_>) -> Result<Vec<Deployment>, Error> {
     let address = Address::new("/deployments");
-    let response = api.get(&address)?;
+    let response = api.send(&address)?;
     let answer: Answer<'_> =
         serde_json::from_str(address.text(&response)?).map_err(|error| address.unreadable(&response, &error))?;
     let deployment = |entry: Entry<'_>| Deployment {

@@ -33,7 +33,7 @@ pub struct Page<'a> {
 /// does not, since the vendor filters after it has cut the page.
 pub fn page(api: &mut Api<'_>, page: &Page<'_>) -> Result<Vec<RawRecord>, Error> {
     let address = page.address()?;
-    let response = api.get(&address)?;
+    let response = api.send(&address)?;
     let text = address.text(&response)?;
     cut(text, page.kind)
         .map_err(|error| address.unreadable(&response, &error))?
@@ -43,7 +43,7 @@ pub fn page(api: &mut Api<'_>, page: &Page<'_>) -> Result<Vec<RawRecord>, Error>
 impl Page<'_> {
     fn address(&self) -> Result<Address, Error> {
         let issue_type = issue_type(self.kind).ok_or_else(|| Error::Unsupported {
-            what: format!("reading findings of the kind `{}`; this version reads `sast` and `sca`", self.kind),
+            what: format!("reading the kind `{}` from the findings endpoint, which lacks it", self.kind),
         })?;
         let mut address = Address::of_deployment(self.slug, "/findings");
         address.push("issue_type", issue_type);
@@ -109,7 +109,7 @@ mod tests {
             since: Some(Timestamp::from_micros(1_720_730_785_269_650)),
         };
         insta::assert_snapshot!(page.address().unwrap(), @"/api/v1/deployments/acme%20inc/findings?issue_type=sca&page=3&page_size=500&ref=release/1.0%2Bx&dedup=true&since=1720730785.26965&repos=acme/shop&repos=local_scan/a%20b%26c");
-        insta::assert_snapshot!(Page { kind: &Kind::Secrets, ..page }.address().unwrap_err(), @"unsupported: reading findings of the kind `secrets`; this version reads `sast` and `sca`");
+        insta::assert_snapshot!(Page { kind: &Kind::Secrets, ..page }.address().unwrap_err(), @"unsupported: reading the kind `secrets` from the findings endpoint, which lacks it");
     }
 
     #[test]

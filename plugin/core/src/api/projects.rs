@@ -49,7 +49,7 @@ pub fn page(api: &mut Api<'_>, slug: &str, page: u32, page_size: u16) -> Result<
     let mut address = Address::of_deployment(slug, "/projects");
     address.push("page", &page.to_string());
     address.push("page_size", &page_size.to_string());
-    let response = api.get(&address)?;
+    let response = api.send(&address)?;
     let answer: Answer<'_> =
         serde_json::from_str(address.text(&response)?).map_err(|error| address.unreadable(&response, &error))?;
     if answer.projects.is_empty() {

@@ -19,6 +19,8 @@ fn run(
     let mut bucket = MemoryBucket::default();
     let mut vendor = Vendor::new(|path| match parameter(path, "issue_type") {
         Some(kind) => findings(kind),
+        None if path.contains("/secrets") => findings("secrets"),
+        None if path.contains("/dependencies") => findings("dependencies"),
         None => ok(&json!({ "deployments": deployments })),
     });
     let result = with(&mut vendor, &mut bucket, |outside| configure(&settings.to_string(), outside));
@@ -67,6 +69,29 @@ fn the_token_leads_to_its_deployment_and_kinds() {
     /api/v1/deployments/acme/findings?issue_type=sca&page=0&page_size=100
     ");
     insta::assert_snapshot!(String::from_utf8_lossy(&bucket.0["connection"]), @r#"{"version":1,"settings":{"branches":"primary","deployment":null,"duplicates":"per-ref","kinds":["sast","sca"],"origin":"https://semgrep.dev","page_size":500},"deployment":{"id":"120","slug":"acme","name":"Acme"}}"#);
+}
+
+#[test]
+fn every_kind_that_was_asked_for_is_tried_with_one_request() {
+    let settings = json!({ "kinds": ["ai-sast", "secrets", "packages"] });
+    let (text, _, asked) = run(&settings, &acme(), |kind| match kind {
+        "dependencies" => ok(&json!({ "dependencies": [], "hasMore": false })),
+        "secrets" => status(404),
+        _ => empty(kind),
+    });
+    insta::assert_snapshot!(asked.join("\n"), @r#"
+    /api/v1/deployments
+    /api/v1/deployments/acme/findings?issue_type=ai_sast&page=0&page_size=100
+    /api/v1/deployments/120/secrets?limit=100
+    POST /api/v1/deployments/120/dependencies {"pageSize":100}
+    "#);
+    let connection: appsec_model::Connection = serde_json::from_str(&text).unwrap();
+    let access = connection.kinds.iter().map(|it| format!("{} {:?}", it.kind, it.access)).collect::<Vec<_>>();
+    insta::assert_snapshot!(access.join("\n"), @r#"
+    ai-sast Readable
+    secrets Denied { reason: "GET /api/v1/deployments/120/secrets answered 404: the token lacks the Web API scope (Semgrep hides what it protects), or the origin or the deployment's slug is wrong" }
+    packages Readable
+    "#);
 }
 
 #[test]

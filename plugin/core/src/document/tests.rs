@@ -34,7 +34,7 @@ fn the_kind_of_a_record_shows_in_its_fields() {
     check(r#"{"id":1,"vulnerability_identifier":"CVE-1"}"#, "0:1 sca");
     check(r#"{"id":1,"reachability":"reachable"}"#, "0:1 sca");
     check(r#"{"id":1,"ai_impact":"bad"}"#, "0:1 ai-sast");
-    check(r#"{"id":"1","findingPath":"a.py:1","validationState":"x"}"#, "0:unsupported-kind");
+    check(r#"{"id":"1","findingPath":"a.py:1","validationState":"x"}"#, "0:1 secrets");
     check("7", "0:not-an-object");
 }
 

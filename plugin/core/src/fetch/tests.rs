@@ -1,3 +1,5 @@
+mod cursors;
+
 use std::collections::BTreeMap;
 
 use appsec_model::{Error, FetchRequest, Kind, NextPage, ProjectScope, RawRecord, Scope, Timestamp};
@@ -88,7 +90,7 @@ fn all_branches_are_read_in_one_go() {
 fn many_projects_are_cut_into_groups_with_addresses_of_bearable_length() {
     let projects: Vec<_> = (0..5000).map(|number| project(number, Some("main"))).collect();
     let scope = Scope::Projects(projects);
-    let groups = groups(&scope, Branches::Primary).unwrap();
+    let groups = groups(&scope, Branches::Primary, |project| &project.name).unwrap();
     assert!(groups.len() < 25, "{} groups", groups.len());
     assert_eq!(groups.iter().map(|group| group.projects.len()).sum::<usize>(), 5000);
     assert!(groups.iter().all(|group| super::names_bytes(&group.projects) <= super::MAX_NAMES_BYTES));
@@ -112,13 +114,15 @@ fn what_cannot_be_read_is_said() {
     let errors = [
         check(&request(Kind::Sast, Scope::Deployment), json!({})),
         check(&request(Kind::Secrets, one()), json!({})),
+        check(&request(Kind::Other("dast".into()), one()), json!({})),
         check(&request(Kind::Sca, one()), json!({ "kinds": ["sast"] })),
         check(&request(Kind::Sast, one()), json!({})),
         check(&FetchRequest { cursor: Some("x".into()), ..request(Kind::Sast, one()) }, json!({})),
     ];
     insta::assert_snapshot!(errors.join("\n"), @r"
     unsupported: reading the whole deployment at once while `branches` is `primary`: the vendor's API cannot tell primary branches from others, so they are read by project
-    unsupported: the connector lacks the kind `secrets`
+    unsupported: the settings leave out the kind `secrets`
+    unsupported: the connector lacks the kind `dast`
     unsupported: the settings leave out the kind `sca`
     missing scope: GET /api/v1/deployments/acme/findings answered 404: the token lacks the Web API scope (Semgrep hides what it protects), or the origin or the deployment's slug is wrong
     invalid cursor: it was not made by this version of the connector
@@ -179,7 +183,7 @@ proptest! {
         let projects: Vec<_> =
             branches.iter().enumerate().map(|(number, branch)| project(number, branch.as_deref())).collect();
         let scope = Scope::Projects(projects.clone());
-        let groups = groups(&scope, Branches::Primary).unwrap();
+        let groups = groups(&scope, Branches::Primary, |project| &project.name).unwrap();
         let mut grouped: Vec<(Option<&str>, &str)> = groups
             .iter()
             .flat_map(|Group { branch, projects }| projects.iter().map(|name| (*branch, *name)))

@@ -89,9 +89,9 @@ pub fn finding(
                 remarks.inside("/extra/historical_info", |remarks| remarks.moment("/git_commit_timestamp", &text))
             }),
         });
-        let validation = extra
-            .validation_state
-            .and_then(|word| remarks.inside("/extra", |remarks| words::validation_state(&word, remarks)));
+        let validation = extra.validation_state.and_then(|word| {
+            remarks.inside("/extra", |remarks| words::validation(&word, "/validation_state", remarks))
+        });
         finding.secret = Some(LeakedSecret {
             service: text(facts.secret_type),
             validation: validation.unwrap_or_default(),

@@ -2,7 +2,7 @@
 
 use appsec_model::{Finding, Kind, Normalized, ProjectRef};
 
-use super::{dependency::Packages, is_readable, record, rules::Rules};
+use super::{dependency::Packages, is_readable, packages, record, rules::Rules, secrets};
 use crate::wire::{self, Remarks};
 
 /// What a call has made so far.
@@ -28,7 +28,7 @@ impl Batch {
         }
     }
 
-    /// Adds one record: as a finding, or as an error diagnostic.
+    /// Adds one record: as a finding, as a package, or as an error diagnostic.
     ///
     /// `kind`, `project` and `id` are what came with it; where nothing did, the
     /// record tells them itself.
@@ -41,6 +41,13 @@ impl Batch {
         body: &str,
     ) {
         self.remarks.start(index);
+        if kind == Some(&Kind::Packages) {
+            let mut spare = String::new();
+            if let Some(record) = wire::read::<wire::FoundDependency<'_>>(body, &mut spare, &mut self.remarks) {
+                packages::add(self, index, project, record);
+            }
+            return self.remarks.finish(id);
+        }
         match self.read(index, kind, project, body) {
             Ok(finding) => {
                 self.remarks.finish(Some(&finding.id));
@@ -72,17 +79,27 @@ impl Batch {
             self.unsupported(kind);
             return Err(None);
         }
+        if kind == Some(&Kind::Secrets) {
+            return self.secret(index, project, body);
+        }
         let mut spare = String::new();
         let record = wire::read::<wire::Finding<'_>>(body, &mut spare, &mut self.remarks).ok_or(None)?;
         let kind = match kind {
             Some(kind) => kind.clone(),
             None => kind_by_shape(&record),
         };
-        if !is_readable(&kind) {
-            self.unsupported(&kind);
-            return Err(record.id.map(wire::Id::into_string));
+        if kind == Kind::Secrets {
+            self.remarks.restart();
+            return self.secret(index, project, body);
         }
         record::finding(self, index, kind, project, record).ok_or(None)
+    }
+
+    /// Reads a record of the secrets endpoint.
+    fn secret(&mut self, index: usize, project: Option<&ProjectRef>, body: &str) -> Result<Finding, Option<String>> {
+        let mut spare = String::new();
+        let record = wire::read::<wire::Secret<'_>>(body, &mut spare, &mut self.remarks).ok_or(None)?;
+        secrets::finding(self, index, project, record).ok_or(None)
     }
 
     fn unsupported(&mut self, kind: &Kind) {

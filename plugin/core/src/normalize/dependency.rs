@@ -184,6 +184,11 @@ impl Packages {
         self.list
     }
 
+    /// Lists a package that is a record of its own, beside those that findings name.
+    pub fn push(&mut self, package: Package) {
+        self.list.push(package);
+    }
+
     /// The package with its package URL, which is computed once; lists it with
     /// `entry` if it is new and has a name.
     fn add(

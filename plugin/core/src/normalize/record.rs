@@ -114,7 +114,7 @@ pub fn finding(
 
 /// What came with the record goes before what the record says, since the host
 /// has mapped it already; each fills the gaps of the other.
-fn project_ref(given: Option<&ProjectRef>, repository: Option<String>) -> ProjectRef {
+pub fn project_ref(given: Option<&ProjectRef>, repository: Option<String>) -> ProjectRef {
     match given {
         Some(given) => ProjectRef { id: given.id.clone(), name: given.name.clone().or(repository) },
         None => ProjectRef { id: None, name: repository },
@@ -187,7 +187,7 @@ fn policy(policy: wire::Policy<'_>) -> Option<Policy> {
     (policy != Policy::default()).then_some(policy)
 }
 
-fn ticket(ticket: wire::Ticket<'_>) -> Option<Ticket> {
+pub fn ticket(ticket: wire::Ticket<'_>) -> Option<Ticket> {
     let linked = ticket.linked_issue_ids.or(ticket.linked_issue_ids_camel);
     let ticket = Ticket {
         key: text(ticket.external_slug).or_else(|| text(ticket.external_slug_camel)),
@@ -213,10 +213,12 @@ pub fn word(id: Option<Id<'_>>) -> Option<String> {
     id.map(Id::into_string).filter(|id| !id.is_empty())
 }
 
-fn list<W, T>(list: Option<Vec<W>>, element: impl FnMut(W) -> Option<T>) -> Vec<T> {
+/// The elements of a list that say something.
+pub fn list<W, T>(list: Option<Vec<W>>, element: impl FnMut(W) -> Option<T>) -> Vec<T> {
     list.map(|list| list.into_iter().filter_map(element).collect()).unwrap_or_default()
 }
 
-fn moment(pointer: &str, text: &Option<Text<'_>>, remarks: &mut Remarks) -> Option<Timestamp> {
+/// A date; an empty text is none.
+pub fn moment(pointer: &str, text: &Option<Text<'_>>, remarks: &mut Remarks) -> Option<Timestamp> {
     remarks.moment(pointer, text.as_deref().filter(|text| !text.is_empty())?)
 }

@@ -3,7 +3,7 @@
 
 use appsec_model::{
     Conclusion, Confidence, Ecosystem, Kind, ReachabilityVerdict, ScanState, Severity, Status, Transitivity,
-    TriageState, Validation,
+    TriageState, Validation, Visibility,
 };
 
 use crate::wire::{Id, Remarks, Text, shorten};
@@ -62,11 +62,6 @@ pub fn security(kind: &Kind, categories: &[String], rule: Option<&str>) -> Optio
     }
 }
 
-/// Whether a credential still works, in the words of the command-line tool.
-pub fn validation_state(word: &Text<'_>, remarks: &mut Remarks) -> Option<Validation> {
-    open(word, Validation::named, Validation::Other, "/validation_state", remarks)
-}
-
 /// What the last scan says.
 pub fn scan_state(word: &Text<'_>, remarks: &mut Remarks) -> Option<ScanState> {
     open(word, ScanState::named, ScanState::Other, "/state", remarks)
@@ -89,17 +84,29 @@ pub fn conclusion(word: &Text<'_>, remarks: &mut Remarks) -> Option<Conclusion> 
 
 /// How a package came into the project.
 pub fn transitivity(word: &Text<'_>, remarks: &mut Remarks) -> Option<Transitivity> {
-    open(word, Transitivity::named, Transitivity::Other, "/found_dependency/transitivity", remarks)
+    transitivity_at(word, "/found_dependency/transitivity", remarks)
+}
+
+/// The same for another place in the record. The inventory's word for "unknown"
+/// is longer.
+pub fn transitivity_at(word: &Text<'_>, pointer: &str, remarks: &mut Remarks) -> Option<Transitivity> {
+    let named = |word: &str| Transitivity::named(word.strip_suffix("-transitivity").unwrap_or(word));
+    open(word, named, Transitivity::Other, pointer, remarks)
 }
 
 /// A package manager's world; two of the vendor's words are not ours.
 pub fn ecosystem(word: &Text<'_>, remarks: &mut Remarks) -> Option<Ecosystem> {
+    ecosystem_at(word, "/found_dependency/ecosystem", remarks)
+}
+
+/// The same for another place in the record.
+pub fn ecosystem_at(word: &Text<'_>, pointer: &str, remarks: &mut Remarks) -> Option<Ecosystem> {
     let named = |word: &str| match word {
         "gomod" => Some(Ecosystem::Go),
         "swiftpm" => Some(Ecosystem::Swift),
         _ => Ecosystem::named(word),
     };
-    open(word, named, Ecosystem::Other, "/found_dependency/ecosystem", remarks)
+    open(word, named, Ecosystem::Other, pointer, remarks)
 }
 
 /// Whether the vulnerable code is used. Answers write the words with spaces,
@@ -111,6 +118,58 @@ pub fn reachability(word: &Text<'_>, remarks: &mut Remarks) -> Option<Reachabili
         _ => ReachabilityVerdict::named(word),
     };
     open(word, named, ReachabilityVerdict::Other, "/reachability", remarks)
+}
+
+/// The word of a secret's status that the common ones lack: the rule, the file or
+/// the project is gone.
+pub const REMOVED: &str = "removed";
+
+/// The vendor's sum of scan state and triage, of a secret.
+pub fn secret_status(word: &Text<'_>, remarks: &mut Remarks) -> Option<Status> {
+    let named = |word: &str| match word.strip_prefix("finding-status-").unwrap_or(word) {
+        "unspecified" => Some(Status::Unknown),
+        REMOVED => Some(Status::Other(REMOVED.to_owned())),
+        word => Status::named(word),
+    };
+    open(word, named, Status::Other, "/status", remarks)
+}
+
+/// Whether a credential still works. The API prefixes the words, the command
+/// line does not.
+pub fn validation(word: &Text<'_>, pointer: &str, remarks: &mut Remarks) -> Option<Validation> {
+    let named = |word: &str| match word.strip_prefix("validation-state-").unwrap_or(word) {
+        "unspecified" => Some(Validation::NotSaid),
+        word => Validation::named(word),
+    };
+    open(word, named, Validation::Other, pointer, remarks)
+}
+
+/// Who can see a repository.
+pub fn visibility(word: &Text<'_>, remarks: &mut Remarks) -> Option<Visibility> {
+    let named = |word: &str| match word.strip_prefix("repository-visibility-").unwrap_or(word) {
+        "unspecified" => Some(Visibility::Unknown),
+        word => Visibility::named(word),
+    };
+    open(word, named, Visibility::Other, "/repository/visibility", remarks)
+}
+
+/// What the AI says of a secret. None where it says that it cannot tell.
+pub fn secret_conclusion(word: &Text<'_>, remarks: &mut Remarks) -> Option<Conclusion> {
+    let named = |word: &str| match word.strip_prefix("verdict-").unwrap_or(word) {
+        "no-verdict" | "unspecified" => Some(None),
+        word => Conclusion::named(word).map(Some),
+    };
+    open(word, named, |word| Some(Conclusion::Other(word)), "/autotriage/verdict", remarks)?
+}
+
+/// What the policy does with a secret: `monitor`, `comment`, `block`, `disabled`.
+pub fn mode(word: &Text<'_>, remarks: &mut Remarks) -> Option<String> {
+    let named = |word: &str| match word.strip_prefix("mode-").unwrap_or(word) {
+        word @ ("monitor" | "comment" | "block" | "disabled") => Some(Some(word.to_owned())),
+        "unspecified" => Some(None),
+        _ => None,
+    };
+    open(word, named, Some, "/mode", remarks)?
 }
 
 /// A word of an open vocabulary. None for an empty one.
@@ -132,8 +191,8 @@ fn open<T>(
 
 /// Looks a word up in lower case and with hyphens, without an allocation.
 fn fold<T>(word: &str, named: impl Fn(&str) -> Option<T>) -> Option<T> {
-    // The longest known word has 25 letters.
-    let mut letters = [0; 32];
+    // The longest known word has 36 letters.
+    let mut letters = [0; 48];
     let letters = letters.get_mut(..word.len())?;
     for (letter, byte) in letters.iter_mut().zip(word.bytes()) {
         *letter = match byte {

@@ -3,13 +3,13 @@ use std::{fs, path::Path};
 use schemars::{Schema, SchemaGenerator, generate::SchemaSettings, json_schema, transform::RecursiveTransform};
 use serde_json::{Value, json};
 
-use super::{Branches, DEFAULT_KINDS, Duplicates, RawSettings, Settings};
+use super::{Branches, DEFAULT_KINDS, Duplicates, KINDS, RawSettings, Settings};
 
 /// The kinds that `check_kinds` lets through.
 pub fn kinds_schema(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "array",
-        "items": { "type": "string", "enum": DEFAULT_KINDS.map(|kind| kind.as_str().to_owned()) },
+        "items": { "type": "string", "enum": KINDS.map(|kind| kind.as_str().to_owned()) },
         "minItems": 1,
         "uniqueItems": true,
     })
@@ -64,7 +64,9 @@ fn the_schema_and_the_checks_agree() {
     check(json!({ "origin": "https://acme.semgrep.dev", "deployment": "acme" }), true);
     check(json!({ "deployment": null }), true);
     check(json!({ "kinds": [] }), false);
-    check(json!({ "kinds": ["secrets"] }), false);
+    check(json!({ "kinds": ["sast", "sca", "ai-sast", "secrets", "packages"] }), true);
+    check(json!({ "kinds": ["ai_sast"] }), false);
+    check(json!({ "kinds": ["other"] }), false);
     check(json!({ "kinds": ["sast", "sast"] }), false);
     check(json!({ "page_size": 99 }), false);
     check(json!({ "page_size": 3001 }), false);
@@ -116,11 +118,10 @@ fn every_problem_is_named_at_once() {
     `deployment` must not be empty; leave it out to take the token's own
     `page_size` must be a whole number from 100 to 3000
     `kinds` names `sast` twice
-    `kinds` holds `secrets`, which this version cannot read yet
-    `kinds` holds a word that is neither `sast` nor `sca`
+    `kinds` holds a word that is none of `sast`, `sca`, `ai-sast`, `secrets`, `packages`
     ");
     insta::assert_snapshot!(check(r#"{"origin": 7, "kinds": "sast", "page_size": 70000, "kinds ": []}"#), @r"
-    `kinds` must be a list of texts: `sast`, `sca`
+    `kinds` must be a list of texts: `sast`, `sca`, `ai-sast`, `secrets`, `packages`
     `kinds ` is no setting; did you mean `kinds`?
     `origin` must be a text such as `https://semgrep.dev`
     `page_size` must be a whole number from 100 to 3000
