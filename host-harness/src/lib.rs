@@ -59,9 +59,9 @@ pub use crate::{
     },
     secrets::{Secret, SecretError, SecretSource},
     store::{
-        ConnectorSource, Filter, FindingDetail, FindingId, FindingRow, FindingStore, Instance, InstanceStatus,
-        NewInstance, OccurrenceDetail, PackageRow, ProjectCounts, ProjectRow, Read, ReadCounts, ReadState, Run,
-        RunMode, RunState, SharedStore, StoreError,
+        Attribution, ChangeRow, ConnectorSource, Filter, FindingDetail, FindingId, FindingRow, FindingStore, Instance,
+        InstanceStatus, NewInstance, OccurrenceDetail, PackageFilter, PackageRow, ProjectCounts, ProjectRow, Read,
+        ReadCounts, ReadState, Run, RunMode, RunState, SharedStore, StoreError,
     },
     sync::{Decision, Progress, RetryPolicy, Selection, SelectionError, SyncEvent, SyncOptions, Waiter},
 };

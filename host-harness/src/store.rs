@@ -7,14 +7,20 @@
 mod bucket;
 mod compress;
 mod findings;
+#[cfg(test)]
+mod fixture;
+mod history;
 mod instances;
 mod migrate;
+mod packages;
 mod pages;
 mod projects;
 mod runs;
+mod scans;
 mod seen;
 
 use std::{
+    collections::HashMap,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -22,13 +28,17 @@ use std::{
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use self::compress::{Codec, CodecKey};
 pub use self::{
     bucket::InstanceBucket,
-    findings::{Filter, FindingDetail, FindingId, FindingRow, OccurrenceDetail, PackageRow},
+    findings::{Filter, FindingDetail, FindingId, FindingRow, OccurrenceDetail},
+    history::ChangeRow,
     instances::{ConnectorSource, Instance, InstanceStatus, NewInstance},
-    pages::{PageCommit, ProjectIndex, RecordState, documents},
+    packages::{PackageFilter, PackageRow},
+    pages::{HashedRecord, PageCommit, ProjectIndex},
     projects::{ProjectCounts, ProjectRow},
     runs::{PlannedRead, Read, ReadCounts, ReadState, Run, RunMode, RunState},
+    scans::Attribution,
     seen::Seen,
 };
 use crate::{files::create_private_dir, ids::TenantId};
@@ -83,6 +93,9 @@ pub enum StoreError {
         /// Newest version that is known.
         known: i64,
     },
+    /// The file is of a version that was never released.
+    #[error("the store was written by a draft of this program: move it away and sync anew")]
+    TooOld,
     /// The file is another tenant's.
     #[error("the store belongs to the tenant `{0}`")]
     OtherTenant(String),
@@ -124,7 +137,7 @@ pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 /// The store of one tenant.
 pub struct FindingStore {
     connection: Connection,
-    codecs: compress::Codecs,
+    decoder: compress::Decoder,
 }
 
 impl FindingStore {
@@ -151,24 +164,38 @@ impl FindingStore {
         connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
         connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
         migrate::migrate(&mut connection, tenant)?;
-        Ok(Self { connection, codecs: compress::Codecs::default() })
+        Ok(Self { connection, decoder: compress::Decoder::default() })
     }
 }
 
 /// A store that tasks share: one writer at a time.
 #[derive(Clone)]
-pub struct SharedStore(Arc<Mutex<FindingStore>>);
+pub struct SharedStore(Arc<Shared>);
+
+struct Shared {
+    store: Mutex<FindingStore>,
+    /// What compresses records: used without the store.
+    codecs: Mutex<HashMap<CodecKey, Codec>>,
+}
 
 impl SharedStore {
     /// Shares a store.
     pub fn new(store: FindingStore) -> Self {
-        Self(Arc::new(Mutex::new(store)))
+        Self(Arc::new(Shared { store: Mutex::new(store), codecs: Mutex::default() }))
     }
 
     /// Uses the store on this thread.
     pub fn with<T>(&self, work: impl FnOnce(&mut FindingStore) -> T) -> T {
         // A panic inside of a transaction rolls it back: the store is whole.
-        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        work(&mut self.0.store.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn known_codec(&self, key: &CodecKey) -> Option<Codec> {
+        self.0.codecs.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+    }
+
+    fn know_codec(&self, key: CodecKey, codec: &Codec) {
+        self.0.codecs.lock().unwrap_or_else(PoisonError::into_inner).insert(key, codec.clone());
     }
 
     /// Uses the store on a thread where waiting harms nobody.

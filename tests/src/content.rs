@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use host_harness::{Filter, FindingRow, Tenant};
+use host_harness::{Filter, FindingRow, PackageFilter, Tenant};
 use serde_json::{Value, json};
 
 /// Everything in a store.
@@ -18,6 +18,8 @@ pub struct Content {
     /// When each finding last changed, by its id: apart from the content, since
     /// two stores that were filled in different ways differ in it.
     pub changed_at: BTreeMap<String, String>,
+    /// What changed on each finding, by its id: apart for the same reason.
+    pub history: BTreeMap<String, Value>,
 }
 
 impl Content {
@@ -42,6 +44,7 @@ impl Content {
     pub fn assert_untouched(&self, before: &Self) {
         self.assert_same(before);
         assert_eq!(self.changed_at, before.changed_at);
+        assert_eq!(self.history, before.history);
     }
 
     /// Asserts that findings and packages are untouched; projects may be newer.
@@ -67,14 +70,22 @@ pub fn findings(tenant: &Tenant) -> Vec<FindingRow> {
 pub fn content(tenant: &Tenant) -> Content {
     let rows = findings(tenant);
     tenant.store().with(|store| {
-        let findings = rows.iter().map(|row| finding(json!(store.finding(row.id, true).unwrap().unwrap())));
+        let mut history = BTreeMap::new();
+        let findings = rows.iter().map(|row| {
+            let mut detail = json!(store.finding(row.id, true).unwrap().unwrap());
+            history.insert(row.id.to_string(), detail["history"].take());
+            finding(detail)
+        });
+        let findings = findings.collect();
         let projects = store.projects(None, None).unwrap().into_iter().map(|project| timeless(json!(project)));
-        let (packages, total) = store.packages(None, None, u32::MAX, 0).unwrap();
+        let all = PackageFilter { limit: u32::MAX, vanished: true, ..PackageFilter::default() };
+        let (packages, total) = store.packages(&all).unwrap();
         assert_eq!(total, packages.len() as u64);
-        let mut packages: Vec<Value> = packages.into_iter().map(|package| json!(package)).collect();
+        let mut packages: Vec<Value> = packages.into_iter().map(|package| timeless(json!(package))).collect();
         packages.sort_by_key(Value::to_string);
         Content {
-            findings: findings.collect(),
+            findings,
+            history,
             projects: projects.collect(),
             packages,
             changed_at: rows.iter().map(|row| (row.id.to_string(), row.changed_at.to_string())).collect(),

@@ -4,7 +4,7 @@
 use std::{path::PathBuf, process::ExitCode, time::Instant};
 
 use appsec_model::Severity;
-use host_harness::{Filter, Harness, InstanceName, Options, Run, SecretSource, Setup, SyncOptions};
+use host_harness::{Filter, Harness, InstanceName, Options, PackageFilter, Run, SecretSource, Setup, SyncOptions};
 use serde::Serialize;
 use vendor_sim::{Expectation, Kind, Refs, Simulator, World, WorldShape};
 
@@ -137,7 +137,8 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     shown.end();
     let elapsed = started.elapsed();
     let counts = tenant.store().run(|store| store.finding_counts(None)).await?;
-    let packages = tenant.store().run(|store| store.packages(None, None, 8, 0)).await?;
+    let worst = PackageFilter { limit: 8, ..PackageFilter::default() };
+    let packages = tenant.store().run(move |store| store.packages(&worst)).await?;
     let top = Filter { statuses: findings::ACTIVE.map(str::to_owned).to_vec(), limit: 8, ..Filter::default() };
     let top = tenant.store().run(move |store| store.findings(&top)).await?;
     let projects = tenant.store().run(|store| store.projects(None, None)).await?.len() as u64;

@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use appsec_model::{Finding, Fix, Severity};
-use host_harness::{Filter, FindingDetail, FindingId, FindingRow, InstanceName, Tenant};
+use appsec_model::{Author, Finding, Fix, Scan, Severity};
+use host_harness::{ChangeRow, Filter, FindingDetail, FindingId, FindingRow, InstanceName, Tenant};
 use serde::Serialize;
 
 use super::{
@@ -44,6 +44,9 @@ pub struct ListArgs {
     /// Only this advisory, such as CVE-2021-44228
     #[arg(long, value_name = "ID")]
     advisory: Option<String>,
+    /// Also those that are not about security
+    #[arg(long)]
+    all_categories: bool,
     /// Only titles with this in them
     #[arg(long, value_name = "TEXT")]
     text: Option<String>,
@@ -102,12 +105,25 @@ pub async fn list(context: &Context, args: ListArgs) -> Result<ExitCode, Failure
         package: args.package,
         advisory: args.advisory,
         reachability: args.reachability,
+        security: (!args.all_categories).then_some(true),
         text: args.text,
         limit: args.limit,
         offset: args.offset,
     };
-    let (findings, total) = tenant.store().run(move |store| store.findings(&filter)).await?;
+    let ((findings, total), left_out) = tenant
+        .store()
+        .run(move |store| {
+            let left_out = match filter.security {
+                Some(true) => store.findings(&Filter { security: Some(false), limit: 0, ..filter.clone() })?.1,
+                _ => 0,
+            };
+            Ok((store.findings(&filter)?, left_out))
+        })
+        .await?;
     context.output.result(&FindingList { total, findings }, |list| show_list(context.output, list))?;
+    if left_out > 0 {
+        eprintln!("{left_out} findings that are not about security are left out: --all-categories shows them");
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -195,6 +211,9 @@ fn show_detail(output: Output, detail: &FindingDetail) {
     if let Some(leading) = detail.occurrence_details.first() {
         show_facts(&mut facts, &leading.finding);
     }
+    if let Some(attribution) = &detail.attribution {
+        show_scan(&mut facts, &attribution.scan);
+    }
     facts.add("first seen", Some(moment(row.first_seen_at)));
     facts.add("changed", Some(moment(row.changed_at)));
     output.print(&facts.0);
@@ -230,6 +249,42 @@ fn show_detail(output: Output, detail: &FindingDetail) {
             output.line(format!("record {}:\n{raw:#}", it.finding.id));
         }
     }
+    show_history(output, &detail.history);
+}
+
+/// The scan that saw a finding first.
+fn show_scan(facts: &mut Facts, scan: &Scan) {
+    let title = scan.commit_title.as_ref().map(|title| format!(" {}", short(title, 100))).unwrap_or_default();
+    facts.add("found in commit", scan.commit.as_ref().map(|commit| format!("{commit}{title}")));
+    let person = |it: &Author| {
+        let name = it.name.clone().or_else(|| it.username.clone()).unwrap_or_default();
+        it.email.as_ref().map_or_else(|| name.clone(), |email| format!("{name} <{email}>").trim().to_owned())
+    };
+    facts.add("commit by", scan.author.as_ref().map(person));
+    facts.add("on branch", scan.branch.as_ref());
+    facts.add(
+        "pull request",
+        scan.pull_request.as_ref().map(|it| format!("{} {}", it.id, it.title.as_deref().unwrap_or_default())),
+    );
+}
+
+/// What changed, newest first.
+fn show_history(output: Output, history: &[ChangeRow]) {
+    if history.is_empty() {
+        return;
+    }
+    let mut table = output.table(&["CHANGED", "RUN", "REF", "WHAT", "BEFORE", "AFTER"]);
+    for it in history {
+        table.add_row([
+            moment(it.at),
+            it.run_id.to_string(),
+            it.r#ref.clone().unwrap_or_default(),
+            it.field.clone(),
+            short(it.before.as_deref().unwrap_or_default(), 60),
+            short(it.after.as_deref().unwrap_or_default(), 60),
+        ]);
+    }
+    output.print(&table);
 }
 
 fn show_facts(facts: &mut Facts, finding: &Finding) {

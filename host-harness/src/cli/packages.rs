@@ -1,8 +1,8 @@
-//! `harness packages`: packages that findings are about.
+//! `harness packages`: packages in use, and those that findings are about.
 
 use std::process::ExitCode;
 
-use host_harness::{InstanceName, PackageRow};
+use host_harness::{InstanceName, PackageFilter, PackageRow};
 use serde::Serialize;
 
 use super::{
@@ -16,6 +16,24 @@ pub struct Args {
     /// Only those with this in their name or package URL
     #[arg(long, value_name = "TEXT")]
     search: Option<String>,
+    /// Only this ecosystem, such as npm
+    #[arg(long = "ecosystem", value_name = "NAME")]
+    ecosystems: Vec<String>,
+    /// Only those with this in a licence
+    #[arg(long, value_name = "TEXT")]
+    license: Option<String>,
+    /// Only projects with this in their name
+    #[arg(long, value_name = "TEXT")]
+    project: Option<String>,
+    /// Only those that came this way: direct, transitive or unknown
+    #[arg(long = "transitivity", value_name = "HOW")]
+    transitivity: Vec<String>,
+    /// Only those with open findings
+    #[arg(long)]
+    vulnerable: bool,
+    /// Also those that are no longer in use
+    #[arg(long)]
+    all: bool,
     /// Only those of this instance
     #[arg(long, value_name = "NAME")]
     instance: Option<InstanceName>,
@@ -39,11 +57,19 @@ pub struct PackageList {
 pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let tenant = context.tenant()?;
     let instance_id = super::findings::instance_id(&tenant, args.instance.as_ref()).await?;
-    let search = args.search;
-    let (packages, total) = tenant
-        .store()
-        .run(move |store| store.packages(instance_id, search.as_deref(), args.limit, args.offset))
-        .await?;
+    let filter = PackageFilter {
+        instance_id,
+        ecosystems: args.ecosystems,
+        name: args.search,
+        license: args.license,
+        project: args.project,
+        transitivity: args.transitivity,
+        vulnerable: args.vulnerable,
+        vanished: args.all,
+        limit: args.limit,
+        offset: args.offset,
+    };
+    let (packages, total) = tenant.store().run(move |store| store.packages(&filter)).await?;
     context.output.result(&PackageList { total, packages }, |list| show(context.output, list))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -54,18 +80,23 @@ pub fn show(output: Output, list: &PackageList) {
         output.line("No packages.");
         return;
     }
-    let mut table = output.table(&["PACKAGE", "VERSION", "ECOSYSTEM", "PROJECT", "HOW", "OPEN", "WORST"]);
+    let mut table = output.table(&["PACKAGE", "VERSION", "ECOSYSTEM", "PROJECT", "HOW", "LICENCES", "OPEN", "WORST"]);
     for row in &list.packages {
         table.add_row([
             row.name.clone().into(),
             row.version.clone().unwrap_or_default().into(),
             row.ecosystem.clone().into(),
             row.project.clone().into(),
-            row.transitivity.clone().into(),
+            how(row).into(),
+            row.licenses.join(", ").into(),
             row.open_findings.to_string().into(),
             row.worst_severity.map_or_else(|| comfy_table::Cell::new(""), severity),
         ]);
     }
     output.print(&table);
     output.line(format!("{} of {}", list.packages.len(), list.total));
+}
+
+fn how(row: &PackageRow) -> String {
+    if row.vanished_at.is_some() { "no longer in use".to_owned() } else { row.transitivity.clone() }
 }

@@ -113,6 +113,7 @@ pub fn show_run(output: Output, run: &Run) {
     let aside = [
         (counts.repeated, "repeated"),
         (counts.unmapped, "of other projects"),
+        (counts.skipped, "skipped"),
         (counts.unusable, "not usable"),
         (counts.warnings, "remarks"),
     ];

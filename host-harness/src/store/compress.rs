@@ -1,12 +1,16 @@
-//! Raw records at rest. Records of one kind look alike, so that a few of them
-//! serve as the dictionary of all others: 2 KB shrink to a few hundred bytes.
+//! Records at rest. Records of one kind look alike, so that a few of them
+//! serve as the dictionary of all others: 4 KB, the finding's document
+//! included, shrink to a few hundred bytes.
 
-use std::collections::HashMap;
+use std::{cell::RefCell, collections::HashMap, sync::Arc};
 
 use rusqlite::{Connection, OptionalExtension, params};
-use zstd::bulk::{Compressor, Decompressor};
+use zstd::{
+    bulk::{Compressor, Decompressor},
+    dict::EncoderDictionary,
+};
 
-use super::{Result, StoreError};
+use super::{FindingStore, Result, StoreError};
 
 /// One of zstd's fast settings, which leave out the coding of single bytes:
 /// nearly all of a record is found in the dictionary.
@@ -16,57 +20,56 @@ const LEVEL: i32 = -1;
 /// processor than it gains.
 const DICTIONARY_BYTES: usize = 32 << 10;
 
-/// Codecs of the dictionaries in use.
-#[derive(Default)]
-pub(super) struct Codecs {
-    /// By instance and kind.
-    current: HashMap<(i64, String), Encoder>,
+/// What a dictionary is for: instance, origin and kind.
+pub(super) type CodecKey = (i64, String, String);
+
+/// Compresses the records of one kind and origin of an instance. It works
+/// without the store.
+#[derive(Clone)]
+pub struct Codec {
+    pub(super) dictionary_id: i64,
+    dictionary: Arc<EncoderDictionary<'static>>,
 }
 
-/// Compresses records of one kind of one instance.
-pub(super) struct Encoder {
-    pub dictionary_id: i64,
-    compressor: Compressor<'static>,
-}
-
-impl Encoder {
-    pub fn compress(&mut self, body: &[u8]) -> Result<Vec<u8>> {
-        self.compressor.compress(body).map_err(StoreError::Compression)
+impl Codec {
+    /// Something to compress many contents with.
+    pub(super) fn encoder(&self) -> Result<Encoder<'_>> {
+        let compressor = Compressor::with_prepared_dictionary(&self.dictionary).map_err(StoreError::Compression)?;
+        Ok(Encoder(compressor))
     }
 }
 
-impl Codecs {
-    /// The encoder of a kind; makes its dictionary of the samples if the store
-    /// has none yet.
-    pub fn encoder<'a>(
-        &mut self,
-        connection: &Connection,
-        instance_id: i64,
-        kind: &str,
-        samples: impl Iterator<Item = &'a [u8]>,
-    ) -> Result<&mut Encoder> {
-        let key = (instance_id, kind.to_owned());
-        if !self.current.contains_key(&key) {
-            let (dictionary_id, content) = match newest(connection, instance_id, kind)? {
-                Some(found) => found,
-                None => make(connection, instance_id, kind, samples)?,
-            };
-            let compressor = Compressor::with_dictionary(LEVEL, &content).map_err(StoreError::Compression)?;
-            self.current.insert(key.clone(), Encoder { dictionary_id, compressor });
-        }
-        self.current.get_mut(&key).ok_or(StoreError::Busy)
+/// Compresses contents.
+pub(super) struct Encoder<'a>(Compressor<'a>);
+
+impl Encoder<'_> {
+    pub fn compress(&mut self, content: &[u8]) -> Result<Vec<u8>> {
+        self.0.compress(content).map_err(StoreError::Compression)
     }
 }
 
-fn newest(connection: &Connection, instance_id: i64, kind: &str) -> Result<Option<(i64, Vec<u8>)>> {
-    let sql = "SELECT id, content FROM dictionaries WHERE instance_id = ?1 AND kind = ?2 ORDER BY id DESC LIMIT 1";
-    Ok(connection.query_row(sql, params![instance_id, kind], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
+impl FindingStore {
+    /// The codec of a kind and origin; makes its dictionary of the samples if
+    /// the store has none yet.
+    pub(super) fn codec<'a>(&self, key: &CodecKey, samples: impl Iterator<Item = &'a [u8]>) -> Result<Codec> {
+        let (dictionary_id, content) = match newest(&self.connection, key)? {
+            Some(found) => found,
+            None => make(&self.connection, key, samples)?,
+        };
+        let dictionary = EncoderDictionary::try_copy(&content, LEVEL).map_err(StoreError::Compression)?;
+        Ok(Codec { dictionary_id, dictionary: Arc::new(dictionary) })
+    }
+}
+
+fn newest(connection: &Connection, key: &CodecKey) -> Result<Option<(i64, Vec<u8>)>> {
+    let sql = "SELECT id, content FROM dictionaries WHERE instance_id = ?1 AND origin = ?2 AND kind = ?3 \
+               ORDER BY id DESC LIMIT 1";
+    Ok(connection.query_row(sql, params![key.0, key.1, key.2], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
 }
 
 fn make<'a>(
     connection: &Connection,
-    instance_id: i64,
-    kind: &str,
+    key: &CodecKey,
     samples: impl Iterator<Item = &'a [u8]>,
 ) -> Result<(i64, Vec<u8>)> {
     let mut content = Vec::with_capacity(DICTIONARY_BYTES);
@@ -76,13 +79,59 @@ fn make<'a>(
         }
         content.extend_from_slice(sample);
     }
-    let sql = "INSERT INTO dictionaries (instance_id, kind, content) VALUES (?1, ?2, ?3)";
-    connection.execute(sql, params![instance_id, kind, content])?;
+    let sql = "INSERT INTO dictionaries (instance_id, origin, kind, content) VALUES (?1, ?2, ?3, ?4)";
+    connection.execute(sql, params![key.0, key.1, key.2, content])?;
     Ok((connection.last_insert_rowid(), content))
 }
 
-/// Reads a compressed body back.
-pub(super) fn decompress(dictionary: &[u8], body: &[u8], length: usize) -> Result<Vec<u8>> {
-    let mut decompressor = Decompressor::with_dictionary(dictionary).map_err(StoreError::Compression)?;
-    decompressor.decompress(body, length).map_err(StoreError::Compression)
+/// A record's content: the vendor's body and the JSON of the finding.
+pub(super) struct Content {
+    bytes: Vec<u8>,
+    body_bytes: usize,
+}
+
+impl Content {
+    /// The record as the vendor sent it.
+    pub fn body(&self) -> &[u8] {
+        self.bytes.get(..self.body_bytes).unwrap_or_default()
+    }
+
+    /// The finding as normalized; empty where there is none.
+    pub fn document(&self) -> &[u8] {
+        self.bytes.get(self.body_bytes..).unwrap_or_default()
+    }
+}
+
+/// Reads contents back. Dictionaries never change, so that they are kept.
+#[derive(Default)]
+pub(super) struct Decoder(RefCell<HashMap<i64, Arc<[u8]>>>);
+
+impl Decoder {
+    /// The content of a record.
+    pub fn content(&self, connection: &Connection, record_id: i64) -> Result<Option<Content>> {
+        let found = connection
+            .prepare_cached("SELECT dictionary_id, body_bytes, document_bytes, content FROM records WHERE id = ?1")?
+            .query_row([record_id], |row| {
+                let packed: Vec<u8> = row.get(3)?;
+                Ok((row.get::<_, i64>(0)?, row.get::<_, usize>(1)?, row.get::<_, usize>(2)?, packed))
+            })
+            .optional()?;
+        let Some((dictionary_id, body_bytes, document_bytes, packed)) = found else { return Ok(None) };
+        let dictionary = self.dictionary(connection, dictionary_id)?;
+        let mut decompressor = Decompressor::with_dictionary(&dictionary).map_err(StoreError::Compression)?;
+        let length = body_bytes.saturating_add(document_bytes);
+        let bytes = decompressor.decompress(&packed, length).map_err(StoreError::Compression)?;
+        Ok(Some(Content { bytes, body_bytes }))
+    }
+
+    fn dictionary(&self, connection: &Connection, id: i64) -> Result<Arc<[u8]>> {
+        if let Some(known) = self.0.borrow().get(&id) {
+            return Ok(known.clone());
+        }
+        let sql = "SELECT content FROM dictionaries WHERE id = ?1";
+        let content: Vec<u8> = connection.query_row(sql, [id], |row| row.get(0))?;
+        let content: Arc<[u8]> = content.into();
+        self.0.borrow_mut().insert(id, content.clone());
+        Ok(content)
+    }
 }

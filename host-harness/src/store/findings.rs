@@ -6,7 +6,7 @@ use appsec_model::{Diagnostic, Finding, Rule, Severity, Timestamp};
 use rusqlite::{OptionalExtension, Row, ToSql, params};
 use serde::{Serialize, Serializer};
 
-use super::{FindingStore, Result, StoreError, compress, document};
+use super::{Attribution, ChangeRow, FindingStore, Result, StoreError, compress::Content, document};
 
 /// What a finding is known by: 16 hex digits, the same in every sync.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -72,6 +72,8 @@ pub struct Filter {
     pub advisory: Option<String>,
     /// Verdicts of reachability.
     pub reachability: Vec<String>,
+    /// Only those that are, or are not, about security.
+    pub security: Option<bool>,
     /// A part of the title.
     pub text: Option<String>,
     /// At most that many.
@@ -95,6 +97,8 @@ pub struct FindingRow {
     pub severity: Severity,
     /// The status of its leading occurrence, or `vanished`.
     pub status: String,
+    /// Whether it is about security: no only where the vendor says so.
+    pub security: bool,
     /// A short line for people.
     pub title: String,
     /// Id of its rule.
@@ -123,13 +127,19 @@ pub struct FindingDetail {
     pub row: FindingRow,
     /// Its rule.
     pub rule: Option<Rule>,
+    /// Where it comes from, as far as the vendor tells.
+    pub attribution: Option<Attribution>,
     /// Its occurrences; the leading one first.
     pub occurrence_details: Vec<OccurrenceDetail>,
+    /// What changed after the run that first brought it, newest first.
+    pub history: Vec<ChangeRow>,
 }
 
 /// A finding on one ref.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct OccurrenceDetail {
+    /// Which files it is from; empty for the vendor's API.
+    pub origin: String,
     /// Since when it is not there any more.
     pub vanished_at: Option<Timestamp>,
     /// As normalized.
@@ -140,40 +150,16 @@ pub struct OccurrenceDetail {
     pub raw: Option<serde_json::Value>,
 }
 
-/// A package in a list.
-#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
-pub struct PackageRow {
-    /// Name of the instance that brought it.
-    pub instance: String,
-    /// Name of the project that uses it.
-    pub project: String,
-    /// Its ecosystem.
-    pub ecosystem: String,
-    /// Its name.
-    pub name: String,
-    /// Its version.
-    pub version: Option<String>,
-    /// Package URL.
-    pub purl: Option<String>,
-    /// How it came into the project.
-    pub transitivity: String,
-    /// Web address of the line in the lockfile.
-    pub lockfile_url: Option<String>,
-    /// Open findings on it.
-    pub open_findings: u32,
-    /// The worst of them.
-    pub worst_severity: Option<Severity>,
-}
-
-fn severity(rank: i64) -> Severity {
+pub(super) fn severity(rank: i64) -> Severity {
     Severity::ALL.into_iter().find(|severity| *severity as i64 == rank).unwrap_or_default()
 }
 
-const FINDING_COLUMNS: &str = "findings.public_id AS id, findings.id AS row, instances.name AS instance, projects.name AS project, findings.kind, severity, \
-     findings.status, title, rule_id, path, start_line, \
+const FINDING_COLUMNS: &str = "findings.public_id AS id, findings.id AS row, instances.name AS instance, \
+     projects.name AS project, findings.kind, severity, findings.status, security, title, rule_id, path, start_line, \
      CASE WHEN packages.id IS NULL THEN NULL ELSE trim(packages.name || ' ' || packages.version) END AS package, \
      reachability, findings.first_seen_at, changed_at, findings.instance_id, occurrence_id, \
-     (SELECT count(*) FROM occurrences WHERE finding_id = findings.id) AS occurrences \
+     (SELECT count(*) FROM records WHERE records.project_id = findings.project_id AND finding_id = findings.id) \
+     AS occurrences \
      FROM findings JOIN instances ON instances.id = findings.instance_id \
      JOIN projects ON projects.id = findings.project_id LEFT JOIN packages ON packages.id = findings.package_id";
 
@@ -185,6 +171,7 @@ fn finding_row(row: &Row<'_>) -> rusqlite::Result<FindingRow> {
         kind: row.get("kind")?,
         severity: severity(row.get("severity")?),
         status: row.get("status")?,
+        security: row.get("security")?,
         title: row.get("title")?,
         rule_id: row.get("rule_id")?,
         path: row.get("path")?,
@@ -199,32 +186,32 @@ fn finding_row(row: &Row<'_>) -> rusqlite::Result<FindingRow> {
 
 /// Conditions of a query and their parameters.
 #[derive(Default)]
-struct Conditions {
+pub(super) struct Conditions {
     sql: Vec<String>,
-    parameters: Vec<Box<dyn ToSql>>,
+    pub parameters: Vec<Box<dyn ToSql>>,
 }
 
 impl Conditions {
-    fn one(&mut self, sql: &str, parameter: Option<impl ToSql + 'static>) {
+    pub fn one(&mut self, sql: &str, parameter: Option<impl ToSql + 'static>) {
         if let Some(parameter) = parameter {
             self.sql.push(sql.to_owned());
             self.parameters.push(Box::new(parameter));
         }
     }
 
-    fn any<T: ToSql + 'static>(&mut self, column: &str, parameters: Vec<T>) {
+    pub fn any<T: ToSql + 'static>(&mut self, column: &str, parameters: Vec<T>) {
         if !parameters.is_empty() {
             self.sql.push(format!("{column} IN ({})", vec!["?"; parameters.len()].join(", ")));
             self.parameters.extend(parameters.into_iter().map(|parameter| Box::new(parameter) as Box<dyn ToSql>));
         }
     }
 
-    fn part(&mut self, column: &str, part: Option<&String>) {
+    pub fn part(&mut self, column: &str, part: Option<&String>) {
         // `instr` takes every sign as it is, unlike LIKE.
         self.one(&format!("instr(lower({column}), ?) > 0"), part.map(|part| part.to_lowercase()));
     }
 
-    fn clause(&self) -> String {
+    pub fn clause(&self) -> String {
         if self.sql.is_empty() { String::new() } else { format!(" WHERE {}", self.sql.join(" AND ")) }
     }
 }
@@ -242,11 +229,8 @@ impl Filter {
         conditions.part("path", self.path.as_ref());
         conditions.part("title", self.text.as_ref());
         conditions.one("packages.name = ?", self.package.clone());
-        conditions.one(
-            "EXISTS (SELECT 1 FROM occurrences, json_each(document, '$.dependency.advisories') AS advisory \
-             WHERE finding_id = findings.id AND upper(advisory.value ->> 'id') = upper(?))",
-            self.advisory.clone(),
-        );
+        conditions.one("security = ?", self.security);
+        conditions.one("instr(advisories, ?) > 0", self.advisory.as_ref().map(|id| format!(" {} ", id.to_uppercase())));
         conditions
     }
 }
@@ -290,26 +274,37 @@ impl FindingStore {
             .query_row(params![instance_id, row.rule_id], |row| row.get(0))
             .optional()?;
         let mut statement = self.connection.prepare_cached(
-            "SELECT id, vanished_at, document FROM occurrences WHERE finding_id = ?1 ORDER BY id <> ?2, id",
+            "SELECT records.id, records.vanished_at, origin FROM records \
+             JOIN findings ON findings.project_id = records.project_id AND findings.id = finding_id \
+             WHERE findings.id = ?1 ORDER BY records.id <> ?2, records.id",
         )?;
         let mut rows = statement.query(params![row_id, leading])?;
-        let mut occurrence_details = Vec::new();
+        let mut occurrence_details: Vec<OccurrenceDetail> = Vec::new();
         while let Some(row) = rows.next()? {
-            let raw_id: i64 = row.get(0)?;
+            let record_id: i64 = row.get(0)?;
+            let Some(content) = self.decoder.content(&self.connection, record_id)? else { continue };
             occurrence_details.push(OccurrenceDetail {
+                origin: row.get(2)?,
                 vanished_at: row.get::<_, Option<i64>>(1)?.map(Timestamp::from_micros),
-                finding: document("finding", row.get_ref(2)?.as_str().unwrap_or_default())?,
-                diagnostics: self.diagnostics_of(raw_id)?,
-                raw: if with_raw { self.raw(raw_id)? } else { None },
+                finding: parsed("finding", content.document())?,
+                diagnostics: self.diagnostics_of(record_id)?,
+                raw: if with_raw { Some(parsed("raw record", Content::body(&content))?) } else { None },
             });
         }
-        Ok(Some(FindingDetail { row, rule: rule.map(|rule| document("rule", &rule)).transpose()?, occurrence_details }))
+        let scan = occurrence_details.first().and_then(|leading| leading.finding.first_seen_scan.as_deref());
+        Ok(Some(FindingDetail {
+            row,
+            rule: rule.map(|rule| document("rule", &rule)).transpose()?,
+            attribution: scan.map(|scan| self.attribution(instance_id, scan)).transpose()?.flatten(),
+            occurrence_details,
+            history: self.history(row_id)?,
+        }))
     }
 
-    fn diagnostics_of(&self, raw_id: i64) -> Result<Vec<Diagnostic>> {
+    fn diagnostics_of(&self, record_id: i64) -> Result<Vec<Diagnostic>> {
         let mut statement =
-            self.connection.prepare_cached("SELECT document FROM diagnostics WHERE raw_id = ?1 ORDER BY id")?;
-        let mut rows = statement.query([raw_id])?;
+            self.connection.prepare_cached("SELECT document FROM diagnostics WHERE record_id = ?1 ORDER BY id")?;
+        let mut rows = statement.query([record_id])?;
         let mut diagnostics = Vec::new();
         while let Some(row) = rows.next()? {
             diagnostics.push(document("diagnostic", row.get_ref(0)?.as_str().unwrap_or_default())?);
@@ -330,68 +325,6 @@ impl FindingStore {
         Ok(diagnostics)
     }
 
-    /// A raw record as the vendor sent it.
-    fn raw(&self, raw_id: i64) -> Result<Option<serde_json::Value>> {
-        let sql = "SELECT body, length_bytes, content FROM raw_records \
-                   LEFT JOIN dictionaries ON dictionaries.id = dictionary_id WHERE raw_records.id = ?1";
-        let found = self
-            .connection
-            .query_row(sql, [raw_id], |row| {
-                let body: Vec<u8> = row.get(0)?;
-                let length: usize = row.get(1)?;
-                let dictionary: Option<Vec<u8>> = row.get(2)?;
-                Ok((body, length, dictionary.unwrap_or_default()))
-            })
-            .optional()?;
-        let Some((body, length, dictionary)) = found else { return Ok(None) };
-        let text = compress::decompress(&dictionary, &body, length)?;
-        serde_json::from_slice(&text).map(Some).map_err(|source| StoreError::Document { what: "raw record", source })
-    }
-
-    /// Packages, those with the worst open findings first. `search` is a part
-    /// of the name or of the package URL.
-    pub fn packages(
-        &self,
-        instance_id: Option<i64>,
-        search: Option<&str>,
-        limit: u32,
-        offset: u32,
-    ) -> Result<(Vec<PackageRow>, u64)> {
-        let mut conditions = Conditions::default();
-        conditions.one("packages.instance_id = ?", instance_id);
-        conditions.part("(packages.name || ' ' || coalesce(packages.purl, ''))", search.map(str::to_owned).as_ref());
-        let clause = conditions.clause();
-        let mut parameters: Vec<&dyn ToSql> = conditions.parameters.iter().map(AsRef::as_ref).collect();
-        let count = format!("SELECT count(*) FROM packages{clause}");
-        let total = self.connection.query_row(&count, parameters.as_slice(), |row| row.get(0))?;
-        parameters.extend([&limit as &dyn ToSql, &offset]);
-        let mut statement = self.connection.prepare_cached(&format!(
-            "WITH open AS (SELECT package_id, count(*) AS number, max(severity) AS worst FROM findings \
-             WHERE package_id IS NOT NULL AND status IN ('open', 'reviewing', 'fixing') GROUP BY package_id) \
-             SELECT instances.name AS instance, projects.name AS project, ecosystem, packages.name AS name, version, purl, \
-             transitivity, lockfile_url, coalesce(open.number, 0) AS number, open.worst AS worst \
-             FROM packages JOIN instances ON instances.id = packages.instance_id \
-             JOIN projects ON projects.id = packages.project_id LEFT JOIN open ON open.package_id = packages.id{clause} \
-             ORDER BY coalesce(worst, -1) DESC, number DESC, packages.name, version, projects.name LIMIT ? OFFSET ?"
-        ))?;
-        let rows = statement.query_map(parameters.as_slice(), |row| {
-            let version: String = row.get("version")?;
-            Ok(PackageRow {
-                instance: row.get("instance")?,
-                project: row.get("project")?,
-                ecosystem: row.get("ecosystem")?,
-                name: row.get("name")?,
-                version: Some(version).filter(|version| !version.is_empty()),
-                purl: row.get("purl")?,
-                transitivity: row.get("transitivity")?,
-                lockfile_url: row.get("lockfile_url")?,
-                open_findings: row.get("number")?,
-                worst_severity: row.get::<_, Option<i64>>("worst")?.map(severity),
-            })
-        })?;
-        Ok((rows.collect::<rusqlite::Result<_>>()?, total))
-    }
-
     /// Findings by kind, severity and status, for summaries.
     pub fn finding_counts(&self, instance_id: Option<i64>) -> Result<Vec<(String, Severity, String, u64)>> {
         let mut statement = self.connection.prepare_cached(
@@ -402,4 +335,8 @@ impl FindingStore {
             .query_map([instance_id], |row| Ok((row.get(0)?, severity(row.get(1)?), row.get(2)?, row.get(3)?)))?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
+}
+
+fn parsed<T: serde::de::DeserializeOwned>(what: &'static str, bytes: &[u8]) -> Result<T> {
+    serde_json::from_slice(bytes).map_err(|source| StoreError::Document { what, source })
 }

@@ -5,14 +5,18 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::{Result, StoreError};
 use crate::ids::TenantId;
 
-/// Each step brings the schema from its position to the next one; steps that
-/// were released are never changed.
+/// Each step brings the schema to one version more, the first one to
+/// [`OLDEST`]; steps that were released are never changed.
 const STEPS: &[&str] = &[include_str!("schema.sql")];
+
+/// Version of the first schema that was released. Files of drafts before it
+/// cannot be brought up to date.
+const OLDEST: i64 = 2;
 
 /// Runs the steps that are missing, all in one transaction, and makes sure
 /// that the file is the tenant's.
 pub(super) fn migrate(connection: &mut Connection, tenant: &TenantId) -> Result<()> {
-    let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
+    let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX).saturating_add(OLDEST - 1);
     let version = |connection: &Connection| connection.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0));
     if version(connection)? != known {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -21,7 +25,11 @@ pub(super) fn migrate(connection: &mut Connection, tenant: &TenantId) -> Result<
         if found > known {
             return Err(StoreError::TooNew { found, known });
         }
-        for step in STEPS.iter().skip(usize::try_from(found).unwrap_or(0)) {
+        if found > 0 && found < OLDEST {
+            return Err(StoreError::TooOld);
+        }
+        let made = usize::try_from(found - OLDEST + 1).unwrap_or(0);
+        for step in STEPS.iter().skip(made) {
             transaction.execute_batch(step)?;
         }
         transaction.pragma_update(None, "user_version", known)?;
@@ -61,6 +69,16 @@ mod tests {
         rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
         let error = FindingStore::open(&path, &tenant("acme")).err().unwrap();
         assert!(matches!(error, StoreError::TooNew { found: 99, .. }), "{error}");
+    }
+
+    #[test]
+    fn a_store_of_a_draft_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.sqlite3");
+        FindingStore::open(&path, &tenant("acme")).unwrap();
+        rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 1).unwrap();
+        let error = FindingStore::open(&path, &tenant("acme")).err().unwrap();
+        insta::assert_snapshot!(error, @"the store was written by a draft of this program: move it away and sync anew");
     }
 
     #[test]

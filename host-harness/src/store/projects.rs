@@ -1,12 +1,12 @@
 //! The vendor's projects.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use appsec_model::{Project, Timestamp};
-use rusqlite::{TransactionBehavior, params};
+use appsec_model::{Project, ProjectRef, Timestamp};
+use rusqlite::{Connection, TransactionBehavior, params};
 use serde::Serialize;
 
-use super::{FindingStore, Result, document, json};
+use super::{FindingStore, Result, compress::Decoder, document, json, pages::lead};
 
 /// A project of an instance.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
@@ -34,37 +34,93 @@ pub struct ProjectCounts {
     pub total: u64,
 }
 
+/// What a project that only files name begins its `vendor_id` with.
+const NAMED: &str = "name:";
+
+fn named(name: &str) -> String {
+    format!("{NAMED}{}", name.to_lowercase())
+}
+
+/// A project as the store knows it.
+struct Known {
+    id: i64,
+    branch: Option<String>,
+    vanished: bool,
+}
+
 impl FindingStore {
     /// Takes over a complete list of an instance's projects: new ones come in,
-    /// known ones are updated, those no longer listed are marked.
+    /// known ones are updated, those no longer listed are marked. One that only
+    /// files named so far becomes the one that is listed under its name.
     pub fn replace_projects(&mut self, instance_id: i64, projects: &[Project], now: Timestamp) -> Result<()> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         {
-            let mut upsert = transaction.prepare_cached(
-                "INSERT INTO projects (instance_id, vendor_id, name, primary_branch, document, first_seen_at) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
-                 ON CONFLICT (instance_id, vendor_id) DO UPDATE SET name = excluded.name, \
-                 primary_branch = excluded.primary_branch, document = excluded.document, vanished_at = NULL \
-                 WHERE document <> excluded.document OR vanished_at IS NOT NULL",
+            let mut known = known(&transaction, instance_id)?;
+            let mut update = transaction.prepare_cached(
+                "UPDATE projects SET vendor_id = ?2, name = ?3, primary_branch = ?4, document = ?5, vanished_at = NULL \
+                 WHERE id = ?1 AND (document <> ?5 OR vanished_at IS NOT NULL)",
             )?;
-            let mut listed = std::collections::HashSet::with_capacity(projects.len());
+            let mut listed = HashSet::with_capacity(projects.len());
             for project in projects {
-                listed.insert(project.id.as_str());
                 let branch = project.primary_branch.as_ref().or(project.default_branch.as_ref());
                 let document = json("project", project)?;
-                upsert.execute(params![instance_id, project.id, project.name, branch, document, now.as_micros()])?;
+                let found = match known.remove(&project.id) {
+                    None if !listed.contains(&project.id) => known.remove(&named(&project.name)),
+                    found => found,
+                };
+                let listed_twice = !listed.insert(project.id.clone());
+                match found {
+                    Some(it) => {
+                        update.execute(params![it.id, project.id, project.name, branch, document])?;
+                        if it.branch.as_ref() != branch {
+                            self::branch(&transaction, &self.decoder, it.id, branch, now)?;
+                        }
+                    }
+                    None if listed_twice => {}
+                    None => _ = insert(&transaction, instance_id, project, now)?,
+                }
             }
-            let mut known = transaction
-                .prepare_cached("SELECT id, vendor_id FROM projects WHERE instance_id = ?1 AND vanished_at IS NULL")?;
             let mut vanish = transaction.prepare_cached("UPDATE projects SET vanished_at = ?2 WHERE id = ?1")?;
-            let mut rows = known.query([instance_id])?;
-            while let Some(row) = rows.next()? {
-                if !listed.contains(row.get_ref(1)?.as_str().unwrap_or_default()) {
-                    vanish.execute(params![row.get::<_, i64>(0)?, now.as_micros()])?;
+            for (vendor_id, it) in known {
+                if !it.vanished && !vendor_id.starts_with(NAMED) {
+                    vanish.execute(params![it.id, now.as_micros()])?;
                 }
             }
         }
         Ok(transaction.commit()?)
+    }
+
+    /// The row of the project that a file names; makes it if the vendor has
+    /// listed none of that id or name. `primary_branch` is that of the file's
+    /// word, and counts as long as the vendor says nothing.
+    pub fn ensure_project(
+        &mut self,
+        instance_id: i64,
+        project: &ProjectRef,
+        primary_branch: Option<&str>,
+        now: Timestamp,
+    ) -> Result<i64> {
+        let found = self.project_index(instance_id)?.find(Some(project));
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let name = project.name.as_ref().or(project.id.as_ref()).cloned().unwrap_or_default();
+        let (vendor_id, branch) = (named(&name), primary_branch.map(str::to_owned));
+        let made = Project { id: vendor_id, name, primary_branch: branch.clone(), ..Project::default() };
+        let id = match found {
+            None => insert(&transaction, instance_id, &made, now)?,
+            Some(id) => {
+                let changed = transaction.execute(
+                    "UPDATE projects SET primary_branch = ?2, document = ?3 \
+                     WHERE id = ?1 AND vendor_id = ?4 AND ?2 IS NOT NULL AND primary_branch IS NOT ?2",
+                    params![id, branch, json("project", &made)?, made.id],
+                )?;
+                if changed > 0 {
+                    self::branch(&transaction, &self.decoder, id, branch.as_ref(), now)?;
+                }
+                id
+            }
+        };
+        transaction.commit()?;
+        Ok(id)
     }
 
     /// Projects of one instance, or of all, by name. `search` is a part of the
@@ -106,3 +162,65 @@ impl FindingStore {
         Ok(projects)
     }
 }
+
+/// Projects of an instance by the vendor's id.
+fn known(connection: &Connection, instance_id: i64) -> Result<HashMap<String, Known>> {
+    let mut statement = connection
+        .prepare_cached("SELECT vendor_id, id, primary_branch, vanished_at FROM projects WHERE instance_id = ?1")?;
+    let rows = statement.query_map([instance_id], |row| {
+        let vanished = row.get::<_, Option<i64>>(3)?.is_some();
+        Ok((row.get(0)?, Known { id: row.get(1)?, branch: row.get(2)?, vanished }))
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+fn insert(connection: &Connection, instance_id: i64, project: &Project, now: Timestamp) -> Result<i64> {
+    let branch = project.primary_branch.as_ref().or(project.default_branch.as_ref());
+    // A name that another project once had is taken as an identity.
+    let mut taken =
+        connection.prepare_cached("SELECT count(*) FROM projects WHERE instance_id = ?1 AND identity = ?2")?;
+    let mut identity = project.id.clone();
+    let mut number = 1_u32;
+    while taken.query_row(params![instance_id, identity], |row| row.get::<_, bool>(0))? {
+        number += 1;
+        identity = format!("{}#{number}", project.id);
+    }
+    connection
+        .prepare_cached(
+            "INSERT INTO projects (instance_id, vendor_id, identity, name, primary_branch, document, first_seen_at) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?
+        .execute(params![
+            instance_id,
+            project.id,
+            identity,
+            project.name,
+            branch,
+            json("project", project)?,
+            now.as_micros()
+        ])?;
+    Ok(connection.last_insert_rowid())
+}
+
+/// Another branch is a project's primary one: decides anew which of its
+/// occurrences are on it, and which lead.
+fn branch(
+    connection: &Connection,
+    decoder: &Decoder,
+    project_id: i64,
+    branch: Option<&String>,
+    now: Timestamp,
+) -> Result<()> {
+    let touched: BTreeSet<i64> = connection
+        .prepare_cached(
+            "UPDATE records SET on_primary = (ref IS NOT NULL AND ref IS ?2) \
+             WHERE project_id = ?1 AND finding_id IS NOT NULL AND on_primary <> (ref IS NOT NULL AND ref IS ?2) \
+             RETURNING finding_id",
+        )?
+        .query_map(params![project_id, branch], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    touched.into_iter().try_for_each(|id| lead(connection, decoder, id, Some(now), |_| None))
+}
+
+#[cfg(test)]
+mod tests;

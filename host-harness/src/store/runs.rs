@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     FindingStore, Result, Seen, StoreError, document, json,
-    pages::{read_seen, vanish},
+    pages::{Gone, read_seen, vanish},
 };
 
 macro_rules! words {
@@ -39,6 +39,8 @@ words! {
         Full = "full",
         /// Only what is new since the last run.
         Incremental = "incremental",
+        /// A file.
+        Import = "import",
     }
 }
 
@@ -173,6 +175,8 @@ counts! {
     warnings,
     /// New and changed records that could not be used; they are kept raw.
     unusable,
+    /// New and changed records that hold nothing for the model; they are kept raw.
+    skipped,
     /// Requests to the vendor.
     requests,
     /// Bytes received.
@@ -224,9 +228,11 @@ impl FindingStore {
         Ok(self.connection.last_insert_rowid())
     }
 
-    /// The run of an instance that was cut off, if the last one was.
+    /// The sync of an instance that was cut off, if the last one was. Imports
+    /// of files are begun anew by whoever has the file.
     pub fn unfinished_run(&self, instance_id: i64) -> Result<Option<i64>> {
-        let sql = "SELECT id FROM runs WHERE instance_id = ?1 AND state = 'running' ORDER BY id DESC LIMIT 1";
+        let sql = "SELECT id FROM runs WHERE instance_id = ?1 AND state = 'running' AND mode <> 'import' \
+                   ORDER BY id DESC LIMIT 1";
         Ok(self.connection.query_row(sql, [instance_id], |row| row.get(0)).optional()?)
     }
 
@@ -290,14 +296,14 @@ impl FindingStore {
         if state == RunState::Complete && mode == RunMode::Full.as_str() {
             let gone = {
                 let mut statement = transaction.prepare_cached(
-                    "SELECT occurrences.id FROM projects JOIN occurrences ON occurrences.project_id = projects.id \
+                    "SELECT records.id FROM projects JOIN records ON records.project_id = projects.id \
                      WHERE projects.instance_id = (SELECT instance_id FROM runs WHERE id = ?1) \
-                     AND projects.vanished_at IS NOT NULL AND occurrences.vanished_at IS NULL",
+                     AND projects.vanished_at IS NOT NULL AND records.vanished_at IS NULL",
                 )?;
                 let rows = statement.query_map([run_id], |row| row.get(0))?;
                 rows.collect::<rusqlite::Result<Vec<i64>>>()?
             };
-            vanish(&transaction, &gone, now)?;
+            vanish(&transaction, &self.decoder, &gone, &Gone { origin: None, run_id, now })?;
         }
         Ok(transaction.commit()?)
     }
@@ -305,7 +311,8 @@ impl FindingStore {
     /// When the last complete run of all projects and kinds began: where an
     /// incremental one starts from.
     pub fn last_complete_start(&self, instance_id: i64) -> Result<Option<Timestamp>> {
-        let sql = "SELECT max(started_at) FROM runs WHERE instance_id = ?1 AND whole AND state = 'complete'";
+        let sql = "SELECT max(started_at) FROM runs WHERE instance_id = ?1 AND whole AND state = 'complete' \
+                   AND mode <> 'import'";
         let micros: Option<i64> = self.connection.query_row(sql, [instance_id], |row| row.get(0))?;
         Ok(micros.map(Timestamp::from_micros))
     }

@@ -1,4 +1,4 @@
--- Version 1 of a tenant's store. One file holds one tenant, so that no query
+-- Version 2 of a tenant's store, the first one that was released. One file holds one tenant, so that no query
 -- can reach another one's rows.
 --
 -- Times are microseconds since 1970-01-01T00:00:00Z. JSON columns hold the
@@ -38,37 +38,53 @@ CREATE TABLE bucket (
 CREATE TABLE projects (
     id              INTEGER PRIMARY KEY,
     instance_id     INTEGER NOT NULL REFERENCES instances (id) ON DELETE CASCADE,
-    vendor_id       TEXT NOT NULL,
+    vendor_id       TEXT NOT NULL,  -- `name:` and the lower-case name while only files know it
+    identity        TEXT NOT NULL,  -- its part in the ids of findings: the first vendor_id, for ever
     name            TEXT NOT NULL,
     primary_branch  TEXT,
     document        TEXT NOT NULL,  -- JSON: the project as the connector listed it
     first_seen_at   INTEGER NOT NULL,
     vanished_at     INTEGER,        -- not in the last complete list
-    UNIQUE (instance_id, vendor_id)
+    UNIQUE (instance_id, vendor_id),
+    UNIQUE (instance_id, identity)
 ) STRICT;
 
 -- Samples that make the compression of small, similar records pay.
 CREATE TABLE dictionaries (
     id          INTEGER PRIMARY KEY,
     instance_id INTEGER NOT NULL REFERENCES instances (id) ON DELETE CASCADE,
+    origin      TEXT NOT NULL,
     kind        TEXT NOT NULL,
     content     BLOB NOT NULL
 ) STRICT;
 
--- Records as the vendor sent them.
-CREATE TABLE raw_records (
+-- Records as the vendor sent them and, where a record is a finding on a ref
+-- (an occurrence), what it says. One row for both: this is the table that is
+-- written most.
+CREATE TABLE records (
     id              INTEGER PRIMARY KEY,
     instance_id     INTEGER NOT NULL,
+    origin          TEXT NOT NULL,  -- empty for the vendor's API, else which files it is from
     kind            TEXT NOT NULL,
     record_key      TEXT NOT NULL,  -- the vendor's id, or the hash where there is none
     project_id      INTEGER,
     vanished_at     INTEGER,        -- not in the last complete read of its scope
-    sha256          BLOB NOT NULL,
-    length_bytes    INTEGER NOT NULL,
-    dictionary_id   INTEGER,
-    body            BLOB NOT NULL,  -- zstd
-    UNIQUE (instance_id, kind, record_key)
+    sha256          BLOB NOT NULL,  -- of the body
+    finding_id      INTEGER,        -- null where it is no finding
+    ref             TEXT,
+    on_primary      INTEGER NOT NULL, -- 1 on the project's primary branch
+    status          TEXT,
+    relevant_since  INTEGER,
+    package_id      INTEGER,        -- the package that it is or names
+    dictionary_id   INTEGER NOT NULL,
+    body_bytes      INTEGER NOT NULL,
+    document_bytes  INTEGER NOT NULL, -- 0 where it is no finding
+    content         BLOB NOT NULL,  -- zstd: the body, then the JSON of the finding as normalized
+    UNIQUE (instance_id, origin, kind, record_key)
 ) STRICT;
+-- Finds the occurrences of a finding, what a read has not brought, and the
+-- packages in use, all without a look at the rows.
+CREATE INDEX records_in_project ON records (project_id, finding_id, kind, vanished_at, package_id);
 
 CREATE TABLE rules (
     instance_id INTEGER NOT NULL,
@@ -84,9 +100,17 @@ CREATE TABLE packages (
     ecosystem       TEXT NOT NULL,
     name            TEXT NOT NULL,
     version         TEXT NOT NULL,  -- empty where unknown
+    inventory       INTEGER NOT NULL, -- 1 from an inventory, 0 where only findings name it
     purl            TEXT,
     transitivity    TEXT NOT NULL,
     lockfile_url    TEXT,
+    lockfile_path   TEXT,
+    lockfile_line   INTEGER,
+    committed_at    INTEGER,
+    licenses        TEXT NOT NULL,  -- JSON
+    resolved_url    TEXT,
+    introduced_by   TEXT NOT NULL,  -- JSON
+    vanished_at     INTEGER,        -- no record names it any more
     UNIQUE (project_id, ecosystem, name, version)
 ) STRICT;
 
@@ -98,42 +122,50 @@ CREATE TABLE findings (
     instance_id     INTEGER NOT NULL,
     project_id      INTEGER NOT NULL,
     kind            TEXT NOT NULL,
-    occurrence_id   INTEGER NOT NULL,
+    occurrence_id   INTEGER NOT NULL,       -- id of the record
     severity        INTEGER NOT NULL,       -- 5 critical, 4 high, 3 medium, 2 low, 1 info, 0 unknown
     status          TEXT NOT NULL,          -- that of the occurrence, or vanished
+    security        INTEGER NOT NULL,       -- 0 where the vendor says that it is not about security
     title           TEXT NOT NULL,
     rule_id         TEXT,
     path            TEXT,
     start_line      INTEGER,
     package_id      INTEGER,
     reachability    TEXT,
+    advisories      TEXT,                   -- upper-case ids, each between two spaces
+    first_run_id    INTEGER NOT NULL,
     first_seen_at   INTEGER NOT NULL,
     changed_at      INTEGER NOT NULL
 ) STRICT;
 
--- A finding on one ref, under the vendor's id; its id is that of its raw record.
-CREATE TABLE occurrences (
-    id              INTEGER PRIMARY KEY,
-    finding_id      INTEGER NOT NULL,
-    project_id      INTEGER NOT NULL,
-    kind            TEXT NOT NULL,
-    vendor_id       TEXT NOT NULL,
-    ref             TEXT,
-    on_primary      INTEGER NOT NULL,       -- 1 on the project's primary branch
-    status          TEXT NOT NULL,
-    relevant_since  INTEGER,
-    package_id      INTEGER,
-    vanished_at     INTEGER,
-    document        TEXT NOT NULL           -- JSON: the finding as normalized
+-- What changed on a finding after the run that first brought it.
+CREATE TABLE changes (
+    id          INTEGER PRIMARY KEY,
+    finding_id  INTEGER NOT NULL,
+    run_id      INTEGER NOT NULL,
+    at          INTEGER NOT NULL,
+    ref         TEXT,
+    field       TEXT NOT NULL,
+    before      TEXT,
+    after       TEXT
 ) STRICT;
-CREATE INDEX occurrences_by_finding ON occurrences (finding_id);
-CREATE INDEX occurrences_in_scope ON occurrences (project_id, kind) WHERE vanished_at IS NULL;
+CREATE INDEX changes_by_finding ON changes (finding_id);
+
+-- Scans that saw findings first.
+CREATE TABLE scans (
+    instance_id     INTEGER NOT NULL REFERENCES instances (id) ON DELETE CASCADE,
+    scan_id         TEXT NOT NULL,
+    document        TEXT,                   -- JSON; null where the vendor has it no more
+    fetched_at      INTEGER,                -- null where nobody asked yet
+    newest          INTEGER NOT NULL,       -- of its findings, when the newest became relevant
+    PRIMARY KEY (instance_id, scan_id)
+) STRICT, WITHOUT ROWID;
 
 -- One row per sync.
 CREATE TABLE runs (
     id              INTEGER PRIMARY KEY,
     instance_id     INTEGER NOT NULL REFERENCES instances (id) ON DELETE CASCADE,
-    mode            TEXT NOT NULL,          -- full, incremental
+    mode            TEXT NOT NULL,          -- full, incremental, import
     whole           INTEGER NOT NULL DEFAULT 0, -- 1 if it reads all projects and kinds
     state           TEXT NOT NULL,          -- running, complete, partial, failed
     message         TEXT,
@@ -163,6 +195,7 @@ CREATE TABLE reads (
     vanished            INTEGER NOT NULL DEFAULT 0,
     warnings            INTEGER NOT NULL DEFAULT 0,
     unusable            INTEGER NOT NULL DEFAULT 0,
+    skipped             INTEGER NOT NULL DEFAULT 0,
     requests            INTEGER NOT NULL DEFAULT 0,
     received_bytes      INTEGER NOT NULL DEFAULT 0,
     waits               INTEGER NOT NULL DEFAULT 0,
@@ -171,7 +204,7 @@ CREATE TABLE reads (
 ) STRICT;
 CREATE INDEX reads_by_run ON reads (run_id);
 
--- Which raw records the pages of an unfinished read held.
+-- Which records the pages of an unfinished read held.
 CREATE TABLE read_pages (
     read_id     INTEGER NOT NULL REFERENCES reads (id) ON DELETE CASCADE,
     page        INTEGER NOT NULL,
@@ -184,8 +217,8 @@ CREATE TABLE diagnostics (
     id          INTEGER PRIMARY KEY,
     instance_id INTEGER NOT NULL,
     run_id      INTEGER NOT NULL,
-    raw_id      INTEGER,
+    record_id   INTEGER,
     document    TEXT NOT NULL               -- JSON
 ) STRICT;
-CREATE INDEX diagnostics_by_raw ON diagnostics (raw_id);
+CREATE INDEX diagnostics_by_record ON diagnostics (record_id);
 CREATE INDEX diagnostics_by_run ON diagnostics (run_id);

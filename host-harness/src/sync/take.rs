@@ -12,8 +12,11 @@ use super::{InstanceSync, SyncEvent};
 use crate::{
     error::HarnessError,
     runtime::{CallFailure, Connector},
-    store::{PageCommit, ProjectIndex, ReadCounts, RecordState, Seen, documents},
+    store::{HashedRecord, PageCommit, ProjectIndex, ReadCounts, Seen},
 };
+
+/// Origin of the records that the vendor's API brings.
+const API: &str = "";
 
 /// A fetched page and where it belongs.
 pub(super) struct Page {
@@ -41,19 +44,16 @@ impl Page {
         let (sync, projects, seen) = (self.sync.clone(), self.projects.clone(), self.seen.clone());
         let (instance_id, records) = (sync.instance.id, self.raw.records);
         let started = Instant::now();
+        let records = records.into_iter().map(HashedRecord::from).collect();
         let classified = sync
             .store
             .run(move |store| {
                 let seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-                store.classify(instance_id, records, &projects, &seen)
+                store.classify(instance_id, API, records, &projects, &seen)
             })
             .await?;
         let compared = started.elapsed();
-        let fresh: Vec<RawRecord> = classified
-            .iter()
-            .filter(|it| matches!(it.state, RecordState::New | RecordState::Changed { .. }))
-            .map(|it| it.record.clone())
-            .collect();
+        let fresh: Vec<RawRecord> = classified.iter().filter(|it| it.is_fresh()).map(|it| it.record.clone()).collect();
         let mut costs = self.costs;
         let normalized = if fresh.is_empty() {
             Normalized::default()
@@ -62,16 +62,18 @@ impl Page {
         };
         let normalizing = started.elapsed() - compared;
         let held = !classified.is_empty();
+        let contents = sync.store.contents(instance_id, API, &self.kind, &classified, &normalized)?;
         let commit = PageCommit {
             instance_id,
             instance: sync.instance.made.name.to_string(),
+            origin: API.to_owned(),
             run_id: self.run_id,
             read_id: self.read_id,
             kind: self.kind.clone(),
             page: self.number,
             next: self.raw.next,
             records: classified,
-            documents: documents(&normalized)?,
+            contents,
             normalized,
             full: self.full,
             scope: self.scope,

@@ -1,4 +1,4 @@
-//! Findings of a page and their occurrences.
+//! Records of a page, and the findings that they are occurrences of.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -6,119 +6,445 @@ use appsec_model::{Finding, Timestamp};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
-use super::{Classified, PackageKey, PageCommit, ProjectIndex, RecordState, package_key, vanish::lead};
-use crate::store::Result;
+use super::{Classified, PageCommit, ProjectIndex, RecordState, contents::Packed, packages::PackageIds};
+use crate::store::{
+    Result, StoreError,
+    compress::{Content, Decoder},
+    document,
+    history::{Change, changes},
+    scans::ScanWriter,
+};
 
-/// Writes findings and their occurrences.
-pub(super) struct FindingWriter<'a> {
+/// The columns of a finding that come from its leading occurrence.
+pub(crate) struct Shown<'a> {
+    severity: i64,
+    security: bool,
+    title: &'a str,
+    rule_id: Option<&'a str>,
+    path: Option<&'a str>,
+    start_line: Option<u32>,
+    reachability: Option<&'a str>,
+    advisories: Option<String>,
+}
+
+impl<'a> From<&'a Finding> for Shown<'a> {
+    fn from(finding: &'a Finding) -> Self {
+        let location = finding.location.as_ref();
+        let dependency = finding.dependency.as_ref();
+        let advisories = dependency.filter(|it| !it.advisories.is_empty()).map(|it| {
+            it.advisories.iter().fold(" ".to_owned(), |text, advisory| text + &advisory.id.to_uppercase() + " ")
+        });
+        Self {
+            severity: finding.severity as i64,
+            // Who says nothing speaks of security: that is what is scanned for.
+            security: finding.security != Some(false),
+            title: &finding.title,
+            rule_id: finding.rule_id.as_deref(),
+            path: location.map(|it| it.path.as_str()),
+            start_line: location.and_then(|it| it.start_line),
+            reachability: dependency.map(|it| it.reachability.verdict.as_str()),
+            advisories,
+        }
+    }
+}
+
+/// Writes records and findings.
+pub(super) struct RecordWriter<'a> {
     connection: &'a Connection,
+    decoder: &'a Decoder,
     page: &'a PageCommit,
     projects: &'a ProjectIndex,
-    packages: HashMap<PackageKey, i64>,
+    packages: &'a PackageIds<'a>,
+    scans: ScanWriter<'a>,
+    finding: CachedStatement<'a>,
+    known_finding: CachedStatement<'a>,
     insert: CachedStatement<'a>,
-    occurrence: CachedStatement<'a>,
-    occurrence_of: CachedStatement<'a>,
-    known: CachedStatement<'a>,
+    known_record: CachedStatement<'a>,
+    before: CachedStatement<'a>,
+    update: CachedStatement<'a>,
+    /// The id of the next new record.
+    next_id: i64,
     /// Findings with more than one occurrence, or one less: what they show is
     /// decided when all of the page is written.
     touched: BTreeSet<i64>,
+    /// Packages that a record named and names no more.
+    left: BTreeSet<i64>,
+    /// The page's findings by record, for those that are touched.
+    written: HashMap<i64, &'a Finding>,
 }
 
-impl<'a> FindingWriter<'a> {
+/// Where a finding of the page has its place.
+struct Place {
+    id: i64,
+    /// Whether an earlier run knew it already: only then it has a history.
+    known_before: bool,
+}
+
+/// A record as it is in the store.
+struct Before {
+    finding_id: Option<i64>,
+    r#ref: Option<String>,
+    package_id: Option<i64>,
+    vanished: bool,
+}
+
+impl<'a> RecordWriter<'a> {
     pub fn new(
         connection: &'a Connection,
+        decoder: &'a Decoder,
         page: &'a PageCommit,
         projects: &'a ProjectIndex,
-        packages: HashMap<PackageKey, i64>,
+        packages: &'a PackageIds<'a>,
     ) -> Result<Self> {
+        let last: i64 = connection.query_row("SELECT coalesce(max(id), 0) FROM records", [], |row| row.get(0))?;
         Ok(Self {
             connection,
+            decoder,
             page,
             projects,
             packages,
+            scans: ScanWriter::new(connection, page.instance_id)?,
+            finding: connection.prepare_cached(
+                "INSERT INTO findings (public_id, instance_id, project_id, kind, occurrence_id, severity, status, \
+                 security, title, rule_id, path, start_line, package_id, reachability, advisories, first_run_id, \
+                 first_seen_at, changed_at) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?17) \
+                 ON CONFLICT (public_id) DO NOTHING",
+            )?,
+            known_finding: connection.prepare_cached("SELECT id, first_run_id FROM findings WHERE public_id = ?1")?,
             insert: connection.prepare_cached(
-                "INSERT INTO findings (public_id, instance_id, project_id, kind, occurrence_id, severity, status, title, rule_id, \
-                 path, start_line, package_id, reachability, first_seen_at, changed_at) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14) ON CONFLICT (public_id) DO NOTHING",
+                "INSERT INTO records (id, instance_id, origin, kind, record_key, project_id, sha256, finding_id, ref, \
+                 on_primary, status, relevant_since, package_id, dictionary_id, body_bytes, document_bytes, content) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17) \
+                 ON CONFLICT (instance_id, origin, kind, record_key) DO NOTHING",
             )?,
-            occurrence: connection.prepare_cached(
-                "INSERT INTO occurrences (id, finding_id, project_id, kind, vendor_id, ref, on_primary, status, \
-                 relevant_since, package_id, document) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
-                 ON CONFLICT (id) DO UPDATE SET finding_id = excluded.finding_id, project_id = excluded.project_id, \
-                 ref = excluded.ref, on_primary = excluded.on_primary, status = excluded.status, \
-                 relevant_since = excluded.relevant_since, package_id = excluded.package_id, vanished_at = NULL, \
-                 document = excluded.document",
+            known_record: connection.prepare_cached(
+                "SELECT id FROM records WHERE instance_id = ?1 AND origin = ?2 AND kind = ?3 AND record_key = ?4",
             )?,
-            occurrence_of: connection.prepare_cached("SELECT finding_id FROM occurrences WHERE id = ?1")?,
-            known: connection.prepare_cached("SELECT id FROM findings WHERE public_id = ?1")?,
+            before: connection
+                .prepare_cached("SELECT finding_id, ref, package_id, vanished_at FROM records WHERE id = ?1")?,
+            update: connection.prepare_cached(
+                "UPDATE records SET project_id = ?2, vanished_at = NULL, sha256 = ?3, finding_id = ?4, ref = ?5, \
+                 on_primary = ?6, status = ?7, relevant_since = ?8, package_id = ?9, dictionary_id = ?10, \
+                 body_bytes = ?11, document_bytes = ?12, content = ?13 WHERE id = ?1",
+            )?,
+            next_id: last + 1,
             touched: BTreeSet::new(),
+            left: BTreeSet::new(),
+            written: HashMap::new(),
         })
     }
 
-    pub fn write(&mut self, raw_id: i64, it: &Classified, finding: &Finding, document: &str) -> Result<()> {
+    /// Writes a record, and its finding if it is one; returns the record's id.
+    pub fn write(&mut self, it: &Classified, packed: &Packed) -> Result<i64> {
+        let finding = packed.finding.and_then(|position| self.page.normalized.findings.get(position));
         // A record that names no project has no place among the findings.
-        let Some(project_id) = it.project_id else { return Ok(()) };
-        let vendor_project = self.projects.vendor_ids.get(&project_id).map_or("", String::as_str);
-        let public_id = public_id(&self.page.instance, vendor_project, finding);
-        let before: Option<i64> = match it.state {
-            RecordState::Changed { .. } => self.occurrence_of.query_row([raw_id], |row| row.get(0)).optional()?,
-            _ => None,
+        let finding = finding.zip(it.project_id);
+        let package_id = match finding {
+            Some((finding, project_id)) => {
+                finding.dependency.as_ref().and_then(|it| self.packages.of(project_id, &it.package))
+            }
+            None => packed.package.and_then(|position| self.packages.at(position)),
         };
-        let dependency = finding.dependency.as_ref();
-        let package_id =
-            dependency.and_then(|dependency| self.packages.get(&package_key(project_id, &dependency.package))).copied();
-        let kind = finding.kind.as_str();
-        let status = finding.lifecycle.status.as_str();
-        let location = finding.location.as_ref();
+        if let RecordState::Changed { id } = it.state {
+            self.change(id, it, packed, finding, package_id)?;
+            return Ok(id);
+        }
+        let id = self.next_id;
+        let place = finding.map(|(finding, project_id)| self.place(finding, project_id, id, package_id)).transpose()?;
+        let columns = self.columns(finding);
         let inserted = self.insert.execute(params![
+            id,
+            self.page.instance_id,
+            self.page.origin,
+            it.record.kind.as_str(),
+            it.key,
+            it.project_id,
+            &it.sha256[..],
+            place.as_ref().map(|place| place.id),
+            columns.r#ref,
+            columns.on_primary,
+            columns.status,
+            columns.relevant_since,
+            package_id,
+            self.page.contents.codec.as_ref().map(|codec| codec.dictionary_id),
+            packed.body_bytes,
+            packed.document_bytes,
+            packed.content
+        ])?;
+        if inserted == 0 {
+            // Another read brought the same record after this page was compared
+            // with the store.
+            let key = params![self.page.instance_id, self.page.origin, it.record.kind.as_str(), it.key];
+            let known = self.known_record.query_row(key, |row| row.get(0))?;
+            self.touched.extend(place.map(|place| place.id));
+            self.change(known, it, packed, finding, package_id)?;
+            return Ok(known);
+        }
+        self.next_id += 1;
+        if let (Some((finding, _)), Some(place)) = (finding, place) {
+            self.written.insert(id, finding);
+            if place.known_before {
+                self.note(place.id, finding.r#ref.as_deref(), &Change::appeared(finding.r#ref.as_deref()))?;
+            }
+        }
+        Ok(id)
+    }
+
+    /// The row of a finding; makes it if there is none.
+    fn place(&mut self, finding: &Finding, project_id: i64, record: i64, package_id: Option<i64>) -> Result<Place> {
+        let identity = self.projects.identities.get(&project_id).map_or("", String::as_str);
+        let public_id = public_id(&self.page.instance, identity, finding);
+        let shown = Shown::from(finding);
+        let inserted = self.finding.execute(params![
             public_id,
             self.page.instance_id,
             project_id,
-            kind,
-            raw_id,
-            finding.severity as i64,
-            status,
-            finding.title,
-            finding.rule_id,
-            location.map(|location| &location.path),
-            location.and_then(|location| location.start_line),
+            finding.kind.as_str(),
+            record,
+            shown.severity,
+            finding.lifecycle.status.as_str(),
+            shown.security,
+            shown.title,
+            shown.rule_id,
+            shown.path,
+            shown.start_line,
             package_id,
-            dependency.map(|dependency| dependency.reachability.verdict.as_str()),
+            shown.reachability,
+            shown.advisories,
+            self.page.run_id,
             self.page.now.as_micros(),
         ])?;
-        let id: i64 = if inserted == 1 {
-            self.connection.last_insert_rowid()
-        } else {
-            self.known.query_row([public_id], |row| row.get(0))?
-        };
-        let on_primary = match (&finding.r#ref, self.projects.primary_branch.get(&project_id)) {
-            (Some(found), Some(primary)) => found == primary,
-            _ => false,
-        };
-        self.occurrence.execute(params![
-            raw_id,
-            id,
-            project_id,
-            kind,
-            finding.id,
-            finding.r#ref,
-            on_primary,
-            status,
-            finding.lifecycle.relevant_since.map(Timestamp::as_micros),
-            package_id,
-            document,
-        ])?;
-        if inserted == 0 {
-            self.touched.insert(id);
+        if let Some(scan) = &finding.first_seen_scan {
+            self.scans.want(scan, finding.lifecycle.relevant_since)?;
         }
-        self.touched.extend(before.filter(|before| *before != id));
+        if inserted == 1 {
+            return Ok(Place { id: self.connection.last_insert_rowid(), known_before: false });
+        }
+        let (id, first_run): (i64, i64) =
+            self.known_finding.query_row([public_id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        self.touched.insert(id);
+        Ok(Place { id, known_before: first_run != self.page.run_id })
+    }
+
+    /// Writes over a record that is not what it was.
+    fn change(
+        &mut self,
+        id: i64,
+        it: &Classified,
+        packed: &Packed,
+        finding: Option<(&'a Finding, i64)>,
+        package_id: Option<i64>,
+    ) -> Result<()> {
+        let before = self.before.query_row([id], |row| {
+            Ok(Before {
+                finding_id: row.get(0)?,
+                r#ref: row.get(1)?,
+                package_id: row.get(2)?,
+                vanished: row.get::<_, Option<i64>>(3)?.is_some(),
+            })
+        })?;
+        let stored = self.decoder.content(self.connection, id)?;
+        self.connection.prepare_cached("DELETE FROM diagnostics WHERE record_id = ?1")?.execute([id])?;
+        match finding {
+            Some((finding, project_id)) => {
+                let place = self.place(finding, project_id, id, package_id)?;
+                self.tell(&before, stored.as_ref(), finding, &place)?;
+                let columns = self.columns(Some((finding, project_id)));
+                self.update.execute(params![
+                    id,
+                    it.project_id,
+                    &it.sha256[..],
+                    place.id,
+                    columns.r#ref,
+                    columns.on_primary,
+                    columns.status,
+                    columns.relevant_since,
+                    package_id,
+                    self.page.contents.codec.as_ref().map(|codec| codec.dictionary_id),
+                    packed.body_bytes,
+                    packed.document_bytes,
+                    packed.content
+                ])?;
+                self.written.insert(id, finding);
+                self.touched.insert(place.id);
+                self.touched.extend(before.finding_id);
+                self.left.extend(before.package_id.filter(|old| Some(*old) != package_id));
+            }
+            None => self.change_body(id, it, packed, &before, stored.as_ref(), package_id)?,
+        }
         Ok(())
     }
 
-    /// Decides what the findings show that this page shares with others.
-    pub fn finish(self) -> Result<()> {
-        self.touched.into_iter().try_for_each(|id| lead(self.connection, id, Some(self.page.now)))
+    /// Writes over the body of a record that normalizes to no finding: if it
+    /// was one, that stays as it was last understood.
+    fn change_body(
+        &mut self,
+        id: i64,
+        it: &Classified,
+        packed: &Packed,
+        before: &Before,
+        stored: Option<&Content>,
+        package_id: Option<i64>,
+    ) -> Result<()> {
+        let document = stored.map(Content::document).unwrap_or_default();
+        let Some(codec) = &self.page.contents.codec else { return Err(StoreError::Corrupt) };
+        let content = if document.is_empty() {
+            packed.content.clone()
+        } else {
+            codec.encoder()?.compress(&[it.record.body.as_bytes(), document].concat())?
+        };
+        let package_id = package_id.or(before.package_id);
+        self.connection
+            .prepare_cached(
+                "UPDATE records SET vanished_at = NULL, sha256 = ?2, package_id = ?3, dictionary_id = ?4, \
+                 body_bytes = ?5, document_bytes = ?6, content = ?7, \
+                 project_id = iif(finding_id IS NULL, ?8, project_id) WHERE id = ?1",
+            )?
+            .execute(params![
+                id,
+                &it.sha256[..],
+                package_id,
+                codec.dictionary_id,
+                packed.body_bytes,
+                document.len(),
+                content,
+                it.project_id
+            ])?;
+        if let (Some(finding), true) = (before.finding_id, before.vanished) {
+            self.note(finding, before.r#ref.as_deref(), &Change::returned())?;
+            self.touched.insert(finding);
+        }
+        if let Some(package) = package_id {
+            let sql = "UPDATE packages SET vanished_at = NULL WHERE id = ?1 AND vanished_at IS NOT NULL";
+            self.connection.prepare_cached(sql)?.execute([package])?;
+        }
+        self.left.extend(before.package_id.filter(|old| Some(*old) != package_id));
+        Ok(())
     }
+
+    /// Notes what the change of a record means for its finding.
+    fn tell(&self, before: &Before, stored: Option<&Content>, finding: &Finding, place: &Place) -> Result<()> {
+        let (old, new) = (before.r#ref.as_deref(), finding.r#ref.as_deref());
+        if before.finding_id != Some(place.id) {
+            if let Some(other) = before.finding_id {
+                self.note(other, old, &Change::left(old))?;
+            }
+            return if place.known_before { self.note(place.id, new, &Change::appeared(new)) } else { Ok(()) };
+        }
+        if !place.known_before {
+            return Ok(());
+        }
+        if before.vanished {
+            self.note(place.id, new, &Change::returned())?;
+        }
+        let Some(stored) = stored.filter(|it| !it.document().is_empty()) else { return Ok(()) };
+        let old: Finding = document("finding", std::str::from_utf8(stored.document()).unwrap_or_default())?;
+        changes(&old, finding).iter().try_for_each(|change| self.note(place.id, new, change))
+    }
+
+    fn note(&self, finding_id: i64, r#ref: Option<&str>, change: &Change) -> Result<()> {
+        change.note(self.connection, finding_id, self.page.run_id, r#ref, self.page.now)
+    }
+
+    fn columns<'f>(&self, finding: Option<(&'f Finding, i64)>) -> Columns<'f> {
+        let Some((finding, project_id)) = finding else { return Columns::default() };
+        let r#ref = finding.r#ref.as_deref();
+        let primary = self.projects.primary_branch.get(&project_id).map(String::as_str);
+        Columns {
+            r#ref,
+            on_primary: r#ref.is_some() && r#ref == primary,
+            status: Some(finding.lifecycle.status.as_str()),
+            relevant_since: finding.lifecycle.relevant_since.map(Timestamp::as_micros),
+        }
+    }
+
+    /// Decides what the findings show that this page shares with others.
+    /// Returns the packages that a record named and names no more.
+    pub fn finish(self) -> Result<BTreeSet<i64>> {
+        let Self { connection, decoder, page, touched, written, left, .. } = self;
+        for id in touched {
+            lead(connection, decoder, id, Some(page.now), |record| written.get(&record).copied())?;
+        }
+        Ok(left)
+    }
+}
+
+/// Columns of a record that come from its finding.
+#[derive(Default)]
+struct Columns<'a> {
+    r#ref: Option<&'a str>,
+    on_primary: bool,
+    status: Option<&'a str>,
+    relevant_since: Option<i64>,
+}
+
+/// Makes a finding show its leading occurrence: one that is there before one
+/// that vanished, one on the primary branch before others, then the one that
+/// needs most attention. A finding without occurrences goes. `written` knows
+/// the findings of records that were just written.
+pub(crate) fn lead<'a>(
+    connection: &Connection,
+    decoder: &Decoder,
+    finding_id: i64,
+    now: Option<Timestamp>,
+    written: impl FnOnce(i64) -> Option<&'a Finding>,
+) -> Result<()> {
+    let leading = connection
+        .prepare_cached(
+            "SELECT records.id, records.package_id, iif(records.vanished_at IS NULL, records.status, 'vanished'), \
+             records.id <> findings.occurrence_id \
+             FROM findings JOIN records ON records.project_id = findings.project_id AND finding_id = findings.id \
+             WHERE findings.id = ?1 \
+             ORDER BY records.vanished_at IS NOT NULL, on_primary DESC, \
+             CASE records.status WHEN 'open' THEN 0 WHEN 'reviewing' THEN 1 WHEN 'fixing' THEN 2 \
+             WHEN 'provisionally-ignored' THEN 4 WHEN 'ignored' THEN 5 WHEN 'fixed' THEN 6 ELSE 3 END, \
+             relevant_since DESC, record_key, origin LIMIT 1",
+        )?
+        .query_row([finding_id], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, Option<i64>>(1)?, row.get::<_, String>(2)?, row.get::<_, bool>(3)?))
+        })
+        .optional()?;
+    let Some((record, package_id, status, is_other)) = leading else {
+        connection.prepare_cached("DELETE FROM findings WHERE id = ?1")?.execute([finding_id])?;
+        connection.prepare_cached("DELETE FROM changes WHERE finding_id = ?1")?.execute([finding_id])?;
+        return Ok(());
+    };
+    connection
+        .prepare_cached(
+            "UPDATE findings SET occurrence_id = ?2, package_id = ?3, status = ?4, \
+             changed_at = coalesce(?5, changed_at) WHERE id = ?1",
+        )?
+        .execute(params![finding_id, record, package_id, status, now.map(Timestamp::as_micros)])?;
+    let read;
+    let finding = match written(record) {
+        Some(finding) => finding,
+        None if is_other => {
+            let Some(content) = decoder.content(connection, record)? else { return Ok(()) };
+            read = document::<Finding>("finding", std::str::from_utf8(content.document()).unwrap_or_default())?;
+            &read
+        }
+        // It shows this occurrence already.
+        None => return Ok(()),
+    };
+    let shown = Shown::from(finding);
+    connection
+        .prepare_cached(
+            "UPDATE findings SET severity = ?2, security = ?3, title = ?4, rule_id = ?5, path = ?6, start_line = ?7, \
+             reachability = ?8, advisories = ?9 WHERE id = ?1",
+        )?
+        .execute(params![
+            finding_id,
+            shown.severity,
+            shown.security,
+            shown.title,
+            shown.rule_id,
+            shown.path,
+            shown.start_line,
+            shown.reachability,
+            shown.advisories
+        ])?;
+    Ok(())
 }
 
 /// What a finding is known by: the same for the same problem in every sync,

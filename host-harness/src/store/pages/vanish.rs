@@ -1,86 +1,106 @@
 //! What is no longer there, and what is there again.
 
+use std::collections::BTreeSet;
+
 use appsec_model::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{PageCommit, ProjectIndex};
-use crate::store::{Result, Seen, seen};
+use super::{PageCommit, ProjectIndex, findings::lead, packages::settle_packages};
+use crate::store::{Result, Seen, compress::Decoder, history::Change, seen};
 
-/// Brings back a record that had vanished, and its finding with it.
-pub(super) fn revive(connection: &Connection, raw_id: i64) -> Result<()> {
-    connection.execute("UPDATE raw_records SET vanished_at = NULL WHERE id = ?1", [raw_id])?;
-    let sql = "UPDATE occurrences SET vanished_at = NULL WHERE id = ?1 RETURNING finding_id";
-    let finding: Option<i64> = connection.query_row(sql, [raw_id], |row| row.get(0)).optional()?;
-    match finding {
-        Some(finding) => lead(connection, finding, None),
-        None => Ok(()),
-    }
-}
+/// A record that vanished or returned: its finding, ref and package.
+type Occurrence = (Option<i64>, Option<String>, Option<i64>);
 
-/// Makes a finding show its leading occurrence: one that is there before one
-/// that vanished, one on the primary branch before others, then the one that
-/// needs most attention. A finding without occurrences goes.
-pub(crate) fn lead(connection: &Connection, finding_id: i64, now: Option<Timestamp>) -> Result<()> {
-    let updated = connection
+/// Brings back a record that had vanished, and its finding and package with it.
+pub(super) fn revive(
+    connection: &Connection,
+    decoder: &Decoder,
+    record_id: i64,
+    run_id: i64,
+    now: Timestamp,
+) -> Result<()> {
+    let found: Option<Occurrence> = connection
         .prepare_cached(
-            "UPDATE findings SET occurrence_id = o.id, project_id = o.project_id, package_id = o.package_id, \
-             status = iif(o.vanished_at IS NULL, o.status, 'vanished'), \
-             severity = CASE o.document ->> 'severity' WHEN 'critical' THEN 5 WHEN 'high' THEN 4 WHEN 'medium' THEN 3 \
-                        WHEN 'low' THEN 2 WHEN 'info' THEN 1 ELSE 0 END, \
-             title = o.document ->> 'title', rule_id = o.document ->> 'rule_id', \
-             path = o.document ->> '$.location.path', start_line = o.document ->> '$.location.start_line', \
-             reachability = o.document ->> '$.dependency.reachability.verdict', \
-             changed_at = coalesce(?2, changed_at) \
-             FROM (SELECT * FROM occurrences WHERE finding_id = ?1 \
-                   ORDER BY vanished_at IS NOT NULL, on_primary DESC, \
-                   CASE status WHEN 'open' THEN 0 WHEN 'reviewing' THEN 1 WHEN 'fixing' THEN 2 \
-                   WHEN 'provisionally-ignored' THEN 4 WHEN 'ignored' THEN 5 WHEN 'fixed' THEN 6 ELSE 3 END, \
-                   relevant_since DESC, vendor_id LIMIT 1) AS o \
-             WHERE findings.id = ?1",
+            "UPDATE records SET vanished_at = NULL WHERE id = ?1 AND vanished_at IS NOT NULL \
+             RETURNING finding_id, ref, package_id",
         )?
-        .execute(params![finding_id, now.map(Timestamp::as_micros)])?;
-    if updated == 0 {
-        connection.prepare_cached("DELETE FROM findings WHERE id = ?1")?.execute([finding_id])?;
+        .query_row([record_id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .optional()?;
+    let Some((finding, r#ref, package)) = found else { return Ok(()) };
+    if let Some(finding) = finding {
+        lead(connection, decoder, finding, Some(now), |_| None)?;
+        Change::returned().note(connection, finding, run_id, r#ref.as_deref(), now)?;
+    }
+    if let Some(package) = package {
+        connection.prepare_cached("UPDATE packages SET vanished_at = NULL WHERE id = ?1")?.execute([package])?;
     }
     Ok(())
 }
 
-/// Marks what a complete read has not brought, within its scope.
-pub(super) fn vanish_unseen(connection: &Connection, page: &PageCommit, projects: &ProjectIndex) -> Result<u64> {
+/// Marks what a complete read has not brought, within its scope and origin.
+pub(super) fn vanish_unseen(
+    connection: &Connection,
+    decoder: &Decoder,
+    page: &PageCommit,
+    projects: &ProjectIndex,
+) -> Result<u64> {
     let seen = read_seen(connection, page.read_id)?;
     let scope: Vec<i64> = match &page.scope {
         Some(ids) => ids.iter().filter_map(|id| projects.by_id.get(id).copied()).collect(),
-        None => projects.vendor_ids.keys().copied().collect(),
+        None => projects.identities.keys().copied().collect(),
     };
+    // Answered by the index alone.
     let mut in_scope = connection
-        .prepare_cached("SELECT id FROM occurrences WHERE project_id = ?1 AND kind = ?2 AND vanished_at IS NULL")?;
-    let mut gone = Vec::new();
+        .prepare_cached("SELECT id FROM records WHERE project_id = ?1 AND kind = ?2 AND vanished_at IS NULL")?;
+    let mut unseen = Vec::new();
     for project_id in scope {
         let mut rows = in_scope.query(params![project_id, page.kind.as_str()])?;
         while let Some(row) = rows.next()? {
             let id = row.get(0)?;
             if !seen.contains(id) {
-                gone.push(id);
+                unseen.push(id);
             }
         }
     }
-    vanish(connection, &gone, page.now)?;
-    Ok(gone.len() as u64)
+    let gone = Gone { origin: Some(&page.origin), run_id: page.run_id, now: page.now };
+    vanish(connection, decoder, &unseen, &gone)
 }
 
-/// Marks occurrences as no longer there.
-pub(crate) fn vanish(connection: &Connection, raw_ids: &[i64], now: Timestamp) -> Result<()> {
-    let mut raw = connection.prepare_cached("UPDATE raw_records SET vanished_at = ?2 WHERE id = ?1")?;
-    let mut occurrence =
-        connection.prepare_cached("UPDATE occurrences SET vanished_at = ?2 WHERE id = ?1 RETURNING finding_id")?;
-    for id in raw_ids {
-        raw.execute(params![id, now.as_micros()])?;
-        let finding: Option<i64> = occurrence.query_row(params![id, now.as_micros()], |row| row.get(0)).optional()?;
+/// How records vanish.
+pub(crate) struct Gone<'a> {
+    /// Only those of this origin.
+    pub origin: Option<&'a str>,
+    /// The run that missed them.
+    pub run_id: i64,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// Marks records as no longer there, and tells how many findings or packages
+/// they were.
+pub(crate) fn vanish(connection: &Connection, decoder: &Decoder, records: &[i64], gone: &Gone<'_>) -> Result<u64> {
+    let mut update = connection.prepare_cached(
+        "UPDATE records SET vanished_at = ?2 WHERE id = ?1 AND (?3 IS NULL OR origin = ?3) \
+         RETURNING finding_id, ref, package_id",
+    )?;
+    let mut vanished = 0;
+    let mut packages = BTreeSet::new();
+    for id in records {
+        let found: Option<Occurrence> = update
+            .query_row(params![id, gone.now.as_micros(), gone.origin], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })
+            .optional()?;
+        let Some((finding, r#ref, package)) = found else { continue };
+        vanished += u64::from(finding.is_some() || package.is_some());
+        packages.extend(package);
         if let Some(finding) = finding {
-            lead(connection, finding, Some(now))?;
+            lead(connection, decoder, finding, Some(gone.now), |_| None)?;
+            Change::vanished().note(connection, finding, gone.run_id, r#ref.as_deref(), gone.now)?;
         }
     }
-    Ok(())
+    settle_packages(connection, &packages, gone.now)?;
+    Ok(vanished)
 }
 
 /// What the pages of a read brought so far.

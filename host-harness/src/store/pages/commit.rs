@@ -1,0 +1,148 @@
+//! The one transaction that takes a page in.
+
+use std::collections::BTreeSet;
+
+use appsec_model::{Diagnostic, DiagnosticLevel, NextPage};
+use rusqlite::{Connection, TransactionBehavior, params};
+
+use super::{
+    Classified, PageCommit, PageCounts, ProjectIndex, RecordState,
+    findings::RecordWriter,
+    packages::{settle_packages, write_packages},
+    vanish::{revive, vanish_unseen},
+};
+use crate::store::{FindingStore, ReadCounts, Result, compress::Decoder, json, seen};
+
+impl FindingStore {
+    /// Takes a page in: records, findings, packages, diagnostics, counts and
+    /// cursor, all or nothing.
+    pub fn commit_page(&mut self, page: &PageCommit, projects: &ProjectIndex) -> Result<PageCounts> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut outcome = PageCounts { counts: page.costs, ids: Vec::with_capacity(page.records.len()) };
+        outcome.counts.pages = 1;
+        outcome.counts.records = page.records.len() as u64;
+
+        let packages = write_packages(&transaction, page.instance_id, &page.normalized.packages, projects)?;
+        write_rules(&transaction, page)?;
+        let mut writer = RecordWriter::new(&transaction, &self.decoder, page, projects, &packages)?;
+        let fresh = page.records.iter().filter(|it| it.is_fresh());
+        // In the order of the normalized ones.
+        let taken: Vec<i64> =
+            fresh.zip(&page.contents.packed).map(|(it, packed)| writer.write(it, packed)).collect::<Result<_>>()?;
+        let left = writer.finish()?;
+        settle_packages(&transaction, &left, page.now)?;
+        count(&transaction, &self.decoder, page, &mut outcome)?;
+        outcome.ids.extend(&taken);
+
+        write_diagnostics(&transaction, page, &taken, &mut outcome.counts)?;
+        close_page(&transaction, &self.decoder, page, projects, &mut outcome)?;
+        transaction.commit()?;
+        Ok(outcome)
+    }
+}
+
+/// Counts the records, and brings back those that had vanished.
+fn count(connection: &Connection, decoder: &Decoder, page: &PageCommit, outcome: &mut PageCounts) -> Result<()> {
+    let counts = &mut outcome.counts;
+    for Classified { state, .. } in &page.records {
+        match *state {
+            RecordState::New => counts.new += 1,
+            RecordState::Changed { .. } => counts.changed += 1,
+            RecordState::Unchanged { id } => {
+                counts.unchanged += 1;
+                outcome.ids.push(id);
+            }
+            RecordState::Returned { id } => {
+                counts.changed += 1;
+                outcome.ids.push(id);
+                revive(connection, decoder, id, page.run_id, page.now)?;
+            }
+            RecordState::Repeated => counts.repeated += 1,
+            RecordState::Unmapped => counts.unmapped += 1,
+        }
+    }
+    Ok(())
+}
+
+fn write_rules(connection: &Connection, page: &PageCommit) -> Result<()> {
+    let mut upsert = connection.prepare_cached(
+        "INSERT INTO rules VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET document = excluded.document \
+         WHERE document <> excluded.document",
+    )?;
+    for rule in &page.normalized.rules {
+        upsert.execute(params![page.instance_id, rule.id, json("rule", rule)?])?;
+    }
+    Ok(())
+}
+
+fn write_diagnostics(connection: &Connection, page: &PageCommit, taken: &[i64], counts: &mut ReadCounts) -> Result<()> {
+    let mut insert = connection
+        .prepare_cached("INSERT INTO diagnostics (instance_id, run_id, record_id, document) VALUES (?1, ?2, ?3, ?4)")?;
+    // Several remarks on one record leave it out once.
+    let mut skipped = BTreeSet::new();
+    for diagnostic in &page.normalized.diagnostics {
+        let Diagnostic { level, index, .. } = diagnostic;
+        match level {
+            DiagnosticLevel::Warning => counts.warnings += 1,
+            DiagnosticLevel::Skipped => counts.skipped += u64::from(index.is_none_or(|index| skipped.insert(index))),
+            DiagnosticLevel::Error => counts.unusable += 1,
+        }
+        let record_id = index.and_then(|index| taken.get(usize::try_from(index).ok()?));
+        insert.execute(params![page.instance_id, page.run_id, record_id, json("diagnostic", diagnostic)?])?;
+    }
+    Ok(())
+}
+
+/// Moves the read's cursor behind the page and adds up what it brought.
+fn close_page(
+    connection: &Connection,
+    decoder: &Decoder,
+    page: &PageCommit,
+    projects: &ProjectIndex,
+    outcome: &mut PageCounts,
+) -> Result<()> {
+    connection
+        .prepare_cached("INSERT INTO read_pages VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET seen = excluded.seen")?
+        .execute(params![page.read_id, page.page, seen::encode(outcome.ids.clone())])?;
+    let (cursor, state) = match &page.next {
+        NextPage::Cursor(cursor) => (Some(cursor), "pending"),
+        NextPage::Complete => {
+            if page.full {
+                outcome.counts.vanished = vanish_unseen(connection, decoder, page, projects)?;
+            }
+            connection.execute("DELETE FROM read_pages WHERE read_id = ?1", [page.read_id])?;
+            (None, "complete")
+        }
+    };
+    let counts = &outcome.counts;
+    connection
+        .prepare_cached(
+            "UPDATE reads SET cursor = ?2, state = ?3, pages = pages + 1, records = records + ?4, new = new + ?5, \
+             changed = changed + ?6, unchanged = unchanged + ?7, repeated = repeated + ?8, unmapped = unmapped + ?9, \
+             warnings = warnings + ?10, unusable = unusable + ?11, requests = requests + ?12, \
+             received_bytes = received_bytes + ?13, waits = waits + ?14, waited_ms = waited_ms + ?15, \
+             peak_memory_bytes = max(peak_memory_bytes, ?16), vanished = vanished + ?17, skipped = skipped + ?18 \
+             WHERE id = ?1",
+        )?
+        .execute(params![
+            page.read_id,
+            cursor,
+            state,
+            counts.records,
+            counts.new,
+            counts.changed,
+            counts.unchanged,
+            counts.repeated,
+            counts.unmapped,
+            counts.warnings,
+            counts.unusable,
+            counts.requests,
+            counts.received_bytes,
+            counts.waits,
+            counts.waited_ms,
+            counts.peak_memory_bytes,
+            counts.vanished,
+            counts.skipped
+        ])?;
+    Ok(())
+}
