@@ -7,6 +7,7 @@ use appsec_model::Error as ContractError;
 use crate::{
     capability::egress::OriginError,
     ids::InstanceName,
+    import::ImportError,
     runtime::{CallError, CallFailure, RuntimeError},
     secrets::SecretError,
     store::{ReadCounts, StoreError},

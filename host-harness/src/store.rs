@@ -4,12 +4,15 @@
 //! findings and cursor are either all there or not at all, so that a crash
 //! costs at most the page under way.
 
+mod advisories;
+mod assess;
 mod bucket;
 mod compress;
 mod findings;
 #[cfg(test)]
 mod fixture;
 mod history;
+mod imports;
 mod instances;
 mod migrate;
 mod packages;
@@ -33,9 +36,10 @@ pub use self::{
     bucket::InstanceBucket,
     findings::{Filter, FindingDetail, FindingId, FindingRow, OccurrenceDetail},
     history::ChangeRow,
+    imports::ImportSource,
     instances::{ConnectorSource, Instance, InstanceStatus, NewInstance},
     packages::{PackageFilter, PackageRow},
-    pages::{HashedRecord, PageCommit, ProjectIndex},
+    pages::{Classified, Contents, HashedRecord, PageCommit, ProjectIndex},
     projects::{ProjectCounts, ProjectRow},
     runs::{PlannedRead, Read, ReadCounts, ReadState, Run, RunMode, RunState},
     scans::Attribution,

@@ -10,6 +10,7 @@ mod pacing;
 mod plan;
 mod read;
 mod retry;
+mod scans;
 mod take;
 
 use std::{sync::Arc, time::Duration};
@@ -245,6 +246,9 @@ impl InstanceSync {
             }
         }
         drop(outcomes);
+        if fatal.is_none() {
+            scans::fetch(&self, caller).await?;
+        }
         self.finish(run_id, fatal).await
     }
 

@@ -19,8 +19,8 @@ use crate::{
     error::HarnessError,
     runtime::{CallFailure, Connector, FileReading},
     store::{
-        Classified, PageCommit, ProjectIndex, Read, ReadCounts, ReadState, RecordState, Run, Seen, SharedStore,
-        documents,
+        Classified, Contents, HashedRecord, PageCommit, ProjectIndex, Read, ReadCounts, ReadState, Run, Seen,
+        SharedStore,
     },
     sync::normalize_records,
     task::AbortOnDrop,
@@ -46,7 +46,7 @@ struct Ready {
     batch: Batch,
     classified: Vec<Classified>,
     normalized: Normalized,
-    documents: Vec<String>,
+    contents: Contents,
     costs: ReadCounts,
     projects: Arc<ProjectIndex>,
 }
@@ -110,7 +110,7 @@ impl Taking<'_> {
                 batch,
                 classified: Vec::new(),
                 normalized: Normalized::default(),
-                documents: Vec::new(),
+                contents: Contents::default(),
                 costs: ReadCounts::default(),
                 projects: index.clone(),
             };
@@ -134,7 +134,7 @@ impl Taking<'_> {
             next,
             records: ready.classified,
             normalized: ready.normalized,
-            documents: ready.documents,
+            contents: ready.contents,
             full: import.options.complete,
             // Without a project there is no scope that anything could be gone from.
             scope: Some(scope.unwrap_or_default()),
@@ -156,27 +156,25 @@ async fn prepare(
 ) -> Result<Ready, HarnessError> {
     let records = std::mem::take(&mut batch.records);
     let index = projects.of(&records).await?;
+    let records = records.into_iter().map(HashedRecord::from).collect();
     let (instance_id, compared, origin) = (projects.instance_id, index.clone(), projects.origin.clone());
     let classified = projects
         .store
         .run(move |store| store.classify(instance_id, &origin, records, &compared, &Seen::default()))
         .await?;
-    let fresh: Vec<RawRecord> = classified
-        .iter()
-        .filter(|it| matches!(it.state, RecordState::New | RecordState::Changed { .. }))
-        .map(|it| it.record.clone())
-        .collect();
+    let fresh: Vec<RawRecord> = classified.iter().filter(|it| it.is_fresh()).map(|it| it.record.clone()).collect();
+    let (store, origin, kind) = (projects.store.clone(), projects.origin.clone(), batch.kind.clone());
     let mut costs = ReadCounts::default();
     let normalizing = AbortOnDrop::spawn(async move {
         let normalized = match fresh.is_empty() {
             true => Normalized::default(),
             false => normalize_records(&connector, &owner, fresh, &mut costs).await?,
         };
-        let documents = documents(&normalized)?;
-        Ok((normalized, documents, costs))
+        let contents = store.contents(instance_id, &origin, &kind, &classified, &normalized)?;
+        Ok((classified, normalized, contents, costs))
     });
-    let (normalized, documents, costs) = normalizing.join().await?;
-    Ok(Ready { batch, classified, normalized, documents, costs, projects: index })
+    let (classified, normalized, contents, costs) = normalizing.join().await?;
+    Ok(Ready { batch, classified, normalized, contents, costs, projects: index })
 }
 
 /// The projects that records name; those that nobody knew before are made.

@@ -149,6 +149,12 @@ impl ProjectIndex {
         let by_id = project.id.as_ref().and_then(|id| self.by_id.get(id));
         by_id.or_else(|| self.by_name.get(&project.name.as_ref()?.to_lowercase())).copied()
     }
+
+    /// The id of a project, as the scope of a read names it.
+    pub(crate) fn vendor_id(&self, project: &ProjectRef) -> Option<String> {
+        let wanted = self.find(Some(project))?;
+        self.by_id.iter().find(|(_, row)| **row == wanted).map(|(id, _)| id.clone())
+    }
 }
 
 impl FindingStore {

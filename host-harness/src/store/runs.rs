@@ -177,6 +177,10 @@ counts! {
     unusable,
     /// New and changed records that hold nothing for the model; they are kept raw.
     skipped,
+    /// Findings that new and changed records became.
+    findings,
+    /// Packages that new and changed records became.
+    packages,
     /// Requests to the vendor.
     requests,
     /// Bytes received.

@@ -176,6 +176,20 @@ CREATE TABLE runs (
 ) STRICT;
 CREATE INDEX runs_by_instance ON runs (instance_id, id);
 
+-- What a run of the mode import reads.
+CREATE TABLE imports (
+    run_id      INTEGER PRIMARY KEY REFERENCES runs (id) ON DELETE CASCADE,
+    file        TEXT NOT NULL,              -- its name
+    sha256      TEXT NOT NULL,              -- of its content, unpacked
+    options     TEXT NOT NULL
+) STRICT;
+
+-- Ratings of advisories, as the operator gave them.
+CREATE TABLE advisories (
+    advisory_id TEXT PRIMARY KEY,           -- upper case
+    document    TEXT NOT NULL               -- JSON
+) STRICT, WITHOUT ROWID;
+
 -- One row per read of a run: a kind in a scope, and how far it got.
 CREATE TABLE reads (
     id                  INTEGER PRIMARY KEY,
@@ -196,6 +210,8 @@ CREATE TABLE reads (
     warnings            INTEGER NOT NULL DEFAULT 0,
     unusable            INTEGER NOT NULL DEFAULT 0,
     skipped             INTEGER NOT NULL DEFAULT 0,
+    findings            INTEGER NOT NULL DEFAULT 0,
+    packages            INTEGER NOT NULL DEFAULT 0,
     requests            INTEGER NOT NULL DEFAULT 0,
     received_bytes      INTEGER NOT NULL DEFAULT 0,
     waits               INTEGER NOT NULL DEFAULT 0,

@@ -83,7 +83,7 @@ impl Reading {
         let mut restarted = false;
         let mut stale = 0;
         let mut empty = 0;
-        let mut taking: Option<AbortOnDrop<Result<Taken, HarnessError>>> = None;
+        let mut taking: Option<AbortOnDrop<Taken>> = None;
         loop {
             let fetched = self.fetch(cursor.clone()).await;
             if let Some(task) = taking.take() {

@@ -29,6 +29,10 @@ impl FindingStore {
         // In the order of the normalized ones.
         let taken: Vec<i64> =
             fresh.zip(&page.contents.packed).map(|(it, packed)| writer.write(it, packed)).collect::<Result<_>>()?;
+        for packed in &page.contents.packed {
+            outcome.counts.findings += u64::from(packed.finding.is_some());
+            outcome.counts.packages += u64::from(packed.finding.is_none() && packed.package.is_some());
+        }
         let left = writer.finish()?;
         settle_packages(&transaction, &left, page.now)?;
         count(&transaction, &self.decoder, page, &mut outcome)?;
@@ -121,7 +125,8 @@ fn close_page(
              changed = changed + ?6, unchanged = unchanged + ?7, repeated = repeated + ?8, unmapped = unmapped + ?9, \
              warnings = warnings + ?10, unusable = unusable + ?11, requests = requests + ?12, \
              received_bytes = received_bytes + ?13, waits = waits + ?14, waited_ms = waited_ms + ?15, \
-             peak_memory_bytes = max(peak_memory_bytes, ?16), vanished = vanished + ?17, skipped = skipped + ?18 \
+             peak_memory_bytes = max(peak_memory_bytes, ?16), vanished = vanished + ?17, skipped = skipped + ?18, \
+             findings = findings + ?19, packages = packages + ?20 \
              WHERE id = ?1",
         )?
         .execute(params![
@@ -142,7 +147,9 @@ fn close_page(
             counts.waited_ms,
             counts.peak_memory_bytes,
             counts.vanished,
-            counts.skipped
+            counts.skipped,
+            counts.findings,
+            counts.packages
         ])?;
     Ok(())
 }
