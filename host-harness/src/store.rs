@@ -15,6 +15,7 @@ mod migrate;
 mod packages;
 mod pages;
 mod projects;
+mod renormalize;
 mod runs;
 mod scans;
 mod seen;
@@ -37,6 +38,7 @@ pub use self::{
     packages::{PackageFilter, PackageRow},
     pages::{HashedRecord, PageCommit, ProjectIndex},
     projects::{ProjectCounts, ProjectRow},
+    renormalize::{Renormalized, StoredRecord},
     runs::{PlannedRead, Read, ReadCounts, ReadState, Run, RunMode, RunState},
     scans::Attribution,
     seen::Seen,
