@@ -18,6 +18,7 @@ mod migrate;
 mod packages;
 mod pages;
 mod projects;
+mod renormalize;
 mod runs;
 mod scans;
 mod seen;
@@ -41,6 +42,7 @@ pub use self::{
     packages::{PackageFilter, PackageRow},
     pages::{Classified, Contents, HashedRecord, PageCommit, ProjectIndex},
     projects::{ProjectCounts, ProjectRow},
+    renormalize::{Renormalized, StoredRecord},
     runs::{PlannedRead, Read, ReadCounts, ReadState, Run, RunMode, RunState},
     scans::Attribution,
     seen::Seen,

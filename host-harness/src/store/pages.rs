@@ -4,18 +4,22 @@
 mod commit;
 mod contents;
 mod findings;
+mod lead;
 mod packages;
 mod vanish;
 
 use std::collections::{HashMap, HashSet};
 
 use appsec_model::{Kind, NextPage, Normalized, ProjectRef, RawRecord, Timestamp};
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
 pub use self::contents::Contents;
 pub(super) use self::{
-    findings::lead,
+    commit::{write_diagnostics, write_rules},
+    findings::{Batch, RecordWriter},
+    lead::lead,
+    packages::{settle_packages, write_packages},
     vanish::{Gone, read_seen, vanish},
 };
 use super::{FindingStore, ReadCounts, Result, Seen};
@@ -73,9 +77,9 @@ pub struct Classified {
     pub record: RawRecord,
     /// What the store knows of it.
     pub state: RecordState,
-    key: String,
-    sha256: [u8; 32],
-    project_id: Option<i64>,
+    pub(super) key: String,
+    pub(super) sha256: [u8; 32],
+    pub(super) project_id: Option<i64>,
 }
 
 impl Classified {
@@ -160,23 +164,7 @@ impl ProjectIndex {
 impl FindingStore {
     /// The projects of an instance that the vendor lists or files name.
     pub fn project_index(&self, instance_id: i64) -> Result<ProjectIndex> {
-        // Of two projects of one name the one that the vendor lists counts.
-        let mut statement = self.connection.prepare_cached(
-            "SELECT id, vendor_id, name, primary_branch, identity FROM projects \
-             WHERE instance_id = ?1 AND vanished_at IS NULL ORDER BY vendor_id GLOB 'name:*' DESC, id",
-        )?;
-        let mut rows = statement.query([instance_id])?;
-        let mut index = ProjectIndex::default();
-        while let Some(row) = rows.next()? {
-            let (id, vendor_id, name): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
-            index.by_name.insert(name.to_lowercase(), id);
-            index.by_id.insert(vendor_id, id);
-            index.identities.insert(id, row.get(4)?);
-            if let Some(branch) = row.get(3)? {
-                index.primary_branch.insert(id, branch);
-            }
-        }
-        Ok(index)
+        project_index(&self.connection, instance_id, false)
     }
 
     /// Compares the records of a page with the store. `seen` is what earlier
@@ -232,6 +220,27 @@ impl FindingStore {
         });
         Ok(classified.collect())
     }
+}
+
+/// The projects of an instance, those that have `vanished` too if asked for.
+pub(super) fn project_index(connection: &Connection, instance_id: i64, vanished: bool) -> Result<ProjectIndex> {
+    // Of two projects of one name the one that the vendor lists counts.
+    let mut statement = connection.prepare_cached(
+            "SELECT id, vendor_id, name, primary_branch, identity FROM projects \
+             WHERE instance_id = ?1 AND (?2 OR vanished_at IS NULL) ORDER BY vanished_at IS NULL, vendor_id GLOB 'name:*' DESC, id",
+        )?;
+    let mut rows = statement.query(params![instance_id, vanished])?;
+    let mut index = ProjectIndex::default();
+    while let Some(row) = rows.next()? {
+        let (id, vendor_id, name): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        index.by_name.insert(name.to_lowercase(), id);
+        index.by_id.insert(vendor_id, id);
+        index.identities.insert(id, row.get(4)?);
+        if let Some(branch) = row.get(3)? {
+            index.primary_branch.insert(id, branch);
+        }
+    }
+    Ok(index)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::{
     Classified, PageCommit, PageCounts, ProjectIndex, RecordState,
-    findings::RecordWriter,
+    findings::{Batch, RecordWriter},
     packages::{settle_packages, write_packages},
     vanish::{revive, vanish_unseen},
 };
@@ -23,8 +23,9 @@ impl FindingStore {
         outcome.counts.records = page.records.len() as u64;
 
         let packages = write_packages(&transaction, page.instance_id, &page.normalized.packages, projects)?;
-        write_rules(&transaction, page)?;
-        let mut writer = RecordWriter::new(&transaction, &self.decoder, page, projects, &packages)?;
+        let batch = page.batch();
+        write_rules(&transaction, &batch)?;
+        let mut writer = RecordWriter::new(&transaction, &self.decoder, batch, projects, &packages)?;
         let fresh = page.records.iter().filter(|it| it.is_fresh());
         // In the order of the normalized ones.
         let taken: Vec<i64> =
@@ -38,10 +39,25 @@ impl FindingStore {
         count(&transaction, &self.decoder, page, &mut outcome)?;
         outcome.ids.extend(&taken);
 
-        write_diagnostics(&transaction, page, &taken, &mut outcome.counts)?;
+        write_diagnostics(&transaction, &batch, &taken, &mut outcome.counts)?;
         close_page(&transaction, &self.decoder, page, projects, &mut outcome)?;
         transaction.commit()?;
         Ok(outcome)
+    }
+}
+
+impl PageCommit {
+    fn batch(&self) -> Batch<'_> {
+        Batch {
+            instance_id: self.instance_id,
+            instance: &self.instance,
+            origin: &self.origin,
+            run_id: self.run_id,
+            normalized: &self.normalized,
+            contents: &self.contents,
+            brought: true,
+            now: self.now,
+        }
     }
 }
 
@@ -68,23 +84,28 @@ fn count(connection: &Connection, decoder: &Decoder, page: &PageCommit, outcome:
     Ok(())
 }
 
-fn write_rules(connection: &Connection, page: &PageCommit) -> Result<()> {
+pub(crate) fn write_rules(connection: &Connection, batch: &Batch<'_>) -> Result<()> {
     let mut upsert = connection.prepare_cached(
         "INSERT INTO rules VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET document = excluded.document \
          WHERE document <> excluded.document",
     )?;
-    for rule in &page.normalized.rules {
-        upsert.execute(params![page.instance_id, rule.id, json("rule", rule)?])?;
+    for rule in &batch.normalized.rules {
+        upsert.execute(params![batch.instance_id, rule.id, json("rule", rule)?])?;
     }
     Ok(())
 }
 
-fn write_diagnostics(connection: &Connection, page: &PageCommit, taken: &[i64], counts: &mut ReadCounts) -> Result<()> {
+pub(crate) fn write_diagnostics(
+    connection: &Connection,
+    batch: &Batch<'_>,
+    taken: &[i64],
+    counts: &mut ReadCounts,
+) -> Result<()> {
     let mut insert = connection
         .prepare_cached("INSERT INTO diagnostics (instance_id, run_id, record_id, document) VALUES (?1, ?2, ?3, ?4)")?;
     // Several remarks on one record leave it out once.
     let mut skipped = BTreeSet::new();
-    for diagnostic in &page.normalized.diagnostics {
+    for diagnostic in &batch.normalized.diagnostics {
         let Diagnostic { level, index, .. } = diagnostic;
         match level {
             DiagnosticLevel::Warning => counts.warnings += 1,
@@ -92,7 +113,7 @@ fn write_diagnostics(connection: &Connection, page: &PageCommit, taken: &[i64], 
             DiagnosticLevel::Error => counts.unusable += 1,
         }
         let record_id = index.and_then(|index| taken.get(usize::try_from(index).ok()?));
-        insert.execute(params![page.instance_id, page.run_id, record_id, json("diagnostic", diagnostic)?])?;
+        insert.execute(params![batch.instance_id, batch.run_id, record_id, json("diagnostic", diagnostic)?])?;
     }
     Ok(())
 }

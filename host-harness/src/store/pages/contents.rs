@@ -16,11 +16,11 @@ use crate::store::{
 pub struct Contents {
     pub(super) codec: Option<Codec>,
     /// One per record that is new or changed.
-    pub(super) packed: Vec<Packed>,
+    pub(in crate::store) packed: Vec<Packed>,
 }
 
 /// The content of one record.
-pub(super) struct Packed {
+pub(in crate::store) struct Packed {
     /// Position of its finding among the normalized ones.
     pub finding: Option<usize>,
     /// Position of its package among the normalized ones.
@@ -40,6 +40,20 @@ impl SharedStore {
         origin: &str,
         kind: &Kind,
         records: &[Classified],
+        normalized: &Normalized,
+    ) -> Result<Contents> {
+        let fresh = (0..).zip(records.iter().filter(|it| it.is_fresh()));
+        self.contents_of(instance_id, origin, kind, fresh, normalized)
+    }
+
+    /// The same for records that are given with the `index` that their
+    /// normalized form has.
+    pub(in crate::store) fn contents_of<'a>(
+        &self,
+        instance_id: i64,
+        origin: &str,
+        kind: &Kind,
+        records: impl Iterator<Item = (u32, &'a Classified)>,
         normalized: &Normalized,
     ) -> Result<Contents> {
         let drafts = drafts(records, normalized)?;
@@ -67,7 +81,7 @@ impl SharedStore {
 }
 
 /// Contents that are not compressed yet.
-fn drafts(records: &[Classified], normalized: &Normalized) -> Result<Vec<Packed>> {
+fn drafts<'a>(records: impl Iterator<Item = (u32, &'a Classified)>, normalized: &Normalized) -> Result<Vec<Packed>> {
     // `index` is the guest's word: an impossible one is ignored, and the first
     // result of a record counts.
     let mut findings = HashMap::with_capacity(normalized.findings.len());
@@ -97,5 +111,5 @@ fn drafts(records: &[Classified], normalized: &Normalized) -> Result<Vec<Packed>
             content,
         })
     };
-    (0..).zip(records.iter().filter(|it| it.is_fresh())).map(draft).collect()
+    records.map(draft).collect()
 }

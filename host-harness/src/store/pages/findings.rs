@@ -2,11 +2,16 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use appsec_model::{Finding, Timestamp};
+use appsec_model::{Finding, Normalized, Timestamp};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
-use super::{Classified, PageCommit, ProjectIndex, RecordState, contents::Packed, packages::PackageIds};
+use super::{
+    Classified, Contents, ProjectIndex, RecordState,
+    contents::Packed,
+    lead::{Shown, lead},
+    packages::PackageIds,
+};
 use crate::store::{
     Result, StoreError,
     compress::{Content, Decoder},
@@ -15,44 +20,11 @@ use crate::store::{
     scans::ScanWriter,
 };
 
-/// The columns of a finding that come from its leading occurrence.
-pub(crate) struct Shown<'a> {
-    severity: i64,
-    security: bool,
-    title: &'a str,
-    rule_id: Option<&'a str>,
-    path: Option<&'a str>,
-    start_line: Option<u32>,
-    reachability: Option<&'a str>,
-    advisories: Option<String>,
-}
-
-impl<'a> From<&'a Finding> for Shown<'a> {
-    fn from(finding: &'a Finding) -> Self {
-        let location = finding.location.as_ref();
-        let dependency = finding.dependency.as_ref();
-        let advisories = dependency.filter(|it| !it.advisories.is_empty()).map(|it| {
-            it.advisories.iter().fold(" ".to_owned(), |text, advisory| text + &advisory.id.to_uppercase() + " ")
-        });
-        Self {
-            severity: finding.severity as i64,
-            // Who says nothing speaks of security: that is what is scanned for.
-            security: finding.security != Some(false),
-            title: &finding.title,
-            rule_id: finding.rule_id.as_deref(),
-            path: location.map(|it| it.path.as_str()),
-            start_line: location.and_then(|it| it.start_line),
-            reachability: dependency.map(|it| it.reachability.verdict.as_str()),
-            advisories,
-        }
-    }
-}
-
 /// Writes records and findings.
-pub(super) struct RecordWriter<'a> {
+pub(crate) struct RecordWriter<'a> {
     connection: &'a Connection,
     decoder: &'a Decoder,
-    page: &'a PageCommit,
+    batch: Batch<'a>,
     projects: &'a ProjectIndex,
     packages: &'a PackageIds<'a>,
     scans: ScanWriter<'a>,
@@ -73,6 +45,21 @@ pub(super) struct RecordWriter<'a> {
     written: HashMap<i64, &'a Finding>,
 }
 
+/// What is written together, whichever way it came.
+#[derive(Clone, Copy)]
+pub(crate) struct Batch<'a> {
+    pub instance_id: i64,
+    /// Name of the instance.
+    pub instance: &'a str,
+    pub origin: &'a str,
+    pub run_id: i64,
+    pub normalized: &'a Normalized,
+    pub contents: &'a Contents,
+    /// Whether the records were just brought: what had vanished is there again.
+    pub brought: bool,
+    pub now: Timestamp,
+}
+
 /// Where a finding of the page has its place.
 struct Place {
     id: i64,
@@ -85,14 +72,15 @@ struct Before {
     finding_id: Option<i64>,
     r#ref: Option<String>,
     package_id: Option<i64>,
-    vanished: bool,
+    /// It had vanished, and is there again.
+    returns: bool,
 }
 
 impl<'a> RecordWriter<'a> {
     pub fn new(
         connection: &'a Connection,
         decoder: &'a Decoder,
-        page: &'a PageCommit,
+        batch: Batch<'a>,
         projects: &'a ProjectIndex,
         packages: &'a PackageIds<'a>,
     ) -> Result<Self> {
@@ -100,10 +88,10 @@ impl<'a> RecordWriter<'a> {
         Ok(Self {
             connection,
             decoder,
-            page,
+            batch,
             projects,
             packages,
-            scans: ScanWriter::new(connection, page.instance_id)?,
+            scans: ScanWriter::new(connection, batch.instance_id)?,
             finding: connection.prepare_cached(
                 "INSERT INTO findings (public_id, instance_id, project_id, kind, occurrence_id, severity, status, \
                  security, title, rule_id, path, start_line, package_id, reachability, advisories, first_run_id, \
@@ -124,7 +112,7 @@ impl<'a> RecordWriter<'a> {
             before: connection
                 .prepare_cached("SELECT finding_id, ref, package_id, vanished_at FROM records WHERE id = ?1")?,
             update: connection.prepare_cached(
-                "UPDATE records SET project_id = ?2, vanished_at = NULL, sha256 = ?3, finding_id = ?4, ref = ?5, \
+                "UPDATE records SET project_id = ?2, vanished_at = iif(?14, NULL, vanished_at), sha256 = ?3, finding_id = ?4, ref = ?5, \
                  on_primary = ?6, status = ?7, relevant_since = ?8, package_id = ?9, dictionary_id = ?10, \
                  body_bytes = ?11, document_bytes = ?12, content = ?13 WHERE id = ?1",
             )?,
@@ -137,7 +125,7 @@ impl<'a> RecordWriter<'a> {
 
     /// Writes a record, and its finding if it is one; returns the record's id.
     pub fn write(&mut self, it: &Classified, packed: &Packed) -> Result<i64> {
-        let finding = packed.finding.and_then(|position| self.page.normalized.findings.get(position));
+        let finding = packed.finding.and_then(|position| self.batch.normalized.findings.get(position));
         // A record that names no project has no place among the findings.
         let finding = finding.zip(it.project_id);
         let package_id = match finding {
@@ -155,8 +143,8 @@ impl<'a> RecordWriter<'a> {
         let columns = self.columns(finding);
         let inserted = self.insert.execute(params![
             id,
-            self.page.instance_id,
-            self.page.origin,
+            self.batch.instance_id,
+            self.batch.origin,
             it.record.kind.as_str(),
             it.key,
             it.project_id,
@@ -167,7 +155,7 @@ impl<'a> RecordWriter<'a> {
             columns.status,
             columns.relevant_since,
             package_id,
-            self.page.contents.codec.as_ref().map(|codec| codec.dictionary_id),
+            self.batch.contents.codec.as_ref().map(|codec| codec.dictionary_id),
             packed.body_bytes,
             packed.document_bytes,
             packed.content
@@ -175,7 +163,7 @@ impl<'a> RecordWriter<'a> {
         if inserted == 0 {
             // Another read brought the same record after this page was compared
             // with the store.
-            let key = params![self.page.instance_id, self.page.origin, it.record.kind.as_str(), it.key];
+            let key = params![self.batch.instance_id, self.batch.origin, it.record.kind.as_str(), it.key];
             let known = self.known_record.query_row(key, |row| row.get(0))?;
             self.touched.extend(place.map(|place| place.id));
             self.change(known, it, packed, finding, package_id)?;
@@ -194,11 +182,11 @@ impl<'a> RecordWriter<'a> {
     /// The row of a finding; makes it if there is none.
     fn place(&mut self, finding: &Finding, project_id: i64, record: i64, package_id: Option<i64>) -> Result<Place> {
         let identity = self.projects.identities.get(&project_id).map_or("", String::as_str);
-        let public_id = public_id(&self.page.instance, identity, finding);
+        let public_id = public_id(&self.batch.instance, identity, finding);
         let shown = Shown::from(finding);
         let inserted = self.finding.execute(params![
             public_id,
-            self.page.instance_id,
+            self.batch.instance_id,
             project_id,
             finding.kind.as_str(),
             record,
@@ -212,8 +200,8 @@ impl<'a> RecordWriter<'a> {
             package_id,
             shown.reachability,
             shown.advisories,
-            self.page.run_id,
-            self.page.now.as_micros(),
+            self.batch.run_id,
+            self.batch.now.as_micros(),
         ])?;
         if let Some(scan) = &finding.first_seen_scan {
             self.scans.want(scan, finding.lifecycle.relevant_since)?;
@@ -224,7 +212,7 @@ impl<'a> RecordWriter<'a> {
         let (id, first_run): (i64, i64) =
             self.known_finding.query_row([public_id], |row| Ok((row.get(0)?, row.get(1)?)))?;
         self.touched.insert(id);
-        Ok(Place { id, known_before: first_run != self.page.run_id })
+        Ok(Place { id, known_before: first_run != self.batch.run_id })
     }
 
     /// Writes over a record that is not what it was.
@@ -236,12 +224,13 @@ impl<'a> RecordWriter<'a> {
         finding: Option<(&'a Finding, i64)>,
         package_id: Option<i64>,
     ) -> Result<()> {
+        let brought = self.batch.brought;
         let before = self.before.query_row([id], |row| {
             Ok(Before {
                 finding_id: row.get(0)?,
                 r#ref: row.get(1)?,
                 package_id: row.get(2)?,
-                vanished: row.get::<_, Option<i64>>(3)?.is_some(),
+                returns: brought && row.get::<_, Option<i64>>(3)?.is_some(),
             })
         })?;
         let stored = self.decoder.content(self.connection, id)?;
@@ -261,10 +250,11 @@ impl<'a> RecordWriter<'a> {
                     columns.status,
                     columns.relevant_since,
                     package_id,
-                    self.page.contents.codec.as_ref().map(|codec| codec.dictionary_id),
+                    self.batch.contents.codec.as_ref().map(|codec| codec.dictionary_id),
                     packed.body_bytes,
                     packed.document_bytes,
-                    packed.content
+                    packed.content,
+                    brought
                 ])?;
                 self.written.insert(id, finding);
                 self.touched.insert(place.id);
@@ -288,7 +278,7 @@ impl<'a> RecordWriter<'a> {
         package_id: Option<i64>,
     ) -> Result<()> {
         let document = stored.map(Content::document).unwrap_or_default();
-        let Some(codec) = &self.page.contents.codec else { return Err(StoreError::Corrupt) };
+        let Some(codec) = &self.batch.contents.codec else { return Err(StoreError::Corrupt) };
         let content = if document.is_empty() {
             packed.content.clone()
         } else {
@@ -297,7 +287,7 @@ impl<'a> RecordWriter<'a> {
         let package_id = package_id.or(before.package_id);
         self.connection
             .prepare_cached(
-                "UPDATE records SET vanished_at = NULL, sha256 = ?2, package_id = ?3, dictionary_id = ?4, \
+                "UPDATE records SET vanished_at = iif(?9, NULL, vanished_at), sha256 = ?2, package_id = ?3, dictionary_id = ?4, \
                  body_bytes = ?5, document_bytes = ?6, content = ?7, \
                  project_id = iif(finding_id IS NULL, ?8, project_id) WHERE id = ?1",
             )?
@@ -309,13 +299,14 @@ impl<'a> RecordWriter<'a> {
                 packed.body_bytes,
                 document.len(),
                 content,
-                it.project_id
+                it.project_id,
+                self.batch.brought
             ])?;
-        if let (Some(finding), true) = (before.finding_id, before.vanished) {
+        if let (Some(finding), true) = (before.finding_id, before.returns) {
             self.note(finding, before.r#ref.as_deref(), &Change::returned())?;
             self.touched.insert(finding);
         }
-        if let Some(package) = package_id {
+        if let (Some(package), true) = (package_id, self.batch.brought) {
             let sql = "UPDATE packages SET vanished_at = NULL WHERE id = ?1 AND vanished_at IS NOT NULL";
             self.connection.prepare_cached(sql)?.execute([package])?;
         }
@@ -335,7 +326,7 @@ impl<'a> RecordWriter<'a> {
         if !place.known_before {
             return Ok(());
         }
-        if before.vanished {
+        if before.returns {
             self.note(place.id, new, &Change::returned())?;
         }
         let Some(stored) = stored.filter(|it| !it.document().is_empty()) else { return Ok(()) };
@@ -344,7 +335,7 @@ impl<'a> RecordWriter<'a> {
     }
 
     fn note(&self, finding_id: i64, r#ref: Option<&str>, change: &Change) -> Result<()> {
-        change.note(self.connection, finding_id, self.page.run_id, r#ref, self.page.now)
+        change.note(self.connection, finding_id, self.batch.run_id, r#ref, self.batch.now)
     }
 
     fn columns<'f>(&self, finding: Option<(&'f Finding, i64)>) -> Columns<'f> {
@@ -362,9 +353,9 @@ impl<'a> RecordWriter<'a> {
     /// Decides what the findings show that this page shares with others.
     /// Returns the packages that a record named and names no more.
     pub fn finish(self) -> Result<BTreeSet<i64>> {
-        let Self { connection, decoder, page, touched, written, left, .. } = self;
+        let Self { connection, decoder, batch, touched, written, left, .. } = self;
         for id in touched {
-            lead(connection, decoder, id, Some(page.now), |record| written.get(&record).copied())?;
+            lead(connection, decoder, id, Some(batch.now), |record| written.get(&record).copied())?;
         }
         Ok(left)
     }
@@ -377,74 +368,6 @@ struct Columns<'a> {
     on_primary: bool,
     status: Option<&'a str>,
     relevant_since: Option<i64>,
-}
-
-/// Makes a finding show its leading occurrence: one that is there before one
-/// that vanished, one on the primary branch before others, then the one that
-/// needs most attention. A finding without occurrences goes. `written` knows
-/// the findings of records that were just written.
-pub(crate) fn lead<'a>(
-    connection: &Connection,
-    decoder: &Decoder,
-    finding_id: i64,
-    now: Option<Timestamp>,
-    written: impl FnOnce(i64) -> Option<&'a Finding>,
-) -> Result<()> {
-    let leading = connection
-        .prepare_cached(
-            "SELECT records.id, records.package_id, iif(records.vanished_at IS NULL, records.status, 'vanished'), \
-             records.id <> findings.occurrence_id \
-             FROM findings JOIN records ON records.project_id = findings.project_id AND finding_id = findings.id \
-             WHERE findings.id = ?1 \
-             ORDER BY records.vanished_at IS NOT NULL, on_primary DESC, \
-             CASE records.status WHEN 'open' THEN 0 WHEN 'reviewing' THEN 1 WHEN 'fixing' THEN 2 \
-             WHEN 'provisionally-ignored' THEN 4 WHEN 'ignored' THEN 5 WHEN 'fixed' THEN 6 ELSE 3 END, \
-             relevant_since DESC, record_key, origin LIMIT 1",
-        )?
-        .query_row([finding_id], |row| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, Option<i64>>(1)?, row.get::<_, String>(2)?, row.get::<_, bool>(3)?))
-        })
-        .optional()?;
-    let Some((record, package_id, status, is_other)) = leading else {
-        connection.prepare_cached("DELETE FROM findings WHERE id = ?1")?.execute([finding_id])?;
-        connection.prepare_cached("DELETE FROM changes WHERE finding_id = ?1")?.execute([finding_id])?;
-        return Ok(());
-    };
-    connection
-        .prepare_cached(
-            "UPDATE findings SET occurrence_id = ?2, package_id = ?3, status = ?4, \
-             changed_at = coalesce(?5, changed_at) WHERE id = ?1",
-        )?
-        .execute(params![finding_id, record, package_id, status, now.map(Timestamp::as_micros)])?;
-    let read;
-    let finding = match written(record) {
-        Some(finding) => finding,
-        None if is_other => {
-            let Some(content) = decoder.content(connection, record)? else { return Ok(()) };
-            read = document::<Finding>("finding", std::str::from_utf8(content.document()).unwrap_or_default())?;
-            &read
-        }
-        // It shows this occurrence already.
-        None => return Ok(()),
-    };
-    let shown = Shown::from(finding);
-    connection
-        .prepare_cached(
-            "UPDATE findings SET severity = ?2, security = ?3, title = ?4, rule_id = ?5, path = ?6, start_line = ?7, \
-             reachability = ?8, advisories = ?9 WHERE id = ?1",
-        )?
-        .execute(params![
-            finding_id,
-            shown.severity,
-            shown.security,
-            shown.title,
-            shown.rule_id,
-            shown.path,
-            shown.start_line,
-            shown.reachability,
-            shown.advisories
-        ])?;
-    Ok(())
 }
 
 /// What a finding is known by: the same for the same problem in every sync,

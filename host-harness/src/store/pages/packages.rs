@@ -12,7 +12,7 @@ use crate::store::{Result, json};
 type PackageKey<'a> = (i64, &'a str, &'a str, &'a str);
 
 /// Row ids of a page's packages.
-pub(super) struct PackageIds<'a> {
+pub(crate) struct PackageIds<'a> {
     by_key: HashMap<PackageKey<'a>, i64>,
     /// By position among the normalized ones.
     by_position: Vec<Option<i64>>,
@@ -21,6 +21,10 @@ pub(super) struct PackageIds<'a> {
 impl PackageIds<'_> {
     pub fn of(&self, project_id: i64, package: &PackageVersion) -> Option<i64> {
         self.by_key.get(&key(project_id, package)).copied()
+    }
+
+    pub fn all(&self) -> impl Iterator<Item = i64> {
+        self.by_key.values().copied()
     }
 
     pub fn at(&self, position: usize) -> Option<i64> {
@@ -34,7 +38,7 @@ fn key(project_id: i64, package: &PackageVersion) -> PackageKey<'_> {
 
 /// Writes packages. What an inventory says of a package is not overwritten by
 /// what a finding says of it.
-pub(super) fn write_packages<'a>(
+pub(crate) fn write_packages<'a>(
     connection: &Connection,
     instance_id: i64,
     packages: &'a [Package],

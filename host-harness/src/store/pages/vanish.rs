@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use appsec_model::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{PageCommit, ProjectIndex, findings::lead, packages::settle_packages};
+use super::{PageCommit, ProjectIndex, lead::lead, packages::settle_packages};
 use crate::store::{Result, Seen, compress::Decoder, history::Change, seen};
 
 /// A record that vanished or returned: its finding, ref and package.
