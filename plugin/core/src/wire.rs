@@ -14,8 +14,11 @@ mod scalar;
 mod skim;
 
 pub use self::{
-    envelope::{Envelope, Group},
-    finding::{Assistant, Dependency, Epss, Finding, FixRecommendation, Location, Policy, Ticket},
+    envelope::Envelope,
+    finding::{
+        Assistant, Autotriage, Component, Dependency, Epss, Finding, FixRecommendation, Location, Policy, Repository,
+        Ticket, Usage,
+    },
     remarks::{Remarks, shorten},
     repair::{Wire, read},
     rule::Rule,

@@ -130,7 +130,8 @@ fn package(
     }
 }
 
-fn advisory(id: String) -> AdvisoryId {
+/// An advisory's number, and who gave it.
+pub fn advisory(id: String) -> AdvisoryId {
     let is = |prefix: &str| id.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
     let source = if is("CVE-") {
         AdvisorySource::Cve

@@ -206,7 +206,7 @@ pub fn texts(texts: Option<Texts<'_>>) -> Vec<String> {
 }
 
 /// The same for an id or a short word.
-fn word(id: Option<Id<'_>>) -> Option<String> {
+pub fn word(id: Option<Id<'_>>) -> Option<String> {
     id.map(Id::into_string).filter(|id| !id.is_empty())
 }
 
