@@ -23,8 +23,7 @@ pub(super) async fn fetch(sync: &InstanceSync, caller: &Caller) -> Result<u64, H
             Ok((called, _)) => called.value,
             Err(error) => {
                 use appsec_model::Error;
-                let unsupported =
-                    matches!(error.failure(), Some(CallFailure::Contract(Error::Unsupported { .. })));
+                let unsupported = matches!(error.failure(), Some(CallFailure::Contract(Error::Unsupported { .. })));
                 if !unsupported && error.is_call() {
                     tracing::warn!(owner = sync.grant.owner, scan = id, %error, "commits of findings are not known");
                 }

@@ -28,7 +28,6 @@ mod fetch;
 mod projects;
 mod scan;
 
-mod document;
 mod file;
 mod normalize;
 mod wire;

@@ -1,14 +1,14 @@
 //! What the connector is, can bring and needs.
 
-use appsec_model::{CONTRACT_VERSION, DocumentFormat, Kind, KindSupport, Manifest, OriginNeed, SecretNeed};
+use appsec_model::{CONTRACT_VERSION, KindSupport, Manifest, OriginNeed, SecretNeed};
 
-use crate::settings::{DEFAULT_KINDS, DEFAULT_ORIGIN, KINDS};
+use crate::{
+    file::format::Format,
+    settings::{DEFAULT_KINDS, DEFAULT_ORIGIN, KINDS},
+};
 
 /// Name of the environment variable that holds the token.
 pub const SECRET_VARIABLE: &str = "SEMGREP_APP_TOKEN";
-
-/// Name of the file format that [`normalize`](crate::normalize()) reads.
-pub(crate) const API_FINDINGS: &str = "semgrep-api-findings";
 
 /// Says what the connector is. Always the same answer.
 pub fn describe() -> Manifest {
@@ -32,13 +32,7 @@ pub fn describe() -> Manifest {
                           reach the Web API: Semgrep answers 404 to them."
                 .to_owned(),
         }],
-        formats: vec![DocumentFormat {
-            name: API_FINDINGS.to_owned(),
-            description: "Answers of the Web API's findings endpoint as JSON: one, several one after the other, or \
-                          a list of them"
-                .to_owned(),
-            kinds: vec![Kind::Sast, Kind::Sca, Kind::AiSast],
-        }],
+        formats: Format::ALL.map(Format::describe).into(),
     }
 }
 

@@ -17,7 +17,7 @@ mod tests;
 use appsec_model::{Error, Kind, Normalized, RawInput};
 
 pub use self::batch::Batch;
-use crate::document;
+use crate::file::DocumentReader;
 
 /// How many records one call takes; the contract names the number. A host that
 /// has more calls again: records do not depend on each other.
@@ -38,15 +38,15 @@ pub fn normalize(input: &RawInput) -> Result<Normalized, Error> {
             Ok(batch.finish())
         }
         RawInput::Document(document) => {
-            let groups = document::records(document)?;
-            let count = groups.iter().map(|(_, records)| records.len()).sum();
-            within_limit(count)?;
-            let mut batch = Batch::with_capacity(count);
-            let records = groups.iter().flat_map(|(kind, records)| records.iter().map(move |body| (kind, body)));
-            for (index, (kind, body)) in records.enumerate() {
-                batch.add(index, kind.as_ref(), None, None, body.get());
-            }
-            Ok(batch.finish())
+            let mut reader = DocumentReader::new(document.head.clone());
+            reader.survey(&document.content)?;
+            let summary = reader.summarize()?;
+            within_limit(usize::try_from(summary.records).unwrap_or(usize::MAX))?;
+            let mut records = reader.read(&document.content)?;
+            records.extend(reader.finish()?);
+            let mut normalized = normalize(&RawInput::Records(records))?;
+            normalized.diagnostics.extend(summary.diagnostics);
+            Ok(normalized)
         }
     }
 }

@@ -19,8 +19,11 @@ mod skim;
 
 pub use self::{
     cli::{CliDependency, CliExtra, CliMatch, CliMetadata, CliPosition, CliResult, CliSca, DependencyNode},
-    envelope::{Envelope, Group},
-    finding::{Assistant, Dependency, Epss, Finding, FixRecommendation, Location, Policy, Ticket},
+    envelope::Envelope,
+    finding::{
+        Assistant, Autotriage, Component, Dependency, Epss, Finding, FixRecommendation, Location, Policy, Repository,
+        Ticket, Usage,
+    },
     package::{Definition, FoundDependency, Step},
     remarks::{Remarks, shorten},
     repair::{Wire, read},

@@ -1,35 +1,109 @@
-//! Cuts a file into records, in two passes over its bytes.
+//! Reads a file in two passes over its bytes.
 
 use appsec_model::{DocumentHead, DocumentSummary, Error, RawRecord};
 
+use super::{Fault, alien, input::Input, output::Output, survey::Survey};
+
 /// A file being read; see the contract's `document-reader`.
+///
+/// What it takes of memory grows with the largest record and, slowly, with the
+/// number of records: the results of a scanner's report have no ids, so that
+/// some bytes of each are kept to number them.
 pub struct DocumentReader {
     head: DocumentHead,
+    input: Input,
+    survey: Survey,
+    stage: Stage,
+}
+
+/// How far a file was read.
+enum Stage {
+    /// In the first pass.
+    Survey,
+    /// In the second pass.
+    Read(Output),
+    /// Behind it, or behind an error.
+    Over,
 }
 
 impl DocumentReader {
     /// A reader that has seen nothing yet.
     pub fn new(head: DocumentHead) -> Self {
-        Self { head }
+        Self { head, input: Input::default(), survey: Survey::default(), stage: Stage::Survey }
     }
 
     /// First pass: the next piece.
-    pub fn survey(&mut self, _piece: &[u8]) -> Result<(), Error> {
-        Ok(())
+    pub fn survey(&mut self, piece: &[u8]) -> Result<(), Error> {
+        let survey = &mut self.survey;
+        let result = match self.stage {
+            Stage::Survey => self.input.feed(piece, &mut |part| survey.part(part)),
+            _ => Err(Fault::Misused("the first pass is over")),
+        };
+        result.map_err(|fault| self.fail(fault))
     }
 
     /// The end of the first pass.
     pub fn summarize(&mut self) -> Result<DocumentSummary, Error> {
-        Err(Error::Unsupported { what: self.head.name.clone() })
+        let summary = match self.stage {
+            Stage::Survey => {
+                let (survey, input) = (&mut self.survey, &mut self.input);
+                let documents = input.finish(&mut |part| survey.part(part));
+                documents.and_then(|documents| survey.finish(&self.head, input, documents))
+            }
+            _ => Err(Fault::Misused("the first pass is over")),
+        };
+        let summary = summary.map_err(|fault| self.fail(fault))?;
+        self.input = Input::default();
+        self.stage = Stage::Read(Output::default());
+        Ok(summary)
     }
 
     /// Second pass: the next piece.
-    pub fn read(&mut self, _piece: &[u8]) -> Result<Vec<RawRecord>, Error> {
-        Ok(Vec::new())
+    pub fn read(&mut self, piece: &[u8]) -> Result<Vec<RawRecord>, Error> {
+        let mut records = Vec::new();
+        let (survey, head, input) = (&self.survey, &self.head, &mut self.input);
+        let result = match &mut self.stage {
+            Stage::Read(output) => input.feed(piece, &mut |part| {
+                records.extend(output.part(part, survey, head)?);
+                Ok(())
+            }),
+            _ => Err(Fault::Misused("the second pass has not begun, or is over")),
+        };
+        result.map_err(|fault| self.fail(fault))?;
+        Ok(records)
     }
 
     /// The end of the second pass.
     pub fn finish(&mut self) -> Result<Vec<RawRecord>, Error> {
-        Ok(Vec::new())
+        let mut records = Vec::new();
+        let (survey, head, input) = (&self.survey, &self.head, &mut self.input);
+        let result = match &mut self.stage {
+            Stage::Read(output) => input
+                .finish(&mut |part| {
+                    records.extend(output.part(part, survey, head)?);
+                    Ok(())
+                })
+                .and_then(|_| match output.records == survey.records {
+                    true => Ok(()),
+                    false => Err(Fault::Misused("the second pass was over another file than the first")),
+                }),
+            _ => Err(Fault::Misused("the second pass has not begun, or is over")),
+        };
+        result.map_err(|fault| self.fail(fault))?;
+        self.stage = Stage::Over;
+        Ok(records)
+    }
+
+    /// The error that ends the reading.
+    fn fail(&mut self, fault: Fault) -> Error {
+        self.stage = Stage::Over;
+        let fault = match fault {
+            Fault::Unknown => Fault::Alien(self.input.looks_like()),
+            fault => fault,
+        };
+        alien::error(&self.head.name, fault)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,10 @@
 use appsec_model::{Finding, Kind, Normalized, ProjectRef};
 
 use super::{dependency::Packages, is_readable, packages, record, rules::Rules, secrets};
-use crate::wire::{self, Remarks};
+use crate::{
+    file::{self, record::FileRecord},
+    wire::{self, Remarks},
+};
 
 /// What a call has made so far.
 pub struct Batch {
@@ -75,6 +78,9 @@ impl Batch {
         project: Option<&ProjectRef>,
         body: &str,
     ) -> Result<Finding, Option<String>> {
+        if let Some(record) = FileRecord::read(body) {
+            return file::finding(self, index, kind, project, &record);
+        }
         if let Some(kind) = kind.filter(|kind| !is_readable(kind)) {
             self.unsupported(kind);
             return Err(None);

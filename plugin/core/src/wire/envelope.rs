@@ -26,9 +26,6 @@ pub struct Envelope<'a> {
     ai_sast: Option<Records<'a>>,
 }
 
-/// Records of a page, and their kind where the envelope tells it.
-pub type Group<'a> = (Option<Kind>, Vec<&'a RawValue>);
-
 impl<'a> Envelope<'a> {
     /// The records of a page that was asked for by kind. None where there is
     /// no list of them.
@@ -40,18 +37,6 @@ impl<'a> Envelope<'a> {
             Kind::Secrets | Kind::Packages | Kind::Other(_) => None,
         };
         self.findings.or(of_kind).map(|Records(records)| records)
-    }
-
-    /// Every list of the page. None where there is none.
-    pub fn groups(self) -> Option<Vec<Group<'a>>> {
-        let lists = [
-            (None, self.findings),
-            (Some(Kind::Sast), self.sast),
-            (Some(Kind::Sca), self.sca),
-            (Some(Kind::AiSast), self.ai_sast),
-        ];
-        let groups: Vec<_> = lists.into_iter().filter_map(|(kind, list)| Some((kind, list?.0))).collect();
-        (!groups.is_empty()).then_some(groups)
     }
 }
 

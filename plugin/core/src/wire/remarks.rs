@@ -58,6 +58,21 @@ impl Remarks {
         }
     }
 
+    /// The record is left out on purpose.
+    pub fn skip(&mut self, code: &str, message: String) {
+        self.push(DiagnosticLevel::Skipped, code, None, message);
+    }
+
+    /// Takes back what was said of the current record under this code.
+    pub fn forget(&mut self, code: &str) {
+        let mut at = 0;
+        let first = self.first;
+        self.diagnostics.retain(|diagnostic| {
+            at += 1;
+            at <= first || diagnostic.code != code
+        });
+    }
+
     /// Reads a date; one that cannot be read is absent, with a warning.
     pub fn moment(&mut self, pointer: &str, text: &str) -> Option<Timestamp> {
         let moment = moment::read(text);

@@ -1,0 +1,89 @@
+//! What to say of files that the connector does not read.
+
+use appsec_model::Error;
+
+use super::{Fault, format::Format};
+use crate::wire::shorten;
+
+/// How much of a file's beginning is kept to tell what it is, in bytes.
+pub const MAX_BEGINNING_BYTES: usize = 4096;
+
+/// The error of a file.
+pub fn error(name: &str, fault: Fault) -> Error {
+    let name = shorten(name);
+    match fault {
+        Fault::Alien(what) => {
+            let formats: Vec<_> = Format::ALL.map(Format::name).into();
+            Error::Unsupported {
+                what: format!("`{name}`: the connector cannot read {what}. It reads {}", formats.join(", ")),
+            }
+        }
+        Fault::Large(what) => Error::Limit { what: format!("`{name}`: the connector does not take {what}") },
+        Fault::Unknown => error(&name, Fault::Alien("its form".to_owned())),
+        Fault::Misused(what) => Error::Internal { detail: format!("`{name}`: {what}") },
+    }
+}
+
+/// What the first bytes of a file tell, if they are of something else than
+/// UTF-8 text.
+pub fn by_magic(start: &[u8]) -> Option<&'static str> {
+    let is = |magic: &[u8]| start.starts_with(magic);
+    if is(&[0xff, 0xfe]) || is(&[0xfe, 0xff]) || is(b"{\0") || is(b"[\0") || is(b"\0{") || is(b"\0[") {
+        Some("its encoding UTF-16; save it as UTF-8")
+    } else if is(&[0x1f, 0x8b]) {
+        Some("a file that is still compressed with gzip")
+    } else if is(&[0x28, 0xb5, 0x2f, 0xfd]) {
+        Some("a file that is still compressed with zstd")
+    } else if is(b"PK\x03\x04") {
+        Some("a ZIP archive; unpack it first")
+    } else {
+        None
+    }
+}
+
+/// A guess at what an alien file is, by its beginning and by the keys on its
+/// first level.
+pub fn looks_like(beginning: &[u8], keys: &[String]) -> String {
+    let start = String::from_utf8_lossy(beginning);
+    let start = start.trim_start();
+    let has = |word: &str| start.contains(word);
+    let key = |word: &str| keys.iter().any(|key| key == word);
+    let what = if start.is_empty() {
+        "nothing: it is empty"
+    } else if start.starts_with('<') {
+        "XML or HTML"
+    } else if !start.starts_with(['{', '[']) {
+        "a file that is neither JSON nor a CSV export with a column `Id`"
+    } else if key("bomFormat") || has("\"CycloneDX\"") {
+        "a CycloneDX bill of materials"
+    } else if key("spdxVersion") {
+        "an SPDX bill of materials"
+    } else if key("SchemaVersion") && key("Results") || key("ArtifactName") {
+        "a report of Trivy"
+    } else if key("vulnerabilities") && (key("packageManager") || key("projectName")) {
+        "a report of Snyk"
+    } else if key("metrics") && key("generated_at") || has("\"test_id\"") {
+        "a report of Bandit"
+    } else if key("matches") && key("descriptor") {
+        "a report of Grype"
+    } else if key("reportSchema") {
+        "a report of OWASP Dependency-Check"
+    } else if has("\"RuleID\"") {
+        "a report of Gitleaks"
+    } else if key("ignores") || key("searched_paths") || has("\"syntactic_id\"") && has("\"check_id\"") {
+        "what `semgrep ci` uploads to the platform; use the output of `semgrep ci --json` instead"
+    } else if key("dependency_parser_errors") || key("exit_code") {
+        "what `semgrep ci` tells the platform when it ends: it holds no findings"
+    } else if key("deployments") || key("projects") || key("policies") {
+        "an answer of the API that holds no findings"
+    } else if key("error") || key("message") && !key("results") {
+        "an error answer of the API"
+    } else if key("results") {
+        "JSON whose list `results` is not Semgrep's"
+    } else if key("runs") || key("$schema") && has("sarif") {
+        "SARIF without a run"
+    } else {
+        "JSON without a list `findings`, `dependencies`, `vulns`, `results` or `runs`"
+    };
+    what.to_owned()
+}

@@ -1,0 +1,189 @@
+//! The bytes of a file, in pieces of any size: their encoding is checked, and
+//! they are cut by the syntax that they begin with.
+
+use super::{
+    Fault,
+    alien::{MAX_BEGINNING_BYTES, by_magic, looks_like},
+    json::{Item, Scanner},
+    table::Table,
+};
+
+/// How many of the first bytes tell what a file is.
+const MAGIC_BYTES: usize = 4;
+
+/// One pass over a file.
+#[derive(Default)]
+pub struct Input {
+    /// The first bytes, until there are enough of them.
+    start: Vec<u8>,
+    started: bool,
+    encoding: Encoding,
+    syntax: Syntax,
+    beginning: Vec<u8>,
+    keys: Vec<String>,
+}
+
+/// What a file is cut by.
+#[derive(Default)]
+enum Syntax {
+    /// Only white space so far.
+    #[default]
+    Unknown,
+    Json(Box<Scanner>),
+    Table(Box<Table>),
+}
+
+/// A part of a file.
+#[derive(Clone, Copy, Debug)]
+pub enum Part<'a> {
+    /// A part of JSON.
+    Json(Item<'a>),
+    /// A row of a table, as a JSON object.
+    Row(&'a str),
+}
+
+/// How many keys are kept to tell what an alien file is.
+const MAX_KEYS: usize = 32;
+
+impl Input {
+    /// Reads the next piece.
+    pub fn feed(&mut self, piece: &[u8], sink: &mut dyn FnMut(Part<'_>) -> Result<(), Fault>) -> Result<(), Fault> {
+        if self.started {
+            return self.cut(piece, sink);
+        }
+        let missing = MAGIC_BYTES - self.start.len();
+        let (head, rest) = piece.split_at_checked(missing).unwrap_or((piece, &[]));
+        self.start.extend_from_slice(head);
+        if self.start.len() < MAGIC_BYTES {
+            return Ok(());
+        }
+        self.begin(sink)?;
+        self.cut(rest, sink)
+    }
+
+    /// The end of the file. Gives the number of documents or tables in it.
+    pub fn finish(&mut self, sink: &mut dyn FnMut(Part<'_>) -> Result<(), Fault>) -> Result<u64, Fault> {
+        self.begin(sink)?;
+        self.encoding.finish()?;
+        match &mut self.syntax {
+            Syntax::Unknown => Err(Fault::Alien(self.looks_like())),
+            Syntax::Json(scanner) => scanner.finish(),
+            Syntax::Table(table) => match table.finish(&mut |row| sink(Part::Row(row)))? {
+                true => Ok(1),
+                false => Err(Fault::Alien(self.looks_like())),
+            },
+        }
+    }
+
+    /// Whether the last row of a table has no end.
+    pub fn is_open(&self) -> bool {
+        matches!(&self.syntax, Syntax::Table(table) if table.is_open())
+    }
+
+    /// Whether the file is a table.
+    pub fn is_table(&self) -> bool {
+        matches!(&self.syntax, Syntax::Table(_))
+    }
+
+    /// A guess at what an alien file is.
+    pub fn looks_like(&self) -> String {
+        looks_like(&self.beginning, &self.keys)
+    }
+
+    /// Whether an object on the first level has this key.
+    pub fn has_key(&self, word: &str) -> bool {
+        self.keys.iter().any(|key| key == word)
+    }
+
+    /// Looks at the first bytes, once.
+    fn begin(&mut self, sink: &mut dyn FnMut(Part<'_>) -> Result<(), Fault>) -> Result<(), Fault> {
+        if self.started {
+            return Ok(());
+        }
+        self.started = true;
+        let start = std::mem::take(&mut self.start);
+        if let Some(what) = by_magic(&start) {
+            return Err(Fault::Alien(what.to_owned()));
+        }
+        self.cut(start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&start), sink)
+    }
+
+    fn cut(&mut self, piece: &[u8], sink: &mut dyn FnMut(Part<'_>) -> Result<(), Fault>) -> Result<(), Fault> {
+        self.encoding.check(piece)?;
+        if self.beginning.len() < MAX_BEGINNING_BYTES {
+            let room = MAX_BEGINNING_BYTES - self.beginning.len();
+            self.beginning.extend_from_slice(piece.get(..room).unwrap_or(piece));
+        }
+        if let Syntax::Unknown = self.syntax {
+            match piece.iter().find(|byte| !byte.is_ascii_whitespace()) {
+                None => return Ok(()),
+                Some(b'{' | b'[') => self.syntax = Syntax::Json(Box::default()),
+                Some(b'<') => return Err(Fault::Alien("XML or HTML".to_owned())),
+                Some(_) => self.syntax = Syntax::Table(Box::default()),
+            }
+        }
+        match &mut self.syntax {
+            Syntax::Unknown => Ok(()),
+            Syntax::Json(scanner) => {
+                let keys = &mut self.keys;
+                scanner.feed(piece, &mut |item| {
+                    if let Item::Key(key) = item
+                        && keys.len() < MAX_KEYS
+                        && !keys.iter().any(|known| known == key)
+                    {
+                        keys.push(key.to_owned());
+                    }
+                    sink(Part::Json(item))
+                })
+            }
+            Syntax::Table(table) => table.feed(piece, &mut |row| sink(Part::Row(row))),
+        }
+    }
+}
+
+/// Whether a file is UTF-8, of which a piece may end inside of a letter.
+#[derive(Default)]
+struct Encoding {
+    /// The letter that the last piece ended in.
+    open: Vec<u8>,
+    offset: usize,
+}
+
+impl Encoding {
+    fn check(&mut self, piece: &[u8]) -> Result<(), Fault> {
+        let mut rest = piece;
+        while !self.open.is_empty() {
+            let Some((byte, tail)) = rest.split_first() else { return Ok(()) };
+            self.open.push(*byte);
+            rest = tail;
+            match std::str::from_utf8(&self.open) {
+                Ok(_) => {
+                    self.offset += self.open.len();
+                    self.open.clear();
+                }
+                Err(error) if error.error_len().is_some() => return Err(self.wrong(0)),
+                Err(_) => {}
+            }
+        }
+        match std::str::from_utf8(rest) {
+            Ok(_) => self.offset += rest.len(),
+            Err(error) if error.error_len().is_some() => return Err(self.wrong(error.valid_up_to())),
+            Err(error) => {
+                self.offset += error.valid_up_to();
+                self.open.extend_from_slice(rest.get(error.valid_up_to()..).unwrap_or_default());
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(&self) -> Result<(), Fault> {
+        if self.open.is_empty() {
+            return Ok(());
+        }
+        Err(Fault::Alien("a file that ends in the middle of a letter".to_owned()))
+    }
+
+    fn wrong(&self, at: usize) -> Fault {
+        Fault::Alien(format!("its encoding: it is not UTF-8 from byte {}", self.offset + at))
+    }
+}

@@ -1,0 +1,161 @@
+//! Numbers for records that only their place in the file tells apart.
+//!
+//! Records of one sketch are numbered by where they stand in the code, not by
+//! where they stand in the file: tools write the same results in another order.
+
+use appsec_model::Kind;
+
+use super::{
+    Fault,
+    sketch::{Position, Sketch},
+};
+
+/// How many results a file may have. At 36 bytes each, their numbers still fit
+/// into a component's memory.
+const MAX_RESULTS: usize = 2_000_000;
+
+/// A result that could not be read has no group.
+const NO_KIND: u8 = u8::MAX;
+
+/// The numbers of a file's results.
+#[derive(Default)]
+pub struct Numbering {
+    entries: Vec<Entry>,
+    kinds: Vec<Kind>,
+}
+
+/// A result: its group; its position, from which [`Numbering::finish`] makes
+/// its number; and in the last byte its kind.
+struct Entry {
+    group: u128,
+    rest: u128,
+}
+
+/// What is known of a result.
+pub struct Numbered<'a> {
+    /// Its kind.
+    pub kind: &'a Kind,
+    /// Hash of what it is.
+    pub group: u128,
+    /// Its number among those of its group, from 0.
+    pub ordinal: u32,
+}
+
+impl Numbering {
+    /// Adds the next result of the file.
+    pub fn add(&mut self, sketch: Option<&Sketch>) -> Result<(), Fault> {
+        if self.entries.len() == MAX_RESULTS {
+            return Err(Fault::Large(format!("a file of more than {MAX_RESULTS} results")));
+        }
+        let entry = match sketch {
+            Some(sketch) => Entry {
+                group: sketch.group,
+                rest: pack(&sketch.position) << 8 | u128::from(self.kind_number(&sketch.kind)),
+            },
+            None => Entry { group: 0, rest: u128::from(NO_KIND) },
+        };
+        self.entries.push(entry);
+        Ok(())
+    }
+
+    /// Numbers the results.
+    pub fn finish(&mut self) {
+        let mut order: Vec<u32> = (0..).take(self.entries.len()).collect();
+        let entries = &mut self.entries;
+        let at = |index: u32| entries.get(index as usize);
+        order.sort_unstable_by_key(|index| at(*index).map(|entry| (entry.group, entry.rest, *index)));
+        let (mut group, mut next) = (None, 0);
+        for index in order {
+            let Some(entry) = entries.get_mut(index as usize) else { continue };
+            if entry.rest == u128::from(NO_KIND) {
+                continue;
+            }
+            if group != Some(entry.group) {
+                (group, next) = (Some(entry.group), 0);
+            }
+            entry.rest = next << 8 | entry.rest & 0xff;
+            next += 1;
+        }
+    }
+
+    /// The result at this position of the file. None where it could not be read.
+    pub fn get(&self, index: usize) -> Option<Numbered<'_>> {
+        let entry = self.entries.get(index)?;
+        let [kind, ..] = entry.rest.to_le_bytes();
+        Some(Numbered {
+            kind: self.kinds.get(usize::from(kind))?,
+            group: entry.group,
+            ordinal: u32::try_from(entry.rest >> 8).ok()?,
+        })
+    }
+
+    fn kind_number(&mut self, kind: &Kind) -> u8 {
+        let at = self.kinds.iter().position(|known| known == kind).unwrap_or_else(|| {
+            self.kinds.push(kind.clone());
+            self.kinds.len() - 1
+        });
+        u8::try_from(at).unwrap_or(NO_KIND)
+    }
+}
+
+/// A position as a number of 120 bits with the same order. Lines and columns
+/// that no file has are cut off.
+fn pack(position: &Position) -> u128 {
+    let part = |number: u32, bits: u32| u128::from(number.min((1 << bits) - 1));
+    u128::from(position.suppressed) << 119
+        | part(position.line, 31) << 88
+        | part(position.column, 30) << 58
+        | part(position.end_line, 31) << 27
+        | part(position.end_column, 27)
+}
+
+#[cfg(test)]
+mod tests {
+    use appsec_model::Kind;
+
+    use super::{Numbering, pack};
+    use crate::file::sketch::{Position, Sketch};
+
+    fn position(suppressed: bool, numbers: [u32; 4]) -> Position {
+        let [line, column, end_line, end_column] = numbers;
+        Position { suppressed, line, column, end_line, end_column }
+    }
+
+    #[test]
+    fn a_packed_position_has_the_order_of_the_position() {
+        let positions = [
+            position(false, [0, 0, 0, 0]),
+            position(false, [0, 0, 0, 1]),
+            position(false, [0, 0, 1, 0]),
+            position(false, [0, 1, 0, 0]),
+            position(false, [1, 0, 0, 0]),
+            position(false, [1, 2, 3, u32::MAX]),
+            position(false, [u32::MAX; 4]),
+            position(true, [0; 4]),
+            position(true, [u32::MAX; 4]),
+        ];
+        assert!(positions.is_sorted());
+        assert!(positions.map(|position| pack(&position)).is_sorted());
+        assert!(pack(&position(true, [u32::MAX; 4])) < 1 << 120);
+    }
+
+    #[test]
+    fn results_are_numbered_by_their_place_in_the_code() {
+        let result = |group, line, kind| Sketch { kind, group, position: position(false, [line, 1, line, 2]) };
+        let mut numbering = Numbering::default();
+        for sketch in [
+            Some(result(7, 30, Kind::Sast)),
+            None,
+            Some(result(9, 1, Kind::Sca)),
+            Some(result(7, 10, Kind::Sast)),
+            Some(result(7, 30, Kind::Sast)),
+            Some(result(0, 5, Kind::Sast)),
+        ] {
+            numbering.add(sketch.as_ref()).unwrap();
+        }
+        numbering.finish();
+        let numbers: Vec<_> = (0..7).map(|at| numbering.get(at).map(|it| (it.group, it.ordinal))).collect();
+        assert_eq!(numbers, [Some((7, 1)), None, Some((9, 0)), Some((7, 0)), Some((7, 2)), Some((0, 0)), None]);
+        assert_eq!(numbering.get(2).unwrap().kind, &Kind::Sca);
+    }
+}

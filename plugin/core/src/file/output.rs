@@ -1,0 +1,112 @@
+//! The second pass: the records of a file, ready to be kept.
+
+use std::borrow::Cow;
+
+use appsec_model::{DocumentHead, Kind, RawRecord};
+
+use super::{
+    Fault,
+    format::Format,
+    input::Part,
+    json::Item,
+    label::{Label, label},
+    outline::Place,
+    record::{FileHead, FileRecord},
+    survey::Survey,
+    webhook,
+};
+
+/// What the second pass has given so far.
+#[derive(Default)]
+pub struct Output {
+    /// Records so far.
+    pub records: u64,
+    runs: usize,
+    results: usize,
+}
+
+impl Output {
+    /// Takes a part of the file; gives its record if it is one.
+    pub fn part(&mut self, part: Part<'_>, survey: &Survey, head: &DocumentHead) -> Result<Option<RawRecord>, Fault> {
+        let Some(format) = survey.format() else { return Ok(None) };
+        let record = match part {
+            Part::Row(row) => wrapped(format, label(format, None, row), row, head)?,
+            Part::Json(Item::Value(Place::Findings(group), text)) => {
+                plain(label(format, Some(group), text), text, head)
+            }
+            Part::Json(Item::Value(Place::Dependencies, text)) => plain(label(format, None, text), text, head),
+            Part::Json(Item::Value(Place::Vulns | Place::WebhookFinding, text)) => {
+                wrapped(format, label(format, None, text), text, head)?
+            }
+            Part::Json(Item::Value(Place::WebhookScan, text)) => {
+                wrapped(format, webhook::scan_label(text), text, head)?
+            }
+            Part::Json(Item::Value(Place::CliResults, text)) => self.result(format, None, text, survey, head)?,
+            Part::Json(Item::Value(Place::SarifResults, text)) => {
+                let run = self.runs.saturating_sub(1);
+                self.result(format, survey.shelf.get(run, text), text, survey, head)?
+            }
+            Part::Json(Item::Open(Place::Run)) => {
+                self.runs += 1;
+                return Ok(None);
+            }
+            Part::Json(_) => return Ok(None),
+        };
+        self.records += 1;
+        Ok(Some(record))
+    }
+
+    /// A result of a scanner's report.
+    fn result(
+        &mut self,
+        format: Format,
+        rule: Option<&str>,
+        text: &str,
+        survey: &Survey,
+        head: &DocumentHead,
+    ) -> Result<RawRecord, Fault> {
+        let numbered = survey.numbering.get(self.results);
+        self.results += 1;
+        let (kind, id, ordinal) = match numbered {
+            Some(it) => {
+                // The same result on another branch is another record.
+                let at = head.r#ref.as_deref().map(|name| format!("@{name}")).unwrap_or_default();
+                (it.kind.clone(), Some(format!("{:032x}-{}{at}", it.group, it.ordinal)), it.ordinal)
+            }
+            None => (Kind::Sast, None, 0),
+        };
+        let file_head = FileHead {
+            format: Cow::Borrowed(format.name()),
+            tool: survey.version.as_deref().map(Cow::Borrowed),
+            ref_: head.r#ref.as_deref().map(Cow::Borrowed),
+            ordinal,
+        };
+        let body = wrap(file_head, rule, text)?;
+        Ok(RawRecord { kind, id, project: head.project.clone(), body })
+    }
+}
+
+/// A record that stays as it is.
+fn plain(label: Label, text: &str, head: &DocumentHead) -> RawRecord {
+    let project = label.project.or_else(|| head.project.clone());
+    RawRecord { kind: label.kind, id: label.id, project, body: text.to_owned() }
+}
+
+/// A record that stands for itself, in a wrapper that tells its format.
+fn wrapped(format: Format, label: Label, text: &str, head: &DocumentHead) -> Result<RawRecord, Fault> {
+    let project = label.project.or_else(|| head.project.clone());
+    let file_head = FileHead {
+        format: Cow::Borrowed(format.name()),
+        tool: None,
+        ref_: head.r#ref.as_deref().map(Cow::Borrowed),
+        ordinal: 0,
+    };
+    Ok(RawRecord { kind: label.kind, id: label.id, project, body: wrap(file_head, None, text)? })
+}
+
+fn wrap(head: FileHead<'_>, rule: Option<&str>, record: &str) -> Result<String, Fault> {
+    let raw =
+        |text| serde_json::from_str(text).map_err(|error| Fault::Alien(format!("a file with damaged JSON: {error}")));
+    let record = FileRecord { head, rule: rule.map(raw).transpose()?, record: raw(record)? };
+    Ok(record.to_text())
+}

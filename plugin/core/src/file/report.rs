@@ -1,0 +1,273 @@
+//! What a scanner's own report tells of the scan: which tool it was, what went
+//! wrong, and whether all was looked at.
+
+use appsec_model::{Completeness, Diagnostic, DiagnosticLevel};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{Fault, outline::Place};
+use crate::wire::{Text, shorten};
+
+/// How many of a report's errors become diagnostics.
+const MAX_NOTES: usize = 20;
+
+/// What a report tells.
+#[derive(Default)]
+pub struct Report {
+    /// Version of the command line.
+    version: Option<String>,
+    /// Files that it looked at.
+    scanned: u64,
+    /// Whether there is a list of errors.
+    lists_errors: bool,
+    /// Errors after which something was not looked at.
+    failures: u64,
+    run: Run,
+    /// The first run's tool.
+    tool: Option<(String, Option<String>)>,
+    runs: u64,
+    /// The first reason why a run proves nothing.
+    problem: Option<&'static str>,
+    notes: Vec<Diagnostic>,
+    notes_left_out: u64,
+}
+
+/// What a SARIF run tells.
+#[derive(Default)]
+struct Run {
+    driver: Option<String>,
+    semantic_version: Option<String>,
+    version: Option<String>,
+    invocations: u64,
+    /// How many of them ended well.
+    successes: u64,
+}
+
+/// An error in the command line's report.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct CliError<'a> {
+    #[serde(borrow)]
+    level: Option<Text<'a>>,
+    /// A word, or a list of a word and details.
+    #[serde(borrow, rename = "type")]
+    sort: Option<&'a RawValue>,
+    #[serde(borrow)]
+    message: Option<Text<'a>>,
+    #[serde(borrow)]
+    path: Option<Text<'a>>,
+}
+
+/// A complaint in a SARIF run.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Notification<'a> {
+    #[serde(borrow)]
+    level: Option<Text<'a>>,
+    #[serde(borrow)]
+    descriptor: Descriptor<'a>,
+    #[serde(borrow)]
+    message: Message<'a>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Descriptor<'a> {
+    #[serde(borrow)]
+    id: Option<Text<'a>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Message<'a> {
+    #[serde(borrow)]
+    text: Option<Text<'a>>,
+}
+
+impl Report {
+    /// A container begins.
+    pub fn open(&mut self, place: Place) {
+        match place {
+            Place::CliErrors => self.lists_errors = true,
+            Place::Run => self.run = Run::default(),
+            Place::Invocation => self.run.invocations += 1,
+            _ => {}
+        }
+    }
+
+    /// A container ends.
+    pub fn close(&mut self, place: Place) -> Result<(), Fault> {
+        if place == Place::Run { self.end_run() } else { Ok(()) }
+    }
+
+    /// A value that is no record.
+    pub fn value(&mut self, place: Place, text: &str) {
+        match place {
+            Place::Version => self.version = string(text),
+            Place::Scanned => self.scanned += 1,
+            Place::CliErrors => self.cli_error(text),
+            Place::DriverName => self.run.driver = string(text),
+            Place::SemanticVersion => self.run.semantic_version = string(text),
+            Place::DriverVersion => self.run.version = string(text),
+            Place::Successful if text == "true" => self.run.successes += 1,
+            Place::Notifications => self.notification(text),
+            _ => {}
+        }
+    }
+
+    /// Version of the command line.
+    pub fn cli_version(&self) -> Option<&str> {
+        self.version.as_deref()
+    }
+
+    /// Version of the tool of the SARIF runs.
+    pub fn sarif_version(&self) -> Option<&str> {
+        self.tool.as_ref().and_then(|(_, version)| version.as_deref())
+    }
+
+    /// Name and version of the command line.
+    pub fn cli_tool(&self) -> Option<String> {
+        self.version.as_ref().map(|version| format!("semgrep {}", shorten(version)))
+    }
+
+    /// Name and version of the tool of the SARIF runs.
+    pub fn sarif_tool(&self) -> Option<String> {
+        self.tool.as_ref().map(|(name, version)| match version {
+            Some(version) => format!("{} {}", shorten(name), shorten(version)),
+            None => shorten(name),
+        })
+    }
+
+    /// Whether the command line's report proves a complete scan.
+    pub fn cli_completeness(&self) -> Completeness {
+        let reason = if self.failures > 0 {
+            format!("the report names {} after which something was not scanned", count(self.failures))
+        } else if self.version.is_none() {
+            "the report does not name the version that wrote it".to_owned()
+        } else if !self.lists_errors {
+            "the report has no list of errors".to_owned()
+        } else if self.scanned == 0 {
+            "the report names no file that was scanned".to_owned()
+        } else {
+            return Completeness::Complete;
+        };
+        Completeness::Incomplete { reason }
+    }
+
+    /// Whether the SARIF runs prove a complete scan.
+    pub fn sarif_completeness(&self) -> Completeness {
+        let reason = if self.failures > 0 {
+            format!("the report names {} after which something was not scanned", count(self.failures))
+        } else if let Some(problem) = self.problem {
+            problem.to_owned()
+        } else {
+            return Completeness::Complete;
+        };
+        Completeness::Incomplete { reason }
+    }
+
+    /// How many SARIF runs there are.
+    pub fn runs(&self) -> u64 {
+        self.runs
+    }
+
+    /// The report's errors, as remarks on the file.
+    pub fn into_notes(mut self) -> Vec<Diagnostic> {
+        if self.notes_left_out > 0 {
+            let message = format!("the report names {} more", count(self.notes_left_out));
+            self.notes.push(note("scan-error", message));
+        }
+        self.notes
+    }
+
+    /// Adds a remark of our own on the file.
+    pub fn remark(&mut self, code: &str, message: &str) {
+        self.notes.push(note(code, message.to_owned()));
+    }
+
+    fn end_run(&mut self) -> Result<(), Fault> {
+        let run = std::mem::take(&mut self.run);
+        self.runs += 1;
+        let Some(name) = run.driver else {
+            return Err(Fault::Alien("SARIF that does not name its tool; of SARIF it reads Semgrep's only".to_owned()));
+        };
+        if !name.to_ascii_lowercase().contains("semgrep") {
+            let what = format!("SARIF of the tool `{}`; of SARIF it reads Semgrep's only", shorten(&name));
+            return Err(Fault::Alien(what));
+        }
+        if run.invocations == 0 {
+            self.problem.get_or_insert("a run does not tell how the scan ended");
+        } else if run.successes < run.invocations {
+            self.problem.get_or_insert("a run does not say that the scan ended well");
+        }
+        self.tool.get_or_insert((name, run.semantic_version.or(run.version)));
+        Ok(())
+    }
+
+    fn cli_error(&mut self, text: &str) {
+        // What cannot be read is an error without a level, of which the worst
+        // is assumed.
+        let error: CliError<'_> = serde_json::from_str(text).unwrap_or_default();
+        let sort = error.sort.and_then(|sort| sort.get().split('"').nth(1)).unwrap_or("error");
+        let is_error = error.level.as_deref().is_none_or(|level| level.eq_ignore_ascii_case("error"));
+        let message = error.message.as_deref().unwrap_or_default();
+        let path = error.path.as_deref();
+        self.failure(sort, is_error, path, message);
+    }
+
+    fn notification(&mut self, text: &str) {
+        let notification: Notification<'_> = serde_json::from_str(text).unwrap_or_default();
+        let sort = notification.descriptor.id.as_deref().unwrap_or("error");
+        let is_error = notification.level.as_deref() == Some("error");
+        self.failure(sort, is_error, None, notification.message.text.as_deref().unwrap_or_default());
+    }
+
+    fn failure(&mut self, sort: &str, is_error: bool, path: Option<&str>, message: &str) {
+        self.failures += u64::from(is_error || is_fatal(sort));
+        if self.notes.len() >= MAX_NOTES {
+            self.notes_left_out += 1;
+            return;
+        }
+        let mut text = shorten(sort);
+        if let Some(path) = path.filter(|path| !message.contains(path)) {
+            text = format!("{text} in {}", shorten(path));
+        }
+        if !message.is_empty() {
+            let line = message.split_whitespace().collect::<Vec<_>>().join(" ");
+            text = format!("{text}: {}", shorten(&line));
+        }
+        self.notes.push(note("scan-error", text));
+    }
+}
+
+/// Whether something was not looked at after an error of this sort, whatever
+/// its level. Files that could be parsed in part only are not among them: most
+/// scans have some.
+fn is_fatal(sort: &str) -> bool {
+    let folded: String = sort.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+    matches!(
+        folded.as_str(),
+        "fatalerror"
+            | "internalmatchingerror"
+            | "matchingerror"
+            | "outofmemory"
+            | "outofmemoryduringinterfile"
+            | "stackoverflow"
+            | "timeout"
+            | "timeoutduringinterfile"
+            | "toomanymatches"
+    )
+}
+
+fn count(errors: u64) -> String {
+    if errors == 1 { "an error".to_owned() } else { format!("{errors} errors") }
+}
+
+fn note(code: &str, message: String) -> Diagnostic {
+    let code = code.to_owned();
+    Diagnostic { level: DiagnosticLevel::Warning, code, index: None, id: None, pointer: None, message }
+}
+
+fn string(text: &str) -> Option<String> {
+    serde_json::from_str::<Text<'_>>(text).ok().map(Text::into_string)
+}

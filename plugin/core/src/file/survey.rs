@@ -1,0 +1,249 @@
+//! The first pass: what a file is, whether it is whole, and what its records
+//! need of each other.
+
+use std::collections::BTreeMap;
+
+use appsec_model::{Completeness, DocumentHead, DocumentSummary, Kind, KindCount};
+
+use super::{
+    Fault, cli,
+    format::Format,
+    input::{Input, Part},
+    json::Item,
+    label::{Label, Shape, label, shape},
+    numbering::Numbering,
+    outline::{Group, Place},
+    report::Report,
+    sarif,
+    shelf::Shelf,
+};
+
+/// What the first pass has learnt so far.
+#[derive(Default)]
+pub struct Survey {
+    format: Option<Format>,
+    /// The rules of a SARIF file.
+    pub shelf: Shelf,
+    /// The numbers of the results of a scanner's report.
+    pub numbering: Numbering,
+    /// Version of the tool that wrote the file.
+    pub version: Option<String>,
+    /// Records so far.
+    pub records: u64,
+    kinds: BTreeMap<Kind, u64>,
+    /// Records that do not name their project.
+    unnamed: u64,
+    report: Report,
+    /// Answers so far.
+    answers: u64,
+    /// Whether the current answer has a list of records.
+    has_list: bool,
+    /// Whether there is a list `findings`, of which only a record tells what it
+    /// is.
+    has_findings: bool,
+    /// Whether a record has the marks of its format.
+    is_marked: bool,
+}
+
+impl Survey {
+    /// Takes a part of the file.
+    pub fn part(&mut self, part: Part<'_>) -> Result<(), Fault> {
+        match part {
+            Part::Row(row) => {
+                self.found(Format::Csv)?;
+                self.record(Format::Csv, None, row);
+                Ok(())
+            }
+            Part::Json(Item::Key(_)) => Ok(()),
+            Part::Json(Item::Open(place)) => self.open(place),
+            Part::Json(Item::Close(Place::Answer)) if !self.has_list => Err(Fault::Unknown),
+            Part::Json(Item::Close(place)) => self.report.close(place),
+            Part::Json(Item::Value(place, text)) => self.value(place, text),
+        }
+    }
+
+    /// The end of the file.
+    pub fn finish(&mut self, head: &DocumentHead, input: &Input, documents: u64) -> Result<DocumentSummary, Fault> {
+        let format = self.detected(input)?;
+        if documents == 0 {
+            return Err(Fault::Unknown);
+        }
+        let given = match head.format.as_deref() {
+            Some(name) => Some(Format::named(name).ok_or_else(|| unknown_format(name))?),
+            None => None,
+        };
+        // A list `findings` without a record can be of two endpoints.
+        let is_either = self.format.is_none() && matches!(given, Some(Format::Findings | Format::Secrets));
+        let format = match given {
+            Some(given) if given == format || is_either => given,
+            Some(given) => {
+                let (given, is, name) = (given.name(), format.is(), format.name());
+                return Err(Fault::Alien(format!("it as `{given}`: it looks like {is} (`{name}`)")));
+            }
+            None => format,
+        };
+        self.format = Some(format);
+        self.numbering.finish();
+        let (tool, completeness) = match format {
+            Format::CliJson => {
+                self.version = self.report.cli_version().map(str::to_owned);
+                (self.report.cli_tool(), self.report.cli_completeness())
+            }
+            Format::Sarif => {
+                self.version = self.report.sarif_version().map(str::to_owned);
+                (self.report.sarif_tool(), self.report.sarif_completeness())
+            }
+            _ => {
+                let reason = format.incomplete().unwrap_or_default().to_owned();
+                (None, Completeness::Incomplete { reason })
+            }
+        };
+        if input.is_open() {
+            let message = "the last row has no line end: the file may have been cut there";
+            self.report.remark("no-line-end", message);
+        }
+        let kinds = std::mem::take(&mut self.kinds);
+        Ok(DocumentSummary {
+            format: format.name().to_owned(),
+            origin: format.origin().map(str::to_owned),
+            tool,
+            records: self.records,
+            kinds: kinds.into_iter().map(|(kind, records)| KindCount { kind, records }).collect(),
+            names_projects: self.unnamed == 0,
+            completeness,
+            diagnostics: std::mem::take(&mut self.report).into_notes(),
+        })
+    }
+
+    /// The format, once it is known for certain.
+    pub fn format(&self) -> Option<Format> {
+        self.format
+    }
+
+    fn detected(&self, input: &Input) -> Result<Format, Fault> {
+        let format = match self.format {
+            Some(format) => format,
+            // Rows would have told.
+            None if input.is_table() => return Ok(Format::Csv),
+            None if input.has_key("ignores") || input.has_key("searched_paths") => return Err(Fault::Unknown),
+            // The secrets endpoint pages by cursor, the findings endpoint does not.
+            None if input.has_key("cursor") => Format::Secrets,
+            None => Format::Findings,
+        };
+        let is_alien = match format {
+            // Other scanners have a list of this name, too.
+            Format::CliJson => self.records > 0 && !self.is_marked || input.has_key("generated_at"),
+            Format::Dependencies => self.records > 0 && !self.is_marked || input.has_key("reportSchema"),
+            Format::Sarif => self.report.runs() == 0,
+            _ => false,
+        };
+        if is_alien { Err(Fault::Unknown) } else { Ok(format) }
+    }
+
+    fn open(&mut self, place: Place) -> Result<(), Fault> {
+        match place {
+            Place::Answer => {
+                self.answers += 1;
+                self.has_list = false;
+                // A report of a scan is whole; a second one is another scan.
+                self.refuse_several()?;
+            }
+            Place::Findings(_) => (self.has_list, self.has_findings) = (true, true),
+            Place::Dependencies => self.found(Format::Dependencies)?,
+            Place::Vulns => self.found(Format::SscVulns)?,
+            Place::CliResults => self.found(Format::CliJson)?,
+            Place::Runs => self.found(Format::Sarif)?,
+            Place::Run => self.shelf.start_run(),
+            _ => {}
+        }
+        self.report.open(place);
+        Ok(())
+    }
+
+    fn value(&mut self, place: Place, text: &str) -> Result<(), Fault> {
+        match place {
+            Place::Findings(group) => {
+                match shape(text) {
+                    Shape::Upload => return Err(Fault::Unknown),
+                    Shape::Secret => self.found(Format::Secrets)?,
+                    Shape::Sast | Shape::Sca | Shape::AiSast => self.found(Format::Findings)?,
+                    Shape::Bare if self.format.is_none() => self.found(Format::Findings)?,
+                    Shape::Bare => {}
+                }
+                self.record(self.format.unwrap_or(Format::Findings), Some(group), text);
+            }
+            Place::Dependencies => {
+                self.is_marked |= text.contains("\"repositoryId\"") || text.contains("\"definedAt\"");
+                self.record(Format::Dependencies, None, text);
+            }
+            Place::Vulns => self.record(Format::SscVulns, None, text),
+            Place::WebhookFinding => {
+                self.found(Format::Webhook)?;
+                self.record(Format::Webhook, None, text);
+            }
+            Place::WebhookScan => {
+                self.found(Format::Webhook)?;
+                self.count(super::webhook::scan_label(text));
+            }
+            Place::CliResults => {
+                self.is_marked |= text.contains("\"check_id\"");
+                self.result(cli::sketch(text))?;
+            }
+            Place::SarifResults => {
+                self.shelf.name(text);
+                // Rules come before or after the results, as the tool likes; the
+                // sketch must not depend on it.
+                self.result(sarif::sketch(text, None))?;
+            }
+            Place::DriverRules => self.shelf.put(text, true)?,
+            Place::ExtensionRules => self.shelf.put(text, false)?,
+            place => self.report.value(place, text),
+        }
+        Ok(())
+    }
+
+    /// The current answer has records of this format.
+    fn found(&mut self, format: Format) -> Result<(), Fault> {
+        self.has_list = true;
+        match self.format {
+            None => self.format = Some(format),
+            Some(before) if before == format => {}
+            Some(before) => {
+                let what = format!("a file that is both {} and {}", before.is(), format.is());
+                return Err(Fault::Alien(what));
+            }
+        }
+        if self.has_findings && !matches!(format, Format::Findings | Format::Secrets) {
+            return Err(Fault::Unknown);
+        }
+        self.refuse_several()
+    }
+
+    fn refuse_several(&self) -> Result<(), Fault> {
+        if self.answers > 1 && matches!(self.format, Some(Format::CliJson | Format::Sarif)) {
+            return Err(Fault::Alien("a file of several reports; hand them over one by one".to_owned()));
+        }
+        Ok(())
+    }
+
+    fn record(&mut self, format: Format, group: Option<Group>, text: &str) {
+        self.count(label(format, group, text));
+    }
+
+    fn count(&mut self, label: Label) {
+        self.records += 1;
+        self.unnamed += u64::from(label.project.is_none());
+        *self.kinds.entry(label.kind).or_default() += 1;
+    }
+
+    fn result(&mut self, sketch: Option<super::sketch::Sketch>) -> Result<(), Fault> {
+        self.numbering.add(sketch.as_ref())?;
+        let kind = sketch.map_or(Kind::Sast, |sketch| sketch.kind);
+        self.count(Label { kind, id: None, project: None });
+        Ok(())
+    }
+}
+
+fn unknown_format(name: &str) -> Fault {
+    Fault::Alien(format!("its format `{}`", crate::wire::shorten(name)))
+}
