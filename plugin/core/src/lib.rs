@@ -35,6 +35,8 @@ mod wire;
 
 #[cfg(test)]
 mod fakes;
+#[cfg(test)]
+mod fields;
 
 pub use crate::{
     configure::configure,
