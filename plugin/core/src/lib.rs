@@ -34,6 +34,8 @@ mod wire;
 
 #[cfg(test)]
 mod fakes;
+#[cfg(test)]
+mod fields;
 
 pub use crate::{
     configure::configure,

@@ -10,7 +10,7 @@ use crate::{
 
 type Answer = Result<Response, TransportError>;
 
-fn run(id: &str, answer: Answer) -> (Result<Option<Scan>, Error>, Vec<String>) {
+fn run(id: &str, answer: &Answer) -> (Result<Option<Scan>, Error>, Vec<String>) {
     let mut vendor = Vendor::new(|_| answer.clone());
     let mut bucket = MemoryBucket::configured(&serde_json::json!({}));
     let result = with(&mut vendor, &mut bucket, |outside| fetch_scan(id, outside));
@@ -28,7 +28,7 @@ fn every_fixture_has_its_reviewed_result() {
     let mut changed = Vec::new();
     for entry in fs::read_dir(fixtures.join("api/scans")).unwrap() {
         let path = entry.unwrap().path();
-        let (result, asked) = run("30000007", body(fs::read(&path).unwrap()));
+        let (result, asked) = run("30000007", &body(fs::read(&path).unwrap()));
         assert_eq!(asked, ["/api/v1/deployments/1/scan/30000007"]);
         let text = format!("{:#}\n", serde_json::to_value(result.unwrap()).unwrap());
         let reviewed = fixtures.join("normalized/scans").join(path.file_name().unwrap());
@@ -43,13 +43,13 @@ fn every_fixture_has_its_reviewed_result() {
 
 #[test]
 fn a_scan_that_the_vendor_lacks_is_none() {
-    assert_eq!(run("7", status(404)).0, Ok(None));
+    assert_eq!(run("7", &status(404)).0, Ok(None));
 }
 
 #[test]
 fn an_id_that_no_scan_has_is_not_asked_for() {
     for id in ["", "j4an6ro33aJM", "-1", "+1", "1/../2", "1?x", "٣", "99999999999999999999999"] {
-        assert_eq!(run(id, status(500)), (Ok(None), Vec::new()), "{id}");
+        assert_eq!(run(id, &status(500)), (Ok(None), Vec::new()), "{id}");
     }
 }
 
@@ -68,7 +68,7 @@ fn other_answers_say_who_must_act() {
         Err(TransportError::Denied),
     ]
     .into_iter()
-    .map(|answer| run("7", answer).0.unwrap_err().to_string())
+    .map(|answer| run("7", &answer).0.unwrap_err().to_string())
     .collect();
     insta::assert_snapshot!(errors.join("\n"), @r"
     unauthorized: Semgrep refused the token as wrong or expired
