@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use appsec_insight::Edition;
 use appsec_model::{Author, Finding, Fix, Scan, Severity};
 use host_harness::{ChangeRow, Filter, FindingDetail, FindingId, FindingRow, InstanceName, Tenant};
 use serde::Serialize;
@@ -44,6 +45,12 @@ pub struct ListArgs {
     /// Only this advisory, such as CVE-2021-44228
     #[arg(long, value_name = "ID")]
     advisory: Option<String>,
+    /// Only this weakness, by its number in the CWE, such as 89
+    #[arg(long = "cwe", value_name = "NUMBER")]
+    cwes: Vec<u32>,
+    /// Only weaknesses of the CWE Top 25, of an edition such as 2024
+    #[arg(long, value_name = "EDITION", num_args = 0..=1, default_missing_value = "2025")]
+    top25: Option<Edition>,
     /// Also those that are not about security
     #[arg(long)]
     all_categories: bool,
@@ -80,7 +87,7 @@ fn parse_severity(word: &str) -> Result<Severity, String> {
 pub struct FindingList {
     /// How many there are in all.
     pub total: u64,
-    /// Those of this page, worst first.
+    /// Those of this page, most urgent first.
     pub findings: Vec<FindingRow>,
 }
 
@@ -106,6 +113,8 @@ pub async fn list(context: &Context, args: ListArgs) -> Result<ExitCode, Failure
         advisory: args.advisory,
         reachability: args.reachability,
         security: (!args.all_categories).then_some(true),
+        cwes: args.cwes,
+        top25: args.top25,
         text: args.text,
         limit: args.limit,
         offset: args.offset,
