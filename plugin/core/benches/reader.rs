@@ -15,7 +15,7 @@ fn main() {
 const REPORT_BYTES: usize = 20 << 20;
 
 /// The first pass alone: what a file is, and whether it is whole.
-#[divan::bench(args = [64 << 10, 1 << 20])]
+#[divan::bench(args = [64 << 10, 1 << 20], sample_count = 20)]
 fn survey(bencher: Bencher<'_, '_>, piece_bytes: usize) {
     let report = report();
     bencher.counter(BytesCount::of_slice(&report)).bench(|| {
@@ -25,7 +25,7 @@ fn survey(bencher: Bencher<'_, '_>, piece_bytes: usize) {
 }
 
 /// Both passes.
-#[divan::bench(args = [64 << 10, 1 << 20])]
+#[divan::bench(args = [64 << 10, 1 << 20], sample_count = 20)]
 fn survey_and_read(bencher: Bencher<'_, '_>, piece_bytes: usize) {
     let report = report();
     bencher.counter(BytesCount::of_slice(&report)).bench(|| {
