@@ -98,7 +98,13 @@ impl FindingStore {
                      ORDER BY id LIMIT 1000",
                 )?;
                 let rows = statement.query_map([after], |row| {
-                    Ok((row.get(0)?, row.get(1)?, row.get::<_, String>(2)?, row.get(3)?, row.get::<_, Option<String>>(4)?))
+                    Ok((
+                        row.get(0)?,
+                        row.get(1)?,
+                        row.get::<_, String>(2)?,
+                        row.get(3)?,
+                        row.get::<_, Option<String>>(4)?,
+                    ))
                 })?;
                 rows.collect::<rusqlite::Result<Vec<(i64, i64, _, i64, _)>>>()?
             };

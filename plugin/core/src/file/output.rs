@@ -12,7 +12,6 @@ use super::{
     label::{Label, label},
     outline::Place,
     record::{FileHead, FileRecord},
-    sarif,
     survey::Survey,
     webhook,
 };
@@ -70,12 +69,9 @@ impl Output {
         self.results += 1;
         let (kind, id, ordinal) = match numbered {
             Some(it) => {
-                // Only with its rule a SARIF result tells its kind for certain.
-                let by_rule = rule.and_then(|rule| sarif::sketch(text, Some(rule)));
-                let kind = by_rule.map_or_else(|| it.kind.clone(), |sketch| sketch.kind);
                 // The same result on another branch is another record.
                 let at = head.r#ref.as_deref().map(|name| format!("@{name}")).unwrap_or_default();
-                (kind, Some(format!("{:032x}-{}{at}", it.group, it.ordinal)), it.ordinal)
+                (it.kind.clone(), Some(format!("{:032x}-{}{at}", it.group, it.ordinal)), it.ordinal)
             }
             None => (Kind::Sast, None, 0),
         };
