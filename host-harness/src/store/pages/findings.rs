@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use appsec_model::{Finding, Normalized, Timestamp};
-use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
+use rusqlite::{CachedStatement, Connection, params};
 use sha2::{Digest, Sha256};
 
 use super::{
