@@ -20,6 +20,7 @@ use crate::{
     ids::{InstanceName, TenantId},
     import::{Import, ImportOptions, ImportProgress, ImportReport},
     limits::Limits,
+    renormalize::{Renormalize, RenormalizeOptions, RenormalizeProgress, RenormalizeReport},
     runtime::{Called, Connector, Grant, Runtime},
     secrets::{Secret, SecretSource},
     store::{ConnectorSource, FindingStore, Instance, InstanceBucket, InstanceStatus, NewInstance, Run, SharedStore},
@@ -325,6 +326,30 @@ impl Tenant {
             options,
         };
         import.run(file).await
+    }
+
+    /// Normalizes the stored records of an instance again, with its connector
+    /// as it is now.
+    pub async fn renormalize(
+        &self,
+        name: &InstanceName,
+        options: RenormalizeOptions,
+        progress: RenormalizeProgress,
+    ) -> Result<RenormalizeReport, HarnessError> {
+        let instance = self.instance(name).await?;
+        let loaded = self.loaded(&instance).await?;
+        let _lock = self.lock(name)?;
+        let renormalize = Renormalize {
+            store: self.store.clone(),
+            connector: loaded.connector,
+            connector_version: loaded.manifest.version.clone(),
+            owner: format!("{}/{name}", self.id),
+            instance,
+            clock: self.harness.shared.options.clock.clone(),
+            options,
+            progress,
+        };
+        renormalize.run().await
     }
 
     /// The connector of an instance, which must still be the one that it was

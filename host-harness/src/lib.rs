@@ -34,7 +34,7 @@ mod hex;
 mod ids;
 mod import;
 mod limits;
-//mod renormalize;
+mod renormalize;
 mod runtime;
 mod secrets;
 mod store;
@@ -52,7 +52,7 @@ pub use crate::{
     ids::{InstanceName, NameError, TenantId},
     import::{ImportError, ImportEvent, ImportOptions, ImportOutcome, ImportProgress, ImportReport},
     limits::Limits,
-    //renormalize::{Change, ChangedFinding, RenormalizeOptions, RenormalizeProgress, RenormalizeReport},
+    renormalize::{Change, ChangedFinding, RenormalizeOptions, RenormalizeProgress, RenormalizeReport},
     runtime::{
         CallError, CallFailure, CallReport, Called, Connector, Grant, Inspection, InspectionError, LimitHit, Runtime,
         RuntimeError,

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::{
     error::HarnessError,
     runtime::Connector,
-    store::{FindingId, Instance, ReadCounts, Renormalized, Run, SharedStore, StoredRaw, documents},
+    store::{Instance, ReadCounts, Renormalized, Run, RunState, SharedStore, StoredRecord},
     sync::normalize_records,
 };
 
@@ -48,7 +48,7 @@ pub struct RenormalizeReport {
     pub changed: u64,
     /// Records that were not usable and become findings.
     pub gained: u64,
-    /// Findings whose record is no longer usable.
+    /// Findings whose record is no longer usable; they stay as they were last understood.
     pub lost: u64,
     /// Records that are no findings, before and after.
     pub without_finding: u64,
@@ -123,26 +123,28 @@ impl Renormalize {
         let mut counts = ReadCounts::default();
         let mut after = 0;
         loop {
-            let kinds: Vec<String> = self.options.kinds.iter().map(|kind| kind.as_str().to_owned()).collect();
-            let batch = self.store.run(move |store| store.raw_batch(instance_id, &kinds, after, BATCH_RECORDS)).await?;
+            let mut batch = self.store.run(move |store| store.raw_batch(instance_id, after, BATCH_RECORDS)).await?;
             let Some(last) = batch.last() else { break };
             after = last.id;
+            let kinds = &self.options.kinds;
+            batch.retain(|stored| kinds.is_empty() || kinds.contains(&stored.record.kind));
             let renormalized = self.normalize(batch, &mut counts, &mut report).await?;
             if let Some(run) = run {
-                let (now, name) = ((self.clock)(), report.instance.clone());
-                self.store
-                    .run(move |store| store.replace_normalized(instance_id, &name, run, &renormalized, now))
-                    .await?;
+                let now = (self.clock)();
+                self.store.run(move |store| store.replace_normalized(instance_id, run, &renormalized, now)).await?;
             }
             (self.progress)(report.records);
         }
         if let Some(id) = run {
             let (now, version) = ((self.clock)(), self.connector_version);
-            counts.records = report.records;
-            counts.changed = report.changed + report.gained + report.lost;
-            counts.unchanged = report.unchanged + report.without_finding;
-            report.run =
-                self.store.run(move |store| store.finish_renormalize(id, instance_id, &version, &counts, now)).await?;
+            report.run = self
+                .store
+                .run(move |store| {
+                    store.set_connector_version(instance_id, &version)?;
+                    store.finish_run(id, RunState::Complete, None, now)?;
+                    store.run(id)
+                })
+                .await?;
         }
         Ok(report)
     }
@@ -150,13 +152,12 @@ impl Renormalize {
     /// Normalizes a batch and notes what is different.
     async fn normalize(
         &self,
-        batch: Vec<StoredRaw>,
+        batch: Vec<StoredRecord>,
         counts: &mut ReadCounts,
         report: &mut RenormalizeReport,
     ) -> Result<Renormalized, HarnessError> {
         let records: Vec<RawRecord> = batch.iter().map(|stored| stored.record.clone()).collect();
         let normalized = normalize_records(&self.connector, &self.owner, records, counts).await?;
-        let documents = documents(&normalized)?;
         let mut made: BTreeMap<u32, &Finding> = BTreeMap::new();
         for finding in &normalized.findings {
             made.insert(finding.index, finding);
@@ -184,7 +185,7 @@ impl Renormalize {
                 }
             }
         }
-        Ok(Renormalized { raw_ids: batch.into_iter().map(|stored| stored.id).collect(), normalized, documents })
+        Ok(self.store.renormalized(self.instance.id, batch, normalized)?)
     }
 }
 

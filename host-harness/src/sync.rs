@@ -212,7 +212,7 @@ impl InstanceSync {
             self.store.run(move |store| Ok((store.run(run_id)?, store.project_index(instance_id)?))).await?;
         let run = run.ok_or(HarnessError::NoRun(run_id))?;
         let since = match run.mode {
-            RunMode::Full | RunMode::Import => None,
+            RunMode::Full | RunMode::Import | RunMode::Renormalize => None,
             RunMode::Incremental => {
                 let overlap = i64::try_from(OVERLAP.as_micros()).unwrap_or(i64::MAX);
                 let last = self.store.run(move |store| store.last_complete_start(instance_id)).await?;

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use appsec_insight::Edition;
 use appsec_model::{Author, Finding, Fix, Scan, Severity};
 use host_harness::{ChangeRow, Filter, FindingDetail, FindingId, FindingRow, InstanceName, Tenant};
 use serde::Serialize;
@@ -44,6 +45,12 @@ pub struct ListArgs {
     /// Only this advisory, such as CVE-2021-44228
     #[arg(long, value_name = "ID")]
     advisory: Option<String>,
+    /// Only this weakness, by its number in the CWE, such as 89
+    #[arg(long = "cwe", value_name = "NUMBER")]
+    cwes: Vec<u32>,
+    /// Only weaknesses of the CWE Top 25, of an edition such as 2024
+    #[arg(long, value_name = "EDITION", num_args = 0..=1, default_missing_value = "2025")]
+    top25: Option<Edition>,
     /// Also those that are not about security
     #[arg(long)]
     all_categories: bool,
@@ -80,7 +87,7 @@ fn parse_severity(word: &str) -> Result<Severity, String> {
 pub struct FindingList {
     /// How many there are in all.
     pub total: u64,
-    /// Those of this page, worst first.
+    /// Those of this page, most urgent first.
     pub findings: Vec<FindingRow>,
 }
 
@@ -106,6 +113,8 @@ pub async fn list(context: &Context, args: ListArgs) -> Result<ExitCode, Failure
         advisory: args.advisory,
         reachability: args.reachability,
         security: (!args.all_categories).then_some(true),
+        cwes: args.cwes,
+        top25: args.top25,
         text: args.text,
         limit: args.limit,
         offset: args.offset,
@@ -144,7 +153,7 @@ pub fn show_list(output: Output, list: &FindingList) {
         output.line(if list.total == 0 { "No findings." } else { "No findings on this page." });
         return;
     }
-    let mut table = output.table(&["FINDING", "SEVERITY", "KIND", "STATUS", "PROJECT", "TITLE", "WHERE"]);
+    let mut table = output.table(&["FINDING", "PRIORITY", "SEVERITY", "KIND", "STATUS", "PROJECT", "TITLE", "WHERE"]);
     for row in &list.findings {
         let place = match (&row.path, row.start_line) {
             (Some(path), Some(line)) => format!("{path}:{line}"),
@@ -158,6 +167,7 @@ pub fn show_list(output: Output, list: &FindingList) {
         }
         table.add_row([
             row.id.to_string().into(),
+            row.priority.to_string().into(),
             severity(row.severity),
             row.kind.clone().into(),
             comfy_table::Cell::new(status),
@@ -198,6 +208,9 @@ fn show_detail(output: Output, detail: &FindingDetail) {
     let mut facts = Facts(output.table(&["finding", &row.id.to_string()]));
     facts.add("title", Some(&row.title));
     facts.add("severity", Some(row.severity.as_str()));
+    let inputs = detail.assessment.inputs.iter();
+    let inputs = lines(inputs.map(|it| format!("{:+} {}: {}", it.points, it.name, it.value)));
+    facts.add("priority", Some(format!("{} ({})\n{inputs}", row.priority, detail.assessment.band)));
     facts.add("status", Some(&row.status));
     facts.add("kind", Some(&row.kind));
     facts.add("project", Some(&row.project));
@@ -205,11 +218,27 @@ fn show_detail(output: Output, detail: &FindingDetail) {
         facts.add("rule", Some(&rule.id));
         facts.add("message", rule.message.as_ref());
         facts.add("weaknesses", Some(lines(rule.cwes.iter().map(|cwe| cwe.text.clone()))));
+        let ranks = detail.cwe_top25.iter().map(|it| format!("{} in {}", it.rank, it.edition));
+        facts.add("CWE Top 25", Some(ranks.collect::<Vec<_>>().join(", ")));
         facts.add("OWASP", Some(lines(rule.owasp.iter().map(|owasp| owasp.text.clone()))));
         facts.add("classes", Some(rule.vulnerability_classes.join(", ")));
     }
     if let Some(leading) = detail.occurrence_details.first() {
         show_facts(&mut facts, &leading.finding);
+    }
+    if let Some(ratings) = &detail.ratings {
+        let cvss = ratings.cvss.iter();
+        facts.add(
+            "CVSS",
+            Some(lines(cvss.map(|it| format!("{} {:.1}, {}, from {}", it.version, it.score, it.vector, it.source)))),
+        );
+        facts.add(
+            "EPSS of the files",
+            ratings.epss.as_ref().map(|it| {
+                let date = it.date.as_deref().map(|date| format!(" of {date}")).unwrap_or_default();
+                format!("{:.5}{date}, from {}", it.score, it.source)
+            }),
+        );
     }
     if let Some(attribution) = &detail.attribution {
         show_scan(&mut facts, &attribution.scan);
@@ -299,6 +328,15 @@ fn show_facts(facts: &mut Facts, finding: &Finding) {
             Some(format!("{} {version} ({}, {})", package.name, package.ecosystem, dependency.transitivity)),
         );
         facts.add("purl", package.purl.as_ref());
+        facts.add("brought by", Some(dependency.introduced_by.join(" > ")));
+        facts.add("affected", dependency.affected_range.as_ref());
+        facts.add(
+            "lockfile",
+            dependency.lockfile.as_ref().map(|at| match at.start_line {
+                Some(line) => format!("{}:{line}", at.path),
+                None => at.path.clone(),
+            }),
+        );
         facts.add("advisories", Some(lines(dependency.advisories.iter().map(|it| it.id.clone()))));
         let reachability = &dependency.reachability;
         facts.add("reachability", Some(reachability.verdict.as_str()));
@@ -318,9 +356,24 @@ fn show_facts(facts: &mut Facts, finding: &Finding) {
                 Fix::Upgrades { upgrades } => lines(upgrades.iter().map(|it| format!("{} {}", it.package, it.version))),
             }),
         );
-        facts.add("EPSS", dependency.epss.as_ref().map(|epss| format!("{:.5}", epss.score)));
+        facts.add("EPSS of the vendor", dependency.epss.as_ref().map(|epss| format!("{:.5}", epss.score)));
         facts.add("malware", dependency.malicious.filter(|it| *it).map(|_| "yes"));
     }
+    if let Some(secret) = &finding.secret {
+        facts.add("opens", secret.service.as_ref());
+        facts.add("validation", Some(secret.validation.as_str()));
+        facts.add("visibility", secret.visibility.as_ref().map(|it| it.as_str().to_owned()));
+        let commit = secret.history.as_ref().and_then(|it| it.commit.as_ref());
+        facts.add("in history at", commit);
+    }
+    facts.add("snippet", finding.snippet.as_ref());
+    let steps = finding.flow.iter().map(|step| {
+        let line = step.location.start_line.map(|line| format!(":{line}")).unwrap_or_default();
+        let content = step.content.as_ref().map(|it| format!("  {}", short(it, 80))).unwrap_or_default();
+        format!("{:?} {}{line}{content}", step.role, step.location.path).to_lowercase()
+    });
+    facts.add("data flow", Some(lines(steps)));
+    facts.add("suggested fix", finding.suggested_fix.as_ref());
     if let Some(verdict) = finding.assistance.as_ref().and_then(|it| it.verdict.as_ref()) {
         let reason = verdict.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
         facts.add("AI verdict", Some(format!("{}{reason}", verdict.conclusion)));

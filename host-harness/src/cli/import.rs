@@ -120,7 +120,7 @@ async fn instance(context: &Context, tenant: &Tenant, given: Option<InstanceName
             return Err(Failure::new("no-such-instance", message, remedy).of(tenant.id(), None));
         }
     }
-    let name: InstanceName = FILES.parse().map_err(|error| Failure::from(anyhow::Error::from(error)))?;
+    let name: InstanceName = FILES.parse().map_err(|_| Failure::new("name", "the instance cannot be named", None))?;
     let setup = Setup {
         name: name.clone(),
         connector: context.connector.clone(),

@@ -6,9 +6,9 @@ use appsec_insight::{
     top25::Edition,
 };
 use appsec_model::{Epss, Finding, Fix, Rule, Status, Validation as Validated};
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
-use super::{Result, advisories::find_any};
+use super::{FindingStore, Result, advisories::find_any, document};
 
 /// What is concluded from a finding.
 pub(super) struct Assessment {
@@ -19,6 +19,11 @@ pub(super) struct Assessment {
 }
 
 impl Assessment {
+    /// The priority's score.
+    pub fn score(&self) -> i64 {
+        i64::from(self.priority.score)
+    }
+
     /// Score of the newest CVSS version.
     pub fn cvss(&self) -> Option<f64> {
         self.ratings.as_ref().and_then(Advisory::rating).map(|rating| rating.score)
@@ -68,4 +73,60 @@ pub(super) fn assess(
         }),
     };
     Ok(Assessment { priority: Priority::of(&facts), ratings })
+}
+
+/// A rule of an instance.
+pub(super) fn rule(connection: &Connection, instance_id: i64, rule_id: &str) -> Result<Option<Rule>> {
+    let found: Option<String> = connection
+        .prepare_cached("SELECT document FROM rules WHERE instance_id = ?1 AND rule_id = ?2")?
+        .query_row(params![instance_id, rule_id], |row| row.get(0))
+        .optional()?;
+    found.map(|text| document("rule", &text)).transpose()
+}
+
+impl FindingStore {
+    /// Assesses every finding anew, after ratings have changed. Returns how
+    /// many have another priority, CVSS or EPSS than before.
+    pub fn assess_all(&mut self) -> Result<u64> {
+        let mut changed = 0;
+        let mut after = 0;
+        loop {
+            let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let batch = {
+                let mut statement = transaction.prepare_cached(
+                    "SELECT id, occurrence_id, status, instance_id, rule_id FROM findings WHERE id > ?1 \
+                     ORDER BY id LIMIT 1000",
+                )?;
+                let rows = statement.query_map([after], |row| {
+                    Ok((
+                        row.get(0)?,
+                        row.get(1)?,
+                        row.get::<_, String>(2)?,
+                        row.get(3)?,
+                        row.get::<_, Option<String>>(4)?,
+                    ))
+                })?;
+                rows.collect::<rusqlite::Result<Vec<(i64, i64, _, i64, _)>>>()?
+            };
+            for (id, record, status, instance_id, rule_id) in &batch {
+                after = *id;
+                let Some(content) = self.decoder.content(&transaction, *record)? else { continue };
+                let finding: Finding =
+                    document("finding", std::str::from_utf8(content.document()).unwrap_or_default())?;
+                let rule = rule_id.as_deref().map(|id| rule(&transaction, *instance_id, id)).transpose()?.flatten();
+                let assessed = assess(&transaction, &finding, status, rule.as_ref())?;
+                changed += transaction
+                    .prepare_cached(
+                        "UPDATE findings SET priority = ?2, cvss = ?3, epss = ?4 WHERE id = ?1 \
+                         AND (priority, cvss, epss) IS NOT (?2, ?3, ?4)",
+                    )?
+                    .execute(params![id, assessed.score(), assessed.cvss(), assessed.epss(&finding)])?
+                    as u64;
+            }
+            transaction.commit()?;
+            if batch.is_empty() {
+                return Ok(changed);
+            }
+        }
+    }
 }

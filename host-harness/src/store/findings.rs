@@ -2,11 +2,17 @@
 
 use std::{fmt, str::FromStr};
 
+use appsec_insight::{Advisory, Edition, Priority};
 use appsec_model::{Diagnostic, Finding, Rule, Severity, Timestamp};
 use rusqlite::{OptionalExtension, Row, ToSql, params};
 use serde::{Serialize, Serializer};
 
-use super::{Attribution, ChangeRow, FindingStore, Result, StoreError, compress::Content, document};
+use super::{
+    Attribution, ChangeRow, FindingStore, Result, StoreError,
+    assess::{assess, rule},
+    compress::Content,
+    document,
+};
 
 /// What a finding is known by: 16 hex digits, the same in every sync.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -74,6 +80,10 @@ pub struct Filter {
     pub reachability: Vec<String>,
     /// Only those that are, or are not, about security.
     pub security: Option<bool>,
+    /// Weaknesses by their number in the CWE.
+    pub cwes: Vec<u32>,
+    /// Only weaknesses of this CWE Top 25.
+    pub top25: Option<Edition>,
     /// A part of the title.
     pub text: Option<String>,
     /// At most that many.
@@ -111,6 +121,12 @@ pub struct FindingRow {
     pub package: Option<String>,
     /// Verdict of reachability.
     pub reachability: Option<String>,
+    /// How urgent it is, from 0 to 100; `finding` shows why.
+    pub priority: u8,
+    /// CVSS score of its advisory, from the operator's files.
+    pub cvss: Option<f64>,
+    /// Probability that it is exploited: the vendor's, or from the operator's files.
+    pub epss: Option<f64>,
     /// When it was first brought.
     pub first_seen_at: Timestamp,
     /// When it last changed.
@@ -127,12 +143,27 @@ pub struct FindingDetail {
     pub row: FindingRow,
     /// Its rule.
     pub rule: Option<Rule>,
+    /// How urgent it is, and why.
+    pub assessment: Priority,
+    /// Ratings of its advisory, from the operator's files.
+    pub ratings: Option<Advisory>,
+    /// Its rank on each edition of the CWE Top 25, the newest first.
+    pub cwe_top25: Vec<Top25Rank>,
     /// Where it comes from, as far as the vendor tells.
     pub attribution: Option<Attribution>,
     /// Its occurrences; the leading one first.
     pub occurrence_details: Vec<OccurrenceDetail>,
     /// What changed after the run that first brought it, newest first.
     pub history: Vec<ChangeRow>,
+}
+
+/// A rank on a CWE Top 25.
+#[derive(Clone, Copy, Debug, Serialize, schemars::JsonSchema)]
+pub struct Top25Rank {
+    /// The edition.
+    pub edition: Edition,
+    /// The rank of the most dangerous of the rule's weaknesses.
+    pub rank: u8,
 }
 
 /// A finding on one ref.
@@ -157,7 +188,7 @@ pub(super) fn severity(rank: i64) -> Severity {
 const FINDING_COLUMNS: &str = "findings.public_id AS id, findings.id AS row, instances.name AS instance, \
      projects.name AS project, findings.kind, severity, findings.status, security, title, rule_id, path, start_line, \
      CASE WHEN packages.id IS NULL THEN NULL ELSE trim(packages.name || ' ' || packages.version) END AS package, \
-     reachability, findings.first_seen_at, changed_at, findings.instance_id, occurrence_id, \
+     reachability, priority, cvss, epss, findings.first_seen_at, changed_at, findings.instance_id, occurrence_id, \
      (SELECT count(*) FROM records WHERE records.project_id = findings.project_id AND finding_id = findings.id) \
      AS occurrences \
      FROM findings JOIN instances ON instances.id = findings.instance_id \
@@ -178,6 +209,9 @@ fn finding_row(row: &Row<'_>) -> rusqlite::Result<FindingRow> {
         start_line: row.get("start_line")?,
         package: row.get("package")?,
         reachability: row.get("reachability")?,
+        priority: row.get("priority")?,
+        cvss: row.get("cvss")?,
+        epss: row.get("epss")?,
         first_seen_at: Timestamp::from_micros(row.get("first_seen_at")?),
         changed_at: Timestamp::from_micros(row.get("changed_at")?),
         occurrences: row.get("occurrences")?,
@@ -236,9 +270,13 @@ impl Filter {
 }
 
 impl FindingStore {
-    /// Findings of a filter, worst first, and how many there are in all.
+    /// Findings of a filter, most urgent first, and how many there are in all.
     pub fn findings(&self, filter: &Filter) -> Result<(Vec<FindingRow>, u64)> {
-        let conditions = filter.conditions();
+        let mut conditions = filter.conditions();
+        if let Some(rules) = self.rules_about(filter)? {
+            conditions.sql.push("instr(?, ' ' || findings.instance_id || ' ' || hex(rule_id) || ' ') > 0".to_owned());
+            conditions.parameters.push(Box::new(rules));
+        }
         let clause = conditions.clause();
         let mut parameters: Vec<&dyn ToSql> = conditions.parameters.iter().map(AsRef::as_ref).collect();
         let count = format!(
@@ -248,11 +286,33 @@ impl FindingStore {
         let total = self.connection.query_row(&count, parameters.as_slice(), |row| row.get(0))?;
         parameters.extend([&filter.limit as &dyn ToSql, &filter.offset]);
         let mut statement = self.connection.prepare_cached(&format!(
-            "SELECT {FINDING_COLUMNS}{clause} ORDER BY severity DESC, projects.name, findings.kind, path, start_line, \
+            "SELECT {FINDING_COLUMNS}{clause} ORDER BY priority DESC, severity DESC, projects.name, findings.kind, path, start_line, \
              findings.public_id LIMIT ? OFFSET ?"
         ))?;
         let rows = statement.query_map(parameters.as_slice(), finding_row)?;
         Ok((rows.collect::<rusqlite::Result<_>>()?, total))
+    }
+
+    /// The rules that are about the weaknesses of a filter, as one text: a CWE
+    /// stands in the rule's document. None where the filter names none.
+    fn rules_about(&self, filter: &Filter) -> Result<Option<String>> {
+        if filter.cwes.is_empty() && filter.top25.is_none() {
+            return Ok(None);
+        }
+        let mut statement = self.connection.prepare_cached("SELECT instance_id, hex(rule_id), document FROM rules")?;
+        let mut rows = statement.query([])?;
+        let mut about = String::from(" ");
+        while let Some(row) = rows.next()? {
+            let rule: Rule = document("rule", row.get_ref(2)?.as_str().unwrap_or_default())?;
+            let is = |number: u32| rule.cwes.iter().any(|cwe| cwe.number == Some(number));
+            let named = filter.cwes.is_empty() || filter.cwes.iter().any(|number| is(*number));
+            let listed = filter.top25.is_none_or(|edition| edition.best_rank(&rule.cwes).is_some());
+            if named && listed {
+                let (instance, id): (i64, String) = (row.get(0)?, row.get(1)?);
+                about.push_str(&format!(" {instance} {id} "));
+            }
+        }
+        Ok(Some(about))
     }
 
     /// A finding with all that is known of it; its raw records too, if asked.
@@ -268,11 +328,7 @@ impl FindingStore {
             })
             .optional()?;
         let Some((row, row_id, leading, instance_id)) = found else { return Ok(None) };
-        let rule: Option<String> = self
-            .connection
-            .prepare_cached("SELECT document FROM rules WHERE instance_id = ?1 AND rule_id = ?2")?
-            .query_row(params![instance_id, row.rule_id], |row| row.get(0))
-            .optional()?;
+        let rule = row.rule_id.as_deref().map(|id| rule(&self.connection, instance_id, id)).transpose()?.flatten();
         let mut statement = self.connection.prepare_cached(
             "SELECT records.id, records.vanished_at, origin FROM records \
              JOIN findings ON findings.project_id = records.project_id AND findings.id = finding_id \
@@ -292,9 +348,16 @@ impl FindingStore {
             });
         }
         let scan = occurrence_details.first().and_then(|leading| leading.finding.first_seen_scan.as_deref());
+        let Some(leading) = occurrence_details.first() else { return Ok(None) };
+        let assessed = assess(&self.connection, &leading.finding, &row.status, rule.as_ref())?;
+        let cwes = rule.as_ref().map(|rule| rule.cwes.as_slice()).unwrap_or_default();
+        let ranked = |edition: Edition| Some(Top25Rank { edition, rank: edition.best_rank(cwes)? });
         Ok(Some(FindingDetail {
             row,
-            rule: rule.map(|rule| document("rule", &rule)).transpose()?,
+            assessment: assessed.priority,
+            ratings: assessed.ratings,
+            cwe_top25: Edition::ALL.into_iter().filter_map(ranked).collect(),
+            rule,
             attribution: scan.map(|scan| self.attribution(instance_id, scan)).transpose()?.flatten(),
             occurrence_details,
             history: self.history(row_id)?,

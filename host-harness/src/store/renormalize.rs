@@ -7,7 +7,7 @@ use appsec_model::{Finding, Kind, Normalized, ProjectRef, RawRecord, Timestamp};
 use rusqlite::{TransactionBehavior, params};
 
 use super::{
-    FindingStore, ReadCounts, Result, SharedStore, StoreError,
+    FindingStore, ReadCounts, Result, RunMode, SharedStore, StoreError,
     pages::{
         Batch, Classified, Contents, RecordState, RecordWriter, project_index, settle_packages, write_diagnostics,
         write_packages, write_rules,
@@ -84,10 +84,22 @@ fn differs(old: Option<&Finding>, new: Option<&Finding>) -> bool {
 }
 
 impl FindingStore {
-    /// Row ids of all instances.
-    pub fn instance_ids(&self) -> Result<Vec<i64>> {
-        let mut statement = self.connection.prepare_cached("SELECT id FROM instances ORDER BY id")?;
-        Ok(statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
+    /// Begins a run. One that was cut off is not gone on with: it starts over,
+    /// and what it had written is found unchanged.
+    pub fn start_renormalize(&mut self, instance_id: i64, now: Timestamp) -> Result<i64> {
+        self.connection.execute(
+            "UPDATE runs SET state = 'failed', message = 'cut off, and begun anew', finished_at = ?2 \
+             WHERE instance_id = ?1 AND mode = 'renormalize' AND state = 'running'",
+            params![instance_id, now.as_micros()],
+        )?;
+        self.start_run(instance_id, RunMode::Renormalize, false, 0, &[], now)
+    }
+
+    /// Notes which version of the connector the records are normalized with.
+    pub fn set_connector_version(&mut self, instance_id: i64, version: &str) -> Result<()> {
+        let sql = "UPDATE instances SET connector_version = ?2 WHERE id = ?1";
+        self.connection.execute(sql, params![instance_id, version])?;
+        Ok(())
     }
 
     /// Records of an instance in the order of their row ids, from behind one
@@ -184,10 +196,7 @@ mod tests {
     use appsec_model::Normalized;
     use serde_json::json;
 
-    use crate::store::{
-        RunMode,
-        fixture::{Desk, at, finding},
-    };
+    use crate::store::fixture::{Desk, at, finding};
 
     #[test]
     fn stored_records_are_normalized_anew_with_their_history() {
@@ -196,7 +205,6 @@ mod tests {
         desk.findings(&bodies, 1);
         desk.findings(&bodies[..2], 2);
         let (id, store) = (desk.instance_id, &desk.store);
-        assert_eq!(store.with(|store| store.instance_ids()).unwrap(), [id]);
 
         let first = store.with(|store| store.raw_batch(id, 0, 2)).unwrap();
         let rest = store.with(|store| store.raw_batch(id, first[1].id, 9)).unwrap();
@@ -212,7 +220,7 @@ mod tests {
             normalized.findings.push(serde_json::from_value(finding(&fields)).unwrap());
         }
         let ready = store.renormalized(id, batch, normalized).unwrap();
-        let run = store.with(|store| store.start_run(id, RunMode::Import, false, 0, &[], at(3))).unwrap();
+        let run = store.with(|store| store.start_renormalize(id, at(3))).unwrap();
         assert_eq!(store.with(|store| store.replace_normalized(id, run, &ready, at(3))).unwrap(), 2);
 
         let all = desk.all();

@@ -41,6 +41,8 @@ words! {
         Incremental = "incremental",
         /// A file.
         Import = "import",
+        /// What is stored, with a newer connector.
+        Renormalize = "renormalize",
     }
 }
 
@@ -235,7 +237,7 @@ impl FindingStore {
     /// The sync of an instance that was cut off, if the last one was. Imports
     /// of files are begun anew by whoever has the file.
     pub fn unfinished_run(&self, instance_id: i64) -> Result<Option<i64>> {
-        let sql = "SELECT id FROM runs WHERE instance_id = ?1 AND state = 'running' AND mode <> 'import' \
+        let sql = "SELECT id FROM runs WHERE instance_id = ?1 AND state = 'running' AND mode IN ('full', 'incremental') \
                    ORDER BY id DESC LIMIT 1";
         Ok(self.connection.query_row(sql, [instance_id], |row| row.get(0)).optional()?)
     }

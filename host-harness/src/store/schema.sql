@@ -133,6 +133,9 @@ CREATE TABLE findings (
     package_id      INTEGER,
     reachability    TEXT,
     advisories      TEXT,                   -- upper-case ids, each between two spaces
+    priority        INTEGER NOT NULL,       -- 0 to 100
+    cvss            REAL,                   -- score of the newest version
+    epss            REAL,                   -- probability, 0 to 1
     first_run_id    INTEGER NOT NULL,
     first_seen_at   INTEGER NOT NULL,
     changed_at      INTEGER NOT NULL
@@ -165,7 +168,7 @@ CREATE TABLE scans (
 CREATE TABLE runs (
     id              INTEGER PRIMARY KEY,
     instance_id     INTEGER NOT NULL REFERENCES instances (id) ON DELETE CASCADE,
-    mode            TEXT NOT NULL,          -- full, incremental, import
+    mode            TEXT NOT NULL,          -- full, incremental, import, renormalize
     whole           INTEGER NOT NULL DEFAULT 0, -- 1 if it reads all projects and kinds
     state           TEXT NOT NULL,          -- running, complete, partial, failed
     message         TEXT,

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use appsec_model::{Finding, Normalized, Timestamp};
-use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
+use appsec_model::{Finding, Normalized, Rule, Timestamp};
+use rusqlite::{CachedStatement, Connection, params};
 use sha2::{Digest, Sha256};
 
 use super::{
@@ -14,6 +14,7 @@ use super::{
 };
 use crate::store::{
     Result, StoreError,
+    assess::assess,
     compress::{Content, Decoder},
     document,
     history::{Change, changes},
@@ -28,6 +29,8 @@ pub(crate) struct RecordWriter<'a> {
     projects: &'a ProjectIndex,
     packages: &'a PackageIds<'a>,
     scans: ScanWriter<'a>,
+    /// The page's rules by id.
+    rules: HashMap<&'a str, &'a Rule>,
     finding: CachedStatement<'a>,
     known_finding: CachedStatement<'a>,
     insert: CachedStatement<'a>,
@@ -92,11 +95,13 @@ impl<'a> RecordWriter<'a> {
             projects,
             packages,
             scans: ScanWriter::new(connection, batch.instance_id)?,
+            rules: batch.normalized.rules.iter().map(|rule| (rule.id.as_str(), rule)).collect(),
             finding: connection.prepare_cached(
                 "INSERT INTO findings (public_id, instance_id, project_id, kind, occurrence_id, severity, status, \
                  security, title, rule_id, path, start_line, package_id, reachability, advisories, first_run_id, \
-                 first_seen_at, changed_at) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?17) \
+                 first_seen_at, changed_at, priority, cvss, epss) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?17, ?18, ?19, \
+                 ?20) \
                  ON CONFLICT (public_id) DO NOTHING",
             )?,
             known_finding: connection.prepare_cached("SELECT id, first_run_id FROM findings WHERE public_id = ?1")?,
@@ -184,6 +189,8 @@ impl<'a> RecordWriter<'a> {
         let identity = self.projects.identities.get(&project_id).map_or("", String::as_str);
         let public_id = public_id(&self.batch.instance, identity, finding);
         let shown = Shown::from(finding);
+        let rule = finding.rule_id.as_deref().and_then(|id| self.rules.get(id)).copied();
+        let assessed = assess(self.connection, finding, finding.lifecycle.status.as_str(), rule)?;
         let inserted = self.finding.execute(params![
             public_id,
             self.batch.instance_id,
@@ -202,6 +209,9 @@ impl<'a> RecordWriter<'a> {
             shown.advisories,
             self.batch.run_id,
             self.batch.now.as_micros(),
+            assessed.score(),
+            assessed.cvss(),
+            assessed.epss(finding),
         ])?;
         if let Some(scan) = &finding.first_seen_scan {
             self.scans.want(scan, finding.lifecycle.relevant_since)?;

@@ -3,7 +3,12 @@
 use appsec_model::{Finding, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::store::{Result, compress::Decoder, document};
+use crate::store::{
+    Result,
+    assess::{assess, rule},
+    compress::Decoder,
+    document,
+};
 
 /// Makes a finding show its leading occurrence: one that is there before one
 /// that vanished, one on the primary branch before others, then the one that
@@ -19,7 +24,7 @@ pub(crate) fn lead<'a>(
     let leading = connection
         .prepare_cached(
             "SELECT records.id, records.package_id, iif(records.vanished_at IS NULL, records.status, 'vanished'), \
-             records.id <> findings.occurrence_id \
+             records.id <> findings.occurrence_id, findings.status, findings.instance_id \
              FROM findings JOIN records ON records.project_id = findings.project_id AND finding_id = findings.id \
              WHERE findings.id = ?1 \
              ORDER BY records.vanished_at IS NOT NULL, on_primary DESC, \
@@ -28,10 +33,17 @@ pub(crate) fn lead<'a>(
              relevant_since DESC, record_key, origin LIMIT 1",
         )?
         .query_row([finding_id], |row| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, Option<i64>>(1)?, row.get::<_, String>(2)?, row.get::<_, bool>(3)?))
+            Ok(Leading {
+                record: row.get(0)?,
+                package_id: row.get(1)?,
+                status: row.get(2)?,
+                is_other: row.get(3)?,
+                was: row.get(4)?,
+                instance_id: row.get(5)?,
+            })
         })
         .optional()?;
-    let Some((record, package_id, status, is_other)) = leading else {
+    let Some(Leading { record, package_id, status, is_other, was, instance_id }) = leading else {
         connection.prepare_cached("DELETE FROM findings WHERE id = ?1")?.execute([finding_id])?;
         connection.prepare_cached("DELETE FROM changes WHERE finding_id = ?1")?.execute([finding_id])?;
         return Ok(());
@@ -45,7 +57,7 @@ pub(crate) fn lead<'a>(
     let read;
     let finding = match written(record) {
         Some(finding) => finding,
-        None if is_other => {
+        None if is_other || status != was => {
             let Some(content) = decoder.content(connection, record)? else { return Ok(()) };
             read = document::<Finding>("finding", std::str::from_utf8(content.document()).unwrap_or_default())?;
             &read
@@ -54,10 +66,12 @@ pub(crate) fn lead<'a>(
         None => return Ok(()),
     };
     let shown = Shown::from(finding);
+    let rule = finding.rule_id.as_deref().map(|id| rule(connection, instance_id, id)).transpose()?.flatten();
+    let assessed = assess(connection, finding, &status, rule.as_ref())?;
     connection
         .prepare_cached(
             "UPDATE findings SET severity = ?2, security = ?3, title = ?4, rule_id = ?5, path = ?6, start_line = ?7, \
-             reachability = ?8, advisories = ?9 WHERE id = ?1",
+             reachability = ?8, advisories = ?9, priority = ?10, cvss = ?11, epss = ?12 WHERE id = ?1",
         )?
         .execute(params![
             finding_id,
@@ -68,9 +82,22 @@ pub(crate) fn lead<'a>(
             shown.path,
             shown.start_line,
             shown.reachability,
-            shown.advisories
+            shown.advisories,
+            assessed.score(),
+            assessed.cvss(),
+            assessed.epss(finding)
         ])?;
     Ok(())
+}
+
+/// The occurrence that leads, and how the finding is shown so far.
+struct Leading {
+    record: i64,
+    package_id: Option<i64>,
+    status: String,
+    is_other: bool,
+    was: String,
+    instance_id: i64,
 }
 
 /// The columns of a finding that come from its leading occurrence.

@@ -64,17 +64,18 @@ pub fn page(api: &mut Api<'_>, page: &Page<'_>) -> Result<CursorPage, Error> {
 /// name, version, and the path of the lockfile. A package that one lockfile
 /// names twice in one version is one entry. None without a package's name.
 pub fn record(raw: &RawValue) -> RawRecord {
+    let (id, project) = label(raw.get());
+    RawRecord { kind: Kind::Packages, id, project, body: raw.get().to_owned() }
+}
+
+/// The id of a record, and its project.
+pub fn label(text: &str) -> (Option<String>, Option<ProjectRef>) {
     let mut spare = String::new();
     // What is wrong with a record is told when it is normalized.
-    let found = wire::read::<wire::FoundDependency<'_>>(raw.get(), &mut spare, &mut Remarks::default());
+    let found = wire::read::<wire::FoundDependency<'_>>(text, &mut spare, &mut Remarks::default());
     let found = found.unwrap_or_default();
     let project = found.repository_id.as_ref().map(Id::to_string).filter(|id| !id.is_empty());
-    RawRecord {
-        kind: Kind::Packages,
-        id: id(&found, project.as_deref()),
-        project: project.map(|id| ProjectRef { id: Some(id), name: None }),
-        body: raw.get().to_owned(),
-    }
+    (id(&found, project.as_deref()), project.map(|id| ProjectRef { id: Some(id), name: None }))
 }
 
 /// The parts of a dependency's identity, joined by colons that no part holds.

@@ -4,7 +4,7 @@ use appsec_model::{Kind, ProjectRef};
 use serde::{Deserialize, de::IgnoredAny};
 
 use super::{csv, format::Format, outline::Group, ssc, webhook};
-use crate::wire::{Id, skim};
+use crate::{api::dependencies, wire::skim};
 
 /// What a record is called.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -50,16 +50,10 @@ fn secret(text: &str) -> Label {
     Label { kind: Kind::Secrets, id, project: project(None, repository) }
 }
 
-/// A record of the dependencies endpoint, which has no id.
+/// A record of the dependencies endpoint.
 fn dependency(text: &str) -> Label {
-    #[derive(Default, Deserialize)]
-    #[serde(default)]
-    struct Fields<'a> {
-        #[serde(borrow, rename = "repositoryId")]
-        repository: Option<Id<'a>>,
-    }
-    let fields: Fields<'_> = serde_json::from_str(text).unwrap_or_default();
-    Label { kind: Kind::Packages, id: None, project: project(fields.repository.map(Id::into_string), None) }
+    let (id, project) = dependencies::label(text);
+    Label { kind: Kind::Packages, id, project }
 }
 
 /// A project, if anything names it.

@@ -2,7 +2,12 @@
 
 use appsec_model::{DocumentHead, DocumentSummary, Error, RawRecord};
 
-use super::{Fault, alien, input::Input, output::Output, survey::Survey};
+use super::{
+    Fault, alien,
+    input::{Input, Part},
+    output::Output,
+    survey::Survey,
+};
 
 /// A file being read; see the contract's `document-reader`.
 ///
@@ -15,6 +20,8 @@ pub struct DocumentReader {
     survey: Survey,
     stage: Stage,
 }
+
+const ANOTHER_FILE: &str = "the second pass was over another file than the first";
 
 /// How far a file was read.
 enum Stage {
@@ -78,15 +85,16 @@ impl DocumentReader {
         let mut records = Vec::new();
         let (survey, head, input) = (&self.survey, &self.head, &mut self.input);
         let result = match &mut self.stage {
-            Stage::Read(output) => input
-                .finish(&mut |part| {
+            Stage::Read(output) => {
+                let mut sink = |part: Part<'_>| {
                     records.extend(output.part(part, survey, head)?);
                     Ok(())
-                })
-                .and_then(|_| match output.records == survey.records {
-                    true => Ok(()),
-                    false => Err(Fault::Misused("the second pass was over another file than the first")),
-                }),
+                };
+                match input.finish(&mut sink) {
+                    Ok(_) if output.records != survey.records => Err(Fault::Misused(ANOTHER_FILE)),
+                    documents => documents.map(drop),
+                }
+            }
             _ => Err(Fault::Misused("the second pass has not begun, or is over")),
         };
         result.map_err(|fault| self.fail(fault))?;

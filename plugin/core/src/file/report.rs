@@ -47,8 +47,6 @@ struct Run {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct CliError<'a> {
-    #[serde(borrow)]
-    level: Option<Text<'a>>,
     /// A word, or a list of a word and details.
     #[serde(borrow, rename = "type")]
     sort: Option<&'a RawValue>,
@@ -62,8 +60,6 @@ struct CliError<'a> {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Notification<'a> {
-    #[serde(borrow)]
-    level: Option<Text<'a>>,
     #[serde(borrow)]
     descriptor: Descriptor<'a>,
     #[serde(borrow)]
@@ -154,12 +150,15 @@ impl Report {
         Completeness::Incomplete { reason }
     }
 
-    /// Whether the SARIF runs prove a complete scan.
-    pub fn sarif_completeness(&self) -> Completeness {
+    /// Whether the SARIF runs prove a complete scan. They do not name what was
+    /// scanned: without a result it may have been nothing.
+    pub fn sarif_completeness(&self, results: u64) -> Completeness {
         let reason = if self.failures > 0 {
             format!("the report names {} after which something was not scanned", count(self.failures))
         } else if let Some(problem) = self.problem {
             problem.to_owned()
+        } else if results == 0 {
+            "a report without results does not tell whether anything was scanned".to_owned()
         } else {
             return Completeness::Complete;
         };
@@ -205,25 +204,23 @@ impl Report {
     }
 
     fn cli_error(&mut self, text: &str) {
-        // What cannot be read is an error without a level, of which the worst
-        // is assumed.
         let error: CliError<'_> = serde_json::from_str(text).unwrap_or_default();
         let sort = error.sort.and_then(|sort| sort.get().split('"').nth(1)).unwrap_or("error");
-        let is_error = error.level.as_deref().is_none_or(|level| level.eq_ignore_ascii_case("error"));
         let message = error.message.as_deref().unwrap_or_default();
         let path = error.path.as_deref();
-        self.failure(sort, is_error, path, message);
+        self.failure(sort, path, message);
     }
 
     fn notification(&mut self, text: &str) {
         let notification: Notification<'_> = serde_json::from_str(text).unwrap_or_default();
         let sort = notification.descriptor.id.as_deref().unwrap_or("error");
-        let is_error = notification.level.as_deref() == Some("error");
-        self.failure(sort, is_error, None, notification.message.text.as_deref().unwrap_or_default());
+        self.failure(sort, None, notification.message.text.as_deref().unwrap_or_default());
     }
 
-    fn failure(&mut self, sort: &str, is_error: bool, path: Option<&str>, message: &str) {
-        self.failures += u64::from(is_error || is_fatal(sort));
+    /// A complaint. Whatever its level: a file that was parsed in part only, a
+    /// rule that was left out, a time-out — something was not looked at.
+    fn failure(&mut self, sort: &str, path: Option<&str>, message: &str) {
+        self.failures += 1;
         if self.notes.len() >= MAX_NOTES {
             self.notes_left_out += 1;
             return;
@@ -238,25 +235,6 @@ impl Report {
         }
         self.notes.push(note("scan-error", text));
     }
-}
-
-/// Whether something was not looked at after an error of this sort, whatever
-/// its level. Files that could be parsed in part only are not among them: most
-/// scans have some.
-fn is_fatal(sort: &str) -> bool {
-    let folded: String = sort.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
-    matches!(
-        folded.as_str(),
-        "fatalerror"
-            | "internalmatchingerror"
-            | "matchingerror"
-            | "outofmemory"
-            | "outofmemoryduringinterfile"
-            | "stackoverflow"
-            | "timeout"
-            | "timeoutduringinterfile"
-            | "toomanymatches"
-    )
 }
 
 fn count(errors: u64) -> String {

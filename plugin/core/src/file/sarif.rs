@@ -128,7 +128,8 @@ fn sketch_of(result: &SarifResult<'_>, rule: Option<&str>) -> Option<Sketch> {
     let region = place.region.as_ref();
     let number = |count: Option<Option<Count>>| count.flatten().and_then(|Count(number)| number).unwrap_or_default();
     let exposure = result.properties.as_ref().is_some_and(|properties| properties.exposure.is_some());
-    let kind = if exposure || is_supply_chain(rule) { Kind::Sca } else { Kind::Sast };
+    // Every supply chain result has it, and no other has.
+    let kind = if exposure { Kind::Sca } else { Kind::Sast };
     // The standard: suppressed if all suppressions, of which there must be some,
     // are accepted; no status means accepted.
     let suppressions = result.suppressions.as_deref().unwrap_or_default();
@@ -151,16 +152,6 @@ fn sketch_of(result: &SarifResult<'_>, rule: Option<&str>) -> Option<Sketch> {
 fn rule_id_of(rule: Option<&str>) -> Option<String> {
     let mut spare = String::new();
     text(wire::read::<SarifRule<'_>>(rule?, &mut spare, &mut Remarks::default())?.id)
-}
-
-/// Whether a rule is one of the vendor's on packages, by its address.
-fn is_supply_chain(rule: Option<&str>) -> bool {
-    let Some(rule) = rule.filter(|rule| rule.contains("/supply-chain/")) else {
-        return false;
-    };
-    let mut spare = String::new();
-    let url = wire::read::<SarifRule<'_>>(rule, &mut spare, &mut Remarks::default()).and_then(|rule| rule.help_uri);
-    url.is_some_and(|url| url.starts_with("https://semgrep.dev/") && url.contains("/supply-chain/"))
 }
 
 /// The common severity of a level. The standard's `none` is for what is no

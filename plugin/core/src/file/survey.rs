@@ -91,7 +91,7 @@ impl Survey {
             }
             Format::Sarif => {
                 self.version = self.report.sarif_version().map(str::to_owned);
-                (self.report.sarif_tool(), self.report.sarif_completeness())
+                (self.report.sarif_tool(), self.report.sarif_completeness(self.records))
             }
             _ => {
                 let reason = format.incomplete().unwrap_or_default().to_owned();
