@@ -13,7 +13,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::{
     MAX_BODY_BYTES, Origin, Outside, Request, Response, SECRET_VARIABLE, Secret, Transport, TransportError,
-    cursor::MAX_VENDOR_CURSOR_BYTES, outside::RequestHeaders,
+    cursor::MAX_VENDOR_CURSOR_BYTES, outside::RequestHeaders, wire::shorten,
 };
 
 /// The API at one origin, spoken to with one secret.
@@ -71,6 +71,22 @@ impl<'a> Api<'a> {
             TransportError::Other(what) => what,
         };
         Error::Unavailable { status: None, detail: self.secret.redact(&detail), retry_after_ms: None }
+    }
+
+    /// Turns a parser's error into what the host should do about it. The error
+    /// shows what it stumbled over, and an answer may hold anything.
+    fn unreadable(&self, address: &Address, response: &Response, error: &serde_json::Error) -> Error {
+        if error.is_eof() {
+            // Well-formed so far: a proxy or the server stopped half-way, and
+            // the next attempt may see all of it.
+            let detail = "the body ends in the middle".to_owned();
+            return Error::Unavailable { status: Some(response.status), detail, retry_after_ms: None };
+        }
+        if status::is_html(response) {
+            return address.violation("the body is an HTML page instead of JSON; is `origin` right?");
+        }
+        let detail = shorten(&self.secret.redact(&error.to_string()));
+        address.violation(format!("the body is not the promised JSON: {detail}"))
     }
 }
 
@@ -139,20 +155,6 @@ impl Address {
             }
             next => Ok(next),
         }
-    }
-
-    /// Turns a parser's error into what the host should do about it.
-    fn unreadable(&self, response: &Response, error: &serde_json::Error) -> Error {
-        if error.is_eof() {
-            // Well-formed so far: a proxy or the server stopped half-way, and
-            // the next attempt may see all of it.
-            let detail = "the body ends in the middle".to_owned();
-            return Error::Unavailable { status: Some(response.status), detail, retry_after_ms: None };
-        }
-        if status::is_html(response) {
-            return self.violation("the body is an HTML page instead of JSON; is `origin` right?");
-        }
-        self.violation(format!("the body is not the promised JSON: {error}"))
     }
 }
 

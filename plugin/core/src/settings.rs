@@ -154,7 +154,10 @@ fn read(json: &str) -> (RawSettings, Vec<SettingProblem>) {
     let given: Map<String, Value> = match serde_json::from_str(json) {
         Ok(given) => given,
         Err(error) => {
-            problems.push(problem("", format!("must be a JSON object: {error}")));
+            // An error on data shows them, and a text in place of the settings may
+            // be a secret.
+            let detail = if error.is_data() { String::new() } else { format!(": {error}") };
+            problems.push(problem("", format!("must be a JSON object{detail}")));
             Map::new()
         }
     };

@@ -37,7 +37,7 @@ pub fn page(api: &mut Api<'_>, page: &Page<'_>) -> Result<CursorPage, Error> {
     let address = page.address();
     let response = api.send(&address)?;
     let answer: Answer<'_> =
-        serde_json::from_str(address.text(&response)?).map_err(|error| address.unreadable(&response, &error))?;
+        serde_json::from_str(address.text(&response)?).map_err(|error| api.unreadable(&address, &response, &error))?;
     let Some(dependencies) = answer.dependencies else {
         return Err(address.violation("the body is JSON without a list `dependencies`"));
     };

@@ -28,11 +28,18 @@ pub fn list(api: &mut Api<'_>) -> Result<Vec<Deployment>, Error> {
     let address = Address::new("/deployments");
     let response = api.send(&address)?;
     let answer: Answer<'_> =
-        serde_json::from_str(address.text(&response)?).map_err(|error| address.unreadable(&response, &error))?;
-    let deployment = |entry: Entry<'_>| Deployment {
-        id: entry.id.into_string(),
-        slug: entry.slug.into_string(),
-        name: entry.name.map(Text::into_string),
+        serde_json::from_str(address.text(&response)?).map_err(|error| api.unreadable(&address, &response, &error))?;
+    let deployment = |entry: Entry<'_>| {
+        let (id, slug) = (entry.id.into_string(), entry.slug.into_string());
+        if !is_path_part(&id) || !is_path_part(&slug) {
+            return Err(address.violation("a deployment's id or slug leads out of its address"));
+        }
+        Ok(Deployment { id, slug, name: entry.name.map(Text::into_string) })
     };
-    Ok(answer.deployments.into_iter().map(deployment).collect())
+    answer.deployments.into_iter().map(deployment).collect()
+}
+
+/// Whether a word is one part of a path, as it becomes in every later request.
+fn is_path_part(word: &str) -> bool {
+    !matches!(word, "" | "." | "..") && !word.contains('/')
 }

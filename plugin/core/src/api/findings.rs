@@ -36,7 +36,7 @@ pub fn page(api: &mut Api<'_>, page: &Page<'_>) -> Result<Vec<RawRecord>, Error>
     let response = api.send(&address)?;
     let text = address.text(&response)?;
     cut(text, page.kind)
-        .map_err(|error| address.unreadable(&response, &error))?
+        .map_err(|error| api.unreadable(&address, &response, &error))?
         .ok_or_else(|| address.violation("the body is JSON without a list `findings`"))
 }
 

@@ -51,7 +51,7 @@ pub fn page(api: &mut Api<'_>, slug: &str, page: u32, page_size: u16) -> Result<
     address.push("page_size", &page_size.to_string());
     let response = api.send(&address)?;
     let answer: Answer<'_> =
-        serde_json::from_str(address.text(&response)?).map_err(|error| address.unreadable(&response, &error))?;
+        serde_json::from_str(address.text(&response)?).map_err(|error| api.unreadable(&address, &response, &error))?;
     if answer.projects.is_empty() {
         return Ok(None);
     }

@@ -69,7 +69,7 @@ pub fn scan(api: &mut Api<'_>, deployment: &str, id: &str) -> Result<Scan, Error
     let address = Address::of_deployment(deployment, &format!("/scan/{id}"));
     let response = api.send(&address)?;
     let body: &RawValue =
-        serde_json::from_str(address.text(&response)?).map_err(|error| address.unreadable(&response, &error))?;
+        serde_json::from_str(address.text(&response)?).map_err(|error| api.unreadable(&address, &response, &error))?;
     let mut spare = String::new();
     // A call without diagnostics: what cannot be read is absent.
     let entry = wire::read::<Entry<'_>>(body.get(), &mut spare, &mut Remarks::default());

@@ -161,6 +161,9 @@ fn an_answer_that_is_not_the_api_s_is_named() {
         body("{}"),
         body("<!doctype html>"),
         body("{\"deployments\":[{\"id\":1,"),
+        body("\"no such token sgp_0123\""),
+        body("{\"deployments\":[{\"id\":1,\"slug\":\"a/../..\"}]}"),
+        body("{\"deployments\":[{\"id\":\"..\",\"slug\":\"a\"}]}"),
         Ok(Response { status: 200, body: vec![0xff, 0xfe], ..Response::default() }),
         Err(TransportError::Timeout("waiting for the answer".into())),
         Err(TransportError::Connect("refused".into())),
@@ -171,18 +174,21 @@ fn an_answer_that_is_not_the_api_s_is_named() {
     .into_iter()
     .map(|response| check(response).to_string())
     .collect();
-    insta::assert_snapshot!(errors.join("\n"), @r"
+    insta::assert_snapshot!(errors.join("\n"), @r#"
     unexpected answer of GET /api/v1/deployments: the body is empty
     unexpected answer of GET /api/v1/deployments: the body is not the promised JSON: missing field `deployments` at line 1 column 2
     unexpected answer of GET /api/v1/deployments: the body is an HTML page instead of JSON; is `origin` right?
     unavailable (HTTP 200): the body ends in the middle
+    unexpected answer of GET /api/v1/deployments: the body is not the promised JSON: invalid type: string "no such token [secret]", expected struct Answer at line 1 column 24
+    unexpected answer of GET /api/v1/deployments: a deployment's id or slug leads out of its address
+    unexpected answer of GET /api/v1/deployments: a deployment's id or slug leads out of its address
     unexpected answer of GET /api/v1/deployments: the body is not UTF-8
     unavailable: no answer in time: waiting for the answer
     unavailable: no connection to https://semgrep.dev: refused
     unavailable: the answer was cut off: the connection ended with [secret]
     limit exceeded: an answer of more than 64 bytes; a smaller `page_size` makes answers smaller
     egress denied: https://semgrep.dev
-    ");
+    "#);
     assert!(matches!(check(status(404)), Error::MissingScope { .. }));
 }
 

@@ -8,18 +8,15 @@ use super::{
     table::Table,
 };
 
-/// How many of the first bytes tell what a file is.
-const MAGIC_BYTES: usize = 4;
-
 /// One pass over a file.
 #[derive(Default)]
 pub struct Input {
-    /// The first bytes, until there are enough of them.
-    start: Vec<u8>,
+    /// The first bytes. Nothing is read before there are enough of them, or all:
+    /// what is said of a file must not depend on its pieces.
+    beginning: Vec<u8>,
     started: bool,
     encoding: Encoding,
     syntax: Syntax,
-    beginning: Vec<u8>,
     keys: Vec<String>,
 }
 
@@ -51,10 +48,10 @@ impl Input {
         if self.started {
             return self.cut(piece, sink);
         }
-        let missing = MAGIC_BYTES - self.start.len();
+        let missing = MAX_BEGINNING_BYTES - self.beginning.len();
         let (head, rest) = piece.split_at_checked(missing).unwrap_or((piece, &[]));
-        self.start.extend_from_slice(head);
-        if self.start.len() < MAGIC_BYTES {
+        self.beginning.extend_from_slice(head);
+        if self.beginning.len() < MAX_BEGINNING_BYTES {
             return Ok(());
         }
         self.begin(sink)?;
@@ -101,19 +98,29 @@ impl Input {
             return Ok(());
         }
         self.started = true;
-        let start = std::mem::take(&mut self.start);
-        if let Some(what) = by_magic(&start) {
+        if let Some(what) = by_magic(&self.beginning) {
             return Err(Fault::Alien(what.to_owned()));
         }
-        self.cut(start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&start), sink)
+        let mark = b"\xef\xbb\xbf";
+        if self.beginning.starts_with(mark) {
+            self.beginning.drain(..mark.len());
+        }
+        let start = std::mem::take(&mut self.beginning);
+        let result = self.cut(&start, sink);
+        self.beginning = start;
+        result
     }
 
     fn cut(&mut self, piece: &[u8], sink: &mut dyn FnMut(Part<'_>) -> Result<(), Fault>) -> Result<(), Fault> {
-        self.encoding.check(piece)?;
-        if self.beginning.len() < MAX_BEGINNING_BYTES {
-            let room = MAX_BEGINNING_BYTES - self.beginning.len();
-            self.beginning.extend_from_slice(piece.get(..room).unwrap_or(piece));
-        }
+        // What is damaged before a wrong byte comes first, in pieces of any size.
+        let (letter, letters, wrong) = self.encoding.check(piece);
+        self.scan(&letter, sink)?;
+        self.scan(letters, sink)?;
+        wrong.map_or(Ok(()), Err)
+    }
+
+    /// Reads whole letters.
+    fn scan(&mut self, piece: &[u8], sink: &mut dyn FnMut(Part<'_>) -> Result<(), Fault>) -> Result<(), Fault> {
         if let Syntax::Unknown = self.syntax {
             match piece.iter().find(|byte| !byte.is_ascii_whitespace()) {
                 None => return Ok(()),
@@ -150,30 +157,35 @@ struct Encoding {
 }
 
 impl Encoding {
-    fn check(&mut self, piece: &[u8]) -> Result<(), Fault> {
+    /// The letter that ends in a piece, the whole letters behind it, and what is
+    /// wrong behind these.
+    fn check<'a>(&mut self, piece: &'a [u8]) -> (Vec<u8>, &'a [u8], Option<Fault>) {
         let mut rest = piece;
+        let mut letter = Vec::new();
         while !self.open.is_empty() {
-            let Some((byte, tail)) = rest.split_first() else { return Ok(()) };
+            let Some((byte, tail)) = rest.split_first() else { return (letter, &[], None) };
             self.open.push(*byte);
             rest = tail;
             match std::str::from_utf8(&self.open) {
                 Ok(_) => {
                     self.offset += self.open.len();
-                    self.open.clear();
+                    letter = std::mem::take(&mut self.open);
                 }
-                Err(error) if error.error_len().is_some() => return Err(self.wrong(0)),
+                Err(error) if error.error_len().is_some() => return (letter, &[], Some(self.wrong())),
                 Err(_) => {}
             }
         }
-        match std::str::from_utf8(rest) {
-            Ok(_) => self.offset += rest.len(),
-            Err(error) if error.error_len().is_some() => return Err(self.wrong(error.valid_up_to())),
-            Err(error) => {
-                self.offset += error.valid_up_to();
-                self.open.extend_from_slice(rest.get(error.valid_up_to()..).unwrap_or_default());
-            }
+        let Err(error) = std::str::from_utf8(rest) else {
+            self.offset += rest.len();
+            return (letter, rest, None);
+        };
+        let (letters, tail) = rest.split_at_checked(error.valid_up_to()).unwrap_or((rest, &[]));
+        self.offset += letters.len();
+        if error.error_len().is_some() {
+            return (letter, letters, Some(self.wrong()));
         }
-        Ok(())
+        self.open.extend_from_slice(tail);
+        (letter, letters, None)
     }
 
     fn finish(&self) -> Result<(), Fault> {
@@ -183,7 +195,7 @@ impl Encoding {
         Err(Fault::Alien("a file that ends in the middle of a letter".to_owned()))
     }
 
-    fn wrong(&self, at: usize) -> Fault {
-        Fault::Alien(format!("its encoding: it is not UTF-8 from byte {}", self.offset + at))
+    fn wrong(&self) -> Fault {
+        Fault::Alien(format!("its encoding: it is not UTF-8 from byte {}", self.offset))
     }
 }

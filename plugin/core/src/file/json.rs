@@ -154,7 +154,7 @@ impl Scanner {
                     at += length;
                     if at < piece.len() {
                         if !is_scalar(&self.scalar) {
-                            return Err(self.damaged(at - length));
+                            return Err(self.damaged_from(self.offset + at as u64 - self.scalar.len() as u64));
                         }
                         self.end_value(piece.get(from..at), sink)?;
                     }
@@ -335,7 +335,11 @@ impl Scanner {
     }
 
     fn damaged(&self, at: usize) -> Fault {
-        Fault::Alien(format!("a file that is not JSON from byte {}", self.offset + at as u64))
+        self.damaged_from(self.offset + at as u64)
+    }
+
+    fn damaged_from(&self, byte: u64) -> Fault {
+        Fault::Alien(format!("a file that is not JSON from byte {byte}"))
     }
 }
 

@@ -144,6 +144,28 @@ fn a_cut_file_fails_wherever_it_was_cut() {
 }
 
 #[test]
+fn a_damaged_file_has_one_error_however_it_is_cut() {
+    let check = |content: &[u8], what: &str| {
+        let whole = read(content).unwrap_err();
+        assert!(whole.to_string().contains(what), "{whole}");
+        for length in 1..8 {
+            let pieces: Vec<&[u8]> = content.chunks(length).collect();
+            assert_eq!(read_pieces(&head("file"), &pieces).unwrap_err(), whole, "pieces of {length}");
+        }
+    };
+    // What comes first is said, of two faults in one piece.
+    check(b"{\"findings\":[}, \xff]}", "not JSON from byte 13");
+    check(b"{\"a\":\"\xe2\x82\xff\"}", "not UTF-8 from byte 6");
+    check(b"{\"findings\":[\xc3\xa4]}", "not JSON from byte 13");
+    check(b"{\"findings\":[\xc3\xff]}", "not UTF-8 from byte 13");
+    check(b"Id,A\n1\n\xff", "row 1 has 1 values under 2 columns");
+    // A word that is none is named by its first byte.
+    check(b"{\"a\":[truth]}", "not JSON from byte 6");
+    // What a file looks like is told by all of its beginning.
+    check(b"{\"a\":1}{\"x\":\"CycloneDX\"}", "a CycloneDX bill of materials");
+}
+
+#[test]
 fn answers_may_follow_each_other_but_reports_may_not() {
     let (summary, records) = read("{\"findings\":[{\"id\":1}]}\n{\"findings\":[{\"id\":2}]}{\"findings\":[]}").unwrap();
     assert_eq!((summary.records, records.len()), (2, 2));
