@@ -61,7 +61,7 @@ pub use crate::{
     store::{
         Attribution, ChangeRow, ConnectorSource, Filter, FindingDetail, FindingId, FindingRow, FindingStore, Instance,
         InstanceStatus, NewInstance, OccurrenceDetail, PackageFilter, PackageRow, ProjectCounts, ProjectRow, Read,
-        ReadCounts, ReadState, Run, RunMode, RunState, SharedStore, StoreError,
+        ReadCounts, ReadState, Renormalized, Run, RunMode, RunState, SharedStore, StoreError, StoredRecord,
     },
     sync::{Decision, Progress, RetryPolicy, Selection, SelectionError, SyncEvent, SyncOptions, Waiter},
 };

@@ -143,11 +143,11 @@ async fn a_moved_line_is_a_change_of_the_same_finding() {
     assert_eq!(ids(&content.findings), ids(&before.findings));
     let sql = content.findings.iter().find(|it| it["rule_id"] == "rules.sql").unwrap();
     assert_eq!(sql["start_line"], 15);
-    let change = &sql["history"][0];
-    assert_eq!(
-        (&change["field"], &change["before"], &change["after"]),
-        (&json!("start_line"), &json!("10"), &json!("15"))
-    );
+    let id = sql["id"].as_str().unwrap().parse().unwrap();
+    let detail = tenant.store().with(|store| store.finding(id, false)).unwrap().unwrap();
+    let told: Vec<_> =
+        detail.history.iter().map(|it| (it.field.as_str(), it.before.as_deref(), it.after.as_deref())).collect();
+    assert_eq!(told, [("start_line", Some("10"), Some("15"))]);
 }
 
 #[tokio::test]
@@ -314,7 +314,7 @@ mod hostile_files {
         let mut messages = Vec::new();
         for pass in ["fetch", "list"] {
             for deed in ["loop", "grow", "panic"] {
-                let order = json!({ pass: { "do": deed, "count": 1_000_000 }, "count": 1, "keys": ["1"] });
+                let order = json!({ pass: { "do": deed, "count": 2 }, "count": 1, "keys": ["1"] });
                 messages.push(format!("{pass} {deed}: {}", told(&hostile, order).await));
             }
         }

@@ -6,8 +6,9 @@
 
 use std::path::{Path, PathBuf};
 
+use host_harness::{FindingId, Tenant};
 use serde_json::Value;
-use tests::{Env, content};
+use tests::{Env, content, findings};
 use vendor_sim::WorldShape;
 
 use crate::samples::{assert_adds_up, files, import, offline};
@@ -58,13 +59,14 @@ async fn both_versions_and_both_formats_bring_the_same_findings_wherever_lines_a
             }
         }
         assert!(known > 8, "{known}");
-        let moved = content(&tenant).findings.iter().filter(|finding| has_moved(finding)).count();
+        let moved = findings(&tenant).iter().filter(|finding| has_moved(&tenant, finding.id)).count();
         assert!(moved > 4, "{moved} findings have moved");
     }
 }
 
-fn has_moved(finding: &Value) -> bool {
-    finding["history"].as_array().unwrap().iter().any(|change| change["field"] == "start_line")
+fn has_moved(tenant: &Tenant, id: FindingId) -> bool {
+    let detail = tenant.store().with(|store| store.finding(id, false)).unwrap().unwrap();
+    detail.history.iter().any(|change| change.field == "start_line")
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ pub struct ListArgs {
     /// Only this severity
     #[arg(long = "severity", value_name = "SEVERITY", value_parser = parse_severity)]
     severities: Vec<Severity>,
-    /// Only this status [default: open, reviewing and fixing]
+    /// Only this status [default: open, reviewing, fixing and unknown]
     #[arg(long = "status", value_name = "STATUS")]
     statuses: Vec<String>,
     /// Whatever the status
@@ -91,8 +91,9 @@ pub struct FindingList {
     pub findings: Vec<FindingRow>,
 }
 
-/// Statuses that ask for work.
-pub const ACTIVE: [&str; 3] = ["open", "reviewing", "fixing"];
+/// Statuses that ask for work. Not every format tells one: what is not known
+/// to be closed is shown.
+pub const ACTIVE: [&str; 4] = ["open", "reviewing", "fixing", "unknown"];
 
 pub async fn list(context: &Context, args: ListArgs) -> Result<ExitCode, Failure> {
     let tenant = context.tenant()?;

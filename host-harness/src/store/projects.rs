@@ -103,7 +103,8 @@ impl FindingStore {
         let found = self.project_index(instance_id)?.find(Some(project));
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let name = project.name.as_ref().or(project.id.as_ref()).cloned().unwrap_or_default();
-        let (vendor_id, branch) = (named(&name), primary_branch.map(str::to_owned));
+        let vendor_id = project.id.clone().unwrap_or_else(|| named(&name));
+        let branch = primary_branch.map(str::to_owned);
         let made = Project { id: vendor_id, name, primary_branch: branch.clone(), ..Project::default() };
         let id = match found {
             None => insert(&transaction, instance_id, &made, now)?,

@@ -17,8 +17,8 @@ fn from_nothing_to_findings_that_are_those_of_the_vendor() {
     assert_eq!(run["state"], "complete", "{run:#}");
     let expected = desk.simulator.world().expected(Expectation { refs: Refs::Primary, dedup: false });
     let total = |arguments: &[&str]| desk.json(arguments)["total"].as_u64().unwrap() as usize;
-    assert_eq!(total(&["findings", "--all", "--kind", "sast"]), expected.of(Kind::Sast).identities);
-    assert_eq!(total(&["findings", "--all", "--kind", "sca"]), expected.of(Kind::Sca).identities);
+    assert_eq!(total(&["findings", "--all", "--all-categories", "--kind", "sast"]), expected.of(Kind::Sast).identities);
+    assert_eq!(total(&["findings", "--all", "--all-categories", "--kind", "sca"]), expected.of(Kind::Sca).identities);
     assert_eq!(total(&["packages"]), expected.packages);
     assert_eq!(desk.json(&["projects"])["projects"].as_array().unwrap().len(), expected.projects);
     assert_eq!(run["unusable"].as_u64().unwrap() as usize, expected.damaged());
@@ -48,7 +48,7 @@ fn filters_keep_to_what_they_say() {
     let desk = Desk::new(shape(), vec![]);
     desk.added();
     desk.ok(&["sync"]);
-    let all = desk.json(&["findings", "--all", "--limit", "100000"]);
+    let all = desk.json(&["findings", "--all", "--all-categories", "--limit", "100000"]);
     let all = all["findings"].as_array().unwrap();
     let count = |key: &str, value: &str| all.iter().filter(|it| it[key] == value).count() as u64;
     for (flag, key, value) in
@@ -79,7 +79,7 @@ fn a_world_that_moves_on_is_followed() {
         assert!(run[count].as_u64() > Some(0), "{count}: {run:#}");
     }
     let expected = desk.simulator.world().expected(Expectation { refs: Refs::Primary, dedup: false });
-    let all = desk.json(&["findings", "--all", "--limit", "100000"]);
+    let all = desk.json(&["findings", "--all", "--all-categories", "--limit", "100000"]);
     let there = all["findings"].as_array().unwrap().iter().filter(|it| it["status"] != "vanished").count();
     assert_eq!(there, expected.of(Kind::Sast).identities + expected.of(Kind::Sca).identities);
 }

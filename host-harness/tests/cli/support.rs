@@ -121,7 +121,7 @@ impl Desk {
     /// The content of the store that a user can see, without row ids and times
     /// of this machine.
     pub fn content(&self) -> Value {
-        let mut findings = self.json(&["findings", "--all", "--limit", "100000"]);
+        let mut findings = self.json(&["findings", "--all", "--all-categories", "--limit", "100000"]);
         for finding in findings["findings"].as_array_mut().unwrap() {
             let finding = finding.as_object_mut().unwrap();
             finding.remove("first_seen_at");

@@ -9,7 +9,7 @@ use super::{
     Classified, PageCommit, PageCounts, ProjectIndex, RecordState,
     findings::{Batch, RecordWriter},
     packages::{settle_packages, write_packages},
-    vanish::{revive, vanish_unseen},
+    vanish::{Revived, revive, vanish_unseen},
 };
 use crate::store::{FindingStore, ReadCounts, Result, compress::Decoder, json, seen};
 
@@ -75,7 +75,11 @@ fn count(connection: &Connection, decoder: &Decoder, page: &PageCommit, outcome:
             RecordState::Returned { id } => {
                 counts.changed += 1;
                 outcome.ids.push(id);
-                revive(connection, decoder, id, page.run_id, page.now)?;
+                match revive(connection, decoder, id, page.run_id, page.now)? {
+                    Revived::Finding => counts.findings += 1,
+                    Revived::Package => counts.packages += 1,
+                    Revived::Neither => counts.unusable += 1,
+                }
             }
             RecordState::Repeated => counts.repeated += 1,
             RecordState::Unmapped => counts.unmapped += 1,
@@ -103,14 +107,14 @@ pub(crate) fn write_diagnostics(
 ) -> Result<()> {
     let mut insert = connection
         .prepare_cached("INSERT INTO diagnostics (instance_id, run_id, record_id, document) VALUES (?1, ?2, ?3, ?4)")?;
-    // Several remarks on one record leave it out once.
-    let mut skipped = BTreeSet::new();
+    // Several remarks on one record count once.
+    let (mut skipped, mut broken) = (BTreeSet::new(), BTreeSet::new());
     for diagnostic in &batch.normalized.diagnostics {
         let Diagnostic { level, index, .. } = diagnostic;
         match level {
             DiagnosticLevel::Warning => counts.warnings += 1,
             DiagnosticLevel::Skipped => counts.skipped += u64::from(index.is_none_or(|index| skipped.insert(index))),
-            DiagnosticLevel::Error => counts.unusable += 1,
+            DiagnosticLevel::Error => counts.unusable += u64::from(index.is_none_or(|index| broken.insert(index))),
         }
         let record_id = index.and_then(|index| taken.get(usize::try_from(index).ok()?));
         insert.execute(params![batch.instance_id, batch.run_id, record_id, json("diagnostic", diagnostic)?])?;

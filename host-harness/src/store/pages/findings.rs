@@ -187,7 +187,7 @@ impl<'a> RecordWriter<'a> {
     /// The row of a finding; makes it if there is none.
     fn place(&mut self, finding: &Finding, project_id: i64, record: i64, package_id: Option<i64>) -> Result<Place> {
         let identity = self.projects.identities.get(&project_id).map_or("", String::as_str);
-        let public_id = public_id(&self.batch.instance, identity, finding);
+        let public_id = public_id(self.batch.instance, identity, finding);
         let shown = Shown::from(finding);
         let rule = finding.rule_id.as_deref().and_then(|id| self.rules.get(id)).copied();
         let assessed = assess(self.connection, finding, finding.lifecycle.status.as_str(), rule)?;

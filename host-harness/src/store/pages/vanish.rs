@@ -11,6 +11,14 @@ use crate::store::{Result, Seen, compress::Decoder, history::Change, seen};
 /// A record that vanished or returned: its finding, ref and package.
 type Occurrence = (Option<i64>, Option<String>, Option<i64>);
 
+/// What a record is that is there again.
+pub(super) enum Revived {
+    Finding,
+    Package,
+    /// It could not be used, and still cannot.
+    Neither,
+}
+
 /// Brings back a record that had vanished, and its finding and package with it.
 pub(super) fn revive(
     connection: &Connection,
@@ -18,7 +26,7 @@ pub(super) fn revive(
     record_id: i64,
     run_id: i64,
     now: Timestamp,
-) -> Result<()> {
+) -> Result<Revived> {
     let found: Option<Occurrence> = connection
         .prepare_cached(
             "UPDATE records SET vanished_at = NULL WHERE id = ?1 AND vanished_at IS NOT NULL \
@@ -26,7 +34,7 @@ pub(super) fn revive(
         )?
         .query_row([record_id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
         .optional()?;
-    let Some((finding, r#ref, package)) = found else { return Ok(()) };
+    let Some((finding, r#ref, package)) = found else { return Ok(Revived::Neither) };
     if let Some(finding) = finding {
         lead(connection, decoder, finding, Some(now), |_| None)?;
         Change::returned().note(connection, finding, run_id, r#ref.as_deref(), now)?;
@@ -34,7 +42,11 @@ pub(super) fn revive(
     if let Some(package) = package {
         connection.prepare_cached("UPDATE packages SET vanished_at = NULL WHERE id = ?1")?.execute([package])?;
     }
-    Ok(())
+    Ok(match (finding, package) {
+        (Some(_), _) => Revived::Finding,
+        (None, Some(_)) => Revived::Package,
+        (None, None) => Revived::Neither,
+    })
 }
 
 /// Marks what a complete read has not brought, within its scope and origin.

@@ -6,13 +6,9 @@ use serde_json::Value;
 
 use super::{cut, files, keys, read};
 
-/// The folder of the samples: of the environment, or beside the workspace.
-#[expect(clippy::disallowed_methods, reason = "a test may look into its environment")]
+/// The folder of the samples, beside the workspace.
 fn samples() -> PathBuf {
-    match std::env::var_os("APPSEC_SAMPLES") {
-        Some(folder) => PathBuf::from(folder),
-        None => PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/samples")),
-    }
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/samples"))
 }
 
 fn load(folder: &str) -> Vec<(String, Value)> {
