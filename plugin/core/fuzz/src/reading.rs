@@ -1,6 +1,6 @@
 //! Files give the same records, however they are cut.
 
-use appsec_model::{Document, DocumentHead, DocumentSummary, Error, ProjectRef, RawInput, RawRecord};
+use appsec_model::{Document, DocumentHead, DocumentSummary, Error, KindCount, ProjectRef, RawInput, RawRecord};
 use semgrep_core::{DocumentReader, MAX_RECORDS, describe, normalize};
 
 use crate::{
@@ -129,6 +129,9 @@ pub fn read(head: &DocumentHead, pieces: &[&[u8]]) -> Result<(DocumentSummary, V
     records.extend(reader.finish().expect("the second pass ends where the first ended"));
     assert_eq!(summary.records, records.len() as u64);
     assert_eq!(summary.records, summary.kinds.iter().map(|it| it.records).sum::<u64>());
+    for KindCount { kind, records: count } in &summary.kinds {
+        assert_eq!(*count, records.iter().filter(|record| record.kind == *kind).count() as u64, "{kind}");
+    }
     if head.project.is_none() {
         assert_eq!(summary.names_projects, records.iter().all(|record| record.project.is_some()));
     }

@@ -3,6 +3,8 @@
 //! Records of one sketch are numbered by where they stand in the code, not by
 //! where they stand in the file: tools write the same results in another order.
 
+use std::collections::BTreeMap;
+
 use appsec_model::Kind;
 
 use super::{
@@ -87,6 +89,15 @@ impl Numbering {
             group: entry.group,
             ordinal: u32::try_from(entry.rest >> 8).ok()?,
         })
+    }
+
+    /// How many results there are of each group.
+    pub fn counts(&self) -> BTreeMap<u128, u32> {
+        let mut counts = BTreeMap::new();
+        for result in (0..self.entries.len()).filter_map(|index| self.get(index)) {
+            *counts.entry(result.group).or_default() += 1;
+        }
+        counts
     }
 
     fn kind_number(&mut self, kind: &Kind) -> u8 {

@@ -1,6 +1,6 @@
 //! The second pass: the records of a file, ready to be kept.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use appsec_model::{DocumentHead, Kind, RawRecord};
 
@@ -12,6 +12,7 @@ use super::{
     label::{Label, label},
     outline::Place,
     record::{FileHead, FileRecord},
+    sarif,
     survey::Survey,
     webhook,
 };
@@ -23,6 +24,9 @@ pub struct Output {
     pub records: u64,
     runs: usize,
     results: usize,
+    /// How many results there are of each group, once one of them came that names
+    /// its rule by position only.
+    late: Option<BTreeMap<u128, u32>>,
 }
 
 impl Output {
@@ -67,12 +71,16 @@ impl Output {
     ) -> Result<RawRecord, Fault> {
         let numbered = survey.numbering.get(self.results);
         self.results += 1;
+        let numbered = numbered
+            .map(|it| (it.kind.clone(), it.group, it.ordinal))
+            .or_else(|| self.number_late(rule?, text, survey));
         let (kind, id, ordinal) = match numbered {
-            Some(it) => {
+            Some((kind, group, ordinal)) => {
                 // The same result on another branch is another record.
                 let at = head.r#ref.as_deref().map(|name| format!("@{name}")).unwrap_or_default();
-                (it.kind.clone(), Some(format!("{:032x}-{}{at}", it.group, it.ordinal)), it.ordinal)
+                (kind, Some(format!("{group:032x}-{ordinal}{at}")), ordinal)
             }
+            None if format == Format::Sarif => (sarif::kind(text), None, 0),
             None => (Kind::Sast, None, 0),
         };
         let file_head = FileHead {
@@ -83,6 +91,20 @@ impl Output {
         };
         let body = wrap(file_head, rule, text)?;
         Ok(RawRecord { kind, id, project: head.project.clone(), body })
+    }
+
+    /// Kind, group and number of a result that names its rule by position only.
+    ///
+    /// The rules may stand behind the results, so the first pass does not know its
+    /// group. It is numbered after the others of the group, in the order of the
+    /// file. No version of the tool writes such results; the standard allows them.
+    fn number_late(&mut self, rule: &str, text: &str, survey: &Survey) -> Option<(Kind, u128, u32)> {
+        let sketch = sarif::sketch(text, Some(rule))?;
+        let counts = self.late.get_or_insert_with(|| survey.numbering.counts());
+        let count = counts.entry(sketch.group).or_default();
+        let ordinal = *count;
+        *count += 1;
+        Some((sketch.kind, sketch.group, ordinal))
     }
 }
 

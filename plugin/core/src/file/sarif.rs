@@ -37,6 +37,13 @@ pub fn sketch(result: &str, rule: Option<&str>) -> Option<Sketch> {
     sketch_of(&result, rule)
 }
 
+/// The kind of a result, also of one whose rule is not known.
+pub fn kind(result: &str) -> Kind {
+    let mut spare = String::new();
+    let result = wire::read::<SarifResult<'_>>(result, &mut spare, &mut Remarks::default());
+    result.map_or(Kind::Sast, |result| kind_of(&result))
+}
+
 /// The finding of a result, or its id if it has one.
 pub fn finding(
     batch: &mut Batch,
@@ -127,15 +134,12 @@ fn sketch_of(result: &SarifResult<'_>, rule: Option<&str>) -> Option<Sketch> {
     let message = result.message.as_ref().and_then(|it| it.text.as_deref().or(it.markdown.as_deref()));
     let region = place.region.as_ref();
     let number = |count: Option<Option<Count>>| count.flatten().and_then(|Count(number)| number).unwrap_or_default();
-    let exposure = result.properties.as_ref().is_some_and(|properties| properties.exposure.is_some());
-    // Every supply chain result has it, and no other has.
-    let kind = if exposure { Kind::Sca } else { Kind::Sast };
     // The standard: suppressed if all suppressions, of which there must be some,
     // are accepted; no status means accepted.
     let suppressions = result.suppressions.as_deref().unwrap_or_default();
     let accepted = |status: &Text<'_>| status.is_empty() || status.eq_ignore_ascii_case("accepted");
     Some(Sketch {
-        kind,
+        kind: kind_of(result),
         group: group(&id, &path, message.unwrap_or_default()),
         position: Position {
             suppressed: !suppressions.is_empty()
@@ -146,6 +150,12 @@ fn sketch_of(result: &SarifResult<'_>, rule: Option<&str>) -> Option<Sketch> {
             end_column: number(region.map(|region| region.end_column)),
         },
     })
+}
+
+fn kind_of(result: &SarifResult<'_>) -> Kind {
+    // Every supply chain result has it, and no other has.
+    let exposure = result.properties.as_ref().is_some_and(|properties| properties.exposure.is_some());
+    if exposure { Kind::Sca } else { Kind::Sast }
 }
 
 /// The id of a rule's object.

@@ -16,6 +16,7 @@ use super::{
     report::Report,
     sarif,
     shelf::Shelf,
+    sketch::Sketch,
 };
 
 /// What the first pass has learnt so far.
@@ -187,13 +188,13 @@ impl Survey {
             }
             Place::CliResults => {
                 self.is_marked |= text.contains("\"check_id\"");
-                self.result(cli::sketch(text))?;
+                self.result(cli::sketch(text), || Kind::Sast)?;
             }
             Place::SarifResults => {
                 self.shelf.name(text);
                 // Rules come before or after the results, as the tool likes; the
                 // sketch must not depend on it.
-                self.result(sarif::sketch(text, None))?;
+                self.result(sarif::sketch(text, None), || sarif::kind(text))?;
             }
             Place::DriverRules => self.shelf.put(text, true)?,
             Place::ExtensionRules => self.shelf.put(text, false)?,
@@ -236,9 +237,9 @@ impl Survey {
         *self.kinds.entry(label.kind).or_default() += 1;
     }
 
-    fn result(&mut self, sketch: Option<super::sketch::Sketch>) -> Result<(), Fault> {
+    fn result(&mut self, sketch: Option<Sketch>, kind: impl FnOnce() -> Kind) -> Result<(), Fault> {
         self.numbering.add(sketch.as_ref())?;
-        let kind = sketch.map_or(Kind::Sast, |sketch| sketch.kind);
+        let kind = sketch.map_or_else(kind, |sketch| sketch.kind);
         self.count(Label { kind, id: None, project: None });
         Ok(())
     }

@@ -1,8 +1,9 @@
 //! Reports of the command line: errors, completeness, and the order of results.
 
-use appsec_model::Completeness;
+use appsec_model::{Completeness, RawInput};
 
 use super::read;
+use crate::normalize;
 
 fn completeness(content: &str) -> String {
     let (summary, _) = read(content).unwrap();
@@ -94,5 +95,31 @@ fn rules_reach_their_results_wherever_they_stand() {
         let found: Vec<_> = records.iter().map(|record| rule(&record.body)).collect();
         let expected = [r#"{"id":"c"}"#, r#"{"id":"a","properties":{"p":1}}"#, r#"{"id":"b"}"#, "-"];
         assert_eq!(found, [expected, expected].concat());
+    }
+}
+
+#[test]
+fn results_that_name_their_rule_by_position_have_ids_of_their_own() {
+    let place = r#""locations":[{"physicalLocation":{"artifactLocation":{"uri":"a.py"}}}]"#;
+    let by_index = format!(r#"{{"ruleIndex":0,{place}}}"#);
+    let of_packages = format!(r#"{{"ruleIndex":0,"properties":{{"exposure":"reachable"}},{place}}}"#);
+    let by_id = format!(r#"{{"ruleId":"a",{place}}}"#);
+    let unknown = format!(r#"{{"ruleIndex":7,{place}}}"#);
+    let results = [by_index.as_str(), &by_id, &of_packages, &unknown, &by_index].join(",");
+    let tool = r#""tool":{"driver":{"name":"Semgrep OSS","rules":[{"id":"a"}]}}"#;
+    for run in [format!(r#""results":[{results}],{tool}"#), format!(r#"{tool},"results":[{results}]"#)] {
+        let (summary, records) = read(format!(r#"{{"runs":[{{{run}}}]}}"#)).unwrap();
+        let ids: Vec<_> = records.iter().map(|it| it.id.as_deref().and_then(|id| id.split_once('-'))).collect();
+        let numbers: Vec<_> = ids.iter().map(|id| id.map(|(_, number)| number)).collect();
+        assert_eq!(numbers, [Some("1"), Some("0"), Some("2"), None, Some("3")]);
+        assert!(ids.iter().flatten().all(|(group, _)| Some(*group) == ids[0].map(|(group, _)| group)));
+        let kinds: Vec<_> = summary.kinds.iter().map(|it| format!("{} {}", it.records, it.kind)).collect();
+        assert_eq!(kinds, ["4 sast", "1 sca"]);
+        let findings = normalize(&RawInput::Records(records.clone())).unwrap().findings;
+        assert_eq!(findings.len(), 4);
+        for finding in findings {
+            let record = &records[finding.index as usize];
+            assert_eq!((Some(finding.id), finding.kind), (record.id.clone(), record.kind.clone()));
+        }
     }
 }
