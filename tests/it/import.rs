@@ -73,7 +73,7 @@ fn shop() -> ImportOptions {
     ImportOptions { project: Some("acme/shop".to_owned()), ..ImportOptions::default() }
 }
 
-async fn import(tenant: &Tenant, file: &PathBuf, options: ImportOptions) -> Result<ImportReport, HarnessError> {
+async fn import(tenant: &Tenant, file: &Path, options: ImportOptions) -> Result<ImportReport, HarnessError> {
     let report = import_into(tenant, &name("files"), file, options).await?;
     assert_adds_up(&report, "import");
     Ok(report)

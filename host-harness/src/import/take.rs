@@ -177,13 +177,16 @@ async fn prepare(
     Ok(Ready { batch, classified, normalized, contents, costs, projects: index })
 }
 
+/// What is known of projects: how records name them, and their index.
+type Known = (HashSet<(Option<String>, Option<String>)>, Arc<ProjectIndex>);
+
 /// The projects that records name; those that nobody knew before are made.
 struct Projects {
     store: SharedStore,
     instance_id: i64,
     origin: String,
     now: appsec_model::Timestamp,
-    known: Mutex<(HashSet<(Option<String>, Option<String>)>, Arc<ProjectIndex>)>,
+    known: Mutex<Known>,
 }
 
 impl Projects {

@@ -227,6 +227,7 @@ impl Connector {
 
     /// What a call came to: its result or why it failed, what it took, and its
     /// log lines to where the host's go.
+    #[expect(clippy::result_large_err, reason = "the calls return it as it is")]
     pub(super) fn conclude<T>(
         &self,
         verb: &'static str,

@@ -116,7 +116,7 @@ impl FindingStore {
             let id: i64 = row.get(0)?;
             let Some(content) = self.decoder.content(&self.connection, id)? else { continue };
             let document = content.document();
-            let finding = match document.is_empty() {
+            let finding: Option<Finding> = match document.is_empty() {
                 true => None,
                 false => Some(
                     serde_json::from_slice(document)
@@ -131,9 +131,11 @@ impl FindingStore {
                 record: RawRecord {
                     kind: row.get::<_, String>(2)?.into(),
                     id: (!key.starts_with("sha256:")).then(|| key.clone()),
-                    project: match project_id {
-                        Some(_) => Some(ProjectRef { id: row.get(6)?, name: row.get(7)? }),
-                        None => None,
+                    // As the record itself named it, where that is known.
+                    project: match (&finding, project_id) {
+                        (Some(finding), _) => Some(finding.project.clone()),
+                        (None, Some(_)) => Some(ProjectRef { id: row.get(6)?, name: row.get(7)? }),
+                        (None, None) => None,
                     },
                     body: String::from_utf8(content.body().to_vec()).map_err(|_| StoreError::Corrupt)?,
                 },
