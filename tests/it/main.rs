@@ -15,6 +15,7 @@ mod import;
 mod imports;
 mod properties;
 mod real;
+mod renormalize;
 mod samples;
 mod sandbox;
 mod storage;

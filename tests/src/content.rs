@@ -96,6 +96,8 @@ pub fn content(tenant: &Tenant) -> Content {
 /// A finding without what depends on when and in which page it came.
 fn finding(detail: Value) -> Value {
     let mut detail = timeless(detail);
+    // Scans are asked for little by little.
+    remove(&mut detail, "attribution");
     let occurrences = detail["occurrence_details"].as_array_mut().unwrap();
     for occurrence in occurrences.iter_mut() {
         *occurrence = timeless(occurrence.take());
