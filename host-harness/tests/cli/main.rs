@@ -4,6 +4,7 @@
 
 mod commands;
 mod failures;
+mod files;
 mod killed;
 mod printed;
 mod support;
