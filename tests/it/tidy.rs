@@ -120,6 +120,7 @@ fn the_model_and_the_simulated_vendor_know_nobody() {
 fn the_host_names_its_connector_in_one_place_and_in_examples() {
     let allowed = ["bundled.rs", "cli.rs", "cli/"];
     assert_eq!(naming("host-harness/src", "semgrep", &allowed), NONE);
+    assert_eq!(naming("host-harness/insight/src", "semgrep", &[]), NONE);
 }
 
 #[test]
