@@ -13,7 +13,7 @@ use super::{
 use crate::{error::HarnessError, runtime::FileReading};
 
 /// Records of one batch, and so of one transaction.
-const BATCH_RECORDS: usize = 1_000;
+const BATCH_RECORDS: usize = 500;
 
 /// Bytes of one batch: large records make small batches.
 const BATCH_BYTES: usize = 4 << 20;

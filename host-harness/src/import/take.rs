@@ -30,7 +30,7 @@ use crate::{
 const BATCHES_AT_ONCE: usize = 2;
 
 /// Batches that wait for that.
-const BATCHES_WAITING: usize = 2;
+const BATCHES_WAITING: usize = 1;
 
 /// The second pass of an import.
 pub(super) struct Taking<'a> {
@@ -78,7 +78,11 @@ impl Taking<'_> {
 
         let projects = Arc::new(Projects::new(import, self.summary.origin.clone().unwrap_or_default()));
         let preparing = stream::poll_fn(|context| receiver.poll_recv(context))
-            .map(|batch| prepare(import.connector.clone(), import.owner.clone(), projects.clone(), batch))
+            // Tasks of their own: they go on while another batch is written.
+            .map(|batch| {
+                let (connector, owner) = (import.connector.clone(), import.owner.clone());
+                AbortOnDrop::spawn(prepare(connector, owner, projects.clone(), batch)).join()
+            })
             .buffered(BATCHES_AT_ONCE);
         let mut preparing = std::pin::pin!(preparing);
         let mut counts = self.run.counts;
@@ -163,17 +167,12 @@ async fn prepare(
         .run(move |store| store.classify(instance_id, &origin, records, &compared, &Seen::default()))
         .await?;
     let fresh: Vec<RawRecord> = classified.iter().filter(|it| it.is_fresh()).map(|it| it.record.clone()).collect();
-    let (store, origin, kind) = (projects.store.clone(), projects.origin.clone(), batch.kind.clone());
     let mut costs = ReadCounts::default();
-    let normalizing = AbortOnDrop::spawn(async move {
-        let normalized = match fresh.is_empty() {
-            true => Normalized::default(),
-            false => normalize_records(&connector, &owner, fresh, &mut costs).await?,
-        };
-        let contents = store.contents(instance_id, &origin, &kind, &classified, &normalized)?;
-        Ok((classified, normalized, contents, costs))
-    });
-    let (classified, normalized, contents, costs) = normalizing.join().await?;
+    let normalized = match fresh.is_empty() {
+        true => Normalized::default(),
+        false => normalize_records(&connector, &owner, fresh, &mut costs).await?,
+    };
+    let contents = projects.store.contents(instance_id, &projects.origin, &batch.kind, &classified, &normalized)?;
     Ok(Ready { batch, classified, normalized, contents, costs, projects: index })
 }
 
