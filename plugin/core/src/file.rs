@@ -57,7 +57,7 @@ enum Fault {
 pub fn finding(
     batch: &mut Batch,
     index: usize,
-    kind: Option<&Kind>,
+    kind: &Kind,
     project: Option<&ProjectRef>,
     record: &FileRecord<'_>,
 ) -> Result<Finding, Option<String>> {
@@ -66,7 +66,7 @@ pub fn finding(
         Some(Format::Sarif) => sarif::finding(batch, index, project, record),
         Some(Format::SscVulns) => ssc::finding(batch, index, project, record),
         Some(Format::Csv) => csv::finding(batch, index, project, record),
-        Some(Format::Webhook) if kind == Some(&webhook::scan_kind()) => {
+        Some(Format::Webhook) if *kind == webhook::scan_kind() => {
             batch.remarks.skip("not-a-finding", "a webhook's event on a scan; it holds no findings".to_owned());
             Err(None)
         }

@@ -33,7 +33,7 @@ pub fn normalize(input: &RawInput) -> Result<Normalized, Error> {
             within_limit(records.len())?;
             let mut batch = Batch::with_capacity(records.len());
             for (index, record) in records.iter().enumerate() {
-                batch.add(index, Some(&record.kind), record.project.as_ref(), record.id.as_deref(), &record.body);
+                batch.add(index, &record.kind, record.project.as_ref(), record.id.as_deref(), &record.body);
             }
             Ok(batch.finish())
         }

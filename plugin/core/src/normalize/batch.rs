@@ -33,18 +33,11 @@ impl Batch {
 
     /// Adds one record: as a finding, as a package, or as an error diagnostic.
     ///
-    /// `kind`, `project` and `id` are what came with it; where nothing did, the
-    /// record tells them itself.
-    pub fn add(
-        &mut self,
-        index: usize,
-        kind: Option<&Kind>,
-        project: Option<&ProjectRef>,
-        id: Option<&str>,
-        body: &str,
-    ) {
+    /// `kind`, `project` and `id` are what came with it; where no project or id
+    /// did, the record tells them itself.
+    pub fn add(&mut self, index: usize, kind: &Kind, project: Option<&ProjectRef>, id: Option<&str>, body: &str) {
         self.remarks.start(index);
-        if kind == Some(&Kind::Packages) {
+        if *kind == Kind::Packages {
             let mut spare = String::new();
             if let Some(record) = wire::read::<wire::FoundDependency<'_>>(body, &mut spare, &mut self.remarks) {
                 packages::add(self, index, project, record);
@@ -74,31 +67,23 @@ impl Batch {
     fn read(
         &mut self,
         index: usize,
-        kind: Option<&Kind>,
+        kind: &Kind,
         project: Option<&ProjectRef>,
         body: &str,
     ) -> Result<Finding, Option<String>> {
         if let Some(record) = FileRecord::read(body) {
             return file::finding(self, index, kind, project, &record);
         }
-        if let Some(kind) = kind.filter(|kind| !is_readable(kind)) {
+        if !is_readable(kind) {
             self.unsupported(kind);
             return Err(None);
         }
-        if kind == Some(&Kind::Secrets) {
+        if *kind == Kind::Secrets {
             return self.secret(index, project, body);
         }
         let mut spare = String::new();
         let record = wire::read::<wire::Finding<'_>>(body, &mut spare, &mut self.remarks).ok_or(None)?;
-        let kind = match kind {
-            Some(kind) => kind.clone(),
-            None => kind_by_shape(&record),
-        };
-        if kind == Kind::Secrets {
-            self.remarks.restart();
-            return self.secret(index, project, body);
-        }
-        record::finding(self, index, kind, project, record).ok_or(None)
+        record::finding(self, index, kind.clone(), project, record).ok_or(None)
     }
 
     /// Reads a record of the secrets endpoint.
@@ -110,22 +95,5 @@ impl Batch {
 
     fn unsupported(&mut self, kind: &Kind) {
         self.remarks.error("unsupported-kind", format!("this version does not read records of the kind `{kind}`"));
-    }
-}
-
-/// The kind of a record in a file, by the fields that only this kind has.
-fn kind_by_shape(record: &wire::Finding<'_>) -> Kind {
-    let sca = record.found_dependency.is_some()
-        || record.vulnerability_identifier.is_some()
-        || record.reachability.is_some()
-        || record.fix_recommendations.is_some();
-    if sca {
-        Kind::Sca
-    } else if record.ai_impact.is_some() {
-        Kind::AiSast
-    } else if record.finding_path.is_some() || record.validation_state.is_some() {
-        Kind::Secrets
-    } else {
-        Kind::Sast
     }
 }

@@ -22,12 +22,6 @@ impl Remarks {
         self.first = self.diagnostics.len();
     }
 
-    /// Reads the current record again, as something else: what was said so far
-    /// would be said twice.
-    pub fn restart(&mut self) {
-        self.diagnostics.truncate(self.first);
-    }
-
     /// Ends a record: its diagnostics get its id, which is known only now. A
     /// record without remarks, the usual case, costs nothing.
     pub fn finish(&mut self, id: Option<&str>) {
