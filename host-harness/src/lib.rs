@@ -40,6 +40,7 @@ mod secrets;
 mod store;
 mod sync;
 mod task;
+mod tenant;
 
 pub use crate::{
     bundled::{BUNDLED, Bundled},
@@ -48,7 +49,7 @@ pub use crate::{
         storage::{BucketError, BucketStore, Changes, Values},
     },
     error::HarnessError,
-    harness::{Harness, Loaded, Options, Setup, Tenant},
+    harness::{Harness, Loaded, Options},
     ids::{InstanceName, NameError, TenantId},
     import::{ImportError, ImportEvent, ImportOptions, ImportOutcome, ImportProgress, ImportReport},
     limits::Limits,
@@ -61,7 +62,8 @@ pub use crate::{
     store::{
         Attribution, ChangeRow, ConnectorSource, Filter, FindingDetail, FindingId, FindingRow, FindingStore, Instance,
         InstanceStatus, NewInstance, OccurrenceDetail, PackageFilter, PackageRow, ProjectCounts, ProjectRow, Read,
-        ReadCounts, ReadState, Renormalized, Run, RunMode, RunState, SharedStore, StoreError, StoredRecord,
+        ReadCounts, ReadState, Refreshed, Renormalized, Run, RunMode, RunState, SharedStore, StoreError, StoredRecord,
     },
     sync::{Decision, Progress, RetryPolicy, Selection, SelectionError, SyncEvent, SyncOptions, Waiter},
+    tenant::{Setup, Tenant},
 };

@@ -8,6 +8,7 @@ mod advisories;
 mod assess;
 mod bucket;
 mod compress;
+mod derive;
 mod findings;
 #[cfg(test)]
 mod fixture;
@@ -35,6 +36,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use self::compress::{Codec, CodecKey};
 pub use self::{
     bucket::InstanceBucket,
+    derive::Refreshed,
     findings::{Filter, FindingDetail, FindingId, FindingRow, OccurrenceDetail},
     history::ChangeRow,
     imports::ImportSource,
@@ -54,6 +56,12 @@ const BUSY_WAIT: Duration = Duration::from_secs(10);
 
 /// Pages of the file that SQLite keeps in memory, in KiB.
 const CACHE_KIB: i64 = 32 << 10;
+
+/// The same for each reader beside the writer.
+const READER_CACHE_KIB: i64 = 8 << 10;
+
+/// Readers that are kept open.
+const READERS: usize = 2;
 
 /// Size of the file's pages: a finding takes about 2 KB, and more of them fit
 /// into a larger page without gaps.
@@ -172,14 +180,27 @@ impl FindingStore {
         migrate::migrate(&mut connection, tenant)?;
         Ok(Self { connection, decoder: compress::Decoder::default() })
     }
+
+    /// The same file once more, for reading beside a writer.
+    fn reader(&self) -> Result<Self> {
+        let Some(path) = self.connection.path() else { return Err(StoreError::Corrupt) };
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(BUSY_WAIT)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        connection.pragma_update(None, "query_only", true)?;
+        connection.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
+        Ok(Self { connection, decoder: compress::Decoder::default() })
+    }
 }
 
-/// A store that tasks share: one writer at a time.
+/// A store that tasks share: one writer at a time, and readers beside it.
 #[derive(Clone)]
 pub struct SharedStore(Arc<Shared>);
 
 struct Shared {
     store: Mutex<FindingStore>,
+    readers: Mutex<Vec<FindingStore>>,
     /// What compresses records: used without the store.
     codecs: Mutex<HashMap<CodecKey, Codec>>,
 }
@@ -187,7 +208,7 @@ struct Shared {
 impl SharedStore {
     /// Shares a store.
     pub fn new(store: FindingStore) -> Self {
-        Self(Arc::new(Shared { store: Mutex::new(store), codecs: Mutex::default() }))
+        Self(Arc::new(Shared { store: Mutex::new(store), readers: Mutex::default(), codecs: Mutex::default() }))
     }
 
     /// Uses the store on this thread.
@@ -210,14 +231,43 @@ impl SharedStore {
         work: impl FnOnce(&mut FindingStore) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let store = self.clone();
-        match tokio::task::spawn_blocking(move || store.with(work)).await {
-            Ok(result) => result,
-            // The runtime shuts down, or `work` panicked.
-            Err(error) => match error.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => Err(StoreError::Busy),
-            },
+        blocking(move || store.with(work)).await
+    }
+
+    /// Reads what was last committed, without waiting for a writer.
+    pub async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&FindingStore) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let store = self.clone();
+        blocking(move || store.with_reader(work)).await
+    }
+
+    /// [`read`](Self::read) on this thread.
+    pub fn with_reader<T>(&self, work: impl FnOnce(&FindingStore) -> Result<T>) -> Result<T> {
+        let known = self.0.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let reader = match known {
+            Some(reader) => reader,
+            None => self.with(|store| store.reader())?,
+        };
+        let result = work(&reader);
+        let mut readers = self.0.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        if readers.len() < READERS {
+            readers.push(reader);
         }
+        result
+    }
+}
+
+/// Works on a thread where waiting harms nobody.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        // The runtime shuts down, or `work` panicked.
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Err(StoreError::Busy),
+        },
     }
 }
 

@@ -66,6 +66,7 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
                     Ok((known, store.assess_all()?))
                 })
                 .await?;
+            tenant.refresh().await?;
             let report = AdvisoryImport { advisories: count, known, findings_changed, problems };
             output.result(&report, |report| show_import(output, report))?;
             let partly = !report.problems.is_empty();
@@ -89,6 +90,7 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
                     store.assess_all()
                 })
                 .await?;
+            tenant.refresh().await?;
             let report = AdvisoryImport { advisories: 0, known: 0, findings_changed, problems: Vec::new() };
             output.result(&report, |report| show_import(output, report))?;
             Ok(ExitCode::SUCCESS)

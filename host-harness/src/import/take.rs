@@ -164,7 +164,7 @@ async fn prepare(
     let (instance_id, compared, origin) = (projects.instance_id, index.clone(), projects.origin.clone());
     let classified = projects
         .store
-        .run(move |store| store.classify(instance_id, &origin, records, &compared, &Seen::default()))
+        .read(move |store| store.classify(instance_id, &origin, records, &compared, &Seen::default()))
         .await?;
     let fresh: Vec<RawRecord> = classified.iter().filter(|it| it.is_fresh()).map(|it| it.record.clone()).collect();
     let mut costs = ReadCounts::default();

@@ -47,7 +47,7 @@ impl Page {
         let records = records.into_iter().map(HashedRecord::from).collect();
         let classified = sync
             .store
-            .run(move |store| {
+            .read(move |store| {
                 let seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
                 store.classify(instance_id, API, records, &projects, &seen)
             })

@@ -1,0 +1,173 @@
+//! What is derived from findings and kept beside them: issues, policy results,
+//! metrics.
+//!
+//! Whatever writes a finding marks it as stale in the same transaction. A
+//! refresh takes stale findings in batches, brings what is derived from them up
+//! to date, and forgets the mark, again in one transaction: it costs in
+//! proportion to what changed, and a crash loses nothing.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use appsec_model::{Finding, Rule, Severity, Timestamp};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+
+use super::{FindingStore, Result, assess::rule, compress::Decoder, document, findings::severity};
+
+/// Findings that are refreshed in one transaction.
+const BATCH: usize = 500;
+
+/// What a refresh did.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Refreshed {
+    /// Findings that were stale.
+    pub findings: u64,
+}
+
+/// A finding as it is now, for whatever is derived from it.
+pub(super) struct Subject {
+    /// Row id.
+    pub id: i64,
+    pub public_id: i64,
+    pub instance_id: i64,
+    pub project_id: i64,
+    pub repository_id: Option<i64>,
+    pub kind: String,
+    pub severity: Severity,
+    /// That of the leading occurrence, or `vanished`.
+    pub status: String,
+    pub security: bool,
+    pub title: String,
+    pub rule_id: Option<String>,
+    pub path: Option<String>,
+    pub priority: i64,
+    pub cvss: Option<f64>,
+    pub epss: Option<f64>,
+    pub first_seen_at: Timestamp,
+    pub changed_at: Timestamp,
+    /// The operator's words for the project's scans.
+    pub environment: Option<String>,
+    pub branch: Option<String>,
+    pub tag: Option<String>,
+    pub metadata: BTreeMap<String, String>,
+    /// Name of the project.
+    pub project: String,
+    pub rule: Option<Arc<Rule>>,
+    /// The leading occurrence, as normalized.
+    pub finding: Finding,
+}
+
+/// One stale finding.
+pub(super) struct Stale {
+    /// Row id.
+    pub id: i64,
+    /// As it is now; none where it is gone.
+    pub subject: Option<Subject>,
+}
+
+impl FindingStore {
+    /// Brings everything that is derived from findings up to date.
+    pub fn refresh(&mut self, now: Timestamp) -> Result<Refreshed> {
+        let mut refreshed = Refreshed::default();
+        loop {
+            let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let batch = stale(&transaction, &self.decoder)?;
+            if batch.is_empty() {
+                return Ok(refreshed);
+            }
+            derive(&transaction, &batch, now)?;
+            let mut done = transaction.prepare_cached("DELETE FROM stale WHERE finding_id = ?1")?;
+            for it in &batch {
+                done.execute([it.id])?;
+            }
+            drop(done);
+            transaction.commit()?;
+            refreshed.findings += batch.len() as u64;
+        }
+    }
+
+    /// Whether anything waits for a refresh.
+    pub fn is_stale(&self) -> Result<bool> {
+        Ok(self.connection.query_row("SELECT EXISTS (SELECT 1 FROM stale)", [], |row| row.get(0))?)
+    }
+}
+
+/// Brings up to date what is derived from these findings.
+fn derive(_connection: &Connection, _batch: &[Stale], _now: Timestamp) -> Result<()> {
+    Ok(())
+}
+
+/// Some stale findings, as they are now.
+fn stale(connection: &Connection, decoder: &Decoder) -> Result<Vec<Stale>> {
+    let mut statement = connection.prepare_cached("SELECT finding_id FROM stale ORDER BY finding_id LIMIT ?1")?;
+    let ids = statement.query_map([BATCH as i64], |row| row.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?;
+    let mut rules = HashMap::new();
+    ids.into_iter().map(|id| Ok(Stale { id, subject: subject(connection, decoder, &mut rules, id)? })).collect()
+}
+
+/// The rules of a batch, by instance and id.
+type Rules = HashMap<(i64, String), Option<Arc<Rule>>>;
+
+/// A finding as it is now.
+fn subject(connection: &Connection, decoder: &Decoder, rules: &mut Rules, id: i64) -> Result<Option<Subject>> {
+    let occurrence: Option<i64> = connection
+        .prepare_cached("SELECT occurrence_id FROM findings WHERE id = ?1")?
+        .query_row([id], |row| row.get(0))
+        .optional()?;
+    let Some(occurrence) = occurrence else { return Ok(None) };
+    let Some(content) = decoder.content(connection, occurrence)? else { return Ok(None) };
+    let finding: Finding = document("finding", std::str::from_utf8(content.document()).unwrap_or_default())?;
+    let found = connection
+        .prepare_cached(
+            "SELECT public_id, findings.instance_id, project_id, repository_id, kind, severity, status, security, \
+             title, rule_id, path, priority, cvss, epss, findings.first_seen_at, changed_at, environment, branch, \
+             tag, metadata, projects.name \
+             FROM findings JOIN projects ON projects.id = project_id WHERE findings.id = ?1",
+        )?
+        .query_row([id], |row| {
+            let subject = Subject {
+                id,
+                public_id: row.get(0)?,
+                instance_id: row.get(1)?,
+                project_id: row.get(2)?,
+                repository_id: row.get(3)?,
+                kind: row.get(4)?,
+                severity: severity(row.get(5)?),
+                status: row.get(6)?,
+                security: row.get(7)?,
+                title: row.get(8)?,
+                rule_id: row.get(9)?,
+                path: row.get(10)?,
+                priority: row.get(11)?,
+                cvss: row.get(12)?,
+                epss: row.get(13)?,
+                first_seen_at: Timestamp::from_micros(row.get(14)?),
+                changed_at: Timestamp::from_micros(row.get(15)?),
+                environment: row.get(16)?,
+                branch: row.get(17)?,
+                tag: row.get(18)?,
+                metadata: BTreeMap::new(),
+                project: row.get(20)?,
+                rule: None,
+                finding,
+            };
+            Ok((subject, row.get::<_, String>(19)?))
+        })
+        .optional()?;
+    let Some((mut subject, metadata)) = found else { return Ok(None) };
+    subject.metadata = document("metadata", &metadata)?;
+    if let Some(rule_id) = &subject.rule_id {
+        let key = (subject.instance_id, rule_id.clone());
+        subject.rule = match rules.get(&key) {
+            Some(known) => known.clone(),
+            None => {
+                let found = rule(connection, subject.instance_id, rule_id)?.map(Arc::new);
+                rules.insert(key, found.clone());
+                found
+            }
+        };
+    }
+    Ok(Some(subject))
+}

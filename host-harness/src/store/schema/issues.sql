@@ -1,0 +1,1 @@
+-- What findings of several sources say about the same thing.

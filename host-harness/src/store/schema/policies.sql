@@ -1,0 +1,1 @@
+-- The tenant's policies and their results.

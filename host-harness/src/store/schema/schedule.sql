@@ -1,0 +1,1 @@
+-- When instances are synced, and who is at it.

@@ -1,0 +1,22 @@
+-- Findings that changed since what is derived from them was last brought up to
+-- date: issues, policy results, metrics. Whatever writes findings fills it, in
+-- its own transaction; `refresh` empties it.
+CREATE TABLE stale (
+    finding_id  INTEGER PRIMARY KEY
+) STRICT;
+
+CREATE TRIGGER stale_after_insert AFTER INSERT ON findings BEGIN
+    INSERT OR IGNORE INTO stale VALUES (new.id);
+END;
+CREATE TRIGGER stale_after_update AFTER UPDATE OF project_id, occurrence_id, severity, status, security, title,
+    rule_id, path, start_line, package_id, reachability, advisories, priority, cvss, epss ON findings BEGIN
+    INSERT OR IGNORE INTO stale VALUES (new.id);
+END;
+CREATE TRIGGER stale_after_delete AFTER DELETE ON findings BEGIN
+    INSERT OR IGNORE INTO stale VALUES (old.id);
+END;
+-- A finding shows its repository and its project's scan fields.
+CREATE TRIGGER stale_after_mapping AFTER UPDATE OF repository_id, environment, branch, tag, metadata ON projects BEGIN
+    INSERT OR IGNORE INTO stale SELECT id FROM findings WHERE project_id = new.id;
+END;
+INSERT INTO stale SELECT id FROM findings;

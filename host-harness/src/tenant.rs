@@ -1,0 +1,353 @@
+//! One tenant: its instances, and what is done with them.
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use appsec_model::{Connection, Manifest};
+
+use crate::{
+    capability::{
+        egress::{Addresses, EgressPolicy, Origin},
+        http::{GrantedSecret, HttpGrant},
+    },
+    error::HarnessError,
+    harness::{Harness, Loaded},
+    ids::{InstanceName, TenantId},
+    import::{Import, ImportOptions, ImportProgress, ImportReport},
+    renormalize::{Renormalize, RenormalizeOptions, RenormalizeProgress, RenormalizeReport},
+    runtime::Grant,
+    secrets::{Secret, SecretSource},
+    store::{ConnectorSource, Instance, InstanceBucket, InstanceStatus, NewInstance, Refreshed, Run, SharedStore},
+    sync::{Caller, InstanceSync, Progress, SyncOptions},
+};
+
+/// One tenant of a harness.
+#[derive(Clone)]
+pub struct Tenant {
+    pub(crate) harness: Harness,
+    pub(crate) id: TenantId,
+    pub(crate) folder: PathBuf,
+    pub(crate) store: SharedStore,
+}
+
+/// What the operator gives to set up an instance.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// Its name.
+    pub name: InstanceName,
+    /// Its connector.
+    pub connector: ConnectorSource,
+    /// Settings, by key.
+    pub settings: serde_json::Map<String, serde_json::Value>,
+    /// Further origins that it may reach.
+    pub allow_origins: Vec<Origin>,
+    /// Origins that may be at an address of this machine or network.
+    pub allow_private_origins: Vec<Origin>,
+    /// Where its secret is read from; by default from the environment
+    /// variable that the connector names.
+    pub secret: Option<SecretSource>,
+}
+
+impl Tenant {
+    /// Its name.
+    pub fn id(&self) -> &TenantId {
+        &self.id
+    }
+
+    /// Its store, for reading.
+    pub fn store(&self) -> &SharedStore {
+        &self.store
+    }
+
+    /// An instance by its name.
+    pub async fn instance(&self, name: &InstanceName) -> Result<Instance, HarnessError> {
+        let wanted = name.clone();
+        let (found, all) = self.store.run(move |store| Ok((store.instance(&wanted)?, store.instances()?))).await?;
+        found.ok_or_else(|| {
+            let mut names = all.into_iter().map(|instance| instance.made.name.to_string());
+            HarnessError::NoInstance { name: name.clone(), known: names.find(|known| similar(known, name.as_str())) }
+        })
+    }
+
+    /// Sets up an instance: grants the origins that it needs and was given, and
+    /// connects, which is also where the connector checks the settings. If that
+    /// fails, nothing stays behind.
+    pub async fn add_instance(&self, setup: Setup, check: bool) -> Result<Instance, HarnessError> {
+        let loaded = self.harness.connector(&setup.connector).await?;
+        let manifest = &loaded.manifest;
+        let new = NewInstance {
+            name: setup.name.clone(),
+            connector_id: manifest.id.clone(),
+            connector_version: manifest.version.clone(),
+            egress: granted(manifest, &setup)?,
+            secrets: secret_sources(manifest, setup.secret.as_ref()),
+            connector_source: setup.connector,
+            settings: setup.settings,
+        };
+        // The secret is read before anything is written.
+        let secrets = if check { Some(self.secrets(&new.secrets, None)?) } else { None };
+        let now = self.harness.now();
+        let id = self.store.run(move |store| store.add_instance(&new, now)).await?;
+        if let Some(secrets) = secrets {
+            let instance = self.instance(&setup.name).await?;
+            if let Err(error) = self.connect(&loaded, instance, secrets).await {
+                self.store.run(move |store| store.withdraw_instance(id)).await?;
+                return Err(error);
+            }
+        }
+        self.instance(&setup.name).await
+    }
+
+    /// Connects an instance again and notes how it is.
+    pub async fn check_instance(
+        &self,
+        name: &InstanceName,
+        secret: Option<SecretSource>,
+    ) -> Result<Connection, HarnessError> {
+        let instance = self.instance(name).await?;
+        let loaded = self.loaded(&instance).await?;
+        let secrets = self.secrets(&instance.made.secrets, secret.as_ref())?;
+        self.connect(&loaded, instance, secrets).await
+    }
+
+    pub(crate) async fn connect(
+        &self,
+        loaded: &Loaded,
+        instance: Instance,
+        secrets: Secrets,
+    ) -> Result<Connection, HarnessError> {
+        let id = instance.id;
+        let sync = Arc::new(self.sync_of(loaded, instance, secrets, Arc::new(|_| ()))?);
+        let outcome = sync.connect(&Caller::new(sync.clone())).await;
+        if let Err(error) = &outcome {
+            self.note(id, error).await?;
+        }
+        outcome
+    }
+
+    /// Notes on an instance why it does not work.
+    async fn note(&self, instance_id: i64, error: &HarnessError) -> Result<(), HarnessError> {
+        if !error.is_call() {
+            return Ok(());
+        }
+        let status = if error.is_unauthorized() { InstanceStatus::Unauthorized } else { InstanceStatus::Degraded };
+        let (detail, now) = (error.to_string(), self.harness.now());
+        let noted =
+            self.store.run(move |store| store.set_instance_status(instance_id, status, Some(&detail), None, now)).await;
+        Ok(noted?)
+    }
+
+    /// Brings an instance's findings up to date, or goes on where the last
+    /// sync was cut off.
+    pub async fn sync(
+        &self,
+        name: &InstanceName,
+        secret: Option<SecretSource>,
+        options: SyncOptions,
+        progress: Progress,
+    ) -> Result<Run, HarnessError> {
+        let instance = self.instance(name).await?;
+        let loaded = self.loaded(&instance).await?;
+        let secrets = self.secrets(&instance.made.secrets, secret.as_ref())?;
+        let _lock = self.lock(name)?;
+        let id = instance.id;
+        let outcome = self.sync_of(&loaded, instance, secrets, progress)?.run(options).await;
+        match &outcome {
+            Ok(_) => {
+                let now = self.harness.now();
+                let connected = InstanceStatus::Connected;
+                self.store.run(move |store| store.set_instance_status(id, connected, None, None, now)).await?;
+            }
+            Err(error) => self.note(id, error).await?,
+        }
+        self.refresh().await?;
+        outcome
+    }
+
+    /// Brings up to date what is derived from findings that changed. Whatever
+    /// changes findings ends with it; what a crash left undone is done by the
+    /// next one.
+    pub async fn refresh(&self) -> Result<Refreshed, HarnessError> {
+        let now = self.harness.now();
+        Ok(self.store.run(move |store| store.refresh(now)).await?)
+    }
+
+    /// Takes in what a file holds, or goes on where an import of the same file
+    /// was cut off.
+    pub async fn import(
+        &self,
+        name: &InstanceName,
+        file: &Path,
+        options: ImportOptions,
+        progress: ImportProgress,
+    ) -> Result<ImportReport, HarnessError> {
+        let instance = self.instance(name).await?;
+        let loaded = self.loaded(&instance).await?;
+        let _lock = self.lock(name)?;
+        let import = Import {
+            store: self.store.clone(),
+            connector: loaded.connector,
+            owner: format!("{}/{name}", self.id),
+            instance,
+            clock: self.harness.options().clock.clone(),
+            progress,
+            options,
+        };
+        let report = import.run(file).await;
+        self.refresh().await?;
+        report
+    }
+
+    /// Normalizes the stored records of an instance again, with its connector
+    /// as it is now.
+    pub async fn renormalize(
+        &self,
+        name: &InstanceName,
+        options: RenormalizeOptions,
+        progress: RenormalizeProgress,
+    ) -> Result<RenormalizeReport, HarnessError> {
+        let instance = self.instance(name).await?;
+        let loaded = self.loaded(&instance).await?;
+        let _lock = self.lock(name)?;
+        let renormalize = Renormalize {
+            store: self.store.clone(),
+            connector: loaded.connector,
+            connector_version: loaded.manifest.version.clone(),
+            owner: format!("{}/{name}", self.id),
+            instance,
+            clock: self.harness.options().clock.clone(),
+            options,
+            progress,
+        };
+        let report = renormalize.run().await;
+        self.refresh().await?;
+        report
+    }
+
+    /// The connector of an instance, which must still be the one that it was
+    /// made with.
+    pub async fn loaded(&self, instance: &Instance) -> Result<Loaded, HarnessError> {
+        let loaded = self.harness.connector(&instance.made.connector_source).await?;
+        if loaded.manifest.id != instance.made.connector_id {
+            return Err(HarnessError::OtherConnector {
+                made_with: instance.made.connector_id.clone(),
+                found: loaded.manifest.id.clone(),
+            });
+        }
+        Ok(loaded)
+    }
+
+    fn sync_of(
+        &self,
+        loaded: &Loaded,
+        instance: Instance,
+        secrets: Secrets,
+        progress: Progress,
+    ) -> Result<InstanceSync, HarnessError> {
+        let grant = self.grant_of(&instance, secrets)?;
+        let options = self.harness.options();
+        Ok(InstanceSync {
+            store: self.store.clone(),
+            connector: loaded.connector.clone(),
+            grant,
+            instance,
+            retry: options.retry.clone(),
+            waiter: options.waiter.clone(),
+            clock: options.clock.clone(),
+            progress,
+        })
+    }
+
+    /// What a call of an instance's connector may use: its network, its secrets
+    /// and its bucket. For programs that make single calls themselves.
+    pub async fn grant(&self, name: &InstanceName) -> Result<Grant, HarnessError> {
+        let instance = self.instance(name).await?;
+        let secrets = self.secrets(&instance.made.secrets, None)?;
+        self.grant_of(&instance, secrets)
+    }
+
+    fn grant_of(&self, instance: &Instance, secrets: Secrets) -> Result<Grant, HarnessError> {
+        let granted = secrets.into_iter().map(|(variable, secret)| GrantedSecret::new(variable, secret));
+        let http = HttpGrant {
+            policy: Arc::new(instance.made.egress.clone()),
+            transport: self.harness.transport(&self.id, instance.id)?,
+            secrets: granted.collect::<Result<_, _>>()?,
+        };
+        Ok(Grant {
+            owner: format!("{}/{}", self.id, instance.made.name),
+            http: Some(http),
+            bucket: Some(Arc::new(InstanceBucket::new(self.store.clone(), instance.id))),
+        })
+    }
+
+    /// Reads the secrets of an instance; one given by hand goes before those
+    /// that are noted.
+    pub(crate) fn secrets(
+        &self,
+        sources: &BTreeMap<String, SecretSource>,
+        by_hand: Option<&SecretSource>,
+    ) -> Result<Secrets, HarnessError> {
+        let mut secrets = Secrets::new();
+        for (variable, source) in sources {
+            let source = by_hand.unwrap_or(source);
+            secrets.push((variable.clone(), source.read()?));
+        }
+        Ok(secrets)
+    }
+
+    /// Keeps other processes from the instance, as long as the file is open;
+    /// the system lets go of it also when this process is killed.
+    pub(crate) fn lock(&self, name: &InstanceName) -> Result<File, HarnessError> {
+        let path = self.folder.join(format!("{name}.lock"));
+        let failed = |error| HarnessError::Lock(path.clone(), error);
+        let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(std::fs::TryLockError::WouldBlock) => Err(HarnessError::Locked),
+            Err(std::fs::TryLockError::Error(error)) => Err(failed(error)),
+        }
+    }
+}
+
+pub(crate) type Secrets = Vec<(String, Secret)>;
+
+/// The origins that the connector asks for under these settings, and those
+/// that the operator adds. An origin whose address is private is granted only
+/// by the operator's own word.
+fn granted(manifest: &Manifest, setup: &Setup) -> Result<EgressPolicy, HarnessError> {
+    let mut policy = EgressPolicy::default();
+    for need in &manifest.origins {
+        let configured = need.setting.as_ref().and_then(|key| setup.settings.get(key)).and_then(|value| value.as_str());
+        policy.grant(configured.unwrap_or(&need.default).parse()?, Addresses::Public);
+    }
+    for origin in &setup.allow_origins {
+        policy.grant(origin.clone(), Addresses::Public);
+    }
+    for origin in &setup.allow_private_origins {
+        policy.grant(origin.clone(), Addresses::Private);
+    }
+    Ok(policy)
+}
+
+/// Where each secret of the connector is read from.
+fn secret_sources(manifest: &Manifest, given: Option<&SecretSource>) -> BTreeMap<String, SecretSource> {
+    manifest
+        .secrets
+        .iter()
+        .map(|need| {
+            let source = given.cloned().unwrap_or_else(|| SecretSource::Variable { name: need.variable.clone() });
+            (need.variable.clone(), source)
+        })
+        .collect()
+}
+
+/// Whether one name may be meant by another: the same but for one sign, or one
+/// is the beginning of the other.
+fn similar(known: &str, name: &str) -> bool {
+    let differing = known.chars().zip(name.chars()).filter(|(a, b)| a != b).count();
+    known.starts_with(name) || name.starts_with(known) || (known.len() == name.len() && differing == 1)
+}
