@@ -18,11 +18,12 @@ mod schema;
 mod secret;
 mod simulate;
 mod sync;
+mod vault;
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{CommandFactory, Parser, Subcommand};
-use host_harness::{BUNDLED, ConnectorSource, Harness, Options, Tenant, TenantId};
+use host_harness::{BUNDLED, ConnectorSource, Harness, Options, SecretSource, Tenant, TenantId};
 
 use self::{error::Failure, output::Output};
 
@@ -51,6 +52,9 @@ struct Global {
     /// Whose data it is
     #[arg(long, global = true, default_value = "default", value_name = "NAME")]
     tenant: TenantId,
+    /// Read the key of the vault from this file [default: the key in HARNESS_VAULT_KEY]
+    #[arg(long, global = true, env = "HARNESS_VAULT_KEY_FILE", value_name = "FILE")]
+    vault_key_file: Option<PathBuf>,
     /// Another connector than the one inside of this program
     #[arg(long, global = true, value_name = "FILE.wasm")]
     connector: Option<PathBuf>,
@@ -74,6 +78,9 @@ enum Command {
     /// Set up connectors for an account
     #[command(subcommand)]
     Instance(instance::Command),
+    /// Stored tokens, and the key that they are sealed with
+    #[command(subcommand)]
+    Vault(vault::Command),
     /// List the vendor's projects
     Projects(projects::Args),
     /// Bring the findings of instances up to date
@@ -154,6 +161,9 @@ fn dispatch(cli: Cli, output: Output) -> Result<ExitCode, Failure> {
     };
     let mut options = Options::new(data_dir);
     options.retry.budget = Duration::from_secs(cli.global.max_wait);
+    if let Some(path) = cli.global.vault_key_file {
+        options.vault_key = SecretSource::File { path: std::path::absolute(path)? };
+    }
     let context = Context { harness: Harness::new(options), tenant: cli.global.tenant, connector, output };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let code = runtime.block_on(async {
@@ -161,6 +171,7 @@ fn dispatch(cli: Cli, output: Output) -> Result<ExitCode, Failure> {
             Command::Demo(args) => demo::exec(&context, args).await,
             Command::Inspect(args) => inspect::exec(&context, args).await,
             Command::Instance(command) => instance::exec(&context, command).await,
+            Command::Vault(command) => vault::exec(&context, command),
             Command::Projects(args) => projects::exec(&context, args).await,
             Command::Sync(args) => sync::exec(&context, args).await,
             Command::Import(args) => import::exec(&context, args).await,

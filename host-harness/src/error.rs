@@ -12,6 +12,7 @@ use crate::{
     secrets::SecretError,
     store::{ReadCounts, StoreError},
     sync::SelectionError,
+    vault::VaultError,
 };
 
 /// Why the harness could not do what was asked.
@@ -41,6 +42,9 @@ pub enum HarnessError {
     /// A secret cannot be read.
     #[error(transparent)]
     Secret(#[from] SecretError),
+    /// The vault does not give or take a secret.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
     /// A secret is needed and nothing says where it is.
     #[error("the connector needs the secret {0}, and the instance does not say where to read it")]
     NoSecret(String),
@@ -172,6 +176,7 @@ impl HarnessError {
             Self::Store(_) => "store",
             Self::Runtime(_) => "connector-unusable",
             Self::Secret(_) | Self::NoSecret(_) => "secret",
+            Self::Vault(_) => "vault",
             Self::Selection(_) => "selection",
             Self::Origin(_) => "invalid-origin",
             Self::NoInstance { .. } => "no-such-instance",
@@ -197,6 +202,9 @@ impl HarnessError {
     pub fn remedy(&self) -> Option<&'static str> {
         if let Self::Import(error) = self {
             return Some(error.remedy());
+        }
+        if let Self::Vault(error) = self {
+            return error.remedy();
         }
         let remedy = match self.code() {
             "invalid-settings" => {

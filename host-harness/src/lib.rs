@@ -17,6 +17,7 @@
 //!     allow_origins: vec![],
 //!     allow_private_origins: vec![],
 //!     secret: None,
+//!     store_secret: false,
 //! };
 //! let instance = tenant.add_instance(setup, true).await?;
 //! let run = tenant.sync(&instance.made.name, None, SyncOptions::default(), std::sync::Arc::new(|_| ())).await?;
@@ -41,6 +42,7 @@ mod store;
 mod sync;
 mod task;
 mod tenant;
+mod vault;
 
 pub use crate::{
     bundled::{BUNDLED, Bundled},
@@ -66,4 +68,5 @@ pub use crate::{
     },
     sync::{Decision, Progress, RetryPolicy, Selection, SelectionError, SyncEvent, SyncOptions, Waiter},
     tenant::{Setup, Tenant},
+    vault::{EntryState, VAULT_KEY_VARIABLE, Vault, VaultEntry, VaultError, VaultKey, VaultReport},
 };

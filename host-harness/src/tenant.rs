@@ -50,6 +50,8 @@ pub struct Setup {
     /// Where its secret is read from; by default from the environment
     /// variable that the connector names.
     pub secret: Option<SecretSource>,
+    /// Whether the secret goes into the vault, where it is read from then on.
+    pub store_secret: bool,
 }
 
 impl Tenant {
@@ -78,28 +80,31 @@ impl Tenant {
     /// fails, nothing stays behind.
     pub async fn add_instance(&self, setup: Setup, check: bool) -> Result<Instance, HarnessError> {
         let loaded = self.harness.connector(&setup.connector).await?;
-        let manifest = &loaded.manifest;
-        let new = NewInstance {
-            name: setup.name.clone(),
-            connector_id: manifest.id.clone(),
-            connector_version: manifest.version.clone(),
-            egress: granted(manifest, &setup)?,
-            secrets: secret_sources(manifest, setup.secret.as_ref()),
-            connector_source: setup.connector,
-            settings: setup.settings,
-        };
-        // The secret is read before anything is written.
-        let secrets = if check { Some(self.secrets(&new.secrets, None)?) } else { None };
+        let name = setup.name.clone();
+        let (new, from) = candidate(&loaded.manifest, setup)?;
+        // Secret and key are read before anything is written.
+        let stored = new.secrets.values().any(|source| *source == SecretSource::Vault);
+        let secrets = if check || stored { Some(self.secrets(&name, &from, None)?) } else { None };
+        let key = if stored { Some(self.usable_vault_key()?) } else { None };
         let now = self.harness.now();
         let id = self.store.run(move |store| store.add_instance(&new, now)).await?;
-        if let Some(secrets) = secrets {
-            let instance = self.instance(&setup.name).await?;
-            if let Err(error) = self.connect(&loaded, instance, secrets).await {
-                self.store.run(move |store| store.withdraw_instance(id)).await?;
-                return Err(error);
+        let made = async {
+            if let (Some(key), Some(secrets)) = (key, &secrets) {
+                self.vault().put(&key, &name, secrets)?;
+            }
+            if let (Some(secrets), true) = (secrets, check) {
+                self.connect(&loaded, self.instance(&name).await?, secrets).await?;
+            }
+            self.instance(&name).await
+        };
+        let outcome = made.await;
+        if outcome.is_err() {
+            self.store.run(move |store| store.withdraw_instance(id)).await?;
+            if stored {
+                self.vault().remove(&name)?;
             }
         }
-        self.instance(&setup.name).await
+        outcome
     }
 
     /// Connects an instance again and notes how it is.
@@ -110,7 +115,7 @@ impl Tenant {
     ) -> Result<Connection, HarnessError> {
         let instance = self.instance(name).await?;
         let loaded = self.loaded(&instance).await?;
-        let secrets = self.secrets(&instance.made.secrets, secret.as_ref())?;
+        let secrets = self.secrets(name, &instance.made.secrets, secret.as_ref())?;
         self.connect(&loaded, instance, secrets).await
     }
 
@@ -152,7 +157,7 @@ impl Tenant {
     ) -> Result<Run, HarnessError> {
         let instance = self.instance(name).await?;
         let loaded = self.loaded(&instance).await?;
-        let secrets = self.secrets(&instance.made.secrets, secret.as_ref())?;
+        let secrets = self.secrets(name, &instance.made.secrets, secret.as_ref())?;
         let _lock = self.lock(name)?;
         let id = instance.id;
         let outcome = self.sync_of(&loaded, instance, secrets, progress)?.run(options).await;
@@ -266,7 +271,7 @@ impl Tenant {
     /// and its bucket. For programs that make single calls themselves.
     pub async fn grant(&self, name: &InstanceName) -> Result<Grant, HarnessError> {
         let instance = self.instance(name).await?;
-        let secrets = self.secrets(&instance.made.secrets, None)?;
+        let secrets = self.secrets(name, &instance.made.secrets, None)?;
         self.grant_of(&instance, secrets)
     }
 
@@ -288,13 +293,24 @@ impl Tenant {
     /// that are noted.
     pub(crate) fn secrets(
         &self,
-        sources: &BTreeMap<String, SecretSource>,
+        name: &InstanceName,
+        sources: &Sources,
         by_hand: Option<&SecretSource>,
     ) -> Result<Secrets, HarnessError> {
+        let mut known: Option<(&SecretSource, Secret)> = None;
         let mut secrets = Secrets::new();
         for (variable, source) in sources {
-            let source = by_hand.unwrap_or(source);
-            secrets.push((variable.clone(), source.read()?));
+            let secret = match (by_hand.unwrap_or(source), &known) {
+                (SecretSource::Vault, _) => self.stored_secret(name, variable)?,
+                // Standard input can be read once.
+                (source, Some((same, secret))) if *same == source => secret.clone(),
+                (source, _) => {
+                    let secret = source.read()?;
+                    known = Some((source, secret.clone()));
+                    secret
+                }
+            };
+            secrets.push((variable.clone(), secret));
         }
         Ok(secrets)
     }
@@ -333,8 +349,31 @@ fn granted(manifest: &Manifest, setup: &Setup) -> Result<EgressPolicy, HarnessEr
     Ok(policy)
 }
 
+/// Where each secret of a connector is read from.
+pub(crate) type Sources = BTreeMap<String, SecretSource>;
+
+/// The instance that a setup makes, and where its secrets are read from now:
+/// the instance may read them from the vault afterwards.
+pub(crate) fn candidate(manifest: &Manifest, setup: Setup) -> Result<(NewInstance, Sources), HarnessError> {
+    let from = secret_sources(manifest, setup.secret.as_ref());
+    let secrets = match setup.store_secret {
+        true => secret_sources(manifest, Some(&SecretSource::Vault)),
+        false => from.clone(),
+    };
+    let new = NewInstance {
+        egress: granted(manifest, &setup)?,
+        name: setup.name,
+        connector_id: manifest.id.clone(),
+        connector_version: manifest.version.clone(),
+        connector_source: setup.connector,
+        settings: setup.settings,
+        secrets,
+    };
+    Ok((new, from))
+}
+
 /// Where each secret of the connector is read from.
-fn secret_sources(manifest: &Manifest, given: Option<&SecretSource>) -> BTreeMap<String, SecretSource> {
+pub(crate) fn secret_sources(manifest: &Manifest, given: Option<&SecretSource>) -> Sources {
     manifest
         .secrets
         .iter()

@@ -11,7 +11,7 @@ use super::{
     Context,
     error::Failure,
     output::{Output, moment, short},
-    secret::SecretArgs,
+    secret::{SecretArgs, StoreArgs},
 };
 
 #[derive(clap::Subcommand)]
@@ -54,7 +54,7 @@ pub struct AddArgs {
     #[arg(long)]
     no_check: bool,
     #[command(flatten)]
-    secret: SecretArgs,
+    token: StoreArgs,
 }
 
 fn setting(text: &str) -> Result<(String, Value), String> {
@@ -176,12 +176,12 @@ fn setup(context: &Context, args: AddArgs) -> Result<Setup, Failure> {
         settings = serde_json::from_str(&text).map_err(|error| told(error.to_string()))?;
     }
     settings.extend(args.settings);
-    let secret = args.secret.source()?;
-    if matches!(secret, Some(SecretSource::Input)) && args.no_check {
+    let secret = args.token.secret.source()?;
+    if matches!(secret, Some(SecretSource::Input)) && args.no_check && !args.token.store_token {
         return Err(Failure::new(
             "secret",
             "a token from standard input is for one command only, and --no-check does not use it",
-            Some("leave out one of the two"),
+            Some("leave out one of the two, or store the token with --store-token"),
         ));
     }
     Ok(Setup {
@@ -191,6 +191,7 @@ fn setup(context: &Context, args: AddArgs) -> Result<Setup, Failure> {
         allow_origins: args.allow_origin,
         allow_private_origins: args.allow_private_origin,
         secret,
+        store_secret: args.token.store_token,
     })
 }
 

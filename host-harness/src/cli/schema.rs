@@ -20,6 +20,7 @@ use super::{
     renormalize::RenormalizeList,
     runs::RunList,
     sync::SyncReport,
+    vault::{NewKey, Rekeyed},
 };
 
 #[derive(clap::Args)]
@@ -51,6 +52,9 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         ("renormalize", schema_for!(RenormalizeList)),
         ("runs", schema_for!(RunList)),
         ("sync", schema_for!(SyncReport)),
+        ("vault-new-key", schema_for!(NewKey)),
+        ("vault-rekey", schema_for!(Rekeyed)),
+        ("vault-show", schema_for!(host_harness::VaultReport)),
     ]
 }
 

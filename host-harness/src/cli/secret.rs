@@ -21,6 +21,16 @@ pub struct SecretArgs {
     token_stdin: bool,
 }
 
+/// Options of commands that can put a token into the vault.
+#[derive(clap::Args)]
+pub struct StoreArgs {
+    #[command(flatten)]
+    pub secret: SecretArgs,
+    /// Put the token into the vault, sealed with the vault's key, and read it from there from now on
+    #[arg(long)]
+    pub store_token: bool,
+}
+
 impl SecretArgs {
     /// The source that was given, if any.
     pub fn source(&self) -> Result<Option<SecretSource>, Failure> {
