@@ -34,7 +34,9 @@ mod harness;
 mod hex;
 mod ids;
 mod import;
+mod lifecycle;
 mod limits;
+mod rehearsal;
 mod renormalize;
 mod runtime;
 mod secrets;
@@ -54,6 +56,7 @@ pub use crate::{
     harness::{Harness, Loaded, Options},
     ids::{InstanceName, NameError, TenantId},
     import::{ImportError, ImportEvent, ImportOptions, ImportOutcome, ImportProgress, ImportReport},
+    lifecycle::{Rotation, SettingsChange},
     limits::Limits,
     renormalize::{Change, ChangedFinding, RenormalizeOptions, RenormalizeProgress, RenormalizeReport},
     runtime::{
@@ -63,8 +66,9 @@ pub use crate::{
     secrets::{Secret, SecretError, SecretSource},
     store::{
         Attribution, ChangeRow, ConnectorSource, Filter, FindingDetail, FindingId, FindingRow, FindingStore, Instance,
-        InstanceStatus, NewInstance, OccurrenceDetail, PackageFilter, PackageRow, ProjectCounts, ProjectRow, Read,
-        ReadCounts, ReadState, Refreshed, Renormalized, Run, RunMode, RunState, SharedStore, StoreError, StoredRecord,
+        InstanceStatus, NewInstance, OccurrenceDetail, PackageFilter, PackageRow, Paused, ProjectCounts, ProjectRow,
+        Read, ReadCounts, ReadState, Refreshed, Renormalized, Run, RunMode, RunState, SharedStore, StoreError,
+        StoredRecord,
     },
     sync::{Decision, Progress, RetryPolicy, Selection, SelectionError, SyncEvent, SyncOptions, Waiter},
     tenant::{Setup, Tenant},

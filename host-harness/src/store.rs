@@ -40,7 +40,7 @@ pub use self::{
     findings::{Filter, FindingDetail, FindingId, FindingRow, OccurrenceDetail},
     history::ChangeRow,
     imports::ImportSource,
-    instances::{ConnectorSource, Instance, InstanceStatus, NewInstance},
+    instances::{Accepted, ConnectorSource, Instance, InstanceStatus, NewInstance, Paused},
     packages::{PackageFilter, PackageRow},
     pages::{Classified, Contents, HashedRecord, PageCommit, ProjectIndex},
     projects::{ProjectCounts, ProjectRow},

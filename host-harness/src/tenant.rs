@@ -21,7 +21,10 @@ use crate::{
     renormalize::{Renormalize, RenormalizeOptions, RenormalizeProgress, RenormalizeReport},
     runtime::Grant,
     secrets::{Secret, SecretSource},
-    store::{ConnectorSource, Instance, InstanceBucket, InstanceStatus, NewInstance, Refreshed, Run, SharedStore},
+    store::{
+        ConnectorSource, FindingStore, Instance, InstanceBucket, InstanceStatus, NewInstance, Refreshed, Run, RunState,
+        SharedStore,
+    },
     sync::{Caller, InstanceSync, Progress, SyncOptions},
 };
 
@@ -155,17 +158,24 @@ impl Tenant {
         options: SyncOptions,
         progress: Progress,
     ) -> Result<Run, HarnessError> {
-        let instance = self.instance(name).await?;
+        let (_lock, instance) = self.locked_instance(name).await?;
+        if instance.paused.is_some() {
+            return Err(HarnessError::Paused(name.clone()));
+        }
         let loaded = self.loaded(&instance).await?;
         let secrets = self.secrets(name, &instance.made.secrets, secret.as_ref())?;
-        let _lock = self.lock(name)?;
         let id = instance.id;
         let outcome = self.sync_of(&loaded, instance, secrets, progress)?.run(options).await;
         match &outcome {
-            Ok(_) => {
-                let now = self.harness.now();
-                let connected = InstanceStatus::Connected;
-                self.store.run(move |store| store.set_instance_status(id, connected, None, None, now)).await?;
+            Ok(run) => {
+                let (now, detail) = (self.harness.now(), run.message.clone());
+                let (status, detail) = match run.state {
+                    RunState::Complete => (InstanceStatus::Connected, None),
+                    RunState::Running | RunState::Partial | RunState::Failed => (InstanceStatus::Degraded, detail),
+                };
+                let noted =
+                    move |store: &mut FindingStore| store.set_instance_status(id, status, detail.as_deref(), None, now);
+                self.store.run(noted).await?;
             }
             Err(error) => self.note(id, error).await?,
         }
@@ -246,7 +256,7 @@ impl Tenant {
         Ok(loaded)
     }
 
-    fn sync_of(
+    pub(crate) fn sync_of(
         &self,
         loaded: &Loaded,
         instance: Instance,
@@ -315,6 +325,14 @@ impl Tenant {
         Ok(secrets)
     }
 
+    /// An instance that no other process works on as long as the file is open.
+    pub(crate) async fn locked_instance(&self, name: &InstanceName) -> Result<(File, Instance), HarnessError> {
+        self.instance(name).await?;
+        let lock = self.lock(name)?;
+        // It may have been changed before the lock was there.
+        Ok((lock, self.instance(name).await?))
+    }
+
     /// Keeps other processes from the instance, as long as the file is open;
     /// the system lets go of it also when this process is killed.
     pub(crate) fn lock(&self, name: &InstanceName) -> Result<File, HarnessError> {
@@ -336,9 +354,8 @@ pub(crate) type Secrets = Vec<(String, Secret)>;
 /// by the operator's own word.
 fn granted(manifest: &Manifest, setup: &Setup) -> Result<EgressPolicy, HarnessError> {
     let mut policy = EgressPolicy::default();
-    for need in &manifest.origins {
-        let configured = need.setting.as_ref().and_then(|key| setup.settings.get(key)).and_then(|value| value.as_str());
-        policy.grant(configured.unwrap_or(&need.default).parse()?, Addresses::Public);
+    for origin in asked_origins(manifest, &setup.settings)? {
+        policy.grant(origin, Addresses::Public);
     }
     for origin in &setup.allow_origins {
         policy.grant(origin.clone(), Addresses::Public);
@@ -347,6 +364,18 @@ fn granted(manifest: &Manifest, setup: &Setup) -> Result<EgressPolicy, HarnessEr
         policy.grant(origin.clone(), Addresses::Private);
     }
     Ok(policy)
+}
+
+/// The origins that the connector asks for under these settings.
+pub(crate) fn asked_origins(
+    manifest: &Manifest,
+    settings: &serde_json::Map<String, serde_json::Value>,
+) -> Result<Vec<Origin>, HarnessError> {
+    let origins = manifest.origins.iter().map(|need| {
+        let configured = need.setting.as_ref().and_then(|key| settings.get(key)).and_then(|value| value.as_str());
+        configured.unwrap_or(&need.default).parse()
+    });
+    Ok(origins.collect::<Result<_, _>>()?)
 }
 
 /// Where each secret of a connector is read from.
