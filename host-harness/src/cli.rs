@@ -9,6 +9,7 @@ mod import;
 mod inspect;
 mod instance;
 mod normalize;
+mod onboard;
 mod output;
 mod packages;
 mod projects;
@@ -75,6 +76,8 @@ enum Command {
     Demo(demo::Args),
     /// Show what a connector is, imports, needs and can bring
     Inspect(inspect::Args),
+    /// Set up an instance step by step; can be left and gone on with
+    Onboard(onboard::Args),
     /// Set up connectors for an account
     #[command(subcommand)]
     Instance(instance::Command),
@@ -171,6 +174,7 @@ fn dispatch(cli: Cli, output: Output) -> Result<ExitCode, Failure> {
             Command::Demo(args) => demo::exec(&context, args).await,
             Command::Inspect(args) => inspect::exec(&context, args).await,
             Command::Instance(command) => instance::exec(&context, command).await,
+            Command::Onboard(args) => onboard::exec(&context, args).await,
             Command::Vault(command) => vault::exec(&context, command),
             Command::Projects(args) => projects::exec(&context, args).await,
             Command::Sync(args) => sync::exec(&context, args).await,

@@ -8,6 +8,7 @@ use crate::{
     capability::{egress::OriginError, storage::BucketError},
     ids::InstanceName,
     import::ImportError,
+    onboarding::OnboardingError,
     runtime::{CallError, CallFailure, RuntimeError},
     secrets::SecretError,
     store::{ReadCounts, StoreError},
@@ -111,6 +112,9 @@ pub enum HarnessError {
     /// The connector does not let one choose kinds.
     #[error("the connector `{0}` has no setting for the kinds to bring")]
     NoKindSetting(String),
+    /// An onboarding does not go on.
+    #[error(transparent)]
+    Onboarding(#[from] OnboardingError),
     /// The bucket of a connector failed.
     #[error(transparent)]
     Bucket(#[from] BucketError),
@@ -213,6 +217,7 @@ impl HarnessError {
             Self::NoNewSecret => "no-new-secret",
             Self::NotKept => "secret-not-kept",
             Self::NoSetting(_) | Self::NoKindSetting(_) => "no-such-setting",
+            Self::Onboarding(_) => "onboarding",
             Self::Bucket(_) => "store",
             Self::Tls(_) | Self::Random(_) | Self::Stopped => "host",
         }
@@ -229,6 +234,9 @@ impl HarnessError {
     /// What the operator can do about it.
     pub fn remedy(&self) -> Option<&'static str> {
         if let Self::Import(error) = self {
+            return Some(error.remedy());
+        }
+        if let Self::Onboarding(error) = self {
             return Some(error.remedy());
         }
         if let Self::Vault(error) = self {

@@ -36,6 +36,7 @@ mod ids;
 mod import;
 mod lifecycle;
 mod limits;
+mod onboarding;
 mod rehearsal;
 mod renormalize;
 mod runtime;
@@ -58,6 +59,7 @@ pub use crate::{
     import::{ImportError, ImportEvent, ImportOptions, ImportOutcome, ImportProgress, ImportReport},
     lifecycle::{Rotation, SettingsChange},
     limits::Limits,
+    onboarding::{KindChoice, Onboarding, OnboardingError, OnboardingStep},
     renormalize::{Change, ChangedFinding, RenormalizeOptions, RenormalizeProgress, RenormalizeReport},
     runtime::{
         CallError, CallFailure, CallReport, Called, Connector, Grant, Inspection, InspectionError, LimitHit, Runtime,
@@ -65,10 +67,10 @@ pub use crate::{
     },
     secrets::{Secret, SecretError, SecretSource},
     store::{
-        Attribution, ChangeRow, ConnectorSource, Filter, FindingDetail, FindingId, FindingRow, FindingStore, Instance,
-        InstanceStatus, NewInstance, OccurrenceDetail, PackageFilter, PackageRow, Paused, ProjectCounts, ProjectRow,
-        Read, ReadCounts, ReadState, Refreshed, Renormalized, Run, RunMode, RunState, SharedStore, StoreError,
-        StoredRecord,
+        Attribution, AutoMap, ChangeRow, ConnectorSource, Filter, FindingDetail, FindingId, FindingRow, FindingStore,
+        Instance, InstanceStatus, NewInstance, OccurrenceDetail, PackageFilter, PackageRow, Paused, ProjectChoice,
+        ProjectCounts, ProjectRow, Read, ReadCounts, ReadState, Refreshed, Renormalized, Run, RunMode, RunState,
+        SharedStore, StoreError, StoredRecord,
     },
     sync::{Decision, Progress, RetryPolicy, Selection, SelectionError, SyncEvent, SyncOptions, Waiter},
     tenant::{Setup, Tenant},

@@ -50,6 +50,11 @@ pub enum SecretError {
 }
 
 impl Secret {
+    /// A secret that a person has typed.
+    pub fn typed(text: &str) -> Result<Self, SecretError> {
+        Self::checked(text, &SecretSource::Input)
+    }
+
     /// Checks a value as read: one line, without the line's end.
     pub(crate) fn checked(text: &str, source: &SecretSource) -> Result<Self, SecretError> {
         let text = text.trim_matches(['\r', '\n', ' ', '\t']);

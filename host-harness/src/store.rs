@@ -16,6 +16,7 @@ mod history;
 mod imports;
 mod instances;
 mod migrate;
+mod onboarding;
 mod packages;
 mod pages;
 mod projects;
@@ -34,6 +35,7 @@ use std::{
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use self::compress::{Codec, CodecKey};
+pub(crate) use self::onboarding::matches;
 pub use self::{
     bucket::InstanceBucket,
     derive::Refreshed,
@@ -41,6 +43,7 @@ pub use self::{
     history::ChangeRow,
     imports::ImportSource,
     instances::{Accepted, ConnectorSource, Instance, InstanceStatus, NewInstance, Paused},
+    onboarding::{AutoMap, Draft, NamedDraft, ProjectChoice},
     packages::{PackageFilter, PackageRow},
     pages::{Classified, Contents, HashedRecord, PageCommit, ProjectIndex},
     projects::{ProjectCounts, ProjectRow},

@@ -142,17 +142,25 @@ impl InstanceSync {
     async fn begin(&self, caller: &Caller, mode: RunMode, selection: &Selection) -> Result<i64, HarnessError> {
         let (connection, projects) = self.projects(caller).await?;
         (self.progress)(SyncEvent::Projects(projects.len()));
-        let reads = plan::plan(&connection, &projects, selection)?;
         let (instance_id, now) = (self.instance.id, (self.clock)());
+        let (listed, projects) = (projects.len() as u64, Arc::new(projects));
+        let known = projects.clone();
+        let ignored = self
+            .store
+            .run(move |store| {
+                store.replace_projects(instance_id, &known, now)?;
+                store.ignored_projects(instance_id)
+            })
+            .await?;
+        let reads = plan::plan(&connection, &projects, &ignored, selection)?;
         let whole = selection.kinds.is_empty() && selection.projects.is_empty();
         self.store
             .run(move |store| {
-                store.replace_projects(instance_id, &projects, now)?;
                 let mode = match mode {
                     RunMode::Incremental if store.last_complete_start(instance_id)?.is_some() => mode,
                     _ => RunMode::Full,
                 };
-                store.start_run(instance_id, mode, whole, projects.len() as u64, &reads, now)
+                store.start_run(instance_id, mode, whole, listed, &reads, now)
             })
             .await
             .map_err(HarnessError::from)

@@ -57,6 +57,16 @@ pub enum Command {
 pub struct AddArgs {
     /// A name of your choice: letters, digits and `-`
     name: InstanceName,
+    #[command(flatten)]
+    connect: ConnectArgs,
+    /// Set up only; connect later
+    #[arg(long)]
+    no_check: bool,
+}
+
+/// Options of commands that set up an instance.
+#[derive(clap::Args)]
+pub struct ConnectArgs {
     /// A setting; `harness inspect` lists them. VALUE is JSON, or else a text
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = setting)]
     settings: Vec<(String, Value)>,
@@ -69,9 +79,6 @@ pub struct AddArgs {
     /// Let the connector reach this origin at an address of this machine or network
     #[arg(long, value_name = "ORIGIN")]
     allow_private_origin: Vec<Origin>,
-    /// Set up only; connect later
-    #[arg(long)]
-    no_check: bool,
     #[command(flatten)]
     token: StoreArgs,
 }
@@ -89,7 +96,14 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
         Command::Add(args) => {
             let name = args.name.clone();
             let check = !args.no_check;
-            let setup = setup(context, args)?;
+            let setup = args.connect.setup(context, args.name)?;
+            if setup.secret == Some(SecretSource::Input) && !check && !setup.store_secret {
+                return Err(Failure::new(
+                    "secret",
+                    "a token from standard input is for one command only, and --no-check does not use it",
+                    Some("leave out one of the two, or store the token with --store-token"),
+                ));
+            }
             let added = tenant.add_instance(setup, check).await;
             let instance = added.map_err(|error| Failure::from(error).of(tenant.id(), Some(&name)))?;
             output.result(&InstanceReport::of(&tenant, instance).await?, |report| {
@@ -145,35 +159,37 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
     Ok(ExitCode::SUCCESS)
 }
 
-fn setup(context: &Context, args: AddArgs) -> Result<Setup, Failure> {
-    let mut settings = Map::new();
-    if let Some(path) = &args.settings_file {
-        let told = |problem: String| {
-            Failure::new(
-                "settings-file",
-                format!("{}: {problem}", path.display()),
-                Some("give a file with one JSON object"),
-            )
-        };
-        let text = fs::read_to_string(path).map_err(|error| told(error.to_string()))?;
-        settings = serde_json::from_str(&text).map_err(|error| told(error.to_string()))?;
+impl ConnectArgs {
+    /// Whether anything is given.
+    pub fn is_given(&self) -> bool {
+        let settings = !self.settings.is_empty() || self.settings_file.is_some();
+        let origins = !self.allow_origin.is_empty() || !self.allow_private_origin.is_empty();
+        settings || origins || self.token.store_token || self.token.secret.is_given()
     }
-    settings.extend(args.settings);
-    let secret = args.token.secret.source()?;
-    if matches!(secret, Some(SecretSource::Input)) && args.no_check && !args.token.store_token {
-        return Err(Failure::new(
-            "secret",
-            "a token from standard input is for one command only, and --no-check does not use it",
-            Some("leave out one of the two, or store the token with --store-token"),
-        ));
+
+    /// What an instance is set up with.
+    pub fn setup(self, context: &Context, name: InstanceName) -> Result<Setup, Failure> {
+        let mut settings = Map::new();
+        if let Some(path) = &self.settings_file {
+            let told = |problem: String| {
+                Failure::new(
+                    "settings-file",
+                    format!("{}: {problem}", path.display()),
+                    Some("give a file with one JSON object"),
+                )
+            };
+            let text = fs::read_to_string(path).map_err(|error| told(error.to_string()))?;
+            settings = serde_json::from_str(&text).map_err(|error| told(error.to_string()))?;
+        }
+        settings.extend(self.settings);
+        Ok(Setup {
+            name,
+            connector: context.connector.clone(),
+            settings,
+            allow_origins: self.allow_origin,
+            allow_private_origins: self.allow_private_origin,
+            secret: self.token.secret.source()?,
+            store_secret: self.token.store_token,
+        })
     }
-    Ok(Setup {
-        name: args.name,
-        connector: context.connector.clone(),
-        settings,
-        allow_origins: args.allow_origin,
-        allow_private_origins: args.allow_private_origin,
-        secret,
-        store_secret: args.token.store_token,
-    })
 }

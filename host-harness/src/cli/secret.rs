@@ -32,6 +32,11 @@ pub struct StoreArgs {
 }
 
 impl SecretArgs {
+    /// Whether a source was given.
+    pub fn is_given(&self) -> bool {
+        self.token_file.is_some() || self.token_env.is_some() || self.token_stdin
+    }
+
     /// The source that was given, if any.
     pub fn source(&self) -> Result<Option<SecretSource>, Failure> {
         Ok(match (&self.token_file, &self.token_env, self.token_stdin) {

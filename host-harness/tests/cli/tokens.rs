@@ -72,7 +72,10 @@ fn a_vault_without_its_key_is_told_and_nothing_is_noted_on_the_instance() {
     let (desk, key) = stored();
     desk.ok(&["sync", "--vault-key-file", &key]);
     let before = instance(&desk);
-    insta::assert_snapshot!(failed(&desk, &desk.run(&["sync"])), @r"");
+    insta::assert_snapshot!(failed(&desk, &desk.run(&["sync"])), @r"
+        error: default/code: the key of the vault cannot be read: the environment variable HARNESS_VAULT_KEY is not set
+          to do: give the key in HARNESS_VAULT_KEY, or its file with --vault-key-file FILE or HARNESS_VAULT_KEY_FILE; `harness vault new-key` makes one for a new vault
+        ");
     let other = key_file(&desk, "other");
     let told = failed(&desk, &desk.run(&["sync", "--vault-key-file", &other]));
     assert!(
@@ -92,7 +95,10 @@ fn a_vault_without_its_key_is_told_and_nothing_is_noted_on_the_instance() {
 #[test]
 fn without_a_key_no_token_is_stored_and_no_instance_made() {
     let desk = Desk::new(shape(), vec![]);
-    insta::assert_snapshot!(failed(&desk, &desk.add(&["--store-token"])), @r"");
+    insta::assert_snapshot!(failed(&desk, &desk.add(&["--store-token"])), @r"
+        error: default/code: the key of the vault cannot be read: the environment variable HARNESS_VAULT_KEY is not set
+          to do: give the key in HARNESS_VAULT_KEY, or its file with --vault-key-file FILE or HARNESS_VAULT_KEY_FILE; `harness vault new-key` makes one for a new vault
+        ");
     assert_eq!(desk.json(&["instance", "list"])["instances"], Value::Array(vec![]));
     // A token that the vendor refuses is not kept either.
     let (key, wrong) = (key_file(&desk, "key"), desk.file("token", SECOND_TOKEN));
@@ -109,7 +115,10 @@ fn a_wrong_token_is_refused_and_the_old_one_works_on() {
     let vault = std::fs::read(desk.data_dir().join("tenants/default/vault")).unwrap();
     let wrong = desk.file("wrong", SECOND_TOKEN);
     let done = desk.run(&["instance", "rotate-token", "code", "--token-file", &wrong, "--vault-key-file", &key]);
-    insta::assert_snapshot!(failed(&desk, &done), @r"");
+    insta::assert_snapshot!(failed(&desk, &done), @r"
+        error: default/code: unauthorized: Semgrep refused the token as wrong or expired: invalid API token
+          to do: the token is wrong, revoked or expired: make a new one at the vendor, and give it by its environment variable or with --token-file
+        ");
     assert_eq!((instance(&desk), desk.content()), (before, content));
     assert_eq!(std::fs::read(desk.data_dir().join("tenants/default/vault")).unwrap(), vault);
     desk.ok(&["sync", "--vault-key-file", &key]);
@@ -140,7 +149,10 @@ fn a_good_token_takes_over_and_nothing_is_lost() {
     desk.ok(&[&rotate[..], &["--store-token"]].concat());
     std::fs::remove_file(&good).unwrap();
     desk.ok(&["sync", "--vault-key-file", &key]);
-    insta::assert_snapshot!(failed(&desk, &desk.run(&rotate)), @r"");
+    insta::assert_snapshot!(failed(&desk, &desk.run(&rotate)), @r"
+        error: default/code: the token is in the vault, and nothing says where the new one is
+          to do: give it with --token-file FILE, --token-env VARIABLE or --token-stdin
+        ");
 }
 
 #[test]
@@ -155,7 +167,10 @@ fn a_token_of_another_account_must_be_meant() {
     desk.simulator.set_token(SECOND_TOKEN);
     let token = desk.file("second", SECOND_TOKEN);
     let rotate = ["instance", "rotate-token", "code", "--token-file", &token];
-    insta::assert_snapshot!(failed(&desk, &desk.run(&rotate)), @r"");
+    insta::assert_snapshot!(failed(&desk, &desk.run(&rotate)), @r"
+        error: default/code: this is the account `other-corp` (id 77) at the vendor, and the instance is of `demo-corp` (id 4242): nothing was changed
+          to do: give a token of the same account; if the other one is meant, say so with --other-account: what was brought from the old one is marked as vanished by the next full sync
+        ");
     assert_eq!(instance(&desk), before);
     let rotated = desk.json(&[&rotate[..], &["--other-account"]].concat());
     assert_eq!(rotated["connection"]["deployment"]["slug"], "other-corp");
@@ -217,7 +232,10 @@ fn a_paused_instance_is_not_synced_until_it_is_resumed() {
     let paused = instance(&desk);
     assert_eq!((&paused["status"], &paused["status_detail"]), (&"paused".into(), &"moving house".into()));
     assert_eq!(paused["health"], "connected");
-    insta::assert_snapshot!(failed(&desk, &desk.run(&["sync", "code"])), @r"");
+    insta::assert_snapshot!(failed(&desk, &desk.run(&["sync", "code"])), @r"
+        error: default/code: the instance `code` is paused
+          to do: let it go on with: harness instance resume NAME
+        ");
     assert!(desk.ok(&["sync"]).contains("default/code: paused"));
     assert_eq!(desk.json(&["runs"])["runs"], Value::Array(vec![]));
     desk.ok(&["instance", "resume", "code"]);

@@ -12,3 +12,7 @@ CREATE TABLE onboarding (
     started_at  INTEGER NOT NULL,
     changed_at  INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- Which of the vendor's projects are wanted, as JSON; null for all. A project
+-- that is listed for the first time and is not among them begins as ignored.
+ALTER TABLE instances ADD COLUMN projects TEXT;
