@@ -39,7 +39,7 @@ pub struct Args {
     #[arg(long)]
     yes: bool,
     /// List what is under way
-    #[arg(long, exclusive = true)]
+    #[arg(long, conflicts_with = "abandon")]
     list: bool,
     /// Give the onboarding up
     #[arg(long)]

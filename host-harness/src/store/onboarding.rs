@@ -158,7 +158,7 @@ impl FindingStore {
             ProjectChoice::Matching(_) => Some(json("choice of projects", choice)?),
         };
         transaction.execute(
-            "UPDATE instances SET auto_map = ?2, projects = ?3 WHERE id = ?1",
+            "UPDATE instances SET auto_map = ?2, wanted_projects = ?3 WHERE id = ?1",
             params![id, auto_map.as_str(), wanted],
         )?;
         let mut known = HashSet::new();
@@ -186,7 +186,7 @@ impl FindingStore {
 }
 
 fn choice(connection: &Connection, instance_id: i64) -> Result<ProjectChoice> {
-    let mut statement = connection.prepare_cached("SELECT projects FROM instances WHERE id = ?1")?;
+    let mut statement = connection.prepare_cached("SELECT wanted_projects FROM instances WHERE id = ?1")?;
     let text: Option<String> = statement.query_row([instance_id], |row| row.get(0)).optional()?.flatten();
     text.map_or(Ok(ProjectChoice::All), |text| document("choice of projects", &text))
 }

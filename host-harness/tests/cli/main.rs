@@ -6,6 +6,7 @@ mod commands;
 mod failures;
 mod files;
 mod killed;
+mod onboarding;
 mod printed;
 mod support;
 mod tokens;

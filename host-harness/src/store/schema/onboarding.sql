@@ -15,4 +15,4 @@ CREATE TABLE onboarding (
 
 -- Which of the vendor's projects are wanted, as JSON; null for all. A project
 -- that is listed for the first time and is not among them begins as ignored.
-ALTER TABLE instances ADD COLUMN projects TEXT;
+ALTER TABLE instances ADD COLUMN wanted_projects TEXT;
