@@ -2,6 +2,7 @@
 //! here they are parsed, and in the modules below shown.
 
 mod advisories;
+mod delete;
 mod demo;
 mod error;
 mod findings;

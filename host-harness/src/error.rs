@@ -93,6 +93,20 @@ pub enum HarnessError {
     /// The system gives no random numbers.
     #[error("the system gives no random numbers")]
     Random(#[from] getrandom::Error),
+    /// There is no such tenant.
+    #[error("there is no tenant `{0}`")]
+    NoTenant(String),
+    /// A deletion was confirmed with another name.
+    #[error("`{confirmed}` is not the name of what is to be deleted, which is `{name}`: nothing was deleted")]
+    NotConfirmed {
+        /// What was to be deleted.
+        name: String,
+        /// What was given.
+        confirmed: String,
+    },
+    /// A file or folder of the tenant cannot be read or removed.
+    #[error("cannot work on {0}")]
+    Folder(PathBuf, #[source] std::io::Error),
     /// The program is shutting down.
     #[error("stopped")]
     Stopped,
@@ -177,6 +191,9 @@ impl HarnessError {
             Self::NoInstance { .. } => "no-such-instance",
             Self::NoConnector(_) | Self::OtherConnector { .. } => "no-such-connector",
             Self::Import(_) => "import",
+            Self::NoTenant(_) => "no-such-tenant",
+            Self::NotConfirmed { .. } => "not-confirmed",
+            Self::Folder(..) => "io",
             Self::Locked | Self::Lock(..) => "locked",
             Self::NoRun(_) => "no-such-run",
             Self::EndlessProjects(_) => "protocol",
@@ -236,6 +253,8 @@ impl HarnessError {
             }
             "secret" => "set the environment variable, or give the token with --token-file FILE or --token-stdin",
             "no-such-instance" => "`harness instance list` shows the instances; `harness instance add` makes one",
+            "no-such-tenant" => "`harness tenant list` shows the tenants",
+            "not-confirmed" => "give the name of what is to be deleted, letter by letter",
             "no-such-connector" => "give the right component with --connector FILE.wasm",
             "connector-unusable" => "check the file; `harness inspect FILE.wasm` shows what it is",
             "invalid-origin" => "write it as https://host or https://host:port",

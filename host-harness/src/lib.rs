@@ -27,6 +27,7 @@
 
 mod bundled;
 mod capability;
+mod deletion;
 mod error;
 mod files;
 mod harness;
@@ -48,6 +49,7 @@ pub use crate::{
         egress::{Addresses, EgressPolicy, Origin, OriginError},
         storage::{BucketError, BucketStore, Changes, Values},
     },
+    deletion::{DeletionReport, TenantDeletion},
     error::HarnessError,
     harness::{Harness, Loaded, Options},
     ids::{InstanceName, NameError, TenantId},
@@ -60,9 +62,10 @@ pub use crate::{
     },
     secrets::{Secret, SecretError, SecretSource},
     store::{
-        Attribution, ChangeRow, ConnectorSource, Filter, FindingDetail, FindingId, FindingRow, FindingStore, Instance,
-        InstanceStatus, NewInstance, OccurrenceDetail, PackageFilter, PackageRow, ProjectCounts, ProjectRow, Read,
-        ReadCounts, ReadState, Refreshed, Renormalized, Run, RunMode, RunState, SharedStore, StoreError, StoredRecord,
+        Attribution, ChangeRow, ConnectorSource, DeletionPlan, DeletionProof, Filter, FindingDetail, FindingId,
+        FindingRow, FindingStore, Instance, InstanceStatus, NewInstance, OccurrenceDetail, PackageFilter, PackageRow,
+        ProjectCounts, ProjectRow, Read, ReadCounts, ReadState, Refreshed, Renormalized, Run, RunMode, RunState,
+        SharedStore, StoreError, StoredRecord, TablePlan,
     },
     sync::{Decision, Progress, RetryPolicy, Selection, SelectionError, SyncEvent, SyncOptions, Waiter},
     tenant::{Setup, Tenant},

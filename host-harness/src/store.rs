@@ -8,6 +8,7 @@ mod advisories;
 mod assess;
 mod bucket;
 mod compress;
+mod deletion;
 mod derive;
 mod findings;
 #[cfg(test)]
@@ -34,8 +35,10 @@ use std::{
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use self::compress::{Codec, CodecKey};
+pub(crate) use self::deletion::contains;
 pub use self::{
     bucket::InstanceBucket,
+    deletion::{DeletionPlan, DeletionProof, PendingDeletion, TablePlan},
     derive::Refreshed,
     findings::{Filter, FindingDetail, FindingId, FindingRow, OccurrenceDetail},
     history::ChangeRow,

@@ -32,6 +32,8 @@ pub enum Command {
         /// Its name
         name: InstanceName,
     },
+    /// Delete an instance and everything that it brought; shows the plan first
+    Delete(super::delete::InstanceArgs),
 }
 
 #[derive(clap::Args)]
@@ -154,6 +156,7 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
             let instance = tenant.instance(&name).await?;
             output.result(&InstanceReport::from(instance), |report| show(output, report))?;
         }
+        Command::Delete(args) => return super::delete::instance(context, &tenant, args).await,
         Command::Show { name } => {
             let instance = tenant.instance(&name).await.map_err(|error| Failure::from(error).of(tenant.id(), None))?;
             output.result(&InstanceReport::from(instance), |report| show(output, report))?;

@@ -43,6 +43,7 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         ("inspect", schema_for!(Inspected)),
         ("instance-add", schema_for!(InstanceReport)),
         ("instance-check", schema_for!(InstanceReport)),
+        ("instance-delete", schema_for!(super::delete::InstanceDeletion)),
         ("instance-list", schema_for!(InstanceList)),
         ("instance-show", schema_for!(InstanceReport)),
         ("normalize", schema_for!(Normalized)),

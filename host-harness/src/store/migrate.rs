@@ -18,6 +18,7 @@ const STEPS: &[&[&str]] = &[
         include_str!("schema/policies.sql"),
         include_str!("schema/schedule.sql"),
         include_str!("schema/webhooks.sql"),
+        include_str!("schema/deletions.sql"),
     ],
 ];
 
