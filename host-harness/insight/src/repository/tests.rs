@@ -311,7 +311,7 @@ fn holds(found: &Match<'_>, project: &ProjectFacts<'_>) -> TestCaseResult {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(600))]
 
     #[test]
     fn the_order_of_repositories_does_not_count(

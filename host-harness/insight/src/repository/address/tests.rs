@@ -277,7 +277,7 @@ fn web() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4000))]
+    #![proptest_config(ProptestConfig::with_cases(1500))]
 
     #[test]
     fn an_address_is_read_from_its_link_as_itself(text in web(), provider in provider()) {
