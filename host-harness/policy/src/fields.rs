@@ -12,7 +12,7 @@ use crate::{
 
 /// A variable of conditions.
 pub struct Field {
-    /// Its name, such as `package.version`.
+    /// Its name, such as `dependency.version`.
     pub name: &'static str,
     /// Its type.
     pub r#type: FieldType,
@@ -196,32 +196,32 @@ pub static FIELDS: [Field; 45] = [
     field!("ai_verdict", FieldType::Word(&VERDICTS), "What an AI says of it", Some("none was asked"), |it, _| {
         Value::text(it.ai_verdict.as_deref())
     }),
-    field!("package", FieldType::Part, "The vulnerable package", NO_PACKAGE, |it, _| part(it.package.is_some())),
-    field!("package.ecosystem", FieldType::Word(&ECOSYSTEMS), "Its package manager's world", NO_PACKAGE, |it, _| {
-        Value::text(it.package.as_ref().map(|it| it.ecosystem.as_str()))
+    field!("dependency", FieldType::Part, "The vulnerable package", NO_PACKAGE, |it, _| part(it.dependency.is_some())),
+    field!("dependency.ecosystem", FieldType::Word(&ECOSYSTEMS), "Its package manager's world", NO_PACKAGE, |it, _| {
+        Value::text(it.dependency.as_ref().map(|it| it.ecosystem.as_str()))
     }),
-    field!("package.name", FieldType::Text, "Its name", NO_PACKAGE, |it, _| {
-        Value::text(it.package.as_ref().map(|it| it.name.as_str()))
+    field!("dependency.name", FieldType::Text, "Its name", NO_PACKAGE, |it, _| {
+        Value::text(it.dependency.as_ref().map(|it| it.name.as_str()))
     }),
-    field!("package.version", FieldType::Text, "Its version", Some("it is not known"), |it, _| {
-        Value::text(it.package.as_ref().and_then(|it| it.version.as_deref()))
+    field!("dependency.version", FieldType::Text, "Its version", Some("it is not known"), |it, _| {
+        Value::text(it.dependency.as_ref().and_then(|it| it.version.as_deref()))
     }),
     field!(
-        "package.transitivity",
+        "dependency.transitivity",
         FieldType::Word(&TRANSITIVITIES),
         "How it came into the project",
         NO_PACKAGE,
-        |it, _| Value::text(it.package.as_ref().map(|it| it.transitivity.as_str()))
+        |it, _| Value::text(it.dependency.as_ref().map(|it| it.transitivity.as_str()))
     ),
     field!(
-        "package.fix_available",
+        "dependency.fix_available",
         FieldType::Word(&FIXES),
         "Whether there is a version without the vulnerability",
         NO_PACKAGE,
-        |it, _| Value::text(it.package.as_ref().map(|it| it.fix_available.as_str()))
+        |it, _| Value::text(it.dependency.as_ref().map(|it| it.fix_available.as_str()))
     ),
-    field!("package.malicious", FieldType::Bool, "Whether it is malware", Some("nobody says"), |it, _| {
-        it.package.as_ref().and_then(|it| it.malicious).map_or(Value::Null, Value::Bool)
+    field!("dependency.malicious", FieldType::Bool, "Whether it is malware", Some("nobody says"), |it, _| {
+        it.dependency.as_ref().and_then(|it| it.malicious).map_or(Value::Null, Value::Bool)
     }),
     field!("secret", FieldType::Part, "The leaked credential", NO_SECRET, |it, _| part(it.secret.is_some())),
     field!("secret.kind", FieldType::Text, "What it opens, such as `AWS`", Some("it is not known"), |it, _| {

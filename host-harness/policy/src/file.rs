@@ -49,7 +49,7 @@ pub(crate) fn read(text: &str) -> Result<Contents, Vec<Problem>> {
     })?;
     let mut problems = Vec::new();
     for key in table.keys().filter(|key| *key != "policy") {
-        let message = format!("there is no such key in a policy file{}", did_you_mean(key, ["policy"]));
+        let message = "there is no such key in a policy file: policies begin with `[[policy]]`".to_owned();
         problems.push(Problem { policy: None, key: Some(shown(key)), message });
     }
     let tables = match table.get("policy") {

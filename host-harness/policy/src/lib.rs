@@ -46,7 +46,7 @@ pub use crate::{
     policy::{Definition, Outcome, OutcomeResult, Policies, Policy},
     problem::Problem,
     scope::Scope,
-    subject::{FixAvailable, On, Subject, SubjectPackage, SubjectRepository, SubjectSecret},
+    subject::{FixAvailable, On, Subject, SubjectDependency, SubjectRepository, SubjectSecret},
 };
 
 /// Policies to begin with, as the text of a policy file.

@@ -33,6 +33,13 @@ pub const CONDITION_STEPS: u64 = 1_000_000;
 /// says that it is too long.
 pub const LIST: usize = 256;
 
+/// Bytes of a text that a condition reads, which is the longest path of most
+/// systems. Of a longer one, an evaluation says that it is too long.
+pub const TEXT: usize = 4096;
+
+/// Steps that looking through a text counts for.
+pub const TEXT_STEPS: u64 = 16;
+
 /// Patterns in a list of a scope.
 pub const PATTERNS: usize = 256;
 

@@ -121,7 +121,10 @@ pub enum Each {
 pub enum EvaluationError {
     /// A list is longer than conditions read.
     #[error("`{0}` has {1} elements, and a condition reads at most {most}", most = limits::LIST)]
-    TooLong(&'static str, usize),
+    LongList(&'static str, usize),
+    /// A text is longer than conditions read.
+    #[error("`{0}` has a text of {1} bytes, and a condition reads at most {most}", most = limits::TEXT)]
+    LongText(&'static str, usize),
     /// A number left its range.
     #[error("a number becomes too large")]
     Overflow,
@@ -190,7 +193,12 @@ impl Node {
             },
             Self::At(both) => match (both.0.value(scope)?, both.1.value(scope)?) {
                 (Value::List(list), Value::Int(at)) => usize::try_from(at).map_or(Value::Null, |at| list.at(at)),
-                (Value::Map(map), Value::Text(key)) => Value::text(map.get(&*key).map(String::as_str)),
+                (Value::Map(map), Value::Text(key)) => match map.get(&*key) {
+                    Some(text) if text.len() > limits::TEXT => {
+                        return Err(EvaluationError::LongText("metadata", text.len()));
+                    }
+                    text => Value::text(text.map(String::as_str)),
+                },
                 (Value::List(_) | Value::Map(_), Value::Null) => Value::Null,
                 _ => return Err(EvaluationError::Type),
             },
@@ -243,10 +251,16 @@ impl Node {
 
 fn read<'a>(field: &'static Field, scope: &Scope<'a>) -> Result<Value<'a>> {
     let value = (field.read)(scope.subject, scope.now);
-    match &value {
-        Value::List(list) if list.len() > limits::LIST => Err(EvaluationError::TooLong(field.name, list.len())),
-        _ => Ok(value),
-    }
+    // Of a map, what is taken out of it is looked at.
+    let longest = match &value {
+        Value::List(list) if list.len() > limits::LIST => {
+            return Err(EvaluationError::LongList(field.name, list.len()));
+        }
+        Value::List(List::Texts(texts)) => texts.iter().map(String::len).max().unwrap_or_default(),
+        Value::Text(text) => text.len(),
+        _ => 0,
+    };
+    if longest > limits::TEXT { Err(EvaluationError::LongText(field.name, longest)) } else { Ok(value) }
 }
 
 /// `&&` and `||`: where one side decides, the other one need not have an answer.

@@ -52,7 +52,13 @@ fn on_this_stack(text: &str) -> Result<Parsed, Vec<String>> {
         Ok(_) => Err(vec![format!("is nested deeper than {}: make it several policies", limits::CONDITION_DEPTH)]),
         Err(errors) => {
             let one_equals = text.char_indices().any(|(at, _)| is_one_equals(text, at));
-            let hint = if one_equals { "; equality is written `==`" } else { "" };
+            let reserved = errors.errors.iter().any(|error| error.msg.ends_with("reserved identifier: package"));
+            let hint = match (one_equals, reserved) {
+                (true, _) => "; equality is written `==`",
+                // What people would call it is a word that the language keeps for itself.
+                (_, true) => "; did you mean `dependency`?",
+                _ => "",
+            };
             // What follows the first one is mostly its consequence.
             let first = errors.errors.first().map(|error| {
                 let (line, column) = error.pos;
@@ -78,7 +84,7 @@ fn depth(root: &IdedExpr) -> usize {
         deepest = deepest.max(depth);
         match &part.expr {
             Expr::Call(call) => {
-                open.extend(call.target.iter().map(|it| &**it).chain(&call.args).map(|it| (it, depth + 1)))
+                open.extend(call.target.iter().map(|it| &**it).chain(&call.args).map(|it| (it, depth + 1)));
             }
             Expr::List(list) => open.extend(list.elements.iter().map(|it| (it, depth + 1))),
             Expr::Select(select) => open.push((&select.operand, depth + 1)),

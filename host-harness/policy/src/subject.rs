@@ -79,7 +79,7 @@ pub struct Subject {
     /// What an AI says, such as `false-positive`.
     pub ai_verdict: Option<String>,
     /// The vulnerable package.
-    pub package: Option<SubjectPackage>,
+    pub dependency: Option<SubjectDependency>,
     /// The leaked credential.
     pub secret: Option<SubjectSecret>,
     /// Name of the project.
@@ -109,7 +109,7 @@ pub struct Subject {
 /// The vulnerable package of a [`Subject`].
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[serde(default)]
-pub struct SubjectPackage {
+pub struct SubjectDependency {
     /// Such as `npm`.
     pub ecosystem: String,
     /// Its name in its ecosystem.

@@ -79,7 +79,9 @@ impl Kind {
     fn either(&self, other: &Self) -> Option<Self> {
         Some(match (self, other) {
             (Self::Null | Self::Nothing, kind) | (kind, Self::Null | Self::Nothing) => kind.clone(),
-            (Self::Text(left), Self::Text(right)) => Self::Text(left.filter(|_| left.is_some() == right.is_some())),
+            (Self::Text(left), Self::Text(right)) => {
+                Self::Text(left.filter(|left| right.is_some_and(|right| std::ptr::eq(*left, right))))
+            }
             (Self::List(left, most), Self::List(right, other)) => {
                 Self::List(Box::new(left.either(right)?), (*most).max(*other))
             }

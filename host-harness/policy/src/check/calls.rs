@@ -7,7 +7,7 @@ use regex::RegexBuilder;
 use super::{Check, Found, Part, operators::bool};
 use crate::{
     fields::{SEVERITIES, field, rank},
-    limits,
+    limits::{self, TEXT_STEPS},
     node::{Each, Node, TextTest},
     problem::{did_you_mean, shown},
     types::{Kind, Type},
@@ -149,7 +149,7 @@ impl Check<'_> {
             ("glob", Some(text), [pattern]) => self.glob(text, pattern),
             ("lowerAscii", Some(text), []) => {
                 let text = self.text(text)?;
-                let (node, steps) = (Node::Lower(Box::new(text.node)), text.steps + 1);
+                let (node, steps) = (Node::Lower(Box::new(text.node)), text.steps.saturating_add(TEXT_STEPS));
                 Some(Part { node, steps, r#type: Type { kind: Kind::Text(None), ..text.r#type } })
             }
             ("exists", Some(list), [name, body]) => self.each(Each::Exists, list, name, body),
@@ -251,7 +251,8 @@ impl Check<'_> {
     fn test(&mut self, test: TextTest, text: &IdedExpr, inside: &IdedExpr) -> Found {
         let (text, inside) = (self.text(text), self.text(inside));
         let (text, inside) = text.zip(inside)?;
-        Some(bool(text.steps.saturating_add(inside.steps), Node::Test(test, Box::new((text.node, inside.node)))))
+        let steps = text.steps.saturating_add(inside.steps).saturating_add(TEXT_STEPS);
+        Some(bool(steps, Node::Test(test, Box::new((text.node, inside.node)))))
     }
 
     fn matches(&mut self, text: &IdedExpr, pattern: &IdedExpr) -> Found {
@@ -259,7 +260,7 @@ impl Check<'_> {
         let (text, written) = text.zip(written)?;
         let limit = limits::PATTERN_BYTES;
         match RegexBuilder::new(&written).size_limit(limit).dfa_size_limit(4 * limit).build() {
-            Ok(regex) => Some(bool(text.steps, Node::Matches(Box::new(text.node), regex))),
+            Ok(regex) => Some(bool(text.steps.saturating_add(TEXT_STEPS), Node::Matches(Box::new(text.node), regex))),
             Err(error) => {
                 let reason = error.to_string();
                 let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ");
@@ -272,7 +273,10 @@ impl Check<'_> {
         let (text, written) = (self.text(text), self.written(pattern));
         let (text, written) = text.zip(written)?;
         match GlobBuilder::new(&written).literal_separator(true).build() {
-            Ok(glob) => Some(bool(text.steps, Node::Glob(Box::new(text.node), Box::new(glob.compile_matcher())))),
+            Ok(glob) => Some(bool(
+                text.steps.saturating_add(TEXT_STEPS),
+                Node::Glob(Box::new(text.node), Box::new(glob.compile_matcher())),
+            )),
             Err(error) => self.problem(pattern, format!("the pattern cannot be read: {}", error.kind())),
         }
     }
@@ -289,6 +293,9 @@ impl Check<'_> {
         let Kind::List(element, most) = found.r#type.kind else {
             return self.problem(list, format!("this is {}, and a list is needed here", found.r#type.kind));
         };
+        if matches!(*element, Kind::Nothing) {
+            return self.problem(list, "this list is always empty");
+        }
         self.locals.push((local.clone(), Type::there((*element).clone())));
         let inside = if matches!(each, Each::Map) { self.part(body) } else { self.bool(body) };
         self.locals.pop();

@@ -4,6 +4,7 @@ use cel::common::ast::{CallExpr, IdedExpr, operators};
 
 use super::{Check, Found, Part};
 use crate::{
+    limits::TEXT_STEPS,
     node::{Comparison, Node, Operation},
     types::{Kind, Type},
 };
@@ -142,7 +143,7 @@ impl Check<'_> {
                     "whole numbers and numbers with a fraction do not mix: write `1.0` for `1`, or `double(…)`";
                 return self.problem(part, message);
             }
-            (Operation::Add, Kind::Text(_), Kind::Text(_)) => (Kind::Text(None), 1),
+            (Operation::Add, Kind::Text(_), Kind::Text(_)) => (Kind::Text(None), TEXT_STEPS),
             (Operation::Add, Kind::List(one, most), Kind::List(other, more)) => {
                 let lists = Type::there((**one).clone()).either(&Type::there((**other).clone()));
                 let Some(element) = lists else {
