@@ -45,7 +45,7 @@ fn starter(bencher: Bencher<'_, '_>) {
 const KINDS: [(&str, &str); 4] = [
     ("comparison", "is_open && severity_rank >= rank('high') && priority > 90"),
     ("list", "is_open && cwe.exists(x, x in [77, 78, 94])"),
-    ("regex", "is_open && path.matches('^src/.*\\\\.rb$')"),
+    ("regex", "is_open && path.matches('^src/.*[.]rb$')"),
     ("glob", "is_open && path.glob('**/tests/**')"),
 ];
 

@@ -26,7 +26,7 @@ pub const CONDITION_BRACKETS: usize = 64;
 pub const CONDITION_DEPTH: usize = 64;
 
 /// Steps that an evaluation may take at most, reckoned with the longest lists
-/// when a file is loaded. About ten milliseconds.
+/// when a file is loaded. Some tens of milliseconds.
 pub const CONDITION_STEPS: u64 = 1_000_000;
 
 /// Elements of a list that a condition reads. Of a longer one, an evaluation
