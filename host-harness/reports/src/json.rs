@@ -5,7 +5,8 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
-use serde_json::{Value, value::RawValue};
+pub use serde_json::value::RawValue;
+use serde_json::Value;
 
 /// An object whose members are not parsed yet.
 pub type Fields<'a> = BTreeMap<String, &'a RawValue>;

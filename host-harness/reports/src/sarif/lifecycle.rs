@@ -15,7 +15,7 @@ use crate::{json::Look, words};
 /// | one `underReview`, none `rejected` | unresolved | reviewing | reviewing |
 /// | none, or one `rejected` | unresolved | untriaged | open |
 pub fn lifecycle(result: &Value) -> Lifecycle {
-    let suppressions = result.list("suppressions");
+    let suppressions: Vec<&Value> = result.list("suppressions").iter().filter(|it| it.is_object()).collect();
     let mut triage = Triage::default();
     let status_of = |it: &Value| it.text("status").unwrap_or("accepted").to_owned();
     let has = |status: &str| suppressions.iter().any(|it| status_of(it) == status);

@@ -108,7 +108,8 @@ fn add_tag(rule: &mut Rule, tag: &str) {
         rule.subcategories.extend(before.filter(|word| word != "security"));
     } else if rule.category.is_none() && QUALITY.contains(&folded.as_str()) {
         rule.category = Some(folded);
-    } else {
+    } else if words::severity(tag).is_none() {
+        // A severity among the tags is that of the level or score.
         rule.subcategories.push(tag.trim().to_owned());
     }
 }

@@ -10,9 +10,6 @@ use crate::{
     place,
 };
 
-/// Tools may point from base to base; further is a circle.
-const MAX_BASES: usize = 8;
-
 /// The tool's driver, or one of its extensions.
 struct Component {
     name: Option<String>,
@@ -143,9 +140,13 @@ impl Run {
         let artifact = if artifact.text("uri").is_some() { artifact } else { indexed()? };
         let mut uri = artifact.text("uri")?.trim().to_owned();
         let mut base_id = artifact.text("uriBaseId");
-        for _ in 0..MAX_BASES {
+        let mut passed = Vec::new();
+        while let Some((id, base)) = base_id.and_then(|id| Some((id, self.bases.get(id)?))) {
+            if passed.contains(&id) {
+                break;
+            }
+            passed.push(id);
             // An absolute base is a folder of the machine; the project begins there.
-            let Some(base) = base_id.and_then(|id| self.bases.get(id)) else { break };
             if let Some(folder) = base.text("uri").filter(|uri| is_relative(uri)) {
                 uri = format!("{}/{uri}", folder.trim_end_matches('/'));
             }
