@@ -18,7 +18,7 @@ use crate::{
 
 /// What was read so far.
 pub struct Collection<'a> {
-    pub options: &'a Options,
+    pub options: Options,
     records: Vec<Record<'a>>,
     normalized: Normalized,
     sketches: Vec<Sketch>,
@@ -27,7 +27,7 @@ pub struct Collection<'a> {
 }
 
 impl<'a> Collection<'a> {
-    pub fn new(options: &'a Options) -> Self {
+    pub fn new(options: Options) -> Self {
         Self {
             options,
             records: Vec::new(),
@@ -145,7 +145,14 @@ impl<'a> Collection<'a> {
     /// A remark on the record.
     pub fn note(&mut self, level: DiagnosticLevel, code: &str, pointer: Option<&str>, message: String) {
         let (index, pointer) = (Some(self.index()), pointer.map(str::to_owned));
-        self.normalized.diagnostics.push(Diagnostic { level, code: code.to_owned(), index, id: None, pointer, message });
+        self.normalized.diagnostics.push(Diagnostic {
+            level,
+            code: code.to_owned(),
+            index,
+            id: None,
+            pointer,
+            message,
+        });
     }
 
     /// The record could not be used.

@@ -8,7 +8,7 @@ mod vulnerability;
 
 use std::{borrow::Cow, collections::HashMap};
 
-use appsec_model::{Completeness, Kind, Transitivity};
+use appsec_model::{Completeness, Kind};
 use serde_json::Value;
 
 use self::{component::Component, graph::Graph};
@@ -133,13 +133,6 @@ fn tools(metadata: &Value) -> Vec<crate::Tool> {
         Outline::add_tool(&mut tools, tool.text("name"), tool.text("version"));
     }
     tools
-}
-
-impl Component {
-    /// Whether the project names it itself, where it is known at all.
-    fn is_unplaced(&self) -> bool {
-        self.transitivity == Transitivity::Unknown
-    }
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
-pub use serde_json::value::RawValue;
 use serde_json::Value;
+pub use serde_json::value::RawValue;
 
 /// An object whose members are not parsed yet.
 pub type Fields<'a> = BTreeMap<String, &'a RawValue>;

@@ -37,11 +37,7 @@ pub fn read<'a>(file: &Fields<'a>, collection: &mut Collection<'a>) -> Result<Ou
 }
 
 /// Adds a package and its vulnerabilities.
-fn add<'a>(
-    collection: &mut Collection<'a>,
-    lockfile: Option<&Location>,
-    raw: &'a RawValue,
-) -> Result<(), Refusal> {
+fn add<'a>(collection: &mut Collection<'a>, lockfile: Option<&Location>, raw: &'a RawValue) -> Result<(), Refusal> {
     let value: Value = serde_json::from_str(raw.get()).unwrap_or_default();
     let Some(package) = value.at("package").and_then(named) else {
         collection.begin(Kind::Packages, raw.get())?;

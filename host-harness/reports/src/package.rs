@@ -8,6 +8,10 @@ pub fn by_purl(text: &str) -> Option<PackageVersion> {
     let mut purl: PackageUrl<'_> = text.trim().parse().ok()?;
     let ecosystem = ecosystem_of_type(purl.ty());
     let name = match (purl.namespace(), &ecosystem) {
+        // The namespace of a distribution's package is the distribution.
+        (Some(_), Ecosystem::Other(ty)) if matches!(ty.as_str(), "deb" | "rpm" | "apk" | "alpm") => {
+            purl.name().to_owned()
+        }
         (Some(namespace), Ecosystem::Maven) => format!("{namespace}:{}", purl.name()),
         (Some(namespace), _) => format!("{namespace}/{}", purl.name()),
         (None, _) => purl.name().to_owned(),

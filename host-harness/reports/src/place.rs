@@ -97,7 +97,8 @@ pub fn line(text: &str) -> Option<String> {
 /// before two hexadecimal digits.
 fn is_encoded(text: &str) -> bool {
     let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%".contains(&byte);
-    let escaped = |part: &str| matches!(part.as_bytes(), [one, two, ..] if one.is_ascii_hexdigit() && two.is_ascii_hexdigit());
+    let escaped =
+        |part: &str| matches!(part.as_bytes(), [one, two, ..] if one.is_ascii_hexdigit() && two.is_ascii_hexdigit());
     text.contains('%') && text.bytes().all(is_letter) && text.split('%').skip(1).all(escaped)
 }
 

@@ -110,12 +110,12 @@ impl Outline {
 }
 
 /// Reads a report.
-pub fn read<'a>(bytes: &'a [u8], options: &'a Options) -> Result<Report<'a>, Refusal> {
+pub fn read<'a>(bytes: &'a [u8], options: &Options) -> Result<Report<'a>, Refusal> {
     let (found, fields) = format::open(bytes)?;
     if let Some(wanted) = options.format.filter(|wanted| *wanted != found) {
         return Err(Refusal::OtherFormat { found, wanted });
     }
-    let mut collection = Collection::new(options);
+    let mut collection = Collection::new(options.clone());
     let outline = match found {
         Format::Sarif => sarif::read(&fields, &mut collection)?,
         Format::CycloneDx => cyclonedx::read(&fields, &mut collection)?,

@@ -44,7 +44,7 @@ fn one(rating: &Value) -> Option<(Severity, String)> {
     }
     let vector = rating.text("vector")?;
     let rating = CvssRating::of("".into(), vector, "".into()).ok()?;
-    Some((rating.severity, vector.to_owned()))
+    Some((rating.severity, format!("CVSS {} {:.1}", rating.version, rating.score)))
 }
 
 /// The probability of exploitation, which some give as a rating.

@@ -12,14 +12,18 @@ fn the_newest_method_rates() {
             Severity::Medium,
             Some("medium, CVSSv31 6.1"),
         ),
-        (json!([{"method": "CVSSv31", "score": 9.8}, {"method": "other", "severity": "low"}]), Severity::Critical, Some("CVSSv31 9.8")),
         (
-            json!([{"vector": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"}]),
+            json!([{"method": "CVSSv31", "score": 9.8}, {"method": "other", "severity": "low"}]),
             Severity::Critical,
-            Some("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"),
+            Some("CVSSv31 9.8"),
         ),
+        (json!([{"vector": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"}]), Severity::Critical, Some("CVSS 3.1 9.8")),
         (json!([{"method": "CVSSv31", "severity": "unknown"}, {"severity": "low"}]), Severity::Low, Some("low")),
-        (json!([{"source": {"name": "EPSS"}, "method": "other", "score": 0.5, "severity": "high"}]), Severity::Unknown, None),
+        (
+            json!([{"source": {"name": "EPSS"}, "method": "other", "score": 0.5, "severity": "high"}]),
+            Severity::Unknown,
+            None,
+        ),
         (json!([{"method": "CVSSv31", "score": 99}, {"vector": "nonsense"}, null]), Severity::Unknown, None),
     ] {
         let found = rating::severity(&json!({"ratings": ratings}));
@@ -34,6 +38,17 @@ fn the_rating_of_the_own_source_comes_before_a_worse_one() {
         {"source": {"name": "NVD"}, "method": "CVSSv31", "severity": "high"},
     ]});
     assert_eq!(rating::severity(&vulnerability).0, Severity::High);
+}
+
+#[test]
+fn every_listed_version_is_read() {
+    for version in super::VERSIONS {
+        let file =
+            json!({"bomFormat": "CycloneDX", "specVersion": version, "components": [{"type": "library", "name": "a"}]});
+        let file = file.to_string();
+        let report = read(file.as_bytes(), &Options::default()).unwrap();
+        assert_eq!((report.head.format_version.as_deref(), report.normalized.packages.len()), (Some(version), 1));
+    }
 }
 
 #[test]

@@ -6,9 +6,7 @@
 //! `Package 'name@version'` in it; `… package: name, version 1.2 was found`;
 //! and `name@version` as a logical location.
 
-use appsec_model::{
-    AdvisoryId, Dependency, Ecosystem, Fix, PackageVersion, Reachability, Transitivity, Upgrade,
-};
+use appsec_model::{AdvisoryId, Dependency, Ecosystem, Fix, PackageVersion, Reachability, Transitivity, Upgrade};
 use serde_json::Value;
 
 use super::rule::RuleFacts;

@@ -146,5 +146,5 @@ fn sketch(finding: &Finding, result: &Value, id: &str, message: &str, path: &str
         None => (identity::hash([id, place, &identity::settled(message)]), Vec::new()),
     };
     let given: Given = fingerprint::given(result, id, place);
-    Sketch { group, others, position, tie: result.to_string(), given }
+    Sketch { group, others, position, tie: identity::hash([result.to_string().as_str()]), given }
 }

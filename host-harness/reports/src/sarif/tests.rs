@@ -32,11 +32,13 @@ fn a_score_decides_before_a_level() {
         let file = json!({"version": "2.1.0", "runs": [run]}).to_string();
         read(file.as_bytes(), &Options::default()).unwrap().normalized.findings[0].severity
     };
-    let rule = json!({"id": "r", "properties": {"security-severity": "9.1"}, "defaultConfiguration": {"level": "note"}});
+    let rule =
+        json!({"id": "r", "properties": {"security-severity": "9.1"}, "defaultConfiguration": {"level": "note"}});
     assert_eq!(severity(json!({"ruleId": "r", "level": "warning"}), rule.clone()), Severity::Critical);
     let own = json!({"ruleId": "r", "properties": {"security-severity": 2.5}});
     assert_eq!(severity(own, rule), Severity::Low);
-    let silly = json!({"id": "r", "properties": {"security-severity": "95"}, "defaultConfiguration": {"level": "note"}});
+    let silly =
+        json!({"id": "r", "properties": {"security-severity": "95"}, "defaultConfiguration": {"level": "note"}});
     assert_eq!(severity(json!({"ruleId": "r"}), silly), Severity::Low);
 }
 

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use crate::{Format, Options, Report, detect, read};
 
 /// The files of all formats, in the order of their names.
-pub fn files() -> Vec<(String, Vec<u8>)> {
+pub fn files() -> &'static [(String, Vec<u8>)] {
     static FILES: LazyLock<Vec<(String, Vec<u8>)>> = LazyLock::new(read_files);
-    FILES.clone()
+    &FILES
 }
 
 fn read_files() -> Vec<(String, Vec<u8>)> {
@@ -82,8 +82,8 @@ impl Word for DiagnosticLevel {
 fn every_fixture_has_its_reviewed_findings() {
     let options = options();
     for (name, bytes) in files() {
-        let report = read(&bytes, &options).unwrap();
-        assert_accounted(&report, &name);
+        let report = read(bytes, &options).unwrap();
+        assert_accounted(&report, name);
         let head = &report.head;
         let shown = json!({
             "format": head.format.name(),
@@ -100,10 +100,10 @@ fn every_fixture_has_its_reviewed_findings() {
 #[test]
 fn the_folder_of_a_fixture_is_its_format() {
     for (name, bytes) in files() {
-        let format = detect(&bytes).unwrap();
+        let format = detect(bytes).unwrap();
         assert!(name.starts_with(format.name()), "{name}: {format}");
         let asked = Options { format: Some(format), ..options() };
-        assert_eq!(read(&bytes, &asked).unwrap(), read(&bytes, &options()).unwrap());
+        assert_eq!(read(bytes, &asked).unwrap(), read(bytes, &options()).unwrap());
     }
 }
 
@@ -111,7 +111,7 @@ fn the_folder_of_a_fixture_is_its_format() {
 fn no_credential_of_a_fixture_is_kept() {
     let options = options();
     for (name, bytes) in files() {
-        let report = read(&bytes, &options).unwrap();
+        let report = read(bytes, &options).unwrap();
         let normalized = serde_json::to_string(&report.normalized).unwrap();
         let bodies: String = report.records.iter().map(|it| it.body.as_ref()).collect();
         for secret in ["invented-credential", "not-a-real-password"] {
@@ -162,11 +162,11 @@ fn reversed(format: Format, file: &Value) -> Value {
 fn findings_are_the_same_in_any_order() {
     let options = options();
     for (name, bytes) in files() {
-        let report = read(&bytes, &options).unwrap();
-        let file: Value = serde_json::from_slice(&bytes).unwrap();
+        let report = read(bytes, &options).unwrap();
+        let file: Value = serde_json::from_slice(bytes).unwrap();
         let turned = reversed(report.head.format, &file).to_string().into_bytes();
         let turned = read(&turned, &options).unwrap();
-        assert_accounted(&turned, &name);
+        assert_accounted(&turned, name);
         assert_eq!(identities(&turned), identities(&report), "{name}");
     }
 }
@@ -175,14 +175,13 @@ fn findings_are_the_same_in_any_order() {
 fn lines_that_move_leave_identities_alone() {
     let options = options();
     for (name, bytes) in files() {
-        let text = String::from_utf8(bytes).unwrap();
-        let mut moved: Value = serde_json::from_str(&text).unwrap();
+        let mut moved: Value = serde_json::from_slice(bytes).unwrap();
         shift(&mut moved);
         let moved = moved.to_string().into_bytes();
         let keys = |bytes: &[u8]| -> Vec<appsec_model::Identity> {
             read(bytes, &options).unwrap().normalized.findings.into_iter().map(|it| it.identity).collect()
         };
-        assert_eq!(keys(&moved), keys(text.as_bytes()), "{name}");
+        assert_eq!(keys(&moved), keys(bytes), "{name}");
     }
 }
 

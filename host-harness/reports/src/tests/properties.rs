@@ -70,7 +70,7 @@ fn put(value: &mut Value, n: &mut usize, other: &Value) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_file_with_anything_anywhere_is_read_or_refused(
@@ -106,10 +106,15 @@ proptest! {
         let _ = read(&bytes, &options());
     }
 
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 20, failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn results_in_any_order_are_the_same_findings(seed in any::<u64>()) {
-        for (name, bytes) in files().into_iter().filter(|(name, _)| name.starts_with("sarif")) {
-            let mut value: Value = serde_json::from_slice(&bytes).unwrap();
+        for (name, bytes) in files().iter().filter(|(name, _)| name.starts_with("sarif")) {
+            let mut value: Value = serde_json::from_slice(bytes).unwrap();
             for run in value["runs"].as_array_mut().unwrap().iter_mut().filter(|it| it.is_object()) {
                 let Some(results) = run["results"].as_array_mut() else { continue };
                 results.sort_by_key(|result| crate::identity::hash([seed.to_string().as_str(), &result.to_string()]));
@@ -118,7 +123,7 @@ proptest! {
             let options = options();
             prop_assert_eq!(
                 identities(&read(&turned, &options).unwrap()),
-                identities(&read(&bytes, &options).unwrap()),
+                identities(&read(bytes, &options).unwrap()),
                 "{}", name
             );
         }
