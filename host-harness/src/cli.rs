@@ -2,6 +2,7 @@
 //! here they are parsed, and in the modules below shown.
 
 mod advisories;
+mod delete;
 mod demo;
 mod error;
 mod findings;
@@ -19,6 +20,7 @@ mod schema;
 mod secret;
 mod simulate;
 mod sync;
+mod tenant;
 mod vault;
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
@@ -81,6 +83,9 @@ enum Command {
     /// Set up connectors for an account
     #[command(subcommand)]
     Instance(instance::Command),
+    /// Whose data there is
+    #[command(subcommand)]
+    Tenant(tenant::Command),
     /// Stored tokens, and the key that they are sealed with
     #[command(subcommand)]
     Vault(vault::Command),
@@ -175,6 +180,7 @@ fn dispatch(cli: Cli, output: Output) -> Result<ExitCode, Failure> {
             Command::Inspect(args) => inspect::exec(&context, args).await,
             Command::Instance(command) => instance::exec(&context, command).await,
             Command::Onboard(args) => onboard::exec(&context, args).await,
+            Command::Tenant(command) => tenant::exec(&context, command).await,
             Command::Vault(command) => vault::exec(&context, command),
             Command::Projects(args) => projects::exec(&context, args).await,
             Command::Sync(args) => sync::exec(&context, args).await,

@@ -124,6 +124,23 @@ pub enum HarnessError {
     /// The system gives no random numbers.
     #[error("the system gives no random numbers")]
     Random(#[from] getrandom::Error),
+    /// There is no such tenant.
+    #[error("there is no tenant `{0}`")]
+    NoTenant(String),
+    /// There is one already.
+    #[error("there is already a tenant `{0}`")]
+    TenantExists(String),
+    /// A deletion was confirmed with another name.
+    #[error("`{confirmed}` is not the name of what is to be deleted, which is `{name}`: nothing was deleted")]
+    NotConfirmed {
+        /// What was to be deleted.
+        name: String,
+        /// What was given.
+        confirmed: String,
+    },
+    /// A file or folder of the tenant cannot be read or removed.
+    #[error("cannot work on {0}")]
+    Folder(PathBuf, #[source] std::io::Error),
     /// The program is shutting down.
     #[error("stopped")]
     Stopped,
@@ -209,6 +226,10 @@ impl HarnessError {
             Self::NoInstance { .. } => "no-such-instance",
             Self::NoConnector(_) | Self::OtherConnector { .. } => "no-such-connector",
             Self::Import(_) => "import",
+            Self::NoTenant(_) => "no-such-tenant",
+            Self::TenantExists(_) => "tenant-exists",
+            Self::NotConfirmed { .. } => "not-confirmed",
+            Self::Folder(..) => "io",
             Self::Locked | Self::Lock(..) => "locked",
             Self::NoRun(_) => "no-such-run",
             Self::EndlessProjects(_) => "protocol",
@@ -249,7 +270,8 @@ impl HarnessError {
             "not-configured" => "run `harness instance check` for this instance",
             "unauthorized" => {
                 "the token is wrong, revoked or expired: make a new one at the vendor, and give it by its environment \
-                 variable or with --token-file"
+                 variable or with --token-file; an instance that is there takes it with: \
+                 harness instance rotate-token NAME"
             }
             "forbidden" => "the token is valid but may not do this: give its owner the right at the vendor",
             "missing-scope" => {
@@ -288,6 +310,9 @@ impl HarnessError {
             }
             "secret" => "set the environment variable, or give the token with --token-file FILE or --token-stdin",
             "no-such-instance" => "`harness instance list` shows the instances; `harness instance add` makes one",
+            "tenant-exists" => "choose another name; `harness tenant list` shows those that there are",
+            "no-such-tenant" => "`harness tenant list` shows the tenants",
+            "not-confirmed" => "give the name of what is to be deleted, letter by letter",
             "no-such-connector" => "give the right component with --connector FILE.wasm",
             "connector-unusable" => "check the file; `harness inspect FILE.wasm` shows what it is",
             "invalid-origin" => "write it as https://host or https://host:port",

@@ -130,9 +130,16 @@ impl Harness {
 
     /// Opens the store of a tenant; makes it if it is not there.
     pub fn tenant(&self, id: TenantId) -> Result<Tenant, HarnessError> {
-        let folder = self.data_dir().join("tenants").join(id.as_str());
+        self.sweep_tenants()?;
+        let folder = self.tenant_folder(&id);
         let store = SharedStore::new(FindingStore::open(&folder.join("store.sqlite3"), &id)?);
-        Ok(Tenant { harness: self.clone(), id, folder, store })
+        let tenant = Tenant { harness: self.clone(), id, folder, store };
+        self.finish_deletions(&tenant)?;
+        Ok(tenant)
+    }
+
+    pub(crate) fn tenant_folder(&self, id: &TenantId) -> PathBuf {
+        self.data_dir().join("tenants").join(id.as_str())
     }
 
     /// Normalizes records or a file without storing anything.
@@ -152,6 +159,12 @@ impl Harness {
     /// How it works.
     pub(crate) fn options(&self) -> &Options {
         &self.shared.options
+    }
+
+    /// Closes the connections of an instance.
+    pub(crate) fn forget_transport(&self, tenant: &TenantId, instance_id: i64) {
+        let mut transports = self.shared.transports.lock().unwrap_or_else(PoisonError::into_inner);
+        transports.remove(&(tenant.clone(), instance_id));
     }
 
     /// The connections of an instance.

@@ -28,6 +28,7 @@
 
 mod bundled;
 mod capability;
+mod deletion;
 mod error;
 mod files;
 mod harness;
@@ -45,6 +46,7 @@ mod store;
 mod sync;
 mod task;
 mod tenant;
+mod tenants;
 mod vault;
 
 pub use crate::{
@@ -53,6 +55,7 @@ pub use crate::{
         egress::{Addresses, EgressPolicy, Origin, OriginError},
         storage::{BucketError, BucketStore, Changes, Values},
     },
+    deletion::{DeletionReport, TenantDeletion},
     error::HarnessError,
     harness::{Harness, Loaded, Options},
     ids::{InstanceName, NameError, TenantId},
@@ -67,12 +70,13 @@ pub use crate::{
     },
     secrets::{Secret, SecretError, SecretSource},
     store::{
-        Attribution, AutoMap, ChangeRow, ConnectorSource, Filter, FindingDetail, FindingId, FindingRow, FindingStore,
-        Instance, InstanceStatus, NewInstance, OccurrenceDetail, PackageFilter, PackageRow, Paused, ProjectChoice,
-        ProjectCounts, ProjectRow, Read, ReadCounts, ReadState, Refreshed, Renormalized, Run, RunMode, RunState,
-        SharedStore, StoreError, StoredRecord,
+        Attribution, AutoMap, ChangeRow, ConnectorSource, DeletionPlan, DeletionProof, Filter, FindingDetail,
+        FindingId, FindingRow, FindingStore, Instance, InstanceStatus, NewInstance, OccurrenceDetail, PackageFilter,
+        PackageRow, Paused, ProjectChoice, ProjectCounts, ProjectRow, Read, ReadCounts, ReadState, Refreshed,
+        Renormalized, Run, RunMode, RunState, SharedStore, StoreError, StoredRecord, TablePlan,
     },
     sync::{Decision, Progress, RetryPolicy, Selection, SelectionError, SyncEvent, SyncOptions, Waiter},
     tenant::{Setup, Tenant},
+    tenants::{TenantInstance, TenantReport, TenantRun},
     vault::{EntryState, VAULT_KEY_VARIABLE, Vault, VaultEntry, VaultError, VaultKey, VaultReport},
 };

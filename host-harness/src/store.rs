@@ -8,6 +8,7 @@ mod advisories;
 mod assess;
 mod bucket;
 mod compress;
+mod deletion;
 mod derive;
 mod findings;
 #[cfg(test)]
@@ -35,9 +36,9 @@ use std::{
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use self::compress::{Codec, CodecKey};
-pub(crate) use self::onboarding::matches;
 pub use self::{
     bucket::InstanceBucket,
+    deletion::{DeletionPlan, DeletionProof, PendingDeletion, TablePlan},
     derive::Refreshed,
     findings::{Filter, FindingDetail, FindingId, FindingRow, OccurrenceDetail},
     history::ChangeRow,
@@ -52,6 +53,7 @@ pub use self::{
     scans::Attribution,
     seen::Seen,
 };
+pub(crate) use self::{deletion::contains, onboarding::matches};
 use crate::{files::create_private_dir, ids::TenantId};
 
 /// How long a writer waits for another process before it gives up.

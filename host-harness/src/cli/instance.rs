@@ -51,6 +51,8 @@ pub enum Command {
         /// Its name
         name: InstanceName,
     },
+    /// Delete an instance and everything that it brought; shows the plan first
+    Delete(super::delete::InstanceArgs),
 }
 
 #[derive(clap::Args)]
@@ -151,6 +153,7 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
                 output.line(format!("Resumed. Next: harness sync {name}"));
             })?;
         }
+        Command::Delete(args) => return super::delete::instance(context, &tenant, args).await,
         Command::Show { name } => {
             let instance = tenant.instance(&name).await.map_err(|error| Failure::from(error).of(tenant.id(), None))?;
             output.result(&InstanceReport::of(&tenant, instance).await?, |report| show(output, report))?;

@@ -21,6 +21,7 @@ use super::{
     renormalize::RenormalizeList,
     runs::RunList,
     sync::SyncReport,
+    tenant::TenantList,
     vault::{NewKey, Rekeyed},
 };
 
@@ -45,6 +46,7 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         ("inspect", schema_for!(Inspected)),
         ("instance-add", schema_for!(InstanceReport)),
         ("instance-check", schema_for!(InstanceReport)),
+        ("instance-delete", schema_for!(super::delete::InstanceDeletion)),
         ("instance-list", schema_for!(InstanceList)),
         ("instance-pause", schema_for!(InstanceReport)),
         ("instance-resume", schema_for!(InstanceReport)),
@@ -59,6 +61,10 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         ("renormalize", schema_for!(RenormalizeList)),
         ("runs", schema_for!(RunList)),
         ("sync", schema_for!(SyncReport)),
+        ("tenant-add", schema_for!(host_harness::TenantReport)),
+        ("tenant-delete", schema_for!(host_harness::TenantDeletion)),
+        ("tenant-list", schema_for!(TenantList)),
+        ("tenant-show", schema_for!(host_harness::TenantReport)),
         ("vault-new-key", schema_for!(NewKey)),
         ("vault-rekey", schema_for!(Rekeyed)),
         ("vault-show", schema_for!(host_harness::VaultReport)),

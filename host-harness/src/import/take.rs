@@ -7,7 +7,7 @@ use std::{
 };
 
 use appsec_model::{DocumentSummary, Error as ContractError, Kind, NextPage, Normalized, ProjectRef, RawRecord};
-use futures_util::{StreamExt, stream};
+use futures_util::{FutureExt, StreamExt, stream};
 use tokio::sync::mpsc;
 
 use super::{
@@ -26,8 +26,11 @@ use crate::{
     task::AbortOnDrop,
 };
 
-/// Batches that are normalized at one time, while another is written.
-const BATCHES_AT_ONCE: usize = 2;
+/// Batches that are normalized at one time, while others are written.
+const BATCHES_AT_ONCE: usize = 4;
+
+/// Batches that are written in one transaction, if they are ready.
+const BATCHES_PER_TRANSACTION: usize = 8;
 
 /// Batches that wait for that.
 const BATCHES_WAITING: usize = 1;
@@ -87,12 +90,16 @@ impl Taking<'_> {
         let mut preparing = std::pin::pin!(preparing);
         let mut counts = self.run.counts;
         while let Some(ready) = preparing.next().await {
-            let ready = ready?;
-            let Some(progress) = reads.get_mut(ready.batch.kind.as_str()) else { continue };
-            progress.position = ready.batch.position;
-            let next = NextPage::Cursor(progress.position.to_string());
-            let taken = self.commit(progress, ready, next).await?;
-            counts.add(&taken);
+            let mut batches = vec![self.page(&mut reads, ready?)];
+            while batches.len() < BATCHES_PER_TRANSACTION
+                && let Some(Some(ready)) = preparing.next().now_or_never()
+            {
+                batches.push(self.page(&mut reads, ready?));
+            }
+            let batches = batches.into_iter().flatten().collect::<Vec<_>>();
+            for taken in import.store.run(move |store| store.commit_pages(&batches)).await? {
+                counts.add(&taken.counts);
+            }
             (import.progress)(ImportEvent::Progress {
                 read_bytes: position.load(Ordering::Relaxed),
                 total_bytes,
@@ -108,7 +115,7 @@ impl Taking<'_> {
             return Err(HarnessError::call(&import.owner, "document-reader.finish", failure));
         }
         let index = projects.of_import(import).await?;
-        for progress in reads.values_mut() {
+        let complete = reads.values_mut().map(|progress| {
             let batch = Batch { kind: progress.read.kind.clone(), records: Vec::new(), position: progress.position };
             let ready = Ready {
                 batch,
@@ -118,12 +125,23 @@ impl Taking<'_> {
                 costs: ReadCounts::default(),
                 projects: index.clone(),
             };
-            self.commit(progress, ready, NextPage::Complete).await?;
-        }
+            self.commit_of(progress, ready, NextPage::Complete)
+        });
+        let complete = complete.collect::<Vec<_>>();
+        import.store.run(move |store| store.commit_pages(&complete)).await?;
         Ok(end.peak_memory_bytes)
     }
 
-    async fn commit(&self, progress: &mut Progress, ready: Ready, next: NextPage) -> Result<ReadCounts, HarnessError> {
+    /// A batch as a page of its read, with the number of records up to its end
+    /// as the cursor. None for a kind that is not read.
+    fn page(&self, reads: &mut BTreeMap<String, Progress>, ready: Ready) -> Option<(PageCommit, Arc<ProjectIndex>)> {
+        let progress = reads.get_mut(ready.batch.kind.as_str())?;
+        progress.position = ready.batch.position;
+        let next = NextPage::Cursor(progress.position.to_string());
+        Some(self.commit_of(progress, ready, next))
+    }
+
+    fn commit_of(&self, progress: &mut Progress, ready: Ready, next: NextPage) -> (PageCommit, Arc<ProjectIndex>) {
         let import = self.import;
         let projects = ready.projects;
         let scope = import.project().and_then(|project| projects.vendor_id(&project)).map(|id| vec![id]);
@@ -146,8 +164,7 @@ impl Taking<'_> {
             now: (import.clock)(),
         };
         progress.pages += 1;
-        let outcome = import.store.run(move |store| store.commit_page(&commit, &projects)).await?;
-        Ok(outcome.counts)
+        (commit, projects)
     }
 }
 

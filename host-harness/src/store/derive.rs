@@ -73,18 +73,12 @@ impl FindingStore {
         let mut refreshed = Refreshed::default();
         loop {
             let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let batch = stale(&transaction, &self.decoder)?;
-            if batch.is_empty() {
+            let taken = refresh_batch(&transaction, &self.decoder, now)?;
+            if taken == 0 {
                 return Ok(refreshed);
             }
-            derive(&transaction, &batch, now)?;
-            let mut done = transaction.prepare_cached("DELETE FROM stale WHERE finding_id = ?1")?;
-            for it in &batch {
-                done.execute([it.id])?;
-            }
-            drop(done);
             transaction.commit()?;
-            refreshed.findings += batch.len() as u64;
+            refreshed.findings += taken;
         }
     }
 
@@ -92,6 +86,23 @@ impl FindingStore {
     pub fn is_stale(&self) -> Result<bool> {
         Ok(self.connection.query_row("SELECT EXISTS (SELECT 1 FROM stale)", [], |row| row.get(0))?)
     }
+}
+
+/// Brings everything up to date within a transaction of the caller's.
+pub(super) fn refresh_all(connection: &Connection, decoder: &Decoder, now: Timestamp) -> Result<()> {
+    while refresh_batch(connection, decoder, now)? > 0 {}
+    Ok(())
+}
+
+/// Refreshes some findings; returns how many, 0 when there are none left.
+fn refresh_batch(connection: &Connection, decoder: &Decoder, now: Timestamp) -> Result<u64> {
+    let batch = stale(connection, decoder)?;
+    derive(connection, &batch, now)?;
+    let mut done = connection.prepare_cached("DELETE FROM stale WHERE finding_id = ?1")?;
+    for it in &batch {
+        done.execute([it.id])?;
+    }
+    Ok(batch.len() as u64)
 }
 
 /// Brings up to date what is derived from these findings.

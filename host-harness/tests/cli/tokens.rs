@@ -214,6 +214,16 @@ fn a_vault_that_is_rekeyed_opens_with_the_old_or_the_new_key_whenever_it_is_kill
 }
 
 #[test]
+fn a_deleted_instance_leaves_nothing_in_the_vault() {
+    let (desk, key) = stored();
+    assert_eq!(desk.json(&["vault", "show"])["entries"].as_array().unwrap().len(), 1);
+    let deleted = desk.json(&["instance", "delete", "code", "--confirm", "code", "--vault-key-file", &key]);
+    assert_eq!(deleted["report"]["proof"]["left"], Value::Array(vec![]), "{deleted:#}");
+    assert_eq!(deleted["report"]["searched_for_secret"], true);
+    assert_eq!(desk.json(&["vault", "show"])["entries"], Value::Array(vec![]));
+}
+
+#[test]
 fn tenants_have_vaults_of_their_own() {
     let desk = Desk::new(shape(), vec![]);
     let (one, two) = (key_file(&desk, "one"), key_file(&desk, "two"));

@@ -43,7 +43,7 @@ pub fn finding(
 ) -> Result<Finding, Option<String>> {
     let Batch { rules, packages, remarks, .. } = batch;
     let mut spare = String::new();
-    let result = wire::read::<CliResult<'_>>(record.record.get(), &mut spare, remarks).ok_or(None)?;
+    let result = wire::read::<CliResult<'_>>(record.record, &mut spare, remarks).ok_or(None)?;
     let Some(sketch) = sketch_of(&result) else {
         remarks.error("no-result", "the result has no rule or no path".to_owned());
         return Err(None);
@@ -169,11 +169,10 @@ fn look_up<'a>(
     remarks: &mut Remarks,
 ) -> Option<(usize, CliMetadata<'a>)> {
     let metadata = extra.metadata.map_or("{}", |metadata| metadata.get());
-    let key = format!("{id}\n{metadata}");
-    let known = rules.known(&key);
+    let known = rules.known(&id, metadata);
     let needed = *kind != Kind::Sast
         || extra.fingerprint.as_deref().is_some_and(identity::is_match_based)
-        || metadata.contains("semgrep.policy");
+        || known.is_some_and(|known| known.is_about_results);
     let facts = if known.is_none() || needed {
         let read =
             remarks.inside("/extra/metadata", move |remarks| wire::read::<CliMetadata<'_>>(metadata, spare, remarks));
@@ -181,11 +180,11 @@ fn look_up<'a>(
     } else {
         CliMetadata::default()
     };
-    let at = known.unwrap_or_else(|| {
-        let rule = remarks.inside("/extra/metadata", |remarks| rule(id, &facts, remarks));
-        rules.add(key, rule)
+    let known = known.unwrap_or_else(|| {
+        let rule = remarks.inside("/extra/metadata", |remarks| rule(id.clone(), &facts, remarks));
+        rules.add(&id, metadata, rule, metadata.contains("semgrep.policy"))
     });
-    Some((at, facts))
+    Some((known.at, facts))
 }
 
 /// A rule, as its metadata describe it. Its message is not among them: that of

@@ -79,7 +79,7 @@ pub fn finding(
     project: Option<&ProjectRef>,
     file: &FileRecord<'_>,
 ) -> Result<Finding, Option<String>> {
-    let Some(row) = Row::read(file.record.get()) else {
+    let Some(row) = Row::read(file.record) else {
         batch.remarks.error("not-a-row", "the record is no row of a table".to_owned());
         return Err(None);
     };

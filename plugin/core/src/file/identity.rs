@@ -59,7 +59,7 @@ pub fn group(rule: &str, path: &str, message: &str) -> u128 {
         hash.bytes(word.as_bytes());
     }
     hash.part(b"");
-    hash.0
+    hash.finish()
 }
 
 /// The id of a record of a file: its group, its number among the group, and the
@@ -116,25 +116,41 @@ fn is_fingerprint(text: &str) -> bool {
         && number.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// FNV-1a of 128 bits.
-struct Fnv(u128);
+/// FNV-1a of 128 bits, in two halves: WebAssembly has no multiplication of
+/// numbers that wide, and the prime has few digits.
+struct Fnv {
+    high: u64,
+    low: u64,
+}
 
 impl Fnv {
-    const PRIME: u128 = (1 << 88) + 0x13b;
+    /// The prime is 2 to the power of [`Self::SHIFT`] and of 64, plus this.
+    const PRIME: u64 = 0x13b;
+    const SHIFT: u32 = 24;
 
     const fn new() -> Self {
-        Self(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d)
+        Self { high: 0x6c62_272e_07bb_0142, low: 0x62b8_2175_6295_c58d }
     }
 
     fn bytes(&mut self, bytes: &[u8]) {
+        let Self { mut high, mut low } = *self;
         for byte in bytes {
-            self.0 = (self.0 ^ u128::from(*byte)).wrapping_mul(Self::PRIME);
+            low ^= u64::from(*byte);
+            let first = (low & 0xffff_ffff) * Self::PRIME;
+            let second = (low >> 32) * Self::PRIME + (first >> 32);
+            high = high.wrapping_mul(Self::PRIME).wrapping_add(second >> 32).wrapping_add(low << Self::SHIFT);
+            low = (second << 32) | (first & 0xffff_ffff);
         }
+        *self = Self { high, low };
     }
 
     fn part(&mut self, bytes: &[u8]) {
         self.bytes(bytes);
         self.bytes(&[0xff]);
+    }
+
+    fn finish(&self) -> u128 {
+        u128::from(self.high) << 64 | u128::from(self.low)
     }
 }
 

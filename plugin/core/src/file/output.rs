@@ -34,21 +34,19 @@ impl Output {
     pub fn part(&mut self, part: Part<'_>, survey: &Survey, head: &DocumentHead) -> Result<Option<RawRecord>, Fault> {
         let Some(format) = survey.format() else { return Ok(None) };
         let record = match part {
-            Part::Row(row) => wrapped(format, label(format, None, row), row, head)?,
+            Part::Row(row) => wrapped(format, label(format, None, row), row, head),
             Part::Json(Item::Value(Place::Findings(group), text)) => {
                 plain(label(format, Some(group), text), text, head)
             }
             Part::Json(Item::Value(Place::Dependencies, text)) => plain(label(format, None, text), text, head),
             Part::Json(Item::Value(Place::Vulns | Place::WebhookFinding, text)) => {
-                wrapped(format, label(format, None, text), text, head)?
+                wrapped(format, label(format, None, text), text, head)
             }
-            Part::Json(Item::Value(Place::WebhookScan, text)) => {
-                wrapped(format, webhook::scan_label(text), text, head)?
-            }
-            Part::Json(Item::Value(Place::CliResults, text)) => self.result(format, None, text, survey, head)?,
+            Part::Json(Item::Value(Place::WebhookScan, text)) => wrapped(format, webhook::scan_label(text), text, head),
+            Part::Json(Item::Value(Place::CliResults, text)) => self.result(format, None, text, survey, head),
             Part::Json(Item::Value(Place::SarifResults, text)) => {
                 let run = self.runs.saturating_sub(1);
-                self.result(format, survey.shelf.get(run, text), text, survey, head)?
+                self.result(format, survey.shelf.get(run, text), text, survey, head)
             }
             Part::Json(Item::Open(Place::Run)) => {
                 self.runs += 1;
@@ -68,7 +66,7 @@ impl Output {
         text: &str,
         survey: &Survey,
         head: &DocumentHead,
-    ) -> Result<RawRecord, Fault> {
+    ) -> RawRecord {
         let numbered = survey.numbering.get(self.results);
         self.results += 1;
         let numbered = numbered
@@ -89,8 +87,8 @@ impl Output {
             ref_: head.r#ref.as_deref().map(Cow::Borrowed),
             ordinal,
         };
-        let body = wrap(file_head, rule, text)?;
-        Ok(RawRecord { kind, id, project: head.project.clone(), body })
+        let body = wrap(file_head, rule, text);
+        RawRecord { kind, id, project: head.project.clone(), body }
     }
 
     /// Kind, group and number of a result that names its rule by position only.
@@ -115,7 +113,7 @@ fn plain(label: Label, text: &str, head: &DocumentHead) -> RawRecord {
 }
 
 /// A record that stands for itself, in a wrapper that tells its format.
-fn wrapped(format: Format, label: Label, text: &str, head: &DocumentHead) -> Result<RawRecord, Fault> {
+fn wrapped(format: Format, label: Label, text: &str, head: &DocumentHead) -> RawRecord {
     let project = label.project.or_else(|| head.project.clone());
     let file_head = FileHead {
         format: Cow::Borrowed(format.name()),
@@ -123,12 +121,10 @@ fn wrapped(format: Format, label: Label, text: &str, head: &DocumentHead) -> Res
         ref_: head.r#ref.as_deref().map(Cow::Borrowed),
         ordinal: 0,
     };
-    Ok(RawRecord { kind: label.kind, id: label.id, project, body: wrap(file_head, None, text)? })
+    RawRecord { kind: label.kind, id: label.id, project, body: wrap(file_head, None, text) }
 }
 
-fn wrap(head: FileHead<'_>, rule: Option<&str>, record: &str) -> Result<String, Fault> {
-    let raw =
-        |text| serde_json::from_str(text).map_err(|error| Fault::Alien(format!("a file with damaged JSON: {error}")));
-    let record = FileRecord { head, rule: rule.map(raw).transpose()?, record: raw(record)? };
-    Ok(record.to_text())
+/// Rule and record were checked to be JSON when the file was cut.
+fn wrap(head: FileHead<'_>, rule: Option<&str>, record: &str) -> String {
+    FileRecord { head, rule, record }.to_text()
 }

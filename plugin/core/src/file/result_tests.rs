@@ -7,7 +7,7 @@ mod real;
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use appsec_model::{Kind, Normalized};
-use serde_json::{Value, value::RawValue};
+use serde_json::Value;
 
 use super::{
     cli, identity,
@@ -92,11 +92,8 @@ fn read_cut(is_cli: bool, cut: &[Cut], tool: Option<&str>, branch: Option<&str>)
     let mut batch = Batch::with_capacity(cut.len());
     for (index, ((result, rule), ordinal)) in cut.iter().zip(ordinals(&sketches)).enumerate() {
         let (format, tool, ref_) = ("test".into(), tool.map(Into::into), branch.map(Into::into));
-        let record = FileRecord {
-            head: FileHead { format, tool, ref_, ordinal },
-            rule: rule.as_deref().map(|rule| serde_json::from_str::<&RawValue>(rule).unwrap()),
-            record: serde_json::from_str(result).unwrap(),
-        };
+        let record =
+            FileRecord { head: FileHead { format, tool, ref_, ordinal }, rule: rule.as_deref(), record: result };
         // As it is stored and read again.
         let text = record.to_text();
         let record = FileRecord::read(&text).unwrap();

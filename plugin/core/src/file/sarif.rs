@@ -13,7 +13,7 @@ use appsec_model::{
     Dependency, Ecosystem, Finding, Fix, FlowRole, FlowStep, Kind, PackageVersion, ProjectRef, Reachability,
     ReachabilityVerdict, Severity, Transitivity, TriageState,
 };
-use serde_json::{Value, value::RawValue};
+use serde_json::Value;
 
 use self::advisories::advisories;
 use super::{
@@ -53,8 +53,8 @@ pub fn finding(
 ) -> Result<Finding, Option<String>> {
     let Batch { rules, remarks, .. } = batch;
     let mut spare = String::new();
-    let result = wire::read::<SarifResult<'_>>(record.record.get(), &mut spare, remarks).ok_or(None)?;
-    let rule_text = record.rule.map(RawValue::get);
+    let result = wire::read::<SarifResult<'_>>(record.record, &mut spare, remarks).ok_or(None)?;
+    let rule_text = record.rule;
     let Some(sketch) = sketch_of(&result, rule_text) else {
         remarks.error("no-result", "the result has no rule or no path".to_owned());
         return Err(None);

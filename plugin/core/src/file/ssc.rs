@@ -160,7 +160,7 @@ pub fn finding(
     file: &FileRecord<'_>,
 ) -> Result<Finding, Option<String>> {
     let mut spare = String::new();
-    let vuln = wire::read::<Vuln<'_>>(file.record.get(), &mut spare, &mut batch.remarks).ok_or(None)?;
+    let vuln = wire::read::<Vuln<'_>>(file.record, &mut spare, &mut batch.remarks).ok_or(None)?;
     let key = record::word(vuln.group_key);
     let own = ProjectRef { id: record::word(vuln.repository_id), name: record::text(vuln.repository_name) };
     let project = project.unwrap_or(&own);

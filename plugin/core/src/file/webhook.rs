@@ -116,7 +116,7 @@ pub fn finding(
     file: &FileRecord<'_>,
 ) -> Result<Finding, Option<String>> {
     let mut spare = String::new();
-    let event = wire::read::<Event<'_>>(file.record.get(), &mut spare, &mut batch.remarks).ok_or(None)?;
+    let event = wire::read::<Event<'_>>(file.record, &mut spare, &mut batch.remarks).ok_or(None)?;
     let metadata = event.metadata.unwrap_or_default();
     let rule = rule(&event.check_id, &event.message, &metadata);
     // Without the platform's number the other id is all there is; with it, the

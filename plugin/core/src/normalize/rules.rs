@@ -19,6 +19,18 @@ pub struct Rules {
     by_id: BTreeMap<String, usize>,
     seen: Vec<Seen>,
     by_text: BTreeMap<String, usize>,
+    /// Rules by their ids, with the text that each was read from.
+    by_id_and_text: BTreeMap<String, Vec<(String, Known)>>,
+}
+
+/// A rule that was read before.
+#[derive(Clone, Copy, Debug)]
+pub struct Known {
+    /// For [`Rules::view`].
+    pub at: usize,
+    /// Whether its text says more than the rule holds: something about the
+    /// results themselves.
+    pub is_about_results: bool,
 }
 
 /// What a finding takes from its rule. A text that was seen before may differ
@@ -85,16 +97,16 @@ impl Rules {
         Some(RuleView { listed: self.list.get(seen.listed)?, seen })
     }
 
-    /// The rule that was read from this text before.
-    pub fn known(&self, text: &str) -> Option<usize> {
-        self.by_text.get(text).copied()
+    /// The rule of this id that was read from this text before.
+    pub fn known(&self, id: &str, text: &str) -> Option<Known> {
+        self.by_id_and_text.get(id)?.iter().find(|(known, _)| known == text).map(|(_, known)| *known)
     }
 
     /// Lists a rule that was read from this text.
-    pub fn add(&mut self, text: String, rule: Rule) -> usize {
-        let at = self.list(rule);
-        self.by_text.insert(text, at);
-        at
+    pub fn add(&mut self, id: &str, text: &str, rule: Rule, is_about_results: bool) -> Known {
+        let known = Known { at: self.list(rule), is_about_results };
+        self.by_id_and_text.entry(id.to_owned()).or_default().push((text.to_owned(), known));
+        known
     }
 
     /// The rules in the order in which findings first named them.
@@ -112,7 +124,11 @@ impl Rules {
             })
         });
         match (rule, text) {
-            (Some(rule), Some(text)) if !rule.id.is_empty() => Some(self.add(text.to_owned(), rule)),
+            (Some(rule), Some(text)) if !rule.id.is_empty() => {
+                let at = self.list(rule);
+                self.by_text.insert(text.to_owned(), at);
+                Some(at)
+            }
             // The text alone does not tell which rule it is, so it is not kept.
             (rule, _) => {
                 let id = name.filter(|name| !name.is_empty())?.to_owned();

@@ -42,18 +42,17 @@ pub fn look_up(rules: &mut Rules, id: String, rule: Option<&str>, remarks: &mut 
         level: wire.default_configuration.and_then(|it| text(it.level)),
         security_severity: properties.security_severity.and_then(score),
     };
-    let key = format!("{id}\n{source}");
-    let at = rules.known(&key).unwrap_or_else(|| {
+    let known = rules.known(&id, source).unwrap_or_else(|| {
         let short = description(wire.short_description).filter(|short| !short.starts_with("Semgrep Finding: "));
         let message = description(wire.full_description);
         let name = text(wire.name).filter(|name| *name != id).or(short.filter(|short| Some(short) != message.as_ref()));
-        let mut rule = Rule { id, name, message, url, ..Rule::default() };
+        let mut rule = Rule { id: id.clone(), name, message, url, ..Rule::default() };
         for tag in tags {
             add_tag(&mut rule, tag, remarks);
         }
-        rules.add(key, rule)
+        rules.add(&id, source, rule, false)
     });
-    (at, level, logged_in)
+    (known.at, level, logged_in)
 }
 
 /// Adds what a tag says: `CWE-89: …`, `OWASP-A03:2021 - …`, `HIGH CONFIDENCE`, a

@@ -1,0 +1,165 @@
+//! `harness instance delete`, `harness tenant delete`: first the plan, then, on
+//! confirmation by name, the deletion and its proof.
+
+use std::{
+    io::{self, BufRead, IsTerminal, Write},
+    process::ExitCode,
+};
+
+use host_harness::{DeletionPlan, DeletionReport, InstanceName, Tenant, TenantDeletion, TenantId};
+use serde::Serialize;
+
+use super::{
+    Context,
+    error::Failure,
+    output::{Output, bytes},
+};
+
+#[derive(clap::Args)]
+pub struct InstanceArgs {
+    /// Its name
+    name: InstanceName,
+    /// Delete: the instance's name once more
+    #[arg(long, value_name = "NAME")]
+    confirm: Option<InstanceName>,
+}
+
+#[derive(clap::Args)]
+pub struct TenantArgs {
+    /// Its name
+    name: TenantId,
+    /// Delete: the tenant's name once more
+    #[arg(long, value_name = "NAME")]
+    confirm: Option<TenantId>,
+}
+
+/// What `instance delete` prints.
+#[derive(Serialize, schemars::JsonSchema)]
+pub struct InstanceDeletion {
+    /// What goes and what stays.
+    plan: DeletionPlan,
+    /// What was done, and the proof that nothing is left; null without confirmation.
+    report: Option<DeletionReport>,
+}
+
+pub async fn instance(context: &Context, tenant: &Tenant, args: InstanceArgs) -> Result<ExitCode, Failure> {
+    let (output, name) = (context.output, args.name);
+    let told = |error| Failure::from(error).of(tenant.id(), Some(&name));
+    let plan = tenant.deletion_plan(&name).await.map_err(told)?;
+    if !output.is_json() {
+        show_plan(output, &plan);
+    }
+    let confirmed = match args.confirm {
+        Some(confirmed) => Some(confirmed),
+        None => asked(output, &format!("To delete it for good, type its name ({name}): "))?,
+    };
+    let Some(confirmed) = confirmed else {
+        output.result(&InstanceDeletion { plan, report: None }, |_| {
+            output.line(format!("Nothing was deleted. To delete it: harness instance delete {name} --confirm {name}"));
+        })?;
+        return Ok(ExitCode::SUCCESS);
+    };
+    let report = tenant.delete_instance(&name, &confirmed).await.map_err(told)?;
+    let proven = report.is_proven();
+    output.result(&InstanceDeletion { plan, report: Some(report) }, |deletion| {
+        if let Some(report) = &deletion.report {
+            show_report(output, report);
+        }
+    })?;
+    Ok(if proven { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+pub async fn tenant(context: &Context, args: TenantArgs) -> Result<ExitCode, Failure> {
+    let (output, name) = (context.output, args.name);
+    let told = |error| Failure::from(error).of(&name, None);
+    let plan = context.harness.delete_tenant(&name, None).await.map_err(told)?;
+    if !output.is_json() {
+        show_tenant(output, &plan);
+    }
+    let confirmed = match args.confirm {
+        Some(confirmed) => Some(confirmed),
+        None => asked(output, &format!("To delete it for good, type its name ({name}): "))?,
+    };
+    let Some(confirmed) = confirmed else {
+        output.result(&plan, |_| {
+            output.line(format!("Nothing was deleted. To delete it: harness tenant delete {name} --confirm {name}"));
+        })?;
+        return Ok(ExitCode::SUCCESS);
+    };
+    let deletion = context.harness.delete_tenant(&name, Some(&confirmed)).await.map_err(told)?;
+    output.result(&deletion, |_| output.line(format!("Deleted the tenant {name} with all of its files.")))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The name that a person types; none where there is nobody to ask, or nothing
+/// was typed.
+fn asked<T: std::str::FromStr>(output: Output, question: &str) -> Result<Option<T>, Failure>
+where
+    T::Err: std::fmt::Display,
+{
+    if output.is_json() || !io::stdin().is_terminal() || !io::stdout().is_terminal() {
+        return Ok(None);
+    }
+    let mut stdout = io::stdout();
+    write!(stdout, "{question}")?;
+    stdout.flush()?;
+    let mut line = String::new();
+    io::stdin().lock().read_line(&mut line)?;
+    match line.trim() {
+        "" => Ok(None),
+        typed => {
+            typed.parse().map(Some).map_err(|error: T::Err| Failure::new("not-confirmed", error.to_string(), None))
+        }
+    }
+}
+
+fn show_plan(output: Output, plan: &DeletionPlan) {
+    output.line(format!("The deletion of the instance {} takes away:", plan.instance));
+    let mut table = output.table(&["TABLE", "GOES", "STAYS"]);
+    for it in &plan.tables {
+        table.add_row([it.table.clone(), it.goes.to_string(), it.stays.to_string()]);
+    }
+    output.print(&table);
+    for secret in &plan.secrets {
+        output.line(format!("Secret: {secret}"));
+    }
+    output.line("It cannot be undone. Added again under the same name, its next sync brings the same findings.");
+}
+
+fn show_report(output: Output, report: &DeletionReport) {
+    let proof = &report.proof;
+    output.line(format!(
+        "Deleted. Searched {} tables with {} rows, {} free pages, {} files of {}.",
+        proof.tables,
+        proof.rows,
+        proof.free_pages,
+        report.files,
+        bytes(report.bytes)
+    ));
+    if !report.searched_for_secret {
+        output.line("The secret could not be read, so that it was not searched for.");
+    }
+    if proof.left.is_empty() {
+        output.line("Nothing of it is left.");
+    }
+    for left in &proof.left {
+        output.line(format!("Left behind: {left}"));
+    }
+}
+
+fn show_tenant(output: Output, plan: &TenantDeletion) {
+    output.line(format!(
+        "The deletion of the tenant {} takes away {} files of {} with {} instances:",
+        plan.tenant,
+        plan.files,
+        bytes(plan.bytes),
+        plan.instances.len()
+    ));
+    let mut table = output.table(&["INSTANCE", "FINDINGS", "RECORDS", "RUNS"]);
+    for instance in &plan.instances {
+        let goes =
+            |table: &str| instance.tables.iter().find(|it| it.table == table).map_or(0, |it| it.goes).to_string();
+        table.add_row([instance.instance.clone(), goes("findings"), goes("records"), goes("runs")]);
+    }
+    output.print(&table);
+}
