@@ -2,6 +2,7 @@
 //! here they are parsed, and in the modules below shown.
 
 mod advisories;
+mod backup;
 mod delete;
 mod demo;
 mod error;
@@ -100,6 +101,10 @@ enum Command {
     VendorSim(simulate::Args),
     /// Print the JSON Schema of a command's --json output
     Schema(schema::Args),
+    /// Copy a tenant into a folder, while others work on it
+    Backup(backup::BackupArgs),
+    /// Bring a tenant back from a backup
+    Restore(backup::RestoreArgs),
     /// Print completions for a shell
     Completions {
         /// The shell
@@ -171,6 +176,8 @@ fn dispatch(cli: Cli, output: Output) -> Result<ExitCode, Failure> {
             Command::Advisories(command) => advisories::exec(&context, command).await,
             Command::Packages(args) => packages::exec(&context, args).await,
             Command::Runs(args) => runs::exec(&context, args).await,
+            Command::Backup(args) => backup::backup(&context, args).await,
+            Command::Restore(args) => backup::restore(&context, args).await,
             Command::Normalize(args) => normalize::exec(&context, args).await,
             Command::VendorSim(args) => simulate::exec(args).await,
             Command::Completions { .. } | Command::Schema(_) => Ok(ExitCode::SUCCESS),

@@ -25,6 +25,7 @@
 //! # }
 //! ```
 
+mod backup;
 mod bundled;
 mod capability;
 mod deletion;
@@ -44,6 +45,7 @@ mod task;
 mod tenant;
 
 pub use crate::{
+    backup::{Backup, BackupError, BackupFile},
     bundled::{BUNDLED, Bundled},
     capability::{
         egress::{Addresses, EgressPolicy, Origin, OriginError},
@@ -65,7 +67,7 @@ pub use crate::{
         Attribution, ChangeRow, ConnectorSource, DeletionPlan, DeletionProof, Filter, FindingDetail, FindingId,
         FindingRow, FindingStore, Instance, InstanceStatus, NewInstance, OccurrenceDetail, PackageFilter, PackageRow,
         ProjectCounts, ProjectRow, Read, ReadCounts, ReadState, Refreshed, Renormalized, Run, RunMode, RunState,
-        SharedStore, StoreError, StoredRecord, TablePlan,
+        SharedStore, StoreError, StoreHealth, StoredRecord, TablePlan,
     },
     sync::{Decision, Progress, RetryPolicy, Selection, SelectionError, SyncEvent, SyncOptions, Waiter},
     tenant::{Setup, Tenant},

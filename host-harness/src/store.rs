@@ -13,6 +13,7 @@ mod derive;
 mod findings;
 #[cfg(test)]
 mod fixture;
+mod health;
 mod history;
 mod imports;
 mod instances;
@@ -41,6 +42,7 @@ pub use self::{
     deletion::{DeletionPlan, DeletionProof, PendingDeletion, TablePlan},
     derive::Refreshed,
     findings::{Filter, FindingDetail, FindingId, FindingRow, OccurrenceDetail},
+    health::StoreHealth,
     history::ChangeRow,
     imports::ImportSource,
     instances::{ConnectorSource, Instance, InstanceStatus, NewInstance},

@@ -35,6 +35,7 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         ("advisories-clear", schema_for!(AdvisoryImport)),
         ("advisories-import", schema_for!(AdvisoryImport)),
         ("advisories-show", schema_for!(appsec_insight::Advisory)),
+        ("backup", schema_for!(host_harness::Backup)),
         ("demo", schema_for!(DemoReport)),
         ("error", schema_for!(super::error::FailureReport)),
         ("finding", schema_for!(FindingDetail)),
@@ -50,6 +51,7 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         ("packages", schema_for!(PackageList)),
         ("projects", schema_for!(ProjectList)),
         ("renormalize", schema_for!(RenormalizeList)),
+        ("restore", schema_for!(host_harness::Backup)),
         ("runs", schema_for!(RunList)),
         ("sync", schema_for!(SyncReport)),
     ]
