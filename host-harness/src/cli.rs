@@ -5,12 +5,14 @@ mod advisories;
 mod backup;
 mod delete;
 mod demo;
+mod doctor;
 mod error;
 mod findings;
 mod import;
 mod inspect;
 mod instance;
 mod normalize;
+mod onboard;
 mod output;
 mod packages;
 mod projects;
@@ -20,11 +22,12 @@ mod schema;
 mod secret;
 mod simulate;
 mod sync;
+mod vault;
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{CommandFactory, Parser, Subcommand};
-use host_harness::{BUNDLED, ConnectorSource, Harness, Options, Tenant, TenantId};
+use host_harness::{BUNDLED, ConnectorSource, Harness, Options, SecretSource, Tenant, TenantId};
 
 use self::{error::Failure, output::Output};
 
@@ -53,6 +56,9 @@ struct Global {
     /// Whose data it is
     #[arg(long, global = true, default_value = "default", value_name = "NAME")]
     tenant: TenantId,
+    /// Read the key of the vault from this file [default: the key in HARNESS_VAULT_KEY]
+    #[arg(long, global = true, env = "HARNESS_VAULT_KEY_FILE", value_name = "FILE")]
+    vault_key_file: Option<PathBuf>,
     /// Another connector than the one inside of this program
     #[arg(long, global = true, value_name = "FILE.wasm")]
     connector: Option<PathBuf>,
@@ -73,9 +79,14 @@ enum Command {
     Demo(demo::Args),
     /// Show what a connector is, imports, needs and can bring
     Inspect(inspect::Args),
+    /// Set up an instance step by step; can be left and gone on with
+    Onboard(onboard::Args),
     /// Set up connectors for an account
     #[command(subcommand)]
     Instance(instance::Command),
+    /// Stored tokens, and the key that they are sealed with
+    #[command(subcommand)]
+    Vault(vault::Command),
     /// List the vendor's projects
     Projects(projects::Args),
     /// Bring the findings of instances up to date
@@ -101,6 +112,8 @@ enum Command {
     VendorSim(simulate::Args),
     /// Print the JSON Schema of a command's --json output
     Schema(schema::Args),
+    /// Look for what is wrong, and say what to do; nothing is repaired
+    Doctor(doctor::Args),
     /// Copy a tenant into a folder, while others work on it
     Backup(backup::BackupArgs),
     /// Bring a tenant back from a backup
@@ -160,6 +173,9 @@ fn dispatch(cli: Cli, output: Output) -> Result<ExitCode, Failure> {
     };
     let mut options = Options::new(data_dir);
     options.retry.budget = Duration::from_secs(cli.global.max_wait);
+    if let Some(path) = cli.global.vault_key_file {
+        options.vault_key = SecretSource::File { path: std::path::absolute(path)? };
+    }
     let context = Context { harness: Harness::new(options), tenant: cli.global.tenant, connector, output };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let code = runtime.block_on(async {
@@ -167,6 +183,8 @@ fn dispatch(cli: Cli, output: Output) -> Result<ExitCode, Failure> {
             Command::Demo(args) => demo::exec(&context, args).await,
             Command::Inspect(args) => inspect::exec(&context, args).await,
             Command::Instance(command) => instance::exec(&context, command).await,
+            Command::Onboard(args) => onboard::exec(&context, args).await,
+            Command::Vault(command) => vault::exec(&context, command),
             Command::Projects(args) => projects::exec(&context, args).await,
             Command::Sync(args) => sync::exec(&context, args).await,
             Command::Import(args) => import::exec(&context, args).await,
@@ -176,6 +194,7 @@ fn dispatch(cli: Cli, output: Output) -> Result<ExitCode, Failure> {
             Command::Advisories(command) => advisories::exec(&context, command).await,
             Command::Packages(args) => packages::exec(&context, args).await,
             Command::Runs(args) => runs::exec(&context, args).await,
+            Command::Doctor(args) => doctor::exec(&context, args).await,
             Command::Backup(args) => backup::backup(&context, args).await,
             Command::Restore(args) => backup::restore(&context, args).await,
             Command::Normalize(args) => normalize::exec(&context, args).await,

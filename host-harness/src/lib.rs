@@ -17,6 +17,7 @@
 //!     allow_origins: vec![],
 //!     allow_private_origins: vec![],
 //!     secret: None,
+//!     store_secret: false,
 //! };
 //! let instance = tenant.add_instance(setup, true).await?;
 //! let run = tenant.sync(&instance.made.name, None, SyncOptions::default(), std::sync::Arc::new(|_| ())).await?;
@@ -29,13 +30,17 @@ mod backup;
 mod bundled;
 mod capability;
 mod deletion;
+mod doctor;
 mod error;
 mod files;
 mod harness;
 mod hex;
 mod ids;
 mod import;
+mod lifecycle;
 mod limits;
+mod onboarding;
+mod rehearsal;
 mod renormalize;
 mod runtime;
 mod secrets;
@@ -43,6 +48,7 @@ mod store;
 mod sync;
 mod task;
 mod tenant;
+mod vault;
 
 pub use crate::{
     backup::{Backup, BackupError, BackupFile},
@@ -52,11 +58,14 @@ pub use crate::{
         storage::{BucketError, BucketStore, Changes, Values},
     },
     deletion::{DeletionReport, TenantDeletion},
+    doctor::{Check, Condition},
     error::HarnessError,
     harness::{Harness, Loaded, Options},
     ids::{InstanceName, NameError, TenantId},
     import::{ImportError, ImportEvent, ImportOptions, ImportOutcome, ImportProgress, ImportReport},
+    lifecycle::{Rotation, SettingsChange},
     limits::Limits,
+    onboarding::{KindChoice, Onboarding, OnboardingError, OnboardingStep},
     renormalize::{Change, ChangedFinding, RenormalizeOptions, RenormalizeProgress, RenormalizeReport},
     runtime::{
         CallError, CallFailure, CallReport, Called, Connector, Grant, Inspection, InspectionError, LimitHit, Runtime,
@@ -64,11 +73,12 @@ pub use crate::{
     },
     secrets::{Secret, SecretError, SecretSource},
     store::{
-        Attribution, ChangeRow, ConnectorSource, DeletionPlan, DeletionProof, Filter, FindingDetail, FindingId,
-        FindingRow, FindingStore, Instance, InstanceStatus, NewInstance, OccurrenceDetail, PackageFilter, PackageRow,
-        ProjectCounts, ProjectRow, Read, ReadCounts, ReadState, Refreshed, Renormalized, Run, RunMode, RunState,
-        SharedStore, StoreError, StoreHealth, StoredRecord, TablePlan,
+        Attribution, AutoMap, ChangeRow, ConnectorSource, DeletionPlan, DeletionProof, Filter, FindingDetail,
+        FindingId, FindingRow, FindingStore, Instance, InstanceStatus, NewInstance, OccurrenceDetail, PackageFilter,
+        PackageRow, Paused, ProjectChoice, ProjectCounts, ProjectRow, Read, ReadCounts, ReadState, Refreshed,
+        Renormalized, Run, RunMode, RunState, SharedStore, StoreError, StoreHealth, StoredRecord, TablePlan,
     },
     sync::{Decision, Progress, RetryPolicy, Selection, SelectionError, SyncEvent, SyncOptions, Waiter},
     tenant::{Setup, Tenant},
+    vault::{EntryState, VAULT_KEY_VARIABLE, Vault, VaultEntry, VaultError, VaultKey, VaultReport},
 };

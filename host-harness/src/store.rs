@@ -18,6 +18,7 @@ mod history;
 mod imports;
 mod instances;
 mod migrate;
+mod onboarding;
 mod packages;
 mod pages;
 mod projects;
@@ -37,6 +38,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use self::compress::{Codec, CodecKey};
 pub(crate) use self::deletion::contains;
+pub(crate) use self::onboarding::matches;
 pub use self::{
     bucket::InstanceBucket,
     deletion::{DeletionPlan, DeletionProof, PendingDeletion, TablePlan},
@@ -45,7 +47,8 @@ pub use self::{
     health::StoreHealth,
     history::ChangeRow,
     imports::ImportSource,
-    instances::{ConnectorSource, Instance, InstanceStatus, NewInstance},
+    instances::{Accepted, ConnectorSource, Instance, InstanceStatus, NewInstance, Paused},
+    onboarding::{AutoMap, Draft, NamedDraft, ProjectChoice},
     packages::{PackageFilter, PackageRow},
     pages::{Classified, Contents, HashedRecord, PageCommit, ProjectIndex},
     projects::{ProjectCounts, ProjectRow},

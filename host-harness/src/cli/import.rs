@@ -128,6 +128,7 @@ async fn instance(context: &Context, tenant: &Tenant, given: Option<InstanceName
         allow_origins: Vec::new(),
         allow_private_origins: Vec::new(),
         secret: None,
+        store_secret: false,
     };
     tenant.add_instance(setup, false).await.map_err(|error| Failure::from(error).of(tenant.id(), Some(&name)))?;
     if !context.output.is_json() {

@@ -14,12 +14,14 @@ use super::{
     import::ImportList,
     inspect::Inspected,
     instance::{InstanceList, InstanceReport},
+    onboard::OnboardingList,
     output::print_json,
     packages::PackageList,
     projects::ProjectList,
     renormalize::RenormalizeList,
     runs::RunList,
     sync::SyncReport,
+    vault::{NewKey, Rekeyed},
 };
 
 #[derive(clap::Args)]
@@ -37,6 +39,7 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         ("advisories-show", schema_for!(appsec_insight::Advisory)),
         ("backup", schema_for!(host_harness::Backup)),
         ("demo", schema_for!(DemoReport)),
+        ("doctor", schema_for!(super::doctor::Diagnosis)),
         ("error", schema_for!(super::error::FailureReport)),
         ("finding", schema_for!(FindingDetail)),
         ("findings", schema_for!(FindingList)),
@@ -46,14 +49,23 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         ("instance-check", schema_for!(InstanceReport)),
         ("instance-delete", schema_for!(super::delete::InstanceDeletion)),
         ("instance-list", schema_for!(InstanceList)),
+        ("instance-pause", schema_for!(InstanceReport)),
+        ("instance-resume", schema_for!(InstanceReport)),
+        ("instance-rotate-token", schema_for!(InstanceReport)),
+        ("instance-set", schema_for!(InstanceReport)),
         ("instance-show", schema_for!(InstanceReport)),
         ("normalize", schema_for!(Normalized)),
+        ("onboard", schema_for!(InstanceReport)),
+        ("onboard-list", schema_for!(OnboardingList)),
         ("packages", schema_for!(PackageList)),
         ("projects", schema_for!(ProjectList)),
         ("renormalize", schema_for!(RenormalizeList)),
         ("restore", schema_for!(host_harness::Backup)),
         ("runs", schema_for!(RunList)),
         ("sync", schema_for!(SyncReport)),
+        ("vault-new-key", schema_for!(NewKey)),
+        ("vault-rekey", schema_for!(Rekeyed)),
+        ("vault-show", schema_for!(host_harness::VaultReport)),
     ]
 }
 

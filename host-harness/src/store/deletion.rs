@@ -71,6 +71,10 @@ const TABLES: &[(&str, Holds)] = &[
         },
     ),
     ("projects", BY_INSTANCE),
+    (
+        "onboarding",
+        Holds::Rows { owned: "name = (SELECT name FROM instances WHERE id = ?1)", orphaned: "FALSE" },
+    ),
     ("instances", Holds::Rows { owned: "id = ?1", orphaned: "FALSE" }),
     ("stale", Holds::Derived { orphaned: "TRUE" }),
     ("deletions", Holds::Tenant),

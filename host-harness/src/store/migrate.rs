@@ -18,6 +18,7 @@ const STEPS: &[&[&str]] = &[&[
     include_str!("schema/schedule.sql"),
     include_str!("schema/webhooks.sql"),
     include_str!("schema/deletions.sql"),
+    include_str!("schema/onboarding.sql"),
 ]];
 
 /// Version of the first schema that was released. Files of drafts before it

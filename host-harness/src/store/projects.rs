@@ -6,7 +6,7 @@ use appsec_model::{Project, ProjectRef, Timestamp};
 use rusqlite::{Connection, TransactionBehavior, params};
 use serde::Serialize;
 
-use super::{FindingStore, Result, compress::Decoder, document, json, pages::lead};
+use super::{FindingStore, Result, compress::Decoder, document, json, onboarding::ignore_unwanted, pages::lead};
 
 /// A project of an instance.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
@@ -175,7 +175,7 @@ fn known(connection: &Connection, instance_id: i64) -> Result<HashMap<String, Kn
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-fn insert(connection: &Connection, instance_id: i64, project: &Project, now: Timestamp) -> Result<i64> {
+pub(super) fn insert(connection: &Connection, instance_id: i64, project: &Project, now: Timestamp) -> Result<i64> {
     let branch = project.primary_branch.as_ref().or(project.default_branch.as_ref());
     // A name that another project once had is taken as an identity.
     let mut taken =
@@ -200,7 +200,9 @@ fn insert(connection: &Connection, instance_id: i64, project: &Project, now: Tim
             json("project", project)?,
             now.as_micros()
         ])?;
-    Ok(connection.last_insert_rowid())
+    let id = connection.last_insert_rowid();
+    ignore_unwanted(connection, instance_id, id, &project.name, now)?;
+    Ok(id)
 }
 
 /// Another branch is a project's primary one: decides anew which of its

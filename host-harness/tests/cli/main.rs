@@ -8,5 +8,7 @@ mod deletion;
 mod failures;
 mod files;
 mod killed;
+mod onboarding;
 mod printed;
 mod support;
+mod tokens;

@@ -1,6 +1,7 @@
 //! A person at a terminal, with a vendor to talk to.
 
 use std::{
+    io::Write,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
 };
@@ -12,6 +13,9 @@ use vendor_sim::{Fault, Options, Simulator, World, WorldShape};
 /// The token that simulators accept. Nothing that is printed or stored may
 /// hold it.
 pub const TOKEN: &str = "tok3n-that-nobody-may-see";
+
+/// The token of whoever gets another one. It is as secret.
+pub const SECOND_TOKEN: &str = "s3cond-token-that-nobody-may-see";
 
 /// A world that is small, but has several pages, projects that were never
 /// scanned, and records that cannot be read.
@@ -56,7 +60,45 @@ impl Desk {
         self.folder.path().join("data")
     }
 
-    fn token_file(&self) -> String {
+    /// A file beside the data folder.
+    pub fn file(&self, name: &str, content: &str) -> String {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    /// Runs a command that is given a text on standard input.
+    pub fn fed(&self, arguments: &[&str], text: &str) -> Done {
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        done(child.wait_with_output().unwrap())
+    }
+
+    /// Looks for texts in every file of the data folder, but for compiled code,
+    /// and returns how many files there are.
+    pub fn in_no_file(&self, hidden: &[&str]) -> usize {
+        let (mut folders, mut files) = (vec![self.data_dir().join("tenants")], 0);
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                    continue;
+                }
+                let bytes = std::fs::read(&path).unwrap();
+                for text in hidden {
+                    let there = bytes.windows(text.len()).any(|window| window == text.as_bytes());
+                    assert!(!there, "{} holds a secret", path.display());
+                }
+                files += 1;
+            }
+        }
+        files
+    }
+
+    pub fn token_file(&self) -> String {
         self.folder.path().join("token").to_str().unwrap().to_owned()
     }
 
@@ -137,6 +179,8 @@ pub fn done(output: Output) -> Done {
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     let done =
         Done { code: output.status.code().unwrap_or(-1), stdout: text(output.stdout), stderr: text(output.stderr) };
-    assert!(!done.stdout.contains(TOKEN) && !done.stderr.contains(TOKEN), "the token was printed");
+    for token in [TOKEN, SECOND_TOKEN] {
+        assert!(!done.stdout.contains(token) && !done.stderr.contains(token), "the token was printed");
+    }
     done
 }
