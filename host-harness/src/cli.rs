@@ -2,8 +2,10 @@
 //! here they are parsed, and in the modules below shown.
 
 mod advisories;
+mod backup;
 mod delete;
 mod demo;
+mod doctor;
 mod error;
 mod findings;
 mod import;
@@ -114,6 +116,12 @@ enum Command {
     VendorSim(simulate::Args),
     /// Print the JSON Schema of a command's --json output
     Schema(schema::Args),
+    /// Look for what is wrong, and say what to do; nothing is repaired
+    Doctor(doctor::Args),
+    /// Copy a tenant into a folder, while others work on it
+    Backup(backup::BackupArgs),
+    /// Bring a tenant back from a backup
+    Restore(backup::RestoreArgs),
     /// Print completions for a shell
     Completions {
         /// The shell
@@ -191,6 +199,9 @@ fn dispatch(cli: Cli, output: Output) -> Result<ExitCode, Failure> {
             Command::Advisories(command) => advisories::exec(&context, command).await,
             Command::Packages(args) => packages::exec(&context, args).await,
             Command::Runs(args) => runs::exec(&context, args).await,
+            Command::Doctor(args) => doctor::exec(&context, args).await,
+            Command::Backup(args) => backup::backup(&context, args).await,
+            Command::Restore(args) => backup::restore(&context, args).await,
             Command::Normalize(args) => normalize::exec(&context, args).await,
             Command::VendorSim(args) => simulate::exec(args).await,
             Command::Completions { .. } | Command::Schema(_) => Ok(ExitCode::SUCCESS),

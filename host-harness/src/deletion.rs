@@ -17,7 +17,7 @@ use crate::{
     harness::Harness,
     ids::{InstanceName, TenantId},
     secrets::Secret,
-    store::{DeletionPlan, DeletionProof, FindingStore, PendingDeletion, StoreError, contains},
+    store::{DeletionPlan, DeletionProof, FindingStore, PendingDeletion, contains},
     tenant::Tenant,
     vault::Vault,
 };
@@ -92,13 +92,13 @@ impl Tenant {
         let secrets = self.secrets(name, &instance.made.secrets, None).unwrap_or_default();
         let secrets: Vec<Secret> = secrets.into_iter().map(|(_, secret)| secret).collect();
         let _lock = self.lock(name)?;
-        let (now, folder, vault) = (self.harness.now(), self.folder.clone(), self.vault());
+        let (now, folder, id) = (self.harness.now(), self.folder.clone(), self.id.clone());
         let report = self
             .store
             .run(move |store| {
                 store.begin_deletion(instance.id, &plan, now)?;
                 let pending = PendingDeletion { instance_id: instance.id, plan };
-                Ok(finish(store, &folder, &vault, pending, &secrets, now))
+                Ok(finish(store, &folder, id, pending, &secrets, now))
             })
             .await?;
         self.harness.forget_transport(&self.id, instance.id);
@@ -110,21 +110,19 @@ impl Tenant {
 fn finish(
     store: &mut FindingStore,
     folder: &Path,
-    vault: &Vault,
+    tenant: TenantId,
     pending: PendingDeletion,
     secrets: &[Secret],
     now: appsec_model::Timestamp,
 ) -> Result<DeletionReport, HarnessError> {
     let PendingDeletion { instance_id, plan } = pending;
+    // A vault that cannot be changed must not keep the tenant from being opened.
+    let kept = plan.instance.parse().ok().and_then(|name| Vault::new(folder, tenant).remove(&name).err());
     store.delete_rows(instance_id, now)?;
     store.shred()?;
     let texts: Vec<&[u8]> = secrets.iter().map(|secret| secret.reveal().as_bytes()).collect();
     let mut proof = store.prove_deletion(instance_id, &texts)?;
-    // A vault that cannot be changed must not keep the tenant from being opened.
-    let name = plan.instance.parse().map_err(|_| StoreError::Corrupt)?;
-    if let Err(error) = vault.remove(&name) {
-        proof.left.push(format!("its secrets: {error}"));
-    }
+    proof.left.extend(kept.map(|error| format!("its secrets, because {error}")));
     let lock = folder.join(format!("{}.lock", plan.instance));
     let searched = search_folder(folder, &texts).map_err(|error| HarnessError::Folder(folder.to_owned(), error))?;
     proof.left.extend(searched.found.iter().map(|file| format!("a secret in the file {file}")));
@@ -154,7 +152,7 @@ impl Harness {
             let Ok(_lock) = tenant.lock(&name) else { return Ok(()) };
             tracing::warn!(tenant = %tenant.id, instance = %name, "finishing a deletion that was cut off");
             let now = self.now();
-            tenant.store.with(|store| finish(store, &tenant.folder, &tenant.vault(), pending, &[], now))?;
+            tenant.store.with(|store| finish(store, &tenant.folder, tenant.id.clone(), pending, &[], now))?;
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use appsec_model::Error as ContractError;
 
 use crate::{
+    backup::BackupError,
     capability::{egress::OriginError, storage::BucketError},
     ids::InstanceName,
     import::ImportError,
@@ -83,6 +84,9 @@ pub enum HarnessError {
     /// A file cannot be imported.
     #[error(transparent)]
     Import(#[from] ImportError),
+    /// A backup cannot be made or brought back.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
     /// A run is not there.
     #[error("there is no run {0}")]
     NoRun(i64),
@@ -226,6 +230,7 @@ impl HarnessError {
             Self::NoInstance { .. } => "no-such-instance",
             Self::NoConnector(_) | Self::OtherConnector { .. } => "no-such-connector",
             Self::Import(_) => "import",
+            Self::Backup(_) => "backup",
             Self::NoTenant(_) => "no-such-tenant",
             Self::TenantExists(_) => "tenant-exists",
             Self::NotConfirmed { .. } => "not-confirmed",
@@ -255,6 +260,9 @@ impl HarnessError {
     /// What the operator can do about it.
     pub fn remedy(&self) -> Option<&'static str> {
         if let Self::Import(error) = self {
+            return Some(error.remedy());
+        }
+        if let Self::Backup(error) = self {
             return Some(error.remedy());
         }
         if let Self::Onboarding(error) = self {

@@ -26,9 +26,11 @@
 //! # }
 //! ```
 
+mod backup;
 mod bundled;
 mod capability;
 mod deletion;
+mod doctor;
 mod error;
 mod files;
 mod harness;
@@ -50,12 +52,14 @@ mod tenants;
 mod vault;
 
 pub use crate::{
+    backup::{Backup, BackupError, BackupFile},
     bundled::{BUNDLED, Bundled},
     capability::{
         egress::{Addresses, EgressPolicy, Origin, OriginError},
         storage::{BucketError, BucketStore, Changes, Values},
     },
     deletion::{DeletionReport, TenantDeletion},
+    doctor::{Check, Condition},
     error::HarnessError,
     harness::{Harness, Loaded, Options},
     ids::{InstanceName, NameError, TenantId},
@@ -73,7 +77,7 @@ pub use crate::{
         Attribution, AutoMap, ChangeRow, ConnectorSource, DeletionPlan, DeletionProof, Filter, FindingDetail,
         FindingId, FindingRow, FindingStore, Instance, InstanceStatus, NewInstance, OccurrenceDetail, PackageFilter,
         PackageRow, Paused, ProjectChoice, ProjectCounts, ProjectRow, Read, ReadCounts, ReadState, Refreshed,
-        Renormalized, Run, RunMode, RunState, SharedStore, StoreError, StoredRecord, TablePlan,
+        Renormalized, Run, RunMode, RunState, SharedStore, StoreError, StoreHealth, StoredRecord, TablePlan,
     },
     sync::{Decision, Progress, RetryPolicy, Selection, SelectionError, SyncEvent, SyncOptions, Waiter},
     tenant::{Setup, Tenant},

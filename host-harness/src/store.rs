@@ -13,6 +13,7 @@ mod derive;
 mod findings;
 #[cfg(test)]
 mod fixture;
+mod health;
 mod history;
 mod imports;
 mod instances;
@@ -36,11 +37,14 @@ use std::{
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use self::compress::{Codec, CodecKey};
+pub(crate) use self::deletion::contains;
+pub(crate) use self::onboarding::matches;
 pub use self::{
     bucket::InstanceBucket,
     deletion::{DeletionPlan, DeletionProof, PendingDeletion, TablePlan},
     derive::Refreshed,
     findings::{Filter, FindingDetail, FindingId, FindingRow, OccurrenceDetail},
+    health::StoreHealth,
     history::ChangeRow,
     imports::ImportSource,
     instances::{Accepted, ConnectorSource, Instance, InstanceStatus, NewInstance, Paused},
@@ -53,7 +57,6 @@ pub use self::{
     scans::Attribution,
     seen::Seen,
 };
-pub(crate) use self::{deletion::contains, onboarding::matches};
 use crate::{files::create_private_dir, ids::TenantId};
 
 /// How long a writer waits for another process before it gives up.

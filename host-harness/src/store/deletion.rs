@@ -71,12 +71,11 @@ const TABLES: &[(&str, Holds)] = &[
         },
     ),
     ("projects", BY_INSTANCE),
+    ("onboarding", Holds::Rows { owned: "name = (SELECT name FROM instances WHERE id = ?1)", orphaned: "FALSE" }),
     ("instances", Holds::Rows { owned: "id = ?1", orphaned: "FALSE" }),
     ("stale", Holds::Derived { orphaned: "TRUE" }),
     ("deletions", Holds::Tenant),
     ("advisories", Holds::Tenant),
-    // An instance that is being set up is none yet.
-    ("onboarding", Holds::Tenant),
     ("tenant", Holds::Tenant),
 ];
 
