@@ -37,6 +37,7 @@ mod limits;
 mod renormalize;
 mod runtime;
 mod secrets;
+mod stop;
 mod store;
 mod sync;
 mod task;
@@ -59,11 +60,13 @@ pub use crate::{
         RuntimeError,
     },
     secrets::{Secret, SecretError, SecretSource},
+    stop::Stop,
     store::{
         Attribution, ChangeRow, ConnectorSource, Filter, FindingDetail, FindingId, FindingRow, FindingStore, Instance,
-        InstanceStatus, NewInstance, OccurrenceDetail, PackageFilter, PackageRow, ProjectCounts, ProjectRow, Read,
-        ReadCounts, ReadState, Refreshed, Renormalized, Run, RunMode, RunState, SharedStore, StoreError, StoredRecord,
+        InstanceStatus, NewInstance, OccurrenceDetail, PackageFilter, PackageRow, Percent, PercentError, ProjectCounts,
+        ProjectRow, Read, ReadCounts, ReadState, Refreshed, Renormalized, Run, RunMode, RunState, SharedStore,
+        StoreError, StoredRecord, VanishingRow,
     },
-    sync::{Decision, Progress, RetryPolicy, Selection, SelectionError, SyncEvent, SyncOptions, Waiter},
+    sync::{Decision, Progress, RetryPolicy, Selection, SelectionError, SyncEvent, SyncOptions, Vanishing, Waiter},
     tenant::{Setup, Tenant},
 };

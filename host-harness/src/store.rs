@@ -23,6 +23,7 @@ mod renormalize;
 mod runs;
 mod scans;
 mod seen;
+mod vanishing;
 
 use std::{
     collections::HashMap,
@@ -42,12 +43,13 @@ pub use self::{
     imports::ImportSource,
     instances::{ConnectorSource, Instance, InstanceStatus, NewInstance},
     packages::{PackageFilter, PackageRow},
-    pages::{Classified, Contents, HashedRecord, PageCommit, ProjectIndex},
+    pages::{Classified, Contents, HashedRecord, OnAbsence, PageCommit, Percent, PercentError, ProjectIndex},
     projects::{ProjectCounts, ProjectRow},
     renormalize::{Renormalized, StoredRecord},
     runs::{PlannedRead, Read, ReadCounts, ReadState, Run, RunMode, RunState},
     scans::Attribution,
     seen::Seen,
+    vanishing::VanishingRow,
 };
 use crate::{files::create_private_dir, ids::TenantId};
 
