@@ -72,6 +72,9 @@ pub enum HarnessError {
     /// Another process syncs the instance.
     #[error("another process is at work on this instance")]
     Locked,
+    /// Another process works on the instance, and this one.
+    #[error("another process is at work on this instance: {0}")]
+    AtWork(String),
     /// The lock's file cannot be made.
     #[error("cannot lock the instance with the file {0}")]
     Lock(PathBuf, #[source] std::io::Error),
@@ -177,7 +180,7 @@ impl HarnessError {
             Self::NoInstance { .. } => "no-such-instance",
             Self::NoConnector(_) | Self::OtherConnector { .. } => "no-such-connector",
             Self::Import(_) => "import",
-            Self::Locked | Self::Lock(..) => "locked",
+            Self::Locked | Self::AtWork(_) | Self::Lock(..) => "locked",
             Self::NoRun(_) => "no-such-run",
             Self::EndlessProjects(_) => "protocol",
             Self::NotConnected => "not-configured",

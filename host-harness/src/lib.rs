@@ -33,6 +33,7 @@ mod harness;
 mod hex;
 mod ids;
 mod import;
+mod lease;
 mod limits;
 mod renormalize;
 mod runtime;
@@ -53,6 +54,7 @@ pub use crate::{
     harness::{Harness, Loaded, Options},
     ids::{InstanceName, NameError, TenantId},
     import::{ImportError, ImportEvent, ImportOptions, ImportOutcome, ImportProgress, ImportReport},
+    lease::Holder,
     limits::Limits,
     renormalize::{Change, ChangedFinding, RenormalizeOptions, RenormalizeProgress, RenormalizeReport},
     runtime::{
@@ -63,7 +65,7 @@ pub use crate::{
     stop::Stop,
     store::{
         Attribution, ChangeRow, ConnectorSource, Filter, FindingDetail, FindingId, FindingRow, FindingStore, Instance,
-        InstanceStatus, NewInstance, OccurrenceDetail, PackageFilter, PackageRow, Percent, PercentError, ProjectCounts,
+        InstanceStatus, LeaseRow, NewInstance, OccurrenceDetail, PackageFilter, PackageRow, Percent, PercentError, ProjectCounts,
         ProjectRow, Read, ReadCounts, ReadState, Refreshed, Renormalized, Run, RunMode, RunState, SharedStore,
         StoreError, StoredRecord, VanishingRow,
     },

@@ -15,6 +15,7 @@ mod fixture;
 mod history;
 mod imports;
 mod instances;
+mod leases;
 mod migrate;
 mod packages;
 mod pages;
@@ -42,6 +43,7 @@ pub use self::{
     history::ChangeRow,
     imports::ImportSource,
     instances::{ConnectorSource, Instance, InstanceStatus, NewInstance},
+    leases::LeaseRow,
     packages::{PackageFilter, PackageRow},
     pages::{Classified, Contents, HashedRecord, OnAbsence, PageCommit, Percent, PercentError, ProjectIndex},
     projects::{ProjectCounts, ProjectRow},

@@ -156,7 +156,7 @@ impl Tenant {
         let instance = self.instance(name).await?;
         let loaded = self.loaded(&instance).await?;
         let secrets = self.secrets(&instance.made.secrets, secret.as_ref())?;
-        let _lock = self.lock(name)?;
+        let _lease = self.lease(&instance, "sync").await?;
         let id = instance.id;
         let outcome = self.sync_of(&loaded, instance, secrets, progress, &options)?.run(options).await;
         match &outcome {
@@ -190,7 +190,7 @@ impl Tenant {
     ) -> Result<ImportReport, HarnessError> {
         let instance = self.instance(name).await?;
         let loaded = self.loaded(&instance).await?;
-        let _lock = self.lock(name)?;
+        let _lease = self.lease(&instance, "import").await?;
         let import = Import {
             store: self.store.clone(),
             connector: loaded.connector,
@@ -215,7 +215,7 @@ impl Tenant {
     ) -> Result<RenormalizeReport, HarnessError> {
         let instance = self.instance(name).await?;
         let loaded = self.loaded(&instance).await?;
-        let _lock = self.lock(name)?;
+        let _lease = self.lease(&instance, "renormalize").await?;
         let renormalize = Renormalize {
             store: self.store.clone(),
             connector: loaded.connector,
