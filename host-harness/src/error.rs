@@ -9,6 +9,7 @@ use crate::{
     ids::InstanceName,
     import::ImportError,
     runtime::{CallError, CallFailure, RuntimeError},
+    schedule::ScheduleError,
     secrets::SecretError,
     store::{ReadCounts, StoreError},
     sync::SelectionError,
@@ -75,6 +76,12 @@ pub enum HarnessError {
     /// Another process works on the instance, and this one.
     #[error("another process is at work on this instance: {0}")]
     AtWork(String),
+    /// Another daemon works on the data folder.
+    #[error("another daemon is at work on this data folder: {0}")]
+    DaemonRuns(String),
+    /// A schedule cannot be read.
+    #[error(transparent)]
+    Schedule(#[from] ScheduleError),
     /// The lock's file cannot be made.
     #[error("cannot lock the instance with the file {0}")]
     Lock(PathBuf, #[source] std::io::Error),
@@ -181,6 +188,8 @@ impl HarnessError {
             Self::NoConnector(_) | Self::OtherConnector { .. } => "no-such-connector",
             Self::Import(_) => "import",
             Self::Locked | Self::AtWork(_) | Self::Lock(..) => "locked",
+            Self::DaemonRuns(_) => "daemon-runs",
+            Self::Schedule(_) => "invalid-schedule",
             Self::NoRun(_) => "no-such-run",
             Self::EndlessProjects(_) => "protocol",
             Self::NotConnected => "not-configured",
@@ -242,6 +251,7 @@ impl HarnessError {
             "no-such-connector" => "give the right component with --connector FILE.wasm",
             "connector-unusable" => "check the file; `harness inspect FILE.wasm` shows what it is",
             "invalid-origin" => "write it as https://host or https://host:port",
+            "daemon-runs" => "`harness status` shows it; stop it first, or leave the work to it",
             "locked" => "wait for the other process to finish, then run the command again",
             _ => return None,
         };

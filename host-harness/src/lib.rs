@@ -27,6 +27,7 @@
 
 mod bundled;
 mod capability;
+mod daemon;
 mod error;
 mod files;
 mod harness;
@@ -37,6 +38,7 @@ mod lease;
 mod limits;
 mod renormalize;
 mod runtime;
+mod schedule;
 mod secrets;
 mod stop;
 mod store;
@@ -50,6 +52,10 @@ pub use crate::{
         egress::{Addresses, EgressPolicy, Origin, OriginError},
         storage::{BucketError, BucketStore, Changes, Values},
     },
+    daemon::{
+        Daemon, DaemonEvent, DaemonInfo, DaemonOptions, DaemonProgress, DaemonReport, InstanceWork, LastRun,
+        RunningWork,
+    },
     error::HarnessError,
     harness::{Harness, Loaded, Options},
     ids::{InstanceName, NameError, TenantId},
@@ -61,13 +67,14 @@ pub use crate::{
         CallError, CallFailure, CallReport, Called, Connector, Grant, Inspection, InspectionError, LimitHit, Runtime,
         RuntimeError,
     },
+    schedule::{Next, Plan, Rhythm, ScheduleError, Span, Zone, backoff},
     secrets::{Secret, SecretError, SecretSource},
     stop::Stop,
     store::{
-        Attribution, ChangeRow, ConnectorSource, Filter, FindingDetail, FindingId, FindingRow, FindingStore, Instance,
-        InstanceStatus, LeaseRow, NewInstance, OccurrenceDetail, PackageFilter, PackageRow, Percent, PercentError, ProjectCounts,
-        ProjectRow, Read, ReadCounts, ReadState, Refreshed, Renormalized, Run, RunMode, RunState, SharedStore,
-        StoreError, StoredRecord, VanishingRow,
+        Attribution, ChangeRow, ConnectorSource, Due, Filter, FindingDetail, FindingId, FindingRow, FindingStore,
+        Instance, InstanceStatus, LeaseRow, NewInstance, OccurrenceDetail, PackageFilter, PackageRow, Percent,
+        PercentError, ProjectCounts, ProjectRow, Read, ReadCounts, ReadState, Refreshed, Renormalized, Run, RunMode,
+        RunState, ScheduleRow, SharedStore, StoreError, StoredRecord, VanishingRow,
     },
     sync::{Decision, Progress, RetryPolicy, Selection, SelectionError, SyncEvent, SyncOptions, Vanishing, Waiter},
     tenant::{Setup, Tenant},

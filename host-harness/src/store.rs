@@ -23,6 +23,7 @@ mod projects;
 mod renormalize;
 mod runs;
 mod scans;
+mod schedules;
 mod seen;
 mod vanishing;
 
@@ -50,6 +51,7 @@ pub use self::{
     renormalize::{Renormalized, StoredRecord},
     runs::{PlannedRead, Read, ReadCounts, ReadState, Run, RunMode, RunState},
     scans::Attribution,
+    schedules::{Due, ScheduleRow},
     seen::Seen,
     vanishing::VanishingRow,
 };

@@ -8,6 +8,7 @@ use schemars::{Schema, schema_for};
 
 use super::{
     advisories::AdvisoryImport,
+    daemon::{Event, Status},
     demo::DemoReport,
     error::Failure,
     findings::FindingList,
@@ -19,6 +20,7 @@ use super::{
     projects::ProjectList,
     renormalize::RenormalizeList,
     runs::RunList,
+    schedule::ScheduleReport,
     sync::SyncReport,
 };
 
@@ -45,11 +47,14 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         ("instance-check", schema_for!(InstanceReport)),
         ("instance-list", schema_for!(InstanceList)),
         ("instance-show", schema_for!(InstanceReport)),
+        ("instance-schedule", schema_for!(ScheduleReport)),
         ("normalize", schema_for!(Normalized)),
         ("packages", schema_for!(PackageList)),
         ("projects", schema_for!(ProjectList)),
         ("renormalize", schema_for!(RenormalizeList)),
+        ("run", schema_for!(Event)),
         ("runs", schema_for!(RunList)),
+        ("status", schema_for!(Status)),
         ("sync", schema_for!(SyncReport)),
     ]
 }
