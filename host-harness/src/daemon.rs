@@ -12,10 +12,16 @@ mod registry;
 mod status;
 mod work;
 
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use appsec_model::Timestamp;
-use tokio::{runtime::Handle, task::JoinSet};
+use tokio::{
+    runtime::Handle,
+    task::{Id, JoinSet},
+};
 
 pub use self::{
     event::{DaemonEvent, DaemonProgress},
@@ -86,6 +92,7 @@ impl Daemon {
         let mut registry = Registry::new(self.harness.clone(), tell.clone());
         let mut running: JoinSet<Ended> = JoinSet::new();
         let mut at_work: HashSet<(TenantId, i64)> = HashSet::new();
+        let mut tasks: HashMap<Id, (TenantId, i64)> = HashMap::new();
         let mut done: HashSet<(TenantId, i64)> = HashSet::new();
         let mut last: Option<TenantId> = None;
         let mut report = DaemonReport::default();
@@ -112,7 +119,8 @@ impl Daemon {
                     at_work.insert(key.clone());
                     // On a thread of its own, of which there are `parallel`.
                     let (runtime, abort) = (Handle::current(), options.abort.clone());
-                    running.spawn_blocking(move || runtime.block_on(work.run_unless(&abort)));
+                    let task = running.spawn_blocking(move || runtime.block_on(work.run_unless(&abort)));
+                    tasks.insert(task.id(), key.clone());
                 }
                 done.insert(key);
             }
@@ -123,11 +131,16 @@ impl Daemon {
             let until_next = next.map(|at| Duration::from_micros(at.as_micros().abs_diff(now.as_micros())));
             let idle = until_next.unwrap_or(LOOK_EVERY).min(LOOK_EVERY);
             tokio::select! {
-                Some(ended) = running.join_next() => {
-                    let Ok(ended) = ended else { continue };
-                    at_work.remove(&(ended.tenant.clone(), ended.instance_id));
-                    report.add(&ended);
-                    registry.look_at(&ended.tenant).await;
+                Some(ended) = running.join_next_with_id() => {
+                    let task = ended.as_ref().map_or_else(|error| error.id(), |(task, _)| *task);
+                    let Some(key) = tasks.remove(&task) else { continue };
+                    match ended {
+                        Ok((_, ended)) => report.add(&ended),
+                        // A fault of this program: it is told by the panic itself.
+                        Err(_) => report.failed += 1,
+                    }
+                    at_work.remove(&key);
+                    registry.look_at(&key.0).await;
                 }
                 () = options.stop.asked() => {}
                 () = options.abort.asked() => {}
@@ -178,3 +191,6 @@ impl DaemonReport {
 fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

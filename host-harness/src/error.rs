@@ -172,13 +172,7 @@ impl HarnessError {
     /// A stable word for scripts.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Call(error) | Self::Exhausted { error, .. } => match &error.failure {
-                CallFailure::Contract(error) => error.code(),
-                CallFailure::Refused(_) => "egress-denied",
-                CallFailure::Limit(_) => "sandbox-limit",
-                CallFailure::Trap(_) => "connector-crashed",
-                CallFailure::Host(_) => "host",
-            },
+            Self::Call(error) | Self::Exhausted { error, .. } => failure_code(&error.failure),
             Self::Store(_) => "store",
             Self::Runtime(_) => "connector-unusable",
             Self::Secret(_) | Self::NoSecret(_) => "secret",
@@ -256,5 +250,16 @@ impl HarnessError {
             _ => return None,
         };
         Some(remedy)
+    }
+}
+
+/// A stable word for the failure of a call.
+pub(crate) fn failure_code(failure: &CallFailure) -> &'static str {
+    match failure {
+        CallFailure::Contract(error) => error.code(),
+        CallFailure::Refused(_) => "egress-denied",
+        CallFailure::Limit(_) => "sandbox-limit",
+        CallFailure::Trap(_) => "connector-crashed",
+        CallFailure::Host(_) => "host",
     }
 }

@@ -72,9 +72,10 @@ pub use crate::{
     stop::Stop,
     store::{
         Attribution, ChangeRow, ConnectorSource, Due, Filter, FindingDetail, FindingId, FindingRow, FindingStore,
-        Instance, InstanceStatus, LeaseRow, NewInstance, OccurrenceDetail, PackageFilter, PackageRow, Percent,
-        PercentError, ProjectCounts, ProjectRow, Read, ReadCounts, ReadState, Refreshed, Renormalized, Run, RunMode,
-        RunState, ScheduleRow, SharedStore, StoreError, StoredRecord, VanishingRow,
+        Instance, InstanceStatus, Keep, LeaseRow, NewInstance, OccurrenceDetail, PackageFilter, PackageRow, Percent,
+        PercentError, ProjectCosts, ProjectCounts, ProjectRow, Read, ReadCounts, ReadState, Refreshed, Renormalized,
+        Run, RunFilter, RunMode, RunProject, RunState, RunWait, ScheduleRow, SharedStore, StoreError, StoredRecord,
+        VanishingRow,
     },
     sync::{Decision, Progress, RetryPolicy, Selection, SelectionError, SyncEvent, SyncOptions, Vanishing, Waiter},
     tenant::{Setup, Tenant},

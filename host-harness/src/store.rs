@@ -21,6 +21,7 @@ mod packages;
 mod pages;
 mod projects;
 mod renormalize;
+mod run_log;
 mod runs;
 mod scans;
 mod schedules;
@@ -49,6 +50,7 @@ pub use self::{
     pages::{Classified, Contents, HashedRecord, OnAbsence, PageCommit, Percent, PercentError, ProjectIndex},
     projects::{ProjectCounts, ProjectRow},
     renormalize::{Renormalized, StoredRecord},
+    run_log::{Keep, ProjectCosts, RunFilter, RunProject, RunWait},
     runs::{PlannedRead, Read, ReadCounts, ReadState, Run, RunMode, RunState},
     scans::Attribution,
     schedules::{Due, ScheduleRow},

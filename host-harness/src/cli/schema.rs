@@ -19,7 +19,7 @@ use super::{
     packages::PackageList,
     projects::ProjectList,
     renormalize::RenormalizeList,
-    runs::RunList,
+    runs::{Pruned, RunList},
     schedule::ScheduleReport,
     sync::SyncReport,
 };
@@ -54,6 +54,7 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         ("renormalize", schema_for!(RenormalizeList)),
         ("run", schema_for!(Event)),
         ("runs", schema_for!(RunList)),
+        ("runs-prune", schema_for!(Pruned)),
         ("status", schema_for!(Status)),
         ("sync", schema_for!(SyncReport)),
     ]

@@ -30,7 +30,6 @@ pub(super) struct Work {
 /// How it ended.
 pub(super) struct Ended {
     pub tenant: TenantId,
-    pub instance_id: i64,
     /// Whether its run is complete; none where there is no run to tell of.
     pub complete: Option<bool>,
     pub failed: bool,
@@ -49,7 +48,7 @@ impl Work {
     }
 
     fn ended(&self) -> Ended {
-        Ended { tenant: self.tenant.id().clone(), instance_id: self.row.instance_id, complete: None, failed: false }
+        Ended { tenant: self.tenant.id().clone(), complete: None, failed: false }
     }
 
     async fn run(&self) -> Ended {
