@@ -8,6 +8,7 @@ use schemars::{Schema, schema_for};
 
 use super::{
     advisories::AdvisoryImport,
+    daemon::{Event, Status},
     demo::DemoReport,
     error::Failure,
     findings::FindingList,
@@ -19,7 +20,8 @@ use super::{
     packages::PackageList,
     projects::ProjectList,
     renormalize::RenormalizeList,
-    runs::RunList,
+    runs::{Pruned, RunList},
+    schedule::ScheduleReport,
     sync::SyncReport,
     vault::{NewKey, Rekeyed},
 };
@@ -54,6 +56,7 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         ("instance-rotate-token", schema_for!(InstanceReport)),
         ("instance-set", schema_for!(InstanceReport)),
         ("instance-show", schema_for!(InstanceReport)),
+        ("instance-schedule", schema_for!(ScheduleReport)),
         ("normalize", schema_for!(Normalized)),
         ("onboard", schema_for!(InstanceReport)),
         ("onboard-list", schema_for!(OnboardingList)),
@@ -61,7 +64,10 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         ("projects", schema_for!(ProjectList)),
         ("renormalize", schema_for!(RenormalizeList)),
         ("restore", schema_for!(host_harness::Backup)),
+        ("run", schema_for!(Event)),
         ("runs", schema_for!(RunList)),
+        ("runs-prune", schema_for!(Pruned)),
+        ("status", schema_for!(Status)),
         ("sync", schema_for!(SyncReport)),
         ("vault-new-key", schema_for!(NewKey)),
         ("vault-rekey", schema_for!(Rekeyed)),
