@@ -4,6 +4,7 @@
 mod advisories;
 mod backup;
 mod delete;
+mod daemon;
 mod demo;
 mod doctor;
 mod error;
@@ -18,12 +19,14 @@ mod packages;
 mod projects;
 mod renormalize;
 mod runs;
+mod schedule;
 mod schema;
 mod secret;
 mod simulate;
 mod sync;
 mod tenant;
 mod vault;
+mod vanishing;
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
@@ -110,6 +113,10 @@ enum Command {
     Renormalize(renormalize::Args),
     /// Show the run log
     Runs(runs::Args),
+    /// Sync the instances of all tenants when they are due, until it is stopped
+    Run(daemon::RunArgs),
+    /// Show what is under way, how it went last, and what is next
+    Status(daemon::StatusArgs),
     /// Normalize a file and print the result; nothing is stored
     Normalize(normalize::Args),
     /// Run a simulated vendor on this machine, to try things out
@@ -202,6 +209,8 @@ fn dispatch(cli: Cli, output: Output) -> Result<ExitCode, Failure> {
             Command::Doctor(args) => doctor::exec(&context, args).await,
             Command::Backup(args) => backup::backup(&context, args).await,
             Command::Restore(args) => backup::restore(&context, args).await,
+            Command::Run(args) => daemon::run(&context, args).await,
+            Command::Status(args) => daemon::status(&context, args).await,
             Command::Normalize(args) => normalize::exec(&context, args).await,
             Command::VendorSim(args) => simulate::exec(args).await,
             Command::Completions { .. } | Command::Schema(_) => Ok(ExitCode::SUCCESS),

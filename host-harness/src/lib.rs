@@ -31,6 +31,7 @@ mod bundled;
 mod capability;
 mod deletion;
 mod doctor;
+mod daemon;
 mod error;
 mod files;
 mod harness;
@@ -38,12 +39,15 @@ mod hex;
 mod ids;
 mod import;
 mod lifecycle;
+mod lease;
 mod limits;
 mod onboarding;
 mod rehearsal;
 mod renormalize;
 mod runtime;
+mod schedule;
 mod secrets;
+mod stop;
 mod store;
 mod sync;
 mod task;
@@ -60,11 +64,16 @@ pub use crate::{
     },
     deletion::{DeletionReport, TenantDeletion},
     doctor::{Check, Condition},
+    daemon::{
+        Daemon, DaemonEvent, DaemonInfo, DaemonOptions, DaemonProgress, DaemonReport, InstanceWork, LastRun,
+        RunningWork,
+    },
     error::HarnessError,
     harness::{Harness, Loaded, Options},
     ids::{InstanceName, NameError, TenantId},
     import::{ImportError, ImportEvent, ImportOptions, ImportOutcome, ImportProgress, ImportReport},
     lifecycle::{Rotation, SettingsChange},
+    lease::Holder,
     limits::Limits,
     onboarding::{KindChoice, Onboarding, OnboardingError, OnboardingStep},
     renormalize::{Change, ChangedFinding, RenormalizeOptions, RenormalizeProgress, RenormalizeReport},
@@ -72,14 +81,13 @@ pub use crate::{
         CallError, CallFailure, CallReport, Called, Connector, Grant, Inspection, InspectionError, LimitHit, Runtime,
         RuntimeError,
     },
+    schedule::{Next, Plan, Rhythm, ScheduleError, Span, Zone, backoff},
     secrets::{Secret, SecretError, SecretSource},
+    stop::Stop,
     store::{
-        Attribution, AutoMap, ChangeRow, ConnectorSource, DeletionPlan, DeletionProof, Filter, FindingDetail,
-        FindingId, FindingRow, FindingStore, Instance, InstanceStatus, NewInstance, OccurrenceDetail, PackageFilter,
-        PackageRow, Paused, ProjectChoice, ProjectCounts, ProjectRow, Read, ReadCounts, ReadState, Refreshed,
-        Renormalized, Run, RunMode, RunState, SharedStore, StoreError, StoreHealth, StoredRecord, TablePlan,
+        Attribution, AutoMap, ChangeRow, ConnectorSource, DeletionPlan, DeletionProof, Due, Filter, FindingDetail, FindingId, FindingRow, FindingStore, Instance, InstanceStatus, Keep, LeaseRow, NewInstance, OccurrenceDetail, PackageFilter, PackageRow, Paused, Percent, PercentError, ProjectChoice, ProjectCosts, ProjectCounts, ProjectRow, Read, ReadCounts, ReadState, Refreshed, Renormalized, Run, RunFilter, RunMode, RunProject, RunState, RunWait, ScheduleRow, SharedStore, StoreError, StoreHealth, StoredRecord, TablePlan, VanishingRow,
     },
-    sync::{Decision, Progress, RetryPolicy, Selection, SelectionError, SyncEvent, SyncOptions, Waiter},
+    sync::{Decision, Progress, RetryPolicy, Selection, SelectionError, SyncEvent, SyncOptions, Vanishing, Waiter},
     tenant::{Setup, Tenant},
     tenants::{TenantInstance, TenantReport, TenantRun},
     vault::{EntryState, VAULT_KEY_VARIABLE, Vault, VaultEntry, VaultError, VaultKey, VaultReport},

@@ -9,8 +9,8 @@ use crate::{
     capability::storage::{BucketError, BucketStore, Changes, Values},
     error::HarnessError,
     harness::Loaded,
-    store::{Accepted, Instance, InstanceBucket, InstanceStatus, NewInstance},
-    sync::{Caller, InstanceSync, health},
+    store::{Accepted, Instance, InstanceBucket, InstanceStatus, NewInstance, Percent},
+    sync::{Caller, InstanceSync, SyncOptions, health},
     tenant::{Secrets, Tenant},
 };
 
@@ -69,9 +69,10 @@ impl Tenant {
             paused: None,
             created_at: Timestamp::from_micros(0),
             checked_at: None,
+            max_vanish: Percent::DEFAULT_VANISH,
         };
         let bucket = Arc::new(Scratch { base, changes: Mutex::default() });
-        let mut sync = self.sync_of(loaded, instance, secrets, Arc::new(|_| ()))?;
+        let mut sync = self.sync_of(loaded, instance, secrets, Arc::new(|_| ()), &SyncOptions::default())?;
         sync.grant.bucket = Some(bucket.clone());
         let sync = Arc::new(sync);
         Ok(Rehearsal { caller: Caller::new(sync.clone()), sync, bucket })

@@ -17,15 +17,19 @@ mod health;
 mod history;
 mod imports;
 mod instances;
+mod leases;
 mod migrate;
 mod onboarding;
 mod packages;
 mod pages;
 mod projects;
 mod renormalize;
+mod run_log;
 mod runs;
 mod scans;
+mod schedules;
 mod seen;
+mod vanishing;
 
 use std::{
     collections::HashMap,
@@ -48,14 +52,18 @@ pub use self::{
     history::ChangeRow,
     imports::ImportSource,
     instances::{Accepted, ConnectorSource, Instance, InstanceStatus, NewInstance, Paused},
+    leases::LeaseRow,
     onboarding::{AutoMap, Draft, NamedDraft, ProjectChoice},
     packages::{PackageFilter, PackageRow},
-    pages::{Classified, Contents, HashedRecord, PageCommit, ProjectIndex},
+    pages::{Classified, Contents, HashedRecord, OnAbsence, PageCommit, Percent, PercentError, ProjectIndex},
     projects::{ProjectCounts, ProjectRow},
     renormalize::{Renormalized, StoredRecord},
+    run_log::{Keep, ProjectCosts, RunFilter, RunProject, RunWait},
     runs::{PlannedRead, Read, ReadCounts, ReadState, Run, RunMode, RunState},
     scans::Attribution,
+    schedules::{Due, ScheduleRow},
     seen::Seen,
+    vanishing::VanishingRow,
 };
 use crate::{files::create_private_dir, ids::TenantId};
 

@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use appsec_model::{Connection, Manifest};
+use appsec_model::{Connection, Manifest, Timestamp};
 
 use crate::{
     capability::{
@@ -22,10 +22,10 @@ use crate::{
     runtime::Grant,
     secrets::{Secret, SecretSource},
     store::{
-        ConnectorSource, FindingStore, Instance, InstanceBucket, InstanceStatus, NewInstance, Refreshed, Run, RunState,
-        SharedStore,
+        ConnectorSource, FindingStore, Instance, InstanceBucket, InstanceStatus, NewInstance, OnAbsence, Refreshed, Run,
+        RunState, SharedStore,
     },
-    sync::{Caller, InstanceSync, Progress, SyncOptions},
+    sync::{Caller, InstanceSync, Progress, SyncOptions, Vanishing},
 };
 
 /// One tenant of a harness.
@@ -61,6 +61,11 @@ impl Tenant {
     /// Its name.
     pub fn id(&self) -> &TenantId {
         &self.id
+    }
+
+    /// What time it is.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.harness.now()
     }
 
     /// Its store, for reading.
@@ -129,7 +134,8 @@ impl Tenant {
         secrets: Secrets,
     ) -> Result<Connection, HarnessError> {
         let id = instance.id;
-        let sync = Arc::new(self.sync_of(loaded, instance, secrets, Arc::new(|_| ()))?);
+        let options = SyncOptions::default();
+        let sync = Arc::new(self.sync_of(loaded, instance, secrets, Arc::new(|_| ()), &options)?);
         let outcome = sync.connect(&Caller::new(sync.clone())).await;
         if let Err(error) = &outcome {
             self.note(id, error).await?;
@@ -164,8 +170,9 @@ impl Tenant {
         }
         let loaded = self.loaded(&instance).await?;
         let secrets = self.secrets(name, &instance.made.secrets, secret.as_ref())?;
+        let _lease = self.lease(&instance, "sync").await?;
         let id = instance.id;
-        let outcome = self.sync_of(&loaded, instance, secrets, progress)?.run(options).await;
+        let outcome = self.sync_of(&loaded, instance, secrets, progress, &options)?.run(options).await;
         match &outcome {
             Ok(run) => {
                 let (now, detail) = (self.harness.now(), run.message.clone());
@@ -202,7 +209,7 @@ impl Tenant {
     ) -> Result<ImportReport, HarnessError> {
         let instance = self.instance(name).await?;
         let loaded = self.loaded(&instance).await?;
-        let _lock = self.lock(name)?;
+        let _lease = self.lease(&instance, "import").await?;
         let import = Import {
             store: self.store.clone(),
             connector: loaded.connector,
@@ -227,7 +234,7 @@ impl Tenant {
     ) -> Result<RenormalizeReport, HarnessError> {
         let instance = self.instance(name).await?;
         let loaded = self.loaded(&instance).await?;
-        let _lock = self.lock(name)?;
+        let _lease = self.lease(&instance, "renormalize").await?;
         let renormalize = Renormalize {
             store: self.store.clone(),
             connector: loaded.connector,
@@ -262,9 +269,16 @@ impl Tenant {
         instance: Instance,
         secrets: Secrets,
         progress: Progress,
+        asked: &SyncOptions,
     ) -> Result<InstanceSync, HarnessError> {
         let grant = self.grant_of(&instance, secrets)?;
         let options = self.harness.options();
+        let on_absence = match asked.vanishing {
+            Vanishing::AsSet => OnAbsence::Guard(instance.max_vanish),
+            Vanishing::UpTo(limit) => OnAbsence::Guard(limit),
+            Vanishing::Allow => OnAbsence::Mark,
+            Vanishing::Show => OnAbsence::Show,
+        };
         Ok(InstanceSync {
             store: self.store.clone(),
             connector: loaded.connector.clone(),
@@ -274,6 +288,8 @@ impl Tenant {
             waiter: options.waiter.clone(),
             clock: options.clock.clone(),
             progress,
+            on_absence,
+            stop: asked.stop.clone(),
         })
     }
 

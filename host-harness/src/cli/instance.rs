@@ -46,6 +46,8 @@ pub enum Command {
         /// Its name
         name: InstanceName,
     },
+    /// Set or show when an instance is synced
+    Schedule(super::schedule::Args),
     /// Show an instance
     Show {
         /// Its name
@@ -154,6 +156,7 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
             })?;
         }
         Command::Delete(args) => return super::delete::instance(context, &tenant, args).await,
+        Command::Schedule(args) => return super::schedule::exec(context, args).await,
         Command::Show { name } => {
             let instance = tenant.instance(&name).await.map_err(|error| Failure::from(error).of(tenant.id(), None))?;
             output.result(&InstanceReport::of(&tenant, instance).await?, |report| show(output, report))?;

@@ -58,6 +58,11 @@ const TABLES: &[(&str, Holds)] = &[
     ),
     ("reads", BY_RUN),
     ("imports", BY_RUN),
+    ("run_projects", BY_RUN),
+    ("run_waits", BY_RUN),
+    ("vanishing", BY_RUN),
+    ("schedules", BY_INSTANCE),
+    ("leases", BY_INSTANCE),
     ("runs", BY_INSTANCE),
     ("bucket", BY_INSTANCE),
     // A repository that was made of a project goes with the last project of it.

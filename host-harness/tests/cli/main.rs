@@ -5,6 +5,7 @@
 mod backups;
 mod commands;
 mod deletion;
+mod daemon;
 mod failures;
 mod files;
 mod killed;

@@ -47,6 +47,10 @@ pub struct InstanceReport {
     checked_at: Option<Timestamp>,
     /// Its last run.
     last_run: Option<LastRun>,
+    /// When it is synced, in words; none where only somebody asks for it.
+    schedule: Option<String>,
+    /// When the next sync is due.
+    next_at: Option<Timestamp>,
 }
 
 /// The last run of an instance.
@@ -75,6 +79,7 @@ impl InstanceReport {
     /// What there is to say of an instance.
     pub async fn of(tenant: &Tenant, instance: Instance) -> Result<Self, Failure> {
         let id = instance.id;
+        let work = tenant.work_of(&instance).await?;
         let last_run = tenant.store().read(move |store| store.runs(Some(id), 1)).await?.pop();
         let made = instance.made;
         let (status, status_detail, paused_since) = match instance.paused {
@@ -103,6 +108,8 @@ impl InstanceReport {
                 started_at: run.started_at,
                 finished_at: run.finished_at,
             }),
+            schedule: work.schedule,
+            next_at: work.next_at,
         })
     }
 }
@@ -120,7 +127,7 @@ pub fn show_list(output: Output, list: &InstanceList) {
         output.line("No instances yet. Set one up with: harness instance add NAME");
         return;
     }
-    let mut table = output.table(&["NAME", "STATUS", "DEPLOYMENT", "KINDS", "LAST RUN", "CHECKED", "CONNECTOR"]);
+    let mut table = output.table(&["NAME", "STATUS", "DEPLOYMENT", "KINDS", "LAST RUN", "NEXT SYNC", "CHECKED", "CONNECTOR"]);
     for instance in &list.instances {
         let deployment = instance.connection.as_ref().map(|it| it.deployment.slug.clone());
         table.add_row([
@@ -129,6 +136,7 @@ pub fn show_list(output: Output, list: &InstanceList) {
             deployment.unwrap_or_default(),
             readable(instance),
             instance.last_run.as_ref().map(last_run).unwrap_or_else(|| "never".to_owned()),
+            instance.next_at.map(moment).unwrap_or_else(|| "when asked".to_owned()),
             instance.checked_at.map(moment).unwrap_or_else(|| "never".to_owned()),
             format!("{} {}", instance.connector, instance.connector_version),
         ]);
@@ -167,6 +175,10 @@ pub fn show(output: Output, report: &InstanceReport) {
     table.add_row(["secrets", &secrets.collect::<Vec<_>>().join("\n")]);
     table.add_row(["checked", &report.checked_at.map(moment).unwrap_or_else(|| "never".to_owned())]);
     table.add_row(["last run", &report.last_run.as_ref().map(last_run).unwrap_or_else(|| "never".to_owned())]);
+    if let Some(schedule) = &report.schedule {
+        table.add_row(["schedule", schedule]);
+        table.add_row(["next sync", &report.next_at.map(moment).unwrap_or_else(|| "paused".to_owned())]);
+    }
     output.print(&table);
 }
 
