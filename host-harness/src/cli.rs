@@ -3,8 +3,8 @@
 
 mod advisories;
 mod backup;
-mod delete;
 mod daemon;
+mod delete;
 mod demo;
 mod doctor;
 mod error;
@@ -25,8 +25,8 @@ mod secret;
 mod simulate;
 mod sync;
 mod tenant;
-mod vault;
 mod vanishing;
+mod vault;
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 

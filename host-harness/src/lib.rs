@@ -29,17 +29,17 @@
 mod backup;
 mod bundled;
 mod capability;
+mod daemon;
 mod deletion;
 mod doctor;
-mod daemon;
 mod error;
 mod files;
 mod harness;
 mod hex;
 mod ids;
 mod import;
-mod lifecycle;
 mod lease;
+mod lifecycle;
 mod limits;
 mod onboarding;
 mod rehearsal;
@@ -62,18 +62,18 @@ pub use crate::{
         egress::{Addresses, EgressPolicy, Origin, OriginError},
         storage::{BucketError, BucketStore, Changes, Values},
     },
-    deletion::{DeletionReport, TenantDeletion},
-    doctor::{Check, Condition},
     daemon::{
         Daemon, DaemonEvent, DaemonInfo, DaemonOptions, DaemonProgress, DaemonReport, InstanceWork, LastRun,
         RunningWork,
     },
+    deletion::{DeletionReport, TenantDeletion},
+    doctor::{Check, Condition},
     error::HarnessError,
     harness::{Harness, Loaded, Options},
     ids::{InstanceName, NameError, TenantId},
     import::{ImportError, ImportEvent, ImportOptions, ImportOutcome, ImportProgress, ImportReport},
-    lifecycle::{Rotation, SettingsChange},
     lease::Holder,
+    lifecycle::{Rotation, SettingsChange},
     limits::Limits,
     onboarding::{KindChoice, Onboarding, OnboardingError, OnboardingStep},
     renormalize::{Change, ChangedFinding, RenormalizeOptions, RenormalizeProgress, RenormalizeReport},
@@ -85,7 +85,11 @@ pub use crate::{
     secrets::{Secret, SecretError, SecretSource},
     stop::Stop,
     store::{
-        Attribution, AutoMap, ChangeRow, ConnectorSource, DeletionPlan, DeletionProof, Due, Filter, FindingDetail, FindingId, FindingRow, FindingStore, Instance, InstanceStatus, Keep, LeaseRow, NewInstance, OccurrenceDetail, PackageFilter, PackageRow, Paused, Percent, PercentError, ProjectChoice, ProjectCosts, ProjectCounts, ProjectRow, Read, ReadCounts, ReadState, Refreshed, Renormalized, Run, RunFilter, RunMode, RunProject, RunState, RunWait, ScheduleRow, SharedStore, StoreError, StoreHealth, StoredRecord, TablePlan, VanishingRow,
+        Attribution, AutoMap, ChangeRow, ConnectorSource, DeletionPlan, DeletionProof, Due, Filter, FindingDetail,
+        FindingId, FindingRow, FindingStore, Instance, InstanceStatus, Keep, LeaseRow, NewInstance, OccurrenceDetail,
+        PackageFilter, PackageRow, Paused, Percent, PercentError, ProjectChoice, ProjectCosts, ProjectCounts,
+        ProjectRow, Read, ReadCounts, ReadState, Refreshed, Renormalized, Run, RunFilter, RunMode, RunProject,
+        RunState, RunWait, ScheduleRow, SharedStore, StoreError, StoreHealth, StoredRecord, TablePlan, VanishingRow,
     },
     sync::{Decision, Progress, RetryPolicy, Selection, SelectionError, SyncEvent, SyncOptions, Vanishing, Waiter},
     tenant::{Setup, Tenant},
