@@ -123,7 +123,7 @@ fn a_wrong_token_is_refused_and_the_old_one_works_on() {
     let done = desk.run(&["instance", "rotate-token", "code", "--token-file", &wrong, "--vault-key-file", &key]);
     insta::assert_snapshot!(failed(&desk, &done), @r"
         error: default/code: unauthorized: Semgrep refused the token as wrong or expired: invalid API token
-          to do: the token is wrong, revoked or expired: make a new one at the vendor, and give it by its environment variable or with --token-file
+          to do: the token is wrong, revoked or expired: make a new one at the vendor, and give it by its environment variable or with --token-file; an instance that is there takes it with: harness instance rotate-token NAME
         ");
     assert_eq!((instance(&desk), desk.content()), (before, content));
     assert_eq!(std::fs::read(desk.data_dir().join("tenants/default/vault")).unwrap(), vault);
