@@ -60,9 +60,10 @@ pub use crate::{
     },
     secrets::{Secret, SecretError, SecretSource},
     store::{
-        Attribution, ChangeRow, ConnectorSource, Filter, FindingDetail, FindingId, FindingRow, FindingStore, Instance,
-        InstanceStatus, NewInstance, OccurrenceDetail, PackageFilter, PackageRow, ProjectCounts, ProjectRow, Read,
-        ReadCounts, ReadState, Refreshed, Renormalized, Run, RunMode, RunState, SharedStore, StoreError, StoredRecord,
+        ACTIVE, Attribution, ChangeRow, ConnectorSource, Cursor, CursorError, Filter, FindingDetail, FindingId,
+        FindingPage, FindingRow, FindingStore, Instance, InstanceStatus, NewInstance, OccurrenceDetail, PackageFilter,
+        PackageRow, ProjectCounts, ProjectFilter, ProjectRow, Read, ReadCounts, ReadState, Refreshed, Renormalized,
+        RowFacts, Run, RunMode, RunState, SharedStore, Sort, Span, StoreError, StoredRecord, Total, TotalIs,
     },
     sync::{Decision, Progress, RetryPolicy, Selection, SelectionError, SyncEvent, SyncOptions, Waiter},
     tenant::{Setup, Tenant},

@@ -9,6 +9,7 @@ mod assess;
 mod bucket;
 mod compress;
 mod derive;
+mod filter;
 mod findings;
 #[cfg(test)]
 mod fixture;
@@ -23,6 +24,7 @@ mod renormalize;
 mod runs;
 mod scans;
 mod seen;
+mod view;
 
 use std::{
     collections::HashMap,
@@ -37,7 +39,8 @@ use self::compress::{Codec, CodecKey};
 pub use self::{
     bucket::InstanceBucket,
     derive::Refreshed,
-    findings::{Filter, FindingDetail, FindingId, FindingRow, OccurrenceDetail},
+    filter::{ACTIVE, Filter, ProjectFilter, Span},
+    findings::{FindingDetail, FindingId, FindingRow, OccurrenceDetail, RowFacts},
     history::ChangeRow,
     imports::ImportSource,
     instances::{ConnectorSource, Instance, InstanceStatus, NewInstance},
@@ -48,6 +51,7 @@ pub use self::{
     runs::{PlannedRead, Read, ReadCounts, ReadState, Run, RunMode, RunState},
     scans::Attribution,
     seen::Seen,
+    view::{Cursor, CursorError, FindingPage, Sort, Total, TotalIs},
 };
 use crate::{files::create_private_dir, ids::TenantId};
 
@@ -128,6 +132,9 @@ pub enum StoreError {
     /// Something with that name is already there.
     #[error("there is already an instance `{0}`: choose another name")]
     InstanceExists(String),
+    /// A cursor is of another order.
+    #[error("the cursor is of another order: use it with the options that it was printed for")]
+    OtherOrder,
     /// Anything else of SQLite.
     #[error("the store failed")]
     Sqlite(#[source] rusqlite::Error),

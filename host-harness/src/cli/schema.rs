@@ -10,7 +10,6 @@ use super::{
     advisories::AdvisoryImport,
     demo::DemoReport,
     error::Failure,
-    findings::FindingList,
     import::ImportList,
     inspect::Inspected,
     instance::{InstanceList, InstanceReport},
@@ -20,6 +19,7 @@ use super::{
     renormalize::RenormalizeList,
     runs::RunList,
     sync::SyncReport,
+    views::FindingList,
 };
 
 #[derive(clap::Args)]
@@ -50,7 +50,10 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         ("projects", schema_for!(ProjectList)),
         ("renormalize", schema_for!(RenormalizeList)),
         ("runs", schema_for!(RunList)),
+        ("secrets", schema_for!(FindingList)),
         ("sync", schema_for!(SyncReport)),
+        ("vulnerabilities", schema_for!(FindingList)),
+        ("weaknesses", schema_for!(FindingList)),
     ]
 }
 

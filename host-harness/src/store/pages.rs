@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 pub use self::contents::Contents;
 pub(super) use self::{
     commit::{write_diagnostics, write_rules},
-    findings::{Batch, RecordWriter},
+    findings::{Batch, RecordWriter, public_id_of},
     lead::lead,
     packages::{settle_packages, write_packages},
     vanish::{Gone, read_seen, vanish},

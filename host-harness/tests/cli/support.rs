@@ -122,6 +122,8 @@ impl Desk {
     /// of this machine.
     pub fn content(&self) -> Value {
         let mut findings = self.json(&["findings", "--all", "--all-categories", "--limit", "100000"]);
+        // What is equally urgent is in the order of arrival.
+        findings["findings"].as_array_mut().unwrap().sort_by_key(|finding| finding["id"].to_string());
         for finding in findings["findings"].as_array_mut().unwrap() {
             let finding = finding.as_object_mut().unwrap();
             finding.remove("first_seen_at");
