@@ -8,6 +8,7 @@ mod advisories;
 mod assess;
 mod bucket;
 mod compress;
+mod coverage;
 mod derive;
 mod filter;
 mod findings;
@@ -16,6 +17,7 @@ mod fixture;
 mod history;
 mod imports;
 mod instances;
+mod metrics;
 mod migrate;
 mod packages;
 mod pages;
@@ -38,12 +40,20 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use self::compress::{Codec, CodecKey};
 pub use self::{
     bucket::InstanceBucket,
+    coverage::{
+        ClassCoverage, Coverage, CoverageCell, CoverageOptions, CoverageState, CoverageSummary, Outcome,
+        RepositoryCoverage, UnmappedProject,
+    },
     derive::Refreshed,
     filter::{ACTIVE, Filter, ProjectFilter, Span},
     findings::{FindingDetail, FindingId, FindingRow, OccurrenceDetail, RowFacts},
     history::ChangeRow,
     imports::ImportSource,
     instances::{ConnectorSource, Instance, InstanceStatus, NewInstance},
+    metrics::{
+        AgeCount, CweCount, Dashboard, DashboardFilter, DayCounts, LabelCount, PackageCount, ReachableShare,
+        RepositoryCount, SeverityCount, TimeToFix, Top25Share,
+    },
     packages::{PackageFilter, PackageRow},
     pages::{Classified, Contents, HashedRecord, PageCommit, ProjectIndex},
     projects::{ProjectCounts, ProjectRow},
