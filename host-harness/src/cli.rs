@@ -2,7 +2,9 @@
 //! here they are parsed, and in the modules below shown.
 
 mod advisories;
+mod coverage;
 mod csv;
+mod dashboard;
 mod demo;
 mod error;
 mod findings;
@@ -98,6 +100,10 @@ enum Command {
     Advisories(advisories::Command),
     /// List packages in use and packages that findings are about
     Packages(packages::Args),
+    /// Show counts and trends
+    Dashboard(dashboard::Args),
+    /// Show which repositories are looked after, and which are not
+    Coverage(coverage::Args),
     /// Normalize stored records again, with the connector as it is now
     Renormalize(renormalize::Args),
     /// Show the run log
@@ -181,6 +187,8 @@ fn dispatch(cli: Cli, output: Output) -> Result<ExitCode, Failure> {
             Command::Finding(args) => findings::show(&context, args).await,
             Command::Advisories(command) => advisories::exec(&context, command).await,
             Command::Packages(args) => packages::exec(&context, args).await,
+            Command::Dashboard(args) => dashboard::exec(&context, args).await,
+            Command::Coverage(args) => coverage::exec(&context, args).await,
             Command::Runs(args) => runs::exec(&context, args).await,
             Command::Normalize(args) => normalize::exec(&context, args).await,
             Command::VendorSim(args) => simulate::exec(args).await,

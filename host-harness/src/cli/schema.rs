@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use appsec_model::Normalized;
-use host_harness::FindingDetail;
+use host_harness::{Coverage, Dashboard, FindingDetail};
 use schemars::{Schema, schema_for};
 
 use super::{
@@ -35,6 +35,8 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         ("advisories-clear", schema_for!(AdvisoryImport)),
         ("advisories-import", schema_for!(AdvisoryImport)),
         ("advisories-show", schema_for!(appsec_insight::Advisory)),
+        ("coverage", schema_for!(Coverage)),
+        ("dashboard", schema_for!(Dashboard)),
         ("demo", schema_for!(DemoReport)),
         ("error", schema_for!(super::error::FailureReport)),
         ("finding", schema_for!(FindingDetail)),

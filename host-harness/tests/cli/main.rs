@@ -8,3 +8,4 @@ mod files;
 mod killed;
 mod printed;
 mod support;
+mod views;
