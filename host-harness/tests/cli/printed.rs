@@ -57,7 +57,7 @@ fn tables_are_reviewed() {
     let desk = Desk::new(shape(), vec![]);
     desk.added();
     desk.ok(&["sync"]);
-    let shown = |arguments: &[&str]| desk.stable(&desk.ok(arguments));
+    let shown = |arguments: &[&str]| desk.shown(arguments);
     insta::assert_snapshot!(shown(&["findings", "--limit", "5"]));
     insta::assert_snapshot!(shown(&["packages", "--limit", "5"]));
     insta::assert_snapshot!(shown(&["projects", "--search", "a"]));

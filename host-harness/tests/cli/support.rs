@@ -118,6 +118,13 @@ impl Desk {
             .join("\n")
     }
 
+    /// A table without what differs from run to run. Cursors name rows of one
+    /// store.
+    pub fn shown(&self, arguments: &[&str]) -> String {
+        let text = self.stable(&self.ok(arguments));
+        text.lines().filter(|line| !line.starts_with("The next page")).collect::<Vec<_>>().join("\n")
+    }
+
     /// The content of the store that a user can see, without row ids and times
     /// of this machine.
     pub fn content(&self) -> Value {

@@ -139,11 +139,17 @@ fn transitivity(row: &FindingRow) -> String {
     row.facts.as_ref().and_then(|facts| facts.transitivity.clone()).unwrap_or_default()
 }
 
+/// Upgrades; those of the package itself by their version alone.
 fn fix(row: &FindingRow) -> String {
+    let own = |fix: &String| {
+        let name = row.package.as_deref().and_then(|package| package.rsplit_once(' ')).map(|(name, _)| name);
+        let version = name.and_then(|name| fix.strip_prefix(name)?.strip_prefix(' '));
+        version.unwrap_or(fix).to_owned()
+    };
     match row.facts.as_ref().and_then(|facts| facts.fixes.as_ref()) {
         None => String::new(),
         Some(fixes) if fixes.is_empty() => "none known".to_owned(),
-        Some(fixes) => fixes.join(", "),
+        Some(fixes) => fixes.iter().map(own).collect::<Vec<_>>().join(", "),
     }
 }
 
