@@ -1,3 +1,5 @@
+//! Counts and trends for dashboards.
+//!
 #![doc = include_str!("metrics.md")]
 
 mod dashboard;

@@ -230,15 +230,15 @@ impl FindingStore {
     pub fn dashboard(&self, filter: &DashboardFilter, now: Timestamp) -> Result<Dashboard> {
         let severities = self.sums(
             "SELECT severity, sum(findings) FROM metric_counts{} GROUP BY severity ORDER BY severity DESC",
-            filter.open(),
+            &filter.open(),
             |row| Ok(SeverityCount { severity: severity(row.get(0)?), open: row.get(1)? }),
         )?;
-        let words = |sql: &str, conditions| {
+        let words = |sql: &str, conditions: &Conditions| {
             self.sums(sql, conditions, |row| Ok(LabelCount { name: row.get(0)?, findings: row.get(1)? }))
         };
         let verdicts = words(
             "SELECT label, sum(findings) AS number FROM metric_labels{} GROUP BY label ORDER BY number DESC, label",
-            filter.labelled("reachability"),
+            &filter.labelled("reachability"),
         )?;
         let of = |names: &[&str]| -> u64 {
             verdicts.iter().filter(|it| names.contains(&it.name.as_str())).map(|it| it.findings).sum()
@@ -248,11 +248,14 @@ impl FindingStore {
         Ok(Dashboard {
             open: severities.iter().map(|it| it.open).sum(),
             severities,
-            kinds: words("SELECT kind, sum(findings) FROM metric_counts{} GROUP BY kind ORDER BY kind", filter.open())?,
+            kinds: words(
+                "SELECT kind, sum(findings) FROM metric_counts{} GROUP BY kind ORDER BY kind",
+                &filter.open(),
+            )?,
             statuses: words(
                 "SELECT status, sum(findings) AS number FROM metric_counts{} GROUP BY status \
                  ORDER BY number DESC, status",
-                filter.conditions(),
+                &filter.conditions(),
             )?,
             repositories: self.repositories_of(filter)?,
             ages: self.ages(filter, now)?,
@@ -262,7 +265,7 @@ impl FindingStore {
                 filter,
                 "SELECT label, sum(findings) AS number FROM metric_labels{} GROUP BY label \
                  ORDER BY number DESC, CAST(label AS INTEGER)",
-                filter.labelled("cwe"),
+                &filter.labelled("cwe"),
                 |row| {
                     let cwe = row.get_ref(0)?.as_str().unwrap_or_default().parse().unwrap_or_default();
                     Ok(CweCount { cwe, name: top25::name(cwe).map(str::to_owned), open: row.get(1)? })
@@ -272,7 +275,7 @@ impl FindingStore {
             packages: self.top(
                 filter,
                 "SELECT label, sum(findings) AS number FROM metric_labels{} GROUP BY label ORDER BY number DESC, label",
-                filter.labelled("package"),
+                &filter.labelled("package"),
                 |row| {
                     let label: String = row.get(0)?;
                     let (ecosystem, name) = label.split_once(' ').unwrap_or(("", &label));
@@ -287,7 +290,7 @@ impl FindingStore {
     fn sums<T>(
         &self,
         sql: &str,
-        conditions: Conditions,
+        conditions: &Conditions,
         read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Vec<T>> {
         let mut statement = self.connection.prepare_cached(&sql.replacen("{}", &conditions.clause(), 1))?;
@@ -300,7 +303,7 @@ impl FindingStore {
         &self,
         filter: &DashboardFilter,
         sql: &str,
-        conditions: Conditions,
+        conditions: &Conditions,
         read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Vec<T>> {
         self.sums(&format!("{sql} LIMIT {}", filter.top), conditions, read)
@@ -314,7 +317,7 @@ impl FindingStore {
              JOIN (SELECT id AS project, repository_id AS repository FROM projects) ON project = project_id \
              LEFT JOIN (SELECT id AS known, full_name FROM repositories) ON known = repository{} \
              GROUP BY repository ORDER BY number DESC, full_name",
-            filter.open(),
+            &filter.open(),
             |row| {
                 let number = |column: usize| Ok::<_, rusqlite::Error>(row.get::<_, Option<u64>>(column)?.unwrap_or(0));
                 Ok(RepositoryCount {
@@ -330,7 +333,7 @@ impl FindingStore {
     fn ages(&self, filter: &DashboardFilter, now: Timestamp) -> Result<Vec<AgeCount>> {
         let days: Vec<(i64, u64)> = self.sums(
             "SELECT first_day, sum(findings) FROM metric_counts{} GROUP BY first_day",
-            filter.open(),
+            &filter.open(),
             |row| Ok((row.get(0)?, row.get(1)?)),
         )?;
         let today = day(now.as_micros());
@@ -354,7 +357,7 @@ impl FindingStore {
         let happened = self.sums(
             "SELECT day, sum(new), sum(reopened), sum(fixed), sum(gone), sum(set_aside) FROM metric_days{} \
              GROUP BY day ORDER BY day",
-            filter.conditions(),
+            &filter.conditions(),
             |row| {
                 let number = |column: usize| row.get::<_, u64>(column);
                 let counts = DayCounts {
@@ -396,7 +399,7 @@ impl FindingStore {
         let by_severity: Vec<(i64, u64, u64)> = self.sums(
             "SELECT severity, sum(fixed), sum(fix_seconds) FROM metric_days{} GROUP BY severity \
              ORDER BY severity DESC",
-            conditions,
+            &conditions,
             |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
         )?;
         let mean = |seconds: u64, fixed: u64| share(seconds, fixed).map(|seconds| seconds / 86_400.0);
@@ -415,7 +418,7 @@ impl FindingStore {
             let mut conditions = filter.labelled(dimension);
             conditions.one("label = ?", Some(label));
             let sql = "SELECT coalesce(sum(findings), 0) FROM metric_labels{}";
-            let sums: Vec<u64> = self.sums(sql, conditions, |row| row.get(0))?;
+            let sums: Vec<u64> = self.sums(sql, &conditions, |row| row.get(0))?;
             Ok(sums.into_iter().sum())
         };
         let edition = Edition::default();

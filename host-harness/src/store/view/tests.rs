@@ -2,7 +2,7 @@ use appsec_model::{Kind, RawRecord, Severity};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{Cursor, From, Sort, TotalIs, count_sql, page_sql};
+use super::{Cursor, Sort, TotalIs, Way, count_sql, page_sql};
 use crate::store::{
     ACTIVE, Filter, FindingStore, ProjectFilter, Span,
     fixture::{Desk, at, finding, project, record},
@@ -125,7 +125,7 @@ fn rules_are_found_by_weakness_category_and_name() {
 fn plan(store: &FindingStore, filter: &Filter) -> String {
     let resolved = store.resolved(filter).unwrap();
     let first = if !resolved.rest.sql.is_empty() && !resolved.named && filter.sort == Sort::Priority {
-        From::Candidates
+        Way::Candidates
     } else {
         resolved.best(filter)
     };
