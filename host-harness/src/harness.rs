@@ -152,7 +152,8 @@ impl Harness {
         Ok(loaded.connector.normalize(&source.to_string(), input).await?)
     }
 
-    pub(crate) fn now(&self) -> Timestamp {
+    /// What time it is, by the clock of the options.
+    pub fn now(&self) -> Timestamp {
         (self.shared.options.clock)()
     }
 

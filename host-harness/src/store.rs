@@ -9,7 +9,9 @@ mod assess;
 mod bucket;
 mod compress;
 mod deletion;
+mod coverage;
 mod derive;
+mod filter;
 mod findings;
 #[cfg(test)]
 mod fixture;
@@ -18,6 +20,7 @@ mod history;
 mod imports;
 mod instances;
 mod leases;
+mod metrics;
 mod migrate;
 mod onboarding;
 mod packages;
@@ -30,6 +33,7 @@ mod scans;
 mod schedules;
 mod seen;
 mod vanishing;
+mod view;
 
 use std::{
     collections::HashMap,
@@ -45,15 +49,24 @@ pub(crate) use self::deletion::contains;
 pub(crate) use self::onboarding::matches;
 pub use self::{
     bucket::InstanceBucket,
+    coverage::{
+        ClassCoverage, Coverage, CoverageCell, CoverageOptions, CoverageState, CoverageSummary, Outcome,
+        RepositoryCoverage, UnmappedProject,
+    },
     deletion::{DeletionPlan, DeletionProof, PendingDeletion, TablePlan},
     derive::Refreshed,
-    findings::{Filter, FindingDetail, FindingId, FindingRow, OccurrenceDetail},
+    filter::{ACTIVE, Filter, Period, ProjectFilter},
+    findings::{FindingDetail, FindingId, FindingRow, OccurrenceDetail, RowFacts},
     health::StoreHealth,
     history::ChangeRow,
     imports::ImportSource,
     instances::{Accepted, ConnectorSource, Instance, InstanceStatus, NewInstance, Paused},
     leases::LeaseRow,
     onboarding::{AutoMap, Draft, NamedDraft, ProjectChoice},
+    metrics::{
+        AgeCount, CweCount, Dashboard, DashboardFilter, DayCounts, LabelCount, PackageCount, ReachableShare,
+        RepositoryCount, SeverityCount, TimeToFix, Top25Share,
+    },
     packages::{PackageFilter, PackageRow},
     pages::{Classified, Contents, HashedRecord, OnAbsence, PageCommit, Percent, PercentError, ProjectIndex},
     projects::{ProjectCounts, ProjectRow},
@@ -64,6 +77,7 @@ pub use self::{
     schedules::{Due, ScheduleRow},
     seen::Seen,
     vanishing::VanishingRow,
+    view::{Cursor, CursorError, FindingPage, Sort, Total, TotalIs},
 };
 use crate::{files::create_private_dir, ids::TenantId};
 
@@ -144,6 +158,9 @@ pub enum StoreError {
     /// Something with that name is already there.
     #[error("there is already an instance `{0}`: choose another name")]
     InstanceExists(String),
+    /// A cursor is of another order.
+    #[error("the cursor is of another order: use it with the options that it was printed for")]
+    OtherOrder,
     /// Anything else of SQLite.
     #[error("the store failed")]
     Sqlite(#[source] rusqlite::Error),

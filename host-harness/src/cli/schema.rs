@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use appsec_model::Normalized;
-use host_harness::FindingDetail;
+use host_harness::{Coverage, Dashboard, FindingDetail};
 use schemars::{Schema, schema_for};
 
 use super::{
@@ -11,7 +11,6 @@ use super::{
     daemon::{Event, Status},
     demo::DemoReport,
     error::Failure,
-    findings::FindingList,
     import::ImportList,
     inspect::Inspected,
     instance::{InstanceList, InstanceReport},
@@ -24,6 +23,7 @@ use super::{
     schedule::ScheduleReport,
     sync::SyncReport,
     vault::{NewKey, Rekeyed},
+    views::FindingList,
 };
 
 #[derive(clap::Args)]
@@ -40,6 +40,8 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         ("advisories-import", schema_for!(AdvisoryImport)),
         ("advisories-show", schema_for!(appsec_insight::Advisory)),
         ("backup", schema_for!(host_harness::Backup)),
+        ("coverage", schema_for!(Coverage)),
+        ("dashboard", schema_for!(Dashboard)),
         ("demo", schema_for!(DemoReport)),
         ("doctor", schema_for!(super::doctor::Diagnosis)),
         ("error", schema_for!(super::error::FailureReport)),
@@ -67,11 +69,14 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         ("run", schema_for!(Event)),
         ("runs", schema_for!(RunList)),
         ("runs-prune", schema_for!(Pruned)),
+        ("secrets", schema_for!(FindingList)),
         ("status", schema_for!(Status)),
         ("sync", schema_for!(SyncReport)),
         ("vault-new-key", schema_for!(NewKey)),
         ("vault-rekey", schema_for!(Rekeyed)),
         ("vault-show", schema_for!(host_harness::VaultReport)),
+        ("vulnerabilities", schema_for!(FindingList)),
+        ("weaknesses", schema_for!(FindingList)),
     ]
 }
 

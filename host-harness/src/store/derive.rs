@@ -14,7 +14,7 @@ use std::{
 use appsec_model::{Finding, Rule, Severity, Timestamp};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
-use super::{FindingStore, Result, assess::rule, compress::Decoder, document, findings::severity};
+use super::{FindingStore, Result, assess::rule, compress::Decoder, document, findings::severity, metrics};
 
 /// Findings that are refreshed in one transaction.
 const BATCH: usize = 500;
@@ -106,7 +106,8 @@ fn refresh_batch(connection: &Connection, decoder: &Decoder, now: Timestamp) -> 
 }
 
 /// Brings up to date what is derived from these findings.
-fn derive(_connection: &Connection, _batch: &[Stale], _now: Timestamp) -> Result<()> {
+fn derive(connection: &Connection, batch: &[Stale], now: Timestamp) -> Result<()> {
+    metrics::refresh(connection, batch, now)?;
     Ok(())
 }
 

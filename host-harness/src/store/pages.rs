@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 
 pub(super) use self::{
     commit::{write_diagnostics, write_rules},
-    findings::{Batch, RecordWriter},
+    findings::{Batch, RecordWriter, public_id_of},
     lead::lead,
     packages::{settle_packages, write_packages},
     tally::Tally,

@@ -13,3 +13,4 @@ mod onboarding;
 mod printed;
 mod support;
 mod tokens;
+mod views;
