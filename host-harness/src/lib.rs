@@ -61,8 +61,9 @@ pub use crate::{
     secrets::{Secret, SecretError, SecretSource},
     store::{
         Attribution, ChangeRow, ConnectorSource, Filter, FindingDetail, FindingId, FindingRow, FindingStore, Instance,
-        InstanceStatus, NewInstance, OccurrenceDetail, PackageFilter, PackageRow, ProjectCounts, ProjectRow, Read,
-        ReadCounts, ReadState, Refreshed, Renormalized, Run, RunMode, RunState, SharedStore, StoreError, StoredRecord,
+        InstanceStatus, IssueDetail, IssueFilter, IssueFinding, IssueId, IssueIdError, IssueRow, IssueSource,
+        NewInstance, OccurrenceDetail, PackageFilter, PackageRow, ProjectCounts, ProjectRow, Read, ReadCounts,
+        ReadState, Refreshed, Renormalized, Run, RunMode, RunState, SharedStore, StoreError, StoredRecord,
     },
     sync::{Decision, Progress, RetryPolicy, Selection, SelectionError, SyncEvent, SyncOptions, Waiter},
     tenant::{Setup, Tenant},

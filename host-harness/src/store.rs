@@ -15,6 +15,7 @@ mod fixture;
 mod history;
 mod imports;
 mod instances;
+mod issues;
 mod migrate;
 mod packages;
 mod pages;
@@ -41,6 +42,7 @@ pub use self::{
     history::ChangeRow,
     imports::ImportSource,
     instances::{ConnectorSource, Instance, InstanceStatus, NewInstance},
+    issues::{IssueDetail, IssueFilter, IssueFinding, IssueId, IssueIdError, IssueRow, IssueSource},
     packages::{PackageFilter, PackageRow},
     pages::{Classified, Contents, HashedRecord, PageCommit, ProjectIndex},
     projects::{ProjectCounts, ProjectRow},
