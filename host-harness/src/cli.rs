@@ -8,6 +8,7 @@ mod findings;
 mod import;
 mod inspect;
 mod instance;
+mod issues;
 mod normalize;
 mod output;
 mod packages;
@@ -84,6 +85,10 @@ enum Command {
     Findings(findings::ListArgs),
     /// Show one finding with all that is known of it
     Finding(findings::ShowArgs),
+    /// List issues: what the findings of all sources say about the same thing
+    Issues(issues::ListArgs),
+    /// Show one issue with its sources and findings
+    Issue(issues::ShowArgs),
     /// Ratings of advisories (CVSS, EPSS) from files
     #[command(subcommand)]
     Advisories(advisories::Command),
@@ -167,6 +172,8 @@ fn dispatch(cli: Cli, output: Output) -> Result<ExitCode, Failure> {
             Command::Renormalize(args) => renormalize::exec(&context, args).await,
             Command::Findings(args) => findings::list(&context, args).await,
             Command::Finding(args) => findings::show(&context, args).await,
+            Command::Issues(args) => issues::list(&context, args).await,
+            Command::Issue(args) => issues::show(&context, args).await,
             Command::Advisories(command) => advisories::exec(&context, command).await,
             Command::Packages(args) => packages::exec(&context, args).await,
             Command::Runs(args) => runs::exec(&context, args).await,

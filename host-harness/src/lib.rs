@@ -33,6 +33,7 @@ mod harness;
 mod hex;
 mod ids;
 mod import;
+mod issues;
 mod limits;
 mod renormalize;
 mod runtime;

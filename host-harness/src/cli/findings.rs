@@ -77,7 +77,7 @@ pub struct ShowArgs {
     raw: bool,
 }
 
-fn parse_severity(word: &str) -> Result<Severity, String> {
+pub fn parse_severity(word: &str) -> Result<Severity, String> {
     let found = Severity::ALL.into_iter().find(|severity| severity.as_str() == word);
     found.ok_or_else(|| format!("one of {}", Severity::ALL.map(Severity::as_str).join(", ")))
 }

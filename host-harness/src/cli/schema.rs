@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use appsec_model::Normalized;
-use host_harness::FindingDetail;
+use host_harness::{FindingDetail, IssueDetail};
 use schemars::{Schema, schema_for};
 
 use super::{
@@ -14,6 +14,7 @@ use super::{
     import::ImportList,
     inspect::Inspected,
     instance::{InstanceList, InstanceReport},
+    issues::IssueList,
     output::print_json,
     packages::PackageList,
     projects::ProjectList,
@@ -45,6 +46,8 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         ("instance-check", schema_for!(InstanceReport)),
         ("instance-list", schema_for!(InstanceList)),
         ("instance-show", schema_for!(InstanceReport)),
+        ("issue", schema_for!(IssueDetail)),
+        ("issues", schema_for!(IssueList)),
         ("normalize", schema_for!(Normalized)),
         ("packages", schema_for!(PackageList)),
         ("projects", schema_for!(ProjectList)),

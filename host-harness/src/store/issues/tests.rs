@@ -353,7 +353,7 @@ fn step() -> impl Strategy<Value = Step> {
         6 => read(),
         1 => (1..5_i64, proptest::option::of(1..3_i64)).prop_map(|(project, to)| Step::Map(project, to)),
         1 => sample::select(&["acme/new", "acme/lib"]).prop_map(Step::Rename),
-        1 => (0..2_usize, 0..3_usize, sample::subsequence(&[79, 89, 22], 0..3))
+        3 => (0..2_usize, 0..3_usize, sample::subsequence(&[79, 89, 22], 0..3))
             .prop_map(|(instance, rule, cwes)| Step::Rule(instance, rule, cwes)),
         1 => sample::subsequence(&[0, 1, 2, 3], 1..4).prop_map(Step::Link),
         1 => Just(Step::Unlink),
