@@ -38,6 +38,7 @@ mod limits;
 mod renormalize;
 mod runtime;
 mod secrets;
+mod sources;
 mod store;
 mod sync;
 mod task;
