@@ -5,6 +5,7 @@
 mod commands;
 mod failures;
 mod files;
+mod issues;
 mod killed;
 mod printed;
 mod support;
