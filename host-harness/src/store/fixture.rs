@@ -21,7 +21,7 @@ pub(super) struct Desk {
     pub instance_id: i64,
     pub origin: String,
     instance: String,
-    _folder: Rc<TempDir>,
+    folder: Rc<TempDir>,
 }
 
 impl Desk {
@@ -34,7 +34,7 @@ impl Desk {
 
     /// The same store with another instance.
     pub fn beside(&self, name: &str) -> Self {
-        Self::of(self.store.clone(), self._folder.clone(), name)
+        Self::of(self.store.clone(), self.folder.clone(), name)
     }
 
     fn of(store: SharedStore, folder: Rc<TempDir>, name: &str) -> Self {
@@ -48,7 +48,7 @@ impl Desk {
             secrets: Default::default(),
         };
         let instance_id = store.with(|store| store.add_instance(&instance, at(0))).unwrap();
-        Self { store, instance_id, origin: String::new(), instance: name.to_owned(), _folder: folder }
+        Self { store, instance_id, origin: String::new(), instance: name.to_owned(), folder }
     }
 
     /// A desk whose vendor lists the project `acme/app` with the branch `main`.

@@ -441,7 +441,8 @@ proptest! {
             if row.package.is_none() {
                 for source in &row.sources {
                     let identities: std::collections::BTreeSet<i64> = source.findings.iter().map(|id| {
-                        let sql = "SELECT identity FROM issue_members JOIN findings ON findings.id = finding_id WHERE public_id = ?1";
+                        let sql = "SELECT identity FROM issue_members JOIN findings ON findings.id = finding_id \
+                                   WHERE public_id = ?1";
                         desks[0].store.with(|store| store.connection.query_row(sql, [id.0], |row| row.get(0)).unwrap())
                     }).collect();
                     prop_assert_eq!(identities.len(), 1, "{}", told(&issue));
