@@ -15,6 +15,7 @@ mod findings;
 mod import;
 mod inspect;
 mod instance;
+mod issues;
 mod normalize;
 mod onboard;
 mod output;
@@ -111,6 +112,10 @@ enum Command {
     Secrets(views::ListArgs),
     /// Show one finding with all that is known of it
     Finding(findings::ShowArgs),
+    /// List issues: what the findings of all sources say about the same thing
+    Issues(issues::ListArgs),
+    /// Show one issue with its sources and findings
+    Issue(issues::ShowArgs),
     /// Ratings of advisories (CVSS, EPSS) from files
     #[command(subcommand)]
     Advisories(advisories::Command),
@@ -216,6 +221,8 @@ fn dispatch(cli: Cli, output: Output) -> Result<ExitCode, Failure> {
             Command::Weaknesses(args) => views::list(&context, View::Weaknesses, args).await,
             Command::Secrets(args) => views::list(&context, View::Secrets, args).await,
             Command::Finding(args) => findings::show(&context, args).await,
+            Command::Issues(args) => issues::list(&context, args).await,
+            Command::Issue(args) => issues::show(&context, args).await,
             Command::Advisories(command) => advisories::exec(&context, command).await,
             Command::Packages(args) => packages::exec(&context, args).await,
             Command::Dashboard(args) => dashboard::exec(&context, args).await,

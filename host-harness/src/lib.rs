@@ -40,6 +40,7 @@ mod ids;
 mod import;
 mod lifecycle;
 mod lease;
+mod issues;
 mod limits;
 mod onboarding;
 mod rehearsal;
@@ -48,6 +49,7 @@ mod runtime;
 mod schedule;
 mod secrets;
 mod stop;
+mod sources;
 mod store;
 mod sync;
 mod task;
@@ -84,7 +86,7 @@ pub use crate::{
     secrets::{Secret, SecretError, SecretSource},
     stop::Stop,
     store::{
-        ACTIVE, AgeCount, Attribution, AutoMap, ChangeRow, ClassCoverage, ConnectorSource, Coverage, CoverageCell, CoverageOptions, CoverageState, CoverageSummary, Cursor, CursorError, CweCount, Dashboard, DashboardFilter, DayCounts, DeletionPlan, DeletionProof, Due, Filter, FindingDetail, FindingId, FindingPage, FindingRow, FindingStore, Instance, InstanceStatus, Keep, LabelCount, LeaseRow, NewInstance, OccurrenceDetail, Outcome, PackageCount, PackageFilter, PackageRow, Paused, Percent, PercentError, ProjectChoice, ProjectCosts, ProjectCounts, ProjectFilter, ProjectRow, ReachableShare, Read, ReadCounts, ReadState, Refreshed, Renormalized, RepositoryCount, RepositoryCoverage, RowFacts, Run, RunFilter, RunMode, RunProject, RunState, RunWait, ScheduleRow, SeverityCount, SharedStore, Sort, Period, StoreError, StoreHealth, StoredRecord, TablePlan, TimeToFix, Top25Share, Total, TotalIs, UnmappedProject, VanishingRow,
+        ACTIVE, AgeCount, Attribution, AutoMap, ChangeRow, ClassCoverage, ConnectorSource, Coverage, CoverageCell, CoverageOptions, CoverageState, CoverageSummary, Cursor, CursorError, CweCount, Dashboard, DashboardFilter, DayCounts, DeletionPlan, DeletionProof, Due, Filter, FindingDetail, FindingId, FindingPage, FindingRow, FindingStore, Instance, InstanceStatus, IssueDetail, IssueFilter, IssueFinding, IssueId, IssueIdError, IssueRow, IssueSource, Keep, LabelCount, LeaseRow, NewInstance, OccurrenceDetail, Outcome, PackageCount, PackageFilter, PackageRow, Paused, Percent, PercentError, Period, ProjectChoice, ProjectCosts, ProjectCounts, ProjectFilter, ProjectRow, ReachableShare, Read, ReadCounts, ReadState, Refreshed, Renormalized, RepositoryCount, RepositoryCoverage, RowFacts, Run, RunFilter, RunMode, RunProject, RunState, RunWait, ScheduleRow, SeverityCount, SharedStore, Sort, StoreError, StoreHealth, StoredRecord, TablePlan, TimeToFix, Top25Share, Total, TotalIs, UnmappedProject, VanishingRow,
     },
     sync::{Decision, Progress, RetryPolicy, Selection, SelectionError, SyncEvent, SyncOptions, Vanishing, Waiter},
     tenant::{Setup, Tenant},

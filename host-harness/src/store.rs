@@ -21,6 +21,7 @@ mod imports;
 mod instances;
 mod leases;
 mod metrics;
+mod issues;
 mod migrate;
 mod onboarding;
 mod packages;
@@ -61,6 +62,7 @@ pub use self::{
     history::ChangeRow,
     imports::ImportSource,
     instances::{Accepted, ConnectorSource, Instance, InstanceStatus, NewInstance, Paused},
+    issues::{IssueDetail, IssueFilter, IssueFinding, IssueId, IssueIdError, IssueRow, IssueSource},
     leases::LeaseRow,
     onboarding::{AutoMap, Draft, NamedDraft, ProjectChoice},
     metrics::{

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use appsec_model::Normalized;
-use host_harness::{Coverage, Dashboard, FindingDetail};
+use host_harness::{Coverage, Dashboard, FindingDetail, IssueDetail};
 use schemars::{Schema, schema_for};
 
 use super::{
@@ -14,6 +14,7 @@ use super::{
     import::ImportList,
     inspect::Inspected,
     instance::{InstanceList, InstanceReport},
+    issues::IssueList,
     onboard::OnboardingList,
     output::print_json,
     packages::PackageList,
@@ -59,6 +60,8 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         ("instance-set", schema_for!(InstanceReport)),
         ("instance-show", schema_for!(InstanceReport)),
         ("instance-schedule", schema_for!(ScheduleReport)),
+        ("issue", schema_for!(IssueDetail)),
+        ("issues", schema_for!(IssueList)),
         ("normalize", schema_for!(Normalized)),
         ("onboard", schema_for!(InstanceReport)),
         ("onboard-list", schema_for!(OnboardingList)),

@@ -80,6 +80,7 @@ impl Desk {
             allow_origins: vec![],
             allow_private_origins: vec![url.parse().unwrap()],
             secret: Some(SecretSource::File { path: self.folder.path().join("token") }),
+            store_secret: false,
         };
         let instance = tenant.add_instance(setup, true).await.unwrap();
         let plan = Plan {

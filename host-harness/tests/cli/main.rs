@@ -8,6 +8,7 @@ mod deletion;
 mod daemon;
 mod failures;
 mod files;
+mod issues;
 mod killed;
 mod onboarding;
 mod printed;
