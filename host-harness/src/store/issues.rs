@@ -20,7 +20,8 @@ use serde::{Serialize, Serializer};
 pub(super) use self::derive::{derive, mark_changed_aliases};
 use super::{
     FindingId, FindingStore, Result,
-    findings::{Conditions, severity},
+    filter::Conditions,
+    findings::severity,
 };
 
 /// What an issue is known by: 16 hex digits.
