@@ -20,6 +20,10 @@ fn every_json_output_follows_its_schema() {
         ("finding", &["finding", &id, "--raw"]),
         ("packages", &["packages"]),
         ("runs", &["runs"]),
+        ("runs", &["runs", "1"]),
+        ("runs-prune", &["runs", "prune", "--keep", "90d"]),
+        ("instance-schedule", &["instance", "schedule", "code", "--every", "1h"]),
+        ("status", &["status"]),
         ("normalize", &["normalize", file]),
         ("demo", &["demo", "--findings", "300"]),
     ];
