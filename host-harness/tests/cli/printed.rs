@@ -25,6 +25,10 @@ fn every_json_output_follows_its_schema() {
         ("dashboard", &["dashboard"]),
         ("coverage", &["coverage"]),
         ("runs", &["runs"]),
+        ("runs", &["runs", "1"]),
+        ("runs-prune", &["runs", "prune", "--keep", "90d"]),
+        ("instance-schedule", &["instance", "schedule", "code", "--every", "1h"]),
+        ("status", &["status"]),
         ("normalize", &["normalize", file]),
         ("demo", &["demo", "--findings", "300"]),
     ];
