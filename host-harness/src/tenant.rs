@@ -18,6 +18,7 @@ use crate::{
     harness::{Harness, Loaded},
     ids::{InstanceName, TenantId},
     import::{Import, ImportOptions, ImportProgress, ImportReport},
+    lease::Lease,
     renormalize::{Renormalize, RenormalizeOptions, RenormalizeProgress, RenormalizeReport},
     runtime::Grant,
     secrets::{Secret, SecretSource},
@@ -164,13 +165,12 @@ impl Tenant {
         options: SyncOptions,
         progress: Progress,
     ) -> Result<Run, HarnessError> {
-        let (_lock, instance) = self.locked_instance(name).await?;
+        let (_lease, instance) = self.leased_instance(name, "sync").await?;
         if instance.paused.is_some() {
             return Err(HarnessError::Paused(name.clone()));
         }
         let loaded = self.loaded(&instance).await?;
         let secrets = self.secrets(name, &instance.made.secrets, secret.as_ref())?;
-        let _lease = self.lease(&instance, "sync").await?;
         let id = instance.id;
         let outcome = self.sync_of(&loaded, instance, secrets, progress, &options)?.run(options).await;
         match &outcome {
@@ -349,6 +349,13 @@ impl Tenant {
         let lock = self.lock(name)?;
         // It may have been changed before the lock was there.
         Ok((lock, self.instance(name).await?))
+    }
+
+    /// Takes an instance for some work, and reads it as it is then.
+    async fn leased_instance(&self, name: &InstanceName, work: &str) -> Result<(Lease, Instance), HarnessError> {
+        let lease = self.lease(&self.instance(name).await?, work).await?;
+        // It may have been changed before the lock was there.
+        Ok((lease, self.instance(name).await?))
     }
 
     /// Keeps other processes from the instance, as long as the file is open;
