@@ -29,18 +29,18 @@
 mod backup;
 mod bundled;
 mod capability;
+mod daemon;
 mod deletion;
 mod doctor;
-mod daemon;
 mod error;
 mod files;
 mod harness;
 mod hex;
 mod ids;
 mod import;
-mod lifecycle;
 mod lease;
 mod issues;
+mod lifecycle;
 mod limits;
 mod onboarding;
 mod rehearsal;
@@ -54,6 +54,7 @@ mod store;
 mod sync;
 mod task;
 mod tenant;
+mod tenants;
 mod vault;
 
 pub use crate::{
@@ -63,18 +64,18 @@ pub use crate::{
         egress::{Addresses, EgressPolicy, Origin, OriginError},
         storage::{BucketError, BucketStore, Changes, Values},
     },
-    deletion::{DeletionReport, TenantDeletion},
-    doctor::{Check, Condition},
     daemon::{
         Daemon, DaemonEvent, DaemonInfo, DaemonOptions, DaemonProgress, DaemonReport, InstanceWork, LastRun,
         RunningWork,
     },
+    deletion::{DeletionReport, TenantDeletion},
+    doctor::{Check, Condition},
     error::HarnessError,
     harness::{Harness, Loaded, Options},
     ids::{InstanceName, NameError, TenantId},
     import::{ImportError, ImportEvent, ImportOptions, ImportOutcome, ImportProgress, ImportReport},
-    lifecycle::{Rotation, SettingsChange},
     lease::Holder,
+    lifecycle::{Rotation, SettingsChange},
     limits::Limits,
     onboarding::{KindChoice, Onboarding, OnboardingError, OnboardingStep},
     renormalize::{Change, ChangedFinding, RenormalizeOptions, RenormalizeProgress, RenormalizeReport},
@@ -90,5 +91,6 @@ pub use crate::{
     },
     sync::{Decision, Progress, RetryPolicy, Selection, SelectionError, SyncEvent, SyncOptions, Vanishing, Waiter},
     tenant::{Setup, Tenant},
+    tenants::{TenantInstance, TenantReport, TenantRun},
     vault::{EntryState, VAULT_KEY_VARIABLE, Vault, VaultEntry, VaultError, VaultKey, VaultReport},
 };

@@ -23,8 +23,8 @@ use crate::{
     runtime::Grant,
     secrets::{Secret, SecretSource},
     store::{
-        ConnectorSource, FindingStore, Instance, InstanceBucket, InstanceStatus, NewInstance, OnAbsence, Refreshed, Run,
-        RunState, SharedStore,
+        ConnectorSource, FindingStore, Instance, InstanceBucket, InstanceStatus, NewInstance, OnAbsence, Refreshed,
+        Run, RunState, SharedStore,
     },
     sync::{Caller, InstanceSync, Progress, SyncOptions, Vanishing},
 };
@@ -343,12 +343,16 @@ impl Tenant {
         Ok(secrets)
     }
 
-    /// An instance that no other process works on as long as the file is open.
-    pub(crate) async fn locked_instance(&self, name: &InstanceName) -> Result<(File, Instance), HarnessError> {
-        self.instance(name).await?;
-        let lock = self.lock(name)?;
-        // It may have been changed before the lock was there.
-        Ok((lock, self.instance(name).await?))
+    /// An instance with the right to work on it.
+    pub(crate) async fn leased_instance(
+        &self,
+        name: &InstanceName,
+        work: &str,
+    ) -> Result<(Lease, Instance), HarnessError> {
+        let known = self.instance(name).await?;
+        let lease = self.lease(&known, work).await?;
+        // It may have been changed before the lease was there.
+        Ok((lease, self.instance(name).await?))
     }
 
     /// Takes an instance for some work, and reads it as it is then.
