@@ -3,9 +3,9 @@
 
 mod advisories;
 mod backup;
-mod daemon;
 mod coverage;
 mod csv;
+mod daemon;
 mod dashboard;
 mod delete;
 mod demo;
@@ -30,9 +30,9 @@ mod simulate;
 mod sync;
 mod tenant;
 mod vanishing;
+mod vault;
 mod views;
 mod when;
-mod vault;
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 

@@ -38,8 +38,8 @@ mod harness;
 mod hex;
 mod ids;
 mod import;
-mod lease;
 mod issues;
+mod lease;
 mod lifecycle;
 mod limits;
 mod onboarding;
@@ -48,8 +48,8 @@ mod renormalize;
 mod runtime;
 mod schedule;
 mod secrets;
-mod stop;
 mod sources;
+mod stop;
 mod store;
 mod sync;
 mod task;
@@ -87,7 +87,16 @@ pub use crate::{
     secrets::{Secret, SecretError, SecretSource},
     stop::Stop,
     store::{
-        ACTIVE, AgeCount, Attribution, AutoMap, ChangeRow, ClassCoverage, ConnectorSource, Coverage, CoverageCell, CoverageOptions, CoverageState, CoverageSummary, Cursor, CursorError, CweCount, Dashboard, DashboardFilter, DayCounts, DeletionPlan, DeletionProof, Due, Filter, FindingDetail, FindingId, FindingPage, FindingRow, FindingStore, Instance, InstanceStatus, IssueDetail, IssueFilter, IssueFinding, IssueId, IssueIdError, IssueRow, IssueSource, Keep, LabelCount, LeaseRow, NewInstance, OccurrenceDetail, Outcome, PackageCount, PackageFilter, PackageRow, Paused, Percent, PercentError, Period, ProjectChoice, ProjectCosts, ProjectCounts, ProjectFilter, ProjectRow, ReachableShare, Read, ReadCounts, ReadState, Refreshed, Renormalized, RepositoryCount, RepositoryCoverage, RowFacts, Run, RunFilter, RunMode, RunProject, RunState, RunWait, ScheduleRow, SeverityCount, SharedStore, Sort, StoreError, StoreHealth, StoredRecord, TablePlan, TimeToFix, Top25Share, Total, TotalIs, UnmappedProject, VanishingRow,
+        ACTIVE, AgeCount, Attribution, AutoMap, ChangeRow, ClassCoverage, ConnectorSource, Coverage, CoverageCell,
+        CoverageOptions, CoverageState, CoverageSummary, Cursor, CursorError, CweCount, Dashboard, DashboardFilter,
+        DayCounts, DeletionPlan, DeletionProof, Due, Filter, FindingDetail, FindingId, FindingPage, FindingRow,
+        FindingStore, Instance, InstanceStatus, IssueDetail, IssueFilter, IssueFinding, IssueId, IssueIdError,
+        IssueRow, IssueSource, Keep, LabelCount, LeaseRow, NewInstance, OccurrenceDetail, Outcome, PackageCount,
+        PackageFilter, PackageRow, Paused, Percent, PercentError, Period, ProjectChoice, ProjectCosts, ProjectCounts,
+        ProjectFilter, ProjectRow, ReachableShare, Read, ReadCounts, ReadState, Refreshed, Renormalized,
+        RepositoryCount, RepositoryCoverage, RowFacts, Run, RunFilter, RunMode, RunProject, RunState, RunWait,
+        ScheduleRow, SeverityCount, SharedStore, Sort, StoreError, StoreHealth, StoredRecord, TablePlan, TimeToFix,
+        Top25Share, Total, TotalIs, UnmappedProject, VanishingRow,
     },
     sync::{Decision, Progress, RetryPolicy, Selection, SelectionError, SyncEvent, SyncOptions, Vanishing, Waiter},
     tenant::{Setup, Tenant},

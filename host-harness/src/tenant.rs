@@ -355,13 +355,6 @@ impl Tenant {
         Ok((lease, self.instance(name).await?))
     }
 
-    /// Takes an instance for some work, and reads it as it is then.
-    async fn leased_instance(&self, name: &InstanceName, work: &str) -> Result<(Lease, Instance), HarnessError> {
-        let lease = self.lease(&self.instance(name).await?, work).await?;
-        // It may have been changed before the lock was there.
-        Ok((lease, self.instance(name).await?))
-    }
-
     /// Keeps other processes from the instance, as long as the file is open;
     /// the system lets go of it also when this process is killed.
     pub(crate) fn lock(&self, name: &InstanceName) -> Result<File, HarnessError> {
