@@ -3,7 +3,10 @@
 
 mod advisories;
 mod backup;
+mod coverage;
+mod csv;
 mod daemon;
+mod dashboard;
 mod delete;
 mod demo;
 mod doctor;
@@ -12,6 +15,7 @@ mod findings;
 mod import;
 mod inspect;
 mod instance;
+mod issues;
 mod normalize;
 mod onboard;
 mod output;
@@ -27,13 +31,15 @@ mod sync;
 mod tenant;
 mod vanishing;
 mod vault;
+mod views;
+mod when;
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{CommandFactory, Parser, Subcommand};
 use host_harness::{BUNDLED, ConnectorSource, Harness, Options, SecretSource, Tenant, TenantId};
 
-use self::{error::Failure, output::Output};
+use self::{error::Failure, output::Output, views::View};
 
 /// Exit codes, as the help tells them.
 const EXIT_CODES: &str =
@@ -100,15 +106,29 @@ enum Command {
     Sync(sync::Args),
     /// Take in findings from files of the vendor's tools
     Import(import::Args),
-    /// List findings
-    Findings(findings::ListArgs),
+    /// List findings of every kind
+    Findings(views::FindingsArgs),
+    /// List vulnerabilities of packages
+    Vulnerabilities(views::ListArgs),
+    /// List weaknesses of first-party code
+    Weaknesses(views::ListArgs),
+    /// List leaked credentials
+    Secrets(views::ListArgs),
     /// Show one finding with all that is known of it
     Finding(findings::ShowArgs),
+    /// List issues: what the findings of all sources say about the same thing
+    Issues(issues::ListArgs),
+    /// Show one issue with its sources and findings
+    Issue(issues::ShowArgs),
     /// Ratings of advisories (CVSS, EPSS) from files
     #[command(subcommand)]
     Advisories(advisories::Command),
-    /// List packages that findings are about
+    /// List packages in use and packages that findings are about
     Packages(packages::Args),
+    /// Show counts and trends
+    Dashboard(dashboard::Args),
+    /// Show which repositories are looked after, and which are not
+    Coverage(coverage::Args),
     /// Normalize stored records again, with the connector as it is now
     Renormalize(renormalize::Args),
     /// Show the run log
@@ -201,10 +221,17 @@ fn dispatch(cli: Cli, output: Output) -> Result<ExitCode, Failure> {
             Command::Sync(args) => sync::exec(&context, args).await,
             Command::Import(args) => import::exec(&context, args).await,
             Command::Renormalize(args) => renormalize::exec(&context, args).await,
-            Command::Findings(args) => findings::list(&context, args).await,
+            Command::Findings(args) => views::findings(&context, args).await,
+            Command::Vulnerabilities(args) => views::list(&context, View::Vulnerabilities, args).await,
+            Command::Weaknesses(args) => views::list(&context, View::Weaknesses, args).await,
+            Command::Secrets(args) => views::list(&context, View::Secrets, args).await,
             Command::Finding(args) => findings::show(&context, args).await,
+            Command::Issues(args) => issues::list(&context, args).await,
+            Command::Issue(args) => issues::show(&context, args).await,
             Command::Advisories(command) => advisories::exec(&context, command).await,
             Command::Packages(args) => packages::exec(&context, args).await,
+            Command::Dashboard(args) => dashboard::exec(&context, args).await,
+            Command::Coverage(args) => coverage::exec(&context, args).await,
             Command::Runs(args) => runs::exec(&context, args).await,
             Command::Doctor(args) => doctor::exec(&context, args).await,
             Command::Backup(args) => backup::backup(&context, args).await,

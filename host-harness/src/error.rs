@@ -76,6 +76,14 @@ pub enum HarnessError {
         /// Id now.
         found: String,
     },
+    /// The instance takes in reports of other scanners.
+    #[error(
+        "it takes in reports of other scanners and has no connector: there is nothing to connect to, to sync or to normalize again"
+    )]
+    Native,
+    /// The instance is one of a connector.
+    #[error("`{0}` is an instance of a connector, and takes in no reports of other scanners")]
+    NotNative(InstanceName),
     /// Another process syncs the instance.
     #[error("another process is at work on this instance")]
     Locked,
@@ -232,6 +240,8 @@ impl HarnessError {
             Self::Selection(_) => "selection",
             Self::Origin(_) => "invalid-origin",
             Self::NoInstance { .. } => "no-such-instance",
+            Self::Native => "native-source",
+            Self::NotNative(_) => "no-native-source",
             Self::NoConnector(_) | Self::OtherConnector { .. } => "no-such-connector",
             Self::Import(_) => "import",
             Self::Backup(_) => "backup",
@@ -327,6 +337,8 @@ impl HarnessError {
             "tenant-exists" => "choose another name; `harness tenant list` shows those that there are",
             "no-such-tenant" => "`harness tenant list` shows the tenants",
             "not-confirmed" => "give the name of what is to be deleted, letter by letter",
+            "native-source" => "import its reports (again): harness import --source NAME FILE...",
+            "no-native-source" => "choose another name for --source, such as reports; it is made if it is not there",
             "no-such-connector" => "give the right component with --connector FILE.wasm",
             "connector-unusable" => "check the file; `harness inspect FILE.wasm` shows what it is",
             "invalid-origin" => "write it as https://host or https://host:port",

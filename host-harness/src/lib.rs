@@ -38,6 +38,7 @@ mod harness;
 mod hex;
 mod ids;
 mod import;
+mod issues;
 mod lease;
 mod lifecycle;
 mod limits;
@@ -47,6 +48,7 @@ mod renormalize;
 mod runtime;
 mod schedule;
 mod secrets;
+mod sources;
 mod stop;
 mod store;
 mod sync;
@@ -85,11 +87,16 @@ pub use crate::{
     secrets::{Secret, SecretError, SecretSource},
     stop::Stop,
     store::{
-        Attribution, AutoMap, ChangeRow, ConnectorSource, DeletionPlan, DeletionProof, Due, Filter, FindingDetail,
-        FindingId, FindingRow, FindingStore, Instance, InstanceStatus, Keep, LeaseRow, NewInstance, OccurrenceDetail,
-        PackageFilter, PackageRow, Paused, Percent, PercentError, ProjectChoice, ProjectCosts, ProjectCounts,
-        ProjectRow, Read, ReadCounts, ReadState, Refreshed, Renormalized, Run, RunFilter, RunMode, RunProject,
-        RunState, RunWait, ScheduleRow, SharedStore, StoreError, StoreHealth, StoredRecord, TablePlan, VanishingRow,
+        ACTIVE, AgeCount, Attribution, AutoMap, ChangeRow, ClassCoverage, ConnectorSource, Coverage, CoverageCell,
+        CoverageOptions, CoverageState, CoverageSummary, Cursor, CursorError, CweCount, Dashboard, DashboardFilter,
+        DayCounts, DeletionPlan, DeletionProof, Due, Filter, FindingDetail, FindingId, FindingPage, FindingRow,
+        FindingStore, Instance, InstanceStatus, IssueDetail, IssueFilter, IssueFinding, IssueId, IssueIdError,
+        IssueRow, IssueSource, Keep, LabelCount, LeaseRow, NewInstance, OccurrenceDetail, Outcome, PackageCount,
+        PackageFilter, PackageRow, Paused, Percent, PercentError, Period, ProjectChoice, ProjectCosts, ProjectCounts,
+        ProjectFilter, ProjectRow, ReachableShare, Read, ReadCounts, ReadState, Refreshed, Renormalized,
+        RepositoryCount, RepositoryCoverage, RowFacts, Run, RunFilter, RunMode, RunProject, RunState, RunWait,
+        ScheduleRow, SeverityCount, SharedStore, Sort, StoreError, StoreHealth, StoredRecord, TablePlan, TimeToFix,
+        Top25Share, Total, TotalIs, UnmappedProject, VanishingRow,
     },
     sync::{Decision, Progress, RetryPolicy, Selection, SelectionError, SyncEvent, SyncOptions, Vanishing, Waiter},
     tenant::{Setup, Tenant},

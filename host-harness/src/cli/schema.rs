@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use appsec_model::Normalized;
-use host_harness::FindingDetail;
+use host_harness::{Coverage, Dashboard, FindingDetail, IssueDetail};
 use schemars::{Schema, schema_for};
 
 use super::{
@@ -11,10 +11,10 @@ use super::{
     daemon::{Event, Status},
     demo::DemoReport,
     error::Failure,
-    findings::FindingList,
     import::ImportList,
     inspect::Inspected,
     instance::{InstanceList, InstanceReport},
+    issues::IssueList,
     onboard::OnboardingList,
     output::print_json,
     packages::PackageList,
@@ -25,6 +25,7 @@ use super::{
     sync::SyncReport,
     tenant::TenantList,
     vault::{NewKey, Rekeyed},
+    views::FindingList,
 };
 
 #[derive(clap::Args)]
@@ -41,6 +42,8 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         ("advisories-import", schema_for!(AdvisoryImport)),
         ("advisories-show", schema_for!(appsec_insight::Advisory)),
         ("backup", schema_for!(host_harness::Backup)),
+        ("coverage", schema_for!(Coverage)),
+        ("dashboard", schema_for!(Dashboard)),
         ("demo", schema_for!(DemoReport)),
         ("doctor", schema_for!(super::doctor::Diagnosis)),
         ("error", schema_for!(super::error::FailureReport)),
@@ -58,6 +61,8 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         ("instance-set", schema_for!(InstanceReport)),
         ("instance-show", schema_for!(InstanceReport)),
         ("instance-schedule", schema_for!(ScheduleReport)),
+        ("issue", schema_for!(IssueDetail)),
+        ("issues", schema_for!(IssueList)),
         ("normalize", schema_for!(Normalized)),
         ("onboard", schema_for!(InstanceReport)),
         ("onboard-list", schema_for!(OnboardingList)),
@@ -68,6 +73,7 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         ("run", schema_for!(Event)),
         ("runs", schema_for!(RunList)),
         ("runs-prune", schema_for!(Pruned)),
+        ("secrets", schema_for!(FindingList)),
         ("status", schema_for!(Status)),
         ("sync", schema_for!(SyncReport)),
         ("tenant-add", schema_for!(host_harness::TenantReport)),
@@ -77,6 +83,8 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         ("vault-new-key", schema_for!(NewKey)),
         ("vault-rekey", schema_for!(Rekeyed)),
         ("vault-show", schema_for!(host_harness::VaultReport)),
+        ("vulnerabilities", schema_for!(FindingList)),
+        ("weaknesses", schema_for!(FindingList)),
     ]
 }
 

@@ -160,10 +160,19 @@ impl Desk {
             .join("\n")
     }
 
+    /// A table without what differs from run to run. Cursors name rows of one
+    /// store.
+    pub fn shown(&self, arguments: &[&str]) -> String {
+        let text = self.stable(&self.ok(arguments));
+        text.lines().filter(|line| !line.starts_with("The next page")).collect::<Vec<_>>().join("\n")
+    }
+
     /// The content of the store that a user can see, without row ids and times
     /// of this machine.
     pub fn content(&self) -> Value {
         let mut findings = self.json(&["findings", "--all", "--all-categories", "--limit", "100000"]);
+        // What is equally urgent is in the order of arrival.
+        findings["findings"].as_array_mut().unwrap().sort_by_key(|finding| finding["id"].to_string());
         for finding in findings["findings"].as_array_mut().unwrap() {
             let finding = finding.as_object_mut().unwrap();
             finding.remove("first_seen_at");
