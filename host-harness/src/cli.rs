@@ -9,11 +9,13 @@ mod findings;
 mod import;
 mod inspect;
 mod instance;
+mod mapping;
 mod normalize;
 mod output;
 mod packages;
 mod projects;
 mod renormalize;
+mod repositories;
 mod runs;
 mod schema;
 mod secret;
@@ -77,6 +79,12 @@ enum Command {
     Instance(instance::Command),
     /// List the vendor's projects
     Projects(projects::Args),
+    /// The tenant's code repositories
+    #[command(subcommand)]
+    Repositories(repositories::Command),
+    /// Which repository each project is of: only projects that are mapped are read
+    #[command(subcommand)]
+    Mapping(mapping::Command),
     /// Bring the findings of instances up to date
     Sync(sync::Args),
     /// Take in findings from files of the vendor's tools
@@ -163,6 +171,8 @@ fn dispatch(cli: Cli, output: Output) -> Result<ExitCode, Failure> {
             Command::Inspect(args) => inspect::exec(&context, args).await,
             Command::Instance(command) => instance::exec(&context, command).await,
             Command::Projects(args) => projects::exec(&context, args).await,
+            Command::Repositories(command) => repositories::exec(&context, command).await,
+            Command::Mapping(command) => mapping::exec(&context, command).await,
             Command::Sync(args) => sync::exec(&context, args).await,
             Command::Import(args) => import::exec(&context, args).await,
             Command::Renormalize(args) => renormalize::exec(&context, args).await,

@@ -8,6 +8,7 @@ use crate::{
     capability::egress::OriginError,
     ids::InstanceName,
     import::ImportError,
+    mapping::MappingError,
     runtime::{CallError, CallFailure, RuntimeError},
     secrets::SecretError,
     store::{ReadCounts, StoreError},
@@ -78,6 +79,9 @@ pub enum HarnessError {
     /// A file cannot be imported.
     #[error(transparent)]
     Import(#[from] ImportError),
+    /// Repositories or mappings are not what was asked for.
+    #[error(transparent)]
+    Mapping(#[from] MappingError),
     /// A run is not there.
     #[error("there is no run {0}")]
     NoRun(i64),
@@ -191,6 +195,7 @@ impl HarnessError {
             Self::NoInstance { .. } => "no-such-instance",
             Self::NoConnector(_) | Self::OtherConnector { .. } => "no-such-connector",
             Self::Import(_) => "import",
+            Self::Mapping(error) => error.code(),
             Self::NoTenant(_) => "no-such-tenant",
             Self::NotConfirmed { .. } => "not-confirmed",
             Self::Folder(..) => "io",
@@ -214,6 +219,9 @@ impl HarnessError {
     pub fn remedy(&self) -> Option<&'static str> {
         if let Self::Import(error) = self {
             return Some(error.remedy());
+        }
+        if let Self::Mapping(error) = self {
+            return error.remedy();
         }
         let remedy = match self.code() {
             "invalid-settings" => {

@@ -35,6 +35,7 @@ mod hex;
 mod ids;
 mod import;
 mod limits;
+mod mapping;
 mod renormalize;
 mod runtime;
 mod secrets;
@@ -55,6 +56,7 @@ pub use crate::{
     ids::{InstanceName, NameError, TenantId},
     import::{ImportError, ImportEvent, ImportOptions, ImportOutcome, ImportProgress, ImportReport},
     limits::Limits,
+    mapping::{Acceptance, MappingError, ProjectName, ScanFieldChanges},
     renormalize::{Change, ChangedFinding, RenormalizeOptions, RenormalizeProgress, RenormalizeReport},
     runtime::{
         CallError, CallFailure, CallReport, Called, Connector, Grant, Inspection, InspectionError, LimitHit, Runtime,
@@ -62,9 +64,11 @@ pub use crate::{
     },
     secrets::{Secret, SecretError, SecretSource},
     store::{
-        Attribution, ChangeRow, ConnectorSource, DeletionPlan, DeletionProof, Filter, FindingDetail, FindingId,
-        FindingRow, FindingStore, Instance, InstanceStatus, NewInstance, OccurrenceDetail, PackageFilter, PackageRow,
-        ProjectCounts, ProjectRow, Read, ReadCounts, ReadState, Refreshed, Renormalized, Run, RunMode, RunState,
+        AUTO_CONFIDENCE, Attribution, AutoMap, Candidate, ChangeRow, ConnectorSource, DeletionPlan, DeletionProof,
+        Filter, FindingDetail, FindingId, FindingRow, FindingStore, Instance, InstanceStatus, KeptFindings, MappedBy,
+        MappingCounts, MappingFilter, MappingRow, MappingState, NamedProject, NewInstance, OccurrenceDetail,
+        PackageFilter, PackageRow, ProjectCounts, ProjectRow, Proposal, Read, ReadCounts, ReadState, Refreshed,
+        Released, Renormalized, RepositoryChanges, RepositoryRow, Run, RunMode, RunState, ScanFields, Settled,
         SharedStore, StoreError, StoredRecord, TablePlan,
     },
     sync::{Decision, Progress, RetryPolicy, Selection, SelectionError, SyncEvent, SyncOptions, Waiter},

@@ -16,11 +16,13 @@ mod fixture;
 mod history;
 mod imports;
 mod instances;
+mod mapping;
 mod migrate;
 mod packages;
 mod pages;
 mod projects;
 mod renormalize;
+mod repositories;
 mod runs;
 mod scans;
 mod seen;
@@ -44,10 +46,15 @@ pub use self::{
     history::ChangeRow,
     imports::ImportSource,
     instances::{ConnectorSource, Instance, InstanceStatus, NewInstance},
+    mapping::{
+        AUTO_CONFIDENCE, AutoMap, Candidate, KeptFindings, MappedBy, MappingCounts, MappingFilter, MappingRow,
+        MappingState, NamedProject, Proposal, Released, ScanFields, Settled,
+    },
     packages::{PackageFilter, PackageRow},
     pages::{Classified, Contents, HashedRecord, PageCommit, ProjectIndex},
     projects::{ProjectCounts, ProjectRow},
     renormalize::{Renormalized, StoredRecord},
+    repositories::{RepositoryChanges, RepositoryRow},
     runs::{PlannedRead, Read, ReadCounts, ReadState, Run, RunMode, RunState},
     scans::Attribution,
     seen::Seen,

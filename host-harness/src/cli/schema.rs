@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use appsec_model::Normalized;
-use host_harness::FindingDetail;
+use host_harness::{FindingDetail, MappingRow, RepositoryRow};
 use schemars::{Schema, schema_for};
 
 use super::{
@@ -14,10 +14,12 @@ use super::{
     import::ImportList,
     inspect::Inspected,
     instance::{InstanceList, InstanceReport},
+    mapping::{AutoMapReport, MappingList, ReleaseReport},
     output::print_json,
     packages::PackageList,
     projects::ProjectList,
     renormalize::RenormalizeList,
+    repositories::{RepositoriesListed, RepositoryDetail, RepositoryImport},
     runs::RunList,
     sync::SyncReport,
 };
@@ -46,10 +48,24 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         ("instance-delete", schema_for!(super::delete::InstanceDeletion)),
         ("instance-list", schema_for!(InstanceList)),
         ("instance-show", schema_for!(InstanceReport)),
+        ("mapping-accept", schema_for!(MappingList)),
+        ("mapping-auto", schema_for!(AutoMapReport)),
+        ("mapping-fields", schema_for!(MappingRow)),
+        ("mapping-ignore", schema_for!(ReleaseReport)),
+        ("mapping-list", schema_for!(MappingList)),
+        ("mapping-propose", schema_for!(MappingList)),
+        ("mapping-restore", schema_for!(MappingRow)),
+        ("mapping-set", schema_for!(MappingRow)),
+        ("mapping-unset", schema_for!(ReleaseReport)),
         ("normalize", schema_for!(Normalized)),
         ("packages", schema_for!(PackageList)),
         ("projects", schema_for!(ProjectList)),
         ("renormalize", schema_for!(RenormalizeList)),
+        ("repositories-add", schema_for!(RepositoryImport)),
+        ("repositories-import", schema_for!(RepositoryImport)),
+        ("repositories-list", schema_for!(RepositoriesListed)),
+        ("repositories-remove", schema_for!(RepositoryRow)),
+        ("repositories-show", schema_for!(RepositoryDetail)),
         ("runs", schema_for!(RunList)),
         ("sync", schema_for!(SyncReport)),
     ]

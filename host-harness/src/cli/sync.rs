@@ -8,7 +8,7 @@ use std::{
 };
 
 use appsec_model::Kind;
-use host_harness::{InstanceName, Progress, Run, RunState, Selection, SyncEvent, SyncOptions};
+use host_harness::{InstanceName, MappingCounts, Progress, Run, RunState, Selection, SyncEvent, SyncOptions};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
@@ -94,8 +94,24 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
             runs::show_run(context.output, run);
         }
     })?;
+    show_mapping(context.output, &tenant.mapping_counts(None).await?);
     failures.iter().for_each(|failure| context.output.failure(failure));
     Ok(exit_code(&report.runs, !failures.is_empty()))
+}
+
+/// What needs a person's word.
+fn show_mapping(output: Output, counts: &MappingCounts) {
+    let MappingCounts { unmapped, mismatched, .. } = counts;
+    if *unmapped > 0 {
+        output.line(format!(
+            "{unmapped} projects are not mapped to a repository and not read: harness mapping propose"
+        ));
+    }
+    if *mismatched > 0 {
+        output.line(format!(
+            "{mismatched} projects lead elsewhere than to their repository: harness mapping list --state mismatched"
+        ));
+    }
 }
 
 /// 0 if everything is complete, 3 if something is missing, 1 if nothing came.

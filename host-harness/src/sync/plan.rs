@@ -4,6 +4,8 @@
 //! log, and a failing one stops no other. Many are read together, because five
 //! thousand projects must not mean ten thousand requests.
 
+use std::collections::HashSet;
+
 use appsec_model::{Access, Connection, Kind, Project, ProjectScope, Scope};
 
 use crate::store::PlannedRead;
@@ -29,15 +31,23 @@ pub enum SelectionError {
     /// No such project.
     #[error("the vendor lists no project `{0}`: `harness projects` shows those that there are")]
     Project(String),
+    /// A project that is not read.
+    #[error(
+        "the project `{0}` is not mapped to a repository, so that it is not read: map it with \
+         `harness mapping set`, or with `harness mapping restore` if it is ignored"
+    )]
+    Unmapped(String),
     /// No such kind.
     #[error("the instance cannot read `{0}`: `harness instance show` tells what it can read")]
     Kind(Kind),
 }
 
-/// Plans the reads of a sync.
+/// Plans the reads of a sync: of the projects that the vendor lists those whose
+/// ids are among the `mapped` ones.
 pub fn plan(
     connection: &Connection,
     projects: &[Project],
+    mapped: &HashSet<String>,
     selection: &Selection,
 ) -> Result<Vec<PlannedRead>, SelectionError> {
     let readable: Vec<&Kind> =
@@ -49,14 +59,20 @@ pub fn plan(
     for name in &selection.projects {
         let found = projects.iter().find(|project| project.name == *name);
         let found = found.or_else(|| projects.iter().find(|project| project.name.eq_ignore_ascii_case(name)));
-        selected.push(found.ok_or_else(|| SelectionError::Project(name.clone()))?);
+        let found = found.ok_or_else(|| SelectionError::Project(name.clone()))?;
+        if !mapped.contains(&found.id) {
+            return Err(SelectionError::Unmapped(found.name.clone()));
+        }
+        selected.push(found);
     }
     let whole = selection.projects.is_empty();
     if whole {
-        selected.extend(projects);
+        selected.extend(projects.iter().filter(|project| mapped.contains(&project.id)));
     }
+    // A wide read brings the other projects' records along.
+    let most = selected.len() * 2 >= projects.len();
 
-    let scopes = if whole && connection.deployment_wide && selected.len() > ONE_BY_ONE {
+    let scopes = if whole && most && connection.deployment_wide && selected.len() > ONE_BY_ONE {
         vec![Scope::Deployment]
     } else {
         // Neighbours in a batch share a branch where possible: a connector
@@ -84,6 +100,8 @@ fn scope(project: &Project) -> ProjectScope {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use appsec_model::{Access, Connection, Deployment, Kind, KindAccess, Project, Scope};
 
     use super::{Selection, SelectionError, plan};
@@ -114,8 +132,19 @@ mod tests {
             .collect()
     }
 
+    fn all(projects: &[Project]) -> HashSet<String> {
+        projects.iter().map(|project| project.id.clone()).collect()
+    }
+
     fn sizes(deployment_wide: bool, count: usize) -> Vec<usize> {
-        let reads = plan(&connection(deployment_wide), &projects(count), &Selection::default()).unwrap();
+        sizes_of(deployment_wide, count, count)
+    }
+
+    /// Projects of each read, 0 for a wide one, where only the first are mapped.
+    fn sizes_of(deployment_wide: bool, count: usize, mapped: usize) -> Vec<usize> {
+        let projects = projects(count);
+        let mapped = all(&projects[..mapped]);
+        let reads = plan(&connection(deployment_wide), &projects, &mapped, &Selection::default()).unwrap();
         reads
             .iter()
             .filter(|read| read.kind == Kind::Sca)
@@ -136,7 +165,8 @@ mod tests {
 
     #[test]
     fn every_project_is_read_once_per_readable_kind() {
-        let reads = plan(&connection(false), &projects(120), &Selection::default()).unwrap();
+        let projects = projects(120);
+        let reads = plan(&connection(false), &projects, &all(&projects), &Selection::default()).unwrap();
         let mut names: Vec<(String, String)> = Vec::new();
         for read in &reads {
             let Scope::Projects(projects) = &read.scope else { panic!("{read:?}") };
@@ -149,12 +179,27 @@ mod tests {
     }
 
     #[test]
+    fn only_what_is_mapped_is_read_and_together_where_it_is_most() {
+        assert_eq!(sizes_of(true, 120, 0), [0_usize; 0]);
+        assert_eq!(sizes_of(true, 120, 2), [1, 1]);
+        assert_eq!(sizes_of(true, 120, 55), [50, 5]);
+        assert_eq!(sizes_of(true, 120, 60), [0]);
+        let (projects, named) =
+            (projects(3), |name: &str| Selection { kinds: vec![], projects: vec![name.to_owned()] });
+        let mapped = all(&projects[..1]);
+        let plan = |name: &str| plan(&connection(true), &projects, &mapped, &named(name));
+        assert_eq!(plan("Acme/p0000").unwrap().len(), 2);
+        assert_eq!(plan("acme/P0001").unwrap_err(), SelectionError::Unmapped("Acme/p0001".to_owned()));
+    }
+
+    #[test]
     fn a_selection_keeps_to_what_there_is() {
         let selection = |kinds: &[Kind], projects: &[&str]| Selection {
             kinds: kinds.to_vec(),
             projects: projects.iter().map(|&name| name.to_owned()).collect(),
         };
-        let plan = |selection| plan(&connection(true), &projects(50), &selection);
+        let projects = projects(50);
+        let plan = |selection| plan(&connection(true), &projects, &all(&projects), &selection);
         assert_eq!(plan(selection(&[Kind::Sast], &["acme/P0001", "Acme/p0002"])).unwrap().len(), 2);
         let missing = plan(selection(&[], &["acme/other"])).unwrap_err();
         assert_eq!(missing, SelectionError::Project("acme/other".to_owned()));

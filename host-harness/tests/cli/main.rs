@@ -7,5 +7,6 @@ mod deletion;
 mod failures;
 mod files;
 mod killed;
+mod mapping;
 mod printed;
 mod support;
