@@ -17,6 +17,7 @@
 //!     allow_origins: vec![],
 //!     allow_private_origins: vec![],
 //!     secret: None,
+//!     store_secret: false,
 //! };
 //! let instance = tenant.add_instance(setup, true).await?;
 //! let run = tenant.sync(&instance.made.name, None, SyncOptions::default(), std::sync::Arc::new(|_| ())).await?;
@@ -25,52 +26,82 @@
 //! # }
 //! ```
 
+mod backup;
 mod bundled;
 mod capability;
+mod daemon;
 mod deletion;
+mod doctor;
 mod error;
 mod files;
 mod harness;
 mod hex;
 mod ids;
 mod import;
+mod issues;
+mod lease;
+mod lifecycle;
 mod limits;
 mod mapping;
+mod onboarding;
+mod rehearsal;
 mod renormalize;
 mod runtime;
+mod schedule;
 mod secrets;
+mod sources;
+mod stop;
 mod store;
 mod sync;
 mod task;
 mod tenant;
+mod vault;
 
 pub use crate::{
+    backup::{Backup, BackupError, BackupFile},
     bundled::{BUNDLED, Bundled},
     capability::{
         egress::{Addresses, EgressPolicy, Origin, OriginError},
         storage::{BucketError, BucketStore, Changes, Values},
     },
+    daemon::{
+        Daemon, DaemonEvent, DaemonInfo, DaemonOptions, DaemonProgress, DaemonReport, InstanceWork, LastRun,
+        RunningWork,
+    },
     deletion::{DeletionReport, TenantDeletion},
+    doctor::{Check, Condition},
     error::HarnessError,
     harness::{Harness, Loaded, Options},
     ids::{InstanceName, NameError, TenantId},
     import::{ImportError, ImportEvent, ImportOptions, ImportOutcome, ImportProgress, ImportReport},
+    lease::Holder,
+    lifecycle::{Rotation, SettingsChange},
     limits::Limits,
     mapping::{Acceptance, MappingError, ProjectName, ScanFieldChanges},
+    onboarding::{KindChoice, Onboarding, OnboardingError, OnboardingStep},
     renormalize::{Change, ChangedFinding, RenormalizeOptions, RenormalizeProgress, RenormalizeReport},
     runtime::{
         CallError, CallFailure, CallReport, Called, Connector, Grant, Inspection, InspectionError, LimitHit, Runtime,
         RuntimeError,
     },
+    schedule::{Next, Plan, Rhythm, ScheduleError, Span, Zone, backoff},
     secrets::{Secret, SecretError, SecretSource},
+    stop::Stop,
     store::{
-        AUTO_CONFIDENCE, Attribution, AutoMap, Candidate, ChangeRow, ConnectorSource, DeletionPlan, DeletionProof,
-        Filter, FindingDetail, FindingId, FindingRow, FindingStore, Instance, InstanceStatus, KeptFindings, MappedBy,
-        MappingCounts, MappingFilter, MappingRow, MappingState, NamedProject, NewInstance, OccurrenceDetail,
-        PackageFilter, PackageRow, ProjectCounts, ProjectRow, Proposal, Read, ReadCounts, ReadState, Refreshed,
-        Released, Renormalized, RepositoryChanges, RepositoryRow, Run, RunMode, RunState, ScanFields, Settled,
-        SharedStore, StoreError, StoredRecord, TablePlan,
+        ACTIVE, AUTO_CONFIDENCE, AgeCount, Attribution, AutoMap, Candidate, ChangeRow, ClassCoverage, ConnectorSource,
+        Coverage, CoverageCell, CoverageOptions, CoverageState, CoverageSummary, Cursor, CursorError, CweCount,
+        Dashboard, DashboardFilter, DayCounts, DeletionPlan, DeletionProof, Due, Filter, FindingDetail, FindingId,
+        FindingPage, FindingRow, FindingStore, Instance, InstanceStatus, IssueDetail, IssueFilter, IssueFinding,
+        IssueId, IssueIdError, IssueRow, IssueSource, Keep, KeptFindings, LabelCount, LeaseRow, MappedBy,
+        MappingCounts, MappingFilter, MappingRow, MappingState, NamedProject, NewInstance, OccurrenceDetail, Outcome,
+        PackageCount, PackageFilter, PackageRow, Paused, Percent, PercentError, Period, ProjectChoice, ProjectCosts,
+        ProjectCounts, ProjectFilter, ProjectRow, Proposal, ReachableShare, Read, ReadCounts, ReadState, Refreshed,
+        Released, Renormalized, RepositoryChanges, RepositoryCount, RepositoryCoverage, RepositoryRow, RowFacts, Run,
+        RunFilter, RunMode, RunProject, RunState, RunWait, ScanFields, ScheduleRow, Settled, SeverityCount,
+        SharedStore, Sort, StoreError, StoreHealth, StoredRecord, TablePlan, TimeToFix, Top25Share, Total, TotalIs,
+        UnmappedProject, VanishingRow,
     },
-    sync::{Decision, Progress, RetryPolicy, Selection, SelectionError, SyncEvent, SyncOptions, Waiter},
+    sync::{Decision, Progress, RetryPolicy, Selection, SelectionError, SyncEvent, SyncOptions, Vanishing, Waiter},
     tenant::{Setup, Tenant},
+    vault::{EntryState, VAULT_KEY_VARIABLE, Vault, VaultEntry, VaultError, VaultKey, VaultReport},
 };

@@ -280,10 +280,10 @@ impl Tenant {
         findings: Option<KeptFindings>,
     ) -> Result<Released, HarnessError> {
         let project = self.project_named(project).await?;
-        // A sync that is under way would go on to bring its records.
-        let _lock = match project.instance.parse() {
-            Ok(name) => Some(self.lock(&name)?),
-            // Only checked names are ever written.
+        // A sync that is under way would go on to bring its records. Only checked
+        // names are ever written.
+        let _lease = match project.instance.parse() {
+            Ok(name) => Some(self.lease(&self.instance(&name).await?, "mapping").await?),
             Err(_) => None,
         };
         let (row, now) = (project.row, self.harness.now());

@@ -19,8 +19,8 @@ use crate::{
     error::HarnessError,
     runtime::{CallFailure, Connector, FileReading},
     store::{
-        Classified, Contents, HashedRecord, PageCommit, ProjectIndex, Read, ReadCounts, ReadState, Run, Seen,
-        SharedStore,
+        Classified, Contents, HashedRecord, OnAbsence, PageCommit, ProjectIndex, Read, ReadCounts, ReadState, Run,
+        Seen, SharedStore,
     },
     sync::normalize_records,
     task::AbortOnDrop,
@@ -45,33 +45,38 @@ pub(super) struct Taking<'a> {
 }
 
 /// A batch on its way, ready to be written.
-struct Ready {
-    batch: Batch,
-    classified: Vec<Classified>,
-    normalized: Normalized,
-    contents: Contents,
-    costs: ReadCounts,
-    projects: Arc<ProjectIndex>,
+pub(super) struct Ready {
+    pub batch: Batch,
+    pub classified: Vec<Classified>,
+    pub normalized: Normalized,
+    pub contents: Contents,
+    pub costs: ReadCounts,
+    pub projects: Arc<ProjectIndex>,
 }
 
 /// How far a read is.
-struct Progress {
-    read: Read,
-    pages: u64,
-    position: u64,
+pub(super) struct Progress {
+    pub read: Read,
+    pub pages: u64,
+    pub position: u64,
+}
+
+impl From<&Read> for Progress {
+    fn from(read: &Read) -> Self {
+        let position = read.cursor.as_deref().and_then(|cursor| cursor.parse().ok()).unwrap_or(0);
+        Self { pages: read.counts.pages, position, read: read.clone() }
+    }
 }
 
 impl Taking<'_> {
     /// Reads the file and takes its records in. Returns the largest memory of
     /// the sandbox that reads.
-    pub async fn take(&self, reading: FileReading, source: Source) -> Result<u64, HarnessError> {
+    pub async fn take(&self, connector: &Connector, reading: FileReading, source: Source) -> Result<u64, HarnessError> {
         let import = self.import;
         let (sender, mut receiver) = mpsc::channel(BATCHES_WAITING);
         let mut reads: BTreeMap<String, Progress> = BTreeMap::new();
         for read in self.run.reads.iter().filter(|read| read.state == ReadState::Pending) {
-            let position = read.cursor.as_deref().and_then(|cursor| cursor.parse().ok()).unwrap_or(0);
-            let progress = Progress { pages: read.counts.pages, position, read: read.clone() };
-            reads.insert(read.kind.as_str().to_owned(), progress);
+            reads.insert(read.kind.as_str().to_owned(), read.into());
         }
         let (total_bytes, position) = (source.packed_bytes(), source.position());
         let kinds: Vec<(Kind, u64)> = reads.values().map(|it| (it.read.kind.clone(), it.position)).collect();
@@ -83,7 +88,7 @@ impl Taking<'_> {
         let preparing = stream::poll_fn(|context| receiver.poll_recv(context))
             // Tasks of their own: they go on while another batch is written.
             .map(|batch| {
-                let (connector, owner) = (import.connector.clone(), import.owner.clone());
+                let (connector, owner) = (connector.clone(), import.owner.clone());
                 AbortOnDrop::spawn(prepare(connector, owner, projects.clone(), batch)).join()
             })
             .buffered(BATCHES_AT_ONCE);
@@ -115,20 +120,9 @@ impl Taking<'_> {
             return Err(HarnessError::call(&import.owner, "document-reader.finish", failure));
         }
         let index = projects.of_import(import).await?;
-        let complete = reads.values_mut().map(|progress| {
-            let batch = Batch { kind: progress.read.kind.clone(), records: Vec::new(), position: progress.position };
-            let ready = Ready {
-                batch,
-                classified: Vec::new(),
-                normalized: Normalized::default(),
-                contents: Contents::default(),
-                costs: ReadCounts::default(),
-                projects: index.clone(),
-            };
-            self.commit_of(progress, ready, NextPage::Complete)
-        });
-        let complete = complete.collect::<Vec<_>>();
-        import.store.run(move |store| store.commit_pages(&complete)).await?;
+        for progress in reads.values_mut() {
+            self.complete(progress, index.clone()).await?;
+        }
         Ok(end.peak_memory_bytes)
     }
 
@@ -139,6 +133,32 @@ impl Taking<'_> {
         progress.position = ready.batch.position;
         let next = NextPage::Cursor(progress.position.to_string());
         Some(self.commit_of(progress, ready, next))
+    }
+
+    /// Ends a read: all of its records are taken in.
+    pub async fn complete(&self, progress: &mut Progress, projects: Arc<ProjectIndex>) -> Result<(), HarnessError> {
+        let batch = Batch { kind: progress.read.kind.clone(), records: Vec::new(), position: progress.position };
+        let ready = Ready {
+            batch,
+            classified: Vec::new(),
+            normalized: Normalized::default(),
+            contents: Contents::default(),
+            costs: ReadCounts::default(),
+            projects,
+        };
+        self.commit(progress, ready, NextPage::Complete).await.map(|_| ())
+    }
+
+    /// Writes one batch.
+    pub async fn commit(
+        &self,
+        progress: &mut Progress,
+        ready: Ready,
+        next: NextPage,
+    ) -> Result<ReadCounts, HarnessError> {
+        let (page, projects) = self.commit_of(progress, ready, next);
+        let outcome = self.import.store.run(move |store| store.commit_page(&page, &projects)).await?;
+        Ok(outcome.counts)
     }
 
     fn commit_of(&self, progress: &mut Progress, ready: Ready, next: NextPage) -> (PageCommit, Arc<ProjectIndex>) {
@@ -158,6 +178,8 @@ impl Taking<'_> {
             normalized: ready.normalized,
             contents: ready.contents,
             full: import.options.complete,
+            // Who says that a file is complete has seen it.
+            on_absence: OnAbsence::Mark,
             // Without a project there is no scope that anything could be gone from.
             scope: Some(scope.unwrap_or_default()),
             costs: ready.costs,
@@ -197,7 +219,7 @@ async fn prepare(
 type Known = (HashSet<(Option<String>, Option<String>)>, Arc<ProjectIndex>);
 
 /// The projects that records name; those that nobody knew before are made.
-struct Projects {
+pub(super) struct Projects {
     store: SharedStore,
     instance_id: i64,
     origin: String,
@@ -206,7 +228,7 @@ struct Projects {
 }
 
 impl Projects {
-    fn new(import: &Import, origin: String) -> Self {
+    pub fn new(import: &Import, origin: String) -> Self {
         Self {
             store: import.store.clone(),
             instance_id: import.instance.id,
@@ -217,7 +239,7 @@ impl Projects {
     }
 
     /// The index with the project that the operator named, if any.
-    async fn of_import(&self, import: &Import) -> Result<Arc<ProjectIndex>, HarnessError> {
+    pub async fn of_import(&self, import: &Import) -> Result<Arc<ProjectIndex>, HarnessError> {
         self.with(import.project().iter()).await
     }
 

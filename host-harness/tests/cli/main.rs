@@ -2,11 +2,17 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails loudly")]
 
+mod backups;
 mod commands;
 mod deletion;
+mod daemon;
 mod failures;
 mod files;
+mod issues;
 mod killed;
 mod mapping;
+mod onboarding;
 mod printed;
 mod support;
+mod tokens;
+mod views;

@@ -67,7 +67,7 @@ fn only_what_matches_the_list_is_read_and_a_new_project_joins_in_the_same_sync()
     assert!(done.code == 1 && done.stderr.contains("harness mapping set"), "{}", done.stderr);
 
     desk.simulator.set_world(later);
-    let run = desk.json(&["sync"])["runs"][0].clone();
+    let run = desk.json(&["sync", "--allow-vanish"])["runs"][0].clone();
     assert_eq!((&run["state"], &run["projects"]), (&"complete".into(), &6.into()));
     assert_eq!(found(&desk), known.iter().cloned().collect());
     let counts = desk.json(&["mapping", "list"])["counts"].clone();
@@ -100,7 +100,7 @@ fn a_project_that_leads_elsewhere_is_told_and_repaired_by_hand() {
 
     // The same projects under other names, at other places.
     desk.simulator.set_world(World::new(shape(2, 3)));
-    let shown = desk.ok(&["sync"]);
+    let shown = desk.ok(&["sync", "--allow-vanish"]);
     assert!(shown.contains("harness mapping list --state mismatched"), "{shown}");
     let mismatched = desk.json(&["mapping", "list", "--state", "mismatched"]);
     let row = mismatched["projects"][0].clone();

@@ -5,11 +5,7 @@ use rusqlite::{Connection, TransactionBehavior, params};
 use serde::{Deserialize, Serialize};
 
 use super::{MappedBy, MappingState, Note};
-use crate::store::{
-    FindingStore, Result, json,
-    pages::{Gone, vanish},
-    repositories::sweep,
-};
+use crate::store::{FindingStore, Result, json, pages::vanish_project, repositories::sweep};
 
 /// What becomes of the findings of a project that is no longer read.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, schemars::JsonSchema)]
@@ -60,21 +56,7 @@ impl FindingStore {
         )?;
         let released = match findings {
             KeptFindings::Keep => {
-                let gone = {
-                    let sql = "SELECT id FROM records WHERE project_id = ?1 AND vanished_at IS NULL";
-                    let mut statement = transaction.prepare_cached(sql)?;
-                    let rows = statement.query_map([project], |row| row.get(0))?;
-                    rows.collect::<rusqlite::Result<Vec<i64>>>()?
-                };
-                // No run missed them: the last one is the last that read them.
-                let run_id = transaction.query_row(
-                    "SELECT coalesce(max(id), 0) FROM runs \
-                     WHERE instance_id = (SELECT instance_id FROM projects WHERE id = ?1)",
-                    [project],
-                    |row| row.get(0),
-                )?;
-                let kept = vanish(&transaction, &self.decoder, &gone, &Gone { origin: None, run_id, now })?;
-                Released { kept, deleted: 0 }
+                Released { kept: vanish_project(&transaction, &self.decoder, project, now)?, deleted: 0 }
             }
             KeptFindings::Delete => Released { kept: 0, deleted: delete(&transaction, project)? },
         };
