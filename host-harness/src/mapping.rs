@@ -283,7 +283,7 @@ impl Tenant {
         // A sync that is under way would go on to bring its records. Only checked
         // names are ever written.
         let _lease = match project.instance.parse() {
-            Ok(name) => Some(self.lease(&self.instance(&name).await?, "mapping").await?),
+            Ok(name) => Some(self.leased_instance(&name, "mapping").await?),
             Err(_) => None,
         };
         let (row, now) = (project.row, self.harness.now());
