@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use appsec_insight::repository::{Provider, Repository};
+use appsec_insight::repository::{Provider, Repository, RepositoryIndex};
 use appsec_model::Timestamp;
 use rusqlite::{Connection, TransactionBehavior, params};
 use serde::Serialize;
@@ -106,6 +106,12 @@ impl Repositories {
         self.by_key.get(repository.key().as_ref()).copied()
     }
 
+    /// An index of some of them.
+    pub fn index_of(&self, wanted: impl Fn(&Known) -> bool) -> RepositoryIndex {
+        let wanted = self.rows.iter().filter(|it| wanted(it));
+        RepositoryIndex::new(wanted.map(|it| it.repository.clone()))
+    }
+
     pub fn get(&self, id: i64) -> Option<&Known> {
         self.rows.get(*self.places.get(&id)?)
     }
@@ -188,7 +194,7 @@ impl FindingStore {
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let (project, repository): (i64, i64) = (row.get(0)?, row.get(1)?);
-            if row.get_ref(2)?.as_str() != Ok("ignored") {
+            if row.get_ref(2)?.as_str().is_ok_and(|state| state != "ignored") {
                 *projects.entry(repository).or_default() += 1;
             }
             if let Some(found) = of_project.get(&project) {

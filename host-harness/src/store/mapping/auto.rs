@@ -61,11 +61,12 @@ pub(in crate::store) fn settle(
     now: Timestamp,
 ) -> Result<Settled> {
     let open = open(connection, instance_id, relisted)?;
-    let mut settler = Settler::new(connection, now)?;
     // Most syncs bring no new project: then nothing is looked up.
-    if !open.is_empty() {
-        settler.listed = settler.index_of(|known| known.listed);
+    if open.is_empty() {
+        sweep(connection)?;
+        return Ok(Settled::default());
     }
+    let mut settler = Settler::new(connection, now)?;
     let mut placeless = Vec::new();
     for it in &open {
         let is_mapped = it.state != MappingState::Unmapped;
@@ -85,7 +86,7 @@ pub(in crate::store) fn settle(
     }
     // What is known by name alone may be what is known with its address.
     if settler.made > 0 || !placeless.is_empty() {
-        let index = settler.index_of(|known| !known.listed && known.repository.address().is_some());
+        let index = settler.repositories.index_of(|known| !known.listed && known.repository.address().is_some());
         for (it, own) in placeless {
             if !settler.joined(&index, it)? {
                 settler.adopt(it, own)?;
@@ -113,13 +114,8 @@ struct Settler<'a> {
 impl<'a> Settler<'a> {
     fn new(connection: &'a Connection, now: Timestamp) -> Result<Self> {
         let repositories = Repositories::load(connection)?;
-        let listed = RepositoryIndex::default();
+        let listed = repositories.index_of(|known| known.listed);
         Ok(Self { connection, now, repositories, listed, made: 0, settled: Settled::default() })
-    }
-
-    fn index_of(&self, wanted: impl Fn(&Known) -> bool) -> RepositoryIndex {
-        let wanted = self.repositories.rows.iter().filter(|it| wanted(it));
-        RepositoryIndex::new(wanted.map(|it| it.repository.clone()))
     }
 
     /// Looks whether the URL of a mapped project leads elsewhere than to its

@@ -156,8 +156,7 @@ impl FindingStore {
     /// The mappings of projects, by instance and name.
     pub fn mappings(&self, filter: &MappingFilter) -> Result<Vec<MappingRow>> {
         let repositories = Repositories::load(&self.connection)?;
-        let listed = repositories.rows.iter().filter(|it| it.listed).map(|it| it.repository.clone());
-        let proposer = Proposer { index: RepositoryIndex::new(listed), rows: &repositories };
+        let proposer = Proposer { index: repositories.index_of(|it| it.listed), rows: &repositories };
         let counts = self.counts_by_project(filter.instance_id)?;
         let mut statement = self.connection.prepare_cached(
             "SELECT projects.id, instances.name, document, vanished_at IS NOT NULL, mapping, mapping_document, \
