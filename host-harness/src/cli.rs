@@ -16,12 +16,14 @@ mod import;
 mod inspect;
 mod instance;
 mod issues;
+mod mapping;
 mod normalize;
 mod onboard;
 mod output;
 mod packages;
 mod projects;
 mod renormalize;
+mod repositories;
 mod runs;
 mod schedule;
 mod schema;
@@ -102,6 +104,12 @@ enum Command {
     Vault(vault::Command),
     /// List the vendor's projects
     Projects(projects::Args),
+    /// The tenant's code repositories
+    #[command(subcommand)]
+    Repositories(repositories::Command),
+    /// Which repository each project is of: only projects that are mapped are read
+    #[command(subcommand)]
+    Mapping(mapping::Command),
     /// Bring the findings of instances up to date
     Sync(sync::Args),
     /// Take in findings from files of the vendor's tools
@@ -218,6 +226,8 @@ fn dispatch(cli: Cli, output: Output) -> Result<ExitCode, Failure> {
             Command::Tenant(command) => tenant::exec(&context, command).await,
             Command::Vault(command) => vault::exec(&context, command),
             Command::Projects(args) => projects::exec(&context, args).await,
+            Command::Repositories(command) => repositories::exec(&context, command).await,
+            Command::Mapping(command) => mapping::exec(&context, command).await,
             Command::Sync(args) => sync::exec(&context, args).await,
             Command::Import(args) => import::exec(&context, args).await,
             Command::Renormalize(args) => renormalize::exec(&context, args).await,

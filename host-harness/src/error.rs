@@ -9,6 +9,7 @@ use crate::{
     capability::{egress::OriginError, storage::BucketError},
     ids::InstanceName,
     import::ImportError,
+    mapping::MappingError,
     onboarding::OnboardingError,
     runtime::{CallError, CallFailure, RuntimeError},
     schedule::ScheduleError,
@@ -102,6 +103,9 @@ pub enum HarnessError {
     /// A file cannot be imported.
     #[error(transparent)]
     Import(#[from] ImportError),
+    /// Repositories or mappings are not what was asked for.
+    #[error(transparent)]
+    Mapping(#[from] MappingError),
     /// A backup cannot be made or brought back.
     #[error(transparent)]
     Backup(#[from] BackupError),
@@ -244,6 +248,7 @@ impl HarnessError {
             Self::NotNative(_) => "no-native-source",
             Self::NoConnector(_) | Self::OtherConnector { .. } => "no-such-connector",
             Self::Import(_) => "import",
+            Self::Mapping(error) => error.code(),
             Self::Backup(_) => "backup",
             Self::NoTenant(_) => "no-such-tenant",
             Self::TenantExists(_) => "tenant-exists",
@@ -277,6 +282,9 @@ impl HarnessError {
     pub fn remedy(&self) -> Option<&'static str> {
         if let Self::Import(error) = self {
             return Some(error.remedy());
+        }
+        if let Self::Mapping(error) = self {
+            return error.remedy();
         }
         if let Self::Backup(error) = self {
             return Some(error.remedy());

@@ -109,7 +109,8 @@ pub struct ImportOutcome {
     pub repeated: u64,
     /// Are of a kind that was not asked for.
     pub other_kinds: u64,
-    /// Name no project, against what the file's summary says.
+    /// Are of projects that are not mapped, or name none, against what the
+    /// file's summary says.
     pub unmapped: u64,
 }
 

@@ -42,6 +42,7 @@ mod issues;
 mod lease;
 mod lifecycle;
 mod limits;
+mod mapping;
 mod onboarding;
 mod rehearsal;
 mod renormalize;
@@ -77,6 +78,7 @@ pub use crate::{
     lease::Holder,
     lifecycle::{Rotation, SettingsChange},
     limits::Limits,
+    mapping::{Acceptance, MappingError, ProjectName, ScanFieldChanges},
     onboarding::{KindChoice, Onboarding, OnboardingError, OnboardingStep},
     renormalize::{Change, ChangedFinding, RenormalizeOptions, RenormalizeProgress, RenormalizeReport},
     runtime::{
@@ -87,16 +89,18 @@ pub use crate::{
     secrets::{Secret, SecretError, SecretSource},
     stop::Stop,
     store::{
-        ACTIVE, AgeCount, Attribution, AutoMap, ChangeRow, ClassCoverage, ConnectorSource, Coverage, CoverageCell,
-        CoverageOptions, CoverageState, CoverageSummary, Cursor, CursorError, CweCount, Dashboard, DashboardFilter,
-        DayCounts, DeletionPlan, DeletionProof, Due, Filter, FindingDetail, FindingId, FindingPage, FindingRow,
-        FindingStore, Instance, InstanceStatus, IssueDetail, IssueFilter, IssueFinding, IssueId, IssueIdError,
-        IssueRow, IssueSource, Keep, LabelCount, LeaseRow, NewInstance, OccurrenceDetail, Outcome, PackageCount,
-        PackageFilter, PackageRow, Paused, Percent, PercentError, Period, ProjectChoice, ProjectCosts, ProjectCounts,
-        ProjectFilter, ProjectRow, ReachableShare, Read, ReadCounts, ReadState, Refreshed, Renormalized,
-        RepositoryCount, RepositoryCoverage, RowFacts, Run, RunFilter, RunMode, RunProject, RunState, RunWait,
-        ScheduleRow, SeverityCount, SharedStore, Sort, StoreError, StoreHealth, StoredRecord, TablePlan, TimeToFix,
-        Top25Share, Total, TotalIs, UnmappedProject, VanishingRow,
+        ACTIVE, AUTO_CONFIDENCE, AgeCount, Attribution, AutoMap, Candidate, ChangeRow, ClassCoverage, ConnectorSource,
+        Coverage, CoverageCell, CoverageOptions, CoverageState, CoverageSummary, Cursor, CursorError, CweCount,
+        Dashboard, DashboardFilter, DayCounts, DeletionPlan, DeletionProof, Due, Filter, FindingDetail, FindingId,
+        FindingPage, FindingRow, FindingStore, Instance, InstanceStatus, IssueDetail, IssueFilter, IssueFinding,
+        IssueId, IssueIdError, IssueRow, IssueSource, Keep, KeptFindings, LabelCount, LeaseRow, MappedBy,
+        MappingCounts, MappingFilter, MappingRow, MappingState, NamedProject, NewInstance, OccurrenceDetail, Outcome,
+        PackageCount, PackageFilter, PackageRow, Paused, Percent, PercentError, Period, ProjectChoice, ProjectCosts,
+        ProjectCounts, ProjectFilter, ProjectRow, Proposal, ReachableShare, Read, ReadCounts, ReadState, Refreshed,
+        Released, Renormalized, RepositoryChanges, RepositoryCount, RepositoryCoverage, RepositoryRow, RowFacts, Run,
+        RunFilter, RunMode, RunProject, RunState, RunWait, ScanFields, ScheduleRow, Settled, SeverityCount,
+        SharedStore, Sort, StoreError, StoreHealth, StoredRecord, TablePlan, TimeToFix, Top25Share, Total, TotalIs,
+        UnmappedProject, VanishingRow,
     },
     sync::{Decision, Progress, RetryPolicy, Selection, SelectionError, SyncEvent, SyncOptions, Vanishing, Waiter},
     tenant::{Setup, Tenant},

@@ -21,6 +21,7 @@ mod imports;
 mod instances;
 mod issues;
 mod leases;
+mod mapping;
 mod metrics;
 mod migrate;
 mod onboarding;
@@ -28,6 +29,7 @@ mod packages;
 mod pages;
 mod projects;
 mod renormalize;
+mod repositories;
 mod run_log;
 mod runs;
 mod scans;
@@ -64,15 +66,20 @@ pub use self::{
     instances::{Accepted, ConnectorSource, Instance, InstanceStatus, NewInstance, Paused},
     issues::{IssueDetail, IssueFilter, IssueFinding, IssueId, IssueIdError, IssueRow, IssueSource},
     leases::LeaseRow,
+    mapping::{
+        AUTO_CONFIDENCE, AutoMap, Candidate, KeptFindings, MappedBy, MappingCounts, MappingFilter, MappingRow,
+        MappingState, NamedProject, Proposal, Released, ScanFields, Settled,
+    },
     metrics::{
         AgeCount, CweCount, Dashboard, DashboardFilter, DayCounts, LabelCount, PackageCount, ReachableShare,
         RepositoryCount, SeverityCount, TimeToFix, Top25Share,
     },
-    onboarding::{AutoMap, Draft, NamedDraft, ProjectChoice},
+    onboarding::{Draft, NamedDraft, ProjectChoice},
     packages::{PackageFilter, PackageRow},
     pages::{Classified, Contents, HashedRecord, OnAbsence, PageCommit, Percent, PercentError, ProjectIndex},
     projects::{ProjectCounts, ProjectRow},
     renormalize::{Renormalized, StoredRecord},
+    repositories::{RepositoryChanges, RepositoryRow},
     run_log::{Keep, ProjectCosts, RunFilter, RunProject, RunWait},
     runs::{PlannedRead, Read, ReadCounts, ReadState, Run, RunMode, RunState},
     scans::Attribution,

@@ -168,26 +168,29 @@ impl InstanceSync {
         sync.read_all(&caller, run_id).await
     }
 
-    /// Lists the projects, plans the reads and writes both down.
+    /// Lists the projects, maps those that are new, plans the reads of those
+    /// that are mapped, and writes all of it down.
     async fn begin(&self, caller: &Caller, mode: RunMode, selection: &Selection) -> Result<i64, HarnessError> {
         let (connection, projects) = self.projects(caller).await?;
         (self.progress)(SyncEvent::Projects(projects.len()));
         let (instance_id, now) = (self.instance.id, (self.clock)());
         let (listed, projects) = (projects.len() as u64, Arc::new(projects));
         let known = projects.clone();
-        let ignored = self
+        let mapped = self
             .store
             .run(move |store| {
                 store.replace_projects(instance_id, &known, now)?;
-                store.ignored_projects(instance_id)
+                store.read_projects(instance_id)
             })
             .await?;
-        let reads = plan::plan(&connection, &projects, &ignored, selection)?;
+        let reads = plan::plan(&connection, &projects, &mapped, selection)?;
         let whole = selection.kinds.is_empty() && selection.projects.is_empty();
         self.store
             .run(move |store| {
-                let mode = match mode {
-                    RunMode::Incremental if store.last_complete_start(instance_id)?.is_some() => mode,
+                let mode = match store.last_complete_start(instance_id)? {
+                    // What is new since then would not be all of a project that
+                    // was not read then.
+                    Some(last) if !store.has_mapped_since(instance_id, last)? => mode,
                     _ => RunMode::Full,
                 };
                 store.start_run(instance_id, mode, whole, listed, &reads, now)

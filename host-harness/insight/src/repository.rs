@@ -56,6 +56,7 @@ pub struct Repository {
     pub default_branch: Option<String>,
     /// What it is counted with, such as teams or topics.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "schema", schemars(default))]
     pub groups: Vec<String>,
     /// Whether it is kept for reading only; none where nobody says.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -177,7 +177,7 @@ fn show(output: Output, report: &ImportReport, remarks: &[Diagnostic]) {
         (outcome.unchanged, "unchanged"),
         (outcome.repeated, "repeated"),
         (outcome.other_kinds, "of other kinds"),
-        (outcome.unmapped, "without a project"),
+        (outcome.unmapped, "of projects that are not mapped"),
     ];
     let parts: Vec<String> = parts
         .iter()
@@ -191,6 +191,9 @@ fn show(output: Output, report: &ImportReport, remarks: &[Diagnostic]) {
         "  run {}: {} new, {} changed, {} vanished",
         report.run.id, counts.new, counts.changed, counts.vanished
     ));
+    if outcome.unmapped > 0 {
+        output.line("  map these projects and import the file once more: harness mapping list --state unmapped");
+    }
     if let Completeness::Incomplete { reason } = &summary.completeness {
         output.line(format!("  what is not in it may still be there: {reason}"));
     }

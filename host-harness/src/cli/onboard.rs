@@ -17,6 +17,7 @@ use super::{
     Context,
     error::Failure,
     instance::{ConnectArgs, InstanceReport},
+    mapping::AutoMapArg,
     output::{Output, moment},
 };
 
@@ -44,16 +45,6 @@ pub struct Args {
     /// Give the onboarding up
     #[arg(long)]
     abandon: bool,
-}
-
-#[derive(Clone, Copy, clap::ValueEnum)]
-enum AutoMapArg {
-    /// They make a repository of their own
-    Adopt,
-    /// They wait for you; others are matched
-    Match,
-    /// Nothing is matched but by you
-    Off,
 }
 
 /// What `onboard --list` prints.
@@ -108,9 +99,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         state = tenant.onboard_projects(&name, choice).await.map_err(told)?;
     }
     let auto_map = match (args.auto_map, &state.auto_map, &asker) {
-        (Some(AutoMapArg::Adopt), _, _) => Some(AutoMap::Adopt),
-        (Some(AutoMapArg::Match), _, _) => Some(AutoMap::Match),
-        (Some(AutoMapArg::Off), _, _) => Some(AutoMap::Off),
+        (Some(arg), _, _) => Some(arg.into()),
         (None, Some(_), _) => None,
         (None, None, Some(asker)) => Some(asker.auto_map()?),
         (None, None, None) => args.yes.then_some(AutoMap::Adopt),

@@ -41,7 +41,8 @@ fn show(output: Output, list: &ProjectList) {
         output.line("No projects. They are listed by a sync: harness sync");
         return;
     }
-    let mut table = output.table(&["PROJECT", "INSTANCE", "BRANCH", "LAST SCAN", "RESULT", "OPEN", "ALL", "TAGS"]);
+    let header = ["PROJECT", "INSTANCE", "REPOSITORY", "BRANCH", "LAST SCAN", "RESULT", "OPEN", "ALL", "TAGS"];
+    let mut table = output.table(&header);
     for row in &list.projects {
         let project = &row.project;
         let branch = project.primary_branch.as_ref().or(project.default_branch.as_ref());
@@ -53,6 +54,7 @@ fn show(output: Output, list: &ProjectList) {
         table.add_row([
             project.name.clone(),
             row.instance.clone(),
+            repository(row),
             branch.cloned().unwrap_or_default(),
             scan,
             row.outcome.as_str().replace('-', " "),
@@ -63,4 +65,13 @@ fn show(output: Output, list: &ProjectList) {
     }
     output.print(&table);
     output.line(format!("{} projects", list.projects.len()));
+}
+
+/// Its repository; else, in brackets, how it stands.
+fn repository(row: &ProjectRow) -> String {
+    match (&row.repository, row.mapping.as_str()) {
+        (Some(name), "mapped") => name.clone(),
+        (Some(name), other) => format!("{name} ({other})"),
+        (None, other) => format!("({other})"),
+    }
 }

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use appsec_model::Normalized;
-use host_harness::{Coverage, Dashboard, FindingDetail, IssueDetail};
+use host_harness::{Coverage, Dashboard, FindingDetail, IssueDetail, MappingRow, RepositoryRow};
 use schemars::{Schema, schema_for};
 
 use super::{
@@ -15,11 +15,13 @@ use super::{
     inspect::Inspected,
     instance::{InstanceList, InstanceReport},
     issues::IssueList,
+    mapping::{AutoMapReport, MappingList, ReleaseReport},
     onboard::OnboardingList,
     output::print_json,
     packages::PackageList,
     projects::ProjectList,
     renormalize::RenormalizeList,
+    repositories::{RepositoriesListed, RepositoryDetail, RepositoryImport},
     runs::{Pruned, RunList},
     schedule::ScheduleReport,
     sync::SyncReport,
@@ -63,12 +65,26 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         ("instance-schedule", schema_for!(ScheduleReport)),
         ("issue", schema_for!(IssueDetail)),
         ("issues", schema_for!(IssueList)),
+        ("mapping-accept", schema_for!(MappingList)),
+        ("mapping-auto", schema_for!(AutoMapReport)),
+        ("mapping-fields", schema_for!(MappingRow)),
+        ("mapping-ignore", schema_for!(ReleaseReport)),
+        ("mapping-list", schema_for!(MappingList)),
+        ("mapping-propose", schema_for!(MappingList)),
+        ("mapping-restore", schema_for!(MappingRow)),
+        ("mapping-set", schema_for!(MappingRow)),
+        ("mapping-unset", schema_for!(ReleaseReport)),
         ("normalize", schema_for!(Normalized)),
         ("onboard", schema_for!(InstanceReport)),
         ("onboard-list", schema_for!(OnboardingList)),
         ("packages", schema_for!(PackageList)),
         ("projects", schema_for!(ProjectList)),
         ("renormalize", schema_for!(RenormalizeList)),
+        ("repositories-add", schema_for!(RepositoryImport)),
+        ("repositories-import", schema_for!(RepositoryImport)),
+        ("repositories-list", schema_for!(RepositoriesListed)),
+        ("repositories-remove", schema_for!(RepositoryRow)),
+        ("repositories-show", schema_for!(RepositoryDetail)),
         ("restore", schema_for!(host_harness::Backup)),
         ("run", schema_for!(Event)),
         ("runs", schema_for!(RunList)),

@@ -8,7 +8,9 @@ use std::{
 };
 
 use appsec_model::Kind;
-use host_harness::{InstanceName, Percent, Progress, Run, RunState, Selection, SyncEvent, SyncOptions, Vanishing};
+use host_harness::{
+    InstanceName, MappingCounts, Percent, Progress, Run, RunState, Selection, SyncEvent, SyncOptions, Vanishing,
+};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
@@ -136,12 +138,27 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         }
         report.vanishing.iter().for_each(|it| vanishing::show(context.output, it));
     })?;
+    show_mapping(context.output, &tenant.mapping_counts(None).await?);
     failures.iter().for_each(|failure| context.output.failure(failure));
     if report.runs.is_empty() {
         // All of them are paused.
         return Ok(ExitCode::SUCCESS);
     }
     Ok(exit_code(&report.runs, !failures.is_empty()))
+}
+
+/// What needs a person's word.
+fn show_mapping(output: Output, counts: &MappingCounts) {
+    let MappingCounts { unmapped, mismatched, .. } = counts;
+    if *unmapped > 0 {
+        output
+            .line(format!("{unmapped} projects are not mapped to a repository and not read: harness mapping propose"));
+    }
+    if *mismatched > 0 {
+        output.line(format!(
+            "{mismatched} projects lead elsewhere than to their repository: harness mapping list --state mismatched"
+        ));
+    }
 }
 
 /// 0 if everything is complete, 3 if something is missing, 1 if nothing came.

@@ -263,9 +263,7 @@ impl Projects {
         let (new, index) = self
             .store
             .run(move |store| {
-                for project in &new {
-                    store.ensure_project(instance_id, project, None, now)?;
-                }
+                store.ensure_projects(instance_id, &new, now)?;
                 Ok((new, store.project_index(instance_id)?))
             })
             .await?;

@@ -206,6 +206,11 @@ struct Scanned {
 }
 
 impl Scanned {
+    /// Whether it is read into a repository.
+    fn is_mapped(&self) -> bool {
+        matches!(self.mapping.as_str(), "mapped" | "mismatched")
+    }
+
     fn open(&self) -> u64 {
         self.open.values().sum()
     }
@@ -230,7 +235,7 @@ impl FindingStore {
         let projects = self.scanned()?;
         let old = now.as_micros().saturating_sub(i64::from(options.stale_after_days).saturating_mul(DAY));
         let mut mapped: HashMap<i64, Vec<&Scanned>> = HashMap::new();
-        for it in projects.iter().filter(|it| it.mapping == "mapped") {
+        for it in projects.iter().filter(|it| it.is_mapped()) {
             mapped.entry(it.repository_id.unwrap_or_default()).or_default().push(it);
         }
         let mut repositories = Vec::new();
@@ -262,7 +267,7 @@ impl FindingStore {
             let found = instances.iter().find(|health| health.instance.id == id);
             found.map(|health| health.instance.made.name.to_string()).unwrap_or_default()
         };
-        let unmapped = projects.iter().filter(|it| it.mapping != "mapped" || it.repository_id.is_none());
+        let unmapped = projects.iter().filter(|it| !it.is_mapped() || it.repository_id.is_none());
         let unmapped = unmapped.map(|it| UnmappedProject {
             instance: name(it.instance_id),
             project: it.project.name.clone(),

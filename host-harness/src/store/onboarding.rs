@@ -7,7 +7,9 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use serde::{Deserialize, Serialize};
 use wildmatch::WildMatch;
 
-use super::{Accepted, ConnectorSource, FindingStore, Result, document, instances, json, projects};
+use super::{
+    Accepted, AutoMap, ConnectorSource, FindingStore, Result, document, instances, json, mapping::settle, projects,
+};
 use crate::{capability::egress::Origin, ids::InstanceName, secrets::SecretSource};
 
 /// Which of the vendor's projects an instance brings.
@@ -34,29 +36,6 @@ impl ProjectChoice {
 /// Whether a name is one of a pattern's.
 pub(crate) fn matches(pattern: &str, name: &str) -> bool {
     WildMatch::new_case_insensitive(pattern).matches(name)
-}
-
-/// What becomes of projects that match no repository of the tenant.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum AutoMap {
-    /// They make one of their own.
-    Adopt,
-    /// They wait for the operator; others are matched.
-    Match,
-    /// Nothing is matched but by the operator.
-    Off,
-}
-
-impl AutoMap {
-    /// The word of the case.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Adopt => "adopt",
-            Self::Match => "match",
-            Self::Off => "off",
-        }
-    }
 }
 
 /// What was decided so far of an instance that is being set up. It names where
@@ -165,6 +144,7 @@ impl FindingStore {
         for project in listed.iter().filter(|project| known.insert(&project.id)) {
             projects::insert(&transaction, id, project, now)?;
         }
+        settle(&transaction, Some(id), false, now)?;
         transaction.execute("DELETE FROM onboarding WHERE name = ?1", [accepted.made.name.as_str()])?;
         transaction.commit()?;
         Ok(id)
@@ -173,15 +153,6 @@ impl FindingStore {
     /// The projects that an instance brings.
     pub fn project_choice(&self, instance_id: i64) -> Result<ProjectChoice> {
         choice(&self.connection, instance_id)
-    }
-
-    /// The vendor's ids of projects that are ignored.
-    pub fn ignored_projects(&self, instance_id: i64) -> Result<HashSet<String>> {
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT vendor_id FROM projects WHERE instance_id = ?1 AND mapping = 'ignored'")?;
-        let ids = statement.query_map([instance_id], |row| row.get(0))?;
-        Ok(ids.collect::<rusqlite::Result<_>>()?)
     }
 }
 

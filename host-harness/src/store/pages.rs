@@ -12,8 +12,8 @@ mod vanish;
 
 use std::collections::{HashMap, HashSet};
 
-use appsec_model::{Kind, NextPage, Normalized, ProjectRef, RawRecord, Timestamp};
-use rusqlite::{Connection, OptionalExtension, params};
+use appsec_model::{Kind, NextPage, Normalized, Project, ProjectRef, RawRecord, Timestamp};
+use rusqlite::{Connection, OptionalExtension};
 use sha2::{Digest, Sha256};
 
 pub(super) use self::{
@@ -22,7 +22,7 @@ pub(super) use self::{
     lead::lead,
     packages::{settle_packages, write_packages},
     tally::Tally,
-    vanish::read_seen,
+    vanish::{read_seen, vanish_project},
 };
 pub use self::{
     contents::Contents,
@@ -192,6 +192,12 @@ impl ProjectIndex {
         by_id.or_else(|| self.by_name.get(&project.name.as_ref()?.to_lowercase())).copied()
     }
 
+    /// Adds a project that was just made.
+    pub(super) fn add(&mut self, id: i64, project: &Project) {
+        self.by_name.insert(project.name.to_lowercase(), id);
+        self.by_id.insert(project.id.clone(), id);
+    }
+
     /// The id of a project, as the scope of a read names it.
     pub(crate) fn vendor_id(&self, project: &ProjectRef) -> Option<String> {
         let wanted = self.find(Some(project))?;
@@ -200,9 +206,16 @@ impl ProjectIndex {
 }
 
 impl FindingStore {
-    /// The projects of an instance that the vendor lists or files name.
+    /// The projects of an instance that are read: those that the vendor lists or
+    /// files name, and that are mapped. Records of others are not taken in, and
+    /// that a read does not bring them says nothing.
     pub fn project_index(&self, instance_id: i64) -> Result<ProjectIndex> {
-        project_index(&self.connection, instance_id, false)
+        project_index(&self.connection, instance_id, Which::Read)
+    }
+
+    /// The projects of an instance that the vendor lists or files name.
+    pub(super) fn listed_index(&self, instance_id: i64) -> Result<ProjectIndex> {
+        project_index(&self.connection, instance_id, Which::Listed)
     }
 
     /// Compares the records of a page with the store. `seen` is what earlier
@@ -259,14 +272,30 @@ impl FindingStore {
     }
 }
 
-/// The projects of an instance, those that have `vanished` too if asked for.
-pub(super) fn project_index(connection: &Connection, instance_id: i64, vanished: bool) -> Result<ProjectIndex> {
+/// Projects of an instance.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Which {
+    /// Those that are mapped, as long as the vendor lists them.
+    Read,
+    /// Those that the vendor lists.
+    Listed,
+    /// All that there ever were.
+    Known,
+}
+
+/// Projects of an instance as records name them.
+pub(super) fn project_index(connection: &Connection, instance_id: i64, which: Which) -> Result<ProjectIndex> {
+    let condition = match which {
+        Which::Read => "AND vanished_at IS NULL AND mapping IN ('mapped', 'mismatched')",
+        Which::Listed => "AND vanished_at IS NULL",
+        Which::Known => "",
+    };
     // Of two projects of one name the one that the vendor lists counts.
-    let mut statement = connection.prepare_cached(
-            "SELECT id, vendor_id, name, primary_branch, identity FROM projects \
-             WHERE instance_id = ?1 AND (?2 OR vanished_at IS NULL) ORDER BY vanished_at IS NULL, vendor_id GLOB 'name:*' DESC, id",
-        )?;
-    let mut rows = statement.query(params![instance_id, vanished])?;
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT id, vendor_id, name, primary_branch, identity FROM projects WHERE instance_id = ?1 {condition} \
+         ORDER BY vanished_at IS NULL, vendor_id GLOB 'name:*' DESC, id"
+    ))?;
+    let mut rows = statement.query([instance_id])?;
     let mut index = ProjectIndex::default();
     while let Some(row) = rows.next()? {
         let (id, vendor_id, name): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);

@@ -7,7 +7,8 @@ use rusqlite::{Connection, TransactionBehavior, params};
 use serde::Serialize;
 
 use super::{
-    FindingStore, Outcome, Result, compress::Decoder, document, json, onboarding::ignore_unwanted, pages::lead,
+    FindingStore, Outcome, ProjectIndex, Result, ScanFields, compress::Decoder, document, json, mapping::settle,
+    onboarding::ignore_unwanted, pages::lead,
 };
 
 /// A project of an instance.
@@ -23,6 +24,12 @@ pub struct ProjectRow {
     pub project: Project,
     /// Since when the vendor no longer lists it.
     pub vanished_at: Option<Timestamp>,
+    /// Full name of its repository.
+    pub repository: Option<String>,
+    /// How it stands to that: only what is mapped or mismatched is read.
+    pub mapping: String,
+    /// What the operator says of its scans.
+    pub scan_fields: ScanFields,
     /// Its findings.
     pub findings: ProjectCounts,
     /// What is known of it: nothing open is told from nothing scanned.
@@ -59,9 +66,10 @@ struct Known {
 }
 
 impl FindingStore {
-    /// Takes over a complete list of an instance's projects: new ones come in,
-    /// known ones are updated, those no longer listed are marked. One that only
-    /// files named so far becomes the one that is listed under its name.
+    /// Takes over a complete list of an instance's projects: new ones come in
+    /// and are mapped as the instance is set to, known ones are updated, those
+    /// no longer listed are marked. One that only files named so far becomes the
+    /// one that is listed under its name.
     pub fn replace_projects(&mut self, instance_id: i64, projects: &[Project], now: Timestamp) -> Result<()> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         {
@@ -97,6 +105,7 @@ impl FindingStore {
                 }
             }
         }
+        settle(&transaction, Some(instance_id), false, now)?;
         Ok(transaction.commit()?)
     }
 
@@ -110,46 +119,35 @@ impl FindingStore {
         primary_branch: Option<&str>,
         now: Timestamp,
     ) -> Result<i64> {
-        let found = self.project_index(instance_id)?.find(Some(project));
+        let mut index = self.listed_index(instance_id)?;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let name = project.name.as_ref().or(project.id.as_ref()).cloned().unwrap_or_default();
-        let vendor_id = project.id.clone().unwrap_or_else(|| named(&name));
-        let branch = primary_branch.map(str::to_owned);
-        let made = Project { id: vendor_id, name, primary_branch: branch.clone(), ..Project::default() };
-        let id = match found {
-            None => insert(&transaction, instance_id, &made, now)?,
-            Some(id) => {
-                let changed = transaction.execute(
-                    "UPDATE projects SET primary_branch = ?2, document = ?3 \
-                     WHERE id = ?1 AND vendor_id = ?4 AND ?2 IS NOT NULL AND primary_branch IS NOT ?2",
-                    params![id, branch, json("project", &made)?, made.id],
-                )?;
-                if changed > 0 {
-                    self::branch(&transaction, &self.decoder, id, branch.as_ref(), now)?;
-                }
-                id
-            }
-        };
+        let id = ensure(&transaction, &self.decoder, instance_id, project, primary_branch, &mut index, now)?;
+        settle(&transaction, Some(instance_id), false, now)?;
         transaction.commit()?;
         Ok(id)
+    }
+
+    /// Makes the projects that a file names where the vendor has listed none of
+    /// that id or name, and maps them as the instance is set to.
+    pub fn ensure_projects(&mut self, instance_id: i64, projects: &[ProjectRef], now: Timestamp) -> Result<()> {
+        let mut index = self.listed_index(instance_id)?;
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for project in projects {
+            ensure(&transaction, &self.decoder, instance_id, project, None, &mut index, now)?;
+        }
+        settle(&transaction, Some(instance_id), false, now)?;
+        Ok(transaction.commit()?)
     }
 
     /// Projects of one instance, or of all, by name. `search` is a part of the
     /// name or of a tag.
     pub fn projects(&self, instance_id: Option<i64>, search: Option<&str>) -> Result<Vec<ProjectRow>> {
-        let mut counts: BTreeMap<i64, ProjectCounts> = BTreeMap::new();
-        let mut statement = self.connection.prepare_cached(
-            "SELECT project_id, count(*) FILTER (WHERE status IN ('open', 'reviewing', 'fixing')), count(*) \
-             FROM findings WHERE ?1 IS NULL OR instance_id = ?1 GROUP BY project_id",
-        )?;
-        let mut rows = statement.query([instance_id])?;
-        while let Some(row) = rows.next()? {
-            counts.insert(row.get(0)?, ProjectCounts { open: row.get(1)?, total: row.get(2)? });
-        }
+        let mut counts = self.counts_by_project(instance_id)?;
         let mut statement = self.connection.prepare_cached(
             "SELECT projects.id, instances.name, document, vanished_at, vendor_id, \
-             EXISTS (SELECT 1 FROM records WHERE project_id = projects.id) FROM projects \
-             JOIN instances ON instances.id = instance_id WHERE ?1 IS NULL OR instance_id = ?1 \
+             EXISTS (SELECT 1 FROM records WHERE project_id = projects.id), full_name, mapping, environment, \
+             projects.branch, projects.tag, metadata FROM projects JOIN instances ON instances.id = instance_id \
+             LEFT JOIN repositories ON repositories.id = repository_id WHERE ?1 IS NULL OR instance_id = ?1 \
              ORDER BY projects.name, projects.id",
         )?;
         let mut rows = statement.query([instance_id])?;
@@ -171,12 +169,62 @@ impl FindingStore {
                     instance: row.get(1)?,
                     project,
                     vanished_at: row.get::<_, Option<i64>>(3)?.map(Timestamp::from_micros),
+                    repository: row.get(6)?,
+                    mapping: row.get(7)?,
+                    scan_fields: ScanFields {
+                        environment: row.get(8)?,
+                        branch: row.get(9)?,
+                        tag: row.get(10)?,
+                        metadata: document("metadata", row.get_ref(11)?.as_str().unwrap_or_default())?,
+                    },
                     findings,
                 });
             }
         }
         Ok(projects)
     }
+
+    /// Findings of each project of one instance, or of all.
+    pub(super) fn counts_by_project(&self, instance_id: Option<i64>) -> Result<BTreeMap<i64, ProjectCounts>> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT project_id, count(*) FILTER (WHERE status IN ('open', 'reviewing', 'fixing')), count(*) \
+             FROM findings WHERE ?1 IS NULL OR instance_id = ?1 GROUP BY project_id",
+        )?;
+        let rows = statement.query_map([instance_id], |row| {
+            Ok((row.get(0)?, ProjectCounts { open: row.get(1)?, total: row.get(2)? }))
+        })?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+}
+
+/// The row of the project that a file names, which may have to be made.
+fn ensure(
+    connection: &Connection,
+    decoder: &Decoder,
+    instance_id: i64,
+    project: &ProjectRef,
+    primary_branch: Option<&str>,
+    index: &mut ProjectIndex,
+    now: Timestamp,
+) -> Result<i64> {
+    let name = project.name.as_ref().or(project.id.as_ref()).cloned().unwrap_or_default();
+    let vendor_id = project.id.clone().unwrap_or_else(|| named(&name));
+    let branch = primary_branch.map(str::to_owned);
+    let made = Project { id: vendor_id, name, primary_branch: branch.clone(), ..Project::default() };
+    let Some(id) = index.find(Some(project)) else {
+        let id = insert(connection, instance_id, &made, now)?;
+        index.add(id, &made);
+        return Ok(id);
+    };
+    let changed = connection.execute(
+        "UPDATE projects SET primary_branch = ?2, document = ?3 \
+         WHERE id = ?1 AND vendor_id = ?4 AND ?2 IS NOT NULL AND primary_branch IS NOT ?2",
+        params![id, branch, json("project", &made)?, made.id],
+    )?;
+    if changed > 0 {
+        self::branch(connection, decoder, id, branch.as_ref(), now)?;
+    }
+    Ok(id)
 }
 
 /// Projects of an instance by the vendor's id.

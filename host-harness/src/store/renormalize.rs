@@ -9,7 +9,7 @@ use rusqlite::{TransactionBehavior, params};
 use super::{
     FindingStore, ReadCounts, Result, RunMode, SharedStore, StoreError,
     pages::{
-        Batch, Classified, Contents, RecordState, RecordWriter, Tally, key_hash, project_index, settle_packages,
+        Batch, Classified, Contents, RecordState, RecordWriter, Tally, Which, key_hash, project_index, settle_packages,
         write_diagnostics, write_packages, write_rules,
     },
 };
@@ -161,7 +161,7 @@ impl FindingStore {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let instance: String =
             transaction.query_row("SELECT name FROM instances WHERE id = ?1", [instance_id], |row| row.get(0))?;
-        let projects = project_index(&transaction, instance_id, true)?;
+        let projects = project_index(&transaction, instance_id, Which::Known)?;
         let packages = write_packages(&transaction, instance_id, &batch.normalized.packages, &projects)?;
         let written = Batch {
             instance_id,

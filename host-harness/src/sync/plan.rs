@@ -31,17 +31,23 @@ pub enum SelectionError {
     /// No such project.
     #[error("the vendor lists no project `{0}`: `harness projects` shows those that there are")]
     Project(String),
+    /// A project that is not read.
+    #[error(
+        "the project `{0}` is not mapped to a repository, so that it is not read: map it with \
+         `harness mapping set`, or with `harness mapping restore` if it is ignored"
+    )]
+    Unmapped(String),
     /// No such kind.
     #[error("the instance cannot read `{0}`: `harness instance show` tells what it can read")]
     Kind(Kind),
 }
 
-/// Plans the reads of a sync. Projects whose ids are `ignored` are read only
-/// where they are asked for by name.
+/// Plans the reads of a sync: of the projects that the vendor lists those whose
+/// ids are among the `mapped` ones.
 pub fn plan(
     connection: &Connection,
     projects: &[Project],
-    ignored: &HashSet<String>,
+    mapped: &HashSet<String>,
     selection: &Selection,
 ) -> Result<Vec<PlannedRead>, SelectionError> {
     let readable: Vec<&Kind> =
@@ -53,15 +59,20 @@ pub fn plan(
     for name in &selection.projects {
         let found = projects.iter().find(|project| project.name == *name);
         let found = found.or_else(|| projects.iter().find(|project| project.name.eq_ignore_ascii_case(name)));
-        selected.push(found.ok_or_else(|| SelectionError::Project(name.clone()))?);
+        let found = found.ok_or_else(|| SelectionError::Project(name.clone()))?;
+        if !mapped.contains(&found.id) {
+            return Err(SelectionError::Unmapped(found.name.clone()));
+        }
+        selected.push(found);
     }
     let whole = selection.projects.is_empty();
     if whole {
-        selected.extend(projects.iter().filter(|project| !ignored.contains(&project.id)));
+        selected.extend(projects.iter().filter(|project| mapped.contains(&project.id)));
     }
-    let all = selected.len() == projects.len();
+    // A wide read brings the other projects' records along.
+    let most = selected.len() * 2 >= projects.len();
 
-    let scopes = if whole && all && connection.deployment_wide && selected.len() > ONE_BY_ONE {
+    let scopes = if whole && most && connection.deployment_wide && selected.len() > ONE_BY_ONE {
         vec![Scope::Deployment]
     } else {
         // Neighbours in a batch share a branch where possible: a connector
@@ -121,12 +132,19 @@ mod tests {
             .collect()
     }
 
-    fn none() -> HashSet<String> {
-        HashSet::new()
+    fn all(projects: &[Project]) -> HashSet<String> {
+        projects.iter().map(|project| project.id.clone()).collect()
     }
 
     fn sizes(deployment_wide: bool, count: usize) -> Vec<usize> {
-        let reads = plan(&connection(deployment_wide), &projects(count), &none(), &Selection::default()).unwrap();
+        sizes_of(deployment_wide, count, count)
+    }
+
+    /// Projects of each read, 0 for a wide one, where only the first are mapped.
+    fn sizes_of(deployment_wide: bool, count: usize, mapped: usize) -> Vec<usize> {
+        let projects = projects(count);
+        let mapped = all(&projects[..mapped]);
+        let reads = plan(&connection(deployment_wide), &projects, &mapped, &Selection::default()).unwrap();
         reads
             .iter()
             .filter(|read| read.kind == Kind::Sca)
@@ -147,7 +165,8 @@ mod tests {
 
     #[test]
     fn every_project_is_read_once_per_readable_kind() {
-        let reads = plan(&connection(false), &projects(120), &none(), &Selection::default()).unwrap();
+        let projects = projects(120);
+        let reads = plan(&connection(false), &projects, &all(&projects), &Selection::default()).unwrap();
         let mut names: Vec<(String, String)> = Vec::new();
         for read in &reads {
             let Scope::Projects(projects) = &read.scope else { panic!("{read:?}") };
@@ -160,25 +179,17 @@ mod tests {
     }
 
     #[test]
-    fn an_ignored_project_is_read_only_when_it_is_named() {
-        let (connection, projects) = (connection(true), projects(50));
-        let ignored: HashSet<String> = ["7", "8"].map(str::to_owned).into();
-        let names = |selection: &[&str]| -> Vec<String> {
-            let selection = Selection {
-                kinds: vec![Kind::Sast],
-                projects: selection.iter().map(|&name| name.to_owned()).collect(),
-            };
-            let reads = plan(&connection, &projects, &ignored, &selection).unwrap();
-            let scopes = reads.into_iter().flat_map(|read| match read.scope {
-                Scope::Projects(projects) => projects,
-                Scope::Deployment => panic!("a read of everything brings what is ignored"),
-            });
-            scopes.map(|project| project.name).collect()
-        };
-        let all = names(&[]);
-        assert_eq!(all.len(), 48);
-        assert!(!all.contains(&"Acme/p0007".to_owned()));
-        assert_eq!(names(&["Acme/p0007"]), ["Acme/p0007"]);
+    fn only_what_is_mapped_is_read_and_together_where_it_is_most() {
+        assert_eq!(sizes_of(true, 120, 0), [0_usize; 0]);
+        assert_eq!(sizes_of(true, 120, 2), [1, 1]);
+        assert_eq!(sizes_of(true, 120, 55), [50, 5]);
+        assert_eq!(sizes_of(true, 120, 60), [0]);
+        let (projects, named) =
+            (projects(3), |name: &str| Selection { kinds: vec![], projects: vec![name.to_owned()] });
+        let mapped = all(&projects[..1]);
+        let plan = |name: &str| plan(&connection(true), &projects, &mapped, &named(name));
+        assert_eq!(plan("Acme/p0000").unwrap().len(), 2);
+        assert_eq!(plan("acme/P0001").unwrap_err(), SelectionError::Unmapped("Acme/p0001".to_owned()));
     }
 
     #[test]
@@ -187,7 +198,8 @@ mod tests {
             kinds: kinds.to_vec(),
             projects: projects.iter().map(|&name| name.to_owned()).collect(),
         };
-        let plan = |selection| plan(&connection(true), &projects(50), &none(), &selection);
+        let projects = projects(50);
+        let plan = |selection| plan(&connection(true), &projects, &all(&projects), &selection);
         assert_eq!(plan(selection(&[Kind::Sast], &["acme/P0001", "Acme/p0002"])).unwrap().len(), 2);
         let missing = plan(selection(&[], &["acme/other"])).unwrap_err();
         assert_eq!(missing, SelectionError::Project("acme/other".to_owned()));

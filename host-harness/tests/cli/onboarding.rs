@@ -31,7 +31,7 @@ fn project_names(desk: &Desk) -> Vec<String> {
 #[test]
 fn all_steps_by_options_make_an_instance_that_syncs() {
     let desk = Desk::new(shape(), vec![]);
-    let done = onboard(&desk, &["--kinds", "sast", "--projects", "all", "--auto-map", "off"]);
+    let done = onboard(&desk, &["--kinds", "sast", "--projects", "all", "--auto-map", "adopt"]);
     assert_eq!(done.code, 0, "{}", done.stderr);
     insta::assert_snapshot!(desk.stable(&done.stdout), @r"
         Authorized for deployment `demo-corp` (id 4242)
@@ -42,7 +42,7 @@ fn all_steps_by_options_make_an_instance_that_syncs() {
           packages: readable
         Kinds: sast
         Projects: all
-        Projects without a repository: off
+        Projects without a repository: adopt
         Saved. Next: harness sync code
         ");
     assert_eq!(under_way(&desk), Vec::<Value>::new());
@@ -51,7 +51,8 @@ fn all_steps_by_options_make_an_instance_that_syncs() {
     assert_eq!(project_names(&desk).len(), 14);
     let run = desk.json(&["sync"])["runs"][0].clone();
     assert_eq!(run["state"], "complete", "{run:#}");
-    assert!(run["reads"].as_array().unwrap().iter().all(|read| read["kind"] == "sast"));
+    let reads = run["reads"].as_array().unwrap();
+    assert!(!reads.is_empty() && reads.iter().all(|read| read["kind"] == "sast"), "{run:#}");
 }
 
 #[test]

@@ -37,7 +37,8 @@ fn desk() -> Desk {
         store
             .connection
             .execute_batch(
-                "INSERT INTO repositories (id, provider, full_name, groups, listed, added_at) VALUES
+                "UPDATE projects SET repository_id = NULL, mapping = 'unmapped'; DELETE FROM repositories;
+                 INSERT INTO repositories (id, provider, full_name, groups, listed, added_at) VALUES
                  (1, 'github', 'acme/app', '[\"shop\"]', 1, 0), (2, 'github', 'acme/never', '[]', 1, 0),
                  (3, 'github', 'acme/old', '[]', 1, 0), (4, 'github', 'acme/nobody', '[]', 1, 0);
                  UPDATE projects SET repository_id = r.id, mapping = 'mapped'

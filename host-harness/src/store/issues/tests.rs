@@ -15,10 +15,11 @@ fn desks() -> [Desk; 2] {
         desk.list(&[project("7", "acme/app", "main"), project("8", "acme/lib", "main")], 1);
     }
     code.store.with(|store| {
-        let repositories = "INSERT INTO repositories (id, provider, full_name, address, listed, added_at) VALUES \
+        let repositories = "UPDATE projects SET repository_id = NULL; DELETE FROM repositories; \
+                            INSERT INTO repositories (id, provider, full_name, address, listed, added_at) VALUES \
                             (1, 'github', 'acme/app', 'github.com/acme/app', 1, 0), \
                             (2, 'github', 'acme/lib', NULL, 1, 0)";
-        store.connection.execute(repositories, []).unwrap();
+        store.connection.execute_batch(repositories).unwrap();
         store.connection.execute("UPDATE projects SET repository_id = 1 WHERE name = 'acme/app'", []).unwrap();
     });
     [code, reports]

@@ -119,7 +119,8 @@ fn what_findings_are_about_is_counted_while_they_are_open() {
         store
             .connection
             .execute_batch(
-                "INSERT INTO repositories (id, provider, full_name, listed, added_at) VALUES (1, 'x', 'acme/two', 1, 0);
+                "UPDATE projects SET repository_id = NULL; DELETE FROM repositories;
+                 INSERT INTO repositories (id, provider, full_name, listed, added_at) VALUES (1, 'x', 'acme/two', 1, 0);
                  UPDATE projects SET repository_id = 1, environment = 'production' WHERE name = 'acme/two';",
             )
             .unwrap();

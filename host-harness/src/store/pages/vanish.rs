@@ -127,6 +127,25 @@ impl FindingStore {
     }
 }
 
+/// Marks everything of a project that is no longer read, and tells how many
+/// findings or packages that are. No run missed them: the last one is named.
+pub(crate) fn vanish_project(
+    connection: &Connection,
+    decoder: &Decoder,
+    project_id: i64,
+    now: Timestamp,
+) -> Result<u64> {
+    let gone = {
+        let sql = "SELECT id FROM records WHERE project_id = ?1 AND vanished_at IS NULL";
+        let mut statement = connection.prepare_cached(sql)?;
+        statement.query_map([project_id], |row| row.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?
+    };
+    let sql = "SELECT coalesce(max(id), 0) FROM runs \
+               WHERE instance_id = (SELECT instance_id FROM projects WHERE id = ?1)";
+    let run_id = connection.query_row(sql, [project_id], |row| row.get(0))?;
+    vanish(connection, decoder, &gone, run_id, now, &mut Tally::default())
+}
+
 /// Marks records as no longer there, and tells how many findings or packages
 /// they were. The run is the one that missed them.
 fn vanish(

@@ -1,20 +1,24 @@
 -- The tenant's code repositories.
 CREATE TABLE repositories (
     id              INTEGER PRIMARY KEY,
-    provider        TEXT NOT NULL,          -- github, gitlab, …, or the operator's word
+    provider        TEXT NOT NULL,          -- github, gitlab, …, or the operator's word; empty where nobody says
     full_name       TEXT NOT NULL,          -- such as org/repo
     url             TEXT,
     address         TEXT UNIQUE,            -- the URL, normalized: one repository, one address
     default_branch  TEXT,
     groups          TEXT NOT NULL DEFAULT '[]', -- JSON: the operator's groups
-    listed          INTEGER NOT NULL,       -- 0 where it was made of a project that nothing matched
+    archived        INTEGER,                -- null where nobody says
+    listed          INTEGER NOT NULL,       -- 0 where it was made of a project that nothing matched, or left the list
     added_at        INTEGER NOT NULL
 ) STRICT;
 
 -- Which repository a project is about, and what the operator says of its scans.
+-- Only projects that are mapped or mismatched are read; one that is ignored
+-- keeps its repository.
 ALTER TABLE projects ADD COLUMN repository_id INTEGER REFERENCES repositories (id);
 ALTER TABLE projects ADD COLUMN mapping TEXT NOT NULL DEFAULT 'unmapped'; -- mapped, unmapped, mismatched, ignored
-ALTER TABLE projects ADD COLUMN mapping_document TEXT; -- JSON: by whom, reason, confidence, when
+ALTER TABLE projects ADD COLUMN mapping_document TEXT; -- JSON: by whom, when, reason, confidence, the URL at that time
+ALTER TABLE projects ADD COLUMN mapped_at INTEGER; -- since when it is read without a break; null where it is not
 ALTER TABLE projects ADD COLUMN environment TEXT;
 ALTER TABLE projects ADD COLUMN branch TEXT;
 ALTER TABLE projects ADD COLUMN tag TEXT;

@@ -25,7 +25,8 @@ fn world() -> Desk {
         store
             .connection
             .execute_batch(
-                "INSERT INTO repositories (id, provider, full_name, groups, listed, added_at) VALUES
+                "UPDATE projects SET repository_id = NULL; DELETE FROM repositories;
+                 INSERT INTO repositories (id, provider, full_name, groups, listed, added_at) VALUES
                  (1, 'github', 'acme/app', '[\"shop\"]', 1, 0), (2, 'github', 'Acme/App-Two', '[]', 1, 0);
                  UPDATE projects SET repository_id = 1, environment = 'production', branch = 'release', tag = 'web',
                      metadata = '{\"team\":\"blue\"}' WHERE name = 'acme/app';

@@ -1,0 +1,423 @@
+//! `harness mapping`: which repository each project is of.
+
+use std::{
+    io::{self, BufRead, IsTerminal, Write},
+    process::ExitCode,
+};
+
+use clap::ValueEnum;
+use host_harness::{
+    AUTO_CONFIDENCE, Acceptance, AutoMap, HarnessError, InstanceName, KeptFindings, MappingCounts, MappingError,
+    MappingFilter, MappingRow, MappingState, ProjectName, Released, ScanFieldChanges, ScanFields, Settled, Tenant,
+};
+use serde::Serialize;
+
+use super::{
+    Context,
+    error::Failure,
+    output::{Output, short},
+    repositories::show_settled,
+};
+
+/// Candidates of a project that are shown.
+const CANDIDATES: usize = 3;
+
+#[derive(clap::Subcommand)]
+pub enum Command {
+    /// List projects with their repositories and what matching proposes
+    List {
+        /// The instance [default: all of the tenant]
+        instance: Option<InstanceName>,
+        /// Only those that stand so
+        #[arg(long = "state", value_name = "STATE")]
+        states: Vec<StateArg>,
+    },
+    /// Show what matching proposes; nothing is changed
+    Propose {
+        /// The instance [default: all of the tenant]
+        instance: Option<InstanceName>,
+    },
+    /// Map projects to the repositories that matching proposes; what is ambiguous is never accepted
+    Accept(AcceptArgs),
+    /// Map a project to a repository; its findings go along
+    Set {
+        #[command(flatten)]
+        project: ProjectArg,
+        /// Full name or URL of the repository
+        repository: String,
+    },
+    /// Take a project's repository away: it is no longer read
+    Unset(ReleaseArgs),
+    /// Ignore a project: it is no longer read, and nobody is asked about it
+    Ignore(ReleaseArgs),
+    /// Take a project up again that was ignored or unmapped
+    Restore {
+        #[command(flatten)]
+        project: ProjectArg,
+    },
+    /// Set what becomes of an instance's new projects
+    Auto {
+        /// The instance
+        instance: InstanceName,
+        /// adopt: map to the repository that matches, else to one of its own; match: only to one that matches; off
+        mode: Option<AutoMapArg>,
+    },
+    /// Set what is said of a project's scans
+    Fields(FieldArgs),
+}
+
+#[derive(clap::Args)]
+pub struct ProjectArg {
+    /// Name of the project, or the vendor's id
+    project: String,
+    /// Its instance, where several have a project of that name
+    #[arg(long, value_name = "NAME")]
+    instance: Option<InstanceName>,
+}
+
+impl From<ProjectArg> for ProjectName {
+    fn from(arg: ProjectArg) -> Self {
+        Self { instance: arg.instance, name: arg.project }
+    }
+}
+
+#[derive(clap::Args)]
+pub struct AcceptArgs {
+    /// Only these projects
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    projects: Vec<String>,
+    /// Everything that is sure enough
+    #[arg(long)]
+    all: bool,
+    /// How sure matching must be, from 0 to 1
+    #[arg(long, value_name = "NUMBER", default_value_t = AUTO_CONFIDENCE)]
+    min_confidence: f64,
+    /// Only those of this instance
+    #[arg(long, value_name = "NAME")]
+    instance: Option<InstanceName>,
+}
+
+#[derive(clap::Args)]
+pub struct ReleaseArgs {
+    #[command(flatten)]
+    project: ProjectArg,
+    /// Keep its findings as history: none of them is open any more
+    #[arg(long, conflicts_with = "delete")]
+    keep: bool,
+    /// Delete its findings and all else that it brought
+    #[arg(long)]
+    delete: bool,
+}
+
+#[derive(clap::Args)]
+pub struct FieldArgs {
+    #[command(flatten)]
+    project: ProjectArg,
+    /// Where what is scanned runs, such as production
+    #[arg(long, value_name = "NAME")]
+    environment: Option<String>,
+    /// The branch that is scanned
+    #[arg(long, value_name = "NAME")]
+    branch: Option<String>,
+    /// A tag
+    #[arg(long, value_name = "NAME")]
+    tag: Option<String>,
+    /// Anything else
+    #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
+    metadata: Vec<(String, String)>,
+    /// Forget a field, or a key of the metadata
+    #[arg(long, value_name = "FIELD")]
+    clear: Vec<String>,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').filter(|(key, _)| !key.is_empty()).ok_or("write it as KEY=VALUE")?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum AutoMapArg {
+    /// They are mapped to the repository that they match, else to one of their own
+    Adopt,
+    /// They are mapped to the repository that they match; others wait for you
+    Match,
+    /// They wait for you
+    Off,
+}
+
+impl From<AutoMapArg> for AutoMap {
+    fn from(arg: AutoMapArg) -> Self {
+        match arg {
+            AutoMapArg::Adopt => Self::Adopt,
+            AutoMapArg::Match => Self::Match,
+            AutoMapArg::Off => Self::Off,
+        }
+    }
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum StateArg {
+    Mapped,
+    Unmapped,
+    Mismatched,
+    Ignored,
+    Stale,
+}
+
+impl From<StateArg> for MappingState {
+    fn from(arg: StateArg) -> Self {
+        match arg {
+            StateArg::Mapped => Self::Mapped,
+            StateArg::Unmapped => Self::Unmapped,
+            StateArg::Mismatched => Self::Mismatched,
+            StateArg::Ignored => Self::Ignored,
+            StateArg::Stale => Self::Stale,
+        }
+    }
+}
+
+/// What `mapping list`, `mapping propose` and `mapping accept` print.
+#[derive(Serialize, schemars::JsonSchema)]
+pub struct MappingList {
+    /// How many projects stand how.
+    counts: MappingCounts,
+    /// The projects, by instance and name.
+    projects: Vec<MappingRow>,
+}
+
+/// What `mapping unset` and `mapping ignore` print.
+#[derive(Serialize, schemars::JsonSchema)]
+pub struct ReleaseReport {
+    /// What became of its findings.
+    #[serde(flatten)]
+    released: Released,
+}
+
+/// What `mapping auto` prints.
+#[derive(Serialize, schemars::JsonSchema)]
+pub struct AutoMapReport {
+    /// Name of the instance.
+    instance: String,
+    /// What becomes of its new projects.
+    auto_map: AutoMap,
+    /// What that did to projects that waited.
+    #[serde(flatten)]
+    settled: Settled,
+}
+
+pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failure> {
+    let tenant = context.tenant()?;
+    let output = context.output;
+    let told = |error| Failure::from(error).of(tenant.id(), None);
+    match command {
+        Command::List { instance, states } => {
+            let list = list(&tenant, instance.as_ref(), states.into_iter().map(MappingState::from).collect()).await?;
+            output.result(&list, |list| show_list(output, list))?;
+        }
+        Command::Propose { instance } => {
+            let mut list = list(&tenant, instance.as_ref(), Vec::new()).await?;
+            list.projects.retain(|it| it.proposal.is_some() || !it.candidates.is_empty());
+            output.result(&list, |list| show_proposals(output, list))?;
+        }
+        Command::Accept(args) => {
+            if !(0.0..=1.0).contains(&args.min_confidence) {
+                let remedy = Some("give a number from 0 to 1");
+                return Err(Failure::new("usage", "a confidence is from 0 to 1", remedy));
+            }
+            let projects = args.projects.into_iter();
+            let projects = projects.map(|name| ProjectName { instance: args.instance.clone(), name }).collect();
+            let (instance, min_confidence) = (args.instance, args.min_confidence);
+            let acceptance = Acceptance { instance, projects, min_confidence };
+            let projects = tenant.accept_mappings(&acceptance).await.map_err(told)?;
+            let counts = tenant.mapping_counts(None).await.map_err(told)?;
+            output.result(&MappingList { counts, projects }, |list| show_accepted(output, list))?;
+        }
+        Command::Set { project, repository } => {
+            let row = tenant.set_mapping(&project.into(), &repository).await.map_err(told)?;
+            output.result(&row, |row| show_row(output, row))?;
+        }
+        Command::Unset(args) => return release(&tenant, output, args, false).await,
+        Command::Ignore(args) => return release(&tenant, output, args, true).await,
+        Command::Restore { project } => {
+            let row = tenant.restore_project(&project.into()).await.map_err(told)?;
+            output.result(&row, |row| show_row(output, row))?;
+        }
+        Command::Auto { instance, mode } => {
+            let settled = match mode {
+                Some(mode) => tenant.set_auto_map(&instance, mode.into()).await.map_err(told)?,
+                None => Settled::default(),
+            };
+            let auto_map = tenant.auto_map(&instance).await.map_err(told)?;
+            let report = AutoMapReport { instance: instance.to_string(), auto_map, settled };
+            output.result(&report, |report| {
+                output.line(format!("{}: {}", report.instance, words(report.auto_map)));
+                show_settled(output, &report.settled);
+            })?;
+        }
+        Command::Fields(args) => {
+            let FieldArgs { project, environment, branch, tag, metadata, clear } = args;
+            let set = ScanFields { environment, branch, tag, metadata: metadata.into_iter().collect() };
+            let changed = tenant.set_scan_fields(&project.into(), ScanFieldChanges { clear, set }).await;
+            output.result(&changed.map_err(told)?, |row| show_row(output, row))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+const fn words(mode: AutoMap) -> &'static str {
+    match mode {
+        AutoMap::Adopt => "adopt: new projects are mapped to the repository that they match, else to one of their own",
+        AutoMap::Match => "match: new projects are mapped to the repository that they match; others wait",
+        AutoMap::Off => "off: new projects wait",
+    }
+}
+
+async fn list(
+    tenant: &Tenant,
+    instance: Option<&InstanceName>,
+    states: Vec<MappingState>,
+) -> Result<MappingList, Failure> {
+    let instance_id = super::findings::instance_id(tenant, instance).await?;
+    let projects = tenant.mappings(MappingFilter { instance_id, states, ..MappingFilter::default() }).await?;
+    Ok(MappingList { counts: tenant.mapping_counts(instance_id).await?, projects })
+}
+
+async fn release(tenant: &Tenant, output: Output, args: ReleaseArgs, ignored: bool) -> Result<ExitCode, Failure> {
+    let project = ProjectName::from(args.project);
+    let mut findings = match (args.keep, args.delete) {
+        (true, _) => Some(KeptFindings::Keep),
+        (_, true) => Some(KeptFindings::Delete),
+        _ => None,
+    };
+    let released = loop {
+        let released = match ignored {
+            true => tenant.ignore_project(&project, findings).await,
+            false => tenant.unset_mapping(&project, findings).await,
+        };
+        match released {
+            Err(HarnessError::Mapping(MappingError::Undecided { project, findings: count }))
+                if !output.is_json() && io::stdin().is_terminal() && io::stdout().is_terminal() =>
+            {
+                findings = asked(&project, count)?;
+                if findings.is_none() {
+                    output.line("Nothing was changed.");
+                    return Ok(ExitCode::SUCCESS);
+                }
+            }
+            other => break other.map_err(|error| Failure::from(error).of(tenant.id(), None))?,
+        }
+    };
+    output.result(&ReleaseReport { released }, |report| {
+        let Released { kept, deleted } = report.released;
+        let what = if ignored { "is ignored" } else { "is no longer mapped" };
+        let became = match (kept, deleted) {
+            (0, 0) => "it had brought nothing that was still there".to_owned(),
+            (kept, 0) => format!("{kept} findings and packages are kept as history"),
+            (_, deleted) => format!("{deleted} findings were deleted"),
+        };
+        output.line(format!("{} {what}: {became}. To take it up again: harness mapping restore", project.name));
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What a person at a terminal wants to become of findings.
+fn asked(project: &str, findings: u64) -> Result<Option<KeptFindings>, Failure> {
+    let mut stdout = io::stdout();
+    write!(stdout, "{project} has brought {findings} findings. Keep them as history, or delete them? [keep/delete] ")?;
+    stdout.flush()?;
+    let mut line = String::new();
+    io::stdin().lock().read_line(&mut line)?;
+    Ok(match line.trim() {
+        "keep" | "k" => Some(KeptFindings::Keep),
+        "delete" => Some(KeptFindings::Delete),
+        _ => None,
+    })
+}
+
+fn show_list(output: Output, list: &MappingList) {
+    if list.projects.is_empty() {
+        output.line("No such projects. They are listed by a sync: harness sync");
+        return;
+    }
+    show_rows(output, &list.projects);
+    let MappingCounts { mapped, unmapped, mismatched, ignored, stale } = list.counts;
+    output.line(format!(
+        "{mapped} mapped, {unmapped} unmapped, {mismatched} mismatched, {ignored} ignored, {stale} stale"
+    ));
+}
+
+/// Shows projects with their repositories.
+pub fn show_rows(output: Output, rows: &[MappingRow]) {
+    if rows.is_empty() {
+        return;
+    }
+    let mut table = output.table(&["PROJECT", "INSTANCE", "STATE", "REPOSITORY", "WHY", "PROPOSED", "FIELDS"]);
+    for row in rows {
+        table.add_row([
+            row.project.clone(),
+            row.instance.clone(),
+            row.state.as_str().to_owned(),
+            row.repository.clone().unwrap_or_default(),
+            why(row),
+            proposed(row),
+            fields(&row.scan_fields),
+        ]);
+    }
+    output.print(&table);
+}
+
+/// Who decided, and what that rests on.
+fn why(row: &MappingRow) -> String {
+    let confidence = row.confidence.map(|it| format!("{it:.2}"));
+    let parts = [row.by.map(|by| by.as_str().to_owned()), row.reason.clone(), confidence];
+    short(&parts.into_iter().flatten().collect::<Vec<_>>().join(" "), 60)
+}
+
+/// What matching proposes, or could mean.
+fn proposed(row: &MappingRow) -> String {
+    if let Some(it) = &row.proposal {
+        return format!("{} ({} {:.2})", it.repository, it.reason, it.confidence);
+    }
+    let names: Vec<&str> = row.candidates.iter().take(CANDIDATES).map(|it| it.repository.as_str()).collect();
+    if names.is_empty() { String::new() } else { format!("{}?", names.join(" or ")) }
+}
+
+fn fields(fields: &ScanFields) -> String {
+    let named = [("environment", &fields.environment), ("branch", &fields.branch), ("tag", &fields.tag)];
+    let named = named.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", value.as_ref()?)));
+    let metadata = fields.metadata.iter().map(|(key, value)| format!("{key}={value}"));
+    named.chain(metadata).collect::<Vec<_>>().join(" ")
+}
+
+fn show_proposals(output: Output, list: &MappingList) {
+    if list.projects.is_empty() {
+        output.line("Nothing is proposed: every project is mapped, or nothing is like it.");
+        return;
+    }
+    show_rows(output, &list.projects);
+    let proposed = list.projects.iter().filter(|it| it.proposal.is_some()).count();
+    output.line(format!("{proposed} proposals. Accept them with: harness mapping accept --all"));
+    if proposed < list.projects.len() {
+        output.line("The others are ambiguous or unlike: harness mapping set PROJECT REPOSITORY");
+    }
+}
+
+fn show_accepted(output: Output, list: &MappingList) {
+    show_rows(output, &list.projects);
+    match list.projects.len() {
+        0 => output.line("Nothing was accepted: no proposal is sure enough. See: harness mapping propose"),
+        accepted => output.line(format!("{accepted} projects mapped. Next: harness sync")),
+    }
+}
+
+fn show_row(output: Output, row: &MappingRow) {
+    let repository = row.repository.as_ref().map(|name| format!(" to {name}")).unwrap_or_default();
+    output.line(format!("{} is {}{repository}", row.project, row.state.as_str()));
+    let fields = fields(&row.scan_fields);
+    if !fields.is_empty() {
+        output.line(format!("  {fields}"));
+    }
+    if row.read {
+        output.line("Next: harness sync");
+    }
+}

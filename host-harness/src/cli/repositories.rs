@@ -1,0 +1,241 @@
+//! `harness repositories`: the tenant's code repositories.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use appsec_insight::{
+    Problem,
+    repository::{Provider, Repository, RepositoryList},
+};
+use host_harness::{MappingFilter, MappingRow, RepositoryChanges, RepositoryRow, Settled, Tenant};
+use serde::Serialize;
+
+use super::{Context, error::Failure, mapping, output::Output};
+
+/// Problems of a list that are shown.
+const PROBLEMS: usize = 20;
+
+#[derive(clap::Subcommand)]
+pub enum Command {
+    /// Take a list over from a file: CSV with a row of names, a JSON array, or a JSON object a line
+    Import {
+        /// The file; a provider's answer will do
+        file: PathBuf,
+        /// The list is all there is: others go, unless projects are mapped to them
+        #[arg(long)]
+        replace: bool,
+    },
+    /// Add a repository, or change what is known of it
+    Add(AddArgs),
+    /// List the repositories
+    List {
+        /// Only those with this in their name, URL or groups
+        #[arg(long, value_name = "TEXT")]
+        search: Option<String>,
+    },
+    /// Show a repository and its projects
+    Show {
+        /// Its full name or URL
+        repository: String,
+    },
+    /// Remove a repository that no project is mapped to
+    Remove {
+        /// Its full name or URL
+        repository: String,
+    },
+}
+
+#[derive(clap::Args)]
+pub struct AddArgs {
+    /// Its name with its owners, such as org/repo
+    full_name: String,
+    /// Where it is
+    #[arg(long)]
+    url: Option<String>,
+    /// Who keeps it: github, gitlab, bitbucket, azure-devops, gitea or another word [default: as the URL tells]
+    #[arg(long)]
+    provider: Option<Provider>,
+    /// Its default branch
+    #[arg(long, value_name = "BRANCH")]
+    default_branch: Option<String>,
+    /// What it is counted with, such as a team
+    #[arg(long = "group", value_name = "NAME")]
+    groups: Vec<String>,
+}
+
+/// What `repositories import` and `repositories add` print.
+#[derive(Serialize, schemars::JsonSchema)]
+pub struct RepositoryImport {
+    /// Repositories that were read.
+    repositories: u64,
+    /// What that changed.
+    #[serde(flatten)]
+    changes: RepositoryChanges,
+    /// What could not be used, with its line; the rest was.
+    problems: Vec<Problem>,
+}
+
+/// What `repositories list` prints.
+#[derive(Serialize, schemars::JsonSchema)]
+pub struct RepositoriesListed {
+    /// The repositories, by full name.
+    repositories: Vec<RepositoryRow>,
+}
+
+/// What `repositories show` prints.
+#[derive(Serialize, schemars::JsonSchema)]
+pub struct RepositoryDetail {
+    /// The repository.
+    repository: RepositoryRow,
+    /// The projects that are of it.
+    projects: Vec<MappingRow>,
+}
+
+pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failure> {
+    let tenant = context.tenant()?;
+    let output = context.output;
+    let told = |error| Failure::from(error).of(tenant.id(), None);
+    match command {
+        Command::Import { file, replace } => {
+            let list = read(&file)?;
+            if replace && (list.repositories.is_empty() || !list.problems.is_empty()) {
+                let message = format!("{} cannot replace the list: not all of it can be read", file.display());
+                let first = list.problems.first().map(|problem| format!(", such as {problem}")).unwrap_or_default();
+                let remedy = "correct it, or import it without --replace";
+                return Err(Failure::new("list", message + &first, Some(remedy)).of(tenant.id(), None));
+            }
+            return put(&tenant, output, list, replace).await;
+        }
+        Command::Add(args) => {
+            let repository = Repository::new(Some(&args.full_name), args.url.as_deref(), args.provider);
+            let mut repository = repository
+                .map_err(|error| Failure::new("invalid-repository", error.to_string(), None).of(tenant.id(), None))?;
+            repository.default_branch = args.default_branch;
+            repository.groups = args.groups;
+            let list = RepositoryList { repositories: vec![repository], problems: Vec::new() };
+            return put(&tenant, output, list, false).await;
+        }
+        Command::List { search } => {
+            let repositories = tenant.repositories(search).await.map_err(told)?;
+            output.result(&RepositoriesListed { repositories }, |list| show_list(output, &list.repositories))?;
+        }
+        Command::Show { repository } => {
+            let repository = tenant.repository(&repository).await.map_err(told)?;
+            let wanted = Some(repository.repository.full_name());
+            let url = repository.repository.address().map(ToString::to_string);
+            let mut projects = tenant.mappings(MappingFilter::default()).await.map_err(told)?;
+            projects.retain(|it| it.repository.as_deref() == wanted && it.repository_url == url);
+            output.result(&RepositoryDetail { repository, projects }, |detail| show(output, detail))?;
+        }
+        Command::Remove { repository } => {
+            let removed = tenant.remove_repository(&repository).await.map_err(told)?;
+            output.result(&removed, |row| output.line(format!("Removed {}", row.repository.full_name())))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Reads a list. JSON begins with a bracket or brace, a table does not.
+fn read(file: &Path) -> Result<RepositoryList, Failure> {
+    let told = |error: std::io::Error| {
+        let message = format!("cannot read {}: {error}", file.display());
+        Failure::new("file", message, Some("check the path, the permissions, and that it is UTF-8"))
+    };
+    let bytes = fs::read(file).map_err(told)?;
+    let name = file.file_name().map_or_else(|| file.display().to_string(), |name| name.to_string_lossy().into_owned());
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    match text.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        Some(b'[' | b'{') => Ok(RepositoryList::read_json(&bytes, &name)),
+        _ => RepositoryList::read_csv(bytes.as_slice(), &name).map_err(told),
+    }
+}
+
+async fn put(tenant: &Tenant, output: Output, list: RepositoryList, replace: bool) -> Result<ExitCode, Failure> {
+    let RepositoryList { repositories, problems } = list;
+    let count = repositories.len() as u64;
+    let changes = tenant.put_repositories(repositories, replace).await;
+    let changes = changes.map_err(|error| Failure::from(error).of(tenant.id(), None))?;
+    let report = RepositoryImport { repositories: count, changes, problems };
+    output.result(&report, |report| show_import(output, report))?;
+    Ok(if report.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(3) })
+}
+
+fn show_import(output: Output, report: &RepositoryImport) {
+    let RepositoryChanges { added, updated, unchanged, removed, kept, settled } = &report.changes;
+    output.line(format!(
+        "{} repositories read: {added} added, {updated} updated, {unchanged} unchanged, {removed} removed",
+        report.repositories
+    ));
+    for name in kept {
+        output.line(format!("  {name} is no longer listed, and stays: projects are mapped to it"));
+    }
+    for problem in report.problems.iter().take(PROBLEMS) {
+        output.line(format!("  {problem}"));
+    }
+    if report.problems.len() > PROBLEMS {
+        output.line(format!("  {} problems in all; --json shows them", report.problems.len()));
+    }
+    show_settled(output, settled);
+}
+
+/// What was mapped without a person.
+pub fn show_settled(output: Output, settled: &Settled) {
+    let Settled { projects_matched, projects_adopted, projects_mismatched } = settled;
+    if projects_matched + projects_adopted > 0 {
+        output.line(format!(
+            "{} projects mapped, {projects_matched} of them to listed repositories. Next: harness sync",
+            projects_matched + projects_adopted
+        ));
+    }
+    if *projects_mismatched > 0 {
+        output.line(format!("{projects_mismatched} projects mismatched: harness mapping list --state mismatched"));
+    }
+}
+
+fn show_list(output: Output, repositories: &[RepositoryRow]) {
+    if repositories.is_empty() {
+        output.line("No repositories. List them with: harness repositories import FILE");
+        return;
+    }
+    let mut table = output.table(&["REPOSITORY", "PROVIDER", "BRANCH", "GROUPS", "LISTED", "PROJECTS", "OPEN", "ALL"]);
+    for it in repositories {
+        let repository = &it.repository;
+        table.add_row([
+            repository.full_name().to_owned(),
+            repository.provider().map(ToString::to_string).unwrap_or_default(),
+            repository.default_branch.clone().unwrap_or_default(),
+            repository.groups.join(" "),
+            if it.listed { "yes" } else { "no" }.to_owned(),
+            it.projects.to_string(),
+            it.findings.open.to_string(),
+            it.findings.total.to_string(),
+        ]);
+    }
+    output.print(&table);
+    let listed = repositories.iter().filter(|it| it.listed).count();
+    output.line(format!("{} repositories, {listed} of them listed", repositories.len()));
+}
+
+fn show(output: Output, detail: &RepositoryDetail) {
+    let RepositoryRow { repository, listed, findings, .. } = &detail.repository;
+    let mut table = output.table(&["repository", repository.full_name()]);
+    if let Some(address) = repository.address() {
+        table.add_row(["url", &address.to_string()]);
+    }
+    if let Some(provider) = repository.provider() {
+        table.add_row(["provider", provider.as_str()]);
+    }
+    if let Some(branch) = &repository.default_branch {
+        table.add_row(["default branch", branch]);
+    }
+    if !repository.groups.is_empty() {
+        table.add_row(["groups", &repository.groups.join(" ")]);
+    }
+    table.add_row(["listed", if *listed { "yes" } else { "no, made of a project" }]);
+    table.add_row(["findings", &format!("{} open, {} in all", findings.open, findings.total)]);
+    output.print(&table);
+    mapping::show_rows(output, &detail.projects);
+}

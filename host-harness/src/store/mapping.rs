@@ -1,0 +1,294 @@
+//! Which repository each project is of, by whom and why. Only projects that
+//! are mapped are read.
+
+mod auto;
+mod release;
+mod rows;
+
+use std::collections::{BTreeMap, HashSet};
+
+use appsec_model::Timestamp;
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use serde::{Deserialize, Serialize};
+
+pub(super) use self::auto::settle;
+pub use self::{
+    auto::{AUTO_CONFIDENCE, Settled},
+    release::{KeptFindings, Released},
+    rows::{Candidate, MappingCounts, MappingFilter, MappingRow, Proposal},
+};
+use super::{FindingStore, Result, StoreError, document, json, repositories::sweep};
+
+macro_rules! words {
+    ($(#[$meta:meta])* $name:ident { $( $(#[$case_meta:meta])* $case:ident = $word:literal, )+ }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize, schemars::JsonSchema)]
+        #[serde(rename_all = "kebab-case")]
+        pub enum $name { $( $(#[$case_meta])* $case, )+ }
+
+        impl $name {
+            /// All cases.
+            pub const ALL: &[Self] = &[$( Self::$case, )+];
+
+            /// The word of the case.
+            pub const fn as_str(self) -> &'static str {
+                match self { $( Self::$case => $word, )+ }
+            }
+
+            /// The case of a word.
+            pub fn named(word: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|it| it.as_str() == word)
+            }
+        }
+    };
+}
+
+words! {
+    /// What becomes of new projects.
+    AutoMap {
+        /// They are mapped to the repository that they match, else to one of their own.
+        Adopt = "adopt",
+        /// They are mapped to the listed repository that they surely match; others wait.
+        Match = "match",
+        /// They wait.
+        Off = "off",
+    }
+}
+
+words! {
+    /// How a project stands to the tenant's repositories.
+    MappingState {
+        /// It is of a repository, and read.
+        Mapped = "mapped",
+        /// It waits for a repository, and is not read.
+        Unmapped = "unmapped",
+        /// Its URL leads elsewhere than to its repository; it is read, and a
+        /// person must say which one it is of.
+        Mismatched = "mismatched",
+        /// It is not wanted, and not read.
+        Ignored = "ignored",
+        /// The vendor no longer lists it.
+        Stale = "stale",
+    }
+}
+
+words! {
+    /// Who decided on a mapping.
+    MappedBy {
+        /// The host, by matching.
+        Auto = "auto",
+        /// A person.
+        Manual = "manual",
+        /// The choice of projects when the instance was set up.
+        Selection = "selection",
+    }
+}
+
+/// The reason of a mapping to a repository that was made of the project.
+pub(super) const ADOPTED: &str = "adopted";
+
+/// Why a mapping is what it is.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(super) struct Note {
+    /// Who decided.
+    pub by: MappedBy,
+    /// When.
+    pub at: Timestamp,
+    /// What matching found, `adopted`, or words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// How sure matching is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<f64>,
+    /// The project's URL when that was decided: another one asks anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+}
+
+/// A project that a person names.
+#[derive(Clone, Debug)]
+pub struct NamedProject {
+    /// Row id.
+    pub row: i64,
+    /// Row id of its instance.
+    pub instance_id: i64,
+    /// Name of its instance.
+    pub instance: String,
+    /// The vendor's id.
+    pub vendor_id: String,
+    /// Its name.
+    pub name: String,
+    /// Whether the vendor still lists it.
+    pub listed: bool,
+}
+
+/// What the operator says of a project's scans.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize, schemars::JsonSchema)]
+pub struct ScanFields {
+    /// Where what is scanned runs, such as `production`.
+    pub environment: Option<String>,
+    /// The branch that is scanned.
+    pub branch: Option<String>,
+    /// A tag.
+    pub tag: Option<String>,
+    /// Anything else, by key.
+    #[serde(default)]
+    pub metadata: BTreeMap<String, String>,
+}
+
+impl FindingStore {
+    /// What becomes of an instance's new projects.
+    pub fn auto_map(&self, instance_id: i64) -> Result<AutoMap> {
+        let sql = "SELECT auto_map FROM instances WHERE id = ?1";
+        let word: Option<String> = self.connection.query_row(sql, [instance_id], |row| row.get(0)).optional()?;
+        word.and_then(|word| AutoMap::named(&word)).ok_or(StoreError::Corrupt)
+    }
+
+    /// Sets what becomes of an instance's new projects, and of those that wait.
+    /// Those that are mapped stay what they are.
+    pub fn set_auto_map(&mut self, instance_id: i64, mode: AutoMap, now: Timestamp) -> Result<Settled> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        transaction.execute("UPDATE instances SET auto_map = ?2 WHERE id = ?1", params![instance_id, mode.as_str()])?;
+        let settled = settle(&transaction, Some(instance_id), false, now)?;
+        transaction.commit()?;
+        Ok(settled)
+    }
+
+    /// The vendor's ids of an instance's projects that are read.
+    pub fn read_projects(&self, instance_id: i64) -> Result<HashSet<String>> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT vendor_id FROM projects WHERE instance_id = ?1 AND mapping IN ('mapped', 'mismatched') \
+             AND vanished_at IS NULL",
+        )?;
+        let ids = statement.query_map([instance_id], |row| row.get(0))?;
+        Ok(ids.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Whether a project that was known at a time was mapped only after it: a
+    /// read of what is new since then would leave out what it had before.
+    pub fn has_mapped_since(&self, instance_id: i64, then: Timestamp) -> Result<bool> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM projects WHERE instance_id = ?1 AND vanished_at IS NULL \
+                   AND mapping IN ('mapped', 'mismatched') AND mapped_at > ?2 AND first_seen_at <= ?2)";
+        Ok(self.connection.query_row(sql, params![instance_id, then.as_micros()], |row| row.get(0))?)
+    }
+
+    /// The projects of a name, whatever its capitals, or of a vendor's id; of
+    /// one instance or of all. Those that the vendor lists come first.
+    pub fn projects_named(&self, instance_id: Option<i64>, wanted: &str) -> Result<Vec<NamedProject>> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT projects.id, instance_id, instances.name, vendor_id, projects.name, vanished_at IS NULL \
+             FROM projects JOIN instances ON instances.id = instance_id WHERE ?1 IS NULL OR instance_id = ?1 \
+             ORDER BY vanished_at IS NOT NULL, instances.name, projects.id",
+        )?;
+        let rows = statement.query_map([instance_id], |row| {
+            Ok(NamedProject {
+                row: row.get(0)?,
+                instance_id: row.get(1)?,
+                instance: row.get(2)?,
+                vendor_id: row.get(3)?,
+                name: row.get(4)?,
+                listed: row.get(5)?,
+            })
+        })?;
+        let folded = wanted.to_lowercase();
+        let mut found = Vec::new();
+        for row in rows {
+            let row = row?;
+            if row.vendor_id == wanted || row.name.to_lowercase() == folded {
+                found.push(row);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Maps projects to repositories, each by row, as a person says it. Their
+    /// findings go along. Matching may have found it: its reason and confidence.
+    pub fn map_projects(&mut self, chosen: &[(i64, i64, Option<(&str, f64)>)], now: Timestamp) -> Result<()> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for (project, repository, found) in chosen {
+            let note = Note {
+                by: MappedBy::Manual,
+                at: now,
+                reason: found.map(|(reason, _)| reason.to_owned()),
+                confidence: found.map(|(_, confidence)| confidence),
+                url: url(&transaction, *project)?,
+            };
+            map(&transaction, *project, *repository, &note)?;
+        }
+        sweep(&transaction)?;
+        Ok(transaction.commit()?)
+    }
+
+    /// Takes a project that was ignored or unmapped up again: into the
+    /// repository that it kept, else as a new project is.
+    pub fn restore_project(&mut self, project: &NamedProject, now: Timestamp) -> Result<()> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let (state, repository): (String, Option<i64>) = transaction.query_row(
+            "SELECT mapping, repository_id FROM projects WHERE id = ?1",
+            [project.row],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
+        match (MappingState::named(&state), repository) {
+            (Some(MappingState::Ignored), Some(repository)) => {
+                let url = url(&transaction, project.row)?;
+                let reason = Some("restored".to_owned());
+                let note = Note { by: MappedBy::Manual, at: now, reason, confidence: None, url };
+                map(&transaction, project.row, repository, &note)?;
+            }
+            (Some(MappingState::Ignored | MappingState::Unmapped), _) => {
+                transaction.execute(
+                    "UPDATE projects SET mapping = 'unmapped', mapping_document = NULL WHERE id = ?1",
+                    [project.row],
+                )?;
+                settle(&transaction, Some(project.instance_id), false, now)?;
+            }
+            // It is mapped.
+            _ => {}
+        }
+        Ok(transaction.commit()?)
+    }
+
+    /// What the operator says of a project's scans.
+    pub fn scan_fields(&self, project: i64) -> Result<ScanFields> {
+        let sql = "SELECT environment, branch, tag, metadata FROM projects WHERE id = ?1";
+        let (fields, metadata) = self.connection.query_row(sql, [project], |row| {
+            let fields = ScanFields {
+                environment: row.get(0)?,
+                branch: row.get(1)?,
+                tag: row.get(2)?,
+                metadata: BTreeMap::new(),
+            };
+            Ok((fields, row.get::<_, String>(3)?))
+        })?;
+        Ok(ScanFields { metadata: document("metadata", &metadata)?, ..fields })
+    }
+
+    /// Sets what the operator says of a project's scans.
+    pub fn set_scan_fields(&mut self, project: i64, fields: &ScanFields) -> Result<()> {
+        self.connection.execute(
+            "UPDATE projects SET environment = ?2, branch = ?3, tag = ?4, metadata = ?5 WHERE id = ?1",
+            params![project, fields.environment, fields.branch, fields.tag, json("metadata", &fields.metadata)?],
+        )?;
+        Ok(())
+    }
+}
+
+/// Maps a project to a repository.
+fn map(connection: &Connection, project: i64, repository: i64, note: &Note) -> Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE projects SET repository_id = ?2, mapping = 'mapped', mapping_document = ?3, \
+             mapped_at = coalesce(mapped_at, ?4) WHERE id = ?1",
+        )?
+        .execute(params![project, repository, json("mapping", note)?, note.at.as_micros()])?;
+    Ok(())
+}
+
+/// The project's URL, as the vendor last gave it.
+fn url(connection: &Connection, project: i64) -> Result<Option<String>> {
+    let sql = "SELECT document ->> 'url' FROM projects WHERE id = ?1";
+    Ok(connection.query_row(sql, [project], |row| row.get(0))?)
+}
+
+#[cfg(test)]
+mod tests;
