@@ -9,9 +9,11 @@ mod findings;
 mod import;
 mod inspect;
 mod instance;
+mod issues;
 mod normalize;
 mod output;
 mod packages;
+mod policy;
 mod projects;
 mod renormalize;
 mod runs;
@@ -28,8 +30,8 @@ use host_harness::{BUNDLED, ConnectorSource, Harness, Options, Tenant, TenantId}
 use self::{error::Failure, output::Output};
 
 /// Exit codes, as the help tells them.
-const EXIT_CODES: &str =
-    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done in part (the run log tells what is missing).";
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done in part (the run log tells what is missing), \
+     4 a policy is violated (`policy check`).";
 
 /// Brings the findings of security scanners into one place: runs connectors
 /// in a sandbox, stores what they bring, and shows it.
@@ -85,9 +87,16 @@ enum Command {
     Findings(findings::ListArgs),
     /// Show one finding with all that is known of it
     Finding(findings::ShowArgs),
+    /// List issues: what the findings of all sources say about the same thing
+    Issues(issues::ListArgs),
+    /// Show one issue with its sources and findings
+    Issue(issues::ShowArgs),
     /// Ratings of advisories (CVSS, EPSS) from files
     #[command(subcommand)]
     Advisories(advisories::Command),
+    /// What is not accepted: policies over findings and issues
+    #[command(subcommand)]
+    Policy(policy::Command),
     /// List packages that findings are about
     Packages(packages::Args),
     /// Normalize stored records again, with the connector as it is now
@@ -168,7 +177,10 @@ fn dispatch(cli: Cli, output: Output) -> Result<ExitCode, Failure> {
             Command::Renormalize(args) => renormalize::exec(&context, args).await,
             Command::Findings(args) => findings::list(&context, args).await,
             Command::Finding(args) => findings::show(&context, args).await,
+            Command::Issues(args) => issues::list(&context, args).await,
+            Command::Issue(args) => issues::show(&context, args).await,
             Command::Advisories(command) => advisories::exec(&context, command).await,
+            Command::Policy(command) => policy::exec(&context, command).await,
             Command::Packages(args) => packages::exec(&context, args).await,
             Command::Runs(args) => runs::exec(&context, args).await,
             Command::Normalize(args) => normalize::exec(&context, args).await,

@@ -69,6 +69,14 @@ pub enum HarnessError {
         /// Id now.
         found: String,
     },
+    /// The instance takes in reports of other scanners.
+    #[error(
+        "it takes in reports of other scanners and has no connector: there is nothing to connect to, to sync or to normalize again"
+    )]
+    Native,
+    /// The instance is one of a connector.
+    #[error("`{0}` is an instance of a connector, and takes in no reports of other scanners")]
+    NotNative(InstanceName),
     /// Another process syncs the instance.
     #[error("another process is at work on this instance")]
     Locked,
@@ -78,6 +86,15 @@ pub enum HarnessError {
     /// A file cannot be imported.
     #[error(transparent)]
     Import(#[from] ImportError),
+    /// A policy file is refused.
+    #[error("the policies are refused, and nothing was changed:\n  {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n  "))]
+    Policies(Vec<appsec_policy::Problem>),
+    /// There are no policies.
+    #[error("there are no policies")]
+    NoPolicies,
+    /// There is no such policy.
+    #[error("there is no policy `{0}`")]
+    NoPolicy(String),
     /// A run is not there.
     #[error("there is no run {0}")]
     NoRun(i64),
@@ -183,14 +200,19 @@ impl HarnessError {
                 CallFailure::Trap(_) => "connector-crashed",
                 CallFailure::Host(_) => "host",
             },
-            Self::Store(_) => "store",
             Self::Runtime(_) => "connector-unusable",
             Self::Secret(_) | Self::NoSecret(_) => "secret",
             Self::Selection(_) => "selection",
             Self::Origin(_) => "invalid-origin",
             Self::NoInstance { .. } => "no-such-instance",
+            Self::Native => "native-source",
+            Self::NotNative(_) => "no-native-source",
             Self::NoConnector(_) | Self::OtherConnector { .. } => "no-such-connector",
             Self::Import(_) => "import",
+            Self::Policies(_) | Self::Store(StoreError::Policies(_)) => "invalid-policies",
+            Self::Store(_) => "store",
+            Self::NoPolicies => "no-policies",
+            Self::NoPolicy(_) => "no-such-policy",
             Self::NoTenant(_) => "no-such-tenant",
             Self::NotConfirmed { .. } => "not-confirmed",
             Self::Folder(..) => "io",
@@ -253,8 +275,17 @@ impl HarnessError {
             }
             "secret" => "set the environment variable, or give the token with --token-file FILE or --token-stdin",
             "no-such-instance" => "`harness instance list` shows the instances; `harness instance add` makes one",
+            "invalid-policies" => {
+                "correct the file and import it: harness policy import FILE; with --check nothing is stored"
+            }
+            "no-policies" => {
+                "import some: harness policy import FILE; `harness policy starter` prints a set to begin with"
+            }
+            "no-such-policy" => "`harness policy list` shows the policies",
             "no-such-tenant" => "`harness tenant list` shows the tenants",
             "not-confirmed" => "give the name of what is to be deleted, letter by letter",
+            "native-source" => "import its reports (again): harness import --source NAME FILE...",
+            "no-native-source" => "choose another name for --source, such as reports; it is made if it is not there",
             "no-such-connector" => "give the right component with --connector FILE.wasm",
             "connector-unusable" => "check the file; `harness inspect FILE.wasm` shows what it is",
             "invalid-origin" => "write it as https://host or https://host:port",

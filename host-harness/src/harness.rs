@@ -104,6 +104,7 @@ impl Harness {
         let key = match source {
             ConnectorSource::Bundled { id } => PathBuf::from(format!("bundled:{id}")),
             ConnectorSource::File { path } => path.clone(),
+            ConnectorSource::Native => return Err(HarnessError::Native),
         };
         let known = self.shared.connectors.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
         if let Some(loaded) = known {
@@ -116,6 +117,7 @@ impl Harness {
                 runtime.load(bundled.ok_or_else(|| HarnessError::NoConnector(id.clone()))?.component)?
             }
             ConnectorSource::File { path } => runtime.load_file(path)?,
+            ConnectorSource::Native => return Err(HarnessError::Native),
         };
         let manifest = connector.describe(&source.to_string()).await?.value;
         let loaded = Loaded { connector, manifest: Arc::new(manifest) };

@@ -34,10 +34,13 @@ mod harness;
 mod hex;
 mod ids;
 mod import;
+mod issues;
 mod limits;
+mod policies;
 mod renormalize;
 mod runtime;
 mod secrets;
+mod sources;
 mod store;
 mod sync;
 mod task;
@@ -55,6 +58,7 @@ pub use crate::{
     ids::{InstanceName, NameError, TenantId},
     import::{ImportError, ImportEvent, ImportOptions, ImportOutcome, ImportProgress, ImportReport},
     limits::Limits,
+    policies::{PoliciesImported, PolicyCheck, PolicyRow, PolicyRows},
     renormalize::{Change, ChangedFinding, RenormalizeOptions, RenormalizeProgress, RenormalizeReport},
     runtime::{
         CallError, CallFailure, CallReport, Called, Connector, Grant, Inspection, InspectionError, LimitHit, Runtime,
@@ -63,9 +67,11 @@ pub use crate::{
     secrets::{Secret, SecretError, SecretSource},
     store::{
         Attribution, ChangeRow, ConnectorSource, DeletionPlan, DeletionProof, Filter, FindingDetail, FindingId,
-        FindingRow, FindingStore, Instance, InstanceStatus, NewInstance, OccurrenceDetail, PackageFilter, PackageRow,
-        ProjectCounts, ProjectRow, Read, ReadCounts, ReadState, Refreshed, Renormalized, Run, RunMode, RunState,
-        SharedStore, StoreError, StoredRecord, TablePlan,
+        FindingRow, FindingStore, Instance, InstanceStatus, IssueDetail, IssueFilter, IssueFinding, IssueId,
+        IssueIdError, IssueRow, IssueSource, NewInstance, OccurrenceDetail, PackageFilter, PackageRow, PolicyFilter,
+        PolicyImport, PolicyResult, PolicyResultWord, PolicySet, PolicyViolations, ProjectCounts, ProjectRow, Read,
+        ReadCounts, ReadState, Refreshed, Renormalized, Run, RunMode, RunState, SharedStore, StoreError, StoredRecord,
+        TablePlan,
     },
     sync::{Decision, Progress, RetryPolicy, Selection, SelectionError, SyncEvent, SyncOptions, Waiter},
     tenant::{Setup, Tenant},

@@ -186,18 +186,20 @@ impl Tenant {
         progress: ImportProgress,
     ) -> Result<ImportReport, HarnessError> {
         let instance = self.instance(name).await?;
+        if instance.is_native() {
+            return self.import_report(instance, file, options, progress).await;
+        }
         let loaded = self.loaded(&instance).await?;
         let _lock = self.lock(name)?;
         let import = Import {
             store: self.store.clone(),
-            connector: loaded.connector,
             owner: format!("{}/{name}", self.id),
             instance,
             clock: self.harness.options().clock.clone(),
             progress,
             options,
         };
-        let report = import.run(file).await;
+        let report = import.run(&loaded.connector, file).await;
         self.refresh().await?;
         report
     }

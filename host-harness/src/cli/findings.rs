@@ -11,6 +11,7 @@ use super::{
     Context,
     error::Failure,
     output::{Output, moment, severity, short},
+    policy,
 };
 
 #[derive(clap::Args)]
@@ -77,7 +78,7 @@ pub struct ShowArgs {
     raw: bool,
 }
 
-fn parse_severity(word: &str) -> Result<Severity, String> {
+pub fn parse_severity(word: &str) -> Result<Severity, String> {
     let found = Severity::ALL.into_iter().find(|severity| severity.as_str() == word);
     found.ok_or_else(|| format!("one of {}", Severity::ALL.map(Severity::as_str).join(", ")))
 }
@@ -279,6 +280,7 @@ fn show_detail(output: Output, detail: &FindingDetail) {
             output.line(format!("record {}:\n{raw:#}", it.finding.id));
         }
     }
+    policy::show_results(output, &detail.policy_results);
     show_history(output, &detail.history);
 }
 

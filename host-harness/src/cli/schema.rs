@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use appsec_model::Normalized;
-use host_harness::FindingDetail;
+use host_harness::{FindingDetail, IssueDetail};
 use schemars::{Schema, schema_for};
 
 use super::{
@@ -14,8 +14,10 @@ use super::{
     import::ImportList,
     inspect::Inspected,
     instance::{InstanceList, InstanceReport},
+    issues::IssueList,
     output::print_json,
     packages::PackageList,
+    policy::{PoliciesCleared, PolicyImported, PolicyResultList},
     projects::ProjectList,
     renormalize::RenormalizeList,
     runs::RunList,
@@ -46,8 +48,16 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         ("instance-delete", schema_for!(super::delete::InstanceDeletion)),
         ("instance-list", schema_for!(InstanceList)),
         ("instance-show", schema_for!(InstanceReport)),
+        ("issue", schema_for!(IssueDetail)),
+        ("issues", schema_for!(IssueList)),
         ("normalize", schema_for!(Normalized)),
         ("packages", schema_for!(PackageList)),
+        ("policy-check", schema_for!(host_harness::PolicyCheck)),
+        ("policy-clear", schema_for!(PoliciesCleared)),
+        ("policy-import", schema_for!(PolicyImported)),
+        ("policy-list", schema_for!(host_harness::PolicyRows)),
+        ("policy-results", schema_for!(PolicyResultList)),
+        ("policy-show", schema_for!(host_harness::PolicyRow)),
         ("projects", schema_for!(ProjectList)),
         ("renormalize", schema_for!(RenormalizeList)),
         ("runs", schema_for!(RunList)),

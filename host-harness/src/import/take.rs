@@ -42,33 +42,38 @@ pub(super) struct Taking<'a> {
 }
 
 /// A batch on its way, ready to be written.
-struct Ready {
-    batch: Batch,
-    classified: Vec<Classified>,
-    normalized: Normalized,
-    contents: Contents,
-    costs: ReadCounts,
-    projects: Arc<ProjectIndex>,
+pub(super) struct Ready {
+    pub batch: Batch,
+    pub classified: Vec<Classified>,
+    pub normalized: Normalized,
+    pub contents: Contents,
+    pub costs: ReadCounts,
+    pub projects: Arc<ProjectIndex>,
 }
 
 /// How far a read is.
-struct Progress {
-    read: Read,
-    pages: u64,
-    position: u64,
+pub(super) struct Progress {
+    pub read: Read,
+    pub pages: u64,
+    pub position: u64,
+}
+
+impl From<&Read> for Progress {
+    fn from(read: &Read) -> Self {
+        let position = read.cursor.as_deref().and_then(|cursor| cursor.parse().ok()).unwrap_or(0);
+        Self { pages: read.counts.pages, position, read: read.clone() }
+    }
 }
 
 impl Taking<'_> {
     /// Reads the file and takes its records in. Returns the largest memory of
     /// the sandbox that reads.
-    pub async fn take(&self, reading: FileReading, source: Source) -> Result<u64, HarnessError> {
+    pub async fn take(&self, connector: &Connector, reading: FileReading, source: Source) -> Result<u64, HarnessError> {
         let import = self.import;
         let (sender, mut receiver) = mpsc::channel(BATCHES_WAITING);
         let mut reads: BTreeMap<String, Progress> = BTreeMap::new();
         for read in self.run.reads.iter().filter(|read| read.state == ReadState::Pending) {
-            let position = read.cursor.as_deref().and_then(|cursor| cursor.parse().ok()).unwrap_or(0);
-            let progress = Progress { pages: read.counts.pages, position, read: read.clone() };
-            reads.insert(read.kind.as_str().to_owned(), progress);
+            reads.insert(read.kind.as_str().to_owned(), read.into());
         }
         let (total_bytes, position) = (source.packed_bytes(), source.position());
         let kinds: Vec<(Kind, u64)> = reads.values().map(|it| (it.read.kind.clone(), it.position)).collect();
@@ -80,7 +85,7 @@ impl Taking<'_> {
         let preparing = stream::poll_fn(|context| receiver.poll_recv(context))
             // Tasks of their own: they go on while another batch is written.
             .map(|batch| {
-                let (connector, owner) = (import.connector.clone(), import.owner.clone());
+                let (connector, owner) = (connector.clone(), import.owner.clone());
                 AbortOnDrop::spawn(prepare(connector, owner, projects.clone(), batch)).join()
             })
             .buffered(BATCHES_AT_ONCE);
@@ -109,21 +114,31 @@ impl Taking<'_> {
         }
         let index = projects.of_import(import).await?;
         for progress in reads.values_mut() {
-            let batch = Batch { kind: progress.read.kind.clone(), records: Vec::new(), position: progress.position };
-            let ready = Ready {
-                batch,
-                classified: Vec::new(),
-                normalized: Normalized::default(),
-                contents: Contents::default(),
-                costs: ReadCounts::default(),
-                projects: index.clone(),
-            };
-            self.commit(progress, ready, NextPage::Complete).await?;
+            self.complete(progress, index.clone()).await?;
         }
         Ok(end.peak_memory_bytes)
     }
 
-    async fn commit(&self, progress: &mut Progress, ready: Ready, next: NextPage) -> Result<ReadCounts, HarnessError> {
+    /// Ends a read: all of its records are taken in.
+    pub async fn complete(&self, progress: &mut Progress, projects: Arc<ProjectIndex>) -> Result<(), HarnessError> {
+        let batch = Batch { kind: progress.read.kind.clone(), records: Vec::new(), position: progress.position };
+        let ready = Ready {
+            batch,
+            classified: Vec::new(),
+            normalized: Normalized::default(),
+            contents: Contents::default(),
+            costs: ReadCounts::default(),
+            projects,
+        };
+        self.commit(progress, ready, NextPage::Complete).await.map(|_| ())
+    }
+
+    pub async fn commit(
+        &self,
+        progress: &mut Progress,
+        ready: Ready,
+        next: NextPage,
+    ) -> Result<ReadCounts, HarnessError> {
         let import = self.import;
         let projects = ready.projects;
         let scope = import.project().and_then(|project| projects.vendor_id(&project)).map(|id| vec![id]);
@@ -180,7 +195,7 @@ async fn prepare(
 type Known = (HashSet<(Option<String>, Option<String>)>, Arc<ProjectIndex>);
 
 /// The projects that records name; those that nobody knew before are made.
-struct Projects {
+pub(super) struct Projects {
     store: SharedStore,
     instance_id: i64,
     origin: String,
@@ -189,7 +204,7 @@ struct Projects {
 }
 
 impl Projects {
-    fn new(import: &Import, origin: String) -> Self {
+    pub fn new(import: &Import, origin: String) -> Self {
         Self {
             store: import.store.clone(),
             instance_id: import.instance.id,
@@ -200,7 +215,7 @@ impl Projects {
     }
 
     /// The index with the project that the operator named, if any.
-    async fn of_import(&self, import: &Import) -> Result<Arc<ProjectIndex>, HarnessError> {
+    pub async fn of_import(&self, import: &Import) -> Result<Arc<ProjectIndex>, HarnessError> {
         self.with(import.project().iter()).await
     }
 

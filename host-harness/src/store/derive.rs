@@ -14,7 +14,7 @@ use std::{
 use appsec_model::{Finding, Rule, Severity, Timestamp};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
-use super::{FindingStore, Result, assess::rule, compress::Decoder, document, findings::severity};
+use super::{FindingStore, Result, assess::rule, compress::Decoder, document, findings::severity, issues, policies};
 
 /// Findings that are refreshed in one transaction.
 const BATCH: usize = 500;
@@ -71,33 +71,48 @@ impl FindingStore {
     /// Brings everything that is derived from findings up to date.
     pub fn refresh(&mut self, now: Timestamp) -> Result<Refreshed> {
         let mut refreshed = Refreshed::default();
+        mark_changed_rules(&mut self.connection)?;
         loop {
             let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let taken = refresh_batch(&transaction, &self.decoder, now)?;
+            let taken = refresh_batch(&transaction, &self.decoder, &self.compiled, now)?;
             if taken == 0 {
-                return Ok(refreshed);
+                break;
             }
             transaction.commit()?;
             refreshed.findings += taken;
         }
+        self.refresh_policies(now)?;
+        Ok(refreshed)
     }
 
     /// Whether anything waits for a refresh.
     pub fn is_stale(&self) -> Result<bool> {
-        Ok(self.connection.query_row("SELECT EXISTS (SELECT 1 FROM stale)", [], |row| row.get(0))?)
+        let sql = "SELECT EXISTS (SELECT 1 FROM stale) OR EXISTS (SELECT 1 FROM stale_rules)";
+        Ok(self.connection.query_row(sql, [], |row| row.get(0))?)
     }
 }
 
 /// Brings everything up to date within a transaction of the caller's.
-pub(super) fn refresh_all(connection: &Connection, decoder: &Decoder, now: Timestamp) -> Result<()> {
-    while refresh_batch(connection, decoder, now)? > 0 {}
-    Ok(())
+pub(super) fn refresh_all(
+    connection: &Connection,
+    decoder: &Decoder,
+    compiled: &policies::Compiled,
+    now: Timestamp,
+) -> Result<()> {
+    while refresh_batch(connection, decoder, compiled, now)? > 0 {}
+    policies::refresh_issues(connection, decoder, compiled, now)
 }
 
 /// Refreshes some findings; returns how many, 0 when there are none left.
-fn refresh_batch(connection: &Connection, decoder: &Decoder, now: Timestamp) -> Result<u64> {
+fn refresh_batch(
+    connection: &Connection,
+    decoder: &Decoder,
+    compiled: &policies::Compiled,
+    now: Timestamp,
+) -> Result<u64> {
     let batch = stale(connection, decoder)?;
-    derive(connection, &batch, now)?;
+    issues::derive(connection, &batch)?;
+    policies::derive(connection, decoder, compiled, &batch, now)?;
     let mut done = connection.prepare_cached("DELETE FROM stale WHERE finding_id = ?1")?;
     for it in &batch {
         done.execute([it.id])?;
@@ -105,9 +120,20 @@ fn refresh_batch(connection: &Connection, decoder: &Decoder, now: Timestamp) -> 
     Ok(batch.len() as u64)
 }
 
-/// Brings up to date what is derived from these findings.
-fn derive(_connection: &Connection, _batch: &[Stale], _now: Timestamp) -> Result<()> {
-    Ok(())
+/// Marks the findings of rules that changed in what sorts findings: one look at
+/// all findings, however many rules there are.
+fn mark_changed_rules(connection: &mut Connection) -> Result<()> {
+    if !connection.query_row("SELECT EXISTS (SELECT 1 FROM stale_rules)", [], |row| row.get(0))? {
+        return Ok(());
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    transaction.execute(
+        "INSERT OR IGNORE INTO stale SELECT id FROM findings \
+         WHERE (instance_id, rule_id) IN (SELECT instance_id, rule_id FROM stale_rules)",
+        [],
+    )?;
+    transaction.execute("DELETE FROM stale_rules", [])?;
+    Ok(transaction.commit()?)
 }
 
 /// Some stale findings, as they are now.
@@ -119,10 +145,15 @@ fn stale(connection: &Connection, decoder: &Decoder) -> Result<Vec<Stale>> {
 }
 
 /// The rules of a batch, by instance and id.
-type Rules = HashMap<(i64, String), Option<Arc<Rule>>>;
+pub(super) type Rules = HashMap<(i64, String), Option<Arc<Rule>>>;
 
 /// A finding as it is now.
-fn subject(connection: &Connection, decoder: &Decoder, rules: &mut Rules, id: i64) -> Result<Option<Subject>> {
+pub(super) fn subject(
+    connection: &Connection,
+    decoder: &Decoder,
+    rules: &mut Rules,
+    id: i64,
+) -> Result<Option<Subject>> {
     let occurrence: Option<i64> = connection
         .prepare_cached("SELECT occurrence_id FROM findings WHERE id = ?1")?
         .query_row([id], |row| row.get(0))

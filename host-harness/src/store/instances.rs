@@ -23,6 +23,8 @@ pub enum ConnectorSource {
         /// Its path.
         path: PathBuf,
     },
+    /// None: it takes in reports of other scanners, which the host reads itself.
+    Native,
 }
 
 impl fmt::Display for ConnectorSource {
@@ -30,6 +32,7 @@ impl fmt::Display for ConnectorSource {
         match self {
             Self::Bundled { id } => write!(out, "{id} (bundled)"),
             Self::File { path } => write!(out, "{}", path.display()),
+            Self::Native => write!(out, "reports of any scanner, without a connector"),
         }
     }
 }
@@ -103,6 +106,13 @@ pub struct Instance {
     pub created_at: Timestamp,
     /// When it was last checked.
     pub checked_at: Option<Timestamp>,
+}
+
+impl Instance {
+    /// Whether it takes in reports of other scanners and has no connector.
+    pub fn is_native(&self) -> bool {
+        self.made.connector_source == ConnectorSource::Native
+    }
 }
 
 const COLUMNS: &str = "id, name, connector_id, connector_version, connector_source, settings, egress, secrets, \

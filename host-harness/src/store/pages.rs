@@ -70,6 +70,19 @@ impl From<RawRecord> for HashedRecord {
     }
 }
 
+impl HashedRecord {
+    /// A record whose meaning depends on more than its body: it counts as
+    /// changed also where that changes.
+    pub fn with_meaning(record: RawRecord, meaning: &[u8]) -> Self {
+        let mut hashed = Self::from(record);
+        let mut hasher = Sha256::new();
+        hasher.update(hashed.sha256);
+        hasher.update(meaning);
+        hashed.sha256 = hasher.finalize().into();
+        hashed
+    }
+}
+
 /// A record of a page, compared with the store.
 #[derive(Clone, Debug)]
 pub struct Classified {

@@ -6,5 +6,6 @@ mod commands;
 mod failures;
 mod files;
 mod killed;
+mod policies;
 mod printed;
 mod support;
