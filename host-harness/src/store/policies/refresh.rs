@@ -30,8 +30,8 @@ pub(in crate::store) fn derive(
     for stale in batch {
         match (&stale.subject, &policies) {
             (Some(subject), Some(policies)) => {
-                let subject = reader.of_finding(subject)?;
-                writer.evaluate(policies, On::Finding, stale.id, Some(&subject))?;
+                let seen = reader.of_finding(subject)?;
+                writer.evaluate(policies, On::Finding, subject.id, Some(&seen))?;
             }
             (Some(_), None) => {}
             (None, _) => writer.forget(On::Finding, stale.id)?,
