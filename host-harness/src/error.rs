@@ -5,13 +5,17 @@ use std::{path::PathBuf, time::Duration};
 use appsec_model::Error as ContractError;
 
 use crate::{
-    capability::egress::OriginError,
+    backup::BackupError,
+    capability::{egress::OriginError, storage::BucketError},
     ids::InstanceName,
     import::ImportError,
+    onboarding::OnboardingError,
     runtime::{CallError, CallFailure, RuntimeError},
+    schedule::ScheduleError,
     secrets::SecretError,
     store::{ReadCounts, StoreError},
     sync::SelectionError,
+    vault::VaultError,
 };
 
 /// Why the harness could not do what was asked.
@@ -41,6 +45,9 @@ pub enum HarnessError {
     /// A secret cannot be read.
     #[error(transparent)]
     Secret(#[from] SecretError),
+    /// The vault does not give or take a secret.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
     /// A secret is needed and nothing says where it is.
     #[error("the connector needs the secret {0}, and the instance does not say where to read it")]
     NoSecret(String),
@@ -80,6 +87,15 @@ pub enum HarnessError {
     /// Another process syncs the instance.
     #[error("another process is at work on this instance")]
     Locked,
+    /// Another process works on the instance, and this one.
+    #[error("another process is at work on this instance: {0}")]
+    AtWork(String),
+    /// Another daemon works on the data folder.
+    #[error("another daemon is at work on this data folder: {0}")]
+    DaemonRuns(String),
+    /// A schedule cannot be read.
+    #[error(transparent)]
+    Schedule(#[from] ScheduleError),
     /// The lock's file cannot be made.
     #[error("cannot lock the instance with the file {0}")]
     Lock(PathBuf, #[source] std::io::Error),
@@ -95,15 +111,44 @@ pub enum HarnessError {
     /// There is no such policy.
     #[error("there is no policy `{0}`")]
     NoPolicy(String),
+    /// A backup cannot be made or brought back.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
     /// A run is not there.
     #[error("there is no run {0}")]
     NoRun(i64),
     /// The vendor's list of projects has no end.
     #[error("the vendor's list of projects does not come to an end ({0} projects so far)")]
     EndlessProjects(usize),
-    /// The connector forgot its settings right after it took them.
-    #[error("the connector is not configured, although it was")]
-    NotConnected,
+    /// The instance is paused.
+    #[error("the instance `{0}` is paused")]
+    Paused(InstanceName),
+    /// The secret, or the settings, are those of another account.
+    #[error("this is the account {now} at the vendor, and the instance is of {before}: nothing was changed")]
+    OtherAccount {
+        /// The account of the instance.
+        before: String,
+        /// The other one.
+        now: String,
+    },
+    /// A stored secret is to be changed, and nothing says where the new one is.
+    #[error("the token is in the vault, and nothing says where the new one is")]
+    NoNewSecret,
+    /// A secret from standard input would be gone after the command.
+    #[error("a token from standard input is for one command only, and the instance would be left without one")]
+    NotKept,
+    /// The instance has no such setting.
+    #[error("the instance has no setting `{0}`")]
+    NoSetting(String),
+    /// The connector does not let one choose kinds.
+    #[error("the connector `{0}` has no setting for the kinds to bring")]
+    NoKindSetting(String),
+    /// An onboarding does not go on.
+    #[error(transparent)]
+    Onboarding(#[from] OnboardingError),
+    /// The bucket of a connector failed.
+    #[error(transparent)]
+    Bucket(#[from] BucketError),
     /// TLS cannot be set up.
     #[error("TLS cannot be set up")]
     Tls(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -193,15 +238,10 @@ impl HarnessError {
     /// A stable word for scripts.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Call(error) | Self::Exhausted { error, .. } => match &error.failure {
-                CallFailure::Contract(error) => error.code(),
-                CallFailure::Refused(_) => "egress-denied",
-                CallFailure::Limit(_) => "sandbox-limit",
-                CallFailure::Trap(_) => "connector-crashed",
-                CallFailure::Host(_) => "host",
-            },
+            Self::Call(error) | Self::Exhausted { error, .. } => failure_code(&error.failure),
             Self::Runtime(_) => "connector-unusable",
             Self::Secret(_) | Self::NoSecret(_) => "secret",
+            Self::Vault(_) => "vault",
             Self::Selection(_) => "selection",
             Self::Origin(_) => "invalid-origin",
             Self::NoInstance { .. } => "no-such-instance",
@@ -213,13 +253,22 @@ impl HarnessError {
             Self::Store(_) => "store",
             Self::NoPolicies => "no-policies",
             Self::NoPolicy(_) => "no-such-policy",
+            Self::Backup(_) => "backup",
             Self::NoTenant(_) => "no-such-tenant",
             Self::NotConfirmed { .. } => "not-confirmed",
             Self::Folder(..) => "io",
-            Self::Locked | Self::Lock(..) => "locked",
+            Self::Locked | Self::AtWork(_) | Self::Lock(..) => "locked",
+            Self::DaemonRuns(_) => "daemon-runs",
+            Self::Schedule(_) => "invalid-schedule",
             Self::NoRun(_) => "no-such-run",
             Self::EndlessProjects(_) => "protocol",
-            Self::NotConnected => "not-configured",
+            Self::Paused(_) => "paused",
+            Self::OtherAccount { .. } => "other-account",
+            Self::NoNewSecret => "no-new-secret",
+            Self::NotKept => "secret-not-kept",
+            Self::NoSetting(_) | Self::NoKindSetting(_) => "no-such-setting",
+            Self::Onboarding(_) => "onboarding",
+            Self::Bucket(_) => "store",
             Self::Tls(_) | Self::Random(_) | Self::Stopped => "host",
         }
     }
@@ -236,6 +285,15 @@ impl HarnessError {
     pub fn remedy(&self) -> Option<&'static str> {
         if let Self::Import(error) = self {
             return Some(error.remedy());
+        }
+        if let Self::Backup(error) = self {
+            return Some(error.remedy());
+        }
+        if let Self::Onboarding(error) = self {
+            return Some(error.remedy());
+        }
+        if let Self::Vault(error) = self {
+            return error.remedy();
         }
         let remedy = match self.code() {
             "invalid-settings" => {
@@ -265,6 +323,14 @@ impl HarnessError {
                 "the address may be that of a proxy or login page; if not, the vendor's API has changed and the connector \
                  needs an update"
             }
+            "paused" => "let it go on with: harness instance resume NAME",
+            "other-account" => {
+                "give a token of the same account; if the other one is meant, say so with --other-account: what was \
+                 brought from the old one is marked as vanished by the next full sync"
+            }
+            "no-new-secret" => "give it with --token-file FILE, --token-env VARIABLE or --token-stdin",
+            "secret-not-kept" => "store it with --store-token, or give a file or variable",
+            "no-such-setting" => "`harness instance show` lists what is set, `harness inspect` what there is",
             "invalid-cursor" => "run the sync again with --fresh",
             "unsupported" => "this connector cannot do that; `harness inspect` shows what it can",
             "limit" | "sandbox-limit" => {
@@ -289,9 +355,21 @@ impl HarnessError {
             "no-such-connector" => "give the right component with --connector FILE.wasm",
             "connector-unusable" => "check the file; `harness inspect FILE.wasm` shows what it is",
             "invalid-origin" => "write it as https://host or https://host:port",
+            "daemon-runs" => "`harness status` shows it; stop it first, or leave the work to it",
             "locked" => "wait for the other process to finish, then run the command again",
             _ => return None,
         };
         Some(remedy)
+    }
+}
+
+/// A stable word for the failure of a call.
+pub(crate) fn failure_code(failure: &CallFailure) -> &'static str {
+    match failure {
+        CallFailure::Contract(error) => error.code(),
+        CallFailure::Refused(_) => "egress-denied",
+        CallFailure::Limit(_) => "sandbox-limit",
+        CallFailure::Trap(_) => "connector-crashed",
+        CallFailure::Host(_) => "host",
     }
 }

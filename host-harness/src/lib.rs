@@ -17,6 +17,7 @@
 //!     allow_origins: vec![],
 //!     allow_private_origins: vec![],
 //!     secret: None,
+//!     store_secret: false,
 //! };
 //! let instance = tenant.add_instance(setup, true).await?;
 //! let run = tenant.sync(&instance.made.name, None, SyncOptions::default(), std::sync::Arc::new(|_| ())).await?;
@@ -25,9 +26,12 @@
 //! # }
 //! ```
 
+mod backup;
 mod bundled;
 mod capability;
+mod daemon;
 mod deletion;
+mod doctor;
 mod error;
 mod files;
 mod harness;
@@ -35,44 +39,68 @@ mod hex;
 mod ids;
 mod import;
 mod issues;
+mod lease;
+mod lifecycle;
 mod limits;
+mod onboarding;
 mod policies;
+mod rehearsal;
 mod renormalize;
 mod runtime;
+mod schedule;
 mod secrets;
 mod sources;
+mod stop;
 mod store;
 mod sync;
 mod task;
 mod tenant;
+mod vault;
 
 pub use crate::{
+    backup::{Backup, BackupError, BackupFile},
     bundled::{BUNDLED, Bundled},
     capability::{
         egress::{Addresses, EgressPolicy, Origin, OriginError},
         storage::{BucketError, BucketStore, Changes, Values},
     },
+    daemon::{
+        Daemon, DaemonEvent, DaemonInfo, DaemonOptions, DaemonProgress, DaemonReport, InstanceWork, LastRun,
+        RunningWork,
+    },
     deletion::{DeletionReport, TenantDeletion},
+    doctor::{Check, Condition},
     error::HarnessError,
     harness::{Harness, Loaded, Options},
     ids::{InstanceName, NameError, TenantId},
     import::{ImportError, ImportEvent, ImportOptions, ImportOutcome, ImportProgress, ImportReport},
+    lease::Holder,
+    lifecycle::{Rotation, SettingsChange},
     limits::Limits,
+    onboarding::{KindChoice, Onboarding, OnboardingError, OnboardingStep},
     policies::{PoliciesImported, PolicyCheck, PolicyRow, PolicyRows},
     renormalize::{Change, ChangedFinding, RenormalizeOptions, RenormalizeProgress, RenormalizeReport},
     runtime::{
         CallError, CallFailure, CallReport, Called, Connector, Grant, Inspection, InspectionError, LimitHit, Runtime,
         RuntimeError,
     },
+    schedule::{Next, Plan, Rhythm, ScheduleError, Span, Zone, backoff},
     secrets::{Secret, SecretError, SecretSource},
+    stop::Stop,
     store::{
-        Attribution, ChangeRow, ConnectorSource, DeletionPlan, DeletionProof, Filter, FindingDetail, FindingId,
-        FindingRow, FindingStore, Instance, InstanceStatus, IssueDetail, IssueFilter, IssueFinding, IssueId,
-        IssueIdError, IssueRow, IssueSource, NewInstance, OccurrenceDetail, PackageFilter, PackageRow, PolicyFilter,
-        PolicyImport, PolicyResult, PolicyResultWord, PolicySet, PolicyViolations, ProjectCounts, ProjectRow, Read,
-        ReadCounts, ReadState, Refreshed, Renormalized, Run, RunMode, RunState, SharedStore, StoreError, StoredRecord,
-        TablePlan,
+        ACTIVE, AgeCount, Attribution, AutoMap, ChangeRow, ClassCoverage, ConnectorSource, Coverage, CoverageCell,
+        CoverageOptions, CoverageState, CoverageSummary, Cursor, CursorError, CweCount, Dashboard, DashboardFilter,
+        DayCounts, DeletionPlan, DeletionProof, Due, Filter, FindingDetail, FindingId, FindingPage, FindingRow,
+        FindingStore, Instance, InstanceStatus, IssueDetail, IssueFilter, IssueFinding, IssueId, IssueIdError,
+        IssueRow, IssueSource, Keep, LabelCount, LeaseRow, NewInstance, OccurrenceDetail, Outcome, PackageCount,
+        PackageFilter, PackageRow, Paused, Percent, PercentError, Period, PolicyFilter, PolicyImport, PolicyResult,
+        PolicyResultWord, PolicySet, PolicyViolations, ProjectChoice, ProjectCosts, ProjectCounts, ProjectFilter,
+        ProjectRow, ReachableShare, Read, ReadCounts, ReadState, Refreshed, Renormalized, RepositoryCount,
+        RepositoryCoverage, RowFacts, Run, RunFilter, RunMode, RunProject, RunState, RunWait, ScheduleRow,
+        SeverityCount, SharedStore, Sort, StoreError, StoreHealth, StoredRecord, TablePlan, TimeToFix, Top25Share,
+        Total, TotalIs, UnmappedProject, VanishingRow,
     },
-    sync::{Decision, Progress, RetryPolicy, Selection, SelectionError, SyncEvent, SyncOptions, Waiter},
+    sync::{Decision, Progress, RetryPolicy, Selection, SelectionError, SyncEvent, SyncOptions, Vanishing, Waiter},
     tenant::{Setup, Tenant},
+    vault::{EntryState, VAULT_KEY_VARIABLE, Vault, VaultEntry, VaultError, VaultKey, VaultReport},
 };

@@ -27,6 +27,18 @@ impl Tenant {
         if instance.is_native() { Ok((instance, made)) } else { Err(HarnessError::NotNative(name.clone())) }
     }
 
+    /// Takes back a source that has taken in nothing yet.
+    pub async fn withdraw_source(&self, name: &InstanceName) -> Result<(), HarnessError> {
+        let instance = self.instance(name).await?;
+        self.store
+            .run(move |store| match store.runs(Some(instance.id), 1)?.is_empty() {
+                true => store.withdraw_instance(instance.id),
+                false => Ok(()),
+            })
+            .await?;
+        Ok(())
+    }
+
     /// Takes in a report, or goes on where an import of the same one was cut off.
     pub(crate) async fn import_report(
         &self,

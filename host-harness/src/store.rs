@@ -8,24 +8,34 @@ mod advisories;
 mod assess;
 mod bucket;
 mod compress;
+mod coverage;
 mod deletion;
 mod derive;
+mod filter;
 mod findings;
 #[cfg(test)]
 mod fixture;
+mod health;
 mod history;
 mod imports;
 mod instances;
 mod issues;
+mod leases;
+mod metrics;
 mod migrate;
+mod onboarding;
 mod packages;
 mod pages;
 mod policies;
 mod projects;
 mod renormalize;
+mod run_log;
 mod runs;
 mod scans;
+mod schedules;
 mod seen;
+mod vanishing;
+mod view;
 
 use std::{
     collections::HashMap,
@@ -38,23 +48,40 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use self::compress::{Codec, CodecKey};
 pub(crate) use self::deletion::contains;
+pub(crate) use self::onboarding::matches;
 pub use self::{
     bucket::InstanceBucket,
+    coverage::{
+        ClassCoverage, Coverage, CoverageCell, CoverageOptions, CoverageState, CoverageSummary, Outcome,
+        RepositoryCoverage, UnmappedProject,
+    },
     deletion::{DeletionPlan, DeletionProof, PendingDeletion, TablePlan},
     derive::Refreshed,
-    findings::{Filter, FindingDetail, FindingId, FindingRow, OccurrenceDetail},
+    filter::{ACTIVE, Filter, Period, ProjectFilter},
+    findings::{FindingDetail, FindingId, FindingRow, OccurrenceDetail, RowFacts},
+    health::StoreHealth,
     history::ChangeRow,
     imports::ImportSource,
-    instances::{ConnectorSource, Instance, InstanceStatus, NewInstance},
+    instances::{Accepted, ConnectorSource, Instance, InstanceStatus, NewInstance, Paused},
     issues::{IssueDetail, IssueFilter, IssueFinding, IssueId, IssueIdError, IssueRow, IssueSource},
+    leases::LeaseRow,
+    metrics::{
+        AgeCount, CweCount, Dashboard, DashboardFilter, DayCounts, LabelCount, PackageCount, ReachableShare,
+        RepositoryCount, SeverityCount, TimeToFix, Top25Share,
+    },
+    onboarding::{AutoMap, Draft, NamedDraft, ProjectChoice},
     packages::{PackageFilter, PackageRow},
-    pages::{Classified, Contents, HashedRecord, PageCommit, ProjectIndex},
+    pages::{Classified, Contents, HashedRecord, OnAbsence, PageCommit, Percent, PercentError, ProjectIndex},
     policies::{PolicyFilter, PolicyImport, PolicyResult, PolicyResultWord, PolicySet, PolicyViolations},
     projects::{ProjectCounts, ProjectRow},
     renormalize::{Renormalized, StoredRecord},
+    run_log::{Keep, ProjectCosts, RunFilter, RunProject, RunWait},
     runs::{PlannedRead, Read, ReadCounts, ReadState, Run, RunMode, RunState},
     scans::Attribution,
+    schedules::{Due, ScheduleRow},
     seen::Seen,
+    vanishing::VanishingRow,
+    view::{Cursor, CursorError, FindingPage, Sort, Total, TotalIs},
 };
 use crate::{files::create_private_dir, ids::TenantId};
 
@@ -138,6 +165,9 @@ pub enum StoreError {
     /// Something with that name is already there.
     #[error("there is already an instance `{0}`: choose another name")]
     InstanceExists(String),
+    /// A cursor is of another order.
+    #[error("the cursor is of another order: use it with the options that it was printed for")]
+    OtherOrder,
     /// Anything else of SQLite.
     #[error("the store failed")]
     Sqlite(#[source] rusqlite::Error),

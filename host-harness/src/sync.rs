@@ -29,7 +29,8 @@ pub use self::{
 use crate::{
     error::HarnessError,
     runtime::{CallFailure, Connector, Grant},
-    store::{Instance, InstanceStatus, ReadState, Run, RunMode, RunState, SharedStore},
+    stop::Stop,
+    store::{Instance, InstanceStatus, OnAbsence, Percent, ReadState, Run, RunMode, RunState, SharedStore},
 };
 
 /// Reads at one time: enough to keep a vendor's answer time and this
@@ -50,8 +51,29 @@ pub struct SyncOptions {
     pub selection: Selection,
     /// Only what is new since the last complete sync, if there was one.
     pub incremental: bool,
+    /// Everything, even where the last sync was an incremental one that was
+    /// cut off.
+    pub full: bool,
     /// Begin anew, even where the last sync was cut off.
     pub fresh: bool,
+    /// What to do with findings that are no longer there.
+    pub vanishing: Vanishing,
+    /// Stops it between two pages; the next one goes on there.
+    pub stop: Stop,
+}
+
+/// What a full sync does with findings that are no longer there.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Vanishing {
+    /// Marks them, unless they are a larger share than is set for the instance.
+    #[default]
+    AsSet,
+    /// Marks them, unless they are a larger share.
+    UpTo(Percent),
+    /// Marks them, however many they are.
+    Allow,
+    /// Marks none, and keeps a list of them.
+    Show,
 }
 
 /// What happens during a sync, for whoever shows it.
@@ -104,6 +126,8 @@ pub(crate) struct InstanceSync {
     pub waiter: Arc<dyn Waiter>,
     pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     pub progress: Progress,
+    pub on_absence: OnAbsence,
+    pub stop: Stop,
 }
 
 impl InstanceSync {
@@ -114,19 +138,25 @@ impl InstanceSync {
         let caller = Arc::new(Caller::new(sync.clone()));
         let unfinished = store.run(move |store| store.unfinished_run(instance_id)).await?;
         let mode = if options.incremental { RunMode::Incremental } else { RunMode::Full };
+        let goes_on = |unfinished: RunMode| !options.fresh && (!options.full || unfinished == RunMode::Full);
         let run_id = match unfinished {
-            Some(run) if !options.fresh => {
+            Some((run, unfinished)) if goes_on(unfinished) => {
                 (sync.progress)(SyncEvent::Resumed { run });
                 store.run(move |store| store.resume_run(run).map(|()| run)).await?
             }
             unfinished => {
                 let now = clock();
-                if let Some(old) = unfinished {
+                if let Some((old, _)) = unfinished {
                     let why = Some("cut off, and a new sync was asked for");
                     store.run(move |store| store.finish_run(old, RunState::Failed, why, now)).await?;
                 }
-                match sync.begin(&caller, mode, &options.selection).await {
+                let begun = tokio::select! {
+                    begun = sync.begin(&caller, mode, &options.selection) => begun,
+                    () = sync.stop.asked() => Err(HarnessError::Stopped),
+                };
+                match begun {
                     Ok(run) => run,
+                    Err(HarnessError::Stopped) => return Err(HarnessError::Stopped),
                     Err(error) => {
                         let message = error.with_remedy();
                         store.run(move |store| store.log_failed_run(instance_id, mode, &message, now)).await?;
@@ -142,17 +172,25 @@ impl InstanceSync {
     async fn begin(&self, caller: &Caller, mode: RunMode, selection: &Selection) -> Result<i64, HarnessError> {
         let (connection, projects) = self.projects(caller).await?;
         (self.progress)(SyncEvent::Projects(projects.len()));
-        let reads = plan::plan(&connection, &projects, selection)?;
         let (instance_id, now) = (self.instance.id, (self.clock)());
+        let (listed, projects) = (projects.len() as u64, Arc::new(projects));
+        let known = projects.clone();
+        let ignored = self
+            .store
+            .run(move |store| {
+                store.replace_projects(instance_id, &known, now)?;
+                store.ignored_projects(instance_id)
+            })
+            .await?;
+        let reads = plan::plan(&connection, &projects, &ignored, selection)?;
         let whole = selection.kinds.is_empty() && selection.projects.is_empty();
         self.store
             .run(move |store| {
-                store.replace_projects(instance_id, &projects, now)?;
                 let mode = match mode {
                     RunMode::Incremental if store.last_complete_start(instance_id)?.is_some() => mode,
                     _ => RunMode::Full,
                 };
-                store.start_run(instance_id, mode, whole, projects.len() as u64, &reads, now)
+                store.start_run(instance_id, mode, whole, listed, &reads, now)
             })
             .await
             .map_err(HarnessError::from)
@@ -161,48 +199,52 @@ impl InstanceSync {
     /// All projects of the vendor, and the connection that they were listed
     /// over. Connects first where that has not been done, or was forgotten.
     async fn projects(&self, caller: &Caller) -> Result<(Connection, Vec<Project>), HarnessError> {
-        let mut connection = self.instance.connection.clone();
-        if connection.is_none() {
-            connection = Some(self.connect(caller).await?);
+        if let Some(connection) = &self.instance.connection {
+            match self.list_projects(caller).await {
+                Err(error) if error.is_not_configured() => {}
+                listed => return Ok((connection.clone(), listed?)),
+            }
         }
+        let connection = self.connect(caller).await?;
+        Ok((connection, self.list_projects(caller).await?))
+    }
+
+    /// All projects of the vendor.
+    pub async fn list_projects(&self, caller: &Caller) -> Result<Vec<Project>, HarnessError> {
         let mut projects: Vec<Project> = Vec::new();
         let mut known = std::collections::HashSet::new();
         let mut cursor: Option<String> = None;
         loop {
-            let called = caller.call(async || self.connector.list_projects(&self.grant, cursor.as_deref()).await).await;
-            let page = match called {
-                Ok((called, _)) => called.value,
-                Err(error) if error.is_not_configured() && cursor.is_none() && known.is_empty() => {
-                    connection = Some(self.connect(caller).await?);
-                    known.insert(String::new());
-                    continue;
-                }
-                Err(error) => return Err(error),
-            };
+            let called =
+                caller.call(async || self.connector.list_projects(&self.grant, cursor.as_deref()).await).await?;
+            let page = called.0.value;
             let before = projects.len();
             projects.extend(page.projects.into_iter().filter(|project| known.insert(project.id.clone())));
             match page.next {
                 // A page without anything new is a vendor that pages in circles.
                 Some(next) if projects.len() > before && projects.len() <= MAX_PROJECTS => cursor = Some(next),
                 Some(_) => return Err(HarnessError::EndlessProjects(projects.len())),
-                None => break,
+                None => return Ok(projects),
             }
-        }
-        match connection {
-            Some(connection) => Ok((connection, projects)),
-            None => Err(HarnessError::NotConnected),
         }
     }
 
     /// Calls `configure` and notes what it learnt.
     pub async fn connect(&self, caller: &Caller) -> Result<Connection, HarnessError> {
+        let connection = self.configure(caller).await?;
+        let (id, now, noted) = (self.instance.id, (self.clock)(), connection.clone());
+        let (status, detail) = health(&connection);
+        self.store
+            .run(move |store| store.set_instance_status(id, status, detail.as_deref(), Some(&noted), now))
+            .await?;
+        Ok(connection)
+    }
+
+    /// Calls `configure`.
+    pub async fn configure(&self, caller: &Caller) -> Result<Connection, HarnessError> {
         let settings = serde_json::Value::Object(self.instance.made.settings.clone()).to_string();
         let (called, _) = caller.call(async || self.connector.configure(&self.grant, &settings).await).await?;
-        let (id, now, connection) = (self.instance.id, (self.clock)(), called.value);
-        let noted = connection.clone();
-        let connected = InstanceStatus::Connected;
-        self.store.run(move |store| store.set_instance_status(id, connected, None, Some(&noted), now)).await?;
-        Ok(connection)
+        Ok(called.value)
     }
 
     /// Makes the reads of a run that are not at their end, some at a time.
@@ -237,18 +279,29 @@ impl InstanceSync {
             })
             .buffer_unordered(READS_AT_ONCE);
         // The first error that ends the whole sync ends it here: dropping the
-        // stream stops the other reads between two pages.
+        // stream stops the other reads between two pages. Those that are asked
+        // to stop end by themselves.
         let mut fatal = None;
         while let Some(outcome) = outcomes.next().await {
-            if let Err(error) = outcome {
-                fatal = Some(error);
-                break;
+            match outcome {
+                Ok(()) => {}
+                Err(HarnessError::Stopped) => fatal = Some(HarnessError::Stopped),
+                Err(error) => {
+                    fatal = Some(error);
+                    break;
+                }
             }
         }
         drop(outcomes);
         if fatal.is_none() {
-            scans::fetch(&self, caller).await?;
+            tokio::select! {
+                fetched = scans::fetch(&self, caller) => fetched?,
+                // All reads are at their end: the scans are left to the next sync.
+                () = self.stop.asked() => {}
+            }
         }
+        let waits = caller.take_waits();
+        self.store.run(move |store| store.add_waits(run_id, &waits)).await?;
         self.finish(run_id, fatal).await
     }
 
@@ -263,7 +316,8 @@ impl InstanceSync {
         }
         let now = (self.clock)();
         let message = fatal.as_ref().map(HarnessError::with_remedy);
-        let denied = self.denied();
+        let denied = self.instance.connection.as_ref().and_then(denied);
+        let on_absence = self.on_absence;
         let run = self
             .store
             .run(move |store| {
@@ -272,10 +326,13 @@ impl InstanceSync {
                     store.give_up_read(read.id, ReadState::Failed, message.as_deref().unwrap_or("not made"))?;
                 }
                 let ended = |state| run.reads.iter().filter(|read| read.state == state).count();
-                let complete = ended(ReadState::Complete);
+                let (complete, refused) = (ended(ReadState::Complete), ended(ReadState::Refused));
                 let first = run.reads.iter().find_map(|read| read.message.clone());
-                let message = message.or(first).or(denied);
-                let state = match (complete == run.reads.len(), complete, &message) {
+                let mut message = message.or(first).or(denied);
+                if complete == run.reads.len() && message.is_none() && run.mode == RunMode::Full {
+                    message = store.vanish_projects(run_id, on_absence, now)?;
+                }
+                let state = match (complete == run.reads.len(), complete + refused, &message) {
                     (true, _, None) => RunState::Complete,
                     (false, 0, _) if run.counts.records == 0 => RunState::Failed,
                     _ => RunState::Partial,
@@ -290,19 +347,28 @@ impl InstanceSync {
             (None, None) => Err(HarnessError::NoRun(run_id)),
         }
     }
+}
 
-    /// Kinds that were asked for and cannot be read, in words.
-    fn denied(&self) -> Option<String> {
-        let kinds = &self.instance.connection.as_ref()?.kinds;
-        let denied: Vec<String> = kinds
-            .iter()
-            .filter_map(|it| match &it.access {
-                Access::Denied { reason } => Some(format!("{} cannot be read: {reason}", it.kind)),
-                Access::Readable => None,
-            })
-            .collect();
-        (!denied.is_empty()).then(|| denied.join("; "))
+/// How an instance is whose vendor gave this answer, and why, where it is not
+/// well.
+pub(crate) fn health(connection: &Connection) -> (InstanceStatus, Option<String>) {
+    match denied(connection) {
+        None => (InstanceStatus::Connected, None),
+        denied => (InstanceStatus::Degraded, denied),
     }
+}
+
+/// Kinds that were asked for and cannot be read, in words.
+fn denied(connection: &Connection) -> Option<String> {
+    let denied: Vec<String> = connection
+        .kinds
+        .iter()
+        .filter_map(|it| match &it.access {
+            Access::Denied { reason } => Some(format!("{} cannot be read: {reason}", it.kind)),
+            Access::Readable => None,
+        })
+        .collect();
+    (!denied.is_empty()).then(|| denied.join("; "))
 }
 
 /// Whether a failure of one read ends the whole sync: every other read would

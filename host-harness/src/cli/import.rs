@@ -71,9 +71,9 @@ pub struct ImportList {
 
 pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let tenant = context.tenant()?;
-    let name = match &args.source {
-        Some(name) => source(context, &tenant, name).await?,
-        None => instance(context, &tenant, args.instance.clone()).await?,
+    let (name, made_source) = match &args.source {
+        Some(name) => (name.clone(), source(&tenant, name).await?),
+        None => (instance(context, &tenant, args.instance.clone()).await?, false),
     };
     let mut list = ImportList { imports: Vec::new(), diagnostics: Vec::new(), host_peak_memory_bytes: None };
     let mut failures = Vec::new();
@@ -99,6 +99,11 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
             Err(error) => failures.push(Failure::from(error).of(tenant.id(), Some(&name))),
         }
     }
+    if made_source && list.imports.is_empty() {
+        tenant.withdraw_source(&name).await?;
+    } else if made_source && !context.output.is_json() {
+        eprintln!("{}: made the source `{name}` for reports", tenant.id());
+    }
     // One file that fails keeps no other from being taken in.
     if let (true, Some(failure)) = (list.imports.is_empty(), failures.pop()) {
         failures.iter().for_each(|failure| context.output.failure(failure));
@@ -117,13 +122,11 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
 }
 
 /// The source of reports of another scanner; made if it is not there.
-async fn source(context: &Context, tenant: &Tenant, name: &InstanceName) -> Result<InstanceName, Failure> {
+/// Tells whether it was made.
+async fn source(tenant: &Tenant, name: &InstanceName) -> Result<bool, Failure> {
     let found = tenant.source(name).await;
     let (_, made) = found.map_err(|error| Failure::from(error).of(tenant.id(), Some(name)))?;
-    if made && !context.output.is_json() {
-        eprintln!("{}: made the source `{name}` for reports", tenant.id());
-    }
-    Ok(name.clone())
+    Ok(made)
 }
 
 /// The instance to import into; made if the tenant has none at all.
@@ -152,6 +155,7 @@ async fn instance(context: &Context, tenant: &Tenant, given: Option<InstanceName
         allow_origins: Vec::new(),
         allow_private_origins: Vec::new(),
         secret: None,
+        store_secret: false,
     };
     tenant.add_instance(setup, false).await.map_err(|error| Failure::from(error).of(tenant.id(), Some(&name)))?;
     if !context.output.is_json() {

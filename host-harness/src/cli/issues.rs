@@ -7,9 +7,10 @@ use host_harness::{InstanceName, IssueDetail, IssueFilter, IssueId, IssueRow};
 use serde::Serialize;
 
 use super::{
+    views::parse_severity,
     Context,
     error::Failure,
-    findings::{instance_id, parse_severity},
+    findings::instance_id,
     output::{Output, moment, severity, short},
     policy,
 };

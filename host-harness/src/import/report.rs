@@ -245,3 +245,6 @@ impl Taking<'_> {
         Ok(Ready { batch, classified, normalized, contents, costs: ReadCounts::default(), projects })
     }
 }
+
+#[cfg(test)]
+mod tests;

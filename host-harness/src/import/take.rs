@@ -7,7 +7,7 @@ use std::{
 };
 
 use appsec_model::{DocumentSummary, Error as ContractError, Kind, NextPage, Normalized, ProjectRef, RawRecord};
-use futures_util::{StreamExt, stream};
+use futures_util::{FutureExt, StreamExt, stream};
 use tokio::sync::mpsc;
 
 use super::{
@@ -19,15 +19,18 @@ use crate::{
     error::HarnessError,
     runtime::{CallFailure, Connector, FileReading},
     store::{
-        Classified, Contents, HashedRecord, PageCommit, ProjectIndex, Read, ReadCounts, ReadState, Run, Seen,
-        SharedStore,
+        Classified, Contents, HashedRecord, OnAbsence, PageCommit, ProjectIndex, Read, ReadCounts, ReadState, Run,
+        Seen, SharedStore,
     },
     sync::normalize_records,
     task::AbortOnDrop,
 };
 
-/// Batches that are normalized at one time, while another is written.
-const BATCHES_AT_ONCE: usize = 2;
+/// Batches that are normalized at one time, while others are written.
+const BATCHES_AT_ONCE: usize = 4;
+
+/// Batches that are written in one transaction, if they are ready.
+const BATCHES_PER_TRANSACTION: usize = 8;
 
 /// Batches that wait for that.
 const BATCHES_WAITING: usize = 1;
@@ -92,12 +95,16 @@ impl Taking<'_> {
         let mut preparing = std::pin::pin!(preparing);
         let mut counts = self.run.counts;
         while let Some(ready) = preparing.next().await {
-            let ready = ready?;
-            let Some(progress) = reads.get_mut(ready.batch.kind.as_str()) else { continue };
-            progress.position = ready.batch.position;
-            let next = NextPage::Cursor(progress.position.to_string());
-            let taken = self.commit(progress, ready, next).await?;
-            counts.add(&taken);
+            let mut batches = vec![self.page(&mut reads, ready?)];
+            while batches.len() < BATCHES_PER_TRANSACTION
+                && let Some(Some(ready)) = preparing.next().now_or_never()
+            {
+                batches.push(self.page(&mut reads, ready?));
+            }
+            let batches = batches.into_iter().flatten().collect::<Vec<_>>();
+            for taken in import.store.run(move |store| store.commit_pages(&batches)).await? {
+                counts.add(&taken.counts);
+            }
             (import.progress)(ImportEvent::Progress {
                 read_bytes: position.load(Ordering::Relaxed),
                 total_bytes,
@@ -119,6 +126,15 @@ impl Taking<'_> {
         Ok(end.peak_memory_bytes)
     }
 
+    /// A batch as a page of its read, with the number of records up to its end
+    /// as the cursor. None for a kind that is not read.
+    fn page(&self, reads: &mut BTreeMap<String, Progress>, ready: Ready) -> Option<(PageCommit, Arc<ProjectIndex>)> {
+        let progress = reads.get_mut(ready.batch.kind.as_str())?;
+        progress.position = ready.batch.position;
+        let next = NextPage::Cursor(progress.position.to_string());
+        Some(self.commit_of(progress, ready, next))
+    }
+
     /// Ends a read: all of its records are taken in.
     pub async fn complete(&self, progress: &mut Progress, projects: Arc<ProjectIndex>) -> Result<(), HarnessError> {
         let batch = Batch { kind: progress.read.kind.clone(), records: Vec::new(), position: progress.position };
@@ -133,12 +149,19 @@ impl Taking<'_> {
         self.commit(progress, ready, NextPage::Complete).await.map(|_| ())
     }
 
+    /// Writes one batch.
     pub async fn commit(
         &self,
         progress: &mut Progress,
         ready: Ready,
         next: NextPage,
     ) -> Result<ReadCounts, HarnessError> {
+        let (page, projects) = self.commit_of(progress, ready, next);
+        let outcome = self.import.store.run(move |store| store.commit_page(&page, &projects)).await?;
+        Ok(outcome.counts)
+    }
+
+    fn commit_of(&self, progress: &mut Progress, ready: Ready, next: NextPage) -> (PageCommit, Arc<ProjectIndex>) {
         let import = self.import;
         let projects = ready.projects;
         let scope = import.project().and_then(|project| projects.vendor_id(&project)).map(|id| vec![id]);
@@ -155,14 +178,15 @@ impl Taking<'_> {
             normalized: ready.normalized,
             contents: ready.contents,
             full: import.options.complete,
+            // Who says that a file is complete has seen it.
+            on_absence: OnAbsence::Mark,
             // Without a project there is no scope that anything could be gone from.
             scope: Some(scope.unwrap_or_default()),
             costs: ready.costs,
             now: (import.clock)(),
         };
         progress.pages += 1;
-        let outcome = import.store.run(move |store| store.commit_page(&commit, &projects)).await?;
-        Ok(outcome.counts)
+        (commit, projects)
     }
 }
 

@@ -14,7 +14,9 @@ use std::{
 use appsec_model::{Finding, Rule, Severity, Timestamp};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
-use super::{FindingStore, Result, assess::rule, compress::Decoder, document, findings::severity, issues, policies};
+use super::{
+    FindingStore, Result, assess::rule, compress::Decoder, document, findings::severity, issues, metrics, policies,
+};
 
 /// Findings that are refreshed in one transaction.
 const BATCH: usize = 500;
@@ -111,6 +113,7 @@ fn refresh_batch(
     now: Timestamp,
 ) -> Result<u64> {
     let batch = stale(connection, decoder)?;
+    metrics::refresh(connection, &batch, now)?;
     issues::derive(connection, &batch)?;
     policies::derive(connection, decoder, compiled, &batch, now)?;
     let mut done = connection.prepare_cached("DELETE FROM stale WHERE finding_id = ?1")?;

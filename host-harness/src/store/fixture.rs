@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::{
-    ConnectorSource, Filter, FindingDetail, FindingStore, HashedRecord, NewInstance, PageCommit, PlannedRead,
-    ReadCounts, RunMode, Seen, SharedStore,
+    ConnectorSource, Filter, FindingDetail, FindingStore, HashedRecord, NewInstance, OnAbsence, PageCommit,
+    PlannedRead, ReadCounts, RunMode, Seen, SharedStore,
 };
 
 pub(super) fn at(micros: i64) -> Timestamp {
@@ -20,8 +20,9 @@ pub(super) struct Desk {
     pub store: SharedStore,
     pub instance_id: i64,
     pub origin: String,
+    pub on_absence: OnAbsence,
     instance: String,
-    _folder: Rc<TempDir>,
+    folder: Rc<TempDir>,
 }
 
 impl Desk {
@@ -34,7 +35,7 @@ impl Desk {
 
     /// The same store with another instance.
     pub fn beside(&self, name: &str) -> Self {
-        Self::of(self.store.clone(), self._folder.clone(), name)
+        Self::of(self.store.clone(), self.folder.clone(), name)
     }
 
     fn of(store: SharedStore, folder: Rc<TempDir>, name: &str) -> Self {
@@ -48,7 +49,7 @@ impl Desk {
             secrets: Default::default(),
         };
         let instance_id = store.with(|store| store.add_instance(&instance, at(0))).unwrap();
-        Self { store, instance_id, origin: String::new(), instance: name.to_owned(), _folder: folder }
+        Self { store, instance_id, origin: String::new(), on_absence: OnAbsence::Mark, instance: name.to_owned(), folder }
     }
 
     /// A desk whose vendor lists the project `acme/app` with the branch `main`.
@@ -102,6 +103,7 @@ impl Desk {
             normalized,
             contents,
             full: true,
+            on_absence: self.on_absence,
             scope: None,
             costs: ReadCounts::default(),
             now: at(now),

@@ -18,10 +18,7 @@ use rusqlite::{OptionalExtension, Row, ToSql};
 use serde::{Serialize, Serializer};
 
 pub(super) use self::derive::{derive, mark_changed_aliases};
-use super::{
-    FindingId, FindingStore, PolicyFilter, PolicyResult, Result,
-    findings::{Conditions, severity},
-};
+use super::{FindingId, FindingStore, PolicyFilter, PolicyResult, Result, filter::Conditions, findings::severity};
 
 /// What an issue is known by: 16 hex digits.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]

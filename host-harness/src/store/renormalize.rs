@@ -9,7 +9,7 @@ use rusqlite::{TransactionBehavior, params};
 use super::{
     FindingStore, ReadCounts, Result, RunMode, SharedStore, StoreError,
     pages::{
-        Batch, Classified, Contents, RecordState, RecordWriter, key_hash, project_index, settle_packages,
+        Batch, Classified, Contents, RecordState, RecordWriter, Tally, key_hash, project_index, settle_packages,
         write_diagnostics, write_packages, write_rules,
     },
 };
@@ -178,7 +178,7 @@ impl FindingStore {
         for (it, packed) in batch.changed.iter().zip(&batch.contents.packed) {
             writer.write(it, packed)?;
         }
-        let mut named = writer.finish()?;
+        let mut named = writer.finish(&mut Tally::default())?;
         // A record that vanished may name a package, and brings none back.
         named.extend(packages.all());
         settle_packages(&transaction, &named, now)?;

@@ -4,6 +4,8 @@
 //! log, and a failing one stops no other. Many are read together, because five
 //! thousand projects must not mean ten thousand requests.
 
+use std::collections::HashSet;
+
 use appsec_model::{Access, Connection, Kind, Project, ProjectScope, Scope};
 
 use crate::store::PlannedRead;
@@ -34,10 +36,12 @@ pub enum SelectionError {
     Kind(Kind),
 }
 
-/// Plans the reads of a sync.
+/// Plans the reads of a sync. Projects whose ids are `ignored` are read only
+/// where they are asked for by name.
 pub fn plan(
     connection: &Connection,
     projects: &[Project],
+    ignored: &HashSet<String>,
     selection: &Selection,
 ) -> Result<Vec<PlannedRead>, SelectionError> {
     let readable: Vec<&Kind> =
@@ -53,10 +57,11 @@ pub fn plan(
     }
     let whole = selection.projects.is_empty();
     if whole {
-        selected.extend(projects);
+        selected.extend(projects.iter().filter(|project| !ignored.contains(&project.id)));
     }
+    let all = selected.len() == projects.len();
 
-    let scopes = if whole && connection.deployment_wide && selected.len() > ONE_BY_ONE {
+    let scopes = if whole && all && connection.deployment_wide && selected.len() > ONE_BY_ONE {
         vec![Scope::Deployment]
     } else {
         // Neighbours in a batch share a branch where possible: a connector
@@ -84,6 +89,8 @@ fn scope(project: &Project) -> ProjectScope {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use appsec_model::{Access, Connection, Deployment, Kind, KindAccess, Project, Scope};
 
     use super::{Selection, SelectionError, plan};
@@ -114,8 +121,12 @@ mod tests {
             .collect()
     }
 
+    fn none() -> HashSet<String> {
+        HashSet::new()
+    }
+
     fn sizes(deployment_wide: bool, count: usize) -> Vec<usize> {
-        let reads = plan(&connection(deployment_wide), &projects(count), &Selection::default()).unwrap();
+        let reads = plan(&connection(deployment_wide), &projects(count), &none(), &Selection::default()).unwrap();
         reads
             .iter()
             .filter(|read| read.kind == Kind::Sca)
@@ -136,7 +147,7 @@ mod tests {
 
     #[test]
     fn every_project_is_read_once_per_readable_kind() {
-        let reads = plan(&connection(false), &projects(120), &Selection::default()).unwrap();
+        let reads = plan(&connection(false), &projects(120), &none(), &Selection::default()).unwrap();
         let mut names: Vec<(String, String)> = Vec::new();
         for read in &reads {
             let Scope::Projects(projects) = &read.scope else { panic!("{read:?}") };
@@ -149,12 +160,34 @@ mod tests {
     }
 
     #[test]
+    fn an_ignored_project_is_read_only_when_it_is_named() {
+        let (connection, projects) = (connection(true), projects(50));
+        let ignored: HashSet<String> = ["7", "8"].map(str::to_owned).into();
+        let names = |selection: &[&str]| -> Vec<String> {
+            let selection = Selection {
+                kinds: vec![Kind::Sast],
+                projects: selection.iter().map(|&name| name.to_owned()).collect(),
+            };
+            let reads = plan(&connection, &projects, &ignored, &selection).unwrap();
+            let scopes = reads.into_iter().flat_map(|read| match read.scope {
+                Scope::Projects(projects) => projects,
+                Scope::Deployment => panic!("a read of everything brings what is ignored"),
+            });
+            scopes.map(|project| project.name).collect()
+        };
+        let all = names(&[]);
+        assert_eq!(all.len(), 48);
+        assert!(!all.contains(&"Acme/p0007".to_owned()));
+        assert_eq!(names(&["Acme/p0007"]), ["Acme/p0007"]);
+    }
+
+    #[test]
     fn a_selection_keeps_to_what_there_is() {
         let selection = |kinds: &[Kind], projects: &[&str]| Selection {
             kinds: kinds.to_vec(),
             projects: projects.iter().map(|&name| name.to_owned()).collect(),
         };
-        let plan = |selection| plan(&connection(true), &projects(50), &selection);
+        let plan = |selection| plan(&connection(true), &projects(50), &none(), &selection);
         assert_eq!(plan(selection(&[Kind::Sast], &["acme/P0001", "Acme/p0002"])).unwrap().len(), 2);
         let missing = plan(selection(&[], &["acme/other"])).unwrap_err();
         assert_eq!(missing, SelectionError::Project("acme/other".to_owned()));

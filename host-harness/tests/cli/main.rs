@@ -2,10 +2,17 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails loudly")]
 
+mod backups;
 mod commands;
+mod daemon;
+mod deletion;
 mod failures;
 mod files;
+mod issues;
 mod killed;
+mod onboarding;
 mod policies;
 mod printed;
 mod support;
+mod tokens;
+mod views;

@@ -113,7 +113,7 @@ impl MemberWriter<'_> {
 
     fn member(&mut self, subject: &Subject) -> Result<Member> {
         let Self { connection, scopes, aliases } = self;
-        // A project without a repository stands in for it.
+        // The name of a project without a repository stands in for it.
         let scope = subject.repository_id.unwrap_or(-subject.project_id);
         let name = scopes.name(connection, scope)?;
         Member::of(subject, scope, name, |id| numbers_of(connection, aliases, id))
@@ -136,18 +136,14 @@ impl Scopes {
 
 fn scope_name(connection: &Connection, scope: i64) -> Result<String> {
     let (sql, id) = match scope {
-        ..0 => (
-            "SELECT 'project ' || instances.name || ' ' || projects.identity FROM projects \
-             JOIN instances ON instances.id = instance_id WHERE projects.id = ?1",
-            scope.unsigned_abs().cast_signed(),
-        ),
+        ..0 => ("SELECT 'project ' || name FROM projects WHERE id = ?1", scope.unsigned_abs().cast_signed()),
         0.. => (
             "SELECT 'repository ' || coalesce(address, provider || ' ' || full_name) FROM repositories WHERE id = ?1",
             scope,
         ),
     };
-    let found = connection.prepare_cached(sql)?.query_row([id], |row| row.get(0)).optional()?;
-    Ok(found.unwrap_or_default())
+    let found: Option<String> = connection.prepare_cached(sql)?.query_row([id], |row| row.get(0)).optional()?;
+    Ok(found.unwrap_or_default().to_lowercase())
 }
 
 /// A finding of a block.

@@ -213,7 +213,7 @@ fn an_issue_survives_one_source_and_goes_with_the_last() {
 }
 
 #[test]
-fn a_project_without_a_repository_stands_in_for_it() {
+fn the_name_of_a_project_without_a_repository_stands_in_for_it() {
     let [one, other] = desks();
     let in_lib = |title: &str| {
         let mut body = code(title, "r", "a.py", 1, 1);
@@ -222,21 +222,34 @@ fn a_project_without_a_repository_stands_in_for_it() {
     };
     one.bring(Kind::Sast, &[in_lib("a")], 10);
     other.bring(Kind::Sast, &[in_lib("b")], 20);
-    insta::assert_snapshot!(one.told(), @r"
-    sast in acme/lib, open by 1: code open a
-    sast in acme/lib, open by 1: reports open b
-    ");
-    let map = |repository: Option<i64>| {
-        let sql = "UPDATE projects SET repository_id = ?1 WHERE name = 'acme/lib'";
-        one.store.with(|store| store.connection.execute(sql, [repository]).map(|_| ())).unwrap();
-        one.refresh();
+    let joined = "sast in acme/lib, open by 2: code open a, reports open b";
+    assert_eq!(one.told(), joined);
+    let map = |desk: &Desk, repository: Option<i64>| {
+        let sql = "UPDATE projects SET repository_id = ?1 WHERE name = 'acme/lib' AND instance_id = ?2";
+        desk.store
+            .with(|store| store.connection.execute(sql, params![repository, desk.instance_id]).map(|_| ()))
+            .unwrap();
+        desk.refresh();
     };
     let before = one.id("a");
-    map(Some(2));
-    assert_eq!(one.told(), "sast in acme/lib, open by 2: code open a, reports open b");
+    map(&one, Some(1));
+    insta::assert_snapshot!(one.told(), @r"
+    sast in acme/app, open by 1: code open a
+    sast in acme/lib, open by 1: reports open b
+    ");
+    map(&other, Some(1));
+    assert_eq!(one.told(), "sast in acme/app, open by 2: code open a, reports open b");
     assert_ne!(one.id("a"), before);
-    map(None);
-    assert_eq!(one.id("a"), before);
+    map(&one, None);
+    map(&other, None);
+    assert_eq!((one.told().as_str(), one.id("a")), (joined, before));
+    // A renamed project is another repository.
+    other.list(&[project("7", "acme/app", "main"), project("8", "acme/other", "main")], 30);
+    other.refresh();
+    insta::assert_snapshot!(one.told(), @r"
+    sast in acme/lib, open by 1: code open a
+    sast in acme/other, open by 1: reports open b
+    ");
 }
 
 #[test]
@@ -428,7 +441,8 @@ proptest! {
             if row.package.is_none() {
                 for source in &row.sources {
                     let identities: std::collections::BTreeSet<i64> = source.findings.iter().map(|id| {
-                        let sql = "SELECT identity FROM issue_members JOIN findings ON findings.id = finding_id WHERE public_id = ?1";
+                        let sql = "SELECT identity FROM issue_members JOIN findings ON findings.id = finding_id \
+                                   WHERE public_id = ?1";
                         desks[0].store.with(|store| store.connection.query_row(sql, [id.0], |row| row.get(0)).unwrap())
                     }).collect();
                     prop_assert_eq!(identities.len(), 1, "{}", told(&issue));

@@ -6,10 +6,7 @@ use rusqlite::{Row, ToSql};
 use serde::Serialize;
 
 use super::over;
-use crate::store::{
-    FindingId, FindingStore, IssueId, Result,
-    findings::{Conditions, severity},
-};
+use crate::store::{FindingId, FindingStore, IssueId, Result, filter::Conditions, findings::severity};
 
 /// Which results to show. Lists are alternatives; an empty one is no filter.
 #[derive(Clone, Debug, Default)]

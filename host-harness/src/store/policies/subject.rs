@@ -12,6 +12,7 @@ use crate::store::{
     compress::Decoder,
     derive::{self, Rules},
     document,
+    filter::ACTIVE,
     findings::severity,
 };
 
@@ -56,7 +57,7 @@ impl<'a> Reader<'a> {
             kind: it.kind.clone(),
             severity: it.severity,
             status: it.status.clone(),
-            is_open: is_open(&it.status),
+            is_open: ACTIVE.contains(&it.status.as_str()),
             security: it.security,
             title: it.title.clone(),
             rule_id: it.rule_id.clone(),
@@ -178,12 +179,6 @@ impl<'a> Reader<'a> {
             }
         }
     }
-}
-
-/// Whether a status asks for work. Not every source tells one: what is not
-/// known to be closed is open.
-pub(super) fn is_open(status: &str) -> bool {
-    matches!(status, "open" | "reviewing" | "fixing" | "unknown")
 }
 
 fn score(priority: i64) -> u8 {

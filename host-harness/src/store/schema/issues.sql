@@ -7,7 +7,7 @@ CREATE TABLE issues (
     block           INTEGER NOT NULL,       -- of its findings
     kind            TEXT NOT NULL,          -- sast, sca, secrets, or another kind of findings
     repository_id   INTEGER,                -- null where the project has none
-    project_id      INTEGER,                -- stands in for the repository
+    project_id      INTEGER,                -- its name stands in for the repository
     severity        INTEGER NOT NULL,       -- as in findings
     status          TEXT NOT NULL,
     open            INTEGER NOT NULL,       -- 1 where the status asks for work
@@ -71,7 +71,10 @@ CREATE TRIGGER stale_after_rule_update AFTER UPDATE OF document ON rules
     INSERT OR IGNORE INTO stale_rules VALUES (new.instance_id, new.rule_id);
 END;
 
--- The repository's name is a part of the ids of its issues.
+-- The name of the repository, or of the project that stands in for it, is a part of the ids of its issues.
+CREATE TRIGGER stale_after_project AFTER UPDATE OF name ON projects WHEN old.name <> new.name BEGIN
+    INSERT OR IGNORE INTO stale SELECT id FROM findings WHERE project_id = new.id;
+END;
 CREATE TRIGGER stale_after_repository AFTER UPDATE OF provider, full_name, address ON repositories BEGIN
     INSERT OR IGNORE INTO stale SELECT findings.id FROM projects JOIN findings ON findings.project_id = projects.id
         WHERE projects.repository_id = new.id;
