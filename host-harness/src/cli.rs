@@ -29,6 +29,7 @@ mod schema;
 mod secret;
 mod simulate;
 mod sync;
+mod tenant;
 mod vanishing;
 mod vault;
 mod views;
@@ -94,6 +95,9 @@ enum Command {
     /// Set up connectors for an account
     #[command(subcommand)]
     Instance(instance::Command),
+    /// Whose data there is
+    #[command(subcommand)]
+    Tenant(tenant::Command),
     /// Stored tokens, and the key that they are sealed with
     #[command(subcommand)]
     Vault(vault::Command),
@@ -215,6 +219,7 @@ fn dispatch(cli: Cli, output: Output) -> Result<ExitCode, Failure> {
             Command::Inspect(args) => inspect::exec(&context, args).await,
             Command::Instance(command) => instance::exec(&context, command).await,
             Command::Onboard(args) => onboard::exec(&context, args).await,
+            Command::Tenant(command) => tenant::exec(&context, command).await,
             Command::Vault(command) => vault::exec(&context, command),
             Command::Projects(args) => projects::exec(&context, args).await,
             Command::Sync(args) => sync::exec(&context, args).await,

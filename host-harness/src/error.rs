@@ -158,6 +158,9 @@ pub enum HarnessError {
     /// There is no such tenant.
     #[error("there is no tenant `{0}`")]
     NoTenant(String),
+    /// There is one already.
+    #[error("there is already a tenant `{0}`")]
+    TenantExists(String),
     /// A deletion was confirmed with another name.
     #[error("`{confirmed}` is not the name of what is to be deleted, which is `{name}`: nothing was deleted")]
     NotConfirmed {
@@ -255,6 +258,7 @@ impl HarnessError {
             Self::NoPolicy(_) => "no-such-policy",
             Self::Backup(_) => "backup",
             Self::NoTenant(_) => "no-such-tenant",
+            Self::TenantExists(_) => "tenant-exists",
             Self::NotConfirmed { .. } => "not-confirmed",
             Self::Folder(..) => "io",
             Self::Locked | Self::AtWork(_) | Self::Lock(..) => "locked",
@@ -302,7 +306,8 @@ impl HarnessError {
             "not-configured" => "run `harness instance check` for this instance",
             "unauthorized" => {
                 "the token is wrong, revoked or expired: make a new one at the vendor, and give it by its environment \
-                 variable or with --token-file"
+                 variable or with --token-file; an instance that is there takes it with: \
+                 harness instance rotate-token NAME"
             }
             "forbidden" => "the token is valid but may not do this: give its owner the right at the vendor",
             "missing-scope" => {
@@ -326,7 +331,7 @@ impl HarnessError {
             "paused" => "let it go on with: harness instance resume NAME",
             "other-account" => {
                 "give a token of the same account; if the other one is meant, say so with --other-account: what was \
-                 brought from the old one is marked as vanished by the next full sync"
+                 brought from the old one is marked as vanished by the next full sync with --allow-vanish"
             }
             "no-new-secret" => "give it with --token-file FILE, --token-env VARIABLE or --token-stdin",
             "secret-not-kept" => "store it with --store-token, or give a file or variable",
@@ -348,6 +353,7 @@ impl HarnessError {
                 "import some: harness policy import FILE; `harness policy starter` prints a set to begin with"
             }
             "no-such-policy" => "`harness policy list` shows the policies",
+            "tenant-exists" => "choose another name; `harness tenant list` shows those that there are",
             "no-such-tenant" => "`harness tenant list` shows the tenants",
             "not-confirmed" => "give the name of what is to be deleted, letter by letter",
             "native-source" => "import its reports (again): harness import --source NAME FILE...",

@@ -55,6 +55,7 @@ mod store;
 mod sync;
 mod task;
 mod tenant;
+mod tenants;
 mod vault;
 
 pub use crate::{
@@ -102,5 +103,6 @@ pub use crate::{
     },
     sync::{Decision, Progress, RetryPolicy, Selection, SelectionError, SyncEvent, SyncOptions, Vanishing, Waiter},
     tenant::{Setup, Tenant},
+    tenants::{TenantInstance, TenantReport, TenantRun},
     vault::{EntryState, VAULT_KEY_VARIABLE, Vault, VaultEntry, VaultError, VaultKey, VaultReport},
 };

@@ -18,12 +18,13 @@ use crate::{
     harness::{Harness, Loaded},
     ids::{InstanceName, TenantId},
     import::{Import, ImportOptions, ImportProgress, ImportReport},
+    lease::Lease,
     renormalize::{Renormalize, RenormalizeOptions, RenormalizeProgress, RenormalizeReport},
     runtime::Grant,
     secrets::{Secret, SecretSource},
     store::{
-        ConnectorSource, FindingStore, Instance, InstanceBucket, InstanceStatus, NewInstance, OnAbsence, Refreshed, Run,
-        RunState, SharedStore,
+        ConnectorSource, FindingStore, Instance, InstanceBucket, InstanceStatus, NewInstance, OnAbsence, Refreshed,
+        Run, RunState, SharedStore,
     },
     sync::{Caller, InstanceSync, Progress, SyncOptions, Vanishing},
 };
@@ -164,13 +165,12 @@ impl Tenant {
         options: SyncOptions,
         progress: Progress,
     ) -> Result<Run, HarnessError> {
-        let (_lock, instance) = self.locked_instance(name).await?;
+        let (_lease, instance) = self.leased_instance(name, "sync").await?;
         if instance.paused.is_some() {
             return Err(HarnessError::Paused(name.clone()));
         }
         let loaded = self.loaded(&instance).await?;
         let secrets = self.secrets(name, &instance.made.secrets, secret.as_ref())?;
-        let _lease = self.lease(&instance, "sync").await?;
         let id = instance.id;
         let outcome = self.sync_of(&loaded, instance, secrets, progress, &options)?.run(options).await;
         match &outcome {
@@ -343,12 +343,16 @@ impl Tenant {
         Ok(secrets)
     }
 
-    /// An instance that no other process works on as long as the file is open.
-    pub(crate) async fn locked_instance(&self, name: &InstanceName) -> Result<(File, Instance), HarnessError> {
-        self.instance(name).await?;
-        let lock = self.lock(name)?;
-        // It may have been changed before the lock was there.
-        Ok((lock, self.instance(name).await?))
+    /// An instance with the right to work on it.
+    pub(crate) async fn leased_instance(
+        &self,
+        name: &InstanceName,
+        work: &str,
+    ) -> Result<(Lease, Instance), HarnessError> {
+        let known = self.instance(name).await?;
+        let lease = self.lease(&known, work).await?;
+        // It may have been changed before the lease was there.
+        Ok((lease, self.instance(name).await?))
     }
 
     /// Keeps other processes from the instance, as long as the file is open;

@@ -24,6 +24,7 @@ use super::{
     runs::{Pruned, RunList},
     schedule::ScheduleReport,
     sync::SyncReport,
+    tenant::TenantList,
     vault::{NewKey, Rekeyed},
     views::FindingList,
 };
@@ -82,6 +83,10 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         ("secrets", schema_for!(FindingList)),
         ("status", schema_for!(Status)),
         ("sync", schema_for!(SyncReport)),
+        ("tenant-add", schema_for!(host_harness::TenantReport)),
+        ("tenant-delete", schema_for!(host_harness::TenantDeletion)),
+        ("tenant-list", schema_for!(TenantList)),
+        ("tenant-show", schema_for!(host_harness::TenantReport)),
         ("vault-new-key", schema_for!(NewKey)),
         ("vault-rekey", schema_for!(Rekeyed)),
         ("vault-show", schema_for!(host_harness::VaultReport)),

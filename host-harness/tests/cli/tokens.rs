@@ -123,7 +123,7 @@ fn a_wrong_token_is_refused_and_the_old_one_works_on() {
     let done = desk.run(&["instance", "rotate-token", "code", "--token-file", &wrong, "--vault-key-file", &key]);
     insta::assert_snapshot!(failed(&desk, &done), @r"
         error: default/code: unauthorized: Semgrep refused the token as wrong or expired: invalid API token
-          to do: the token is wrong, revoked or expired: make a new one at the vendor, and give it by its environment variable or with --token-file
+          to do: the token is wrong, revoked or expired: make a new one at the vendor, and give it by its environment variable or with --token-file; an instance that is there takes it with: harness instance rotate-token NAME
         ");
     assert_eq!((instance(&desk), desk.content()), (before, content));
     assert_eq!(std::fs::read(desk.data_dir().join("tenants/default/vault")).unwrap(), vault);
@@ -175,14 +175,17 @@ fn a_token_of_another_account_must_be_meant() {
     let rotate = ["instance", "rotate-token", "code", "--token-file", &token];
     insta::assert_snapshot!(failed(&desk, &desk.run(&rotate)), @r"
         error: default/code: this is the account `other-corp` (id 77) at the vendor, and the instance is of `demo-corp` (id 4242): nothing was changed
-          to do: give a token of the same account; if the other one is meant, say so with --other-account: what was brought from the old one is marked as vanished by the next full sync
+          to do: give a token of the same account; if the other one is meant, say so with --other-account: what was brought from the old one is marked as vanished by the next full sync with --allow-vanish
         ");
     assert_eq!(instance(&desk), before);
     let rotated = desk.json(&[&rotate[..], &["--other-account"]].concat());
     assert_eq!(rotated["connection"]["deployment"]["slug"], "other-corp");
     // Runs for the old account are nothing to build on.
-    let run = desk.json(&["sync", "--incremental"])["runs"][0].clone();
-    assert_eq!(run["mode"], "full", "{run:#}");
+    let done = desk.run(&["sync", "--incremental", "--json"]);
+    let run = serde_json::from_str::<Value>(&done.stdout).unwrap()["runs"][0].clone();
+    assert_eq!((done.code, &run["mode"], &run["state"]), (3, &"full".into(), &"partial".into()), "{run:#}");
+    // All of the old account is gone, which nobody takes for granted.
+    desk.ok(&["sync", "--allow-vanish"]);
 }
 
 #[test]
@@ -211,6 +214,16 @@ fn a_vault_that_is_rekeyed_opens_with_the_old_or_the_new_key_whenever_it_is_kill
     assert_eq!(rekeyed["entries"], 1);
     desk.ok(&["sync", "--vault-key-file", &new]);
     nowhere(&desk);
+}
+
+#[test]
+fn a_deleted_instance_leaves_nothing_in_the_vault() {
+    let (desk, key) = stored();
+    assert_eq!(desk.json(&["vault", "show"])["entries"].as_array().unwrap().len(), 1);
+    let deleted = desk.json(&["instance", "delete", "code", "--confirm", "code", "--vault-key-file", &key]);
+    assert_eq!(deleted["report"]["proof"]["left"], Value::Array(vec![]), "{deleted:#}");
+    assert_eq!(deleted["report"]["searched_for_secret"], true);
+    assert_eq!(desk.json(&["vault", "show"])["entries"], Value::Array(vec![]));
 }
 
 #[test]
