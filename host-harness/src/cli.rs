@@ -43,8 +43,8 @@ use host_harness::{BUNDLED, ConnectorSource, Harness, Options, SecretSource, Ten
 use self::{error::Failure, output::Output, views::View};
 
 /// Exit codes, as the help tells them.
-const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done in part (the run log tells what is missing), \
-     4 a policy is violated (`policy check`).";
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done in part (the run log tells what is \
+                          missing), 4 a policy is violated (`policy check`).";
 
 /// Brings the findings of security scanners into one place: runs connectors
 /// in a sandbox, stores what they bring, and shows it.
