@@ -6,7 +6,10 @@
 //! to date, and forgets the mark, again in one transaction: it costs in
 //! proportion to what changed, and a crash loses nothing.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use appsec_model::{Finding, Rule, Severity, Timestamp};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
@@ -27,6 +30,7 @@ pub struct Refreshed {
 
 /// A finding as it is now, for whatever is derived from it.
 pub(super) struct Subject {
+    pub public_id: i64,
     pub instance_id: i64,
     pub project_id: i64,
     pub repository_id: Option<i64>,
@@ -36,8 +40,18 @@ pub(super) struct Subject {
     pub status: String,
     pub security: bool,
     pub rule_id: Option<String>,
+    pub priority: i64,
+    pub cvss: Option<f64>,
+    pub epss: Option<f64>,
     pub first_seen_at: Timestamp,
     pub changed_at: Timestamp,
+    /// Name of the project.
+    pub project: String,
+    /// The operator's words for the project's scans.
+    pub environment: Option<String>,
+    pub branch: Option<String>,
+    pub tag: Option<String>,
+    pub metadata: BTreeMap<String, String>,
     pub rule: Option<Arc<Rule>>,
     /// The leading occurrence, as normalized.
     pub finding: Finding,
@@ -149,11 +163,12 @@ pub(super) fn subject(
     let found = connection
         .prepare_cached(
             "SELECT findings.instance_id, project_id, repository_id, kind, severity, status, security, rule_id, \
-             findings.first_seen_at, changed_at \
+             findings.first_seen_at, changed_at, public_id, priority, cvss, epss, projects.name, environment, branch, \
+             tag, metadata \
              FROM findings JOIN projects ON projects.id = project_id WHERE findings.id = ?1",
         )?
         .query_row([id], |row| {
-            Ok(Subject {
+            let subject = Subject {
                 instance_id: row.get(0)?,
                 project_id: row.get(1)?,
                 repository_id: row.get(2)?,
@@ -164,12 +179,23 @@ pub(super) fn subject(
                 rule_id: row.get(7)?,
                 first_seen_at: Timestamp::from_micros(row.get(8)?),
                 changed_at: Timestamp::from_micros(row.get(9)?),
+                public_id: row.get(10)?,
+                priority: row.get(11)?,
+                cvss: row.get(12)?,
+                epss: row.get(13)?,
+                project: row.get(14)?,
+                environment: row.get(15)?,
+                branch: row.get(16)?,
+                tag: row.get(17)?,
+                metadata: BTreeMap::new(),
                 rule: None,
                 finding,
-            })
+            };
+            Ok((subject, row.get::<_, String>(18)?))
         })
         .optional()?;
-    let Some(mut subject) = found else { return Ok(None) };
+    let Some((mut subject, metadata)) = found else { return Ok(None) };
+    subject.metadata = document("metadata", &metadata)?;
     if let Some(rule_id) = &subject.rule_id {
         let key = (subject.instance_id, rule_id.clone());
         subject.rule = match rules.get(&key) {

@@ -31,7 +31,7 @@ pub(in crate::store) fn derive(
         match (&stale.subject, &policies) {
             (Some(subject), Some(policies)) => {
                 let seen = reader.of_finding(subject)?;
-                writer.evaluate(policies, On::Finding, subject.id, Some(&seen))?;
+                writer.evaluate(policies, On::Finding, stale.id, Some(&seen))?;
             }
             (Some(_), None) => {}
             (None, _) => writer.forget(On::Finding, stale.id)?,
