@@ -21,6 +21,7 @@ mod normalize;
 mod onboard;
 mod output;
 mod packages;
+mod policy;
 mod projects;
 mod renormalize;
 mod repositories;
@@ -44,8 +45,8 @@ use host_harness::{BUNDLED, ConnectorSource, Harness, Options, SecretSource, Ten
 use self::{error::Failure, output::Output, views::View};
 
 /// Exit codes, as the help tells them.
-const EXIT_CODES: &str =
-    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done in part (the run log tells what is missing).";
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done in part (the run log tells what is \
+                          missing), 4 a policy is violated (`policy check`).";
 
 /// Brings the findings of security scanners into one place: runs connectors
 /// in a sandbox, stores what they bring, and shows it.
@@ -131,6 +132,9 @@ enum Command {
     /// Ratings of advisories (CVSS, EPSS) from files
     #[command(subcommand)]
     Advisories(advisories::Command),
+    /// What is not accepted: policies over findings and issues
+    #[command(subcommand)]
+    Policy(policy::Command),
     /// List packages in use and packages that findings are about
     Packages(packages::Args),
     /// Show counts and trends
@@ -239,6 +243,7 @@ fn dispatch(cli: Cli, output: Output) -> Result<ExitCode, Failure> {
             Command::Issues(args) => issues::list(&context, args).await,
             Command::Issue(args) => issues::show(&context, args).await,
             Command::Advisories(command) => advisories::exec(&context, command).await,
+            Command::Policy(command) => policy::exec(&context, command).await,
             Command::Packages(args) => packages::exec(&context, args).await,
             Command::Dashboard(args) => dashboard::exec(&context, args).await,
             Command::Coverage(args) => coverage::exec(&context, args).await,

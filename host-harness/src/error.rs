@@ -106,6 +106,15 @@ pub enum HarnessError {
     /// Repositories or mappings are not what was asked for.
     #[error(transparent)]
     Mapping(#[from] MappingError),
+    /// A policy file is refused.
+    #[error("the policies are refused, and nothing was changed:\n  {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n  "))]
+    Policies(Vec<appsec_policy::Problem>),
+    /// There are no policies.
+    #[error("there are no policies")]
+    NoPolicies,
+    /// There is no such policy.
+    #[error("there is no policy `{0}`")]
+    NoPolicy(String),
     /// A backup cannot be made or brought back.
     #[error(transparent)]
     Backup(#[from] BackupError),
@@ -237,7 +246,6 @@ impl HarnessError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Call(error) | Self::Exhausted { error, .. } => failure_code(&error.failure),
-            Self::Store(_) => "store",
             Self::Runtime(_) => "connector-unusable",
             Self::Secret(_) | Self::NoSecret(_) => "secret",
             Self::Vault(_) => "vault",
@@ -249,6 +257,10 @@ impl HarnessError {
             Self::NoConnector(_) | Self::OtherConnector { .. } => "no-such-connector",
             Self::Import(_) => "import",
             Self::Mapping(error) => error.code(),
+            Self::Policies(_) | Self::Store(StoreError::Policies(_)) => "invalid-policies",
+            Self::Store(_) => "store",
+            Self::NoPolicies => "no-policies",
+            Self::NoPolicy(_) => "no-such-policy",
             Self::Backup(_) => "backup",
             Self::NoTenant(_) => "no-such-tenant",
             Self::TenantExists(_) => "tenant-exists",
@@ -342,6 +354,13 @@ impl HarnessError {
             }
             "secret" => "set the environment variable, or give the token with --token-file FILE or --token-stdin",
             "no-such-instance" => "`harness instance list` shows the instances; `harness instance add` makes one",
+            "invalid-policies" => {
+                "correct the file and import it: harness policy import FILE; with --check nothing is stored"
+            }
+            "no-policies" => {
+                "import some: harness policy import FILE; `harness policy starter` prints a set to begin with"
+            }
+            "no-such-policy" => "`harness policy list` shows the policies",
             "tenant-exists" => "choose another name; `harness tenant list` shows those that there are",
             "no-such-tenant" => "`harness tenant list` shows the tenants",
             "not-confirmed" => "give the name of what is to be deleted, letter by letter",

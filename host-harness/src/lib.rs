@@ -44,6 +44,7 @@ mod lifecycle;
 mod limits;
 mod mapping;
 mod onboarding;
+mod policies;
 mod rehearsal;
 mod renormalize;
 mod runtime;
@@ -80,6 +81,7 @@ pub use crate::{
     limits::Limits,
     mapping::{Acceptance, MappingError, ProjectName, ScanFieldChanges},
     onboarding::{KindChoice, Onboarding, OnboardingError, OnboardingStep},
+    policies::{PoliciesImported, PolicyCheck, PolicyRow, PolicyRows},
     renormalize::{Change, ChangedFinding, RenormalizeOptions, RenormalizeProgress, RenormalizeReport},
     runtime::{
         CallError, CallFailure, CallReport, Called, Connector, Grant, Inspection, InspectionError, LimitHit, Runtime,
@@ -95,12 +97,13 @@ pub use crate::{
         FindingPage, FindingRow, FindingStore, Instance, InstanceStatus, IssueDetail, IssueFilter, IssueFinding,
         IssueId, IssueIdError, IssueRow, IssueSource, Keep, KeptFindings, LabelCount, LeaseRow, MappedBy,
         MappingCounts, MappingFilter, MappingRow, MappingState, NamedProject, NewInstance, OccurrenceDetail, Outcome,
-        PackageCount, PackageFilter, PackageRow, Paused, Percent, PercentError, Period, ProjectChoice, ProjectCosts,
-        ProjectCounts, ProjectFilter, ProjectRow, Proposal, ReachableShare, Read, ReadCounts, ReadState, Refreshed,
-        Released, Renormalized, RepositoryChanges, RepositoryCount, RepositoryCoverage, RepositoryRow, RowFacts, Run,
-        RunFilter, RunMode, RunProject, RunState, RunWait, ScanFields, ScheduleRow, Settled, SeverityCount,
-        SharedStore, Sort, StoreError, StoreHealth, StoredRecord, TablePlan, TimeToFix, Top25Share, Total, TotalIs,
-        UnmappedProject, VanishingRow,
+        PackageCount, PackageFilter, PackageRow, Paused, Percent, PercentError, Period, PolicyFilter, PolicyImport,
+        PolicyResult, PolicyResultWord, PolicySet, PolicyViolations, ProjectChoice, ProjectCosts, ProjectCounts,
+        ProjectFilter, ProjectRow, Proposal, ReachableShare, Read, ReadCounts, ReadState, Refreshed, Released,
+        Renormalized, RepositoryChanges, RepositoryCount, RepositoryCoverage, RepositoryRow, RowFacts, Run, RunFilter,
+        RunMode, RunProject, RunState, RunWait, ScanFields, ScheduleRow, Settled, SeverityCount, SharedStore, Sort,
+        StoreError, StoreHealth, StoredRecord, TablePlan, TimeToFix, Top25Share, Total, TotalIs, UnmappedProject,
+        VanishingRow,
     },
     sync::{Decision, Progress, RetryPolicy, Selection, SelectionError, SyncEvent, SyncOptions, Vanishing, Waiter},
     tenant::{Setup, Tenant},

@@ -27,6 +27,7 @@ mod migrate;
 mod onboarding;
 mod packages;
 mod pages;
+mod policies;
 mod projects;
 mod renormalize;
 mod repositories;
@@ -77,6 +78,7 @@ pub use self::{
     onboarding::{Draft, NamedDraft, ProjectChoice},
     packages::{PackageFilter, PackageRow},
     pages::{Classified, Contents, HashedRecord, OnAbsence, PageCommit, Percent, PercentError, ProjectIndex},
+    policies::{PolicyFilter, PolicyImport, PolicyResult, PolicyResultWord, PolicySet, PolicyViolations},
     projects::{ProjectCounts, ProjectRow},
     renormalize::{Renormalized, StoredRecord},
     repositories::{RepositoryChanges, RepositoryRow},
@@ -164,6 +166,9 @@ pub enum StoreError {
     /// Compression failed.
     #[error("a raw record cannot be compressed or read back")]
     Compression(#[source] std::io::Error),
+    /// The policies in force cannot be read.
+    #[error("the stored policies cannot be read by this program: {0}")]
+    Policies(String),
     /// Something with that name is already there.
     #[error("there is already an instance `{0}`: choose another name")]
     InstanceExists(String),
@@ -194,6 +199,7 @@ pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 pub struct FindingStore {
     connection: Connection,
     decoder: compress::Decoder,
+    compiled: policies::Compiled,
 }
 
 impl FindingStore {
@@ -220,7 +226,7 @@ impl FindingStore {
         connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
         connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
         migrate::migrate(&mut connection, tenant)?;
-        Ok(Self { connection, decoder: compress::Decoder::default() })
+        Ok(Self { connection, decoder: compress::Decoder::default(), compiled: policies::Compiled::default() })
     }
 
     /// The same file once more, for reading beside a writer.
@@ -232,7 +238,7 @@ impl FindingStore {
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
         connection.pragma_update(None, "query_only", true)?;
         connection.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
-        Ok(Self { connection, decoder: compress::Decoder::default() })
+        Ok(Self { connection, decoder: compress::Decoder::default(), compiled: policies::Compiled::default() })
     }
 }
 

@@ -24,6 +24,19 @@ pub struct Field {
     pub(crate) read: for<'a> fn(&'a Subject, Timestamp) -> Value<'a>,
 }
 
+impl Field {
+    /// Of a variable that counts days: the moment from which it counts. It is
+    /// what time alone changes; all others stay as long as the subject does.
+    pub(crate) fn counts_from(&self, subject: &Subject) -> Option<Timestamp> {
+        match self.name {
+            "age_days" => Some(subject.created_at.unwrap_or(subject.first_seen_at)),
+            "first_seen_days" => Some(subject.first_seen_at),
+            "changed_days" => Some(subject.changed_at),
+            _ => None,
+        }
+    }
+}
+
 impl std::fmt::Debug for Field {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.write_str(self.name)
@@ -102,9 +115,11 @@ pub(crate) fn rank(severity: Severity) -> i64 {
     severity as i64
 }
 
+/// Microseconds of a day.
+pub(crate) const DAY: i64 = 24 * 60 * 60 * 1_000_000;
+
 /// Whole days from one moment to another; 0 where the first is the later one.
 fn days(from: Timestamp, to: Timestamp) -> Value<'static> {
-    const DAY: i64 = 24 * 60 * 60 * 1_000_000;
     Value::Int(to.as_micros().saturating_sub(from.as_micros()).max(0) / DAY)
 }
 

@@ -43,7 +43,7 @@ mod tests;
 pub use crate::{
     check::{FUNCTIONS, Function},
     fields::{FIELDS, Field, FieldType, Words},
-    policy::{Definition, Outcome, OutcomeResult, Policies, Policy},
+    policy::{Definition, Evaluation, Outcome, OutcomeResult, Policies, Policy},
     problem::Problem,
     scope::Scope,
     subject::{FixAvailable, On, Subject, SubjectDependency, SubjectRepository, SubjectSecret},

@@ -7,7 +7,7 @@ use globset::GlobMatcher;
 use regex::Regex;
 
 use crate::{
-    fields::Field,
+    fields::{DAY, Field},
     limits,
     subject::Subject,
     value::{List, Value},
@@ -143,12 +143,30 @@ pub struct Scope<'a> {
     subject: &'a Subject,
     now: Timestamp,
     locals: Vec<Value<'a>>,
+    /// The first moment at which something that was read is different.
+    until: Option<Timestamp>,
 }
 
 impl<'a> Scope<'a> {
     /// A subject at a moment.
     pub fn new(subject: &'a Subject, now: Timestamp) -> Self {
-        Self { subject, now, locals: Vec::new() }
+        Self { subject, now, locals: Vec::new(), until: None }
+    }
+
+    /// The moment from which the answer may be another one although the subject
+    /// is the same; none where time does not matter.
+    pub const fn until(&self) -> Option<Timestamp> {
+        self.until
+    }
+
+    fn sooner(&mut self, at: Option<Timestamp>) {
+        self.until = self.until.into_iter().chain(at).min();
+    }
+
+    /// Notes when a count of days reaches a number.
+    fn until_days(&mut self, from: Timestamp, days: i64) {
+        let at = days.checked_mul(DAY).and_then(|days| from.as_micros().checked_add(days));
+        self.sooner(at.map(Timestamp::from_micros));
     }
 }
 
@@ -164,7 +182,13 @@ impl Node {
     fn value<'a>(&'a self, scope: &mut Scope<'a>) -> Result<Value<'a>> {
         Ok(match self {
             Self::Constant(value) => value.borrowed(),
-            Self::Field(field) => read(field, scope)?,
+            Self::Field(field) => {
+                let value = read(field, scope)?;
+                if let (Some(from), Value::Int(days)) = (field.counts_from(scope.subject), &value) {
+                    scope.until_days(from, days.saturating_add(1));
+                }
+                value
+            }
             Self::Local(at) => scope.locals.get(*at).cloned().ok_or(EvaluationError::Type)?,
             Self::List(nodes) => {
                 Value::List(List::Computed(nodes.iter().map(|node| node.value(scope)).collect::<Result<Vec<_>>>()?))
@@ -178,8 +202,14 @@ impl Node {
             Self::And(both) => either(both, scope, false)?,
             Self::Or(both) => either(both, scope, true)?,
             Self::If(parts) => if parts.0.holds(scope)? { &parts.1 } else { &parts.2 }.value(scope)?,
-            Self::Equal(both) => Value::Bool(both.0.value(scope)?.equals(&both.1.value(scope)?)),
+            Self::Equal(both) => match days(both, scope, Ordering::is_eq)? {
+                Some(holds) => Value::Bool(holds),
+                None => Value::Bool(both.0.value(scope)?.equals(&both.1.value(scope)?)),
+            },
             Self::Compare(comparison, both) => {
+                if let Some(holds) = days(both, scope, |order| comparison.holds(order))? {
+                    return Ok(Value::Bool(holds));
+                }
                 // Neither more nor less than what is absent.
                 let order = both.0.value(scope)?.compare(&both.1.value(scope)?);
                 Value::Bool(order.is_some_and(|order| comparison.holds(order)))
@@ -263,14 +293,49 @@ fn read<'a>(field: &'static Field, scope: &Scope<'a>) -> Result<Value<'a>> {
     if longest > limits::TEXT { Err(EvaluationError::LongText(field.name, longest)) } else { Ok(value) }
 }
 
+/// A count of days compared with a whole number that is written out: the answer
+/// changes when the number is reached or passed, and not every day before.
+fn days<'a>(both: &'a (Node, Node), scope: &mut Scope<'a>, holds: impl Fn(Ordering) -> bool) -> Result<Option<bool>> {
+    let (field, number, turned) = match both {
+        (Node::Field(field), Node::Constant(Value::Int(number))) => (field, *number, false),
+        (Node::Constant(Value::Int(number)), Node::Field(field)) => (field, *number, true),
+        _ => return Ok(None),
+    };
+    let (Some(from), Value::Int(days)) = (field.counts_from(scope.subject), read(field, scope)?) else {
+        return Ok(None);
+    };
+    let holds = |days: i64| holds(if turned { number.cmp(&days) } else { days.cmp(&number) });
+    let next = [number, number.saturating_add(1)].into_iter().find(|next| *next > days && holds(*next) != holds(days));
+    if let Some(next) = next {
+        scope.until_days(from, next);
+    }
+    Ok(Some(holds(days)))
+}
+
 /// `&&` and `||`: where one side decides, the other one need not have an answer.
 fn either<'a>(both: &'a (Node, Node), scope: &mut Scope<'a>, decides: bool) -> Result<Value<'a>> {
+    let before = scope.until.take();
     let left = both.0.holds(scope);
-    if left == Ok(decides) {
+    if left == Ok(decides) && scope.until.is_none() {
+        scope.until = before;
         return Ok(Value::Bool(decides));
     }
-    let right = both.1.holds(scope)?;
-    if right == decides { Ok(Value::Bool(decides)) } else { left.map(Value::Bool) }
+    let left_until = scope.until.take();
+    let right = both.1.holds(scope);
+    let right_until = std::mem::replace(&mut scope.until, before);
+    match (left == Ok(decides), right == Ok(decides)) {
+        // As long as one of them decides, the other one does not matter.
+        (true, true) => scope.sooner(left_until.zip(right_until).map(|(left, right)| left.max(right))),
+        (true, false) => scope.sooner(left_until),
+        (false, true) => scope.sooner(right_until),
+        (false, false) => {
+            scope.sooner(left_until);
+            scope.sooner(right_until);
+            right?;
+            return left.map(Value::Bool);
+        }
+    }
+    Ok(Value::Bool(decides))
 }
 
 impl Comparison {

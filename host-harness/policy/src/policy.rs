@@ -33,6 +33,7 @@ pub struct Policy {
 
 /// A policy as its file has it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Definition {
     /// Its name in results.
     pub id: String,
@@ -64,6 +65,16 @@ pub struct Outcome {
     /// What came of it.
     #[serde(flatten)]
     pub result: OutcomeResult,
+}
+
+/// What came of all policies over a subject.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Evaluation {
+    /// What came of those that are violated or cannot be evaluated, in the order of the file.
+    pub outcomes: Vec<Outcome>,
+    /// The first moment at which this may be different although the subject is the
+    /// same: a count of days reaches a number. None where time does not matter.
+    pub until: Option<Timestamp>,
 }
 
 /// What came of an evaluation.
@@ -114,7 +125,23 @@ impl Policies {
     /// Evaluates the policies over a subject, in the order of the file. Those that are
     /// not violated, that do not apply or that are not enabled have no outcome.
     pub fn evaluate(&self, subject: &Subject, now: Timestamp) -> Vec<Outcome> {
-        self.iter().filter_map(|policy| policy.evaluate(subject, now)).collect()
+        self.evaluate_until(subject, now).outcomes
+    }
+
+    /// The same, and how long it holds.
+    pub fn evaluate_until(&self, subject: &Subject, now: Timestamp) -> Evaluation {
+        let mut evaluation = Evaluation::default();
+        for policy in self {
+            let (outcome, until) = policy.evaluate_until(subject, now);
+            evaluation.outcomes.extend(outcome);
+            evaluation.until = evaluation.until.into_iter().chain(until).min();
+        }
+        evaluation
+    }
+
+    /// Whether any of them is enabled and over subjects of this sort.
+    pub fn any_on(&self, on: On) -> bool {
+        self.iter().any(|policy| policy.definition.enabled && policy.definition.on == on)
     }
 }
 
@@ -163,16 +190,24 @@ impl Policy {
 
     /// Evaluates it over a subject. There is no outcome where it does not apply or is not violated.
     pub fn evaluate(&self, subject: &Subject, now: Timestamp) -> Option<Outcome> {
+        self.evaluate_until(subject, now).0
+    }
+
+    /// The same, and the first moment at which it may be different although the
+    /// subject is the same.
+    fn evaluate_until(&self, subject: &Subject, now: Timestamp) -> (Option<Outcome>, Option<Timestamp>) {
         if !self.applies(subject) {
-            return None;
+            return (None, None);
         }
-        let result = match self.condition.holds(&mut node::Scope::new(subject, now)) {
-            Ok(false) => return None,
+        let mut scope = node::Scope::new(subject, now);
+        let result = match self.condition.holds(&mut scope) {
+            Ok(false) => return (None, scope.until()),
             Ok(true) => OutcomeResult::Violated,
             Err(error) => OutcomeResult::Error { reason: error.to_string() },
         };
         let Definition { id, severity, .. } = &self.definition;
-        Some(Outcome { policy_id: id.clone(), version: self.version.clone(), severity: *severity, result })
+        let outcome = Outcome { policy_id: id.clone(), version: self.version.clone(), severity: *severity, result };
+        (Some(outcome), scope.until())
     }
 }
 

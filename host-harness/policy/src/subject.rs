@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 /// What a policy is about.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum On {
     /// A finding of one source.
     #[default]

@@ -9,6 +9,7 @@ use super::{
     Context,
     error::Failure,
     output::{Output, moment, short},
+    policy,
 };
 
 #[derive(clap::Args)]
@@ -131,6 +132,7 @@ fn show_detail(output: Output, detail: &FindingDetail) {
             output.line(format!("record {}:\n{raw:#}", it.finding.id));
         }
     }
+    policy::show_results(output, &detail.policy_results);
     show_history(output, &detail.history);
 }
 

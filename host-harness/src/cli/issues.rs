@@ -11,6 +11,7 @@ use super::{
     error::Failure,
     findings::instance_id,
     output::{Output, moment, severity, short},
+    policy,
     views::parse_severity,
 };
 
@@ -202,6 +203,7 @@ fn show_detail(output: Output, detail: &IssueDetail) {
         ]);
     }
     output.print(&table);
+    policy::show_results(output, &detail.policy_results);
     if let Some(first) = detail.findings.first() {
         output.line(format!("Next: harness finding {}", first.id));
     }

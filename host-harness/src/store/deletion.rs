@@ -94,6 +94,23 @@ const TABLES: &[(&str, Holds)] = &[
         Holds::Derived { orphaned: "id NOT IN (SELECT issue_id FROM issue_members WHERE issue_id IS NOT NULL)" },
     ),
     ("issue_aliases", Holds::Derived { orphaned: "issue_id NOT IN (SELECT id FROM issues)" }),
+    (
+        "policy_results",
+        Holds::Derived {
+            orphaned: "CASE over WHEN 0 THEN subject_id NOT IN (SELECT id FROM findings) \
+                       ELSE subject_id NOT IN (SELECT id FROM issues) END",
+        },
+    ),
+    (
+        "policy_due",
+        Holds::Derived {
+            orphaned: "CASE over WHEN 0 THEN subject_id NOT IN (SELECT id FROM findings) \
+                       ELSE subject_id NOT IN (SELECT id FROM issues) END",
+        },
+    ),
+    ("stale_issues", Holds::Derived { orphaned: "issue_id NOT IN (SELECT id FROM issues)" }),
+    ("policy_files", Holds::Tenant),
+    ("policies", Holds::Tenant),
     ("metric_findings", Holds::Derived { orphaned: "finding_id NOT IN (SELECT id FROM findings)" }),
     ("metric_counts", BY_PROJECT),
     ("metric_labels", BY_PROJECT),
@@ -210,7 +227,7 @@ impl FindingStore {
         for id in adopted {
             transaction.execute("DELETE FROM repositories WHERE id = ?1", [id])?;
         }
-        derive::refresh_all(&transaction, &self.decoder, now)?;
+        derive::refresh_all(&transaction, &self.decoder, &self.compiled, now)?;
         Ok(transaction.commit()?)
     }
 

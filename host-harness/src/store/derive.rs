@@ -6,12 +6,17 @@
 //! to date, and forgets the mark, again in one transaction: it costs in
 //! proportion to what changed, and a crash loses nothing.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use appsec_model::{Finding, Rule, Severity, Timestamp};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
-use super::{FindingStore, Result, assess::rule, compress::Decoder, document, findings::severity, issues, metrics};
+use super::{
+    FindingStore, Result, assess::rule, compress::Decoder, document, findings::severity, issues, metrics, policies,
+};
 
 /// Findings that are refreshed in one transaction.
 const BATCH: usize = 500;
@@ -25,6 +30,7 @@ pub struct Refreshed {
 
 /// A finding as it is now, for whatever is derived from it.
 pub(super) struct Subject {
+    pub public_id: i64,
     pub instance_id: i64,
     pub project_id: i64,
     pub repository_id: Option<i64>,
@@ -34,8 +40,18 @@ pub(super) struct Subject {
     pub status: String,
     pub security: bool,
     pub rule_id: Option<String>,
+    pub priority: i64,
+    pub cvss: Option<f64>,
+    pub epss: Option<f64>,
     pub first_seen_at: Timestamp,
     pub changed_at: Timestamp,
+    /// Name of the project.
+    pub project: String,
+    /// The operator's words for the project's scans.
+    pub environment: Option<String>,
+    pub branch: Option<String>,
+    pub tag: Option<String>,
+    pub metadata: BTreeMap<String, String>,
     pub rule: Option<Arc<Rule>>,
     /// The leading occurrence, as normalized.
     pub finding: Finding,
@@ -56,13 +72,15 @@ impl FindingStore {
         mark_changed_rules(&mut self.connection)?;
         loop {
             let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let taken = refresh_batch(&transaction, &self.decoder, now)?;
+            let taken = refresh_batch(&transaction, &self.decoder, &self.compiled, now)?;
             if taken == 0 {
-                return Ok(refreshed);
+                break;
             }
             transaction.commit()?;
             refreshed.findings += taken;
         }
+        self.refresh_policies(now)?;
+        Ok(refreshed)
     }
 
     /// Whether anything waits for a refresh.
@@ -73,27 +91,32 @@ impl FindingStore {
 }
 
 /// Brings everything up to date within a transaction of the caller's.
-pub(super) fn refresh_all(connection: &Connection, decoder: &Decoder, now: Timestamp) -> Result<()> {
-    while refresh_batch(connection, decoder, now)? > 0 {}
-    Ok(())
+pub(super) fn refresh_all(
+    connection: &Connection,
+    decoder: &Decoder,
+    compiled: &policies::Compiled,
+    now: Timestamp,
+) -> Result<()> {
+    while refresh_batch(connection, decoder, compiled, now)? > 0 {}
+    policies::refresh_issues(connection, decoder, compiled, now)
 }
 
 /// Refreshes some findings; returns how many, 0 when there are none left.
-fn refresh_batch(connection: &Connection, decoder: &Decoder, now: Timestamp) -> Result<u64> {
+fn refresh_batch(
+    connection: &Connection,
+    decoder: &Decoder,
+    compiled: &policies::Compiled,
+    now: Timestamp,
+) -> Result<u64> {
     let batch = stale(connection, decoder)?;
-    derive(connection, &batch, now)?;
+    metrics::refresh(connection, &batch, now)?;
+    issues::derive(connection, &batch)?;
+    policies::derive(connection, decoder, compiled, &batch, now)?;
     let mut done = connection.prepare_cached("DELETE FROM stale WHERE finding_id = ?1")?;
     for it in &batch {
         done.execute([it.id])?;
     }
     Ok(batch.len() as u64)
-}
-
-/// Brings up to date what is derived from these findings.
-fn derive(connection: &Connection, batch: &[Stale], now: Timestamp) -> Result<()> {
-    metrics::refresh(connection, batch, now)?;
-    issues::derive(connection, batch)?;
-    Ok(())
 }
 
 /// Marks the findings of rules that changed in what sorts findings: one look at
@@ -121,10 +144,15 @@ fn stale(connection: &Connection, decoder: &Decoder) -> Result<Vec<Stale>> {
 }
 
 /// The rules of a batch, by instance and id.
-type Rules = HashMap<(i64, String), Option<Arc<Rule>>>;
+pub(super) type Rules = HashMap<(i64, String), Option<Arc<Rule>>>;
 
 /// A finding as it is now.
-fn subject(connection: &Connection, decoder: &Decoder, rules: &mut Rules, id: i64) -> Result<Option<Subject>> {
+pub(super) fn subject(
+    connection: &Connection,
+    decoder: &Decoder,
+    rules: &mut Rules,
+    id: i64,
+) -> Result<Option<Subject>> {
     let occurrence: Option<i64> = connection
         .prepare_cached("SELECT occurrence_id FROM findings WHERE id = ?1")?
         .query_row([id], |row| row.get(0))
@@ -135,11 +163,12 @@ fn subject(connection: &Connection, decoder: &Decoder, rules: &mut Rules, id: i6
     let found = connection
         .prepare_cached(
             "SELECT findings.instance_id, project_id, repository_id, kind, severity, status, security, rule_id, \
-             findings.first_seen_at, changed_at \
+             findings.first_seen_at, changed_at, public_id, priority, cvss, epss, projects.name, environment, branch, \
+             tag, metadata \
              FROM findings JOIN projects ON projects.id = project_id WHERE findings.id = ?1",
         )?
         .query_row([id], |row| {
-            Ok(Subject {
+            let subject = Subject {
                 instance_id: row.get(0)?,
                 project_id: row.get(1)?,
                 repository_id: row.get(2)?,
@@ -150,12 +179,23 @@ fn subject(connection: &Connection, decoder: &Decoder, rules: &mut Rules, id: i6
                 rule_id: row.get(7)?,
                 first_seen_at: Timestamp::from_micros(row.get(8)?),
                 changed_at: Timestamp::from_micros(row.get(9)?),
+                public_id: row.get(10)?,
+                priority: row.get(11)?,
+                cvss: row.get(12)?,
+                epss: row.get(13)?,
+                project: row.get(14)?,
+                environment: row.get(15)?,
+                branch: row.get(16)?,
+                tag: row.get(17)?,
+                metadata: BTreeMap::new(),
                 rule: None,
                 finding,
-            })
+            };
+            Ok((subject, row.get::<_, String>(18)?))
         })
         .optional()?;
-    let Some(mut subject) = found else { return Ok(None) };
+    let Some((mut subject, metadata)) = found else { return Ok(None) };
+    subject.metadata = document("metadata", &metadata)?;
     if let Some(rule_id) = &subject.rule_id {
         let key = (subject.instance_id, rule_id.clone());
         subject.rule = match rules.get(&key) {

@@ -8,7 +8,7 @@ use rusqlite::{OptionalExtension, Row, params};
 use serde::{Serialize, Serializer};
 
 use super::{
-    Attribution, ChangeRow, FindingStore, Result, StoreError,
+    Attribution, ChangeRow, FindingStore, PolicyFilter, PolicyResult, Result, StoreError,
     assess::{assess, rule},
     compress::Content,
     document,
@@ -167,6 +167,8 @@ pub struct FindingDetail {
     pub attribution: Option<Attribution>,
     /// Its occurrences; the leading one first.
     pub occurrence_details: Vec<OccurrenceDetail>,
+    /// Policies that it violates, or of which nobody can tell, the worst first.
+    pub policy_results: Vec<PolicyResult>,
     /// What changed after the run that first brought it, newest first.
     pub history: Vec<ChangeRow>,
 }
@@ -292,6 +294,7 @@ impl FindingStore {
         let Some(leading) = occurrence_details.first() else { return Ok(None) };
         let assessed = assess(&self.connection, &leading.finding, &row.status, rule.as_ref())?;
         let cwes = rule.as_ref().map(|rule| rule.cwes.as_slice()).unwrap_or_default();
+        let of_it = PolicyFilter { finding: Some(id), ..PolicyFilter::default() };
         let ranked = |edition: Edition| Some(Top25Rank { edition, rank: edition.best_rank(cwes)? });
         Ok(Some(FindingDetail {
             row,
@@ -301,6 +304,7 @@ impl FindingStore {
             rule,
             attribution: scan.map(|scan| self.attribution(instance_id, scan)).transpose()?.flatten(),
             occurrence_details,
+            policy_results: self.policy_results(&of_it, u32::MAX)?.0,
             history: self.history(row_id)?,
         }))
     }

@@ -18,11 +18,11 @@ use rusqlite::{OptionalExtension, Row, ToSql};
 use serde::{Serialize, Serializer};
 
 pub(super) use self::derive::{derive, mark_changed_aliases};
-use super::{FindingId, FindingStore, Result, filter::Conditions, findings::severity};
+use super::{FindingId, FindingStore, PolicyFilter, PolicyResult, Result, filter::Conditions, findings::severity};
 
 /// What an issue is known by: 16 hex digits.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub struct IssueId(i64);
+pub struct IssueId(pub(super) i64);
 
 impl fmt::Display for IssueId {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -161,6 +161,8 @@ pub struct IssueDetail {
     pub row: IssueRow,
     /// Further ids that lead to it.
     pub also_known_as: Vec<IssueId>,
+    /// Policies that it violates, or of which nobody can tell, the worst first.
+    pub policy_results: Vec<PolicyResult>,
     /// Its findings, most urgent first.
     pub findings: Vec<IssueFinding>,
 }
@@ -283,7 +285,10 @@ impl FindingStore {
         let mut aliases =
             self.connection.prepare_cached("SELECT alias FROM issue_aliases WHERE issue_id = ?1 ORDER BY alias")?;
         let also_known_as = aliases.query_map([found], |row| row.get(0).map(IssueId))?;
-        Ok(Some(IssueDetail { row, also_known_as: also_known_as.collect::<rusqlite::Result<_>>()?, findings }))
+        let also_known_as = also_known_as.collect::<rusqlite::Result<_>>()?;
+        let filter = PolicyFilter { issue: Some(row.id), ..PolicyFilter::default() };
+        let (policy_results, _) = self.policy_results(&filter, u32::MAX)?;
+        Ok(Some(IssueDetail { row, also_known_as, policy_results, findings }))
     }
 
     /// When the last run of each instance ended, by its name.

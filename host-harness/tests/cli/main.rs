@@ -12,6 +12,7 @@ mod issues;
 mod killed;
 mod mapping;
 mod onboarding;
+mod policies;
 mod printed;
 mod support;
 mod tokens;

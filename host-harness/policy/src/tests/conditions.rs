@@ -1,8 +1,9 @@
 //! What conditions mean, and which are refused.
 
+use appsec_model::Timestamp;
 use insta::assert_snapshot;
 
-use super::{file, full, holds, problems};
+use super::{DAY, NOW, file, full, holds, problems};
 use crate::{FIELDS, Policies, STARTER, Subject, check::FUNCTIONS, limits};
 
 #[test]
@@ -240,4 +241,23 @@ fn the_policies_to_begin_with_have_no_problems_and_no_remarks() {
     let violated: Vec<String> = policies.evaluate(&full(), super::NOW).into_iter().map(|it| it.policy_id).collect();
     assert_eq!(violated, ["verified-secret", "likely-exploited", "high-overdue"]);
     assert_eq!(policies.evaluate(&Subject { is_open: false, ..full() }, super::NOW), []);
+}
+
+#[test]
+fn a_result_holds_until_a_count_of_days_reaches_its_number() {
+    let seen = NOW.as_micros() - 3 * DAY - 5;
+    let check = |when: &str| {
+        let subject = Subject { created_at: None, first_seen_at: Timestamp::from_micros(seen), ..full() };
+        let until = Policies::load(&file(when)).unwrap().evaluate_until(&subject, NOW).until;
+        until.map(|until| (until.as_micros() - seen) as f64 / DAY as f64)
+    };
+    assert_eq!(check("is_open && age_days > 30"), Some(31.0));
+    assert_eq!(check("is_open && 30 <= age_days"), Some(30.0));
+    assert_eq!(check("is_open && age_days == 3"), Some(4.0));
+    assert_eq!(check("is_open && age_days > 2"), None, "it only grows older");
+    assert_eq!(check("!is_open && age_days > 30"), None, "it does not matter");
+    assert_eq!(check("age_days > 30 && !is_open"), None);
+    assert_eq!(check("is_open && age_days > 30 || age_days >= 7 && is_open"), Some(7.0));
+    assert_eq!(check("is_open && age_days + 1 > 30"), Some(4.0), "the next day");
+    assert_eq!(check("is_open && severity == 'high'"), None);
 }

@@ -86,6 +86,12 @@ anything in them, they are empty.
 A division by zero, a number that becomes too large, or a list or text that is too long has no answer. The outcome is then
 `error` with the reason, for that policy and that subject: never a pass, and never a violation.
 
+### Time
+
+`age_days`, `first_seen_days` and `changed_days` grow while nothing happens. An evaluation also tells until when it
+holds: the first moment at which a count of days reaches a number that it is compared with. What uses a count in another
+way holds until the count's next day. So a result is brought up to date when it may change, and not every day.
+
 ### Bounds
 
 ";
@@ -130,7 +136,9 @@ fn document() -> String {
 
 fn variables(text: &mut String) {
     *text += "\n## Variables\n\nConditions over findings and over issues see the same variables. Of an issue, each is \
-              that of its findings together.\n\n| variable | type | meaning | absent where |\n|---|---|---|---|\n";
+              that of its findings together.\nOnly findings that ask for work count, as long as there are such: severity, \
+              priority and scores are the worst of them,\nlists are joined, `metadata` is too, and what can be one thing only \
+              is that of the most urgent one.\n\n| variable | type | meaning | absent where |\n|---|---|---|---|\n";
     let mut vocabularies = Vec::new();
     for field in &FIELDS {
         let r#type = match field.r#type {

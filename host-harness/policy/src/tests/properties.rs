@@ -3,7 +3,7 @@
 use appsec_model::Timestamp;
 use proptest::prelude::*;
 
-use super::{file, full};
+use super::{DAY, file, full};
 use crate::{Policies, Subject, check::FUNCTIONS, fields::FIELDS, limits, parse};
 
 /// Tokens of conditions, in any order.
@@ -56,6 +56,53 @@ proptest! {
         let policies = Policies::load(&file("is_open && age_days >= 0 && first_seen_days >= 0")).unwrap();
         prop_assert_eq!(policies.evaluate(&subject, Timestamp::from_micros(now)).len(), 1);
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn an_evaluation_holds_as_long_as_it_says_and_then_may_not(
+        when in timed(),
+        created in proptest::option::of(0..60 * DAY),
+        (seen, changed, now) in (0..60 * DAY, 0..60 * DAY, 0..60 * DAY),
+        later in 1..=60 * DAY,
+    ) {
+        let at = Timestamp::from_micros;
+        let subject = Subject {
+            created_at: created.map(at),
+            first_seen_at: at(seen),
+            changed_at: at(changed),
+            ..full()
+        };
+        let policies = Policies::load(&file(&when)).unwrap();
+        let found = policies.evaluate_until(&subject, at(now));
+        let until = found.until.map_or(i64::MAX, Timestamp::as_micros);
+        prop_assert!(until > now);
+        for then in [(now + later).min(until - 1), until - 1] {
+            prop_assert_eq!(&policies.evaluate(&subject, at(then)), &found.outcomes, "{} at {}", when, then);
+        }
+    }
+}
+
+/// Conditions that look at the time, in ways that need no luck to be met.
+fn timed() -> impl Strategy<Value = String> {
+    let count = || proptest::sample::select(vec!["age_days", "first_seen_days", "changed_days"]);
+    let order = || proptest::sample::select(vec!["<", "<=", ">", ">=", "==", "!="]);
+    let leaf = prop_oneof![
+        4 => (count(), order(), -2_i64..70).prop_map(|(count, order, days)| format!("{count} {order} {days}")),
+        2 => (order(), count(), -2_i64..70).prop_map(|(order, count, days)| format!("{days} {order} {count}")),
+        1 => (count(), order(), count()).prop_map(|(one, order, other)| format!("{one} {order} {other}")),
+        1 => (count(), 2_i64..9).prop_map(|(count, days)| format!("{count} % {days} == 1")),
+        1 => count().prop_map(|count| format!("10 / {count} > 2")),
+        1 => count().prop_map(|count| format!("cwe.exists(number, number / 100 == {count})")),
+        1 => Just("is_open".to_owned()),
+        1 => Just("!is_open".to_owned()),
+    ];
+    leaf.prop_recursive(3, 12, 2, |inner| {
+        (inner.clone(), proptest::sample::select(vec!["&&", "||"]), inner)
+            .prop_map(|(left, order, right)| format!("({left} {order} {right})"))
+    })
 }
 
 /// Repeats of what a parser may recurse at, as long as a condition may be.

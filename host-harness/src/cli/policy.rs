@@ -1,0 +1,389 @@
+//! `harness policy`: what an organisation does not accept.
+
+use std::{
+    fs::File,
+    io::{Read, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use appsec_model::Severity;
+use appsec_policy::{Policies, Problem, STARTER, limits};
+use host_harness::{
+    FindingId, HarnessError, IssueId, PoliciesImported, PolicyCheck, PolicyFilter, PolicyResult, PolicyResultWord,
+    PolicyRow, PolicyRows,
+};
+use serde::Serialize;
+
+use super::{
+    Context,
+    error::Failure,
+    output::{Output, moment, severity, short},
+};
+
+/// The exit code of a check that fails.
+const VIOLATED: u8 = 4;
+
+#[derive(clap::Subcommand)]
+pub enum Command {
+    /// Put the policies of a file into force, in place of those before
+    Import {
+        /// A policy file in TOML, or - for standard input
+        file: PathBuf,
+        /// Only tell what is wrong with the file; nothing is stored
+        #[arg(long)]
+        check: bool,
+    },
+    /// List the policies in force, with how many findings violate them
+    List,
+    /// Show a policy
+    Show {
+        /// Its id
+        id: String,
+    },
+    /// Print a policy file to begin with
+    Starter,
+    /// Take the policies and their results away
+    Clear,
+    /// Tell which policies open findings violate; exit code 4 if they do
+    Check(CheckArgs),
+    /// List results, also of findings that are closed
+    Results(ResultArgs),
+}
+
+#[derive(clap::Args)]
+pub struct CheckArgs {
+    /// Fail only on policies of at least this severity, or never
+    #[arg(long, value_name = "SEVERITY", default_value = "info", value_parser = parse_fail_on)]
+    fail_on: FailOn,
+    /// Only this policy
+    #[arg(long = "policy", value_name = "ID")]
+    policies: Vec<String>,
+    /// Only projects with this in their name
+    #[arg(long, value_name = "TEXT")]
+    project: Option<String>,
+    /// Only repositories with this in their name
+    #[arg(long, value_name = "TEXT")]
+    repository: Option<String>,
+    /// Only this environment
+    #[arg(long = "environment", value_name = "NAME")]
+    environments: Vec<String>,
+    /// Only this branch
+    #[arg(long = "branch", value_name = "NAME")]
+    branches: Vec<String>,
+    /// Only this tag
+    #[arg(long = "tag", value_name = "NAME")]
+    tags: Vec<String>,
+    /// Only this kind, such as sast or sca
+    #[arg(long = "kind", value_name = "KIND")]
+    kinds: Vec<String>,
+    /// Show at most so many of each policy
+    #[arg(long, default_value_t = 10, value_name = "N")]
+    limit: u32,
+}
+
+#[derive(clap::Args)]
+pub struct ResultArgs {
+    /// Only those of this finding
+    #[arg(long, value_name = "ID")]
+    finding: Option<FindingId>,
+    /// Only those of this issue
+    #[arg(long, value_name = "ID", conflicts_with = "finding")]
+    issue: Option<IssueId>,
+    /// Only those of this policy
+    #[arg(long = "policy", value_name = "ID")]
+    policies: Vec<String>,
+    /// At most so many
+    #[arg(long, default_value_t = 50, value_name = "N")]
+    limit: u32,
+}
+
+/// What makes a check fail.
+#[derive(Clone, Copy, Debug)]
+enum FailOn {
+    Severity(Severity),
+    Never,
+}
+
+fn parse_fail_on(word: &str) -> Result<FailOn, String> {
+    let severities = Severity::ALL.into_iter().filter(|it| *it != Severity::Unknown);
+    if word == "never" {
+        return Ok(FailOn::Never);
+    }
+    let found = severities.clone().find(|it| it.as_str() == word).map(FailOn::Severity);
+    let words = || severities.map(Severity::as_str).collect::<Vec<_>>().join(", ");
+    found.ok_or_else(|| format!("one of {}, never", words()))
+}
+
+/// What `policy import` prints.
+#[derive(Serialize, schemars::JsonSchema)]
+pub struct PolicyImported {
+    /// Whether the policies are in force now.
+    stored: bool,
+    /// What came of it; none where the file is refused.
+    imported: Option<PoliciesImported>,
+    /// All that is wrong with the file.
+    problems: Vec<Problem>,
+}
+
+/// What `policy clear` prints.
+#[derive(Serialize, schemars::JsonSchema)]
+pub struct PoliciesCleared {
+    /// Whether there were any.
+    cleared: bool,
+}
+
+/// What `policy results` prints.
+#[derive(Serialize, schemars::JsonSchema)]
+pub struct PolicyResultList {
+    /// How many there are in all.
+    total: u64,
+    /// The first of them, those of the worst policies first.
+    results: Vec<PolicyResult>,
+}
+
+pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failure> {
+    let output = context.output;
+    match command {
+        Command::Import { file, check } => return import(context, &file, check).await,
+        Command::List => {
+            let rows = context.tenant()?.policies().await?.ok_or(HarnessError::NoPolicies)?;
+            output.result(&rows, |rows| show_list(output, rows))?;
+        }
+        Command::Show { id } => {
+            let rows = context.tenant()?.policies().await?.ok_or(HarnessError::NoPolicies)?;
+            let found = rows.policies.into_iter().find(|row| row.definition.id == id);
+            let row = found.ok_or(HarnessError::NoPolicy(id))?;
+            output.result(&row, |row| show(output, row))?;
+        }
+        // A policy file is TOML, whatever was asked for.
+        Command::Starter => {
+            // A reader that went away, such as `head`, is no failure.
+            let _ = std::io::stdout().write_all(STARTER.as_bytes());
+        }
+        Command::Clear => {
+            let cleared = context.tenant()?.clear_policies().await?;
+            output.result(&PoliciesCleared { cleared }, |it| {
+                output.line(if it.cleared { "The policies and their results are gone." } else { "There were none." });
+            })?;
+        }
+        Command::Check(args) => return check(context, args).await,
+        Command::Results(args) => {
+            let filter = PolicyFilter {
+                policies: args.policies,
+                finding: args.finding,
+                issue: args.issue,
+                ..PolicyFilter::default()
+            };
+            let (results, total) = context.tenant()?.policy_results(filter, args.limit).await?;
+            output.result(&PolicyResultList { total, results }, |list| {
+                show_results(output, &list.results);
+                output.line(format!("{} of {}", list.results.len(), list.total));
+            })?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Reads a file, and a byte more than a policy file may have: then it is refused.
+fn read(file: &Path) -> std::io::Result<String> {
+    let most = limits::FILE_BYTES as u64 + 1;
+    let mut bytes = Vec::new();
+    if file == Path::new("-") {
+        std::io::stdin().take(most).read_to_end(&mut bytes)?;
+    } else {
+        File::open(file)?.take(most).read_to_end(&mut bytes)?;
+    }
+    // What is cut off within a letter is too long anyway.
+    String::from_utf8(bytes).or_else(|error| match error.utf8_error().error_len() {
+        None => Ok(String::from_utf8_lossy(error.as_bytes()).into_owned()),
+        Some(_) => Err(std::io::Error::new(std::io::ErrorKind::InvalidData, "the file is no UTF-8 text")),
+    })
+}
+
+async fn import(context: &Context, file: &Path, check: bool) -> Result<ExitCode, Failure> {
+    let output = context.output;
+    let text = read(file).map_err(|error| {
+        let message = format!("cannot read {}: {error}", file.display());
+        Failure::new("file", message, Some("check the path and its permissions"))
+    })?;
+    let imported = if check {
+        Policies::load(&text).map(|policies| PoliciesImported::read(&policies)).map_err(HarnessError::Policies)
+    } else {
+        context.tenant()?.import_policies(&text).await
+    };
+    match imported {
+        Ok(imported) => {
+            let report = PolicyImported { stored: !check, imported: Some(imported), problems: Vec::new() };
+            output.result(&report, |report| report.imported.iter().for_each(|it| show_imported(output, it, check)))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(HarnessError::Policies(problems)) => {
+            if output.is_json() {
+                let report = PolicyImported { stored: false, imported: None, problems: problems.clone() };
+                output.result(&report, |_| ())?;
+            }
+            Err(HarnessError::Policies(problems).into())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn show_imported(output: Output, imported: &PoliciesImported, check: bool) {
+    for remark in &imported.remarks {
+        output.line(format!("remark: {remark}"));
+    }
+    let PoliciesImported { policies, changed, version, .. } = imported;
+    let version = version_of(version);
+    if check {
+        output.line(format!("The file is good: {policies} policies, version {version}. Nothing was stored."));
+    } else if *changed {
+        output.line(format!("{policies} policies are in force, version {version}."));
+        output.line("Next: harness policy check");
+    } else {
+        output.line(format!("{policies} policies are in force, version {version}: the same as before."));
+    }
+}
+
+/// The beginning of a version, as people compare it.
+fn version_of(version: &str) -> String {
+    version.chars().take(12).collect()
+}
+
+fn show_list(output: Output, rows: &PolicyRows) {
+    let mut table = output.table(&["POLICY", "ON", "SEVERITY", "VIOLATED", "ERRORS", "TITLE"]);
+    for PolicyRow { definition, violated, errors, .. } in &rows.policies {
+        let violated = if definition.enabled { violated.to_string() } else { "disabled".to_owned() };
+        table.add_row([
+            definition.id.clone().into(),
+            definition.on.as_str().into(),
+            severity(definition.severity),
+            violated.into(),
+            errors.to_string().into(),
+            comfy_table::Cell::new(short(&definition.title, 100)),
+        ]);
+    }
+    output.print(&table);
+    for remark in &rows.remarks {
+        output.line(format!("remark: {remark}"));
+    }
+    output.line(format!(
+        "{} policies, version {}, since {}",
+        rows.policies.len(),
+        version_of(&rows.version),
+        moment(rows.imported_at)
+    ));
+    for before in &rows.history {
+        let what = match before.policies {
+            0 => "none".to_owned(),
+            count => format!("{count} policies, version {}", version_of(&before.version)),
+        };
+        output.line(format!("  before: {what}, since {}", moment(before.imported_at)));
+    }
+}
+
+fn show(output: Output, row: &PolicyRow) {
+    let definition = &row.definition;
+    let mut table = output.table(&["policy", &definition.id]);
+    let mut add = |name: &str, value: &str| {
+        if !value.is_empty() {
+            table.add_row([name, value]);
+        }
+    };
+    add("title", &definition.title);
+    add("description", definition.description.as_deref().unwrap_or_default());
+    add("on", definition.on.as_str());
+    add("when", definition.when.trim());
+    add("severity", definition.severity.as_str());
+    let scope = &definition.scope;
+    for (name, list) in [
+        ("kinds", &scope.kinds),
+        ("projects", &scope.projects),
+        ("repositories", &scope.repositories),
+        ("repository groups", &scope.repository_groups),
+        ("environments", &scope.environments),
+        ("branches", &scope.branches),
+        ("tags", &scope.tags),
+    ] {
+        add(name, &list.join(", "));
+    }
+    add("enabled", if definition.enabled { "yes" } else { "no" });
+    add("version", &row.version);
+    add("violated by", &row.violated.to_string());
+    add("errors", &row.errors.to_string());
+    output.print(&table);
+    if row.violated + row.errors > 0 {
+        output.line(format!("Next: harness policy check --policy {}", definition.id));
+    }
+}
+
+async fn check(context: &Context, args: CheckArgs) -> Result<ExitCode, Failure> {
+    let output = context.output;
+    let filter = PolicyFilter {
+        policies: args.policies,
+        project: args.project,
+        repository: args.repository,
+        environments: args.environments,
+        branches: args.branches,
+        tags: args.tags,
+        kinds: args.kinds,
+        ..PolicyFilter::default()
+    };
+    let worst = match args.fail_on {
+        FailOn::Severity(severity) => Some(severity),
+        FailOn::Never => None,
+    };
+    let check = context.tenant()?.check_policies(filter, worst, args.limit).await?;
+    output.result(&check, |check| show_check(output, check))?;
+    Ok(if check.failed { ExitCode::from(VIOLATED) } else { ExitCode::SUCCESS })
+}
+
+fn show_check(output: Output, check: &PolicyCheck) {
+    for it in &check.violations {
+        let errors = if it.errors > 0 { format!(", {} errors", it.errors) } else { String::new() };
+        output.line(format!("{} {}: {}", it.severity.as_str(), it.policy_id, it.title));
+        output.line(format!("  {} {}s{errors}", it.violated, it.on.as_str()));
+        show_results(output, &it.results);
+        let more = (it.violated + it.errors).saturating_sub(it.results.len() as u64);
+        if more > 0 {
+            output.line(format!("  and {more} more: --policy {} --limit N shows them", it.policy_id));
+        }
+        output.line("");
+    }
+    let verdict = if check.failed { "FAILED" } else { "passed" };
+    output.line(format!(
+        "{verdict}: {} of {} policies are violated, {} times; {} errors",
+        check.violations.iter().filter(|it| it.violated > 0).count(),
+        check.policies,
+        check.violated,
+        check.errors
+    ));
+}
+
+/// Results as a table.
+pub fn show_results(output: Output, results: &[PolicyResult]) {
+    if results.is_empty() {
+        return;
+    }
+    let mut table =
+        output.table(&["ON", "ID", "PRIORITY", "STATUS", "PROJECT", "TITLE", "WHERE", "POLICY", "RESULT", "SINCE"]);
+    for it in results {
+        let result = match (&it.reason, it.result) {
+            (Some(reason), PolicyResultWord::Error) => format!("error: {}", short(reason, 100)),
+            (_, word) => word.as_str().to_owned(),
+        };
+        table.add_row([
+            it.on.as_str().to_owned(),
+            it.id.clone(),
+            it.priority.to_string(),
+            it.status.clone(),
+            it.project.clone(),
+            short(&it.title, 100),
+            it.path.clone().unwrap_or_default(),
+            it.policy_id.clone(),
+            result,
+            moment(it.since),
+        ]);
+    }
+    output.print(&table);
+}

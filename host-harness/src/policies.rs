@@ -1,0 +1,191 @@
+//! The policies of a tenant.
+
+use appsec_model::{Severity, Timestamp};
+use appsec_policy::{Definition, Policies, Policy, Problem};
+use serde::Serialize;
+
+use crate::{
+    error::HarnessError,
+    store::{PolicyFilter, PolicyImport, PolicyResult, PolicySet, PolicyViolations, StoreError},
+    tenant::Tenant,
+};
+
+/// What came of an import of policies.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+pub struct PoliciesImported {
+    /// The version of all policies together.
+    pub version: String,
+    /// How many policies.
+    pub policies: u64,
+    /// Whether they differ from those before; if not, nothing was evaluated.
+    pub changed: bool,
+    /// What is allowed, and probably not meant.
+    pub remarks: Vec<Problem>,
+}
+
+impl PoliciesImported {
+    /// Of policies that were read, and that are not in force yet.
+    pub fn read(policies: &Policies) -> Self {
+        Self {
+            version: policies.version().to_owned(),
+            policies: policies.iter().count() as u64,
+            changed: false,
+            remarks: policies.remarks().to_vec(),
+        }
+    }
+}
+
+/// A policy in force.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+pub struct PolicyRow {
+    /// What its file says.
+    #[serde(flatten)]
+    pub definition: Definition,
+    /// Its version.
+    pub version: String,
+    /// How many open findings or issues violate it.
+    pub violated: u64,
+    /// Of how many open ones nobody can tell.
+    pub errors: u64,
+}
+
+/// The policies in force.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+pub struct PolicyRows {
+    /// The version of them all.
+    pub version: String,
+    /// When they came into force.
+    pub imported_at: Timestamp,
+    /// The policies, in the order of their file.
+    pub policies: Vec<PolicyRow>,
+    /// What is allowed in the file, and probably not meant.
+    pub remarks: Vec<Problem>,
+    /// Imports before, the newest first.
+    pub history: Vec<PolicyImport>,
+}
+
+/// Which policies are violated.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+pub struct PolicyCheck {
+    /// The version of all policies in force.
+    pub version: String,
+    /// Whether a violation is as bad as was asked for, or an evaluation came to no answer.
+    pub failed: bool,
+    /// Policies that were looked at.
+    pub policies: u64,
+    /// Open findings and issues that violate a policy, once for each policy.
+    pub violated: u64,
+    /// Evaluations that came to no answer.
+    pub errors: u64,
+    /// The policies that are violated, or that nobody can tell it of, the worst first.
+    pub violations: Vec<PolicyViolations>,
+}
+
+impl PolicyCheck {
+    /// Whether something is at least as bad, or not known.
+    pub fn fails_on(&self, worst: Severity) -> bool {
+        self.errors > 0 || self.violations.iter().any(|it| it.violated > 0 && it.severity >= worst)
+    }
+}
+
+impl Tenant {
+    /// Puts the policies of a file into force in place of those before, and
+    /// evaluates them over everything.
+    pub async fn import_policies(&self, text: &str) -> Result<PoliciesImported, HarnessError> {
+        let policies = Policies::load(text).map_err(HarnessError::Policies)?;
+        let (content, now) = (text.to_owned(), self.harness.now());
+        let mut imported = PoliciesImported::read(&policies);
+        imported.changed = self.store.run(move |store| store.put_policies(&policies, &content, now)).await?;
+        self.refresh().await?;
+        Ok(imported)
+    }
+
+    /// Takes the policies and their results away. Returns whether there were any.
+    pub async fn clear_policies(&self) -> Result<bool, HarnessError> {
+        let now = self.harness.now();
+        Ok(self.store.run(move |store| store.clear_policies(now)).await?)
+    }
+
+    /// The policies in force; none where there are none.
+    pub async fn policies(&self) -> Result<Option<PolicyRows>, HarnessError> {
+        self.evaluate_policies().await?;
+        let read = self.store.read(|store| {
+            let Some(set) = store.policies()? else { return Ok(None) };
+            let rows = set.policies.iter().map(|policy| {
+                let PolicyViolations { violated, errors, .. } =
+                    store.policy_violations(policy, &PolicyFilter::default(), 0)?;
+                let (definition, version) = (policy.definition().clone(), policy.version().to_owned());
+                Ok(PolicyRow { definition, version, violated, errors })
+            });
+            let policies = rows.collect::<Result<Vec<_>, StoreError>>()?;
+            let PolicySet { policies: loaded, imported_at, history, .. } = set;
+            let (version, remarks) = (loaded.version().to_owned(), loaded.remarks().to_vec());
+            Ok(Some(PolicyRows { version, imported_at, policies, remarks, history }))
+        });
+        Ok(read.await?)
+    }
+
+    /// What is open and violates policies, with the first `limit` for each.
+    /// `worst` says what fails: violations of policies at least as bad, and
+    /// evaluations without an answer; nothing where it is none.
+    pub async fn check_policies(
+        &self,
+        filter: PolicyFilter,
+        worst: Option<Severity>,
+        limit: u32,
+    ) -> Result<PolicyCheck, HarnessError> {
+        self.evaluate_policies().await?;
+        let read = self.store.read(move |store| {
+            let Some(set) = store.policies()? else { return Ok(Err(HarnessError::NoPolicies)) };
+            if let Some(unknown) = filter.policies.iter().find(|id| set.policies.get(id).is_none()) {
+                return Ok(Err(HarnessError::NoPolicy(unknown.clone())));
+            }
+            let wanted = |policy: &&Policy| {
+                let Definition { id, enabled, .. } = policy.definition();
+                *enabled && (filter.policies.is_empty() || filter.policies.contains(id))
+            };
+            let mut check = PolicyCheck {
+                version: set.policies.version().to_owned(),
+                failed: false,
+                policies: 0,
+                violated: 0,
+                errors: 0,
+                violations: Vec::new(),
+            };
+            for policy in set.policies.iter().filter(wanted) {
+                let found = store.policy_violations(policy, &filter, limit)?;
+                check.policies += 1;
+                check.violated += found.violated;
+                check.errors += found.errors;
+                if found.violated + found.errors > 0 {
+                    check.violations.push(found);
+                }
+            }
+            check.violations.sort_by_key(|it| std::cmp::Reverse(it.severity));
+            check.failed = worst.is_some_and(|worst| check.fails_on(worst));
+            Ok(Ok(check))
+        });
+        read.await?
+    }
+
+    /// Results of a filter, at most `limit`, and how many there are in all.
+    pub async fn policy_results(
+        &self,
+        filter: PolicyFilter,
+        limit: u32,
+    ) -> Result<(Vec<PolicyResult>, u64), HarnessError> {
+        self.evaluate_policies().await?;
+        Ok(self.store.read(move |store| store.policy_results(&filter, limit)).await?)
+    }
+
+    /// Brings results up to date if anything has changed, or if a count of days
+    /// has reached a number that a condition names. Results are never shown
+    /// before: a check that knows half of it would pass.
+    async fn evaluate_policies(&self) -> Result<(), HarnessError> {
+        let now = self.harness.now();
+        if self.store.read(move |store| Ok(store.is_stale()? || store.policies_wait(now)?)).await? {
+            self.refresh().await?;
+        }
+        Ok(())
+    }
+}
