@@ -14,6 +14,7 @@ mod mapping;
 mod onboarding;
 mod policies;
 mod printed;
+mod story;
 mod support;
 mod tokens;
 mod views;

@@ -11,13 +11,6 @@ fn shape(seed: u64, projects: u32) -> WorldShape {
     WorldShape { seed, projects, sast: 200, sca: 80, ..crate::support::shape() }
 }
 
-/// Writes a file into the desk's folder.
-fn file(desk: &Desk, name: &str, content: &str) -> String {
-    let path = desk.folder.path().join(name);
-    std::fs::write(&path, content).unwrap();
-    path.to_str().unwrap().to_owned()
-}
-
 fn names(desk: &Desk) -> Vec<String> {
     desk.simulator.world().project_names().map(str::to_owned).collect()
 }
@@ -47,9 +40,9 @@ fn only_what_matches_the_list_is_read_and_a_new_project_joins_in_the_same_sync()
     let later = World::new(shape(1, 6));
     let mut known: Vec<String> = names(&desk).into_iter().take(2).collect();
     known.push(later.project_names().nth(5).unwrap().to_owned());
-    let list = file(&desk, "list.csv", &format!("full_name,group\n{},web\n", known.join(",web\n")));
+    let list = desk.file("list.csv", &format!("full_name,group\n{},web\n", known.join(",web\n")));
     // What is read stays, what is not is told by line.
-    let list_with_problem = file(&desk, "bad.csv", &format!("full_name,url\n{},\n,ftp://x/y/z\n", known[0]));
+    let list_with_problem = desk.file("bad.csv", &format!("full_name,url\n{},\n,ftp://x/y/z\n", known[0]));
     let done = desk.run(&["repositories", "import", &list_with_problem]);
     assert_eq!(done.code, 3, "{}", done.stderr);
     assert!(done.stdout.contains("bad.csv:3: "), "{}", done.stdout);
@@ -93,7 +86,7 @@ fn a_project_that_leads_elsewhere_is_told_and_repaired_by_hand() {
         with_url.map(|it| json!({ "html_url": it["url"], "name": it["name"] })).collect()
     };
     let old = listed(&desk);
-    let list = file(&desk, "list.json", &old.to_string());
+    let list = desk.file("list.json", &old.to_string());
     let changes = desk.json(&["repositories", "import", &list]);
     assert_eq!(changes["projects_matched"], old.as_array().unwrap().len(), "{changes:#}");
     let before = total(&desk);
@@ -162,7 +155,7 @@ fn what_is_said_of_scans_and_what_is_printed_follows_its_form() {
     desk.added();
     desk.ok(&["sync"]);
     let name = names(&desk)[0].clone();
-    let list = file(&desk, "list.csv", "full_name\nacme/nearly\n");
+    let list = desk.file("list.csv", "full_name\nacme/nearly\n");
     let set = ["mapping", "fields", &name, "--environment", "production", "--tag", "v1", "--metadata", "team=web"];
     let commands: &[(&str, &[&str])] = &[
         ("repositories-import", &["repositories", "import", &list]),
