@@ -6,7 +6,7 @@ use serde::Serialize;
 
 /// What is wrong with a policy file, or worth a look.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "PolicyProblem"))]
 pub struct Problem {
     /// The policy: its id, or `#` and its position from 1 where it has no usable id.
     pub policy: Option<String>,

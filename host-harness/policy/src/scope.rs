@@ -7,7 +7,7 @@ use crate::subject::Subject;
 
 /// Where a policy applies. An empty list is no restriction.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "PolicyScope"))]
 pub struct Scope {
     /// Kinds, as words.
     pub kinds: Vec<String>,

@@ -40,6 +40,7 @@ pub struct Event {
 
 /// What `status` prints.
 #[derive(Serialize, schemars::JsonSchema)]
+#[schemars(rename = "StatusReport")]
 pub struct Status {
     /// The daemon at work on the data folder; none where there is no living one.
     daemon: Option<DaemonInfo>,

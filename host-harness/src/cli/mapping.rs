@@ -340,10 +340,22 @@ fn show_list(output: Output, list: &MappingList) {
         return;
     }
     show_rows(output, &list.projects);
-    let MappingCounts { mapped, unmapped, mismatched, ignored, stale } = list.counts;
-    output.line(format!(
-        "{mapped} mapped, {unmapped} unmapped, {mismatched} mismatched, {ignored} ignored, {stale} stale"
-    ));
+    output.line(counted(&list.counts));
+}
+
+/// How projects stand to repositories, in words; what there is none of is left out.
+pub fn counted(counts: &MappingCounts) -> String {
+    let MappingCounts { mapped, unmapped, mismatched, ignored, stale } = *counts;
+    let words = [
+        (mapped, "mapped"),
+        (unmapped, "unmapped"),
+        (mismatched, "mismatched"),
+        (ignored, "ignored"),
+        (stale, "stale"),
+    ];
+    let there = words.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}"));
+    let there = there.collect::<Vec<_>>().join(", ");
+    if there.is_empty() { "none".to_owned() } else { there }
 }
 
 /// Shows projects with their repositories.

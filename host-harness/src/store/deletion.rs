@@ -15,9 +15,9 @@ enum Holds {
     /// Rows that belong to it: the condition that finds them, and the one that
     /// finds rows of nobody when it is gone.
     Rows { owned: &'static str, orphaned: &'static str },
-    /// Nothing that is deleted by its instance: what is derived from findings
-    /// goes when these are gone.
-    Derived { orphaned: &'static str },
+    /// What is derived from findings, and goes when these are gone: the condition
+    /// that finds what will go, and the one for rows of nobody.
+    Derived { owned: &'static str, orphaned: &'static str },
     /// What is the tenant's own.
     Tenant,
 }
@@ -33,12 +33,32 @@ const BY_RUN: Holds = Holds::Rows {
 };
 
 /// Sums over findings of a project.
-const BY_PROJECT: Holds = Holds::Derived { orphaned: "project_id NOT IN (SELECT id FROM projects)" };
+const BY_PROJECT: Holds = Holds::Derived {
+    owned: "project_id IN (SELECT id FROM projects WHERE instance_id = ?1)",
+    orphaned: "project_id NOT IN (SELECT id FROM projects)",
+};
 
-/// Issues that no other instance knows.
-const OWN_ISSUES: &str = "SELECT count(*) FROM issues WHERE id NOT IN \
-     (SELECT issue_id FROM issue_members JOIN findings ON findings.id = finding_id \
-     WHERE instance_id <> ?1 AND issue_id IS NOT NULL)";
+/// What hangs on one of its findings.
+const BY_FINDING: Holds = Holds::Derived {
+    owned: "finding_id IN (SELECT id FROM findings WHERE instance_id = ?1)",
+    orphaned: "finding_id NOT IN (SELECT id FROM findings)",
+};
+
+/// Issues that another instance sees as well stay.
+const BY_ISSUE: Holds = Holds::Derived {
+    owned: "issue_id NOT IN (SELECT issue_id FROM issue_members JOIN findings ON findings.id = finding_id \
+            WHERE instance_id <> ?1 AND issue_id IS NOT NULL)",
+    orphaned: "issue_id NOT IN (SELECT id FROM issues)",
+};
+
+/// What policies say of a finding or an issue.
+const BY_SUBJECT: Holds = Holds::Derived {
+    owned: "CASE over WHEN 0 THEN subject_id IN (SELECT id FROM findings WHERE instance_id = ?1) \
+            ELSE subject_id NOT IN (SELECT issue_id FROM issue_members JOIN findings ON findings.id = finding_id \
+            WHERE instance_id <> ?1 AND issue_id IS NOT NULL) END",
+    orphaned: "CASE over WHEN 0 THEN subject_id NOT IN (SELECT id FROM findings) \
+               ELSE subject_id NOT IN (SELECT id FROM issues) END",
+};
 
 /// Every table of the store, in the order in which rows go: those that others
 /// are found by come last. A test holds the list against the schema.
@@ -87,31 +107,23 @@ const TABLES: &[(&str, Holds)] = &[
     ("projects", BY_INSTANCE),
     ("onboarding", Holds::Rows { owned: "name = (SELECT name FROM instances WHERE id = ?1)", orphaned: "FALSE" }),
     ("instances", Holds::Rows { owned: "id = ?1", orphaned: "FALSE" }),
-    ("stale", Holds::Derived { orphaned: "TRUE" }),
-    ("issue_members", Holds::Derived { orphaned: "finding_id NOT IN (SELECT id FROM findings)" }),
+    ("stale", Holds::Derived { owned: "?1 IS NULL", orphaned: "TRUE" }),
+    ("issue_members", BY_FINDING),
     (
         "issues",
-        Holds::Derived { orphaned: "id NOT IN (SELECT issue_id FROM issue_members WHERE issue_id IS NOT NULL)" },
-    ),
-    ("issue_aliases", Holds::Derived { orphaned: "issue_id NOT IN (SELECT id FROM issues)" }),
-    (
-        "policy_results",
         Holds::Derived {
-            orphaned: "CASE over WHEN 0 THEN subject_id NOT IN (SELECT id FROM findings) \
-                       ELSE subject_id NOT IN (SELECT id FROM issues) END",
+            owned: "id NOT IN (SELECT issue_id FROM issue_members JOIN findings ON findings.id = finding_id \
+                    WHERE instance_id <> ?1 AND issue_id IS NOT NULL)",
+            orphaned: "id NOT IN (SELECT issue_id FROM issue_members WHERE issue_id IS NOT NULL)",
         },
     ),
-    (
-        "policy_due",
-        Holds::Derived {
-            orphaned: "CASE over WHEN 0 THEN subject_id NOT IN (SELECT id FROM findings) \
-                       ELSE subject_id NOT IN (SELECT id FROM issues) END",
-        },
-    ),
-    ("stale_issues", Holds::Derived { orphaned: "issue_id NOT IN (SELECT id FROM issues)" }),
+    ("issue_aliases", BY_ISSUE),
+    ("policy_results", BY_SUBJECT),
+    ("policy_due", BY_SUBJECT),
+    ("stale_issues", BY_ISSUE),
     ("policy_files", Holds::Tenant),
     ("policies", Holds::Tenant),
-    ("metric_findings", Holds::Derived { orphaned: "finding_id NOT IN (SELECT id FROM findings)" }),
+    ("metric_findings", BY_FINDING),
     ("metric_counts", BY_PROJECT),
     ("metric_labels", BY_PROJECT),
     ("metric_days", BY_PROJECT),
@@ -175,14 +187,11 @@ impl FindingStore {
         };
         let mut tables = Vec::new();
         for (table, holds) in TABLES {
-            let Holds::Rows { owned, .. } = holds else { continue };
+            let (Holds::Rows { owned, .. } | Holds::Derived { owned, .. }) = holds else { continue };
             let goes = count(format!("SELECT count(*) FROM {table} WHERE {owned}"), &[&instance_id])?;
             let stays = count(format!("SELECT count(*) FROM {table}"), &[])?.saturating_sub(goes);
             tables.push(TablePlan { table: (*table).to_owned(), goes, stays });
         }
-        let goes = count(OWN_ISSUES.to_owned(), &[&instance_id])?;
-        let stays = count("SELECT count(*) FROM issues".to_owned(), &[])?.saturating_sub(goes);
-        tables.push(TablePlan { table: "issues".to_owned(), goes, stays });
         Ok(DeletionPlan { instance, tables, secrets: Vec::new() })
     }
 
@@ -261,7 +270,7 @@ impl FindingStore {
                 }
             }
             let orphaned = TABLES.iter().find(|(name, _)| *name == table).and_then(|(_, holds)| match holds {
-                Holds::Rows { orphaned, .. } | Holds::Derived { orphaned } => Some(*orphaned),
+                Holds::Rows { orphaned, .. } | Holds::Derived { orphaned, .. } => Some(*orphaned),
                 Holds::Tenant => None,
             });
             if let Some(orphaned) = orphaned {

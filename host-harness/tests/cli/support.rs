@@ -104,7 +104,12 @@ impl Desk {
 
     /// A command with the usual surroundings and nothing of this process's.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_harness"));
+        self.command_of(env!("CARGO_BIN_EXE_harness"), arguments)
+    }
+
+    /// A command of another program, with the same surroundings.
+    pub fn command_of(&self, program: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
         command.args(arguments).env_clear().env("HARNESS_DATA_DIR", self.data_dir()).stdin(Stdio::null());
         // Compiled code is the same for all tests: keep it beside the build.
         let shared = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use appsec_model::{Access, Connection, Timestamp};
-use host_harness::{ConnectorSource, EgressPolicy, Instance, InstanceStatus, RunMode, RunState, Tenant};
+use host_harness::{AutoMap, ConnectorSource, EgressPolicy, Instance, InstanceStatus, LastRun, MappingCounts, Tenant};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::cli::{
     error::Failure,
+    mapping::counted,
     output::{Output, moment, short},
 };
 
@@ -41,6 +42,10 @@ pub struct InstanceReport {
     secrets: BTreeMap<String, String>,
     /// What the last good check learnt.
     connection: Option<Connection>,
+    /// What becomes of new projects.
+    auto_map: AutoMap,
+    /// How its projects stand to repositories; the mapped and mismatched are read.
+    projects: MappingCounts,
     /// When it was set up.
     created_at: Timestamp,
     /// When it was last checked.
@@ -51,21 +56,6 @@ pub struct InstanceReport {
     schedule: Option<String>,
     /// When the next sync is due.
     next_at: Option<Timestamp>,
-}
-
-/// The last run of an instance.
-#[derive(Serialize, schemars::JsonSchema)]
-pub struct LastRun {
-    /// Its number.
-    run: i64,
-    /// What sort of run.
-    mode: RunMode,
-    /// How it ended.
-    state: RunState,
-    /// When it began.
-    started_at: Timestamp,
-    /// When it ended.
-    finished_at: Option<Timestamp>,
 }
 
 /// What `instance list` prints.
@@ -80,7 +70,12 @@ impl InstanceReport {
     pub async fn of(tenant: &Tenant, instance: Instance) -> Result<Self, Failure> {
         let id = instance.id;
         let work = tenant.work_of(&instance).await?;
-        let last_run = tenant.store().read(move |store| store.runs(Some(id), 1)).await?.pop();
+        let (last_run, auto_map, projects) = tenant
+            .store()
+            .read(move |store| {
+                Ok((store.runs(Some(id), 1)?.pop(), store.auto_map(id)?, store.mapping_counts(Some(id))?))
+            })
+            .await?;
         let made = instance.made;
         let (status, status_detail, paused_since) = match instance.paused {
             Some(paused) => ("paused", paused.reason, Some(paused.since)),
@@ -101,13 +96,9 @@ impl InstanceReport {
             connection: instance.connection,
             created_at: instance.created_at,
             checked_at: instance.checked_at,
-            last_run: last_run.map(|run| LastRun {
-                run: run.id,
-                mode: run.mode,
-                state: run.state,
-                started_at: run.started_at,
-                finished_at: run.finished_at,
-            }),
+            auto_map,
+            projects,
+            last_run: last_run.map(LastRun::from),
             schedule: work.schedule,
             next_at: work.next_at,
         })
@@ -127,8 +118,17 @@ pub fn show_list(output: Output, list: &InstanceList) {
         output.line("No instances yet. Set one up with: harness instance add NAME");
         return;
     }
-    let mut table =
-        output.table(&["NAME", "STATUS", "DEPLOYMENT", "KINDS", "LAST RUN", "NEXT SYNC", "CHECKED", "CONNECTOR"]);
+    let mut table = output.table(&[
+        "NAME",
+        "STATUS",
+        "DEPLOYMENT",
+        "KINDS",
+        "PROJECTS",
+        "LAST RUN",
+        "NEXT SYNC",
+        "CHECKED",
+        "CONNECTOR",
+    ]);
     for instance in &list.instances {
         let deployment = instance.connection.as_ref().map(|it| it.deployment.slug.clone());
         table.add_row([
@@ -136,6 +136,7 @@ pub fn show_list(output: Output, list: &InstanceList) {
             status(instance, 60),
             deployment.unwrap_or_default(),
             readable(instance),
+            counted(&instance.projects),
             instance.last_run.as_ref().map(last_run).unwrap_or_else(|| "never".to_owned()),
             instance.next_at.map(moment).unwrap_or_else(|| "when asked".to_owned()),
             instance.checked_at.map(moment).unwrap_or_else(|| "never".to_owned()),
@@ -174,6 +175,7 @@ pub fn show(output: Output, report: &InstanceReport) {
     table.add_row(["origins", &origins.collect::<Vec<_>>().join("\n")]);
     let secrets = report.secrets.iter().map(|(variable, source)| format!("{variable} from {source}"));
     table.add_row(["secrets", &secrets.collect::<Vec<_>>().join("\n")]);
+    table.add_row(["projects", &format!("{}\nnew ones: {}", counted(&report.projects), report.auto_map.as_str())]);
     table.add_row(["checked", &report.checked_at.map(moment).unwrap_or_else(|| "never".to_owned())]);
     table.add_row(["last run", &report.last_run.as_ref().map(last_run).unwrap_or_else(|| "never".to_owned())]);
     if let Some(schedule) = &report.schedule {
@@ -196,5 +198,5 @@ fn readable(report: &InstanceReport) -> String {
 }
 
 fn last_run(run: &LastRun) -> String {
-    format!("{} {} ({} {})", moment(run.started_at), run.state.as_str(), run.mode.as_str(), run.run)
+    format!("{} {} ({} {})", moment(run.started_at), run.state.as_str(), run.mode.as_str(), run.id)
 }

@@ -1,7 +1,7 @@
 use appsec_model::{Kind, Project};
 use serde_json::json;
 
-use super::{TABLES, tables};
+use super::{TABLES, TablePlan, tables};
 use crate::store::{
     ConnectorSource, NewInstance,
     fixture::{Desk, at, finding, project, record},
@@ -53,6 +53,26 @@ fn a_plan_counts_what_goes_and_what_stays() {
     assert_eq!(of("records"), Some((2, 1)));
     assert_eq!(of("instances"), Some((1, 1)));
     assert_eq!(of("advisories"), None);
+}
+
+#[test]
+fn what_is_planned_is_what_goes() {
+    let (desk, first, _) = two_instances();
+    let policies = "[[policy]]\nid = 'any'\ntitle = 'Any'\nseverity = 'low'\nwhen = 'is_open'\n\
+                    [[policy]]\nid = 'issue'\ntitle = 'Any'\nseverity = 'low'\non = 'issue'\nwhen = 'is_open'\n";
+    desk.store.with(|store| {
+        store.put_policies(&appsec_policy::Policies::load(policies).unwrap(), policies, at(8)).unwrap();
+        store.refresh(at(8)).unwrap();
+    });
+    let plan = desk.store.with(|store| store.deletion_plan(first)).unwrap();
+    for table in ["policy_results", "metric_findings", "metric_counts", "issues", "issue_members"] {
+        let planned = plan.tables.iter().find(|it| it.table == table).unwrap();
+        assert!(planned.goes > 0 && planned.stays > 0, "{planned:?}");
+    }
+    desk.store.with(|store| store.delete_rows(first, at(9))).unwrap();
+    for TablePlan { table, stays, .. } in plan.tables {
+        assert_eq!(rows(&desk, &table), stays, "{table}");
+    }
 }
 
 #[test]
