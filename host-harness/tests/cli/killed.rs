@@ -61,7 +61,7 @@ fn two_syncs_of_one_instance_do_not_meet() {
 }
 
 /// A report of the vendor's command line with so many results.
-fn report(results: usize) -> String {
+pub fn report(results: usize) -> String {
     let result = |number: usize| {
         serde_json::json!({
             "check_id": format!("rules.rule-{}", number % 50),

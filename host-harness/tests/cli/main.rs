@@ -10,6 +10,7 @@ mod failures;
 mod files;
 mod issues;
 mod killed;
+mod kills;
 mod mapping;
 mod onboarding;
 mod outputs;
