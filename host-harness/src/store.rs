@@ -135,10 +135,15 @@ pub enum StoreError {
     #[error("the store is in use by another process: wait for it to finish, then run the command again")]
     Busy,
     /// The file is damaged.
-    #[error("the store is damaged: restore it from a backup, or move it away and sync anew")]
+    #[error(
+        "the store is damaged: `harness doctor` tells where; move the tenant's folder away, and bring a backup back \
+         with `harness restore FOLDER` or sync anew"
+    )]
     Corrupt,
     /// The file may not be written.
-    #[error("the store may not be written: check the permissions of the data folder")]
+    #[error(
+        "the store may not be written: check that the disk is not read-only, and the permissions of the data folder"
+    )]
     ReadOnly,
     /// The file is of a newer version of this program.
     #[error("the store has version {found} and this program knows up to {known}: use a newer program")]
@@ -186,7 +191,7 @@ impl From<rusqlite::Error> for StoreError {
             Some(ErrorCode::DiskFull) => Self::Full,
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Corrupt,
-            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Self::ReadOnly,
+            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => Self::ReadOnly,
             _ => Self::Sqlite(error),
         }
     }

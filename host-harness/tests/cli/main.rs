@@ -6,6 +6,7 @@ mod backups;
 mod commands;
 mod daemon;
 mod deletion;
+mod disks;
 mod failures;
 mod files;
 mod issues;

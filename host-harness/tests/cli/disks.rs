@@ -1,0 +1,133 @@
+//! Disks that are full, read-only, locked by others or damaged: each is told
+//! with what to do, and nothing is lost.
+
+use std::{fs, os::unix::fs::FileExt};
+
+use serde_json::Value;
+
+use crate::support::{Desk, Done, done, shape};
+
+/// Runs a shell script that may mount things, in a name space of its own. What
+/// it mounts goes when it ends.
+#[cfg(target_os = "linux")]
+fn mounting(desk: &Desk, script: &str) -> Option<Done> {
+    let possible = desk.command_of("unshare", &["-Urm", "true"]).env("PATH", "/usr/bin:/bin").output();
+    if !possible.is_ok_and(|output| output.status.success()) {
+        assert!(std::env::var_os("CI").is_none(), "this test needs `unshare` and user name spaces");
+        println!("not run: `unshare -Urm` is not allowed here");
+        return None;
+    }
+    let path = std::path::Path::new(env!("CARGO_BIN_EXE_harness")).parent().unwrap();
+    let (url, token) = (desk.simulator.url(), desk.token_file());
+    let disk = desk.folder.path().join("disk");
+    fs::create_dir(&disk).unwrap();
+    let begin = format!(
+        "mount -t tmpfs -o size=1m none {0}\nln -s {1} {0}/cache\n\
+         harness instance add code --set origin={url} --allow-private-origin {url} --token-file {token} > added\n",
+        disk.display(),
+        fs::read_link(desk.data_dir().join("cache")).unwrap().display(),
+    );
+    let mut shell = desk.command_of("unshare", &["-Urm", "sh", "-eu", "-c", &(begin + script)]);
+    shell.current_dir(desk.folder.path()).env("HARNESS_DATA_DIR", &disk).env("DISK", &disk);
+    shell.env("PATH", format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", path.display()));
+    Some(done(shell.output().unwrap()))
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_is_told_and_with_more_space_the_sync_goes_on() {
+    let undisturbed = Desk::new(shape(), vec![]);
+    undisturbed.added();
+    undisturbed.ok(&["sync"]);
+    let desk = Desk::new(shape(), vec![]);
+    desk.command(&[]);
+    let script = "
+        code=0; harness sync > out 2>&1 || code=$?
+        echo $code > code
+        harness doctor > doctor 2>&1 || true
+        mount -o remount,size=64m $DISK
+        harness sync > again 2>&1
+        harness doctor
+        harness findings --all --all-categories --limit 100000 --json > findings";
+    let Some(done) = mounting(&desk, script) else { return };
+    assert_eq!(done.code, 0, "{}{}", done.stdout, done.stderr);
+    let read = |name: &str| fs::read_to_string(desk.folder.path().join(name)).unwrap();
+    assert_eq!(read("code").trim(), "1", "{}", read("out"));
+    assert!(read("out").contains("the disk is full: nothing was lost, free some space"), "{}", read("out"));
+    let ids = |found: &Value| -> Vec<String> {
+        let mut ids: Vec<_> = found["findings"].as_array().unwrap().iter().map(|it| it["id"].to_string()).collect();
+        ids.sort();
+        ids
+    };
+    let found: Value = serde_json::from_str(&read("findings")).unwrap();
+    assert_eq!(ids(&found), ids(&undisturbed.content()["findings"]), "{}", read("again"));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_disk_that_turned_read_only_is_told() {
+    let desk = Desk::new(shape(), vec![]);
+    desk.command(&[]);
+    let script = "
+        mount -o remount,size=64m $DISK
+        harness sync > out 2>&1
+        mount -o remount,ro $DISK
+        code=0; harness sync > out 2>&1 || code=$?
+        test $code = 1
+        mount -o remount,rw $DISK
+        harness sync";
+    let Some(done) = mounting(&desk, script) else { return };
+    let told = fs::read_to_string(desk.folder.path().join("out")).unwrap();
+    assert_eq!(done.code, 0, "{told}{}{}", done.stdout, done.stderr);
+    assert!(told.contains("check that the disk is not read-only"), "{told}");
+}
+
+#[test]
+fn a_store_that_another_program_locks_is_told_and_as_it_was() {
+    let desk = Desk::new(shape(), vec![]);
+    desk.added();
+    desk.ok(&["sync"]);
+    let before = desk.content();
+    let path = desk.data_dir().join("tenants/default/store.sqlite3");
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let told = desk.run(&["sync"]);
+    assert_eq!(told.code, 1, "{}", told.stdout);
+    assert!(told.stderr.contains("in use by another process: wait"), "{}", told.stderr);
+    // Reading goes on.
+    assert_eq!(desk.content(), before);
+    drop(other);
+    desk.ok(&["sync"]);
+    assert_eq!(desk.content(), before);
+}
+
+#[test]
+fn a_damaged_store_is_told_not_repaired_and_a_backup_brings_it_back() {
+    let desk = Desk::new(shape(), vec![]);
+    desk.added();
+    desk.ok(&["sync"]);
+    let before = desk.content();
+    let backup = desk.folder.path().join("backup");
+    desk.ok(&["backup", backup.to_str().unwrap()]);
+    let path = desk.data_dir().join("tenants/default/store.sqlite3");
+    let file = fs::OpenOptions::new().read(true).write(true).open(&path).unwrap();
+    let pages = file.metadata().unwrap().len() / 4096;
+    for page in (pages / 3)..(pages / 2) {
+        file.write_all_at(&[0xa5; 4096], page * 4096).unwrap();
+    }
+    drop(file);
+    let damaged = fs::read(&path).unwrap();
+    let told = desk.run(&["doctor"]);
+    assert_eq!(told.code, 1, "{}{}", told.stdout, told.stderr);
+    assert!(told.stdout.contains("harness restore"), "{}", told.stdout);
+    let synced = desk.run(&["sync"]);
+    assert_eq!(synced.code, 1, "{}{}", synced.stdout, synced.stderr);
+    let synced = synced.stdout + &synced.stderr;
+    assert!(synced.contains("damaged") && synced.contains("harness restore"), "{synced}");
+    assert_eq!(fs::read(&path).unwrap().len(), damaged.len(), "nothing was repaired in silence");
+
+    fs::remove_dir_all(desk.data_dir().join("tenants/default")).unwrap();
+    desk.ok(&["restore", backup.to_str().unwrap()]);
+    assert_eq!(desk.content(), before);
+    desk.ok(&["doctor"]);
+}
