@@ -19,6 +19,7 @@ mod schema;
 mod secret;
 mod simulate;
 mod sync;
+mod vanishing;
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 

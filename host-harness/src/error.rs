@@ -72,6 +72,9 @@ pub enum HarnessError {
     /// Another process syncs the instance.
     #[error("another process is at work on this instance")]
     Locked,
+    /// Another process works on the instance, and this one.
+    #[error("another process is at work on this instance: {0}")]
+    AtWork(String),
     /// The lock's file cannot be made.
     #[error("cannot lock the instance with the file {0}")]
     Lock(PathBuf, #[source] std::io::Error),
@@ -194,7 +197,7 @@ impl HarnessError {
             Self::NoTenant(_) => "no-such-tenant",
             Self::NotConfirmed { .. } => "not-confirmed",
             Self::Folder(..) => "io",
-            Self::Locked | Self::Lock(..) => "locked",
+            Self::Locked | Self::AtWork(_) | Self::Lock(..) => "locked",
             Self::NoRun(_) => "no-such-run",
             Self::EndlessProjects(_) => "protocol",
             Self::NotConnected => "not-configured",

@@ -34,10 +34,12 @@ mod harness;
 mod hex;
 mod ids;
 mod import;
+mod lease;
 mod limits;
 mod renormalize;
 mod runtime;
 mod secrets;
+mod stop;
 mod store;
 mod sync;
 mod task;
@@ -54,6 +56,7 @@ pub use crate::{
     harness::{Harness, Loaded, Options},
     ids::{InstanceName, NameError, TenantId},
     import::{ImportError, ImportEvent, ImportOptions, ImportOutcome, ImportProgress, ImportReport},
+    lease::Holder,
     limits::Limits,
     renormalize::{Change, ChangedFinding, RenormalizeOptions, RenormalizeProgress, RenormalizeReport},
     runtime::{
@@ -61,12 +64,13 @@ pub use crate::{
         RuntimeError,
     },
     secrets::{Secret, SecretError, SecretSource},
+    stop::Stop,
     store::{
         Attribution, ChangeRow, ConnectorSource, DeletionPlan, DeletionProof, Filter, FindingDetail, FindingId,
-        FindingRow, FindingStore, Instance, InstanceStatus, NewInstance, OccurrenceDetail, PackageFilter, PackageRow,
-        ProjectCounts, ProjectRow, Read, ReadCounts, ReadState, Refreshed, Renormalized, Run, RunMode, RunState,
-        SharedStore, StoreError, StoredRecord, TablePlan,
+        FindingRow, FindingStore, Instance, InstanceStatus, LeaseRow, NewInstance, OccurrenceDetail, PackageFilter,
+        PackageRow, Percent, PercentError, ProjectCounts, ProjectRow, Read, ReadCounts, ReadState, Refreshed,
+        Renormalized, Run, RunMode, RunState, SharedStore, StoreError, StoredRecord, TablePlan, VanishingRow,
     },
-    sync::{Decision, Progress, RetryPolicy, Selection, SelectionError, SyncEvent, SyncOptions, Waiter},
+    sync::{Decision, Progress, RetryPolicy, Selection, SelectionError, SyncEvent, SyncOptions, Vanishing, Waiter},
     tenant::{Setup, Tenant},
 };

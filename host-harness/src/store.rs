@@ -16,6 +16,7 @@ mod fixture;
 mod history;
 mod imports;
 mod instances;
+mod leases;
 mod migrate;
 mod packages;
 mod pages;
@@ -24,6 +25,7 @@ mod renormalize;
 mod runs;
 mod scans;
 mod seen;
+mod vanishing;
 
 use std::{
     collections::HashMap,
@@ -44,13 +46,15 @@ pub use self::{
     history::ChangeRow,
     imports::ImportSource,
     instances::{ConnectorSource, Instance, InstanceStatus, NewInstance},
+    leases::LeaseRow,
     packages::{PackageFilter, PackageRow},
-    pages::{Classified, Contents, HashedRecord, PageCommit, ProjectIndex},
+    pages::{Classified, Contents, HashedRecord, OnAbsence, PageCommit, Percent, PercentError, ProjectIndex},
     projects::{ProjectCounts, ProjectRow},
     renormalize::{Renormalized, StoredRecord},
     runs::{PlannedRead, Read, ReadCounts, ReadState, Run, RunMode, RunState},
     scans::Attribution,
     seen::Seen,
+    vanishing::VanishingRow,
 };
 use crate::{files::create_private_dir, ids::TenantId};
 

@@ -29,7 +29,8 @@ pub use self::{
 use crate::{
     error::HarnessError,
     runtime::{CallFailure, Connector, Grant},
-    store::{Instance, InstanceStatus, ReadState, Run, RunMode, RunState, SharedStore},
+    stop::Stop,
+    store::{Instance, InstanceStatus, OnAbsence, Percent, ReadState, Run, RunMode, RunState, SharedStore},
 };
 
 /// Reads at one time: enough to keep a vendor's answer time and this
@@ -50,8 +51,29 @@ pub struct SyncOptions {
     pub selection: Selection,
     /// Only what is new since the last complete sync, if there was one.
     pub incremental: bool,
+    /// Everything, even where the last sync was an incremental one that was
+    /// cut off.
+    pub full: bool,
     /// Begin anew, even where the last sync was cut off.
     pub fresh: bool,
+    /// What to do with findings that are no longer there.
+    pub vanishing: Vanishing,
+    /// Stops it between two pages; the next one goes on there.
+    pub stop: Stop,
+}
+
+/// What a full sync does with findings that are no longer there.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Vanishing {
+    /// Marks them, unless they are a larger share than is set for the instance.
+    #[default]
+    AsSet,
+    /// Marks them, unless they are a larger share.
+    UpTo(Percent),
+    /// Marks them, however many they are.
+    Allow,
+    /// Marks none, and keeps a list of them.
+    Show,
 }
 
 /// What happens during a sync, for whoever shows it.
@@ -104,6 +126,8 @@ pub(crate) struct InstanceSync {
     pub waiter: Arc<dyn Waiter>,
     pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     pub progress: Progress,
+    pub on_absence: OnAbsence,
+    pub stop: Stop,
 }
 
 impl InstanceSync {
@@ -114,19 +138,25 @@ impl InstanceSync {
         let caller = Arc::new(Caller::new(sync.clone()));
         let unfinished = store.run(move |store| store.unfinished_run(instance_id)).await?;
         let mode = if options.incremental { RunMode::Incremental } else { RunMode::Full };
+        let goes_on = |unfinished: RunMode| !options.fresh && (!options.full || unfinished == RunMode::Full);
         let run_id = match unfinished {
-            Some(run) if !options.fresh => {
+            Some((run, unfinished)) if goes_on(unfinished) => {
                 (sync.progress)(SyncEvent::Resumed { run });
                 store.run(move |store| store.resume_run(run).map(|()| run)).await?
             }
             unfinished => {
                 let now = clock();
-                if let Some(old) = unfinished {
+                if let Some((old, _)) = unfinished {
                     let why = Some("cut off, and a new sync was asked for");
                     store.run(move |store| store.finish_run(old, RunState::Failed, why, now)).await?;
                 }
-                match sync.begin(&caller, mode, &options.selection).await {
+                let begun = tokio::select! {
+                    begun = sync.begin(&caller, mode, &options.selection) => begun,
+                    () = sync.stop.asked() => Err(HarnessError::Stopped),
+                };
+                match begun {
                     Ok(run) => run,
+                    Err(HarnessError::Stopped) => return Err(HarnessError::Stopped),
                     Err(error) => {
                         let message = error.with_remedy();
                         store.run(move |store| store.log_failed_run(instance_id, mode, &message, now)).await?;
@@ -237,17 +267,26 @@ impl InstanceSync {
             })
             .buffer_unordered(READS_AT_ONCE);
         // The first error that ends the whole sync ends it here: dropping the
-        // stream stops the other reads between two pages.
+        // stream stops the other reads between two pages. Those that are asked
+        // to stop end by themselves.
         let mut fatal = None;
         while let Some(outcome) = outcomes.next().await {
-            if let Err(error) = outcome {
-                fatal = Some(error);
-                break;
+            match outcome {
+                Ok(()) => {}
+                Err(HarnessError::Stopped) => fatal = Some(HarnessError::Stopped),
+                Err(error) => {
+                    fatal = Some(error);
+                    break;
+                }
             }
         }
         drop(outcomes);
         if fatal.is_none() {
-            scans::fetch(&self, caller).await?;
+            tokio::select! {
+                fetched = scans::fetch(&self, caller) => fetched?,
+                // All reads are at their end: the scans are left to the next sync.
+                () = self.stop.asked() => {}
+            }
         }
         self.finish(run_id, fatal).await
     }
@@ -263,7 +302,7 @@ impl InstanceSync {
         }
         let now = (self.clock)();
         let message = fatal.as_ref().map(HarnessError::with_remedy);
-        let denied = self.denied();
+        let (denied, on_absence) = (self.denied(), self.on_absence);
         let run = self
             .store
             .run(move |store| {
@@ -272,10 +311,13 @@ impl InstanceSync {
                     store.give_up_read(read.id, ReadState::Failed, message.as_deref().unwrap_or("not made"))?;
                 }
                 let ended = |state| run.reads.iter().filter(|read| read.state == state).count();
-                let complete = ended(ReadState::Complete);
+                let (complete, refused) = (ended(ReadState::Complete), ended(ReadState::Refused));
                 let first = run.reads.iter().find_map(|read| read.message.clone());
-                let message = message.or(first).or(denied);
-                let state = match (complete == run.reads.len(), complete, &message) {
+                let mut message = message.or(first).or(denied);
+                if complete == run.reads.len() && message.is_none() && run.mode == RunMode::Full {
+                    message = store.vanish_projects(run_id, on_absence, now)?;
+                }
+                let state = match (complete == run.reads.len(), complete + refused, &message) {
                     (true, _, None) => RunState::Complete,
                     (false, 0, _) if run.counts.records == 0 => RunState::Failed,
                     _ => RunState::Partial,

@@ -21,8 +21,10 @@ use crate::{
     renormalize::{Renormalize, RenormalizeOptions, RenormalizeProgress, RenormalizeReport},
     runtime::Grant,
     secrets::{Secret, SecretSource},
-    store::{ConnectorSource, Instance, InstanceBucket, InstanceStatus, NewInstance, Refreshed, Run, SharedStore},
-    sync::{Caller, InstanceSync, Progress, SyncOptions},
+    store::{
+        ConnectorSource, Instance, InstanceBucket, InstanceStatus, NewInstance, OnAbsence, Refreshed, Run, SharedStore,
+    },
+    sync::{Caller, InstanceSync, Progress, SyncOptions, Vanishing},
 };
 
 /// One tenant of a harness.
@@ -121,7 +123,8 @@ impl Tenant {
         secrets: Secrets,
     ) -> Result<Connection, HarnessError> {
         let id = instance.id;
-        let sync = Arc::new(self.sync_of(loaded, instance, secrets, Arc::new(|_| ()))?);
+        let options = SyncOptions::default();
+        let sync = Arc::new(self.sync_of(loaded, instance, secrets, Arc::new(|_| ()), &options)?);
         let outcome = sync.connect(&Caller::new(sync.clone())).await;
         if let Err(error) = &outcome {
             self.note(id, error).await?;
@@ -153,9 +156,9 @@ impl Tenant {
         let instance = self.instance(name).await?;
         let loaded = self.loaded(&instance).await?;
         let secrets = self.secrets(&instance.made.secrets, secret.as_ref())?;
-        let _lock = self.lock(name)?;
+        let _lease = self.lease(&instance, "sync").await?;
         let id = instance.id;
-        let outcome = self.sync_of(&loaded, instance, secrets, progress)?.run(options).await;
+        let outcome = self.sync_of(&loaded, instance, secrets, progress, &options)?.run(options).await;
         match &outcome {
             Ok(_) => {
                 let now = self.harness.now();
@@ -187,7 +190,7 @@ impl Tenant {
     ) -> Result<ImportReport, HarnessError> {
         let instance = self.instance(name).await?;
         let loaded = self.loaded(&instance).await?;
-        let _lock = self.lock(name)?;
+        let _lease = self.lease(&instance, "import").await?;
         let import = Import {
             store: self.store.clone(),
             connector: loaded.connector,
@@ -212,7 +215,7 @@ impl Tenant {
     ) -> Result<RenormalizeReport, HarnessError> {
         let instance = self.instance(name).await?;
         let loaded = self.loaded(&instance).await?;
-        let _lock = self.lock(name)?;
+        let _lease = self.lease(&instance, "renormalize").await?;
         let renormalize = Renormalize {
             store: self.store.clone(),
             connector: loaded.connector,
@@ -247,9 +250,16 @@ impl Tenant {
         instance: Instance,
         secrets: Secrets,
         progress: Progress,
+        asked: &SyncOptions,
     ) -> Result<InstanceSync, HarnessError> {
         let grant = self.grant_of(&instance, secrets)?;
         let options = self.harness.options();
+        let on_absence = match asked.vanishing {
+            Vanishing::AsSet => OnAbsence::Guard(instance.max_vanish),
+            Vanishing::UpTo(limit) => OnAbsence::Guard(limit),
+            Vanishing::Allow => OnAbsence::Mark,
+            Vanishing::Show => OnAbsence::Show,
+        };
         Ok(InstanceSync {
             store: self.store.clone(),
             connector: loaded.connector.clone(),
@@ -259,6 +269,8 @@ impl Tenant {
             waiter: options.waiter.clone(),
             clock: options.clock.clone(),
             progress,
+            on_absence,
+            stop: asked.stop.clone(),
         })
     }
 

@@ -10,6 +10,7 @@ use super::{
     Context,
     error::Failure,
     output::{Output, bytes, moment, short},
+    vanishing::{self, Vanishing},
 };
 
 #[derive(clap::Args)]
@@ -31,6 +32,8 @@ pub struct RunList {
     runs: Vec<Run>,
     /// For a single run: its remarks, up to the limit.
     diagnostics: Vec<Diagnostic>,
+    /// For a single run: what it did not mark as vanished, up to the limit.
+    vanishing: Option<Vanishing>,
 }
 
 pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
@@ -41,7 +44,8 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         let (run, diagnostics) =
             tenant.store().run(move |store| Ok((store.run(id)?, store.diagnostics(id, limit)?))).await?;
         let run = run.ok_or_else(|| Failure::from(host_harness::HarnessError::NoRun(id)).of(tenant.id(), None))?;
-        output.result(&RunList { runs: vec![run], diagnostics }, |list| {
+        let vanishing = Vanishing::of(&tenant, &run, Some(limit)).await?;
+        output.result(&RunList { runs: vec![run], diagnostics, vanishing }, |list| {
             for run in &list.runs {
                 show_run(output, run);
                 show_reads(output, run);
@@ -50,12 +54,13 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
                 let id = diagnostic.id.as_deref().unwrap_or("without id");
                 output.line(format!("record {id}: {} ({})", diagnostic.message, diagnostic.code));
             }
+            list.vanishing.iter().for_each(|it| vanishing::show(output, it));
         })?;
         return Ok(ExitCode::SUCCESS);
     }
     let instance_id = super::findings::instance_id(&tenant, args.instance.as_ref()).await?;
     let runs = tenant.store().run(move |store| store.runs(instance_id, args.limit)).await?;
-    output.result(&RunList { runs, diagnostics: Vec::new() }, |list| show_list(output, &list.runs))?;
+    output.result(&RunList { runs, diagnostics: Vec::new(), vanishing: None }, |list| show_list(output, &list.runs))?;
     Ok(ExitCode::SUCCESS)
 }
 

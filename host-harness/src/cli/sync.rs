@@ -8,7 +8,7 @@ use std::{
 };
 
 use appsec_model::Kind;
-use host_harness::{InstanceName, Progress, Run, RunState, Selection, SyncEvent, SyncOptions};
+use host_harness::{InstanceName, Percent, Progress, Run, RunState, Selection, SyncEvent, SyncOptions, Vanishing};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
@@ -18,6 +18,7 @@ use super::{
     output::{Output, peak_memory},
     runs,
     secret::SecretArgs,
+    vanishing::{self, Vanishing as Vanished},
 };
 
 #[derive(clap::Args)]
@@ -33,6 +34,18 @@ pub struct Args {
     /// Only what is new since the last complete sync; tells nothing of what is gone
     #[arg(long)]
     incremental: bool,
+    /// Everything (the default), also where an incremental sync was cut off
+    #[arg(long, conflicts_with = "incremental")]
+    full: bool,
+    /// Mark what is gone as vanished, however much it is
+    #[arg(long, conflicts_with_all = ["incremental", "max_vanish_share", "show_vanishing"])]
+    allow_vanish: bool,
+    /// Mark what is gone only up to this share of the open findings [default: as set for the instance]
+    #[arg(long, value_name = "PERCENT", conflicts_with_all = ["incremental", "show_vanishing"])]
+    max_vanish_share: Option<Percent>,
+    /// Read everything, mark nothing as vanished, and list what would be
+    #[arg(long, alias = "dry-run-vanish", conflicts_with = "incremental")]
+    show_vanishing: bool,
     /// Begin anew, even where the last sync was cut off
     #[arg(long)]
     fresh: bool,
@@ -40,11 +53,24 @@ pub struct Args {
     secret: SecretArgs,
 }
 
+impl Args {
+    fn vanishing(&self) -> Vanishing {
+        match self.max_vanish_share {
+            Some(limit) => Vanishing::UpTo(limit),
+            None if self.allow_vanish => Vanishing::Allow,
+            None if self.show_vanishing => Vanishing::Show,
+            None => Vanishing::AsSet,
+        }
+    }
+}
+
 /// What `sync` prints.
 #[derive(Serialize, schemars::JsonSchema)]
 pub struct SyncReport {
     /// One run per instance.
     pub runs: Vec<Run>,
+    /// What was not marked as vanished, for the runs that have some.
+    vanishing: Vec<Vanished>,
     /// Largest memory of this program, the sandboxes included; none where the
     /// system does not tell.
     pub host_peak_memory_bytes: Option<u64>,
@@ -67,19 +93,26 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         )
         .of(tenant.id(), None));
     }
-    let mut report = SyncReport { runs: Vec::new(), host_peak_memory_bytes: None };
+    let mut report = SyncReport { runs: Vec::new(), vanishing: Vec::new(), host_peak_memory_bytes: None };
     let mut failures = Vec::new();
+    let on_gone = args.vanishing();
     for name in names {
         let options = SyncOptions {
             selection: Selection { kinds: args.kinds.clone(), projects: args.projects.clone() },
             incremental: args.incremental,
+            full: args.full || on_gone != Vanishing::AsSet,
             fresh: args.fresh,
+            vanishing: on_gone,
+            ..SyncOptions::default()
         };
         let shown = Shown::new(context.output, &format!("{}/{name}", tenant.id()));
         let outcome = tenant.sync(&name, args.secret.source()?, options, shown.progress()).await;
         shown.end();
         match outcome {
-            Ok(run) => report.runs.push(run),
+            Ok(run) => {
+                report.vanishing.extend(Vanished::of(&tenant, &run, None).await?);
+                report.runs.push(run);
+            }
             Err(error) => failures.push(Failure::from(error).of(tenant.id(), Some(&name))),
         }
     }
@@ -93,6 +126,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         for run in &report.runs {
             runs::show_run(context.output, run);
         }
+        report.vanishing.iter().for_each(|it| vanishing::show(context.output, it));
     })?;
     failures.iter().for_each(|failure| context.output.failure(failure));
     Ok(exit_code(&report.runs, !failures.is_empty()))

@@ -19,8 +19,8 @@ use crate::{
     error::HarnessError,
     runtime::{CallFailure, Connector, FileReading},
     store::{
-        Classified, Contents, HashedRecord, PageCommit, ProjectIndex, Read, ReadCounts, ReadState, Run, Seen,
-        SharedStore,
+        Classified, Contents, HashedRecord, OnAbsence, PageCommit, ProjectIndex, Read, ReadCounts, ReadState, Run,
+        Seen, SharedStore,
     },
     sync::normalize_records,
     task::AbortOnDrop,
@@ -140,6 +140,8 @@ impl Taking<'_> {
             normalized: ready.normalized,
             contents: ready.contents,
             full: import.options.complete,
+            // Who says that a file is complete has seen it.
+            on_absence: OnAbsence::Mark,
             // Without a project there is no scope that anything could be gone from.
             scope: Some(scope.unwrap_or_default()),
             costs: ready.costs,

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::{
-    ConnectorSource, Filter, FindingDetail, FindingStore, HashedRecord, NewInstance, PageCommit, PlannedRead,
-    ReadCounts, RunMode, Seen, SharedStore,
+    ConnectorSource, Filter, FindingDetail, FindingStore, HashedRecord, NewInstance, OnAbsence, PageCommit,
+    PlannedRead, ReadCounts, RunMode, Seen, SharedStore,
 };
 
 pub(super) fn at(micros: i64) -> Timestamp {
@@ -18,6 +18,7 @@ pub(super) struct Desk {
     pub store: SharedStore,
     pub instance_id: i64,
     pub origin: String,
+    pub on_absence: OnAbsence,
     _folder: TempDir,
 }
 
@@ -36,7 +37,13 @@ impl Desk {
             secrets: Default::default(),
         };
         let instance_id = store.add_instance(&instance, at(0)).unwrap();
-        Self { store: SharedStore::new(store), instance_id, origin: String::new(), _folder: folder }
+        Self {
+            store: SharedStore::new(store),
+            instance_id,
+            origin: String::new(),
+            on_absence: OnAbsence::Mark,
+            _folder: folder,
+        }
     }
 
     /// A desk whose vendor lists the project `acme/app` with the branch `main`.
@@ -90,6 +97,7 @@ impl Desk {
             normalized,
             contents,
             full: true,
+            on_absence: self.on_absence,
             scope: None,
             costs: ReadCounts::default(),
             now: at(now),

@@ -6,7 +6,7 @@ use appsec_model::{Connection, Timestamp};
 use rusqlite::{ErrorCode, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 
-use super::{FindingStore, Result, StoreError, document, json};
+use super::{FindingStore, Percent, Result, StoreError, document, json};
 use crate::{capability::egress::EgressPolicy, ids::InstanceName, secrets::SecretSource};
 
 /// Where the component of an instance comes from.
@@ -103,10 +103,12 @@ pub struct Instance {
     pub created_at: Timestamp,
     /// When it was last checked.
     pub checked_at: Option<Timestamp>,
+    /// Share of the open findings that one sync may find gone without a question.
+    pub max_vanish: Percent,
 }
 
 const COLUMNS: &str = "id, name, connector_id, connector_version, connector_source, settings, egress, secrets, \
-                       connection, status, status_detail, created_at, checked_at";
+                       connection, status, status_detail, created_at, checked_at, max_vanish";
 
 impl FindingStore {
     /// Adds an instance and returns its row id.
@@ -198,5 +200,6 @@ fn instance(row: &Row<'_>) -> Result<Instance> {
         status_detail: row.get("status_detail")?,
         created_at: Timestamp::from_micros(row.get("created_at")?),
         checked_at: row.get::<_, Option<i64>>("checked_at")?.map(Timestamp::from_micros),
+        max_vanish: row.get::<_, Option<u8>>("max_vanish")?.and_then(Percent::new).unwrap_or(Percent::DEFAULT_VANISH),
     })
 }

@@ -4,8 +4,10 @@
 mod commit;
 mod contents;
 mod findings;
+mod guard;
 mod lead;
 mod packages;
+mod tally;
 mod vanish;
 
 use std::collections::{HashMap, HashSet};
@@ -14,13 +16,17 @@ use appsec_model::{Kind, NextPage, Normalized, ProjectRef, RawRecord, Timestamp}
 use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
-pub use self::contents::Contents;
 pub(super) use self::{
     commit::{write_diagnostics, write_rules},
     findings::{Batch, RecordWriter},
     lead::lead,
     packages::{settle_packages, write_packages},
-    vanish::{Gone, read_seen, vanish},
+    tally::Tally,
+    vanish::read_seen,
+};
+pub use self::{
+    contents::Contents,
+    guard::{OnAbsence, Percent, PercentError},
 };
 use super::{FindingStore, ReadCounts, Result, Seen};
 
@@ -119,6 +125,8 @@ pub struct PageCommit {
     /// Whether records that a complete read has not brought have vanished: only
     /// a read of everything in its scope can tell.
     pub full: bool,
+    /// What to do with them.
+    pub on_absence: OnAbsence,
     /// The projects of the read's scope; none for all of the instance.
     pub scope: Option<Vec<String>>,
     /// What the page took.
@@ -134,6 +142,8 @@ pub struct PageCounts {
     pub counts: ReadCounts,
     /// Row ids of the page's records, in no order.
     pub ids: Vec<i64>,
+    /// Why what a complete read has not brought was not marked as vanished.
+    pub refused: Option<String>,
 }
 
 /// The projects of an instance as records name them.

@@ -220,7 +220,7 @@ fn branch(
         )?
         .query_map(params![project_id, branch], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
-    touched.into_iter().try_for_each(|id| lead(connection, decoder, id, Some(now), |_| None))
+    touched.into_iter().try_for_each(|id| lead(connection, decoder, id, Some(now), |_| None).map(drop))
 }
 
 #[cfg(test)]

@@ -9,8 +9,8 @@ use rusqlite::{TransactionBehavior, params};
 use super::{
     FindingStore, ReadCounts, Result, RunMode, SharedStore, StoreError,
     pages::{
-        Batch, Classified, Contents, RecordState, RecordWriter, project_index, settle_packages, write_diagnostics,
-        write_packages, write_rules,
+        Batch, Classified, Contents, RecordState, RecordWriter, Tally, project_index, settle_packages,
+        write_diagnostics, write_packages, write_rules,
     },
 };
 
@@ -177,7 +177,7 @@ impl FindingStore {
         for (it, packed) in batch.changed.iter().zip(&batch.contents.packed) {
             writer.write(it, packed)?;
         }
-        let mut named = writer.finish()?;
+        let mut named = writer.finish(&mut Tally::default())?;
         // A record that vanished may name a package, and brings none back.
         named.extend(packages.all());
         settle_packages(&transaction, &named, now)?;

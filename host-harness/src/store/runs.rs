@@ -4,10 +4,7 @@ use appsec_model::{Kind, Scope, Timestamp};
 use rusqlite::{OptionalExtension, Row, TransactionBehavior, params};
 use serde::{Deserialize, Serialize};
 
-use super::{
-    FindingStore, Result, Seen, StoreError, document, json,
-    pages::{Gone, read_seen, vanish},
-};
+use super::{FindingStore, Result, Seen, StoreError, document, json, pages::read_seen};
 
 macro_rules! words {
     ($(#[$meta:meta])* $name:ident { $( $(#[$case_meta:meta])* $case:ident = $word:literal, )+ }) => {
@@ -67,6 +64,9 @@ words! {
         Pending = "pending",
         /// At its end: what it has not brought is not there.
         Complete = "complete",
+        /// At its end, and what it has not brought was not marked as vanished: it
+        /// is more than may be, or was only to be shown.
+        Refused = "refused",
         /// Given up without an end, because pages repeat themselves.
         Incomplete = "incomplete",
         /// Given up after an error.
@@ -234,12 +234,13 @@ impl FindingStore {
         Ok(self.connection.last_insert_rowid())
     }
 
-    /// The sync of an instance that was cut off, if the last one was. Imports
-    /// of files are begun anew by whoever has the file.
-    pub fn unfinished_run(&self, instance_id: i64) -> Result<Option<i64>> {
-        let sql = "SELECT id FROM runs WHERE instance_id = ?1 AND state = 'running' AND mode IN ('full', 'incremental') \
+    /// The sync of an instance that was cut off, if the last one was, and what
+    /// it reads. Imports of files are begun anew by whoever has the file.
+    pub fn unfinished_run(&self, instance_id: i64) -> Result<Option<(i64, RunMode)>> {
+        let sql = "SELECT id, mode FROM runs WHERE instance_id = ?1 AND state = 'running' AND mode IN ('full', 'incremental') \
                    ORDER BY id DESC LIMIT 1";
-        Ok(self.connection.query_row(sql, [instance_id], |row| row.get(0)).optional()?)
+        let found = self.connection.query_row(sql, [instance_id], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)));
+        found.optional()?.map(|(id, mode)| Ok((id, RunMode::named(&mode)?))).transpose()
     }
 
     /// Notes that a run goes on after having been cut off.
@@ -290,28 +291,13 @@ impl FindingStore {
         Ok(transaction.commit()?)
     }
 
-    /// Ends a run. A complete one of everything also takes leave of projects
-    /// that the vendor no longer lists: no read has them in its scope.
+    /// Ends a run.
     pub fn finish_run(&mut self, run_id: i64, state: RunState, message: Option<&str>, now: Timestamp) -> Result<()> {
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mode: String = transaction.query_row(
-            "UPDATE runs SET state = ?2, message = ?3, finished_at = ?4 WHERE id = ?1 RETURNING mode",
+        self.connection.execute(
+            "UPDATE runs SET state = ?2, message = ?3, finished_at = ?4 WHERE id = ?1",
             params![run_id, state.as_str(), message, now.as_micros()],
-            |row| row.get(0),
         )?;
-        if state == RunState::Complete && mode == RunMode::Full.as_str() {
-            let gone = {
-                let mut statement = transaction.prepare_cached(
-                    "SELECT records.id FROM projects JOIN records ON records.project_id = projects.id \
-                     WHERE projects.instance_id = (SELECT instance_id FROM runs WHERE id = ?1) \
-                     AND projects.vanished_at IS NOT NULL AND records.vanished_at IS NULL",
-                )?;
-                let rows = statement.query_map([run_id], |row| row.get(0))?;
-                rows.collect::<rusqlite::Result<Vec<i64>>>()?
-            };
-            vanish(&transaction, &self.decoder, &gone, &Gone { origin: None, run_id, now })?;
-        }
-        Ok(transaction.commit()?)
+        Ok(())
     }
 
     /// When the last complete run of all projects and kinds began: where an

@@ -42,6 +42,8 @@ pub(super) struct Reading {
 /// How the pages of a read ended.
 enum End {
     Complete,
+    /// What is not there any more was not marked.
+    Refused(String),
     Stale,
     Empty,
 }
@@ -53,6 +55,10 @@ impl Reading {
         let (kind, read_id) = (self.read.kind.clone(), self.read.id);
         let (state, message) = match self.pages().await {
             Ok(End::Complete) => (ReadState::Complete, None),
+            Ok(End::Refused(why)) => {
+                tracing::warn!(owner = self.sync.grant.owner, %kind, why);
+                (ReadState::Refused, None)
+            }
             Ok(End::Stale) => {
                 let message = format!("{STALE_PAGES} pages in a row brought nothing new: the vendor pages in circles");
                 (ReadState::Incomplete, Some(message))
@@ -85,7 +91,12 @@ impl Reading {
         let mut empty = 0;
         let mut taking: Option<AbortOnDrop<Taken>> = None;
         loop {
-            let fetched = self.fetch(cursor.clone()).await;
+            // What is fetched in vain is fetched again by the next sync.
+            let fetched = tokio::select! {
+                biased;
+                () = self.sync.stop.asked() => Err(HarnessError::Stopped),
+                fetched = self.fetch(cursor.clone()) => fetched,
+            };
             if let Some(task) = taking.take() {
                 let taken = task.join().await?;
                 stale = if taken.stale { stale + 1 } else { 0 };
@@ -140,8 +151,8 @@ impl Reading {
                     taking = Some(task);
                 }
                 NextPage::Complete => {
-                    task.join().await?;
-                    return Ok(End::Complete);
+                    let taken = task.join().await?;
+                    return Ok(taken.refused.map_or(End::Complete, End::Refused));
                 }
             }
         }

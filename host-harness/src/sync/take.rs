@@ -37,6 +37,8 @@ pub(super) struct Page {
 pub(super) struct Taken {
     /// It held records, and none of them was new to the read.
     pub stale: bool,
+    /// Why what is not there any more was not marked.
+    pub refused: Option<String>,
 }
 
 impl Page {
@@ -76,6 +78,7 @@ impl Page {
             contents,
             normalized,
             full: self.full,
+            on_absence: sync.on_absence,
             scope: self.scope,
             costs,
             now: (sync.clock)(),
@@ -94,7 +97,7 @@ impl Page {
         let written = counts.new + counts.changed;
         (sync.progress)(SyncEvent::Page { kind: self.kind, records: counts.records, written });
         // A page of projects that are not ingested says nothing of an end.
-        Ok(Taken { stale: held && new == 0 && counts.unmapped == 0 })
+        Ok(Taken { stale: held && new == 0 && counts.unmapped == 0, refused: outcome.refused })
     }
 }
 

@@ -9,7 +9,8 @@ use super::{
     Classified, PageCommit, PageCounts, ProjectIndex, RecordState,
     findings::{Batch, RecordWriter},
     packages::{settle_packages, write_packages},
-    vanish::{Revived, revive, vanish_unseen},
+    tally::Tally,
+    vanish::{Revived, Unseen, revive, vanish_unseen},
 };
 use crate::store::{FindingStore, ReadCounts, Result, compress::Decoder, json, seen};
 
@@ -18,7 +19,9 @@ impl FindingStore {
     /// cursor, all or nothing.
     pub fn commit_page(&mut self, page: &PageCommit, projects: &ProjectIndex) -> Result<PageCounts> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut outcome = PageCounts { counts: page.costs, ids: Vec::with_capacity(page.records.len()) };
+        let ids = Vec::with_capacity(page.records.len());
+        let mut outcome = PageCounts { counts: page.costs, ids, refused: None };
+        let mut tally = Tally::default();
         outcome.counts.pages = 1;
         outcome.counts.records = page.records.len() as u64;
 
@@ -34,13 +37,22 @@ impl FindingStore {
             outcome.counts.findings += u64::from(packed.finding.is_some());
             outcome.counts.packages += u64::from(packed.finding.is_none() && packed.package.is_some());
         }
-        let left = writer.finish()?;
+        let left = writer.finish(&mut tally)?;
         settle_packages(&transaction, &left, page.now)?;
-        count(&transaction, &self.decoder, page, &mut outcome)?;
+        count(&transaction, &self.decoder, page, &mut outcome, &mut tally)?;
         outcome.ids.extend(&taken);
 
         write_diagnostics(&transaction, &batch, &taken, &mut outcome.counts)?;
-        close_page(&transaction, &self.decoder, page, projects, &mut outcome)?;
+        let projects_of: Vec<Option<i64>> =
+            page.records.iter().filter(|it| it.is_fresh()).map(|it| it.project_id).collect();
+        for diagnostic in &page.normalized.diagnostics {
+            let index = diagnostic.index.and_then(|index| usize::try_from(index).ok());
+            if let Some(project_id) = index.and_then(|index| *projects_of.get(index)?) {
+                tally.diagnostic(project_id, diagnostic.level);
+            }
+        }
+        close_page(&transaction, &self.decoder, page, projects, &mut outcome, &mut tally)?;
+        tally.write(&transaction, page.run_id, page.now)?;
         transaction.commit()?;
         Ok(outcome)
     }
@@ -62,9 +74,17 @@ impl PageCommit {
 }
 
 /// Counts the records, and brings back those that had vanished.
-fn count(connection: &Connection, decoder: &Decoder, page: &PageCommit, outcome: &mut PageCounts) -> Result<()> {
+fn count(
+    connection: &Connection,
+    decoder: &Decoder,
+    page: &PageCommit,
+    outcome: &mut PageCounts,
+    tally: &mut Tally,
+) -> Result<()> {
     let counts = &mut outcome.counts;
-    for Classified { state, .. } in &page.records {
+    for it in &page.records {
+        tally.record(it);
+        let Classified { state, .. } = it;
         match *state {
             RecordState::New => counts.new += 1,
             RecordState::Changed { .. } => counts.changed += 1,
@@ -75,7 +95,7 @@ fn count(connection: &Connection, decoder: &Decoder, page: &PageCommit, outcome:
             RecordState::Returned { id } => {
                 counts.changed += 1;
                 outcome.ids.push(id);
-                match revive(connection, decoder, id, page.run_id, page.now)? {
+                match revive(connection, decoder, id, page.run_id, page.now, tally)? {
                     Revived::Finding => counts.findings += 1,
                     Revived::Package => counts.packages += 1,
                     Revived::Neither => counts.unusable += 1,
@@ -129,6 +149,7 @@ fn close_page(
     page: &PageCommit,
     projects: &ProjectIndex,
     outcome: &mut PageCounts,
+    tally: &mut Tally,
 ) -> Result<()> {
     connection
         .prepare_cached("INSERT INTO read_pages VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET seen = excluded.seen")?
@@ -137,10 +158,13 @@ fn close_page(
         NextPage::Cursor(cursor) => (Some(cursor), "pending"),
         NextPage::Complete => {
             if page.full {
-                outcome.counts.vanished = vanish_unseen(connection, decoder, page, projects)?;
+                match vanish_unseen(connection, decoder, page, projects, tally)? {
+                    Unseen::Marked(vanished) => outcome.counts.vanished = vanished,
+                    Unseen::Refused(why) => outcome.refused = Some(why),
+                }
             }
             connection.execute("DELETE FROM read_pages WHERE read_id = ?1", [page.read_id])?;
-            (None, "complete")
+            (None, if outcome.refused.is_some() { "refused" } else { "complete" })
         }
     };
     let counts = &outcome.counts;
@@ -151,7 +175,7 @@ fn close_page(
              warnings = warnings + ?10, unusable = unusable + ?11, requests = requests + ?12, \
              received_bytes = received_bytes + ?13, waits = waits + ?14, waited_ms = waited_ms + ?15, \
              peak_memory_bytes = max(peak_memory_bytes, ?16), vanished = vanished + ?17, skipped = skipped + ?18, \
-             findings = findings + ?19, packages = packages + ?20 \
+             findings = findings + ?19, packages = packages + ?20, message = ?21 \
              WHERE id = ?1",
         )?
         .execute(params![
@@ -174,7 +198,8 @@ fn close_page(
             counts.vanished,
             counts.skipped,
             counts.findings,
-            counts.packages
+            counts.packages,
+            outcome.refused
         ])?;
     Ok(())
 }

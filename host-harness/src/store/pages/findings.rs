@@ -11,6 +11,7 @@ use super::{
     contents::Packed,
     lead::{Shown, lead},
     packages::PackageIds,
+    tally::Tally,
 };
 use crate::store::{
     Result, StoreError,
@@ -362,10 +363,10 @@ impl<'a> RecordWriter<'a> {
 
     /// Decides what the findings show that this page shares with others.
     /// Returns the packages that a record named and names no more.
-    pub fn finish(self) -> Result<BTreeSet<i64>> {
+    pub fn finish(self, tally: &mut Tally) -> Result<BTreeSet<i64>> {
         let Self { connection, decoder, batch, touched, written, left, .. } = self;
         for id in touched {
-            lead(connection, decoder, id, Some(batch.now), |record| written.get(&record).copied())?;
+            tally.led(lead(connection, decoder, id, Some(batch.now), |record| written.get(&record).copied())?);
         }
         Ok(left)
     }

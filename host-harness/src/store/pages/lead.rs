@@ -13,18 +13,19 @@ use crate::store::{
 /// Makes a finding show its leading occurrence: one that is there before one
 /// that vanished, one on the primary branch before others, then the one that
 /// needs most attention. A finding without occurrences goes. `written` knows
-/// the findings of records that were just written.
+/// the findings of records that were just written. Tells what it shows.
 pub(crate) fn lead<'a>(
     connection: &Connection,
     decoder: &Decoder,
     finding_id: i64,
     now: Option<Timestamp>,
     written: impl FnOnce(i64) -> Option<&'a Finding>,
-) -> Result<()> {
+) -> Result<Option<Led>> {
     let leading = connection
         .prepare_cached(
             "SELECT records.id, records.package_id, iif(records.vanished_at IS NULL, records.status, 'vanished'), \
-             records.id <> findings.occurrence_id, findings.status, findings.instance_id \
+             records.id <> findings.occurrence_id, findings.status, findings.instance_id, \
+             findings.project_id \
              FROM findings JOIN records ON records.project_id = findings.project_id AND finding_id = findings.id \
              WHERE findings.id = ?1 \
              ORDER BY records.vanished_at IS NOT NULL, on_primary DESC, \
@@ -40,13 +41,14 @@ pub(crate) fn lead<'a>(
                 is_other: row.get(3)?,
                 was: row.get(4)?,
                 instance_id: row.get(5)?,
+                project_id: row.get(6)?,
             })
         })
         .optional()?;
-    let Some(Leading { record, package_id, status, is_other, was, instance_id }) = leading else {
+    let Some(Leading { record, package_id, status, is_other, was, instance_id, project_id }) = leading else {
         connection.prepare_cached("DELETE FROM findings WHERE id = ?1")?.execute([finding_id])?;
         connection.prepare_cached("DELETE FROM changes WHERE finding_id = ?1")?.execute([finding_id])?;
-        return Ok(());
+        return Ok(None);
     };
     connection
         .prepare_cached(
@@ -58,12 +60,12 @@ pub(crate) fn lead<'a>(
     let finding = match written(record) {
         Some(finding) => finding,
         None if is_other || status != was => {
-            let Some(content) = decoder.content(connection, record)? else { return Ok(()) };
+            let Some(content) = decoder.content(connection, record)? else { return Ok(None) };
             read = document::<Finding>("finding", std::str::from_utf8(content.document()).unwrap_or_default())?;
             &read
         }
         // It shows this occurrence already.
-        None => return Ok(()),
+        None => return Ok(Some(Led { project_id, was, status })),
     };
     let shown = Shown::from(finding);
     let rule = finding.rule_id.as_deref().map(|id| rule(connection, instance_id, id)).transpose()?.flatten();
@@ -87,7 +89,17 @@ pub(crate) fn lead<'a>(
             assessed.cvss(),
             assessed.epss(finding)
         ])?;
-    Ok(())
+    Ok(Some(Led { project_id, was, status }))
+}
+
+/// What a finding shows.
+pub(crate) struct Led {
+    /// Row id of its project.
+    pub project_id: i64,
+    /// The status that it showed before.
+    pub was: String,
+    /// The status that it shows now.
+    pub status: String,
 }
 
 /// The occurrence that leads, and how the finding is shown so far.
@@ -98,6 +110,7 @@ struct Leading {
     is_other: bool,
     was: String,
     instance_id: i64,
+    project_id: i64,
 }
 
 /// The columns of a finding that come from its leading occurrence.

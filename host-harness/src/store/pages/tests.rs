@@ -1,7 +1,7 @@
 use appsec_model::{Kind, NextPage, Normalized, ProjectRef, RawRecord, Scan, Scope, Timestamp};
 use serde_json::{Value, json};
 
-use super::{Contents, PageCommit, ProjectIndex, RecordState};
+use super::{Contents, OnAbsence, PageCommit, ProjectIndex, RecordState};
 use crate::store::{
     Filter, HashedRecord, PackageFilter, PackageRow, PlannedRead, ReadCounts, RunMode, RunState, Seen,
     fixture::{Desk, at, finding, record},
@@ -46,6 +46,7 @@ fn the_same_record_of_two_reads_at_one_time_is_kept_once() {
                 normalized,
                 contents,
                 full: true,
+                on_absence: OnAbsence::Mark,
                 scope: None,
                 costs: ReadCounts::default(),
                 now: NOW,
@@ -242,6 +243,7 @@ fn scan(desk: &Desk, names: &[&str], now: i64) {
         normalized,
         contents,
         full: true,
+        on_absence: OnAbsence::Mark,
         scope: None,
         costs: ReadCounts::default(),
         now: at(now),

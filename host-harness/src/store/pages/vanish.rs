@@ -3,10 +3,16 @@
 use std::collections::BTreeSet;
 
 use appsec_model::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
-use super::{PageCommit, ProjectIndex, lead::lead, packages::settle_packages};
-use crate::store::{Result, Seen, compress::Decoder, history::Change, seen};
+use super::{
+    PageCommit, ProjectIndex,
+    guard::{OnAbsence, Scope, refuse},
+    lead::lead,
+    packages::settle_packages,
+    tally::Tally,
+};
+use crate::store::{FindingStore, Result, Seen, compress::Decoder, history::Change, seen};
 
 /// A record that vanished or returned: its finding, ref and package.
 type Occurrence = (Option<i64>, Option<String>, Option<i64>);
@@ -26,6 +32,7 @@ pub(super) fn revive(
     record_id: i64,
     run_id: i64,
     now: Timestamp,
+    tally: &mut Tally,
 ) -> Result<Revived> {
     let found: Option<Occurrence> = connection
         .prepare_cached(
@@ -36,7 +43,7 @@ pub(super) fn revive(
         .optional()?;
     let Some((finding, r#ref, package)) = found else { return Ok(Revived::Neither) };
     if let Some(finding) = finding {
-        lead(connection, decoder, finding, Some(now), |_| None)?;
+        tally.led(lead(connection, decoder, finding, Some(now), |_| None)?);
         Change::returned().note(connection, finding, run_id, r#ref.as_deref(), now)?;
     }
     if let Some(package) = package {
@@ -49,13 +56,23 @@ pub(super) fn revive(
     })
 }
 
-/// Marks what a complete read has not brought, within its scope and origin.
+/// What became of the records that a complete read has not brought.
+pub(super) enum Unseen {
+    /// They are marked; that many findings or packages.
+    Marked(u64),
+    /// They are not, and why.
+    Refused(String),
+}
+
+/// Marks what a complete read has not brought, within its scope and origin;
+/// nothing of it where it is more than may be.
 pub(super) fn vanish_unseen(
     connection: &Connection,
     decoder: &Decoder,
     page: &PageCommit,
     projects: &ProjectIndex,
-) -> Result<u64> {
+    tally: &mut Tally,
+) -> Result<Unseen> {
     let seen = read_seen(connection, page.read_id)?;
     let scope: Vec<i64> = match &page.scope {
         Some(ids) => ids.iter().filter_map(|id| projects.by_id.get(id).copied()).collect(),
@@ -64,54 +81,79 @@ pub(super) fn vanish_unseen(
     // Answered by the index alone.
     let mut in_scope = connection
         .prepare_cached("SELECT id FROM records WHERE project_id = ?1 AND kind = ?2 AND vanished_at IS NULL")?;
+    let mut origin = connection.prepare_cached("SELECT origin = ?2 FROM records WHERE id = ?1")?;
     let mut unseen = Vec::new();
-    for project_id in scope {
+    for project_id in &scope {
         let mut rows = in_scope.query(params![project_id, page.kind.as_str()])?;
         while let Some(row) = rows.next()? {
             let id = row.get(0)?;
-            if !seen.contains(id) {
+            if !seen.contains(id) && origin.query_row(params![id, page.origin], |row| row.get(0))? {
                 unseen.push(id);
             }
         }
     }
-    let gone = Gone { origin: Some(&page.origin), run_id: page.run_id, now: page.now };
-    vanish(connection, decoder, &unseen, &gone)
+    let of = Some((page.kind.as_str(), scope.as_slice()));
+    let guarded = Scope { instance_id: page.instance_id, run_id: page.run_id, of };
+    if let Some(why) = refuse(connection, page.on_absence, &guarded, &unseen)? {
+        return Ok(Unseen::Refused(why));
+    }
+    vanish(connection, decoder, &unseen, page.run_id, page.now, tally).map(Unseen::Marked)
 }
 
-/// How records vanish.
-pub(crate) struct Gone<'a> {
-    /// Only those of this origin.
-    pub origin: Option<&'a str>,
-    /// The run that missed them.
-    pub run_id: i64,
-    /// When.
-    pub now: Timestamp,
+impl FindingStore {
+    /// Takes leave of projects that the vendor no longer lists: no read has
+    /// them in its scope. Tells why not, where that would be too much.
+    pub fn vanish_projects(&mut self, run_id: i64, on_absence: OnAbsence, now: Timestamp) -> Result<Option<String>> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let instance_id =
+            transaction.query_row("SELECT instance_id FROM runs WHERE id = ?1", [run_id], |row| row.get(0))?;
+        let gone = {
+            let mut statement = transaction.prepare_cached(
+                "SELECT records.id FROM projects JOIN records ON records.project_id = projects.id \
+                 WHERE projects.instance_id = ?1 AND projects.vanished_at IS NOT NULL \
+                 AND records.vanished_at IS NULL",
+            )?;
+            let rows = statement.query_map([instance_id], |row| row.get(0))?;
+            rows.collect::<rusqlite::Result<Vec<i64>>>()?
+        };
+        let refused = refuse(&transaction, on_absence, &Scope { instance_id, run_id, of: None }, &gone)?;
+        if refused.is_none() {
+            let mut tally = Tally::default();
+            vanish(&transaction, &self.decoder, &gone, run_id, now, &mut tally)?;
+            tally.write(&transaction, run_id, now)?;
+        }
+        transaction.commit()?;
+        Ok(refused)
+    }
 }
 
 /// Marks records as no longer there, and tells how many findings or packages
-/// they were.
-pub(crate) fn vanish(connection: &Connection, decoder: &Decoder, records: &[i64], gone: &Gone<'_>) -> Result<u64> {
-    let mut update = connection.prepare_cached(
-        "UPDATE records SET vanished_at = ?2 WHERE id = ?1 AND (?3 IS NULL OR origin = ?3) \
-         RETURNING finding_id, ref, package_id",
-    )?;
+/// they were. The run is the one that missed them.
+fn vanish(
+    connection: &Connection,
+    decoder: &Decoder,
+    records: &[i64],
+    run_id: i64,
+    now: Timestamp,
+    tally: &mut Tally,
+) -> Result<u64> {
+    let mut update = connection
+        .prepare_cached("UPDATE records SET vanished_at = ?2 WHERE id = ?1 RETURNING finding_id, ref, package_id")?;
     let mut vanished = 0;
     let mut packages = BTreeSet::new();
     for id in records {
         let found: Option<Occurrence> = update
-            .query_row(params![id, gone.now.as_micros(), gone.origin], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-            })
+            .query_row(params![id, now.as_micros()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
             .optional()?;
         let Some((finding, r#ref, package)) = found else { continue };
         vanished += u64::from(finding.is_some() || package.is_some());
         packages.extend(package);
         if let Some(finding) = finding {
-            lead(connection, decoder, finding, Some(gone.now), |_| None)?;
-            Change::vanished().note(connection, finding, gone.run_id, r#ref.as_deref(), gone.now)?;
+            tally.led(lead(connection, decoder, finding, Some(now), |_| None)?);
+            Change::vanished().note(connection, finding, run_id, r#ref.as_deref(), now)?;
         }
     }
-    settle_packages(connection, &packages, gone.now)?;
+    settle_packages(connection, &packages, now)?;
     Ok(vanished)
 }
 
