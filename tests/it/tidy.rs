@@ -121,6 +121,7 @@ fn the_host_names_its_connector_in_one_place_and_in_examples() {
     let allowed = ["bundled.rs", "cli.rs", "cli/"];
     assert_eq!(naming("host-harness/src", "semgrep", &allowed), NONE);
     assert_eq!(naming("host-harness/insight/src", "semgrep", &[]), NONE);
+    assert_eq!(naming("host-harness/policy/src", "semgrep", &[]), NONE);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What a host concludes from findings: how urgent they are, which of the
-//! most dangerous weaknesses they show, and what public ratings say of them.
+//! most dangerous weaknesses they show, what public ratings say of them, and
+//! which code repositories they belong to.
 //!
 //! Everything is computed from values. The one exception is
 //! [`advisories::read_path`], which reads files that the operator names.
@@ -20,10 +21,15 @@
 
 pub mod advisories;
 pub mod priority;
+mod problem;
+pub mod repository;
+mod table;
 pub mod top25;
 
 pub use crate::{
     advisories::{Advisories, Advisory},
     priority::{Band, Facts, Input, Priority, Validation},
+    problem::Problem,
+    repository::{Match, Provider, Repository, RepositoryAddress, RepositoryIndex},
     top25::Edition,
 };

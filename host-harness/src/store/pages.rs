@@ -84,8 +84,23 @@ pub struct Classified {
     /// What the store knows of it.
     pub state: RecordState,
     pub(super) key: String,
+    pub(super) key_hash: i64,
     pub(super) sha256: [u8; 32],
     pub(super) project_id: Option<i64>,
+}
+
+/// What a record is found by: 63 bits of a hash over what makes it unique. The
+/// words themselves would be the largest index of the store.
+pub(super) fn key_hash(instance_id: i64, origin: &str, kind: &Kind, key: &str) -> i64 {
+    let mut hasher = Sha256::new();
+    hasher.update(instance_id.to_le_bytes());
+    for part in [origin, kind.as_str(), key] {
+        hasher.update(part);
+        // In no UTF-8.
+        hasher.update([0xff]);
+    }
+    let [a, b, c, d, e, f, g, h, ..]: [u8; 32] = hasher.finalize().into();
+    i64::from_be_bytes([a & 0x7f, b, c, d, e, f, g, h])
 }
 
 impl Classified {
@@ -187,14 +202,12 @@ impl FindingStore {
         projects: &ProjectIndex,
         seen: &Seen,
     ) -> Result<Vec<Classified>> {
-        let mut lookup = self.connection.prepare_cached(
-            "SELECT id, sha256, vanished_at FROM records \
-             WHERE instance_id = ?1 AND origin = ?2 AND kind = ?3 AND record_key = ?4",
-        )?;
-        let mut compare = |record: &HashedRecord| -> Result<RecordState> {
+        let mut lookup =
+            self.connection.prepare_cached("SELECT id, sha256, vanished_at FROM records WHERE key_hash = ?1")?;
+        let mut compare = |record: &HashedRecord, key_hash: i64| -> Result<RecordState> {
             let kind = &record.record.kind;
             let found = lookup
-                .query_row(params![instance_id, origin, kind.as_str(), record.key], |row| {
+                .query_row([key_hash], |row| {
                     let id = row.get(0)?;
                     let same = row.get_ref(1)?.as_blob().is_ok_and(|known| known == record.sha256);
                     let gone = row.get::<_, Option<i64>>(2)?.is_some();
@@ -215,18 +228,19 @@ impl FindingStore {
         let mut states = Vec::with_capacity(records.len());
         for record in &records {
             let project_id = projects.find(record.record.project.as_ref());
+            let key_hash = key_hash(instance_id, origin, &record.record.kind, &record.key);
             let state = if project_id.is_none() && record.record.project.is_some() {
                 RecordState::Unmapped
             } else if !keys.insert((&record.record.kind, record.key.as_str())) {
                 RecordState::Repeated
             } else {
-                compare(record)?
+                compare(record, key_hash)?
             };
-            states.push((state, project_id));
+            states.push((state, project_id, key_hash));
         }
-        let classified = records.into_iter().zip(states).map(|(hashed, (state, project_id))| {
+        let classified = records.into_iter().zip(states).map(|(hashed, (state, project_id, key_hash))| {
             let HashedRecord { record, key, sha256 } = hashed;
-            Classified { record, state, key, sha256, project_id }
+            Classified { record, state, key, key_hash, sha256, project_id }
         });
         Ok(classified.collect())
     }

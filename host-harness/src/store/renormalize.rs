@@ -9,7 +9,7 @@ use rusqlite::{TransactionBehavior, params};
 use super::{
     FindingStore, ReadCounts, Result, RunMode, SharedStore, StoreError,
     pages::{
-        Batch, Classified, Contents, RecordState, RecordWriter, Tally, project_index, settle_packages,
+        Batch, Classified, Contents, RecordState, RecordWriter, Tally, key_hash, project_index, settle_packages,
         write_diagnostics, write_packages, write_rules,
     },
 };
@@ -63,7 +63,8 @@ impl SharedStore {
             })
             .map(|(index, it)| {
                 let StoredRecord { id, record, key, sha256, project_id, .. } = it;
-                (index, Classified { record, state: RecordState::Changed { id }, key, sha256, project_id })
+                let key_hash = key_hash(instance_id, &origin, &record.kind, &key);
+                (index, Classified { record, state: RecordState::Changed { id }, key, key_hash, sha256, project_id })
             })
             .collect();
         let records = changed.iter().map(|(index, it)| (*index, it));

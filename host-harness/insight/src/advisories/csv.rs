@@ -9,7 +9,9 @@ use std::{
     sync::Arc,
 };
 
-use csv::{ByteRecord, ErrorKind, ReaderBuilder, Terminator, Trim};
+use csv::ByteRecord;
+
+use crate::table;
 
 use super::{Advisories, Advisory, CvssRating, EpssRating, Problem, Problems, normal_id, quoted};
 
@@ -109,20 +111,15 @@ impl Advisories {
     pub fn read_csv(&mut self, reader: impl Read, source: &str) -> io::Result<Vec<Problem>> {
         let mut problems = Problems::of(source);
         let shared: Arc<str> = source.into();
-        let mut reader = ReaderBuilder::new()
-            .has_headers(false)
-            .flexible(true)
-            .trim(Trim::All)
-            .terminator(Terminator::Any(b'\n'))
-            .from_reader(reader.chain(&b"\n"[..]));
+        let mut reader = table::reader(reader);
         let mut fields = ByteRecord::new();
         let mut columns: Option<Columns> = None;
         let mut feed_date = None;
-        while reader.read_byte_record(&mut fields).map_err(into_io)? {
+        while reader.read_byte_record(&mut fields).map_err(table::into_io)? {
             if fields.iter().all(<[u8]>::is_empty) {
                 continue;
             }
-            let line = Some(first_line(&fields, reader.position().line()));
+            let line = Some(table::first_line(&fields, reader.position().line()));
             let mut row = Row { fields: &fields, line, problems: &mut problems };
             if let Some(columns) = &columns {
                 self.add_row(&mut row, columns, feed_date.as_ref(), &shared);
@@ -184,21 +181,4 @@ fn score_date(row: &mut Row<'_, '_>) -> Option<Arc<str>> {
         row.problem(format!("not a date: {}", quoted(text)));
     }
     found
-}
-
-/// The line that a row begins on, from the line after it. The reader's own
-/// position of a row is before the empty lines above it. It counts line feeds,
-/// so these alone end a row here: a carriage return is trimmed away, and a line
-/// feed after the last row makes it end like the others.
-fn first_line(fields: &ByteRecord, next: u64) -> u64 {
-    let within = fields.as_slice().iter().filter(|byte| **byte == b'\n').count();
-    next.saturating_sub(1).saturating_sub(u64::try_from(within).unwrap_or(u64::MAX)).max(1)
-}
-
-/// Rows of bytes of any length have no errors but those of reading.
-fn into_io(error: csv::Error) -> io::Error {
-    match error.into_kind() {
-        ErrorKind::Io(error) => error,
-        kind => io::Error::other(format!("{kind:?}")),
-    }
 }

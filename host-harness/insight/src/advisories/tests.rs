@@ -4,6 +4,7 @@ use appsec_model::{AdvisorySource, Severity};
 use proptest::prelude::*;
 
 use super::*;
+use crate::problem::MAX_PROBLEMS;
 
 const LOG4SHELL: &str = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:C/C:H/I:H/A:H";
 

@@ -107,14 +107,12 @@ impl<'a> RecordWriter<'a> {
             )?,
             known_finding: connection.prepare_cached("SELECT id, first_run_id FROM findings WHERE public_id = ?1")?,
             insert: connection.prepare_cached(
-                "INSERT INTO records (id, instance_id, origin, kind, record_key, project_id, sha256, finding_id, ref, \
+                "INSERT INTO records (id, instance_id, origin, kind, record_key, key_hash, project_id, sha256, finding_id, ref, \
                  on_primary, status, relevant_since, package_id, dictionary_id, body_bytes, document_bytes, content) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17) \
-                 ON CONFLICT (instance_id, origin, kind, record_key) DO NOTHING",
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18) \
+                 ON CONFLICT (key_hash) DO NOTHING",
             )?,
-            known_record: connection.prepare_cached(
-                "SELECT id FROM records WHERE instance_id = ?1 AND origin = ?2 AND kind = ?3 AND record_key = ?4",
-            )?,
+            known_record: connection.prepare_cached("SELECT id FROM records WHERE key_hash = ?1")?,
             before: connection
                 .prepare_cached("SELECT finding_id, ref, package_id, vanished_at FROM records WHERE id = ?1")?,
             update: connection.prepare_cached(
@@ -153,6 +151,7 @@ impl<'a> RecordWriter<'a> {
             self.batch.origin,
             it.record.kind.as_str(),
             it.key,
+            it.key_hash,
             it.project_id,
             &it.sha256[..],
             place.as_ref().map(|place| place.id),
@@ -169,8 +168,7 @@ impl<'a> RecordWriter<'a> {
         if inserted == 0 {
             // Another read brought the same record after this page was compared
             // with the store.
-            let key = params![self.batch.instance_id, self.batch.origin, it.record.kind.as_str(), it.key];
-            let known = self.known_record.query_row(key, |row| row.get(0))?;
+            let known = self.known_record.query_row([it.key_hash], |row| row.get(0))?;
             self.touched.extend(place.map(|place| place.id));
             self.change(known, it, packed, finding, package_id)?;
             return Ok(known);

@@ -1,5 +1,5 @@
--- Version 2 of a tenant's store, the first one that was released. One file holds one tenant, so that no query
--- can reach another one's rows.
+-- The heart of a tenant's store, version 3, the first one that is released. One
+-- file holds one tenant, so that no query can reach another one's rows.
 --
 -- Times are microseconds since 1970-01-01T00:00:00Z. JSON columns hold the
 -- documents of the model, in its published form.
@@ -67,6 +67,7 @@ CREATE TABLE records (
     origin          TEXT NOT NULL,  -- empty for the vendor's API, else which files it is from
     kind            TEXT NOT NULL,
     record_key      TEXT NOT NULL,  -- the vendor's id, or the hash where there is none
+    key_hash        INTEGER NOT NULL UNIQUE, -- 63 bits of a hash over instance, origin, kind and record_key
     project_id      INTEGER,
     vanished_at     INTEGER,        -- not in the last complete read of its scope
     sha256          BLOB NOT NULL,  -- of the body
@@ -79,8 +80,7 @@ CREATE TABLE records (
     dictionary_id   INTEGER NOT NULL,
     body_bytes      INTEGER NOT NULL,
     document_bytes  INTEGER NOT NULL, -- 0 where it is no finding
-    content         BLOB NOT NULL,  -- zstd: the body, then the JSON of the finding as normalized
-    UNIQUE (instance_id, origin, kind, record_key)
+    content         BLOB NOT NULL  -- zstd: the body, then the JSON of the finding as normalized
 ) STRICT;
 -- Finds the occurrences of a finding, what a read has not brought, and the
 -- packages in use, all without a look at the rows.
