@@ -20,6 +20,7 @@ mod secret;
 mod simulate;
 mod sync;
 mod vanishing;
+mod webhook;
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
@@ -99,6 +100,9 @@ enum Command {
     Normalize(normalize::Args),
     /// Run a simulated vendor on this machine, to try things out
     VendorSim(simulate::Args),
+    /// Tell others when a run ends
+    #[command(subcommand)]
+    Webhook(webhook::Command),
     /// Print the JSON Schema of a command's --json output
     Schema(schema::Args),
     /// Print completions for a shell
@@ -173,6 +177,7 @@ fn dispatch(cli: Cli, output: Output) -> Result<ExitCode, Failure> {
             Command::Packages(args) => packages::exec(&context, args).await,
             Command::Runs(args) => runs::exec(&context, args).await,
             Command::Normalize(args) => normalize::exec(&context, args).await,
+            Command::Webhook(command) => webhook::exec(&context, command).await,
             Command::VendorSim(args) => simulate::exec(args).await,
             Command::Completions { .. } | Command::Schema(_) => Ok(ExitCode::SUCCESS),
         }

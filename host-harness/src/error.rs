@@ -12,6 +12,7 @@ use crate::{
     secrets::SecretError,
     store::{ReadCounts, StoreError},
     sync::SelectionError,
+    webhook::WebhookError,
 };
 
 /// Why the harness could not do what was asked.
@@ -81,6 +82,9 @@ pub enum HarnessError {
     /// A file cannot be imported.
     #[error(transparent)]
     Import(#[from] ImportError),
+    /// Something about webhooks cannot be done.
+    #[error(transparent)]
+    Webhook(#[from] WebhookError),
     /// A run is not there.
     #[error("there is no run {0}")]
     NoRun(i64),
@@ -194,6 +198,7 @@ impl HarnessError {
             Self::NoInstance { .. } => "no-such-instance",
             Self::NoConnector(_) | Self::OtherConnector { .. } => "no-such-connector",
             Self::Import(_) => "import",
+            Self::Webhook(error) => error.code(),
             Self::NoTenant(_) => "no-such-tenant",
             Self::NotConfirmed { .. } => "not-confirmed",
             Self::Folder(..) => "io",
@@ -216,6 +221,9 @@ impl HarnessError {
     /// What the operator can do about it.
     pub fn remedy(&self) -> Option<&'static str> {
         if let Self::Import(error) = self {
+            return Some(error.remedy());
+        }
+        if let Self::Webhook(error) = self {
             return Some(error.remedy());
         }
         let remedy = match self.code() {

@@ -44,6 +44,7 @@ mod store;
 mod sync;
 mod task;
 mod tenant;
+mod webhook;
 
 pub use crate::{
     bundled::{BUNDLED, Bundled},
@@ -66,11 +67,12 @@ pub use crate::{
     secrets::{Secret, SecretError, SecretSource},
     stop::Stop,
     store::{
-        Attribution, ChangeRow, ConnectorSource, DeletionPlan, DeletionProof, Filter, FindingDetail, FindingId,
+        Attribution, ChangeRow, ConnectorSource, DeletionPlan, DeletionProof, Delivery, DeliveryState, Filter, FindingDetail, FindingId,
         FindingRow, FindingStore, Instance, InstanceStatus, LeaseRow, NewInstance, OccurrenceDetail, PackageFilter,
         PackageRow, Percent, PercentError, ProjectCounts, ProjectRow, Read, ReadCounts, ReadState, Refreshed,
-        Renormalized, Run, RunMode, RunState, SharedStore, StoreError, StoredRecord, TablePlan, VanishingRow,
+        Renormalized, Run, RunMode, RunState, SharedStore, StoreError, StoredRecord, TablePlan, VanishingRow, Webhook,
     },
     sync::{Decision, Progress, RetryPolicy, Selection, SelectionError, SyncEvent, SyncOptions, Vanishing, Waiter},
     tenant::{Setup, Tenant},
+    webhook::{Deliveries, RunEnded, WebhookError, WebhookEvent, WebhookSetup},
 };

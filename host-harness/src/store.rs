@@ -26,6 +26,7 @@ mod runs;
 mod scans;
 mod seen;
 mod vanishing;
+mod webhooks;
 
 use std::{
     collections::HashMap,
@@ -54,6 +55,7 @@ pub use self::{
     runs::{PlannedRead, Read, ReadCounts, ReadState, Run, RunMode, RunState},
     scans::Attribution,
     seen::Seen,
+    webhooks::{ClaimedDelivery, Delivery, DeliveryState, Due, Tried, Webhook},
     vanishing::VanishingRow,
 };
 use crate::{files::create_private_dir, ids::TenantId};

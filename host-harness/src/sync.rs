@@ -20,7 +20,10 @@ use futures_util::{StreamExt, stream};
 
 use self::read::Reading;
 pub(crate) use self::take::normalize as normalize_records;
-pub(crate) use self::{caller::Caller, pacing::ByClock};
+pub(crate) use self::{
+    caller::{Caller, chance},
+    pacing::ByClock,
+};
 pub use self::{
     pacing::Waiter,
     plan::{Selection, SelectionError},

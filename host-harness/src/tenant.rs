@@ -168,6 +168,7 @@ impl Tenant {
             Err(error) => self.note(id, error).await?,
         }
         self.refresh().await?;
+        self.deliver_after_run().await;
         outcome
     }
 
@@ -202,6 +203,7 @@ impl Tenant {
         };
         let report = import.run(file).await;
         self.refresh().await?;
+        self.deliver_after_run().await;
         report
     }
 
@@ -228,6 +230,7 @@ impl Tenant {
         };
         let report = renormalize.run().await;
         self.refresh().await?;
+        self.deliver_after_run().await;
         report
     }
 

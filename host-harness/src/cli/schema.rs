@@ -20,6 +20,7 @@ use super::{
     renormalize::RenormalizeList,
     runs::RunList,
     sync::SyncReport,
+    webhook::{DeliveryList, WebhookList, WebhookRemoved, WebhookReport},
 };
 
 #[derive(clap::Args)]
@@ -29,7 +30,8 @@ pub struct Args {
 }
 
 /// Every command that prints JSON and the form of it. `error` is what any of
-/// them prints on standard error when it fails.
+/// them prints on standard error when it fails, `webhook-event` what a receiver
+/// is told.
 fn schemas() -> Vec<(&'static str, Schema)> {
     vec![
         ("advisories-clear", schema_for!(AdvisoryImport)),
@@ -52,6 +54,14 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         ("renormalize", schema_for!(RenormalizeList)),
         ("runs", schema_for!(RunList)),
         ("sync", schema_for!(SyncReport)),
+        ("webhook-deliveries", schema_for!(DeliveryList)),
+        ("webhook-event", schema_for!(host_harness::WebhookEvent)),
+        ("webhook-list", schema_for!(WebhookList)),
+        ("webhook-remove", schema_for!(WebhookRemoved)),
+        ("webhook-retry", schema_for!(DeliveryList)),
+        ("webhook-set", schema_for!(WebhookReport)),
+        ("webhook-show", schema_for!(WebhookReport)),
+        ("webhook-test", schema_for!(DeliveryList)),
     ]
 }
 
