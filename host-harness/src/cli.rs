@@ -3,6 +3,7 @@
 
 mod advisories;
 mod delete;
+mod daemon;
 mod demo;
 mod error;
 mod findings;
@@ -15,6 +16,7 @@ mod packages;
 mod projects;
 mod renormalize;
 mod runs;
+mod schedule;
 mod schema;
 mod secret;
 mod simulate;
@@ -96,6 +98,10 @@ enum Command {
     Renormalize(renormalize::Args),
     /// Show the run log
     Runs(runs::Args),
+    /// Sync the instances of all tenants when they are due, until it is stopped
+    Run(daemon::RunArgs),
+    /// Show what is under way, how it went last, and what is next
+    Status(daemon::StatusArgs),
     /// Normalize a file and print the result; nothing is stored
     Normalize(normalize::Args),
     /// Run a simulated vendor on this machine, to try things out
@@ -176,6 +182,8 @@ fn dispatch(cli: Cli, output: Output) -> Result<ExitCode, Failure> {
             Command::Advisories(command) => advisories::exec(&context, command).await,
             Command::Packages(args) => packages::exec(&context, args).await,
             Command::Runs(args) => runs::exec(&context, args).await,
+            Command::Run(args) => daemon::run(&context, args).await,
+            Command::Status(args) => daemon::status(&context, args).await,
             Command::Normalize(args) => normalize::exec(&context, args).await,
             Command::Webhook(command) => webhook::exec(&context, command).await,
             Command::VendorSim(args) => simulate::exec(args).await,

@@ -9,6 +9,7 @@ use crate::{
     ids::InstanceName,
     import::ImportError,
     runtime::{CallError, CallFailure, RuntimeError},
+    schedule::ScheduleError,
     secrets::SecretError,
     store::{ReadCounts, StoreError},
     sync::SelectionError,
@@ -76,6 +77,12 @@ pub enum HarnessError {
     /// Another process works on the instance, and this one.
     #[error("another process is at work on this instance: {0}")]
     AtWork(String),
+    /// Another daemon works on the data folder.
+    #[error("another daemon is at work on this data folder: {0}")]
+    DaemonRuns(String),
+    /// A schedule cannot be read.
+    #[error(transparent)]
+    Schedule(#[from] ScheduleError),
     /// The lock's file cannot be made.
     #[error("cannot lock the instance with the file {0}")]
     Lock(PathBuf, #[source] std::io::Error),
@@ -183,13 +190,7 @@ impl HarnessError {
     /// A stable word for scripts.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Call(error) | Self::Exhausted { error, .. } => match &error.failure {
-                CallFailure::Contract(error) => error.code(),
-                CallFailure::Refused(_) => "egress-denied",
-                CallFailure::Limit(_) => "sandbox-limit",
-                CallFailure::Trap(_) => "connector-crashed",
-                CallFailure::Host(_) => "host",
-            },
+            Self::Call(error) | Self::Exhausted { error, .. } => failure_code(&error.failure),
             Self::Store(_) => "store",
             Self::Runtime(_) => "connector-unusable",
             Self::Secret(_) | Self::NoSecret(_) => "secret",
@@ -203,6 +204,8 @@ impl HarnessError {
             Self::NotConfirmed { .. } => "not-confirmed",
             Self::Folder(..) => "io",
             Self::Locked | Self::AtWork(_) | Self::Lock(..) => "locked",
+            Self::DaemonRuns(_) => "daemon-runs",
+            Self::Schedule(_) => "invalid-schedule",
             Self::NoRun(_) => "no-such-run",
             Self::EndlessProjects(_) => "protocol",
             Self::NotConnected => "not-configured",
@@ -269,9 +272,21 @@ impl HarnessError {
             "no-such-connector" => "give the right component with --connector FILE.wasm",
             "connector-unusable" => "check the file; `harness inspect FILE.wasm` shows what it is",
             "invalid-origin" => "write it as https://host or https://host:port",
+            "daemon-runs" => "`harness status` shows it; stop it first, or leave the work to it",
             "locked" => "wait for the other process to finish, then run the command again",
             _ => return None,
         };
         Some(remedy)
+    }
+}
+
+/// A stable word for the failure of a call.
+pub(crate) fn failure_code(failure: &CallFailure) -> &'static str {
+    match failure {
+        CallFailure::Contract(error) => error.code(),
+        CallFailure::Refused(_) => "egress-denied",
+        CallFailure::Limit(_) => "sandbox-limit",
+        CallFailure::Trap(_) => "connector-crashed",
+        CallFailure::Host(_) => "host",
     }
 }

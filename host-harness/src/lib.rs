@@ -28,6 +28,7 @@
 mod bundled;
 mod capability;
 mod deletion;
+mod daemon;
 mod error;
 mod files;
 mod harness;
@@ -38,6 +39,7 @@ mod lease;
 mod limits;
 mod renormalize;
 mod runtime;
+mod schedule;
 mod secrets;
 mod stop;
 mod store;
@@ -53,6 +55,10 @@ pub use crate::{
         storage::{BucketError, BucketStore, Changes, Values},
     },
     deletion::{DeletionReport, TenantDeletion},
+    daemon::{
+        Daemon, DaemonEvent, DaemonInfo, DaemonOptions, DaemonProgress, DaemonReport, InstanceWork, LastRun,
+        RunningWork,
+    },
     error::HarnessError,
     harness::{Harness, Loaded, Options},
     ids::{InstanceName, NameError, TenantId},
@@ -64,13 +70,11 @@ pub use crate::{
         CallError, CallFailure, CallReport, Called, Connector, Grant, Inspection, InspectionError, LimitHit, Runtime,
         RuntimeError,
     },
+    schedule::{Next, Plan, Rhythm, ScheduleError, Span, Zone, backoff},
     secrets::{Secret, SecretError, SecretSource},
     stop::Stop,
     store::{
-        Attribution, ChangeRow, ConnectorSource, DeletionPlan, DeletionProof, Delivery, DeliveryState, Filter, FindingDetail, FindingId,
-        FindingRow, FindingStore, Instance, InstanceStatus, LeaseRow, NewInstance, OccurrenceDetail, PackageFilter,
-        PackageRow, Percent, PercentError, ProjectCounts, ProjectRow, Read, ReadCounts, ReadState, Refreshed,
-        Renormalized, Run, RunMode, RunState, SharedStore, StoreError, StoredRecord, TablePlan, VanishingRow, Webhook,
+        Attribution, ChangeRow, ConnectorSource, DeletionPlan, DeletionProof, Delivery, DeliveryState, Due, Filter, FindingDetail, FindingId, FindingRow, FindingStore, Instance, InstanceStatus, Keep, LeaseRow, NewInstance, OccurrenceDetail, PackageFilter, PackageRow, Percent, PercentError, ProjectCosts, ProjectCounts, ProjectRow, Read, ReadCounts, ReadState, Refreshed, Renormalized, Run, RunFilter, RunMode, RunProject, RunState, RunWait, ScheduleRow, SharedStore, StoreError, StoredRecord, TablePlan, VanishingRow, Webhook,
     },
     sync::{Decision, Progress, RetryPolicy, Selection, SelectionError, SyncEvent, SyncOptions, Vanishing, Waiter},
     tenant::{Setup, Tenant},

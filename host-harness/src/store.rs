@@ -22,8 +22,10 @@ mod packages;
 mod pages;
 mod projects;
 mod renormalize;
+mod run_log;
 mod runs;
 mod scans;
+mod schedules;
 mod seen;
 mod vanishing;
 mod webhooks;
@@ -52,10 +54,12 @@ pub use self::{
     pages::{Classified, Contents, HashedRecord, OnAbsence, PageCommit, Percent, PercentError, ProjectIndex},
     projects::{ProjectCounts, ProjectRow},
     renormalize::{Renormalized, StoredRecord},
+    run_log::{Keep, ProjectCosts, RunFilter, RunProject, RunWait},
     runs::{PlannedRead, Read, ReadCounts, ReadState, Run, RunMode, RunState},
     scans::Attribution,
+    schedules::{Due, ScheduleRow},
     seen::Seen,
-    webhooks::{ClaimedDelivery, Delivery, DeliveryState, Due, Tried, Webhook},
+    webhooks::{ClaimedDelivery, Delivery, DeliveryState, DueDelivery, Tried, Webhook},
     vanishing::VanishingRow,
 };
 use crate::{files::create_private_dir, ids::TenantId};

@@ -291,6 +291,8 @@ impl InstanceSync {
                 () = self.stop.asked() => {}
             }
         }
+        let waits = caller.take_waits();
+        self.store.run(move |store| store.add_waits(run_id, &waits)).await?;
         self.finish(run_id, fatal).await
     }
 

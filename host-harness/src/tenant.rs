@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use appsec_model::{Connection, Manifest};
+use appsec_model::{Connection, Manifest, Timestamp};
 
 use crate::{
     capability::{
@@ -58,6 +58,11 @@ impl Tenant {
     /// Its name.
     pub fn id(&self) -> &TenantId {
         &self.id
+    }
+
+    /// What time it is.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.harness.now()
     }
 
     /// Its store, for reading.

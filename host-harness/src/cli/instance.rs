@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fs, path::PathBuf, process::ExitCode};
 
 use appsec_model::{Access, Connection, Timestamp};
-use host_harness::{ConnectorSource, EgressPolicy, Instance, InstanceName, Origin, SecretSource, Setup};
+use host_harness::{ConnectorSource, EgressPolicy, Instance, InstanceName, Origin, SecretSource, Setup, Tenant};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -27,6 +27,8 @@ pub enum Command {
         #[command(flatten)]
         secret: SecretArgs,
     },
+    /// Set or show when an instance is synced
+    Schedule(super::schedule::Args),
     /// Show an instance
     Show {
         /// Its name
@@ -93,6 +95,10 @@ pub struct InstanceReport {
     created_at: Timestamp,
     /// When it was last checked.
     checked_at: Option<Timestamp>,
+    /// When it is synced, in words; none where only somebody asks for it.
+    schedule: Option<String>,
+    /// When the next sync is due.
+    next_at: Option<Timestamp>,
 }
 
 /// What `instance list` prints.
@@ -118,8 +124,16 @@ impl From<Instance> for InstanceReport {
             connection: instance.connection,
             created_at: instance.created_at,
             checked_at: instance.checked_at,
+            schedule: None,
+            next_at: None,
         }
     }
+}
+
+/// The report of an instance with its schedule.
+async fn scheduled(tenant: &Tenant, instance: Instance) -> Result<InstanceReport, Failure> {
+    let work = tenant.work_of(&instance).await?;
+    Ok(InstanceReport { schedule: work.schedule, next_at: work.next_at, ..InstanceReport::from(instance) })
 }
 
 fn origins(policy: &EgressPolicy) -> BTreeMap<String, String> {
@@ -147,7 +161,10 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
         }
         Command::List => {
             let instances = tenant.store().run(|store| store.instances()).await?;
-            let list = InstanceList { instances: instances.into_iter().map(InstanceReport::from).collect() };
+            let mut list = InstanceList { instances: Vec::with_capacity(instances.len()) };
+            for instance in instances {
+                list.instances.push(scheduled(&tenant, instance).await?);
+            }
             output.result(&list, |list| show_list(output, list))?;
         }
         Command::Check { name, secret } => {
@@ -157,9 +174,10 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
             output.result(&InstanceReport::from(instance), |report| show(output, report))?;
         }
         Command::Delete(args) => return super::delete::instance(context, &tenant, args).await,
+        Command::Schedule(args) => return super::schedule::exec(context, args).await,
         Command::Show { name } => {
             let instance = tenant.instance(&name).await.map_err(|error| Failure::from(error).of(tenant.id(), None))?;
-            output.result(&InstanceReport::from(instance), |report| show(output, report))?;
+            output.result(&scheduled(&tenant, instance).await?, |report| show(output, report))?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -202,7 +220,7 @@ fn show_list(output: Output, list: &InstanceList) {
         output.line("No instances yet. Set one up with: harness instance add NAME");
         return;
     }
-    let mut table = output.table(&["NAME", "CONNECTOR", "STATUS", "DEPLOYMENT", "CHECKED"]);
+    let mut table = output.table(&["NAME", "CONNECTOR", "STATUS", "DEPLOYMENT", "CHECKED", "NEXT SYNC"]);
     for instance in &list.instances {
         let deployment = instance.connection.as_ref().map(|it| it.deployment.slug.clone());
         table.add_row([
@@ -211,6 +229,7 @@ fn show_list(output: Output, list: &InstanceList) {
             instance.status.clone(),
             deployment.unwrap_or_default(),
             instance.checked_at.map(moment).unwrap_or_else(|| "never".to_owned()),
+            instance.next_at.map(moment).unwrap_or_else(|| "when asked".to_owned()),
         ]);
     }
     output.print(&table);
@@ -242,6 +261,10 @@ fn show(output: Output, report: &InstanceReport) {
     table.add_row(["origins", &origins.collect::<Vec<_>>().join("\n")]);
     let secrets = report.secrets.iter().map(|(variable, source)| format!("{variable} from {source}"));
     table.add_row(["secrets", &secrets.collect::<Vec<_>>().join("\n")]);
+    if let Some(schedule) = &report.schedule {
+        table.add_row(["schedule", schedule]);
+        table.add_row(["next sync", &report.next_at.map(moment).unwrap_or_else(|| "paused".to_owned())]);
+    }
     table.add_row(["checked", &report.checked_at.map(moment).unwrap_or_else(|| "never".to_owned())]);
     output.print(&table);
 }

@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use appsec_model::{Diagnostic, Scope};
-use host_harness::{InstanceName, ReadState, Run};
+use appsec_model::{Diagnostic, Scope, Timestamp};
+use host_harness::{InstanceName, Keep, ReadState, Run, RunFilter, RunProject, RunState, RunWait, Span, Tenant};
 use serde::Serialize;
 
 use super::{
@@ -14,15 +14,54 @@ use super::{
 };
 
 #[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Args {
-    /// Show this run with its reads and remarks
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// Show this run with its projects, reads and remarks
     run: Option<i64>,
     /// Only those of this instance
     #[arg(long, value_name = "NAME")]
     instance: Option<InstanceName>,
+    /// Only those in this state: running, complete, partial or failed
+    #[arg(long = "state", value_name = "STATE", value_parser = state)]
+    states: Vec<RunState>,
+    /// Only those that began since: a date, a moment, or so long ago, such as 2026-11-20 or 7d
+    #[arg(long, value_name = "WHEN")]
+    since: Option<String>,
+    /// Only those that brought something of this project
+    #[arg(long, value_name = "NAME")]
+    project: Option<String>,
     /// At most so many, newest first
     #[arg(long, default_value_t = 20, value_name = "N")]
     limit: u32,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Forget old runs; findings and what changed on them stay
+    Prune {
+        /// Keep those that are not older than this (90d), or so many of each instance (100)
+        #[arg(long, value_name = "AGE|N")]
+        keep: String,
+        /// Only those of this instance
+        #[arg(long, value_name = "NAME")]
+        instance: Option<InstanceName>,
+    },
+}
+
+fn state(word: &str) -> Result<RunState, String> {
+    [RunState::Running, RunState::Complete, RunState::Partial, RunState::Failed]
+        .into_iter()
+        .find(|state| state.as_str() == word)
+        .ok_or_else(|| "it is running, complete, partial or failed".to_owned())
+}
+
+/// What `runs prune` prints.
+#[derive(Serialize, schemars::JsonSchema)]
+pub struct Pruned {
+    /// Runs that were forgotten.
+    runs: u64,
 }
 
 /// What `runs` prints.
@@ -34,20 +73,33 @@ pub struct RunList {
     diagnostics: Vec<Diagnostic>,
     /// For a single run: what it did not mark as vanished, up to the limit.
     vanishing: Option<Vanishing>,
+    /// For a single run: what it brought, by project.
+    projects: Vec<RunProject>,
+    /// For a single run: why it waited.
+    waits: Vec<RunWait>,
 }
 
 pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let tenant = context.tenant()?;
     let output = context.output;
+    if let Some(Command::Prune { keep, instance }) = args.command {
+        return prune(context, &tenant, &keep, instance.as_ref()).await;
+    }
     if let Some(id) = args.run {
         let limit = args.limit;
         let (run, diagnostics) =
             tenant.store().run(move |store| Ok((store.run(id)?, store.diagnostics(id, limit)?))).await?;
         let run = run.ok_or_else(|| Failure::from(host_harness::HarnessError::NoRun(id)).of(tenant.id(), None))?;
         let vanishing = Vanishing::of(&tenant, &run, Some(limit)).await?;
-        output.result(&RunList { runs: vec![run], diagnostics, vanishing }, |list| {
+        let wanted = run.clone();
+        let (projects, waits) =
+            tenant.store().read(move |store| Ok((store.run_projects(&wanted)?, store.run_waits(wanted.id)?))).await?;
+        let list = RunList { runs: vec![run], diagnostics, vanishing, projects, waits };
+        output.result(&list, |list| {
             for run in &list.runs {
                 show_run(output, run);
+                list.waits.iter().for_each(|it| show_wait(output, it));
+                show_projects(output, &list.projects, limit);
                 show_reads(output, run);
             }
             for diagnostic in &list.diagnostics {
@@ -59,9 +111,92 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         return Ok(ExitCode::SUCCESS);
     }
     let instance_id = super::findings::instance_id(&tenant, args.instance.as_ref()).await?;
-    let runs = tenant.store().run(move |store| store.runs(instance_id, args.limit)).await?;
-    output.result(&RunList { runs, diagnostics: Vec::new(), vanishing: None }, |list| show_list(output, &list.runs))?;
+    let since = args.since.as_deref().map(moment_of).transpose()?;
+    let filter = RunFilter { instance_id, states: args.states, since, project: args.project, limit: args.limit };
+    let is_filtered = filter.since.is_some() || filter.project.is_some() || !filter.states.is_empty();
+    let runs = tenant.store().read(move |store| store.find_runs(&filter)).await?;
+    let list = RunList { runs, diagnostics: vec![], vanishing: None, projects: vec![], waits: vec![] };
+    output.result(&list, |list| match is_filtered && list.runs.is_empty() {
+        true => output.line("No such runs. Leave out an option to see more."),
+        false => show_list(output, &list.runs),
+    })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// A moment: as it is, a day in UTC, or so long ago.
+fn moment_of(text: &str) -> Result<Timestamp, Failure> {
+    let day = || format!("{text}T00:00:00Z").parse();
+    if let Ok(moment) = text.parse().or_else(|_| day()) {
+        return Ok(moment);
+    }
+    match text.parse::<Span>() {
+        Ok(span) => Ok(ago(span)),
+        Err(_) => Err(Failure::new(
+            "invalid-moment",
+            format!("`{text}` is no moment"),
+            Some("write 2026-11-20, 2026-11-20T08:00:00Z, or so long ago: 36h, 7d"),
+        )),
+    }
+}
+
+fn ago(span: Span) -> Timestamp {
+    let micros = i64::try_from(span.duration().as_micros()).unwrap_or(i64::MAX);
+    Timestamp::from_micros(jiff::Timestamp::now().as_microsecond().saturating_sub(micros))
+}
+
+async fn prune(
+    context: &Context,
+    tenant: &Tenant,
+    keep: &str,
+    instance: Option<&InstanceName>,
+) -> Result<ExitCode, Failure> {
+    let keep = match (keep.parse(), keep.parse::<Span>()) {
+        (Ok(newest), _) => Keep::Newest(newest),
+        (_, Ok(age)) => Keep::Since(ago(age)),
+        (_, Err(error)) => return Err(host_harness::HarnessError::from(error).into()),
+    };
+    let instance_id = super::findings::instance_id(tenant, instance).await?;
+    let runs = tenant.store().run(move |store| store.prune_runs(instance_id, keep)).await?;
+    context.output.result(&Pruned { runs }, |it| context.output.line(format!("{} runs forgotten", it.runs)))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show_wait(output: Output, it: &RunWait) {
+    output.line(format!("  of these {} times, {:.1} s: {}", it.waits, it.waited_ms as f64 / 1e3, it.reason));
+}
+
+/// What a run brought by project, those with news.
+fn show_projects(output: Output, projects: &[RunProject], limit: u32) {
+    let news = |it: &&RunProject| {
+        [it.new, it.changed, it.fixed, it.reopened, it.vanished, it.warnings, it.unusable].iter().any(|it| *it > 0)
+    };
+    let mut table = output.table(&[
+        "PROJECT", "PAGES", "RECORDS", "NEW", "CHANGED", "FIXED", "REOPENED", "GONE", "REMARKS", "REQUESTS", "TOOK",
+    ]);
+    let (mut shown, limit) = (0, usize::try_from(limit).unwrap_or(usize::MAX));
+    for it in projects.iter().filter(news).take(limit) {
+        let took = (it.last_at.as_micros() - it.first_at.as_micros()) as f64 / 1e6;
+        table.add_row([
+            it.project.clone(),
+            it.pages.to_string(),
+            it.records.to_string(),
+            it.new.to_string(),
+            it.changed.to_string(),
+            it.fixed.to_string(),
+            it.reopened.to_string(),
+            it.vanished.to_string(),
+            (it.warnings + it.unusable).to_string(),
+            it.costs.map(|costs| costs.requests.to_string()).unwrap_or_default(),
+            format!("{took:.1} s"),
+        ]);
+        shown += 1;
+    }
+    if shown > 0 {
+        output.print(&table);
+    }
+    if shown < projects.len() {
+        output.line(format!("{} projects, {shown} of them with news are shown", projects.len()));
+    }
 }
 
 fn show_list(output: Output, runs: &[Run]) {

@@ -8,6 +8,7 @@ use schemars::{Schema, schema_for};
 
 use super::{
     advisories::AdvisoryImport,
+    daemon::{Event, Status},
     demo::DemoReport,
     error::Failure,
     findings::FindingList,
@@ -18,7 +19,8 @@ use super::{
     packages::PackageList,
     projects::ProjectList,
     renormalize::RenormalizeList,
-    runs::RunList,
+    runs::{Pruned, RunList},
+    schedule::ScheduleReport,
     sync::SyncReport,
     webhook::{DeliveryList, WebhookList, WebhookRemoved, WebhookReport},
 };
@@ -48,11 +50,15 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         ("instance-delete", schema_for!(super::delete::InstanceDeletion)),
         ("instance-list", schema_for!(InstanceList)),
         ("instance-show", schema_for!(InstanceReport)),
+        ("instance-schedule", schema_for!(ScheduleReport)),
         ("normalize", schema_for!(Normalized)),
         ("packages", schema_for!(PackageList)),
         ("projects", schema_for!(ProjectList)),
         ("renormalize", schema_for!(RenormalizeList)),
+        ("run", schema_for!(Event)),
         ("runs", schema_for!(RunList)),
+        ("runs-prune", schema_for!(Pruned)),
+        ("status", schema_for!(Status)),
         ("sync", schema_for!(SyncReport)),
         ("webhook-deliveries", schema_for!(DeliveryList)),
         ("webhook-event", schema_for!(host_harness::WebhookEvent)),

@@ -52,14 +52,7 @@ impl FindingStore {
         self.connection.execute(
             "INSERT OR REPLACE INTO leases (instance_id, work, pid, host, started_at, beat_at) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            params![
-                instance_id,
-                row.work,
-                row.pid,
-                row.host,
-                row.started_at.as_micros(),
-                row.beat_at.as_micros()
-            ],
+            params![instance_id, row.work, row.pid, row.host, row.started_at.as_micros(), row.beat_at.as_micros()],
         )?;
         Ok(before)
     }

@@ -322,6 +322,16 @@ impl FindingStore {
         }
     }
 
+    /// The run of an instance that is under way or was cut off.
+    pub fn current_run(&self, instance_id: i64) -> Result<Option<Run>> {
+        Ok(self.select_runs("runs.instance_id = ?1 AND state = 'running'", instance_id, 1)?.pop())
+    }
+
+    /// The last run of an instance that came to an end.
+    pub fn last_ended_run(&self, instance_id: i64) -> Result<Option<Run>> {
+        Ok(self.select_runs("runs.instance_id = ?1 AND state <> 'running'", instance_id, 1)?.pop())
+    }
+
     fn select_runs(&self, condition: &str, parameter: i64, limit: u32) -> Result<Vec<Run>> {
         let mut statement = self.connection.prepare_cached(&format!(
             "SELECT runs.id, instances.name AS instance, mode, state, message, projects, started_at, finished_at, resumed \

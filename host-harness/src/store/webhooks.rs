@@ -113,7 +113,7 @@ pub struct Tried {
 
 /// Which delivery to try.
 #[derive(Clone, Copy, Debug)]
-pub enum Due {
+pub enum DueDelivery {
     /// The one that has waited longest, if its time has come.
     By(Timestamp),
     /// This one, whatever its time.
@@ -174,11 +174,11 @@ impl FindingStore {
 
     /// Takes a delivery for one try. Until `until` no other process tries it;
     /// should this one die, it is tried again then.
-    pub fn claim_delivery(&mut self, due: Due, now: Timestamp, until: Timestamp) -> Result<Option<ClaimedDelivery>> {
+    pub fn claim_delivery(&mut self, due: DueDelivery, now: Timestamp, until: Timestamp) -> Result<Option<ClaimedDelivery>> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let (condition, parameter) = match due {
-            Due::By(moment) => ("next_at <= ?1", moment.as_micros()),
-            Due::Id(id) => ("deliveries.id = ?1", id),
+            DueDelivery::By(moment) => ("next_at <= ?1", moment.as_micros()),
+            DueDelivery::Id(id) => ("deliveries.id = ?1", id),
         };
         let sql = format!(
             "SELECT {COLUMNS} FROM deliveries JOIN instances ON instances.id = deliveries.instance_id \

@@ -1,25 +1,38 @@
 //! Calls of a connector with retries.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use appsec_model::Error as ContractError;
 
 use super::{Decision, InstanceSync, SyncEvent, pacing::Gate};
 use crate::{
-    error::HarnessError,
+    error::{HarnessError, failure_code},
     runtime::{CallError, CallFailure, Called},
-    store::ReadCounts,
+    store::{ReadCounts, RunWait},
 };
 
 /// Makes the calls of one sync.
 pub(crate) struct Caller {
     sync: Arc<InstanceSync>,
     gate: Gate,
+    /// How often and how many milliseconds was waited, by the code of the error.
+    waits: Mutex<BTreeMap<&'static str, (u64, u64)>>,
 }
 
 impl Caller {
     pub fn new(sync: Arc<InstanceSync>) -> Self {
-        Self { sync, gate: Gate::default() }
+        Self { sync, gate: Gate::default(), waits: Mutex::default() }
+    }
+
+    /// Why was waited since the last time that somebody asked.
+    pub fn take_waits(&self) -> Vec<RunWait> {
+        let waits = std::mem::take(&mut *self.waits.lock().unwrap_or_else(PoisonError::into_inner));
+        let wait = |(reason, (waits, waited_ms)): (&str, _)| RunWait { reason: reason.to_owned(), waits, waited_ms };
+        waits.into_iter().map(wait).collect()
     }
 
     /// Makes a call until it succeeds, cannot succeed, or has been tried often
@@ -49,8 +62,14 @@ impl Caller {
             costs.peak_memory_bytes = costs.peak_memory_bytes.max(error.report.peak_memory_bytes as u64);
             match self.sync.retry.decide(&error.failure, tries, waited, chance()) {
                 Decision::Wait(wait) => {
+                    let waited_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
                     costs.waits += 1;
-                    costs.waited_ms += u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+                    costs.waited_ms += waited_ms;
+                    {
+                        let mut waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner);
+                        let known = waits.entry(failure_code(&error.failure)).or_default();
+                        *known = (known.0 + 1, known.1 + waited_ms);
+                    }
                     waited += wait;
                     tracing::info!(owner = error.owner, ?wait, why = %error, "waiting");
                     (self.sync.progress)(SyncEvent::Waiting { wait, why: error.to_string() });

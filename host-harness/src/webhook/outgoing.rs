@@ -18,7 +18,7 @@ use crate::{
     error::HarnessError,
     ids::InstanceName,
     secrets::{Secret, SecretSource},
-    store::{ClaimedDelivery, Delivery, DeliveryState, Due, Tried, Webhook},
+    store::{ClaimedDelivery, Delivery, DeliveryState, DueDelivery, Tried, Webhook},
     sync::chance,
     tenant::Tenant,
 };
@@ -92,7 +92,7 @@ impl Tenant {
         self.webhook(name).await?;
         let (instance_id, now) = (self.instance(name).await?.id, self.harness.now());
         let id = self.store.run(move |store| store.add_test_delivery(instance_id, now)).await?;
-        self.try_delivery(Due::Id(id)).await?;
+        self.try_delivery(DueDelivery::Id(id)).await?;
         self.delivery(id).await
     }
 
@@ -103,7 +103,7 @@ impl Tenant {
         if !self.store.run(move |store| store.renew_delivery(id, now)).await? {
             return Err(WebhookError::NoDelivery(id).into());
         }
-        self.try_delivery(Due::Id(id)).await?;
+        self.try_delivery(DueDelivery::Id(id)).await?;
         self.delivery(id).await
     }
 
@@ -119,7 +119,7 @@ impl Tenant {
         let mut patience = patience;
         let mut moment = self.harness.now();
         loop {
-            match self.try_delivery(Due::By(moment)).await? {
+            match self.try_delivery(DueDelivery::By(moment)).await? {
                 Some(DeliveryState::Delivered) => deliveries.delivered += 1,
                 Some(DeliveryState::Failed) => deliveries.failed += 1,
                 Some(DeliveryState::Pending) => {}
@@ -146,7 +146,7 @@ impl Tenant {
     }
 
     /// Makes one try of one delivery, and tells how it is then.
-    async fn try_delivery(&self, due: Due) -> Result<Option<DeliveryState>, HarnessError> {
+    async fn try_delivery(&self, due: DueDelivery) -> Result<Option<DeliveryState>, HarnessError> {
         let now = self.harness.now();
         let until = later(now, CLAIM);
         let Some(claimed) = self.store.run(move |store| store.claim_delivery(due, now, until)).await? else {

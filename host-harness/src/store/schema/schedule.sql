@@ -7,6 +7,7 @@ CREATE TABLE schedules (
     next_sync_at        INTEGER,            -- null where no further time is to be had
     next_reconcile_at   INTEGER,            -- when to read everything; null where only asked
     failures            INTEGER NOT NULL DEFAULT 0, -- in a row
+    not_before          INTEGER,            -- after a failure, or while another process is at work
     waiting             TEXT                -- why it did not go as planned
 ) STRICT, WITHOUT ROWID;
 

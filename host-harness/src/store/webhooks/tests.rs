@@ -1,4 +1,4 @@
-use super::{DeliveryState, Due, Tried, Webhook};
+use super::{DeliveryState, DueDelivery, Tried, Webhook};
 use crate::{
     secrets::SecretSource,
     store::{
@@ -55,11 +55,11 @@ fn one_process_tries_at_a_time_and_another_takes_over_from_the_dead() {
     let desk = desk();
     let run = end_a_run(&desk, 10);
     desk.store.with(|store| {
-        assert!(store.claim_delivery(Due::By(at(10)), at(10), at(60)).unwrap().is_none(), "not due yet");
-        let claimed = store.claim_delivery(Due::By(at(11)), at(11), at(60)).unwrap().unwrap();
+        assert!(store.claim_delivery(DueDelivery::By(at(10)), at(10), at(60)).unwrap().is_none(), "not due yet");
+        let claimed = store.claim_delivery(DueDelivery::By(at(11)), at(11), at(60)).unwrap().unwrap();
         assert_eq!((claimed.run.unwrap().id, claimed.delivery.tries), (run, 1));
-        assert!(store.claim_delivery(Due::By(at(59)), at(59), at(99)).unwrap().is_none(), "taken");
-        let again = store.claim_delivery(Due::By(at(60)), at(60), at(99)).unwrap().unwrap();
+        assert!(store.claim_delivery(DueDelivery::By(at(59)), at(59), at(99)).unwrap().is_none(), "taken");
+        let again = store.claim_delivery(DueDelivery::By(at(60)), at(60), at(99)).unwrap().unwrap();
         assert_eq!((again.delivery.event_id, again.delivery.tries), (claimed.delivery.event_id, 2));
     });
 }
@@ -71,7 +71,7 @@ fn a_delivery_at_its_end_can_be_made_pending_again_and_is_forgotten_in_time() {
     let failed =
         Tried { state: DeliveryState::Failed, next_at: None, status: Some(404), answer: None, problem: Some("no".into()) };
     desk.store.with(|store| {
-        let id = store.claim_delivery(Due::By(at(11)), at(11), at(60)).unwrap().unwrap().delivery.id;
+        let id = store.claim_delivery(DueDelivery::By(at(11)), at(11), at(60)).unwrap().unwrap().delivery.id;
         store.note_delivery(id, &failed, at(12)).unwrap();
         assert_eq!(store.next_delivery_at().unwrap(), None);
         assert!(store.renew_delivery(id, at(13)).unwrap() && !store.renew_delivery(99, at(13)).unwrap());
@@ -91,6 +91,6 @@ fn a_removed_webhook_takes_what_waits_with_it() {
         let delivery = store.deliveries(None, 9).unwrap().remove(0);
         assert_eq!((delivery.state, delivery.next_at), (DeliveryState::Failed, None));
         assert!(!store.renew_delivery(delivery.id, at(20)).unwrap());
-        assert!(store.claim_delivery(Due::Id(delivery.id), at(20), at(30)).unwrap().is_none());
+        assert!(store.claim_delivery(DueDelivery::Id(delivery.id), at(20), at(30)).unwrap().is_none());
     });
 }

@@ -1,0 +1,196 @@
+//! The daemon: syncs the instances of all tenants of a data folder when they
+//! are due.
+//!
+//! It keeps nothing in memory that counts. What is due is in the stores, and is
+//! moved on only after a sync was made: a daemon that is killed, and another
+//! one that is started, go on where the first one was.
+
+mod event;
+mod lock;
+mod queue;
+mod registry;
+mod status;
+mod work;
+
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
+
+use appsec_model::Timestamp;
+use tokio::{
+    runtime::Handle,
+    task::{Id, JoinSet},
+};
+
+pub use self::{
+    event::{DaemonEvent, DaemonProgress},
+    lock::DaemonInfo,
+    status::{InstanceWork, LastRun, RunningWork},
+};
+use self::{
+    lock::DaemonLock,
+    queue::{Candidate, pick},
+    registry::Registry,
+    work::{Ended, Work},
+};
+use crate::{error::HarnessError, harness::Harness, ids::TenantId, stop::Stop};
+
+/// How often all tenants are looked at: what is new, or was scheduled anew,
+/// waits so long at most.
+const LOOK_EVERY: Duration = Duration::from_secs(15);
+
+/// How long syncs may take to come to the end of their pages when they are asked
+/// to stop. One page is normalized within its limit of processor time.
+const STOP_WITHIN: Duration = Duration::from_secs(30);
+
+/// How a daemon works.
+#[derive(Clone)]
+pub struct DaemonOptions {
+    /// Syncs at one time.
+    pub parallel: usize,
+    /// Make what is due, and end.
+    pub once: bool,
+    /// Stops it; syncs stop between two pages.
+    pub stop: Stop,
+    /// Stops it at once.
+    pub abort: Stop,
+    /// What happens.
+    pub progress: DaemonProgress,
+}
+
+/// What a daemon did.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct DaemonReport {
+    /// Syncs that came to their end.
+    pub synced: u64,
+    /// Those of them that are not complete.
+    pub partial: u64,
+    /// Syncs that failed.
+    pub failed: u64,
+}
+
+/// A daemon over a data folder: the only one as long as it is there.
+pub struct Daemon {
+    harness: Harness,
+    options: DaemonOptions,
+    _lock: DaemonLock,
+}
+
+impl Daemon {
+    /// Takes the data folder.
+    pub fn new(harness: Harness, options: DaemonOptions) -> Result<Self, HarnessError> {
+        let lock = DaemonLock::take(harness.data_dir(), options.parallel, harness.now())?;
+        Ok(Self { harness, options, _lock: lock })
+    }
+
+    /// Works until it is stopped, or with `once` until nothing is due.
+    pub async fn run(&self) -> Result<DaemonReport, HarnessError> {
+        let options = &self.options;
+        let tell = &options.progress;
+        tell(DaemonEvent::Started { pid: std::process::id(), parallel: options.parallel });
+        let mut registry = Registry::new(self.harness.clone(), tell.clone());
+        let mut running: JoinSet<Ended> = JoinSet::new();
+        let mut at_work: HashSet<(TenantId, i64)> = HashSet::new();
+        let mut tasks: HashMap<Id, (TenantId, i64)> = HashMap::new();
+        let mut done: HashSet<(TenantId, i64)> = HashSet::new();
+        let mut last: Option<TenantId> = None;
+        let mut report = DaemonReport::default();
+        let mut looked_at: Option<Timestamp> = None;
+        while !options.stop.is_asked() && !options.abort.is_asked() {
+            let now = self.harness.now();
+            // A clock that was put back counts as well.
+            let is_old = |at: Timestamp| at.as_micros().abs_diff(now.as_micros()) >= micros(LOOK_EVERY);
+            if looked_at.is_none_or(is_old) {
+                registry.look().await;
+                looked_at = Some(now);
+            }
+            let free = |candidate: &Candidate| {
+                let key = (candidate.tenant.clone(), candidate.instance_id);
+                !at_work.contains(&key) && !(options.once && done.contains(&key))
+            };
+            let mut waiting: Vec<Candidate> = registry.candidates().into_iter().filter(free).collect();
+            while running.len() < options.parallel {
+                let Some(chosen) = pick(&waiting, now, &at_work, last.as_ref()) else { break };
+                let candidate = waiting.swap_remove(chosen);
+                let key = (candidate.tenant.clone(), candidate.instance_id);
+                last = Some(candidate.tenant.clone());
+                if let Some(work) = registry.work(&candidate, options.stop.clone(), tell.clone()) {
+                    at_work.insert(key.clone());
+                    // On a thread of its own, of which there are `parallel`.
+                    let (runtime, abort) = (Handle::current(), options.abort.clone());
+                    let task = running.spawn_blocking(move || runtime.block_on(work.run_unless(&abort)));
+                    tasks.insert(task.id(), key.clone());
+                }
+                done.insert(key);
+            }
+            if options.once && running.is_empty() {
+                break;
+            }
+            let next = waiting.iter().map(|it| it.due.at).filter(|at| *at > now).min();
+            let until_next = next.map(|at| Duration::from_micros(at.as_micros().abs_diff(now.as_micros())));
+            let idle = until_next.unwrap_or(LOOK_EVERY).min(LOOK_EVERY);
+            tokio::select! {
+                Some(ended) = running.join_next_with_id() => {
+                    let task = ended.as_ref().map_or_else(|error| error.id(), |(task, _)| *task);
+                    let Some(key) = tasks.remove(&task) else { continue };
+                    match ended {
+                        Ok((_, ended)) => report.add(&ended),
+                        // A fault of this program: it is told by the panic itself.
+                        Err(_) => report.failed += 1,
+                    }
+                    at_work.remove(&key);
+                    registry.look_at(&key.0).await;
+                }
+                () = options.stop.asked() => {}
+                () = options.abort.asked() => {}
+                () = self.harness.options().waiter.wait(idle), if running.is_empty() || !options.once => {}
+            }
+        }
+        self.stop(running, &mut report).await;
+        tell(DaemonEvent::Ended { synced: report.synced, failed: report.failed });
+        Ok(report)
+    }
+
+    /// Lets the syncs come to the end of their pages, for some time.
+    async fn stop(&self, mut running: JoinSet<Ended>, report: &mut DaemonReport) {
+        if running.is_empty() {
+            return;
+        }
+        (self.options.progress)(DaemonEvent::Stopping { running: running.len() });
+        let ended = async {
+            while let Some(ended) = running.join_next().await {
+                if let Ok(ended) = ended {
+                    report.add(&ended);
+                }
+            }
+        };
+        tokio::select! {
+            () = ended => {}
+            () = tokio::time::sleep(STOP_WITHIN) => {}
+            () = self.options.abort.asked() => {}
+        }
+        // Whatever is left loses the page under way, and nothing else.
+        self.options.abort.ask();
+        while running.join_next().await.is_some() {}
+    }
+}
+
+impl DaemonReport {
+    fn add(&mut self, ended: &Ended) {
+        match ended.complete {
+            Some(complete) => {
+                self.synced += 1;
+                self.partial += u64::from(!complete);
+            }
+            None => self.failed += u64::from(ended.failed),
+        }
+    }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,135 @@
+//! What a daemon tells, a line each.
+
+use std::{fmt, sync::Arc};
+
+use appsec_model::Timestamp;
+use serde::Serialize;
+
+/// What happens in a daemon.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum DaemonEvent {
+    /// It begins.
+    Started {
+        /// Its process.
+        pid: u32,
+        /// Syncs at one time.
+        parallel: usize,
+    },
+    /// A tenant is there whose instances are to be synced.
+    Tenant {
+        /// Its name.
+        tenant: String,
+    },
+    /// A tenant cannot be looked at; it is tried again.
+    Broken {
+        /// Its name.
+        tenant: String,
+        /// Why.
+        why: String,
+    },
+    /// A sync begins.
+    SyncStarted {
+        /// Tenant and instance.
+        owner: String,
+        /// Whether everything is read.
+        full: bool,
+        /// Since when it is due.
+        due_at: Timestamp,
+    },
+    /// A sync came to its end.
+    SyncEnded {
+        /// Tenant and instance.
+        owner: String,
+        /// Its run.
+        run: i64,
+        /// `full` or `incremental`.
+        mode: String,
+        /// `complete` or `partial`.
+        state: String,
+        /// Records that were not known.
+        new: u64,
+        /// Records that are not what they were.
+        changed: u64,
+        /// Findings that are no longer there.
+        vanished: u64,
+        /// Why it is not complete.
+        why: Option<String>,
+        /// When the next one is due.
+        next_at: Option<Timestamp>,
+    },
+    /// A sync failed.
+    SyncFailed {
+        /// Tenant and instance.
+        owner: String,
+        /// Why.
+        why: String,
+        /// How often in a row.
+        failures: u32,
+        /// When it is tried again.
+        again_at: Timestamp,
+    },
+    /// A sync waits, because another process is at work on the instance.
+    Postponed {
+        /// Tenant and instance.
+        owner: String,
+        /// Who.
+        why: String,
+        /// When it is tried again.
+        again_at: Timestamp,
+    },
+    /// A sync was stopped between two pages; the next daemon goes on with it.
+    SyncStopped {
+        /// Tenant and instance.
+        owner: String,
+    },
+    /// It was asked to stop.
+    Stopping {
+        /// Syncs under way.
+        running: usize,
+    },
+    /// It ends.
+    Ended {
+        /// Syncs that came to their end.
+        synced: u64,
+        /// Syncs that failed.
+        failed: u64,
+    },
+}
+
+/// Where events go.
+pub type DaemonProgress = Arc<dyn Fn(DaemonEvent) + Send + Sync>;
+
+impl fmt::Display for DaemonEvent {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        match self {
+            Self::Started { pid, parallel } => write!(out, "started: process {pid}, {parallel} syncs at one time"),
+            Self::Tenant { tenant } => write!(out, "{tenant}: has schedules"),
+            Self::Broken { tenant, why } => write!(out, "{tenant}: cannot be looked at: {}", line(why)),
+            Self::SyncStarted { owner, full, due_at } => {
+                let what = if *full { "everything" } else { "what is new" };
+                write!(out, "{owner}: sync of {what} begins, due at {due_at}")
+            }
+            Self::SyncEnded { owner, run, mode, state, new, changed, vanished, why, next_at } => {
+                write!(out, "{owner}: {mode} run {run} is {state}: {new} new, {changed} changed, {vanished} vanished")?;
+                if let Some(why) = why {
+                    write!(out, "; {}", line(why))?;
+                }
+                match next_at {
+                    Some(at) => write!(out, "; next at {at}"),
+                    None => Ok(()),
+                }
+            }
+            Self::SyncFailed { owner, why, failures, again_at } => {
+                write!(out, "{owner}: sync failed, {failures} in a row, again at {again_at}: {}", line(why))
+            }
+            Self::Postponed { owner, why, again_at } => {
+                write!(out, "{owner}: sync waits, again at {again_at}: {}", line(why))
+            }
+            Self::SyncStopped { owner } => write!(out, "{owner}: sync stopped between two pages; it goes on later"),
+            Self::Stopping { running } => write!(out, "stopping: {running} syncs come to the end of their pages"),
+            Self::Ended { synced, failed } => write!(out, "ended: {synced} syncs, {failed} failed"),
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! One daemon per data folder.
+
+use std::{
+    fs::{self, File, TryLockError},
+    path::{Path, PathBuf},
+};
+
+use appsec_model::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{error::HarnessError, files::create_private_dir, harness::Harness, lease::host_name};
+
+/// A daemon at work.
+#[derive(Clone, Debug, Deserialize, Serialize, schemars::JsonSchema)]
+pub struct DaemonInfo {
+    /// Its process.
+    pub pid: u32,
+    /// Its machine.
+    pub host: String,
+    /// Since when.
+    pub started_at: Timestamp,
+    /// Syncs that it makes at one time.
+    pub parallel: usize,
+}
+
+/// Keeps other daemons from a data folder; the system lets go of it also when
+/// this process is killed.
+pub(super) struct DaemonLock {
+    info: PathBuf,
+    _lock: File,
+}
+
+fn open(folder: &Path) -> Result<Result<File, TryLockError>, HarnessError> {
+    let path = folder.join("daemon.lock");
+    let failed = |error| HarnessError::Lock(path.clone(), error);
+    let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
+    Ok(match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(error) => Err(error),
+    })
+}
+
+fn read(folder: &Path) -> Option<DaemonInfo> {
+    serde_json::from_slice(&fs::read(folder.join("daemon.json")).ok()?).ok()
+}
+
+impl DaemonLock {
+    pub fn take(folder: &Path, parallel: usize, now: Timestamp) -> Result<Self, HarnessError> {
+        let info = folder.join("daemon.json");
+        create_private_dir(folder).map_err(|error| HarnessError::Lock(folder.join("daemon.lock"), error))?;
+        match open(folder)? {
+            Ok(lock) => {
+                let told = DaemonInfo { pid: std::process::id(), host: host_name(), started_at: now, parallel };
+                let text = serde_json::to_vec(&told).unwrap_or_default();
+                fs::write(&info, text).map_err(|error| HarnessError::Lock(info.clone(), error))?;
+                Ok(Self { info, _lock: lock })
+            }
+            Err(TryLockError::WouldBlock) => Err(HarnessError::DaemonRuns(match read(folder) {
+                Some(other) => format!("process {} on {}", other.pid, other.host),
+                None => "another process".to_owned(),
+            })),
+            Err(TryLockError::Error(error)) => Err(HarnessError::Lock(folder.join("daemon.lock"), error)),
+        }
+    }
+}
+
+impl Drop for DaemonLock {
+    fn drop(&mut self) {
+        // What stays behind is told from a daemon that lives by the lock.
+        let _ = fs::remove_file(&self.info);
+    }
+}
+
+impl Harness {
+    /// The daemon at work on the data folder; none where there is no living one.
+    pub fn daemon(&self) -> Result<Option<DaemonInfo>, HarnessError> {
+        let folder = self.data_dir();
+        if !folder.join("daemon.lock").exists() {
+            return Ok(None);
+        }
+        Ok(match open(folder)? {
+            Ok(_lock) => None,
+            Err(_) => read(folder),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DaemonLock, HarnessError, Timestamp};
+    use crate::harness::{Harness, Options};
+
+    #[test]
+    fn a_second_daemon_is_refused_and_the_first_one_is_seen() {
+        let folder = tempfile::tempdir().unwrap();
+        let harness = Harness::new(Options::new(folder.path().to_owned()));
+        assert!(harness.daemon().unwrap().is_none());
+        let take = || DaemonLock::take(folder.path(), 3, Timestamp::from_micros(7));
+        let first = take().unwrap();
+        let error = take().err().unwrap();
+        assert!(matches!(error, HarnessError::DaemonRuns(_)));
+        assert!(error.to_string().contains(&std::process::id().to_string()), "{error}");
+        assert_eq!(harness.daemon().unwrap().unwrap().parallel, 3);
+        drop(first);
+        assert!(harness.daemon().unwrap().is_none());
+        take().unwrap();
+    }
+
+    #[test]
+    fn what_a_killed_daemon_left_behind_is_no_daemon() {
+        let folder = tempfile::tempdir().unwrap();
+        let left = r#"{"pid":1,"host":"h","started_at":"2026-01-01T00:00:00Z","parallel":1}"#;
+        std::fs::write(folder.path().join("daemon.json"), left).unwrap();
+        std::fs::write(folder.path().join("daemon.lock"), "").unwrap();
+        let harness = Harness::new(Options::new(folder.path().to_owned()));
+        assert!(harness.daemon().unwrap().is_none());
+    }
+}

@@ -1,0 +1,86 @@
+//! The tenants of a data folder and their schedules, as they were last looked
+//! at.
+
+use std::{collections::BTreeMap, fs};
+
+use super::{DaemonEvent, DaemonProgress, Work, queue::Candidate};
+use crate::{error::HarnessError, harness::Harness, ids::TenantId, stop::Stop, store::ScheduleRow, tenant::Tenant};
+
+/// Tenants with schedules. Their stores stay open; those of others do not.
+pub(super) struct Registry {
+    harness: Harness,
+    progress: DaemonProgress,
+    tenants: BTreeMap<TenantId, (Tenant, Vec<ScheduleRow>)>,
+}
+
+impl Registry {
+    pub fn new(harness: Harness, progress: DaemonProgress) -> Self {
+        Self { harness, progress, tenants: BTreeMap::new() }
+    }
+
+    /// Looks at all tenants.
+    pub async fn look(&mut self) {
+        let there = self.harness.tenants();
+        self.tenants.retain(|id, _| there.contains(id));
+        for id in there {
+            self.look_at(&id).await;
+        }
+    }
+
+    /// Looks at one. A tenant that cannot be looked at keeps no other from its
+    /// syncs.
+    pub async fn look_at(&mut self, id: &TenantId) {
+        match self.schedules(id).await {
+            Ok((_, rows)) if rows.is_empty() => _ = self.tenants.remove(id),
+            Ok(found) => {
+                if self.tenants.insert(id.clone(), found).is_none() {
+                    (self.progress)(DaemonEvent::Tenant { tenant: id.to_string() });
+                }
+            }
+            Err(error) => {
+                self.tenants.remove(id);
+                (self.progress)(DaemonEvent::Broken { tenant: id.to_string(), why: error.to_string() });
+            }
+        }
+    }
+
+    async fn schedules(&self, id: &TenantId) -> Result<(Tenant, Vec<ScheduleRow>), HarnessError> {
+        let tenant = match self.tenants.get(id) {
+            Some((tenant, _)) => tenant.clone(),
+            None => self.harness.tenant(id.clone())?,
+        };
+        let rows = tenant.store().read(|store| store.schedules()).await?;
+        Ok((tenant, rows))
+    }
+
+    /// Instances that have a next time.
+    pub fn candidates(&self) -> Vec<Candidate> {
+        let of_tenant = |(id, (_, rows)): (&TenantId, &(Tenant, Vec<ScheduleRow>))| {
+            let due = rows.iter().filter_map(|row| Some((row.instance_id, row.next_due()?)));
+            due.map(|(instance_id, due)| Candidate { tenant: id.clone(), instance_id, due }).collect::<Vec<_>>()
+        };
+        self.tenants.iter().flat_map(of_tenant).collect()
+    }
+
+    /// The sync of an instance.
+    pub fn work(&self, candidate: &Candidate, stop: Stop, progress: DaemonProgress) -> Option<Work> {
+        let (tenant, rows) = self.tenants.get(&candidate.tenant)?;
+        let row = rows.iter().find(|row| row.instance_id == candidate.instance_id)?.clone();
+        Some(Work { tenant: tenant.clone(), row, due: candidate.due, stop, progress })
+    }
+}
+
+impl Harness {
+    /// The tenants of the data folder, by name.
+    pub fn tenants(&self) -> Vec<TenantId> {
+        let Ok(entries) = fs::read_dir(self.data_dir().join("tenants")) else { return Vec::new() };
+        let of_entry = |entry: std::io::Result<fs::DirEntry>| {
+            let entry = entry.ok()?;
+            let id: TenantId = entry.file_name().to_str()?.parse().ok()?;
+            entry.path().join("store.sqlite3").is_file().then_some(id)
+        };
+        let mut tenants: Vec<TenantId> = entries.filter_map(of_entry).collect();
+        tenants.sort();
+        tenants
+    }
+}

@@ -1,0 +1,323 @@
+//! The daemon over the simulated vendor, with a clock that the test moves.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicI64, Ordering},
+    },
+};
+
+use appsec_model::Timestamp;
+use serde_json::json;
+use tempfile::TempDir;
+use vendor_sim::{Effect, Fault, Match, Simulator, World, WorldShape};
+
+use super::{Daemon, DaemonEvent, DaemonOptions, DaemonReport, InstanceWork};
+use crate::{
+    bundled::BUNDLED,
+    harness::{Harness, Options},
+    schedule::Plan,
+    secrets::SecretSource,
+    stop::Stop,
+    store::{ConnectorSource, Run, RunMode, RunState},
+    sync::{RetryPolicy, SyncOptions, Vanishing},
+    tenant::{Setup, Tenant},
+};
+
+const HOUR: i64 = 3_600_000_000;
+
+struct Desk {
+    harness: Harness,
+    simulator: Simulator,
+    clock: Arc<AtomicI64>,
+    events: Arc<Mutex<Vec<DaemonEvent>>>,
+    folder: TempDir,
+}
+
+fn small() -> WorldShape {
+    WorldShape { projects: 3, sast: 150, sca: 30, damaged_per_10_000: 0, ..WorldShape::default() }
+}
+
+impl Desk {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("token"), "sim-token").unwrap();
+        let data_dir = folder.path().join("data");
+        std::fs::create_dir(&data_dir).unwrap();
+        // Compiled code is the same for all tests: it is kept beside the build.
+        #[cfg(unix)]
+        {
+            let common = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tmp/code");
+            std::fs::create_dir_all(&common).unwrap();
+            std::os::unix::fs::symlink(common, data_dir.join("cache")).unwrap();
+        }
+        let start: Timestamp = "2026-11-01T12:00:00Z".parse().unwrap();
+        let clock = Arc::new(AtomicI64::new(start.as_micros()));
+        let now = clock.clone();
+        let retry = RetryPolicy { tries: 1, ..RetryPolicy::default() };
+        let harness = Harness::new(Options {
+            retry,
+            clock: Arc::new(move || Timestamp::from_micros(now.load(Ordering::SeqCst))),
+            ..Options::new(data_dir)
+        });
+        let simulator = Simulator::start(World::new(small()), vendor_sim::Options::default()).unwrap();
+        Self { harness, simulator, clock, events: Arc::default(), folder }
+    }
+
+    fn tenant(&self, name: &str) -> Tenant {
+        self.harness.tenant(name.parse().unwrap()).unwrap()
+    }
+
+    /// An instance with a schedule: every hour, and everything every week.
+    async fn scheduled(&self, tenant: &Tenant, name: &str) {
+        let url = self.simulator.url();
+        let settings = json!({ "origin": url, "branches": "all", "duplicates": "merged", "page_size": 100 });
+        let setup = Setup {
+            name: name.parse().unwrap(),
+            connector: ConnectorSource::Bundled { id: BUNDLED[0].id.to_owned() },
+            settings: settings.as_object().unwrap().clone(),
+            allow_origins: vec![],
+            allow_private_origins: vec![url.parse().unwrap()],
+            secret: Some(SecretSource::File { path: self.folder.path().join("token") }),
+        };
+        let instance = tenant.add_instance(setup, true).await.unwrap();
+        let plan = Plan {
+            sync: Some("every 1h".parse().unwrap()),
+            reconcile: Some("every 7d".parse().unwrap()),
+            ..Plan::default()
+        };
+        tenant.schedule(&instance, plan).await.unwrap();
+    }
+
+    fn later(&self, micros: i64) {
+        self.clock.fetch_add(micros, Ordering::SeqCst);
+    }
+
+    fn options(&self, parallel: usize) -> DaemonOptions {
+        let events = self.events.clone();
+        DaemonOptions {
+            parallel,
+            once: true,
+            stop: Stop::default(),
+            abort: Stop::default(),
+            progress: Arc::new(move |event| events.lock().unwrap().push(event)),
+        }
+    }
+
+    /// Makes what is due.
+    async fn pass(&self) -> DaemonReport {
+        Daemon::new(self.harness.clone(), self.options(2)).unwrap().run().await.unwrap()
+    }
+
+    /// The order in which syncs began.
+    fn begun(&self) -> Vec<String> {
+        let owner = |event: &DaemonEvent| match event {
+            DaemonEvent::SyncStarted { owner, .. } => Some(owner.clone()),
+            _ => None,
+        };
+        self.events.lock().unwrap().iter().filter_map(owner).collect()
+    }
+}
+
+fn runs(tenant: &Tenant) -> Vec<Run> {
+    let mut runs = tenant.store().with(|store| store.runs(None, 99)).unwrap();
+    runs.reverse();
+    runs
+}
+
+async fn work(tenant: &Tenant) -> InstanceWork {
+    tenant.work().await.unwrap().remove(0)
+}
+
+fn count(tenant: &Tenant, status: &str) -> u64 {
+    let filter =
+        crate::store::Filter { statuses: vec![status.to_owned()], limit: 1, ..crate::store::Filter::default() };
+    tenant.store().with(|store| store.findings(&filter)).unwrap().1
+}
+
+#[tokio::test]
+async fn three_cycles_follow_a_moving_world_and_a_reconcile_finds_what_is_gone() {
+    let desk = Desk::new();
+    let tenant = desk.tenant("acme");
+    desk.scheduled(&tenant, "code").await;
+    assert_eq!(desk.pass().await, DaemonReport { synced: 1, ..DaemonReport::default() });
+    assert_eq!(desk.pass().await.synced, 0, "nothing is due");
+    let (mut new, mut gone) = (0, 0);
+    for _ in 0..3 {
+        // A day without a daemon: 24 missed times are one.
+        desk.later(24 * HOUR);
+        let changes = desk.simulator.advance();
+        let of = |of: fn(&vendor_sim::Changes) -> u32| {
+            u64::from(of(changes.of(vendor_sim::Kind::Sast)) + of(changes.of(vendor_sim::Kind::Sca)))
+        };
+        new += of(|it| it.new);
+        gone += of(|it| it.vanished);
+        assert_eq!(desk.pass().await.synced, 1);
+    }
+    let all = runs(&tenant);
+    assert_eq!(all.len(), 4);
+    assert_eq!(all[0].mode, RunMode::Full, "the first sync reads everything");
+    assert!(all[1..].iter().all(|run| run.mode == RunMode::Incremental && run.counts.vanished == 0));
+    assert!(new > 0 && gone > 0, "the world moves");
+    assert_eq!(all[1..].iter().map(|run| run.counts.new).sum::<u64>(), new);
+    assert_eq!(count(&tenant, "vanished"), 0);
+
+    desk.later(5 * 24 * HOUR);
+    assert!(work(&tenant).await.next_full);
+    assert_eq!(desk.pass().await.synced, 1);
+    let last = runs(&tenant).pop().unwrap();
+    assert_eq!((last.mode, last.state), (RunMode::Full, RunState::Complete));
+    assert_eq!(count(&tenant, "vanished"), gone);
+    let now = work(&tenant).await;
+    assert!(!now.next_full && now.running.is_none() && now.waiting.is_none(), "{now:?}");
+    assert_eq!(now.last_run.unwrap().id, last.id);
+}
+
+#[tokio::test]
+async fn a_vendor_that_shows_less_is_asked_about_before_anything_is_marked() {
+    let desk = Desk::new();
+    let tenant = desk.tenant("acme");
+    desk.scheduled(&tenant, "code").await;
+    desk.pass().await;
+    let open = count(&tenant, "open");
+    // The same projects with a third of the findings.
+    desk.simulator.set_world(World::new(WorldShape { sast: 40, sca: 5, ..small() }));
+    desk.later(8 * 24 * HOUR);
+    let report = desk.pass().await;
+    assert_eq!((report.synced, report.partial, report.failed), (1, 1, 0));
+    let refused = runs(&tenant).pop().unwrap();
+    assert_eq!(refused.state, RunState::Partial);
+    assert!(refused.message.as_ref().unwrap().contains("harness sync code --allow-vanish"), "{refused:?}");
+    assert!(count(&tenant, "vanished") < 20 && count(&tenant, "open") > open - 20, "at most a few are marked");
+    let now = work(&tenant).await;
+    assert!(now.waiting.unwrap().contains("nothing was marked as vanished"));
+    assert_eq!(now.failures, 0, "it is no failure that is tried again and again");
+
+    let (listed, total) = tenant.store().with(|store| store.vanishing(refused.id, 9)).unwrap();
+    assert!(listed.len() == 9 && total > 50, "{total}");
+    let options = SyncOptions { full: true, vanishing: Vanishing::Allow, ..SyncOptions::default() };
+    let allowed = tenant.sync(&"code".parse().unwrap(), None, options, Arc::new(|_| ())).await.unwrap();
+    assert_eq!(allowed.state, RunState::Complete);
+    assert!(count(&tenant, "vanished") >= total - 20);
+}
+
+#[tokio::test]
+async fn a_failing_instance_is_left_alone_for_longer_and_longer_and_keeps_no_other_from_its_syncs() {
+    let desk = Desk::new();
+    let (bad, good) = (desk.tenant("bad"), desk.tenant("good"));
+    desk.scheduled(&bad, "code").await;
+    desk.scheduled(&good, "code").await;
+    desk.pass().await;
+    std::fs::rename(desk.folder.path().join("token"), desk.folder.path().join("token2")).unwrap();
+    std::fs::write(desk.folder.path().join("token"), "revoked").unwrap();
+    desk.later(HOUR);
+    assert_eq!(desk.pass().await.failed, 2);
+    let now = work(&bad).await;
+    assert_eq!((now.failures, now.next_at.unwrap().as_micros() - desk.clock.load(Ordering::SeqCst)), (1, HOUR / 12));
+    assert!(now.waiting.unwrap().contains("unauthorized"));
+    assert_eq!(desk.pass().await.failed, 0, "not at once again");
+    desk.later(HOUR / 12);
+    desk.pass().await;
+    let now = work(&bad).await;
+    assert_eq!((now.failures, now.next_at.unwrap().as_micros() - desk.clock.load(Ordering::SeqCst)), (2, HOUR / 6));
+    std::fs::rename(desk.folder.path().join("token2"), desk.folder.path().join("token")).unwrap();
+    desk.later(HOUR / 6);
+    assert_eq!(desk.pass().await.synced, 2);
+    let now = work(&bad).await;
+    assert_eq!((now.failures, now.waiting), (0, None));
+}
+
+#[tokio::test]
+async fn many_due_instances_of_one_tenant_wait_for_those_of_others_and_paused_ones_for_a_word() {
+    let desk = Desk::new();
+    let (many, one) = (desk.tenant("a-many"), desk.tenant("b-one"));
+    for number in 0..5 {
+        desk.scheduled(&many, &format!("code-{number}")).await;
+    }
+    desk.scheduled(&one, "code").await;
+    let paused = many.instance(&"code-0".parse().unwrap()).await.unwrap().id;
+    many.store().with(|store| store.pause_schedule(paused, true)).unwrap();
+    let report = Daemon::new(desk.harness.clone(), desk.options(1)).unwrap().run().await.unwrap();
+    assert_eq!((report.synced, report.failed), (5, 0));
+    let begun = desk.begun();
+    assert_eq!(begun[1], "b-one/code", "{begun:?}");
+    assert!(!begun.contains(&"a-many/code-0".to_owned()));
+}
+
+#[tokio::test]
+async fn a_sync_that_is_stopped_stops_between_two_pages_and_goes_on_later() {
+    let desk = Desk::new();
+    let tenant = desk.tenant("acme");
+    desk.scheduled(&tenant, "code").await;
+    let stall = Effect::SlowFirstByte { delay: std::time::Duration::from_secs(30) };
+    desk.simulator.set_faults(vec![Fault { when: Match::path("/findings").nth(2), what: stall }]);
+    let options = desk.options(1);
+    let stop = options.stop.clone();
+    let daemon = Daemon::new(desk.harness.clone(), options).unwrap();
+    let (report, ()) = tokio::join!(daemon.run(), async {
+        // Until the sync has taken a page in, and waits for another.
+        loop {
+            let running = work(&tenant).await.running;
+            if running.is_some_and(|it| it.alive && it.pages > 0) {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        stop.ask();
+    });
+    assert_eq!(report.unwrap(), DaemonReport::default());
+    let cut = runs(&tenant).pop().unwrap();
+    assert_eq!(cut.state, RunState::Running);
+    let now = work(&tenant).await;
+    assert!(now.running.is_none(), "it was given back: {now:?}");
+    assert!(now.next_at.unwrap().as_micros() <= desk.clock.load(Ordering::SeqCst), "it is still due");
+
+    desk.simulator.set_faults(vec![]);
+    drop(daemon);
+    assert_eq!(desk.pass().await.synced, 1);
+    let whole = runs(&tenant).pop().unwrap();
+    assert_eq!((whole.id, whole.state, whole.resumed), (cut.id, RunState::Complete, 1));
+}
+
+#[tokio::test]
+async fn an_instance_that_somebody_works_on_is_told_of_and_tried_again_soon() {
+    let desk = Desk::new();
+    let tenant = desk.tenant("acme");
+    desk.scheduled(&tenant, "code").await;
+    let instance = tenant.instance(&"code".parse().unwrap()).await.unwrap();
+    let lease = tenant.lease(&instance, "import").await.unwrap();
+    let running = work(&tenant).await.running.unwrap();
+    assert_eq!((running.holder.work.as_str(), running.holder.pid, running.alive), ("import", std::process::id(), true));
+    let report = desk.pass().await;
+    assert_eq!((report.synced, report.failed), (0, 0));
+    let now = work(&tenant).await;
+    assert!(now.waiting.unwrap().contains("another process is at work on this instance: import by process"));
+    assert_eq!(now.next_at.unwrap().as_micros() - desk.clock.load(Ordering::SeqCst), 60_000_000);
+    drop(lease);
+    desk.later(HOUR / 60);
+    assert_eq!(desk.pass().await.synced, 1);
+    assert_eq!(work(&tenant).await.waiting, None);
+}
+
+#[tokio::test]
+async fn who_ended_in_the_middle_is_told_from_who_is_at_work_and_taken_over() {
+    let desk = Desk::new();
+    let tenant = desk.tenant("acme");
+    desk.scheduled(&tenant, "code").await;
+    let instance = tenant.instance(&"code".parse().unwrap()).await.unwrap();
+    // As a process that is killed leaves it: the row is there, the lock is free.
+    let row = tenant
+        .lease(&instance, "sync")
+        .await
+        .map(|_lease| tenant.store().with(|store| store.lease(instance.id)).unwrap().unwrap());
+    let row = row.unwrap();
+    tenant.store().with(|store| store.take_lease(instance.id, &row)).unwrap();
+    assert!(!work(&tenant).await.running.unwrap().alive);
+    let lease = tenant.lease(&instance, "sync").await.unwrap();
+    assert!(work(&tenant).await.running.unwrap().alive);
+    let second = tenant.lease(&instance, "sync").await.err().unwrap();
+    assert!(second.to_string().starts_with("another process is at work on this instance: sync by process"));
+    drop(lease);
+    assert!(work(&tenant).await.running.is_none());
+}

@@ -1,0 +1,233 @@
+//! The run log: what a run brought by project, why it waited, which runs there
+//! were, and how long they are kept.
+
+use std::collections::HashMap;
+
+use appsec_model::{Scope, Timestamp};
+use rusqlite::{TransactionBehavior, params};
+use serde::Serialize;
+
+use super::{FindingStore, ReadCounts, Result, Run, RunState};
+
+/// What a run brought of one project.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+pub struct RunProject {
+    /// Name of the project.
+    pub project: String,
+    /// Pages that held a record of it.
+    pub pages: u64,
+    /// Its records.
+    pub records: u64,
+    /// Records that were not known.
+    pub new: u64,
+    /// Records that are not what they were.
+    pub changed: u64,
+    /// Records that are what they were.
+    pub unchanged: u64,
+    /// Records that an earlier page held as well.
+    pub repeated: u64,
+    /// Findings that were open and are fixed.
+    pub fixed: u64,
+    /// Findings that were fixed or gone and are open again.
+    pub reopened: u64,
+    /// Findings that are no longer there.
+    pub vanished: u64,
+    /// Those of them that were open.
+    pub open_vanished: u64,
+    /// Remarks.
+    pub warnings: u64,
+    /// Records that could not be used.
+    pub unusable: u64,
+    /// Records that hold nothing for the model.
+    pub skipped: u64,
+    /// When its first page was taken in.
+    pub first_at: Timestamp,
+    /// When its last page was taken in.
+    pub last_at: Timestamp,
+    /// What its reads took; none where it was read together with others, whose
+    /// requests are not its own.
+    pub costs: Option<ProjectCosts>,
+}
+
+/// What the reads of one project took.
+#[derive(Clone, Copy, Debug, Default, Serialize, schemars::JsonSchema)]
+pub struct ProjectCosts {
+    /// Requests to the vendor.
+    pub requests: u64,
+    /// Bytes received.
+    pub received_bytes: u64,
+    /// Times that the vendor asked to wait, or did not answer.
+    pub waits: u64,
+    /// Milliseconds waited.
+    pub waited_ms: u64,
+    /// Largest memory of a sandbox.
+    pub peak_memory_bytes: u64,
+}
+
+/// Why a run waited.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, schemars::JsonSchema)]
+pub struct RunWait {
+    /// Code of the error, such as `rate-limited`.
+    pub reason: String,
+    /// How often.
+    pub waits: u64,
+    /// Milliseconds in all.
+    pub waited_ms: u64,
+}
+
+/// Which runs to list.
+#[derive(Clone, Debug, Default)]
+pub struct RunFilter {
+    /// Of this instance.
+    pub instance_id: Option<i64>,
+    /// In one of these states; empty for any.
+    pub states: Vec<RunState>,
+    /// That began at this time or later.
+    pub since: Option<Timestamp>,
+    /// That brought something of a project of this name, without case.
+    pub project: Option<String>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// Which runs are kept.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Keep {
+    /// Those that began at this time or later.
+    Since(Timestamp),
+    /// The newest ones of each instance.
+    Newest(u32),
+}
+
+impl FindingStore {
+    /// What a run brought, by project; those with the most news first.
+    pub fn run_projects(&self, run: &Run) -> Result<Vec<RunProject>> {
+        let mut costs: HashMap<&str, ProjectCosts> = HashMap::new();
+        for read in &run.reads {
+            let Scope::Projects(projects) = &read.scope else { continue };
+            if let [project] = projects.as_slice() {
+                costs.entry(project.id.as_str()).or_default().add(&read.counts);
+            }
+        }
+        let mut statement = self.connection.prepare_cached(
+            "SELECT run_projects.*, name, vendor_id FROM run_projects JOIN projects ON projects.id = project_id \
+             WHERE run_id = ?1 ORDER BY new + changed + vanished DESC, name",
+        )?;
+        let rows = statement.query_map([run.id], |row| {
+            Ok(RunProject {
+                project: row.get("name")?,
+                pages: row.get("pages")?,
+                records: row.get("records")?,
+                new: row.get("new")?,
+                changed: row.get("changed")?,
+                unchanged: row.get("unchanged")?,
+                repeated: row.get("repeated")?,
+                fixed: row.get("fixed")?,
+                reopened: row.get("reopened")?,
+                vanished: row.get("vanished")?,
+                open_vanished: row.get("open_vanished")?,
+                warnings: row.get("warnings")?,
+                unusable: row.get("unusable")?,
+                skipped: row.get("skipped")?,
+                first_at: Timestamp::from_micros(row.get("first_at")?),
+                last_at: Timestamp::from_micros(row.get("last_at")?),
+                costs: costs.get(row.get_ref("vendor_id")?.as_str().unwrap_or_default()).copied(),
+            })
+        })?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Adds waits to those of a run.
+    pub fn add_waits(&mut self, run_id: i64, waits: &[RunWait]) -> Result<()> {
+        let mut upsert = self.connection.prepare_cached(
+            "INSERT INTO run_waits VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE \
+             SET waits = waits + excluded.waits, waited_ms = waited_ms + excluded.waited_ms",
+        )?;
+        for it in waits {
+            upsert.execute(params![run_id, it.reason, it.waits, it.waited_ms])?;
+        }
+        Ok(())
+    }
+
+    /// Why a run waited; what took longest first.
+    pub fn run_waits(&self, run_id: i64) -> Result<Vec<RunWait>> {
+        let sql = "SELECT reason, waits, waited_ms FROM run_waits WHERE run_id = ?1 ORDER BY waited_ms DESC, reason";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let rows = statement.query_map([run_id], |row| {
+            Ok(RunWait { reason: row.get(0)?, waits: row.get(1)?, waited_ms: row.get(2)? })
+        })?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Runs, newest first.
+    pub fn find_runs(&self, filter: &RunFilter) -> Result<Vec<Run>> {
+        let states: Vec<&str> = filter.states.iter().map(|state| state.as_str()).collect();
+        let states = format!(" {} ", states.join(" "));
+        let ids = {
+            let mut statement = self.connection.prepare_cached(
+                "SELECT id FROM runs WHERE (?1 IS NULL OR instance_id = ?1) \
+                 AND (?2 = '  ' OR instr(?2, ' ' || state || ' ') > 0) AND (?3 IS NULL OR started_at >= ?3) \
+                 AND (?4 IS NULL OR EXISTS (SELECT 1 FROM run_projects JOIN projects ON projects.id = project_id \
+                 WHERE run_id = runs.id AND name = ?4 COLLATE NOCASE)) \
+                 ORDER BY id DESC LIMIT ?5",
+            )?;
+            let since = filter.since.map(Timestamp::as_micros);
+            let parameters = params![filter.instance_id, states, since, filter.project, filter.limit];
+            let rows = statement.query_map(parameters, |row| row.get::<_, i64>(0))?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()?
+        };
+        ids.into_iter().filter_map(|id| self.run(id).transpose()).collect()
+    }
+
+    /// Forgets runs that are not to be kept, with their reads and with remarks
+    /// on records that are not there; tells how many. What the next sync starts
+    /// from is kept in any case: runs under way, and of each instance the last
+    /// one, the last one of everything, and the last complete one. What changed
+    /// on findings is kept as well.
+    pub fn prune_runs(&mut self, instance_id: Option<i64>, keep: Keep) -> Result<u64> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let (since, newest) = match keep {
+            Keep::Since(since) => (Some(since.as_micros()), None),
+            Keep::Newest(newest) => (None, Some(newest)),
+        };
+        let gone = {
+            let mut statement = transaction.prepare(
+                "SELECT id FROM (SELECT id, instance_id, state, started_at, \
+                 row_number() OVER (PARTITION BY instance_id ORDER BY id DESC) AS place, \
+                 max(iif(whole AND state = 'complete' AND mode <> 'import', id, 0)) OVER (PARTITION BY instance_id) \
+                 AS start, max(iif(mode = 'full', id, 0)) OVER (PARTITION BY instance_id) AS whole FROM runs) \
+                 WHERE state <> 'running' AND place > 1 AND id <> start AND id <> whole \
+                 AND (?1 IS NULL OR instance_id = ?1) \
+                 AND (?2 IS NULL OR started_at < ?2) AND (?3 IS NULL OR place > ?3)",
+            )?;
+            let rows = statement.query_map(params![instance_id, since, newest], |row| row.get(0))?;
+            rows.collect::<rusqlite::Result<Vec<i64>>>()?
+        };
+        {
+            let mut remarks = transaction.prepare(
+                "DELETE FROM diagnostics WHERE run_id = ?1 \
+                 AND (record_id IS NULL OR record_id NOT IN (SELECT id FROM records))",
+            )?;
+            let mut runs = transaction.prepare("DELETE FROM runs WHERE id = ?1")?;
+            for id in &gone {
+                remarks.execute([id])?;
+                runs.execute([id])?;
+            }
+        }
+        transaction.commit()?;
+        Ok(gone.len() as u64)
+    }
+}
+
+impl ProjectCosts {
+    fn add(&mut self, counts: &ReadCounts) {
+        self.requests += counts.requests;
+        self.received_bytes += counts.received_bytes;
+        self.waits += counts.waits;
+        self.waited_ms += counts.waited_ms;
+        self.peak_memory_bytes = self.peak_memory_bytes.max(counts.peak_memory_bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests;
