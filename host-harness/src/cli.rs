@@ -106,7 +106,7 @@ enum Command {
     Normalize(normalize::Args),
     /// Run a simulated vendor on this machine, to try things out
     VendorSim(simulate::Args),
-    /// Tell others when a run ends
+    /// Tell others when a run ends, and take events of vendors
     #[command(subcommand)]
     Webhook(webhook::Command),
     /// Print the JSON Schema of a command's --json output

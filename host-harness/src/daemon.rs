@@ -14,6 +14,7 @@ mod work;
 
 use std::{
     collections::{HashMap, HashSet},
+    sync::Arc,
     time::Duration,
 };
 
@@ -34,7 +35,13 @@ use self::{
     registry::Registry,
     work::{Ended, Work},
 };
-use crate::{error::HarnessError, harness::Harness, ids::TenantId, stop::Stop};
+use crate::{
+    error::HarnessError,
+    harness::Harness,
+    ids::TenantId,
+    stop::Stop,
+    webhook::{Attendant, EventSync, ListenOptions},
+};
 
 /// How often all tenants are looked at: what is new, or was scheduled anew,
 /// waits so long at most.
@@ -55,6 +62,8 @@ pub struct DaemonOptions {
     pub stop: Stop,
     /// Stops it at once.
     pub abort: Stop,
+    /// Where it listens for events of vendors; none for not at all.
+    pub listen: Option<ListenOptions>,
     /// What happens.
     pub progress: DaemonProgress,
 }
@@ -88,7 +97,42 @@ impl Daemon {
     pub async fn run(&self) -> Result<DaemonReport, HarnessError> {
         let options = &self.options;
         let tell = &options.progress;
+        let told = options.progress.clone();
+        let of_events = move |ended: &EventSync| {
+            if let Some(event) = DaemonEvent::of_events(ended) {
+                told(event);
+            }
+        };
+        let attendant =
+            Attendant::new(self.harness.clone(), options.listen.as_ref(), Arc::new(of_events)).await?;
         tell(DaemonEvent::Started { pid: std::process::id(), parallel: options.parallel });
+        if let Some(address) = attendant.address()? {
+            tell(DaemonEvent::Listening { address: address.to_string() });
+        }
+        // Ends with the schedules: with `once` that is by itself.
+        let ended = Stop::default();
+        let (report, ()) = tokio::join!(
+            async {
+                let report = self.keep_schedules().await;
+                ended.ask();
+                report
+            },
+            async {
+                match options.once {
+                    true => ended.asked().await,
+                    false => attendant.run(ended.clone()).await,
+                }
+            }
+        );
+        if options.once {
+            attendant.tell().await;
+        }
+        report
+    }
+
+    async fn keep_schedules(&self) -> Result<DaemonReport, HarnessError> {
+        let options = &self.options;
+        let tell = &options.progress;
         let mut registry = Registry::new(self.harness.clone(), tell.clone());
         let mut running: JoinSet<Ended> = JoinSet::new();
         let mut at_work: HashSet<(TenantId, i64)> = HashSet::new();

@@ -27,8 +27,8 @@
 
 mod bundled;
 mod capability;
-mod deletion;
 mod daemon;
+mod deletion;
 mod error;
 mod files;
 mod harness;
@@ -54,11 +54,11 @@ pub use crate::{
         egress::{Addresses, EgressPolicy, Origin, OriginError},
         storage::{BucketError, BucketStore, Changes, Values},
     },
-    deletion::{DeletionReport, TenantDeletion},
     daemon::{
         Daemon, DaemonEvent, DaemonInfo, DaemonOptions, DaemonProgress, DaemonReport, InstanceWork, LastRun,
         RunningWork,
     },
+    deletion::{DeletionReport, TenantDeletion},
     error::HarnessError,
     harness::{Harness, Loaded, Options},
     ids::{InstanceName, NameError, TenantId},
@@ -74,9 +74,13 @@ pub use crate::{
     secrets::{Secret, SecretError, SecretSource},
     stop::Stop,
     store::{
-        Attribution, ChangeRow, ConnectorSource, DeletionPlan, DeletionProof, Delivery, DeliveryState, Due, Filter, FindingDetail, FindingId, FindingRow, FindingStore, Instance, InstanceStatus, Keep, LeaseRow, NewInstance, OccurrenceDetail, PackageFilter, PackageRow, Percent, PercentError, ProjectCosts, ProjectCounts, ProjectRow, Read, ReadCounts, ReadState, Refreshed, Renormalized, Run, RunFilter, RunMode, RunProject, RunState, RunWait, ScheduleRow, SharedStore, StoreError, StoredRecord, TablePlan, VanishingRow, Webhook,
+        Attribution, ChangeRow, ConnectorSource, DeletionPlan, DeletionProof, Delivery, DeliveryState, Due, EventRow, EventState, Filter,
+        FindingDetail, FindingId, FindingRow, FindingStore, Instance, InstanceStatus, Keep, LeaseRow, NewInstance,
+        OccurrenceDetail, PackageFilter, PackageRow, Percent, PercentError, ProjectCosts, ProjectCounts, ProjectRow,
+        Read, ReadCounts, ReadState, Refreshed, Renormalized, Run, RunFilter, RunMode, RunProject, RunState, RunWait,
+        ScheduleRow, SharedStore, StoreError, StoredRecord, TablePlan, VanishingRow, Webhook,
     },
     sync::{Decision, Progress, RetryPolicy, Selection, SelectionError, SyncEvent, SyncOptions, Vanishing, Waiter},
     tenant::{Setup, Tenant},
-    webhook::{Deliveries, RunEnded, WebhookError, WebhookEvent, WebhookSetup},
+    webhook::{Deliveries, Inbox, ListenOptions, RunEnded, WebhookError, WebhookEvent, WebhookSetup},
 };

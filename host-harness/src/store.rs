@@ -10,6 +10,7 @@ mod bucket;
 mod compress;
 mod deletion;
 mod derive;
+mod events;
 mod findings;
 #[cfg(test)]
 mod fixture;
@@ -45,6 +46,7 @@ pub use self::{
     bucket::InstanceBucket,
     deletion::{DeletionPlan, DeletionProof, PendingDeletion, TablePlan},
     derive::Refreshed,
+    events::{EventRow, EventState, Noted, Waiting},
     findings::{Filter, FindingDetail, FindingId, FindingRow, OccurrenceDetail},
     history::ChangeRow,
     imports::ImportSource,

@@ -59,6 +59,9 @@ pub struct SyncOptions {
     pub full: bool,
     /// Begin anew, even where the last sync was cut off.
     pub fresh: bool,
+    /// An event asks for it: reads the selection as far as the vendor has it,
+    /// goes on with nothing, and takes nothing for gone.
+    pub event: bool,
     /// What to do with findings that are no longer there.
     pub vanishing: Vanishing,
     /// Stops it between two pages; the next one goes on there.
@@ -139,8 +142,17 @@ impl InstanceSync {
         let (instance_id, store, clock) = (self.instance.id, self.store.clone(), self.clock.clone());
         let sync = Arc::new(self);
         let caller = Arc::new(Caller::new(sync.clone()));
-        let unfinished = store.run(move |store| store.unfinished_run(instance_id)).await?;
-        let mode = if options.incremental { RunMode::Incremental } else { RunMode::Full };
+        let (event, now) = (options.event, clock());
+        let unfinished = store.run(move |store| match event {
+            true => store.end_cut_off_event_runs(instance_id, now).map(|()| None),
+            false => store.unfinished_run(instance_id),
+        });
+        let unfinished = unfinished.await?;
+        let mode = match (options.event, options.incremental) {
+            (true, _) => RunMode::Event,
+            (false, true) => RunMode::Incremental,
+            (false, false) => RunMode::Full,
+        };
         let goes_on = |unfinished: RunMode| !options.fresh && (!options.full || unfinished == RunMode::Full);
         let run_id = match unfinished {
             Some((run, unfinished)) if goes_on(unfinished) => {
@@ -175,14 +187,23 @@ impl InstanceSync {
     async fn begin(&self, caller: &Caller, mode: RunMode, selection: &Selection) -> Result<i64, HarnessError> {
         let (connection, projects) = self.projects(caller).await?;
         (self.progress)(SyncEvent::Projects(projects.len()));
-        let reads = plan::plan(&connection, &projects, selection)?;
         let (instance_id, now) = (self.instance.id, (self.clock)());
-        let whole = selection.kinds.is_empty() && selection.projects.is_empty();
+        let (reads, whole) = match mode {
+            RunMode::Event => match plan::at_hand(&connection, &projects, selection) {
+                Some(selection) => (plan::plan(&connection, &projects, &selection)?, false),
+                None => (Vec::new(), false),
+            },
+            _ => {
+                let whole = selection.kinds.is_empty() && selection.projects.is_empty();
+                (plan::plan(&connection, &projects, selection)?, whole)
+            }
+        };
         self.store
             .run(move |store| {
                 store.replace_projects(instance_id, &projects, now)?;
                 let mode = match mode {
                     RunMode::Incremental if store.last_complete_start(instance_id)?.is_some() => mode,
+                    RunMode::Event => mode,
                     _ => RunMode::Full,
                 };
                 store.start_run(instance_id, mode, whole, projects.len() as u64, &reads, now)
@@ -245,7 +266,7 @@ impl InstanceSync {
             self.store.run(move |store| Ok((store.run(run_id)?, store.project_index(instance_id)?))).await?;
         let run = run.ok_or(HarnessError::NoRun(run_id))?;
         let since = match run.mode {
-            RunMode::Full | RunMode::Import | RunMode::Renormalize => None,
+            RunMode::Full | RunMode::Import | RunMode::Renormalize | RunMode::Event => None,
             RunMode::Incremental => {
                 let overlap = i64::try_from(OVERLAP.as_micros()).unwrap_or(i64::MAX);
                 let last = self.store.run(move |store| store.last_complete_start(instance_id)).await?;

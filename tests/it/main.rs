@@ -21,3 +21,4 @@ mod sandbox;
 mod storage;
 mod sync;
 mod tidy;
+mod webhooks;

@@ -22,7 +22,7 @@ use super::{
     runs::{Pruned, RunList},
     schedule::ScheduleReport,
     sync::SyncReport,
-    webhook::{DeliveryList, WebhookList, WebhookRemoved, WebhookReport},
+    webhook::{DeliveryList, EventList, InboxReport, WebhookList, WebhookRemoved, WebhookReport},
 };
 
 #[derive(clap::Args)]
@@ -62,9 +62,11 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         ("sync", schema_for!(SyncReport)),
         ("webhook-deliveries", schema_for!(DeliveryList)),
         ("webhook-event", schema_for!(host_harness::WebhookEvent)),
+        ("webhook-events", schema_for!(EventList)),
         ("webhook-list", schema_for!(WebhookList)),
         ("webhook-remove", schema_for!(WebhookRemoved)),
         ("webhook-retry", schema_for!(DeliveryList)),
+        ("webhook-secret", schema_for!(InboxReport)),
         ("webhook-set", schema_for!(WebhookReport)),
         ("webhook-show", schema_for!(WebhookReport)),
         ("webhook-test", schema_for!(DeliveryList)),

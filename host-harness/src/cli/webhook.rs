@@ -1,9 +1,9 @@
-//! `harness webhook`: who is told when a run ends, and how that goes.
+//! `harness webhook`: who is told when a run ends, and whose events are taken.
 
 use std::{path::PathBuf, process::ExitCode};
 
-use appsec_model::Timestamp;
-use host_harness::{Addresses, Delivery, DeliveryState, InstanceName, Origin, SecretSource, Tenant, WebhookSetup};
+use appsec_model::{EventType, Timestamp, WebhookScheme};
+use host_harness::{Addresses, Delivery, DeliveryState, EventRow, InstanceName, Origin, SecretSource, Tenant, WebhookSetup};
 use serde::Serialize;
 
 use super::{
@@ -35,6 +35,16 @@ pub enum Command {
     },
     /// Show what was told, and how that went
     Deliveries {
+        /// Only those of this instance
+        instance: Option<InstanceName>,
+        /// At most so many, newest first
+        #[arg(long, default_value_t = 20, value_name = "N")]
+        limit: u32,
+    },
+    /// Let an instance take events of its vendor, signed with this secret, at `harness run --listen`
+    Secret(SecretArgs),
+    /// Show the events that came in, and what came of them
+    Events {
         /// Only those of this instance
         instance: Option<InstanceName>,
         /// At most so many, newest first
@@ -83,6 +93,43 @@ impl SigningSecret {
             (None, None) => SecretSource::Input,
         })
     }
+}
+
+#[derive(clap::Args)]
+pub struct SecretArgs {
+    /// Name of the instance
+    instance: InstanceName,
+    /// Read the secret that the vendor signs with from this file
+    #[arg(long, value_name = "FILE", group = "inbox")]
+    from_file: Option<PathBuf>,
+    /// Read it from this environment variable
+    #[arg(long, value_name = "VARIABLE", group = "inbox")]
+    from_env: Option<String>,
+    /// Take no events any more
+    #[arg(long, group = "inbox")]
+    remove: bool,
+}
+
+/// What `webhook secret` prints.
+#[derive(Serialize, schemars::JsonSchema)]
+pub struct InboxReport {
+    /// Name of the instance.
+    instance: String,
+    /// Whether it takes events.
+    takes_events: bool,
+    /// The path of the address to give to the vendor.
+    path: Option<String>,
+    /// Where the secret that the vendor signs with is read from.
+    secret: Option<String>,
+    /// How the vendor signs, and where a person sets address and secret there.
+    scheme: Option<WebhookScheme>,
+}
+
+/// What `webhook events` prints.
+#[derive(Serialize, schemars::JsonSchema)]
+pub struct EventList {
+    /// The events, newest first.
+    events: Vec<EventRow>,
 }
 
 /// A webhook, as commands print it.
@@ -156,7 +203,9 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
         Command::List => {
             let list = WebhookList { webhooks: all(&tenant).await? };
             output.result(&list, |list| match list.webhooks.as_slice() {
-                [] => output.line("No webhook is set. Set one: harness webhook set INSTANCE --url URL --secret-file FILE"),
+                [] => {
+                    output.line("No webhook is set. Set one: harness webhook set INSTANCE --url URL --secret-file FILE")
+                }
                 webhooks => show_list(output, webhooks),
             })?;
         }
@@ -177,15 +226,59 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
             let delivery = delivery.map_err(|error| Failure::from(error).of(tenant.id(), None))?;
             return told(output, delivery);
         }
+        Command::Secret(args) => return secret(context, &tenant, args).await,
+        Command::Events { instance, limit } => {
+            let of = row_id(&tenant, instance.as_ref()).await?;
+            let events = tenant.store().read(move |store| store.events(of, limit)).await?;
+            output.result(&EventList { events }, |list| show_events(output, &list.events))?;
+        }
         Command::Deliveries { instance, limit } => {
-            let of = match &instance {
-                Some(name) => Some(tenant.instance(name).await?.id),
-                None => None,
-            };
+            let of = row_id(&tenant, instance.as_ref()).await?;
             let deliveries = tenant.store().read(move |store| store.deliveries(of, limit)).await?;
             output.result(&DeliveryList { deliveries }, |list| show_deliveries(output, &list.deliveries))?;
         }
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn row_id(tenant: &Tenant, instance: Option<&InstanceName>) -> Result<Option<i64>, Failure> {
+    Ok(match instance {
+        Some(name) => Some(tenant.instance(name).await?.id),
+        None => None,
+    })
+}
+
+async fn secret(context: &Context, tenant: &Tenant, args: SecretArgs) -> Result<ExitCode, Failure> {
+    let SecretArgs { instance, from_file, from_env, remove } = args;
+    let told = |error| Failure::from(error).of(tenant.id(), Some(&instance));
+    let inbox = match (from_file, from_env, remove) {
+        (_, _, true) => {
+            tenant.remove_inbox(&instance).await.map_err(told)?;
+            None
+        }
+        (Some(path), _, _) => {
+            let source = SecretSource::File { path: std::path::absolute(path)? };
+            Some(tenant.set_inbox(&instance, source).await.map_err(told)?)
+        }
+        (None, Some(name), _) => Some(tenant.set_inbox(&instance, SecretSource::Variable { name }).await.map_err(told)?),
+        (None, None, false) => Some(tenant.inbox(&instance).await.map_err(told)?),
+    };
+    let report = InboxReport {
+        instance: instance.to_string(),
+        takes_events: inbox.is_some(),
+        path: inbox.as_ref().map(|inbox| inbox.path.clone()),
+        secret: inbox.as_ref().map(|inbox| inbox.secret.to_string()),
+        scheme: inbox.map(|inbox| inbox.scheme),
+    };
+    let output = context.output;
+    output.result(&report, |report| match (&report.path, &report.secret, &report.scheme) {
+        (Some(path), Some(secret), Some(scheme)) => {
+            output.line(format!("{instance} takes events at {path}, signed with the secret from {secret}."));
+            output.line(format!("At the vendor: {}", scheme.description));
+            output.line("Next: harness run --listen 127.0.0.1:8787");
+        }
+        _ => output.line(format!("{instance} takes no events any more.")),
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -215,6 +308,29 @@ fn show_list(output: Output, webhooks: &[WebhookReport]) {
     for it in webhooks {
         let addresses = if it.private { "private allowed" } else { "public" };
         table.add_row([&it.instance, &it.url, addresses, &it.secret, &moment(it.set_at)]);
+    }
+    output.print(&table);
+}
+
+fn show_events(output: Output, events: &[EventRow]) {
+    let mut table = output.table(&["ID", "INSTANCE", "RECEIVED", "EVENT", "ABOUT", "STATE", "RUN"]);
+    for it in events {
+        let (what, why) = match &it.event.what {
+            EventType::FindingsChanged => ("findings-changed", None),
+            EventType::ScanFinished => ("scan-finished", None),
+            EventType::Ignored { reason } => ("ignored", Some(reason)),
+        };
+        let projects = it.event.projects.iter().filter_map(|it| it.name.clone().or(it.id.clone()));
+        let about = why.or(it.problem.as_ref()).cloned().unwrap_or_else(|| projects.collect::<Vec<_>>().join(", "));
+        table.add_row([
+            it.id.to_string(),
+            it.instance.clone(),
+            moment(it.received_at),
+            what.to_owned(),
+            short(&about, 80),
+            it.state.as_str().to_owned(),
+            it.run.map(|run| run.to_string()).unwrap_or_default(),
+        ]);
     }
     output.print(&table);
 }

@@ -113,6 +113,13 @@ impl FindingStore {
         Ok(self.connection.execute("DELETE FROM inboxes WHERE instance_id = ?1", [instance_id])? > 0)
     }
 
+    /// Whether anything of the tenant is told to others, or by others.
+    pub fn uses_webhooks(&self) -> Result<bool> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM webhooks) OR EXISTS (SELECT 1 FROM inboxes) \
+                   OR EXISTS (SELECT 1 FROM events WHERE state = 'pending')";
+        Ok(self.connection.query_row(sql, [], |row| row.get(0))?)
+    }
+
     /// Whether an event of this hash came in lately.
     pub fn knows_event(&self, instance_id: i64, sha256: &[u8], now: Timestamp) -> Result<bool> {
         let sql = "SELECT EXISTS (SELECT 1 FROM events WHERE instance_id = ?1 AND sha256 = ?2 \

@@ -174,7 +174,12 @@ impl FindingStore {
 
     /// Takes a delivery for one try. Until `until` no other process tries it;
     /// should this one die, it is tried again then.
-    pub fn claim_delivery(&mut self, due: DueDelivery, now: Timestamp, until: Timestamp) -> Result<Option<ClaimedDelivery>> {
+    pub fn claim_delivery(
+        &mut self,
+        due: DueDelivery,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<ClaimedDelivery>> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let (condition, parameter) = match due {
             DueDelivery::By(moment) => ("next_at <= ?1", moment.as_micros()),

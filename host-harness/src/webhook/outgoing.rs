@@ -17,7 +17,7 @@ use crate::{
     capability::egress::{Addresses, EgressPolicy, Origin, Scheme},
     error::HarnessError,
     ids::InstanceName,
-    secrets::{Secret, SecretSource},
+    secrets::SecretSource,
     store::{ClaimedDelivery, Delivery, DeliveryState, DueDelivery, Tried, Webhook},
     sync::chance,
     tenant::Tenant,
@@ -66,7 +66,7 @@ impl Tenant {
         if setup.secret == SecretSource::Input {
             return Err(WebhookError::SecretOnce.into());
         }
-        SigningKey::outgoing(&setup.secret.read()?)?;
+        SigningKey::outgoing(&self.signing_secret(&setup.secret)?)?;
         let webhook = Webhook { url: setup.url, egress, secret: setup.secret, set_at: self.harness.now() };
         let kept = webhook.clone();
         self.store.run(move |store| store.set_webhook(instance.id, &kept)).await?;
@@ -167,7 +167,7 @@ impl Tenant {
     async fn tell(&self, claimed: &ClaimedDelivery) -> Answer {
         let ClaimedDelivery { delivery, instance_id, webhook, run } = claimed;
         // What is wrong here is put right by the operator, and tried again.
-        let secret: Secret = match webhook.secret.read() {
+        let secret = match self.signing_secret(&webhook.secret) {
             Ok(secret) => secret,
             Err(error) => return Answer::Unreachable(error.to_string()),
         };

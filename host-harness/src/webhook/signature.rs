@@ -91,7 +91,11 @@ mod tests {
         // Test cases 1, 2 and 6 of section 4.
         let cases: [(&[u8], &[u8], &str); 3] = [
             (&[0x0b; 20], b"Hi There", "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"),
-            (b"Jefe", b"what do ya want for nothing?", "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"),
+            (
+                b"Jefe",
+                b"what do ya want for nothing?",
+                "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
+            ),
             (
                 &[0xaa; 131],
                 b"Test Using Larger Than Block-Size Key - Hash Key First",
@@ -117,7 +121,10 @@ mod tests {
     fn a_secret_that_can_be_guessed_or_is_cut_is_refused() {
         assert!(matches!(SigningKey::outgoing(&secret("fifteen-letters")), Err(WebhookError::ShortSecret(15))));
         assert!(matches!(SigningKey::outgoing(&secret("whsec_c2hvcnQ=")), Err(WebhookError::ShortSecret(5))));
-        assert!(matches!(SigningKey::outgoing(&secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS")), Err(WebhookError::SecretForm)));
+        assert!(matches!(
+            SigningKey::outgoing(&secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS")),
+            Err(WebhookError::SecretForm)
+        ));
         assert!(SigningKey::outgoing(&secret("sixteen-letters!")).is_ok());
     }
 }

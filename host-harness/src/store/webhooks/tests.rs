@@ -68,8 +68,13 @@ fn one_process_tries_at_a_time_and_another_takes_over_from_the_dead() {
 fn a_delivery_at_its_end_can_be_made_pending_again_and_is_forgotten_in_time() {
     let desk = desk();
     end_a_run(&desk, 10);
-    let failed =
-        Tried { state: DeliveryState::Failed, next_at: None, status: Some(404), answer: None, problem: Some("no".into()) };
+    let failed = Tried {
+        state: DeliveryState::Failed,
+        next_at: None,
+        status: Some(404),
+        answer: None,
+        problem: Some("no".into()),
+    };
     desk.store.with(|store| {
         let id = store.claim_delivery(DueDelivery::By(at(11)), at(11), at(60)).unwrap().unwrap().delivery.id;
         store.note_delivery(id, &failed, at(12)).unwrap();

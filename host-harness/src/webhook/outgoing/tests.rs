@@ -136,7 +136,10 @@ async fn what_is_not_told_in_time_waits_in_the_store_for_whoever_comes_next() {
     let deliveries = house.tenant.deliver(Duration::from_secs(10)).await.unwrap();
     assert_eq!(deliveries.next_at, Some(Timestamp::from_micros(1_700_003_600_500_000)));
     let delivery = house.deliveries().remove(0);
-    assert_eq!((delivery.state, delivery.problem.as_deref()), (DeliveryState::Pending, Some("the receiver answered 503")));
+    assert_eq!(
+        (delivery.state, delivery.problem.as_deref()),
+        (DeliveryState::Pending, Some("the receiver answered 503"))
+    );
     let retried = house.tenant.retry_delivery(delivery.id).await.unwrap();
     assert_eq!((retried.state, retried.tries), (DeliveryState::Delivered, 1));
 }

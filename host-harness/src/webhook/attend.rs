@@ -1,0 +1,196 @@
+//! What a daemon does about webhooks: takes events in, makes the syncs that
+//! they lead to, and tells receivers what could not be told at once.
+//!
+//! What waits is in the stores: a daemon that is killed, and the next one, go on
+//! where the first one was.
+
+use std::{
+    collections::{HashMap, HashSet},
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
+
+use appsec_model::Timestamp;
+use tokio::{runtime::Handle, task::JoinSet, time::sleep};
+
+use super::{
+    listen::{ListenOptions, Listener},
+    reception::Reception,
+};
+use crate::{
+    error::HarnessError,
+    harness::Harness,
+    ids::{InstanceName, TenantId},
+    stop::Stop,
+    store::Run,
+    tenant::Tenant,
+};
+
+/// How often it is looked whether an instance takes events, and with which
+/// secret.
+const LOOK_EVERY: Duration = Duration::from_secs(15);
+
+/// How often it is looked whether anything is to be told.
+const TELL_EVERY: Duration = Duration::from_secs(5);
+
+/// Syncs of events at one time, beside those that are scheduled.
+const AT_ONCE: usize = 2;
+
+/// When events are tried again whose instance another process is at work on.
+const AGAIN: Duration = Duration::from_secs(10);
+
+/// A sync that events led to, as it ended.
+pub(crate) struct EventSync {
+    pub tenant: TenantId,
+    pub instance: InstanceName,
+    pub outcome: Result<Option<Run>, HarnessError>,
+}
+
+/// Told of each of them.
+pub(crate) type EventProgress = Arc<dyn Fn(&EventSync) + Send + Sync>;
+
+/// Attends to the webhooks of all tenants.
+pub(crate) struct Attendant {
+    reception: Arc<Reception>,
+    listener: Option<Listener>,
+    window: Duration,
+    progress: EventProgress,
+}
+
+impl Attendant {
+    /// Listens, if it is to, and attends to what there is.
+    pub async fn new(
+        harness: Harness,
+        listen: Option<&ListenOptions>,
+        progress: EventProgress,
+    ) -> Result<Self, HarnessError> {
+        let reception = Arc::new(Reception::new(harness)?);
+        let listener = match listen {
+            Some(options) => Some(Listener::bind(options, reception.clone()).await?),
+            None => None,
+        };
+        let window = listen.map_or(ListenOptions::WINDOW, |options| options.window);
+        Ok(Self { reception, listener, window, progress })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> Result<Option<SocketAddr>, HarnessError> {
+        self.listener.as_ref().map(Listener::address).transpose()
+    }
+
+    /// Works until it is stopped.
+    pub async fn run(&self, stop: Stop) {
+        // Before the first request is answered.
+        self.reception.look().await;
+        let serving = async {
+            if let Some(listener) = &self.listener {
+                listener.serve(&stop).await;
+            }
+        };
+        let looking = async {
+            loop {
+                sleep(LOOK_EVERY).await;
+                self.reception.look().await;
+            }
+        };
+        let telling = async {
+            loop {
+                tell(&self.reception).await;
+                sleep(TELL_EVERY).await;
+            }
+        };
+        let until_stopped = async {
+            tokio::select! {
+                ((), ()) = async { tokio::join!(looking, telling) } => {}
+                () = stop.asked() => {}
+            }
+        };
+        tokio::join!(serving, syncs(&self.reception, self.window, &stop, &self.progress), until_stopped);
+    }
+
+    /// Tells what is due, once.
+    pub async fn tell(&self) {
+        self.reception.look().await;
+        tell(&self.reception).await;
+    }
+}
+
+async fn tell(reception: &Reception) {
+    for tenant in reception.tenants() {
+        if let Err(error) = tenant.deliver(Duration::ZERO).await {
+            tracing::warn!(tenant = %tenant.id(), %error, "webhooks are told later");
+        }
+    }
+}
+
+/// Makes the syncs of events that have waited for the window.
+async fn syncs(reception: &Reception, window: Duration, stop: &Stop, progress: &EventProgress) {
+    type Key = (TenantId, InstanceName);
+    let mut running: JoinSet<EventSync> = JoinSet::new();
+    let mut at_work: HashSet<Key> = HashSet::new();
+    let mut not_before: HashMap<Key, Timestamp> = HashMap::new();
+    while !stop.is_asked() {
+        let mut soonest = LOOK_EVERY;
+        for tenant in reception.tenants() {
+            let waiting = match tenant.store().read(|store| store.waiting_events()).await {
+                Ok(waiting) => waiting,
+                Err(error) => {
+                    tracing::warn!(tenant = %tenant.id(), %error, "events wait");
+                    continue;
+                }
+            };
+            for it in waiting {
+                let (key, now) = ((tenant.id().clone(), it.instance), tenant.now());
+                if at_work.contains(&key) {
+                    continue;
+                }
+                let after_window = it.since.as_micros().saturating_add(micros(window));
+                let due = not_before.get(&key).map_or(after_window, |at| after_window.max(at.as_micros()));
+                let left = due.saturating_sub(now.as_micros());
+                if left > 0 {
+                    soonest = soonest.min(Duration::from_micros(left.unsigned_abs()));
+                } else if running.len() < AT_ONCE {
+                    at_work.insert(key.clone());
+                    // On a thread of its own, as scheduled syncs are.
+                    let (runtime, tenant, stop) = (Handle::current(), tenant.clone(), stop.clone());
+                    running.spawn_blocking(move || runtime.block_on(sync(tenant, key.1, stop)));
+                }
+            }
+        }
+        tokio::select! {
+            Some(ended) = running.join_next() => {
+                let Ok(ended) = ended else {
+                    // A fault of this program: it is told by the panic itself.
+                    at_work.clear();
+                    continue;
+                };
+                let key = (ended.tenant.clone(), ended.instance.clone());
+                at_work.remove(&key);
+                match &ended.outcome {
+                    Ok(_) => _ = not_before.remove(&key),
+                    Err(_) => _ = not_before.insert(key, Timestamp::from_micros(reception.now().as_micros() + micros(AGAIN))),
+                }
+                progress(&ended);
+            }
+            () = reception.news.notified() => {}
+            () = sleep(soonest) => {}
+            () = stop.asked() => {}
+        }
+    }
+    // They were asked to stop between two pages.
+    while let Some(ended) = running.join_next().await {
+        if let Ok(ended) = ended {
+            progress(&ended);
+        }
+    }
+}
+
+async fn sync(tenant: Tenant, instance: InstanceName, stop: Stop) -> EventSync {
+    let outcome = tenant.sync_events(&instance, stop).await;
+    EventSync { tenant: tenant.id().clone(), instance, outcome }
+}
+
+fn micros(time: Duration) -> i64 {
+    i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
+}
