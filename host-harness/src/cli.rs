@@ -2,15 +2,22 @@
 //! here they are parsed, and in the modules below shown.
 
 mod advisories;
+mod backup;
 mod delete;
 mod daemon;
+mod coverage;
+mod csv;
+mod dashboard;
 mod demo;
+mod doctor;
 mod error;
 mod findings;
 mod import;
 mod inspect;
 mod instance;
+mod issues;
 mod normalize;
+mod onboard;
 mod output;
 mod packages;
 mod projects;
@@ -21,15 +28,18 @@ mod schema;
 mod secret;
 mod simulate;
 mod sync;
+mod vault;
 mod vanishing;
 mod webhook;
+mod views;
+mod when;
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{CommandFactory, Parser, Subcommand};
-use host_harness::{BUNDLED, ConnectorSource, Harness, Options, Tenant, TenantId};
+use host_harness::{BUNDLED, ConnectorSource, Harness, Options, SecretSource, Tenant, TenantId};
 
-use self::{error::Failure, output::Output};
+use self::{error::Failure, output::Output, views::View};
 
 /// Exit codes, as the help tells them.
 const EXIT_CODES: &str =
@@ -56,6 +66,9 @@ struct Global {
     /// Whose data it is
     #[arg(long, global = true, default_value = "default", value_name = "NAME")]
     tenant: TenantId,
+    /// Read the key of the vault from this file [default: the key in HARNESS_VAULT_KEY]
+    #[arg(long, global = true, env = "HARNESS_VAULT_KEY_FILE", value_name = "FILE")]
+    vault_key_file: Option<PathBuf>,
     /// Another connector than the one inside of this program
     #[arg(long, global = true, value_name = "FILE.wasm")]
     connector: Option<PathBuf>,
@@ -76,24 +89,43 @@ enum Command {
     Demo(demo::Args),
     /// Show what a connector is, imports, needs and can bring
     Inspect(inspect::Args),
+    /// Set up an instance step by step; can be left and gone on with
+    Onboard(onboard::Args),
     /// Set up connectors for an account
     #[command(subcommand)]
     Instance(instance::Command),
+    /// Stored tokens, and the key that they are sealed with
+    #[command(subcommand)]
+    Vault(vault::Command),
     /// List the vendor's projects
     Projects(projects::Args),
     /// Bring the findings of instances up to date
     Sync(sync::Args),
     /// Take in findings from files of the vendor's tools
     Import(import::Args),
-    /// List findings
-    Findings(findings::ListArgs),
+    /// List findings of every kind
+    Findings(views::FindingsArgs),
+    /// List vulnerabilities of packages
+    Vulnerabilities(views::ListArgs),
+    /// List weaknesses of first-party code
+    Weaknesses(views::ListArgs),
+    /// List leaked credentials
+    Secrets(views::ListArgs),
     /// Show one finding with all that is known of it
     Finding(findings::ShowArgs),
+    /// List issues: what the findings of all sources say about the same thing
+    Issues(issues::ListArgs),
+    /// Show one issue with its sources and findings
+    Issue(issues::ShowArgs),
     /// Ratings of advisories (CVSS, EPSS) from files
     #[command(subcommand)]
     Advisories(advisories::Command),
-    /// List packages that findings are about
+    /// List packages in use and packages that findings are about
     Packages(packages::Args),
+    /// Show counts and trends
+    Dashboard(dashboard::Args),
+    /// Show which repositories are looked after, and which are not
+    Coverage(coverage::Args),
     /// Normalize stored records again, with the connector as it is now
     Renormalize(renormalize::Args),
     /// Show the run log
@@ -111,6 +143,12 @@ enum Command {
     Webhook(webhook::Command),
     /// Print the JSON Schema of a command's --json output
     Schema(schema::Args),
+    /// Look for what is wrong, and say what to do; nothing is repaired
+    Doctor(doctor::Args),
+    /// Copy a tenant into a folder, while others work on it
+    Backup(backup::BackupArgs),
+    /// Bring a tenant back from a backup
+    Restore(backup::RestoreArgs),
     /// Print completions for a shell
     Completions {
         /// The shell
@@ -166,6 +204,9 @@ fn dispatch(cli: Cli, output: Output) -> Result<ExitCode, Failure> {
     };
     let mut options = Options::new(data_dir);
     options.retry.budget = Duration::from_secs(cli.global.max_wait);
+    if let Some(path) = cli.global.vault_key_file {
+        options.vault_key = SecretSource::File { path: std::path::absolute(path)? };
+    }
     let context = Context { harness: Harness::new(options), tenant: cli.global.tenant, connector, output };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let code = runtime.block_on(async {
@@ -173,15 +214,27 @@ fn dispatch(cli: Cli, output: Output) -> Result<ExitCode, Failure> {
             Command::Demo(args) => demo::exec(&context, args).await,
             Command::Inspect(args) => inspect::exec(&context, args).await,
             Command::Instance(command) => instance::exec(&context, command).await,
+            Command::Onboard(args) => onboard::exec(&context, args).await,
+            Command::Vault(command) => vault::exec(&context, command),
             Command::Projects(args) => projects::exec(&context, args).await,
             Command::Sync(args) => sync::exec(&context, args).await,
             Command::Import(args) => import::exec(&context, args).await,
             Command::Renormalize(args) => renormalize::exec(&context, args).await,
-            Command::Findings(args) => findings::list(&context, args).await,
+            Command::Findings(args) => views::findings(&context, args).await,
+            Command::Vulnerabilities(args) => views::list(&context, View::Vulnerabilities, args).await,
+            Command::Weaknesses(args) => views::list(&context, View::Weaknesses, args).await,
+            Command::Secrets(args) => views::list(&context, View::Secrets, args).await,
             Command::Finding(args) => findings::show(&context, args).await,
+            Command::Issues(args) => issues::list(&context, args).await,
+            Command::Issue(args) => issues::show(&context, args).await,
             Command::Advisories(command) => advisories::exec(&context, command).await,
             Command::Packages(args) => packages::exec(&context, args).await,
+            Command::Dashboard(args) => dashboard::exec(&context, args).await,
+            Command::Coverage(args) => coverage::exec(&context, args).await,
             Command::Runs(args) => runs::exec(&context, args).await,
+            Command::Doctor(args) => doctor::exec(&context, args).await,
+            Command::Backup(args) => backup::backup(&context, args).await,
+            Command::Restore(args) => backup::restore(&context, args).await,
             Command::Run(args) => daemon::run(&context, args).await,
             Command::Status(args) => daemon::status(&context, args).await,
             Command::Normalize(args) => normalize::exec(&context, args).await,

@@ -153,7 +153,7 @@ impl Daemon {
                 let key = (candidate.tenant.clone(), candidate.instance_id);
                 !at_work.contains(&key) && !(options.once && done.contains(&key))
             };
-            let mut waiting: Vec<Candidate> = registry.candidates().into_iter().filter(free).collect();
+            let mut waiting: Vec<Candidate> = registry.candidates(now).into_iter().filter(free).collect();
             while running.len() < options.parallel {
                 let Some(chosen) = pick(&waiting, now, &at_work, last.as_ref()) else { break };
                 let candidate = waiting.swap_remove(chosen);

@@ -19,6 +19,7 @@ use crate::{
     secrets::Secret,
     store::{DeletionPlan, DeletionProof, FindingStore, PendingDeletion, contains},
     tenant::Tenant,
+    vault::Vault,
 };
 
 /// What a folder of a tenant that is being deleted begins with: no name of a
@@ -88,16 +89,16 @@ impl Tenant {
         let instance = self.instance(name).await?;
         let plan = self.deletion_plan(name).await?;
         // Only to search for them: without them the rest is proven all the same.
-        let secrets = self.secrets(&instance.made.secrets, None).unwrap_or_default();
+        let secrets = self.secrets(name, &instance.made.secrets, None).unwrap_or_default();
         let secrets: Vec<Secret> = secrets.into_iter().map(|(_, secret)| secret).collect();
         let _lock = self.lock(name)?;
-        let (now, folder) = (self.harness.now(), self.folder.clone());
+        let (now, folder, id) = (self.harness.now(), self.folder.clone(), self.id.clone());
         let report = self
             .store
             .run(move |store| {
                 store.begin_deletion(instance.id, &plan, now)?;
                 let pending = PendingDeletion { instance_id: instance.id, plan };
-                Ok(finish(store, &folder, pending, &secrets, now))
+                Ok(finish(store, &folder, id, pending, &secrets, now))
             })
             .await?;
         self.harness.forget_transport(&self.id, instance.id);
@@ -109,11 +110,15 @@ impl Tenant {
 fn finish(
     store: &mut FindingStore,
     folder: &Path,
+    tenant: TenantId,
     pending: PendingDeletion,
     secrets: &[Secret],
     now: appsec_model::Timestamp,
 ) -> Result<DeletionReport, HarnessError> {
     let PendingDeletion { instance_id, plan } = pending;
+    if let Ok(name) = plan.instance.parse() {
+        Vault::new(folder, tenant).remove(&name)?;
+    }
     store.delete_rows(instance_id, now)?;
     store.shred()?;
     let texts: Vec<&[u8]> = secrets.iter().map(|secret| secret.reveal().as_bytes()).collect();
@@ -147,7 +152,7 @@ impl Harness {
             let Ok(_lock) = tenant.lock(&name) else { return Ok(()) };
             tracing::warn!(tenant = %tenant.id, instance = %name, "finishing a deletion that was cut off");
             let now = self.now();
-            tenant.store.with(|store| finish(store, &tenant.folder, pending, &[], now))?;
+            tenant.store.with(|store| finish(store, &tenant.folder, tenant.id.clone(), pending, &[], now))?;
         }
         Ok(())
     }

@@ -5,15 +5,18 @@ use std::{path::PathBuf, time::Duration};
 use appsec_model::Error as ContractError;
 
 use crate::{
-    capability::egress::OriginError,
+    backup::BackupError,
+    capability::{egress::OriginError, storage::BucketError},
     ids::InstanceName,
     import::ImportError,
+    onboarding::OnboardingError,
     runtime::{CallError, CallFailure, RuntimeError},
     schedule::ScheduleError,
     secrets::SecretError,
     store::{ReadCounts, StoreError},
     sync::SelectionError,
     webhook::WebhookError,
+    vault::VaultError,
 };
 
 /// Why the harness could not do what was asked.
@@ -43,6 +46,9 @@ pub enum HarnessError {
     /// A secret cannot be read.
     #[error(transparent)]
     Secret(#[from] SecretError),
+    /// The vault does not give or take a secret.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
     /// A secret is needed and nothing says where it is.
     #[error("the connector needs the secret {0}, and the instance does not say where to read it")]
     NoSecret(String),
@@ -71,6 +77,14 @@ pub enum HarnessError {
         /// Id now.
         found: String,
     },
+    /// The instance takes in reports of other scanners.
+    #[error(
+        "it takes in reports of other scanners and has no connector: there is nothing to connect to, to sync or to normalize again"
+    )]
+    Native,
+    /// The instance is one of a connector.
+    #[error("`{0}` is an instance of a connector, and takes in no reports of other scanners")]
+    NotNative(InstanceName),
     /// Another process syncs the instance.
     #[error("another process is at work on this instance")]
     Locked,
@@ -92,15 +106,44 @@ pub enum HarnessError {
     /// Something about webhooks cannot be done.
     #[error(transparent)]
     Webhook(#[from] WebhookError),
+    /// A backup cannot be made or brought back.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
     /// A run is not there.
     #[error("there is no run {0}")]
     NoRun(i64),
     /// The vendor's list of projects has no end.
     #[error("the vendor's list of projects does not come to an end ({0} projects so far)")]
     EndlessProjects(usize),
-    /// The connector forgot its settings right after it took them.
-    #[error("the connector is not configured, although it was")]
-    NotConnected,
+    /// The instance is paused.
+    #[error("the instance `{0}` is paused")]
+    Paused(InstanceName),
+    /// The secret, or the settings, are those of another account.
+    #[error("this is the account {now} at the vendor, and the instance is of {before}: nothing was changed")]
+    OtherAccount {
+        /// The account of the instance.
+        before: String,
+        /// The other one.
+        now: String,
+    },
+    /// A stored secret is to be changed, and nothing says where the new one is.
+    #[error("the token is in the vault, and nothing says where the new one is")]
+    NoNewSecret,
+    /// A secret from standard input would be gone after the command.
+    #[error("a token from standard input is for one command only, and the instance would be left without one")]
+    NotKept,
+    /// The instance has no such setting.
+    #[error("the instance has no setting `{0}`")]
+    NoSetting(String),
+    /// The connector does not let one choose kinds.
+    #[error("the connector `{0}` has no setting for the kinds to bring")]
+    NoKindSetting(String),
+    /// An onboarding does not go on.
+    #[error(transparent)]
+    Onboarding(#[from] OnboardingError),
+    /// The bucket of a connector failed.
+    #[error(transparent)]
+    Bucket(#[from] BucketError),
     /// TLS cannot be set up.
     #[error("TLS cannot be set up")]
     Tls(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -163,6 +206,12 @@ impl HarnessError {
         self.failure().is_some()
     }
 
+    /// Whether the same may be tried later, because somebody else is at work, or
+    /// the operator said so.
+    pub(crate) fn is_for_later(&self) -> bool {
+        matches!(self, Self::Locked | Self::AtWork(_) | Self::Paused(_) | Self::Stopped)
+    }
+
     pub(crate) fn is_not_configured(&self) -> bool {
         matches!(self.contract(), Some(ContractError::NotConfigured))
     }
@@ -194,12 +243,16 @@ impl HarnessError {
             Self::Store(_) => "store",
             Self::Runtime(_) => "connector-unusable",
             Self::Secret(_) | Self::NoSecret(_) => "secret",
+            Self::Vault(_) => "vault",
             Self::Selection(_) => "selection",
             Self::Origin(_) => "invalid-origin",
             Self::NoInstance { .. } => "no-such-instance",
+            Self::Native => "native-source",
+            Self::NotNative(_) => "no-native-source",
             Self::NoConnector(_) | Self::OtherConnector { .. } => "no-such-connector",
             Self::Import(_) => "import",
             Self::Webhook(error) => error.code(),
+            Self::Backup(_) => "backup",
             Self::NoTenant(_) => "no-such-tenant",
             Self::NotConfirmed { .. } => "not-confirmed",
             Self::Folder(..) => "io",
@@ -208,7 +261,13 @@ impl HarnessError {
             Self::Schedule(_) => "invalid-schedule",
             Self::NoRun(_) => "no-such-run",
             Self::EndlessProjects(_) => "protocol",
-            Self::NotConnected => "not-configured",
+            Self::Paused(_) => "paused",
+            Self::OtherAccount { .. } => "other-account",
+            Self::NoNewSecret => "no-new-secret",
+            Self::NotKept => "secret-not-kept",
+            Self::NoSetting(_) | Self::NoKindSetting(_) => "no-such-setting",
+            Self::Onboarding(_) => "onboarding",
+            Self::Bucket(_) => "store",
             Self::Tls(_) | Self::Random(_) | Self::Stopped => "host",
         }
     }
@@ -228,6 +287,15 @@ impl HarnessError {
         }
         if let Self::Webhook(error) = self {
             return Some(error.remedy());
+        }
+        if let Self::Backup(error) = self {
+            return Some(error.remedy());
+        }
+        if let Self::Onboarding(error) = self {
+            return Some(error.remedy());
+        }
+        if let Self::Vault(error) = self {
+            return error.remedy();
         }
         let remedy = match self.code() {
             "invalid-settings" => {
@@ -257,6 +325,14 @@ impl HarnessError {
                 "the address may be that of a proxy or login page; if not, the vendor's API has changed and the connector \
                  needs an update"
             }
+            "paused" => "let it go on with: harness instance resume NAME",
+            "other-account" => {
+                "give a token of the same account; if the other one is meant, say so with --other-account: what was \
+                 brought from the old one is marked as vanished by the next full sync"
+            }
+            "no-new-secret" => "give it with --token-file FILE, --token-env VARIABLE or --token-stdin",
+            "secret-not-kept" => "store it with --store-token, or give a file or variable",
+            "no-such-setting" => "`harness instance show` lists what is set, `harness inspect` what there is",
             "invalid-cursor" => "run the sync again with --fresh",
             "unsupported" => "this connector cannot do that; `harness inspect` shows what it can",
             "limit" | "sandbox-limit" => {
@@ -269,6 +345,8 @@ impl HarnessError {
             "no-such-instance" => "`harness instance list` shows the instances; `harness instance add` makes one",
             "no-such-tenant" => "`harness tenant list` shows the tenants",
             "not-confirmed" => "give the name of what is to be deleted, letter by letter",
+            "native-source" => "import its reports (again): harness import --source NAME FILE...",
+            "no-native-source" => "choose another name for --source, such as reports; it is made if it is not there",
             "no-such-connector" => "give the right component with --connector FILE.wasm",
             "connector-unusable" => "check the file; `harness inspect FILE.wasm` shows what it is",
             "invalid-origin" => "write it as https://host or https://host:port",

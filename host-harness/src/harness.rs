@@ -15,9 +15,11 @@ use crate::{
     ids::TenantId,
     limits::Limits,
     runtime::{Called, Connector, Runtime},
+    secrets::SecretSource,
     store::{ConnectorSource, FindingStore, SharedStore},
     sync::{ByClock, RetryPolicy, Waiter},
     tenant::Tenant,
+    vault::VAULT_KEY_VARIABLE,
 };
 
 /// How a harness works.
@@ -33,6 +35,8 @@ pub struct Options {
     pub waiter: Arc<dyn Waiter>,
     /// What time it is.
     pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    /// Where the key of the vaults is read from, when one is opened.
+    pub vault_key: SecretSource,
 }
 
 impl Options {
@@ -44,6 +48,7 @@ impl Options {
             retry: RetryPolicy::default(),
             waiter: Arc::new(ByClock),
             clock: Arc::new(|| Timestamp::from_micros(jiff::Timestamp::now().as_microsecond())),
+            vault_key: SecretSource::Variable { name: VAULT_KEY_VARIABLE.to_owned() },
         }
     }
 }
@@ -104,6 +109,7 @@ impl Harness {
         let key = match source {
             ConnectorSource::Bundled { id } => PathBuf::from(format!("bundled:{id}")),
             ConnectorSource::File { path } => path.clone(),
+            ConnectorSource::Native => return Err(HarnessError::Native),
         };
         let known = self.shared.connectors.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
         if let Some(loaded) = known {
@@ -116,6 +122,7 @@ impl Harness {
                 runtime.load(bundled.ok_or_else(|| HarnessError::NoConnector(id.clone()))?.component)?
             }
             ConnectorSource::File { path } => runtime.load_file(path)?,
+            ConnectorSource::Native => return Err(HarnessError::Native),
         };
         let manifest = connector.describe(&source.to_string()).await?.value;
         let loaded = Loaded { connector, manifest: Arc::new(manifest) };
@@ -147,7 +154,8 @@ impl Harness {
         Ok(loaded.connector.normalize(&source.to_string(), input).await?)
     }
 
-    pub(crate) fn now(&self) -> Timestamp {
+    /// What time it is, by the clock of the options.
+    pub fn now(&self) -> Timestamp {
         (self.shared.options.clock)()
     }
 

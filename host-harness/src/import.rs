@@ -8,6 +8,7 @@
 //! operator asks for it ([`ImportOptions::complete`]).
 
 mod batches;
+mod report;
 mod source;
 mod take;
 
@@ -18,6 +19,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use self::{
+    report::ReadReport,
     source::{Source, file_name, next_piece},
     take::Taking,
 };
@@ -40,6 +42,9 @@ pub struct ImportOptions {
     pub kinds: Vec<Kind>,
     /// What is not in the file is no longer there.
     pub complete: bool,
+    /// The folder of the project on the machine of the scan, for reports with
+    /// absolute paths; only reports of other scanners need it.
+    pub root: Option<String>,
 }
 
 /// What happens during an import, for whoever shows it.
@@ -81,7 +86,7 @@ pub struct ImportReport {
     pub outcome: ImportOutcome,
     /// As the run log has it.
     pub run: Run,
-    /// Largest memory of the sandbox that read the file.
+    /// Largest memory of the sandbox that read the file; 0 where none was needed.
     pub reader_peak_memory_bytes: u64,
 }
 
@@ -119,6 +124,17 @@ pub enum ImportError {
         /// Why.
         source: std::io::Error,
     },
+    /// It is no report of another scanner that can be read.
+    #[error("{file} cannot be read as a report of a scanner: {refusal}")]
+    Refused {
+        /// Its name.
+        file: String,
+        /// Why.
+        refusal: appsec_reports::Refusal,
+    },
+    /// There is no such format of reports.
+    #[error("there is no format `{0}` of reports: sarif, cyclonedx and osv-scanner are read")]
+    NoFormat(String),
     /// Its records name no project, and the operator named none.
     #[error("the records of {0} do not say which project they belong to")]
     NoProject(String),
@@ -156,6 +172,11 @@ impl ImportError {
     pub(crate) fn remedy(&self) -> &'static str {
         match self {
             Self::File { .. } => "check the path, the permissions, and that the file is whole",
+            Self::Refused { .. } => {
+                "let the scanner write SARIF 2.1.0, CycloneDX JSON or OSV-Scanner JSON; for a file of a connector's \
+                 vendor leave --source out"
+            }
+            Self::NoFormat(_) => "leave --format out to have it detected",
             Self::NoProject(_) | Self::NoScope(_) => "name it with --project NAME, as the vendor names it",
             Self::OtherKinds { .. } => "check that it is the right file, or leave --kind out",
             Self::Incomplete { .. } => {
@@ -170,7 +191,6 @@ impl ImportError {
 /// Everything that an import works with.
 pub(crate) struct Import {
     pub store: SharedStore,
-    pub connector: Connector,
     pub owner: String,
     pub instance: Instance,
     pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
@@ -179,20 +199,40 @@ pub(crate) struct Import {
 }
 
 impl Import {
-    /// Imports a file to its end.
-    pub async fn run(self, path: &Path) -> Result<ImportReport, HarnessError> {
+    /// Imports a file to its end, as a connector reads it.
+    pub async fn run(self, connector: &Connector, path: &Path) -> Result<ImportReport, HarnessError> {
         let file = file_name(path);
         let source = Source::open(path).map_err(|source| ImportError::File { file: file.clone(), source })?;
-        let mut reading = self.connector.read_file(&self.owner, self.head(&file)).await?;
+        let mut reading = connector.read_file(&self.owner, self.head(&file)).await?;
         let sha256 = survey(&mut reading, &source, &file).await?;
         let summary = reading.summarize().await?;
-        let kinds = self.check(&file, &summary)?;
-        (self.progress)(ImportEvent::Surveyed(Box::new(summary.clone())));
-
-        let run = self.begin(&file, &sha256, kinds).await?;
-        let run_id = run.id;
+        let run = self.begin(&file, &sha256, &summary).await?;
         let taking = Taking { import: &self, run: &run, summary: &summary, file: &file, sha256: &sha256 };
-        let taken = taking.take(reading, source).await;
+        let taken = taking.take(connector, reading, source).await;
+        self.conclude(file, sha256, summary, run.id, taken).await
+    }
+
+    /// Imports a report of another scanner to its end.
+    pub async fn run_native(self, path: &Path) -> Result<ImportReport, HarnessError> {
+        let file = file_name(path);
+        let source = Source::open(path).map_err(|source| ImportError::File { file: file.clone(), source })?;
+        let report = ReadReport::read(source, &file, &self.options).await?;
+        let (sha256, summary) = (report.sha256.clone(), report.summary.clone());
+        let run = self.begin(&file, &sha256, &summary).await?;
+        let taking = Taking { import: &self, run: &run, summary: &summary, file: &file, sha256: &sha256 };
+        let taken = taking.take_report(report).await.map(|()| 0);
+        self.conclude(file, sha256, summary, run.id, taken).await
+    }
+
+    /// Ends a run, and says what it did.
+    async fn conclude(
+        &self,
+        file: String,
+        sha256: String,
+        summary: DocumentSummary,
+        run_id: i64,
+        taken: Result<u64, HarnessError>,
+    ) -> Result<ImportReport, HarnessError> {
         if let Err(error) = &taken
             && !error.is_call()
             && !matches!(error, HarnessError::Import(_))
@@ -264,7 +304,9 @@ impl Import {
 
     /// The run of this import: that of an earlier one of the same file that was
     /// cut off, or a new one.
-    async fn begin(&self, file: &str, sha256: &str, kinds: Vec<Kind>) -> Result<Run, HarnessError> {
+    async fn begin(&self, file: &str, sha256: &str, summary: &DocumentSummary) -> Result<Run, HarnessError> {
+        let kinds = self.check(file, summary)?;
+        (self.progress)(ImportEvent::Surveyed(Box::new(summary.clone())));
         let (instance_id, now) = (self.instance.id, (self.clock)());
         let source =
             ImportSource { file: file.to_owned(), sha256: sha256.to_owned(), options: format!("{:?}", self.options) };

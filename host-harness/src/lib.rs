@@ -17,6 +17,7 @@
 //!     allow_origins: vec![],
 //!     allow_private_origins: vec![],
 //!     secret: None,
+//!     store_secret: false,
 //! };
 //! let instance = tenant.add_instance(setup, true).await?;
 //! let run = tenant.sync(&instance.made.name, None, SyncOptions::default(), std::sync::Arc::new(|_| ())).await?;
@@ -25,46 +26,58 @@
 //! # }
 //! ```
 
+mod backup;
 mod bundled;
 mod capability;
-mod daemon;
 mod deletion;
+mod doctor;
+mod daemon;
 mod error;
 mod files;
 mod harness;
 mod hex;
 mod ids;
 mod import;
+mod lifecycle;
 mod lease;
+mod issues;
 mod limits;
+mod onboarding;
+mod rehearsal;
 mod renormalize;
 mod runtime;
 mod schedule;
 mod secrets;
 mod stop;
+mod sources;
 mod store;
 mod sync;
 mod task;
 mod tenant;
+mod vault;
 mod webhook;
 
 pub use crate::{
+    backup::{Backup, BackupError, BackupFile},
     bundled::{BUNDLED, Bundled},
     capability::{
         egress::{Addresses, EgressPolicy, Origin, OriginError},
         storage::{BucketError, BucketStore, Changes, Values},
     },
+    deletion::{DeletionReport, TenantDeletion},
+    doctor::{Check, Condition},
     daemon::{
         Daemon, DaemonEvent, DaemonInfo, DaemonOptions, DaemonProgress, DaemonReport, InstanceWork, LastRun,
         RunningWork,
     },
-    deletion::{DeletionReport, TenantDeletion},
     error::HarnessError,
     harness::{Harness, Loaded, Options},
     ids::{InstanceName, NameError, TenantId},
     import::{ImportError, ImportEvent, ImportOptions, ImportOutcome, ImportProgress, ImportReport},
+    lifecycle::{Rotation, SettingsChange},
     lease::Holder,
     limits::Limits,
+    onboarding::{KindChoice, Onboarding, OnboardingError, OnboardingStep},
     renormalize::{Change, ChangedFinding, RenormalizeOptions, RenormalizeProgress, RenormalizeReport},
     runtime::{
         CallError, CallFailure, CallReport, Called, Connector, Grant, Inspection, InspectionError, LimitHit, Runtime,
@@ -74,13 +87,10 @@ pub use crate::{
     secrets::{Secret, SecretError, SecretSource},
     stop::Stop,
     store::{
-        Attribution, ChangeRow, ConnectorSource, DeletionPlan, DeletionProof, Delivery, DeliveryState, Due, EventRow, EventState, Filter,
-        FindingDetail, FindingId, FindingRow, FindingStore, Instance, InstanceStatus, Keep, LeaseRow, NewInstance,
-        OccurrenceDetail, PackageFilter, PackageRow, Percent, PercentError, ProjectCosts, ProjectCounts, ProjectRow,
-        Read, ReadCounts, ReadState, Refreshed, Renormalized, Run, RunFilter, RunMode, RunProject, RunState, RunWait,
-        ScheduleRow, SharedStore, StoreError, StoredRecord, TablePlan, VanishingRow, Webhook,
+        ACTIVE, AgeCount, Attribution, AutoMap, ChangeRow, ClassCoverage, ConnectorSource, Coverage, CoverageCell, CoverageOptions, CoverageState, CoverageSummary, Cursor, CursorError, CweCount, Dashboard, DashboardFilter, DayCounts, DeletionPlan, DeletionProof, Delivery, DeliveryState, Due, EventRow, EventState, Filter, FindingDetail, FindingId, FindingPage, FindingRow, FindingStore, Instance, InstanceStatus, IssueDetail, IssueFilter, IssueFinding, IssueId, IssueIdError, IssueRow, IssueSource, Keep, LabelCount, LeaseRow, NewInstance, OccurrenceDetail, Outcome, PackageCount, PackageFilter, PackageRow, Paused, Percent, PercentError, Period, ProjectChoice, ProjectCosts, ProjectCounts, ProjectFilter, ProjectRow, ReachableShare, Read, ReadCounts, ReadState, Refreshed, Renormalized, RepositoryCount, RepositoryCoverage, RowFacts, Run, RunFilter, RunMode, RunProject, RunState, RunWait, ScheduleRow, SeverityCount, SharedStore, Sort, StoreError, StoreHealth, StoredRecord, TablePlan, TimeToFix, Top25Share, Total, TotalIs, UnmappedProject, VanishingRow, Webhook,
     },
     sync::{Decision, Progress, RetryPolicy, Selection, SelectionError, SyncEvent, SyncOptions, Vanishing, Waiter},
     tenant::{Setup, Tenant},
+    vault::{EntryState, VAULT_KEY_VARIABLE, Vault, VaultEntry, VaultError, VaultKey, VaultReport},
     webhook::{Deliveries, Inbox, ListenOptions, RunEnded, WebhookError, WebhookEvent, WebhookSetup},
 };

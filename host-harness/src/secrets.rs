@@ -33,22 +33,30 @@ pub enum SecretError {
     #[error("the environment variable {0} is not set")]
     NotSet(String),
     /// The file cannot be read.
-    #[error("cannot read the token file {0}")]
+    #[error("cannot read the file {0}")]
     File(PathBuf, #[source] std::io::Error),
     /// Standard input cannot be read.
-    #[error("cannot read the token from standard input")]
+    #[error("cannot read standard input")]
     Input(#[source] std::io::Error),
     /// It is empty.
-    #[error("the token from {0} is empty")]
+    #[error("the secret from {0} is empty")]
     Empty(SecretSource),
     /// It cannot stand in a header.
-    #[error("the token from {0} is not one line of visible ASCII characters")]
+    #[error("the secret from {0} is not one line of visible ASCII characters")]
     Form(SecretSource),
+    /// It is in the vault, which only its tenant can open.
+    #[error("the secret is in the vault of a tenant")]
+    InVault,
 }
 
 impl Secret {
+    /// A secret that a person has typed.
+    pub fn typed(text: &str) -> Result<Self, SecretError> {
+        Self::checked(text, &SecretSource::Input)
+    }
+
     /// Checks a value as read: one line, without the line's end.
-    fn checked(text: &str, source: &SecretSource) -> Result<Self, SecretError> {
+    pub(crate) fn checked(text: &str, source: &SecretSource) -> Result<Self, SecretError> {
         let text = text.trim_matches(['\r', '\n', ' ', '\t']);
         if text.is_empty() {
             return Err(SecretError::Empty(source.clone()));
@@ -77,6 +85,8 @@ pub enum SecretSource {
     },
     /// Standard input, for one command.
     Input,
+    /// The vault of the tenant.
+    Vault,
 }
 
 impl fmt::Display for SecretSource {
@@ -85,31 +95,32 @@ impl fmt::Display for SecretSource {
             Self::Variable { name } => write!(out, "the environment variable {name}"),
             Self::File { path } => write!(out, "the file {}", path.display()),
             Self::Input => out.write_str("standard input"),
+            Self::Vault => out.write_str("the vault"),
         }
     }
 }
 
 impl SecretSource {
-    /// Reads the secret.
+    /// Reads the secret, where it is not in a vault.
     pub fn read(&self) -> Result<Secret, SecretError> {
         let text = match self {
-            Self::Variable { name } => env::var(name).map_err(|_| SecretError::NotSet(name.clone()))?,
+            Self::Variable { name } => Zeroizing::new(env::var(name).map_err(|_| SecretError::NotSet(name.clone()))?),
             Self::File { path } => {
-                let open = || {
-                    let mut text = String::new();
-                    fs::File::open(path)?.take(MAX_SECRET_BYTES).read_to_string(&mut text)?;
-                    Ok(text)
-                };
-                open().map_err(|error| SecretError::File(path.clone(), error))?
+                fs::File::open(path).and_then(text).map_err(|error| SecretError::File(path.clone(), error))?
             }
-            Self::Input => {
-                let mut text = String::new();
-                std::io::stdin().take(MAX_SECRET_BYTES).read_to_string(&mut text).map_err(SecretError::Input)?;
-                text
-            }
+            Self::Input => text(std::io::stdin()).map_err(SecretError::Input)?,
+            Self::Vault => return Err(SecretError::InVault),
         };
         Secret::checked(&text, self)
     }
+}
+
+/// The text of a file or stream, in memory that is overwritten afterwards.
+fn text(from: impl Read) -> std::io::Result<Zeroizing<String>> {
+    // Of the full size at once: nothing is left behind where it would grow.
+    let mut text = Zeroizing::new(String::with_capacity(MAX_SECRET_BYTES as usize + 1));
+    from.take(MAX_SECRET_BYTES).read_to_string(&mut text)?;
+    Ok(text)
 }
 
 #[cfg(test)]

@@ -9,16 +9,22 @@ mod assess;
 mod bucket;
 mod compress;
 mod deletion;
+mod coverage;
 mod derive;
 mod events;
+mod filter;
 mod findings;
 #[cfg(test)]
 mod fixture;
+mod health;
 mod history;
 mod imports;
 mod instances;
 mod leases;
+mod metrics;
+mod issues;
 mod migrate;
+mod onboarding;
 mod packages;
 mod pages;
 mod projects;
@@ -29,6 +35,7 @@ mod scans;
 mod schedules;
 mod seen;
 mod vanishing;
+mod view;
 mod webhooks;
 
 use std::{
@@ -42,16 +49,29 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use self::compress::{Codec, CodecKey};
 pub(crate) use self::deletion::contains;
+pub(crate) use self::onboarding::matches;
 pub use self::{
     bucket::InstanceBucket,
+    coverage::{
+        ClassCoverage, Coverage, CoverageCell, CoverageOptions, CoverageState, CoverageSummary, Outcome,
+        RepositoryCoverage, UnmappedProject,
+    },
     deletion::{DeletionPlan, DeletionProof, PendingDeletion, TablePlan},
     derive::Refreshed,
     events::{EventRow, EventState, Noted, Waiting},
-    findings::{Filter, FindingDetail, FindingId, FindingRow, OccurrenceDetail},
+    filter::{ACTIVE, Filter, Period, ProjectFilter},
+    findings::{FindingDetail, FindingId, FindingRow, OccurrenceDetail, RowFacts},
+    health::StoreHealth,
     history::ChangeRow,
     imports::ImportSource,
-    instances::{ConnectorSource, Instance, InstanceStatus, NewInstance},
+    instances::{Accepted, ConnectorSource, Instance, InstanceStatus, NewInstance, Paused},
+    issues::{IssueDetail, IssueFilter, IssueFinding, IssueId, IssueIdError, IssueRow, IssueSource},
     leases::LeaseRow,
+    onboarding::{AutoMap, Draft, NamedDraft, ProjectChoice},
+    metrics::{
+        AgeCount, CweCount, Dashboard, DashboardFilter, DayCounts, LabelCount, PackageCount, ReachableShare,
+        RepositoryCount, SeverityCount, TimeToFix, Top25Share,
+    },
     packages::{PackageFilter, PackageRow},
     pages::{Classified, Contents, HashedRecord, OnAbsence, PageCommit, Percent, PercentError, ProjectIndex},
     projects::{ProjectCounts, ProjectRow},
@@ -63,6 +83,7 @@ pub use self::{
     seen::Seen,
     webhooks::{ClaimedDelivery, Delivery, DeliveryState, DueDelivery, Tried, Webhook},
     vanishing::VanishingRow,
+    view::{Cursor, CursorError, FindingPage, Sort, Total, TotalIs},
 };
 use crate::{files::create_private_dir, ids::TenantId};
 
@@ -143,6 +164,9 @@ pub enum StoreError {
     /// Something with that name is already there.
     #[error("there is already an instance `{0}`: choose another name")]
     InstanceExists(String),
+    /// A cursor is of another order.
+    #[error("the cursor is of another order: use it with the options that it was printed for")]
+    OtherOrder,
     /// Anything else of SQLite.
     #[error("the store failed")]
     Sqlite(#[source] rusqlite::Error),

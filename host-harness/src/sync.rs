@@ -188,25 +188,31 @@ impl InstanceSync {
         let (connection, projects) = self.projects(caller).await?;
         (self.progress)(SyncEvent::Projects(projects.len()));
         let (instance_id, now) = (self.instance.id, (self.clock)());
-        let (reads, whole) = match mode {
-            RunMode::Event => match plan::at_hand(&connection, &projects, selection) {
-                Some(selection) => (plan::plan(&connection, &projects, &selection)?, false),
-                None => (Vec::new(), false),
+        let (listed, projects) = (projects.len() as u64, Arc::new(projects));
+        let known = projects.clone();
+        let ignored = self
+            .store
+            .run(move |store| {
+                store.replace_projects(instance_id, &known, now)?;
+                store.ignored_projects(instance_id)
+            })
+            .await?;
+        let reads = match mode {
+            RunMode::Event => match plan::at_hand(&connection, &projects, &ignored, selection) {
+                Some(selection) => plan::plan(&connection, &projects, &ignored, &selection)?,
+                None => Vec::new(),
             },
-            _ => {
-                let whole = selection.kinds.is_empty() && selection.projects.is_empty();
-                (plan::plan(&connection, &projects, selection)?, whole)
-            }
+            _ => plan::plan(&connection, &projects, &ignored, selection)?,
         };
+        let whole = mode != RunMode::Event && selection.kinds.is_empty() && selection.projects.is_empty();
         self.store
             .run(move |store| {
-                store.replace_projects(instance_id, &projects, now)?;
                 let mode = match mode {
                     RunMode::Incremental if store.last_complete_start(instance_id)?.is_some() => mode,
                     RunMode::Event => mode,
                     _ => RunMode::Full,
                 };
-                store.start_run(instance_id, mode, whole, projects.len() as u64, &reads, now)
+                store.start_run(instance_id, mode, whole, listed, &reads, now)
             })
             .await
             .map_err(HarnessError::from)
@@ -215,48 +221,52 @@ impl InstanceSync {
     /// All projects of the vendor, and the connection that they were listed
     /// over. Connects first where that has not been done, or was forgotten.
     async fn projects(&self, caller: &Caller) -> Result<(Connection, Vec<Project>), HarnessError> {
-        let mut connection = self.instance.connection.clone();
-        if connection.is_none() {
-            connection = Some(self.connect(caller).await?);
+        if let Some(connection) = &self.instance.connection {
+            match self.list_projects(caller).await {
+                Err(error) if error.is_not_configured() => {}
+                listed => return Ok((connection.clone(), listed?)),
+            }
         }
+        let connection = self.connect(caller).await?;
+        Ok((connection, self.list_projects(caller).await?))
+    }
+
+    /// All projects of the vendor.
+    pub async fn list_projects(&self, caller: &Caller) -> Result<Vec<Project>, HarnessError> {
         let mut projects: Vec<Project> = Vec::new();
         let mut known = std::collections::HashSet::new();
         let mut cursor: Option<String> = None;
         loop {
-            let called = caller.call(async || self.connector.list_projects(&self.grant, cursor.as_deref()).await).await;
-            let page = match called {
-                Ok((called, _)) => called.value,
-                Err(error) if error.is_not_configured() && cursor.is_none() && known.is_empty() => {
-                    connection = Some(self.connect(caller).await?);
-                    known.insert(String::new());
-                    continue;
-                }
-                Err(error) => return Err(error),
-            };
+            let called =
+                caller.call(async || self.connector.list_projects(&self.grant, cursor.as_deref()).await).await?;
+            let page = called.0.value;
             let before = projects.len();
             projects.extend(page.projects.into_iter().filter(|project| known.insert(project.id.clone())));
             match page.next {
                 // A page without anything new is a vendor that pages in circles.
                 Some(next) if projects.len() > before && projects.len() <= MAX_PROJECTS => cursor = Some(next),
                 Some(_) => return Err(HarnessError::EndlessProjects(projects.len())),
-                None => break,
+                None => return Ok(projects),
             }
-        }
-        match connection {
-            Some(connection) => Ok((connection, projects)),
-            None => Err(HarnessError::NotConnected),
         }
     }
 
     /// Calls `configure` and notes what it learnt.
     pub async fn connect(&self, caller: &Caller) -> Result<Connection, HarnessError> {
+        let connection = self.configure(caller).await?;
+        let (id, now, noted) = (self.instance.id, (self.clock)(), connection.clone());
+        let (status, detail) = health(&connection);
+        self.store
+            .run(move |store| store.set_instance_status(id, status, detail.as_deref(), Some(&noted), now))
+            .await?;
+        Ok(connection)
+    }
+
+    /// Calls `configure`.
+    pub async fn configure(&self, caller: &Caller) -> Result<Connection, HarnessError> {
         let settings = serde_json::Value::Object(self.instance.made.settings.clone()).to_string();
         let (called, _) = caller.call(async || self.connector.configure(&self.grant, &settings).await).await?;
-        let (id, now, connection) = (self.instance.id, (self.clock)(), called.value);
-        let noted = connection.clone();
-        let connected = InstanceStatus::Connected;
-        self.store.run(move |store| store.set_instance_status(id, connected, None, Some(&noted), now)).await?;
-        Ok(connection)
+        Ok(called.value)
     }
 
     /// Makes the reads of a run that are not at their end, some at a time.
@@ -328,7 +338,8 @@ impl InstanceSync {
         }
         let now = (self.clock)();
         let message = fatal.as_ref().map(HarnessError::with_remedy);
-        let (denied, on_absence) = (self.denied(), self.on_absence);
+        let denied = self.instance.connection.as_ref().and_then(denied);
+        let on_absence = self.on_absence;
         let run = self
             .store
             .run(move |store| {
@@ -358,19 +369,28 @@ impl InstanceSync {
             (None, None) => Err(HarnessError::NoRun(run_id)),
         }
     }
+}
 
-    /// Kinds that were asked for and cannot be read, in words.
-    fn denied(&self) -> Option<String> {
-        let kinds = &self.instance.connection.as_ref()?.kinds;
-        let denied: Vec<String> = kinds
-            .iter()
-            .filter_map(|it| match &it.access {
-                Access::Denied { reason } => Some(format!("{} cannot be read: {reason}", it.kind)),
-                Access::Readable => None,
-            })
-            .collect();
-        (!denied.is_empty()).then(|| denied.join("; "))
+/// How an instance is whose vendor gave this answer, and why, where it is not
+/// well.
+pub(crate) fn health(connection: &Connection) -> (InstanceStatus, Option<String>) {
+    match denied(connection) {
+        None => (InstanceStatus::Connected, None),
+        denied => (InstanceStatus::Degraded, denied),
     }
+}
+
+/// Kinds that were asked for and cannot be read, in words.
+fn denied(connection: &Connection) -> Option<String> {
+    let denied: Vec<String> = connection
+        .kinds
+        .iter()
+        .filter_map(|it| match &it.access {
+            Access::Denied { reason } => Some(format!("{} cannot be read: {reason}", it.kind)),
+            Access::Readable => None,
+        })
+        .collect();
+    (!denied.is_empty()).then(|| denied.join("; "))
 }
 
 /// Whether a failure of one read ends the whole sync: every other read would

@@ -22,7 +22,8 @@ use crate::{
     runtime::Grant,
     secrets::{Secret, SecretSource},
     store::{
-        ConnectorSource, Instance, InstanceBucket, InstanceStatus, NewInstance, OnAbsence, Refreshed, Run, SharedStore,
+        ConnectorSource, FindingStore, Instance, InstanceBucket, InstanceStatus, NewInstance, OnAbsence, Refreshed, Run,
+        RunState, SharedStore,
     },
     sync::{Caller, InstanceSync, Progress, SyncOptions, Vanishing},
 };
@@ -52,6 +53,8 @@ pub struct Setup {
     /// Where its secret is read from; by default from the environment
     /// variable that the connector names.
     pub secret: Option<SecretSource>,
+    /// Whether the secret goes into the vault, where it is read from then on.
+    pub store_secret: bool,
 }
 
 impl Tenant {
@@ -85,28 +88,31 @@ impl Tenant {
     /// fails, nothing stays behind.
     pub async fn add_instance(&self, setup: Setup, check: bool) -> Result<Instance, HarnessError> {
         let loaded = self.harness.connector(&setup.connector).await?;
-        let manifest = &loaded.manifest;
-        let new = NewInstance {
-            name: setup.name.clone(),
-            connector_id: manifest.id.clone(),
-            connector_version: manifest.version.clone(),
-            egress: granted(manifest, &setup)?,
-            secrets: secret_sources(manifest, setup.secret.as_ref()),
-            connector_source: setup.connector,
-            settings: setup.settings,
-        };
-        // The secret is read before anything is written.
-        let secrets = if check { Some(self.secrets(&new.secrets, None)?) } else { None };
+        let name = setup.name.clone();
+        let (new, from) = candidate(&loaded.manifest, setup)?;
+        // Secret and key are read before anything is written.
+        let stored = new.secrets.values().any(|source| *source == SecretSource::Vault);
+        let secrets = if check || stored { Some(self.secrets(&name, &from, None)?) } else { None };
+        let key = if stored { Some(self.usable_vault_key()?) } else { None };
         let now = self.harness.now();
         let id = self.store.run(move |store| store.add_instance(&new, now)).await?;
-        if let Some(secrets) = secrets {
-            let instance = self.instance(&setup.name).await?;
-            if let Err(error) = self.connect(&loaded, instance, secrets).await {
-                self.store.run(move |store| store.withdraw_instance(id)).await?;
-                return Err(error);
+        let made = async {
+            if let (Some(key), Some(secrets)) = (key, &secrets) {
+                self.vault().put(&key, &name, secrets)?;
+            }
+            if let (Some(secrets), true) = (secrets, check) {
+                self.connect(&loaded, self.instance(&name).await?, secrets).await?;
+            }
+            self.instance(&name).await
+        };
+        let outcome = made.await;
+        if outcome.is_err() {
+            self.store.run(move |store| store.withdraw_instance(id)).await?;
+            if stored {
+                self.vault().remove(&name)?;
             }
         }
-        self.instance(&setup.name).await
+        outcome
     }
 
     /// Connects an instance again and notes how it is.
@@ -117,7 +123,7 @@ impl Tenant {
     ) -> Result<Connection, HarnessError> {
         let instance = self.instance(name).await?;
         let loaded = self.loaded(&instance).await?;
-        let secrets = self.secrets(&instance.made.secrets, secret.as_ref())?;
+        let secrets = self.secrets(name, &instance.made.secrets, secret.as_ref())?;
         self.connect(&loaded, instance, secrets).await
     }
 
@@ -158,17 +164,25 @@ impl Tenant {
         options: SyncOptions,
         progress: Progress,
     ) -> Result<Run, HarnessError> {
-        let instance = self.instance(name).await?;
+        let (_lock, instance) = self.locked_instance(name).await?;
+        if instance.paused.is_some() {
+            return Err(HarnessError::Paused(name.clone()));
+        }
         let loaded = self.loaded(&instance).await?;
-        let secrets = self.secrets(&instance.made.secrets, secret.as_ref())?;
+        let secrets = self.secrets(name, &instance.made.secrets, secret.as_ref())?;
         let _lease = self.lease(&instance, "sync").await?;
         let id = instance.id;
         let outcome = self.sync_of(&loaded, instance, secrets, progress, &options)?.run(options).await;
         match &outcome {
-            Ok(_) => {
-                let now = self.harness.now();
-                let connected = InstanceStatus::Connected;
-                self.store.run(move |store| store.set_instance_status(id, connected, None, None, now)).await?;
+            Ok(run) => {
+                let (now, detail) = (self.harness.now(), run.message.clone());
+                let (status, detail) = match run.state {
+                    RunState::Complete => (InstanceStatus::Connected, None),
+                    RunState::Running | RunState::Partial | RunState::Failed => (InstanceStatus::Degraded, detail),
+                };
+                let noted =
+                    move |store: &mut FindingStore| store.set_instance_status(id, status, detail.as_deref(), None, now);
+                self.store.run(noted).await?;
             }
             Err(error) => self.note(id, error).await?,
         }
@@ -195,18 +209,20 @@ impl Tenant {
         progress: ImportProgress,
     ) -> Result<ImportReport, HarnessError> {
         let instance = self.instance(name).await?;
+        if instance.is_native() {
+            return self.import_report(instance, file, options, progress).await;
+        }
         let loaded = self.loaded(&instance).await?;
         let _lease = self.lease(&instance, "import").await?;
         let import = Import {
             store: self.store.clone(),
-            connector: loaded.connector,
             owner: format!("{}/{name}", self.id),
             instance,
             clock: self.harness.options().clock.clone(),
             progress,
             options,
         };
-        let report = import.run(file).await;
+        let report = import.run(&loaded.connector, file).await;
         self.refresh().await?;
         self.deliver_after_run().await;
         report
@@ -252,7 +268,7 @@ impl Tenant {
         Ok(loaded)
     }
 
-    fn sync_of(
+    pub(crate) fn sync_of(
         &self,
         loaded: &Loaded,
         instance: Instance,
@@ -286,7 +302,7 @@ impl Tenant {
     /// and its bucket. For programs that make single calls themselves.
     pub async fn grant(&self, name: &InstanceName) -> Result<Grant, HarnessError> {
         let instance = self.instance(name).await?;
-        let secrets = self.secrets(&instance.made.secrets, None)?;
+        let secrets = self.secrets(name, &instance.made.secrets, None)?;
         self.grant_of(&instance, secrets)
     }
 
@@ -308,15 +324,34 @@ impl Tenant {
     /// that are noted.
     pub(crate) fn secrets(
         &self,
-        sources: &BTreeMap<String, SecretSource>,
+        name: &InstanceName,
+        sources: &Sources,
         by_hand: Option<&SecretSource>,
     ) -> Result<Secrets, HarnessError> {
+        let mut known: Option<(&SecretSource, Secret)> = None;
         let mut secrets = Secrets::new();
         for (variable, source) in sources {
-            let source = by_hand.unwrap_or(source);
-            secrets.push((variable.clone(), source.read()?));
+            let secret = match (by_hand.unwrap_or(source), &known) {
+                (SecretSource::Vault, _) => self.stored_secret(name, variable)?,
+                // Standard input can be read once.
+                (source, Some((same, secret))) if *same == source => secret.clone(),
+                (source, _) => {
+                    let secret = source.read()?;
+                    known = Some((source, secret.clone()));
+                    secret
+                }
+            };
+            secrets.push((variable.clone(), secret));
         }
         Ok(secrets)
+    }
+
+    /// An instance that no other process works on as long as the file is open.
+    pub(crate) async fn locked_instance(&self, name: &InstanceName) -> Result<(File, Instance), HarnessError> {
+        self.instance(name).await?;
+        let lock = self.lock(name)?;
+        // It may have been changed before the lock was there.
+        Ok((lock, self.instance(name).await?))
     }
 
     /// Keeps other processes from the instance, as long as the file is open;
@@ -340,9 +375,8 @@ pub(crate) type Secrets = Vec<(String, Secret)>;
 /// by the operator's own word.
 fn granted(manifest: &Manifest, setup: &Setup) -> Result<EgressPolicy, HarnessError> {
     let mut policy = EgressPolicy::default();
-    for need in &manifest.origins {
-        let configured = need.setting.as_ref().and_then(|key| setup.settings.get(key)).and_then(|value| value.as_str());
-        policy.grant(configured.unwrap_or(&need.default).parse()?, Addresses::Public);
+    for origin in asked_origins(manifest, &setup.settings)? {
+        policy.grant(origin, Addresses::Public);
     }
     for origin in &setup.allow_origins {
         policy.grant(origin.clone(), Addresses::Public);
@@ -353,8 +387,43 @@ fn granted(manifest: &Manifest, setup: &Setup) -> Result<EgressPolicy, HarnessEr
     Ok(policy)
 }
 
+/// The origins that the connector asks for under these settings.
+pub(crate) fn asked_origins(
+    manifest: &Manifest,
+    settings: &serde_json::Map<String, serde_json::Value>,
+) -> Result<Vec<Origin>, HarnessError> {
+    let origins = manifest.origins.iter().map(|need| {
+        let configured = need.setting.as_ref().and_then(|key| settings.get(key)).and_then(|value| value.as_str());
+        configured.unwrap_or(&need.default).parse()
+    });
+    Ok(origins.collect::<Result<_, _>>()?)
+}
+
+/// Where each secret of a connector is read from.
+pub(crate) type Sources = BTreeMap<String, SecretSource>;
+
+/// The instance that a setup makes, and where its secrets are read from now:
+/// the instance may read them from the vault afterwards.
+pub(crate) fn candidate(manifest: &Manifest, setup: Setup) -> Result<(NewInstance, Sources), HarnessError> {
+    let from = secret_sources(manifest, setup.secret.as_ref());
+    let secrets = match setup.store_secret {
+        true => secret_sources(manifest, Some(&SecretSource::Vault)),
+        false => from.clone(),
+    };
+    let new = NewInstance {
+        egress: granted(manifest, &setup)?,
+        name: setup.name,
+        connector_id: manifest.id.clone(),
+        connector_version: manifest.version.clone(),
+        connector_source: setup.connector,
+        settings: setup.settings,
+        secrets,
+    };
+    Ok((new, from))
+}
+
 /// Where each secret of the connector is read from.
-fn secret_sources(manifest: &Manifest, given: Option<&SecretSource>) -> BTreeMap<String, SecretSource> {
+pub(crate) fn secret_sources(manifest: &Manifest, given: Option<&SecretSource>) -> Sources {
     manifest
         .secrets
         .iter()

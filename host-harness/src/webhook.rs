@@ -110,7 +110,7 @@ impl WebhookError {
             Self::OtherOrigin { .. } => "grant the very origin of the address: scheme, host and port",
             Self::ShortSecret(_) => "make a random one, such as with: openssl rand -hex 32",
             Self::SecretForm => "check that the secret is whole, or give one without that beginning",
-            Self::SecretOnce => "give a file or an environment variable",
+            Self::SecretOnce => "give a file or an environment variable, or keep it in the vault with --store-secret",
             Self::NoWebhook(_) => "set one: harness webhook set INSTANCE --url URL --secret-file FILE",
             Self::NoEvents(_) => "sync on a schedule: harness instance schedule INSTANCE --every 1h",
             Self::Algorithm(_) => "use a newer program, or sync on a schedule",

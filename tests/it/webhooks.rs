@@ -46,7 +46,7 @@ impl House {
         let (tenant, _) = env.connected("acme", settings(json!({ "branches": "all" }))).await;
         let file = env.data_dir().join("vendor-secret");
         std::fs::write(&file, SECRET).unwrap();
-        let inbox = tenant.set_inbox(&name("code"), SecretSource::File { path: file }).await.unwrap();
+        let inbox = tenant.set_inbox(&name("code"), SecretSource::File { path: file }, false).await.unwrap();
         assert_eq!(inbox.path, "/webhooks/acme/code");
 
         let (told, mut events) = unbounded_channel();
@@ -217,6 +217,7 @@ async fn the_end_of_a_sync_is_told_to_a_receiver_that_can_check_it() {
         url: format!("{origin}/hook"),
         private_origin: Some(origin.parse().unwrap()),
         secret: SecretSource::File { path: secret },
+        store_secret: false,
     };
     tenant.set_webhook(&name("code"), setup).await.unwrap();
     let received = Arc::new(Mutex::new(String::new()));

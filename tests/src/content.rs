@@ -60,10 +60,13 @@ impl Content {
     }
 }
 
-/// All of a tenant's findings, as a list shows them.
+/// All of a tenant's findings, as a list shows them. What is equally urgent is
+/// shown in the order of arrival; here it is in the order of ids.
 pub fn findings(tenant: &Tenant) -> Vec<FindingRow> {
     let filter = Filter { limit: u32::MAX, ..Filter::default() };
-    tenant.store().with(|store| store.findings(&filter)).unwrap().0
+    let mut rows = tenant.store().with(|store| store.findings(&filter)).unwrap().0;
+    rows.sort_by_key(|row| (std::cmp::Reverse(row.priority), row.id));
+    rows
 }
 
 /// Everything that a tenant's store says.

@@ -131,6 +131,7 @@ impl Env {
             allow_origins: Vec::new(),
             allow_private_origins: vec![self.simulator.url().parse().unwrap()],
             secret: Some(SecretSource::File { path: self.token_file.clone() }),
+            store_secret: false,
         }
     }
 

@@ -202,6 +202,11 @@ impl EgressPolicy {
         self.granted.insert(origin, addresses);
     }
 
+    /// Takes an origin back.
+    pub fn revoke(&mut self, origin: &Origin) {
+        self.granted.remove(origin);
+    }
+
     /// The granted origins.
     pub fn origins(&self) -> impl Iterator<Item = (&Origin, Addresses)> {
         self.granted.iter().map(|(origin, addresses)| (origin, *addresses))

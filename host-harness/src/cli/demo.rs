@@ -4,17 +4,19 @@
 use std::{path::PathBuf, process::ExitCode, time::Instant};
 
 use appsec_model::Severity;
-use host_harness::{Filter, Harness, InstanceName, Options, PackageFilter, Run, SecretSource, Setup, SyncOptions};
+use host_harness::{
+    ACTIVE, Filter, Harness, InstanceName, Options, PackageFilter, Run, SecretSource, Setup, SyncOptions,
+};
 use serde::Serialize;
 use vendor_sim::{Expectation, Kind, Refs, Simulator, World, WorldShape};
 
 use super::{
     Context,
     error::Failure,
-    findings::{self, FindingList},
     output::{Output, bytes, severity},
     packages::{self, PackageList},
     sync::{Shown, exit_code},
+    views::{self, FindingList, View},
 };
 
 #[derive(clap::Args)]
@@ -121,6 +123,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         allow_origins: vec![],
         allow_private_origins: vec![origin.parse().map_err(|error| Failure::new("origin", format!("{error}"), None))?],
         secret: Some(SecretSource::File { path: token_file }),
+        store_secret: false,
     };
     let failed = |error| Failure::from(error).of(tenant.id(), Some(&name));
     let instance = tenant.add_instance(setup, true).await.map_err(failed)?;
@@ -139,8 +142,8 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let counts = tenant.store().run(|store| store.finding_counts(None)).await?;
     let worst = PackageFilter { limit: 8, ..PackageFilter::default() };
     let packages = tenant.store().run(move |store| store.packages(&worst)).await?;
-    let top = Filter { statuses: findings::ACTIVE.map(str::to_owned).to_vec(), limit: 8, ..Filter::default() };
-    let top = tenant.store().run(move |store| store.findings(&top)).await?;
+    let top = Filter { statuses: ACTIVE.map(str::to_owned).to_vec(), limit: 8, ..Filter::default() };
+    let top = tenant.store().run(move |store| store.view(&top)).await?;
     let projects = tenant.store().run(|store| store.projects(None, None)).await?.len() as u64;
 
     let compared = compare(&simulator, &run, &counts, projects, packages.1);
@@ -156,7 +159,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     };
     output.result(&report, |report| {
         output.line("\nOpen findings, the worst first:");
-        findings::show_list(output, &FindingList { total: top.1, findings: top.0.clone() });
+        views::show_list(output, View::All, &FindingList { next: None, ..top.clone().into() });
         output.line("\nPackages with open findings:");
         packages::show(output, &PackageList { total: packages.1, packages: packages.0.clone() });
         show(output, report, args.keep.as_ref());
@@ -207,8 +210,7 @@ fn show(output: Output, report: &DemoReport, keep: Option<&PathBuf>) {
             let of = || report.findings.iter().filter(|it| it.kind == kind && it.severity == level);
             let all: u64 = of().map(|it| it.count).sum();
             if all > 0 {
-                let open: u64 =
-                    of().filter(|it| findings::ACTIVE.contains(&it.status.as_str())).map(|it| it.count).sum();
+                let open: u64 = of().filter(|it| ACTIVE.contains(&it.status.as_str())).map(|it| it.count).sum();
                 table.add_row([kind.into(), severity(level), open.to_string().into(), all.to_string().into()]);
             }
         }

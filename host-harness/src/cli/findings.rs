@@ -1,72 +1,15 @@
-//! `harness findings` and `harness finding`.
+//! `harness finding`: all that is known of one.
 
 use std::process::ExitCode;
 
-use appsec_insight::Edition;
-use appsec_model::{Author, Finding, Fix, Scan, Severity};
-use host_harness::{ChangeRow, Filter, FindingDetail, FindingId, FindingRow, InstanceName, Tenant};
-use serde::Serialize;
+use appsec_model::{Author, Finding, Fix, Scan};
+use host_harness::{ChangeRow, FindingDetail, FindingId, InstanceName, Tenant};
 
 use super::{
     Context,
     error::Failure,
-    output::{Output, moment, severity, short},
+    output::{Output, moment, short},
 };
-
-#[derive(clap::Args)]
-pub struct ListArgs {
-    /// Only this kind, such as sast or sca
-    #[arg(long = "kind", value_name = "KIND")]
-    kinds: Vec<String>,
-    /// Only this severity
-    #[arg(long = "severity", value_name = "SEVERITY", value_parser = parse_severity)]
-    severities: Vec<Severity>,
-    /// Only this status [default: open, reviewing, fixing and unknown]
-    #[arg(long = "status", value_name = "STATUS")]
-    statuses: Vec<String>,
-    /// Whatever the status
-    #[arg(long, conflicts_with = "statuses")]
-    all: bool,
-    /// Only this verdict of reachability, such as reachable
-    #[arg(long = "reachability", value_name = "VERDICT")]
-    reachability: Vec<String>,
-    /// Only projects with this in their name
-    #[arg(long, value_name = "TEXT")]
-    project: Option<String>,
-    /// Only rules with this in their id
-    #[arg(long, value_name = "TEXT")]
-    rule: Option<String>,
-    /// Only paths with this in them
-    #[arg(long, value_name = "TEXT")]
-    path: Option<String>,
-    /// Only this package
-    #[arg(long, value_name = "NAME")]
-    package: Option<String>,
-    /// Only this advisory, such as CVE-2021-44228
-    #[arg(long, value_name = "ID")]
-    advisory: Option<String>,
-    /// Only this weakness, by its number in the CWE, such as 89
-    #[arg(long = "cwe", value_name = "NUMBER")]
-    cwes: Vec<u32>,
-    /// Only weaknesses of the CWE Top 25, of an edition such as 2024
-    #[arg(long, value_name = "EDITION", num_args = 0..=1, default_missing_value = "2025")]
-    top25: Option<Edition>,
-    /// Also those that are not about security
-    #[arg(long)]
-    all_categories: bool,
-    /// Only titles with this in them
-    #[arg(long, value_name = "TEXT")]
-    text: Option<String>,
-    /// Only those of this instance
-    #[arg(long, value_name = "NAME")]
-    instance: Option<InstanceName>,
-    /// At most so many
-    #[arg(long, default_value_t = 50, value_name = "N")]
-    limit: u32,
-    /// Leave out so many of the first
-    #[arg(long, default_value_t = 0, value_name = "N")]
-    offset: u32,
-}
 
 #[derive(clap::Args)]
 pub struct ShowArgs {
@@ -75,66 +18,6 @@ pub struct ShowArgs {
     /// Also the vendor's own records
     #[arg(long)]
     raw: bool,
-}
-
-fn parse_severity(word: &str) -> Result<Severity, String> {
-    let found = Severity::ALL.into_iter().find(|severity| severity.as_str() == word);
-    found.ok_or_else(|| format!("one of {}", Severity::ALL.map(Severity::as_str).join(", ")))
-}
-
-/// What `findings` prints.
-#[derive(Serialize, schemars::JsonSchema)]
-pub struct FindingList {
-    /// How many there are in all.
-    pub total: u64,
-    /// Those of this page, most urgent first.
-    pub findings: Vec<FindingRow>,
-}
-
-/// Statuses that ask for work. Not every format tells one: what is not known
-/// to be closed is shown.
-pub const ACTIVE: [&str; 4] = ["open", "reviewing", "fixing", "unknown"];
-
-pub async fn list(context: &Context, args: ListArgs) -> Result<ExitCode, Failure> {
-    let tenant = context.tenant()?;
-    let statuses = match (args.all, args.statuses.is_empty()) {
-        (true, _) => Vec::new(),
-        (false, true) => ACTIVE.map(str::to_owned).to_vec(),
-        (false, false) => args.statuses,
-    };
-    let filter = Filter {
-        instance_id: instance_id(&tenant, args.instance.as_ref()).await?,
-        kinds: args.kinds,
-        severities: args.severities,
-        statuses,
-        project: args.project,
-        rule: args.rule,
-        path: args.path,
-        package: args.package,
-        advisory: args.advisory,
-        reachability: args.reachability,
-        security: (!args.all_categories).then_some(true),
-        cwes: args.cwes,
-        top25: args.top25,
-        text: args.text,
-        limit: args.limit,
-        offset: args.offset,
-    };
-    let ((findings, total), left_out) = tenant
-        .store()
-        .run(move |store| {
-            let left_out = match filter.security {
-                Some(true) => store.findings(&Filter { security: Some(false), limit: 0, ..filter.clone() })?.1,
-                _ => 0,
-            };
-            Ok((store.findings(&filter)?, left_out))
-        })
-        .await?;
-    context.output.result(&FindingList { total, findings }, |list| show_list(context.output, list))?;
-    if left_out > 0 {
-        eprintln!("{left_out} findings that are not about security are left out: --all-categories shows them");
-    }
-    Ok(ExitCode::SUCCESS)
 }
 
 /// The row id of an instance, if one is named.
@@ -146,39 +29,6 @@ pub async fn instance_id(tenant: &Tenant, name: Option<&InstanceName>) -> Result
         }
         None => Ok(None),
     }
-}
-
-/// Findings as a table.
-pub fn show_list(output: Output, list: &FindingList) {
-    if list.findings.is_empty() {
-        output.line(if list.total == 0 { "No findings." } else { "No findings on this page." });
-        return;
-    }
-    let mut table = output.table(&["FINDING", "PRIORITY", "SEVERITY", "KIND", "STATUS", "PROJECT", "TITLE", "WHERE"]);
-    for row in &list.findings {
-        let place = match (&row.path, row.start_line) {
-            (Some(path), Some(line)) => format!("{path}:{line}"),
-            (Some(path), None) => path.clone(),
-            (None, _) => row.package.clone().unwrap_or_default(),
-        };
-        let mut status = row.status.clone();
-        if let Some(reachability) = row.reachability.as_deref().filter(|verdict| *verdict != "not-analyzed") {
-            status.push_str(", ");
-            status.push_str(reachability);
-        }
-        table.add_row([
-            row.id.to_string().into(),
-            row.priority.to_string().into(),
-            severity(row.severity),
-            row.kind.clone().into(),
-            comfy_table::Cell::new(status),
-            row.project.clone().into(),
-            short(&row.title, 120).into(),
-            place.into(),
-        ]);
-    }
-    output.print(&table);
-    output.line(format!("{} of {}", list.findings.len(), list.total));
 }
 
 pub async fn show(context: &Context, args: ShowArgs) -> Result<ExitCode, Failure> {
@@ -215,6 +65,8 @@ fn show_detail(output: Output, detail: &FindingDetail) {
     facts.add("status", Some(&row.status));
     facts.add("kind", Some(&row.kind));
     facts.add("project", Some(&row.project));
+    facts.add("repository", row.repository.as_ref());
+    facts.add("environment", row.environment.as_ref());
     if let Some(rule) = &detail.rule {
         facts.add("rule", Some(&rule.id));
         facts.add("message", rule.message.as_ref());

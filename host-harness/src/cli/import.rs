@@ -32,6 +32,10 @@ pub struct Args {
     /// The instance that they belong to [default: the only one there is, else one named `files`]
     #[arg(long, value_name = "NAME")]
     instance: Option<InstanceName>,
+    /// Take them in as reports of another scanner (SARIF, CycloneDX, OSV-Scanner), as findings of this source; it is
+    /// made if it is not there
+    #[arg(long, value_name = "NAME", conflicts_with = "instance")]
+    source: Option<InstanceName>,
     /// The project of records that name none
     #[arg(long, value_name = "NAME")]
     project: Option<String>,
@@ -41,12 +45,16 @@ pub struct Args {
     /// Only this kind, such as sast or sca; a file without it is refused
     #[arg(long = "kind", value_name = "KIND")]
     kinds: Vec<Kind>,
-    /// The format, if it is not to be detected; `harness inspect` lists the formats
+    /// The format, if it is not to be detected; `harness inspect` lists the formats of a connector, reports of other
+    /// scanners are sarif, cyclonedx or osv-scanner
     #[arg(long, value_name = "NAME")]
     format: Option<String>,
     /// What is not in the file is gone: only for a file that proves a complete scan
     #[arg(long)]
     complete: bool,
+    /// The folder of the project on the machine of the scan: absolute paths in a report begin there
+    #[arg(long, value_name = "DIR", requires = "source")]
+    root: Option<String>,
 }
 
 /// What `import` prints.
@@ -63,7 +71,10 @@ pub struct ImportList {
 
 pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let tenant = context.tenant()?;
-    let name = instance(context, &tenant, args.instance.clone()).await?;
+    let (name, made_source) = match &args.source {
+        Some(name) => (name.clone(), source(&tenant, name).await?),
+        None => (instance(context, &tenant, args.instance.clone()).await?, false),
+    };
     let mut list = ImportList { imports: Vec::new(), diagnostics: Vec::new(), host_peak_memory_bytes: None };
     let mut failures = Vec::new();
     for file in &args.files {
@@ -73,6 +84,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
             r#ref: args.r#ref.clone(),
             kinds: args.kinds.clone(),
             complete: args.complete,
+            root: args.root.clone(),
         };
         let shown = Shown::new(context.output);
         let outcome = tenant.import(&name, file, options, shown.progress()).await;
@@ -86,6 +98,11 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
             }
             Err(error) => failures.push(Failure::from(error).of(tenant.id(), Some(&name))),
         }
+    }
+    if made_source && list.imports.is_empty() {
+        tenant.withdraw_source(&name).await?;
+    } else if made_source && !context.output.is_json() {
+        eprintln!("{}: made the source `{name}` for reports", tenant.id());
     }
     // One file that fails keeps no other from being taken in.
     if let (true, Some(failure)) = (list.imports.is_empty(), failures.pop()) {
@@ -104,12 +121,22 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     Ok(if missing || !failures.is_empty() { ExitCode::from(3) } else { ExitCode::SUCCESS })
 }
 
+/// The source of reports of another scanner; made if it is not there.
+/// Tells whether it was made.
+async fn source(tenant: &Tenant, name: &InstanceName) -> Result<bool, Failure> {
+    let found = tenant.source(name).await;
+    let (_, made) = found.map_err(|error| Failure::from(error).of(tenant.id(), Some(name)))?;
+    Ok(made)
+}
+
 /// The instance to import into; made if the tenant has none at all.
 async fn instance(context: &Context, tenant: &Tenant, given: Option<InstanceName>) -> Result<InstanceName, Failure> {
     if let Some(name) = given {
         return Ok(name);
     }
-    let instances = tenant.store().run(|store| store.instances()).await?;
+    let mut instances = tenant.store().run(|store| store.instances()).await?;
+    // Reports of other scanners are asked for by name.
+    instances.retain(|instance| !instance.is_native());
     match instances.as_slice() {
         [only] => return Ok(only.made.name.clone()),
         [] => {}
@@ -128,6 +155,7 @@ async fn instance(context: &Context, tenant: &Tenant, given: Option<InstanceName
         allow_origins: Vec::new(),
         allow_private_origins: Vec::new(),
         secret: None,
+        store_secret: false,
     };
     tenant.add_instance(setup, false).await.map_err(|error| Failure::from(error).of(tenant.id(), Some(&name)))?;
     if !context.output.is_json() {

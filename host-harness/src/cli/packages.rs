@@ -2,13 +2,16 @@
 
 use std::process::ExitCode;
 
+use appsec_model::Severity;
 use host_harness::{InstanceName, PackageFilter, PackageRow};
 use serde::Serialize;
 
 use super::{
     Context,
+    csv::print_csv,
     error::Failure,
     output::{Output, severity},
+    views::{ScopeArgs, parse_severity},
 };
 
 #[derive(clap::Args)]
@@ -28,6 +31,9 @@ pub struct Args {
     /// Only those that came this way: direct, transitive or unknown
     #[arg(long = "transitivity", value_name = "HOW")]
     transitivity: Vec<String>,
+    /// Only those with open findings of this severity or above
+    #[arg(long, value_name = "SEVERITY", value_parser = parse_severity)]
+    min_severity: Option<Severity>,
     /// Only those with open findings
     #[arg(long)]
     vulnerable: bool,
@@ -37,6 +43,11 @@ pub struct Args {
     /// Only those of this instance
     #[arg(long, value_name = "NAME")]
     instance: Option<InstanceName>,
+    #[command(flatten)]
+    scope: ScopeArgs,
+    /// Print CSV (RFC 4180); cells that spreadsheets take for formulas get an apostrophe in front
+    #[arg(long, conflicts_with = "json")]
+    csv: bool,
     /// At most so many
     #[arg(long, default_value_t = 50, value_name = "N")]
     limit: u32,
@@ -56,6 +67,7 @@ pub struct PackageList {
 
 pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let tenant = context.tenant()?;
+    let csv = args.csv;
     let instance_id = super::findings::instance_id(&tenant, args.instance.as_ref()).await?;
     let filter = PackageFilter {
         instance_id,
@@ -63,13 +75,19 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         name: args.search,
         license: args.license,
         project: args.project,
+        scope: args.scope.filter(),
+        min_severity: args.min_severity,
         transitivity: args.transitivity,
         vulnerable: args.vulnerable,
         vanished: args.all,
         limit: args.limit,
         offset: args.offset,
     };
-    let (packages, total) = tenant.store().run(move |store| store.packages(&filter)).await?;
+    let (packages, total) = tenant.store().read(move |store| store.packages(&filter)).await?;
+    if csv {
+        print_csv(&CSV, packages.iter().map(csv_row))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     context.output.result(&PackageList { total, packages }, |list| show(context.output, list))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -99,4 +117,40 @@ pub fn show(output: Output, list: &PackageList) {
 
 fn how(row: &PackageRow) -> String {
     if row.vanished_at.is_some() { "no longer in use".to_owned() } else { row.transitivity.clone() }
+}
+
+const CSV: [&str; 14] = [
+    "name",
+    "version",
+    "ecosystem",
+    "purl",
+    "instance",
+    "project",
+    "repository",
+    "transitivity",
+    "licenses",
+    "open_findings",
+    "worst_severity",
+    "lockfile",
+    "introduced_by",
+    "vanished_at",
+];
+
+fn csv_row(row: &PackageRow) -> [String; CSV.len()] {
+    [
+        row.name.clone(),
+        row.version.clone().unwrap_or_default(),
+        row.ecosystem.clone(),
+        row.purl.clone().unwrap_or_default(),
+        row.instance.clone(),
+        row.project.clone(),
+        row.repository.clone().unwrap_or_default(),
+        row.transitivity.clone(),
+        row.licenses.join(", "),
+        row.open_findings.to_string(),
+        row.worst_severity.map(|severity| severity.as_str().to_owned()).unwrap_or_default(),
+        row.lockfile_path.clone().unwrap_or_default(),
+        row.introduced_by.join(" > "),
+        row.vanished_at.map(|at| at.to_string()).unwrap_or_default(),
+    ]
 }

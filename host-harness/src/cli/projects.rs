@@ -41,7 +41,7 @@ fn show(output: Output, list: &ProjectList) {
         output.line("No projects. They are listed by a sync: harness sync");
         return;
     }
-    let mut table = output.table(&["PROJECT", "INSTANCE", "BRANCH", "LAST SCAN", "OPEN", "ALL", "TAGS"]);
+    let mut table = output.table(&["PROJECT", "INSTANCE", "BRANCH", "LAST SCAN", "RESULT", "OPEN", "ALL", "TAGS"]);
     for row in &list.projects {
         let project = &row.project;
         let branch = project.primary_branch.as_ref().or(project.default_branch.as_ref());
@@ -55,6 +55,7 @@ fn show(output: Output, list: &ProjectList) {
             row.instance.clone(),
             branch.cloned().unwrap_or_default(),
             scan,
+            row.outcome.as_str().replace('-', " "),
             row.findings.open.to_string(),
             row.findings.total.to_string(),
             project.tags.join(" "),

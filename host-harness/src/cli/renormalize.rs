@@ -38,7 +38,9 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         Some(name) => vec![name],
         None => {
             let instances = tenant.store().run(|store| store.instances()).await?;
-            instances.into_iter().map(|instance| instance.made.name).collect()
+            // Reports are imported, and have no connector.
+            let connected = instances.into_iter().filter(|instance| !instance.is_native());
+            connected.map(|instance| instance.made.name).collect()
         }
     };
     let mut list = RenormalizeList { instances: Vec::new() };

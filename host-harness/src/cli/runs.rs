@@ -125,8 +125,8 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
 
 /// A moment: as it is, a day in UTC, or so long ago.
 fn moment_of(text: &str) -> Result<Timestamp, Failure> {
-    let day = || format!("{text}T00:00:00Z").parse();
-    if let Ok(moment) = text.parse().or_else(|_| day()) {
+    let day = || format!("{text}T00:00:00Z").parse::<Timestamp>();
+    if let Ok(moment) = text.parse::<Timestamp>().or_else(|_| day()) {
         return Ok(moment);
     }
     match text.parse::<Span>() {
@@ -150,7 +150,7 @@ async fn prune(
     keep: &str,
     instance: Option<&InstanceName>,
 ) -> Result<ExitCode, Failure> {
-    let keep = match (keep.parse(), keep.parse::<Span>()) {
+    let keep = match (keep.parse::<u32>(), keep.parse::<Span>()) {
         (Ok(newest), _) => Keep::Newest(newest),
         (_, Ok(age)) => Keep::Since(ago(age)),
         (_, Err(error)) => return Err(host_harness::HarnessError::from(error).into()),

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use appsec_model::Normalized;
-use host_harness::FindingDetail;
+use host_harness::{Coverage, Dashboard, FindingDetail, IssueDetail};
 use schemars::{Schema, schema_for};
 
 use super::{
@@ -11,10 +11,11 @@ use super::{
     daemon::{Event, Status},
     demo::DemoReport,
     error::Failure,
-    findings::FindingList,
     import::ImportList,
     inspect::Inspected,
     instance::{InstanceList, InstanceReport},
+    issues::IssueList,
+    onboard::OnboardingList,
     output::print_json,
     packages::PackageList,
     projects::ProjectList,
@@ -22,6 +23,8 @@ use super::{
     runs::{Pruned, RunList},
     schedule::ScheduleReport,
     sync::SyncReport,
+    vault::{NewKey, Rekeyed},
+    views::FindingList,
     webhook::{DeliveryList, EventList, InboxReport, WebhookList, WebhookRemoved, WebhookReport},
 };
 
@@ -39,7 +42,11 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         ("advisories-clear", schema_for!(AdvisoryImport)),
         ("advisories-import", schema_for!(AdvisoryImport)),
         ("advisories-show", schema_for!(appsec_insight::Advisory)),
+        ("backup", schema_for!(host_harness::Backup)),
+        ("coverage", schema_for!(Coverage)),
+        ("dashboard", schema_for!(Dashboard)),
         ("demo", schema_for!(DemoReport)),
+        ("doctor", schema_for!(super::doctor::Diagnosis)),
         ("error", schema_for!(super::error::FailureReport)),
         ("finding", schema_for!(FindingDetail)),
         ("findings", schema_for!(FindingList)),
@@ -49,17 +56,32 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         ("instance-check", schema_for!(InstanceReport)),
         ("instance-delete", schema_for!(super::delete::InstanceDeletion)),
         ("instance-list", schema_for!(InstanceList)),
+        ("instance-pause", schema_for!(InstanceReport)),
+        ("instance-resume", schema_for!(InstanceReport)),
+        ("instance-rotate-token", schema_for!(InstanceReport)),
+        ("instance-set", schema_for!(InstanceReport)),
         ("instance-show", schema_for!(InstanceReport)),
         ("instance-schedule", schema_for!(ScheduleReport)),
+        ("issue", schema_for!(IssueDetail)),
+        ("issues", schema_for!(IssueList)),
         ("normalize", schema_for!(Normalized)),
+        ("onboard", schema_for!(InstanceReport)),
+        ("onboard-list", schema_for!(OnboardingList)),
         ("packages", schema_for!(PackageList)),
         ("projects", schema_for!(ProjectList)),
         ("renormalize", schema_for!(RenormalizeList)),
+        ("restore", schema_for!(host_harness::Backup)),
         ("run", schema_for!(Event)),
         ("runs", schema_for!(RunList)),
         ("runs-prune", schema_for!(Pruned)),
+        ("secrets", schema_for!(FindingList)),
         ("status", schema_for!(Status)),
         ("sync", schema_for!(SyncReport)),
+        ("vault-new-key", schema_for!(NewKey)),
+        ("vault-rekey", schema_for!(Rekeyed)),
+        ("vault-show", schema_for!(host_harness::VaultReport)),
+        ("vulnerabilities", schema_for!(FindingList)),
+        ("weaknesses", schema_for!(FindingList)),
         ("webhook-deliveries", schema_for!(DeliveryList)),
         ("webhook-event", schema_for!(host_harness::WebhookEvent)),
         ("webhook-events", schema_for!(EventList)),

@@ -21,7 +21,22 @@ pub struct SecretArgs {
     token_stdin: bool,
 }
 
+/// Options of commands that can put a token into the vault.
+#[derive(clap::Args)]
+pub struct StoreArgs {
+    #[command(flatten)]
+    pub secret: SecretArgs,
+    /// Put the token into the vault, sealed with the vault's key, and read it from there from now on
+    #[arg(long)]
+    pub store_token: bool,
+}
+
 impl SecretArgs {
+    /// Whether a source was given.
+    pub fn is_given(&self) -> bool {
+        self.token_file.is_some() || self.token_env.is_some() || self.token_stdin
+    }
+
     /// The source that was given, if any.
     pub fn source(&self) -> Result<Option<SecretSource>, Failure> {
         Ok(match (&self.token_file, &self.token_env, self.token_stdin) {

@@ -78,14 +78,22 @@ pub struct SyncReport {
 
 pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let tenant = context.tenant()?;
+    let mut some = true;
     let names = match &args.instance {
         Some(name) => vec![name.clone()],
         None => {
             let instances = tenant.store().run(|store| store.instances()).await?;
-            instances.into_iter().map(|instance| instance.made.name).collect()
+            some = !instances.is_empty();
+            // Reports are imported, and have no connector.
+            let instances: Vec<_> = instances.into_iter().filter(|instance| !instance.is_native()).collect();
+            let (paused, active): (Vec<_>, Vec<_>) = instances.into_iter().partition(|it| it.paused.is_some());
+            for instance in paused {
+                context.output.line(format!("{}/{}: paused", tenant.id(), instance.made.name));
+            }
+            active.into_iter().map(|instance| instance.made.name).collect::<Vec<_>>()
         }
     };
-    if names.is_empty() {
+    if !some {
         return Err(Failure::new(
             "no-such-instance",
             "the tenant has no instance to sync",
@@ -129,6 +137,10 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         report.vanishing.iter().for_each(|it| vanishing::show(context.output, it));
     })?;
     failures.iter().for_each(|failure| context.output.failure(failure));
+    if report.runs.is_empty() {
+        // All of them are paused.
+        return Ok(ExitCode::SUCCESS);
+    }
     Ok(exit_code(&report.runs, !failures.is_empty()))
 }
 

@@ -74,25 +74,29 @@ pub struct SetArgs {
 
 /// Where a secret that signs is read from.
 #[derive(clap::Args)]
-#[group(required = true, multiple = false)]
+#[command(group = clap::ArgGroup::new("signing").required(true))]
 pub struct SigningSecret {
     /// Read the secret that signs from this file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", group = "signing")]
     secret_file: Option<PathBuf>,
     /// Read it from this environment variable
-    #[arg(long, value_name = "VARIABLE")]
+    #[arg(long, value_name = "VARIABLE", group = "signing")]
     secret_env: Option<String>,
+    /// Read it from standard input; it must be stored
+    #[arg(long, group = "signing", requires = "store_secret")]
+    secret_stdin: bool,
+    /// Put it into the vault, sealed with the vault's key, and read it from there from now on
+    #[arg(long)]
+    store_secret: bool,
 }
 
-impl SigningSecret {
-    fn source(self) -> Result<SecretSource, Failure> {
-        Ok(match (self.secret_file, self.secret_env) {
-            (Some(path), _) => SecretSource::File { path: std::path::absolute(path)? },
-            (None, Some(name)) => SecretSource::Variable { name },
-            // One of them is required.
-            (None, None) => SecretSource::Input,
-        })
-    }
+/// The source that was given; standard input where none was.
+fn source(file: Option<PathBuf>, variable: Option<String>) -> Result<SecretSource, Failure> {
+    Ok(match (file, variable) {
+        (Some(path), _) => SecretSource::File { path: std::path::absolute(path)? },
+        (None, Some(name)) => SecretSource::Variable { name },
+        (None, None) => SecretSource::Input,
+    })
 }
 
 #[derive(clap::Args)]
@@ -105,6 +109,12 @@ pub struct SecretArgs {
     /// Read it from this environment variable
     #[arg(long, value_name = "VARIABLE", group = "inbox")]
     from_env: Option<String>,
+    /// Read it from standard input; it must be stored
+    #[arg(long, group = "inbox", requires = "store_secret")]
+    from_stdin: bool,
+    /// Put it into the vault, sealed with the vault's key, and read it from there from now on
+    #[arg(long, requires = "inbox", conflicts_with = "remove")]
+    store_secret: bool,
     /// Take no events any more
     #[arg(long, group = "inbox")]
     remove: bool,
@@ -185,7 +195,12 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
     let output = context.output;
     match command {
         Command::Set(SetArgs { instance, url, allow_private_origin, secret }) => {
-            let setup = WebhookSetup { url, private_origin: allow_private_origin, secret: secret.source()? };
+            let setup = WebhookSetup {
+                url,
+                private_origin: allow_private_origin,
+                secret: source(secret.secret_file, secret.secret_env)?,
+                store_secret: secret.store_secret,
+            };
             let webhook = tenant.set_webhook(&instance, setup).await;
             let webhook = webhook.map_err(|error| Failure::from(error).of(tenant.id(), Some(&instance)))?;
             output.result(&WebhookReport::of(&instance, webhook), |report| {
@@ -249,19 +264,17 @@ async fn row_id(tenant: &Tenant, instance: Option<&InstanceName>) -> Result<Opti
 }
 
 async fn secret(context: &Context, tenant: &Tenant, args: SecretArgs) -> Result<ExitCode, Failure> {
-    let SecretArgs { instance, from_file, from_env, remove } = args;
+    let SecretArgs { instance, from_file, from_env, from_stdin, store_secret, remove } = args;
     let told = |error| Failure::from(error).of(tenant.id(), Some(&instance));
-    let inbox = match (from_file, from_env, remove) {
-        (_, _, true) => {
-            tenant.remove_inbox(&instance).await.map_err(told)?;
-            None
-        }
-        (Some(path), _, _) => {
-            let source = SecretSource::File { path: std::path::absolute(path)? };
-            Some(tenant.set_inbox(&instance, source).await.map_err(told)?)
-        }
-        (None, Some(name), _) => Some(tenant.set_inbox(&instance, SecretSource::Variable { name }).await.map_err(told)?),
-        (None, None, false) => Some(tenant.inbox(&instance).await.map_err(told)?),
+    let given = from_file.is_some() || from_env.is_some() || from_stdin;
+    let inbox = if remove {
+        tenant.remove_inbox(&instance).await.map_err(told)?;
+        None
+    } else if given {
+        let from = source(from_file, from_env)?;
+        Some(tenant.set_inbox(&instance, from, store_secret).await.map_err(told)?)
+    } else {
+        Some(tenant.inbox(&instance).await.map_err(told)?)
     };
     let report = InboxReport {
         instance: instance.to_string(),

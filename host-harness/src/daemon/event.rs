@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use appsec_model::Timestamp;
 use serde::Serialize;
 
-use crate::{error::HarnessError, webhook::EventSync};
+use crate::webhook::EventSync;
 
 /// What happens in a daemon.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
@@ -131,8 +131,9 @@ impl DaemonEvent {
     pub(super) fn of_events(ended: &EventSync) -> Option<Self> {
         let owner = format!("{}/{}", ended.tenant, ended.instance);
         match &ended.outcome {
+            Ok(None) => None,
             // The events go on waiting.
-            Ok(None) | Err(HarnessError::Stopped | HarnessError::Locked | HarnessError::AtWork(_)) => None,
+            Err(error) if error.is_for_later() => None,
             Ok(Some(run)) => Some(Self::EventsSynced {
                 owner,
                 run: run.id,

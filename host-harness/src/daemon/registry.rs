@@ -3,6 +3,8 @@
 
 use std::{collections::BTreeMap, fs};
 
+use appsec_model::Timestamp;
+
 use super::{DaemonEvent, DaemonProgress, Work, queue::Candidate};
 use crate::{error::HarnessError, harness::Harness, ids::TenantId, stop::Stop, store::ScheduleRow, tenant::Tenant};
 
@@ -54,9 +56,9 @@ impl Registry {
     }
 
     /// Instances that have a next time.
-    pub fn candidates(&self) -> Vec<Candidate> {
+    pub fn candidates(&self, now: Timestamp) -> Vec<Candidate> {
         let of_tenant = |(id, (_, rows)): (&TenantId, &(Tenant, Vec<ScheduleRow>))| {
-            let due = rows.iter().filter_map(|row| Some((row.instance_id, row.next_due()?)));
+            let due = rows.iter().filter_map(|row| Some((row.instance_id, row.next_due(now)?)));
             due.map(|(instance_id, due)| Candidate { tenant: id.clone(), instance_id, due }).collect::<Vec<_>>()
         };
         self.tenants.iter().flat_map(of_tenant).collect()

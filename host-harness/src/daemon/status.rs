@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::{
     error::HarnessError,
     schedule::{Next, Plan},
-    store::{Instance, LeaseRow, Run, RunMode, RunState, ScheduleRow},
+    store::{Instance, LeaseRow, Run, RunMode, RunState},
     tenant::Tenant,
 };
 
@@ -97,7 +97,7 @@ impl Tenant {
             .read(move |store| Ok((store.schedule(id)?, store.current_run(id)?, store.last_ended_run(id)?)))
             .await?;
         let holder = self.holder(instance).await?;
-        let due = schedule.as_ref().and_then(ScheduleRow::next_due);
+        let due = schedule.as_ref().and_then(|it| it.next_due(self.now()));
         Ok(InstanceWork {
             tenant: self.id().to_string(),
             instance: instance.made.name.to_string(),

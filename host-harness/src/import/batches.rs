@@ -13,10 +13,10 @@ use super::{
 use crate::{error::HarnessError, runtime::FileReading};
 
 /// Records of one batch, and so of one transaction.
-const BATCH_RECORDS: usize = 500;
+pub(super) const BATCH_RECORDS: usize = 500;
 
 /// Bytes of one batch: large records make small batches.
-const BATCH_BYTES: usize = 4 << 20;
+pub(super) const BATCH_BYTES: usize = 4 << 20;
 
 /// Records of one kind, in the order of the file.
 pub(super) struct Batch {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use appsec_model::{DocumentSummary, Error as ContractError, Kind, NextPage, Normalized, ProjectRef, RawRecord};
-use futures_util::{StreamExt, stream};
+use futures_util::{FutureExt, StreamExt, stream};
 use tokio::sync::mpsc;
 
 use super::{
@@ -26,8 +26,11 @@ use crate::{
     task::AbortOnDrop,
 };
 
-/// Batches that are normalized at one time, while another is written.
-const BATCHES_AT_ONCE: usize = 2;
+/// Batches that are normalized at one time, while others are written.
+const BATCHES_AT_ONCE: usize = 4;
+
+/// Batches that are written in one transaction, if they are ready.
+const BATCHES_PER_TRANSACTION: usize = 8;
 
 /// Batches that wait for that.
 const BATCHES_WAITING: usize = 1;
@@ -42,33 +45,38 @@ pub(super) struct Taking<'a> {
 }
 
 /// A batch on its way, ready to be written.
-struct Ready {
-    batch: Batch,
-    classified: Vec<Classified>,
-    normalized: Normalized,
-    contents: Contents,
-    costs: ReadCounts,
-    projects: Arc<ProjectIndex>,
+pub(super) struct Ready {
+    pub batch: Batch,
+    pub classified: Vec<Classified>,
+    pub normalized: Normalized,
+    pub contents: Contents,
+    pub costs: ReadCounts,
+    pub projects: Arc<ProjectIndex>,
 }
 
 /// How far a read is.
-struct Progress {
-    read: Read,
-    pages: u64,
-    position: u64,
+pub(super) struct Progress {
+    pub read: Read,
+    pub pages: u64,
+    pub position: u64,
+}
+
+impl From<&Read> for Progress {
+    fn from(read: &Read) -> Self {
+        let position = read.cursor.as_deref().and_then(|cursor| cursor.parse().ok()).unwrap_or(0);
+        Self { pages: read.counts.pages, position, read: read.clone() }
+    }
 }
 
 impl Taking<'_> {
     /// Reads the file and takes its records in. Returns the largest memory of
     /// the sandbox that reads.
-    pub async fn take(&self, reading: FileReading, source: Source) -> Result<u64, HarnessError> {
+    pub async fn take(&self, connector: &Connector, reading: FileReading, source: Source) -> Result<u64, HarnessError> {
         let import = self.import;
         let (sender, mut receiver) = mpsc::channel(BATCHES_WAITING);
         let mut reads: BTreeMap<String, Progress> = BTreeMap::new();
         for read in self.run.reads.iter().filter(|read| read.state == ReadState::Pending) {
-            let position = read.cursor.as_deref().and_then(|cursor| cursor.parse().ok()).unwrap_or(0);
-            let progress = Progress { pages: read.counts.pages, position, read: read.clone() };
-            reads.insert(read.kind.as_str().to_owned(), progress);
+            reads.insert(read.kind.as_str().to_owned(), read.into());
         }
         let (total_bytes, position) = (source.packed_bytes(), source.position());
         let kinds: Vec<(Kind, u64)> = reads.values().map(|it| (it.read.kind.clone(), it.position)).collect();
@@ -80,19 +88,23 @@ impl Taking<'_> {
         let preparing = stream::poll_fn(|context| receiver.poll_recv(context))
             // Tasks of their own: they go on while another batch is written.
             .map(|batch| {
-                let (connector, owner) = (import.connector.clone(), import.owner.clone());
+                let (connector, owner) = (connector.clone(), import.owner.clone());
                 AbortOnDrop::spawn(prepare(connector, owner, projects.clone(), batch)).join()
             })
             .buffered(BATCHES_AT_ONCE);
         let mut preparing = std::pin::pin!(preparing);
         let mut counts = self.run.counts;
         while let Some(ready) = preparing.next().await {
-            let ready = ready?;
-            let Some(progress) = reads.get_mut(ready.batch.kind.as_str()) else { continue };
-            progress.position = ready.batch.position;
-            let next = NextPage::Cursor(progress.position.to_string());
-            let taken = self.commit(progress, ready, next).await?;
-            counts.add(&taken);
+            let mut batches = vec![self.page(&mut reads, ready?)];
+            while batches.len() < BATCHES_PER_TRANSACTION
+                && let Some(Some(ready)) = preparing.next().now_or_never()
+            {
+                batches.push(self.page(&mut reads, ready?));
+            }
+            let batches = batches.into_iter().flatten().collect::<Vec<_>>();
+            for taken in import.store.run(move |store| store.commit_pages(&batches)).await? {
+                counts.add(&taken.counts);
+            }
             (import.progress)(ImportEvent::Progress {
                 read_bytes: position.load(Ordering::Relaxed),
                 total_bytes,
@@ -109,21 +121,47 @@ impl Taking<'_> {
         }
         let index = projects.of_import(import).await?;
         for progress in reads.values_mut() {
-            let batch = Batch { kind: progress.read.kind.clone(), records: Vec::new(), position: progress.position };
-            let ready = Ready {
-                batch,
-                classified: Vec::new(),
-                normalized: Normalized::default(),
-                contents: Contents::default(),
-                costs: ReadCounts::default(),
-                projects: index.clone(),
-            };
-            self.commit(progress, ready, NextPage::Complete).await?;
+            self.complete(progress, index.clone()).await?;
         }
         Ok(end.peak_memory_bytes)
     }
 
-    async fn commit(&self, progress: &mut Progress, ready: Ready, next: NextPage) -> Result<ReadCounts, HarnessError> {
+    /// A batch as a page of its read, with the number of records up to its end
+    /// as the cursor. None for a kind that is not read.
+    fn page(&self, reads: &mut BTreeMap<String, Progress>, ready: Ready) -> Option<(PageCommit, Arc<ProjectIndex>)> {
+        let progress = reads.get_mut(ready.batch.kind.as_str())?;
+        progress.position = ready.batch.position;
+        let next = NextPage::Cursor(progress.position.to_string());
+        Some(self.commit_of(progress, ready, next))
+    }
+
+    /// Ends a read: all of its records are taken in.
+    pub async fn complete(&self, progress: &mut Progress, projects: Arc<ProjectIndex>) -> Result<(), HarnessError> {
+        let batch = Batch { kind: progress.read.kind.clone(), records: Vec::new(), position: progress.position };
+        let ready = Ready {
+            batch,
+            classified: Vec::new(),
+            normalized: Normalized::default(),
+            contents: Contents::default(),
+            costs: ReadCounts::default(),
+            projects,
+        };
+        self.commit(progress, ready, NextPage::Complete).await.map(|_| ())
+    }
+
+    /// Writes one batch.
+    pub async fn commit(
+        &self,
+        progress: &mut Progress,
+        ready: Ready,
+        next: NextPage,
+    ) -> Result<ReadCounts, HarnessError> {
+        let (page, projects) = self.commit_of(progress, ready, next);
+        let outcome = self.import.store.run(move |store| store.commit_page(&page, &projects)).await?;
+        Ok(outcome.counts)
+    }
+
+    fn commit_of(&self, progress: &mut Progress, ready: Ready, next: NextPage) -> (PageCommit, Arc<ProjectIndex>) {
         let import = self.import;
         let projects = ready.projects;
         let scope = import.project().and_then(|project| projects.vendor_id(&project)).map(|id| vec![id]);
@@ -148,8 +186,7 @@ impl Taking<'_> {
             now: (import.clock)(),
         };
         progress.pages += 1;
-        let outcome = import.store.run(move |store| store.commit_page(&commit, &projects)).await?;
-        Ok(outcome.counts)
+        (commit, projects)
     }
 }
 
@@ -182,7 +219,7 @@ async fn prepare(
 type Known = (HashSet<(Option<String>, Option<String>)>, Arc<ProjectIndex>);
 
 /// The projects that records name; those that nobody knew before are made.
-struct Projects {
+pub(super) struct Projects {
     store: SharedStore,
     instance_id: i64,
     origin: String,
@@ -191,7 +228,7 @@ struct Projects {
 }
 
 impl Projects {
-    fn new(import: &Import, origin: String) -> Self {
+    pub fn new(import: &Import, origin: String) -> Self {
         Self {
             store: import.store.clone(),
             instance_id: import.instance.id,
@@ -202,7 +239,7 @@ impl Projects {
     }
 
     /// The index with the project that the operator named, if any.
-    async fn of_import(&self, import: &Import) -> Result<Arc<ProjectIndex>, HarnessError> {
+    pub async fn of_import(&self, import: &Import) -> Result<Arc<ProjectIndex>, HarnessError> {
         self.with(import.project().iter()).await
     }
 

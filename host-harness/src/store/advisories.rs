@@ -4,7 +4,7 @@ use appsec_insight::{Advisories, Advisory};
 use appsec_model::AdvisoryId;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
-use super::{FindingStore, Result, document, json};
+use super::{FindingStore, Result, document, issues, json};
 
 impl FindingStore {
     /// Takes ratings over; those of the same number replace what was known.
@@ -23,6 +23,7 @@ impl FindingStore {
                 }
             }
         }
+        issues::mark_changed_aliases(&transaction)?;
         let known = transaction.query_row("SELECT count(*) FROM advisories", [], |row| row.get(0))?;
         transaction.commit()?;
         Ok(known)
@@ -30,8 +31,10 @@ impl FindingStore {
 
     /// Forgets all ratings.
     pub fn clear_advisories(&mut self) -> Result<()> {
-        self.connection.execute("DELETE FROM advisories", [])?;
-        Ok(())
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        transaction.execute("DELETE FROM advisories", [])?;
+        issues::mark_changed_aliases(&transaction)?;
+        Ok(transaction.commit()?)
     }
 
     /// What is known of an advisory by its number, in any spelling of case.
@@ -50,7 +53,7 @@ pub(super) fn find_any(connection: &Connection, ids: &[AdvisoryId]) -> Result<Op
     Ok(None)
 }
 
-fn find(connection: &Connection, id: &str) -> Result<Option<Advisory>> {
+pub(super) fn find(connection: &Connection, id: &str) -> Result<Option<Advisory>> {
     let found: Option<String> = connection
         .prepare_cached("SELECT document FROM advisories WHERE advisory_id = ?1")?
         .query_row([id.to_ascii_uppercase()], |row| row.get(0))

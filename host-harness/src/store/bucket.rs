@@ -1,6 +1,6 @@
 //! The bucket of an instance, as rows.
 
-use rusqlite::{TransactionBehavior, params};
+use rusqlite::{Transaction, TransactionBehavior, params};
 
 use super::{FindingStore, Result, SharedStore};
 use crate::capability::storage::{BucketError, BucketStore, Changes, Values};
@@ -14,18 +14,24 @@ impl FindingStore {
 
     fn change_bucket(&mut self, instance_id: i64, changes: &Changes) -> Result<()> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        for (key, value) in changes {
-            match value {
-                Some(value) => transaction.execute(
-                    "INSERT INTO bucket VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET value = excluded.value",
-                    params![instance_id, key, value],
-                )?,
-                None => transaction
-                    .execute("DELETE FROM bucket WHERE instance_id = ?1 AND key = ?2", params![instance_id, key])?,
-            };
-        }
+        change_bucket(&transaction, instance_id, changes)?;
         Ok(transaction.commit()?)
     }
+}
+
+/// Changes the bucket of an instance as part of a transaction.
+pub(super) fn change_bucket(transaction: &Transaction<'_>, instance_id: i64, changes: &Changes) -> Result<()> {
+    for (key, value) in changes {
+        match value {
+            Some(value) => transaction.execute(
+                "INSERT INTO bucket VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET value = excluded.value",
+                params![instance_id, key, value],
+            )?,
+            None => transaction
+                .execute("DELETE FROM bucket WHERE instance_id = ?1 AND key = ?2", params![instance_id, key])?,
+        };
+    }
+    Ok(())
 }
 
 /// The bucket of one instance.

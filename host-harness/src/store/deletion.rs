@@ -32,6 +32,14 @@ const BY_RUN: Holds = Holds::Rows {
     orphaned: "run_id NOT IN (SELECT id FROM runs)",
 };
 
+/// Sums over findings of a project.
+const BY_PROJECT: Holds = Holds::Derived { orphaned: "project_id NOT IN (SELECT id FROM projects)" };
+
+/// Issues that no other instance knows.
+const OWN_ISSUES: &str = "SELECT count(*) FROM issues WHERE id NOT IN \
+     (SELECT issue_id FROM issue_members JOIN findings ON findings.id = finding_id \
+     WHERE instance_id <> ?1 AND issue_id IS NOT NULL)";
+
 /// Every table of the store, in the order in which rows go: those that others
 /// are found by come last. A test holds the list against the schema.
 const TABLES: &[(&str, Holds)] = &[
@@ -46,6 +54,7 @@ const TABLES: &[(&str, Holds)] = &[
     ("records", BY_INSTANCE),
     ("diagnostics", BY_INSTANCE),
     ("rules", BY_INSTANCE),
+    ("stale_rules", BY_INSTANCE),
     ("packages", BY_INSTANCE),
     ("dictionaries", BY_INSTANCE),
     ("scans", BY_INSTANCE),
@@ -62,6 +71,11 @@ const TABLES: &[(&str, Holds)] = &[
     ("inboxes", BY_INSTANCE),
     ("reads", BY_RUN),
     ("imports", BY_RUN),
+    ("run_projects", BY_RUN),
+    ("run_waits", BY_RUN),
+    ("vanishing", BY_RUN),
+    ("schedules", BY_INSTANCE),
+    ("leases", BY_INSTANCE),
     ("runs", BY_INSTANCE),
     ("bucket", BY_INSTANCE),
     // A repository that was made of a project goes with the last project of it.
@@ -75,8 +89,22 @@ const TABLES: &[(&str, Holds)] = &[
         },
     ),
     ("projects", BY_INSTANCE),
+    (
+        "onboarding",
+        Holds::Rows { owned: "name = (SELECT name FROM instances WHERE id = ?1)", orphaned: "FALSE" },
+    ),
     ("instances", Holds::Rows { owned: "id = ?1", orphaned: "FALSE" }),
     ("stale", Holds::Derived { orphaned: "TRUE" }),
+    ("issue_members", Holds::Derived { orphaned: "finding_id NOT IN (SELECT id FROM findings)" }),
+    (
+        "issues",
+        Holds::Derived { orphaned: "id NOT IN (SELECT issue_id FROM issue_members WHERE issue_id IS NOT NULL)" },
+    ),
+    ("issue_aliases", Holds::Derived { orphaned: "issue_id NOT IN (SELECT id FROM issues)" }),
+    ("metric_findings", Holds::Derived { orphaned: "finding_id NOT IN (SELECT id FROM findings)" }),
+    ("metric_counts", BY_PROJECT),
+    ("metric_labels", BY_PROJECT),
+    ("metric_days", BY_PROJECT),
     ("deletions", Holds::Tenant),
     ("advisories", Holds::Tenant),
     ("tenant", Holds::Tenant),
@@ -142,6 +170,9 @@ impl FindingStore {
             let stays = count(format!("SELECT count(*) FROM {table}"), &[])?.saturating_sub(goes);
             tables.push(TablePlan { table: (*table).to_owned(), goes, stays });
         }
+        let goes = count(OWN_ISSUES.to_owned(), &[&instance_id])?;
+        let stays = count("SELECT count(*) FROM issues".to_owned(), &[])?.saturating_sub(goes);
+        tables.push(TablePlan { table: "issues".to_owned(), goes, stays });
         Ok(DeletionPlan { instance, tables, secrets: Vec::new() })
     }
 

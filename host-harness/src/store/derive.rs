@@ -14,7 +14,7 @@ use std::{
 use appsec_model::{Finding, Rule, Severity, Timestamp};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
-use super::{FindingStore, Result, assess::rule, compress::Decoder, document, findings::severity};
+use super::{FindingStore, Result, assess::rule, compress::Decoder, document, findings::severity, issues, metrics};
 
 /// Findings that are refreshed in one transaction.
 const BATCH: usize = 500;
@@ -71,6 +71,7 @@ impl FindingStore {
     /// Brings everything that is derived from findings up to date.
     pub fn refresh(&mut self, now: Timestamp) -> Result<Refreshed> {
         let mut refreshed = Refreshed::default();
+        mark_changed_rules(&mut self.connection)?;
         loop {
             let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let taken = refresh_batch(&transaction, &self.decoder, now)?;
@@ -84,7 +85,8 @@ impl FindingStore {
 
     /// Whether anything waits for a refresh.
     pub fn is_stale(&self) -> Result<bool> {
-        Ok(self.connection.query_row("SELECT EXISTS (SELECT 1 FROM stale)", [], |row| row.get(0))?)
+        let sql = "SELECT EXISTS (SELECT 1 FROM stale) OR EXISTS (SELECT 1 FROM stale_rules)";
+        Ok(self.connection.query_row(sql, [], |row| row.get(0))?)
     }
 }
 
@@ -106,8 +108,26 @@ fn refresh_batch(connection: &Connection, decoder: &Decoder, now: Timestamp) -> 
 }
 
 /// Brings up to date what is derived from these findings.
-fn derive(_connection: &Connection, _batch: &[Stale], _now: Timestamp) -> Result<()> {
+fn derive(connection: &Connection, batch: &[Stale], now: Timestamp) -> Result<()> {
+    metrics::refresh(connection, batch, now)?;
+    issues::derive(connection, batch)?;
     Ok(())
+}
+
+/// Marks the findings of rules that changed in what sorts findings: one look at
+/// all findings, however many rules there are.
+fn mark_changed_rules(connection: &mut Connection) -> Result<()> {
+    if !connection.query_row("SELECT EXISTS (SELECT 1 FROM stale_rules)", [], |row| row.get(0))? {
+        return Ok(());
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    transaction.execute(
+        "INSERT OR IGNORE INTO stale SELECT id FROM findings \
+         WHERE (instance_id, rule_id) IN (SELECT instance_id, rule_id FROM stale_rules)",
+        [],
+    )?;
+    transaction.execute("DELETE FROM stale_rules", [])?;
+    Ok(transaction.commit()?)
 }
 
 /// Some stale findings, as they are now.

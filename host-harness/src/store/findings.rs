@@ -1,10 +1,10 @@
-//! Reading findings and packages.
+//! Findings as they are shown: a row of a list, and all that is known of one.
 
 use std::{fmt, str::FromStr};
 
 use appsec_insight::{Advisory, Edition, Priority};
-use appsec_model::{Diagnostic, Finding, Rule, Severity, Timestamp};
-use rusqlite::{OptionalExtension, Row, ToSql, params};
+use appsec_model::{Diagnostic, Finding, Fix, Rule, Severity, Timestamp};
+use rusqlite::{OptionalExtension, Row, params};
 use serde::{Serialize, Serializer};
 
 use super::{
@@ -55,43 +55,6 @@ impl schemars::JsonSchema for FindingId {
     }
 }
 
-/// Which findings to show. Lists are alternatives; an empty one is no filter.
-#[derive(Clone, Debug, Default)]
-pub struct Filter {
-    /// Row id of the instance.
-    pub instance_id: Option<i64>,
-    /// Kinds.
-    pub kinds: Vec<String>,
-    /// Severities.
-    pub severities: Vec<Severity>,
-    /// Statuses.
-    pub statuses: Vec<String>,
-    /// A part of the project's name.
-    pub project: Option<String>,
-    /// A part of the rule's id.
-    pub rule: Option<String>,
-    /// A part of the path.
-    pub path: Option<String>,
-    /// Name of the package.
-    pub package: Option<String>,
-    /// An advisory, such as a CVE number.
-    pub advisory: Option<String>,
-    /// Verdicts of reachability.
-    pub reachability: Vec<String>,
-    /// Only those that are, or are not, about security.
-    pub security: Option<bool>,
-    /// Weaknesses by their number in the CWE.
-    pub cwes: Vec<u32>,
-    /// Only weaknesses of this CWE Top 25.
-    pub top25: Option<Edition>,
-    /// A part of the title.
-    pub text: Option<String>,
-    /// At most that many.
-    pub limit: u32,
-    /// Without that many of the first.
-    pub offset: u32,
-}
-
 /// A finding in a list.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct FindingRow {
@@ -101,6 +64,10 @@ pub struct FindingRow {
     pub instance: String,
     /// Name of its project.
     pub project: String,
+    /// Full name of the repository that the project is of.
+    pub repository: Option<String>,
+    /// The environment that the operator says that the project's scans are of.
+    pub environment: Option<String>,
     /// Its kind.
     pub kind: String,
     /// How bad.
@@ -121,6 +88,12 @@ pub struct FindingRow {
     pub package: Option<String>,
     /// Verdict of reachability.
     pub reachability: Option<String>,
+    /// Numbers of its advisories.
+    pub advisories: Vec<String>,
+    /// Its weaknesses by their number in the CWE.
+    pub cwes: Vec<u32>,
+    /// The best rank of one of them on the newest CWE Top 25.
+    pub cwe_rank: Option<u8>,
     /// How urgent it is, from 0 to 100; `finding` shows why.
     pub priority: u8,
     /// CVSS score of its advisory, from the operator's files.
@@ -133,6 +106,47 @@ pub struct FindingRow {
     pub changed_at: Timestamp,
     /// On how many refs it is.
     pub occurrences: u32,
+    /// What only the vendor's record tells, where a view asks for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub facts: Option<RowFacts>,
+}
+
+/// What a view shows of a finding from the vendor's record.
+#[derive(Clone, Debug, Default, Serialize, schemars::JsonSchema)]
+pub struct RowFacts {
+    /// How the vulnerable package came into the project.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transitivity: Option<String>,
+    /// Upgrades that fix it, as `package version`; empty where none is known,
+    /// none where the vendor says nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fixes: Option<Vec<String>>,
+    /// What a leaked secret opens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// Whether it still works.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validation: Option<String>,
+}
+
+impl From<&Finding> for RowFacts {
+    fn from(finding: &Finding) -> Self {
+        let dependency = finding.dependency.as_ref();
+        let fixes = dependency.and_then(|dependency| match &dependency.fix {
+            Fix::NotSaid => None,
+            Fix::NoneKnown => Some(Vec::new()),
+            Fix::Upgrades { upgrades } => {
+                Some(upgrades.iter().map(|it| format!("{} {}", it.package, it.version)).collect())
+            }
+        });
+        let secret = finding.secret.as_ref();
+        Self {
+            transitivity: dependency.map(|it| it.transitivity.to_string()),
+            fixes,
+            service: secret.and_then(|it| it.service.clone()),
+            validation: secret.map(|it| it.validation.to_string()),
+        }
+    }
 }
 
 /// A finding with all that is known of it.
@@ -185,20 +199,28 @@ pub(super) fn severity(rank: i64) -> Severity {
     Severity::ALL.into_iter().find(|severity| *severity as i64 == rank).unwrap_or_default()
 }
 
-const FINDING_COLUMNS: &str = "findings.public_id AS id, findings.id AS row, instances.name AS instance, \
-     projects.name AS project, findings.kind, severity, findings.status, security, title, rule_id, path, start_line, \
+pub(super) const FINDING_COLUMNS: &str = "findings.public_id AS id, findings.id AS row, instances.name AS instance, \
+     projects.name AS project, full_name, environment, advisories, findings.kind, severity, findings.status, security, title, rule_id, path, start_line, \
      CASE WHEN packages.id IS NULL THEN NULL ELSE trim(packages.name || ' ' || packages.version) END AS package, \
      reachability, priority, cvss, epss, findings.first_seen_at, changed_at, findings.instance_id, occurrence_id, \
      (SELECT count(*) FROM records WHERE records.project_id = findings.project_id AND finding_id = findings.id) \
      AS occurrences \
      FROM findings JOIN instances ON instances.id = findings.instance_id \
-     JOIN projects ON projects.id = findings.project_id LEFT JOIN packages ON packages.id = findings.package_id";
+     JOIN projects ON projects.id = findings.project_id \
+     LEFT JOIN repositories ON repositories.id = projects.repository_id \
+     LEFT JOIN packages ON packages.id = findings.package_id";
 
-fn finding_row(row: &Row<'_>) -> rusqlite::Result<FindingRow> {
+/// A finding in a list; its weaknesses stand in its rule, and come from there.
+pub(super) fn finding_row(row: &Row<'_>) -> rusqlite::Result<FindingRow> {
     Ok(FindingRow {
         id: FindingId(row.get("id")?),
         instance: row.get("instance")?,
         project: row.get("project")?,
+        repository: row.get("full_name")?,
+        environment: row.get("environment")?,
+        advisories: row.get_ref("advisories")?.as_str_or_null().ok().flatten().map(words).unwrap_or_default(),
+        cwes: Vec::new(),
+        cwe_rank: None,
         kind: row.get("kind")?,
         severity: severity(row.get("severity")?),
         status: row.get("status")?,
@@ -215,106 +237,24 @@ fn finding_row(row: &Row<'_>) -> rusqlite::Result<FindingRow> {
         first_seen_at: Timestamp::from_micros(row.get("first_seen_at")?),
         changed_at: Timestamp::from_micros(row.get("changed_at")?),
         occurrences: row.get("occurrences")?,
+        facts: None,
     })
 }
 
-/// Conditions of a query and their parameters.
-#[derive(Default)]
-pub(super) struct Conditions {
-    sql: Vec<String>,
-    pub parameters: Vec<Box<dyn ToSql>>,
+fn words(text: &str) -> Vec<String> {
+    text.split_whitespace().map(str::to_owned).collect()
 }
 
-impl Conditions {
-    pub fn one(&mut self, sql: &str, parameter: Option<impl ToSql + 'static>) {
-        if let Some(parameter) = parameter {
-            self.sql.push(sql.to_owned());
-            self.parameters.push(Box::new(parameter));
-        }
-    }
-
-    pub fn any<T: ToSql + 'static>(&mut self, column: &str, parameters: Vec<T>) {
-        if !parameters.is_empty() {
-            self.sql.push(format!("{column} IN ({})", vec!["?"; parameters.len()].join(", ")));
-            self.parameters.extend(parameters.into_iter().map(|parameter| Box::new(parameter) as Box<dyn ToSql>));
-        }
-    }
-
-    pub fn part(&mut self, column: &str, part: Option<&String>) {
-        // `instr` takes every sign as it is, unlike LIKE.
-        self.one(&format!("instr(lower({column}), ?) > 0"), part.map(|part| part.to_lowercase()));
-    }
-
-    pub fn clause(&self) -> String {
-        if self.sql.is_empty() { String::new() } else { format!(" WHERE {}", self.sql.join(" AND ")) }
-    }
-}
-
-impl Filter {
-    fn conditions(&self) -> Conditions {
-        let mut conditions = Conditions::default();
-        conditions.one("findings.instance_id = ?", self.instance_id);
-        conditions.any("findings.kind", self.kinds.clone());
-        conditions.any("severity", self.severities.iter().map(|severity| *severity as i64).collect());
-        conditions.any("findings.status", self.statuses.clone());
-        conditions.any("reachability", self.reachability.clone());
-        conditions.part("projects.name", self.project.as_ref());
-        conditions.part("rule_id", self.rule.as_ref());
-        conditions.part("path", self.path.as_ref());
-        conditions.part("title", self.text.as_ref());
-        conditions.one("packages.name = ?", self.package.clone());
-        conditions.one("security = ?", self.security);
-        conditions.one("instr(advisories, ?) > 0", self.advisory.as_ref().map(|id| format!(" {} ", id.to_uppercase())));
-        conditions
+impl FindingRow {
+    /// Fills in what the rule says of weaknesses.
+    pub(super) fn is_about(&mut self, rule: Option<&Rule>) {
+        let cwes = rule.map(|rule| rule.cwes.as_slice()).unwrap_or_default();
+        self.cwes = cwes.iter().filter_map(|cwe| cwe.number).collect();
+        self.cwe_rank = Edition::default().best_rank(cwes);
     }
 }
 
 impl FindingStore {
-    /// Findings of a filter, most urgent first, and how many there are in all.
-    pub fn findings(&self, filter: &Filter) -> Result<(Vec<FindingRow>, u64)> {
-        let mut conditions = filter.conditions();
-        if let Some(rules) = self.rules_about(filter)? {
-            conditions.sql.push("instr(?, ' ' || findings.instance_id || ' ' || hex(rule_id) || ' ') > 0".to_owned());
-            conditions.parameters.push(Box::new(rules));
-        }
-        let clause = conditions.clause();
-        let mut parameters: Vec<&dyn ToSql> = conditions.parameters.iter().map(AsRef::as_ref).collect();
-        let count = format!(
-            "SELECT count(*) FROM findings JOIN projects ON projects.id = findings.project_id \
-             LEFT JOIN packages ON packages.id = findings.package_id{clause}"
-        );
-        let total = self.connection.query_row(&count, parameters.as_slice(), |row| row.get(0))?;
-        parameters.extend([&filter.limit as &dyn ToSql, &filter.offset]);
-        let mut statement = self.connection.prepare_cached(&format!(
-            "SELECT {FINDING_COLUMNS}{clause} ORDER BY priority DESC, severity DESC, projects.name, findings.kind, path, start_line, \
-             findings.public_id LIMIT ? OFFSET ?"
-        ))?;
-        let rows = statement.query_map(parameters.as_slice(), finding_row)?;
-        Ok((rows.collect::<rusqlite::Result<_>>()?, total))
-    }
-
-    /// The rules that are about the weaknesses of a filter, as one text: a CWE
-    /// stands in the rule's document. None where the filter names none.
-    fn rules_about(&self, filter: &Filter) -> Result<Option<String>> {
-        if filter.cwes.is_empty() && filter.top25.is_none() {
-            return Ok(None);
-        }
-        let mut statement = self.connection.prepare_cached("SELECT instance_id, hex(rule_id), document FROM rules")?;
-        let mut rows = statement.query([])?;
-        let mut about = String::from(" ");
-        while let Some(row) = rows.next()? {
-            let rule: Rule = document("rule", row.get_ref(2)?.as_str().unwrap_or_default())?;
-            let is = |number: u32| rule.cwes.iter().any(|cwe| cwe.number == Some(number));
-            let named = filter.cwes.is_empty() || filter.cwes.iter().any(|number| is(*number));
-            let listed = filter.top25.is_none_or(|edition| edition.best_rank(&rule.cwes).is_some());
-            if named && listed {
-                let (instance, id): (i64, String) = (row.get(0)?, row.get(1)?);
-                about.push_str(&format!(" {instance} {id} "));
-            }
-        }
-        Ok(Some(about))
-    }
-
     /// A finding with all that is known of it; its raw records too, if asked.
     pub fn finding(&self, id: FindingId, with_raw: bool) -> Result<Option<FindingDetail>> {
         let sql = format!("SELECT {FINDING_COLUMNS} WHERE findings.public_id = ?1");
@@ -327,8 +267,9 @@ impl FindingStore {
                 Ok((finding_row(row)?, row_id, leading, instance))
             })
             .optional()?;
-        let Some((row, row_id, leading, instance_id)) = found else { return Ok(None) };
+        let Some((mut row, row_id, leading, instance_id)) = found else { return Ok(None) };
         let rule = row.rule_id.as_deref().map(|id| rule(&self.connection, instance_id, id)).transpose()?.flatten();
+        row.is_about(rule.as_ref());
         let mut statement = self.connection.prepare_cached(
             "SELECT records.id, records.vanished_at, origin FROM records \
              JOIN findings ON findings.project_id = records.project_id AND findings.id = finding_id \

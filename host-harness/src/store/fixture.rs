@@ -1,5 +1,7 @@
 //! A store with one instance, for tests, and pages to fill it with.
 
+use std::rc::Rc;
+
 use appsec_model::{Kind, NextPage, Normalized, Project, ProjectRef, RawRecord, Scope, Timestamp};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -13,22 +15,32 @@ pub(super) fn at(micros: i64) -> Timestamp {
     Timestamp::from_micros(micros)
 }
 
-/// An open store with the instance `code`.
+/// An open store with the instance `code`, or another one.
 pub(super) struct Desk {
     pub store: SharedStore,
     pub instance_id: i64,
     pub origin: String,
     pub on_absence: OnAbsence,
-    _folder: TempDir,
+    instance: String,
+    folder: Rc<TempDir>,
 }
 
 impl Desk {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store.sqlite3");
-        let mut store = FindingStore::open(&path, &"acme".parse().unwrap()).unwrap();
+        let store = SharedStore::new(FindingStore::open(&path, &"acme".parse().unwrap()).unwrap());
+        Self::of(store, Rc::new(folder), "code")
+    }
+
+    /// The same store with another instance.
+    pub fn beside(&self, name: &str) -> Self {
+        Self::of(self.store.clone(), self.folder.clone(), name)
+    }
+
+    fn of(store: SharedStore, folder: Rc<TempDir>, name: &str) -> Self {
         let instance = NewInstance {
-            name: "code".parse().unwrap(),
+            name: name.parse().unwrap(),
             connector_id: "any".to_owned(),
             connector_version: "1.0.0".to_owned(),
             connector_source: ConnectorSource::Bundled { id: "any".to_owned() },
@@ -36,14 +48,8 @@ impl Desk {
             egress: Default::default(),
             secrets: Default::default(),
         };
-        let instance_id = store.add_instance(&instance, at(0)).unwrap();
-        Self {
-            store: SharedStore::new(store),
-            instance_id,
-            origin: String::new(),
-            on_absence: OnAbsence::Mark,
-            _folder: folder,
-        }
+        let instance_id = store.with(|store| store.add_instance(&instance, at(0))).unwrap();
+        Self { store, instance_id, origin: String::new(), on_absence: OnAbsence::Mark, instance: name.to_owned(), folder }
     }
 
     /// A desk whose vendor lists the project `acme/app` with the branch `main`.
@@ -86,7 +92,7 @@ impl Desk {
         let contents = store.contents(id, &self.origin, &kind, &records, &normalized).unwrap();
         let page = PageCommit {
             instance_id: id,
-            instance: "code".to_owned(),
+            instance: self.instance.clone(),
             origin: self.origin.clone(),
             run_id,
             read_id,

@@ -18,16 +18,22 @@ const STEPS: &[&[&str]] = &[&[
     include_str!("schema/schedule.sql"),
     include_str!("schema/webhooks.sql"),
     include_str!("schema/deletions.sql"),
+    include_str!("schema/onboarding.sql"),
 ]];
 
 /// Version of the first schema that was released. Files of drafts before it
 /// cannot be brought up to date.
 const OLDEST: i64 = 3;
 
+/// The version that this program brings stores to.
+pub(super) fn newest() -> i64 {
+    i64::try_from(STEPS.len()).unwrap_or(i64::MAX).saturating_add(OLDEST - 1)
+}
+
 /// Runs the steps that are missing, all in one transaction, and makes sure
 /// that the file is the tenant's.
 pub(super) fn migrate(connection: &mut Connection, tenant: &TenantId) -> Result<()> {
-    let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX).saturating_add(OLDEST - 1);
+    let known = newest();
     let version = |connection: &Connection| connection.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0));
     if version(connection)? != known {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;

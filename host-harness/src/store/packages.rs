@@ -4,10 +4,7 @@ use appsec_model::{Severity, Timestamp};
 use rusqlite::{Row, ToSql};
 use serde::Serialize;
 
-use super::{
-    FindingStore, Result, document,
-    findings::{Conditions, severity},
-};
+use super::{FindingStore, ProjectFilter, Result, document, filter::Conditions, findings::severity};
 
 /// Which packages to show. Lists are alternatives; an empty one is no filter.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +19,10 @@ pub struct PackageFilter {
     pub license: Option<String>,
     /// A part of the project's name.
     pub project: Option<String>,
+    /// What is said of the project and its repository.
+    pub scope: ProjectFilter,
+    /// Only those with an open finding of this severity or above.
+    pub min_severity: Option<Severity>,
     /// How they came into the project.
     pub transitivity: Vec<String>,
     /// Only those with open findings.
@@ -41,6 +42,8 @@ pub struct PackageRow {
     pub instance: String,
     /// Name of the project that uses it.
     pub project: String,
+    /// Full name of the repository that the project is of.
+    pub repository: Option<String>,
     /// Its ecosystem.
     pub ecosystem: String,
     /// Its name.
@@ -83,6 +86,8 @@ impl PackageFilter {
         conditions.part("(packages.name || ' ' || coalesce(purl, ''))", self.name.as_ref());
         conditions.part("licenses", self.license.as_ref());
         conditions.part("projects.name", self.project.as_ref());
+        conditions.within("packages.project_id", self.scope.conditions());
+        conditions.one("open.worst >= ?", self.min_severity.map(|severity| severity as i64));
         conditions.any("transitivity", self.transitivity.clone());
         conditions.one("coalesce(open.number, 0) >= ?", self.vulnerable.then_some(1));
         conditions.one("packages.vanished_at IS NULL = ?", (!self.vanished).then_some(true));
@@ -97,6 +102,7 @@ fn package(row: &Row<'_>) -> Result<PackageRow> {
     Ok(PackageRow {
         instance: row.get("instance")?,
         project: row.get("project")?,
+        repository: row.get("full_name")?,
         ecosystem: row.get("ecosystem")?,
         name: row.get("name")?,
         version: Some(version).filter(|version| !version.is_empty()),
@@ -123,16 +129,17 @@ impl FindingStore {
         let conditions = filter.conditions();
         let from = format!(
             "WITH open AS MATERIALIZED (SELECT package_id, count(*) AS number, max(severity) AS worst FROM findings \
-             WHERE package_id IS NOT NULL AND status IN ('open', 'reviewing', 'fixing') GROUP BY package_id) \
+             INDEXED BY findings_by_package WHERE package_id IS NOT NULL AND status IN ('open', 'reviewing', 'fixing') GROUP BY package_id) \
              SELECT {{}} FROM packages JOIN instances ON instances.id = packages.instance_id \
-             JOIN projects ON projects.id = packages.project_id LEFT JOIN open ON open.package_id = packages.id{}",
+             JOIN projects ON projects.id = packages.project_id \
+             LEFT JOIN repositories ON repositories.id = projects.repository_id LEFT JOIN open ON open.package_id = packages.id{}",
             conditions.clause()
         );
         let mut parameters: Vec<&dyn ToSql> = conditions.parameters.iter().map(AsRef::as_ref).collect();
         let count = from.replacen("{}", "count(*)", 1);
         let total = self.connection.query_row(&count, parameters.as_slice(), |row| row.get(0))?;
         parameters.extend([&filter.limit as &dyn ToSql, &filter.offset]);
-        let columns = "instances.name AS instance, projects.name AS project, ecosystem, packages.name AS name, version, \
+        let columns = "instances.name AS instance, projects.name AS project, full_name, ecosystem, packages.name AS name, version, \
                        inventory, purl, transitivity, licenses, lockfile_url, lockfile_path, lockfile_line, \
                        committed_at, resolved_url, introduced_by, packages.vanished_at AS vanished_at, \
                        coalesce(open.number, 0) AS number, open.worst AS worst";

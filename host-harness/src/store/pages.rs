@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 
 pub(super) use self::{
     commit::{write_diagnostics, write_rules},
-    findings::{Batch, RecordWriter},
+    findings::{Batch, RecordWriter, public_id_of},
     lead::lead,
     packages::{settle_packages, write_packages},
     tally::Tally,
@@ -73,6 +73,19 @@ impl From<RawRecord> for HashedRecord {
             None => format!("sha256:{}", crate::hex::encode(&sha256)),
         };
         Self { record, key, sha256 }
+    }
+}
+
+impl HashedRecord {
+    /// A record whose meaning depends on more than its body: it counts as
+    /// changed also where that changes.
+    pub fn with_meaning(record: RawRecord, meaning: &[u8]) -> Self {
+        let mut hashed = Self::from(record);
+        let mut hasher = Sha256::new();
+        hasher.update(hashed.sha256);
+        hasher.update(meaning);
+        hashed.sha256 = hasher.finalize().into();
+        hashed
     }
 }
 

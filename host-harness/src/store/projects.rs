@@ -6,7 +6,7 @@ use appsec_model::{Project, ProjectRef, Timestamp};
 use rusqlite::{Connection, TransactionBehavior, params};
 use serde::Serialize;
 
-use super::{FindingStore, Result, compress::Decoder, document, json, pages::lead};
+use super::{FindingStore, Outcome, Result, compress::Decoder, document, json, onboarding::ignore_unwanted, pages::lead};
 
 /// A project of an instance.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
@@ -23,6 +23,8 @@ pub struct ProjectRow {
     pub vanished_at: Option<Timestamp>,
     /// Its findings.
     pub findings: ProjectCounts,
+    /// What is known of it: nothing open is told from nothing scanned.
+    pub outcome: Outcome,
 }
 
 /// Findings of a project.
@@ -39,6 +41,12 @@ const NAMED: &str = "name:";
 
 fn named(name: &str) -> String {
     format!("{NAMED}{}", name.to_lowercase())
+}
+
+/// Whether a project was scanned: the vendor says when, or there are records of
+/// it, or it is only known from a file of its results.
+pub(super) fn is_scanned(project: &Project, vendor_id: &str, has_records: bool) -> bool {
+    project.last_scan_at.is_some() || has_records || vendor_id.starts_with(NAMED)
 }
 
 /// A project as the store knows it.
@@ -137,7 +145,8 @@ impl FindingStore {
             counts.insert(row.get(0)?, ProjectCounts { open: row.get(1)?, total: row.get(2)? });
         }
         let mut statement = self.connection.prepare_cached(
-            "SELECT projects.id, instances.name, document, vanished_at FROM projects \
+            "SELECT projects.id, instances.name, document, vanished_at, vendor_id, \
+             EXISTS (SELECT 1 FROM records WHERE project_id = projects.id) FROM projects \
              JOIN instances ON instances.id = instance_id WHERE ?1 IS NULL OR instance_id = ?1 \
              ORDER BY projects.name, projects.id",
         )?;
@@ -151,12 +160,16 @@ impl FindingStore {
                 std::iter::once(&project.name).chain(&project.tags).any(|text| text.to_lowercase().contains(wanted))
             };
             if wanted.as_ref().is_none_or(matches) {
+                let findings = counts.remove(&row_id).unwrap_or_default();
+                let vendor_id = row.get_ref(4)?.as_str().unwrap_or_default();
+                let scanned = is_scanned(&project, vendor_id, row.get(5)?);
                 projects.push(ProjectRow {
+                    outcome: Outcome::of(findings.open, scanned),
                     row: row_id,
                     instance: row.get(1)?,
                     project,
                     vanished_at: row.get::<_, Option<i64>>(3)?.map(Timestamp::from_micros),
-                    findings: counts.remove(&row_id).unwrap_or_default(),
+                    findings,
                 });
             }
         }
@@ -175,7 +188,7 @@ fn known(connection: &Connection, instance_id: i64) -> Result<HashMap<String, Kn
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-fn insert(connection: &Connection, instance_id: i64, project: &Project, now: Timestamp) -> Result<i64> {
+pub(super) fn insert(connection: &Connection, instance_id: i64, project: &Project, now: Timestamp) -> Result<i64> {
     let branch = project.primary_branch.as_ref().or(project.default_branch.as_ref());
     // A name that another project once had is taken as an identity.
     let mut taken =
@@ -200,7 +213,9 @@ fn insert(connection: &Connection, instance_id: i64, project: &Project, now: Tim
             json("project", project)?,
             now.as_micros()
         ])?;
-    Ok(connection.last_insert_rowid())
+    let id = connection.last_insert_rowid();
+    ignore_unwanted(connection, instance_id, id, &project.name, now)?;
+    Ok(id)
 }
 
 /// Another branch is a project's primary one: decides anew which of its

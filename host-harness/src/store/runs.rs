@@ -302,11 +302,11 @@ impl FindingStore {
         Ok(())
     }
 
-    /// When the last complete run of all projects and kinds began: where an
-    /// incremental one starts from.
+    /// When the last complete run of all projects and kinds, under the settings
+    /// and for the account of now, began: where an incremental one starts from.
     pub fn last_complete_start(&self, instance_id: i64) -> Result<Option<Timestamp>> {
         let sql = "SELECT max(started_at) FROM runs WHERE instance_id = ?1 AND whole AND state = 'complete' \
-                   AND mode <> 'import'";
+                   AND mode <> 'import' AND id > (SELECT outdated_run FROM instances WHERE instances.id = ?1)";
         let micros: Option<i64> = self.connection.query_row(sql, [instance_id], |row| row.get(0))?;
         Ok(micros.map(Timestamp::from_micros))
     }

@@ -43,15 +43,15 @@ pub struct Due {
 
 impl ScheduleRow {
     /// The next sync, also where its time has gone by: however often it was
-    /// missed, it is one.
-    pub fn next_due(&self) -> Option<Due> {
+    /// missed, it is one. Where both kinds are due by then, it reads everything.
+    pub fn next_due(&self, now: Timestamp) -> Option<Due> {
         let Next { sync, reconcile } = self.next;
         if self.paused {
             return None;
         }
         let at = [sync, reconcile].into_iter().flatten().min()?;
         let at = self.not_before.map_or(at, |earliest| earliest.max(at));
-        Some(Due { at, full: reconcile.is_some_and(|reconcile| reconcile <= at) })
+        Some(Due { at, full: reconcile.is_some_and(|reconcile| reconcile <= at.max(now)) })
     }
 }
 

@@ -4,6 +4,8 @@
 //! log, and a failing one stops no other. Many are read together, because five
 //! thousand projects must not mean ten thousand requests.
 
+use std::collections::HashSet;
+
 use appsec_model::{Access, Connection, Kind, Project, ProjectScope, Scope};
 
 use crate::store::PlannedRead;
@@ -34,10 +36,12 @@ pub enum SelectionError {
     Kind(Kind),
 }
 
-/// Plans the reads of a sync.
+/// Plans the reads of a sync. Projects whose ids are `ignored` are read only
+/// where they are asked for by name.
 pub fn plan(
     connection: &Connection,
     projects: &[Project],
+    ignored: &HashSet<String>,
     selection: &Selection,
 ) -> Result<Vec<PlannedRead>, SelectionError> {
     let readable: Vec<&Kind> =
@@ -53,10 +57,11 @@ pub fn plan(
     }
     let whole = selection.projects.is_empty();
     if whole {
-        selected.extend(projects);
+        selected.extend(projects.iter().filter(|project| !ignored.contains(&project.id)));
     }
+    let all = selected.len() == projects.len();
 
-    let scopes = if whole && connection.deployment_wide && selected.len() > ONE_BY_ONE {
+    let scopes = if whole && all && connection.deployment_wide && selected.len() > ONE_BY_ONE {
         vec![Scope::Deployment]
     } else {
         // Neighbours in a batch share a branch where possible: a connector
@@ -75,13 +80,19 @@ pub fn plan(
 }
 
 /// What there is of a selection; none where there is nothing of it. Events name
-/// projects by the vendor's ids too, and what is gone or is not to be brought.
-pub fn at_hand(connection: &Connection, projects: &[Project], selection: &Selection) -> Option<Selection> {
+/// projects by the vendor's ids too, and what is gone, ignored, or cannot be read.
+pub fn at_hand(
+    connection: &Connection,
+    projects: &[Project],
+    ignored: &HashSet<String>,
+    selection: &Selection,
+) -> Option<Selection> {
     let readable = |kind: &&Kind| connection.kinds.iter().any(|it| it.kind == **kind && it.access == Access::Readable);
     let kinds: Vec<Kind> = selection.kinds.iter().filter(readable).cloned().collect();
     let find = |named: &String| {
         let by_name = projects.iter().find(|project| project.name.eq_ignore_ascii_case(named));
-        by_name.or_else(|| projects.iter().find(|project| project.id == *named)).map(|project| project.name.clone())
+        let found = by_name.or_else(|| projects.iter().find(|project| project.id == *named));
+        found.filter(|project| !ignored.contains(&project.id)).map(|project| project.name.clone())
     };
     let found: Vec<String> = selection.projects.iter().filter_map(find).collect();
     let nothing = |asked: bool, found: bool| asked && !found;
@@ -100,6 +111,8 @@ fn scope(project: &Project) -> ProjectScope {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use appsec_model::{Access, Connection, Deployment, Kind, KindAccess, Project, Scope};
 
     use super::{Selection, SelectionError, at_hand, plan};
@@ -130,8 +143,12 @@ mod tests {
             .collect()
     }
 
+    fn none() -> HashSet<String> {
+        HashSet::new()
+    }
+
     fn sizes(deployment_wide: bool, count: usize) -> Vec<usize> {
-        let reads = plan(&connection(deployment_wide), &projects(count), &Selection::default()).unwrap();
+        let reads = plan(&connection(deployment_wide), &projects(count), &none(), &Selection::default()).unwrap();
         reads
             .iter()
             .filter(|read| read.kind == Kind::Sca)
@@ -152,7 +169,7 @@ mod tests {
 
     #[test]
     fn every_project_is_read_once_per_readable_kind() {
-        let reads = plan(&connection(false), &projects(120), &Selection::default()).unwrap();
+        let reads = plan(&connection(false), &projects(120), &none(), &Selection::default()).unwrap();
         let mut names: Vec<(String, String)> = Vec::new();
         for read in &reads {
             let Scope::Projects(projects) = &read.scope else { panic!("{read:?}") };
@@ -170,13 +187,39 @@ mod tests {
             kinds: kinds.to_vec(),
             projects: projects.iter().map(|&name| name.to_owned()).collect(),
         };
-        let kept = |asked| at_hand(&connection(true), &projects(9), &asked).map(|kept| (kept.kinds, kept.projects));
+        let ignored = HashSet::from(["3".to_owned()]);
+        let kept = |asked| {
+            at_hand(&connection(true), &projects(9), &ignored, &asked).map(|kept| (kept.kinds, kept.projects))
+        };
         let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
         let some = kept(selection(&[Kind::Sast, Kind::Secrets], &["acme/P0001", "7", "gone"]));
         assert_eq!(some, Some((vec![Kind::Sast], names(&["Acme/p0001", "Acme/p0007"]))));
         assert_eq!(kept(selection(&[], &[])), Some((vec![], vec![])));
         assert_eq!(kept(selection(&[], &["gone"])), None);
+        assert_eq!(kept(selection(&[], &["Acme/p0003"])), None);
         assert_eq!(kept(selection(&[Kind::Secrets], &["7"])), None);
+    }
+
+    #[test]
+    fn an_ignored_project_is_read_only_when_it_is_named() {
+        let (connection, projects) = (connection(true), projects(50));
+        let ignored: HashSet<String> = ["7", "8"].map(str::to_owned).into();
+        let names = |selection: &[&str]| -> Vec<String> {
+            let selection = Selection {
+                kinds: vec![Kind::Sast],
+                projects: selection.iter().map(|&name| name.to_owned()).collect(),
+            };
+            let reads = plan(&connection, &projects, &ignored, &selection).unwrap();
+            let scopes = reads.into_iter().flat_map(|read| match read.scope {
+                Scope::Projects(projects) => projects,
+                Scope::Deployment => panic!("a read of everything brings what is ignored"),
+            });
+            scopes.map(|project| project.name).collect()
+        };
+        let all = names(&[]);
+        assert_eq!(all.len(), 48);
+        assert!(!all.contains(&"Acme/p0007".to_owned()));
+        assert_eq!(names(&["Acme/p0007"]), ["Acme/p0007"]);
     }
 
     #[test]
@@ -185,7 +228,7 @@ mod tests {
             kinds: kinds.to_vec(),
             projects: projects.iter().map(|&name| name.to_owned()).collect(),
         };
-        let plan = |selection| plan(&connection(true), &projects(50), &selection);
+        let plan = |selection| plan(&connection(true), &projects(50), &none(), &selection);
         assert_eq!(plan(selection(&[Kind::Sast], &["acme/P0001", "Acme/p0002"])).unwrap().len(), 2);
         let missing = plan(selection(&[], &["acme/other"])).unwrap_err();
         assert_eq!(missing, SelectionError::Project("acme/other".to_owned()));

@@ -18,6 +18,9 @@ use crate::{
 /// Projects that one sync of events names. More are read as a whole.
 const MAX_PROJECTS: usize = 50;
 
+/// Name in the vault of the secret that the vendor signs with.
+const INCOMING: &str = "webhook-incoming";
+
 /// What an operator needs to set an instance's webhook up at its vendor.
 #[derive(Clone, Debug)]
 pub struct Inbox {
@@ -30,14 +33,12 @@ pub struct Inbox {
 }
 
 impl Tenant {
-    /// Lets an instance take events of its vendor, signed with this secret.
-    pub async fn set_inbox(&self, name: &InstanceName, secret: SecretSource) -> Result<Inbox, HarnessError> {
+    /// Lets an instance take events of its vendor, signed with this secret,
+    /// which goes into the vault if it is to be stored.
+    pub async fn set_inbox(&self, name: &InstanceName, from: SecretSource, store: bool) -> Result<Inbox, HarnessError> {
         let instance = self.instance(name).await?;
         let scheme = self.scheme(&instance).await?;
-        if secret == SecretSource::Input {
-            return Err(WebhookError::SecretOnce.into());
-        }
-        Verifier::new(&scheme, &self.signing_secret(&secret)?)?;
+        let secret = self.kept_secret(name, INCOMING, from, store, |secret| Verifier::new(&scheme, secret).map(|_| ()))?;
         let (kept, now) = (secret.clone(), self.harness.now());
         self.store.run(move |store| store.set_inbox(instance.id, &kept, now)).await?;
         Ok(Inbox { scheme, path: path(self, name), secret })
@@ -56,6 +57,7 @@ impl Tenant {
     pub async fn remove_inbox(&self, name: &InstanceName) -> Result<(), HarnessError> {
         let id = self.instance(name).await?.id;
         let removed = self.store.run(move |store| store.remove_inbox(id)).await?;
+        self.vault().remove_one(name, INCOMING)?;
         if removed { Ok(()) } else { Err(WebhookError::NoInbox(name.clone()).into()) }
     }
 
@@ -64,24 +66,57 @@ impl Tenant {
         Ok(scheme.ok_or_else(|| WebhookError::NoEvents(instance.made.connector_id.clone()))?)
     }
 
-    /// A secret that signs.
-    pub(super) fn signing_secret(&self, source: &SecretSource) -> Result<Secret, HarnessError> {
-        Ok(source.read()?)
+    /// A secret that signs, by the name that it has in the vault.
+    pub(super) fn signing_secret(
+        &self,
+        name: &InstanceName,
+        variable: &str,
+        source: &SecretSource,
+    ) -> Result<Secret, HarnessError> {
+        match source {
+            SecretSource::Vault => self.stored_secret(name, variable),
+            source => Ok(source.read()?),
+        }
+    }
+
+    /// Reads a secret that signs, checks it, and says where it is read from in
+    /// the future: from the vault, if it is to be stored.
+    pub(super) fn kept_secret(
+        &self,
+        name: &InstanceName,
+        variable: &str,
+        from: SecretSource,
+        store: bool,
+        check: impl FnOnce(&Secret) -> Result<(), WebhookError>,
+    ) -> Result<SecretSource, HarnessError> {
+        if from == SecretSource::Input && !store {
+            return Err(WebhookError::SecretOnce.into());
+        }
+        let secret = self.signing_secret(name, variable, &from)?;
+        check(&secret)?;
+        if !store {
+            // What was stored before is needed no more.
+            self.vault().remove_one(name, variable)?;
+            return Ok(from);
+        }
+        let key = self.usable_vault_key()?;
+        self.vault().put(&key, name, &[(variable.to_owned(), secret)])?;
+        Ok(SecretSource::Vault)
     }
 
     /// Checks the signatures of an instance's events; none where it takes none.
     pub(super) async fn verifier(&self, instance: &Instance) -> Result<Option<Verifier>, HarnessError> {
         let id = instance.id;
         let Some(source) = self.store.read(move |store| store.inbox(id)).await? else { return Ok(None) };
-        let secret = self.signing_secret(&source)?;
+        let secret = self.signing_secret(&instance.made.name, INCOMING, &source)?;
         Ok(Some(Verifier::new(&self.scheme(instance).await?, &secret)?))
     }
 
     /// Makes one sync of all that the waiting events of an instance name. It
     /// marks nothing as vanished. None where no event waits.
     ///
-    /// Where another process is at work on the instance, or it is stopped, the
-    /// events go on waiting.
+    /// Where another process is at work on the instance, or it is paused or
+    /// stopped, the events go on waiting.
     pub async fn sync_events(&self, name: &InstanceName, stop: Stop) -> Result<Option<Run>, HarnessError> {
         let id = self.instance(name).await?.id;
         let (events, unfinished) =
@@ -98,7 +133,7 @@ impl Tenant {
         let options = SyncOptions { selection: selection(&events), event: true, stop, ..SyncOptions::default() };
         let outcome = self.sync(name, None, options, Arc::new(|_| ())).await;
         let (state, run, problem) = match &outcome {
-            Err(HarnessError::Locked | HarnessError::AtWork(_) | HarnessError::Stopped) => return outcome.map(Some),
+            Err(error) if error.is_for_later() => return outcome.map(Some),
             Err(error) => (EventState::Failed, None, Some(error.to_string())),
             Ok(run) if run.state == RunState::Failed => (EventState::Failed, Some(run.id), run.message.clone()),
             Ok(run) => (EventState::Done, Some(run.id), None),

@@ -17,7 +17,7 @@ use crate::{
     capability::egress::{Addresses, EgressPolicy, Origin, Scheme},
     error::HarnessError,
     ids::InstanceName,
-    secrets::SecretSource,
+    secrets::{Secret, SecretSource},
     store::{ClaimedDelivery, Delivery, DeliveryState, DueDelivery, Tried, Webhook},
     sync::chance,
     tenant::Tenant,
@@ -29,6 +29,9 @@ const CLAIM: Duration = Duration::from_secs(3 * TIME.as_secs());
 
 /// How long a command that ended a run stays for tries that follow soon.
 const PATIENCE: Duration = Duration::from_secs(8);
+
+/// Name in the vault of the secret that signs.
+const OUTGOING: &str = "webhook-outgoing";
 
 /// Headers of a message, as Standard Webhooks has them.
 const ID: HeaderName = HeaderName::from_static("webhook-id");
@@ -45,6 +48,8 @@ pub struct WebhookSetup {
     pub private_origin: Option<Origin>,
     /// Where the secret that signs is read from.
     pub secret: SecretSource,
+    /// Whether the secret goes into the vault, where it is read from then on.
+    pub store_secret: bool,
 }
 
 /// What came of deliveries that were due.
@@ -63,11 +68,9 @@ impl Tenant {
     pub async fn set_webhook(&self, name: &InstanceName, setup: WebhookSetup) -> Result<Webhook, HarnessError> {
         let instance = self.instance(name).await?;
         let egress = granted(&setup)?;
-        if setup.secret == SecretSource::Input {
-            return Err(WebhookError::SecretOnce.into());
-        }
-        SigningKey::outgoing(&self.signing_secret(&setup.secret)?)?;
-        let webhook = Webhook { url: setup.url, egress, secret: setup.secret, set_at: self.harness.now() };
+        let check = |secret: &Secret| SigningKey::outgoing(secret).map(|_| ());
+        let secret = self.kept_secret(name, OUTGOING, setup.secret, setup.store_secret, check)?;
+        let webhook = Webhook { url: setup.url, egress, secret, set_at: self.harness.now() };
         let kept = webhook.clone();
         self.store.run(move |store| store.set_webhook(instance.id, &kept)).await?;
         Ok(webhook)
@@ -84,6 +87,7 @@ impl Tenant {
     pub async fn remove_webhook(&self, name: &InstanceName) -> Result<(), HarnessError> {
         let id = self.instance(name).await?.id;
         let removed = self.store.run(move |store| store.remove_webhook(id)).await?;
+        self.vault().remove_one(name, OUTGOING)?;
         if removed { Ok(()) } else { Err(WebhookError::NoWebhook(name.clone()).into()) }
     }
 
@@ -167,9 +171,13 @@ impl Tenant {
     async fn tell(&self, claimed: &ClaimedDelivery) -> Answer {
         let ClaimedDelivery { delivery, instance_id, webhook, run } = claimed;
         // What is wrong here is put right by the operator, and tried again.
-        let secret = match self.signing_secret(&webhook.secret) {
+        let name = delivery.instance.parse::<InstanceName>().map_err(|error| error.to_string());
+        let secret = name.and_then(|name| {
+            self.signing_secret(&name, OUTGOING, &webhook.secret).map_err(|error| error.to_string())
+        });
+        let secret = match secret {
             Ok(secret) => secret,
-            Err(error) => return Answer::Unreachable(error.to_string()),
+            Err(why) => return Answer::Unreachable(why),
         };
         let key = match SigningKey::outgoing(&secret) {
             Ok(key) => key,

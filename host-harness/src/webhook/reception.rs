@@ -98,7 +98,7 @@ impl Reception {
             let looked = async {
                 let tenant = open.map_or_else(|| self.harness.tenant(id.clone()), Ok)?;
                 let found = tenant.store().read(|store| Ok((store.uses_webhooks()?, store.instances()?))).await?;
-                Ok((tenant, found))
+                Ok::<_, HarnessError>((tenant, found))
             };
             let (tenant, instances) = match looked.await {
                 Ok((_, (false, _))) => continue,

@@ -2,10 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails loudly")]
 
+mod backups;
 mod commands;
+mod deletion;
 mod daemon;
 mod failures;
 mod files;
+mod issues;
 mod killed;
+mod onboarding;
 mod printed;
 mod support;
+mod tokens;
+mod views;

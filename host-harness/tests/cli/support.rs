@@ -1,6 +1,7 @@
 //! A person at a terminal, with a vendor to talk to.
 
 use std::{
+    io::Write,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
 };
@@ -12,6 +13,9 @@ use vendor_sim::{Fault, Options, Simulator, World, WorldShape};
 /// The token that simulators accept. Nothing that is printed or stored may
 /// hold it.
 pub const TOKEN: &str = "tok3n-that-nobody-may-see";
+
+/// The token of whoever gets another one. It is as secret.
+pub const SECOND_TOKEN: &str = "s3cond-token-that-nobody-may-see";
 
 /// A world that is small, but has several pages, projects that were never
 /// scanned, and records that cannot be read.
@@ -56,7 +60,45 @@ impl Desk {
         self.folder.path().join("data")
     }
 
-    fn token_file(&self) -> String {
+    /// A file beside the data folder.
+    pub fn file(&self, name: &str, content: &str) -> String {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    /// Runs a command that is given a text on standard input.
+    pub fn fed(&self, arguments: &[&str], text: &str) -> Done {
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        done(child.wait_with_output().unwrap())
+    }
+
+    /// Looks for texts in every file of the data folder, but for compiled code,
+    /// and returns how many files there are.
+    pub fn in_no_file(&self, hidden: &[&str]) -> usize {
+        let (mut folders, mut files) = (vec![self.data_dir().join("tenants")], 0);
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                    continue;
+                }
+                let bytes = std::fs::read(&path).unwrap();
+                for text in hidden {
+                    let there = bytes.windows(text.len()).any(|window| window == text.as_bytes());
+                    assert!(!there, "{} holds a secret", path.display());
+                }
+                files += 1;
+            }
+        }
+        files
+    }
+
+    pub fn token_file(&self) -> String {
         self.folder.path().join("token").to_str().unwrap().to_owned()
     }
 
@@ -118,10 +160,19 @@ impl Desk {
             .join("\n")
     }
 
+    /// A table without what differs from run to run. Cursors name rows of one
+    /// store.
+    pub fn shown(&self, arguments: &[&str]) -> String {
+        let text = self.stable(&self.ok(arguments));
+        text.lines().filter(|line| !line.starts_with("The next page")).collect::<Vec<_>>().join("\n")
+    }
+
     /// The content of the store that a user can see, without row ids and times
     /// of this machine.
     pub fn content(&self) -> Value {
         let mut findings = self.json(&["findings", "--all", "--all-categories", "--limit", "100000"]);
+        // What is equally urgent is in the order of arrival.
+        findings["findings"].as_array_mut().unwrap().sort_by_key(|finding| finding["id"].to_string());
         for finding in findings["findings"].as_array_mut().unwrap() {
             let finding = finding.as_object_mut().unwrap();
             finding.remove("first_seen_at");
@@ -137,6 +188,8 @@ pub fn done(output: Output) -> Done {
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     let done =
         Done { code: output.status.code().unwrap_or(-1), stdout: text(output.stdout), stderr: text(output.stderr) };
-    assert!(!done.stdout.contains(TOKEN) && !done.stderr.contains(TOKEN), "the token was printed");
+    for token in [TOKEN, SECOND_TOKEN] {
+        assert!(!done.stdout.contains(token) && !done.stderr.contains(token), "the token was printed");
+    }
     done
 }

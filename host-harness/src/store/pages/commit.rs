@@ -1,6 +1,6 @@
 //! The one transaction that takes a page in.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use appsec_model::{Diagnostic, DiagnosticLevel, NextPage};
 use rusqlite::{Connection, TransactionBehavior, params};
@@ -19,43 +19,66 @@ impl FindingStore {
     /// cursor, all or nothing.
     pub fn commit_page(&mut self, page: &PageCommit, projects: &ProjectIndex) -> Result<PageCounts> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let ids = Vec::with_capacity(page.records.len());
-        let mut outcome = PageCounts { counts: page.costs, ids, refused: None };
-        let mut tally = Tally::default();
-        outcome.counts.pages = 1;
-        outcome.counts.records = page.records.len() as u64;
-
-        let packages = write_packages(&transaction, page.instance_id, &page.normalized.packages, projects)?;
-        let batch = page.batch();
-        write_rules(&transaction, &batch)?;
-        let mut writer = RecordWriter::new(&transaction, &self.decoder, batch, projects, &packages)?;
-        let fresh = page.records.iter().filter(|it| it.is_fresh());
-        // In the order of the normalized ones.
-        let taken: Vec<i64> =
-            fresh.zip(&page.contents.packed).map(|(it, packed)| writer.write(it, packed)).collect::<Result<_>>()?;
-        for packed in &page.contents.packed {
-            outcome.counts.findings += u64::from(packed.finding.is_some());
-            outcome.counts.packages += u64::from(packed.finding.is_none() && packed.package.is_some());
-        }
-        let left = writer.finish(&mut tally)?;
-        settle_packages(&transaction, &left, page.now)?;
-        count(&transaction, &self.decoder, page, &mut outcome, &mut tally)?;
-        outcome.ids.extend(&taken);
-
-        write_diagnostics(&transaction, &batch, &taken, &mut outcome.counts)?;
-        let projects_of: Vec<Option<i64>> =
-            page.records.iter().filter(|it| it.is_fresh()).map(|it| it.project_id).collect();
-        for diagnostic in &page.normalized.diagnostics {
-            let index = diagnostic.index.and_then(|index| usize::try_from(index).ok());
-            if let Some(project_id) = index.and_then(|index| *projects_of.get(index)?) {
-                tally.diagnostic(project_id, diagnostic.level);
-            }
-        }
-        close_page(&transaction, &self.decoder, page, projects, &mut outcome, &mut tally)?;
-        tally.write(&transaction, page.run_id, page.now)?;
+        let outcome = take_page(&transaction, &self.decoder, page, projects)?;
         transaction.commit()?;
         Ok(outcome)
     }
+
+    /// [`commit_page`](Self::commit_page) for pages that are ready at the same
+    /// time, in one transaction: they touch the same parts of the indexes, which
+    /// are then written once.
+    pub fn commit_pages(&mut self, pages: &[(PageCommit, Arc<ProjectIndex>)]) -> Result<Vec<PageCounts>> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let take =
+            |(page, projects): &(PageCommit, Arc<ProjectIndex>)| take_page(&transaction, &self.decoder, page, projects);
+        let outcomes = pages.iter().map(take).collect::<Result<_>>()?;
+        transaction.commit()?;
+        Ok(outcomes)
+    }
+}
+
+/// Takes a page in, within a transaction of the caller's.
+fn take_page(
+    connection: &Connection,
+    decoder: &Decoder,
+    page: &PageCommit,
+    projects: &ProjectIndex,
+) -> Result<PageCounts> {
+    let ids = Vec::with_capacity(page.records.len());
+    let mut outcome = PageCounts { counts: page.costs, ids, refused: None };
+    let mut tally = Tally::default();
+    outcome.counts.pages = 1;
+    outcome.counts.records = page.records.len() as u64;
+
+    let packages = write_packages(connection, page.instance_id, &page.normalized.packages, projects)?;
+    let batch = page.batch();
+    write_rules(connection, &batch)?;
+    let mut writer = RecordWriter::new(connection, decoder, batch, projects, &packages)?;
+    let fresh = page.records.iter().filter(|it| it.is_fresh());
+    // In the order of the normalized ones.
+    let taken: Vec<i64> =
+        fresh.zip(&page.contents.packed).map(|(it, packed)| writer.write(it, packed)).collect::<Result<_>>()?;
+    for packed in &page.contents.packed {
+        outcome.counts.findings += u64::from(packed.finding.is_some());
+        outcome.counts.packages += u64::from(packed.finding.is_none() && packed.package.is_some());
+    }
+    let left = writer.finish(&mut tally)?;
+    settle_packages(connection, &left, page.now)?;
+    count(connection, decoder, page, &mut outcome, &mut tally)?;
+    outcome.ids.extend(&taken);
+
+    write_diagnostics(connection, &batch, &taken, &mut outcome.counts)?;
+    let projects_of: Vec<Option<i64>> =
+        page.records.iter().filter(|it| it.is_fresh()).map(|it| it.project_id).collect();
+    for diagnostic in &page.normalized.diagnostics {
+        let index = diagnostic.index.and_then(|index| usize::try_from(index).ok());
+        if let Some(project_id) = index.and_then(|index| *projects_of.get(index)?) {
+            tally.diagnostic(project_id, diagnostic.level);
+        }
+    }
+    close_page(connection, decoder, page, projects, &mut outcome, &mut tally)?;
+    tally.write(connection, page.run_id, page.now)?;
+    Ok(outcome)
 }
 
 impl PageCommit {

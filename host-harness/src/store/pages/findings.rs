@@ -382,8 +382,14 @@ struct Columns<'a> {
 /// What a finding is known by: the same for the same problem in every sync,
 /// on every machine, also when the instance was removed and added again.
 fn public_id(instance: &str, project: &str, finding: &Finding) -> i64 {
+    public_id_of(instance, project, finding.kind.as_str(), &finding.identity.key)
+}
+
+/// The same from its parts: name of the instance, identity of the project,
+/// kind, and the key of the finding's identity.
+pub(crate) fn public_id_of(instance: &str, project: &str, kind: &str, key: &str) -> i64 {
     let mut hasher = Sha256::new();
-    for part in [instance, project, finding.kind.as_str(), &finding.identity.key] {
+    for part in [instance, project, kind, key] {
         hasher.update((part.len() as u64).to_le_bytes());
         hasher.update(part);
     }

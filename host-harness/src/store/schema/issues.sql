@@ -1,1 +1,81 @@
--- What findings of several sources say about the same thing.
+-- What findings of several sources say about the same thing. All of this is
+-- made of findings and can be made again: `store/issues/rules.md` says how.
+
+-- One row per issue. The columns beside the keys sum up its findings.
+CREATE TABLE issues (
+    id              INTEGER PRIMARY KEY,    -- 63 bits of a hash over repository and what it is about
+    block           INTEGER NOT NULL,       -- of its findings
+    kind            TEXT NOT NULL,          -- sast, sca, secrets, or another kind of findings
+    repository_id   INTEGER,                -- null where the project has none
+    project_id      INTEGER,                -- its name stands in for the repository
+    severity        INTEGER NOT NULL,       -- as in findings
+    status          TEXT NOT NULL,
+    open            INTEGER NOT NULL,       -- 1 where the status asks for work
+    security        INTEGER NOT NULL,
+    priority        INTEGER NOT NULL,
+    title           TEXT NOT NULL,
+    ecosystem       TEXT,                   -- null where it is about no package
+    place           TEXT NOT NULL,          -- the package or the path, empty where there is none
+    rule_id         TEXT,
+    advisories      TEXT,                   -- upper-case ids, each between two spaces
+    cvss            REAL,
+    epss            REAL,
+    sources         INTEGER NOT NULL,       -- instances that still see it
+    findings        INTEGER NOT NULL,
+    first_seen_at   INTEGER NOT NULL
+) STRICT;
+-- The first page: what asks for work, and everything.
+CREATE INDEX issues_open ON issues (open, security, priority DESC, severity DESC, id);
+CREATE INDEX issues_by_priority ON issues (priority DESC, severity DESC, id);
+CREATE INDEX issues_by_block ON issues (block);
+
+-- Ids under which an issue was or would be known without some of its findings.
+CREATE TABLE issue_aliases (
+    alias       INTEGER PRIMARY KEY,
+    issue_id    INTEGER NOT NULL
+) STRICT;
+CREATE INDEX issue_aliases_by_issue ON issue_aliases (issue_id);
+
+-- What decides to which issue a finding belongs. Findings can only be of one
+-- issue if they are of one block.
+CREATE TABLE issue_members (
+    finding_id  INTEGER PRIMARY KEY,
+    issue_id    INTEGER,                    -- null between two steps of a refresh
+    block       INTEGER NOT NULL,           -- 63 bits of a hash over scope, kind, and package or path
+    scope       INTEGER NOT NULL,           -- the repository, or minus the project
+    kind        TEXT NOT NULL,
+    ecosystem   TEXT,
+    place       TEXT NOT NULL,
+    identity    INTEGER NOT NULL,           -- hash of the finding's identity
+    prints      TEXT NOT NULL,              -- hashes of identities that other sources may know too
+    marks       TEXT NOT NULL,              -- advisories, weaknesses and rules, or words for secrets, by lines
+    first_line  INTEGER,
+    last_line   INTEGER
+) STRICT;
+CREATE INDEX issue_members_by_block ON issue_members (block);
+CREATE INDEX issue_members_by_issue ON issue_members (issue_id);
+
+-- Rules that changed in what sorts findings. Their findings are looked up once
+-- per refresh: a sync may touch a rule with each of its pages.
+CREATE TABLE stale_rules (
+    instance_id INTEGER NOT NULL,
+    rule_id     TEXT NOT NULL,
+    PRIMARY KEY (instance_id, rule_id)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER stale_after_rule_insert AFTER INSERT ON rules BEGIN
+    INSERT OR IGNORE INTO stale_rules VALUES (new.instance_id, new.rule_id);
+END;
+CREATE TRIGGER stale_after_rule_update AFTER UPDATE OF document ON rules
+    WHEN json_extract(old.document, '$.cwes', '$.owasp', '$.category')
+        IS NOT json_extract(new.document, '$.cwes', '$.owasp', '$.category') BEGIN
+    INSERT OR IGNORE INTO stale_rules VALUES (new.instance_id, new.rule_id);
+END;
+
+-- The name of the repository, or of the project that stands in for it, is a part of the ids of its issues.
+CREATE TRIGGER stale_after_project AFTER UPDATE OF name ON projects WHEN old.name <> new.name BEGIN
+    INSERT OR IGNORE INTO stale SELECT id FROM findings WHERE project_id = new.id;
+END;
+CREATE TRIGGER stale_after_repository AFTER UPDATE OF provider, full_name, address ON repositories BEGIN
+    INSERT OR IGNORE INTO stale SELECT findings.id FROM projects JOIN findings ON findings.project_id = projects.id
+        WHERE projects.repository_id = new.id;
+END;

@@ -63,6 +63,7 @@ impl House {
             url: url.to_owned(),
             private_origin: private_origin.map(|origin| origin.parse().unwrap()),
             secret: SecretSource::File { path: self.folder.path().join("hook-secret") },
+            store_secret: false,
         }
     }
 

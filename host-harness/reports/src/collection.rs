@@ -1,0 +1,206 @@
+//! Gathers what is read of a report, and numbers its findings at the end.
+
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+};
+
+use appsec_model::{
+    Diagnostic, DiagnosticLevel, Finding, Identity, Kind, KindCount, Lifecycle, Normalized, Package, PackageVersion,
+    Rule, ScanState, Severity, Status, Transitivity, Triage,
+};
+
+use crate::{
+    MAX_RECORDS, Options, Record, Refusal,
+    identity::{Sketch, identities},
+    words,
+};
+
+/// What was read so far.
+pub struct Collection<'a> {
+    pub options: Options,
+    records: Vec<Record<'a>>,
+    normalized: Normalized,
+    sketches: Vec<Sketch>,
+    rules: HashMap<String, usize>,
+    packages: HashSet<(String, Option<String>, Option<String>)>,
+}
+
+impl<'a> Collection<'a> {
+    pub fn new(options: Options) -> Self {
+        Self {
+            options,
+            records: Vec::new(),
+            normalized: Normalized::default(),
+            sketches: Vec::new(),
+            rules: HashMap::new(),
+            packages: HashSet::new(),
+        }
+    }
+
+    /// Begins the next record of the report: what follows is about it.
+    pub fn begin(&mut self, kind: Kind, body: impl Into<Cow<'a, str>>) -> Result<(), Refusal> {
+        if self.records.len() == MAX_RECORDS {
+            return Err(Refusal::TooManyRecords);
+        }
+        self.records.push(Record { kind, body: body.into() });
+        Ok(())
+    }
+
+    /// Changes what is said of the record.
+    pub fn record(&mut self) -> Option<&mut Record<'a>> {
+        self.records.last_mut()
+    }
+
+    /// Position of the record.
+    pub fn index(&self) -> u32 {
+        u32::try_from(self.records.len().saturating_sub(1)).unwrap_or(u32::MAX)
+    }
+
+    /// A finding of the record that says nothing yet.
+    pub fn blank(&self, kind: Kind) -> Finding {
+        Finding {
+            index: self.index(),
+            id: String::new(),
+            identity: Identity::default(),
+            kind,
+            project: self.options.project.clone(),
+            repository_url: None,
+            r#ref: self.options.r#ref.as_deref().map(words::branch),
+            title: String::new(),
+            message: None,
+            rule_id: None,
+            severity: Severity::Unknown,
+            vendor_severity: None,
+            confidence: None,
+            categories: Vec::new(),
+            security: None,
+            location: None,
+            code_url: None,
+            snippet: None,
+            flow: Vec::new(),
+            suggested_fix: None,
+            dependency: None,
+            secret: None,
+            lifecycle: Lifecycle {
+                scan_state: Some(ScanState::Unresolved),
+                triage: Triage::default(),
+                status: Status::Open,
+                created_at: None,
+                relevant_since: None,
+                state_changed_at: None,
+            },
+            assistance: None,
+            policy: None,
+            tickets: Vec::new(),
+            review_comments: Vec::new(),
+            fix_requests: Vec::new(),
+            fix_failures: Vec::new(),
+            first_seen_scan: None,
+        }
+    }
+
+    /// Adds a finding, with what tells it apart.
+    pub fn finding(&mut self, finding: Finding, sketch: Sketch) {
+        self.normalized.findings.push(finding);
+        self.sketches.push(sketch);
+    }
+
+    /// The rule of an id, made if there is none yet.
+    pub fn rule(&mut self, id: &str, make: impl FnOnce() -> Rule) -> Option<&mut Rule> {
+        let rules = &mut self.normalized.rules;
+        let at = *self.rules.entry(id.to_owned()).or_insert_with(|| {
+            rules.push(make());
+            rules.len() - 1
+        });
+        rules.get_mut(at)
+    }
+
+    /// A package that says nothing but what it is.
+    pub fn blank_package(&self, package: PackageVersion) -> Package {
+        Package {
+            index: None,
+            project: self.options.project.clone(),
+            package,
+            transitivity: Transitivity::Unknown,
+            lockfile_url: None,
+            lockfile: None,
+            committed_at: None,
+            licenses: Vec::new(),
+            resolved_url: None,
+            introduced_by: Vec::new(),
+        }
+    }
+
+    /// Adds a package: a record, or one that a finding names and nothing named yet.
+    pub fn package(&mut self, package: Package) {
+        let version = &package.package;
+        let path = package.lockfile.as_ref().map(|at| at.path.clone());
+        let key = (crate::package::unversioned(version), version.version.clone(), path);
+        if self.packages.insert(key) || package.index.is_some() {
+            self.normalized.packages.push(package);
+        }
+    }
+
+    /// A remark on the record.
+    pub fn note(&mut self, level: DiagnosticLevel, code: &str, pointer: Option<&str>, message: String) {
+        let (index, pointer) = (Some(self.index()), pointer.map(str::to_owned));
+        self.normalized.diagnostics.push(Diagnostic {
+            level,
+            code: code.to_owned(),
+            index,
+            id: None,
+            pointer,
+            message,
+        });
+    }
+
+    /// The record could not be used.
+    pub fn error(&mut self, code: &str, message: impl Into<String>) {
+        self.note(DiagnosticLevel::Error, code, None, message.into());
+    }
+
+    /// The record was left out on purpose.
+    pub fn skip(&mut self, code: &str, message: impl Into<String>) {
+        self.note(DiagnosticLevel::Skipped, code, None, message.into());
+    }
+
+    /// The record was used, and something in it deserves attention.
+    pub fn warn(&mut self, code: &str, pointer: &str, message: String) {
+        self.note(DiagnosticLevel::Warning, code, Some(pointer), message);
+    }
+
+    /// A remark on the report as a whole.
+    pub fn warn_of_all(&mut self, code: &str, pointer: &str, message: impl Into<String>) {
+        self.normalized.diagnostics.push(Diagnostic {
+            level: DiagnosticLevel::Warning,
+            code: code.to_owned(),
+            index: None,
+            id: None,
+            pointer: Some(pointer.to_owned()),
+            message: message.into(),
+        });
+    }
+
+    /// Numbers the findings, and hands everything over.
+    pub fn finish(mut self) -> (Vec<Record<'a>>, Vec<KindCount>, Normalized) {
+        let sketches: Vec<&Sketch> = self.sketches.iter().collect();
+        for (finding, (identity, number)) in self.normalized.findings.iter_mut().zip(identities(&sketches)) {
+            let base = identity.key.split('_').next().unwrap_or_default();
+            finding.id = match &finding.r#ref {
+                Some(branch) => format!("{base}-{number}@{branch}"),
+                None => format!("{base}-{number}"),
+            };
+            finding.identity = identity;
+        }
+        let mut kinds: Vec<KindCount> = Vec::new();
+        for record in &self.records {
+            match kinds.iter_mut().find(|known| known.kind == record.kind) {
+                Some(known) => known.records += 1,
+                None => kinds.push(KindCount { kind: record.kind.clone(), records: 1 }),
+            }
+        }
+        kinds.sort_by(|one, other| one.kind.cmp(&other.kind));
+        (self.records, kinds, self.normalized)
+    }
+}

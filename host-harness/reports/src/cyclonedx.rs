@@ -1,0 +1,139 @@
+//! CycloneDX bills of materials in JSON (ECMA-424), with vulnerabilities.
+
+mod analysis;
+mod component;
+mod graph;
+mod rating;
+mod vulnerability;
+
+use std::{borrow::Cow, collections::HashMap};
+
+use appsec_model::{Completeness, Kind};
+use serde_json::Value;
+
+use self::{component::Component, graph::Graph};
+use crate::{
+    Format, Refusal,
+    collection::Collection,
+    json::{self, Fields, Look},
+    place,
+    report::Outline,
+};
+
+/// Versions before 1.4 have no vulnerabilities; those listed here differ in
+/// nothing that is read.
+const VERSIONS: [&str; 4] = ["1.4", "1.5", "1.6", "1.7"];
+
+/// The components of a document, by the names that others have for them.
+#[derive(Default)]
+struct Inventory {
+    components: Vec<Component>,
+    by_ref: HashMap<String, usize>,
+}
+
+impl Inventory {
+    fn add(&mut self, component: Component) -> usize {
+        let at = self.components.len();
+        if let Some(reference) = component.reference.clone() {
+            self.by_ref.entry(reference).or_insert(at);
+        }
+        self.components.push(component);
+        at
+    }
+
+    fn get(&self, reference: &str) -> Option<&Component> {
+        self.components.get(*self.by_ref.get(reference)?)
+    }
+}
+
+/// Reads a document.
+pub fn read<'a>(file: &Fields<'a>, collection: &mut Collection<'a>) -> Result<Outline, Refusal> {
+    let version = file.get("specVersion").and_then(|raw| json::text(raw)).unwrap_or_default().into_owned();
+    if !VERSIONS.contains(&version.as_str()) {
+        let found = if version.is_empty() { "without a version" } else { &version };
+        return Err(Refusal::Version { format: Format::CycloneDx, found: found.chars().take(40).collect() });
+    }
+    let metadata = json::value(file.get("metadata"));
+    let mut inventory = Inventory::default();
+    let mut root = None;
+    if let Some(component) = metadata.at("component").and_then(Component::new) {
+        root.clone_from(&component.reference);
+        inventory.add(component);
+    }
+    let mut entries = Vec::new();
+    for raw in list(file, "components")? {
+        let value: Option<Value> = serde_json::from_str(raw.get()).ok();
+        enter(value.as_ref().unwrap_or(&Value::Null), Cow::Borrowed(raw.get()), &mut inventory, &mut entries);
+    }
+    let graph = Graph::new(&json::value(file.get("dependencies")), root.as_deref());
+    for component in &mut inventory.components {
+        component.lockfile = component.lockfile.take().map(|mut at| {
+            let roots: Vec<String> = collection.options.root.iter().map(|root| place::path(root)).collect();
+            at.path = place::below(&at.path, &roots).to_owned();
+            at
+        });
+    }
+    graph.place(&mut inventory.components);
+    for (body, at) in entries {
+        collection.begin(Kind::Packages, body)?;
+        match at.and_then(|at| inventory.components.get(at)) {
+            Some(component) => add(collection, component),
+            None => collection.error("no-component", "the component is no object or has no name"),
+        }
+    }
+    for raw in list(file, "vulnerabilities")? {
+        vulnerability::add(collection, &inventory, raw)?;
+    }
+    let reason = "a bill of materials does not say how the scan ended".to_owned();
+    Ok(Outline { version: Some(version), tools: tools(&metadata), completeness: Completeness::Incomplete { reason } })
+}
+
+fn list<'a>(file: &Fields<'a>, key: &'static str) -> Result<Vec<&'a json::RawValue>, Refusal> {
+    let Some(raw) = file.get(key).filter(|raw| raw.get() != "null") else { return Ok(Vec::new()) };
+    let what = if key == "components" { "its `components` are no list" } else { "its `vulnerabilities` are no list" };
+    json::elements(raw).ok_or(Refusal::Shape { format: Format::CycloneDx, what })
+}
+
+/// Adds a component, and the components in it.
+fn enter<'a>(
+    value: &Value,
+    body: Cow<'a, str>,
+    inventory: &mut Inventory,
+    entries: &mut Vec<(Cow<'a, str>, Option<usize>)>,
+) {
+    let at = Component::new(value).map(|component| inventory.add(component));
+    entries.push((body, at));
+    for inner in value.list("components") {
+        enter(inner, Cow::Owned(inner.to_string()), inventory, entries);
+    }
+}
+
+/// Adds the package of a component, if it is one.
+fn add(collection: &mut Collection<'_>, component: &Component) {
+    if !component.is_package {
+        let message = format!("`{}` is of the type `{}` and no package", component.package.name, component.ty);
+        return collection.skip("no-package", message);
+    }
+    let mut package = collection.blank_package(component.package.clone());
+    package.index = Some(collection.index());
+    package.transitivity = component.transitivity.clone();
+    package.lockfile.clone_from(&component.lockfile);
+    package.licenses.clone_from(&component.licenses);
+    package.resolved_url.clone_from(&component.resolved_url);
+    package.introduced_by.clone_from(&component.introduced_by);
+    collection.package(package);
+}
+
+/// The tools that made a document: a list until 1.4, components and services since 1.5.
+fn tools(metadata: &Value) -> Vec<crate::Tool> {
+    let mut tools = Vec::new();
+    let value = metadata.at("tools");
+    let old = metadata.list("tools").iter();
+    for tool in old.chain(value.list("components")).chain(value.list("services")) {
+        Outline::add_tool(&mut tools, tool.text("name"), tool.text("version"));
+    }
+    tools
+}
+
+#[cfg(test)]
+mod tests;

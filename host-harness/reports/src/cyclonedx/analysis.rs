@@ -1,0 +1,51 @@
+//! What people decided: `analysis` of a vulnerability.
+
+use appsec_model::{Lifecycle, Reachability, ReachabilityVerdict, ScanState, Status, Triage, TriageState};
+use serde_json::Value;
+
+use crate::{json::Look, words};
+
+/// The states of a vulnerability.
+///
+/// | `analysis.state` | scan state | triage | status |
+/// |---|---|---|---|
+/// | `resolved`, `resolved_with_pedigree` | fixed | untriaged | fixed |
+/// | `exploitable` | unresolved | `exploitable` | open |
+/// | `in_triage` | unresolved | reviewing | reviewing |
+/// | `false_positive`, `not_affected` | unresolved | ignored | ignored |
+/// | none | unresolved | untriaged | open |
+/// | another word | unresolved | that word | open |
+pub fn lifecycle(vulnerability: &Value) -> Lifecycle {
+    let analysis = vulnerability.at("analysis");
+    let state = analysis.text("state");
+    let (scan_state, triage, status) = match state {
+        None => (ScanState::Unresolved, TriageState::Untriaged, Status::Open),
+        Some("resolved" | "resolved_with_pedigree") => (ScanState::Fixed, TriageState::Untriaged, Status::Fixed),
+        Some("in_triage") => (ScanState::Unresolved, TriageState::Reviewing, Status::Reviewing),
+        Some("false_positive" | "not_affected") => (ScanState::Unresolved, TriageState::Ignored, Status::Ignored),
+        Some(other) => (ScanState::Unresolved, TriageState::Other(other.to_owned()), Status::Open),
+    };
+    // A statement that it does not matter says why in two words: the state's, and a justification.
+    let reason = match (&triage, state, analysis.text("justification")) {
+        (TriageState::Ignored, Some(state), Some(justification)) => Some(format!("{state}: {justification}")),
+        (TriageState::Ignored, Some(state), None) => Some(state.to_owned()),
+        _ => None,
+    };
+    let decided = state.is_some();
+    let at = words::moment(analysis.text("lastUpdated").or(analysis.text("firstIssued"))).filter(|_| decided);
+    Lifecycle {
+        scan_state: Some(scan_state),
+        triage: Triage { state: triage, reason, comment: analysis.owned("detail"), at },
+        status,
+        created_at: None,
+        relevant_since: None,
+        state_changed_at: None,
+    }
+}
+
+/// Whether the vulnerable code is used, where the justification says that it is not.
+pub fn reachability(vulnerability: &Value) -> Reachability {
+    let unreachable = vulnerability.at("analysis").text("justification") == Some("code_not_reachable");
+    let verdict = if unreachable { ReachabilityVerdict::Unreachable } else { ReachabilityVerdict::NotAnalyzed };
+    Reachability { verdict, condition: None, usage: None }
+}

@@ -1,0 +1,56 @@
+//! Reads reports of any scanner into the unified model, by public formats only.
+//!
+//! | format | versions | records |
+//! |---|---|---|
+//! | SARIF | 2.1.0 | results |
+//! | CycloneDX JSON | 1.4 to 1.7 | components, and each vulnerability of each component |
+//! | OSV-Scanner JSON | as of OSV-Scanner 1 and 2 | packages, and each group of aliases of each package |
+//!
+//! Nothing here reads files, asks a network or knows the time: bytes go in,
+//! values come out, and the same bytes give the same values. Which member
+//! becomes what is in this crate's `README.md`.
+//!
+//! ```
+//! use appsec_reports::{Format, Options, detect, read};
+//!
+//! let file = br#"{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"check"}},"results":[
+//!     {"ruleId":"weak-hash","level":"note","message":{"text":"MD5 is weak."}}]}]}"#;
+//! assert_eq!(detect(file).unwrap(), Format::Sarif);
+//! let report = read(file, &Options::default()).unwrap();
+//! assert_eq!(report.head.records, 1);
+//! assert_eq!(report.normalized.findings[0].title, "MD5 is weak.");
+//! ```
+
+mod advisory;
+mod collection;
+mod cyclonedx;
+mod format;
+mod identity;
+mod json;
+mod osv;
+mod package;
+mod place;
+mod refusal;
+mod report;
+mod sarif;
+mod weakness;
+mod words;
+
+pub use crate::{
+    format::{Format, detect},
+    identity::{FINGERPRINT, OWN, PARTIAL_FINGERPRINT},
+    refusal::Refusal,
+    report::{Head, Options, Record, Report, Tool, read},
+};
+
+/// The largest report that is read, unpacked, in bytes. The text stays in
+/// memory while it is read, and findings take about as much again; code scanning
+/// services take 10 MiB packed at most.
+pub const MAX_BYTES: usize = 256 << 20;
+
+/// The most records that a report may hold: more of them than fit into
+/// [`MAX_BYTES`] in any format but the emptiest.
+pub const MAX_RECORDS: usize = 2_000_000;
+
+#[cfg(test)]
+mod tests;

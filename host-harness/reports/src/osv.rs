@@ -1,0 +1,80 @@
+//! The JSON of OSV-Scanner: packages of sources, with records of the OSV schema.
+
+mod group;
+mod vulnerability;
+
+use appsec_model::{Completeness, Kind, Location, PackageVersion};
+use serde_json::{Value, json, value::RawValue};
+
+use self::group::Group;
+use crate::{
+    Format, Refusal,
+    collection::Collection,
+    json::{self, Fields, Look},
+    package, place,
+    report::Outline,
+};
+
+/// Reads the results of a file.
+pub fn read<'a>(file: &Fields<'a>, collection: &mut Collection<'a>) -> Result<Outline, Refusal> {
+    let shape = Refusal::Shape { format: Format::OsvScanner, what: "its `results` are no list" };
+    let results = file.get("results").and_then(|raw| json::elements(raw)).ok_or(shape)?;
+    let roots: Vec<String> = collection.options.root.iter().map(|root| place::path(root)).collect();
+    for (at, result) in results.iter().enumerate() {
+        let Some(fields) = json::fields(result) else {
+            collection.warn_of_all("no-result", &format!("/results/{at}"), "the result is no object and was left out");
+            continue;
+        };
+        let source = json::value(fields.get("source"));
+        let path = source.text("path").map(place::path);
+        let lockfile = path.map(|path| place::file(place::below(&path, &roots).to_owned()));
+        for package in fields.get("packages").and_then(|raw| json::elements(raw)).unwrap_or_default() {
+            add(collection, lockfile.as_ref(), package)?;
+        }
+    }
+    let reason = "the format does not say how the scan ended".to_owned();
+    Ok(Outline { version: None, tools: Vec::new(), completeness: Completeness::Incomplete { reason } })
+}
+
+/// Adds a package and its vulnerabilities.
+fn add<'a>(collection: &mut Collection<'a>, lockfile: Option<&Location>, raw: &'a RawValue) -> Result<(), Refusal> {
+    let value: Value = serde_json::from_str(raw.get()).unwrap_or_default();
+    let Some(package) = value.at("package").and_then(named) else {
+        collection.begin(Kind::Packages, raw.get())?;
+        let left_out = value.list("vulnerabilities").len();
+        let message = format!("the package has no name; {left_out} vulnerabilities of it were left out");
+        collection.error("no-package", message);
+        return Ok(());
+    };
+    let licenses: Vec<&str> = value.texts("licenses").collect();
+    let body = json!({ "package": value.at("package"), "licenses": licenses, "lockfile": lockfile });
+    collection.begin(Kind::Packages, body.to_string())?;
+    let mut listed = collection.blank_package(package.clone());
+    listed.index = Some(collection.index());
+    listed.lockfile = lockfile.cloned();
+    listed.licenses = licenses.into_iter().map(str::to_owned).collect();
+    collection.package(listed);
+    let (groups, unreadable) = group::groups(&value);
+    for _ in 0..unreadable {
+        collection.begin(Kind::Sca, "null")?;
+        collection.error("no-vulnerability", "the vulnerability is no object or has no id");
+    }
+    for group in groups {
+        collection.begin(Kind::Sca, body_of(&value, &group))?;
+        vulnerability::add(collection, lockfile, &package, &group);
+    }
+    Ok(())
+}
+
+fn body_of(value: &Value, group: &Group<'_>) -> String {
+    json!({ "package": value.at("package"), "group": group.entry, "vulnerabilities": group.members }).to_string()
+}
+
+/// The package of an entry; one that is known by its commit only has no version.
+fn named(value: &Value) -> Option<PackageVersion> {
+    let ecosystem = package::ecosystem_of_osv(value.text("ecosystem").unwrap_or_default());
+    Some(package::by_name(value.text("name")?, value.text("version"), ecosystem))
+}
+
+#[cfg(test)]
+mod tests;

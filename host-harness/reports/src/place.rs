@@ -1,0 +1,157 @@
+//! Paths and places in one form, and code of bounded length.
+
+use std::borrow::Cow;
+
+use appsec_model::Location;
+use percent_encoding::percent_decode_str;
+
+/// How much code of one place is kept, in characters.
+pub const MAX_SNIPPET_CHARS: usize = 4_000;
+
+/// How much code of one step of a data flow is kept, in characters.
+pub const MAX_STEP_CHARS: usize = 500;
+
+/// How many steps of a data flow are kept: the first, and the last.
+pub const MAX_STEPS: usize = 100;
+
+/// The path of an address: without `file://`, decoded, with `/`, without `.` and
+/// `..` where they can be resolved.
+///
+/// By the standard an address is percent-encoded. Some tools write paths as they
+/// are, so that only what is an address by each of its letters is decoded.
+pub fn uri_path(uri: &str) -> String {
+    let uri = uri.trim();
+    let scheme = uri.get(..5).filter(|start| start.eq_ignore_ascii_case("file:"));
+    let rest = scheme.and_then(|_| uri.get(5..)).map_or(uri, |rest| match rest.strip_prefix("//") {
+        // `file://host/share` keeps its host; `localhost` is none.
+        Some(rest) => rest.strip_prefix("localhost").filter(|rest| rest.starts_with('/')).unwrap_or(rest),
+        None => rest,
+    });
+    let decoded = if is_encoded(rest) { percent_decode_str(rest).decode_utf8().ok() } else { None };
+    let text = decoded.unwrap_or(Cow::Borrowed(rest));
+    // `file:///C:/…` has a slash before the drive.
+    let text = match text.as_bytes() {
+        [b'/', drive, b':', ..] if drive.is_ascii_alphabetic() => text.get(1..).unwrap_or_default(),
+        _ => &text,
+    };
+    path(text)
+}
+
+/// A path in the form in which paths are compared.
+pub fn path(text: &str) -> String {
+    let text = text.trim().replace('\\', "/");
+    let (root, rest) = match text.strip_prefix('/') {
+        Some(rest) => ("/", rest),
+        None => ("", text.as_str()),
+    };
+    let mut parts: Vec<&str> = Vec::new();
+    for part in rest.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if root == "/" && parts.is_empty() => {}
+            ".." if parts.last().is_some_and(|last| *last != "..") => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    format!("{root}{}", parts.join("/"))
+}
+
+/// Whether a path does not tell of a place inside of a project.
+pub fn is_absolute(path: &str) -> bool {
+    path.starts_with('/') || matches!(path.as_bytes(), [drive, b':', b'/', ..] if drive.is_ascii_alphabetic())
+}
+
+/// A path without the first root that it lies under; the longest of them counts.
+pub fn below<'a>(path: &'a str, roots: &[String]) -> &'a str {
+    let under = |root: &String| {
+        let root = Some(root.trim_end_matches('/')).filter(|root| !root.is_empty())?;
+        path.strip_prefix(root).and_then(|rest| rest.strip_prefix('/')).filter(|rest| !rest.is_empty())
+    };
+    if is_absolute(path) { roots.iter().filter_map(under).min_by_key(|rest| rest.len()).unwrap_or(path) } else { path }
+}
+
+/// A place of a file.
+pub fn file(path: String) -> Location {
+    Location { path, ..Location::default() }
+}
+
+/// Code, of bounded length; none where there is only white space.
+pub fn code(text: &str, max_chars: usize) -> Option<String> {
+    if text.trim().is_empty() {
+        return None;
+    }
+    match text.char_indices().nth(max_chars) {
+        Some((end, _)) => Some(format!("{}…", text.get(..end)?)),
+        None => Some(text.to_owned()),
+    }
+}
+
+/// The first line of a text, of bounded length.
+pub fn line(text: &str) -> Option<String> {
+    code(text.lines().map(str::trim).find(|line| !line.is_empty())?, 200)
+}
+
+/// Whether a text has letters of addresses only, a `%` at all, and each `%`
+/// before two hexadecimal digits.
+fn is_encoded(text: &str) -> bool {
+    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%".contains(&byte);
+    let escaped =
+        |part: &str| matches!(part.as_bytes(), [one, two, ..] if one.is_ascii_hexdigit() && two.is_ascii_hexdigit());
+    text.contains('%') && text.bytes().all(is_letter) && text.split('%').skip(1).all(escaped)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{below, code, is_absolute, uri_path};
+
+    #[test]
+    fn an_address_has_one_path() {
+        for (uri, expect) in [
+            ("src/a.py", "src/a.py"),
+            ("./src//a.py", "src/a.py"),
+            (".\\src\\a.py", "src/a.py"),
+            ("src/x/../a.py", "src/a.py"),
+            ("../a.py", "../a.py"),
+            ("/../a.py", "/a.py"),
+            ("gr%C3%B6%C3%9Fe%20x.py", "größe x.py"),
+            ("größe%20.py", "größe%20.py"),
+            ("order form%20.js", "order form%20.js"),
+            ("100%.js", "100%.js"),
+            ("a%zz", "a%zz"),
+            ("latin%E9.py", "latin%E9.py"),
+            ("file:///home/x/a%20b.py", "/home/x/a b.py"),
+            ("file://localhost/x", "/x"),
+            ("FILE:///C:/a.py", "C:/a.py"),
+            ("file:/x/y", "/x/y"),
+            ("", ""),
+        ] {
+            assert_eq!(uri_path(uri), expect, "{uri}");
+        }
+    }
+
+    #[test]
+    fn a_root_is_taken_off_where_a_path_lies_under_it() {
+        let roots = ["/home/x".to_owned(), "/home/x/repo/".to_owned(), "C:/w".to_owned(), "/".to_owned()];
+        for (path, expect) in [
+            ("/home/x/repo/a.py", "a.py"),
+            ("/home/x/a.py", "a.py"),
+            ("/home/xy/a.py", "/home/xy/a.py"),
+            ("C:/w/a.py", "a.py"),
+            ("home/x/a.py", "home/x/a.py"),
+            ("/home/x", "/home/x"),
+            ("/etc/passwd", "/etc/passwd"),
+        ] {
+            assert_eq!(below(path, &roots), expect, "{path}");
+        }
+        assert!(is_absolute("/a") && is_absolute("C:/a") && !is_absolute("a") && !is_absolute("C:"));
+    }
+
+    #[test]
+    fn code_is_bounded() {
+        assert_eq!(code(" \n", 9), None);
+        assert_eq!(code("ééé", 2).as_deref(), Some("éé…"));
+        assert_eq!(code("  x", 3).as_deref(), Some("  x"));
+    }
+}

@@ -1,0 +1,67 @@
+//! Why a file is no report that can be read.
+
+use crate::{Format, MAX_BYTES, MAX_RECORDS};
+
+/// Why a file is refused as a whole: what it is, and what was expected.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// There is nothing in it.
+    #[error("the file is empty; expected {}", Format::expected())]
+    Empty,
+    /// It is larger than what is held in memory.
+    #[error("the file has {bytes} bytes, and at most {MAX_BYTES} are read; split the report by project or by tool")]
+    TooLarge {
+        /// Its size, unpacked.
+        bytes: usize,
+    },
+    /// It has more records than what is held in memory.
+    #[error("the report holds more than {MAX_RECORDS} records; split it by project or by tool")]
+    TooManyRecords,
+    /// It is something else.
+    #[error("the file is {what}; expected {}", Format::expected())]
+    Alien {
+        /// What it is, as far as it shows.
+        what: String,
+    },
+    /// It ends in the middle.
+    #[error("the file ends in the middle of its JSON (line {line}); it was cut off, get it again")]
+    Truncated {
+        /// The last line.
+        line: usize,
+    },
+    /// It is no JSON.
+    #[error("the file is not valid JSON at line {line}, column {column}: {reason}")]
+    Malformed {
+        /// Where, from 1.
+        line: usize,
+        /// Where, from 1.
+        column: usize,
+        /// What is wrong there.
+        reason: String,
+    },
+    /// Its version of the format is not read.
+    #[error("the file is {format} {found}; expected {format} {}", format.versions())]
+    Version {
+        /// Its format.
+        format: Format,
+        /// Its version.
+        found: String,
+    },
+    /// It is of another format than asked for.
+    #[error("the file is {found}, and {wanted} was asked for; leave the format out to have it detected")]
+    OtherFormat {
+        /// What it is.
+        found: Format,
+        /// What was asked for.
+        wanted: Format,
+    },
+    /// It lacks what makes it a report of its format.
+    #[error("the file is {format}, and {what}")]
+    Shape {
+        /// Its format.
+        format: Format,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+}

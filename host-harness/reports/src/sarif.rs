@@ -1,0 +1,111 @@
+//! SARIF 2.1.0 (OASIS, errata 01) of any tool.
+
+mod fingerprint;
+mod level;
+mod lifecycle;
+mod message;
+mod package;
+mod result;
+mod rule;
+mod run;
+mod secret;
+mod spot;
+
+use appsec_model::{Completeness, Kind};
+use serde_json::{Value, value::RawValue};
+
+use self::run::Run;
+use crate::{
+    Format, Refusal,
+    collection::Collection,
+    json::{self, Fields, Look},
+    report::Outline,
+};
+
+/// Reads the runs of a file.
+pub fn read<'a>(file: &Fields<'a>, collection: &mut Collection<'a>) -> Result<Outline, Refusal> {
+    let version = version(file)?;
+    let shape = |what| Refusal::Shape { format: Format::Sarif, what };
+    let runs = file.get("runs").ok_or(shape("it has no `runs`"))?;
+    let runs = json::elements(runs).ok_or(shape("its `runs` are no list"))?;
+    let mut tools = Vec::new();
+    let mut lacks: Option<String> = None;
+    for (at, raw) in runs.iter().enumerate() {
+        let Some(fields) = json::fields(raw) else {
+            collection.warn_of_all("no-run", &format!("/runs/{at}"), "the run is no object and was left out");
+            lacks.get_or_insert_with(|| format!("run {at} cannot be read"));
+            continue;
+        };
+        let run = Run::new(&fields, collection.options.root.as_deref());
+        Outline::add_tool(&mut tools, run.tool.as_deref(), run.tool_version.as_deref());
+        let results = fields.get("results").and_then(|raw| json::elements(raw));
+        let reason = incomplete(&fields, results.is_some());
+        if let Some(reason) = reason {
+            lacks.get_or_insert_with(|| if runs.len() > 1 { format!("run {at}: {reason}") } else { reason });
+        }
+        for raw in results.unwrap_or_default() {
+            one(collection, &run, raw)?;
+        }
+    }
+    if runs.is_empty() {
+        lacks = Some("the report holds no run".to_owned());
+    }
+    let completeness = lacks.map_or(Completeness::Complete, |reason| Completeness::Incomplete { reason });
+    Ok(Outline { version: Some(version), tools, completeness })
+}
+
+fn one<'a>(collection: &mut Collection<'a>, run: &Run, raw: &'a RawValue) -> Result<(), Refusal> {
+    collection.begin(Kind::Sast, raw.get())?;
+    match serde_json::from_str::<Value>(raw.get()) {
+        Ok(value) if value.is_object() => result::add(collection, run, &value),
+        Ok(_) => collection.error("no-result", "the result is no object"),
+        Err(error) => collection.error("no-result", format!("the result cannot be read: {error}")),
+    }
+    Ok(())
+}
+
+fn version(file: &Fields<'_>) -> Result<String, Refusal> {
+    let text = |key: &str| file.get(key).and_then(|raw| json::text(raw)).unwrap_or_default();
+    let (version, schema) = (text("version"), text("$schema"));
+    match version.trim() {
+        "2.1.0" => Ok("2.1.0".to_owned()),
+        // Required, and yet left out by some; then the schema tells it.
+        "" if schema.contains("2.1.0") => Ok("2.1.0".to_owned()),
+        "" => Err(Refusal::Version { format: Format::Sarif, found: "without a version".to_owned() }),
+        other => Err(Refusal::Version { format: Format::Sarif, found: other.chars().take(40).collect() }),
+    }
+}
+
+/// Why a run does not prove that what it does not list is not there.
+///
+/// `executionSuccessful` alone is no proof: tools set it although a
+/// notification of the level `error` tells of files that were not scanned.
+fn incomplete(run: &Fields<'_>, has_results: bool) -> Option<String> {
+    let external = json::value(run.get("externalPropertyFileReferences"));
+    if !external.list("results").is_empty() {
+        return Some("its results stand in other files".to_owned());
+    }
+    if !has_results {
+        return Some("it has no list of results, so nothing was looked for".to_owned());
+    }
+    let invocations = json::value(run.get("invocations"));
+    let invocations = invocations.as_array().map_or(&[] as &[Value], Vec::as_slice);
+    if invocations.is_empty() {
+        return Some("it does not say how the scan ended (`invocations`)".to_owned());
+    }
+    for invocation in invocations {
+        if invocation.at("executionSuccessful").and_then(Value::as_bool) != Some(true) {
+            return Some("it does not say that the scan ended well (`executionSuccessful`)".to_owned());
+        }
+        let notes = ["toolExecutionNotifications", "toolConfigurationNotifications"];
+        let mut notes = notes.iter().flat_map(|key| invocation.list(key));
+        if let Some(note) = notes.find(|note| note.text("level") == Some("error")) {
+            let text = note.at("message").text("text").and_then(crate::place::line);
+            return Some(format!("the tool reports an error: {}", text.as_deref().unwrap_or("without a text")));
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests;

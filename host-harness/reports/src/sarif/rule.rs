@@ -1,0 +1,148 @@
+//! Rules: most of what their authors say is in tags and properties.
+
+use appsec_model::Rule;
+use serde_json::Value;
+
+use super::message;
+use crate::{json::Look, weakness, words};
+
+/// Tags of rules that look for other faults than those of security.
+const QUALITY: [&str; 17] = [
+    "maintainability",
+    "reliability",
+    "correctness",
+    "readability",
+    "performance",
+    "efficiency",
+    "style",
+    "stylistic",
+    "complexity",
+    "quality",
+    "best-practice",
+    "compatibility",
+    "portability",
+    "useless-code",
+    "documentation",
+    "suggestion",
+    "layout",
+];
+
+/// A rule, and what of it decides on its results.
+#[derive(Default)]
+pub struct RuleFacts {
+    pub rule: Rule,
+    /// The level of results that have none.
+    pub level: Option<String>,
+    /// From 0 to 10.
+    pub score: Option<f64>,
+    /// From 0 to 100.
+    pub rank: Option<f64>,
+    /// In small letters.
+    pub tags: Vec<String>,
+    /// Whether it looks for faults of security, where it says.
+    pub security: Option<bool>,
+    /// Further ids of it.
+    pub other_ids: Vec<String>,
+    /// Its texts, by their keys.
+    pub messages: Value,
+    /// Everything that its author added.
+    pub properties: Value,
+}
+
+impl RuleFacts {
+    /// Reads a `reportingDescriptor`.
+    pub fn new(value: &Value) -> Self {
+        let properties = value.at("properties").cloned().unwrap_or_default();
+        let configuration = value.at("defaultConfiguration");
+        let mut rule = Rule { id: value.text("id").unwrap_or_default().to_owned(), ..Rule::default() };
+        let text = |key: &str| value.at(key).and_then(message::plain);
+        let (short, full) = (text("shortDescription"), text("fullDescription"));
+        rule.name = short.clone().or_else(|| value.owned("name")).filter(|name| *name != rule.id);
+        rule.message = full.or(short);
+        rule.url = value.owned("helpUri").filter(|url| words::is_url(url));
+        rule.confidence = properties.text("precision").or(properties.text("confidence")).map(words::confidence);
+        let tags: Vec<&str> = properties.texts("tags").collect();
+        for tag in &tags {
+            add_tag(&mut rule, tag);
+        }
+        add_properties(&mut rule, &properties);
+        for relationship in value.list("relationships") {
+            add_taxon(&mut rule, relationship.at("target").unwrap_or(&Value::Null));
+        }
+        let tags: Vec<String> = tags.into_iter().map(str::to_lowercase).collect();
+        let score = properties.number("security-severity").filter(|score| (0.0..=10.0).contains(score));
+        let security = if rule.category.as_deref() == Some("security") || score.is_some() || !rule.cwes.is_empty() {
+            Some(true)
+        } else {
+            tags.iter().any(|tag| QUALITY.contains(&tag.as_str())).then_some(false)
+        };
+        Self {
+            level: configuration.text("level").map(str::to_owned),
+            score,
+            rank: configuration.number("rank").filter(|rank| (0.0..=100.0).contains(rank)),
+            tags,
+            security,
+            other_ids: value.texts("deprecatedIds").map(str::to_owned).collect(),
+            messages: value.at("messageStrings").cloned().unwrap_or_default(),
+            properties,
+            rule,
+        }
+    }
+
+    /// A rule of which only the id is known.
+    pub fn nameless(id: &str) -> Self {
+        Self { rule: Rule { id: id.to_owned(), ..Rule::default() }, ..Self::default() }
+    }
+}
+
+/// Adds what a tag says: a weakness, an OWASP category, the rule's category, or another word.
+fn add_tag(rule: &mut Rule, tag: &str) {
+    let folded = tag.trim().to_lowercase();
+    if let Some(cwe) = weakness::cwe(tag) {
+        weakness::add(&mut rule.cwes, cwe);
+    } else if let Some(owasp) = weakness::owasp(tag) {
+        rule.owasp.push(owasp);
+    } else if folded == "security" {
+        // Before any other: it decides what the rule is about.
+        let before = rule.category.replace(folded);
+        rule.subcategories.extend(before.filter(|word| word != "security"));
+    } else if rule.category.is_none() && QUALITY.contains(&folded.as_str()) {
+        rule.category = Some(folded);
+    } else if words::severity(tag).is_none() {
+        // A severity among the tags is that of the level or score.
+        rule.subcategories.push(tag.trim().to_owned());
+    }
+}
+
+/// Adds weaknesses of `properties.cwe`: a text, a number, or a list of them.
+fn add_properties(rule: &mut Rule, properties: &Value) {
+    for key in ["cwe", "cwes", "cweId", "cwe_ids"] {
+        let value = properties.at(key);
+        let list = value.and_then(Value::as_array).map_or(value.into_iter().collect(), |list| list.iter().collect());
+        let list: Vec<&Value> = list;
+        for value in list {
+            let value = value.at("id").unwrap_or(value);
+            let number = value.as_u64().and_then(|number| u32::try_from(number).ok()).filter(|number| *number > 0);
+            let cwe = number.map(weakness::by_number).or_else(|| weakness::cwe(value.as_str()?));
+            cwe.into_iter().for_each(|cwe| weakness::add(&mut rule.cwes, cwe));
+        }
+    }
+}
+
+/// Adds the weakness or category that a reference to a taxonomy names.
+pub fn add_taxon(rule: &mut Rule, reference: &Value) {
+    let taxonomy = reference.at("toolComponent").text("name").unwrap_or_default().to_ascii_uppercase();
+    let Some(id) = reference.text("id") else { return };
+    if let Some(cwe) = weakness::cwe(id) {
+        weakness::add(&mut rule.cwes, cwe);
+    } else if taxonomy.starts_with("CWE") {
+        if let Ok(number) = id.trim().parse() {
+            weakness::add(&mut rule.cwes, weakness::by_number(number));
+        }
+    } else if taxonomy.contains("OWASP")
+        && let Some(owasp) = weakness::owasp(&format!("OWASP-{id}"))
+        && !rule.owasp.contains(&owasp)
+    {
+        rule.owasp.push(owasp);
+    }
+}

@@ -1,0 +1,180 @@
+//! What results of one run share: rules, addresses, tables.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde_json::Value;
+
+use super::{rule::RuleFacts, secret};
+use crate::{
+    json::{self, Fields, Look},
+    place,
+};
+
+/// The tool's driver, or one of its extensions.
+struct Component {
+    name: Option<String>,
+    guid: Option<String>,
+    rules: Vec<RuleFacts>,
+    by_id: HashMap<String, usize>,
+}
+
+/// What results of one run share.
+#[derive(Default)]
+pub struct Run {
+    pub tool: Option<String>,
+    pub tool_version: Option<String>,
+    /// Whether the tool looks for credentials only.
+    pub finds_secrets: bool,
+    pub repository_url: Option<String>,
+    pub branch: Option<String>,
+    /// Texts that all rules of the driver share, by their keys.
+    pub shared_messages: Value,
+    /// The table that steps of data flows may point into.
+    pub flow_locations: Vec<Value>,
+    components: Vec<Component>,
+    artifacts: Vec<Value>,
+    bases: BTreeMap<String, Value>,
+    roots: Vec<String>,
+    levels: HashMap<String, String>,
+}
+
+impl Run {
+    pub fn new(fields: &Fields<'_>, root: Option<&str>) -> Self {
+        let get = |key: &str| json::value(fields.get(key));
+        let list = |key: &str| match get(key) {
+            Value::Array(list) => list,
+            _ => Vec::new(),
+        };
+        let tool = get("tool");
+        let driver = tool.at("driver");
+        let components = driver.into_iter().chain(tool.list("extensions")).map(component).collect();
+        let version = driver.text("semanticVersion").or(driver.text("version")).map(str::to_owned);
+        let provenance = list("versionControlProvenance");
+        let provenance = provenance.first();
+        let bases: BTreeMap<String, Value> = match get("originalUriBaseIds") {
+            Value::Object(map) => map.into_iter().collect(),
+            _ => BTreeMap::new(),
+        };
+        let invocations = list("invocations");
+        let folders = invocations.iter().filter_map(|it| it.at("workingDirectory"));
+        let addresses = bases.values().chain(folders).filter_map(|it| it.text("uri"));
+        let roots = addresses.map(place::uri_path).chain(root.map(place::path)).filter(|it| place::is_absolute(it));
+        let roots = roots.collect();
+        let mut run = Self {
+            finds_secrets: driver.text("name").is_some_and(secret::is_tool_for_secrets),
+            tool: driver.and_then(|driver| driver.owned("name")),
+            tool_version: version,
+            repository_url: provenance.and_then(|it| it.owned("repositoryUri")),
+            branch: provenance.and_then(|it| it.owned("branch")),
+            shared_messages: driver.at("globalMessageStrings").cloned().unwrap_or_default(),
+            flow_locations: list("threadFlowLocations"),
+            artifacts: list("artifacts"),
+            components,
+            bases,
+            roots,
+            levels: HashMap::new(),
+        };
+        run.levels = run.overrides(&invocations);
+        run
+    }
+
+    /// Levels that the configuration of the run gave to rules.
+    fn overrides(&self, invocations: &[Value]) -> HashMap<String, String> {
+        let overrides = invocations.iter().flat_map(|it| it.list("ruleConfigurationOverrides"));
+        let level = |it: &Value| {
+            let level = it.at("configuration").owned("level")?;
+            let descriptor = it.at("descriptor")?;
+            let id = self.find(descriptor).map(|rule| rule.rule.id.clone()).or_else(|| descriptor.owned("id"))?;
+            Some((id, level))
+        };
+        overrides.filter_map(level).collect()
+    }
+
+    /// The level that the run's configuration gave to a rule.
+    pub fn level_of(&self, rule_id: &str) -> Option<&str> {
+        self.levels.get(rule_id).map(String::as_str)
+    }
+
+    /// The rule of a result: by its position if that is of the same id, else by its id.
+    pub fn rule(&self, result: &Value) -> Option<&RuleFacts> {
+        let id = result.text("ruleId").or(result.at("rule").text("id"));
+        let found = result.at("rule").and_then(|rule| self.find(rule));
+        let by_position = found.or_else(|| self.components.first()?.rules.get(result.position("ruleIndex")?));
+        match (by_position, id) {
+            (Some(rule), Some(id)) if !names(id, &rule.rule.id) => self.by_id(id),
+            (Some(rule), _) => Some(rule),
+            (None, Some(id)) => self.by_id(id),
+            (None, None) => None,
+        }
+    }
+
+    /// The rule that a reference points to.
+    fn find(&self, reference: &Value) -> Option<&RuleFacts> {
+        let component = match reference.at("toolComponent") {
+            None => self.components.first(),
+            Some(wanted) => {
+                let guid = wanted.text("guid");
+                let name = wanted.text("name");
+                // 0 is the first extension; the driver is the component before it.
+                let at = wanted.position("index").and_then(|at| self.components.get(at.saturating_add(1)));
+                at.or_else(|| self.components.iter().find(|it| guid.is_some() && it.guid.as_deref() == guid))
+                    .or_else(|| self.components.iter().find(|it| name.is_some() && it.name.as_deref() == name))
+            }
+        }?;
+        let by_position = reference.position("index").and_then(|at| component.rules.get(at));
+        by_position.or_else(|| component.rules.get(*component.by_id.get(reference.text("id")?)?))
+    }
+
+    /// The rule of an id, or of the longest id that it is a part of (`a/b` is a part of `a`).
+    fn by_id(&self, id: &str) -> Option<&RuleFacts> {
+        let exact = |id: &str| self.components.iter().find_map(|it| it.rules.get(*it.by_id.get(id)?));
+        exact(id).or_else(|| {
+            let ends = id.rmatch_indices('/').map(|(end, _)| end);
+            ends.filter_map(|end| exact(id.get(..end)?)).next()
+        })
+    }
+
+    /// The path of a file, and its web address if it is one on the web.
+    pub fn path(&self, artifact: &Value) -> Option<(String, Option<String>)> {
+        let indexed = || artifact.position("index").and_then(|at| self.artifacts.get(at)?.at("location"));
+        let artifact = if artifact.text("uri").is_some() { artifact } else { indexed()? };
+        let mut uri = artifact.text("uri")?.trim().to_owned();
+        let mut base_id = artifact.text("uriBaseId");
+        let mut passed = Vec::new();
+        while let Some((id, base)) = base_id.and_then(|id| Some((id, self.bases.get(id)?))) {
+            if passed.contains(&id) {
+                break;
+            }
+            passed.push(id);
+            // An absolute base is a folder of the machine; the project begins there.
+            if let Some(folder) = base.text("uri").filter(|uri| is_relative(uri)) {
+                uri = format!("{}/{uri}", folder.trim_end_matches('/'));
+            }
+            base_id = base.text("uriBaseId");
+        }
+        if crate::words::is_url(&uri) {
+            return Some((uri.clone(), Some(uri)));
+        }
+        let path = place::uri_path(&uri);
+        let path = place::below(&path, &self.roots).to_owned();
+        (!path.is_empty()).then_some((path, None))
+    }
+}
+
+fn component(value: &Value) -> Component {
+    let rules: Vec<RuleFacts> = value.list("rules").iter().map(RuleFacts::new).collect();
+    let mut by_id = HashMap::new();
+    for (at, rule) in rules.iter().enumerate() {
+        by_id.entry(rule.rule.id.clone()).or_insert(at);
+    }
+    Component { name: value.owned("name"), guid: value.owned("guid"), rules, by_id }
+}
+
+/// Whether a result's rule id names this rule, or a part of it.
+fn names(id: &str, rule: &str) -> bool {
+    id.strip_prefix(rule).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+fn is_relative(uri: &str) -> bool {
+    !uri.starts_with(['/', '\\']) && !uri.contains(':')
+}

@@ -1,0 +1,72 @@
+//! Places of results, data flows and suggested changes.
+
+use appsec_model::{FlowRole, FlowStep, Location};
+use serde_json::Value;
+
+use super::run::Run;
+use crate::{
+    json::Look,
+    place::{self, MAX_STEP_CHARS, MAX_STEPS},
+};
+
+/// A place in a file.
+pub struct Spot {
+    pub location: Location,
+    pub url: Option<String>,
+    pub code: Option<String>,
+}
+
+/// The first place of a result that is in a file.
+pub fn of_result(run: &Run, result: &Value) -> Option<Spot> {
+    result.list("locations").iter().find_map(|location| of_location(run, location))
+}
+
+fn of_location(run: &Run, location: &Value) -> Option<Spot> {
+    let physical = location.at("physicalLocation")?;
+    let (path, url) = run.path(physical.at("artifactLocation")?)?;
+    let region = physical.at("region");
+    let mut at = place::file(path);
+    at.start_line = region.and_then(|it| it.count("startLine"));
+    if at.start_line.is_some() {
+        at.start_column = region.and_then(|it| it.count("startColumn"));
+        at.end_line = region.and_then(|it| it.count("endLine"));
+        at.end_column = region.and_then(|it| it.count("endColumn"));
+    }
+    let code = region.at("snippet").text("text").map(str::to_owned);
+    Some(Spot { location: at, url, code })
+}
+
+/// The steps of the first data flow, from its source to its sink.
+pub fn flow(run: &Run, result: &Value) -> Vec<FlowStep> {
+    let first = result.list("codeFlows").first().and_then(|flow| flow.list("threadFlows").first());
+    let locations = first.map_or(&[] as &[Value], |flow| flow.list("locations"));
+    let shared = |step: &Value| step.position("index").and_then(|at| run.flow_locations.get(at)?.at("location"));
+    let spots = locations.iter().filter_map(|step| of_location(run, step.at("location").or_else(|| shared(step))?));
+    let mut steps: Vec<FlowStep> = spots
+        .map(|spot| FlowStep {
+            role: FlowRole::Step,
+            location: spot.location,
+            content: spot.code.and_then(|code| place::code(&code, MAX_STEP_CHARS)),
+        })
+        .collect();
+    if steps.len() > MAX_STEPS {
+        // What lies between is of less use than the place where it does harm.
+        let last = steps.pop();
+        steps.truncate(MAX_STEPS - 1);
+        steps.extend(last);
+    }
+    if let Some(first) = steps.first_mut() {
+        first.role = FlowRole::Source;
+    }
+    if let Some(last) = steps.last_mut() {
+        last.role = FlowRole::Sink;
+    }
+    steps
+}
+
+/// The text that is to stand instead, where one change of one place fixes the result.
+pub fn fix(result: &Value) -> Option<String> {
+    let [change] = result.list("fixes").first()?.list("artifactChanges") else { return None };
+    let [replacement] = change.list("replacements") else { return None };
+    replacement.at("insertedContent").text("text").and_then(|text| place::code(text, place::MAX_SNIPPET_CHARS))
+}

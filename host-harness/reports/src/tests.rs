@@ -1,0 +1,6 @@
+//! Whole files: every record becomes something, each identity is that of its
+//! record wherever it stands, and no file brings the reader down.
+
+mod fixtures;
+mod properties;
+mod refusals;

@@ -1,0 +1,95 @@
+//! CWE and OWASP numbers in the words that reports use for them.
+
+use appsec_model::{Cwe, Owasp};
+
+/// A weakness by its number.
+pub fn by_number(number: u32) -> Cwe {
+    Cwe { number: Some(number), name: None, text: format!("CWE-{number}") }
+}
+
+/// The weakness of a tag: `external/cwe/cwe-079`, `CWE-79: Name`, `CWE79`; none of others.
+pub fn cwe(tag: &str) -> Option<Cwe> {
+    let text = tag.trim();
+    let start = text.get(..13).filter(|start| start.eq_ignore_ascii_case("external/cwe/"));
+    let text = start.and_then(|_| text.get(13..)).unwrap_or(text);
+    let rest = text.get(..3).filter(|start| start.eq_ignore_ascii_case("cwe")).and_then(|_| text.get(3..))?;
+    let rest = rest.trim_start_matches(['-', ':', '_', ' ', '/']);
+    let digits = rest.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(rest.len());
+    let (number, rest) = rest.split_at(digits);
+    let number: u32 = number.parse().ok().filter(|number| *number > 0)?;
+    if rest.starts_with(char::is_alphanumeric) {
+        return None;
+    }
+    let name = rest.trim_start_matches(|letter: char| letter.is_whitespace() || ":-\u{2013}\u{2014}".contains(letter));
+    let name = Some(name.trim_end().to_owned()).filter(|name| !name.is_empty());
+    Some(Cwe { number: Some(number), name, text: tag.trim().to_owned() })
+}
+
+/// The category of a tag: `OWASP-A03:2021 - Injection`, `external/owasp/owasp-a03`; none of others.
+pub fn owasp(tag: &str) -> Option<Owasp> {
+    let text = tag.trim();
+    let folded = text.to_ascii_lowercase();
+    let rest = text.get(folded.rfind("owasp")? + 5..)?.trim_start_matches(['-', ':', '_', ' ', '/']);
+    let letters = rest.find(|letter: char| !letter.is_ascii_alphabetic()).unwrap_or(rest.len());
+    let (letters, rest) = rest.split_at(letters);
+    let digits = rest.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(rest.len());
+    let (digits, rest) = rest.split_at(digits);
+    let known = matches!(letters.to_ascii_uppercase().as_str(), "A" | "API" | "M" | "LLM");
+    let number: u8 = digits.parse().ok().filter(|number| known && (1..=10).contains(number))?;
+    let code = match letters.to_ascii_uppercase().as_str() {
+        "API" => format!("API{number}"),
+        letters => format!("{letters}{number:02}"),
+    };
+    let after = rest.trim_start_matches([':', '-', ' ', '_']);
+    let edition = after.get(..4).and_then(|year| year.parse().ok()).filter(|year| (2000..=2100).contains(year));
+    let name = if edition.is_some() { after.get(4..).unwrap_or_default() } else { after };
+    let name = name.trim_start_matches(|letter: char| letter.is_whitespace() || ":-\u{2013}".contains(letter));
+    let name = Some(name.trim_end().to_owned()).filter(|name| !name.is_empty());
+    Some(Owasp { code: Some(code), edition, name, text: tag.trim().to_owned() })
+}
+
+/// Adds a weakness unless it is known by its number.
+pub fn add(cwes: &mut Vec<Cwe>, cwe: Cwe) {
+    if !cwes.iter().any(|known| known.number == cwe.number) {
+        cwes.push(cwe);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{cwe, owasp};
+
+    #[test]
+    fn a_tag_tells_a_weakness() {
+        let check = |tag: &str, expect: Option<(u32, Option<&str>)>| {
+            let cwe = cwe(tag);
+            let found = cwe.as_ref().map(|cwe| (cwe.number.unwrap(), cwe.name.as_deref()));
+            assert_eq!(found, expect, "{tag}");
+        };
+        check("external/cwe/cwe-079", Some((79, None)));
+        check("CWE-89: SQL Injection", Some((89, Some("SQL Injection"))));
+        check("cwe:22", Some((22, None)));
+        check("CWE 798 - Hard-coded", Some((798, Some("Hard-coded"))));
+        check("CWE78", Some((78, None)));
+        check("CWE-79abc", None);
+        check("CWE-0", None);
+        check("NVD-CWE-noinfo", None);
+        check("security", None);
+        check("é", None);
+    }
+
+    #[test]
+    fn a_tag_tells_a_category() {
+        let check = |tag: &str, expect: Option<(&str, Option<u16>, Option<&str>)>| {
+            let owasp = owasp(tag);
+            let found = owasp.as_ref().map(|it| (it.code.as_deref().unwrap(), it.edition, it.name.as_deref()));
+            assert_eq!(found, expect, "{tag}");
+        };
+        check("OWASP-A03:2021 - Injection", Some(("A03", Some(2021), Some("Injection"))));
+        check("external/owasp/owasp-a1", Some(("A01", None, None)));
+        check("owasp_api3:2023", Some(("API3", Some(2023), None)));
+        check("OWASP Top 10", None);
+        check("OWASP-A99", None);
+        check("Injection", None);
+    }
+}

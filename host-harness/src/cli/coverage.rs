@@ -1,0 +1,133 @@
+//! `harness coverage`: which repositories are looked after.
+
+use std::{collections::BTreeSet, process::ExitCode};
+
+use comfy_table::{Cell, Color};
+use host_harness::{ClassCoverage, Coverage, CoverageCell, CoverageOptions, CoverageState, Outcome, ProjectFilter};
+
+use super::{
+    Context,
+    error::Failure,
+    output::{Output, moment},
+};
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// Only this repository: its full name, or a part of one where none has that name
+    #[arg(long, value_name = "NAME")]
+    repository: Option<String>,
+    /// Only repositories of this group
+    #[arg(long, value_name = "NAME")]
+    group: Option<String>,
+    /// Only repositories that no instance looks after
+    #[arg(long)]
+    uncovered: bool,
+    /// Days after which a scan, or a run that brought everything, is old
+    #[arg(long, default_value_t = CoverageOptions::STALE_AFTER_DAYS, value_name = "DAYS")]
+    stale_after: u32,
+}
+
+pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
+    let tenant = context.tenant()?;
+    let now = context.harness.now();
+    let scope = ProjectFilter { repository: args.repository, group: args.group, ..ProjectFilter::default() };
+    let options = CoverageOptions { scope, stale_after_days: args.stale_after };
+    let mut coverage = tenant.store().read(move |store| store.coverage(&options, now)).await?;
+    if args.uncovered {
+        coverage.repositories.retain(|it| !it.is_covered());
+    }
+    context.output.result(&coverage, |coverage| show(context.output, coverage))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show(output: Output, coverage: &Coverage) {
+    if coverage.repositories.is_empty() {
+        let none = "No repositories. They are made of projects when these are mapped, or listed";
+        output.line(if coverage.summary.repositories == 0 { none } else { "Every repository is looked after." });
+    } else {
+        let instances = coverage.instances.iter().map(|name| name.to_uppercase());
+        let header: Vec<String> = ["REPOSITORY".to_owned()]
+            .into_iter()
+            .chain(instances)
+            .chain(["VULNERABILITIES".to_owned(), "WEAKNESSES".to_owned()])
+            .collect();
+        let mut table = output.table(&header.iter().map(String::as_str).collect::<Vec<_>>());
+        for it in &coverage.repositories {
+            let mut cells = vec![Cell::new(&it.repository)];
+            cells.extend(coverage.instances.iter().filter_map(|name| it.instances.get(name)).map(cell));
+            cells.extend([class(it.vulnerabilities), class(it.weaknesses)]);
+            table.add_row(cells);
+        }
+        output.print(&table);
+        show_reasons(output, coverage);
+    }
+    let it = coverage.summary;
+    output.line(format!(
+        "{} repositories: {} looked after for vulnerabilities, {} for weaknesses, {} not at all",
+        it.repositories, it.vulnerabilities, it.weaknesses, it.uncovered
+    ));
+    if coverage.unmapped.is_empty() {
+        return;
+    }
+    output.line("");
+    let mut table = output.table(&["PROJECT OF NO REPOSITORY", "INSTANCE", "MAPPING", "LAST SCAN", "RESULT"]);
+    for it in &coverage.unmapped {
+        table.add_row([
+            it.project.clone(),
+            it.instance.clone(),
+            it.mapping.clone(),
+            it.last_scan_at.map_or_else(|| "never".to_owned(), moment),
+            result(it.open, it.outcome),
+        ]);
+    }
+    output.print(&table);
+}
+
+/// Why instances do not look after repositories, each reason once.
+fn show_reasons(output: Output, coverage: &Coverage) {
+    let mut reasons = BTreeSet::new();
+    for (instance, cell) in coverage.repositories.iter().flat_map(|it| &it.instances) {
+        if let (CoverageState::Failing | CoverageState::Stale, Some(why)) = (cell.state, &cell.why) {
+            reasons.insert(format!("{instance} is {}: {why}", cell.state.as_str()));
+        }
+    }
+    for reason in reasons {
+        output.line(reason);
+    }
+}
+
+fn coloured(state: CoverageState, text: String) -> Cell {
+    let cell = Cell::new(text);
+    match state {
+        CoverageState::Enabled => cell.fg(Color::Green),
+        CoverageState::Stale => cell.fg(Color::Yellow),
+        CoverageState::Failing => cell.fg(Color::Red),
+        CoverageState::NeverScanned | CoverageState::Disabled => cell,
+    }
+}
+
+fn word(state: CoverageState) -> String {
+    state.as_str().replace('-', " ")
+}
+
+fn cell(it: &CoverageCell) -> Cell {
+    coloured(it.state, word(it.state))
+}
+
+fn result(open: u64, outcome: Outcome) -> String {
+    match outcome {
+        Outcome::Findings => format!("{open} open"),
+        Outcome::Clean => "clean".to_owned(),
+        Outcome::NeverScanned => "never scanned".to_owned(),
+    }
+}
+
+fn class(it: ClassCoverage) -> Cell {
+    let text = match it.state {
+        CoverageState::Enabled => result(it.open, it.outcome),
+        CoverageState::Disabled if it.open == 0 => "not covered".to_owned(),
+        CoverageState::NeverScanned => word(it.state),
+        state => format!("{}, {}", result(it.open, it.outcome), word(state)),
+    };
+    coloured(it.state, text)
+}

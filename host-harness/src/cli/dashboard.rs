@@ -1,0 +1,144 @@
+//! `harness dashboard`: counts and trends.
+
+use std::process::ExitCode;
+
+use host_harness::{Dashboard, DashboardFilter, InstanceName};
+
+use super::{
+    Context,
+    error::Failure,
+    findings::instance_id,
+    output::{Output, severity, short},
+    views::ScopeArgs,
+    when::When,
+};
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// Only this kind, such as sast or sca
+    #[arg(long = "kind", value_name = "KIND")]
+    kinds: Vec<String>,
+    /// Days and fixes from then on: a date, a moment, or 30d ago
+    #[arg(long, default_value = "30d", value_name = "WHEN")]
+    since: When,
+    /// Also those that are not about security
+    #[arg(long)]
+    all_categories: bool,
+    /// Repositories, weaknesses and packages at most
+    #[arg(long, default_value_t = 10, value_name = "N")]
+    top: u32,
+    /// Only projects with this in their name
+    #[arg(long, value_name = "TEXT", help_heading = "Where")]
+    project: Option<String>,
+    /// Only those of this instance
+    #[arg(long, value_name = "NAME", help_heading = "Where")]
+    instance: Option<InstanceName>,
+    #[command(flatten)]
+    scope: ScopeArgs,
+}
+
+pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
+    let tenant = context.tenant()?;
+    // What a sync that was cut off left to count.
+    tenant.refresh().await?;
+    let now = context.harness.now();
+    let filter = DashboardFilter {
+        instance_id: instance_id(&tenant, args.instance.as_ref()).await?,
+        kinds: args.kinds,
+        project: args.project,
+        scope: args.scope.filter(),
+        security: (!args.all_categories).then_some(true),
+        since: args.since.moment(now),
+        top: args.top,
+    };
+    let dashboard = tenant.store().read(move |store| store.dashboard(&filter, now)).await?;
+    context.output.result(&dashboard, |dashboard| show(context.output, dashboard))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show(output: Output, dashboard: &Dashboard) {
+    if dashboard.statuses.is_empty() {
+        output.line("Nothing to count. Findings are brought by a sync: harness sync");
+        return;
+    }
+    output.line(format!("{} open findings", dashboard.open));
+    let mut table = output.table(&["SEVERITY", "OPEN", "FIXED", "MEAN DAYS TO FIX"]);
+    let days = |of| dashboard.time_to_fix.iter().find(|it| it.severity == of);
+    let fixes = |of| days(of).map_or_else(|| "0".to_owned(), |it| it.fixed.to_string());
+    let mean = |of| days(of).and_then(|it| it.mean_days).map(|days| format!("{days:.1}")).unwrap_or_default();
+    let mut severities: Vec<_> = dashboard.severities.iter().map(|it| (it.severity, it.open)).collect();
+    for fixed in dashboard.time_to_fix.iter().filter_map(|it| it.severity) {
+        if severities.iter().all(|(known, _)| *known != fixed) {
+            severities.push((fixed, 0));
+        }
+    }
+    severities.sort_by(|a, b| b.0.cmp(&a.0));
+    for (of, open) in severities {
+        table.add_row([severity(of), open.to_string().into(), fixes(Some(of)).into(), mean(Some(of)).into()]);
+    }
+    table.add_row(["all".to_owned(), dashboard.open.to_string(), fixes(None), mean(None)]);
+    output.print(&table);
+
+    let counts = |header: &[&str; 2], rows: Vec<(String, u64)>| {
+        if rows.is_empty() {
+            return;
+        }
+        output.line("");
+        let mut table = output.table(header);
+        for (name, count) in rows {
+            table.add_row([name, count.to_string()]);
+        }
+        output.print(&table);
+    };
+    counts(&["KIND", "OPEN"], dashboard.kinds.iter().map(|it| (it.name.clone(), it.findings)).collect());
+    counts(&["STATUS", "FINDINGS"], dashboard.statuses.iter().map(|it| (it.name.clone(), it.findings)).collect());
+    counts(&["FIRST SEEN", "OPEN"], dashboard.ages.iter().map(|it| (it.age.clone(), it.open)).collect());
+    if !dashboard.repositories.is_empty() {
+        output.line("");
+        let mut table = output.table(&["REPOSITORY", "OPEN", "CRITICAL", "HIGH"]);
+        for it in &dashboard.repositories {
+            let name = it.repository.clone().unwrap_or_else(|| "(of no repository)".to_owned());
+            table.add_row([name, it.open.to_string(), it.critical.to_string(), it.high.to_string()]);
+        }
+        output.print(&table);
+    }
+    let cwes = dashboard.cwes.iter().map(|it| {
+        let name = it.name.as_deref().map(|name| format!(" {}", short(name, 80))).unwrap_or_default();
+        (format!("CWE-{}{name}", it.cwe), it.open)
+    });
+    counts(&["WEAKNESS", "OPEN"], cwes.collect());
+    let packages = dashboard.packages.iter().map(|it| (format!("{} ({})", it.name, it.ecosystem), it.open));
+    counts(&["PACKAGE", "OPEN"], packages.collect());
+    show_shares(output, dashboard);
+    show_days(output, dashboard);
+}
+
+fn show_shares(output: Output, dashboard: &Dashboard) {
+    let percent = |share: f64| format!("{:.0} %", share * 100.0);
+    output.line("");
+    if let Some(share) = dashboard.top25.share {
+        let it = &dashboard.top25;
+        let (percent, listed, all) = (percent(share), it.listed, it.with_weakness);
+        output.line(format!("CWE Top 25 of {}: {percent} ({listed} of {all} that name a weakness)", it.edition));
+    }
+    if let Some(share) = dashboard.reachability.share {
+        let it = &dashboard.reachability;
+        output.line(format!("Reachable: {} ({} of {} that were analyzed)", percent(share), it.reachable, it.analyzed));
+    }
+}
+
+/// The days on which something happened.
+fn show_days(output: Output, dashboard: &Dashboard) {
+    let mut table = output.table(&["DAY (UTC)", "NEW", "REOPENED", "FIXED", "GONE", "SET ASIDE", "OPEN"]);
+    for it in &dashboard.days {
+        let counts = [it.new, it.reopened, it.fixed, it.gone, it.set_aside];
+        if counts.iter().any(|count| *count > 0) {
+            let cells = counts.iter().chain([&it.open]).map(u64::to_string);
+            table.add_row([it.day.clone()].into_iter().chain(cells).collect::<Vec<_>>());
+        }
+    }
+    if !table.is_empty() {
+        output.line("");
+        output.print(&table);
+    }
+}

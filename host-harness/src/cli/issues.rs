@@ -1,0 +1,278 @@
+//! `harness issues` and `harness issue`.
+
+use std::{io, process::ExitCode};
+
+use appsec_model::Severity;
+use host_harness::{InstanceName, IssueDetail, IssueFilter, IssueId, IssueRow};
+use serde::Serialize;
+
+use super::{
+    views::parse_severity,
+    Context,
+    error::Failure,
+    findings::instance_id,
+    output::{Output, moment, severity, short},
+};
+
+#[derive(clap::Args)]
+pub struct ListArgs {
+    /// Only repositories with this in their name
+    #[arg(long, value_name = "TEXT")]
+    repository: Option<String>,
+    /// Only this kind, such as sast, sca or secrets
+    #[arg(long = "kind", value_name = "KIND")]
+    kinds: Vec<String>,
+    /// Only this severity
+    #[arg(long = "severity", value_name = "SEVERITY", value_parser = parse_severity)]
+    severities: Vec<Severity>,
+    /// Only this status [default: open, reviewing, fixing and unknown]
+    #[arg(long = "status", value_name = "STATUS")]
+    statuses: Vec<String>,
+    /// Whatever the status
+    #[arg(long, conflicts_with = "statuses")]
+    all: bool,
+    /// Only those that this instance still sees
+    #[arg(long, value_name = "NAME")]
+    source: Option<InstanceName>,
+    /// Only those that at least so many sources still see
+    #[arg(long, value_name = "N")]
+    sources_min: Option<u32>,
+    /// Only this package
+    #[arg(long, value_name = "NAME")]
+    package: Option<String>,
+    /// Only this advisory, such as CVE-2021-44228
+    #[arg(long, value_name = "ID")]
+    advisory: Option<String>,
+    /// Only paths with this in them
+    #[arg(long, value_name = "TEXT")]
+    path: Option<String>,
+    /// Only titles with this in them
+    #[arg(long, value_name = "TEXT")]
+    text: Option<String>,
+    /// Also those that are not about security
+    #[arg(long)]
+    all_categories: bool,
+    /// Print comma-separated values
+    #[arg(long, conflicts_with = "json")]
+    csv: bool,
+    /// At most so many
+    #[arg(long, default_value_t = 50, value_name = "N")]
+    limit: u32,
+    /// Leave out so many of the first
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    offset: u32,
+}
+
+#[derive(clap::Args)]
+pub struct ShowArgs {
+    /// Its id, as `harness issues` shows it, or that of one of its findings
+    id: IssueId,
+}
+
+/// What `issues` prints.
+#[derive(Serialize, schemars::JsonSchema)]
+pub struct IssueList {
+    /// How many there are in all.
+    pub total: u64,
+    /// Those of this page, most urgent first.
+    pub issues: Vec<IssueRow>,
+}
+
+pub async fn list(context: &Context, args: ListArgs) -> Result<ExitCode, Failure> {
+    let tenant = context.tenant()?;
+    let filter = IssueFilter {
+        repository: args.repository,
+        kinds: args.kinds,
+        severities: args.severities,
+        open: (!args.all && args.statuses.is_empty()).then_some(true),
+        statuses: args.statuses,
+        instance_id: instance_id(&tenant, args.source.as_ref()).await?,
+        sources_min: args.sources_min,
+        security: (!args.all_categories).then_some(true),
+        package: args.package,
+        advisory: args.advisory,
+        path: args.path,
+        text: args.text,
+        limit: args.limit,
+        offset: args.offset,
+    };
+    let (issues, total) = tenant.issues(filter).await?;
+    if args.csv {
+        return print_csv(&issues).map(|()| ExitCode::SUCCESS);
+    }
+    context.output.result(&IssueList { total, issues }, |list| show_list(context.output, list))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub async fn show(context: &Context, args: ShowArgs) -> Result<ExitCode, Failure> {
+    let tenant = context.tenant()?;
+    let Some(detail) = tenant.issue(args.id).await? else {
+        let message = format!("there is no issue {}", args.id);
+        let remedy = "`harness issues --all --all-categories` lists the issues of the tenant";
+        return Err(Failure::new("no-such-issue", message, Some(remedy)).of(tenant.id(), None));
+    };
+    context.output.result(&detail, |detail| show_detail(context.output, detail))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show_list(output: Output, list: &IssueList) {
+    if list.issues.is_empty() {
+        output.line(if list.total == 0 { "No issues." } else { "No issues on this page." });
+        return;
+    }
+    let mut table =
+        output.table(&["ISSUE", "PRIORITY", "SEVERITY", "KIND", "STATUS", "REPOSITORY", "TITLE", "WHERE", "SOURCES"]);
+    for row in &list.issues {
+        table.add_row([
+            row.id.to_string().into(),
+            row.priority.to_string().into(),
+            severity(row.severity),
+            row.kind.clone().into(),
+            row.status.clone().into(),
+            row.repository.clone().into(),
+            short(&row.title, 120).into(),
+            place(row).into(),
+            comfy_table::Cell::new(sources(row).join("\n")),
+        ]);
+    }
+    output.print(&table);
+    output.line(format!("{} of {}", list.issues.len(), list.total));
+}
+
+/// The file or the package with its versions.
+fn place(row: &IssueRow) -> String {
+    match (&row.package, &row.path) {
+        (Some(package), _) => format!("{package} {}", row.versions.join(", ")).trim_end().to_owned(),
+        (None, path) => path.clone().unwrap_or_default(),
+    }
+}
+
+/// The sources by name, with a word on those that see it no more.
+fn sources(row: &IssueRow) -> Vec<String> {
+    let word = |it: &host_harness::IssueSource| match it.status.as_str() {
+        "vanished" => format!("{} (vanished)", it.source),
+        _ => it.source.clone(),
+    };
+    row.sources.iter().map(word).collect()
+}
+
+fn show_detail(output: Output, detail: &IssueDetail) {
+    let row = &detail.row;
+    let mut table = output.table(&["issue", &row.id.to_string()]);
+    let mut add = |name: &str, value: String| {
+        if !value.is_empty() {
+            table.add_row([name, &value]);
+        }
+    };
+    add("title", row.title.clone());
+    add("severity", row.severity.as_str().to_owned());
+    add("priority", row.priority.to_string());
+    add("status", row.status.clone());
+    add("kind", row.kind.clone());
+    add("repository", row.repository.clone());
+    add("package", row.ecosystem.as_ref().map(|it| format!("{} ({it})", place(row))).unwrap_or_default());
+    add("file", row.path.clone().unwrap_or_default());
+    add("rule", row.rule_id.clone().unwrap_or_default());
+    add("advisories", row.advisories.join("\n"));
+    add("CVSS", row.cvss.map(|it| format!("{it:.1}")).unwrap_or_default());
+    add("EPSS", row.epss.map(|it| format!("{it:.5}")).unwrap_or_default());
+    add("sources", format!("{} of {}", row.source_count, row.sources.len()));
+    add("first seen", moment(row.first_seen_at));
+    add("last seen", moment(row.last_seen_at));
+    add("changed", moment(row.changed_at));
+    add("also known as", detail.also_known_as.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
+    output.print(&table);
+
+    let mut table = output.table(&["SOURCE", "FINDING", "PRIORITY", "SEVERITY", "STATUS", "PROJECT", "WHERE", "RULE"]);
+    for it in &detail.findings {
+        let at = match (&it.path, it.start_line, &it.version) {
+            (Some(path), Some(line), _) => format!("{path}:{line}"),
+            (_, _, Some(version)) => version.clone(),
+            (path, _, None) => path.clone().unwrap_or_default(),
+        };
+        table.add_row([
+            it.source.clone().into(),
+            it.id.to_string().into(),
+            it.priority.to_string().into(),
+            severity(it.severity),
+            it.status.clone().into(),
+            it.project.clone().into(),
+            at.into(),
+            comfy_table::Cell::new(it.rule_id.as_deref().unwrap_or_default()),
+        ]);
+    }
+    output.print(&table);
+    if let Some(first) = detail.findings.first() {
+        output.line(format!("Next: harness finding {}", first.id));
+    }
+}
+
+/// Prints a page for spreadsheets and scripts.
+fn print_csv(issues: &[IssueRow]) -> Result<(), Failure> {
+    match write_csv(issues, io::stdout().lock()) {
+        // A reader that went away, such as `head`, is no failure.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+fn write_csv(issues: &[IssueRow], to: impl io::Write) -> io::Result<()> {
+    let mut writer = csv::Writer::from_writer(to);
+    writer.write_record([
+        "issue",
+        "priority",
+        "severity",
+        "kind",
+        "status",
+        "repository",
+        "title",
+        "ecosystem",
+        "package",
+        "versions",
+        "path",
+        "rule",
+        "advisories",
+        "cvss",
+        "epss",
+        "source_count",
+        "sources",
+        "findings",
+        "first_seen_at",
+        "last_seen_at",
+        "changed_at",
+    ])?;
+    for row in issues {
+        let text = |text: &Option<String>| safe(text.as_deref().unwrap_or_default());
+        let number = |number: Option<f64>| number.map(|it| it.to_string()).unwrap_or_default();
+        let findings = row.sources.iter().flat_map(|it| &it.findings).map(ToString::to_string);
+        writer.write_record([
+            row.id.to_string(),
+            row.priority.to_string(),
+            row.severity.as_str().to_owned(),
+            row.kind.clone(),
+            row.status.clone(),
+            safe(&row.repository),
+            safe(&row.title),
+            text(&row.ecosystem),
+            text(&row.package),
+            safe(&row.versions.join(" ")),
+            text(&row.path),
+            text(&row.rule_id),
+            safe(&row.advisories.join(" ")),
+            number(row.cvss),
+            number(row.epss),
+            row.source_count.to_string(),
+            safe(&row.sources.iter().map(|it| it.source.as_str()).collect::<Vec<_>>().join(" ")),
+            findings.collect::<Vec<_>>().join(" "),
+            row.first_seen_at.to_string(),
+            row.last_seen_at.to_string(),
+            row.changed_at.to_string(),
+        ])?;
+    }
+    writer.flush()
+}
+
+/// A text that no spreadsheet takes for a formula: scanners quote what others wrote.
+fn safe(text: &str) -> String {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
+}

@@ -1,0 +1,138 @@
+//! `harness vault`: stored tokens, and the key that they are sealed with.
+
+use std::{fs::OpenOptions, io::Write, path::PathBuf, process::ExitCode};
+
+use host_harness::{SecretSource, VaultKey, VaultReport};
+use serde::Serialize;
+
+use super::{
+    Context,
+    error::Failure,
+    output::{Output, print_json},
+};
+
+#[derive(clap::Subcommand)]
+pub enum Command {
+    /// Make a fresh key, and print it or write it to a file
+    NewKey {
+        /// Write the key to this new file, which only its owner may read, and print its id alone
+        #[arg(long, value_name = "FILE")]
+        to: Option<PathBuf>,
+    },
+    /// Show what the tenant's vault holds, and whether the key at hand opens it
+    Show,
+    /// Seal the tenant's vault with another key
+    Rekey(RekeyArgs),
+}
+
+#[derive(clap::Args)]
+#[group(id = "new-key", required = true, multiple = false)]
+pub struct RekeyArgs {
+    /// Read the new key from this file
+    #[arg(long, value_name = "FILE")]
+    new_key_file: Option<PathBuf>,
+    /// Read the new key from this environment variable
+    #[arg(long, value_name = "VARIABLE")]
+    new_key_env: Option<String>,
+}
+
+/// What `vault new-key` prints.
+#[derive(Serialize, schemars::JsonSchema)]
+pub struct NewKey {
+    /// The key; none if it was written to a file.
+    key: Option<String>,
+    /// Its id, by which a vault names it.
+    id: String,
+    /// The file that it was written to.
+    file: Option<String>,
+}
+
+/// What `vault rekey` prints.
+#[derive(Serialize, schemars::JsonSchema)]
+pub struct Rekeyed {
+    /// Entries that are sealed with the new key.
+    entries: usize,
+    /// Id of the new key.
+    key: String,
+}
+
+pub fn exec(context: &Context, command: Command) -> Result<ExitCode, Failure> {
+    let output = context.output;
+    match command {
+        Command::NewKey { to } => new_key(output, to)?,
+        Command::Show => {
+            let tenant = context.tenant()?;
+            let report = tenant.vault_report().map_err(|error| Failure::from(error).of(tenant.id(), None))?;
+            output.result(&report, |report| show(output, report))?;
+        }
+        Command::Rekey(args) => {
+            let source = match (args.new_key_file, args.new_key_env) {
+                (Some(path), _) => SecretSource::File { path: std::path::absolute(path)? },
+                (None, name) => SecretSource::Variable { name: name.unwrap_or_default() },
+            };
+            let tenant = context.tenant()?;
+            let rekeyed = VaultKey::read(&source).map_err(host_harness::HarnessError::from).and_then(|key| {
+                let entries = tenant.rekey_vault(&key)?;
+                Ok(Rekeyed { entries, key: key.id() })
+            });
+            let rekeyed = rekeyed.map_err(|error| Failure::from(error).of(tenant.id(), None))?;
+            output.result(&rekeyed, |it| {
+                output.line(format!("{} secrets are sealed with the key {}", it.entries, it.key));
+                output.line("From now on give the new key: in HARNESS_VAULT_KEY or with --vault-key-file FILE");
+            })?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn new_key(output: Output, to: Option<PathBuf>) -> Result<(), Failure> {
+    let key = VaultKey::generate().map_err(host_harness::HarnessError::from)?;
+    let Some(path) = to else {
+        return match output.is_json() {
+            true => print_json(&NewKey { key: Some(key.text().to_string()), id: key.id(), file: None }),
+            false => {
+                output.line(key.text().as_str());
+                Ok(())
+            }
+        };
+    };
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let written = options.open(&path).and_then(|mut file| {
+        file.write_all(key.text().as_bytes())?;
+        file.write_all(b"\n")?;
+        file.sync_all()
+    });
+    written.map_err(|error| {
+        Failure::new(
+            "io",
+            format!("cannot write the key to {}: {error}", path.display()),
+            Some("name a file that is not there yet, in a folder that is"),
+        )
+    })?;
+    let made = NewKey { key: None, id: key.id(), file: Some(path.display().to_string()) };
+    output.result(&made, |made| {
+        output.line(format!("Wrote the key {} to {}", made.id, path.display()));
+        output.line("Keep a copy of it apart from the data folder: without it no stored token can be read");
+    })
+}
+
+fn show(output: Output, report: &VaultReport) {
+    let Some(file) = &report.file else {
+        output.line("No vault yet. Tokens go into it with: harness instance add NAME --store-token");
+        return;
+    };
+    output.line(format!("Vault {file}"));
+    output.line(format!("Sealed with the key {}", report.wanted_key.as_deref().unwrap_or_default()));
+    output.line(match &report.given_key {
+        Some(id) => format!("Given is the key {id}"),
+        None => "No key is given: HARNESS_VAULT_KEY or --vault-key-file FILE".to_owned(),
+    });
+    let mut table = output.table(&["INSTANCE", "VARIABLE", "STATE"]);
+    for entry in &report.entries {
+        table.add_row([entry.instance.as_str(), entry.variable.as_str(), entry.state.as_str()]);
+    }
+    output.print(&table);
+}

@@ -1,0 +1,245 @@
+//! What is wrong with a data folder, and what to do about it. Nothing is ever
+//! repaired here: a doctor that changes things hides what happened.
+
+use std::{
+    fs::{self, File},
+    io::Write,
+    path::Path,
+};
+
+use serde::Serialize;
+
+use crate::{
+    error::HarnessError,
+    harness::Harness,
+    ids::TenantId,
+    store::{FindingStore, Instance, StoreHealth},
+    tenant::{Secrets, Tenant},
+};
+
+/// How something is.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Condition {
+    /// As it should be.
+    Good,
+    /// It works, and somebody should know.
+    Notice,
+    /// It does not work, or is in danger.
+    Problem,
+}
+
+impl Condition {
+    /// The word of the case.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Notice => "notice",
+            Self::Problem => "problem",
+        }
+    }
+}
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+pub struct Check {
+    /// What.
+    pub what: String,
+    /// How it is.
+    pub condition: Condition,
+    /// Why, in words.
+    pub detail: String,
+    /// What to do about it.
+    pub remedy: Option<String>,
+}
+
+impl Check {
+    fn good(what: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { what: what.into(), condition: Condition::Good, detail: detail.into(), remedy: None }
+    }
+
+    fn bad(what: impl Into<String>, condition: Condition, detail: impl Into<String>, remedy: &str) -> Self {
+        Self { what: what.into(), condition, detail: detail.into(), remedy: Some(remedy.to_owned()) }
+    }
+
+    fn failed(what: impl Into<String>, error: &HarnessError) -> Self {
+        let remedy = error.remedy().map(str::to_owned);
+        Self { what: what.into(), condition: Condition::Problem, detail: chain(error), remedy }
+    }
+}
+
+/// An error and what caused it.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+impl Harness {
+    /// Looks at the data folder and all of its tenants. `online` also connects
+    /// every instance to its vendor.
+    pub async fn doctor(&self, online: bool) -> Vec<Check> {
+        let mut checks = vec![folder(self.data_dir())];
+        match self.runtime() {
+            Ok(_) => checks.push(Check::good("engine", "it starts")),
+            Err(error) => checks.push(Check::failed("engine", &error)),
+        }
+        let tenants = self.tenants();
+        if tenants.is_empty() {
+            checks.push(Check::good("tenants", "there are none yet"));
+        }
+        for tenant in tenants {
+            let path = self.tenant_folder(&tenant).join("store.sqlite3");
+            let what = format!("store of {tenant}");
+            let health = FindingStore::examine(&path, self.now());
+            let usable = match &health {
+                Ok(health) => {
+                    let checked = store(&what, &tenant, health);
+                    let usable = checked.iter().all(|check| check.condition != Condition::Problem);
+                    checks.extend(checked);
+                    usable
+                }
+                Err(error) => {
+                    let remedy = "restore it from a backup with `harness restore`, or move it away and sync anew";
+                    checks.push(Check::bad(what, Condition::Problem, chain(error), remedy));
+                    false
+                }
+            };
+            // Opening a store may finish what was begun: only where all is well.
+            let begun = health.is_ok_and(|health| health.unfinished_deletions > 0);
+            if usable && !begun {
+                self.instances_of(&tenant, online, &mut checks).await;
+            }
+        }
+        checks
+    }
+
+    async fn instances_of(&self, id: &TenantId, online: bool, checks: &mut Vec<Check>) {
+        let found = async {
+            let tenant = self.tenant(id.clone())?;
+            let instances = tenant.store.run(|store| store.instances()).await?;
+            Ok::<_, HarnessError>((tenant, instances))
+        };
+        let (tenant, instances) = match found.await {
+            Ok(found) => found,
+            Err(error) => return checks.push(Check::failed(format!("store of {id}"), &error)),
+        };
+        for instance in instances {
+            let name = instance.made.name.clone();
+            let what = format!("instance {id}/{name}");
+            match tenant.loaded(&instance).await {
+                Ok(loaded) if loaded.manifest.version != instance.made.connector_version => checks.push(Check::bad(
+                    format!("{what}: connector"),
+                    Condition::Notice,
+                    format!(
+                        "set up with version {}, and {} is here now",
+                        instance.made.connector_version, loaded.manifest.version
+                    ),
+                    "`harness renormalize --dry-run` shows what the newer one would change",
+                )),
+                Ok(loaded) => {
+                    let version = &loaded.manifest.version;
+                    checks.push(Check::good(format!("{what}: connector"), format!("version {version} loads")));
+                }
+                Err(error) => {
+                    checks.push(Check::failed(format!("{what}: connector"), &error));
+                    continue;
+                }
+            }
+            let secrets = match tenant.secrets(&name, &instance.made.secrets, None) {
+                Ok(secrets) => {
+                    checks.push(Check::good(format!("{what}: secret"), format!("{} can be read", secrets.len())));
+                    secrets
+                }
+                Err(error) => {
+                    checks.push(Check::failed(format!("{what}: secret"), &error));
+                    continue;
+                }
+            };
+            if online {
+                checks.push(reach(&tenant, &instance, secrets, format!("{what}: vendor")).await);
+            }
+        }
+    }
+}
+
+/// Connects an instance to its vendor, and writes nothing of it down.
+async fn reach(tenant: &Tenant, instance: &Instance, secrets: Secrets, what: String) -> Check {
+    let answer = async {
+        let loaded = tenant.loaded(instance).await?;
+        tenant.rehearsal(&loaded, instance.made.clone(), Some(instance), secrets)?.configure().await
+    };
+    match answer.await {
+        Ok(accepted) => Check::good(what, format!("answers as {}", accepted.connection.deployment.slug)),
+        Err(error) => Check::failed(what, &error),
+    }
+}
+
+/// The data folder: there, ours alone, writable.
+fn folder(path: &Path) -> Check {
+    let what = format!("data folder {}", path.display());
+    if !path.exists() {
+        return Check::bad(what, Condition::Notice, "it is not there yet", "the first command that stores something makes it");
+    }
+    let probe = path.join(".doctor");
+    let written = File::create(&probe).and_then(|mut file| file.write_all(b"probe").and_then(|()| file.sync_all()));
+    let removed = fs::remove_file(&probe);
+    if let Err(error) = written.and(removed) {
+        let remedy = "check its permissions and the space on the disk";
+        return Check::bad(what, Condition::Problem, format!("it cannot be written: {error}"), remedy);
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let tenants = path.join("tenants");
+        let open = fs::metadata(&tenants).is_ok_and(|it| it.permissions().mode() & 0o077 != 0);
+        if open {
+            let remedy = "take the rights of others away: chmod -R go-rwx on that folder";
+            return Check::bad(what, Condition::Notice, "other users may look into its tenants", remedy);
+        }
+    }
+    Check::good(what, "it is there and can be written")
+}
+
+fn store(what: &str, tenant: &TenantId, health: &StoreHealth) -> Vec<Check> {
+    let notice = |detail: String, remedy: &str| Check::bad(what, Condition::Notice, detail, remedy);
+    let problem = |detail: String, remedy: &str| Check::bad(what, Condition::Problem, detail, remedy);
+    if !health.faults.is_empty() {
+        let remedy = "restore it from a backup with `harness restore`, or move it away and sync anew";
+        return vec![problem(format!("it is damaged: {}", health.faults.join("; ")), remedy)];
+    }
+    if health.version != health.known_version {
+        let detail = format!("it has version {}, and this program writes {}", health.version, health.known_version);
+        return vec![if health.version > health.known_version {
+            problem(detail, "use a newer program")
+        } else {
+            notice(detail, "the next command brings it up to date; make a backup before")
+        }];
+    }
+    if health.tenant != tenant.as_str() {
+        let remedy = "move the folder back to the name of its owner, or bring it in with `harness restore`";
+        return vec![problem(format!("it belongs to the tenant {}", health.tenant), remedy)];
+    }
+    let mut checks = vec![Check::good(what, format!("whole, version {}", health.version))];
+    if health.unfinished_deletions > 0 {
+        let detail = format!("{} deletions were cut off", health.unfinished_deletions);
+        checks.push(notice(detail, "the next command of this tenant finishes them"));
+    }
+    if health.unfinished_runs > 0 {
+        let detail = format!("{} runs are under way or were cut off", health.unfinished_runs);
+        checks.push(notice(detail, "the next sync or import goes on with them"));
+    }
+    if health.stale_findings > 0 {
+        let detail = format!("{} findings wait for issues, policies and metrics", health.stale_findings);
+        checks.push(notice(detail, "the next sync brings them up to date"));
+    }
+    if health.runs_from_the_future > 0 {
+        let detail = format!("{} runs began in the future", health.runs_from_the_future);
+        checks.push(notice(detail, "set the clock of this machine right; nothing is lost"));
+    }
+    checks
+}

@@ -1,0 +1,175 @@
+//! What becomes of an instance after it was set up: another token, other
+//! settings, a pause. A change is tried with the vendor before it is written,
+//! and written in one piece: what fails leaves the instance as it was.
+
+use appsec_model::{Connection, Deployment, Kind, Manifest};
+use serde_json::{Map, Value};
+
+use crate::{
+    capability::egress::{Addresses, Origin},
+    error::HarnessError,
+    ids::InstanceName,
+    secrets::SecretSource,
+    store::{Instance, NewInstance, Paused},
+    tenant::{Tenant, asked_origins, secret_sources},
+};
+
+/// Another secret for an instance.
+#[derive(Clone, Debug, Default)]
+pub struct Rotation {
+    /// Where the new secret is read from. Without it, where the old one was:
+    /// the operator has changed it there.
+    pub secret: Option<SecretSource>,
+    /// Whether it goes into the vault; if nothing is said, where the old one is.
+    pub store: Option<bool>,
+    /// Whether it may be of another account of the vendor.
+    pub other_account: bool,
+}
+
+/// Other settings for an instance.
+#[derive(Clone, Debug, Default)]
+pub struct SettingsChange {
+    /// Settings to set, by key.
+    pub set: Map<String, Value>,
+    /// Keys of settings that go back to their defaults.
+    pub unset: Vec<String>,
+    /// The kinds to bring; empty to leave them.
+    pub kinds: Vec<Kind>,
+    /// Further origins that it may reach.
+    pub allow_origins: Vec<Origin>,
+    /// Origins that may be at an address of this machine or network.
+    pub allow_private_origins: Vec<Origin>,
+    /// A secret for this check alone.
+    pub secret: Option<SecretSource>,
+    /// Whether the settings may lead to another account of the vendor.
+    pub other_account: bool,
+}
+
+/// The setting that connectors take the kinds to bring from.
+const KINDS: &str = "kinds";
+
+impl Tenant {
+    /// Puts another secret in the place of the one that an instance has, after
+    /// the vendor has taken it for the same account. What was brought so far
+    /// stays, and a sync that was cut off goes on.
+    pub async fn rotate_secret(&self, name: &InstanceName, rotation: Rotation) -> Result<Instance, HarnessError> {
+        let (_lock, instance) = self.locked_instance(name).await?;
+        let loaded = self.loaded(&instance).await?;
+        let stored = instance.made.secrets.values().any(|source| *source == SecretSource::Vault);
+        let store = rotation.store.unwrap_or(stored);
+        let from = match &rotation.secret {
+            Some(SecretSource::Input) if !store => return Err(HarnessError::NotKept),
+            Some(source) => secret_sources(&loaded.manifest, Some(source)),
+            None if stored => return Err(HarnessError::NoNewSecret),
+            None => instance.made.secrets.clone(),
+        };
+        let secrets = self.secrets(name, &from, None)?;
+        let key = if store { Some(self.usable_vault_key()?) } else { None };
+        let sources = if store { secret_sources(&loaded.manifest, Some(&SecretSource::Vault)) } else { from };
+
+        let made = NewInstance { secrets: sources, ..instance.made.clone() };
+        let accepted = self.rehearsal(&loaded, made, Some(&instance), secrets.clone())?.configure().await?;
+        let other = other_account(&instance, &accepted.connection, rotation.other_account)?;
+        // The vault first: at no time does the instance name a secret that is
+        // not there.
+        if let Some(key) = key {
+            self.vault().put(&key, name, &secrets)?;
+        }
+        let (now, anew) = (self.harness.now(), other.then_some("cut off, and the account was changed"));
+        self.store.run(move |store| store.change_instance(instance.id, &accepted, anew, now)).await?;
+        if stored && !store {
+            self.vault().remove(name)?;
+        }
+        self.instance(name).await
+    }
+
+    /// Gives an instance other settings, after the connector and the vendor
+    /// have taken them.
+    pub async fn change_settings(&self, name: &InstanceName, change: SettingsChange) -> Result<Instance, HarnessError> {
+        let (_lock, instance) = self.locked_instance(name).await?;
+        let loaded = self.loaded(&instance).await?;
+        let made = changed(&loaded.manifest, &instance.made, &change)?;
+        let secrets = self.secrets(name, &made.secrets, change.secret.as_ref())?;
+        let accepted = self.rehearsal(&loaded, made, Some(&instance), secrets)?.configure().await?;
+        let other = other_account(&instance, &accepted.connection, change.other_account)?;
+        let anew = (other || accepted.made.settings != instance.made.settings)
+            .then_some("cut off, and the settings were changed");
+        let now = self.harness.now();
+        self.store.run(move |store| store.change_instance(instance.id, &accepted, anew, now)).await?;
+        self.instance(name).await
+    }
+
+    /// Pauses an instance: it is not synced until it is resumed. A sync under
+    /// way comes to its end.
+    pub async fn pause_instance(&self, name: &InstanceName, reason: Option<String>) -> Result<Instance, HarnessError> {
+        let paused = Paused { since: self.harness.now(), reason };
+        self.set_paused(name, Some(paused)).await
+    }
+
+    /// Lets an instance be synced again.
+    pub async fn resume_instance(&self, name: &InstanceName) -> Result<Instance, HarnessError> {
+        self.set_paused(name, None).await
+    }
+
+    async fn set_paused(&self, name: &InstanceName, paused: Option<Paused>) -> Result<Instance, HarnessError> {
+        let instance = self.instance(name).await?;
+        self.store.run(move |store| store.set_paused(instance.id, paused.as_ref())).await?;
+        self.instance(name).await
+    }
+}
+
+/// Whether the vendor's account is another one than before, which must be said
+/// to be meant.
+fn other_account(instance: &Instance, now: &Connection, allowed: bool) -> Result<bool, HarnessError> {
+    let Some(before) = &instance.connection else { return Ok(false) };
+    if before.deployment.id == now.deployment.id {
+        return Ok(false);
+    }
+    if allowed {
+        return Ok(true);
+    }
+    let name = |it: &Deployment| format!("`{}` (id {})", it.slug, it.id);
+    Err(HarnessError::OtherAccount { before: name(&before.deployment), now: name(&now.deployment) })
+}
+
+/// Settings with the kinds to bring, for connectors that let one choose.
+pub(crate) fn set_kinds(
+    manifest: &Manifest,
+    settings: &mut Map<String, Value>,
+    kinds: &[Kind],
+) -> Result<(), HarnessError> {
+    let schema: Value = serde_json::from_str(&manifest.settings_schema).unwrap_or_default();
+    if schema.pointer("/properties").and_then(|properties| properties.get(KINDS)).is_none() {
+        return Err(HarnessError::NoKindSetting(manifest.id.clone()));
+    }
+    let kinds = kinds.iter().map(|kind| Value::from(kind.as_str())).collect();
+    settings.insert(KINDS.to_owned(), Value::Array(kinds));
+    Ok(())
+}
+
+/// An instance with other settings, and granted the origins that they name.
+fn changed(manifest: &Manifest, made: &NewInstance, change: &SettingsChange) -> Result<NewInstance, HarnessError> {
+    let mut new = made.clone();
+    for key in &change.unset {
+        new.settings.remove(key).ok_or_else(|| HarnessError::NoSetting(key.clone()))?;
+    }
+    new.settings.extend(change.set.clone());
+    if !change.kinds.is_empty() {
+        set_kinds(manifest, &mut new.settings, &change.kinds)?;
+    }
+    let (before, now) = (asked_origins(manifest, &made.settings)?, asked_origins(manifest, &new.settings)?);
+    before.iter().filter(|origin| !now.contains(origin)).for_each(|origin| new.egress.revoke(origin));
+    // An origin that is granted stays granted as it is.
+    for origin in now.into_iter().chain(change.allow_origins.clone()) {
+        if new.egress.origins().all(|(granted, _)| *granted != origin) {
+            new.egress.grant(origin, Addresses::Public);
+        }
+    }
+    for origin in &change.allow_private_origins {
+        new.egress.grant(origin.clone(), Addresses::Private);
+    }
+    Ok(new)
+}
+
+#[cfg(test)]
+mod tests;

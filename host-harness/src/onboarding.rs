@@ -1,0 +1,348 @@
+//! Setting up an instance step by step: authorize, choose kinds, choose
+//! projects, say how they are mapped, save.
+//!
+//! Each step is a call that stands for itself and is kept in the store, so
+//! that a person at a terminal or a web page can leave after any of them and
+//! go on later. There is no instance before the last step.
+
+use appsec_model::{Access, Deployment, Kind, KindAccess, Project, Timestamp};
+use serde::Serialize;
+
+use crate::{
+    error::HarnessError,
+    harness::Loaded,
+    ids::InstanceName,
+    lifecycle::set_kinds,
+    rehearsal::Rehearsal,
+    secrets::{Secret, SecretSource},
+    store::{Accepted, AutoMap, Draft, Instance, NamedDraft, ProjectChoice, StoreError, matches},
+    tenant::{Secrets, Setup, Tenant, candidate},
+};
+
+/// What an onboarding waits for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnboardingStep {
+    /// Which kinds to bring.
+    Kinds,
+    /// Which projects to bring.
+    Projects,
+    /// What becomes of projects without a repository.
+    Mapping,
+    /// Nothing: it can be saved.
+    Save,
+}
+
+/// How far an onboarding has come.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+pub struct Onboarding {
+    /// Name of the instance to be.
+    pub name: String,
+    /// What it waits for.
+    pub step: OnboardingStep,
+    /// The vendor's account that the secret belongs to.
+    pub deployment: Deployment,
+    /// The kinds that the connector can bring, and whether the secret reads them.
+    pub readable: Vec<KindAccess>,
+    /// The kinds that were chosen.
+    pub kinds: Option<Vec<Kind>>,
+    /// The projects that were chosen.
+    pub projects: Option<ProjectChoice>,
+    /// What becomes of projects without a repository.
+    pub auto_map: Option<AutoMap>,
+    /// When it was begun.
+    pub started_at: Timestamp,
+    /// When the last step was taken.
+    pub changed_at: Timestamp,
+}
+
+impl From<&NamedDraft> for Onboarding {
+    fn from(it: &NamedDraft) -> Self {
+        let draft = it.draft.clone();
+        let step = match (&draft.kinds, &draft.projects, &draft.auto_map) {
+            (None, _, _) => OnboardingStep::Kinds,
+            (_, None, _) => OnboardingStep::Projects,
+            (_, _, None) => OnboardingStep::Mapping,
+            (Some(_), Some(_), Some(_)) => OnboardingStep::Save,
+        };
+        Self {
+            name: it.name.to_string(),
+            step,
+            deployment: draft.deployment,
+            readable: draft.readable,
+            kinds: draft.kinds,
+            projects: draft.projects,
+            auto_map: draft.auto_map,
+            started_at: it.started_at,
+            changed_at: it.changed_at,
+        }
+    }
+}
+
+/// Why an onboarding does not go on.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum OnboardingError {
+    /// Nobody has begun it.
+    #[error("no onboarding of `{0}` is under way")]
+    NotBegun(InstanceName),
+    /// A step is missing.
+    #[error("the onboarding of `{name}` is not at its end: {} not chosen", .missing.missing())]
+    Unfinished {
+        /// Name of the instance to be.
+        name: InstanceName,
+        /// What it waits for.
+        missing: OnboardingStep,
+    },
+    /// No kind was chosen.
+    #[error("no kind is left to bring")]
+    NoKind,
+    /// The kind cannot be brought.
+    #[error("{kind} cannot be brought: {reason}")]
+    Kind {
+        /// The kind.
+        kind: Kind,
+        /// Why.
+        reason: String,
+    },
+    /// A pattern is the name of no project.
+    #[error("none of the vendor's {listed} projects is called `{pattern}`")]
+    NoProject {
+        /// The pattern.
+        pattern: String,
+        /// How many projects there are.
+        listed: usize,
+    },
+}
+
+impl OnboardingStep {
+    fn missing(self) -> &'static str {
+        match self {
+            Self::Kinds => "the kinds are",
+            Self::Projects => "the projects are",
+            Self::Mapping => "the mapping is",
+            Self::Save => "nothing is",
+        }
+    }
+}
+
+impl OnboardingError {
+    /// What the operator can do about it.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::NotBegun(_) => "begin it with: harness onboard NAME",
+            Self::Unfinished { .. } => {
+                "what was decided so far is kept: go on with harness onboard NAME at a terminal, or with \
+                 --kinds KIND,…, --projects PATTERN and --auto-map adopt|match|off, or with --yes for what is usual"
+            }
+            Self::NoKind => "give the token more rights at the vendor, and begin again",
+            Self::Kind { .. } => "choose among those that the token can read, or give it the right at the vendor",
+            Self::NoProject { .. } => "`*` stands for any signs; --projects all takes all of them",
+        }
+    }
+}
+
+/// Which kinds to bring.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum KindChoice {
+    /// Those that the secret can read and the connector brings by default.
+    Usual,
+    /// Those that the secret can read.
+    Readable,
+    /// These.
+    These(Vec<Kind>),
+}
+
+impl Tenant {
+    /// Onboardings under way, by name.
+    pub async fn onboardings(&self) -> Result<Vec<Onboarding>, HarnessError> {
+        let drafts = self.store.read(|store| store.drafts()).await?;
+        Ok(drafts.iter().map(Onboarding::from).collect())
+    }
+
+    /// The onboarding of a name, if it is under way.
+    pub async fn onboarding(&self, name: &InstanceName) -> Result<Option<Onboarding>, HarnessError> {
+        let name = name.clone();
+        let draft = self.store.read(move |store| store.draft(&name)).await?;
+        Ok(draft.as_ref().map(Onboarding::from))
+    }
+
+    /// The first step: lets the vendor check the secret and tell what it can
+    /// read. `typed` is a secret that a person has typed; it needs a setup that
+    /// stores it. Begins anew where an onboarding of the name is under way.
+    pub async fn onboard(&self, setup: Setup, typed: Option<Secret>) -> Result<Onboarding, HarnessError> {
+        let name = setup.name.clone();
+        let _lock = self.lock(&name)?;
+        let wanted = name.clone();
+        if self.store.run(move |store| store.instance(&wanted)).await?.is_some() {
+            return Err(StoreError::InstanceExists(name.to_string()).into());
+        }
+        if !setup.store_secret && (typed.is_some() || setup.secret == Some(SecretSource::Input)) {
+            return Err(HarnessError::NotKept);
+        }
+        let loaded = self.harness.connector(&setup.connector).await?;
+        let mut draft = Draft {
+            connector: setup.connector.clone(),
+            settings: setup.settings.clone(),
+            allow_origins: setup.allow_origins.clone(),
+            allow_private_origins: setup.allow_private_origins.clone(),
+            secrets: Default::default(),
+            deployment: Deployment { id: String::new(), slug: String::new(), name: None },
+            readable: Vec::new(),
+            kinds: None,
+            projects: None,
+            auto_map: None,
+        };
+        let store = setup.store_secret;
+        let (mut made, from) = candidate(&loaded.manifest, setup)?;
+        draft.secrets = made.secrets.clone();
+        let secrets = match typed {
+            Some(secret) => from.into_keys().map(|variable| (variable, secret.clone())).collect(),
+            None => self.secrets(&name, &from, None)?,
+        };
+        let key = if store { Some(self.usable_vault_key()?) } else { None };
+        // Asked for every kind, the vendor tells of every kind.
+        let all: Vec<Kind> = loaded.manifest.kinds.iter().map(|it| it.kind.clone()).collect();
+        match set_kinds(&loaded.manifest, &mut made.settings, &all) {
+            // One cannot choose: it brings what it brings.
+            Ok(()) | Err(HarnessError::NoKindSetting(_)) => {}
+            Err(error) => return Err(error),
+        }
+        let accepted = self.rehearsal(&loaded, made, None, secrets.clone())?.configure().await?;
+        draft.deployment = accepted.connection.deployment;
+        draft.readable = accepted.connection.kinds;
+        if let Some(key) = key {
+            self.vault().put(&key, &name, &secrets)?;
+        }
+        self.keep(&name, draft).await
+    }
+
+    /// The second step: which kinds to bring.
+    pub async fn onboard_kinds(&self, name: &InstanceName, choice: KindChoice) -> Result<Onboarding, HarnessError> {
+        let (mut draft, loaded) = self.begun(name).await?;
+        let usual = |kind: &Kind| loaded.manifest.kinds.iter().any(|it| it.kind == *kind && it.on_by_default);
+        let readable = draft.readable.iter().filter(|it| it.access == Access::Readable).map(|it| it.kind.clone());
+        let kinds: Vec<Kind> = match choice {
+            KindChoice::Usual => readable.filter(usual).collect(),
+            KindChoice::Readable => readable.collect(),
+            KindChoice::These(kinds) => {
+                kinds.iter().try_for_each(|kind| can_be_read(&draft.readable, kind))?;
+                kinds
+            }
+        };
+        if kinds.is_empty() {
+            return Err(OnboardingError::NoKind.into());
+        }
+        match set_kinds(&loaded.manifest, &mut draft.settings, &kinds) {
+            Ok(()) | Err(HarnessError::NoKindSetting(_)) => {}
+            Err(error) => return Err(error),
+        }
+        draft.kinds = Some(kinds);
+        self.keep(name, draft).await
+    }
+
+    /// The vendor's projects, to choose among.
+    pub async fn onboarding_projects(&self, name: &InstanceName) -> Result<Vec<Project>, HarnessError> {
+        let (draft, loaded) = self.begun(name).await?;
+        let rehearsal = self.rehearsed(name, &draft, &loaded)?;
+        rehearsal.configure().await?;
+        rehearsal.projects().await
+    }
+
+    /// The third step: which projects to bring.
+    pub async fn onboard_projects(
+        &self,
+        name: &InstanceName,
+        choice: ProjectChoice,
+    ) -> Result<Onboarding, HarnessError> {
+        let (mut draft, _) = self.begun(name).await?;
+        if let ProjectChoice::Matching(patterns) = &choice {
+            let listed = self.onboarding_projects(name).await?;
+            let unknown = patterns.iter().find(|pattern| !listed.iter().any(|it| matches(pattern, &it.name)));
+            if let Some(pattern) = unknown {
+                let (pattern, listed) = (pattern.clone(), listed.len());
+                return Err(OnboardingError::NoProject { pattern, listed }.into());
+            }
+        }
+        draft.projects = Some(choice);
+        self.keep(name, draft).await
+    }
+
+    /// The fourth step: what becomes of projects without a repository.
+    pub async fn onboard_mapping(&self, name: &InstanceName, auto_map: AutoMap) -> Result<Onboarding, HarnessError> {
+        let (mut draft, _) = self.begun(name).await?;
+        draft.auto_map = Some(auto_map);
+        self.keep(name, draft).await
+    }
+
+    /// The last step: connects under what was decided, and makes the instance.
+    pub async fn onboard_save(&self, name: &InstanceName) -> Result<Instance, HarnessError> {
+        let _lock = self.lock(name)?;
+        let (draft, loaded) = self.begun(name).await?;
+        let (Some(projects), Some(auto_map), true) = (draft.projects.clone(), draft.auto_map, draft.kinds.is_some())
+        else {
+            let missing = self.onboarding(name).await?.map_or(OnboardingStep::Kinds, |it| it.step);
+            return Err(OnboardingError::Unfinished { name: name.clone(), missing }.into());
+        };
+        let rehearsal = self.rehearsed(name, &draft, &loaded)?;
+        let accepted: Accepted = rehearsal.configure().await?;
+        let now = &accepted.connection.deployment;
+        if now.id != draft.deployment.id {
+            let account = |it: &Deployment| format!("`{}` (id {})", it.slug, it.id);
+            return Err(HarnessError::OtherAccount { before: account(&draft.deployment), now: account(now) });
+        }
+        let listed = rehearsal.projects().await?;
+        let now = self.harness.now();
+        self.store.run(move |store| store.save_draft(&accepted, &projects, auto_map, &listed, now)).await?;
+        self.instance(name).await
+    }
+
+    /// Gives an onboarding up: nothing stays of it, also not in the vault.
+    pub async fn onboard_abandon(&self, name: &InstanceName) -> Result<(), HarnessError> {
+        let _lock = self.lock(name)?;
+        self.begun(name).await?;
+        self.vault().remove(name)?;
+        let name = name.clone();
+        Ok(self.store.run(move |store| store.drop_draft(&name)).await?)
+    }
+
+    async fn begun(&self, name: &InstanceName) -> Result<(Draft, Loaded), HarnessError> {
+        let wanted = name.clone();
+        let found = self.store.read(move |store| store.draft(&wanted)).await?;
+        let draft = found.ok_or_else(|| OnboardingError::NotBegun(name.clone()))?.draft;
+        let loaded = self.harness.connector(&draft.connector).await?;
+        Ok((draft, loaded))
+    }
+
+    async fn keep(&self, name: &InstanceName, draft: Draft) -> Result<Onboarding, HarnessError> {
+        let (kept, now) = (name.clone(), self.harness.now());
+        self.store.run(move |store| store.keep_draft(&kept, &draft, now)).await?;
+        let onboarding = self.onboarding(name).await?;
+        onboarding.ok_or_else(|| OnboardingError::NotBegun(name.clone()).into())
+    }
+
+    /// A rehearsal of the instance that a draft makes.
+    fn rehearsed(&self, name: &InstanceName, draft: &Draft, loaded: &Loaded) -> Result<Rehearsal, HarnessError> {
+        let setup = Setup {
+            name: name.clone(),
+            connector: draft.connector.clone(),
+            settings: draft.settings.clone(),
+            allow_origins: draft.allow_origins.clone(),
+            allow_private_origins: draft.allow_private_origins.clone(),
+            secret: None,
+            store_secret: false,
+        };
+        let (mut made, _) = candidate(&loaded.manifest, setup)?;
+        made.secrets = draft.secrets.clone();
+        let secrets: Secrets = self.secrets(name, &made.secrets, None)?;
+        self.rehearsal(loaded, made, None, secrets)
+    }
+}
+
+fn can_be_read(readable: &[KindAccess], kind: &Kind) -> Result<(), OnboardingError> {
+    let reason = match readable.iter().find(|it| it.kind == *kind).map(|it| &it.access) {
+        Some(Access::Readable) => return Ok(()),
+        Some(Access::Denied { reason }) => reason.clone(),
+        None => "the connector has no such kind".to_owned(),
+    };
+    Err(OnboardingError::Kind { kind: kind.clone(), reason })
+}

@@ -1,0 +1,95 @@
+//! Calls on behalf of an instance as it would be: what its vendor says is
+//! learnt, and nothing of it is written down before it is accepted.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use appsec_model::{Project, Timestamp};
+
+use crate::{
+    capability::storage::{BucketError, BucketStore, Changes, Values},
+    error::HarnessError,
+    harness::Loaded,
+    store::{Accepted, Instance, InstanceBucket, InstanceStatus, NewInstance, Percent},
+    sync::{Caller, InstanceSync, SyncOptions, health},
+    tenant::{Secrets, Tenant},
+};
+
+/// A bucket whose changes are kept apart.
+struct Scratch {
+    base: Values,
+    changes: Mutex<Changes>,
+}
+
+impl BucketStore for Scratch {
+    fn load(&self) -> Result<Values, BucketError> {
+        let mut values = self.base.clone();
+        for (key, value) in self.changes.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            match value {
+                Some(value) => _ = values.insert(key.clone(), value.clone()),
+                None => _ = values.remove(key),
+            }
+        }
+        Ok(values)
+    }
+
+    fn commit(&self, changes: &Changes) -> Result<(), BucketError> {
+        let mut all = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        all.extend(changes.iter().map(|(key, value)| (key.clone(), value.clone())));
+        Ok(())
+    }
+}
+
+/// An instance as it would be.
+pub(crate) struct Rehearsal {
+    sync: Arc<InstanceSync>,
+    caller: Caller,
+    bucket: Arc<Scratch>,
+}
+
+impl Tenant {
+    /// A rehearsal of a changed instance, or of one that is not there yet.
+    pub(crate) fn rehearsal(
+        &self,
+        loaded: &Loaded,
+        made: NewInstance,
+        known: Option<&Instance>,
+        secrets: Secrets,
+    ) -> Result<Rehearsal, HarnessError> {
+        let base = match known {
+            Some(instance) => InstanceBucket::new(self.store.clone(), instance.id).load()?,
+            None => Values::new(),
+        };
+        let instance = Instance {
+            // No row has this id.
+            id: known.map_or(0, |instance| instance.id),
+            made,
+            connection: None,
+            status: InstanceStatus::NeverChecked,
+            status_detail: None,
+            paused: None,
+            created_at: Timestamp::from_micros(0),
+            checked_at: None,
+            max_vanish: Percent::DEFAULT_VANISH,
+        };
+        let bucket = Arc::new(Scratch { base, changes: Mutex::default() });
+        let mut sync = self.sync_of(loaded, instance, secrets, Arc::new(|_| ()), &SyncOptions::default())?;
+        sync.grant.bucket = Some(bucket.clone());
+        let sync = Arc::new(sync);
+        Ok(Rehearsal { caller: Caller::new(sync.clone()), sync, bucket })
+    }
+}
+
+impl Rehearsal {
+    /// Lets the connector check the settings, and the vendor the secret.
+    pub async fn configure(&self) -> Result<Accepted, HarnessError> {
+        let connection = self.sync.configure(&self.caller).await?;
+        let (status, status_detail) = health(&connection);
+        let bucket = self.bucket.changes.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Ok(Accepted { made: self.sync.instance.made.clone(), connection, status, status_detail, bucket })
+    }
+
+    /// All projects of the vendor; comes after [`configure`](Self::configure).
+    pub async fn projects(&self) -> Result<Vec<Project>, HarnessError> {
+        self.sync.list_projects(&self.caller).await
+    }
+}

@@ -1,0 +1,81 @@
+//! Native sources: the reports of other scanners, which the host reads itself.
+
+use std::path::Path;
+
+use crate::{
+    error::HarnessError,
+    ids::InstanceName,
+    import::{Import, ImportOptions, ImportProgress, ImportReport},
+    store::{ConnectorSource, Instance, InstanceStatus, NewInstance, StoreError},
+    tenant::Tenant,
+};
+
+/// What stands for a connector's id on an instance without one.
+const READER: &str = "reports";
+
+impl Tenant {
+    /// The native source of a name; made if there is no instance of that name.
+    /// Tells whether it was made.
+    pub async fn source(&self, name: &InstanceName) -> Result<(Instance, bool), HarnessError> {
+        let (new, now) = (native(name), self.harness.now());
+        let made = match self.store.run(move |store| store.add_instance(&new, now)).await {
+            Ok(_) => true,
+            Err(StoreError::InstanceExists(_)) => false,
+            Err(error) => return Err(error.into()),
+        };
+        let instance = self.instance(name).await?;
+        if instance.is_native() { Ok((instance, made)) } else { Err(HarnessError::NotNative(name.clone())) }
+    }
+
+    /// Takes back a source that has taken in nothing yet.
+    pub async fn withdraw_source(&self, name: &InstanceName) -> Result<(), HarnessError> {
+        let instance = self.instance(name).await?;
+        self.store
+            .run(move |store| match store.runs(Some(instance.id), 1)?.is_empty() {
+                true => store.withdraw_instance(instance.id),
+                false => Ok(()),
+            })
+            .await?;
+        Ok(())
+    }
+
+    /// Takes in a report, or goes on where an import of the same one was cut off.
+    pub(crate) async fn import_report(
+        &self,
+        instance: Instance,
+        file: &Path,
+        options: ImportOptions,
+        progress: ImportProgress,
+    ) -> Result<ImportReport, HarnessError> {
+        let (id, name) = (instance.id, instance.made.name.clone());
+        let _lock = self.lock(&name)?;
+        let import = Import {
+            store: self.store.clone(),
+            owner: format!("{}/{name}", self.id),
+            instance,
+            clock: self.harness.options().clock.clone(),
+            progress,
+            options,
+        };
+        let report = import.run_native(file).await;
+        if report.is_ok() {
+            let (connected, now) = (InstanceStatus::Connected, self.harness.now());
+            self.store.run(move |store| store.set_instance_status(id, connected, None, None, now)).await?;
+        }
+        self.refresh().await?;
+        self.deliver_after_run().await;
+        report
+    }
+}
+
+fn native(name: &InstanceName) -> NewInstance {
+    NewInstance {
+        name: name.clone(),
+        connector_id: READER.to_owned(),
+        connector_version: env!("CARGO_PKG_VERSION").to_owned(),
+        connector_source: ConnectorSource::Native,
+        settings: serde_json::Map::new(),
+        egress: Default::default(),
+        secrets: Default::default(),
+    }
+}

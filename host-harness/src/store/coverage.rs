@@ -1,0 +1,422 @@
+//! Which repositories are looked after by which instances, and which by none.
+//!
+//! Nothing open is told from nothing scanned: a repository is clean only if a
+//! project of it was scanned.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use appsec_model::{Access, Kind, Project, Timestamp};
+use rusqlite::OptionalExtension;
+use serde::Serialize;
+
+use super::{
+    FindingStore, Instance, InstanceStatus, ProjectFilter, Result, document, filter::URGENT, projects::is_scanned,
+};
+
+const DAY: i64 = 86_400_000_000;
+
+/// What a coverage is asked for.
+#[derive(Clone, Debug)]
+pub struct CoverageOptions {
+    /// Only these repositories.
+    pub scope: ProjectFilter,
+    /// Days after which a scan, or a run that brought everything, is old.
+    pub stale_after_days: u32,
+}
+
+impl CoverageOptions {
+    /// Thirty days: code that nobody changes is rarely scanned.
+    pub const STALE_AFTER_DAYS: u32 = 30;
+}
+
+impl Default for CoverageOptions {
+    fn default() -> Self {
+        Self { scope: ProjectFilter::default(), stale_after_days: Self::STALE_AFTER_DAYS }
+    }
+}
+
+/// How an instance looks after a repository, the best first.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum CoverageState {
+    /// Scanned and read not long ago.
+    Enabled,
+    /// Last scanned or read completely too long ago.
+    Stale,
+    /// The last run failed, or the vendor refuses the secret.
+    Failing,
+    /// A project is there, but was never scanned.
+    NeverScanned,
+    /// No project of the instance is mapped to the repository, or no kind is on.
+    Disabled,
+}
+
+impl CoverageState {
+    /// The word of the case.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Enabled => "enabled",
+            Self::Stale => "stale",
+            Self::Failing => "failing",
+            Self::NeverScanned => "never-scanned",
+            Self::Disabled => "disabled",
+        }
+    }
+}
+
+/// What is known of something that may have findings.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// It has open findings.
+    Findings,
+    /// It was scanned and has none.
+    Clean,
+    /// It has none because nobody looked.
+    NeverScanned,
+}
+
+impl Outcome {
+    /// The word of the case.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Findings => "findings",
+            Self::Clean => "clean",
+            Self::NeverScanned => "never-scanned",
+        }
+    }
+
+    /// What a number of open findings says.
+    pub(super) const fn of(open: u64, scanned: bool) -> Self {
+        match (open, scanned) {
+            (0, false) => Self::NeverScanned,
+            (0, true) => Self::Clean,
+            _ => Self::Findings,
+        }
+    }
+}
+
+/// Which repositories are looked after.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+pub struct Coverage {
+    /// Names of the instances: the columns.
+    pub instances: Vec<String>,
+    /// The repositories, by name.
+    pub repositories: Vec<RepositoryCoverage>,
+    /// Projects that are of no repository.
+    pub unmapped: Vec<UnmappedProject>,
+    /// How many there are of each.
+    pub summary: CoverageSummary,
+}
+
+/// How many repositories are looked after.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, schemars::JsonSchema)]
+pub struct CoverageSummary {
+    /// Repositories.
+    pub repositories: u64,
+    /// Those whose packages an instance looks after.
+    pub vulnerabilities: u64,
+    /// Those whose code an instance looks after.
+    pub weaknesses: u64,
+    /// Those that no instance looks after.
+    pub uncovered: u64,
+}
+
+/// How a repository is looked after.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+pub struct RepositoryCoverage {
+    /// Its full name.
+    pub repository: String,
+    /// Where it is.
+    pub provider: String,
+    /// By each instance, by name.
+    pub instances: BTreeMap<String, CoverageCell>,
+    /// Vulnerabilities of packages.
+    pub vulnerabilities: ClassCoverage,
+    /// Weaknesses of first-party code.
+    pub weaknesses: ClassCoverage,
+}
+
+impl RepositoryCoverage {
+    /// Whether an instance looks after it now.
+    pub fn is_covered(&self) -> bool {
+        self.instances.values().any(|cell| cell.state == CoverageState::Enabled)
+    }
+}
+
+/// How an instance looks after a repository.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+pub struct CoverageCell {
+    /// How.
+    pub state: CoverageState,
+    /// Why, where it is not enabled.
+    pub why: Option<String>,
+    /// Its projects that are mapped to the repository.
+    pub projects: Vec<String>,
+    /// Kinds that are on.
+    pub kinds: Vec<Kind>,
+    /// The last scan of one of them, as the vendor says.
+    pub last_scan_at: Option<Timestamp>,
+    /// When a run last brought everything.
+    pub last_run_at: Option<Timestamp>,
+    /// Open findings about security.
+    pub open: u64,
+    /// What they say.
+    pub outcome: Outcome,
+}
+
+/// How one class of findings is looked after, by whichever instance does it
+/// best.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, schemars::JsonSchema)]
+pub struct ClassCoverage {
+    /// How.
+    pub state: CoverageState,
+    /// Open findings about security.
+    pub open: u64,
+    /// What they say.
+    pub outcome: Outcome,
+}
+
+/// A project that is of no repository.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+pub struct UnmappedProject {
+    /// Its instance.
+    pub instance: String,
+    /// Its name.
+    pub project: String,
+    /// How it is mapped: `unmapped`, `mismatched` or `ignored`.
+    pub mapping: String,
+    /// Its last scan, as the vendor says.
+    pub last_scan_at: Option<Timestamp>,
+    /// Open findings about security.
+    pub open: u64,
+    /// What they say.
+    pub outcome: Outcome,
+}
+
+/// A project with what coverage asks of it.
+struct Scanned {
+    instance_id: i64,
+    repository_id: Option<i64>,
+    mapping: String,
+    project: Project,
+    scanned: bool,
+    /// Open findings by kind.
+    open: HashMap<String, u64>,
+}
+
+impl Scanned {
+    fn open(&self) -> u64 {
+        self.open.values().sum()
+    }
+}
+
+/// How an instance is, whatever the repository.
+struct Health {
+    instance: Instance,
+    kinds: Vec<Kind>,
+    last_run_at: Option<Timestamp>,
+    /// Why it fails, if it does.
+    failing: Option<String>,
+}
+
+const VULNERABILITIES: [Kind; 1] = [Kind::Sca];
+const WEAKNESSES: [Kind; 2] = [Kind::Sast, Kind::AiSast];
+
+impl FindingStore {
+    /// Which repositories are looked after by which instances.
+    pub fn coverage(&self, options: &CoverageOptions, now: Timestamp) -> Result<Coverage> {
+        let instances = self.health()?;
+        let projects = self.scanned()?;
+        let old = now.as_micros().saturating_sub(i64::from(options.stale_after_days).saturating_mul(DAY));
+        let mut mapped: HashMap<i64, Vec<&Scanned>> = HashMap::new();
+        for it in projects.iter().filter(|it| it.mapping == "mapped") {
+            mapped.entry(it.repository_id.unwrap_or_default()).or_default().push(it);
+        }
+        let mut repositories = Vec::new();
+        for (id, provider, repository) in self.repositories_in(&options.scope)? {
+            let projects = mapped.get(&id).map(Vec::as_slice).unwrap_or_default();
+            let cells = instances.iter().map(|health| {
+                let own = || projects.iter().copied().filter(|it| it.instance_id == health.instance.id);
+                (health.instance.made.name.to_string(), cell(health, own().collect(), old, options.stale_after_days))
+            });
+            let cells: BTreeMap<String, CoverageCell> = cells.collect();
+            repositories.push(RepositoryCoverage {
+                repository,
+                provider,
+                vulnerabilities: class(&cells, projects, &VULNERABILITIES),
+                weaknesses: class(&cells, projects, &WEAKNESSES),
+                instances: cells,
+            });
+        }
+        let enabled = |of: fn(&RepositoryCoverage) -> ClassCoverage| {
+            repositories.iter().filter(|it| of(it).state == CoverageState::Enabled).count() as u64
+        };
+        let summary = CoverageSummary {
+            repositories: repositories.len() as u64,
+            vulnerabilities: enabled(|it| it.vulnerabilities),
+            weaknesses: enabled(|it| it.weaknesses),
+            uncovered: repositories.iter().filter(|it| !it.is_covered()).count() as u64,
+        };
+        let name = |id: i64| {
+            let found = instances.iter().find(|health| health.instance.id == id);
+            found.map(|health| health.instance.made.name.to_string()).unwrap_or_default()
+        };
+        let unmapped = projects.iter().filter(|it| it.mapping != "mapped" || it.repository_id.is_none());
+        let unmapped = unmapped.map(|it| UnmappedProject {
+            instance: name(it.instance_id),
+            project: it.project.name.clone(),
+            mapping: it.mapping.clone(),
+            last_scan_at: it.project.last_scan_at,
+            open: it.open(),
+            outcome: Outcome::of(it.open(), it.scanned),
+        });
+        // Who asks for some repositories does not ask for what is of none.
+        let unmapped = if options.scope.is_empty() { unmapped.collect() } else { Vec::new() };
+        let instances = instances.iter().map(|health| health.instance.made.name.to_string()).collect();
+        Ok(Coverage { instances, repositories, unmapped, summary })
+    }
+
+    fn repositories_in(&self, scope: &ProjectFilter) -> Result<Vec<(i64, String, String)>> {
+        let conditions = scope.conditions();
+        let sql = format!(
+            "SELECT DISTINCT repositories.id, provider, full_name FROM repositories \
+             LEFT JOIN projects ON projects.repository_id = repositories.id{} ORDER BY full_name, repositories.id",
+            conditions.clause()
+        );
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let parameters: Vec<_> = conditions.parameters.iter().map(AsRef::as_ref).collect();
+        let rows = statement.query_map(parameters.as_slice(), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Every project that is still there, by name.
+    fn scanned(&self) -> Result<Vec<Scanned>> {
+        let mut open: HashMap<i64, HashMap<String, u64>> = HashMap::new();
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT project_id, kind, count(*) FROM findings INDEXED BY findings_by_urgency WHERE {URGENT} \
+             GROUP BY project_id, kind"
+        ))?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            open.entry(row.get(0)?).or_default().insert(row.get(1)?, row.get(2)?);
+        }
+        let mut statement = self.connection.prepare_cached(
+            "SELECT id, instance_id, repository_id, mapping, document, vendor_id, \
+             EXISTS (SELECT 1 FROM records WHERE project_id = projects.id) \
+             FROM projects WHERE vanished_at IS NULL ORDER BY name, id",
+        )?;
+        let mut rows = statement.query([])?;
+        let mut projects = Vec::new();
+        while let Some(row) = rows.next()? {
+            let project: Project = document("project", row.get_ref(4)?.as_str().unwrap_or_default())?;
+            let vendor_id = row.get_ref(5)?.as_str().unwrap_or_default();
+            projects.push(Scanned {
+                instance_id: row.get(1)?,
+                repository_id: row.get(2)?,
+                mapping: row.get(3)?,
+                scanned: is_scanned(&project, vendor_id, row.get(6)?),
+                project,
+                open: open.remove(&row.get(0)?).unwrap_or_default(),
+            });
+        }
+        Ok(projects)
+    }
+
+    fn health(&self) -> Result<Vec<Health>> {
+        let mut last_complete = self.connection.prepare_cached(
+            "SELECT max(finished_at) FROM runs WHERE instance_id = ?1 AND state = 'complete' AND mode <> 'renormalize'",
+        )?;
+        let mut last = self.connection.prepare_cached(
+            "SELECT state, message FROM runs WHERE instance_id = ?1 AND mode <> 'renormalize' AND state <> 'running' \
+             ORDER BY id DESC LIMIT 1",
+        )?;
+        let mut held =
+            self.connection.prepare_cached("SELECT DISTINCT kind FROM dictionaries WHERE instance_id = ?1")?;
+        let mut instances = Vec::new();
+        for instance in self.instances()? {
+            let last: Option<(String, Option<String>)> =
+                last.query_row([instance.id], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+            let failing = match (instance.status, last) {
+                (InstanceStatus::Unauthorized, _) => Some(reason("unauthorized", instance.status_detail.clone())),
+                (InstanceStatus::Degraded, _) => Some(reason("the last check failed", instance.status_detail.clone())),
+                (_, Some((state, message))) if state == "failed" => Some(reason("the last run failed", message)),
+                _ => None,
+            };
+            let kinds = match &instance.connection {
+                Some(connection) => {
+                    let readable = connection.kinds.iter().filter(|it| it.access == Access::Readable);
+                    readable.map(|it| it.kind.clone()).collect()
+                }
+                // Only files tell: what they ever held.
+                None => {
+                    let kinds = held.query_map([instance.id], |row| row.get::<_, String>(0))?;
+                    let kinds = kinds.collect::<rusqlite::Result<BTreeSet<_>>>()?;
+                    kinds.into_iter().map(Kind::from).collect()
+                }
+            };
+            let micros: Option<i64> = last_complete.query_row([instance.id], |row| row.get(0))?;
+            instances.push(Health { kinds, failing, last_run_at: micros.map(Timestamp::from_micros), instance });
+        }
+        Ok(instances)
+    }
+}
+
+fn reason(what: &str, detail: Option<String>) -> String {
+    detail.map_or_else(|| what.to_owned(), |detail| format!("{what}: {detail}"))
+}
+
+/// How an instance looks after a repository with these of its projects. What is
+/// before `old` is stale.
+fn cell(health: &Health, projects: Vec<&Scanned>, old: i64, days: u32) -> CoverageCell {
+    let last_scan_at = projects.iter().filter_map(|it| it.project.last_scan_at).max();
+    let scanned = projects.iter().any(|it| it.scanned);
+    let is_old = |at: Timestamp| at.as_micros() < old;
+    let finds = health.kinds.iter().any(|kind| *kind != Kind::Packages);
+    let word = |text: &str| Some(text.to_owned());
+    let (state, why) = if projects.is_empty() {
+        (CoverageState::Disabled, word("no project is mapped to it"))
+    } else if !finds {
+        (CoverageState::Disabled, word("no kind of findings is on"))
+    } else if let Some(why) = &health.failing {
+        (CoverageState::Failing, Some(why.clone()))
+    } else if !scanned {
+        (CoverageState::NeverScanned, word("the vendor never scanned it"))
+    } else {
+        match (health.last_run_at, last_scan_at) {
+            (None, _) => (CoverageState::Stale, word("no run has brought everything yet")),
+            (Some(run), _) if is_old(run) => {
+                (CoverageState::Stale, Some(format!("no complete run in the last {days} days")))
+            }
+            (_, Some(scan)) if is_old(scan) => {
+                (CoverageState::Stale, Some(format!("not scanned in the last {days} days")))
+            }
+            _ => (CoverageState::Enabled, None),
+        }
+    };
+    let open = projects.iter().map(|it| it.open()).sum();
+    CoverageCell {
+        state,
+        why,
+        kinds: if projects.is_empty() { Vec::new() } else { health.kinds.clone() },
+        last_scan_at,
+        last_run_at: health.last_run_at,
+        open,
+        outcome: Outcome::of(open, scanned),
+        projects: projects.into_iter().map(|it| it.project.name.clone()).collect(),
+    }
+}
+
+/// How these kinds are looked after: as the best of the instances does that has
+/// one of them on.
+fn class(cells: &BTreeMap<String, CoverageCell>, projects: &[&Scanned], kinds: &[Kind]) -> ClassCoverage {
+    let on = || cells.values().filter(|cell| cell.kinds.iter().any(|kind| kinds.contains(kind)));
+    let state = on().map(|cell| cell.state).min().unwrap_or(CoverageState::Disabled);
+    let of_kind = |it: &&Scanned| kinds.iter().filter_map(|kind| it.open.get(kind.as_str())).sum::<u64>();
+    let open = projects.iter().map(of_kind).sum();
+    let scanned = on().any(|cell| cell.outcome != Outcome::NeverScanned);
+    ClassCoverage { state, open, outcome: Outcome::of(open, scanned) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,372 @@
+//! Which findings to show, as conditions of a query.
+
+use appsec_insight::Edition;
+use appsec_model::{Rule, Severity, Timestamp};
+use rusqlite::{OptionalExtension, ToSql};
+use serde_json::{Value, json};
+
+use super::{
+    FindingStore, Result, document,
+    findings::FindingId,
+    pages::public_id_of,
+    view::{Cursor, Sort},
+};
+
+/// Statuses that ask for work. Not every format tells one: what is not known
+/// to be closed is shown.
+pub const ACTIVE: [&str; 4] = ["open", "reviewing", "fixing", "unknown"];
+
+/// [`ACTIVE`] and about security: the rows of the index `findings_by_urgency`,
+/// in its words.
+pub(super) const URGENT: &str = "security = 1 AND findings.status IN ('open', 'reviewing', 'fixing', 'unknown')";
+
+/// Which findings to show, and in which order. Lists are alternatives; an empty
+/// one is no filter.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Row id of the instance.
+    pub instance_id: Option<i64>,
+    /// Kinds.
+    pub kinds: Vec<String>,
+    /// Severities.
+    pub severities: Vec<Severity>,
+    /// This severity and those above it.
+    pub min_severity: Option<Severity>,
+    /// This priority and those above it.
+    pub min_priority: Option<u8>,
+    /// Statuses.
+    pub statuses: Vec<String>,
+    /// What is said of the project and its repository.
+    pub scope: ProjectFilter,
+    /// A part of the project's name.
+    pub project: Option<String>,
+    /// The branch that the operator says that the project's scans are of, or a
+    /// ref that the finding is on.
+    pub branch: Option<String>,
+    /// A part of the rule's id.
+    pub rule: Option<String>,
+    /// A part of the path.
+    pub path: Option<String>,
+    /// Name of the package.
+    pub package: Option<String>,
+    /// An advisory, such as a CVE number.
+    pub advisory: Option<String>,
+    /// Any name that a finding has: its id, the vendor's id, its fingerprint,
+    /// an advisory or a rule, each as a whole.
+    pub identifier: Option<String>,
+    /// Verdicts of reachability.
+    pub reachability: Vec<String>,
+    /// Only those that are, or are not, about security.
+    pub security: Option<bool>,
+    /// Weaknesses by their number in the CWE.
+    pub cwes: Vec<u32>,
+    /// Only weaknesses of this CWE Top 25.
+    pub top25: Option<Edition>,
+    /// Categories of an OWASP Top 10, such as `A03` or `A03:2021`.
+    pub owasp: Vec<String>,
+    /// A part of the title, the path or the rule's id.
+    pub text: Option<String>,
+    /// When it was first brought.
+    pub first_seen: Period,
+    /// When it last changed.
+    pub changed: Period,
+    /// Only those that the vendor knows an upgrade for, as of the last refresh.
+    pub fix_available: bool,
+    /// The order.
+    pub sort: Sort,
+    /// The order turned around.
+    pub reverse: bool,
+    /// What only the vendor's record tells too, such as the upgrade or what a
+    /// secret opens: a look into each record.
+    pub facts: bool,
+    /// Go on behind this row.
+    pub after: Option<Cursor>,
+    /// At most that many.
+    pub limit: u32,
+    /// Without that many of the first.
+    pub offset: u32,
+}
+
+/// What is said of a project and its repository.
+#[derive(Clone, Debug, Default)]
+pub struct ProjectFilter {
+    /// The repository's full name, or a part of one where none has that name.
+    pub repository: Option<String>,
+    /// A group of repositories.
+    pub group: Option<String>,
+    /// The environment that the operator says that the scans are of.
+    pub environment: Option<String>,
+    /// A tag of the operator's or of the vendor's.
+    pub tag: Option<String>,
+    /// Keys and values that the operator gave, all of them.
+    pub metadata: Vec<(String, String)>,
+}
+
+/// A span of time; a side that is missing is open.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Period {
+    /// From this moment on.
+    pub since: Option<Timestamp>,
+    /// Before this moment.
+    pub until: Option<Timestamp>,
+}
+
+impl Filter {
+    /// Whether all it can show is in the index `findings_by_urgency`.
+    pub(super) fn is_urgent(&self) -> bool {
+        let active = |status: &String| ACTIVE.contains(&status.as_str());
+        self.security == Some(true) && !self.statuses.is_empty() && self.statuses.iter().all(active)
+    }
+}
+
+/// Conditions of a query and their parameters.
+#[derive(Default)]
+pub(super) struct Conditions {
+    pub sql: Vec<String>,
+    pub parameters: Vec<Box<dyn ToSql>>,
+}
+
+impl Conditions {
+    pub fn push(&mut self, sql: impl Into<String>) {
+        self.sql.push(sql.into());
+    }
+
+    pub fn one(&mut self, sql: &str, parameter: Option<impl ToSql + 'static>) {
+        if let Some(parameter) = parameter {
+            self.sql.push(sql.to_owned());
+            self.parameters.push(Box::new(parameter));
+        }
+    }
+
+    pub fn any<T: ToSql + 'static>(&mut self, column: &str, parameters: Vec<T>) {
+        if !parameters.is_empty() {
+            self.sql.push(format!("{column} IN ({})", vec!["?"; parameters.len()].join(", ")));
+            self.parameters.extend(parameters.into_iter().map(|parameter| Box::new(parameter) as Box<dyn ToSql>));
+        }
+    }
+
+    pub fn part(&mut self, column: &str, part: Option<&String>) {
+        // `instr` takes every sign as it is, unlike LIKE.
+        self.one(&format!("instr(lower({column}), ?) > 0"), part.map(|part| part.to_lowercase()));
+    }
+
+    /// A part of any of these columns.
+    fn part_of_any(&mut self, columns: &[&str], part: Option<&String>) {
+        let Some(part) = part.map(|part| part.to_lowercase()) else { return };
+        let parts: Vec<String> = columns.iter().map(|column| format!("instr(lower({column}), ?) > 0")).collect();
+        self.push(format!("({})", parts.join(" OR ")));
+        self.parameters.extend(columns.iter().map(|_| Box::new(part.clone()) as Box<dyn ToSql>));
+    }
+
+    fn span(&mut self, column: &str, span: Period) {
+        self.one(&format!("{column} >= ?"), span.since.map(Timestamp::as_micros));
+        self.one(&format!("{column} < ?"), span.until.map(Timestamp::as_micros));
+    }
+
+    /// Projects that these conditions hold for, as a condition on a column.
+    pub fn within(&mut self, column: &str, projects: Self) {
+        if !projects.sql.is_empty() {
+            self.push(format!(
+                "{column} IN (SELECT projects.id FROM projects \
+                 LEFT JOIN repositories ON repositories.id = projects.repository_id{})",
+                projects.clause()
+            ));
+            self.parameters.extend(projects.parameters);
+        }
+    }
+
+    pub fn clause(&self) -> String {
+        if self.sql.is_empty() { String::new() } else { format!(" WHERE {}", self.sql.join(" AND ")) }
+    }
+}
+
+impl ProjectFilter {
+    /// Whether it keeps to anything.
+    pub fn is_empty(&self) -> bool {
+        let Self { repository, group, environment, tag, metadata } = self;
+        [repository, group, environment, tag].iter().all(|it| it.is_none()) && metadata.is_empty()
+    }
+
+    /// Conditions on `projects` and its `repositories`.
+    pub(super) fn conditions(&self) -> Conditions {
+        let mut conditions = Conditions::default();
+        if let Some(name) = &self.repository {
+            conditions.push(
+                "(lower(full_name) = ? OR (instr(lower(full_name), ?) > 0 \
+                 AND NOT EXISTS (SELECT 1 FROM repositories WHERE lower(full_name) = ?)))",
+            );
+            let name = name.to_lowercase();
+            conditions.parameters.extend((0..3).map(|_| Box::new(name.clone()) as Box<dyn ToSql>));
+        }
+        conditions.one("EXISTS (SELECT 1 FROM json_each(repositories.groups) WHERE value = ?)", self.group.clone());
+        conditions.one("environment = ?", self.environment.clone());
+        if let Some(tag) = &self.tag {
+            conditions.push("(tag = ? OR EXISTS (SELECT 1 FROM json_each(document, '$.tags') WHERE value = ?))");
+            conditions.parameters.extend((0..2).map(|_| Box::new(tag.clone()) as Box<dyn ToSql>));
+        }
+        for (key, value) in &self.metadata {
+            conditions.push("EXISTS (SELECT 1 FROM json_each(projects.metadata) WHERE key = ? AND value = ?)");
+            conditions.parameters.push(Box::new(key.clone()));
+            conditions.parameters.push(Box::new(value.clone()));
+        }
+        conditions
+    }
+}
+
+/// The conditions of a filter.
+pub(super) struct Resolved {
+    /// Those that the columns of `findings_by_urgency` decide.
+    pub covered: Conditions,
+    /// Those that need the row, or more.
+    pub rest: Conditions,
+    /// Whether the rest names the rows: they are looked up, not looked for.
+    pub named: bool,
+}
+
+impl FindingStore {
+    /// The conditions of a filter.
+    pub(super) fn resolved(&self, filter: &Filter) -> Result<Resolved> {
+        let mut covered = Conditions::default();
+        if filter.is_urgent() {
+            covered.push(URGENT);
+        } else {
+            covered.one("security = ?", filter.security);
+        }
+        if !filter.is_urgent() || ACTIVE.iter().any(|active| !filter.statuses.iter().any(|it| it == active)) {
+            covered.any("findings.status", filter.statuses.clone());
+        }
+        covered.one("findings.instance_id = ?", filter.instance_id);
+        covered.any("findings.kind", filter.kinds.clone());
+        covered.any("severity", filter.severities.iter().map(|severity| *severity as i64).collect());
+        covered.one("severity >= ?", filter.min_severity.map(|severity| severity as i64));
+        covered.one("priority >= ?", filter.min_priority);
+        covered.any("reachability", filter.reachability.clone());
+        covered.span("findings.first_seen_at", filter.first_seen);
+        covered.span("changed_at", filter.changed);
+        let mut projects = filter.scope.conditions();
+        projects.part("projects.name", filter.project.as_ref());
+        covered.within("findings.project_id", projects);
+        covered.one("findings.package_id IN (SELECT id FROM packages WHERE name = ?)", filter.package.clone());
+
+        let mut rest = Conditions::default();
+        if let Some(branch) = &filter.branch {
+            rest.push(
+                "(EXISTS (SELECT 1 FROM projects WHERE projects.id = findings.project_id AND branch = ?) \
+                 OR EXISTS (SELECT 1 FROM records WHERE records.project_id = findings.project_id \
+                 AND records.finding_id = findings.id AND ref = ? AND records.vanished_at IS NULL))",
+            );
+            rest.parameters.extend((0..2).map(|_| Box::new(branch.clone()) as Box<dyn ToSql>));
+        }
+        rest.part("rule_id", filter.rule.as_ref());
+        rest.part("path", filter.path.as_ref());
+        rest.part_of_any(&["title", "path", "rule_id"], filter.text.as_ref());
+        if filter.fix_available {
+            rest.push("findings.id IN (SELECT finding_id FROM metric_findings WHERE fix_available = 1)");
+        }
+        if let Some(rules) = self.rules_about(filter)? {
+            rest.push("(findings.instance_id, rule_id) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?))");
+            rest.parameters.push(Box::new(Value::Array(rules).to_string()));
+        }
+        let mut named = false;
+        if let Some(advisory) = &filter.advisory {
+            rest.push(format!("findings.id IN ({ADVISORY})"));
+            rest.parameters.push(Box::new(advisory_word(advisory)));
+            named = true;
+        }
+        if let Some(identifier) = &filter.identifier {
+            let ids = json!(self.known_as(identifier)?).to_string();
+            if self.is_rule(identifier)? {
+                rest.push("(rule_id = ? OR findings.id IN (SELECT value FROM json_each(?)))");
+                rest.parameters.push(Box::new(identifier.clone()));
+            } else {
+                rest.push("findings.id IN (SELECT value FROM json_each(?))");
+                named = true;
+            }
+            rest.parameters.push(Box::new(ids));
+        }
+        Ok(Resolved { covered, rest, named })
+    }
+
+    /// The rules that are about the weaknesses of a filter, each with its
+    /// instance: a weakness stands in the rule's document. None where the
+    /// filter names none.
+    fn rules_about(&self, filter: &Filter) -> Result<Option<Vec<Value>>> {
+        if filter.cwes.is_empty() && filter.top25.is_none() && filter.owasp.is_empty() {
+            return Ok(None);
+        }
+        let mut statement = self.connection.prepare_cached("SELECT instance_id, rule_id, document FROM rules")?;
+        let mut rows = statement.query([])?;
+        let mut about = Vec::new();
+        while let Some(row) = rows.next()? {
+            let rule: Rule = document("rule", row.get_ref(2)?.as_str().unwrap_or_default())?;
+            let is = |number: u32| rule.cwes.iter().any(|cwe| cwe.number == Some(number));
+            let named = filter.cwes.is_empty() || filter.cwes.iter().any(|number| is(*number));
+            let listed = filter.top25.is_none_or(|edition| edition.best_rank(&rule.cwes).is_some());
+            let in_category = filter.owasp.is_empty() || filter.owasp.iter().any(|wanted| is_owasp(&rule, wanted));
+            if named && listed && in_category {
+                about.push(json!([row.get::<_, i64>(0)?, row.get::<_, String>(1)?]));
+            }
+        }
+        Ok(Some(about))
+    }
+
+    fn is_rule(&self, id: &str) -> Result<bool> {
+        let mut statement = self.connection.prepare_cached("SELECT 1 FROM rules WHERE rule_id = ?1 LIMIT 1")?;
+        Ok(statement.exists([id])?)
+    }
+
+    /// Rows of the findings that are known by a name: their id, a fingerprint,
+    /// the vendor's id, or an advisory.
+    fn known_as(&self, name: &str) -> Result<Vec<i64>> {
+        let mut found = Vec::new();
+        let mut by_public_id = self.connection.prepare_cached("SELECT id FROM findings WHERE public_id = ?1")?;
+        if let Ok(FindingId(id)) = name.parse() {
+            found.extend(by_public_id.query_row([id], |row| row.get::<_, i64>(0)).optional()?);
+        }
+        // A fingerprint is nowhere but in the hash that is the finding's id: it
+        // is made for each project and kind that there is.
+        let mut places = self.connection.prepare_cached(
+            "SELECT instances.name, identity, kinds.kind FROM projects \
+             JOIN instances ON instances.id = instance_id \
+             JOIN (SELECT DISTINCT instance_id, kind FROM dictionaries) AS kinds USING (instance_id)",
+        )?;
+        let mut rows = places.query([])?;
+        while let Some(row) = rows.next()? {
+            let text = |column: usize| row.get_ref(column).map(|it| it.as_str().unwrap_or_default());
+            let id = public_id_of(text(0)?, text(1)?, text(2)?, name);
+            found.extend(by_public_id.query_row([id], |row| row.get::<_, i64>(0)).optional()?);
+        }
+        let mut by_vendor_id = self.connection.prepare_cached(
+            "SELECT records.finding_id FROM (SELECT DISTINCT instance_id, origin, kind FROM dictionaries) AS held \
+             CROSS JOIN records USING (instance_id, origin, kind) WHERE record_key = ?1 AND finding_id IS NOT NULL",
+        )?;
+        for id in by_vendor_id.query_map([name], |row| row.get(0))? {
+            found.push(id?);
+        }
+        let mut by_advisory = self.connection.prepare_cached(ADVISORY)?;
+        for id in by_advisory.query_map([advisory_word(name)], |row| row.get(0))? {
+            found.push(id?);
+        }
+        found.sort_unstable();
+        found.dedup();
+        Ok(found)
+    }
+}
+
+/// Findings about an advisory.
+const ADVISORY: &str = "SELECT id FROM findings INDEXED BY findings_by_advisory \
+                        WHERE advisories IS NOT NULL AND instr(advisories, ?) > 0";
+
+/// An advisory as the column `advisories` holds it.
+fn advisory_word(id: &str) -> String {
+    format!(" {} ", id.to_uppercase())
+}
+
+/// Whether a rule is of a category such as `A03` or `A03:2021`.
+fn is_owasp(rule: &Rule, wanted: &str) -> bool {
+    let (code, edition) = wanted.split_once(':').map_or((wanted, None), |(code, year)| (code, Some(year)));
+    rule.owasp.iter().any(|it| {
+        it.code.as_deref().is_some_and(|known| known.eq_ignore_ascii_case(code))
+            && edition.is_none_or(|year| it.edition.is_some_and(|known| known.to_string() == year))
+    })
+}

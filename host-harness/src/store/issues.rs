@@ -1,0 +1,396 @@
+//! Issues: what the findings of all sources say about the same thing.
+//!
+#![doc = include_str!("issues/rules.md")]
+
+mod derive;
+mod group;
+mod member;
+mod sum;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt,
+    str::FromStr,
+};
+
+use appsec_model::{Severity, Timestamp};
+use rusqlite::{OptionalExtension, Row, ToSql};
+use serde::{Serialize, Serializer};
+
+pub(super) use self::derive::{derive, mark_changed_aliases};
+use super::{
+    FindingId, FindingStore, Result,
+    filter::Conditions,
+    findings::severity,
+};
+
+/// What an issue is known by: 16 hex digits.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct IssueId(i64);
+
+impl fmt::Display for IssueId {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.pad(&format!("{:016x}", self.0))
+    }
+}
+
+/// A text is no id of an issue.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("`{0}` is no id of an issue: it has 16 hex digits, such as 0123456789abcdef")]
+pub struct IssueIdError(String);
+
+impl FromStr for IssueId {
+    type Err = IssueIdError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // One form for both, so that the id of a finding leads to its issue.
+        let id: Result<FindingId, _> = text.parse();
+        id.map(|id| Self(id.0)).map_err(|_| IssueIdError(text.chars().take(40).collect()))
+    }
+}
+
+impl Serialize for IssueId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl schemars::JsonSchema for IssueId {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "IssueId".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "pattern": "^[0-9a-f]{16}$" })
+    }
+}
+
+/// Which issues to show. Lists are alternatives; an empty one is no filter.
+#[derive(Clone, Debug, Default)]
+pub struct IssueFilter {
+    /// A part of the repository's name, or of the project's that stands in for it.
+    pub repository: Option<String>,
+    /// Kinds.
+    pub kinds: Vec<String>,
+    /// Severities.
+    pub severities: Vec<Severity>,
+    /// Only those that do, or do not, ask for work.
+    pub open: Option<bool>,
+    /// Statuses.
+    pub statuses: Vec<String>,
+    /// Row id of an instance that still sees it.
+    pub instance_id: Option<i64>,
+    /// Only those that so many sources still see.
+    pub sources_min: Option<u32>,
+    /// Only those that are, or are not, about security.
+    pub security: Option<bool>,
+    /// Name of the package.
+    pub package: Option<String>,
+    /// An advisory, such as a CVE number.
+    pub advisory: Option<String>,
+    /// A part of the path.
+    pub path: Option<String>,
+    /// A part of the title.
+    pub text: Option<String>,
+    /// At most that many.
+    pub limit: u32,
+    /// Without that many of the first.
+    pub offset: u32,
+}
+
+/// An issue in a list.
+#[derive(Clone, Debug, PartialEq, Serialize, schemars::JsonSchema)]
+pub struct IssueRow {
+    /// Its id.
+    pub id: IssueId,
+    /// Its kind: `sast`, `sca`, `secrets`, or another kind of findings.
+    pub kind: String,
+    /// Name of the repository, or of the project that stands in for it.
+    pub repository: String,
+    /// How bad.
+    pub severity: Severity,
+    /// The most open status of its findings; `vanished` where no source sees it any more.
+    pub status: String,
+    /// Whether it is about security.
+    pub security: bool,
+    /// How urgent it is, from 0 to 100: as its most urgent finding.
+    pub priority: u8,
+    /// A short line for people.
+    pub title: String,
+    /// The package manager's world, where it is about a package.
+    pub ecosystem: Option<String>,
+    /// The package.
+    pub package: Option<String>,
+    /// The versions of the package that findings name.
+    pub versions: Vec<String>,
+    /// The file.
+    pub path: Option<String>,
+    /// Id of the rule of its most urgent finding.
+    pub rule_id: Option<String>,
+    /// All numbers of its advisory, the best known first.
+    pub advisories: Vec<String>,
+    /// The highest CVSS score.
+    pub cvss: Option<f64>,
+    /// The highest probability that it is exploited.
+    pub epss: Option<f64>,
+    /// How many sources still see it.
+    pub source_count: u32,
+    /// Who says so, by name; also those who said so once.
+    pub sources: Vec<IssueSource>,
+    /// When a source first brought it.
+    pub first_seen_at: Timestamp,
+    /// End of the last run of a source that still sees it; for one that no source
+    /// sees any more, when that was noticed.
+    pub last_seen_at: Timestamp,
+    /// When one of its findings last changed.
+    pub changed_at: Timestamp,
+}
+
+/// A source of an issue.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, schemars::JsonSchema)]
+pub struct IssueSource {
+    /// Name of the instance.
+    pub source: String,
+    /// The most open status of its findings; `vanished` where it sees it no more.
+    pub status: String,
+    /// Its findings.
+    pub findings: Vec<FindingId>,
+}
+
+/// An issue with its findings.
+#[derive(Clone, Debug, PartialEq, Serialize, schemars::JsonSchema)]
+pub struct IssueDetail {
+    /// As in a list.
+    #[serde(flatten)]
+    pub row: IssueRow,
+    /// Further ids that lead to it.
+    pub also_known_as: Vec<IssueId>,
+    /// Its findings, most urgent first.
+    pub findings: Vec<IssueFinding>,
+}
+
+/// A finding of an issue.
+#[derive(Clone, Debug, PartialEq, Serialize, schemars::JsonSchema)]
+pub struct IssueFinding {
+    /// Its id.
+    pub id: FindingId,
+    /// Name of the instance that brought it.
+    pub source: String,
+    /// Name of its project.
+    pub project: String,
+    /// Its kind.
+    pub kind: String,
+    /// How bad.
+    pub severity: Severity,
+    /// Its status.
+    pub status: String,
+    /// How urgent.
+    pub priority: u8,
+    /// A short line for people.
+    pub title: String,
+    /// Id of its rule.
+    pub rule_id: Option<String>,
+    /// File.
+    pub path: Option<String>,
+    /// Line in the file.
+    pub start_line: Option<u32>,
+    /// The vulnerable package's version.
+    pub version: Option<String>,
+    /// Verdict of reachability.
+    pub reachability: Option<String>,
+    /// When it was first brought.
+    pub first_seen_at: Timestamp,
+    /// When it last changed.
+    pub changed_at: Timestamp,
+}
+
+impl IssueFilter {
+    fn conditions(&self) -> Conditions {
+        let mut conditions = Conditions::default();
+        conditions.one("issues.open = ?", self.open);
+        conditions.one("issues.security = ?", self.security);
+        conditions.any("issues.kind", self.kinds.clone());
+        conditions.any("issues.severity", self.severities.iter().map(|severity| *severity as i64).collect());
+        conditions.any("issues.status", self.statuses.clone());
+        conditions.one("issues.sources >= ?", self.sources_min);
+        conditions.part("coalesce(repositories.full_name, projects.name)", self.repository.as_ref());
+        conditions.part("issues.title", self.text.as_ref());
+        conditions.one("issues.ecosystem IS NULL = ?", self.path.as_ref().map(|_| true));
+        conditions.part("issues.place", self.path.as_ref());
+        let names: Vec<String> = self.package.iter().flat_map(|name| member::spellings(name)).collect();
+        conditions.one("issues.ecosystem IS NOT NULL = ?", self.package.as_ref().map(|_| true));
+        conditions.any("issues.place", names);
+        let advisory = self.advisory.as_ref().map(|id| format!(" {} ", id.trim().to_uppercase()));
+        conditions.one("instr(issues.advisories, ?) > 0", advisory);
+        conditions.one(
+            "EXISTS (SELECT 1 FROM issue_members JOIN findings ON findings.id = finding_id \
+             WHERE issue_id = issues.id AND findings.instance_id = ? AND findings.status <> 'vanished')",
+            self.instance_id,
+        );
+        conditions
+    }
+}
+
+const FROM: &str = "FROM issues LEFT JOIN repositories ON repositories.id = issues.repository_id \
+                    LEFT JOIN projects ON projects.id = issues.project_id";
+
+const COLUMNS: &str = "issues.id AS id, issues.kind AS kind, coalesce(repositories.full_name, projects.name, '') \
+     AS repository, issues.severity AS severity, issues.status AS status, issues.security AS security, \
+     issues.priority AS priority, issues.title AS title, issues.ecosystem AS ecosystem, issues.place AS place, \
+     issues.rule_id AS rule_id, issues.advisories AS advisories, issues.cvss AS cvss, issues.epss AS epss, \
+     issues.sources AS sources, issues.first_seen_at AS first_seen_at";
+
+fn page(filter: &IssueFilter) -> (String, Conditions) {
+    let conditions = filter.conditions();
+    let sql = format!(
+        "SELECT {COLUMNS} {FROM}{} ORDER BY issues.priority DESC, issues.severity DESC, issues.id LIMIT ? OFFSET ?",
+        conditions.clause()
+    );
+    (sql, conditions)
+}
+
+impl FindingStore {
+    /// Issues of a filter, most urgent first, and how many there are in all.
+    pub fn issues(&self, filter: &IssueFilter) -> Result<(Vec<IssueRow>, u64)> {
+        let (sql, conditions) = page(filter);
+        let mut parameters: Vec<&dyn ToSql> = conditions.parameters.iter().map(AsRef::as_ref).collect();
+        let count = format!("SELECT count(*) {FROM}{}", conditions.clause());
+        let total = self.connection.query_row(&count, parameters.as_slice(), |row| row.get(0))?;
+        parameters.extend([&filter.limit as &dyn ToSql, &filter.offset]);
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let rows = statement.query_map(parameters.as_slice(), issue_row)?.collect::<rusqlite::Result<Vec<_>>>()?;
+        let runs = self.last_runs()?;
+        let rows = rows.into_iter().map(|row| Ok(self.with_sources(row, &runs)?.0)).collect::<Result<_>>()?;
+        Ok((rows, total))
+    }
+
+    /// The issue of an id: its own, one that it is also known as, or that of
+    /// one of its findings.
+    pub fn issue(&self, id: IssueId) -> Result<Option<IssueDetail>> {
+        let found: Option<i64> = self
+            .connection
+            .prepare_cached(
+                "SELECT id FROM issues WHERE id = ?1 UNION ALL SELECT issue_id FROM issue_aliases WHERE alias = ?1 \
+                 UNION ALL SELECT issue_id FROM findings JOIN issue_members ON finding_id = findings.id \
+                 WHERE public_id = ?1 AND issue_id IS NOT NULL LIMIT 1",
+            )?
+            .query_row([id.0], |row| row.get(0))
+            .optional()?;
+        let Some(found) = found else { return Ok(None) };
+        let row = self
+            .connection
+            .prepare_cached(&format!("SELECT {COLUMNS} {FROM} WHERE issues.id = ?1"))?
+            .query_row([found], issue_row)
+            .optional()?;
+        let Some(row) = row else { return Ok(None) };
+        let (row, findings) = self.with_sources(row, &self.last_runs()?)?;
+        let mut aliases =
+            self.connection.prepare_cached("SELECT alias FROM issue_aliases WHERE issue_id = ?1 ORDER BY alias")?;
+        let also_known_as = aliases.query_map([found], |row| row.get(0).map(IssueId))?;
+        Ok(Some(IssueDetail { row, also_known_as: also_known_as.collect::<rusqlite::Result<_>>()?, findings }))
+    }
+
+    /// When the last run of each instance ended, by its name.
+    fn last_runs(&self) -> Result<HashMap<String, i64>> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT name, max(finished_at) FROM runs JOIN instances ON instances.id = instance_id \
+             WHERE state IN ('complete', 'partial') AND mode <> 'renormalize' AND finished_at IS NOT NULL \
+             GROUP BY instance_id",
+        )?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Adds to an issue what its findings tell.
+    fn with_sources(&self, mut row: IssueRow, runs: &HashMap<String, i64>) -> Result<(IssueRow, Vec<IssueFinding>)> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT public_id, instances.name AS source, projects.name AS project, findings.kind AS kind, severity, \
+             findings.status AS status, priority, title, rule_id, path, start_line, packages.version AS version, \
+             reachability, findings.first_seen_at AS first_seen_at, changed_at \
+             FROM issue_members JOIN findings ON findings.id = finding_id \
+             JOIN instances ON instances.id = findings.instance_id JOIN projects ON projects.id = findings.project_id \
+             LEFT JOIN packages ON packages.id = findings.package_id WHERE issue_id = ?1 \
+             ORDER BY priority DESC, severity DESC, source, public_id",
+        )?;
+        let findings = statement.query_map([row.id.0], issue_finding)?.collect::<rusqlite::Result<Vec<_>>>()?;
+        let mut sources: BTreeMap<&str, IssueSource> = BTreeMap::new();
+        let mut versions: Vec<String> = Vec::new();
+        let mut seen = Vec::new();
+        for it in &findings {
+            let source = sources.entry(&it.source).or_insert_with(|| IssueSource {
+                source: it.source.clone(),
+                status: it.status.clone(),
+                findings: Vec::new(),
+            });
+            source.findings.push(it.id);
+            if sum::rank(&it.status) < sum::rank(&source.status) {
+                source.status.clone_from(&it.status);
+            }
+            versions.extend(it.version.clone().filter(|version| !version.is_empty()));
+            let there = it.status != sum::VANISHED;
+            let run = runs.get(&it.source).filter(|_| there);
+            seen.push((there, run.map_or(it.changed_at, |run| Timestamp::from_micros(*run))));
+            row.changed_at = row.changed_at.max(it.changed_at);
+        }
+        versions.sort();
+        versions.dedup();
+        row.versions = versions;
+        row.sources = sources.into_values().collect();
+        row.last_seen_at = seen.into_iter().max().map_or(row.changed_at, |(_, at)| at);
+        Ok((row, findings))
+    }
+}
+
+fn issue_row(row: &Row<'_>) -> rusqlite::Result<IssueRow> {
+    let ecosystem: Option<String> = row.get("ecosystem")?;
+    let place = Some(row.get::<_, String>("place")?).filter(|place| !place.is_empty());
+    let (package, path) = if ecosystem.is_some() { (place, None) } else { (None, place) };
+    let advisories: Option<String> = row.get("advisories")?;
+    let first_seen_at = Timestamp::from_micros(row.get("first_seen_at")?);
+    Ok(IssueRow {
+        id: IssueId(row.get("id")?),
+        kind: row.get("kind")?,
+        repository: row.get("repository")?,
+        severity: severity(row.get("severity")?),
+        status: row.get("status")?,
+        security: row.get("security")?,
+        priority: row.get("priority")?,
+        title: row.get("title")?,
+        ecosystem,
+        package,
+        versions: Vec::new(),
+        path,
+        rule_id: row.get("rule_id")?,
+        advisories: advisories.iter().flat_map(|text| text.split_whitespace()).map(str::to_owned).collect(),
+        cvss: row.get("cvss")?,
+        epss: row.get("epss")?,
+        source_count: row.get("sources")?,
+        sources: Vec::new(),
+        first_seen_at,
+        last_seen_at: first_seen_at,
+        changed_at: first_seen_at,
+    })
+}
+
+fn issue_finding(row: &Row<'_>) -> rusqlite::Result<IssueFinding> {
+    Ok(IssueFinding {
+        id: FindingId(row.get("public_id")?),
+        source: row.get("source")?,
+        project: row.get("project")?,
+        kind: row.get("kind")?,
+        severity: severity(row.get("severity")?),
+        status: row.get("status")?,
+        priority: row.get("priority")?,
+        title: row.get("title")?,
+        rule_id: row.get("rule_id")?,
+        path: row.get("path")?,
+        start_line: row.get("start_line")?,
+        version: row.get("version")?,
+        reachability: row.get("reachability")?,
+        first_seen_at: Timestamp::from_micros(row.get("first_seen_at")?),
+        changed_at: Timestamp::from_micros(row.get("changed_at")?),
+    })
+}
+
+#[cfg(test)]
+mod tests;

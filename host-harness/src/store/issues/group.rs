@@ -1,0 +1,279 @@
+//! Which findings of a block are one issue. Nothing here depends on the order
+//! in which findings came: they are put in an order of their own first.
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet, HashMap},
+};
+
+use super::member::Way;
+
+/// What grouping looks at.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Piece<'a> {
+    /// The instance that brought it.
+    pub source: i64,
+    /// Hash of its identity.
+    pub identity: i64,
+    /// Unique, and the same on every machine: decides between equals.
+    pub public_id: i64,
+    pub vanished: bool,
+    pub lines: Option<(u32, u32)>,
+    pub prints: BTreeSet<&'a str>,
+    pub marks: BTreeSet<&'a str>,
+}
+
+/// The issues of a block, each as positions of its pieces.
+pub(super) fn group(way: Way, pieces: &[Piece<'_>]) -> Vec<Vec<usize>> {
+    match way {
+        Way::Advisory => by_marks(pieces),
+        Way::Place | Way::Secret => by_place(way, pieces),
+    }
+}
+
+/// Pieces that hang together over common marks.
+fn by_marks(pieces: &[Piece<'_>]) -> Vec<Vec<usize>> {
+    // Which group a mark belongs to; joined groups are left empty.
+    let mut groups: Vec<(Vec<usize>, BTreeSet<&str>)> = Vec::new();
+    let mut by_mark: HashMap<&str, usize> = HashMap::new();
+    for (at, piece) in pieces.iter().enumerate() {
+        let found: BTreeSet<usize> = piece.marks.iter().filter_map(|mark| by_mark.get(mark).copied()).collect();
+        let mut joined = (vec![at], piece.marks.clone());
+        for place in found {
+            let Some((members, marks)) = groups.get_mut(place).map(std::mem::take) else { continue };
+            joined.0.extend(members);
+            joined.1.extend(marks);
+        }
+        by_mark.extend(joined.1.iter().map(|mark| (*mark, groups.len())));
+        groups.push(joined);
+    }
+    groups.into_iter().map(|(members, _)| members).filter(|members| !members.is_empty()).collect()
+}
+
+/// Pieces that are one finding, or were joined by a print.
+struct Unit<'a> {
+    members: Vec<usize>,
+    sources: BTreeSet<i64>,
+    lines: Option<(u32, u32)>,
+    prints: BTreeSet<&'a str>,
+    marks: BTreeSet<&'a str>,
+    vanished: bool,
+}
+
+/// Units at one place.
+struct Spot {
+    units: Vec<usize>,
+    sources: BTreeSet<i64>,
+    /// The lines that all units share.
+    common: Option<(u32, u32)>,
+}
+
+fn by_place(way: Way, pieces: &[Piece<'_>]) -> Vec<Vec<usize>> {
+    let units = by_prints(findings(pieces));
+    let mut spots: Vec<Spot> = Vec::new();
+    // Spots that the next unit may share a line with: those that are there come
+    // in the order of their first lines.
+    let mut near: Vec<usize> = Vec::new();
+    for (at, unit) in units.iter().enumerate() {
+        if unit.vanished {
+            near = (0..spots.len()).collect();
+        }
+        let first = unit.lines.map_or(u32::MAX, |(first, _)| first);
+        let shared = |spot: &Spot| overlap(spot.common, unit.lines);
+        near.retain(|at| unit.vanished || spots.get(*at).is_some_and(|it| it.common.is_some_and(|it| it.1 >= first)));
+        let fits = |spot: &Spot| {
+            shared(spot).is_some()
+                && spot.sources.is_disjoint(&unit.sources)
+                && spot.units.iter().filter_map(|at| units.get(*at)).all(|other| agree(way, &other.marks, &unit.marks))
+        };
+        let distance = |spot: &Spot| spot.common.map_or(u32::MAX, |(from, _)| from.abs_diff(first));
+        let candidates = near.iter().filter_map(|at| Some((*at, spots.get(*at)?))).filter(|(_, spot)| fits(spot));
+        let found = candidates.min_by_key(|(at, spot)| (distance(spot), *at)).map(|(at, _)| at);
+        match found.and_then(|at| spots.get_mut(at)) {
+            Some(spot) => {
+                spot.common = overlap(spot.common, unit.lines);
+                spot.sources.extend(&unit.sources);
+                spot.units.push(at);
+            }
+            None => {
+                near.push(spots.len());
+                spots.push(Spot { units: vec![at], sources: unit.sources.clone(), common: unit.lines });
+            }
+        }
+    }
+    let members = |spot: Spot| {
+        let units = spot.units.into_iter().filter_map(|at| units.get(at));
+        units.flat_map(|unit| unit.members.iter().copied()).collect()
+    };
+    spots.into_iter().map(members).collect()
+}
+
+/// The findings that sources tell apart: what is there before what vanished,
+/// in the order of the file.
+fn findings<'a>(pieces: &[Piece<'a>]) -> Vec<Unit<'a>> {
+    let mut order: Vec<(usize, &Piece<'a>)> = pieces.iter().enumerate().collect();
+    order.sort_by_key(|(_, it)| (it.vanished, it.lines.is_none(), it.lines, it.public_id));
+    let mut known: BTreeMap<(i64, i64), usize> = BTreeMap::new();
+    let mut units: Vec<Unit<'a>> = Vec::new();
+    for (at, piece) in order {
+        let place = *known.entry((piece.source, piece.identity)).or_insert(units.len());
+        match units.get_mut(place) {
+            Some(unit) => {
+                unit.members.push(at);
+                unit.prints.extend(&piece.prints);
+                unit.marks.extend(&piece.marks);
+            }
+            None => units.push(Unit {
+                members: vec![at],
+                sources: BTreeSet::from([piece.source]),
+                lines: piece.lines,
+                prints: piece.prints.clone(),
+                marks: piece.marks.clone(),
+                vanished: piece.vanished,
+            }),
+        }
+    }
+    units
+}
+
+/// Joins findings of different sources that have a print in common.
+fn by_prints(findings: Vec<Unit<'_>>) -> Vec<Unit<'_>> {
+    let mut by_print: HashMap<&str, BTreeSet<usize>> = HashMap::new();
+    let mut units: Vec<Unit<'_>> = Vec::new();
+    for finding in findings {
+        let sharing: BTreeSet<usize> =
+            finding.prints.iter().filter_map(|print| by_print.get(print)).flatten().copied().collect();
+        let free = |at: &usize| units.get(*at).is_some_and(|unit| unit.sources.is_disjoint(&finding.sources));
+        let place = sharing.into_iter().find(free).unwrap_or(units.len());
+        for print in &finding.prints {
+            by_print.entry(print).or_default().insert(place);
+        }
+        match units.get_mut(place) {
+            Some(unit) => {
+                unit.members.extend(finding.members);
+                unit.sources.extend(finding.sources);
+                unit.prints.extend(finding.prints);
+                unit.marks.extend(finding.marks);
+            }
+            None => units.push(finding),
+        }
+    }
+    units
+}
+
+fn overlap(one: Option<(u32, u32)>, other: Option<(u32, u32)>) -> Option<(u32, u32)> {
+    let ((from, to), (other_from, other_to)) = (one?, other?);
+    let shared = (from.max(other_from), to.min(other_to));
+    (shared.0 <= shared.1).then_some(shared)
+}
+
+/// Whether two findings may be about the same.
+fn agree(way: Way, one: &BTreeSet<&str>, other: &BTreeSet<&str>) -> bool {
+    // Who does not say what a secret opens contradicts nobody.
+    (way == Way::Secret && (one.is_empty() || other.is_empty())) || !one.is_disjoint(other)
+}
+
+/// The marks of an advisory's group, the one first that it is best known by.
+pub(super) fn best_first<'a>(marks: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut marks: Vec<&str> = marks.collect();
+    marks.sort_by_key(|mark| (Reverse(mark.starts_with("CVE-")), Reverse(mark.starts_with("GHSA-")), *mark));
+    marks.dedup();
+    marks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Piece, Way, best_first, group};
+
+    /// Pieces as `source identity lines prints marks`, with `!` before those
+    /// that vanished; groups as their numbers from 1, in order.
+    fn check(way: Way, lines: &[&str]) -> String {
+        let pieces: Vec<Piece<'_>> = lines
+            .iter()
+            .zip(1..)
+            .map(|(line, public_id)| {
+                let vanished = line.starts_with('!');
+                let words: Vec<&str> = line.trim_start_matches('!').split(' ').collect();
+                let list = |at: usize| words[at].split(',').filter(|it| *it != "-").collect();
+                let range = words[2].split_once('-').filter(|(from, _)| !from.is_empty());
+                Piece {
+                    source: words[0].parse().unwrap(),
+                    identity: words[1].parse().unwrap(),
+                    public_id,
+                    vanished,
+                    lines: range.map(|(from, to)| (from.parse().unwrap(), to.parse().unwrap())),
+                    prints: list(3),
+                    marks: list(4),
+                }
+            })
+            .collect();
+        let mut groups: Vec<Vec<usize>> = group(way, &pieces);
+        // In any order of the input, the same.
+        let mut turned = pieces.clone();
+        turned.reverse();
+        let mut other: Vec<Vec<usize>> = group(way, &turned);
+        other.iter_mut().flatten().for_each(|at| *at = pieces.len() - 1 - *at);
+        for groups in [&mut groups, &mut other] {
+            groups.iter_mut().for_each(|group| group.sort_unstable());
+            groups.sort();
+        }
+        assert_eq!(groups, other);
+        let text = |group: &Vec<usize>| group.iter().map(|at| (at + 1).to_string()).collect::<Vec<_>>().join(" ");
+        groups.iter().map(text).collect::<Vec<_>>().join(" | ")
+    }
+
+    #[test]
+    fn advisories_hang_together_over_chains() {
+        let check = |lines: &[&str]| check(Way::Advisory, lines);
+        assert_eq!(check(&["1 1 - - CVE-1", "2 1 - - GHSA-1"]), "1 | 2");
+        assert_eq!(check(&["1 1 - - CVE-1", "2 1 - - GHSA-1", "3 1 - - CVE-1,GHSA-1"]), "1 2 3");
+        assert_eq!(check(&["1 1 - - A", "1 2 - - B,C", "1 3 - - D", "1 4 - - A,B", "2 9 - - D"]), "1 2 4 | 3 5");
+    }
+
+    #[test]
+    fn two_sources_see_the_same_at_a_common_line() {
+        let check = |lines: &[&str]| check(Way::Place, lines);
+        assert_eq!(check(&["1 1 5-9 - cwe:89", "2 1 7-7 - cwe:89,cwe:564"]), "1 2");
+        assert_eq!(check(&["1 1 5-9 - cwe:89", "2 1 10-10 - cwe:89"]), "1 | 2");
+        assert_eq!(check(&["1 1 5-9 - cwe:89", "2 1 7-7 - cwe:79"]), "1 | 2");
+        assert_eq!(check(&["1 1 - - cwe:89", "2 1 - - cwe:89"]), "1 | 2", "no lines, no place");
+        // No chains: 1 and 3 share no line, and no weakness.
+        assert_eq!(check(&["1 1 1-5 - a", "2 1 4-10 - a", "3 1 9-12 - a"]), "1 2 | 3");
+        assert_eq!(check(&["1 1 1-5 - a", "2 1 4-10 - a,b", "3 1 5-5 - b"]), "1 2 | 3");
+    }
+
+    #[test]
+    fn two_findings_of_one_source_are_never_joined() {
+        let check = |lines: &[&str]| check(Way::Place, lines);
+        assert_eq!(check(&["1 1 5-5 - a", "1 2 5-5 - a"]), "1 | 2");
+        assert_eq!(check(&["1 1 5-5 - a", "1 2 5-5 - a", "2 1 5-5 - a"]), "1 3 | 2");
+        assert_eq!(check(&["1 1 5-5 p a", "1 2 5-5 p a"]), "1 | 2");
+        assert_eq!(check(&["1 1 5-5 - a", "1 1 90-90 - a"]), "1 2", "one identity is one finding");
+        // Each finds its own partner.
+        assert_eq!(check(&["1 1 5-9 - a", "1 2 7-9 - a", "2 1 8-8 - a", "2 2 6-6 - a"]), "1 4 | 2 3");
+    }
+
+    #[test]
+    fn identities_go_before_lines_and_what_is_there_before_what_vanished() {
+        let check = |lines: &[&str]| check(Way::Place, lines);
+        assert_eq!(check(&["1 1 5-5 p a", "2 1 90-90 p a", "2 2 5-5 - a"]), "1 2 | 3");
+        assert_eq!(check(&["!1 1 5-5 - a", "1 2 5-5 - a", "2 1 5-5 - a"]), "1 | 2 3");
+        assert_eq!(check(&["!1 1 5-5 - a", "2 1 5-5 - a"]), "1 2");
+        assert_eq!(check(&["!1 1 50-50 - a", "!2 1 5-5 - a", "3 1 50-50 - a", "3 2 5-5 - a"]), "1 3 | 2 4");
+    }
+
+    #[test]
+    fn secrets_agree_unless_both_name_another_service() {
+        let check = |lines: &[&str]| check(Way::Secret, lines);
+        assert_eq!(check(&["1 1 5-5 - aws", "2 1 5-5 - aws,amazon"]), "1 2");
+        assert_eq!(check(&["1 1 5-5 - aws", "2 1 5-5 - -"]), "1 2");
+        assert_eq!(check(&["1 1 5-5 - aws", "2 1 5-5 - slack"]), "1 | 2");
+        assert_eq!(check(&["1 1 5-5 - aws", "2 1 5-5 - slack", "3 1 5-5 - -"]), "1 3 | 2");
+    }
+
+    #[test]
+    fn an_advisory_is_best_known_by_its_cve_number() {
+        let marks = ["GHSA-2", "OSV-1", "CVE-2020-2", "GHSA-1", "CVE-2019-9"];
+        assert_eq!(best_first(marks.into_iter()), ["CVE-2019-9", "CVE-2020-2", "GHSA-1", "GHSA-2", "OSV-1"]);
+    }
+}

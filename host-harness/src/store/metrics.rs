@@ -1,0 +1,308 @@
+//! Counts and trends for dashboards.
+//!
+#![doc = include_str!("metrics.md")]
+
+mod dashboard;
+
+use std::collections::BTreeMap;
+
+use appsec_insight::Edition;
+use appsec_model::{Finding, Fix, Rule, Timestamp};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use serde::{Deserialize, Serialize};
+
+pub use self::dashboard::{
+    AgeCount, CweCount, Dashboard, DashboardFilter, DayCounts, LabelCount, PackageCount, ReachableShare,
+    RepositoryCount, SeverityCount, TimeToFix, Top25Share,
+};
+use super::{
+    Result,
+    derive::{Stale, Subject},
+    document,
+    filter::ACTIVE,
+    json,
+};
+
+const DAY: i64 = 86_400_000_000;
+
+/// The day of a moment.
+fn day(micros: i64) -> i64 {
+    micros.div_euclid(DAY)
+}
+
+/// How a finding was opened or closed.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Turn {
+    New,
+    Reopened,
+    Fixed,
+    Gone,
+    SetAside,
+}
+
+impl Turn {
+    fn opens(self) -> bool {
+        matches!(self, Self::New | Self::Reopened)
+    }
+}
+
+/// What a finding contributes.
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Contribution {
+    project_id: i64,
+    kind: String,
+    security: bool,
+    severity: i64,
+    status: String,
+    first_day: i64,
+    fix_available: bool,
+    /// Pairs of dimension and label; none while it is closed.
+    labels: Vec<(String, String)>,
+    /// Opened and closed by turns, with the moment in microseconds.
+    turns: Vec<(i64, Turn)>,
+}
+
+const COLUMNS: &str =
+    "project_id, kind, security, severity, status, first_day, fix_available, labels, turns, finding_id";
+
+impl Contribution {
+    fn of_row(row: &Row<'_>) -> Result<Self> {
+        Ok(Self {
+            project_id: row.get(0)?,
+            kind: row.get(1)?,
+            security: row.get(2)?,
+            severity: row.get(3)?,
+            status: row.get(4)?,
+            first_day: row.get(5)?,
+            fix_available: row.get(6)?,
+            labels: document("metric", row.get_ref(7)?.as_str().unwrap_or_default())?,
+            turns: document("metric", row.get_ref(8)?.as_str().unwrap_or_default())?,
+        })
+    }
+
+    /// What a finding contributes now, after what it contributed before.
+    fn of(subject: &Subject, before: Option<&Self>) -> Self {
+        let is_open = ACTIVE.contains(&subject.status.as_str());
+        let mut turns = before.map(|before| before.turns.clone()).unwrap_or_default();
+        let last = turns.last().copied();
+        let was_open = last.is_some_and(|(_, turn)| turn.opens());
+        // Time does not run backwards within a finding, whatever the clock says.
+        let noticed = subject.changed_at.as_micros().max(last.map_or(i64::MIN, |(at, _)| at));
+        match (was_open, is_open) {
+            (false, true) if before.is_none() => turns.push((subject.first_seen_at.as_micros(), Turn::New)),
+            (false, true) => turns.push((noticed, if turns.is_empty() { Turn::New } else { Turn::Reopened })),
+            (true, false) => turns.push((
+                noticed,
+                match subject.status.as_str() {
+                    "fixed" => Turn::Fixed,
+                    "vanished" => Turn::Gone,
+                    _ => Turn::SetAside,
+                },
+            )),
+            (true, true) | (false, false) => {}
+        }
+        Self {
+            project_id: subject.project_id,
+            kind: subject.kind.clone(),
+            security: subject.security,
+            severity: subject.severity as i64,
+            status: subject.status.clone(),
+            first_day: day(subject.first_seen_at.as_micros()),
+            fix_available: has_fix(&subject.finding),
+            labels: if is_open { labels(&subject.finding, subject.rule.as_deref()) } else { Vec::new() },
+            turns,
+        }
+    }
+}
+
+fn has_fix(finding: &Finding) -> bool {
+    finding.dependency.as_ref().is_some_and(|it| matches!(it.fix, Fix::Upgrades { .. }))
+}
+
+/// What an open finding is counted under, each pair once.
+fn labels(finding: &Finding, rule: Option<&Rule>) -> Vec<(String, String)> {
+    let cwes = rule.map(|rule| rule.cwes.as_slice()).unwrap_or_default();
+    let mut labels: Vec<(&str, String)> = Vec::new();
+    labels.extend(cwes.iter().filter_map(|cwe| cwe.number).map(|number| ("cwe", number.to_string())));
+    if !labels.is_empty() {
+        labels.push(("weakness", "named".to_owned()));
+    }
+    let listed = Edition::ALL.into_iter().filter(|edition| edition.best_rank(cwes).is_some());
+    labels.extend(listed.map(|edition| ("top25", edition.to_string())));
+    if let Some(dependency) = &finding.dependency {
+        let package = &dependency.package;
+        labels.push(("package", format!("{} {}", package.ecosystem, package.name)));
+        labels.push(("reachability", dependency.reachability.verdict.to_string()));
+    }
+    if has_fix(finding) {
+        labels.push(("fix", "available".to_owned()));
+    }
+    labels.sort();
+    labels.dedup();
+    labels.into_iter().map(|(dimension, label)| (dimension.to_owned(), label)).collect()
+}
+
+/// What a batch changes in the sums.
+#[derive(Default)]
+struct Deltas {
+    counts: BTreeMap<CountKey, i64>,
+    labels: BTreeMap<LabelKey, i64>,
+    days: BTreeMap<DayKey, Happened>,
+}
+
+/// Project, kind, security, severity, status, first day.
+type CountKey = (i64, String, bool, i64, String, i64);
+/// Dimension, label, project, kind, security.
+type LabelKey = (String, String, i64, String, bool);
+/// Project, kind, security, severity, day.
+type DayKey = (i64, String, bool, i64, i64);
+
+/// What happened on a day.
+#[derive(Clone, Copy, Default, Eq, PartialEq)]
+struct Happened {
+    new: i64,
+    reopened: i64,
+    fixed: i64,
+    gone: i64,
+    set_aside: i64,
+    fix_seconds: i64,
+}
+
+impl Deltas {
+    /// Adds a contribution (`by` is 1), or takes it out (-1).
+    fn add(&mut self, it: &Contribution, by: i64) {
+        let key = (it.project_id, it.kind.clone(), it.security, it.severity, it.status.clone(), it.first_day);
+        *self.counts.entry(key).or_default() += by;
+        for (dimension, label) in &it.labels {
+            let key = (dimension.clone(), label.clone(), it.project_id, it.kind.clone(), it.security);
+            *self.labels.entry(key).or_default() += by;
+        }
+        let mut opened_at = None;
+        for (at, turn) in &it.turns {
+            let key = (it.project_id, it.kind.clone(), it.security, it.severity, day(*at));
+            let happened = self.days.entry(key).or_default();
+            match turn {
+                Turn::New => happened.new += by,
+                Turn::Reopened => happened.reopened += by,
+                Turn::Fixed => {
+                    happened.fixed += by;
+                    happened.fix_seconds += by * opened_at.map_or(0, |opened: i64| (at - opened) / 1_000_000);
+                }
+                Turn::Gone => happened.gone += by,
+                Turn::SetAside => happened.set_aside += by,
+            }
+            opened_at = turn.opens().then_some(*at);
+        }
+    }
+
+    /// Writes the sums; those that are nothing any more go.
+    fn apply(&self, connection: &Connection) -> Result<()> {
+        let mut add = connection.prepare_cached(
+            "INSERT INTO metric_counts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
+             ON CONFLICT DO UPDATE SET findings = findings + excluded.findings RETURNING findings",
+        )?;
+        let mut remove = connection.prepare_cached(
+            "DELETE FROM metric_counts WHERE (project_id, kind, security, severity, status, first_day) \
+             = (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?;
+        for ((project, kind, security, severity, status, day), by) in self.counts.iter().filter(|(_, by)| **by != 0) {
+            let left: i64 =
+                add.query_row(params![project, kind, security, severity, status, day, by], |row| row.get(0))?;
+            if left == 0 {
+                remove.execute(params![project, kind, security, severity, status, day])?;
+            }
+        }
+        let mut add = connection.prepare_cached(
+            "INSERT INTO metric_labels VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
+             ON CONFLICT DO UPDATE SET findings = findings + excluded.findings RETURNING findings",
+        )?;
+        let mut remove = connection.prepare_cached(
+            "DELETE FROM metric_labels WHERE (dimension, label, project_id, kind, security) = (?1, ?2, ?3, ?4, ?5)",
+        )?;
+        for ((dimension, label, project, kind, security), by) in self.labels.iter().filter(|(_, by)| **by != 0) {
+            let left: i64 = add.query_row(params![dimension, label, project, kind, security, by], |row| row.get(0))?;
+            if left == 0 {
+                remove.execute(params![dimension, label, project, kind, security])?;
+            }
+        }
+        let mut add = connection.prepare_cached(
+            "INSERT INTO metric_days VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
+             ON CONFLICT DO UPDATE SET new = new + excluded.new, reopened = reopened + excluded.reopened, \
+             fixed = fixed + excluded.fixed, gone = gone + excluded.gone, \
+             set_aside = set_aside + excluded.set_aside, fix_seconds = fix_seconds + excluded.fix_seconds \
+             RETURNING new + reopened + fixed + gone + set_aside",
+        )?;
+        let mut remove = connection.prepare_cached(
+            "DELETE FROM metric_days WHERE (project_id, kind, security, severity, day) = (?1, ?2, ?3, ?4, ?5)",
+        )?;
+        for ((project, kind, security, severity, day), it) in
+            self.days.iter().filter(|(_, it)| **it != Happened::default())
+        {
+            let Happened { new, reopened, fixed, gone, set_aside, fix_seconds } = it;
+            let sums =
+                params![project, kind, security, severity, day, new, reopened, fixed, gone, set_aside, fix_seconds];
+            let left: i64 = add.query_row(sums, |row| row.get(0))?;
+            if left == 0 {
+                remove.execute(params![project, kind, security, severity, day])?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Brings the sums up to date with findings that changed.
+pub(super) fn refresh(connection: &Connection, batch: &[Stale], _now: Timestamp) -> Result<()> {
+    let mut known =
+        connection.prepare_cached(&format!("SELECT {COLUMNS} FROM metric_findings WHERE finding_id = ?1"))?;
+    let mut put = connection.prepare_cached(&format!(
+        "INSERT OR REPLACE INTO metric_findings ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
+    ))?;
+    let mut remove = connection.prepare_cached("DELETE FROM metric_findings WHERE finding_id = ?1")?;
+    let mut deltas = Deltas::default();
+    for stale in batch {
+        let before = known.query_row([stale.id], |row| Ok(Contribution::of_row(row))).optional()?.transpose()?;
+        let after = stale.subject.as_ref().map(|subject| Contribution::of(subject, before.as_ref()));
+        if before == after {
+            continue;
+        }
+        if let Some(before) = &before {
+            deltas.add(before, -1);
+        }
+        match &after {
+            None => _ = remove.execute([stale.id])?,
+            Some(after) => {
+                deltas.add(after, 1);
+                put.execute(params![
+                    after.project_id,
+                    after.kind,
+                    after.security,
+                    after.severity,
+                    after.status,
+                    after.first_day,
+                    after.fix_available,
+                    json("metric", &after.labels)?,
+                    json("metric", &after.turns)?,
+                    stale.id
+                ])?;
+            }
+        }
+    }
+    deltas.apply(connection)
+}
+
+/// Makes the sums again of what each finding contributes.
+#[cfg(test)]
+fn rebuild(connection: &Connection) -> Result<()> {
+    connection.execute_batch("DELETE FROM metric_counts; DELETE FROM metric_labels; DELETE FROM metric_days;")?;
+    let mut statement = connection.prepare(&format!("SELECT {COLUMNS} FROM metric_findings"))?;
+    let mut rows = statement.query([])?;
+    let mut deltas = Deltas::default();
+    while let Some(row) = rows.next()? {
+        deltas.add(&Contribution::of_row(row)?, 1);
+    }
+    deltas.apply(connection)
+}
+
+#[cfg(test)]
+mod tests;

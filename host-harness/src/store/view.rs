@@ -1,0 +1,434 @@
+//! A page of findings: in which order, how many there are, and how it goes on.
+//!
+//! The rows of the index `findings_by_urgency` are what views ask for most:
+//! about security, asking for work, most urgent first. Conditions on its
+//! columns are decided while it is walked. For others the first
+//! [`CANDIDATES`] are looked at, which fills a page where what is asked for is
+//! not rare, and all rows only if they do not.
+
+use std::{collections::HashMap, fmt, fmt::Write, str::FromStr, sync::Arc};
+
+use appsec_model::{Finding, Rule};
+use rusqlite::{ToSql, types::Value};
+use serde::Serialize;
+
+use super::{
+    FindingStore, Result, StoreError,
+    assess::rule,
+    document,
+    filter::{Conditions, Filter, Resolved},
+    findings::{FINDING_COLUMNS, FindingRow, RowFacts, finding_row},
+};
+use crate::hex;
+
+/// The most urgent rows that are looked at before all are.
+const CANDIDATES: u32 = 2_000;
+
+/// Up to here rows are counted that cannot be counted in an index.
+const COUNTED: u32 = 10_000;
+
+/// In which order findings are shown.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sort {
+    /// Most urgent first.
+    #[default]
+    Priority,
+    /// Most severe first.
+    Severity,
+    /// Newest first.
+    FirstSeen,
+    /// Last changed first.
+    Changed,
+    /// By the project's name, most urgent first within one.
+    Project,
+    /// By file and line; those without a file last.
+    Path,
+}
+
+impl Sort {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Priority, Self::Severity, Self::FirstSeen, Self::Changed, Self::Project, Self::Path];
+
+    /// The word of the case.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Priority => "priority",
+            Self::Severity => "severity",
+            Self::FirstSeen => "first-seen",
+            Self::Changed => "changed",
+            Self::Project => "project",
+            Self::Path => "path",
+        }
+    }
+
+    /// What rows are compared by, and whether the largest comes first. The
+    /// last one tells any two apart.
+    const fn keys(self) -> &'static [(&'static str, bool)] {
+        match self {
+            // The index `findings_by_urgency`.
+            Self::Priority => &[
+                ("priority", true),
+                ("severity", true),
+                ("findings.project_id", false),
+                ("findings.kind", false),
+                ("findings.id", false),
+            ],
+            Self::Severity => &[
+                ("severity", true),
+                ("priority", true),
+                ("findings.project_id", false),
+                ("findings.kind", false),
+                ("findings.id", false),
+            ],
+            Self::FirstSeen => &[("findings.first_seen_at", true), ("findings.id", true)],
+            Self::Changed => &[("changed_at", true), ("findings.id", true)],
+            Self::Project => &[
+                ("projects.name", false),
+                ("findings.project_id", false),
+                ("priority", true),
+                ("severity", true),
+                ("findings.kind", false),
+                ("findings.id", false),
+            ],
+            Self::Path => &[
+                ("(path IS NULL)", false),
+                ("coalesce(path, '')", false),
+                ("coalesce(start_line, 0)", false),
+                ("findings.id", false),
+            ],
+        }
+    }
+
+    /// Whether the index `findings_by_urgency` holds all of its keys.
+    const fn is_covered(self) -> bool {
+        !matches!(self, Self::Project | Self::Path)
+    }
+}
+
+impl FromStr for Sort {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        let found = Self::ALL.into_iter().find(|sort| sort.as_str() == word);
+        found.ok_or_else(|| format!("one of {}", Self::ALL.map(Self::as_str).join(", ")))
+    }
+}
+
+/// Behind which row a page begins. Stays where it is when rows before it come
+/// or go.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cursor {
+    sort: Sort,
+    reverse: bool,
+    keys: Vec<Value>,
+}
+
+/// A text is no cursor.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("not a cursor: give what the page before told as `next`")]
+pub struct CursorError;
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keys = self.keys.iter().map(|key| match key {
+            Value::Integer(number) => (*number).into(),
+            Value::Text(text) => text.as_str().into(),
+            _ => serde_json::Value::Null,
+        });
+        let parts = [self.sort.as_str().into(), self.reverse.into()].into_iter().chain(keys);
+        out.write_str(&hex::encode(serde_json::Value::from_iter(parts).to_string().as_bytes()))
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = CursorError;
+
+    fn from_str(text: &str) -> Result<Self, CursorError> {
+        let bytes = hex::decode(text).ok_or(CursorError)?;
+        let parts: Vec<serde_json::Value> = serde_json::from_slice(&bytes).map_err(|_| CursorError)?;
+        let [sort, reverse, keys @ ..] = parts.as_slice() else { return Err(CursorError) };
+        let sort: Sort = sort.as_str().and_then(|word| word.parse().ok()).ok_or(CursorError)?;
+        let keys = keys.iter().map(|key| match key {
+            serde_json::Value::String(text) => Some(Value::Text(text.clone())),
+            other => other.as_i64().map(Value::Integer),
+        });
+        let keys = keys.collect::<Option<Vec<Value>>>().ok_or(CursorError)?;
+        if keys.len() != sort.keys().len() {
+            return Err(CursorError);
+        }
+        Ok(Self { sort, reverse: reverse.as_bool().ok_or(CursorError)?, keys })
+    }
+}
+
+impl Serialize for Cursor {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl schemars::JsonSchema for Cursor {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Cursor".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "description": "Opaque: give it back as it is." })
+    }
+}
+
+/// How many rows a filter has.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, schemars::JsonSchema)]
+pub struct Total {
+    /// The number.
+    pub total: u64,
+    /// What the number says.
+    pub total_is: TotalIs,
+}
+
+/// What a number of rows says.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum TotalIs {
+    /// All were counted.
+    Exact,
+    /// Counting ended here: there are that many or more.
+    AtLeast,
+}
+
+impl fmt::Display for Total {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.total_is {
+            TotalIs::Exact => write!(out, "{}", self.total),
+            TotalIs::AtLeast => write!(out, "at least {}", self.total),
+        }
+    }
+}
+
+/// A page of findings.
+#[derive(Clone, Debug)]
+pub struct FindingPage {
+    /// Its rows.
+    pub rows: Vec<FindingRow>,
+    /// How many there are on all pages.
+    pub total: Total,
+    /// Where the next page begins; none where this is the last one.
+    pub next: Option<Cursor>,
+}
+
+/// Where rows are read from.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Way {
+    /// The index `findings_by_urgency`, which decides everything.
+    Urgent,
+    /// The most urgent rows of it, for a look at each.
+    Candidates,
+    /// The rows themselves.
+    Rows,
+}
+
+impl FindingStore {
+    /// A page of findings.
+    pub fn view(&self, filter: &Filter) -> Result<FindingPage> {
+        let resolved = self.resolved(filter)?;
+        let wanted = u64::from(filter.limit) + 1;
+        let mut found = Vec::new();
+        if filter.limit > 0 {
+            if filter.is_urgent() && !resolved.named && filter.sort == Sort::Priority && !resolved.rest.sql.is_empty() {
+                found = self.keys(&resolved, filter, Way::Candidates)?;
+            }
+            if (found.len() as u64) < wanted {
+                found = self.keys(&resolved, filter, resolved.best(filter))?;
+            }
+        }
+        let more = found.len() as u64 == wanted;
+        if more {
+            found.pop();
+        }
+        let next = match found.last() {
+            Some(keys) if more => Some(Cursor { sort: filter.sort, reverse: filter.reverse, keys: keys.clone() }),
+            _ => None,
+        };
+        // The last page tells how many there are.
+        let total = if filter.limit > 0 && !more && filter.after.is_none() && (filter.offset == 0 || !found.is_empty())
+        {
+            Total { total: u64::from(filter.offset) + found.len() as u64, total_is: TotalIs::Exact }
+        } else {
+            self.total(&resolved, filter, false)?
+        };
+        Ok(FindingPage { rows: self.rows(&found, filter.facts)?, total, next })
+    }
+
+    /// Findings of a filter and how many there are in all, counted to the end.
+    pub fn findings(&self, filter: &Filter) -> Result<(Vec<FindingRow>, u64)> {
+        let page = self.view(filter)?;
+        let total = match page.total.total_is {
+            TotalIs::Exact => page.total,
+            TotalIs::AtLeast => self.total(&self.resolved(filter)?, filter, true)?,
+        };
+        Ok((page.rows, total.total))
+    }
+
+    /// The keys of the rows of a page, and of one more. The last key is the
+    /// row id.
+    fn keys(&self, resolved: &Resolved, filter: &Filter, way: Way) -> Result<Vec<Vec<Value>>> {
+        let (sql, own) = page_sql(resolved, filter, way)?;
+        let mut parameters: Vec<&dyn ToSql> = resolved.covered.parameters.iter().map(AsRef::as_ref).collect();
+        let own: Vec<&dyn ToSql> = own.iter().map(|it| it as &dyn ToSql).collect();
+        if way == Way::Candidates {
+            parameters.extend(&own);
+            parameters.extend(resolved.rest.parameters.iter().map(AsRef::as_ref));
+        } else {
+            parameters.extend(resolved.rest.parameters.iter().map(AsRef::as_ref));
+            parameters.extend(&own);
+        }
+        let (limit, offset) = (i64::from(filter.limit) + 1, filter.offset);
+        parameters.extend([&limit as &dyn ToSql, &offset]);
+        let count = filter.sort.keys().len();
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let rows = statement.query_map(parameters.as_slice(), |row| (0..count).map(|key| row.get(key)).collect())?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    fn total(&self, resolved: &Resolved, filter: &Filter, exact: bool) -> Result<Total> {
+        let in_index = resolved.named || (filter.is_urgent() && resolved.rest.sql.is_empty());
+        let bounded = !exact && !in_index;
+        let sql = count_sql(resolved, filter, bounded);
+        let parameters: Vec<&dyn ToSql> = resolved.parameters().collect();
+        let total = self.connection.prepare_cached(&sql)?.query_row(parameters.as_slice(), |row| row.get(0))?;
+        let total_is = if bounded && total >= u64::from(COUNTED) { TotalIs::AtLeast } else { TotalIs::Exact };
+        Ok(Total { total, total_is })
+    }
+
+    /// Rows by their keys.
+    fn rows(&self, keys: &[Vec<Value>], facts: bool) -> Result<Vec<FindingRow>> {
+        let mut statement =
+            self.connection.prepare_cached(&format!("SELECT {FINDING_COLUMNS} WHERE findings.id = ?1"))?;
+        let mut rules: HashMap<(i64, String), Option<Arc<Rule>>> = HashMap::new();
+        let mut rows = Vec::with_capacity(keys.len());
+        for id in keys.iter().filter_map(|keys| keys.last()) {
+            let (mut shown, instance_id, occurrence_id) = statement.query_row([id], |row| {
+                Ok((finding_row(row)?, row.get::<_, i64>("instance_id")?, row.get::<_, i64>("occurrence_id")?))
+            })?;
+            if let Some(rule_id) = &shown.rule_id {
+                let key = (instance_id, rule_id.clone());
+                let known = match rules.get(&key) {
+                    Some(known) => known.clone(),
+                    None => {
+                        let found = rule(&self.connection, instance_id, rule_id)?.map(Arc::new);
+                        rules.insert(key, found.clone());
+                        found
+                    }
+                };
+                shown.is_about(known.as_deref());
+            }
+            if facts && let Some(content) = self.decoder.content(&self.connection, occurrence_id)? {
+                let text = std::str::from_utf8(content.document()).unwrap_or_default();
+                let finding: Finding = document("finding", text)?;
+                shown.facts = Some(RowFacts::from(&finding));
+            }
+            rows.push(shown);
+        }
+        Ok(rows)
+    }
+}
+
+impl Resolved {
+    /// Where a filter's rows are read from when all of them are looked at.
+    fn best(&self, filter: &Filter) -> Way {
+        let covered = filter.is_urgent() && self.rest.sql.is_empty() && filter.sort.is_covered();
+        if covered { Way::Urgent } else { Way::Rows }
+    }
+
+    fn parameters(&self) -> impl Iterator<Item = &dyn ToSql> {
+        self.covered.parameters.iter().chain(&self.rest.parameters).map(AsRef::as_ref)
+    }
+}
+
+/// The query for the keys of a page, and the parameters of its cursor.
+fn page_sql(resolved: &Resolved, filter: &Filter, way: Way) -> Result<(String, Vec<Value>)> {
+    let keys = filter.sort.keys();
+    let names: Vec<&str> = keys.iter().map(|(name, _)| *name).collect();
+    let order: Vec<String> = keys
+        .iter()
+        .map(|(name, falls)| format!("{name} {}", if *falls != filter.reverse { "DESC" } else { "ASC" }))
+        .collect();
+    let (behind, own) = match &filter.after {
+        None => (String::new(), Vec::new()),
+        Some(cursor) if cursor.sort == filter.sort && cursor.reverse == filter.reverse => behind(cursor),
+        Some(_) => return Err(StoreError::OtherOrder),
+    };
+    let (names, order) = (names.join(", "), order.join(", "));
+    let clause = |conditions: &[&Conditions], more: &str| {
+        let all: Vec<&str> = conditions
+            .iter()
+            .flat_map(|it| it.sql.iter().map(String::as_str))
+            .chain((!more.is_empty()).then_some(more))
+            .collect();
+        if all.is_empty() { String::new() } else { format!(" WHERE {}", all.join(" AND ")) }
+    };
+    let sql = match way {
+        Way::Candidates => format!(
+            "SELECT {names} FROM (SELECT id AS candidate FROM findings INDEXED BY findings_by_urgency{} \
+             ORDER BY {order} LIMIT {CANDIDATES}) CROSS JOIN findings ON findings.id = candidate{} \
+             ORDER BY {order} LIMIT ? OFFSET ?",
+            clause(&[&resolved.covered], &behind),
+            clause(&[&resolved.rest], ""),
+        ),
+        Way::Urgent => format!(
+            "SELECT {names} FROM findings INDEXED BY findings_by_urgency{} ORDER BY {order} LIMIT ? OFFSET ?",
+            clause(&[&resolved.covered, &resolved.rest], &behind),
+        ),
+        Way::Rows => format!(
+            "SELECT {names} FROM findings{} CROSS JOIN projects ON projects.id = findings.project_id{} \
+             ORDER BY {order} LIMIT ? OFFSET ?",
+            rows_hint(resolved, filter),
+            clause(&[&resolved.covered, &resolved.rest], &behind),
+        ),
+    };
+    Ok((sql, own))
+}
+
+/// The condition that a row comes behind a cursor, with its parameters: one key
+/// after the other, from the first one that differs.
+fn behind(cursor: &Cursor) -> (String, Vec<Value>) {
+    let mut sql = String::new();
+    let mut parameters = Vec::new();
+    let keys = cursor.sort.keys();
+    for (position, ((name, falls), value)) in keys.iter().zip(&cursor.keys).enumerate() {
+        let beyond = if *falls != cursor.reverse { "<" } else { ">" };
+        let last = position + 1 == keys.len();
+        // Writing to a `String` does not fail.
+        let _ = if last {
+            write!(sql, "{name} {beyond} ?{}", ")".repeat(position * 2))
+        } else {
+            // The first half is what an index is searched by.
+            write!(sql, "{name} {beyond}= ? AND ({name} {beyond} ? OR (")
+        };
+        parameters.extend(std::iter::repeat_n(value.clone(), if last { 1 } else { 2 }));
+    }
+    (format!("({sql})"), parameters)
+}
+
+/// How all rows are looked at. Row by row in the order of an index takes ten
+/// times as long as one pass over the table, and SQLite would do it.
+fn rows_hint(resolved: &Resolved, filter: &Filter) -> &'static str {
+    if filter.is_urgent() && !resolved.named { " NOT INDEXED" } else { "" }
+}
+
+/// The query that counts, to the end or to [`COUNTED`].
+fn count_sql(resolved: &Resolved, filter: &Filter, bounded: bool) -> String {
+    let in_index = filter.is_urgent() && resolved.rest.sql.is_empty();
+    let hint = if in_index { " INDEXED BY findings_by_urgency" } else { rows_hint(resolved, filter) };
+    let all: Vec<&str> = resolved.covered.sql.iter().chain(&resolved.rest.sql).map(String::as_str).collect();
+    let clause = if all.is_empty() { String::new() } else { format!(" WHERE {}", all.join(" AND ")) };
+    if bounded {
+        format!("SELECT count(*) FROM (SELECT 1 FROM findings{hint}{clause} LIMIT {COUNTED})")
+    } else {
+        format!("SELECT count(*) FROM findings{hint}{clause}")
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,296 @@
+//! The vault of a tenant: secrets at rest, sealed with a key of the operator.
+//!
+//! A file beside the tenant's store, and no part of it: a copy of the store
+//! holds no secret, and one of the vault none without the key. Every entry is
+//! bound to its tenant, instance and variable, so that one put in the place of
+//! another does not open.
+//!
+//! It keeps secrets from whoever gets at the file or its backups. It does not
+//! keep them from whoever can read the key or this process's memory, and it
+//! does not notice when an older vault is put back.
+
+mod file;
+mod key;
+mod tenant;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+};
+
+use zeroize::Zeroizing;
+
+use self::file::{Content, EntryName};
+pub use self::{
+    key::VaultKey,
+    tenant::{EntryState, VaultEntry, VaultReport},
+};
+use crate::{
+    ids::{InstanceName, TenantId},
+    secrets::{Secret, SecretError, SecretSource},
+};
+
+/// The variable that the key is read from where nothing else is said.
+pub const VAULT_KEY_VARIABLE: &str = "HARNESS_VAULT_KEY";
+
+/// Why the vault does not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum VaultError {
+    /// The key is not there.
+    #[error("the key of the vault cannot be read")]
+    NoKey(SecretSource, #[source] SecretError),
+    /// The text is no key.
+    #[error("what {0} holds is not a key for a vault")]
+    KeyForm(SecretSource),
+    /// It is the key of another vault.
+    #[error("the vault {path} is sealed with the key of the id {wanted}, and the given key has the id {given}")]
+    WrongKey {
+        /// The vault.
+        path: PathBuf,
+        /// Id of the key that it wants.
+        wanted: String,
+        /// Id of the given key.
+        given: String,
+    },
+    /// The file is not as it was written.
+    #[error("the vault {0} is damaged")]
+    Damaged(PathBuf),
+    /// The file is of another version.
+    #[error("the vault has version {found} and this program knows {known}")]
+    Version {
+        /// Version of the file.
+        found: u32,
+        /// Version of this program.
+        known: u32,
+    },
+    /// The file was written for another tenant.
+    #[error("the vault {path} is that of the tenant `{owner}`")]
+    OtherTenant {
+        /// The vault.
+        path: PathBuf,
+        /// Whose it is.
+        owner: String,
+    },
+    /// An entry does not open under its name.
+    #[error("the vault's entry for {variable} of `{instance}` was changed, or was written for another place")]
+    Entry {
+        /// Name of the instance.
+        instance: String,
+        /// The variable.
+        variable: String,
+    },
+    /// There is no such entry.
+    #[error("the vault holds no {variable} for `{instance}`")]
+    Missing {
+        /// Name of the instance.
+        instance: String,
+        /// The variable.
+        variable: String,
+    },
+    /// The file cannot be read.
+    #[error("cannot read the vault {0}")]
+    Read(PathBuf, #[source] std::io::Error),
+    /// The file cannot be written.
+    #[error("cannot write the vault {0}: it is as it was")]
+    Write(PathBuf, #[source] std::io::Error),
+    /// The cipher takes no more.
+    #[error("the secret is too large for the vault")]
+    TooLarge,
+    /// The system gives no random numbers.
+    #[error("the system gives no random numbers")]
+    Random(#[source] getrandom::Error),
+}
+
+impl VaultError {
+    /// What the operator can do about it.
+    pub fn remedy(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::NoKey(..) => {
+                "give the key in HARNESS_VAULT_KEY, or its file with --vault-key-file FILE or HARNESS_VAULT_KEY_FILE; \
+                 `harness vault new-key` makes one for a new vault"
+            }
+            Self::KeyForm(_) => "give a key as `harness vault new-key` prints it, whole and on one line",
+            Self::WrongKey { .. } => {
+                "give the key that has that id; if it is lost, move the vault away and give the tokens again: \
+                 harness instance rotate-token NAME --store-token"
+            }
+            Self::Damaged(_) => {
+                "restore it from a backup, or move it away and give the tokens again: \
+                 harness instance rotate-token NAME --store-token"
+            }
+            Self::Version { .. } => "use the program that wrote it, or a newer one",
+            Self::OtherTenant { .. } => "put each tenant's vault back into its own folder",
+            Self::Entry { .. } | Self::Missing { .. } => {
+                "give the token again: harness instance rotate-token NAME --store-token"
+            }
+            Self::Read(..) | Self::Write(..) => {
+                "check that the data folder is there, belongs to this user and has space"
+            }
+            Self::TooLarge | Self::Random(_) => return None,
+        })
+    }
+}
+
+/// The vault of one tenant.
+#[derive(Clone, Debug)]
+pub struct Vault {
+    path: PathBuf,
+    tenant: TenantId,
+}
+
+impl Vault {
+    /// The vault in a tenant's folder. Nothing is made before it is needed.
+    pub fn new(folder: &Path, tenant: TenantId) -> Self {
+        Self { path: folder.join("vault"), tenant }
+    }
+
+    /// Its file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The secret of an instance's variable.
+    pub fn get(&self, key: &VaultKey, instance: &InstanceName, variable: &str) -> Result<Secret, VaultError> {
+        let name = (instance.to_string(), variable.to_owned());
+        let missing = || VaultError::Missing { instance: name.0.clone(), variable: name.1.clone() };
+        let content = self.content()?.ok_or_else(missing)?;
+        if !content.entries.contains_key(&name) {
+            return Err(missing());
+        }
+        self.check_key(&content, key)?;
+        let text = self.opened(&content, key, &name)?;
+        Secret::checked(&text, &SecretSource::Vault).map_err(|_| altered(&name))
+    }
+
+    /// Puts secrets of an instance into the vault, in the place of those that
+    /// it has under the same variables: all of them, or none if it fails.
+    pub fn put(&self, key: &VaultKey, instance: &InstanceName, secrets: &[(String, Secret)]) -> Result<(), VaultError> {
+        self.change(|content| {
+            let content = content.get_or_insert_with(|| self.fresh(key));
+            self.check_key(content, key)?;
+            content.key_id = key.id();
+            for (variable, secret) in secrets {
+                let name = (instance.to_string(), variable.clone());
+                let sealed = key.seal(secret.reveal(), &self.bound(&name))?;
+                content.entries.insert(name, sealed);
+            }
+            Ok(())
+        })
+    }
+
+    /// Removes the secrets of an instance. Needs no key.
+    pub fn remove(&self, instance: &InstanceName) -> Result<(), VaultError> {
+        if self.content()?.is_none_or(|content| content.entries.keys().all(|(owner, _)| owner != instance.as_str())) {
+            return Ok(());
+        }
+        self.change(|content| {
+            if let Some(content) = content {
+                content.entries.retain(|(owner, _), _| owner != instance.as_str());
+            }
+            Ok(())
+        })
+    }
+
+    /// Removes one secret of an instance. Needs no key.
+    pub fn remove_one(&self, instance: &InstanceName, variable: &str) -> Result<(), VaultError> {
+        let name = (instance.to_string(), variable.to_owned());
+        if self.content()?.is_none_or(|content| !content.entries.contains_key(&name)) {
+            return Ok(());
+        }
+        self.change(|content| {
+            if let Some(content) = content {
+                content.entries.remove(&name);
+            }
+            Ok(())
+        })
+    }
+
+    /// Makes sure that a key can be used: a new vault takes any, one that is
+    /// there its own alone.
+    pub fn check(&self, key: &VaultKey) -> Result<(), VaultError> {
+        match self.content()? {
+            Some(content) => self.check_key(&content, key),
+            None => Ok(()),
+        }
+    }
+
+    /// Seals all entries with another key. If it fails or is stopped, the vault
+    /// is whole under one of the two. Returns the number of entries.
+    pub fn rekey(&self, old: &VaultKey, new: &VaultKey) -> Result<usize, VaultError> {
+        let mut count = 0;
+        self.change(|content| {
+            let Some(content) = content else { return Ok(()) };
+            // Stopped after it was done, and started again: all is well if the
+            // new key opens everything.
+            let from = if content.key_id == new.id() { new } else { old };
+            self.check_key(content, from)?;
+            let mut entries = content.entries.clone();
+            for (name, entry) in &mut entries {
+                let text = self.opened(content, from, name)?;
+                *entry = new.seal(&text, &self.bound(name))?;
+            }
+            count = entries.len();
+            *content = Content { key_id: new.id(), entries, ..self.fresh(new) };
+            Ok(())
+        })?;
+        Ok(count)
+    }
+
+    fn fresh(&self, key: &VaultKey) -> Content {
+        Content { tenant: self.tenant.to_string(), key_id: key.id(), ..Content::default() }
+    }
+
+    fn content(&self) -> Result<Option<Content>, VaultError> {
+        let content = file::read(&self.path)?;
+        match &content {
+            Some(content) if content.tenant != self.tenant.as_str() => {
+                Err(VaultError::OtherTenant { path: self.path.clone(), owner: content.tenant.clone() })
+            }
+            _ => Ok(content),
+        }
+    }
+
+    fn check_key(&self, content: &Content, key: &VaultKey) -> Result<(), VaultError> {
+        // Where nothing is sealed, any key will do.
+        if content.key_id == key.id() || content.entries.is_empty() {
+            return Ok(());
+        }
+        Err(VaultError::WrongKey { path: self.path.clone(), wanted: content.key_id.clone(), given: key.id() })
+    }
+
+    fn opened(&self, content: &Content, key: &VaultKey, name: &EntryName) -> Result<Zeroizing<String>, VaultError> {
+        let entry = content.entries.get(name).ok_or_else(|| altered(name))?;
+        key.open(entry, &self.bound(name)).ok_or_else(|| altered(name))
+    }
+
+    /// What an entry is bound to. Lengths keep the parts apart.
+    fn bound(&self, (instance, variable): &EntryName) -> Vec<u8> {
+        let mut bound = Vec::new();
+        for part in ["harness vault entry", self.tenant.as_str(), instance, variable] {
+            bound.extend_from_slice(&(part.len() as u64).to_le_bytes());
+            bound.extend_from_slice(part.as_bytes());
+        }
+        bound
+    }
+
+    /// Changes the content. One process at a time; readers need not wait.
+    fn change(&self, change: impl FnOnce(&mut Option<Content>) -> Result<(), VaultError>) -> Result<(), VaultError> {
+        let failed = |error| VaultError::Write(self.path.clone(), error);
+        // No name of an instance, whose locks lie in the same folder.
+        let path = self.path.with_extension("writer.lock");
+        let lock = File::options().create(true).truncate(false).write(true).open(path).map_err(failed)?;
+        lock.lock().map_err(failed)?;
+        let mut content = self.content()?;
+        change(&mut content)?;
+        if let Some(content) = content {
+            file::replace(&self.path, &content)?;
+        }
+        Ok(())
+    }
+}
+
+fn altered((instance, variable): &EntryName) -> VaultError {
+    VaultError::Entry { instance: instance.clone(), variable: variable.clone() }
+}

@@ -1,0 +1,264 @@
+use std::fs;
+
+use tempfile::TempDir;
+
+use super::{Vault, VaultError, VaultKey, file};
+use crate::{
+    ids::InstanceName,
+    secrets::{Secret, SecretSource},
+};
+
+const VARIABLE: &str = "VENDOR_TOKEN";
+
+fn vault_of(folder: &TempDir, tenant: &str) -> Vault {
+    Vault::new(folder.path(), tenant.parse().unwrap())
+}
+
+fn name(name: &str) -> InstanceName {
+    name.parse().unwrap()
+}
+
+fn secret(text: &str) -> Secret {
+    Secret::checked(text, &SecretSource::Input).unwrap()
+}
+
+fn put(vault: &Vault, key: &VaultKey, instance: &str, text: &str) {
+    vault.put(key, &name(instance), &[(VARIABLE.to_owned(), secret(text))]).unwrap();
+}
+
+fn told(outcome: Result<Secret, VaultError>) -> String {
+    outcome.unwrap_err().to_string()
+}
+
+/// A vault with the secrets of two instances.
+fn filled() -> (TempDir, Vault, VaultKey) {
+    let folder = tempfile::tempdir().unwrap();
+    let (vault, key) = (vault_of(&folder, "acme"), VaultKey::generate().unwrap());
+    put(&vault, &key, "code", "first-secret");
+    put(&vault, &key, "cloud", "second-secret");
+    (folder, vault, key)
+}
+
+#[test]
+fn each_instance_gets_its_own_secret_back() {
+    let (folder, vault, key) = filled();
+    assert_eq!(vault.get(&key, &name("code"), VARIABLE).unwrap().reveal(), "first-secret");
+    put(&vault, &key, "code", "third-secret");
+    let again = vault_of(&folder, "acme");
+    assert_eq!(again.get(&key, &name("code"), VARIABLE).unwrap().reveal(), "third-secret");
+    assert_eq!(again.get(&key, &name("cloud"), VARIABLE).unwrap().reveal(), "second-secret");
+    insta::assert_snapshot!(told(vault.get(&key, &name("code"), "OTHER")), @"the vault holds no OTHER for `code`");
+    insta::assert_snapshot!(told(vault_of(&tempfile::tempdir().unwrap(), "acme").get(&key, &name("code"), VARIABLE)), @"the vault holds no VENDOR_TOKEN for `code`");
+}
+
+#[test]
+fn no_file_of_the_folder_holds_a_secret_or_the_key() {
+    let (folder, vault, key) = filled();
+    vault.rekey(&key, &VaultKey::generate().unwrap()).unwrap();
+    let mut files = 0;
+    for entry in fs::read_dir(&folder).unwrap() {
+        let text = String::from_utf8(fs::read(entry.unwrap().path()).unwrap()).unwrap();
+        for hidden in ["first-secret", "second-secret", key.text().rsplit('-').next().unwrap()] {
+            assert!(!text.contains(hidden) && !text.contains(&crate::hex::encode(hidden.as_bytes())));
+        }
+        files += 1;
+    }
+    assert_eq!(files, 2, "the vault and its lock");
+}
+
+#[cfg(unix)]
+#[test]
+fn only_the_owner_may_read_the_file() {
+    use std::os::unix::fs::PermissionsExt;
+    let (_folder, vault, key) = filled();
+    vault.rekey(&key, &VaultKey::generate().unwrap()).unwrap();
+    assert_eq!(fs::metadata(vault.path()).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn a_wrong_key_opens_nothing_and_changes_nothing() {
+    let (_folder, vault, key) = filled();
+    let (before, other) = (fs::read(vault.path()).unwrap(), VaultKey::generate().unwrap());
+    let wrong = |outcome: Result<(), VaultError>| {
+        assert!(
+            matches!(outcome, Err(VaultError::WrongKey { wanted, given, .. }) if wanted == key.id() && given == other.id())
+        );
+    };
+    wrong(vault.get(&other, &name("code"), VARIABLE).map(|_| ()));
+    wrong(vault.put(&other, &name("more"), &[(VARIABLE.to_owned(), secret("x"))]));
+    wrong(vault.rekey(&other, &VaultKey::generate().unwrap()).map(|_| ()));
+    wrong(vault.check(&other));
+    assert_eq!(fs::read(vault.path()).unwrap(), before);
+}
+
+#[test]
+fn a_vault_that_claims_the_id_of_another_key_does_not_open_either() {
+    let (_folder, vault, _) = filled();
+    let other = VaultKey::generate().unwrap();
+    file::reseal(vault.path(), |content| content.key_id = other.id());
+    insta::assert_snapshot!(told(vault.get(&other, &name("code"), VARIABLE)), @"the vault's entry for VENDOR_TOKEN of `code` was changed, or was written for another place");
+}
+
+#[test]
+fn damage_at_any_byte_is_told() {
+    let (_folder, vault, key) = filled();
+    let whole = fs::read(vault.path()).unwrap();
+    for place in 0..whole.len() {
+        for flip in [0x01, 0x20, 0x80] {
+            let mut damaged = whole.clone();
+            damaged[place] ^= flip;
+            fs::write(vault.path(), &damaged).unwrap();
+            let outcome = vault.get(&key, &name("code"), VARIABLE);
+            assert!(matches!(outcome, Err(VaultError::Damaged(_))), "byte {place} ^ {flip}: {outcome:?}");
+        }
+        fs::write(vault.path(), &whole[..place]).unwrap();
+        let outcome = vault.get(&key, &name("code"), VARIABLE);
+        assert!(matches!(outcome, Err(VaultError::Damaged(_))), "cut at {place}: {outcome:?}");
+    }
+    // A damaged vault is not written over either.
+    assert!(vault.put(&key, &name("code"), &[(VARIABLE.to_owned(), secret("x"))]).is_err());
+    assert!(vault.remove(&name("code")).is_err());
+    fs::write(vault.path(), &whole).unwrap();
+    assert_eq!(vault.get(&key, &name("code"), VARIABLE).unwrap().reveal(), "first-secret");
+}
+
+#[test]
+fn an_entry_changed_by_a_skilled_hand_does_not_open() {
+    let (_folder, vault, key) = filled();
+    let code = ("code".to_owned(), VARIABLE.to_owned());
+    let sealed = file::read(vault.path()).unwrap().unwrap().entries[&code].clone();
+    for place in 0..sealed.0.len() + sealed.1.len() {
+        file::reseal(vault.path(), |content| {
+            let mut entry = sealed.clone();
+            match entry.0.get_mut(place) {
+                Some(byte) => *byte ^= 1,
+                None => entry.1[place - sealed.0.len()] ^= 1,
+            }
+            content.entries.insert(code.clone(), entry);
+        });
+        let outcome = vault.get(&key, &name("code"), VARIABLE);
+        assert!(matches!(outcome, Err(VaultError::Entry { .. })), "{place}: {outcome:?}");
+    }
+}
+
+#[test]
+fn an_entry_in_the_place_of_another_does_not_open() {
+    let (folder, vault, key) = filled();
+    let (code, cloud) = (("code".to_owned(), VARIABLE.to_owned()), ("cloud".to_owned(), VARIABLE.to_owned()));
+    file::reseal(vault.path(), |content| {
+        let (first, second) = (content.entries[&code].clone(), content.entries[&cloud].clone());
+        content.entries.insert(("code".to_owned(), "OTHER".to_owned()), first.clone());
+        content.entries.insert(code.clone(), second);
+        content.entries.insert(cloud.clone(), first);
+    });
+    for (instance, variable) in [("code", VARIABLE), ("cloud", VARIABLE), ("code", "OTHER")] {
+        let outcome = vault.get(&key, &name(instance), variable);
+        assert!(matches!(outcome, Err(VaultError::Entry { .. })), "{instance} {variable}");
+    }
+    // And the file in another tenant's folder is noticed, whatever it says.
+    let other = vault_of(&folder, "other");
+    insta::assert_snapshot!(
+        told(other.get(&key, &name("code"), VARIABLE)).replace(folder.path().to_str().unwrap(), "FOLDER"),
+        @"the vault FOLDER/vault is that of the tenant `acme`"
+    );
+    put(&vault, &key, "code", "first-secret");
+    file::reseal(vault.path(), |content| content.tenant = "other".to_owned());
+    assert!(matches!(other.get(&key, &name("code"), VARIABLE), Err(VaultError::Entry { .. })));
+}
+
+#[test]
+fn a_writer_that_is_stopped_leaves_the_old_vault_and_the_next_one_cleans_up() {
+    let (folder, vault, key) = filled();
+    let old = fs::read(vault.path()).unwrap();
+    vault.rekey(&key, &VaultKey::generate().unwrap()).unwrap();
+    let new = fs::read(vault.path()).unwrap();
+    fs::write(vault.path(), &old).unwrap();
+    // Before the new file takes the vault's name, it may be there to any length.
+    for length in [0, 1, new.len() / 2, new.len()] {
+        let part = folder.path().join(format!("vault-{length}.part"));
+        fs::write(&part, &new[..length]).unwrap();
+        assert_eq!(vault.get(&key, &name("code"), VARIABLE).unwrap().reveal(), "first-secret");
+        put(&vault, &key, "cloud", "second-secret");
+        assert!(!part.exists());
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_cannot_be_written_is_told_and_the_vault_stays() {
+    use std::os::unix::fs::PermissionsExt;
+    let (folder, vault, key) = filled();
+    let before = fs::read(vault.path()).unwrap();
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o500)).unwrap();
+    // The super-user may write all the same.
+    if tempfile::tempfile_in(&folder).is_err() {
+        let outcome = vault.put(&key, &name("code"), &[(VARIABLE.to_owned(), secret("x"))]);
+        assert!(matches!(outcome, Err(VaultError::Write(..))), "{outcome:?}");
+        assert_eq!(fs::read(vault.path()).unwrap(), before);
+    }
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).unwrap();
+}
+
+#[test]
+fn a_new_key_takes_over_whole_and_twice_changes_nothing() {
+    let (_folder, vault, old) = filled();
+    let new = VaultKey::generate().unwrap();
+    assert_eq!(vault.rekey(&old, &new).unwrap(), 2);
+    assert!(matches!(vault.get(&old, &name("code"), VARIABLE), Err(VaultError::WrongKey { .. })));
+    assert_eq!(vault.get(&new, &name("cloud"), VARIABLE).unwrap().reveal(), "second-secret");
+    assert_eq!(vault.rekey(&old, &new).unwrap(), 2);
+    assert_eq!(vault.get(&new, &name("code"), VARIABLE).unwrap().reveal(), "first-secret");
+}
+
+#[test]
+fn a_new_key_does_not_take_over_a_vault_with_an_entry_that_does_not_open() {
+    let (_folder, vault, old) = filled();
+    file::reseal(vault.path(), |content| {
+        content.entries.get_mut(&("code".to_owned(), VARIABLE.to_owned())).unwrap().1[0] ^= 1;
+    });
+    let before = fs::read(vault.path()).unwrap();
+    assert!(matches!(vault.rekey(&old, &VaultKey::generate().unwrap()), Err(VaultError::Entry { .. })));
+    assert_eq!(fs::read(vault.path()).unwrap(), before);
+}
+
+#[test]
+fn secrets_are_removed_without_the_key_and_an_empty_vault_takes_any() {
+    let (_folder, vault, key) = filled();
+    vault.remove(&name("code")).unwrap();
+    assert!(matches!(vault.get(&key, &name("code"), VARIABLE), Err(VaultError::Missing { .. })));
+    assert_eq!(vault.get(&key, &name("cloud"), VARIABLE).unwrap().reveal(), "second-secret");
+    vault.remove(&name("cloud")).unwrap();
+    let other = VaultKey::generate().unwrap();
+    put(&vault, &other, "code", "fresh");
+    assert_eq!(vault.get(&other, &name("code"), VARIABLE).unwrap().reveal(), "fresh");
+}
+
+#[test]
+fn writers_at_the_same_time_lose_nothing() {
+    let (folder, _, key) = filled();
+    std::thread::scope(|scope| {
+        for writer in 0..8 {
+            let (vault, key) = (vault_of(&folder, "acme"), &key);
+            scope.spawn(move || put(&vault, key, &format!("writer-{writer}"), "x"));
+        }
+    });
+    assert_eq!(vault_of(&folder, "acme").report(Some(&key)).unwrap().entries.len(), 10);
+}
+
+#[test]
+fn every_failure_that_an_operator_can_mend_says_how() {
+    let (folder, vault, key) = filled();
+    for outcome in [
+        vault.get(&VaultKey::generate().unwrap(), &name("code"), VARIABLE),
+        vault.get(&key, &name("none"), VARIABLE),
+        vault_of(&folder, "other").get(&key, &name("code"), VARIABLE),
+    ] {
+        assert!(outcome.unwrap_err().remedy().is_some());
+    }
+    let unset = SecretSource::Variable { name: "A_VARIABLE_THAT_NOBODY_SETS".to_owned() };
+    assert!(VaultKey::read(&unset).unwrap_err().remedy().unwrap().contains("--vault-key-file"));
+    let file = folder.path().join("key");
+    fs::write(&file, "hunter2").unwrap();
+    let error = VaultKey::read(&SecretSource::File { path: file }).unwrap_err();
+    assert!(!error.to_string().contains("hunter2") && error.remedy().unwrap().contains("new-key"));
+}

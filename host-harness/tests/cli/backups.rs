@@ -1,0 +1,43 @@
+//! Backups, made beside a store in use and brought back.
+
+use std::fs;
+
+use crate::support::{Desk, shape};
+
+#[test]
+fn a_backup_comes_back_as_it_was_also_under_another_name() {
+    let desk = Desk::new(shape(), vec![]);
+    desk.added();
+    desk.ok(&["sync", "code"]);
+    let before = desk.content();
+    let folder = desk.folder.path().join("backup");
+    let folder = folder.to_str().unwrap();
+    desk.ok(&["backup", folder]);
+
+    // Nothing is written over.
+    for arguments in [&["backup", folder][..], &["restore", folder]] {
+        let done = desk.run(arguments);
+        assert_eq!((done.code, done.stderr.contains("is already there")), (1, true), "{}", done.stderr);
+    }
+
+    desk.ok(&["restore", folder, "--as", "copy"]);
+    let of_copy = desk.json(&["--tenant", "copy", "findings", "--all", "--all-categories", "--limit", "100000"]);
+    assert_eq!(of_copy["total"], before["findings"]["total"]);
+
+    fs::remove_dir_all(desk.data_dir().join("tenants/default")).unwrap();
+    desk.ok(&["restore", folder]);
+    assert_eq!(desk.content(), before);
+    // It goes on where it was.
+    let synced = desk.json(&["sync", "code"]);
+    assert_eq!((&synced["runs"][0]["new"], &synced["runs"][0]["changed"]), (&0.into(), &0.into()));
+
+    // A backup that was touched is refused, and nothing of it stays.
+    let store = format!("{folder}/store.sqlite3");
+    let mut bytes = fs::read(&store).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&store, bytes).unwrap();
+    let done = desk.run(&["restore", folder, "--as", "third"]);
+    assert_eq!((done.code, done.stderr.contains("is not the file that was backed up")), (1, true), "{}", done.stderr);
+    assert!(!desk.data_dir().join("tenants/third").exists());
+}

@@ -1,0 +1,175 @@
+//! Setting up an instance step by step, by options: without a terminal nothing
+//! is asked.
+
+use serde_json::{Value, json};
+use vendor_sim::{Effect, Fault, Match, WorldShape};
+
+use crate::support::{Desk, Done, SECOND_TOKEN, TOKEN, shape};
+
+/// `harness onboard code` with what reaches the simulator, and more.
+fn onboard(desk: &Desk, more: &[&str]) -> Done {
+    let (origin, token) = (desk.simulator.url().to_owned(), desk.token_file());
+    let set = format!("origin={origin}");
+    let usual = ["onboard", "code", "--set", &set, "--allow-private-origin", &origin, "--token-file", &token];
+    desk.run(&[&usual[..], more].concat())
+}
+
+fn told(desk: &Desk, done: &Done) -> String {
+    assert_eq!(done.code, 1, "{}{}", done.stdout, done.stderr);
+    desk.stable(&done.stderr)
+}
+
+fn under_way(desk: &Desk) -> Vec<Value> {
+    desk.json(&["onboard", "--list"])["onboardings"].as_array().unwrap().clone()
+}
+
+fn project_names(desk: &Desk) -> Vec<String> {
+    let list = desk.json(&["projects"]);
+    list["projects"].as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn all_steps_by_options_make_an_instance_that_syncs() {
+    let desk = Desk::new(shape(), vec![]);
+    let done = onboard(&desk, &["--kinds", "sast", "--projects", "all", "--auto-map", "off"]);
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    insta::assert_snapshot!(desk.stable(&done.stdout), @r"
+        Authorized for deployment `demo-corp` (id 4242)
+          sast: readable
+          sca: readable
+          ai-sast: readable
+          secrets: readable
+          packages: readable
+        Kinds: sast
+        Projects: all
+        Projects without a repository: off
+        Saved. Next: harness sync code
+        ");
+    assert_eq!(under_way(&desk), Vec::<Value>::new());
+    let instance = desk.json(&["instance", "show", "code"]);
+    assert_eq!((&instance["status"], &instance["settings"]["kinds"]), (&"connected".into(), &json!(["sast"])));
+    assert_eq!(project_names(&desk).len(), 14);
+    let run = desk.json(&["sync"])["runs"][0].clone();
+    assert_eq!(run["state"], "complete", "{run:#}");
+    assert!(run["reads"].as_array().unwrap().iter().all(|read| read["kind"] == "sast"));
+}
+
+#[test]
+fn an_onboarding_is_left_after_the_second_step_and_gone_on_with() {
+    let desk = Desk::new(shape(), vec![]);
+    insta::assert_snapshot!(told(&desk, &onboard(&desk, &["--kinds", "sast,sca"])), @r"
+        error: default/code: the onboarding of `code` is not at its end: the projects are not chosen
+          to do: what was decided so far is kept: go on with harness onboard NAME at a terminal, or with --kinds KIND,…, --projects PATTERN and --auto-map adopt|match|off, or with --yes for what is usual
+        ");
+    assert_eq!(desk.json(&["instance", "list"])["instances"], json!([]));
+    let left = under_way(&desk);
+    assert_eq!((&left[0]["name"], &left[0]["step"]), (&"code".into(), &"projects".into()));
+    assert_eq!(left[0]["kinds"], json!(["sast", "sca"]));
+
+    // A wrong answer keeps what there is; the name need not be said again.
+    insta::assert_snapshot!(told(&desk, &desk.run(&["onboard", "--projects", "nobody/*"])), @r"
+        error: default/code: none of the vendor's 14 projects is called `nobody/*`
+          to do: `*` stands for any signs; --projects all takes all of them
+        ");
+    insta::assert_snapshot!(told(&desk, &desk.run(&["onboard", "--kinds", "secrets,other"])), @r"
+        error: default/code: other cannot be brought: the connector has no such kind
+          to do: choose among those that the token can read, or give it the right at the vendor
+        ");
+    assert_eq!(under_way(&desk)[0]["kinds"], json!(["sast", "sca"]));
+    assert_eq!(desk.run(&["onboard", "--projects", "all"]).code, 1);
+    assert_eq!(under_way(&desk)[0]["step"], "mapping");
+    let saved = desk.json(&["onboard", "--auto-map", "match"]);
+    assert_eq!((&saved["name"], &saved["status"]), (&"code".into(), &"connected".into()));
+    desk.ok(&["sync", "code"]);
+}
+
+#[test]
+fn only_chosen_projects_are_brought_also_when_more_come() {
+    let desk = Desk::new(shape(), vec![]);
+    assert_eq!(onboard(&desk, &["--yes"]).code, 0);
+    let names = project_names(&desk);
+    let (chosen, part) = (names[3].clone(), names[5].to_uppercase());
+    let desk = Desk::new(shape(), vec![]);
+    let patterns = format!("{chosen},{part}");
+    let done = onboard(&desk, &["--projects", &patterns, "--yes"]);
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    let run = desk.json(&["sync"])["runs"][0].clone();
+    assert_eq!(run["state"], "complete", "{run:#}");
+    let findings = desk.json(&["findings", "--all", "--all-categories", "--limit", "10000"]);
+    for finding in findings["findings"].as_array().unwrap() {
+        let project = finding["project"].as_str().unwrap();
+        assert!([&names[3], &names[5]].iter().any(|name| *name == project), "{project}");
+    }
+    assert!(findings["total"].as_u64() > Some(0));
+    assert_eq!(run["reads"].as_array().unwrap().len(), 4, "{run:#}");
+}
+
+#[test]
+fn without_a_terminal_nothing_is_asked() {
+    let desk = Desk::new(shape(), vec![]);
+    insta::assert_snapshot!(told(&desk, &desk.run(&["onboard"])), @r"
+        error: default: nothing says which instance is to be set up, and there is no terminal to ask at
+          to do: give its name: harness onboard NAME
+        ");
+    insta::assert_snapshot!(told(&desk, &desk.run(&["onboard", "code"])), @r"
+        error: default/code: the environment variable SEMGREP_APP_TOKEN is not set
+          to do: set the environment variable, or give the token with --token-file FILE or --token-stdin
+        ");
+    let (origin, set) = (desk.simulator.url().to_owned(), format!("origin={}", desk.simulator.url()));
+    let arguments = ["onboard", "code", "--set", &set, "--allow-private-origin", &origin, "--token-stdin"];
+    insta::assert_snapshot!(told(&desk, &desk.fed(&arguments, TOKEN)), @r"
+        error: default/code: a token from standard input is for one command only, and the instance would be left without one
+          to do: store it with --store-token, or give a file or variable
+        ");
+    assert_eq!(desk.simulator.stats().requests, 0);
+}
+
+#[test]
+fn a_wrong_token_begins_no_onboarding() {
+    let desk = Desk::new(shape(), vec![]);
+    desk.file("token", SECOND_TOKEN);
+    let told = told(&desk, &onboard(&desk, &["--yes"]));
+    assert!(told.contains("unauthorized") && told.contains("to do: "), "{told}");
+    assert_eq!(under_way(&desk), Vec::<Value>::new());
+}
+
+#[test]
+fn a_kind_that_the_token_cannot_read_is_shown_and_not_taken() {
+    let refused = Fault { when: Match::path("/secrets"), what: Effect::Status { code: 403 } };
+    let desk = Desk::new(shape(), vec![refused]);
+    assert_eq!(onboard(&desk, &[]).code, 1);
+    let readable = under_way(&desk)[0]["readable"].clone();
+    let access =
+        |kind: &str| readable.as_array().unwrap().iter().find(|it| it["kind"] == kind).unwrap()["access"].clone();
+    assert_eq!((access("sast"), access("secrets")), ("readable".into(), "denied".into()));
+    let told = told(&desk, &desk.run(&["onboard", "--kinds", "sast,secrets"]));
+    assert!(told.contains("secrets cannot be brought"), "{told}");
+    let saved = desk.json(&["onboard", "--kinds", "all", "--yes"]);
+    let kinds = saved["settings"]["kinds"].as_array().unwrap();
+    assert!(kinds.contains(&"sast".into()) && !kinds.contains(&"secrets".into()), "{kinds:?}");
+}
+
+#[test]
+fn a_stored_token_serves_all_steps_and_goes_with_an_onboarding_that_is_given_up() {
+    let desk = Desk::new(WorldShape { sast: 50, sca: 20, ..shape() }, vec![]);
+    let key = desk.folder.path().join("key").to_str().unwrap().to_owned();
+    desk.ok(&["vault", "new-key", "--to", &key]);
+    assert_eq!(onboard(&desk, &["--store-token", "--vault-key-file", &key]).code, 1);
+    desk.in_no_file(&[TOKEN]);
+    std::fs::remove_file(desk.token_file()).unwrap();
+    let entries = || desk.json(&["vault", "show"])["entries"].as_array().unwrap().len();
+    assert_eq!(entries(), 1);
+    desk.ok(&["onboard", "code", "--abandon"]);
+    assert_eq!((entries(), under_way(&desk).len()), (0, 0));
+
+    desk.file("token", TOKEN);
+    assert_eq!(onboard(&desk, &["--store-token", "--vault-key-file", &key]).code, 1);
+    std::fs::remove_file(desk.token_file()).unwrap();
+    desk.ok(&["onboard", "code", "--yes", "--vault-key-file", &key]);
+    desk.ok(&["sync", "--vault-key-file", &key]);
+    desk.in_no_file(&[TOKEN]);
+    // An instance that is there is not set up once more.
+    desk.file("token", TOKEN);
+    insta::assert_snapshot!(told(&desk, &onboard(&desk, &["--store-token", "--vault-key-file", &key])), @"error: default/code: there is already an instance `code`: choose another name");
+    assert_eq!(entries(), 1);
+}

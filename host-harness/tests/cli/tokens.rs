@@ -1,0 +1,271 @@
+//! Tokens that are stored, changed, and never seen.
+
+use std::{process::Stdio, time::Duration};
+
+use serde_json::Value;
+use vendor_sim::{World, WorldShape};
+
+use crate::support::{Desk, Done, SECOND_TOKEN, TOKEN, shape};
+
+/// Forms that a token could be written in.
+fn forms() -> Vec<String> {
+    let hex = |token: &str| token.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
+    [TOKEN, SECOND_TOKEN].into_iter().flat_map(|token| [token.to_owned(), hex(token)]).collect()
+}
+
+fn nowhere(desk: &Desk) {
+    let forms = forms();
+    assert!(desk.in_no_file(&forms.iter().map(String::as_str).collect::<Vec<_>>()) >= 2);
+}
+
+/// A fresh key in a file.
+fn key_file(desk: &Desk, name: &str) -> String {
+    let path = desk.folder.path().join(name).to_str().unwrap().to_owned();
+    let said = desk.ok(&["vault", "new-key", "--to", &path]);
+    let key = std::fs::read_to_string(&path).unwrap();
+    assert!(!said.contains(key.trim()), "the key was printed");
+    path
+}
+
+/// A desk whose instance reads its token from the vault, and the vault's key.
+fn stored() -> (Desk, String) {
+    let desk = Desk::new(shape(), vec![]);
+    let key = key_file(&desk, "key");
+    let origin = desk.simulator.url().to_owned();
+    let set = format!("origin={origin}");
+    let usual = ["instance", "add", "code", "--set", &set, "--allow-private-origin", &origin];
+    let arguments = [&usual[..], &["--token-stdin", "--store-token", "--vault-key-file", &key]].concat();
+    let done = desk.fed(&arguments, TOKEN);
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    (desk, key)
+}
+
+fn instance(desk: &Desk) -> Value {
+    desk.json(&["instance", "show", "code"])
+}
+
+/// The failure of a command, without what differs from run to run.
+fn failed(desk: &Desk, done: &Done) -> String {
+    assert_eq!(done.code, 1, "{}{}", done.stdout, done.stderr);
+    desk.stable(&done.stderr)
+}
+
+#[test]
+fn a_stored_token_is_read_from_the_vault_and_lies_in_no_file() {
+    let (desk, key) = stored();
+    std::fs::remove_file(desk.token_file()).unwrap();
+    assert_eq!(instance(&desk)["secrets"].as_object().unwrap().values().next().unwrap(), "the vault");
+    let done = desk.run(&["-vv", "sync", "--vault-key-file", &key]);
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    // The key as text in the environment does as well.
+    let text = std::fs::read_to_string(&key).unwrap();
+    let output = desk.command(&["sync", "--json"]).env("HARNESS_VAULT_KEY", text.trim()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    nowhere(&desk);
+    desk.in_no_file(&[text.trim()]);
+    let shown = desk.json(&["vault", "show", "--vault-key-file", &key]);
+    assert_eq!((&shown["entries"][0]["instance"], &shown["entries"][0]["state"]), (&"code".into(), &"opens".into()));
+}
+
+#[test]
+fn a_vault_without_its_key_is_told_and_nothing_is_noted_on_the_instance() {
+    let (desk, key) = stored();
+    desk.ok(&["sync", "--vault-key-file", &key]);
+    let before = instance(&desk);
+    insta::assert_snapshot!(failed(&desk, &desk.run(&["sync"])), @r"
+        error: default/code: the key of the vault cannot be read: the environment variable HARNESS_VAULT_KEY is not set
+          to do: give the key in HARNESS_VAULT_KEY, or its file with --vault-key-file FILE or HARNESS_VAULT_KEY_FILE; `harness vault new-key` makes one for a new vault
+        ");
+    let other = key_file(&desk, "other");
+    let told = failed(&desk, &desk.run(&["sync", "--vault-key-file", &other]));
+    assert!(
+        told.contains("is sealed with the key of the id") && told.contains("give the key that has that id"),
+        "{told}"
+    );
+    let no_key = desk.file("no-key", "correct-horse-battery-staple");
+    insta::assert_snapshot!(failed(&desk, &desk.run(&["sync", "--vault-key-file", &no_key])), @r"
+        error: default/code: what the file FOLDER/no-key holds is not a key for a vault
+          to do: give a key as `harness vault new-key` prints it, whole and on one line
+        ");
+    let vault = desk.data_dir().join("tenants/default/vault");
+    let whole = std::fs::read(&vault).unwrap();
+    std::fs::write(&vault, &whole[1..]).unwrap();
+    insta::assert_snapshot!(failed(&desk, &desk.run(&["sync", "--vault-key-file", &key])), @r"
+        error: default/code: the vault FOLDER/data/tenants/default/vault is damaged
+          to do: restore it from a backup, or move it away and give the tokens again: harness instance rotate-token NAME --store-token
+        ");
+    std::fs::write(&vault, &whole).unwrap();
+    assert_eq!(instance(&desk), before);
+}
+
+#[test]
+fn without_a_key_no_token_is_stored_and_no_instance_made() {
+    let desk = Desk::new(shape(), vec![]);
+    insta::assert_snapshot!(failed(&desk, &desk.add(&["--store-token"])), @r"
+        error: default/code: the key of the vault cannot be read: the environment variable HARNESS_VAULT_KEY is not set
+          to do: give the key in HARNESS_VAULT_KEY, or its file with --vault-key-file FILE or HARNESS_VAULT_KEY_FILE; `harness vault new-key` makes one for a new vault
+        ");
+    assert_eq!(desk.json(&["instance", "list"])["instances"], Value::Array(vec![]));
+    // A token that the vendor refuses is not kept either.
+    let (key, wrong) = (key_file(&desk, "key"), desk.file("token", SECOND_TOKEN));
+    let done = desk.add(&["--store-token", "--vault-key-file", &key]);
+    assert!(done.stderr.contains("unauthorized") || done.stderr.contains("token"), "{}", done.stderr);
+    assert_eq!(desk.json(&["vault", "show"])["entries"], Value::Array(vec![]), "{wrong}");
+}
+
+#[test]
+fn a_wrong_token_is_refused_and_the_old_one_works_on() {
+    let (desk, key) = stored();
+    desk.ok(&["sync", "--vault-key-file", &key]);
+    let (before, content) = (instance(&desk), desk.content());
+    let vault = std::fs::read(desk.data_dir().join("tenants/default/vault")).unwrap();
+    let wrong = desk.file("wrong", SECOND_TOKEN);
+    let done = desk.run(&["instance", "rotate-token", "code", "--token-file", &wrong, "--vault-key-file", &key]);
+    insta::assert_snapshot!(failed(&desk, &done), @r"
+        error: default/code: unauthorized: Semgrep refused the token as wrong or expired: invalid API token
+          to do: the token is wrong, revoked or expired: make a new one at the vendor, and give it by its environment variable or with --token-file
+        ");
+    assert_eq!((instance(&desk), desk.content()), (before, content));
+    assert_eq!(std::fs::read(desk.data_dir().join("tenants/default/vault")).unwrap(), vault);
+    desk.ok(&["sync", "--vault-key-file", &key]);
+    nowhere(&desk);
+}
+
+#[test]
+fn a_good_token_takes_over_and_nothing_is_lost() {
+    let (desk, key) = stored();
+    desk.ok(&["sync", "--vault-key-file", &key]);
+    desk.simulator.set_token(SECOND_TOKEN);
+    assert_eq!(desk.run(&["sync", "--vault-key-file", &key]).code, 1);
+    assert_eq!(instance(&desk)["status"], "unauthorized");
+    let good = desk.file("good", SECOND_TOKEN);
+    let rotate = ["instance", "rotate-token", "code", "--vault-key-file", &key];
+    let rotated = desk.json(&[&rotate[..], &["--token-file", &good]].concat());
+    assert_eq!((&rotated["status"], &rotated["status_detail"]), (&"connected".into(), &Value::Null));
+    std::fs::remove_file(&good).unwrap();
+    let run = desk.json(&["sync", "--vault-key-file", &key])["runs"][0].clone();
+    assert_eq!((&run["new"], &run["changed"], &run["vanished"]), (&0.into(), &0.into(), &0.into()), "{run:#}");
+    nowhere(&desk);
+
+    // Out of the vault into a file, and back.
+    let good = desk.file("good", SECOND_TOKEN);
+    desk.ok(&["instance", "rotate-token", "code", "--token-file", &good, "--no-store-token"]);
+    assert_eq!(desk.json(&["vault", "show"])["entries"], Value::Array(vec![]));
+    desk.ok(&["sync"]);
+    desk.ok(&[&rotate[..], &["--store-token"]].concat());
+    std::fs::remove_file(&good).unwrap();
+    desk.ok(&["sync", "--vault-key-file", &key]);
+    insta::assert_snapshot!(failed(&desk, &desk.run(&rotate)), @r"
+        error: default/code: the token is in the vault, and nothing says where the new one is
+          to do: give it with --token-file FILE, --token-env VARIABLE or --token-stdin
+        ");
+}
+
+#[test]
+fn a_token_of_another_account_must_be_meant() {
+    let desk = Desk::new(shape(), vec![]);
+    desk.added();
+    desk.ok(&["sync"]);
+    let before = instance(&desk);
+    let other =
+        WorldShape { slug: "other-corp".to_owned(), deployment_id: 77, projects: 2, sast: 5, sca: 0, ..shape() };
+    desk.simulator.set_world(World::new(other));
+    desk.simulator.set_token(SECOND_TOKEN);
+    let token = desk.file("second", SECOND_TOKEN);
+    let rotate = ["instance", "rotate-token", "code", "--token-file", &token];
+    insta::assert_snapshot!(failed(&desk, &desk.run(&rotate)), @r"
+        error: default/code: this is the account `other-corp` (id 77) at the vendor, and the instance is of `demo-corp` (id 4242): nothing was changed
+          to do: give a token of the same account; if the other one is meant, say so with --other-account: what was brought from the old one is marked as vanished by the next full sync
+        ");
+    assert_eq!(instance(&desk), before);
+    let rotated = desk.json(&[&rotate[..], &["--other-account"]].concat());
+    assert_eq!(rotated["connection"]["deployment"]["slug"], "other-corp");
+    // Runs for the old account are nothing to build on.
+    let run = desk.json(&["sync", "--incremental"])["runs"][0].clone();
+    assert_eq!(run["mode"], "full", "{run:#}");
+}
+
+#[test]
+fn a_vault_that_is_rekeyed_opens_with_the_old_or_the_new_key_whenever_it_is_killed() {
+    let (desk, mut old) = stored();
+    let mut new = key_file(&desk, "new");
+    let opens = |key: &str| desk.json(&["vault", "show", "--vault-key-file", key])["entries"][0]["state"] == "opens";
+    let (mut before, mut after) = (0, 0);
+    for round in 0..40_u64 {
+        let arguments = ["vault", "rekey", "--vault-key-file", &old, "--new-key-file", &new];
+        let mut child = desk.command(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_micros(round * 700));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let (with_old, with_new) = (opens(&old), opens(&new));
+        assert!(with_old != with_new, "round {round}: old {with_old}, new {with_new}");
+        if with_new {
+            after += 1;
+            std::mem::swap(&mut old, &mut new);
+        } else {
+            before += 1;
+        }
+    }
+    assert!(before > 0 && after > 0, "killed {before} times before and {after} times after");
+    let rekeyed = desk.json(&["vault", "rekey", "--vault-key-file", &old, "--new-key-file", &new]);
+    assert_eq!(rekeyed["entries"], 1);
+    desk.ok(&["sync", "--vault-key-file", &new]);
+    nowhere(&desk);
+}
+
+#[test]
+fn tenants_have_vaults_of_their_own() {
+    let desk = Desk::new(shape(), vec![]);
+    let (one, two) = (key_file(&desk, "one"), key_file(&desk, "two"));
+    assert_eq!(desk.add(&["--tenant", "one", "--store-token", "--vault-key-file", &one]).code, 0);
+    assert_eq!(desk.add(&["--tenant", "two", "--store-token", "--vault-key-file", &two]).code, 0);
+    desk.ok(&["--tenant", "one", "sync", "--vault-key-file", &one]);
+    desk.ok(&["--tenant", "two", "sync", "--vault-key-file", &two]);
+    assert_eq!(desk.run(&["--tenant", "two", "sync", "--vault-key-file", &one]).code, 1);
+    // One tenant's vault in the place of the other's gives nothing, whatever the key.
+    let vault = |tenant: &str| desk.data_dir().join("tenants").join(tenant).join("vault");
+    std::fs::copy(vault("one"), vault("two")).unwrap();
+    let told = failed(&desk, &desk.run(&["--tenant", "two", "sync", "--vault-key-file", &one]));
+    assert!(told.contains("is that of the tenant `one`"), "{told}");
+    nowhere(&desk);
+}
+
+#[test]
+fn a_paused_instance_is_not_synced_until_it_is_resumed() {
+    let desk = Desk::new(shape(), vec![]);
+    desk.added();
+    desk.ok(&["instance", "pause", "code", "--reason", "moving house"]);
+    let paused = instance(&desk);
+    assert_eq!((&paused["status"], &paused["status_detail"]), (&"paused".into(), &"moving house".into()));
+    assert_eq!(paused["health"], "connected");
+    insta::assert_snapshot!(failed(&desk, &desk.run(&["sync", "code"])), @r"
+        error: default/code: the instance `code` is paused
+          to do: let it go on with: harness instance resume NAME
+        ");
+    assert!(desk.ok(&["sync"]).contains("default/code: paused"));
+    assert_eq!(desk.json(&["runs"])["runs"], Value::Array(vec![]));
+    desk.ok(&["instance", "resume", "code"]);
+    assert_eq!(instance(&desk)["status"], "connected");
+    desk.ok(&["sync", "code"]);
+}
+
+#[test]
+fn settings_are_changed_whole_or_not_at_all() {
+    let desk = Desk::new(WorldShape { secrets: 20, ..shape() }, vec![]);
+    desk.added();
+    desk.ok(&["sync"]);
+    let before = instance(&desk);
+    let done = desk.run(&["instance", "set", "code", "--set", "branches=all", "--set", "page_size=7"]);
+    let told = failed(&desk, &done);
+    assert!(told.contains("page_size") && told.contains("to do: "), "{told}");
+    assert_eq!(instance(&desk), before);
+    let changed = desk.json(&["instance", "set", "code", "--set", "page_size=200", "--kinds", "sast,sca,secrets"]);
+    assert_eq!(changed["settings"]["kinds"], serde_json::json!(["sast", "sca", "secrets"]));
+    assert_eq!(changed["connection"]["kinds"].as_array().unwrap().len(), 3);
+    // A kind that is new must be read from the beginning.
+    let run = desk.json(&["sync", "--incremental"])["runs"][0].clone();
+    assert_eq!((&run["mode"], &run["state"]), (&"full".into(), &"complete".into()), "{run:#}");
+    assert!(desk.json(&["findings", "--kind", "secrets", "--all"])["total"].as_u64() > Some(0));
+    let back = desk.json(&["instance", "set", "code", "--unset", "page_size"]);
+    assert!(back["settings"].get("page_size").is_none());
+}
