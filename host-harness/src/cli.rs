@@ -3,11 +3,11 @@
 
 mod advisories;
 mod backup;
-mod delete;
-mod daemon;
 mod coverage;
 mod csv;
+mod daemon;
 mod dashboard;
+mod delete;
 mod demo;
 mod doctor;
 mod error;
@@ -28,10 +28,11 @@ mod schema;
 mod secret;
 mod simulate;
 mod sync;
-mod vault;
+mod tenant;
 mod vanishing;
-mod webhook;
+mod vault;
 mod views;
+mod webhook;
 mod when;
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
@@ -94,6 +95,9 @@ enum Command {
     /// Set up connectors for an account
     #[command(subcommand)]
     Instance(instance::Command),
+    /// Whose data there is
+    #[command(subcommand)]
+    Tenant(tenant::Command),
     /// Stored tokens, and the key that they are sealed with
     #[command(subcommand)]
     Vault(vault::Command),
@@ -215,6 +219,7 @@ fn dispatch(cli: Cli, output: Output) -> Result<ExitCode, Failure> {
             Command::Inspect(args) => inspect::exec(&context, args).await,
             Command::Instance(command) => instance::exec(&context, command).await,
             Command::Onboard(args) => onboard::exec(&context, args).await,
+            Command::Tenant(command) => tenant::exec(&context, command).await,
             Command::Vault(command) => vault::exec(&context, command),
             Command::Projects(args) => projects::exec(&context, args).await,
             Command::Sync(args) => sync::exec(&context, args).await,

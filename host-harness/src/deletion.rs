@@ -116,13 +116,13 @@ fn finish(
     now: appsec_model::Timestamp,
 ) -> Result<DeletionReport, HarnessError> {
     let PendingDeletion { instance_id, plan } = pending;
-    if let Ok(name) = plan.instance.parse() {
-        Vault::new(folder, tenant).remove(&name)?;
-    }
+    // A vault that cannot be changed must not keep the tenant from being opened.
+    let kept = plan.instance.parse().ok().and_then(|name| Vault::new(folder, tenant).remove(&name).err());
     store.delete_rows(instance_id, now)?;
     store.shred()?;
     let texts: Vec<&[u8]> = secrets.iter().map(|secret| secret.reveal().as_bytes()).collect();
     let mut proof = store.prove_deletion(instance_id, &texts)?;
+    proof.left.extend(kept.map(|error| format!("its secrets, because {error}")));
     let lock = folder.join(format!("{}.lock", plan.instance));
     let searched = search_folder(folder, &texts).map_err(|error| HarnessError::Folder(folder.to_owned(), error))?;
     proof.left.extend(searched.found.iter().map(|file| format!("a secret in the file {file}")));

@@ -183,7 +183,12 @@ async fn reach(tenant: &Tenant, instance: &Instance, secrets: Secrets, what: Str
 fn folder(path: &Path) -> Check {
     let what = format!("data folder {}", path.display());
     if !path.exists() {
-        return Check::bad(what, Condition::Notice, "it is not there yet", "the first command that stores something makes it");
+        return Check::bad(
+            what,
+            Condition::Notice,
+            "it is not there yet",
+            "the first command that stores something makes it",
+        );
     }
     let probe = path.join(".doctor");
     let written = File::create(&probe).and_then(|mut file| file.write_all(b"probe").and_then(|()| file.sync_all()));

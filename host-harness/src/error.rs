@@ -153,6 +153,9 @@ pub enum HarnessError {
     /// There is no such tenant.
     #[error("there is no tenant `{0}`")]
     NoTenant(String),
+    /// There is one already.
+    #[error("there is already a tenant `{0}`")]
+    TenantExists(String),
     /// A deletion was confirmed with another name.
     #[error("`{confirmed}` is not the name of what is to be deleted, which is `{name}`: nothing was deleted")]
     NotConfirmed {
@@ -254,6 +257,7 @@ impl HarnessError {
             Self::Webhook(error) => error.code(),
             Self::Backup(_) => "backup",
             Self::NoTenant(_) => "no-such-tenant",
+            Self::TenantExists(_) => "tenant-exists",
             Self::NotConfirmed { .. } => "not-confirmed",
             Self::Folder(..) => "io",
             Self::Locked | Self::AtWork(_) | Self::Lock(..) => "locked",
@@ -304,7 +308,8 @@ impl HarnessError {
             "not-configured" => "run `harness instance check` for this instance",
             "unauthorized" => {
                 "the token is wrong, revoked or expired: make a new one at the vendor, and give it by its environment \
-                 variable or with --token-file"
+                 variable or with --token-file; an instance that is there takes it with: \
+                 harness instance rotate-token NAME"
             }
             "forbidden" => "the token is valid but may not do this: give its owner the right at the vendor",
             "missing-scope" => {
@@ -343,6 +348,7 @@ impl HarnessError {
             }
             "secret" => "set the environment variable, or give the token with --token-file FILE or --token-stdin",
             "no-such-instance" => "`harness instance list` shows the instances; `harness instance add` makes one",
+            "tenant-exists" => "choose another name; `harness tenant list` shows those that there are",
             "no-such-tenant" => "`harness tenant list` shows the tenants",
             "not-confirmed" => "give the name of what is to be deleted, letter by letter",
             "native-source" => "import its reports (again): harness import --source NAME FILE...",

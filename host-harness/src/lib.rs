@@ -29,18 +29,18 @@
 mod backup;
 mod bundled;
 mod capability;
+mod daemon;
 mod deletion;
 mod doctor;
-mod daemon;
 mod error;
 mod files;
 mod harness;
 mod hex;
 mod ids;
 mod import;
-mod lifecycle;
-mod lease;
 mod issues;
+mod lease;
+mod lifecycle;
 mod limits;
 mod onboarding;
 mod rehearsal;
@@ -48,12 +48,13 @@ mod renormalize;
 mod runtime;
 mod schedule;
 mod secrets;
-mod stop;
 mod sources;
+mod stop;
 mod store;
 mod sync;
 mod task;
 mod tenant;
+mod tenants;
 mod vault;
 mod webhook;
 
@@ -64,18 +65,18 @@ pub use crate::{
         egress::{Addresses, EgressPolicy, Origin, OriginError},
         storage::{BucketError, BucketStore, Changes, Values},
     },
-    deletion::{DeletionReport, TenantDeletion},
-    doctor::{Check, Condition},
     daemon::{
         Daemon, DaemonEvent, DaemonInfo, DaemonOptions, DaemonProgress, DaemonReport, InstanceWork, LastRun,
         RunningWork,
     },
+    deletion::{DeletionReport, TenantDeletion},
+    doctor::{Check, Condition},
     error::HarnessError,
     harness::{Harness, Loaded, Options},
     ids::{InstanceName, NameError, TenantId},
     import::{ImportError, ImportEvent, ImportOptions, ImportOutcome, ImportProgress, ImportReport},
-    lifecycle::{Rotation, SettingsChange},
     lease::Holder,
+    lifecycle::{Rotation, SettingsChange},
     limits::Limits,
     onboarding::{KindChoice, Onboarding, OnboardingError, OnboardingStep},
     renormalize::{Change, ChangedFinding, RenormalizeOptions, RenormalizeProgress, RenormalizeReport},
@@ -87,10 +88,20 @@ pub use crate::{
     secrets::{Secret, SecretError, SecretSource},
     stop::Stop,
     store::{
-        ACTIVE, AgeCount, Attribution, AutoMap, ChangeRow, ClassCoverage, ConnectorSource, Coverage, CoverageCell, CoverageOptions, CoverageState, CoverageSummary, Cursor, CursorError, CweCount, Dashboard, DashboardFilter, DayCounts, DeletionPlan, DeletionProof, Delivery, DeliveryState, Due, EventRow, EventState, Filter, FindingDetail, FindingId, FindingPage, FindingRow, FindingStore, Instance, InstanceStatus, IssueDetail, IssueFilter, IssueFinding, IssueId, IssueIdError, IssueRow, IssueSource, Keep, LabelCount, LeaseRow, NewInstance, OccurrenceDetail, Outcome, PackageCount, PackageFilter, PackageRow, Paused, Percent, PercentError, Period, ProjectChoice, ProjectCosts, ProjectCounts, ProjectFilter, ProjectRow, ReachableShare, Read, ReadCounts, ReadState, Refreshed, Renormalized, RepositoryCount, RepositoryCoverage, RowFacts, Run, RunFilter, RunMode, RunProject, RunState, RunWait, ScheduleRow, SeverityCount, SharedStore, Sort, StoreError, StoreHealth, StoredRecord, TablePlan, TimeToFix, Top25Share, Total, TotalIs, UnmappedProject, VanishingRow, Webhook,
+        ACTIVE, AgeCount, Attribution, AutoMap, ChangeRow, ClassCoverage, ConnectorSource, Coverage, CoverageCell,
+        CoverageOptions, CoverageState, CoverageSummary, Cursor, CursorError, CweCount, Dashboard, DashboardFilter,
+        DayCounts, DeletionPlan, DeletionProof, Delivery, DeliveryState, Due, EventRow, EventState, Filter,
+        FindingDetail, FindingId, FindingPage, FindingRow, FindingStore, Instance, InstanceStatus, IssueDetail,
+        IssueFilter, IssueFinding, IssueId, IssueIdError, IssueRow, IssueSource, Keep, LabelCount, LeaseRow,
+        NewInstance, OccurrenceDetail, Outcome, PackageCount, PackageFilter, PackageRow, Paused, Percent, PercentError,
+        Period, ProjectChoice, ProjectCosts, ProjectCounts, ProjectFilter, ProjectRow, ReachableShare, Read, ReadCounts,
+        ReadState, Refreshed, Renormalized, RepositoryCount, RepositoryCoverage, RowFacts, Run, RunFilter, RunMode,
+        RunProject, RunState, RunWait, ScheduleRow, SeverityCount, SharedStore, Sort, StoreError, StoreHealth,
+        StoredRecord, TablePlan, TimeToFix, Top25Share, Total, TotalIs, UnmappedProject, VanishingRow, Webhook,
     },
     sync::{Decision, Progress, RetryPolicy, Selection, SelectionError, SyncEvent, SyncOptions, Vanishing, Waiter},
     tenant::{Setup, Tenant},
+    tenants::{TenantInstance, TenantReport, TenantRun},
     vault::{EntryState, VAULT_KEY_VARIABLE, Vault, VaultEntry, VaultError, VaultKey, VaultReport},
     webhook::{Deliveries, Inbox, ListenOptions, RunEnded, WebhookError, WebhookEvent, WebhookSetup},
 };

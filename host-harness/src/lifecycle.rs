@@ -53,7 +53,7 @@ impl Tenant {
     /// the vendor has taken it for the same account. What was brought so far
     /// stays, and a sync that was cut off goes on.
     pub async fn rotate_secret(&self, name: &InstanceName, rotation: Rotation) -> Result<Instance, HarnessError> {
-        let (_lock, instance) = self.locked_instance(name).await?;
+        let (_lease, instance) = self.leased_instance(name, "rotate-token").await?;
         let loaded = self.loaded(&instance).await?;
         let stored = instance.made.secrets.values().any(|source| *source == SecretSource::Vault);
         let store = rotation.store.unwrap_or(stored);
@@ -86,7 +86,7 @@ impl Tenant {
     /// Gives an instance other settings, after the connector and the vendor
     /// have taken them.
     pub async fn change_settings(&self, name: &InstanceName, change: SettingsChange) -> Result<Instance, HarnessError> {
-        let (_lock, instance) = self.locked_instance(name).await?;
+        let (_lease, instance) = self.leased_instance(name, "set").await?;
         let loaded = self.loaded(&instance).await?;
         let made = changed(&loaded.manifest, &instance.made, &change)?;
         let secrets = self.secrets(name, &made.secrets, change.secret.as_ref())?;

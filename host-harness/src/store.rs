@@ -8,8 +8,8 @@ mod advisories;
 mod assess;
 mod bucket;
 mod compress;
-mod deletion;
 mod coverage;
+mod deletion;
 mod derive;
 mod events;
 mod filter;
@@ -20,9 +20,9 @@ mod health;
 mod history;
 mod imports;
 mod instances;
+mod issues;
 mod leases;
 mod metrics;
-mod issues;
 mod migrate;
 mod onboarding;
 mod packages;
@@ -67,11 +67,11 @@ pub use self::{
     instances::{Accepted, ConnectorSource, Instance, InstanceStatus, NewInstance, Paused},
     issues::{IssueDetail, IssueFilter, IssueFinding, IssueId, IssueIdError, IssueRow, IssueSource},
     leases::LeaseRow,
-    onboarding::{AutoMap, Draft, NamedDraft, ProjectChoice},
     metrics::{
         AgeCount, CweCount, Dashboard, DashboardFilter, DayCounts, LabelCount, PackageCount, ReachableShare,
         RepositoryCount, SeverityCount, TimeToFix, Top25Share,
     },
+    onboarding::{AutoMap, Draft, NamedDraft, ProjectChoice},
     packages::{PackageFilter, PackageRow},
     pages::{Classified, Contents, HashedRecord, OnAbsence, PageCommit, Percent, PercentError, ProjectIndex},
     projects::{ProjectCounts, ProjectRow},

@@ -18,12 +18,13 @@ use crate::{
     harness::{Harness, Loaded},
     ids::{InstanceName, TenantId},
     import::{Import, ImportOptions, ImportProgress, ImportReport},
+    lease::Lease,
     renormalize::{Renormalize, RenormalizeOptions, RenormalizeProgress, RenormalizeReport},
     runtime::Grant,
     secrets::{Secret, SecretSource},
     store::{
-        ConnectorSource, FindingStore, Instance, InstanceBucket, InstanceStatus, NewInstance, OnAbsence, Refreshed, Run,
-        RunState, SharedStore,
+        ConnectorSource, FindingStore, Instance, InstanceBucket, InstanceStatus, NewInstance, OnAbsence, Refreshed,
+        Run, RunState, SharedStore,
     },
     sync::{Caller, InstanceSync, Progress, SyncOptions, Vanishing},
 };
@@ -164,13 +165,12 @@ impl Tenant {
         options: SyncOptions,
         progress: Progress,
     ) -> Result<Run, HarnessError> {
-        let (_lock, instance) = self.locked_instance(name).await?;
+        let (lease, instance) = self.leased_instance(name, "sync").await?;
         if instance.paused.is_some() {
             return Err(HarnessError::Paused(name.clone()));
         }
         let loaded = self.loaded(&instance).await?;
         let secrets = self.secrets(name, &instance.made.secrets, secret.as_ref())?;
-        let _lease = self.lease(&instance, "sync").await?;
         let id = instance.id;
         let outcome = self.sync_of(&loaded, instance, secrets, progress, &options)?.run(options).await;
         match &outcome {
@@ -187,7 +187,7 @@ impl Tenant {
             Err(error) => self.note(id, error).await?,
         }
         self.refresh().await?;
-        self.deliver_after_run().await;
+        self.deliver_after_run(lease).await;
         outcome
     }
 
@@ -213,7 +213,7 @@ impl Tenant {
             return self.import_report(instance, file, options, progress).await;
         }
         let loaded = self.loaded(&instance).await?;
-        let _lease = self.lease(&instance, "import").await?;
+        let lease = self.lease(&instance, "import").await?;
         let import = Import {
             store: self.store.clone(),
             owner: format!("{}/{name}", self.id),
@@ -224,7 +224,7 @@ impl Tenant {
         };
         let report = import.run(&loaded.connector, file).await;
         self.refresh().await?;
-        self.deliver_after_run().await;
+        self.deliver_after_run(lease).await;
         report
     }
 
@@ -238,7 +238,7 @@ impl Tenant {
     ) -> Result<RenormalizeReport, HarnessError> {
         let instance = self.instance(name).await?;
         let loaded = self.loaded(&instance).await?;
-        let _lease = self.lease(&instance, "renormalize").await?;
+        let lease = self.lease(&instance, "renormalize").await?;
         let renormalize = Renormalize {
             store: self.store.clone(),
             connector: loaded.connector,
@@ -251,7 +251,7 @@ impl Tenant {
         };
         let report = renormalize.run().await;
         self.refresh().await?;
-        self.deliver_after_run().await;
+        self.deliver_after_run(lease).await;
         report
     }
 
@@ -346,12 +346,16 @@ impl Tenant {
         Ok(secrets)
     }
 
-    /// An instance that no other process works on as long as the file is open.
-    pub(crate) async fn locked_instance(&self, name: &InstanceName) -> Result<(File, Instance), HarnessError> {
-        self.instance(name).await?;
-        let lock = self.lock(name)?;
-        // It may have been changed before the lock was there.
-        Ok((lock, self.instance(name).await?))
+    /// An instance with the right to work on it.
+    pub(crate) async fn leased_instance(
+        &self,
+        name: &InstanceName,
+        work: &str,
+    ) -> Result<(Lease, Instance), HarnessError> {
+        let known = self.instance(name).await?;
+        let lease = self.lease(&known, work).await?;
+        // It may have been changed before the lease was there.
+        Ok((lease, self.instance(name).await?))
     }
 
     /// Keeps other processes from the instance, as long as the file is open;

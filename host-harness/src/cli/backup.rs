@@ -44,7 +44,9 @@ pub async fn restore(context: &Context, args: RestoreArgs) -> Result<ExitCode, F
         let name = args.name.as_ref().map_or(restored.tenant.clone(), ToString::to_string);
         output.line(format!("Brought back as the tenant {name}, as of {}", moment(restored.made_at)));
         if name != restored.tenant && restored.files.iter().any(|file| file.name == "vault") {
-            output.line("Its stored tokens open for their own tenant alone: give them anew with `instance rotate-token`.");
+            output.line(
+                "Its stored tokens open for their own tenant alone: give them anew with `instance rotate-token`.",
+            );
         }
     })?;
     Ok(ExitCode::SUCCESS)

@@ -7,11 +7,11 @@ use host_harness::{InstanceName, IssueDetail, IssueFilter, IssueId, IssueRow};
 use serde::Serialize;
 
 use super::{
-    views::parse_severity,
     Context,
     error::Failure,
     findings::instance_id,
     output::{Output, moment, severity, short},
+    views::parse_severity,
 };
 
 #[derive(clap::Args)]

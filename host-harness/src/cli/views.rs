@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use appsec_insight::Edition;
 use appsec_model::{Severity, Timestamp};
 use host_harness::{
-    ACTIVE, Cursor, Filter, FindingPage, FindingRow, InstanceName, ProjectFilter, Sort, Period, Tenant, Total,
+    ACTIVE, Cursor, Filter, FindingPage, FindingRow, InstanceName, Period, ProjectFilter, Sort, Tenant, Total,
 };
 use serde::Serialize;
 

@@ -3,7 +3,9 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use appsec_model::{EventType, Timestamp, WebhookScheme};
-use host_harness::{Addresses, Delivery, DeliveryState, EventRow, InstanceName, Origin, SecretSource, Tenant, WebhookSetup};
+use host_harness::{
+    Addresses, Delivery, DeliveryState, EventRow, InstanceName, Origin, SecretSource, Tenant, WebhookSetup,
+};
 use serde::Serialize;
 
 use super::{

@@ -178,7 +178,9 @@ impl fmt::Display for DaemonEvent {
                 write!(out, "{owner}: sync waits, again at {again_at}: {}", line(why))
             }
             Self::SyncStopped { owner } => write!(out, "{owner}: sync stopped between two pages; it goes on later"),
-            Self::Listening { address } => write!(out, "listens for events at http://{address}/webhooks/TENANT/INSTANCE"),
+            Self::Listening { address } => {
+                write!(out, "listens for events at http://{address}/webhooks/TENANT/INSTANCE")
+            }
             Self::EventsSynced { owner, run, state, new, changed, why } => {
                 write!(out, "{owner}: run {run} of what events named is {state}: {new} new, {changed} changed")?;
                 why.iter().try_for_each(|why| write!(out, "; {}", line(why)))

@@ -89,10 +89,7 @@ const TABLES: &[(&str, Holds)] = &[
         },
     ),
     ("projects", BY_INSTANCE),
-    (
-        "onboarding",
-        Holds::Rows { owned: "name = (SELECT name FROM instances WHERE id = ?1)", orphaned: "FALSE" },
-    ),
+    ("onboarding", Holds::Rows { owned: "name = (SELECT name FROM instances WHERE id = ?1)", orphaned: "FALSE" }),
     ("instances", Holds::Rows { owned: "id = ?1", orphaned: "FALSE" }),
     ("stale", Holds::Derived { orphaned: "TRUE" }),
     ("issue_members", Holds::Derived { orphaned: "finding_id NOT IN (SELECT id FROM findings)" }),

@@ -49,7 +49,14 @@ impl Desk {
             secrets: Default::default(),
         };
         let instance_id = store.with(|store| store.add_instance(&instance, at(0))).unwrap();
-        Self { store, instance_id, origin: String::new(), on_absence: OnAbsence::Mark, instance: name.to_owned(), folder }
+        Self {
+            store,
+            instance_id,
+            origin: String::new(),
+            on_absence: OnAbsence::Mark,
+            instance: name.to_owned(),
+            folder,
+        }
     }
 
     /// A desk whose vendor lists the project `acme/app` with the branch `main`.

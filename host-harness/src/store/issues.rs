@@ -18,11 +18,7 @@ use rusqlite::{OptionalExtension, Row, ToSql};
 use serde::{Serialize, Serializer};
 
 pub(super) use self::derive::{derive, mark_changed_aliases};
-use super::{
-    FindingId, FindingStore, Result,
-    filter::Conditions,
-    findings::severity,
-};
+use super::{FindingId, FindingStore, Result, filter::Conditions, findings::severity};
 
 /// What an issue is known by: 16 hex digits.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]

@@ -6,7 +6,9 @@ use appsec_model::{Project, ProjectRef, Timestamp};
 use rusqlite::{Connection, TransactionBehavior, params};
 use serde::Serialize;
 
-use super::{FindingStore, Outcome, Result, compress::Decoder, document, json, onboarding::ignore_unwanted, pages::lead};
+use super::{
+    FindingStore, Outcome, Result, compress::Decoder, document, json, onboarding::ignore_unwanted, pages::lead,
+};
 
 /// A project of an instance.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]

@@ -18,7 +18,7 @@ pub struct ScheduleRow {
     pub instance: InstanceName,
     /// How often.
     pub plan: Plan,
-    /// Not now.
+    /// Not now: it is paused, or its instance is.
     pub paused: bool,
     /// When it was set.
     pub anchor: Timestamp,
@@ -62,7 +62,7 @@ fn row(row: &Row<'_>) -> Result<ScheduleRow> {
         // Only checked names are ever written.
         instance: row.get::<_, String>("name")?.parse().map_err(|_| super::StoreError::Corrupt)?,
         plan: document("plan", row.get_ref("plan")?.as_str().unwrap_or_default())?,
-        paused: row.get("paused")?,
+        paused: row.get::<_, bool>("paused")? || row.get("instance_paused")?,
         anchor: Timestamp::from_micros(row.get("anchor")?),
         next: Next { sync: time("next_sync_at")?, reconcile: time("next_reconcile_at")? },
         failures: row.get("failures")?,
@@ -75,7 +75,8 @@ impl FindingStore {
     /// All schedules, by the name of their instance.
     pub fn schedules(&self) -> Result<Vec<ScheduleRow>> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT schedules.*, name FROM schedules JOIN instances ON instances.id = instance_id ORDER BY name",
+            "SELECT schedules.*, name, paused_at IS NOT NULL AS instance_paused FROM schedules \
+             JOIN instances ON instances.id = instance_id ORDER BY name",
         )?;
         let mut rows = statement.query([])?;
         let mut schedules = Vec::new();

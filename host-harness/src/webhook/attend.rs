@@ -169,7 +169,10 @@ async fn syncs(reception: &Reception, window: Duration, stop: &Stop, progress: &
                 at_work.remove(&key);
                 match &ended.outcome {
                     Ok(_) => _ = not_before.remove(&key),
-                    Err(_) => _ = not_before.insert(key, Timestamp::from_micros(reception.now().as_micros() + micros(AGAIN))),
+                    Err(_) => {
+                        let again = reception.now().as_micros().saturating_add(micros(AGAIN));
+                        not_before.insert(key, Timestamp::from_micros(again));
+                    }
                 }
                 progress(&ended);
             }

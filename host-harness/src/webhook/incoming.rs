@@ -38,7 +38,8 @@ impl Tenant {
     pub async fn set_inbox(&self, name: &InstanceName, from: SecretSource, store: bool) -> Result<Inbox, HarnessError> {
         let instance = self.instance(name).await?;
         let scheme = self.scheme(&instance).await?;
-        let secret = self.kept_secret(name, INCOMING, from, store, |secret| Verifier::new(&scheme, secret).map(|_| ()))?;
+        let check = |secret: &Secret| Verifier::new(&scheme, secret).map(|_| ());
+        let secret = self.kept_secret(name, INCOMING, from, store, check)?;
         let (kept, now) = (secret.clone(), self.harness.now());
         self.store.run(move |store| store.set_inbox(instance.id, &kept, now)).await?;
         Ok(Inbox { scheme, path: path(self, name), secret })

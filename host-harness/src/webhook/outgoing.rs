@@ -141,9 +141,11 @@ impl Tenant {
         }
     }
 
-    /// Tells what the end of a run left to tell. What cannot be told now stays
-    /// in the store: it never makes a run fail.
-    pub(crate) async fn deliver_after_run(&self) {
+    /// Gives an instance back and tells what the end of a run left to tell: a
+    /// slow receiver keeps nobody from the instance. What cannot be told now
+    /// stays in the store: it never makes a run fail.
+    pub(crate) async fn deliver_after_run(&self, instance: impl Send) {
+        drop(instance);
         if let Err(error) = self.deliver(PATIENCE).await {
             tracing::warn!(tenant = %self.id, error = &error as &dyn std::error::Error, "webhooks are told later");
         }

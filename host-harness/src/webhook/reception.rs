@@ -241,7 +241,8 @@ mod tests {
     fn an_event_that_names_too_much_names_nothing() {
         let project = |name: &str| ProjectRef { id: None, name: Some(name.to_owned()) };
         assert_eq!(bounded(event(vec![project("a"); MAX_NAMED])).projects.len(), MAX_NAMED);
-        for projects in [vec![project("a"); MAX_NAMED + 1], vec![project(&"a".repeat(301))], vec![ProjectRef::default()]] {
+        let (many, long) = (vec![project("a"); MAX_NAMED + 1], vec![project(&"a".repeat(301))]);
+        for projects in [many, long, vec![ProjectRef::default()]] {
             assert!(bounded(event(projects)).projects.is_empty());
         }
         let kept = bounded(event(vec![]));

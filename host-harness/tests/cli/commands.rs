@@ -114,3 +114,24 @@ fn the_token_is_in_no_file() {
     assert_eq!(done.code, 0, "{}", done.stderr);
     assert!(desk.in_no_file(&[TOKEN]) >= 1);
 }
+
+#[test]
+fn tenants_are_listed_with_what_they_hold() {
+    let desk = Desk::new(shape(), vec![]);
+    assert_eq!(desk.json(&["tenant", "list"])["tenants"].as_array().unwrap().len(), 0);
+    desk.ok(&["tenant", "add", "small"]);
+    assert_eq!(desk.run(&["tenant", "add", "small"]).code, 1);
+    assert_eq!(desk.add(&["--tenant", "large"]).code, 0);
+    desk.ok(&["--tenant", "large", "sync"]);
+    let list = desk.json(&["tenant", "list"]);
+    let names: Vec<&str> = list["tenants"].as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["large", "small"]);
+    let large = desk.json(&["tenant", "show", "large"]);
+    assert_eq!((&large["instances"][0]["name"], &large["last_run"]["state"]), (&"code".into(), &"complete".into()));
+    let all = desk.json(&["--tenant", "large", "findings", "--all", "--all-categories"])["total"].clone();
+    assert_eq!(large["findings"], all);
+    assert!(large["bytes"].as_u64() > list["tenants"][1]["bytes"].as_u64());
+    // To look for a tenant makes none.
+    assert_eq!(desk.run(&["tenant", "show", "largo"]).code, 1);
+    assert_eq!(desk.json(&["tenant", "list"])["tenants"].as_array().unwrap().len(), 2);
+}

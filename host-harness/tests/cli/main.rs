@@ -4,8 +4,8 @@
 
 mod backups;
 mod commands;
-mod deletion;
 mod daemon;
+mod deletion;
 mod failures;
 mod files;
 mod issues;

@@ -123,7 +123,7 @@ fn a_wrong_token_is_refused_and_the_old_one_works_on() {
     let done = desk.run(&["instance", "rotate-token", "code", "--token-file", &wrong, "--vault-key-file", &key]);
     insta::assert_snapshot!(failed(&desk, &done), @r"
         error: default/code: unauthorized: Semgrep refused the token as wrong or expired: invalid API token
-          to do: the token is wrong, revoked or expired: make a new one at the vendor, and give it by its environment variable or with --token-file
+          to do: the token is wrong, revoked or expired: make a new one at the vendor, and give it by its environment variable or with --token-file; an instance that is there takes it with: harness instance rotate-token NAME
         ");
     assert_eq!((instance(&desk), desk.content()), (before, content));
     assert_eq!(std::fs::read(desk.data_dir().join("tenants/default/vault")).unwrap(), vault);
@@ -211,6 +211,16 @@ fn a_vault_that_is_rekeyed_opens_with_the_old_or_the_new_key_whenever_it_is_kill
     assert_eq!(rekeyed["entries"], 1);
     desk.ok(&["sync", "--vault-key-file", &new]);
     nowhere(&desk);
+}
+
+#[test]
+fn a_deleted_instance_leaves_nothing_in_the_vault() {
+    let (desk, key) = stored();
+    assert_eq!(desk.json(&["vault", "show"])["entries"].as_array().unwrap().len(), 1);
+    let deleted = desk.json(&["instance", "delete", "code", "--confirm", "code", "--vault-key-file", &key]);
+    assert_eq!(deleted["report"]["proof"]["left"], Value::Array(vec![]), "{deleted:#}");
+    assert_eq!(deleted["report"]["searched_for_secret"], true);
+    assert_eq!(desk.json(&["vault", "show"])["entries"], Value::Array(vec![]));
 }
 
 #[test]

@@ -127,7 +127,8 @@ pub fn show_list(output: Output, list: &InstanceList) {
         output.line("No instances yet. Set one up with: harness instance add NAME");
         return;
     }
-    let mut table = output.table(&["NAME", "STATUS", "DEPLOYMENT", "KINDS", "LAST RUN", "NEXT SYNC", "CHECKED", "CONNECTOR"]);
+    let mut table =
+        output.table(&["NAME", "STATUS", "DEPLOYMENT", "KINDS", "LAST RUN", "NEXT SYNC", "CHECKED", "CONNECTOR"]);
     for instance in &list.instances {
         let deployment = instance.connection.as_ref().map(|it| it.deployment.slug.clone());
         table.add_row([

@@ -3,6 +3,7 @@
 use std::{
     io::{self, IsTerminal},
     path::PathBuf,
+    time::Duration,
 };
 
 use appsec_model::{Access, Kind, SecretNeed};
@@ -10,6 +11,9 @@ use dialoguer::{Confirm, Input, MultiSelect, Password, Select, console::Term};
 use host_harness::{AutoMap, InstanceName, KindChoice, Onboarding, ProjectChoice, Secret, Tenant};
 
 use crate::cli::{error::Failure, output::Output};
+
+/// Exit code of a program that Ctrl-C ended.
+const LEFT: i32 = 130;
 
 /// Asks a person.
 pub struct Asker(());
@@ -27,7 +31,11 @@ pub enum Token {
 impl Asker {
     /// Somebody to ask: none where there is no terminal, or JSON is asked for.
     pub fn at_terminal(output: Output) -> Option<Self> {
-        (!output.is_json() && io::stdin().is_terminal() && io::stderr().is_terminal()).then_some(Self(()))
+        let there = !output.is_json() && io::stdin().is_terminal() && io::stderr().is_terminal();
+        there.then(|| {
+            restore_when_left();
+            Self(())
+        })
     }
 
     /// The name of the instance to be.
@@ -122,14 +130,36 @@ impl Asker {
     }
 }
 
-/// An answer; a person who leaves instead is told how to go on.
+/// Gives the terminal back as it was when Ctrl-C ends the program: a question
+/// hides the cursor, and one for a token what is typed.
+fn restore_when_left() {
+    #[cfg(unix)]
+    let before = rustix::termios::tcgetattr(io::stdin()).ok();
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_err() {
+            return;
+        }
+        #[cfg(unix)]
+        if let Some(before) = &before {
+            // If it fails, there is no terminal any more.
+            let _ = rustix::termios::tcsetattr(io::stdin(), rustix::termios::OptionalActions::Now, before);
+        }
+        let _ = Term::stderr().show_cursor();
+        eprintln!("\nLeft. What was decided so far is kept: go on with harness onboard");
+        std::process::exit(LEFT);
+    });
+}
+
+/// An answer. Whoever leaves instead is told how to go on.
 fn answered<T>(answer: dialoguer::Result<T>) -> Result<T, Failure> {
     answer.map_err(|dialoguer::Error::IO(error)| {
-        // The question had hidden it.
-        let _ = Term::stderr().show_cursor();
+        if error.kind() == io::ErrorKind::Interrupted {
+            // The program is being ended.
+            std::thread::sleep(Duration::from_secs(1));
+        }
         Failure::new(
             "onboarding-left",
-            format!("left: {error}"),
+            format!("no answer: {error}"),
             Some("what was decided so far is kept: go on with harness onboard"),
         )
     })

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Cursor, Sort, TotalIs, Way, count_sql, page_sql};
 use crate::store::{
-    ACTIVE, Filter, FindingStore, ProjectFilter, Period,
+    ACTIVE, Filter, FindingStore, Period, ProjectFilter,
     fixture::{Desk, at, finding, project, record},
 };
 

@@ -1,0 +1,109 @@
+//! `harness tenant`: whose data there is.
+
+use std::process::ExitCode;
+
+use host_harness::{TenantId, TenantReport};
+use serde::Serialize;
+
+use super::{
+    Context, delete,
+    error::Failure,
+    output::{Output, bytes, moment},
+};
+
+#[derive(clap::Subcommand)]
+pub enum Command {
+    /// Make a tenant
+    Add {
+        /// A name of your choice: letters, digits and `-`
+        name: TenantId,
+    },
+    /// List the tenants
+    List,
+    /// Show a tenant
+    Show {
+        /// Its name
+        name: TenantId,
+    },
+    /// Delete a tenant and everything that it holds
+    Delete(delete::TenantArgs),
+}
+
+/// What `tenant list` prints.
+#[derive(Serialize, schemars::JsonSchema)]
+pub struct TenantList {
+    /// The tenants, by name.
+    tenants: Vec<TenantReport>,
+}
+
+pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failure> {
+    let (harness, output) = (&context.harness, context.output);
+    match command {
+        Command::Add { name } => {
+            harness.add_tenant(name.clone()).map_err(|error| Failure::from(error).of(&name, None))?;
+            let report = harness.tenant_report(&name).await?;
+            output.result(&report, |_| {
+                output.line(format!("Made the tenant {name}. Next: harness --tenant {name} onboard"));
+            })?;
+        }
+        Command::List => {
+            let mut list = TenantList { tenants: Vec::new() };
+            for name in harness.tenant_names()? {
+                let report = harness.tenant_report(&name).await;
+                list.tenants.push(report.map_err(|error| Failure::from(error).of(&name, None))?);
+            }
+            output.result(&list, |list| show_list(output, list))?;
+        }
+        Command::Show { name } => {
+            let report = harness.tenant_report(&name).await;
+            let report = report.map_err(|error| Failure::from(error).of(&name, None))?;
+            output.result(&report, |report| show(output, report))?;
+        }
+        Command::Delete(args) => return delete::tenant(context, args).await,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show_list(output: Output, list: &TenantList) {
+    if list.tenants.is_empty() {
+        output.line(
+            "No tenants yet. The first command with --tenant NAME makes one, and so does: harness tenant add NAME",
+        );
+        return;
+    }
+    let mut table = output.table(&["NAME", "INSTANCES", "FINDINGS", "SIZE", "LAST RUN"]);
+    for it in &list.tenants {
+        table.add_row([
+            it.name.clone(),
+            it.instances.len().to_string(),
+            it.findings.to_string(),
+            bytes(it.bytes),
+            last_run(it),
+        ]);
+    }
+    output.print(&table);
+}
+
+fn show(output: Output, report: &TenantReport) {
+    let mut table = output.table(&["tenant", &report.name]);
+    table.add_row(["folder", &report.folder]);
+    table.add_row(["size", &bytes(report.bytes)]);
+    let instances = report.instances.iter().map(|it| {
+        let status = if it.paused { "paused" } else { it.status.as_str() };
+        format!("{} ({}): {status}", it.name, it.connector)
+    });
+    table.add_row(["instances", &instances.collect::<Vec<_>>().join("\n")]);
+    if !report.onboardings.is_empty() {
+        table.add_row(["being set up", &report.onboardings.join("\n")]);
+    }
+    table.add_row(["findings", &report.findings.to_string()]);
+    table.add_row(["last run", &last_run(report)]);
+    output.print(&table);
+}
+
+fn last_run(report: &TenantReport) -> String {
+    match &report.last_run {
+        Some(run) => format!("{} {} ({})", moment(run.started_at), run.state.as_str(), run.instance),
+        None => "never".to_owned(),
+    }
+}
