@@ -333,7 +333,7 @@ impl HarnessError {
             "paused" => "let it go on with: harness instance resume NAME",
             "other-account" => {
                 "give a token of the same account; if the other one is meant, say so with --other-account: what was \
-                 brought from the old one is marked as vanished by the next full sync"
+                 brought from the old one is marked as vanished by the next full sync with --allow-vanish"
             }
             "no-new-secret" => "give it with --token-file FILE, --token-env VARIABLE or --token-stdin",
             "secret-not-kept" => "store it with --store-token, or give a file or variable",

@@ -83,9 +83,9 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         Some(name) => vec![name.clone()],
         None => {
             let instances = tenant.store().run(|store| store.instances()).await?;
-            some = !instances.is_empty();
             // Reports are imported, and have no connector.
             let instances: Vec<_> = instances.into_iter().filter(|instance| !instance.is_native()).collect();
+            some = !instances.is_empty();
             let (paused, active): (Vec<_>, Vec<_>) = instances.into_iter().partition(|it| it.paused.is_some());
             for instance in paused {
                 context.output.line(format!("{}/{}: paused", tenant.id(), instance.made.name));

@@ -6,10 +6,7 @@
 //! to date, and forgets the mark, again in one transaction: it costs in
 //! proportion to what changed, and a crash loses nothing.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
 use appsec_model::{Finding, Rule, Severity, Timestamp};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
@@ -28,9 +25,6 @@ pub struct Refreshed {
 
 /// A finding as it is now, for whatever is derived from it.
 pub(super) struct Subject {
-    /// Row id.
-    pub id: i64,
-    pub public_id: i64,
     pub instance_id: i64,
     pub project_id: i64,
     pub repository_id: Option<i64>,
@@ -39,21 +33,9 @@ pub(super) struct Subject {
     /// That of the leading occurrence, or `vanished`.
     pub status: String,
     pub security: bool,
-    pub title: String,
     pub rule_id: Option<String>,
-    pub path: Option<String>,
-    pub priority: i64,
-    pub cvss: Option<f64>,
-    pub epss: Option<f64>,
     pub first_seen_at: Timestamp,
     pub changed_at: Timestamp,
-    /// The operator's words for the project's scans.
-    pub environment: Option<String>,
-    pub branch: Option<String>,
-    pub tag: Option<String>,
-    pub metadata: BTreeMap<String, String>,
-    /// Name of the project.
-    pub project: String,
     pub rule: Option<Arc<Rule>>,
     /// The leading occurrence, as normalized.
     pub finding: Finding,
@@ -152,43 +134,28 @@ fn subject(connection: &Connection, decoder: &Decoder, rules: &mut Rules, id: i6
     let finding: Finding = document("finding", std::str::from_utf8(content.document()).unwrap_or_default())?;
     let found = connection
         .prepare_cached(
-            "SELECT public_id, findings.instance_id, project_id, repository_id, kind, severity, status, security, \
-             title, rule_id, path, priority, cvss, epss, findings.first_seen_at, changed_at, environment, branch, \
-             tag, metadata, projects.name \
+            "SELECT findings.instance_id, project_id, repository_id, kind, severity, status, security, rule_id, \
+             findings.first_seen_at, changed_at \
              FROM findings JOIN projects ON projects.id = project_id WHERE findings.id = ?1",
         )?
         .query_row([id], |row| {
-            let subject = Subject {
-                id,
-                public_id: row.get(0)?,
-                instance_id: row.get(1)?,
-                project_id: row.get(2)?,
-                repository_id: row.get(3)?,
-                kind: row.get(4)?,
-                severity: severity(row.get(5)?),
-                status: row.get(6)?,
-                security: row.get(7)?,
-                title: row.get(8)?,
-                rule_id: row.get(9)?,
-                path: row.get(10)?,
-                priority: row.get(11)?,
-                cvss: row.get(12)?,
-                epss: row.get(13)?,
-                first_seen_at: Timestamp::from_micros(row.get(14)?),
-                changed_at: Timestamp::from_micros(row.get(15)?),
-                environment: row.get(16)?,
-                branch: row.get(17)?,
-                tag: row.get(18)?,
-                metadata: BTreeMap::new(),
-                project: row.get(20)?,
+            Ok(Subject {
+                instance_id: row.get(0)?,
+                project_id: row.get(1)?,
+                repository_id: row.get(2)?,
+                kind: row.get(3)?,
+                severity: severity(row.get(4)?),
+                status: row.get(5)?,
+                security: row.get(6)?,
+                rule_id: row.get(7)?,
+                first_seen_at: Timestamp::from_micros(row.get(8)?),
+                changed_at: Timestamp::from_micros(row.get(9)?),
                 rule: None,
                 finding,
-            };
-            Ok((subject, row.get::<_, String>(19)?))
+            })
         })
         .optional()?;
-    let Some((mut subject, metadata)) = found else { return Ok(None) };
-    subject.metadata = document("metadata", &metadata)?;
+    let Some(mut subject) = found else { return Ok(None) };
     if let Some(rule_id) = &subject.rule_id {
         let key = (subject.instance_id, rule_id.clone());
         subject.rule = match rules.get(&key) {

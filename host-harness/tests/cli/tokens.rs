@@ -175,14 +175,17 @@ fn a_token_of_another_account_must_be_meant() {
     let rotate = ["instance", "rotate-token", "code", "--token-file", &token];
     insta::assert_snapshot!(failed(&desk, &desk.run(&rotate)), @r"
         error: default/code: this is the account `other-corp` (id 77) at the vendor, and the instance is of `demo-corp` (id 4242): nothing was changed
-          to do: give a token of the same account; if the other one is meant, say so with --other-account: what was brought from the old one is marked as vanished by the next full sync
+          to do: give a token of the same account; if the other one is meant, say so with --other-account: what was brought from the old one is marked as vanished by the next full sync with --allow-vanish
         ");
     assert_eq!(instance(&desk), before);
     let rotated = desk.json(&[&rotate[..], &["--other-account"]].concat());
     assert_eq!(rotated["connection"]["deployment"]["slug"], "other-corp");
     // Runs for the old account are nothing to build on.
-    let run = desk.json(&["sync", "--incremental"])["runs"][0].clone();
-    assert_eq!(run["mode"], "full", "{run:#}");
+    let done = desk.run(&["sync", "--incremental", "--json"]);
+    let run = serde_json::from_str::<Value>(&done.stdout).unwrap()["runs"][0].clone();
+    assert_eq!((done.code, &run["mode"], &run["state"]), (3, &"full".into(), &"partial".into()), "{run:#}");
+    // All of the old account is gone, which nobody takes for granted.
+    desk.ok(&["sync", "--allow-vanish"]);
 }
 
 #[test]

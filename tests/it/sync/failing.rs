@@ -28,7 +28,7 @@ async fn a_wrong_token_is_refused_and_leaves_no_instance() {
     let error = tenant.add_instance(env.semgrep("code", settings(json!({}))), true).await.unwrap_err();
     insta::assert_snapshot!(shown(&env, &error), @"
     unauthorized: unauthorized: Semgrep refused the token as wrong or expired: Unauthorized
-    the token is wrong, revoked or expired: make a new one at the vendor, and give it by its environment variable or with --token-file
+    the token is wrong, revoked or expired: make a new one at the vendor, and give it by its environment variable or with --token-file; an instance that is there takes it with: harness instance rotate-token NAME
     ");
     assert!(tenant.store().with(|store| store.instances()).unwrap().is_empty());
 }
@@ -148,7 +148,7 @@ async fn a_revoked_token_is_noted_on_the_instance() {
     let error = env.sync(&tenant).await.unwrap_err();
     insta::assert_snapshot!(shown(&env, &error), @"
     unauthorized: unauthorized: Semgrep refused the token as wrong or expired: Unauthorized
-    the token is wrong, revoked or expired: make a new one at the vendor, and give it by its environment variable or with --token-file
+    the token is wrong, revoked or expired: make a new one at the vendor, and give it by its environment variable or with --token-file; an instance that is there takes it with: harness instance rotate-token NAME
     ");
     content(&tenant).assert_untouched(&before);
     let noted = tenant.instance(&name("code")).await.unwrap();

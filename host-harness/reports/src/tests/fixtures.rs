@@ -1,3 +1,5 @@
+//! Reports as scanners write them, and what is made of each.
+
 use std::{collections::BTreeMap, fs, path::PathBuf, sync::LazyLock};
 
 use appsec_model::{DiagnosticLevel, ProjectRef};

@@ -1,3 +1,5 @@
+//! Any report at the reader.
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

@@ -1,3 +1,5 @@
+//! What is refused, and in which words.
+
 use crate::{Format, MAX_BYTES, Options, Refusal, detect, read};
 
 fn refusal(bytes: &[u8]) -> String {
