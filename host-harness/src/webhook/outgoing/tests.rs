@@ -94,7 +94,7 @@ impl House {
 async fn a_run_that_ended_is_told_with_a_signature_that_the_receiver_can_check() {
     let receiver = Receiver::answering(&["200 OK\n\ntaken"]).await;
     let house = House::telling(&receiver).await;
-    house.end_a_run();
+    let run = house.end_a_run();
     let deliveries = house.tenant.deliver(Duration::ZERO).await.unwrap();
     assert_eq!(deliveries, Deliveries { delivered: 1, failed: 0, next_at: None });
 
@@ -110,7 +110,12 @@ async fn a_run_that_ended_is_told_with_a_signature_that_the_receiver_can_check()
     let key = SigningKey::outgoing(&house.setup("", None).secret.read().unwrap()).unwrap();
     let expected = format!("v1,{}", BASE64.encode(&key.sign(&[signed.as_bytes()])));
     assert_eq!(received.header("webhook-signature"), Some(expected.as_str()));
-    insta::assert_snapshot!(received.body, @"");
+    let event: serde_json::Value = serde_json::from_str(&received.body).unwrap();
+    let told = ["type", "tenant", "instance", "run", "mode", "state", "projects"].map(|key| event[key].clone());
+    let expected = serde_json::json!(["run-ended", "acme", "code", run.id, "full", "partial", 7]);
+    assert_eq!(serde_json::json!(told), expected);
+    assert_eq!(event["started_at"], serde_json::json!(run.started_at));
+    assert_eq!(event["counts"]["records"], 0);
     assert!(!received.body.contains("secret words"));
 }
 
