@@ -138,13 +138,13 @@ enum Command {
     Run(daemon::RunArgs),
     /// Show what is under way, how it went last, and what is next
     Status(daemon::StatusArgs),
+    /// Tell others when a run ends, and take events of vendors
+    #[command(subcommand)]
+    Webhook(webhook::Command),
     /// Normalize a file and print the result; nothing is stored
     Normalize(normalize::Args),
     /// Run a simulated vendor on this machine, to try things out
     VendorSim(simulate::Args),
-    /// Tell others when a run ends, and take events of vendors
-    #[command(subcommand)]
-    Webhook(webhook::Command),
     /// Print the JSON Schema of a command's --json output
     Schema(schema::Args),
     /// Look for what is wrong, and say what to do; nothing is repaired
