@@ -151,7 +151,7 @@ impl Daemon {
             }
             let free = |candidate: &Candidate| {
                 let key = (candidate.tenant.clone(), candidate.instance_id);
-                !at_work.contains(&key) && !(options.once && done.contains(&key))
+                !(at_work.contains(&key) || options.once && done.contains(&key))
             };
             let mut waiting: Vec<Candidate> = registry.candidates(now).into_iter().filter(free).collect();
             while running.len() < options.parallel {

@@ -13,7 +13,7 @@ use crate::{
     error::HarnessError,
     harness::Harness,
     ids::TenantId,
-    store::{FindingStore, Instance, StoreHealth},
+    store::{FindingStore, Instance, InstanceStatus, StoreHealth},
     tenant::{Secrets, Tenant},
 };
 
@@ -156,7 +156,12 @@ impl Harness {
                     secrets
                 }
                 Err(error) => {
-                    checks.push(Check::failed(format!("{what}: secret"), &error));
+                    let mut check = Check::failed(format!("{what}: secret"), &error);
+                    // One that only takes in files needs none.
+                    if instance.status == InstanceStatus::NeverChecked {
+                        check.condition = Condition::Notice;
+                    }
+                    checks.push(check);
                     continue;
                 }
             };

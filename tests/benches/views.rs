@@ -16,10 +16,10 @@ use std::time::{Duration, Instant};
 
 use appsec_model::Severity;
 use host_harness::{
-    ACTIVE, CoverageOptions, DashboardFilter, Filter, FindingStore, PackageFilter, ProjectFilter, Sort, Span,
+    ACTIVE, CoverageOptions, DashboardFilter, Filter, FindingStore, PackageFilter, Period, ProjectFilter, Sort,
 };
 use serde_json::json;
-use tests::env::{Env, settings};
+use tests::{Env, settings};
 use vendor_sim::WorldShape;
 
 /// Rounds of a measurement.
@@ -38,7 +38,7 @@ fn main() {
     let tokio = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let kinds = settings(json!({ "kinds": ["sast", "sca", "ai-sast", "secrets"] }));
     let tenant = tokio.block_on(async {
-        let (tenant, _) = env.connected("acme", kinds).await.unwrap();
+        let (tenant, _) = env.connected("acme", kinds).await;
         let started = Instant::now();
         let run = env.sync(&tenant).await.unwrap();
         let synced = started.elapsed();
@@ -93,7 +93,7 @@ fn main() {
         ("findings --sort path", Filter { sort: Sort::Path, ..usual() }),
         ("findings --changed-since 1d", {
             let since = appsec_model::Timestamp::from_micros(now.as_micros() - 86_400_000_000);
-            Filter { changed: Span { since: Some(since), until: None }, ..usual() }
+            Filter { changed: Period { since: Some(since), until: None }, ..usual() }
         }),
         ("vulnerabilities --reachability reachable", {
             of(&["sca"], Filter { reachability: vec!["reachable".to_owned()], ..usual() })

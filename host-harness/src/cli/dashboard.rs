@@ -72,7 +72,7 @@ fn show(output: Output, dashboard: &Dashboard) {
             severities.push((fixed, 0));
         }
     }
-    severities.sort_by(|a, b| b.0.cmp(&a.0));
+    severities.sort_by_key(|it| std::cmp::Reverse(it.0));
     for (of, open) in severities {
         table.add_row([severity(of), open.to_string().into(), fixes(Some(of)).into(), mean(Some(of)).into()]);
     }

@@ -70,9 +70,12 @@ pub fn cells(view: View, row: &FindingRow) -> Vec<Cell> {
     first.into_iter().chain(rest).collect()
 }
 
+/// A column: its name, and what it says of a finding.
+type Column = (&'static str, fn(&FindingRow) -> String);
+
 /// Names of a view's columns in CSV, and their cells.
-pub fn csv_columns(view: View) -> Vec<(&'static str, fn(&FindingRow) -> String)> {
-    let mut columns: Vec<(&'static str, fn(&FindingRow) -> String)> = vec![
+pub fn csv_columns(view: View) -> Vec<Column> {
+    let mut columns: Vec<Column> = vec![
         ("id", |row| row.id.to_string()),
         ("priority", |row| row.priority.to_string()),
         ("severity", |row| row.severity.as_str().to_owned()),
@@ -98,7 +101,7 @@ pub fn csv_columns(view: View) -> Vec<(&'static str, fn(&FindingRow) -> String)>
     }
     match view {
         View::Vulnerabilities => {
-            columns.extend([("transitivity", transitivity as fn(&FindingRow) -> String), ("fix", fix)])
+            columns.extend([("transitivity", transitivity as fn(&FindingRow) -> String), ("fix", fix)]);
         }
         View::Secrets => {
             columns.extend([("opens", service as fn(&FindingRow) -> String), ("validation", validation)]);

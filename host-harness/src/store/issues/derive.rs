@@ -246,7 +246,7 @@ fn make<'a>(
         let id = ids.remove(0);
         let numbers = (way == Way::Advisory).then(|| best_first(marks().filter(|mark| is_number(mark))));
         let advisories = numbers.filter(|it| !it.is_empty()).map(|it| format!(" {} ", it.join(" ")));
-        let Some(sum) = Sum::of(group.iter().map(|it| (it.instance_id, &it.summed))) else { continue };
+        let Some(sum) = Sum::of(&group.iter().map(|it| (it.instance_id, &it.summed))) else { continue };
         made.insert(id, Made { members: group, aliases: ids, advisories, sum });
     }
     Ok(made)

@@ -82,7 +82,7 @@ pub(super) struct Sum<'a> {
 
 impl<'a> Sum<'a> {
     /// Sums up findings, given with their instances; none of none.
-    pub fn of(findings: impl Iterator<Item = (i64, &'a Summed)> + Clone) -> Option<Self> {
+    pub fn of(findings: &(impl Iterator<Item = (i64, &'a Summed)> + Clone)) -> Option<Self> {
         let each = || findings.clone().map(|(_, it)| it);
         let leading = each().min_by_key(|it| (rank(&it.status), &it.status))?;
         let first = rank(&leading.status);
@@ -131,7 +131,7 @@ mod tests {
             (*instance, summed)
         };
         let all: Vec<(i64, Summed)> = findings.iter().enumerate().map(summed).collect();
-        let sum = Sum::of(all.iter().map(|(instance, it)| (*instance, it))).unwrap();
+        let sum = Sum::of(&all.iter().map(|(instance, it)| (*instance, it))).unwrap();
         format!(
             "{} {} severity {} sources {} of {}, since {}",
             sum.shown.title, sum.status, sum.severity, sum.sources, sum.findings, sum.first_seen_at

@@ -462,7 +462,7 @@ proptest! {
         let mut contents = Vec::new();
         for turned in [false, true] {
             let desks = desks();
-            let mut steps = vec![
+            let mut steps = [
                 Step::Read(0, Kind::Sast, one.clone()),
                 Step::Read(1, Kind::Sast, other.clone()),
                 Step::Read(1, Kind::Sca, packages.clone()),

@@ -52,7 +52,7 @@ pub fn finding(
     let extra = result.extra.unwrap_or_default();
     let rule_id = text(result.check_id).unwrap_or_default();
     let mut spare_metadata = String::new();
-    let (at, facts) = look_up(rules, rule_id, &extra, &sketch.kind, &mut spare_metadata, remarks).ok_or(None)?;
+    let (at, facts) = look_up(rules, &rule_id, &extra, &sketch.kind, &mut spare_metadata, remarks).ok_or(None)?;
     let view = rules.view(at).ok_or(None)?;
     let fingerprint = extra.fingerprint.as_deref();
     let logged_in = facts.platform.is_some_and(|platform| platform.src.is_some())
@@ -162,14 +162,14 @@ fn place_of(position: Option<&CliPosition>) -> (Option<Count>, Option<Count>) {
 /// those that were read before are read again only where the result needs them.
 fn look_up<'a>(
     rules: &mut Rules,
-    id: String,
+    id: &str,
     extra: &CliExtra<'a>,
     kind: &Kind,
     spare: &'a mut String,
     remarks: &mut Remarks,
 ) -> Option<(usize, CliMetadata<'a>)> {
     let metadata = extra.metadata.map_or("{}", |metadata| metadata.get());
-    let known = rules.known(&id, metadata);
+    let known = rules.known(id, metadata);
     let needed = *kind != Kind::Sast
         || extra.fingerprint.as_deref().is_some_and(identity::is_match_based)
         || known.is_some_and(|known| known.is_about_results);
@@ -181,8 +181,8 @@ fn look_up<'a>(
         CliMetadata::default()
     };
     let known = known.unwrap_or_else(|| {
-        let rule = remarks.inside("/extra/metadata", |remarks| rule(id.clone(), &facts, remarks));
-        rules.add(&id, metadata, rule, metadata.contains("semgrep.policy"))
+        let rule = remarks.inside("/extra/metadata", |remarks| rule(id.to_owned(), &facts, remarks));
+        rules.add(id, metadata, rule, metadata.contains("semgrep.policy"))
     });
     Some((known.at, facts))
 }

@@ -60,7 +60,7 @@ pub fn finding(
         return Err(None);
     };
     let id = text(result.rule_id).or_else(|| rule_id_of(rule_text)).unwrap_or_default();
-    let (at, level, logged_in) = rule::look_up(rules, id, rule_text, remarks);
+    let (at, level, logged_in) = rule::look_up(rules, &id, rule_text, remarks);
     let view = rules.view(at).ok_or(None)?;
     let mut finding = base(index, project, &record.head, &sketch);
     let fingerprint = result.fingerprints.and_then(|all| all.match_based);

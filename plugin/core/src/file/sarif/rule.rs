@@ -28,7 +28,7 @@ pub struct Level {
 
 /// The rule of a result, how bad it is, and whether it came from a run with
 /// login. A result without a rule's object has a rule that is only an id.
-pub fn look_up(rules: &mut Rules, id: String, rule: Option<&str>, remarks: &mut Remarks) -> (usize, Level, bool) {
+pub fn look_up(rules: &mut Rules, id: &str, rule: Option<&str>, remarks: &mut Remarks) -> (usize, Level, bool) {
     let source = rule.unwrap_or("{}");
     let mut spare = String::new();
     let wire = remarks.inside("/rule", |remarks| wire::read::<SarifRule<'_>>(source, &mut spare, remarks));
@@ -42,15 +42,15 @@ pub fn look_up(rules: &mut Rules, id: String, rule: Option<&str>, remarks: &mut 
         level: wire.default_configuration.and_then(|it| text(it.level)),
         security_severity: properties.security_severity.and_then(score),
     };
-    let known = rules.known(&id, source).unwrap_or_else(|| {
+    let known = rules.known(id, source).unwrap_or_else(|| {
         let short = description(wire.short_description).filter(|short| !short.starts_with("Semgrep Finding: "));
         let message = description(wire.full_description);
         let name = text(wire.name).filter(|name| *name != id).or(short.filter(|short| Some(short) != message.as_ref()));
-        let mut rule = Rule { id: id.clone(), name, message, url, ..Rule::default() };
+        let mut rule = Rule { id: id.to_owned(), name, message, url, ..Rule::default() };
         for tag in tags {
             add_tag(&mut rule, tag, remarks);
         }
-        rules.add(&id, source, rule, false)
+        rules.add(id, source, rule, false)
     });
     (known.at, level, logged_in)
 }
