@@ -103,8 +103,7 @@ impl Daemon {
                 told(event);
             }
         };
-        let attendant =
-            Attendant::new(self.harness.clone(), options.listen.as_ref(), Arc::new(of_events)).await?;
+        let attendant = Attendant::new(self.harness.clone(), options.listen.as_ref(), Arc::new(of_events)).await?;
         tell(DaemonEvent::Started { pid: std::process::id(), parallel: options.parallel });
         if let Some(address) = attendant.address()? {
             tell(DaemonEvent::Listening { address: address.to_string() });

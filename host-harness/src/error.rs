@@ -15,8 +15,8 @@ use crate::{
     secrets::SecretError,
     store::{ReadCounts, StoreError},
     sync::SelectionError,
-    webhook::WebhookError,
     vault::VaultError,
+    webhook::WebhookError,
 };
 
 /// Why the harness could not do what was asked.

@@ -58,7 +58,7 @@ pub use self::{
     },
     deletion::{DeletionPlan, DeletionProof, PendingDeletion, TablePlan},
     derive::Refreshed,
-    events::{EventRow, EventState, Noted, Waiting},
+    events::{EventRow, EventState, Noted},
     filter::{ACTIVE, Filter, Period, ProjectFilter},
     findings::{FindingDetail, FindingId, FindingRow, OccurrenceDetail, RowFacts},
     health::StoreHealth,
@@ -81,9 +81,9 @@ pub use self::{
     scans::Attribution,
     schedules::{Due, ScheduleRow},
     seen::Seen,
-    webhooks::{ClaimedDelivery, Delivery, DeliveryState, DueDelivery, Tried, Webhook},
     vanishing::VanishingRow,
     view::{Cursor, CursorError, FindingPage, Sort, Total, TotalIs},
+    webhooks::{ClaimedDelivery, Delivery, DeliveryState, DueDelivery, Tried, Webhook},
 };
 use crate::{files::create_private_dir, ids::TenantId};
 

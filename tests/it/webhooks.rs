@@ -42,7 +42,8 @@ struct House {
 
 impl House {
     async fn new(window: Duration) -> Self {
-        let env = Env::new(WorldShape { projects: 4, sast: 60, sca: 20, damaged_per_10_000: 0, ..WorldShape::default() });
+        let env =
+            Env::new(WorldShape { projects: 4, sast: 60, sca: 20, damaged_per_10_000: 0, ..WorldShape::default() });
         let (tenant, _) = env.connected("acme", settings(json!({ "branches": "all" }))).await;
         let file = env.data_dir().join("vendor-secret");
         std::fs::write(&file, SECRET).unwrap();

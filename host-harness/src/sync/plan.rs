@@ -188,9 +188,8 @@ mod tests {
             projects: projects.iter().map(|&name| name.to_owned()).collect(),
         };
         let ignored = HashSet::from(["3".to_owned()]);
-        let kept = |asked| {
-            at_hand(&connection(true), &projects(9), &ignored, &asked).map(|kept| (kept.kinds, kept.projects))
-        };
+        let kept =
+            |asked| at_hand(&connection(true), &projects(9), &ignored, &asked).map(|kept| (kept.kinds, kept.projects));
         let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
         let some = kept(selection(&[Kind::Sast, Kind::Secrets], &["acme/P0001", "7", "gone"]));
         assert_eq!(some, Some((vec![Kind::Sast], names(&["Acme/p0001", "Acme/p0007"]))));

@@ -174,9 +174,8 @@ impl Tenant {
         let ClaimedDelivery { delivery, instance_id, webhook, run } = claimed;
         // What is wrong here is put right by the operator, and tried again.
         let name = delivery.instance.parse::<InstanceName>().map_err(|error| error.to_string());
-        let secret = name.and_then(|name| {
-            self.signing_secret(&name, OUTGOING, &webhook.secret).map_err(|error| error.to_string())
-        });
+        let secret = name
+            .and_then(|name| self.signing_secret(&name, OUTGOING, &webhook.secret).map_err(|error| error.to_string()));
         let secret = match secret {
             Ok(secret) => secret,
             Err(why) => return Answer::Unreachable(why),

@@ -200,9 +200,7 @@ impl Receiver {
         Ok(match noted {
             Noted::Waits => StatusCode::ACCEPTED.into(),
             Noted::Ignored | Noted::Known => StatusCode::OK.into(),
-            Noted::Full => {
-                Reply { status: StatusCode::TOO_MANY_REQUESTS, retry_after: Some(Duration::from_secs(60)) }
-            }
+            Noted::Full => Reply { status: StatusCode::TOO_MANY_REQUESTS, retry_after: Some(Duration::from_secs(60)) },
         })
     }
 }

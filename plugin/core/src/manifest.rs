@@ -1,7 +1,8 @@
 //! What the connector is, can bring and needs.
 
 use appsec_model::{
-    CONTRACT_VERSION, KindSupport, Manifest, OriginNeed, SecretNeed, SignatureAlgorithm, SignatureEncoding, WebhookScheme,
+    CONTRACT_VERSION, KindSupport, Manifest, OriginNeed, SecretNeed, SignatureAlgorithm, SignatureEncoding,
+    WebhookScheme,
 };
 
 use crate::{

@@ -6,10 +6,10 @@ use crate::{
     bindings::{
         appsec::connector::types::{
             Access, Completeness, Connection, Deployment, Diagnostic, DiagnosticLevel, DocumentFormat, DocumentHead,
-            DocumentSummary, Error, Event, EventType, FetchRequest, Finding, Identity, Kind, KindAccess, KindSupport, Lifecycle,
-            Manifest, NextPage, Normalized, OriginNeed, Project, ProjectPage, ProjectRef, RawInput, RawPage, RawRecord,
-            Scan, ScanState, SecretNeed, Severity, SignatureAlgorithm, SignatureEncoding, Status, Triage, TriageState,
-            WebhookScheme,
+            DocumentSummary, Error, Event, EventType, FetchRequest, Finding, Identity, Kind, KindAccess, KindSupport,
+            Lifecycle, Manifest, NextPage, Normalized, OriginNeed, Project, ProjectPage, ProjectRef, RawInput, RawPage,
+            RawRecord, Scan, ScanState, SecretNeed, Severity, SignatureAlgorithm, SignatureEncoding, Status, Triage,
+            TriageState, WebhookScheme,
         },
         exports::appsec::connector::source::{Guest, GuestDocumentReader},
     },
