@@ -49,7 +49,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(15);
 
 /// How long syncs may take to come to the end of their pages when they are asked
 /// to stop. One page is normalized within its limit of processor time.
-const STOP_WITHIN: Duration = Duration::from_secs(30);
+pub(crate) const STOP_WITHIN: Duration = Duration::from_secs(30);
 
 /// How a daemon works.
 #[derive(Clone)]
@@ -108,28 +108,27 @@ impl Daemon {
         if let Some(address) = attendant.address()? {
             tell(DaemonEvent::Listening { address: address.to_string() });
         }
-        // Ends with the schedules: with `once` that is by itself.
-        let ended = Stop::default();
-        let (report, ()) = tokio::join!(
-            async {
-                let report = self.keep_schedules().await;
-                ended.ask();
-                report
-            },
-            async {
-                match options.once {
-                    true => ended.asked().await,
-                    false => attendant.run(ended.clone()).await,
-                }
-            }
-        );
-        if options.once {
+        let report = if options.once {
+            let report = self.keep_schedules().await;
             attendant.tell().await;
-        }
-        report
+            report
+        } else {
+            let ended = Stop::default();
+            let word = async {
+                tokio::select! {
+                    () = options.stop.asked() => {}
+                    () = options.abort.asked() => {}
+                }
+                ended.ask();
+            };
+            let attending = attendant.run(&ended, &options.abort);
+            tokio::join!(self.keep_schedules(), attending, word).0
+        };
+        tell(DaemonEvent::Ended { synced: report.synced, failed: report.failed });
+        Ok(report)
     }
 
-    async fn keep_schedules(&self) -> Result<DaemonReport, HarnessError> {
+    async fn keep_schedules(&self) -> DaemonReport {
         let options = &self.options;
         let tell = &options.progress;
         let mut registry = Registry::new(self.harness.clone(), tell.clone());
@@ -191,8 +190,7 @@ impl Daemon {
             }
         }
         self.stop(running, &mut report).await;
-        tell(DaemonEvent::Ended { synced: report.synced, failed: report.failed });
-        Ok(report)
+        report
     }
 
     /// Lets the syncs come to the end of their pages, for some time.

@@ -11,6 +11,10 @@ use crate::{capability::egress::EgressPolicy, secrets::SecretSource};
 /// How long a delivery that is at its end stays in the log.
 const KEPT: i64 = 30 * 24 * 3600 * 1_000_000;
 
+/// How long a delivery is news, from when it is to be told: longer than all its
+/// tries. The triggers of the schema say the same.
+const NEWS: i64 = 3 * 24 * 3600 * 1_000_000;
+
 /// Where the end of an instance's runs is told.
 #[derive(Clone, Debug)]
 pub struct Webhook {
@@ -161,19 +165,20 @@ impl FindingStore {
         Ok(removed)
     }
 
-    /// Writes down a test of an instance's webhook, and returns its number. It
-    /// waits for whoever claims it by that.
-    pub fn add_test_delivery(&mut self, instance_id: i64, now: Timestamp) -> Result<i64> {
+    /// Writes down a test of an instance's webhook, and returns its number. Until
+    /// `until` it waits for whoever claims it by that.
+    pub fn add_test_delivery(&mut self, instance_id: i64, now: Timestamp, until: Timestamp) -> Result<i64> {
         self.connection.execute(
-            "INSERT INTO deliveries (instance_id, event_id, state, created_at) \
-             VALUES (?1, 'evt_' || lower(hex(randomblob(16))), 'pending', ?2)",
-            params![instance_id, now.as_micros()],
+            "INSERT INTO deliveries (instance_id, event_id, state, created_at, next_at, expires_at) \
+             VALUES (?1, 'evt_' || lower(hex(randomblob(16))), 'pending', ?2, ?3, ?4)",
+            params![instance_id, now.as_micros(), until.as_micros(), now.as_micros().saturating_add(NEWS)],
         )?;
         Ok(self.connection.last_insert_rowid())
     }
 
     /// Takes a delivery for one try. Until `until` no other process tries it;
-    /// should this one die, it is tried again then.
+    /// should this one die, it is tried again then. What is no news any more is
+    /// given up first.
     pub fn claim_delivery(
         &mut self,
         due: DueDelivery,
@@ -181,6 +186,11 @@ impl FindingStore {
         until: Timestamp,
     ) -> Result<Option<ClaimedDelivery>> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        transaction.execute(
+            "UPDATE deliveries SET state = 'failed', next_at = NULL, problem = 'it could not be told while it was news' \
+             WHERE next_at IS NOT NULL AND expires_at <= ?1 AND state = 'pending'",
+            [now.as_micros()],
+        )?;
         let (condition, parameter) = match due {
             DueDelivery::By(moment) => ("next_at <= ?1", moment.as_micros()),
             DueDelivery::Id(id) => ("deliveries.id = ?1", id),
@@ -193,7 +203,10 @@ impl FindingStore {
             .prepare_cached(&sql)?
             .query_row([parameter], |row| Ok((row.get("instance_id")?, delivery(row))))
             .optional()?;
-        let Some((instance_id, delivery)) = found else { return Ok(None) };
+        let Some((instance_id, delivery)) = found else {
+            transaction.commit()?;
+            return Ok(None);
+        };
         let mut delivery = delivery?;
         delivery.tries += 1;
         transaction.execute(
@@ -207,24 +220,26 @@ impl FindingStore {
         Ok(Some(ClaimedDelivery { delivery, instance_id, webhook, run }))
     }
 
-    /// Writes down how a try went. What has been at its end for long is
-    /// forgotten.
-    pub fn note_delivery(&mut self, id: i64, tried: &Tried, now: Timestamp) -> Result<()> {
+    /// Writes down how a try went, unless another process has taken the delivery
+    /// over since. What has been at its end for long is forgotten.
+    pub fn note_delivery(&mut self, claimed: &Delivery, tried: &Tried, now: Timestamp) -> Result<()> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute(
             "UPDATE deliveries SET state = ?2, next_at = ?3, status = ?4, answer = ?5, problem = ?6 \
-             WHERE id = ?1 AND state = 'pending'",
+             WHERE id = ?1 AND state = 'pending' AND tries = ?7",
             params![
-                id,
+                claimed.id,
                 tried.state.as_str(),
                 tried.next_at.map(Timestamp::as_micros),
                 tried.status,
                 tried.answer,
-                tried.problem
+                tried.problem,
+                claimed.tries
             ],
         )?;
         let oldest = now.as_micros().saturating_sub(KEPT);
-        transaction.execute("DELETE FROM deliveries WHERE state <> 'pending' AND created_at < ?1", [oldest])?;
+        let sql = "DELETE FROM deliveries WHERE state <> 'pending' AND coalesce(tried_at, created_at) < ?1";
+        transaction.execute(sql, [oldest])?;
         Ok(transaction.commit()?)
     }
 
@@ -232,9 +247,9 @@ impl FindingStore {
     /// whether there is one of that number with a webhook to go to.
     pub fn renew_delivery(&mut self, id: i64, now: Timestamp) -> Result<bool> {
         let renewed = self.connection.execute(
-            "UPDATE deliveries SET state = 'pending', tries = 0, next_at = ?2 WHERE id = ?1 \
+            "UPDATE deliveries SET state = 'pending', tries = 0, next_at = ?2, expires_at = ?3 WHERE id = ?1 \
              AND instance_id IN (SELECT instance_id FROM webhooks)",
-            params![id, now.as_micros()],
+            params![id, now.as_micros(), now.as_micros().saturating_add(NEWS)],
         )?;
         Ok(renewed > 0)
     }
@@ -271,6 +286,17 @@ impl FindingStore {
         }
         Ok(deliveries)
     }
+}
+
+/// Gives up what waits in a store that was brought back: it may have been told
+/// since.
+pub(super) fn give_up(connection: &Connection) -> Result<()> {
+    connection.execute(
+        "UPDATE deliveries SET state = 'failed', next_at = NULL, \
+         problem = 'the store was brought back from a backup, and it may have been told since' WHERE state = 'pending'",
+        [],
+    )?;
+    Ok(())
 }
 
 fn webhook(connection: &Connection, instance_id: i64) -> Result<Option<Webhook>> {

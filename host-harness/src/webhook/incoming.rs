@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use appsec_model::WebhookScheme;
 
-use super::{WebhookError, scheme::Verifier};
+use super::{WebhookError, outgoing::OUTGOING, scheme::Verifier};
 use crate::{
     error::HarnessError,
     ids::InstanceName,
@@ -80,6 +80,18 @@ impl Tenant {
         }
     }
 
+    /// The secrets that sign what comes in and goes out, as far as they can be
+    /// read.
+    pub(crate) async fn webhook_secrets(&self, name: &InstanceName, id: i64) -> Vec<Secret> {
+        let found = self.store.read(move |store| Ok((store.inbox(id)?, store.webhook(id)?))).await;
+        let (inbox, webhook) = found.unwrap_or_default();
+        let sources = [(INCOMING, inbox), (OUTGOING, webhook.map(|webhook| webhook.secret))];
+        let read = |(variable, source): (&str, Option<SecretSource>)| {
+            self.signing_secret(name, variable, &source?).ok()
+        };
+        sources.into_iter().filter_map(read).collect()
+    }
+
     /// Reads a secret that signs, checks it, and says where it is read from in
     /// the future: from the vault, if it is to be stored.
     pub(super) fn kept_secret(
@@ -127,12 +139,18 @@ impl Tenant {
         }
         // A full sync takes what it has not brought for gone. One that was cut
         // off is made first, so that what an event brings in between is not.
-        if let Some((_, RunMode::Full)) = unfinished {
-            let options = SyncOptions { stop: stop.clone(), ..SyncOptions::default() };
-            self.sync(name, None, options, Arc::new(|_| ())).await?;
-        }
+        let before = match unfinished {
+            Some((_, RunMode::Full)) => {
+                let options = SyncOptions { stop: stop.clone(), ..SyncOptions::default() };
+                self.sync(name, None, options, Arc::new(|_| ())).await.map(|_| ())
+            }
+            _ => Ok(()),
+        };
         let options = SyncOptions { selection: selection(&events), event: true, stop, ..SyncOptions::default() };
-        let outcome = self.sync(name, None, options, Arc::new(|_| ())).await;
+        let outcome = match before {
+            Ok(()) => self.sync(name, None, options, Arc::new(|_| ())).await,
+            Err(error) => Err(error),
+        };
         let (state, run, problem) = match &outcome {
             Err(error) if error.is_for_later() => return outcome.map(Some),
             Err(error) => (EventState::Failed, None, Some(error.to_string())),

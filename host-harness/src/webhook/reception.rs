@@ -217,7 +217,7 @@ fn bounded(mut event: Event) -> Event {
     if event.kinds.len() > MAX_NAMED || event.kinds.iter().any(|kind| kind.as_str().len() > MAX_TEXT) {
         event.kinds.clear();
     }
-    event.id = event.id.map(|id| text(&id));
+    event.id = event.id.as_deref().map(text);
     if let EventType::Ignored { reason } = &mut event.what {
         *reason = text(reason);
     }

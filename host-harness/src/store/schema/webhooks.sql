@@ -19,6 +19,7 @@ CREATE TABLE deliveries (
     tries       INTEGER NOT NULL DEFAULT 0,
     created_at  INTEGER NOT NULL,
     next_at     INTEGER,                    -- when to try; null where it is at its end
+    expires_at  INTEGER NOT NULL,           -- from when on it is no news any more
     tried_at    INTEGER,
     status      INTEGER,                    -- of the last answer
     answer      TEXT,                       -- the beginning of it
@@ -28,15 +29,16 @@ CREATE INDEX deliveries_due ON deliveries (next_at) WHERE next_at IS NOT NULL;
 CREATE INDEX deliveries_by_instance ON deliveries (instance_id, id);
 
 -- In the transaction that ends a run, whoever ends it: a crash loses no event.
+-- It is news for three days.
 CREATE TRIGGER tell_after_update AFTER UPDATE OF state ON runs
     WHEN old.state = 'running' AND new.state <> 'running' BEGIN
-    INSERT INTO deliveries (instance_id, event_id, run_id, state, created_at, next_at)
-    SELECT instance_id, 'evt_' || lower(hex(randomblob(16))), new.id, 'pending', at, at
+    INSERT INTO deliveries (instance_id, event_id, run_id, state, created_at, next_at, expires_at)
+    SELECT instance_id, 'evt_' || lower(hex(randomblob(16))), new.id, 'pending', at, at, at + 259200000000
     FROM webhooks, (SELECT coalesce(new.finished_at, new.started_at) AS at) WHERE instance_id = new.instance_id;
 END;
 CREATE TRIGGER tell_after_insert AFTER INSERT ON runs WHEN new.state <> 'running' BEGIN
-    INSERT INTO deliveries (instance_id, event_id, run_id, state, created_at, next_at)
-    SELECT instance_id, 'evt_' || lower(hex(randomblob(16))), new.id, 'pending', at, at
+    INSERT INTO deliveries (instance_id, event_id, run_id, state, created_at, next_at, expires_at)
+    SELECT instance_id, 'evt_' || lower(hex(randomblob(16))), new.id, 'pending', at, at, at + 259200000000
     FROM webhooks, (SELECT coalesce(new.finished_at, new.started_at) AS at) WHERE instance_id = new.instance_id;
 END;
 

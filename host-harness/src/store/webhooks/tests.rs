@@ -76,14 +76,62 @@ fn a_delivery_at_its_end_can_be_made_pending_again_and_is_forgotten_in_time() {
         problem: Some("no".into()),
     };
     desk.store.with(|store| {
-        let id = store.claim_delivery(DueDelivery::By(at(11)), at(11), at(60)).unwrap().unwrap().delivery.id;
-        store.note_delivery(id, &failed, at(12)).unwrap();
+        let first = store.claim_delivery(DueDelivery::By(at(11)), at(11), at(60)).unwrap().unwrap().delivery;
+        store.note_delivery(&first, &failed, at(12)).unwrap();
         assert_eq!(store.next_delivery_at().unwrap(), None);
-        assert!(store.renew_delivery(id, at(13)).unwrap() && !store.renew_delivery(99, at(13)).unwrap());
+        assert!(store.renew_delivery(first.id, at(13)).unwrap() && !store.renew_delivery(99, at(13)).unwrap());
         assert_eq!(store.next_delivery_at().unwrap(), Some(at(13)));
-        store.note_delivery(id, &failed, at(14)).unwrap();
-        store.note_delivery(id, &failed, at(super::KEPT + 12)).unwrap();
+        let second = store.claim_delivery(DueDelivery::Id(first.id), at(13), at(60)).unwrap().unwrap().delivery;
+        store.note_delivery(&second, &failed, at(14)).unwrap();
+        store.note_delivery(&second, &failed, at(super::KEPT + 13)).unwrap();
+        assert_eq!(store.deliveries(None, 9).unwrap().len(), 1);
+        store.note_delivery(&second, &failed, at(super::KEPT + 14)).unwrap();
         assert!(store.deliveries(None, 9).unwrap().is_empty());
+    });
+}
+
+#[test]
+fn what_another_process_took_over_is_its_to_tell_of() {
+    let desk = desk();
+    end_a_run(&desk, 10);
+    let taken =
+        Tried { state: DeliveryState::Delivered, next_at: None, status: Some(200), answer: None, problem: None };
+    desk.store.with(|store| {
+        let slow = store.claim_delivery(DueDelivery::By(at(11)), at(11), at(60)).unwrap().unwrap().delivery;
+        let next = store.claim_delivery(DueDelivery::By(at(60)), at(60), at(99)).unwrap().unwrap().delivery;
+        store.note_delivery(&slow, &taken, at(61)).unwrap();
+        assert_eq!(store.delivery(next.id).unwrap().unwrap().state, DeliveryState::Pending);
+        store.note_delivery(&next, &taken, at(62)).unwrap();
+        assert_eq!(store.delivery(next.id).unwrap().unwrap().state, DeliveryState::Delivered);
+    });
+}
+
+#[test]
+fn what_is_no_news_any_more_is_given_up_until_the_operator_asks_for_it() {
+    let desk = desk();
+    end_a_run(&desk, 10);
+    // The schema and the program say the same of how long that is.
+    let (before, after) = (at(10 + super::NEWS), at(11 + super::NEWS));
+    desk.store.with(|store| {
+        assert!(store.claim_delivery(DueDelivery::By(at(9)), before, before).unwrap().is_none());
+        assert_eq!(store.next_delivery_at().unwrap(), Some(at(11)));
+        assert!(store.claim_delivery(DueDelivery::By(after), after, after).unwrap().is_none());
+        let delivery = store.deliveries(None, 9).unwrap().remove(0);
+        let told = (delivery.state, delivery.tries, delivery.problem.as_deref());
+        assert_eq!(told, (DeliveryState::Failed, 0, Some("it could not be told while it was news")));
+        assert!(store.renew_delivery(delivery.id, after).unwrap());
+        assert!(store.claim_delivery(DueDelivery::By(after), after, after).unwrap().is_some());
+    });
+}
+
+#[test]
+fn what_waits_in_a_store_that_was_brought_back_is_given_up() {
+    let desk = desk();
+    end_a_run(&desk, 10);
+    desk.store.with(|store| {
+        super::give_up(&store.connection).unwrap();
+        assert_eq!(store.next_delivery_at().unwrap(), None);
+        assert_eq!(store.deliveries(None, 9).unwrap()[0].state, DeliveryState::Failed);
     });
 }
 

@@ -76,11 +76,11 @@ impl House {
     }
 
     fn end_a_run(&self) -> Run {
-        let at = Timestamp::from_micros;
+        let at = |second: i64| Timestamp::from_micros((1_700_000_000 - second) * 1_000_000);
         self.tenant.store().with(|store| {
             let id = store.instance(&self.name).unwrap().unwrap().id;
-            let run = store.start_run(id, RunMode::Full, true, 7, &[], at(1_000_000)).unwrap();
-            store.finish_run(run, RunState::Partial, Some("secret words of the vendor"), at(2_000_000)).unwrap();
+            let run = store.start_run(id, RunMode::Full, true, 7, &[], at(60)).unwrap();
+            store.finish_run(run, RunState::Partial, Some("secret words of the vendor"), at(1)).unwrap();
             store.run(run).unwrap().unwrap()
         })
     }
