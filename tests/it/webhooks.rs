@@ -3,14 +3,14 @@
 
 use std::{
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, UNIX_EPOCH},
 };
 
 use data_encoding::{BASE64, HEXLOWER};
 use hmac::{Hmac, KeyInit, Mac};
 use host_harness::{
     Daemon, DaemonEvent, DaemonOptions, DeliveryState, EventState, Harness, ListenOptions, Options, Run, RunMode,
-    RunState, SecretSource, Stop, Tenant, WebhookSetup,
+    RunState, SecretSource, Setup, Stop, Tenant, WebhookSetup,
 };
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -44,7 +44,20 @@ impl House {
     async fn new(window: Duration) -> Self {
         let env =
             Env::new(WorldShape { projects: 4, sast: 60, sca: 20, damaged_per_10_000: 0, ..WorldShape::default() });
-        let (tenant, _) = env.connected("acme", settings(json!({ "branches": "all" }))).await;
+        let setup = env.semgrep("code", settings(json!({ "branches": "all" })));
+        Self::with(env, setup, window).await
+    }
+
+    /// With the guest whose vendor signs the time too.
+    async fn timed() -> Self {
+        let env = Env::new(WorldShape { projects: 1, sast: 1, sca: 0, ..WorldShape::default() });
+        let setup = env.hostile("code", settings(json!({})));
+        Self::with(env, setup, Duration::ZERO).await
+    }
+
+    async fn with(env: Env, setup: Setup, window: Duration) -> Self {
+        let tenant = env.tenant("acme");
+        tenant.add_instance(setup, true).await.unwrap();
         let file = env.data_dir().join("vendor-secret");
         std::fs::write(&file, SECRET).unwrap();
         let inbox = tenant.set_inbox(&name("code"), SecretSource::File { path: file }, false).await.unwrap();
@@ -74,11 +87,20 @@ impl House {
     /// Sends a body with a signature made with this key; gives the status.
     async fn send(&self, path: &str, key: &str, body: &str) -> u16 {
         let signed = HEXLOWER.encode(&signature(key, &[body.as_bytes()]));
-        let request = format!(
-            "POST {path} HTTP/1.1\r\nhost: x\r\n{}: {signed}\r\ncontent-length: {}\r\n\r\n{body}",
-            self.header,
-            body.len()
-        );
+        self.post(path, &format!("{}: {signed}", self.header), body).await
+    }
+
+    /// Sends a body that was signed at a time and is said to be of another one.
+    async fn send_timed(&self, signed_at: i64, said: i64, body: &str) -> u16 {
+        let signed = signature(SECRET, &[signed_at.to_string().as_bytes(), b".", body.as_bytes()]);
+        let headers = format!("{}: v0={}\r\nX-Timestamp: {said}", self.header, BASE64.encode(&signed));
+        self.post("/webhooks/acme/code", &headers, body).await
+    }
+
+    /// Sends a request; gives the status.
+    async fn post(&self, path: &str, headers: &str, body: &str) -> u16 {
+        let length = body.len();
+        let request = format!("POST {path} HTTP/1.1\r\nhost: x\r\n{headers}\r\ncontent-length: {length}\r\n\r\n{body}");
         let mut stream = TcpStream::connect(&self.address).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = String::new();
@@ -168,6 +190,23 @@ async fn a_replay_and_what_is_no_event_lead_to_nothing() {
     let events = house.tenant.store().with(|store| store.events(None, 9)).unwrap();
     let states: Vec<_> = events.iter().map(|event| event.state).collect();
     assert_eq!(states, [EventState::Ignored, EventState::Done]);
+    assert_eq!(house.runs().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_of_another_time_is_refused_and_so_is_one_whose_time_was_changed() {
+    let mut house = House::timed().await;
+    let body = json!({ "do": "", "count": 1 }).to_string();
+    let now = i64::try_from(UNIX_EPOCH.elapsed().unwrap().as_secs()).unwrap();
+    for (signed_at, said) in [(now - 400, now - 400), (now + 400, now + 400), (now - 400, now)] {
+        assert_eq!(house.send_timed(signed_at, said, &body).await, 404, "{signed_at} said to be {said}");
+    }
+    assert_eq!(house.send("/webhooks/acme/code", SECRET, &body).await, 404, "without a time");
+    assert!(house.tenant.store().with(|store| store.events(None, 9)).unwrap().is_empty());
+    assert_eq!(house.send_timed(now, now, &body).await, 202);
+    let run = house.synced().await;
+    assert_eq!((run.mode, run.state, run.reads.len()), (RunMode::Event, RunState::Complete, 1));
+    assert_eq!(house.send_timed(now, now, &body).await, 200, "a replay");
     assert_eq!(house.runs().len(), 1);
 }
 

@@ -86,9 +86,8 @@ impl Tenant {
         let found = self.store.read(move |store| Ok((store.inbox(id)?, store.webhook(id)?))).await;
         let (inbox, webhook) = found.unwrap_or_default();
         let sources = [(INCOMING, inbox), (OUTGOING, webhook.map(|webhook| webhook.secret))];
-        let read = |(variable, source): (&str, Option<SecretSource>)| {
-            self.signing_secret(name, variable, &source?).ok()
-        };
+        let read =
+            |(variable, source): (&str, Option<SecretSource>)| self.signing_secret(name, variable, &source?).ok();
         sources.into_iter().filter_map(read).collect()
     }
 

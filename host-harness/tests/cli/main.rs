@@ -15,3 +15,4 @@ mod printed;
 mod support;
 mod tokens;
 mod views;
+mod webhooks;
