@@ -2,6 +2,7 @@
 //! its receiver.
 
 use std::{
+    collections::BTreeSet,
     sync::{Arc, Mutex},
     time::{Duration, UNIX_EPOCH},
 };
@@ -10,7 +11,7 @@ use data_encoding::{BASE64, HEXLOWER};
 use hmac::{Hmac, KeyInit, Mac};
 use host_harness::{
     Daemon, DaemonEvent, DaemonOptions, DeliveryState, EventState, Harness, ListenOptions, Options, Run, RunMode,
-    RunState, SecretSource, Setup, Stop, Tenant, WebhookSetup,
+    RunState, SecretSource, Setup, Stop, SyncEvent, SyncOptions, Tenant, WebhookSetup,
 };
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -229,7 +230,7 @@ async fn a_flood_is_answered_429_and_is_one_sync() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_takes_nothing_for_gone_also_beside_a_full_sync_that_was_cut_off() {
+async fn an_event_takes_nothing_for_gone() {
     let mut house = House::new(Duration::ZERO).await;
     house.env.sync(&house.tenant).await.unwrap();
     let before = content(&house.tenant).findings.len();
@@ -243,6 +244,38 @@ async fn an_event_takes_nothing_for_gone_also_beside_a_full_sync_that_was_cut_of
     assert!(content(&house.tenant).findings.len() >= before);
     let run = house.env.sync(&house.tenant).await.unwrap();
     assert_eq!((run.mode, run.state), (RunMode::Full, RunState::Complete));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_sync_that_was_cut_off_is_finished_before_an_event_brings_what_it_could_not_see() {
+    let mut house = House::new(Duration::from_secs(1)).await;
+    // Cut off after its first page.
+    let stop = Stop::default();
+    let (word, options) = (stop.clone(), SyncOptions { stop, ..SyncOptions::default() });
+    let progress = Arc::new(move |event| {
+        if matches!(event, SyncEvent::Page { .. }) {
+            word.ask();
+        }
+    });
+    house.tenant.sync(&name("code"), None, options, progress).await.unwrap_err();
+    assert_eq!(house.runs()[0].state, RunState::Running);
+    house.env.simulator.advance();
+    let project = house.project();
+    assert_eq!(house.send("/webhooks/acme/code", SECRET, &finding(&project, 1)).await, 202);
+    let event = house.synced().await;
+    let runs: Vec<_> = house.runs().iter().map(|run| (run.mode, run.state)).collect();
+    assert_eq!(runs, [(RunMode::Event, RunState::Complete), (RunMode::Full, RunState::Complete)]);
+    assert!(event.counts.records > 0);
+    // What the vendor has of the project is there, as somebody who begins now sees it.
+    let (anew, _) = house.env.connected("anew", settings(json!({ "branches": "all" }))).await;
+    house.env.sync(&anew).await.unwrap();
+    let present = |tenant: &Tenant| -> BTreeSet<String> {
+        let of_project =
+            |it: &&Value| it["project"] == project.as_str() && it["kind"] == "sast" && it["status"] != "vanished";
+        content(tenant).findings.iter().filter(of_project).map(|it| it["id"].to_string()).collect()
+    };
+    let expected = present(&anew);
+    assert!(!expected.is_empty() && present(&house.tenant).is_superset(&expected));
 }
 
 #[tokio::test]

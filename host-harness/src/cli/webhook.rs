@@ -221,7 +221,8 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
             let list = WebhookList { webhooks: all(&tenant).await? };
             output.result(&list, |list| match list.webhooks.as_slice() {
                 [] => {
-                    output.line("No webhook is set. Set one: harness webhook set INSTANCE --url URL --secret-file FILE")
+                    output
+                        .line("No webhook is set. Set one: harness webhook set INSTANCE --url URL --secret-file FILE");
                 }
                 webhooks => show_list(output, webhooks),
             })?;

@@ -117,10 +117,13 @@ fn runs_are_told_to_a_receiver_that_checks_them_and_nothing_is_told_twice_from_a
 struct Listening {
     child: Child,
     address: String,
+    header: String,
 }
 
 impl Listening {
     fn new(desk: &Desk) -> Self {
+        let inbox = desk.json(&["webhook", "secret", "code"]);
+        let header = inbox["scheme"]["signature_header"].as_str().unwrap().to_owned();
         let mut child = desk
             .command(&["run", "--listen", "127.0.0.1:0"])
             .stdout(Stdio::piped())
@@ -134,7 +137,7 @@ impl Listening {
                 break address.split('/').next().unwrap().to_owned();
             }
         };
-        Self { child, address }
+        Self { child, address, header }
     }
 
     /// Sends an event, and gives the status of the answer.
@@ -142,7 +145,7 @@ impl Listening {
         let (signed, length) = (HEXLOWER.encode(signature), body.len());
         let head = format!("POST /webhooks/default/code HTTP/1.1\r\nhost: x\r\ncontent-length: {length}");
         let mut stream = TcpStream::connect(&self.address).unwrap();
-        write!(stream, "{head}\r\nx-semgrep-signature-256: {signed}\r\n\r\n{body}").unwrap();
+        write!(stream, "{head}\r\n{}: {signed}\r\n\r\n{body}", self.header).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer.split(' ').nth(1).unwrap().parse().unwrap()
