@@ -82,6 +82,11 @@ fn runs_are_told_to_a_receiver_that_checks_them_and_nothing_is_told_twice_from_a
     // From here on the secret is read from the vault alone.
     std::fs::remove_file(&secret).unwrap();
 
+    // A token that goes into the vault and out of it leaves it there.
+    with_key(&["instance", "rotate-token", "code", "--store-token"]);
+    desk.ok(&["instance", "rotate-token", "code", "--token-file", &desk.token_file(), "--no-store-token"]);
+    assert_eq!(desk.json(&["vault", "show"])["entries"].as_array().unwrap().len(), 1);
+
     with_key(&["webhook", "test", "code"]);
     let (_, body) = received.recv_timeout(LONG).unwrap();
     assert_eq!(serde_json::from_str::<Value>(&body).unwrap()["type"], "test");
