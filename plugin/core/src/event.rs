@@ -20,38 +20,49 @@ struct Sent<'a> {
 /// Says what a request is about. The platform sends findings in lists and scans
 /// alone; either is taken in both ways.
 pub fn interpret_event(body: &[u8]) -> Result<Event, Error> {
-    let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
-    let read = match first {
-        Some(b'[') => serde_json::from_slice::<Vec<Sent<'_>>>(body),
-        _ => serde_json::from_slice::<Sent<'_>>(body).map(|sent| vec![sent]),
+    // Without an error's own words, which may repeat what was sent.
+    let unreadable = |what: String| Error::Protocol { endpoint: "webhook".to_owned(), what };
+    let position = |part: &str, error: serde_json::Error| {
+        let (line, column) = (error.line(), error.column());
+        unreadable(format!("{part} is not JSON of the expected form at its line {line} column {column}"))
     };
-    let sent = read.map_err(|error| Error::Protocol {
-        endpoint: "webhook".to_owned(),
-        // Without the error's own words, which may repeat what was sent.
-        what: format!("not JSON of the expected form at line {} column {}", error.line(), error.column()),
-    })?;
-    let (mut findings, mut scans) = (false, false);
-    let mut labels = Vec::new();
-    for it in sent {
-        findings |= it.semgrep_finding.is_some();
-        scans |= it.semgrep_scan.is_some();
-        labels.extend(it.semgrep_finding.map(|finding| label(finding.get())));
-        labels.extend(it.semgrep_scan.map(|scan| scan_label(scan.get())));
+    let text = std::str::from_utf8(body).map_err(|_| unreadable("not UTF-8".to_owned()))?;
+    let objects: Vec<&str> = match text.trim_start().starts_with('[') {
+        true => {
+            let list: Vec<&RawValue> = serde_json::from_str(text).map_err(|error| position("the list", error))?;
+            list.into_iter().map(RawValue::get).collect()
+        }
+        false => vec![text],
+    };
+    let (mut findings, mut scans) = (0_u64, 0_u64);
+    // Where one of them names no project, any may be meant.
+    let (mut names, mut unnamed, mut last) = (BTreeSet::new(), false, None);
+    for object in objects {
+        let it: Sent<'_> = serde_json::from_str(object).map_err(|error| position("an event", error))?;
+        let labels = [it.semgrep_finding.map(|it| label(it.get())), it.semgrep_scan.map(|it| scan_label(it.get()))];
+        findings += u64::from(it.semgrep_finding.is_some());
+        scans += u64::from(it.semgrep_scan.is_some());
+        for label in labels.into_iter().flatten() {
+            match label.project.and_then(|project| project.name) {
+                Some(name) => _ = names.insert(name),
+                None => unnamed = true,
+            }
+            last = label.id;
+        }
     }
     let what = match (findings, scans) {
-        (true, false) => EventType::FindingsChanged,
-        (_, true) => EventType::ScanFinished,
-        (false, false) => EventType::Ignored { reason: "neither of findings nor of scans".to_owned() },
+        (0, 0) => EventType::Ignored { reason: "neither of findings nor of scans".to_owned() },
+        (_, 0) => EventType::FindingsChanged,
+        _ => EventType::ScanFinished,
     };
-    // Where one of them names no project, any may be meant.
-    let named: Option<BTreeSet<ProjectRef>> = labels.iter().map(|label| label.project.clone()).collect();
-    let id = match labels.as_slice() {
-        [label] => label.id.clone(),
-        _ => None,
-    };
-    // Only findings in code are sent; a scan may have been of any kind.
-    let kinds = if what == EventType::FindingsChanged { vec![Kind::Sast] } else { Vec::new() };
-    Ok(Event { what, id, projects: named.unwrap_or_default().into_iter().collect(), kinds })
+    let project = |name| ProjectRef { id: None, name: Some(name) };
+    Ok(Event {
+        id: last.filter(|_| findings + scans == 1),
+        projects: if unnamed { Vec::new() } else { names.into_iter().map(project).collect() },
+        // Only findings in code are sent; a scan may have been of any kind.
+        kinds: if what == EventType::FindingsChanged { vec![Kind::Sast] } else { Vec::new() },
+        what,
+    })
 }
 
 #[cfg(test)]
@@ -93,9 +104,9 @@ mod tests {
     fn what_is_no_event_is_told() {
         insta::assert_snapshot!(shown(r#"{"hello":"world"}"#), @r#"{"event":"ignored","reason":"neither of findings nor of scans","id":null,"projects":[],"kinds":[]}"#);
         insta::assert_snapshot!(shown("[]"), @r#"{"event":"ignored","reason":"neither of findings nor of scans","id":null,"projects":[],"kinds":[]}"#);
-        insta::assert_snapshot!(shown(""), @"unexpected answer of webhook: not JSON of the expected form at line 1 column 0");
-        insta::assert_snapshot!(shown("[{\"semgrep_scan\":\n"), @"unexpected answer of webhook: not JSON of the expected form at line 2 column 0");
-        insta::assert_snapshot!(shown("[1]"), @"unexpected answer of webhook: not JSON of the expected form at line 1 column 2");
+        insta::assert_snapshot!(shown(""), @"unexpected answer of webhook: an event is not JSON of the expected form at its line 1 column 0");
+        insta::assert_snapshot!(shown("[{\"semgrep_scan\":\n"), @"unexpected answer of webhook: the list is not JSON of the expected form at its line 2 column 0");
+        insta::assert_snapshot!(shown("[1]"), @"unexpected answer of webhook: an event is not JSON of the expected form at its line 1 column 1");
     }
 
     proptest! {
