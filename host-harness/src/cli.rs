@@ -35,6 +35,7 @@ mod tenant;
 mod vanishing;
 mod vault;
 mod views;
+mod webhook;
 mod when;
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
@@ -149,6 +150,9 @@ enum Command {
     Run(daemon::RunArgs),
     /// Show what is under way, how it went last, and what is next
     Status(daemon::StatusArgs),
+    /// Tell others when a run ends, and take events of vendors
+    #[command(subcommand)]
+    Webhook(webhook::Command),
     /// Normalize a file and print the result; nothing is stored
     Normalize(normalize::Args),
     /// Run a simulated vendor on this machine, to try things out
@@ -254,6 +258,7 @@ fn dispatch(cli: Cli, output: Output) -> Result<ExitCode, Failure> {
             Command::Run(args) => daemon::run(&context, args).await,
             Command::Status(args) => daemon::status(&context, args).await,
             Command::Normalize(args) => normalize::exec(&context, args).await,
+            Command::Webhook(command) => webhook::exec(&context, command).await,
             Command::VendorSim(args) => simulate::exec(args).await,
             Command::Completions { .. } | Command::Schema(_) => Ok(ExitCode::SUCCESS),
         }

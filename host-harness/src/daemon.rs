@@ -14,6 +14,7 @@ mod work;
 
 use std::{
     collections::{HashMap, HashSet},
+    sync::Arc,
     time::Duration,
 };
 
@@ -34,7 +35,13 @@ use self::{
     registry::Registry,
     work::{Ended, Work},
 };
-use crate::{error::HarnessError, harness::Harness, ids::TenantId, stop::Stop};
+use crate::{
+    error::HarnessError,
+    harness::Harness,
+    ids::TenantId,
+    stop::Stop,
+    webhook::{Attendant, EventSync, ListenOptions},
+};
 
 /// How often all tenants are looked at: what is new, or was scheduled anew,
 /// waits so long at most.
@@ -42,7 +49,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(15);
 
 /// How long syncs may take to come to the end of their pages when they are asked
 /// to stop. One page is normalized within its limit of processor time.
-const STOP_WITHIN: Duration = Duration::from_secs(30);
+pub(crate) const STOP_WITHIN: Duration = Duration::from_secs(30);
 
 /// How a daemon works.
 #[derive(Clone)]
@@ -55,6 +62,8 @@ pub struct DaemonOptions {
     pub stop: Stop,
     /// Stops it at once.
     pub abort: Stop,
+    /// Where it listens for events of vendors; none for not at all.
+    pub listen: Option<ListenOptions>,
     /// What happens.
     pub progress: DaemonProgress,
 }
@@ -88,7 +97,40 @@ impl Daemon {
     pub async fn run(&self) -> Result<DaemonReport, HarnessError> {
         let options = &self.options;
         let tell = &options.progress;
+        let told = options.progress.clone();
+        let of_events = move |ended: &EventSync| {
+            if let Some(event) = DaemonEvent::of_events(ended) {
+                told(event);
+            }
+        };
+        let attendant = Attendant::new(self.harness.clone(), options.listen.as_ref(), Arc::new(of_events)).await?;
         tell(DaemonEvent::Started { pid: std::process::id(), parallel: options.parallel });
+        if let Some(address) = attendant.address()? {
+            tell(DaemonEvent::Listening { address: address.to_string() });
+        }
+        let report = if options.once {
+            let report = self.keep_schedules().await;
+            attendant.tell().await;
+            report
+        } else {
+            let ended = Stop::default();
+            let word = async {
+                tokio::select! {
+                    () = options.stop.asked() => {}
+                    () = options.abort.asked() => {}
+                }
+                ended.ask();
+            };
+            let attending = attendant.run(&ended, &options.abort);
+            tokio::join!(self.keep_schedules(), attending, word).0
+        };
+        tell(DaemonEvent::Ended { synced: report.synced, failed: report.failed });
+        Ok(report)
+    }
+
+    async fn keep_schedules(&self) -> DaemonReport {
+        let options = &self.options;
+        let tell = &options.progress;
         let mut registry = Registry::new(self.harness.clone(), tell.clone());
         let mut running: JoinSet<Ended> = JoinSet::new();
         let mut at_work: HashSet<(TenantId, i64)> = HashSet::new();
@@ -148,8 +190,7 @@ impl Daemon {
             }
         }
         self.stop(running, &mut report).await;
-        tell(DaemonEvent::Ended { synced: report.synced, failed: report.failed });
-        Ok(report)
+        report
     }
 
     /// Lets the syncs come to the end of their pages, for some time.

@@ -90,7 +90,8 @@ impl Tenant {
         let plan = self.deletion_plan(name).await?;
         // Only to search for them: without them the rest is proven all the same.
         let secrets = self.secrets(name, &instance.made.secrets, None).unwrap_or_default();
-        let secrets: Vec<Secret> = secrets.into_iter().map(|(_, secret)| secret).collect();
+        let mut secrets: Vec<Secret> = secrets.into_iter().map(|(_, secret)| secret).collect();
+        secrets.extend(self.webhook_secrets(name, instance.id).await);
         let _lock = self.lock(name)?;
         let (now, folder, id) = (self.harness.now(), self.folder.clone(), self.id.clone());
         let report = self

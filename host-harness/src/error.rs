@@ -17,6 +17,7 @@ use crate::{
     store::{ReadCounts, StoreError},
     sync::SelectionError,
     vault::VaultError,
+    webhook::WebhookError,
 };
 
 /// Why the harness could not do what was asked.
@@ -115,6 +116,9 @@ pub enum HarnessError {
     /// There is no such policy.
     #[error("there is no policy `{0}`")]
     NoPolicy(String),
+    /// Something about webhooks cannot be done.
+    #[error(transparent)]
+    Webhook(#[from] WebhookError),
     /// A backup cannot be made or brought back.
     #[error(transparent)]
     Backup(#[from] BackupError),
@@ -218,6 +222,12 @@ impl HarnessError {
         self.failure().is_some()
     }
 
+    /// Whether the same may be tried later, because somebody else is at work, or
+    /// the operator said so.
+    pub(crate) fn is_for_later(&self) -> bool {
+        matches!(self, Self::Locked | Self::AtWork(_) | Self::Paused(_) | Self::Stopped)
+    }
+
     pub(crate) fn is_not_configured(&self) -> bool {
         matches!(self.contract(), Some(ContractError::NotConfigured))
     }
@@ -261,6 +271,7 @@ impl HarnessError {
             Self::Store(_) => "store",
             Self::NoPolicies => "no-policies",
             Self::NoPolicy(_) => "no-such-policy",
+            Self::Webhook(error) => error.code(),
             Self::Backup(_) => "backup",
             Self::NoTenant(_) => "no-such-tenant",
             Self::TenantExists(_) => "tenant-exists",
@@ -297,6 +308,9 @@ impl HarnessError {
         }
         if let Self::Mapping(error) = self {
             return error.remedy();
+        }
+        if let Self::Webhook(error) = self {
+            return Some(error.remedy());
         }
         if let Self::Backup(error) = self {
             return Some(error.remedy());

@@ -58,6 +58,7 @@ mod task;
 mod tenant;
 mod tenants;
 mod vault;
+mod webhook;
 
 pub use crate::{
     backup::{Backup, BackupError, BackupFile},
@@ -93,20 +94,21 @@ pub use crate::{
     store::{
         ACTIVE, AUTO_CONFIDENCE, AgeCount, Attribution, AutoMap, Candidate, ChangeRow, ClassCoverage, ConnectorSource,
         Coverage, CoverageCell, CoverageOptions, CoverageState, CoverageSummary, Cursor, CursorError, CweCount,
-        Dashboard, DashboardFilter, DayCounts, DeletionPlan, DeletionProof, Due, Filter, FindingDetail, FindingId,
-        FindingPage, FindingRow, FindingStore, Instance, InstanceStatus, IssueDetail, IssueFilter, IssueFinding,
-        IssueId, IssueIdError, IssueRow, IssueSource, Keep, KeptFindings, LabelCount, LeaseRow, MappedBy,
-        MappingCounts, MappingFilter, MappingRow, MappingState, NamedProject, NewInstance, OccurrenceDetail, Outcome,
-        PackageCount, PackageFilter, PackageRow, Paused, Percent, PercentError, Period, PolicyFilter, PolicyImport,
-        PolicyResult, PolicyResultWord, PolicySet, PolicyViolations, ProjectChoice, ProjectCosts, ProjectCounts,
-        ProjectFilter, ProjectRow, Proposal, ReachableShare, Read, ReadCounts, ReadState, Refreshed, Released,
-        Renormalized, RepositoryChanges, RepositoryCount, RepositoryCoverage, RepositoryRow, RowFacts, Run, RunFilter,
-        RunMode, RunProject, RunState, RunWait, ScanFields, ScheduleRow, Settled, SeverityCount, SharedStore, Sort,
-        StoreError, StoreHealth, StoredRecord, TablePlan, TimeToFix, Top25Share, Total, TotalIs, UnmappedProject,
-        VanishingRow,
+        Dashboard, DashboardFilter, DayCounts, DeletionPlan, DeletionProof, Delivery, DeliveryState, Due, EventRow,
+        EventState, Filter, FindingDetail, FindingId, FindingPage, FindingRow, FindingStore, Instance, InstanceStatus,
+        IssueDetail, IssueFilter, IssueFinding, IssueId, IssueIdError, IssueRow, IssueSource, Keep, KeptFindings,
+        LabelCount, LeaseRow, MappedBy, MappingCounts, MappingFilter, MappingRow, MappingState, NamedProject,
+        NewInstance, OccurrenceDetail, Outcome, PackageCount, PackageFilter, PackageRow, Paused, Percent, PercentError,
+        Period, PolicyFilter, PolicyImport, PolicyResult, PolicyResultWord, PolicySet, PolicyViolations, ProjectChoice,
+        ProjectCosts, ProjectCounts, ProjectFilter, ProjectRow, Proposal, ReachableShare, Read, ReadCounts, ReadState,
+        Refreshed, Released, Renormalized, RepositoryChanges, RepositoryCount, RepositoryCoverage, RepositoryRow,
+        RowFacts, Run, RunFilter, RunMode, RunProject, RunState, RunWait, ScanFields, ScheduleRow, Settled,
+        SeverityCount, SharedStore, Sort, StoreError, StoreHealth, StoredRecord, TablePlan, TimeToFix, Top25Share,
+        Total, TotalIs, UnmappedProject, VanishingRow, Webhook,
     },
     sync::{Decision, Progress, RetryPolicy, Selection, SelectionError, SyncEvent, SyncOptions, Vanishing, Waiter},
     tenant::{Setup, Tenant},
     tenants::{TenantInstance, TenantReport, TenantRun},
     vault::{EntryState, VAULT_KEY_VARIABLE, Vault, VaultEntry, VaultError, VaultKey, VaultReport},
+    webhook::{Deliveries, Inbox, ListenOptions, RunEnded, WebhookError, WebhookEvent, WebhookSetup},
 };

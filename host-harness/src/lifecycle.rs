@@ -78,7 +78,11 @@ impl Tenant {
         let (now, anew) = (self.harness.now(), other.then_some("cut off, and the account was changed"));
         self.store.run(move |store| store.change_instance(instance.id, &accepted, anew, now)).await?;
         if stored && !store {
-            self.vault().remove(name)?;
+            // And not those that sign webhooks.
+            let secrets = instance.made.secrets.iter();
+            for (variable, _) in secrets.filter(|(_, source)| **source == SecretSource::Vault) {
+                self.vault().remove_one(name, variable)?;
+            }
         }
         self.instance(name).await
     }

@@ -18,6 +18,7 @@ mod output;
 mod reading;
 mod state;
 
+pub(crate) use self::output::clean;
 pub use self::{
     call::{CallError, CallFailure, CallReport, Called, Connector, Grant},
     engine::{Runtime, RuntimeError},

@@ -48,7 +48,7 @@ impl Tenant {
         progress: ImportProgress,
     ) -> Result<ImportReport, HarnessError> {
         let (id, name) = (instance.id, instance.made.name.clone());
-        let _lock = self.lock(&name)?;
+        let lock = self.lock(&name)?;
         let import = Import {
             store: self.store.clone(),
             owner: format!("{}/{name}", self.id),
@@ -63,6 +63,7 @@ impl Tenant {
             self.store.run(move |store| store.set_instance_status(id, connected, None, None, now)).await?;
         }
         self.refresh().await?;
+        self.deliver_after_run(lock).await;
         report
     }
 }

@@ -11,6 +11,7 @@ mod compress;
 mod coverage;
 mod deletion;
 mod derive;
+mod events;
 mod filter;
 mod findings;
 #[cfg(test)]
@@ -38,6 +39,7 @@ mod schedules;
 mod seen;
 mod vanishing;
 mod view;
+mod webhooks;
 
 use std::{
     collections::HashMap,
@@ -59,6 +61,7 @@ pub use self::{
     },
     deletion::{DeletionPlan, DeletionProof, PendingDeletion, TablePlan},
     derive::Refreshed,
+    events::{EventRow, EventState, Noted},
     filter::{ACTIVE, Filter, Period, ProjectFilter},
     findings::{FindingDetail, FindingId, FindingRow, OccurrenceDetail, RowFacts},
     health::StoreHealth,
@@ -89,6 +92,7 @@ pub use self::{
     seen::Seen,
     vanishing::VanishingRow,
     view::{Cursor, CursorError, FindingPage, Sort, Total, TotalIs},
+    webhooks::{ClaimedDelivery, Delivery, DeliveryState, DueDelivery, Tried, Webhook},
 };
 use crate::{files::create_private_dir, ids::TenantId};
 

@@ -20,7 +20,10 @@ use futures_util::{StreamExt, stream};
 
 use self::read::Reading;
 pub(crate) use self::take::normalize as normalize_records;
-pub(crate) use self::{caller::Caller, pacing::ByClock};
+pub(crate) use self::{
+    caller::{Caller, chance},
+    pacing::ByClock,
+};
 pub use self::{
     pacing::Waiter,
     plan::{Selection, SelectionError},
@@ -56,6 +59,9 @@ pub struct SyncOptions {
     pub full: bool,
     /// Begin anew, even where the last sync was cut off.
     pub fresh: bool,
+    /// An event asks for it: reads the selection as far as the vendor has it,
+    /// goes on with nothing, and takes nothing for gone.
+    pub event: bool,
     /// What to do with findings that are no longer there.
     pub vanishing: Vanishing,
     /// Stops it between two pages; the next one goes on there.
@@ -136,8 +142,17 @@ impl InstanceSync {
         let (instance_id, store, clock) = (self.instance.id, self.store.clone(), self.clock.clone());
         let sync = Arc::new(self);
         let caller = Arc::new(Caller::new(sync.clone()));
-        let unfinished = store.run(move |store| store.unfinished_run(instance_id)).await?;
-        let mode = if options.incremental { RunMode::Incremental } else { RunMode::Full };
+        let (event, now) = (options.event, clock());
+        let unfinished = store.run(move |store| match event {
+            true => store.end_cut_off_event_runs(instance_id, now).map(|()| None),
+            false => store.unfinished_run(instance_id),
+        });
+        let unfinished = unfinished.await?;
+        let mode = match (options.event, options.incremental) {
+            (true, _) => RunMode::Event,
+            (false, true) => RunMode::Incremental,
+            (false, false) => RunMode::Full,
+        };
         let goes_on = |unfinished: RunMode| !options.fresh && (!options.full || unfinished == RunMode::Full);
         let run_id = match unfinished {
             Some((run, unfinished)) if goes_on(unfinished) => {
@@ -183,14 +198,21 @@ impl InstanceSync {
                 store.read_projects(instance_id)
             })
             .await?;
-        let reads = plan::plan(&connection, &projects, &mapped, selection)?;
-        let whole = selection.kinds.is_empty() && selection.projects.is_empty();
+        let reads = match mode {
+            RunMode::Event => match plan::at_hand(&connection, &projects, &mapped, selection) {
+                Some(selection) => plan::plan(&connection, &projects, &mapped, &selection)?,
+                None => Vec::new(),
+            },
+            _ => plan::plan(&connection, &projects, &mapped, selection)?,
+        };
+        let whole = mode != RunMode::Event && selection.kinds.is_empty() && selection.projects.is_empty();
         self.store
             .run(move |store| {
-                let mode = match store.last_complete_start(instance_id)? {
+                let mode = match (mode, store.last_complete_start(instance_id)?) {
+                    (RunMode::Event, _) => mode,
                     // What is new since then would not be all of a project that
                     // was not read then.
-                    Some(last) if !store.has_mapped_since(instance_id, last)? => mode,
+                    (RunMode::Incremental, Some(last)) if !store.has_mapped_since(instance_id, last)? => mode,
                     _ => RunMode::Full,
                 };
                 store.start_run(instance_id, mode, whole, listed, &reads, now)
@@ -257,7 +279,7 @@ impl InstanceSync {
             self.store.run(move |store| Ok((store.run(run_id)?, store.project_index(instance_id)?))).await?;
         let run = run.ok_or(HarnessError::NoRun(run_id))?;
         let since = match run.mode {
-            RunMode::Full | RunMode::Import | RunMode::Renormalize => None,
+            RunMode::Full | RunMode::Import | RunMode::Renormalize | RunMode::Event => None,
             RunMode::Incremental => {
                 let overlap = i64::try_from(OVERLAP.as_micros()).unwrap_or(i64::MAX);
                 let last = self.store.run(move |store| store.last_complete_start(instance_id)).await?;

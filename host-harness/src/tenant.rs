@@ -165,7 +165,7 @@ impl Tenant {
         options: SyncOptions,
         progress: Progress,
     ) -> Result<Run, HarnessError> {
-        let (_lease, instance) = self.leased_instance(name, "sync").await?;
+        let (lease, instance) = self.leased_instance(name, "sync").await?;
         if instance.paused.is_some() {
             return Err(HarnessError::Paused(name.clone()));
         }
@@ -187,6 +187,7 @@ impl Tenant {
             Err(error) => self.note(id, error).await?,
         }
         self.refresh().await?;
+        self.deliver_after_run(lease).await;
         outcome
     }
 
@@ -212,7 +213,7 @@ impl Tenant {
             return self.import_report(instance, file, options, progress).await;
         }
         let loaded = self.loaded(&instance).await?;
-        let _lease = self.lease(&instance, "import").await?;
+        let lease = self.lease(&instance, "import").await?;
         let import = Import {
             store: self.store.clone(),
             owner: format!("{}/{name}", self.id),
@@ -223,6 +224,7 @@ impl Tenant {
         };
         let report = import.run(&loaded.connector, file).await;
         self.refresh().await?;
+        self.deliver_after_run(lease).await;
         report
     }
 
@@ -236,7 +238,7 @@ impl Tenant {
     ) -> Result<RenormalizeReport, HarnessError> {
         let instance = self.instance(name).await?;
         let loaded = self.loaded(&instance).await?;
-        let _lease = self.lease(&instance, "renormalize").await?;
+        let lease = self.lease(&instance, "renormalize").await?;
         let renormalize = Renormalize {
             store: self.store.clone(),
             connector: loaded.connector,
@@ -249,6 +251,7 @@ impl Tenant {
         };
         let report = renormalize.run().await;
         self.refresh().await?;
+        self.deliver_after_run(lease).await;
         report
     }
 

@@ -193,6 +193,20 @@ impl Vault {
         })
     }
 
+    /// Removes one secret of an instance. Needs no key.
+    pub fn remove_one(&self, instance: &InstanceName, variable: &str) -> Result<(), VaultError> {
+        let name = (instance.to_string(), variable.to_owned());
+        if self.content()?.is_none_or(|content| !content.entries.contains_key(&name)) {
+            return Ok(());
+        }
+        self.change(|content| {
+            if let Some(content) = content {
+                content.entries.remove(&name);
+            }
+            Ok(())
+        })
+    }
+
     /// Makes sure that a key can be used: a new vault takes any, one that is
     /// there its own alone.
     pub fn check(&self, key: &VaultKey) -> Result<(), VaultError> {

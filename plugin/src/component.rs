@@ -42,6 +42,10 @@ impl Guest for Component {
     fn normalize(input: source::RawInput) -> Result<source::Normalized, source::Error> {
         semgrep_core::normalize(&FromWit::from_wit(input)).map(ToWit::to_wit).map_err(ToWit::to_wit)
     }
+
+    fn interpret_event(body: Vec<u8>) -> Result<source::Event, source::Error> {
+        semgrep_core::interpret_event(&body).map(ToWit::to_wit).map_err(ToWit::to_wit)
+    }
 }
 
 /// A file being read.

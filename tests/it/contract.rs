@@ -192,6 +192,27 @@ async fn both_remember_nothing_of_a_failed_configure() {
     assert_eq!(page["ok"]["records"].as_array().unwrap().len(), 100);
 }
 
+#[tokio::test]
+async fn both_read_the_same_in_events() {
+    let mut both = Both::small().await;
+    let cases: [(&[u8], &str); 9] = [
+        (br#"[{"semgrep_finding":{"numeric_id":7,"repo_name":"a/b"}}]"#, "findings-changed"),
+        (br#"[{"semgrep_finding":{"repo_name":"a/b"}},{"semgrep_finding":{}}]"#, "findings-changed"),
+        (br#"{"semgrep_scan":{"id":"x","repository":"a/b"}}"#, "scan-finished"),
+        (br#"[{"semgrep_scan":{"repository":"\ud83e\udd80"}},{"semgrep_finding":{"repo_name":"c"}}]"#, "scan-finished"),
+        (b"[]", "ignored"),
+        (br#"{"other":[1e999]}"#, "ignored"),
+        (b"", "protocol"),
+        (b"[{\"semgrep_scan\":", "protocol"),
+        (b"\xff\xfe\x00", "protocol"),
+    ];
+    for (body, expected) in cases {
+        let answer = both.agree(&Call::InterpretEvent(body)).await;
+        let told = answer["ok"]["event"].as_str().or(answer["error"]["code"].as_str());
+        assert_eq!(told, Some(expected), "{answer}");
+    }
+}
+
 #[test]
 fn the_component_under_test_is_the_one_that_the_program_carries() {
     let carried = host_harness::BUNDLED.iter().find(|bundled| bundled.id == "semgrep").unwrap().component;

@@ -79,6 +79,7 @@ impl Hostile {
             FetchRequest { kind: Kind::Sast, scope: Scope::Deployment, since: None, cursor: Some(text.clone()) };
         errors.push(self.connector.fetch_findings(grant, request).await.unwrap_err());
         errors.push(self.connector.normalize("acme/one", records(&[&text])).await.unwrap_err());
+        errors.push(self.connector.interpret_event("acme/one", text.as_bytes()).await.unwrap_err());
         self.assert_well().await;
         errors.into_iter().map(|error| self.env.redact(&error.to_string())).collect()
     }

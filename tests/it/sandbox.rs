@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use appsec_model::EventType;
 use host_harness::{CallFailure, LimitHit, Limits};
 use serde_json::json;
 
@@ -26,6 +27,7 @@ async fn a_guest_that_never_ends_is_stopped_in_every_verb() {
     the connector was stopped in `list-projects`: more than 0.1 s of processor time
     the connector was stopped in `fetch-findings`: more than 0.1 s of processor time
     the connector was stopped in `normalize`: more than 0.1 s of processor time
+    the connector was stopped in `interpret-event`: more than 0.1 s of processor time
     ");
 }
 
@@ -53,6 +55,7 @@ async fn a_guest_that_traps_is_reported() {
     the connector crashed in `list-projects`: wasm trap: wasm `unreachable` instruction executed
     the connector crashed in `fetch-findings`: wasm trap: wasm `unreachable` instruction executed
     the connector crashed in `normalize`: wasm trap: wasm `unreachable` instruction executed
+    the connector crashed in `interpret-event`: wasm trap: wasm `unreachable` instruction executed
     ");
 }
 
@@ -142,6 +145,24 @@ async fn normalize_has_no_network_no_bucket_and_no_environment() {
     let seen = async |order: serde_json::Value| {
         let called = hostile.connector.normalize("acme/one", records(&[&order.to_string()])).await;
         called.map(|called| called.value.diagnostics.first().map(|it| it.message.clone()).unwrap_or_default())
+    };
+    assert_eq!(seen(json!({ "do": "environment" })).await.unwrap(), "");
+    insta::assert_snapshot!(seen(json!({ "do": "bucket-mark", "keys": ["x"] })).await.unwrap(), @"refused: access denied");
+    let refused = seen(json!({ "do": "request", "url": url })).await.unwrap_err();
+    insta::assert_snapshot!(refused, @"egress denied: this call has no network");
+    assert_eq!(hostile.env.simulator.stats().requests, 0);
+}
+
+#[tokio::test]
+async fn an_event_is_read_without_network_bucket_and_environment() {
+    let hostile = Hostile::new(Limits::default()).await;
+    let url = hostile.env.simulator.url();
+    let seen = async |order: serde_json::Value| {
+        let called = hostile.connector.interpret_event("acme/one", order.to_string().as_bytes()).await;
+        called.map(|called| match called.value.what {
+            EventType::Ignored { reason } => reason,
+            _ => String::new(),
+        })
     };
     assert_eq!(seen(json!({ "do": "environment" })).await.unwrap(), "");
     insta::assert_snapshot!(seen(json!({ "do": "bucket-mark", "keys": ["x"] })).await.unwrap(), @"refused: access denied");

@@ -3,5 +3,6 @@
 mod disturbed;
 mod failing;
 mod hostile;
+mod matrix;
 mod scenarios;
 mod truth;

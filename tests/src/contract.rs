@@ -13,7 +13,7 @@ use crate::{env::TOKEN, http::NativeTransport};
 /// The answer of a call: its JSON.
 pub type Answer<'a> = Pin<Box<dyn Future<Output = String> + 'a>>;
 
-/// The five functions of the contract, with JSON as their result.
+/// The functions of the contract, with JSON as their result.
 pub trait ConnectorUnderTest {
     /// `describe`.
     fn describe(&mut self) -> Answer<'_>;
@@ -25,6 +25,8 @@ pub trait ConnectorUnderTest {
     fn fetch_findings(&mut self, request: FetchRequest) -> Answer<'_>;
     /// `normalize`.
     fn normalize(&mut self, input: RawInput) -> Answer<'_>;
+    /// `interpret-event`.
+    fn interpret_event<'a>(&'a mut self, body: &'a [u8]) -> Answer<'a>;
 }
 
 /// `{"ok": …}` or `{"error": …}`.
@@ -87,6 +89,10 @@ impl ConnectorUnderTest for NativeCore {
     fn normalize(&mut self, input: RawInput) -> Answer<'_> {
         self.call(|_| semgrep_core::normalize(&input))
     }
+
+    fn interpret_event<'a>(&'a mut self, body: &'a [u8]) -> Answer<'a> {
+        self.call(|_| semgrep_core::interpret_event(body))
+    }
 }
 
 /// The component in a sandbox of the host.
@@ -125,5 +131,9 @@ impl ConnectorUnderTest for CompiledComponent {
 
     fn normalize(&mut self, input: RawInput) -> Answer<'_> {
         Box::pin(async { answer(self.connector.normalize("test", input).await) })
+    }
+
+    fn interpret_event<'a>(&'a mut self, body: &'a [u8]) -> Answer<'a> {
+        Box::pin(async { answer(self.connector.interpret_event("test", body).await) })
     }
 }

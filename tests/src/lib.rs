@@ -14,6 +14,7 @@ mod content;
 mod contract;
 mod env;
 mod http;
+pub mod load;
 mod waits;
 
 pub use crate::{

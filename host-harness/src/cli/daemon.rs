@@ -1,8 +1,8 @@
 //! `harness run` and `harness status`: the daemon, and a look at it.
 
-use std::{io::Write, process::ExitCode, sync::Arc};
+use std::{io::Write, net::SocketAddr, process::ExitCode, sync::Arc};
 
-use host_harness::{Daemon, DaemonEvent, DaemonInfo, DaemonOptions, InstanceWork, Stop};
+use host_harness::{Daemon, DaemonEvent, DaemonInfo, DaemonOptions, InstanceWork, ListenOptions, Stop};
 use serde::Serialize;
 
 use super::{
@@ -19,6 +19,12 @@ pub struct RunArgs {
     /// Make what is due now, and end
     #[arg(long)]
     once: bool,
+    /// Take events of vendors at this address, such as 127.0.0.1:8787; without TLS, for a proxy before it
+    #[arg(long, value_name = "ADDRESS:PORT", conflicts_with = "once")]
+    listen: Option<SocketAddr>,
+    /// Let that address be one that other machines reach
+    #[arg(long, requires = "listen")]
+    listen_anywhere: bool,
 }
 
 #[derive(clap::Args)]
@@ -30,6 +36,7 @@ pub struct StatusArgs {
 
 /// What `run` prints, line by line.
 #[derive(Serialize, schemars::JsonSchema)]
+#[schemars(rename = "RunEvent")]
 pub struct Event {
     /// When.
     at: appsec_model::Timestamp,
@@ -54,6 +61,11 @@ pub async fn run(context: &Context, args: RunArgs) -> Result<ExitCode, Failure> 
     let options = DaemonOptions {
         parallel: usize::from(args.parallel),
         once: args.once,
+        listen: args.listen.map(|address| ListenOptions {
+            address,
+            anywhere: args.listen_anywhere,
+            window: ListenOptions::WINDOW,
+        }),
         stop: stop.clone(),
         abort: abort.clone(),
         progress: Arc::new(move |event| tell(event, json)),

@@ -63,6 +63,8 @@ fn show(output: Output, inspected: &Inspected) {
     table.add_row(["secrets", &secrets.collect::<Vec<_>>().join("\n")]);
     let formats = manifest.formats.iter().map(|it| format!("{}: {}", it.name, it.description));
     table.add_row(["files", &formats.collect::<Vec<_>>().join("\n")]);
+    let events = manifest.webhook.iter().map(|it| format!("signed with {} in {}", it.algorithm, it.signature_header));
+    table.add_row(["events", &events.collect::<Vec<_>>().join("\n")]);
     table.add_row(["settings", &settings(&manifest.settings_schema)]);
     table.add_row(["imports", &component.imports.join("\n")]);
     output.print(&table);

@@ -29,6 +29,7 @@ use super::{
     tenant::TenantList,
     vault::{NewKey, Rekeyed},
     views::FindingList,
+    webhook::{DeliveryList, EventList, InboxReport, WebhookList, WebhookRemoved, WebhookReport},
 };
 
 #[derive(clap::Args)]
@@ -38,7 +39,8 @@ pub struct Args {
 }
 
 /// Every command that prints JSON and the form of it. `error` is what any of
-/// them prints on standard error when it fails.
+/// them prints on standard error when it fails, `webhook-event` what a receiver
+/// is told.
 fn schemas() -> Vec<(&'static str, Schema)> {
     vec![
         ("advisories-clear", schema_for!(AdvisoryImport)),
@@ -108,6 +110,16 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         ("vault-show", schema_for!(host_harness::VaultReport)),
         ("vulnerabilities", schema_for!(FindingList)),
         ("weaknesses", schema_for!(FindingList)),
+        ("webhook-deliveries", schema_for!(DeliveryList)),
+        ("webhook-event", schema_for!(host_harness::WebhookEvent)),
+        ("webhook-events", schema_for!(EventList)),
+        ("webhook-list", schema_for!(WebhookList)),
+        ("webhook-remove", schema_for!(WebhookRemoved)),
+        ("webhook-retry", schema_for!(DeliveryList)),
+        ("webhook-secret", schema_for!(InboxReport)),
+        ("webhook-set", schema_for!(WebhookReport)),
+        ("webhook-show", schema_for!(WebhookReport)),
+        ("webhook-test", schema_for!(DeliveryList)),
     ]
 }
 

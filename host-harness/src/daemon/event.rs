@@ -5,6 +5,8 @@ use std::{fmt, sync::Arc};
 use appsec_model::Timestamp;
 use serde::Serialize;
 
+use crate::webhook::EventSync;
+
 /// What happens in a daemon.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 #[serde(tag = "event", rename_all = "kebab-case")]
@@ -83,6 +85,33 @@ pub enum DaemonEvent {
         /// Tenant and instance.
         owner: String,
     },
+    /// It listens for events of vendors.
+    Listening {
+        /// The address.
+        address: String,
+    },
+    /// A sync of what events named came to its end.
+    EventsSynced {
+        /// Tenant and instance.
+        owner: String,
+        /// Its run.
+        run: i64,
+        /// How it ended.
+        state: String,
+        /// Records that were not known.
+        new: u64,
+        /// Records that are not what they were.
+        changed: u64,
+        /// Why it is not complete.
+        why: Option<String>,
+    },
+    /// Events were not synced.
+    EventsFailed {
+        /// Tenant and instance.
+        owner: String,
+        /// Why.
+        why: String,
+    },
     /// It was asked to stop.
     Stopping {
         /// Syncs under way.
@@ -95,6 +124,27 @@ pub enum DaemonEvent {
         /// Syncs that failed.
         failed: u64,
     },
+}
+
+impl DaemonEvent {
+    /// What a sync that events led to came to, where there is something to tell.
+    pub(super) fn of_events(ended: &EventSync) -> Option<Self> {
+        let owner = format!("{}/{}", ended.tenant, ended.instance);
+        match &ended.outcome {
+            Ok(None) => None,
+            // The events go on waiting.
+            Err(error) if error.is_for_later() => None,
+            Ok(Some(run)) => Some(Self::EventsSynced {
+                owner,
+                run: run.id,
+                state: run.state.as_str().to_owned(),
+                new: run.counts.new,
+                changed: run.counts.changed,
+                why: run.message.clone(),
+            }),
+            Err(error) => Some(Self::EventsFailed { owner, why: error.with_remedy() }),
+        }
+    }
 }
 
 /// Where events go.
@@ -128,6 +178,14 @@ impl fmt::Display for DaemonEvent {
                 write!(out, "{owner}: sync waits, again at {again_at}: {}", line(why))
             }
             Self::SyncStopped { owner } => write!(out, "{owner}: sync stopped between two pages; it goes on later"),
+            Self::Listening { address } => {
+                write!(out, "listens for events at http://{address}/webhooks/TENANT/INSTANCE")
+            }
+            Self::EventsSynced { owner, run, state, new, changed, why } => {
+                write!(out, "{owner}: run {run} of what events named is {state}: {new} new, {changed} changed")?;
+                why.iter().try_for_each(|why| write!(out, "; {}", line(why)))
+            }
+            Self::EventsFailed { owner, why } => write!(out, "{owner}: events were not synced: {}", line(why)),
             Self::Stopping { running } => write!(out, "stopping: {running} syncs come to the end of their pages"),
             Self::Ended { synced, failed } => write!(out, "ended: {synced} syncs, {failed} failed"),
         }

@@ -98,6 +98,7 @@ impl Desk {
     fn options(&self, parallel: usize) -> DaemonOptions {
         let events = self.events.clone();
         DaemonOptions {
+            listen: None,
             parallel,
             once: true,
             stop: Stop::default(),

@@ -24,6 +24,7 @@ fn manifest() -> Manifest {
         origins: vec![need],
         secrets: vec![],
         formats: vec![],
+        webhook: None,
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 };
 
 use appsec_model::{
-    Connection, Error as ContractError, FetchRequest, Manifest, Normalized, ProjectPage, RawInput, RawPage, Scan,
+    Connection, Error as ContractError, Event, FetchRequest, Manifest, Normalized, ProjectPage, RawInput, RawPage, Scan,
 };
 use wasmtime::{Store, Trap, UpdateDeadline};
 use wasmtime_wasi::{I32Exit, WasiCtx};
@@ -185,6 +185,16 @@ impl Connector {
         let input = input.into_wit();
         self.call("normalize", &grant, async |guest, store| {
             let outcome = guest.appsec_connector_source().call_normalize(store, &input).await;
+            outcome.map(|result| result.map(IntoModel::into_model))
+        })
+        .await
+    }
+
+    /// Calls `interpret-event`, with nothing granted, like `normalize`.
+    pub async fn interpret_event(&self, owner: &str, body: &[u8]) -> Result<Called<Event>, CallError> {
+        let grant = Grant { owner: owner.to_owned(), ..Grant::default() };
+        self.call("interpret-event", &grant, async |guest, store| {
+            let outcome = guest.appsec_connector_source().call_interpret_event(store, body).await;
             outcome.map(|result| result.map(IntoModel::into_model))
         })
         .await

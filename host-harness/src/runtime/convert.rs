@@ -76,6 +76,7 @@ lists!(
     Owasp,
     Package,
     Project,
+    ProjectRef,
     RawRecord,
     ReviewComment,
     Rule,
@@ -120,6 +121,7 @@ records! {
     DocumentFormat { name, description, kinds }
     DocumentSummary { format, origin, tool, records, kinds, names_projects, completeness, diagnostics }
     Epss { score, percentile }
+    Event { what, id, projects, kinds }
     Explanation { summary, text }
     FlowStep { role, location, content }
     FixFailure { reason, created_at }
@@ -132,7 +134,7 @@ records! {
     LeakedSecret { service, validation, history, visibility }
     Lifecycle { scan_state, triage, status, created_at, relevant_since, state_changed_at }
     Location { path, start_line, start_column, end_line, end_column }
-    Manifest { id, name, version, contract_version, vendor, kinds, settings_schema, origins, secrets, formats }
+    Manifest { id, name, version, contract_version, vendor, kinds, settings_schema, origins, secrets, formats, webhook }
     Normalized { findings, rules, packages, diagnostics }
     OriginNeed { purpose, default, setting }
     Owasp { code, edition, name, text }
@@ -166,6 +168,7 @@ records! {
     Upgrade { package, version }
     Usage { location, url }
     Verdict { conclusion, reason }
+    WebhookScheme { signature_header, algorithm, encoding, prefix, timestamp_header, description }
 }
 
 impl IntoModel for wit::Finding {
@@ -222,6 +225,7 @@ enums! {
     DiagnosticLevel { Warning, Skipped, Error }
     FlowRole { Source, Step, Sink }
     Severity { Critical, High, Medium, Low, Info, Unknown }
+    SignatureEncoding { Hex, Base64 }
 }
 
 /// Open enumerations. A guest may put a word that has a case of its own into
@@ -249,6 +253,7 @@ open_enums! {
     Kind { Sast, Sca, AiSast, Secrets, Packages }
     ReachabilityVerdict { AlwaysReachable, Reachable, ConditionallyReachable, Unreachable, NotAnalyzed }
     ScanState { Unresolved, Fixed, Muted, Removed }
+    SignatureAlgorithm { HmacSha256 }
     Status { Open, Reviewing, Fixing, Ignored, ProvisionallyIgnored, Fixed, Unknown }
     Transitivity { Direct, Transitive, Unknown }
     TriageState { Untriaged, Reviewing, Fixing, Ignored, ProvisionallyIgnored, Reopened }
@@ -272,6 +277,17 @@ impl IntoModel for wit::Completeness {
         match self {
             Self::Complete => model::Completeness::Complete,
             Self::Incomplete(reason) => model::Completeness::Incomplete { reason },
+        }
+    }
+}
+
+impl IntoModel for wit::EventType {
+    type Model = model::EventType;
+    fn into_model(self) -> model::EventType {
+        match self {
+            Self::FindingsChanged => model::EventType::FindingsChanged,
+            Self::ScanFinished => model::EventType::ScanFinished,
+            Self::Ignored(reason) => model::EventType::Ignored { reason },
         }
     }
 }

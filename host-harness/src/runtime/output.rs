@@ -74,7 +74,7 @@ impl Log {
 }
 
 /// Makes a guest's text fit for a terminal and a log.
-pub(super) fn clean(text: &str, secrets: &[&str], limit: usize) -> String {
+pub(crate) fn clean(text: &str, secrets: &[&str], limit: usize) -> String {
     let mut text = text.to_owned();
     for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
         text = text.replace(secret, "[redacted]");

@@ -78,6 +78,7 @@ impl FindingStore {
         }
         let store = Self::open(path, from)?;
         store.connection.execute("UPDATE tenant SET name = ?1", [to.as_str()])?;
+        super::webhooks::give_up(&store.connection)?;
         store.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
         Ok(found)
     }

@@ -40,6 +40,8 @@ words! {
         Import = "import",
         /// What is stored, with a newer connector.
         Renormalize = "renormalize",
+        /// What events of the vendor named; nothing is taken for gone.
+        Event = "event",
     }
 }
 

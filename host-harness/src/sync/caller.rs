@@ -93,7 +93,7 @@ impl Caller {
 }
 
 /// A random number from 0 to 1.
-fn chance() -> f64 {
+pub(crate) fn chance() -> f64 {
     let mut random = [0_u8; 4];
     match getrandom::fill(&mut random) {
         Ok(()) => f64::from(u32::from_le_bytes(random)) / f64::from(u32::MAX),

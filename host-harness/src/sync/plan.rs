@@ -90,6 +90,28 @@ pub fn plan(
     Ok(reads.collect())
 }
 
+/// What there is of a selection; none where there is nothing of it. Events name
+/// projects by the vendor's ids too, and what is gone, not mapped, or cannot be read.
+pub fn at_hand(
+    connection: &Connection,
+    projects: &[Project],
+    mapped: &HashSet<String>,
+    selection: &Selection,
+) -> Option<Selection> {
+    let readable = |kind: &&Kind| connection.kinds.iter().any(|it| it.kind == **kind && it.access == Access::Readable);
+    let kinds: Vec<Kind> = selection.kinds.iter().filter(readable).cloned().collect();
+    let find = |named: &String| {
+        let by_name = projects.iter().find(|project| project.name.eq_ignore_ascii_case(named));
+        let found = by_name.or_else(|| projects.iter().find(|project| project.id == *named));
+        found.filter(|project| mapped.contains(&project.id)).map(|project| project.name.clone())
+    };
+    let found: Vec<String> = selection.projects.iter().filter_map(find).collect();
+    let nothing = |asked: bool, found: bool| asked && !found;
+    let none = nothing(!selection.kinds.is_empty(), !kinds.is_empty())
+        || nothing(!selection.projects.is_empty(), !found.is_empty());
+    (!none).then_some(Selection { kinds, projects: found })
+}
+
 fn branch(project: &Project) -> Option<&String> {
     project.primary_branch.as_ref().or(project.default_branch.as_ref())
 }
@@ -104,7 +126,7 @@ mod tests {
 
     use appsec_model::{Access, Connection, Deployment, Kind, KindAccess, Project, Scope};
 
-    use super::{Selection, SelectionError, plan};
+    use super::{Selection, SelectionError, at_hand, plan};
 
     fn connection(deployment_wide: bool) -> Connection {
         let denied = Access::Denied { reason: "no licence".to_owned() };
@@ -176,6 +198,24 @@ mod tests {
         names.sort();
         names.dedup();
         assert_eq!(names.len(), 240);
+    }
+
+    #[test]
+    fn of_what_an_event_names_only_what_there_is_is_read() {
+        let selection = |kinds: &[Kind], projects: &[&str]| Selection {
+            kinds: kinds.to_vec(),
+            projects: projects.iter().map(|&name| name.to_owned()).collect(),
+        };
+        let mapped: HashSet<String> = all(&projects(9)).into_iter().filter(|id| id != "3").collect();
+        let kept =
+            |asked| at_hand(&connection(true), &projects(9), &mapped, &asked).map(|kept| (kept.kinds, kept.projects));
+        let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+        let some = kept(selection(&[Kind::Sast, Kind::Secrets], &["acme/P0001", "7", "gone"]));
+        assert_eq!(some, Some((vec![Kind::Sast], names(&["Acme/p0001", "Acme/p0007"]))));
+        assert_eq!(kept(selection(&[], &[])), Some((vec![], vec![])));
+        assert_eq!(kept(selection(&[], &["gone"])), None);
+        assert_eq!(kept(selection(&[], &["Acme/p0003"])), None);
+        assert_eq!(kept(selection(&[Kind::Secrets], &["7"])), None);
     }
 
     #[test]

@@ -9,6 +9,8 @@ fn every_json_output_follows_its_schema() {
     desk.ok(&["sync"]);
     let id = desk.json(&["findings", "--limit", "1"])["findings"][0]["id"].as_str().unwrap().to_owned();
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/api/findings/sca-full.json");
+    let hook_secret = desk.file("hook-secret", "0123456789abcdef-that-signs");
+    let url = "https://receiver.example/hook";
     let commands: &[(&str, &[&str])] = &[
         ("inspect", &["inspect"]),
         ("instance-list", &["instance", "list"]),
@@ -30,6 +32,12 @@ fn every_json_output_follows_its_schema() {
         ("instance-schedule", &["instance", "schedule", "code", "--every", "1h"]),
         ("status", &["status"]),
         ("normalize", &["normalize", file]),
+        ("webhook-set", &["webhook", "set", "code", "--url", url, "--secret-file", &hook_secret]),
+        ("webhook-show", &["webhook", "show", "code"]),
+        ("webhook-list", &["webhook", "list"]),
+        ("webhook-remove", &["webhook", "remove", "code"]),
+        ("webhook-secret", &["webhook", "secret", "code", "--from-file", &hook_secret]),
+        ("webhook-secret", &["webhook", "secret", "code", "--remove"]),
         ("demo", &["demo", "--findings", "300"]),
     ];
     for (name, arguments) in commands {

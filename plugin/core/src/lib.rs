@@ -8,7 +8,8 @@
 //!
 //! The functions are those of the contract, in its types: [`describe`],
 //! [`configure`](configure()), [`list_projects`], [`fetch_findings`],
-//! [`fetch_scan`], [`normalize`](normalize()) and a [`DocumentReader`].
+//! [`fetch_scan`], [`normalize`](normalize()), [`interpret_event`] and a
+//! [`DocumentReader`].
 
 mod outside;
 mod secret;
@@ -24,6 +25,7 @@ mod memory;
 mod moment;
 
 mod configure;
+mod event;
 mod fetch;
 mod projects;
 mod scan;
@@ -39,6 +41,7 @@ mod fields;
 
 pub use crate::{
     configure::configure,
+    event::interpret_event,
     fetch::fetch_findings,
     file::DocumentReader,
     manifest::{SECRET_VARIABLE, describe},

@@ -1,6 +1,9 @@
 //! What the connector is, can bring and needs.
 
-use appsec_model::{CONTRACT_VERSION, KindSupport, Manifest, OriginNeed, SecretNeed};
+use appsec_model::{
+    CONTRACT_VERSION, KindSupport, Manifest, OriginNeed, SecretNeed, SignatureAlgorithm, SignatureEncoding,
+    WebhookScheme,
+};
 
 use crate::{
     file::format::Format,
@@ -33,6 +36,17 @@ pub fn describe() -> Manifest {
                 .to_owned(),
         }],
         formats: Format::ALL.map(Format::describe).into(),
+        webhook: Some(WebhookScheme {
+            signature_header: "X-Semgrep-Signature-256".to_owned(),
+            algorithm: SignatureAlgorithm::HmacSha256,
+            encoding: SignatureEncoding::Hex,
+            prefix: String::new(),
+            timestamp_header: None,
+            description: "On the platform under Settings > Integrations > Add > Webhook: the address as Webhook URL, \
+                          and the secret, of at least 15 characters, as Signature Secret. Which findings are sent is \
+                          set in the policies; scans are always sent."
+                .to_owned(),
+        }),
     }
 }
 

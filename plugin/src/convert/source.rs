@@ -18,12 +18,17 @@ record_to_wit!(Manifest {
     settings_schema,
     origins,
     secrets,
-    formats
+    formats,
+    webhook
 });
 record_to_wit!(KindSupport { kind, on_by_default });
 record_to_wit!(OriginNeed { purpose, default, setting });
 record_to_wit!(SecretNeed { variable, description });
 record_to_wit!(DocumentFormat { name, description, kinds });
+
+record_to_wit!(WebhookScheme { signature_header, algorithm, encoding, prefix, timestamp_header, description });
+words_to_wit!(SignatureAlgorithm { HmacSha256 } Other);
+words_to_wit!(SignatureEncoding { Hex, Base64 });
 
 record_to_wit!(Connection { deployment, kinds, deployment_wide, diagnostics });
 record_to_wit!(Deployment { id, slug, name });
@@ -123,6 +128,20 @@ record_to_wit!(Scan {
 });
 record_to_wit!(Author { name, email, username });
 record_to_wit!(PullRequest { id, title, author });
+
+record_to_wit!(Event { what, id, projects, kinds });
+
+impl ToWit for model::EventType {
+    type Wit = wit::EventType;
+
+    fn to_wit(self) -> wit::EventType {
+        match self {
+            Self::FindingsChanged => wit::EventType::FindingsChanged,
+            Self::ScanFinished => wit::EventType::ScanFinished,
+            Self::Ignored { reason } => wit::EventType::Ignored(reason),
+        }
+    }
+}
 
 impl FromWit for model::RawInput {
     type Wit = wit::RawInput;

@@ -19,6 +19,7 @@ pub enum Call<'a> {
     ListProjects(Option<&'a str>),
     FetchFindings(FetchRequest),
     Normalize(RawInput),
+    InterpretEvent(&'a [u8]),
 }
 
 async fn run(connector: &mut dyn ConnectorUnderTest, call: &Call<'_>) -> String {
@@ -28,6 +29,7 @@ async fn run(connector: &mut dyn ConnectorUnderTest, call: &Call<'_>) -> String 
         Call::ListProjects(cursor) => connector.list_projects(*cursor).await,
         Call::FetchFindings(request) => connector.fetch_findings(request.clone()).await,
         Call::Normalize(input) => connector.normalize(input.clone()).await,
+        Call::InterpretEvent(body) => connector.interpret_event(body).await,
     }
 }
 

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Diagnostic, Kind, ProjectRef, Timestamp};
+use crate::{Diagnostic, Kind, ProjectRef, Timestamp, WebhookScheme};
 
 /// What a connector is, can bring and needs.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -29,6 +29,9 @@ pub struct Manifest {
     pub secrets: Vec<SecretNeed>,
     /// File formats that `normalize` reads.
     pub formats: Vec<DocumentFormat>,
+    /// How events of the vendor's webhooks are signed; none where it takes none.
+    #[serde(default)]
+    pub webhook: Option<WebhookScheme>,
 }
 
 /// A kind that a connector can bring.

@@ -27,6 +27,7 @@ mod lifecycle;
 mod rule;
 mod secret;
 mod timestamp;
+mod webhook;
 
 pub use crate::{
     assistance::{Assistance, Component, Conclusion, Explanation, Verdict},
@@ -50,6 +51,7 @@ pub use crate::{
     rule::{Cwe, Owasp, Rule},
     secret::{History, LeakedSecret, Validation, Visibility},
     timestamp::{ParseTimestampError, Timestamp},
+    webhook::{Event, EventType, SignatureAlgorithm, SignatureEncoding, WebhookScheme},
 };
 
 /// Version of the contract that these types belong to.

@@ -90,6 +90,9 @@ struct Names<'a> {
     id: Option<Id<'a>>,
     #[serde(borrow)]
     repo_name: Option<Text<'a>>,
+    /// What a scan calls its project.
+    #[serde(borrow)]
+    repository: Option<Text<'a>>,
 }
 
 /// What a finding's record is called.
@@ -105,7 +108,8 @@ pub fn label(text: &str) -> Label {
 /// What a scan's record is called.
 pub fn scan_label(text: &str) -> Label {
     let names: Names<'_> = serde_json::from_str(text).unwrap_or_default();
-    Label { kind: scan_kind(), id: record::word(names.id), project: project(None, record::text(names.repo_name)) }
+    let name = record::text(names.repository).or_else(|| record::text(names.repo_name));
+    Label { kind: scan_kind(), id: record::word(names.id), project: project(None, name) }
 }
 
 /// The finding of a record, or its id if it has one.

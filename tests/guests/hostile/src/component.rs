@@ -6,9 +6,10 @@ use crate::{
     bindings::{
         appsec::connector::types::{
             Access, Completeness, Connection, Deployment, Diagnostic, DiagnosticLevel, DocumentFormat, DocumentHead,
-            DocumentSummary, Error, FetchRequest, Finding, Identity, Kind, KindAccess, KindSupport, Lifecycle,
-            Manifest, NextPage, Normalized, OriginNeed, Project, ProjectPage, ProjectRef, RawInput, RawPage, RawRecord,
-            Scan, ScanState, SecretNeed, Severity, Status, Triage, TriageState,
+            DocumentSummary, Error, Event, EventType, FetchRequest, Finding, Identity, Kind, KindAccess, KindSupport,
+            Lifecycle, Manifest, NextPage, Normalized, OriginNeed, Project, ProjectPage, ProjectRef, RawInput, RawPage,
+            RawRecord, Scan, ScanState, SecretNeed, Severity, SignatureAlgorithm, SignatureEncoding, Status, Triage,
+            TriageState, WebhookScheme,
         },
         exports::appsec::connector::source::{Guest, GuestDocumentReader},
     },
@@ -55,6 +56,14 @@ impl Guest for Component {
             }],
             secrets: vec![SecretNeed { variable: "HOSTILE_TOKEN".to_owned(), description: "Any".to_owned() }],
             formats: vec![DocumentFormat { name: "none".to_owned(), description: "None".to_owned(), kinds: vec![] }],
+            webhook: Some(WebhookScheme {
+                signature_header: "X-Signature".to_owned(),
+                algorithm: SignatureAlgorithm::HmacSha256,
+                encoding: SignatureEncoding::Base64,
+                prefix: "v0=".to_owned(),
+                timestamp_header: Some("X-Timestamp".to_owned()),
+                description: "Nowhere".to_owned(),
+            }),
         }
     }
 
@@ -144,6 +153,16 @@ impl Guest for Component {
             normalized.findings.push(finding(index, record));
         }
         Ok(normalized)
+    }
+
+    /// Performs the order that is the event, and names `count` projects.
+    fn interpret_event(body: Vec<u8>) -> Result<Event, Error> {
+        let order = Order::read(&String::from_utf8_lossy(&body)).unwrap_or_default();
+        let seen = perform(&order)?;
+        let project = |number: usize| ProjectRef { id: Some(format!("p{}", number + 1)), name: None };
+        let projects = (0..order.count).map(project).collect();
+        let what = if seen.is_empty() { EventType::ScanFinished } else { EventType::Ignored(seen) };
+        Ok(Event { what, id: None, projects, kinds: vec![] })
     }
 }
 

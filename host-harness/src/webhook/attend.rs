@@ -1,0 +1,223 @@
+//! What a daemon does about webhooks: takes events in, makes the syncs that
+//! they lead to, and tells receivers what could not be told at once.
+//!
+//! What waits is in the stores: a daemon that is killed, and the next one, go on
+//! where the first one was.
+
+use std::{
+    collections::{HashMap, HashSet},
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
+
+use appsec_model::Timestamp;
+use futures_util::{StreamExt, stream};
+use tokio::{
+    runtime::Handle,
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+
+use super::{
+    listen::{ListenOptions, Listener},
+    reception::Reception,
+};
+use crate::{
+    daemon::STOP_WITHIN,
+    error::HarnessError,
+    harness::Harness,
+    ids::{InstanceName, TenantId},
+    stop::Stop,
+    store::Run,
+    tenant::Tenant,
+};
+
+/// How often it is looked whether an instance takes events, and with which
+/// secret.
+const LOOK_EVERY: Duration = Duration::from_secs(15);
+
+/// How often it is looked whether anything is to be told.
+const TELL_EVERY: Duration = Duration::from_secs(5);
+
+/// Tenants that are told of at one time.
+const TELL_AT_ONCE: usize = 8;
+
+/// Syncs of events at one time, beside those that are scheduled.
+const AT_ONCE: usize = 2;
+
+/// When events are tried again whose instance another process is at work on.
+const AGAIN: Duration = Duration::from_secs(10);
+
+/// A sync that events led to, as it ended.
+pub(crate) struct EventSync {
+    pub tenant: TenantId,
+    pub instance: InstanceName,
+    pub outcome: Result<Option<Run>, HarnessError>,
+}
+
+/// Told of each of them.
+pub(crate) type EventProgress = Arc<dyn Fn(&EventSync) + Send + Sync>;
+
+/// Attends to the webhooks of all tenants.
+pub(crate) struct Attendant {
+    reception: Arc<Reception>,
+    listener: Option<Listener>,
+    window: Duration,
+    progress: EventProgress,
+}
+
+impl Attendant {
+    /// Listens, if it is to, and attends to what there is.
+    pub async fn new(
+        harness: Harness,
+        listen: Option<&ListenOptions>,
+        progress: EventProgress,
+    ) -> Result<Self, HarnessError> {
+        let reception = Arc::new(Reception::new(harness)?);
+        let listener = match listen {
+            Some(options) => Some(Listener::bind(options, reception.clone()).await?),
+            None => None,
+        };
+        let window = listen.map_or(ListenOptions::WINDOW, |options| options.window);
+        Ok(Self { reception, listener, window, progress })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> Result<Option<SocketAddr>, HarnessError> {
+        self.listener.as_ref().map(Listener::address).transpose()
+    }
+
+    /// Works until it is stopped; `abort` ends it at once.
+    pub async fn run(&self, stop: &Stop, abort: &Stop) {
+        // Before the first request is answered.
+        self.reception.look().await;
+        let serving = async {
+            if let Some(listener) = &self.listener {
+                listener.serve(stop).await;
+            }
+        };
+        let looking = async {
+            loop {
+                sleep(LOOK_EVERY).await;
+                self.reception.look().await;
+            }
+        };
+        let telling = async {
+            loop {
+                tell(&self.reception).await;
+                sleep(TELL_EVERY).await;
+            }
+        };
+        let until_stopped = async {
+            tokio::select! {
+                ((), ()) = async { tokio::join!(looking, telling) } => {}
+                () = stop.asked() => {}
+            }
+        };
+        tokio::join!(serving, self.syncs(stop, abort), until_stopped);
+    }
+
+    /// Tells what is due, once.
+    pub async fn tell(&self) {
+        self.reception.look().await;
+        tell(&self.reception).await;
+    }
+
+    /// Makes the syncs of events that have waited for the window.
+    async fn syncs(&self, stop: &Stop, abort: &Stop) {
+        let reception = &self.reception;
+        type Key = (TenantId, InstanceName);
+        let mut running: JoinSet<EventSync> = JoinSet::new();
+        let mut at_work: HashSet<Key> = HashSet::new();
+        let mut not_before: HashMap<Key, Timestamp> = HashMap::new();
+        while !stop.is_asked() {
+            let mut soonest = LOOK_EVERY;
+            for tenant in reception.tenants() {
+                let waiting = match tenant.store().read(|store| store.waiting_events()).await {
+                    Ok(waiting) => waiting,
+                    Err(error) => {
+                        tracing::warn!(tenant = %tenant.id(), %error, "events wait");
+                        continue;
+                    }
+                };
+                for it in waiting {
+                    let (key, now) = ((tenant.id().clone(), it.instance), tenant.now());
+                    if at_work.contains(&key) {
+                        continue;
+                    }
+                    let after_window = it.since.as_micros().saturating_add(micros(self.window));
+                    let due = not_before.get(&key).map_or(after_window, |at| after_window.max(at.as_micros()));
+                    let left = due.saturating_sub(now.as_micros());
+                    if left > 0 {
+                        soonest = soonest.min(Duration::from_micros(left.unsigned_abs()));
+                    } else if running.len() < AT_ONCE {
+                        at_work.insert(key.clone());
+                        // On a thread of its own, as scheduled syncs are.
+                        let (runtime, tenant) = (Handle::current(), tenant.clone());
+                        let (stop, abort) = (stop.clone(), abort.clone());
+                        running.spawn_blocking(move || runtime.block_on(sync(tenant, key.1, stop, &abort)));
+                    }
+                }
+            }
+            tokio::select! {
+                Some(ended) = running.join_next() => {
+                    let Ok(ended) = ended else {
+                        // A fault of this program: it is told by the panic itself.
+                        at_work.clear();
+                        continue;
+                    };
+                    let key = (ended.tenant.clone(), ended.instance.clone());
+                    at_work.remove(&key);
+                    match &ended.outcome {
+                        Ok(_) => _ = not_before.remove(&key),
+                        Err(_) => {
+                            let again = reception.now().as_micros().saturating_add(micros(AGAIN));
+                            not_before.insert(key, Timestamp::from_micros(again));
+                        }
+                    }
+                    (self.progress)(&ended);
+                }
+                () = reception.news.notified() => {}
+                () = sleep(soonest) => {}
+                () = stop.asked() => {}
+            }
+        }
+        let ending = async {
+            // They were asked to stop between two pages.
+            while let Some(ended) = running.join_next().await {
+                if let Ok(ended) = ended {
+                    (self.progress)(&ended);
+                }
+            }
+        };
+        if timeout(STOP_WITHIN, ending).await.is_err() {
+            abort.ask();
+            while running.join_next().await.is_some() {}
+        }
+    }
+}
+
+/// Tells what is due, of some tenants at a time: a receiver that does not answer
+/// keeps those of one tenant waiting at most.
+async fn tell(reception: &Reception) {
+    let tell = async |tenant: Tenant| {
+        if let Err(error) = tenant.deliver(Duration::ZERO).await {
+            tracing::warn!(tenant = %tenant.id(), %error, "webhooks are told later");
+        }
+    };
+    stream::iter(reception.tenants()).for_each_concurrent(TELL_AT_ONCE, tell).await;
+}
+
+async fn sync(tenant: Tenant, instance: InstanceName, stop: Stop, abort: &Stop) -> EventSync {
+    let outcome = tokio::select! {
+        outcome = tenant.sync_events(&instance, stop) => outcome,
+        // The page under way is lost, and the events go on waiting.
+        () = abort.asked() => Ok(None),
+    };
+    EventSync { tenant: tenant.id().clone(), instance, outcome }
+}
+
+fn micros(time: Duration) -> i64 {
+    i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
+}

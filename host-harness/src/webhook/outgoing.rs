@@ -1,0 +1,263 @@
+//! Telling receivers that runs ended.
+
+use std::time::{Duration, Instant};
+
+use appsec_model::Timestamp;
+use bytes::Bytes;
+use http::HeaderName;
+use url::Url;
+
+use super::{
+    WebhookError, WebhookEvent,
+    retry::{Next, decide},
+    send::{Answer, Message, TIME, send},
+    signature::{SigningKey, standard},
+};
+use crate::{
+    capability::egress::{Addresses, EgressPolicy, Origin, Scheme},
+    error::HarnessError,
+    ids::InstanceName,
+    secrets::{Secret, SecretSource},
+    store::{ClaimedDelivery, Delivery, DeliveryState, DueDelivery, Tried, Webhook},
+    sync::chance,
+    tenant::Tenant,
+};
+
+/// How long a process that tries a delivery has it for itself: a try, and what
+/// surrounds it.
+const CLAIM: Duration = Duration::from_secs(3 * TIME.as_secs());
+
+/// How long a command that ended a run stays for tries that follow soon.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// How long deliveries are tried in one go: many to a receiver that does not
+/// answer keep nobody from going on.
+const IN_ONE_GO: Duration = Duration::from_secs(30);
+
+/// Name in the vault of the secret that signs.
+pub(super) const OUTGOING: &str = "webhook-outgoing";
+
+/// Headers of a message, as Standard Webhooks has them.
+const ID: HeaderName = HeaderName::from_static("webhook-id");
+const TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
+const SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
+
+/// What the operator gives to set a webhook.
+#[derive(Clone, Debug)]
+pub struct WebhookSetup {
+    /// The address that is told.
+    pub url: String,
+    /// The origin of that address, where it may be at an address of this machine
+    /// or network.
+    pub private_origin: Option<Origin>,
+    /// Where the secret that signs is read from.
+    pub secret: SecretSource,
+    /// Whether the secret goes into the vault, where it is read from then on.
+    pub store_secret: bool,
+}
+
+/// What came of deliveries that were due.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Deliveries {
+    /// Taken by their receivers.
+    pub delivered: u64,
+    /// Given up.
+    pub failed: u64,
+    /// When the next one is due; none where none waits.
+    pub next_at: Option<Timestamp>,
+}
+
+impl Tenant {
+    /// Sets where the ends of an instance's runs are told from now on.
+    pub async fn set_webhook(&self, name: &InstanceName, setup: WebhookSetup) -> Result<Webhook, HarnessError> {
+        let instance = self.instance(name).await?;
+        let egress = granted(&setup)?;
+        let check = |secret: &Secret| SigningKey::outgoing(secret).map(|_| ());
+        let secret = self.kept_secret(name, OUTGOING, setup.secret, setup.store_secret, check)?;
+        let webhook = Webhook { url: setup.url, egress, secret, set_at: self.harness.now() };
+        let kept = webhook.clone();
+        self.store.run(move |store| store.set_webhook(instance.id, &kept)).await?;
+        Ok(webhook)
+    }
+
+    /// Where the ends of an instance's runs are told.
+    pub async fn webhook(&self, name: &InstanceName) -> Result<Webhook, HarnessError> {
+        let id = self.instance(name).await?.id;
+        let found = self.store.read(move |store| store.webhook(id)).await?;
+        Ok(found.ok_or_else(|| WebhookError::NoWebhook(name.clone()))?)
+    }
+
+    /// Tells nobody any more; what still waits is given up.
+    pub async fn remove_webhook(&self, name: &InstanceName) -> Result<(), HarnessError> {
+        let id = self.instance(name).await?.id;
+        let removed = self.store.run(move |store| store.remove_webhook(id)).await?;
+        self.vault().remove_one(name, OUTGOING)?;
+        if removed { Ok(()) } else { Err(WebhookError::NoWebhook(name.clone()).into()) }
+    }
+
+    /// Sends a test, once.
+    pub async fn test_webhook(&self, name: &InstanceName) -> Result<Delivery, HarnessError> {
+        self.webhook(name).await?;
+        let (instance_id, now) = (self.instance(name).await?.id, self.harness.now());
+        let id = self.store.run(move |store| store.add_test_delivery(instance_id, now, later(now, CLAIM))).await?;
+        self.try_delivery(DueDelivery::Id(id)).await?;
+        self.delivery(id).await
+    }
+
+    /// Tries a delivery again, whatever became of it, and from then on as often
+    /// as a new one.
+    pub async fn retry_delivery(&self, id: i64) -> Result<Delivery, HarnessError> {
+        let now = self.harness.now();
+        if !self.store.run(move |store| store.renew_delivery(id, now)).await? {
+            return Err(WebhookError::NoDelivery(id).into());
+        }
+        self.try_delivery(DueDelivery::Id(id)).await?;
+        self.delivery(id).await
+    }
+
+    async fn delivery(&self, id: i64) -> Result<Delivery, HarnessError> {
+        let found = self.store.read(move |store| store.delivery(id)).await?;
+        Ok(found.ok_or(WebhookError::NoDelivery(id))?)
+    }
+
+    /// Tries the deliveries that are due, for some time, and waits for those that
+    /// become due within `patience`. Any process may do it, and several at a time.
+    pub async fn deliver(&self, patience: Duration) -> Result<Deliveries, HarnessError> {
+        let mut deliveries = Deliveries::default();
+        let mut patience = patience;
+        let mut moment = self.harness.now();
+        let begun = Instant::now();
+        loop {
+            if begun.elapsed() >= IN_ONE_GO {
+                deliveries.next_at = self.store.read(|store| store.next_delivery_at()).await?;
+                return Ok(deliveries);
+            }
+            match self.try_delivery(DueDelivery::By(moment)).await? {
+                Some(DeliveryState::Delivered) => deliveries.delivered += 1,
+                Some(DeliveryState::Failed) => deliveries.failed += 1,
+                Some(DeliveryState::Pending) => {}
+                None => {
+                    deliveries.next_at = self.store.read(|store| store.next_delivery_at()).await?;
+                    let now = moment.max(self.harness.now());
+                    let Some(next) = deliveries.next_at else { return Ok(deliveries) };
+                    let wait = Duration::from_micros(u64::try_from(next.as_micros() - now.as_micros()).unwrap_or(0));
+                    let Some(left) = patience.checked_sub(wait) else { return Ok(deliveries) };
+                    patience = left;
+                    self.harness.options().waiter.wait(wait).await;
+                    moment = next.max(self.harness.now());
+                }
+            }
+        }
+    }
+
+    /// Gives an instance back and tells what the end of a run left to tell: a
+    /// slow receiver keeps nobody from the instance. What cannot be told now
+    /// stays in the store: it never makes a run fail.
+    pub(crate) async fn deliver_after_run(&self, instance: impl Send) {
+        drop(instance);
+        if let Err(error) = self.deliver(PATIENCE).await {
+            tracing::warn!(tenant = %self.id, error = &error as &dyn std::error::Error, "webhooks are told later");
+        }
+    }
+
+    /// Makes one try of one delivery, and tells how it is then.
+    async fn try_delivery(&self, due: DueDelivery) -> Result<Option<DeliveryState>, HarnessError> {
+        let now = self.harness.now();
+        let until = later(now, CLAIM);
+        let Some(claimed) = self.store.run(move |store| store.claim_delivery(due, now, until)).await? else {
+            return Ok(None);
+        };
+        let (answer, tries) = (self.tell(&claimed).await, claimed.delivery.tries);
+        let tried = tried(answer, tries, claimed.delivery.run.is_some(), self.harness.now());
+        let state = tried.state;
+        if state == DeliveryState::Failed {
+            let (owner, problem) = (format!("{}/{}", self.id, claimed.delivery.instance), &tried.problem);
+            tracing::warn!(owner, delivery = claimed.delivery.id, tries, problem, "the webhook was not told");
+        }
+        self.store.run(move |store| store.note_delivery(&claimed.delivery, &tried, now)).await?;
+        Ok(Some(state))
+    }
+
+    async fn tell(&self, claimed: &ClaimedDelivery) -> Answer {
+        let ClaimedDelivery { delivery, instance_id, webhook, run } = claimed;
+        // What is wrong here is put right by the operator, and tried again.
+        let name = delivery.instance.parse::<InstanceName>().map_err(|error| error.to_string());
+        let secret = name
+            .and_then(|name| self.signing_secret(&name, OUTGOING, &webhook.secret).map_err(|error| error.to_string()));
+        let secret = match secret {
+            Ok(secret) => secret,
+            Err(why) => return Answer::Unreachable(why),
+        };
+        let key = match SigningKey::outgoing(&secret) {
+            Ok(key) => key,
+            Err(error) => return Answer::Unreachable(error.to_string()),
+        };
+        let transport = match self.harness.transport(&self.id, *instance_id) {
+            Ok(transport) => transport,
+            Err(error) => return Answer::Unreachable(error.to_string()),
+        };
+        let event = match run {
+            Some(run) => WebhookEvent::run_ended(&self.id, run),
+            None => WebhookEvent::Test {
+                tenant: self.id.to_string(),
+                instance: delivery.instance.clone(),
+                at: delivery.created_at,
+            },
+        };
+        let body = match serde_json::to_vec(&event) {
+            Ok(body) => Bytes::from(body),
+            Err(error) => return Answer::Refused(error.to_string()),
+        };
+        // The time of this try: a receiver refuses messages that are old.
+        let seconds = self.harness.now().as_micros().div_euclid(1_000_000).to_string();
+        let signature = standard(&key, &delivery.event_id, &seconds, &body);
+        let headers = vec![(ID, delivery.event_id.clone()), (TIMESTAMP, seconds), (SIGNATURE, signature)];
+        send(&transport, &webhook.egress, Message { url: &webhook.url, headers, body, secret: secret.reveal() }).await
+    }
+}
+
+/// The only origin that a webhook may reach: its own.
+fn granted(setup: &WebhookSetup) -> Result<EgressPolicy, WebhookError> {
+    let origin = Origin::of_url(&setup.url)?;
+    if Url::parse(&setup.url).is_ok_and(|url| url.fragment().is_some()) {
+        return Err(WebhookError::Fragment);
+    }
+    let addresses = match &setup.private_origin {
+        Some(granted) if *granted == origin => Addresses::Private,
+        Some(granted) => return Err(WebhookError::OtherOrigin { granted: granted.clone(), origin }),
+        None if origin.scheme() == Scheme::Http => return Err(WebhookError::Plain(origin)),
+        None => Addresses::Public,
+    };
+    let mut policy = EgressPolicy::default();
+    policy.grant(origin, addresses);
+    Ok(policy)
+}
+
+/// What a try came to. A test is tried once.
+fn tried(answer: Answer, tries: u32, again: bool, now: Timestamp) -> Tried {
+    let next = match decide(&answer, tries, chance()) {
+        Next::Again(_) if !again => Next::GiveUp,
+        next => next,
+    };
+    let (status, answer, problem) = match answer {
+        Answer::Status { status, beginning, .. } => {
+            let problem = (next != Next::Done).then(|| format!("the receiver answered {status}"));
+            (Some(status), (!beginning.is_empty()).then_some(beginning), problem)
+        }
+        Answer::Unreachable(why) | Answer::Refused(why) => (None, None, Some(why)),
+    };
+    let (state, next_at) = match next {
+        Next::Done => (DeliveryState::Delivered, None),
+        Next::Again(wait) => (DeliveryState::Pending, Some(later(now, wait))),
+        Next::GiveUp => (DeliveryState::Failed, None),
+    };
+    Tried { state, next_at, status, answer, problem }
+}
+
+fn later(moment: Timestamp, wait: Duration) -> Timestamp {
+    let micros = i64::try_from(wait.as_micros()).unwrap_or(i64::MAX);
+    Timestamp::from_micros(moment.as_micros().saturating_add(micros))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,122 @@
+//! Whole scenarios at the highest level of detail with a known token, and then
+//! a search in every byte that came of them.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use data_encoding::{BASE64, BASE64URL_NOPAD, HEXLOWER, HEXUPPER};
+use vendor_sim::{Effect, Fault, Match, WorldShape};
+
+use crate::support::{Desk, SECOND_TOKEN, TOKEN, shape};
+
+/// Forms in which a token could have been written down. In base64 its middle
+/// looks one of three ways, by what stands before it.
+fn forms() -> Vec<Vec<u8>> {
+    let mut forms = Vec::new();
+    for token in [TOKEN, SECOND_TOKEN] {
+        forms.extend([token.as_bytes().to_vec(), token.bytes().rev().collect()]);
+        forms.extend([HEXLOWER.encode(token.as_bytes()).into_bytes(), HEXUPPER.encode(token.as_bytes()).into_bytes()]);
+        forms.push(token.encode_utf16().flat_map(u16::to_le_bytes).collect());
+        for shift in 0..3 {
+            let shifted = [&b"---"[..shift], token.as_bytes()].concat();
+            // The first and the last signs hold bits of what is around.
+            let inner = |text: String| text.as_bytes()[4..text.len() - 4].to_vec();
+            forms.extend([inner(BASE64.encode(&shifted)), inner(BASE64URL_NOPAD.encode(&shifted))]);
+        }
+    }
+    forms
+}
+
+fn files(folder: &Path, into: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { files(&path, into) } else { into.push(path) }
+    }
+}
+
+fn assert_nowhere(what: &str, bytes: &[u8], forms: &[Vec<u8>]) {
+    for form in forms {
+        let found = bytes.windows(form.len()).position(|window| window == form);
+        assert_eq!(found, None, "{what} holds a token as {}", String::from_utf8_lossy(form));
+    }
+}
+
+#[test]
+fn no_byte_of_whatever_is_written_or_printed_holds_a_token() {
+    let world = WorldShape { projects: 4, sast: 90, sca: 60, secrets: 30, ai_sast: 10, dependencies: 40, ..shape() };
+    let desk = Desk::new(world, vec![]);
+    let (forms, url) = (forms(), desk.simulator.url().to_owned());
+    let second = desk.file("second-token", SECOND_TOKEN);
+    let key = desk.folder.path().join("key").to_str().unwrap().to_owned();
+    let backup = desk.folder.path().join("out/backup").to_str().unwrap().to_owned();
+    fs::create_dir(desk.folder.path().join("out")).unwrap();
+    desk.ok(&["vault", "new-key", "--to", &key]);
+    let report = format!("{}/../fixtures/cli/current.json", env!("CARGO_MANIFEST_DIR"));
+    let origin = format!("origin={url}");
+    let kinds = "kinds=[\"sast\",\"sca\",\"secrets\",\"ai-sast\",\"packages\"]";
+    let place = ["--set", &origin, "--allow-private-origin", &url, "--set", kinds];
+    let token = desk.token_file();
+
+    let run = |number: usize, arguments: &[&str]| {
+        let arguments = [arguments, &["-vv", "--vault-key-file", &key, "--max-wait", "0"]].concat();
+        let done = desk.run(&arguments);
+        let what = format!("what `harness {}` printed", arguments.join(" "));
+        assert_nowhere(&what, done.stdout.as_bytes(), &forms);
+        assert_nowhere(&what, done.stderr.as_bytes(), &forms);
+        fs::write(desk.folder.path().join(format!("out/{number}.out")), done.stdout).unwrap();
+        done.code
+    };
+    let usual = |arguments: &[&[&str]]| {
+        for (number, arguments) in arguments.iter().enumerate() {
+            assert_eq!(run(number, arguments), 0, "{arguments:?}");
+        }
+    };
+    usual(&[
+        &[&["instance", "add", "code", "--token-file", &token, "--store-token"][..], &place].concat(),
+        &[&["instance", "add", "by-file", "--token-file", &token][..], &place].concat(),
+        &["instance", "check", "code"],
+        &["sync", "code"],
+        &["import", &report, "--project", "acme/shop", "--instance", "code"],
+        &["findings", "--all", "--csv", "--limit", "100000"],
+        &["issues", "--json"],
+        &["secrets", "--json"],
+        &["runs", "1"],
+        &["renormalize"],
+        &["vault", "show"],
+        &["status"],
+        &["backup", &backup],
+    ]);
+    // What goes wrong says more than what goes well.
+    for what in [
+        Effect::Status { code: 401 },
+        Effect::Status { code: 500 },
+        Effect::Html,
+        Effect::WrongShape,
+        Effect::CutBody { after_bytes: 40 },
+        Effect::Redirect { location: "http://127.0.0.1:9/".to_owned() },
+    ] {
+        for path in ["/projects", "/findings"] {
+            desk.simulator.set_faults(vec![Fault { when: Match::path(path), what: what.clone() }]);
+            assert_ne!(run(50, &["sync", "code", "--fresh"]), 0, "{what:?}");
+        }
+    }
+    assert_ne!(run(51, &["instance", "rotate-token", "code", "--token-file", &second]), 0);
+    desk.simulator.set_faults(Vec::new());
+    desk.simulator.set_token(SECOND_TOKEN);
+    usual(&[
+        &["instance", "rotate-token", "code", "--token-file", &second, "--store-token"],
+        &["sync", "code"],
+        &["instance", "delete", "by-file", "--confirm", "by-file"],
+    ]);
+
+    // The tokens' own files are the operator's.
+    let mut all = Vec::new();
+    files(desk.folder.path(), &mut all);
+    all.retain(|path| !path.ends_with("token") && !path.ends_with("second-token"));
+    assert!(all.iter().any(|path| path.ends_with("store.sqlite3")) && all.len() > 20, "{all:?}");
+    for path in &all {
+        assert_nowhere(&path.display().to_string(), &fs::read(path).unwrap(), &forms);
+    }
+}

@@ -1,0 +1,116 @@
+//! Every fault that a vendor can have, at every step: how it ends, how often it
+//! was tried, how long was waited, and that the store is as it was.
+
+use std::{fmt::Write, time::Duration};
+
+use host_harness::{HarnessError, Limits, RetryPolicy, RunState};
+use serde_json::json;
+use tests::{Env, EnvBuilder, content, name, settings};
+use vendor_sim::{Effect, Fault, Match, RetryAfter, WorldShape};
+
+/// Every effect of the simulator; those with a number are seen with each that
+/// means something else.
+fn effects() -> Vec<(&'static str, Effect)> {
+    let status = |code| Effect::Status { code };
+    let limited = |retry_after| Effect::TooManyRequests { retry_after };
+    vec![
+        ("400", status(400)),
+        ("401", status(401)),
+        ("403", status(403)),
+        ("404", status(404)),
+        ("500", status(500)),
+        ("502", status(502)),
+        ("503", status(503)),
+        ("429", limited(None)),
+        ("429, in 7 s", limited(Some(RetryAfter::Seconds(7)))),
+        ("429, at a date", limited(Some(RetryAfter::HttpDate(7)))),
+        ("429, in an hour", limited(Some(RetryAfter::Seconds(3600)))),
+        ("late", Effect::SlowFirstByte { delay: Duration::from_secs(4) }),
+        ("drip", Effect::Drip { chunk_bytes: 1, interval: Duration::from_millis(100) }),
+        ("cut body", Effect::CutBody { after_bytes: 30 }),
+        ("garbage", Effect::Garbage { bytes: 2_000 }),
+        ("login page", Effect::Html),
+        ("empty body", Effect::EmptyBody),
+        ("wrong shape", Effect::WrongShape),
+        ("repeated page", Effect::RepeatedPage),
+        ("shifted page", Effect::ShiftedPage { rows: 40 }),
+        ("endless pages", Effect::EndlessPages),
+        ("redirect", Effect::Redirect { location: "http://127.0.0.1:9/elsewhere".to_owned() }),
+        ("huge body", Effect::HugeBody { bytes: 4 << 20 }),
+    ]
+}
+
+/// Where it happens: in which requests, and from which of them on. The last one
+/// is a page in the middle.
+const STEPS: [(&str, &str, u64); 4] = [
+    ("configure", "deployments", 0),
+    ("list-projects", "projects", 0),
+    ("fetch", "findings", 0),
+    ("mid-run", "findings", 2),
+];
+
+/// How a step ended, the exit code of the command, and the first line of why.
+fn ended(env: &Env, outcome: Result<(RunState, Option<String>), HarnessError>) -> (&'static str, u8, String) {
+    let first = |text: &str| env.redact(text.lines().next().unwrap_or_default());
+    match outcome {
+        Ok((RunState::Complete, _)) => ("complete", 0, String::new()),
+        Ok((_, why)) => ("partial", 3, first(&why.unwrap_or_default())),
+        Err(error) => ("failed", 1, first(&error.to_string())),
+    }
+}
+
+#[tokio::test]
+async fn whatever_a_vendor_does_at_any_step_no_finding_is_lost_or_closed() {
+    let limits = Limits {
+        first_byte_time: Duration::from_secs(1),
+        request_time: Duration::from_secs(2),
+        response_bytes: 2 << 20,
+        ..Limits::default()
+    };
+    let retry = RetryPolicy { tries: 3, ..RetryPolicy::default() };
+    // One read of several pages, so that requests can be counted.
+    let shape = WorldShape { projects: 1, sast: 450, sca: 0, ..WorldShape::default() }.without_oddities();
+    let env = EnvBuilder { shape, limits, retry, ..EnvBuilder::default() }.start();
+    let pages = || settings(json!({ "page_size": 100, "kinds": ["sast"] }));
+    let (tenant, _) = env.connected("acme", pages()).await;
+    env.sync(&tenant).await.unwrap();
+    let before = content(&tenant);
+    env.waits.take();
+
+    let mut table =
+        String::from("| step | fault | ends | exit | tries | waited | why |\n|---|---|---|---|---|---|---|\n");
+    for (step, endpoint, first) in STEPS {
+        for (fault, what) in effects() {
+            env.faults(vec![Fault {
+                when: Match { first, ..Match::path(format!("/{endpoint}")) },
+                what: what.clone(),
+            }]);
+            let requests = || env.simulator.stats().by_endpoint.get(endpoint).copied().unwrap_or_default();
+            let earlier = requests();
+            let outcome = if step == "configure" {
+                let fresh = env.tenant("fresh");
+                let added = fresh.add_instance(env.semgrep("code", pages()), true).await;
+                if added.is_ok() {
+                    fresh.delete_instance(&name("code"), &name("code")).await.unwrap();
+                }
+                assert!(fresh.store().with(|store| store.instances()).unwrap().is_empty(), "{step}, {fault}");
+                added.map(|_| (RunState::Complete, None))
+            } else {
+                env.sync(&tenant).await.map(|run| (run.state, run.message))
+            };
+            let tries = requests() - earlier;
+            let waited: Duration = env.waits.take().iter().sum();
+            let (ends, exit, why) = ended(&env, outcome);
+            let _ =
+                writeln!(table, "| {step} | {fault} | {ends} | {exit} | {tries} | {} s | {why} |", waited.as_secs());
+            content(&tenant).assert_untouched(&before);
+
+            // As soon as the vendor is well again, so is the instance.
+            env.faults(Vec::new());
+            let run = env.sync(&tenant).await.unwrap();
+            assert_eq!((run.state, run.counts.vanished), (RunState::Complete, 0), "{step}, {fault}");
+            content(&tenant).assert_untouched(&before);
+        }
+    }
+    insta::assert_snapshot!(table);
+}
