@@ -48,7 +48,7 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
 
 use self::compress::{Codec, CodecKey};
 pub(crate) use self::deletion::contains;
@@ -117,8 +117,9 @@ const PAGE_BYTES: u32 = 8_192;
 /// file is often touched again soon.
 const CHECKPOINT_PAGES: u32 = 8_192;
 
-/// Statements kept compiled: all of those that a page runs.
-const STATEMENTS: usize = 64;
+/// Statements kept compiled: all of those that a page, and what is derived from
+/// it, runs.
+const STATEMENTS: usize = 256;
 
 /// Why the store failed, with what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -222,8 +223,7 @@ impl FindingStore {
         // Without SQLITE_OPEN_URI: a file name is a file name.
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(path, flags).map_err(|error| failed(error.into()))?;
-        connection.busy_timeout(BUSY_WAIT)?;
-        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        tune(&connection)?;
         // Takes effect in a new file only.
         connection.pragma_update(None, "page_size", PAGE_BYTES)?;
         connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
@@ -243,12 +243,20 @@ impl FindingStore {
         let Some(path) = self.connection.path() else { return Err(StoreError::Corrupt) };
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)?;
-        connection.busy_timeout(BUSY_WAIT)?;
-        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        tune(&connection)?;
         connection.pragma_update(None, "query_only", true)?;
         connection.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
         Ok(Self { connection, decoder: compress::Decoder::default(), compiled: policies::Compiled::default() })
     }
+}
+
+/// What holds for every connection.
+fn tune(connection: &Connection) -> Result<()> {
+    connection.busy_timeout(BUSY_WAIT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // A statement is planned once, and not again for each value that is bound.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    Ok(())
 }
 
 /// A store that tasks share: one writer at a time, and readers beside it.

@@ -16,7 +16,7 @@ async fn a_hostile_tenant_and_a_dead_vendor_cost_the_others_nothing() {
     let (state, told) = why(HOSTILE);
     assert!(state != "complete" && told.contains("processor time"), "{state}: {told}");
     let (state, told) = why(DEAD);
-    assert!(state != "complete" && told.contains("did not answer"), "{state}: {told}");
+    assert!(state != "complete" && told.contains("no answer in time"), "{state}: {told}");
 
     // Whoever comes again finds the same host: nothing was left open.
     let open = || descriptors().into_iter().filter(|path| path.starts_with(load.folder())).collect::<Vec<_>>();

@@ -147,6 +147,7 @@ impl Load {
         let options = DaemonOptions {
             parallel: self.parallel,
             once: true,
+            listen: None,
             stop: Stop::default(),
             abort: Stop::default(),
             progress: Arc::new(progress),

@@ -2,7 +2,11 @@
 //! serve as the dictionary of all others: 4 KB, the finding's document
 //! included, shrink to a few hundred bytes.
 
-use std::{cell::RefCell, collections::HashMap, sync::Arc};
+use std::{
+    cell::RefCell,
+    collections::{HashMap, hash_map::Entry},
+    sync::Arc,
+};
 
 use rusqlite::{Connection, OptionalExtension, params};
 use zstd::{
@@ -102,9 +106,14 @@ impl Content {
     }
 }
 
-/// Reads contents back. Dictionaries never change, so that they are kept.
+/// Dictionaries that are kept ready at one time: a tenant has one for each kind
+/// and origin of an instance.
+const DICTIONARIES_READY: usize = 32;
+
+/// Reads contents back. Dictionaries never change, so that what they make is
+/// kept: to load one takes longer than to read a record.
 #[derive(Default)]
-pub(super) struct Decoder(RefCell<HashMap<i64, Arc<[u8]>>>);
+pub(super) struct Decoder(RefCell<HashMap<i64, Decompressor<'static>>>);
 
 impl Decoder {
     /// The content of a record.
@@ -117,21 +126,20 @@ impl Decoder {
             })
             .optional()?;
         let Some((dictionary_id, body_bytes, document_bytes, packed)) = found else { return Ok(None) };
-        let dictionary = self.dictionary(connection, dictionary_id)?;
-        let mut decompressor = Decompressor::with_dictionary(&dictionary).map_err(StoreError::Compression)?;
+        let mut ready = self.0.borrow_mut();
+        if !ready.contains_key(&dictionary_id) && ready.len() >= DICTIONARIES_READY {
+            ready.clear();
+        }
+        let decompressor = match ready.entry(dictionary_id) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(free) => {
+                let sql = "SELECT content FROM dictionaries WHERE id = ?1";
+                let dictionary: Vec<u8> = connection.query_row(sql, [dictionary_id], |row| row.get(0))?;
+                free.insert(Decompressor::with_dictionary(&dictionary).map_err(StoreError::Compression)?)
+            }
+        };
         let length = body_bytes.saturating_add(document_bytes);
         let bytes = decompressor.decompress(&packed, length).map_err(StoreError::Compression)?;
         Ok(Some(Content { bytes, body_bytes }))
-    }
-
-    fn dictionary(&self, connection: &Connection, id: i64) -> Result<Arc<[u8]>> {
-        if let Some(known) = self.0.borrow().get(&id) {
-            return Ok(known.clone());
-        }
-        let sql = "SELECT content FROM dictionaries WHERE id = ?1";
-        let content: Vec<u8> = connection.query_row(sql, [id], |row| row.get(0))?;
-        let content: Arc<[u8]> = content.into();
-        self.0.borrow_mut().insert(id, content.clone());
-        Ok(content)
     }
 }

@@ -19,7 +19,7 @@ use super::{
 };
 
 /// Findings that are refreshed in one transaction.
-const BATCH: usize = 500;
+const BATCH: usize = 2_000;
 
 /// What a refresh did.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
