@@ -16,6 +16,7 @@ mod inspect;
 mod linker;
 mod output;
 mod reading;
+mod refusal;
 mod state;
 
 pub use self::{

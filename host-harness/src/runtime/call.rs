@@ -19,6 +19,7 @@ use super::{
     engine::{Runtime, TICK},
     inspect::Inspection,
     output::{Log, clean},
+    refusal::{MAX_MESSAGE_BYTES, tidy},
     state::{LimitHit, MAX_HANDLES, SandboxState},
 };
 use crate::{
@@ -28,9 +29,6 @@ use crate::{
     },
     limits::Limits,
 };
-
-/// Longest text of a guest or of wasmtime in an error message.
-const MAX_MESSAGE_BYTES: usize = 2 << 10;
 
 /// A compiled and linked connector. Cheap to clone.
 #[derive(Clone)]
@@ -259,7 +257,7 @@ impl Connector {
                 (ContractError::EgressDenied { .. }, Some(refusal)) => CallFailure::Refused(refusal),
                 // Whatever the guest takes it for, it would be as large again.
                 _ if oversized => CallFailure::Limit(LimitHit::Answer(shared.limits.response_bytes)),
-                (error, _) => CallFailure::Contract(error),
+                (error, _) => CallFailure::Contract(tidy(error, &secrets)),
             }),
             Err(error) => Err(failure(&error, &shared.limits, &secrets)),
         };
