@@ -14,6 +14,7 @@ mod convert;
 mod engine;
 mod inspect;
 mod linker;
+mod manifest;
 mod output;
 mod reading;
 mod refusal;

@@ -8,16 +8,19 @@
     reason = "clippy's own exception for tests does not reach their helper functions"
 )]
 
+mod broken;
 mod contract;
 mod egress;
 mod hostile;
 mod import;
 mod imports;
 mod properties;
+mod raw;
 mod real;
 mod renormalize;
 mod samples;
 mod sandbox;
+mod smuggling;
 mod storage;
 mod sync;
 mod tidy;

@@ -18,6 +18,7 @@ use super::{
     convert::{IntoModel, IntoWit},
     engine::{Runtime, TICK},
     inspect::Inspection,
+    manifest,
     output::{Log, clean},
     refusal::{MAX_MESSAGE_BYTES, tidy},
     state::{LimitHit, MAX_HANDLES, SandboxState},
@@ -98,6 +99,8 @@ pub enum CallFailure {
     /// The guest broke: a panic, a wrong memory access, a broken promise of
     /// the component model.
     Trap(String),
+    /// It describes itself in a way that the host cannot use.
+    Manifest(String),
     /// The host itself failed, such as when the bucket cannot be written.
     Host(String),
 }
@@ -109,6 +112,7 @@ impl fmt::Display for CallError {
             CallFailure::Refused(what) => write!(out, "egress denied: {what}")?,
             CallFailure::Limit(limit) => write!(out, "the connector was stopped in `{}`: {limit}", self.verb)?,
             CallFailure::Trap(what) => write!(out, "the connector crashed in `{}`: {what}", self.verb)?,
+            CallFailure::Manifest(what) => write!(out, "the connector's description of itself is unusable: {what}")?,
             CallFailure::Host(what) => write!(out, "the host failed in `{}`: {what}", self.verb)?,
         }
         if !matches!(self.failure, CallFailure::Contract(_) | CallFailure::Refused(_)) {
@@ -139,13 +143,23 @@ impl Connector {
         self.runtime.limits()
     }
 
-    /// Calls `describe`, with nothing granted.
+    /// Calls `describe`, with nothing granted, and checks what it says.
     pub async fn describe(&self, owner: &str) -> Result<Called<Manifest>, CallError> {
         let grant = Grant { owner: owner.to_owned(), ..Grant::default() };
-        self.call("describe", &grant, async |guest, store| {
+        let called = async |guest: &Bindings, store: &mut Store<SandboxState>| {
             guest.appsec_connector_source().call_describe(store).await.map(|manifest| Ok(manifest.into_model()))
-        })
-        .await
+        };
+        let described = self.call("describe", &grant, called).await?;
+        match manifest::fault(&described.value, self.inspection.contract_version.as_deref()) {
+            None => Ok(described),
+            Some(fault) => Err(CallError {
+                owner: grant.owner,
+                verb: "describe",
+                failure: CallFailure::Manifest(fault),
+                report: described.report,
+                log_tail: Vec::new(),
+            }),
+        }
     }
 
     /// Calls `configure`.
