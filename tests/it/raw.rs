@@ -10,7 +10,6 @@ use wit_parser::{Resolve, WorldItem, abi::AbiVariant, abi::WasmType};
 
 /// A connector in the making. What it does not say is as the contract has it,
 /// and every function that it does not have traps.
-#[derive(Default)]
 pub struct Raw {
     /// Bodies of functions, by the function's name.
     pub bodies: Vec<(&'static str, String)>,
@@ -22,6 +21,15 @@ pub struct Raw {
     pub contract: Vec<(&'static str, &'static str)>,
     /// Packages that it imports from, by the names of their files.
     pub packages: Vec<(&'static str, &'static str)>,
+    /// Pages of its memory.
+    pub pages: u32,
+}
+
+impl Default for Raw {
+    fn default() -> Self {
+        let (bodies, fields, data, contract, packages) = Default::default();
+        Self { bodies, fields, data, contract, packages, pages: 8 }
+    }
 }
 
 /// Where the result of `configure` is.
@@ -29,9 +37,6 @@ pub const RESULT: u32 = 1_024;
 
 /// Where the strings are.
 pub const TEXT: u32 = 4_096;
-
-/// Pages of its memory.
-const PAGES: u32 = 8;
 
 impl Raw {
     /// `configure` gives the result that is in memory at [`RESULT`].
@@ -68,9 +73,9 @@ impl Raw {
     }
 
     fn module(&self, resolve: &Resolve, world: wit_parser::WorldId) -> String {
-        let mut text = format!("(module {} (memory (export \"memory\") {PAGES})", self.fields);
-        // Allocates from the last pages on, and never anew.
-        let realloc = self.body("cabi_realloc").unwrap_or("i32.const 262144");
+        let mut text = format!("(module {} (memory (export \"memory\") {})", self.fields, self.pages);
+        // Gives the last page to whoever asks.
+        let realloc = self.body("cabi_realloc").unwrap_or("i32.const 458752");
         text += &format!("(func (export \"cabi_realloc\") (param i32 i32 i32 i32) (result i32) {realloc})\n");
         for (key, item) in &resolve.worlds[world].exports {
             let WorldItem::Interface { id, .. } = item else { continue };
@@ -188,7 +193,7 @@ impl Manifest {
     }
 }
 
-/// A host with one sandbox: one that is not given back is missed at once.
+/// A host with two sandboxes: those that are not given back are missed at once.
 pub struct Host(Runtime);
 
 impl Host {
