@@ -197,8 +197,9 @@ impl Manifest {
 pub struct Host(Runtime);
 
 impl Host {
-    pub fn new(limits: Limits) -> Self {
-        Self(Runtime::new(Limits { sandboxes: 2, ..limits }, None).unwrap())
+    pub fn new(mut limits: Limits) -> Self {
+        limits.sandboxes = 2;
+        Self(Runtime::new(limits, None).unwrap())
     }
 
     pub fn load(&self, raw: &Raw) -> Result<Connector, RuntimeError> {
