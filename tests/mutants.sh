@@ -16,7 +16,11 @@ copy=${MUTANTS_KEEP:-$(mktemp -d)}
 [[ -n ${MUTANTS_KEEP:-} ]] || trap 'rm -rf "$copy"' EXIT
 mkdir -p "$copy"
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$root/target}
-(cd "$root" && git ls-files -z | xargs -0 cp -p --parents -t "$copy")
+# What is as it was keeps its time, so that it is not compiled again.
+cd "$root"
+git ls-files -z | while IFS= read -r -d '' tracked; do
+    cmp -s "$tracked" "$copy/$tracked" || cp --parents -t "$copy" "$tracked"
+done
 log=$copy/mutants.log
 seconds=300
 
