@@ -4,5 +4,6 @@
 
 pub mod egress;
 pub mod http;
+mod mask;
 pub mod storage;
 pub mod transport;

@@ -397,7 +397,7 @@ pub(crate) fn failure_code(failure: &CallFailure) -> &'static str {
         CallFailure::Contract(error) => error.code(),
         CallFailure::Refused(_) => "egress-denied",
         CallFailure::Limit(_) => "sandbox-limit",
-        CallFailure::Trap(_) => "connector-crashed",
+        CallFailure::Trap(_) | CallFailure::Manifest(_) => "connector-crashed",
         CallFailure::Host(_) => "host",
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     ids::InstanceName,
     secrets::SecretSource,
     store::{Instance, NewInstance, Paused},
-    tenant::{Tenant, asked_origins, secret_sources},
+    tenant::{Tenant, secret_sources, vouched_origins},
 };
 
 /// Another secret for an instance.
@@ -161,7 +161,8 @@ fn changed(manifest: &Manifest, made: &NewInstance, change: &SettingsChange) -> 
     if !change.kinds.is_empty() {
         set_kinds(manifest, &mut new.settings, &change.kinds)?;
     }
-    let (before, now) = (asked_origins(manifest, &made.settings)?, asked_origins(manifest, &new.settings)?);
+    let vouched = |settings| vouched_origins(manifest, settings, &made.connector_source);
+    let (before, now) = (vouched(&made.settings)?, vouched(&new.settings)?);
     before.iter().filter(|origin| !now.contains(origin)).for_each(|origin| new.egress.revoke(origin));
     // An origin that is granted stays granted as it is.
     for origin in now.into_iter().chain(change.allow_origins.clone()) {

@@ -14,8 +14,10 @@ mod convert;
 mod engine;
 mod inspect;
 mod linker;
+mod manifest;
 mod output;
 mod reading;
+mod refusal;
 mod state;
 
 pub(crate) use self::output::clean;

@@ -410,6 +410,6 @@ fn ends_sync(failure: &CallFailure) -> bool {
                 | Error::EgressDenied { .. }
         ),
         CallFailure::Refused(_) | CallFailure::Host(_) => true,
-        CallFailure::Limit(_) | CallFailure::Trap(_) => false,
+        CallFailure::Limit(_) | CallFailure::Trap(_) | CallFailure::Manifest(_) => false,
     }
 }

@@ -374,12 +374,11 @@ impl Tenant {
 
 pub(crate) type Secrets = Vec<(String, Secret)>;
 
-/// The origins that the connector asks for under these settings, and those
-/// that the operator adds. An origin whose address is private is granted only
-/// by the operator's own word.
+/// The origins that somebody vouches for, and those that the operator adds. An
+/// origin whose address is private is granted only by the operator's own word.
 fn granted(manifest: &Manifest, setup: &Setup) -> Result<EgressPolicy, HarnessError> {
     let mut policy = EgressPolicy::default();
-    for origin in asked_origins(manifest, &setup.settings)? {
+    for origin in vouched_origins(manifest, &setup.settings, &setup.connector)? {
         policy.grant(origin, Addresses::Public);
     }
     for origin in &setup.allow_origins {
@@ -391,16 +390,25 @@ fn granted(manifest: &Manifest, setup: &Setup) -> Result<EgressPolicy, HarnessEr
     Ok(policy)
 }
 
-/// The origins that the connector asks for under these settings.
-pub(crate) fn asked_origins(
+/// The origins that the connector asks for under these settings and that are
+/// granted without another word: those that the operator wrote into the
+/// settings and, of a connector that came with this binary, its own. What a
+/// file says of itself grants nothing.
+pub(crate) fn vouched_origins(
     manifest: &Manifest,
     settings: &serde_json::Map<String, serde_json::Value>,
+    connector: &ConnectorSource,
 ) -> Result<Vec<Origin>, HarnessError> {
-    let origins = manifest.origins.iter().map(|need| {
+    let trusted = matches!(connector, ConnectorSource::Bundled { .. });
+    let mut vouched = Vec::new();
+    for need in &manifest.origins {
         let configured = need.setting.as_ref().and_then(|key| settings.get(key)).and_then(|value| value.as_str());
-        configured.unwrap_or(&need.default).parse()
-    });
-    Ok(origins.collect::<Result<_, _>>()?)
+        let origin = configured.unwrap_or(&need.default).parse()?;
+        if trusted || configured.is_some() {
+            vouched.push(origin);
+        }
+    }
+    Ok(vouched)
 }
 
 /// Where each secret of a connector is read from.

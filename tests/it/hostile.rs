@@ -14,6 +14,7 @@ pub struct Hostile {
     pub connector: Connector,
     pub tenant: Tenant,
     grants: Vec<Grant>,
+    granted: Vec<String>,
 }
 
 /// An instance of the guest.
@@ -38,7 +39,7 @@ impl Hostile {
         let tenant = env.tenant("acme");
         let instance = tenant.instance(&name("one")).await.unwrap();
         let connector = tenant.loaded(&instance).await.unwrap().connector;
-        Self { env, connector, tenant, grants }
+        Self { env, connector, tenant, grants, granted: Vec::new() }
     }
 
     pub fn grant(&self, who: Who) -> &Grant {
@@ -47,11 +48,12 @@ impl Hostile {
 
     /// Grants the first instance one more origin of this machine.
     pub async fn grant_to_first(&mut self, url: &str) {
-        let origin = url.parse().unwrap();
-        let mut setup = self.env.hostile("granted", settings(json!({})));
-        setup.allow_private_origins.push(origin);
+        self.granted.push(url.to_owned());
+        let instance = format!("granted-{}", self.granted.len());
+        let mut setup = self.env.hostile(&instance, settings(json!({})));
+        setup.allow_private_origins.extend(self.granted.iter().map(|url| url.parse().unwrap()));
         self.tenant.add_instance(setup, false).await.unwrap();
-        self.grants[0] = Grant { owner: "acme/one".to_owned(), ..self.tenant.grant(&name("granted")).await.unwrap() };
+        self.grants[0] = Grant { owner: "acme/one".to_owned(), ..self.tenant.grant(&name(&instance)).await.unwrap() };
     }
 
     /// What the guest has seen while it did what it was told.

@@ -8,6 +8,7 @@
     reason = "clippy's own exception for tests does not reach their helper functions"
 )]
 
+mod broken;
 mod contract;
 mod egress;
 mod hostile;
@@ -15,10 +16,12 @@ mod import;
 mod imports;
 mod load;
 mod properties;
+mod raw;
 mod real;
 mod renormalize;
 mod samples;
 mod sandbox;
+mod smuggling;
 mod storage;
 mod sync;
 mod tidy;

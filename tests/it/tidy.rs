@@ -170,6 +170,60 @@ fn nothing_is_left_undone() {
     }
 }
 
+/// The names of all test functions.
+fn tests_of_the_house() -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for path in FOLDERS.iter().flat_map(|folder| rust_files(folder)) {
+        let text = std::fs::read_to_string(path).unwrap();
+        // Written apart, so that this line is none.
+        for mark in [concat!("#[te", "st]"), concat!("#[tokio::te", "st")] {
+            for after in text.split(mark).skip(1) {
+                let name = after.split_once("fn ").and_then(|(_, rest)| rest.split('(').next()).unwrap_or_default();
+                found.insert(name.trim().to_owned());
+            }
+        }
+    }
+    assert!(found.len() > 300, "{} tests", found.len());
+    found
+}
+
+/// What a document names like a test: sentences with underscores in backticks.
+fn named_tests(text: &str) -> Vec<&str> {
+    let sentence = |name: &&str| {
+        name.matches('_').count() >= 3 && name.bytes().all(|sign| sign.is_ascii_alphanumeric() || sign == b'_')
+    };
+    text.split('`').skip(1).step_by(2).filter(sentence).collect()
+}
+
+#[test]
+fn every_test_that_a_document_names_is_there() {
+    let tests = tests_of_the_house();
+    for (document, least) in [("SECURITY.md", 90), ("ARCHITECTURE.md", 12)] {
+        let text = std::fs::read_to_string(workspace().join(document)).unwrap();
+        let named = named_tests(&text);
+        assert!(named.len() >= least, "{document} names {} tests", named.len());
+        let missing: Vec<&&str> = named.iter().filter(|name| !tests.contains(**name)).collect();
+        assert!(missing.is_empty(), "{document} names tests that are not there: {missing:?}");
+    }
+}
+
+#[test]
+fn every_protection_and_every_invariant_names_its_test() {
+    let read = |document: &str| std::fs::read_to_string(workspace().join(document)).unwrap();
+    let security = read("SECURITY.md");
+    let tables = security.split("| it tries |").skip(1).flat_map(|table| table.lines().skip(2));
+    let rows: Vec<&str> = tables.filter(|line| line.starts_with("| ")).collect();
+    assert!(rows.len() > 30, "{} rows", rows.len());
+    let architecture = read("ARCHITECTURE.md");
+    let (_, invariants) = architecture.split_once("## What must always hold").unwrap();
+    let (invariants, _) = invariants.split_once("\n## ").unwrap();
+    let without: Vec<&&str> = rows.iter().filter(|row| named_tests(row).is_empty()).collect();
+    assert!(without.is_empty(), "{without:#?}");
+    let numbered = invariants.lines().filter(|line| line.starts_with(|sign: char| sign.is_ascii_digit())).count();
+    let shown = invariants.lines().filter(|line| line.starts_with("   Shown by `")).count();
+    assert_eq!((numbered, numbered >= 12), (shown, true), "each invariant names its tests on the line below it");
+}
+
 #[test]
 fn every_module_begins_with_what_it_is_for() {
     let without: Vec<String> = FOLDERS

@@ -13,9 +13,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, header};
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::{BodyExt, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::time::{Sleep, sleep, timeout};
 use wasmtime_wasi_http::{
     DEFAULT_FORBIDDEN_HEADERS, Error as HttpError, ForbiddenHeaderFilter, RequestOptions, Result as HttpResult,
@@ -25,6 +25,7 @@ use wasmtime_wasi_http::{
 use crate::{
     capability::{
         egress::{EgressPolicy, Refusal},
+        mask::Mask,
         transport::{Transport, describe, prohibition},
     },
     limits::Limits,
@@ -80,8 +81,19 @@ pub struct HttpUsage {
 
 impl HttpUsage {
     /// Notes why a request was refused; the first reason stays.
-    fn refuse(&self, reason: String) {
-        self.refusal.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(reason);
+    fn refuse(&self, reason: &str) {
+        self.refusal.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| shortened(reason));
+    }
+}
+
+/// Longest text of a request in a message or a log: a guest's address may have
+/// 64 KiB.
+const MAX_SHOWN_BYTES: usize = 512;
+
+fn shortened(text: &str) -> String {
+    match text.get(..text.floor_char_boundary(MAX_SHOWN_BYTES)) {
+        Some(start) if start.len() < text.len() => format!("{start}… ({} bytes)", text.len()),
+        _ => text.to_owned(),
     }
 }
 
@@ -119,17 +131,25 @@ impl HttpHooks {
         // The guest's spelling of the origin ends here: what goes out is the
         // origin that was checked. hyper writes the `Host` header from it.
         parts.headers.remove(header::HOST);
+        // The pieces are never joined as text: a path could go on with the host.
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-        parts.uri = format!("{origin}{path}").parse().map_err(|_| Denied::Rule("the path is malformed".to_owned()))?;
+        parts.uri = Uri::builder()
+            .scheme(origin.scheme().as_str())
+            .authority(origin.authority())
+            .path_and_query(path)
+            .build()
+            .map_err(|_| Denied::Rule("the path is malformed".to_owned()))?;
 
         let before = self.usage.requests.fetch_add(1, Ordering::Relaxed);
         if before >= self.limits.requests_per_call {
             return Err(Denied::Rule(format!("a call makes at most {before} requests")));
         }
-        let limit = usize::try_from(self.limits.request_bytes).unwrap_or(usize::MAX);
-        let body = Limited::new(body, limit).map_err(|_| HttpError::HttpRequestBodySize(None)).boxed_unsync();
+        let (limit, usage) = (self.limits.request_bytes, self.usage.clone());
+        let body = Limited::new(body, usize::try_from(limit).unwrap_or(usize::MAX));
+        let body = body.map_err(move |error| too_much(error, limit, &usage)).boxed_unsync();
         let client = grant.transport.client(&origin, addresses);
-        Ok(Prepared { client, request: Request::from_parts(parts, body) })
+        let mask = Mask::new(grant.secrets.iter().map(|granted| granted.secret.clone()));
+        Ok(Prepared { client, request: Request::from_parts(parts, body), mask })
     }
 }
 
@@ -137,6 +157,17 @@ impl HttpHooks {
 struct Prepared {
     client: super::transport::Client,
     request: Request<WasiBody>,
+    mask: Mask,
+}
+
+/// Why a request's body ended early: it is over the bound, or the guest's side
+/// of it failed.
+fn too_much(error: Box<dyn std::error::Error + Send + Sync>, limit: u64, usage: &HttpUsage) -> HttpError {
+    if error.is::<LengthLimitError>() {
+        usage.refuse(&format!("the body of a request has at most {limit} bytes"));
+        return HttpError::HttpRequestBodySize(Some(limit));
+    }
+    error.downcast::<HttpError>().map_or(HttpError::ConnectionTerminated, |error| *error)
 }
 
 /// Why a request may not leave.
@@ -187,7 +218,7 @@ impl WasiHttpHooks for HttpHooks {
         options: Option<RequestOptions>,
         _: Box<dyn Future<Output = HttpResult<()>> + Send>,
     ) -> Box<dyn Future<Output = HttpResult<Sent>> + Send> {
-        let shown = format!("{} {}", request.method(), request.uri());
+        let shown = shortened(&format!("{} {}", request.method(), request.uri()));
         match self.prepare(request) {
             Ok(prepared) => {
                 let waits = Waits::new(&self.limits, options);
@@ -199,8 +230,9 @@ impl WasiHttpHooks for HttpHooks {
                 })
             }
             Err(denied) => {
-                tracing::warn!(request = shown, %denied, "egress refused");
-                self.usage.refuse(denied.to_string());
+                let reason = shortened(&denied.to_string());
+                tracing::warn!(request = shown, denied = reason, "egress refused");
+                self.usage.refuse(&reason);
                 let error = HttpError::from(&denied);
                 Box::new(async move { Err(error) })
             }
@@ -237,12 +269,13 @@ async fn send(
     shown: &str,
 ) -> HttpResult<Response<WasiBody>> {
     let started = Instant::now();
-    let answer = timeout(waits.first_byte.min(waits.whole), prepared.client.request(prepared.request)).await;
-    let response = match answer {
+    let Prepared { client, request, mask } = prepared;
+    let answer = timeout(waits.first_byte.min(waits.whole), client.request(request)).await;
+    let mut response = match answer {
         Ok(Ok(response)) => response,
         Ok(Err(error)) => {
             if let Some(prohibition) = prohibition(&error) {
-                usage.refuse(prohibition);
+                usage.refuse(&prohibition);
             }
             let described = describe(&error);
             tracing::debug!(request = shown, error = &error as &dyn std::error::Error, "request failed");
@@ -258,9 +291,12 @@ async fn send(
         usage.oversized.store(true, Ordering::Relaxed);
         return Err(HttpError::HttpResponseBodySize(Some(response.body().size_hint().lower())));
     }
+    mask.headers(response.headers_mut());
     Ok(response.map(|body| {
         BoundedBody {
             inner: body,
+            mask,
+            after: None,
             left: limit,
             between_bytes: waits.between_bytes,
             silence: Box::pin(sleep(waits.between_bytes)),
@@ -272,9 +308,12 @@ async fn send(
 }
 
 /// A body that ends with an error when it is too large, silent for too long,
-/// or not over in time.
+/// or not over in time, and in which no secret is to be seen.
 struct BoundedBody {
     inner: hyper::body::Incoming,
+    mask: Mask,
+    /// What comes after the last bytes that the mask held back.
+    after: Option<Frame<Bytes>>,
     left: u64,
     between_bytes: std::time::Duration,
     silence: Pin<Box<Sleep>>,
@@ -290,7 +329,11 @@ impl Body for BoundedBody {
         if self.end.as_mut().poll(context).is_ready() {
             return Poll::Ready(Some(Err(HttpError::HttpResponseTimeout)));
         }
+        if let Some(after) = self.after.take() {
+            return Poll::Ready(Some(Ok(after)));
+        }
         match Pin::new(&mut self.inner).poll_frame(context) {
+            Poll::Ready(None) if self.mask.held() > 0 => Poll::Ready(Some(Ok(Frame::data(self.mask.rest())))),
             Poll::Ready(None) => Poll::Ready(None),
             Poll::Ready(Some(Err(error))) => {
                 tracing::debug!(error = &error as &dyn std::error::Error, "answer cut off");
@@ -306,6 +349,15 @@ impl Body for BoundedBody {
                 self.left = left;
                 let silence = tokio::time::Instant::now() + self.between_bytes;
                 self.silence.as_mut().reset(silence);
+                let frame = match frame.into_data() {
+                    Ok(data) => Frame::data(self.mask.pass(data)),
+                    Err(trailers) => self.last(trailers),
+                };
+                if frame.data_ref().is_some_and(Bytes::is_empty) {
+                    // All of it waits for what comes next: ask for that.
+                    context.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
                 Poll::Ready(Some(Ok(frame)))
             }
             Poll::Pending if self.silence.as_mut().poll(context).is_ready() => {
@@ -316,11 +368,31 @@ impl Body for BoundedBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        self.inner.is_end_stream() && self.mask.held() == 0 && self.after.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        let (inner, held) = (self.inner.size_hint(), self.mask.held() as u64);
+        let mut hint = SizeHint::new();
+        hint.set_lower(inner.lower().saturating_add(held));
+        if let Some(upper) = inner.upper() {
+            hint.set_upper(upper.saturating_add(held));
+        }
+        hint
+    }
+}
+
+impl BoundedBody {
+    /// What comes before trailers, or they themselves.
+    fn last(&mut self, mut trailers: Frame<Bytes>) -> Frame<Bytes> {
+        if let Some(fields) = trailers.trailers_mut() {
+            self.mask.headers(fields);
+        }
+        if self.mask.held() == 0 {
+            return trailers;
+        }
+        self.after = Some(trailers);
+        Frame::data(self.mask.rest())
     }
 }
 

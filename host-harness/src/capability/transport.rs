@@ -68,7 +68,11 @@ impl Transport {
     }
 
     fn connect(&self, addresses: Addresses) -> Client {
-        let mut tcp = HttpConnector::new_with_resolver(CheckedResolver { addresses });
+        self.connect_by(CheckedResolver { addresses, lookup: system })
+    }
+
+    fn connect_by(&self, resolver: CheckedResolver) -> Client {
+        let mut tcp = HttpConnector::new_with_resolver(resolver);
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(self.connect_time));
@@ -107,11 +111,20 @@ pub fn tls_config() -> Result<Arc<rustls::ClientConfig>, rustls::Error> {
     Ok(Arc::new(config))
 }
 
-/// Resolves names by the system and passes on only addresses that may be
-/// connected to.
+/// Looks a name up.
+type Lookup = fn(String) -> Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>>;
+
+/// By the system.
+fn system(name: String) -> Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>> {
+    Box::pin(async move { Ok(tokio::net::lookup_host((name, 0)).await?.collect()) })
+}
+
+/// Resolves names, once per connection, and passes on only addresses that may
+/// be connected to: what was checked is what is connected to.
 #[derive(Clone)]
 pub struct CheckedResolver {
     addresses: Addresses,
+    lookup: Lookup,
 }
 
 /// Every address of a name is refused.
@@ -156,10 +169,10 @@ impl Service<Name> for CheckedResolver {
     }
 
     fn call(&mut self, name: Name) -> Self::Future {
-        let addresses = self.addresses;
+        let Self { addresses, lookup } = *self;
         Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            permitted(name.as_str(), found, addresses).map(Vec::into_iter)
+            let found = lookup(name.as_str().to_owned()).await?;
+            permitted(name.as_str(), found.into_iter(), addresses).map(Vec::into_iter)
         })
     }
 }
@@ -175,6 +188,10 @@ pub fn describe(error: &legacy::Error) -> HttpError {
     if let Some(prohibited) = find::<Prohibited>(error) {
         tracing::warn!(%prohibited, "egress refused");
         return HttpError::DestinationIpProhibited;
+    }
+    // The guest's own side of the request.
+    if let Some(HttpError::HttpRequestBodySize(size)) = find::<HttpError>(error) {
+        return HttpError::HttpRequestBodySize(*size);
     }
     if find::<rustls::Error>(error).is_some_and(|error| matches!(error, rustls::Error::InvalidCertificate(_))) {
         return HttpError::TlsCertificateError;
@@ -241,28 +258,4 @@ fn chain(error: &(dyn StdError + 'static)) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::net::SocketAddr;
-
-    use super::{Addresses, permitted};
-
-    fn at(address: &str) -> SocketAddr {
-        SocketAddr::new(address.parse().unwrap(), 0)
-    }
-
-    #[test]
-    fn a_name_with_public_and_private_addresses_reaches_only_the_public_ones() {
-        let found = [at("10.0.0.1"), at("1.1.1.1"), at("::1")];
-        assert_eq!(permitted("a", found.into_iter(), Addresses::Public).unwrap(), [at("1.1.1.1")]);
-        assert_eq!(permitted("a", found.into_iter(), Addresses::Private).unwrap().len(), 3);
-    }
-
-    #[test]
-    fn a_name_with_private_addresses_alone_is_refused_with_the_reason() {
-        let error = permitted("rebind.example", [at("169.254.169.254")].into_iter(), Addresses::Private).unwrap_err();
-        insta::assert_snapshot!(
-            error,
-            @"rebind.example is at 169.254.169.254, which is a link-local address, where clouds keep their metadata services"
-        );
-    }
-}
+mod tests;

@@ -1,6 +1,7 @@
 //! What commands print: tables for people, JSON for programs.
 
 use std::{
+    borrow::Cow,
     env,
     io::{self, IsTerminal, Write},
     path::PathBuf,
@@ -47,7 +48,7 @@ impl Output {
     pub fn line(self, text: impl AsRef<str>) {
         if !self.json {
             // A reader that went away, such as `head`, is no failure.
-            let _ = writeln!(io::stdout(), "{}", text.as_ref());
+            let _ = writeln!(io::stdout(), "{}", harmless(text.as_ref(), self.colours));
         }
     }
 
@@ -60,7 +61,8 @@ impl Output {
                 .and_then(|()| writeln!(stderr))
         } else {
             let owner = failure.owner.as_ref().map(|owner| format!("{owner}: ")).unwrap_or_default();
-            writeln!(stderr, "error: {owner}{}", failure.report.message).and_then(|()| match &failure.report.remedy {
+            let message = harmless(&failure.report.message, false);
+            writeln!(stderr, "error: {owner}{message}").and_then(|()| match &failure.report.remedy {
                 Some(remedy) => writeln!(stderr, "  to do: {remedy}"),
                 None => Ok(()),
             })
@@ -84,6 +86,36 @@ impl Output {
     pub fn print(self, table: &Table) {
         self.line(table.to_string());
     }
+}
+
+/// A text without what a terminal acts on: titles, names and messages are a
+/// vendor's or a connector's. Of escape sequences, those for colours stay where
+/// colours are shown.
+fn harmless(text: &str, colours: bool) -> Cow<'_, str> {
+    let suspicious = |sign: char| sign.is_control() && !matches!(sign, '\n' | '\t');
+    if !text.contains(suspicious) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(suspicious) {
+        let (before, found) = rest.split_at(at);
+        shown.push_str(before);
+        let colour = if colours { colour(found) } else { 0 };
+        let length = if colour > 0 { colour } else { found.chars().next().map_or(1, char::len_utf8) };
+        let (sequence, behind) = found.split_at(length);
+        shown.push_str(if colour > 0 { sequence } else { "\u{fffd}" });
+        rest = behind;
+    }
+    shown.push_str(rest);
+    Cow::Owned(shown)
+}
+
+/// The length of the sequence for a colour that a text begins with.
+fn colour(text: &str) -> usize {
+    let Some(numbers) = text.strip_prefix("\u{1b}[") else { return 0 };
+    let length = numbers.bytes().take_while(|byte| byte.is_ascii_digit() || *byte == b';').count();
+    if numbers.get(length..).is_some_and(|end| end.starts_with('m')) { length + 3 } else { 0 }
 }
 
 /// Prints JSON. A reader that went away, such as `head`, is no failure.
@@ -168,4 +200,20 @@ pub fn start_log(verbose: u8) {
     let ansi = io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let printed = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(ansi).without_time();
     tracing_subscriber::registry().with(targets).with(printed).init();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::harmless;
+
+    #[test]
+    fn a_terminal_gets_nothing_to_act_on_but_colours() {
+        let text = "\u{1b}[2Ja\u{1b}]0;title\u{7}\r\u{9b}31m\u{1b}[1;31mred\u{1b}[0m\tb\nc\u{1b}";
+        assert_eq!(
+            harmless(text, true),
+            "\u{fffd}[2Ja\u{fffd}]0;title\u{fffd}\u{fffd}\u{fffd}31m\u{1b}[1;31mred\u{1b}[0m\tb\nc\u{fffd}"
+        );
+        assert!(!harmless(text, false).contains('\u{1b}'));
+        assert_eq!(harmless("plain\n", false), "plain\n");
+    }
 }

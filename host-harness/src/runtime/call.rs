@@ -18,7 +18,9 @@ use super::{
     convert::{IntoModel, IntoWit},
     engine::{Runtime, TICK},
     inspect::Inspection,
+    manifest,
     output::{Log, clean},
+    refusal::{MAX_MESSAGE_BYTES, tidy},
     state::{LimitHit, MAX_HANDLES, SandboxState},
 };
 use crate::{
@@ -28,9 +30,6 @@ use crate::{
     },
     limits::Limits,
 };
-
-/// Longest text of a guest or of wasmtime in an error message.
-const MAX_MESSAGE_BYTES: usize = 2 << 10;
 
 /// A compiled and linked connector. Cheap to clone.
 #[derive(Clone)]
@@ -100,6 +99,8 @@ pub enum CallFailure {
     /// The guest broke: a panic, a wrong memory access, a broken promise of
     /// the component model.
     Trap(String),
+    /// It describes itself in a way that the host cannot use.
+    Manifest(String),
     /// The host itself failed, such as when the bucket cannot be written.
     Host(String),
 }
@@ -111,6 +112,7 @@ impl fmt::Display for CallError {
             CallFailure::Refused(what) => write!(out, "egress denied: {what}")?,
             CallFailure::Limit(limit) => write!(out, "the connector was stopped in `{}`: {limit}", self.verb)?,
             CallFailure::Trap(what) => write!(out, "the connector crashed in `{}`: {what}", self.verb)?,
+            CallFailure::Manifest(what) => write!(out, "the connector's description of itself is unusable: {what}")?,
             CallFailure::Host(what) => write!(out, "the host failed in `{}`: {what}", self.verb)?,
         }
         if !matches!(self.failure, CallFailure::Contract(_) | CallFailure::Refused(_)) {
@@ -141,13 +143,23 @@ impl Connector {
         self.runtime.limits()
     }
 
-    /// Calls `describe`, with nothing granted.
+    /// Calls `describe`, with nothing granted, and checks what it says.
     pub async fn describe(&self, owner: &str) -> Result<Called<Manifest>, CallError> {
         let grant = Grant { owner: owner.to_owned(), ..Grant::default() };
-        self.call("describe", &grant, async |guest, store| {
+        let called = async |guest: &Bindings, store: &mut Store<SandboxState>| {
             guest.appsec_connector_source().call_describe(store).await.map(|manifest| Ok(manifest.into_model()))
-        })
-        .await
+        };
+        let described = self.call("describe", &grant, called).await?;
+        match manifest::fault(&described.value, self.inspection.contract_version.as_deref()) {
+            None => Ok(described),
+            Some(fault) => Err(CallError {
+                owner: grant.owner,
+                verb: "describe",
+                failure: CallFailure::Manifest(fault),
+                report: described.report,
+                log_tail: Vec::new(),
+            }),
+        }
     }
 
     /// Calls `configure`.
@@ -269,7 +281,7 @@ impl Connector {
                 (ContractError::EgressDenied { .. }, Some(refusal)) => CallFailure::Refused(refusal),
                 // Whatever the guest takes it for, it would be as large again.
                 _ if oversized => CallFailure::Limit(LimitHit::Answer(shared.limits.response_bytes)),
-                (error, _) => CallFailure::Contract(error),
+                (error, _) => CallFailure::Contract(tidy(error, &secrets)),
             }),
             Err(error) => Err(failure(&error, &shared.limits, &secrets)),
         };

@@ -105,6 +105,10 @@ pub(super) struct Note {
     pub url: Option<String>,
 }
 
+/// A project and the repository that it is of, both by row; if matching found
+/// it, with its reason and confidence.
+pub type ChosenMapping<'a> = (i64, i64, Option<(&'a str, f64)>);
+
 /// A project that a person names.
 #[derive(Clone, Debug)]
 pub struct NamedProject {
@@ -202,8 +206,8 @@ impl FindingStore {
     }
 
     /// Maps projects to repositories, each by row, as a person says it. Their
-    /// findings go along. Matching may have found it: its reason and confidence.
-    pub fn map_projects(&mut self, chosen: &[(i64, i64, Option<(&str, f64)>)], now: Timestamp) -> Result<()> {
+    /// findings go along.
+    pub fn map_projects(&mut self, chosen: &[ChosenMapping<'_>], now: Timestamp) -> Result<()> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for (project, repository, found) in chosen {
             let note = Note {

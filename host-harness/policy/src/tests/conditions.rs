@@ -238,9 +238,9 @@ fn the_policies_to_begin_with_have_no_problems_and_no_remarks() {
     let policies = Policies::load(STARTER).unwrap_or_else(|problems| panic!("{}", super::lines(&problems)));
     assert_eq!(super::lines(policies.remarks()), "");
     assert!(policies.iter().count() >= 8);
-    let violated: Vec<String> = policies.evaluate(&full(), super::NOW).into_iter().map(|it| it.policy_id).collect();
+    let violated: Vec<String> = policies.evaluate(&full(), NOW).into_iter().map(|it| it.policy_id).collect();
     assert_eq!(violated, ["verified-secret", "likely-exploited", "high-overdue"]);
-    assert_eq!(policies.evaluate(&Subject { is_open: false, ..full() }, super::NOW), []);
+    assert_eq!(policies.evaluate(&Subject { is_open: false, ..full() }, NOW), []);
 }
 
 #[test]

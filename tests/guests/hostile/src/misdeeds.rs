@@ -23,9 +23,10 @@ pub fn perform(order: &Order) -> Result<String, Error> {
         "environment" => {
             Ok(std::env::vars().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" "))
         }
-        "request" | "read" => match network::request(order) {
+        "request" | "read" | "text" => match network::request(order) {
             Outcome::Status(status) => Ok(format!("HTTP {status}")),
             Outcome::Body(bytes, None) => Ok(format!("{bytes} bytes")),
+            Outcome::Text(text) => Ok(text),
             Outcome::Body(bytes, Some(why)) => Ok(format!("{bytes} bytes, then: {why}")),
             Outcome::Denied => return Err(Error::EgressDenied(order.url.clone())),
             Outcome::Failed(what) => Ok(what),
@@ -48,6 +49,8 @@ pub fn perform(order: &Order) -> Result<String, Error> {
             Err(refused) => Err(refused),
         },
         "huge-string" => Ok("x".repeat(order.count)),
+        "sleep" => Ok(network::sleep()),
+        "complain" => return Err(Error::Internal("\u{1b}[2Jvery long ".repeat(order.count))),
         "refuse" => return Err(Error::Internal(String::new())),
         _ => Ok(String::new()),
     };

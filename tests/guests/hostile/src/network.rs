@@ -1,10 +1,13 @@
 //! What can be tried over HTTP.
 
-use wasi::http::{
-    outgoing_handler,
-    types::{ErrorCode, Fields, IncomingResponse, OutgoingRequest, Scheme},
+use wasi::{
+    clocks::monotonic_clock,
+    http::{
+        outgoing_handler,
+        types::{ErrorCode, Fields, IncomingResponse, Method, OutgoingBody, OutgoingRequest, Scheme},
+    },
+    io::streams::StreamError,
 };
-use wasi::io::streams::StreamError;
 
 use crate::order::Order;
 
@@ -14,6 +17,8 @@ pub enum Outcome {
     Status(u16),
     /// An answer whose body was read: its bytes, and why it ended early.
     Body(usize, Option<String>),
+    /// Headers and body of an answer, as text.
+    Text(String),
     /// The host refused it.
     Denied,
     /// Anything else, in words.
@@ -49,12 +54,31 @@ pub fn request(order: &Order) -> Outcome {
     if set.is_err() {
         return Outcome::Failed("the address is malformed".to_owned());
     }
+    let method = match order.method.as_str() {
+        "" => Method::Get,
+        "CONNECT" => Method::Connect,
+        "TRACE" => Method::Trace,
+        other => Method::Other(other.to_owned()),
+    };
+    if request.set_method(&method).is_err() {
+        return Outcome::Failed("the method is malformed".to_owned());
+    }
+    let body = if order.body > 0 { request.body().ok() } else { None };
     let future = match outgoing_handler::handle(request, None) {
         Ok(future) => future,
         Err(code) => return failed(&code),
     };
+    // Held until the answer is there, if it is to have no end.
+    let _unfinished = match body {
+        Some(body) => match write(body, order) {
+            Ok(body) => body,
+            Err(what) => return Outcome::Failed(what),
+        },
+        None => None,
+    };
     loop {
         match future.get() {
+            Some(Ok(Ok(response))) if order.action == "text" => return text(&response),
             Some(Ok(Ok(response))) if order.action == "read" => return read(&response),
             Some(Ok(Ok(response))) => return Outcome::Status(response.status()),
             Some(Ok(Err(code))) => return failed(&code),
@@ -62,6 +86,50 @@ pub fn request(order: &Order) -> Outcome {
             None => future.subscribe().block(),
         }
     }
+}
+
+/// What a request smuggles in its body, if anybody takes it for another one.
+const SMUGGLED: &[u8] = b"GET /smuggled HTTP/1.1\r\nhost: a\r\n\r\n";
+
+/// Writes a body; gives it back if it is not to end.
+fn write(body: OutgoingBody, order: &Order) -> Result<Option<OutgoingBody>, String> {
+    let stream = body.write().map_err(|()| "no stream".to_owned())?;
+    let bytes: Vec<u8> = SMUGGLED.iter().copied().cycle().take(order.body).collect();
+    for piece in bytes.chunks(4_096) {
+        // What became of it is told by the answer.
+        if stream.blocking_write_and_flush(piece).is_err() {
+            break;
+        }
+    }
+    drop(stream);
+    if order.unfinished {
+        return Ok(Some(body));
+    }
+    // As above.
+    let _ = OutgoingBody::finish(body, None);
+    Ok(None)
+}
+
+/// Sleeps for longer than any host waits.
+pub fn sleep() -> String {
+    monotonic_clock::subscribe_duration(u64::MAX / 2).block();
+    "awake".to_owned()
+}
+
+/// Reads an answer: its headers and its body.
+fn text(response: &IncomingResponse) -> Outcome {
+    let headers = response.headers().entries();
+    let headers = headers.iter().map(|(name, value)| format!("{name}: {}\n", String::from_utf8_lossy(value)));
+    let mut shown: String = headers.collect();
+    let Some(stream) = response.consume().ok().and_then(|body| body.stream().ok().map(|stream| (stream, body))) else {
+        return Outcome::Failed("no body".to_owned());
+    };
+    let mut bytes = Vec::new();
+    while let Ok(chunk) = stream.0.blocking_read(1 << 16) {
+        bytes.extend(chunk);
+    }
+    shown.push_str(&String::from_utf8_lossy(&bytes));
+    Outcome::Text(shown)
 }
 
 /// Reads a body to its end.
@@ -91,7 +159,7 @@ pub fn many(order: &Order) -> Result<String, String> {
     let mut answered = 0;
     for _ in 0..order.count {
         match request(order) {
-            Outcome::Status(_) | Outcome::Body(..) => answered += 1,
+            Outcome::Status(_) | Outcome::Body(..) | Outcome::Text(_) => answered += 1,
             Outcome::Denied => return Ok(format!("{answered} answered, then denied")),
             Outcome::Failed(what) => return Ok(format!("{answered} answered, then: {what}")),
         }

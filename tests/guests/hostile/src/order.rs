@@ -15,6 +15,12 @@ pub struct Order {
     pub url: String,
     /// Headers of the request; `$TOKEN` stands for what the environment holds.
     pub headers: Vec<(String, String)>,
+    /// Its method; GET where none is named.
+    pub method: String,
+    /// Bytes of its body.
+    pub body: usize,
+    /// Whether the body is never brought to its end.
+    pub unfinished: bool,
     /// Keys in the bucket, or names of buckets.
     pub keys: Vec<String>,
     /// Order for `list-projects` of a sync.
