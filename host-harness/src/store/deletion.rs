@@ -112,6 +112,7 @@ const TABLES: &[(&str, Holds)] = &[
     ("onboarding", Holds::Rows { owned: "name = (SELECT name FROM instances WHERE id = ?1)", orphaned: "FALSE" }),
     ("instances", Holds::Rows { owned: "id = ?1", orphaned: "FALSE" }),
     ("stale", Holds::Derived { owned: "?1 IS NULL", orphaned: "TRUE" }),
+    ("stale_blocks", Holds::Derived { owned: "?1 IS NULL", orphaned: "TRUE" }),
     ("issue_members", BY_FINDING),
     (
         "issues",

@@ -79,13 +79,21 @@ impl FindingStore {
             transaction.commit()?;
             refreshed.findings += taken;
         }
+        loop {
+            let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            if issues::settle_blocks(&transaction)? == 0 {
+                break;
+            }
+            transaction.commit()?;
+        }
         self.refresh_policies(now)?;
         Ok(refreshed)
     }
 
     /// Whether anything waits for a refresh.
     pub fn is_stale(&self) -> Result<bool> {
-        let sql = "SELECT EXISTS (SELECT 1 FROM stale) OR EXISTS (SELECT 1 FROM stale_rules)";
+        let sql = "SELECT EXISTS (SELECT 1 FROM stale) OR EXISTS (SELECT 1 FROM stale_rules) \
+                   OR EXISTS (SELECT 1 FROM stale_blocks)";
         Ok(self.connection.query_row(sql, [], |row| row.get(0))?)
     }
 }
@@ -98,6 +106,7 @@ pub(super) fn refresh_all(
     now: Timestamp,
 ) -> Result<()> {
     while refresh_batch(connection, decoder, compiled, now)? > 0 {}
+    while issues::settle_blocks(connection)? > 0 {}
     policies::refresh_issues(connection, decoder, compiled, now)
 }
 

@@ -17,7 +17,7 @@ use appsec_model::{Severity, Timestamp};
 use rusqlite::{OptionalExtension, Row, ToSql};
 use serde::{Serialize, Serializer};
 
-pub(super) use self::derive::{derive, mark_changed_aliases};
+pub(super) use self::derive::{derive, mark_changed_aliases, settle_blocks};
 use super::{FindingId, FindingStore, PolicyFilter, PolicyResult, Result, filter::Conditions, findings::severity};
 
 /// What an issue is known by: 16 hex digits.

@@ -17,15 +17,36 @@ use crate::store::{
     derive::{Stale, Subject},
 };
 
-/// Brings the issues of these findings up to date.
+/// Blocks that are settled in one transaction.
+const BLOCKS: usize = 1_000;
+
+/// Writes down what decides to which issues these findings belong, and marks
+/// their blocks: a block is settled once, however many of its findings changed.
 pub(in crate::store) fn derive(connection: &Connection, batch: &[Stale]) -> Result<()> {
     let mut blocks = BTreeSet::new();
     let mut writer = MemberWriter { connection, scopes: Scopes::default(), aliases: HashMap::new() };
     for stale in batch {
         writer.write(stale, &mut blocks)?;
     }
-    let mut scopes = writer.scopes;
-    blocks.into_iter().try_for_each(|block| settle(connection, &mut scopes, block))
+    let mut mark = connection.prepare_cached("INSERT OR IGNORE INTO stale_blocks VALUES (?1)")?;
+    for block in blocks {
+        mark.execute([block])?;
+    }
+    Ok(())
+}
+
+/// Makes the issues of some marked blocks what their findings say; returns how
+/// many blocks, 0 when there are none left.
+pub(in crate::store) fn settle_blocks(connection: &Connection) -> Result<usize> {
+    let mut statement = connection.prepare_cached("SELECT block FROM stale_blocks ORDER BY block LIMIT ?1")?;
+    let blocks = statement.query_map([BLOCKS as i64], |row| row.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?;
+    let mut scopes = Scopes::default();
+    let mut done = connection.prepare_cached("DELETE FROM stale_blocks WHERE block = ?1")?;
+    for block in &blocks {
+        settle(connection, &mut scopes, *block)?;
+        done.execute([block])?;
+    }
+    Ok(blocks.len())
 }
 
 /// Marks the findings whose advisories have other numbers than they had when
@@ -163,21 +184,20 @@ struct InBlock {
 }
 
 fn in_block(row: &Row<'_>) -> rusqlite::Result<InBlock> {
-    let first: Option<u32> = row.get("first_line")?;
-    let last: Option<u32> = row.get("last_line")?;
+    let (first, last): (Option<u32>, Option<u32>) = (row.get(9)?, row.get(10)?);
     Ok(InBlock {
-        finding_id: row.get("finding_id")?,
-        issue_id: row.get("issue_id")?,
-        scope: row.get("scope")?,
-        kind: row.get("kind")?,
-        ecosystem: row.get("ecosystem")?,
-        place: row.get("place")?,
-        identity: row.get("identity")?,
-        prints: row.get("prints")?,
-        marks: row.get("marks")?,
+        finding_id: row.get(0)?,
+        issue_id: row.get(1)?,
+        scope: row.get(2)?,
+        kind: row.get(3)?,
+        ecosystem: row.get(4)?,
+        place: row.get(5)?,
+        identity: row.get(6)?,
+        prints: row.get(7)?,
+        marks: row.get(8)?,
         lines: first.zip(last),
-        instance_id: row.get("instance_id")?,
-        summed: Summed::from_row(row)?,
+        instance_id: row.get(11)?,
+        summed: Summed::from_row(row, 12)?,
     })
 }
 
@@ -308,6 +328,11 @@ fn write_issue(connection: &Connection, block: i64, id: i64, issue: &Made<'_>) -
 
 fn write_aliases(connection: &Connection, id: i64, issue: &Made<'_>, known: bool) -> Result<()> {
     if known {
+        let mut told = connection.prepare_cached("SELECT alias FROM issue_aliases WHERE issue_id = ?1")?;
+        let told = told.query_map([id], |row| row.get(0))?.collect::<rusqlite::Result<BTreeSet<i64>>>()?;
+        if told.iter().eq(issue.aliases.iter().collect::<BTreeSet<_>>()) {
+            return Ok(());
+        }
         connection.prepare_cached("DELETE FROM issue_aliases WHERE issue_id = ?1")?.execute([id])?;
     }
     let mut insert = connection.prepare_cached(

@@ -20,18 +20,19 @@ pub(super) struct Summed {
 }
 
 impl Summed {
-    pub fn from_row(row: &Row<'_>) -> rusqlite::Result<Self> {
+    /// From a row whose columns from there on are these, in this order.
+    pub fn from_row(row: &Row<'_>, first: usize) -> rusqlite::Result<Self> {
         Ok(Self {
-            public_id: row.get("public_id")?,
-            severity: row.get("severity")?,
-            status: row.get("status")?,
-            security: row.get("security")?,
-            title: row.get("title")?,
-            rule_id: row.get("rule_id")?,
-            priority: row.get("priority")?,
-            cvss: row.get("cvss")?,
-            epss: row.get("epss")?,
-            first_seen_at: row.get("first_seen_at")?,
+            public_id: row.get(first)?,
+            severity: row.get(first + 1)?,
+            status: row.get(first + 2)?,
+            security: row.get(first + 3)?,
+            title: row.get(first + 4)?,
+            rule_id: row.get(first + 5)?,
+            priority: row.get(first + 6)?,
+            cvss: row.get(first + 7)?,
+            epss: row.get(first + 8)?,
+            first_seen_at: row.get(first + 9)?,
         })
     }
 

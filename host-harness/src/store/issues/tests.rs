@@ -116,6 +116,22 @@ fn code(title: &str, rule: &str, path: &str, from: u32, to: u32) -> Value {
 }
 
 #[test]
+fn a_rule_may_change_with_each_page_of_a_sync() {
+    let desk = Desk::with_project();
+    desk.store.with(|store| {
+        let write = |cwe: u32| {
+            let document = json!({ "id": "r", "cwes": [{ "number": cwe }], "confidence": format!("c{cwe}") });
+            let sql = "INSERT INTO rules VALUES (?1, 'r', ?2) ON CONFLICT DO UPDATE SET document = excluded.document";
+            store.connection.execute(sql, params![desk.instance_id, document.to_string()]).unwrap();
+        };
+        (1..4).for_each(write);
+        let waiting: i64 =
+            store.connection.query_row("SELECT count(*) FROM stale_rules", [], |row| row.get(0)).unwrap();
+        assert_eq!(waiting, 1);
+    });
+}
+
+#[test]
 fn numbers_of_one_advisory_join_and_part_as_they_are_learnt() {
     let [one, other] = desks();
     one.bring(Kind::Sca, &[sca("a", "Ruamel_Yaml", "1", &["CVE-2021-1"])], 10);

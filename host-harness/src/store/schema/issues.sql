@@ -55,6 +55,12 @@ CREATE TABLE issue_members (
 CREATE INDEX issue_members_by_block ON issue_members (block);
 CREATE INDEX issue_members_by_issue ON issue_members (issue_id);
 
+-- Blocks whose issues have to be looked at: `refresh` marks them with the
+-- findings that changed, and then settles each once.
+CREATE TABLE stale_blocks (
+    block           INTEGER PRIMARY KEY
+) STRICT;
+
 -- Rules that changed in what sorts findings. Their findings are looked up once
 -- per refresh: a sync may touch a rule with each of its pages.
 CREATE TABLE stale_rules (
@@ -62,13 +68,16 @@ CREATE TABLE stale_rules (
     rule_id     TEXT NOT NULL,
     PRIMARY KEY (instance_id, rule_id)
 ) STRICT, WITHOUT ROWID;
+-- Without OR IGNORE, in whose place the rule of the statement outside counts.
 CREATE TRIGGER stale_after_rule_insert AFTER INSERT ON rules BEGIN
-    INSERT OR IGNORE INTO stale_rules VALUES (new.instance_id, new.rule_id);
+    INSERT INTO stale_rules SELECT new.instance_id, new.rule_id
+        WHERE (new.instance_id, new.rule_id) NOT IN (SELECT instance_id, rule_id FROM stale_rules);
 END;
 CREATE TRIGGER stale_after_rule_update AFTER UPDATE OF document ON rules
     WHEN json_extract(old.document, '$.cwes', '$.owasp', '$.category')
         IS NOT json_extract(new.document, '$.cwes', '$.owasp', '$.category') BEGIN
-    INSERT OR IGNORE INTO stale_rules VALUES (new.instance_id, new.rule_id);
+    INSERT INTO stale_rules SELECT new.instance_id, new.rule_id
+        WHERE (new.instance_id, new.rule_id) NOT IN (SELECT instance_id, rule_id FROM stale_rules);
 END;
 
 -- The name of the repository, or of the project that stands in for it, is a part of the ids of its issues.

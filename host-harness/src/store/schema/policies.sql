@@ -53,14 +53,15 @@ CREATE TABLE stale_issues (
 ) STRICT;
 CREATE VIEW policies_over_issues AS
     SELECT over_issues AS used FROM policy_files WHERE id = (SELECT max(id) FROM policy_files);
+-- Without OR IGNORE, in whose place the rule of the statement outside counts.
 CREATE TRIGGER stale_issue_after_insert AFTER INSERT ON issues WHEN (SELECT used FROM policies_over_issues) BEGIN
-    INSERT OR IGNORE INTO stale_issues VALUES (new.id);
+    INSERT INTO stale_issues SELECT new.id WHERE new.id NOT IN (SELECT issue_id FROM stale_issues);
 END;
 CREATE TRIGGER stale_issue_after_update AFTER UPDATE ON issues WHEN (SELECT used FROM policies_over_issues) BEGIN
-    INSERT OR IGNORE INTO stale_issues VALUES (new.id);
+    INSERT INTO stale_issues SELECT new.id WHERE new.id NOT IN (SELECT issue_id FROM stale_issues);
 END;
 CREATE TRIGGER stale_issue_after_delete AFTER DELETE ON issues WHEN (SELECT used FROM policies_over_issues) BEGIN
-    INSERT OR IGNORE INTO stale_issues VALUES (old.id);
+    INSERT INTO stale_issues SELECT old.id WHERE old.id NOT IN (SELECT issue_id FROM stale_issues);
 END;
 CREATE TRIGGER stale_issue_after_move AFTER UPDATE OF issue_id ON issue_members
     WHEN (SELECT used FROM policies_over_issues) BEGIN
@@ -74,5 +75,6 @@ CREATE TRIGGER stale_after_groups AFTER UPDATE OF groups ON repositories WHEN ol
 END;
 CREATE TRIGGER stale_after_rule_confidence AFTER UPDATE OF document ON rules
     WHEN json_extract(old.document, '$.confidence') IS NOT json_extract(new.document, '$.confidence') BEGIN
-    INSERT OR IGNORE INTO stale_rules VALUES (new.instance_id, new.rule_id);
+    INSERT INTO stale_rules SELECT new.instance_id, new.rule_id
+        WHERE (new.instance_id, new.rule_id) NOT IN (SELECT instance_id, rule_id FROM stale_rules);
 END;
