@@ -252,7 +252,9 @@ impl FindingStore {
     pub fn issues(&self, filter: &IssueFilter) -> Result<(Vec<IssueRow>, u64)> {
         let (sql, conditions) = page(filter);
         let mut parameters: Vec<&dyn ToSql> = conditions.parameters.iter().map(AsRef::as_ref).collect();
-        let count = format!("SELECT count(*) {FROM}{}", conditions.clause());
+        // Without names of repositories the index alone can tell.
+        let from = if filter.repository.is_some() { FROM } else { "FROM issues" };
+        let count = format!("SELECT count(*) {from}{}", conditions.clause());
         let total = self.connection.query_row(&count, parameters.as_slice(), |row| row.get(0))?;
         parameters.extend([&filter.limit as &dyn ToSql, &filter.offset]);
         let mut statement = self.connection.prepare_cached(&sql)?;
