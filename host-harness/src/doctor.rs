@@ -10,7 +10,7 @@ use std::{
 use serde::Serialize;
 
 use crate::{
-    error::HarnessError,
+    error::{HarnessError, with_causes},
     harness::Harness,
     ids::TenantId,
     store::{FindingStore, Instance, InstanceStatus, StoreHealth},
@@ -64,19 +64,8 @@ impl Check {
 
     fn failed(what: impl Into<String>, error: &HarnessError) -> Self {
         let remedy = error.remedy().map(str::to_owned);
-        Self { what: what.into(), condition: Condition::Problem, detail: chain(error), remedy }
+        Self { what: what.into(), condition: Condition::Problem, detail: with_causes(error), remedy }
     }
-}
-
-/// An error and what caused it.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 impl Harness {
@@ -105,7 +94,7 @@ impl Harness {
                 }
                 Err(error) => {
                     let remedy = "restore it from a backup with `harness restore`, or move it away and sync anew";
-                    checks.push(Check::bad(what, Condition::Problem, chain(error), remedy));
+                    checks.push(Check::bad(what, Condition::Problem, with_causes(error), remedy));
                     false
                 }
             };

@@ -73,7 +73,7 @@ pub use crate::{
     },
     deletion::{DeletionReport, TenantDeletion},
     doctor::{Check, Condition},
-    error::HarnessError,
+    error::{HarnessError, with_causes},
     harness::{Harness, Loaded, Options},
     ids::{InstanceName, NameError, TenantId},
     import::{ImportError, ImportEvent, ImportOptions, ImportOutcome, ImportProgress, ImportReport},

@@ -68,8 +68,8 @@ impl Round {
 }
 
 impl Load {
-    /// Sets tenants up, and schedules an instance of each. Two more are the
-    /// hostile and the dead one, in the midst of the others.
+    /// Sets tenants up, with an instance each. Two more are the hostile and the
+    /// dead one, in the midst of the others.
     pub async fn new(tenants: usize, parallel: usize, findings: u32) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("token"), TOKEN).unwrap();
@@ -90,9 +90,7 @@ impl Load {
                 _ => load.setup(SEMGREP_CONNECTOR, settings(json!({})), Some(load.simulator.url())),
             };
             let tenant = harness.tenant(tenant.parse().unwrap()).unwrap();
-            let instance = tenant.add_instance(setup, false).await.unwrap();
-            let plan = Plan { sync: Some("every 1h".parse().unwrap()), ..Plan::default() };
-            tenant.schedule(&instance, plan).await.unwrap();
+            tenant.add_instance(setup, false).await.unwrap();
         }
         load
     }
@@ -121,7 +119,7 @@ impl Load {
         }
     }
 
-    /// A daemon starts, syncs everyone once, and ends.
+    /// Everyone is scheduled anew; a daemon starts, syncs them once, and ends.
     pub async fn round(&self) -> Round {
         let harness = self.harness();
         for tenant in &self.tenants {

@@ -28,6 +28,7 @@ use wasmtime_wasi_http::{Error as HttpError, WasiBody};
 
 use crate::{
     capability::egress::{Addresses, Origin},
+    error::with_causes,
     limits::Limits,
 };
 
@@ -222,7 +223,7 @@ pub fn describe(error: &legacy::Error) -> HttpError {
         Some(_) if error.is_connect() && error.to_string().contains("dns") => {
             HttpError::DnsError { rcode: None, info_code: None }
         }
-        _ if error.is_connect() && chain(error).contains("dns error") => {
+        _ if error.is_connect() && with_causes(error).contains("dns error") => {
             HttpError::DnsError { rcode: None, info_code: None }
         }
         _ => HttpError::ConnectionTerminated,
@@ -244,17 +245,6 @@ fn find<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Optio
         next = error.source();
     }
     None
-}
-
-fn chain(error: &(dyn StdError + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(error) = next {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        next = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

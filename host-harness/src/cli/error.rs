@@ -50,7 +50,7 @@ impl Failure {
 
 impl From<HarnessError> for Failure {
     fn from(error: HarnessError) -> Self {
-        Self::new(error.code(), chain(&error), error.remedy())
+        Self::new(error.code(), host_harness::with_causes(&error), error.remedy())
     }
 }
 
@@ -64,19 +64,4 @@ impl From<host_harness::StoreError> for Failure {
     fn from(error: host_harness::StoreError) -> Self {
         HarnessError::from(error).into()
     }
-}
-
-/// An error and what caused it, on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(error) = next {
-        let cause = error.to_string();
-        if !text.contains(&cause) {
-            text.push_str(": ");
-            text.push_str(&cause);
-        }
-        next = error.source();
-    }
-    text
 }

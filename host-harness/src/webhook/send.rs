@@ -13,6 +13,7 @@ use crate::{
         egress::EgressPolicy,
         transport::{Transport, prohibition},
     },
+    error::with_causes,
     runtime::clean,
 };
 
@@ -76,7 +77,7 @@ pub(super) async fn send(transport: &Transport, policy: &EgressPolicy, message: 
         Ok(Err(error)) => {
             return match prohibition(&error) {
                 Some(prohibition) => Answer::Refused(prohibition),
-                None => Answer::Unreachable(clean(&chain(&error), &[message.secret], KEPT_BYTES)),
+                None => Answer::Unreachable(clean(&with_causes(&error), &[message.secret], KEPT_BYTES)),
             };
         }
         Err(_) => return Answer::Unreachable(format!("no answer within {} s", TIME.as_secs())),
@@ -112,18 +113,6 @@ fn wait(value: &HeaderValue, now: SystemTime) -> Option<Duration> {
         Ok(seconds) => Some(Duration::from_secs(seconds)),
         Err(_) => Some(httpdate::parse_http_date(text).ok()?.duration_since(now).unwrap_or_default()),
     }
-}
-
-/// An error and what caused it.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(error) = next {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        next = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

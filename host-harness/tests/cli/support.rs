@@ -139,6 +139,14 @@ impl Desk {
         serde_json::from_str(&self.ok(&arguments)).unwrap()
     }
 
+    /// Asserts that a JSON has the form that the program says it has.
+    pub fn follows(&self, form: &str, json: &Value) {
+        let schema: Value = serde_json::from_str(&self.ok(&["schema", form])).unwrap();
+        let validator = jsonschema::validator_for(&schema).unwrap();
+        let problems = validator.iter_errors(json).map(|it| format!("{}: {it}", it.instance_path()));
+        assert_eq!(problems.collect::<Vec<_>>(), Vec::<String>::new(), "{form}: {json:#}");
+    }
+
     /// Sets up an instance over the simulator.
     pub fn add(&self, more: &[&str]) -> Done {
         let (origin, token) = (self.simulator.url().to_owned(), self.token_file());

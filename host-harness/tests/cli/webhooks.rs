@@ -62,14 +62,6 @@ fn receiver(messages: usize) -> (String, Receiver<(String, String)>) {
     (origin, taken)
 }
 
-/// Asserts that a JSON has the form that the program says it has.
-fn follows(desk: &Desk, name: &str, json: &Value) {
-    let schema: Value = serde_json::from_str(&desk.ok(&["schema", name])).unwrap();
-    let problems: Vec<String> =
-        jsonschema::validator_for(&schema).unwrap().iter_errors(json).map(|it| it.to_string()).collect();
-    assert_eq!(problems, Vec::<String>::new(), "{name}");
-}
-
 #[test]
 fn runs_are_told_to_a_receiver_that_checks_them_and_nothing_is_told_twice_from_a_backup() {
     let desk = Desk::new(shape(), vec![]);
@@ -106,8 +98,8 @@ fn runs_are_told_to_a_receiver_that_checks_them_and_nothing_is_told_twice_from_a
     let counts = desk.json(&["runs", "1"])["runs"][0]["new"].clone();
     assert_eq!((&told["type"], &told["run"], &told["counts"]["new"]), (&json!("run-ended"), &json!(1), &counts));
 
-    follows(&desk, "webhook-event", &told);
-    follows(&desk, "webhook-deliveries", &desk.json(&["webhook", "deliveries"]));
+    desk.follows("webhook-event", &told);
+    desk.follows("webhook-deliveries", &desk.json(&["webhook", "deliveries"]));
 
     // The receiver is gone now: the run is none the worse for it.
     with_key(&["sync", "code"]);
@@ -193,7 +185,7 @@ fn a_daemon_that_listens_syncs_what_a_signed_event_names_and_nothing_else() {
     }
     assert_eq!(listening.send(&signed, &body), 200, "the same again is known");
     assert_eq!(events().as_array().unwrap().len(), 1);
-    follows(&desk, "webhook-events", &desk.json(&["webhook", "events"]));
+    desk.follows("webhook-events", &desk.json(&["webhook", "events"]));
     let runs = desk.json(&["runs"])["runs"].clone();
     assert_eq!((runs.as_array().unwrap().len(), &runs[0]["mode"]), (1, &json!("event")));
     let reads = desk.json(&["runs", "1"])["projects"].clone();

@@ -21,6 +21,14 @@ const SECRET: &str = "0123456789abcdef-secret";
 #[derive(Clone, Default)]
 struct Noted(Arc<Mutex<Vec<Duration>>>);
 
+impl Noted {
+    /// A time that passes by what was waited, and by nothing else.
+    fn now(&self) -> Timestamp {
+        let waited: Duration = self.0.lock().unwrap().iter().sum();
+        later(Timestamp::from_micros(1_700_000_000_500_000), waited)
+    }
+}
+
 impl Waiter for Noted {
     fn wait(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         self.0.lock().unwrap().push(time);
@@ -41,7 +49,8 @@ impl House {
         let waits = Noted::default();
         let mut options = Options::new(folder.path().to_owned());
         options.waiter = Arc::new(waits.clone());
-        options.clock = Arc::new(|| Timestamp::from_micros(1_700_000_000_500_000));
+        let clock = waits.clone();
+        options.clock = Arc::new(move || clock.now());
         let tenant = Harness::new(options).tenant("acme".parse().unwrap()).unwrap();
         let name: InstanceName = "code".parse().unwrap();
         let instance = NewInstance {
