@@ -16,9 +16,9 @@ use crate::{
     limits::Limits,
     runtime::{Called, Connector, Runtime},
     secrets::SecretSource,
-    store::{ConnectorSource, FindingStore, SharedStore},
-    sync::{ByClock, RetryPolicy, Waiter},
-    tenant::Tenant,
+    store::{ConnectorSource, FindingStore, Instance, SharedStore},
+    sync::{ByClock, Gate, Gates, RetryPolicy, Waiter},
+    tenant::{Secrets, Tenant},
     vault::VAULT_KEY_VARIABLE,
 };
 
@@ -65,6 +65,7 @@ struct Shared {
     tls: OnceLock<Arc<rustls::ClientConfig>>,
     connectors: Mutex<HashMap<PathBuf, Loaded>>,
     transports: Mutex<HashMap<(TenantId, i64), Arc<Transport>>>,
+    gates: Gates,
 }
 
 /// A connector and what it says of itself.
@@ -85,6 +86,7 @@ impl Harness {
             tls: OnceLock::new(),
             connectors: Mutex::default(),
             transports: Mutex::default(),
+            gates: Gates::default(),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -162,6 +164,14 @@ impl Harness {
     /// How it works.
     pub(crate) fn options(&self) -> &Options {
         &self.shared.options
+    }
+
+    /// What holds up the calls of an instance while its account is limited. The
+    /// account is that of its secrets; without any, the instance's own.
+    pub(crate) fn gate(&self, tenant: &TenantId, instance: &Instance, secrets: &Secrets) -> Arc<Gate> {
+        let revealed: Vec<&str> = secrets.iter().map(|(_, secret)| secret.reveal()).collect();
+        let own = revealed.is_empty().then_some(instance.id);
+        self.shared.gates.of((tenant.as_str(), &instance.made.connector_id, revealed, own))
     }
 
     /// Closes the connections of an instance.

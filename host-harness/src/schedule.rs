@@ -165,23 +165,24 @@ impl Rhythm {
         match self {
             Self::Every(span) => {
                 let (after, anchor) = (after.as_micros(), anchor.as_micros());
-                if after < anchor {
-                    return Some(Timestamp::from_micros(anchor));
-                }
                 let step = span.micros().max(1);
-                let done = after.checked_sub(anchor)? / step;
+                // The anchor lies ahead where the clock was put back since.
+                let done = after.checked_sub(anchor)?.div_euclid(step);
                 done.checked_add(1)?.checked_mul(step)?.checked_add(anchor).map(Timestamp::from_micros)
             }
             Self::Cron(cron) => {
-                let mut from = jiff::Timestamp::from_microsecond(after.as_micros()).ok()?.to_zoned(zone.clone());
-                // The search works in seconds: what it finds must be later still.
-                for _ in 0..4 {
-                    let found = cron.find_next_occurrence(&from, false).ok()?;
+                let from = jiff::Timestamp::from_microsecond(after.as_micros()).ok()?.to_zoned(zone.clone());
+                // The search works in seconds, and finds nothing or an earlier
+                // time where the clock leaps over what it would find: what
+                // counts must be later still. A leap may take a day, as that
+                // over the date line.
+                for step in [0, 1, 60, 3_600, 86_400] {
+                    let from = from.checked_add(jiff::SignedDuration::from_secs(step)).ok()?;
+                    let Ok(found) = cron.find_next_occurrence(&from, false) else { continue };
                     let micros = found.timestamp().as_microsecond();
                     if micros > after.as_micros() {
                         return Some(Timestamp::from_micros(micros));
                     }
-                    from = from.checked_add(jiff::SignedDuration::from_secs(1)).ok()?;
                 }
                 None
             }
@@ -372,12 +373,14 @@ impl fmt::Display for Plan {
     }
 }
 
+/// Longest time that an instance that failed is left alone.
+pub(crate) const LONGEST_BACKOFF: Duration = Duration::from_secs(6 * 3600);
+
 /// How long an instance that failed is left alone: 5 minutes after the first
 /// time, doubled with each further one in a row, up to 6 hours.
 pub fn backoff(failures: u32) -> Duration {
     const FIRST: Duration = Duration::from_secs(300);
-    const MOST: Duration = Duration::from_secs(6 * 3600);
-    FIRST.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(MOST)
+    FIRST.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(LONGEST_BACKOFF)
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ use self::read::Reading;
 pub(crate) use self::take::normalize as normalize_records;
 pub(crate) use self::{
     caller::{Caller, chance},
-    pacing::ByClock,
+    pacing::{ByClock, Gate, Gates},
 };
 pub use self::{
     pacing::Waiter,
@@ -130,6 +130,7 @@ pub(crate) struct InstanceSync {
     pub grant: Grant,
     pub retry: RetryPolicy,
     pub waiter: Arc<dyn Waiter>,
+    pub gate: Arc<Gate>,
     pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     pub progress: Progress,
     pub on_absence: OnAbsence,
@@ -211,8 +212,12 @@ impl InstanceSync {
                 let mode = match (mode, store.last_complete_start(instance_id)?) {
                     (RunMode::Event, _) => mode,
                     // What is new since then would not be all of a project that
-                    // was not read then.
-                    (RunMode::Incremental, Some(last)) if !store.has_mapped_since(instance_id, last)? => mode,
+                    // was not read then, nor where the clock was put back.
+                    (RunMode::Incremental, Some(last))
+                        if last <= now && !store.has_mapped_since(instance_id, last)? =>
+                    {
+                        mode
+                    }
                     _ => RunMode::Full,
                 };
                 store.start_run(instance_id, mode, whole, listed, &reads, now)

@@ -276,6 +276,7 @@ impl Tenant {
         progress: Progress,
         asked: &SyncOptions,
     ) -> Result<InstanceSync, HarnessError> {
+        let gate = self.harness.gate(&self.id, &instance, &secrets);
         let grant = self.grant_of(&instance, secrets)?;
         let options = self.harness.options();
         let on_absence = match asked.vanishing {
@@ -291,6 +292,7 @@ impl Tenant {
             instance,
             retry: options.retry.clone(),
             waiter: options.waiter.clone(),
+            gate,
             clock: options.clock.clone(),
             progress,
             on_absence,

@@ -16,7 +16,8 @@ use std::time::{Duration, Instant};
 
 use appsec_model::Severity;
 use host_harness::{
-    ACTIVE, CoverageOptions, DashboardFilter, Filter, FindingStore, PackageFilter, Period, ProjectFilter, Sort,
+    ACTIVE, CoverageOptions, DashboardFilter, Filter, FindingStore, IssueFilter, PackageFilter, Period, ProjectFilter,
+    Sort,
 };
 use serde_json::json;
 use tests::{Env, settings};
@@ -112,6 +113,8 @@ fn main() {
     }
     let packages = PackageFilter { limit: 50, ..PackageFilter::default() };
     show("packages", &|store| drop(store.packages(&packages).unwrap()));
+    let issues = IssueFilter { open: Some(true), security: Some(true), limit: 50, ..IssueFilter::default() };
+    show("issues", &|store| drop(store.issues(&issues).unwrap()));
     let dashboard = DashboardFilter {
         security: Some(true),
         since: appsec_model::Timestamp::from_micros(now.as_micros() - 30 * 86_400_000_000),

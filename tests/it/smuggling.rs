@@ -335,6 +335,27 @@ async fn a_token_that_the_vendor_repeats_does_not_reach_the_guest() {
 }
 
 #[tokio::test]
+async fn all_of_a_guests_memory_holds_no_token() {
+    let wire = Wire::answering(&format!(
+        "HTTP/1.1 200 OK\r\nx-echo: {TOKEN}\r\nconnection: close\r\n\r\n{TOKEN} a-word-of-the-vendor {TOKEN}"
+    ));
+    let hostile = connected(Limits::default(), &wire).await;
+    let turned = |text: &str| text.bytes().map(|byte| !byte).collect::<Vec<u8>>();
+    let (start, end) = TOKEN.split_at(TOKEN.len() / 2);
+    let order = json!({
+        "do": "search-memory",
+        "url": wire.url,
+        "headers": [["authorization", "Bearer $TOKEN"]],
+        "turned": [turned("a-word-of-the-vendor"), turned(TOKEN), turned(start), turned(end)],
+    });
+    let found = outcome(&hostile, order).await;
+    assert!(wire.take().concat().contains(TOKEN), "the vendor got the token");
+    let (word, tokens) = found.split_once(' ').unwrap();
+    assert!(word.parse::<u32>().unwrap() > 0, "what the vendor said is there");
+    assert_eq!(tokens, "0 0 0", "neither the token nor a half of it");
+}
+
+#[tokio::test]
 async fn a_guest_that_sleeps_for_ever_is_stopped_by_the_clock() {
     let hostile = Hostile::new(Limits { wall_time: Duration::from_millis(300), ..Limits::default() }).await;
     let message = tokio::time::timeout(LONG, hostile.stopped(json!({ "do": "sleep" }))).await;

@@ -5,7 +5,7 @@ use std::{
     future::Future,
     pin::Pin,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicI64, Ordering},
     },
     time::Duration,
@@ -13,22 +13,55 @@ use std::{
 
 use appsec_model::Timestamp;
 use host_harness::Waiter;
+use tokio::sync::{Notify, watch};
 
-/// Writes waits down and returns at once.
+/// Writes waits down and returns at once, unless they are held.
 #[derive(Default)]
-pub struct Waits(Mutex<Vec<Duration>>);
+pub struct Waits {
+    made: Mutex<Vec<Duration>>,
+    /// Whether waits last until they are let go.
+    held: watch::Sender<bool>,
+    begun: Notify,
+}
 
 impl Waits {
     /// The waits since the last time that somebody asked.
     pub fn take(&self) -> Vec<Duration> {
-        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut self.made())
+    }
+
+    /// From now on waits last until they are let go.
+    pub fn hold(&self) {
+        self.held.send_replace(true);
+    }
+
+    /// Ends the waits.
+    pub fn let_go(&self) {
+        self.held.send_replace(false);
+    }
+
+    /// Comes back when so many waits have begun.
+    pub async fn begun(&self, count: usize) {
+        while self.made().len() < count {
+            self.begun.notified().await;
+        }
+    }
+
+    fn made(&self) -> MutexGuard<'_, Vec<Duration>> {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Waiter for Waits {
     fn wait(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(time);
-        Box::pin(tokio::task::yield_now())
+        self.made().push(time);
+        self.begun.notify_one();
+        let mut held = self.held.subscribe();
+        Box::pin(async move {
+            tokio::task::yield_now().await;
+            // The sender lives as long as whoever waits.
+            _ = held.wait_for(|held| !held).await;
+        })
     }
 }
 

@@ -51,14 +51,24 @@ impl Registry {
             Some((tenant, _)) => tenant.clone(),
             None => self.harness.tenant(id.clone())?,
         };
-        let rows = tenant.store().read(|store| store.schedules()).await?;
+        let mut rows = tenant.store().read(|store| store.schedules()).await?;
+        let now = self.harness.now();
+        for row in &mut rows {
+            let next = row.next_times(&format!("{id}/{}", row.instance), now);
+            if next != row.next {
+                let instance_id = row.instance_id;
+                tenant.store().run(move |store| store.set_next_times(instance_id, next)).await?;
+                row.next = next;
+            }
+        }
         Ok((tenant, rows))
     }
 
     /// Instances that have a next time.
     pub fn candidates(&self, now: Timestamp) -> Vec<Candidate> {
         let of_tenant = |(id, (_, rows)): (&TenantId, &(Tenant, Vec<ScheduleRow>))| {
-            let due = rows.iter().filter_map(|row| Some((row.instance_id, row.next_due(now)?)));
+            let next_due = |row: &ScheduleRow| row.next_due(&format!("{id}/{}", row.instance), now);
+            let due = rows.iter().filter_map(|row| Some((row.instance_id, next_due(row)?)));
             due.map(|(instance_id, due)| Candidate { tenant: id.clone(), instance_id, due }).collect::<Vec<_>>()
         };
         self.tenants.iter().flat_map(of_tenant).collect()

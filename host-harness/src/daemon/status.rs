@@ -97,7 +97,8 @@ impl Tenant {
             .read(move |store| Ok((store.schedule(id)?, store.current_run(id)?, store.last_ended_run(id)?)))
             .await?;
         let holder = self.holder(instance).await?;
-        let due = schedule.as_ref().and_then(|it| it.next_due(self.now()));
+        let (owner, now) = (format!("{}/{}", self.id(), instance.made.name), self.now());
+        let due = schedule.as_ref().and_then(|it| it.next_due(&owner, now));
         Ok(InstanceWork {
             tenant: self.id().to_string(),
             instance: instance.made.name.to_string(),
@@ -113,7 +114,7 @@ impl Tenant {
             last_run: last.map(LastRun::from),
             next_at: due.map(|due| due.at),
             next_full: due.is_some_and(|due| due.full),
-            next_reconcile_at: schedule.as_ref().and_then(|it| it.next.reconcile),
+            next_reconcile_at: schedule.as_ref().and_then(|it| it.next_times(&owner, now).reconcile),
             failures: schedule.as_ref().map_or(0, |it| it.failures),
             waiting: schedule.and_then(|it| it.waiting),
         })

@@ -177,6 +177,45 @@ async fn three_cycles_follow_a_moving_world_and_a_reconcile_finds_what_is_gone()
 }
 
 #[tokio::test]
+async fn a_clock_that_is_put_back_keeps_no_instance_waiting_and_loses_nothing() {
+    let desk = Desk::new();
+    let tenant = desk.tenant("acme");
+    desk.scheduled(&tenant, "code").await;
+    let year = 365 * 24 * HOUR;
+    desk.later(year);
+    desk.pass().await;
+    let all = |tenant: &Tenant| ["open", "reviewing", "fixing", "fixed", "ignored"].map(|it| count(tenant, it));
+    let before = all(&tenant);
+
+    desk.later(-year);
+    let now = work(&tenant).await;
+    let (at, reconcile_at) = (now.next_at.unwrap().as_micros(), now.next_reconcile_at.unwrap().as_micros());
+    let clock = desk.clock.load(Ordering::SeqCst);
+    assert!(at <= clock + HOUR && reconcile_at <= clock + 7 * 24 * HOUR, "{now:?}");
+    assert_eq!(desk.pass().await.synced, 0, "the times are noted anew");
+    desk.later(HOUR);
+    assert_eq!(desk.pass().await, DaemonReport { synced: 1, ..DaemonReport::default() });
+    let last = runs(&tenant).pop().unwrap();
+    assert_eq!(
+        (last.mode, last.counts.new, last.counts.vanished),
+        (RunMode::Full, 0, 0),
+        "what is new since a time that is yet to come would be nothing"
+    );
+    assert_eq!(all(&tenant), before);
+
+    // An instance that failed then is tried as well.
+    desk.later(year);
+    std::fs::write(desk.folder.path().join("token"), "revoked").unwrap();
+    assert_eq!(desk.pass().await.failed, 1);
+    std::fs::write(desk.folder.path().join("token"), "sim-token").unwrap();
+    desk.later(-year);
+    assert_eq!(desk.pass().await.synced, 0);
+    desk.later(HOUR);
+    assert_eq!(desk.pass().await.synced, 1);
+    assert_eq!(all(&tenant), before);
+}
+
+#[tokio::test]
 async fn a_vendor_that_shows_less_is_asked_about_before_anything_is_marked() {
     let desk = Desk::new();
     let tenant = desk.tenant("acme");

@@ -98,7 +98,7 @@ impl Work {
             store.schedule_done(id, full, next, remark.as_deref())?;
             store.schedule(id)
         });
-        let next_at = row.await?.and_then(|row| row.next_due(now)).map(|due| due.at);
+        let next_at = row.await?.and_then(|row| row.next_due(&self.owner(), now)).map(|due| due.at);
         (self.progress)(DaemonEvent::SyncEnded {
             owner: self.owner(),
             run: run.id,

@@ -9,9 +9,7 @@ use appsec_model::{Access, Kind, Project, Timestamp};
 use rusqlite::OptionalExtension;
 use serde::Serialize;
 
-use super::{
-    FindingStore, Instance, InstanceStatus, ProjectFilter, Result, document, filter::URGENT, projects::is_scanned,
-};
+use super::{FindingStore, Instance, InstanceStatus, ProjectFilter, Result, document, projects::is_scanned};
 
 const DAY: i64 = 86_400_000_000;
 
@@ -298,10 +296,10 @@ impl FindingStore {
     /// Every project that is still there, by name.
     fn scanned(&self) -> Result<Vec<Scanned>> {
         let mut open: HashMap<i64, HashMap<String, u64>> = HashMap::new();
-        let mut statement = self.connection.prepare_cached(&format!(
-            "SELECT project_id, kind, count(*) FROM findings INDEXED BY findings_by_urgency WHERE {URGENT} \
-             GROUP BY project_id, kind"
-        ))?;
+        let mut statement = self.connection.prepare_cached(
+            "SELECT project_id, kind, count(*) FROM findings INDEXED BY findings_by_project WHERE security = 1 \
+             AND status IN ('open', 'reviewing', 'fixing', 'unknown') GROUP BY project_id, kind",
+        )?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             open.entry(row.get(0)?).or_default().insert(row.get(1)?, row.get(2)?);

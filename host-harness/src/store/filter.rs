@@ -1,24 +1,20 @@
 //! Which findings to show, as conditions of a query.
 
 use appsec_insight::Edition;
-use appsec_model::{Rule, Severity, Timestamp};
-use rusqlite::{OptionalExtension, ToSql};
+use appsec_model::{Kind, Rule, Severity, Timestamp};
+use rusqlite::{OptionalExtension, ToSql, params};
 use serde_json::{Value, json};
 
 use super::{
     FindingStore, Result, document,
     findings::FindingId,
-    pages::public_id_of,
+    pages::{key_hash, public_id_of},
     view::{Cursor, Sort},
 };
 
 /// Statuses that ask for work. Not every format tells one: what is not known
 /// to be closed is shown.
 pub const ACTIVE: [&str; 4] = ["open", "reviewing", "fixing", "unknown"];
-
-/// [`ACTIVE`] and about security: the rows of the index `findings_by_urgency`,
-/// in its words.
-pub(super) const URGENT: &str = "security = 1 AND findings.status IN ('open', 'reviewing', 'fixing', 'unknown')";
 
 /// Which findings to show, and in which order. Lists are alternatives; an empty
 /// one is no filter.
@@ -112,10 +108,18 @@ pub struct Period {
 }
 
 impl Filter {
-    /// Whether all it can show is in the index `findings_by_urgency`.
-    pub(super) fn is_urgent(&self) -> bool {
+    /// Whether all it can show is [`ACTIVE`] and about security, or nothing of
+    /// it. None where it can show both.
+    pub(super) fn urgent(&self) -> Option<bool> {
         let active = |status: &String| ACTIVE.contains(&status.as_str());
-        self.security == Some(true) && !self.statuses.is_empty() && self.statuses.iter().all(active)
+        let security = self.security.unwrap_or(true);
+        if !security || !self.statuses.is_empty() && !self.statuses.iter().any(active) {
+            Some(false)
+        } else if self.security.is_some() && !self.statuses.is_empty() && self.statuses.iter().all(active) {
+            Some(true)
+        } else {
+            None
+        }
     }
 }
 
@@ -175,6 +179,16 @@ impl Conditions {
         }
     }
 
+    /// The conditions, one by one.
+    pub fn all(&self) -> impl Iterator<Item = &str> {
+        self.sql.iter().map(String::as_str)
+    }
+
+    /// Their parameters.
+    pub fn parameters(&self) -> impl Iterator<Item = &dyn ToSql> {
+        self.parameters.iter().map(AsRef::as_ref)
+    }
+
     pub fn clause(&self) -> String {
         if self.sql.is_empty() { String::new() } else { format!(" WHERE {}", self.sql.join(" AND ")) }
     }
@@ -227,12 +241,11 @@ impl FindingStore {
     /// The conditions of a filter.
     pub(super) fn resolved(&self, filter: &Filter) -> Result<Resolved> {
         let mut covered = Conditions::default();
-        if filter.is_urgent() {
-            covered.push(URGENT);
-        } else {
+        let urgent = filter.urgent() == Some(true);
+        if !urgent {
             covered.one("security = ?", filter.security);
         }
-        if !filter.is_urgent() || ACTIVE.iter().any(|active| !filter.statuses.iter().any(|it| it == active)) {
+        if !urgent || ACTIVE.iter().any(|active| !filter.statuses.iter().any(|it| it == active)) {
             covered.any("findings.status", filter.statuses.clone());
         }
         covered.one("findings.instance_id = ?", filter.instance_id);
@@ -263,9 +276,14 @@ impl FindingStore {
         if filter.fix_available {
             rest.push("findings.id IN (SELECT finding_id FROM metric_findings WHERE fix_available = 1)");
         }
-        if let Some(rules) = self.rules_about(filter)? {
-            rest.push("(findings.instance_id, rule_id) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?))");
-            rest.parameters.push(Box::new(Value::Array(rules).to_string()));
+        match self.rules_about(filter)? {
+            None => {}
+            // Known before anything is looked at.
+            Some(rules) if rules.is_empty() => rest.push("FALSE"),
+            Some(rules) => {
+                rest.push("(findings.instance_id, rule_id) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?))");
+                rest.parameters.push(Box::new(Value::Array(rules).to_string()));
+            }
         }
         let mut named = false;
         if let Some(advisory) = &filter.advisory {
@@ -336,12 +354,16 @@ impl FindingStore {
             let id = public_id_of(text(0)?, text(1)?, text(2)?, name);
             found.extend(by_public_id.query_row([id], |row| row.get::<_, i64>(0)).optional()?);
         }
+        let mut held = self.connection.prepare_cached("SELECT DISTINCT instance_id, origin, kind FROM dictionaries")?;
         let mut by_vendor_id = self.connection.prepare_cached(
-            "SELECT records.finding_id FROM (SELECT DISTINCT instance_id, origin, kind FROM dictionaries) AS held \
-             CROSS JOIN records USING (instance_id, origin, kind) WHERE record_key = ?1 AND finding_id IS NOT NULL",
+            "SELECT finding_id FROM records WHERE key_hash = ?1 AND record_key = ?2 AND finding_id IS NOT NULL",
         )?;
-        for id in by_vendor_id.query_map([name], |row| row.get(0))? {
-            found.push(id?);
+        let mut rows = held.query([])?;
+        while let Some(row) = rows.next()? {
+            let kind = Kind::from(row.get::<_, String>(2)?);
+            let hash = key_hash(row.get(0)?, row.get_ref(1)?.as_str().unwrap_or_default(), &kind, name);
+            let id = by_vendor_id.query_row(params![hash, name], |row| row.get::<_, i64>(0));
+            found.extend(id.optional()?);
         }
         let mut by_advisory = self.connection.prepare_cached(ADVISORY)?;
         for id in by_advisory.query_map([advisory_word(name)], |row| row.get(0))? {
@@ -353,9 +375,15 @@ impl FindingStore {
     }
 }
 
-/// Findings about an advisory.
-const ADVISORY: &str = "SELECT id FROM findings INDEXED BY findings_by_advisory \
-                        WHERE advisories IS NOT NULL AND instr(advisories, ?) > 0";
+/// Findings about an advisory. Many findings name the same ones: the index is
+/// walked from one list of advisories to the next other one.
+const ADVISORY: &str = "WITH RECURSIVE named (list) AS (\
+                        SELECT min(advisories) FROM findings INDEXED BY findings_by_advisory \
+                        WHERE advisories IS NOT NULL UNION ALL \
+                        SELECT (SELECT min(advisories) FROM findings INDEXED BY findings_by_advisory \
+                        WHERE advisories > list) FROM named WHERE list IS NOT NULL) \
+                        SELECT findings.id FROM named CROSS JOIN findings INDEXED BY findings_by_advisory \
+                        ON advisories = list WHERE instr(list, ?) > 0";
 
 /// An advisory as the column `advisories` holds it.
 fn advisory_word(id: &str) -> String {

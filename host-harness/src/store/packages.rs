@@ -127,26 +127,31 @@ impl FindingStore {
     /// many there are in all.
     pub fn packages(&self, filter: &PackageFilter) -> Result<(Vec<PackageRow>, u64)> {
         let conditions = filter.conditions();
-        let from = format!(
-            "WITH open AS MATERIALIZED (SELECT package_id, count(*) AS number, max(severity) AS worst FROM findings \
-             INDEXED BY findings_by_package WHERE package_id IS NOT NULL AND status IN ('open', 'reviewing', 'fixing') GROUP BY package_id) \
-             SELECT {{}} FROM packages JOIN instances ON instances.id = packages.instance_id \
-             JOIN projects ON projects.id = packages.project_id \
-             LEFT JOIN repositories ON repositories.id = projects.repository_id LEFT JOIN open ON open.package_id = packages.id{}",
-            conditions.clause()
+        let clause = conditions.clause();
+        let open = "WITH open AS MATERIALIZED (SELECT package_id, count(*) AS number, max(severity) AS worst \
+                    FROM findings INDEXED BY findings_by_package WHERE package_id IS NOT NULL \
+                    AND status IN ('open', 'reviewing', 'fixing') GROUP BY package_id) ";
+        let with_open = "LEFT JOIN open ON open.package_id = packages.id";
+        // How many there are does not depend on their findings, mostly.
+        let (by_open, counted) =
+            if filter.vulnerable || filter.min_severity.is_some() { (open, with_open) } else { ("", "") };
+        let count = format!(
+            "{by_open}SELECT count(*) FROM packages CROSS JOIN projects ON projects.id = packages.project_id \
+             {counted}{clause}"
         );
-        let mut parameters: Vec<&dyn ToSql> = conditions.parameters.iter().map(AsRef::as_ref).collect();
-        let count = from.replacen("{}", "count(*)", 1);
-        let total = self.connection.query_row(&count, parameters.as_slice(), |row| row.get(0))?;
+        let mut parameters: Vec<&dyn ToSql> = conditions.parameters().collect();
+        let total = self.connection.prepare_cached(&count)?.query_row(parameters.as_slice(), |row| row.get(0))?;
         parameters.extend([&filter.limit as &dyn ToSql, &filter.offset]);
-        let columns = "instances.name AS instance, projects.name AS project, full_name, ecosystem, packages.name AS name, version, \
-                       inventory, purl, transitivity, licenses, lockfile_url, lockfile_path, lockfile_line, \
-                       committed_at, resolved_url, introduced_by, packages.vanished_at AS vanished_at, \
-                       coalesce(open.number, 0) AS number, open.worst AS worst";
-        let select = from.replacen("{}", columns, 1);
         let mut statement = self.connection.prepare_cached(&format!(
-            "{select} ORDER BY coalesce(worst, -1) DESC, number DESC, packages.name, version, projects.name, \
-             packages.id LIMIT ? OFFSET ?"
+            "{open}SELECT instances.name AS instance, projects.name AS project, full_name, ecosystem, \
+             packages.name AS name, version, inventory, purl, transitivity, licenses, lockfile_url, lockfile_path, \
+             lockfile_line, committed_at, resolved_url, introduced_by, packages.vanished_at AS vanished_at, \
+             coalesce(open.number, 0) AS number, open.worst AS worst FROM packages \
+             JOIN instances ON instances.id = packages.instance_id \
+             JOIN projects ON projects.id = packages.project_id \
+             LEFT JOIN repositories ON repositories.id = projects.repository_id {with_open}{clause} \
+             ORDER BY coalesce(worst, -1) DESC, number DESC, packages.name, version, projects.name, packages.id \
+             LIMIT ? OFFSET ?"
         ))?;
         let mut rows = statement.query(parameters.as_slice())?;
         let mut packages = Vec::new();

@@ -187,7 +187,7 @@ impl FindingStore {
     pub fn repositories(&self, search: Option<&str>) -> Result<Vec<RepositoryRow>> {
         let mut projects: HashMap<i64, u64> = HashMap::new();
         let mut counts: HashMap<i64, ProjectCounts> = HashMap::new();
-        let of_project = self.counts_by_project(None)?;
+        let of_project = self.counts_by_project()?;
         let mut statement = self
             .connection
             .prepare_cached("SELECT id, repository_id, mapping FROM projects WHERE repository_id IS NOT NULL")?;

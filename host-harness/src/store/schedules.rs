@@ -6,7 +6,7 @@ use rusqlite::{Row, TransactionBehavior, params};
 use super::{FindingStore, Result, document, json};
 use crate::{
     ids::InstanceName,
-    schedule::{Next, Plan},
+    schedule::{LONGEST_BACKOFF, Next, Plan},
 };
 
 /// When an instance is synced.
@@ -44,14 +44,30 @@ pub struct Due {
 impl ScheduleRow {
     /// The next sync, also where its time has gone by: however often it was
     /// missed, it is one. Where both kinds are due by then, it reads everything.
-    pub fn next_due(&self, now: Timestamp) -> Option<Due> {
-        let Next { sync, reconcile } = self.next;
+    pub fn next_due(&self, owner: &str, now: Timestamp) -> Option<Due> {
+        let Next { sync, reconcile } = self.next_times(owner, now);
         if self.paused {
             return None;
         }
         let at = [sync, reconcile].into_iter().flatten().min()?;
-        let at = self.not_before.map_or(at, |earliest| earliest.max(at));
+        let at = self.held_until(now).map_or(at, |earliest| earliest.max(at));
         Some(Due { at, full: reconcile.is_some_and(|reconcile| reconcile <= at.max(now)) })
+    }
+
+    /// The next times. One that is further ahead than the plan's own next time
+    /// was noted by a clock that has been put back since, and does not count.
+    pub fn next_times(&self, owner: &str, now: Timestamp) -> Next {
+        let planned = self.plan.next(owner, now, self.anchor);
+        let sooner = |noted: Option<Timestamp>, planned: Option<Timestamp>| {
+            noted.map(|noted| planned.map_or(noted, |planned| noted.min(planned)))
+        };
+        Next { sync: sooner(self.next.sync, planned.sync), reconcile: sooner(self.next.reconcile, planned.reconcile) }
+    }
+
+    /// Until when it is left alone, by a clock that was not put back since.
+    fn held_until(&self, now: Timestamp) -> Option<Timestamp> {
+        let longest = i64::try_from(LONGEST_BACKOFF.as_micros()).unwrap_or(i64::MAX);
+        self.not_before.filter(|until| until.as_micros().saturating_sub(now.as_micros()) <= longest)
     }
 }
 
@@ -147,6 +163,14 @@ impl FindingStore {
         transaction.commit()?;
         // Its schedule was taken away in the meantime.
         Ok(failures.pop().unwrap_or_default())
+    }
+
+    /// Notes other next times: those that were noted lie too far ahead.
+    pub fn set_next_times(&mut self, instance_id: i64, next: Next) -> Result<()> {
+        let sql = "UPDATE schedules SET next_sync_at = ?2, next_reconcile_at = ?3 WHERE instance_id = ?1";
+        let (sync, reconcile) = (next.sync.map(Timestamp::as_micros), next.reconcile.map(Timestamp::as_micros));
+        self.connection.execute(sql, params![instance_id, sync, reconcile])?;
+        Ok(())
     }
 
     /// Leaves an instance alone until a time.

@@ -1,10 +1,10 @@
 //! A page of findings: in which order, how many there are, and how it goes on.
 //!
 //! The rows of the index `findings_by_urgency` are what views ask for most:
-//! about security, asking for work, most urgent first. Conditions on its
-//! columns are decided while it is walked. For others the first
-//! [`CANDIDATES`] are looked at, which fills a page where what is asked for is
-//! not rare, and all rows only if they do not.
+//! about security, asking for work, most urgent first; `findings_at_rest` holds
+//! all others. Conditions on their columns are decided while they are walked.
+//! For others the first [`CANDIDATES`] are looked at, which fills a page where
+//! what is asked for is not rare, and all rows only if they do not.
 
 use std::{collections::HashMap, fmt, fmt::Write, str::FromStr, sync::Arc};
 
@@ -16,7 +16,7 @@ use super::{
     FindingStore, Result, StoreError,
     assess::rule,
     document,
-    filter::{Conditions, Filter, Resolved},
+    filter::{Filter, Resolved},
     findings::{FINDING_COLUMNS, FindingRow, RowFacts, finding_row},
 };
 use crate::hex;
@@ -25,7 +25,7 @@ use crate::hex;
 const CANDIDATES: u32 = 2_000;
 
 /// Up to here rows are counted that cannot be counted in an index.
-const COUNTED: u32 = 10_000;
+const COUNTED: u32 = 1_000;
 
 /// In which order findings are shown.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, schemars::JsonSchema)]
@@ -220,9 +220,9 @@ pub struct FindingPage {
 /// Where rows are read from.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Way {
-    /// The index `findings_by_urgency`, which decides everything.
-    Urgent,
-    /// The most urgent rows of it, for a look at each.
+    /// The indexes, which decide everything.
+    Index,
+    /// Their first rows, for a look at each.
     Candidates,
     /// The rows themselves.
     Rows,
@@ -235,7 +235,7 @@ impl FindingStore {
         let wanted = u64::from(filter.limit) + 1;
         let mut found = Vec::new();
         if filter.limit > 0 {
-            if filter.is_urgent() && !resolved.named && filter.sort == Sort::Priority && !resolved.rest.sql.is_empty() {
+            if !resolved.named && filter.sort == Sort::Priority && !resolved.rest.sql.is_empty() {
                 found = self.keys(&resolved, filter, Way::Candidates)?;
             }
             if (found.len() as u64) < wanted {
@@ -274,15 +274,13 @@ impl FindingStore {
     /// row id.
     fn keys(&self, resolved: &Resolved, filter: &Filter, way: Way) -> Result<Vec<Vec<Value>>> {
         let (sql, own) = page_sql(resolved, filter, way)?;
-        let mut parameters: Vec<&dyn ToSql> = resolved.covered.parameters.iter().map(AsRef::as_ref).collect();
-        let own: Vec<&dyn ToSql> = own.iter().map(|it| it as &dyn ToSql).collect();
-        if way == Way::Candidates {
-            parameters.extend(&own);
-            parameters.extend(resolved.rest.parameters.iter().map(AsRef::as_ref));
-        } else {
-            parameters.extend(resolved.rest.parameters.iter().map(AsRef::as_ref));
-            parameters.extend(&own);
+        let own = || own.iter().map(|it| it as &dyn ToSql);
+        let mut parameters: Vec<&dyn ToSql> = Vec::new();
+        // Each part of the indexes is asked for by itself.
+        for _ in 0..if way == Way::Rows { 1 } else { parts(filter.urgent()).len() } {
+            parameters.extend(resolved.covered.parameters().chain(own()));
         }
+        parameters.extend(resolved.rest.parameters());
         let (limit, offset) = (i64::from(filter.limit) + 1, filter.offset);
         parameters.extend([&limit as &dyn ToSql, &offset]);
         let count = filter.sort.keys().len();
@@ -292,10 +290,12 @@ impl FindingStore {
     }
 
     fn total(&self, resolved: &Resolved, filter: &Filter, exact: bool) -> Result<Total> {
-        let in_index = resolved.named || (filter.is_urgent() && resolved.rest.sql.is_empty());
-        let bounded = !exact && !in_index;
+        let bounded = !exact && !resolved.named && !resolved.rest.sql.is_empty();
         let sql = count_sql(resolved, filter, bounded);
-        let parameters: Vec<&dyn ToSql> = resolved.parameters().collect();
+        // The indexes are counted one by one.
+        let times = if resolved.rest.sql.is_empty() { parts(filter.urgent()).len() } else { 1 };
+        let covered = (0..times).flat_map(|_| resolved.covered.parameters());
+        let parameters: Vec<&dyn ToSql> = covered.chain(resolved.rest.parameters()).collect();
         let total = self.connection.prepare_cached(&sql)?.query_row(parameters.as_slice(), |row| row.get(0))?;
         let total_is = if bounded && total >= u64::from(COUNTED) { TotalIs::AtLeast } else { TotalIs::Exact };
         Ok(Total { total, total_is })
@@ -337,57 +337,111 @@ impl FindingStore {
 impl Resolved {
     /// Where a filter's rows are read from when all of them are looked at.
     fn best(&self, filter: &Filter) -> Way {
-        let covered = filter.is_urgent() && self.rest.sql.is_empty() && filter.sort.is_covered();
-        if covered { Way::Urgent } else { Way::Rows }
+        if self.rest.sql.is_empty() && filter.sort.is_covered() { Way::Index } else { Way::Rows }
     }
+}
 
-    fn parameters(&self) -> impl Iterator<Item = &dyn ToSql> {
-        self.covered.parameters.iter().chain(&self.rest.parameters).map(AsRef::as_ref)
+/// An index over a part of all findings, in the order of [`Sort::Priority`].
+struct Part {
+    index: &'static str,
+    /// What its rows have in common, in its own words.
+    of: &'static str,
+}
+
+/// What is about security and asks for work.
+const URGENT: Part = Part {
+    index: "findings_by_urgency",
+    of: "security = 1 AND findings.status IN ('open', 'reviewing', 'fixing', 'unknown')",
+};
+
+/// All others.
+const OTHERS: Part = Part {
+    index: "findings_at_rest",
+    of: "NOT (security = 1 AND findings.status IN ('open', 'reviewing', 'fixing', 'unknown'))",
+};
+
+/// The parts that a filter's rows are in.
+const fn parts(urgent: Option<bool>) -> &'static [Part] {
+    match urgent {
+        Some(true) => &[URGENT],
+        Some(false) => &[OTHERS],
+        None => &[URGENT, OTHERS],
+    }
+}
+
+/// What a filter's rows have in common, where they are in one part.
+const fn common(urgent: Option<bool>) -> &'static str {
+    match parts(urgent) {
+        [part] => part.of,
+        _ => "",
     }
 }
 
 /// The query for the keys of a page, and the parameters of its cursor.
 fn page_sql(resolved: &Resolved, filter: &Filter, way: Way) -> Result<(String, Vec<Value>)> {
     let keys = filter.sort.keys();
+    let ordered = |names: &dyn Fn(usize, &str) -> String| {
+        let falls = |falls: bool| if falls != filter.reverse { "DESC" } else { "ASC" };
+        let order = keys.iter().enumerate().map(|(at, (name, it))| format!("{} {}", names(at, name), falls(*it)));
+        order.collect::<Vec<_>>().join(", ")
+    };
+    let order = ordered(&|_, name| name.to_owned());
     let names: Vec<&str> = keys.iter().map(|(name, _)| *name).collect();
-    let order: Vec<String> = keys
-        .iter()
-        .map(|(name, falls)| format!("{name} {}", if *falls != filter.reverse { "DESC" } else { "ASC" }))
-        .collect();
+    let names = names.join(", ");
     let (behind, own) = match &filter.after {
         None => (String::new(), Vec::new()),
         Some(cursor) if cursor.sort == filter.sort && cursor.reverse == filter.reverse => behind(cursor),
         Some(_) => return Err(StoreError::OtherOrder),
     };
-    let (names, order) = (names.join(", "), order.join(", "));
-    let clause = |conditions: &[&Conditions], more: &str| {
-        let all: Vec<&str> = conditions
-            .iter()
-            .flat_map(|it| it.sql.iter().map(String::as_str))
-            .chain((!more.is_empty()).then_some(more))
-            .collect();
-        if all.is_empty() { String::new() } else { format!(" WHERE {}", all.join(" AND ")) }
+    // What is before the page is counted over all parts.
+    let enough = match way {
+        Way::Candidates => u64::from(CANDIDATES),
+        Way::Index | Way::Rows => u64::from(filter.limit) + 1 + u64::from(filter.offset),
     };
+    let of_index = |select: &str| {
+        let of_part = |Part { index, of }: &Part| {
+            let conditions = clause([*of].into_iter().chain(resolved.covered.all()).chain([behind.as_str()]));
+            format!("SELECT {select} FROM findings INDEXED BY {index}{conditions} ORDER BY {order}")
+        };
+        match parts(filter.urgent()) {
+            [part] => of_part(part),
+            parts => {
+                let limited = parts.iter().map(|part| format!("SELECT * FROM ({} LIMIT {enough})", of_part(part)));
+                let named = ordered(&|at, _| format!("k{at}"));
+                format!("SELECT * FROM ({}) ORDER BY {named}", limited.collect::<Vec<_>>().join(" UNION ALL "))
+            }
+        }
+    };
+    let aliased: Vec<String> = keys.iter().enumerate().map(|(at, (name, _))| format!("{name} AS k{at}")).collect();
     let sql = match way {
         Way::Candidates => format!(
-            "SELECT {names} FROM (SELECT id AS candidate FROM findings INDEXED BY findings_by_urgency{} \
-             ORDER BY {order} LIMIT {CANDIDATES}) CROSS JOIN findings ON findings.id = candidate{} \
+            "SELECT {names} FROM ({} LIMIT {CANDIDATES}) AS candidates CROSS JOIN findings ON findings.id = k{}{} \
              ORDER BY {order} LIMIT ? OFFSET ?",
-            clause(&[&resolved.covered], &behind),
-            clause(&[&resolved.rest], ""),
+            of_index(&aliased.join(", ")),
+            keys.len() - 1,
+            clause(resolved.rest.all()),
         ),
-        Way::Urgent => format!(
-            "SELECT {names} FROM findings INDEXED BY findings_by_urgency{} ORDER BY {order} LIMIT ? OFFSET ?",
-            clause(&[&resolved.covered, &resolved.rest], &behind),
-        ),
+        Way::Index => format!("{} LIMIT ? OFFSET ?", of_index(&aliased.join(", "))),
         Way::Rows => format!(
             "SELECT {names} FROM findings{} CROSS JOIN projects ON projects.id = findings.project_id{} \
              ORDER BY {order} LIMIT ? OFFSET ?",
-            rows_hint(resolved, filter),
-            clause(&[&resolved.covered, &resolved.rest], &behind),
+            rows_hint(resolved),
+            clause(
+                [common(filter.urgent())]
+                    .into_iter()
+                    .chain(resolved.covered.all())
+                    .chain([behind.as_str()])
+                    .chain(resolved.rest.all())
+            ),
         ),
     };
     Ok((sql, own))
+}
+
+/// All of these conditions that say something.
+fn clause<'a>(conditions: impl Iterator<Item = &'a str>) -> String {
+    let all: Vec<&str> = conditions.filter(|it| !it.is_empty()).collect();
+    if all.is_empty() { String::new() } else { format!(" WHERE {}", all.join(" AND ")) }
 }
 
 /// The condition that a row comes behind a cursor, with its parameters: one key
@@ -413,20 +467,27 @@ fn behind(cursor: &Cursor) -> (String, Vec<Value>) {
 
 /// How all rows are looked at. Row by row in the order of an index takes ten
 /// times as long as one pass over the table, and SQLite would do it.
-fn rows_hint(resolved: &Resolved, filter: &Filter) -> &'static str {
-    if filter.is_urgent() && !resolved.named { " NOT INDEXED" } else { "" }
+fn rows_hint(resolved: &Resolved) -> &'static str {
+    if resolved.named { "" } else { " NOT INDEXED" }
 }
 
 /// The query that counts, to the end or to [`COUNTED`].
 fn count_sql(resolved: &Resolved, filter: &Filter, bounded: bool) -> String {
-    let in_index = filter.is_urgent() && resolved.rest.sql.is_empty();
-    let hint = if in_index { " INDEXED BY findings_by_urgency" } else { rows_hint(resolved, filter) };
-    let all: Vec<&str> = resolved.covered.sql.iter().chain(&resolved.rest.sql).map(String::as_str).collect();
-    let clause = if all.is_empty() { String::new() } else { format!(" WHERE {}", all.join(" AND ")) };
+    if resolved.rest.sql.is_empty() {
+        let of_part = |Part { index, of }: &Part| {
+            let conditions = clause([*of].into_iter().chain(resolved.covered.all()));
+            format!("(SELECT count(*) FROM findings INDEXED BY {index}{conditions})")
+        };
+        let counts: Vec<String> = parts(filter.urgent()).iter().map(of_part).collect();
+        return format!("SELECT {}", counts.join(" + "));
+    }
+    let hint = rows_hint(resolved);
+    let conditions = [common(filter.urgent())].into_iter().chain(resolved.covered.all()).chain(resolved.rest.all());
+    let conditions = clause(conditions);
     if bounded {
-        format!("SELECT count(*) FROM (SELECT 1 FROM findings{hint}{clause} LIMIT {COUNTED})")
+        format!("SELECT count(*) FROM (SELECT 1 FROM findings{hint}{conditions} LIMIT {COUNTED})")
     } else {
-        format!("SELECT count(*) FROM findings{hint}{clause}")
+        format!("SELECT count(*) FROM findings{hint}{conditions}")
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 
 use appsec_model::Error as ContractError;
 
-use super::{Decision, InstanceSync, SyncEvent, pacing::Gate};
+use super::{Decision, InstanceSync, SyncEvent};
 use crate::{
     error::{HarnessError, failure_code},
     runtime::{CallError, CallFailure, Called},
@@ -18,14 +18,13 @@ use crate::{
 /// Makes the calls of one sync.
 pub(crate) struct Caller {
     sync: Arc<InstanceSync>,
-    gate: Gate,
     /// How often and how many milliseconds was waited, by the code of the error.
     waits: Mutex<BTreeMap<&'static str, (u64, u64)>>,
 }
 
 impl Caller {
     pub fn new(sync: Arc<InstanceSync>) -> Self {
-        Self { sync, gate: Gate::default(), waits: Mutex::default() }
+        Self { sync, waits: Mutex::default() }
     }
 
     /// Why was waited since the last time that somebody asked.
@@ -48,7 +47,9 @@ impl Caller {
         loop {
             // Each time of opening is waited for once: a waiter that only
             // writes waits down must not spin here.
-            while let Some((opens_at, left)) = self.gate.closed().filter(|(opens_at, _)| awaited != Some(*opens_at)) {
+            while let Some((opens_at, left)) =
+                self.sync.gate.closed().filter(|(opens_at, _)| awaited != Some(*opens_at))
+            {
                 self.sync.waiter.wait(left).await;
                 awaited = Some(opens_at);
             }
@@ -74,7 +75,7 @@ impl Caller {
                     tracing::info!(owner = error.owner, ?wait, why = %error, "waiting");
                     (self.sync.progress)(SyncEvent::Waiting { wait, why: error.to_string() });
                     if matches!(error.failure, CallFailure::Contract(ContractError::RateLimited { .. })) {
-                        self.gate.close_for(wait);
+                        self.sync.gate.close_for(wait);
                     }
                     self.sync.waiter.wait(wait).await;
                 }

@@ -1,9 +1,11 @@
-//! Waiting: how, and for all reads of an instance together.
+//! Waiting: how, and for all reads of an account together.
 
 use std::{
+    collections::HashMap,
     future::Future,
+    hash::{BuildHasher, RandomState},
     pin::Pin,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, Weak},
     time::Duration,
 };
 
@@ -25,9 +27,10 @@ impl Waiter for ByClock {
 }
 
 /// When the vendor may be called again. One read that is told to wait holds up
-/// the others of its instance: they share the account that is limited.
+/// the others of its account, those of other instances as well: the vendor
+/// limits them together.
 #[derive(Default)]
-pub(super) struct Gate {
+pub(crate) struct Gate {
     opens_at: Mutex<Option<Instant>>,
 }
 
@@ -44,5 +47,29 @@ impl Gate {
         let opens_at = (*self.opens_at.lock().unwrap_or_else(PoisonError::into_inner))?;
         let left = opens_at.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())?;
         Some((opens_at, left))
+    }
+}
+
+/// The gates of the accounts that are read at present.
+#[derive(Default)]
+pub(crate) struct Gates {
+    /// Accounts are told apart by a hash whose key is made for this process: no
+    /// secret is kept for it.
+    hasher: RandomState,
+    open: Mutex<HashMap<u64, Weak<Gate>>>,
+}
+
+impl Gates {
+    /// The gate of an account: whatever uses the same connector with the same
+    /// secrets shares it.
+    pub fn of(&self, account: impl std::hash::Hash) -> Arc<Gate> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.retain(|_, gate| gate.strong_count() > 0);
+        let known = open.entry(self.hasher.hash_one(account)).or_default();
+        known.upgrade().unwrap_or_else(|| {
+            let gate = Arc::new(Gate::default());
+            *known = Arc::downgrade(&gate);
+            gate
+        })
     }
 }

@@ -93,6 +93,12 @@ fn a_file_is_normalized_without_a_store() {
     let damaged = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/api/findings/damaged.json");
     let done = desk.run(&["normalize", damaged]);
     assert_eq!(done.code, 3, "{}", done.stderr);
+    let huge = desk.folder.path().join("huge.json");
+    // Takes no place on the disk.
+    std::fs::File::create(&huge).unwrap().set_len((64 << 20) + 1).unwrap();
+    let done = desk.run(&["normalize", huge.to_str().unwrap()]);
+    assert_eq!(done.code, 1);
+    insta::assert_snapshot!(desk.stable(&done.stderr), @"");
     assert!(!desk.data_dir().join("tenants").exists());
 }
 

@@ -1,12 +1,12 @@
 //! Every bundled scenario of a failing vendor: how the sync ends, what it says,
 //! how often it waited, and what is in the store afterwards.
 
-use std::fmt::Write;
+use std::{fmt::Write, sync::Arc, time::Duration};
 
-use host_harness::{Run, RunState, Tenant};
+use host_harness::{Run, RunState, SyncOptions, Tenant};
 use serde_json::json;
-use tests::{Content, Env, content, settings};
-use vendor_sim::{Expectation, Refs, Scenario, WorldShape};
+use tests::{Content, Env, content, name, settings};
+use vendor_sim::{Effect, Expectation, Fault, Match, Refs, RetryAfter, Scenario, WorldShape};
 
 /// A store that was filled in good times, one step behind the vendor.
 async fn filled() -> (Env, Tenant, Content) {
@@ -141,6 +141,35 @@ async fn a_rate_limit_in_seconds_is_kept() {
     waits: 2
     store: as the vendor
     ");
+}
+
+#[tokio::test]
+async fn what_one_instance_is_told_to_wait_all_of_its_account_wait() {
+    // One project: each instance has one read, page after page.
+    let env = Env::new(WorldShape { projects: 1, sast: 900, sca: 0, ..WorldShape::default() });
+    let small = || settings(json!({ "kinds": ["sast"], "page_size": 100 }));
+    let (tenant, _) = env.connected("acme", small()).await;
+    tenant.add_instance(env.semgrep("other", small()), true).await.unwrap();
+    let limited = Effect::TooManyRequests { retry_after: Some(RetryAfter::Seconds(60)) };
+    env.faults(vec![Fault { when: Match::path("/findings").nth(0), what: limited }]);
+    env.waits.hold();
+    let requests = || env.simulator.stats().by_endpoint.get("findings").copied().unwrap_or_default();
+    let before = requests();
+    let sync = |instance| tenant.sync(instance, None, SyncOptions::default(), Arc::new(|_| ()));
+    let (code, other) = (name("code"), name("other"));
+    let watched = async {
+        let both = tokio::time::timeout(Duration::from_secs(60), env.waits.begun(2)).await;
+        // The one that was refused, and what the other one had under way.
+        let asked = requests() - before;
+        env.waits.let_go();
+        both.map(|()| asked)
+    };
+    let (code, other, asked) = tokio::join!(sync(&code), sync(&other), watched);
+    let asked = asked.expect("one of them does not wait");
+    assert!(asked <= 5, "{asked} of 20 requests");
+    assert_eq!((code.unwrap().state, other.unwrap().state), (RunState::Complete, RunState::Complete));
+    assert_eq!(env.simulator.stats().too_many_requests, 1);
+    assert!(env.waits.take()[..2].iter().all(|wait| *wait > Duration::from_secs(50)));
 }
 
 #[tokio::test]

@@ -424,10 +424,15 @@ fn content(desk: &Desk) -> String {
             rows.collect::<Vec<_>>().join("\n")
         })
     };
+    // Where a row lies says nothing.
+    let columns = desk.store.with(|store| {
+        let sql = "SELECT group_concat(name) FROM pragma_table_info('issues') WHERE name <> 'row'";
+        store.connection.query_row(sql, [], |row| row.get::<_, String>(0)).unwrap()
+    });
     let members =
         "SELECT public_id, issue_id, block FROM issue_members JOIN findings ON findings.id = finding_id ORDER BY 1";
     [
-        dump("SELECT * FROM issues ORDER BY id"),
+        dump(&format!("SELECT {columns} FROM issues ORDER BY id")),
         dump("SELECT * FROM issue_aliases ORDER BY alias"),
         dump(members),
         dump("SELECT count(*) FROM issue_members WHERE issue_id NOT IN (SELECT id FROM issues)"),

@@ -157,7 +157,7 @@ impl FindingStore {
     pub fn mappings(&self, filter: &MappingFilter) -> Result<Vec<MappingRow>> {
         let repositories = Repositories::load(&self.connection)?;
         let proposer = Proposer { index: repositories.index_of(|it| it.listed), rows: &repositories };
-        let counts = self.counts_by_project(filter.instance_id)?;
+        let counts = self.counts_by_project()?;
         let mut statement = self.connection.prepare_cached(
             "SELECT projects.id, instances.name, document, vanished_at IS NOT NULL, mapping, mapping_document, \
              repository_id, environment, branch, tag, metadata FROM projects \

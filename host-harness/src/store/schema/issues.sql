@@ -3,7 +3,8 @@
 
 -- One row per issue. The columns beside the keys sum up its findings.
 CREATE TABLE issues (
-    id              INTEGER PRIMARY KEY,    -- 63 bits of a hash over repository and what it is about
+    row             INTEGER PRIMARY KEY,    -- new ones come to the end of the table, wherever their ids sort
+    id              INTEGER NOT NULL UNIQUE, -- 63 bits of a hash over repository and what it is about
     block           INTEGER NOT NULL,       -- of its findings
     kind            TEXT NOT NULL,          -- sast, sca, secrets, or another kind of findings
     repository_id   INTEGER,                -- null where the project has none

@@ -1,17 +1,21 @@
 -- Indexes that the views answer from. Each one costs time at every write: there
 -- are few, and most of them hold only the rows that are asked for.
 
--- What is about security and asks for work, most urgent first. The columns
--- after the order let most filters be decided without a look at the rows. Rows
--- of one project that are equally urgent lie together: a page that is written
--- touches few pages of the file.
+-- What is about security and asks for work, most urgent first, and in the same
+-- order the rest. The columns after the order let most filters be decided
+-- without a look at the rows. Rows of one project that are equally urgent lie
+-- together: a page that is written touches few pages of the file.
 CREATE INDEX findings_by_urgency ON findings (
     priority DESC, severity DESC, project_id, kind, id,
     status, instance_id, reachability, package_id, first_seen_at, changed_at
 ) WHERE security = 1 AND status IN ('open', 'reviewing', 'fixing', 'unknown');
+CREATE INDEX findings_at_rest ON findings (
+    priority DESC, severity DESC, project_id, kind, id,
+    status, security, instance_id, reachability, package_id, first_seen_at, changed_at
+) WHERE NOT (security = 1 AND status IN ('open', 'reviewing', 'fixing', 'unknown'));
 
 -- Counts per project, and what a change of a project's mapping touches.
-CREATE INDEX findings_by_project ON findings (project_id, status);
+CREATE INDEX findings_by_project ON findings (project_id, kind, status, security);
 
 -- Open findings of packages.
 CREATE INDEX findings_by_package ON findings (package_id, severity, status)

@@ -11,6 +11,8 @@ mod bindings;
 mod bucket;
 #[cfg(target_family = "wasm")]
 mod component;
+#[cfg(target_arch = "wasm32")]
+mod memory;
 #[cfg(target_family = "wasm")]
 mod misdeeds;
 #[cfg(target_family = "wasm")]

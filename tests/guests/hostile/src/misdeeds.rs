@@ -4,7 +4,7 @@ use std::{hint::black_box, io::Write};
 
 use crate::{
     bindings::appsec::connector::types::Error,
-    bucket,
+    bucket, memory,
     network::{self, Outcome},
     order::Order,
 };
@@ -30,6 +30,11 @@ pub fn perform(order: &Order) -> Result<String, Error> {
             Outcome::Body(bytes, Some(why)) => Ok(format!("{bytes} bytes, then: {why}")),
             Outcome::Denied => return Err(Error::EgressDenied(order.url.clone())),
             Outcome::Failed(what) => Ok(what),
+        },
+        #[cfg(target_arch = "wasm32")]
+        "search-memory" => match network::request(order) {
+            Outcome::Text(_) => Ok(memory::search(&order.turned)),
+            _ => Ok("no answer".to_owned()),
         },
         "requests" => network::many(order),
         "handles" => Ok(network::hold(order)),

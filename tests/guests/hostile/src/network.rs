@@ -78,7 +78,9 @@ pub fn request(order: &Order) -> Outcome {
     };
     loop {
         match future.get() {
-            Some(Ok(Ok(response))) if order.action == "text" => return text(&response),
+            Some(Ok(Ok(response))) if ["text", "search-memory"].contains(&order.action.as_str()) => {
+                return text(&response);
+            }
             Some(Ok(Ok(response))) if order.action == "read" => return read(&response),
             Some(Ok(Ok(response))) => return Outcome::Status(response.status()),
             Some(Ok(Err(code))) => return failed(&code),

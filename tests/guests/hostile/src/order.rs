@@ -23,6 +23,8 @@ pub struct Order {
     pub unfinished: bool,
     /// Keys in the bucket, or names of buckets.
     pub keys: Vec<String>,
+    /// Texts to search for, with all their bits turned.
+    pub turned: Vec<Vec<u8>>,
     /// Order for `list-projects` of a sync.
     pub list: Option<Box<Order>>,
     /// Order for `fetch-findings` of a sync.
