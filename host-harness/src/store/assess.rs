@@ -117,7 +117,7 @@ impl FindingStore {
                 let assessed = assess(&transaction, &finding, status, rule.as_ref())?;
                 changed += transaction
                     .prepare_cached(
-                        "UPDATE findings SET priority = ?2, cvss = ?3, epss = ?4 WHERE id = ?1 \
+                        "UPDATE OR FAIL findings SET priority = ?2, cvss = ?3, epss = ?4 WHERE id = ?1 \
                          AND (priority, cvss, epss) IS NOT (?2, ?3, ?4)",
                     )?
                     .execute(params![id, assessed.score(), assessed.cvss(), assessed.epss(&finding)])?

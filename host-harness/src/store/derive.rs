@@ -121,9 +121,9 @@ fn refresh_batch(
     metrics::refresh(connection, &batch, now)?;
     issues::derive(connection, &batch)?;
     policies::derive(connection, decoder, compiled, &batch, now)?;
-    let mut done = connection.prepare_cached("DELETE FROM stale WHERE finding_id = ?1")?;
-    for it in &batch {
-        done.execute([it.id])?;
+    // The batch is the first of them, in their order.
+    if let Some(last) = batch.last() {
+        connection.prepare_cached("DELETE FROM stale WHERE finding_id <= ?1")?.execute([last.id])?;
     }
     Ok(batch.len() as u64)
 }

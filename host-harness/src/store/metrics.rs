@@ -200,29 +200,29 @@ impl Deltas {
     fn apply(&self, connection: &Connection) -> Result<()> {
         let mut add = connection.prepare_cached(
             "INSERT INTO metric_counts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
-             ON CONFLICT DO UPDATE SET findings = findings + excluded.findings RETURNING findings",
+             ON CONFLICT DO UPDATE SET findings = findings + excluded.findings",
         )?;
         let mut remove = connection.prepare_cached(
             "DELETE FROM metric_counts WHERE (project_id, kind, security, severity, status, first_day) \
-             = (?1, ?2, ?3, ?4, ?5, ?6)",
+             = (?1, ?2, ?3, ?4, ?5, ?6) AND findings = 0",
         )?;
         for ((project, kind, security, severity, status, day), by) in self.counts.iter().filter(|(_, by)| **by != 0) {
-            let left: i64 =
-                add.query_row(params![project, kind, security, severity, status, day, by], |row| row.get(0))?;
-            if left == 0 {
+            add.execute(params![project, kind, security, severity, status, day, by])?;
+            if *by < 0 {
                 remove.execute(params![project, kind, security, severity, status, day])?;
             }
         }
         let mut add = connection.prepare_cached(
             "INSERT INTO metric_labels VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
-             ON CONFLICT DO UPDATE SET findings = findings + excluded.findings RETURNING findings",
+             ON CONFLICT DO UPDATE SET findings = findings + excluded.findings",
         )?;
         let mut remove = connection.prepare_cached(
-            "DELETE FROM metric_labels WHERE (dimension, label, project_id, kind, security) = (?1, ?2, ?3, ?4, ?5)",
+            "DELETE FROM metric_labels WHERE (dimension, label, project_id, kind, security) = (?1, ?2, ?3, ?4, ?5) \
+             AND findings = 0",
         )?;
         for ((dimension, label, project, kind, security), by) in self.labels.iter().filter(|(_, by)| **by != 0) {
-            let left: i64 = add.query_row(params![dimension, label, project, kind, security, by], |row| row.get(0))?;
-            if left == 0 {
+            add.execute(params![dimension, label, project, kind, security, by])?;
+            if *by < 0 {
                 remove.execute(params![dimension, label, project, kind, security])?;
             }
         }
@@ -230,11 +230,11 @@ impl Deltas {
             "INSERT INTO metric_days VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
              ON CONFLICT DO UPDATE SET new = new + excluded.new, reopened = reopened + excluded.reopened, \
              fixed = fixed + excluded.fixed, gone = gone + excluded.gone, \
-             set_aside = set_aside + excluded.set_aside, fix_seconds = fix_seconds + excluded.fix_seconds \
-             RETURNING new + reopened + fixed + gone + set_aside",
+             set_aside = set_aside + excluded.set_aside, fix_seconds = fix_seconds + excluded.fix_seconds",
         )?;
         let mut remove = connection.prepare_cached(
-            "DELETE FROM metric_days WHERE (project_id, kind, security, severity, day) = (?1, ?2, ?3, ?4, ?5)",
+            "DELETE FROM metric_days WHERE (project_id, kind, security, severity, day) = (?1, ?2, ?3, ?4, ?5) \
+             AND (new, reopened, fixed, gone, set_aside) = (0, 0, 0, 0, 0)",
         )?;
         for ((project, kind, security, severity, day), it) in
             self.days.iter().filter(|(_, it)| **it != Happened::default())
@@ -242,8 +242,8 @@ impl Deltas {
             let Happened { new, reopened, fixed, gone, set_aside, fix_seconds } = it;
             let sums =
                 params![project, kind, security, severity, day, new, reopened, fixed, gone, set_aside, fix_seconds];
-            let left: i64 = add.query_row(sums, |row| row.get(0))?;
-            if left == 0 {
+            add.execute(sums)?;
+            if [new, reopened, fixed, gone, set_aside].into_iter().any(|by| *by < 0) {
                 remove.execute(params![project, kind, security, severity, day])?;
             }
         }
@@ -256,7 +256,9 @@ pub(super) fn refresh(connection: &Connection, batch: &[Stale], _now: Timestamp)
     let mut known =
         connection.prepare_cached(&format!("SELECT {COLUMNS} FROM metric_findings WHERE finding_id = ?1"))?;
     let mut put = connection.prepare_cached(&format!(
-        "INSERT OR REPLACE INTO metric_findings ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
+        "INSERT INTO metric_findings ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) \
+         ON CONFLICT (finding_id) DO UPDATE SET project_id = ?1, kind = ?2, security = ?3, severity = ?4, status = ?5, \
+         first_day = ?6, fix_available = ?7, labels = ?8, turns = ?9"
     ))?;
     let mut remove = connection.prepare_cached("DELETE FROM metric_findings WHERE finding_id = ?1")?;
     let mut deltas = Deltas::default();

@@ -130,7 +130,7 @@ impl FindingStore {
         let clause = conditions.clause();
         let open = "WITH open AS MATERIALIZED (SELECT package_id, count(*) AS number, max(severity) AS worst \
                     FROM findings INDEXED BY findings_by_package WHERE package_id IS NOT NULL \
-                    AND status IN ('open', 'reviewing', 'fixing') GROUP BY package_id) ";
+                    AND (status = 'open' OR status = 'reviewing' OR status = 'fixing') GROUP BY package_id) ";
         let with_open = "LEFT JOIN open ON open.package_id = packages.id";
         // How many there are does not depend on their findings, mostly.
         let (by_open, counted) =

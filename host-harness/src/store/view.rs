@@ -351,13 +351,15 @@ struct Part {
 /// What is about security and asks for work.
 const URGENT: Part = Part {
     index: "findings_by_urgency",
-    of: "security = 1 AND findings.status IN ('open', 'reviewing', 'fixing', 'unknown')",
+    of: "security = 1 AND (findings.status = 'open' OR findings.status = 'reviewing' \
+         OR findings.status = 'fixing' OR findings.status = 'unknown')",
 };
 
 /// All others.
 const OTHERS: Part = Part {
     index: "findings_at_rest",
-    of: "NOT (security = 1 AND findings.status IN ('open', 'reviewing', 'fixing', 'unknown'))",
+    of: "NOT (security = 1 AND (findings.status = 'open' OR findings.status = 'reviewing' \
+         OR findings.status = 'fixing' OR findings.status = 'unknown'))",
 };
 
 /// The parts that a filter's rows are in.

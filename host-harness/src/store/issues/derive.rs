@@ -41,10 +41,12 @@ pub(in crate::store) fn settle_blocks(connection: &Connection) -> Result<usize> 
     let mut statement = connection.prepare_cached("SELECT block FROM stale_blocks ORDER BY block LIMIT ?1")?;
     let blocks = statement.query_map([BLOCKS as i64], |row| row.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?;
     let mut scopes = Scopes::default();
-    let mut done = connection.prepare_cached("DELETE FROM stale_blocks WHERE block = ?1")?;
     for block in &blocks {
         settle(connection, &mut scopes, *block)?;
-        done.execute([block])?;
+    }
+    // They are the first ones, in their order.
+    if let Some(last) = blocks.last() {
+        connection.prepare_cached("DELETE FROM stale_blocks WHERE block <= ?1")?.execute([last])?;
     }
     Ok(blocks.len())
 }
@@ -226,9 +228,10 @@ fn settle(connection: &Connection, scopes: &mut Scopes, block: i64) -> Result<()
         connection.prepare_cached("DELETE FROM issues WHERE id = ?1")?.execute([id])?;
     }
     for (id, issue) in &made {
-        write_issue(connection, block, *id, issue)?;
+        write_issue(connection, block, *id, issue, known.contains(id))?;
         write_aliases(connection, *id, issue, known.contains(id))?;
-        let mut join = connection.prepare_cached("UPDATE issue_members SET issue_id = ?2 WHERE finding_id = ?1")?;
+        let mut join =
+            connection.prepare_cached("UPDATE OR FAIL issue_members SET issue_id = ?2 WHERE finding_id = ?1")?;
         for member in issue.members.iter().filter(|member| member.issue_id != Some(*id)) {
             join.execute([member.finding_id, *id])?;
         }
@@ -284,45 +287,58 @@ fn piece(member: &InBlock) -> Piece<'_> {
     }
 }
 
-fn write_issue(connection: &Connection, block: i64, id: i64, issue: &Made<'_>) -> Result<()> {
+/// Writes an issue; `known` where there is one of that id already.
+fn write_issue(connection: &Connection, block: i64, id: i64, issue: &Made<'_>, known: bool) -> Result<()> {
     let Some(first) = issue.members.first() else { return Ok(()) };
     let Sum { shown, status, open, security, severity, priority, cvss, epss, sources, findings, first_seen_at } =
         issue.sum;
-    connection
-        .prepare_cached(
-            "INSERT INTO issues (id, block, kind, repository_id, project_id, severity, status, open, security, \
-             priority, title, ecosystem, place, rule_id, advisories, cvss, epss, sources, findings, first_seen_at) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20) \
-             ON CONFLICT (id) DO UPDATE SET block = ?2, kind = ?3, repository_id = ?4, project_id = ?5, severity = ?6, \
-             status = ?7, open = ?8, security = ?9, priority = ?10, title = ?11, ecosystem = ?12, place = ?13, \
-             rule_id = ?14, advisories = ?15, cvss = ?16, epss = ?17, sources = ?18, findings = ?19, \
-             first_seen_at = ?20 \
-             WHERE (block, kind, repository_id, project_id, severity, status, open, security, priority, title, \
-             ecosystem, place, rule_id, advisories, cvss, epss, sources, findings, first_seen_at) \
-             IS NOT (?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)",
-        )?
-        .execute(params![
-            id,
-            block,
-            first.kind,
-            (first.scope > 0).then_some(first.scope),
-            (first.scope < 0).then_some(-first.scope),
-            severity,
-            status,
-            open,
-            security,
-            priority,
-            shown.title,
-            first.ecosystem,
-            first.place,
-            shown.rule_id,
-            issue.advisories,
-            cvss,
-            epss,
-            sources,
-            findings,
-            first_seen_at,
-        ])?;
+    let columns = params![
+        id,
+        block,
+        first.kind,
+        (first.scope > 0).then_some(first.scope),
+        (first.scope < 0).then_some(-first.scope),
+        severity,
+        status,
+        open,
+        security,
+        priority,
+        shown.title,
+        first.ecosystem,
+        first.place,
+        shown.rule_id,
+        issue.advisories,
+        cvss,
+        epss,
+        sources,
+        findings,
+        first_seen_at,
+    ];
+    let inserted = match known {
+        true => 0,
+        false => connection
+            .prepare_cached(
+                "INSERT OR FAIL INTO issues (id, block, kind, repository_id, project_id, severity, status, open, \
+                 security, priority, title, ecosystem, place, rule_id, advisories, cvss, epss, sources, findings, \
+                 first_seen_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, \
+                 ?18, ?19, ?20) ON CONFLICT (id) DO NOTHING",
+            )?
+            .execute(columns)?,
+    };
+    // It may still be of another block.
+    if inserted == 0 {
+        connection
+            .prepare_cached(
+                "UPDATE OR FAIL issues SET block = ?2, kind = ?3, repository_id = ?4, project_id = ?5, severity = ?6, \
+                 status = ?7, open = ?8, security = ?9, priority = ?10, title = ?11, ecosystem = ?12, place = ?13, \
+                 rule_id = ?14, advisories = ?15, cvss = ?16, epss = ?17, sources = ?18, findings = ?19, \
+                 first_seen_at = ?20 WHERE id = ?1 AND (block, kind, repository_id, project_id, severity, status, \
+                 open, security, priority, title, ecosystem, place, rule_id, advisories, cvss, epss, sources, \
+                 findings, first_seen_at) \
+                 IS NOT (?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)",
+            )?
+            .execute(columns)?;
+    }
     Ok(())
 }
 

@@ -98,7 +98,7 @@ impl<'a> RecordWriter<'a> {
             scans: ScanWriter::new(connection, batch.instance_id)?,
             rules: batch.normalized.rules.iter().map(|rule| (rule.id.as_str(), rule)).collect(),
             finding: connection.prepare_cached(
-                "INSERT INTO findings (public_id, instance_id, project_id, kind, occurrence_id, severity, status, \
+                "INSERT OR FAIL INTO findings (public_id, instance_id, project_id, kind, occurrence_id, severity, status, \
                  security, title, rule_id, path, start_line, package_id, reachability, advisories, first_run_id, \
                  first_seen_at, changed_at, priority, cvss, epss) \
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?17, ?18, ?19, \

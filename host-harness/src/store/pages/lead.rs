@@ -52,7 +52,7 @@ pub(crate) fn lead<'a>(
     };
     connection
         .prepare_cached(
-            "UPDATE findings SET occurrence_id = ?2, package_id = ?3, status = ?4, \
+            "UPDATE OR FAIL findings SET occurrence_id = ?2, package_id = ?3, status = ?4, \
              changed_at = coalesce(?5, changed_at) WHERE id = ?1",
         )?
         .execute(params![finding_id, record, package_id, status, now.map(Timestamp::as_micros)])?;
@@ -72,7 +72,7 @@ pub(crate) fn lead<'a>(
     let assessed = assess(connection, finding, &status, rule.as_ref())?;
     connection
         .prepare_cached(
-            "UPDATE findings SET severity = ?2, security = ?3, title = ?4, rule_id = ?5, path = ?6, start_line = ?7, \
+            "UPDATE OR FAIL findings SET severity = ?2, security = ?3, title = ?4, rule_id = ?5, path = ?6, start_line = ?7, \
              reachability = ?8, advisories = ?9, priority = ?10, cvss = ?11, epss = ?12 WHERE id = ?1",
         )?
         .execute(params![

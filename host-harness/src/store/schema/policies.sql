@@ -50,22 +50,26 @@ CREATE INDEX policy_due_by_time ON policy_due (due_at);
 -- Issues that changed since policies were last evaluated over them.
 CREATE TABLE stale_issues (
     issue_id        INTEGER PRIMARY KEY
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE VIEW policies_over_issues AS
     SELECT over_issues AS used FROM policy_files WHERE id = (SELECT max(id) FROM policy_files);
--- Without OR IGNORE, in whose place the rule of the statement outside counts.
-CREATE TRIGGER stale_issue_after_insert AFTER INSERT ON issues WHEN (SELECT used FROM policies_over_issues) BEGIN
-    INSERT INTO stale_issues SELECT new.id WHERE new.id NOT IN (SELECT issue_id FROM stale_issues);
+-- As those of findings: without OR IGNORE.
+CREATE TRIGGER stale_issue_after_insert AFTER INSERT ON issues
+    WHEN (SELECT used FROM policies_over_issues) AND new.id NOT IN (SELECT issue_id FROM stale_issues) BEGIN
+    INSERT INTO stale_issues VALUES (new.id);
 END;
-CREATE TRIGGER stale_issue_after_update AFTER UPDATE ON issues WHEN (SELECT used FROM policies_over_issues) BEGIN
-    INSERT INTO stale_issues SELECT new.id WHERE new.id NOT IN (SELECT issue_id FROM stale_issues);
+CREATE TRIGGER stale_issue_after_update AFTER UPDATE ON issues
+    WHEN (SELECT used FROM policies_over_issues) AND new.id NOT IN (SELECT issue_id FROM stale_issues) BEGIN
+    INSERT INTO stale_issues VALUES (new.id);
 END;
-CREATE TRIGGER stale_issue_after_delete AFTER DELETE ON issues WHEN (SELECT used FROM policies_over_issues) BEGIN
-    INSERT INTO stale_issues SELECT old.id WHERE old.id NOT IN (SELECT issue_id FROM stale_issues);
+CREATE TRIGGER stale_issue_after_delete AFTER DELETE ON issues
+    WHEN (SELECT used FROM policies_over_issues) AND old.id NOT IN (SELECT issue_id FROM stale_issues) BEGIN
+    INSERT INTO stale_issues VALUES (old.id);
 END;
 CREATE TRIGGER stale_issue_after_move AFTER UPDATE OF issue_id ON issue_members
     WHEN (SELECT used FROM policies_over_issues) BEGIN
-    INSERT OR IGNORE INTO stale_issues SELECT id FROM issues WHERE id IN (old.issue_id, new.issue_id);
+    INSERT INTO stale_issues SELECT id FROM issues WHERE id IN (old.issue_id, new.issue_id)
+        AND id NOT IN (SELECT issue_id FROM stale_issues);
 END;
 
 -- What policies see besides the finding itself.

@@ -1,19 +1,27 @@
 -- Findings that changed since what is derived from them was last brought up to
 -- date: issues, policy results, metrics. Whatever writes findings fills it, in
 -- its own transaction; `refresh` empties it.
+--
+-- The triggers do not say OR IGNORE, in whose place the rule of the statement
+-- outside counts. Statements that write findings say OR FAIL: an error ends
+-- their transaction anyhow, and SQLite need not be ready to take back one row
+-- of several. It would be for a table with a rowid, which may be no integer.
 CREATE TABLE stale (
     finding_id  INTEGER PRIMARY KEY
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
-CREATE TRIGGER stale_after_insert AFTER INSERT ON findings BEGIN
-    INSERT OR IGNORE INTO stale VALUES (new.id);
+CREATE TRIGGER stale_after_insert AFTER INSERT ON findings
+    WHEN new.id NOT IN (SELECT finding_id FROM stale) BEGIN
+    INSERT INTO stale VALUES (new.id);
 END;
 CREATE TRIGGER stale_after_update AFTER UPDATE OF project_id, occurrence_id, severity, status, security, title,
-    rule_id, path, start_line, package_id, reachability, advisories, priority, cvss, epss ON findings BEGIN
-    INSERT OR IGNORE INTO stale VALUES (new.id);
+    rule_id, path, start_line, package_id, reachability, advisories, priority, cvss, epss ON findings
+    WHEN new.id NOT IN (SELECT finding_id FROM stale) BEGIN
+    INSERT INTO stale VALUES (new.id);
 END;
-CREATE TRIGGER stale_after_delete AFTER DELETE ON findings BEGIN
-    INSERT OR IGNORE INTO stale VALUES (old.id);
+CREATE TRIGGER stale_after_delete AFTER DELETE ON findings
+    WHEN old.id NOT IN (SELECT finding_id FROM stale) BEGIN
+    INSERT INTO stale VALUES (old.id);
 END;
 -- A finding shows its repository and its project's scan fields.
 CREATE TRIGGER stale_after_mapping AFTER UPDATE OF repository_id, environment, branch, tag, metadata ON projects BEGIN
