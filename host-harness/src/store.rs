@@ -68,7 +68,7 @@ pub use self::{
     history::ChangeRow,
     imports::ImportSource,
     instances::{Accepted, ConnectorSource, Instance, InstanceStatus, NewInstance, Paused},
-    issues::{IssueDetail, IssueFilter, IssueFinding, IssueId, IssueIdError, IssueRow, IssueSource},
+    issues::{IssueDetail, IssueFilter, IssueFinding, IssueId, IssueIdError, IssueRow, IssueSort, IssueSource},
     leases::LeaseRow,
     mapping::{
         AUTO_CONFIDENCE, AutoMap, Candidate, KeptFindings, MappedBy, MappingCounts, MappingFilter, MappingRow,
@@ -79,7 +79,7 @@ pub use self::{
         RepositoryCount, SeverityCount, TimeToFix, Top25Share,
     },
     onboarding::{Draft, NamedDraft, ProjectChoice},
-    packages::{PackageFilter, PackageRow},
+    packages::{PackageFilter, PackageRow, PackageSort},
     pages::{Classified, Contents, HashedRecord, OnAbsence, PageCommit, Percent, PercentError, ProjectIndex},
     policies::{PolicyFilter, PolicyImport, PolicyResult, PolicyResultWord, PolicySet, PolicyViolations},
     projects::{ProjectCounts, ProjectRow},

@@ -1,43 +1,124 @@
 //! `harness coverage`: which repositories are looked after.
 
-use std::{collections::BTreeSet, process::ExitCode};
+use std::{cmp::Reverse, collections::BTreeSet, process::ExitCode};
 
 use comfy_table::{Cell, Color};
-use host_harness::{ClassCoverage, Coverage, CoverageCell, CoverageOptions, CoverageState, Outcome, ProjectFilter};
+use host_harness::{
+    ClassCoverage, Coverage, CoverageCell, CoverageOptions, CoverageState, Outcome, RepositoryCoverage,
+};
 
 use super::{
     Context,
+    csv::print_csv,
     error::Failure,
     output::{Output, moment},
+    views::ScopeArgs,
 };
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// Only this repository: its full name, or a part of one where none has that name
-    #[arg(long, value_name = "NAME")]
-    repository: Option<String>,
-    /// Only repositories of this group
-    #[arg(long, value_name = "NAME")]
-    group: Option<String>,
     /// Only repositories that no instance looks after
     #[arg(long)]
     uncovered: bool,
     /// Days after which a scan, or a run that brought everything, is old
     #[arg(long, default_value_t = CoverageOptions::STALE_AFTER_DAYS, value_name = "DAYS")]
     stale_after: u32,
+    #[command(flatten)]
+    scope: ScopeArgs,
+    /// The order of the repositories: name, state (what is looked after worst first) or open (most open findings first)
+    #[arg(long, default_value = "name", hide_default_value = true, value_name = "ORDER", help_heading = "Which page")]
+    sort: CoverageSort,
+    /// The order turned around
+    #[arg(long, help_heading = "Which page")]
+    reverse: bool,
+    /// At most so many repositories [default: all]
+    #[arg(long, value_name = "N", help_heading = "Which page")]
+    limit: Option<usize>,
+    /// Leave out so many of the first
+    #[arg(long, default_value_t = 0, value_name = "N", help_heading = "Which page")]
+    offset: usize,
+    /// Print CSV (RFC 4180), a row for each repository and instance
+    #[arg(long, conflicts_with = "json", help_heading = "Which page")]
+    csv: bool,
+}
+
+/// In which order repositories are shown.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum CoverageSort {
+    Name,
+    State,
+    Open,
+}
+
+impl CoverageSort {
+    fn apply(self, repositories: &mut [RepositoryCoverage]) {
+        let open = |it: &RepositoryCoverage| it.vulnerabilities.open + it.weaknesses.open;
+        // The best that any instance does.
+        let state = |it: &RepositoryCoverage| it.instances.values().map(|cell| cell.state).min();
+        match self {
+            // As the store gives them.
+            Self::Name => {}
+            Self::State => repositories.sort_by_key(|it| Reverse(state(it))),
+            Self::Open => repositories.sort_by_key(|it| Reverse(open(it))),
+        }
+    }
 }
 
 pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let tenant = context.tenant()?;
     let now = context.harness.now();
-    let scope = ProjectFilter { repository: args.repository, group: args.group, ..ProjectFilter::default() };
-    let options = CoverageOptions { scope, stale_after_days: args.stale_after };
+    let options = CoverageOptions { scope: args.scope.filter(), stale_after_days: args.stale_after };
     let mut coverage = tenant.store().read(move |store| store.coverage(&options, now)).await?;
     if args.uncovered {
         coverage.repositories.retain(|it| !it.is_covered());
     }
+    args.sort.apply(&mut coverage.repositories);
+    if args.reverse {
+        coverage.repositories.reverse();
+    }
+    let page = coverage.repositories.into_iter().skip(args.offset).take(args.limit.unwrap_or(usize::MAX));
+    coverage.repositories = page.collect();
+    if args.csv {
+        print_csv(&CSV, coverage.repositories.iter().flat_map(csv_rows))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     context.output.result(&coverage, |coverage| show(context.output, coverage))?;
     Ok(ExitCode::SUCCESS)
+}
+
+const CSV: [&str; 12] = [
+    "repository",
+    "provider",
+    "instance",
+    "state",
+    "why",
+    "projects",
+    "kinds",
+    "last_scan_at",
+    "last_run_at",
+    "open",
+    "outcome",
+    "covered",
+];
+
+fn csv_rows(it: &RepositoryCoverage) -> impl Iterator<Item = [String; CSV.len()]> {
+    let moment = |at: Option<appsec_model::Timestamp>| at.map(|at| at.to_string()).unwrap_or_default();
+    it.instances.iter().map(move |(instance, cell)| {
+        [
+            it.repository.clone(),
+            it.provider.clone(),
+            instance.clone(),
+            cell.state.as_str().to_owned(),
+            cell.why.clone().unwrap_or_default(),
+            cell.projects.join(" "),
+            cell.kinds.iter().map(appsec_model::Kind::as_str).collect::<Vec<_>>().join(" "),
+            moment(cell.last_scan_at),
+            moment(cell.last_run_at),
+            cell.open.to_string(),
+            cell.outcome.as_str().to_owned(),
+            it.is_covered().to_string(),
+        ]
+    })
 }
 
 fn show(output: Output, coverage: &Coverage) {

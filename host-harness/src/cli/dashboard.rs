@@ -2,10 +2,11 @@
 
 use std::process::ExitCode;
 
-use host_harness::{Dashboard, DashboardFilter, InstanceName};
+use host_harness::{Dashboard, DashboardFilter, DayCounts, InstanceName};
 
 use super::{
     Context,
+    csv::print_csv,
     error::Failure,
     findings::instance_id,
     output::{Output, severity, short},
@@ -27,6 +28,9 @@ pub struct Args {
     /// Repositories, weaknesses and packages at most
     #[arg(long, default_value_t = 10, value_name = "N")]
     top: u32,
+    /// Print the days as CSV (RFC 4180)
+    #[arg(long, conflicts_with = "json")]
+    csv: bool,
     /// Only projects with this in their name
     #[arg(long, value_name = "TEXT", help_heading = "Where")]
     project: Option<String>,
@@ -52,6 +56,15 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         top: args.top,
     };
     let dashboard = tenant.store().read(move |store| store.dashboard(&filter, now)).await?;
+    if args.csv {
+        let row = |it: &DayCounts| {
+            let counts = [it.new, it.reopened, it.fixed, it.gone, it.set_aside, it.open];
+            [it.day.clone()].into_iter().chain(counts.map(|count| count.to_string())).collect::<Vec<_>>()
+        };
+        let header = ["day", "new", "reopened", "fixed", "gone", "set_aside", "open"];
+        print_csv(&header, dashboard.days.iter().map(row))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     context.output.result(&dashboard, |dashboard| show(context.output, dashboard))?;
     Ok(ExitCode::SUCCESS)
 }

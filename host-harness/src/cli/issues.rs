@@ -2,8 +2,11 @@
 
 use std::{io, process::ExitCode};
 
-use appsec_model::Severity;
-use host_harness::{InstanceName, IssueDetail, IssueFilter, IssueId, IssueRow};
+use appsec_insight::Edition;
+use appsec_model::{Severity, Timestamp};
+use host_harness::{
+    Filter, InstanceName, IssueDetail, IssueFilter, IssueId, IssueRow, IssueSort, Period, ProjectFilter,
+};
 use serde::Serialize;
 
 use super::{
@@ -12,20 +15,24 @@ use super::{
     findings::instance_id,
     output::{Output, moment, severity, short},
     policy,
-    views::parse_severity,
+    views::{ScopeArgs, parse_severity},
+    when::When,
 };
 
 #[derive(clap::Args)]
 pub struct ListArgs {
-    /// Only repositories with this in their name
-    #[arg(long, value_name = "TEXT")]
-    repository: Option<String>,
     /// Only this kind, such as sast, sca or secrets
     #[arg(long = "kind", value_name = "KIND")]
     kinds: Vec<String>,
     /// Only this severity
     #[arg(long = "severity", value_name = "SEVERITY", value_parser = parse_severity)]
     severities: Vec<Severity>,
+    /// Only this severity and those above it
+    #[arg(long, value_name = "SEVERITY", value_parser = parse_severity)]
+    min_severity: Option<Severity>,
+    /// Only this priority and those above it
+    #[arg(long, value_name = "0-100", value_parser = clap::value_parser!(u8).range(0..=100))]
+    min_priority: Option<u8>,
     /// Only this status [default: open, reviewing, fixing and unknown]
     #[arg(long = "status", value_name = "STATUS")]
     statuses: Vec<String>,
@@ -50,18 +57,121 @@ pub struct ListArgs {
     /// Only titles with this in them
     #[arg(long, value_name = "TEXT")]
     text: Option<String>,
+    /// Only those first brought then or later: a date, a moment, or 7d ago
+    #[arg(long, value_name = "WHEN")]
+    first_seen_since: Option<When>,
+    /// Only those first brought before then
+    #[arg(long, value_name = "WHEN")]
+    first_seen_until: Option<When>,
     /// Also those that are not about security
     #[arg(long)]
     all_categories: bool,
-    /// Print comma-separated values
-    #[arg(long, conflicts_with = "json")]
-    csv: bool,
+    #[command(flatten)]
+    with: WithArgs,
+    #[command(flatten)]
+    scope: ScopeArgs,
+    #[command(flatten)]
+    page: PageArgs,
+}
+
+/// What one finding of an issue has, all of it.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Which have a finding with")]
+struct WithArgs {
+    /// This verdict of reachability, such as reachable
+    #[arg(long = "reachability", value_name = "VERDICT")]
+    reachability: Vec<String>,
+    /// This in its rule's id
+    #[arg(long, value_name = "TEXT")]
+    rule: Option<String>,
+    /// An upgrade that fixes it
+    #[arg(long)]
+    fix_available: bool,
+    /// This name: an id, the vendor's id, a fingerprint, an advisory or a rule
+    #[arg(long, value_name = "ID")]
+    identifier: Option<String>,
+    /// This weakness, by its number in the CWE, such as 89
+    #[arg(long = "cwe", value_name = "NUMBER")]
+    cwes: Vec<u32>,
+    /// A weakness of the CWE Top 25, of an edition such as 2024
+    #[arg(long, value_name = "EDITION", num_args = 0..=1, default_missing_value = "2025")]
+    top25: Option<Edition>,
+    /// This category of the OWASP Top 10, such as A03 or A03:2021
+    #[arg(long, value_name = "CODE")]
+    owasp: Vec<String>,
+    /// A change then or later
+    #[arg(long, value_name = "WHEN")]
+    changed_since: Option<When>,
+    /// Its last change before then
+    #[arg(long, value_name = "WHEN")]
+    changed_until: Option<When>,
+    /// A project with this in its name
+    #[arg(long, value_name = "TEXT", help_heading = "Where")]
+    project: Option<String>,
+    /// This branch: the one that scans are said to be of, or one that it is on
+    #[arg(long, value_name = "NAME", help_heading = "Where")]
+    branch: Option<String>,
+}
+
+#[derive(clap::Args)]
+#[command(next_help_heading = "Which page")]
+struct PageArgs {
+    /// The order: priority, severity, first-seen, sources or repository
+    #[arg(long, default_value = "priority", hide_default_value = true, value_name = "ORDER")]
+    sort: IssueSort,
+    /// The order turned around
+    #[arg(long)]
+    reverse: bool,
     /// At most so many
     #[arg(long, default_value_t = 50, value_name = "N")]
     limit: u32,
     /// Leave out so many of the first
     #[arg(long, default_value_t = 0, value_name = "N")]
     offset: u32,
+    /// Print comma-separated values
+    #[arg(long, conflicts_with = "json")]
+    csv: bool,
+}
+
+impl WithArgs {
+    /// The filter of findings; none where nothing is asked of them.
+    fn filter(self, scope: ProjectFilter, now: Timestamp) -> Option<Filter> {
+        let Self {
+            reachability,
+            rule,
+            fix_available,
+            identifier,
+            cwes,
+            top25,
+            owasp,
+            changed_since,
+            changed_until,
+            project,
+            branch,
+        } = self;
+        let changed = Period {
+            since: changed_since.map(|when| when.moment(now)),
+            until: changed_until.map(|when| when.moment(now)),
+        };
+        let words = [&rule, &identifier, &project, &branch].into_iter().any(Option::is_some);
+        let lists = !(reachability.is_empty() && cwes.is_empty() && owasp.is_empty());
+        let moments = changed.since.is_some() || changed.until.is_some();
+        let asks = words || lists || moments || fix_available || top25.is_some() || !scope.is_empty();
+        asks.then(|| Filter {
+            reachability,
+            rule,
+            fix_available,
+            identifier,
+            cwes,
+            top25,
+            owasp,
+            changed,
+            project,
+            branch,
+            scope,
+            ..Filter::default()
+        })
+    }
 }
 
 #[derive(clap::Args)]
@@ -75,16 +185,24 @@ pub struct ShowArgs {
 pub struct IssueList {
     /// How many there are in all.
     pub total: u64,
-    /// Those of this page, most urgent first.
+    /// Those of this page, in the order that was asked for: by default most
+    /// urgent first.
     pub issues: Vec<IssueRow>,
 }
 
 pub async fn list(context: &Context, args: ListArgs) -> Result<ExitCode, Failure> {
     let tenant = context.tenant()?;
+    let now = context.harness.now();
+    let moment = |when: Option<When>| when.map(|when| when.moment(now));
+    // The repository is the issue's: a project may stand in for one.
+    let mut scope = args.scope.filter();
+    let repository = scope.repository.take();
     let filter = IssueFilter {
-        repository: args.repository,
+        repository,
         kinds: args.kinds,
         severities: args.severities,
+        min_severity: args.min_severity,
+        min_priority: args.min_priority,
         open: (!args.all && args.statuses.is_empty()).then_some(true),
         statuses: args.statuses,
         instance_id: instance_id(&tenant, args.source.as_ref()).await?,
@@ -94,11 +212,16 @@ pub async fn list(context: &Context, args: ListArgs) -> Result<ExitCode, Failure
         advisory: args.advisory,
         path: args.path,
         text: args.text,
-        limit: args.limit,
-        offset: args.offset,
+        first_seen: Period { since: moment(args.first_seen_since), until: moment(args.first_seen_until) },
+        with: args.with.filter(scope, now),
+        sort: args.page.sort,
+        reverse: args.page.reverse,
+        limit: args.page.limit,
+        offset: args.page.offset,
     };
+    let csv = args.page.csv;
     let (issues, total) = tenant.issues(filter).await?;
-    if args.csv {
+    if csv {
         return print_csv(&issues).map(|()| ExitCode::SUCCESS);
     }
     context.output.result(&IssueList { total, issues }, |list| show_list(context.output, list))?;

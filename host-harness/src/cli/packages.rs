@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use appsec_model::Severity;
-use host_harness::{InstanceName, PackageFilter, PackageRow};
+use host_harness::{InstanceName, PackageFilter, PackageRow, PackageSort};
 use serde::Serialize;
 
 use super::{
@@ -45,6 +45,12 @@ pub struct Args {
     instance: Option<InstanceName>,
     #[command(flatten)]
     scope: ScopeArgs,
+    /// The order: risk, name or project
+    #[arg(long, default_value = "risk", hide_default_value = true, value_name = "ORDER")]
+    sort: PackageSort,
+    /// The order turned around
+    #[arg(long)]
+    reverse: bool,
     /// Print CSV (RFC 4180); cells that spreadsheets take for formulas get an apostrophe in front
     #[arg(long, conflicts_with = "json")]
     csv: bool,
@@ -61,7 +67,8 @@ pub struct Args {
 pub struct PackageList {
     /// How many there are in all.
     pub total: u64,
-    /// Those of this page, the worst first.
+    /// Those of this page, in the order that was asked for: by default the
+    /// worst first.
     pub packages: Vec<PackageRow>,
 }
 
@@ -80,6 +87,8 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         transitivity: args.transitivity,
         vulnerable: args.vulnerable,
         vanished: args.all,
+        sort: args.sort,
+        reverse: args.reverse,
         limit: args.limit,
         offset: args.offset,
     };

@@ -162,7 +162,7 @@ impl Conditions {
         self.parameters.extend(columns.iter().map(|_| Box::new(part.clone()) as Box<dyn ToSql>));
     }
 
-    fn span(&mut self, column: &str, span: Period) {
+    pub fn span(&mut self, column: &str, span: Period) {
         self.one(&format!("{column} >= ?"), span.since.map(Timestamp::as_micros));
         self.one(&format!("{column} < ?"), span.until.map(Timestamp::as_micros));
     }

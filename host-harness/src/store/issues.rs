@@ -18,7 +18,9 @@ use rusqlite::{OptionalExtension, Row, ToSql};
 use serde::{Serialize, Serializer};
 
 pub(super) use self::derive::{derive, mark_changed_aliases, settle_blocks};
-use super::{FindingId, FindingStore, PolicyFilter, PolicyResult, Result, filter::Conditions, findings::severity};
+use super::{
+    Filter, FindingId, FindingStore, Period, PolicyFilter, PolicyResult, Result, filter::Conditions, findings::severity,
+};
 
 /// What an issue is known by: 16 hex digits.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -61,15 +63,76 @@ impl schemars::JsonSchema for IssueId {
     }
 }
 
+/// In which order issues are shown.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum IssueSort {
+    /// Most urgent first.
+    #[default]
+    Priority,
+    /// Most severe first.
+    Severity,
+    /// Newest first.
+    FirstSeen,
+    /// Those that most sources see first.
+    Sources,
+    /// By the repository's name, most urgent first within one.
+    Repository,
+}
+
+impl IssueSort {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Priority, Self::Severity, Self::FirstSeen, Self::Sources, Self::Repository];
+
+    /// The word of the case.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Priority => "priority",
+            Self::Severity => "severity",
+            Self::FirstSeen => "first-seen",
+            Self::Sources => "sources",
+            Self::Repository => "repository",
+        }
+    }
+
+    /// What rows are compared by, and whether the largest comes first.
+    const fn keys(self) -> &'static [(&'static str, bool)] {
+        const ID: (&str, bool) = ("issues.id", false);
+        const PRIORITY: (&str, bool) = ("issues.priority", true);
+        const SEVERITY: (&str, bool) = ("issues.severity", true);
+        match self {
+            Self::Priority => &[PRIORITY, SEVERITY, ID],
+            Self::Severity => &[SEVERITY, PRIORITY, ID],
+            Self::FirstSeen => &[("issues.first_seen_at", true), ID],
+            Self::Sources => &[("issues.sources", true), PRIORITY, SEVERITY, ID],
+            Self::Repository => &[(REPOSITORY, false), PRIORITY, SEVERITY, ID],
+        }
+    }
+}
+
+impl FromStr for IssueSort {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        let found = Self::ALL.into_iter().find(|sort| sort.as_str() == word);
+        found.ok_or_else(|| format!("one of {}", Self::ALL.map(Self::as_str).join(", ")))
+    }
+}
+
 /// Which issues to show. Lists are alternatives; an empty one is no filter.
 #[derive(Clone, Debug, Default)]
 pub struct IssueFilter {
-    /// A part of the repository's name, or of the project's that stands in for it.
+    /// The name of the repository, or of the project that stands in for it, or a
+    /// part of it where no repository has that name.
     pub repository: Option<String>,
     /// Kinds.
     pub kinds: Vec<String>,
     /// Severities.
     pub severities: Vec<Severity>,
+    /// This severity and above.
+    pub min_severity: Option<Severity>,
+    /// This priority and above.
+    pub min_priority: Option<u8>,
     /// Only those that do, or do not, ask for work.
     pub open: Option<bool>,
     /// Statuses.
@@ -88,6 +151,14 @@ pub struct IssueFilter {
     pub path: Option<String>,
     /// A part of the title.
     pub text: Option<String>,
+    /// When it was first brought, by whichever source.
+    pub first_seen: Period,
+    /// Only those with a finding that this filter shows, on whatever page.
+    pub with: Option<Filter>,
+    /// The order.
+    pub sort: IssueSort,
+    /// The order turned around.
+    pub reverse: bool,
     /// At most that many.
     pub limit: u32,
     /// Without that many of the first.
@@ -203,15 +274,42 @@ pub struct IssueFinding {
 }
 
 impl IssueFilter {
+    /// What it asks of issues, and of their findings.
+    fn resolved(&self, store: &FindingStore) -> Result<Conditions> {
+        let mut conditions = self.conditions();
+        if let Some(filter) = &self.with {
+            let resolved = store.resolved(filter)?;
+            let all: Vec<&str> = resolved.covered.all().chain(resolved.rest.all()).collect();
+            let clause = if all.is_empty() { "TRUE".to_owned() } else { all.join(" AND ") };
+            conditions.push(format!(
+                "issues.id IN (SELECT issue_id FROM issue_members \
+                 JOIN findings ON findings.id = finding_id WHERE {clause})"
+            ));
+            conditions.parameters.extend(resolved.covered.parameters);
+            conditions.parameters.extend(resolved.rest.parameters);
+        }
+        Ok(conditions)
+    }
+
     fn conditions(&self) -> Conditions {
         let mut conditions = Conditions::default();
         conditions.one("issues.open = ?", self.open);
         conditions.one("issues.security = ?", self.security);
         conditions.any("issues.kind", self.kinds.clone());
         conditions.any("issues.severity", self.severities.iter().map(|severity| *severity as i64).collect());
+        conditions.one("issues.severity >= ?", self.min_severity.map(|severity| severity as i64));
+        conditions.one("issues.priority >= ?", self.min_priority);
+        conditions.span("issues.first_seen_at", self.first_seen);
         conditions.any("issues.status", self.statuses.clone());
         conditions.one("issues.sources >= ?", self.sources_min);
-        conditions.part("coalesce(repositories.full_name, projects.name)", self.repository.as_ref());
+        if let Some(name) = &self.repository {
+            conditions.push(format!(
+                "(lower({REPOSITORY}) = ? OR (instr(lower({REPOSITORY}), ?) > 0 \
+                 AND NOT EXISTS (SELECT 1 FROM repositories AS named WHERE lower(named.full_name) = ?)))"
+            ));
+            let name = name.to_lowercase();
+            conditions.parameters.extend((0..3).map(|_| Box::new(name.clone()) as Box<dyn ToSql>));
+        }
         conditions.part("issues.title", self.text.as_ref());
         conditions.one("issues.ecosystem IS NULL = ?", self.path.as_ref().map(|_| true));
         conditions.part("issues.place", self.path.as_ref());
@@ -232,32 +330,33 @@ impl IssueFilter {
 const FROM: &str = "FROM issues LEFT JOIN repositories ON repositories.id = issues.repository_id \
                     LEFT JOIN projects ON projects.id = issues.project_id";
 
+/// The name of the repository, or of the project that stands in for it.
+const REPOSITORY: &str = "coalesce(repositories.full_name, projects.name, '')";
+
 const COLUMNS: &str = "issues.id AS id, issues.kind AS kind, coalesce(repositories.full_name, projects.name, '') \
      AS repository, issues.severity AS severity, issues.status AS status, issues.security AS security, \
      issues.priority AS priority, issues.title AS title, issues.ecosystem AS ecosystem, issues.place AS place, \
      issues.rule_id AS rule_id, issues.advisories AS advisories, issues.cvss AS cvss, issues.epss AS epss, \
      issues.sources AS sources, issues.first_seen_at AS first_seen_at";
 
-fn page(filter: &IssueFilter) -> (String, Conditions) {
-    let conditions = filter.conditions();
-    let sql = format!(
-        "SELECT {COLUMNS} {FROM}{} ORDER BY issues.priority DESC, issues.severity DESC, issues.id LIMIT ? OFFSET ?",
-        conditions.clause()
-    );
-    (sql, conditions)
+/// The query for a page of issues.
+fn page(filter: &IssueFilter, conditions: &Conditions) -> String {
+    let falls = |falls: bool| if falls != filter.reverse { "DESC" } else { "ASC" };
+    let order: Vec<String> = filter.sort.keys().iter().map(|(key, it)| format!("{key} {}", falls(*it))).collect();
+    format!("SELECT {COLUMNS} {FROM}{} ORDER BY {} LIMIT ? OFFSET ?", conditions.clause(), order.join(", "))
 }
 
 impl FindingStore {
-    /// Issues of a filter, most urgent first, and how many there are in all.
+    /// Issues of a filter and how many there are in all.
     pub fn issues(&self, filter: &IssueFilter) -> Result<(Vec<IssueRow>, u64)> {
-        let (sql, conditions) = page(filter);
-        let mut parameters: Vec<&dyn ToSql> = conditions.parameters.iter().map(AsRef::as_ref).collect();
+        let conditions = filter.resolved(self)?;
+        let mut parameters: Vec<&dyn ToSql> = conditions.parameters().collect();
         // Without names of repositories the index alone can tell.
         let from = if filter.repository.is_some() { FROM } else { "FROM issues" };
         let count = format!("SELECT count(*) {from}{}", conditions.clause());
         let total = self.connection.query_row(&count, parameters.as_slice(), |row| row.get(0))?;
         parameters.extend([&filter.limit as &dyn ToSql, &filter.offset]);
-        let mut statement = self.connection.prepare_cached(&sql)?;
+        let mut statement = self.connection.prepare_cached(&page(filter, &conditions))?;
         let rows = statement.query_map(parameters.as_slice(), issue_row)?.collect::<rusqlite::Result<Vec<_>>>()?;
         let runs = self.last_runs()?;
         let rows = rows.into_iter().map(|row| Ok(self.with_sources(row, &runs)?.0)).collect::<Result<_>>()?;

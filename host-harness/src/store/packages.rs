@@ -1,10 +1,60 @@
 //! Reading packages: the inventory, and what findings name beside it.
 
+use std::str::FromStr;
+
 use appsec_model::{Severity, Timestamp};
 use rusqlite::{Row, ToSql};
 use serde::Serialize;
 
 use super::{FindingStore, ProjectFilter, Result, document, filter::Conditions, findings::severity};
+
+/// In which order packages are shown.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum PackageSort {
+    /// Those with the worst open findings first, then those with most.
+    #[default]
+    Risk,
+    /// By name and version.
+    Name,
+    /// By the project's name, the worst first within one.
+    Project,
+}
+
+impl PackageSort {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Risk, Self::Name, Self::Project];
+
+    /// The word of the case.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Risk => "risk",
+            Self::Name => "name",
+            Self::Project => "project",
+        }
+    }
+
+    /// What rows are compared by, and whether the largest comes first.
+    const fn keys(self) -> &'static [(&'static str, bool)] {
+        const RISK: [(&str, bool); 2] = [("coalesce(worst, -1)", true), ("number", true)];
+        const NAME: [(&str, bool); 2] = [("packages.name", false), ("version", false)];
+        const PROJECT: (&str, bool) = ("projects.name", false);
+        const ID: (&str, bool) = ("packages.id", false);
+        match self {
+            Self::Risk => &[RISK[0], RISK[1], NAME[0], NAME[1], PROJECT, ID],
+            Self::Name => &[NAME[0], NAME[1], PROJECT, ID],
+            Self::Project => &[PROJECT, RISK[0], RISK[1], NAME[0], NAME[1], ID],
+        }
+    }
+}
+
+impl FromStr for PackageSort {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        let found = Self::ALL.into_iter().find(|sort| sort.as_str() == word);
+        found.ok_or_else(|| format!("one of {}", Self::ALL.map(Self::as_str).join(", ")))
+    }
+}
 
 /// Which packages to show. Lists are alternatives; an empty one is no filter.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +79,10 @@ pub struct PackageFilter {
     pub vulnerable: bool,
     /// Also those that no record names any more.
     pub vanished: bool,
+    /// The order.
+    pub sort: PackageSort,
+    /// The order turned around.
+    pub reverse: bool,
     /// At most that many.
     pub limit: u32,
     /// Without that many of the first.
@@ -123,8 +177,7 @@ fn package(row: &Row<'_>) -> Result<PackageRow> {
 }
 
 impl FindingStore {
-    /// Packages of a filter, those with the worst open findings first, and how
-    /// many there are in all.
+    /// Packages of a filter and how many there are in all.
     pub fn packages(&self, filter: &PackageFilter) -> Result<(Vec<PackageRow>, u64)> {
         let conditions = filter.conditions();
         let clause = conditions.clause();
@@ -142,6 +195,8 @@ impl FindingStore {
         let mut parameters: Vec<&dyn ToSql> = conditions.parameters().collect();
         let total = self.connection.prepare_cached(&count)?.query_row(parameters.as_slice(), |row| row.get(0))?;
         parameters.extend([&filter.limit as &dyn ToSql, &filter.offset]);
+        let falls = |falls: bool| if falls != filter.reverse { "DESC" } else { "ASC" };
+        let order: Vec<String> = filter.sort.keys().iter().map(|(key, it)| format!("{key} {}", falls(*it))).collect();
         let mut statement = self.connection.prepare_cached(&format!(
             "{open}SELECT instances.name AS instance, projects.name AS project, full_name, ecosystem, \
              packages.name AS name, version, inventory, purl, transitivity, licenses, lockfile_url, lockfile_path, \
@@ -150,8 +205,8 @@ impl FindingStore {
              JOIN instances ON instances.id = packages.instance_id \
              JOIN projects ON projects.id = packages.project_id \
              LEFT JOIN repositories ON repositories.id = projects.repository_id {with_open}{clause} \
-             ORDER BY coalesce(worst, -1) DESC, number DESC, packages.name, version, projects.name, packages.id \
-             LIMIT ? OFFSET ?"
+             ORDER BY {} LIMIT ? OFFSET ?",
+            order.join(", ")
         ))?;
         let mut rows = statement.query(parameters.as_slice())?;
         let mut packages = Vec::new();

@@ -50,3 +50,55 @@ fn pages_csv_and_counts_agree() {
     let wrong = desk.run(&["findings", "--sort", "path", "--after", cursor]);
     assert_eq!((wrong.code, wrong.stderr.contains("another order")), (1, true), "{}", wrong.stderr);
 }
+
+#[test]
+fn every_other_view_is_narrowed_ordered_paged_and_printed_as_csv_too() {
+    let desk = synced();
+    let issues = |arguments: &[&str]| {
+        let list = desk.json(&[&["issues", "--limit", "100000"], arguments].concat());
+        let rows = list["issues"].as_array().unwrap().clone();
+        assert_eq!(list["total"], rows.len());
+        rows
+    };
+    let all = issues(&[]);
+    for narrower in [
+        &["--reachability", "reachable"][..],
+        &["--cwe", "79"],
+        &["--top25"],
+        &["--project", "shop"],
+        &["--min-severity", "high"],
+        &["--fix-available"],
+    ] {
+        let found = issues(narrower);
+        assert!(!found.is_empty() && found.len() < all.len(), "{narrower:?}: {} of {}", found.len(), all.len());
+        assert!(found.iter().all(|row| all.contains(row)), "{narrower:?}");
+    }
+    let name = all[0]["repository"].as_str().unwrap();
+    let of_one = issues(&["--repository", name]);
+    assert!(!of_one.is_empty() && of_one.iter().all(|row| row["repository"] == name));
+    assert!(issues(&["--environment", "production"]).is_empty());
+    assert_eq!(issues(&["--first-seen-since", "2020-01-01"]).len(), all.len());
+    let mut turned = issues(&["--sort", "severity", "--reverse"]);
+    turned.reverse();
+    assert_eq!(turned, issues(&["--sort", "severity"]));
+    let of_finding = all[0]["sources"][0]["findings"][0].as_str().unwrap();
+    assert_eq!(issues(&["--identifier", of_finding]), all[..1]);
+
+    let packages = |arguments: &[&str]| desk.json(&[&["packages", "--limit", "5"], arguments].concat());
+    let names = |list: &serde_json::Value| {
+        let rows = list["packages"].as_array().unwrap().iter();
+        rows.map(|row| row["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let by_name = names(&packages(&["--sort", "name"]));
+    assert!(by_name.is_sorted() && by_name != names(&packages(&[])), "{by_name:?}");
+
+    let csv = |arguments: &[&str]| desk.ok(&[arguments, &["--csv"]].concat());
+    let coverage = csv(&["coverage", "--sort", "open", "--limit", "2"]);
+    assert!(coverage.starts_with("repository,provider,instance,state,why,projects,"), "{coverage}");
+    assert_eq!(coverage.trim_end().lines().count(), 3, "two repositories of one instance: {coverage}");
+    let open: Vec<u64> =
+        coverage.lines().skip(1).map(|line| line.split(',').nth(9).unwrap().parse().unwrap()).collect();
+    assert!(open[0] >= open[1] && open[0] > 0, "{coverage}");
+    let days = csv(&["dashboard", "--since", "3d"]);
+    assert!(days.starts_with("day,new,reopened,fixed,gone,set_aside,open\r\n") && days.lines().count() > 1, "{days}");
+}

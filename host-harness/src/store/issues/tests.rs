@@ -4,8 +4,11 @@ use proptest::{collection, prelude::*, sample};
 use rusqlite::params;
 use serde_json::{Value, json};
 
-use super::{IssueDetail, IssueFilter, IssueId, page};
-use crate::store::fixture::{Desk, at, finding, project, record};
+use super::{IssueDetail, IssueFilter, IssueId, IssueSort, page};
+use crate::store::{
+    Filter, Period,
+    fixture::{Desk, at, finding, project, record},
+};
 
 /// A desk where two instances list the projects `acme/app` and `acme/lib`.
 fn desks() -> [Desk; 2] {
@@ -273,7 +276,8 @@ fn the_name_of_a_project_without_a_repository_stands_in_for_it() {
 fn the_first_page_is_read_off_an_index() {
     let [one, _] = desks();
     let plan = |filter: &IssueFilter| -> Vec<String> {
-        let (sql, conditions) = page(filter);
+        let conditions = filter.conditions();
+        let sql = page(filter, &conditions);
         one.store.with(|store| {
             let mut statement = store.connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
             let mut parameters: Vec<&dyn rusqlite::ToSql> = conditions.parameters.iter().map(AsRef::as_ref).collect();
@@ -321,6 +325,36 @@ fn filters_narrow_the_list() {
     assert_eq!(check(IssueFilter { repository: text("nowhere"), ..any() }), "");
     assert_eq!(check(IssueFilter { open: Some(false), ..any() }), "");
     assert_eq!(check(IssueFilter { statuses: vec!["open".to_owned()], ..any() }), "a c v");
+    assert_eq!(check(IssueFilter { min_priority: Some(100), ..any() }), "");
+    assert_eq!(check(IssueFilter { first_seen: Period { since: Some(at(20)), until: None }, ..any() }), "c");
+    let with = |filter: Filter| IssueFilter { with: Some(filter), ..any() };
+    assert_eq!(check(with(Filter::default())), "a c v");
+    assert_eq!(check(with(Filter { instance_id: Some(other.instance_id), ..Filter::default() })), "a c");
+    assert_eq!(check(with(Filter { rule: text("r"), path: text("src/a"), ..Filter::default() })), "a");
+    assert_eq!(check(with(Filter { identifier: text("CVE-1"), ..Filter::default() })), "v");
+    assert_eq!(check(with(Filter { cwes: vec![1], ..Filter::default() })), "");
+    assert_eq!(check(with(Filter { project: text("nowhere"), ..Filter::default() })), "");
+}
+
+#[test]
+fn an_order_is_that_of_its_keys_and_can_be_turned_around() {
+    let [one, other] = desks();
+    one.bring(Kind::Sast, &[code("a", "r", "src/a.py", 1, 1), code("b", "r", "src/b.py", 1, 1)], 10);
+    other.bring(Kind::Sast, &[code("b", "r", "src/b.py", 1, 1), code("c", "r", "src/c.py", 1, 1)], 20);
+    for (sort, first) in [(IssueSort::Sources, "b"), (IssueSort::FirstSeen, "c")] {
+        let listed = |reverse| {
+            let filter = IssueFilter { sort, reverse, limit: 9, ..IssueFilter::default() };
+            let (rows, _) = one.store.with(|store| store.issues(&filter)).unwrap();
+            rows.into_iter().map(|row| row.title).collect::<Vec<_>>()
+        };
+        let (mut there, back) = (listed(false), listed(true));
+        assert_eq!((there.len(), there[0].as_str()), (3, first), "{sort:?}");
+        there.reverse();
+        assert_eq!(there, back, "{sort:?}");
+    }
+    for sort in IssueSort::ALL {
+        assert_eq!(sort.as_str().parse(), Ok(sort));
+    }
 }
 
 /// Something that changes findings, or what sorts them.
