@@ -98,6 +98,7 @@ fn show_detail(output: Output, detail: &FindingDetail) {
         show_scan(&mut facts, &attribution.scan);
     }
     facts.add("first seen", Some(moment(row.first_seen_at)));
+    facts.add("last seen", Some(moment(row.last_seen_at)));
     facts.add("changed", Some(moment(row.changed_at)));
     output.print(&facts.0);
 

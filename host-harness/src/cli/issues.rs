@@ -99,6 +99,12 @@ struct WithArgs {
     /// This category of the OWASP Top 10, such as A03 or A03:2021
     #[arg(long, value_name = "CODE")]
     owasp: Vec<String>,
+    /// A last sight then or later
+    #[arg(long, value_name = "WHEN")]
+    last_seen_since: Option<When>,
+    /// Its last sight before then
+    #[arg(long, value_name = "WHEN")]
+    last_seen_until: Option<When>,
     /// A change then or later
     #[arg(long, value_name = "WHEN")]
     changed_since: Option<When>,
@@ -144,18 +150,19 @@ impl WithArgs {
             cwes,
             top25,
             owasp,
+            last_seen_since,
+            last_seen_until,
             changed_since,
             changed_until,
             project,
             branch,
         } = self;
-        let changed = Period {
-            since: changed_since.map(|when| when.moment(now)),
-            until: changed_until.map(|when| when.moment(now)),
-        };
+        let moment = |when: Option<When>| when.map(|when| when.moment(now));
+        let last_seen = Period { since: moment(last_seen_since), until: moment(last_seen_until) };
+        let changed = Period { since: moment(changed_since), until: moment(changed_until) };
         let words = [&rule, &identifier, &project, &branch].into_iter().any(Option::is_some);
         let lists = !(reachability.is_empty() && cwes.is_empty() && owasp.is_empty());
-        let moments = changed.since.is_some() || changed.until.is_some();
+        let moments = [changed.since, changed.until, last_seen.since, last_seen.until].iter().any(Option::is_some);
         let asks = words || lists || moments || fix_available || top25.is_some() || !scope.is_empty();
         asks.then(|| Filter {
             reachability,
@@ -165,6 +172,7 @@ impl WithArgs {
             cwes,
             top25,
             owasp,
+            last_seen,
             changed,
             project,
             branch,

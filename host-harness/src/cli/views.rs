@@ -150,6 +150,12 @@ pub struct ListArgs {
     /// Only those first brought before then
     #[arg(long, value_name = "WHEN")]
     first_seen_until: Option<When>,
+    /// Only those last seen then or later: by the last run of their instance, or when they were marked as vanished
+    #[arg(long, value_name = "WHEN")]
+    last_seen_since: Option<When>,
+    /// Only those last seen before then
+    #[arg(long, value_name = "WHEN")]
+    last_seen_until: Option<When>,
     /// Only those last changed then or later
     #[arg(long, value_name = "WHEN")]
     changed_since: Option<When>,
@@ -296,6 +302,7 @@ async fn filter(
         owasp: args.owasp,
         text: args.text,
         first_seen: Period { since: moment(args.first_seen_since), until: moment(args.first_seen_until) },
+        last_seen: Period { since: moment(args.last_seen_since), until: moment(args.last_seen_until) },
         changed: Period { since: moment(args.changed_since), until: moment(args.changed_until) },
         fix_available: args.fix_available,
         sort: args.page.sort,

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     FindingStore, Result, document,
-    findings::FindingId,
+    findings::{FindingId, VANISHED},
     pages::{key_hash, public_id_of},
     view::{Cursor, Sort},
 };
@@ -64,6 +64,8 @@ pub struct Filter {
     pub text: Option<String>,
     /// When it was first brought.
     pub first_seen: Period,
+    /// When it was last seen, as [`FindingRow`](super::FindingRow) tells it.
+    pub last_seen: Period,
     /// When it last changed.
     pub changed: Period,
     /// Only those that the vendor knows an upgrade for, as of the last refresh.
@@ -105,6 +107,17 @@ pub struct Period {
     pub since: Option<Timestamp>,
     /// Before this moment.
     pub until: Option<Timestamp>,
+}
+
+impl Period {
+    /// Whether it is all of time.
+    fn is_open(self) -> bool {
+        self.since.is_none() && self.until.is_none()
+    }
+
+    fn holds(self, moment: Timestamp) -> bool {
+        self.since.is_none_or(|since| moment >= since) && self.until.is_none_or(|until| moment < until)
+    }
 }
 
 impl Filter {
@@ -256,6 +269,9 @@ impl FindingStore {
         covered.any("reachability", filter.reachability.clone());
         covered.span("findings.first_seen_at", filter.first_seen);
         covered.span("changed_at", filter.changed);
+        if !filter.last_seen.is_open() {
+            self.last_seen(filter.last_seen, &mut covered)?;
+        }
         let mut projects = filter.scope.conditions();
         projects.part("projects.name", filter.project.as_ref());
         covered.within("findings.project_id", projects);
@@ -303,6 +319,26 @@ impl FindingStore {
             rest.parameters.push(Box::new(ids));
         }
         Ok(Resolved { covered, rest, named })
+    }
+
+    /// That a finding was last seen within a period.
+    fn last_seen(&self, period: Period, conditions: &mut Conditions) -> Result<()> {
+        let runs = self.last_runs()?;
+        let list = |within: &dyn Fn(Timestamp) -> bool| {
+            let ids = runs.0.values().filter(|(_, at)| within(*at)).map(|(id, _)| id.to_string());
+            ids.collect::<Vec<_>>().join(", ")
+        };
+        let mut marked = Conditions::default();
+        marked.span("changed_at", period);
+        conditions.push(format!(
+            "(findings.status <> '{VANISHED}' AND findings.instance_id IN ({}) \
+             OR (findings.status = '{VANISHED}' OR findings.instance_id NOT IN ({})) AND {})",
+            list(&|at| period.holds(at)),
+            list(&|_| true),
+            marked.sql.join(" AND "),
+        ));
+        conditions.parameters.extend(marked.parameters);
+        Ok(())
     }
 
     /// The rules that are about the weaknesses of a filter, each with its

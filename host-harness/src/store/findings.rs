@@ -12,7 +12,11 @@ use super::{
     assess::{assess, rule},
     compress::Content,
     document,
+    runs::LastRuns,
 };
+
+/// The status of what a complete read did not bring any more.
+pub(super) const VANISHED: &str = "vanished";
 
 /// What a finding is known by: 16 hex digits, the same in every sync.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -102,6 +106,9 @@ pub struct FindingRow {
     pub epss: Option<f64>,
     /// When it was first brought.
     pub first_seen_at: Timestamp,
+    /// When it was last seen: by the last run of its instance, or, where it has
+    /// vanished since, when that was marked.
+    pub last_seen_at: Timestamp,
     /// When it last changed.
     pub changed_at: Timestamp,
     /// On how many refs it is.
@@ -237,6 +244,8 @@ pub(super) fn finding_row(row: &Row<'_>) -> rusqlite::Result<FindingRow> {
         cvss: row.get("cvss")?,
         epss: row.get("epss")?,
         first_seen_at: Timestamp::from_micros(row.get("first_seen_at")?),
+        // Until the runs are asked.
+        last_seen_at: Timestamp::from_micros(row.get("changed_at")?),
         changed_at: Timestamp::from_micros(row.get("changed_at")?),
         occurrences: row.get("occurrences")?,
         facts: None,
@@ -248,6 +257,11 @@ fn words(text: &str) -> Vec<String> {
 }
 
 impl FindingRow {
+    /// Fills in when it was last seen.
+    pub(super) fn is_seen_by(&mut self, runs: &LastRuns) {
+        self.last_seen_at = runs.last_seen(&self.instance, &self.status, self.changed_at);
+    }
+
     /// Fills in what the rule says of weaknesses.
     pub(super) fn is_about(&mut self, rule: Option<&Rule>) {
         let cwes = rule.map(|rule| rule.cwes.as_slice()).unwrap_or_default();
@@ -272,6 +286,7 @@ impl FindingStore {
         let Some((mut row, row_id, leading, instance_id)) = found else { return Ok(None) };
         let rule = row.rule_id.as_deref().map(|id| rule(&self.connection, instance_id, id)).transpose()?.flatten();
         row.is_about(rule.as_ref());
+        row.is_seen_by(&self.last_runs()?);
         let mut statement = self.connection.prepare_cached(
             "SELECT records.id, records.vanished_at, origin FROM records \
              JOIN findings ON findings.project_id = records.project_id AND findings.id = finding_id \

@@ -7,11 +7,7 @@ mod group;
 mod member;
 mod sum;
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    fmt,
-    str::FromStr,
-};
+use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use appsec_model::{Severity, Timestamp};
 use rusqlite::{OptionalExtension, Row, ToSql};
@@ -19,7 +15,10 @@ use serde::{Serialize, Serializer};
 
 pub(super) use self::derive::{derive, mark_changed_aliases, settle_blocks};
 use super::{
-    Filter, FindingId, FindingStore, Period, PolicyFilter, PolicyResult, Result, filter::Conditions, findings::severity,
+    Filter, FindingId, FindingStore, Period, PolicyFilter, PolicyResult, Result,
+    filter::Conditions,
+    findings::{VANISHED, severity},
+    runs::LastRuns,
 };
 
 /// What an issue is known by: 16 hex digits.
@@ -392,19 +391,8 @@ impl FindingStore {
         Ok(Some(IssueDetail { row, also_known_as, policy_results, findings }))
     }
 
-    /// When the last run of each instance ended, by its name.
-    fn last_runs(&self) -> Result<HashMap<String, i64>> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT name, max(finished_at) FROM runs JOIN instances ON instances.id = instance_id \
-             WHERE state IN ('complete', 'partial') AND mode <> 'renormalize' AND finished_at IS NOT NULL \
-             GROUP BY instance_id",
-        )?;
-        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok(rows.collect::<rusqlite::Result<_>>()?)
-    }
-
     /// Adds to an issue what its findings tell.
-    fn with_sources(&self, mut row: IssueRow, runs: &HashMap<String, i64>) -> Result<(IssueRow, Vec<IssueFinding>)> {
+    fn with_sources(&self, mut row: IssueRow, runs: &LastRuns) -> Result<(IssueRow, Vec<IssueFinding>)> {
         let mut statement = self.connection.prepare_cached(
             "SELECT public_id, instances.name AS source, projects.name AS project, findings.kind AS kind, severity, \
              findings.status AS status, priority, title, rule_id, path, start_line, packages.version AS version, \
@@ -429,9 +417,8 @@ impl FindingStore {
                 source.status.clone_from(&it.status);
             }
             versions.extend(it.version.clone().filter(|version| !version.is_empty()));
-            let there = it.status != sum::VANISHED;
-            let run = runs.get(&it.source).filter(|_| there);
-            seen.push((there, run.map_or(it.changed_at, |run| Timestamp::from_micros(*run))));
+            let there = it.status != VANISHED;
+            seen.push((there, runs.last_seen(&it.source, &it.status, it.changed_at)));
             row.changed_at = row.changed_at.max(it.changed_at);
         }
         versions.sort();

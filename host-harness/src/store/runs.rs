@@ -1,10 +1,12 @@
 //! Runs and their reads: what a sync is doing, has done, and where it goes on.
 
+use std::collections::BTreeMap;
+
 use appsec_model::{Kind, Scope, Timestamp};
 use rusqlite::{OptionalExtension, Row, TransactionBehavior, params};
 use serde::{Deserialize, Serialize};
 
-use super::{FindingStore, Result, Seen, StoreError, document, json, pages::read_seen};
+use super::{FindingStore, Result, Seen, StoreError, document, findings::VANISHED, json, pages::read_seen};
 
 macro_rules! words {
     ($(#[$meta:meta])* $name:ident { $( $(#[$case_meta:meta])* $case:ident = $word:literal, )+ }) => {
@@ -197,6 +199,19 @@ counts! {
     peak_memory_bytes,
 }
 
+/// When the last run of each instance ended that brought findings: by the
+/// instance's name, with its row id.
+pub(super) struct LastRuns(pub BTreeMap<String, (i64, Timestamp)>);
+
+impl LastRuns {
+    /// When a finding was last seen: by the last run of its instance, or, where
+    /// it has vanished since, when that was marked.
+    pub fn last_seen(&self, instance: &str, status: &str, changed_at: Timestamp) -> Timestamp {
+        let run = self.0.get(instance).filter(|_| status != VANISHED);
+        run.map_or(changed_at, |(_, ended_at)| *ended_at)
+    }
+}
+
 impl FindingStore {
     /// Begins a run with all the reads it is to make. `whole` tells that they
     /// are of all projects and kinds: only then it is a run to start from.
@@ -309,6 +324,18 @@ impl FindingStore {
                    AND mode <> 'import' AND id > (SELECT outdated_run FROM instances WHERE instances.id = ?1)";
         let micros: Option<i64> = self.connection.query_row(sql, [instance_id], |row| row.get(0))?;
         Ok(micros.map(Timestamp::from_micros))
+    }
+
+    /// The last run of each instance that brought findings.
+    pub(super) fn last_runs(&self) -> Result<LastRuns> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT name, instance_id, max(finished_at) FROM runs JOIN instances ON instances.id = instance_id \
+             WHERE state IN ('complete', 'partial') AND mode <> 'renormalize' AND finished_at IS NOT NULL \
+             GROUP BY instance_id",
+        )?;
+        let rows =
+            statement.query_map([], |row| Ok((row.get(0)?, (row.get(1)?, Timestamp::from_micros(row.get(2)?)))))?;
+        Ok(LastRuns(rows.collect::<rusqlite::Result<_>>()?))
     }
 
     /// A run with its reads.

@@ -54,14 +54,18 @@ impl ScheduleRow {
         Some(Due { at, full: reconcile.is_some_and(|reconcile| reconcile <= at.max(now)) })
     }
 
-    /// The next times. One that is further ahead than the plan's own next time
+    /// The next times. One that is further ahead than the plan's next but one
     /// was noted by a clock that has been put back since, and does not count.
     pub fn next_times(&self, owner: &str, now: Timestamp) -> Next {
         let planned = self.plan.next(owner, now, self.anchor);
-        let sooner = |noted: Option<Timestamp>, planned: Option<Timestamp>| {
-            noted.map(|noted| planned.map_or(noted, |planned| noted.min(planned)))
+        let but_one = |time: Option<Timestamp>| self.plan.next(owner, time.unwrap_or(now), self.anchor);
+        let sooner = |noted: Option<Timestamp>, planned: Option<Timestamp>, but_one: Option<Timestamp>| {
+            if noted > but_one { planned.or(noted) } else { noted }
         };
-        Next { sync: sooner(self.next.sync, planned.sync), reconcile: sooner(self.next.reconcile, planned.reconcile) }
+        Next {
+            sync: sooner(self.next.sync, planned.sync, but_one(planned.sync).sync),
+            reconcile: sooner(self.next.reconcile, planned.reconcile, but_one(planned.reconcile).reconcile),
+        }
     }
 
     /// Until when it is left alone, by a clock that was not put back since.

@@ -307,6 +307,7 @@ impl FindingStore {
             self.connection.prepare_cached(&format!("SELECT {FINDING_COLUMNS} WHERE findings.id = ?1"))?;
         let mut rules: HashMap<(i64, String), Option<Arc<Rule>>> = HashMap::new();
         let mut rows = Vec::with_capacity(keys.len());
+        let runs = self.last_runs()?;
         for id in keys.iter().filter_map(|keys| keys.last()) {
             let (mut shown, instance_id, occurrence_id) = statement.query_row([id], |row| {
                 Ok((finding_row(row)?, row.get::<_, i64>("instance_id")?, row.get::<_, i64>("occurrence_id")?))
@@ -323,6 +324,7 @@ impl FindingStore {
                 };
                 shown.is_about(known.as_deref());
             }
+            shown.is_seen_by(&runs);
             if facts && let Some(content) = self.decoder.content(&self.connection, occurrence_id)? {
                 let text = std::str::from_utf8(content.document()).unwrap_or_default();
                 let finding: Finding = document("finding", text)?;

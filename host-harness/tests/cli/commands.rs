@@ -98,7 +98,10 @@ fn a_file_is_normalized_without_a_store() {
     std::fs::File::create(&huge).unwrap().set_len((64 << 20) + 1).unwrap();
     let done = desk.run(&["normalize", huge.to_str().unwrap()]);
     assert_eq!(done.code, 1);
-    insta::assert_snapshot!(desk.stable(&done.stderr), @"");
+    insta::assert_snapshot!(desk.stable(&done.stderr), @"
+    error: FOLDER/huge.json is larger than 64 MiB
+      to do: `harness import` reads files of any size
+    ");
     assert!(!desk.data_dir().join("tenants").exists());
 }
 

@@ -113,6 +113,7 @@ pub fn csv_columns(view: View) -> Vec<Column> {
     }
     columns.extend([
         ("first_seen_at", (|row| row.first_seen_at.to_string()) as fn(&FindingRow) -> String),
+        ("last_seen_at", (|row| row.last_seen_at.to_string()) as fn(&FindingRow) -> String),
         ("changed_at", |row| row.changed_at.to_string()),
         ("occurrences", |row| row.occurrences.to_string()),
     ]);

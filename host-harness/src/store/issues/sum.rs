@@ -4,6 +4,8 @@ use std::{cmp::Reverse, collections::BTreeSet};
 
 use rusqlite::Row;
 
+use crate::store::findings::VANISHED;
+
 /// What is summed up of a finding.
 #[derive(Clone, Debug)]
 pub(super) struct Summed {
@@ -56,9 +58,6 @@ pub(super) fn rank(status: &str) -> u8 {
         _ => 4,
     }
 }
-
-/// The status of a finding that its source no longer sees.
-pub(super) const VANISHED: &str = "vanished";
 
 /// Not every source tells a status: what is not known to be closed is open.
 const ASKS: u8 = 3;

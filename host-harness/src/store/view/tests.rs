@@ -88,6 +88,12 @@ fn filters_keep_to_what_they_say() {
         ("no such id", Filter { identifier: text("k9"), ..usual() }, &[]),
         ("since", Filter { first_seen: Period { since: Some(at(11)), until: None }, ..usual() }, &[]),
         ("until", Filter { changed: Period { since: None, until: Some(at(11)) }, ..usual() }, &["a", "c", "b"]),
+        (
+            "seen",
+            Filter { last_seen: Period { since: Some(at(10)), until: Some(at(11)) }, ..usual() },
+            &["a", "c", "b"],
+        ),
+        ("seen later", Filter { last_seen: Period { since: Some(at(11)), until: None }, ..usual() }, &[]),
         ("project", Filter { sort: Sort::Project, reverse: true, ..usual() }, &["c", "b", "a"]),
         ("severity, turned around", Filter { sort: Sort::Severity, reverse: true, ..usual() }, &["b", "c", "a"]),
     ];
@@ -173,6 +179,7 @@ fn first_pages_are_answered_from_an_index_and_in_its_order() {
                 ("upgrade", Filter { fix_available: true, ..usual() }),
                 ("text", Filter { text: text("x"), ..usual() }),
                 ("seen", Filter { first_seen: Period { since: Some(at(1)), until: None }, ..usual() }),
+                ("last seen", Filter { last_seen: Period { since: Some(at(1)), until: None }, ..usual() }),
                 ("changed", Filter { changed: Period { since: Some(at(1)), until: None }, ..usual() }),
                 ("second page", Filter { after: cursor.clone(), ..usual() }),
                 ("turned around", Filter { reverse: true, ..usual() }),
