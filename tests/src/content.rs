@@ -120,6 +120,8 @@ fn finding(detail: Value) -> Value {
 /// Without the times of this store; that something has vanished stays.
 fn timeless(mut value: Value) -> Value {
     remove(&mut value, "first_seen_at");
+    // That of the last run, whatever it brought.
+    remove(&mut value, "last_seen_at");
     remove(&mut value, "changed_at");
     if let Some(vanished) = value.get_mut("vanished_at") {
         *vanished = json!(!vanished.is_null());
