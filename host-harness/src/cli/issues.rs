@@ -140,45 +140,24 @@ struct PageArgs {
 }
 
 impl WithArgs {
-    /// The filter of findings; none where nothing is asked of them.
-    fn filter(self, scope: ProjectFilter, now: Timestamp) -> Option<Filter> {
-        let Self {
-            reachability,
-            rule,
-            fix_available,
-            identifier,
-            cwes,
-            top25,
-            owasp,
-            last_seen_since,
-            last_seen_until,
-            changed_since,
-            changed_until,
-            project,
-            branch,
-        } = self;
+    /// The filter of findings.
+    fn filter(self, scope: ProjectFilter, now: Timestamp) -> Filter {
         let moment = |when: Option<When>| when.map(|when| when.moment(now));
-        let last_seen = Period { since: moment(last_seen_since), until: moment(last_seen_until) };
-        let changed = Period { since: moment(changed_since), until: moment(changed_until) };
-        let words = [&rule, &identifier, &project, &branch].into_iter().any(Option::is_some);
-        let lists = !(reachability.is_empty() && cwes.is_empty() && owasp.is_empty());
-        let moments = [changed.since, changed.until, last_seen.since, last_seen.until].iter().any(Option::is_some);
-        let asks = words || lists || moments || fix_available || top25.is_some() || !scope.is_empty();
-        asks.then(|| Filter {
-            reachability,
-            rule,
-            fix_available,
-            identifier,
-            cwes,
-            top25,
-            owasp,
-            last_seen,
-            changed,
-            project,
-            branch,
+        Filter {
+            reachability: self.reachability,
+            rule: self.rule,
+            fix_available: self.fix_available,
+            identifier: self.identifier,
+            cwes: self.cwes,
+            top25: self.top25,
+            owasp: self.owasp,
+            last_seen: Period { since: moment(self.last_seen_since), until: moment(self.last_seen_until) },
+            changed: Period { since: moment(self.changed_since), until: moment(self.changed_until) },
+            project: self.project,
+            branch: self.branch,
             scope,
             ..Filter::default()
-        })
+        }
     }
 }
 

@@ -153,7 +153,7 @@ pub struct IssueFilter {
     /// When it was first brought, by whichever source.
     pub first_seen: Period,
     /// Only those with a finding that this filter shows, on whatever page.
-    pub with: Option<Filter>,
+    pub with: Filter,
     /// The order.
     pub sort: IssueSort,
     /// The order turned around.
@@ -276,13 +276,13 @@ impl IssueFilter {
     /// What it asks of issues, and of their findings.
     fn resolved(&self, store: &FindingStore) -> Result<Conditions> {
         let mut conditions = self.conditions();
-        if let Some(filter) = &self.with {
-            let resolved = store.resolved(filter)?;
-            let all: Vec<&str> = resolved.covered.all().chain(resolved.rest.all()).collect();
-            let clause = if all.is_empty() { "TRUE".to_owned() } else { all.join(" AND ") };
+        let resolved = store.resolved(&self.with)?;
+        let all: Vec<&str> = resolved.covered.all().chain(resolved.rest.all()).collect();
+        if !all.is_empty() {
             conditions.push(format!(
                 "issues.id IN (SELECT issue_id FROM issue_members \
-                 JOIN findings ON findings.id = finding_id WHERE {clause})"
+                 JOIN findings ON findings.id = finding_id WHERE {})",
+                all.join(" AND ")
             ));
             conditions.parameters.extend(resolved.covered.parameters);
             conditions.parameters.extend(resolved.rest.parameters);

@@ -327,7 +327,7 @@ fn filters_narrow_the_list() {
     assert_eq!(check(IssueFilter { statuses: vec!["open".to_owned()], ..any() }), "a c v");
     assert_eq!(check(IssueFilter { min_priority: Some(100), ..any() }), "");
     assert_eq!(check(IssueFilter { first_seen: Period { since: Some(at(20)), until: None }, ..any() }), "c");
-    let with = |filter: Filter| IssueFilter { with: Some(filter), ..any() };
+    let with = |filter: Filter| IssueFilter { with: filter, ..any() };
     assert_eq!(check(with(Filter::default())), "a c v");
     assert_eq!(check(with(Filter { instance_id: Some(other.instance_id), ..Filter::default() })), "a c");
     assert_eq!(check(with(Filter { rule: text("r"), path: text("src/a"), ..Filter::default() })), "a");
