@@ -163,8 +163,8 @@ pub enum Addresses {
     #[default]
     Public,
     /// Also those of this machine and its networks. The operator said so for
-    /// this very origin. Link-local addresses stay refused: they are where
-    /// clouds keep their metadata services.
+    /// this very origin. Link-local addresses and those of clouds' metadata
+    /// services stay refused.
     Private,
 }
 
@@ -244,6 +244,7 @@ enum Special {
     Loopback,
     Private,
     LinkLocal,
+    Metadata,
     Unspecified,
     Multicast,
     Reserved,
@@ -259,6 +260,7 @@ impl Special {
             Self::Loopback => "an address of this machine",
             Self::Private => "an address of a private network",
             Self::LinkLocal => "a link-local address, where clouds keep their metadata services",
+            Self::Metadata => "an address of a cloud's metadata service",
             Self::Unspecified => "no address of a host",
             Self::Multicast => "a multicast or broadcast address",
             Self::Reserved => "a reserved address",
@@ -279,8 +281,11 @@ fn kind_of(address: IpAddr) -> Option<Special> {
 }
 
 fn kind_of_v4(address: Ipv4Addr) -> Option<Special> {
-    let [a, b, c, _] = address.octets();
+    let [a, b, c, d] = address.octets();
     let kind = match (a, b, c) {
+        // Alibaba's, inside of what carriers share, and Azure's, in public space.
+        (100, 100, 100) if d == 200 => Special::Metadata,
+        (168, 63, 129) if d == 16 => Special::Metadata,
         (0, _, _) => Special::Unspecified,
         (127, _, _) => Special::Loopback,
         (10, _, _) | (192, 168, _) => Special::Private,
@@ -302,9 +307,10 @@ fn kind_of_v6(address: Ipv6Addr) -> Option<Special> {
     let kind = match segments {
         [0, 0, 0, 0, 0, 0, 0, 0] => Special::Unspecified,
         [0, 0, 0, 0, 0, 0, 0, 1] => Special::Loopback,
+        // Amazon's, inside of the private range.
+        [0xfd00, 0x0ec2, ..] => Special::Metadata,
         [first, ..] if first & 0xfe00 == 0xfc00 => Special::Private,
-        // The metadata service of one cloud sits in fd00:ec2::/32, inside of
-        // the private range above; link-local and site-local are never granted.
+        // Link-local and site-local are never granted.
         [first, ..] if first & 0xffc0 == 0xfe80 || first & 0xffc0 == 0xfec0 => Special::LinkLocal,
         [first, ..] if first & 0xff00 == 0xff00 => Special::Multicast,
         // Only 2000::/3 is given out; in it, protocol assignments (which hold

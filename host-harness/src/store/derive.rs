@@ -1,22 +1,24 @@
 //! What is derived from findings and kept beside them: issues, policy results,
 //! metrics.
 //!
-//! Whatever writes a finding marks it as stale in the same transaction. A
-//! refresh takes stale findings in batches, brings what is derived from them up
-//! to date, and forgets the mark, again in one transaction: it costs in
-//! proportion to what changed, and a crash loses nothing.
+//! Whatever writes a finding marks it as stale in the same transaction. For
+//! findings that a page brings for the first time, and that no other record is
+//! about, the same transaction also derives what is derived, from what it has at
+//! hand, and takes the mark away. A refresh does so for all others: it takes
+//! stale findings in batches, brings what is derived from them up to date, and
+//! forgets the mark, again in one transaction. It costs in proportion to what
+//! changed, and a crash loses nothing.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, HashMap},
     sync::Arc,
 };
 
 use appsec_model::{Finding, Rule, Severity, Timestamp};
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+use rusqlite::{Connection, TransactionBehavior};
 
-use super::{
-    FindingStore, Result, assess::rule, compress::Decoder, document, findings::severity, issues, metrics, policies,
-};
+use super::{FindingStore, Result, assess, compress::Decoder, document, findings::severity, issues, metrics, policies};
 
 /// Findings that are refreshed in one transaction.
 const BATCH: usize = 2_000;
@@ -29,11 +31,10 @@ pub struct Refreshed {
 }
 
 /// A finding as it is now, for whatever is derived from it.
-pub(super) struct Subject {
+pub(super) struct Subject<'a> {
     pub public_id: i64,
     pub instance_id: i64,
     pub project_id: i64,
-    pub repository_id: Option<i64>,
     pub kind: String,
     pub severity: Severity,
     /// That of the leading occurrence, or `vanished`.
@@ -45,24 +46,28 @@ pub(super) struct Subject {
     pub epss: Option<f64>,
     pub first_seen_at: Timestamp,
     pub changed_at: Timestamp,
-    /// Name of the project.
-    pub project: String,
-    /// The operator's words for the project's scans.
+    pub project: Arc<Scanned>,
+    pub rule: Option<Arc<Rule>>,
+    /// The leading occurrence, as normalized.
+    pub finding: Cow<'a, Finding>,
+}
+
+/// The project of a finding, and what the operator says of its scans.
+pub(super) struct Scanned {
+    pub name: String,
+    pub repository_id: Option<i64>,
     pub environment: Option<String>,
     pub branch: Option<String>,
     pub tag: Option<String>,
     pub metadata: BTreeMap<String, String>,
-    pub rule: Option<Arc<Rule>>,
-    /// The leading occurrence, as normalized.
-    pub finding: Finding,
 }
 
 /// One stale finding.
-pub(super) struct Stale {
+pub(super) struct Stale<'a> {
     /// Row id.
     pub id: i64,
     /// As it is now; none where it is gone.
-    pub subject: Option<Subject>,
+    pub subject: Option<Subject<'a>>,
 }
 
 impl FindingStore {
@@ -118,9 +123,7 @@ fn refresh_batch(
     now: Timestamp,
 ) -> Result<u64> {
     let batch = stale(connection, decoder)?;
-    metrics::refresh(connection, &batch, now)?;
-    issues::derive(connection, &batch)?;
-    policies::derive(connection, decoder, compiled, &batch, now)?;
+    derive(connection, decoder, compiled, &batch, now)?;
     // The batch is the first of them, in their order.
     if let Some(last) = batch.last() {
         connection.prepare_cached("DELETE FROM stale WHERE finding_id <= ?1")?.execute([last.id])?;
@@ -128,8 +131,86 @@ fn refresh_batch(
     Ok(batch.len() as u64)
 }
 
+fn derive(
+    connection: &Connection,
+    decoder: &Decoder,
+    compiled: &policies::Compiled,
+    batch: &[Stale<'_>],
+    now: Timestamp,
+) -> Result<()> {
+    metrics::refresh(connection, batch)?;
+    issues::derive(connection, batch)?;
+    policies::derive(connection, decoder, compiled, batch, now)
+}
+
+/// A finding that was just written, and that no other record is about.
+pub(super) struct New<'a> {
+    /// Row id.
+    pub id: i64,
+    pub public_id: i64,
+    pub project_id: i64,
+    pub security: bool,
+    pub priority: i64,
+    pub cvss: Option<f64>,
+    pub epss: Option<f64>,
+    pub finding: &'a Finding,
+}
+
+/// Derives what is derived from findings that were just written, within their
+/// transaction. They are in the order of their row ids; `rules` are those that
+/// came with them.
+pub(super) fn derive_new<'a>(
+    connection: &Connection,
+    decoder: &Decoder,
+    compiled: &policies::Compiled,
+    instance_id: i64,
+    new: Vec<New<'a>>,
+    rules: &[Rule],
+    now: Timestamp,
+) -> Result<()> {
+    if new.is_empty() {
+        return Ok(());
+    }
+    let mut shared = Shared::default();
+    let known = rules.iter().map(|rule| ((instance_id, rule.id.clone()), Some(Arc::new(rule.clone()))));
+    shared.rules.extend(known);
+    let subject = |it: New<'a>| {
+        let finding = it.finding;
+        let subject = Subject {
+            public_id: it.public_id,
+            instance_id,
+            project_id: it.project_id,
+            kind: finding.kind.as_str().to_owned(),
+            severity: finding.severity,
+            status: finding.lifecycle.status.as_str().to_owned(),
+            security: it.security,
+            rule_id: finding.rule_id.clone(),
+            priority: it.priority,
+            cvss: it.cvss,
+            epss: it.epss,
+            first_seen_at: now,
+            changed_at: now,
+            project: shared.project(connection, it.project_id)?,
+            rule: shared.rule(connection, instance_id, finding.rule_id.as_deref())?,
+            finding: Cow::Borrowed(finding),
+        };
+        Ok(Stale { id: it.id, subject: Some(subject) })
+    };
+    let batch = new.into_iter().map(subject).collect::<Result<Vec<_>>>()?;
+    derive(connection, decoder, compiled, &batch, now)?;
+    let mut unmark = connection.prepare_cached("DELETE FROM stale WHERE finding_id BETWEEN ?1 AND ?2")?;
+    for run in batch.chunk_by(|one, next| one.id + 1 == next.id) {
+        if let [first, ..] = run
+            && let [.., last] = run
+        {
+            unmark.execute([first.id, last.id])?;
+        }
+    }
+    Ok(())
+}
+
 /// Marks the findings of rules that changed in what sorts findings: one look at
-/// all findings, however many rules there are.
+/// the findings that may be of them, however many rules there are.
 fn mark_changed_rules(connection: &mut Connection) -> Result<()> {
     if !connection.query_row("SELECT EXISTS (SELECT 1 FROM stale_rules)", [], |row| row.get(0))? {
         return Ok(());
@@ -137,7 +218,9 @@ fn mark_changed_rules(connection: &mut Connection) -> Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     transaction.execute(
         "INSERT OR IGNORE INTO stale SELECT id FROM findings \
-         WHERE (instance_id, rule_id) IN (SELECT instance_id, rule_id FROM stale_rules)",
+         WHERE id <= (SELECT max(last_finding) FROM stale_rules) AND EXISTS (SELECT 1 FROM stale_rules AS changed \
+         WHERE changed.instance_id = findings.instance_id AND changed.rule_id = findings.rule_id \
+         AND last_finding >= findings.id)",
         [],
     )?;
     transaction.execute("DELETE FROM stale_rules", [])?;
@@ -145,76 +228,86 @@ fn mark_changed_rules(connection: &mut Connection) -> Result<()> {
 }
 
 /// Some stale findings, as they are now.
-fn stale(connection: &Connection, decoder: &Decoder) -> Result<Vec<Stale>> {
+fn stale(connection: &Connection, decoder: &Decoder) -> Result<Vec<Stale<'static>>> {
     let mut statement = connection.prepare_cached("SELECT finding_id FROM stale ORDER BY finding_id LIMIT ?1")?;
     let ids = statement.query_map([BATCH as i64], |row| row.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?;
-    let mut rules = HashMap::new();
-    ids.into_iter().map(|id| Ok(Stale { id, subject: subject(connection, decoder, &mut rules, id)? })).collect()
+    let mut shared = Shared::default();
+    ids.into_iter().map(|id| Ok(Stale { id, subject: shared.subject(connection, decoder, id)? })).collect()
 }
 
-/// The rules of a batch, by instance and id.
-pub(super) type Rules = HashMap<(i64, String), Option<Arc<Rule>>>;
+/// What many findings of a batch have in common, read once.
+#[derive(Default)]
+pub(super) struct Shared {
+    /// By instance and id.
+    rules: HashMap<(i64, String), Option<Arc<Rule>>>,
+    /// By row id.
+    projects: HashMap<i64, Arc<Scanned>>,
+}
 
-/// A finding as it is now.
-pub(super) fn subject(
-    connection: &Connection,
-    decoder: &Decoder,
-    rules: &mut Rules,
-    id: i64,
-) -> Result<Option<Subject>> {
-    let occurrence: Option<i64> = connection
-        .prepare_cached("SELECT occurrence_id FROM findings WHERE id = ?1")?
-        .query_row([id], |row| row.get(0))
-        .optional()?;
-    let Some(occurrence) = occurrence else { return Ok(None) };
-    let Some(content) = decoder.content(connection, occurrence)? else { return Ok(None) };
-    let finding: Finding = document("finding", std::str::from_utf8(content.document()).unwrap_or_default())?;
-    let found = connection
-        .prepare_cached(
-            "SELECT findings.instance_id, project_id, repository_id, kind, severity, status, security, rule_id, \
-             findings.first_seen_at, changed_at, public_id, priority, cvss, epss, projects.name, environment, branch, \
-             tag, metadata \
-             FROM findings JOIN projects ON projects.id = project_id WHERE findings.id = ?1",
-        )?
-        .query_row([id], |row| {
-            let subject = Subject {
-                instance_id: row.get(0)?,
-                project_id: row.get(1)?,
-                repository_id: row.get(2)?,
-                kind: row.get(3)?,
-                severity: severity(row.get(4)?),
-                status: row.get(5)?,
-                security: row.get(6)?,
-                rule_id: row.get(7)?,
-                first_seen_at: Timestamp::from_micros(row.get(8)?),
-                changed_at: Timestamp::from_micros(row.get(9)?),
-                public_id: row.get(10)?,
-                priority: row.get(11)?,
-                cvss: row.get(12)?,
-                epss: row.get(13)?,
-                project: row.get(14)?,
-                environment: row.get(15)?,
-                branch: row.get(16)?,
-                tag: row.get(17)?,
-                metadata: BTreeMap::new(),
-                rule: None,
-                finding,
-            };
-            Ok((subject, row.get::<_, String>(18)?))
-        })
-        .optional()?;
-    let Some((mut subject, metadata)) = found else { return Ok(None) };
-    subject.metadata = document("metadata", &metadata)?;
-    if let Some(rule_id) = &subject.rule_id {
-        let key = (subject.instance_id, rule_id.clone());
-        subject.rule = match rules.get(&key) {
-            Some(known) => known.clone(),
-            None => {
-                let found = rule(connection, subject.instance_id, rule_id)?.map(Arc::new);
-                rules.insert(key, found.clone());
-                found
-            }
-        };
+impl Shared {
+    /// A finding as it is now; none where it is gone.
+    pub fn subject(&mut self, connection: &Connection, decoder: &Decoder, id: i64) -> Result<Option<Subject<'static>>> {
+        let mut statement = connection.prepare_cached(
+            "SELECT occurrence_id, instance_id, project_id, kind, severity, status, security, rule_id, first_seen_at, \
+             changed_at, public_id, priority, cvss, epss FROM findings WHERE id = ?1",
+        )?;
+        let mut rows = statement.query([id])?;
+        let Some(row) = rows.next()? else { return Ok(None) };
+        let Some(content) = decoder.content(connection, row.get(0)?)? else { return Ok(None) };
+        let finding: Finding = document("finding", std::str::from_utf8(content.document()).unwrap_or_default())?;
+        let (instance_id, project_id) = (row.get(1)?, row.get(2)?);
+        let rule_id: Option<String> = row.get(7)?;
+        Ok(Some(Subject {
+            instance_id,
+            project_id,
+            kind: row.get(3)?,
+            severity: severity(row.get(4)?),
+            status: row.get(5)?,
+            security: row.get(6)?,
+            first_seen_at: Timestamp::from_micros(row.get(8)?),
+            changed_at: Timestamp::from_micros(row.get(9)?),
+            public_id: row.get(10)?,
+            priority: row.get(11)?,
+            cvss: row.get(12)?,
+            epss: row.get(13)?,
+            project: self.project(connection, project_id)?,
+            rule: self.rule(connection, instance_id, rule_id.as_deref())?,
+            rule_id,
+            finding: Cow::Owned(finding),
+        }))
     }
-    Ok(Some(subject))
+
+    fn rule(&mut self, connection: &Connection, instance_id: i64, id: Option<&str>) -> Result<Option<Arc<Rule>>> {
+        let Some(id) = id else { return Ok(None) };
+        let key = (instance_id, id.to_owned());
+        if let Some(known) = self.rules.get(&key) {
+            return Ok(known.clone());
+        }
+        let found = assess::rule(connection, instance_id, id)?.map(Arc::new);
+        self.rules.insert(key, found.clone());
+        Ok(found)
+    }
+
+    fn project(&mut self, connection: &Connection, id: i64) -> Result<Arc<Scanned>> {
+        if let Some(known) = self.projects.get(&id) {
+            return Ok(known.clone());
+        }
+        let sql = "SELECT name, repository_id, environment, branch, tag, metadata FROM projects WHERE id = ?1";
+        let row = |row: &rusqlite::Row<'_>| {
+            let scanned = Scanned {
+                name: row.get(0)?,
+                repository_id: row.get(1)?,
+                environment: row.get(2)?,
+                branch: row.get(3)?,
+                tag: row.get(4)?,
+                metadata: BTreeMap::new(),
+            };
+            Ok((scanned, row.get::<_, String>(5)?))
+        };
+        let (mut scanned, metadata) = connection.prepare_cached(sql)?.query_row([id], row)?;
+        scanned.metadata = document("metadata", &metadata)?;
+        let scanned = Arc::new(scanned);
+        self.projects.insert(id, scanned.clone());
+        Ok(scanned)
+    }
 }

@@ -319,7 +319,8 @@ impl IssueFilter {
         conditions.one("instr(issues.advisories, ?) > 0", advisory);
         conditions.one(
             "EXISTS (SELECT 1 FROM issue_members JOIN findings ON findings.id = finding_id \
-             WHERE issue_id = issues.id AND findings.instance_id = ? AND findings.status <> 'vanished')",
+             WHERE issue_members.block = issues.block AND issue_id = issues.id AND findings.instance_id = ? \
+             AND findings.status <> 'vanished')",
             self.instance_id,
         );
         conditions
@@ -399,7 +400,8 @@ impl FindingStore {
              reachability, findings.first_seen_at AS first_seen_at, changed_at \
              FROM issue_members JOIN findings ON findings.id = finding_id \
              JOIN instances ON instances.id = findings.instance_id JOIN projects ON projects.id = findings.project_id \
-             LEFT JOIN packages ON packages.id = findings.package_id WHERE issue_id = ?1 \
+             LEFT JOIN packages ON packages.id = findings.package_id \
+             WHERE block = (SELECT block FROM issues WHERE id = ?1) AND issue_id = ?1 \
              ORDER BY priority DESC, severity DESC, source, public_id",
         )?;
         let findings = statement.query_map([row.id.0], issue_finding)?.collect::<rusqlite::Result<Vec<_>>>()?;

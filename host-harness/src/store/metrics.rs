@@ -7,7 +7,7 @@ mod dashboard;
 use std::collections::BTreeMap;
 
 use appsec_insight::Edition;
-use appsec_model::{Finding, Fix, Rule, Timestamp};
+use appsec_model::{Finding, Fix, Rule};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 
@@ -82,7 +82,7 @@ impl Contribution {
     }
 
     /// What a finding contributes now, after what it contributed before.
-    fn of(subject: &Subject, before: Option<&Self>) -> Self {
+    fn of(subject: &Subject<'_>, before: Option<&Self>) -> Self {
         let is_open = ACTIVE.contains(&subject.status.as_str());
         let mut turns = before.map(|before| before.turns.clone()).unwrap_or_default();
         let last = turns.last().copied();
@@ -252,7 +252,7 @@ impl Deltas {
 }
 
 /// Brings the sums up to date with findings that changed.
-pub(super) fn refresh(connection: &Connection, batch: &[Stale], _now: Timestamp) -> Result<()> {
+pub(super) fn refresh(connection: &Connection, batch: &[Stale<'_>]) -> Result<()> {
     let mut known =
         connection.prepare_cached(&format!("SELECT {COLUMNS} FROM metric_findings WHERE finding_id = ?1"))?;
     let mut put = connection.prepare_cached(&format!(

@@ -178,7 +178,7 @@ impl FindingStore {
         for (it, packed) in batch.changed.iter().zip(&batch.contents.packed) {
             writer.write(it, packed)?;
         }
-        let mut named = writer.finish(&mut Tally::default())?;
+        let mut named = writer.finish(&mut Tally::default())?.left;
         // A record that vanished may name a package, and brings none back.
         named.extend(packages.all());
         settle_packages(&transaction, &named, now)?;

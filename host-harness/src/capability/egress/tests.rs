@@ -28,6 +28,7 @@ fn scheme_host_and_port_must_all_agree() {
     }
     for refused in [
         "http://vendor.example/",
+        "http://vendor.example:443/", // the port alone does not tell them apart
         "https://vendor.example:8443/",
         "https://api.vendor.example/",
         "https://vendor.example.evil.example/",
@@ -64,10 +65,16 @@ fn every_spelling_of_a_number_is_judged_as_that_number() {
 #[test]
 fn an_operator_can_grant_private_addresses_but_never_link_local_ones() {
     let check = |text: &str| Addresses::Private.check(text.parse::<IpAddr>().unwrap());
-    for granted in ["127.0.0.1", "10.1.2.3", "192.168.0.1", "172.16.9.9", "::1", "fd12::1", "8.8.8.8"] {
+    for granted in
+        ["127.0.0.1", "10.1.2.3", "192.168.0.1", "172.16.9.9", "::1", "fd12::1", "8.8.8.8", "::ffff:10.1.2.3"]
+    {
         assert_eq!(check(granted), Ok(()), "{granted}");
     }
     for refused in ["169.254.169.254", "fe80::1", "0.0.0.0", "224.0.0.1", "::ffff:169.254.169.254", "255.255.255.255"] {
+        assert!(check(refused).is_err(), "{refused}");
+    }
+    // Clouds' metadata services, wherever they are.
+    for refused in ["169.254.170.2", "fd00:ec2::254", "100.100.100.200", "168.63.129.16", "::ffff:100.100.100.200"] {
         assert!(check(refused).is_err(), "{refused}");
     }
 }

@@ -2,7 +2,7 @@
 //! only the blocks of these findings: findings about one package, or in one
 //! file, of one repository.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, btree_map::Entry};
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -22,17 +22,47 @@ const BLOCKS: usize = 1_000;
 
 /// Writes down what decides to which issues these findings belong, and marks
 /// their blocks: a block is settled once, however many of its findings changed.
-pub(in crate::store) fn derive(connection: &Connection, batch: &[Stale]) -> Result<()> {
-    let mut blocks = BTreeSet::new();
-    let mut writer = MemberWriter { connection, scopes: Scopes::default(), aliases: HashMap::new() };
+/// Those of which nothing was known before are settled at once.
+pub(in crate::store) fn derive(connection: &Connection, batch: &[Stale<'_>]) -> Result<()> {
+    let mut members = Members { connection, scopes: Scopes::default(), aliases: HashMap::new() };
+    let mut new: BTreeMap<i64, Option<Vec<InBlock>>> = BTreeMap::new();
+    let mut marked = BTreeSet::new();
     for stale in batch {
-        writer.write(stale, &mut blocks)?;
+        let before = members.block_of(stale.id)?;
+        marked.extend(before);
+        let Some(subject) = &stale.subject else {
+            connection.prepare_cached("DELETE FROM issue_members WHERE finding_id = ?1")?.execute([stale.id])?;
+            continue;
+        };
+        let (block, member) = members.member(subject)?;
+        let gathered = match new.entry(block) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(free) => free.insert(is_unknown(connection, block)?.then(Vec::new)),
+        };
+        match gathered {
+            Some(gathered) if before.is_none() => gathered.push(InBlock::new(stale.id, member, subject)),
+            _ => {
+                write_member(connection, block, stale.id, None, &member)?;
+                marked.insert(block);
+            }
+        }
+    }
+    for (block, mut gathered) in new.into_iter().filter_map(|(block, gathered)| Some((block, gathered?))) {
+        gathered.sort_by_key(|it| it.summed.public_id);
+        settle_new(connection, &mut members.scopes, block, &gathered)?;
     }
     let mut mark = connection.prepare_cached("INSERT OR IGNORE INTO stale_blocks VALUES (?1)")?;
-    for block in blocks {
+    for block in marked {
         mark.execute([block])?;
     }
     Ok(())
+}
+
+/// Whether no issue and no finding is of a block.
+fn is_unknown(connection: &Connection, block: i64) -> Result<bool> {
+    let sql = "SELECT NOT EXISTS (SELECT 1 FROM issue_members WHERE block = ?1) \
+               AND NOT EXISTS (SELECT 1 FROM issues WHERE block = ?1)";
+    Ok(connection.prepare_cached(sql)?.query_row([block], |row| row.get(0))?)
 }
 
 /// Makes the issues of some marked blocks what their findings say; returns how
@@ -87,60 +117,49 @@ fn numbers_of(connection: &Connection, known: &mut HashMap<String, Vec<String>>,
     Ok(numbers)
 }
 
-/// Writes down what decides to which issues findings belong.
-struct MemberWriter<'a> {
+/// Finds what decides to which issues findings belong.
+struct Members<'a> {
     connection: &'a Connection,
     scopes: Scopes,
     aliases: HashMap<String, Vec<String>>,
 }
 
-impl MemberWriter<'_> {
-    /// Notes the blocks that a finding was in and is in.
-    fn write(&mut self, stale: &Stale, blocks: &mut BTreeSet<i64>) -> Result<()> {
-        let connection = self.connection;
-        let before: Option<i64> = connection
-            .prepare_cached("SELECT block FROM issue_members WHERE finding_id = ?1")?
-            .query_row([stale.id], |row| row.get(0))
-            .optional()?;
-        blocks.extend(before);
-        let Some(subject) = &stale.subject else {
-            connection.prepare_cached("DELETE FROM issue_members WHERE finding_id = ?1")?.execute([stale.id])?;
-            return Ok(());
-        };
-        let member = self.member(subject)?;
-        blocks.insert(member.block);
-        connection
-            .prepare_cached(
-                "INSERT INTO issue_members (finding_id, block, scope, kind, ecosystem, place, identity, prints, marks, \
-                 first_line, last_line) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
-                 ON CONFLICT (finding_id) DO UPDATE SET block = ?2, scope = ?3, kind = ?4, ecosystem = ?5, place = ?6, \
-                 identity = ?7, prints = ?8, marks = ?9, first_line = ?10, last_line = ?11 \
-                 WHERE (block, scope, identity, prints, marks, first_line, last_line) \
-                 IS NOT (?2, ?3, ?7, ?8, ?9, ?10, ?11)",
-            )?
-            .execute(params![
-                stale.id,
-                member.block,
-                member.scope,
-                member.kind,
-                member.ecosystem,
-                member.place,
-                member.identity,
-                member.prints,
-                member.marks,
-                member.first_line,
-                member.last_line,
-            ])?;
-        Ok(())
+impl Members<'_> {
+    /// The block that a finding was in so far.
+    fn block_of(&self, finding_id: i64) -> Result<Option<i64>> {
+        let sql = "SELECT block FROM issue_members WHERE finding_id = ?1";
+        Ok(self.connection.prepare_cached(sql)?.query_row([finding_id], |row| row.get(0)).optional()?)
     }
 
-    fn member(&mut self, subject: &Subject) -> Result<Member> {
+    /// The block that a finding belongs to, and as what.
+    fn member(&mut self, subject: &Subject<'_>) -> Result<(i64, Member)> {
         let Self { connection, scopes, aliases } = self;
         // The name of a project without a repository stands in for it.
-        let scope = subject.repository_id.unwrap_or(-subject.project_id);
+        let scope = subject.project.repository_id.unwrap_or(-subject.project_id);
         let name = scopes.name(connection, scope)?;
-        Member::of(subject, scope, name, |id| numbers_of(connection, aliases, id))
+        let member = Member::of(subject, scope, |id| numbers_of(connection, aliases, id))?;
+        Ok((member.block(name), member))
     }
+}
+
+/// Writes down what decides to which issues a finding belongs; the issue counts
+/// where the finding was not known before.
+fn write_member(connection: &Connection, block: i64, id: i64, issue_id: Option<i64>, member: &Member) -> Result<()> {
+    let Member { scope, kind, ecosystem, place, identity, prints, marks, lines } = member;
+    let (first_line, last_line) = lines.unzip();
+    connection
+        .prepare_cached(
+            "INSERT INTO issue_members (finding_id, block, scope, kind, ecosystem, place, identity, prints, marks, \
+             first_line, last_line, issue_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) \
+             ON CONFLICT (finding_id) DO UPDATE SET block = ?2, scope = ?3, kind = ?4, ecosystem = ?5, place = ?6, \
+             identity = ?7, prints = ?8, marks = ?9, first_line = ?10, last_line = ?11 \
+             WHERE (block, scope, identity, prints, marks, first_line, last_line) \
+             IS NOT (?2, ?3, ?7, ?8, ?9, ?10, ?11)",
+        )?
+        .execute(params![
+            id, block, scope, kind, ecosystem, place, identity, prints, marks, first_line, last_line, issue_id,
+        ])?;
+    Ok(())
 }
 
 /// What repositories, and projects without one, are known by on every machine.
@@ -173,34 +192,37 @@ fn scope_name(connection: &Connection, scope: i64) -> Result<String> {
 struct InBlock {
     finding_id: i64,
     issue_id: Option<i64>,
-    scope: i64,
-    kind: String,
-    ecosystem: Option<String>,
-    place: String,
-    identity: i64,
-    prints: String,
-    marks: String,
-    lines: Option<(u32, u32)>,
     instance_id: i64,
+    member: Member,
     summed: Summed,
 }
 
-fn in_block(row: &Row<'_>) -> rusqlite::Result<InBlock> {
-    let (first, last): (Option<u32>, Option<u32>) = (row.get(9)?, row.get(10)?);
-    Ok(InBlock {
-        finding_id: row.get(0)?,
-        issue_id: row.get(1)?,
-        scope: row.get(2)?,
-        kind: row.get(3)?,
-        ecosystem: row.get(4)?,
-        place: row.get(5)?,
-        identity: row.get(6)?,
-        prints: row.get(7)?,
-        marks: row.get(8)?,
-        lines: first.zip(last),
-        instance_id: row.get(11)?,
-        summed: Summed::from_row(row, 12)?,
-    })
+impl InBlock {
+    /// One that is of no issue yet.
+    fn new(finding_id: i64, member: Member, subject: &Subject<'_>) -> Self {
+        let (instance_id, summed) = (subject.instance_id, Summed::from(subject));
+        Self { finding_id, issue_id: None, instance_id, member, summed }
+    }
+
+    fn of_row(row: &Row<'_>) -> rusqlite::Result<Self> {
+        let (first, last): (Option<u32>, Option<u32>) = (row.get(9)?, row.get(10)?);
+        Ok(Self {
+            finding_id: row.get(0)?,
+            issue_id: row.get(1)?,
+            member: Member {
+                scope: row.get(2)?,
+                kind: row.get(3)?,
+                ecosystem: row.get(4)?,
+                place: row.get(5)?,
+                identity: row.get(6)?,
+                prints: row.get(7)?,
+                marks: row.get(8)?,
+                lines: first.zip(last),
+            },
+            instance_id: row.get(11)?,
+            summed: Summed::from_row(row, 12)?,
+        })
+    }
 }
 
 /// An issue as it is to be.
@@ -219,7 +241,7 @@ fn settle(connection: &Connection, scopes: &mut Scopes, block: i64) -> Result<()
          epss, first_seen_at FROM issue_members JOIN findings ON findings.id = finding_id WHERE block = ?1 \
          ORDER BY public_id",
     )?;
-    let members = statement.query_map([block], in_block)?.collect::<rusqlite::Result<Vec<InBlock>>>()?;
+    let members = statement.query_map([block], InBlock::of_row)?.collect::<rusqlite::Result<Vec<InBlock>>>()?;
     let made = make(connection, scopes, block, &members)?;
     let mut known = connection.prepare_cached("SELECT id FROM issues WHERE block = ?1")?;
     let known: BTreeSet<i64> = known.query_map([block], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
@@ -239,6 +261,22 @@ fn settle(connection: &Connection, scopes: &mut Scopes, block: i64) -> Result<()
     Ok(())
 }
 
+/// Makes the issues of a block that nothing was known of: its findings are these,
+/// in the order of their public ids.
+fn settle_new(connection: &Connection, scopes: &mut Scopes, block: i64, members: &[InBlock]) -> Result<()> {
+    let made = make(connection, scopes, block, members)?;
+    let mut issues = HashMap::with_capacity(members.len());
+    for (id, issue) in &made {
+        write_issue(connection, block, *id, issue, false)?;
+        write_aliases(connection, *id, issue, false)?;
+        issues.extend(issue.members.iter().map(|member| (member.finding_id, *id)));
+    }
+    for InBlock { finding_id, member, .. } in members {
+        write_member(connection, block, *finding_id, issues.get(finding_id).copied(), member)?;
+    }
+    Ok(())
+}
+
 /// The issues of a block by their ids.
 fn make<'a>(
     connection: &Connection,
@@ -247,14 +285,14 @@ fn make<'a>(
     members: &'a [InBlock],
 ) -> Result<BTreeMap<i64, Made<'a>>> {
     let Some(first) = members.first() else { return Ok(BTreeMap::new()) };
-    let way = Way::of(&first.kind, first.ecosystem.is_some());
-    let scope = scopes.name(connection, first.scope)?;
+    let way = Way::of(&first.member.kind, first.member.ecosystem.is_some());
+    let scope = scopes.name(connection, first.member.scope)?;
     let pieces: Vec<Piece<'_>> = members.iter().map(piece).collect();
     let mut made = BTreeMap::new();
     for group in group(way, &pieces) {
         let mut group: Vec<&InBlock> = group.into_iter().filter_map(|at| members.get(at)).collect();
         group.sort_by_key(|it| (it.summed.first_seen_at, it.summed.public_id));
-        let marks = || group.iter().flat_map(|it| it.marks.split('\n'));
+        let marks = || group.iter().flat_map(|it| it.member.marks.split('\n'));
         let mut ids: Vec<i64> = match way {
             Way::Advisory => {
                 best_first(marks()).into_iter().map(|mark| hash(["package", &block.to_string(), mark])).collect()
@@ -275,12 +313,13 @@ fn make<'a>(
     Ok(made)
 }
 
-fn piece(member: &InBlock) -> Piece<'_> {
+fn piece(of: &InBlock) -> Piece<'_> {
+    let InBlock { member, summed, .. } = of;
     Piece {
-        source: member.instance_id,
+        source: of.instance_id,
         identity: member.identity,
-        public_id: member.summed.public_id,
-        vanished: member.summed.vanished(),
+        public_id: summed.public_id,
+        vanished: summed.vanished(),
         lines: member.lines,
         prints: member.prints.split(' ').filter(|print| !print.is_empty()).collect(),
         marks: member.marks.split('\n').filter(|mark| !mark.is_empty()).collect(),
@@ -289,7 +328,7 @@ fn piece(member: &InBlock) -> Piece<'_> {
 
 /// Writes an issue; `known` where there is one of that id already.
 fn write_issue(connection: &Connection, block: i64, id: i64, issue: &Made<'_>, known: bool) -> Result<()> {
-    let Some(first) = issue.members.first() else { return Ok(()) };
+    let Some(InBlock { member: first, .. }) = issue.members.first() else { return Ok(()) };
     let Sum { shown, status, open, security, severity, priority, cvss, epss, sources, findings, first_seen_at } =
         issue.sum;
     let columns = params![

@@ -60,7 +60,7 @@ pub(super) enum Way {
 /// A finding as issues see it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Member {
-    pub block: i64,
+    /// The repository, or minus the project.
     pub scope: i64,
     pub kind: String,
     pub ecosystem: Option<String>,
@@ -68,17 +68,15 @@ pub(super) struct Member {
     pub identity: i64,
     pub prints: String,
     pub marks: String,
-    pub first_line: Option<u32>,
-    pub last_line: Option<u32>,
+    /// First and last.
+    pub lines: Option<(u32, u32)>,
 }
 
 impl Member {
-    /// What a finding says. `scope_name` is what the repository is known by,
-    /// and `aliases` gives all numbers of an advisory.
+    /// What a finding says. `aliases` gives all numbers of an advisory.
     pub fn of<E>(
-        subject: &Subject,
+        subject: &Subject<'_>,
         scope: i64,
-        scope_name: &str,
         aliases: impl FnMut(&str) -> Result<Vec<String>, E>,
     ) -> Result<Self, E> {
         let finding = &subject.finding;
@@ -106,7 +104,6 @@ impl Member {
             Some((first, at.end_line.unwrap_or(first).max(first)))
         });
         Ok(Self {
-            block: hash([scope_name, kind, ecosystem.as_deref().unwrap_or("\n"), place.as_str()]),
             scope,
             kind: kind.to_owned(),
             ecosystem,
@@ -114,9 +111,13 @@ impl Member {
             identity: hash([identity.key.as_str()]),
             prints: prints.into_iter().collect::<Vec<_>>().join(" "),
             marks: marks.into_iter().collect::<Vec<_>>().join("\n"),
-            first_line: lines.map(|(first, _)| first),
-            last_line: lines.map(|(_, last)| last),
+            lines,
         })
+    }
+
+    /// The block that it is of; `scope_name` is what the repository is known by.
+    pub fn block(&self, scope_name: &str) -> i64 {
+        hash([scope_name, &self.kind, self.ecosystem.as_deref().unwrap_or("\n"), &self.place])
     }
 }
 

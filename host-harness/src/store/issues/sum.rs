@@ -4,7 +4,7 @@ use std::{cmp::Reverse, collections::BTreeSet};
 
 use rusqlite::Row;
 
-use crate::store::findings::VANISHED;
+use crate::store::{derive::Subject, findings::VANISHED};
 
 /// What is summed up of a finding.
 #[derive(Clone, Debug)]
@@ -41,6 +41,23 @@ impl Summed {
     /// Whether the source no longer sees it.
     pub fn vanished(&self) -> bool {
         self.status == VANISHED
+    }
+}
+
+impl From<&Subject<'_>> for Summed {
+    fn from(it: &Subject<'_>) -> Self {
+        Self {
+            public_id: it.public_id,
+            severity: it.severity as i64,
+            status: it.status.clone(),
+            security: it.security,
+            title: it.finding.title.clone(),
+            rule_id: it.rule_id.clone(),
+            priority: it.priority,
+            cvss: it.cvss,
+            epss: it.epss,
+            first_seen_at: it.first_seen_at.as_micros(),
+        }
     }
 }
 

@@ -29,8 +29,9 @@ fn desks() -> [Desk; 2] {
 }
 
 impl Desk {
-    /// A complete read of a kind, each record given by what is replaced in a finding.
-    fn bring(&self, kind: Kind, bodies: &[Value], now: i64) {
+    /// A complete read of a kind, each record given by what is replaced in a
+    /// finding; tells how many findings were left for a refresh.
+    fn bring(&self, kind: Kind, bodies: &[Value], now: i64) -> u64 {
         let records: Vec<RawRecord> = bodies.iter().map(|body| record(kind.clone(), body)).collect();
         let normalize = |record: &RawRecord| {
             let mut fields: Value = serde_json::from_str(&record.body).unwrap();
@@ -40,11 +41,11 @@ impl Desk {
             finding(&fields)
         };
         self.read(kind, records, normalize, now);
-        self.refresh();
+        self.refresh()
     }
 
-    fn refresh(&self) {
-        self.store.with(|store| store.refresh(at(9))).unwrap();
+    fn refresh(&self) -> u64 {
+        self.store.with(|store| store.refresh(at(9))).unwrap().findings
     }
 
     fn rule(&self, id: &str, cwes: &[u32]) {
@@ -121,17 +122,82 @@ fn code(title: &str, rule: &str, path: &str, from: u32, to: u32) -> Value {
 #[test]
 fn a_rule_may_change_with_each_page_of_a_sync() {
     let desk = Desk::with_project();
-    desk.store.with(|store| {
-        let write = |cwe: u32| {
-            let document = json!({ "id": "r", "cwes": [{ "number": cwe }], "confidence": format!("c{cwe}") });
-            let sql = "INSERT INTO rules VALUES (?1, 'r', ?2) ON CONFLICT DO UPDATE SET document = excluded.document";
-            store.connection.execute(sql, params![desk.instance_id, document.to_string()]).unwrap();
-        };
-        (1..4).for_each(write);
-        let waiting: i64 =
-            store.connection.query_row("SELECT count(*) FROM stale_rules", [], |row| row.get(0)).unwrap();
-        assert_eq!(waiting, 1);
-    });
+    let waiting = || {
+        let sql = "SELECT count(*), max(last_finding) FROM stale_rules";
+        desk.store.with(|store| store.connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))).unwrap()
+    };
+    let write = |cwe: u32| {
+        let document = json!({ "id": "r", "cwes": [{ "number": cwe }], "confidence": format!("c{cwe}") });
+        let sql = "INSERT INTO rules VALUES (?1, 'r', ?2) ON CONFLICT DO UPDATE SET document = excluded.document";
+        desk.store
+            .with(|store| store.connection.execute(sql, params![desk.instance_id, document.to_string()]))
+            .unwrap();
+    };
+    write(1);
+    assert_eq!(waiting(), (0, None), "no finding knew it otherwise");
+    desk.bring(Kind::Sast, &[code("a", "other", "a.py", 1, 1)], 10);
+    (2..4).for_each(write);
+    assert_eq!(waiting(), (1, Some(1)));
+    desk.bring(Kind::Sast, &[code("a", "other", "a.py", 1, 1), code("b", "other", "b.py", 1, 1)], 20);
+    (4..6).for_each(write);
+    assert_eq!(waiting(), (1, Some(2)), "the change that came last counts");
+}
+
+/// Whatever is derived in the transaction that writes a finding is what a
+/// refresh would derive of all findings.
+#[test]
+fn what_is_derived_at_once_is_what_a_refresh_derives() {
+    let [one, other] = desks();
+    one.rule("sqli", &[89]);
+    let bodies = [
+        code("a", "sqli", "src/a.py", 5, 9),
+        code("b", "xss", "src/a.py", 7, 7),
+        code("c", "sqli", "src/c.py", 1, 1),
+        code("d", "sqli", "lib/d.py", 1, 1),
+    ];
+    one.bring(Kind::Sast, &bodies, 10);
+    one.bring(Kind::Sca, &[sca("v", "left-pad", "1", &["CVE-1"]), sca("w", "left-pad", "2", &["CVE-1", "GHSA-2"])], 10);
+    other.bring(Kind::Sast, &[code("e", "sqli", "src/a.py", 6, 6), code("f", "sqli", "src/f.py", 1, 1)], 20);
+    let derived = || {
+        let tables = ["issues", "issue_members", "issue_aliases", "metric_findings", "metric_counts", "metric_labels"];
+        tables.map(|table| {
+            let columns =
+                if table == "issues" { "id, block, title, place, sources, findings, advisories" } else { "*" };
+            let sql = format!("SELECT {columns} FROM {table} ORDER BY 1, 2");
+            one.store.with(|store| {
+                let mut statement = store.connection.prepare(&sql).unwrap();
+                let width = statement.column_count();
+                let text = |row: &rusqlite::Row<'_>| {
+                    (0..width).map(|at| row.get::<_, rusqlite::types::Value>(at).map(|it| format!("{it:?}"))).collect()
+                };
+                statement.query_map([], text).unwrap().collect::<rusqlite::Result<Vec<Vec<String>>>>().unwrap()
+            })
+        })
+    };
+    let at_once = derived();
+    assert!(at_once.iter().all(|rows| !rows.is_empty()));
+    let again = "DELETE FROM issues; DELETE FROM issue_members; DELETE FROM issue_aliases; DELETE FROM metric_findings; \
+                 DELETE FROM metric_counts; DELETE FROM metric_labels; DELETE FROM metric_days; \
+                 INSERT INTO stale SELECT id FROM findings;";
+    one.store.with(|store| store.connection.execute_batch(again)).unwrap();
+    one.refresh();
+    assert_eq!(derived(), at_once);
+}
+
+/// New findings are no work for a refresh, unless several records are about one.
+#[test]
+fn a_refresh_has_nothing_to_do_for_new_findings() {
+    let [one, other] = desks();
+    assert_eq!(one.bring(Kind::Sast, &[code("a", "r", "a.py", 1, 1), code("b", "r", "b.py", 1, 1)], 10), 0);
+    assert_eq!(other.bring(Kind::Sast, &[code("c", "r", "a.py", 1, 1)], 20), 0);
+    assert!(one.told().contains("open by 2: code open a, reports open c"));
+    let on = |branch: &str| {
+        let mut fields = code("d", "r", "d.py", 1, 1);
+        fields["id"] = json!(format!("d on {branch}"));
+        fields["ref"] = json!(branch);
+        fields
+    };
+    assert_eq!(other.bring(Kind::Sast, &[on("main"), on("next")], 30), 2, "d, and c, which is gone");
 }
 
 #[test]
@@ -429,7 +495,7 @@ fn take(desks: &[Desk; 2], step: &Step, now: i64) {
         desks[0].store.with(|store| store.connection.execute(sql, parameters).map(|_| ())).unwrap();
     };
     match step {
-        Step::Read(instance, kind, bodies) => desks[*instance].bring(kind.clone(), bodies, now),
+        Step::Read(instance, kind, bodies) => _ = desks[*instance].bring(kind.clone(), bodies, now),
         Step::Map(project, to) => execute("UPDATE projects SET repository_id = ?2 WHERE id = ?1", &[project, to]),
         Step::Rename(name) => execute("UPDATE repositories SET full_name = ?1 WHERE id = 2", &[name]),
         Step::Rule(instance, rule, cwes) => desks[*instance].rule(&format!("r{rule}"), cwes),

@@ -7,19 +7,21 @@ use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::{
     Classified, PageCommit, PageCounts, ProjectIndex, RecordState,
-    findings::{Batch, RecordWriter},
+    findings::{Batch, RecordWriter, Written},
     packages::{settle_packages, write_packages},
     tally::Tally,
     vanish::{Revived, Unseen, revive, vanish_unseen},
 };
-use crate::store::{FindingStore, ReadCounts, Result, compress::Decoder, json, seen};
+use crate::store::{
+    FindingStore, ReadCounts, Result, compress::Decoder, derive::derive_new, json, policies::Compiled, seen,
+};
 
 impl FindingStore {
-    /// Takes a page in: records, findings, packages, diagnostics, counts and
-    /// cursor, all or nothing.
+    /// Takes a page in: records, findings, packages, what is derived from new
+    /// findings, diagnostics, counts and cursor, all or nothing.
     pub fn commit_page(&mut self, page: &PageCommit, projects: &ProjectIndex) -> Result<PageCounts> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let outcome = take_page(&transaction, &self.decoder, page, projects)?;
+        let outcome = take_page(&transaction, &self.decoder, &self.compiled, page, projects)?;
         transaction.commit()?;
         Ok(outcome)
     }
@@ -29,8 +31,9 @@ impl FindingStore {
     /// are then written once.
     pub fn commit_pages(&mut self, pages: &[(PageCommit, Arc<ProjectIndex>)]) -> Result<Vec<PageCounts>> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let take =
-            |(page, projects): &(PageCommit, Arc<ProjectIndex>)| take_page(&transaction, &self.decoder, page, projects);
+        let take = |(page, projects): &(PageCommit, Arc<ProjectIndex>)| {
+            take_page(&transaction, &self.decoder, &self.compiled, page, projects)
+        };
         let outcomes = pages.iter().map(take).collect::<Result<_>>()?;
         transaction.commit()?;
         Ok(outcomes)
@@ -41,6 +44,7 @@ impl FindingStore {
 fn take_page(
     connection: &Connection,
     decoder: &Decoder,
+    compiled: &Compiled,
     page: &PageCommit,
     projects: &ProjectIndex,
 ) -> Result<PageCounts> {
@@ -62,7 +66,9 @@ fn take_page(
         outcome.counts.findings += u64::from(packed.finding.is_some());
         outcome.counts.packages += u64::from(packed.finding.is_none() && packed.package.is_some());
     }
-    let left = writer.finish(&mut tally)?;
+    let Written { new, left } = writer.finish(&mut tally)?;
+    let rules = &page.normalized.rules;
+    derive_new(connection, decoder, compiled, page.instance_id, new, rules, page.now)?;
     settle_packages(connection, &left, page.now)?;
     count(connection, decoder, page, &mut outcome, &mut tally)?;
     outcome.ids.extend(&taken);

@@ -17,6 +17,7 @@ use crate::store::{
     Result, StoreError,
     assess::assess,
     compress::{Content, Decoder},
+    derive::New,
     document,
     history::{Change, changes},
     scans::ScanWriter,
@@ -43,6 +44,8 @@ pub(crate) struct RecordWriter<'a> {
     /// Findings with more than one occurrence, or one less: what they show is
     /// decided when all of the page is written.
     touched: BTreeSet<i64>,
+    /// Findings that were not known before, in the order of their ids.
+    new: Vec<New<'a>>,
     /// Packages that a record named and names no more.
     left: BTreeSet<i64>,
     /// The page's findings by record, for those that are touched.
@@ -122,6 +125,7 @@ impl<'a> RecordWriter<'a> {
             )?,
             next_id: last + 1,
             touched: BTreeSet::new(),
+            new: Vec::new(),
             left: BTreeSet::new(),
             written: HashMap::new(),
         })
@@ -184,7 +188,7 @@ impl<'a> RecordWriter<'a> {
     }
 
     /// The row of a finding; makes it if there is none.
-    fn place(&mut self, finding: &Finding, project_id: i64, record: i64, package_id: Option<i64>) -> Result<Place> {
+    fn place(&mut self, finding: &'a Finding, project_id: i64, record: i64, package_id: Option<i64>) -> Result<Place> {
         let identity = self.projects.identities.get(&project_id).map_or("", String::as_str);
         let public_id = public_id(self.batch.instance, identity, finding);
         let shown = Shown::from(finding);
@@ -216,7 +220,18 @@ impl<'a> RecordWriter<'a> {
             self.scans.want(scan, finding.lifecycle.relevant_since)?;
         }
         if inserted == 1 {
-            return Ok(Place { id: self.connection.last_insert_rowid(), known_before: false });
+            let id = self.connection.last_insert_rowid();
+            self.new.push(New {
+                id,
+                public_id,
+                project_id,
+                security: shown.security,
+                priority: assessed.score(),
+                cvss: assessed.cvss(),
+                epss: assessed.epss(finding),
+                finding,
+            });
+            return Ok(Place { id, known_before: false });
         }
         let (id, first_run): (i64, i64) =
             self.known_finding.query_row([public_id], |row| Ok((row.get(0)?, row.get(1)?)))?;
@@ -360,14 +375,23 @@ impl<'a> RecordWriter<'a> {
     }
 
     /// Decides what the findings show that this page shares with others.
-    /// Returns the packages that a record named and names no more.
-    pub fn finish(self, tally: &mut Tally) -> Result<BTreeSet<i64>> {
-        let Self { connection, decoder, batch, touched, written, left, .. } = self;
+    pub fn finish(self, tally: &mut Tally) -> Result<Written<'a>> {
+        let Self { connection, decoder, batch, touched, written, left, mut new, .. } = self;
+        new.retain(|it| !touched.contains(&it.id));
         for id in touched {
             tally.led(lead(connection, decoder, id, Some(batch.now), |record| written.get(&record).copied())?);
         }
-        Ok(left)
+        Ok(Written { new, left })
     }
+}
+
+/// What is left to do when the records are written.
+pub(crate) struct Written<'a> {
+    /// Findings that were not known before, and that no other record is about,
+    /// in the order of their ids.
+    pub new: Vec<New<'a>>,
+    /// Packages that a record named and names no more.
+    pub left: BTreeSet<i64>,
 }
 
 /// Columns of a record that come from its finding.

@@ -20,7 +20,7 @@ pub(in crate::store) fn derive(
     connection: &Connection,
     decoder: &Decoder,
     compiled: &Compiled,
-    batch: &[Stale],
+    batch: &[Stale<'_>],
     now: Timestamp,
 ) -> Result<()> {
     let policies = usable(compiled.newest(connection))?.map(|(_, policies)| policies);

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension};
 use crate::store::{
     Result,
     compress::Decoder,
-    derive::{self, Rules},
+    derive::{self, Shared},
     document,
     filter::ACTIVE,
     findings::severity,
@@ -20,7 +20,7 @@ use crate::store::{
 pub(super) struct Reader<'a> {
     connection: &'a Connection,
     decoder: &'a Decoder,
-    rules: Rules,
+    shared: Shared,
     instances: HashMap<i64, String>,
     repositories: HashMap<i64, Option<SubjectRepository>>,
 }
@@ -30,7 +30,7 @@ impl<'a> Reader<'a> {
         Self {
             connection,
             decoder,
-            rules: Rules::default(),
+            shared: Shared::default(),
             instances: HashMap::default(),
             repositories: HashMap::default(),
         }
@@ -38,12 +38,12 @@ impl<'a> Reader<'a> {
 
     /// The finding of a row id; none where it is gone.
     pub fn finding(&mut self, id: i64) -> Result<Option<Subject>> {
-        let found = derive::subject(self.connection, self.decoder, &mut self.rules, id)?;
+        let found = self.shared.subject(self.connection, self.decoder, id)?;
         found.map(|subject| self.of_finding(&subject)).transpose()
     }
 
     /// A finding that is read already.
-    pub fn of_finding(&mut self, it: &derive::Subject) -> Result<Subject> {
+    pub fn of_finding(&mut self, it: &derive::Subject<'_>) -> Result<Subject> {
         let finding = &it.finding;
         let rule = it.rule.as_deref();
         let cwes: &[Cwe] = rule.map_or(&[], |rule| &rule.cwes);
@@ -89,12 +89,12 @@ impl<'a> Reader<'a> {
                 .secret
                 .as_ref()
                 .map(|it| SubjectSecret { kind: it.service.clone(), validation: it.validation.as_str().to_owned() }),
-            project: it.project.clone(),
-            repository: it.repository_id.map(|id| self.repository(id)).transpose()?.flatten(),
-            environment: it.environment.clone(),
-            branch: it.branch.clone(),
-            tag: it.tag.clone(),
-            metadata: it.metadata.clone(),
+            project: it.project.name.clone(),
+            repository: it.project.repository_id.map(|id| self.repository(id)).transpose()?.flatten(),
+            environment: it.project.environment.clone(),
+            branch: it.project.branch.clone(),
+            tag: it.project.tag.clone(),
+            metadata: it.project.metadata.clone(),
             created_at: finding.lifecycle.created_at,
             first_seen_at: it.first_seen_at,
             changed_at: it.changed_at,
@@ -148,8 +148,10 @@ impl<'a> Reader<'a> {
     }
 
     fn members(&self, issue_id: i64) -> Result<Vec<i64>> {
-        let mut statement =
-            self.connection.prepare_cached("SELECT finding_id FROM issue_members WHERE issue_id = ?1")?;
+        let mut statement = self.connection.prepare_cached(
+            "SELECT finding_id FROM issue_members \
+             WHERE block = (SELECT block FROM issues WHERE id = ?1) AND issue_id = ?1",
+        )?;
         Ok(statement.query_map([issue_id], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
     }
 

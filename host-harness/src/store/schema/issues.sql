@@ -53,8 +53,7 @@ CREATE TABLE issue_members (
     first_line  INTEGER,
     last_line   INTEGER
 ) STRICT;
-CREATE INDEX issue_members_by_block ON issue_members (block);
-CREATE INDEX issue_members_by_issue ON issue_members (issue_id);
+CREATE INDEX issue_members_by_block ON issue_members (block, issue_id);
 
 -- Blocks whose issues have to be looked at: `refresh` marks them with the
 -- findings that changed, and then settles each once.
@@ -65,20 +64,22 @@ CREATE TABLE stale_blocks (
 -- Rules that changed in what sorts findings. Their findings are looked up once
 -- per refresh: a sync may touch a rule with each of its pages.
 CREATE TABLE stale_rules (
-    instance_id INTEGER NOT NULL,
-    rule_id     TEXT NOT NULL,
+    instance_id     INTEGER NOT NULL,
+    rule_id         TEXT NOT NULL,
+    last_finding    INTEGER NOT NULL,   -- row id; later ones know the rule as it is
     PRIMARY KEY (instance_id, rule_id)
 ) STRICT, WITHOUT ROWID;
--- Without OR IGNORE, in whose place the rule of the statement outside counts.
 CREATE TRIGGER stale_after_rule_insert AFTER INSERT ON rules BEGIN
-    INSERT INTO stale_rules SELECT new.instance_id, new.rule_id
-        WHERE (new.instance_id, new.rule_id) NOT IN (SELECT instance_id, rule_id FROM stale_rules);
+    INSERT INTO stale_rules
+        SELECT new.instance_id, new.rule_id, max(id) FROM findings HAVING max(id) IS NOT NULL
+        ON CONFLICT DO UPDATE SET last_finding = excluded.last_finding;
 END;
 CREATE TRIGGER stale_after_rule_update AFTER UPDATE OF document ON rules
     WHEN json_extract(old.document, '$.cwes', '$.owasp', '$.category')
         IS NOT json_extract(new.document, '$.cwes', '$.owasp', '$.category') BEGIN
-    INSERT INTO stale_rules SELECT new.instance_id, new.rule_id
-        WHERE (new.instance_id, new.rule_id) NOT IN (SELECT instance_id, rule_id FROM stale_rules);
+    INSERT INTO stale_rules
+        SELECT new.instance_id, new.rule_id, max(id) FROM findings HAVING max(id) IS NOT NULL
+        ON CONFLICT DO UPDATE SET last_finding = excluded.last_finding;
 END;
 
 -- The name of the repository, or of the project that stands in for it, is a part of the ids of its issues.

@@ -79,6 +79,7 @@ CREATE TRIGGER stale_after_groups AFTER UPDATE OF groups ON repositories WHEN ol
 END;
 CREATE TRIGGER stale_after_rule_confidence AFTER UPDATE OF document ON rules
     WHEN json_extract(old.document, '$.confidence') IS NOT json_extract(new.document, '$.confidence') BEGIN
-    INSERT INTO stale_rules SELECT new.instance_id, new.rule_id
-        WHERE (new.instance_id, new.rule_id) NOT IN (SELECT instance_id, rule_id FROM stale_rules);
+    INSERT INTO stale_rules
+        SELECT new.instance_id, new.rule_id, max(id) FROM findings HAVING max(id) IS NOT NULL
+        ON CONFLICT DO UPDATE SET last_finding = excluded.last_finding;
 END;
