@@ -102,6 +102,9 @@ const BUSY_WAIT: Duration = Duration::from_secs(10);
 /// Pages of the file that SQLite keeps in memory, in KiB.
 const CACHE_KIB: i64 = 32 << 10;
 
+/// The same for whoever writes very much.
+const BULK_CACHE_KIB: i64 = 64 << 10;
+
 /// The same for each reader beside the writer.
 const READER_CACHE_KIB: i64 = 8 << 10;
 
@@ -282,6 +285,14 @@ impl SharedStore {
         work(&mut self.0.store.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Lets SQLite keep more of the file in memory until what is returned is
+    /// dropped: for writers of so much that they touch most of an index in each
+    /// transaction.
+    pub fn with_more_memory(&self) -> Result<MoreMemory> {
+        self.with(|store| store.connection.pragma_update(None, "cache_size", -BULK_CACHE_KIB))?;
+        Ok(MoreMemory(self.clone()))
+    }
+
     fn known_codec(&self, key: &CodecKey) -> Option<Codec> {
         self.0.codecs.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
     }
@@ -321,6 +332,19 @@ impl SharedStore {
             readers.push(reader);
         }
         result
+    }
+}
+
+/// While it lives, the store keeps more of its file in memory.
+pub struct MoreMemory(SharedStore);
+
+impl Drop for MoreMemory {
+    fn drop(&mut self) {
+        // Without it nothing is wrong but the use of memory.
+        _ = self.0.with(|store| {
+            store.connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+            store.connection.release_memory()
+        });
     }
 }
 

@@ -3,12 +3,15 @@
 
 use std::{
     collections::{BTreeMap, HashSet},
+    iter,
     sync::{Arc, Mutex, PoisonError, atomic::Ordering},
+    thread,
+    time::{Duration, Instant},
 };
 
 use appsec_model::{DocumentSummary, Error as ContractError, Kind, NextPage, Normalized, ProjectRef, RawRecord};
-use futures_util::{FutureExt, StreamExt, stream};
-use tokio::sync::mpsc;
+use futures_util::{StreamExt, stream};
+use tokio::{sync::mpsc, time::timeout};
 
 use super::{
     Import, ImportEvent,
@@ -20,7 +23,7 @@ use crate::{
     runtime::{CallFailure, Connector, FileReading},
     store::{
         Classified, Contents, HashedRecord, OnAbsence, PageCommit, ProjectIndex, Read, ReadCounts, ReadState, Run,
-        Seen, SharedStore,
+        Seen, SharedStore, StoreError,
     },
     sync::normalize_records,
     task::AbortOnDrop,
@@ -29,11 +32,17 @@ use crate::{
 /// Batches that are normalized at one time, while others are written.
 const BATCHES_AT_ONCE: usize = 4;
 
-/// Batches that are written in one transaction, if they are ready.
-const BATCHES_PER_TRANSACTION: usize = 8;
-
-/// Batches that wait for that.
+/// Batches that wait for that, and again to be written.
 const BATCHES_WAITING: usize = 1;
+
+/// For how long batches are written in one transaction: others who write wait.
+const TRANSACTION_TIME: Duration = Duration::from_secs(1);
+
+/// How many batches are written in one transaction.
+const BATCHES_PER_TRANSACTION: usize = 40;
+
+/// For how long a transaction waits for a batch that is not ready yet.
+const GRACE: Duration = Duration::from_millis(20);
 
 /// The second pass of an import.
 pub(super) struct Taking<'a> {
@@ -93,24 +102,40 @@ impl Taking<'_> {
             })
             .buffered(BATCHES_AT_ONCE);
         let mut preparing = std::pin::pin!(preparing);
-        let mut counts = self.run.counts;
-        while let Some(ready) = preparing.next().await {
-            let mut batches = vec![self.page(&mut reads, ready?)];
-            while batches.len() < BATCHES_PER_TRANSACTION
-                && let Some(Some(ready)) = preparing.next().now_or_never()
-            {
-                batches.push(self.page(&mut reads, ready?));
+        let (ready, pages) = mpsc::channel(BATCHES_WAITING);
+        let (store, progress, mut counts) = (import.store.clone(), import.progress.clone(), self.run.counts);
+        let writing = tokio::task::spawn_blocking(move || {
+            write(&store, pages, |taken| {
+                counts.add(&taken);
+                progress(ImportEvent::Progress {
+                    read_bytes: position.load(Ordering::Relaxed),
+                    total_bytes,
+                    records: counts.records,
+                    written: counts.new + counts.changed,
+                });
+            })
+        });
+        let mut failure = None;
+        while let Some(prepared) = preparing.next().await {
+            match prepared {
+                Ok(prepared) => {
+                    // Nobody takes it: the writer says why.
+                    if let Some(page) = self.page(&mut reads, prepared)
+                        && ready.send(page).await.is_err()
+                    {
+                        break;
+                    }
+                }
+                Err(error) => {
+                    failure = Some(error);
+                    break;
+                }
             }
-            let batches = batches.into_iter().flatten().collect::<Vec<_>>();
-            for taken in import.store.run(move |store| store.commit_pages(&batches)).await? {
-                counts.add(&taken.counts);
-            }
-            (import.progress)(ImportEvent::Progress {
-                read_bytes: position.load(Ordering::Relaxed),
-                total_bytes,
-                records: counts.records,
-                written: counts.new + counts.changed,
-            });
+        }
+        drop(ready);
+        writing.await.map_err(|_| HarnessError::Stopped)??;
+        if let Some(failure) = failure {
+            return Err(failure);
         }
         // The file is read to its end, or why it is not.
         let end = reading.join().await?;
@@ -128,7 +153,7 @@ impl Taking<'_> {
 
     /// A batch as a page of its read, with the number of records up to its end
     /// as the cursor. None for a kind that is not read.
-    fn page(&self, reads: &mut BTreeMap<String, Progress>, ready: Ready) -> Option<(PageCommit, Arc<ProjectIndex>)> {
+    fn page(&self, reads: &mut BTreeMap<String, Progress>, ready: Ready) -> Option<Page> {
         let progress = reads.get_mut(ready.batch.kind.as_str())?;
         progress.position = ready.batch.position;
         let next = NextPage::Cursor(progress.position.to_string());
@@ -161,7 +186,7 @@ impl Taking<'_> {
         Ok(outcome.counts)
     }
 
-    fn commit_of(&self, progress: &mut Progress, ready: Ready, next: NextPage) -> (PageCommit, Arc<ProjectIndex>) {
+    fn commit_of(&self, progress: &mut Progress, ready: Ready, next: NextPage) -> Page {
         let import = self.import;
         let projects = ready.projects;
         let scope = import.project().and_then(|project| projects.vendor_id(&project)).map(|id| vec![id]);
@@ -188,6 +213,36 @@ impl Taking<'_> {
         progress.pages += 1;
         (commit, projects)
     }
+}
+
+/// A batch with what is known of projects.
+type Page = (PageCommit, Arc<ProjectIndex>);
+
+/// Writes batches as they get ready, until there are no more of them; tells
+/// what each transaction took in.
+fn write(
+    store: &SharedStore,
+    mut pages: mpsc::Receiver<Page>,
+    mut taken: impl FnMut(ReadCounts),
+) -> Result<(), StoreError> {
+    let waiting = tokio::runtime::Handle::current();
+    let _memory = store.with_more_memory()?;
+    while let Some(first) = pages.blocking_recv() {
+        let begun = Instant::now();
+        let mut more = || {
+            let time = TRANSACTION_TIME.checked_sub(begun.elapsed())?.min(GRACE);
+            waiting.block_on(async { timeout(time, pages.recv()).await.ok().flatten() })
+        };
+        let more = iter::from_fn(&mut more).take(BATCHES_PER_TRANSACTION - 1);
+        let mut counts = ReadCounts::default();
+        for page in store.with(|store| store.commit_pages(iter::once(first).chain(more)))? {
+            counts.add(&page.counts);
+        }
+        taken(counts);
+        // Let others have the store.
+        thread::yield_now();
+    }
+    Ok(())
 }
 
 /// Compares a batch with the store and normalizes what is new in it.

@@ -46,16 +46,16 @@ const BY_FINDING: Holds = Holds::Derived {
 
 /// Issues that another instance sees as well stay.
 const BY_ISSUE: Holds = Holds::Derived {
-    owned: "issue_id NOT IN (SELECT issue_id FROM issue_members JOIN findings ON findings.id = finding_id \
-            WHERE instance_id <> ?1 AND issue_id IS NOT NULL)",
+    owned: "issue_id NOT IN (SELECT issues.id FROM issues JOIN issue_members ON issue_row = issues.row \
+            JOIN findings ON findings.id = finding_id WHERE instance_id <> ?1)",
     orphaned: "issue_id NOT IN (SELECT id FROM issues)",
 };
 
 /// What policies say of a finding or an issue.
 const BY_SUBJECT: Holds = Holds::Derived {
     owned: "CASE over WHEN 0 THEN subject_id IN (SELECT id FROM findings WHERE instance_id = ?1) \
-            ELSE subject_id NOT IN (SELECT issue_id FROM issue_members JOIN findings ON findings.id = finding_id \
-            WHERE instance_id <> ?1 AND issue_id IS NOT NULL) END",
+            ELSE subject_id NOT IN (SELECT issues.id FROM issues JOIN issue_members ON issue_row = issues.row \
+            JOIN findings ON findings.id = finding_id WHERE instance_id <> ?1) END",
     orphaned: "CASE over WHEN 0 THEN subject_id NOT IN (SELECT id FROM findings) \
                ELSE subject_id NOT IN (SELECT id FROM issues) END",
 };
@@ -117,9 +117,9 @@ const TABLES: &[(&str, Holds)] = &[
     (
         "issues",
         Holds::Derived {
-            owned: "id NOT IN (SELECT issue_id FROM issue_members JOIN findings ON findings.id = finding_id \
-                    WHERE instance_id <> ?1 AND issue_id IS NOT NULL)",
-            orphaned: "id NOT IN (SELECT issue_id FROM issue_members WHERE issue_id IS NOT NULL)",
+            owned: "row NOT IN (SELECT issue_row FROM issue_members JOIN findings ON findings.id = finding_id \
+                    WHERE instance_id <> ?1 AND issue_row IS NOT NULL)",
+            orphaned: "row NOT IN (SELECT issue_row FROM issue_members WHERE issue_row IS NOT NULL)",
         },
     ),
     ("issue_aliases", BY_ISSUE),

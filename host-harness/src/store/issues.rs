@@ -96,15 +96,15 @@ impl IssueSort {
 
     /// What rows are compared by, and whether the largest comes first.
     const fn keys(self) -> &'static [(&'static str, bool)] {
-        const ID: (&str, bool) = ("issues.id", false);
+        const ROW: (&str, bool) = ("issues.row", false);
         const PRIORITY: (&str, bool) = ("issues.priority", true);
         const SEVERITY: (&str, bool) = ("issues.severity", true);
         match self {
-            Self::Priority => &[PRIORITY, SEVERITY, ID],
-            Self::Severity => &[SEVERITY, PRIORITY, ID],
-            Self::FirstSeen => &[("issues.first_seen_at", true), ID],
-            Self::Sources => &[("issues.sources", true), PRIORITY, SEVERITY, ID],
-            Self::Repository => &[(REPOSITORY, false), PRIORITY, SEVERITY, ID],
+            Self::Priority => &[PRIORITY, SEVERITY, ROW],
+            Self::Severity => &[SEVERITY, PRIORITY, ROW],
+            Self::FirstSeen => &[("issues.first_seen_at", true), ROW],
+            Self::Sources => &[("issues.sources", true), PRIORITY, SEVERITY, ROW],
+            Self::Repository => &[(REPOSITORY, false), PRIORITY, SEVERITY, ROW],
         }
     }
 }
@@ -280,7 +280,7 @@ impl IssueFilter {
         let all: Vec<&str> = resolved.covered.all().chain(resolved.rest.all()).collect();
         if !all.is_empty() {
             conditions.push(format!(
-                "issues.id IN (SELECT issue_id FROM issue_members \
+                "issues.row IN (SELECT issue_row FROM issue_members \
                  JOIN findings ON findings.id = finding_id WHERE {})",
                 all.join(" AND ")
             ));
@@ -319,8 +319,7 @@ impl IssueFilter {
         conditions.one("instr(issues.advisories, ?) > 0", advisory);
         conditions.one(
             "EXISTS (SELECT 1 FROM issue_members JOIN findings ON findings.id = finding_id \
-             WHERE issue_members.block = issues.block AND issue_id = issues.id AND findings.instance_id = ? \
-             AND findings.status <> 'vanished')",
+             WHERE issue_row = issues.row AND findings.instance_id = ? AND findings.status <> 'vanished')",
             self.instance_id,
         );
         conditions
@@ -370,8 +369,8 @@ impl FindingStore {
             .connection
             .prepare_cached(
                 "SELECT id FROM issues WHERE id = ?1 UNION ALL SELECT issue_id FROM issue_aliases WHERE alias = ?1 \
-                 UNION ALL SELECT issue_id FROM findings JOIN issue_members ON finding_id = findings.id \
-                 WHERE public_id = ?1 AND issue_id IS NOT NULL LIMIT 1",
+                 UNION ALL SELECT issues.id FROM findings JOIN issue_members ON finding_id = findings.id \
+                 JOIN issues ON issues.row = issue_row WHERE public_id = ?1 LIMIT 1",
             )?
             .query_row([id.0], |row| row.get(0))
             .optional()?;
@@ -401,7 +400,7 @@ impl FindingStore {
              FROM issue_members JOIN findings ON findings.id = finding_id \
              JOIN instances ON instances.id = findings.instance_id JOIN projects ON projects.id = findings.project_id \
              LEFT JOIN packages ON packages.id = findings.package_id \
-             WHERE block = (SELECT block FROM issues WHERE id = ?1) AND issue_id = ?1 \
+             WHERE issue_row = (SELECT row FROM issues WHERE id = ?1) \
              ORDER BY priority DESC, severity DESC, source, public_id",
         )?;
         let findings = statement.query_map([row.id.0], issue_finding)?.collect::<rusqlite::Result<Vec<_>>>()?;

@@ -60,8 +60,8 @@ pub(in crate::store) fn derive(connection: &Connection, batch: &[Stale<'_>]) -> 
 
 /// Whether no issue and no finding is of a block.
 fn is_unknown(connection: &Connection, block: i64) -> Result<bool> {
-    let sql = "SELECT NOT EXISTS (SELECT 1 FROM issue_members WHERE block = ?1) \
-               AND NOT EXISTS (SELECT 1 FROM issues WHERE block = ?1)";
+    let sql = "SELECT NOT EXISTS (SELECT 1 FROM issues WHERE block = ?1) \
+               AND NOT EXISTS (SELECT 1 FROM issue_members WHERE block = ?1 AND issue_row IS NULL)";
     Ok(connection.prepare_cached(sql)?.query_row([block], |row| row.get(0))?)
 }
 
@@ -144,20 +144,20 @@ impl Members<'_> {
 
 /// Writes down what decides to which issues a finding belongs; the issue counts
 /// where the finding was not known before.
-fn write_member(connection: &Connection, block: i64, id: i64, issue_id: Option<i64>, member: &Member) -> Result<()> {
+fn write_member(connection: &Connection, block: i64, id: i64, issue_row: Option<i64>, member: &Member) -> Result<()> {
     let Member { scope, kind, ecosystem, place, identity, prints, marks, lines } = member;
     let (first_line, last_line) = lines.unzip();
     connection
         .prepare_cached(
             "INSERT INTO issue_members (finding_id, block, scope, kind, ecosystem, place, identity, prints, marks, \
-             first_line, last_line, issue_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) \
-             ON CONFLICT (finding_id) DO UPDATE SET block = ?2, scope = ?3, kind = ?4, ecosystem = ?5, place = ?6, \
+             first_line, last_line, issue_row) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) \
+             ON CONFLICT (finding_id) DO UPDATE SET issue_row = iif(block = ?2, issue_row, NULL), block = ?2, scope = ?3, kind = ?4, ecosystem = ?5, place = ?6, \
              identity = ?7, prints = ?8, marks = ?9, first_line = ?10, last_line = ?11 \
              WHERE (block, scope, identity, prints, marks, first_line, last_line) \
              IS NOT (?2, ?3, ?7, ?8, ?9, ?10, ?11)",
         )?
         .execute(params![
-            id, block, scope, kind, ecosystem, place, identity, prints, marks, first_line, last_line, issue_id,
+            id, block, scope, kind, ecosystem, place, identity, prints, marks, first_line, last_line, issue_row,
         ])?;
     Ok(())
 }
@@ -191,7 +191,7 @@ fn scope_name(connection: &Connection, scope: i64) -> Result<String> {
 /// A finding of a block.
 struct InBlock {
     finding_id: i64,
-    issue_id: Option<i64>,
+    issue_row: Option<i64>,
     instance_id: i64,
     member: Member,
     summed: Summed,
@@ -201,14 +201,14 @@ impl InBlock {
     /// One that is of no issue yet.
     fn new(finding_id: i64, member: Member, subject: &Subject<'_>) -> Self {
         let (instance_id, summed) = (subject.instance_id, Summed::from(subject));
-        Self { finding_id, issue_id: None, instance_id, member, summed }
+        Self { finding_id, issue_row: None, instance_id, member, summed }
     }
 
     fn of_row(row: &Row<'_>) -> rusqlite::Result<Self> {
         let (first, last): (Option<u32>, Option<u32>) = (row.get(9)?, row.get(10)?);
         Ok(Self {
             finding_id: row.get(0)?,
-            issue_id: row.get(1)?,
+            issue_row: row.get(1)?,
             member: Member {
                 scope: row.get(2)?,
                 kind: row.get(3)?,
@@ -227,6 +227,8 @@ impl InBlock {
 
 /// An issue as it is to be.
 struct Made<'a> {
+    /// The one that was seen first.
+    first: &'a InBlock,
     members: Vec<&'a InBlock>,
     aliases: Vec<i64>,
     advisories: Option<String>,
@@ -236,26 +238,29 @@ struct Made<'a> {
 /// Makes the issues of a block what its findings say.
 fn settle(connection: &Connection, scopes: &mut Scopes, block: i64) -> Result<()> {
     let mut statement = connection.prepare_cached(
-        "SELECT finding_id, issue_id, scope, issue_members.kind AS kind, ecosystem, place, identity, prints, marks, \
+        "SELECT finding_id, issue_row, scope, issue_members.kind AS kind, ecosystem, place, identity, prints, marks, \
          first_line, last_line, instance_id, public_id, severity, status, security, title, rule_id, priority, cvss, \
-         epss, first_seen_at FROM issue_members JOIN findings ON findings.id = finding_id WHERE block = ?1 \
-         ORDER BY public_id",
+         epss, first_seen_at FROM issue_members JOIN findings ON findings.id = finding_id WHERE finding_id IN ( \
+         SELECT finding_id FROM issue_members WHERE issue_row IN (SELECT row FROM issues WHERE block = ?1) \
+         UNION ALL SELECT finding_id FROM issue_members WHERE issue_row IS NULL AND block = ?1) ORDER BY public_id",
     )?;
     let members = statement.query_map([block], InBlock::of_row)?.collect::<rusqlite::Result<Vec<InBlock>>>()?;
     let made = make(connection, scopes, block, &members)?;
-    let mut known = connection.prepare_cached("SELECT id FROM issues WHERE block = ?1")?;
-    let known: BTreeSet<i64> = known.query_map([block], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
-    for id in known.iter().filter(|id| !made.contains_key(id)) {
+    let mut known = connection.prepare_cached("SELECT id, row FROM issues WHERE block = ?1")?;
+    let known = known.query_map([block], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let known = known.collect::<rusqlite::Result<BTreeMap<i64, i64>>>()?;
+    for id in known.keys().filter(|id| !made.contains_key(id)) {
         connection.prepare_cached("DELETE FROM issue_aliases WHERE issue_id = ?1")?.execute([id])?;
         connection.prepare_cached("DELETE FROM issues WHERE id = ?1")?.execute([id])?;
     }
     for (id, issue) in &made {
-        write_issue(connection, block, *id, issue, known.contains(id))?;
-        write_aliases(connection, *id, issue, known.contains(id))?;
+        let known = known.get(id).copied();
+        let row = write_issue(connection, block, *id, issue, known)?;
+        write_aliases(connection, *id, issue, known.is_some())?;
         let mut join =
-            connection.prepare_cached("UPDATE OR FAIL issue_members SET issue_id = ?2 WHERE finding_id = ?1")?;
-        for member in issue.members.iter().filter(|member| member.issue_id != Some(*id)) {
-            join.execute([member.finding_id, *id])?;
+            connection.prepare_cached("UPDATE OR FAIL issue_members SET issue_row = ?2 WHERE finding_id = ?1")?;
+        for member in issue.members.iter().filter(|member| member.issue_row != Some(row)) {
+            join.execute([member.finding_id, row])?;
         }
     }
     Ok(())
@@ -265,14 +270,14 @@ fn settle(connection: &Connection, scopes: &mut Scopes, block: i64) -> Result<()
 /// in the order of their public ids.
 fn settle_new(connection: &Connection, scopes: &mut Scopes, block: i64, members: &[InBlock]) -> Result<()> {
     let made = make(connection, scopes, block, members)?;
-    let mut issues = HashMap::with_capacity(members.len());
+    let mut rows = HashMap::with_capacity(members.len());
     for (id, issue) in &made {
-        write_issue(connection, block, *id, issue, false)?;
+        let row = write_issue(connection, block, *id, issue, None)?;
         write_aliases(connection, *id, issue, false)?;
-        issues.extend(issue.members.iter().map(|member| (member.finding_id, *id)));
+        rows.extend(issue.members.iter().map(|member| (member.finding_id, row)));
     }
     for InBlock { finding_id, member, .. } in members {
-        write_member(connection, block, *finding_id, issues.get(finding_id).copied(), member)?;
+        write_member(connection, block, *finding_id, rows.get(finding_id).copied(), member)?;
     }
     Ok(())
 }
@@ -308,7 +313,8 @@ fn make<'a>(
         let numbers = (way == Way::Advisory).then(|| best_first(marks().filter(|mark| is_number(mark))));
         let advisories = numbers.filter(|it| !it.is_empty()).map(|it| format!(" {} ", it.join(" ")));
         let Some(sum) = Sum::of(&group.iter().map(|it| (it.instance_id, &it.summed))) else { continue };
-        made.insert(id, Made { members: group, aliases: ids, advisories, sum });
+        let Some(first) = group.first().copied() else { continue };
+        made.insert(id, Made { first, members: group, aliases: ids, advisories, sum });
     }
     Ok(made)
 }
@@ -326,9 +332,10 @@ fn piece(of: &InBlock) -> Piece<'_> {
     }
 }
 
-/// Writes an issue; `known` where there is one of that id already.
-fn write_issue(connection: &Connection, block: i64, id: i64, issue: &Made<'_>, known: bool) -> Result<()> {
-    let Some(InBlock { member: first, .. }) = issue.members.first() else { return Ok(()) };
+/// Writes an issue; `known` is its row where the block has one of that id
+/// already. Returns the row.
+fn write_issue(connection: &Connection, block: i64, id: i64, issue: &Made<'_>, known: Option<i64>) -> Result<i64> {
+    let first = &issue.first.member;
     let Sum { shown, status, open, security, severity, priority, cvss, epss, sources, findings, first_seen_at } =
         issue.sum;
     let columns = params![
@@ -353,32 +360,39 @@ fn write_issue(connection: &Connection, block: i64, id: i64, issue: &Made<'_>, k
         findings,
         first_seen_at,
     ];
-    let inserted = match known {
-        true => 0,
-        false => connection
+    if known.is_none() {
+        let inserted = connection
             .prepare_cached(
                 "INSERT OR FAIL INTO issues (id, block, kind, repository_id, project_id, severity, status, open, \
                  security, priority, title, ecosystem, place, rule_id, advisories, cvss, epss, sources, findings, \
                  first_seen_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, \
                  ?18, ?19, ?20) ON CONFLICT (id) DO NOTHING",
             )?
-            .execute(columns)?,
-    };
-    // It may still be of another block.
-    if inserted == 0 {
-        connection
-            .prepare_cached(
-                "UPDATE OR FAIL issues SET block = ?2, kind = ?3, repository_id = ?4, project_id = ?5, severity = ?6, \
-                 status = ?7, open = ?8, security = ?9, priority = ?10, title = ?11, ecosystem = ?12, place = ?13, \
-                 rule_id = ?14, advisories = ?15, cvss = ?16, epss = ?17, sources = ?18, findings = ?19, \
-                 first_seen_at = ?20 WHERE id = ?1 AND (block, kind, repository_id, project_id, severity, status, \
-                 open, security, priority, title, ecosystem, place, rule_id, advisories, cvss, epss, sources, \
-                 findings, first_seen_at) \
-                 IS NOT (?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)",
-            )?
             .execute(columns)?;
+        if inserted == 1 {
+            return Ok(connection.last_insert_rowid());
+        }
     }
-    Ok(())
+    connection
+        .prepare_cached(
+            "UPDATE OR FAIL issues SET block = ?2, kind = ?3, repository_id = ?4, project_id = ?5, severity = ?6, \
+             status = ?7, open = ?8, security = ?9, priority = ?10, title = ?11, ecosystem = ?12, place = ?13, \
+             rule_id = ?14, advisories = ?15, cvss = ?16, epss = ?17, sources = ?18, findings = ?19, \
+             first_seen_at = ?20 WHERE id = ?1 AND (block, kind, repository_id, project_id, severity, status, \
+             open, security, priority, title, ecosystem, place, rule_id, advisories, cvss, epss, sources, \
+             findings, first_seen_at) \
+             IS NOT (?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)",
+        )?
+        .execute(columns)?;
+    if let Some(known) = known {
+        return Ok(known);
+    }
+    // It was still of another block, whose other findings are to find their issues anew.
+    let row = connection.prepare_cached("SELECT row FROM issues WHERE id = ?1")?.query_row([id], |row| row.get(0))?;
+    connection
+        .prepare_cached("UPDATE OR FAIL issue_members SET issue_row = NULL WHERE issue_row = ?1 AND block <> ?2")?
+        .execute([row, block])?;
+    Ok(row)
 }
 
 fn write_aliases(connection: &Connection, id: i64, issue: &Made<'_>, known: bool) -> Result<()> {

@@ -26,15 +26,18 @@ impl FindingStore {
         Ok(outcome)
     }
 
-    /// [`commit_page`](Self::commit_page) for pages that are ready at the same
-    /// time, in one transaction: they touch the same parts of the indexes, which
-    /// are then written once.
-    pub fn commit_pages(&mut self, pages: &[(PageCommit, Arc<ProjectIndex>)]) -> Result<Vec<PageCounts>> {
+    /// [`commit_page`](Self::commit_page) for pages as they come, in one
+    /// transaction: they touch the same parts of the indexes, which are then
+    /// written once. Each page is let go of when it is taken in.
+    pub fn commit_pages(
+        &mut self,
+        pages: impl Iterator<Item = (PageCommit, Arc<ProjectIndex>)>,
+    ) -> Result<Vec<PageCounts>> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let take = |(page, projects): &(PageCommit, Arc<ProjectIndex>)| {
-            take_page(&transaction, &self.decoder, &self.compiled, page, projects)
+        let take = |(page, projects): (PageCommit, Arc<ProjectIndex>)| {
+            take_page(&transaction, &self.decoder, &self.compiled, &page, &projects)
         };
-        let outcomes = pages.iter().map(take).collect::<Result<_>>()?;
+        let outcomes = pages.map(take).collect::<Result<_>>()?;
         transaction.commit()?;
         Ok(outcomes)
     }

@@ -39,8 +39,8 @@ pub(in crate::store) fn derive(
         if over_issues {
             connection
                 .prepare_cached(
-                    "INSERT OR IGNORE INTO stale_issues SELECT issue_id FROM issue_members \
-                     WHERE finding_id = ?1 AND issue_id IS NOT NULL",
+                    "INSERT OR IGNORE INTO stale_issues SELECT issues.id FROM issue_members \
+                     JOIN issues ON issues.row = issue_row WHERE finding_id = ?1",
                 )?
                 .execute([stale.id])?;
         }

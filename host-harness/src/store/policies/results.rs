@@ -140,8 +140,7 @@ impl PolicyFilter {
                     format!(
                         "EXISTS (SELECT 1 FROM issue_members JOIN findings ON findings.id = finding_id \
                          JOIN projects ON projects.id = findings.project_id \
-                         WHERE issue_members.block = issues.block AND issue_members.issue_id = issues.id \
-                         AND {condition})"
+                         WHERE issue_row = issues.row AND {condition})"
                     )
                 });
             }

@@ -150,7 +150,7 @@ impl<'a> Reader<'a> {
     fn members(&self, issue_id: i64) -> Result<Vec<i64>> {
         let mut statement = self.connection.prepare_cached(
             "SELECT finding_id FROM issue_members \
-             WHERE block = (SELECT block FROM issues WHERE id = ?1) AND issue_id = ?1",
+             WHERE issue_row = (SELECT row FROM issues WHERE id = ?1)",
         )?;
         Ok(statement.query_map([issue_id], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
     }

@@ -25,9 +25,10 @@ CREATE TABLE issues (
     findings        INTEGER NOT NULL,
     first_seen_at   INTEGER NOT NULL
 ) STRICT;
--- The first page: what asks for work, and everything.
-CREATE INDEX issues_open ON issues (open, security, priority DESC, severity DESC, id);
-CREATE INDEX issues_by_priority ON issues (priority DESC, severity DESC, id);
+-- The first page: what asks for work, and everything. Among those that are
+-- equally urgent in the order of the table, so that new ones lie together.
+CREATE INDEX issues_open ON issues (open, security, priority DESC, severity DESC);
+CREATE INDEX issues_by_priority ON issues (priority DESC, severity DESC);
 CREATE INDEX issues_by_block ON issues (block);
 
 -- Ids under which an issue was or would be known without some of its findings.
@@ -41,7 +42,7 @@ CREATE INDEX issue_aliases_by_issue ON issue_aliases (issue_id);
 -- issue if they are of one block.
 CREATE TABLE issue_members (
     finding_id  INTEGER PRIMARY KEY,
-    issue_id    INTEGER,                    -- null between two steps of a refresh
+    issue_row   INTEGER,                    -- null between two steps of a refresh
     block       INTEGER NOT NULL,           -- 63 bits of a hash over scope, kind, and package or path
     scope       INTEGER NOT NULL,           -- the repository, or minus the project
     kind        TEXT NOT NULL,
@@ -53,7 +54,9 @@ CREATE TABLE issue_members (
     first_line  INTEGER,
     last_line   INTEGER
 ) STRICT;
-CREATE INDEX issue_members_by_block ON issue_members (block, issue_id);
+CREATE INDEX issue_members_by_issue ON issue_members (issue_row) WHERE issue_row IS NOT NULL;
+-- The others of a block are found by its issues.
+CREATE INDEX issue_members_pending ON issue_members (block) WHERE issue_row IS NULL;
 
 -- Blocks whose issues have to be looked at: `refresh` marks them with the
 -- findings that changed, and then settles each once.

@@ -66,9 +66,9 @@ CREATE TRIGGER stale_issue_after_delete AFTER DELETE ON issues
     WHEN (SELECT used FROM policies_over_issues) AND old.id NOT IN (SELECT issue_id FROM stale_issues) BEGIN
     INSERT INTO stale_issues VALUES (old.id);
 END;
-CREATE TRIGGER stale_issue_after_move AFTER UPDATE OF issue_id ON issue_members
-    WHEN (SELECT used FROM policies_over_issues) BEGIN
-    INSERT INTO stale_issues SELECT id FROM issues WHERE id IN (old.issue_id, new.issue_id)
+CREATE TRIGGER stale_issue_after_move AFTER UPDATE OF issue_row ON issue_members
+    WHEN (SELECT used FROM policies_over_issues) AND old.issue_row IS NOT new.issue_row BEGIN
+    INSERT INTO stale_issues SELECT id FROM issues WHERE row IN (old.issue_row, new.issue_row)
         AND id NOT IN (SELECT issue_id FROM stale_issues);
 END;
 
