@@ -2,7 +2,7 @@
 //! only the blocks of these findings: findings about one package, or in one
 //! file, of one repository.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, btree_map::Entry};
+use std::collections::{BTreeMap, BTreeSet, HashMap, hash_map::Entry};
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -25,44 +25,47 @@ const BLOCKS: usize = 1_000;
 /// Those of which nothing was known before are settled at once.
 pub(in crate::store) fn derive(connection: &Connection, batch: &[Stale<'_>]) -> Result<()> {
     let mut members = Members { connection, scopes: Scopes::default(), aliases: HashMap::new() };
-    let mut new: BTreeMap<i64, Option<Vec<InBlock>>> = BTreeMap::new();
+    let mut block_of = connection.prepare_cached("SELECT block FROM issue_members WHERE finding_id = ?1")?;
+    let mut is_new = connection.prepare_cached(
+        "SELECT NOT EXISTS (SELECT 1 FROM issues WHERE block = ?1) \
+         AND NOT EXISTS (SELECT 1 FROM issue_members WHERE block = ?1 AND issue_row IS NULL)",
+    )?;
+    // Where the findings of a new block are gathered; none where it is not new.
+    let mut places: HashMap<i64, Option<usize>> = HashMap::new();
+    let mut gathered: Vec<(i64, Vec<InBlock>)> = Vec::new();
     let mut marked = BTreeSet::new();
     for stale in batch {
-        let before = members.block_of(stale.id)?;
+        let before: Option<i64> = block_of.query_row([stale.id], |row| row.get(0)).optional()?;
         marked.extend(before);
         let Some(subject) = &stale.subject else {
             connection.prepare_cached("DELETE FROM issue_members WHERE finding_id = ?1")?.execute([stale.id])?;
             continue;
         };
         let (block, member) = members.member(subject)?;
-        let gathered = match new.entry(block) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(free) => free.insert(is_unknown(connection, block)?.then(Vec::new)),
+        let place = match places.entry(block) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(free) => {
+                let place: bool = is_new.query_row([block], |row| row.get(0))?;
+                *free.insert(place.then(|| {
+                    gathered.push((block, Vec::new()));
+                    gathered.len() - 1
+                }))
+            }
         };
-        match gathered {
-            Some(gathered) if before.is_none() => gathered.push(InBlock::new(stale.id, member, subject)),
+        match place.and_then(|place| gathered.get_mut(place)) {
+            Some((_, gathered)) if before.is_none() => gathered.push(InBlock::new(stale.id, member, subject)),
             _ => {
-                write_member(connection, block, stale.id, None, &member)?;
+                write_member(connection, block, stale.id, &member)?;
                 marked.insert(block);
             }
         }
     }
-    for (block, mut gathered) in new.into_iter().filter_map(|(block, gathered)| Some((block, gathered?))) {
-        gathered.sort_by_key(|it| it.summed.public_id);
-        settle_new(connection, &mut members.scopes, block, &gathered)?;
-    }
+    settle_new(connection, &mut members.scopes, &mut gathered)?;
     let mut mark = connection.prepare_cached("INSERT OR IGNORE INTO stale_blocks VALUES (?1)")?;
     for block in marked {
         mark.execute([block])?;
     }
     Ok(())
-}
-
-/// Whether no issue and no finding is of a block.
-fn is_unknown(connection: &Connection, block: i64) -> Result<bool> {
-    let sql = "SELECT NOT EXISTS (SELECT 1 FROM issues WHERE block = ?1) \
-               AND NOT EXISTS (SELECT 1 FROM issue_members WHERE block = ?1 AND issue_row IS NULL)";
-    Ok(connection.prepare_cached(sql)?.query_row([block], |row| row.get(0))?)
 }
 
 /// Makes the issues of some marked blocks what their findings say; returns how
@@ -125,12 +128,6 @@ struct Members<'a> {
 }
 
 impl Members<'_> {
-    /// The block that a finding was in so far.
-    fn block_of(&self, finding_id: i64) -> Result<Option<i64>> {
-        let sql = "SELECT block FROM issue_members WHERE finding_id = ?1";
-        Ok(self.connection.prepare_cached(sql)?.query_row([finding_id], |row| row.get(0)).optional()?)
-    }
-
     /// The block that a finding belongs to, and as what.
     fn member(&mut self, subject: &Subject<'_>) -> Result<(i64, Member)> {
         let Self { connection, scopes, aliases } = self;
@@ -142,23 +139,22 @@ impl Members<'_> {
     }
 }
 
-/// Writes down what decides to which issues a finding belongs; the issue counts
-/// where the finding was not known before.
-fn write_member(connection: &Connection, block: i64, id: i64, issue_row: Option<i64>, member: &Member) -> Result<()> {
+/// Writes down what decides to which issues a finding belongs. In another block
+/// than before it is of no issue yet.
+fn write_member(connection: &Connection, block: i64, id: i64, member: &Member) -> Result<()> {
     let Member { scope, kind, ecosystem, place, identity, prints, marks, lines } = member;
     let (first_line, last_line) = lines.unzip();
     connection
         .prepare_cached(
             "INSERT INTO issue_members (finding_id, block, scope, kind, ecosystem, place, identity, prints, marks, \
-             first_line, last_line, issue_row) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) \
-             ON CONFLICT (finding_id) DO UPDATE SET issue_row = iif(block = ?2, issue_row, NULL), block = ?2, scope = ?3, kind = ?4, ecosystem = ?5, place = ?6, \
-             identity = ?7, prints = ?8, marks = ?9, first_line = ?10, last_line = ?11 \
+             first_line, last_line) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
+             ON CONFLICT (finding_id) DO UPDATE SET issue_row = iif(block = ?2, issue_row, NULL), block = ?2, \
+             scope = ?3, kind = ?4, ecosystem = ?5, place = ?6, identity = ?7, prints = ?8, marks = ?9, \
+             first_line = ?10, last_line = ?11 \
              WHERE (block, scope, identity, prints, marks, first_line, last_line) \
              IS NOT (?2, ?3, ?7, ?8, ?9, ?10, ?11)",
         )?
-        .execute(params![
-            id, block, scope, kind, ecosystem, place, identity, prints, marks, first_line, last_line, issue_row,
-        ])?;
+        .execute(params![id, block, scope, kind, ecosystem, place, identity, prints, marks, first_line, last_line,])?;
     Ok(())
 }
 
@@ -168,7 +164,6 @@ struct Scopes(HashMap<i64, String>);
 
 impl Scopes {
     fn name(&mut self, connection: &Connection, scope: i64) -> Result<&str> {
-        use std::collections::hash_map::Entry;
         match self.0.entry(scope) {
             Entry::Occupied(known) => Ok(known.into_mut()),
             Entry::Vacant(free) => Ok(free.insert(scope_name(connection, scope)?)),
@@ -266,18 +261,34 @@ fn settle(connection: &Connection, scopes: &mut Scopes, block: i64) -> Result<()
     Ok(())
 }
 
-/// Makes the issues of a block that nothing was known of: its findings are these,
-/// in the order of their public ids.
-fn settle_new(connection: &Connection, scopes: &mut Scopes, block: i64, members: &[InBlock]) -> Result<()> {
-    let made = make(connection, scopes, block, members)?;
-    let mut rows = HashMap::with_capacity(members.len());
-    for (id, issue) in &made {
-        let row = write_issue(connection, block, *id, issue, None)?;
-        write_aliases(connection, *id, issue, false)?;
-        rows.extend(issue.members.iter().map(|member| (member.finding_id, row)));
+/// Makes the issues of blocks that nothing was known of: their findings are
+/// these. What is written comes to the end of each table, in its order.
+fn settle_new(connection: &Connection, scopes: &mut Scopes, blocks: &mut [(i64, Vec<InBlock>)]) -> Result<()> {
+    let mut joined: Vec<(i64, &Member, i64, Option<i64>)> = Vec::new();
+    for (block, members) in blocks {
+        members.sort_by_key(|it| it.summed.public_id);
+        let made = make(connection, scopes, *block, members)?;
+        let mut made: Vec<(&i64, &Made<'_>)> = made.iter().collect();
+        made.sort_by_key(|(_, issue)| issue.first.finding_id);
+        let mut rows = HashMap::with_capacity(members.len());
+        for (id, issue) in made {
+            let row = write_issue(connection, *block, *id, issue, None)?;
+            write_aliases(connection, *id, issue, false)?;
+            rows.extend(issue.members.iter().map(|member| (member.finding_id, row)));
+        }
+        joined.extend(members.iter().map(|it| (it.finding_id, &it.member, *block, rows.get(&it.finding_id).copied())));
     }
-    for InBlock { finding_id, member, .. } in members {
-        write_member(connection, block, *finding_id, rows.get(finding_id).copied(), member)?;
+    joined.sort_by_key(|(finding_id, ..)| *finding_id);
+    let mut insert = connection.prepare_cached(
+        "INSERT OR FAIL INTO issue_members (finding_id, block, scope, kind, ecosystem, place, identity, prints, marks, \
+         first_line, last_line, issue_row) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+    )?;
+    for (finding_id, member, block, row) in joined {
+        let Member { scope, kind, ecosystem, place, identity, prints, marks, lines } = member;
+        let (first_line, last_line) = lines.unzip();
+        insert.execute(params![
+            finding_id, block, scope, kind, ecosystem, place, identity, prints, marks, first_line, last_line, row,
+        ])?;
     }
     Ok(())
 }
