@@ -98,18 +98,17 @@ impl Harness {
                     false
                 }
             };
-            // Opening a store may finish what was begun: only where all is well.
-            let begun = health.is_ok_and(|health| health.unfinished_deletions > 0);
-            if usable && !begun {
-                self.instances_of(&tenant, online, &mut checks).await;
+            // Other versions have other tables.
+            if usable && health.is_ok_and(|health| health.version == health.known_version) {
+                self.instances_of(&tenant, &path, online, &mut checks).await;
             }
         }
         checks
     }
 
-    async fn instances_of(&self, id: &TenantId, online: bool, checks: &mut Vec<Check>) {
+    async fn instances_of(&self, id: &TenantId, store: &Path, online: bool, checks: &mut Vec<Check>) {
         let found = async {
-            let tenant = self.tenant(id.clone())?;
+            let tenant = self.tenant_to_look_at(id, FindingStore::open_to_look(store)?);
             let instances = tenant.store.run(|store| store.instances()).await?;
             Ok::<_, HarnessError>((tenant, instances))
         };
@@ -215,6 +214,9 @@ fn store(what: &str, tenant: &TenantId, health: &StoreHealth) -> Vec<Check> {
         let detail = format!("it has version {}, and this program writes {}", health.version, health.known_version);
         return vec![if health.version > health.known_version {
             problem(detail, "use a newer program")
+        } else if health.version == 0 {
+            let remedy = "restore it from a backup with `harness restore`, or move it away and sync anew";
+            problem("it is empty: no program has written into it".to_owned(), remedy)
         } else {
             notice(detail, "the next command brings it up to date; make a backup before")
         }];

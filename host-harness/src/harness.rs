@@ -142,6 +142,12 @@ impl Harness {
         Ok(tenant)
     }
 
+    /// A tenant over a store that is only looked at: nothing that was begun is
+    /// finished.
+    pub(crate) fn tenant_to_look_at(&self, id: &TenantId, store: FindingStore) -> Tenant {
+        Tenant { harness: self.clone(), folder: self.tenant_folder(id), id: id.clone(), store: SharedStore::new(store) }
+    }
+
     pub(crate) fn tenant_folder(&self, id: &TenantId) -> PathBuf {
         self.data_dir().join("tenants").join(id.as_str())
     }
@@ -167,11 +173,12 @@ impl Harness {
     }
 
     /// What holds up the calls of an instance while its account is limited. The
-    /// account is that of its secrets; without any, the instance's own.
+    /// account is that of its secrets, whichever tenants use it; without any,
+    /// the instance's own.
     pub(crate) fn gate(&self, tenant: &TenantId, instance: &Instance, secrets: &Secrets) -> Arc<Gate> {
         let revealed: Vec<&str> = secrets.iter().map(|(_, secret)| secret.reveal()).collect();
-        let own = revealed.is_empty().then_some(instance.id);
-        self.shared.gates.of((tenant.as_str(), &instance.made.connector_id, revealed, own))
+        let own = revealed.is_empty().then_some((tenant.as_str(), instance.id));
+        self.shared.gates.of((&instance.made.connector_id, revealed, own))
     }
 
     /// Closes the connections of an instance.

@@ -3,12 +3,18 @@
 
 use std::time::{Duration, Instant};
 
-use host_harness::{Addresses, CallFailure, ConnectorSource, LimitHit, Limits, RuntimeError, Setup};
+use host_harness::{
+    Addresses, CallFailure, ConnectorSource, Harness, HarnessError, LimitHit, Limits, Options, RuntimeError, Setup,
+    Tenant,
+};
 use serde_json::json;
 use tests::{Env, name, settings};
 use vendor_sim::WorldShape;
 
-use crate::raw::{Host, Manifest, RESULT, Raw, TEXT, complaint, connection, words};
+use crate::{
+    hostile::soon,
+    raw::{Host, Manifest, RESULT, Raw, TEXT, complaint, connection, words},
+};
 
 /// The message after `configure`, which must be a crash.
 async fn crash(raw: Raw) -> String {
@@ -168,7 +174,7 @@ async fn an_interface_of_the_right_name_and_other_types_is_refused() {
         messages.push(match host.load(raw) {
             Err(error) => error.to_string(),
             // Types are compared when there is an instance, before it runs.
-            Ok(connector) => connector.describe("acme/raw").await.unwrap_err().to_string(),
+            Ok(connector) => soon(connector.describe("acme/raw")).await.unwrap_err().to_string(),
         });
     }
     insta::assert_snapshot!(messages.join("\n"), @"
@@ -254,6 +260,15 @@ fn lying(manifest: &Manifest) -> (Env, Setup) {
     (env, setup)
 }
 
+/// Asserts that others are served, of the same tenant and of another one.
+async fn assert_served(env: &Env) {
+    for tenant in ["acme", "other"] {
+        let well = env.hostile("well", settings(json!({})));
+        let made = soon(env.tenant(tenant).add_instance(well, true)).await.unwrap();
+        assert_eq!(made.connection.unwrap().diagnostics[0].message, "");
+    }
+}
+
 #[tokio::test]
 async fn a_manifest_that_asks_for_origins_is_granted_none_of_them() {
     let origins = || vec!["http://127.0.0.1:22", "http://169.254.169.254", "https://vendor.example"];
@@ -262,7 +277,8 @@ async fn a_manifest_that_asks_for_origins_is_granted_none_of_them() {
         let (env, mut setup) = lying(&manifest());
         setup.allow_origins = allowed.iter().map(|origin| origin.parse().unwrap()).collect();
         let tenant = env.tenant("acme");
-        tenant.add_instance(setup, false).await.unwrap();
+        soon(tenant.add_instance(setup, false)).await.unwrap();
+        assert_served(&env).await;
         tenant.grant(&name("one")).await.unwrap().http.unwrap().policy
     };
     let policy = granted(&[]).await;
@@ -289,17 +305,19 @@ async fn a_manifest_with_an_origin_that_is_none_is_refused() {
         ("*", "is not an origin"),
     ] {
         let (env, setup) = lying(&Manifest { id: "raw", contract: "0.1.0", origins: vec![origin], secrets: vec![] });
-        let message = env.tenant("acme").add_instance(setup, false).await.unwrap_err().to_string();
+        let message = soon(env.tenant("acme").add_instance(setup, false)).await.unwrap_err().to_string();
         assert!(message.contains(why), "{origin}: {message}");
         assert!(env.tenant("acme").instance(&name("one")).await.is_err());
+        assert_served(&env).await;
     }
 }
 
 #[tokio::test]
 async fn a_manifest_that_names_another_contract_is_refused() {
     let (env, setup) = lying(&Manifest { id: "raw", contract: "9.9.9", origins: vec![], secrets: vec![] });
-    let message = env.tenant("acme").add_instance(setup, false).await.unwrap_err().to_string();
+    let message = soon(env.tenant("acme").add_instance(setup, false)).await.unwrap_err().to_string();
     insta::assert_snapshot!(message, @"the connector's description of itself is unusable: it names a contract other than the 0.1.0 that it exports");
+    assert_served(&env).await;
 }
 
 #[tokio::test]
@@ -308,10 +326,15 @@ async fn a_component_that_takes_the_place_of_another_is_not_run() {
     let (env, setup) = lying(&manifest("raw"));
     let ConnectorSource::File { path } = setup.connector.clone() else { panic!("a file") };
     let tenant = env.tenant("acme");
-    tenant.add_instance(setup, false).await.unwrap();
+    soon(tenant.add_instance(setup, false)).await.unwrap();
     std::fs::write(&path, manifest("other").connector().component()).unwrap();
-    // As after a restart: what is loaded once stays as it is.
-    let restarted = env.tenant("acme");
-    let message = restarted.check_instance(&name("one"), None).await.unwrap_err().to_string();
-    insta::assert_snapshot!(message, @"the connector crashed in `configure`: wasm trap: wasm `unreachable` instruction executed");
+    // What is loaded once stays as it is: in the same process the first runs.
+    let check = async |tenant: &Tenant| soon(tenant.check_instance(&name("one"), None)).await.unwrap_err();
+    insta::assert_snapshot!(check(&tenant).await, @"the connector crashed in `configure`: wasm trap: wasm `unreachable` instruction executed");
+    // In the next one neither does: it is known for another before it is called.
+    let restarted = Harness::new(Options::new(env.data_dir())).tenant("acme".parse().unwrap()).unwrap();
+    let error = check(&restarted).await;
+    insta::assert_snapshot!(error, @"the instance was made with the connector `raw`, and the component is `other`");
+    assert!(matches!(error, HarnessError::OtherConnector { .. }));
+    assert_served(&env).await;
 }

@@ -11,8 +11,12 @@ use std::{
 use host_harness::Limits;
 use serde_json::{Value, json};
 use tests::{TOKEN, name, settings};
+use tokio::sync::oneshot;
 
-use crate::hostile::{Hostile, Who};
+use crate::{
+    hostile::{Hostile, Who, soon},
+    wire::{Wire, connected},
+};
 
 fn get(url: &str) -> Value {
     json!({ "do": "request", "url": url })
@@ -37,6 +41,14 @@ async fn an_origin_is_granted_by_scheme_host_and_port_together() {
     insta::assert_snapshot!(with_port(refused(&hostile, &granted.replace("127.0.0.1", "localhost")).await), @"egress denied: http://localhost:[port] is not granted to this instance");
     insta::assert_snapshot!(with_port(refused(&hostile, &granted.replace("127.0.0.1", "127.0.0.2")).await), @"egress denied: http://127.0.0.2:[port] is not granted to this instance");
     insta::assert_snapshot!(refused(&hostile, "http://169.254.169.254/latest/meta-data").await, @"egress denied: http://169.254.169.254 is not granted to this instance");
+    // Not with the placeholder either: what it stands for is of no use elsewhere.
+    let elsewhere = Wire::new();
+    let headers = json!([["authorization", "Bearer $TOKEN"]]);
+    for url in [elsewhere.url.clone(), elsewhere.url.replace("127.0.0.1", "localhost")] {
+        let message = hostile.stopped(json!({ "do": "request", "url": url, "headers": headers })).await;
+        assert_eq!(message, format!("egress denied: {url} is not granted to this instance"));
+    }
+    elsewhere.assert_untouched();
 }
 
 #[tokio::test]
@@ -44,6 +56,7 @@ async fn a_scheme_that_is_not_http_is_refused() {
     let hostile = Hostile::new(Limits::default()).await;
     let seen = hostile.told(Who::First, get("ftp://vendor.example/")).await.unwrap();
     insta::assert_snapshot!(seen, @"ErrorCode::HttpProtocolError");
+    hostile.assert_well().await;
 }
 
 #[tokio::test]
@@ -56,9 +69,9 @@ async fn a_granted_origin_at_a_private_address_is_refused_without_a_word_of_the_
         setup.allow_private_origins.clear();
         setup.allow_origins = vec![origin.parse().unwrap()];
         let instance = setup.name.clone();
-        hostile.tenant.add_instance(setup, false).await.unwrap();
+        soon(hostile.tenant.add_instance(setup, false)).await.unwrap();
         let grant = hostile.tenant.grant(&instance).await.unwrap();
-        let error = hostile.connector.configure(&grant, &get(&origin).to_string()).await.unwrap_err();
+        let error = soon(hostile.connector.configure(&grant, &get(&origin).to_string())).await.unwrap_err();
         let message = error.to_string().replace(&port, "[port]").replace("is at ::1", "is at 127.0.0.1");
         if number == 0 {
             insta::assert_snapshot!(message, @"egress denied: http://127.0.0.1:[port] is at 127.0.0.1, which is an address of this machine");
@@ -67,6 +80,7 @@ async fn a_granted_origin_at_a_private_address_is_refused_without_a_word_of_the_
         }
     }
     assert_eq!(hostile.env.simulator.stats().requests, 0);
+    hostile.assert_well().await;
 }
 
 #[tokio::test]
@@ -84,6 +98,7 @@ async fn user_info_in_an_address_is_refused() {
     let shown = format!("{seen:?}").replace(hostile.env.simulator.url().rsplit_once(':').unwrap().1, "[port]");
     insta::assert_snapshot!(shown, @r#"Err("egress denied: `http://vendor.example@127.0.0.1:[port]/` has more than scheme, host and port")"#);
     assert_eq!(hostile.env.simulator.stats().requests, 0);
+    hostile.assert_well().await;
 }
 
 /// A server that takes one request and gives it back as it came.
@@ -113,27 +128,41 @@ impl Echo {
     }
 }
 
-/// What arrives at a granted server when the guest sends these headers.
-async fn arriving(headers: Value, path: &str) -> String {
+#[tokio::test]
+async fn the_secret_takes_the_place_of_its_placeholder_in_the_authorization_alone() {
     let mut hostile = Hostile::new(Limits::default()).await;
     let echo = Echo::start();
     hostile.grant_to_first(&echo.url).await;
-    let order = json!({ "do": "request", "url": format!("{}{path}", echo.url), "headers": headers });
+    let headers = json!([["authorization", "Bearer $TOKEN"]]);
+    let order = json!({ "do": "request", "url": echo.url, "headers": headers });
     assert_eq!(hostile.told(Who::First, order).await.unwrap(), "HTTP 200");
-    echo.request.join().unwrap()
-}
-
-#[tokio::test]
-async fn the_secret_takes_the_place_of_its_placeholder_in_the_authorization_alone() {
-    let request = arriving(json!([["authorization", "Bearer $TOKEN"]]), "/").await;
+    let request = echo.request.join().unwrap();
     assert!(request.contains(&format!("authorization: Bearer {TOKEN}\r\n")), "{request}");
+    hostile.assert_well().await;
 }
 
 #[tokio::test]
 async fn the_placeholder_elsewhere_stays_a_placeholder() {
-    let request = arriving(json!([["x-note", "$TOKEN"]]), "/path/$TOKEN?query=$TOKEN").await;
-    assert!(!request.contains(TOKEN), "{request}");
-    assert_eq!(request.matches("placeholder-").count(), 3, "{request}");
+    let wire = Wire::new();
+    let hostile = connected(Limits::default(), &wire).await;
+    let environment = hostile.told(Who::First, json!({ "do": "environment" })).await.unwrap();
+    let (_, placeholder) = environment.split_once('=').unwrap();
+    let order = json!({
+        "do": "request",
+        "method": "POST",
+        "url": format!("{}/path/$TOKEN?query=$TOKEN", wire.url),
+        // The secret is on its way in the same request.
+        "headers": [["x-note", "$TOKEN"], ["authorization", "Bearer $TOKEN"]],
+        "text": "authorization: Bearer $TOKEN",
+    });
+    assert_eq!(hostile.told(Who::First, order).await.unwrap(), "HTTP 200");
+    let request = wire.take().concat();
+    let (head, body) = request.split_once("\r\n\r\n").unwrap();
+    assert!(head.contains(&format!("authorization: Bearer {TOKEN}")), "{request}");
+    assert_eq!(request.matches(TOKEN).count(), 1, "{request}");
+    assert_eq!((head.matches(placeholder).count(), head.matches("placeholder-").count()), (3, 3), "{request}");
+    assert!(body.contains(&format!("authorization: Bearer {placeholder}\r\n")), "{request}");
+    hostile.assert_well().await;
 }
 
 #[tokio::test]
@@ -146,6 +175,7 @@ async fn a_host_header_of_the_guest_does_not_arrive() {
     assert_eq!(hostile.told(Who::First, get(&echo.url)).await.unwrap(), "HTTP 200");
     let request = echo.request.join().unwrap();
     assert!(request.contains(&format!("host: {}\r\n", echo.url.trim_start_matches("http://"))), "{request}");
+    hostile.assert_well().await;
 }
 
 #[tokio::test]
@@ -179,8 +209,9 @@ async fn a_guest_sees_a_placeholder_and_never_the_token() {
     let digits = seen.strip_prefix("HOSTILE_TOKEN=placeholder-").unwrap();
     assert!(digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()), "{seen}");
     let again = hostile.tenant.grant(&name("one")).await.unwrap();
-    let again = hostile.connector.configure(&again, &json!({ "do": "environment" }).to_string()).await.unwrap();
+    let again = soon(hostile.connector.configure(&again, &json!({ "do": "environment" }).to_string())).await.unwrap();
     assert_ne!(again.value.diagnostics[0].message, seen, "a placeholder holds for one grant");
+    hostile.assert_well().await;
 }
 
 #[tokio::test]
@@ -189,10 +220,11 @@ async fn a_call_makes_only_so_many_requests() {
     let hostile = Hostile::new(limits).await;
     let url = format!("{}/api/v1/ping", hostile.env.simulator.url());
     let seen = hostile.told(Who::First, json!({ "do": "requests", "url": url, "count": 9 })).await.unwrap();
-    insta::assert_snapshot!(seen, @"5 answered, then denied");
+    insta::assert_snapshot!(seen, @"5 answered, 4 denied");
     assert_eq!(hostile.env.simulator.stats().requests, 5);
     let again = hostile.told(Who::First, json!({ "do": "requests", "url": url, "count": 5 })).await.unwrap();
-    assert_eq!(again, "5 answered", "the limit is that of one call");
+    assert_eq!(again, "5 answered, 0 denied", "the limit is that of one call");
+    hostile.assert_well().await;
 }
 
 #[tokio::test]
@@ -248,15 +280,17 @@ async fn an_answer_that_falls_silent_is_given_up() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         hostile.grant_to_first(&url).await;
-        let server = std::thread::spawn(move || {
+        let (ended, end) = oneshot::channel();
+        std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
             assert!(stream.read(&mut [0; 4_096]).unwrap() > 0);
             stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nbegun").unwrap();
             // Ends when the host hangs up, in one way or another.
             let _ = std::io::copy(&mut stream, &mut std::io::sink());
+            ended.send(()).unwrap();
         });
         seen.push(hostile.told(Who::First, json!({ "do": "read", "url": url })).await.unwrap());
-        server.join().unwrap();
+        soon(end).await.unwrap();
         hostile.assert_well().await;
     }
     insta::assert_snapshot!(seen.join("\n"), @"

@@ -1,11 +1,21 @@
 //! Single calls of the hostile guest, and the proof that the host is well
 //! after each of them.
 
+use std::time::Duration;
+
 use appsec_model::{FetchRequest, Kind, RawInput, RawRecord, Scope};
 use host_harness::{CallError, Connector, Grant, Limits, Tenant};
 use serde_json::{Value, json};
 use tests::{Env, EnvBuilder, name, settings};
 use vendor_sim::WorldShape;
+
+/// A test fails rather than waits: far more than any limit in these tests.
+pub const LONG: Duration = Duration::from_secs(60);
+
+/// What comes of something, which must come soon.
+pub async fn soon<T>(work: impl Future<Output = T>) -> T {
+    tokio::time::timeout(LONG, work).await.expect("the host does not come back")
+}
 
 /// A host with tight limits, and the hostile guest as two instances of one
 /// tenant and one of another.
@@ -33,7 +43,7 @@ impl Hostile {
         let mut grants = Vec::new();
         for (tenant, instance) in [("acme", "one"), ("acme", "two"), ("other", "one")] {
             let tenant = env.tenant(tenant);
-            tenant.add_instance(env.hostile(instance, settings(json!({}))), false).await.unwrap();
+            soon(tenant.add_instance(env.hostile(instance, settings(json!({}))), false)).await.unwrap();
             grants.push(tenant.grant(&name(instance)).await.unwrap());
         }
         let tenant = env.tenant("acme");
@@ -52,13 +62,13 @@ impl Hostile {
         let instance = format!("granted-{}", self.granted.len());
         let mut setup = self.env.hostile(&instance, settings(json!({})));
         setup.allow_private_origins.extend(self.granted.iter().map(|url| url.parse().unwrap()));
-        self.tenant.add_instance(setup, false).await.unwrap();
+        soon(self.tenant.add_instance(setup, false)).await.unwrap();
         self.grants[0] = Grant { owner: "acme/one".to_owned(), ..self.tenant.grant(&name(&instance)).await.unwrap() };
     }
 
     /// What the guest has seen while it did what it was told.
     pub async fn told(&self, who: Who, order: Value) -> Result<String, CallError> {
-        let called = self.connector.configure(self.grant(who), &order.to_string()).await?;
+        let called = soon(self.connector.configure(self.grant(who), &order.to_string())).await?;
         Ok(called.value.diagnostics.into_iter().map(|diagnostic| diagnostic.message).collect())
     }
 
@@ -75,13 +85,13 @@ impl Hostile {
     /// [`stopped`](Self::stopped) by an order in each verb that takes input.
     pub async fn stopped_in_every_verb(&self, order: Value) -> Vec<String> {
         let (text, grant) = (order.to_string(), self.grant(Who::First));
-        let mut errors = vec![self.connector.configure(grant, &text).await.unwrap_err()];
-        errors.push(self.connector.list_projects(grant, Some(&text)).await.unwrap_err());
+        let mut errors = vec![soon(self.connector.configure(grant, &text)).await.unwrap_err()];
+        errors.push(soon(self.connector.list_projects(grant, Some(&text))).await.unwrap_err());
         let request =
             FetchRequest { kind: Kind::Sast, scope: Scope::Deployment, since: None, cursor: Some(text.clone()) };
-        errors.push(self.connector.fetch_findings(grant, request).await.unwrap_err());
-        errors.push(self.connector.normalize("acme/one", records(&[&text])).await.unwrap_err());
-        errors.push(self.connector.interpret_event("acme/one", text.as_bytes()).await.unwrap_err());
+        errors.push(soon(self.connector.fetch_findings(grant, request)).await.unwrap_err());
+        errors.push(soon(self.connector.normalize("acme/one", records(&[&text]))).await.unwrap_err());
+        errors.push(soon(self.connector.interpret_event("acme/one", text.as_bytes())).await.unwrap_err());
         self.assert_well().await;
         errors.into_iter().map(|error| self.env.redact(&error.to_string())).collect()
     }
@@ -90,9 +100,9 @@ impl Hostile {
     pub async fn assert_well(&self) {
         for who in [Who::First, Who::SameTenant, Who::OtherTenant] {
             assert_eq!(self.told(who, json!({})).await.unwrap(), "");
-            self.connector.list_projects(self.grant(who), None).await.unwrap();
+            soon(self.connector.list_projects(self.grant(who), None)).await.unwrap();
         }
-        let normalized = self.connector.normalize("acme/one", records(&["{}"])).await.unwrap().value;
+        let normalized = soon(self.connector.normalize("acme/one", records(&["{}"]))).await.unwrap().value;
         assert_eq!(normalized.findings.len(), 1);
     }
 }

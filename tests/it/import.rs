@@ -291,7 +291,7 @@ mod hostile_files {
     use tests::name;
 
     use super::{Files, ImportOptions, import_into};
-    use crate::hostile::Hostile;
+    use crate::hostile::{Hostile, soon};
 
     fn limits() -> Limits {
         Limits { cpu_time: Duration::from_millis(300), memory_bytes: 64 << 20, ..Limits::default() }
@@ -300,7 +300,7 @@ mod hostile_files {
     async fn told(hostile: &Hostile, order: serde_json::Value) -> String {
         let files = Files::new();
         let file = files.put("order.json", order.to_string());
-        let outcome = import_into(&hostile.tenant, &name("one"), &file, ImportOptions::default()).await;
+        let outcome = soon(import_into(&hostile.tenant, &name("one"), &file, ImportOptions::default())).await;
         hostile.assert_well().await;
         match outcome {
             Ok(report) => format!("{:?}", report.outcome),

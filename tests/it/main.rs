@@ -26,3 +26,4 @@ mod storage;
 mod sync;
 mod tidy;
 mod webhooks;
+mod wire;

@@ -10,10 +10,7 @@ use appsec_model::EventType;
 use host_harness::{CallFailure, LimitHit, Limits};
 use serde_json::json;
 
-use crate::hostile::{Hostile, Who, records};
-
-/// A test fails rather than waits: far more than any limit here.
-const LONG: Duration = Duration::from_secs(60);
+use crate::hostile::{Hostile, LONG, Who, records, soon};
 
 #[tokio::test]
 async fn a_guest_that_never_ends_is_stopped_in_every_verb() {
@@ -93,8 +90,11 @@ async fn a_guest_that_holds_too_many_handles_is_stopped() {
 async fn a_flooded_log_is_cut_and_nothing_else() {
     let limits = Limits { log_bytes: 4 << 10, ..Limits::default() };
     let hostile = Hostile::new(limits).await;
-    let seen = hostile.told(Who::First, json!({ "do": "flood-log", "count": 100_000 })).await.unwrap();
-    assert_eq!(seen, "100000 lines");
+    let seen = hostile.told(Who::First, json!({ "do": "flood-log", "count": 20_000 })).await.unwrap();
+    assert_eq!(seen, "20000 lines");
+    // The lines of that deed have 13,890 bytes.
+    let message = hostile.stopped(json!({ "do": "flood-log-and-trap", "count": 1_000 })).await;
+    assert!(message.ends_with("\n  connector: (9794 further bytes of the log were dropped)"), "{message}");
     hostile.assert_well().await;
 }
 
@@ -143,7 +143,7 @@ async fn normalize_has_no_network_no_bucket_and_no_environment() {
     let hostile = Hostile::new(Limits::default()).await;
     let url = hostile.env.simulator.url();
     let seen = async |order: serde_json::Value| {
-        let called = hostile.connector.normalize("acme/one", records(&[&order.to_string()])).await;
+        let called = soon(hostile.connector.normalize("acme/one", records(&[&order.to_string()]))).await;
         called.map(|called| called.value.diagnostics.first().map(|it| it.message.clone()).unwrap_or_default())
     };
     assert_eq!(seen(json!({ "do": "environment" })).await.unwrap(), "");
@@ -151,6 +151,7 @@ async fn normalize_has_no_network_no_bucket_and_no_environment() {
     let refused = seen(json!({ "do": "request", "url": url })).await.unwrap_err();
     insta::assert_snapshot!(refused, @"egress denied: this call has no network");
     assert_eq!(hostile.env.simulator.stats().requests, 0);
+    hostile.assert_well().await;
 }
 
 #[tokio::test]
@@ -158,7 +159,7 @@ async fn an_event_is_read_without_network_bucket_and_environment() {
     let hostile = Hostile::new(Limits::default()).await;
     let url = hostile.env.simulator.url();
     let seen = async |order: serde_json::Value| {
-        let called = hostile.connector.interpret_event("acme/one", order.to_string().as_bytes()).await;
+        let called = soon(hostile.connector.interpret_event("acme/one", order.to_string().as_bytes())).await;
         called.map(|called| match called.value.what {
             EventType::Ignored { reason } => reason,
             _ => String::new(),
@@ -169,6 +170,7 @@ async fn an_event_is_read_without_network_bucket_and_environment() {
     let refused = seen(json!({ "do": "request", "url": url })).await.unwrap_err();
     insta::assert_snapshot!(refused, @"egress denied: this call has no network");
     assert_eq!(hostile.env.simulator.stats().requests, 0);
+    hostile.assert_well().await;
 }
 
 #[tokio::test]
@@ -181,8 +183,9 @@ async fn more_calls_than_sandboxes_wait_in_line() {
         })
         .collect();
     for call in calls {
-        call.await.unwrap().unwrap();
+        soon(call).await.unwrap().unwrap();
     }
+    hostile.assert_well().await;
 }
 
 #[tokio::test]
@@ -193,7 +196,7 @@ async fn a_call_that_is_given_up_frees_its_sandbox() {
         let call = tokio::spawn(async move { connector.configure(&grant, r#"{"do":"loop"}"#).await.map(|_| ()) });
         tokio::task::yield_now().await;
         call.abort();
-        assert!(call.await.unwrap_err().is_cancelled());
+        assert!(soon(call).await.unwrap_err().is_cancelled());
     }
     hostile.assert_well().await;
 }

@@ -1,77 +1,17 @@
 //! What a guest tries to get past the policy with: other spellings of hosts,
 //! its own framing, redirects, bodies, and a vendor that repeats the token.
 
-use std::{
-    io::{Read, Write},
-    net::TcpListener,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{io::Read, net::TcpListener, time::Duration};
 
 use host_harness::Limits;
-use serde_json::{Value, json};
+use serde_json::json;
 use tests::TOKEN;
+use tokio::sync::oneshot;
 
-use crate::hostile::{Hostile, Who};
-
-/// A test fails rather than waits: far more than any limit here.
-const LONG: Duration = Duration::from_secs(60);
-
-/// A server that writes down what arrives on each connection, and answers it
-/// when nothing more comes.
-struct Wire {
-    url: String,
-    arrived: Arc<Mutex<Vec<String>>>,
-}
-
-impl Wire {
-    fn answering(answer: &str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let (arrived, answer) = (Arc::new(Mutex::new(Vec::new())), answer.to_owned());
-        let seen = arrived.clone();
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                let mut stream = stream.unwrap();
-                stream.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
-                let (mut bytes, mut piece) = (Vec::new(), [0; 4_096]);
-                while let Ok(read @ 1..) = stream.read(&mut piece) {
-                    bytes.extend_from_slice(&piece[..read]);
-                }
-                seen.lock().unwrap().push(String::from_utf8_lossy(&bytes).into_owned());
-                // The host may have hung up already.
-                let _ = stream.write_all(answer.as_bytes());
-            }
-        });
-        Self { url, arrived }
-    }
-
-    fn new() -> Self {
-        Self::answering("HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
-    }
-
-    fn port(&self) -> &str {
-        self.url.rsplit_once(':').unwrap().1
-    }
-
-    /// What arrived since the last time that somebody asked.
-    fn take(&self) -> Vec<String> {
-        std::mem::take(&mut self.arrived.lock().unwrap())
-    }
-}
-
-/// A host whose first instance may reach a server.
-async fn connected(limits: Limits, wire: &Wire) -> Hostile {
-    let mut hostile = Hostile::new(limits).await;
-    hostile.grant_to_first(&wire.url).await;
-    hostile
-}
-
-/// What the first instance sees of a request, or the host's message.
-async fn outcome(hostile: &Hostile, order: Value) -> String {
-    let told = tokio::time::timeout(LONG, hostile.told(Who::First, order)).await.unwrap();
-    told.unwrap_or_else(|error| error.to_string())
-}
+use crate::{
+    hostile::{Hostile, soon},
+    wire::{Wire, connected, outcome},
+};
 
 #[tokio::test]
 async fn headers_that_frame_or_route_a_request_are_forbidden_in_every_spelling() {
@@ -110,6 +50,7 @@ async fn a_second_authorization_is_refused_also_beside_a_good_one() {
     let message = outcome(&hostile, json!({ "do": "request", "url": wire.url, "headers": headers })).await;
     insta::assert_snapshot!(message, @"egress denied: an `Authorization` other than `Bearer` with a granted secret");
     assert!(wire.take().is_empty());
+    hostile.assert_well().await;
 }
 
 #[tokio::test]
@@ -182,11 +123,47 @@ async fn a_body_that_does_not_end_is_waited_for_only_so_long() {
 }
 
 #[tokio::test]
+async fn a_body_that_drips_without_end_is_cut_off() {
+    let until = Duration::from_millis(500);
+    let mut seen = Vec::new();
+    for limits in [
+        Limits { first_byte_time: until, ..Limits::default() },
+        Limits { request_time: until, ..Limits::default() },
+        Limits { wall_time: until, ..Limits::default() },
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let mut hostile = Hostile::new(limits).await;
+        hostile.grant_to_first(&url).await;
+        let (ended, end) = oneshot::channel();
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let (mut bytes, mut piece) = (Vec::new(), [0; 4_096]);
+            // Ends when the host hangs up.
+            while let Ok(read @ 1..) = stream.read(&mut piece) {
+                bytes.extend_from_slice(&piece[..read]);
+            }
+            ended.send(String::from_utf8_lossy(&bytes).into_owned()).unwrap();
+        });
+        let order = json!({ "do": "request", "method": "POST", "url": url, "body": 10, "pause_ms": 5 });
+        seen.push(outcome(&hostile, order).await);
+        let arrived = soon(end).await.unwrap();
+        assert!(arrived.matches("\r\n1\r\n").count() > 1, "it did not drip: {arrived}");
+        hostile.assert_well().await;
+    }
+    insta::assert_snapshot!(seen.join("\n"), @"
+    ErrorCode::HttpResponseTimeout
+    ErrorCode::HttpResponseTimeout
+    the connector was stopped in `configure`: no answer within 0.5 s
+    ");
+}
+
+#[tokio::test]
 async fn thousands_of_requests_are_a_few() {
     let hostile = Hostile::new(Limits::default()).await;
     let url = format!("{}/api/v1/ping", hostile.env.simulator.url());
     let order = json!({ "do": "requests", "url": url, "count": 5_000 });
-    insta::assert_snapshot!(outcome(&hostile, order).await, @"16 answered, then denied");
+    insta::assert_snapshot!(outcome(&hostile, order).await, @"16 answered, 4984 denied");
     assert_eq!(hostile.env.simulator.stats().requests, 16);
     hostile.assert_well().await;
 }
@@ -257,6 +234,59 @@ async fn another_spelling_of_a_host_reaches_the_granted_server_or_none() {
 }
 
 #[tokio::test]
+async fn another_spelling_of_an_ipv6_host_reaches_the_granted_server_or_none() {
+    let Ok(listener) = TcpListener::bind("[::1]:0") else {
+        println!("left out: this machine has no IPv6 loopback");
+        return;
+    };
+    let wire = Wire::at(listener, "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    let hostile = connected(Limits::default(), &wire).await;
+    let port = wire.port();
+    let mut seen = Vec::new();
+    for host in [
+        "[::1]",
+        "[0:0:0:0:0:0:0:1]",
+        "[0000:0000:0000:0000:0000:0000:0000:0001]",
+        "[0::0:1]",
+        "[::0.0.0.1]",
+        "[::2]",
+        "[::ffff:0.0.0.1]",
+        "[::ffff:127.0.0.1]",
+        "[::127.0.0.1]",
+        "127.0.0.1",
+        "localhost",
+        "[::1%25lo]",
+        "[::1",
+        "::1",
+    ] {
+        let order = json!({ "do": "request", "url": format!("http://{host}:{port}/x") });
+        let message = outcome(&hostile, order).await.replace(port, "[port]");
+        let arrived = wire.take();
+        for request in &arrived {
+            assert!(request.contains(&format!("\r\nhost: [::1]:{port}\r\n")), "{request}");
+        }
+        seen.push(format!("{host}: {message} ({} arrived)", arrived.len()));
+    }
+    insta::assert_snapshot!(seen.join("\n"), @"
+    [::1]: HTTP 200 (1 arrived)
+    [0:0:0:0:0:0:0:1]: HTTP 200 (1 arrived)
+    [0000:0000:0000:0000:0000:0000:0000:0001]: HTTP 200 (1 arrived)
+    [0::0:1]: HTTP 200 (1 arrived)
+    [::0.0.0.1]: HTTP 200 (1 arrived)
+    [::2]: egress denied: http://[::2]:[port] is not granted to this instance (0 arrived)
+    [::ffff:0.0.0.1]: egress denied: http://[::ffff:0.0.0.1]:[port] is not granted to this instance (0 arrived)
+    [::ffff:127.0.0.1]: egress denied: http://[::ffff:127.0.0.1]:[port] is not granted to this instance (0 arrived)
+    [::127.0.0.1]: egress denied: http://[::7f00:1]:[port] is not granted to this instance (0 arrived)
+    127.0.0.1: egress denied: http://127.0.0.1:[port] is not granted to this instance (0 arrived)
+    localhost: egress denied: http://localhost:[port] is not granted to this instance (0 arrived)
+    [::1%25lo]: egress denied: `http://[::1%25lo]:[port]/x` is not an origin: write it as https://host or https://host:port (0 arrived)
+    [::1: the address is malformed (0 arrived)
+    ::1: the address is malformed (0 arrived)
+    ");
+    hostile.assert_well().await;
+}
+
+#[tokio::test]
 async fn a_path_stays_a_path() {
     let wire = Wire::new();
     let hostile = connected(Limits::default(), &wire).await;
@@ -309,6 +339,7 @@ async fn a_redirect_is_not_followed() {
             let seen = outcome(&hostile, json!({ "do": "request", "url": wire.url, "headers": headers })).await;
             assert_eq!(seen, format!("HTTP {}", &status[..3]));
             assert_eq!((wire.take().len(), elsewhere.take().len()), (1, 0), "{status} {target}");
+            hostile.assert_well().await;
         }
     }
 }
@@ -332,6 +363,7 @@ async fn a_token_that_the_vendor_repeats_does_not_reach_the_guest() {
     assert!(seen.contains(&format!("x-echo: Bearer {stars}")), "{seen}");
     assert!(seen.ends_with(&format!("invalid token {stars}, {stars} again, {start}")), "{seen}");
     assert!(!seen.contains(TOKEN), "{seen}");
+    hostile.assert_well().await;
 }
 
 #[tokio::test]
@@ -353,13 +385,14 @@ async fn all_of_a_guests_memory_holds_no_token() {
     let (word, tokens) = found.split_once(' ').unwrap();
     assert!(word.parse::<u32>().unwrap() > 0, "what the vendor said is there");
     assert_eq!(tokens, "0 0 0", "neither the token nor a half of it");
+    hostile.assert_well().await;
 }
 
 #[tokio::test]
 async fn a_guest_that_sleeps_for_ever_is_stopped_by_the_clock() {
     let hostile = Hostile::new(Limits { wall_time: Duration::from_millis(300), ..Limits::default() }).await;
-    let message = tokio::time::timeout(LONG, hostile.stopped(json!({ "do": "sleep" }))).await;
-    insta::assert_snapshot!(message.unwrap(), @"the connector was stopped in `configure`: no answer within 0.3 s");
+    let message = hostile.stopped(json!({ "do": "sleep" })).await;
+    insta::assert_snapshot!(message, @"the connector was stopped in `configure`: no answer within 0.3 s");
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use host_harness::Limits;
 use serde_json::json;
 use tests::{name, settings};
 
-use crate::hostile::{Hostile, Who};
+use crate::hostile::{Hostile, Who, soon};
 
 #[tokio::test]
 async fn no_instance_sees_the_bucket_of_another_whatever_name_it_opens() {
@@ -23,6 +23,7 @@ async fn no_instance_sees_the_bucket_of_another_whatever_name_it_opens() {
     "connector": of two; "": of two; "acme/one": of two; "../two": of two; "other": of two; "1": of two
     "connector": of other; "": of other; "acme/one": of other; "../two": of other; "other": of other; "1": of other
     "#);
+    hostile.assert_well().await;
 }
 
 #[tokio::test]
@@ -33,6 +34,7 @@ async fn what_a_failed_call_wrote_is_not_there() {
         hostile.told(Who::First, json!({ "do": deed, "keys": ["half"] })).await.unwrap_err();
         assert_eq!(hostile.told(Who::First, read.clone()).await.unwrap(), r#""connector": nothing"#, "{deed}");
     }
+    hostile.assert_well().await;
 }
 
 #[tokio::test]
@@ -42,6 +44,7 @@ async fn what_is_removed_is_gone_for_the_next_call_too() {
     assert_eq!(hostile.told(Who::First, json!({ "do": "bucket-unmark" })).await.unwrap(), "true, then false");
     let read = json!({ "do": "bucket-read", "keys": ["connector"] });
     assert_eq!(hostile.told(Who::First, read).await.unwrap(), r#""connector": nothing"#);
+    hostile.assert_well().await;
 }
 
 #[tokio::test]
@@ -51,8 +54,9 @@ async fn a_bucket_outlives_the_host() {
     let again = hostile.env.tenant("acme");
     let grant = again.grant(&name("one")).await.unwrap();
     let read = json!({ "do": "bucket-read", "keys": ["connector"] }).to_string();
-    let seen = hostile.connector.configure(&grant, &read).await.unwrap().value.diagnostics.remove(0).message;
+    let seen = soon(hostile.connector.configure(&grant, &read)).await.unwrap().value.diagnostics.remove(0).message;
     assert_eq!(seen, r#""connector": lasting"#);
+    hostile.assert_well().await;
 }
 
 #[tokio::test]
@@ -71,6 +75,7 @@ async fn a_bucket_takes_only_so_many_keys() {
     insta::assert_snapshot!(seen, @"10 written, then: a bucket has at most 10 keys");
     let other = hostile.told(Who::SameTenant, json!({ "do": "bucket-mark", "keys": ["x"] })).await.unwrap();
     assert_eq!(other, "marked", "the quota is that of one instance");
+    hostile.assert_well().await;
 }
 
 #[tokio::test]
@@ -78,6 +83,7 @@ async fn a_bucket_takes_only_so_many_bytes() {
     let hostile = Hostile::new(Limits { bucket_bytes: 10_000, ..Limits::default() }).await;
     let seen = hostile.told(Who::First, json!({ "do": "bucket-many", "count": 994 })).await.unwrap();
     insta::assert_snapshot!(seen, @"10 written, then: a bucket holds at most 10000 bytes");
+    hostile.assert_well().await;
 }
 
 #[tokio::test]
@@ -95,15 +101,17 @@ async fn a_key_is_short_and_without_control_characters() {
     written
     written
     ");
+    hostile.assert_well().await;
 }
 
 #[tokio::test]
 async fn the_bucket_of_an_instance_that_could_not_connect_is_gone() {
     let hostile = Hostile::new(Limits::default()).await;
     let mut orders = settings(json!({ "do": "refuse" }));
-    hostile.tenant.add_instance(hostile.env.hostile("three", orders.clone()), true).await.unwrap_err();
+    soon(hostile.tenant.add_instance(hostile.env.hostile("three", orders.clone()), true)).await.unwrap_err();
     orders.insert("do".to_owned(), json!("bucket-read"));
     orders.insert("keys".to_owned(), json!(["connector"]));
-    let made = hostile.tenant.add_instance(hostile.env.hostile("three", orders), true).await.unwrap();
+    let made = soon(hostile.tenant.add_instance(hostile.env.hostile("three", orders), true)).await.unwrap();
     assert_eq!(made.connection.unwrap().diagnostics[0].message, r#""connector": nothing"#);
+    hostile.assert_well().await;
 }

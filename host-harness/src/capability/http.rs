@@ -80,9 +80,13 @@ pub struct HttpUsage {
 }
 
 impl HttpUsage {
-    /// Notes why a request was refused; the first reason stays.
-    fn refuse(&self, reason: &str) {
-        self.refusal.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| shortened(reason));
+    /// Notes why a request was refused; the first reason stays. Tells whether
+    /// this is it.
+    fn refuse(&self, reason: &str) -> bool {
+        let mut refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = refusal.is_none();
+        refusal.get_or_insert_with(|| shortened(reason));
+        first
     }
 }
 
@@ -142,7 +146,8 @@ impl HttpHooks {
 
         let before = self.usage.requests.fetch_add(1, Ordering::Relaxed);
         if before >= self.limits.requests_per_call {
-            return Err(Denied::Rule(format!("a call makes at most {before} requests")));
+            let limit = self.limits.requests_per_call;
+            return Err(Denied::Rule(format!("a call makes at most {limit} requests")));
         }
         let (limit, usage) = (self.limits.request_bytes, self.usage.clone());
         let body = Limited::new(body, usize::try_from(limit).unwrap_or(usize::MAX));
@@ -231,8 +236,12 @@ impl WasiHttpHooks for HttpHooks {
             }
             Err(denied) => {
                 let reason = shortened(&denied.to_string());
-                tracing::warn!(request = shown, denied = reason, "egress refused");
-                self.usage.refuse(&reason);
+                // A guest may go on asking: the log has the first one of a call.
+                if self.usage.refuse(&reason) {
+                    tracing::warn!(request = shown, denied = reason, "egress refused");
+                } else {
+                    tracing::debug!(request = shown, denied = reason, "egress refused again");
+                }
                 let error = HttpError::from(&denied);
                 Box::new(async move { Err(error) })
             }

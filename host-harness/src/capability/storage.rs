@@ -5,7 +5,10 @@
 //! beside the store and goes into it in one piece when the call has succeeded,
 //! so that a trap in the middle leaves nothing half-done.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
 use crate::limits::Limits;
 
@@ -60,13 +63,16 @@ pub struct BucketCtx {
     store: Option<Arc<dyn BucketStore>>,
     limits: Limits,
     values: Option<Values>,
+    /// The keys that the store holds: only these need to be taken away there.
+    stored: HashSet<String>,
+    /// Bounded like the bucket: of keys that are in the store, or will be.
     changes: Changes,
 }
 
 impl BucketCtx {
     /// A bucket over a store; without one it is refused, as in `normalize`.
     pub fn new(store: Option<Arc<dyn BucketStore>>, limits: &Limits) -> Self {
-        Self { store, limits: limits.clone(), values: None, changes: Changes::new() }
+        Self { store, limits: limits.clone(), values: None, stored: HashSet::new(), changes: Changes::new() }
     }
 
     /// Whether there is a bucket at all.
@@ -107,7 +113,11 @@ impl BucketCtx {
     pub fn delete(&mut self, key: &str) -> Result<(), Refused> {
         self.check_key(key)?;
         self.values()?.remove(key);
-        self.changes.insert(key.to_owned(), None);
+        if self.stored.contains(key) {
+            self.changes.insert(key.to_owned(), None);
+        } else {
+            self.changes.remove(key);
+        }
         Ok(())
     }
 
@@ -126,6 +136,7 @@ impl BucketCtx {
                 tracing::error!(error = &error as &dyn std::error::Error, "bucket");
                 Refused::Store
             })?;
+            self.stored = values.keys().cloned().collect();
             self.values = Some(values);
         }
         self.values.as_mut().ok_or(Refused::Store)
@@ -166,6 +177,23 @@ mod tests {
 
     fn bucket(store: &Arc<InMemory>, limits: &Limits) -> BucketCtx {
         BucketCtx::new(Some(store.clone()), limits)
+    }
+
+    #[test]
+    fn what_is_set_and_deleted_again_leaves_nothing_to_remember() {
+        let store = Arc::new(InMemory::default());
+        store.0.lock().unwrap().insert("stored".to_owned(), Vec::new());
+        let mut bucket = bucket(&store, &Limits::default());
+        for number in 0..10_000 {
+            bucket.set(&format!("passing {number}"), vec![1]).unwrap();
+            bucket.delete(&format!("passing {number}")).unwrap();
+            bucket.delete(&format!("never there {number}")).unwrap();
+        }
+        assert_eq!(bucket.changes, Changes::new());
+        bucket.delete("stored").unwrap();
+        bucket.set("stays", vec![2]).unwrap();
+        bucket.commit().unwrap();
+        assert_eq!(*store.0.lock().unwrap(), Values::from([("stays".to_owned(), vec![2])]));
     }
 
     #[test]

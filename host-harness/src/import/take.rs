@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// Batches that are normalized at one time, while others are written.
-const BATCHES_AT_ONCE: usize = 4;
+const BATCHES_AT_ONCE: usize = 3;
 
 /// Batches that wait for that, and again to be written.
 const BATCHES_WAITING: usize = 1;

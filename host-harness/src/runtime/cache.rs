@@ -31,18 +31,36 @@ impl CodeCache {
 
     /// Compiles a component, or takes its code from the cache.
     pub fn component(&self, engine: &Engine, code: &[u8], sha256: &str) -> wasmtime::Result<Component> {
-        let Some(folder) = &self.folder else { return Component::new(engine, code) };
+        let Some(folder) = &self.folder else { return load(engine, &compile(engine, code)?) };
         let path = folder.join(format!("{sha256}-{:016x}.cwasm", self.engine));
         if let Some(component) = read(engine, &path) {
             return Ok(component);
         }
-        let component = Component::new(engine, code)?;
+        let compiled = compile(engine, code)?;
         // A cache that cannot be written costs time, not the sync.
-        if let Err(error) = component.serialize().map_err(io::Error::other).and_then(|code| write(folder, &path, &code))
-        {
+        if let Err(error) = write(folder, &path, &compiled) {
             tracing::warn!(%error, path = %path.display(), "compiled code cannot be cached");
         }
-        Ok(component)
+        load(engine, &compiled)
+    }
+}
+
+/// Compiles a component on threads that end with it: what they leave behind in
+/// the allocator is more than a sync needs, and others can use it then.
+fn compile(engine: &Engine, code: &[u8]) -> wasmtime::Result<Vec<u8>> {
+    // It comes back when the threads have ended.
+    rayon::ThreadPoolBuilder::new()
+        .build_scoped(|thread| thread.run(), |threads| threads.install(|| engine.precompile_component(code)))
+        .unwrap_or_else(|_| engine.precompile_component(code))
+}
+
+fn load(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
+    #[expect(unsafe_code, reason = "loads machine code: only what this process or one of its user made here, whole")]
+    // SAFETY: it was compiled here a moment ago, or it is of the folder, which
+    // belongs to the operator like the binary itself, and the hash in the file
+    // says that it is what `write` put there.
+    unsafe {
+        Component::deserialize(engine, code)
     }
 }
 
@@ -53,11 +71,7 @@ fn read(engine: &Engine, path: &Path) -> Option<Component> {
         tracing::warn!(path = %path.display(), "damaged code in the cache, compiling anew");
         return None;
     }
-    #[expect(unsafe_code, reason = "loads machine code: only what this process or one of its user wrote here, whole")]
-    // SAFETY: the folder belongs to the operator like the binary itself, and
-    // the hash says that the file is what `write` put there.
-    let component = unsafe { Component::deserialize(engine, code) };
-    component.inspect_err(|error| tracing::debug!(%error, "cached code does not fit")).ok()
+    load(engine, code).inspect_err(|error| tracing::debug!(%error, "cached code does not fit")).ok()
 }
 
 fn write(folder: &Path, path: &Path, code: &[u8]) -> io::Result<()> {

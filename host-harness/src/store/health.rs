@@ -43,6 +43,15 @@ impl FindingStore {
         Ok(())
     }
 
+    /// Opens the store of a tenant to look at it: it is neither brought up to
+    /// date nor written.
+    pub fn open_to_look(path: &Path) -> Result<Self> {
+        let connection = read_only(path)?;
+        super::tune(&connection)?;
+        connection.pragma_update(None, "query_only", true)?;
+        Ok(Self { connection, decoder: Default::default(), compiled: Default::default() })
+    }
+
     /// Looks at the store of a tenant without changing anything.
     pub fn examine(path: &Path, now: appsec_model::Timestamp) -> Result<StoreHealth> {
         let connection = read_only(path)?;

@@ -45,10 +45,9 @@ impl Caller {
         let mut tries = 0;
         let mut awaited = None;
         loop {
-            // Each time of opening is waited for once: a waiter that only
-            // writes waits down must not spin here.
-            while let Some((opens_at, left)) =
-                self.sync.gate.closed().filter(|(opens_at, _)| awaited != Some(*opens_at))
+            // Each time of opening is waited for once, here or below: a waiter
+            // that only writes waits down must not spin.
+            while let Some((opens_at, left)) = self.sync.gate.closed().filter(|(opens_at, _)| awaited < Some(*opens_at))
             {
                 self.sync.waiter.wait(left).await;
                 awaited = Some(opens_at);
@@ -75,7 +74,7 @@ impl Caller {
                     tracing::info!(owner = error.owner, ?wait, why = %error, "waiting");
                     (self.sync.progress)(SyncEvent::Waiting { wait, why: error.to_string() });
                     if matches!(error.failure, CallFailure::Contract(ContractError::RateLimited { .. })) {
-                        self.sync.gate.close_for(wait);
+                        awaited = awaited.max(Some(self.sync.gate.close_for(wait)));
                     }
                     self.sync.waiter.wait(wait).await;
                 }

@@ -35,11 +35,12 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    /// Closes the gate for some time, at least.
-    pub fn close_for(&self, time: Duration) {
+    /// Closes the gate for some time, at least; returns when that is over.
+    pub fn close_for(&self, time: Duration) -> Instant {
         let until = Instant::now() + time;
         let mut opens_at = self.opens_at.lock().unwrap_or_else(PoisonError::into_inner);
         *opens_at = Some(opens_at.map_or(until, |known| known.max(until)));
+        until
     }
 
     /// When the gate opens, and how long that is from now; none if it is open.

@@ -1,8 +1,8 @@
 //! Backups, made beside a store in use and brought back.
 
-use std::fs;
+use std::{fs, process::Stdio};
 
-use crate::support::{Desk, shape};
+use crate::support::{Desk, gate_after, held_at_the_gate, shape};
 
 #[test]
 fn a_backup_comes_back_as_it_was_also_under_another_name() {
@@ -40,4 +40,28 @@ fn a_backup_comes_back_as_it_was_also_under_another_name() {
     let done = desk.run(&["restore", folder, "--as", "third"]);
     assert_eq!((done.code, done.stderr.contains("is not the file that was backed up")), (1, true), "{}", done.stderr);
     assert!(!desk.data_dir().join("tenants/third").exists());
+}
+
+#[test]
+fn a_backup_made_in_the_middle_of_a_sync_goes_on_there_and_ends_with_the_same_store() {
+    let desk = Desk::new(shape(), vec![]);
+    assert_eq!(desk.add(&["--set", "page_size=100"]).code, 0);
+    desk.simulator.set_faults(gate_after(4));
+    let mut command = desk.command(&["sync", "code"]);
+    let mut sync = held_at_the_gate(&desk, command.stdout(Stdio::null()).stderr(Stdio::null()));
+    let folder = desk.folder.path().join("backup").to_str().unwrap().to_owned();
+    desk.ok(&["backup", &folder]);
+    assert!(sync.try_wait().unwrap().is_none(), "the sync was over before the backup");
+    desk.simulator.set_faults(vec![]);
+    assert!(sync.wait().unwrap().success());
+    let original = desk.content();
+
+    desk.ok(&["restore", &folder, "--as", "copy"]);
+    assert_ne!(desk.content_of("copy"), original, "the backup was made of what the end of the sync brought");
+    let health = desk.json(&["doctor"]);
+    assert_eq!(health["condition"], "notice", "{health:#}");
+    let run = desk.json(&["--tenant", "copy", "sync", "code"])["runs"][0].clone();
+    assert_eq!((&run["state"], &run["resumed"]), (&"complete".into(), &1.into()), "{run:#}");
+    assert_eq!(desk.content_of("copy"), original);
+    assert_eq!(desk.json(&["doctor"])["condition"], "good");
 }

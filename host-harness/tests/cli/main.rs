@@ -7,6 +7,7 @@ mod commands;
 mod daemon;
 mod deletion;
 mod disks;
+mod doctor;
 mod failures;
 mod files;
 mod issues;

@@ -4,12 +4,22 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use data_encoding::{BASE64, BASE64URL_NOPAD, HEXLOWER, HEXUPPER};
 use vendor_sim::{Effect, Fault, Match, WorldShape};
+use wasmparser::{Parser, Payload, TypeRef};
 
-use crate::support::{Desk, SECOND_TOKEN, TOKEN, shape};
+use crate::support::{Desk, SECOND_TOKEN, TOKEN, gate_after, held_at_the_gate, shape};
+
+/// Messages that a receiver may get: more than there are.
+const MANY: usize = 1000;
+
+/// Instructions of WebAssembly.
+const UNREACHABLE: u8 = 0x00;
+const NOP: u8 = 0x01;
+const END: u8 = 0x0b;
 
 /// Forms in which a token could have been written down. In base64 its middle
 /// looks one of three ways, by what stands before it.
@@ -57,6 +67,9 @@ fn no_byte_of_whatever_is_written_or_printed_holds_a_token() {
     let kinds = "kinds=[\"sast\",\"sca\",\"secrets\",\"ai-sast\",\"packages\"]";
     let place = ["--set", &origin, "--allow-private-origin", &url, "--set", kinds];
     let token = desk.token_file();
+    let (receiver, received) = super::webhooks::receiver(MANY);
+    let hook = format!("{receiver}/hook");
+    let signing = desk.file("hook-secret", super::webhooks::SECRET);
 
     let run = |arguments: &[&str]| {
         let arguments = [arguments, &["-vv", "--vault-key-file", &key, "--max-wait", "0"]].concat();
@@ -75,6 +88,12 @@ fn no_byte_of_whatever_is_written_or_printed_holds_a_token() {
         &[&["instance", "add", "code", "--token-file", &token, "--store-token"][..], &place].concat(),
         &[&["instance", "add", "by-file", "--token-file", &token][..], &place].concat(),
         &["instance", "check", "code"],
+        &[
+            &["webhook", "set", "code", "--url", &hook, "--allow-private-origin", &receiver][..],
+            &["--secret-file", &signing, "--store-secret"],
+        ]
+        .concat(),
+        &["webhook", "test", "code"],
         &["sync", "code"],
         &["import", &report, "--project", "acme/shop", "--instance", "code"],
         &["findings", "--all", "--csv", "--limit", "100000"],
@@ -106,17 +125,105 @@ fn no_byte_of_whatever_is_written_or_printed_holds_a_token() {
     usual(&[
         &["instance", "rotate-token", "code", "--token-file", &second, "--store-token"],
         &["sync", "code"],
+        &["webhook", "deliveries"],
         &["instance", "delete", "by-file", "--confirm", "by-file"],
     ]);
+    // Who listens is told of what went well and of what did not.
+    let mut states = Vec::new();
+    while let Ok((head, body)) = received.recv_timeout(Duration::ZERO) {
+        assert_nowhere("the head of what was delivered", head.as_bytes(), &forms);
+        assert_nowhere("the body of what was delivered", body.as_bytes(), &forms);
+        let told: serde_json::Value = serde_json::from_str(&body).unwrap();
+        states.push(told["state"].as_str().unwrap_or("test").to_owned());
+    }
+    for expected in ["test", "complete", "failed"] {
+        assert!(states.iter().any(|state| state == expected), "{expected} in {states:?}");
+    }
 
+    search(
+        &desk,
+        &["tenants/default/store.sqlite3", "tenants/default/vault", "backup/store.sqlite3", "backup/vault"],
+        &forms,
+    );
+}
+
+/// Searches every file of a desk, among which must be some that hold something.
+fn search(desk: &Desk, expected: &[&str], forms: &[Vec<u8>]) {
     // The tokens' own files are the operator's.
     let mut all = Vec::new();
     files(desk.folder.path(), &mut all);
     all.retain(|path| !path.ends_with("token") && !path.ends_with("second-token"));
-    for expected in ["tenants/default/store.sqlite3", "tenants/default/vault", "backup/store.sqlite3", "backup/vault"] {
-        assert!(all.iter().any(|path| path.ends_with(expected)), "{expected} in {all:?}");
+    for name in expected {
+        let held = all.iter().any(|path| path.ends_with(name) && fs::metadata(path).unwrap().len() > 0);
+        assert!(held, "{name} in {all:?}");
     }
     for path in &all {
-        assert_nowhere(&path.display().to_string(), &fs::read(path).unwrap(), &forms);
+        assert_nowhere(&path.display().to_string(), &fs::read(path).unwrap(), forms);
     }
+}
+
+#[test]
+fn no_byte_that_a_killed_sync_leaves_holds_a_token() {
+    let desk = Desk::new(shape(), vec![]);
+    let key = desk.folder.path().join("key").to_str().unwrap().to_owned();
+    desk.ok(&["vault", "new-key", "--to", &key]);
+    let done = desk.add(&["--store-token", "--vault-key-file", &key, "--set", "page_size=100"]);
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    desk.simulator.set_faults(gate_after(4));
+    let mut command = desk.command(&["sync", "-vv", "--vault-key-file", &key]);
+    let stream = |name: &str| fs::File::create(desk.folder.path().join(name)).unwrap();
+    let mut sync = held_at_the_gate(&desk, command.stdout(stream("stdout")).stderr(stream("stderr")));
+    sync.kill().unwrap();
+    sync.wait().unwrap();
+    search(&desk, &["tenants/default/store.sqlite3", "tenants/default/store.sqlite3-wal", "stderr"], &forms());
+}
+
+/// The connector inside of the program, with a function that breaks as soon as
+/// it is called.
+fn breaking_in(function: &str) -> Vec<u8> {
+    let mut bytes = fs::read(env!("BUNDLED_SEMGREP")).unwrap();
+    let (mut imported, mut bodies, mut wanted, mut body) = (0, 0, None, None);
+    for payload in Parser::new(0).parse_all(&bytes) {
+        match payload.unwrap() {
+            Payload::Version { .. } => (imported, bodies, wanted) = (0, 0, None),
+            Payload::ImportSection(imports) => {
+                imported =
+                    imports.into_imports().filter(|it| matches!(it.as_ref().unwrap().ty, TypeRef::Func(_))).count();
+            }
+            Payload::ExportSection(exports) => {
+                wanted = exports.into_iter().map(Result::unwrap).find(|it| it.name.ends_with(function));
+            }
+            Payload::CodeSectionEntry(found) => {
+                let index = imported + bodies;
+                bodies += 1;
+                if wanted.is_some_and(|it| it.index as usize == index) {
+                    let start = found.get_operators_reader().unwrap().original_position();
+                    body = Some(start..found.range().end);
+                }
+            }
+            _ => {}
+        }
+    }
+    let body = &mut bytes[body.unwrap()];
+    body.fill(NOP);
+    body[0] = UNREACHABLE;
+    *body.last_mut().unwrap() = END;
+    bytes
+}
+
+#[test]
+fn no_byte_that_a_crash_of_a_connector_leaves_holds_a_token() {
+    let desk = Desk::new(shape(), vec![]);
+    let forms = forms();
+    let broken = desk.folder.path().join("broken.wasm");
+    fs::write(&broken, breaking_in("#fetch-findings")).unwrap();
+    let connector = ["-vv", "--connector", broken.to_str().unwrap()];
+    let added = desk.add(&connector);
+    assert_eq!(added.code, 0, "{}", added.stderr);
+    let done = desk.run(&[&["sync"], &connector[..]].concat());
+    assert_ne!(done.code, 0, "{}", done.stdout);
+    let printed = done.stdout + &done.stderr;
+    assert!(printed.contains("the connector crashed in `fetch-findings`"), "{printed}");
+    assert_nowhere("what was printed of a crash", printed.as_bytes(), &forms);
+    search(&desk, &["tenants/default/store.sqlite3"], &forms);
 }

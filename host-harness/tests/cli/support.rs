@@ -3,12 +3,13 @@
 use std::{
     io::Write,
     path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    process::{Child, Command, Output, Stdio},
+    time::{Duration, Instant},
 };
 
 use serde_json::Value;
 use tempfile::TempDir;
-use vendor_sim::{Fault, Options, Simulator, World, WorldShape};
+use vendor_sim::{Effect, Fault, Match, Options, RetryAfter, Simulator, World, WorldShape};
 
 /// The token that simulators accept. Nothing that is printed or stored may
 /// hold it.
@@ -183,7 +184,13 @@ impl Desk {
     /// The content of the store that a user can see, without row ids and times
     /// of this machine.
     pub fn content(&self) -> Value {
-        let mut findings = self.json(&["findings", "--all", "--all-categories", "--limit", "100000"]);
+        self.content_of("default")
+    }
+
+    /// The same of a tenant.
+    pub fn content_of(&self, tenant: &str) -> Value {
+        let json = |arguments: &[&str]| self.json(&[&["--tenant", tenant], arguments].concat());
+        let mut findings = json(&["findings", "--all", "--all-categories", "--limit", "100000"]);
         // What is equally urgent is in the order of arrival.
         findings["findings"].as_array_mut().unwrap().sort_by_key(|finding| finding["id"].to_string());
         for finding in findings["findings"].as_array_mut().unwrap() {
@@ -192,10 +199,29 @@ impl Desk {
             finding.remove("last_seen_at");
             finding.remove("changed_at");
         }
-        let packages = self.json(&["packages", "--limit", "100000"]);
-        let projects = self.json(&["projects"]);
+        let packages = json(&["packages", "--limit", "100000"]);
+        let projects = json(&["projects"]);
         serde_json::json!({ "findings": findings, "packages": packages, "projects": projects })
     }
+}
+
+/// Lets the vendor refuse the findings for now, from a request on: a sync waits
+/// in its middle until the faults are taken away.
+pub fn gate_after(findings: u64) -> Vec<Fault> {
+    let what = Effect::TooManyRequests { retry_after: Some(RetryAfter::Seconds(1)) };
+    vec![Fault { when: Match { first: findings, ..Match::path("/findings") }, what }]
+}
+
+/// A sync that a gate holds, with pages in the store and more to come.
+pub fn held_at_the_gate(desk: &Desk, command: &mut Command) -> Child {
+    let mut child = command.spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(120);
+    let pages = || desk.json(&["status"])["instances"][0]["running"]["pages"].as_u64();
+    while desk.simulator.stats().too_many_requests == 0 || pages().unwrap_or(0) == 0 {
+        assert!(Instant::now() < deadline, "the sync does not come to the gate");
+        assert!(child.try_wait().unwrap().is_none(), "the sync was over before it came to the gate");
+    }
+    child
 }
 
 pub fn done(output: Output) -> Done {

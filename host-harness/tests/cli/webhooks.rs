@@ -16,7 +16,7 @@ use sha2::Sha256;
 
 use crate::support::{Desk, done, shape};
 
-const SECRET: &str = "signing-s3cret-that-nobody-may-see";
+pub const SECRET: &str = "signing-s3cret-that-nobody-may-see";
 
 /// How long a test waits for what must come.
 const LONG: Duration = Duration::from_secs(120);
@@ -47,7 +47,7 @@ fn header<'a>(head: &'a str, name: &str) -> &'a str {
 }
 
 /// A receiver that takes so many messages and is then gone.
-fn receiver(messages: usize) -> (String, Receiver<(String, String)>) {
+pub fn receiver(messages: usize) -> (String, Receiver<(String, String)>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let origin = format!("http://{}", listener.local_addr().unwrap());
     let (received, taken) = channel();

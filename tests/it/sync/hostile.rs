@@ -11,6 +11,8 @@ use tests::{Env, content, findings, name, settings};
 use tokio::sync::Notify;
 use vendor_sim::WorldShape;
 
+use crate::hostile::soon;
+
 fn env() -> Env {
     Env::new(WorldShape { projects: 1, sast: 1, sca: 0, ..WorldShape::default() })
 }
@@ -18,9 +20,20 @@ fn env() -> Env {
 /// Syncs a guest that follows these orders.
 async fn sync(env: &Env, orders: Value) -> (Tenant, Result<Run, HarnessError>) {
     let tenant = env.tenant("acme");
-    tenant.add_instance(env.hostile("code", settings(orders)), true).await.unwrap();
-    let outcome = env.sync(&tenant).await;
+    soon(tenant.add_instance(env.hostile("code", settings(orders)), true)).await.unwrap();
+    let outcome = soon(env.sync(&tenant)).await;
     (tenant, outcome)
+}
+
+/// Asserts that others are served: another instance of that tenant, and a sync
+/// of another tenant.
+async fn assert_served(env: &Env) {
+    let orders = settings(json!({ "fetch": { "count": 2 } }));
+    soon(env.tenant("acme").add_instance(env.hostile("well", orders.clone()), true)).await.unwrap();
+    let other = env.tenant("other");
+    soon(other.add_instance(env.hostile("code", orders), true)).await.unwrap();
+    assert_eq!(soon(env.sync(&other)).await.unwrap().state, RunState::Complete);
+    assert_eq!(findings(&other).len(), 2);
 }
 
 /// Why a run is not complete; what is to be done may follow on further lines.
@@ -51,6 +64,7 @@ async fn a_record_that_crashes_the_connector_becomes_a_diagnostic_and_the_others
     connector-crashed of 1: the connector crashed in `normalize`: wasm trap: wasm `unreachable` instruction executed
     connector-crashed of 4: the connector was stopped in `normalize`: more than 512 KiB of stack
     ");
+    assert_served(&env).await;
 }
 
 #[tokio::test]
@@ -60,6 +74,7 @@ async fn a_finding_with_an_impossible_index_is_ignored() {
     let (tenant, outcome) = sync(&env, json!({ "fetch": { "keys": bodies } })).await;
     assert_eq!(outcome.unwrap().state, RunState::Complete);
     assert_eq!(findings(&tenant).len(), 2);
+    assert_served(&env).await;
 }
 
 #[tokio::test]
@@ -74,6 +89,7 @@ async fn a_connector_that_pages_in_circles_is_stopped() {
         }
         assert_eq!(findings(&tenant).len(), 3);
         assert!(run.counts.pages < 10, "{} pages", run.counts.pages);
+        assert_served(&env).await;
     }
 }
 
@@ -82,7 +98,7 @@ async fn a_connector_whose_pages_are_empty_and_never_end_is_stopped() {
     let env = env();
     let tenant = env.tenant("acme");
     let orders = settings(json!({ "fetch": { "do": "fresh-cursor" } }));
-    tenant.add_instance(env.hostile("code", orders), true).await.unwrap();
+    soon(tenant.add_instance(env.hostile("code", orders), true)).await.unwrap();
     let (pages, many) = (AtomicUsize::new(0), Arc::new(Notify::new()));
     let notify = many.clone();
     let progress = Arc::new(move |event: SyncEvent| {
@@ -92,12 +108,16 @@ async fn a_connector_whose_pages_are_empty_and_never_end_is_stopped() {
         }
     });
     let instance = name("code");
-    let run = tokio::select! {
-        run = tenant.sync(&instance, None, SyncOptions::default(), progress) => run.unwrap(),
-        () = many.notified() => panic!("after a thousand empty pages the host still asks for more"),
+    let sync = async {
+        tokio::select! {
+            run = tenant.sync(&instance, None, SyncOptions::default(), progress) => run.unwrap(),
+            () = many.notified() => panic!("after a thousand empty pages the host still asks for more"),
+        }
     };
+    let run = soon(sync).await;
     assert_eq!(run.state, RunState::Failed);
     insta::assert_snapshot!(first_line(&run), @"200 pages in a row were empty: the connector does not come to an end");
+    assert_served(&env).await;
 }
 
 #[tokio::test]
@@ -105,6 +125,7 @@ async fn a_list_of_projects_without_an_end_is_stopped() {
     let env = env();
     let (_, outcome) = sync(&env, json!({ "list": { "do": "repeat-cursor" } })).await;
     insta::assert_snapshot!(outcome.unwrap_err(), @"the vendor's list of projects does not come to an end (1 projects so far)");
+    assert_served(&env).await;
 }
 
 #[tokio::test]
@@ -114,6 +135,7 @@ async fn a_cursor_beyond_the_contract_is_refused() {
     let run = outcome.unwrap();
     assert_eq!(run.state, RunState::Failed);
     insta::assert_snapshot!(first_line(&run), @"limit exceeded: a cursor of more than 4096 bytes");
+    assert_served(&env).await;
 }
 
 #[tokio::test]
@@ -124,6 +146,7 @@ async fn a_page_beyond_the_contract_is_refused() {
     assert_eq!(run.state, RunState::Failed);
     insta::assert_snapshot!(first_line(&run), @"limit exceeded: a page of more than 10000 records");
     assert!(findings(&tenant).is_empty());
+    assert_served(&env).await;
 }
 
 #[tokio::test]
@@ -133,6 +156,7 @@ async fn a_crash_while_fetching_fails_that_read_alone() {
     let run = outcome.unwrap();
     assert_eq!(run.state, RunState::Failed);
     insta::assert_snapshot!(first_line(&run), @"the connector crashed in `fetch-findings`: wasm trap: wasm `unreachable` instruction executed");
+    assert_served(&env).await;
 }
 
 #[tokio::test]
@@ -141,8 +165,8 @@ async fn a_hostile_instance_harms_no_sync_of_another_one() {
     let (good, _) = env.connected("good", settings(json!({ "branches": "all" }))).await;
     let bad = env.tenant("bad");
     let orders = settings(json!({ "fetch": { "do": "grow" } }));
-    bad.add_instance(env.hostile("code", orders), true).await.unwrap();
-    let (bad_run, good_run) = tokio::join!(env.sync(&bad), env.sync(&good));
+    soon(bad.add_instance(env.hostile("code", orders), true)).await.unwrap();
+    let (bad_run, good_run) = tokio::join!(soon(env.sync(&bad)), soon(env.sync(&good)));
     assert_eq!(bad_run.unwrap().state, RunState::Failed);
     assert_eq!(good_run.unwrap().state, RunState::Complete);
     assert!(findings(&bad).is_empty() && !findings(&good).is_empty());

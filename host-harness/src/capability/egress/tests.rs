@@ -46,7 +46,14 @@ fn scheme_host_and_port_must_all_agree() {
 
 #[test]
 fn every_spelling_of_a_number_is_judged_as_that_number() {
-    let policy = policy(&["http://127.0.0.1:80", "http://[::1]", "http://169.254.169.254"]);
+    let policy = policy(&[
+        "http://127.0.0.1:80",
+        "http://[::1]",
+        "http://169.254.169.254",
+        "http://[::ffff:127.0.0.1]",
+        "http://[::ffff:169.254.169.254]",
+        "http://[fd00:ec2::254]",
+    ]);
     for refused in [
         "http://127.0.0.1/",
         "http://127.1/",
@@ -57,6 +64,10 @@ fn every_spelling_of_a_number_is_judged_as_that_number() {
         "http://[0:0:0:0:0:0:0:1]/",
         "http://169.254.169.254/latest/meta-data",
         "http://0xa9fea9fe/",
+        "http://[::ffff:127.0.0.1]/",
+        "http://[::ffff:7f00:1]/",
+        "http://[0:0:0:0:0:ffff:a9fe:a9fe]/",
+        "http://[fd00:0ec2:0:0:0:0:0:0254]/",
     ] {
         assert!(matches!(policy.check(refused), Err(Refusal::Address { .. })), "{refused}");
     }

@@ -35,6 +35,13 @@ fn a_name_with_private_addresses_alone_is_refused_with_the_reason() {
     );
 }
 
+#[test]
+fn no_name_leads_to_a_metadata_service_whatever_is_granted() {
+    for address in ["169.254.169.254", "::ffff:169.254.169.254", "fd00:ec2::254", "100.100.100.200", "168.63.129.16"] {
+        assert!(permitted("rebind.example", [at(address)].into_iter(), Addresses::Private).is_err(), "{address}");
+    }
+}
+
 fn transport(limits: &Limits) -> Transport {
     Transport::new(tls_config().unwrap(), limits)
 }

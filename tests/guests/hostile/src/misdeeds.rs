@@ -20,6 +20,11 @@ pub fn perform(order: &Order) -> Result<String, Error> {
         "panic" => fail(&"a very long reason ".repeat(order.count)),
         "exit" => std::process::exit(3),
         "flood-log" => Ok(flood(order.count)),
+        #[cfg(target_arch = "wasm32")]
+        "flood-log-and-trap" => {
+            flood(order.count);
+            core::arch::wasm32::unreachable()
+        }
         "environment" => {
             Ok(std::env::vars().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" "))
         }

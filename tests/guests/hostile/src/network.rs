@@ -6,7 +6,7 @@ use wasi::{
         outgoing_handler,
         types::{ErrorCode, Fields, IncomingResponse, Method, OutgoingBody, OutgoingRequest, Scheme},
     },
-    io::streams::StreamError,
+    io::streams::{OutputStream, StreamError},
 };
 
 use crate::order::Order;
@@ -63,14 +63,16 @@ pub fn request(order: &Order) -> Outcome {
     if request.set_method(&method).is_err() {
         return Outcome::Failed("the method is malformed".to_owned());
     }
-    let body = if order.body > 0 { request.body().ok() } else { None };
+    let bytes: Vec<u8> =
+        SMUGGLED.iter().copied().cycle().take(order.body).chain(order.text.replace("$TOKEN", &token).bytes()).collect();
+    let body = if bytes.is_empty() { None } else { request.body().ok() };
     let future = match outgoing_handler::handle(request, None) {
         Ok(future) => future,
         Err(code) => return failed(&code),
     };
     // Held until the answer is there, if it is to have no end.
     let _unfinished = match body {
-        Some(body) => match write(body, order) {
+        Some(body) => match write(body, &bytes, order) {
             Ok(body) => body,
             Err(what) => return Outcome::Failed(what),
         },
@@ -94,9 +96,11 @@ pub fn request(order: &Order) -> Outcome {
 const SMUGGLED: &[u8] = b"GET /smuggled HTTP/1.1\r\nhost: a\r\n\r\n";
 
 /// Writes a body; gives it back if it is not to end.
-fn write(body: OutgoingBody, order: &Order) -> Result<Option<OutgoingBody>, String> {
+fn write(body: OutgoingBody, bytes: &[u8], order: &Order) -> Result<Option<OutgoingBody>, String> {
     let stream = body.write().map_err(|()| "no stream".to_owned())?;
-    let bytes: Vec<u8> = SMUGGLED.iter().copied().cycle().take(order.body).collect();
+    if order.pause_ms > 0 {
+        drip(&stream, bytes, order.pause_ms);
+    }
     for piece in bytes.chunks(4_096) {
         // What became of it is told by the answer.
         if stream.blocking_write_and_flush(piece).is_err() {
@@ -110,6 +114,16 @@ fn write(body: OutgoingBody, order: &Order) -> Result<Option<OutgoingBody>, Stri
     // As above.
     let _ = OutgoingBody::finish(body, None);
     Ok(None)
+}
+
+/// Writes byte by byte until nobody takes them.
+fn drip(stream: &OutputStream, bytes: &[u8], pause_ms: u64) {
+    for byte in bytes.iter().cycle() {
+        if stream.blocking_write_and_flush(&[*byte]).is_err() {
+            return;
+        }
+        monotonic_clock::subscribe_duration(pause_ms * 1_000_000).block();
+    }
 }
 
 /// Sleeps for longer than any host waits.
@@ -158,15 +172,15 @@ fn failed(code: &ErrorCode) -> Outcome {
 
 /// Sends `count` requests and says what came of them.
 pub fn many(order: &Order) -> Result<String, String> {
-    let mut answered = 0;
+    let (mut answered, mut denied) = (0, 0);
     for _ in 0..order.count {
         match request(order) {
             Outcome::Status(_) | Outcome::Body(..) | Outcome::Text(_) => answered += 1,
-            Outcome::Denied => return Ok(format!("{answered} answered, then denied")),
+            Outcome::Denied => denied += 1,
             Outcome::Failed(what) => return Ok(format!("{answered} answered, then: {what}")),
         }
     }
-    Ok(format!("{answered} answered"))
+    Ok(format!("{answered} answered, {denied} denied"))
 }
 
 /// Holds `count` handles at one time.

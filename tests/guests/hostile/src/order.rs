@@ -19,6 +19,11 @@ pub struct Order {
     pub method: String,
     /// Bytes of its body.
     pub body: usize,
+    /// What comes behind them; `$TOKEN` as in headers.
+    pub text: String,
+    /// Writes the body byte by byte with this pause after each of them, and again
+    /// and again.
+    pub pause_ms: u64,
     /// Whether the body is never brought to its end.
     pub unfinished: bool,
     /// Keys in the bucket, or names of buckets.

@@ -1,0 +1,178 @@
+//! What `doctor` says of data folders, and that it leaves each byte as it was.
+
+use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt, path::Path};
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use vendor_sim::{Effect, Fault, Match, Options, Simulator, World, WorldShape};
+
+use crate::support::{Desk, shape};
+
+const STORE: &str = "tenants/default/store.sqlite3";
+
+/// A data folder, and what is said of it.
+struct Case {
+    name: &'static str,
+    /// What is done to a folder that is well.
+    make: fn(&mut Desk),
+    arguments: &'static [&'static str],
+    code: i32,
+    /// What it is about, and the condition of that.
+    says: (&'static str, &'static str),
+    /// Parts of what is said.
+    detail: &'static str,
+    remedy: Option<&'static str>,
+}
+
+const CASES: &[Case] = &[
+    Case {
+        name: "all is well",
+        make: |_| {},
+        arguments: &[],
+        code: 0,
+        says: ("store of default", "good"),
+        detail: "whole, version ",
+        remedy: None,
+    },
+    Case {
+        name: "a store of a newer program",
+        make: |desk| {
+            let store = rusqlite::Connection::open(desk.data_dir().join(STORE)).unwrap();
+            store.pragma_update(None, "user_version", 99).unwrap();
+        },
+        arguments: &[],
+        code: 1,
+        says: ("store of default", "problem"),
+        detail: "it has version 99, and this program writes ",
+        remedy: Some("use a newer program"),
+    },
+    Case {
+        name: "a store without a byte",
+        make: |desk| fs::write(desk.data_dir().join(STORE), []).unwrap(),
+        arguments: &[],
+        code: 1,
+        says: ("store of default", "problem"),
+        detail: "empty",
+        remedy: Some("harness restore"),
+    },
+    Case {
+        name: "a deletion that was cut off",
+        make: |desk| {
+            let store = rusqlite::Connection::open(desk.data_dir().join(STORE)).unwrap();
+            let plan = r#"{ "instance": "code", "tables": [], "secrets": [] }"#;
+            store.execute("INSERT INTO deletions SELECT id, name, ?1, 0 FROM instances", [plan]).unwrap();
+        },
+        arguments: &["--online"],
+        code: 0,
+        says: ("store of default", "notice"),
+        detail: "1 deletions were cut off",
+        remedy: Some("the next command of this tenant finishes them"),
+    },
+    Case {
+        name: "a folder that is open to others",
+        make: |desk| {
+            let open = fs::Permissions::from_mode(0o777);
+            fs::set_permissions(desk.data_dir().join("tenants"), open).unwrap();
+        },
+        arguments: &[],
+        code: 0,
+        says: ("data folder ", "notice"),
+        detail: "other users may look into its tenants",
+        remedy: Some("chmod -R go-rwx"),
+    },
+    Case {
+        name: "a vendor that answers",
+        make: |_| {},
+        arguments: &["--online"],
+        code: 0,
+        says: ("instance default/code: vendor", "good"),
+        detail: "answers as demo-corp",
+        remedy: None,
+    },
+    Case {
+        name: "a vendor that refuses the token",
+        make: |desk| {
+            let what = Effect::Status { code: 401 };
+            desk.simulator.set_faults(vec![Fault { when: Match::always(), what }]);
+        },
+        arguments: &["--online"],
+        code: 1,
+        says: ("instance default/code: vendor", "problem"),
+        detail: "refused the token as wrong or expired",
+        remedy: Some("harness instance rotate-token NAME"),
+    },
+    Case {
+        name: "a vendor that is gone",
+        // Another one takes its place, at another port.
+        make: |desk| desk.simulator = Simulator::start(World::new(shape()), Options::default()).unwrap(),
+        arguments: &["--online"],
+        code: 1,
+        says: ("instance default/code: vendor", "problem"),
+        detail: "unavailable: no connection to http://127.0.0.1:",
+        remedy: Some("check that the vendor's address is right and reachable from here"),
+    },
+];
+
+/// The hash and the permissions of each file below a folder. Compiled code is
+/// left out: it is shared with other tests, which add to it. So is what SQLite
+/// sets up beside a store that anybody reads, and that holds nothing of it: its
+/// index of the log, and a log without a byte.
+fn tree(folder: &Path, into: &mut BTreeMap<String, (String, u32)>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let (metadata, name) = (fs::metadata(&path).unwrap(), path.to_str().unwrap());
+        let beside = name.ends_with("-shm") || (name.ends_with("-wal") && metadata.len() == 0);
+        if path.ends_with("data/cache") || beside {
+            continue;
+        }
+        let mode = metadata.permissions().mode();
+        let content = if path.is_dir() {
+            tree(&path, into);
+            "a folder".to_owned()
+        } else {
+            data_encoding::HEXLOWER.encode(&Sha256::digest(fs::read(&path).unwrap()))
+        };
+        into.insert(name.to_owned(), (content, mode));
+    }
+}
+
+fn everything(desk: &Desk) -> BTreeMap<String, (String, u32)> {
+    let mut found = BTreeMap::new();
+    tree(desk.folder.path(), &mut found);
+    found
+}
+
+#[test]
+fn each_condition_is_told_with_what_to_do_and_no_byte_is_changed() {
+    for case in CASES {
+        let world = WorldShape { projects: 3, sast: 40, sca: 20, ..shape() };
+        let mut desk = Desk::new(world, vec![]);
+        desk.added();
+        desk.ok(&["sync"]);
+        (case.make)(&mut desk);
+        let before = everything(&desk);
+        assert!(before.keys().any(|path| path.ends_with(STORE)), "{before:?}");
+
+        let arguments = [&["doctor", "--max-wait", "0"], case.arguments].concat();
+        let (told, shown) = (desk.run(&[&arguments[..], &["--json"]].concat()), desk.run(&arguments));
+        assert_eq!((told.code, shown.code), (case.code, case.code), "{}: {}", case.name, told.stdout);
+        let diagnosis: Value = serde_json::from_str(&told.stdout).unwrap();
+        desk.follows("doctor", &diagnosis);
+        let (what, condition) = case.says;
+        let checks = diagnosis["checks"].as_array().unwrap();
+        let is_it = |it: &&Value| it["what"].as_str().unwrap().starts_with(what) && it["condition"] == condition;
+        let check = checks.iter().find(is_it).unwrap_or_else(|| panic!("{}: {diagnosis:#}", case.name));
+        let text = |name: &str| check[name].as_str();
+        // It is the worst that there is, and the only thing of that kind.
+        assert_eq!(diagnosis["condition"], condition, "{}: {diagnosis:#}", case.name);
+        let bad = checks.iter().filter(|it| it["condition"] != "good").count();
+        assert_eq!(bad, usize::from(condition != "good"), "{}: {diagnosis:#}", case.name);
+        assert!(text("detail").unwrap().contains(case.detail), "{}: {check:#}", case.name);
+        match case.remedy {
+            Some(remedy) => assert!(text("remedy").is_some_and(|it| it.contains(remedy)), "{}: {check:#}", case.name),
+            None => assert_eq!(check["remedy"], Value::Null, "{}", case.name),
+        }
+        assert!(shown.stdout.contains(condition), "{}: {}", case.name, shown.stdout);
+        assert_eq!(everything(&desk), before, "{}", case.name);
+    }
+}
