@@ -1,6 +1,6 @@
 use std::{
-    io,
-    net::SocketAddr,
+    io::{self, Read, Write},
+    net::{SocketAddr, TcpListener},
     sync::{
         Arc,
         atomic::{AtomicU16, AtomicUsize, Ordering},
@@ -10,6 +10,10 @@ use std::{
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty};
+use rustls::{
+    ServerConfig, ServerConnection,
+    pki_types::{CertificateDer, PrivatePkcs8KeyDer},
+};
 use tokio::{io::AsyncReadExt, io::AsyncWriteExt, net::TcpSocket};
 
 use super::{Addresses, CheckedResolver, Client, Transport, describe, permitted, prohibition, tls_config};
@@ -105,6 +109,84 @@ async fn a_name_of_this_machine_is_not_connected_to_without_a_word_of_the_operat
     let error = get(&client, &url).await.unwrap_err();
     insta::assert_snapshot!(prohibition(&error).unwrap(), @"inside.example is at 10.0.0.1, which is an address of a private network");
     assert_eq!(ASKED.load(Ordering::SeqCst), 1);
+}
+
+/// A vendor over TLS, whose certificate is of this name and signed by itself;
+/// its port, the certificate, and the bytes that it was sent.
+fn tls_server(name: &str) -> (u16, CertificateDer<'static>, Arc<AtomicUsize>) {
+    let rcgen::CertifiedKey { cert, signing_key } = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
+    let key = PrivatePkcs8KeyDer::from(signing_key.serialize_der()).into();
+    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![cert.der().clone()], key)
+        .unwrap();
+    let (config, received) = (Arc::new(config), Arc::new(AtomicUsize::new(0)));
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let counted = received.clone();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let mut connection = ServerConnection::new(config.clone()).unwrap();
+            let mut tls = rustls::Stream::new(&mut connection, &mut stream);
+            counted.fetch_add(tls.read(&mut [0; 4_096]).unwrap_or(0), Ordering::SeqCst);
+            let _ = tls.write_all(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n");
+            tls.conn.send_close_notify();
+            let _ = tls.flush();
+        }
+    });
+    (port, cert.der().clone(), received)
+}
+
+#[tokio::test]
+async fn a_vendor_is_believed_only_with_a_trusted_certificate_of_its_name() {
+    let here: super::Lookup = |_| {
+        let found: std::pin::Pin<Box<dyn Future<Output = _> + Send>> =
+            Box::pin(std::future::ready(Ok(vec![at("127.0.0.1")])));
+        found
+    };
+    let (port, certificate, received) = tls_server("vendor.example");
+    let ask = async |tls: Arc<rustls::ClientConfig>, host: &str| {
+        let resolver = CheckedResolver { addresses: Addresses::Private, lookup: here };
+        let client = Transport::new(tls, &Limits::default()).connect_by(resolver);
+        let url = format!("https://{host}:{port}/");
+        let answer = tokio::time::timeout(Duration::from_secs(60), get(&client, &url)).await.unwrap();
+        answer.map_err(|error| format!("{:?}", describe(&error)))
+    };
+    let trusting = || {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(certificate.clone()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        Arc::new(config.unwrap().with_root_certificates(roots).with_no_client_auth())
+    };
+    let refused = Err("TlsCertificateError".to_owned());
+    assert_eq!(ask(tls_config().unwrap(), "vendor.example").await, refused, "nobody has signed it");
+    assert_eq!(ask(trusting(), "other.example").await, refused, "it is of another name");
+    assert_eq!(received.load(Ordering::SeqCst), 0, "a request, and so a token, went out");
+    assert_eq!(ask(trusting(), "vendor.example").await, Ok(204));
+    assert_ne!(received.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn an_answer_has_only_so_many_bytes_of_headers() {
+    let limits = Limits::default();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let bytes = limits.header_bytes * 2;
+    std::thread::spawn(move || {
+        for (turn, mut stream) in listener.incoming().map_while(Result::ok).enumerate() {
+            let _ = stream.read(&mut [0; 4_096]);
+            let filler = "a".repeat(if turn == 0 { bytes } else { 1_000 });
+            let head = format!("HTTP/1.1 204 No Content\r\nconnection: close\r\nx-filler: {filler}\r\n\r\n");
+            let _ = stream.write_all(head.as_bytes());
+        }
+    });
+    let client = transport(&limits).client(&url.parse().unwrap(), Addresses::Private);
+    let answer = tokio::time::timeout(Duration::from_secs(60), get(&client, &url)).await.unwrap();
+    assert_eq!(format!("{:?}", describe(&answer.unwrap_err())), "HttpResponseHeaderSectionSize(None)");
+    assert_eq!(get(&client, &url).await.unwrap(), 204);
 }
 
 #[tokio::test]
