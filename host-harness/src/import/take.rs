@@ -115,28 +115,21 @@ impl Taking<'_> {
                 });
             })
         });
-        let mut failure = None;
-        while let Some(prepared) = preparing.next().await {
-            match prepared {
-                Ok(prepared) => {
-                    // Nobody takes it: the writer says why.
-                    if let Some(page) = self.page(&mut reads, prepared)
-                        && ready.send(page).await.is_err()
-                    {
-                        break;
-                    }
-                }
-                Err(error) => {
-                    failure = Some(error);
+        let fed = async {
+            while let Some(prepared) = preparing.next().await {
+                // Where nobody takes it, the writer says why.
+                if let Some(page) = self.page(&mut reads, prepared?)
+                    && ready.send(page).await.is_err()
+                {
                     break;
                 }
             }
+            Ok::<_, HarnessError>(())
         }
+        .await;
         drop(ready);
         writing.await.map_err(|_| HarnessError::Stopped)??;
-        if let Some(failure) = failure {
-            return Err(failure);
-        }
+        fed?;
         // The file is read to its end, or why it is not.
         let end = reading.join().await?;
         if end.records != self.summary.records {
