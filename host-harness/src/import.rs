@@ -16,11 +16,10 @@ use std::{path::Path, sync::Arc};
 
 use appsec_model::{Completeness, DocumentHead, DocumentSummary, Kind, ProjectRef, Timestamp};
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 use self::{
     report::ReadReport,
-    source::{Source, file_name, next_piece},
+    source::{Pieces, Source, file_name},
     take::Taking,
 };
 use crate::{
@@ -352,17 +351,11 @@ impl Import {
 /// The first pass: what the file is, and the hash of its content.
 async fn survey(reading: &mut FileReading, source: &Source, file: &str) -> Result<String, HarnessError> {
     let failed = |source| ImportError::File { file: file.to_owned(), source };
-    let mut content = source.content().map_err(failed)?;
-    let mut hasher = Sha256::new();
-    let mut piece = Vec::new();
-    loop {
-        next_piece(&mut content, &mut piece).map_err(failed)?;
-        if piece.is_empty() {
-            return Ok(crate::hex::encode(&hasher.finalize()));
-        }
-        hasher.update(&piece);
+    let mut pieces = Pieces::of(source).map_err(failed)?;
+    while let Some(piece) = pieces.next().await.map_err(failed)? {
         reading.survey(&piece).await?;
     }
+    Ok(pieces.hash().await.map_err(failed)?)
 }
 
 /// What became of every record of the file.

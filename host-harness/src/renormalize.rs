@@ -156,8 +156,8 @@ impl Renormalize {
         counts: &mut ReadCounts,
         report: &mut RenormalizeReport,
     ) -> Result<Renormalized, HarnessError> {
-        let records: Vec<RawRecord> = batch.iter().map(|stored| stored.record.clone()).collect();
-        let normalized = normalize_records(&self.connector, &self.owner, records, counts).await?;
+        let records: Vec<&RawRecord> = batch.iter().map(|stored| &stored.record).collect();
+        let normalized = normalize_records(&self.connector, &self.owner, &records, counts).await?;
         let mut made: BTreeMap<u32, &Finding> = BTreeMap::new();
         for finding in &normalized.findings {
             made.insert(finding.index, finding);

@@ -103,7 +103,7 @@ const BUSY_WAIT: Duration = Duration::from_secs(10);
 const CACHE_KIB: i64 = 32 << 10;
 
 /// The same for whoever writes very much.
-const BULK_CACHE_KIB: i64 = 48 << 10;
+const BULK_CACHE_KIB: i64 = 40 << 10;
 
 /// The same for each reader beside the writer.
 const READER_CACHE_KIB: i64 = 8 << 10;

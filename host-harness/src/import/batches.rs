@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 
 use appsec_model::{Kind, ProjectRef, RawRecord};
-use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
 use super::{
     ImportError,
-    source::{Source, next_piece},
+    source::{Pieces, Source},
 };
 use crate::{error::HarnessError, runtime::FileReading};
 
@@ -78,15 +77,8 @@ impl Batches {
         sha256: String,
     ) -> Result<FileEnd, HarnessError> {
         let failed = |source| ImportError::File { file: file.clone(), source };
-        let mut content = source.content().map_err(failed)?;
-        let mut hasher = Sha256::new();
-        let mut piece = Vec::new();
-        loop {
-            next_piece(&mut content, &mut piece).map_err(failed)?;
-            if piece.is_empty() {
-                break;
-            }
-            hasher.update(&piece);
+        let mut pieces = Pieces::of(&source).map_err(failed)?;
+        while let Some(piece) = pieces.next().await.map_err(failed)? {
             for record in reading.read(&piece).await? {
                 self.add(record).await?;
             }
@@ -94,7 +86,7 @@ impl Batches {
         for record in reading.finish().await? {
             self.add(record).await?;
         }
-        if crate::hex::encode(&hasher.finalize()) != sha256 {
+        if pieces.hash().await.map_err(failed)? != sha256 {
             return Err(ImportError::Changed(file).into());
         }
         let rest: Vec<String> = self.kinds.keys().cloned().collect();

@@ -11,10 +11,18 @@ use std::{
 };
 
 use flate2::read::MultiGzDecoder;
+use sha2::{Digest, Sha256};
+use tokio::{
+    sync::mpsc,
+    task::{JoinHandle, spawn_blocking},
+};
 
 /// Bytes handed to a connector at one time: enough that a call's own cost does
 /// not matter, little enough that a sandbox never holds much.
 pub(super) const PIECE_BYTES: usize = 512 << 10;
+
+/// Pieces that are read before they are taken.
+const PIECES_AHEAD: usize = 1;
 
 /// Memory that unpacking may take, as a power of two: 64 MiB. Files packed for
 /// more (`zstd --ultra --long`) are refused.
@@ -100,6 +108,46 @@ pub(super) fn file_name(path: &Path) -> String {
     }
     path.file_name()
         .map_or_else(|| PathBuf::from(path).display().to_string(), |name| name.to_string_lossy().into_owned())
+}
+
+/// A content on its way from the disk: read and hashed on a thread of its own,
+/// some pieces ahead of whoever takes them.
+pub(super) struct Pieces {
+    pieces: mpsc::Receiver<io::Result<Vec<u8>>>,
+    hash: JoinHandle<[u8; 32]>,
+}
+
+impl Pieces {
+    /// The pieces of a content.
+    pub fn of(source: &Source) -> io::Result<Self> {
+        let mut content = source.content()?;
+        let (sender, pieces) = mpsc::channel(PIECES_AHEAD);
+        let read = move || {
+            let mut hasher = Sha256::new();
+            loop {
+                let mut piece = Vec::with_capacity(PIECE_BYTES);
+                let read = next_piece(&mut content, &mut piece);
+                hasher.update(&piece);
+                let is_last = read.is_err() || piece.is_empty();
+                // At the end, and where nobody takes them any more.
+                if sender.blocking_send(read.map(|()| piece)).is_err() || is_last {
+                    return hasher.finalize().into();
+                }
+            }
+        };
+        Ok(Self { pieces, hash: spawn_blocking(read) })
+    }
+
+    /// The next piece; none at the end.
+    pub async fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
+        Ok(self.pieces.recv().await.transpose()?.filter(|piece| !piece.is_empty()))
+    }
+
+    /// Hash of what was read, in hexadecimal.
+    pub async fn hash(self) -> io::Result<String> {
+        drop(self.pieces);
+        Ok(crate::hex::encode(&self.hash.await?))
+    }
 }
 
 /// Fills a piece as far as the content goes. An empty one is the end.

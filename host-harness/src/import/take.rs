@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// Batches that are normalized at one time, while others are written.
-const BATCHES_AT_ONCE: usize = 3;
+const BATCHES_AT_ONCE: usize = 2;
 
 /// Batches that wait for that, and again to be written.
 const BATCHES_WAITING: usize = 1;
@@ -253,12 +253,9 @@ async fn prepare(
         .store
         .read(move |store| store.classify(instance_id, &origin, records, &compared, &Seen::default()))
         .await?;
-    let fresh: Vec<RawRecord> = classified.iter().filter(|it| it.is_fresh()).map(|it| it.record.clone()).collect();
+    let fresh: Vec<&RawRecord> = classified.iter().filter(|it| it.is_fresh()).map(|it| &it.record).collect();
     let mut costs = ReadCounts::default();
-    let normalized = match fresh.is_empty() {
-        true => Normalized::default(),
-        false => normalize_records(&connector, &owner, fresh, &mut costs).await?,
-    };
+    let normalized = normalize_records(&connector, &owner, &fresh, &mut costs).await?;
     let contents = projects.store.contents(instance_id, &projects.origin, &batch.kind, &classified, &normalized)?;
     Ok(Ready { batch, classified, normalized, contents, costs, projects: index })
 }

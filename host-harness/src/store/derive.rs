@@ -1,13 +1,12 @@
 //! What is derived from findings and kept beside them: issues, policy results,
 //! metrics.
 //!
-//! Whatever writes a finding marks it as stale in the same transaction. For
-//! findings that a page brings for the first time, and that no other record is
-//! about, the same transaction also derives what is derived, from what it has at
-//! hand, and takes the mark away. A refresh does so for all others: it takes
-//! stale findings in batches, brings what is derived from them up to date, and
-//! forgets the mark, again in one transaction. It costs in proportion to what
-//! changed, and a crash loses nothing.
+//! For findings that a page brings for the first time, and that no other record
+//! is about, the transaction that writes them also derives what is derived, from
+//! what it has at hand. Whatever else writes a finding marks it as stale in the
+//! same transaction. A refresh takes stale findings in batches, brings what is
+//! derived from them up to date, and forgets the mark, again in one transaction.
+//! It costs in proportion to what changed, and a crash loses nothing.
 
 use std::{
     borrow::Cow,
@@ -156,8 +155,11 @@ pub(super) struct New<'a> {
     pub finding: &'a Finding,
 }
 
+/// Rules by their ids, as they were just written.
+pub(super) type RulesById = HashMap<String, Arc<Rule>>;
+
 /// Derives what is derived from findings that were just written, within their
-/// transaction. They are in the order of their row ids; `rules` are those that
+/// transaction. They are in the order of their row ids; `rules` holds those that
 /// came with them.
 pub(super) fn derive_new<'a>(
     connection: &Connection,
@@ -165,15 +167,13 @@ pub(super) fn derive_new<'a>(
     compiled: &policies::Compiled,
     instance_id: i64,
     new: Vec<New<'a>>,
-    rules: &[Rule],
+    rules: &RulesById,
     now: Timestamp,
 ) -> Result<()> {
     if new.is_empty() {
         return Ok(());
     }
     let mut shared = Shared::default();
-    let known = rules.iter().map(|rule| ((instance_id, rule.id.clone()), Some(Arc::new(rule.clone()))));
-    shared.rules.extend(known);
     let subject = |it: New<'a>| {
         let finding = it.finding;
         let subject = Subject {
@@ -191,22 +191,16 @@ pub(super) fn derive_new<'a>(
             first_seen_at: now,
             changed_at: now,
             project: shared.project(connection, it.project_id)?,
-            rule: shared.rule(connection, instance_id, finding.rule_id.as_deref())?,
+            rule: match finding.rule_id.as_ref().and_then(|id| rules.get(id)) {
+                Some(rule) => Some(rule.clone()),
+                None => shared.rule(connection, instance_id, finding.rule_id.as_deref())?,
+            },
             finding: Cow::Borrowed(finding),
         };
         Ok(Stale { id: it.id, subject: Some(subject) })
     };
     let batch = new.into_iter().map(subject).collect::<Result<Vec<_>>>()?;
-    derive(connection, decoder, compiled, &batch, now)?;
-    let mut unmark = connection.prepare_cached("DELETE FROM stale WHERE finding_id BETWEEN ?1 AND ?2")?;
-    for run in batch.chunk_by(|one, next| one.id + 1 == next.id) {
-        if let [first, ..] = run
-            && let [.., last] = run
-        {
-            unmark.execute([first.id, last.id])?;
-        }
-    }
-    Ok(())
+    derive(connection, decoder, compiled, &batch, now)
 }
 
 /// Marks the findings of rules that changed in what sorts findings: one look at

@@ -145,18 +145,18 @@ fn labels(finding: &Finding, rule: Option<&Rule>) -> Vec<(String, String)> {
 
 /// What a batch changes in the sums.
 #[derive(Default)]
-struct Deltas {
-    counts: BTreeMap<CountKey, i64>,
-    labels: BTreeMap<LabelKey, i64>,
-    days: BTreeMap<DayKey, Happened>,
+struct Deltas<'a> {
+    counts: BTreeMap<CountKey<'a>, i64>,
+    labels: BTreeMap<LabelKey<'a>, i64>,
+    days: BTreeMap<DayKey<'a>, Happened>,
 }
 
 /// Project, kind, security, severity, status, first day.
-type CountKey = (i64, String, bool, i64, String, i64);
+type CountKey<'a> = (i64, &'a str, bool, i64, &'a str, i64);
 /// Dimension, label, project, kind, security.
-type LabelKey = (String, String, i64, String, bool);
+type LabelKey<'a> = (&'a str, &'a str, i64, &'a str, bool);
 /// Project, kind, security, severity, day.
-type DayKey = (i64, String, bool, i64, i64);
+type DayKey<'a> = (i64, &'a str, bool, i64, i64);
 
 /// What happened on a day.
 #[derive(Clone, Copy, Default, Eq, PartialEq)]
@@ -169,18 +169,19 @@ struct Happened {
     fix_seconds: i64,
 }
 
-impl Deltas {
+impl<'a> Deltas<'a> {
     /// Adds a contribution (`by` is 1), or takes it out (-1).
-    fn add(&mut self, it: &Contribution, by: i64) {
-        let key = (it.project_id, it.kind.clone(), it.security, it.severity, it.status.clone(), it.first_day);
+    fn add(&mut self, it: &'a Contribution, by: i64) {
+        let kind = it.kind.as_str();
+        let key = (it.project_id, kind, it.security, it.severity, it.status.as_str(), it.first_day);
         *self.counts.entry(key).or_default() += by;
         for (dimension, label) in &it.labels {
-            let key = (dimension.clone(), label.clone(), it.project_id, it.kind.clone(), it.security);
+            let key = (dimension.as_str(), label.as_str(), it.project_id, kind, it.security);
             *self.labels.entry(key).or_default() += by;
         }
         let mut opened_at = None;
         for (at, turn) in &it.turns {
-            let key = (it.project_id, it.kind.clone(), it.security, it.severity, day(*at));
+            let key = (it.project_id, kind, it.security, it.severity, day(*at));
             let happened = self.days.entry(key).or_default();
             match turn {
                 Turn::New => happened.new += by,
@@ -261,17 +262,26 @@ pub(super) fn refresh(connection: &Connection, batch: &[Stale<'_>]) -> Result<()
          first_day = ?6, fix_available = ?7, labels = ?8, turns = ?9"
     ))?;
     let mut remove = connection.prepare_cached("DELETE FROM metric_findings WHERE finding_id = ?1")?;
-    let mut deltas = Deltas::default();
+    let last: i64 = connection
+        .prepare_cached("SELECT coalesce(max(finding_id), 0) FROM metric_findings")?
+        .query_row([], |row| row.get(0))?;
+    let mut changed = Vec::with_capacity(batch.len());
     for stale in batch {
-        let before = known.query_row([stale.id], |row| Ok(Contribution::of_row(row))).optional()?.transpose()?;
+        let before = match stale.id > last {
+            true => None,
+            false => known.query_row([stale.id], |row| Ok(Contribution::of_row(row))).optional()?.transpose()?,
+        };
         let after = stale.subject.as_ref().map(|subject| Contribution::of(subject, before.as_ref()));
-        if before == after {
-            continue;
+        if before != after {
+            changed.push((stale, before, after));
         }
-        if let Some(before) = &before {
+    }
+    let mut deltas = Deltas::default();
+    for (stale, before, after) in &changed {
+        if let Some(before) = before {
             deltas.add(before, -1);
         }
-        match &after {
+        match after {
             None => _ = remove.execute([stale.id])?,
             Some(after) => {
                 deltas.add(after, 1);
@@ -299,10 +309,12 @@ fn rebuild(connection: &Connection) -> Result<()> {
     connection.execute_batch("DELETE FROM metric_counts; DELETE FROM metric_labels; DELETE FROM metric_days;")?;
     let mut statement = connection.prepare(&format!("SELECT {COLUMNS} FROM metric_findings"))?;
     let mut rows = statement.query([])?;
-    let mut deltas = Deltas::default();
+    let mut all = Vec::new();
     while let Some(row) = rows.next()? {
-        deltas.add(&Contribution::of_row(row)?, 1);
+        all.push(Contribution::of_row(row)?);
     }
+    let mut deltas = Deltas::default();
+    all.iter().for_each(|it| deltas.add(it, 1));
     deltas.apply(connection)
 }
 

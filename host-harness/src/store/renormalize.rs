@@ -8,6 +8,7 @@ use rusqlite::{TransactionBehavior, params};
 
 use super::{
     FindingStore, ReadCounts, Result, RunMode, SharedStore, StoreError,
+    derive::RulesById,
     pages::{
         Batch, Classified, Contents, RecordState, RecordWriter, Tally, Which, key_hash, project_index, settle_packages,
         write_diagnostics, write_packages, write_rules,
@@ -173,7 +174,7 @@ impl FindingStore {
             brought: false,
             now,
         };
-        write_rules(&transaction, &written)?;
+        write_rules(&transaction, &written, &mut RulesById::default())?;
         let mut writer = RecordWriter::new(&transaction, &self.decoder, written, &projects, &packages)?;
         for (it, packed) in batch.changed.iter().zip(&batch.contents.packed) {
             writer.write(it, packed)?;

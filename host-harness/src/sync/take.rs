@@ -55,13 +55,9 @@ impl Page {
             })
             .await?;
         let compared = started.elapsed();
-        let fresh: Vec<RawRecord> = classified.iter().filter(|it| it.is_fresh()).map(|it| it.record.clone()).collect();
+        let fresh: Vec<&RawRecord> = classified.iter().filter(|it| it.is_fresh()).map(|it| &it.record).collect();
         let mut costs = self.costs;
-        let normalized = if fresh.is_empty() {
-            Normalized::default()
-        } else {
-            normalize(&sync.connector, &sync.grant.owner, fresh, &mut costs).await?
-        };
+        let normalized = normalize(&sync.connector, &sync.grant.owner, &fresh, &mut costs).await?;
         let normalizing = started.elapsed() - compared;
         let held = !classified.is_empty();
         let contents = sync.store.contents(instance_id, API, &self.kind, &classified, &normalized)?;
@@ -107,15 +103,16 @@ impl Page {
 pub(crate) async fn normalize(
     connector: &Connector,
     owner: &str,
-    records: Vec<RawRecord>,
+    records: &[&RawRecord],
     costs: &mut ReadCounts,
 ) -> Result<Normalized, HarnessError> {
     let mut whole = Normalized::default();
     // Batches still to do, as position of the first record and records; the
     // last one is next, so that findings come in the order of the input.
     let mut batches = vec![(0_u32, records)];
-    while let Some((first, mut records)) = batches.pop() {
-        match connector.normalize(owner, RawInput::Records(records.clone())).await {
+    while let Some((first, records)) = batches.pop().filter(|(_, records)| !records.is_empty()) {
+        let input = records.iter().copied().cloned().collect();
+        match connector.normalize(owner, RawInput::Records(input)).await {
             Ok(called) => {
                 costs.peak_memory_bytes = costs.peak_memory_bytes.max(called.report.peak_memory_bytes as u64);
                 append(&mut whole, called.value, first);
@@ -124,16 +121,16 @@ pub(crate) async fn normalize(
                 return Err(HarnessError::Call(Box::new(error)));
             }
             Err(_) if records.len() > 1 => {
-                let tail = records.split_off(records.len() / 2);
-                let middle = first + u32::try_from(records.len()).unwrap_or(u32::MAX);
+                let (head, tail) = records.split_at(records.len() / 2);
+                let middle = first + u32::try_from(head.len()).unwrap_or(u32::MAX);
                 batches.push((middle, tail));
-                batches.push((first, records));
+                batches.push((first, head));
             }
             Err(error) => whole.diagnostics.push(Diagnostic {
                 level: DiagnosticLevel::Error,
                 code: "connector-crashed".to_owned(),
                 index: Some(first),
-                id: records.pop().and_then(|record| record.id),
+                id: records.first().and_then(|record| record.id.clone()),
                 pointer: None,
                 message: error.to_string(),
             }),

@@ -8,6 +8,7 @@ mod purl;
 pub mod record;
 pub mod rules;
 mod secrets;
+mod texts;
 pub mod weakness;
 pub mod words;
 

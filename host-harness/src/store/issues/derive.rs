@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, hash_map::Entry};
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 
 use super::{
     group::{Piece, best_first, group},
@@ -26,6 +26,7 @@ const BLOCKS: usize = 1_000;
 pub(in crate::store) fn derive(connection: &Connection, batch: &[Stale<'_>]) -> Result<()> {
     let mut members = Members { connection, scopes: Scopes::default(), aliases: HashMap::new() };
     let mut block_of = connection.prepare_cached("SELECT block FROM issue_members WHERE finding_id = ?1")?;
+    let last = last_member(connection)?;
     let mut is_new = connection.prepare_cached(
         "SELECT NOT EXISTS (SELECT 1 FROM issues WHERE block = ?1) \
          AND NOT EXISTS (SELECT 1 FROM issue_members WHERE block = ?1 AND issue_row IS NULL)",
@@ -35,7 +36,10 @@ pub(in crate::store) fn derive(connection: &Connection, batch: &[Stale<'_>]) -> 
     let mut gathered: Vec<(i64, Vec<InBlock>)> = Vec::new();
     let mut marked = BTreeSet::new();
     for stale in batch {
-        let before: Option<i64> = block_of.query_row([stale.id], |row| row.get(0)).optional()?;
+        let before: Option<i64> = match stale.id > last {
+            true => None,
+            false => block_of.query_row([stale.id], |row| row.get(0)).optional()?,
+        };
         marked.extend(before);
         let Some(subject) = &stale.subject else {
             connection.prepare_cached("DELETE FROM issue_members WHERE finding_id = ?1")?.execute([stale.id])?;
@@ -66,6 +70,12 @@ pub(in crate::store) fn derive(connection: &Connection, batch: &[Stale<'_>]) -> 
         mark.execute([block])?;
     }
     Ok(())
+}
+
+/// The last finding of which a member is known; 0 where there is none.
+fn last_member(connection: &Connection) -> Result<i64> {
+    let sql = "SELECT coalesce(max(finding_id), 0) FROM issue_members";
+    Ok(connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
 }
 
 /// Makes the issues of some marked blocks what their findings say; returns how
@@ -248,9 +258,10 @@ fn settle(connection: &Connection, scopes: &mut Scopes, block: i64) -> Result<()
         connection.prepare_cached("DELETE FROM issue_aliases WHERE issue_id = ?1")?.execute([id])?;
         connection.prepare_cached("DELETE FROM issues WHERE id = ?1")?.execute([id])?;
     }
+    let mut insert = connection.prepare_cached(INSERT_ISSUE)?;
     for (id, issue) in &made {
         let known = known.get(id).copied();
-        let row = write_issue(connection, block, *id, issue, known)?;
+        let row = write_issue(connection, &mut insert, block, *id, issue, known)?;
         write_aliases(connection, *id, issue, known.is_some())?;
         let mut join =
             connection.prepare_cached("UPDATE OR FAIL issue_members SET issue_row = ?2 WHERE finding_id = ?1")?;
@@ -264,6 +275,7 @@ fn settle(connection: &Connection, scopes: &mut Scopes, block: i64) -> Result<()
 /// Makes the issues of blocks that nothing was known of: their findings are
 /// these. What is written comes to the end of each table, in its order.
 fn settle_new(connection: &Connection, scopes: &mut Scopes, blocks: &mut [(i64, Vec<InBlock>)]) -> Result<()> {
+    let mut insert_issue = connection.prepare_cached(INSERT_ISSUE)?;
     let mut joined: Vec<(i64, &Member, i64, Option<i64>)> = Vec::new();
     for (block, members) in blocks {
         members.sort_by_key(|it| it.summed.public_id);
@@ -272,7 +284,7 @@ fn settle_new(connection: &Connection, scopes: &mut Scopes, blocks: &mut [(i64, 
         made.sort_by_key(|(_, issue)| issue.first.finding_id);
         let mut rows = HashMap::with_capacity(members.len());
         for (id, issue) in made {
-            let row = write_issue(connection, *block, *id, issue, None)?;
+            let row = write_issue(connection, &mut insert_issue, *block, *id, issue, None)?;
             write_aliases(connection, *id, issue, false)?;
             rows.extend(issue.members.iter().map(|member| (member.finding_id, row)));
         }
@@ -343,9 +355,21 @@ fn piece(of: &InBlock) -> Piece<'_> {
     }
 }
 
-/// Writes an issue; `known` is its row where the block has one of that id
-/// already. Returns the row.
-fn write_issue(connection: &Connection, block: i64, id: i64, issue: &Made<'_>, known: Option<i64>) -> Result<i64> {
+const INSERT_ISSUE: &str = "INSERT OR FAIL INTO issues (id, block, kind, repository_id, project_id, severity, status, \
+     open, security, priority, title, ecosystem, place, rule_id, advisories, cvss, epss, sources, findings, \
+     first_seen_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20) \
+     ON CONFLICT (id) DO NOTHING";
+
+/// Writes an issue; `insert` is [`INSERT_ISSUE`], `known` its row where the block
+/// has one of that id already. Returns the row.
+fn write_issue(
+    connection: &Connection,
+    insert: &mut CachedStatement<'_>,
+    block: i64,
+    id: i64,
+    issue: &Made<'_>,
+    known: Option<i64>,
+) -> Result<i64> {
     let first = &issue.first.member;
     let Sum { shown, status, open, security, severity, priority, cvss, epss, sources, findings, first_seen_at } =
         issue.sum;
@@ -371,18 +395,8 @@ fn write_issue(connection: &Connection, block: i64, id: i64, issue: &Made<'_>, k
         findings,
         first_seen_at,
     ];
-    if known.is_none() {
-        let inserted = connection
-            .prepare_cached(
-                "INSERT OR FAIL INTO issues (id, block, kind, repository_id, project_id, severity, status, open, \
-                 security, priority, title, ecosystem, place, rule_id, advisories, cvss, epss, sources, findings, \
-                 first_seen_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, \
-                 ?18, ?19, ?20) ON CONFLICT (id) DO NOTHING",
-            )?
-            .execute(columns)?;
-        if inserted == 1 {
-            return Ok(connection.last_insert_rowid());
-        }
+    if known.is_none() && insert.execute(columns)? == 1 {
+        return Ok(connection.last_insert_rowid());
     }
     connection
         .prepare_cached(
@@ -414,6 +428,9 @@ fn write_aliases(connection: &Connection, id: i64, issue: &Made<'_>, known: bool
             return Ok(());
         }
         connection.prepare_cached("DELETE FROM issue_aliases WHERE issue_id = ?1")?.execute([id])?;
+    }
+    if issue.aliases.is_empty() {
+        return Ok(());
     }
     let mut insert = connection.prepare_cached(
         "INSERT INTO issue_aliases (alias, issue_id) VALUES (?1, ?2) \

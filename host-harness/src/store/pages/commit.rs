@@ -13,15 +13,24 @@ use super::{
     vanish::{Revived, Unseen, revive, vanish_unseen},
 };
 use crate::store::{
-    FindingStore, ReadCounts, Result, compress::Decoder, derive::derive_new, json, policies::Compiled, seen,
+    FindingStore, ReadCounts, Result,
+    compress::Decoder,
+    derive::{RulesById, derive_new},
+    json,
+    policies::Compiled,
+    seen,
 };
+
+/// Rules that a transaction remembers to have written; with more it starts anew.
+const RULES_KNOWN: usize = 2_000;
 
 impl FindingStore {
     /// Takes a page in: records, findings, packages, what is derived from new
     /// findings, diagnostics, counts and cursor, all or nothing.
     pub fn commit_page(&mut self, page: &PageCommit, projects: &ProjectIndex) -> Result<PageCounts> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let outcome = take_page(&transaction, &self.decoder, &self.compiled, page, projects)?;
+        let mut rules = RulesById::default();
+        let outcome = take_page(&transaction, &self.decoder, &self.compiled, page, projects, &mut rules)?;
         transaction.commit()?;
         Ok(outcome)
     }
@@ -34,8 +43,9 @@ impl FindingStore {
         pages: impl Iterator<Item = (PageCommit, Arc<ProjectIndex>)>,
     ) -> Result<Vec<PageCounts>> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut rules = RulesById::default();
         let take = |(page, projects): (PageCommit, Arc<ProjectIndex>)| {
-            take_page(&transaction, &self.decoder, &self.compiled, &page, &projects)
+            take_page(&transaction, &self.decoder, &self.compiled, &page, &projects, &mut rules)
         };
         let outcomes = pages.map(take).collect::<Result<_>>()?;
         transaction.commit()?;
@@ -43,13 +53,15 @@ impl FindingStore {
     }
 }
 
-/// Takes a page in, within a transaction of the caller's.
+/// Takes a page in, within a transaction of the caller's. `rules` are those that
+/// the transaction has written.
 fn take_page(
     connection: &Connection,
     decoder: &Decoder,
     compiled: &Compiled,
     page: &PageCommit,
     projects: &ProjectIndex,
+    rules: &mut RulesById,
 ) -> Result<PageCounts> {
     let ids = Vec::with_capacity(page.records.len());
     let mut outcome = PageCounts { counts: page.costs, ids, refused: None };
@@ -59,7 +71,7 @@ fn take_page(
 
     let packages = write_packages(connection, page.instance_id, &page.normalized.packages, projects)?;
     let batch = page.batch();
-    write_rules(connection, &batch)?;
+    write_rules(connection, &batch, rules)?;
     let mut writer = RecordWriter::new(connection, decoder, batch, projects, &packages)?;
     let fresh = page.records.iter().filter(|it| it.is_fresh());
     // In the order of the normalized ones.
@@ -70,7 +82,6 @@ fn take_page(
         outcome.counts.packages += u64::from(packed.finding.is_none() && packed.package.is_some());
     }
     let Written { new, left } = writer.finish(&mut tally)?;
-    let rules = &page.normalized.rules;
     derive_new(connection, decoder, compiled, page.instance_id, new, rules, page.now)?;
     settle_packages(connection, &left, page.now)?;
     count(connection, decoder, page, &mut outcome, &mut tally)?;
@@ -140,13 +151,21 @@ fn count(
     Ok(())
 }
 
-pub(crate) fn write_rules(connection: &Connection, batch: &Batch<'_>) -> Result<()> {
+/// Writes the rules of a batch, but for those that are known to be written.
+pub(crate) fn write_rules(connection: &Connection, batch: &Batch<'_>, known: &mut RulesById) -> Result<()> {
     let mut upsert = connection.prepare_cached(
         "INSERT INTO rules VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET document = excluded.document \
          WHERE document <> excluded.document",
     )?;
+    if known.len() > RULES_KNOWN {
+        known.clear();
+    }
     for rule in &batch.normalized.rules {
+        if known.get(&rule.id).is_some_and(|known| **known == *rule) {
+            continue;
+        }
         upsert.execute(params![batch.instance_id, rule.id, json("rule", rule)?])?;
+        known.insert(rule.id.clone(), Arc::new(rule.clone()));
     }
     Ok(())
 }

@@ -376,8 +376,12 @@ impl<'a> RecordWriter<'a> {
 
     /// Decides what the findings show that this page shares with others.
     pub fn finish(self, tally: &mut Tally) -> Result<Written<'a>> {
-        let Self { connection, decoder, batch, touched, written, left, mut new, .. } = self;
-        new.retain(|it| !touched.contains(&it.id));
+        let Self { connection, decoder, batch, touched, written, left, new, .. } = self;
+        let (shared, new) = new.into_iter().partition::<Vec<_>, _>(|it| touched.contains(&it.id));
+        let mut mark = connection.prepare_cached("INSERT OR IGNORE INTO stale VALUES (?1)")?;
+        for it in shared {
+            mark.execute([it.id])?;
+        }
         for id in touched {
             tally.led(lead(connection, decoder, id, Some(batch.now), |record| written.get(&record).copied())?);
         }
@@ -388,7 +392,8 @@ impl<'a> RecordWriter<'a> {
 /// What is left to do when the records are written.
 pub(crate) struct Written<'a> {
     /// Findings that were not known before, and that no other record is about,
-    /// in the order of their ids.
+    /// in the order of their ids. What is derived from them is to be derived:
+    /// they are not marked for a refresh.
     pub new: Vec<New<'a>>,
     /// Packages that a record named and names no more.
     pub left: BTreeSet<i64>,

@@ -1,6 +1,7 @@
 -- Findings that changed since what is derived from them was last brought up to
--- date: issues, policy results, metrics. Whatever writes findings fills it, in
--- its own transaction; `refresh` empties it.
+-- date: issues, policy results, metrics. Whatever changes findings fills it, in
+-- its own transaction; `refresh` empties it. Who inserts one derives that at
+-- once, or marks it here.
 --
 -- The triggers do not say OR IGNORE, in whose place the rule of the statement
 -- outside counts. Statements that write findings say OR FAIL: an error ends
@@ -10,10 +11,6 @@ CREATE TABLE stale (
     finding_id  INTEGER PRIMARY KEY
 ) STRICT, WITHOUT ROWID;
 
-CREATE TRIGGER stale_after_insert AFTER INSERT ON findings
-    WHEN new.id NOT IN (SELECT finding_id FROM stale) BEGIN
-    INSERT INTO stale VALUES (new.id);
-END;
 CREATE TRIGGER stale_after_update AFTER UPDATE OF project_id, occurrence_id, severity, status, security, title,
     rule_id, path, start_line, package_id, reachability, advisories, priority, cvss, epss ON findings
     WHEN new.id NOT IN (SELECT finding_id FROM stale) BEGIN

@@ -136,10 +136,11 @@ impl Fnv {
         let Self { mut high, mut low } = *self;
         for byte in bytes {
             low ^= u64::from(*byte);
-            let first = (low & 0xffff_ffff) * Self::PRIME;
-            let second = (low >> 32) * Self::PRIME + (first >> 32);
-            high = high.wrapping_mul(Self::PRIME).wrapping_add(second >> 32).wrapping_add(low << Self::SHIFT);
-            low = (second << 32) | (first & 0xffff_ffff);
+            // What the product with the low half carries over, apart from the
+            // product itself, which the next byte waits for.
+            let carry = ((low >> 32) * Self::PRIME + (((low & 0xffff_ffff) * Self::PRIME) >> 32)) >> 32;
+            high = high.wrapping_mul(Self::PRIME).wrapping_add(low << Self::SHIFT).wrapping_add(carry);
+            low = low.wrapping_mul(Self::PRIME);
         }
         *self = Self { high, low };
     }

@@ -116,8 +116,15 @@ impl Scanner {
                     }
                     at += plain;
                     match piece.get(at) {
-                        Some(b'"') if is_key => self.state = State::Colon,
-                        Some(b'"') => self.end_value(piece.get(from..=at), sink)?,
+                        Some(b'"') => {
+                            if is_key {
+                                self.state = State::Colon;
+                            } else {
+                                self.end_value(piece.get(from..=at), sink)?;
+                            }
+                            at = self.hop(piece, at + 1);
+                            continue;
+                        }
                         Some(b'\\') => {
                             self.push_key_if(is_key, b'\\');
                             self.state = State::Escape { is_key };
@@ -157,6 +164,7 @@ impl Scanner {
                             return Err(self.damaged_from(self.offset + at as u64 - self.scalar.len() as u64));
                         }
                         self.end_value(piece.get(from..at), sink)?;
+                        at = self.hop(piece, at);
                     }
                 }
                 _ if matches!(byte, b' ' | b'\n' | b'\r' | b'\t') => at += 1,
@@ -260,6 +268,30 @@ impl Scanner {
             _ => return Err(self.damaged(at)),
         };
         Ok(())
+    }
+
+    /// Steps over what most often stands behind a key or a value: a mark and the
+    /// quote of the next text, without white space. Anything else is left to
+    /// [`feed`](Self::feed), and so is a value that the outline has to see.
+    fn hop(&mut self, piece: &[u8], at: usize) -> usize {
+        let [mark, next @ ..] = piece.get(at..).unwrap_or_default() else { return at };
+        let is_text = next.first() == Some(&b'"');
+        let state = match (self.state, mark) {
+            (State::Colon, b':') => State::Value,
+            (State::Comma, b',') if self.containers.last() == Some(&true) => State::Key,
+            (State::Comma, b',') if !self.containers.is_empty() => State::Value,
+            _ => return at,
+        };
+        self.state = state;
+        if is_text && state == State::Key {
+            self.key.clear();
+            self.state = State::Text { is_key: true };
+        } else if is_text && self.held.is_some() {
+            self.state = State::Text { is_key: false };
+        } else {
+            return at + 1;
+        }
+        at + 2
     }
 
     /// Ends a container. `part` is what this piece holds of a kept value.

@@ -16,13 +16,18 @@ use super::{
 /// into a component's memory.
 const MAX_RESULTS: usize = 2_000_000;
 
+/// Results that are kept in one piece of memory. One that grew would leave its
+/// smaller self behind: a component gives no memory back.
+const CHUNK: usize = 4_096;
+
 /// A result that could not be read has no group.
 const NO_KIND: u8 = u8::MAX;
 
 /// The numbers of a file's results.
 #[derive(Default)]
 pub struct Numbering {
-    entries: Vec<Entry>,
+    /// In chunks, all of them full but the last.
+    entries: Vec<Vec<Entry>>,
     kinds: Vec<Kind>,
 }
 
@@ -46,7 +51,7 @@ pub struct Numbered<'a> {
 impl Numbering {
     /// Adds the next result of the file.
     pub fn add(&mut self, sketch: Option<&Sketch>) -> Result<(), Fault> {
-        if self.entries.len() == MAX_RESULTS {
+        if self.len() == MAX_RESULTS {
             return Err(Fault::Large(format!("a file of more than {MAX_RESULTS} results")));
         }
         let entry = match sketch {
@@ -56,19 +61,26 @@ impl Numbering {
             },
             None => Entry { group: 0, rest: u128::from(NO_KIND) },
         };
-        self.entries.push(entry);
+        match self.entries.last_mut().filter(|chunk| chunk.len() < CHUNK) {
+            Some(chunk) => chunk.push(entry),
+            None => {
+                let mut chunk = Vec::with_capacity(CHUNK);
+                chunk.push(entry);
+                self.entries.push(chunk);
+            }
+        }
         Ok(())
     }
 
     /// Numbers the results.
     pub fn finish(&mut self) {
-        let mut order: Vec<u32> = (0..).take(self.entries.len()).collect();
-        let entries = &mut self.entries;
-        let at = |index: u32| entries.get(index as usize);
-        order.sort_unstable_by_key(|index| at(*index).map(|entry| (entry.group, entry.rest, *index)));
+        let mut order: Vec<u32> = (0..).take(self.len()).collect();
+        order.sort_unstable_by_key(|index| self.entry(*index as usize).map(|entry| (entry.group, entry.rest, *index)));
         let (mut group, mut next) = (None, 0);
         for index in order {
-            let Some(entry) = entries.get_mut(index as usize) else { continue };
+            let index = index as usize;
+            let chunk = self.entries.get_mut(index / CHUNK);
+            let Some(entry) = chunk.and_then(|chunk| chunk.get_mut(index % CHUNK)) else { continue };
             if entry.rest == u128::from(NO_KIND) {
                 continue;
             }
@@ -82,7 +94,7 @@ impl Numbering {
 
     /// The result at this position of the file. None where it could not be read.
     pub fn get(&self, index: usize) -> Option<Numbered<'_>> {
-        let entry = self.entries.get(index)?;
+        let entry = self.entry(index)?;
         let [kind, ..] = entry.rest.to_le_bytes();
         Some(Numbered {
             kind: self.kinds.get(usize::from(kind))?,
@@ -94,10 +106,18 @@ impl Numbering {
     /// How many results there are of each group.
     pub fn counts(&self) -> BTreeMap<u128, u32> {
         let mut counts = BTreeMap::new();
-        for result in (0..self.entries.len()).filter_map(|index| self.get(index)) {
+        for result in (0..self.len()).filter_map(|index| self.get(index)) {
             *counts.entry(result.group).or_default() += 1;
         }
         counts
+    }
+
+    fn len(&self) -> usize {
+        self.entries.last().map_or(0, |last| (self.entries.len() - 1) * CHUNK + last.len())
+    }
+
+    fn entry(&self, index: usize) -> Option<&Entry> {
+        self.entries.get(index / CHUNK)?.get(index % CHUNK)
     }
 
     fn kind_number(&mut self, kind: &Kind) -> u8 {
@@ -124,7 +144,7 @@ fn pack(position: &Position) -> u128 {
 mod tests {
     use appsec_model::Kind;
 
-    use super::{Numbering, pack};
+    use super::{CHUNK, Numbering, pack};
     use crate::file::sketch::{Position, Sketch};
 
     fn position(suppressed: bool, numbers: [u32; 4]) -> Position {
@@ -168,5 +188,20 @@ mod tests {
         let numbers: Vec<_> = (0..7).map(|at| numbering.get(at).map(|it| (it.group, it.ordinal))).collect();
         assert_eq!(numbers, [Some((7, 1)), None, Some((9, 0)), Some((7, 0)), Some((7, 2)), Some((0, 0)), None]);
         assert_eq!(numbering.get(2).unwrap().kind, &Kind::Sca);
+    }
+
+    #[test]
+    fn many_results_of_one_group_are_numbered_across_chunks() {
+        let results = 3 * CHUNK as u32 + 7;
+        let mut numbering = Numbering::default();
+        for line in (0..results).rev() {
+            let position = position(false, [line, 1, line, 2]);
+            numbering.add(Some(&Sketch { kind: Kind::Sast, group: 7, position })).unwrap();
+        }
+        numbering.finish();
+        let ordinals = (0..numbering.len()).map(|at| numbering.get(at).unwrap().ordinal);
+        assert!(ordinals.eq((0..results).rev()));
+        assert!(numbering.get(results as usize).is_none());
+        assert_eq!(numbering.counts(), [(7, results)].into());
     }
 }

@@ -174,7 +174,7 @@ impl Survey {
                 self.record(self.format.unwrap_or(Format::Findings), Some(group), text);
             }
             Place::Dependencies => {
-                self.is_marked |= text.contains("\"repositoryId\"") || text.contains("\"definedAt\"");
+                self.is_marked = self.is_marked || text.contains("\"repositoryId\"") || text.contains("\"definedAt\"");
                 self.record(Format::Dependencies, None, text);
             }
             Place::Vulns => self.record(Format::SscVulns, None, text),
@@ -187,7 +187,7 @@ impl Survey {
                 self.count(super::webhook::scan_label(text));
             }
             Place::CliResults => {
-                self.is_marked |= text.contains("\"check_id\"");
+                self.is_marked = self.is_marked || text.contains("\"check_id\"");
                 self.result(cli::sketch(text), || Kind::Sast)?;
             }
             Place::SarifResults => {

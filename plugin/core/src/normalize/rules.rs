@@ -9,18 +9,22 @@ use std::collections::{BTreeMap, btree_map::Entry};
 use appsec_model::Rule;
 use serde_json::value::RawValue;
 
-use super::{record, weakness, words};
+use super::{
+    record,
+    texts::{Texts, is_same},
+    weakness, words,
+};
 use crate::wire::{self, Remarks};
 
 /// The rules seen so far.
 #[derive(Default)]
 pub struct Rules {
     list: Vec<Rule>,
-    by_id: BTreeMap<String, usize>,
+    listed: BTreeMap<String, usize>,
     seen: Vec<Seen>,
-    by_text: BTreeMap<String, usize>,
+    by_text: Texts<usize>,
     /// Rules by their ids, with the text that each was read from.
-    by_id_and_text: BTreeMap<String, Vec<(String, Known)>>,
+    by_id: Texts<(String, Known)>,
 }
 
 /// A rule that was read before.
@@ -99,13 +103,13 @@ impl Rules {
 
     /// The rule of this id that was read from this text before.
     pub fn known(&self, id: &str, text: &str) -> Option<Known> {
-        self.by_id_and_text.get(id)?.iter().find(|(known, _)| known == text).map(|(_, known)| *known)
+        self.by_id.find(id, |(known, _)| is_same(known, text)).map(|(_, known)| *known)
     }
 
     /// Lists a rule that was read from this text.
     pub fn add(&mut self, id: &str, text: &str, rule: Rule, is_about_results: bool) -> Known {
         let known = Known { at: self.list(rule), is_about_results };
-        self.by_id_and_text.entry(id.to_owned()).or_default().push((text.to_owned(), known));
+        self.by_id.put(id, (text.to_owned(), known));
         known
     }
 
@@ -126,7 +130,7 @@ impl Rules {
         match (rule, text) {
             (Some(rule), Some(text)) if !rule.id.is_empty() => {
                 let at = self.list(rule);
-                self.by_text.insert(text.to_owned(), at);
+                self.by_text.put(text, at);
                 Some(at)
             }
             // The text alone does not tell which rule it is, so it is not kept.
@@ -141,7 +145,7 @@ impl Rules {
     /// way to one that says more.
     fn list(&mut self, rule: Rule) -> usize {
         let (title, message) = (title(&rule), rule.message.clone());
-        let listed = match self.by_id.entry(rule.id.clone()) {
+        let listed = match self.listed.entry(rule.id.clone()) {
             Entry::Vacant(entry) => {
                 self.list.push(rule);
                 *entry.insert(self.list.len() - 1)
