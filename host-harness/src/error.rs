@@ -128,6 +128,9 @@ pub enum HarnessError {
     /// The vendor's list of projects has no end.
     #[error("the vendor's list of projects does not come to an end ({0} projects so far)")]
     EndlessProjects(usize),
+    /// The vendor's list of projects is empty, and was not before.
+    #[error("the vendor lists no project any more, and listed {0} before: nothing was read or marked")]
+    NoProjects(usize),
     /// The instance is paused.
     #[error("the instance `{0}` is paused")]
     Paused(InstanceName),
@@ -282,6 +285,7 @@ impl HarnessError {
             Self::Schedule(_) => "invalid-schedule",
             Self::NoRun(_) => "no-such-run",
             Self::EndlessProjects(_) => "protocol",
+            Self::NoProjects(_) => "no-projects",
             Self::Paused(_) => "paused",
             Self::OtherAccount { .. } => "other-account",
             Self::NoNewSecret => "no-new-secret",
@@ -349,6 +353,10 @@ impl HarnessError {
             "protocol" => {
                 "the address may be that of a proxy or login page; if not, the vendor's API has changed and the connector \
                  needs an update"
+            }
+            "no-projects" => {
+                "check at the vendor what the token may see; if all projects are gone indeed, confirm with: \
+                 harness sync --allow-vanish"
             }
             "paused" => "let it go on with: harness instance resume NAME",
             "other-account" => {

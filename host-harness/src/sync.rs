@@ -13,7 +13,7 @@ mod retry;
 mod scans;
 mod take;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use appsec_model::{Access, Connection, Kind, Project, Timestamp};
 use futures_util::{StreamExt, stream};
@@ -232,17 +232,36 @@ impl InstanceSync {
         if let Some(connection) = &self.instance.connection {
             match self.list_projects(caller).await {
                 Err(error) if error.is_not_configured() => {}
-                listed => return Ok((connection.clone(), listed?)),
+                listed => return Ok((connection.clone(), self.settled(listed?, caller).await?)),
             }
         }
         let connection = self.connect(caller).await?;
-        Ok((connection, self.list_projects(caller).await?))
+        let listed = self.list_projects(caller).await?;
+        Ok((connection, self.settled(listed, caller).await?))
+    }
+
+    /// Asks once more for the list where it lacks projects that it had: a page
+    /// that the vendor leaves empty looks like its end. No list at all is
+    /// believed of nobody but the operator.
+    async fn settled(&self, mut listed: Vec<Project>, caller: &Caller) -> Result<Vec<Project>, HarnessError> {
+        let instance_id = self.instance.id;
+        let known = self.store.read(move |store| store.listed_ids(instance_id)).await?;
+        let ids: HashSet<String> = listed.iter().map(|project| project.id.clone()).collect();
+        if known.iter().all(|id| ids.contains(id)) {
+            return Ok(listed);
+        }
+        let again = self.list_projects(caller).await?;
+        listed.extend(again.into_iter().filter(|project| !ids.contains(&project.id)));
+        if listed.is_empty() && self.on_absence != OnAbsence::Mark {
+            return Err(HarnessError::NoProjects(known.len()));
+        }
+        Ok(listed)
     }
 
     /// All projects of the vendor.
     pub async fn list_projects(&self, caller: &Caller) -> Result<Vec<Project>, HarnessError> {
         let mut projects: Vec<Project> = Vec::new();
-        let mut known = std::collections::HashSet::new();
+        let mut known = HashSet::new();
         let mut cursor: Option<String> = None;
         loop {
             let called =

@@ -27,6 +27,7 @@ pub(super) use self::{
 pub use self::{
     contents::Contents,
     guard::{OnAbsence, Percent, PercentError},
+    vanish::Expected,
 };
 use super::{FindingStore, ReadCounts, Result, Seen};
 
@@ -117,6 +118,14 @@ pub(super) fn key_hash(instance_id: i64, origin: &str, kind: &Kind, key: &str) -
 }
 
 impl Classified {
+    /// Row id of the record, where the store has it.
+    pub fn id(&self) -> Option<i64> {
+        match self.state {
+            RecordState::Changed { id } | RecordState::Unchanged { id } | RecordState::Returned { id } => Some(id),
+            RecordState::New | RecordState::Repeated | RecordState::Unmapped => None,
+        }
+    }
+
     /// Whether it is to be normalized and written.
     pub fn is_fresh(&self) -> bool {
         matches!(self.state, RecordState::New | RecordState::Changed { .. })
@@ -155,6 +164,8 @@ pub struct PageCommit {
     pub full: bool,
     /// What to do with them.
     pub on_absence: OnAbsence,
+    /// Row ids of records that the read has not brought, and that are there.
+    pub there_after_all: Vec<i64>,
     /// The projects of the read's scope; none for all of the instance.
     pub scope: Option<Vec<String>>,
     /// What the page took.

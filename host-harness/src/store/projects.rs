@@ -66,6 +66,14 @@ struct Known {
 }
 
 impl FindingStore {
+    /// The vendor's ids of the projects that it listed last.
+    pub fn listed_ids(&self, instance_id: i64) -> Result<Vec<String>> {
+        let sql = "SELECT vendor_id FROM projects WHERE instance_id = ?1 AND vanished_at IS NULL \
+                   AND vendor_id NOT GLOB 'name:*' ORDER BY id";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        Ok(statement.query_map([instance_id], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
+    }
+
     /// Takes over a complete list of an instance's projects: new ones come in
     /// and are mapped as the instance is set to, known ones are updated, those
     /// no longer listed are marked. One that only files named so far becomes the

@@ -14,7 +14,7 @@ use crate::store::PlannedRead;
 const ONE_BY_ONE: usize = 12;
 
 /// Projects of one read when there are more: their names fit in one URL.
-const BATCH: usize = 50;
+pub(super) const BATCH: usize = 50;
 
 /// What the operator asks for.
 #[derive(Clone, Debug, Default)]

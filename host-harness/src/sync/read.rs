@@ -3,18 +3,19 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use appsec_model::{Error as ContractError, FetchRequest, NextPage, Scope, Timestamp};
+use appsec_model::{Error as ContractError, FetchRequest, NextPage, RawPage, Scope, Timestamp};
 
 use super::{
     InstanceSync, SyncEvent,
     caller::Caller,
     ends_sync,
-    take::{Page, Taken},
+    plan::BATCH,
+    take::{API, Page, Taken},
 };
 use crate::{
     error::HarnessError,
     runtime::CallFailure,
-    store::{ProjectIndex, Read, ReadCounts, ReadState, Seen},
+    store::{Classified, Expected, HashedRecord, ProjectIndex, Read, ReadCounts, ReadState, Seen},
     task::AbortOnDrop,
 };
 
@@ -92,11 +93,7 @@ impl Reading {
         let mut taking: Option<AbortOnDrop<Taken>> = None;
         loop {
             // What is fetched in vain is fetched again by the next sync.
-            let fetched = tokio::select! {
-                biased;
-                () = self.sync.stop.asked() => Err(HarnessError::Stopped),
-                fetched = self.fetch(cursor.clone()) => fetched,
-            };
+            let fetched = self.fetch(self.read.scope.clone(), cursor.clone()).await;
             if let Some(task) = taking.take() {
                 let taken = task.join().await?;
                 stale = if taken.stale { stale + 1 } else { 0 };
@@ -127,6 +124,14 @@ impl Reading {
                 return Ok(End::Empty);
             }
             let next = page.next.clone();
+            let scope: Option<Vec<String>> = match &self.read.scope {
+                Scope::Deployment => None,
+                Scope::Projects(projects) => Some(projects.iter().map(|project| project.id.clone()).collect()),
+            };
+            let there_after_all = match next {
+                NextPage::Complete if self.full => self.look_again(&page, scope.clone(), &seen, number).await?,
+                _ => Vec::new(),
+            };
             let page = Page {
                 sync: self.sync.clone(),
                 projects: self.projects.clone(),
@@ -136,11 +141,9 @@ impl Reading {
                 kind: self.read.kind.clone(),
                 number,
                 full: self.full,
-                scope: match &self.read.scope {
-                    Scope::Deployment => None,
-                    Scope::Projects(projects) => Some(projects.iter().map(|project| project.id.clone()).collect()),
-                },
+                scope,
                 costs,
+                there_after_all,
                 raw: page,
             };
             number += 1;
@@ -158,12 +161,72 @@ impl Reading {
         }
     }
 
-    async fn fetch(&self, cursor: Option<String>) -> Result<(appsec_model::RawPage, ReadCounts), HarnessError> {
-        let request =
-            FetchRequest { kind: self.read.kind.clone(), scope: self.read.scope.clone(), since: self.since, cursor };
+    /// Asks once more for what a read that is complete has not brought, before
+    /// that is taken for gone: a page that a vendor leaves empty or short looks
+    /// like the end of its list, and a list that shrinks while it is read by
+    /// numbers of pages skips some. Returns what is there after all.
+    async fn look_again(
+        &self,
+        last: &RawPage,
+        scope: Option<Vec<String>>,
+        seen: &Mutex<Seen>,
+        pages: u64,
+    ) -> Result<Vec<i64>, HarnessError> {
+        let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for id in self.known(last).await? {
+            seen.insert(id);
+        }
+        let (kind, projects) = (self.read.kind.clone(), self.projects.clone());
+        let missed = self.sync.store.read(move |store| {
+            let expected = Expected { kind: &kind, origin: API, scope: scope.as_deref() };
+            store.missed(expected, &projects, &seen)
+        });
+        let missed = missed.await?;
+        if missed.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (owner, kind, projects) = (&self.sync.grant.owner, &self.read.kind, missed.len());
+        tracing::info!(owner, %kind, projects, "asking again for what was not brought");
+        let scope = match &self.read.scope {
+            Scope::Deployment if missed.len() > BATCH => Scope::Deployment,
+            _ => Scope::Projects(missed),
+        };
+        let (mut found, mut cursor) = (Vec::new(), None);
+        // A vendor that does not come to an end has been told by the read.
+        for _ in 0..=pages + u64::from(EMPTY_PAGES) {
+            let (page, costs) = self.fetch(scope.clone(), cursor).await?;
+            let read_id = self.read.id;
+            self.sync.store.run(move |store| store.add_read_costs(read_id, &costs)).await?;
+            found.extend(self.known(&page).await?);
+            match page.next {
+                NextPage::Cursor(next) => cursor = Some(next),
+                NextPage::Complete => break,
+            }
+        }
+        Ok(found)
+    }
+
+    /// Row ids of the records of a page that the store has.
+    async fn known(&self, page: &RawPage) -> Result<Vec<i64>, HarnessError> {
+        let (instance_id, projects) = (self.sync.instance.id, self.projects.clone());
+        let records = page.records.iter().cloned().map(HashedRecord::from).collect();
+        let classified = self
+            .sync
+            .store
+            .read(move |store| store.classify(instance_id, API, records, &projects, &Seen::default()))
+            .await?;
+        Ok(classified.iter().filter_map(Classified::id).collect())
+    }
+
+    /// One page. Who asks the sync to stop need not wait for it.
+    async fn fetch(&self, scope: Scope, cursor: Option<String>) -> Result<(RawPage, ReadCounts), HarnessError> {
+        let request = FetchRequest { kind: self.read.kind.clone(), scope, since: self.since, cursor };
         let sync = &self.sync;
-        let (called, mut costs) =
-            self.caller.call(async || sync.connector.fetch_findings(&sync.grant, request.clone()).await).await?;
+        let (called, mut costs) = tokio::select! {
+            biased;
+            () = self.sync.stop.asked() => return Err(HarnessError::Stopped),
+            called = self.caller.call(async || sync.connector.fetch_findings(&sync.grant, request.clone()).await) => called?,
+        };
         costs.requests += u64::from(called.report.requests);
         costs.received_bytes += called.report.received_bytes;
         costs.peak_memory_bytes = costs.peak_memory_bytes.max(called.report.peak_memory_bytes as u64);

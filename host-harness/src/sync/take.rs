@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Origin of the records that the vendor's API brings.
-const API: &str = "";
+pub(super) const API: &str = "";
 
 /// A fetched page and where it belongs.
 pub(super) struct Page {
@@ -30,6 +30,7 @@ pub(super) struct Page {
     pub full: bool,
     pub scope: Option<Vec<String>>,
     pub costs: ReadCounts,
+    pub there_after_all: Vec<i64>,
     pub raw: RawPage,
 }
 
@@ -75,6 +76,7 @@ impl Page {
             normalized,
             full: self.full,
             on_absence: sync.on_absence,
+            there_after_all: self.there_after_all,
             scope: self.scope,
             costs,
             now: (sync.clock)(),

@@ -113,6 +113,7 @@ fn no_byte_of_whatever_is_written_or_printed_holds_a_token() {
         Effect::WrongShape,
         Effect::CutBody { after_bytes: 40 },
         Effect::Redirect { location: "http://127.0.0.1:9/".to_owned() },
+        Effect::EchoAuthorization { code: 500 },
     ] {
         for path in ["/projects", "/findings"] {
             desk.simulator.set_faults(vec![Fault { when: Match::path(path), what: what.clone() }]);
@@ -145,6 +146,31 @@ fn no_byte_of_whatever_is_written_or_printed_holds_a_token() {
         &["tenants/default/store.sqlite3", "tenants/default/vault", "backup/store.sqlite3", "backup/vault"],
         &forms,
     );
+}
+
+#[test]
+fn no_byte_of_a_token_that_the_vendor_repeats_is_kept_or_printed() {
+    let world = WorldShape { projects: 2, sast: 60, sca: 40, ..shape() };
+    let desk = Desk::new(world, vec![]);
+    let forms = forms();
+    let added = desk.add(&["-vv"]);
+    assert_eq!(added.code, 0, "{}", added.stderr);
+    let echo = |code| vec![Fault { when: Match::always(), what: Effect::EchoAuthorization { code } }];
+    for (code, exit) in [(200, 0), (500, 1)] {
+        desk.simulator.set_faults(echo(code));
+        for command in [&["sync", "--fresh"][..], &["findings", "--all", "--json"], &["runs", "1"]] {
+            let done = desk.run(&[command, &["-vv", "--max-wait", "0"]].concat());
+            assert_eq!(done.code, if command[0] == "sync" { exit } else { 0 }, "{}", done.stderr);
+            assert_nowhere("what was printed", done.stdout.as_bytes(), &forms);
+            assert_nowhere("what was logged", done.stderr.as_bytes(), &forms);
+        }
+    }
+    // It was there: what is kept of it are stars.
+    let masked = format!("Bearer {} ", "*".repeat(TOKEN.len()));
+    let list = desk.json(&["findings", "--all", "--kind", "sast", "--limit", "1"]);
+    let shown = desk.ok(&["finding", list["findings"][0]["id"].as_str().unwrap(), "--raw", "--json"]);
+    assert!(shown.contains(&masked), "{shown}");
+    search(&desk, &["tenants/default/store.sqlite3"], &forms);
 }
 
 /// Searches every file of a desk, among which must be some that hold something.

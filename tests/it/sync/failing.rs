@@ -193,6 +193,25 @@ async fn an_answer_of_the_wrong_shape_is_no_empty_page_and_lets_nothing_vanish()
 }
 
 #[tokio::test]
+async fn a_page_that_is_left_empty_once_is_asked_for_again() {
+    let env = Env::new(WorldShape { sast: 450, damaged_per_10_000: 0, ..small() });
+    let wanted = json!({ "branches": "all", "page_size": 100, "kinds": ["sast"] });
+    let (tenant, _) = env.connected("acme", settings(wanted)).await;
+    let read = env.sync(&tenant).await.unwrap();
+    let before = content(&tenant);
+    for page in ["projects", "findings", "page=1"] {
+        env.faults(vec![Fault { when: Match::path(page).nth(0), what: Effect::EmptyPage }]);
+        let run = env.sync(&tenant).await.unwrap();
+        assert_eq!((run.state, run.counts.vanished), (RunState::Complete, 0), "{page}");
+        content(&tenant).assert_untouched(&before);
+    }
+    // Where nothing is missing, nothing is asked for twice.
+    env.faults(Vec::new());
+    let again = env.sync(&tenant).await.unwrap();
+    assert_eq!(again.counts.requests, read.counts.requests);
+}
+
+#[tokio::test]
 async fn a_page_that_is_repeated_costs_nothing_but_itself() {
     let env = Env::new(WorldShape { damaged_per_10_000: 0, ..small() });
     let (tenant, _) = env.connected("acme", settings(json!({ "branches": "all", "page_size": 100 }))).await;

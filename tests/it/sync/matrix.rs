@@ -1,10 +1,11 @@
 //! Every fault that a vendor can have, at every step: how it ends, how often it
 //! was tried, whether it was waited, and that the store is as it was.
 
-use std::{fmt::Write, time::Duration};
+use std::{collections::BTreeSet, fmt::Write, time::Duration};
 
 use host_harness::{HarnessError, Limits, RetryPolicy, RunState};
 use serde_json::json;
+use strum::VariantNames;
 use tests::{Env, EnvBuilder, content, name, settings};
 use vendor_sim::{Effect, Fault, Match, RetryAfter, WorldShape};
 
@@ -35,6 +36,8 @@ fn effects() -> Vec<(&'static str, Effect)> {
         ("repeated page", Effect::RepeatedPage),
         ("shifted page", Effect::ShiftedPage { rows: 40 }),
         ("endless pages", Effect::EndlessPages),
+        ("empty page", Effect::EmptyPage),
+        ("token echoed", Effect::EchoAuthorization { code: 500 }),
         ("redirect", Effect::Redirect { location: "http://127.0.0.1:9/elsewhere".to_owned() }),
         ("huge body", Effect::HugeBody { bytes: 4 << 20 }),
     ]
@@ -63,6 +66,12 @@ fn ended(env: &Env, outcome: Result<(RunState, Option<String>), HarnessError>) -
         Ok((_, why)) => ("partial", 3, first(&why.unwrap_or_default())),
         Err(error) => ("failed", 1, first(&error.to_string())),
     }
+}
+
+#[test]
+fn no_fault_of_the_simulator_is_left_out() {
+    let seen: BTreeSet<String> = effects().iter().map(|(_, effect)| effect.as_ref().to_owned()).collect();
+    assert_eq!(seen, Effect::VARIANTS.iter().map(|&name| name.to_owned()).collect());
 }
 
 #[tokio::test]
@@ -116,7 +125,8 @@ async fn whatever_a_vendor_does_at_any_step_no_finding_is_lost_or_closed() {
             // Between any two tries; none where trying again would not help, or
             // nobody waits for so long.
             let expected = match fault {
-                "429" | "429, in 7 s" | "429, at a date" | "500" | "502" | "503" | "late" | "drip" | "cut body" => 2,
+                "429" | "429, in 7 s" | "429, at a date" | "500" | "502" | "503" | "late" | "drip" | "cut body"
+                | "token echoed" => 2,
                 _ => 0,
             };
             assert_eq!(waits.len(), expected, "{step}, {fault}");

@@ -86,6 +86,7 @@ fn take_page(
     settle_packages(connection, &left, page.now)?;
     count(connection, decoder, page, &mut outcome, &mut tally)?;
     outcome.ids.extend(&taken);
+    outcome.ids.extend(&page.there_after_all);
 
     write_diagnostics(connection, &batch, &taken, &mut outcome.counts)?;
     let projects_of: Vec<Option<i64>> =
