@@ -237,6 +237,17 @@ async fn headers_that_are_too_large_are_refused() {
 }
 
 #[tokio::test]
+async fn headers_that_are_never_sent_are_bounded_too() {
+    let limits = Limits { header_bytes: 1 << 10, ..Limits::default() };
+    let hostile = Hostile::new(limits).await;
+    let headers = json!([["x-large", "x".repeat(3_000)]]);
+    let order = json!({ "do": "request", "url": hostile.env.simulator.url(), "headers": headers });
+    insta::assert_snapshot!(hostile.stopped(order).await, @"the connector crashed in `configure`: total size of fields exceeds limit");
+    assert_eq!(hostile.env.simulator.stats().requests, 0);
+    hostile.assert_well().await;
+}
+
+#[tokio::test]
 async fn an_answer_that_is_too_large_is_not_taken() {
     let mut hostile = Hostile::new(Limits { response_bytes: 1_000, ..Limits::default() }).await;
     let url = answering("content-length: 5000", &"x".repeat(5_000));

@@ -318,8 +318,8 @@ async fn send(
 
 /// A body that ends with an error when it is too large, silent for too long,
 /// or not over in time, and in which no secret is to be seen.
-struct BoundedBody {
-    inner: hyper::body::Incoming,
+struct BoundedBody<B> {
+    inner: B,
     mask: Mask,
     /// What comes after the last bytes that the mask held back.
     after: Option<Frame<Bytes>>,
@@ -330,7 +330,7 @@ struct BoundedBody {
     usage: Arc<HttpUsage>,
 }
 
-impl Body for BoundedBody {
+impl<B: Body<Data = Bytes, Error: std::error::Error + 'static> + Unpin> Body for BoundedBody<B> {
     type Data = Bytes;
     type Error = HttpError;
 
@@ -391,7 +391,7 @@ impl Body for BoundedBody {
     }
 }
 
-impl BoundedBody {
+impl<B> BoundedBody<B> {
     /// What comes before trailers, or they themselves.
     fn last(&mut self, mut trailers: Frame<Bytes>) -> Frame<Bytes> {
         if let Some(fields) = trailers.trailers_mut() {
@@ -407,9 +407,14 @@ impl BoundedBody {
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
+    use std::time::Duration;
 
-    use super::{GrantedSecret, swap_secret};
+    use bytes::Bytes;
+    use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
+    use http_body_util::{BodyExt, Full};
+    use tokio::time::sleep;
+
+    use super::{BoundedBody, GrantedSecret, Mask, swap_secret};
     use crate::secrets::{Secret, SecretSource};
 
     fn granted() -> GrantedSecret {
@@ -434,6 +439,28 @@ mod tests {
         let headers = swapped(&[&format!("Bearer {}", granted.placeholder)], std::slice::from_ref(&granted)).unwrap();
         assert_eq!(headers[AUTHORIZATION], "Bearer real-token");
         assert!(headers[AUTHORIZATION].is_sensitive());
+    }
+
+    #[tokio::test]
+    async fn a_token_in_trailers_is_masked_and_what_was_held_back_comes_before_them() {
+        let granted = granted();
+        let mut trailers = HeaderMap::new();
+        trailers.insert("x-echo", HeaderValue::from_static("Bearer real-token"));
+        let body = Full::new(Bytes::from_static(b"it was real-tok"));
+        let wait = Duration::from_secs(3_600);
+        let body = BoundedBody {
+            inner: body.with_trailers(std::future::ready(Some(Ok(trailers)))),
+            mask: Mask::new([granted.secret]),
+            after: None,
+            left: 1_000,
+            between_bytes: wait,
+            silence: Box::pin(sleep(wait)),
+            end: Box::pin(sleep(wait)),
+            usage: Default::default(),
+        };
+        let whole = body.collect().await.unwrap();
+        assert_eq!(whole.trailers().unwrap()["x-echo"], "Bearer **********");
+        assert_eq!(whole.to_bytes(), "it was real-tok");
     }
 
     #[test]
