@@ -75,7 +75,7 @@ impl Numbering {
     /// Numbers the results.
     pub fn finish(&mut self) {
         let mut order: Vec<u32> = (0..).take(self.len()).collect();
-        order.sort_unstable_by_key(|index| self.entry(*index as usize).map(|entry| (entry.group, entry.rest, *index)));
+        order.sort_unstable_by_key(|index| self.order_of(*index));
         let (mut group, mut next) = (None, 0);
         for index in order {
             let index = index as usize;
@@ -114,6 +114,12 @@ impl Numbering {
 
     fn len(&self) -> usize {
         self.entries.last().map_or(0, |last| (self.entries.len() - 1) * CHUNK + last.len())
+    }
+
+    /// What a result is sorted by.
+    #[inline(never)] // not into each place of the sorting that compares
+    fn order_of(&self, index: u32) -> Option<(u128, u128, u32)> {
+        self.entry(index as usize).map(|entry| (entry.group, entry.rest, index))
     }
 
     fn entry(&self, index: usize) -> Option<&Entry> {

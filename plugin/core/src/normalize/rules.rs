@@ -4,8 +4,6 @@
 //! texts, which are a good part of its size. So a rule stays text until it is
 //! looked up, and only texts that were not seen before are parsed.
 
-use std::collections::{BTreeMap, btree_map::Entry};
-
 use appsec_model::Rule;
 use serde_json::value::RawValue;
 
@@ -20,11 +18,12 @@ use crate::wire::{self, Remarks};
 #[derive(Default)]
 pub struct Rules {
     list: Vec<Rule>,
-    listed: BTreeMap<String, usize>,
+    listed: Texts,
     seen: Vec<Seen>,
-    by_text: Texts<usize>,
-    /// Rules by their ids, with the text that each was read from.
-    by_id: Texts<(String, Known)>,
+    by_text: Texts,
+    /// Rules with the text that each was read from, and where they are by their ids.
+    known: Vec<(String, Known)>,
+    by_id: Texts,
 }
 
 /// A rule that was read before.
@@ -89,7 +88,7 @@ impl Rules {
     ) -> Option<RuleView<'_>> {
         let text = text.map(RawValue::get);
         let at = match text.and_then(|text| self.by_text.get(text)) {
-            Some(at) => *at,
+            Some(at) => at,
             None => self.read(text, name, remarks)?,
         };
         self.view(at)
@@ -103,13 +102,16 @@ impl Rules {
 
     /// The rule of this id that was read from this text before.
     pub fn known(&self, id: &str, text: &str) -> Option<Known> {
-        self.by_id.find(id, |(known, _)| is_same(known, text)).map(|(_, known)| *known)
+        let of = |at: usize| self.known.get(at);
+        let at = self.by_id.find(id, &|at| of(at).is_some_and(|(known, _)| is_same(known, text)))?;
+        of(at).map(|(_, known)| *known)
     }
 
     /// Lists a rule that was read from this text.
     pub fn add(&mut self, id: &str, text: &str, rule: Rule, is_about_results: bool) -> Known {
         let known = Known { at: self.list(rule), is_about_results };
-        self.by_id.put(id, (text.to_owned(), known));
+        self.by_id.put(id, self.known.len());
+        self.known.push((text.to_owned(), known));
         known
     }
 
@@ -145,17 +147,18 @@ impl Rules {
     /// way to one that says more.
     fn list(&mut self, rule: Rule) -> usize {
         let (title, message) = (title(&rule), rule.message.clone());
-        let listed = match self.listed.entry(rule.id.clone()) {
-            Entry::Vacant(entry) => {
+        let listed = match self.listed.get(&rule.id) {
+            None => {
+                self.listed.put(&rule.id, self.list.len());
                 self.list.push(rule);
-                *entry.insert(self.list.len() - 1)
+                self.list.len() - 1
             }
-            Entry::Occupied(entry) => {
+            Some(at) => {
                 let bare = Rule { id: rule.id.clone(), ..Rule::default() };
-                if let Some(before) = self.list.get_mut(*entry.get()).filter(|before| **before == bare) {
+                if let Some(before) = self.list.get_mut(at).filter(|before| **before == bare) {
                     *before = rule;
                 }
-                *entry.get()
+                at
             }
         };
         self.seen.push(Seen { listed, title, message });

@@ -1,4 +1,4 @@
-//! Texts that were seen before, by what was made of them.
+//! Texts that were seen before, and the place of what was made of them.
 //!
 //! The texts of a page's rules are long and begin alike, so that ordering them
 //! would compare most of their letters time and again. Here a text is read
@@ -6,35 +6,33 @@
 
 use std::collections::BTreeMap;
 
-/// Values by texts.
-pub struct Texts<T>(BTreeMap<u64, Vec<(String, T)>>);
+/// Positions in a list, by texts.
+#[derive(Default)]
+pub struct Texts(BTreeMap<u64, Vec<(String, usize)>>);
 
-impl<T> Default for Texts<T> {
-    fn default() -> Self {
-        Self(BTreeMap::new())
-    }
-}
-
-impl<T> Texts<T> {
+impl Texts {
     /// What was put under this text first.
-    pub fn get(&self, text: &str) -> Option<&T> {
-        self.find(text, |_| true)
+    pub fn get(&self, text: &str) -> Option<usize> {
+        self.find(text, &|_| true)
     }
 
-    /// The first value under this text that is the right one.
-    pub fn find(&self, text: &str, mut is_right: impl FnMut(&T) -> bool) -> Option<&T> {
-        let alike = self.0.get(&hash(text))?.iter();
-        alike.filter(|(known, _)| is_same(known, text)).map(|(_, value)| value).find(|value| is_right(value))
+    /// The first position under this text that is the right one.
+    #[inline(never)] // once in the component
+    pub fn find(&self, text: &str, is_right: &dyn Fn(usize) -> bool) -> Option<usize> {
+        let mut alike = self.0.get(&hash(text))?.iter();
+        alike.find(|(known, at)| is_same(known, text) && is_right(*at)).map(|(_, at)| *at)
     }
 
-    /// Puts a value under a text.
-    pub fn put(&mut self, text: &str, value: T) {
-        self.0.entry(hash(text)).or_default().push((text.to_owned(), value));
+    /// Puts a position under a text.
+    #[inline(never)]
+    pub fn put(&mut self, text: &str, at: usize) {
+        self.0.entry(hash(text)).or_default().push((text.to_owned(), at));
     }
 }
 
 /// A hash that is made of eight bytes at a time. Somebody who makes texts of one
 /// hash makes his own page slower.
+#[inline(never)]
 fn hash(text: &str) -> u64 {
     let mix = |hash: u64, word: u64| (hash.rotate_left(26) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let (words, rest) = text.as_bytes().as_chunks::<8>();
@@ -64,15 +62,15 @@ mod tests {
         }
 
         #[test]
-        fn each_text_has_its_own_values(put in prop::collection::vec(("[ab]{0,10}", 0..3), 0..40)) {
+        fn each_text_has_its_own_positions(put in prop::collection::vec(("[ab]{0,10}", 0_usize..3), 0..40)) {
             let mut texts = Texts::default();
-            for (text, value) in &put {
-                texts.put(text, *value);
+            for (text, at) in &put {
+                texts.put(text, *at);
             }
-            for (text, value) in &put {
-                let first = put.iter().find(|(other, _)| other == text).map(|(_, value)| value);
+            for (text, at) in &put {
+                let first = put.iter().find(|(other, _)| other == text).map(|(_, at)| *at);
                 prop_assert_eq!(texts.get(text), first);
-                prop_assert_eq!(texts.find(text, |known| known == value), Some(value));
+                prop_assert_eq!(texts.find(text, &|known| known == *at), Some(*at));
                 prop_assert_eq!(texts.get(&format!("{text}c")), None);
             }
         }
