@@ -26,6 +26,9 @@ const USUAL: u64 = 30;
 /// The command that changes the token: the vendor takes the new one alone.
 const ROTATION: &str = "rotate-token";
 
+/// The command before which the connector becomes another one.
+const RENORMALIZATION: &str = "renormalize";
+
 /// Numbers that look random, from a seed (SplitMix64).
 struct Random(u64);
 
@@ -74,7 +77,10 @@ impl Bench {
         let desk = Desk::new(shape, vec![]);
         let key = desk.folder.path().join("key").to_str().unwrap().to_owned();
         desk.ok(&["vault", "new-key", "--to", &key]);
-        let done = desk.add(&["--store-token", "--set", "page_size=100", "--vault-key-file", &key]);
+        let connector = desk.file("connector.wasm", "");
+        fs::write(&connector, fs::read(env!("BUNDLED_SEMGREP")).unwrap()).unwrap();
+        let place = ["--connector", &connector, "--vault-key-file", &key];
+        let done = desk.add(&[&["--store-token", "--set", "page_size=100"], &place[..]].concat());
         assert_eq!(done.code, 0, "{}", done.stderr);
         let file = desk.file("report.json", &super::killed::report(600));
         let bench = Self { desk, key, file };
@@ -89,12 +95,15 @@ impl Bench {
         copy(&self.desk.data_dir(), &self.desk.folder.path().join(name));
     }
 
-    /// Makes the data folder what it was, and the vendor one that takes the
-    /// token which the command called `name` is about.
+    /// Makes the data folder what it was, the vendor one that takes the token
+    /// which the command called `name` is about, and the connector its own.
     fn take(&self, ready: &str, name: &str) {
         fs::remove_dir_all(self.desk.data_dir()).unwrap();
         copy(&self.desk.folder.path().join(ready), &self.desk.data_dir());
         self.desk.simulator.set_token(if name == ROTATION { SECOND_TOKEN } else { TOKEN });
+        let connector = fs::read(env!("BUNDLED_SEMGREP")).unwrap();
+        let connector = if name == RENORMALIZATION { changed(connector) } else { connector };
+        fs::write(self.desk.folder.path().join("connector.wasm"), connector).unwrap();
     }
 
     fn with_key<'a>(&'a self, arguments: &[&'a str]) -> Vec<&'a str> {
@@ -143,6 +152,12 @@ impl Bench {
         at_work
     }
 
+    /// How many findings the connector would make something else of.
+    fn left_to_renormalize(&self) -> u64 {
+        let report = self.desk.json(&["renormalize", "--dry-run"]);
+        report["instances"][0]["changed"].as_u64().unwrap_or_else(|| panic!("{report}"))
+    }
+
     /// Whether the stored token is the old one or the new one, and not lost.
     fn holds_a_token(&self) -> bool {
         let check = self.with_key(&["instance", "check", "code"]);
@@ -153,6 +168,19 @@ impl Bench {
             code == 0
         })
     }
+}
+
+/// The connector inside of the program, but for the name that it gives to the
+/// vendor's way of telling findings apart: every finding of it is another one.
+fn changed(mut bytes: Vec<u8>) -> Vec<u8> {
+    let (name, other) = (b"semgrep-match-based-id", b"semgrep-match-based-no");
+    let places: Vec<usize> =
+        bytes.windows(name.len()).enumerate().filter(|(_, part)| part == name).map(|(at, _)| at).collect();
+    assert!(!places.is_empty());
+    for at in places {
+        bytes[at..at + name.len()].copy_from_slice(other);
+    }
+    bytes
 }
 
 #[test]
@@ -166,11 +194,13 @@ fn killed_at_any_moment_nothing_is_lost_and_nothing_is_there_twice() {
     let mut random = Random(seed);
     let bench = Bench::new();
     let second = bench.desk.file("second-token", SECOND_TOKEN);
+    bench.take("synced", RENORMALIZATION);
+    assert!(bench.left_to_renormalize() > 100, "the changed connector changes nothing");
     let rotate = ["instance", ROTATION, "code", "--token-file", &second, "--store-token"];
     let cases = [
         bench.case("sync", "set up", &["sync"]),
         bench.case("import", "synced", &["import", &bench.file, "--project", "acme/shop"]),
-        bench.case("renormalize", "synced", &["renormalize"]),
+        bench.case(RENORMALIZATION, "synced", &[RENORMALIZATION]),
         bench.case(ROTATION, "synced", &rotate),
         bench.case("delete", "synced", &["instance", "delete", "code", "--confirm", "code"]),
     ];
@@ -199,6 +229,9 @@ fn killed_at_any_moment_nothing_is_lost_and_nothing_is_there_twice() {
         let gone = case.name == "delete" && end.stderr.contains("no instance");
         assert!(end.code == 0 || gone, "{what}: {}{}", end.stdout, end.stderr);
         assert_eq!(bench.content(), case.ends, "{what}");
+        if case.name == RENORMALIZATION {
+            assert_eq!(bench.left_to_renormalize(), 0, "{what}");
+        }
         let health = bench.desk.run(&bench.with_key(&["doctor"]));
         assert_eq!(health.code, 0, "{what}: {}{}", health.stdout, health.stderr);
         bench.desk.in_no_file(&[TOKEN, SECOND_TOKEN]);
