@@ -7,6 +7,7 @@ const GUESTS: [(&str, &str); 2] = [("semgrep-connector", "SEMGREP_CONNECTOR"), (
 
 fn main() -> ExitCode {
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rustc-env=PLATFORM={}", env::var("TARGET").unwrap_or_default());
     let manifest_dir = env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
     let workspace = Path::new(&manifest_dir).join("..");
     match guest_build::build(&workspace, &GUESTS.map(|(package, _)| package)) {

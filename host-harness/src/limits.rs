@@ -66,6 +66,10 @@ pub struct Limits {
 
     /// Sandboxes at one time in this process; more wait in line.
     pub sandboxes: u32,
+    /// Whether the address space for all sandboxes is reserved when the engine
+    /// starts: they begin and end faster. Without, and where the machine has not
+    /// the room for it, memory comes on demand, up to the same limits.
+    pub pooled_memory: bool,
 }
 
 impl Default for Limits {
@@ -96,6 +100,7 @@ impl Default for Limits {
             cursor_bytes: 4 << 10,
             document_bytes: 64 << 20,
             sandboxes: 64,
+            pooled_memory: true,
         }
     }
 }

@@ -80,7 +80,7 @@ pub use self::{
     },
     onboarding::{Draft, NamedDraft, ProjectChoice},
     packages::{PackageFilter, PackageRow, PackageSort},
-    pages::{Classified, Contents, Expected, HashedRecord, OnAbsence, PageCommit, Percent, PercentError, ProjectIndex},
+    pages::{Classified, Contents, HashedRecord, OnAbsence, PageCommit, Percent, PercentError, ProjectIndex},
     policies::{PolicyFilter, PolicyImport, PolicyResult, PolicyResultWord, PolicySet, PolicyViolations},
     projects::{ProjectCounts, ProjectRow},
     renormalize::{Renormalized, StoredRecord},

@@ -118,17 +118,45 @@ async fn a_memory_that_grows_in_small_steps_is_stopped() {
     insta::assert_snapshot!(error, @"the connector was stopped in `configure`: more than 1 MiB of memory");
 }
 
+/// A component that instantiates its first module, which imports nothing, again
+/// and again.
+fn many_instances() -> Vec<u8> {
+    let count = 20_u8;
+    let mut code = Raw::doing("", "").component();
+    code.extend([2, 1 + 3 * count, count]);
+    code.extend([0, 0, 0].repeat(count.into()));
+    code
+}
+
 #[tokio::test]
 async fn a_component_of_too_many_instances_is_refused() {
     let host = Host::new(Limits { core_instances: 16, ..Limits::default() });
-    let mut code = Raw::doing("", "").component();
-    // Instantiates its first module, which imports nothing, again and again.
-    let count = 20_u8;
-    code.extend([2, 1 + 3 * count, count]);
-    code.extend([0, 0, 0].repeat(count.into()));
-    let error = host.load_bytes(&code).err().unwrap().to_string();
+    let error = host.load_bytes(&many_instances()).err().unwrap().to_string();
     insta::assert_snapshot!(error, @"the component cannot be compiled: The component transitively contains 21 core module instances, which exceeds the configured maximum of 16 in the pooling allocator");
     host.assert_well().await;
+}
+
+#[tokio::test]
+async fn memory_on_demand_has_the_limits_of_the_pool() {
+    let limits = || Limits { pooled_memory: false, memory_bytes: 1 << 20, table_elements: 1_000, ..Limits::default() };
+    let host = Host::new(limits());
+    let more_memory = "(loop $again (drop (memory.grow (i32.const 1))) (br $again))";
+    let more_table = "(loop $again (drop (table.grow $t (ref.null func) (i32.const 100))) (br $again))";
+    let tables = "(table $t 600 funcref) (table $u 600 funcref)";
+    let broken = [
+        (Raw::doing("", more_memory), LimitHit::Memory(1 << 20)),
+        (Raw { pages: 17, ..Raw::doing("", "") }, LimitHit::Memory(1 << 20)),
+        (Raw { pages: 9, ..Raw::doing("(memory $other 9)", "") }, LimitHit::Memory(1 << 20)),
+        (Raw::doing("(table $t 1 funcref)", more_table), LimitHit::Table(1_000)),
+        (Raw::doing("(table $t 1001 funcref)", ""), LimitHit::Table(1_000)),
+        (Raw::doing(tables, ""), LimitHit::Table(1_000)),
+    ];
+    for (raw, hit) in broken {
+        assert_eq!(host.configured(&raw).await.failure, CallFailure::Limit(hit));
+        host.assert_well().await;
+    }
+    let host = Host::new(Limits { memory_bytes: 64 << 20, ..limits() });
+    insta::assert_snapshot!(host.configured_bytes(&many_instances()).await, @"the connector crashed in `configure`: resource limit exceeded: instance count too high at 17");
 }
 
 #[tokio::test]

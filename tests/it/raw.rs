@@ -213,7 +213,11 @@ impl Host {
     /// What `configure` of a component comes to. Others are served before and
     /// after it, of the same tenant and of another one.
     pub async fn configured(&self, raw: &Raw) -> CallError {
-        let connector = self.load(raw).unwrap();
+        self.configured_bytes(&raw.component()).await
+    }
+
+    pub async fn configured_bytes(&self, code: &[u8]) -> CallError {
+        let connector = self.load_bytes(code).unwrap();
         self.assert_well().await;
         let error = configure(&connector, "acme/raw").await.unwrap_err();
         assert_eq!((error.owner.as_str(), error.verb), ("acme/raw", "configure"));

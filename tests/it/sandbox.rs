@@ -32,6 +32,12 @@ async fn a_guest_that_never_ends_is_stopped_in_every_verb() {
 async fn a_guest_that_recurses_without_end_is_stopped() {
     let hostile = Hostile::new(Limits::default()).await;
     insta::assert_snapshot!(hostile.stopped(json!({ "do": "recurse" })).await, @"the connector was stopped in `configure`: more than 512 KiB of stack");
+    // How deep it comes is set by the host.
+    for (stack_bytes, deep) in [(128 << 10, false), (512 << 10, true)] {
+        let hostile = Hostile::new(Limits { stack_bytes, ..Limits::default() }).await;
+        let told = hostile.told(Who::First, json!({ "do": "recurse", "count": 5_000 })).await;
+        assert_eq!(told.is_ok(), deep, "{stack_bytes}: {told:?}");
+    }
 }
 
 #[tokio::test]
@@ -139,6 +145,19 @@ async fn silent(hostile: &mut Hostile) -> (TcpListener, String) {
 }
 
 #[tokio::test]
+async fn random_numbers_are_the_same_in_every_call() {
+    let hostile = Hostile::new(Limits::default()).await;
+    let order = json!({ "do": "random" });
+    let seen = hostile.told(Who::First, order.clone()).await.unwrap();
+    insta::assert_snapshot!(seen, @"0 [0, 0, 0, 0] (0, 0) 9737151508951142383");
+    for who in [Who::First, Who::SameTenant, Who::OtherTenant] {
+        assert_eq!(hostile.told(who, order.clone()).await.unwrap(), seen);
+    }
+    let called = hostile.connector.normalize("acme/one", records(&[&order.to_string()])).await.unwrap();
+    assert_eq!(called.value.diagnostics[0].message, seen);
+}
+
+#[tokio::test]
 async fn normalize_has_no_network_no_bucket_and_no_environment() {
     let hostile = Hostile::new(Limits::default()).await;
     let url = hostile.env.simulator.url();
@@ -176,10 +195,13 @@ async fn an_event_is_read_without_network_bucket_and_environment() {
 #[tokio::test]
 async fn more_calls_than_sandboxes_wait_in_line() {
     let hostile = Hostile::new(Limits::default()).await;
+    // Each waits for an answer in its sandbox, while the others come.
+    let order = json!({ "do": "request", "url": hostile.env.simulator.url() }).to_string();
     let calls: Vec<_> = (0..12)
         .map(|_| {
             let (connector, grant) = (hostile.connector.clone(), hostile.grant(Who::First).clone());
-            tokio::spawn(async move { connector.configure(&grant, "{}").await.map(|_| ()) })
+            let order = order.clone();
+            tokio::spawn(async move { connector.configure(&grant, &order).await.map(|_| ()) })
         })
         .collect();
     for call in calls {

@@ -16,8 +16,9 @@ fn metadata() -> &'static Value {
     static METADATA: OnceLock<Value> = OnceLock::new();
     METADATA.get_or_init(|| {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        // What other platforms need is not here, and nobody is to fetch it for this.
         let output = Command::new(cargo)
-            .args(["metadata", "--format-version", "1", "--locked", "--offline"])
+            .args(["metadata", "--format-version", "1", "--locked", "--filter-platform", env!("PLATFORM")])
             .current_dir(workspace())
             .output()
             .unwrap();

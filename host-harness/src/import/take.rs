@@ -198,7 +198,7 @@ impl Taking<'_> {
             full: import.options.complete,
             // Who says that a file is complete has seen it.
             on_absence: OnAbsence::Mark,
-            there_after_all: Vec::new(),
+            ask_again: false,
             // Without a project there is no scope that anything could be gone from.
             scope: Some(scope.unwrap_or_default()),
             costs: ready.costs,

@@ -120,6 +120,9 @@ fn unusable(what: &'static str) -> impl FnOnce(wasmtime::Error) -> RuntimeError 
 /// An engine with pooled memory, or with memory on demand where the machine
 /// has not the address space for pools (wasmtime issues 8607 and 7637).
 fn engine(limits: &Limits) -> wasmtime::Result<Engine> {
+    if !limits.pooled_memory {
+        return Engine::new(&config(limits, false));
+    }
     Engine::new(&config(limits, true)).or_else(|error| {
         tracing::info!(%error, "no memory pool on this machine, memory comes on demand");
         Engine::new(&config(limits, false))

@@ -111,7 +111,7 @@ impl Desk {
             contents,
             full: true,
             on_absence: self.on_absence,
-            there_after_all: Vec::new(),
+            ask_again: false,
             scope: None,
             costs: ReadCounts::default(),
             now: at(now),

@@ -12,7 +12,7 @@ mod vanish;
 
 use std::collections::{HashMap, HashSet};
 
-use appsec_model::{Kind, NextPage, Normalized, Project, ProjectRef, RawRecord, Timestamp};
+use appsec_model::{Kind, NextPage, Normalized, Project, ProjectRef, ProjectScope, RawRecord, Timestamp};
 use rusqlite::{Connection, OptionalExtension};
 use sha2::{Digest, Sha256};
 
@@ -27,7 +27,6 @@ pub(super) use self::{
 pub use self::{
     contents::Contents,
     guard::{OnAbsence, Percent, PercentError},
-    vanish::Expected,
 };
 use super::{FindingStore, ReadCounts, Result, Seen};
 
@@ -118,14 +117,6 @@ pub(super) fn key_hash(instance_id: i64, origin: &str, kind: &Kind, key: &str) -
 }
 
 impl Classified {
-    /// Row id of the record, where the store has it.
-    pub fn id(&self) -> Option<i64> {
-        match self.state {
-            RecordState::Changed { id } | RecordState::Unchanged { id } | RecordState::Returned { id } => Some(id),
-            RecordState::New | RecordState::Repeated | RecordState::Unmapped => None,
-        }
-    }
-
     /// Whether it is to be normalized and written.
     pub fn is_fresh(&self) -> bool {
         matches!(self.state, RecordState::New | RecordState::Changed { .. })
@@ -164,8 +155,9 @@ pub struct PageCommit {
     pub full: bool,
     /// What to do with them.
     pub on_absence: OnAbsence,
-    /// Row ids of records that the read has not brought, and that are there.
-    pub there_after_all: Vec<i64>,
+    /// Whether what the read has not brought can be asked for once more, before
+    /// it is taken for gone.
+    pub ask_again: bool,
     /// The projects of the read's scope; none for all of the instance.
     pub scope: Option<Vec<String>>,
     /// What the page took.
@@ -183,6 +175,9 @@ pub struct PageCounts {
     pub ids: Vec<i64>,
     /// Why what a complete read has not brought was not marked as vanished.
     pub refused: Option<String>,
+    /// The projects of which it has not brought everything, and which are to be
+    /// read once more before it is complete.
+    pub missed: Vec<ProjectScope>,
 }
 
 /// The projects of an instance as records name them.

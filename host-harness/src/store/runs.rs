@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use appsec_model::{Kind, Scope, Timestamp};
+use appsec_model::{Kind, ProjectScope, Scope, Timestamp};
 use rusqlite::{OptionalExtension, Row, TransactionBehavior, params};
 use serde::{Deserialize, Serialize};
 
@@ -123,6 +123,10 @@ pub struct Read {
     /// Where it goes on.
     #[serde(skip)]
     pub cursor: Option<String>,
+    /// The projects that are read once more, because something of them was
+    /// missing when it came to its end.
+    #[serde(skip)]
+    pub again: Option<Vec<ProjectScope>>,
     /// What it brought and took.
     #[serde(flatten)]
     pub counts: ReadCounts,
@@ -292,7 +296,7 @@ impl FindingStore {
     /// Starts a read over, because its cursor is not accepted any more.
     pub fn restart_read(&mut self, read_id: i64) -> Result<()> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        transaction.execute("UPDATE reads SET cursor = NULL WHERE id = ?1", [read_id])?;
+        transaction.execute("UPDATE reads SET cursor = NULL, again = NULL WHERE id = ?1", [read_id])?;
         transaction.execute("DELETE FROM read_pages WHERE read_id = ?1", [read_id])?;
         Ok(transaction.commit()?)
     }
@@ -394,7 +398,7 @@ impl FindingStore {
 
     fn reads(&self, run_id: i64) -> Result<Vec<Read>> {
         let mut statement = self.connection.prepare_cached(&format!(
-            "SELECT {} id, kind, scope, state, message, cursor FROM reads WHERE run_id = ?1 ORDER BY id",
+            "SELECT {} id, kind, scope, state, message, cursor, again FROM reads WHERE run_id = ?1 ORDER BY id",
             ReadCounts::COLUMNS
         ))?;
         let mut rows = statement.query([run_id])?;
@@ -407,6 +411,7 @@ impl FindingStore {
                 state: ReadState::named(row.get_ref("state")?.as_str().unwrap_or_default())?,
                 message: row.get("message")?,
                 cursor: row.get("cursor")?,
+                again: row.get::<_, Option<String>>("again")?.map(|it| document("scope", &it)).transpose()?,
                 counts: ReadCounts::of_row(row)?,
             });
         }

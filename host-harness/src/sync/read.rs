@@ -3,19 +3,19 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use appsec_model::{Error as ContractError, FetchRequest, NextPage, RawPage, Scope, Timestamp};
+use appsec_model::{Error as ContractError, FetchRequest, NextPage, ProjectScope, RawPage, Scope, Timestamp};
 
 use super::{
     InstanceSync, SyncEvent,
     caller::Caller,
     ends_sync,
     plan::BATCH,
-    take::{API, Page, Taken},
+    take::{Page, Taken},
 };
 use crate::{
     error::HarnessError,
     runtime::CallFailure,
-    store::{Classified, Expected, HashedRecord, ProjectIndex, Read, ReadCounts, ReadState, Seen},
+    store::{ProjectIndex, Read, ReadCounts, ReadState, Seen},
     task::AbortOnDrop,
 };
 
@@ -47,6 +47,7 @@ enum End {
     Refused(String),
     Stale,
     Empty,
+    Long,
 }
 
 impl Reading {
@@ -68,6 +69,11 @@ impl Reading {
                 let message = format!("{EMPTY_PAGES} pages in a row were empty: the connector does not come to an end");
                 (ReadState::Incomplete, Some(message))
             }
+            Ok(End::Long) => {
+                let message = "what was missing was asked for again, and there were more pages of it than of all before: \
+                               the vendor pages in circles";
+                (ReadState::Incomplete, Some(message.to_owned()))
+            }
             Err(error) => match error.failure() {
                 Some(failure) if !ends_sync(failure) => (ReadState::Failed, Some(error.with_remedy())),
                 _ => return Err(error),
@@ -81,22 +87,31 @@ impl Reading {
         Ok(())
     }
 
+    /// Reads page after page. A full read that comes to its end without all
+    /// that it should bring goes on, once, with the projects of which something
+    /// is missing: a page that a vendor leaves empty or short looks like the end
+    /// of its list, and a list that shrinks while it is read by numbers of pages
+    /// skips some.
     async fn pages(&self) -> Result<End, HarnessError> {
         let read_id = self.read.id;
         let seen = self.sync.store.run(move |store| store.seen(read_id)).await?;
         let seen = Arc::new(Mutex::new(seen));
+        let mut again = self.read.again.clone();
         let mut cursor = self.read.cursor.clone();
         let mut number = self.read.counts.pages;
+        // A vendor that was asked again need not bring more than it did before.
+        let mut longest = last_page(number);
         let mut restarted = false;
         let mut stale = 0;
         let mut empty = 0;
         let mut taking: Option<AbortOnDrop<Taken>> = None;
         loop {
             // What is fetched in vain is fetched again by the next sync.
-            let fetched = self.fetch(self.read.scope.clone(), cursor.clone()).await;
+            let fetched = self.fetch(self.scope(again.as_deref()), cursor.clone()).await;
             if let Some(task) = taking.take() {
                 let taken = task.join().await?;
-                stale = if taken.stale { stale + 1 } else { 0 };
+                // Most of what is asked for again has been brought before.
+                stale = if taken.stale && again.is_none() { stale + 1 } else { 0 };
                 if stale >= STALE_PAGES {
                     return Ok(End::Stale);
                 }
@@ -107,7 +122,7 @@ impl Reading {
                 // one before: begin the read anew, once.
                 Err(error) if error.is_invalid_cursor() && cursor.is_some() && !restarted => {
                     restarted = true;
-                    cursor = None;
+                    (cursor, again) = (None, None);
                     *seen.lock().unwrap_or_else(PoisonError::into_inner) = Seen::default();
                     self.sync.store.run(move |store| store.restart_read(read_id)).await?;
                     continue;
@@ -123,14 +138,13 @@ impl Reading {
             if empty > EMPTY_PAGES {
                 return Ok(End::Empty);
             }
+            if again.is_some() && number > longest {
+                return Ok(End::Long);
+            }
             let next = page.next.clone();
             let scope: Option<Vec<String>> = match &self.read.scope {
                 Scope::Deployment => None,
                 Scope::Projects(projects) => Some(projects.iter().map(|project| project.id.clone()).collect()),
-            };
-            let there_after_all = match next {
-                NextPage::Complete if self.full => self.look_again(&page, scope.clone(), &seen, number).await?,
-                _ => Vec::new(),
             };
             let page = Page {
                 sync: self.sync.clone(),
@@ -143,7 +157,7 @@ impl Reading {
                 full: self.full,
                 scope,
                 costs,
-                there_after_all,
+                ask_again: again.is_none(),
                 raw: page,
             };
             number += 1;
@@ -155,67 +169,25 @@ impl Reading {
                 }
                 NextPage::Complete => {
                     let taken = task.join().await?;
-                    return Ok(taken.refused.map_or(End::Complete, End::Refused));
+                    if taken.missed.is_empty() {
+                        return Ok(taken.refused.map_or(End::Complete, End::Refused));
+                    }
+                    let (owner, kind, projects) = (&self.sync.grant.owner, &self.read.kind, taken.missed.len());
+                    tracing::info!(owner, %kind, projects, "asking again for what was not brought");
+                    (again, cursor, empty, longest) = (Some(taken.missed), None, 0, last_page(number));
                 }
             }
         }
     }
 
-    /// Asks once more for what a read that is complete has not brought, before
-    /// that is taken for gone: a page that a vendor leaves empty or short looks
-    /// like the end of its list, and a list that shrinks while it is read by
-    /// numbers of pages skips some. Returns what is there after all.
-    async fn look_again(
-        &self,
-        last: &RawPage,
-        scope: Option<Vec<String>>,
-        seen: &Mutex<Seen>,
-        pages: u64,
-    ) -> Result<Vec<i64>, HarnessError> {
-        let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        for id in self.known(last).await? {
-            seen.insert(id);
+    /// What to ask for: where so much is missing of all projects that their
+    /// names would fill several requests, all of them.
+    fn scope(&self, again: Option<&[ProjectScope]>) -> Scope {
+        match (&self.read.scope, again) {
+            (Scope::Projects(_), Some(missed)) => Scope::Projects(missed.to_vec()),
+            (Scope::Deployment, Some(missed)) if missed.len() <= BATCH => Scope::Projects(missed.to_vec()),
+            (all, _) => all.clone(),
         }
-        let (kind, projects) = (self.read.kind.clone(), self.projects.clone());
-        let missed = self.sync.store.read(move |store| {
-            let expected = Expected { kind: &kind, origin: API, scope: scope.as_deref() };
-            store.missed(expected, &projects, &seen)
-        });
-        let missed = missed.await?;
-        if missed.is_empty() {
-            return Ok(Vec::new());
-        }
-        let (owner, kind, projects) = (&self.sync.grant.owner, &self.read.kind, missed.len());
-        tracing::info!(owner, %kind, projects, "asking again for what was not brought");
-        let scope = match &self.read.scope {
-            Scope::Deployment if missed.len() > BATCH => Scope::Deployment,
-            _ => Scope::Projects(missed),
-        };
-        let (mut found, mut cursor) = (Vec::new(), None);
-        // A vendor that does not come to an end has been told by the read.
-        for _ in 0..=pages + u64::from(EMPTY_PAGES) {
-            let (page, costs) = self.fetch(scope.clone(), cursor).await?;
-            let read_id = self.read.id;
-            self.sync.store.run(move |store| store.add_read_costs(read_id, &costs)).await?;
-            found.extend(self.known(&page).await?);
-            match page.next {
-                NextPage::Cursor(next) => cursor = Some(next),
-                NextPage::Complete => break,
-            }
-        }
-        Ok(found)
-    }
-
-    /// Row ids of the records of a page that the store has.
-    async fn known(&self, page: &RawPage) -> Result<Vec<i64>, HarnessError> {
-        let (instance_id, projects) = (self.sync.instance.id, self.projects.clone());
-        let records = page.records.iter().cloned().map(HashedRecord::from).collect();
-        let classified = self
-            .sync
-            .store
-            .read(move |store| store.classify(instance_id, API, records, &projects, &Seen::default()))
-            .await?;
-        Ok(classified.iter().filter_map(Classified::id).collect())
     }
 
     /// One page. Who asks the sync to stop need not wait for it.
@@ -248,4 +220,10 @@ impl Reading {
             CallFailure::Contract(ContractError::Limit { what }),
         )
     }
+}
+
+/// Number of the last page that there may be of a read that asks again, with
+/// `pages` before.
+fn last_page(pages: u64) -> u64 {
+    pages.saturating_mul(2).saturating_add(u64::from(EMPTY_PAGES))
 }

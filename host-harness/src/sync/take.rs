@@ -6,7 +6,7 @@ use std::{
     time::Instant,
 };
 
-use appsec_model::{Diagnostic, DiagnosticLevel, Kind, Normalized, RawInput, RawPage, RawRecord};
+use appsec_model::{Diagnostic, DiagnosticLevel, Kind, Normalized, ProjectScope, RawInput, RawPage, RawRecord};
 
 use super::{InstanceSync, SyncEvent};
 use crate::{
@@ -30,7 +30,7 @@ pub(super) struct Page {
     pub full: bool,
     pub scope: Option<Vec<String>>,
     pub costs: ReadCounts,
-    pub there_after_all: Vec<i64>,
+    pub ask_again: bool,
     pub raw: RawPage,
 }
 
@@ -40,6 +40,8 @@ pub(super) struct Taken {
     pub stale: bool,
     /// Why what is not there any more was not marked.
     pub refused: Option<String>,
+    /// Projects that are to be read once more.
+    pub missed: Vec<ProjectScope>,
 }
 
 impl Page {
@@ -76,7 +78,7 @@ impl Page {
             normalized,
             full: self.full,
             on_absence: sync.on_absence,
-            there_after_all: self.there_after_all,
+            ask_again: self.ask_again,
             scope: self.scope,
             costs,
             now: (sync.clock)(),
@@ -95,7 +97,7 @@ impl Page {
         let written = counts.new + counts.changed;
         (sync.progress)(SyncEvent::Page { kind: self.kind, records: counts.records, written });
         // A page of projects that are not ingested says nothing of an end.
-        Ok(Taken { stale: held && new == 0 && counts.unmapped == 0, refused: outcome.refused })
+        Ok(Taken { stale: held && new == 0 && counts.unmapped == 0, refused: outcome.refused, missed: outcome.missed })
     }
 }
 

@@ -10,7 +10,7 @@ use host_harness::{RunState, SyncEvent, SyncOptions, Tenant};
 use serde_json::json;
 use tests::{Content, Env, content, name, settings};
 use tokio::sync::Notify;
-use vendor_sim::WorldShape;
+use vendor_sim::{Effect, Fault, Match, WorldShape};
 
 fn shape() -> WorldShape {
     WorldShape { projects: 5, sast: 900, sca: 400, damaged_per_10_000: 50, ..WorldShape::default() }
@@ -77,6 +77,24 @@ async fn a_sync_that_is_cut_off_again_and_again_comes_to_its_end() {
     let run = env.sync(&tenant).await.unwrap();
     assert_eq!((run.state, run.resumed), (RunState::Complete, 4));
     content(&tenant).assert_same(&whole);
+}
+
+#[tokio::test]
+async fn a_sync_that_is_cut_off_while_it_asks_again_goes_on_there() {
+    let env = Env::new(WorldShape { projects: 1, sast: 450, ..WorldShape::default() }.without_oddities());
+    let settings = settings(json!({ "branches": "all", "page_size": 100, "kinds": ["sast"] }));
+    let (tenant, _) = env.connected("acme", settings).await;
+    let pages = env.sync(&tenant).await.unwrap().counts.pages;
+    let before = content(&tenant);
+    // Projects, plan and the page that is left empty come before.
+    for after in 3..=2 + pages {
+        env.faults(vec![Fault { when: Match::path("/findings").nth(0), what: Effect::EmptyPage }]);
+        cut_off(&tenant, usize::try_from(after).unwrap()).await;
+        let run = env.sync(&tenant).await.unwrap();
+        assert_eq!((run.state, run.resumed, run.counts.vanished), (RunState::Complete, 1, 0), "after {after} events");
+        assert_eq!(run.counts.pages, 1 + pages, "after {after} events");
+        content(&tenant).assert_untouched(&before);
+    }
 }
 
 #[tokio::test]

@@ -212,6 +212,31 @@ async fn a_page_that_is_left_empty_once_is_asked_for_again() {
 }
 
 #[tokio::test]
+async fn what_is_new_on_a_page_that_was_left_empty_comes_with_the_same_sync() {
+    let env = Env::new(WorldShape { sast: 450, damaged_per_10_000: 0, ..small() });
+    let wanted = json!({ "branches": "all", "duplicates": "merged", "page_size": 100, "kinds": ["sast"] });
+    let (tenant, _) = env.connected("acme", settings(wanted)).await;
+    env.sync(&tenant).await.unwrap();
+    for page in ["findings", "page=1"] {
+        let changes = *env.simulator.advance().of(vendor_sim::Kind::Sast);
+        assert!(changes.new > 0 && changes.moved > 0 && changes.vanished > 0);
+        env.faults(vec![Fault { when: Match::path(page).nth(0), what: Effect::EmptyPage }]);
+        let run = env.sync(&tenant).await.unwrap();
+        assert_eq!(run.state, RunState::Complete, "{page}");
+        let changed = changes.fixed + changes.ignored + changes.moved;
+        let counts = (run.counts.new, run.counts.changed, run.counts.vanished);
+        assert_eq!(counts, (changes.new.into(), changed.into(), changes.vanished.into()), "{page}");
+        let expectation = vendor_sim::Expectation { refs: vendor_sim::Refs::All, dedup: true };
+        let expected = env.simulator.world().expected(expectation);
+        assert_eq!(content(&tenant).present("sast"), expected.of(vendor_sim::Kind::Sast).identities);
+        // Nothing was left for the next one.
+        env.faults(Vec::new());
+        let next = env.sync(&tenant).await.unwrap().counts;
+        assert_eq!((next.new, next.changed, next.vanished), (0, 0, 0), "{page}");
+    }
+}
+
+#[tokio::test]
 async fn a_page_that_is_repeated_costs_nothing_but_itself() {
     let env = Env::new(WorldShape { damaged_per_10_000: 0, ..small() });
     let (tenant, _) = env.connected("acme", settings(json!({ "branches": "all", "page_size": 100 }))).await;

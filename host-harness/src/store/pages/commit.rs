@@ -64,7 +64,7 @@ fn take_page(
     rules: &mut RulesById,
 ) -> Result<PageCounts> {
     let ids = Vec::with_capacity(page.records.len());
-    let mut outcome = PageCounts { counts: page.costs, ids, refused: None };
+    let mut outcome = PageCounts { counts: page.costs, ids, ..PageCounts::default() };
     let mut tally = Tally::default();
     outcome.counts.pages = 1;
     outcome.counts.records = page.records.len() as u64;
@@ -86,7 +86,6 @@ fn take_page(
     settle_packages(connection, &left, page.now)?;
     count(connection, decoder, page, &mut outcome, &mut tally)?;
     outcome.ids.extend(&taken);
-    outcome.ids.extend(&page.there_after_all);
 
     write_diagnostics(connection, &batch, &taken, &mut outcome.counts)?;
     let projects_of: Vec<Option<i64>> =
@@ -194,7 +193,8 @@ pub(crate) fn write_diagnostics(
     Ok(())
 }
 
-/// Moves the read's cursor behind the page and adds up what it brought.
+/// Moves the read's cursor behind the page and adds up what it brought. A read
+/// that is to ask again begins anew, for some of its projects.
 fn close_page(
     connection: &Connection,
     decoder: &Decoder,
@@ -213,12 +213,21 @@ fn close_page(
                 match vanish_unseen(connection, decoder, page, projects, tally)? {
                     Unseen::Marked(vanished) => outcome.counts.vanished = vanished,
                     Unseen::Refused(why) => outcome.refused = Some(why),
+                    Unseen::AskAgain(missed) => outcome.missed = missed,
                 }
             }
-            connection.execute("DELETE FROM read_pages WHERE read_id = ?1", [page.read_id])?;
-            (None, if outcome.refused.is_some() { "refused" } else { "complete" })
+            let state = match (&outcome.refused, outcome.missed.is_empty()) {
+                (_, false) => "pending",
+                (Some(_), true) => "refused",
+                (None, true) => "complete",
+            };
+            (None, state)
         }
     };
+    if state != "pending" {
+        connection.execute("DELETE FROM read_pages WHERE read_id = ?1", [page.read_id])?;
+    }
+    let again = if outcome.missed.is_empty() { None } else { Some(json("scope", &outcome.missed)?) };
     let counts = &outcome.counts;
     connection
         .prepare_cached(
@@ -227,7 +236,7 @@ fn close_page(
              warnings = warnings + ?10, unusable = unusable + ?11, requests = requests + ?12, \
              received_bytes = received_bytes + ?13, waits = waits + ?14, waited_ms = waited_ms + ?15, \
              peak_memory_bytes = max(peak_memory_bytes, ?16), vanished = vanished + ?17, skipped = skipped + ?18, \
-             findings = findings + ?19, packages = packages + ?20, message = ?21 \
+             findings = findings + ?19, packages = packages + ?20, message = ?21, again = coalesce(?22, again) \
              WHERE id = ?1",
         )?
         .execute(params![
@@ -251,7 +260,8 @@ fn close_page(
             counts.skipped,
             counts.findings,
             counts.packages,
-            outcome.refused
+            outcome.refused,
+            again
         ])?;
     Ok(())
 }

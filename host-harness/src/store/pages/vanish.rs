@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use appsec_model::{Kind, ProjectScope, Timestamp};
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use appsec_model::{ProjectScope, Timestamp};
+use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 
 use super::{
     PageCommit, ProjectIndex,
@@ -62,10 +62,13 @@ pub(super) enum Unseen {
     Marked(u64),
     /// They are not, and why.
     Refused(String),
+    /// They are not yet: these projects are to be read once more.
+    AskAgain(Vec<ProjectScope>),
 }
 
 /// Marks what a complete read has not brought, within its scope and origin;
-/// nothing of it where it is more than may be.
+/// nothing of it where it is more than may be, or where it can be asked for
+/// once more.
 pub(super) fn vanish_unseen(
     connection: &Connection,
     decoder: &Decoder,
@@ -74,11 +77,21 @@ pub(super) fn vanish_unseen(
     tally: &mut Tally,
 ) -> Result<Unseen> {
     let seen = read_seen(connection, page.read_id)?;
-    let expected = Expected { kind: &page.kind, origin: &page.origin, scope: page.scope.as_deref() };
-    let scope = expected.projects(projects);
-    let mut unseen = Vec::new();
+    let scope: Vec<i64> = match &page.scope {
+        Some(ids) => ids.iter().filter_map(|id| projects.by_id.get(id).copied()).collect(),
+        None => projects.identities.keys().copied().collect(),
+    };
+    let (mut unseen, mut missed) = (Vec::new(), Vec::new());
     for project_id in &scope {
-        unseen.extend(expected.unseen(connection, *project_id, &seen)?);
+        let before = unseen.len();
+        unseen_of(connection, page, *project_id, &seen, &mut unseen)?;
+        if page.ask_again && unseen.len() > before {
+            missed.push(project_scope(connection, *project_id)?);
+        }
+    }
+    if !missed.is_empty() {
+        missed.sort_by(|one, other| one.name.cmp(&other.name));
+        return Ok(Unseen::AskAgain(missed));
     }
     let of = Some((page.kind.as_str(), scope.as_slice()));
     let guarded = Scope { instance_id: page.instance_id, run_id: page.run_id, of };
@@ -88,61 +101,36 @@ pub(super) fn vanish_unseen(
     vanish(connection, decoder, &unseen, page.run_id, page.now, tally).map(Unseen::Marked)
 }
 
-/// What a complete read brings if nothing is gone.
-#[derive(Clone, Copy, Debug)]
-pub struct Expected<'a> {
-    /// Of this kind.
-    pub kind: &'a Kind,
-    /// Of this origin.
-    pub origin: &'a str,
-    /// The vendor's ids of its projects; none for all that are read.
-    pub scope: Option<&'a [String]>,
+/// The records of a project that a read has not brought.
+fn unseen_of(
+    connection: &Connection,
+    page: &PageCommit,
+    project_id: i64,
+    seen: &Seen,
+    unseen: &mut Vec<i64>,
+) -> Result<()> {
+    // Answered by the index alone.
+    let mut in_scope = connection
+        .prepare_cached("SELECT id FROM records WHERE project_id = ?1 AND kind = ?2 AND vanished_at IS NULL")?;
+    let mut origin = connection.prepare_cached("SELECT origin = ?2 FROM records WHERE id = ?1")?;
+    let mut rows = in_scope.query(params![project_id, page.kind.as_str()])?;
+    while let Some(row) = rows.next()? {
+        let id = row.get(0)?;
+        if !seen.contains(id) && origin.query_row(params![id, page.origin], |row| row.get(0))? {
+            unseen.push(id);
+        }
+    }
+    Ok(())
 }
 
-impl Expected<'_> {
-    /// Row ids of its projects.
-    fn projects(&self, projects: &ProjectIndex) -> Vec<i64> {
-        match self.scope {
-            Some(ids) => ids.iter().filter_map(|id| projects.by_id.get(id).copied()).collect(),
-            None => projects.identities.keys().copied().collect(),
-        }
-    }
-
-    /// The records of a project that were not seen.
-    fn unseen(&self, connection: &Connection, project_id: i64, seen: &Seen) -> Result<Vec<i64>> {
-        // Answered by the index alone.
-        let mut in_scope = connection
-            .prepare_cached("SELECT id FROM records WHERE project_id = ?1 AND kind = ?2 AND vanished_at IS NULL")?;
-        let mut origin = connection.prepare_cached("SELECT origin = ?2 FROM records WHERE id = ?1")?;
-        let mut rows = in_scope.query(params![project_id, self.kind.as_str()])?;
-        let mut unseen = Vec::new();
-        while let Some(row) = rows.next()? {
-            let id = row.get(0)?;
-            if !seen.contains(id) && origin.query_row(params![id, self.origin], |row| row.get(0))? {
-                unseen.push(id);
-            }
-        }
-        Ok(unseen)
-    }
+/// A project as a read names it.
+fn project_scope(connection: &Connection, project_id: i64) -> Result<ProjectScope> {
+    let sql = "SELECT vendor_id, name, primary_branch FROM projects WHERE id = ?1";
+    let of_row = |row: &Row<'_>| Ok(ProjectScope { id: row.get(0)?, name: row.get(1)?, primary_branch: row.get(2)? });
+    Ok(connection.prepare_cached(sql)?.query_row([project_id], of_row)?)
 }
 
 impl FindingStore {
-    /// The projects of which a read has not brought everything.
-    pub fn missed(&self, expected: Expected<'_>, projects: &ProjectIndex, seen: &Seen) -> Result<Vec<ProjectScope>> {
-        let mut project =
-            self.connection.prepare_cached("SELECT vendor_id, name, primary_branch FROM projects WHERE id = ?1")?;
-        let mut missed = Vec::new();
-        for project_id in expected.projects(projects) {
-            if !expected.unseen(&self.connection, project_id, seen)?.is_empty() {
-                missed.push(project.query_row([project_id], |row| {
-                    Ok(ProjectScope { id: row.get(0)?, name: row.get(1)?, primary_branch: row.get(2)? })
-                })?);
-            }
-        }
-        missed.sort_by(|one, other| one.name.cmp(&other.name));
-        Ok(missed)
-    }
-
     /// Takes leave of projects that the vendor no longer lists: no read has
     /// them in its scope. Tells why not, where that would be too much.
     pub fn vanish_projects(&mut self, run_id: i64, on_absence: OnAbsence, now: Timestamp) -> Result<Option<String>> {

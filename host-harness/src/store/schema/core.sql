@@ -202,6 +202,7 @@ CREATE TABLE reads (
     state               TEXT NOT NULL,      -- pending, complete, incomplete, failed
     message             TEXT,
     cursor              TEXT,               -- where to go on; null at the beginning
+    again               TEXT,               -- JSON: the projects that are read once more, for what was missing
     pages               INTEGER NOT NULL DEFAULT 0,
     records             INTEGER NOT NULL DEFAULT 0,
     new                 INTEGER NOT NULL DEFAULT 0,

@@ -1,6 +1,10 @@
 //! The deeds that any call can be told to do.
 
-use std::{hint::black_box, io::Write};
+use std::{
+    hash::{BuildHasher, RandomState},
+    hint::black_box,
+    io::Write,
+};
 
 use crate::{
     bindings::appsec::connector::types::Error,
@@ -13,7 +17,7 @@ use crate::{
 pub fn perform(order: &Order) -> Result<String, Error> {
     let seen = match order.action.as_str() {
         "loop" => spin(),
-        "recurse" => Ok(format!("{}", recurse(1))),
+        "recurse" => Ok(format!("{}", recurse(1, if order.count > 0 { order.count } else { usize::MAX }))),
         "grow" => Ok(format!("{}", grow())),
         #[cfg(target_arch = "wasm32")]
         "trap" => core::arch::wasm32::unreachable(),
@@ -28,6 +32,7 @@ pub fn perform(order: &Order) -> Result<String, Error> {
         "environment" => {
             Ok(std::env::vars().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" "))
         }
+        "random" => Ok(random()),
         "request" | "read" | "text" => match network::request(order) {
             Outcome::Status(status) => Ok(format!("HTTP {status}")),
             Outcome::Body(bytes, None) => Ok(format!("{bytes} bytes")),
@@ -80,8 +85,8 @@ fn spin() -> Result<String, String> {
     Ok(turns.to_string())
 }
 
-fn recurse(depth: u64) -> u64 {
-    if black_box(depth) == u64::MAX { 0 } else { recurse(depth + 1) + black_box(1) }
+fn recurse(depth: usize, last: usize) -> usize {
+    if black_box(depth) == last { 0 } else { recurse(depth + 1, last) + black_box(1) }
 }
 
 fn grow() -> usize {
@@ -98,4 +103,13 @@ fn flood(lines: usize) -> String {
     let mut out = std::io::stderr();
     let written = (0..lines).filter(|number| writeln!(out, "\u{1b}[31mline {number}").is_ok()).count();
     format!("{written} lines")
+}
+
+/// Numbers by each interface that gives some, and by the hash tables of `std`.
+fn random() -> String {
+    let number = wasi::random::insecure::get_insecure_random_u64();
+    let bytes = wasi::random::insecure::get_insecure_random_bytes(4);
+    let seed = wasi::random::insecure_seed::insecure_seed();
+    let hash = RandomState::new().hash_one("text");
+    format!("{number} {bytes:?} {seed:?} {hash}")
 }

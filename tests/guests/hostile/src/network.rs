@@ -4,7 +4,7 @@ use wasi::{
     clocks::monotonic_clock,
     http::{
         outgoing_handler,
-        types::{ErrorCode, Fields, IncomingResponse, Method, OutgoingBody, OutgoingRequest, Scheme},
+        types::{ErrorCode, Fields, IncomingResponse, Method, OutgoingBody, OutgoingRequest, RequestOptions, Scheme},
     },
     io::streams::{OutputStream, StreamError},
 };
@@ -66,7 +66,9 @@ pub fn request(order: &Order) -> Outcome {
     let bytes: Vec<u8> =
         SMUGGLED.iter().copied().cycle().take(order.body).chain(order.text.replace("$TOKEN", &token).bytes()).collect();
     let body = if bytes.is_empty() { None } else { request.body().ok() };
-    let future = match outgoing_handler::handle(request, None) {
+    // The host keeps each of these wishes until the call ends.
+    let wishes = (order.action != "requests").then(patient);
+    let future = match outgoing_handler::handle(request, wishes) {
         Ok(future) => future,
         Err(code) => return failed(&code),
     };
@@ -90,6 +92,16 @@ pub fn request(order: &Order) -> Outcome {
             None => future.subscribe().block(),
         }
     }
+}
+
+/// Asks the host to wait longer than any host waits.
+fn patient() -> RequestOptions {
+    let (options, ever) = (RequestOptions::new(), Some(u64::MAX / 2));
+    // A host may refuse to be asked: it waits as long as it likes.
+    let _ = options.set_connect_timeout(ever);
+    let _ = options.set_first_byte_timeout(ever);
+    let _ = options.set_between_bytes_timeout(ever);
+    options
 }
 
 /// What a request smuggles in its body, if anybody takes it for another one.
