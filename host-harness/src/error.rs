@@ -78,6 +78,9 @@ pub enum HarnessError {
         /// Id now.
         found: String,
     },
+    /// Another connector was given for what only the instance's own may do.
+    #[error("`{0}` is normalized by the connector that it was set up with, and by no other")]
+    OnlyOwnConnector(InstanceName),
     /// The instance takes in reports of other scanners.
     #[error(
         "it takes in reports of other scanners and has no connector: there is nothing to connect to, to sync or to normalize again"
@@ -265,6 +268,7 @@ impl HarnessError {
             Self::Selection(_) => "selection",
             Self::Origin(_) => "invalid-origin",
             Self::NoInstance { .. } => "no-such-instance",
+            Self::OnlyOwnConnector(_) => "not-its-connector",
             Self::Native => "native-source",
             Self::NotNative(_) => "no-native-source",
             Self::NoConnector(_) | Self::OtherConnector { .. } => "no-such-connector",
@@ -340,6 +344,10 @@ impl HarnessError {
                 "make sure that the token has the scope for the vendor's Web API, and that the deployment's name is right"
             }
             "deployment-not-found" => "correct the name of the deployment in the settings, or leave it out",
+            "not-its-connector" => {
+                "to see what the other one would change, add --dry-run; to use it, put it in the place of the file that \
+                 `harness instance show` names, or use the harness that carries it"
+            }
             "project-not-found" => "`harness projects` shows the projects that there are",
             "rate-limited" => "nothing is lost: run the command again later; it reads only what is missing",
             "unavailable" => {

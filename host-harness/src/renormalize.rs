@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::{
     error::HarnessError,
     runtime::Connector,
-    store::{Instance, ReadCounts, Renormalized, Run, RunState, SharedStore, StoredRecord},
+    store::{ConnectorSource, Instance, ReadCounts, Renormalized, Run, RunState, SharedStore, StoredRecord},
     sync::normalize_records,
 };
 
@@ -27,6 +27,9 @@ pub struct RenormalizeOptions {
     pub kinds: Vec<Kind>,
     /// Only tell what would change.
     pub dry_run: bool,
+    /// The connector to do it with, for a look at what a newer one makes of the
+    /// records; none for the instance's own, which alone may write.
+    pub connector: Option<ConnectorSource>,
 }
 
 /// What another connector makes of the stored records.

@@ -237,7 +237,12 @@ impl Tenant {
         progress: RenormalizeProgress,
     ) -> Result<RenormalizeReport, HarnessError> {
         let instance = self.instance(name).await?;
-        let loaded = self.loaded(&instance).await?;
+        let source = match &options.connector {
+            Some(_) if !options.dry_run => return Err(HarnessError::OnlyOwnConnector(name.clone())),
+            Some(other) => other,
+            None => &instance.made.connector_source,
+        };
+        let loaded = self.loaded_from(&instance, source).await?;
         let lease = self.lease(&instance, "renormalize").await?;
         let renormalize = Renormalize {
             store: self.store.clone(),
@@ -258,7 +263,12 @@ impl Tenant {
     /// The connector of an instance, which must still be the one that it was
     /// made with.
     pub async fn loaded(&self, instance: &Instance) -> Result<Loaded, HarnessError> {
-        let loaded = self.harness.connector(&instance.made.connector_source).await?;
+        self.loaded_from(instance, &instance.made.connector_source).await
+    }
+
+    /// [`loaded`](Self::loaded) from elsewhere: another version of it.
+    async fn loaded_from(&self, instance: &Instance, source: &ConnectorSource) -> Result<Loaded, HarnessError> {
+        let loaded = self.harness.connector(source).await?;
         if loaded.manifest.id != instance.made.connector_id {
             return Err(HarnessError::OtherConnector {
                 made_with: instance.made.connector_id.clone(),

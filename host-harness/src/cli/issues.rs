@@ -1,6 +1,6 @@
 //! `harness issues` and `harness issue`.
 
-use std::{io, process::ExitCode};
+use std::process::ExitCode;
 
 use appsec_insight::Edition;
 use appsec_model::{Severity, Timestamp};
@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::{
     Context,
+    csv::print_csv,
     error::Failure,
     findings::instance_id,
     output::{Output, moment, severity, short},
@@ -209,7 +210,8 @@ pub async fn list(context: &Context, args: ListArgs) -> Result<ExitCode, Failure
     let csv = args.page.csv;
     let (issues, total) = tenant.issues(filter).await?;
     if csv {
-        return print_csv(&issues).map(|()| ExitCode::SUCCESS);
+        print_csv(&CSV, issues.iter().map(csv_row))?;
+        return Ok(ExitCode::SUCCESS);
     }
     context.output.result(&IssueList { total, issues }, |list| show_list(context.output, list))?;
     Ok(ExitCode::SUCCESS)
@@ -319,72 +321,56 @@ fn show_detail(output: Output, detail: &IssueDetail) {
     }
 }
 
-/// Prints a page for spreadsheets and scripts.
-fn print_csv(issues: &[IssueRow]) -> Result<(), Failure> {
-    match write_csv(issues, io::stdout().lock()) {
-        // A reader that went away, such as `head`, is no failure.
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(()),
-    }
-}
+const CSV: [&str; 21] = [
+    "issue",
+    "priority",
+    "severity",
+    "kind",
+    "status",
+    "repository",
+    "title",
+    "ecosystem",
+    "package",
+    "versions",
+    "path",
+    "rule",
+    "advisories",
+    "cvss",
+    "epss",
+    "source_count",
+    "sources",
+    "findings",
+    "first_seen_at",
+    "last_seen_at",
+    "changed_at",
+];
 
-fn write_csv(issues: &[IssueRow], to: impl io::Write) -> io::Result<()> {
-    let mut writer = csv::Writer::from_writer(to);
-    writer.write_record([
-        "issue",
-        "priority",
-        "severity",
-        "kind",
-        "status",
-        "repository",
-        "title",
-        "ecosystem",
-        "package",
-        "versions",
-        "path",
-        "rule",
-        "advisories",
-        "cvss",
-        "epss",
-        "source_count",
-        "sources",
-        "findings",
-        "first_seen_at",
-        "last_seen_at",
-        "changed_at",
-    ])?;
-    for row in issues {
-        let text = |text: &Option<String>| safe(text.as_deref().unwrap_or_default());
-        let number = |number: Option<f64>| number.map(|it| it.to_string()).unwrap_or_default();
-        let findings = row.sources.iter().flat_map(|it| &it.findings).map(ToString::to_string);
-        writer.write_record([
-            row.id.to_string(),
-            row.priority.to_string(),
-            row.severity.as_str().to_owned(),
-            row.kind.clone(),
-            row.status.clone(),
-            safe(&row.repository),
-            safe(&row.title),
-            text(&row.ecosystem),
-            text(&row.package),
-            safe(&row.versions.join(" ")),
-            text(&row.path),
-            text(&row.rule_id),
-            safe(&row.advisories.join(" ")),
-            number(row.cvss),
-            number(row.epss),
-            row.source_count.to_string(),
-            safe(&row.sources.iter().map(|it| it.source.as_str()).collect::<Vec<_>>().join(" ")),
-            findings.collect::<Vec<_>>().join(" "),
-            row.first_seen_at.to_string(),
-            row.last_seen_at.to_string(),
-            row.changed_at.to_string(),
-        ])?;
-    }
-    writer.flush()
-}
-
-/// A text that no spreadsheet takes for a formula: scanners quote what others wrote.
-fn safe(text: &str) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
+fn csv_row(row: &IssueRow) -> [String; CSV.len()] {
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let number = |number: Option<f64>| number.map(|it| it.to_string()).unwrap_or_default();
+    let sources: Vec<&str> = row.sources.iter().map(|it| it.source.as_str()).collect();
+    let findings: Vec<String> = row.sources.iter().flat_map(|it| &it.findings).map(ToString::to_string).collect();
+    [
+        row.id.to_string(),
+        row.priority.to_string(),
+        row.severity.as_str().to_owned(),
+        row.kind.clone(),
+        row.status.clone(),
+        row.repository.clone(),
+        row.title.clone(),
+        text(&row.ecosystem),
+        text(&row.package),
+        row.versions.join(" "),
+        text(&row.path),
+        text(&row.rule_id),
+        row.advisories.join(" "),
+        number(row.cvss),
+        number(row.epss),
+        row.source_count.to_string(),
+        sources.join(" "),
+        findings.join(" "),
+        row.first_seen_at.to_string(),
+        row.last_seen_at.to_string(),
+        row.changed_at.to_string(),
+    ]
 }

@@ -3,7 +3,7 @@
 use std::{process::ExitCode, sync::Arc};
 
 use appsec_model::Kind;
-use host_harness::{InstanceName, RenormalizeOptions, RenormalizeReport};
+use host_harness::{ConnectorSource, InstanceName, RenormalizeOptions, RenormalizeReport};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -20,7 +20,7 @@ pub struct Args {
     /// Only this kind, such as sast or sca
     #[arg(long = "kind", value_name = "KIND")]
     kinds: Vec<Kind>,
-    /// Show what would change, and write nothing
+    /// Show what would change, and write nothing; with `--connector`, what another version would change
     #[arg(long)]
     dry_run: bool,
 }
@@ -44,8 +44,11 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         }
     };
     let mut list = RenormalizeList { instances: Vec::new() };
+    // One that was named, not the one inside of this program.
+    let connector = Some(context.connector.clone()).filter(|it| matches!(it, ConnectorSource::File { .. }));
     for name in names {
-        let options = RenormalizeOptions { kinds: args.kinds.clone(), dry_run: args.dry_run };
+        let options =
+            RenormalizeOptions { kinds: args.kinds.clone(), dry_run: args.dry_run, connector: connector.clone() };
         let report = tenant.renormalize(&name, options, Arc::new(|_| ())).await;
         list.instances.push(report.map_err(|error| Failure::from(error).of(tenant.id(), Some(&name)))?);
     }

@@ -3,7 +3,7 @@
 
 use vendor_sim::WorldShape;
 
-use crate::support::Desk;
+use crate::support::{Desk, changed_connector};
 
 fn desk() -> Desk {
     Desk::new(WorldShape { projects: 1, sast: 1, sca: 1, ..WorldShape::default() }, vec![])
@@ -72,6 +72,27 @@ fn ratings_of_advisories_come_from_files_and_move_priorities() {
     // Without them all is as before.
     desk.ok(&["advisories", "clear"]);
     assert_eq!(sca(&desk), before);
+}
+
+#[test]
+fn another_version_of_a_connector_is_tried_and_writes_nothing() {
+    let desk = desk();
+    desk.added();
+    desk.ok(&["sync"]);
+    let before = desk.content();
+    let file = desk.folder.path().join("newer.wasm");
+    std::fs::write(&file, changed_connector()).unwrap();
+    let newer = ["renormalize", "--connector", file.to_str().unwrap()];
+    let report = desk.json(&[&newer[..], &["--dry-run"]].concat())["instances"][0].clone();
+    assert!(report["changed"].as_u64() > Some(0), "{report:#}");
+    let refused = desk.run(&newer);
+    assert_eq!(refused.code, 1);
+    insta::assert_snapshot!(refused.stderr, @"
+    error: default/code: `code` is normalized by the connector that it was set up with, and by no other
+      to do: to see what the other one would change, add --dry-run; to use it, put it in the place of the file that `harness instance show` names, or use the harness that carries it
+    ");
+    assert_eq!(desk.json(&["renormalize", "--dry-run"])["instances"][0]["changed"], 0);
+    assert_eq!(desk.content(), before);
 }
 
 #[test]

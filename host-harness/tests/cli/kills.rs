@@ -18,7 +18,7 @@ use std::{
 use serde_json::Value;
 use vendor_sim::WorldShape;
 
-use crate::support::{Desk, SECOND_TOKEN, TOKEN};
+use crate::support::{Desk, SECOND_TOKEN, TOKEN, changed_connector};
 
 /// Kills where nobody says how many.
 const USUAL: u64 = 30;
@@ -101,8 +101,10 @@ impl Bench {
         fs::remove_dir_all(self.desk.data_dir()).unwrap();
         copy(&self.desk.folder.path().join(ready), &self.desk.data_dir());
         self.desk.simulator.set_token(if name == ROTATION { SECOND_TOKEN } else { TOKEN });
-        let connector = fs::read(env!("BUNDLED_SEMGREP")).unwrap();
-        let connector = if name == RENORMALIZATION { changed(connector) } else { connector };
+        let connector = match name {
+            RENORMALIZATION => changed_connector(),
+            _ => fs::read(env!("BUNDLED_SEMGREP")).unwrap(),
+        };
         fs::write(self.desk.folder.path().join("connector.wasm"), connector).unwrap();
     }
 
@@ -168,19 +170,6 @@ impl Bench {
             code == 0
         })
     }
-}
-
-/// The connector inside of the program, but for the name that it gives to the
-/// vendor's way of telling findings apart: every finding of it is another one.
-fn changed(mut bytes: Vec<u8>) -> Vec<u8> {
-    let (name, other) = (b"semgrep-match-based-id", b"semgrep-match-based-no");
-    let places: Vec<usize> =
-        bytes.windows(name.len()).enumerate().filter(|(_, part)| part == name).map(|(at, _)| at).collect();
-    assert!(!places.is_empty());
-    for at in places {
-        bytes[at..at + name.len()].copy_from_slice(other);
-    }
-    bytes
 }
 
 #[test]

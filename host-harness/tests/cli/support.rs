@@ -1,6 +1,7 @@
 //! A person at a terminal, with a vendor to talk to.
 
 use std::{
+    fs,
     io::Write,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
@@ -52,7 +53,7 @@ impl Desk {
 
     pub fn with_options(shape: WorldShape, options: Options) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("token"), TOKEN).unwrap();
+        fs::write(folder.path().join("token"), TOKEN).unwrap();
         let simulator = Simulator::start(World::new(shape), Options { token: TOKEN.to_owned(), ..options }).unwrap();
         Self { folder, simulator }
     }
@@ -64,7 +65,7 @@ impl Desk {
     /// A file beside the data folder.
     pub fn file(&self, name: &str, content: &str) -> String {
         let path = self.folder.path().join(name);
-        std::fs::write(&path, content).unwrap();
+        fs::write(&path, content).unwrap();
         path.to_str().unwrap().to_owned()
     }
 
@@ -82,13 +83,13 @@ impl Desk {
     pub fn in_no_file(&self, hidden: &[&str]) -> usize {
         let (mut folders, mut files) = (vec![self.data_dir().join("tenants")], 0);
         while let Some(folder) = folders.pop() {
-            for entry in std::fs::read_dir(folder).unwrap() {
+            for entry in fs::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();
                 if path.is_dir() {
                     folders.push(path);
                     continue;
                 }
-                let bytes = std::fs::read(&path).unwrap();
+                let bytes = fs::read(&path).unwrap();
                 for text in hidden {
                     let there = bytes.windows(text.len()).any(|window| window == text.as_bytes());
                     assert!(!there, "{} holds a secret", path.display());
@@ -114,8 +115,8 @@ impl Desk {
         command.args(arguments).env_clear().env("HARNESS_DATA_DIR", self.data_dir()).stdin(Stdio::null());
         // Compiled code is the same for all tests: keep it beside the build.
         let shared = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
-        std::fs::create_dir_all(&shared).unwrap();
-        std::fs::create_dir_all(self.data_dir()).unwrap();
+        fs::create_dir_all(&shared).unwrap();
+        fs::create_dir_all(self.data_dir()).unwrap();
         let link = self.data_dir().join("cache");
         if !link.exists() {
             std::os::unix::fs::symlink(shared, link).unwrap();
@@ -232,4 +233,18 @@ pub fn done(output: Output) -> Done {
         assert!(!done.stdout.contains(token) && !done.stderr.contains(token), "the token was printed");
     }
     done
+}
+
+/// The connector inside of the program, but for the name that it gives to the
+/// vendor's way of telling findings apart: every finding of it is another one.
+pub fn changed_connector() -> Vec<u8> {
+    let mut bytes = fs::read(env!("BUNDLED_SEMGREP")).unwrap();
+    let (name, other) = (b"semgrep-match-based-id", b"semgrep-match-based-no");
+    let places: Vec<usize> =
+        bytes.windows(name.len()).enumerate().filter(|(_, part)| part == name).map(|(at, _)| at).collect();
+    assert!(!places.is_empty());
+    for at in places {
+        bytes[at..at + name.len()].copy_from_slice(other);
+    }
+    bytes
 }

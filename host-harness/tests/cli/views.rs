@@ -99,6 +99,12 @@ fn every_other_view_is_narrowed_ordered_paged_and_printed_as_csv_too() {
     let open: Vec<u64> =
         coverage.lines().skip(1).map(|line| line.split(',').nth(9).unwrap().parse().unwrap()).collect();
     assert!(open[0] >= open[1] && open[0] > 0, "{coverage}");
+    // As the standard has it, whichever list it is.
+    for list in ["issues", "findings", "vulnerabilities", "weaknesses", "packages", "coverage", "secrets"] {
+        let rows = csv(&[list, "--limit", "3"]);
+        let ends = rows.matches('\n').count();
+        assert!(ends > 0 && rows.matches("\r\n").count() == ends, "{list}: {rows}");
+    }
     let days = csv(&["dashboard", "--since", "3d"]);
     assert!(days.starts_with("day,new,reopened,fixed,gone,set_aside,open\r\n") && days.lines().count() > 1, "{days}");
 }
