@@ -212,6 +212,21 @@ async fn a_page_that_is_left_empty_once_is_asked_for_again() {
 }
 
 #[tokio::test]
+async fn what_is_missing_of_very_many_projects_is_asked_for_without_their_names() {
+    let env = Env::new(WorldShape { projects: 120, sast: 900, sca: 0, ..WorldShape::default() }.without_oddities());
+    let wanted = json!({ "branches": "all", "page_size": 100, "kinds": ["sast"] });
+    let (tenant, _) = env.connected("acme", settings(wanted)).await;
+    let read = env.sync(&tenant).await.unwrap();
+    let before = content(&tenant);
+    assert!(matches!(&read.reads[..], [one] if one.scope == appsec_model::Scope::Deployment), "{}", read.reads.len());
+    env.faults(vec![Fault { when: Match::path("/findings").nth(0), what: Effect::EmptyPage }]);
+    let run = env.sync(&tenant).await.unwrap();
+    assert_eq!((run.state, run.counts.vanished), (RunState::Complete, 0));
+    assert_eq!(run.counts.requests, read.counts.requests + 1);
+    content(&tenant).assert_untouched(&before);
+}
+
+#[tokio::test]
 async fn what_is_new_on_a_page_that_was_left_empty_comes_with_the_same_sync() {
     let env = Env::new(WorldShape { sast: 450, damaged_per_10_000: 0, ..small() });
     let wanted = json!({ "branches": "all", "duplicates": "merged", "page_size": 100, "kinds": ["sast"] });
