@@ -227,6 +227,24 @@ async fn what_is_missing_of_very_many_projects_is_asked_for_without_their_names(
 }
 
 #[tokio::test]
+async fn a_vendor_that_pages_in_circles_when_it_is_asked_again_lets_nothing_vanish() {
+    let env = Env::new(WorldShape { sast: 450, damaged_per_10_000: 0, ..small() });
+    let wanted = json!({ "branches": "all", "page_size": 100, "kinds": ["sast"] });
+    let (tenant, _) = env.connected("acme", settings(wanted)).await;
+    env.sync(&tenant).await.unwrap();
+    let before = content(&tenant);
+    let findings = || Match::path("/findings");
+    env.faults(vec![
+        Fault { when: findings().nth(0), what: Effect::EmptyPage },
+        Fault { when: Match { first: 1, ..findings() }, what: Effect::EndlessPages },
+    ]);
+    let run = env.sync(&tenant).await.unwrap();
+    assert_eq!(run.counts.vanished, 0);
+    content(&tenant).assert_untouched(&before);
+    insta::assert_snapshot!(run.message.unwrap_or_default(), @"what was missing was asked for again, and there were more pages of it than of all before: the vendor pages in circles");
+}
+
+#[tokio::test]
 async fn what_is_new_on_a_page_that_was_left_empty_comes_with_the_same_sync() {
     let env = Env::new(WorldShape { sast: 450, damaged_per_10_000: 0, ..small() });
     let wanted = json!({ "branches": "all", "duplicates": "merged", "page_size": 100, "kinds": ["sast"] });
