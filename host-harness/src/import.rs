@@ -204,11 +204,11 @@ impl Import {
         let file = file_name(path);
         let source = Source::open(path).map_err(|source| ImportError::File { file: file.clone(), source })?;
         let mut reading = connector.read_file(&self.owner, self.head(&file)).await?;
-        let sha256 = survey(&mut reading, &source, &file).await?;
+        let (sha256, hash) = survey(&mut reading, &source, &file).await?;
         let summary = reading.summarize().await?;
         let run = self.begin(&file, &sha256, &summary).await?;
-        let taking = Taking { import: &self, run: &run, summary: &summary, file: &file, sha256: &sha256 };
-        let taken = taking.take(connector, reading, source).await;
+        let taking = Taking { import: &self, run: &run, summary: &summary, file: &file };
+        let taken = taking.take(connector, reading, source, hash).await;
         self.conclude(file, sha256, summary, run.id, taken).await
     }
 
@@ -219,7 +219,7 @@ impl Import {
         let report = ReadReport::read(source, &file, &self.options).await?;
         let (sha256, summary) = (report.sha256.clone(), report.summary.clone());
         let run = self.begin(&file, &sha256, &summary).await?;
-        let taking = Taking { import: &self, run: &run, summary: &summary, file: &file, sha256: &sha256 };
+        let taking = Taking { import: &self, run: &run, summary: &summary, file: &file };
         let taken = taking.take_report(report).await.map(|()| 0);
         self.conclude(file, sha256, summary, run.id, taken).await
     }
@@ -348,14 +348,20 @@ impl Import {
     }
 }
 
-/// The first pass: what the file is, and the hash of its content.
-async fn survey(reading: &mut FileReading, source: &Source, file: &str) -> Result<String, HarnessError> {
+/// The first pass: what the file is; hashes of its content, for people and for
+/// the second pass.
+async fn survey(
+    reading: &mut FileReading,
+    source: &Source,
+    file: &str,
+) -> Result<(String, blake3::Hash), HarnessError> {
     let failed = |source| ImportError::File { file: file.to_owned(), source };
-    let mut pieces = Pieces::of(source).map_err(failed)?;
+    let mut pieces = Pieces::first(source).map_err(failed)?;
     while let Some(piece) = pieces.next().await.map_err(failed)? {
         reading.survey(&piece).await?;
     }
-    Ok(pieces.hash().await.map_err(failed)?)
+    let hashes = pieces.hashes().await.map_err(failed)?;
+    Ok((hashes.sha256.unwrap_or_default(), hashes.blake3))
 }
 
 /// What became of every record of the file.

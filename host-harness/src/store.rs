@@ -16,6 +16,7 @@ mod filter;
 mod findings;
 #[cfg(test)]
 mod fixture;
+mod hash;
 mod health;
 mod history;
 mod imports;

@@ -74,10 +74,10 @@ impl Batches {
         mut reading: FileReading,
         source: Source,
         file: String,
-        sha256: String,
+        hash: blake3::Hash,
     ) -> Result<FileEnd, HarnessError> {
         let failed = |source| ImportError::File { file: file.clone(), source };
-        let mut pieces = Pieces::of(&source).map_err(failed)?;
+        let mut pieces = Pieces::again(&source).map_err(failed)?;
         while let Some(piece) = pieces.next().await.map_err(failed)? {
             for record in reading.read(&piece).await? {
                 self.add(record).await?;
@@ -86,7 +86,7 @@ impl Batches {
         for record in reading.finish().await? {
             self.add(record).await?;
         }
-        if pieces.hash().await.map_err(failed)? != sha256 {
+        if pieces.hashes().await.map_err(failed)?.blake3 != hash {
             return Err(ImportError::Changed(file).into());
         }
         let rest: Vec<String> = self.kinds.keys().cloned().collect();

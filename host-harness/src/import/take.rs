@@ -50,7 +50,6 @@ pub(super) struct Taking<'a> {
     pub run: &'a Run,
     pub summary: &'a DocumentSummary,
     pub file: &'a str,
-    pub sha256: &'a str,
 }
 
 /// A batch on its way, ready to be written.
@@ -78,9 +77,15 @@ impl From<&Read> for Progress {
 }
 
 impl Taking<'_> {
-    /// Reads the file and takes its records in. Returns the largest memory of
-    /// the sandbox that reads.
-    pub async fn take(&self, connector: &Connector, reading: FileReading, source: Source) -> Result<u64, HarnessError> {
+    /// Reads the file, whose content has that hash, and takes its records in.
+    /// Returns the largest memory of the sandbox that reads.
+    pub async fn take(
+        &self,
+        connector: &Connector,
+        reading: FileReading,
+        source: Source,
+        hash: blake3::Hash,
+    ) -> Result<u64, HarnessError> {
         let import = self.import;
         let (sender, mut receiver) = mpsc::channel(BATCHES_WAITING);
         let mut reads: BTreeMap<String, Progress> = BTreeMap::new();
@@ -90,7 +95,7 @@ impl Taking<'_> {
         let (total_bytes, position) = (source.packed_bytes(), source.position());
         let kinds: Vec<(Kind, u64)> = reads.values().map(|it| (it.read.kind.clone(), it.position)).collect();
         let batches = Batches::new(kinds, import.project(), sender);
-        let reading = batches.read(reading, source, self.file.to_owned(), self.sha256.to_owned());
+        let reading = batches.read(reading, source, self.file.to_owned(), hash);
         let reading = AbortOnDrop::spawn(reading);
 
         let projects = Arc::new(Projects::new(import, self.summary.origin.clone().unwrap_or_default()));

@@ -14,7 +14,6 @@ use std::collections::{HashMap, HashSet};
 
 use appsec_model::{Kind, NextPage, Normalized, Project, ProjectRef, ProjectScope, RawRecord, Timestamp};
 use rusqlite::{Connection, OptionalExtension};
-use sha2::{Digest, Sha256};
 
 pub(super) use self::{
     commit::{write_diagnostics, write_rules},
@@ -28,7 +27,7 @@ pub use self::{
     contents::Contents,
     guard::{OnAbsence, Percent, PercentError},
 };
-use super::{FindingStore, ReadCounts, Result, Seen};
+use super::{FindingStore, ReadCounts, Result, Seen, hash::hash63};
 
 /// What the store knows of a record.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -56,23 +55,26 @@ pub enum RecordState {
     Unmapped,
 }
 
+/// How the key of a record begins that has no id.
+pub(super) const HASH_KEY: &str = "blake3:";
+
 /// A record with the hash of its body. Hashing takes time and needs no store.
 #[derive(Clone, Debug)]
 pub struct HashedRecord {
     record: RawRecord,
     key: String,
-    sha256: [u8; 32],
+    hash: [u8; 32],
 }
 
 impl From<RawRecord> for HashedRecord {
     fn from(record: RawRecord) -> Self {
-        let sha256: [u8; 32] = Sha256::digest(&record.body).into();
+        let hash = blake3::hash(record.body.as_bytes());
         // A record without id is itself its id.
         let key = match &record.id {
             Some(id) => id.clone(),
-            None => format!("sha256:{}", crate::hex::encode(&sha256)),
+            None => format!("{HASH_KEY}{}", hash.to_hex()),
         };
-        Self { record, key, sha256 }
+        Self { record, key, hash: hash.into() }
     }
 }
 
@@ -81,10 +83,7 @@ impl HashedRecord {
     /// changed also where that changes.
     pub fn with_meaning(record: RawRecord, meaning: &[u8]) -> Self {
         let mut hashed = Self::from(record);
-        let mut hasher = Sha256::new();
-        hasher.update(hashed.sha256);
-        hasher.update(meaning);
-        hashed.sha256 = hasher.finalize().into();
+        hashed.hash = blake3::Hasher::new().update(&hashed.hash).update(meaning).finalize().into();
         hashed
     }
 }
@@ -98,22 +97,14 @@ pub struct Classified {
     pub state: RecordState,
     pub(super) key: String,
     pub(super) key_hash: i64,
-    pub(super) sha256: [u8; 32],
+    pub(super) hash: [u8; 32],
     pub(super) project_id: Option<i64>,
 }
 
 /// What a record is found by: 63 bits of a hash over what makes it unique. The
 /// words themselves would be the largest index of the store.
 pub(super) fn key_hash(instance_id: i64, origin: &str, kind: &Kind, key: &str) -> i64 {
-    let mut hasher = Sha256::new();
-    hasher.update(instance_id.to_le_bytes());
-    for part in [origin, kind.as_str(), key] {
-        hasher.update(part);
-        // In no UTF-8.
-        hasher.update([0xff]);
-    }
-    let [a, b, c, d, e, f, g, h, ..]: [u8; 32] = hasher.finalize().into();
-    i64::from_be_bytes([a & 0x7f, b, c, d, e, f, g, h])
+    hash63([&instance_id.to_le_bytes()[..], origin.as_bytes(), kind.as_str().as_bytes(), key.as_bytes()])
 }
 
 impl Classified {
@@ -235,13 +226,13 @@ impl FindingStore {
         seen: &Seen,
     ) -> Result<Vec<Classified>> {
         let mut lookup =
-            self.connection.prepare_cached("SELECT id, sha256, vanished_at FROM records WHERE key_hash = ?1")?;
+            self.connection.prepare_cached("SELECT id, hash, vanished_at FROM records WHERE key_hash = ?1")?;
         let mut compare = |record: &HashedRecord, key_hash: i64| -> Result<RecordState> {
             let kind = &record.record.kind;
             let found = lookup
                 .query_row([key_hash], |row| {
                     let id = row.get(0)?;
-                    let same = row.get_ref(1)?.as_blob().is_ok_and(|known| known == record.sha256);
+                    let same = row.get_ref(1)?.as_blob().is_ok_and(|known| known == record.hash);
                     let gone = row.get::<_, Option<i64>>(2)?.is_some();
                     Ok(match (same, gone) {
                         (true, false) if seen.contains(id) => RecordState::Repeated,
@@ -271,8 +262,8 @@ impl FindingStore {
             states.push((state, project_id, key_hash));
         }
         let classified = records.into_iter().zip(states).map(|(hashed, (state, project_id, key_hash))| {
-            let HashedRecord { record, key, sha256 } = hashed;
-            Classified { record, state, key, key_hash, sha256, project_id }
+            let HashedRecord { record, key, hash } = hashed;
+            Classified { record, state, key, key_hash, hash, project_id }
         });
         Ok(classified.collect())
     }

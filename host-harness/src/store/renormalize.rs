@@ -10,8 +10,8 @@ use super::{
     FindingStore, ReadCounts, Result, RunMode, SharedStore, StoreError,
     derive::RulesById,
     pages::{
-        Batch, Classified, Contents, RecordState, RecordWriter, Tally, Which, key_hash, project_index, settle_packages,
-        write_diagnostics, write_packages, write_rules,
+        Batch, Classified, Contents, HASH_KEY, RecordState, RecordWriter, Tally, Which, key_hash, project_index,
+        settle_packages, write_diagnostics, write_packages, write_rules,
     },
 };
 
@@ -27,7 +27,7 @@ pub struct StoredRecord {
     /// What it was normalized to, if it is a finding.
     pub finding: Option<Finding>,
     key: String,
-    sha256: [u8; 32],
+    hash: [u8; 32],
     project_id: Option<i64>,
 }
 
@@ -63,9 +63,9 @@ impl SharedStore {
                 packages.contains(index) || differs(it.finding.as_ref(), findings.get(index).copied())
             })
             .map(|(index, it)| {
-                let StoredRecord { id, record, key, sha256, project_id, .. } = it;
+                let StoredRecord { id, record, key, hash, project_id, .. } = it;
                 let key_hash = key_hash(instance_id, &origin, &record.kind, &key);
-                (index, Classified { record, state: RecordState::Changed { id }, key, key_hash, sha256, project_id })
+                (index, Classified { record, state: RecordState::Changed { id }, key, key_hash, hash, project_id })
             })
             .collect();
         let records = changed.iter().map(|(index, it)| (*index, it));
@@ -108,7 +108,7 @@ impl FindingStore {
     /// on, with what they were normalized to.
     pub fn raw_batch(&self, instance_id: i64, after_id: i64, limit: u32) -> Result<Vec<StoredRecord>> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT records.id, records.origin, records.kind, record_key, sha256, project_id, vendor_id, projects.name \
+            "SELECT records.id, records.origin, records.kind, record_key, hash, project_id, vendor_id, projects.name \
              FROM records LEFT JOIN projects ON projects.id = project_id \
              WHERE records.id > ?2 AND records.instance_id = ?1 ORDER BY records.id LIMIT ?3",
         )?;
@@ -132,7 +132,7 @@ impl FindingStore {
                 origin: row.get(1)?,
                 record: RawRecord {
                     kind: row.get::<_, String>(2)?.into(),
-                    id: (!key.starts_with("sha256:")).then(|| key.clone()),
+                    id: (!key.starts_with(HASH_KEY)).then(|| key.clone()),
                     // As the record itself named it, where that is known.
                     project: match (&finding, project_id) {
                         (Some(finding), _) => Some(finding.project.clone()),
@@ -143,7 +143,7 @@ impl FindingStore {
                 },
                 finding,
                 key,
-                sha256: row.get(4)?,
+                hash: row.get(4)?,
                 project_id,
             });
         }

@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 
 use appsec_model::{Ecosystem, Finding, Kind, Rule};
-use sha2::{Digest, Sha256};
 
-use crate::store::derive::Subject;
+use crate::store::{derive::Subject, hash::hash63};
 
 /// Identities that are shorter are numbers of something, and equal by chance.
 const MIN_PRINT_BYTES: usize = 16;
@@ -234,15 +233,9 @@ fn one_line(text: &str) -> String {
     text.replace('\n', " ")
 }
 
-/// 63 bits of a hash over parts: positive, as row ids are best.
-pub(super) fn hash<'a>(parts: impl IntoIterator<Item = &'a str>) -> i64 {
-    let mut hasher = Sha256::new();
-    for part in parts {
-        hasher.update((part.len() as u64).to_le_bytes());
-        hasher.update(part);
-    }
-    let [a, b, c, d, e, f, g, h, ..] = <[u8; 32]>::from(hasher.finalize());
-    i64::from_be_bytes([a & 0x7f, b, c, d, e, f, g, h])
+/// 63 bits of a hash over words.
+pub(super) fn hash<'a>(words: impl IntoIterator<Item = &'a str>) -> i64 {
+    hash63(words.into_iter().map(str::as_bytes))
 }
 
 #[cfg(test)]

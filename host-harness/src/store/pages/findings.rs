@@ -4,7 +4,6 @@ use std::collections::{BTreeSet, HashMap};
 
 use appsec_model::{Finding, Normalized, Rule, Timestamp};
 use rusqlite::{CachedStatement, Connection, params};
-use sha2::{Digest, Sha256};
 
 use super::{
     Classified, Contents, ProjectIndex, RecordState,
@@ -19,6 +18,7 @@ use crate::store::{
     compress::{Content, Decoder},
     derive::New,
     document,
+    hash::hash63,
     history::{Change, changes},
     scans::ScanWriter,
 };
@@ -110,7 +110,7 @@ impl<'a> RecordWriter<'a> {
             )?,
             known_finding: connection.prepare_cached("SELECT id, first_run_id FROM findings WHERE public_id = ?1")?,
             insert: connection.prepare_cached(
-                "INSERT INTO records (id, instance_id, origin, kind, record_key, key_hash, project_id, sha256, finding_id, ref, \
+                "INSERT INTO records (id, instance_id, origin, kind, record_key, key_hash, project_id, hash, finding_id, ref, \
                  on_primary, status, relevant_since, package_id, dictionary_id, body_bytes, document_bytes, content) \
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18) \
                  ON CONFLICT (key_hash) DO NOTHING",
@@ -119,7 +119,7 @@ impl<'a> RecordWriter<'a> {
             before: connection
                 .prepare_cached("SELECT finding_id, ref, package_id, vanished_at FROM records WHERE id = ?1")?,
             update: connection.prepare_cached(
-                "UPDATE records SET project_id = ?2, vanished_at = iif(?14, NULL, vanished_at), sha256 = ?3, finding_id = ?4, ref = ?5, \
+                "UPDATE records SET project_id = ?2, vanished_at = iif(?14, NULL, vanished_at), hash = ?3, finding_id = ?4, ref = ?5, \
                  on_primary = ?6, status = ?7, relevant_since = ?8, package_id = ?9, dictionary_id = ?10, \
                  body_bytes = ?11, document_bytes = ?12, content = ?13 WHERE id = ?1",
             )?,
@@ -157,7 +157,7 @@ impl<'a> RecordWriter<'a> {
             it.key,
             it.key_hash,
             it.project_id,
-            &it.sha256[..],
+            &it.hash[..],
             place.as_ref().map(|place| place.id),
             columns.r#ref,
             columns.on_primary,
@@ -267,7 +267,7 @@ impl<'a> RecordWriter<'a> {
                 self.update.execute(params![
                     id,
                     it.project_id,
-                    &it.sha256[..],
+                    &it.hash[..],
                     place.id,
                     columns.r#ref,
                     columns.on_primary,
@@ -311,13 +311,13 @@ impl<'a> RecordWriter<'a> {
         let package_id = package_id.or(before.package_id);
         self.connection
             .prepare_cached(
-                "UPDATE records SET vanished_at = iif(?9, NULL, vanished_at), sha256 = ?2, package_id = ?3, dictionary_id = ?4, \
+                "UPDATE records SET vanished_at = iif(?9, NULL, vanished_at), hash = ?2, package_id = ?3, dictionary_id = ?4, \
                  body_bytes = ?5, document_bytes = ?6, content = ?7, \
                  project_id = iif(finding_id IS NULL, ?8, project_id) WHERE id = ?1",
             )?
             .execute(params![
                 id,
-                &it.sha256[..],
+                &it.hash[..],
                 package_id,
                 codec.dictionary_id,
                 packed.body_bytes,
@@ -417,12 +417,5 @@ fn public_id(instance: &str, project: &str, finding: &Finding) -> i64 {
 /// The same from its parts: name of the instance, identity of the project,
 /// kind, and the key of the finding's identity.
 pub(crate) fn public_id_of(instance: &str, project: &str, kind: &str, key: &str) -> i64 {
-    let mut hasher = Sha256::new();
-    for part in [instance, project, kind, key] {
-        hasher.update((part.len() as u64).to_le_bytes());
-        hasher.update(part);
-    }
-    let [a, b, c, d, e, f, g, h, ..] = <[u8; 32]>::from(hasher.finalize());
-    // SQLite's row ids are signed; a positive one reads better.
-    i64::from_be_bytes([a & 0x7f, b, c, d, e, f, g, h])
+    hash63([instance, project, kind, key].map(str::as_bytes))
 }

@@ -70,7 +70,7 @@ CREATE TABLE records (
     key_hash        INTEGER NOT NULL UNIQUE, -- 63 bits of a hash over instance, origin, kind and record_key
     project_id      INTEGER,
     vanished_at     INTEGER,        -- not in the last complete read of its scope
-    sha256          BLOB NOT NULL,  -- of the body
+    hash            BLOB NOT NULL,  -- BLAKE3 of the body
     finding_id      INTEGER,        -- null where it is no finding
     ref             TEXT,
     on_primary      INTEGER NOT NULL, -- 1 on the project's primary branch
