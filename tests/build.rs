@@ -3,7 +3,11 @@
 use std::{env, path::Path, process::ExitCode};
 
 /// Each package and the variable that names its component.
-const GUESTS: [(&str, &str); 2] = [("semgrep-connector", "SEMGREP_CONNECTOR"), ("hostile-guest", "HOSTILE_GUEST")];
+const GUESTS: [(&str, &str); 3] = [
+    ("semgrep-connector", "SEMGREP_CONNECTOR"),
+    ("hostile-guest", "HOSTILE_GUEST"),
+    ("example-connector", "EXAMPLE_CONNECTOR"),
+];
 
 fn main() -> ExitCode {
     println!("cargo::rerun-if-changed=build.rs");

@@ -238,6 +238,11 @@ fn store(what: &str, tenant: &TenantId, health: &StoreHealth) -> Vec<Check> {
         let detail = format!("{} findings wait for issues, policies and metrics", health.stale_findings);
         checks.push(notice(detail, "the next sync brings them up to date"));
     }
+    if health.unusable_records > 0 {
+        let detail = format!("{} records could not be used, and are kept as they came", health.unusable_records);
+        let remedy = "`harness runs` shows why; what a newer connector makes of them: harness renormalize --dry-run";
+        checks.push(notice(detail, remedy));
+    }
     if health.runs_from_the_future > 0 {
         let detail = format!("{} runs began in the future", health.runs_from_the_future);
         checks.push(notice(detail, "set the clock of this machine right; nothing is lost"));

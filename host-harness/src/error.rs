@@ -6,7 +6,7 @@ use appsec_model::Error as ContractError;
 
 use crate::{
     backup::BackupError,
-    capability::{egress::OriginError, storage::BucketError},
+    capability::{egress::OriginError, http::Refused, storage::BucketError},
     ids::InstanceName,
     import::ImportError,
     mapping::MappingError,
@@ -358,6 +358,10 @@ impl HarnessError {
                 "grant the origin when the instance is added: --allow-origin ORIGIN, and for an address of this machine \
                  or network --allow-private-origin ORIGIN"
             }
+            "request-refused" => {
+                "no grant lifts this: it is a rule for all connectors, and the author of this one should know that it \
+                 breaks it"
+            }
             "protocol" => {
                 "the address may be that of a proxy or login page; if not, the vendor's API has changed and the connector \
                  needs an update"
@@ -411,6 +415,7 @@ impl HarnessError {
 pub(crate) fn failure_code(failure: &CallFailure) -> &'static str {
     match failure {
         CallFailure::Contract(error) => error.code(),
+        CallFailure::Refused(Refused { by_rule: true, .. }) => "request-refused",
         CallFailure::Refused(_) => "egress-denied",
         CallFailure::Limit(_) => "sandbox-limit",
         CallFailure::Trap(_) | CallFailure::Manifest(_) => "connector-crashed",

@@ -65,6 +65,7 @@ pub use crate::{
     bundled::{BUNDLED, Bundled},
     capability::{
         egress::{Addresses, EgressPolicy, Origin, OriginError},
+        http::Refused,
         storage::{BucketError, BucketStore, Changes, Values},
     },
     daemon::{

@@ -8,6 +8,7 @@
 mod caller;
 mod pacing;
 mod plan;
+mod promises;
 mod read;
 mod retry;
 mod scans;
@@ -15,7 +16,7 @@ mod take;
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
-use appsec_model::{Access, Connection, Kind, Project, Timestamp};
+use appsec_model::{Access, Connection, Diagnostic, Error as ContractError, Kind, Project, Timestamp};
 use futures_util::{StreamExt, stream};
 
 use self::read::Reading;
@@ -46,6 +47,9 @@ const OVERLAP: Duration = Duration::from_secs(3600);
 
 /// Projects of one instance. More is a vendor that pages in circles.
 const MAX_PROJECTS: usize = 200_000;
+
+/// Remarks on one page of the list of projects that go to the log.
+const REMARKS_LOGGED: usize = 20;
 
 /// What to sync.
 #[derive(Clone, Debug, Default)]
@@ -267,6 +271,14 @@ impl InstanceSync {
             let called =
                 caller.call(async || self.connector.list_projects(&self.grant, cursor.as_deref()).await).await?;
             let page = called.0.value;
+            if page.projects.iter().any(|project| project.id.is_empty()) {
+                let detail = "a project has an empty id".to_owned();
+                let failure = CallFailure::Contract(ContractError::Internal { detail });
+                return Err(HarnessError::call(&self.grant.owner, "list-projects", failure));
+            }
+            for Diagnostic { code, id, message, .. } in page.diagnostics.iter().take(REMARKS_LOGGED) {
+                tracing::warn!(owner = self.grant.owner, code, id, "list of projects: {message}");
+            }
             let before = projects.len();
             projects.extend(page.projects.into_iter().filter(|project| known.insert(project.id.clone())));
             match page.next {

@@ -344,7 +344,7 @@ async fn a_manifest_with_an_origin_that_is_none_is_refused() {
 async fn a_manifest_that_names_another_contract_is_refused() {
     let (env, setup) = lying(&Manifest { id: "raw", contract: "9.9.9", origins: vec![], secrets: vec![] });
     let message = soon(env.tenant("acme").add_instance(setup, false)).await.unwrap_err().to_string();
-    insta::assert_snapshot!(message, @"the connector's description of itself is unusable: it names a contract other than the 0.1.0 that it exports");
+    insta::assert_snapshot!(message, @"the connector's description of itself is unusable: it names the contract `9.9.9`, and exports 0.1.0");
     assert_served(&env).await;
 }
 

@@ -11,6 +11,7 @@
 mod broken;
 mod contract;
 mod egress;
+mod example;
 mod hostile;
 mod import;
 mod imports;

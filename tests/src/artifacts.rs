@@ -8,6 +8,9 @@ pub const SEMGREP_CONNECTOR: &str = env!("SEMGREP_CONNECTOR");
 /// The component that misbehaves as it is told.
 pub const HOSTILE_GUEST: &str = env!("HOSTILE_GUEST");
 
+/// The component to begin one's own with.
+pub const EXAMPLE_CONNECTOR: &str = env!("EXAMPLE_CONNECTOR");
+
 /// The root of the workspace.
 pub fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()

@@ -76,16 +76,25 @@ pub struct HttpUsage {
     /// body ends with an error, so that the host remembers it.
     pub oversized: AtomicBool,
     /// The first request that was refused.
-    pub refusal: Mutex<Option<String>>,
+    pub refusal: Mutex<Option<Refused>>,
+}
+
+/// A request that did not leave.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Refused {
+    /// Why, in words.
+    pub why: String,
+    /// Whether it was against a rule for every connector, which no grant lifts.
+    pub by_rule: bool,
 }
 
 impl HttpUsage {
     /// Notes why a request was refused; the first reason stays. Tells whether
     /// this is it.
-    fn refuse(&self, reason: &str) -> bool {
+    fn refuse(&self, why: &str, by_rule: bool) -> bool {
         let mut refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner);
         let first = refusal.is_none();
-        refusal.get_or_insert_with(|| shortened(reason));
+        refusal.get_or_insert_with(|| Refused { why: shortened(why), by_rule });
         first
     }
 }
@@ -169,7 +178,7 @@ struct Prepared {
 /// of it failed.
 fn too_much(error: Box<dyn std::error::Error + Send + Sync>, limit: u64, usage: &HttpUsage) -> HttpError {
     if error.is::<LengthLimitError>() {
-        usage.refuse(&format!("the body of a request has at most {limit} bytes"));
+        usage.refuse(&format!("the body of a request has at most {limit} bytes"), true);
         return HttpError::HttpRequestBodySize(Some(limit));
     }
     error.downcast::<HttpError>().map_or(HttpError::ConnectionTerminated, |error| *error)
@@ -237,7 +246,7 @@ impl WasiHttpHooks for HttpHooks {
             Err(denied) => {
                 let reason = shortened(&denied.to_string());
                 // A guest may go on asking: the log has the first one of a call.
-                if self.usage.refuse(&reason) {
+                if self.usage.refuse(&reason, matches!(denied, Denied::Rule(_))) {
                     tracing::warn!(request = shown, denied = reason, "egress refused");
                 } else {
                     tracing::debug!(request = shown, denied = reason, "egress refused again");
@@ -284,7 +293,7 @@ async fn send(
         Ok(Ok(response)) => response,
         Ok(Err(error)) => {
             if let Some(prohibition) = prohibition(&error) {
-                usage.refuse(&prohibition);
+                usage.refuse(&prohibition, false);
             }
             let described = describe(&error);
             tracing::debug!(request = shown, error = &error as &dyn std::error::Error, "request failed");

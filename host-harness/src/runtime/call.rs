@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     capability::{
-        http::{HttpGrant, HttpHooks},
+        http::{HttpGrant, HttpHooks, Refused},
         storage::{BucketCtx, BucketStore},
     },
     limits::Limits,
@@ -93,7 +93,7 @@ pub enum CallFailure {
     /// The connector says why.
     Contract(ContractError),
     /// A request was refused by the host, whatever the connector made of it.
-    Refused(String),
+    Refused(Refused),
     /// A limit of the sandbox stopped it.
     Limit(LimitHit),
     /// The guest broke: a panic, a wrong memory access, a broken promise of
@@ -109,7 +109,7 @@ impl fmt::Display for CallError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.failure {
             CallFailure::Contract(error) => write!(out, "{error}")?,
-            CallFailure::Refused(what) => write!(out, "egress denied: {what}")?,
+            CallFailure::Refused(refused) => write!(out, "egress denied: {}", refused.why)?,
             CallFailure::Limit(limit) => write!(out, "the connector was stopped in `{}`: {limit}", self.verb)?,
             CallFailure::Trap(what) => write!(out, "the connector crashed in `{}`: {what}", self.verb)?,
             CallFailure::Manifest(what) => write!(out, "the connector's description of itself is unusable: {what}")?,

@@ -1,7 +1,11 @@
 //! What a connector says of itself, before anything is made of it: texts that
 //! are shown, names that are kept, and lists that are gone through.
 
-use appsec_model::Manifest;
+use appsec_model::{Manifest, OriginNeed};
+use serde_json::{Map, Value};
+
+use super::output::clean;
+use crate::capability::egress::Origin;
 
 /// Longest text that people read.
 const TEXT_BYTES: usize = 4 << 10;
@@ -21,11 +25,12 @@ pub(super) fn fault(manifest: &Manifest, contract: Option<&str>) -> Option<Strin
     let Manifest { id, name, version, contract_version, vendor, kinds, settings_schema, .. } = manifest;
     let Manifest { origins, secrets, formats, webhook, .. } = manifest;
     if contract != Some(contract_version) {
-        return Some(format!("it names a contract other than the {} that it exports", contract.unwrap_or("none")));
+        let exported = contract.unwrap_or("none");
+        return Some(format!("it names the contract `{}`, and exports {exported}", shown(contract_version)));
     }
-    let plain = |sign: u8| sign.is_ascii_alphanumeric() || b"-_.".contains(&sign);
+    let plain = |sign: u8| sign.is_ascii_lowercase() || sign.is_ascii_digit() || sign == b'-';
     if id.is_empty() || id.len() > NAME_BYTES || !id.bytes().all(plain) {
-        return Some(format!("its id is not of 1 to {NAME_BYTES} letters, digits, `-`, `_` and `.`"));
+        return Some(format!("its id `{}` is not of 1 to {NAME_BYTES} small letters, digits and `-`", shown(id)));
     }
     let most = [kinds.len(), origins.len(), secrets.len(), formats.len()].into_iter().max();
     if most.is_some_and(|most| most > ENTRIES) {
@@ -34,20 +39,47 @@ pub(super) fn fault(manifest: &Manifest, contract: Option<&str>) -> Option<Strin
     if settings_schema.len() > SCHEMA_BYTES {
         return Some(format!("the schema of its settings has more than {SCHEMA_BYTES} bytes"));
     }
+    let schema = match serde_json::from_str::<Map<String, Value>>(settings_schema) {
+        Ok(schema) => schema,
+        Err(error) => return Some(format!("the schema of its settings is no JSON object: {error}")),
+    };
+    if let Some(fault) = origins.iter().find_map(|need| origin_fault(need, &schema)) {
+        return Some(fault);
+    }
     let variable = |text: &str| text.bytes().all(|sign| sign.is_ascii_alphanumeric() || sign == b'_');
     for secret in secrets {
         if secret.variable.is_empty() || secret.variable.len() > NAME_BYTES || !variable(&secret.variable) {
-            return Some("the name of a secret is no name of a variable".to_owned());
+            return Some(format!("`{}`, the name of a secret, is no name of a variable", shown(&secret.variable)));
         }
     }
-    let shown = [name, version, vendor].into_iter();
-    let shown = shown.chain(origins.iter().flat_map(|need| [&need.purpose, &need.default]));
-    let shown = shown.chain(secrets.iter().map(|need| &need.description));
+    let texts = [name, version, vendor].into_iter();
+    let texts = texts.chain(origins.iter().flat_map(|need| [&need.purpose, &need.default]));
+    let texts = texts.chain(secrets.iter().map(|need| &need.description));
     let of_webhook = webhook.iter().flat_map(|it| [&it.signature_header, &it.prefix, &it.description]);
-    let shown = shown.chain(of_webhook).chain(webhook.iter().filter_map(|it| it.timestamp_header.as_ref()));
-    let mut shown = shown.chain(formats.iter().flat_map(|format| [&format.name, &format.description]));
+    let texts = texts.chain(of_webhook).chain(webhook.iter().filter_map(|it| it.timestamp_header.as_ref()));
+    let mut texts = texts.chain(formats.iter().flat_map(|format| [&format.name, &format.description]));
     let unfit = |text: &String| text.len() > TEXT_BYTES || text.chars().any(char::is_control);
-    shown.any(unfit).then(|| format!("a text in it has control characters or more than {TEXT_BYTES} bytes"))
+    texts.any(unfit).then(|| format!("a text in it has control characters or more than {TEXT_BYTES} bytes"))
+}
+
+/// What is wrong with an origin that is asked for: nobody could grant it, or
+/// nobody could set another one in its place.
+fn origin_fault(need: &OriginNeed, schema: &Map<String, Value>) -> Option<String> {
+    if let Err(error) = need.default.parse::<Origin>() {
+        return Some(format!(
+            "an origin that it needs cannot be granted: {}",
+            clean(&error.to_string(), &[], TEXT_BYTES)
+        ));
+    }
+    let setting = need.setting.as_ref()?;
+    let properties = schema.get("properties").and_then(Value::as_object);
+    let known = properties.is_some_and(|properties| properties.contains_key(setting));
+    (!known).then(|| format!("the setting `{}` of an origin is not in the schema of its settings", shown(setting)))
+}
+
+/// A word of a manifest, fit for a message.
+fn shown(word: &str) -> String {
+    clean(word, &[], NAME_BYTES)
 }
 
 #[cfg(test)]
@@ -89,20 +121,28 @@ mod tests {
             told(|it| it.id = "../up".to_owned()),
             told(|it| it.id = String::new()),
             told(|it| it.id = "x".repeat(65)),
+            told(|it| it.id = "Any".to_owned()),
             told(|it| it.origins = vec![it.origins[0].clone(); 65]),
             told(|it| it.settings_schema = "x".repeat((256 << 10) + 1)),
+            told(|it| it.settings_schema = "[]".to_owned()),
+            told(|it| it.origins[0].default = "a.example".to_owned()),
+            told(|it| it.origins[0].setting = Some("origin".to_owned())),
             told(|it| it.secrets[0].variable = "A=B".to_owned()),
             told(|it| it.name = "\u{1b}[2J".to_owned()),
             told(|it| it.origins[0].purpose = "x".repeat((4 << 10) + 1)),
         ];
         insta::assert_snapshot!(faults.join("\n"), @"
-        it names a contract other than the 0.1.0 that it exports
-        its id is not of 1 to 64 letters, digits, `-`, `_` and `.`
-        its id is not of 1 to 64 letters, digits, `-`, `_` and `.`
-        its id is not of 1 to 64 letters, digits, `-`, `_` and `.`
+        it names the contract `0.2.0`, and exports 0.1.0
+        its id `../up` is not of 1 to 64 small letters, digits and `-`
+        its id `` is not of 1 to 64 small letters, digits and `-`
+        its id `xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx… (65 bytes)` is not of 1 to 64 small letters, digits and `-`
+        its id `Any` is not of 1 to 64 small letters, digits and `-`
         it has more than 64 kinds, origins, secrets or formats
         the schema of its settings has more than 262144 bytes
-        the name of a secret is no name of a variable
+        the schema of its settings is no JSON object: invalid type: sequence, expected a map at line 1 column 0
+        an origin that it needs cannot be granted: `a.example` is not an origin: write it as https://host or https://host:port
+        the setting `origin` of an origin is not in the schema of its settings
+        `A=B`, the name of a secret, is no name of a variable
         a text in it has control characters or more than 4096 bytes
         a text in it has control characters or more than 4096 bytes
         ");

@@ -68,6 +68,9 @@ impl CoverageState {
 pub enum Outcome {
     /// It has open findings.
     Findings,
+    /// It has none, but records that could not be used: what they say is not
+    /// known.
+    Incomplete,
     /// It was scanned and has none.
     Clean,
     /// It has none because nobody looked.
@@ -79,17 +82,20 @@ impl Outcome {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Findings => "findings",
+            Self::Incomplete => "incomplete",
             Self::Clean => "clean",
             Self::NeverScanned => "never-scanned",
         }
     }
 
-    /// What a number of open findings says.
-    pub(super) const fn of(open: u64, scanned: bool) -> Self {
-        match (open, scanned) {
-            (0, false) => Self::NeverScanned,
-            (0, true) => Self::Clean,
-            _ => Self::Findings,
+    /// What a number of open findings says, of a project that was scanned or not,
+    /// and with records that could not be used or without.
+    pub(super) const fn of(open: u64, scanned: bool, unusable: bool) -> Self {
+        match (open, scanned, unusable) {
+            (1.., _, _) => Self::Findings,
+            (0, _, true) => Self::Incomplete,
+            (0, true, false) => Self::Clean,
+            (0, false, false) => Self::NeverScanned,
         }
     }
 }
@@ -201,6 +207,8 @@ struct Scanned {
     scanned: bool,
     /// Open findings by kind.
     open: HashMap<String, u64>,
+    /// Kinds of which records could not be used.
+    unusable: BTreeSet<String>,
 }
 
 impl Scanned {
@@ -272,7 +280,7 @@ impl FindingStore {
             mapping: it.mapping.clone(),
             last_scan_at: it.project.last_scan_at,
             open: it.open(),
-            outcome: Outcome::of(it.open(), it.scanned),
+            outcome: Outcome::of(it.open(), it.scanned, !it.unusable.is_empty()),
         });
         // Who asks for some repositories does not ask for what is of none.
         let unmapped = if options.scope.is_empty() { unmapped.collect() } else { Vec::new() };
@@ -304,6 +312,7 @@ impl FindingStore {
         while let Some(row) = rows.next()? {
             open.entry(row.get(0)?).or_default().insert(row.get(1)?, row.get(2)?);
         }
+        let mut unusable = self.unusable_kinds()?;
         let mut statement = self.connection.prepare_cached(
             "SELECT id, instance_id, repository_id, mapping, document, vendor_id, \
              EXISTS (SELECT 1 FROM records WHERE project_id = projects.id) \
@@ -321,9 +330,25 @@ impl FindingStore {
                 scanned: is_scanned(&project, vendor_id, row.get(6)?),
                 project,
                 open: open.remove(&row.get(0)?).unwrap_or_default(),
+                unusable: unusable.remove(&row.get(0)?).unwrap_or_default(),
             });
         }
         Ok(projects)
+    }
+
+    /// By project, the kinds of which there are records that could not be used.
+    pub(super) fn unusable_kinds(&self) -> Result<HashMap<i64, BTreeSet<String>>> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT DISTINCT project_id, kind FROM diagnostics INDEXED BY diagnostics_of_unusable \
+             JOIN records ON records.id = record_id WHERE document ->> '$.level' = 'error' \
+             AND project_id IS NOT NULL AND finding_id IS NULL AND package_id IS NULL AND vanished_at IS NULL",
+        )?;
+        let mut rows = statement.query([])?;
+        let mut kinds: HashMap<i64, BTreeSet<String>> = HashMap::new();
+        while let Some(row) = rows.next()? {
+            kinds.entry(row.get(0)?).or_default().insert(row.get(1)?);
+        }
+        Ok(kinds)
     }
 
     fn health(&self) -> Result<Vec<Health>> {
@@ -405,7 +430,7 @@ fn cell(health: &Health, projects: Vec<&Scanned>, old: i64, days: u32) -> Covera
         last_scan_at,
         last_run_at: health.last_run_at,
         open,
-        outcome: Outcome::of(open, scanned),
+        outcome: Outcome::of(open, scanned, projects.iter().any(|it| !it.unusable.is_empty())),
         projects: projects.into_iter().map(|it| it.project.name.clone()).collect(),
     }
 }
@@ -418,7 +443,8 @@ fn class(cells: &BTreeMap<String, CoverageCell>, projects: &[&Scanned], kinds: &
     let of_kind = |it: &&Scanned| kinds.iter().filter_map(|kind| it.open.get(kind.as_str())).sum::<u64>();
     let open = projects.iter().map(of_kind).sum();
     let scanned = on().any(|cell| cell.outcome != Outcome::NeverScanned);
-    ClassCoverage { state, open, outcome: Outcome::of(open, scanned) }
+    let unusable = projects.iter().any(|it| kinds.iter().any(|kind| it.unusable.contains(kind.as_str())));
+    ClassCoverage { state, open, outcome: Outcome::of(open, scanned, unusable) }
 }
 
 #[cfg(test)]

@@ -390,14 +390,19 @@ impl FindingStore {
             let id = public_id_of(text(0)?, text(1)?, text(2)?, name);
             found.extend(by_public_id.query_row([id], |row| row.get::<_, i64>(0)).optional()?);
         }
-        let mut held = self.connection.prepare_cached("SELECT DISTINCT instance_id, origin, kind FROM dictionaries")?;
+        // A record of a file is one of its project.
+        let mut held = self.connection.prepare_cached(
+            "SELECT DISTINCT dictionaries.instance_id, origin, kind, projects.id FROM dictionaries \
+             LEFT JOIN projects ON projects.instance_id = dictionaries.instance_id AND origin <> ''",
+        )?;
         let mut by_vendor_id = self.connection.prepare_cached(
             "SELECT finding_id FROM records WHERE key_hash = ?1 AND record_key = ?2 AND finding_id IS NOT NULL",
         )?;
         let mut rows = held.query([])?;
         while let Some(row) = rows.next()? {
             let kind = Kind::from(row.get::<_, String>(2)?);
-            let hash = key_hash(row.get(0)?, row.get_ref(1)?.as_str().unwrap_or_default(), &kind, name);
+            let origin = row.get_ref(1)?.as_str().unwrap_or_default();
+            let hash = key_hash(row.get(0)?, origin, row.get(3)?, &kind, name);
             let id = by_vendor_id.query_row(params![hash, name], |row| row.get::<_, i64>(0));
             found.extend(id.optional()?);
         }

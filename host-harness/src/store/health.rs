@@ -11,6 +11,11 @@ use crate::ids::TenantId;
 /// Faults that are listed of a damaged file.
 const MAX_FAULTS: u32 = 20;
 
+/// Records that are there, and of which nothing is known but why.
+const UNUSABLE: &str = "SELECT count(DISTINCT record_id) FROM diagnostics INDEXED BY diagnostics_of_unusable \
+                        JOIN records ON records.id = record_id WHERE document ->> '$.level' = 'error' \
+                        AND finding_id IS NULL AND package_id IS NULL AND vanished_at IS NULL";
+
 /// What a look at a store finds. Nothing is changed by it.
 #[derive(Clone, Debug, Default, Serialize, schemars::JsonSchema)]
 pub struct StoreHealth {
@@ -28,6 +33,8 @@ pub struct StoreHealth {
     pub unfinished_deletions: u64,
     /// Findings whose derived data wait to be brought up to date.
     pub stale_findings: u64,
+    /// Records that the connector could make nothing of.
+    pub unusable_records: u64,
     /// Moments in the store that lie in the future: the clock was wrong then,
     /// or is now.
     pub runs_from_the_future: u64,
@@ -68,6 +75,7 @@ impl FindingStore {
             health.unfinished_runs = count("SELECT count(*) FROM runs WHERE state = 'running'")?;
             health.unfinished_deletions = count("SELECT count(*) FROM deletions")?;
             health.stale_findings = count("SELECT count(*) FROM stale")?;
+            health.unusable_records = count(UNUSABLE)?;
             health.runs_from_the_future =
                 connection.query_row("SELECT count(*) FROM runs WHERE started_at > ?1", [now.as_micros()], |row| {
                     row.get(0)

@@ -70,7 +70,7 @@ impl From<RawRecord> for HashedRecord {
     fn from(record: RawRecord) -> Self {
         let hash = blake3::hash(record.body.as_bytes());
         // A record without id is itself its id.
-        let key = match &record.id {
+        let key = match record.id.as_ref().filter(|id| !id.is_empty()) {
             Some(id) => id.clone(),
             None => format!("{HASH_KEY}{}", hash.to_hex()),
         };
@@ -103,8 +103,16 @@ pub struct Classified {
 
 /// What a record is found by: 63 bits of a hash over what makes it unique. The
 /// words themselves would be the largest index of the store.
-pub(super) fn key_hash(instance_id: i64, origin: &str, kind: &Kind, key: &str) -> i64 {
-    hash63([&instance_id.to_le_bytes()[..], origin.as_bytes(), kind.as_str().as_bytes(), key.as_bytes()])
+///
+/// An API gives a record one id in all of an account, whichever project it moves
+/// to. A file knows only itself: the same lines in two projects are two records.
+pub(super) fn key_hash(instance_id: i64, origin: &str, project_id: Option<i64>, kind: &Kind, key: &str) -> i64 {
+    let project = match (origin, project_id) {
+        ("", _) | (_, None) => 0,
+        (_, Some(id)) => id,
+    };
+    let (instance, project) = (instance_id.to_le_bytes(), project.to_le_bytes());
+    hash63([&instance[..], origin.as_bytes(), &project[..], kind.as_str().as_bytes(), key.as_bytes()])
 }
 
 impl Classified {
@@ -251,10 +259,10 @@ impl FindingStore {
         let mut states = Vec::with_capacity(records.len());
         for record in &records {
             let project_id = projects.find(record.record.project.as_ref());
-            let key_hash = key_hash(instance_id, origin, &record.record.kind, &record.key);
+            let key_hash = key_hash(instance_id, origin, project_id, &record.record.kind, &record.key);
             let state = if project_id.is_none() && record.record.project.is_some() {
                 RecordState::Unmapped
-            } else if !keys.insert((&record.record.kind, record.key.as_str())) {
+            } else if !keys.insert(key_hash) {
                 RecordState::Repeated
             } else {
                 compare(record, key_hash)?

@@ -151,6 +151,7 @@ impl FindingStore {
     /// name or of a tag.
     pub fn projects(&self, instance_id: Option<i64>, search: Option<&str>) -> Result<Vec<ProjectRow>> {
         let mut counts = self.counts_by_project()?;
+        let unusable = self.unusable_kinds()?;
         let mut statement = self.connection.prepare_cached(
             "SELECT projects.id, instances.name, document, vanished_at, vendor_id, \
              EXISTS (SELECT 1 FROM records WHERE project_id = projects.id), full_name, mapping, environment, \
@@ -172,7 +173,7 @@ impl FindingStore {
                 let vendor_id = row.get_ref(4)?.as_str().unwrap_or_default();
                 let scanned = is_scanned(&project, vendor_id, row.get(5)?);
                 projects.push(ProjectRow {
-                    outcome: Outcome::of(findings.open, scanned),
+                    outcome: Outcome::of(findings.open, scanned, unusable.contains_key(&row_id)),
                     row: row_id,
                     instance: row.get(1)?,
                     project,

@@ -39,6 +39,7 @@ pub struct Renormalized {
     changed: Vec<Classified>,
     normalized: Normalized,
     contents: Contents,
+    origin: String,
 }
 
 impl SharedStore {
@@ -64,14 +65,14 @@ impl SharedStore {
             })
             .map(|(index, it)| {
                 let StoredRecord { id, record, key, hash, project_id, .. } = it;
-                let key_hash = key_hash(instance_id, &origin, &record.kind, &key);
+                let key_hash = key_hash(instance_id, &origin, project_id, &record.kind, &key);
                 (index, Classified { record, state: RecordState::Changed { id }, key, key_hash, hash, project_id })
             })
             .collect();
         let records = changed.iter().map(|(index, it)| (*index, it));
         let contents = self.contents_of(instance_id, &origin, &kind, records, &normalized)?;
         let changed = changed.into_iter().map(|(_, it)| it).collect();
-        Ok(Renormalized { ids, changed, normalized, contents })
+        Ok(Renormalized { ids, changed, normalized, contents, origin })
     }
 }
 
@@ -105,7 +106,7 @@ impl FindingStore {
     }
 
     /// Records of an instance in the order of their row ids, from behind one
-    /// on, with what they were normalized to.
+    /// on, with what they were normalized to. All of a batch are of one origin.
     pub fn raw_batch(&self, instance_id: i64, after_id: i64, limit: u32) -> Result<Vec<StoredRecord>> {
         let mut statement = self.connection.prepare_cached(
             "SELECT records.id, records.origin, records.kind, record_key, hash, project_id, vendor_id, projects.name \
@@ -115,7 +116,10 @@ impl FindingStore {
         let mut rows = statement.query(params![instance_id, after_id, limit])?;
         let mut batch = Vec::new();
         while let Some(row) = rows.next()? {
-            let id: i64 = row.get(0)?;
+            let (id, origin): (i64, String) = (row.get(0)?, row.get(1)?);
+            if batch.first().is_some_and(|first: &StoredRecord| first.origin != origin) {
+                break;
+            }
             let Some(content) = self.decoder.content(&self.connection, id)? else { continue };
             let document = content.document();
             let finding: Option<Finding> = match document.is_empty() {
@@ -129,7 +133,7 @@ impl FindingStore {
             let project_id: Option<i64> = row.get(5)?;
             batch.push(StoredRecord {
                 id,
-                origin: row.get(1)?,
+                origin,
                 record: RawRecord {
                     kind: row.get::<_, String>(2)?.into(),
                     id: (!key.starts_with(HASH_KEY)).then(|| key.clone()),
@@ -167,15 +171,16 @@ impl FindingStore {
         let written = Batch {
             instance_id,
             instance: &instance,
-            origin: "",
+            origin: &batch.origin,
             run_id,
             normalized: &batch.normalized,
             contents: &batch.contents,
             brought: false,
             now,
         };
-        write_rules(&transaction, &written, &mut RulesById::default())?;
-        let mut writer = RecordWriter::new(&transaction, &self.decoder, written, &projects, &packages)?;
+        let mut rules = RulesById::default();
+        write_rules(&transaction, &written, &mut rules)?;
+        let mut writer = RecordWriter::new(&transaction, &self.decoder, written, &projects, &packages, &rules)?;
         for (it, packed) in batch.changed.iter().zip(&batch.contents.packed) {
             writer.write(it, packed)?;
         }

@@ -70,6 +70,7 @@ impl RetryPolicy {
 #[cfg(test)]
 mod tests {
     use super::{CallFailure, ContractError, Decision, Duration, LimitHit, RetryPolicy};
+    use crate::capability::http::Refused;
 
     fn limited(retry_after_ms: Option<u64>) -> CallFailure {
         CallFailure::Contract(ContractError::RateLimited { retry_after_ms })
@@ -113,7 +114,7 @@ mod tests {
             CallFailure::Contract(ContractError::Protocol { endpoint: String::new(), what: String::new() }),
             CallFailure::Trap(String::new()),
             CallFailure::Limit(LimitHit::Memory(1)),
-            CallFailure::Refused(String::new()),
+            CallFailure::Refused(Refused { why: String::new(), by_rule: false }),
         ];
         for failure in finals {
             assert_eq!(policy.decide(&failure, 1, Duration::ZERO, 0.5), Decision::Final, "{failure:?}");

@@ -8,7 +8,7 @@ use std::{
 
 use appsec_model::{Diagnostic, DiagnosticLevel, Kind, Normalized, ProjectScope, RawInput, RawPage, RawRecord};
 
-use super::{InstanceSync, SyncEvent};
+use super::{InstanceSync, SyncEvent, promises};
 use crate::{
     error::HarnessError,
     runtime::{CallFailure, Connector},
@@ -60,7 +60,10 @@ impl Page {
         let compared = started.elapsed();
         let fresh: Vec<&RawRecord> = classified.iter().filter(|it| it.is_fresh()).map(|it| &it.record).collect();
         let mut costs = self.costs;
-        let normalized = normalize(&sync.connector, &sync.grant.owner, &fresh, &mut costs).await?;
+        let mut normalized = normalize(&sync.connector, &sync.grant.owner, &fresh, &mut costs).await?;
+        // Their `index` counts the records of the page, of which only some are fresh.
+        let of_page = self.raw.diagnostics.into_iter();
+        normalized.diagnostics.extend(of_page.map(|remark| Diagnostic { index: None, ..remark }));
         let normalizing = started.elapsed() - compared;
         let held = !classified.is_empty();
         let contents = sync.store.contents(instance_id, API, &self.kind, &classified, &normalized)?;
@@ -119,7 +122,9 @@ pub(crate) async fn normalize(
         match connector.normalize(owner, RawInput::Records(input)).await {
             Ok(called) => {
                 costs.peak_memory_bytes = costs.peak_memory_bytes.max(called.report.peak_memory_bytes as u64);
-                append(&mut whole, called.value, first);
+                let mut part = called.value;
+                promises::keep(records, &mut part);
+                append(&mut whole, part, first);
             }
             Err(error) if !matches!(error.failure, CallFailure::Trap(_) | CallFailure::Limit(_)) => {
                 return Err(HarnessError::Call(Box::new(error)));

@@ -63,17 +63,24 @@ async fn a_record_that_crashes_the_connector_becomes_a_diagnostic_and_the_others
     insta::assert_snapshot!(diagnostics(&tenant, &run).join("\n"), @"
     connector-crashed of 1: the connector crashed in `normalize`: wasm trap: wasm `unreachable` instruction executed
     connector-crashed of 4: the connector was stopped in `normalize`: more than 512 KiB of stack
+    seen of :
     ");
     assert_served(&env).await;
 }
 
 #[tokio::test]
-async fn a_finding_with_an_impossible_index_is_ignored() {
+async fn a_finding_with_an_impossible_index_is_left_out_and_said() {
     let env = env();
     let bodies = ["{}", r#"{"do":"index-out-of-range"}"#, "{\"n\":3}"];
     let (tenant, outcome) = sync(&env, json!({ "fetch": { "keys": bodies } })).await;
-    assert_eq!(outcome.unwrap().state, RunState::Complete);
+    let run = outcome.unwrap();
+    assert_eq!((run.state, run.counts.unusable), (RunState::Complete, 2));
     assert_eq!(findings(&tenant).len(), 2);
+    insta::assert_snapshot!(diagnostics(&tenant, &run).join("\n"), @"
+    connector-broke-contract of : a finding is said to be of record 4294967295 of 3, and is left out
+    no-result of 1: the connector makes neither a finding nor a package of it, and does not say why
+    seen of :
+    ");
     assert_served(&env).await;
 }
 

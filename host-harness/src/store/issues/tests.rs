@@ -54,7 +54,7 @@ impl Desk {
             "id": id, "subcategories": [], "vulnerability_classes": [], "cwes": cwes, "owasp": [],
             "technologies": [], "references": [],
         });
-        let sql = "INSERT INTO rules VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET document = excluded.document";
+        let sql = "INSERT INTO rules VALUES (?1, ?2, ?3, '') ON CONFLICT DO UPDATE SET document = excluded.document";
         self.store
             .with(|store| store.connection.execute(sql, params![self.instance_id, id, rule.to_string()]).map(|_| ()))
             .unwrap();
@@ -128,7 +128,7 @@ fn a_rule_may_change_with_each_page_of_a_sync() {
     };
     let write = |cwe: u32| {
         let document = json!({ "id": "r", "cwes": [{ "number": cwe }], "confidence": format!("c{cwe}") });
-        let sql = "INSERT INTO rules VALUES (?1, 'r', ?2) ON CONFLICT DO UPDATE SET document = excluded.document";
+        let sql = "INSERT INTO rules VALUES (?1, 'r', ?2, '') ON CONFLICT DO UPDATE SET document = excluded.document";
         desk.store
             .with(|store| store.connection.execute(sql, params![desk.instance_id, document.to_string()]))
             .unwrap();

@@ -115,7 +115,7 @@ fn what_findings_are_about_is_counted_while_they_are_open() {
             "id": "r", "subcategories": [], "vulnerability_classes": [], "technologies": [], "references": [],
             "owasp": [], "cwes": [{ "number": 89, "text": "CWE-89" }, { "number": 999, "text": "CWE-999" }],
         });
-        store.connection.execute("INSERT INTO rules VALUES (1, 'r', ?1)", [rule.to_string()]).unwrap();
+        store.connection.execute("INSERT INTO rules VALUES (1, 'r', ?1, '')", [rule.to_string()]).unwrap();
         store
             .connection
             .execute_batch(

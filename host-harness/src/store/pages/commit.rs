@@ -13,7 +13,7 @@ use super::{
     vanish::{Revived, Unseen, revive, vanish_unseen},
 };
 use crate::store::{
-    FindingStore, ReadCounts, Result,
+    FindingStore, ReadCounts, Result, assess,
     compress::Decoder,
     derive::{RulesById, derive_new},
     json,
@@ -72,7 +72,7 @@ fn take_page(
     let packages = write_packages(connection, page.instance_id, &page.normalized.packages, projects)?;
     let batch = page.batch();
     write_rules(connection, &batch, rules)?;
-    let mut writer = RecordWriter::new(connection, decoder, batch, projects, &packages)?;
+    let mut writer = RecordWriter::new(connection, decoder, batch, projects, &packages, rules)?;
     let fresh = page.records.iter().filter(|it| it.is_fresh());
     // In the order of the normalized ones.
     let taken: Vec<i64> =
@@ -151,11 +151,14 @@ fn count(
     Ok(())
 }
 
-/// Writes the rules of a batch, but for those that are known to be written.
+/// Writes the rules of a batch, but for those that are known to be written. What
+/// is known then is what counts: a file does not change what the API says.
 pub(crate) fn write_rules(connection: &Connection, batch: &Batch<'_>, known: &mut RulesById) -> Result<()> {
     let mut upsert = connection.prepare_cached(
-        "INSERT INTO rules VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET document = excluded.document \
-         WHERE document <> excluded.document",
+        "INSERT INTO rules (instance_id, rule_id, document, origin) VALUES (?1, ?2, ?3, ?4) \
+         ON CONFLICT DO UPDATE SET document = excluded.document, origin = excluded.origin \
+         WHERE (document, origin) <> (excluded.document, excluded.origin) \
+         AND (excluded.origin = '' OR origin <> '')",
     )?;
     if known.len() > RULES_KNOWN {
         known.clear();
@@ -164,8 +167,12 @@ pub(crate) fn write_rules(connection: &Connection, batch: &Batch<'_>, known: &mu
         if known.get(&rule.id).is_some_and(|known| **known == *rule) {
             continue;
         }
-        upsert.execute(params![batch.instance_id, rule.id, json("rule", rule)?])?;
-        known.insert(rule.id.clone(), Arc::new(rule.clone()));
+        let changed = upsert.execute(params![batch.instance_id, rule.id, json("rule", rule)?, batch.origin])?;
+        let kept = match changed == 0 && !batch.origin.is_empty() {
+            true => assess::rule(connection, batch.instance_id, &rule.id)?,
+            false => None,
+        };
+        known.insert(rule.id.clone(), Arc::new(kept.unwrap_or_else(|| rule.clone())));
     }
     Ok(())
 }

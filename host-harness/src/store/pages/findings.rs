@@ -1,8 +1,11 @@
 //! Records of a page, and the findings that they are occurrences of.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
-use appsec_model::{Finding, Normalized, Rule, Timestamp};
+use appsec_model::{Finding, Normalized, Timestamp};
 use rusqlite::{CachedStatement, Connection, params};
 
 use super::{
@@ -16,7 +19,7 @@ use crate::store::{
     Result, StoreError,
     assess::assess,
     compress::{Content, Decoder},
-    derive::New,
+    derive::{New, RulesById},
     document,
     hash::hash63,
     history::{Change, changes},
@@ -31,8 +34,8 @@ pub(crate) struct RecordWriter<'a> {
     projects: &'a ProjectIndex,
     packages: &'a PackageIds<'a>,
     scans: ScanWriter<'a>,
-    /// The page's rules by id.
-    rules: HashMap<&'a str, &'a Rule>,
+    /// Those of the page at least.
+    rules: &'a RulesById,
     finding: CachedStatement<'a>,
     known_finding: CachedStatement<'a>,
     insert: CachedStatement<'a>,
@@ -90,6 +93,7 @@ impl<'a> RecordWriter<'a> {
         batch: Batch<'a>,
         projects: &'a ProjectIndex,
         packages: &'a PackageIds<'a>,
+        rules: &'a RulesById,
     ) -> Result<Self> {
         let last: i64 = connection.query_row("SELECT coalesce(max(id), 0) FROM records", [], |row| row.get(0))?;
         Ok(Self {
@@ -99,7 +103,7 @@ impl<'a> RecordWriter<'a> {
             projects,
             packages,
             scans: ScanWriter::new(connection, batch.instance_id)?,
-            rules: batch.normalized.rules.iter().map(|rule| (rule.id.as_str(), rule)).collect(),
+            rules,
             finding: connection.prepare_cached(
                 "INSERT OR FAIL INTO findings (public_id, instance_id, project_id, kind, occurrence_id, severity, status, \
                  security, title, rule_id, path, start_line, package_id, reachability, advisories, first_run_id, \
@@ -192,7 +196,7 @@ impl<'a> RecordWriter<'a> {
         let identity = self.projects.identities.get(&project_id).map_or("", String::as_str);
         let public_id = public_id(self.batch.instance, identity, finding);
         let shown = Shown::from(finding);
-        let rule = finding.rule_id.as_deref().and_then(|id| self.rules.get(id)).copied();
+        let rule = finding.rule_id.as_deref().and_then(|id| self.rules.get(id)).map(Arc::as_ref);
         let assessed = assess(self.connection, finding, finding.lifecycle.status.as_str(), rule)?;
         let inserted = self.finding.execute(params![
             public_id,

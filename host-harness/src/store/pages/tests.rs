@@ -1,10 +1,12 @@
-use appsec_model::{Kind, NextPage, Normalized, ProjectRef, RawRecord, Scan, Scope, Timestamp};
+use appsec_model::{Kind, NextPage, Normalized, ProjectRef, RawRecord, Rule, Scan, Scope, Timestamp};
 use serde_json::{Value, json};
 
-use super::{Contents, OnAbsence, PageCommit, ProjectIndex, RecordState};
+use super::{Batch, Contents, OnAbsence, PageCommit, ProjectIndex, RecordState, write_rules};
 use crate::store::{
     Filter, HashedRecord, PackageFilter, PackageRow, PlannedRead, ReadCounts, RunMode, RunState, Seen,
-    fixture::{Desk, at, finding, record},
+    assess::rule as rule_of,
+    derive::RulesById,
+    fixture::{Desk, at, finding, project, record},
 };
 
 const NOW: Timestamp = Timestamp::from_micros(0);
@@ -307,4 +309,66 @@ fn a_scan_is_asked_for_once_and_told_with_its_findings() {
     let named = ProjectRef { id: Some("7".to_owned()), name: None };
     let project = desk.store.with(|store| store.ensure_project(desk.instance_id, &named, None, at(3))).unwrap();
     assert_eq!(project, desk.store.with(|store| store.projects(None, None)).unwrap()[0].row);
+}
+
+#[test]
+fn the_same_file_in_two_projects_is_two_findings() {
+    let mut desk = Desk::with_project();
+    desk.list(&[project("7", "acme/app", "main"), project("8", "acme/fork", "main")], 1);
+    desk.origin = "files".to_owned();
+    let (app, fork) = (json!({ "id": "1" }), json!({ "id": "1", "in": "acme/fork" }));
+    desk.findings(&[app.clone(), fork.clone()], 2);
+    assert_eq!(desk.all().len(), 2);
+    // Also the same bytes, as of a report that is imported for one and the other.
+    let same = |name: &str| RawRecord {
+        kind: Kind::Sast,
+        id: Some("2".to_owned()),
+        project: Some(ProjectRef { id: None, name: Some(name.to_owned()) }),
+        body: "{}".to_owned(),
+    };
+    let made = |_: &RawRecord| finding(&json!({ "key": "other" }));
+    for name in ["acme/app", "acme/fork"] {
+        desk.read(Kind::Sast, vec![same(name)], made, 3);
+    }
+    let open = |it: &crate::store::FindingDetail| it.row.status == "open";
+    assert_eq!(desk.all().iter().filter(|it| open(it)).count(), 1, "each read is complete, of all projects");
+    assert_eq!(desk.all().len(), 4);
+    // The API's ids are those of the account, wherever a record moves to.
+    desk.origin = String::new();
+    assert_eq!(desk.findings(&[app], 4).new, 1);
+    let moved = desk.findings(&[fork], 5);
+    assert_eq!((moved.new, moved.changed), (0, 1));
+}
+
+#[test]
+fn a_file_does_not_change_what_the_api_says_of_a_rule() {
+    let desk = Desk::with_project();
+    let contents = Contents::default();
+    let write = |origin: &str, category: &str| {
+        let rule = Rule { id: "r".to_owned(), category: Some(category.to_owned()), ..Rule::default() };
+        let normalized = Normalized { rules: vec![rule], ..Normalized::default() };
+        let (normalized, contents) = (&normalized, &contents);
+        let batch = Batch {
+            instance_id: 1,
+            instance: "code",
+            origin,
+            run_id: 1,
+            normalized,
+            contents,
+            brought: true,
+            now: NOW,
+        };
+        desk.store.with(|store| {
+            let mut known = RulesById::default();
+            write_rules(&store.connection, &batch, &mut known).unwrap();
+            let kept = rule_of(&store.connection, 1, "r").unwrap().unwrap();
+            assert_eq!(*known["r"], kept, "what is derived at once is derived from what is kept");
+            kept.category.unwrap()
+        })
+    };
+    assert_eq!(write("cli", "of one file"), "of one file");
+    assert_eq!(write("sarif", "of another"), "of another", "among files, the last one");
+    assert_eq!(write("", "of the API"), "of the API");
+    assert_eq!(write("cli", "of one file"), "of the API");
+    assert_eq!(write("", "later"), "later");
 }

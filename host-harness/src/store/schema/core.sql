@@ -67,7 +67,7 @@ CREATE TABLE records (
     origin          TEXT NOT NULL,  -- empty for the vendor's API, else which files it is from
     kind            TEXT NOT NULL,
     record_key      TEXT NOT NULL,  -- the vendor's id, or the hash where there is none
-    key_hash        INTEGER NOT NULL UNIQUE, -- 63 bits of a hash over instance, origin, kind and record_key
+    key_hash        INTEGER NOT NULL UNIQUE, -- 63 bits of a hash over instance, origin, for files the project, kind and record_key
     project_id      INTEGER,
     vanished_at     INTEGER,        -- not in the last complete read of its scope
     hash            BLOB NOT NULL,  -- BLAKE3 of the body
@@ -86,10 +86,13 @@ CREATE TABLE records (
 -- packages in use, all without a look at the rows.
 CREATE INDEX records_in_project ON records (project_id, finding_id, kind, vanished_at, package_id);
 
+-- What rules say. The vendor's API knows them better than files do: what it says
+-- stands; among files, the last one.
 CREATE TABLE rules (
     instance_id INTEGER NOT NULL,
     rule_id     TEXT NOT NULL,
     document    TEXT NOT NULL,      -- JSON
+    origin      TEXT NOT NULL,      -- of the record that brought it, as in records
     PRIMARY KEY (instance_id, rule_id)
 ) STRICT, WITHOUT ROWID;
 
@@ -242,3 +245,5 @@ CREATE TABLE diagnostics (
 ) STRICT;
 CREATE INDEX diagnostics_by_record ON diagnostics (record_id);
 CREATE INDEX diagnostics_by_run ON diagnostics (run_id);
+-- Which records could not be used: few, if any.
+CREATE INDEX diagnostics_of_unusable ON diagnostics (record_id) WHERE document ->> '$.level' = 'error';

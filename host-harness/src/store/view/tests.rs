@@ -113,7 +113,7 @@ fn rules_are_found_by_weakness_category_and_name() {
         "cwes": [{ "number": 89, "text": "CWE-89" }], "owasp": [{ "code": "A03", "edition": 2021, "text": "A03:2021" }],
     });
     desk.store.with(|store| {
-        let sql = "INSERT INTO rules VALUES (1, 'r1', ?1)";
+        let sql = "INSERT INTO rules VALUES (1, 'r1', ?1, '')";
         store.connection.execute(sql, [rule.to_string()]).unwrap();
     });
     let found = |filter: Filter| titles(&desk, &filter).len();

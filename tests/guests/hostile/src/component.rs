@@ -48,7 +48,7 @@ impl Guest for Component {
             contract_version: "0.1.0".to_owned(),
             vendor: "Nobody".to_owned(),
             kinds: vec![KindSupport { kind: Kind::Sast, on_by_default: true }],
-            settings_schema: r#"{"type": "object"}"#.to_owned(),
+            settings_schema: r#"{"type": "object", "properties": {"origin": {"type": "string"}}}"#.to_owned(),
             origins: vec![OriginNeed {
                 purpose: "To be refused".to_owned(),
                 default: "https://vendor.example".to_owned(),

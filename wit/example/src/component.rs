@@ -1,0 +1,354 @@
+//! The exported functions.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::{
+    bindings::{
+        appsec::connector::types::{
+            Access, Connection, Deployment, Diagnostic, DiagnosticLevel, DocumentHead, DocumentSummary, Error, Event,
+            FetchRequest, Finding, Identity, Kind, KindAccess, KindSupport, Lifecycle, Location, Manifest, NextPage,
+            Normalized, OriginNeed, Project, ProjectPage, ProjectRef, ProtocolViolation, RawInput, RawPage, RawRecord,
+            Rule, Scan, Scope, SecretNeed, SettingProblem, Severity, Status, Triage, TriageState,
+        },
+        exports::appsec::connector::source::{Guest, GuestDocumentReader},
+        wasi::keyvalue::store,
+    },
+    http,
+};
+
+const ORIGIN: &str = "https://vendor.example";
+const SECRET: &str = "EXAMPLE_TOKEN";
+
+/// JSON Schema of the settings. A host shows it; checking is `configure`'s.
+const SETTINGS: &str = r#"{
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "type": "object",
+    "additionalProperties": false,
+    "properties": {
+        "origin": {
+            "type": "string", "title": "Origin", "description": "Where the vendor is.",
+            "default": "https://vendor.example"
+        }
+    }
+}"#;
+
+/// Where `configure` keeps the settings in the bucket, for the later calls.
+const KEY: &str = "settings";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settings {
+    #[serde(default = "origin")]
+    origin: String,
+}
+
+fn origin() -> String {
+    ORIGIN.to_owned()
+}
+
+/// A project, as the vendor lists it.
+#[derive(Deserialize)]
+struct Listed {
+    id: String,
+    name: String,
+}
+
+/// A page of findings, each of them left as the bytes that it came as.
+#[derive(Deserialize)]
+struct Page<'a> {
+    #[serde(borrow)]
+    findings: Vec<&'a RawValue>,
+    next: Option<u32>,
+}
+
+/// What of a finding is needed before it is normalized.
+#[derive(Deserialize)]
+struct Head {
+    id: Option<String>,
+    project: Option<String>,
+}
+
+/// A finding, as the vendor sends it.
+#[derive(Deserialize)]
+pub struct Found {
+    id: String,
+    project: String,
+    rule: String,
+    severity: Option<String>,
+    message: String,
+    path: String,
+    line: Option<u32>,
+    #[serde(default)]
+    fixed: bool,
+}
+
+/// It has no state: every call gets a fresh instance.
+pub struct Component;
+
+impl Guest for Component {
+    type DocumentReader = Reader;
+
+    fn describe() -> Manifest {
+        Manifest {
+            id: "example".to_owned(),
+            name: "Example".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            contract_version: "0.1.0".to_owned(),
+            vendor: "Nobody".to_owned(),
+            kinds: vec![KindSupport { kind: Kind::Sast, on_by_default: true }],
+            settings_schema: SETTINGS.to_owned(),
+            origins: vec![OriginNeed {
+                purpose: "The vendor's API".to_owned(),
+                default: ORIGIN.to_owned(),
+                setting: Some("origin".to_owned()),
+            }],
+            secrets: vec![SecretNeed { variable: SECRET.to_owned(), description: "Any token will do".to_owned() }],
+            formats: vec![],
+            webhook: None,
+        }
+    }
+
+    fn configure(settings: String) -> Result<Connection, Error> {
+        let parsed: Settings = serde_json::from_str(&settings).map_err(|error| {
+            Error::InvalidSettings(vec![SettingProblem { key: String::new(), problem: error.to_string() }])
+        })?;
+        // A request that needs the secret: this call is also "test connection".
+        list(&parsed)?;
+        let bucket = store::open("example").map_err(|error| bucket_failed(&error))?;
+        bucket.set(KEY, settings.as_bytes()).map_err(|error| bucket_failed(&error))?;
+        Ok(Connection {
+            deployment: Deployment { id: "1".to_owned(), slug: "example".to_owned(), name: None },
+            kinds: vec![KindAccess { kind: Kind::Sast, access: Access::Readable }],
+            deployment_wide: false,
+            diagnostics: vec![],
+        })
+    }
+
+    fn list_projects(_cursor: Option<String>) -> Result<ProjectPage, Error> {
+        let listed = list(&remembered()?)?;
+        let project = |it: Listed| Project {
+            id: it.id,
+            name: it.name,
+            url: None,
+            tags: vec![],
+            default_branch: Some("main".to_owned()),
+            primary_branch: Some("main".to_owned()),
+            created_at: None,
+            last_scan_at: None,
+            archived: None,
+        };
+        Ok(ProjectPage { projects: listed.into_iter().map(project).collect(), next: None, diagnostics: vec![] })
+    }
+
+    /// The cursor holds which project of the scope is read, and which of its
+    /// pages: one request a call.
+    fn fetch_findings(request: FetchRequest) -> Result<RawPage, Error> {
+        let Scope::Projects(projects) = &request.scope else {
+            return Err(Error::Unsupported("a read of the whole deployment".to_owned()));
+        };
+        let (position, number) = match &request.cursor {
+            None => (0, 1),
+            Some(cursor) => read_cursor(cursor).ok_or_else(|| Error::InvalidCursor(cursor.clone()))?,
+        };
+        let Some(project) = projects.get(position) else {
+            return Ok(RawPage { records: vec![], next: NextPage::Complete, diagnostics: vec![] });
+        };
+        let path = format!("/findings?project={}&page={number}", project.id);
+        let text = http::get(&remembered()?.origin, &path, &secret())?;
+        let page: Page<'_> = parse(&path, &text)?;
+        let records = page.findings.iter().map(|it| record(it)).collect();
+        let next = match page.next {
+            Some(number) => NextPage::Cursor(format!("{position}-{number}")),
+            None if position + 1 < projects.len() => NextPage::Cursor(format!("{}-1", position + 1)),
+            None => NextPage::Complete,
+        };
+        Ok(RawPage { records, next, diagnostics: vec![] })
+    }
+
+    fn fetch_scan(_id: String) -> Result<Option<Scan>, Error> {
+        Err(Error::Unsupported("scans".to_owned()))
+    }
+
+    fn normalize(input: RawInput) -> Result<Normalized, Error> {
+        let RawInput::Records(records) = input else { return Err(Error::Unsupported("files".to_owned())) };
+        let mut normalized = Normalized { findings: vec![], rules: vec![], packages: vec![], diagnostics: vec![] };
+        for (index, record) in (0..).zip(records) {
+            match serde_json::from_str::<Found>(&record.body) {
+                Ok(found) => {
+                    if !normalized.rules.iter().any(|rule| rule.id == found.rule) {
+                        normalized.rules.push(rule(&found.rule));
+                    }
+                    normalized.findings.push(finding(index, found, &mut normalized.diagnostics));
+                }
+                // It never fails the others, and never goes without a word.
+                Err(error) => normalized.diagnostics.push(Diagnostic {
+                    level: DiagnosticLevel::Error,
+                    code: "unreadable".to_owned(),
+                    index: Some(index),
+                    id: record.id,
+                    pointer: None,
+                    message: error.to_string(),
+                }),
+            }
+        }
+        Ok(normalized)
+    }
+
+    fn interpret_event(_body: Vec<u8>) -> Result<Event, Error> {
+        Err(Error::Unsupported("events".to_owned()))
+    }
+}
+
+fn list(settings: &Settings) -> Result<Vec<Listed>, Error> {
+    parse("/projects", &http::get(&settings.origin, "/projects", &secret())?)
+}
+
+fn secret() -> String {
+    std::env::var(SECRET).unwrap_or_default()
+}
+
+/// The settings, as `configure` left them.
+fn remembered() -> Result<Settings, Error> {
+    let bucket = store::open("example").map_err(|error| bucket_failed(&error))?;
+    let kept = bucket.get(KEY).map_err(|error| bucket_failed(&error))?;
+    kept.and_then(|kept| serde_json::from_slice(&kept).ok()).ok_or(Error::NotConfigured)
+}
+
+fn bucket_failed(error: &store::Error) -> Error {
+    Error::Internal(format!("the bucket: {error:?}"))
+}
+
+fn parse<'a, T: Deserialize<'a>>(path: &str, text: &'a str) -> Result<T, Error> {
+    serde_json::from_str(text).map_err(|error| {
+        Error::Protocol(ProtocolViolation { endpoint: format!("GET {path}"), what: error.to_string() })
+    })
+}
+
+fn read_cursor(cursor: &str) -> Option<(usize, u32)> {
+    let (position, number) = cursor.split_once('-')?;
+    Some((position.parse().ok()?, number.parse().ok()?))
+}
+
+/// A record as it came. What it means is `normalize`'s, which may be done again
+/// years later, by a newer connector.
+fn record(text: &RawValue) -> RawRecord {
+    let head = serde_json::from_str(text.get()).unwrap_or(Head { id: None, project: None });
+    RawRecord {
+        kind: Kind::Sast,
+        id: head.id,
+        project: head.project.map(|id| ProjectRef { id: Some(id), name: None }),
+        body: text.get().to_owned(),
+    }
+}
+
+fn rule(id: &str) -> Rule {
+    Rule {
+        id: id.to_owned(),
+        name: None,
+        message: None,
+        confidence: None,
+        category: None,
+        subcategories: vec![],
+        vulnerability_classes: vec![],
+        cwes: vec![],
+        owasp: vec![],
+        technologies: vec![],
+        likelihood: None,
+        impact: None,
+        url: None,
+        references: vec![],
+    }
+}
+
+fn finding(index: u32, found: Found, remarks: &mut Vec<Diagnostic>) -> Finding {
+    let severity = match found.severity.as_deref() {
+        Some("critical") => Severity::Critical,
+        Some("high") => Severity::High,
+        Some("medium") => Severity::Medium,
+        Some("low") => Severity::Low,
+        // The mapping is total: what it does not know is said.
+        other => {
+            remarks.push(Diagnostic {
+                level: DiagnosticLevel::Warning,
+                code: "unknown-severity".to_owned(),
+                index: Some(index),
+                id: Some(found.id.clone()),
+                pointer: Some("/severity".to_owned()),
+                message: format!("the severity is {}", other.unwrap_or("not given")),
+            });
+            Severity::Unknown
+        }
+    };
+    Finding {
+        index,
+        // What stays when the code moves: never a line number.
+        identity: Identity { key: found.id.clone(), algorithm: "vendor-id".to_owned(), aliases: vec![] },
+        id: found.id,
+        kind: Kind::Sast,
+        project: ProjectRef { id: Some(found.project), name: None },
+        repository_url: None,
+        ref_: Some("main".to_owned()),
+        title: found.rule.clone(),
+        message: Some(found.message),
+        rule_id: Some(found.rule),
+        severity,
+        vendor_severity: found.severity,
+        confidence: None,
+        categories: vec![],
+        security: Some(true),
+        location: Some(Location {
+            path: found.path,
+            start_line: found.line,
+            start_column: None,
+            end_line: None,
+            end_column: None,
+        }),
+        code_url: None,
+        snippet: None,
+        flow: vec![],
+        suggested_fix: None,
+        dependency: None,
+        secret: None,
+        lifecycle: Lifecycle {
+            scan_state: None,
+            triage: Triage { state: TriageState::Untriaged, reason: None, comment: None, at: None },
+            status: if found.fixed { Status::Fixed } else { Status::Open },
+            created_at: None,
+            relevant_since: None,
+            state_changed_at: None,
+        },
+        assistance: None,
+        policy: None,
+        tickets: vec![],
+        review_comments: vec![],
+        fix_requests: vec![],
+        fix_failures: vec![],
+        first_seen_scan: None,
+    }
+}
+
+/// This connector reads no files.
+pub struct Reader;
+
+impl GuestDocumentReader for Reader {
+    fn new(_head: DocumentHead) -> Self {
+        Self
+    }
+
+    fn survey(&self, _piece: Vec<u8>) -> Result<(), Error> {
+        Err(Error::Unsupported("files".to_owned()))
+    }
+
+    fn summarize(&self) -> Result<DocumentSummary, Error> {
+        Err(Error::Unsupported("files".to_owned()))
+    }
+
+    fn read(&self, _piece: Vec<u8>) -> Result<Vec<RawRecord>, Error> {
+        Err(Error::Unsupported("files".to_owned()))
+    }
+
+    fn finish(&self) -> Result<Vec<RawRecord>, Error> {
+        Err(Error::Unsupported("files".to_owned()))
+    }
+}

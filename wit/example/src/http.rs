@@ -1,0 +1,86 @@
+//! One request over `wasi:http`, and what its answer means to a host.
+
+use wasi::{
+    http::{
+        outgoing_handler,
+        types::{ErrorCode, Fields, IncomingResponse, OutgoingRequest, Scheme},
+    },
+    io::streams::StreamError,
+};
+
+use crate::bindings::appsec::connector::types::{Error, ProtocolViolation, RateLimited, Unavailable};
+
+/// Most bytes of one answer: the memory of a sandbox is bounded.
+const MAX_BODY_BYTES: usize = 16 << 20;
+
+/// Gets what is at a path of an origin. It never waits to try again: that is
+/// the host's, which calls again with the same cursor.
+pub fn get(origin: &str, path: &str, secret: &str) -> Result<String, Error> {
+    let refused = |what: &str| Error::Internal(format!("the host refused {what}"));
+    // The host puts the secret in the place of what the variable holds, in this
+    // header alone.
+    let authorization = ("authorization".to_owned(), format!("Bearer {secret}").into_bytes());
+    let headers = Fields::from_list(&[authorization]).map_err(|_| refused("the headers"))?;
+    let (scheme, authority) = match origin.split_once("://") {
+        Some(("http", authority)) => (Scheme::Http, authority),
+        Some((_, authority)) => (Scheme::Https, authority),
+        None => (Scheme::Https, origin),
+    };
+    let request = OutgoingRequest::new(headers);
+    request
+        .set_scheme(Some(&scheme))
+        .and_then(|()| request.set_authority(Some(authority.trim_end_matches('/'))))
+        .and_then(|()| request.set_path_with_query(Some(path)))
+        .map_err(|()| refused("the address"))?;
+    let unreachable = |code: ErrorCode| match code {
+        ErrorCode::HttpRequestDenied | ErrorCode::DestinationIpProhibited => Error::EgressDenied(origin.to_owned()),
+        code => unavailable(None, format!("{code:?}"), None),
+    };
+    let future = outgoing_handler::handle(request, None).map_err(unreachable)?;
+    future.subscribe().block();
+    let Some(Ok(answer)) = future.get() else { return Err(refused("to wait for an answer")) };
+    let answer = answer.map_err(unreachable)?;
+    let retry_after_ms = retry_after(&answer);
+    let text = body(&answer)?;
+    match answer.status() {
+        200 => Ok(text),
+        401 => Err(Error::Unauthorized("the vendor does not know the token".to_owned())),
+        403 => Err(Error::Forbidden(format!("the vendor refuses GET {path}"))),
+        429 => Err(Error::RateLimited(RateLimited { retry_after_ms })),
+        status @ 500.. => Err(unavailable(Some(status), String::new(), retry_after_ms)),
+        status => Err(Error::Protocol(ProtocolViolation {
+            endpoint: format!("GET {path}"),
+            what: format!("status {status}"),
+        })),
+    }
+}
+
+/// What the vendor asks to wait, where it says so in seconds.
+fn retry_after(answer: &IncomingResponse) -> Option<u64> {
+    let value = answer.headers().get("retry-after").into_iter().next()?;
+    String::from_utf8(value).ok()?.parse::<u64>().ok()?.checked_mul(1_000)
+}
+
+fn body(answer: &IncomingResponse) -> Result<String, Error> {
+    let taken = |()| Error::Internal("the body was taken twice".to_owned());
+    let body = answer.consume().map_err(taken)?;
+    let stream = body.stream().map_err(taken)?;
+    let mut bytes = Vec::new();
+    loop {
+        match stream.blocking_read(64 << 10) {
+            Ok(piece) => bytes.extend_from_slice(&piece),
+            Err(StreamError::Closed) => break,
+            Err(StreamError::LastOperationFailed(error)) => {
+                return Err(unavailable(Some(answer.status()), error.to_debug_string(), None));
+            }
+        }
+        if bytes.len() > MAX_BODY_BYTES {
+            return Err(Error::Limit(format!("an answer of more than {MAX_BODY_BYTES} bytes")));
+        }
+    }
+    String::from_utf8(bytes).map_err(|_| Error::Limit("an answer that is not UTF-8".to_owned()))
+}
+
+fn unavailable(status: Option<u16>, detail: String, retry_after_ms: Option<u64>) -> Error {
+    Error::Unavailable(Unavailable { status, detail, retry_after_ms })
+}
