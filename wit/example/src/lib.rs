@@ -5,7 +5,7 @@
 //!
 //! - `GET /projects`: `[{"id": "1", "name": "acme/shop"}]`
 //! - `GET /findings?project=1&page=1`: `{"findings": […], "next": 2}`, where each
-//!   finding is as [`component::Found`] has it.
+//!   finding is as `component::Found` has it.
 //!
 //! Natively this library is empty, since a component's exports cannot be linked
 //! there.
