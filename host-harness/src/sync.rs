@@ -158,15 +158,16 @@ impl InstanceSync {
             (false, true) => RunMode::Incremental,
             (false, false) => RunMode::Full,
         };
-        let goes_on = |unfinished: RunMode| !options.fresh && (!options.full || unfinished == RunMode::Full);
+        // One of some projects or kinds is begun anew: others may be meant now.
+        let goes_on = |mode: RunMode, whole: bool| whole && !options.fresh && (!options.full || mode == RunMode::Full);
         let run_id = match unfinished {
-            Some((run, unfinished)) if goes_on(unfinished) => {
+            Some((run, unfinished, whole)) if goes_on(unfinished, whole) => {
                 (sync.progress)(SyncEvent::Resumed { run });
                 store.run(move |store| store.resume_run(run).map(|()| run)).await?
             }
             unfinished => {
                 let now = clock();
-                if let Some((old, _)) = unfinished {
+                if let Some((old, ..)) = unfinished {
                     let why = Some("cut off, and a new sync was asked for");
                     store.run(move |store| store.finish_run(old, RunState::Failed, why, now)).await?;
                 }

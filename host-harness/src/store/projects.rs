@@ -83,7 +83,9 @@ impl FindingStore {
         {
             let mut known = known(&transaction, instance_id)?;
             let mut update = transaction.prepare_cached(
-                "UPDATE projects SET vendor_id = ?2, name = ?3, primary_branch = ?4, document = ?5, vanished_at = NULL \
+                // One that was not listed for a while is read in full again.
+                "UPDATE projects SET vendor_id = ?2, name = ?3, primary_branch = ?4, document = ?5, vanished_at = NULL, \
+                 mapped_at = iif(vanished_at IS NOT NULL AND mapped_at IS NOT NULL, ?6, mapped_at) \
                  WHERE id = ?1 AND (document <> ?5 OR vanished_at IS NOT NULL)",
             )?;
             let mut listed = HashSet::with_capacity(projects.len());
@@ -97,7 +99,7 @@ impl FindingStore {
                 let listed_twice = !listed.insert(project.id.clone());
                 match found {
                     Some(it) => {
-                        update.execute(params![it.id, project.id, project.name, branch, document])?;
+                        update.execute(params![it.id, project.id, project.name, branch, document, now.as_micros()])?;
                         if it.branch.as_ref() != branch {
                             self::branch(&transaction, &self.decoder, it.id, branch, now)?;
                         }

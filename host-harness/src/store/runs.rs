@@ -257,11 +257,12 @@ impl FindingStore {
 
     /// The sync of an instance that was cut off, if the last one was, and what
     /// it reads. Imports of files are begun anew by whoever has the file.
-    pub fn unfinished_run(&self, instance_id: i64) -> Result<Option<(i64, RunMode)>> {
-        let sql = "SELECT id, mode FROM runs WHERE instance_id = ?1 AND state = 'running' AND mode IN ('full', 'incremental') \
+    pub fn unfinished_run(&self, instance_id: i64) -> Result<Option<(i64, RunMode, bool)>> {
+        let sql = "SELECT id, mode, whole FROM runs WHERE instance_id = ?1 AND state = 'running' AND mode IN ('full', 'incremental') \
                    ORDER BY id DESC LIMIT 1";
-        let found = self.connection.query_row(sql, [instance_id], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)));
-        found.optional()?.map(|(id, mode)| Ok((id, RunMode::named(&mode)?))).transpose()
+        let row = |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, String>(1)?, row.get(2)?));
+        let found = self.connection.query_row(sql, [instance_id], row).optional()?;
+        found.map(|(id, mode, whole)| Ok((id, RunMode::named(&mode)?, whole))).transpose()
     }
 
     /// Notes that a run goes on after having been cut off.
@@ -324,9 +325,11 @@ impl FindingStore {
     /// When the last complete run of all projects and kinds, under the settings
     /// and for the account of now, began: where an incremental one starts from.
     pub fn last_complete_start(&self, instance_id: i64) -> Result<Option<Timestamp>> {
-        let sql = "SELECT max(started_at) FROM runs WHERE instance_id = ?1 AND whole AND state = 'complete' \
-                   AND mode <> 'import' AND id > (SELECT outdated_run FROM instances WHERE instances.id = ?1)";
-        let micros: Option<i64> = self.connection.query_row(sql, [instance_id], |row| row.get(0))?;
+        // The last one, whatever the clock said of an earlier one.
+        let sql = "SELECT started_at FROM runs WHERE instance_id = ?1 AND whole AND state = 'complete' \
+                   AND mode <> 'import' AND id > (SELECT outdated_run FROM instances WHERE instances.id = ?1) \
+                   ORDER BY id DESC LIMIT 1";
+        let micros: Option<i64> = self.connection.query_row(sql, [instance_id], |row| row.get(0)).optional()?;
         Ok(micros.map(Timestamp::from_micros))
     }
 

@@ -139,7 +139,7 @@ impl Tenant {
         // A full sync takes what it has not brought for gone. One that was cut
         // off is made first, so that what an event brings in between is not.
         let before = match unfinished {
-            Some((_, RunMode::Full)) => {
+            Some((_, RunMode::Full, true)) => {
                 let options = SyncOptions { stop: stop.clone(), ..SyncOptions::default() };
                 self.sync(name, None, options, Arc::new(|_| ())).await.map(|_| ())
             }

@@ -372,3 +372,17 @@ fn a_file_does_not_change_what_the_api_says_of_a_rule() {
     assert_eq!(write("cli", "of one file"), "of the API");
     assert_eq!(write("", "later"), "later");
 }
+
+#[test]
+fn an_incremental_run_starts_from_the_last_complete_one_whatever_the_clock_said_before() {
+    let desk = Desk::new();
+    let complete = |started| {
+        desk.store.with(|store| {
+            let run = store.start_run(desk.instance_id, RunMode::Full, true, 0, &[], started).unwrap();
+            store.finish_run(run, RunState::Complete, None, started).unwrap();
+            store.last_complete_start(desk.instance_id).unwrap()
+        })
+    };
+    assert_eq!(complete(at(1_000)), Some(at(1_000)));
+    assert_eq!(complete(at(5)), Some(at(5)), "the clock was put right");
+}

@@ -48,3 +48,14 @@ fn another_primary_branch_is_another_leading_occurrence() {
     assert_eq!((found.row.title.as_str(), found.row.occurrences, found.row.changed_at), ("next", 2, at(3)));
     assert_eq!(found.occurrence_details[0].finding.id, "2");
 }
+
+#[test]
+fn a_project_that_is_listed_again_is_read_in_full_again() {
+    let desk = Desk::with_project();
+    let read_since = |moment| desk.store.with(|store| store.has_mapped_since(desk.instance_id, at(moment)).unwrap());
+    assert!(!read_since(5));
+    desk.list(&[], 6);
+    desk.list(&[project("7", "acme/app", "main")], 7);
+    assert!(read_since(6), "an incremental run since then would not bring all of it");
+    assert!(!read_since(7));
+}

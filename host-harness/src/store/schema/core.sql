@@ -10,9 +10,10 @@ CREATE TABLE tenant (
     name        TEXT NOT NULL
 ) STRICT;
 
--- Connectors set up for an account.
+-- Connectors set up for an account. An id is never given again: other processes
+-- may still remember what was deleted.
 CREATE TABLE instances (
-    id                  INTEGER PRIMARY KEY,
+    id                  INTEGER PRIMARY KEY AUTOINCREMENT,
     name                TEXT NOT NULL UNIQUE,
     connector_id        TEXT NOT NULL,
     connector_version   TEXT NOT NULL,
@@ -49,9 +50,10 @@ CREATE TABLE projects (
     UNIQUE (instance_id, identity)
 ) STRICT;
 
--- Samples that make the compression of small, similar records pay.
+-- Samples that make the compression of small, similar records pay. An id is never
+-- given again, as with instances.
 CREATE TABLE dictionaries (
-    id          INTEGER PRIMARY KEY,
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
     instance_id INTEGER NOT NULL REFERENCES instances (id) ON DELETE CASCADE,
     origin      TEXT NOT NULL,
     kind        TEXT NOT NULL,
