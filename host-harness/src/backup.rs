@@ -31,6 +31,10 @@ const STORE: &str = "store.sqlite3";
 /// What else of a tenant's folder is backed up, where it is there.
 const OTHERS: &[&str] = &["vault"];
 
+/// What the folder of a tenant begins with that is being brought back: no name of
+/// a tenant does.
+pub(crate) const RESTORING: &str = ".restoring-";
+
 /// What a backup holds.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Backup {
@@ -131,28 +135,43 @@ impl Harness {
             return Err(BackupError::Exists(folder).into());
         }
         let failed = |path: &Path, error| BackupError::File(path.to_owned(), error);
-        let part = folder.with_file_name(format!(".restoring-{id}"));
+        let part = folder.with_file_name(format!("{RESTORING}{id}"));
         match fs::remove_dir_all(&part) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(&part, error).into()),
             _ => {}
         }
-        create_private_dir(&part).map_err(|error| failed(&part, error))?;
-        // A vault opens for its own tenant alone.
-        let wanted = |file: &&BackupFile| id == original || file.name == STORE;
-        for file in backup.files.iter().filter(wanted) {
-            let from = source.join(&file.name);
-            let to = part.join(&file.name);
-            fs::copy(&from, &to).map_err(|error| failed(&from, error))?;
-            if hash(&to).map_err(|error| failed(&to, error))? != (file.bytes, file.sha256.clone()) {
-                return Err(BackupError::Damaged(from).into());
-            }
+        let brought = bring_back(&backup, source, &part, (&original, &id))
+            .and_then(|()| fs::rename(&part, &folder).map_err(|error| failed(&folder, error).into()));
+        if brought.is_err() {
+            // What is refused is not left lying about. Why it is refused counts more than that it cannot be removed.
+            _ = fs::remove_dir_all(&part);
         }
-        let problems = FindingStore::rename_tenant(&part.join(STORE), &original, &id)?;
-        if let Some(problem) = problems.into_iter().next() {
-            return Err(BackupError::DamagedStore { path: source.to_owned(), problem }.into());
+        brought.map(|()| backup)
+    }
+}
+
+/// Copies the files of a backup into a new folder, for a tenant of this name or
+/// another one, and looks whether they are whole.
+fn bring_back(
+    backup: &Backup,
+    source: &Path,
+    part: &Path,
+    (original, id): (&TenantId, &TenantId),
+) -> Result<(), HarnessError> {
+    let failed = |path: &Path, error| BackupError::File(path.to_owned(), error);
+    create_private_dir(part).map_err(|error| failed(part, error))?;
+    // A vault opens for its own tenant alone.
+    let wanted = |file: &&BackupFile| id == original || file.name == STORE;
+    for file in backup.files.iter().filter(wanted) {
+        let (from, to) = (source.join(&file.name), part.join(&file.name));
+        fs::copy(&from, &to).map_err(|error| failed(&from, error))?;
+        if hash(&to).map_err(|error| failed(&to, error))? != (file.bytes, file.sha256.clone()) {
+            return Err(BackupError::Damaged(from).into());
         }
-        fs::rename(&part, &folder).map_err(|error| failed(&folder, error))?;
-        Ok(backup)
+    }
+    match FindingStore::rename_tenant(&part.join(STORE), original, id)?.into_iter().next() {
+        Some(problem) => Err(BackupError::DamagedStore { path: source.to_owned(), problem }.into()),
+        None => Ok(()),
     }
 }
 

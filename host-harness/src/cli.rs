@@ -30,8 +30,10 @@ mod schedule;
 mod schema;
 mod secret;
 mod simulate;
+mod stdout;
 mod sync;
 mod tenant;
+mod values;
 mod vanishing;
 mod vault;
 mod views;
@@ -41,9 +43,12 @@ mod when;
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{CommandFactory, Parser, Subcommand};
-use host_harness::{BUNDLED, ConnectorSource, Harness, Options, SecretSource, Tenant, TenantId};
+use host_harness::{BUNDLED, ConnectorSource, Harness, HarnessError, Options, SecretSource, Tenant, TenantId};
 
 use self::{error::Failure, output::Output, views::View};
+
+/// The tenant where nobody says which one.
+const USUAL_TENANT: &str = "default";
 
 /// Exit codes, as the help tells them.
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done in part (the run log tells what is \
@@ -68,7 +73,7 @@ struct Global {
     #[arg(long, global = true, env = "HARNESS_DATA_DIR", value_name = "DIR")]
     data_dir: Option<PathBuf>,
     /// Whose data it is
-    #[arg(long, global = true, default_value = "default", value_name = "NAME")]
+    #[arg(long, global = true, default_value = USUAL_TENANT, value_name = "NAME")]
     tenant: TenantId,
     /// Read the key of the vault from this file [default: the key in HARNESS_VAULT_KEY]
     #[arg(long, global = true, env = "HARNESS_VAULT_KEY_FILE", value_name = "FILE")]
@@ -181,30 +186,60 @@ struct Context {
 }
 
 impl Context {
+    /// The tenant that is meant. The usual one is made where it is not there;
+    /// of another one the name may be mistyped.
     fn tenant(&self) -> Result<Tenant, Failure> {
+        if self.tenant.as_str() != USUAL_TENANT && !self.harness.has_tenant(&self.tenant) {
+            return Err(HarnessError::NoTenant(self.tenant.to_string()).into());
+        }
+        self.tenant_or_new()
+    }
+
+    /// The tenant, for commands that a tenant begins with.
+    fn tenant_or_new(&self) -> Result<Tenant, Failure> {
         Ok(self.harness.tenant(self.tenant.clone())?)
     }
 }
 
 /// Parses the arguments, runs the command, and tells how it went.
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
-    let output = Output::new(cli.global.json);
-    output::start_log(cli.global.verbose);
-    match dispatch(cli, output) {
+    let (output, done) = match Cli::try_parse() {
+        Ok(cli) => {
+            let output = Output::new(cli.global.json);
+            output::start_log(cli.global.verbose);
+            (output, dispatch(cli, output))
+        }
+        Err(said) => (Output::new(false), Ok(usage(&said))),
+    };
+    match done.and_then(|code| stdout::finish().map(|()| code)) {
         Ok(code) => code,
         Err(failure) => {
             output.failure(&failure);
-            ExitCode::FAILURE
+            failure.exit_code()
         }
     }
+}
+
+/// Prints the help or the version that was asked for, or why the arguments are
+/// wrong.
+fn usage(said: &clap::Error) -> ExitCode {
+    if said.use_stderr() {
+        // Where nobody listens nothing can be told.
+        let _ = said.print();
+    } else {
+        Output::new(false).help(&said.render());
+    }
+    u8::try_from(said.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
 fn dispatch(cli: Cli, output: Output) -> Result<ExitCode, Failure> {
     // What needs neither a data folder nor an engine.
     match cli.command {
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "harness", &mut std::io::stdout());
+            // Made as a whole first: to a reader that went away it would panic.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "harness", &mut script);
+            stdout::print(&String::from_utf8_lossy(&script));
             return Ok(ExitCode::SUCCESS);
         }
         Command::Schema(args) => return schema::exec(&args),

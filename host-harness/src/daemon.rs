@@ -33,7 +33,7 @@ use self::{
     lock::DaemonLock,
     queue::{Candidate, pick},
     registry::Registry,
-    work::{Ended, Work},
+    work::{AGAIN, Ended, Work},
 };
 use crate::{
     error::HarnessError,
@@ -136,20 +136,24 @@ impl Daemon {
         let mut at_work: HashSet<(TenantId, i64)> = HashSet::new();
         let mut tasks: HashMap<Id, (TenantId, i64)> = HashMap::new();
         let mut done: HashSet<(TenantId, i64)> = HashSet::new();
+        // When a sync ended of which nothing could be written down: a full disk
+        // must not make a loop of it.
+        let mut unnoted: HashMap<(TenantId, i64), Timestamp> = HashMap::new();
         let mut last: Option<TenantId> = None;
         let mut report = DaemonReport::default();
         let mut looked_at: Option<Timestamp> = None;
         while !options.stop.is_asked() && !options.abort.is_asked() {
             let now = self.harness.now();
             // A clock that was put back counts as well.
-            let is_old = |at: Timestamp| at.as_micros().abs_diff(now.as_micros()) >= micros(LOOK_EVERY);
-            if looked_at.is_none_or(is_old) {
+            let is_older = |at: Timestamp, than| at.as_micros().abs_diff(now.as_micros()) >= micros(than);
+            if looked_at.is_none_or(|at| is_older(at, LOOK_EVERY)) {
                 registry.look().await;
                 looked_at = Some(now);
             }
             let free = |candidate: &Candidate| {
                 let key = (candidate.tenant.clone(), candidate.instance_id);
-                !(at_work.contains(&key) || options.once && done.contains(&key))
+                let waits = unnoted.get(&key).is_some_and(|at| !is_older(*at, AGAIN));
+                !(at_work.contains(&key) || waits || options.once && done.contains(&key))
             };
             let mut waiting: Vec<Candidate> = registry.candidates(now).into_iter().filter(free).collect();
             while running.len() < options.parallel {
@@ -176,10 +180,20 @@ impl Daemon {
                 Some(ended) = running.join_next_with_id() => {
                     let task = ended.as_ref().map_or_else(|error| error.id(), |(task, _)| *task);
                     let Some(key) = tasks.remove(&task) else { continue };
-                    match ended {
-                        Ok((_, ended)) => report.add(&ended),
+                    let noted = match ended {
+                        Ok((_, ended)) => {
+                            report.add(&ended);
+                            ended.noted
+                        }
                         // A fault of this program: it is told by the panic itself.
-                        Err(_) => report.failed += 1,
+                        Err(_) => {
+                            report.failed += 1;
+                            false
+                        }
+                    };
+                    match noted {
+                        true => _ = unnoted.remove(&key),
+                        false => _ = unnoted.insert(key.clone(), self.harness.now()),
                     }
                     at_work.remove(&key);
                     registry.look_at(&key.0).await;

@@ -17,7 +17,7 @@ use crate::{
     harness::Harness,
     ids::{InstanceName, TenantId},
     secrets::Secret,
-    store::{DeletionPlan, DeletionProof, FindingStore, PendingDeletion, contains},
+    store::{DeletionPlan, DeletionProof, FindingStore, PendingDeletion, StoreError, contains},
     tenant::Tenant,
     vault::Vault,
 };
@@ -99,7 +99,10 @@ impl Tenant {
             .run(move |store| {
                 store.begin_deletion(instance.id, &plan, now)?;
                 let pending = PendingDeletion { instance_id: instance.id, plan };
-                Ok(finish(store, &folder, id, pending, &secrets, now))
+                Ok(match finish(store, &folder, id, pending, &secrets, now) {
+                    Err(HarnessError::Store(StoreError::Busy)) => Err(HarnessError::DeletionWaits(instance.made.name)),
+                    finished => finished,
+                })
             })
             .await?;
         self.harness.forget_transport(&self.id, instance.id);
@@ -117,18 +120,25 @@ fn finish(
     now: appsec_model::Timestamp,
 ) -> Result<DeletionReport, HarnessError> {
     let PendingDeletion { instance_id, plan } = pending;
+    let name: Option<InstanceName> = plan.instance.parse().ok();
+    // Where the deletion had to wait, there may be another one of that name.
+    let taken = match &name {
+        Some(name) => {
+            store.draft(name)?.is_some() || store.instance(name)?.is_some_and(|other| other.id != instance_id)
+        }
+        None => false,
+    };
     // A vault that cannot be changed must not keep the tenant from being opened.
-    let kept = plan.instance.parse().ok().and_then(|name| Vault::new(folder, tenant).remove(&name).err());
+    let kept = name.filter(|_| !taken).and_then(|name| Vault::new(folder, tenant).remove(&name).err());
     store.delete_rows(instance_id, now)?;
-    store.shred()?;
     let texts: Vec<&[u8]> = secrets.iter().map(|secret| secret.reveal().as_bytes()).collect();
-    let mut proof = store.prove_deletion(instance_id, &texts)?;
+    let mut proof = store.shred_and_prove(instance_id, &texts, now)?;
     proof.left.extend(kept.map(|error| format!("its secrets, because {error}")));
     let lock = folder.join(format!("{}.lock", plan.instance));
     let searched = search_folder(folder, &texts).map_err(|error| HarnessError::Folder(folder.to_owned(), error))?;
     proof.left.extend(searched.found.iter().map(|file| format!("a secret in the file {file}")));
     store.end_deletion(instance_id)?;
-    match fs::remove_file(&lock) {
+    match if taken { Ok(()) } else { fs::remove_file(&lock) } {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(HarnessError::Folder(lock, error)),
         _ => {}
     }
@@ -153,7 +163,18 @@ impl Harness {
             let Ok(_lock) = tenant.lock(&name) else { return Ok(()) };
             tracing::warn!(tenant = %tenant.id, instance = %name, "finishing a deletion that was cut off");
             let now = self.now();
-            tenant.store.with(|store| finish(store, &tenant.folder, tenant.id.clone(), pending, &[], now))?;
+            match tenant.store.with(|store| finish(store, &tenant.folder, tenant.id.clone(), pending, &[], now)) {
+                Ok(report) if report.is_proven() => {
+                    tracing::warn!(tenant = %tenant.id, instance = %name, "finished the deletion: nothing is left");
+                }
+                Ok(report) => {
+                    let left = report.proof.left.join("; ");
+                    tracing::error!(tenant = %tenant.id, instance = %name, left, "the deletion left something behind");
+                }
+                // Whoever reads or writes now does not keep the tenant from being opened: the next one finishes it.
+                Err(HarnessError::Store(StoreError::Busy)) => return Ok(()),
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
     }

@@ -10,10 +10,11 @@ use std::{
 use serde::Serialize;
 
 use crate::{
+    backup::RESTORING,
     error::{HarnessError, with_causes},
     harness::Harness,
     ids::TenantId,
-    store::{FindingStore, Instance, InstanceStatus, StoreHealth},
+    store::{FindingStore, Instance, InstanceStatus, Run, RunState, StoreHealth},
     tenant::{Secrets, Tenant},
 };
 
@@ -77,6 +78,7 @@ impl Harness {
             Ok(_) => checks.push(Check::good("engine", "it starts")),
             Err(error) => checks.push(Check::failed("engine", &error)),
         }
+        checks.extend(half_restored(&self.data_dir().join("tenants")));
         let tenants = self.tenants();
         if tenants.is_empty() {
             checks.push(Check::good("tenants", "there are none yet"));
@@ -154,10 +156,48 @@ impl Harness {
                     continue;
                 }
             };
+            checks.extend(last_work(&tenant, &instance, &what).await);
             if online {
                 checks.push(reach(&tenant, &instance, secrets, format!("{what}: vendor")).await);
             }
         }
+    }
+}
+
+/// How the last run or check of an instance ended, where it was not well.
+async fn last_work(tenant: &Tenant, instance: &Instance, what: &str) -> Option<Check> {
+    let (id, name) = (instance.id, &instance.made.name);
+    let last = match tenant.store().read(move |store| Ok(store.runs(Some(id), 1)?.pop())).await {
+        Ok(last) => last,
+        Err(error) => return Some(Check::failed(what, &error.into())),
+    };
+    let bad = |condition, detail: &str, usual: String| {
+        // The run log holds what to do on a line of its own.
+        let (detail, remedy) = detail.split_once("\n  to do: ").unwrap_or((detail, &usual));
+        Some(Check::bad(format!("{what}: last work"), condition, detail, remedy))
+    };
+    let again = || format!("harness sync {name}");
+    match (last, instance.status) {
+        (Some(Run { state: RunState::Failed, id, message, .. }), _) => {
+            let why = message.unwrap_or_else(|| "it does not say why".to_owned());
+            bad(Condition::Problem, &format!("run {id} failed: {why}"), again())
+        }
+        (_, InstanceStatus::Unauthorized) => {
+            let why = instance.status_detail.as_deref().unwrap_or("the vendor refuses the token");
+            bad(Condition::Problem, why, format!("harness instance rotate-token {name}"))
+        }
+        (Some(Run { state: RunState::Partial, id, message, .. }), _) => {
+            let why = message.unwrap_or_else(|| "it does not say why".to_owned());
+            bad(Condition::Notice, &format!("run {id} is not complete: {why}"), again())
+        }
+        (_, InstanceStatus::Degraded) => {
+            let why = instance.status_detail.as_deref().unwrap_or("the last check failed");
+            bad(Condition::Notice, why, format!("harness instance check {name}"))
+        }
+        (None, InstanceStatus::NeverChecked) => {
+            bad(Condition::Notice, "nobody has tried it yet", format!("harness instance check {name}"))
+        }
+        _ => None,
     }
 }
 
@@ -202,6 +242,18 @@ fn folder(path: &Path) -> Check {
         }
     }
     Check::good(what, "it is there and can be written")
+}
+
+/// Tenants whose return from a backup was cut off.
+fn half_restored(tenants: &Path) -> Vec<Check> {
+    let entries = fs::read_dir(tenants).into_iter().flatten().flatten();
+    let left = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(RESTORING));
+    let told = left.map(|entry| {
+        let what = format!("folder {}", entry.path().display());
+        let remedy = "run that `harness restore` again, or remove the folder";
+        Check::bad(what, Condition::Notice, "a restore that is under way, or was cut off", remedy)
+    });
+    told.collect()
 }
 
 fn store(what: &str, tenant: &TenantId, health: &StoreHealth) -> Vec<Check> {

@@ -183,6 +183,12 @@ pub enum HarnessError {
         /// What was given.
         confirmed: String,
     },
+    /// A check over projects that are not there.
+    #[error("no project is what the options say: nothing was checked")]
+    NothingInScope,
+    /// A deletion that others keep from being finished.
+    #[error("`{0}` is deleted, and another process keeps the store from being cleared of what was there")]
+    DeletionWaits(InstanceName),
     /// A file or folder of the tenant cannot be read or removed.
     #[error("cannot work on {0}")]
     Folder(PathBuf, #[source] std::io::Error),
@@ -246,6 +252,13 @@ impl HarnessError {
         matches!(self.contract(), Some(ContractError::Unauthorized { .. }))
     }
 
+    /// Whether the connector cannot read a file.
+    fn is_about_a_file(&self) -> bool {
+        let unsupported = matches!(self.contract(), Some(ContractError::Unsupported { .. }));
+        let of_file = |verb: &str| verb == "normalize" || verb.starts_with("document-reader");
+        unsupported && matches!(self, Self::Call(error) if of_file(error.verb))
+    }
+
     pub(crate) fn costs(&self) -> Option<ReadCounts> {
         match self {
             Self::Exhausted { costs, .. } => Some(**costs),
@@ -283,6 +296,8 @@ impl HarnessError {
             Self::NoTenant(_) => "no-such-tenant",
             Self::TenantExists(_) => "tenant-exists",
             Self::NotConfirmed { .. } => "not-confirmed",
+            Self::NothingInScope => "nothing-in-scope",
+            Self::DeletionWaits(_) => "deletion-waits",
             Self::Folder(..) => "io",
             Self::Locked | Self::AtWork(_) | Self::Lock(..) => "locked",
             Self::DaemonRuns(_) => "daemon-runs",
@@ -328,6 +343,13 @@ impl HarnessError {
         }
         if let Self::Vault(error) = self {
             return error.remedy();
+        }
+        if self.is_about_a_file() {
+            return Some(
+                "check that the file is whole, and of the tool that the connector reads: `harness inspect` lists its \
+                 formats; a report of another scanner (SARIF, CycloneDX, OSV-Scanner) is taken in with: \
+                 harness import --source NAME FILE",
+            );
         }
         let remedy = match self.code() {
             "invalid-settings" => {
@@ -396,7 +418,15 @@ impl HarnessError {
             }
             "no-such-policy" => "`harness policy list` shows the policies",
             "tenant-exists" => "choose another name; `harness tenant list` shows those that there are",
-            "no-such-tenant" => "`harness tenant list` shows the tenants",
+            "no-such-tenant" => "`harness tenant list` shows the tenants, `harness tenant add NAME` makes one",
+            "nothing-in-scope" => {
+                "`harness projects` and `harness mapping list` show the projects with their repositories, environments, \
+                 branches and tags; correct the option, or leave it out"
+            }
+            "deletion-waits" => {
+                "nothing more is to be asked for: the first command on this tenant after the other process has ended \
+                 finishes it and says what the proof found; until then `harness doctor` tells of it"
+            }
             "not-confirmed" => "give the name of what is to be deleted, letter by letter",
             "native-source" => "import its reports (again): harness import --source NAME FILE...",
             "no-native-source" => "choose another name for --source, such as reports; it is made if it is not there",

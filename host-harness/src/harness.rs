@@ -142,6 +142,20 @@ impl Harness {
         Ok(tenant)
     }
 
+    /// A tenant that may be open already. One that was deleted and is there again
+    /// is opened anew, and the connections of the one before are closed.
+    pub(crate) fn tenant_again(&self, id: &TenantId, open: Option<&Tenant>) -> Result<Tenant, HarnessError> {
+        match open {
+            Some(tenant) if tenant.store.is_in_place() => return Ok(tenant.clone()),
+            Some(_) => {
+                let mut transports = self.shared.transports.lock().unwrap_or_else(PoisonError::into_inner);
+                transports.retain(|(tenant, _), _| tenant != id);
+            }
+            None => {}
+        }
+        self.tenant(id.clone())
+    }
+
     /// A tenant over a store that is only looked at: nothing that was begun is
     /// finished.
     pub(crate) fn tenant_to_look_at(&self, id: &TenantId, store: FindingStore) -> Tenant {

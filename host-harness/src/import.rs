@@ -14,9 +14,10 @@ mod take;
 
 use std::{path::Path, sync::Arc};
 
-use appsec_model::{Completeness, DocumentHead, DocumentSummary, Kind, ProjectRef, Timestamp};
+use appsec_model::{Completeness, DiagnosticLevel, DocumentHead, DocumentSummary, Kind, ProjectRef, Timestamp};
 use serde::Serialize;
 
+pub use self::source::read_file;
 use self::{
     report::ReadReport,
     source::{Pieces, Source, file_name},
@@ -241,8 +242,14 @@ impl Import {
             // this file goes on with it.
             return Err(taken.err().unwrap_or(HarnessError::NoRun(run_id)));
         }
-        let message = taken.as_ref().err().map(HarnessError::with_remedy);
-        let run = self.end(run_id, message).await?;
+        let end = match &taken {
+            Err(error) => (RunState::Failed, Some(error.with_remedy())),
+            Ok(_) => match broken_scan(&summary) {
+                Some(why) => (RunState::Partial, Some(why)),
+                None => (RunState::Complete, None),
+            },
+        };
+        let run = self.end(run_id, end).await?;
         let taken = taken?;
         Ok(ImportReport {
             outcome: outcome(&summary, &run),
@@ -308,8 +315,12 @@ impl Import {
         let kinds = self.check(file, summary)?;
         (self.progress)(ImportEvent::Surveyed(Box::new(summary.clone())));
         let (instance_id, now) = (self.instance.id, (self.clock)());
-        let source =
-            ImportSource { file: file.to_owned(), sha256: sha256.to_owned(), options: format!("{:?}", self.options) };
+        let source = ImportSource {
+            file: file.to_owned(),
+            sha256: sha256.to_owned(),
+            options: format!("{:?}", self.options),
+            remarks: summary.diagnostics.clone(),
+        };
         let (run, resumed) = self
             .store
             .run(move |store| {
@@ -330,7 +341,7 @@ impl Import {
     }
 
     /// Writes down how a run ended.
-    async fn end(&self, run_id: i64, message: Option<String>) -> Result<Run, HarnessError> {
+    async fn end(&self, run_id: i64, (state, message): (RunState, Option<String>)) -> Result<Run, HarnessError> {
         let now = (self.clock)();
         let run = self
             .store
@@ -339,7 +350,6 @@ impl Import {
                 for read in reads.iter().filter(|read| read.state == ReadState::Pending) {
                     store.give_up_read(read.id, ReadState::Failed, message.as_deref().unwrap_or("not read"))?;
                 }
-                let state = if message.is_some() { RunState::Failed } else { RunState::Complete };
                 store.finish_run(run_id, state, message.as_deref(), now)?;
                 store.run(run_id)
             })
@@ -362,6 +372,18 @@ async fn survey(
     }
     let hashes = pieces.hashes().await.map_err(failed)?;
     Ok((hashes.sha256.unwrap_or_default(), hashes.blake3))
+}
+
+/// What the file says of a scan that went wrong: what it did not look at may be
+/// there all the same.
+fn broken_scan(summary: &DocumentSummary) -> Option<String> {
+    let mut errors = summary.diagnostics.iter().filter(|it| it.level == DiagnosticLevel::Error);
+    let first = errors.next()?;
+    let more = match errors.count() {
+        0 => String::new(),
+        more => format!(" (and {more} more errors)"),
+    };
+    Some(format!("the scan itself went wrong, so that there may be more than the file holds: {}{more}", first.message))
 }
 
 /// What became of every record of the file.

@@ -77,7 +77,7 @@ pub use crate::{
     error::{HarnessError, with_causes},
     harness::{Harness, Loaded, Options},
     ids::{InstanceName, NameError, TenantId},
-    import::{ImportError, ImportEvent, ImportOptions, ImportOutcome, ImportProgress, ImportReport},
+    import::{ImportError, ImportEvent, ImportOptions, ImportOutcome, ImportProgress, ImportReport, read_file},
     lease::Holder,
     lifecycle::{Rotation, SettingsChange},
     limits::Limits,

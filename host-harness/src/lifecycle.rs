@@ -117,6 +117,9 @@ impl Tenant {
 
     async fn set_paused(&self, name: &InstanceName, paused: Option<Paused>) -> Result<Instance, HarnessError> {
         let instance = self.instance(name).await?;
+        if instance.is_native() {
+            return Err(HarnessError::Native);
+        }
         self.store.run(move |store| store.set_paused(instance.id, paused.as_ref())).await?;
         self.instance(name).await
     }

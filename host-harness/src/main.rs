@@ -1,5 +1,7 @@
 //! The command line of the harness.
 
+#![deny(clippy::print_stdout, reason = "what is printed goes through `cli::stdout`, where failures are noticed")]
+
 mod cli;
 
 use std::process::ExitCode;

@@ -299,8 +299,16 @@ impl Tenant {
     /// Gives an onboarding up: nothing stays of it, also not in the vault.
     pub async fn onboard_abandon(&self, name: &InstanceName) -> Result<(), HarnessError> {
         let _lock = self.lock(name)?;
-        self.begun(name).await?;
-        self.vault().remove(name)?;
+        let wanted = name.clone();
+        let (draft, instance) =
+            self.store.read(move |store| Ok((store.draft(&wanted)?, store.instance(&wanted)?))).await?;
+        if draft.is_none() {
+            return Err(OnboardingError::NotBegun(name.clone()).into());
+        }
+        // Where there is an instance of the name, what is in the vault is its own.
+        if instance.is_none() {
+            self.vault().remove(name)?;
+        }
         let name = name.clone();
         Ok(self.store.run(move |store| store.drop_draft(&name)).await?)
     }

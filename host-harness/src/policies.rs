@@ -140,6 +140,9 @@ impl Tenant {
             if let Some(unknown) = filter.policies.iter().find(|id| set.policies.get(id).is_none()) {
                 return Ok(Err(HarnessError::NoPolicy(unknown.clone())));
             }
+            if store.is_out_of_scope(&filter)? {
+                return Ok(Err(HarnessError::NothingInScope));
+            }
             let wanted = |policy: &&Policy| {
                 let Definition { id, enabled, .. } = policy.definition();
                 *enabled && (filter.policies.is_empty() || filter.policies.contains(id))

@@ -27,8 +27,8 @@ impl Tenant {
         if instance.is_native() { Ok((instance, made)) } else { Err(HarnessError::NotNative(name.clone())) }
     }
 
-    /// Takes back a source that has taken in nothing yet.
-    pub async fn withdraw_source(&self, name: &InstanceName) -> Result<(), HarnessError> {
+    /// Takes back an instance that has taken in nothing yet.
+    pub async fn withdraw_unused(&self, name: &InstanceName) -> Result<(), HarnessError> {
         let instance = self.instance(name).await?;
         self.store
             .run(move |store| match store.runs(Some(instance.id), 1)?.is_empty() {

@@ -81,7 +81,9 @@ pub use self::{
     },
     onboarding::{Draft, NamedDraft, ProjectChoice},
     packages::{PackageFilter, PackageRow, PackageSort},
-    pages::{Classified, Contents, HashedRecord, OnAbsence, PageCommit, Percent, PercentError, ProjectIndex},
+    pages::{
+        Classified, Contents, HashedRecord, OnAbsence, PageCommit, Percent, PercentError, ProjectIndex, RecordState,
+    },
     policies::{PolicyFilter, PolicyImport, PolicyResult, PolicyResultWord, PolicySet, PolicyViolations},
     projects::{ProjectCounts, ProjectRow},
     renormalize::{Renormalized, StoredRecord},
@@ -186,6 +188,15 @@ pub enum StoreError {
     /// Something with that name is already there.
     #[error("there is already an instance `{0}`: choose another name")]
     InstanceExists(String),
+    /// An onboarding of that name is under way.
+    #[error("an onboarding of `{0}` is under way: go on with it, or give it up with harness onboard {0} --abandon")]
+    OnboardingExists(String),
+    /// The read of a page is not under way any more.
+    #[error("a page came after its read had ended: nothing of it was taken in, run the command again")]
+    ReadEnded,
+    /// The file is not the one that was opened.
+    #[error("the store was deleted or another one was put in its place while this program used it: run it again")]
+    Replaced,
     /// A cursor is of another order.
     #[error("the cursor is of another order: use it with the options that it was printed for")]
     OtherOrder,
@@ -268,6 +279,8 @@ fn tune(connection: &Connection) -> Result<()> {
 pub struct SharedStore(Arc<Shared>);
 
 struct Shared {
+    /// The file, as it was opened.
+    file: Option<(PathBuf, FileId)>,
     store: Mutex<FindingStore>,
     readers: Mutex<Vec<FindingStore>>,
     /// What compresses records: used without the store.
@@ -277,7 +290,19 @@ struct Shared {
 impl SharedStore {
     /// Shares a store.
     pub fn new(store: FindingStore) -> Self {
-        Self(Arc::new(Shared { store: Mutex::new(store), readers: Mutex::default(), codecs: Mutex::default() }))
+        let path = store.connection.path().filter(|path| !path.is_empty()).map(PathBuf::from);
+        let file = path.and_then(|path| file_id(&path).map(|id| (path, id)));
+        Self(Arc::new(Shared { file, store: Mutex::new(store), readers: Mutex::default(), codecs: Mutex::default() }))
+    }
+
+    /// Whether the file that is open is still the one at its place: a tenant may
+    /// be deleted, and brought back from a backup, while a daemon has it open.
+    pub fn is_in_place(&self) -> bool {
+        self.0.file.as_ref().is_none_or(|(path, opened)| file_id(path).as_ref() == Some(opened))
+    }
+
+    fn require_in_place(&self) -> Result<()> {
+        if self.is_in_place() { Ok(()) } else { Err(StoreError::Replaced) }
     }
 
     /// Uses the store on this thread.
@@ -308,7 +333,11 @@ impl SharedStore {
         work: impl FnOnce(&mut FindingStore) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let store = self.clone();
-        blocking(move || store.with(work)).await
+        blocking(move || {
+            store.require_in_place()?;
+            store.with(work)
+        })
+        .await
     }
 
     /// Reads what was last committed, without waiting for a writer.
@@ -317,7 +346,11 @@ impl SharedStore {
         work: impl FnOnce(&FindingStore) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let store = self.clone();
-        blocking(move || store.with_reader(work)).await
+        blocking(move || {
+            store.require_in_place()?;
+            store.with_reader(work)
+        })
+        .await
     }
 
     /// [`read`](Self::read) on this thread.
@@ -334,6 +367,23 @@ impl SharedStore {
         }
         result
     }
+}
+
+/// What tells a file from another one at the same place, as long as it is open.
+type FileId = (u64, u64);
+
+/// Device and number of a file. It is not opened: closing it again would let go
+/// of the locks that SQLite holds on it.
+#[cfg(unix)]
+fn file_id(path: &Path) -> Option<FileId> {
+    use std::os::unix::fs::MetadataExt;
+    path.metadata().ok().map(|it| (it.dev(), it.ino()))
+}
+
+/// Elsewhere a file that is open cannot be taken away.
+#[cfg(not(unix))]
+fn file_id(_: &Path) -> Option<FileId> {
+    None
 }
 
 /// While it lives, the store keeps more of its file in memory.

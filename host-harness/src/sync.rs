@@ -178,6 +178,8 @@ impl InstanceSync {
                 match begun {
                     Ok(run) => run,
                     Err(HarnessError::Stopped) => return Err(HarnessError::Stopped),
+                    // Mistyped: that is no failure of the instance.
+                    Err(error @ HarnessError::Selection(_)) => return Err(error),
                     Err(error) => {
                         let message = error.with_remedy();
                         store.run(move |store| store.log_failed_run(instance_id, mode, &message, now)).await?;

@@ -4,13 +4,14 @@ use std::{
     io::Write,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use appsec_model::Kind;
 use host_harness::{HarnessError, ImportOptions, ImportReport, InstanceName, Tenant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tests::{Env, content, name, settings};
+use tests::{Env, content, name, settings, workspace};
 use vendor_sim::WorldShape;
 
 use crate::samples::{assert_adds_up, offline};
@@ -108,6 +109,32 @@ async fn the_same_file_twice_changes_nothing() {
     let second = import(&tenant, &file, shop()).await.unwrap();
     assert_eq!((second.run.counts.new, second.run.counts.changed, second.outcome.unchanged), (0, 0, 2));
     content(&tenant).assert_untouched(&before);
+}
+
+/// The first batch of a kind needs the store, which whoever writes batches holds
+/// while it waits for more of them.
+#[test]
+fn a_kind_that_comes_late_in_a_file_holds_nothing_up() {
+    let (done, ended) = std::sync::mpsc::channel();
+    let importing = move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let report = runtime.block_on(async {
+            let (env, files) = (world(), Files::new());
+            let tenant = offline(&env, "acme").await;
+            let code =
+                |number: u32| result("rules.sql", &format!("app/{number}.py"), number, "a query is made of text");
+            let mut results: Vec<Value> = (1..=6_000).map(code).collect();
+            let fixture = std::fs::read(workspace().join("fixtures/cli/supply-chain.json")).unwrap();
+            let late: Value = serde_json::from_slice(&fixture).unwrap();
+            results.extend(late["results"].as_array().unwrap().iter().cloned());
+            import(&tenant, &files.put("report.json", report(&results)), shop()).await.unwrap()
+        });
+        done.send(report).unwrap();
+    };
+    std::thread::spawn(importing);
+    let report = ended.recv_timeout(Duration::from_secs(120)).expect("the import does not come to its end");
+    assert_eq!(report.summary.kinds.len(), 2);
+    assert_eq!(report.outcome.findings, report.outcome.records);
 }
 
 #[tokio::test]

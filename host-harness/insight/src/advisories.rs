@@ -143,8 +143,9 @@ impl Advisories {
         Some(merged)
     }
 
-    /// Takes in what a source says of one vulnerability with all its numbers.
-    fn add(&mut self, said: Advisory) {
+    /// Takes in what a source says of one vulnerability with all its numbers,
+    /// beside what is known; of the same rating the new one counts.
+    pub fn add(&mut self, said: Advisory) {
         let mut places: Vec<usize> = said.ids.iter().filter_map(|id| self.by_id.get(id).copied()).collect();
         places.sort_unstable();
         places.dedup();

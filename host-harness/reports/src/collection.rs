@@ -172,8 +172,17 @@ impl<'a> Collection<'a> {
 
     /// A remark on the report as a whole.
     pub fn warn_of_all(&mut self, code: &str, pointer: &str, message: impl Into<String>) {
+        self.note_of_all(DiagnosticLevel::Warning, code, pointer, message);
+    }
+
+    /// The scan that wrote the report went wrong.
+    pub fn error_of_all(&mut self, code: &str, pointer: &str, message: impl Into<String>) {
+        self.note_of_all(DiagnosticLevel::Error, code, pointer, message);
+    }
+
+    fn note_of_all(&mut self, level: DiagnosticLevel, code: &str, pointer: &str, message: impl Into<String>) {
         self.normalized.diagnostics.push(Diagnostic {
-            level: DiagnosticLevel::Warning,
+            level,
             code: code.to_owned(),
             index: None,
             id: None,

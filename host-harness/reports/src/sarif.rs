@@ -22,6 +22,9 @@ use crate::{
     report::Outline,
 };
 
+/// How many errors of a scan become remarks.
+const MAX_ERRORS: usize = 20;
+
 /// Reads the runs of a file.
 pub fn read<'a>(file: &Fields<'a>, collection: &mut Collection<'a>) -> Result<Outline, Refusal> {
     let version = version(file)?;
@@ -39,7 +42,10 @@ pub fn read<'a>(file: &Fields<'a>, collection: &mut Collection<'a>) -> Result<Ou
         let run = Run::new(&fields, collection.options.root.as_deref());
         Outline::add_tool(&mut tools, run.tool.as_deref(), run.tool_version.as_deref());
         let results = fields.get("results").and_then(|raw| json::elements(raw));
-        let reason = incomplete(&fields, results.is_some());
+        let invocations = json::value(fields.get("invocations"));
+        let invocations = invocations.as_array().map_or(&[] as &[Value], Vec::as_slice);
+        note_errors(collection, at, invocations);
+        let reason = incomplete(&fields, invocations, results.is_some());
         if let Some(reason) = reason {
             lacks.get_or_insert_with(|| if runs.len() > 1 { format!("run {at}: {reason}") } else { reason });
         }
@@ -80,7 +86,7 @@ fn version(file: &Fields<'_>) -> Result<String, Refusal> {
 ///
 /// `executionSuccessful` alone is no proof: tools set it although a
 /// notification of the level `error` tells of files that were not scanned.
-fn incomplete(run: &Fields<'_>, has_results: bool) -> Option<String> {
+fn incomplete(run: &Fields<'_>, invocations: &[Value], has_results: bool) -> Option<String> {
     let external = json::value(run.get("externalPropertyFileReferences"));
     if !external.list("results").is_empty() {
         return Some("its results stand in other files".to_owned());
@@ -88,8 +94,6 @@ fn incomplete(run: &Fields<'_>, has_results: bool) -> Option<String> {
     if !has_results {
         return Some("it has no list of results, so nothing was looked for".to_owned());
     }
-    let invocations = json::value(run.get("invocations"));
-    let invocations = invocations.as_array().map_or(&[] as &[Value], Vec::as_slice);
     if invocations.is_empty() {
         return Some("it does not say how the scan ended (`invocations`)".to_owned());
     }
@@ -97,14 +101,28 @@ fn incomplete(run: &Fields<'_>, has_results: bool) -> Option<String> {
         if invocation.at("executionSuccessful").and_then(Value::as_bool) != Some(true) {
             return Some("it does not say that the scan ended well (`executionSuccessful`)".to_owned());
         }
-        let notes = ["toolExecutionNotifications", "toolConfigurationNotifications"];
-        let mut notes = notes.iter().flat_map(|key| invocation.list(key));
-        if let Some(note) = notes.find(|note| note.text("level") == Some("error")) {
-            let text = note.at("message").text("text").and_then(crate::place::line);
-            return Some(format!("the tool reports an error: {}", text.as_deref().unwrap_or("without a text")));
+        if let Some(error) = errors(invocation).next() {
+            return Some(format!("the tool reports an error: {error}"));
         }
     }
     None
+}
+
+/// What a tool reports as errors of its scan.
+fn errors(invocation: &Value) -> impl Iterator<Item = String> {
+    let notes = ["toolExecutionNotifications", "toolConfigurationNotifications"];
+    let errors = notes.into_iter().flat_map(|key| invocation.list(key)).filter(|it| it.text("level") == Some("error"));
+    let text = |note: &Value| note.at("message").text("text").and_then(crate::place::line);
+    errors.map(move |note| text(note).unwrap_or_else(|| "without a text".to_owned()))
+}
+
+/// Errors of the scan as remarks on the file, as far as people read them.
+fn note_errors(collection: &mut Collection<'_>, run: usize, invocations: &[Value]) {
+    let failed = |it: &&Value| it.at("executionSuccessful").and_then(Value::as_bool) == Some(false);
+    let failed = invocations.iter().filter(failed).map(|_| "the tool says that the scan did not end well".to_owned());
+    for message in failed.chain(invocations.iter().flat_map(errors)).take(MAX_ERRORS) {
+        collection.error_of_all("scan-error", &format!("/runs/{run}/invocations"), message);
+    }
 }
 
 #[cfg(test)]

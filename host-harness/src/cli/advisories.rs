@@ -45,7 +45,10 @@ pub struct AdvisoryImport {
 }
 
 pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failure> {
-    let tenant = context.tenant()?;
+    let tenant = match command {
+        Command::Import { .. } => context.tenant_or_new()?,
+        Command::Show { .. } | Command::Clear => context.tenant()?,
+    };
     let output = context.output;
     match command {
         Command::Import { paths } => {

@@ -200,6 +200,7 @@ fn result(open: u64, outcome: Outcome) -> String {
         Outcome::Findings => format!("{open} open"),
         Outcome::Clean => "clean".to_owned(),
         Outcome::Incomplete => "incomplete".to_owned(),
+        Outcome::NotRead => "not read".to_owned(),
         Outcome::NeverScanned => "never scanned".to_owned(),
     }
 }

@@ -113,7 +113,7 @@ async fn signal() {
 /// One line per event, at once: it is read by whoever waits for it.
 fn tell(event: DaemonEvent, json: bool) {
     let at = appsec_model::Timestamp::from_micros(jiff::Timestamp::now().as_microsecond());
-    let mut stdout = std::io::stdout().lock();
+    let mut stdout = super::stdout::stdout();
     // A reader that went away is no reason to stop.
     let _ = if json {
         serde_json::to_writer(&mut stdout, &Event { at, event }).map_err(std::io::Error::from)

@@ -10,14 +10,15 @@ use super::{
     error::Failure,
     findings::instance_id,
     output::{Output, severity, short},
-    views::ScopeArgs,
+    values::{self, Open},
+    views::{ScopeArgs, remark_on_scope},
     when::When,
 };
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// Only this kind, such as sast or sca
-    #[arg(long = "kind", value_name = "KIND")]
+    /// Only these kinds, such as sast,sca
+    #[arg(long = "kind", value_name = "KIND,…", value_parser = values::kind(), value_delimiter = ',')]
     kinds: Vec<String>,
     /// Days and fixes from then on: a date, a moment, or 30d ago
     #[arg(long, default_value = "30d", value_name = "WHEN")]
@@ -48,13 +49,14 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let now = context.harness.now();
     let filter = DashboardFilter {
         instance_id: instance_id(&tenant, args.instance.as_ref()).await?,
-        kinds: args.kinds,
+        kinds: Open::Kind.words(&tenant, args.kinds).await?,
         project: args.project,
         scope: args.scope.filter(),
         security: (!args.all_categories).then_some(true),
         since: args.since.moment(now),
         top: args.top,
     };
+    remark_on_scope(&tenant, filter.project.as_ref(), &filter.scope).await?;
     let dashboard = tenant.store().read(move |store| store.dashboard(&filter, now)).await?;
     if args.csv {
         let row = |it: &DayCounts| {

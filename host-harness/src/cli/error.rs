@@ -1,7 +1,12 @@
 //! Failures as a person reads them: what happened, to whom, and what to do.
 
+use std::process::ExitCode;
+
 use host_harness::{HarnessError, InstanceName, TenantId};
 use serde::Serialize;
+
+/// The code of wrong usage.
+pub const USAGE: &str = "usage";
 
 /// A failed command.
 #[derive(Debug)]
@@ -34,6 +39,17 @@ impl Failure {
             remedy: remedy.map(str::to_owned),
         };
         Self { owner: None, report }
+    }
+
+    /// Another remedy, where the command knows better which option is meant.
+    pub fn with_remedy(mut self, remedy: &str) -> Self {
+        self.report.remedy = Some(remedy.to_owned());
+        self
+    }
+
+    /// What the program ends with.
+    pub fn exit_code(&self) -> ExitCode {
+        if self.report.code == USAGE { ExitCode::from(2) } else { ExitCode::FAILURE }
     }
 
     /// Says whom it happened to.

@@ -1,6 +1,7 @@
 //! `harness import`: takes in what files hold.
 
 use std::{
+    fs::File,
     io::{self, IsTerminal},
     path::PathBuf,
     process::ExitCode,
@@ -8,14 +9,17 @@ use std::{
 };
 
 use appsec_model::{Completeness, Diagnostic, Kind};
-use host_harness::{ImportEvent, ImportOptions, ImportProgress, ImportReport, InstanceName, Setup, Tenant};
+use host_harness::{
+    HarnessError, ImportError, ImportEvent, ImportOptions, ImportProgress, ImportReport, InstanceName, RunState, Setup,
+    Tenant,
+};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::{
     Context,
     error::Failure,
-    output::{Output, bytes, peak_memory, short},
+    output::{Output, bytes, peak_memory, remark, short},
 };
 
 /// Name of the instance that is made for files where there is none.
@@ -70,10 +74,11 @@ pub struct ImportList {
 }
 
 pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
-    let tenant = context.tenant()?;
-    let (name, made_source) = match &args.source {
+    readable(&args.files)?;
+    let tenant = context.tenant_or_new()?;
+    let (name, made) = match &args.source {
         Some(name) => (name.clone(), source(&tenant, name).await?),
-        None => (instance(context, &tenant, args.instance.clone()).await?, false),
+        None => instance(context, &tenant, args.instance.clone()).await?,
     };
     let mut list = ImportList { imports: Vec::new(), diagnostics: Vec::new(), host_peak_memory_bytes: None };
     let mut failures = Vec::new();
@@ -99,10 +104,12 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
             Err(error) => failures.push(Failure::from(error).of(tenant.id(), Some(&name))),
         }
     }
-    if made_source && list.imports.is_empty() {
-        tenant.withdraw_source(&name).await?;
-    } else if made_source && !context.output.is_json() {
-        eprintln!("{}: made the source `{name}` for reports", tenant.id());
+    if made && list.imports.is_empty() {
+        tenant.withdraw_unused(&name).await?;
+    } else if made && !context.output.is_json() {
+        let what = if args.source.is_some() { "source" } else { "instance" };
+        let of = if args.source.is_some() { "reports" } else { "files" };
+        remark(format!("{}: made the {what} `{name}` for {of}", tenant.id()));
     }
     // One file that fails keeps no other from being taken in.
     if let (true, Some(failure)) = (list.imports.is_empty(), failures.pop()) {
@@ -117,7 +124,10 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         }
     })?;
     failures.iter().for_each(|failure| context.output.failure(failure));
-    let missing = list.imports.iter().any(|report| report.outcome.unusable + report.outcome.unmapped > 0);
+    let missing = list
+        .imports
+        .iter()
+        .any(|report| report.outcome.unusable + report.outcome.unmapped > 0 || report.run.state != RunState::Complete);
     Ok(if missing || !failures.is_empty() { ExitCode::from(3) } else { ExitCode::SUCCESS })
 }
 
@@ -129,16 +139,40 @@ async fn source(tenant: &Tenant, name: &InstanceName) -> Result<bool, Failure> {
     Ok(made)
 }
 
-/// The instance to import into; made if the tenant has none at all.
-async fn instance(context: &Context, tenant: &Tenant, given: Option<InstanceName>) -> Result<InstanceName, Failure> {
+/// For files none of which can be read, nothing is made.
+fn readable(files: &[PathBuf]) -> Result<(), Failure> {
+    let mut first = None;
+    for file in files {
+        match File::open(file) {
+            _ if file.as_os_str() == "-" => return Ok(()),
+            Ok(_) => return Ok(()),
+            Err(source) => {
+                let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
+                first.get_or_insert((name, source));
+            }
+        }
+    }
+    match first {
+        Some((file, source)) => Err(HarnessError::Import(ImportError::File { file, source }).into()),
+        None => Ok(()),
+    }
+}
+
+/// The instance to import into; made if the tenant has none at all. Tells
+/// whether it was made.
+async fn instance(
+    context: &Context,
+    tenant: &Tenant,
+    given: Option<InstanceName>,
+) -> Result<(InstanceName, bool), Failure> {
     if let Some(name) = given {
-        return Ok(name);
+        return Ok((name, false));
     }
     let mut instances = tenant.store().run(|store| store.instances()).await?;
     // Reports of other scanners are asked for by name.
     instances.retain(|instance| !instance.is_native());
     match instances.as_slice() {
-        [only] => return Ok(only.made.name.clone()),
+        [only] => return Ok((only.made.name.clone(), false)),
         [] => {}
         several => {
             let names: Vec<String> = several.iter().map(|instance| instance.made.name.to_string()).collect();
@@ -158,10 +192,7 @@ async fn instance(context: &Context, tenant: &Tenant, given: Option<InstanceName
         store_secret: false,
     };
     tenant.add_instance(setup, false).await.map_err(|error| Failure::from(error).of(tenant.id(), Some(&name)))?;
-    if !context.output.is_json() {
-        eprintln!("{}: made the instance `{FILES}` for files", tenant.id());
-    }
-    Ok(name)
+    Ok((name, true))
 }
 
 fn show(output: Output, report: &ImportReport, remarks: &[Diagnostic]) {
@@ -197,11 +228,14 @@ fn show(output: Output, report: &ImportReport, remarks: &[Diagnostic]) {
     if let Completeness::Incomplete { reason } = &summary.completeness {
         output.line(format!("  what is not in it may still be there: {reason}"));
     }
-    for diagnostic in summary.diagnostics.iter().chain(remarks) {
+    if let Some(message) = &report.run.message {
+        output.line(format!("  {}: {message}", report.run.state.as_str()));
+    }
+    for diagnostic in remarks {
         let record = diagnostic.id.as_ref().map(|id| format!("record {id}: ")).unwrap_or_default();
         output.line(format!("  {record}{} ({})", short(&diagnostic.message, 300), diagnostic.code));
     }
-    let all = counts.warnings + counts.unusable + counts.skipped;
+    let all = counts.warnings + counts.unusable + counts.skipped + summary.diagnostics.len() as u64;
     if all > remarks.len() as u64 {
         output.line(format!("  {all} remarks in all: harness runs {} --limit {all}", report.run.id));
     }
@@ -238,7 +272,7 @@ impl Shown {
                     bytes(total_bytes)
                 ));
             }
-            (_, ImportEvent::Resumed { run }) if !quiet => eprintln!("goes on with run {run}, which was cut off"),
+            (_, ImportEvent::Resumed { run }) if !quiet => remark(format!("goes on with run {run}, which was cut off")),
             _ => {}
         })
     }

@@ -94,7 +94,10 @@ fn setting(text: &str) -> Result<(String, Value), String> {
 }
 
 pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failure> {
-    let tenant = context.tenant()?;
+    let tenant = match command {
+        Command::Add(_) => context.tenant_or_new()?,
+        _ => context.tenant()?,
+    };
     let output = context.output;
     match command {
         Command::Add(args) => {

@@ -16,26 +16,27 @@ use super::{
     findings::instance_id,
     output::{Output, moment, severity, short},
     policy,
-    views::{ScopeArgs, parse_severity},
+    values::{self, Open},
+    views::{ScopeArgs, remark_on_scope},
     when::When,
 };
 
 #[derive(clap::Args)]
 pub struct ListArgs {
-    /// Only this kind, such as sast, sca or secrets
-    #[arg(long = "kind", value_name = "KIND")]
+    /// Only these kinds, such as sast,sca
+    #[arg(long = "kind", value_name = "KIND,…", value_parser = values::kind(), value_delimiter = ',')]
     kinds: Vec<String>,
-    /// Only this severity
-    #[arg(long = "severity", value_name = "SEVERITY", value_parser = parse_severity)]
+    /// Only these severities, such as critical,high
+    #[arg(long = "severity", value_name = "SEVERITY,…", value_parser = values::severity, value_delimiter = ',')]
     severities: Vec<Severity>,
     /// Only this severity and those above it
-    #[arg(long, value_name = "SEVERITY", value_parser = parse_severity)]
+    #[arg(long, value_name = "SEVERITY", value_parser = values::severity)]
     min_severity: Option<Severity>,
     /// Only this priority and those above it
     #[arg(long, value_name = "0-100", value_parser = clap::value_parser!(u8).range(0..=100))]
     min_priority: Option<u8>,
-    /// Only this status [default: open, reviewing, fixing and unknown]
-    #[arg(long = "status", value_name = "STATUS")]
+    /// Only these statuses [default: open, reviewing, fixing and unknown]
+    #[arg(long = "status", value_name = "STATUS,…", value_parser = values::status(), value_delimiter = ',')]
     statuses: Vec<String>,
     /// Whatever the status
     #[arg(long, conflicts_with = "statuses")]
@@ -79,8 +80,8 @@ pub struct ListArgs {
 #[derive(clap::Args)]
 #[command(next_help_heading = "Which have a finding with")]
 struct WithArgs {
-    /// This verdict of reachability, such as reachable
-    #[arg(long = "reachability", value_name = "VERDICT")]
+    /// One of these verdicts of reachability
+    #[arg(long = "reachability", value_name = "VERDICT,…", value_parser = values::verdict(), value_delimiter = ',')]
     reachability: Vec<String>,
     /// This in its rule's id
     #[arg(long, value_name = "TEXT")]
@@ -91,14 +92,14 @@ struct WithArgs {
     /// This name: an id, the vendor's id, a fingerprint, an advisory or a rule
     #[arg(long, value_name = "ID")]
     identifier: Option<String>,
-    /// This weakness, by its number in the CWE, such as 89
-    #[arg(long = "cwe", value_name = "NUMBER")]
+    /// One of these weaknesses, by their numbers in the CWE, such as 79,89
+    #[arg(long = "cwe", value_name = "NUMBER,…", value_parser = values::cwe, value_delimiter = ',')]
     cwes: Vec<u32>,
     /// A weakness of the CWE Top 25, of an edition such as 2024
     #[arg(long, value_name = "EDITION", num_args = 0..=1, default_missing_value = "2025")]
     top25: Option<Edition>,
-    /// This category of the OWASP Top 10, such as A03 or A03:2021
-    #[arg(long, value_name = "CODE")]
+    /// One of these categories of the OWASP Top 10, such as A03 or A03:2021
+    #[arg(long, value_name = "CODE,…", value_parser = values::owasp, value_delimiter = ',')]
     owasp: Vec<String>,
     /// A last sight then or later
     #[arg(long, value_name = "WHEN")]
@@ -185,14 +186,15 @@ pub async fn list(context: &Context, args: ListArgs) -> Result<ExitCode, Failure
     // The repository is the issue's: a project may stand in for one.
     let mut scope = args.scope.filter();
     let repository = scope.repository.take();
+    let reachability = Open::Verdict.words(&tenant, args.with.reachability.clone()).await?;
     let filter = IssueFilter {
         repository,
-        kinds: args.kinds,
+        kinds: Open::Kind.words(&tenant, args.kinds).await?,
         severities: args.severities,
         min_severity: args.min_severity,
         min_priority: args.min_priority,
         open: (!args.all && args.statuses.is_empty()).then_some(true),
-        statuses: args.statuses,
+        statuses: Open::Status.words(&tenant, args.statuses).await?,
         instance_id: instance_id(&tenant, args.source.as_ref()).await?,
         sources_min: args.sources_min,
         security: (!args.all_categories).then_some(true),
@@ -201,13 +203,14 @@ pub async fn list(context: &Context, args: ListArgs) -> Result<ExitCode, Failure
         path: args.path,
         text: args.text,
         first_seen: Period { since: moment(args.first_seen_since), until: moment(args.first_seen_until) },
-        with: args.with.filter(scope, now),
+        with: Filter { reachability, ..args.with.filter(scope, now) },
         sort: args.page.sort,
         reverse: args.page.reverse,
         limit: args.page.limit,
         offset: args.page.offset,
     };
     let csv = args.page.csv;
+    remark_on_scope(&tenant, filter.with.project.as_ref(), &filter.with.scope).await?;
     let (issues, total) = tenant.issues(filter).await?;
     if csv {
         print_csv(&CSV, issues.iter().map(csv_row))?;

@@ -1,7 +1,7 @@
 //! `harness mapping`: which repository each project is of.
 
 use std::{
-    io::{self, BufRead, IsTerminal, Write},
+    io::{self, BufRead, IsTerminal},
     process::ExitCode,
 };
 
@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::{
     Context,
-    error::Failure,
+    error::{Failure, USAGE},
     output::{Output, short},
     repositories::show_settled,
 };
@@ -222,7 +222,7 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
         Command::Accept(args) => {
             if !(0.0..=1.0).contains(&args.min_confidence) {
                 let remedy = Some("give a number from 0 to 1");
-                return Err(Failure::new("usage", "a confidence is from 0 to 1", remedy));
+                return Err(Failure::new(USAGE, "a confidence is from 0 to 1", remedy));
             }
             let projects = args.projects.into_iter();
             let projects = projects.map(|name| ProjectName { instance: args.instance.clone(), name }).collect();
@@ -298,7 +298,7 @@ async fn release(tenant: &Tenant, output: Output, args: ReleaseArgs, ignored: bo
             Err(HarnessError::Mapping(MappingError::Undecided { project, findings: count }))
                 if !output.is_json() && io::stdin().is_terminal() && io::stdout().is_terminal() =>
             {
-                findings = asked(&project, count)?;
+                findings = asked(output, &project, count)?;
                 if findings.is_none() {
                     output.line("Nothing was changed.");
                     return Ok(ExitCode::SUCCESS);
@@ -321,10 +321,10 @@ async fn release(tenant: &Tenant, output: Output, args: ReleaseArgs, ignored: bo
 }
 
 /// What a person at a terminal wants to become of findings.
-fn asked(project: &str, findings: u64) -> Result<Option<KeptFindings>, Failure> {
-    let mut stdout = io::stdout();
-    write!(stdout, "{project} has brought {findings} findings. Keep them as history, or delete them? [keep/delete] ")?;
-    stdout.flush()?;
+fn asked(output: Output, project: &str, findings: u64) -> Result<Option<KeptFindings>, Failure> {
+    output.question(&format!(
+        "{project} has brought {findings} findings. Keep them as history, or delete them? [keep/delete] "
+    ));
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line)?;
     Ok(match line.trim() {

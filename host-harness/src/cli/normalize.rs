@@ -1,19 +1,23 @@
 //! `harness normalize`: a file in, the normalized result out.
 
 use std::{
-    fs::File,
-    io::{self, Read},
+    io,
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
 use appsec_model::{DiagnosticLevel, Document, DocumentHead, RawInput};
+use host_harness::read_file;
 
-use super::{Context, error::Failure, output::print_json};
+use super::{
+    Context,
+    error::Failure,
+    output::{print_json, remark},
+};
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// The file; `-` for standard input
+    /// The file, plain or packed with gzip or zstd; `-` for standard input
     file: PathBuf,
     /// Its format, if it is not to be detected; `harness inspect` lists the formats
     #[arg(long, value_name = "NAME")]
@@ -29,13 +33,13 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     // The result is JSON with or without --json: there is no shorter form of it.
     print_json(&called.value)?;
     let unusable = called.value.diagnostics.iter().filter(|it| it.level == DiagnosticLevel::Error).count();
-    eprintln!(
+    remark(format!(
         "{} findings, {} rules, {} packages, {} remarks, {unusable} records not usable",
         called.value.findings.len(),
         called.value.rules.len(),
         called.value.packages.len(),
         called.value.diagnostics.len() - unusable,
-    );
+    ));
     Ok(if unusable > 0 { ExitCode::from(3) } else { ExitCode::SUCCESS })
 }
 
@@ -48,13 +52,7 @@ fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Failure> {
             Some("check the path and its permissions"),
         )
     };
-    let mut content = Vec::new();
-    let taken = if path == Path::new("-") {
-        io::stdin().take(limit + 1).read_to_end(&mut content)
-    } else {
-        File::open(path).and_then(|file| file.take(limit + 1).read_to_end(&mut content))
-    };
-    taken.map_err(told)?;
+    let content = read_file(path, limit).map_err(told)?;
     if content.len() as u64 > limit {
         let message = format!("{} is larger than {} MiB", path.display(), limit >> 20);
         return Err(Failure::new("limit", message, Some("`harness import` reads files of any size")));

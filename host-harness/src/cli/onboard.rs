@@ -55,7 +55,8 @@ pub struct OnboardingList {
 }
 
 pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
-    let (tenant, output) = (context.tenant()?, context.output);
+    let output = context.output;
+    let tenant = if args.list || args.abandon { context.tenant()? } else { context.tenant_or_new()? };
     if args.list {
         let list = OnboardingList { onboardings: tenant.onboardings().await? };
         output.result(&list, |list| show_list(output, list))?;

@@ -8,26 +8,45 @@ use std::{
 };
 
 use appsec_model::{Severity, Timestamp};
-use comfy_table::{Cell, Color, ContentArrangement, LineStyle, Table, TableStyle};
+use comfy_table::{Cell, Color, Column, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle, Width};
+use host_harness::FindingId;
 use serde::Serialize;
 
-use super::error::Failure;
+use super::{
+    error::Failure,
+    stdout::{self, stdout},
+};
 
 /// A line under the header and no others: rows are read, and cut out by tools.
 const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::new('─', '─', '─', '─'));
+
+/// Columns whose cells are given to other commands: a part of one is nothing.
+const IDS: [&str; 6] = ["FINDING", "ISSUE", "ID", "RUN", "VENDOR ID", "WOULD VANISH"];
+
+/// Signs of the longest id that is kept in one piece. A vendor's may be of any
+/// length.
+const ID: u16 = 64;
+
+/// Signs that every other column keeps, however narrow the terminal is.
+const LEAST: u16 = 5;
 
 /// How to print.
 #[derive(Clone, Copy)]
 pub struct Output {
     json: bool,
     colours: bool,
+    /// The columns of the terminal; none where there is no terminal, or one that
+    /// does not tell.
+    width: Option<u16>,
 }
 
 impl Output {
     pub fn new(json: bool) -> Self {
         // https://no-color.org: set and not empty.
         let no_color = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        Self { json, colours: !no_color && io::stdout().is_terminal() }
+        // Some terminals tell 0 for what they do not know.
+        let width = Table::new().width().filter(|width| *width > 0);
+        Self { json, colours: !no_color && io::stdout().is_terminal(), width }
     }
 
     pub fn is_json(self) -> bool {
@@ -47,9 +66,19 @@ impl Output {
     /// Prints a line for people.
     pub fn line(self, text: impl AsRef<str>) {
         if !self.json {
-            // A reader that went away, such as `head`, is no failure.
-            let _ = writeln!(io::stdout(), "{}", harmless(text.as_ref(), self.colours));
+            stdout::print(&format!("{}\n", harmless(text.as_ref(), self.colours)));
         }
+    }
+
+    /// Asks a person at the terminal; the answer is to be read behind it.
+    pub fn question(self, text: &str) {
+        stdout::print(&harmless(text, self.colours));
+        let _ = stdout().flush();
+    }
+
+    /// Prints what the command line says of itself, such as its help.
+    pub fn help(self, help: &clap::builder::StyledStr) {
+        stdout::print(&if self.colours { help.ansi().to_string() } else { help.to_string() });
     }
 
     /// Prints a failure on standard error.
@@ -72,26 +101,60 @@ impl Output {
     /// A table that fits the terminal.
     pub fn table(self, header: &[&str]) -> Table {
         let mut table = Table::new();
-        table.load_style(STYLE).set_content_arrangement(ContentArrangement::Dynamic);
+        table.load_style(STYLE).set_content_arrangement(ContentArrangement::Dynamic).force_no_tty();
         if self.colours {
             table.enforce_styling();
-        } else {
-            table.force_no_tty();
         }
         table.set_header(header);
+        for (column, name) in table.column_iter_mut().zip(header) {
+            if IDS.contains(name) {
+                column.set_constraint(ColumnConstraint::ContentWidth);
+            } else if name.parse::<FindingId>().is_ok() {
+                // Facts about one thing, with its id above them.
+                column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(name.len() as u16)));
+            }
+        }
         table
     }
 
     /// Prints a table.
     pub fn print(self, table: &Table) {
-        self.line(table.to_string());
+        self.line(self.arranged(table).to_string());
+    }
+
+    /// A table as it fits the terminal: where that is narrow, with little space
+    /// between the columns. What cannot be broken, and a little of all else, makes
+    /// lines longer than the terminal is wide.
+    fn arranged(self, table: &Table) -> Cow<'_, Table> {
+        let Some(width) = self.width else { return Cow::Borrowed(table) };
+        let contents = table.column_max_content_widths();
+        let sum = |widths: &mut dyn Iterator<Item = u16>| widths.fold(1_u16, |all, it| all.saturating_add(it + 1));
+        let paddings = table.column_iter().map(Column::padding_width);
+        if sum(&mut contents.iter().zip(paddings).map(|(content, padding)| content.saturating_add(padding))) <= width {
+            return Cow::Borrowed(table);
+        }
+        let mut table = table.clone();
+        let least = table.column_iter_mut().zip(contents).map(|(column, content)| {
+            column.set_padding((0, 0));
+            match column.constraint() {
+                Some(ColumnConstraint::ContentWidth) if content <= ID => content,
+                Some(ColumnConstraint::LowerBoundary(Width::Fixed(least))) => *least,
+                _ => {
+                    column.remove_constraint();
+                    content.min(LEAST)
+                }
+            }
+        });
+        let least = sum(&mut least.collect::<Vec<_>>().into_iter());
+        table.set_width(width.max(least));
+        Cow::Owned(table)
     }
 }
 
 /// A text without what a terminal acts on: titles, names and messages are a
 /// vendor's or a connector's. Of escape sequences, those for colours stay where
 /// colours are shown.
-fn harmless(text: &str, colours: bool) -> Cow<'_, str> {
+pub fn harmless(text: &str, colours: bool) -> Cow<'_, str> {
     let suspicious = |sign: char| sign.is_control() && !matches!(sign, '\n' | '\t');
     if !text.contains(suspicious) {
         return Cow::Borrowed(text);
@@ -118,14 +181,17 @@ fn colour(text: &str) -> usize {
     if numbers.get(length..).is_some_and(|end| end.starts_with('m')) { length + 3 } else { 0 }
 }
 
-/// Prints JSON. A reader that went away, such as `head`, is no failure.
+/// Prints JSON.
 pub fn print_json<T: Serialize>(value: &T) -> Result<(), Failure> {
-    let mut stdout = io::stdout().lock();
-    let printed = serde_json::to_writer_pretty(&mut stdout, value).map_err(io::Error::from);
-    match printed.and_then(|()| writeln!(stdout)) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(()),
-    }
+    let mut out = io::BufWriter::new(stdout());
+    let printed = serde_json::to_writer_pretty(&mut out, value).map_err(io::Error::from);
+    stdout::written(printed.and_then(|()| writeln!(out)).and_then(|()| out.flush()))
+}
+
+/// Prints a remark on standard error, beside the result.
+pub fn remark(text: impl AsRef<str>) {
+    // Where nobody listens nothing can be told.
+    let _ = writeln!(io::stderr(), "{}", harmless(text.as_ref(), false));
 }
 
 /// A cell in the colour of its severity.
@@ -204,7 +270,36 @@ pub fn start_log(verbose: u8) {
 
 #[cfg(test)]
 mod tests {
-    use super::harmless;
+    use super::{Output, harmless};
+
+    const ID: &str = "0123456789abcdef";
+
+    fn printed(width: Option<u16>, header: &[&str], row: &[&str]) -> String {
+        let output = Output { json: false, colours: false, width };
+        let mut table = output.table(header);
+        table.add_row(row);
+        output.arranged(&table).to_string()
+    }
+
+    #[test]
+    fn ids_are_never_broken_and_all_else_fits_the_terminal() {
+        let header = ["FINDING", "SEVERITY", "TITLE", "WHERE"];
+        let title = "A title that is rather long, and has many words to say what is wrong";
+        let row = [ID, "critical", title, "src/a/path/that/is/long.rs:12"];
+        for width in [1, 20, 35, 40, 60, 80] {
+            let text = printed(Some(width), &header, &row);
+            assert!(text.contains(ID), "{width}:\n{text}");
+            let widest = text.lines().map(|line| line.chars().count()).max().unwrap();
+            let least = 16 + 3 * 5 + 5;
+            assert!(widest <= usize::from(width).max(least), "{width}: {widest}\n{text}");
+        }
+        let text = printed(None, &header, &row);
+        assert!(text.contains(title) && text.lines().count() == 3, "{text}");
+        assert!(printed(Some(10), &["finding", ID], &["title", title]).contains(ID));
+        // Whoever gives ids of any length does not make lines of any length.
+        let text = printed(Some(80), &["VENDOR ID", "REF"], &[&"a".repeat(500), "main"]);
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    }
 
     #[test]
     fn a_terminal_gets_nothing_to_act_on_but_colours() {

@@ -11,7 +11,8 @@ use super::{
     csv::print_csv,
     error::Failure,
     output::{Output, severity},
-    views::{ScopeArgs, parse_severity},
+    values::{self, Open},
+    views::{ScopeArgs, remark_on_scope},
 };
 
 #[derive(clap::Args)]
@@ -28,11 +29,11 @@ pub struct Args {
     /// Only projects with this in their name
     #[arg(long, value_name = "TEXT")]
     project: Option<String>,
-    /// Only those that came this way: direct, transitive or unknown
-    #[arg(long = "transitivity", value_name = "HOW")]
+    /// Only those that came in one of these ways
+    #[arg(long = "transitivity", value_name = "HOW,…", value_parser = values::transitivity(), value_delimiter = ',')]
     transitivity: Vec<String>,
     /// Only those with open findings of this severity or above
-    #[arg(long, value_name = "SEVERITY", value_parser = parse_severity)]
+    #[arg(long, value_name = "SEVERITY", value_parser = values::severity)]
     min_severity: Option<Severity>,
     /// Only those with open findings
     #[arg(long)]
@@ -84,7 +85,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         project: args.project,
         scope: args.scope.filter(),
         min_severity: args.min_severity,
-        transitivity: args.transitivity,
+        transitivity: Open::Transitivity.words(&tenant, args.transitivity).await?,
         vulnerable: args.vulnerable,
         vanished: args.all,
         sort: args.sort,
@@ -92,6 +93,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         limit: args.limit,
         offset: args.offset,
     };
+    remark_on_scope(&tenant, filter.project.as_ref(), &filter.scope).await?;
     let (packages, total) = tenant.store().read(move |store| store.packages(&filter)).await?;
     if csv {
         print_csv(&CSV, packages.iter().map(csv_row))?;

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{Read, Write},
+    io::Read,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -19,6 +19,7 @@ use super::{
     Context,
     error::Failure,
     output::{Output, moment, severity, short},
+    values::{self, Open},
 };
 
 /// The exit code of a check that fails.
@@ -74,8 +75,8 @@ pub struct CheckArgs {
     /// Only this tag
     #[arg(long = "tag", value_name = "NAME")]
     tags: Vec<String>,
-    /// Only this kind, such as sast or sca
-    #[arg(long = "kind", value_name = "KIND")]
+    /// Only these kinds, such as sast,sca
+    #[arg(long = "kind", value_name = "KIND,…", value_parser = values::kind(), value_delimiter = ',')]
     kinds: Vec<String>,
     /// Show at most so many of each policy
     #[arg(long, default_value_t = 10, value_name = "N")]
@@ -158,8 +159,7 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
         }
         // A policy file is TOML, whatever was asked for.
         Command::Starter => {
-            // A reader that went away, such as `head`, is no failure.
-            let _ = std::io::stdout().write_all(STARTER.as_bytes());
+            super::stdout::print(STARTER);
         }
         Command::Clear => {
             let cleared = context.tenant()?.clear_policies().await?;
@@ -210,7 +210,7 @@ async fn import(context: &Context, file: &Path, check: bool) -> Result<ExitCode,
     let imported = if check {
         Policies::load(&text).map(|policies| PoliciesImported::read(&policies)).map_err(HarnessError::Policies)
     } else {
-        context.tenant()?.import_policies(&text).await
+        context.tenant_or_new()?.import_policies(&text).await
     };
     match imported {
         Ok(imported) => {
@@ -319,6 +319,7 @@ fn show(output: Output, row: &PolicyRow) {
 
 async fn check(context: &Context, args: CheckArgs) -> Result<ExitCode, Failure> {
     let output = context.output;
+    let tenant = context.tenant()?;
     let filter = PolicyFilter {
         policies: args.policies,
         project: args.project,
@@ -326,14 +327,14 @@ async fn check(context: &Context, args: CheckArgs) -> Result<ExitCode, Failure> 
         environments: args.environments,
         branches: args.branches,
         tags: args.tags,
-        kinds: args.kinds,
+        kinds: Open::Kind.words(&tenant, args.kinds).await?,
         ..PolicyFilter::default()
     };
     let worst = match args.fail_on {
         FailOn::Severity(severity) => Some(severity),
         FailOn::Never => None,
     };
-    let check = context.tenant()?.check_policies(filter, worst, args.limit).await?;
+    let check = tenant.check_policies(filter, worst, args.limit).await?;
     output.result(&check, |check| show_check(output, check))?;
     Ok(if check.failed { ExitCode::from(VIOLATED) } else { ExitCode::SUCCESS })
 }

@@ -11,15 +11,16 @@ use super::{
     Context,
     error::Failure,
     output::{Output, short},
+    values::{self, Open},
 };
 
 #[derive(clap::Args)]
 pub struct Args {
     /// The instance [default: all of the tenant]
     instance: Option<InstanceName>,
-    /// Only this kind, such as sast or sca
-    #[arg(long = "kind", value_name = "KIND")]
-    kinds: Vec<Kind>,
+    /// Only these kinds, such as sast,sca
+    #[arg(long = "kind", value_name = "KIND,…", value_parser = values::kind(), value_delimiter = ',')]
+    kinds: Vec<String>,
     /// Show what would change, and write nothing; with `--connector`, what another version would change
     #[arg(long)]
     dry_run: bool,
@@ -34,6 +35,7 @@ pub struct RenormalizeList {
 
 pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let tenant = context.tenant()?;
+    let kinds: Vec<Kind> = Open::Kind.words(&tenant, args.kinds).await?.into_iter().map(Kind::from).collect();
     let names = match args.instance {
         Some(name) => vec![name],
         None => {
@@ -47,8 +49,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     // One that was named, not the one inside of this program.
     let connector = Some(context.connector.clone()).filter(|it| matches!(it, ConnectorSource::File { .. }));
     for name in names {
-        let options =
-            RenormalizeOptions { kinds: args.kinds.clone(), dry_run: args.dry_run, connector: connector.clone() };
+        let options = RenormalizeOptions { kinds: kinds.clone(), dry_run: args.dry_run, connector: connector.clone() };
         let report = tenant.renormalize(&name, options, Arc::new(|_| ())).await;
         list.instances.push(report.map_err(|error| Failure::from(error).of(tenant.id(), Some(&name)))?);
     }

@@ -95,7 +95,10 @@ pub struct RepositoryDetail {
 }
 
 pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failure> {
-    let tenant = context.tenant()?;
+    let tenant = match command {
+        Command::Import { .. } | Command::Add(_) => context.tenant_or_new()?,
+        _ => context.tenant()?,
+    };
     let output = context.output;
     let told = |error| Failure::from(error).of(tenant.id(), None);
     match command {

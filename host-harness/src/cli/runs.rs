@@ -260,7 +260,9 @@ pub fn show_run(output: Output, run: &Run) {
     let aside: Vec<String> =
         aside.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
     if !aside.is_empty() {
-        output.line(format!("  beside them {} (harness runs {} shows more)", aside.join(", "), run.id));
+        let told = counts.skipped + counts.unusable + counts.warnings;
+        let more = if told > 0 { format!(" (harness runs {} shows more)", run.id) } else { String::new() };
+        output.line(format!("  beside them {}{more}", aside.join(", ")));
     }
     output.line(format!(
         "  {} pages, {} requests, {} received, {took:.2} s, {} guest memory at most",

@@ -34,8 +34,8 @@ use super::{
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// The command, such as `findings` or `instance-list`; all of them if none is given
-    command: Option<String>,
+    /// The command, such as `findings` or `instance list`; all of them if none is given
+    command: Vec<String>,
 }
 
 /// Every command that prints JSON and the form of it. `error` is what any of
@@ -125,10 +125,12 @@ fn schemas() -> Vec<(&'static str, Schema)> {
 
 pub fn exec(args: &Args) -> Result<ExitCode, Failure> {
     let mut schemas = schemas();
-    if let Some(command) = &args.command {
+    if !args.command.is_empty() {
         let known: Vec<&str> = schemas.iter().map(|(name, _)| *name).collect();
         let remedy = format!("one of {}", known.join(", "));
-        schemas.retain(|(name, _)| name == command);
+        let command = args.command.join(" ");
+        let wanted = command.replace(' ', "-");
+        schemas.retain(|(name, _)| *name == wanted);
         if schemas.is_empty() {
             let message = format!("no command `{command}` prints JSON");
             return Err(Failure::new("no-such-schema", message, Some(&remedy)));

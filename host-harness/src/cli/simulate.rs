@@ -4,7 +4,7 @@ use std::{process::ExitCode, time::Duration};
 
 use vendor_sim::{Options, Scenario, Simulator, World, WorldShape};
 
-use super::error::Failure;
+use super::{error::Failure, stdout};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -52,13 +52,17 @@ pub async fn exec(args: Args) -> Result<ExitCode, Failure> {
         ..Options::default()
     };
     let ready = |url: &str| {
-        println!("A simulated vendor serves deployment `{}` at {url}", shape.slug);
-        println!("Try it:");
-        println!("  curl -H 'Authorization: Bearer {}' {url}/api/v1/deployments", args.accept_token);
-        println!("  export SEMGREP_APP_TOKEN={}", args.accept_token);
-        println!("  harness instance add sim --set origin={url} --allow-private-origin {url}");
-        println!("  harness sync sim");
-        println!("Ctrl-C ends it.");
+        stdout::print(&format!(
+            "A simulated vendor serves deployment `{slug}` at {url}\n\
+             Try it:\n  \
+               curl -H 'Authorization: Bearer {token}' {url}/api/v1/deployments\n  \
+               export SEMGREP_APP_TOKEN={token}\n  \
+               harness instance add sim --set origin={url} --allow-private-origin {url}\n  \
+               harness sync sim\n\
+             Ctrl-C ends it.\n",
+            slug = shape.slug,
+            token = args.accept_token,
+        ));
     };
     let interrupted = async {
         // Without a handler Ctrl-C ends the process all the same.

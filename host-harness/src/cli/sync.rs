@@ -17,7 +17,7 @@ use serde::Serialize;
 use super::{
     Context,
     error::Failure,
-    output::{Output, peak_memory},
+    output::{Output, peak_memory, remark},
     runs,
     secret::SecretArgs,
     vanishing::{self, Vanishing as Vanished},
@@ -232,7 +232,7 @@ impl Shown {
                     "{} of {} reads, {} records, {} written",
                     sums.ended, sums.reads, sums.records, sums.written
                 )),
-                (None, Some(line)) if !quiet => eprintln!("{owner}: {line}"),
+                (None, Some(line)) if !quiet => remark(format!("{owner}: {line}")),
                 (None, _) => {}
             }
         })

@@ -71,11 +71,15 @@ pub fn exec(context: &Context, command: Command) -> Result<ExitCode, Failure> {
                 (None, name) => SecretSource::Variable { name: name.unwrap_or_default() },
             };
             let tenant = context.tenant()?;
-            let rekeyed = VaultKey::read(&source).map_err(host_harness::HarnessError::from).and_then(|key| {
-                let entries = tenant.rekey_vault(&key)?;
-                Ok(Rekeyed { entries, key: key.id() })
-            });
-            let rekeyed = rekeyed.map_err(|error| Failure::from(error).of(tenant.id(), None))?;
+            let told = |error: host_harness::HarnessError| Failure::from(error).of(tenant.id(), None);
+            let key = VaultKey::read(&source).map_err(|error| {
+                told(error.into()).with_remedy(
+                    "give the new key with --new-key-file FILE or --new-key-env VARIABLE; \
+                     `harness vault new-key --to FILE` makes one",
+                )
+            })?;
+            let entries = tenant.rekey_vault(&key).map_err(told)?;
+            let rekeyed = Rekeyed { entries, key: key.id() };
             output.result(&rekeyed, |it| {
                 output.line(format!("{} secrets are sealed with the key {}", it.entries, it.key));
                 output.line("From now on give the new key: in HARNESS_VAULT_KEY or with --vault-key-file FILE");

@@ -13,7 +13,15 @@ use host_harness::{
 use serde::Serialize;
 
 use self::columns::{cells, csv_columns, header};
-use super::{Context, csv::print_csv, error::Failure, findings::instance_id, output::Output, when::When};
+use super::{
+    Context,
+    csv::print_csv,
+    error::Failure,
+    findings::instance_id,
+    output::{Output, remark},
+    values::{self, Open},
+    when::When,
+};
 
 /// What a list is of.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -51,8 +59,8 @@ impl View {
 
 #[derive(clap::Args)]
 pub struct FindingsArgs {
-    /// Only this kind, such as sast or sca
-    #[arg(long = "kind", value_name = "KIND")]
+    /// Only these kinds, such as sast,sca
+    #[arg(long = "kind", value_name = "KIND,…", value_parser = values::kind(), value_delimiter = ',')]
     kinds: Vec<String>,
     #[command(flatten)]
     list: ListArgs,
@@ -86,6 +94,36 @@ impl ScopeArgs {
     }
 }
 
+/// Remarks that no project is meant, which is another thing than that nothing
+/// is found of the projects that are.
+pub async fn remark_on_scope(tenant: &Tenant, project: Option<&String>, scope: &ProjectFilter) -> Result<(), Failure> {
+    let (project, scope) = (project.cloned(), scope.clone());
+    if project.is_none() && scope.is_empty() {
+        return Ok(());
+    }
+    let nothing = tenant
+        .store()
+        .read(move |store| {
+            let any = ProjectFilter::default();
+            Ok(match project {
+                Some(name) if !store.has_project(Some(&name), &any)? => {
+                    Some(format!("no project is called `{name}`; `harness projects` lists them"))
+                }
+                _ if !store.has_project(None, &scope)? => Some(
+                    "no project is of this repository, group, environment, tag and metadata; `harness mapping list` \
+                     tells what is said of each"
+                        .to_owned(),
+                ),
+                _ => None,
+            })
+        })
+        .await?;
+    if let Some(nothing) = nothing {
+        remark(nothing);
+    }
+    Ok(())
+}
+
 fn parse_pair(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("KEY=VALUE, such as team=payments")?;
     Ok((key.to_owned(), value.to_owned()))
@@ -93,23 +131,23 @@ fn parse_pair(text: &str) -> Result<(String, String), String> {
 
 #[derive(clap::Args)]
 pub struct ListArgs {
-    /// Only this severity
-    #[arg(long = "severity", value_name = "SEVERITY", value_parser = parse_severity)]
+    /// Only these severities, such as critical,high
+    #[arg(long = "severity", value_name = "SEVERITY,…", value_parser = values::severity, value_delimiter = ',')]
     severities: Vec<Severity>,
     /// Only this severity and those above it
-    #[arg(long, value_name = "SEVERITY", value_parser = parse_severity)]
+    #[arg(long, value_name = "SEVERITY", value_parser = values::severity)]
     min_severity: Option<Severity>,
     /// Only this priority and those above it
     #[arg(long, value_name = "0-100", value_parser = clap::value_parser!(u8).range(0..=100))]
     min_priority: Option<u8>,
-    /// Only this status [default: open, reviewing, fixing and unknown]
-    #[arg(long = "status", value_name = "STATUS")]
+    /// Only these statuses [default: open, reviewing, fixing and unknown]
+    #[arg(long = "status", value_name = "STATUS,…", value_parser = values::status(), value_delimiter = ',')]
     statuses: Vec<String>,
     /// Whatever the status
     #[arg(long, conflicts_with = "statuses")]
     all: bool,
-    /// Only this verdict of reachability, such as reachable
-    #[arg(long = "reachability", value_name = "VERDICT")]
+    /// Only these verdicts of reachability
+    #[arg(long = "reachability", value_name = "VERDICT,…", value_parser = values::verdict(), value_delimiter = ',')]
     reachability: Vec<String>,
     /// Only rules with this in their id
     #[arg(long, value_name = "TEXT")]
@@ -129,14 +167,14 @@ pub struct ListArgs {
     /// Only what is known by this: an id, the vendor's id, a fingerprint, an advisory or a rule
     #[arg(long, value_name = "ID")]
     identifier: Option<String>,
-    /// Only this weakness, by its number in the CWE, such as 89
-    #[arg(long = "cwe", value_name = "NUMBER")]
+    /// Only these weaknesses, by their numbers in the CWE, such as 79,89
+    #[arg(long = "cwe", value_name = "NUMBER,…", value_parser = values::cwe, value_delimiter = ',')]
     cwes: Vec<u32>,
     /// Only weaknesses of the CWE Top 25, of an edition such as 2024
     #[arg(long, value_name = "EDITION", num_args = 0..=1, default_missing_value = "2025")]
     top25: Option<Edition>,
-    /// Only this category of the OWASP Top 10, such as A03 or A03:2021
-    #[arg(long, value_name = "CODE")]
+    /// Only these categories of the OWASP Top 10, such as A03 or A03:2021
+    #[arg(long, value_name = "CODE,…", value_parser = values::owasp, value_delimiter = ',')]
     owasp: Vec<String>,
     /// Also those that are not about security
     #[arg(long)]
@@ -200,11 +238,6 @@ struct PageArgs {
     csv: bool,
 }
 
-pub fn parse_severity(word: &str) -> Result<Severity, String> {
-    let found = Severity::ALL.into_iter().find(|severity| severity.as_str() == word);
-    found.ok_or_else(|| format!("one of {}", Severity::ALL.map(Severity::as_str).join(", ")))
-}
-
 /// What `findings` and the other views print.
 #[derive(Serialize, schemars::JsonSchema)]
 pub struct FindingList {
@@ -236,6 +269,7 @@ async fn exec(context: &Context, view: View, kinds: Vec<String>, args: ListArgs)
     let tenant = context.tenant()?;
     let csv = args.page.csv;
     let filter = filter(&tenant, view, kinds, args, context.harness.now()).await?;
+    remark_on_scope(&tenant, filter.project.as_ref(), &filter.scope).await?;
     let (page, left_out) = tenant
         .store()
         .read(move |store| {
@@ -255,14 +289,14 @@ async fn exec(context: &Context, view: View, kinds: Vec<String>, args: ListArgs)
         let header: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
         print_csv(&header, list.findings.iter().map(|row| columns.iter().map(|(_, cell)| cell(row))))?;
         if let Some(next) = &list.next {
-            eprintln!("there are more: --after {next}");
+            remark(format!("there are more: --after {next}"));
         }
     } else {
         context.output.result(&list, |list| show_list(context.output, view, list))?;
     }
     if let Some(left_out) = left_out {
         let noun = view.noun();
-        eprintln!("{left_out} {noun} that are not about security are left out: --all-categories shows them");
+        remark(format!("{left_out} {noun} that are not about security are left out: --all-categories shows them"));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -277,12 +311,12 @@ async fn filter(
     let statuses = match (args.all, args.statuses.is_empty()) {
         (true, _) => Vec::new(),
         (false, true) => ACTIVE.map(str::to_owned).to_vec(),
-        (false, false) => args.statuses,
+        (false, false) => Open::Status.words(tenant, args.statuses).await?,
     };
     let moment = |when: Option<When>| when.map(|when| when.moment(now));
     Ok(Filter {
         instance_id: instance_id(tenant, args.instance.as_ref()).await?,
-        kinds,
+        kinds: Open::Kind.words(tenant, kinds).await?,
         severities: args.severities,
         min_severity: args.min_severity,
         min_priority: args.min_priority,
@@ -295,7 +329,7 @@ async fn filter(
         package: args.package,
         advisory: args.advisory,
         identifier: args.identifier,
-        reachability: args.reachability,
+        reachability: Open::Verdict.words(tenant, args.reachability).await?,
         security: (!args.all_categories).then_some(true),
         cwes: args.cwes,
         top25: args.top25,

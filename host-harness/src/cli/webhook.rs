@@ -4,7 +4,8 @@ use std::{path::PathBuf, process::ExitCode};
 
 use appsec_model::{EventType, Timestamp, WebhookScheme};
 use host_harness::{
-    Addresses, Delivery, DeliveryState, EventRow, InstanceName, Origin, SecretSource, Tenant, WebhookSetup,
+    Addresses, Delivery, DeliveryState, EventRow, HarnessError, InstanceName, Origin, SecretSource, Tenant,
+    WebhookSetup,
 };
 use serde::Serialize;
 
@@ -192,6 +193,14 @@ impl WebhookReport {
     }
 }
 
+/// A secret that signs is given by other options than a token.
+fn of_secret(error: HarnessError, remedy: &str) -> Failure {
+    match error {
+        error @ HarnessError::Secret(_) => Failure::from(error).with_remedy(remedy),
+        error => error.into(),
+    }
+}
+
 pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failure> {
     let tenant = context.tenant()?;
     let output = context.output;
@@ -204,7 +213,9 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
                 store_secret: secret.store_secret,
             };
             let webhook = tenant.set_webhook(&instance, setup).await;
-            let webhook = webhook.map_err(|error| Failure::from(error).of(tenant.id(), Some(&instance)))?;
+            let remedy = "give the secret that signs with --secret-file FILE or --secret-env VARIABLE, or with \
+                          --secret-stdin and --store-secret";
+            let webhook = webhook.map_err(|error| of_secret(error, remedy).of(tenant.id(), Some(&instance)))?;
             output.result(&WebhookReport::of(&instance, webhook), |report| {
                 show_list(output, std::slice::from_ref(report));
                 output.line(format!("Next: harness webhook test {instance}"));
@@ -275,7 +286,10 @@ async fn secret(context: &Context, tenant: &Tenant, args: SecretArgs) -> Result<
         None
     } else if given {
         let from = source(from_file, from_env)?;
-        Some(tenant.set_inbox(&instance, from, store_secret).await.map_err(told)?)
+        let remedy = "give the secret that the vendor signs with with --from-file FILE or --from-env VARIABLE, or with \
+                      --from-stdin and --store-secret";
+        let set = tenant.set_inbox(&instance, from, store_secret).await;
+        Some(set.map_err(|error| of_secret(error, remedy).of(tenant.id(), Some(&instance)))?)
     } else {
         Some(tenant.inbox(&instance).await.map_err(told)?)
     };

@@ -47,10 +47,7 @@ impl Registry {
     }
 
     async fn schedules(&self, id: &TenantId) -> Result<(Tenant, Vec<ScheduleRow>), HarnessError> {
-        let tenant = match self.tenants.get(id) {
-            Some((tenant, _)) => tenant.clone(),
-            None => self.harness.tenant(id.clone())?,
-        };
+        let tenant = self.harness.tenant_again(id, self.tenants.get(id).map(|(tenant, _)| tenant))?;
         let mut rows = tenant.store().read(|store| store.schedules()).await?;
         let now = self.harness.now();
         for row in &mut rows {

@@ -122,6 +122,9 @@ impl Tenant {
 
     /// Sets when an instance is synced, from now on.
     pub async fn schedule(&self, instance: &Instance, plan: Plan) -> Result<(), HarnessError> {
+        if instance.is_native() {
+            return Err(HarnessError::Native);
+        }
         let plan = plan.checked()?;
         let (id, now) = (instance.id, self.now());
         let first: Next = plan.first(&format!("{}/{}", self.id(), instance.made.name), now);

@@ -2,10 +2,12 @@
 
 use std::{
     path::Path,
+    pin::Pin,
     sync::{
         Arc, Mutex,
         atomic::{AtomicI64, Ordering},
     },
+    time::Duration,
 };
 
 use appsec_model::Timestamp;
@@ -13,15 +15,15 @@ use serde_json::json;
 use tempfile::TempDir;
 use vendor_sim::{Effect, Fault, Match, Simulator, World, WorldShape};
 
-use super::{Daemon, DaemonEvent, DaemonOptions, DaemonReport, InstanceWork};
+use super::{Daemon, DaemonEvent, DaemonOptions, DaemonReport, InstanceWork, Registry};
 use crate::{
     bundled::BUNDLED,
     harness::{Harness, Options},
     schedule::Plan,
     secrets::SecretSource,
     stop::Stop,
-    store::{ConnectorSource, Run, RunMode, RunState},
-    sync::{RetryPolicy, SyncOptions, Vanishing},
+    store::{ConnectorSource, Run, RunMode, RunState, StoreError},
+    sync::{RetryPolicy, SyncOptions, Vanishing, Waiter},
     tenant::{Setup, Tenant},
 };
 
@@ -294,7 +296,7 @@ async fn a_sync_that_is_stopped_stops_between_two_pages_and_goes_on_later() {
     let desk = Desk::new();
     let tenant = desk.tenant("acme");
     desk.scheduled(&tenant, "code").await;
-    let stall = Effect::SlowFirstByte { delay: std::time::Duration::from_secs(30) };
+    let stall = Effect::SlowFirstByte { delay: Duration::from_secs(30) };
     desk.simulator.set_faults(vec![Fault { when: Match::path("/findings").nth(2), what: stall }]);
     let options = desk.options(1);
     let stop = options.stop.clone();
@@ -342,6 +344,63 @@ async fn an_instance_that_somebody_works_on_is_told_of_and_tried_again_soon() {
     desk.later(HOUR / 60);
     assert_eq!(desk.pass().await.synced, 1);
     assert_eq!(work(&tenant).await.waiting, None);
+}
+
+/// Ends the daemon when it waits after something could not be written down.
+struct UntilBroken {
+    events: Arc<Mutex<Vec<DaemonEvent>>>,
+    stop: Stop,
+}
+
+impl Waiter for UntilBroken {
+    fn wait(&self, _: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        if self.events.lock().unwrap().iter().any(|event| matches!(event, DaemonEvent::Broken { .. })) {
+            self.stop.ask();
+        }
+        Box::pin(std::future::pending())
+    }
+}
+
+#[tokio::test]
+async fn a_sync_of_which_nothing_can_be_written_down_is_not_made_again_and_again() {
+    let desk = Desk::new();
+    let tenant = desk.tenant("acme");
+    desk.scheduled(&tenant, "code").await;
+    std::fs::write(desk.folder.path().join("token"), "revoked").unwrap();
+    // As a disk that is full: the failure cannot be noted.
+    tenant.store().with(|store| store.refuse_schedules());
+    let options = DaemonOptions { once: false, ..desk.options(1) };
+    let waiter = Arc::new(UntilBroken { events: desk.events.clone(), stop: options.stop.clone() });
+    let harness = Harness::new(Options { waiter, ..desk.harness.options().clone() });
+    Daemon::new(harness, options).unwrap().run().await.unwrap();
+    assert_eq!(desk.begun(), ["acme/code"]);
+}
+
+#[tokio::test]
+async fn a_tenant_that_is_deleted_and_brought_back_is_looked_at_anew() {
+    let desk = Desk::new();
+    let tenant = desk.tenant("acme");
+    desk.scheduled(&tenant, "code").await;
+    let backup = desk.folder.path().join("backup");
+    desk.harness.backup(tenant.id(), &backup).await.unwrap();
+    let mut registry = Registry::new(desk.harness.clone(), Arc::new(|_| ()));
+    registry.look().await;
+    let now = desk.harness.now();
+    let work = |registry: &Registry| {
+        let candidate = registry.candidates(now).remove(0);
+        registry.work(&candidate, Stop::default(), Arc::new(|_| ())).unwrap()
+    };
+    let before = work(&registry).tenant;
+
+    desk.harness.delete_tenant(tenant.id(), Some(tenant.id())).await.unwrap();
+    desk.harness.restore(&backup, None).await.unwrap();
+    // What goes to the file that was deleted would be lost in silence.
+    let lost = before.store().run(|store| store.instances()).await;
+    assert!(matches!(lost, Err(StoreError::Replaced)), "{lost:?}");
+    assert!(before.store().read(|store| store.instances()).await.is_err());
+    registry.look().await;
+    let after = work(&registry).tenant;
+    assert_eq!(after.store().run(|store| store.instances()).await.unwrap().len(), 1);
 }
 
 #[tokio::test]

@@ -15,8 +15,9 @@ use crate::{
     tenant::Tenant,
 };
 
-/// When an instance is looked at again that another process is at work on.
-const AGAIN: Duration = Duration::from_secs(60);
+/// When an instance is looked at again that another process is at work on, or
+/// of whose sync nothing could be written down.
+pub(super) const AGAIN: Duration = Duration::from_secs(60);
 
 /// A sync that is due.
 pub(super) struct Work {
@@ -33,6 +34,8 @@ pub(super) struct Ended {
     /// Whether its run is complete; none where there is no run to tell of.
     pub complete: Option<bool>,
     pub failed: bool,
+    /// Whether the schedule knows of it.
+    pub noted: bool,
 }
 
 impl Work {
@@ -48,7 +51,7 @@ impl Work {
     }
 
     fn ended(&self) -> Ended {
-        Ended { tenant: self.tenant.id().clone(), complete: None, failed: false }
+        Ended { tenant: self.tenant.id().clone(), complete: None, failed: false, noted: true }
     }
 
     async fn run(&self) -> Ended {
@@ -81,6 +84,7 @@ impl Work {
             }
         };
         if let Err(error) = noted {
+            ended.noted = false;
             (self.progress)(DaemonEvent::Broken { tenant: ended.tenant.to_string(), why: error.to_string() });
         }
         ended

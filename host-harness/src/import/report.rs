@@ -88,7 +88,7 @@ fn read(source: &Source, file: &str, options: &ImportOptions) -> Result<ReadRepo
 fn taken_apart(report: Report<'_>, sha256: String, packed_bytes: u64, options: &Options) -> ReadReport {
     let Normalized { findings, rules, packages, diagnostics } = report.normalized;
     let mut summary = report.head.summary(&origin(&report.head, &findings, options));
-    let unusable = diagnostics.iter().filter(|it| it.level == DiagnosticLevel::Error).count();
+    let unusable = diagnostics.iter().filter(|it| it.level == DiagnosticLevel::Error && it.index.is_some()).count();
     if unusable > 0 && summary.completeness == Completeness::Complete {
         // The finding that such a record was before is not gone.
         let reason = format!("{unusable} of its records cannot be used");

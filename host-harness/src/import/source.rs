@@ -101,6 +101,13 @@ impl Source {
     }
 }
 
+/// The content of a file, plain or packed, up to one byte more than a limit.
+pub fn read_file(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    Source::open(path)?.content()?.take(limit.saturating_add(1)).read_to_end(&mut content)?;
+    Ok(content)
+}
+
 /// The name of a file for messages: without folders.
 pub(super) fn file_name(path: &Path) -> String {
     if path == Path::new("-") {

@@ -5,13 +5,14 @@ use std::{
     collections::{BTreeMap, HashSet},
     iter,
     sync::{Arc, Mutex, PoisonError, atomic::Ordering},
-    thread,
+    task::{Context, Poll, Wake, Waker},
+    thread::{self, Thread},
     time::{Duration, Instant},
 };
 
 use appsec_model::{DocumentSummary, Error as ContractError, Kind, NextPage, Normalized, ProjectRef, RawRecord};
 use futures_util::{StreamExt, stream};
-use tokio::{sync::mpsc, time::timeout};
+use tokio::sync::mpsc;
 
 use super::{
     Import, ImportEvent,
@@ -224,13 +225,12 @@ fn write(
     mut pages: mpsc::Receiver<Page>,
     mut taken: impl FnMut(ReadCounts),
 ) -> Result<(), StoreError> {
-    let waiting = tokio::runtime::Handle::current();
     let _memory = store.with_more_memory()?;
     while let Some(first) = pages.blocking_recv() {
         let begun = Instant::now();
         let mut more = || {
             let time = TRANSACTION_TIME.checked_sub(begun.elapsed())?.min(GRACE);
-            waiting.block_on(async { timeout(time, pages.recv()).await.ok().flatten() })
+            recv_within(&mut pages, time)
         };
         let more = iter::from_fn(&mut more).take(BATCHES_PER_TRANSACTION - 1);
         let mut counts = ReadCounts::default();
@@ -242,6 +242,26 @@ fn write(
         thread::yield_now();
     }
     Ok(())
+}
+
+/// The next page, if it is ready in time. Nothing of the runtime is needed for
+/// that: its threads may all be waiting for the store, which is held meanwhile.
+fn recv_within(pages: &mut mpsc::Receiver<Page>, time: Duration) -> Option<Page> {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut context = Context::from_waker(&waker);
+    let until = Instant::now() + time;
+    loop {
+        if let Poll::Ready(page) = pages.poll_recv(&mut context) {
+            return page;
+        }
+        thread::park_timeout(until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())?);
+    }
 }
 
 /// Compares a batch with the store and normalizes what is new in it.

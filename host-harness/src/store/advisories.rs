@@ -7,8 +7,9 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use super::{FindingStore, Result, document, issues, json};
 
 impl FindingStore {
-    /// Takes ratings over; those of the same number replace what was known.
-    /// Returns how many numbers are known now.
+    /// Takes ratings over, beside what is known of the same numbers from earlier
+    /// files; of the same rating the new one counts. Returns how many numbers
+    /// are known now.
     pub fn put_advisories(&mut self, advisories: &Advisories) -> Result<u64> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         {
@@ -16,7 +17,16 @@ impl FindingStore {
                 "INSERT INTO advisories (advisory_id, document) VALUES (?1, ?2) \
                  ON CONFLICT DO UPDATE SET document = excluded.document",
             )?;
+            let mut all = Advisories::default();
             for advisory in advisories.iter() {
+                for id in &advisory.ids {
+                    if let Some(known) = find(&transaction, id)? {
+                        all.add(known);
+                    }
+                }
+                all.add(advisory.clone());
+            }
+            for advisory in all.iter() {
                 let document = json("advisory", advisory)?;
                 for id in &advisory.ids {
                     put.execute(params![&**id, document])?;

@@ -9,7 +9,10 @@ use appsec_model::{Access, Kind, Project, Timestamp};
 use rusqlite::OptionalExtension;
 use serde::Serialize;
 
-use super::{FindingStore, Instance, InstanceStatus, ProjectFilter, Result, document, projects::is_scanned};
+use super::{
+    FindingStore, Instance, InstanceStatus, ProjectFilter, Result, document,
+    projects::{Evidence, Looked, is_mapped},
+};
 
 const DAY: i64 = 86_400_000_000;
 
@@ -73,6 +76,9 @@ pub enum Outcome {
     Incomplete,
     /// It was scanned and has none.
     Clean,
+    /// It was scanned, and no run has read it: it is not mapped, or was not
+    /// when the last one that brought everything began.
+    NotRead,
     /// It has none because nobody looked.
     NeverScanned,
 }
@@ -84,18 +90,20 @@ impl Outcome {
             Self::Findings => "findings",
             Self::Incomplete => "incomplete",
             Self::Clean => "clean",
+            Self::NotRead => "not-read",
             Self::NeverScanned => "never-scanned",
         }
     }
 
-    /// What a number of open findings says, of a project that was scanned or not,
-    /// and with records that could not be used or without.
-    pub(super) const fn of(open: u64, scanned: bool, unusable: bool) -> Self {
-        match (open, scanned, unusable) {
+    /// What a number of open findings says, of a project that was looked at or
+    /// not, and with records that could not be used or without.
+    pub(super) const fn of(open: u64, looked: Looked, unusable: bool) -> Self {
+        match (open, unusable, looked) {
             (1.., _, _) => Self::Findings,
-            (0, _, true) => Self::Incomplete,
-            (0, true, false) => Self::Clean,
-            (0, false, false) => Self::NeverScanned,
+            (0, true, _) => Self::Incomplete,
+            (0, false, Looked::Read) => Self::Clean,
+            (0, false, Looked::Scanned) => Self::NotRead,
+            (0, false, Looked::Never) => Self::NeverScanned,
         }
     }
 }
@@ -204,7 +212,7 @@ struct Scanned {
     repository_id: Option<i64>,
     mapping: String,
     project: Project,
-    scanned: bool,
+    looked: Looked,
     /// Open findings by kind.
     open: HashMap<String, u64>,
     /// Kinds of which records could not be used.
@@ -214,7 +222,7 @@ struct Scanned {
 impl Scanned {
     /// Whether it is read into a repository.
     fn is_mapped(&self) -> bool {
-        matches!(self.mapping.as_str(), "mapped" | "mismatched")
+        is_mapped(&self.mapping)
     }
 
     fn open(&self) -> u64 {
@@ -280,7 +288,7 @@ impl FindingStore {
             mapping: it.mapping.clone(),
             last_scan_at: it.project.last_scan_at,
             open: it.open(),
-            outcome: Outcome::of(it.open(), it.scanned, !it.unusable.is_empty()),
+            outcome: Outcome::of(it.open(), it.looked, !it.unusable.is_empty()),
         });
         // Who asks for some repositories does not ask for what is of none.
         let unmapped = if options.scope.is_empty() { unmapped.collect() } else { Vec::new() };
@@ -312,10 +320,10 @@ impl FindingStore {
         while let Some(row) = rows.next()? {
             open.entry(row.get(0)?).or_default().insert(row.get(1)?, row.get(2)?);
         }
-        let mut unusable = self.unusable_kinds()?;
+        let (mut unusable, times) = (self.unusable_kinds()?, self.read_times()?);
         let mut statement = self.connection.prepare_cached(
             "SELECT id, instance_id, repository_id, mapping, document, vendor_id, \
-             EXISTS (SELECT 1 FROM records WHERE project_id = projects.id) \
+             EXISTS (SELECT 1 FROM records WHERE project_id = projects.id), mapped_at \
              FROM projects WHERE vanished_at IS NULL ORDER BY name, id",
         )?;
         let mut rows = statement.query([])?;
@@ -323,11 +331,20 @@ impl FindingStore {
         while let Some(row) = rows.next()? {
             let project: Project = document("project", row.get_ref(4)?.as_str().unwrap_or_default())?;
             let vendor_id = row.get_ref(5)?.as_str().unwrap_or_default();
+            let mapping: String = row.get(3)?;
+            let looked = times.looked(&Evidence {
+                instance_id: row.get(1)?,
+                vendor_id,
+                project: &project,
+                mapped: is_mapped(&mapping),
+                mapped_at: row.get(7)?,
+                has_records: row.get(6)?,
+            });
             projects.push(Scanned {
                 instance_id: row.get(1)?,
                 repository_id: row.get(2)?,
-                mapping: row.get(3)?,
-                scanned: is_scanned(&project, vendor_id, row.get(6)?),
+                mapping,
+                looked,
                 project,
                 open: open.remove(&row.get(0)?).unwrap_or_default(),
                 unusable: unusable.remove(&row.get(0)?).unwrap_or_default(),
@@ -398,7 +415,7 @@ fn reason(what: &str, detail: Option<String>) -> String {
 /// before `old` is stale.
 fn cell(health: &Health, projects: Vec<&Scanned>, old: i64, days: u32) -> CoverageCell {
     let last_scan_at = projects.iter().filter_map(|it| it.project.last_scan_at).max();
-    let scanned = projects.iter().any(|it| it.scanned);
+    let looked = best(projects.iter().map(|it| it.looked));
     let is_old = |at: Timestamp| at.as_micros() < old;
     let finds = health.kinds.iter().any(|kind| *kind != Kind::Packages);
     let word = |text: &str| Some(text.to_owned());
@@ -408,7 +425,7 @@ fn cell(health: &Health, projects: Vec<&Scanned>, old: i64, days: u32) -> Covera
         (CoverageState::Disabled, word("no kind of findings is on"))
     } else if let Some(why) = &health.failing {
         (CoverageState::Failing, Some(why.clone()))
-    } else if !scanned {
+    } else if looked == Looked::Never {
         (CoverageState::NeverScanned, word("the vendor never scanned it"))
     } else {
         match (health.last_run_at, last_scan_at) {
@@ -430,7 +447,7 @@ fn cell(health: &Health, projects: Vec<&Scanned>, old: i64, days: u32) -> Covera
         last_scan_at,
         last_run_at: health.last_run_at,
         open,
-        outcome: Outcome::of(open, scanned, projects.iter().any(|it| !it.unusable.is_empty())),
+        outcome: Outcome::of(open, looked, projects.iter().any(|it| !it.unusable.is_empty())),
         projects: projects.into_iter().map(|it| it.project.name.clone()).collect(),
     }
 }
@@ -442,9 +459,24 @@ fn class(cells: &BTreeMap<String, CoverageCell>, projects: &[&Scanned], kinds: &
     let state = on().map(|cell| cell.state).min().unwrap_or(CoverageState::Disabled);
     let of_kind = |it: &&Scanned| kinds.iter().filter_map(|kind| it.open.get(kind.as_str())).sum::<u64>();
     let open = projects.iter().map(of_kind).sum();
-    let scanned = on().any(|cell| cell.outcome != Outcome::NeverScanned);
+    let looked = best(on().map(|cell| match cell.outcome {
+        Outcome::NeverScanned => Looked::Never,
+        Outcome::NotRead => Looked::Scanned,
+        Outcome::Findings | Outcome::Incomplete | Outcome::Clean => Looked::Read,
+    }));
     let unusable = projects.iter().any(|it| kinds.iter().any(|kind| it.unusable.contains(kind.as_str())));
-    ClassCoverage { state, open, outcome: Outcome::of(open, scanned, unusable) }
+    ClassCoverage { state, open, outcome: Outcome::of(open, looked, unusable) }
+}
+
+/// The most that is known of any.
+fn best(mut looked: impl Iterator<Item = Looked> + Clone) -> Looked {
+    if looked.clone().any(|it| it == Looked::Read) {
+        Looked::Read
+    } else if looked.any(|it| it == Looked::Scanned) {
+        Looked::Scanned
+    } else {
+        Looked::Never
+    }
 }
 
 #[cfg(test)]

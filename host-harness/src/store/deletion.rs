@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{FindingStore, Result, StoreError, derive, document, json};
 
+/// How often a file is written anew until nobody has written in between.
+const SHREDS: usize = 10;
+
 /// What a table holds of an instance.
 enum Holds {
     /// Rows that belong to it: the condition that finds them, and the one that
@@ -245,6 +248,27 @@ impl FindingStore {
         Ok(transaction.commit()?)
     }
 
+    /// Overwrites what the file held of deleted rows and proves that nothing is
+    /// left, while nobody else writes: another instance may be at work.
+    pub fn shred_and_prove(&mut self, instance_id: i64, texts: &[&[u8]], now: Timestamp) -> Result<DeletionProof> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            self.shred()?;
+            self.connection.execute_batch("BEGIN IMMEDIATE")?;
+            // Somebody may have written in between.
+            if tries == SHREDS || free_pages(&self.connection)? == 0 {
+                break;
+            }
+            self.connection.execute_batch("ROLLBACK")?;
+        }
+        // What others have yet to bring up to date is no trace of this one.
+        let proof = derive::refresh_all(&self.connection, &self.decoder, &self.compiled, now)
+            .and_then(|_| self.prove_deletion(instance_id, texts));
+        self.connection.execute_batch(if proof.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
+        proof
+    }
+
     /// Overwrites what the file held of deleted rows: free pages are given
     /// back, the log is emptied.
     pub fn shred(&mut self) -> Result<()> {
@@ -257,10 +281,7 @@ impl FindingStore {
     /// Searches every table for what should not be there: rows of the instance,
     /// rows of nobody, and any of these texts in any column.
     pub fn prove_deletion(&self, instance_id: i64, texts: &[&[u8]]) -> Result<DeletionProof> {
-        let mut proof = DeletionProof {
-            free_pages: self.connection.query_row("PRAGMA freelist_count", [], |row| row.get(0))?,
-            ..DeletionProof::default()
-        };
+        let mut proof = DeletionProof { free_pages: free_pages(&self.connection)?, ..DeletionProof::default() };
         if proof.free_pages > 0 {
             proof.left.push(format!("{} free pages of the file", proof.free_pages));
         }
@@ -316,6 +337,10 @@ impl FindingStore {
         self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
         Ok(())
     }
+}
+
+fn free_pages(connection: &Connection) -> Result<u64> {
+    Ok(connection.query_row("PRAGMA freelist_count", [], |row| row.get(0))?)
 }
 
 /// Searches all columns of a table.

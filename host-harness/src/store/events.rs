@@ -57,7 +57,7 @@ pub struct EventRow {
     pub event: Event,
     /// How it is.
     pub state: EventState,
-    /// Why it failed.
+    /// Why it failed, or why nothing was read.
     pub problem: Option<String>,
     /// When it came.
     pub received_at: Timestamp,

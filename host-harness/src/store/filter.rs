@@ -1,7 +1,7 @@
 //! Which findings to show, as conditions of a query.
 
 use appsec_insight::Edition;
-use appsec_model::{Kind, Rule, Severity, Timestamp};
+use appsec_model::{Kind, Rule, Severity, Status, Timestamp};
 use rusqlite::{OptionalExtension, ToSql, params};
 use serde_json::{Value, json};
 
@@ -121,6 +121,12 @@ impl Period {
 }
 
 impl Filter {
+    /// Every status that a finding can have: those of the model, and that of what
+    /// a sync no longer finds.
+    pub fn statuses() -> impl Iterator<Item = &'static str> {
+        Status::NAMED.iter().map(Status::as_str).chain([VANISHED])
+    }
+
     /// Whether all it can show is [`ACTIVE`] and about security, or nothing of
     /// it. None where it can show both.
     pub(super) fn urgent(&self) -> Option<bool> {
@@ -321,6 +327,44 @@ impl FindingStore {
         Ok(Resolved { covered, rest, named })
     }
 
+    /// Kinds of what is stored. Words of the model stay open: a connector may bring
+    /// others.
+    pub fn kinds_in_use(&self) -> Result<Vec<String>> {
+        self.in_use("SELECT kind FROM findings UNION SELECT kind FROM dictionaries")
+    }
+
+    /// Statuses of the findings that are stored.
+    pub fn statuses_in_use(&self) -> Result<Vec<String>> {
+        self.in_use("SELECT DISTINCT status FROM findings")
+    }
+
+    /// Verdicts of reachability of the findings that are stored.
+    pub fn verdicts_in_use(&self) -> Result<Vec<String>> {
+        self.in_use("SELECT DISTINCT reachability FROM findings WHERE reachability IS NOT NULL")
+    }
+
+    /// How the packages that are stored came into their projects.
+    pub fn transitivities_in_use(&self) -> Result<Vec<String>> {
+        self.in_use("SELECT DISTINCT transitivity FROM packages")
+    }
+
+    fn in_use(&self, words: &str) -> Result<Vec<String>> {
+        let mut statement = self.connection.prepare(words)?;
+        let words = statement.query_map([], |row| row.get(0))?;
+        Ok(words.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Whether there is a project with this in its name and within this scope.
+    pub fn has_project(&self, name: Option<&String>, scope: &ProjectFilter) -> Result<bool> {
+        let mut conditions = scope.conditions();
+        conditions.part("projects.name", name);
+        let mut statement = self.connection.prepare(&format!(
+            "SELECT 1 FROM projects LEFT JOIN repositories ON repositories.id = projects.repository_id{} LIMIT 1",
+            conditions.clause()
+        ))?;
+        Ok(statement.exists(rusqlite::params_from_iter(conditions.parameters()))?)
+    }
+
     /// That a finding was last seen within a period.
     fn last_seen(&self, period: Period, conditions: &mut Conditions) -> Result<()> {
         let runs = self.last_runs()?;
@@ -435,7 +479,13 @@ fn advisory_word(id: &str) -> String {
 fn is_owasp(rule: &Rule, wanted: &str) -> bool {
     let (code, edition) = wanted.split_once(':').map_or((wanted, None), |(code, year)| (code, Some(year)));
     rule.owasp.iter().any(|it| {
-        it.code.as_deref().is_some_and(|known| known.eq_ignore_ascii_case(code))
+        it.code.as_deref().is_some_and(|known| category(known).eq(category(code)))
             && edition.is_none_or(|year| it.edition.is_some_and(|known| known.to_string() == year))
     })
+}
+
+/// The signs of a category that count: `a3` is `A03`.
+fn category(code: &str) -> impl Iterator<Item = char> {
+    let (letters, number) = code.split_at(code.find(|sign: char| sign.is_ascii_digit()).unwrap_or(code.len()));
+    letters.chars().map(|letter| letter.to_ascii_uppercase()).chain(number.trim_start_matches('0').chars())
 }

@@ -1,9 +1,9 @@
 //! Imports of files: runs with one read per kind.
 
-use appsec_model::{Kind, Scope, Timestamp};
+use appsec_model::{Diagnostic, Kind, Scope, Timestamp};
 use rusqlite::{OptionalExtension, params};
 
-use super::{FindingStore, PlannedRead, Result, RunMode};
+use super::{FindingStore, PlannedRead, Result, RunMode, json};
 
 /// What an import reads: the same file under the same options is the same
 /// import, and goes on where an earlier one was cut off.
@@ -15,6 +15,8 @@ pub struct ImportSource {
     pub sha256: String,
     /// The options, as text.
     pub options: String,
+    /// What the file says as a whole, for the run log.
+    pub remarks: Vec<Diagnostic>,
 }
 
 impl FindingStore {
@@ -34,6 +36,12 @@ impl FindingStore {
             "INSERT INTO imports (run_id, file, sha256, options) VALUES (?1, ?2, ?3, ?4)",
             params![run_id, source.file, source.sha256, source.options],
         )?;
+        let mut note = self
+            .connection
+            .prepare_cached("INSERT INTO diagnostics (instance_id, run_id, document) VALUES (?1, ?2, ?3)")?;
+        for remark in &source.remarks {
+            note.execute(params![instance_id, run_id, json("diagnostic", remark)?])?;
+        }
         Ok(run_id)
     }
 

@@ -139,7 +139,14 @@ const COLUMNS: &str = "id, name, connector_id, connector_version, connector_sour
 impl FindingStore {
     /// Adds an instance and returns its row id.
     pub fn add_instance(&mut self, new: &NewInstance, now: Timestamp) -> Result<i64> {
-        insert(&self.connection, new, now)
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let sql = "SELECT EXISTS (SELECT 1 FROM onboarding WHERE name = ?1)";
+        if transaction.query_row(sql, [new.name.as_str()], |row| row.get(0))? {
+            return Err(StoreError::OnboardingExists(new.name.to_string()));
+        }
+        let id = insert(&transaction, new, now)?;
+        transaction.commit()?;
+        Ok(id)
     }
 
     /// Takes back an instance that has not brought anything yet.

@@ -116,6 +116,11 @@ pub(super) fn key_hash(instance_id: i64, origin: &str, project_id: Option<i64>, 
 }
 
 impl Classified {
+    /// What the record is known by within its instance, origin and kind.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
     /// Whether it is to be normalized and written.
     pub fn is_fresh(&self) -> bool {
         matches!(self.state, RecordState::New | RecordState::Changed { .. })

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use appsec_model::{Project, ProjectRef, Timestamp};
+use appsec_model::{Project, ProjectRef, Scope, Timestamp};
 use rusqlite::{Connection, TransactionBehavior, params};
 use serde::Serialize;
 
@@ -52,10 +52,59 @@ fn named(name: &str) -> String {
     format!("{NAMED}{}", name.to_lowercase())
 }
 
-/// Whether a project was scanned: the vendor says when, or there are records of
-/// it, or it is only known from a file of its results.
-pub(super) fn is_scanned(project: &Project, vendor_id: &str, has_records: bool) -> bool {
-    project.last_scan_at.is_some() || has_records || vendor_id.starts_with(NAMED)
+/// Whether somebody looked at a project.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Looked {
+    /// It was scanned, and what the scan found was brought.
+    Read,
+    /// It was scanned.
+    Scanned,
+    /// It was not, as far as is known.
+    Never,
+}
+
+/// What tells whether somebody looked at a project.
+pub(super) struct Evidence<'a> {
+    pub instance_id: i64,
+    pub vendor_id: &'a str,
+    pub project: &'a Project,
+    /// Whether it is read into a repository, and since when.
+    pub mapped: bool,
+    pub mapped_at: Option<i64>,
+    /// Whether there are records of it.
+    pub has_records: bool,
+}
+
+/// When what was last read.
+#[derive(Default)]
+pub(super) struct ReadTimes {
+    /// All projects of an instance.
+    instances: HashMap<i64, i64>,
+    /// Single ones, by the vendor's id.
+    projects: HashMap<(i64, String), i64>,
+}
+
+impl ReadTimes {
+    /// Whether a project was looked at: the vendor says when it was scanned, or
+    /// there are records of it, or it is only known from a file of its results.
+    /// What was found is known if it was read since it is mapped.
+    pub fn looked(&self, it: &Evidence<'_>) -> Looked {
+        let from_file = it.vendor_id.starts_with(NAMED);
+        let single = || self.projects.get(&(it.instance_id, it.vendor_id.to_owned()));
+        let is_late = |at: &i64| it.mapped_at.is_none_or(|mapped_at| *at >= mapped_at);
+        let read = || self.instances.get(&it.instance_id).is_some_and(is_late) || single().is_some_and(is_late);
+        match (it.project.last_scan_at.is_some(), it.has_records || from_file) {
+            (_, true) if it.mapped => Looked::Read,
+            (true, false) if it.mapped && read() => Looked::Read,
+            (false, false) => Looked::Never,
+            _ => Looked::Scanned,
+        }
+    }
+}
+
+/// Whether a project of this mapping is read into a repository.
+pub(super) fn is_mapped(mapping: &str) -> bool {
+    matches!(mapping, "mapped" | "mismatched")
 }
 
 /// A project as the store knows it.
@@ -149,15 +198,43 @@ impl FindingStore {
         Ok(transaction.commit()?)
     }
 
+    /// When instances and projects were last read to the end, over their API.
+    pub(super) fn read_times(&self) -> Result<ReadTimes> {
+        let mut times = ReadTimes::default();
+        // Runs before one that brought everything tell nothing more.
+        let mut statement = self.connection.prepare_cached(
+            "WITH whole AS (SELECT instance_id, max(id) AS id FROM runs \
+             WHERE whole AND state = 'complete' AND mode <> 'import' GROUP BY instance_id) \
+             SELECT runs.instance_id, started_at, scope FROM runs JOIN reads ON run_id = runs.id \
+             LEFT JOIN whole ON whole.instance_id = runs.instance_id \
+             WHERE runs.id >= coalesce(whole.id, 0) AND reads.state = 'complete' AND mode <> 'import'",
+        )?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let (instance_id, at): (i64, i64) = (row.get(0)?, row.get(1)?);
+            let scope: Scope = document("scope", row.get_ref(2)?.as_str().unwrap_or_default())?;
+            let note = |time: &mut i64| *time = at.max(*time);
+            match scope {
+                Scope::Deployment => note(times.instances.entry(instance_id).or_insert(at)),
+                Scope::Projects(projects) => {
+                    for it in projects {
+                        note(times.projects.entry((instance_id, it.id)).or_insert(at));
+                    }
+                }
+            }
+        }
+        Ok(times)
+    }
+
     /// Projects of one instance, or of all, by name. `search` is a part of the
     /// name or of a tag.
     pub fn projects(&self, instance_id: Option<i64>, search: Option<&str>) -> Result<Vec<ProjectRow>> {
         let mut counts = self.counts_by_project()?;
-        let unusable = self.unusable_kinds()?;
+        let (unusable, times) = (self.unusable_kinds()?, self.read_times()?);
         let mut statement = self.connection.prepare_cached(
             "SELECT projects.id, instances.name, document, vanished_at, vendor_id, \
              EXISTS (SELECT 1 FROM records WHERE project_id = projects.id), full_name, mapping, environment, \
-             projects.branch, projects.tag, metadata FROM projects JOIN instances ON instances.id = instance_id \
+             projects.branch, projects.tag, metadata, instance_id, mapped_at FROM projects JOIN instances ON instances.id = instance_id \
              LEFT JOIN repositories ON repositories.id = repository_id WHERE ?1 IS NULL OR instance_id = ?1 \
              ORDER BY projects.name, projects.id",
         )?;
@@ -173,15 +250,23 @@ impl FindingStore {
             if wanted.as_ref().is_none_or(matches) {
                 let findings = counts.remove(&row_id).unwrap_or_default();
                 let vendor_id = row.get_ref(4)?.as_str().unwrap_or_default();
-                let scanned = is_scanned(&project, vendor_id, row.get(5)?);
+                let mapping: String = row.get(7)?;
+                let looked = times.looked(&Evidence {
+                    instance_id: row.get(12)?,
+                    vendor_id,
+                    project: &project,
+                    mapped: is_mapped(&mapping),
+                    mapped_at: row.get(13)?,
+                    has_records: row.get(5)?,
+                });
                 projects.push(ProjectRow {
-                    outcome: Outcome::of(findings.open, scanned, unusable.contains_key(&row_id)),
+                    outcome: Outcome::of(findings.open, looked, unusable.contains_key(&row_id)),
                     row: row_id,
                     instance: row.get(1)?,
                     project,
                     vanished_at: row.get::<_, Option<i64>>(3)?.map(Timestamp::from_micros),
                     repository: row.get(6)?,
-                    mapping: row.get(7)?,
+                    mapping,
                     scan_fields: ScanFields {
                         environment: row.get(8)?,
                         branch: row.get(9)?,

@@ -96,6 +96,7 @@ impl Reading {
         let read_id = self.read.id;
         let seen = self.sync.store.run(move |store| store.seen(read_id)).await?;
         let seen = Arc::new(Mutex::new(seen));
+        let unmapped = Arc::default();
         let mut again = self.read.again.clone();
         let mut cursor = self.read.cursor.clone();
         let mut number = self.read.counts.pages;
@@ -150,6 +151,7 @@ impl Reading {
                 sync: self.sync.clone(),
                 projects: self.projects.clone(),
                 seen: seen.clone(),
+                unmapped: Arc::clone(&unmapped),
                 run_id: self.run_id,
                 read_id,
                 kind: self.read.kind.clone(),

@@ -2,6 +2,8 @@
 //! write everything in one transaction.
 
 use std::{
+    collections::HashSet,
+    hash::{DefaultHasher, Hash, Hasher},
     sync::{Arc, Mutex, PoisonError},
     time::Instant,
 };
@@ -12,7 +14,7 @@ use super::{InstanceSync, SyncEvent, promises};
 use crate::{
     error::HarnessError,
     runtime::{CallFailure, Connector},
-    store::{HashedRecord, PageCommit, ProjectIndex, ReadCounts, Seen},
+    store::{Classified, HashedRecord, PageCommit, ProjectIndex, ReadCounts, RecordState, Seen},
 };
 
 /// Origin of the records that the vendor's API brings.
@@ -23,6 +25,7 @@ pub(super) struct Page {
     pub sync: Arc<InstanceSync>,
     pub projects: Arc<ProjectIndex>,
     pub seen: Arc<Mutex<Seen>>,
+    pub unmapped: Arc<Mutex<HashSet<u64>>>,
     pub run_id: i64,
     pub read_id: i64,
     pub kind: Kind,
@@ -66,6 +69,9 @@ impl Page {
         normalized.diagnostics.extend(of_page.map(|remark| Diagnostic { index: None, ..remark }));
         let normalizing = started.elapsed() - compared;
         let held = !classified.is_empty();
+        // Records of projects that are not ingested have no id to be known by.
+        let others = unmapped_mark(&classified)
+            .is_some_and(|mark| self.unmapped.lock().unwrap_or_else(PoisonError::into_inner).insert(mark));
         let contents = sync.store.contents(instance_id, API, &self.kind, &classified, &normalized)?;
         let commit = PageCommit {
             instance_id,
@@ -99,9 +105,18 @@ impl Page {
         let counts = outcome.counts;
         let written = counts.new + counts.changed;
         (sync.progress)(SyncEvent::Page { kind: self.kind, records: counts.records, written });
-        // A page of projects that are not ingested says nothing of an end.
-        Ok(Taken { stale: held && new == 0 && counts.unmapped == 0, refused: outcome.refused, missed: outcome.missed })
+        Ok(Taken { stale: held && new == 0 && !others, refused: outcome.refused, missed: outcome.missed })
     }
+}
+
+/// A mark for the records of a page whose projects are not ingested; none where
+/// there are none. The same page once more has the same one.
+fn unmapped_mark(classified: &[Classified]) -> Option<u64> {
+    let mut hasher = DefaultHasher::new();
+    let mut keys = classified.iter().filter(|it| it.state == RecordState::Unmapped).map(Classified::key).peekable();
+    keys.peek()?;
+    keys.for_each(|key| key.hash(&mut hasher));
+    Some(hasher.finish())
 }
 
 /// Normalizes records. If the guest breaks over them, the batch is halved until

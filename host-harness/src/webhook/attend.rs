@@ -4,18 +4,13 @@
 //! What waits is in the stores: a daemon that is killed, and the next one, go on
 //! where the first one was.
 
-use std::{
-    collections::{HashMap, HashSet},
-    net::SocketAddr,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use appsec_model::Timestamp;
 use futures_util::{StreamExt, stream};
 use tokio::{
     runtime::Handle,
-    task::JoinSet,
+    task::{Id, JoinSet},
     time::{sleep, timeout},
 };
 
@@ -129,8 +124,8 @@ impl Attendant {
         let reception = &self.reception;
         type Key = (TenantId, InstanceName);
         let mut running: JoinSet<EventSync> = JoinSet::new();
-        let mut at_work: HashSet<Key> = HashSet::new();
-        let mut not_before: HashMap<Key, Timestamp> = HashMap::new();
+        let mut at_work: HashMap<Id, Key> = HashMap::new();
+        let mut failed: HashMap<Key, Timestamp> = HashMap::new();
         while !stop.is_asked() {
             let mut soonest = LOOK_EVERY;
             for tenant in reception.tenants() {
@@ -143,40 +138,36 @@ impl Attendant {
                 };
                 for it in waiting {
                     let (key, now) = ((tenant.id().clone(), it.instance), tenant.now());
-                    if at_work.contains(&key) {
+                    if at_work.values().any(|it| *it == key) {
                         continue;
                     }
-                    let after_window = it.since.as_micros().saturating_add(micros(self.window));
-                    let due = not_before.get(&key).map_or(after_window, |at| after_window.max(at.as_micros()));
-                    let left = due.saturating_sub(now.as_micros());
-                    if left > 0 {
-                        soonest = soonest.min(Duration::from_micros(left.unsigned_abs()));
+                    let again = failed.get(&key).map_or(Duration::ZERO, |at| left(*at, AGAIN, now));
+                    let wait = left(it.since, self.window, now).max(again);
+                    if !wait.is_zero() {
+                        soonest = soonest.min(wait);
                     } else if running.len() < AT_ONCE {
-                        at_work.insert(key.clone());
+                        let instance = key.1.clone();
                         // On a thread of its own, as scheduled syncs are.
                         let (runtime, tenant) = (Handle::current(), tenant.clone());
                         let (stop, abort) = (stop.clone(), abort.clone());
-                        running.spawn_blocking(move || runtime.block_on(sync(tenant, key.1, stop, &abort)));
+                        let task =
+                            running.spawn_blocking(move || runtime.block_on(sync(tenant, instance, stop, &abort)));
+                        at_work.insert(task.id(), key);
                     }
                 }
             }
             tokio::select! {
-                Some(ended) = running.join_next() => {
-                    let Ok(ended) = ended else {
-                        // A fault of this program: it is told by the panic itself.
-                        at_work.clear();
-                        continue;
-                    };
-                    let key = (ended.tenant.clone(), ended.instance.clone());
-                    at_work.remove(&key);
-                    match &ended.outcome {
-                        Ok(_) => _ = not_before.remove(&key),
-                        Err(_) => {
-                            let again = reception.now().as_micros().saturating_add(micros(AGAIN));
-                            not_before.insert(key, Timestamp::from_micros(again));
-                        }
+                Some(ended) = running.join_next_with_id() => {
+                    let task = ended.as_ref().map_or_else(|error| error.id(), |(task, _)| *task);
+                    let Some(key) = at_work.remove(&task) else { continue };
+                    // What panicked is a fault of this program: it is told by the panic itself.
+                    match ended.as_ref().is_ok_and(|(_, ended)| ended.outcome.is_ok()) {
+                        true => _ = failed.remove(&key),
+                        false => _ = failed.insert(key, reception.now()),
                     }
-                    (self.progress)(&ended);
+                    if let Ok((_, ended)) = ended {
+                        (self.progress)(&ended);
+                    }
                 }
                 () = reception.news.notified() => {}
                 () = sleep(soonest) => {}
@@ -218,6 +209,29 @@ async fn sync(tenant: Tenant, instance: InstanceName, stop: Stop, abort: &Stop) 
     EventSync { tenant: tenant.id().clone(), instance, outcome }
 }
 
-fn micros(time: Duration) -> i64 {
-    i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
+/// What is left of a time that began at some moment. A clock that was put back
+/// keeps nobody waiting.
+fn left(began: Timestamp, time: Duration, now: Timestamp) -> Duration {
+    match u64::try_from(now.as_micros().saturating_sub(began.as_micros())) {
+        Ok(gone) => time.saturating_sub(Duration::from_micros(gone)),
+        Err(_) => Duration::ZERO,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use appsec_model::Timestamp;
+
+    use super::left;
+
+    #[test]
+    fn a_clock_that_was_put_back_keeps_no_event_waiting() {
+        let (at, window) = (Timestamp::from_micros, Duration::from_micros(100));
+        assert_eq!(left(at(50), window, at(50)), window);
+        assert_eq!(left(at(50), window, at(120)), Duration::from_micros(30));
+        assert_eq!(left(at(50), window, at(150)), Duration::ZERO);
+        assert_eq!(left(at(50), window, at(49)), Duration::ZERO);
+    }
 }

@@ -154,13 +154,17 @@ impl Tenant {
             Err(error) if error.is_for_later() => return outcome.map(Some),
             Err(error) => (EventState::Failed, None, Some(error.to_string())),
             Ok(run) if run.state == RunState::Failed => (EventState::Failed, Some(run.id), run.message.clone()),
-            Ok(run) => (EventState::Done, Some(run.id), None),
+            Ok(run) => (EventState::Done, Some(run.id), run.reads.is_empty().then(|| NOTHING_TO_READ.to_owned())),
         };
         let (ids, now): (Vec<i64>, _) = (events.iter().map(|event| event.id).collect(), self.harness.now());
         self.store.run(move |store| store.end_events(&ids, state, run, problem.as_deref(), now)).await?;
         outcome.map(Some)
     }
 }
+
+/// What is said of events whose sync has nothing to read.
+const NOTHING_TO_READ: &str = "nothing of what it names is read: the vendor does not list the project, it is not \
+                               mapped, or the kind cannot be read";
 
 /// Where the vendor sends an instance's events.
 fn path(tenant: &Tenant, name: &InstanceName) -> String {

@@ -96,7 +96,7 @@ impl Reception {
         for id in self.harness.tenants() {
             let open = self.tenants.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
             let looked = async {
-                let tenant = open.map_or_else(|| self.harness.tenant(id.clone()), Ok)?;
+                let tenant = self.harness.tenant_again(&id, open.as_ref())?;
                 let found = tenant.store().read(|store| Ok((store.uses_webhooks()?, store.instances()?))).await?;
                 Ok::<_, HarnessError>((tenant, found))
             };

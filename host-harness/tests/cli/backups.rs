@@ -40,6 +40,9 @@ fn a_backup_comes_back_as_it_was_also_under_another_name() {
     let done = desk.run(&["restore", folder, "--as", "third"]);
     assert_eq!((done.code, done.stderr.contains("is not the file that was backed up")), (1, true), "{}", done.stderr);
     assert!(!desk.data_dir().join("tenants/third").exists());
+    let names = fs::read_dir(desk.data_dir().join("tenants")).unwrap().map(|it| it.unwrap().file_name());
+    let hidden: Vec<_> = names.filter(|name| name.to_string_lossy().starts_with('.')).collect();
+    assert!(hidden.is_empty(), "{hidden:?}");
 }
 
 #[test]

@@ -110,6 +110,7 @@ fn tenants_see_nothing_of_each_other() {
     let desk = Desk::new(shape(), vec![]);
     desk.added();
     desk.ok(&["sync"]);
+    desk.ok(&["tenant", "add", "other"]);
     let other = desk.json(&["--tenant", "other", "findings", "--all"]);
     assert_eq!(other["total"], 0);
     assert_eq!(desk.json(&["--tenant", "other", "instance", "list"])["instances"].as_array().unwrap().len(), 0);

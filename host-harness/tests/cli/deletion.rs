@@ -79,3 +79,31 @@ fn a_deletion_that_a_crash_cut_off_is_finished_by_the_next_command() {
     let left: i64 = store.query_row("SELECT count(*) FROM deletions", [], |row| row.get(0)).unwrap();
     assert_eq!(left, 0);
 }
+
+#[test]
+fn a_deletion_beside_a_reader_is_told_to_wait_and_finished_afterwards() {
+    let desk = Desk::new(shape(), vec![]);
+    let key = desk.folder.path().join("key").to_str().unwrap().to_owned();
+    desk.ok(&["vault", "new-key", "--to", &key]);
+    desk.added();
+    desk.ok(&["sync", "code"]);
+    let path = desk.data_dir().join("tenants/default/store.sqlite3");
+    let reader = rusqlite::Connection::open(&path).unwrap();
+    reader.execute_batch("BEGIN").unwrap();
+    let findings: i64 = reader.query_row("SELECT count(*) FROM findings", [], |row| row.get(0)).unwrap();
+    assert!(findings > 0);
+    let done = desk.run(&["instance", "delete", "code", "--confirm", "code"]);
+    assert_eq!(done.code, 1, "{}{}", done.stdout, done.stderr);
+    assert!(done.stderr.contains("`code` is deleted, and another process keeps the store"), "{}", done.stderr);
+    // It keeps nobody from going on, nor from a new instance of that name.
+    let added = desk.add(&["--store-token", "--vault-key-file", &key]);
+    assert_eq!(added.code, 0, "{}", added.stderr);
+    let pending = || -> i64 { reader.query_row("SELECT count(*) FROM deletions", [], |row| row.get(0)).unwrap() };
+    reader.execute_batch("COMMIT").unwrap();
+    assert_eq!(pending(), 1);
+    let finished = desk.run(&["vault", "show"]);
+    assert!(finished.stderr.contains("finished the deletion: nothing is left"), "{}", finished.stderr);
+    assert_eq!(pending(), 0);
+    assert_eq!(desk.json(&["vault", "show"])["entries"].as_array().unwrap().len(), 1, "the new one's token stays");
+    assert_eq!(occurrences(&desk.data_dir().join("tenants"), TOKEN), 0);
+}

@@ -69,6 +69,11 @@ fn ratings_of_advisories_come_from_files_and_move_priorities() {
     assert!(rated["priority"].as_u64() > shown["priority"].as_u64());
     assert_eq!(rated["severity"], shown["severity"], "a rating is no severity");
     assert_eq!(rated["ratings"]["epss"]["date"], "2026-11-20");
+    // A file of another kind adds to it; of the same rating the new one counts.
+    let epss = desk.file("epss.csv", &format!("#score_date:2026-11-21\ncve,epss,percentile\n{cve},0.98,0.9991\n"));
+    desk.ok(&["advisories", "import", &epss]);
+    let rated = desk.json(&["finding", id.as_str().unwrap()]);
+    assert_eq!((&rated["cvss"], &rated["epss"]), (&9.8.into(), &0.98.into()));
     // Without them all is as before.
     desk.ok(&["advisories", "clear"]);
     assert_eq!(sca(&desk), before);

@@ -14,6 +14,7 @@ mod issues;
 mod killed;
 mod kills;
 mod mapping;
+mod mistakes;
 mod onboarding;
 mod outputs;
 mod policies;

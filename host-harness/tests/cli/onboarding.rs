@@ -174,3 +174,15 @@ fn a_stored_token_serves_all_steps_and_goes_with_an_onboarding_that_is_given_up(
     insta::assert_snapshot!(told(&desk, &onboard(&desk, &["--store-token", "--vault-key-file", &key])), @"error: default/code: there is already an instance `code`: choose another name");
     assert_eq!(entries(), 1);
 }
+
+#[test]
+fn an_instance_and_an_onboarding_of_one_name_do_not_take_each_others_token() {
+    let desk = Desk::new(WorldShape { sast: 50, sca: 20, ..shape() }, vec![]);
+    let key = desk.folder.path().join("key").to_str().unwrap().to_owned();
+    desk.ok(&["vault", "new-key", "--to", &key]);
+    assert_eq!(onboard(&desk, &["--store-token", "--vault-key-file", &key]).code, 1);
+    let entries = || desk.json(&["vault", "show"])["entries"].as_array().unwrap().len();
+    let added = desk.add(&["--store-token", "--vault-key-file", &key]);
+    insta::assert_snapshot!(told(&desk, &added), @"error: default/code: an onboarding of `code` is under way: go on with it, or give it up with harness onboard code --abandon");
+    assert_eq!((entries(), under_way(&desk).len()), (1, 1));
+}

@@ -10,9 +10,10 @@ use crate::support::Desk;
 const HEAD: &str = "\
 # JSON output
 
-Every command takes `--json` and then prints one JSON document on standard output; `harness run` prints one per line, for
-each thing that happens. `harness schema COMMAND` prints the JSON Schema of what a command prints, and `harness schema`
-those of all. A command that fails prints an `error` on standard error, and ends with an exit code other than 0.
+Each of these commands takes `--json` and then prints one JSON document on standard output; `harness run` prints one per
+line, for each thing that happens. `harness schema COMMAND` prints the JSON Schema of what a command prints, and
+`harness schema` those of all. A command that fails prints an `error` on standard error, and ends with an exit code other
+than 0. Options that cannot be read (exit code 2) are told in plain text: it is not known then what was asked for.
 
 A field that is not *always* there is left out or `null` where nothing is known. Fields and words may be added; what is
 here keeps its meaning. Moments are RFC 3339 in UTC, with up to six digits of a second.
@@ -42,7 +43,7 @@ fn document(schemas: BTreeMap<String, Value>) -> String {
         root.remove("$schema");
         root.remove("title");
         let parts = root.remove("$defs").unwrap_or_default();
-        row(&mut text, &[&format!("`{}`", command.replace('-', " ")), &link(&title)]);
+        row(&mut text, &[&format!("`{}`", spelled(&command)), &link(&title)]);
         let parts = parts.as_object().cloned().unwrap_or_default();
         for (name, part) in parts.into_iter().chain([(title, schema)]) {
             let known = types.entry(name.clone()).or_insert_with(|| part.clone());
@@ -56,6 +57,16 @@ fn document(schemas: BTreeMap<String, Value>) -> String {
     text
 }
 
+/// A command as it is typed.
+fn spelled(name: &str) -> String {
+    match name.split_once('-') {
+        _ if name == "webhook-event" => name.to_owned(),
+        Some(("onboard", option)) => format!("onboard --{option}"),
+        Some((group, command)) => format!("{group} {command}"),
+        None => name.to_owned(),
+    }
+}
+
 /// What a form consists of.
 fn body(text: &mut String, schema: &Value) {
     if let Some(fields) = schema["properties"].as_object() {
@@ -67,6 +78,9 @@ fn body(text: &mut String, schema: &Value) {
                 Value::Object(fields) => {
                     let _ = writeln!(text, "\nEither: {}", described(case));
                     table(text, fields, &case["required"]);
+                    if let Some(name) = case["$ref"].as_str() {
+                        let _ = writeln!(text, "\nAnd the fields of {}.", link(name.rsplit('/').next().unwrap()));
+                    }
                 }
                 _ => {
                     let meaning = described(case);

@@ -1,6 +1,8 @@
 //! What is printed: its form is documented, and stays.
 
-use crate::support::{Desk, shape};
+use std::io::pipe;
+
+use crate::support::{Desk, done, shape};
 
 #[test]
 fn every_json_output_follows_its_schema() {
@@ -87,5 +89,39 @@ fn completions_are_made_for_every_shell() {
     let desk = Desk::new(shape(), vec![]);
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         assert!(desk.ok(&["completions", shell]).contains("harness"), "{shell}");
+    }
+}
+
+/// Forms of output, each by another way.
+const PRINTED: [&[&str]; 7] = [
+    &["findings"],
+    &["findings", "--json"],
+    &["findings", "--csv"],
+    &["completions", "bash"],
+    &["schema", "findings"],
+    &["--help"],
+    &["instance", "list", "--help"],
+];
+
+#[test]
+#[cfg(target_os = "linux")]
+fn an_output_that_cannot_be_written_is_a_failure() {
+    let desk = Desk::new(shape(), vec![]);
+    for arguments in PRINTED {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let failed = done(desk.command(arguments).stdout(full).output().unwrap());
+        assert_eq!(failed.code, 1, "{arguments:?}: {}", failed.stderr);
+        assert!(failed.stderr.contains("the output cannot be written: No space left"), "{}", failed.stderr);
+    }
+}
+
+#[test]
+fn a_reader_that_went_away_is_no_failure() {
+    let desk = Desk::new(shape(), vec![]);
+    for arguments in PRINTED {
+        let (reader, writer) = pipe().unwrap();
+        drop(reader);
+        let quiet = done(desk.command(arguments).stdout(writer).output().unwrap());
+        assert_eq!((quiet.code, quiet.stderr.as_str()), (0, ""), "{arguments:?}");
     }
 }

@@ -108,3 +108,64 @@ fn every_other_view_is_narrowed_ordered_paged_and_printed_as_csv_too() {
     let days = csv(&["dashboard", "--since", "3d"]);
     assert!(days.starts_with("day,new,reopened,fixed,gone,set_aside,open\r\n") && days.lines().count() > 1, "{days}");
 }
+
+#[test]
+fn a_filter_that_nothing_can_have_is_wrong_usage() {
+    let desk = Desk::new(shape(), vec![]);
+    for (arguments, allowed) in [
+        (["findings", "--kind", "bogus"], "sast, sca, ai-sast"),
+        (["dashboard", "--kind", "bogus"], "sast, sca, ai-sast"),
+        (["issues", "--kind", "sast,bogus"], "sast, sca, ai-sast"),
+        (["renormalize", "--kind", "nope"], "sast, sca, ai-sast"),
+        (["vulnerabilities", "--status", "open,nope"], "open, reviewing, fixing"),
+        (["issues", "--severity", "worst"], "critical, high, medium, low"),
+        (["findings", "--reachability", "bogus"], "always-reachable, reachable"),
+        (["packages", "--transitivity", "bogus"], "direct, transitive"),
+        (["findings", "--status", "Removed-by-nobody"], "provisionally-ignored, fixed, unknown, vanished"),
+        (["findings", "--owasp", "X"], "A03:2021"),
+        (["weaknesses", "--cwe", "xss"], "CWE-79"),
+    ] {
+        let wrong = desk.run(&arguments);
+        assert_eq!(wrong.code, 2, "{arguments:?}: {}{}", wrong.stdout, wrong.stderr);
+        assert!(wrong.stderr.contains(allowed), "{arguments:?}: {}", wrong.stderr);
+    }
+    // A word that the vendor brought is one of them.
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/cli/unknown-words.json");
+    let imported = desk.run(&["import", file, "--project", "acme/shop"]);
+    assert!(imported.stdout.contains("3 new"), "{}{}", imported.stdout, imported.stderr);
+    assert_eq!(desk.json(&["packages", "--transitivity", "SIDEWAYS"])["total"], 1);
+}
+
+#[test]
+fn filters_are_written_as_people_write_them_and_a_scope_of_nothing_is_told() {
+    let desk = synced();
+    let total = |arguments: &[&str]| {
+        let list = desk.json(&[&["findings", "--all-categories", "--limit", "1"], arguments].concat());
+        list["total"].as_u64().unwrap()
+    };
+    let many = total(&["--kind", "sca"]);
+    assert!(many > 0);
+    assert_eq!(total(&["--kind", "SCA"]), many);
+    assert_eq!(total(&["--kind", "sast,Sca"]), total(&[]));
+    let (open, fixed) = (total(&["--status", "open"]), total(&["--status", "fixed"]));
+    assert!(open > 0 && fixed > 0);
+    assert_eq!(total(&["--status", "open,FIXED"]), open + fixed);
+    assert_eq!(total(&["--severity", "High"]), total(&["--severity", "high"]));
+    let weak = total(&["--cwe", "79"]);
+    assert!(weak > 0);
+    assert_eq!((total(&["--cwe", "CWE-79"]), total(&["--cwe", "cwe-79"])), (weak, weak));
+    let injected = total(&["--owasp", "A03"]);
+    assert!(injected > 0);
+    assert_eq!(total(&["--owasp", "a3"]), injected);
+
+    for view in ["dashboard", "findings", "issues", "packages"] {
+        let none = desk.run(&[view, "--project", "nope", "--json"]);
+        assert_eq!(none.code, 0, "{view}: {}", none.stderr);
+        let remark = "no project is called `nope`; `harness projects` lists them\n";
+        assert!(none.stderr.starts_with(remark), "{view}: {}", none.stderr);
+        let none = desk.run(&[view, "--environment", "nope", "--json"]);
+        assert!(none.stderr.starts_with("no project is of this repository, group, environment"), "{view}");
+        let some = desk.run(&[view, "--project", "shop", "--json"]);
+        assert!(some.code == 0 && !some.stderr.contains("no project"), "{view}: {}", some.stderr);
+    }
+}

@@ -86,7 +86,7 @@ async fn a_finding_with_an_impossible_index_is_left_out_and_said() {
 
 #[tokio::test]
 async fn a_connector_that_pages_in_circles_is_stopped() {
-    for action in ["repeat-cursor", "fresh-cursor"] {
+    for action in ["repeat-cursor", "fresh-cursor", "fresh-cursor-and-others"] {
         let env = env();
         let (tenant, outcome) = sync(&env, json!({ "fetch": { "do": action, "count": 3 } })).await;
         let run = outcome.unwrap();

@@ -44,8 +44,9 @@ pub fn assert_accounted(report: &Report<'_>, name: &str) {
     let mut add = |index: u32, fate| fates.entry(index).or_default().push(fate);
     normalized.findings.iter().for_each(|it| add(it.index, "finding"));
     normalized.packages.iter().filter_map(|it| it.index).for_each(|index| add(index, "package"));
+    // One without an index is about the scan as a whole.
     for it in normalized.diagnostics.iter().filter(|it| it.level != DiagnosticLevel::Warning) {
-        add(it.index.unwrap(), it.level.word());
+        it.index.into_iter().for_each(|index| add(index, it.level.word()));
     }
     assert_eq!(report.head.records, report.records.len() as u64, "{name}");
     assert_eq!(report.head.kinds.iter().map(|it| it.records).sum::<u64>(), report.head.records, "{name}");

@@ -10,7 +10,10 @@ use appsec_model::{Access, Kind, SecretNeed};
 use dialoguer::{Confirm, Input, MultiSelect, Password, Select, console::Term};
 use host_harness::{AutoMap, InstanceName, KindChoice, Onboarding, ProjectChoice, Secret, Tenant};
 
-use crate::cli::{error::Failure, output::Output};
+use crate::cli::{
+    error::Failure,
+    output::{Output, remark},
+};
 
 /// Exit code of a program that Ctrl-C ended.
 const LEFT: i32 = 130;
@@ -49,7 +52,7 @@ impl Asker {
     /// Where the token is.
     pub fn token(&self, need: &SecretNeed) -> Result<Token, Failure> {
         let variable = &need.variable;
-        eprintln!("{variable}: {}", need.description);
+        remark(format!("{variable}: {}", need.description));
         let is_set = std::env::var_os(variable).is_some();
         let mut ways = vec!["Type it; it is stored in the vault".to_owned(), "Read it from a file".to_owned()];
         if is_set {
@@ -125,7 +128,7 @@ impl Asker {
             if !chosen.is_empty() || items.is_empty() {
                 return Ok(chosen.into_iter().filter_map(|index| items.get(index).copied()).collect());
             }
-            eprintln!("At least one, please.");
+            remark("At least one, please.");
         }
     }
 }
@@ -145,7 +148,7 @@ fn restore_when_left() {
             let _ = rustix::termios::tcsetattr(io::stdin(), rustix::termios::OptionalActions::Now, before);
         }
         let _ = Term::stderr().show_cursor();
-        eprintln!("\nLeft. What was decided so far is kept: go on with harness onboard");
+        remark("\nLeft. What was decided so far is kept: go on with harness onboard");
         std::process::exit(LEFT);
     });
 }

@@ -175,7 +175,7 @@ async fn a_source_is_no_instance_of_a_connector_and_goes_only_while_it_is_empty(
     desk.tenant.source(&other).await.unwrap();
     desk.report(&sarif("Checker", "note", &["one"]), ImportOptions::default()).await.unwrap();
     for name in [&desk.source, &other] {
-        desk.tenant.withdraw_source(name).await.unwrap();
+        desk.tenant.withdraw_unused(name).await.unwrap();
     }
     let left = desk.tenant.store().with(|store| store.instances()).unwrap();
     assert_eq!(left.iter().map(|it| it.made.name.as_str()).collect::<Vec<_>>(), ["checker"]);

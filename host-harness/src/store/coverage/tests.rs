@@ -99,7 +99,7 @@ fn a_repository_that_nobody_scanned_is_told_from_one_that_is_clean() {
     let outcomes: Vec<_> = outcomes.iter().map(|it| (it.project.name.as_str(), it.outcome.as_str())).collect();
     assert_eq!(
         outcomes,
-        [("acme/app", "findings"), ("acme/lost", "clean"), ("acme/never", "never-scanned"), ("acme/old", "clean")]
+        [("acme/app", "findings"), ("acme/lost", "not-read"), ("acme/never", "never-scanned"), ("acme/old", "clean")]
     );
 }
 

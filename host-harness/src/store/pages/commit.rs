@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use appsec_model::{Diagnostic, DiagnosticLevel, NextPage};
-use rusqlite::{Connection, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use super::{
     Classified, PageCommit, PageCounts, ProjectIndex, RecordState,
@@ -13,7 +13,7 @@ use super::{
     vanish::{Revived, Unseen, revive, vanish_unseen},
 };
 use crate::store::{
-    FindingStore, ReadCounts, Result, assess,
+    FindingStore, ReadCounts, Result, StoreError, assess,
     compress::Decoder,
     derive::{RulesById, derive_new},
     json,
@@ -63,6 +63,7 @@ fn take_page(
     projects: &ProjectIndex,
     rules: &mut RulesById,
 ) -> Result<PageCounts> {
+    require_pending(connection, page.read_id)?;
     let ids = Vec::with_capacity(page.records.len());
     let mut outcome = PageCounts { counts: page.costs, ids, ..PageCounts::default() };
     let mut tally = Tally::default();
@@ -99,6 +100,15 @@ fn take_page(
     close_page(connection, decoder, page, projects, &mut outcome, &mut tally)?;
     tally.write(connection, page.run_id, page.now)?;
     Ok(outcome)
+}
+
+/// A read that was given up, or ended with its run, takes no page in any more:
+/// whoever fetched this one was too late.
+fn require_pending(connection: &Connection, read_id: i64) -> Result<()> {
+    let sql = "SELECT reads.state = 'pending' AND runs.state = 'running' FROM reads JOIN runs ON runs.id = run_id \
+               WHERE reads.id = ?1";
+    let pending = connection.prepare_cached(sql)?.query_row([read_id], |row| row.get(0)).optional()?;
+    if pending == Some(true) { Ok(()) } else { Err(StoreError::ReadEnded) }
 }
 
 impl PageCommit {

@@ -3,7 +3,8 @@ use serde_json::{Value, json};
 
 use super::{Batch, Contents, OnAbsence, PageCommit, ProjectIndex, RecordState, write_rules};
 use crate::store::{
-    Filter, HashedRecord, PackageFilter, PackageRow, PlannedRead, ReadCounts, RunMode, RunState, Seen,
+    Filter, HashedRecord, PackageFilter, PackageRow, PlannedRead, ReadCounts, ReadState, RunMode, RunState, Seen,
+    StoreError,
     assess::rule as rule_of,
     derive::RulesById,
     fixture::{Desk, at, finding, project, record},
@@ -61,6 +62,51 @@ fn the_same_record_of_two_reads_at_one_time_is_kept_once() {
     assert_eq!(taken[0], taken[1]);
     assert_eq!(classify().unwrap()[0].state, RecordState::Unchanged { id: taken[0][0] });
     assert!(Contents::default().packed.is_empty());
+}
+
+#[test]
+fn a_page_that_comes_after_its_read_has_ended_is_not_taken_in() {
+    let desk = Desk::new();
+    let instance_id = desk.instance_id;
+    let (run_id, read_id) = desk.store.with(|store| {
+        let planned = PlannedRead { kind: Kind::Sast, scope: Scope::Deployment };
+        let run_id = store.start_run(instance_id, RunMode::Full, true, 0, &[planned], NOW).unwrap();
+        (run_id, store.run(run_id).unwrap().unwrap().reads[0].id)
+    });
+    let projects = ProjectIndex::default();
+    let records = desk
+        .store
+        .with(|store| store.classify(instance_id, "", vec![nameless()], &projects, &Seen::default()))
+        .unwrap();
+    let normalized = Normalized::default();
+    let contents = desk.store.contents(instance_id, "", &Kind::Sast, &records, &normalized).unwrap();
+    let page = PageCommit {
+        instance_id,
+        instance: "code".to_owned(),
+        origin: String::new(),
+        run_id,
+        read_id,
+        kind: Kind::Sast,
+        page: 0,
+        next: NextPage::Complete,
+        records,
+        normalized,
+        contents,
+        full: true,
+        on_absence: OnAbsence::Mark,
+        ask_again: false,
+        scope: None,
+        costs: ReadCounts::default(),
+        now: NOW,
+    };
+    let commit = || desk.store.with(|store| store.commit_page(&page, &projects));
+    let records = || desk.store.with(|store| store.deletion_plan(instance_id)).unwrap();
+    let before = records();
+    desk.store.with(|store| store.give_up_read(read_id, ReadState::Failed, "any")).unwrap();
+    assert!(matches!(commit(), Err(StoreError::ReadEnded)), "it was given up");
+    desk.store.with(|store| store.finish_run(run_id, RunState::Failed, None, NOW)).unwrap();
+    assert!(matches!(commit(), Err(StoreError::ReadEnded)), "its run has ended");
+    assert_eq!(records(), before);
 }
 
 #[test]

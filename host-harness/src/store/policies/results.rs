@@ -213,6 +213,23 @@ fn result_row(on: On, row: &Row<'_>) -> rusqlite::Result<PolicyResult> {
 }
 
 impl FindingStore {
+    /// Whether a filter keeps to projects, and there are none of them: a check
+    /// that would look at nothing, and pass.
+    pub fn is_out_of_scope(&self, filter: &PolicyFilter) -> Result<bool> {
+        let mut conditions = Conditions::default();
+        conditions.part("repositories.full_name", filter.repository.as_ref());
+        filter.scan_conditions(&mut conditions, |condition| condition.to_owned());
+        if conditions.sql.is_empty() {
+            return Ok(false);
+        }
+        let sql = format!(
+            "SELECT NOT EXISTS (SELECT 1 FROM projects LEFT JOIN repositories ON repositories.id = repository_id{})",
+            conditions.clause()
+        );
+        let parameters: Vec<&dyn ToSql> = conditions.parameters.iter().map(AsRef::as_ref).collect();
+        Ok(self.connection.prepare_cached(&sql)?.query_row(&*parameters, |row| row.get(0))?)
+    }
+
     /// Results of a filter: those of the worst policies first, then by urgency.
     /// At most `limit`, and how many there are in all.
     pub fn policy_results(&self, filter: &PolicyFilter, limit: u32) -> Result<(Vec<PolicyResult>, u64)> {

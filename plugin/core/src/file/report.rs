@@ -11,6 +11,9 @@ use crate::wire::{Text, shorten};
 /// How many of a report's errors become diagnostics.
 const MAX_NOTES: usize = 20;
 
+/// What is said of a run that says of itself that it failed.
+const SCAN_FAILED: &str = "the report says that the scan did not end well";
+
 /// What a report tells.
 #[derive(Default)]
 pub struct Report {
@@ -30,6 +33,7 @@ pub struct Report {
     problem: Option<&'static str>,
     notes: Vec<Diagnostic>,
     notes_left_out: u64,
+    errors_left_out: bool,
 }
 
 /// What a SARIF run tells.
@@ -51,6 +55,8 @@ struct CliError<'a> {
     #[serde(borrow, rename = "type")]
     sort: Option<&'a RawValue>,
     #[serde(borrow)]
+    level: Option<Text<'a>>,
+    #[serde(borrow)]
     message: Option<Text<'a>>,
     #[serde(borrow)]
     path: Option<Text<'a>>,
@@ -62,6 +68,8 @@ struct CliError<'a> {
 struct Notification<'a> {
     #[serde(borrow)]
     descriptor: Descriptor<'a>,
+    #[serde(borrow)]
+    level: Option<Text<'a>>,
     #[serde(borrow)]
     message: Message<'a>,
 }
@@ -106,6 +114,9 @@ impl Report {
             Place::SemanticVersion => self.run.semantic_version = string(text),
             Place::DriverVersion => self.run.version = string(text),
             Place::Successful if text == "true" => self.run.successes += 1,
+            Place::Successful if text == "false" => {
+                self.notes.push(note(DiagnosticLevel::Error, "scan-error", SCAN_FAILED.to_owned()));
+            }
             Place::Notifications => self.notification(text),
             _ => {}
         }
@@ -174,14 +185,15 @@ impl Report {
     pub fn into_notes(mut self) -> Vec<Diagnostic> {
         if self.notes_left_out > 0 {
             let message = format!("the report names {} more", count(self.notes_left_out));
-            self.notes.push(note("scan-error", message));
+            let level = if self.errors_left_out { DiagnosticLevel::Error } else { DiagnosticLevel::Warning };
+            self.notes.push(note(level, "scan-error", message));
         }
         self.notes
     }
 
     /// Adds a remark of our own on the file.
     pub fn remark(&mut self, code: &str, message: &str) {
-        self.notes.push(note(code, message.to_owned()));
+        self.notes.push(note(DiagnosticLevel::Warning, code, message.to_owned()));
     }
 
     fn end_run(&mut self) -> Result<(), Fault> {
@@ -208,21 +220,23 @@ impl Report {
         let sort = error.sort.and_then(|sort| sort.get().split('"').nth(1)).unwrap_or("error");
         let message = error.message.as_deref().unwrap_or_default();
         let path = error.path.as_deref();
-        self.failure(sort, path, message);
+        self.failure(level(error.level.as_deref()), sort, path, message);
     }
 
     fn notification(&mut self, text: &str) {
         let notification: Notification<'_> = serde_json::from_str(text).unwrap_or_default();
         let sort = notification.descriptor.id.as_deref().unwrap_or("error");
-        self.failure(sort, None, notification.message.text.as_deref().unwrap_or_default());
+        let level = level(notification.level.as_deref());
+        self.failure(level, sort, None, notification.message.text.as_deref().unwrap_or_default());
     }
 
     /// A complaint. Whatever its level: a file that was parsed in part only, a
     /// rule that was left out, a time-out — something was not looked at.
-    fn failure(&mut self, sort: &str, path: Option<&str>, message: &str) {
+    fn failure(&mut self, level: DiagnosticLevel, sort: &str, path: Option<&str>, message: &str) {
         self.failures += 1;
         if self.notes.len() >= MAX_NOTES {
             self.notes_left_out += 1;
+            self.errors_left_out |= level == DiagnosticLevel::Error;
             return;
         }
         let mut text = shorten(sort);
@@ -233,7 +247,7 @@ impl Report {
             let line = message.split_whitespace().collect::<Vec<_>>().join(" ");
             text = format!("{text}: {}", shorten(&line));
         }
-        self.notes.push(note("scan-error", text));
+        self.notes.push(note(level, "scan-error", text));
     }
 }
 
@@ -241,9 +255,14 @@ fn count(errors: u64) -> String {
     if errors == 1 { "an error".to_owned() } else { format!("{errors} errors") }
 }
 
-fn note(code: &str, message: String) -> Diagnostic {
+/// Command line and SARIF call it an error where the scan itself went wrong.
+fn level(word: Option<&str>) -> DiagnosticLevel {
+    if word == Some("error") { DiagnosticLevel::Error } else { DiagnosticLevel::Warning }
+}
+
+fn note(level: DiagnosticLevel, code: &str, message: String) -> Diagnostic {
     let code = code.to_owned();
-    Diagnostic { level: DiagnosticLevel::Warning, code, index: None, id: None, pointer: None, message }
+    Diagnostic { level, code, index: None, id: None, pointer: None, message }
 }
 
 fn string(text: &str) -> Option<String> {

@@ -113,15 +113,20 @@ impl Guest for Component {
             body: body.to_owned(),
         };
         let bodies: Vec<&str> = order.keys.iter().map(String::as_str).collect();
-        let records = if bodies.is_empty() {
-            (0..order.count).map(|number| record(number, "{}")).collect()
+        let mut records = if bodies.is_empty() {
+            (0..order.count).map(|number| record(number, "{}")).collect::<Vec<_>>()
         } else {
             bodies.iter().enumerate().map(|(number, body)| record(number, body)).collect()
         };
+        if order.action == "fresh-cursor-and-others" {
+            // Of a project that nobody has listed, and so nobody has mapped.
+            let project = Some(ProjectRef { id: Some("p2".to_owned()), name: None });
+            records.push(RawRecord { project, ..record(order.count, "{}") });
+        }
         let page: usize = request.cursor.as_deref().and_then(|cursor| cursor.parse().ok()).unwrap_or(0);
         let next = match order.action.as_str() {
             "repeat-cursor" => NextPage::Cursor("again".to_owned()),
-            "fresh-cursor" => NextPage::Cursor((page + 1).to_string()),
+            "fresh-cursor" | "fresh-cursor-and-others" => NextPage::Cursor((page + 1).to_string()),
             "large-cursor" => NextPage::Cursor("c".repeat(order.count)),
             _ => NextPage::Complete,
         };

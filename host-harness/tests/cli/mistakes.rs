@@ -1,0 +1,170 @@
+//! What people mistype, or overlook: it is told, and leaves nothing behind.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::support::{Desk, shape};
+
+fn tenants(desk: &Desk) -> Vec<String> {
+    let list = desk.json(&["tenant", "list"]);
+    list["tenants"].as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_tenant_whose_name_is_mistyped_is_not_made() {
+    let desk = Desk::new(shape(), vec![]);
+    let of = |arguments: &[&str]| desk.run(&[&["--tenant", "acem"][..], arguments].concat());
+    let reads: &[&[&str]] = &[
+        &["findings"],
+        &["issues"],
+        &["packages"],
+        &["projects"],
+        &["runs"],
+        &["coverage"],
+        &["dashboard"],
+        &["sync"],
+        &["renormalize"],
+        &["mapping", "list"],
+        &["repositories", "list"],
+        &["instance", "list"],
+        &["instance", "check", "code"],
+        &["onboard", "--list"],
+        &["policy", "check"],
+        &["advisories", "show", "CVE-1"],
+        &["webhook", "list"],
+        &["vault", "show"],
+        &["backup", "there"],
+    ];
+    for arguments in reads {
+        let done = of(arguments);
+        assert_eq!(done.code, 1, "{arguments:?}: {}{}", done.stdout, done.stderr);
+        assert!(done.stderr.contains("there is no tenant `acem`"), "{arguments:?}: {}", done.stderr);
+        assert!(done.stderr.contains("harness tenant add NAME"), "{arguments:?}: {}", done.stderr);
+    }
+    // Nor for a file that is not there.
+    let done = of(&["import", "nothing.json"]);
+    assert_eq!((done.code, done.stderr.contains("cannot read nothing.json")), (1, true), "{}", done.stderr);
+    assert_eq!(tenants(&desk), Vec::<String>::new());
+}
+
+#[test]
+fn an_import_that_fails_leaves_no_instance_behind() {
+    let desk = Desk::new(shape(), vec![]);
+    let (empty, alien) = (desk.file("empty.json", ""), desk.file("alien.json", "{\"hello\": 1}"));
+    for file in ["nothing.json", &empty, &alien] {
+        let done = desk.run(&["import", file]);
+        assert_eq!(done.code, 1, "{file}: {}{}", done.stdout, done.stderr);
+        let instances = desk.json(&["instance", "list"]);
+        assert_eq!(instances["instances"].as_array().unwrap().len(), 0, "{file}: {instances:#}");
+    }
+}
+
+#[test]
+fn a_report_of_a_scan_that_went_wrong_is_not_taken_for_all_there_is() {
+    let desk = Desk::new(shape(), vec![]);
+    let result = r#"{"check_id":"a.b","path":"a.py","start":{"line":1,"col":1},"end":{"line":1,"col":9},
+        "extra":{"message":"m","severity":"ERROR","metadata":{}}}"#;
+    let report = |level: &str| {
+        let error =
+            format!(r#"{{"code":2,"level":"{level}","type":"Rule parse error","message":"cannot parse rule"}}"#);
+        let rest = r#""version":"1.182.0","paths":{"scanned":["a.py"]}"#;
+        format!(r#"{{"results":[{result}],"errors":[{error}],{rest}}}"#)
+    };
+    let (broken, warned) = (desk.file("broken.json", &report("error")), desk.file("warned.json", &report("warn")));
+    let done = desk.run(&["import", &broken, "--project", "acme/app"]);
+    assert_eq!(done.code, 3, "{}{}", done.stdout, done.stderr);
+    assert!(done.stdout.contains("partial: the scan itself went wrong"), "{}", done.stdout);
+    let run = desk.json(&["runs", "1"]);
+    assert_eq!(run["runs"][0]["state"], "partial");
+    assert_eq!(run["diagnostics"][0]["code"], "scan-error", "{run:#}");
+    // A warning tells of a file that was not looked at, which is usual.
+    assert_eq!(desk.run(&["import", &warned, "--project", "acme/app"]).code, 0);
+    let run = desk.json(&["runs", "2"]);
+    assert_eq!((&run["runs"][0]["state"], &run["diagnostics"][0]["code"]), (&"complete".into(), &"scan-error".into()));
+    let sarif = desk.file(
+        "failed.sarif",
+        r#"{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"Other"}},"results":[],
+            "invocations":[{"executionSuccessful":false}]}]}"#,
+    );
+    let done = desk.run(&["import", "--source", "other", &sarif, "--project", "acme/app"]);
+    assert_eq!(done.code, 3, "{}{}", done.stdout, done.stderr);
+}
+
+#[test]
+fn a_check_over_projects_that_are_not_there_does_not_pass() {
+    let desk = Desk::new(shape(), vec![]);
+    desk.added();
+    desk.ok(&["sync"]);
+    desk.ok(&["policy", "import", &desk.file("policies.toml", &desk.ok(&["policy", "starter"]))]);
+    for option in ["--project", "--repository", "--environment", "--branch", "--tag"] {
+        let done = desk.run(&["policy", "check", option, "no-such"]);
+        assert_eq!(done.code, 1, "{option}: {}{}", done.stdout, done.stderr);
+        assert!(done.stderr.contains("nothing was checked"), "{option}: {}", done.stderr);
+    }
+    assert_ne!(desk.run(&["policy", "check", "--project", "shop"]).code, 1);
+}
+
+#[test]
+fn a_project_that_is_not_read_is_not_clean() {
+    let desk = Desk::new(shape(), vec![]);
+    desk.added();
+    desk.ok(&["sync"]);
+    let of = |name: &str| {
+        let list = desk.json(&["projects", "--search", name]);
+        list["projects"][0].clone()
+    };
+    let projects = desk.json(&["projects"]);
+    let scanned = |it: &&Value| it["last_scan_at"].is_string() && it["outcome"] == "findings";
+    let name = projects["projects"].as_array().unwrap().iter().find(scanned).unwrap()["name"].as_str().unwrap();
+    desk.ok(&["mapping", "ignore", name, "--delete"]);
+    assert_eq!(of(name)["outcome"], "not-read", "{:#}", of(name));
+    let coverage = desk.json(&["coverage"]);
+    let unmapped = coverage["unmapped"].as_array().unwrap();
+    assert_eq!(unmapped.iter().find(|it| it["project"] == name).unwrap()["outcome"], "not-read");
+    // Nor when it is mapped again, until somebody reads it.
+    desk.ok(&["mapping", "restore", name]);
+    assert_eq!(of(name)["outcome"], "not-read", "{:#}", of(name));
+    desk.ok(&["sync"]);
+    assert_eq!(of(name)["outcome"], "findings", "{:#}", of(name));
+}
+
+#[test]
+fn a_doctor_tells_how_the_last_work_ended() {
+    let desk = Desk::new(shape(), vec![]);
+    let untried = desk.add(&["--no-check"]);
+    assert_eq!(untried.code, 0, "{}", untried.stderr);
+    let check = |done: &str| -> Value {
+        let report: Value = serde_json::from_str(done).unwrap();
+        let checks = report["checks"].as_array().unwrap().clone();
+        checks.into_iter().find(|it| it["what"] == "instance default/code: last work").unwrap_or_default()
+    };
+    let doctor = || desk.run(&["--json", "doctor"]);
+    assert_eq!(check(&doctor().stdout)["detail"], "nobody has tried it yet");
+    fs::write(desk.token_file(), "revoked").unwrap();
+    assert_eq!(desk.run(&["sync"]).code, 1);
+    let done = doctor();
+    let told = check(&done.stdout);
+    assert_eq!((done.code, &told["condition"]), (1, &"problem".into()), "{told:#}");
+    assert!(told["remedy"].as_str().unwrap().contains("rotate-token"), "{told:#}");
+}
+
+#[test]
+fn a_source_of_reports_is_neither_scheduled_nor_paused() {
+    let desk = Desk::new(shape(), vec![]);
+    let sarif = desk.file(
+        "other.sarif",
+        r#"{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"Other"}},"results":[],
+            "invocations":[{"executionSuccessful":true}]}]}"#,
+    );
+    desk.ok(&["import", "--source", "other", &sarif, "--project", "acme/app"]);
+    for arguments in [
+        &["instance", "schedule", "other", "--every", "1h"][..],
+        &["instance", "pause", "other"],
+        &["instance", "resume", "other"],
+    ] {
+        let done = desk.run(arguments);
+        assert_eq!(done.code, 1, "{arguments:?}: {}{}", done.stdout, done.stderr);
+        assert!(done.stderr.contains("import its reports"), "{arguments:?}: {}", done.stderr);
+    }
+}
