@@ -118,23 +118,31 @@ fn a_kind_that_comes_late_in_a_file_holds_nothing_up() {
     let (done, ended) = std::sync::mpsc::channel();
     let importing = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let report = runtime.block_on(async {
+        let reports = runtime.block_on(async {
             let (env, files) = (world(), Files::new());
-            let tenant = offline(&env, "acme").await;
             let code =
                 |number: u32| result("rules.sql", &format!("app/{number}.py"), number, "a query is made of text");
-            let mut results: Vec<Value> = (1..=6_000).map(code).collect();
+            let mut results: Vec<Value> = (1..=1_200).map(code).collect();
             let fixture = std::fs::read(workspace().join("fixtures/cli/supply-chain.json")).unwrap();
             let late: Value = serde_json::from_slice(&fixture).unwrap();
             results.extend(late["results"].as_array().unwrap().iter().cloned());
-            import(&tenant, &files.put("report.json", report(&results)), shop()).await.unwrap()
+            let file = files.put("report.json", report(&results));
+            let mut reports = Vec::new();
+            // Whether somebody waits then is a matter of luck.
+            for number in 0..10 {
+                let tenant = offline(&env, &format!("acme-{number}")).await;
+                reports.push(import(&tenant, &file, shop()).await.unwrap());
+            }
+            reports
         });
-        done.send(report).unwrap();
+        done.send(reports).unwrap();
     };
     std::thread::spawn(importing);
-    let report = ended.recv_timeout(Duration::from_secs(120)).expect("the import does not come to its end");
-    assert_eq!(report.summary.kinds.len(), 2);
-    assert_eq!(report.outcome.findings, report.outcome.records);
+    let reports = ended.recv_timeout(Duration::from_secs(120)).expect("the import does not come to its end");
+    for report in reports {
+        assert_eq!(report.summary.kinds.len(), 2);
+        assert_eq!(report.outcome.findings, report.outcome.records);
+    }
 }
 
 #[tokio::test]
