@@ -1,7 +1,7 @@
 use appsec_model::{Kind, NextPage, Normalized, ProjectRef, RawRecord, Rule, Scan, Scope, Timestamp};
 use serde_json::{Value, json};
 
-use super::{Batch, Contents, OnAbsence, PageCommit, ProjectIndex, RecordState, write_rules};
+use super::{Batch, Classified, Contents, OnAbsence, PageCommit, ProjectIndex, RecordState, write_rules};
 use crate::store::{
     Filter, HashedRecord, PackageFilter, PackageRow, PlannedRead, ReadCounts, ReadState, RunMode, RunState, Seen,
     StoreError,
@@ -17,6 +17,31 @@ fn nameless() -> HashedRecord {
     RawRecord { kind: Kind::Sast, id: None, project: None, body: "42".to_owned() }.into()
 }
 
+/// A page of records that become nothing, the last one of its read.
+fn page(desk: &Desk, run_id: i64, read_id: i64, records: Vec<Classified>) -> PageCommit {
+    let (instance_id, normalized) = (desk.instance_id, Normalized::default());
+    let contents = desk.store.contents(instance_id, "", &Kind::Sast, &records, &normalized).unwrap();
+    PageCommit {
+        instance_id,
+        instance: "code".to_owned(),
+        origin: String::new(),
+        run_id,
+        read_id,
+        kind: Kind::Sast,
+        page: 0,
+        next: NextPage::Complete,
+        records,
+        normalized,
+        contents,
+        full: true,
+        on_absence: OnAbsence::Mark,
+        ask_again: false,
+        scope: None,
+        costs: ReadCounts::default(),
+        now: NOW,
+    }
+}
+
 #[test]
 fn the_same_record_of_two_reads_at_one_time_is_kept_once() {
     let desk = Desk::new();
@@ -30,33 +55,7 @@ fn the_same_record_of_two_reads_at_one_time_is_kept_once() {
     let classify =
         || desk.store.with(|store| store.classify(instance_id, "", vec![nameless()], &projects, &Seen::default()));
     // Both pages are compared with the store before either is taken in.
-    let pages: Vec<PageCommit> = reads
-        .iter()
-        .map(|read| {
-            let records = classify().unwrap();
-            let normalized = Normalized::default();
-            let contents = desk.store.contents(instance_id, "", &Kind::Sast, &records, &normalized).unwrap();
-            PageCommit {
-                instance_id,
-                instance: "code".to_owned(),
-                origin: String::new(),
-                run_id: 1,
-                read_id: read.id,
-                kind: Kind::Sast,
-                page: 0,
-                next: NextPage::Complete,
-                records,
-                normalized,
-                contents,
-                full: true,
-                on_absence: OnAbsence::Mark,
-                ask_again: false,
-                scope: None,
-                costs: ReadCounts::default(),
-                now: NOW,
-            }
-        })
-        .collect();
+    let pages: Vec<PageCommit> = reads.iter().map(|read| page(&desk, 1, read.id, classify().unwrap())).collect();
     let commit = |page: &PageCommit| desk.store.with(|store| store.commit_page(page, &projects)).unwrap().ids;
     let taken: Vec<_> = pages.iter().map(commit).collect();
     assert_eq!(taken[0], taken[1]);
@@ -78,27 +77,7 @@ fn a_page_that_comes_after_its_read_has_ended_is_not_taken_in() {
         .store
         .with(|store| store.classify(instance_id, "", vec![nameless()], &projects, &Seen::default()))
         .unwrap();
-    let normalized = Normalized::default();
-    let contents = desk.store.contents(instance_id, "", &Kind::Sast, &records, &normalized).unwrap();
-    let page = PageCommit {
-        instance_id,
-        instance: "code".to_owned(),
-        origin: String::new(),
-        run_id,
-        read_id,
-        kind: Kind::Sast,
-        page: 0,
-        next: NextPage::Complete,
-        records,
-        normalized,
-        contents,
-        full: true,
-        on_absence: OnAbsence::Mark,
-        ask_again: false,
-        scope: None,
-        costs: ReadCounts::default(),
-        now: NOW,
-    };
+    let page = page(&desk, run_id, read_id, records);
     let commit = || desk.store.with(|store| store.commit_page(&page, &projects));
     let records = || desk.store.with(|store| store.deletion_plan(instance_id)).unwrap();
     let before = records();
