@@ -261,8 +261,8 @@ fn settle(connection: &Connection, scopes: &mut Scopes, block: i64) -> Result<()
     let mut insert = connection.prepare_cached(INSERT_ISSUE)?;
     for (id, issue) in &made {
         let known = known.get(id).copied();
-        let row = write_issue(connection, &mut insert, block, *id, issue, known)?;
-        write_aliases(connection, *id, issue, known.is_some())?;
+        let (row, was_there) = write_issue(connection, &mut insert, block, *id, issue, known)?;
+        write_aliases(connection, *id, issue, was_there)?;
         let mut join =
             connection.prepare_cached("UPDATE OR FAIL issue_members SET issue_row = ?2 WHERE finding_id = ?1")?;
         for member in issue.members.iter().filter(|member| member.issue_row != Some(row)) {
@@ -284,8 +284,8 @@ fn settle_new(connection: &Connection, scopes: &mut Scopes, blocks: &mut [(i64, 
         made.sort_by_key(|(_, issue)| issue.first.finding_id);
         let mut rows = HashMap::with_capacity(members.len());
         for (id, issue) in made {
-            let row = write_issue(connection, &mut insert_issue, *block, *id, issue, None)?;
-            write_aliases(connection, *id, issue, false)?;
+            let (row, was_there) = write_issue(connection, &mut insert_issue, *block, *id, issue, None)?;
+            write_aliases(connection, *id, issue, was_there)?;
             rows.extend(issue.members.iter().map(|member| (member.finding_id, row)));
         }
         joined.extend(members.iter().map(|it| (it.finding_id, &it.member, *block, rows.get(&it.finding_id).copied())));
@@ -361,7 +361,8 @@ const INSERT_ISSUE: &str = "INSERT OR FAIL INTO issues (id, block, kind, reposit
      ON CONFLICT (id) DO NOTHING";
 
 /// Writes an issue; `insert` is [`INSERT_ISSUE`], `known` its row where the block
-/// has one of that id already. Returns the row.
+/// has one of that id already. Returns the row, and whether it was there before,
+/// in this block or another one.
 fn write_issue(
     connection: &Connection,
     insert: &mut CachedStatement<'_>,
@@ -369,7 +370,7 @@ fn write_issue(
     id: i64,
     issue: &Made<'_>,
     known: Option<i64>,
-) -> Result<i64> {
+) -> Result<(i64, bool)> {
     let first = &issue.first.member;
     let Sum { shown, status, open, security, severity, priority, cvss, epss, sources, findings, first_seen_at } =
         issue.sum;
@@ -396,7 +397,7 @@ fn write_issue(
         first_seen_at,
     ];
     if known.is_none() && insert.execute(columns)? == 1 {
-        return Ok(connection.last_insert_rowid());
+        return Ok((connection.last_insert_rowid(), false));
     }
     connection
         .prepare_cached(
@@ -410,18 +411,20 @@ fn write_issue(
         )?
         .execute(columns)?;
     if let Some(known) = known {
-        return Ok(known);
+        return Ok((known, true));
     }
     // It was still of another block, whose other findings are to find their issues anew.
     let row = connection.prepare_cached("SELECT row FROM issues WHERE id = ?1")?.query_row([id], |row| row.get(0))?;
     connection
         .prepare_cached("UPDATE OR FAIL issue_members SET issue_row = NULL WHERE issue_row = ?1 AND block <> ?2")?
         .execute([row, block])?;
-    Ok(row)
+    Ok((row, true))
 }
 
-fn write_aliases(connection: &Connection, id: i64, issue: &Made<'_>, known: bool) -> Result<()> {
-    if known {
+/// Writes the aliases of an issue in the place of those that it had, if it was
+/// there before.
+fn write_aliases(connection: &Connection, id: i64, issue: &Made<'_>, was_there: bool) -> Result<()> {
+    if was_there {
         let mut told = connection.prepare_cached("SELECT alias FROM issue_aliases WHERE issue_id = ?1")?;
         let told = told.query_map([id], |row| row.get(0))?.collect::<rusqlite::Result<BTreeSet<i64>>>()?;
         if told.iter().eq(issue.aliases.iter().collect::<BTreeSet<_>>()) {

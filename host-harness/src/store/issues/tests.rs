@@ -1,3 +1,5 @@
+mod moves;
+
 use appsec_insight::Advisories;
 use appsec_model::{Kind, RawRecord};
 use proptest::{collection, prelude::*, sample};
