@@ -35,6 +35,19 @@ const CASES: &[Case] = &[
         remedy: None,
     },
     Case {
+        name: "a log that a process left when it was killed",
+        make: |desk| {
+            let store = rusqlite::Connection::open(desk.data_dir().join(STORE)).unwrap();
+            store.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).unwrap();
+            store.execute("UPDATE instances SET created_at = created_at + 1", []).unwrap();
+        },
+        arguments: &["--online"],
+        code: 0,
+        says: ("store of default", "good"),
+        detail: "whole, version ",
+        remedy: None,
+    },
+    Case {
         name: "a store of a newer program",
         make: |desk| {
             let store = rusqlite::Connection::open(desk.data_dir().join(STORE)).unwrap();
