@@ -14,7 +14,7 @@ use crate::{
     error::{HarnessError, with_causes},
     harness::Harness,
     ids::TenantId,
-    store::{FindingStore, Instance, InstanceStatus, Run, RunState, StoreHealth},
+    store::{FindingStore, Instance, InstanceStatus, Run, RunMode, RunState, StoreHealth},
     tenant::{Secrets, Tenant},
 };
 
@@ -177,19 +177,23 @@ async fn last_work(tenant: &Tenant, instance: &Instance, what: &str) -> Option<C
         let (detail, remedy) = detail.split_once("\n  to do: ").unwrap_or((detail, &usual));
         Some(Check::bad(format!("{what}: last work"), condition, detail, remedy))
     };
-    let again = || format!("harness sync {name}");
+    let again = |mode| match mode {
+        RunMode::Import => format!("import its file again, once it is whole: harness import --instance {name} FILE"),
+        RunMode::Renormalize => format!("harness renormalize {name}"),
+        RunMode::Full | RunMode::Incremental | RunMode::Event => format!("harness sync {name}"),
+    };
     match (last, instance.status) {
-        (Some(Run { state: RunState::Failed, id, message, .. }), _) => {
+        (Some(Run { state: RunState::Failed, id, mode, message, .. }), _) => {
             let why = message.unwrap_or_else(|| "it does not say why".to_owned());
-            bad(Condition::Problem, &format!("run {id} failed: {why}"), again())
+            bad(Condition::Problem, &format!("run {id} failed: {why}"), again(mode))
         }
         (_, InstanceStatus::Unauthorized) => {
             let why = instance.status_detail.as_deref().unwrap_or("the vendor refuses the token");
             bad(Condition::Problem, why, format!("harness instance rotate-token {name}"))
         }
-        (Some(Run { state: RunState::Partial, id, message, .. }), _) => {
+        (Some(Run { state: RunState::Partial, id, mode, message, .. }), _) => {
             let why = message.unwrap_or_else(|| "it does not say why".to_owned());
-            bad(Condition::Notice, &format!("run {id} is not complete: {why}"), again())
+            bad(Condition::Notice, &format!("run {id} is not complete: {why}"), again(mode))
         }
         (_, InstanceStatus::Degraded) => {
             let why = instance.status_detail.as_deref().unwrap_or("the last check failed");

@@ -5,7 +5,7 @@
 //! left. A crash at any point is finished by whoever opens the store next.
 
 use appsec_model::Timestamp;
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params, types::ValueRef};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params, types::ValueRef};
 use serde::{Deserialize, Serialize};
 
 use super::{FindingStore, Result, StoreError, derive, document, json};
@@ -255,18 +255,17 @@ impl FindingStore {
         loop {
             tries += 1;
             self.shred()?;
-            self.connection.execute_batch("BEGIN IMMEDIATE")?;
+            let transaction = Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate)?;
             // Somebody may have written in between.
-            if tries == SHREDS || free_pages(&self.connection)? == 0 {
-                break;
+            if tries < SHREDS && free_pages(&transaction)? > 0 {
+                continue;
             }
-            self.connection.execute_batch("ROLLBACK")?;
+            // What others have yet to bring up to date is no trace of this one.
+            derive::refresh_all(&transaction, &self.decoder, &self.compiled, now)?;
+            let proof = self.prove_deletion(instance_id, texts)?;
+            transaction.commit()?;
+            return Ok(proof);
         }
-        // What others have yet to bring up to date is no trace of this one.
-        let proof = derive::refresh_all(&self.connection, &self.decoder, &self.compiled, now)
-            .and_then(|_| self.prove_deletion(instance_id, texts));
-        self.connection.execute_batch(if proof.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
-        proof
     }
 
     /// Overwrites what the file held of deleted rows: free pages are given

@@ -78,6 +78,8 @@ fn a_report_of_a_scan_that_went_wrong_is_not_taken_for_all_there_is() {
     let run = desk.json(&["runs", "1"]);
     assert_eq!(run["runs"][0]["state"], "partial");
     assert_eq!(run["diagnostics"][0]["code"], "scan-error", "{run:#}");
+    let doctor = desk.run(&["doctor"]);
+    assert!(doctor.stdout.contains("harness import --instance files FILE"), "{}", doctor.stdout);
     // A warning tells of a file that was not looked at, which is usual.
     assert_eq!(desk.run(&["import", &warned, "--project", "acme/app"]).code, 0);
     let run = desk.json(&["runs", "2"]);
