@@ -14,13 +14,9 @@ use appsec_model::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::{
-    error::HarnessError,
-    files::create_private_dir,
-    harness::Harness,
-    ids::TenantId,
-    store::{FindingStore, StoreError},
-};
+use crate::{error::HarnessError, harness::Harness};
+use appsec_grant::{Code, TenantId, files::create_private_dir};
+use appsec_store::{FindingStore, StoreError};
 
 /// The list of a backup.
 const LIST: &str = "backup.json";
@@ -85,13 +81,13 @@ pub enum BackupError {
 }
 
 impl BackupError {
-    /// What the operator can do about it.
-    pub(crate) fn remedy(&self) -> &'static str {
+    /// A stable word for it.
+    pub(crate) fn code(&self) -> Code {
         match self {
-            Self::Exists(_) => "choose another place; nothing is ever written over",
-            Self::File(..) => "check the path, the permissions and the space, then run the command again",
-            Self::NoBackup(..) => "give the folder that `harness backup` made",
-            Self::Damaged(_) | Self::DamagedStore { .. } => "use another backup; nothing was brought back",
+            Self::Exists(_) => Code::BackupExists,
+            Self::File(..) => Code::BackupFile,
+            Self::NoBackup(..) => Code::NotABackup,
+            Self::Damaged(_) | Self::DamagedStore { .. } => Code::BackupDamaged,
         }
     }
 }
@@ -128,7 +124,7 @@ impl Harness {
         let original: TenantId = backup
             .tenant
             .parse()
-            .map_err(|error: crate::ids::NameError| BackupError::NoBackup(source.to_owned(), error.into()))?;
+            .map_err(|error: appsec_grant::NameError| BackupError::NoBackup(source.to_owned(), error.into()))?;
         let id = id.cloned().unwrap_or_else(|| original.clone());
         let folder = self.tenant_folder(&id);
         if folder.exists() {
@@ -244,7 +240,7 @@ fn hash(path: &Path) -> io::Result<(u64, String)> {
     loop {
         let read = file.read(&mut piece)?;
         if read == 0 {
-            return Ok((bytes, crate::hex::encode(&hasher.finalize())));
+            return Ok((bytes, data_encoding::HEXLOWER.encode(&hasher.finalize())));
         }
         hasher.update(piece.get(..read).unwrap_or_default());
         bytes += read as u64;

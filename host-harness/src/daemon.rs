@@ -38,10 +38,10 @@ use self::{
 use crate::{
     error::HarnessError,
     harness::Harness,
-    ids::TenantId,
-    stop::Stop,
     webhook::{Attendant, EventSync, ListenOptions},
 };
+use appsec_grant::TenantId;
+use tokio_util::sync::CancellationToken;
 
 /// How often all tenants are looked at: what is new, or was scheduled anew,
 /// waits so long at most.
@@ -59,9 +59,9 @@ pub struct DaemonOptions {
     /// Make what is due, and end.
     pub once: bool,
     /// Stops it; syncs stop between two pages.
-    pub stop: Stop,
+    pub stop: CancellationToken,
     /// Stops it at once.
-    pub abort: Stop,
+    pub abort: CancellationToken,
     /// Where it listens for events of vendors; none for not at all.
     pub listen: Option<ListenOptions>,
     /// What happens.
@@ -113,13 +113,13 @@ impl Daemon {
             attendant.tell().await;
             report
         } else {
-            let ended = Stop::default();
+            let ended = CancellationToken::default();
             let word = async {
                 tokio::select! {
-                    () = options.stop.asked() => {}
-                    () = options.abort.asked() => {}
+                    () = options.stop.cancelled() => {}
+                    () = options.abort.cancelled() => {}
                 }
-                ended.ask();
+                ended.cancel();
             };
             let attending = attendant.run(&ended, &options.abort);
             tokio::join!(self.keep_schedules(), attending, word).0
@@ -142,7 +142,7 @@ impl Daemon {
         let mut last: Option<TenantId> = None;
         let mut report = DaemonReport::default();
         let mut looked_at: Option<Timestamp> = None;
-        while !options.stop.is_asked() && !options.abort.is_asked() {
+        while !options.stop.is_cancelled() && !options.abort.is_cancelled() {
             let now = self.harness.now();
             // A clock that was put back counts as well.
             let is_older = |at: Timestamp, than| at.as_micros().abs_diff(now.as_micros()) >= micros(than);
@@ -198,8 +198,8 @@ impl Daemon {
                     at_work.remove(&key);
                     registry.look_at(&key.0).await;
                 }
-                () = options.stop.asked() => {}
-                () = options.abort.asked() => {}
+                () = options.stop.cancelled() => {}
+                () = options.abort.cancelled() => {}
                 () = self.harness.options().waiter.wait(idle), if running.is_empty() || !options.once => {}
             }
         }
@@ -223,10 +223,10 @@ impl Daemon {
         tokio::select! {
             () = ended => {}
             () = tokio::time::sleep(STOP_WITHIN) => {}
-            () = self.options.abort.asked() => {}
+            () = self.options.abort.cancelled() => {}
         }
         // Whatever is left loses the page under way, and nothing else.
-        self.options.abort.ask();
+        self.options.abort.cancel();
         while running.join_next().await.is_some() {}
     }
 }

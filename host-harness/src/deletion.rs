@@ -12,15 +12,9 @@ use std::{
 
 use serde::Serialize;
 
-use crate::{
-    error::HarnessError,
-    harness::Harness,
-    ids::{InstanceName, TenantId},
-    secrets::Secret,
-    store::{DeletionPlan, DeletionProof, FindingStore, PendingDeletion, StoreError, contains},
-    tenant::Tenant,
-    vault::Vault,
-};
+use crate::{error::HarnessError, harness::Harness, tenant::Tenant, vault::Vault};
+use appsec_grant::{InstanceName, Secret, TenantId};
+use appsec_store::{DeletionPlan, DeletionProof, FindingStore, PendingDeletion, StoreError, contains};
 
 /// What a folder of a tenant that is being deleted begins with: no name of a
 /// tenant does.

@@ -11,12 +11,12 @@ use serde::Serialize;
 
 use crate::{
     backup::RESTORING,
-    error::{HarnessError, with_causes},
+    error::HarnessError,
     harness::Harness,
-    ids::TenantId,
-    store::{FindingStore, Instance, InstanceStatus, Run, RunMode, RunState, StoreHealth},
     tenant::{Secrets, Tenant},
 };
+use appsec_grant::{Code, TenantId, with_causes};
+use appsec_store::{FindingStore, Instance, InstanceStatus, Run, RunMode, RunState, StoreHealth};
 
 /// How something is.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize, schemars::JsonSchema)]
@@ -50,22 +50,25 @@ pub struct Check {
     pub condition: Condition,
     /// Why, in words.
     pub detail: String,
+    /// A stable word for the error, where one was met.
+    #[schemars(with = "Option<String>")]
+    pub code: Option<Code>,
     /// What to do about it.
     pub remedy: Option<String>,
 }
 
 impl Check {
     fn good(what: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { what: what.into(), condition: Condition::Good, detail: detail.into(), remedy: None }
+        Self { what: what.into(), condition: Condition::Good, detail: detail.into(), code: None, remedy: None }
     }
 
     fn bad(what: impl Into<String>, condition: Condition, detail: impl Into<String>, remedy: &str) -> Self {
-        Self { what: what.into(), condition, detail: detail.into(), remedy: Some(remedy.to_owned()) }
+        Self { what: what.into(), condition, detail: detail.into(), code: None, remedy: Some(remedy.to_owned()) }
     }
 
     fn failed(what: impl Into<String>, error: &HarnessError) -> Self {
-        let remedy = error.remedy().map(str::to_owned);
-        Self { what: what.into(), condition: Condition::Problem, detail: with_causes(error), remedy }
+        let code = Some(error.code());
+        Self { what: what.into(), condition: Condition::Problem, detail: with_causes(error), code, remedy: None }
     }
 }
 
@@ -173,9 +176,7 @@ async fn last_work(tenant: &Tenant, instance: &Instance, what: &str) -> Option<C
         Err(error) => return Some(Check::failed(what, &error.into())),
     };
     let bad = |condition, detail: &str, usual: String| {
-        // The run log holds what to do on a line of its own.
-        let (detail, remedy) = detail.split_once("\n  to do: ").unwrap_or((detail, &usual));
-        Some(Check::bad(format!("{what}: last work"), condition, detail, remedy))
+        Some(Check::bad(format!("{what}: last work"), condition, detail, &usual))
     };
     let again = |mode| match mode {
         RunMode::Import => format!("import its file again, once it is whole: harness import --instance {name} FILE"),

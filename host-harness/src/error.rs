@@ -1,43 +1,21 @@
 //! What can go wrong, and what to do about it.
 
-use std::{path::PathBuf, time::Duration};
-
-use appsec_model::Error as ContractError;
+use std::path::PathBuf;
 
 use crate::{
-    backup::BackupError,
-    capability::{egress::OriginError, http::Refused, storage::BucketError},
-    ids::InstanceName,
-    import::ImportError,
-    mapping::MappingError,
-    onboarding::OnboardingError,
-    runtime::{CallError, CallFailure, RuntimeError},
-    schedule::ScheduleError,
-    secrets::SecretError,
-    store::{ReadCounts, StoreError},
-    sync::SelectionError,
-    vault::VaultError,
-    webhook::WebhookError,
+    backup::BackupError, mapping::MappingError, onboarding::OnboardingError, vault::VaultError, webhook::WebhookError,
 };
+use appsec_grant::{BucketError, Code, InstanceName, OriginError, SecretError};
+use appsec_ingest::{Error as IngestError, ImportError};
+use appsec_sandbox::{CallError, CallFailure, RuntimeError};
+use appsec_store::{ScheduleError, StoreError};
 
 /// Why the harness could not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum HarnessError {
-    /// A call of the connector failed.
-    #[error("{0}")]
-    Call(Box<CallError>),
-    /// A call was tried until tries or time were used up.
-    #[error("{error} (tries: {tries}, waited {} s)", waited.as_secs())]
-    Exhausted {
-        /// The last failure.
-        error: Box<CallError>,
-        /// How often it was tried.
-        tries: u32,
-        /// How long was waited in all.
-        waited: Duration,
-        /// What the tries took.
-        costs: Box<ReadCounts>,
-    },
+    /// A sync, an import or a renormalization failed.
+    #[error(transparent)]
+    Ingest(#[from] IngestError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -53,9 +31,6 @@ pub enum HarnessError {
     /// A secret is needed and nothing says where it is.
     #[error("the connector needs the secret {0}, and the instance does not say where to read it")]
     NoSecret(String),
-    /// The selection names what is not there.
-    #[error(transparent)]
-    Selection(#[from] SelectionError),
     /// An origin is malformed.
     #[error(transparent)]
     Origin(#[from] OriginError),
@@ -104,9 +79,6 @@ pub enum HarnessError {
     /// The lock's file cannot be made.
     #[error("cannot lock the instance with the file {0}")]
     Lock(PathBuf, #[source] std::io::Error),
-    /// A file cannot be imported.
-    #[error(transparent)]
-    Import(#[from] ImportError),
     /// Repositories or mappings are not what was asked for.
     #[error(transparent)]
     Mapping(#[from] MappingError),
@@ -128,12 +100,6 @@ pub enum HarnessError {
     /// A run is not there.
     #[error("there is no run {0}")]
     NoRun(i64),
-    /// The vendor's list of projects has no end.
-    #[error("the vendor's list of projects does not come to an end ({0} projects so far)")]
-    EndlessProjects(usize),
-    /// The vendor's list of projects is empty, and was not before.
-    #[error("the vendor lists no project any more, and listed {0} before: nothing was read or marked")]
-    NoProjects(usize),
     /// The instance is paused.
     #[error("the instance `{0}` is paused")]
     Paused(InstanceName),
@@ -199,272 +165,79 @@ pub enum HarnessError {
 
 impl From<CallError> for HarnessError {
     fn from(error: CallError) -> Self {
-        Self::Call(Box::new(error))
+        Self::Ingest(error.into())
+    }
+}
+
+impl From<ImportError> for HarnessError {
+    fn from(error: ImportError) -> Self {
+        Self::Ingest(error.into())
     }
 }
 
 impl HarnessError {
-    /// A failure of a call that the host finds in its result.
-    pub(crate) fn call(owner: &str, verb: &'static str, failure: CallFailure) -> Self {
-        Self::from(CallError {
-            owner: owner.to_owned(),
-            verb,
-            failure,
-            report: crate::runtime::CallReport::default(),
-            log_tail: Vec::new(),
-        })
+    fn ingest(&self) -> Option<&IngestError> {
+        match self {
+            Self::Ingest(error) => Some(error),
+            _ => None,
+        }
     }
 
     /// Why a call failed, if that is what went wrong.
     pub fn failure(&self) -> Option<&CallFailure> {
-        match self {
-            Self::Call(error) | Self::Exhausted { error, .. } => Some(&error.failure),
-            _ => None,
-        }
-    }
-
-    fn contract(&self) -> Option<&ContractError> {
-        match self.failure() {
-            Some(CallFailure::Contract(error)) => Some(error),
-            _ => None,
-        }
-    }
-
-    pub(crate) fn is_call(&self) -> bool {
-        self.failure().is_some()
+        self.ingest().and_then(IngestError::failure)
     }
 
     /// Whether the same may be tried later, because somebody else is at work, or
     /// the operator said so.
     pub(crate) fn is_for_later(&self) -> bool {
-        matches!(self, Self::Locked | Self::AtWork(_) | Self::Paused(_) | Self::Stopped)
-    }
-
-    pub(crate) fn is_not_configured(&self) -> bool {
-        matches!(self.contract(), Some(ContractError::NotConfigured))
-    }
-
-    pub(crate) fn is_invalid_cursor(&self) -> bool {
-        matches!(self.contract(), Some(ContractError::InvalidCursor { .. }))
+        matches!(self, Self::Locked | Self::AtWork(_) | Self::Paused(_) | Self::Ingest(IngestError::Stopped))
     }
 
     pub(crate) fn is_unauthorized(&self) -> bool {
-        matches!(self.contract(), Some(ContractError::Unauthorized { .. }))
-    }
-
-    /// Whether the connector cannot read a file.
-    fn is_about_a_file(&self) -> bool {
-        let unsupported = matches!(self.contract(), Some(ContractError::Unsupported { .. }));
-        let of_file = |verb: &str| verb == "normalize" || verb.starts_with("document-reader");
-        unsupported && matches!(self, Self::Call(error) if of_file(error.verb))
-    }
-
-    pub(crate) fn costs(&self) -> Option<ReadCounts> {
-        match self {
-            Self::Exhausted { costs, .. } => Some(**costs),
-            Self::Call(error) => Some(ReadCounts {
-                requests: u64::from(error.report.requests),
-                received_bytes: error.report.received_bytes,
-                ..ReadCounts::default()
-            }),
-            _ => None,
-        }
+        self.ingest().is_some_and(IngestError::is_unauthorized)
     }
 
     /// A stable word for scripts.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> Code {
         match self {
-            Self::Call(error) | Self::Exhausted { error, .. } => failure_code(&error.failure),
-            Self::Runtime(_) => "connector-unusable",
-            Self::Secret(_) | Self::NoSecret(_) => "secret",
-            Self::Vault(_) => "vault",
-            Self::Selection(_) => "selection",
-            Self::Origin(_) => "invalid-origin",
-            Self::NoInstance { .. } => "no-such-instance",
-            Self::OnlyOwnConnector(_) => "not-its-connector",
-            Self::Native => "native-source",
-            Self::NotNative(_) => "no-native-source",
-            Self::NoConnector(_) | Self::OtherConnector { .. } => "no-such-connector",
-            Self::Import(_) => "import",
+            Self::Ingest(error) => error.code(),
+            Self::Store(error) => error.code(),
             Self::Mapping(error) => error.code(),
-            Self::Policies(_) | Self::Store(StoreError::Policies(_)) => "invalid-policies",
-            Self::Store(_) => "store",
-            Self::NoPolicies => "no-policies",
-            Self::NoPolicy(_) => "no-such-policy",
             Self::Webhook(error) => error.code(),
-            Self::Backup(_) => "backup",
-            Self::NoTenant(_) => "no-such-tenant",
-            Self::TenantExists(_) => "tenant-exists",
-            Self::NotConfirmed { .. } => "not-confirmed",
-            Self::NothingInScope => "nothing-in-scope",
-            Self::DeletionWaits(_) => "deletion-waits",
-            Self::Folder(..) => "io",
-            Self::Locked | Self::AtWork(_) | Self::Lock(..) => "locked",
-            Self::DaemonRuns(_) => "daemon-runs",
-            Self::Schedule(_) => "invalid-schedule",
-            Self::NoRun(_) => "no-such-run",
-            Self::EndlessProjects(_) => "protocol",
-            Self::NoProjects(_) => "no-projects",
-            Self::Paused(_) => "paused",
-            Self::OtherAccount { .. } => "other-account",
-            Self::NoNewSecret => "no-new-secret",
-            Self::NotKept => "secret-not-kept",
-            Self::NoSetting(_) | Self::NoKindSetting(_) => "no-such-setting",
-            Self::Onboarding(_) => "onboarding",
-            Self::Bucket(_) => "store",
-            Self::Tls(_) | Self::Random(_) | Self::Stopped => "host",
+            Self::Vault(error) => error.code(),
+            Self::Backup(error) => error.code(),
+            Self::Onboarding(error) => error.code(),
+            Self::Runtime(_) => Code::ConnectorUnusable,
+            Self::Secret(_) | Self::NoSecret(_) => Code::Secret,
+            Self::Origin(_) => Code::InvalidOrigin,
+            Self::NoInstance { .. } => Code::InstanceNotFound,
+            Self::OnlyOwnConnector(_) => Code::ConnectorNotOwn,
+            Self::Native => Code::ImportOnly,
+            Self::NotNative(_) => Code::NotImportOnly,
+            Self::NoConnector(_) => Code::ConnectorNotFound,
+            Self::OtherConnector { .. } => Code::ConnectorMismatch,
+            Self::Policies(_) => Code::InvalidPolicies,
+            Self::NoPolicies => Code::NoPolicies,
+            Self::NoPolicy(_) => Code::PolicyNotFound,
+            Self::NoTenant(_) => Code::TenantNotFound,
+            Self::TenantExists(_) => Code::TenantExists,
+            Self::NotConfirmed { .. } => Code::NotConfirmed,
+            Self::NothingInScope => Code::NothingInScope,
+            Self::DeletionWaits(_) => Code::DeletionPending,
+            Self::Folder(..) => Code::Io,
+            Self::Locked | Self::AtWork(_) | Self::Lock(..) => Code::Locked,
+            Self::DaemonRuns(_) => Code::DaemonRunning,
+            Self::Schedule(_) => Code::InvalidSchedule,
+            Self::NoRun(_) => Code::RunNotFound,
+            Self::Paused(_) => Code::Paused,
+            Self::OtherAccount { .. } => Code::AccountMismatch,
+            Self::NoNewSecret => Code::SecretNotGiven,
+            Self::NotKept => Code::SecretNotStored,
+            Self::NoSetting(_) | Self::NoKindSetting(_) => Code::SettingNotFound,
+            Self::Bucket(_) => Code::Store,
+            Self::Stopped => Code::Stopped,
+            Self::Tls(_) | Self::Random(_) => Code::Host,
         }
     }
-
-    /// The error with what to do about it, for the run log.
-    pub(crate) fn with_remedy(&self) -> String {
-        match self.remedy() {
-            Some(remedy) => format!("{self}\n  to do: {remedy}"),
-            None => self.to_string(),
-        }
-    }
-
-    /// What the operator can do about it.
-    pub fn remedy(&self) -> Option<&'static str> {
-        if let Self::Import(error) = self {
-            return Some(error.remedy());
-        }
-        if let Self::Mapping(error) = self {
-            return error.remedy();
-        }
-        if let Self::Webhook(error) = self {
-            return Some(error.remedy());
-        }
-        if let Self::Backup(error) = self {
-            return Some(error.remedy());
-        }
-        if let Self::Onboarding(error) = self {
-            return Some(error.remedy());
-        }
-        if let Self::Vault(error) = self {
-            return error.remedy();
-        }
-        if self.is_about_a_file() {
-            return Some(
-                "check that the file is whole, and of the tool that the connector reads: `harness inspect` lists its \
-                 formats; a report of another scanner (SARIF, CycloneDX, OSV-Scanner) is taken in with: \
-                 harness import --source NAME FILE",
-            );
-        }
-        let remedy = match self.code() {
-            "invalid-settings" => {
-                "correct the settings that are named; `harness inspect` lists all settings of the connector"
-            }
-            "not-configured" => "run `harness instance check` for this instance",
-            "unauthorized" => {
-                "the token is wrong, revoked or expired: make a new one at the vendor, and give it by its environment \
-                 variable or with --token-file; an instance that is there takes it with: \
-                 harness instance rotate-token NAME"
-            }
-            "forbidden" => "the token is valid but may not do this: give its owner the right at the vendor",
-            "missing-scope" => {
-                "make sure that the token has the scope for the vendor's Web API, and that the deployment's name is right"
-            }
-            "deployment-not-found" => "correct the name of the deployment in the settings, or leave it out",
-            "not-its-connector" => {
-                "to see what the other one would change, add --dry-run; to use it, put it in the place of the file that \
-                 `harness instance show` names, or use the harness that carries it"
-            }
-            "project-not-found" => "`harness projects` shows the projects that there are",
-            "rate-limited" => "nothing is lost: run the command again later; it reads only what is missing",
-            "unavailable" => {
-                "check that the vendor's address is right and reachable from here, then run the command again; nothing \
-                 that was read is lost"
-            }
-            "egress-denied" => {
-                "grant the origin when the instance is added: --allow-origin ORIGIN, and for an address of this machine \
-                 or network --allow-private-origin ORIGIN"
-            }
-            "request-refused" => {
-                "no grant lifts this: it is a rule for all connectors, and the author of this one should know that it \
-                 breaks it"
-            }
-            "protocol" => {
-                "the address may be that of a proxy or login page; if not, the vendor's API has changed and the connector \
-                 needs an update"
-            }
-            "no-projects" => {
-                "check at the vendor what the token may see; if all projects are gone indeed, confirm with: \
-                 harness sync --allow-vanish"
-            }
-            "paused" => "let it go on with: harness instance resume NAME",
-            "other-account" => {
-                "give a token of the same account; if the other one is meant, say so with --other-account: what was \
-                 brought from the old one is marked as vanished by the next full sync with --allow-vanish"
-            }
-            "no-new-secret" => "give it with --token-file FILE, --token-env VARIABLE or --token-stdin",
-            "secret-not-kept" => "store it with --store-token, or give a file or variable",
-            "no-such-setting" => "`harness instance show` lists what is set, `harness inspect` what there is",
-            "invalid-cursor" => "run the sync again with --fresh",
-            "unsupported" => "this connector cannot do that; `harness inspect` shows what it can",
-            "limit" | "sandbox-limit" => {
-                "a smaller page size may help; if not, the connector has a fault that its author should know of"
-            }
-            "internal" | "connector-crashed" => {
-                "the connector has a fault: tell its author what is above; nothing that was stored is harmed"
-            }
-            "secret" => "set the environment variable, or give the token with --token-file FILE or --token-stdin",
-            "no-such-instance" => "`harness instance list` shows the instances; `harness instance add` makes one",
-            "invalid-policies" => {
-                "correct the file and import it: harness policy import FILE; with --check nothing is stored"
-            }
-            "no-policies" => {
-                "import some: harness policy import FILE; `harness policy starter` prints a set to begin with"
-            }
-            "no-such-policy" => "`harness policy list` shows the policies",
-            "tenant-exists" => "choose another name; `harness tenant list` shows those that there are",
-            "no-such-tenant" => "`harness tenant list` shows the tenants, `harness tenant add NAME` makes one",
-            "nothing-in-scope" => {
-                "`harness projects` and `harness mapping list` show the projects with their repositories, environments, \
-                 branches and tags; correct the option, or leave it out"
-            }
-            "deletion-waits" => {
-                "nothing more is to be asked for: the first command on this tenant after the other process has ended \
-                 finishes it and says what the proof found; until then `harness doctor` tells of it"
-            }
-            "not-confirmed" => "give the name of what is to be deleted, letter by letter",
-            "native-source" => "import its reports (again): harness import --source NAME FILE...",
-            "no-native-source" => "choose another name for --source, such as reports; it is made if it is not there",
-            "no-such-connector" => "give the right component with --connector FILE.wasm",
-            "connector-unusable" => "check the file; `harness inspect FILE.wasm` shows what it is",
-            "invalid-origin" => "write it as https://host or https://host:port",
-            "daemon-runs" => "`harness status` shows it; stop it first, or leave the work to it",
-            "locked" => "wait for the other process to finish, then run the command again",
-            _ => return None,
-        };
-        Some(remedy)
-    }
-}
-
-/// A stable word for the failure of a call.
-pub(crate) fn failure_code(failure: &CallFailure) -> &'static str {
-    match failure {
-        CallFailure::Contract(error) => error.code(),
-        CallFailure::Refused(Refused { by_rule: true, .. }) => "request-refused",
-        CallFailure::Refused(_) => "egress-denied",
-        CallFailure::Limit(_) => "sandbox-limit",
-        CallFailure::Trap(_) | CallFailure::Manifest(_) => "connector-crashed",
-        CallFailure::Host(_) => "host",
-    }
-}
-
-/// An error and what caused it, on one line. A cause that the text before it
-/// names already is not named again.
-pub fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(error) = next {
-        let cause = error.to_string();
-        if !text.contains(&cause) {
-            text.push_str(": ");
-            text.push_str(&cause);
-        }
-        next = error.source();
-    }
-    text
 }

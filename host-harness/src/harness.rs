@@ -10,17 +10,14 @@ use appsec_model::{Manifest, Normalized, RawInput, Timestamp};
 
 use crate::{
     bundled::BUNDLED,
-    capability::transport::{Transport, tls_config},
     error::HarnessError,
-    ids::TenantId,
-    limits::Limits,
-    runtime::{Called, Connector, Runtime},
-    secrets::SecretSource,
-    store::{ConnectorSource, FindingStore, Instance, SharedStore},
-    sync::{ByClock, Gate, Gates, RetryPolicy, Waiter},
     tenant::{Secrets, Tenant},
     vault::VAULT_KEY_VARIABLE,
 };
+use appsec_grant::{SecretSource, TenantId};
+use appsec_ingest::{ByClock, Gate, Gates, RetryPolicy, Waiter};
+use appsec_sandbox::{Called, Connector, Limits, Runtime, Transport, tls_config};
+use appsec_store::{ConnectorSource, FindingStore, Instance, SharedStore};
 
 /// How a harness works.
 #[derive(Clone)]

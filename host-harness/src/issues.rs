@@ -1,10 +1,7 @@
 //! The issues of a tenant.
 
-use crate::{
-    error::HarnessError,
-    store::{IssueDetail, IssueFilter, IssueId, IssueRow, StoreError},
-    tenant::Tenant,
-};
+use crate::{error::HarnessError, tenant::Tenant};
+use appsec_store::{IssueDetail, IssueFilter, IssueId, IssueRow, StoreError};
 
 impl Tenant {
     /// Issues of a filter, most urgent first, and how many there are in all.

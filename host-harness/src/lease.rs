@@ -7,12 +7,9 @@ use std::{fs::File, time::Duration};
 use appsec_model::Timestamp;
 use tokio::task::JoinHandle;
 
-use crate::{
-    error::HarnessError,
-    ids::InstanceName,
-    store::{Instance, LeaseRow, SharedStore},
-    tenant::Tenant,
-};
+use crate::{error::HarnessError, tenant::Tenant};
+use appsec_grant::InstanceName;
+use appsec_store::{Instance, LeaseRow, SharedStore};
 
 /// How often a holder says that it is there.
 const BEAT: Duration = Duration::from_secs(10);

@@ -26,35 +26,26 @@
 //! # }
 //! ```
 
+#![warn(missing_docs)]
+
 mod backup;
 mod bundled;
-mod capability;
 mod daemon;
 mod deletion;
 mod doctor;
 mod error;
-mod files;
 mod harness;
-mod hex;
-mod ids;
-mod import;
+
 mod issues;
 mod lease;
 mod lifecycle;
-mod limits;
 mod mapping;
 mod onboarding;
 mod policies;
 mod rehearsal;
-mod renormalize;
-mod runtime;
-mod schedule;
-mod secrets;
+
 mod sources;
-mod stop;
-mod store;
-mod sync;
-mod task;
+
 mod tenant;
 mod tenants;
 mod vault;
@@ -63,53 +54,51 @@ mod webhook;
 pub use crate::{
     backup::{Backup, BackupError, BackupFile},
     bundled::{BUNDLED, Bundled},
-    capability::{
-        egress::{Addresses, EgressPolicy, Origin, OriginError},
-        http::Refused,
-        storage::{BucketError, BucketStore, Changes, Values},
-    },
     daemon::{
         Daemon, DaemonEvent, DaemonInfo, DaemonOptions, DaemonProgress, DaemonReport, InstanceWork, LastRun,
         RunningWork,
     },
     deletion::{DeletionReport, TenantDeletion},
     doctor::{Check, Condition},
-    error::{HarnessError, with_causes},
+    error::HarnessError,
     harness::{Harness, Loaded, Options},
-    ids::{InstanceName, NameError, TenantId},
-    import::{ImportError, ImportEvent, ImportOptions, ImportOutcome, ImportProgress, ImportReport, read_file},
     lease::Holder,
     lifecycle::{Rotation, SettingsChange},
-    limits::Limits,
     mapping::{Acceptance, MappingError, ProjectName, ScanFieldChanges},
     onboarding::{KindChoice, Onboarding, OnboardingError, OnboardingStep},
     policies::{PoliciesImported, PolicyCheck, PolicyRow, PolicyRows},
-    renormalize::{Change, ChangedFinding, RenormalizeOptions, RenormalizeProgress, RenormalizeReport},
-    runtime::{
-        CallError, CallFailure, CallReport, Called, Connector, Grant, Inspection, InspectionError, LimitHit, Runtime,
-        RuntimeError,
-    },
-    schedule::{Next, Plan, Rhythm, ScheduleError, Span, Zone, backoff},
-    secrets::{Secret, SecretError, SecretSource},
-    stop::Stop,
-    store::{
-        ACTIVE, AUTO_CONFIDENCE, AgeCount, Attribution, AutoMap, Candidate, ChangeRow, ClassCoverage, ConnectorSource,
-        Coverage, CoverageCell, CoverageOptions, CoverageState, CoverageSummary, Cursor, CursorError, CweCount,
-        Dashboard, DashboardFilter, DayCounts, DeletionPlan, DeletionProof, Delivery, DeliveryState, Due, EventRow,
-        EventState, Filter, FindingDetail, FindingId, FindingPage, FindingRow, FindingStore, Instance, InstanceStatus,
-        IssueDetail, IssueFilter, IssueFinding, IssueId, IssueIdError, IssueRow, IssueSort, IssueSource, Keep,
-        KeptFindings, LabelCount, LeaseRow, MappedBy, MappingCounts, MappingFilter, MappingRow, MappingState,
-        NamedProject, NewInstance, OccurrenceDetail, Outcome, PackageCount, PackageFilter, PackageRow, PackageSort,
-        Paused, Percent, PercentError, Period, PolicyFilter, PolicyImport, PolicyResult, PolicyResultWord, PolicySet,
-        PolicyViolations, ProjectChoice, ProjectCosts, ProjectCounts, ProjectFilter, ProjectRow, Proposal,
-        ReachableShare, Read, ReadCounts, ReadState, Refreshed, Released, Renormalized, RepositoryChanges,
-        RepositoryCount, RepositoryCoverage, RepositoryRow, RowFacts, Run, RunFilter, RunMode, RunProject, RunState,
-        RunWait, ScanFields, ScheduleRow, Settled, SeverityCount, SharedStore, Sort, StoreError, StoreHealth,
-        StoredRecord, TablePlan, TimeToFix, Top25Share, Total, TotalIs, UnmappedProject, VanishingRow, Webhook,
-    },
-    sync::{Decision, Progress, RetryPolicy, Selection, SelectionError, SyncEvent, SyncOptions, Vanishing, Waiter},
     tenant::{Setup, Tenant},
     tenants::{TenantInstance, TenantReport, TenantRun},
     vault::{EntryState, VAULT_KEY_VARIABLE, Vault, VaultEntry, VaultError, VaultKey, VaultReport},
     webhook::{Deliveries, Inbox, ListenOptions, RunEnded, WebhookError, WebhookEvent, WebhookSetup},
 };
+pub use appsec_grant::{
+    Addresses, BucketError, BucketStore, Changes, Class, Code, EgressPolicy, InstanceName, NameError, Origin,
+    OriginError, Secret, SecretError, SecretSource, TenantId, Values, with_causes,
+};
+pub use appsec_ingest::{
+    Error as IngestError,
+    Change, ChangedFinding, Decision, ImportError, ImportEvent, ImportOptions, ImportOutcome, ImportProgress,
+    ImportReport, Progress, RenormalizeOptions, RenormalizeProgress, RenormalizeReport, RetryPolicy, Selection,
+    SelectionError, SyncEvent, SyncOptions, Vanishing, Waiter, read_file,
+};
+pub use appsec_sandbox::{
+    CallError, CallFailure, CallReport, Called, Connector, Grant, Inspection, InspectionError, LimitHit, Limits,
+    Refused, Runtime, RuntimeError,
+};
+pub use appsec_store::{
+    ACTIVE, AUTO_CONFIDENCE, AgeCount, Attribution, AutoMap, Candidate, ChangeRow, ClassCoverage, ConnectorSource,
+    Coverage, CoverageCell, CoverageOptions, CoverageState, CoverageSummary, Cursor, CursorError, CweCount, Dashboard,
+    DashboardFilter, DayCounts, DeletionPlan, DeletionProof, Delivery, DeliveryState, Due, EventRow, EventState,
+    Filter, FindingDetail, FindingId, FindingPage, FindingRow, FindingStore, Instance, InstanceStatus, IssueDetail,
+    IssueFilter, IssueFinding, IssueId, IssueIdError, IssueRow, IssueSort, IssueSource, Keep, KeptFindings, LabelCount,
+    LeaseRow, MappedBy, MappingCounts, MappingFilter, MappingRow, MappingState, NamedProject, NewInstance, Next,
+    OccurrenceDetail, Outcome, PackageCount, PackageFilter, PackageRow, PackageSort, Paused, Percent, PercentError,
+    Period, Plan, PolicyFilter, PolicyImport, PolicyResult, PolicyResultWord, PolicySet, PolicyViolations,
+    ProjectChoice, ProjectCosts, ProjectCounts, ProjectFilter, ProjectRow, Proposal, ReachableShare, Read, ReadCounts,
+    ReadState, Refreshed, Released, Renormalized, RepositoryChanges, RepositoryCount, RepositoryCoverage,
+    RepositoryRow, Rhythm, RowFacts, Run, RunFilter, RunMode, RunProject, RunState, RunWait, ScanFields, ScheduleError,
+    ScheduleRow, Settled, SeverityCount, SharedStore, Sort, Span, StoreError, StoreHealth, StoredRecord, TablePlan,
+    TimeToFix, Top25Share, Total, TotalIs, UnmappedProject, VanishingRow, Webhook, Zone, backoff,
+};
+pub use tokio_util::sync::CancellationToken;

@@ -6,13 +6,11 @@ use appsec_model::{Connection, Deployment, Kind, Manifest};
 use serde_json::{Map, Value};
 
 use crate::{
-    capability::egress::{Addresses, Origin},
     error::HarnessError,
-    ids::InstanceName,
-    secrets::SecretSource,
-    store::{Instance, NewInstance, Paused},
     tenant::{Tenant, secret_sources, vouched_origins},
 };
+use appsec_grant::{Addresses, InstanceName, Origin, SecretSource};
+use appsec_store::{Instance, NewInstance, Paused};
 
 /// Another secret for an instance.
 #[derive(Clone, Debug, Default)]

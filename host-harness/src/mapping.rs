@@ -6,14 +6,11 @@ use std::collections::BTreeMap;
 
 use appsec_insight::repository::{Repository, RepositoryAddress, RepositoryError};
 
-use crate::{
-    error::HarnessError,
-    ids::InstanceName,
-    store::{
-        AutoMap, KeptFindings, MappingCounts, MappingFilter, MappingRow, NamedProject, Released, RepositoryChanges,
-        RepositoryRow, ScanFields, Settled,
-    },
-    tenant::Tenant,
+use crate::{error::HarnessError, tenant::Tenant};
+use appsec_grant::{Code, InstanceName};
+use appsec_store::{
+    AutoMap, KeptFindings, MappingCounts, MappingFilter, MappingRow, NamedProject, Released, RepositoryChanges,
+    RepositoryRow, ScanFields, Settled,
 };
 
 /// A project, as a person names it.
@@ -95,36 +92,18 @@ pub enum MappingError {
 }
 
 impl MappingError {
-    /// A stable word for scripts.
-    pub(crate) const fn code(&self) -> &'static str {
+    /// A stable word for it.
+    pub(crate) const fn code(&self) -> Code {
         match self {
-            Self::NoProject(_) => "no-such-project",
-            Self::SeveralProjects { .. } | Self::SeveralRepositories { .. } => "ambiguous",
-            Self::NoRepository(_) => "no-such-repository",
-            Self::Repository(_) => "invalid-repository",
-            Self::InUse { .. } => "in-use",
-            Self::Undecided { .. } => "undecided",
-            Self::NoField(_) => "no-such-field",
+            Self::NoProject(_) => Code::ProjectUnknown,
+            Self::SeveralProjects { .. } => Code::ProjectAmbiguous,
+            Self::SeveralRepositories { .. } => Code::RepositoryAmbiguous,
+            Self::NoRepository(_) => Code::RepositoryNotFound,
+            Self::Repository(_) => Code::InvalidRepository,
+            Self::InUse { .. } => Code::RepositoryInUse,
+            Self::Undecided { .. } => Code::FindingsUndecided,
+            Self::NoField(_) => Code::FieldNotFound,
         }
-    }
-
-    /// What the operator can do about it.
-    pub(crate) const fn remedy(&self) -> Option<&'static str> {
-        Some(match self {
-            Self::NoProject(_) => "`harness projects` shows the projects that there are",
-            Self::SeveralProjects { .. } => "name its instance with --instance NAME, or give the vendor's id",
-            Self::NoRepository(_) => "`harness repositories list` shows them; `harness repositories add` makes one",
-            Self::SeveralRepositories { .. } => "give its URL",
-            Self::Repository(_) => return None,
-            Self::InUse { .. } => {
-                "map these projects to another one with `harness mapping set`, or unmap them with `harness mapping unset`"
-            }
-            Self::Undecided { .. } => {
-                "--keep keeps them as history, none of them open any more; --delete deletes them and all else that the \
-                 project brought"
-            }
-            Self::NoField(_) => "one of environment, branch, tag, metadata, or a key of the project's metadata",
-        })
     }
 }
 
@@ -375,7 +354,7 @@ fn changed(before: ScanFields, changes: ScanFieldChanges) -> Result<ScanFields, 
 #[cfg(test)]
 mod tests {
     use super::{MappingError, ScanFieldChanges, changed};
-    use crate::store::ScanFields;
+    use appsec_store::ScanFields;
 
     fn fields(environment: Option<&str>, metadata: &[(&str, &str)]) -> ScanFields {
         let metadata = metadata.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect();

@@ -11,13 +11,12 @@ use serde::Serialize;
 use crate::{
     error::HarnessError,
     harness::Loaded,
-    ids::InstanceName,
     lifecycle::set_kinds,
     rehearsal::Rehearsal,
-    secrets::{Secret, SecretSource},
-    store::{Accepted, AutoMap, Draft, Instance, NamedDraft, ProjectChoice, StoreError, matches},
     tenant::{Secrets, Setup, Tenant, candidate},
 };
+use appsec_grant::{Code, InstanceName, Secret, SecretSource};
+use appsec_store::{Accepted, AutoMap, Draft, Instance, NamedDraft, ProjectChoice, StoreError, matches};
 
 /// What an onboarding waits for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, schemars::JsonSchema)]
@@ -126,17 +125,14 @@ impl OnboardingStep {
 }
 
 impl OnboardingError {
-    /// What the operator can do about it.
-    pub fn remedy(&self) -> &'static str {
+    /// A stable word for it.
+    pub(crate) fn code(&self) -> Code {
         match self {
-            Self::NotBegun(_) => "begin it with: harness onboard NAME",
-            Self::Unfinished { .. } => {
-                "what was decided so far is kept: go on with harness onboard NAME at a terminal, or with \
-                 --kinds KIND,…, --projects PATTERN and --auto-map adopt|match|off, or with --yes for what is usual"
-            }
-            Self::NoKind => "give the token more rights at the vendor, and begin again",
-            Self::Kind { .. } => "choose among those that the token can read, or give it the right at the vendor",
-            Self::NoProject { .. } => "`*` stands for any signs; --projects all takes all of them",
+            Self::NotBegun(_) => Code::OnboardingNotFound,
+            Self::Unfinished { .. } => Code::OnboardingIncomplete,
+            Self::NoKind => Code::NoReadableKind,
+            Self::Kind { .. } => Code::KindNotReadable,
+            Self::NoProject { .. } => Code::PatternUnmatched,
         }
     }
 }

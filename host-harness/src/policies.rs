@@ -4,11 +4,8 @@ use appsec_model::{Severity, Timestamp};
 use appsec_policy::{Definition, Policies, Policy, Problem};
 use serde::Serialize;
 
-use crate::{
-    error::HarnessError,
-    store::{PolicyFilter, PolicyImport, PolicyResult, PolicySet, PolicyViolations, StoreError},
-    tenant::Tenant,
-};
+use crate::{error::HarnessError, tenant::Tenant};
+use appsec_store::{PolicyFilter, PolicyImport, PolicyResult, PolicySet, PolicyViolations, StoreError};
 
 /// What came of an import of policies.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]

@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use appsec_model::{Project, Timestamp};
 
 use crate::{
-    capability::storage::{BucketError, BucketStore, Changes, Values},
     error::HarnessError,
     harness::Loaded,
-    store::{Accepted, Instance, InstanceBucket, InstanceStatus, NewInstance, Percent},
-    sync::{Caller, InstanceSync, SyncOptions, health},
     tenant::{Secrets, Tenant},
 };
+use appsec_grant::{BucketError, BucketStore, Changes, Values};
+use appsec_ingest::{Caller, InstanceSync, SyncOptions, health};
+use appsec_store::{Accepted, Instance, InstanceBucket, InstanceStatus, NewInstance, Percent};
 
 /// A bucket whose changes are kept apart.
 struct Scratch {
@@ -90,6 +90,6 @@ impl Rehearsal {
 
     /// All projects of the vendor; comes after [`configure`](Self::configure).
     pub async fn projects(&self) -> Result<Vec<Project>, HarnessError> {
-        self.sync.list_projects(&self.caller).await
+        Ok(self.sync.list_projects(&self.caller).await?)
     }
 }

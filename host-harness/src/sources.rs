@@ -1,14 +1,9 @@
 //! Native sources: the reports of other scanners, which the host reads itself.
 
-use std::path::Path;
-
-use crate::{
-    error::HarnessError,
-    ids::InstanceName,
-    import::{Import, ImportOptions, ImportProgress, ImportReport},
-    store::{ConnectorSource, Instance, InstanceStatus, NewInstance, StoreError},
-    tenant::Tenant,
-};
+use crate::{error::HarnessError, tenant::Tenant};
+use appsec_grant::InstanceName;
+use appsec_ingest::{Import, ImportOptions, ImportProgress, ImportReport};
+use appsec_store::{ConnectorSource, Instance, InstanceStatus, NewInstance, StoreError};
 
 /// What stands for a connector's id on an instance without one.
 const READER: &str = "reports";
@@ -37,34 +32,6 @@ impl Tenant {
             })
             .await?;
         Ok(())
-    }
-
-    /// Takes in a report, or goes on where an import of the same one was cut off.
-    pub(crate) async fn import_report(
-        &self,
-        instance: Instance,
-        file: &Path,
-        options: ImportOptions,
-        progress: ImportProgress,
-    ) -> Result<ImportReport, HarnessError> {
-        let (id, name) = (instance.id, instance.made.name.clone());
-        let lock = self.lock(&name)?;
-        let import = Import {
-            store: self.store.clone(),
-            owner: format!("{}/{name}", self.id),
-            instance,
-            clock: self.harness.options().clock.clone(),
-            progress,
-            options,
-        };
-        let report = import.run_native(file).await;
-        if report.is_ok() {
-            let (connected, now) = (InstanceStatus::Connected, self.harness.now());
-            self.store.run(move |store| store.set_instance_status(id, connected, None, None, now)).await?;
-        }
-        self.refresh().await?;
-        self.deliver_after_run(lock).await;
-        report
     }
 }
 

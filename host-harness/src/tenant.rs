@@ -10,23 +10,19 @@ use std::{
 use appsec_model::{Connection, Manifest, Timestamp};
 
 use crate::{
-    capability::{
-        egress::{Addresses, EgressPolicy, Origin},
-        http::{GrantedSecret, HttpGrant},
-    },
     error::HarnessError,
     harness::{Harness, Loaded},
-    ids::{InstanceName, TenantId},
-    import::{Import, ImportOptions, ImportProgress, ImportReport},
     lease::Lease,
-    renormalize::{Renormalize, RenormalizeOptions, RenormalizeProgress, RenormalizeReport},
-    runtime::Grant,
-    secrets::{Secret, SecretSource},
-    store::{
-        ConnectorSource, FindingStore, Instance, InstanceBucket, InstanceStatus, NewInstance, OnAbsence, Refreshed,
-        Run, RunState, SharedStore,
-    },
-    sync::{Caller, InstanceSync, Progress, SyncOptions, Vanishing},
+};
+use appsec_grant::{Addresses, EgressPolicy, InstanceName, Origin, Secret, SecretSource, TenantId};
+use appsec_ingest::{
+    Caller, Import, ImportOptions, ImportProgress, ImportReport, InstanceSync, Progress, Renormalize,
+    RenormalizeOptions, RenormalizeProgress, RenormalizeReport, SyncOptions, Vanishing,
+};
+use appsec_sandbox::{Grant, GrantedSecret, HttpGrant};
+use appsec_store::{
+    ConnectorSource, FindingStore, Instance, InstanceBucket, InstanceStatus, NewInstance, OnAbsence, Refreshed, Run,
+    RunState, SharedStore,
 };
 
 /// One tenant of a harness.
@@ -141,11 +137,11 @@ impl Tenant {
         if let Err(error) = &outcome {
             self.note(id, error).await?;
         }
-        outcome
+        Ok(outcome?)
     }
 
     /// Notes on an instance why it does not work.
-    async fn note(&self, instance_id: i64, error: &HarnessError) -> Result<(), HarnessError> {
+    async fn note(&self, instance_id: i64, error: &appsec_ingest::Error) -> Result<(), HarnessError> {
         if !error.is_call() {
             return Ok(());
         }
@@ -165,13 +161,22 @@ impl Tenant {
         options: SyncOptions,
         progress: Progress,
     ) -> Result<Run, HarnessError> {
-        let (lease, instance) = self.leased_instance(name, "sync").await?;
+        self.run_on(name, "sync", |instance| self.sync_instance(instance, secret, options, progress)).await
+    }
+
+    async fn sync_instance(
+        &self,
+        instance: Instance,
+        secret: Option<SecretSource>,
+        options: SyncOptions,
+        progress: Progress,
+    ) -> Result<Run, HarnessError> {
+        let (id, name) = (instance.id, instance.made.name.clone());
         if instance.paused.is_some() {
-            return Err(HarnessError::Paused(name.clone()));
+            return Err(HarnessError::Paused(name));
         }
         let loaded = self.loaded(&instance).await?;
-        let secrets = self.secrets(name, &instance.made.secrets, secret.as_ref())?;
-        let id = instance.id;
+        let secrets = self.secrets(&name, &instance.made.secrets, secret.as_ref())?;
         let outcome = self.sync_of(&loaded, instance, secrets, progress, &options)?.run(options).await;
         match &outcome {
             Ok(run) => {
@@ -186,9 +191,28 @@ impl Tenant {
             }
             Err(error) => self.note(id, error).await?,
         }
-        self.refresh().await?;
+        Ok(outcome?)
+    }
+
+    /// Works on an instance that nobody else works on: takes the lease, reads
+    /// the instance again, works, brings up to date what is derived from
+    /// findings, and sends what is to be sent of the run.
+    pub(crate) async fn run_on<T, F>(
+        &self,
+        name: &InstanceName,
+        work: &str,
+        body: impl FnOnce(Instance) -> F,
+    ) -> Result<T, HarnessError>
+    where
+        F: Future<Output = Result<T, HarnessError>>,
+    {
+        let (lease, instance) = self.leased_instance(name, work).await?;
+        let outcome = body(instance).await;
+        let refreshed = self.refresh().await;
         self.deliver_after_run(lease).await;
-        outcome
+        let value = outcome?;
+        refreshed?;
+        Ok(value)
     }
 
     /// Brings up to date what is derived from findings that changed. Whatever
@@ -208,24 +232,27 @@ impl Tenant {
         options: ImportOptions,
         progress: ImportProgress,
     ) -> Result<ImportReport, HarnessError> {
-        let instance = self.instance(name).await?;
-        if instance.is_native() {
-            return self.import_report(instance, file, options, progress).await;
-        }
-        let loaded = self.loaded(&instance).await?;
-        let lease = self.lease(&instance, "import").await?;
-        let import = Import {
-            store: self.store.clone(),
-            owner: format!("{}/{name}", self.id),
-            instance,
-            clock: self.harness.options().clock.clone(),
-            progress,
-            options,
-        };
-        let report = import.run(&loaded.connector, file).await;
-        self.refresh().await?;
-        self.deliver_after_run(lease).await;
-        report
+        self.run_on(name, "import", async |instance| {
+            let native = instance.is_native();
+            let loaded = if native { None } else { Some(self.loaded(&instance).await?) };
+            let id = instance.id;
+            let import = Import {
+                store: self.store.clone(),
+                owner: format!("{}/{name}", self.id),
+                instance,
+                clock: self.harness.options().clock.clone(),
+                progress,
+                options,
+            };
+            let Some(loaded) = loaded else {
+                let report = import.run_native(file).await?;
+                let (connected, now) = (InstanceStatus::Connected, self.harness.now());
+                self.store.run(move |store| store.set_instance_status(id, connected, None, None, now)).await?;
+                return Ok(report);
+            };
+            Ok(import.run(&loaded.connector, file).await?)
+        })
+        .await
     }
 
     /// Normalizes the stored records of an instance again, with its connector
@@ -236,28 +263,26 @@ impl Tenant {
         options: RenormalizeOptions,
         progress: RenormalizeProgress,
     ) -> Result<RenormalizeReport, HarnessError> {
-        let instance = self.instance(name).await?;
-        let source = match &options.connector {
-            Some(_) if !options.dry_run => return Err(HarnessError::OnlyOwnConnector(name.clone())),
-            Some(other) => other,
-            None => &instance.made.connector_source,
-        };
-        let loaded = self.loaded_from(&instance, source).await?;
-        let lease = self.lease(&instance, "renormalize").await?;
-        let renormalize = Renormalize {
-            store: self.store.clone(),
-            connector: loaded.connector,
-            connector_version: loaded.manifest.version.clone(),
-            owner: format!("{}/{name}", self.id),
-            instance,
-            clock: self.harness.options().clock.clone(),
-            options,
-            progress,
-        };
-        let report = renormalize.run().await;
-        self.refresh().await?;
-        self.deliver_after_run(lease).await;
-        report
+        self.run_on(name, "renormalize", async |instance| {
+            let source = match &options.connector {
+                Some(_) if !options.dry_run => return Err(HarnessError::OnlyOwnConnector(name.clone())),
+                Some(other) => other,
+                None => &instance.made.connector_source,
+            };
+            let loaded = self.loaded_from(&instance, source).await?;
+            let renormalize = Renormalize {
+                store: self.store.clone(),
+                connector: loaded.connector,
+                connector_version: loaded.manifest.version.clone(),
+                owner: format!("{}/{name}", self.id),
+                instance,
+                clock: self.harness.options().clock.clone(),
+                options: options.clone(),
+                progress,
+            };
+            Ok(renormalize.run().await?)
+        })
+        .await
     }
 
     /// The connector of an instance, which must still be the one that it was

@@ -5,13 +5,9 @@ use std::{fs, io, path::Path};
 use appsec_model::Timestamp;
 use serde::Serialize;
 
-use crate::{
-    error::HarnessError,
-    harness::Harness,
-    ids::TenantId,
-    store::{InstanceStatus, RunState},
-    tenant::Tenant,
-};
+use crate::{error::HarnessError, harness::Harness, tenant::Tenant};
+use appsec_grant::TenantId;
+use appsec_store::{InstanceStatus, RunState};
 
 /// What a tenant holds.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]

@@ -27,10 +27,7 @@ pub use self::{
     key::VaultKey,
     tenant::{EntryState, VaultEntry, VaultReport},
 };
-use crate::{
-    ids::{InstanceName, TenantId},
-    secrets::{Secret, SecretError, SecretSource},
-};
+use appsec_grant::{Code, InstanceName, Secret, SecretError, SecretSource, TenantId};
 
 /// The variable that the key is read from where nothing else is said.
 pub const VAULT_KEY_VARIABLE: &str = "HARNESS_VAULT_KEY";
@@ -104,32 +101,20 @@ pub enum VaultError {
 }
 
 impl VaultError {
-    /// What the operator can do about it.
-    pub fn remedy(&self) -> Option<&'static str> {
-        Some(match self {
-            Self::NoKey(..) => {
-                "give the key in HARNESS_VAULT_KEY, or its file with --vault-key-file FILE or HARNESS_VAULT_KEY_FILE; \
-                 `harness vault new-key` makes one for a new vault"
-            }
-            Self::KeyForm(_) => "give a key as `harness vault new-key` prints it, whole and on one line",
-            Self::WrongKey { .. } => {
-                "give the key that has that id; if it is lost, move the vault away and give the tokens again: \
-                 harness instance rotate-token NAME --store-token"
-            }
-            Self::Damaged(_) => {
-                "restore it from a backup, or move it away and give the tokens again: \
-                 harness instance rotate-token NAME --store-token"
-            }
-            Self::Version { .. } => "use the program that wrote it, or a newer one",
-            Self::OtherTenant { .. } => "put each tenant's vault back into its own folder",
-            Self::Entry { .. } | Self::Missing { .. } => {
-                "give the token again: harness instance rotate-token NAME --store-token"
-            }
-            Self::Read(..) | Self::Write(..) => {
-                "check that the data folder is there, belongs to this user and has space"
-            }
-            Self::TooLarge | Self::Random(_) => return None,
-        })
+    /// A stable word for it.
+    pub(crate) fn code(&self) -> Code {
+        match self {
+            Self::NoKey(..) => Code::VaultKey,
+            Self::KeyForm(_) => Code::VaultKeyForm,
+            Self::WrongKey { .. } => Code::VaultKeyMismatch,
+            Self::Damaged(_) => Code::VaultDamaged,
+            Self::Version { .. } => Code::VaultVersion,
+            Self::OtherTenant { .. } => Code::VaultTenant,
+            Self::Entry { .. } | Self::Missing { .. } => Code::VaultEntry,
+            Self::Read(..) | Self::Write(..) => Code::VaultFile,
+            Self::TooLarge => Code::Usage,
+            Self::Random(_) => Code::Host,
+        }
     }
 }
 

@@ -16,10 +16,7 @@ mod signature;
 
 use std::net::SocketAddr;
 
-use crate::{
-    capability::egress::{Origin, OriginError},
-    ids::InstanceName,
-};
+use appsec_grant::{Code, InstanceName, Origin, OriginError};
 
 pub(crate) use self::attend::{Attendant, EventSync};
 pub use self::{
@@ -85,42 +82,24 @@ pub enum WebhookError {
 }
 
 impl WebhookError {
-    /// A stable word for scripts.
-    pub fn code(&self) -> &'static str {
+    /// A stable word for it.
+    pub(crate) fn code(&self) -> Code {
         match self {
-            Self::Url(_) | Self::Fragment | Self::Plain(_) | Self::OtherOrigin { .. } => "webhook-address",
-            Self::ShortSecret(_) | Self::SecretForm | Self::SecretOnce => "webhook-secret",
-            Self::NoWebhook(_) => "no-such-webhook",
-            Self::NoDelivery(_) => "no-such-delivery",
-            Self::NoEvents(_) | Self::Algorithm(_) | Self::Header(_) => "no-events",
-            Self::NoInbox(_) => "no-such-inbox",
-            Self::Anywhere(_) | Self::Listen(..) => "listen",
-        }
-    }
-
-    /// What the operator can do about it.
-    pub fn remedy(&self) -> &'static str {
-        match self {
-            Self::Url(_) => "write it as https://host/path",
-            Self::Fragment => "leave out what follows the `#`",
-            Self::Plain(_) => {
-                "use https; plain http is for receivers in your own network: grant the origin with \
-                 --allow-private-origin ORIGIN"
-            }
-            Self::OtherOrigin { .. } => "grant the very origin of the address: scheme, host and port",
-            Self::ShortSecret(_) => "make a random one, such as with: openssl rand -hex 32",
-            Self::SecretForm => "check that the secret is whole, or give one without that beginning",
-            Self::SecretOnce => "give a file or an environment variable, or keep it in the vault with --store-secret",
-            Self::NoWebhook(_) => "set one: harness webhook set INSTANCE --url URL --secret-file FILE",
-            Self::NoEvents(_) => "sync on a schedule: harness instance schedule INSTANCE --every 1h",
-            Self::Algorithm(_) => "use a newer program, or sync on a schedule",
-            Self::Header(_) => "the connector has a fault: tell its author",
-            Self::NoInbox(_) => "let it: harness webhook secret INSTANCE --from-file FILE",
-            Self::Anywhere(_) => {
-                "listen at 127.0.0.1 behind a proxy that has TLS, or say that you mean it with --listen-anywhere"
-            }
-            Self::Listen(..) => "choose another address or port",
-            Self::NoDelivery(_) => "`harness webhook deliveries` shows them, `harness webhook list` the webhooks",
+            Self::Url(_) => Code::InvalidUrl,
+            Self::Fragment => Code::UrlFragment,
+            Self::Plain(_) => Code::UrlWithoutTls,
+            Self::OtherOrigin { .. } => Code::OriginMismatch,
+            Self::ShortSecret(_) => Code::SecretTooShort,
+            Self::SecretForm => Code::SecretForm,
+            Self::SecretOnce => Code::SecretOnce,
+            Self::NoWebhook(_) => Code::NotifyNotFound,
+            Self::NoDelivery(_) => Code::DeliveryNotFound,
+            Self::NoEvents(_) => Code::NoEvents,
+            Self::Algorithm(_) => Code::SignatureUnsupported,
+            Self::Header(_) => Code::InvalidHeader,
+            Self::NoInbox(_) => Code::WebhookNotFound,
+            Self::Anywhere(_) => Code::RemoteListen,
+            Self::Listen(..) => Code::ListenFailed,
         }
     }
 }

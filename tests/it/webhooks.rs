@@ -10,8 +10,8 @@ use std::{
 use data_encoding::{BASE64, HEXLOWER};
 use hmac::{Hmac, KeyInit, Mac};
 use host_harness::{
-    Daemon, DaemonEvent, DaemonOptions, DeliveryState, EventState, Harness, ListenOptions, Options, Run, RunMode,
-    RunState, SecretSource, Setup, Stop, SyncEvent, SyncOptions, Tenant, WebhookSetup,
+    CancellationToken, Daemon, DaemonEvent, DaemonOptions, DeliveryState, EventState, Harness, ListenOptions, Options,
+    Run, RunMode, RunState, SecretSource, Setup, SyncEvent, SyncOptions, Tenant, WebhookSetup,
 };
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -38,7 +38,7 @@ struct House {
     header: String,
     address: String,
     events: UnboundedReceiver<DaemonEvent>,
-    stop: Stop,
+    stop: CancellationToken,
 }
 
 impl House {
@@ -65,12 +65,12 @@ impl House {
         assert_eq!(inbox.path, "/webhooks/acme/code");
 
         let (told, mut events) = unbounded_channel();
-        let stop = Stop::default();
+        let stop = CancellationToken::default();
         let options = DaemonOptions {
             parallel: 1,
             once: false,
             stop: stop.clone(),
-            abort: Stop::default(),
+            abort: CancellationToken::default(),
             listen: Some(ListenOptions { address: "127.0.0.1:0".parse().unwrap(), anywhere: false, window }),
             progress: Arc::new(move |event| _ = told.send(event)),
         };
@@ -135,7 +135,7 @@ impl House {
 
 impl Drop for House {
     fn drop(&mut self) {
-        self.stop.ask();
+        self.stop.cancel();
     }
 }
 
@@ -250,11 +250,11 @@ async fn an_event_takes_nothing_for_gone() {
 async fn a_full_sync_that_was_cut_off_is_finished_before_an_event_brings_what_it_could_not_see() {
     let mut house = House::new(Duration::from_secs(1)).await;
     // Cut off after its first page.
-    let stop = Stop::default();
+    let stop = CancellationToken::default();
     let (word, options) = (stop.clone(), SyncOptions { stop, ..SyncOptions::default() });
     let progress = Arc::new(move |event| {
         if matches!(event, SyncEvent::Page { .. }) {
-            word.ask();
+            word.cancel();
         }
     });
     house.tenant.sync(&name("code"), None, options, progress).await.unwrap_err();

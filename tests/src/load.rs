@@ -10,8 +10,8 @@ use std::{
 };
 
 use host_harness::{
-    ConnectorSource, Daemon, DaemonEvent, DaemonOptions, Harness, Limits, Options, Plan, RetryPolicy, SecretSource,
-    Setup, Stop,
+    CancellationToken, ConnectorSource, Daemon, DaemonEvent, DaemonOptions, Harness, Limits, Options, Plan,
+    RetryPolicy, SecretSource, Setup,
 };
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
@@ -151,8 +151,8 @@ impl Load {
             parallel: self.parallel,
             once: true,
             listen: None,
-            stop: Stop::default(),
-            abort: Stop::default(),
+            stop: CancellationToken::default(),
+            abort: CancellationToken::default(),
             progress: Arc::new(progress),
         };
         let daemon = Daemon::new(harness, options).unwrap();

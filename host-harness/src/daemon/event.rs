@@ -142,7 +142,7 @@ impl DaemonEvent {
                 changed: run.counts.changed,
                 why: run.message.clone(),
             }),
-            Err(error) => Some(Self::EventsFailed { owner, why: error.with_remedy() }),
+            Err(error) => Some(Self::EventsFailed { owner, why: error.to_string() }),
         }
     }
 }

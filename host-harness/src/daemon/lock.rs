@@ -8,7 +8,8 @@ use std::{
 use appsec_model::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{error::HarnessError, files::create_private_dir, harness::Harness, lease::host_name};
+use crate::{error::HarnessError, harness::Harness, lease::host_name};
+use appsec_grant::files::create_private_dir;
 
 /// A daemon at work.
 #[derive(Clone, Debug, Deserialize, Serialize, schemars::JsonSchema)]

@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use appsec_model::Timestamp;
 
-use crate::{ids::TenantId, store::Due};
+use appsec_grant::TenantId;
+use appsec_store::Due;
 
 /// An instance with a schedule.
 #[derive(Clone, Debug)]

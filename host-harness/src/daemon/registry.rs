@@ -6,7 +6,10 @@ use std::{collections::BTreeMap, fs};
 use appsec_model::Timestamp;
 
 use super::{DaemonEvent, DaemonProgress, Work, queue::Candidate};
-use crate::{error::HarnessError, harness::Harness, ids::TenantId, stop::Stop, store::ScheduleRow, tenant::Tenant};
+use crate::{error::HarnessError, harness::Harness, tenant::Tenant};
+use appsec_grant::TenantId;
+use appsec_store::ScheduleRow;
+use tokio_util::sync::CancellationToken;
 
 /// Tenants with schedules. Their stores stay open; those of others do not.
 pub(super) struct Registry {
@@ -72,7 +75,7 @@ impl Registry {
     }
 
     /// The sync of an instance.
-    pub fn work(&self, candidate: &Candidate, stop: Stop, progress: DaemonProgress) -> Option<Work> {
+    pub fn work(&self, candidate: &Candidate, stop: CancellationToken, progress: DaemonProgress) -> Option<Work> {
         let (tenant, rows) = self.tenants.get(&candidate.tenant)?;
         let row = rows.iter().find(|row| row.instance_id == candidate.instance_id)?.clone();
         Some(Work { tenant: tenant.clone(), row, due: candidate.due, stop, progress })

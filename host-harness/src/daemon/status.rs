@@ -3,12 +3,8 @@
 use appsec_model::Timestamp;
 use serde::Serialize;
 
-use crate::{
-    error::HarnessError,
-    schedule::{Next, Plan},
-    store::{Instance, LeaseRow, Run, RunMode, RunState},
-    tenant::Tenant,
-};
+use crate::{error::HarnessError, tenant::Tenant};
+use appsec_store::{Instance, LeaseRow, Next, Plan, Run, RunMode, RunState};
 
 /// What is done with an instance, and when.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]

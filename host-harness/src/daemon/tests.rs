@@ -19,13 +19,12 @@ use super::{Daemon, DaemonEvent, DaemonOptions, DaemonReport, InstanceWork, Regi
 use crate::{
     bundled::BUNDLED,
     harness::{Harness, Options},
-    schedule::Plan,
-    secrets::SecretSource,
-    stop::Stop,
-    store::{ConnectorSource, Run, RunMode, RunState, StoreError},
-    sync::{RetryPolicy, SyncOptions, Vanishing, Waiter},
     tenant::{Setup, Tenant},
 };
+use appsec_grant::SecretSource;
+use appsec_ingest::{RetryPolicy, SyncOptions, Vanishing, Waiter};
+use appsec_store::{ConnectorSource, Plan, Run, RunMode, RunState, StoreError};
+use tokio_util::sync::CancellationToken;
 
 const HOUR: i64 = 3_600_000_000;
 
@@ -103,8 +102,8 @@ impl Desk {
             listen: None,
             parallel,
             once: true,
-            stop: Stop::default(),
-            abort: Stop::default(),
+            stop: CancellationToken::default(),
+            abort: CancellationToken::default(),
             progress: Arc::new(move |event| events.lock().unwrap().push(event)),
         }
     }
@@ -136,7 +135,7 @@ async fn work(tenant: &Tenant) -> InstanceWork {
 
 fn count(tenant: &Tenant, status: &str) -> u64 {
     let filter =
-        crate::store::Filter { statuses: vec![status.to_owned()], limit: 1, ..crate::store::Filter::default() };
+        appsec_store::Filter { statuses: vec![status.to_owned()], limit: 1, ..appsec_store::Filter::default() };
     tenant.store().with(|store| store.findings(&filter)).unwrap().1
 }
 
@@ -232,7 +231,7 @@ async fn a_vendor_that_shows_less_is_asked_about_before_anything_is_marked() {
     assert_eq!((report.synced, report.partial, report.failed), (1, 1, 0));
     let refused = runs(&tenant).pop().unwrap();
     assert_eq!(refused.state, RunState::Partial);
-    assert!(refused.message.as_ref().unwrap().contains("harness sync code --allow-vanish"), "{refused:?}");
+    assert!(refused.message.as_ref().unwrap().starts_with("nothing was marked as vanished"), "{refused:?}");
     let projects = tenant.store().with(|store| store.run_projects(&refused)).unwrap();
     let marked: u64 = projects.iter().map(|it| it.open_vanished).sum();
     assert!(marked * 10 <= open * 4, "{marked} of {open} are marked");
@@ -310,7 +309,7 @@ async fn a_sync_that_is_stopped_stops_between_two_pages_and_goes_on_later() {
             }
             tokio::task::yield_now().await;
         }
-        stop.ask();
+        stop.cancel();
     });
     assert_eq!(report.unwrap(), DaemonReport::default());
     let cut = runs(&tenant).pop().unwrap();
@@ -349,13 +348,13 @@ async fn an_instance_that_somebody_works_on_is_told_of_and_tried_again_soon() {
 /// Ends the daemon when it waits after something could not be written down.
 struct UntilBroken {
     events: Arc<Mutex<Vec<DaemonEvent>>>,
-    stop: Stop,
+    stop: CancellationToken,
 }
 
 impl Waiter for UntilBroken {
     fn wait(&self, _: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         if self.events.lock().unwrap().iter().any(|event| matches!(event, DaemonEvent::Broken { .. })) {
-            self.stop.ask();
+            self.stop.cancel();
         }
         Box::pin(std::future::pending())
     }
@@ -368,7 +367,9 @@ async fn a_sync_of_which_nothing_can_be_written_down_is_not_made_again_and_again
     desk.scheduled(&tenant, "code").await;
     std::fs::write(desk.folder.path().join("token"), "revoked").unwrap();
     // As a disk that is full: the failure cannot be noted.
-    tenant.store().with(|store| store.refuse_schedules());
+    let refuse = "CREATE TRIGGER refuse BEFORE UPDATE ON schedules BEGIN SELECT RAISE(ABORT, 'full'); END";
+    let store = rusqlite::Connection::open(tenant.folder.join("store.sqlite3")).unwrap();
+    store.execute_batch(refuse).unwrap();
     let options = DaemonOptions { once: false, ..desk.options(1) };
     let waiter = Arc::new(UntilBroken { events: desk.events.clone(), stop: options.stop.clone() });
     let harness = Harness::new(Options { waiter, ..desk.harness.options().clone() });
@@ -388,7 +389,7 @@ async fn a_tenant_that_is_deleted_and_brought_back_is_looked_at_anew() {
     let now = desk.harness.now();
     let work = |registry: &Registry| {
         let candidate = registry.candidates(now).remove(0);
-        registry.work(&candidate, Stop::default(), Arc::new(|_| ())).unwrap()
+        registry.work(&candidate, CancellationToken::default(), Arc::new(|_| ())).unwrap()
     };
     let before = work(&registry).tenant;
 

@@ -5,15 +5,11 @@ use std::{sync::Arc, time::Duration};
 use appsec_model::Timestamp;
 
 use super::{DaemonEvent, DaemonProgress};
-use crate::{
-    error::HarnessError,
-    ids::TenantId,
-    schedule::backoff,
-    stop::Stop,
-    store::{Due, Run, RunMode, RunState, ScheduleRow},
-    sync::SyncOptions,
-    tenant::Tenant,
-};
+use crate::{error::HarnessError, tenant::Tenant};
+use appsec_grant::TenantId;
+use appsec_ingest::SyncOptions;
+use appsec_store::{Due, Run, RunMode, RunState, ScheduleRow, backoff};
+use tokio_util::sync::CancellationToken;
 
 /// When an instance is looked at again that another process is at work on, or
 /// of whose sync nothing could be written down.
@@ -24,7 +20,7 @@ pub(super) struct Work {
     pub tenant: Tenant,
     pub row: ScheduleRow,
     pub due: Due,
-    pub stop: Stop,
+    pub stop: CancellationToken,
     pub progress: DaemonProgress,
 }
 
@@ -40,10 +36,10 @@ pub(super) struct Ended {
 
 impl Work {
     /// Syncs, unless it is to end at once.
-    pub async fn run_unless(self, abort: &Stop) -> Ended {
+    pub async fn run_unless(self, abort: &CancellationToken) -> Ended {
         tokio::select! {
             ended = self.run() => ended,
-            () = abort.asked() => {
+            () = abort.cancelled() => {
                 (self.progress)(DaemonEvent::SyncStopped { owner: self.owner() });
                 self.ended()
             }
@@ -73,14 +69,14 @@ impl Work {
                 ended.failed = true;
                 self.failed(run.message.unwrap_or_default()).await
             }
-            Err(HarnessError::Stopped) => {
+            Err(HarnessError::Ingest(appsec_ingest::Error::Stopped)) => {
                 (self.progress)(DaemonEvent::SyncStopped { owner: self.owner() });
                 Ok(())
             }
             Err(error @ (HarnessError::Locked | HarnessError::AtWork(_))) => self.postponed(error.to_string()).await,
             Err(error) => {
                 ended.failed = true;
-                self.failed(error.with_remedy()).await
+                self.failed(error.to_string()).await
             }
         };
         if let Err(error) = noted {

@@ -2,10 +2,8 @@ use appsec_model::{Kind, Manifest, OriginNeed};
 use serde_json::{Map, json};
 
 use super::{SettingsChange, changed};
-use crate::{
-    capability::egress::{Addresses, EgressPolicy, Origin},
-    store::{ConnectorSource, NewInstance},
-};
+use appsec_grant::{Addresses, EgressPolicy, Origin};
+use appsec_store::{ConnectorSource, NewInstance};
 
 fn manifest() -> Manifest {
     let need = OriginNeed {

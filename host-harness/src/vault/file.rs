@@ -14,7 +14,6 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{VaultError, key::NONCE_BYTES, key::Sealed};
-use crate::hex;
 
 /// Version of the form.
 const VERSION: u32 = 1;
@@ -79,7 +78,7 @@ fn parse(bytes: &[u8], path: &Path) -> Result<Content, VaultError> {
     let lines = bytes.strip_suffix(b"\n").ok_or_else(damaged)?;
     let end = lines.iter().position(|byte| *byte == b'\n').ok_or_else(damaged)?;
     let (line, hash) = (lines.get(..end).ok_or_else(damaged)?, lines.get(end + 1..).ok_or_else(damaged)?);
-    if hash != hex::encode(&Sha256::digest(line)).as_bytes() {
+    if hash != data_encoding::HEXLOWER.encode(&Sha256::digest(line)).as_bytes() {
         return Err(damaged());
     }
     let version: Version = serde_json::from_slice(line).map_err(|_| damaged())?;
@@ -89,9 +88,12 @@ fn parse(bytes: &[u8], path: &Path) -> Result<Content, VaultError> {
     let document: Document = serde_json::from_slice(line).map_err(|_| damaged())?;
     let mut entries = BTreeMap::new();
     for entry in document.entries {
-        let nonce: [u8; NONCE_BYTES] =
-            hex::decode(&entry.nonce).and_then(|nonce| nonce.try_into().ok()).ok_or_else(damaged)?;
-        let sealed = hex::decode(&entry.sealed).ok_or_else(damaged)?;
+        let nonce: [u8; NONCE_BYTES] = data_encoding::HEXLOWER
+            .decode(&entry.nonce.as_bytes())
+            .ok()
+            .and_then(|nonce| nonce.try_into().ok())
+            .ok_or_else(damaged)?;
+        let sealed = data_encoding::HEXLOWER.decode(&entry.sealed.as_bytes()).ok().ok_or_else(damaged)?;
         if entries.insert((entry.instance, entry.variable), (nonce, sealed)).is_some() {
             return Err(damaged());
         }
@@ -103,13 +105,13 @@ fn render(content: &Content) -> Result<Vec<u8>, serde_json::Error> {
     let entries = content.entries.iter().map(|((instance, variable), (nonce, sealed))| Entry {
         instance: instance.clone(),
         variable: variable.clone(),
-        nonce: hex::encode(nonce),
-        sealed: hex::encode(sealed),
+        nonce: data_encoding::HEXLOWER.encode(nonce),
+        sealed: data_encoding::HEXLOWER.encode(sealed),
     });
     let (tenant, key) = (content.tenant.clone(), content.key_id.clone());
     let document = Document { vault: VERSION, tenant, key, entries: entries.collect() };
     let mut bytes = serde_json::to_vec(&document)?;
-    let hash = hex::encode(&Sha256::digest(&bytes));
+    let hash = data_encoding::HEXLOWER.encode(&Sha256::digest(&bytes));
     bytes.push(b'\n');
     bytes.extend_from_slice(hash.as_bytes());
     bytes.push(b'\n');

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::VaultError;
-use crate::{hex, secrets::SecretSource};
+use appsec_grant::SecretSource;
 
 /// What the text of a key begins with, so that people and secret scanners know
 /// it when they see it.
@@ -53,7 +53,7 @@ impl VaultKey {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let bytes = Zeroizing::new(hex::decode(text.strip_prefix(PREFIX)?)?);
+        let bytes = Zeroizing::new(data_encoding::HEXLOWER.decode(text.strip_prefix(PREFIX)?.as_bytes()).ok()?);
         let (key, check) = bytes.split_first_chunk::<KEY_BYTES>()?;
         let key = Self(Zeroizing::new(*key));
         (check == key.hash::<CHECK_BYTES>(CHECK)).then_some(key)
@@ -63,14 +63,14 @@ impl VaultKey {
     /// against mistakes in copying.
     pub fn text(&self) -> Zeroizing<String> {
         let bytes = Zeroizing::new([self.0.as_slice(), self.hash::<CHECK_BYTES>(CHECK).as_slice()].concat());
-        let digits = Zeroizing::new(hex::encode(&bytes));
+        let digits = Zeroizing::new(data_encoding::HEXLOWER.encode(&bytes));
         Zeroizing::new([PREFIX, digits.as_str()].concat())
     }
 
     /// A name for the key that tells nothing of it: a vault says with it which
     /// key it wants.
     pub fn id(&self) -> String {
-        hex::encode(&self.hash::<ID_BYTES>(ID))
+        data_encoding::HEXLOWER.encode(&self.hash::<ID_BYTES>(ID))
     }
 
     fn hash<const N: usize>(&self, purpose: &[u8]) -> [u8; N] {

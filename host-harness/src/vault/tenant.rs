@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use super::{Vault, VaultError, VaultKey};
-use crate::{error::HarnessError, ids::InstanceName, secrets::Secret, tenant::Tenant};
+use crate::{error::HarnessError, tenant::Tenant};
+use appsec_grant::{InstanceName, Secret};
 
 /// What is known of a vault.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]

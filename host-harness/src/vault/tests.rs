@@ -3,10 +3,7 @@ use std::fs;
 use tempfile::TempDir;
 
 use super::{Vault, VaultError, VaultKey, file};
-use crate::{
-    ids::InstanceName,
-    secrets::{Secret, SecretSource},
-};
+use appsec_grant::{Code, InstanceName, Secret, SecretSource};
 
 const VARIABLE: &str = "VENDOR_TOKEN";
 
@@ -59,7 +56,7 @@ fn no_file_of_the_folder_holds_a_secret_or_the_key() {
     for entry in fs::read_dir(&folder).unwrap() {
         let text = String::from_utf8(fs::read(entry.unwrap().path()).unwrap()).unwrap();
         for hidden in ["first-secret", "second-secret", key.text().rsplit('-').next().unwrap()] {
-            assert!(!text.contains(hidden) && !text.contains(&crate::hex::encode(hidden.as_bytes())));
+            assert!(!text.contains(hidden) && !text.contains(&data_encoding::HEXLOWER.encode(hidden.as_bytes())));
         }
         files += 1;
     }
@@ -246,19 +243,19 @@ fn writers_at_the_same_time_lose_nothing() {
 }
 
 #[test]
-fn every_failure_that_an_operator_can_mend_says_how() {
+fn every_failure_has_a_code_of_its_own() {
     let (folder, vault, key) = filled();
-    for outcome in [
-        vault.get(&VaultKey::generate().unwrap(), &name("code"), VARIABLE),
-        vault.get(&key, &name("none"), VARIABLE),
-        vault_of(&folder, "other").get(&key, &name("code"), VARIABLE),
+    for (outcome, code) in [
+        (vault.get(&VaultKey::generate().unwrap(), &name("code"), VARIABLE), Code::VaultKeyMismatch),
+        (vault.get(&key, &name("none"), VARIABLE), Code::VaultEntry),
+        (vault_of(&folder, "other").get(&key, &name("code"), VARIABLE), Code::VaultTenant),
     ] {
-        assert!(outcome.unwrap_err().remedy().is_some());
+        assert_eq!(outcome.unwrap_err().code(), code);
     }
     let unset = SecretSource::Variable { name: "A_VARIABLE_THAT_NOBODY_SETS".to_owned() };
-    assert!(VaultKey::read(&unset).unwrap_err().remedy().unwrap().contains("--vault-key-file"));
+    assert_eq!(VaultKey::read(&unset).unwrap_err().code(), Code::VaultKey);
     let file = folder.path().join("key");
     fs::write(&file, "hunter2").unwrap();
     let error = VaultKey::read(&SecretSource::File { path: file }).unwrap_err();
-    assert!(!error.to_string().contains("hunter2") && error.remedy().unwrap().contains("new-key"));
+    assert!(!error.to_string().contains("hunter2") && error.code() == Code::VaultKeyForm);
 }

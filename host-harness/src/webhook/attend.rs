@@ -18,15 +18,10 @@ use super::{
     listen::{ListenOptions, Listener},
     reception::Reception,
 };
-use crate::{
-    daemon::STOP_WITHIN,
-    error::HarnessError,
-    harness::Harness,
-    ids::{InstanceName, TenantId},
-    stop::Stop,
-    store::Run,
-    tenant::Tenant,
-};
+use crate::{daemon::STOP_WITHIN, error::HarnessError, harness::Harness, tenant::Tenant};
+use appsec_grant::{InstanceName, TenantId};
+use appsec_store::Run;
+use tokio_util::sync::CancellationToken;
 
 /// How often it is looked whether an instance takes events, and with which
 /// secret.
@@ -84,7 +79,7 @@ impl Attendant {
     }
 
     /// Works until it is stopped; `abort` ends it at once.
-    pub async fn run(&self, stop: &Stop, abort: &Stop) {
+    pub async fn run(&self, stop: &CancellationToken, abort: &CancellationToken) {
         // Before the first request is answered.
         self.reception.look().await;
         let serving = async {
@@ -107,7 +102,7 @@ impl Attendant {
         let until_stopped = async {
             tokio::select! {
                 ((), ()) = async { tokio::join!(looking, telling) } => {}
-                () = stop.asked() => {}
+                () = stop.cancelled() => {}
             }
         };
         tokio::join!(serving, self.syncs(stop, abort), until_stopped);
@@ -120,13 +115,13 @@ impl Attendant {
     }
 
     /// Makes the syncs of events that have waited for the window.
-    async fn syncs(&self, stop: &Stop, abort: &Stop) {
+    async fn syncs(&self, stop: &CancellationToken, abort: &CancellationToken) {
         let reception = &self.reception;
         type Key = (TenantId, InstanceName);
         let mut running: JoinSet<EventSync> = JoinSet::new();
         let mut at_work: HashMap<Id, Key> = HashMap::new();
         let mut failed: HashMap<Key, Timestamp> = HashMap::new();
-        while !stop.is_asked() {
+        while !stop.is_cancelled() {
             let mut soonest = LOOK_EVERY;
             for tenant in reception.tenants() {
                 let waiting = match tenant.store().read(|store| store.waiting_events()).await {
@@ -171,7 +166,7 @@ impl Attendant {
                 }
                 () = reception.news.notified() => {}
                 () = sleep(soonest) => {}
-                () = stop.asked() => {}
+                () = stop.cancelled() => {}
             }
         }
         let ending = async {
@@ -183,7 +178,7 @@ impl Attendant {
             }
         };
         if timeout(STOP_WITHIN, ending).await.is_err() {
-            abort.ask();
+            abort.cancel();
             while running.join_next().await.is_some() {}
         }
     }
@@ -200,11 +195,11 @@ async fn tell(reception: &Reception) {
     stream::iter(reception.tenants()).for_each_concurrent(TELL_AT_ONCE, tell).await;
 }
 
-async fn sync(tenant: Tenant, instance: InstanceName, stop: Stop, abort: &Stop) -> EventSync {
+async fn sync(tenant: Tenant, instance: InstanceName, stop: CancellationToken, abort: &CancellationToken) -> EventSync {
     let outcome = tokio::select! {
         outcome = tenant.sync_events(&instance, stop) => outcome,
         // The page under way is lost, and the events go on waiting.
-        () = abort.asked() => Ok(None),
+        () = abort.cancelled() => Ok(None),
     };
     EventSync { tenant: tenant.id().clone(), instance, outcome }
 }

@@ -4,10 +4,8 @@ use appsec_model::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::{
-    ids::TenantId,
-    store::{ReadCounts, Run, RunMode, RunState},
-};
+use appsec_grant::TenantId;
+use appsec_store::{ReadCounts, Run, RunMode, RunState};
 
 /// The body of a request to a webhook. Fields may be added; a receiver leaves
 /// aside what it does not know.

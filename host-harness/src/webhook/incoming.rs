@@ -5,15 +5,11 @@ use std::{collections::BTreeSet, sync::Arc};
 use appsec_model::WebhookScheme;
 
 use super::{WebhookError, outgoing::OUTGOING, scheme::Verifier};
-use crate::{
-    error::HarnessError,
-    ids::InstanceName,
-    secrets::{Secret, SecretSource},
-    stop::Stop,
-    store::{EventRow, EventState, Instance, Run, RunMode, RunState},
-    sync::{Selection, SyncOptions},
-    tenant::Tenant,
-};
+use crate::{error::HarnessError, tenant::Tenant};
+use appsec_grant::{InstanceName, Secret, SecretSource};
+use appsec_ingest::{Selection, SyncOptions};
+use appsec_store::{EventRow, EventState, Instance, Run, RunMode, RunState};
+use tokio_util::sync::CancellationToken;
 
 /// Projects that one sync of events names. More are read as a whole.
 const MAX_PROJECTS: usize = 50;
@@ -129,7 +125,7 @@ impl Tenant {
     ///
     /// Where another process is at work on the instance, or it is paused or
     /// stopped, the events go on waiting.
-    pub async fn sync_events(&self, name: &InstanceName, stop: Stop) -> Result<Option<Run>, HarnessError> {
+    pub async fn sync_events(&self, name: &InstanceName, stop: CancellationToken) -> Result<Option<Run>, HarnessError> {
         let id = self.instance(name).await?.id;
         let (events, unfinished) =
             self.store.read(move |store| Ok((store.pending_events(id)?, store.unfinished_run(id)?))).await?;

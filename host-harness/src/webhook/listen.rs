@@ -19,7 +19,8 @@ use super::{
     WebhookError,
     reception::{Reception, Reply},
 };
-use crate::{error::HarnessError, stop::Stop};
+use crate::error::HarnessError;
+use tokio_util::sync::CancellationToken;
 
 /// Connections at one time; more wait. Together with the size of a body this
 /// bounds the memory that senders can take.
@@ -84,7 +85,7 @@ impl Listener {
 
     /// Takes connections until it is stopped; those that are open then may come
     /// to their end for a moment.
-    pub async fn serve(&self, stop: &Stop) {
+    pub async fn serve(&self, stop: &CancellationToken) {
         let places = Arc::new(Semaphore::new(CONNECTIONS));
         let mut open = JoinSet::new();
         loop {
@@ -112,7 +113,7 @@ impl Listener {
                     }
                 },
                 Some(_) = open.join_next() => {}
-                () = stop.asked() => break,
+                () = stop.cancelled() => break,
             }
         }
         let _ = timeout(HEAD_TIME, async { while open.join_next().await.is_some() {} }).await;

@@ -13,15 +13,10 @@ use super::{
     send::{Answer, Message, TIME, send},
     signature::{SigningKey, standard},
 };
-use crate::{
-    capability::egress::{Addresses, EgressPolicy, Origin, Scheme},
-    error::HarnessError,
-    ids::InstanceName,
-    secrets::{Secret, SecretSource},
-    store::{ClaimedDelivery, Delivery, DeliveryState, DueDelivery, Tried, Webhook},
-    sync::chance,
-    tenant::Tenant,
-};
+use crate::{error::HarnessError, tenant::Tenant};
+use appsec_grant::{Addresses, EgressPolicy, InstanceName, Origin, Scheme, Secret, SecretSource};
+use appsec_ingest::chance;
+use appsec_store::{ClaimedDelivery, Delivery, DeliveryState, DueDelivery, Tried, Webhook};
 
 /// How long a process that tries a delivery has it for itself: a try, and what
 /// surrounds it.

@@ -18,14 +18,10 @@ use tokio::{
 };
 
 use super::{rate::Rate, scheme::Verifier};
-use crate::{
-    error::HarnessError,
-    harness::Harness,
-    ids::TenantId,
-    runtime::{CallFailure, Connector, clean},
-    store::{Instance, Noted},
-    tenant::Tenant,
-};
+use crate::{error::HarnessError, harness::Harness, tenant::Tenant};
+use appsec_grant::TenantId;
+use appsec_sandbox::{CallFailure, Connector, clean};
+use appsec_store::{Instance, Noted};
 
 /// Time for the connector to say what an event is about: the vendor waits for
 /// the answer.

@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName};
 use sha2::{Digest, Sha256};
 
 use super::{WebhookError, signature::SigningKey};
-use crate::secrets::Secret;
+use appsec_grant::Secret;
 
 /// How far the clocks of vendor and host may be apart, and how long an event
 /// may have been under way, in seconds.

@@ -8,14 +8,8 @@ use http::{HeaderName, HeaderValue, Method, Request, header};
 use http_body_util::{BodyExt, Full};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::{
-    capability::{
-        egress::EgressPolicy,
-        transport::{Transport, prohibition},
-    },
-    error::with_causes,
-    runtime::clean,
-};
+use appsec_grant::{EgressPolicy, with_causes};
+use appsec_sandbox::{Transport, clean, prohibition};
 
 /// Time for one try. A receiver answers first and works afterwards.
 pub(super) const TIME: Duration = Duration::from_secs(20);

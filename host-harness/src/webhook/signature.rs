@@ -6,7 +6,7 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use super::WebhookError;
-use crate::secrets::Secret;
+use appsec_grant::Secret;
 
 /// Shortest secret: a random one of this length cannot be guessed.
 pub(super) const MIN_SECRET_BYTES: usize = 16;
@@ -77,7 +77,7 @@ mod tests {
     use data_encoding::HEXLOWER;
 
     use super::{SigningKey, WebhookError, standard};
-    use crate::secrets::{Secret, SecretSource};
+    use appsec_grant::{Secret, SecretSource};
 
     fn secret(text: &str) -> Secret {
         let folder = tempfile::tempdir().unwrap();

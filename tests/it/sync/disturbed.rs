@@ -6,7 +6,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use host_harness::{RunState, SyncEvent, SyncOptions, Tenant};
+use host_harness::{Code, RunState, SyncEvent, SyncOptions, Tenant};
 use serde_json::json;
 use tests::{Content, Env, content, name, settings};
 use tokio::sync::Notify;
@@ -138,5 +138,5 @@ async fn two_syncs_of_one_instance_do_not_run_at_one_time() {
     let (done, refused) = if first.is_ok() { (first, second) } else { (second, first) };
     assert_eq!(done.unwrap().state, RunState::Complete);
     let refused = refused.unwrap_err();
-    assert_eq!(refused.code(), "locked", "{refused}");
+    assert_eq!(refused.code(), Code::Locked, "{refused}");
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use host_harness::{HarnessError, InstanceStatus, ReadState, RetryPolicy, RunState};
+use host_harness::{HarnessError, IngestError, InstanceStatus, ReadState, RetryPolicy, RunState};
 use serde_json::json;
 use tests::{Env, EnvBuilder, content, name, settings};
 use vendor_sim::{Effect, Fault, Match, RetryAfter, WorldShape};
@@ -13,7 +13,7 @@ fn small() -> WorldShape {
 }
 
 fn shown(env: &Env, error: &HarnessError) -> String {
-    format!("{}: {}\n{}", error.code(), env.redact(&error.to_string()), error.remedy().unwrap_or("-"))
+    format!("{}: {}", error.code(), env.redact(&error.to_string()))
 }
 
 fn always(what: Effect) -> Vec<Fault> {
@@ -127,7 +127,7 @@ async fn a_body_that_is_always_cut_ends_when_the_tries_are_used_up() {
     let (tenant, _) = env.connected("acme", settings(json!({}))).await;
     env.faults(always(Effect::CutBody { after_bytes: 100 }));
     let error = env.sync(&tenant).await.unwrap_err();
-    let HarnessError::Exhausted { tries, waited, .. } = &error else { panic!("{error:?}") };
+    let HarnessError::Ingest(IngestError::Exhausted { tries, waited, .. }) = &error else { panic!("{error:?}") };
     assert_eq!((*tries, env.waits.take().len()), (4, 3));
     // How long is by chance.
     let waited = format!("waited {} s", waited.as_secs());

@@ -8,12 +8,9 @@ use data_encoding::BASE64;
 use tempfile::TempDir;
 
 use super::*;
-use crate::{
-    Harness, Options, RunMode, RunState,
-    store::{ConnectorSource, NewInstance, Run},
-    sync::Waiter,
-    webhook::receiver::Receiver,
-};
+use crate::{Harness, Options, RunMode, RunState, webhook::receiver::Receiver};
+use appsec_ingest::Waiter;
+use appsec_store::{Cause, ConnectorSource, NewInstance, Run};
 
 const SECRET: &str = "0123456789abcdef-secret";
 
@@ -89,7 +86,8 @@ impl House {
         self.tenant.store().with(|store| {
             let id = store.instance(&self.name).unwrap().unwrap().id;
             let run = store.start_run(id, RunMode::Full, true, 7, &[], at(60)).unwrap();
-            store.finish_run(run, RunState::Partial, Some("secret words of the vendor"), at(1)).unwrap();
+            let why = Cause::new(Code::Forbidden, "secret words of the vendor");
+            store.finish_run(run, RunState::Partial, Some(&why), at(1)).unwrap();
             store.run(run).unwrap().unwrap()
         })
     }

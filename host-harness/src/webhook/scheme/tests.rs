@@ -1,7 +1,7 @@
 use http::HeaderValue;
 
 use super::*;
-use crate::secrets::SecretSource;
+use appsec_grant::SecretSource;
 
 const NOW: i64 = 1_700_000_000;
 

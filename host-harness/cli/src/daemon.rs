@@ -1,0 +1,195 @@
+//! `harness run` and `harness status`: the daemon, and a look at it.
+
+use std::{io::Write, net::SocketAddr, process::ExitCode, sync::Arc};
+
+use host_harness::{CancellationToken, Daemon, DaemonEvent, DaemonInfo, DaemonOptions, InstanceWork, ListenOptions};
+use serde::Serialize;
+
+use super::{
+    Context,
+    error::Failure,
+    output::{Output, moment, short},
+};
+
+#[derive(clap::Args)]
+pub struct RunArgs {
+    /// Syncs at one time
+    #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
+    parallel: u8,
+    /// Make what is due now, and end
+    #[arg(long)]
+    once: bool,
+    /// Take events of vendors at this address, such as 127.0.0.1:8787; without TLS, for a proxy before it
+    #[arg(long, value_name = "ADDRESS:PORT", conflicts_with = "once")]
+    listen: Option<SocketAddr>,
+    /// Let that address be one that other machines reach
+    #[arg(long, requires = "listen")]
+    listen_anywhere: bool,
+}
+
+#[derive(clap::Args)]
+pub struct StatusArgs {
+    /// The instances of all tenants
+    #[arg(long)]
+    all_tenants: bool,
+}
+
+/// What `run` prints, line by line.
+#[derive(Serialize, schemars::JsonSchema)]
+#[schemars(rename = "RunEvent")]
+pub struct Event {
+    /// When.
+    at: appsec_model::Timestamp,
+    /// What.
+    #[serde(flatten)]
+    event: DaemonEvent,
+}
+
+/// What `status` prints.
+#[derive(Serialize, schemars::JsonSchema)]
+#[schemars(rename = "StatusReport")]
+pub struct Status {
+    /// The daemon at work on the data folder; none where there is no living one.
+    daemon: Option<DaemonInfo>,
+    /// The instances, by tenant and name.
+    instances: Vec<InstanceWork>,
+}
+
+pub async fn run(context: &Context, args: RunArgs) -> Result<ExitCode, Failure> {
+    let json = context.output.is_json();
+    let (stop, abort) = (CancellationToken::default(), CancellationToken::default());
+    let options = DaemonOptions {
+        parallel: usize::from(args.parallel),
+        once: args.once,
+        listen: args.listen.map(|address| ListenOptions {
+            address,
+            anywhere: args.listen_anywhere,
+            window: ListenOptions::WINDOW,
+        }),
+        stop: stop.clone(),
+        abort: abort.clone(),
+        progress: Arc::new(move |event| tell(event, json)),
+    };
+    let daemon = Daemon::new(context.harness.clone(), options)?;
+    let signals = tokio::spawn(async move {
+        signal().await;
+        stop.cancel();
+        signal().await;
+        abort.cancel();
+    });
+    let report = daemon.run().await;
+    signals.abort();
+    let report = report?;
+    Ok(match (report.failed, report.partial) {
+        (0, 0) => ExitCode::SUCCESS,
+        // A daemon that was told to end has done what it should.
+        _ if !args.once => ExitCode::SUCCESS,
+        (_, _) if report.synced == 0 => ExitCode::FAILURE,
+        _ => ExitCode::from(3),
+    })
+}
+
+/// Waits for Ctrl-C, or for the word of whatever runs services.
+async fn signal() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let (Ok(mut terminate), Ok(mut interrupt)) =
+            (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+        {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            return;
+        }
+    }
+    // Without a handler Ctrl-C ends the process all the same.
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// One line per event, at once: it is read by whoever waits for it.
+fn tell(event: DaemonEvent, json: bool) {
+    let at = appsec_model::Timestamp::from_micros(jiff::Timestamp::now().as_microsecond());
+    let mut stdout = super::stdout::stdout();
+    // A reader that went away is no reason to stop.
+    let _ = if json {
+        serde_json::to_writer(&mut stdout, &Event { at, event }).map_err(std::io::Error::from)
+    } else {
+        write!(stdout, "{} {event}", moment(at))
+    };
+    let _ = writeln!(stdout).and_then(|()| stdout.flush());
+}
+
+pub async fn status(context: &Context, args: StatusArgs) -> Result<ExitCode, Failure> {
+    let tenants = if args.all_tenants { context.harness.tenants() } else { vec![context.tenant.clone()] };
+    let mut status = Status { daemon: context.harness.daemon()?, instances: Vec::new() };
+    for tenant in tenants {
+        status.instances.extend(context.harness.tenant(tenant)?.work().await?);
+    }
+    context.output.result(&status, |status| show(context.output, status))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show(output: Output, status: &Status) {
+    output.line(match &status.daemon {
+        Some(it) => format!(
+            "A daemon is at work: process {} on {} since {}, {} syncs at one time",
+            it.pid,
+            it.host,
+            moment(it.started_at),
+            it.parallel
+        ),
+        None => "No daemon is at work. Start one with: harness run".to_owned(),
+    });
+    if status.instances.is_empty() {
+        output.line("No instances yet. Set one up with: harness instance add NAME");
+        return;
+    }
+    let mut table = output.table(&["TENANT", "INSTANCE", "NOW", "LAST RUN", "NEXT", "REMARK"]);
+    for it in &status.instances {
+        table.add_row([
+            it.tenant.clone(),
+            it.instance.clone(),
+            now(it),
+            it.last_run.as_ref().map_or_else(
+                || "never".to_owned(),
+                |run| format!("{} {} {}", moment(run.started_at), run.mode.as_str(), run.state.as_str()),
+            ),
+            next(it),
+            it.waiting.as_deref().map(|why| short(why, 120)).unwrap_or_default(),
+        ]);
+    }
+    output.print(&table);
+}
+
+fn now(it: &InstanceWork) -> String {
+    match &it.running {
+        None => "idle".to_owned(),
+        Some(running) if running.alive => format!(
+            "{} since {}: {} pages, {} records (process {} on {})",
+            running.holder.work,
+            moment(running.holder.started_at),
+            running.pages,
+            running.records,
+            running.holder.pid,
+            running.holder.host
+        ),
+        Some(running) => format!(
+            "{} was cut off (process {} on {}); the next one takes over",
+            running.holder.work, running.holder.pid, running.holder.host
+        ),
+    }
+}
+
+/// When an instance is synced next, in words.
+pub fn next(it: &InstanceWork) -> String {
+    match (it.next_at, &it.schedule) {
+        (_, Some(_)) if it.paused => "paused".to_owned(),
+        (Some(at), _) => format!("{}{}", moment(at), if it.next_full { ", everything" } else { "" }),
+        (None, Some(_)) => "never".to_owned(),
+        (None, None) => "not scheduled".to_owned(),
+    }
+}

@@ -1,0 +1,46 @@
+//! `harness doctor`: what is wrong, and what to do about it.
+
+use std::process::ExitCode;
+
+use host_harness::{Check, Condition};
+use serde::Serialize;
+
+use super::{Context, error::Failure, hint::hint, output::Output};
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// Also connect every instance to its vendor
+    #[arg(long)]
+    online: bool,
+}
+
+/// What `doctor` prints.
+#[derive(Serialize, schemars::JsonSchema)]
+pub struct Diagnosis {
+    /// The worst of all conditions.
+    condition: Condition,
+    /// Everything that was looked at.
+    checks: Vec<Check>,
+}
+
+pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
+    let output = context.output;
+    let checks = context.harness.doctor(args.online).await;
+    let condition = checks.iter().map(|check| check.condition).max().unwrap_or(Condition::Good);
+    output.result(&Diagnosis { condition, checks }, |diagnosis| show(output, diagnosis))?;
+    Ok(if condition == Condition::Problem { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn show(output: Output, diagnosis: &Diagnosis) {
+    let mut table = output.table(&["CONDITION", "WHAT", "DETAIL", "TO DO"]);
+    for check in &diagnosis.checks {
+        let remedy = check.remedy.clone().or_else(|| hint(check.code?).map(str::to_owned)).unwrap_or_default();
+        table.add_row([check.condition.as_str().to_owned(), check.what.clone(), check.detail.clone(), remedy]);
+    }
+    output.print(&table);
+    output.line(match diagnosis.condition {
+        Condition::Good => "All is well.",
+        Condition::Notice => "It works; see what is said above.",
+        Condition::Problem => "Something needs a hand; nothing was changed.",
+    });
+}

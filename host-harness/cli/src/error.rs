@@ -1,0 +1,85 @@
+//! Failures as a person reads them: what happened, to whom, and what to do.
+
+use std::process::ExitCode;
+
+use host_harness::{HarnessError, InstanceName, TenantId};
+use serde::Serialize;
+
+use crate::hint::hint;
+
+/// The code of wrong usage.
+pub const USAGE: &str = "usage";
+
+/// A failed command.
+#[derive(Debug)]
+pub struct Failure {
+    /// Whom it happened to: tenant, and instance where there is one.
+    pub owner: Option<String>,
+    pub report: FailureReport,
+}
+
+/// A failed command, as `--json` prints it on standard error.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+pub struct FailureReport {
+    /// A stable word for the reason.
+    pub code: String,
+    /// The tenant, and the instance where there is one: `tenant/instance`.
+    pub owner: Option<String>,
+    /// What happened, from the outside in.
+    pub message: String,
+    /// What to do about it.
+    pub remedy: Option<String>,
+}
+
+impl Failure {
+    /// Any other failure of the command line itself.
+    pub fn new(code: &str, message: impl Into<String>, remedy: Option<&str>) -> Self {
+        let report = FailureReport {
+            code: code.to_owned(),
+            owner: None,
+            message: message.into(),
+            remedy: remedy.map(str::to_owned),
+        };
+        Self { owner: None, report }
+    }
+
+    /// Another remedy, where the command knows better which option is meant.
+    pub fn with_remedy(mut self, remedy: &str) -> Self {
+        self.report.remedy = Some(remedy.to_owned());
+        self
+    }
+
+    /// What the program ends with.
+    pub fn exit_code(&self) -> ExitCode {
+        if self.report.code == USAGE { ExitCode::from(2) } else { ExitCode::FAILURE }
+    }
+
+    /// Says whom it happened to.
+    pub fn of(mut self, tenant: &TenantId, instance: Option<&InstanceName>) -> Self {
+        let owner = match instance {
+            Some(instance) => format!("{tenant}/{instance}"),
+            None => tenant.to_string(),
+        };
+        self.report.owner = Some(owner.clone());
+        self.owner = Some(owner);
+        self
+    }
+}
+
+impl From<HarnessError> for Failure {
+    fn from(error: HarnessError) -> Self {
+        Self::new(error.code().as_str(), host_harness::with_causes(&error), hint(error.code()))
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::new("io", error.to_string(), None)
+    }
+}
+
+impl From<host_harness::StoreError> for Failure {
+    fn from(error: host_harness::StoreError) -> Self {
+        HarnessError::from(error).into()
+    }
+}

@@ -1,0 +1,200 @@
+//! What a person at a terminal can do about an error.
+
+use host_harness::Code;
+
+/// Advice for an error; none where the message says it all.
+#[expect(clippy::too_many_lines, reason = "one table, so that the compiler finds the code that is missing")]
+pub fn hint(code: Code) -> Option<&'static str> {
+    Some(match code {
+        Code::InvalidSettings => {
+            "correct the settings that are named; `harness inspect` lists all settings of the connector"
+        }
+        Code::NotConfigured => "run `harness instance test` for this instance",
+        Code::Unauthorized => {
+            "the token is wrong, revoked or expired: create a new one at the vendor, and give it by its environment \
+             variable or with --token-file; an existing instance takes it with: harness instance rotate-token NAME"
+        }
+        Code::Forbidden => "the token is valid but lacks a permission: ask its owner to grant it at the vendor",
+        Code::MissingScope => {
+            "make sure that the token has the scope for the vendor's Web API, and that the deployment's name is right"
+        }
+        Code::DeploymentNotFound => "correct the name of the deployment in the settings, or leave it out",
+        Code::ProjectNotFound | Code::ProjectUnknown => "`harness projects` lists the projects",
+        Code::RateLimited => "nothing is lost: run the command again later; it fetches only what is missing",
+        Code::Unavailable => {
+            "check that the vendor's address is right and reachable from here, then run the command again; nothing \
+             that was fetched is lost"
+        }
+        Code::EgressDenied => {
+            "grant the origin when the instance is added: --allow-origin ORIGIN, and for an address of this machine \
+             or network --allow-private-origin ORIGIN"
+        }
+        Code::RequestRefused => {
+            "no grant lifts this: it is a rule for all connectors, and the author of this one should know that it \
+             breaks it"
+        }
+        Code::Protocol => {
+            "the address may be that of a proxy or login page; if not, the vendor's API has changed and the connector \
+             needs an update"
+        }
+        Code::InvalidCursor => "run the sync again with --restart",
+        Code::Unsupported => "this connector cannot do that; `harness inspect` shows what it can",
+        Code::Limit | Code::SandboxLimit => {
+            "a smaller page size may help; if not, the connector has a fault that its author should know of"
+        }
+        Code::Internal | Code::ConnectorCrashed => {
+            "the connector has a fault: report what is above to its author; stored data is intact"
+        }
+        Code::ConnectorUnusable => "check the file; `harness inspect FILE.wasm` shows what it is",
+        Code::ConnectorNotFound | Code::ConnectorMismatch => "give the right component with --connector FILE.wasm",
+        Code::ConnectorNotOwn => {
+            "to see what the other one would change, add --dry-run; to use it, replace the file that \
+             `harness instance show` names, or use the harness that bundles it"
+        }
+        Code::InstanceNotFound => "`harness instance list` lists the instances; `harness instance add` creates one",
+        Code::InstanceExists => "choose another name",
+        Code::ImportOnly => "import its reports (again): harness import --source NAME FILE...",
+        Code::NotImportOnly => "choose another name for --source, such as reports; it is created if it does not exist",
+        Code::Locked => "wait for the other process to finish, then run the command again",
+        Code::DaemonRunning => "`harness status` shows it; stop it first, or leave the work to it",
+        Code::Paused => "resume it with: harness instance resume NAME",
+        Code::AccountMismatch => {
+            "give a token of the same account; if the other one is meant, confirm with --allow-account-change: the \
+             findings of the old one are marked as vanished by the next full sync with --allow-removal"
+        }
+        Code::SettingNotFound => "`harness instance show` lists the settings in use, `harness inspect` all of them",
+        Code::InvalidOrigin => "write it as https://host or https://host:port",
+        Code::Secret => "set the environment variable, or give the token with --token-file FILE or --token-stdin",
+        Code::SecretNotGiven => "give it with --token-file FILE, --token-env VARIABLE or --token-stdin",
+        Code::SecretNotStored => "store it with --store-token, or give a file or variable",
+        Code::NotConfirmed => "give the name of what is to be deleted, letter by letter",
+        Code::DeletionPending => {
+            "nothing more is needed: the first command on this tenant after the other process has ended finishes it \
+             and reports the proof; until then `harness doctor` shows it"
+        }
+        Code::VaultKey => {
+            "give the key in HARNESS_VAULT_KEY, or its file with --vault-key-file FILE or HARNESS_VAULT_KEY_FILE; \
+             `harness vault generate-key` creates one for a new vault"
+        }
+        Code::VaultKeyForm => "give a key as `harness vault generate-key` prints it, whole and on one line",
+        Code::VaultKeyMismatch => {
+            "give the key with that id; if it is lost, move the vault away and give the tokens again: \
+             harness instance rotate-token NAME --store-token"
+        }
+        Code::VaultDamaged => {
+            "restore it from a backup, or move it away and give the tokens again: \
+             harness instance rotate-token NAME --store-token"
+        }
+        Code::VaultVersion => "use the program that wrote it, or a newer one",
+        Code::VaultTenant => "put each tenant's vault back into its own folder",
+        Code::VaultEntry => "give the token again: harness instance rotate-token NAME --store-token",
+        Code::VaultFile => "check that the data directory exists, belongs to this user and has space",
+        Code::Selection => {
+            "`harness projects` lists the projects and `harness instance show` the kinds; an unmapped project is \
+             mapped with `harness mapping set`, an ignored one restored with `harness mapping restore`"
+        }
+        Code::NoProjects => {
+            "check at the vendor what the token may see; if all projects were removed, confirm with: \
+             harness sync --allow-removal"
+        }
+        Code::RemovalRefused => "if they were removed at the vendor, confirm with: harness sync NAME --allow-removal",
+        Code::ScanFailed => "scan again, and import the new report",
+        Code::FileUnreadable => "check the path, the permissions, and that the file is whole",
+        Code::FileUnsupported => {
+            "check that the file is whole, and of the tool that the connector reads: `harness inspect` lists its \
+             formats; import a report of another scanner (SARIF, CycloneDX, OSV-Scanner) with: \
+             harness import --source NAME FILE"
+        }
+        Code::FileChanged => "import it again when nobody writes to it; what was ingested so far stays",
+        Code::ReportRefused => {
+            "let the scanner write SARIF 2.1.0, CycloneDX JSON or OSV-Scanner JSON; for a file of a connector's \
+             vendor leave --source out"
+        }
+        Code::FormatNotFound => "leave --format out to have it detected",
+        Code::ProjectNotNamed => "name it with --project NAME, as the vendor names it",
+        Code::KindMismatch => "check that it is the right file, or leave --kind out",
+        Code::KindNotNamed => "name the kind of the scan, such as --kind sast",
+        Code::ScanIncomplete => "import it without --complete: its findings are ingested, and nothing is closed",
+        Code::RepositoryNotFound => "`harness repositories list` lists them; `harness repositories add` creates one",
+        Code::RepositoryAmbiguous => "give its URL",
+        Code::ProjectAmbiguous => "name its instance with --instance NAME, or give the vendor's id",
+        Code::RepositoryInUse => {
+            "map these projects to another one with `harness mapping set`, or unmap them with `harness mapping unset`"
+        }
+        Code::FindingsUndecided => {
+            "--keep keeps them as history, none of them open any more; --delete deletes them and everything else of \
+             the project"
+        }
+        Code::FieldNotFound => "use environment, branch, tag, metadata, or a key of the project's metadata",
+        Code::OnboardingNotFound => "start it with: harness onboard NAME",
+        Code::OnboardingExists => {
+            "continue with harness onboard NAME, or discard it with harness onboard NAME --discard"
+        }
+        Code::OnboardingIncomplete => {
+            "your answers are kept: continue with harness onboard NAME at a terminal, or with --kinds KIND,…, \
+             --projects PATTERN and --auto-map create|match|manual, or with --yes for the defaults"
+        }
+        Code::NoReadableKind => "give the token more permissions at the vendor, and start again",
+        Code::KindNotReadable => "choose among those that the token can read, or grant it the permission at the vendor",
+        Code::PatternUnmatched => "`*` stands for any characters; --projects all selects all of them",
+        Code::InvalidPolicies => {
+            "correct the file and import it: harness policy import FILE; with --check nothing is stored"
+        }
+        Code::NoPolicies => "import some: harness policy import FILE; `harness policy init` prints a set to start with",
+        Code::PolicyNotFound => "`harness policy list` lists the policies",
+        Code::NothingInScope => {
+            "`harness projects` and `harness mapping list` list the projects with their repositories, environments, \
+             branches and tags; correct the filter, or leave it out"
+        }
+        Code::InvalidUrl => "write it as https://host/path",
+        Code::UrlFragment => "leave out what follows the `#`",
+        Code::UrlWithoutTls => {
+            "use https; plain http is for receivers in your own network: grant the origin with \
+             --allow-private-origin ORIGIN"
+        }
+        Code::OriginMismatch => "grant the exact origin of the address: scheme, host and port",
+        Code::SecretTooShort => "generate a random one, such as with: openssl rand -hex 32",
+        Code::SecretForm => "check that the secret is whole, or give one without that prefix",
+        Code::SecretOnce => "give a file or an environment variable, or keep it in the vault with --store-secret",
+        Code::NotifyNotFound => "set one: harness notify set INSTANCE --url URL --secret-file FILE",
+        Code::DeliveryNotFound => "`harness notify deliveries` lists them, `harness notify list` the receivers",
+        Code::NoEvents => "sync on a schedule: harness instance schedule INSTANCE --every 1h",
+        Code::SignatureUnsupported => "use a newer program, or sync on a schedule",
+        Code::InvalidHeader => "the connector has a fault: report it to its author",
+        Code::WebhookNotFound => "set its secret: harness webhook secret INSTANCE --from-file FILE",
+        Code::RemoteListen => "listen at 127.0.0.1 behind a proxy with TLS, or confirm with --allow-remote",
+        Code::ListenFailed => "choose another address or port",
+        Code::TenantNotFound => "`harness tenant list` lists the tenants, `harness tenant add NAME` creates one",
+        Code::TenantExists => "choose another name; `harness tenant list` lists those that exist",
+        Code::BackupExists => "choose another folder; nothing is ever overwritten",
+        Code::BackupFile => "check the path, the permissions and the space, then run the command again",
+        Code::NotABackup => "give the folder that `harness backup` created",
+        Code::BackupDamaged => "use another backup; nothing was restored",
+        Code::FindingNotFound => "`harness findings --include-closed` lists the findings of the tenant",
+        Code::IssueNotFound => {
+            "`harness issues --include-closed --include-non-security` lists the issues of the tenant"
+        }
+        Code::DiskFull => "free some space and run the command again",
+        Code::StoreBusy => "wait for the other process to finish, then run the command again",
+        Code::StoreDamaged => {
+            "`harness doctor` shows where; move the tenant's folder away, and restore a backup with \
+             `harness restore FOLDER` or sync again"
+        }
+        Code::StoreReadOnly => "check that the disk is not read-only, and the permissions of the data directory",
+        Code::StoreVersion => "use a newer program; a pre-release store is moved away and synced again",
+        Code::StoreTenant => "put each tenant's store back into its own folder",
+        Code::CursorMismatch => "use it with the options that it was printed for",
+        Code::StoreReplaced | Code::Stopped => "run the command again",
+        Code::Store => "check that the data directory exists, is writable and has space",
+        Code::DryRun
+        | Code::Superseded
+        | Code::PagingStuck
+        | Code::RunNotFound
+        | Code::InvalidSchedule
+        | Code::InvalidRepository
+        | Code::AdvisoryNotFound
+        | Code::Usage
+        | Code::Io
+        | Code::Host => return None,
+    })
+}

@@ -1,0 +1,285 @@
+//! `harness import`: takes in what files hold.
+
+use std::{
+    fs::File,
+    io::{self, IsTerminal},
+    path::PathBuf,
+    process::ExitCode,
+    sync::Arc,
+};
+
+use appsec_model::{Completeness, Diagnostic, Kind};
+use host_harness::{
+    HarnessError, ImportError, ImportEvent, ImportOptions, ImportProgress, ImportReport, InstanceName, RunState, Setup,
+    Tenant,
+};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+
+use super::{
+    Context,
+    error::Failure,
+    output::{Output, bytes, peak_memory, remark, short},
+};
+
+/// Name of the instance that is made for files where there is none.
+const FILES: &str = "files";
+
+/// Remarks shown per file; the run log has them all.
+const REMARKS: usize = 10;
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// The files, plain or packed with gzip or zstd; `-` for standard input
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// The instance that they belong to [default: the only one there is, else one named `files`]
+    #[arg(long, value_name = "NAME")]
+    instance: Option<InstanceName>,
+    /// Take them in as reports of another scanner (SARIF, CycloneDX, OSV-Scanner), as findings of this source; it is
+    /// made if it is not there
+    #[arg(long, value_name = "NAME", conflicts_with = "instance")]
+    source: Option<InstanceName>,
+    /// The project of records that name none
+    #[arg(long, value_name = "NAME")]
+    project: Option<String>,
+    /// The branch that was scanned
+    #[arg(long, value_name = "BRANCH")]
+    r#ref: Option<String>,
+    /// Only this kind, such as sast or sca; a file without it is refused
+    #[arg(long = "kind", value_name = "KIND")]
+    kinds: Vec<Kind>,
+    /// The format, if it is not to be detected; `harness inspect` lists the formats of a connector, reports of other
+    /// scanners are sarif, cyclonedx or osv-scanner
+    #[arg(long, value_name = "NAME")]
+    format: Option<String>,
+    /// What is not in the file is gone: only for a file that proves a complete scan
+    #[arg(long)]
+    complete: bool,
+    /// The folder of the project on the machine of the scan: absolute paths in a report begin there
+    #[arg(long, value_name = "DIR", requires = "source")]
+    root: Option<String>,
+}
+
+/// What `import` prints.
+#[derive(Serialize, schemars::JsonSchema)]
+pub struct ImportList {
+    /// One report per file that was taken in.
+    imports: Vec<ImportReport>,
+    /// Remarks of each of the runs, up to ten.
+    diagnostics: Vec<Vec<Diagnostic>>,
+    /// Largest memory of this program, the sandboxes included; none where the
+    /// system does not tell.
+    host_peak_memory_bytes: Option<u64>,
+}
+
+pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
+    readable(&args.files)?;
+    let tenant = context.tenant_or_new()?;
+    let (name, made) = match &args.source {
+        Some(name) => (name.clone(), source(&tenant, name).await?),
+        None => instance(context, &tenant, args.instance.clone()).await?,
+    };
+    let mut list = ImportList { imports: Vec::new(), diagnostics: Vec::new(), host_peak_memory_bytes: None };
+    let mut failures = Vec::new();
+    for file in &args.files {
+        let options = ImportOptions {
+            format: args.format.clone(),
+            project: args.project.clone(),
+            r#ref: args.r#ref.clone(),
+            kinds: args.kinds.clone(),
+            complete: args.complete,
+            root: args.root.clone(),
+        };
+        let shown = Shown::new(context.output);
+        let outcome = tenant.import(&name, file, options, shown.progress()).await;
+        shown.end();
+        match outcome {
+            Ok(report) => {
+                let run = report.run.id;
+                let remarks = tenant.store().run(move |store| store.diagnostics(run, REMARKS as u32)).await?;
+                list.imports.push(report);
+                list.diagnostics.push(remarks);
+            }
+            Err(error) => failures.push(Failure::from(error).of(tenant.id(), Some(&name))),
+        }
+    }
+    if made && list.imports.is_empty() {
+        tenant.withdraw_unused(&name).await?;
+    } else if made && !context.output.is_json() {
+        let what = if args.source.is_some() { "source" } else { "instance" };
+        let of = if args.source.is_some() { "reports" } else { "files" };
+        remark(format!("{}: made the {what} `{name}` for {of}", tenant.id()));
+    }
+    // One file that fails keeps no other from being taken in.
+    if let (true, Some(failure)) = (list.imports.is_empty(), failures.pop()) {
+        failures.iter().for_each(|failure| context.output.failure(failure));
+        return Err(failure);
+    }
+    list.host_peak_memory_bytes = peak_memory();
+    let output = context.output;
+    output.result(&list, |list| {
+        for (report, remarks) in list.imports.iter().zip(&list.diagnostics) {
+            show(output, report, remarks);
+        }
+    })?;
+    failures.iter().for_each(|failure| context.output.failure(failure));
+    let missing = list
+        .imports
+        .iter()
+        .any(|report| report.outcome.unusable + report.outcome.unmapped > 0 || report.run.state != RunState::Complete);
+    Ok(if missing || !failures.is_empty() { ExitCode::from(3) } else { ExitCode::SUCCESS })
+}
+
+/// The source of reports of another scanner; made if it is not there.
+/// Tells whether it was made.
+async fn source(tenant: &Tenant, name: &InstanceName) -> Result<bool, Failure> {
+    let found = tenant.source(name).await;
+    let (_, made) = found.map_err(|error| Failure::from(error).of(tenant.id(), Some(name)))?;
+    Ok(made)
+}
+
+/// For files none of which can be read, nothing is made.
+fn readable(files: &[PathBuf]) -> Result<(), Failure> {
+    let mut first = None;
+    for file in files {
+        match File::open(file) {
+            _ if file.as_os_str() == "-" => return Ok(()),
+            Ok(_) => return Ok(()),
+            Err(source) => {
+                let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
+                first.get_or_insert((name, source));
+            }
+        }
+    }
+    match first {
+        Some((file, source)) => Err(HarnessError::from(ImportError::File { file, source }).into()),
+        None => Ok(()),
+    }
+}
+
+/// The instance to import into; made if the tenant has none at all. Tells
+/// whether it was made.
+async fn instance(
+    context: &Context,
+    tenant: &Tenant,
+    given: Option<InstanceName>,
+) -> Result<(InstanceName, bool), Failure> {
+    if let Some(name) = given {
+        return Ok((name, false));
+    }
+    let mut instances = tenant.store().run(|store| store.instances()).await?;
+    // Reports of other scanners are asked for by name.
+    instances.retain(|instance| !instance.is_native());
+    match instances.as_slice() {
+        [only] => return Ok((only.made.name.clone(), false)),
+        [] => {}
+        several => {
+            let names: Vec<String> = several.iter().map(|instance| instance.made.name.to_string()).collect();
+            let message = format!("the tenant has several instances: {}", names.join(", "));
+            let remedy = Some("say which one with --instance NAME");
+            return Err(Failure::new("no-such-instance", message, remedy).of(tenant.id(), None));
+        }
+    }
+    let name: InstanceName = FILES.parse().map_err(|_| Failure::new("name", "the instance cannot be named", None))?;
+    let setup = Setup {
+        name: name.clone(),
+        connector: context.connector.clone(),
+        settings: serde_json::Map::new(),
+        allow_origins: Vec::new(),
+        allow_private_origins: Vec::new(),
+        secret: None,
+        store_secret: false,
+    };
+    tenant.add_instance(setup, false).await.map_err(|error| Failure::from(error).of(tenant.id(), Some(&name)))?;
+    Ok((name, true))
+}
+
+fn show(output: Output, report: &ImportReport, remarks: &[Diagnostic]) {
+    let (summary, outcome) = (&report.summary, &report.outcome);
+    let tool = summary.tool.as_ref().map(|tool| format!(" of {tool}")).unwrap_or_default();
+    let resumed = if report.run.resumed > 0 { ", went on after having been cut off" } else { "" };
+    output.line(format!("{}: {}{tool}{resumed}", report.file, summary.format));
+    let parts = [
+        (outcome.findings, "findings"),
+        (outcome.packages, "packages"),
+        (outcome.unusable, "not usable"),
+        (outcome.skipped, "skipped"),
+        (outcome.unchanged, "unchanged"),
+        (outcome.repeated, "repeated"),
+        (outcome.other_kinds, "of other kinds"),
+        (outcome.unmapped, "of projects that are not mapped"),
+    ];
+    let parts: Vec<String> = parts
+        .iter()
+        .enumerate()
+        .filter(|(at, (count, _))| *at == 0 || *count > 0)
+        .map(|(_, (count, what))| format!("{count} {what}"))
+        .collect();
+    output.line(format!("  {} records = {}", outcome.records, parts.join(" + ")));
+    let counts = &report.run.counts;
+    output.line(format!(
+        "  run {}: {} new, {} changed, {} vanished",
+        report.run.id, counts.new, counts.changed, counts.vanished
+    ));
+    if outcome.unmapped > 0 {
+        output.line("  map these projects and import the file once more: harness mapping list --state unmapped");
+    }
+    if let Completeness::Incomplete { reason } = &summary.completeness {
+        output.line(format!("  what is not in it may still be there: {reason}"));
+    }
+    if let Some(message) = &report.run.message {
+        output.line(format!("  {}: {message}", report.run.state.as_str()));
+    }
+    for diagnostic in remarks {
+        let record = diagnostic.id.as_ref().map(|id| format!("record {id}: ")).unwrap_or_default();
+        output.line(format!("  {record}{} ({})", short(&diagnostic.message, 300), diagnostic.code));
+    }
+    let all = counts.warnings + counts.unusable + counts.skipped + summary.diagnostics.len() as u64;
+    if all > remarks.len() as u64 {
+        output.line(format!("  {all} remarks in all: harness runs {} --limit {all}", report.run.id));
+    }
+}
+
+/// Shows the progress of an import on standard error.
+struct Shown {
+    bar: Option<ProgressBar>,
+    quiet: bool,
+}
+
+impl Shown {
+    fn new(output: Output) -> Self {
+        let bar = (!output.is_json() && io::stderr().is_terminal()).then(|| {
+            let bar = ProgressBar::new(0);
+            // A template without variables of its own cannot fail.
+            if let Ok(style) = ProgressStyle::with_template("{bar:30} {percent}% {msg} ({elapsed})") {
+                bar.set_style(style);
+            }
+            bar
+        });
+        Self { bar, quiet: output.is_json() }
+    }
+
+    fn progress(&self) -> ImportProgress {
+        let (bar, quiet) = (self.bar.clone(), self.quiet);
+        Arc::new(move |event| match (&bar, event) {
+            (Some(bar), ImportEvent::Progress { read_bytes, total_bytes, records, written }) => {
+                bar.set_length(total_bytes);
+                bar.set_position(read_bytes);
+                bar.set_message(format!(
+                    "{} of {}, {records} records, {written} written",
+                    bytes(read_bytes),
+                    bytes(total_bytes)
+                ));
+            }
+            (_, ImportEvent::Resumed { run }) if !quiet => remark(format!("goes on with run {run}, which was cut off")),
+            _ => {}
+        })
+    }
+
+    fn end(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! The usual way of a user, and what each command says.
+
+use vendor_sim::{Expectation, Kind, Refs};
+
+use crate::support::{Desk, TOKEN, shape};
+
+#[test]
+fn from_nothing_to_findings_that_are_those_of_the_vendor() {
+    let desk = Desk::new(shape(), vec![]);
+    insta::assert_snapshot!(desk.ok(&["instance", "list"]), @"No instances yet. Set one up with: harness instance add NAME");
+    desk.added();
+    let list = desk.json(&["instance", "list"]);
+    assert_eq!(list["instances"][0]["status"], "connected");
+    assert_eq!(list["instances"][0]["connection"]["deployment"]["slug"], "demo-corp");
+
+    let run = desk.json(&["sync"])["runs"][0].clone();
+    assert_eq!(run["state"], "complete", "{run:#}");
+    let expected = desk.simulator.world().expected(Expectation { refs: Refs::Primary, dedup: false });
+    let total = |arguments: &[&str]| desk.json(arguments)["total"].as_u64().unwrap() as usize;
+    assert_eq!(total(&["findings", "--all", "--all-categories", "--kind", "sast"]), expected.of(Kind::Sast).identities);
+    assert_eq!(total(&["findings", "--all", "--all-categories", "--kind", "sca"]), expected.of(Kind::Sca).identities);
+    assert_eq!(total(&["packages"]), expected.packages);
+    assert_eq!(desk.json(&["projects"])["projects"].as_array().unwrap().len(), expected.projects);
+    assert_eq!(run["unusable"].as_u64().unwrap() as usize, expected.damaged());
+    assert_eq!(run["records"].as_u64().unwrap() as usize, expected.of(Kind::Sast).rows + expected.of(Kind::Sca).rows);
+
+    let again = desk.json(&["sync", "code"])["runs"][0].clone();
+    assert_eq!((&again["new"], &again["changed"], &again["vanished"]), (&0.into(), &0.into(), &0.into()), "{again:#}");
+    assert_eq!(again["unchanged"], run["new"]);
+}
+
+#[test]
+fn a_finding_is_shown_with_what_the_vendor_sent() {
+    let desk = Desk::new(shape(), vec![]);
+    desk.added();
+    desk.ok(&["sync"]);
+    let list = desk.json(&["findings", "--kind", "sca", "--limit", "1"]);
+    let id = list["findings"][0]["id"].as_str().unwrap();
+    let detail = desk.json(&["finding", id, "--raw"]);
+    let occurrence = &detail["occurrence_details"][0];
+    assert_eq!(occurrence["raw"]["id"].to_string().trim_matches('"'), occurrence["finding"]["id"].as_str().unwrap());
+    let shown = desk.ok(&["finding", id]);
+    assert!(shown.contains(id) && shown.contains("advisories"), "{shown}");
+}
+
+#[test]
+fn filters_keep_to_what_they_say() {
+    let desk = Desk::new(shape(), vec![]);
+    desk.added();
+    desk.ok(&["sync"]);
+    let all = desk.json(&["findings", "--all", "--all-categories", "--limit", "100000"]);
+    let all = all["findings"].as_array().unwrap();
+    let count = |key: &str, value: &str| all.iter().filter(|it| it[key] == value).count() as u64;
+    for (flag, key, value) in
+        [("--kind", "kind", "sca"), ("--severity", "severity", "high"), ("--status", "status", "fixed")]
+    {
+        let mut arguments = vec!["findings", "--all-categories", flag, value];
+        if key != "status" {
+            arguments.push("--all");
+        }
+        let found = desk.json(&arguments);
+        assert_eq!(found["total"], count(key, value), "{flag}");
+        assert!(found["total"].as_u64() > Some(0), "{flag}");
+        assert!(found["findings"].as_array().unwrap().iter().all(|it| it[key] == value), "{flag}");
+    }
+    let open = desk.json(&["findings", "--all-categories"])["total"].as_u64().unwrap();
+    let active: u64 = ["open", "reviewing", "fixing", "unknown"].iter().map(|status| count("status", status)).sum();
+    assert_eq!(open, active);
+}
+
+#[test]
+fn a_world_that_moves_on_is_followed() {
+    let desk = Desk::new(shape(), vec![]);
+    desk.added();
+    desk.ok(&["sync"]);
+    desk.simulator.advance();
+    let run = desk.json(&["sync"])["runs"][0].clone();
+    for count in ["new", "changed", "vanished"] {
+        assert!(run[count].as_u64() > Some(0), "{count}: {run:#}");
+    }
+    let expected = desk.simulator.world().expected(Expectation { refs: Refs::Primary, dedup: false });
+    let all = desk.json(&["findings", "--all", "--all-categories", "--limit", "100000"]);
+    let there = all["findings"].as_array().unwrap().iter().filter(|it| it["status"] != "vanished").count();
+    assert_eq!(there, expected.of(Kind::Sast).identities + expected.of(Kind::Sca).identities);
+}
+
+#[test]
+fn a_file_is_normalized_without_a_store() {
+    let desk = Desk::new(shape(), vec![]);
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/api/findings/sca-full.json");
+    let normalized: serde_json::Value = serde_json::from_str(&desk.ok(&["normalize", file])).unwrap();
+    assert!(!normalized["findings"].as_array().unwrap().is_empty());
+    let damaged = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/api/findings/damaged.json");
+    let done = desk.run(&["normalize", damaged]);
+    assert_eq!(done.code, 3, "{}", done.stderr);
+    let huge = desk.folder.path().join("huge.json");
+    // Takes no place on the disk.
+    std::fs::File::create(&huge).unwrap().set_len((64 << 20) + 1).unwrap();
+    let done = desk.run(&["normalize", huge.to_str().unwrap()]);
+    assert_eq!(done.code, 1);
+    insta::assert_snapshot!(desk.stable(&done.stderr), @"
+    error: FOLDER/huge.json is larger than 64 MiB
+      to do: `harness import` reads files of any size
+    ");
+    assert!(!desk.data_dir().join("tenants").exists());
+}
+
+#[test]
+fn tenants_see_nothing_of_each_other() {
+    let desk = Desk::new(shape(), vec![]);
+    desk.added();
+    desk.ok(&["sync"]);
+    desk.ok(&["tenant", "add", "other"]);
+    let other = desk.json(&["--tenant", "other", "findings", "--all"]);
+    assert_eq!(other["total"], 0);
+    assert_eq!(desk.json(&["--tenant", "other", "instance", "list"])["instances"].as_array().unwrap().len(), 0);
+}
+
+#[test]
+fn the_token_is_in_no_file() {
+    let desk = Desk::new(shape(), vec![]);
+    desk.added();
+    let done = desk.run(&["-vv", "sync"]);
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    assert!(desk.in_no_file(&[TOKEN]) >= 1);
+}
+
+#[test]
+fn tenants_are_listed_with_what_they_hold() {
+    let desk = Desk::new(shape(), vec![]);
+    assert_eq!(desk.json(&["tenant", "list"])["tenants"].as_array().unwrap().len(), 0);
+    desk.ok(&["tenant", "add", "small"]);
+    assert_eq!(desk.run(&["tenant", "add", "small"]).code, 1);
+    assert_eq!(desk.add(&["--tenant", "large"]).code, 0);
+    desk.ok(&["--tenant", "large", "sync"]);
+    let list = desk.json(&["tenant", "list"]);
+    let names: Vec<&str> = list["tenants"].as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["large", "small"]);
+    let large = desk.json(&["tenant", "show", "large"]);
+    assert_eq!((&large["instances"][0]["name"], &large["last_run"]["state"]), (&"code".into(), &"complete".into()));
+    let all = desk.json(&["--tenant", "large", "findings", "--all", "--all-categories"])["total"].clone();
+    assert_eq!(large["findings"], all);
+    assert!(large["bytes"].as_u64() > list["tenants"][1]["bytes"].as_u64());
+    // To look for a tenant makes none.
+    assert_eq!(desk.run(&["tenant", "show", "largo"]).code, 1);
+    assert_eq!(desk.json(&["tenant", "list"])["tenants"].as_array().unwrap().len(), 2);
+}

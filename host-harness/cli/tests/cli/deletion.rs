@@ -1,0 +1,109 @@
+//! Deletion: planned, confirmed by name, proven, finished after a crash.
+
+use std::{fs, path::Path};
+
+use crate::support::{Desk, TOKEN, shape};
+
+/// How often a text occurs in the files of a folder.
+fn occurrences(folder: &Path, text: &str) -> usize {
+    let mut found = 0;
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found += occurrences(&path, text);
+        } else {
+            let content = fs::read(&path).unwrap();
+            found += content.windows(text.len()).filter(|part| *part == text.as_bytes()).count();
+        }
+    }
+    found
+}
+
+#[test]
+fn an_instance_goes_with_everything_that_it_brought_and_the_other_stays() {
+    let desk = Desk::new(shape(), vec![]);
+    desk.added();
+    desk.ok(&["sync", "code"]);
+    let report = format!("{}/../../fixtures/cli/current.json", env!("CARGO_MANIFEST_DIR"));
+    desk.ok(&["import", &report, "--project", "acme/only-files", "--instance", "code"]);
+    let before = desk.content();
+
+    // Without its name nothing happens.
+    let plan = desk.ok(&["instance", "delete", "code"]);
+    assert!(plan.contains("Nothing was deleted. To delete it: harness instance delete code --confirm code"), "{plan}");
+    let wrong = desk.run(&["instance", "delete", "code", "--confirm", "coda"]);
+    assert_eq!(wrong.code, 1);
+    assert!(wrong.stderr.contains("nothing was deleted"), "{}", wrong.stderr);
+    assert_eq!(desk.content(), before);
+
+    let done = desk.json(&["instance", "delete", "code", "--confirm", "code"]);
+    let proof = &done["report"]["proof"];
+    assert_eq!(proof["left"], serde_json::json!([]));
+    assert_eq!((proof["free_pages"].as_u64(), done["report"]["searched_for_secret"].as_bool()), (Some(0), Some(true)));
+    let goes = |table: &str| {
+        let tables = done["plan"]["tables"].as_array().unwrap().iter();
+        tables.clone().find(|it| it["table"] == table).unwrap()["goes"].as_u64().unwrap()
+    };
+    assert!(goes("findings") > 500 && goes("records") > 500 && goes("runs") == 2, "{}", done["plan"]);
+
+    // No byte of it is in any file: not its findings, not its projects' names,
+    // not the token.
+    let tenants = desk.data_dir().join("tenants");
+    let title = before["findings"]["findings"][0]["title"].as_str().unwrap();
+    for text in [TOKEN, "acme/only-files", title, desk.simulator.url()] {
+        assert_eq!(occurrences(&tenants, text), 0, "{text}");
+    }
+    assert_eq!(desk.run(&["sync", "code"]).code, 1);
+
+    // Added again, it brings the same findings under the same ids.
+    desk.added();
+    desk.ok(&["sync", "code"]);
+    desk.ok(&["import", &report, "--project", "acme/only-files", "--instance", "code"]);
+    assert_eq!(desk.content(), before);
+}
+
+#[test]
+fn a_deletion_that_a_crash_cut_off_is_finished_by_the_next_command() {
+    let desk = Desk::new(shape(), vec![]);
+    desk.added();
+    desk.ok(&["sync", "code"]);
+    // As a crash right after the decision leaves it.
+    let path = desk.data_dir().join("tenants/default/store.sqlite3");
+    let store = rusqlite::Connection::open(&path).unwrap();
+    let plan = r#"{ "instance": "code", "tables": [], "secrets": [] }"#;
+    store.execute("INSERT INTO deletions SELECT id, name, ?1, 0 FROM instances", [plan]).unwrap();
+    drop(store);
+    assert_eq!(desk.json(&["instance", "list"])["instances"], serde_json::json!([]));
+    assert_eq!(desk.json(&["findings", "--all", "--all-categories"])["total"], 0);
+    let store = rusqlite::Connection::open(&path).unwrap();
+    let left: i64 = store.query_row("SELECT count(*) FROM deletions", [], |row| row.get(0)).unwrap();
+    assert_eq!(left, 0);
+}
+
+#[test]
+fn a_deletion_beside_a_reader_is_told_to_wait_and_finished_afterwards() {
+    let desk = Desk::new(shape(), vec![]);
+    let key = desk.folder.path().join("key").to_str().unwrap().to_owned();
+    desk.ok(&["vault", "new-key", "--to", &key]);
+    desk.added();
+    desk.ok(&["sync", "code"]);
+    let path = desk.data_dir().join("tenants/default/store.sqlite3");
+    let reader = rusqlite::Connection::open(&path).unwrap();
+    reader.execute_batch("BEGIN").unwrap();
+    let findings: i64 = reader.query_row("SELECT count(*) FROM findings", [], |row| row.get(0)).unwrap();
+    assert!(findings > 0);
+    let done = desk.run(&["instance", "delete", "code", "--confirm", "code"]);
+    assert_eq!(done.code, 1, "{}{}", done.stdout, done.stderr);
+    assert!(done.stderr.contains("`code` is deleted, and another process keeps the store"), "{}", done.stderr);
+    // It keeps nobody from going on, nor from a new instance of that name.
+    let added = desk.add(&["--store-token", "--vault-key-file", &key]);
+    assert_eq!(added.code, 0, "{}", added.stderr);
+    let pending = || -> i64 { reader.query_row("SELECT count(*) FROM deletions", [], |row| row.get(0)).unwrap() };
+    reader.execute_batch("COMMIT").unwrap();
+    assert_eq!(pending(), 1);
+    let finished = desk.run(&["vault", "show"]);
+    assert!(finished.stderr.contains("finished the deletion: nothing is left"), "{}", finished.stderr);
+    assert_eq!(pending(), 0);
+    assert_eq!(desk.json(&["vault", "show"])["entries"].as_array().unwrap().len(), 1, "the new one's token stays");
+    assert_eq!(occurrences(&desk.data_dir().join("tenants"), TOKEN), 0);
+}

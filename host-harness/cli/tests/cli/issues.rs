@@ -1,0 +1,139 @@
+//! Two scanners that see the same: one issue with two sources.
+
+use serde_json::{Value, json};
+use vendor_sim::WorldShape;
+
+use crate::support::Desk;
+
+fn desk() -> Desk {
+    Desk::new(WorldShape { projects: 1, sast: 1, sca: 1, ..WorldShape::default() }, vec![])
+}
+
+fn fixture(name: &str) -> String {
+    format!("{}/../../fixtures/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A result about a line that the connector's report is about too.
+fn weakness() -> Value {
+    json!({
+        "ruleId": "py/command-line-injection", "message": { "text": "The command comes from outside." },
+        "locations": [{ "physicalLocation": {
+            "artifactLocation": { "uri": "app/gr%C3%B6%C3%9Fe.py" }, "region": { "startLine": 7 },
+        } }],
+    })
+}
+
+/// A result about a package that the connector's report is about too, under
+/// another number of the advisory.
+fn vulnerability() -> Value {
+    json!({
+        "ruleId": "GHSA-35jh-r3h4-6jhm", "message": { "text": "lodash is vulnerable." },
+        "properties": { "purl": "pkg:npm/lodash@4.17.21", "aliases": ["CVE-2021-23337"] },
+    })
+}
+
+/// A report of another scanner, of a scan that ended well.
+fn report(desk: &Desk, results: &[Value]) -> String {
+    let report = json!({
+        "version": "2.1.0",
+        "runs": [{
+            "tool": { "driver": { "name": "Checker", "rules": [{
+                "id": "py/command-line-injection", "properties": { "tags": ["security", "external/cwe/cwe-078"] },
+            }] } },
+            "invocations": [{ "executionSuccessful": true }],
+            "results": results,
+        }],
+    });
+    let path = desk.folder.path().join("checker.sarif");
+    std::fs::write(&path, report.to_string()).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+/// Issues of two sources as `kind title: status, sources with their statuses`.
+fn told(desk: &Desk, more: &[&str]) -> Vec<String> {
+    let arguments: Vec<&str> = ["issues"].into_iter().chain(more.iter().copied()).collect();
+    let line = |issue: &Value| {
+        let word = |value: &Value, key: &str| value[key].as_str().unwrap().to_owned();
+        let sources = issue["sources"].as_array().unwrap().iter();
+        let sources: Vec<String> = sources.map(|it| format!("{} {}", word(it, "source"), word(it, "status"))).collect();
+        let place = word(issue, if issue["path"].is_null() { "package" } else { "path" });
+        format!("{} {place} {}: {}", word(issue, "kind"), word(issue, "status"), sources.join(", "))
+    };
+    let mut lines: Vec<String> = desk.json(&arguments)["issues"].as_array().unwrap().iter().map(line).collect();
+    lines.sort();
+    lines
+}
+
+#[test]
+fn two_scanners_see_one_issue_and_it_survives_one_of_them() {
+    let desk = desk();
+    for file in ["cli/current.json", "cli/supply-chain.json"] {
+        desk.ok(&["import", &fixture(file), "--project", "acme/shop"]);
+    }
+    assert!(told(&desk, &["--sources-min", "2"]).is_empty());
+    let both = report(&desk, &[weakness(), vulnerability()]);
+    let import = ["import", "--source", "checker", "--project", "acme/shop", &both];
+    insta::assert_snapshot!(desk.ok(&import), @r"
+    checker.sarif: sarif of Checker
+      2 records = 2 findings
+      run 3: 2 new, 0 changed, 0 vanished
+      the report says nothing of the rule `GHSA-35jh-r3h4-6jhm` (unknown-rule)
+    ");
+    let joined = ["sast app/größe.py open: checker open, files open", "sca lodash open: checker open, files open"];
+    assert_eq!(told(&desk, &["--sources-min", "2"]), joined);
+    let issue = desk.json(&["issues", "--advisory", "ghsa-35jh-r3h4-6jhm"])["issues"][0].clone();
+    assert_eq!(issue["versions"], json!(["4.17.20", "4.17.21"]));
+    assert_eq!(issue["advisories"], json!(["CVE-2021-23337", "GHSA-35JH-R3H4-6JHM"]));
+    let shown = desk.json(&["issue", issue["id"].as_str().unwrap()]);
+    assert_eq!((&shown["id"], shown["findings"].as_array().unwrap().len()), (&issue["id"], 2));
+
+    // The same report again changes nothing.
+    let before = desk.content();
+    let again = desk.json(&import);
+    let counts = &again["imports"][0]["run"];
+    assert_eq!((&counts["unchanged"], &counts["new"], &counts["changed"]), (&json!(2), &json!(0), &json!(0)));
+    assert_eq!(desk.content(), before);
+
+    // A complete report without the weakness: the other source still sees it.
+    let one = report(&desk, &[vulnerability()]);
+    desk.ok(&["import", "--source", "checker", "--project", "acme/shop", &one]);
+    assert_eq!(told(&desk, &["--sources-min", "2"]), joined, "absence alone says nothing");
+    let complete = ["import", "--source", "checker", "--project", "acme/shop", &one, "--complete"];
+    desk.ok(&[&complete[..], &["--kind", "sast", "--kind", "sca"]].concat());
+    assert_eq!(told(&desk, &["--sources-min", "2"]), [joined[1]]);
+    assert_eq!(told(&desk, &["--path", "größe.py", "--source", "files"]).len(), 1, "what is set aside is not listed");
+    assert_eq!(told(&desk, &["--path", "größe.py", "--source", "files", "--all"]).len(), 2);
+    let left = told(&desk, &["--path", "größe.py"]);
+    assert!(left.contains(&"sast app/größe.py open: checker vanished, files open".to_owned()), "{left:?}");
+}
+
+#[test]
+fn a_source_of_reports_has_nothing_to_sync() {
+    let desk = desk();
+    let mut printed = Vec::new();
+    let (sarif, alien) = (fixture("reports/sarif/gitleaks.sarif"), fixture("cli/current.json"));
+    for (arguments, shown) in [
+        (&["import", "--source", "leaks", &alien, "--project", "acme/shop"][..], "a file that is no report"),
+        (&["instance", "list"], "instance list"),
+        (&["import", "--source", "leaks", &sarif], "no project"),
+        (&["import", "--source", "leaks", &sarif, "--project", "acme/shop", "--format", "sarf"], "no format"),
+        (&["import", "--source", "leaks", &sarif, "--project", "acme/shop", "--complete"], "no proof"),
+        (&["import", "--source", "leaks", &sarif, "--project", "acme/shop"], "a report"),
+        (&["import", "--instance", "leaks", &sarif, "--project", "acme/shop"], "the same"),
+        (&["instance", "show", "leaks"], "instance show"),
+        (&["instance", "check", "leaks"], "instance check"),
+        (&["sync"], "sync"),
+        (&["sync", "leaks"], "sync leaks"),
+        (&["renormalize", "leaks"], "renormalize leaks"),
+    ] {
+        let done = desk.run(arguments);
+        // Times differ from run to run.
+        let text: Vec<String> = format!("{}{}", done.stdout, done.stderr)
+            .lines()
+            .filter(|line| !["checked", "last run"].iter().any(|word| line.trim_start().starts_with(word)))
+            .map(str::to_owned)
+            .collect();
+        printed.push(format!("# {shown}\n{}\n[{}]", text.join("\n"), done.code));
+    }
+    insta::assert_snapshot!(desk.stable(&printed.join("\n\n")));
+}

@@ -1,0 +1,127 @@
+//! What is printed: its form is documented, and stays.
+
+use std::io::pipe;
+
+use crate::support::{Desk, done, shape};
+
+#[test]
+fn every_json_output_follows_its_schema() {
+    let desk = Desk::new(shape(), vec![]);
+    desk.added();
+    desk.ok(&["sync"]);
+    let id = desk.json(&["findings", "--limit", "1"])["findings"][0]["id"].as_str().unwrap().to_owned();
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/api/findings/sca-full.json");
+    let hook_secret = desk.file("hook-secret", "0123456789abcdef-that-signs");
+    let url = "https://receiver.example/hook";
+    let commands: &[(&str, &[&str])] = &[
+        ("inspect", &["inspect"]),
+        ("instance-list", &["instance", "list"]),
+        ("instance-show", &["instance", "show", "code"]),
+        ("instance-check", &["instance", "check", "code"]),
+        ("projects", &["projects"]),
+        ("sync", &["sync"]),
+        ("findings", &["findings"]),
+        ("finding", &["finding", &id, "--raw"]),
+        ("vulnerabilities", &["vulnerabilities", "--limit", "5"]),
+        ("weaknesses", &["weaknesses", "--limit", "5"]),
+        ("secrets", &["secrets"]),
+        ("packages", &["packages"]),
+        ("dashboard", &["dashboard"]),
+        ("coverage", &["coverage"]),
+        ("runs", &["runs"]),
+        ("runs", &["runs", "1"]),
+        ("runs-prune", &["runs", "prune", "--keep", "90d"]),
+        ("instance-schedule", &["instance", "schedule", "code", "--every", "1h"]),
+        ("status", &["status"]),
+        ("normalize", &["normalize", file]),
+        ("webhook-set", &["webhook", "set", "code", "--url", url, "--secret-file", &hook_secret]),
+        ("webhook-show", &["webhook", "show", "code"]),
+        ("webhook-list", &["webhook", "list"]),
+        ("webhook-remove", &["webhook", "remove", "code"]),
+        ("webhook-secret", &["webhook", "secret", "code", "--from-file", &hook_secret]),
+        ("webhook-secret", &["webhook", "secret", "code", "--remove"]),
+        ("demo", &["demo", "--findings", "300"]),
+    ];
+    for (name, arguments) in commands {
+        desk.follows(name, &desk.json(arguments));
+    }
+    let failed = desk.run(&["finding", "0123456789abcdef", "--json"]);
+    let schema: serde_json::Value = serde_json::from_str(&desk.ok(&["schema", "error"])).unwrap();
+    let report: serde_json::Value = serde_json::from_str(&failed.stderr).unwrap();
+    assert!(jsonschema::is_valid(&schema, &report), "{report:#}");
+}
+
+#[test]
+fn the_help_is_reviewed() {
+    let desk = Desk::new(shape(), vec![]);
+    insta::assert_snapshot!(desk.stable(&desk.ok(&["--help"])));
+    for command in ["sync", "findings", "instance add"] {
+        let arguments: Vec<&str> = command.split(' ').chain(["--help"]).collect();
+        insta::assert_snapshot!(format!("help_{}", command.replace(' ', "_")), desk.stable(&desk.ok(&arguments)));
+    }
+}
+
+#[test]
+fn tables_are_reviewed() {
+    let desk = Desk::new(shape(), vec![]);
+    desk.added();
+    desk.ok(&["sync"]);
+    let shown = |arguments: &[&str]| desk.shown(arguments);
+    insta::assert_snapshot!(shown(&["findings", "--limit", "5"]));
+    insta::assert_snapshot!(shown(&["packages", "--limit", "5"]));
+    insta::assert_snapshot!(shown(&["projects", "--search", "a"]));
+}
+
+#[test]
+fn the_demo_agrees_with_its_world_and_shows_it() {
+    let desk = Desk::new(shape(), vec![]);
+    let shown = desk.ok(&["demo", "--findings", "600", "--seed", "5"]);
+    assert!(shown.contains("equal") && !shown.contains("DIFFERENT"), "{shown}");
+    let report = desk.json(&["demo", "--findings", "600", "--seed", "5"]);
+    assert_eq!(report["agrees"], true);
+    for number in ["pages", "requests", "received_bytes", "peak_memory_bytes"] {
+        assert!(report["run"][number].as_u64() > Some(0), "{number}");
+    }
+}
+
+#[test]
+fn completions_are_made_for_every_shell() {
+    let desk = Desk::new(shape(), vec![]);
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        assert!(desk.ok(&["completions", shell]).contains("harness"), "{shell}");
+    }
+}
+
+/// Forms of output, each by another way.
+const PRINTED: [&[&str]; 7] = [
+    &["findings"],
+    &["findings", "--json"],
+    &["findings", "--csv"],
+    &["completions", "bash"],
+    &["schema", "findings"],
+    &["--help"],
+    &["instance", "list", "--help"],
+];
+
+#[test]
+#[cfg(target_os = "linux")]
+fn an_output_that_cannot_be_written_is_a_failure() {
+    let desk = Desk::new(shape(), vec![]);
+    for arguments in PRINTED {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let failed = done(desk.command(arguments).stdout(full).output().unwrap());
+        assert_eq!(failed.code, 1, "{arguments:?}: {}", failed.stderr);
+        assert!(failed.stderr.contains("the output cannot be written: No space left"), "{}", failed.stderr);
+    }
+}
+
+#[test]
+fn a_reader_that_went_away_is_no_failure() {
+    let desk = Desk::new(shape(), vec![]);
+    for arguments in PRINTED {
+        let (reader, writer) = pipe().unwrap();
+        drop(reader);
+        let quiet = done(desk.command(arguments).stdout(writer).output().unwrap());
+        assert_eq!((quiet.code, quiet.stderr.as_str()), (0, ""), "{arguments:?}");
+    }
+}

@@ -1,0 +1,25 @@
+//! What an instance of a connector is granted: who it is ([`TenantId`],
+//! [`InstanceName`]), which origins it may reach ([`EgressPolicy`]), where its
+//! secrets are read from ([`SecretSource`]), and the store of its bucket
+//! ([`BucketStore`]).
+//!
+//! Everything here is data and decisions. Reading a secret is the only I/O.
+
+#![warn(missing_docs)]
+
+mod bucket;
+mod code;
+mod egress;
+pub mod files;
+mod ids;
+mod secrets;
+mod text;
+
+pub use self::{
+    bucket::{BucketError, BucketStore, Changes, Values},
+    code::{Class, Code, UnknownCode},
+    egress::{Addresses, EgressPolicy, Origin, OriginError, Refusal, Scheme},
+    ids::{InstanceName, NameError, TenantId},
+    secrets::{Secret, SecretError, SecretSource},
+    text::with_causes,
+};

@@ -1,0 +1,136 @@
+//! Why a sync, an import or a renormalization cannot do what was asked.
+
+use std::time::Duration;
+
+use appsec_grant::Code;
+use appsec_model::Error as ContractError;
+use appsec_sandbox::{CallError, CallFailure, CallReport};
+use appsec_store::{Cause, ReadCounts, StoreError};
+
+use crate::{import::ImportError, sync::SelectionError};
+
+/// Why it ended.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A call of the connector failed.
+    #[error("{0}")]
+    Call(Box<CallError>),
+    /// A call was tried until tries or time were used up.
+    #[error("{error} (tries: {tries}, waited {} s)", waited.as_secs())]
+    Exhausted {
+        /// The last failure.
+        error: Box<CallError>,
+        /// How often it was tried.
+        tries: u32,
+        /// How long was waited in all.
+        waited: Duration,
+        /// What the tries took.
+        costs: Box<ReadCounts>,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The selection names what is not there.
+    #[error(transparent)]
+    Selection(#[from] SelectionError),
+    /// A file cannot be imported.
+    #[error(transparent)]
+    Import(#[from] ImportError),
+    /// A run is not there.
+    #[error("run {0} not found")]
+    NoRun(i64),
+    /// The vendor's list of projects has no end.
+    #[error("project listing did not terminate ({0} projects so far)")]
+    EndlessProjects(usize),
+    /// The vendor's list of projects is empty, and was not before.
+    #[error("the vendor lists no project any more, and listed {0} before: nothing was read or marked")]
+    NoProjects(usize),
+    /// The program is shutting down.
+    #[error("stopped")]
+    Stopped,
+}
+
+impl From<CallError> for Error {
+    fn from(error: CallError) -> Self {
+        Self::Call(Box::new(error))
+    }
+}
+
+impl Error {
+    /// A failure of a call that the host finds in its result.
+    pub fn call(owner: &str, verb: &'static str, failure: CallFailure) -> Self {
+        Self::from(CallError {
+            owner: owner.to_owned(),
+            verb,
+            failure,
+            report: CallReport::default(),
+            log_tail: Vec::new(),
+        })
+    }
+
+    /// Why a call failed, if that is what went wrong.
+    pub fn failure(&self) -> Option<&CallFailure> {
+        match self {
+            Self::Call(error) | Self::Exhausted { error, .. } => Some(&error.failure),
+            _ => None,
+        }
+    }
+
+    fn contract(&self) -> Option<&ContractError> {
+        match self.failure() {
+            Some(CallFailure::Contract(error)) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Whether a call of the connector failed.
+    pub fn is_call(&self) -> bool {
+        self.failure().is_some()
+    }
+
+    /// Whether the instance has to be configured first.
+    pub fn is_not_configured(&self) -> bool {
+        matches!(self.contract(), Some(ContractError::NotConfigured))
+    }
+
+    /// Whether the vendor refuses the token.
+    pub fn is_unauthorized(&self) -> bool {
+        matches!(self.contract(), Some(ContractError::Unauthorized { .. }))
+    }
+
+    pub(crate) fn is_invalid_cursor(&self) -> bool {
+        matches!(self.contract(), Some(ContractError::InvalidCursor { .. }))
+    }
+
+    /// What the failed tries took.
+    pub(crate) fn costs(&self) -> Option<ReadCounts> {
+        match self {
+            Self::Exhausted { costs, .. } => Some(**costs),
+            Self::Call(error) => Some(ReadCounts {
+                requests: u64::from(error.report.requests),
+                received_bytes: error.report.received_bytes,
+                ..ReadCounts::default()
+            }),
+            _ => None,
+        }
+    }
+
+    /// A stable word for it.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Call(error) | Self::Exhausted { error, .. } => error.code(),
+            Self::Store(error) => error.code(),
+            Self::Selection(_) => Code::Selection,
+            Self::Import(error) => error.code(),
+            Self::NoRun(_) => Code::RunNotFound,
+            Self::EndlessProjects(_) => Code::Protocol,
+            Self::NoProjects(_) => Code::NoProjects,
+            Self::Stopped => Code::Stopped,
+        }
+    }
+
+    /// It, as the run log keeps it.
+    pub fn cause(&self) -> Cause {
+        Cause { code: self.code(), message: self.to_string() }
+    }
+}

@@ -1,0 +1,396 @@
+//! Import of files: what a connector reads from them goes the way of a sync's
+//! pages, in transactions, and can be cut off and gone on with.
+//!
+//! A file is read twice. The first pass tells what it is and whether it is
+//! whole, and nothing is written before that is known; the second brings its
+//! records. What is in a file says what is there. What is not in it says
+//! something only if the file proves a complete scan of a named project and the
+//! operator asks for it ([`ImportOptions::complete`]).
+
+mod batches;
+mod report;
+mod source;
+mod take;
+
+use std::{path::Path, sync::Arc};
+
+use appsec_model::{Completeness, DiagnosticLevel, DocumentHead, DocumentSummary, Kind, ProjectRef, Timestamp};
+use serde::Serialize;
+
+pub use self::source::read_file;
+use self::{
+    report::ReadReport,
+    source::{Pieces, Source, file_name},
+    take::Taking,
+};
+use crate::error::Error;
+use appsec_grant::Code;
+use appsec_sandbox::{Connector, FileReading};
+use appsec_store::{Cause, ImportSource, Instance, ReadCounts, ReadState, Run, RunState, SharedStore};
+
+/// What to take from a file, and what is known of it.
+#[derive(Clone, Debug, Default)]
+pub struct ImportOptions {
+    /// Its format, if it is not to be detected.
+    pub format: Option<String>,
+    /// The project of records that name none.
+    pub project: Option<String>,
+    /// The branch that was scanned.
+    pub r#ref: Option<String>,
+    /// Only these kinds; all if empty.
+    pub kinds: Vec<Kind>,
+    /// What is not in the file is no longer there.
+    pub complete: bool,
+    /// The folder of the project on the machine of the scan, for reports with
+    /// absolute paths; only reports of other scanners need it.
+    pub root: Option<String>,
+}
+
+/// What happens during an import, for whoever shows it.
+#[derive(Clone, Debug)]
+pub enum ImportEvent {
+    /// The first pass is done.
+    Surveyed(Box<DocumentSummary>),
+    /// An import of the same file was cut off; this one goes on with it.
+    Resumed {
+        /// Its run.
+        run: i64,
+    },
+    /// Records were taken in.
+    Progress {
+        /// How much of the file has been read, as it lies there.
+        read_bytes: u64,
+        /// Its size.
+        total_bytes: u64,
+        /// Records so far, of all that the file holds.
+        records: u64,
+        /// Those of them that were written.
+        written: u64,
+    },
+}
+
+/// Where events go.
+pub type ImportProgress = Arc<dyn Fn(ImportEvent) + Send + Sync>;
+
+/// What an import did.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+pub struct ImportReport {
+    /// Name of the file.
+    pub file: String,
+    /// Hash of its content, unpacked.
+    pub sha256: String,
+    /// What the file is.
+    pub summary: DocumentSummary,
+    /// What became of every record; the parts add up to `records`.
+    pub outcome: ImportOutcome,
+    /// As the run log has it.
+    pub run: Run,
+    /// Largest memory of the sandbox that read the file; 0 where none was needed.
+    pub reader_peak_memory_bytes: u64,
+}
+
+/// What became of the records of a file.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, schemars::JsonSchema)]
+pub struct ImportOutcome {
+    /// Records in the file.
+    pub records: u64,
+    /// Became a finding, new or changed.
+    pub findings: u64,
+    /// Became a package, new or changed.
+    pub packages: u64,
+    /// Could not be used; they are kept raw, and a diagnostic says why.
+    pub unusable: u64,
+    /// Left out on purpose; a diagnostic says why.
+    pub skipped: u64,
+    /// Are what they were.
+    pub unchanged: u64,
+    /// The same record stands in the file more than once.
+    pub repeated: u64,
+    /// Are of a kind that was not asked for.
+    pub other_kinds: u64,
+    /// Are of projects that are not mapped, or name none, against what the
+    /// file's summary says.
+    pub unmapped: u64,
+}
+
+/// Why a file cannot be imported.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// It cannot be read.
+    #[error("cannot read {file}")]
+    File {
+        /// Its name.
+        file: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It is no report of another scanner that can be read.
+    #[error("{file} cannot be read as a report of a scanner: {refusal}")]
+    Refused {
+        /// Its name.
+        file: String,
+        /// Why.
+        refusal: appsec_reports::Refusal,
+    },
+    /// There is no such format of reports.
+    #[error("there is no format `{0}` of reports: sarif, cyclonedx and osv-scanner are read")]
+    NoFormat(String),
+    /// Its records name no project, and the operator named none.
+    #[error("the records of {0} do not say which project they belong to")]
+    NoProject(String),
+    /// It holds nothing of the kinds that were asked for.
+    #[error("{file} holds {found}, and {wanted} was asked for")]
+    OtherKinds {
+        /// Its name.
+        file: String,
+        /// What it holds.
+        found: String,
+        /// What was asked for.
+        wanted: String,
+    },
+    /// What is not in it proves nothing.
+    #[error("{file} does not prove a complete scan: {reason}")]
+    Incomplete {
+        /// Its name.
+        file: String,
+        /// Why.
+        reason: String,
+    },
+    /// A complete scan without findings, and nobody says of which kind.
+    #[error("{0} holds no records, so it does not tell of which kind its scan was")]
+    NoKind(String),
+    /// A complete scan of which project?
+    #[error("{0} is to be taken as complete, and no project is named")]
+    NoScope(String),
+    /// It changed while it was read.
+    #[error("{0} changed while it was read")]
+    Changed(String),
+}
+
+impl ImportError {
+    /// A stable word for it.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::File { .. } => Code::FileUnreadable,
+            Self::Refused { .. } => Code::ReportRefused,
+            Self::NoFormat(_) => Code::FormatNotFound,
+            Self::NoProject(_) | Self::NoScope(_) => Code::ProjectNotNamed,
+            Self::OtherKinds { .. } => Code::KindMismatch,
+            Self::Incomplete { .. } => Code::ScanIncomplete,
+            Self::NoKind(_) => Code::KindNotNamed,
+            Self::Changed(_) => Code::FileChanged,
+        }
+    }
+}
+
+/// Everything that an import works with.
+pub struct Import {
+    pub store: SharedStore,
+    pub owner: String,
+    pub instance: Instance,
+    pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    pub progress: ImportProgress,
+    pub options: ImportOptions,
+}
+
+impl Import {
+    /// Imports a file to its end, as a connector reads it.
+    pub async fn run(self, connector: &Connector, path: &Path) -> Result<ImportReport, Error> {
+        let file = file_name(path);
+        let source = Source::open(path).map_err(|source| ImportError::File { file: file.clone(), source })?;
+        let mut reading = connector.read_file(&self.owner, self.head(&file)).await?;
+        let (sha256, hash) = survey(&mut reading, &source, &file).await?;
+        let summary = reading.summarize().await?;
+        let run = self.begin(&file, &sha256, &summary).await?;
+        let taking = Taking { import: &self, run: &run, summary: &summary, file: &file };
+        let taken = taking.take(connector, reading, source, hash).await;
+        self.conclude(file, sha256, summary, run.id, taken).await
+    }
+
+    /// Imports a report of another scanner to its end.
+    pub async fn run_native(self, path: &Path) -> Result<ImportReport, Error> {
+        let file = file_name(path);
+        let source = Source::open(path).map_err(|source| ImportError::File { file: file.clone(), source })?;
+        let report = ReadReport::read(source, &file, &self.options).await?;
+        let (sha256, summary) = (report.sha256.clone(), report.summary.clone());
+        let run = self.begin(&file, &sha256, &summary).await?;
+        let taking = Taking { import: &self, run: &run, summary: &summary, file: &file };
+        let taken = taking.take_report(report).await.map(|()| 0);
+        self.conclude(file, sha256, summary, run.id, taken).await
+    }
+
+    /// Ends a run, and says what it did.
+    async fn conclude(
+        &self,
+        file: String,
+        sha256: String,
+        summary: DocumentSummary,
+        run_id: i64,
+        taken: Result<u64, Error>,
+    ) -> Result<ImportReport, Error> {
+        if let Err(error) = &taken
+            && !error.is_call()
+            && !matches!(error, Error::Import(_))
+        {
+            // A fault on this side leaves the run as it is: the next import of
+            // this file goes on with it.
+            return Err(taken.err().unwrap_or(Error::NoRun(run_id)));
+        }
+        let end = match &taken {
+            Err(error) => (RunState::Failed, Some(error.cause())),
+            Ok(_) => match broken_scan(&summary) {
+                Some(why) => (RunState::Partial, Some(Cause::new(Code::ScanFailed, why))),
+                None => (RunState::Complete, None),
+            },
+        };
+        let run = self.end(run_id, end).await?;
+        let taken = taken?;
+        Ok(ImportReport {
+            outcome: outcome(&summary, &run),
+            reader_peak_memory_bytes: taken,
+            file,
+            sha256,
+            summary,
+            run,
+        })
+    }
+
+    fn head(&self, file: &str) -> DocumentHead {
+        DocumentHead {
+            format: self.options.format.clone(),
+            name: file.to_owned(),
+            project: self.project(),
+            r#ref: self.options.r#ref.clone(),
+        }
+    }
+
+    /// The project that the operator named.
+    fn project(&self) -> Option<ProjectRef> {
+        self.options.project.clone().map(|name| ProjectRef { id: None, name: Some(name) })
+    }
+
+    /// Whether the file is what the operator takes it for; the kinds to take.
+    fn check(&self, file: &str, summary: &DocumentSummary) -> Result<Vec<Kind>, ImportError> {
+        let (file, wanted) = (file.to_owned(), &self.options.kinds);
+        if !summary.names_projects && self.options.project.is_none() {
+            return Err(ImportError::NoProject(file));
+        }
+        let held = || summary.kinds.iter().filter(|held| held.records > 0);
+        let mut kinds: Vec<Kind> =
+            held().map(|held| held.kind.clone()).filter(|kind| wanted.is_empty() || wanted.contains(kind)).collect();
+        if kinds.is_empty() && held().next().is_some() {
+            let found = held().map(|held| format!("{} records of the kind {}", held.records, held.kind));
+            let wanted: Vec<&str> = wanted.iter().map(Kind::as_str).collect();
+            return Err(ImportError::OtherKinds {
+                file,
+                found: format!("{} ({})", found.collect::<Vec<_>>().join(", "), summary.format),
+                wanted: wanted.join(", "),
+            });
+        }
+        if self.options.complete {
+            if let Completeness::Incomplete { reason } = &summary.completeness {
+                return Err(ImportError::Incomplete { file, reason: reason.clone() });
+            }
+            if self.options.project.is_none() {
+                return Err(ImportError::NoScope(file));
+            }
+            // A scan that found nothing closes what it looked for.
+            kinds.extend(wanted.iter().filter(|kind| !kinds.contains(kind)).cloned().collect::<Vec<_>>());
+            if kinds.is_empty() {
+                return Err(ImportError::NoKind(file));
+            }
+        }
+        Ok(kinds)
+    }
+
+    /// The run of this import: that of an earlier one of the same file that was
+    /// cut off, or a new one.
+    async fn begin(&self, file: &str, sha256: &str, summary: &DocumentSummary) -> Result<Run, Error> {
+        let kinds = self.check(file, summary)?;
+        (self.progress)(ImportEvent::Surveyed(Box::new(summary.clone())));
+        let (instance_id, now) = (self.instance.id, (self.clock)());
+        let source = ImportSource {
+            file: file.to_owned(),
+            sha256: sha256.to_owned(),
+            options: format!("{:?}", self.options),
+            remarks: summary.diagnostics.clone(),
+        };
+        let (run, resumed) = self
+            .store
+            .run(move |store| {
+                let (id, resumed) = match store.unfinished_import(instance_id, &source)? {
+                    Some(id) => {
+                        store.resume_run(id)?;
+                        (id, true)
+                    }
+                    None => (store.start_import(instance_id, &source, &kinds, now)?, false),
+                };
+                Ok((store.run(id)?, resumed.then_some(id)))
+            })
+            .await?;
+        if let Some(run) = resumed {
+            (self.progress)(ImportEvent::Resumed { run });
+        }
+        run.ok_or(Error::NoRun(0))
+    }
+
+    /// Writes down how a run ended.
+    async fn end(&self, run_id: i64, (state, cause): (RunState, Option<Cause>)) -> Result<Run, Error> {
+        let now = (self.clock)();
+        let run = self
+            .store
+            .run(move |store| {
+                let reads = store.run(run_id)?.map(|run| run.reads).unwrap_or_default();
+                for read in reads.iter().filter(|read| read.state == ReadState::Pending) {
+                    let why = cause.clone().unwrap_or_else(|| Cause::new(Code::Stopped, "not read"));
+                    store.give_up_read(read.id, ReadState::Failed, &why)?;
+                }
+                store.finish_run(run_id, state, cause.as_ref(), now)?;
+                store.run(run_id)
+            })
+            .await?;
+        run.ok_or(Error::NoRun(run_id))
+    }
+}
+
+/// The first pass: what the file is; hashes of its content, for people and for
+/// the second pass.
+async fn survey(reading: &mut FileReading, source: &Source, file: &str) -> Result<(String, blake3::Hash), Error> {
+    let failed = |source| ImportError::File { file: file.to_owned(), source };
+    let mut pieces = Pieces::first(source).map_err(failed)?;
+    while let Some(piece) = pieces.next().await.map_err(failed)? {
+        reading.survey(&piece).await?;
+    }
+    let hashes = pieces.hashes().await.map_err(failed)?;
+    Ok((hashes.sha256.unwrap_or_default(), hashes.blake3))
+}
+
+/// What the file says of a scan that went wrong: what it did not look at may be
+/// there all the same.
+fn broken_scan(summary: &DocumentSummary) -> Option<String> {
+    let mut errors = summary.diagnostics.iter().filter(|it| it.level == DiagnosticLevel::Error);
+    let first = errors.next()?;
+    let more = match errors.count() {
+        0 => String::new(),
+        more => format!(" (and {more} more errors)"),
+    };
+    Some(format!("the scan itself went wrong, so that there may be more than the file holds: {}{more}", first.message))
+}
+
+/// What became of every record of the file.
+fn outcome(summary: &DocumentSummary, run: &Run) -> ImportOutcome {
+    let ReadCounts { findings, packages, unusable, skipped, unchanged, repeated, unmapped, .. } = run.counts;
+    let taken = |kind: &Kind| run.reads.iter().any(|read| read.kind == *kind);
+    let other_kinds = summary.kinds.iter().filter(|held| !taken(&held.kind)).map(|held| held.records).sum();
+    ImportOutcome {
+        records: summary.records,
+        findings,
+        packages,
+        unusable,
+        skipped,
+        unchanged,
+        repeated,
+        other_kinds,
+        unmapped,
+    }
+}

@@ -1,0 +1,182 @@
+use std::{path::PathBuf, sync::Arc};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::{
+    Error, Filter, Harness, ImportOptions, ImportOutcome, ImportReport, InstanceName, IssueFilter, Options, Tenant,
+};
+
+/// A tenant and a place for reports. No sandbox is ever started.
+struct Desk {
+    tenant: Tenant,
+    source: InstanceName,
+    folder: TempDir,
+}
+
+impl Desk {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let harness = Harness::new(Options::new(folder.path().join("data")));
+        let tenant = harness.tenant("acme".parse().unwrap()).unwrap();
+        let source: InstanceName = "checker".parse().unwrap();
+        assert!(tenant.source(&source).await.unwrap().1);
+        Self { tenant, source, folder }
+    }
+
+    async fn import(&self, path: PathBuf, options: ImportOptions) -> Result<ImportReport, Error> {
+        let options = ImportOptions { project: Some("acme/shop".to_owned()), ..options };
+        self.tenant.import(&self.source, &path, options, Arc::new(|_| ())).await
+    }
+
+    async fn report(&self, report: &Value, options: ImportOptions) -> Result<ImportReport, Error> {
+        let path = self.folder.path().join("report.json");
+        std::fs::write(&path, report.to_string()).unwrap();
+        self.import(path, options).await
+    }
+
+    /// Findings as `title status severity`, by title.
+    fn findings(&self) -> Vec<String> {
+        let filter = Filter { limit: 9999, ..Filter::default() };
+        let (rows, _) = self.tenant.store().with(|store| store.findings(&filter)).unwrap();
+        let line = |row: &crate::FindingRow| format!("{} {} {}", row.title, row.status, row.severity.as_str());
+        let mut lines: Vec<String> = rows.iter().map(line).collect();
+        lines.sort();
+        lines
+    }
+}
+
+fn sarif(tool: &str, level: &str, messages: &[&str]) -> Value {
+    let result = |message: &&str| {
+        json!({
+            "ruleId": "r", "message": { "text": message },
+            "locations": [{ "physicalLocation": { "artifactLocation": { "uri": "a.py" }, "region": { "startLine": 1 } } }],
+        })
+    };
+    let rule = json!({ "id": "r", "defaultConfiguration": { "level": level }, "properties": { "tags": ["CWE-79"] } });
+    json!({
+        "version": "2.1.0",
+        "runs": [{
+            "tool": { "driver": { "name": tool, "rules": [rule] } },
+            "invocations": [{ "executionSuccessful": true }],
+            "results": messages.iter().map(result).collect::<Vec<_>>(),
+        }],
+    })
+}
+
+fn complete() -> ImportOptions {
+    ImportOptions { complete: true, kinds: vec!["sast".into()], ..ImportOptions::default() }
+}
+
+fn on(branch: &str) -> ImportOptions {
+    ImportOptions { r#ref: Some(branch.to_owned()), ..ImportOptions::default() }
+}
+
+fn added_up(outcome: &ImportOutcome) -> u64 {
+    let ImportOutcome { findings, packages, unusable, skipped, unchanged, repeated, other_kinds, unmapped, .. } =
+        *outcome;
+    findings + packages + unusable + skipped + unchanged + repeated + other_kinds + unmapped
+}
+
+#[tokio::test]
+async fn every_record_of_every_report_is_accounted_for_and_the_second_time_changes_nothing() {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../fixtures/reports");
+    for format in std::fs::read_dir(root).unwrap() {
+        for file in std::fs::read_dir(format.unwrap().path()).unwrap() {
+            let path = file.unwrap().path();
+            let desk = Desk::new().await;
+            let first = desk.import(path.clone(), ImportOptions::default()).await.unwrap();
+            assert_eq!(added_up(&first.outcome), first.outcome.records, "{path:?}: {:?}", first.outcome);
+            assert_eq!(first.outcome.records, first.summary.records);
+            let findings = desk.findings();
+            let again = desk.import(path.clone(), ImportOptions::default()).await.unwrap();
+            let outcome = again.outcome;
+            assert_eq!(outcome.unchanged + outcome.repeated, outcome.records, "{path:?}: {outcome:?}");
+            assert_eq!(desk.findings(), findings);
+            // Every finding is of one issue.
+            let filter = IssueFilter { limit: 9999, ..IssueFilter::default() };
+            let (issues, _) = desk.tenant.issues(filter).await.unwrap();
+            let of_issues: usize = issues.iter().flat_map(|it| &it.sources).map(|it| it.findings.len()).sum();
+            assert_eq!(of_issues, findings.len());
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_rule_says_elsewhere_in_the_report_changes_its_findings() {
+    let desk = Desk::new().await;
+    desk.report(&sarif("Checker", "warning", &["one", "two"]), ImportOptions::default()).await.unwrap();
+    assert_eq!(desk.findings(), ["one open medium", "two open medium"]);
+    let changed = desk.report(&sarif("Checker", "error", &["two", "one"]), ImportOptions::default()).await.unwrap();
+    assert_eq!((changed.run.counts.changed, changed.run.counts.new), (2, 0));
+    assert_eq!(desk.findings(), ["one open high", "two open high"]);
+}
+
+#[tokio::test]
+async fn a_complete_report_tells_only_of_its_tool_and_branch() {
+    let desk = Desk::new().await;
+    desk.report(&sarif("Checker", "note", &["one", "two"]), on("main")).await.unwrap();
+    desk.report(&sarif("Checker", "note", &["on dev"]), on("dev")).await.unwrap();
+    desk.report(&sarif("Other", "note", &["of other"]), on("main")).await.unwrap();
+    let options = ImportOptions { r#ref: Some("refs/heads/main".to_owned()), ..complete() };
+    let report = desk.report(&sarif("Checker", "note", &["two"]), options.clone()).await.unwrap();
+    assert_eq!(report.run.counts.vanished, 1);
+    assert_eq!(desk.findings(), ["of other open low", "on dev open low", "one vanished low", "two open low"]);
+    // One that found nothing closes the rest.
+    desk.report(&sarif("Checker", "note", &[]), options).await.unwrap();
+    assert_eq!(desk.findings(), ["of other open low", "on dev open low", "one vanished low", "two vanished low"]);
+    desk.report(&sarif("Checker", "note", &["one"]), on("main")).await.unwrap();
+    assert_eq!(desk.findings()[2], "one open low");
+}
+
+#[tokio::test]
+async fn a_report_that_proves_nothing_closes_nothing() {
+    let desk = Desk::new().await;
+    desk.report(&sarif("Checker", "note", &["one"]), ImportOptions::default()).await.unwrap();
+    let broken = |change: &dyn Fn(&mut Value)| {
+        let mut report = sarif("Checker", "note", &["two"]);
+        change(&mut report["runs"][0]);
+        report
+    };
+    let mut told = Vec::new();
+    for report in [
+        broken(&|run| run["invocations"][0]["executionSuccessful"] = json!(false)),
+        broken(&|run| _ = run.as_object_mut().unwrap().remove("results")),
+        broken(&|run| run["results"].as_array_mut().unwrap().push(json!(7))),
+    ] {
+        told.push(desk.report(&report, complete()).await.unwrap_err().to_string());
+    }
+    insta::assert_snapshot!(told.join("\n"), @r"
+    report.json does not prove a complete scan: it does not say that the scan ended well (`executionSuccessful`)
+    report.json does not prove a complete scan: it has no list of results, so nothing was looked for
+    report.json does not prove a complete scan: 1 of its records cannot be used
+    ");
+    assert_eq!(desk.findings(), ["one open low"]);
+}
+
+#[tokio::test]
+async fn a_large_report_comes_in_several_transactions() {
+    let desk = Desk::new().await;
+    let messages: Vec<String> = (0..1203).map(|at| format!("message {}", "x".repeat(at))).collect();
+    let messages: Vec<&str> = messages.iter().map(String::as_str).collect();
+    let report = desk.report(&sarif("Checker", "note", &messages), ImportOptions::default()).await.unwrap();
+    assert_eq!((report.outcome.findings, report.run.counts.pages), (1203, 4));
+    let half = desk.report(&sarif("Checker", "note", &messages[600..]), complete()).await.unwrap();
+    assert_eq!((half.outcome.unchanged, half.run.counts.vanished), (603, 600));
+}
+
+#[tokio::test]
+async fn a_source_is_no_instance_of_a_connector_and_goes_only_while_it_is_empty() {
+    let desk = Desk::new().await;
+    let error = desk.tenant.check_instance(&desk.source, None).await.unwrap_err();
+    assert_eq!(error.code(), "native-source");
+    let other: InstanceName = "other".parse().unwrap();
+    desk.tenant.source(&other).await.unwrap();
+    desk.report(&sarif("Checker", "note", &["one"]), ImportOptions::default()).await.unwrap();
+    for name in [&desk.source, &other] {
+        desk.tenant.withdraw_unused(name).await.unwrap();
+    }
+    let left = desk.tenant.store().with(|store| store.instances()).unwrap();
+    assert_eq!(left.iter().map(|it| it.made.name.as_str()).collect::<Vec<_>>(), ["checker"]);
+    assert!(!desk.tenant.source(&desk.source).await.unwrap().1);
+}

@@ -1,0 +1,337 @@
+//! Taking batches in: each is compared with the store, normalized, and written
+//! in one transaction, in the order of the file.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    iter,
+    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
+    task::{Context, Poll, Wake, Waker},
+    thread::{self, Thread},
+    time::{Duration, Instant},
+};
+
+use appsec_model::{DocumentSummary, Error as ContractError, Kind, NextPage, Normalized, ProjectRef, RawRecord};
+use futures_util::{StreamExt, stream};
+use tokio::sync::mpsc;
+
+use super::{
+    Import, ImportEvent,
+    batches::{Batch, Batches},
+    source::Source,
+};
+use crate::{error::Error, sync::normalize_records, task::AbortOnDrop};
+use appsec_sandbox::{CallFailure, Connector, FileReading};
+use appsec_store::{
+    Classified, Contents, HashedRecord, OnAbsence, PageCommit, ProjectIndex, Read, ReadCounts, ReadState, Run, Seen,
+    SharedStore, StoreError,
+};
+
+/// Batches that are normalized at one time, while others are written.
+const BATCHES_AT_ONCE: usize = 2;
+
+/// Batches that wait for that, and again to be written.
+const BATCHES_WAITING: usize = 1;
+
+/// For how long batches are written in one transaction: others who write wait.
+const TRANSACTION_TIME: Duration = Duration::from_secs(1);
+
+/// How many batches are written in one transaction.
+const BATCHES_PER_TRANSACTION: usize = 40;
+
+/// For how long a transaction waits for a batch that is not ready yet.
+const GRACE: Duration = Duration::from_millis(20);
+
+/// The second pass of an import.
+pub(super) struct Taking<'a> {
+    pub import: &'a Import,
+    pub run: &'a Run,
+    pub summary: &'a DocumentSummary,
+    pub file: &'a str,
+}
+
+/// A batch on its way, ready to be written.
+pub(super) struct Ready {
+    pub batch: Batch,
+    pub classified: Vec<Classified>,
+    pub normalized: Normalized,
+    pub contents: Contents,
+    pub costs: ReadCounts,
+    pub projects: Arc<ProjectIndex>,
+}
+
+/// How far a read is.
+pub(super) struct Progress {
+    pub read: Read,
+    pub pages: u64,
+    pub position: u64,
+}
+
+impl From<&Read> for Progress {
+    fn from(read: &Read) -> Self {
+        let position = read.cursor.as_deref().and_then(|cursor| cursor.parse().ok()).unwrap_or(0);
+        Self { pages: read.counts.pages, position, read: read.clone() }
+    }
+}
+
+impl Taking<'_> {
+    /// Reads the file, whose content has that hash, and takes its records in.
+    /// Returns the largest memory of the sandbox that reads.
+    pub async fn take(
+        &self,
+        connector: &Connector,
+        reading: FileReading,
+        source: Source,
+        hash: blake3::Hash,
+    ) -> Result<u64, Error> {
+        let import = self.import;
+        let (sender, mut receiver) = mpsc::channel(BATCHES_WAITING);
+        let mut reads: BTreeMap<String, Progress> = BTreeMap::new();
+        for read in self.run.reads.iter().filter(|read| read.state == ReadState::Pending) {
+            reads.insert(read.kind.as_str().to_owned(), read.into());
+        }
+        let (total_bytes, position) = (source.packed_bytes(), source.position());
+        let kinds: Vec<(Kind, u64)> = reads.values().map(|it| (it.read.kind.clone(), it.position)).collect();
+        let batches = Batches::new(kinds, import.project(), sender);
+        let reading = batches.read(reading, source, self.file.to_owned(), hash);
+        let reading = AbortOnDrop::spawn(reading);
+
+        let projects = Arc::new(Projects::new(import, self.summary.origin.clone().unwrap_or_default()));
+        let preparing = stream::poll_fn(|context| receiver.poll_recv(context))
+            // Tasks of their own: they go on while another batch is written.
+            .map(|batch| {
+                let (connector, owner) = (connector.clone(), import.owner.clone());
+                AbortOnDrop::spawn(prepare(connector, owner, projects.clone(), batch)).join()
+            })
+            .buffered(BATCHES_AT_ONCE);
+        let mut preparing = std::pin::pin!(preparing);
+        let (ready, pages) = mpsc::channel(BATCHES_WAITING);
+        let (store, progress, mut counts) = (import.store.clone(), import.progress.clone(), self.run.counts);
+        let writing = tokio::task::spawn_blocking(move || {
+            write(&store, pages, |taken| {
+                counts.add(&taken);
+                progress(ImportEvent::Progress {
+                    read_bytes: position.load(Ordering::Relaxed),
+                    total_bytes,
+                    records: counts.records,
+                    written: counts.new + counts.changed,
+                });
+            })
+        });
+        let fed = async {
+            while let Some(prepared) = preparing.next().await {
+                // Where nobody takes it, the writer says why.
+                if let Some(page) = self.page(&mut reads, prepared?)
+                    && ready.send(page).await.is_err()
+                {
+                    break;
+                }
+            }
+            Ok::<_, Error>(())
+        }
+        .await;
+        drop(ready);
+        writing.await.map_err(|_| Error::Stopped)??;
+        fed?;
+        // The file is read to its end, or why it is not.
+        let end = reading.join().await?;
+        if end.records != self.summary.records {
+            let detail = format!("it announced {} records and gave {}", self.summary.records, end.records);
+            let failure = CallFailure::Contract(ContractError::Internal { detail });
+            return Err(Error::call(&import.owner, "document-reader.finish", failure));
+        }
+        let index = projects.of_import(import).await?;
+        for progress in reads.values_mut() {
+            self.complete(progress, index.clone()).await?;
+        }
+        Ok(end.peak_memory_bytes)
+    }
+
+    /// A batch as a page of its read, with the number of records up to its end
+    /// as the cursor. None for a kind that is not read.
+    fn page(&self, reads: &mut BTreeMap<String, Progress>, ready: Ready) -> Option<Page> {
+        let progress = reads.get_mut(ready.batch.kind.as_str())?;
+        progress.position = ready.batch.position;
+        let next = NextPage::Cursor(progress.position.to_string());
+        Some(self.commit_of(progress, ready, next))
+    }
+
+    /// Ends a read: all of its records are taken in.
+    pub async fn complete(&self, progress: &mut Progress, projects: Arc<ProjectIndex>) -> Result<(), Error> {
+        let batch = Batch { kind: progress.read.kind.clone(), records: Vec::new(), position: progress.position };
+        let ready = Ready {
+            batch,
+            classified: Vec::new(),
+            normalized: Normalized::default(),
+            contents: Contents::default(),
+            costs: ReadCounts::default(),
+            projects,
+        };
+        self.commit(progress, ready, NextPage::Complete).await.map(|_| ())
+    }
+
+    /// Writes one batch.
+    pub async fn commit(&self, progress: &mut Progress, ready: Ready, next: NextPage) -> Result<ReadCounts, Error> {
+        let (page, projects) = self.commit_of(progress, ready, next);
+        let outcome = self.import.store.run(move |store| store.commit_page(&page, &projects)).await?;
+        Ok(outcome.counts)
+    }
+
+    fn commit_of(&self, progress: &mut Progress, ready: Ready, next: NextPage) -> Page {
+        let import = self.import;
+        let projects = ready.projects;
+        let scope = import.project().and_then(|project| projects.vendor_id(&project)).map(|id| vec![id]);
+        let commit = PageCommit {
+            instance_id: import.instance.id,
+            instance: import.instance.made.name.to_string(),
+            run_id: self.run.id,
+            read_id: progress.read.id,
+            kind: ready.batch.kind,
+            origin: self.summary.origin.clone().unwrap_or_default(),
+            page: progress.pages,
+            next,
+            records: ready.classified,
+            normalized: ready.normalized,
+            contents: ready.contents,
+            full: import.options.complete,
+            // Who says that a file is complete has seen it.
+            on_absence: OnAbsence::Mark,
+            ask_again: false,
+            // Without a project there is no scope that anything could be gone from.
+            scope: Some(scope.unwrap_or_default()),
+            costs: ready.costs,
+            now: (import.clock)(),
+        };
+        progress.pages += 1;
+        (commit, projects)
+    }
+}
+
+/// A batch with what is known of projects.
+type Page = (PageCommit, Arc<ProjectIndex>);
+
+/// Writes batches as they get ready, until there are no more of them; tells
+/// what each transaction took in.
+fn write(
+    store: &SharedStore,
+    mut pages: mpsc::Receiver<Page>,
+    mut taken: impl FnMut(ReadCounts),
+) -> Result<(), StoreError> {
+    let _memory = store.with_more_memory()?;
+    while let Some(first) = pages.blocking_recv() {
+        let begun = Instant::now();
+        let mut more = || {
+            let time = TRANSACTION_TIME.checked_sub(begun.elapsed())?.min(GRACE);
+            recv_within(&mut pages, time)
+        };
+        let more = iter::from_fn(&mut more).take(BATCHES_PER_TRANSACTION - 1);
+        let mut counts = ReadCounts::default();
+        for page in store.with(|store| store.commit_pages(iter::once(first).chain(more)))? {
+            counts.add(&page.counts);
+        }
+        taken(counts);
+        // Let others have the store.
+        thread::yield_now();
+    }
+    Ok(())
+}
+
+/// The next page, if it is ready in time. Nothing of the runtime is needed for
+/// that: its threads may all be waiting for the store, which is held meanwhile.
+fn recv_within(pages: &mut mpsc::Receiver<Page>, time: Duration) -> Option<Page> {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut context = Context::from_waker(&waker);
+    let until = Instant::now() + time;
+    loop {
+        if let Poll::Ready(page) = pages.poll_recv(&mut context) {
+            return page;
+        }
+        thread::park_timeout(until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())?);
+    }
+}
+
+/// Compares a batch with the store and normalizes what is new in it.
+async fn prepare(
+    connector: Connector,
+    owner: String,
+    projects: Arc<Projects>,
+    mut batch: Batch,
+) -> Result<Ready, Error> {
+    let records = std::mem::take(&mut batch.records);
+    let index = projects.of(&records).await?;
+    let records = records.into_iter().map(HashedRecord::from).collect();
+    let (instance_id, compared, origin) = (projects.instance_id, index.clone(), projects.origin.clone());
+    let classified = projects
+        .store
+        .read(move |store| store.classify(instance_id, &origin, records, &compared, &Seen::default()))
+        .await?;
+    let fresh: Vec<&RawRecord> = classified.iter().filter(|it| it.is_fresh()).map(|it| &it.record).collect();
+    let mut costs = ReadCounts::default();
+    let normalized = normalize_records(&connector, &owner, &fresh, &mut costs).await?;
+    let contents = projects.store.contents(instance_id, &projects.origin, &batch.kind, &classified, &normalized)?;
+    Ok(Ready { batch, classified, normalized, contents, costs, projects: index })
+}
+
+/// What is known of projects: how records name them, and their index.
+type Known = (HashSet<(Option<String>, Option<String>)>, Arc<ProjectIndex>);
+
+/// The projects that records name; those that nobody knew before are made.
+pub(super) struct Projects {
+    store: SharedStore,
+    instance_id: i64,
+    origin: String,
+    now: appsec_model::Timestamp,
+    known: Mutex<Known>,
+}
+
+impl Projects {
+    pub fn new(import: &Import, origin: String) -> Self {
+        Self {
+            store: import.store.clone(),
+            instance_id: import.instance.id,
+            origin,
+            now: (import.clock)(),
+            known: Mutex::default(),
+        }
+    }
+
+    /// The index with the project that the operator named, if any.
+    pub async fn of_import(&self, import: &Import) -> Result<Arc<ProjectIndex>, Error> {
+        self.with(import.project().iter()).await
+    }
+
+    /// The index with all the projects of these records.
+    async fn of(&self, records: &[RawRecord]) -> Result<Arc<ProjectIndex>, Error> {
+        self.with(records.iter().filter_map(|record| record.project.as_ref())).await
+    }
+
+    async fn with(&self, named: impl Iterator<Item = &ProjectRef>) -> Result<Arc<ProjectIndex>, Error> {
+        let key = |project: &ProjectRef| (project.id.clone(), project.name.clone());
+        let new: Vec<ProjectRef> = {
+            let (known, _) = &*self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            let named: HashSet<_> = named.map(key).collect();
+            named.into_iter().filter(|it| !known.contains(it)).map(|(id, name)| ProjectRef { id, name }).collect()
+        };
+        if new.is_empty() {
+            let (_, index) = &*self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            return Ok(index.clone());
+        }
+        let (instance_id, now) = (self.instance_id, self.now);
+        let (new, index) = self
+            .store
+            .run(move |store| {
+                store.ensure_projects(instance_id, &new, now)?;
+                Ok((new, store.project_index(instance_id)?))
+            })
+            .await?;
+        let (known, current) = &mut *self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.extend(new.iter().map(key));
+        *current = Arc::new(index);
+        Ok(current.clone())
+    }
+}

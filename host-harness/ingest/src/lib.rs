@@ -1,0 +1,22 @@
+//! Everything that brings findings into a store: syncs of a vendor's API,
+//! imports of files, and normalizing again what is stored.
+//!
+//! Each of them goes the same way: what came is compared with the store, what is
+//! new is normalized, the results are held to the contract, and a batch is
+//! committed with the position behind it, so that a crash costs one batch.
+
+mod error;
+mod import;
+mod renormalize;
+mod sync;
+mod task;
+
+pub use self::{
+    error::Error,
+    import::{Import, ImportError, ImportEvent, ImportOptions, ImportOutcome, ImportProgress, ImportReport, read_file},
+    renormalize::{Change, ChangedFinding, Renormalize, RenormalizeOptions, RenormalizeProgress, RenormalizeReport},
+    sync::{
+        ByClock, Caller, Decision, Gate, Gates, InstanceSync, Progress, RetryPolicy, Selection, SelectionError,
+        SyncEvent, SyncOptions, Vanishing, Waiter, chance, health,
+    },
+};

@@ -1,0 +1,97 @@
+//! Calls of a connector with retries.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use appsec_model::Error as ContractError;
+
+use super::{Decision, InstanceSync, SyncEvent};
+use crate::error::Error;
+use appsec_grant::Code;
+use appsec_sandbox::{CallError, CallFailure, Called};
+use appsec_store::{ReadCounts, RunWait};
+
+/// Makes the calls of one sync.
+pub struct Caller {
+    sync: Arc<InstanceSync>,
+    /// How often and how many milliseconds was waited, by the code of the error.
+    waits: Mutex<BTreeMap<Code, (u64, u64)>>,
+}
+
+impl Caller {
+    pub fn new(sync: Arc<InstanceSync>) -> Self {
+        Self { sync, waits: Mutex::default() }
+    }
+
+    /// Why was waited since the last time that somebody asked.
+    pub fn take_waits(&self) -> Vec<RunWait> {
+        let waits = std::mem::take(&mut *self.waits.lock().unwrap_or_else(PoisonError::into_inner));
+        let wait = |(reason, (waits, waited_ms)): (Code, _)| RunWait { reason: reason.to_string(), waits, waited_ms };
+        waits.into_iter().map(wait).collect()
+    }
+
+    /// Makes a call until it succeeds, cannot succeed, or has been tried often
+    /// enough. Also tells what the failed tries took.
+    pub async fn call<T>(
+        &self,
+        mut call: impl AsyncFnMut() -> Result<Called<T>, CallError>,
+    ) -> Result<(Called<T>, ReadCounts), Error> {
+        let mut costs = ReadCounts::default();
+        let mut waited = Duration::ZERO;
+        let mut tries = 0;
+        let mut awaited = None;
+        loop {
+            // Each time of opening is waited for once, here or below: a waiter
+            // that only writes waits down must not spin.
+            while let Some((opens_at, left)) = self.sync.gate.closed().filter(|(opens_at, _)| awaited < Some(*opens_at))
+            {
+                self.sync.waiter.wait(left).await;
+                awaited = Some(opens_at);
+            }
+            tries += 1;
+            let error = match call().await {
+                Ok(called) => return Ok((called, costs)),
+                Err(error) => error,
+            };
+            costs.requests += u64::from(error.report.requests);
+            costs.received_bytes += error.report.received_bytes;
+            costs.peak_memory_bytes = costs.peak_memory_bytes.max(error.report.peak_memory_bytes as u64);
+            match self.sync.retry.decide(&error.failure, tries, waited, chance()) {
+                Decision::Wait(wait) => {
+                    let waited_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+                    costs.waits += 1;
+                    costs.waited_ms += waited_ms;
+                    {
+                        let mut waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner);
+                        let known = waits.entry(error.failure.code()).or_default();
+                        *known = (known.0 + 1, known.1 + waited_ms);
+                    }
+                    waited += wait;
+                    tracing::info!(owner = error.owner, ?wait, why = %error, "waiting");
+                    (self.sync.progress)(SyncEvent::Waiting { wait, why: error.to_string() });
+                    if matches!(error.failure, CallFailure::Contract(ContractError::RateLimited { .. })) {
+                        awaited = awaited.max(Some(self.sync.gate.close_for(wait)));
+                    }
+                    self.sync.waiter.wait(wait).await;
+                }
+                Decision::Exhausted => {
+                    return Err(Error::Exhausted { error: Box::new(error), tries, waited, costs: Box::new(costs) });
+                }
+                Decision::Final => return Err(Error::Call(Box::new(error))),
+            }
+        }
+    }
+}
+
+/// A random number from 0 to 1.
+pub fn chance() -> f64 {
+    let mut random = [0_u8; 4];
+    match getrandom::fill(&mut random) {
+        Ok(()) => f64::from(u32::from_le_bytes(random)) / f64::from(u32::MAX),
+        // Without randomness tries are not spread, which harms little.
+        Err(_) => 0.5,
+    }
+}

@@ -1,0 +1,226 @@
+//! One read: page after page until the connector says that it is complete.
+//! While a page is normalized and stored, the next one is fetched.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use appsec_model::{Error as ContractError, FetchRequest, NextPage, ProjectScope, RawPage, Scope, Timestamp};
+
+use super::{
+    InstanceSync, SyncEvent,
+    caller::Caller,
+    ends_sync,
+    plan::BATCH,
+    take::{Page, Taken},
+};
+use crate::{error::Error, task::AbortOnDrop};
+use appsec_grant::Code;
+use appsec_sandbox::CallFailure;
+use appsec_store::{Cause, ProjectIndex, Read, ReadCounts, ReadState, Seen};
+
+/// Pages in a row that hold records but no new one. Lists come newest first
+/// and shift while they are read, so that one page may repeat the one before;
+/// several are a vendor that never comes to an end.
+const STALE_PAGES: u32 = 3;
+
+/// Pages in a row without any record. A connector that goes through groups of
+/// projects has one at the end of each, at most as many as a read has
+/// projects; more is one that never comes to an end.
+const EMPTY_PAGES: u32 = 200;
+
+/// A read under way.
+pub(super) struct Reading {
+    pub sync: Arc<InstanceSync>,
+    pub caller: Arc<Caller>,
+    pub projects: Arc<ProjectIndex>,
+    pub run_id: i64,
+    pub full: bool,
+    pub since: Option<Timestamp>,
+    pub read: Read,
+}
+
+/// How the pages of a read ended.
+enum End {
+    Complete,
+    /// What is not there any more was not marked.
+    Refused(Cause),
+    Stale,
+    Empty,
+    Long,
+}
+
+impl Reading {
+    /// Reads to the end. An error ends the whole sync; what ends only this
+    /// read is written down.
+    pub async fn run(self) -> Result<(), Error> {
+        let (kind, read_id) = (self.read.kind.clone(), self.read.id);
+        let stuck = |message: String| Some(Cause::new(Code::PagingStuck, message));
+        let (state, cause) = match self.pages().await {
+            Ok(End::Complete) => (ReadState::Complete, None),
+            Ok(End::Refused(why)) => {
+                tracing::warn!(owner = self.sync.grant.owner, %kind, why = why.message);
+                (ReadState::Refused, None)
+            }
+            Ok(End::Stale) => {
+                let message = format!("{STALE_PAGES} pages in a row brought nothing new: the vendor pages in circles");
+                (ReadState::Incomplete, stuck(message))
+            }
+            Ok(End::Empty) => {
+                let message = format!("{EMPTY_PAGES} pages in a row were empty: the connector does not come to an end");
+                (ReadState::Incomplete, stuck(message))
+            }
+            Ok(End::Long) => {
+                let message = "what was missing was asked for again, and there were more pages of it than of all before: \
+                               the vendor pages in circles";
+                (ReadState::Incomplete, stuck(message.to_owned()))
+            }
+            Err(error) => match error.failure() {
+                Some(failure) if !ends_sync(failure) => (ReadState::Failed, Some(error.cause())),
+                _ => return Err(error),
+            },
+        };
+        if let Some(cause) = cause {
+            tracing::warn!(owner = self.sync.grant.owner, %kind, message = cause.message, "read given up");
+            self.sync.store.run(move |store| store.give_up_read(read_id, state, &cause)).await?;
+        }
+        (self.sync.progress)(SyncEvent::ReadEnded { kind, state });
+        Ok(())
+    }
+
+    /// Reads page after page. A full read that comes to its end without all
+    /// that it should bring goes on, once, with the projects of which something
+    /// is missing: a page that a vendor leaves empty or short looks like the end
+    /// of its list, and a list that shrinks while it is read by numbers of pages
+    /// skips some.
+    async fn pages(&self) -> Result<End, Error> {
+        let read_id = self.read.id;
+        let seen = self.sync.store.run(move |store| store.seen(read_id)).await?;
+        let seen = Arc::new(Mutex::new(seen));
+        let unmapped = Arc::default();
+        let mut again = self.read.again.clone();
+        let mut cursor = self.read.cursor.clone();
+        let mut number = self.read.counts.pages;
+        // A vendor that was asked again need not bring more than it did before.
+        let mut longest = last_page(number);
+        let mut restarted = false;
+        let mut stale = 0;
+        let mut empty = 0;
+        let mut taking: Option<AbortOnDrop<Taken>> = None;
+        loop {
+            // What is fetched in vain is fetched again by the next sync.
+            let fetched = self.fetch(self.scope(again.as_deref()), cursor.clone()).await;
+            if let Some(task) = taking.take() {
+                let taken = task.join().await?;
+                // Most of what is asked for again has been brought before.
+                stale = if taken.stale && again.is_none() { stale + 1 } else { 0 };
+                if stale >= STALE_PAGES {
+                    return Ok(End::Stale);
+                }
+            }
+            let (page, costs) = match fetched {
+                Ok(fetched) => fetched,
+                // A connector that was replaced may not know the cursor of the
+                // one before: begin the read anew, once.
+                Err(error) if error.is_invalid_cursor() && cursor.is_some() && !restarted => {
+                    restarted = true;
+                    (cursor, again) = (None, None);
+                    *seen.lock().unwrap_or_else(PoisonError::into_inner) = Seen::default();
+                    self.sync.store.run(move |store| store.restart_read(read_id)).await?;
+                    continue;
+                }
+                Err(error) => {
+                    if let Some(costs) = error.costs() {
+                        self.sync.store.run(move |store| store.add_read_costs(read_id, &costs)).await?;
+                    }
+                    return Err(error);
+                }
+            };
+            empty = if page.records.is_empty() { empty + 1 } else { 0 };
+            if empty > EMPTY_PAGES {
+                return Ok(End::Empty);
+            }
+            if again.is_some() && number > longest {
+                return Ok(End::Long);
+            }
+            let next = page.next.clone();
+            let scope: Option<Vec<String>> = match &self.read.scope {
+                Scope::Deployment => None,
+                Scope::Projects(projects) => Some(projects.iter().map(|project| project.id.clone()).collect()),
+            };
+            let page = Page {
+                sync: self.sync.clone(),
+                projects: self.projects.clone(),
+                seen: seen.clone(),
+                unmapped: Arc::clone(&unmapped),
+                run_id: self.run_id,
+                read_id,
+                kind: self.read.kind.clone(),
+                number,
+                full: self.full,
+                scope,
+                costs,
+                ask_again: again.is_none(),
+                raw: page,
+            };
+            number += 1;
+            let task = AbortOnDrop::spawn(page.take());
+            match next {
+                NextPage::Cursor(next) => {
+                    cursor = Some(next);
+                    taking = Some(task);
+                }
+                NextPage::Complete => {
+                    let taken = task.join().await?;
+                    if taken.missed.is_empty() {
+                        return Ok(taken.refused.map_or(End::Complete, End::Refused));
+                    }
+                    let (owner, kind, projects) = (&self.sync.grant.owner, &self.read.kind, taken.missed.len());
+                    tracing::info!(owner, %kind, projects, "asking again for what was not brought");
+                    (again, cursor, empty, longest) = (Some(taken.missed), None, 0, last_page(number));
+                }
+            }
+        }
+    }
+
+    /// What to ask for: where so much is missing of all projects that their
+    /// names would fill several requests, all of them.
+    fn scope(&self, again: Option<&[ProjectScope]>) -> Scope {
+        match (&self.read.scope, again) {
+            (Scope::Projects(_), Some(missed)) => Scope::Projects(missed.to_vec()),
+            (Scope::Deployment, Some(missed)) if missed.len() <= BATCH => Scope::Projects(missed.to_vec()),
+            (all, _) => all.clone(),
+        }
+    }
+
+    /// One page. Who asks the sync to stop need not wait for it.
+    async fn fetch(&self, scope: Scope, cursor: Option<String>) -> Result<(RawPage, ReadCounts), Error> {
+        let request = FetchRequest { kind: self.read.kind.clone(), scope, since: self.since, cursor };
+        let sync = &self.sync;
+        let (called, mut costs) = tokio::select! {
+            biased;
+            () = self.sync.stop.cancelled() => return Err(Error::Stopped),
+            called = self.caller.call(async || sync.connector.fetch_findings(&sync.grant, request.clone()).await) => called?,
+        };
+        costs.requests += u64::from(called.report.requests);
+        costs.received_bytes += called.report.received_bytes;
+        costs.peak_memory_bytes = costs.peak_memory_bytes.max(called.report.peak_memory_bytes as u64);
+        let limits = sync.connector.limits();
+        if called.value.records.len() > limits.records_per_page {
+            return Err(self.broken(format!("a page of more than {} records", limits.records_per_page)));
+        }
+        if matches!(&called.value.next, NextPage::Cursor(cursor) if cursor.len() > limits.cursor_bytes) {
+            return Err(self.broken(format!("a cursor of more than {} bytes", limits.cursor_bytes)));
+        }
+        Ok((called.value, costs))
+    }
+
+    /// The connector breaks the contract.
+    fn broken(&self, what: String) -> Error {
+        Error::call(&self.sync.grant.owner, "fetch-findings", CallFailure::Contract(ContractError::Limit { what }))
+    }
+}
+
+/// Number of the last page that there may be of a read that asks again, with
+/// `pages` before.
+fn last_page(pages: u64) -> u64 {
+    pages.saturating_mul(2).saturating_add(u64::from(EMPTY_PAGES))
+}

@@ -1,0 +1,412 @@
+//! Calls of a connector: each in a store of its own, within the limits.
+
+use std::{
+    fmt,
+    future::Future,
+    sync::{Arc, PoisonError, atomic::Ordering},
+    time::{Duration, Instant},
+};
+
+use appsec_model::{
+    Connection, Error as ContractError, Event, FetchRequest, Manifest, Normalized, ProjectPage, RawInput, RawPage, Scan,
+};
+use wasmtime::{Store, Trap, UpdateDeadline};
+use wasmtime_wasi::{I32Exit, WasiCtx};
+
+use super::{
+    bindings::{Connector as Bindings, ConnectorPre, appsec::connector::types as wit},
+    convert::{IntoModel, IntoWit},
+    engine::{Runtime, TICK},
+    inspect::Inspection,
+    manifest,
+    output::{Log, clean},
+    refusal::{MAX_MESSAGE_BYTES, tidy},
+    state::{LimitHit, MAX_HANDLES, SandboxState},
+};
+use crate::{
+    capability::{
+        http::{HttpGrant, HttpHooks, Refused},
+        storage::BucketCtx,
+    },
+    limits::Limits,
+};
+use appsec_grant::{BucketStore, Code};
+
+/// A compiled and linked connector. Cheap to clone.
+#[derive(Clone)]
+pub struct Connector {
+    pub(super) runtime: Runtime,
+    pub(super) pre: Arc<ConnectorPre<SandboxState>>,
+    inspection: Arc<Inspection>,
+}
+
+/// What a call may use, and on whose behalf it is made.
+#[derive(Clone, Default)]
+pub struct Grant {
+    /// Tenant and instance, such as `acme/code`, for logs and errors.
+    pub owner: String,
+    /// The network; none for calls that need none.
+    pub http: Option<HttpGrant>,
+    /// The bucket; none for calls that need none.
+    pub bucket: Option<Arc<dyn BucketStore>>,
+}
+
+/// The result of a call and what it took.
+#[derive(Clone, Debug)]
+pub struct Called<T> {
+    /// The result.
+    pub value: T,
+    /// What it took.
+    pub report: CallReport,
+}
+
+/// What a call took.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CallReport {
+    /// Largest size of the guest's memory.
+    pub peak_memory_bytes: usize,
+    /// Requests that left the host.
+    pub requests: u32,
+    /// Bytes of bodies received.
+    pub received_bytes: u64,
+    /// Time around the call.
+    pub elapsed: Duration,
+}
+
+/// A failed call.
+#[derive(Debug)]
+pub struct CallError {
+    /// Tenant and instance.
+    pub owner: String,
+    /// Function of the contract.
+    pub verb: &'static str,
+    /// Why.
+    pub failure: CallFailure,
+    /// What it took until then.
+    pub report: CallReport,
+    /// The last lines of the guest's log.
+    pub log_tail: Vec<String>,
+}
+
+/// Why a call failed.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum CallFailure {
+    /// The connector says why.
+    Contract(ContractError),
+    /// A request was refused by the host, whatever the connector made of it.
+    Refused(Refused),
+    /// A limit of the sandbox stopped it.
+    Limit(LimitHit),
+    /// The guest broke: a panic, a wrong memory access, a broken promise of
+    /// the component model.
+    Trap(String),
+    /// It describes itself in a way that the host cannot use.
+    Manifest(String),
+    /// The host itself failed, such as when the bucket cannot be written.
+    Host(String),
+}
+
+impl CallFailure {
+    /// A stable word for it.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Contract(error) => contract_code(error),
+            Self::Refused(Refused { by_rule: true, .. }) => Code::RequestRefused,
+            Self::Refused(_) => Code::EgressDenied,
+            Self::Limit(_) => Code::SandboxLimit,
+            Self::Trap(_) | Self::Manifest(_) => Code::ConnectorCrashed,
+            Self::Host(_) => Code::Host,
+        }
+    }
+}
+
+impl CallError {
+    /// A stable word for it. A file that the connector cannot read is told from
+    /// a function that it does not have.
+    pub fn code(&self) -> Code {
+        let of_file = self.verb == "normalize" || self.verb.starts_with("document-reader");
+        match self.failure.code() {
+            Code::Unsupported if of_file => Code::FileUnsupported,
+            code => code,
+        }
+    }
+}
+
+fn contract_code(error: &ContractError) -> Code {
+    match error {
+        ContractError::InvalidSettings { .. } => Code::InvalidSettings,
+        ContractError::NotConfigured => Code::NotConfigured,
+        ContractError::Unauthorized { .. } => Code::Unauthorized,
+        ContractError::Forbidden { .. } => Code::Forbidden,
+        ContractError::MissingScope { .. } => Code::MissingScope,
+        ContractError::DeploymentNotFound { .. } => Code::DeploymentNotFound,
+        ContractError::ProjectNotFound { .. } => Code::ProjectNotFound,
+        ContractError::RateLimited { .. } => Code::RateLimited,
+        ContractError::Unavailable { .. } => Code::Unavailable,
+        ContractError::EgressDenied { .. } => Code::EgressDenied,
+        ContractError::Protocol { .. } => Code::Protocol,
+        ContractError::InvalidCursor { .. } => Code::InvalidCursor,
+        ContractError::Unsupported { .. } => Code::Unsupported,
+        ContractError::Limit { .. } => Code::Limit,
+        ContractError::Internal { .. } => Code::Internal,
+    }
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.failure {
+            CallFailure::Contract(error) => write!(out, "{error}")?,
+            CallFailure::Refused(refused) => write!(out, "egress denied: {}", refused.why)?,
+            CallFailure::Limit(limit) => write!(out, "the connector was stopped in `{}`: {limit}", self.verb)?,
+            CallFailure::Trap(what) => write!(out, "the connector crashed in `{}`: {what}", self.verb)?,
+            CallFailure::Manifest(what) => write!(out, "the connector's description of itself is unusable: {what}")?,
+            CallFailure::Host(what) => write!(out, "the host failed in `{}`: {what}", self.verb)?,
+        }
+        if !matches!(self.failure, CallFailure::Contract(_) | CallFailure::Refused(_)) {
+            for line in &self.log_tail {
+                write!(out, "\n  connector: {line}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for CallError {}
+
+pub(super) type Outcome<T> = wasmtime::Result<Result<T, wit::Error>>;
+
+impl Connector {
+    pub(super) fn new(runtime: Runtime, pre: ConnectorPre<SandboxState>, inspection: Inspection) -> Self {
+        Self { runtime, pre: Arc::new(pre), inspection: Arc::new(inspection) }
+    }
+
+    /// What its bytes say.
+    pub fn inspection(&self) -> &Inspection {
+        &self.inspection
+    }
+
+    /// The limits of its sandboxes.
+    pub fn limits(&self) -> &Limits {
+        self.runtime.limits()
+    }
+
+    /// Calls `describe`, with nothing granted, and checks what it says.
+    pub async fn describe(&self, owner: &str) -> Result<Called<Manifest>, CallError> {
+        let grant = Grant { owner: owner.to_owned(), ..Grant::default() };
+        let called = async |guest: &Bindings, store: &mut Store<SandboxState>| {
+            guest.appsec_connector_source().call_describe(store).await.map(|manifest| Ok(manifest.into_model()))
+        };
+        let described = self.call("describe", &grant, called).await?;
+        match manifest::fault(&described.value, self.inspection.contract_version.as_deref()) {
+            None => Ok(described),
+            Some(fault) => Err(CallError {
+                owner: grant.owner,
+                verb: "describe",
+                failure: CallFailure::Manifest(fault),
+                report: described.report,
+                log_tail: Vec::new(),
+            }),
+        }
+    }
+
+    /// Calls `configure`.
+    pub async fn configure(&self, grant: &Grant, settings: &str) -> Result<Called<Connection>, CallError> {
+        self.call("configure", grant, async |guest, store| {
+            let outcome = guest.appsec_connector_source().call_configure(store, settings).await;
+            outcome.map(|result| result.map(IntoModel::into_model))
+        })
+        .await
+    }
+
+    /// Calls `list-projects`.
+    pub async fn list_projects(&self, grant: &Grant, cursor: Option<&str>) -> Result<Called<ProjectPage>, CallError> {
+        self.call("list-projects", grant, async |guest, store| {
+            let outcome = guest.appsec_connector_source().call_list_projects(store, cursor).await;
+            outcome.map(|result| result.map(IntoModel::into_model))
+        })
+        .await
+    }
+
+    /// Calls `fetch-findings`.
+    pub async fn fetch_findings(&self, grant: &Grant, request: FetchRequest) -> Result<Called<RawPage>, CallError> {
+        let request = request.into_wit();
+        self.call("fetch-findings", grant, async |guest, store| {
+            let outcome = guest.appsec_connector_source().call_fetch_findings(store, &request).await;
+            outcome.map(|result| result.map(IntoModel::into_model))
+        })
+        .await
+    }
+
+    /// Calls `normalize`, with nothing granted: no network, no bucket, no
+    /// environment.
+    pub async fn normalize(&self, owner: &str, input: RawInput) -> Result<Called<Normalized>, CallError> {
+        let grant = Grant { owner: owner.to_owned(), ..Grant::default() };
+        let input = input.into_wit();
+        self.call("normalize", &grant, async |guest, store| {
+            let outcome = guest.appsec_connector_source().call_normalize(store, &input).await;
+            outcome.map(|result| result.map(IntoModel::into_model))
+        })
+        .await
+    }
+
+    /// Calls `interpret-event`, with nothing granted, like `normalize`.
+    pub async fn interpret_event(&self, owner: &str, body: &[u8]) -> Result<Called<Event>, CallError> {
+        let grant = Grant { owner: owner.to_owned(), ..Grant::default() };
+        self.call("interpret-event", &grant, async |guest, store| {
+            let outcome = guest.appsec_connector_source().call_interpret_event(store, body).await;
+            outcome.map(|result| result.map(IntoModel::into_model))
+        })
+        .await
+    }
+
+    /// A sandbox that is made and dropped without a call: what a call costs
+    /// before the connector does anything.
+    pub async fn instantiate_only(&self) -> Result<(), CallError> {
+        self.call("none", &Grant::default(), async |_, _| Ok(Ok(()))).await.map(|_| ())
+    }
+
+    /// Calls `fetch-scan`.
+    pub async fn fetch_scan(&self, grant: &Grant, id: &str) -> Result<Called<Option<Scan>>, CallError> {
+        self.call("fetch-scan", grant, async |guest, store| {
+            let outcome = guest.appsec_connector_source().call_fetch_scan(store, id).await;
+            outcome.map(|result| result.map(IntoModel::into_model))
+        })
+        .await
+    }
+
+    async fn call<T>(
+        &self,
+        verb: &'static str,
+        grant: &Grant,
+        body: impl AsyncFnOnce(&Bindings, &mut Store<SandboxState>) -> Outcome<T>,
+    ) -> Result<Called<T>, CallError> {
+        let started = Instant::now();
+        let shared = &self.runtime.shared;
+        // The semaphore is never closed.
+        let _place = shared.sandboxes.acquire().await;
+        let log = Log::new(shared.limits.log_bytes, shared.limits.log_line_bytes);
+        let mut store = self.store(grant, &log);
+        let called = async {
+            let guest = self.pre.instantiate_async(&mut store).await?;
+            body(&guest, &mut store).await
+        };
+        let outcome = within(shared.limits.wall_time, called).await;
+        self.conclude(verb, grant, &log, &mut store, outcome, started)
+    }
+
+    /// What a call came to: its result or why it failed, what it took, and its
+    /// log lines to where the host's go.
+    #[expect(clippy::result_large_err, reason = "the calls return it as it is")]
+    pub(super) fn conclude<T>(
+        &self,
+        verb: &'static str,
+        grant: &Grant,
+        log: &Log,
+        store: &mut Store<SandboxState>,
+        outcome: Outcome<T>,
+        started: Instant,
+    ) -> Result<Called<T>, CallError> {
+        let shared = &self.runtime.shared;
+        let state = store.data_mut();
+        let report = CallReport {
+            peak_memory_bytes: state.limiter.peak_memory,
+            requests: state.hooks.usage().requests.load(Ordering::Relaxed),
+            received_bytes: state.hooks.usage().received_bytes.load(Ordering::Relaxed),
+            elapsed: started.elapsed(),
+        };
+        let secrets = secrets(grant);
+        for line in log.news(&secrets) {
+            tracing::info!(target: "guest", owner = grant.owner, verb, "{line}");
+        }
+        let oversized = state.hooks.usage().oversized.load(Ordering::Relaxed);
+        let refusal = state.hooks.usage().refusal.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let result = match outcome {
+            Ok(Ok(value)) => {
+                state.bucket.commit().map(|()| value).map_err(|error| CallFailure::Host(error.to_string()))
+            }
+            Ok(Err(error)) => Err(match (error.into_model(), refusal) {
+                (ContractError::EgressDenied { .. }, Some(refusal)) => CallFailure::Refused(refusal),
+                // Whatever the guest takes it for, it would be as large again.
+                _ if oversized => CallFailure::Limit(LimitHit::Answer(shared.limits.response_bytes)),
+                (error, _) => CallFailure::Contract(tidy(error, &secrets)),
+            }),
+            Err(error) => Err(failure(&error, &shared.limits, &secrets)),
+        };
+        result.map(|value| Called { value, report }).map_err(|failure| CallError {
+            owner: grant.owner.clone(),
+            verb,
+            failure,
+            report,
+            log_tail: log.tail(&secrets),
+        })
+    }
+
+    /// A store with everything that the grant allows and nothing else.
+    pub(super) fn store(&self, grant: &Grant, log: &Log) -> Store<SandboxState> {
+        let limits = &self.runtime.shared.limits;
+        let mut wasi = WasiCtx::builder();
+        wasi.stderr(log.clone()).insecure_random_seed(0).insecure_random(wasmtime_wasi::Deterministic::new(vec![0]));
+        for secret in grant.http.iter().flat_map(|http| &http.secrets) {
+            wasi.env(&secret.variable, &secret.placeholder);
+        }
+        let hooks = HttpHooks::new(grant.http.clone(), limits);
+        let bucket = BucketCtx::new(grant.bucket.clone(), limits);
+        let state = SandboxState::new(wasi.build(), hooks, bucket, limits);
+
+        let mut store = Store::new(&self.runtime.shared.engine, state);
+        store.limiter(|state| &mut state.limiter);
+        store.set_hostcall_fuel(limits.result_bytes);
+        limit_cpu(&mut store, limits.cpu_time);
+        store
+    }
+}
+
+/// Gives the guest a budget of processor time. The clock also ticks while the
+/// guest waits for an answer, but then it is looked at only once, when the
+/// guest goes on: what is counted is ticks during which the guest ran.
+pub(super) fn limit_cpu(store: &mut Store<SandboxState>, budget: Duration) {
+    let mut left = budget.as_nanos() / TICK.as_nanos();
+    store.set_epoch_deadline(1);
+    store.epoch_deadline_callback(move |_| {
+        left = left.checked_sub(1).ok_or(LimitHit::Cpu(budget))?;
+        // Lets other tasks of this thread run before the guest goes on.
+        Ok(UpdateDeadline::Yield(1))
+    });
+}
+
+pub(super) async fn within<T>(limit: Duration, called: impl Future<Output = Outcome<T>>) -> Outcome<T> {
+    match tokio::time::timeout(limit, called).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(LimitHit::Wall(limit).into()),
+    }
+}
+
+/// What must not be seen in a log.
+fn secrets(grant: &Grant) -> Vec<&str> {
+    grant.http.iter().flat_map(|http| &http.secrets).map(|secret| secret.secret.reveal()).collect()
+}
+
+/// What ended a call, in words for people.
+fn failure(error: &wasmtime::Error, limits: &Limits, secrets: &[&str]) -> CallFailure {
+    if let Some(limit) = error.downcast_ref::<LimitHit>() {
+        return CallFailure::Limit(limit.clone());
+    }
+    if matches!(error.downcast_ref::<Trap>(), Some(Trap::StackOverflow)) {
+        return CallFailure::Limit(LimitHit::Stack(limits.stack_bytes));
+    }
+    if let Some(I32Exit(code)) = error.downcast_ref::<I32Exit>() {
+        return CallFailure::Trap(format!("it left with exit code {code}"));
+    }
+    let root = clean(&error.root_cause().to_string(), secrets, MAX_MESSAGE_BYTES);
+    // wasmtime has no type for these two.
+    if root.contains("fuel allocated for hostcalls") {
+        return CallFailure::Limit(LimitHit::Result(format!(
+            "a result of more than {} MiB",
+            limits.result_bytes >> 20
+        )));
+    }
+    if root.contains("resource table has no free keys") {
+        return CallFailure::Limit(LimitHit::Handles(MAX_HANDLES));
+    }
+    CallFailure::Trap(root)
+}

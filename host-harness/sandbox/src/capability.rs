@@ -1,0 +1,8 @@
+//! What a guest can reach outside of its sandbox: vendors over HTTP, and its
+//! own bucket. Each capability is a policy without I/O and a thin part that
+//! applies it.
+
+pub mod http;
+mod mask;
+pub mod storage;
+pub mod transport;

@@ -1,0 +1,205 @@
+//! What a component is, read from its bytes: before it is compiled, and
+//! without running any of it.
+
+use appsec_model::CONTRACT_VERSION;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use wasmparser::{Encoding, Parser, Payload};
+
+use super::linker::OFFERS;
+
+/// The interface that a connector exports, without its version.
+const SOURCE: &str = "appsec:connector/source";
+
+/// What the bytes of a component say.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+pub struct Inspection {
+    /// SHA-256 of the file, in hex.
+    pub sha256: String,
+    /// Size of the file.
+    pub size_bytes: usize,
+    /// Version of the contract that it exports; none if it exports none.
+    pub contract_version: Option<String>,
+    /// Interfaces that it imports.
+    pub imports: Vec<String>,
+    /// Interfaces that it exports.
+    pub exports: Vec<String>,
+}
+
+/// Why a file is no connector for this host.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum InspectionError {
+    /// Not WebAssembly at all.
+    #[error("this is not a WebAssembly file")]
+    NotWasm,
+    /// A core module.
+    #[error("this is a core WebAssembly module, not a component: compile it for the target wasm32-wasip2")]
+    CoreModule,
+    /// Damaged.
+    #[error("the component is damaged or uses what this host does not know: {0}")]
+    Invalid(String),
+    /// Not a connector.
+    #[error("this component is no connector: it exports no `{SOURCE}` (it exports {0})")]
+    NoConnector(String),
+    /// Another version of the contract.
+    #[error("the connector speaks contract {found} and this host {CONTRACT_VERSION}: {}", remedy(found))]
+    Contract {
+        /// The connector's version.
+        found: String,
+    },
+    /// An import that the host does not offer.
+    #[error("the connector imports what this host does not offer: {}", .0.join("; "))]
+    Imports(Vec<String>),
+}
+
+/// Which side is too old.
+fn remedy(found: &str) -> &'static str {
+    if parts(found) > parts(CONTRACT_VERSION) {
+        "the host is too old, use a newer one"
+    } else {
+        "the connector is too old, build it against the contract of this host"
+    }
+}
+
+fn parts(version: &str) -> Vec<u64> {
+    version.split(['.', '-']).map(|part| part.parse().unwrap_or(0)).collect()
+}
+
+/// Reads a component. Whether its code is valid is for the compiler to say.
+pub fn inspect(code: &[u8]) -> Result<Inspection, InspectionError> {
+    if !code.starts_with(b"\0asm") {
+        return Err(InspectionError::NotWasm);
+    }
+    let invalid = |error: wasmparser::BinaryReaderError| InspectionError::Invalid(error.to_string());
+    let mut inspection = Inspection {
+        sha256: data_encoding::HEXLOWER.encode(&Sha256::digest(code)),
+        size_bytes: code.len(),
+        contract_version: None,
+        imports: Vec::new(),
+        exports: Vec::new(),
+    };
+    let mut depth = 0_u32;
+    for payload in Parser::new(0).parse_all(code) {
+        match payload.map_err(invalid)? {
+            Payload::Version { encoding: Encoding::Module, .. } if depth == 0 => {
+                return Err(InspectionError::CoreModule);
+            }
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+            Payload::End(_) => depth = depth.saturating_sub(1),
+            Payload::ComponentImportSection(section) if depth == 0 => {
+                for import in section {
+                    inspection.imports.push(import.map_err(invalid)?.name.name.to_owned());
+                }
+            }
+            Payload::ComponentExportSection(section) if depth == 0 => {
+                for export in section {
+                    inspection.exports.push(export.map_err(invalid)?.name.name.to_owned());
+                }
+            }
+            _ => {}
+        }
+    }
+    inspection.imports.sort();
+    inspection.exports.sort();
+    inspection.contract_version = inspection
+        .exports
+        .iter()
+        .filter_map(|export| export.split_once('@'))
+        .find_map(|(name, version)| (name == SOURCE).then(|| version.to_owned()));
+    Ok(inspection)
+}
+
+impl Inspection {
+    /// Whether this host can run it.
+    pub fn check(&self) -> Result<(), InspectionError> {
+        let Some(version) = &self.contract_version else {
+            return Err(InspectionError::NoConnector(match self.exports.as_slice() {
+                [] => "nothing".to_owned(),
+                exports => exports.join(", "),
+            }));
+        };
+        if version != CONTRACT_VERSION {
+            return Err(InspectionError::Contract { found: version.clone() });
+        }
+        let missing: Vec<String> = self.imports.iter().filter_map(|import| missing(import)).collect();
+        if missing.is_empty() { Ok(()) } else { Err(InspectionError::Imports(missing)) }
+    }
+}
+
+/// Why an import is not there; none if it is.
+fn missing(import: &str) -> Option<String> {
+    let (name, version) = import.split_once('@').unwrap_or((import, ""));
+    match OFFERS.iter().find(|offer| offer.name == name) {
+        Some(offer) if offer.version.fit(version) => None,
+        Some(offer) => Some(format!("`{import}` (offered: {})", offer.version.shown())),
+        None => Some(format!("`{import}`{}", reason(name))),
+    }
+}
+
+/// Why the host does not offer what authors most often ask for.
+fn reason(name: &str) -> &'static str {
+    match name.split('/').next().unwrap_or_default() {
+        "wasi:filesystem" => " (a connector has no files: use its bucket)",
+        "wasi:sockets" => " (a connector has no sockets: use wasi:http/outgoing-handler)",
+        "wasi:random" => " (a connector has no random numbers: `normalize` is pure)",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Inspection, InspectionError, inspect};
+
+    fn inspection(version: Option<&str>, imports: &[&str]) -> Inspection {
+        Inspection {
+            sha256: String::new(),
+            size_bytes: 0,
+            contract_version: version.map(str::to_owned),
+            imports: imports.iter().map(|&import| import.to_owned()).collect(),
+            exports: vec!["wasi:http/incoming-handler@0.2.0".to_owned()],
+        }
+    }
+
+    fn message(inspection: &Inspection) -> String {
+        inspection.check().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_is_no_component_is_told_apart() {
+        assert_eq!(inspect(b"PK\x03\x04").unwrap_err(), InspectionError::NotWasm);
+        assert_eq!(inspect(b"\0asm\x01\0\0\0").unwrap_err(), InspectionError::CoreModule);
+        assert!(matches!(inspect(b"\0asm\x0d\0\x01\0\x07\x50").unwrap_err(), InspectionError::Invalid(_)));
+        let empty = inspect(b"\0asm\x0d\0\x01\0").unwrap();
+        insta::assert_snapshot!(
+            message(&empty),
+            @"this component is no connector: it exports no `appsec:connector/source` (it exports nothing)"
+        );
+    }
+
+    #[test]
+    fn the_side_that_is_too_old_is_named() {
+        insta::assert_snapshot!(
+            message(&inspection(Some("0.2.0"), &[])),
+            @"the connector speaks contract 0.2.0 and this host 0.1.0: the host is too old, use a newer one"
+        );
+        insta::assert_snapshot!(
+            message(&inspection(Some("0.0.9"), &[])),
+            @"the connector speaks contract 0.0.9 and this host 0.1.0: the connector is too old, build it against the contract of this host"
+        );
+    }
+
+    #[test]
+    fn a_missing_import_is_named_with_what_to_use_instead() {
+        let imports = [
+            "wasi:http/types@0.2.9",
+            "wasi:keyvalue/store@0.2.0-draft2",
+            "wasi:sockets/tcp@0.2.0",
+            "wasi:filesystem/types@0.2.6",
+            "acme:extra/thing",
+        ];
+        insta::assert_snapshot!(
+            message(&inspection(Some("0.1.0"), &imports)),
+            @"the connector imports what this host does not offer: `wasi:keyvalue/store@0.2.0-draft2` (offered: 0.2.0-draft); `wasi:sockets/tcp@0.2.0` (a connector has no sockets: use wasi:http/outgoing-handler); `wasi:filesystem/types@0.2.6` (a connector has no files: use its bucket); `acme:extra/thing`"
+        );
+    }
+}

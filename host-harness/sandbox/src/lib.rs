@@ -1,0 +1,40 @@
+//! Runs connectors: compiles a component once, then gives every call a sandbox
+//! of its own. The only crate that knows wasmtime.
+//!
+//! ```text
+//! Runtime ── engine, linker, code cache: one per process
+//!   └─ Connector ── compiled and pre-linked component: one per file
+//!        └─ call ── store, instance, limits: new for every call
+//! ```
+//!
+//! What a call may use is a value, [`Grant`]: without it a guest computes and
+//! returns, and does nothing else.
+
+mod bindings;
+mod cache;
+mod call;
+mod capability;
+mod convert;
+mod engine;
+mod inspect;
+mod limits;
+mod linker;
+mod manifest;
+mod output;
+mod reading;
+mod refusal;
+mod state;
+
+pub use self::{
+    call::{CallError, CallFailure, CallReport, Called, Connector, Grant},
+    capability::{
+        http::{GrantedSecret, HttpGrant, Refused},
+        transport::{Client, Transport, prohibition, tls_config},
+    },
+    engine::{Runtime, RuntimeError},
+    inspect::{Inspection, InspectionError},
+    limits::Limits,
+    output::clean,
+    reading::FileReading,
+    state::LimitHit,
+};

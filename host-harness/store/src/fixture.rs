@@ -1,0 +1,183 @@
+//! A store with one instance, for tests, and pages to fill it with.
+
+use std::rc::Rc;
+
+use appsec_model::{Kind, NextPage, Normalized, Project, ProjectRef, RawRecord, Scope, Timestamp};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::{
+    ConnectorSource, Filter, FindingDetail, FindingStore, HashedRecord, NewInstance, OnAbsence, PageCommit,
+    PlannedRead, ReadCounts, RunMode, Seen, SharedStore,
+};
+
+pub(super) fn at(micros: i64) -> Timestamp {
+    Timestamp::from_micros(micros)
+}
+
+/// An open store with the instance `code`, or another one.
+pub(super) struct Desk {
+    pub store: SharedStore,
+    pub instance_id: i64,
+    pub origin: String,
+    pub on_absence: OnAbsence,
+    instance: String,
+    folder: Rc<TempDir>,
+}
+
+impl Desk {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.sqlite3");
+        let store = SharedStore::new(FindingStore::open(&path, &"acme".parse().unwrap()).unwrap());
+        Self::of(store, Rc::new(folder), "code")
+    }
+
+    /// The same store with another instance.
+    pub fn beside(&self, name: &str) -> Self {
+        Self::of(self.store.clone(), self.folder.clone(), name)
+    }
+
+    fn of(store: SharedStore, folder: Rc<TempDir>, name: &str) -> Self {
+        let instance = NewInstance {
+            name: name.parse().unwrap(),
+            connector_id: "any".to_owned(),
+            connector_version: "1.0.0".to_owned(),
+            connector_source: ConnectorSource::Bundled { id: "any".to_owned() },
+            settings: serde_json::Map::new(),
+            egress: Default::default(),
+            secrets: Default::default(),
+        };
+        let instance_id = store.with(|store| store.add_instance(&instance, at(0))).unwrap();
+        Self {
+            store,
+            instance_id,
+            origin: String::new(),
+            on_absence: OnAbsence::Mark,
+            instance: name.to_owned(),
+            folder,
+        }
+    }
+
+    /// A desk whose vendor lists the project `acme/app` with the branch `main`.
+    pub fn with_project() -> Self {
+        let desk = Self::new();
+        desk.list(&[project("7", "acme/app", "main")], 1);
+        desk
+    }
+
+    pub fn list(&self, projects: &[Project], now: i64) {
+        self.store.with(|store| store.replace_projects(self.instance_id, projects, at(now))).unwrap();
+    }
+
+    /// A run with one read, which brings one page and is complete.
+    pub fn read(
+        &self,
+        kind: Kind,
+        records: Vec<RawRecord>,
+        normalize: impl Fn(&RawRecord) -> Value,
+        now: i64,
+    ) -> ReadCounts {
+        let (id, store) = (self.instance_id, &self.store);
+        let planned = PlannedRead { kind: kind.clone(), scope: Scope::Deployment };
+        let run_id = store.with(|store| store.start_run(id, RunMode::Full, true, 0, &[planned], at(now))).unwrap();
+        let read_id = store.with(|store| store.run(run_id)).unwrap().unwrap().reads[0].id;
+        let projects = store.with(|store| store.project_index(id)).unwrap();
+        let records: Vec<HashedRecord> = records.into_iter().map(HashedRecord::from).collect();
+        let records =
+            store.with(|store| store.classify(id, &self.origin, records, &projects, &Seen::default())).unwrap();
+        let mut normalized = Normalized::default();
+        for (index, it) in records.iter().filter(|it| it.is_fresh()).enumerate() {
+            let mut value = normalize(&it.record);
+            value["index"] = json!(index);
+            match (&kind, value.get("unusable")) {
+                (_, Some(_)) => {}
+                (Kind::Packages, _) => normalized.packages.push(serde_json::from_value(value).unwrap()),
+                _ => normalized.findings.push(serde_json::from_value(value).unwrap()),
+            }
+        }
+        let contents = store.contents(id, &self.origin, &kind, &records, &normalized).unwrap();
+        let page = PageCommit {
+            instance_id: id,
+            instance: self.instance.clone(),
+            origin: self.origin.clone(),
+            run_id,
+            read_id,
+            kind,
+            page: 0,
+            next: NextPage::Complete,
+            records,
+            normalized,
+            contents,
+            full: true,
+            on_absence: self.on_absence,
+            ask_again: false,
+            scope: None,
+            costs: ReadCounts::default(),
+            now: at(now),
+        };
+        store.with(|store| store.commit_page(&page, &projects)).unwrap().counts
+    }
+
+    /// Reads findings, each given by its body: an object whose fields replace
+    /// those of [`finding`].
+    pub fn findings(&self, bodies: &[Value], now: i64) -> ReadCounts {
+        let records = bodies.iter().map(|body| record(Kind::Sast, body)).collect();
+        self.read(Kind::Sast, records, |record| finding(&serde_json::from_str(&record.body).unwrap()), now)
+    }
+
+    /// All findings with what is known of them, by title.
+    pub fn all(&self) -> Vec<FindingDetail> {
+        self.store.with(|store| {
+            let (mut rows, _) = store.findings(&Filter { limit: 99, ..Filter::default() }).unwrap();
+            rows.sort_by(|a, b| a.title.cmp(&b.title));
+            rows.iter().map(|row| store.finding(row.id, true).unwrap().unwrap()).collect()
+        })
+    }
+
+    /// The history of the only finding, oldest first, as `field: before > after`.
+    pub fn history(&self) -> Vec<String> {
+        let side = |side: &Option<String>| side.clone().unwrap_or_else(|| "-".to_owned());
+        let rows = self.all().remove(0).history;
+        rows.iter().rev().map(|it| format!("{}: {} > {}", it.field, side(&it.before), side(&it.after))).collect()
+    }
+}
+
+pub(super) fn project(id: &str, name: &str, branch: &str) -> Project {
+    let branch = Some(branch.to_owned());
+    Project { id: id.to_owned(), name: name.to_owned(), primary_branch: branch, ..Project::default() }
+}
+
+/// A record of the project `acme/app`, or of the one that its body names.
+pub(super) fn record(kind: Kind, body: &Value) -> RawRecord {
+    let name = body.get("in").and_then(Value::as_str).unwrap_or("acme/app");
+    RawRecord {
+        kind,
+        id: body.get("id").and_then(Value::as_str).map(str::to_owned),
+        project: Some(ProjectRef { id: None, name: Some(name.to_owned()) }),
+        body: body.to_string(),
+    }
+}
+
+/// A finding of `acme/app` on `main` with some fields replaced.
+pub(super) fn finding(fields: &Value) -> Value {
+    let mut finding = json!({
+        "index": 0, "id": "1", "identity": { "key": "k", "algorithm": "a", "aliases": [] }, "kind": "sast",
+        "project": { "name": "acme/app" }, "ref": "main", "title": "t", "severity": "high", "categories": [],
+        "flow": [], "location": { "path": "a.py", "start_line": 7 },
+        "lifecycle": { "triage": { "state": "untriaged" }, "status": "open" },
+        "tickets": [], "review_comments": [], "fix_requests": [], "fix_failures": [],
+    });
+    for (key, value) in fields.as_object().unwrap() {
+        match key.as_str() {
+            "in" => {}
+            "key" => finding["identity"]["key"] = value.clone(),
+            "status" => finding["lifecycle"]["status"] = value.clone(),
+            "line" => finding["location"]["start_line"] = value.clone(),
+            _ => finding[key] = value.clone(),
+        }
+    }
+    finding
+}
+
+

@@ -1,0 +1,316 @@
+//! Instances: connectors set up for an account.
+
+use std::{collections::BTreeMap, fmt, path::PathBuf};
+
+use appsec_model::{Connection, Timestamp};
+use rusqlite::{ErrorCode, OptionalExtension, Row, Transaction, TransactionBehavior, params};
+use serde::{Deserialize, Serialize};
+
+use super::{FindingStore, Percent, Result, StoreError, bucket::change_bucket, document, json};
+use appsec_grant::{Changes, EgressPolicy, InstanceName, SecretSource};
+
+/// Where the component of an instance comes from.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, schemars::JsonSchema)]
+#[serde(tag = "from", rename_all = "kebab-case")]
+pub enum ConnectorSource {
+    /// Carried by the program.
+    Bundled {
+        /// Id of the connector.
+        id: String,
+    },
+    /// A file of the operator.
+    File {
+        /// Its path.
+        path: PathBuf,
+    },
+    /// None: it takes in reports of other scanners, which the host reads itself.
+    Native,
+}
+
+impl fmt::Display for ConnectorSource {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bundled { id } => write!(out, "{id} (bundled)"),
+            Self::File { path } => write!(out, "{}", path.display()),
+            Self::Native => write!(out, "reports of any scanner, without a connector"),
+        }
+    }
+}
+
+/// How an instance is.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum InstanceStatus {
+    /// The last check or sync went well.
+    Connected,
+    /// The vendor refuses the secret.
+    Unauthorized,
+    /// The last check or sync failed for another reason.
+    Degraded,
+    /// Nobody has tried yet.
+    NeverChecked,
+}
+
+impl InstanceStatus {
+    /// The word of the case.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Connected => "connected",
+            Self::Unauthorized => "unauthorized",
+            Self::Degraded => "degraded",
+            Self::NeverChecked => "never-checked",
+        }
+    }
+
+    fn named(word: &str) -> Self {
+        [Self::Connected, Self::Unauthorized, Self::Degraded]
+            .into_iter()
+            .find(|status| status.as_str() == word)
+            .unwrap_or(Self::NeverChecked)
+    }
+}
+
+/// Since when and why an instance is paused: it keeps what it has brought, and
+/// is not synced.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, schemars::JsonSchema)]
+pub struct Paused {
+    /// Since when.
+    pub since: Timestamp,
+    /// Why, in the operator's words.
+    pub reason: Option<String>,
+}
+
+/// What makes a new instance.
+#[derive(Clone, Debug)]
+pub struct NewInstance {
+    /// Its name.
+    pub name: InstanceName,
+    /// Id of its connector.
+    pub connector_id: String,
+    /// Version of its connector.
+    pub connector_version: String,
+    /// Where the connector comes from.
+    pub connector_source: ConnectorSource,
+    /// Settings, as the operator gave them.
+    pub settings: serde_json::Map<String, serde_json::Value>,
+    /// Granted origins.
+    pub egress: EgressPolicy,
+    /// Where its secrets are read from, by variable.
+    pub secrets: BTreeMap<String, SecretSource>,
+}
+
+/// A connector set up for an account.
+#[derive(Clone, Debug)]
+pub struct Instance {
+    /// Row id.
+    pub id: i64,
+    /// What it was made with.
+    pub made: NewInstance,
+    /// What the last good check learnt.
+    pub connection: Option<Connection>,
+    /// How it is.
+    pub status: InstanceStatus,
+    /// Why, where it is not well.
+    pub status_detail: Option<String>,
+    /// Since when and why it is paused.
+    pub paused: Option<Paused>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last checked.
+    pub checked_at: Option<Timestamp>,
+    /// Share of the open findings that one sync may find gone without a question.
+    pub max_vanish: Percent,
+}
+
+impl Instance {
+    /// Whether it takes in reports of other scanners and has no connector.
+    pub fn is_native(&self) -> bool {
+        self.made.connector_source == ConnectorSource::Native
+    }
+}
+
+const COLUMNS: &str = "id, name, connector_id, connector_version, connector_source, settings, egress, secrets, \
+                       connection, status, status_detail, created_at, checked_at, paused_at, paused_reason, max_vanish";
+
+impl FindingStore {
+    /// Adds an instance and returns its row id.
+    pub fn add_instance(&mut self, new: &NewInstance, now: Timestamp) -> Result<i64> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let sql = "SELECT EXISTS (SELECT 1 FROM onboarding WHERE name = ?1)";
+        if transaction.query_row(sql, [new.name.as_str()], |row| row.get(0))? {
+            return Err(StoreError::OnboardingExists(new.name.to_string()));
+        }
+        let id = insert(&transaction, new, now)?;
+        transaction.commit()?;
+        Ok(id)
+    }
+
+    /// Takes back an instance that has not brought anything yet.
+    pub fn withdraw_instance(&mut self, id: i64) -> Result<()> {
+        self.connection.execute("DELETE FROM instances WHERE id = ?1", [id])?;
+        Ok(())
+    }
+
+    /// All instances, by name.
+    pub fn instances(&self) -> Result<Vec<Instance>> {
+        let mut statement =
+            self.connection.prepare_cached(&format!("SELECT {COLUMNS} FROM instances ORDER BY name"))?;
+        let mut rows = statement.query([])?;
+        let mut instances = Vec::new();
+        while let Some(row) = rows.next()? {
+            instances.push(instance(row)?);
+        }
+        Ok(instances)
+    }
+
+    /// The instance of a name.
+    pub fn instance(&self, name: &InstanceName) -> Result<Option<Instance>> {
+        let sql = format!("SELECT {COLUMNS} FROM instances WHERE name = ?1");
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        statement.query_row([name.as_str()], |row| Ok(instance(row))).optional()?.transpose()
+    }
+
+    /// Notes how a check or sync went.
+    pub fn set_instance_status(
+        &mut self,
+        id: i64,
+        status: InstanceStatus,
+        detail: Option<&str>,
+        connection: Option<&Connection>,
+        now: Timestamp,
+    ) -> Result<()> {
+        let connection = connection.map(|connection| json("connection", connection)).transpose()?;
+        self.connection.execute(
+            "UPDATE instances SET status = ?2, status_detail = ?3, connection = coalesce(?4, connection), \
+             checked_at = ?5 WHERE id = ?1",
+            params![id, status.as_str(), detail, connection, now.as_micros()],
+        )?;
+        Ok(())
+    }
+}
+
+impl FindingStore {
+    /// Pauses an instance, or lets it go on.
+    pub fn set_paused(&mut self, id: i64, paused: Option<&Paused>) -> Result<()> {
+        let (since, reason) = paused.map(|it| (it.since.as_micros(), it.reason.as_deref())).unzip();
+        self.connection.execute(
+            "UPDATE instances SET paused_at = ?2, paused_reason = ?3 WHERE id = ?1",
+            params![id, since, reason.flatten()],
+        )?;
+        Ok(())
+    }
+
+    /// Puts a changed instance, which its vendor has accepted, in the place of
+    /// the one that it was. Under other settings or for another account
+    /// (`anew`) a sync that was cut off is not gone on with, and the next one
+    /// is a full one.
+    pub fn change_instance(&mut self, id: i64, changed: &Accepted, anew: Option<&str>, now: Timestamp) -> Result<()> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let made = &changed.made;
+        transaction.execute(
+            "UPDATE instances SET settings = ?2, egress = ?3, secrets = ?4 WHERE id = ?1",
+            params![
+                id,
+                json("settings", &made.settings)?,
+                json("egress", &made.egress)?,
+                json("secrets", &made.secrets)?
+            ],
+        )?;
+        accept(&transaction, id, changed, now)?;
+        if let Some(why) = anew {
+            transaction.execute(
+                "UPDATE runs SET state = 'failed', message = ?2, finished_at = ?3 WHERE instance_id = ?1 \
+                 AND state = 'running' AND mode IN ('full', 'incremental')",
+                params![id, why, now.as_micros()],
+            )?;
+            transaction.execute(
+                "UPDATE instances SET outdated_run = (SELECT coalesce(max(id), 0) FROM runs) WHERE id = ?1",
+                [id],
+            )?;
+        }
+        Ok(transaction.commit()?)
+    }
+}
+
+/// An instance as the vendor has accepted it.
+#[derive(Clone, Debug)]
+pub struct Accepted {
+    /// What it is made with.
+    pub made: NewInstance,
+    /// What the vendor said.
+    pub connection: Connection,
+    /// How it is.
+    pub status: InstanceStatus,
+    /// Why, where it is not well.
+    pub status_detail: Option<String>,
+    /// What its connector wants to remember.
+    pub bucket: Changes,
+}
+
+/// Notes what a check learnt, and what the connector remembers of it.
+pub(super) fn accept(transaction: &Transaction<'_>, id: i64, accepted: &Accepted, now: Timestamp) -> Result<()> {
+    transaction.execute(
+        "UPDATE instances SET connection = ?2, status = ?3, status_detail = ?4, checked_at = ?5 WHERE id = ?1",
+        params![
+            id,
+            json("connection", &accepted.connection)?,
+            accepted.status.as_str(),
+            accepted.status_detail,
+            now.as_micros()
+        ],
+    )?;
+    change_bucket(transaction, id, &accepted.bucket)
+}
+
+/// Adds an instance and returns its row id.
+pub(super) fn insert(connection: &rusqlite::Connection, new: &NewInstance, now: Timestamp) -> Result<i64> {
+    let added = connection.execute(
+        "INSERT INTO instances (name, connector_id, connector_version, connector_source, settings, egress, secrets, \
+         status, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'never-checked', ?8)",
+        params![
+            new.name.as_str(),
+            new.connector_id,
+            new.connector_version,
+            json("connector source", &new.connector_source)?,
+            json("settings", &new.settings)?,
+            json("egress", &new.egress)?,
+            json("secrets", &new.secrets)?,
+            now.as_micros(),
+        ],
+    );
+    match added {
+        Ok(_) => Ok(connection.last_insert_rowid()),
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
+            Err(StoreError::InstanceExists(new.name.to_string()))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn instance(row: &Row<'_>) -> Result<Instance> {
+    let text = |column: &str| row.get::<_, String>(column);
+    let connection: Option<String> = row.get("connection")?;
+    Ok(Instance {
+        id: row.get("id")?,
+        made: NewInstance {
+            // Only checked names are ever written.
+            name: text("name")?.parse().map_err(|_| StoreError::Corrupt)?,
+            connector_id: text("connector_id")?,
+            connector_version: text("connector_version")?,
+            connector_source: document("connector source", &text("connector_source")?)?,
+            settings: document("settings", &text("settings")?)?,
+            egress: document("egress", &text("egress")?)?,
+            secrets: document("secrets", &text("secrets")?)?,
+        },
+        connection: connection.map(|connection| document("connection", &connection)).transpose()?,
+        status: InstanceStatus::named(&text("status")?),
+        status_detail: row.get("status_detail")?,
+        paused: match row.get::<_, Option<i64>>("paused_at")? {
+            Some(at) => Some(Paused { since: Timestamp::from_micros(at), reason: row.get("paused_reason")? }),
+            None => None,
+        },
+        created_at: Timestamp::from_micros(row.get("created_at")?),
+        checked_at: row.get::<_, Option<i64>>("checked_at")?.map(Timestamp::from_micros),
+        max_vanish: row.get::<_, Option<u8>>("max_vanish")?.and_then(Percent::new).unwrap_or(Percent::DEFAULT_VANISH),
+    })
+}

@@ -1,0 +1,170 @@
+//! What an issue shows of its findings.
+
+use std::{cmp::Reverse, collections::BTreeSet};
+
+use rusqlite::Row;
+
+use crate::{derive::Subject, findings::VANISHED};
+
+/// What is summed up of a finding.
+#[derive(Clone, Debug)]
+pub(super) struct Summed {
+    pub public_id: i64,
+    pub severity: i64,
+    pub status: String,
+    pub security: bool,
+    pub title: String,
+    pub rule_id: Option<String>,
+    pub priority: i64,
+    pub cvss: Option<f64>,
+    pub epss: Option<f64>,
+    pub first_seen_at: i64,
+}
+
+impl Summed {
+    /// From a row whose columns from there on are these, in this order.
+    pub fn from_row(row: &Row<'_>, first: usize) -> rusqlite::Result<Self> {
+        Ok(Self {
+            public_id: row.get(first)?,
+            severity: row.get(first + 1)?,
+            status: row.get(first + 2)?,
+            security: row.get(first + 3)?,
+            title: row.get(first + 4)?,
+            rule_id: row.get(first + 5)?,
+            priority: row.get(first + 6)?,
+            cvss: row.get(first + 7)?,
+            epss: row.get(first + 8)?,
+            first_seen_at: row.get(first + 9)?,
+        })
+    }
+
+    /// Whether the source no longer sees it.
+    pub fn vanished(&self) -> bool {
+        self.status == VANISHED
+    }
+}
+
+impl From<&Subject<'_>> for Summed {
+    fn from(it: &Subject<'_>) -> Self {
+        Self {
+            public_id: it.public_id,
+            severity: it.severity as i64,
+            status: it.status.clone(),
+            security: it.security,
+            title: it.finding.title.clone(),
+            rule_id: it.rule_id.clone(),
+            priority: it.priority,
+            cvss: it.cvss,
+            epss: it.epss,
+            first_seen_at: it.first_seen_at.as_micros(),
+        }
+    }
+}
+
+/// How open a status is: the smaller, the more. Those up to [`ASKS`] ask for work.
+pub(super) fn rank(status: &str) -> u8 {
+    match status {
+        "open" => 0,
+        "reviewing" => 1,
+        "fixing" => 2,
+        "unknown" => ASKS,
+        "provisionally-ignored" => 5,
+        "ignored" => 6,
+        "fixed" => 7,
+        VANISHED => 8,
+        _ => 4,
+    }
+}
+
+/// Not every source tells a status: what is not known to be closed is open.
+const ASKS: u8 = 3;
+
+/// The sum of an issue's findings.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sum<'a> {
+    /// The most urgent finding.
+    pub shown: &'a Summed,
+    pub status: &'a str,
+    pub open: bool,
+    pub security: bool,
+    pub severity: i64,
+    pub priority: i64,
+    pub cvss: Option<f64>,
+    pub epss: Option<f64>,
+    /// Instances that still see it.
+    pub sources: usize,
+    pub findings: usize,
+    pub first_seen_at: i64,
+}
+
+impl<'a> Sum<'a> {
+    /// Sums up findings, given with their instances; none of none.
+    pub fn of(findings: &(impl Iterator<Item = (i64, &'a Summed)> + Clone)) -> Option<Self> {
+        let each = || findings.clone().map(|(_, it)| it);
+        let leading = each().min_by_key(|it| (rank(&it.status), &it.status))?;
+        let first = rank(&leading.status);
+        let open = first <= ASKS;
+        // Those that decide: all that ask for work, else those with the status.
+        let counts = |it: &&Summed| rank(&it.status) <= if open { ASKS } else { first };
+        let counting = || each().filter(counts);
+        let urgency = |it: &&Summed| (Reverse(it.priority), Reverse(it.severity), it.first_seen_at, it.public_id);
+        let worst = |scores: &mut dyn Iterator<Item = f64>| scores.max_by(f64::total_cmp);
+        let sources: BTreeSet<i64> =
+            findings.clone().filter(|(_, it)| !it.vanished()).map(|(instance, _)| instance).collect();
+        Some(Self {
+            shown: counting().min_by_key(urgency)?,
+            status: &leading.status,
+            open,
+            security: counting().any(|it| it.security),
+            severity: counting().map(|it| it.severity).max()?,
+            priority: counting().map(|it| it.priority).max()?,
+            cvss: worst(&mut counting().filter_map(|it| it.cvss)),
+            epss: worst(&mut counting().filter_map(|it| it.epss)),
+            sources: sources.len(),
+            findings: each().count(),
+            first_seen_at: each().map(|it| it.first_seen_at).min()?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Sum, Summed};
+
+    fn check(findings: &[(i64, &str, i64)]) -> String {
+        let summed = |(at, (instance, status, severity)): (usize, &(i64, &str, i64))| {
+            let summed = Summed {
+                public_id: at as i64,
+                severity: *severity,
+                status: (*status).to_owned(),
+                security: true,
+                title: format!("t{at}"),
+                rule_id: None,
+                priority: severity * 10,
+                cvss: None,
+                epss: None,
+                first_seen_at: 9 - at as i64,
+            };
+            (*instance, summed)
+        };
+        let all: Vec<(i64, Summed)> = findings.iter().enumerate().map(summed).collect();
+        let sum = Sum::of(&all.iter().map(|(instance, it)| (*instance, it))).unwrap();
+        format!(
+            "{} {} severity {} sources {} of {}, since {}",
+            sum.shown.title, sum.status, sum.severity, sum.sources, sum.findings, sum.first_seen_at
+        )
+    }
+
+    #[test]
+    fn the_most_open_status_and_the_worst_of_what_asks_for_work() {
+        for (findings, expect) in [
+            (&[(1, "open", 2), (2, "fixed", 5)][..], "t0 open severity 2 sources 2 of 2, since 8"),
+            (&[(1, "fixing", 2), (2, "reviewing", 4)], "t1 reviewing severity 4 sources 2 of 2, since 8"),
+            (&[(1, "ignored", 2), (2, "unknown", 1)], "t1 unknown severity 1 sources 2 of 2, since 8"),
+            (&[(1, "ignored", 2), (1, "vanished", 5)], "t0 ignored severity 2 sources 1 of 2, since 8"),
+            (&[(1, "vanished", 2), (2, "vanished", 5)], "t1 vanished severity 5 sources 0 of 2, since 8"),
+        ] {
+            assert_eq!(check(findings), expect);
+        }
+    }
+}

@@ -1,0 +1,264 @@
+use appsec_model::{Kind, RawRecord};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::{DAY, rebuild};
+use crate::{
+    Dashboard, DashboardFilter,
+    fixture::{Desk, at, finding, project, record},
+};
+
+fn desk() -> Desk {
+    let desk = Desk::new();
+    desk.list(&[project("1", "acme/app", "main"), project("2", "acme/two", "main")], 1);
+    desk
+}
+
+/// A complete read of these findings, each with a key, a status and more, on a
+/// day and some hours.
+fn read(desk: &Desk, bodies: &[Value], day: i64) {
+    let shown = |it: &RawRecord| {
+        let body: Value = serde_json::from_str(&it.body).unwrap();
+        let mut finding = finding(&body);
+        if let Some(name) = body.get("in") {
+            finding["project"]["name"] = name.clone();
+        }
+        finding
+    };
+    let records = bodies.iter().map(|body| record(Kind::Sast, body)).collect();
+    desk.read(Kind::Sast, records, shown, day * DAY + DAY / 4);
+}
+
+fn refresh(desk: &Desk) {
+    desk.store.with(|store| store.refresh(at(0))).unwrap();
+}
+
+fn dashboard(desk: &Desk, filter: &DashboardFilter, today: i64) -> Dashboard {
+    desk.store.with(|store| store.dashboard(filter, at(today * DAY))).unwrap()
+}
+
+fn all() -> DashboardFilter {
+    DashboardFilter { top: 9, ..DashboardFilter::default() }
+}
+
+/// The days on which something happened.
+fn happened(dashboard: &Dashboard) -> Vec<String> {
+    dashboard
+        .days
+        .iter()
+        .filter(|it| it.new + it.reopened + it.fixed + it.gone + it.set_aside > 0)
+        .map(|it| {
+            let counts = [it.new, it.reopened, it.fixed, it.gone, it.set_aside];
+            format!("{} {counts:?} {}", it.day, it.open)
+        })
+        .collect()
+}
+
+fn body(key: &str, status: &str) -> Value {
+    json!({ "id": key, "key": key, "title": key, "status": status })
+}
+
+#[test]
+fn a_finding_is_new_fixed_reopened_gone_and_set_aside_each_on_its_day() {
+    let desk = desk();
+    let days: [(i64, &[(&str, &str)]); 6] = [
+        (10, &[("a", "open"), ("b", "open"), ("c", "fixed"), ("d", "reviewing")]),
+        (12, &[("a", "fixed"), ("b", "open"), ("c", "fixed"), ("d", "ignored")]),
+        (15, &[("a", "open"), ("c", "fixed"), ("d", "fixed")]),
+        (16, &[("a", "fixed"), ("c", "open"), ("d", "fixed")]),
+        (17, &[("a", "fixed"), ("b", "open"), ("c", "open")]),
+        (18, &[("a", "fixed"), ("b", "open"), ("c", "open")]),
+    ];
+    for (day, findings) in days {
+        let bodies: Vec<Value> = findings.iter().map(|(key, status)| body(key, status)).collect();
+        read(&desk, &bodies, day);
+        refresh(&desk);
+    }
+    let shown = dashboard(&desk, &all(), 20);
+    insta::assert_debug_snapshot!(happened(&shown), @r#"
+    [
+        "1970-01-11 [3, 0, 0, 0, 0] 3",
+        "1970-01-13 [0, 0, 1, 0, 1] 1",
+        "1970-01-16 [0, 1, 0, 1, 0] 1",
+        "1970-01-17 [1, 0, 1, 0, 0] 1",
+        "1970-01-18 [0, 1, 0, 0, 0] 2",
+    ]
+    "#);
+    assert_eq!(shown.open, 2);
+    assert_eq!(shown.days.last().unwrap().open, 2);
+    assert_eq!(shown.days.len(), 11);
+    // Two days after it was first seen, one day after it was reopened.
+    assert_eq!((shown.time_to_fix[0].fixed, shown.time_to_fix[0].mean_days), (2, Some(1.5)));
+    let late = DashboardFilter { since: at(16 * DAY), ..all() };
+    let late = dashboard(&desk, &late, 20);
+    assert_eq!((late.time_to_fix[0].fixed, late.time_to_fix[0].mean_days), (1, Some(1.0)));
+    assert_eq!((late.days.len(), late.days[0].open), (5, 1), "what was open before counts on");
+    let statuses: Vec<_> = shown.statuses.iter().map(|it| (it.name.as_str(), it.findings)).collect();
+    assert_eq!(statuses, [("open", 2), ("fixed", 1), ("vanished", 1)]);
+    let ages: Vec<u64> = shown.ages.iter().map(|it| it.open).collect();
+    assert_eq!(ages, [0, 2, 0, 0, 0, 0]);
+    assert_eq!(dashboard(&desk, &all(), 17).ages[0].open, 2);
+}
+
+#[test]
+fn what_findings_are_about_is_counted_while_they_are_open() {
+    let desk = desk();
+    let vulnerable = |key: &str, verdict: &str, status: &str| {
+        json!({ "id": key, "key": key, "status": status, "rule_id": "r", "in": "acme/two", "dependency": {
+            "package": { "name": "lodash", "version": "1", "ecosystem": "npm" }, "transitivity": "direct",
+            "introduced_by": [], "advisories": [], "reachability": { "verdict": verdict },
+            "fix": { "availability": "upgrades", "upgrades": [{ "package": "lodash", "version": "2" }] },
+        }})
+    };
+    desk.store.with(|store| {
+        let rule = json!({
+            "id": "r", "subcategories": [], "vulnerability_classes": [], "technologies": [], "references": [],
+            "owasp": [], "cwes": [{ "number": 89, "text": "CWE-89" }, { "number": 999, "text": "CWE-999" }],
+        });
+        store.connection.execute("INSERT INTO rules VALUES (1, 'r', ?1, '')", [rule.to_string()]).unwrap();
+        store
+            .connection
+            .execute_batch(
+                "UPDATE projects SET repository_id = NULL; DELETE FROM repositories;
+                 INSERT INTO repositories (id, provider, full_name, listed, added_at) VALUES (1, 'x', 'acme/two', 1, 0);
+                 UPDATE projects SET repository_id = 1, environment = 'production' WHERE name = 'acme/two';",
+            )
+            .unwrap();
+    });
+    let bodies = [
+        vulnerable("a", "reachable", "open"),
+        vulnerable("b", "unreachable", "open"),
+        vulnerable("c", "not-analyzed", "open"),
+        vulnerable("d", "always-reachable", "fixed"),
+        body("e", "open"),
+    ];
+    read(&desk, &bodies, 1);
+    refresh(&desk);
+    let shown = dashboard(&desk, &all(), 2);
+    let cwes: Vec<_> = shown.cwes.iter().map(|it| (it.cwe, it.name.is_some(), it.open)).collect();
+    assert_eq!(cwes, [(89, true, 3), (999, false, 3)]);
+    assert_eq!((shown.top25.with_weakness, shown.top25.listed, shown.top25.share), (3, 3, Some(1.0)));
+    assert_eq!((shown.packages[0].ecosystem.as_str(), shown.packages[0].name.as_str()), ("npm", "lodash"));
+    assert_eq!((shown.packages.len(), shown.packages[0].open), (1, 3));
+    let reach = &shown.reachability;
+    assert_eq!((reach.analyzed, reach.reachable, reach.share), (2, 1, Some(0.5)));
+    let repositories: Vec<_> = shown.repositories.iter().map(|it| (it.repository.as_deref(), it.open)).collect();
+    assert_eq!(repositories, [(Some("acme/two"), 3), (None, 1)]);
+    for environment in [Some("production"), Some("test"), None] {
+        let mut filter = all();
+        filter.scope.environment = environment.map(str::to_owned);
+        let expected = match environment {
+            Some("production") => 3,
+            Some(_) => 0,
+            None => 4,
+        };
+        assert_eq!(dashboard(&desk, &filter, 2).open, expected);
+    }
+    let fixable = crate::Filter { fix_available: true, limit: 9, ..Default::default() };
+    assert_eq!(desk.store.with(|store| store.view(&fixable)).unwrap().total.total, 4);
+    // Closed ones are about nothing any more.
+    read(&desk, &[], 3);
+    refresh(&desk);
+    let shown = dashboard(&desk, &all(), 3);
+    assert!(shown.cwes.is_empty() && shown.packages.is_empty() && shown.reachability.verdicts.is_empty());
+    assert_eq!((shown.open, shown.top25.share, shown.reachability.share), (0, None, None));
+}
+
+#[test]
+fn what_is_deleted_leaves_no_trace() {
+    let desk = desk();
+    read(&desk, &[body("a", "open"), body("b", "open")], 1);
+    refresh(&desk);
+    read(&desk, &[body("a", "fixed"), body("b", "open")], 2);
+    refresh(&desk);
+    desk.store.with(|store| store.connection.execute("DELETE FROM findings", [])).unwrap();
+    refresh(&desk);
+    let left = |table: &str| {
+        let sql = format!("SELECT count(*) FROM {table}");
+        desk.store.with(|store| store.connection.query_row(&sql, [], |row| row.get::<_, i64>(0))).unwrap()
+    };
+    for table in ["metric_findings", "metric_counts", "metric_labels", "metric_days"] {
+        assert_eq!(left(table), 0, "{table}");
+    }
+}
+
+/// Everything that a table holds.
+fn rows(desk: &Desk, table: &str) -> Vec<String> {
+    desk.store.with(|store| {
+        let mut statement = store.connection.prepare(&format!("SELECT * FROM {table} ORDER BY 1, 2, 3, 4, 5")).unwrap();
+        let columns = statement.column_count();
+        let row = |row: &rusqlite::Row<'_>| {
+            let cells = (0..columns).map(|it| format!("{:?}", row.get_ref(it).unwrap()));
+            Ok(cells.collect::<Vec<_>>().join(" "))
+        };
+        statement.query_map([], row).unwrap().map(Result::unwrap).collect()
+    })
+}
+
+const SUMS: [&str; 3] = ["metric_counts", "metric_labels", "metric_days"];
+
+/// What happens between two refreshes.
+#[derive(Clone, Debug)]
+enum Step {
+    /// A complete read: per finding, whether it is brought, and its status,
+    /// severity and project.
+    Read(Vec<Option<(usize, usize, bool)>>),
+    /// A finding goes.
+    Delete(usize),
+    Refresh,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let one = prop::option::weighted(0.8, (0..5_usize, 0..3_usize, any::<bool>()));
+    prop_oneof![
+        4 => prop::collection::vec(one, 4).prop_map(Step::Read),
+        1 => (0..4_usize).prop_map(Step::Delete),
+        3 => Just(Step::Refresh),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
+
+    /// Whatever happens, the sums that are kept are those of all contributions,
+    /// and the contributions are those of the findings as they are.
+    #[test]
+    fn sums_that_are_kept_are_sums_of_everything(steps in prop::collection::vec(step(), 1..14)) {
+        let desk = desk();
+        let mut today = 1;
+        for step in steps.into_iter().chain([Step::Refresh]) {
+            match step {
+                Step::Read(findings) => {
+                    today += 1;
+                    let bodies = findings.iter().enumerate().filter_map(|(number, it)| {
+                        let (status, severity, second) = (*it)?;
+                        let status = ["open", "reviewing", "ignored", "fixed", "odd"][status];
+                        let severity = ["high", "low", "critical"][severity];
+                        Some(json!({
+                            "id": number.to_string(), "key": number.to_string(), "status": status,
+                            "severity": severity,
+                            "in": if second { "acme/two" } else { "acme/app" },
+                        }))
+                    });
+                    read(&desk, &bodies.collect::<Vec<_>>(), today);
+                }
+                Step::Delete(number) => {
+                    let sql = "DELETE FROM findings WHERE id = (SELECT id FROM findings ORDER BY id LIMIT 1 OFFSET ?1)";
+                    desk.store.with(|store| store.connection.execute(sql, [number as i64])).unwrap();
+                }
+                Step::Refresh => {
+                    refresh(&desk);
+                    let kept: Vec<_> = SUMS.iter().map(|table| rows(&desk, table)).collect();
+                    desk.store.with(|store| rebuild(&store.connection)).unwrap();
+                    let rebuilt: Vec<_> = SUMS.iter().map(|table| rows(&desk, table)).collect();
+                    prop_assert_eq!(&kept, &rebuilt);
+                    let as_they_are = "(SELECT project_id, kind, security, severity, status, first_seen_at / 86400000000, \
+                                       count(*) FROM findings GROUP BY 1, 2, 3, 4, 5, 6)";
+                    prop_assert_eq!(&kept[0], &rows(&desk, as_they_are));
+                    let shown = dashboard(&desk, &all(), today + 1);
+                    prop_assert_eq!(shown.open, shown.days.last().unwrap().open, "open by status and by days");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,323 @@
+//! Pages of a read: which of their records are new, and the one transaction
+//! that takes a page in.
+
+mod commit;
+mod contents;
+mod findings;
+mod guard;
+mod lead;
+mod packages;
+mod tally;
+mod vanish;
+
+use std::collections::{HashMap, HashSet};
+
+use appsec_model::{Kind, NextPage, Normalized, Project, ProjectRef, ProjectScope, RawRecord, Timestamp};
+use rusqlite::{Connection, OptionalExtension};
+
+pub(super) use self::{
+    commit::{write_diagnostics, write_rules},
+    findings::{Batch, RecordWriter, public_id_of},
+    lead::lead,
+    packages::{settle_packages, write_packages},
+    tally::Tally,
+    vanish::{read_seen, vanish_project},
+};
+pub use self::{
+    contents::Contents,
+    guard::{OnAbsence, Percent, PercentError},
+};
+use super::{Cause, FindingStore, ReadCounts, Result, Seen, hash::hash63};
+
+/// What the store knows of a record.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum RecordState {
+    /// Nothing.
+    New,
+    /// Another content.
+    Changed {
+        /// Its row id.
+        id: i64,
+    },
+    /// The same content.
+    Unchanged {
+        /// Its row id.
+        id: i64,
+    },
+    /// The same content, but it had vanished.
+    Returned {
+        /// Its row id.
+        id: i64,
+    },
+    /// An earlier record of this read is the same.
+    Repeated,
+    /// Its project is not ingested.
+    Unmapped,
+}
+
+/// How the key of a record begins that has no id.
+pub(super) const HASH_KEY: &str = "blake3:";
+
+/// A record with the hash of its body. Hashing takes time and needs no store.
+#[derive(Clone, Debug)]
+pub struct HashedRecord {
+    record: RawRecord,
+    key: String,
+    hash: [u8; 32],
+}
+
+impl From<RawRecord> for HashedRecord {
+    fn from(record: RawRecord) -> Self {
+        let hash = blake3::hash(record.body.as_bytes());
+        // A record without id is itself its id.
+        let key = match record.id.as_ref().filter(|id| !id.is_empty()) {
+            Some(id) => id.clone(),
+            None => format!("{HASH_KEY}{}", hash.to_hex()),
+        };
+        Self { record, key, hash: hash.into() }
+    }
+}
+
+impl HashedRecord {
+    /// A record whose meaning depends on more than its body: it counts as
+    /// changed also where that changes.
+    pub fn with_meaning(record: RawRecord, meaning: &[u8]) -> Self {
+        let mut hashed = Self::from(record);
+        hashed.hash = blake3::Hasher::new().update(&hashed.hash).update(meaning).finalize().into();
+        hashed
+    }
+}
+
+/// A record of a page, compared with the store.
+#[derive(Clone, Debug)]
+pub struct Classified {
+    /// The record.
+    pub record: RawRecord,
+    /// What the store knows of it.
+    pub state: RecordState,
+    pub(super) key: String,
+    pub(super) key_hash: i64,
+    pub(super) hash: [u8; 32],
+    pub(super) project_id: Option<i64>,
+}
+
+/// What a record is found by: 63 bits of a hash over what makes it unique. The
+/// words themselves would be the largest index of the store.
+///
+/// An API gives a record one id in all of an account, whichever project it moves
+/// to. A file knows only itself: the same lines in two projects are two records.
+pub(super) fn key_hash(instance_id: i64, origin: &str, project_id: Option<i64>, kind: &Kind, key: &str) -> i64 {
+    let project = match (origin, project_id) {
+        ("", _) | (_, None) => 0,
+        (_, Some(id)) => id,
+    };
+    let (instance, project) = (instance_id.to_le_bytes(), project.to_le_bytes());
+    hash63([&instance[..], origin.as_bytes(), &project[..], kind.as_str().as_bytes(), key.as_bytes()])
+}
+
+impl Classified {
+    /// What the record is known by within its instance, origin and kind.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// Whether it is to be normalized and written.
+    pub fn is_fresh(&self) -> bool {
+        matches!(self.state, RecordState::New | RecordState::Changed { .. })
+    }
+}
+
+/// A page to take in.
+pub struct PageCommit {
+    /// Row id of the instance.
+    pub instance_id: i64,
+    /// Name of the instance: a part of what makes a finding's id.
+    pub instance: String,
+    /// Which records of the instance these stand beside: empty for what the
+    /// vendor's API brings, else a word for what files they are from. Absence
+    /// from a complete read says something on records of its own origin only.
+    pub origin: String,
+    /// Number of the run.
+    pub run_id: i64,
+    /// Row id of the read.
+    pub read_id: i64,
+    /// The kind that the read is of.
+    pub kind: Kind,
+    /// Number of the page in its read, from 0.
+    pub page: u64,
+    /// How the read goes on.
+    pub next: NextPage,
+    /// The records.
+    pub records: Vec<Classified>,
+    /// What those that are new or changed normalize to; `index` counts these
+    /// alone.
+    pub normalized: Normalized,
+    /// What is kept of the records that are new or changed.
+    pub contents: Contents,
+    /// Whether records that a complete read has not brought have vanished: only
+    /// a read of everything in its scope can tell.
+    pub full: bool,
+    /// What to do with them.
+    pub on_absence: OnAbsence,
+    /// Whether what the read has not brought can be asked for once more, before
+    /// it is taken for gone.
+    pub ask_again: bool,
+    /// The projects of the read's scope; none for all of the instance.
+    pub scope: Option<Vec<String>>,
+    /// What the page took.
+    pub costs: ReadCounts,
+    /// The time.
+    pub now: Timestamp,
+}
+
+/// What a page brought.
+#[derive(Clone, Debug, Default)]
+pub struct PageCounts {
+    /// To be added to the read's.
+    pub counts: ReadCounts,
+    /// Row ids of the page's records, in no order.
+    pub ids: Vec<i64>,
+    /// Why what a complete read has not brought was not marked as vanished.
+    pub refused: Option<Cause>,
+    /// The projects of which it has not brought everything, and which are to be
+    /// read once more before it is complete.
+    pub missed: Vec<ProjectScope>,
+}
+
+/// The projects of an instance as records name them.
+#[derive(Clone, Debug, Default)]
+pub struct ProjectIndex {
+    by_id: HashMap<String, i64>,
+    by_name: HashMap<String, i64>,
+    primary_branch: HashMap<i64, String>,
+    identities: HashMap<i64, String>,
+}
+
+impl ProjectIndex {
+    /// The row id of a project. Names are compared without case, as the
+    /// forges do that the projects come from.
+    pub(super) fn find(&self, project: Option<&ProjectRef>) -> Option<i64> {
+        let project = project?;
+        let by_id = project.id.as_ref().and_then(|id| self.by_id.get(id));
+        by_id.or_else(|| self.by_name.get(&project.name.as_ref()?.to_lowercase())).copied()
+    }
+
+    /// Adds a project that was just made.
+    pub(super) fn add(&mut self, id: i64, project: &Project) {
+        self.by_name.insert(project.name.to_lowercase(), id);
+        self.by_id.insert(project.id.clone(), id);
+    }
+
+    /// The id of a project, as the scope of a read names it.
+    pub fn vendor_id(&self, project: &ProjectRef) -> Option<String> {
+        let wanted = self.find(Some(project))?;
+        self.by_id.iter().find(|(_, row)| **row == wanted).map(|(id, _)| id.clone())
+    }
+}
+
+impl FindingStore {
+    /// The projects of an instance that are read: those that the vendor lists or
+    /// files name, and that are mapped. Records of others are not taken in, and
+    /// that a read does not bring them says nothing.
+    pub fn project_index(&self, instance_id: i64) -> Result<ProjectIndex> {
+        project_index(&self.connection, instance_id, Which::Read)
+    }
+
+    /// The projects of an instance that the vendor lists or files name.
+    pub(super) fn listed_index(&self, instance_id: i64) -> Result<ProjectIndex> {
+        project_index(&self.connection, instance_id, Which::Listed)
+    }
+
+    /// Compares the records of a page with the store. `seen` is what earlier
+    /// pages of the read brought.
+    pub fn classify(
+        &self,
+        instance_id: i64,
+        origin: &str,
+        records: Vec<HashedRecord>,
+        projects: &ProjectIndex,
+        seen: &Seen,
+    ) -> Result<Vec<Classified>> {
+        let mut lookup =
+            self.connection.prepare_cached("SELECT id, hash, vanished_at FROM records WHERE key_hash = ?1")?;
+        let mut compare = |record: &HashedRecord, key_hash: i64| -> Result<RecordState> {
+            let kind = &record.record.kind;
+            let found = lookup
+                .query_row([key_hash], |row| {
+                    let id = row.get(0)?;
+                    let same = row.get_ref(1)?.as_blob().is_ok_and(|known| known == record.hash);
+                    let gone = row.get::<_, Option<i64>>(2)?.is_some();
+                    Ok(match (same, gone) {
+                        (true, false) if seen.contains(id) => RecordState::Repeated,
+                        // A package in two lockfiles may be two records of one
+                        // id: the first one stays, or each sync would change both.
+                        (false, false) if *kind == Kind::Packages && seen.contains(id) => RecordState::Repeated,
+                        (true, false) => RecordState::Unchanged { id },
+                        (true, true) => RecordState::Returned { id },
+                        (false, _) => RecordState::Changed { id },
+                    })
+                })
+                .optional()?;
+            Ok(found.unwrap_or(RecordState::New))
+        };
+        let mut keys = HashSet::with_capacity(records.len());
+        let mut states = Vec::with_capacity(records.len());
+        for record in &records {
+            let project_id = projects.find(record.record.project.as_ref());
+            let key_hash = key_hash(instance_id, origin, project_id, &record.record.kind, &record.key);
+            let state = if project_id.is_none() && record.record.project.is_some() {
+                RecordState::Unmapped
+            } else if !keys.insert(key_hash) {
+                RecordState::Repeated
+            } else {
+                compare(record, key_hash)?
+            };
+            states.push((state, project_id, key_hash));
+        }
+        let classified = records.into_iter().zip(states).map(|(hashed, (state, project_id, key_hash))| {
+            let HashedRecord { record, key, hash } = hashed;
+            Classified { record, state, key, key_hash, hash, project_id }
+        });
+        Ok(classified.collect())
+    }
+}
+
+/// Projects of an instance.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Which {
+    /// Those that are mapped, as long as the vendor lists them.
+    Read,
+    /// Those that the vendor lists.
+    Listed,
+    /// All that there ever were.
+    Known,
+}
+
+/// Projects of an instance as records name them.
+pub(super) fn project_index(connection: &Connection, instance_id: i64, which: Which) -> Result<ProjectIndex> {
+    let condition = match which {
+        Which::Read => "AND vanished_at IS NULL AND mapping IN ('mapped', 'mismatched')",
+        Which::Listed => "AND vanished_at IS NULL",
+        Which::Known => "",
+    };
+    // Of two projects of one name the one that the vendor lists counts.
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT id, vendor_id, name, primary_branch, identity FROM projects WHERE instance_id = ?1 {condition} \
+         ORDER BY vanished_at IS NULL, vendor_id GLOB 'name:*' DESC, id"
+    ))?;
+    let mut rows = statement.query([instance_id])?;
+    let mut index = ProjectIndex::default();
+    while let Some(row) = rows.next()? {
+        let (id, vendor_id, name): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        index.by_name.insert(name.to_lowercase(), id);
+        index.by_id.insert(vendor_id, id);
+        index.identities.insert(id, row.get(4)?);
+        if let Some(branch) = row.get(3)? {
+            index.primary_branch.insert(id, branch);
+        }
+    }
+    Ok(index)
+}
+
+#[cfg(test)]
+mod tests;

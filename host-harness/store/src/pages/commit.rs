@@ -1,0 +1,285 @@
+//! The one transaction that takes a page in.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use appsec_model::{Diagnostic, DiagnosticLevel, NextPage};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+
+use super::{
+    Classified, PageCommit, PageCounts, ProjectIndex, RecordState,
+    findings::{Batch, RecordWriter, Written},
+    packages::{settle_packages, write_packages},
+    tally::Tally,
+    vanish::{Revived, Unseen, revive, vanish_unseen},
+};
+use crate::{
+    FindingStore, ReadCounts, Result, StoreError, assess,
+    compress::Decoder,
+    derive::{RulesById, derive_new},
+    json,
+    policies::Compiled,
+    seen,
+};
+
+/// Rules that a transaction remembers to have written; with more it starts anew.
+const RULES_KNOWN: usize = 2_000;
+
+impl FindingStore {
+    /// Takes a page in: records, findings, packages, what is derived from new
+    /// findings, diagnostics, counts and cursor, all or nothing.
+    pub fn commit_page(&mut self, page: &PageCommit, projects: &ProjectIndex) -> Result<PageCounts> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut rules = RulesById::default();
+        let outcome = take_page(&transaction, &self.decoder, &self.compiled, page, projects, &mut rules)?;
+        transaction.commit()?;
+        Ok(outcome)
+    }
+
+    /// [`commit_page`](Self::commit_page) for pages as they come, in one
+    /// transaction: they touch the same parts of the indexes, which are then
+    /// written once. Each page is let go of when it is taken in.
+    pub fn commit_pages(
+        &mut self,
+        pages: impl Iterator<Item = (PageCommit, Arc<ProjectIndex>)>,
+    ) -> Result<Vec<PageCounts>> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut rules = RulesById::default();
+        let take = |(page, projects): (PageCommit, Arc<ProjectIndex>)| {
+            take_page(&transaction, &self.decoder, &self.compiled, &page, &projects, &mut rules)
+        };
+        let outcomes = pages.map(take).collect::<Result<_>>()?;
+        transaction.commit()?;
+        Ok(outcomes)
+    }
+}
+
+/// Takes a page in, within a transaction of the caller's. `rules` are those that
+/// the transaction has written.
+fn take_page(
+    connection: &Connection,
+    decoder: &Decoder,
+    compiled: &Compiled,
+    page: &PageCommit,
+    projects: &ProjectIndex,
+    rules: &mut RulesById,
+) -> Result<PageCounts> {
+    require_pending(connection, page.read_id)?;
+    let ids = Vec::with_capacity(page.records.len());
+    let mut outcome = PageCounts { counts: page.costs, ids, ..PageCounts::default() };
+    let mut tally = Tally::default();
+    outcome.counts.pages = 1;
+    outcome.counts.records = page.records.len() as u64;
+
+    let packages = write_packages(connection, page.instance_id, &page.normalized.packages, projects)?;
+    let batch = page.batch();
+    write_rules(connection, &batch, rules)?;
+    let mut writer = RecordWriter::new(connection, decoder, batch, projects, &packages, rules)?;
+    let fresh = page.records.iter().filter(|it| it.is_fresh());
+    // In the order of the normalized ones.
+    let taken: Vec<i64> =
+        fresh.zip(&page.contents.packed).map(|(it, packed)| writer.write(it, packed)).collect::<Result<_>>()?;
+    for packed in &page.contents.packed {
+        outcome.counts.findings += u64::from(packed.finding.is_some());
+        outcome.counts.packages += u64::from(packed.finding.is_none() && packed.package.is_some());
+    }
+    let Written { new, left } = writer.finish(&mut tally)?;
+    derive_new(connection, decoder, compiled, page.instance_id, new, rules, page.now)?;
+    settle_packages(connection, &left, page.now)?;
+    count(connection, decoder, page, &mut outcome, &mut tally)?;
+    outcome.ids.extend(&taken);
+
+    write_diagnostics(connection, &batch, &taken, &mut outcome.counts)?;
+    let projects_of: Vec<Option<i64>> =
+        page.records.iter().filter(|it| it.is_fresh()).map(|it| it.project_id).collect();
+    for diagnostic in &page.normalized.diagnostics {
+        let index = diagnostic.index.and_then(|index| usize::try_from(index).ok());
+        if let Some(project_id) = index.and_then(|index| *projects_of.get(index)?) {
+            tally.diagnostic(project_id, diagnostic.level);
+        }
+    }
+    close_page(connection, decoder, page, projects, &mut outcome, &mut tally)?;
+    tally.write(connection, page.run_id, page.now)?;
+    Ok(outcome)
+}
+
+/// A read that was given up, or ended with its run, takes no page in any more:
+/// whoever fetched this one was too late.
+fn require_pending(connection: &Connection, read_id: i64) -> Result<()> {
+    let sql = "SELECT reads.state = 'pending' AND runs.state = 'running' FROM reads JOIN runs ON runs.id = run_id \
+               WHERE reads.id = ?1";
+    let pending = connection.prepare_cached(sql)?.query_row([read_id], |row| row.get(0)).optional()?;
+    if pending == Some(true) { Ok(()) } else { Err(StoreError::ReadEnded) }
+}
+
+impl PageCommit {
+    fn batch(&self) -> Batch<'_> {
+        Batch {
+            instance_id: self.instance_id,
+            instance: &self.instance,
+            origin: &self.origin,
+            run_id: self.run_id,
+            normalized: &self.normalized,
+            contents: &self.contents,
+            brought: true,
+            now: self.now,
+        }
+    }
+}
+
+/// Counts the records, and brings back those that had vanished.
+fn count(
+    connection: &Connection,
+    decoder: &Decoder,
+    page: &PageCommit,
+    outcome: &mut PageCounts,
+    tally: &mut Tally,
+) -> Result<()> {
+    let counts = &mut outcome.counts;
+    for it in &page.records {
+        tally.record(it);
+        let Classified { state, .. } = it;
+        match *state {
+            RecordState::New => counts.new += 1,
+            RecordState::Changed { .. } => counts.changed += 1,
+            RecordState::Unchanged { id } => {
+                counts.unchanged += 1;
+                outcome.ids.push(id);
+            }
+            RecordState::Returned { id } => {
+                counts.changed += 1;
+                outcome.ids.push(id);
+                match revive(connection, decoder, id, page.run_id, page.now, tally)? {
+                    Revived::Finding => counts.findings += 1,
+                    Revived::Package => counts.packages += 1,
+                    Revived::Neither => counts.unusable += 1,
+                }
+            }
+            RecordState::Repeated => counts.repeated += 1,
+            RecordState::Unmapped => counts.unmapped += 1,
+        }
+    }
+    Ok(())
+}
+
+/// Writes the rules of a batch, but for those that are known to be written. What
+/// is known then is what counts: a file does not change what the API says.
+pub(crate) fn write_rules(connection: &Connection, batch: &Batch<'_>, known: &mut RulesById) -> Result<()> {
+    let mut upsert = connection.prepare_cached(
+        "INSERT INTO rules (instance_id, rule_id, document, origin) VALUES (?1, ?2, ?3, ?4) \
+         ON CONFLICT DO UPDATE SET document = excluded.document, origin = excluded.origin \
+         WHERE (document, origin) <> (excluded.document, excluded.origin) \
+         AND (excluded.origin = '' OR origin <> '')",
+    )?;
+    if known.len() > RULES_KNOWN {
+        known.clear();
+    }
+    for rule in &batch.normalized.rules {
+        if known.get(&rule.id).is_some_and(|known| **known == *rule) {
+            continue;
+        }
+        let changed = upsert.execute(params![batch.instance_id, rule.id, json("rule", rule)?, batch.origin])?;
+        let kept = match changed == 0 && !batch.origin.is_empty() {
+            true => assess::rule(connection, batch.instance_id, &rule.id)?,
+            false => None,
+        };
+        known.insert(rule.id.clone(), Arc::new(kept.unwrap_or_else(|| rule.clone())));
+    }
+    Ok(())
+}
+
+pub(crate) fn write_diagnostics(
+    connection: &Connection,
+    batch: &Batch<'_>,
+    taken: &[i64],
+    counts: &mut ReadCounts,
+) -> Result<()> {
+    let mut insert = connection
+        .prepare_cached("INSERT INTO diagnostics (instance_id, run_id, record_id, document) VALUES (?1, ?2, ?3, ?4)")?;
+    // Several remarks on one record count once.
+    let (mut skipped, mut broken) = (BTreeSet::new(), BTreeSet::new());
+    for diagnostic in &batch.normalized.diagnostics {
+        let Diagnostic { level, index, .. } = diagnostic;
+        match level {
+            DiagnosticLevel::Warning => counts.warnings += 1,
+            DiagnosticLevel::Skipped => counts.skipped += u64::from(index.is_none_or(|index| skipped.insert(index))),
+            DiagnosticLevel::Error => counts.unusable += u64::from(index.is_none_or(|index| broken.insert(index))),
+        }
+        let record_id = index.and_then(|index| taken.get(usize::try_from(index).ok()?));
+        insert.execute(params![batch.instance_id, batch.run_id, record_id, json("diagnostic", diagnostic)?])?;
+    }
+    Ok(())
+}
+
+/// Moves the read's cursor behind the page and adds up what it brought. A read
+/// that is to ask again begins anew, for some of its projects.
+fn close_page(
+    connection: &Connection,
+    decoder: &Decoder,
+    page: &PageCommit,
+    projects: &ProjectIndex,
+    outcome: &mut PageCounts,
+    tally: &mut Tally,
+) -> Result<()> {
+    connection
+        .prepare_cached("INSERT INTO read_pages VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET seen = excluded.seen")?
+        .execute(params![page.read_id, page.page, seen::encode(outcome.ids.clone())])?;
+    let (cursor, state) = match &page.next {
+        NextPage::Cursor(cursor) => (Some(cursor), "pending"),
+        NextPage::Complete => {
+            if page.full {
+                match vanish_unseen(connection, decoder, page, projects, tally)? {
+                    Unseen::Marked(vanished) => outcome.counts.vanished = vanished,
+                    Unseen::Refused(why) => outcome.refused = Some(why),
+                    Unseen::AskAgain(missed) => outcome.missed = missed,
+                }
+            }
+            let state = match (&outcome.refused, outcome.missed.is_empty()) {
+                (_, false) => "pending",
+                (Some(_), true) => "refused",
+                (None, true) => "complete",
+            };
+            (None, state)
+        }
+    };
+    if state != "pending" {
+        connection.execute("DELETE FROM read_pages WHERE read_id = ?1", [page.read_id])?;
+    }
+    let again = if outcome.missed.is_empty() { None } else { Some(json("scope", &outcome.missed)?) };
+    let counts = &outcome.counts;
+    connection
+        .prepare_cached(
+            "UPDATE reads SET cursor = ?2, state = ?3, pages = pages + 1, records = records + ?4, new = new + ?5, \
+             changed = changed + ?6, unchanged = unchanged + ?7, repeated = repeated + ?8, unmapped = unmapped + ?9, \
+             warnings = warnings + ?10, unusable = unusable + ?11, requests = requests + ?12, \
+             received_bytes = received_bytes + ?13, waits = waits + ?14, waited_ms = waited_ms + ?15, \
+             peak_memory_bytes = max(peak_memory_bytes, ?16), vanished = vanished + ?17, skipped = skipped + ?18, \
+             findings = findings + ?19, packages = packages + ?20, code = ?21, message = ?22, again = coalesce(?23, again) \
+             WHERE id = ?1",
+        )?
+        .execute(params![
+            page.read_id,
+            cursor,
+            state,
+            counts.records,
+            counts.new,
+            counts.changed,
+            counts.unchanged,
+            counts.repeated,
+            counts.unmapped,
+            counts.warnings,
+            counts.unusable,
+            counts.requests,
+            counts.received_bytes,
+            counts.waits,
+            counts.waited_ms,
+            counts.peak_memory_bytes,
+            counts.vanished,
+            counts.skipped,
+            counts.findings,
+            counts.packages,
+            outcome.refused.as_ref().map(|why| why.code.as_str()),
+            outcome.refused.as_ref().map(|why| why.message.as_str()),
+            again
+        ])?;
+    Ok(())
+}

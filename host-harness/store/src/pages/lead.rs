@@ -1,0 +1,147 @@
+//! What a finding shows: the state of its leading occurrence.
+
+use appsec_model::{Finding, Timestamp};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::{
+    Result,
+    assess::{assess, rule},
+    compress::Decoder,
+    document,
+};
+
+/// Makes a finding show its leading occurrence: one that is there before one
+/// that vanished, one on the primary branch before others, then the one that
+/// needs most attention. A finding without occurrences goes. `written` knows
+/// the findings of records that were just written. Tells what it shows.
+pub(crate) fn lead<'a>(
+    connection: &Connection,
+    decoder: &Decoder,
+    finding_id: i64,
+    now: Option<Timestamp>,
+    written: impl FnOnce(i64) -> Option<&'a Finding>,
+) -> Result<Option<Led>> {
+    let leading = connection
+        .prepare_cached(
+            "SELECT records.id, records.package_id, iif(records.vanished_at IS NULL, records.status, 'vanished'), \
+             records.id <> findings.occurrence_id, findings.status, findings.instance_id, \
+             findings.project_id \
+             FROM findings JOIN records ON records.project_id = findings.project_id AND finding_id = findings.id \
+             WHERE findings.id = ?1 \
+             ORDER BY records.vanished_at IS NOT NULL, on_primary DESC, \
+             CASE records.status WHEN 'open' THEN 0 WHEN 'reviewing' THEN 1 WHEN 'fixing' THEN 2 \
+             WHEN 'provisionally-ignored' THEN 4 WHEN 'ignored' THEN 5 WHEN 'fixed' THEN 6 ELSE 3 END, \
+             relevant_since DESC, record_key, origin LIMIT 1",
+        )?
+        .query_row([finding_id], |row| {
+            Ok(Leading {
+                record: row.get(0)?,
+                package_id: row.get(1)?,
+                status: row.get(2)?,
+                is_other: row.get(3)?,
+                was: row.get(4)?,
+                instance_id: row.get(5)?,
+                project_id: row.get(6)?,
+            })
+        })
+        .optional()?;
+    let Some(Leading { record, package_id, status, is_other, was, instance_id, project_id }) = leading else {
+        connection.prepare_cached("DELETE FROM findings WHERE id = ?1")?.execute([finding_id])?;
+        connection.prepare_cached("DELETE FROM changes WHERE finding_id = ?1")?.execute([finding_id])?;
+        return Ok(None);
+    };
+    connection
+        .prepare_cached(
+            "UPDATE OR FAIL findings SET occurrence_id = ?2, package_id = ?3, status = ?4, \
+             changed_at = coalesce(?5, changed_at) WHERE id = ?1",
+        )?
+        .execute(params![finding_id, record, package_id, status, now.map(Timestamp::as_micros)])?;
+    let read;
+    let finding = match written(record) {
+        Some(finding) => finding,
+        None if is_other || status != was => {
+            let Some(content) = decoder.content(connection, record)? else { return Ok(None) };
+            read = document::<Finding>("finding", std::str::from_utf8(content.document()).unwrap_or_default())?;
+            &read
+        }
+        // It shows this occurrence already.
+        None => return Ok(Some(Led { project_id, was, status })),
+    };
+    let shown = Shown::from(finding);
+    let rule = finding.rule_id.as_deref().map(|id| rule(connection, instance_id, id)).transpose()?.flatten();
+    let assessed = assess(connection, finding, &status, rule.as_ref())?;
+    connection
+        .prepare_cached(
+            "UPDATE OR FAIL findings SET severity = ?2, security = ?3, title = ?4, rule_id = ?5, path = ?6, start_line = ?7, \
+             reachability = ?8, advisories = ?9, priority = ?10, cvss = ?11, epss = ?12 WHERE id = ?1",
+        )?
+        .execute(params![
+            finding_id,
+            shown.severity,
+            shown.security,
+            shown.title,
+            shown.rule_id,
+            shown.path,
+            shown.start_line,
+            shown.reachability,
+            shown.advisories,
+            assessed.score(),
+            assessed.cvss(),
+            assessed.epss(finding)
+        ])?;
+    Ok(Some(Led { project_id, was, status }))
+}
+
+/// What a finding shows.
+pub(crate) struct Led {
+    /// Row id of its project.
+    pub project_id: i64,
+    /// The status that it showed before.
+    pub was: String,
+    /// The status that it shows now.
+    pub status: String,
+}
+
+/// The occurrence that leads, and how the finding is shown so far.
+struct Leading {
+    record: i64,
+    package_id: Option<i64>,
+    status: String,
+    is_other: bool,
+    was: String,
+    instance_id: i64,
+    project_id: i64,
+}
+
+/// The columns of a finding that come from its leading occurrence.
+pub(super) struct Shown<'a> {
+    pub severity: i64,
+    pub security: bool,
+    pub title: &'a str,
+    pub rule_id: Option<&'a str>,
+    pub path: Option<&'a str>,
+    pub start_line: Option<u32>,
+    pub reachability: Option<&'a str>,
+    pub advisories: Option<String>,
+}
+
+impl<'a> From<&'a Finding> for Shown<'a> {
+    fn from(finding: &'a Finding) -> Self {
+        let location = finding.location.as_ref();
+        let dependency = finding.dependency.as_ref();
+        let advisories = dependency.filter(|it| !it.advisories.is_empty()).map(|it| {
+            it.advisories.iter().fold(" ".to_owned(), |text, advisory| text + &advisory.id.to_uppercase() + " ")
+        });
+        Self {
+            severity: finding.severity as i64,
+            // Who says nothing speaks of security: that is what is scanned for.
+            security: finding.security != Some(false),
+            title: &finding.title,
+            rule_id: finding.rule_id.as_deref(),
+            path: location.map(|it| it.path.as_str()),
+            start_line: location.and_then(|it| it.start_line),
+            reachability: dependency.map(|it| it.reachability.verdict.as_str()),
+            advisories,
+        }
+    }
+}

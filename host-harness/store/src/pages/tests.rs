@@ -1,0 +1,413 @@
+use appsec_model::{Kind, NextPage, Normalized, ProjectRef, RawRecord, Rule, Scan, Scope, Timestamp};
+use serde_json::{Value, json};
+
+use super::{Batch, Classified, Contents, OnAbsence, PageCommit, ProjectIndex, RecordState, write_rules};
+use crate::{
+    Filter, HashedRecord, PackageFilter, PackageRow, PlannedRead, ReadCounts, ReadState, RunMode, RunState, Seen,
+    StoreError,
+    assess::rule as rule_of,
+    derive::RulesById,
+    fixture::{Desk, at, finding, project, record},
+};
+
+const NOW: Timestamp = Timestamp::from_micros(0);
+
+/// A record without id, as a vendor may send the same one for several projects.
+fn nameless() -> HashedRecord {
+    RawRecord { kind: Kind::Sast, id: None, project: None, body: "42".to_owned() }.into()
+}
+
+/// A page of records that become nothing, the last one of its read.
+fn page(desk: &Desk, run_id: i64, read_id: i64, records: Vec<Classified>) -> PageCommit {
+    let (instance_id, normalized) = (desk.instance_id, Normalized::default());
+    let contents = desk.store.contents(instance_id, "", &Kind::Sast, &records, &normalized).unwrap();
+    PageCommit {
+        instance_id,
+        instance: "code".to_owned(),
+        origin: String::new(),
+        run_id,
+        read_id,
+        kind: Kind::Sast,
+        page: 0,
+        next: NextPage::Complete,
+        records,
+        normalized,
+        contents,
+        full: true,
+        on_absence: OnAbsence::Mark,
+        ask_again: false,
+        scope: None,
+        costs: ReadCounts::default(),
+        now: NOW,
+    }
+}
+
+#[test]
+fn the_same_record_of_two_reads_at_one_time_is_kept_once() {
+    let desk = Desk::new();
+    let instance_id = desk.instance_id;
+    let planned = PlannedRead { kind: Kind::Sast, scope: Scope::Deployment };
+    let reads = desk.store.with(|store| {
+        let run_id = store.start_run(instance_id, RunMode::Full, true, 0, &[planned.clone(), planned], NOW).unwrap();
+        store.run(run_id).unwrap().unwrap().reads
+    });
+    let projects = ProjectIndex::default();
+    let classify =
+        || desk.store.with(|store| store.classify(instance_id, "", vec![nameless()], &projects, &Seen::default()));
+    // Both pages are compared with the store before either is taken in.
+    let pages: Vec<PageCommit> = reads.iter().map(|read| page(&desk, 1, read.id, classify().unwrap())).collect();
+    let commit = |page: &PageCommit| desk.store.with(|store| store.commit_page(page, &projects)).unwrap().ids;
+    let taken: Vec<_> = pages.iter().map(commit).collect();
+    assert_eq!(taken[0], taken[1]);
+    assert_eq!(classify().unwrap()[0].state, RecordState::Unchanged { id: taken[0][0] });
+    assert!(Contents::default().packed.is_empty());
+}
+
+#[test]
+fn a_page_that_comes_after_its_read_has_ended_is_not_taken_in() {
+    let desk = Desk::new();
+    let instance_id = desk.instance_id;
+    let (run_id, read_id) = desk.store.with(|store| {
+        let planned = PlannedRead { kind: Kind::Sast, scope: Scope::Deployment };
+        let run_id = store.start_run(instance_id, RunMode::Full, true, 0, &[planned], NOW).unwrap();
+        (run_id, store.run(run_id).unwrap().unwrap().reads[0].id)
+    });
+    let projects = ProjectIndex::default();
+    let records = desk
+        .store
+        .with(|store| store.classify(instance_id, "", vec![nameless()], &projects, &Seen::default()))
+        .unwrap();
+    let page = page(&desk, run_id, read_id, records);
+    let commit = || desk.store.with(|store| store.commit_page(&page, &projects));
+    let records = || desk.store.with(|store| store.deletion_plan(instance_id)).unwrap();
+    let before = records();
+    desk.store.with(|store| store.give_up_read(read_id, ReadState::Failed, "any")).unwrap();
+    assert!(matches!(commit(), Err(StoreError::ReadEnded)), "it was given up");
+    desk.store.with(|store| store.finish_run(run_id, RunState::Failed, None, NOW)).unwrap();
+    assert!(matches!(commit(), Err(StoreError::ReadEnded)), "its run has ended");
+    assert_eq!(records(), before);
+}
+
+#[test]
+fn an_incremental_run_starts_from_a_sync_of_all_projects_only() {
+    let desk = Desk::new();
+    let complete = |mode, whole, started| {
+        desk.store.with(|store| {
+            let run = store.start_run(desk.instance_id, mode, whole, 0, &[], started).unwrap();
+            store.finish_run(run, RunState::Complete, None, started).unwrap();
+            store.last_complete_start(desk.instance_id).unwrap()
+        })
+    };
+    assert_eq!(complete(RunMode::Full, false, at(1)), None);
+    assert_eq!(complete(RunMode::Full, true, at(2)), Some(at(2)));
+    assert_eq!(complete(RunMode::Full, false, at(3)), Some(at(2)));
+    assert_eq!(complete(RunMode::Import, true, at(4)), Some(at(2)));
+}
+
+#[test]
+fn an_import_that_was_cut_off_is_not_taken_up_by_a_sync() {
+    let desk = Desk::new();
+    desk.store.with(|store| {
+        store.start_run(desk.instance_id, RunMode::Import, false, 0, &[], NOW).unwrap();
+        assert_eq!(store.unfinished_run(desk.instance_id).unwrap(), None);
+    });
+}
+
+#[test]
+fn what_changes_on_a_finding_is_kept() {
+    let desk = Desk::with_project();
+    desk.findings(&[json!({ "id": "1" }), json!({ "id": "2", "ref": "next" })], 1);
+    assert_eq!(desk.history(), [""; 0], "the run that brings a finding changes nothing on it");
+    desk.findings(&[json!({ "id": "1", "line": 9, "status": "fixed" }), json!({ "id": "2", "ref": "next" })], 2);
+    desk.findings(&[json!({ "id": "1", "line": 9, "status": "open" }), json!({ "id": "3", "ref": "pr" })], 3);
+    desk.findings(&[json!({ "id": "1", "line": 9, "status": "open" }), json!({ "id": "2", "ref": "next" })], 4);
+    assert_eq!(
+        desk.history(),
+        [
+            "status: open > fixed",
+            "start_line: 7 > 9",
+            "status: fixed > open",
+            "occurrence: - > pr",
+            "presence: present > vanished",
+            "presence: vanished > present",
+            "presence: present > vanished",
+        ]
+    );
+    let newest = desk.all().remove(0).history.remove(0);
+    assert_eq!((newest.at, newest.run_id, newest.r#ref.as_deref()), (at(4), 4, Some("pr")));
+    assert_eq!(desk.all().len(), 1, "a moved line is no new finding");
+}
+
+#[test]
+fn a_record_that_cannot_be_used_any_more_leaves_its_finding_as_it_was() {
+    let desk = Desk::with_project();
+    desk.findings(&[json!({ "id": "1" })], 1);
+    let broken = record(Kind::Sast, &json!({ "id": "1", "broken": true }));
+    let counts = desk.read(Kind::Sast, vec![broken], |_| json!({ "unusable": true }), 2);
+    assert_eq!((counts.changed, counts.vanished), (1, 0));
+    let found = desk.all().remove(0);
+    assert_eq!((found.row.title.as_str(), found.row.status.as_str()), ("t", "open"));
+    assert_eq!(found.occurrence_details[0].raw, Some(json!({ "id": "1", "broken": true })));
+    assert_eq!(found.history, []);
+}
+
+#[test]
+fn a_finding_without_occurrences_goes() {
+    let desk = Desk::with_project();
+    desk.findings(&[json!({ "id": "1" })], 1);
+    desk.findings(&[json!({ "id": "1", "key": "other", "title": "u" })], 2);
+    let titles: Vec<String> = desk.all().into_iter().map(|it| it.row.title).collect();
+    assert_eq!(titles, ["u"]);
+}
+
+#[test]
+fn a_complete_read_says_nothing_of_records_of_another_origin() {
+    let mut desk = Desk::with_project();
+    desk.findings(&[json!({ "id": "1" })], 1);
+    desk.origin = "files".to_owned();
+    let same_id = json!({ "id": "1", "key": "l", "title": "u" });
+    let counts = desk.findings(std::slice::from_ref(&same_id), 2);
+    assert_eq!((counts.new, counts.vanished), (1, 0));
+    let counts = desk.findings(&[], 3);
+    assert_eq!(counts.vanished, 1);
+    let statuses: Vec<_> = desk.all().into_iter().map(|it| (it.row.title, it.row.status)).collect();
+    assert_eq!(statuses, [("t".to_owned(), "open".to_owned()), ("u".to_owned(), "vanished".to_owned())]);
+}
+
+fn package(record: &RawRecord) -> Value {
+    let body: Value = serde_json::from_str(&record.body).unwrap();
+    json!({
+        "project": { "name": "acme/app" }, "transitivity": "direct", "licenses": ["MIT"], "introduced_by": [],
+        "package": { "name": body["name"], "version": "1.0.0", "ecosystem": "npm" },
+        "lockfile": { "path": "package-lock.json", "start_line": body["line"] },
+    })
+}
+
+fn inventory(desk: &Desk, names: &[(&str, u32)], now: i64) -> ReadCounts {
+    let records = names.iter().map(|(name, line)| {
+        record(Kind::Packages, &json!({ "id": format!("{name}@1.0.0"), "name": name, "line": line }))
+    });
+    desk.read(Kind::Packages, records.collect(), package, now)
+}
+
+fn packages(desk: &Desk, filter: PackageFilter) -> Vec<PackageRow> {
+    desk.store.with(|store| store.packages(&PackageFilter { limit: 99, ..filter })).unwrap().0
+}
+
+fn names(packages: &[PackageRow]) -> Vec<&str> {
+    packages.iter().map(|it| it.name.as_str()).collect()
+}
+
+#[test]
+fn a_package_of_the_inventory_vanishes_and_returns() {
+    let desk = Desk::with_project();
+    let counts = inventory(&desk, &[("left", 1), ("right", 2), ("right", 3)], 1);
+    assert_eq!((counts.new, counts.repeated, counts.unusable), (2, 1, 0));
+    let listed = packages(&desk, PackageFilter::default());
+    assert_eq!(names(&listed), ["left", "right"]);
+    assert_eq!((listed[1].inventory, listed[1].lockfile_line, listed[1].licenses.len()), (true, Some(2), 1));
+    assert_eq!(inventory(&desk, &[("left", 1)], 2).vanished, 1);
+    assert_eq!(names(&packages(&desk, PackageFilter::default())), ["left"]);
+    let all = packages(&desk, PackageFilter { vanished: true, ..PackageFilter::default() });
+    assert_eq!((names(&all), all[1].vanished_at), (vec!["left", "right"], Some(at(2))));
+    let counts = inventory(&desk, &[("left", 1), ("right", 2)], 3);
+    assert_eq!((counts.unchanged, counts.changed), (1, 1));
+    assert_eq!(packages(&desk, PackageFilter::default()).len(), 2);
+    for (license, found) in [("mit", 2), ("gpl", 0)] {
+        let license = Some(license.to_owned());
+        assert_eq!(packages(&desk, PackageFilter { license, ..PackageFilter::default() }).len(), found);
+    }
+}
+
+/// A finding of kind sca and the package that it names.
+fn vulnerable(name: &str) -> (Value, Value) {
+    let package = json!({ "name": name, "version": "1.0.0", "ecosystem": "npm" });
+    let dependency = json!({
+        "package": package, "transitivity": "unknown", "introduced_by": [],
+        "advisories": [{ "source": "cve", "id": "CVE-2024-1" }],
+        "reachability": { "verdict": "reachable" }, "fix": { "availability": "not-said" },
+    });
+    (json!({ "kind": "sca", "dependency": dependency }), package)
+}
+
+/// Reads findings on packages.
+fn scan(desk: &Desk, names: &[&str], now: i64) {
+    let (id, store) = (desk.instance_id, &desk.store);
+    let records: Vec<HashedRecord> =
+        names.iter().map(|name| record(Kind::Sca, &json!({ "id": *name })).into()).collect();
+    let planned = PlannedRead { kind: Kind::Sca, scope: Scope::Deployment };
+    let run_id = store.with(|store| store.start_run(id, RunMode::Full, true, 0, &[planned], at(now))).unwrap();
+    let read_id = store.with(|store| store.run(run_id)).unwrap().unwrap().reads[0].id;
+    let projects = store.with(|store| store.project_index(id)).unwrap();
+    let records = store.with(|store| store.classify(id, "", records, &projects, &Seen::default())).unwrap();
+    let mut normalized = Normalized::default();
+    for (index, it) in records.iter().filter(|it| it.is_fresh()).enumerate() {
+        let name = it.record.id.as_deref().unwrap();
+        let (mut fields, package) = vulnerable(name);
+        fields["id"] = json!(name);
+        fields["key"] = json!(name);
+        let mut finding = finding(&fields);
+        finding["index"] = json!(index);
+        normalized.findings.push(serde_json::from_value(finding).unwrap());
+        normalized.packages.push(
+            serde_json::from_value(json!({
+                "project": { "name": "acme/app" }, "package": package, "transitivity": "unknown",
+                "licenses": [], "introduced_by": [],
+            }))
+            .unwrap(),
+        );
+    }
+    let contents = store.contents(id, "", &Kind::Sca, &records, &normalized).unwrap();
+    let page = PageCommit {
+        instance_id: id,
+        instance: "code".to_owned(),
+        origin: String::new(),
+        run_id,
+        read_id,
+        kind: Kind::Sca,
+        page: 0,
+        next: NextPage::Complete,
+        records,
+        normalized,
+        contents,
+        full: true,
+        on_absence: OnAbsence::Mark,
+        ask_again: false,
+        scope: None,
+        costs: ReadCounts::default(),
+        now: at(now),
+    };
+    store.with(|store| store.commit_page(&page, &projects)).unwrap();
+}
+
+#[test]
+fn a_package_stays_while_a_finding_names_it() {
+    let desk = Desk::with_project();
+    scan(&desk, &["left", "right"], 1);
+    inventory(&desk, &[("left", 1)], 2);
+    let listed = packages(&desk, PackageFilter::default());
+    let shown: Vec<_> = listed.iter().map(|it| (it.name.as_str(), it.inventory, it.open_findings)).collect();
+    assert_eq!(shown, [("left", true, 1), ("right", false, 1)]);
+    inventory(&desk, &[], 3);
+    assert_eq!(packages(&desk, PackageFilter::default()).len(), 2, "findings still name both");
+    scan(&desk, &["left"], 4);
+    assert_eq!(names(&packages(&desk, PackageFilter::default())), ["left"]);
+    let vulnerable = PackageFilter { vulnerable: true, vanished: true, ..PackageFilter::default() };
+    assert_eq!(names(&packages(&desk, vulnerable)), ["left"]);
+    let advisory = |id: &str| Filter { advisory: Some(id.to_owned()), limit: 9, ..Filter::default() };
+    for (id, found) in [("cve-2024-1", 2), ("CVE-2024", 0)] {
+        assert_eq!(desk.store.with(|store| store.findings(&advisory(id))).unwrap().1, found, "{id}");
+    }
+}
+
+#[test]
+fn what_is_not_about_security_can_be_left_out() {
+    let desk = Desk::with_project();
+    let bodies = [json!({ "id": "1", "key": "1", "security": false }), json!({ "id": "2", "key": "2" })];
+    desk.findings(&bodies, 1);
+    let count = |security| {
+        let filter = Filter { security, ..Filter::default() };
+        desk.store.with(|store| store.findings(&filter)).unwrap().1
+    };
+    assert_eq!((count(None), count(Some(true)), count(Some(false))), (2, 1, 1));
+}
+
+#[test]
+fn a_scan_is_asked_for_once_and_told_with_its_findings() {
+    let desk = Desk::with_project();
+    let seen_by = |id: &str, scan: &str, since: &str| {
+        let lifecycle = json!({ "triage": { "state": "untriaged" }, "status": "open", "relevant_since": since });
+        json!({ "id": id, "key": id, "title": id, "first_seen_scan": scan, "lifecycle": lifecycle })
+    };
+    desk.findings(&[seen_by("1", "10", "2026-01-01T00:00:00Z"), seen_by("2", "20", "2026-02-01T00:00:00Z")], 1);
+    let missing = || desk.store.with(|store| store.missing_scans(desk.instance_id, 9)).unwrap();
+    assert_eq!(missing(), ["20", "10"]);
+    let scan = Scan { id: "10".to_owned(), commit: Some("c0ffee".to_owned()), ..Scan::default() };
+    desk.store.with(|store| {
+        store.put_scan(desk.instance_id, "10", Some(&scan), at(2)).unwrap();
+        store.put_scan(desk.instance_id, "20", None, at(2)).unwrap();
+    });
+    assert_eq!(missing(), [""; 0]);
+    let all = desk.all();
+    let told: Vec<_> = all.iter().map(|it| it.attribution.as_ref().map(|it| it.scan.commit.as_deref())).collect();
+    assert_eq!(told, [Some(Some("c0ffee")), None]);
+    let named = ProjectRef { id: Some("7".to_owned()), name: None };
+    let project = desk.store.with(|store| store.ensure_project(desk.instance_id, &named, None, at(3))).unwrap();
+    assert_eq!(project, desk.store.with(|store| store.projects(None, None)).unwrap()[0].row);
+}
+
+#[test]
+fn the_same_file_in_two_projects_is_two_findings() {
+    let mut desk = Desk::with_project();
+    desk.list(&[project("7", "acme/app", "main"), project("8", "acme/fork", "main")], 1);
+    desk.origin = "files".to_owned();
+    let (app, fork) = (json!({ "id": "1" }), json!({ "id": "1", "in": "acme/fork" }));
+    desk.findings(&[app.clone(), fork.clone()], 2);
+    assert_eq!(desk.all().len(), 2);
+    // Also the same bytes, as of a report that is imported for one and the other.
+    let same = |name: &str| RawRecord {
+        kind: Kind::Sast,
+        id: Some("2".to_owned()),
+        project: Some(ProjectRef { id: None, name: Some(name.to_owned()) }),
+        body: "{}".to_owned(),
+    };
+    let made = |_: &RawRecord| finding(&json!({ "key": "other" }));
+    for name in ["acme/app", "acme/fork"] {
+        desk.read(Kind::Sast, vec![same(name)], made, 3);
+    }
+    let open = |it: &crate::FindingDetail| it.row.status == "open";
+    assert_eq!(desk.all().iter().filter(|it| open(it)).count(), 1, "each read is complete, of all projects");
+    assert_eq!(desk.all().len(), 4);
+    // The API's ids are those of the account, wherever a record moves to.
+    desk.origin = String::new();
+    assert_eq!(desk.findings(&[app], 4).new, 1);
+    let moved = desk.findings(&[fork], 5);
+    assert_eq!((moved.new, moved.changed), (0, 1));
+}
+
+#[test]
+fn a_file_does_not_change_what_the_api_says_of_a_rule() {
+    let desk = Desk::with_project();
+    let contents = Contents::default();
+    let write = |origin: &str, category: &str| {
+        let rule = Rule { id: "r".to_owned(), category: Some(category.to_owned()), ..Rule::default() };
+        let normalized = Normalized { rules: vec![rule], ..Normalized::default() };
+        let (normalized, contents) = (&normalized, &contents);
+        let batch = Batch {
+            instance_id: 1,
+            instance: "code",
+            origin,
+            run_id: 1,
+            normalized,
+            contents,
+            brought: true,
+            now: NOW,
+        };
+        desk.store.with(|store| {
+            let mut known = RulesById::default();
+            write_rules(&store.connection, &batch, &mut known).unwrap();
+            let kept = rule_of(&store.connection, 1, "r").unwrap().unwrap();
+            assert_eq!(*known["r"], kept, "what is derived at once is derived from what is kept");
+            kept.category.unwrap()
+        })
+    };
+    assert_eq!(write("cli", "of one file"), "of one file");
+    assert_eq!(write("sarif", "of another"), "of another", "among files, the last one");
+    assert_eq!(write("", "of the API"), "of the API");
+    assert_eq!(write("cli", "of one file"), "of the API");
+    assert_eq!(write("", "later"), "later");
+}
+
+#[test]
+fn an_incremental_run_starts_from_the_last_complete_one_whatever_the_clock_said_before() {
+    let desk = Desk::new();
+    let complete = |started| {
+        desk.store.with(|store| {
+            let run = store.start_run(desk.instance_id, RunMode::Full, true, 0, &[], started).unwrap();
+            store.finish_run(run, RunState::Complete, None, started).unwrap();
+            store.last_complete_start(desk.instance_id).unwrap()
+        })
+    };
+    assert_eq!(complete(at(1_000)), Some(at(1_000)));
+    assert_eq!(complete(at(5)), Some(at(5)), "the clock was put right");
+}

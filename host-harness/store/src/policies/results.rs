@@ -1,0 +1,292 @@
+//! Reading results.
+
+use appsec_model::{Severity, Timestamp};
+use appsec_policy::{On, Policy};
+use rusqlite::{Row, ToSql};
+use serde::Serialize;
+
+use super::over;
+use crate::{FindingId, FindingStore, IssueId, Result, filter::Conditions, findings::severity};
+
+/// Which results to show. Lists are alternatives; an empty one is no filter.
+#[derive(Clone, Debug, Default)]
+pub struct PolicyFilter {
+    /// Ids of policies.
+    pub policies: Vec<String>,
+    /// A part of the project's name.
+    pub project: Option<String>,
+    /// A part of the repository's name.
+    pub repository: Option<String>,
+    /// Environments.
+    pub environments: Vec<String>,
+    /// Branches.
+    pub branches: Vec<String>,
+    /// Tags.
+    pub tags: Vec<String>,
+    /// Kinds.
+    pub kinds: Vec<String>,
+    /// Only those of this finding.
+    pub finding: Option<FindingId>,
+    /// Only those of this issue.
+    pub issue: Option<IssueId>,
+    /// Only those of what asks for work.
+    pub open: bool,
+}
+
+/// What came of a policy.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum PolicyResultWord {
+    /// Its condition holds.
+    Violated,
+    /// Nobody can tell whether it holds.
+    Error,
+}
+
+impl PolicyResultWord {
+    /// The word of the case.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Violated => "violated",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// What came of a policy over a finding or an issue.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, schemars::JsonSchema)]
+pub struct PolicyResult {
+    /// The policy's id.
+    pub policy_id: String,
+    /// The policy's version.
+    pub policy_version: String,
+    /// How bad a violation of it is.
+    pub severity: Severity,
+    /// What came of it.
+    pub result: PolicyResultWord,
+    /// Why nobody can tell.
+    pub reason: Option<String>,
+    /// What it was evaluated over.
+    pub on: On,
+    /// Id of the finding or issue.
+    pub id: String,
+    /// A short line for people.
+    pub title: String,
+    /// Kind of the finding or issue.
+    pub kind: String,
+    /// Where it stands.
+    pub status: String,
+    /// How urgent it is.
+    pub priority: u8,
+    /// Name of the project; of an issue, of the repository where there is one.
+    pub project: String,
+    /// The file.
+    pub path: Option<String>,
+    /// The result is the same since then.
+    pub since: Timestamp,
+    /// When it was last evaluated.
+    pub evaluated_at: Timestamp,
+}
+
+/// Violations of a policy by what asks for work.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, schemars::JsonSchema)]
+pub struct PolicyViolations {
+    /// The policy's id.
+    pub policy_id: String,
+    /// A line for people.
+    pub title: String,
+    /// How bad a violation is.
+    pub severity: Severity,
+    /// What it is evaluated over.
+    pub on: On,
+    /// How many violate it.
+    pub violated: u64,
+    /// Of how many nobody can tell.
+    pub errors: u64,
+    /// The first of them, most urgent first.
+    pub results: Vec<PolicyResult>,
+}
+
+impl PolicyFilter {
+    /// Whether it looks at the findings themselves.
+    fn looks_inside(&self) -> bool {
+        let Self { policies: _, project, repository, environments, branches, tags, kinds, finding, issue, open: _ } =
+            self;
+        let words = [environments, branches, tags, kinds].iter().any(|list| !list.is_empty());
+        words || project.is_some() || repository.is_some() || finding.is_some() || issue.is_some()
+    }
+
+    /// The conditions for results over findings or over issues.
+    fn conditions(&self, on: On) -> Conditions {
+        let mut conditions = Conditions::default();
+        conditions.one("policy_results.over = ?", Some(over(on)));
+        conditions.one("policy_results.open = ?", self.open.then_some(true));
+        conditions.any("policies.policy_id", self.policies.clone());
+        match on {
+            On::Finding => {
+                conditions.one("findings.public_id = ?", self.finding.map(|id| id.0));
+                conditions.one("findings.id = ?", self.issue.map(|_| -1));
+                conditions.any("findings.kind", self.kinds.clone());
+                conditions.part("repositories.full_name", self.repository.as_ref());
+                self.scan_conditions(&mut conditions, |condition| condition.to_owned());
+            }
+            On::Issue => {
+                conditions.one("issues.id = ?", self.issue.map(|id| id.0));
+                conditions.one("issues.id = ?", self.finding.map(|_| -1));
+                conditions.any("issues.kind", self.kinds.clone());
+                conditions.part("repositories.full_name", self.repository.as_ref());
+                // One of its findings is enough.
+                self.scan_conditions(&mut conditions, |condition| {
+                    format!(
+                        "EXISTS (SELECT 1 FROM issue_members JOIN findings ON findings.id = finding_id \
+                         JOIN projects ON projects.id = findings.project_id \
+                         WHERE issue_row = issues.row AND {condition})"
+                    )
+                });
+            }
+        }
+        conditions
+    }
+
+    /// What the operator says of the project's scans.
+    fn scan_conditions(&self, conditions: &mut Conditions, wrap: impl Fn(&str) -> String) {
+        let part = self.project.as_ref().map(|part| part.to_lowercase());
+        conditions.one(&wrap("instr(lower(projects.name), ?) > 0"), part);
+        for (column, words) in [("environment", &self.environments), ("branch", &self.branches), ("tag", &self.tags)] {
+            // One parameter, however many words: they are texts of a JSON list.
+            let list = (!words.is_empty()).then(|| serde_json::json!(words).to_string());
+            conditions.one(&wrap(&format!("projects.{column} IN (SELECT value FROM json_each(?))")), list);
+        }
+    }
+}
+
+/// The tables of a query.
+const fn tables(on: On) -> &'static str {
+    match on {
+        On::Finding => {
+            "FROM policy_results JOIN policies ON policies.id = policy_results.policy \
+             JOIN findings ON findings.id = subject_id JOIN projects ON projects.id = findings.project_id \
+             LEFT JOIN repositories ON repositories.id = projects.repository_id"
+        }
+        On::Issue => {
+            "FROM policy_results JOIN policies ON policies.id = policy_results.policy \
+             JOIN issues ON issues.id = subject_id LEFT JOIN projects ON projects.id = issues.project_id \
+             LEFT JOIN repositories ON repositories.id = issues.repository_id"
+        }
+    }
+}
+
+/// The columns of a result.
+const fn columns(on: On) -> &'static str {
+    match on {
+        On::Finding => {
+            "SELECT policies.policy_id, policies.version, policies.severity, result, reason, findings.public_id, \
+             findings.title, findings.kind, findings.status, findings.priority, projects.name, findings.path, since, \
+             evaluated_at"
+        }
+        On::Issue => {
+            "SELECT policies.policy_id, policies.version, policies.severity, result, reason, issues.id, issues.title, \
+             issues.kind, issues.status, issues.priority, coalesce(repositories.full_name, projects.name, ''), \
+             iif(issues.ecosystem IS NULL, nullif(issues.place, ''), NULL), since, evaluated_at"
+        }
+    }
+}
+
+fn result_row(on: On, row: &Row<'_>) -> rusqlite::Result<PolicyResult> {
+    Ok(PolicyResult {
+        policy_id: row.get(0)?,
+        policy_version: row.get(1)?,
+        severity: severity(row.get(2)?),
+        result: if row.get(3)? { PolicyResultWord::Error } else { PolicyResultWord::Violated },
+        reason: row.get(4)?,
+        on,
+        id: format!("{:016x}", row.get::<_, i64>(5)?),
+        title: row.get(6)?,
+        kind: row.get(7)?,
+        status: row.get(8)?,
+        priority: row.get(9)?,
+        project: row.get(10)?,
+        path: row.get(11)?,
+        since: Timestamp::from_micros(row.get(12)?),
+        evaluated_at: Timestamp::from_micros(row.get(13)?),
+    })
+}
+
+impl FindingStore {
+    /// Whether a filter keeps to projects, and there are none of them: a check
+    /// that would look at nothing, and pass.
+    pub fn is_out_of_scope(&self, filter: &PolicyFilter) -> Result<bool> {
+        let mut conditions = Conditions::default();
+        conditions.part("repositories.full_name", filter.repository.as_ref());
+        filter.scan_conditions(&mut conditions, |condition| condition.to_owned());
+        if conditions.sql.is_empty() {
+            return Ok(false);
+        }
+        let sql = format!(
+            "SELECT NOT EXISTS (SELECT 1 FROM projects LEFT JOIN repositories ON repositories.id = repository_id{})",
+            conditions.clause()
+        );
+        let parameters: Vec<&dyn ToSql> = conditions.parameters.iter().map(AsRef::as_ref).collect();
+        Ok(self.connection.prepare_cached(&sql)?.query_row(&*parameters, |row| row.get(0))?)
+    }
+
+    /// Results of a filter: those of the worst policies first, then by urgency.
+    /// At most `limit`, and how many there are in all.
+    pub fn policy_results(&self, filter: &PolicyFilter, limit: u32) -> Result<(Vec<PolicyResult>, u64)> {
+        let (mut results, mut total) = (Vec::new(), 0);
+        for on in On::ALL {
+            let conditions = filter.conditions(on);
+            let mut parameters: Vec<&dyn ToSql> = conditions.parameters.iter().map(AsRef::as_ref).collect();
+            let (tables, clause) = (tables(on), conditions.clause());
+            let count = format!("SELECT count(*) {tables}{clause}");
+            let found: u64 = self.connection.prepare_cached(&count)?.query_row(&*parameters, |row| row.get(0))?;
+            total += found;
+            if found == 0 || limit == 0 {
+                continue;
+            }
+            parameters.push(&limit);
+            let columns = columns(on);
+            let order = "policies.severity DESC, policies.policy_id, result, 10 DESC, 6";
+            let mut statement =
+                self.connection.prepare_cached(&format!("{columns} {tables}{clause} ORDER BY {order} LIMIT ?"))?;
+            let rows = statement.query_map(&*parameters, |row| result_row(on, row))?;
+            results.extend(rows.collect::<rusqlite::Result<Vec<_>>>()?);
+        }
+        // A policy is over one of both: within it, the order stays.
+        results.sort_by(|one, other| (other.severity, &one.policy_id).cmp(&(one.severity, &other.policy_id)));
+        results.truncate(limit as usize);
+        Ok((results, total))
+    }
+
+    /// What violates a policy and asks for work: how many, and the first of them.
+    pub fn policy_violations(&self, policy: &Policy, filter: &PolicyFilter, limit: u32) -> Result<PolicyViolations> {
+        let definition = policy.definition();
+        let filter = PolicyFilter { policies: vec![definition.id.clone()], open: true, ..filter.clone() };
+        let conditions = filter.conditions(definition.on);
+        // Without a look at the findings, an index has the numbers.
+        let tables = if filter.looks_inside() {
+            tables(definition.on)
+        } else {
+            "FROM policy_results JOIN policies ON policies.id = policy_results.policy"
+        };
+        let parameters: Vec<&dyn ToSql> = conditions.parameters.iter().map(AsRef::as_ref).collect();
+        let (violated, errors): (u64, u64) = self
+            .connection
+            .prepare_cached(&format!(
+                "SELECT count(*) FILTER (WHERE result = 0), count(*) FILTER (WHERE result = 1) {tables}{}",
+                conditions.clause()
+            ))?
+            .query_row(&*parameters, |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let results =
+            if violated + errors == 0 || limit == 0 { Vec::new() } else { self.policy_results(&filter, limit)?.0 };
+        Ok(PolicyViolations {
+            policy_id: definition.id.clone(),
+            title: definition.title.clone(),
+            severity: definition.severity,
+            on: definition.on,
+            violated,
+            errors,
+            results,
+        })
+    }
+}

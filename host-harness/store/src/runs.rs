@@ -1,0 +1,450 @@
+//! Runs and their reads: what a sync is doing, has done, and where it goes on.
+
+use std::collections::BTreeMap;
+
+use appsec_grant::Code;
+use appsec_model::{Kind, ProjectScope, Scope, Timestamp};
+use rusqlite::{OptionalExtension, Row, TransactionBehavior, params};
+use serde::{Deserialize, Serialize};
+
+use super::{Cause, FindingStore, Result, Seen, StoreError, document, findings::VANISHED, json, pages::read_seen};
+
+macro_rules! words {
+    ($(#[$meta:meta])* $name:ident { $( $(#[$case_meta:meta])* $case:ident = $word:literal, )+ }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, schemars::JsonSchema)]
+        #[serde(rename_all = "kebab-case")]
+        pub enum $name { $( $(#[$case_meta])* $case, )+ }
+
+        impl $name {
+            /// The word of the case.
+            pub fn as_str(self) -> &'static str {
+                match self { $( Self::$case => $word, )+ }
+            }
+
+            fn named(word: &str) -> Result<Self> {
+                match word {
+                    $( $word => Ok(Self::$case), )+
+                    _ => Err(StoreError::Corrupt),
+                }
+            }
+        }
+    };
+}
+
+words! {
+    /// What a run reads.
+    RunMode {
+        /// Everything; what is not there any more is marked.
+        Full = "full",
+        /// Only what is new since the last run.
+        Incremental = "incremental",
+        /// A file.
+        Import = "import",
+        /// What is stored, with a newer connector.
+        Renormalize = "renormalize",
+        /// What events of the vendor named; nothing is taken for gone.
+        Event = "event",
+    }
+}
+
+words! {
+    /// How a run is.
+    RunState {
+        /// Under way, or cut off: the next sync goes on with it.
+        Running = "running",
+        /// Every read is complete.
+        Complete = "complete",
+        /// Some reads are not complete.
+        Partial = "partial",
+        /// Nothing could be read.
+        Failed = "failed",
+    }
+}
+
+words! {
+    /// How a read is.
+    ReadState {
+        /// Not at its end yet.
+        Pending = "pending",
+        /// At its end: what it has not brought is not there.
+        Complete = "complete",
+        /// At its end, and what it has not brought was not marked as vanished: it
+        /// is more than may be, or was only to be shown.
+        Refused = "refused",
+        /// Given up without an end, because pages repeat themselves.
+        Incomplete = "incomplete",
+        /// Given up after an error.
+        Failed = "failed",
+    }
+}
+
+/// One sync of an instance.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+pub struct Run {
+    /// Number of the run within the tenant.
+    pub id: i64,
+    /// Name of the instance.
+    pub instance: String,
+    /// What it reads.
+    pub mode: RunMode,
+    /// How it is.
+    pub state: RunState,
+    /// Why it is not complete: a stable word.
+    #[schemars(with = "Option<String>")]
+    pub code: Option<Code>,
+    /// Why it is not complete, for people.
+    pub message: Option<String>,
+    /// Projects that the vendor listed.
+    pub projects: u64,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+    /// How often it went on after having been cut off.
+    pub resumed: u64,
+    /// Sums over its reads.
+    #[serde(flatten)]
+    pub counts: ReadCounts,
+    /// Its reads.
+    pub reads: Vec<Read>,
+}
+
+/// A read of a run: one kind in one scope.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+pub struct Read {
+    /// Row id.
+    #[serde(skip)]
+    pub id: i64,
+    /// The kind.
+    pub kind: Kind,
+    /// How wide it is.
+    pub scope: Scope,
+    /// How it is.
+    pub state: ReadState,
+    /// Why it is not complete: a stable word.
+    #[schemars(with = "Option<String>")]
+    pub code: Option<Code>,
+    /// Why it is not complete, for people.
+    pub message: Option<String>,
+    /// Where it goes on.
+    #[serde(skip)]
+    pub cursor: Option<String>,
+    /// The projects that are read once more, because something of them was
+    /// missing when it came to its end.
+    #[serde(skip)]
+    pub again: Option<Vec<ProjectScope>>,
+    /// What it brought and took.
+    #[serde(flatten)]
+    pub counts: ReadCounts,
+}
+
+impl Read {
+    /// Why it is not complete, if it says so.
+    pub fn cause(&self) -> Option<Cause> {
+        Some(Cause { code: self.code?, message: self.message.clone()? })
+    }
+}
+
+/// A read that a run is to make.
+#[derive(Clone, Debug)]
+pub struct PlannedRead {
+    /// The kind.
+    pub kind: Kind,
+    /// How wide it is.
+    pub scope: Scope,
+}
+
+macro_rules! counts {
+    ($( $(#[$meta:meta])* $field:ident, )+) => {
+        /// What a read brought and took.
+        #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize, schemars::JsonSchema)]
+        pub struct ReadCounts { $( $(#[$meta])* pub $field: u64, )+ }
+
+        impl ReadCounts {
+            const COLUMNS: &str = concat!($( stringify!($field), ", " ),+);
+
+            fn of_row(row: &Row<'_>) -> rusqlite::Result<Self> {
+                Ok(Self { $( $field: row.get(stringify!($field))?, )+ })
+            }
+
+            /// Adds another read's counts; the peak of memory is the larger one.
+            pub fn add(&mut self, other: &Self) {
+                let peak = self.peak_memory_bytes.max(other.peak_memory_bytes);
+                $( self.$field += other.$field; )+
+                self.peak_memory_bytes = peak;
+            }
+        }
+    };
+}
+
+counts! {
+    /// Pages.
+    pages,
+    /// Records in them.
+    records,
+    /// Records that were not known.
+    new,
+    /// Records that are not what they were.
+    changed,
+    /// Records that are what they were.
+    unchanged,
+    /// Records that an earlier page held as well.
+    repeated,
+    /// Records of projects that are not ingested.
+    unmapped,
+    /// Findings that are no longer there.
+    vanished,
+    /// Remarks on new and changed records.
+    warnings,
+    /// New and changed records that could not be used; they are kept raw.
+    unusable,
+    /// New and changed records that hold nothing for the model; they are kept raw.
+    skipped,
+    /// Findings that new and changed records became.
+    findings,
+    /// Packages that new and changed records became.
+    packages,
+    /// Requests to the vendor.
+    requests,
+    /// Bytes received.
+    received_bytes,
+    /// Times that the vendor asked to wait, or did not answer.
+    waits,
+    /// Milliseconds waited.
+    waited_ms,
+    /// Largest memory of a sandbox.
+    peak_memory_bytes,
+}
+
+/// When the last run of each instance ended that brought findings: by the
+/// instance's name, with its row id.
+pub(super) struct LastRuns(pub BTreeMap<String, (i64, Timestamp)>);
+
+impl LastRuns {
+    /// When a finding was last seen: by the last run of its instance, or, where
+    /// it has vanished since, when that was marked.
+    pub fn last_seen(&self, instance: &str, status: &str, changed_at: Timestamp) -> Timestamp {
+        let run = self.0.get(instance).filter(|_| status != VANISHED);
+        run.map_or(changed_at, |(_, ended_at)| *ended_at)
+    }
+}
+
+/// The code of a row, where it has one that this program knows.
+fn code(row: &Row<'_>) -> rusqlite::Result<Option<Code>> {
+    Ok(row.get_ref("code")?.as_str_or_null()?.and_then(|word| word.parse().ok()))
+}
+
+impl FindingStore {
+    /// Begins a run with all the reads it is to make. `whole` tells that they
+    /// are of all projects and kinds: only then it is a run to start from.
+    pub fn start_run(
+        &mut self,
+        instance_id: i64,
+        mode: RunMode,
+        whole: bool,
+        projects: u64,
+        reads: &[PlannedRead],
+        now: Timestamp,
+    ) -> Result<i64> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        transaction.execute(
+            "INSERT INTO runs (instance_id, mode, whole, state, projects, started_at) \
+             VALUES (?1, ?2, ?3, 'running', ?4, ?5)",
+            params![instance_id, mode.as_str(), whole, projects, now.as_micros()],
+        )?;
+        let run_id = transaction.last_insert_rowid();
+        for read in reads {
+            transaction.execute(
+                "INSERT INTO reads (run_id, kind, scope, state) VALUES (?1, ?2, ?3, 'pending')",
+                params![run_id, read.kind.as_str(), json("scope", &read.scope)?],
+            )?;
+        }
+        transaction.commit()?;
+        Ok(run_id)
+    }
+
+    /// Logs a run that failed before it could read anything.
+    pub fn log_failed_run(&mut self, instance_id: i64, mode: RunMode, cause: &Cause, now: Timestamp) -> Result<i64> {
+        self.connection.execute(
+            "INSERT INTO runs (instance_id, mode, state, code, message, started_at, finished_at) \
+             VALUES (?1, ?2, 'failed', ?3, ?4, ?5, ?5)",
+            params![instance_id, mode.as_str(), cause.code.as_str(), cause.message, now.as_micros()],
+        )?;
+        Ok(self.connection.last_insert_rowid())
+    }
+
+    /// The sync of an instance that was cut off, if the last one was, and what
+    /// it reads. Imports of files are begun anew by whoever has the file.
+    pub fn unfinished_run(&self, instance_id: i64) -> Result<Option<(i64, RunMode, bool)>> {
+        let sql = "SELECT id, mode, whole FROM runs WHERE instance_id = ?1 AND state = 'running' AND mode IN ('full', 'incremental') \
+                   ORDER BY id DESC LIMIT 1";
+        let row = |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, String>(1)?, row.get(2)?));
+        let found = self.connection.query_row(sql, [instance_id], row).optional()?;
+        found.map(|(id, mode, whole)| Ok((id, RunMode::named(&mode)?, whole))).transpose()
+    }
+
+    /// Notes that a run goes on after having been cut off.
+    pub fn resume_run(&mut self, run_id: i64) -> Result<()> {
+        self.connection.execute("UPDATE runs SET resumed = resumed + 1 WHERE id = ?1", [run_id])?;
+        Ok(())
+    }
+
+    /// What an unfinished read has brought so far.
+    pub fn seen(&self, read_id: i64) -> Result<Seen> {
+        read_seen(&self.connection, read_id)
+    }
+
+    /// Adds requests and waits that brought no page.
+    pub fn add_read_costs(&mut self, read_id: i64, costs: &ReadCounts) -> Result<()> {
+        self.connection
+            .prepare_cached(
+                "UPDATE reads SET requests = requests + ?2, received_bytes = received_bytes + ?3, waits = waits + ?4, \
+                 waited_ms = waited_ms + ?5, peak_memory_bytes = max(peak_memory_bytes, ?6) WHERE id = ?1",
+            )?
+            .execute(params![
+                read_id,
+                costs.requests,
+                costs.received_bytes,
+                costs.waits,
+                costs.waited_ms,
+                costs.peak_memory_bytes
+            ])?;
+        Ok(())
+    }
+
+    /// Starts a read over, because its cursor is not accepted any more.
+    pub fn restart_read(&mut self, read_id: i64) -> Result<()> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        transaction.execute("UPDATE reads SET cursor = NULL, again = NULL WHERE id = ?1", [read_id])?;
+        transaction.execute("DELETE FROM read_pages WHERE read_id = ?1", [read_id])?;
+        Ok(transaction.commit()?)
+    }
+
+    /// Ends a read without an end of its pages.
+    pub fn give_up_read(&mut self, read_id: i64, state: ReadState, cause: &Cause) -> Result<()> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        transaction.execute(
+            "UPDATE reads SET state = ?2, code = ?3, message = ?4 WHERE id = ?1",
+            params![read_id, state.as_str(), cause.code.as_str(), cause.message],
+        )?;
+        transaction.execute("DELETE FROM read_pages WHERE read_id = ?1", [read_id])?;
+        Ok(transaction.commit()?)
+    }
+
+    /// Ends a run.
+    pub fn finish_run(&mut self, run_id: i64, state: RunState, cause: Option<&Cause>, now: Timestamp) -> Result<()> {
+        self.connection.execute(
+            "UPDATE runs SET state = ?2, code = ?3, message = ?4, finished_at = ?5 WHERE id = ?1",
+            params![
+                run_id,
+                state.as_str(),
+                cause.map(|it| it.code.as_str()),
+                cause.map(|it| it.message.as_str()),
+                now.as_micros()
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// When the last complete run of all projects and kinds, under the settings
+    /// and for the account of now, began: where an incremental one starts from.
+    pub fn last_complete_start(&self, instance_id: i64) -> Result<Option<Timestamp>> {
+        // The last one, whatever the clock said of an earlier one.
+        let sql = "SELECT started_at FROM runs WHERE instance_id = ?1 AND whole AND state = 'complete' \
+                   AND mode <> 'import' AND id > (SELECT outdated_run FROM instances WHERE instances.id = ?1) \
+                   ORDER BY id DESC LIMIT 1";
+        let micros: Option<i64> = self.connection.query_row(sql, [instance_id], |row| row.get(0)).optional()?;
+        Ok(micros.map(Timestamp::from_micros))
+    }
+
+    /// The last run of each instance that brought findings.
+    pub(super) fn last_runs(&self) -> Result<LastRuns> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT name, instance_id, max(finished_at) FROM runs JOIN instances ON instances.id = instance_id \
+             WHERE state IN ('complete', 'partial') AND mode <> 'renormalize' AND finished_at IS NOT NULL \
+             GROUP BY instance_id",
+        )?;
+        let rows =
+            statement.query_map([], |row| Ok((row.get(0)?, (row.get(1)?, Timestamp::from_micros(row.get(2)?)))))?;
+        Ok(LastRuns(rows.collect::<rusqlite::Result<_>>()?))
+    }
+
+    /// A run with its reads.
+    pub fn run(&self, run_id: i64) -> Result<Option<Run>> {
+        Ok(self.select_runs("runs.id = ?1", run_id, 1)?.pop())
+    }
+
+    /// The last runs of an instance, or of all, newest first.
+    pub fn runs(&self, instance_id: Option<i64>, limit: u32) -> Result<Vec<Run>> {
+        match instance_id {
+            Some(id) => self.select_runs("runs.instance_id = ?1", id, limit),
+            None => self.select_runs("?1 = 0", 0, limit),
+        }
+    }
+
+    /// The run of an instance that is under way or was cut off.
+    pub fn current_run(&self, instance_id: i64) -> Result<Option<Run>> {
+        Ok(self.select_runs("runs.instance_id = ?1 AND state = 'running'", instance_id, 1)?.pop())
+    }
+
+    /// The last run of an instance that came to an end.
+    pub fn last_ended_run(&self, instance_id: i64) -> Result<Option<Run>> {
+        Ok(self.select_runs("runs.instance_id = ?1 AND state <> 'running'", instance_id, 1)?.pop())
+    }
+
+    fn select_runs(&self, condition: &str, parameter: i64, limit: u32) -> Result<Vec<Run>> {
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT runs.id, instances.name AS instance, mode, state, code, message, projects, started_at, finished_at, resumed \
+             FROM runs JOIN instances ON instances.id = instance_id WHERE {condition} ORDER BY runs.id DESC LIMIT ?2"
+        ))?;
+        let mut rows = statement.query(params![parameter, limit])?;
+        let mut runs = Vec::new();
+        while let Some(row) = rows.next()? {
+            let id = row.get("id")?;
+            let reads = self.reads(id)?;
+            let mut counts = ReadCounts::default();
+            for read in &reads {
+                counts.add(&read.counts);
+            }
+            runs.push(Run {
+                id,
+                instance: row.get("instance")?,
+                mode: RunMode::named(row.get_ref("mode")?.as_str().unwrap_or_default())?,
+                state: RunState::named(row.get_ref("state")?.as_str().unwrap_or_default())?,
+                code: code(row)?,
+                message: row.get("message")?,
+                projects: row.get("projects")?,
+                started_at: Timestamp::from_micros(row.get("started_at")?),
+                finished_at: row.get::<_, Option<i64>>("finished_at")?.map(Timestamp::from_micros),
+                resumed: row.get("resumed")?,
+                counts,
+                reads,
+            });
+        }
+        Ok(runs)
+    }
+
+    fn reads(&self, run_id: i64) -> Result<Vec<Read>> {
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT {} id, kind, scope, state, code, message, cursor, again FROM reads WHERE run_id = ?1 ORDER BY id",
+            ReadCounts::COLUMNS
+        ))?;
+        let mut rows = statement.query([run_id])?;
+        let mut reads = Vec::new();
+        while let Some(row) = rows.next()? {
+            reads.push(Read {
+                id: row.get("id")?,
+                kind: row.get::<_, String>("kind")?.into(),
+                scope: document("scope", row.get_ref("scope")?.as_str().unwrap_or_default())?,
+                state: ReadState::named(row.get_ref("state")?.as_str().unwrap_or_default())?,
+                code: code(row)?,
+                message: row.get("message")?,
+                cursor: row.get("cursor")?,
+                again: row.get::<_, Option<String>>("again")?.map(|it| document("scope", &it)).transpose()?,
+                counts: ReadCounts::of_row(row)?,
+            });
+        }
+        Ok(reads)
+    }
+}
