@@ -194,10 +194,6 @@ impl HarnessError {
         matches!(self, Self::Locked | Self::AtWork(_) | Self::Paused(_) | Self::Ingest(IngestError::Stopped))
     }
 
-    pub(crate) fn is_unauthorized(&self) -> bool {
-        self.ingest().is_some_and(IngestError::is_unauthorized)
-    }
-
     /// A stable word for scripts.
     pub fn code(&self) -> Code {
         match self {

@@ -2,8 +2,7 @@
 
 use crate::{error::HarnessError, tenant::Tenant};
 use appsec_grant::InstanceName;
-use appsec_ingest::{Import, ImportOptions, ImportProgress, ImportReport};
-use appsec_store::{ConnectorSource, Instance, InstanceStatus, NewInstance, StoreError};
+use appsec_store::{ConnectorSource, Instance, NewInstance, StoreError};
 
 /// What stands for a connector's id on an instance without one.
 const READER: &str = "reports";

@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::{Harness, Options, RunMode, RunState, webhook::receiver::Receiver};
+use appsec_grant::Code;
 use appsec_ingest::Waiter;
 use appsec_store::{Cause, ConnectorSource, NewInstance, Run};
 
