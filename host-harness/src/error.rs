@@ -384,6 +384,10 @@ impl HarnessError {
                 "no grant lifts this: it is a rule for all connectors, and the author of this one should know that it \
                  breaks it"
             }
+            "encoded-answer" => {
+                "a proxy on the way, or the vendor's server, compresses answers although nobody asks for it: turn that \
+                 off for this address; nothing that was read is lost"
+            }
             "protocol" => {
                 "the address may be that of a proxy or login page; if not, the vendor's API has changed and the connector \
                  needs an update"
@@ -447,6 +451,7 @@ pub(crate) fn failure_code(failure: &CallFailure) -> &'static str {
         CallFailure::Contract(error) => error.code(),
         CallFailure::Refused(Refused { by_rule: true, .. }) => "request-refused",
         CallFailure::Refused(_) => "egress-denied",
+        CallFailure::Encoded(_) => "encoded-answer",
         CallFailure::Limit(_) => "sandbox-limit",
         CallFailure::Trap(_) | CallFailure::Manifest(_) => "connector-crashed",
         CallFailure::Host(_) => "host",

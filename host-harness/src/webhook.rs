@@ -5,9 +5,10 @@ mod event;
 mod incoming;
 mod listen;
 mod outgoing;
+mod places;
 mod rate;
 #[cfg(test)]
-mod receiver;
+pub(crate) mod receiver;
 mod reception;
 mod retry;
 mod scheme;

@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use crate::{
     capability::{
         egress::EgressPolicy,
-        transport::{Transport, prohibition},
+        transport::{Transport, coding, prohibition},
     },
     error::with_causes,
     runtime::clean,
@@ -62,6 +62,7 @@ pub(super) async fn send(transport: &Transport, policy: &EgressPolicy, message: 
         .method(Method::POST)
         .uri(message.url)
         .header(header::CONTENT_TYPE, "application/json")
+        .header(header::ACCEPT_ENCODING, "identity")
         .header(header::USER_AGENT, concat!("appsec-harness/", env!("CARGO_PKG_VERSION")));
     for (name, value) in message.headers {
         request = request.header(name, value);
@@ -84,8 +85,14 @@ pub(super) async fn send(transport: &Transport, policy: &EgressPolicy, message: 
     };
     let retry_after = response.headers().get(header::RETRY_AFTER).and_then(|value| wait(value, SystemTime::now()));
     let status = response.status().as_u16();
-    let beginning = beginning(response.into_body(), until).await;
-    let beginning = clean(String::from_utf8_lossy(&beginning).trim(), &[message.secret], KEPT_BYTES);
+    // No secret can be found in what is encoded: of that nothing is kept.
+    let beginning = match coding(response.headers()) {
+        Some(coding) => format!("(an answer encoded as `{coding}`, which is not read)"),
+        None => {
+            let beginning = beginning(response.into_body(), until).await;
+            clean(String::from_utf8_lossy(&beginning).trim(), &[message.secret], KEPT_BYTES)
+        }
+    };
     Answer::Status { status, retry_after, beginning }
 }
 
