@@ -284,14 +284,12 @@ impl Connector {
             Ok(Ok(value)) => {
                 state.bucket.commit().map(|()| value).map_err(|error| CallFailure::Host(error.to_string()))
             }
-            Ok(Err(error)) => Err(match (error.into_model(), refusal) {
-                (ContractError::EgressDenied { .. }, Some(refusal)) => CallFailure::Refused(refusal),
+            Ok(Err(error)) => Err(match (error.into_model(), refusal, encoded) {
+                (ContractError::EgressDenied { .. }, Some(refusal), _) => CallFailure::Refused(refusal),
                 // Whatever the guest takes it for, it would be as large again.
                 _ if oversized => CallFailure::Limit(LimitHit::Answer(shared.limits.response_bytes)),
-                (error, _) => match encoded {
-                    Some(coding) => CallFailure::Encoded(coding),
-                    None => CallFailure::Contract(tidy(error, &secrets)),
-                },
+                (.., Some(coding)) => CallFailure::Encoded(coding),
+                (error, ..) => CallFailure::Contract(tidy(error, &secrets)),
             }),
             Err(error) => Err(failure(&error, &shared.limits, &secrets)),
         };
