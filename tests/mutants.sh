@@ -2,9 +2,11 @@
 # Takes the protections of the sandbox away, one by one, and sees whether a test
 # notices: tests/mutants.sh [WORD]
 #
-# Each entry of mutants.txt names a file, a line's text, what to put in its
-# place, and the test that must fail then. With WORD, only entries whose
-# description holds it are tried. Works in a copy of the tracked files; prints a
+# Each entry of mutants.txt names a file (below host-harness/src, or from there
+# on, such as ../reports/src/x.rs), a line's text, what to put in its place, and
+# the test that must fail then. With WORD, only entries whose description holds it
+# are tried; with MUTANTS_SAMPLE=1/5, a random fifth of them, at least one, which
+# MUTANTS_SEED (a number, printed) makes the same again. Works in a copy of the tracked files; prints a
 # table; fails if a mutant survives, does not compile, or its text is not found
 # exactly once. MUTANTS_KEEP=FOLDER uses (and keeps) a folder for the copy, so
 # that a second run compiles less.
@@ -24,11 +26,17 @@ done
 log=$copy/mutants.log
 seconds=300
 
-# The cargo arguments of a test: `lib NAME` or `it NAME`.
+# The cargo arguments of a test's suite.
+suites=(lib it cli reports policy insight core)
 suite() {
     case $1 in
     lib) echo "-p host-harness --lib" ;;
     it) echo "-p tests --test it" ;;
+    cli) echo "-p host-harness --test cli" ;;
+    reports) echo "-p appsec-reports" ;;
+    policy) echo "-p appsec-policy" ;;
+    insight) echo "-p appsec-insight" ;;
+    core) echo "-p semgrep-core" ;;
     *) echo "unknown suite $1" >&2 && exit 2 ;;
     esac
 }
@@ -64,6 +72,8 @@ while IFS= read -r line || [[ -n $line ]]; do
     'test: '*)
         [[ -z $wanted || $what == *"$wanted"* ]] || continue
         read -r kind name <<<"${line#test: }"
+        suite "$kind" >/dev/null
+        [[ -f $root/host-harness/src/$file ]] || { echo "mutants.txt: no file $file" >&2 && exit 2; }
         whats+=("$what") files+=("$file") wases+=("$was") nows+=("$now") kinds+=("$kind") names+=("$name")
         ;;
     *) echo "mutants.txt: $line" >&2 && exit 2 ;;
@@ -71,8 +81,22 @@ while IFS= read -r line || [[ -n $line ]]; do
 done <"$root/tests/mutants.txt"
 [[ ${#whats[@]} -gt 0 ]] || { echo "no entry of mutants.txt holds $wanted" >&2 && exit 2; }
 
+if [[ -n ${MUTANTS_SAMPLE:-} ]]; then
+    [[ $MUTANTS_SAMPLE =~ ^([1-9][0-9]*)/([1-9][0-9]*)$ ]] || { echo "MUTANTS_SAMPLE is a share such as 1/5" >&2 && exit 2; }
+    RANDOM=${MUTANTS_SEED:=$((SRANDOM % 32768))}
+    count=$(((${#whats[@]} * BASH_REMATCH[1] + BASH_REMATCH[2] - 1) / BASH_REMATCH[2]))
+    echo "a sample of $MUTANTS_SAMPLE with MUTANTS_SEED=$MUTANTS_SEED"
+    # By a key that is drawn for each of them, and in their own order.
+    drawn=()
+    for at in "${!whats[@]}"; do drawn+=("$RANDOM $at"); done
+    picked=$(printf '%s\n' "${drawn[@]}" | sort -n | cut -d' ' -f2 | sed -n "1,${count}p")
+    for at in "${!whats[@]}"; do
+        grep -qx "$at" <<<"$picked" || unset "whats[at]"
+    done
+fi
+
 # First without any change: every test is there and passes.
-for kind in lib it; do
+for kind in "${suites[@]}"; do
     for at in "${!whats[@]}"; do
         [[ ${kinds[at]} == "$kind" ]] || continue
         try "$kind" "${names[at]}"

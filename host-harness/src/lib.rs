@@ -77,10 +77,9 @@ pub use appsec_grant::{
     OriginError, Secret, SecretError, SecretSource, TenantId, Values, with_causes,
 };
 pub use appsec_ingest::{
-    Error as IngestError,
-    Change, ChangedFinding, Decision, ImportError, ImportEvent, ImportOptions, ImportOutcome, ImportProgress,
-    ImportReport, Progress, RenormalizeOptions, RenormalizeProgress, RenormalizeReport, RetryPolicy, Selection,
-    SelectionError, SyncEvent, SyncOptions, Vanishing, Waiter, read_file,
+    Change, ChangedFinding, Decision, Error as IngestError, ImportError, ImportEvent, ImportOptions, ImportOutcome,
+    ImportProgress, ImportReport, Progress, RenormalizeOptions, RenormalizeProgress, RenormalizeReport, RetryPolicy,
+    Selection, SelectionError, SyncEvent, SyncOptions, Vanishing, Waiter, read_file,
 };
 pub use appsec_sandbox::{
     CallError, CallFailure, CallReport, Called, Connector, Grant, Inspection, InspectionError, LimitHit, Limits,

@@ -5,9 +5,11 @@ mod event;
 mod incoming;
 mod listen;
 mod outgoing;
+mod places;
 mod rate;
 #[cfg(test)]
-mod receiver;
+#[path = "../sandbox/src/receiver.rs"]
+pub(crate) mod receiver;
 mod reception;
 mod retry;
 mod scheme;

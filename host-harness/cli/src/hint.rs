@@ -33,6 +33,10 @@ pub fn hint(code: Code) -> Option<&'static str> {
             "no grant lifts this: it is a rule for all connectors, and the author of this one should know that it \
              breaks it"
         }
+        Code::EncodedAnswer => {
+            "a proxy on the way, or the vendor's server, compresses answers although nobody asks for it: turn that off \
+             for this address; nothing that was fetched is lost"
+        }
         Code::Protocol => {
             "the address may be that of a proxy or login page; if not, the vendor's API has changed and the connector \
              needs an update"

@@ -72,6 +72,7 @@ codes! {
 
     // The sandbox.
     RequestRefused "request-refused" Refused
+    EncodedAnswer "encoded-answer" Unavailable
     SandboxLimit "sandbox-limit" Internal
     ConnectorCrashed "connector-crashed" Internal
     ConnectorUnusable "connector-unusable" Usage

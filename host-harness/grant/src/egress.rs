@@ -275,7 +275,13 @@ fn kind_of(address: IpAddr) -> Option<Special> {
         IpAddr::V4(address) => kind_of_v4(address),
         IpAddr::V6(address) => match embedded_v4(address) {
             Some(inner) => kind_of_v4(inner),
-            None => kind_of_v6(address),
+            None => {
+                let outer = kind_of_v6(address);
+                match isatap(address).and_then(kind_of_v4) {
+                    Some(inner) if outer.is_none_or(Special::grantable) => Some(inner),
+                    _ => outer,
+                }
+            }
         },
     }
 }
@@ -283,8 +289,10 @@ fn kind_of(address: IpAddr) -> Option<Special> {
 fn kind_of_v4(address: Ipv4Addr) -> Option<Special> {
     let [a, b, c, d] = address.octets();
     let kind = match (a, b, c) {
-        // Alibaba's, inside of what carriers share, and Azure's, in public space.
+        // Alibaba's and Volcano Engine's, inside of what carriers share, and
+        // Azure's, in public space.
         (100, 100, 100) if d == 200 => Special::Metadata,
+        (100, 96, 0) if d == 96 => Special::Metadata,
         (168, 63, 129) if d == 16 => Special::Metadata,
         (0, _, _) => Special::Unspecified,
         (127, _, _) => Special::Loopback,
@@ -307,8 +315,14 @@ fn kind_of_v6(address: Ipv6Addr) -> Option<Special> {
     let kind = match segments {
         [0, 0, 0, 0, 0, 0, 0, 0] => Special::Unspecified,
         [0, 0, 0, 0, 0, 0, 0, 1] => Special::Loopback,
-        // Amazon's, inside of the private range.
-        [0xfd00, 0x0ec2, ..] => Special::Metadata,
+        // Those of Amazon, Google, Oracle, Scaleway, Linode and Alibaba, inside of
+        // the private range.
+        [0xfd00, 0x0ec2, ..]
+        | [0xfd20, 0x00ce, 0, 0, 0, 0, 0, 0x0254]
+        | [0xfd00, 0x00c1, 0, 0, 0, 0, 0xa9fe, 0xa9fe]
+        | [0xfd00, 0x0042, 0, 0, 0, 0, 0, 0x0042]
+        | [0xfd00, 0xa9fe, 0xa9fe, 0, 0, 0, 0, 0x0001]
+        | [0xfd00, 0x0100, 0, 0, 0, 0, 0x0100, 0x0200] => Special::Metadata,
         [first, ..] if first & 0xfe00 == 0xfc00 => Special::Private,
         // Link-local and site-local are never granted.
         [first, ..] if first & 0xffc0 == 0xfe80 || first & 0xffc0 == 0xfec0 => Special::LinkLocal,
@@ -317,29 +331,42 @@ fn kind_of_v6(address: Ipv6Addr) -> Option<Special> {
         // Teredo and ORCHID) and documentation are not of the public internet.
         [first, ..] if first & 0xe000 != 0x2000 => Special::Reserved,
         [0x2001, second, ..] if second < 0x0200 => Special::Reserved,
+        // 6to4 (RFC 7526 ended it): the IPv4 address in it is a router's, and
+        // says nothing of who is behind it.
+        [0x2002, ..] => Special::Reserved,
         [0x2001, 0x0db8, ..] | [0x3fff, 0..=0x0fff, ..] => Special::Reserved,
         _ => return None,
     };
     Some(kind)
 }
 
-/// The IPv4 address inside of an IPv6 spelling of one: mapped, compatible,
-/// translated (RFC 6052, RFC 8215) and 6to4.
+/// The IPv4 address inside of an IPv6 spelling of one: mapped, compatible and
+/// translated with a prefix of 96 bits (RFC 6052), where the rest is that
+/// address and nothing else. In 64:ff9b:1::/48 (RFC 8215) each network chooses
+/// where it stands, so that all of it is reserved.
 fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
-    let segments = address.segments();
-    let (high, low) = match segments {
-        [0, 0, 0, 0, 0, 0xffff, high, low] => (high, low),
-        [0, 0, 0, 0, 0, 0, 0, 0 | 1] => return None,
-        [0, 0, 0, 0, 0, 0, high, low] => (high, low),
-        [0, 0, 0, 0, 0xffff, 0, high, low] => (high, low),
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => (high, low),
-        [0x64, 0xff9b, 1, _, _, _, high, low] => (high, low),
-        [0x2002, high, low, ..] => (high, low),
-        _ => return None,
-    };
+    match address.segments() {
+        [0, 0, 0, 0, 0, 0, 0, 0 | 1] => None,
+        [0, 0, 0, 0, 0, 0 | 0xffff, high, low]
+        | [0, 0, 0, 0, 0xffff, 0, high, low]
+        | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => Some(v4(high, low)),
+        _ => None,
+    }
+}
+
+/// The IPv4 address at which an ISATAP tunnel (RFC 5214) ends, whatever the
+/// prefix before it is.
+fn isatap(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    match address.segments() {
+        [_, _, _, _, 0 | 0x0200, 0x5efe, high, low] => Some(v4(high, low)),
+        _ => None,
+    }
+}
+
+fn v4(high: u16, low: u16) -> Ipv4Addr {
     let [a, b] = high.to_be_bytes();
     let [c, d] = low.to_be_bytes();
-    Some(Ipv4Addr::new(a, b, c, d))
+    Ipv4Addr::new(a, b, c, d)
 }
 
 #[cfg(test)]

@@ -450,7 +450,7 @@ fn ends_sync(failure: &CallFailure) -> bool {
                 | Error::DeploymentNotFound { .. }
                 | Error::EgressDenied { .. }
         ),
-        CallFailure::Refused(_) | CallFailure::Host(_) => true,
+        CallFailure::Refused(_) | CallFailure::Encoded(_) | CallFailure::Host(_) => true,
         CallFailure::Limit(_) | CallFailure::Trap(_) | CallFailure::Manifest(_) => false,
     }
 }

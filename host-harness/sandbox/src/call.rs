@@ -95,6 +95,9 @@ pub enum CallFailure {
     Contract(ContractError),
     /// A request was refused by the host, whatever the connector made of it.
     Refused(Refused),
+    /// An answer was refused for how it was encoded, whatever the connector
+    /// made of it.
+    Encoded(String),
     /// A limit of the sandbox stopped it.
     Limit(LimitHit),
     /// The guest broke: a panic, a wrong memory access, a broken promise of
@@ -113,6 +116,7 @@ impl CallFailure {
             Self::Contract(error) => contract_code(error),
             Self::Refused(Refused { by_rule: true, .. }) => Code::RequestRefused,
             Self::Refused(_) => Code::EgressDenied,
+            Self::Encoded(_) => Code::EncodedAnswer,
             Self::Limit(_) => Code::SandboxLimit,
             Self::Trap(_) | Self::Manifest(_) => Code::ConnectorCrashed,
             Self::Host(_) => Code::Host,
@@ -157,12 +161,15 @@ impl fmt::Display for CallError {
         match &self.failure {
             CallFailure::Contract(error) => write!(out, "{error}")?,
             CallFailure::Refused(refused) => write!(out, "egress denied: {}", refused.why)?,
+            CallFailure::Encoded(coding) => {
+                write!(out, "the vendor's answer is encoded as `{coding}`, and only `identity` was asked for")?;
+            }
             CallFailure::Limit(limit) => write!(out, "the connector was stopped in `{}`: {limit}", self.verb)?,
             CallFailure::Trap(what) => write!(out, "the connector crashed in `{}`: {what}", self.verb)?,
             CallFailure::Manifest(what) => write!(out, "the connector's description of itself is unusable: {what}")?,
             CallFailure::Host(what) => write!(out, "the host failed in `{}`: {what}", self.verb)?,
         }
-        if !matches!(self.failure, CallFailure::Contract(_) | CallFailure::Refused(_)) {
+        if !matches!(self.failure, CallFailure::Contract(_) | CallFailure::Refused(_) | CallFailure::Encoded(_)) {
             for line in &self.log_tail {
                 write!(out, "\n  connector: {line}")?;
             }
@@ -319,16 +326,18 @@ impl Connector {
             tracing::info!(target: "guest", owner = grant.owner, verb, "{line}");
         }
         let oversized = state.hooks.usage().oversized.load(Ordering::Relaxed);
+        let encoded = state.hooks.usage().encoded.get().cloned();
         let refusal = state.hooks.usage().refusal.lock().unwrap_or_else(PoisonError::into_inner).take();
         let result = match outcome {
             Ok(Ok(value)) => {
                 state.bucket.commit().map(|()| value).map_err(|error| CallFailure::Host(error.to_string()))
             }
-            Ok(Err(error)) => Err(match (error.into_model(), refusal) {
-                (ContractError::EgressDenied { .. }, Some(refusal)) => CallFailure::Refused(refusal),
+            Ok(Err(error)) => Err(match (error.into_model(), refusal, encoded) {
+                (ContractError::EgressDenied { .. }, Some(refusal), _) => CallFailure::Refused(refusal),
                 // Whatever the guest takes it for, it would be as large again.
                 _ if oversized => CallFailure::Limit(LimitHit::Answer(shared.limits.response_bytes)),
-                (error, _) => CallFailure::Contract(tidy(error, &secrets)),
+                (.., Some(coding)) => CallFailure::Encoded(coding),
+                (error, ..) => CallFailure::Contract(tidy(error, &secrets)),
             }),
             Err(error) => Err(failure(&error, &shared.limits, &secrets)),
         };

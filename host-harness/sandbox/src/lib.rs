@@ -22,6 +22,8 @@ mod linker;
 mod manifest;
 mod output;
 mod reading;
+#[cfg(test)]
+mod receiver;
 mod refusal;
 mod state;
 
@@ -29,7 +31,7 @@ pub use self::{
     call::{CallError, CallFailure, CallReport, Called, Connector, Grant},
     capability::{
         http::{GrantedSecret, HttpGrant, Refused},
-        transport::{Client, Transport, prohibition, tls_config},
+        transport::{Client, Transport, coding, prohibition, tls_config},
     },
     engine::{Runtime, RuntimeError},
     inspect::{Inspection, InspectionError},

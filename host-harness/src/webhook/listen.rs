@@ -1,30 +1,29 @@
 //! The address at which events of vendors come in: bounded in connections,
 //! size and time, whoever sends.
 
-use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, io::Cursor, net::SocketAddr, sync::Arc, time::Duration};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body::Body;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
+    io::{AsyncReadExt, join},
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
     task::JoinSet,
-    time::timeout,
+    time::{Instant, sleep, timeout, timeout_at},
 };
 
 use super::{
     WebhookError,
+    places::{Place, Places},
     reception::{Reception, Reply},
 };
 use crate::error::HarnessError;
+use appsec_sandbox::coding;
 use tokio_util::sync::CancellationToken;
-
-/// Connections at one time; more wait. Together with the size of a body this
-/// bounds the memory that senders can take.
-const CONNECTIONS: usize = 32;
 
 /// Bytes of a body: hundreds of findings with all that vendors say of them.
 const BODY_BYTES: usize = 5 << 20;
@@ -32,14 +31,34 @@ const BODY_BYTES: usize = 5 << 20;
 /// Bytes of a request's head.
 const HEAD_BYTES: usize = 16 << 10;
 
-/// Time for the head of a request.
-const HEAD_TIME: Duration = Duration::from_secs(5);
-
-/// Time for the body of a request.
-const BODY_TIME: Duration = Duration::from_secs(15);
+/// Bytes of a body that have to come in a second, once it has begun.
+const LEAST_RATE: u32 = 16 << 10;
 
 /// Time for a whole connection, which is for one request.
 const CONNECTION_TIME: Duration = Duration::from_secs(45);
+
+/// How long a request may take.
+#[derive(Clone, Copy, Debug)]
+struct Patience {
+    /// For its head.
+    head: Duration,
+    /// Until its body begins.
+    begin: Duration,
+    /// For its body.
+    body: Duration,
+}
+
+impl Patience {
+    /// How long after its beginning more of a body has to come, of which so many
+    /// bytes are there.
+    fn with(&self, bytes: usize) -> Duration {
+        let paid = Duration::from_secs(bytes as u64) / LEAST_RATE;
+        self.body.min(self.begin + paid)
+    }
+}
+
+const PATIENCE: Patience =
+    Patience { head: Duration::from_secs(5), begin: Duration::from_secs(2), body: Duration::from_secs(15) };
 
 /// Where to listen for events of vendors.
 #[derive(Clone, Copy, Debug)]
@@ -61,7 +80,7 @@ impl ListenOptions {
 pub(super) struct Listener {
     socket: TcpListener,
     reception: Arc<Reception>,
-    body_time: Duration,
+    patience: Patience,
 }
 
 impl Listener {
@@ -74,7 +93,7 @@ impl Listener {
             return Err(WebhookError::Anywhere(address).into());
         }
         let socket = TcpListener::bind(address).await.map_err(|error| WebhookError::Listen(address, error))?;
-        Ok(Self { socket, reception, body_time: BODY_TIME })
+        Ok(Self { socket, reception, patience: PATIENCE })
     }
 
     /// The address, with the port that was given.
@@ -86,70 +105,138 @@ impl Listener {
     /// Takes connections until it is stopped; those that are open then may come
     /// to their end for a moment.
     pub async fn serve(&self, stop: &CancellationToken) {
-        let places = Arc::new(Semaphore::new(CONNECTIONS));
+        let places = Arc::new(Places::default());
         let mut open = JoinSet::new();
         loop {
-            let accept = async {
-                // The semaphore is never closed.
-                let place = places.clone().acquire_owned().await;
-                (place, self.socket.accept().await)
-            };
+            let wait = places.wait(Instant::now());
             tokio::select! {
-                (place, accepted) = accept => match accepted {
+                accepted = self.socket.accept(), if wait.is_zero() => match accepted {
                     Ok((stream, _)) => {
-                        let (reception, body_time) = (self.reception.clone(), self.body_time);
+                        let place = Arc::new(places.enter(Instant::now()));
+                        let (reception, patience) = (self.reception.clone(), self.patience);
                         open.spawn(async move {
-                            let _place = place;
-                            let served = timeout(CONNECTION_TIME, serve(stream, reception, body_time)).await;
-                            if let Ok(Err(error)) = served {
-                                tracing::debug!(%error, "a connection for events ended");
+                            let serving = timeout(CONNECTION_TIME, serve(stream, reception, place.clone(), patience));
+                            tokio::select! {
+                                served = serving => if let Ok(Err(error)) = served {
+                                    tracing::debug!(%error, "a connection for events ended");
+                                },
+                                () = place.lost() => tracing::debug!("a sender without a signature made place"),
                             }
                         });
                     }
                     // Out of file handles, or the sender went away.
                     Err(error) => {
                         tracing::debug!(%error, "no connection for events");
-                        tokio::time::sleep(Duration::from_millis(100)).await;
+                        sleep(Duration::from_millis(100)).await;
                     }
                 },
+                () = sleep(wait), if !wait.is_zero() => {}
+                () = places.changed() => {}
                 Some(_) = open.join_next() => {}
                 () = stop.cancelled() => break,
             }
         }
-        let _ = timeout(HEAD_TIME, async { while open.join_next().await.is_some() {} }).await;
+        let _ = timeout(self.patience.head, async { while open.join_next().await.is_some() {} }).await;
     }
 }
 
-async fn serve(stream: TcpStream, reception: Arc<Reception>, body_time: Duration) -> Result<(), hyper::Error> {
+async fn serve(
+    mut stream: TcpStream,
+    reception: Arc<Reception>,
+    place: Arc<Place>,
+    patience: Patience,
+) -> Result<(), hyper::Error> {
+    let Ok(Some(head)) = timeout(patience.head, head(&mut stream)).await else { return Ok(()) };
+    let two_lengths = has_two_lengths(&head);
     let service = service_fn(move |request| {
-        let reception = reception.clone();
-        async move { Ok::<_, Infallible>(response(answer(&reception, request, body_time).await)) }
+        let (reception, place) = (reception.clone(), place.clone());
+        async move {
+            let reply = match two_lengths {
+                true => StatusCode::BAD_REQUEST.into(),
+                false => answer(&reception, request, &place, patience).await,
+            };
+            Ok::<_, Infallible>(response(reply))
+        }
     });
+    let (rest, writer) = stream.into_split();
     http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIME)
+        .header_read_timeout(patience.head)
         .max_buf_size(HEAD_BYTES)
         .keep_alive(false)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(join(Cursor::new(head).chain(rest), writer)), service)
         .await
 }
 
-async fn answer(reception: &Reception, request: Request<Incoming>, body_time: Duration) -> Reply {
+/// The beginning of a request, with all of its head, or as much of one as is too
+/// much; none where the sender went away.
+async fn head(stream: &mut TcpStream) -> Option<Vec<u8>> {
+    let mut head = Vec::with_capacity(1 << 10);
+    while head.len() <= HEAD_BYTES {
+        let seen = head.len().saturating_sub(3);
+        if stream.read_buf(&mut head).await.ok()? == 0 {
+            return None;
+        }
+        if memchr::memmem::find(head.get(seen..)?, b"\r\n\r\n").is_some() {
+            break;
+        }
+    }
+    Some(head)
+}
+
+/// Whether a request says twice how long it is. Two programs on its way may each
+/// believe another one of them; hyper drops the one that it does not believe, so
+/// that it is looked for before.
+fn has_two_lengths(head: &[u8]) -> bool {
+    let end = memchr::memmem::find(head, b"\r\n\r\n").unwrap_or(head.len());
+    let lines = head.get(..end).unwrap_or_default().split(|byte| *byte == b'\n');
+    let names: Vec<&[u8]> = lines.filter_map(|line| line.split(|byte| *byte == b':').next()).collect();
+    let named = |name: &str| names.iter().any(|it| it.trim_ascii().eq_ignore_ascii_case(name.as_bytes()));
+    named(header::CONTENT_LENGTH.as_str()) && named(header::TRANSFER_ENCODING.as_str())
+}
+
+async fn answer<B>(reception: &Reception, request: Request<B>, place: &Place, patience: Patience) -> Reply
+where
+    B: Body<Data = Bytes, Error: std::error::Error + Send + Sync + 'static> + Unpin,
+{
     let (head, body) = request.into_parts();
     let Some((tenant, instance)) = addressee(&head.method, head.uri.path()) else {
         return StatusCode::NOT_FOUND.into();
     };
+    // The same for all addresses: a head says nothing of which instances exist.
+    if !reception.names_signature(&head.headers) {
+        return StatusCode::NOT_FOUND.into();
+    }
+    place.keep();
+    // What is signed is what comes: nothing is unpacked.
+    if coding(&head.headers).is_some() {
+        return StatusCode::UNSUPPORTED_MEDIA_TYPE.into();
+    }
     let length = head.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if length.is_some_and(|length| length > BODY_BYTES as u64) {
         return StatusCode::PAYLOAD_TOO_LARGE.into();
     }
-    let body = match timeout(body_time, Limited::new(body, BODY_BYTES).collect()).await {
-        Ok(Ok(body)) => body.to_bytes(),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => return StatusCode::PAYLOAD_TOO_LARGE.into(),
-        Ok(Err(_)) => return StatusCode::BAD_REQUEST.into(),
-        Err(_) => return StatusCode::REQUEST_TIMEOUT.into(),
-    };
-    reception.take(tenant, instance, &head.headers, &body).await
+    match read(body, patience).await {
+        Ok(body) => reception.take(tenant, instance, &head.headers, &body).await,
+        Err(status) => status.into(),
+    }
+}
+
+/// Reads a body that begins soon and goes on coming.
+async fn read<B>(body: B, patience: Patience) -> Result<Bytes, StatusCode>
+where
+    B: Body<Data = Bytes, Error: std::error::Error + Send + Sync + 'static> + Unpin,
+{
+    let (mut body, mut read, started) = (Limited::new(body, BODY_BYTES), BytesMut::new(), Instant::now());
+    loop {
+        match timeout_at(started + patience.with(read.len()), body.frame()).await {
+            Ok(Some(Ok(frame))) => read.extend_from_slice(&frame.into_data().unwrap_or_default()),
+            Ok(None) => return Ok(read.freeze()),
+            Ok(Some(Err(error))) if error.is::<LengthLimitError>() => return Err(StatusCode::PAYLOAD_TOO_LARGE),
+            Ok(Some(Err(_))) => return Err(StatusCode::BAD_REQUEST),
+            Err(_) => return Err(StatusCode::REQUEST_TIMEOUT),
+        }
+    }
 }
 
 /// Tenant and instance of a request to `/webhooks/TENANT/INSTANCE`.

@@ -33,6 +33,9 @@ const MAX_NAMED: usize = 100;
 /// Bytes of a name or reason of an event.
 const MAX_TEXT: usize = 300;
 
+/// Reasons why instances take no events that are remembered.
+const MAX_TOLD: usize = 1_000;
+
 /// Takes events in, for all tenants.
 pub(super) struct Reception {
     harness: Harness,
@@ -142,9 +145,22 @@ impl Reception {
     /// Tells why an instance takes no events, once for each reason.
     fn tell(&self, owner: &str, error: &HarnessError) {
         let reason = format!("{owner}: {error}");
-        if self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(reason) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        // Reasons may hold times and numbers: a daemon runs for months.
+        if told.len() >= MAX_TOLD {
+            told.clear();
+        }
+        if told.insert(reason) {
             tracing::warn!(owner, error = error as &dyn std::error::Error, "takes no events");
         }
+    }
+
+    /// Whether a request names a signature in a way that somebody here checks,
+    /// whoever it is sent to.
+    pub fn names_signature(&self, headers: &HeaderMap) -> bool {
+        let receivers = self.receivers.read().unwrap_or_else(PoisonError::into_inner);
+        let mut known = std::iter::once(&self.nobody).chain(receivers.values().map(|receiver| &receiver.verifier));
+        known.any(|verifier| verifier.is_named_in(headers))
     }
 
     /// Takes a request in. Whoever has not signed it learns nothing, also not

@@ -75,6 +75,12 @@ impl Verifier {
         })
     }
 
+    /// Whether a request could be signed in this way: its signature stands there,
+    /// and once.
+    pub fn is_named_in(&self, headers: &HeaderMap) -> bool {
+        only(headers, &self.header).is_some()
+    }
+
     fn decoded(&self, text: &[u8]) -> Option<Vec<u8>> {
         match self.encoding {
             SignatureEncoding::Hex => HEXLOWER_PERMISSIVE.decode(text).ok(),

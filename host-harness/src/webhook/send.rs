@@ -9,7 +9,7 @@ use http_body_util::{BodyExt, Full};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use appsec_grant::{EgressPolicy, with_causes};
-use appsec_sandbox::{Transport, clean, prohibition};
+use appsec_sandbox::{Transport, clean, coding, prohibition};
 
 /// Time for one try. A receiver answers first and works afterwards.
 pub(super) const TIME: Duration = Duration::from_secs(20);
@@ -56,6 +56,7 @@ pub(super) async fn send(transport: &Transport, policy: &EgressPolicy, message: 
         .method(Method::POST)
         .uri(message.url)
         .header(header::CONTENT_TYPE, "application/json")
+        .header(header::ACCEPT_ENCODING, "identity")
         .header(header::USER_AGENT, concat!("appsec-harness/", env!("CARGO_PKG_VERSION")));
     for (name, value) in message.headers {
         request = request.header(name, value);
@@ -78,8 +79,14 @@ pub(super) async fn send(transport: &Transport, policy: &EgressPolicy, message: 
     };
     let retry_after = response.headers().get(header::RETRY_AFTER).and_then(|value| wait(value, SystemTime::now()));
     let status = response.status().as_u16();
-    let beginning = beginning(response.into_body(), until).await;
-    let beginning = clean(String::from_utf8_lossy(&beginning).trim(), &[message.secret], KEPT_BYTES);
+    // No secret can be found in what is encoded: of that nothing is kept.
+    let beginning = match coding(response.headers()) {
+        Some(coding) => format!("(an answer encoded as `{coding}`, which is not read)"),
+        None => {
+            let beginning = beginning(response.into_body(), until).await;
+            clean(String::from_utf8_lossy(&beginning).trim(), &[message.secret], KEPT_BYTES)
+        }
+    };
     Answer::Status { status, retry_after, beginning }
 }
 

@@ -179,5 +179,3 @@ pub(super) fn finding(fields: &Value) -> Value {
     }
     finding
 }
-
-

@@ -10,6 +10,30 @@ fn policy(granted: &[&str]) -> EgressPolicy {
     policy
 }
 
+/// Clouds' metadata services, in every spelling.
+const METADATA: [&str; 20] = [
+    "169.254.169.254",
+    "169.254.170.2",
+    "100.100.100.200",
+    "100.96.0.96",
+    "168.63.129.16",
+    "::ffff:100.100.100.200",
+    "::100.100.100.200",
+    "::ffff:0:100.100.100.200",
+    "64:ff9b::169.254.169.254",
+    "fd00:ec2::254",
+    "fd00:ec2::23",
+    "fd00:ec2:1:2:3:4:5:6",
+    "fd20:ce::254",
+    "fd00:c1::a9fe:a9fe",
+    "fd00:42::42",
+    "fd00:a9fe:a9fe::1",
+    "fd00:100::100:200",
+    "fd12::5efe:169.254.169.254",
+    "fd12::200:5efe:100.100.100.200",
+    "2606:4700::5efe:169.254.169.254",
+];
+
 #[test]
 fn an_empty_policy_denies_everything() {
     assert!(matches!(policy(&[]).check("https://vendor.example/"), Err(Refusal::NotGranted(_))));
@@ -85,15 +109,21 @@ fn an_operator_can_grant_private_addresses_but_never_link_local_ones() {
         assert!(check(refused).is_err(), "{refused}");
     }
     // Clouds' metadata services, wherever they are.
-    for refused in ["169.254.170.2", "fd00:ec2::254", "100.100.100.200", "168.63.129.16", "::ffff:100.100.100.200"] {
+    for refused in METADATA {
         assert!(check(refused).is_err(), "{refused}");
+    }
+    // What an address is in part only says nothing of where it leads.
+    for refused in ["64:ff9b:1:a9fe:a9:fe00:808:808", "64:ff9b:1::808:808", "2002:808:808::1", "2001::808:808"] {
+        assert_eq!(check(refused), Err("a reserved address"), "{refused}");
     }
 }
 
 #[test]
 fn addresses_outside_of_the_public_internet_are_refused() {
     let check = |text: &str| Addresses::Public.check(text.parse::<IpAddr>().unwrap());
-    for public in ["1.1.1.1", "52.84.0.1", "100.128.0.1", "172.32.0.1", "2606:4700::1111", "2a00:1450::1"] {
+    for public in
+        ["1.1.1.1", "52.84.0.1", "100.128.0.1", "172.32.0.1", "2606:4700::1111", "2a00:1450::1", "2606::5efe:8.8.8.8"]
+    {
         assert_eq!(check(public), Ok(()), "{public}");
     }
     for special in [
@@ -117,7 +147,11 @@ fn addresses_outside_of_the_public_internet_are_refused() {
         "::10.0.0.1",
         "64:ff9b::10.0.0.1",
         "64:ff9b:1::a00:1",
+        "64:ff9b:1::808:808",
+        "64:ff9b:1:a9fe:a9:fe00:808:808",
+        "2606:4700::5efe:10.0.0.1",
         "2002:a00:1::",
+        "2002:808:808::1",
         "fc00::1",
         "fd00:ec2::254",
         "fe80::1",

@@ -5,7 +5,7 @@ use std::{
     future::Future,
     pin::Pin,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
     task::{Context, Poll},
@@ -25,7 +25,7 @@ use wasmtime_wasi_http::{
 use crate::{
     capability::{
         mask::Mask,
-        transport::{Transport, describe, prohibition},
+        transport::{Transport, coding, describe, prohibition},
     },
     limits::Limits,
 };
@@ -74,6 +74,8 @@ pub struct HttpUsage {
     /// Whether an answer was larger than allowed. The guest is not told why a
     /// body ends with an error, so that the host remembers it.
     pub oversized: AtomicBool,
+    /// How an answer was encoded that was refused because of it.
+    pub encoded: OnceLock<String>,
     /// The first request that was refused.
     pub refusal: Mutex<Option<Refused>>,
 }
@@ -143,6 +145,8 @@ impl HttpHooks {
         // The guest's spelling of the origin ends here: what goes out is the
         // origin that was checked. hyper writes the `Host` header from it.
         parts.headers.remove(header::HOST);
+        // What is encoded cannot be masked: a vendor is asked for nothing else.
+        parts.headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         // The pieces are never joined as text: a path could go on with the host.
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
         parts.uri = Uri::builder()
@@ -309,6 +313,11 @@ async fn send(
         return Err(HttpError::HttpResponseBodySize(Some(response.body().size_hint().lower())));
     }
     mask.headers(response.headers_mut());
+    if let Some(coding) = coding(response.headers()) {
+        tracing::debug!(request = shown, coding, "answer is encoded");
+        usage.encoded.get_or_init(|| coding.clone());
+        return Err(HttpError::HttpResponseContentCoding(Some(coding)));
+    }
     Ok(response.map(|body| {
         BoundedBody {
             inner: body,
@@ -415,15 +424,21 @@ impl<B> BoundedBody<B> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{sync::Arc, time::Duration};
 
     use bytes::Bytes;
-    use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
-    use http_body_util::{BodyExt, Full};
+    use http::{HeaderMap, HeaderValue, Request, header::AUTHORIZATION};
+    use http_body_util::{BodyExt, Empty, Full};
     use tokio::time::sleep;
+    use wasmtime_wasi_http::Error as HttpError;
 
-    use super::{BoundedBody, GrantedSecret, Mask, swap_secret};
-    use appsec_grant::{Secret, SecretSource};
+    use super::{BoundedBody, GrantedSecret, HttpGrant, HttpHooks, Mask, Waits, send, swap_secret};
+    use crate::{
+        capability::transport::{Transport, tls_config},
+        limits::Limits,
+        receiver::Receiver,
+    };
+    use appsec_grant::{Addresses, EgressPolicy, Secret, SecretSource};
 
     fn granted() -> GrantedSecret {
         let folder = tempfile::tempdir().unwrap();
@@ -469,6 +484,31 @@ mod tests {
         let whole = body.collect().await.unwrap();
         assert_eq!(whole.trailers().unwrap()["x-echo"], "Bearer **********");
         assert_eq!(whole.to_bytes(), "it was real-tok");
+    }
+
+    #[tokio::test]
+    async fn an_encoded_answer_is_refused_before_it_is_read() {
+        let answers =
+            ["200 OK\ncontent-encoding: gzip\n\nreal-token", "200 OK\ncontent-encoding: identity\n\nreal-token"];
+        let server = Receiver::answering(&answers).await;
+        let (limits, mut policy) = (Limits::default(), EgressPolicy::default());
+        policy.grant(server.origin.parse().unwrap(), Addresses::Private);
+        let transport = Arc::new(Transport::new(tls_config().unwrap(), &limits));
+        let hooks =
+            HttpHooks::new(Some(HttpGrant { policy: Arc::new(policy), transport, secrets: vec![granted()] }), &limits);
+        let sent = async || {
+            let body = Empty::<Bytes>::new().map_err(|never| match never {}).boxed_unsync();
+            // What the guest asks for makes no difference.
+            let request = Request::get(&server.origin).header("accept-encoding", "gzip, br").body(body).unwrap();
+            let prepared = hooks.prepare(request).unwrap();
+            send(prepared, Waits::new(&limits, None), 1_000, hooks.usage().clone(), "it").await
+        };
+        let refused = sent().await.unwrap_err();
+        assert!(matches!(refused, HttpError::HttpResponseContentCoding(Some(coding)) if coding == "gzip"));
+        assert_eq!(hooks.usage().encoded.get().unwrap(), "gzip");
+        let body = sent().await.unwrap().into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(body, "**********");
+        assert!(server.received().iter().all(|it| it.header("accept-encoding") == Some("identity")));
     }
 
     #[test]

@@ -15,6 +15,7 @@ use std::{
     vec,
 };
 
+use http::{HeaderMap, header};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{
@@ -26,7 +27,7 @@ use hyper_util::{
 use tower_service::Service;
 use wasmtime_wasi_http::{Error as HttpError, WasiBody};
 
-use crate::limits::Limits;
+use crate::{limits::Limits, output::clean};
 use appsec_grant::{Addresses, Origin, with_causes};
 
 /// A connection nobody used for that long is closed.
@@ -173,6 +174,20 @@ impl Service<Name> for CheckedResolver {
             permitted(name.as_str(), found.into_iter(), addresses).map(Vec::into_iter)
         })
     }
+}
+
+/// How a body is encoded, where it is not as it is: in a content encoding, or a
+/// transfer encoding other than chunks. Nothing in it can be seen, counted or
+/// masked before it is unpacked, which nobody does.
+pub fn coding(headers: &HeaderMap) -> Option<String> {
+    let unusual = |name, usual: &'static str| {
+        let values = headers.get_all(name).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+        let mut codings = values.map(<[u8]>::trim_ascii).filter(|coding| !coding.is_empty());
+        codings.find(move |coding| !coding.eq_ignore_ascii_case(usual.as_bytes()))
+    };
+    let found =
+        unusual(header::CONTENT_ENCODING, "identity").or_else(|| unusual(header::TRANSFER_ENCODING, "chunked"))?;
+    Some(clean(&String::from_utf8_lossy(found), &[], 40))
 }
 
 /// Why the addresses of a name may not be connected to, if that is what made a

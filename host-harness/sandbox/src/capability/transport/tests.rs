@@ -41,9 +41,39 @@ fn a_name_with_private_addresses_alone_is_refused_with_the_reason() {
 
 #[test]
 fn no_name_leads_to_a_metadata_service_whatever_is_granted() {
-    for address in ["169.254.169.254", "::ffff:169.254.169.254", "fd00:ec2::254", "100.100.100.200", "168.63.129.16"] {
+    for address in [
+        "169.254.169.254",
+        "::ffff:169.254.169.254",
+        "fd00:ec2::254",
+        "fd20:ce::254",
+        "fd00:c1::a9fe:a9fe",
+        "fd00:42::42",
+        "fd00:a9fe:a9fe::1",
+        "fd00:100::100:200",
+        "64:ff9b:1:a9fe:a9:fe00:808:808",
+        "100.100.100.200",
+        "168.63.129.16",
+    ] {
         assert!(permitted("rebind.example", [at(address)].into_iter(), Addresses::Private).is_err(), "{address}");
     }
+}
+
+#[test]
+fn a_body_that_is_encoded_in_any_way_is_known_by_its_head() {
+    let coding = |name: &'static str, values: &[&'static str]| {
+        let mut headers = http::HeaderMap::new();
+        for value in values {
+            headers.append(name, value.parse().unwrap());
+        }
+        super::coding(&headers)
+    };
+    assert_eq!(coding("content-encoding", &[]), None);
+    assert_eq!(coding("content-encoding", &["identity"]), None);
+    assert_eq!(coding("content-encoding", &["Identity, ", "identity"]), None);
+    assert_eq!(coding("transfer-encoding", &["Chunked"]), None);
+    assert_eq!(coding("content-encoding", &["GZIP"]).unwrap(), "GZIP");
+    assert_eq!(coding("content-encoding", &["identity", "identity,br"]).unwrap(), "br");
+    assert_eq!(coding("transfer-encoding", &["gzip, chunked"]).unwrap(), "gzip");
 }
 
 fn transport(limits: &Limits) -> Transport {
