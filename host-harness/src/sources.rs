@@ -45,3 +45,6 @@ fn native(name: &InstanceName) -> NewInstance {
         secrets: Default::default(),
     }
 }
+
+#[cfg(test)]
+mod tests;

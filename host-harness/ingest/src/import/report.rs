@@ -243,6 +243,3 @@ impl Taking<'_> {
         Ok(Ready { batch, classified, normalized, contents, costs: ReadCounts::default(), projects })
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -113,7 +113,12 @@ fn an_instance_that_fails_or_has_not_run_for_long_covers_nothing() {
     };
     insta::assert_snapshot!(state(&desk), @"stale: no run has brought everything yet");
     let failed = |store: &mut crate::FindingStore| {
-        store.log_failed_run(1, RunMode::Full, "no network", Timestamp::from_micros(NOW))
+        store.log_failed_run(
+            1,
+            RunMode::Full,
+            &crate::Cause::new(appsec_grant::Code::Unavailable, "no network"),
+            Timestamp::from_micros(NOW),
+        )
     };
     desk.store.with(failed).unwrap();
     insta::assert_snapshot!(state(&desk), @"failing: the last run failed: no network");

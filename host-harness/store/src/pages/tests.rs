@@ -81,7 +81,11 @@ fn a_page_that_comes_after_its_read_has_ended_is_not_taken_in() {
     let commit = || desk.store.with(|store| store.commit_page(&page, &projects));
     let records = || desk.store.with(|store| store.deletion_plan(instance_id)).unwrap();
     let before = records();
-    desk.store.with(|store| store.give_up_read(read_id, ReadState::Failed, "any")).unwrap();
+    desk.store
+        .with(|store| {
+            store.give_up_read(read_id, ReadState::Failed, &crate::Cause::new(appsec_grant::Code::Stopped, "any"))
+        })
+        .unwrap();
     assert!(matches!(commit(), Err(StoreError::ReadEnded)), "it was given up");
     desk.store.with(|store| store.finish_run(run_id, RunState::Failed, None, NOW)).unwrap();
     assert!(matches!(commit(), Err(StoreError::ReadEnded)), "its run has ended");

@@ -30,7 +30,17 @@ fn end_a_run(desk: &Desk, now: i64) -> i64 {
 fn a_run_that_ends_is_to_be_told_whoever_ends_it() {
     let desk = desk();
     let run = end_a_run(&desk, 10);
-    let failed = desk.store.with(|store| store.log_failed_run(desk.instance_id, RunMode::Full, "no", at(20))).unwrap();
+    let failed = desk
+        .store
+        .with(|store| {
+            store.log_failed_run(
+                desk.instance_id,
+                RunMode::Full,
+                &crate::Cause::new(appsec_grant::Code::Unavailable, "no"),
+                at(20),
+            )
+        })
+        .unwrap();
     let deliveries = desk.store.with(|store| store.deliveries(Some(desk.instance_id), 9)).unwrap();
     let told: Vec<_> = deliveries.iter().map(|it| (it.run, it.state, it.next_at)).collect();
     let pending = DeliveryState::Pending;

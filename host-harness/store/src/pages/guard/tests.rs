@@ -127,7 +127,7 @@ fn projects_that_are_no_longer_listed_are_guarded_too() {
     desk.findings(&findings(0..100, "open"), 1);
     desk.list(&[project("8", "acme/other", "main")], 2);
     let leave = |on_absence| desk.store.with(|store| store.vanish_projects(1, on_absence, at(3))).unwrap();
-    assert!(leave(limit(30)).unwrap().contains("100 of 100 open findings of the instance would be, 100%"));
+    assert!(leave(limit(30)).unwrap().message.contains("100 of 100 open findings of the instance would be, 100%"));
     assert_eq!(vanished(&desk), 0);
     assert_eq!(leave(OnAbsence::Mark), None);
     assert_eq!(vanished(&desk), 100);

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::{
-    Error, Filter, Harness, ImportOptions, ImportOutcome, ImportReport, InstanceName, IssueFilter, Options, Tenant,
+    Filter, Harness, HarnessError, ImportOptions, ImportOutcome, ImportReport, InstanceName, IssueFilter, Options,
+    Tenant,
 };
 
 /// A tenant and a place for reports. No sandbox is ever started.
@@ -24,12 +25,12 @@ impl Desk {
         Self { tenant, source, folder }
     }
 
-    async fn import(&self, path: PathBuf, options: ImportOptions) -> Result<ImportReport, Error> {
+    async fn import(&self, path: PathBuf, options: ImportOptions) -> Result<ImportReport, HarnessError> {
         let options = ImportOptions { project: Some("acme/shop".to_owned()), ..options };
         self.tenant.import(&self.source, &path, options, Arc::new(|_| ())).await
     }
 
-    async fn report(&self, report: &Value, options: ImportOptions) -> Result<ImportReport, Error> {
+    async fn report(&self, report: &Value, options: ImportOptions) -> Result<ImportReport, HarnessError> {
         let path = self.folder.path().join("report.json");
         std::fs::write(&path, report.to_string()).unwrap();
         self.import(path, options).await
@@ -169,7 +170,7 @@ async fn a_large_report_comes_in_several_transactions() {
 async fn a_source_is_no_instance_of_a_connector_and_goes_only_while_it_is_empty() {
     let desk = Desk::new().await;
     let error = desk.tenant.check_instance(&desk.source, None).await.unwrap_err();
-    assert_eq!(error.code(), "native-source");
+    assert_eq!(error.code(), appsec_grant::Code::ImportOnly);
     let other: InstanceName = "other".parse().unwrap();
     desk.tenant.source(&other).await.unwrap();
     desk.report(&sarif("Checker", "note", &["one"]), ImportOptions::default()).await.unwrap();
