@@ -5,7 +5,7 @@
 //! after a crash by whoever opens the tenant next.
 
 use std::{
-    fs::{self, File},
+    fs,
     io::{self, Read},
     path::{Path, PathBuf},
 };
@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use crate::{
     error::HarnessError,
+    files::open_regular,
     harness::Harness,
     ids::{InstanceName, TenantId},
     secrets::Secret,
@@ -267,7 +268,7 @@ fn holds(path: &Path, texts: &[&[u8]]) -> io::Result<bool> {
     if longest == 0 {
         return Ok(false);
     }
-    let mut file = File::open(path)?;
+    let mut file = open_regular(path)?;
     let mut held = Vec::new();
     loop {
         let before = held.len();

@@ -1,12 +1,16 @@
 //! What can go wrong, and what to do about it.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use appsec_model::Error as ContractError;
 
 use crate::{
     backup::BackupError,
     capability::{egress::OriginError, http::Refused, storage::BucketError},
+    files::Exposure,
     ids::InstanceName,
     import::ImportError,
     mapping::MappingError,
@@ -14,11 +18,15 @@ use crate::{
     runtime::{CallError, CallFailure, RuntimeError},
     schedule::ScheduleError,
     secrets::SecretError,
-    store::{ReadCounts, StoreError},
+    store::{ConnectorSource, ReadCounts, StoreError},
     sync::SelectionError,
     vault::VaultError,
     webhook::WebhookError,
 };
+
+/// What to do about a file that other users may write.
+pub(crate) const EXPOSED_FILE: &str = "make the file yours alone: chmod go-rwx FILE, and chown where it belongs to \
+                                       another user; whoever could write it may know or have chosen what is in it";
 
 /// Why the harness could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -78,6 +86,26 @@ pub enum HarnessError {
         /// Id now.
         found: String,
     },
+    /// The connector's file is another one than somebody accepted.
+    #[error(
+        "the connector {connector} is another one than was accepted: accepted is the SHA-256 {accepted}, and found {found}"
+    )]
+    ConnectorChanged {
+        /// Where it is.
+        connector: ConnectorSource,
+        /// Hash of the one that was accepted.
+        accepted: String,
+        /// Hash of the one that is there.
+        found: String,
+    },
+    /// The connector is held to nothing.
+    #[error(
+        "`{0}` uses the connector inside of this program, which changes with the program alone: there is nothing to accept"
+    )]
+    NotPinned(InstanceName),
+    /// Somebody else decides what is in a folder.
+    #[error("the folder {0} is not used: {1}")]
+    Exposed(PathBuf, Exposure),
     /// Another connector was given for what only the instance's own may do.
     #[error("`{0}` is normalized by the connector that it was set up with, and by no other")]
     OnlyOwnConnector(InstanceName),
@@ -204,6 +232,14 @@ impl From<CallError> for HarnessError {
 }
 
 impl HarnessError {
+    /// What a folder is refused for, or why it cannot be looked at.
+    pub(crate) fn exposed(folder: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        |error| match Exposure::behind(&error) {
+            Some(exposure) => Self::Exposed(folder.to_owned(), exposure),
+            None => Self::Folder(folder.to_owned(), error),
+        }
+    }
+
     /// A failure of a call that the host finds in its result.
     pub(crate) fn call(owner: &str, verb: &'static str, failure: CallFailure) -> Self {
         Self::from(CallError {
@@ -284,6 +320,9 @@ impl HarnessError {
             Self::OnlyOwnConnector(_) => "not-its-connector",
             Self::Native => "native-source",
             Self::NotNative(_) => "no-native-source",
+            Self::ConnectorChanged { .. } => "connector-changed",
+            Self::NotPinned(_) => "connector-not-pinned",
+            Self::Exposed(..) => "exposed",
             Self::NoConnector(_) | Self::OtherConnector { .. } => "no-such-connector",
             Self::Import(_) => "import",
             Self::Mapping(error) => error.code(),
@@ -344,6 +383,9 @@ impl HarnessError {
         if let Self::Vault(error) = self {
             return error.remedy();
         }
+        if let Self::Secret(SecretError::Exposed(..)) = self {
+            return Some(EXPOSED_FILE);
+        }
         if self.is_about_a_file() {
             return Some(
                 "check that the file is whole, and of the tool that the connector reads: `harness inspect` lists its \
@@ -368,7 +410,17 @@ impl HarnessError {
             "deployment-not-found" => "correct the name of the deployment in the settings, or leave it out",
             "not-its-connector" => {
                 "to see what the other one would change, add --dry-run; to use it, put it in the place of the file that \
-                 `harness instance show` names, or use the harness that carries it"
+                 `harness instance show` names and accept it with `harness instance accept-connector NAME`, or use the \
+                 harness that carries it"
+            }
+            "connector-changed" => {
+                "put the former file back, or look at what the other one is and accept it: \
+                 harness instance accept-connector NAME"
+            }
+            "connector-not-pinned" => "`harness instance show` tells where the connector comes from",
+            "exposed" => {
+                "let nobody else write it: chmod go-w FOLDER; where it belongs to another user, run this program as \
+                 that user, or give it to the user that runs this program: chown -R USER FOLDER"
             }
             "project-not-found" => "`harness projects` shows the projects that there are",
             "rate-limited" => "nothing is lost: run the command again later; it reads only what is missing",

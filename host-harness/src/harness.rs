@@ -1,17 +1,20 @@
 //! The harness: what the commands of a terminal, tests and other programs call.
 
 use std::{
+    borrow::Cow,
     collections::HashMap,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use appsec_model::{Manifest, Normalized, RawInput, Timestamp};
+use sha2::{Digest, Sha256};
 
 use crate::{
     bundled::BUNDLED,
     capability::transport::{Transport, tls_config},
     error::HarnessError,
+    files::check_folder,
     ids::TenantId,
     limits::Limits,
     runtime::{Called, Connector, Runtime},
@@ -106,26 +109,31 @@ impl Harness {
         Ok(self.shared.runtime.get_or_init(|| runtime))
     }
 
-    /// Loads a connector and asks it what it is. Loaded once per process.
+    /// Loads a connector and asks it what it is. Loaded once per process; a file
+    /// that is another one by now is loaded anew.
     pub async fn connector(&self, source: &ConnectorSource) -> Result<Loaded, HarnessError> {
-        let key = match source {
-            ConnectorSource::Bundled { id } => PathBuf::from(format!("bundled:{id}")),
-            ConnectorSource::File { path } => path.clone(),
+        let runtime = self.runtime()?;
+        let (key, code) = match source {
+            ConnectorSource::Bundled { id } => {
+                let bundled = BUNDLED.iter().find(|bundled| bundled.id == id);
+                let component = bundled.ok_or_else(|| HarnessError::NoConnector(id.clone()))?.component;
+                (PathBuf::from(format!("bundled:{id}")), Cow::Borrowed(component))
+            }
+            // What is compiled are the very bytes that are told apart by their hash.
+            ConnectorSource::File { path } => (path.clone(), Cow::Owned(runtime.read_file(path)?)),
             ConnectorSource::Native => return Err(HarnessError::Native),
         };
         let known = self.shared.connectors.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
-        if let Some(loaded) = known {
+        let is_same = |loaded: &Loaded| match source {
+            ConnectorSource::File { .. } => {
+                loaded.connector.inspection().sha256 == crate::hex::encode(&Sha256::digest(&code))
+            }
+            ConnectorSource::Bundled { .. } | ConnectorSource::Native => true,
+        };
+        if let Some(loaded) = known.filter(is_same) {
             return Ok(loaded);
         }
-        let runtime = self.runtime()?;
-        let connector = match source {
-            ConnectorSource::Bundled { id } => {
-                let bundled = BUNDLED.iter().find(|bundled| bundled.id == id);
-                runtime.load(bundled.ok_or_else(|| HarnessError::NoConnector(id.clone()))?.component)?
-            }
-            ConnectorSource::File { path } => runtime.load_file(path)?,
-            ConnectorSource::Native => return Err(HarnessError::Native),
-        };
+        let connector = runtime.load(&code)?;
         let manifest = connector.describe(&source.to_string()).await?.value;
         let loaded = Loaded { connector, manifest: Arc::new(manifest) };
         self.shared.connectors.lock().unwrap_or_else(PoisonError::into_inner).insert(key, loaded.clone());
@@ -134,6 +142,11 @@ impl Harness {
 
     /// Opens the store of a tenant; makes it if it is not there.
     pub fn tenant(&self, id: TenantId) -> Result<Tenant, HarnessError> {
+        // Whoever may write one of them decides what a store says: where secrets
+        // are read from, and where they may be sent.
+        for folder in [self.data_dir(), &self.data_dir().join("tenants"), &self.tenant_folder(&id)] {
+            check_folder(folder).map_err(HarnessError::exposed(folder))?;
+        }
         self.sweep_tenants()?;
         let folder = self.tenant_folder(&id);
         let store = SharedStore::new(FindingStore::open(&folder.join("store.sqlite3"), &id)?);

@@ -15,8 +15,8 @@ use crate::{
     lifecycle::set_kinds,
     rehearsal::Rehearsal,
     secrets::{Secret, SecretSource},
-    store::{Accepted, AutoMap, Draft, Instance, NamedDraft, ProjectChoice, StoreError, matches},
-    tenant::{Secrets, Setup, Tenant, candidate},
+    store::{Accepted, AutoMap, ConnectorSource, Draft, Instance, NamedDraft, ProjectChoice, StoreError, matches},
+    tenant::{Secrets, Setup, Tenant, candidate, pin},
 };
 
 /// What an onboarding waits for.
@@ -93,6 +93,14 @@ pub enum OnboardingError {
         /// What it waits for.
         missing: OnboardingStep,
     },
+    /// The connector's file was exchanged.
+    #[error("the connector {connector} is another one than the onboarding of `{name}` was begun with")]
+    ConnectorChanged {
+        /// Name of the instance to be.
+        name: InstanceName,
+        /// Where the connector is.
+        connector: ConnectorSource,
+    },
     /// No kind was chosen.
     #[error("no kind is left to bring")]
     NoKind,
@@ -133,6 +141,10 @@ impl OnboardingError {
             Self::Unfinished { .. } => {
                 "what was decided so far is kept: go on with harness onboard NAME at a terminal, or with \
                  --kinds KIND,…, --projects PATTERN and --auto-map adopt|match|off, or with --yes for what is usual"
+            }
+            Self::ConnectorChanged { .. } => {
+                "put the former file back; or look at what the other one is (harness inspect FILE), give this one up \
+                 with harness onboard NAME --abandon, and begin again"
             }
             Self::NoKind => "give the token more rights at the vendor, and begin again",
             Self::Kind { .. } => "choose among those that the token can read, or give it the right at the vendor",
@@ -182,6 +194,7 @@ impl Tenant {
         let loaded = self.harness.connector(&setup.connector).await?;
         let mut draft = Draft {
             connector: setup.connector.clone(),
+            connector_sha256: pin(&loaded, &setup.connector),
             settings: setup.settings.clone(),
             allow_origins: setup.allow_origins.clone(),
             allow_private_origins: setup.allow_private_origins.clone(),
@@ -193,7 +206,7 @@ impl Tenant {
             auto_map: None,
         };
         let store = setup.store_secret;
-        let (mut made, from) = candidate(&loaded.manifest, setup)?;
+        let (mut made, from) = candidate(&loaded, setup)?;
         draft.secrets = made.secrets.clone();
         let secrets = match typed {
             Some(secret) => from.into_keys().map(|variable| (variable, secret.clone())).collect(),
@@ -318,6 +331,9 @@ impl Tenant {
         let found = self.store.read(move |store| store.draft(&wanted)).await?;
         let draft = found.ok_or_else(|| OnboardingError::NotBegun(name.clone()))?.draft;
         let loaded = self.harness.connector(&draft.connector).await?;
+        if pin(&loaded, &draft.connector) != draft.connector_sha256 {
+            return Err(OnboardingError::ConnectorChanged { name: name.clone(), connector: draft.connector }.into());
+        }
         Ok((draft, loaded))
     }
 
@@ -339,7 +355,7 @@ impl Tenant {
             secret: None,
             store_secret: false,
         };
-        let (mut made, _) = candidate(&loaded.manifest, setup)?;
+        let (mut made, _) = candidate(loaded, setup)?;
         made.secrets = draft.secrets.clone();
         let secrets: Secrets = self.secrets(name, &made.secrets, None)?;
         self.rehearsal(loaded, made, None, secrets)

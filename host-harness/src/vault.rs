@@ -15,10 +15,7 @@ mod tenant;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    fs::File,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
@@ -28,6 +25,8 @@ pub use self::{
     tenant::{EntryState, VaultEntry, VaultReport},
 };
 use crate::{
+    error::EXPOSED_FILE,
+    files::{Exposure, open_private},
     ids::{InstanceName, TenantId},
     secrets::{Secret, SecretError, SecretSource},
 };
@@ -107,6 +106,8 @@ impl VaultError {
     /// What the operator can do about it.
     pub fn remedy(&self) -> Option<&'static str> {
         Some(match self {
+            Self::NoKey(_, SecretError::Exposed(..)) => EXPOSED_FILE,
+            Self::Read(_, error) if Exposure::behind(error).is_some() => EXPOSED_FILE,
             Self::NoKey(..) => {
                 "give the key in HARNESS_VAULT_KEY, or its file with --vault-key-file FILE or HARNESS_VAULT_KEY_FILE; \
                  `harness vault new-key` makes one for a new vault"
@@ -280,7 +281,7 @@ impl Vault {
         let failed = |error| VaultError::Write(self.path.clone(), error);
         // No name of an instance, whose locks lie in the same folder.
         let path = self.path.with_extension("writer.lock");
-        let lock = File::options().create(true).truncate(false).write(true).open(path).map_err(failed)?;
+        let lock = open_private(&path).map_err(failed)?;
         lock.lock().map_err(failed)?;
         let mut content = self.content()?;
         change(&mut content)?;

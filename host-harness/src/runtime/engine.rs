@@ -18,7 +18,7 @@ use super::{
     linker,
     state::SandboxState,
 };
-use crate::limits::Limits;
+use crate::{files::read_bounded, limits::Limits};
 
 /// How often a running guest is looked at. Short enough that one guest cannot
 /// hold a core for long while others wait; long enough to cost nothing.
@@ -108,8 +108,13 @@ impl Runtime {
 
     /// [`load`](Self::load) of a file.
     pub fn load_file(&self, path: &Path) -> Result<Connector, RuntimeError> {
-        let code = std::fs::read(path).map_err(|error| RuntimeError::File(path.to_owned(), error))?;
-        self.load(&code)
+        self.load(&self.read_file(path)?)
+    }
+
+    /// The bytes of a component in a file.
+    pub(crate) fn read_file(&self, path: &Path) -> Result<Vec<u8>, RuntimeError> {
+        let bytes = read_bounded(path, self.shared.limits.component_bytes);
+        bytes.map_err(|error| RuntimeError::File(path.to_owned(), error))
     }
 }
 

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{VaultError, key::NONCE_BYTES, key::Sealed};
-use crate::hex;
+use crate::{files::open_trusted, hex};
 
 /// Version of the form.
 const VERSION: u32 = 1;
@@ -64,7 +64,7 @@ struct Entry {
 /// Reads a vault; none where there is no file.
 pub(super) fn read(path: &Path) -> Result<Option<Content>, VaultError> {
     let failed = |error| VaultError::Read(path.to_owned(), error);
-    let file = match File::open(path) {
+    let file = match open_trusted(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(failed(error)),
