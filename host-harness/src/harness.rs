@@ -229,3 +229,26 @@ impl Harness {
         Ok(transport.or_insert_with(|| Arc::new(Transport::new(tls, limits))).clone())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{BUNDLED, ConnectorSource, Harness, Options};
+
+    #[tokio::test]
+    async fn a_file_that_is_another_one_by_now_is_loaded_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let harness = Harness::new(Options::new(folder.path().join("data")));
+        let path = folder.path().join("connector.wasm");
+        let source = ConnectorSource::File { path: path.clone() };
+        let mut component = BUNDLED[0].component.to_vec();
+        std::fs::write(&path, &component).unwrap();
+        let first = harness.connector(&source).await.unwrap().connector.inspection().sha256.clone();
+        // The same, with a note.
+        component.extend(b"\0\x05\x04note");
+        std::fs::write(&path, &component).unwrap();
+        let second = harness.connector(&source).await.unwrap().connector.inspection().sha256.clone();
+        assert_ne!(first, second);
+        std::fs::remove_file(&path).unwrap();
+        assert!(harness.connector(&source).await.is_err(), "what is not there does not run");
+    }
+}
