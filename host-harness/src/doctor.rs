@@ -150,6 +150,7 @@ impl Harness {
                     continue;
                 }
             }
+            checks.extend(last_work(&tenant, &instance, &what).await);
             let secrets = match tenant.secrets(&name, &instance.made.secrets, None) {
                 Ok(secrets) => {
                     let sources = instance.made.secrets.values();
@@ -173,7 +174,6 @@ impl Harness {
                     continue;
                 }
             };
-            checks.extend(last_work(&tenant, &instance, &what).await);
             if online {
                 checks.push(reach(&tenant, &instance, secrets, format!("{what}: vendor")).await);
             }
