@@ -5,7 +5,7 @@
 //! after a crash by whoever opens the tenant next.
 
 use std::{
-    fs::{self, File},
+    fs,
     io::{self, Read},
     path::{Path, PathBuf},
 };
@@ -13,7 +13,7 @@ use std::{
 use serde::Serialize;
 
 use crate::{error::HarnessError, harness::Harness, tenant::Tenant, vault::Vault};
-use appsec_grant::{InstanceName, Secret, TenantId};
+use appsec_grant::{InstanceName, Secret, TenantId, files::open_regular};
 use appsec_store::{DeletionPlan, DeletionProof, FindingStore, PendingDeletion, StoreError, contains};
 
 /// What a folder of a tenant that is being deleted begins with: no name of a
@@ -261,7 +261,7 @@ fn holds(path: &Path, texts: &[&[u8]]) -> io::Result<bool> {
     if longest == 0 {
         return Ok(false);
     }
-    let mut file = File::open(path)?;
+    let mut file = open_regular(path)?;
     let mut held = Vec::new();
     loop {
         let before = held.len();

@@ -2,9 +2,9 @@
 //! repaired here: a doctor that changes things hides what happened.
 
 use std::{
-    fs::{self, File},
+    fs,
     io::Write,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use serde::Serialize;
@@ -15,7 +15,11 @@ use crate::{
     harness::Harness,
     tenant::{Secrets, Tenant},
 };
-use appsec_grant::{Code, TenantId, with_causes};
+use appsec_grant::{
+    Code, SecretSource, TenantId,
+    files::{Exposure, check_folder},
+    with_causes,
+};
 use appsec_store::{FindingStore, Instance, InstanceStatus, Run, RunMode, RunState, StoreHealth};
 
 /// How something is.
@@ -40,6 +44,10 @@ impl Condition {
         }
     }
 }
+
+/// What to do about a file that other users may write.
+const EXPOSED_FILE: &str = "make the file yours alone: chmod go-rwx FILE, and chown where it belongs to \
+                                       another user; whoever could write it may know or have chosen what is in it";
 
 /// One thing that was looked at.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
@@ -77,6 +85,8 @@ impl Harness {
     /// every instance to its vendor.
     pub async fn doctor(&self, online: bool) -> Vec<Check> {
         let mut checks = vec![folder(self.data_dir())];
+        checks.extend(permissions(self.data_dir()));
+        checks.extend(self.vault_key_file());
         match self.runtime() {
             Ok(_) => checks.push(Check::good("engine", "it starts")),
             Err(error) => checks.push(Check::failed("engine", &error)),
@@ -103,8 +113,13 @@ impl Harness {
                     false
                 }
             };
+            // What somebody else may have put there is not run, and gets no secret.
+            let tenants = self.data_dir().join("tenants");
+            let own = [self.data_dir(), &tenants, &self.tenant_folder(&tenant)]
+                .into_iter()
+                .all(|it| check_folder(it).is_ok());
             // Other versions have other tables.
-            if usable && health.is_ok_and(|health| health.version == health.known_version) {
+            if own && usable && health.is_ok_and(|health| health.version == health.known_version) {
                 self.instances_of(&tenant, &path, online, &mut checks).await;
             }
         }
@@ -144,9 +159,18 @@ impl Harness {
                     continue;
                 }
             }
+            checks.extend(last_work(&tenant, &instance, &what).await);
             let secrets = match tenant.secrets(&name, &instance.made.secrets, None) {
                 Ok(secrets) => {
-                    checks.push(Check::good(format!("{what}: secret"), format!("{} can be read", secrets.len())));
+                    let sources = instance.made.secrets.values();
+                    checks.push(
+                        sources
+                            .filter_map(|source| readable(&format!("{what}: secret"), source))
+                            .next()
+                            .unwrap_or_else(|| {
+                                Check::good(format!("{what}: secret"), format!("{} can be read", secrets.len()))
+                            }),
+                    );
                     secrets
                 }
                 Err(error) => {
@@ -159,12 +183,34 @@ impl Harness {
                     continue;
                 }
             };
-            checks.extend(last_work(&tenant, &instance, &what).await);
             if online {
                 checks.push(reach(&tenant, &instance, secrets, format!("{what}: vendor")).await);
             }
         }
     }
+}
+
+impl Harness {
+    /// The file of the vault's key, if it is in one.
+    fn vault_key_file(&self) -> Option<Check> {
+        let source = &self.options().vault_key;
+        let SecretSource::File { path } = source else { return None };
+        let what = "file of the vault's key";
+        Some(match source.read() {
+            Ok(_) => {
+                readable(what, source).unwrap_or_else(|| Check::good(what, format!("{} can be read", path.display())))
+            }
+            Err(error) => Check::failed(what, &error.into()),
+        })
+    }
+}
+
+/// A secret's file that others may read.
+fn readable(what: &str, source: &SecretSource) -> Option<Check> {
+    let SecretSource::File { path } = source else { return None };
+    let exposure = Exposure::of(&fs::metadata(path).ok()?)?;
+    let detail = format!("{}: {exposure}", path.display());
+    Some(Check::bad(what, Condition::Notice, detail, EXPOSED_FILE))
 }
 
 /// How the last run or check of an instance ended, where it was not well.
@@ -230,24 +276,71 @@ fn folder(path: &Path) -> Check {
             "the first command that stores something makes it",
         );
     }
-    let probe = path.join(".doctor");
-    let written = File::create(&probe).and_then(|mut file| file.write_all(b"probe").and_then(|()| file.sync_all()));
-    let removed = fs::remove_file(&probe);
-    if let Err(error) = written.and(removed) {
+    // Under a name that nobody can know, and so lead elsewhere, beforehand.
+    let written = tempfile::Builder::new().prefix(".doctor").tempfile_in(path).and_then(|mut probe| {
+        probe.write_all(b"probe")?;
+        probe.as_file().sync_all()?;
+        probe.close()
+    });
+    if let Err(error) = written {
         let remedy = "check its permissions and the space on the disk";
         return Check::bad(what, Condition::Problem, format!("it cannot be written: {error}"), remedy);
     }
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let tenants = path.join("tenants");
-        let open = fs::metadata(&tenants).is_ok_and(|it| it.permissions().mode() & 0o077 != 0);
-        if open {
-            let remedy = "take the rights of others away: chmod -R go-rwx on that folder";
-            return Check::bad(what, Condition::Notice, "other users may look into its tenants", remedy);
+    Check::good(what, "it is there and can be written")
+}
+
+/// How many files are named that others may read or write.
+const NAMED: usize = 5;
+
+/// What others may read or write of a data folder.
+fn permissions(folder: &Path) -> Option<Check> {
+    if !folder.exists() {
+        return None;
+    }
+    let what = "permissions";
+    let mut looked = Looked::default();
+    looked.at(folder, true, DEPTH);
+    looked.exposed.sort_by(|(a, x), (b, y)| x.is_writable().cmp(&y.is_writable()).reverse().then_with(|| a.cmp(b)));
+    let Some((_, worst)) = looked.exposed.first() else {
+        return Some(Check::good(what, format!("{} files and folders are this user's alone", looked.count)));
+    };
+    let condition = if worst.is_writable() { Condition::Problem } else { Condition::Notice };
+    let named = looked.exposed.iter().take(NAMED).map(|(path, exposure)| format!("{}: {exposure}", path.display()));
+    let mut detail = named.collect::<Vec<_>>().join("; ");
+    if let Some(more @ 1..) = looked.exposed.len().checked_sub(NAMED) {
+        detail.push_str(&format!("; and {more} more"));
+    }
+    let remedy = "take the rights of others away: chmod -R go-rwx on the data folder; where something belongs to another \
+                  user: chown -R; what others could write they may have changed: bring it back from a backup";
+    Some(Check::bad(what, condition, detail, remedy))
+}
+
+/// Folders below the data folder are those of tenants, and of compiled code.
+const DEPTH: usize = 3;
+
+/// What was seen of a folder.
+#[derive(Default)]
+struct Looked {
+    count: usize,
+    exposed: Vec<(PathBuf, Exposure)>,
+}
+
+impl Looked {
+    /// Looks at a file or folder and what is below it. What others may read
+    /// counts only where they get to it.
+    fn at(&mut self, path: &Path, reached: bool, depth: usize) {
+        // What has gone in the meantime was no part of it.
+        let Ok(metadata) = fs::metadata(path) else { return };
+        self.count += 1;
+        let exposure = Exposure::of(&metadata).filter(|it| reached || it.is_writable());
+        self.exposed.extend(exposure.map(|it| (path.to_owned(), it)));
+        if metadata.is_dir() && depth > 0 {
+            let reached = reached && Exposure::of(&metadata).is_some();
+            for entry in fs::read_dir(path).into_iter().flatten().flatten() {
+                self.at(&entry.path(), reached, depth - 1);
+            }
         }
     }
-    Check::good(what, "it is there and can be written")
 }
 
 /// Tenants whose return from a backup was cut off.

@@ -1,14 +1,14 @@
 //! What can go wrong, and what to do about it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::{
     backup::BackupError, mapping::MappingError, onboarding::OnboardingError, vault::VaultError, webhook::WebhookError,
 };
-use appsec_grant::{BucketError, Code, InstanceName, OriginError, SecretError};
+use appsec_grant::{BucketError, Code, InstanceName, OriginError, SecretError, files::Exposure};
 use appsec_ingest::{Error as IngestError, ImportError};
 use appsec_sandbox::{CallError, CallFailure, RuntimeError};
-use appsec_store::{ScheduleError, StoreError};
+use appsec_store::{ConnectorSource, ScheduleError, StoreError};
 
 /// Why the harness could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +53,26 @@ pub enum HarnessError {
         /// Id now.
         found: String,
     },
+    /// The connector's file is another one than somebody accepted.
+    #[error(
+        "the connector {connector} is another one than was accepted: accepted is the SHA-256 {accepted}, and found {found}"
+    )]
+    ConnectorChanged {
+        /// Where it is.
+        connector: ConnectorSource,
+        /// Hash of the one that was accepted.
+        accepted: String,
+        /// Hash of the one that is there.
+        found: String,
+    },
+    /// The connector is held to nothing.
+    #[error(
+        "`{0}` uses the connector inside of this program, which changes with the program alone: there is nothing to accept"
+    )]
+    NotPinned(InstanceName),
+    /// Somebody else decides what is in a folder.
+    #[error("the folder {0} is not used: {1}")]
+    Exposed(PathBuf, Exposure),
     /// Another connector was given for what only the instance's own may do.
     #[error("`{0}` is normalized by the connector that it was set up with, and by no other")]
     OnlyOwnConnector(InstanceName),
@@ -176,6 +196,14 @@ impl From<ImportError> for HarnessError {
 }
 
 impl HarnessError {
+    /// What a folder is refused for, or why it cannot be looked at.
+    pub(crate) fn exposed(folder: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        |error| match Exposure::behind(&error) {
+            Some(exposure) => Self::Exposed(folder.to_owned(), exposure),
+            None => Self::Folder(folder.to_owned(), error),
+        }
+    }
+
     fn ingest(&self) -> Option<&IngestError> {
         match self {
             Self::Ingest(error) => Some(error),
@@ -204,6 +232,10 @@ impl HarnessError {
             Self::Vault(error) => error.code(),
             Self::Backup(error) => error.code(),
             Self::Onboarding(error) => error.code(),
+            Self::ConnectorChanged { .. } => Code::ConnectorChanged,
+            Self::NotPinned(_) => Code::ConnectorNotPinned,
+            Self::Exposed(..) => Code::FolderExposed,
+            Self::Secret(SecretError::Exposed(..)) => Code::FileExposed,
             Self::Runtime(_) => Code::ConnectorUnusable,
             Self::Secret(_) | Self::NoSecret(_) => Code::Secret,
             Self::Origin(_) => Code::InvalidOrigin,

@@ -1,12 +1,14 @@
 //! The harness: what the commands of a terminal, tests and other programs call.
 
 use std::{
+    borrow::Cow,
     collections::HashMap,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use appsec_model::{Manifest, Normalized, RawInput, Timestamp};
+use sha2::{Digest, Sha256};
 
 use crate::{
     bundled::BUNDLED,
@@ -14,7 +16,7 @@ use crate::{
     tenant::{Secrets, Tenant},
     vault::VAULT_KEY_VARIABLE,
 };
-use appsec_grant::{SecretSource, TenantId};
+use appsec_grant::{SecretSource, TenantId, files::check_folder};
 use appsec_ingest::{ByClock, Gate, Gates, RetryPolicy, Waiter};
 use appsec_sandbox::{Called, Connector, Limits, Runtime, Transport, tls_config};
 use appsec_store::{ConnectorSource, FindingStore, Instance, SharedStore};
@@ -103,26 +105,31 @@ impl Harness {
         Ok(self.shared.runtime.get_or_init(|| runtime))
     }
 
-    /// Loads a connector and asks it what it is. Loaded once per process.
+    /// Loads a connector and asks it what it is. Loaded once per process; a file
+    /// that is another one by now is loaded anew.
     pub async fn connector(&self, source: &ConnectorSource) -> Result<Loaded, HarnessError> {
-        let key = match source {
-            ConnectorSource::Bundled { id } => PathBuf::from(format!("bundled:{id}")),
-            ConnectorSource::File { path } => path.clone(),
+        let runtime = self.runtime()?;
+        let (key, code) = match source {
+            ConnectorSource::Bundled { id } => {
+                let bundled = BUNDLED.iter().find(|bundled| bundled.id == id);
+                let component = bundled.ok_or_else(|| HarnessError::NoConnector(id.clone()))?.component;
+                (PathBuf::from(format!("bundled:{id}")), Cow::Borrowed(component))
+            }
+            // What is compiled are the very bytes that are told apart by their hash.
+            ConnectorSource::File { path } => (path.clone(), Cow::Owned(runtime.read_file(path)?)),
             ConnectorSource::Native => return Err(HarnessError::Native),
         };
         let known = self.shared.connectors.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
-        if let Some(loaded) = known {
+        let is_same = |loaded: &Loaded| match source {
+            ConnectorSource::File { .. } => {
+                loaded.connector.inspection().sha256 == data_encoding::HEXLOWER.encode(&Sha256::digest(&code))
+            }
+            ConnectorSource::Bundled { .. } | ConnectorSource::Native => true,
+        };
+        if let Some(loaded) = known.filter(is_same) {
             return Ok(loaded);
         }
-        let runtime = self.runtime()?;
-        let connector = match source {
-            ConnectorSource::Bundled { id } => {
-                let bundled = BUNDLED.iter().find(|bundled| bundled.id == id);
-                runtime.load(bundled.ok_or_else(|| HarnessError::NoConnector(id.clone()))?.component)?
-            }
-            ConnectorSource::File { path } => runtime.load_file(path)?,
-            ConnectorSource::Native => return Err(HarnessError::Native),
-        };
+        let connector = runtime.load(&code)?;
         let manifest = connector.describe(&source.to_string()).await?.value;
         let loaded = Loaded { connector, manifest: Arc::new(manifest) };
         self.shared.connectors.lock().unwrap_or_else(PoisonError::into_inner).insert(key, loaded.clone());
@@ -131,6 +138,11 @@ impl Harness {
 
     /// Opens the store of a tenant; makes it if it is not there.
     pub fn tenant(&self, id: TenantId) -> Result<Tenant, HarnessError> {
+        // Whoever may write one of them decides what a store says: where secrets
+        // are read from, and where they may be sent.
+        for folder in [self.data_dir(), &self.data_dir().join("tenants"), &self.tenant_folder(&id)] {
+            check_folder(folder).map_err(HarnessError::exposed(folder))?;
+        }
         self.sweep_tenants()?;
         let folder = self.tenant_folder(&id);
         let store = SharedStore::new(FindingStore::open(&folder.join("store.sqlite3"), &id)?);
@@ -211,5 +223,28 @@ impl Harness {
         let limits = &self.shared.options.limits;
         let transport = transports.entry((tenant.clone(), instance_id));
         Ok(transport.or_insert_with(|| Arc::new(Transport::new(tls, limits))).clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BUNDLED, ConnectorSource, Harness, Options};
+
+    #[tokio::test]
+    async fn a_file_that_is_another_one_by_now_is_loaded_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let harness = Harness::new(Options::new(folder.path().join("data")));
+        let path = folder.path().join("connector.wasm");
+        let source = ConnectorSource::File { path: path.clone() };
+        let mut component = BUNDLED[0].component.to_vec();
+        std::fs::write(&path, &component).unwrap();
+        let first = harness.connector(&source).await.unwrap().connector.inspection().sha256.clone();
+        // The same, with a note.
+        component.extend(b"\0\x05\x04note");
+        std::fs::write(&path, &component).unwrap();
+        let second = harness.connector(&source).await.unwrap().connector.inspection().sha256.clone();
+        assert_ne!(first, second);
+        std::fs::remove_file(&path).unwrap();
+        assert!(harness.connector(&source).await.is_err(), "what is not there does not run");
     }
 }

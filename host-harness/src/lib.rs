@@ -63,7 +63,7 @@ pub use crate::{
     error::HarnessError,
     harness::{Harness, Loaded, Options},
     lease::Holder,
-    lifecycle::{Rotation, SettingsChange},
+    lifecycle::{AcceptedConnector, Rotation, SettingsChange},
     mapping::{Acceptance, MappingError, ProjectName, ScanFieldChanges},
     onboarding::{KindChoice, Onboarding, OnboardingError, OnboardingStep},
     policies::{PoliciesImported, PolicyCheck, PolicyRow, PolicyRows},
@@ -74,12 +74,14 @@ pub use crate::{
 };
 pub use appsec_grant::{
     Addresses, BucketError, BucketStore, Changes, Class, Code, EgressPolicy, InstanceName, NameError, Origin,
-    OriginError, Secret, SecretError, SecretSource, TenantId, Values, with_causes,
+    OriginError, Secret, SecretError, SecretSource, TenantId, Values,
+    files::{Exposure, open_regular, read_bounded, read_open, write_private},
+    with_causes,
 };
 pub use appsec_ingest::{
     Change, ChangedFinding, Decision, Error as IngestError, ImportError, ImportEvent, ImportOptions, ImportOutcome,
     ImportProgress, ImportReport, Progress, RenormalizeOptions, RenormalizeProgress, RenormalizeReport, RetryPolicy,
-    Selection, SelectionError, SyncEvent, SyncOptions, Vanishing, Waiter, read_file,
+    Selection, SelectionError, SyncEvent, SyncOptions, Vanishing, Waiter, open_input, read_file,
 };
 pub use appsec_sandbox::{
     CallError, CallFailure, CallReport, Called, Connector, Grant, Inspection, InspectionError, LimitHit, Limits,

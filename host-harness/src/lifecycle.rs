@@ -2,15 +2,18 @@
 //! settings, a pause. A change is tried with the vendor before it is written,
 //! and written in one piece: what fails leaves the instance as it was.
 
+use std::collections::BTreeSet;
+
 use appsec_model::{Connection, Deployment, Kind, Manifest};
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::{
     error::HarnessError,
-    tenant::{Tenant, secret_sources, vouched_origins},
+    tenant::{Tenant, pin, secret_sources, vouched_origins},
 };
 use appsec_grant::{Addresses, InstanceName, Origin, SecretSource};
-use appsec_store::{Instance, NewInstance, Paused};
+use appsec_store::{ConnectorSource, Instance, NewInstance, Paused};
 
 /// Another secret for an instance.
 #[derive(Clone, Debug, Default)]
@@ -41,6 +44,33 @@ pub struct SettingsChange {
     pub secret: Option<SecretSource>,
     /// Whether the settings may lead to another account of the vendor.
     pub other_account: bool,
+}
+
+/// What came of looking at the file of an instance's connector again.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+pub struct AcceptedConnector {
+    /// Name of the instance.
+    pub instance: String,
+    /// Where the connector comes from.
+    pub connector_source: ConnectorSource,
+    /// Whether it is another file than before.
+    pub changed: bool,
+    /// SHA-256 of the file that was accepted before.
+    pub sha256_before: Option<String>,
+    /// SHA-256 of the file that is accepted now.
+    pub sha256: String,
+    /// Version that the instance was set up or last normalized with.
+    pub version_before: String,
+    /// Version that the file says.
+    pub version: String,
+    /// Origins that it asks for and the instance may not reach.
+    pub origins_not_granted: Vec<String>,
+    /// Origins that the instance may reach and it does not ask for.
+    pub origins_not_asked_for: Vec<String>,
+    /// Secrets that it asks for and the instance does not give it.
+    pub secrets_not_given: Vec<String>,
+    /// Secrets that the instance gives and it does not ask for.
+    pub secrets_not_asked_for: Vec<String>,
 }
 
 /// The setting that connectors take the kinds to bring from.
@@ -99,6 +129,44 @@ impl Tenant {
         let now = self.harness.now();
         self.store.run(move |store| store.change_instance(instance.id, &accepted, anew, now)).await?;
         self.instance(name).await
+    }
+
+    /// Holds an instance to the file of its connector as it is now, and tells how
+    /// it differs from what the instance was set up for. Grants stay as they are:
+    /// what it asks for beyond them it does not get.
+    pub async fn accept_connector(&self, name: &InstanceName) -> Result<AcceptedConnector, HarnessError> {
+        let (_lease, instance) = self.leased_instance(name, "accept-connector").await?;
+        let made = &instance.made;
+        let loaded = self.loaded_from(&instance, &made.connector_source).await?;
+        let Some(sha256) = pin(&loaded, &made.connector_source) else {
+            return Err(HarnessError::NotPinned(name.clone()));
+        };
+        let configured = |key: &String| made.settings.get(key).and_then(|value| value.as_str());
+        let asked = loaded.manifest.origins.iter().map(|need| {
+            let setting = need.setting.as_ref().and_then(configured);
+            Ok(setting.unwrap_or(&need.default).parse::<Origin>()?)
+        });
+        let asked: BTreeSet<String> =
+            asked.map(|it| it.map(|origin| origin.to_string())).collect::<Result<_, HarnessError>>()?;
+        let granted = made.egress.origins().map(|(origin, _)| origin.to_string()).collect();
+        let wanted: BTreeSet<String> = loaded.manifest.secrets.iter().map(|need| need.variable.clone()).collect();
+        let given = made.secrets.keys().cloned().collect();
+        let less = |more: &BTreeSet<String>, less: &BTreeSet<String>| more.difference(less).cloned().collect();
+        let accepted = AcceptedConnector {
+            instance: name.to_string(),
+            connector_source: made.connector_source.clone(),
+            changed: made.connector_sha256.as_ref() != Some(&sha256),
+            sha256_before: made.connector_sha256.clone(),
+            sha256: sha256.clone(),
+            version_before: made.connector_version.clone(),
+            version: loaded.manifest.version.clone(),
+            origins_not_granted: less(&asked, &granted),
+            origins_not_asked_for: less(&granted, &asked),
+            secrets_not_given: less(&wanted, &given),
+            secrets_not_asked_for: less(&given, &wanted),
+        };
+        self.store.run(move |store| store.accept_connector(instance.id, &sha256)).await?;
+        Ok(accepted)
     }
 
     /// Pauses an instance: it is not synced until it is resumed. A sync under

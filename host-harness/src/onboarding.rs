@@ -13,10 +13,12 @@ use crate::{
     harness::Loaded,
     lifecycle::set_kinds,
     rehearsal::Rehearsal,
-    tenant::{Secrets, Setup, Tenant, candidate},
+    tenant::{Secrets, Setup, Tenant, candidate, pin},
 };
 use appsec_grant::{Code, InstanceName, Secret, SecretSource};
-use appsec_store::{Accepted, AutoMap, Draft, Instance, NamedDraft, ProjectChoice, StoreError, matches};
+use appsec_store::{
+    Accepted, AutoMap, ConnectorSource, Draft, Instance, NamedDraft, ProjectChoice, StoreError, matches,
+};
 
 /// What an onboarding waits for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, schemars::JsonSchema)]
@@ -92,6 +94,14 @@ pub enum OnboardingError {
         /// What it waits for.
         missing: OnboardingStep,
     },
+    /// The connector's file was exchanged.
+    #[error("the connector {connector} is another one than the onboarding of `{name}` was begun with")]
+    ConnectorChanged {
+        /// Name of the instance to be.
+        name: InstanceName,
+        /// Where the connector is.
+        connector: ConnectorSource,
+    },
     /// No kind was chosen.
     #[error("no kind is left to bring")]
     NoKind,
@@ -130,6 +140,7 @@ impl OnboardingError {
         match self {
             Self::NotBegun(_) => Code::OnboardingNotFound,
             Self::Unfinished { .. } => Code::OnboardingIncomplete,
+            Self::ConnectorChanged { .. } => Code::OnboardingConnectorChanged,
             Self::NoKind => Code::NoReadableKind,
             Self::Kind { .. } => Code::KindNotReadable,
             Self::NoProject { .. } => Code::PatternUnmatched,
@@ -178,6 +189,7 @@ impl Tenant {
         let loaded = self.harness.connector(&setup.connector).await?;
         let mut draft = Draft {
             connector: setup.connector.clone(),
+            connector_sha256: pin(&loaded, &setup.connector),
             settings: setup.settings.clone(),
             allow_origins: setup.allow_origins.clone(),
             allow_private_origins: setup.allow_private_origins.clone(),
@@ -189,7 +201,7 @@ impl Tenant {
             auto_map: None,
         };
         let store = setup.store_secret;
-        let (mut made, from) = candidate(&loaded.manifest, setup)?;
+        let (mut made, from) = candidate(&loaded, setup)?;
         draft.secrets = made.secrets.clone();
         let secrets = match typed {
             Some(secret) => from.into_keys().map(|variable| (variable, secret.clone())).collect(),
@@ -314,6 +326,9 @@ impl Tenant {
         let found = self.store.read(move |store| store.draft(&wanted)).await?;
         let draft = found.ok_or_else(|| OnboardingError::NotBegun(name.clone()))?.draft;
         let loaded = self.harness.connector(&draft.connector).await?;
+        if pin(&loaded, &draft.connector) != draft.connector_sha256 {
+            return Err(OnboardingError::ConnectorChanged { name: name.clone(), connector: draft.connector }.into());
+        }
         Ok((draft, loaded))
     }
 
@@ -335,7 +350,7 @@ impl Tenant {
             secret: None,
             store_secret: false,
         };
-        let (mut made, _) = candidate(&loaded.manifest, setup)?;
+        let (mut made, _) = candidate(loaded, setup)?;
         made.secrets = draft.secrets.clone();
         let secrets: Secrets = self.secrets(name, &made.secrets, None)?;
         self.rehearsal(loaded, made, None, secrets)

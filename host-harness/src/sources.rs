@@ -40,6 +40,7 @@ fn native(name: &InstanceName) -> NewInstance {
         connector_id: READER.to_owned(),
         connector_version: env!("CARGO_PKG_VERSION").to_owned(),
         connector_source: ConnectorSource::Native,
+        connector_sha256: None,
         settings: serde_json::Map::new(),
         egress: Default::default(),
         secrets: Default::default(),

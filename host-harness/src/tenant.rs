@@ -14,7 +14,9 @@ use crate::{
     harness::{Harness, Loaded},
     lease::Lease,
 };
-use appsec_grant::{Addresses, EgressPolicy, InstanceName, Origin, Secret, SecretSource, TenantId};
+use appsec_grant::{
+    Addresses, EgressPolicy, InstanceName, Origin, Secret, SecretSource, TenantId, files::open_private,
+};
 use appsec_ingest::{
     Caller, Import, ImportOptions, ImportProgress, ImportReport, InstanceSync, Progress, Renormalize,
     RenormalizeOptions, RenormalizeProgress, RenormalizeReport, SyncOptions, Vanishing,
@@ -86,7 +88,7 @@ impl Tenant {
     pub async fn add_instance(&self, setup: Setup, check: bool) -> Result<Instance, HarnessError> {
         let loaded = self.harness.connector(&setup.connector).await?;
         let name = setup.name.clone();
-        let (new, from) = candidate(&loaded.manifest, setup)?;
+        let (new, from) = candidate(&loaded, setup)?;
         // Secret and key are read before anything is written.
         let stored = new.secrets.values().any(|source| *source == SecretSource::Vault);
         let secrets = if check || stored { Some(self.secrets(&name, &from, None)?) } else { None };
@@ -264,12 +266,11 @@ impl Tenant {
         progress: RenormalizeProgress,
     ) -> Result<RenormalizeReport, HarnessError> {
         self.run_on(name, "renormalize", async |instance| {
-            let source = match &options.connector {
+            let loaded = match &options.connector {
                 Some(_) if !options.dry_run => return Err(HarnessError::OnlyOwnConnector(name.clone())),
-                Some(other) => other,
-                None => &instance.made.connector_source,
+                Some(other) => self.loaded_from(&instance, other).await?,
+                None => self.loaded(&instance).await?,
             };
-            let loaded = self.loaded_from(&instance, source).await?;
             let renormalize = Renormalize {
                 store: self.store.clone(),
                 connector: loaded.connector,
@@ -286,13 +287,27 @@ impl Tenant {
     }
 
     /// The connector of an instance, which must still be the one that it was
-    /// made with.
+    /// made with, and of a file the very one that somebody accepted.
     pub async fn loaded(&self, instance: &Instance) -> Result<Loaded, HarnessError> {
-        self.loaded_from(instance, &instance.made.connector_source).await
+        let made = &instance.made;
+        let loaded = self.loaded_from(instance, &made.connector_source).await?;
+        match (&made.connector_sha256, pin(&loaded, &made.connector_source)) {
+            (Some(accepted), Some(found)) if *accepted == found => Ok(loaded),
+            (_, None) => Ok(loaded),
+            (accepted, Some(found)) => Err(HarnessError::ConnectorChanged {
+                connector: made.connector_source.clone(),
+                accepted: accepted.clone().unwrap_or_else(|| "none".to_owned()),
+                found,
+            }),
+        }
     }
 
     /// [`loaded`](Self::loaded) from elsewhere: another version of it.
-    async fn loaded_from(&self, instance: &Instance, source: &ConnectorSource) -> Result<Loaded, HarnessError> {
+    pub(crate) async fn loaded_from(
+        &self,
+        instance: &Instance,
+        source: &ConnectorSource,
+    ) -> Result<Loaded, HarnessError> {
         let loaded = self.harness.connector(source).await?;
         if loaded.manifest.id != instance.made.connector_id {
             return Err(HarnessError::OtherConnector {
@@ -400,7 +415,7 @@ impl Tenant {
     pub(crate) fn lock(&self, name: &InstanceName) -> Result<File, HarnessError> {
         let path = self.folder.join(format!("{name}.lock"));
         let failed = |error| HarnessError::Lock(path.clone(), error);
-        let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
+        let file = open_private(&path).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => Ok(file),
             Err(std::fs::TryLockError::WouldBlock) => Err(HarnessError::Locked),
@@ -453,7 +468,8 @@ pub(crate) type Sources = BTreeMap<String, SecretSource>;
 
 /// The instance that a setup makes, and where its secrets are read from now:
 /// the instance may read them from the vault afterwards.
-pub(crate) fn candidate(manifest: &Manifest, setup: Setup) -> Result<(NewInstance, Sources), HarnessError> {
+pub(crate) fn candidate(loaded: &Loaded, setup: Setup) -> Result<(NewInstance, Sources), HarnessError> {
+    let manifest = &loaded.manifest;
     let from = secret_sources(manifest, setup.secret.as_ref());
     let secrets = match setup.store_secret {
         true => secret_sources(manifest, Some(&SecretSource::Vault)),
@@ -464,11 +480,18 @@ pub(crate) fn candidate(manifest: &Manifest, setup: Setup) -> Result<(NewInstanc
         name: setup.name,
         connector_id: manifest.id.clone(),
         connector_version: manifest.version.clone(),
+        connector_sha256: pin(loaded, &setup.connector),
         connector_source: setup.connector,
         settings: setup.settings,
         secrets,
     };
     Ok((new, from))
+}
+
+/// What a connector is held to from now on: a file to its content. The one in
+/// the binary changes with it, and with nothing else.
+pub(crate) fn pin(loaded: &Loaded, source: &ConnectorSource) -> Option<String> {
+    matches!(source, ConnectorSource::File { .. }).then(|| loaded.connector.inspection().sha256.clone())
 }
 
 /// Where each secret of the connector is read from.

@@ -15,10 +15,7 @@ mod tenant;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    fs::File,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
@@ -27,7 +24,10 @@ pub use self::{
     key::VaultKey,
     tenant::{EntryState, VaultEntry, VaultReport},
 };
-use appsec_grant::{Code, InstanceName, Secret, SecretError, SecretSource, TenantId};
+use appsec_grant::{
+    Code, InstanceName, Secret, SecretError, SecretSource, TenantId,
+    files::{Exposure, open_private},
+};
 
 /// The variable that the key is read from where nothing else is said.
 pub const VAULT_KEY_VARIABLE: &str = "HARNESS_VAULT_KEY";
@@ -104,6 +104,8 @@ impl VaultError {
     /// A stable word for it.
     pub(crate) fn code(&self) -> Code {
         match self {
+            Self::NoKey(_, SecretError::Exposed(..)) => Code::FileExposed,
+            Self::Read(_, error) if Exposure::behind(error).is_some() => Code::FileExposed,
             Self::NoKey(..) => Code::VaultKey,
             Self::KeyForm(_) => Code::VaultKeyForm,
             Self::WrongKey { .. } => Code::VaultKeyMismatch,
@@ -265,7 +267,7 @@ impl Vault {
         let failed = |error| VaultError::Write(self.path.clone(), error);
         // No name of an instance, whose locks lie in the same folder.
         let path = self.path.with_extension("writer.lock");
-        let lock = File::options().create(true).truncate(false).write(true).open(path).map_err(failed)?;
+        let lock = open_private(&path).map_err(failed)?;
         lock.lock().map_err(failed)?;
         let mut content = self.content()?;
         change(&mut content)?;

@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::ExitCode, time::Instant};
 
 use appsec_model::Severity;
 use host_harness::{
-    ACTIVE, Filter, Harness, InstanceName, Options, PackageFilter, Run, SecretSource, Setup, SyncOptions,
+    ACTIVE, Filter, Harness, InstanceName, Options, PackageFilter, Run, SecretSource, Setup, SyncOptions, write_private,
 };
 use serde::Serialize;
 use vendor_sim::{Expectation, Kind, Refs, Simulator, World, WorldShape};
@@ -108,7 +108,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     ));
     let tenant = harness.tenant(context.tenant.clone())?;
     let token_file = scratch.path().join("token");
-    std::fs::write(&token_file, token)?;
+    write_private(&token_file, token.as_bytes())?;
     let name: InstanceName = "demo".parse().map_err(|error| Failure::new("name", format!("{error}"), None))?;
     let origin = simulator.url().to_owned();
     let known = tenant.store().run(|store| store.instances()).await?;

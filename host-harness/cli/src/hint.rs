@@ -55,6 +55,18 @@ pub fn hint(code: Code) -> Option<&'static str> {
             "to see what the other one would change, add --dry-run; to use it, replace the file that \
              `harness instance show` names, or use the harness that bundles it"
         }
+        Code::ConnectorChanged => {
+            "restore the previous file, or inspect the new one and accept it: harness instance accept-connector NAME"
+        }
+        Code::ConnectorNotPinned => "`harness instance show` shows where the connector comes from",
+        Code::FolderExposed => {
+            "remove the write permission of others: chmod go-w FOLDER; where another user owns it, run this program as \
+             that user, or change the owner: chown -R USER FOLDER"
+        }
+        Code::FileExposed => {
+            "restrict the file to yourself: chmod go-rwx FILE, and chown where another user owns it; whoever could \
+             write it may know or have chosen its content"
+        }
         Code::InstanceNotFound => "`harness instance list` lists the instances; `harness instance add` creates one",
         Code::InstanceExists => "choose another name",
         Code::ImportOnly => "import its reports (again): harness import --source NAME FILE...",
@@ -133,6 +145,10 @@ pub fn hint(code: Code) -> Option<&'static str> {
         Code::OnboardingNotFound => "start it with: harness onboard NAME",
         Code::OnboardingExists => {
             "continue with harness onboard NAME, or discard it with harness onboard NAME --discard"
+        }
+        Code::OnboardingConnectorChanged => {
+            "restore the previous file; or inspect the new one (harness inspect FILE), discard this onboarding with \
+             harness onboard NAME --discard, and start again"
         }
         Code::OnboardingIncomplete => {
             "your answers are kept: continue with harness onboard NAME at a terminal, or with --kinds KIND,…, \

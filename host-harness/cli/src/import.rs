@@ -1,7 +1,6 @@
 //! `harness import`: takes in what files hold.
 
 use std::{
-    fs::File,
     io::{self, IsTerminal},
     path::PathBuf,
     process::ExitCode,
@@ -11,7 +10,7 @@ use std::{
 use appsec_model::{Completeness, Diagnostic, Kind};
 use host_harness::{
     HarnessError, ImportError, ImportEvent, ImportOptions, ImportProgress, ImportReport, InstanceName, RunState, Setup,
-    Tenant,
+    Tenant, open_input,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
@@ -143,7 +142,7 @@ async fn source(tenant: &Tenant, name: &InstanceName) -> Result<bool, Failure> {
 fn readable(files: &[PathBuf]) -> Result<(), Failure> {
     let mut first = None;
     for file in files {
-        match File::open(file) {
+        match open_input(file) {
             _ if file.as_os_str() == "-" => return Ok(()),
             Ok(_) => return Ok(()),
             Err(source) => {

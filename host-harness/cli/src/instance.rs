@@ -3,18 +3,21 @@
 mod change;
 mod report;
 
-use std::{fs, path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode};
 
-use host_harness::{InstanceName, Origin, SecretSource, Setup};
+use host_harness::{InstanceName, Origin, SecretSource, Setup, read_bounded};
 use serde_json::{Map, Value};
 
 pub use self::report::{InstanceList, InstanceReport};
-use self::report::{show, show_list};
+use self::report::{show, show_accepted, show_list};
 use super::{
     Context,
     error::Failure,
     secret::{SecretArgs, StoreArgs},
 };
+
+/// Bytes of a file with settings: a few keys.
+const MAX_SETTINGS_BYTES: u64 = 1 << 20;
 
 #[derive(clap::Subcommand)]
 pub enum Command {
@@ -33,6 +36,11 @@ pub enum Command {
     RotateToken(change::RotateArgs),
     /// Change settings of an instance, after the connector and the vendor took them
     Set(change::SetArgs),
+    /// Accept the connector's file as it is now, after it was exchanged
+    AcceptConnector {
+        /// Its name
+        name: InstanceName,
+    },
     /// Keep an instance from being synced
     Pause {
         /// Its name
@@ -144,6 +152,11 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
             let instance = changed.map_err(|error| Failure::from(error).of(tenant.id(), Some(&name)))?;
             output.result(&InstanceReport::of(&tenant, instance).await?, |report| show(output, report))?;
         }
+        Command::AcceptConnector { name } => {
+            let accepted = tenant.accept_connector(&name).await;
+            let accepted = accepted.map_err(|error| Failure::from(error).of(tenant.id(), Some(&name)))?;
+            output.result(&accepted, |accepted| show_accepted(output, accepted))?;
+        }
         Command::Pause { name, reason } => {
             let paused = tenant.pause_instance(&name, reason).await;
             let instance = paused.map_err(|error| Failure::from(error).of(tenant.id(), None))?;
@@ -187,8 +200,8 @@ impl ConnectArgs {
                     Some("give a file with one JSON object"),
                 )
             };
-            let text = fs::read_to_string(path).map_err(|error| told(error.to_string()))?;
-            settings = serde_json::from_str(&text).map_err(|error| told(error.to_string()))?;
+            let text = read_bounded(path, MAX_SETTINGS_BYTES).map_err(|error| told(error.to_string()))?;
+            settings = serde_json::from_slice(&text).map_err(|error| told(error.to_string()))?;
         }
         settings.extend(self.settings);
         Ok(Setup {

@@ -210,7 +210,28 @@ impl Context {
 }
 
 /// Parses the arguments, runs the command, and tells how it went.
+/// Set to 1, it lets the system keep core dumps: for debugging.
+const CORE_DUMPS_VARIABLE: &str = "HARNESS_CORE_DUMPS";
+
+/// A core dump is this process's memory in a file, tokens included. Other
+/// processes of this user cannot read its memory either, as a debugger does.
+fn keep_no_core() {
+    // What cannot be had is no reason to stop.
+    #[cfg(unix)]
+    let _ = rustix::process::setrlimit(
+        rustix::process::Resource::Core,
+        rustix::process::Rlimit { current: Some(0), maximum: Some(0) },
+    );
+    // A program of the system that takes dumps asks for no limit.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+}
+
 fn main() -> ExitCode {
+    if std::env::var_os(CORE_DUMPS_VARIABLE).is_none_or(|value| value != "1") {
+        keep_no_core();
+    }
+
     let (output, done) = match Cli::try_parse() {
         Ok(cli) => {
             let output = Output::new(cli.global.json);

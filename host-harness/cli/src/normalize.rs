@@ -52,10 +52,12 @@ fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Failure> {
             Some("check the path and its permissions"),
         )
     };
-    let content = read_file(path, limit).map_err(told)?;
-    if content.len() as u64 > limit {
-        let message = format!("{} is larger than {} MiB", path.display(), limit >> 20);
-        return Err(Failure::new("limit", message, Some("`harness import` reads files of any size")));
+    match read_file(path, limit) {
+        Ok(content) if content.len() as u64 <= limit => Ok(content),
+        Err(error) if error.kind() != io::ErrorKind::FileTooLarge => Err(told(error)),
+        Ok(_) | Err(_) => {
+            let message = format!("{} is larger than {} MiB", path.display(), limit >> 20);
+            Err(Failure::new("limit", message, Some("`harness import` reads files of any size")))
+        }
     }
-    Ok(content)
 }

@@ -1,7 +1,6 @@
 //! `harness policy`: what an organisation does not accept.
 
 use std::{
-    fs::File,
     io::Read,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -11,7 +10,7 @@ use appsec_model::Severity;
 use appsec_policy::{Policies, Problem, STARTER, limits};
 use host_harness::{
     FindingId, HarnessError, IssueId, PoliciesImported, PolicyCheck, PolicyFilter, PolicyResult, PolicyResultWord,
-    PolicyRow, PolicyRows,
+    PolicyRow, PolicyRows, open_regular,
 };
 use serde::Serialize;
 
@@ -192,7 +191,7 @@ fn read(file: &Path) -> std::io::Result<String> {
     if file == Path::new("-") {
         std::io::stdin().take(most).read_to_end(&mut bytes)?;
     } else {
-        File::open(file)?.take(most).read_to_end(&mut bytes)?;
+        open_regular(file)?.take(most).read_to_end(&mut bytes)?;
     }
     // What is cut off within a letter is too long anyway.
     String::from_utf8(bytes).or_else(|error| match error.utf8_error().error_len() {

@@ -1,7 +1,6 @@
 //! `harness repositories`: the tenant's code repositories.
 
 use std::{
-    fs,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -10,7 +9,7 @@ use appsec_insight::{
     Problem,
     repository::{Provider, Repository, RepositoryList},
 };
-use host_harness::{MappingFilter, MappingRow, RepositoryChanges, RepositoryRow, Settled, Tenant};
+use host_harness::{MappingFilter, MappingRow, RepositoryChanges, RepositoryRow, Settled, Tenant, read_bounded};
 use serde::Serialize;
 
 use super::{Context, error::Failure, mapping, output::Output};
@@ -141,13 +140,16 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
     Ok(ExitCode::SUCCESS)
 }
 
+/// Bytes of a list of repositories: a million of them.
+const MAX_LIST_BYTES: u64 = 256 << 20;
+
 /// Reads a list. JSON begins with a bracket or brace, a table does not.
 fn read(file: &Path) -> Result<RepositoryList, Failure> {
     let told = |error: std::io::Error| {
         let message = format!("cannot read {}: {error}", file.display());
         Failure::new("file", message, Some("check the path, the permissions, and that it is UTF-8"))
     };
-    let bytes = fs::read(file).map_err(told)?;
+    let bytes = read_bounded(file, MAX_LIST_BYTES).map_err(told)?;
     let name = file.file_name().map_or_else(|| file.display().to_string(), |name| name.to_string_lossy().into_owned());
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     match text.iter().find(|byte| !byte.is_ascii_whitespace()) {

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use appsec_model::Normalized;
-use host_harness::{Coverage, Dashboard, FindingDetail, IssueDetail, MappingRow, RepositoryRow};
+use host_harness::{AcceptedConnector, Coverage, Dashboard, FindingDetail, IssueDetail, MappingRow, RepositoryRow};
 use schemars::{Schema, schema_for};
 
 use super::{
@@ -56,6 +56,7 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         ("findings", schema_for!(FindingList)),
         ("import", schema_for!(ImportList)),
         ("inspect", schema_for!(Inspected)),
+        ("instance-accept-connector", schema_for!(AcceptedConnector)),
         ("instance-add", schema_for!(InstanceReport)),
         ("instance-check", schema_for!(InstanceReport)),
         ("instance-delete", schema_for!(super::delete::InstanceDeletion)),

@@ -78,6 +78,8 @@ codes! {
     ConnectorUnusable "connector-unusable" Usage
     ConnectorNotFound "connector-not-found" Usage
     ConnectorMismatch "connector-mismatch" Conflict
+    ConnectorChanged "connector-changed" Refused
+    ConnectorNotPinned "connector-not-pinned" Usage
     ConnectorNotOwn "connector-not-own" Usage
 
     // Instances and their secrets.
@@ -140,6 +142,7 @@ codes! {
     // Onboarding.
     OnboardingNotFound "onboarding-not-found" Usage
     OnboardingExists "onboarding-exists" Conflict
+    OnboardingConnectorChanged "onboarding-connector-changed" Refused
     OnboardingIncomplete "onboarding-incomplete" Usage
     NoReadableKind "no-readable-kind" Refused
     KindNotReadable "kind-not-readable" Refused
@@ -184,6 +187,8 @@ codes! {
 
     // The machine.
     Usage "usage" Usage
+    FolderExposed "folder-exposed" Refused
+    FileExposed "file-exposed" Refused
     Io "io" Internal
     DiskFull "disk-full" Internal
     StoreBusy "store-busy" Conflict

@@ -1,6 +1,177 @@
-//! Folders that only their owner may read.
+//! Files and folders: read within bounds, trusted only where nobody else may
+//! write them, and made so that only their owner may read them.
 
-use std::{fs, io, path::Path};
+use std::{
+    fs::{self, File, Metadata, OpenOptions},
+    io::{self, Read, Write},
+    path::Path,
+};
+
+/// What others than its owner may do with a file or folder, the worst first.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, thiserror::Error)]
+pub enum Exposure {
+    /// It is neither this user's nor root's, by the number of its owner.
+    #[error("it belongs to another user (uid {0})")]
+    Foreign(u32),
+    /// They may write it; its mode.
+    #[error("other users may write it (mode {0:04o})")]
+    Writable(u32),
+    /// They may read it; its mode.
+    #[error("other users may read it (mode {0:04o})")]
+    Readable(u32),
+}
+
+impl Exposure {
+    /// What others may do; nothing where the system has no owners and modes.
+    pub fn of(metadata: &Metadata) -> Option<Self> {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt;
+            let (owner, mode) = (metadata.uid(), metadata.mode() & 0o7777);
+            // Root may write everything anyhow. For root itself nobody else's file is good.
+            if owner != 0 && owner != rustix::process::geteuid().as_raw() {
+                return Some(Self::Foreign(owner));
+            }
+            match mode {
+                _ if mode & 0o022 != 0 => Some(Self::Writable(mode)),
+                _ if mode & 0o055 != 0 => Some(Self::Readable(mode)),
+                _ => None,
+            }
+        }
+        #[cfg(not(unix))]
+        {
+            let _ = metadata;
+            None
+        }
+    }
+
+    /// Whether somebody else decides what is in it.
+    pub fn is_writable(self) -> bool {
+        matches!(self, Self::Foreign(_) | Self::Writable(_))
+    }
+
+    /// The exposure for which something was refused.
+    pub fn behind(error: &io::Error) -> Option<Self> {
+        error.get_ref()?.downcast_ref().copied()
+    }
+}
+
+/// Refuses what somebody else may write.
+fn own(metadata: &Metadata) -> io::Result<()> {
+    match Exposure::of(metadata).filter(|exposure| exposure.is_writable()) {
+        Some(exposure) => Err(io::Error::new(io::ErrorKind::PermissionDenied, exposure)),
+        None => Ok(()),
+    }
+}
+
+/// Opens a file to read it. What is no regular file is refused: a pipe or a
+/// device may have no end, or let its reader wait for ever.
+pub fn open_regular(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    // A pipe that nobody writes to is opened at once, and then refused.
+    #[cfg(unix)]
+    flags(&mut options, rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY);
+    regular(options.open(path)?)
+}
+
+/// [`open_regular`] of a file whose content is believed: one that somebody else
+/// may write is refused. The look is at the open file, so that no other one can
+/// take its place afterwards.
+pub fn open_trusted(path: &Path) -> io::Result<File> {
+    let file = open_regular(path)?;
+    own(&file.metadata()?)?;
+    Ok(file)
+}
+
+/// All of a regular file, which may hold so many bytes.
+pub fn read_bounded(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    read_open(open_regular(path)?, limit)
+}
+
+/// All of a file or stream that is open, which may hold so many bytes.
+pub fn read_open(from: impl Read, limit: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    from.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit {
+        return Err(too_large(limit));
+    }
+    Ok(bytes)
+}
+
+/// The error for more bytes than there may be.
+pub fn too_large(limit: u64) -> io::Error {
+    io::Error::new(io::ErrorKind::FileTooLarge, format!("it is larger than {limit} bytes"))
+}
+
+fn regular(file: File) -> io::Result<File> {
+    let kind = file.metadata()?.file_type();
+    if kind.is_file() {
+        return Ok(file);
+    }
+    let (error, what) = match kind.is_dir() {
+        true => (io::ErrorKind::IsADirectory, "it is a folder"),
+        false => (io::ErrorKind::InvalidInput, "it is a pipe or a device, and no regular file"),
+    };
+    Err(io::Error::new(error, what))
+}
+
+#[cfg(unix)]
+fn flags(options: &mut OpenOptions, flags: rustix::fs::OFlags) {
+    // The bits of a few flags fit any integer.
+    std::os::unix::fs::OpenOptionsExt::custom_flags(options, i32::try_from(flags.bits()).unwrap_or_default());
+}
+
+/// A folder that nobody else may write, held open.
+pub struct OwnFolder {
+    #[cfg(unix)]
+    handle: File,
+    #[cfg(not(unix))]
+    path: std::path::PathBuf,
+}
+
+impl OwnFolder {
+    /// Opens a folder; where a link leads to it, the folder is what counts.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        #[cfg(unix)]
+        {
+            let mut options = OpenOptions::new();
+            flags(options.read(true), rustix::fs::OFlags::DIRECTORY);
+            let handle = options.open(path)?;
+            own(&handle.metadata()?)?;
+            Ok(Self { handle })
+        }
+        #[cfg(not(unix))]
+        {
+            own(&fs::metadata(path)?)?;
+            Ok(Self { path: path.to_owned() })
+        }
+    }
+
+    /// Opens a file of it that nobody else may write. Links are not followed.
+    pub fn file(&self, name: &str) -> io::Result<File> {
+        #[cfg(unix)]
+        let file = {
+            use rustix::fs::{Mode, OFlags};
+            let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+            regular(File::from(rustix::fs::openat(&self.handle, name, flags, Mode::empty())?))?
+        };
+        #[cfg(not(unix))]
+        let file = open_regular(&self.path.join(name))?;
+        own(&file.metadata()?)?;
+        Ok(file)
+    }
+}
+
+/// Refuses a folder that somebody else may write. One that is not there yet is
+/// made by whoever needs it.
+pub fn check_folder(path: &Path) -> io::Result<()> {
+    match fs::metadata(path) {
+        Ok(metadata) => own(&metadata),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
 
 /// Makes a folder and those above it, readable by the owner alone.
 pub fn create_private_dir(path: &Path) -> io::Result<()> {
@@ -9,4 +180,97 @@ pub fn create_private_dir(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path)
+}
+
+/// Opens a file of this program's to write it; one that it makes is readable by
+/// the owner alone from its first byte. Links are not followed.
+pub fn open_private(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).write(true);
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        flags(&mut options, rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK);
+    }
+    regular(options.open(path)?)
+}
+
+/// Writes a file of [`open_private`], in the place of what it held.
+pub fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut file = open_private(path)?;
+    file.set_len(0)?;
+    file.write_all(content)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{open_regular, read_bounded};
+
+    #[test]
+    fn a_file_is_read_whole_or_refused_as_too_large() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        std::fs::write(&path, "four").unwrap();
+        assert_eq!(read_bounded(&path, 4).unwrap(), b"four");
+        assert_eq!(read_bounded(&path, 3).unwrap_err().to_string(), "it is larger than 3 bytes");
+        assert_eq!(open_regular(folder.path()).unwrap_err().to_string(), "it is a folder");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn pipes_and_devices_are_refused_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink("/dev/zero", &link).unwrap();
+        for path in [&pipe, &link] {
+            let error = read_bounded(path, 4).unwrap_err().to_string();
+            assert_eq!(error, "it is a pipe or a device, and no regular file");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_others_may_write_is_not_trusted() {
+        use super::{Exposure, OwnFolder, check_folder, open_private, open_trusted, write_private};
+        use std::{fs, os::unix::fs::PermissionsExt};
+
+        let folder = tempfile::tempdir().unwrap();
+        let set = |path: &std::path::Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        let path = folder.path().join("file");
+        write_private(&path, b"longer than what follows").unwrap();
+        write_private(&path, b"content").unwrap();
+        assert_eq!(
+            (fs::read(&path).unwrap(), fs::metadata(&path).unwrap().permissions().mode() & 0o777),
+            (b"content".to_vec(), 0o600)
+        );
+        let opened = |mode| {
+            set(&path, mode);
+            let own = OwnFolder::open(folder.path()).unwrap().file("file");
+            let (own, trusted) = (own.map(|_| ()), open_trusted(&path).map(|_| ()));
+            let exposure = |result: &std::io::Result<()>| result.as_ref().err().and_then(Exposure::behind);
+            assert_eq!(exposure(&own), exposure(&trusted));
+            exposure(&own)
+        };
+        assert_eq!(opened(0o600), None);
+        assert_eq!(opened(0o644), None, "to read it is another matter");
+        assert_eq!(opened(0o620), Some(Exposure::Writable(0o620)));
+        assert_eq!(opened(0o602), Some(Exposure::Writable(0o602)));
+
+        // A link is not followed where this program makes the files.
+        std::os::unix::fs::symlink(&path, folder.path().join("link")).unwrap();
+        set(&path, 0o600);
+        OwnFolder::open(folder.path()).unwrap().file("link").unwrap_err();
+        open_private(&folder.path().join("link")).unwrap_err();
+
+        // That nobody else may remove what is there makes a folder no own one.
+        for mode in [0o770, 0o707, 0o1777] {
+            set(folder.path(), mode);
+            let refused = check_folder(folder.path()).unwrap_err();
+            assert_eq!(Exposure::behind(&refused), Some(Exposure::Writable(mode)));
+            assert!(OwnFolder::open(folder.path()).is_err());
+        }
+        check_folder(&folder.path().join("nothing")).unwrap();
+    }
 }

@@ -1,9 +1,11 @@
 //! Secrets: where they are read from and how they are kept from being seen.
 
-use std::{env, fmt, fs, io::Read, path::PathBuf};
+use std::{env, fmt, io::Read, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
+
+use crate::files::{Exposure, open_trusted, too_large};
 
 /// A secret value. It has no `Display` and no `Serialize`, its `Debug` shows
 /// nothing, and its memory is overwritten when it is dropped.
@@ -35,6 +37,9 @@ pub enum SecretError {
     /// The file cannot be read.
     #[error("cannot read the file {0}")]
     File(PathBuf, #[source] std::io::Error),
+    /// Somebody else decides what is in the file.
+    #[error("the file {0} is not taken for a secret: {1}")]
+    Exposed(PathBuf, Exposure),
     /// Standard input cannot be read.
     #[error("cannot read standard input")]
     Input(#[source] std::io::Error),
@@ -106,7 +111,10 @@ impl SecretSource {
         let text = match self {
             Self::Variable { name } => Zeroizing::new(env::var(name).map_err(|_| SecretError::NotSet(name.clone()))?),
             Self::File { path } => {
-                fs::File::open(path).and_then(text).map_err(|error| SecretError::File(path.clone(), error))?
+                open_trusted(path).and_then(text).map_err(|error| match Exposure::behind(&error) {
+                    Some(exposure) => SecretError::Exposed(path.clone(), exposure),
+                    None => SecretError::File(path.clone(), error),
+                })?
             }
             Self::Input => text(std::io::stdin()).map_err(SecretError::Input)?,
             Self::Vault => return Err(SecretError::InVault),
@@ -119,8 +127,9 @@ impl SecretSource {
 fn text(from: impl Read) -> std::io::Result<Zeroizing<String>> {
     // Of the full size at once: nothing is left behind where it would grow.
     let mut text = Zeroizing::new(String::with_capacity(MAX_SECRET_BYTES as usize + 1));
-    from.take(MAX_SECRET_BYTES).read_to_string(&mut text)?;
-    Ok(text)
+    from.take(MAX_SECRET_BYTES + 1).read_to_string(&mut text)?;
+    // One that is cut off would be another one.
+    if text.len() as u64 > MAX_SECRET_BYTES { Err(too_large(MAX_SECRET_BYTES)) } else { Ok(text) }
 }
 
 #[cfg(test)]
@@ -132,6 +141,39 @@ mod tests {
         let secret = Secret::checked("s3cr3t\n", &SecretSource::Input).unwrap();
         assert_eq!(secret.reveal(), "s3cr3t");
         assert_eq!(format!("{secret:?}"), "Secret(…)");
+    }
+
+    #[test]
+    fn a_secret_is_read_whole_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        let source = SecretSource::File { path: path.clone() };
+        crate::files::write_private(&path, &vec![b'x'; super::MAX_SECRET_BYTES as usize]).unwrap();
+        assert_eq!(source.read().unwrap().reveal().len() as u64, super::MAX_SECRET_BYTES);
+        crate::files::write_private(&path, &vec![b'x'; super::MAX_SECRET_BYTES as usize + 1]).unwrap();
+        source.read().unwrap_err();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_secret_that_others_may_write_is_not_taken() {
+        use std::{fs, os::unix::fs::PermissionsExt};
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        let source = SecretSource::File { path: path.clone() };
+        fs::write(&path, "s3cr3t").unwrap();
+        for (mode, taken) in [(0o600, true), (0o400, true), (0o644, true), (0o620, false), (0o606, false)] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            match source.read() {
+                Ok(_) => assert!(taken, "{mode:o}"),
+                Err(error) => {
+                    assert!(!taken && error.to_string().contains("other users may write it"), "{mode:o}: {error}");
+                    let error = crate::error::HarnessError::from(error);
+                    assert!(error.remedy().unwrap().contains("chmod"), "{error}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -17,7 +17,7 @@ use std::{path::Path, sync::Arc};
 use appsec_model::{Completeness, DiagnosticLevel, DocumentHead, DocumentSummary, Kind, ProjectRef, Timestamp};
 use serde::Serialize;
 
-pub use self::source::read_file;
+pub use self::source::{open_input, read_file};
 use self::{
     report::ReadReport,
     source::{Pieces, Source, file_name},

@@ -13,7 +13,10 @@ mod task;
 
 pub use self::{
     error::Error,
-    import::{Import, ImportError, ImportEvent, ImportOptions, ImportOutcome, ImportProgress, ImportReport, read_file},
+    import::{
+        Import, ImportError, ImportEvent, ImportOptions, ImportOutcome, ImportProgress, ImportReport, open_input,
+        read_file,
+    },
     renormalize::{Change, ChangedFinding, Renormalize, RenormalizeOptions, RenormalizeProgress, RenormalizeReport},
     sync::{
         ByClock, Caller, Decision, Gate, Gates, InstanceSync, Progress, RetryPolicy, Selection, SelectionError,

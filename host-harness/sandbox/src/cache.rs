@@ -2,10 +2,11 @@
 //!
 //! A file is named by the hash of the component and of everything in wasmtime
 //! that the code depends on, and begins with the hash of its content: a torn or
-//! damaged file is compiled anew, never run.
+//! damaged file is compiled anew, never run. The hash has no key, so that whoever
+//! may write the file decides what runs: only a file and folder that nobody else
+//! may write are used, and what is loaded are the bytes that were looked at.
 
 use std::{
-    fs,
     hash::{DefaultHasher, Hash, Hasher},
     io::{self, Write},
     path::{Path, PathBuf},
@@ -14,7 +15,12 @@ use std::{
 use sha2::{Digest, Sha256};
 use wasmtime::{Engine, component::Component};
 
+use appsec_grant::files::{OwnFolder, create_private_dir, read_open};
+
 const HASH_BYTES: usize = 32;
+
+/// Bytes of a file of compiled code: some ten times the largest component.
+const MAX_BYTES: u64 = 2 << 30;
 
 /// Where compiled code is kept; nowhere, if there is no folder.
 pub(super) struct CodeCache {
@@ -33,11 +39,15 @@ impl CodeCache {
     pub fn component(&self, engine: &Engine, code: &[u8], sha256: &str) -> wasmtime::Result<Component> {
         let Some(folder) = &self.folder else { return load(engine, &compile(engine, code)?) };
         let path = folder.join(format!("{sha256}-{:016x}.cwasm", self.engine));
-        if let Some(component) = read(engine, &path) {
+        // A cache that cannot be used costs time, not the sync.
+        let own = create_private_dir(folder).and_then(|()| OwnFolder::open(folder)).inspect_err(|error| {
+            tracing::warn!(%error, path = %folder.display(), "the cache of compiled code is not used, compiling anew");
+        });
+        let Ok(own) = own else { return load(engine, &compile(engine, code)?) };
+        if let Some(component) = read(engine, &own, &path) {
             return Ok(component);
         }
         let compiled = compile(engine, code)?;
-        // A cache that cannot be written costs time, not the sync.
         if let Err(error) = write(folder, &path, &compiled) {
             tracing::warn!(%error, path = %path.display(), "compiled code cannot be cached");
         }
@@ -56,16 +66,24 @@ fn compile(engine: &Engine, code: &[u8]) -> wasmtime::Result<Vec<u8>> {
 
 fn load(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
     #[expect(unsafe_code, reason = "loads machine code: only what this process or one of its user made here, whole")]
-    // SAFETY: it was compiled here a moment ago, or it is of the folder, which
-    // belongs to the operator like the binary itself, and the hash in the file
-    // says that it is what `write` put there.
+    // SAFETY: it was compiled here a moment ago, or these are the bytes of a file
+    // that nobody but this user or root may write, like the binary itself, in a
+    // folder of which the same is true, and the hash in the file says that it is
+    // whole as `write` put it there.
     unsafe {
         Component::deserialize(engine, code)
     }
 }
 
-fn read(engine: &Engine, path: &Path) -> Option<Component> {
-    let file = fs::read(path).ok()?;
+fn read(engine: &Engine, folder: &OwnFolder, path: &Path) -> Option<Component> {
+    let file = match folder.file(path.file_name()?.to_str()?).and_then(|file| read_open(file, MAX_BYTES)) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+        Err(error) => {
+            tracing::warn!(%error, path = %path.display(), "compiled code is not used, compiling anew");
+            return None;
+        }
+    };
     let (hash, code) = file.split_at_checked(HASH_BYTES)?;
     if Sha256::digest(code).as_slice() != hash {
         tracing::warn!(path = %path.display(), "damaged code in the cache, compiling anew");
@@ -75,7 +93,6 @@ fn read(engine: &Engine, path: &Path) -> Option<Component> {
 }
 
 fn write(folder: &Path, path: &Path, code: &[u8]) -> io::Result<()> {
-    appsec_grant::files::create_private_dir(folder)?;
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(&Sha256::digest(code))?;
     file.write_all(code)?;
@@ -102,6 +119,44 @@ mod tests {
             std::fs::write(&path, damage).unwrap();
             cache.component(&engine, EMPTY_COMPONENT, "abc").unwrap();
             assert_eq!(std::fs::read(&path).unwrap(), whole);
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn compiled_code_that_others_may_write_is_not_run() {
+        use std::{fs, os::unix::fs::PermissionsExt};
+
+        let folder = tempfile::tempdir().unwrap();
+        let engine = Engine::default();
+        let cache = CodeCache::new(Some(folder.path()), &engine);
+        let set = |path: &std::path::Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        let mode = |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let read = |name: &std::path::Path| super::read(&engine, &super::OwnFolder::open(folder.path()).unwrap(), name);
+        cache.component(&engine, EMPTY_COMPONENT, "abc").unwrap();
+        let path = fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
+        assert_eq!(mode(&path), 0o600);
+        assert!(read(&path).is_some());
+        // It is whole, and others may have written it: it is made anew.
+        for open in [0o620, 0o602, 0o666] {
+            set(&path, open);
+            assert!(read(&path).is_none());
+            cache.component(&engine, EMPTY_COMPONENT, "abc").unwrap();
+            assert_eq!(mode(&path), 0o600);
+        }
+        // A link to good code may lead elsewhere in a moment.
+        let elsewhere = folder.path().join("elsewhere");
+        fs::rename(&path, &elsewhere).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, &path).unwrap();
+        assert!(read(&path).is_none());
+        // In a folder that others may write nothing is read, and nothing put down.
+        fs::rename(&elsewhere, &path).unwrap();
+        fs::write(&path, "of somebody else").unwrap();
+        for open in [0o770, 0o707, 0o1777] {
+            set(folder.path(), open);
+            assert!(super::OwnFolder::open(folder.path()).is_err());
+            cache.component(&engine, EMPTY_COMPONENT, "abc").unwrap();
+            assert_eq!(fs::read(&path).unwrap(), b"of somebody else");
         }
     }
 }

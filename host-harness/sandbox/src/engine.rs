@@ -19,6 +19,7 @@ use super::{
     state::SandboxState,
 };
 use crate::limits::Limits;
+use appsec_grant::files::read_bounded;
 
 /// How often a running guest is looked at. Short enough that one guest cannot
 /// hold a core for long while others wait; long enough to cost nothing.
@@ -108,8 +109,13 @@ impl Runtime {
 
     /// [`load`](Self::load) of a file.
     pub fn load_file(&self, path: &Path) -> Result<Connector, RuntimeError> {
-        let code = std::fs::read(path).map_err(|error| RuntimeError::File(path.to_owned(), error))?;
-        self.load(&code)
+        self.load(&self.read_file(path)?)
+    }
+
+    /// The bytes of a component in a file.
+    pub fn read_file(&self, path: &Path) -> Result<Vec<u8>, RuntimeError> {
+        let bytes = read_bounded(path, self.shared.limits.component_bytes);
+        bytes.map_err(|error| RuntimeError::File(path.to_owned(), error))
     }
 }
 

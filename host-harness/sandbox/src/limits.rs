@@ -64,6 +64,10 @@ pub struct Limits {
     /// Bytes of a file for `normalize`, which is held in memory whole.
     pub document_bytes: u64,
 
+    /// Bytes of a connector's file. One in Rust takes a few megabytes, one that
+    /// carries an interpreter some ten.
+    pub component_bytes: u64,
+
     /// Sandboxes at one time in this process; more wait in line.
     pub sandboxes: u32,
     /// Whether the address space for all sandboxes is reserved when the engine
@@ -99,6 +103,7 @@ impl Default for Limits {
             records_per_page: 10_000,
             cursor_bytes: 4 << 10,
             document_bytes: 64 << 20,
+            component_bytes: 128 << 20,
             sandboxes: 64,
             pooled_memory: true,
         }

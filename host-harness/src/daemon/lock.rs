@@ -9,7 +9,10 @@ use appsec_model::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{error::HarnessError, harness::Harness, lease::host_name};
-use appsec_grant::files::create_private_dir;
+use appsec_grant::files::{check_folder, create_private_dir, open_private, read_bounded, write_private};
+
+/// Bytes of what a daemon says of itself: a line.
+const MAX_INFO_BYTES: u64 = 64 << 10;
 
 /// A daemon at work.
 #[derive(Clone, Debug, Deserialize, Serialize, schemars::JsonSchema)]
@@ -34,7 +37,7 @@ pub(super) struct DaemonLock {
 fn open(folder: &Path) -> Result<Result<File, TryLockError>, HarnessError> {
     let path = folder.join("daemon.lock");
     let failed = |error| HarnessError::Lock(path.clone(), error);
-    let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
+    let file = open_private(&path).map_err(failed)?;
     Ok(match file.try_lock() {
         Ok(()) => Ok(file),
         Err(error) => Err(error),
@@ -42,18 +45,19 @@ fn open(folder: &Path) -> Result<Result<File, TryLockError>, HarnessError> {
 }
 
 fn read(folder: &Path) -> Option<DaemonInfo> {
-    serde_json::from_slice(&fs::read(folder.join("daemon.json")).ok()?).ok()
+    serde_json::from_slice(&read_bounded(&folder.join("daemon.json"), MAX_INFO_BYTES).ok()?).ok()
 }
 
 impl DaemonLock {
     pub fn take(folder: &Path, parallel: usize, now: Timestamp) -> Result<Self, HarnessError> {
         let info = folder.join("daemon.json");
+        check_folder(folder).map_err(HarnessError::exposed(folder))?;
         create_private_dir(folder).map_err(|error| HarnessError::Lock(folder.join("daemon.lock"), error))?;
         match open(folder)? {
             Ok(lock) => {
                 let told = DaemonInfo { pid: std::process::id(), host: host_name(), started_at: now, parallel };
                 let text = serde_json::to_vec(&told).unwrap_or_default();
-                fs::write(&info, text).map_err(|error| HarnessError::Lock(info.clone(), error))?;
+                write_private(&info, &text).map_err(|error| HarnessError::Lock(info.clone(), error))?;
                 Ok(Self { info, _lock: lock })
             }
             Err(TryLockError::WouldBlock) => Err(HarnessError::DaemonRuns(match read(folder) {

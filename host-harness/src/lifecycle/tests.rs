@@ -39,6 +39,7 @@ fn made() -> NewInstance {
         connector_id: "any".to_owned(),
         connector_version: "1.0.0".to_owned(),
         connector_source: ConnectorSource::Bundled { id: "any".to_owned() },
+        connector_sha256: None,
         settings: Map::from_iter([("size".to_owned(), json!(7))]),
         egress,
         secrets: Default::default(),

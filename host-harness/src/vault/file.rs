@@ -10,6 +10,7 @@ use std::{
     path::Path,
 };
 
+use appsec_grant::files::open_trusted;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -63,7 +64,7 @@ struct Entry {
 /// Reads a vault; none where there is no file.
 pub(super) fn read(path: &Path) -> Result<Option<Content>, VaultError> {
     let failed = |error| VaultError::Read(path.to_owned(), error);
-    let file = match File::open(path) {
+    let file = match open_trusted(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(failed(error)),

@@ -44,6 +44,7 @@ impl Desk {
             connector_id: "any".to_owned(),
             connector_version: "1.0.0".to_owned(),
             connector_source: ConnectorSource::Bundled { id: "any".to_owned() },
+            connector_sha256: None,
             settings: serde_json::Map::new(),
             egress: Default::default(),
             secrets: Default::default(),

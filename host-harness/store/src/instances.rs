@@ -91,6 +91,9 @@ pub struct NewInstance {
     pub connector_version: String,
     /// Where the connector comes from.
     pub connector_source: ConnectorSource,
+    /// SHA-256 of the file that it comes from, as somebody accepted it; none of
+    /// one that comes with the program.
+    pub connector_sha256: Option<String>,
     /// Settings, as the operator gave them.
     pub settings: serde_json::Map<String, serde_json::Value>,
     /// Granted origins.
@@ -129,8 +132,8 @@ impl Instance {
     }
 }
 
-const COLUMNS: &str = "id, name, connector_id, connector_version, connector_source, settings, egress, secrets, \
-                       connection, status, status_detail, created_at, checked_at, paused_at, paused_reason, max_vanish";
+const COLUMNS: &str = "id, name, connector_id, connector_version, connector_source, connector_sha256, settings, \
+                       egress, secrets, connection, status, status_detail, created_at, checked_at, paused_at, paused_reason, max_vanish";
 
 impl FindingStore {
     /// Adds an instance and returns its row id.
@@ -200,6 +203,12 @@ impl FindingStore {
         Ok(())
     }
 
+    /// Holds an instance to another file of its connector.
+    pub fn accept_connector(&mut self, id: i64, sha256: &str) -> Result<()> {
+        self.connection.execute("UPDATE instances SET connector_sha256 = ?2 WHERE id = ?1", params![id, sha256])?;
+        Ok(())
+    }
+
     /// Puts a changed instance, which its vendor has accepted, in the place of
     /// the one that it was. Under other settings or for another account
     /// (`anew`) a sync that was cut off is not gone on with, and the next one
@@ -265,13 +274,14 @@ pub(super) fn accept(transaction: &Transaction<'_>, id: i64, accepted: &Accepted
 /// Adds an instance and returns its row id.
 pub(super) fn insert(connection: &rusqlite::Connection, new: &NewInstance, now: Timestamp) -> Result<i64> {
     let added = connection.execute(
-        "INSERT INTO instances (name, connector_id, connector_version, connector_source, settings, egress, secrets, \
-         status, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'never-checked', ?8)",
+        "INSERT INTO instances (name, connector_id, connector_version, connector_source, connector_sha256, settings, egress, \
+         secrets, status, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'never-checked', ?9)",
         params![
             new.name.as_str(),
             new.connector_id,
             new.connector_version,
             json("connector source", &new.connector_source)?,
+            new.connector_sha256,
             json("settings", &new.settings)?,
             json("egress", &new.egress)?,
             json("secrets", &new.secrets)?,
@@ -298,6 +308,7 @@ fn instance(row: &Row<'_>) -> Result<Instance> {
             connector_id: text("connector_id")?,
             connector_version: text("connector_version")?,
             connector_source: document("connector source", &text("connector_source")?)?,
+            connector_sha256: row.get("connector_sha256")?,
             settings: document("settings", &text("settings")?)?,
             egress: document("egress", &text("egress")?)?,
             secrets: document("secrets", &text("secrets")?)?,

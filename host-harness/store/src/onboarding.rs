@@ -44,6 +44,9 @@ pub fn matches(pattern: &str, name: &str) -> bool {
 pub struct Draft {
     /// Where its connector comes from.
     pub connector: ConnectorSource,
+    /// SHA-256 of its file when it was begun; none of one that comes with the
+    /// program.
+    pub connector_sha256: Option<String>,
     /// Settings, as far as they were given.
     pub settings: serde_json::Map<String, serde_json::Value>,
     /// Further origins that it may reach.

@@ -103,6 +103,9 @@ pub struct Run {
     pub finished_at: Option<Timestamp>,
     /// How often it went on after having been cut off.
     pub resumed: u64,
+    /// SHA-256 of the connector's file that it last ran with; none of one that
+    /// comes with the program.
+    pub connector_sha256: Option<String>,
     /// Sums over its reads.
     #[serde(flatten)]
     pub counts: ReadCounts,
@@ -249,8 +252,9 @@ impl FindingStore {
     ) -> Result<i64> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute(
-            "INSERT INTO runs (instance_id, mode, whole, state, projects, started_at) \
-             VALUES (?1, ?2, ?3, 'running', ?4, ?5)",
+            // An instance runs with the file that was accepted, and no other.
+            "INSERT INTO runs (instance_id, mode, whole, state, projects, started_at, connector_sha256) \
+             VALUES (?1, ?2, ?3, 'running', ?4, ?5, (SELECT connector_sha256 FROM instances WHERE id = ?1))",
             params![instance_id, mode.as_str(), whole, projects, now.as_micros()],
         )?;
         let run_id = transaction.last_insert_rowid();
@@ -286,7 +290,11 @@ impl FindingStore {
 
     /// Notes that a run goes on after having been cut off.
     pub fn resume_run(&mut self, run_id: i64) -> Result<()> {
-        self.connection.execute("UPDATE runs SET resumed = resumed + 1 WHERE id = ?1", [run_id])?;
+        self.connection.execute(
+            "UPDATE runs SET resumed = resumed + 1, \
+             connector_sha256 = (SELECT connector_sha256 FROM instances WHERE id = instance_id) WHERE id = ?1",
+            [run_id],
+        )?;
         Ok(())
     }
 
@@ -395,8 +403,8 @@ impl FindingStore {
 
     fn select_runs(&self, condition: &str, parameter: i64, limit: u32) -> Result<Vec<Run>> {
         let mut statement = self.connection.prepare_cached(&format!(
-            "SELECT runs.id, instances.name AS instance, mode, state, code, message, projects, started_at, finished_at, resumed \
-             FROM runs JOIN instances ON instances.id = instance_id WHERE {condition} ORDER BY runs.id DESC LIMIT ?2"
+            "SELECT runs.id, instances.name AS instance, mode, state, code, message, projects, started_at, finished_at, resumed, \
+             runs.connector_sha256 FROM runs JOIN instances ON instances.id = instance_id WHERE {condition} ORDER BY runs.id DESC LIMIT ?2"
         ))?;
         let mut rows = statement.query(params![parameter, limit])?;
         let mut runs = Vec::new();
@@ -418,6 +426,7 @@ impl FindingStore {
                 started_at: Timestamp::from_micros(row.get("started_at")?),
                 finished_at: row.get::<_, Option<i64>>("finished_at")?.map(Timestamp::from_micros),
                 resumed: row.get("resumed")?,
+                connector_sha256: row.get("connector_sha256")?,
                 counts,
                 reads,
             });

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use appsec_model::{Access, Connection, Timestamp};
-use host_harness::{AutoMap, ConnectorSource, EgressPolicy, Instance, InstanceStatus, LastRun, MappingCounts, Tenant};
+use host_harness::{
+    AcceptedConnector, AutoMap, ConnectorSource, EgressPolicy, Instance, InstanceStatus, LastRun, MappingCounts, Tenant,
+};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -24,6 +26,9 @@ pub struct InstanceReport {
     connector_version: String,
     /// Where the connector comes from.
     connector_source: ConnectorSource,
+    /// SHA-256 of the file that it comes from, as it was accepted; no other one
+    /// runs. None of the connector inside of the program.
+    connector_sha256: Option<String>,
     /// `paused`, or how it is: `connected`, `unauthorized`, `degraded` or
     /// `never-checked`.
     status: String,
@@ -86,6 +91,7 @@ impl InstanceReport {
             connector: made.connector_id,
             connector_version: made.connector_version,
             connector_source: made.connector_source,
+            connector_sha256: made.connector_sha256,
             status: status.to_owned(),
             status_detail,
             health: instance.status,
@@ -157,6 +163,9 @@ pub fn show(output: Output, report: &InstanceReport) {
         "connector",
         &format!("{} {}, {}", report.connector, report.connector_version, report.connector_source),
     ]);
+    if let Some(sha256) = &report.connector_sha256 {
+        table.add_row(["accepted", &format!("sha256 {sha256}")]);
+    }
     if let Some(connection) = &report.connection {
         let deployment = &connection.deployment;
         table.add_row(["deployment", &format!("{} (id {})", deployment.slug, deployment.id)]);
@@ -183,6 +192,30 @@ pub fn show(output: Output, report: &InstanceReport) {
         table.add_row(["next sync", &report.next_at.map(moment).unwrap_or_else(|| "paused".to_owned())]);
     }
     output.print(&table);
+}
+
+pub fn show_accepted(output: Output, accepted: &AcceptedConnector) {
+    let before = accepted.sha256_before.as_deref().unwrap_or("none");
+    output.line(match accepted.changed {
+        true => format!("Accepted {} for {}", accepted.connector_source, accepted.instance),
+        false => format!("Nothing changed: {} is the file that was accepted", accepted.connector_source),
+    });
+    let mut table = output.table(&["", "BEFORE", "NOW"]);
+    table.add_row(["sha256", before, &accepted.sha256]);
+    table.add_row(["version", &accepted.version_before, &accepted.version]);
+    output.print(&table);
+    let told = |what: &str, names: &[String]| {
+        if !names.is_empty() {
+            output.line(format!("{what}: {}", names.join(", ")));
+        }
+    };
+    told("Origins that it asks for and may not reach", &accepted.origins_not_granted);
+    told("Origins that it may reach and does not ask for", &accepted.origins_not_asked_for);
+    told("Secrets that it asks for and does not get", &accepted.secrets_not_given);
+    told("Secrets that it gets and does not ask for", &accepted.secrets_not_asked_for);
+    if accepted.version != accepted.version_before {
+        output.line(format!("Next: harness renormalize {} --dry-run", accepted.instance));
+    }
 }
 
 /// The status, and why.

@@ -84,14 +84,27 @@ const CASES: &[Case] = &[
     Case {
         name: "a folder that is open to others",
         make: |desk| {
-            let open = fs::Permissions::from_mode(0o777);
-            fs::set_permissions(desk.data_dir().join("tenants"), open).unwrap();
+            for folder in [desk.data_dir(), desk.data_dir().join("tenants")] {
+                fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).unwrap();
+            }
         },
         arguments: &[],
         code: 0,
-        says: ("data folder ", "notice"),
-        detail: "other users may look into its tenants",
+        says: ("permissions", "notice"),
+        detail: "tenants: other users may read it (mode 0755)",
         remedy: Some("chmod -R go-rwx"),
+    },
+    Case {
+        name: "a folder that others may write",
+        make: |desk| {
+            let open = fs::Permissions::from_mode(0o777);
+            fs::set_permissions(desk.data_dir().join("tenants"), open).unwrap();
+        },
+        arguments: &["--online"],
+        code: 1,
+        says: ("permissions", "problem"),
+        detail: "tenants: other users may write it (mode 0777)",
+        remedy: Some("chown"),
     },
     Case {
         name: "a vendor that answers",

@@ -19,6 +19,7 @@ mod onboarding;
 mod outputs;
 mod policies;
 mod printed;
+mod private;
 mod readme;
 mod secrecy;
 mod story;

@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::Write,
+    os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     time::{Duration, Instant},
@@ -54,6 +55,7 @@ impl Desk {
     pub fn with_options(shape: WorldShape, options: Options) -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("token"), TOKEN).unwrap();
+        fs::set_permissions(folder.path().join("token"), fs::Permissions::from_mode(0o600)).unwrap();
         let simulator = Simulator::start(World::new(shape), Options { token: TOKEN.to_owned(), ..options }).unwrap();
         Self { folder, simulator }
     }
@@ -66,6 +68,7 @@ impl Desk {
     pub fn file(&self, name: &str, content: &str) -> String {
         let path = self.folder.path().join(name);
         fs::write(&path, content).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         path.to_str().unwrap().to_owned()
     }
 
@@ -115,8 +118,11 @@ impl Desk {
         command.args(arguments).env_clear().env("HARNESS_DATA_DIR", self.data_dir()).stdin(Stdio::null());
         // Compiled code is the same for all tests: keep it beside the build.
         let shared = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
-        fs::create_dir_all(&shared).unwrap();
-        fs::create_dir_all(self.data_dir()).unwrap();
+        // Whatever the mask of who runs the tests: what others may write is refused.
+        let mut private = fs::DirBuilder::new();
+        private.recursive(true).mode(0o700);
+        private.create(&shared).unwrap();
+        private.create(self.data_dir()).unwrap();
         let link = self.data_dir().join("cache");
         if !link.exists() {
             std::os::unix::fs::symlink(shared, link).unwrap();

@@ -17,9 +17,15 @@ use tokio::{
     task::{JoinHandle, spawn_blocking},
 };
 
+use appsec_grant::files::{open_regular, too_large};
+
 /// Bytes handed to a connector at one time: enough that a call's own cost does
 /// not matter, little enough that a sandbox never holds much.
 pub(super) const PIECE_BYTES: usize = 512 << 10;
+
+/// Bytes of standard input that are kept until they are read a second time, on
+/// the disk of temporary files: ten times the largest report that was seen.
+const MAX_STREAM_BYTES: u64 = 8 << 30;
 
 /// Pieces that are read before they are taken.
 const PIECES_AHEAD: usize = 1;
@@ -48,17 +54,14 @@ impl Source {
     /// Opens a file. Standard input, `-`, is copied to a nameless file first,
     /// since it is read twice.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let mut file = if path == Path::new("-") {
-            let mut spooled = tempfile::tempfile()?;
-            io::copy(&mut io::stdin().lock(), &mut spooled)?;
-            spooled.flush()?;
-            spooled
-        } else {
-            let file = File::open(path)?;
-            if file.metadata()?.is_dir() {
-                return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder"));
-            }
-            file
+        Self::within(path, MAX_STREAM_BYTES)
+    }
+
+    /// [`open`](Self::open), with so many bytes of standard input at most.
+    fn within(path: &Path, limit: u64) -> io::Result<Self> {
+        let mut file = match path == Path::new("-") {
+            true => spooled(io::stdin().lock(), limit)?,
+            false => open_input(path)?,
         };
         let packed_bytes = file.metadata()?.len();
         file.seek(SeekFrom::Start(0))?;
@@ -101,10 +104,27 @@ impl Source {
     }
 }
 
+/// Opens a file that is to be taken in. It is read twice, so that a stream is
+/// read by another name.
+pub fn open_input(path: &Path) -> io::Result<File> {
+    open_regular(path).map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidInput => io::Error::new(error.kind(), format!("{error}; `-` reads standard input")),
+        _ => error,
+    })
+}
+
+/// A stream as a nameless file.
+fn spooled(stream: impl Read, limit: u64) -> io::Result<File> {
+    let mut file = tempfile::tempfile()?;
+    let copied = io::copy(&mut stream.take(limit.saturating_add(1)), &mut file)?;
+    file.flush()?;
+    if copied > limit { Err(too_large(limit)) } else { Ok(file) }
+}
+
 /// The content of a file, plain or packed, up to one byte more than a limit.
 pub fn read_file(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
-    Source::open(path)?.content()?.take(limit.saturating_add(1)).read_to_end(&mut content)?;
+    Source::within(path, limit)?.content()?.take(limit.saturating_add(1)).read_to_end(&mut content)?;
     Ok(content)
 }
 
@@ -201,11 +221,11 @@ impl Read for Counted {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
+    use std::io::{self, Read, Write};
 
-    use super::{Source, next_piece};
+    use super::{Source, next_piece, spooled};
 
-    fn unpack(packed: &[u8]) -> std::io::Result<Vec<u8>> {
+    fn unpack(packed: &[u8]) -> io::Result<Vec<u8>> {
         let mut file = tempfile::NamedTempFile::new()?;
         file.write_all(packed)?;
         let source = Source::open(file.path())?;
@@ -241,6 +261,23 @@ mod tests {
         // Files that were joined are one file.
         let joined = [gzip(b"one "), gzip(b"two")].concat();
         assert_eq!(unpack(&joined).unwrap(), b"one two");
+    }
+
+    #[test]
+    fn a_stream_without_an_end_is_not_kept() {
+        let error = spooled(io::repeat(b'x'), 1000).unwrap_err();
+        assert_eq!(error.to_string(), "it is larger than 1000 bytes");
+        assert_eq!(spooled(io::repeat(b'x').take(1000), 1000).unwrap().metadata().unwrap().len(), 1000);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_is_no_file_to_import() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let error = Source::open(&pipe).err().unwrap().to_string();
+        assert_eq!(error, "it is a pipe or a device, and no regular file; `-` reads standard input");
     }
 
     #[test]

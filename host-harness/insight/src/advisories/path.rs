@@ -13,6 +13,9 @@ use super::{Advisories, Problem};
 /// versions have a few MiB; more is something else.
 pub const MAX_RECORD_BYTES: u64 = 16 * 1024 * 1024;
 
+/// The largest table that is read: some fifty times all of the EPSS feed.
+pub const MAX_TABLE_BYTES: u64 = 1 << 30;
+
 /// What a file holds, by its name.
 #[derive(Clone, Copy)]
 enum Format {
@@ -45,7 +48,13 @@ pub fn read_path(path: &Path) -> io::Result<(Advisories, Vec<Problem>)> {
 impl Advisories {
     /// Takes in what [`read_path`] reads.
     pub fn read_path(&mut self, path: &Path) -> io::Result<Vec<Problem>> {
-        if !fs::metadata(path)?.is_dir() {
+        let kind = fs::metadata(path)?.file_type();
+        if !kind.is_dir() {
+            // A pipe or device may have no end, or let its reader wait for ever.
+            if !kind.is_file() {
+                let what = "it is a pipe or a device, and no regular file";
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+            }
             let Some(format) = Format::of(path) else {
                 return Err(io::Error::new(io::ErrorKind::InvalidInput, "neither a .csv nor a .json file"));
             };
@@ -66,7 +75,11 @@ impl Advisories {
     fn read_file(&mut self, path: &Path, name: &str, format: Format) -> io::Result<Vec<Problem>> {
         let file = File::open(path)?;
         match format {
-            Format::Csv => self.read_csv(BufReader::new(file), name),
+            Format::Csv if file.metadata()?.len() > MAX_TABLE_BYTES => {
+                let what = format!("it is larger than {MAX_TABLE_BYTES} bytes");
+                Err(io::Error::new(io::ErrorKind::FileTooLarge, what))
+            }
+            Format::Csv => self.read_csv(BufReader::new(file.take(MAX_TABLE_BYTES)), name),
             Format::Osv => {
                 let mut bytes = Vec::new();
                 file.take(MAX_RECORD_BYTES + 1).read_to_end(&mut bytes)?;

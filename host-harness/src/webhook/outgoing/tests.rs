@@ -56,6 +56,7 @@ impl House {
             connector_id: "any".to_owned(),
             connector_version: "1.0.0".to_owned(),
             connector_source: ConnectorSource::Bundled { id: "any".to_owned() },
+            connector_sha256: None,
             settings: serde_json::Map::new(),
             egress: EgressPolicy::default(),
             secrets: std::collections::BTreeMap::new(),

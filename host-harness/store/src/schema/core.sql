@@ -18,6 +18,7 @@ CREATE TABLE instances (
     connector_id        TEXT NOT NULL,
     connector_version   TEXT NOT NULL,
     connector_source    TEXT NOT NULL, -- JSON: bundled, or a file
+    connector_sha256    TEXT,          -- of the file that was accepted; none of one that is bundled
     settings            TEXT NOT NULL, -- JSON, as the operator gave them
     egress              TEXT NOT NULL, -- JSON: granted origins
     secrets             TEXT NOT NULL, -- JSON: where secrets are read from, never a secret
@@ -181,7 +182,8 @@ CREATE TABLE runs (
     projects        INTEGER NOT NULL DEFAULT 0,
     started_at      INTEGER NOT NULL,
     finished_at     INTEGER,
-    resumed         INTEGER NOT NULL DEFAULT 0
+    resumed         INTEGER NOT NULL DEFAULT 0,
+    connector_sha256 TEXT                   -- of the connector's file; none of one that is bundled
 ) STRICT;
 CREATE INDEX runs_by_instance ON runs (instance_id, id);
 
