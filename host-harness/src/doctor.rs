@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::{
     backup::RESTORING,
-    error::{HarnessError, with_causes},
+    error::{HarnessError, TO_DO, with_causes},
     harness::Harness,
     ids::TenantId,
     store::{FindingStore, Instance, InstanceStatus, Run, RunMode, RunState, StoreHealth},
@@ -174,7 +174,7 @@ async fn last_work(tenant: &Tenant, instance: &Instance, what: &str) -> Option<C
     };
     let bad = |condition, detail: &str, usual: String| {
         // The run log holds what to do on a line of its own.
-        let (detail, remedy) = detail.split_once("\n  to do: ").unwrap_or((detail, &usual));
+        let (detail, remedy) = detail.split_once(TO_DO).unwrap_or((detail, &usual));
         Some(Check::bad(format!("{what}: last work"), condition, detail, remedy))
     };
     let again = |mode| match mode {

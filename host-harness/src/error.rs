@@ -20,6 +20,9 @@ use crate::{
     webhook::WebhookError,
 };
 
+/// What stands before what to do, at the end of a message that is kept.
+pub const TO_DO: &str = "\n  to do: ";
+
 /// Why the harness could not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum HarnessError {
@@ -319,7 +322,8 @@ impl HarnessError {
     /// The error with what to do about it, for the run log.
     pub(crate) fn with_remedy(&self) -> String {
         match self.remedy() {
-            Some(remedy) => format!("{self}\n  to do: {remedy}"),
+            // What others say of what to do is a part of what happened.
+            Some(remedy) => format!("{}{TO_DO}{remedy}", self.to_string().replace(TO_DO, "; to do: ")),
             None => self.to_string(),
         }
     }

@@ -74,7 +74,7 @@ pub use crate::{
     },
     deletion::{DeletionReport, TenantDeletion},
     doctor::{Check, Condition},
-    error::{HarnessError, with_causes},
+    error::{HarnessError, TO_DO, with_causes},
     harness::{Harness, Loaded, Options},
     ids::{InstanceName, NameError, TenantId},
     import::{ImportError, ImportEvent, ImportOptions, ImportOutcome, ImportProgress, ImportReport, read_file},

@@ -7,7 +7,10 @@ use std::{collections::BTreeSet, fmt, str::FromStr};
 use rusqlite::{Connection, params, params_from_iter};
 
 use super::tally::is_open;
-use crate::store::{Result, Seen};
+use crate::{
+    error::TO_DO,
+    store::{Result, Seen},
+};
 
 /// Fewer findings than this may always be marked: a small project may lose all
 /// of its findings.
@@ -111,7 +114,7 @@ pub(super) fn refuse(
             let name: String =
                 connection
                     .query_row("SELECT name FROM instances WHERE id = ?1", [scope.instance_id], |row| row.get(0))?;
-            Some(format!("{why}\n  to do: {remedy}: harness sync {name} --allow-vanish"))
+            Some(format!("{why}{TO_DO}{remedy}: harness sync {name} --allow-vanish"))
         }
         why => why,
     };
