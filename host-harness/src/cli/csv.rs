@@ -77,7 +77,8 @@ mod tests {
 
     #[test]
     fn cells_are_quoted_as_the_standard_says() {
-        let csv = written(&[&["plain", "with, comma"], &["with \"quotes\"", "two\nlines"], &["", "größe"], &["1", "2.5"]]);
+        let csv =
+            written(&[&["plain", "with, comma"], &["with \"quotes\"", "two\nlines"], &["", "größe"], &["1", "2.5"]]);
         assert_eq!(
             csv,
             "\"a\",\"b\"\r\n\"plain\",\"with, comma\"\r\n\"with \"\"quotes\"\"\",\"two␤lines\"\r\n\"\",\"größe\"\r\n1,2.5\r\n"

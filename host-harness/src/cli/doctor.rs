@@ -5,7 +5,11 @@ use std::process::ExitCode;
 use host_harness::{Check, Condition};
 use serde::Serialize;
 
-use super::{Context, error::Failure, output::{Cell, Output}};
+use super::{
+    Context,
+    error::Failure,
+    output::{Cell, Output},
+};
 
 #[derive(clap::Args)]
 pub struct Args {

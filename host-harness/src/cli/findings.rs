@@ -78,7 +78,9 @@ fn show_detail(output: Output, detail: &FindingDetail) -> Result<(), Failure> {
         let cvss = ratings.cvss.iter();
         facts.add(
             "CVSS",
-            Some(Cell::list(cvss.map(|it| format!("{} {:.1}, {}, from {}", it.version, it.score, it.vector, it.source)))),
+            Some(Cell::list(
+                cvss.map(|it| format!("{} {:.1}, {}, from {}", it.version, it.score, it.vector, it.source)),
+            )),
         );
         facts.add(
             "EPSS of the files",
@@ -205,7 +207,9 @@ fn show_facts(facts: &mut Facts, finding: &Finding) {
             Some(match &dependency.fix {
                 Fix::NotSaid => "not said".into(),
                 Fix::NoneKnown => "none known".into(),
-                Fix::Upgrades { upgrades } => Cell::list(upgrades.iter().map(|it| format!("{} {}", it.package, it.version))),
+                Fix::Upgrades { upgrades } => {
+                    Cell::list(upgrades.iter().map(|it| format!("{} {}", it.package, it.version)))
+                }
             }),
         );
         facts.add("EPSS of the vendor", dependency.epss.as_ref().map(|epss| format!("{:.5}", epss.score)));

@@ -15,7 +15,10 @@ use host_harness::FindingId;
 use serde::Serialize;
 use tracing_subscriber::{
     field::RecordFields,
-    fmt::{FormatFields, format::{DefaultFields, Writer}},
+    fmt::{
+        FormatFields,
+        format::{DefaultFields, Writer},
+    },
 };
 
 use super::{
@@ -412,7 +415,9 @@ mod tests {
 
     /// A text without the colours that tables give it.
     fn without_own_colours(text: &str) -> String {
-        ["38;5;9", "38;5;1", "39", "0"].iter().fold(text.to_owned(), |text, own| text.replace(&format!("\u{1b}[{own}m"), ""))
+        ["38;5;9", "38;5;1", "39", "0"]
+            .iter()
+            .fold(text.to_owned(), |text, own| text.replace(&format!("\u{1b}[{own}m"), ""))
     }
 
     #[test]
@@ -462,7 +467,8 @@ mod tests {
 
     #[test]
     fn wrong_usage_quotes_no_command() {
-        let command = || clap::Command::new("x").arg(clap::Arg::new("n").long("n").value_parser(clap::value_parser!(u8)));
+        let command =
+            || clap::Command::new("x").arg(clap::Arg::new("n").long("n").value_parser(clap::value_parser!(u8)));
         for evil in ["--a\n::error::x", "--n=\n::error::\u{1b}[8mx", "b\n::error::##vso[x]\u{202e}"] {
             let mut said = command().try_get_matches_from(["x", evil]).unwrap_err();
             let shown = usage(&mut said);

@@ -5,7 +5,12 @@ use std::process::ExitCode;
 use host_harness::{InstanceName, InstanceWork, Percent, Plan, Rhythm, Span, Zone};
 use serde::Serialize;
 
-use super::{Context, daemon::next, error::Failure, output::{Cell, moment}};
+use super::{
+    Context,
+    daemon::next,
+    error::Failure,
+    output::{Cell, moment},
+};
 
 /// Without an option it is shown.
 #[derive(clap::Args)]

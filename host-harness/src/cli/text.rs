@@ -189,7 +189,8 @@ impl<F: Formatter> Formatter for Json<F> {
 mod tests {
     use super::{SIGNS, fenced, json_line, json_lines, line, lines, message, whole};
 
-    const EVIL: &str = "\u{1b}[2Ja\u{1b}]0;title\u{7}\r\u{9b}31m\u{7f}\0\u{1b}[1;31mred\u{1b}[0m\tb\u{202e}c\u{2028}d\u{61c}";
+    const EVIL: &str =
+        "\u{1b}[2Ja\u{1b}]0;title\u{7}\r\u{9b}31m\u{7f}\0\u{1b}[1;31mred\u{1b}[0m\tb\u{202e}c\u{2028}d\u{61c}";
 
     #[test]
     fn what_a_terminal_acts_on_is_seen() {
