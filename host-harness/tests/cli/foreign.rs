@@ -34,17 +34,17 @@ const KEPT: [&str; 13] = [
     "primary_branch",
 ];
 
-/// Puts the marks into every text of a JSON.
-fn mark(value: &mut Value, key: &str) {
+/// Puts the marks into every text of a JSON but for those that are kept.
+fn mark(value: &mut Value, key: &str, kept: &[&str]) {
     match value {
-        _ if key == "repository" => {}
+        _ if kept.contains(&key) => {}
         Value::String(text) if !KEPT.contains(&key) => {
             // What is no address is left out by whoever reads it.
             let begin = if key == "uri" || key == "url" { "" } else { BEGIN };
             *text = format!("{begin}{text}{END}");
         }
-        Value::Array(items) => items.iter_mut().for_each(|item| mark(item, key)),
-        Value::Object(fields) => fields.iter_mut().for_each(|(key, value)| mark(value, key)),
+        Value::Array(items) => items.iter_mut().for_each(|item| mark(item, key, kept)),
+        Value::Object(fields) => fields.iter_mut().for_each(|(key, value)| mark(value, key, kept)),
         _ => {}
     }
 }
@@ -54,7 +54,7 @@ fn marked(desk: &Desk, fixture: &str, name: &str) -> String {
     let path = format!("{}/../fixtures/{fixture}", env!("CARGO_MANIFEST_DIR"));
     let mut json: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     let version = json.get("version").cloned();
-    mark(&mut json, "");
+    mark(&mut json, "", &["repository"]);
     if let (Some(version), Some(fields)) = (version, json.as_object_mut()) {
         fields.insert("version".to_owned(), version);
     }
@@ -88,10 +88,10 @@ fn answer(mut caller: TcpStream, vendor: &str) -> std::io::Result<()> {
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
     let status = head.lines().next().unwrap_or_default();
     let body = match serde_json::from_str::<Value>(body) {
-        // Projects are asked for by their names.
-        Ok(json) if asked_for.contains("/projects") => json.to_string(),
         Ok(mut json) => {
-            mark(&mut json, "");
+            // Projects are asked for by their names.
+            let kept = if asked_for.contains("/projects") { "name" } else { "repository" };
+            mark(&mut json, "", &[kept]);
             json.to_string()
         }
         Err(_) => body.to_owned(),

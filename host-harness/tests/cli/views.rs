@@ -106,7 +106,7 @@ fn every_other_view_is_narrowed_ordered_paged_and_printed_as_csv_too() {
         assert!(ends > 0 && rows.matches("\r\n").count() == ends, "{list}: {rows}");
     }
     let days = csv(&["dashboard", "--since", "3d"]);
-    assert!(days.starts_with("day,new,reopened,fixed,gone,set_aside,open\r\n") && days.lines().count() > 1, "{days}");
+    assert!(days.starts_with("\"day\",\"new\",") && days.lines().count() > 1, "{days}");
 }
 
 #[test]
