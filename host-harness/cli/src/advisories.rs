@@ -115,9 +115,9 @@ fn show_import(output: Output, report: &AdvisoryImport) {
 }
 
 fn show(output: Output, advisory: &Advisory) {
-    output.line(advisory.ids.join(", "));
+    output.line(format!("Advisory {}", advisory.ids.join(", ")));
     if let Some(summary) = &advisory.summary {
-        output.line(short(summary, 500));
+        output.line(format!("  {}", short(summary, 500)));
     }
     for rating in &advisory.cvss {
         let (version, severity) = (rating.version.as_str(), rating.severity.as_str());

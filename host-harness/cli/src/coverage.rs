@@ -2,7 +2,6 @@
 
 use std::{cmp::Reverse, collections::BTreeSet, process::ExitCode};
 
-use comfy_table::{Cell, Color};
 use host_harness::{
     ClassCoverage, Coverage, CoverageCell, CoverageOptions, CoverageState, Outcome, RepositoryCoverage,
 };
@@ -11,7 +10,7 @@ use super::{
     Context,
     csv::print_csv,
     error::Failure,
-    output::{Output, moment},
+    output::{Cell, Color, Output, moment},
     views::ScopeArgs,
 };
 
@@ -134,7 +133,7 @@ fn show(output: Output, coverage: &Coverage) {
             .collect();
         let mut table = output.table(&header.iter().map(String::as_str).collect::<Vec<_>>());
         for it in &coverage.repositories {
-            let mut cells = vec![Cell::new(&it.repository)];
+            let mut cells = vec![Cell::from(&it.repository)];
             cells.extend(coverage.instances.iter().filter_map(|name| it.instances.get(name)).map(cell));
             cells.extend([class(it.vulnerabilities), class(it.weaknesses)]);
             table.add_row(cells);
@@ -178,7 +177,7 @@ fn show_reasons(output: Output, coverage: &Coverage) {
 }
 
 fn coloured(state: CoverageState, text: String) -> Cell {
-    let cell = Cell::new(text);
+    let cell = Cell::from(text);
     match state {
         CoverageState::Enabled => cell.fg(Color::Green),
         CoverageState::Stale => cell.fg(Color::Yellow),

@@ -4,8 +4,8 @@ use std::io;
 
 use super::{
     error::Failure,
-    output,
     stdout::{stdout, written},
+    text,
 };
 
 /// Prints a header and rows as CSV.
@@ -21,7 +21,11 @@ fn write_csv<R: IntoIterator<Item = String>>(
     header: &[&str],
     rows: impl IntoIterator<Item = R>,
 ) -> io::Result<()> {
-    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(out);
+    let mut writer = csv::WriterBuilder::new()
+        .terminator(csv::Terminator::CRLF)
+        // A separator that is not ours separates nothing within quotes.
+        .quote_style(csv::QuoteStyle::NonNumeric)
+        .from_writer(out);
     let failed = |error: csv::Error| match error.into_kind() {
         csv::ErrorKind::Io(error) => error,
         other => io::Error::other(format!("{other:?}")),
@@ -33,31 +37,24 @@ fn write_csv<R: IntoIterator<Item = String>>(
     writer.flush()
 }
 
-/// A cell that no spreadsheet takes for a formula and no terminal acts on: one
-/// whose first sign that is seen is `=`, `+`, `-` or `@`, also in their wide
-/// forms, or that begins with a tab or a line break, gets an apostrophe in
-/// front. What findings hold was written by whoever wrote the code that was
-/// scanned.
+/// A cell on one line that no spreadsheet takes for a formula: where the first
+/// sign that is seen is `=`, `+`, `-` or `@`, also in their wide forms, it gets
+/// an apostrophe in front; and likewise behind `;` and `|`, which other settings
+/// separate cells with. What findings hold was written by whoever wrote the code
+/// that was scanned.
 fn harmless(cell: &str) -> String {
     let begins = |sign: char| matches!(sign, '=' | '+' | '-' | '@' | '＝' | '＋' | '－' | '＠');
-    let breaks = cell.starts_with(['\t', '\r', '\n']);
-    let guard = if breaks || cell.trim_start_matches(unseen).starts_with(begins) { "'" } else { "" };
-    // A line break of two signs stays one.
-    let lines: Vec<_> = cell.split("\r\n").map(|line| output::harmless(line, false)).collect();
-    format!("{guard}{}", lines.join("\r\n"))
-}
-
-/// Whether nothing is seen of a sign: white space, what controls a terminal, and
-/// what Unicode says to be ignored where it is shown (the property
-/// `Default_Ignorable_Code_Point`), with the few other signs that are blank.
-fn unseen(sign: char) -> bool {
-    sign.is_whitespace()
-        || sign.is_control()
-        || matches!(sign,
-            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
-            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
-            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+    // Whose cells end elsewhere finds quotes within them.
+    let passed = |sign: char| text::is_unseen(sign) || sign == '"';
+    let line = text::whole(cell);
+    let mut safe = String::with_capacity(line.len() + 1);
+    for part in line.split_inclusive([';', '|']) {
+        if part.trim_start_matches(passed).starts_with(begins) {
+            safe.push('\'');
+        }
+        safe.push_str(part);
+    }
+    safe
 }
 
 #[cfg(test)]
@@ -80,13 +77,17 @@ mod tests {
 
     #[test]
     fn cells_are_quoted_as_the_standard_says() {
-        let csv = written(&[&["plain", "with, comma"], &["with \"quotes\"", "two\nlines"], &["", "größe"]]);
-        assert_eq!(csv, "a,b\r\nplain,\"with, comma\"\r\n\"with \"\"quotes\"\"\",\"two\nlines\"\r\n,größe\r\n");
+        let csv =
+            written(&[&["plain", "with, comma"], &["with \"quotes\"", "two\nlines"], &["", "größe"], &["1", "2.5"]]);
+        assert_eq!(
+            csv,
+            "\"a\",\"b\"\r\n\"plain\",\"with, comma\"\r\n\"with \"\"quotes\"\"\",\"two␤lines\"\r\n\"\",\"größe\"\r\n1,2.5\r\n"
+        );
     }
 
     #[test]
     fn no_cell_is_a_formula() {
-        for evil in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r\n=1", "\n=1", "  =1", "＝1", "=HYPERLINK(\"x\")"] {
+        for evil in ["=1+1", "+1", "-1", "@SUM(A1)", "  =1", "＝1", "=HYPERLINK(\"x\")"] {
             assert_eq!(read(evil), format!("'{evil}"));
         }
         for unseen in ["\u{feff}", "\u{200b}", "\u{2060}\u{200d}", "\u{ad} ", "\u{3000}", "\u{2800}", "\u{e0001}"] {
@@ -95,17 +96,48 @@ mod tests {
                 assert_eq!(read(&evil), format!("'{evil}"), "{evil:?}");
             }
         }
-        for fine in ["a=b", "1", "'x", "CVE-2024-1", "http://a/?b=c"] {
-            assert_eq!(written(&[&[fine, "x"]]), format!("a,b\r\n{fine},x\r\n"));
+        for fine in ["a=b", "1", "'x", "CVE-2024-1", "http://a/?b=c", "a; b", "a|b", "x;1"] {
+            assert_eq!(read(fine), fine);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_cell_is_a_formula_in_any_separator(
+            cells in proptest::collection::vec("[-=+@;|,\t\r\n \"'a1\u{feff}\u{200b}＝]{0,12}", 2)
+        ) {
+            let cells: Vec<&str> = cells.iter().map(String::as_str).collect();
+            let csv = written(&[&cells]);
+            let is_formula = |field: &str| {
+                field.trim_matches('"').trim_start_matches(super::text::is_unseen).starts_with(['=', '+', '-', '@', '＝'])
+            };
+            let mut records = csv::ReaderBuilder::new().has_headers(false).from_reader(csv.as_bytes()).into_records();
+            let fields = records.by_ref().flat_map(|record| record.unwrap().iter().map(str::to_owned).collect::<Vec<_>>());
+            let fields: Vec<String> = fields.collect();
+            proptest::prop_assert_eq!(fields.len(), 4);
+            proptest::prop_assert!(!fields.iter().any(|field| is_formula(field)), "{}", csv);
+            for separator in [';', '|', '\t'] {
+                // Whether quotes are looked at or not.
+                let bare = csv.split([separator, '\r', '\n']).any(is_formula);
+                proptest::prop_assert!(!bare, "{:?}: {}", separator, csv);
+                let mut reader = csv::ReaderBuilder::new();
+                reader.has_headers(false).flexible(true).delimiter(separator as u8);
+                for record in reader.from_reader(csv.as_bytes()).records() {
+                    proptest::prop_assert!(!record.unwrap().iter().any(is_formula), "{:?}: {}", separator, csv);
+                }
+            }
         }
     }
 
     #[test]
-    fn a_terminal_finds_nothing_to_act_on_and_line_breaks_stay() {
-        assert_eq!(read("a\u{1b}[2Jb\0c\u{9b}d"), "a\u{fffd}[2Jb\u{fffd}c\u{fffd}d");
-        assert_eq!(read("one\r\ntwo\nthree\rfour\tfive"), "one\r\ntwo\nthree\u{fffd}four\tfive");
-        assert_eq!(read("\0=1"), "'\u{fffd}=1");
-        assert_eq!(read("\r=1"), "'\u{fffd}=1");
-        assert_eq!(read("\u{1b}\u{feff}@x"), "'\u{fffd}\u{feff}@x");
+    fn a_cell_is_one_line_that_no_terminal_acts_on() {
+        assert_eq!(read("a\u{1b}[2Jb\0c\u{9b}d\u{202e}"), "a␛[2Jb␀c<U+009B>d<U+202E>");
+        assert_eq!(read("one\r\ntwo\nthree\rfour\tfive"), "one␤two␤three␍four five");
+        assert_eq!(read("\n::error::x"), "␤::error::x");
+        assert_eq!(read("\t=1"), "' =1");
+        assert_eq!(read("\u{feff}@x"), "'\u{feff}@x");
+        assert_eq!(read("a; =1|+2"), "a;' =1|'+2");
+        let long = "ä".repeat(10_000);
+        assert_eq!(read(&long), long);
     }
 }

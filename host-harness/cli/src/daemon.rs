@@ -9,6 +9,7 @@ use super::{
     Context,
     error::Failure,
     output::{Output, moment, short},
+    text,
 };
 
 #[derive(clap::Args)]
@@ -116,9 +117,9 @@ fn tell(event: DaemonEvent, json: bool) {
     let mut stdout = super::stdout::stdout();
     // A reader that went away is no reason to stop.
     let _ = if json {
-        serde_json::to_writer(&mut stdout, &Event { at, event }).map_err(std::io::Error::from)
+        text::json_line(&mut stdout, &Event { at, event })
     } else {
-        write!(stdout, "{} {event}", moment(at))
+        write!(stdout, "{} {}", moment(at), text::line(&event.to_string()))
     };
     let _ = writeln!(stdout).and_then(|()| stdout.flush());
 }

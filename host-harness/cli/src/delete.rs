@@ -2,7 +2,7 @@
 //! confirmation by name, the deletion and its proof.
 
 use std::{
-    io::{self, BufRead, IsTerminal, Write},
+    io::{self, BufRead, IsTerminal},
     process::ExitCode,
 };
 
@@ -100,9 +100,7 @@ where
     if output.is_json() || !io::stdin().is_terminal() || !io::stdout().is_terminal() {
         return Ok(None);
     }
-    let mut stdout = io::stdout();
-    write!(stdout, "{question}")?;
-    stdout.flush()?;
+    output.question(question);
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line)?;
     match line.trim() {

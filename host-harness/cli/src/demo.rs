@@ -158,9 +158,11 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         run,
     };
     output.result(&report, |report| {
-        output.line("\nOpen findings, the worst first:");
+        output.line("");
+        output.line("Open findings, the worst first:");
         views::show_list(output, View::All, &FindingList { next: None, ..top.clone().into() });
-        output.line("\nPackages with open findings:");
+        output.line("");
+        output.line("Packages with open findings:");
         packages::show(output, &PackageList { total: packages.1, packages: packages.0.clone() });
         show(output, report, args.keep.as_ref());
     })?;
@@ -205,7 +207,8 @@ fn requests(stats: &vendor_sim::Stats, endpoint: &str) -> usize {
 }
 
 fn show(output: Output, report: &DemoReport, keep: Option<&PathBuf>) {
-    output.line("\nFindings in the store:");
+    output.line("");
+    output.line("Findings in the store:");
     let mut table = output.table(&["KIND", "SEVERITY", "OPEN", "ALL"]);
     for kind in ["sast", "sca"] {
         for level in Severity::ALL {
@@ -218,7 +221,8 @@ fn show(output: Output, report: &DemoReport, keep: Option<&PathBuf>) {
         }
     }
     output.print(&table);
-    output.line("\nWhat the vendor has, and what arrived:");
+    output.line("");
+    output.line("What the vendor has, and what arrived:");
     let mut table = output.table(&["", "VENDOR", "HERE", ""]);
     for it in &report.compared {
         let verdict = if it.vendor == it.store { "equal" } else { "DIFFERENT" };

@@ -5,7 +5,12 @@ use std::process::ExitCode;
 use host_harness::{Check, Condition};
 use serde::Serialize;
 
-use super::{Context, error::Failure, hint::hint, output::Output};
+use super::{
+    Context,
+    error::Failure,
+    hint::hint,
+    output::{Cell, Output},
+};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -35,7 +40,8 @@ fn show(output: Output, diagnosis: &Diagnosis) {
     let mut table = output.table(&["CONDITION", "WHAT", "DETAIL", "TO DO"]);
     for check in &diagnosis.checks {
         let remedy = check.remedy.clone().or_else(|| hint(check.code?).map(str::to_owned)).unwrap_or_default();
-        table.add_row([check.condition.as_str().to_owned(), check.what.clone(), check.detail.clone(), remedy]);
+        let detail = Cell::text(&check.detail);
+        table.add_row([check.condition.as_str().into(), (&check.what).into(), detail, remedy.into()]);
     }
     output.print(&table);
     output.line(match diagnosis.condition {

@@ -8,7 +8,7 @@ use host_harness::{ChangeRow, FindingDetail, FindingId, InstanceName, Tenant};
 use super::{
     Context,
     error::Failure,
-    output::{Output, moment, short},
+    output::{Cell, Facts, Output, moment, print_json, short},
     policy,
 };
 
@@ -40,29 +40,23 @@ pub async fn show(context: &Context, args: ShowArgs) -> Result<ExitCode, Failure
         let remedy = "`harness findings --all` lists the findings of the tenant";
         return Err(Failure::new("no-such-finding", message, Some(remedy)).of(tenant.id(), None));
     };
-    context.output.result(&detail, |detail| show_detail(context.output, detail))?;
+    if context.output.is_json() {
+        print_json(&detail)?;
+    } else {
+        show_detail(context.output, &detail)?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Lines of a two-column table; empty facts are left out.
-struct Facts(comfy_table::Table);
-
-impl Facts {
-    fn add(&mut self, name: &str, value: Option<impl AsRef<str>>) {
-        if let Some(value) = value.filter(|value| !value.as_ref().is_empty()) {
-            self.0.add_row([name, value.as_ref()]);
-        }
-    }
-}
-
-fn show_detail(output: Output, detail: &FindingDetail) {
+fn show_detail(output: Output, detail: &FindingDetail) -> Result<(), Failure> {
     let row = &detail.row;
-    let mut facts = Facts(output.table(&["finding", &row.id.to_string()]));
+    let mut facts = output.facts("finding", &row.id.to_string());
     facts.add("title", Some(&row.title));
     facts.add("severity", Some(row.severity.as_str()));
     let inputs = detail.assessment.inputs.iter();
-    let inputs = lines(inputs.map(|it| format!("{:+} {}: {}", it.points, it.name, it.value)));
-    facts.add("priority", Some(format!("{} ({})\n{inputs}", row.priority, detail.assessment.band)));
+    let inputs = inputs.map(|it| format!("{:+} {}: {}", it.points, it.name, it.value));
+    let priority = format!("{} ({})", row.priority, detail.assessment.band);
+    facts.add("priority", Some(Cell::list([priority].into_iter().chain(inputs))));
     facts.add("status", Some(&row.status));
     facts.add("kind", Some(&row.kind));
     facts.add("project", Some(&row.project));
@@ -70,11 +64,11 @@ fn show_detail(output: Output, detail: &FindingDetail) {
     facts.add("environment", row.environment.as_ref());
     if let Some(rule) = &detail.rule {
         facts.add("rule", Some(&rule.id));
-        facts.add("message", rule.message.as_ref());
-        facts.add("weaknesses", Some(lines(rule.cwes.iter().map(|cwe| cwe.text.clone()))));
+        facts.add("message", rule.message.as_deref().map(Cell::text));
+        facts.add("weaknesses", Some(Cell::list(rule.cwes.iter().map(|cwe| cwe.text.clone()))));
         let ranks = detail.cwe_top25.iter().map(|it| format!("{} in {}", it.rank, it.edition));
         facts.add("CWE Top 25", Some(ranks.collect::<Vec<_>>().join(", ")));
-        facts.add("OWASP", Some(lines(rule.owasp.iter().map(|owasp| owasp.text.clone()))));
+        facts.add("OWASP", Some(Cell::list(rule.owasp.iter().map(|owasp| owasp.text.clone()))));
         facts.add("classes", Some(rule.vulnerability_classes.join(", ")));
     }
     if let Some(leading) = detail.occurrence_details.first() {
@@ -84,7 +78,9 @@ fn show_detail(output: Output, detail: &FindingDetail) {
         let cvss = ratings.cvss.iter();
         facts.add(
             "CVSS",
-            Some(lines(cvss.map(|it| format!("{} {:.1}, {}, from {}", it.version, it.score, it.vector, it.source)))),
+            Some(Cell::list(
+                cvss.map(|it| format!("{} {:.1}, {}, from {}", it.version, it.score, it.vector, it.source)),
+            )),
         );
         facts.add(
             "EPSS of the files",
@@ -130,11 +126,13 @@ fn show_detail(output: Output, detail: &FindingDetail) {
             output.line(format!("remark on {}: {}", it.finding.id, diagnostic.message));
         }
         if let Some(raw) = &it.raw {
-            output.line(format!("record {}:\n{raw:#}", it.finding.id));
+            output.line(format!("record {}:", it.finding.id));
+            print_json(raw)?;
         }
     }
     policy::show_results(output, &detail.policy_results);
     show_history(output, &detail.history);
+    Ok(())
 }
 
 /// The scan that saw a finding first.
@@ -173,7 +171,7 @@ fn show_history(output: Output, history: &[ChangeRow]) {
 }
 
 fn show_facts(facts: &mut Facts, finding: &Finding) {
-    facts.add("here", finding.message.as_ref());
+    facts.add("here", finding.message.as_deref().map(Cell::text));
     facts.add("confidence", finding.confidence.as_ref().map(|it| it.as_str().to_owned()));
     facts.add("code", finding.code_url.as_ref());
     if let Some(dependency) = &finding.dependency {
@@ -193,7 +191,7 @@ fn show_facts(facts: &mut Facts, finding: &Finding) {
                 None => at.path.clone(),
             }),
         );
-        facts.add("advisories", Some(lines(dependency.advisories.iter().map(|it| it.id.clone()))));
+        facts.add("advisories", Some(Cell::list(dependency.advisories.iter().map(|it| it.id.clone()))));
         let reachability = &dependency.reachability;
         facts.add("reachability", Some(reachability.verdict.as_str()));
         facts.add("condition", reachability.condition.as_ref());
@@ -207,9 +205,11 @@ fn show_facts(facts: &mut Facts, finding: &Finding) {
         facts.add(
             "fix",
             Some(match &dependency.fix {
-                Fix::NotSaid => "not said".to_owned(),
-                Fix::NoneKnown => "none known".to_owned(),
-                Fix::Upgrades { upgrades } => lines(upgrades.iter().map(|it| format!("{} {}", it.package, it.version))),
+                Fix::NotSaid => "not said".into(),
+                Fix::NoneKnown => "none known".into(),
+                Fix::Upgrades { upgrades } => {
+                    Cell::list(upgrades.iter().map(|it| format!("{} {}", it.package, it.version)))
+                }
             }),
         );
         facts.add("EPSS of the vendor", dependency.epss.as_ref().map(|epss| format!("{:.5}", epss.score)));
@@ -222,25 +222,21 @@ fn show_facts(facts: &mut Facts, finding: &Finding) {
         let commit = secret.history.as_ref().and_then(|it| it.commit.as_ref());
         facts.add("in history at", commit);
     }
-    facts.add("snippet", finding.snippet.as_ref());
+    facts.add("snippet", finding.snippet.as_deref().map(Cell::text));
     let steps = finding.flow.iter().map(|step| {
         let line = step.location.start_line.map(|line| format!(":{line}")).unwrap_or_default();
         let content = step.content.as_ref().map(|it| format!("  {}", short(it, 80))).unwrap_or_default();
         format!("{:?} {}{line}{content}", step.role, step.location.path).to_lowercase()
     });
-    facts.add("data flow", Some(lines(steps)));
-    facts.add("suggested fix", finding.suggested_fix.as_ref());
+    facts.add("data flow", Some(Cell::list(steps)));
+    facts.add("suggested fix", finding.suggested_fix.as_deref().map(Cell::text));
     if let Some(verdict) = finding.assistance.as_ref().and_then(|it| it.verdict.as_ref()) {
         let reason = verdict.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-        facts.add("AI verdict", Some(format!("{}{reason}", verdict.conclusion)));
+        facts.add("AI verdict", Some(Cell::text(&format!("{}{reason}", verdict.conclusion))));
     }
     if let Some(guidance) = finding.assistance.as_ref().and_then(|it| it.guidance.as_ref()) {
-        facts.add("guidance", guidance.summary.as_ref().or(guidance.text.as_ref()));
+        facts.add("guidance", guidance.summary.as_deref().or(guidance.text.as_deref()).map(Cell::text));
     }
-    facts.add("comment", finding.lifecycle.triage.comment.as_ref());
-    facts.add("tickets", Some(lines(finding.tickets.iter().filter_map(|it| it.key.clone().or(it.url.clone())))));
-}
-
-fn lines(texts: impl Iterator<Item = String>) -> String {
-    texts.collect::<Vec<_>>().join("\n")
+    facts.add("comment", finding.lifecycle.triage.comment.as_deref().map(Cell::text));
+    facts.add("tickets", Some(Cell::list(finding.tickets.iter().filter_map(|it| it.key.clone().or(it.url.clone())))));
 }

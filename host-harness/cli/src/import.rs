@@ -198,7 +198,7 @@ fn show(output: Output, report: &ImportReport, remarks: &[Diagnostic]) {
     let (summary, outcome) = (&report.summary, &report.outcome);
     let tool = summary.tool.as_ref().map(|tool| format!(" of {tool}")).unwrap_or_default();
     let resumed = if report.run.resumed > 0 { ", went on after having been cut off" } else { "" };
-    output.line(format!("{}: {}{tool}{resumed}", report.file, summary.format));
+    output.line(format!("Imported {}: {}{tool}{resumed}", report.file, summary.format));
     let parts = [
         (outcome.findings, "findings"),
         (outcome.packages, "packages"),
@@ -228,7 +228,7 @@ fn show(output: Output, report: &ImportReport, remarks: &[Diagnostic]) {
         output.line(format!("  what is not in it may still be there: {reason}"));
     }
     if let Some(message) = &report.run.message {
-        output.line(format!("  {}: {message}", report.run.state.as_str()));
+        output.message(&format!("{}: {message}", report.run.state.as_str()));
     }
     for diagnostic in remarks {
         let record = diagnostic.id.as_ref().map(|id| format!("record {id}: ")).unwrap_or_default();

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::{
     Context,
     error::Failure,
-    output::{Output, bytes},
+    output::{Cell, Output, bytes},
 };
 
 #[derive(clap::Args)]
@@ -43,7 +43,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
 
 fn show(output: Output, inspected: &Inspected) {
     let Inspected { component, manifest, .. } = inspected;
-    output.line(format!("{} {} ({})", manifest.name, manifest.version, manifest.id));
+    output.line(format!("Connector {} {} ({})", manifest.name, manifest.version, manifest.id));
     let mut table = output.table(&["", ""]);
     table.add_row(["file", &inspected.source.to_string()]);
     table.add_row(["size", &bytes(component.size_bytes as u64)]);
@@ -53,31 +53,31 @@ fn show(output: Output, inspected: &Inspected) {
         .kinds
         .iter()
         .map(|it| format!("{}{}", it.kind, if it.on_by_default { "" } else { " (off by default)" }));
-    table.add_row(["kinds", &kinds.collect::<Vec<_>>().join("\n")]);
+    table.add_row(["kinds".into(), Cell::list(kinds)]);
     let origins = manifest.origins.iter().map(|it| match &it.setting {
         Some(setting) => format!("{} (setting `{setting}`): {}", it.default, it.purpose),
         None => format!("{}: {}", it.default, it.purpose),
     });
-    table.add_row(["origins", &origins.collect::<Vec<_>>().join("\n")]);
+    table.add_row(["origins".into(), Cell::list(origins)]);
     let secrets = manifest.secrets.iter().map(|it| format!("{}: {}", it.variable, it.description));
-    table.add_row(["secrets", &secrets.collect::<Vec<_>>().join("\n")]);
+    table.add_row(["secrets".into(), Cell::list(secrets)]);
     let formats = manifest.formats.iter().map(|it| format!("{}: {}", it.name, it.description));
-    table.add_row(["files", &formats.collect::<Vec<_>>().join("\n")]);
+    table.add_row(["files".into(), Cell::list(formats)]);
     let events = manifest.webhook.iter().map(|it| format!("signed with {} in {}", it.algorithm, it.signature_header));
-    table.add_row(["events", &events.collect::<Vec<_>>().join("\n")]);
-    table.add_row(["settings", &settings(&manifest.settings_schema)]);
-    table.add_row(["imports", &component.imports.join("\n")]);
+    table.add_row(["events".into(), Cell::list(events)]);
+    table.add_row(["settings".into(), Cell::list(settings(&manifest.settings_schema))]);
+    table.add_row(["imports".into(), Cell::list(&component.imports)]);
     output.print(&table);
 }
 
 /// The settings of a schema: key, default and description.
-fn settings(schema: &str) -> String {
+fn settings(schema: &str) -> Vec<String> {
     let schema: serde_json::Value = serde_json::from_str(schema).unwrap_or_default();
-    let Some(properties) = schema.get("properties").and_then(|it| it.as_object()) else { return String::new() };
+    let Some(properties) = schema.get("properties").and_then(|it| it.as_object()) else { return Vec::new() };
     let lines = properties.iter().map(|(key, property)| {
         let text = |name: &str| property.get(name).and_then(|it| it.as_str()).unwrap_or_default();
         let default = property.get("default").filter(|it| !it.is_null()).map(|it| format!(" [default: {it}]"));
         format!("{key}{}: {}", default.unwrap_or_default(), text("description"))
     });
-    lines.collect::<Vec<_>>().join("\n")
+    lines.collect()
 }

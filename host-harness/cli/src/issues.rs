@@ -14,7 +14,7 @@ use super::{
     csv::print_csv,
     error::Failure,
     findings::instance_id,
-    output::{Output, moment, severity, short},
+    output::{Cell, Output, moment, severity, short},
     policy,
     values::{self, Open},
     views::{ScopeArgs, remark_on_scope},
@@ -248,7 +248,7 @@ fn show_list(output: Output, list: &IssueList) {
             row.repository.clone().into(),
             short(&row.title, 120).into(),
             place(row).into(),
-            comfy_table::Cell::new(sources(row).join("\n")),
+            Cell::list(sources(row)),
         ]);
     }
     output.print(&table);
@@ -274,12 +274,8 @@ fn sources(row: &IssueRow) -> Vec<String> {
 
 fn show_detail(output: Output, detail: &IssueDetail) {
     let row = &detail.row;
-    let mut table = output.table(&["issue", &row.id.to_string()]);
-    let mut add = |name: &str, value: String| {
-        if !value.is_empty() {
-            table.add_row([name, &value]);
-        }
-    };
+    let mut facts = output.facts("issue", &row.id.to_string());
+    let mut add = |name: &str, value: String| facts.add(name, Some(value));
     add("title", row.title.clone());
     add("severity", row.severity.as_str().to_owned());
     add("priority", row.priority.to_string());
@@ -289,15 +285,16 @@ fn show_detail(output: Output, detail: &IssueDetail) {
     add("package", row.ecosystem.as_ref().map(|it| format!("{} ({it})", place(row))).unwrap_or_default());
     add("file", row.path.clone().unwrap_or_default());
     add("rule", row.rule_id.clone().unwrap_or_default());
-    add("advisories", row.advisories.join("\n"));
+    facts.add("advisories", Some(Cell::list(&row.advisories)));
+    let mut add = |name: &str, value: String| facts.add(name, Some(value));
     add("CVSS", row.cvss.map(|it| format!("{it:.1}")).unwrap_or_default());
     add("EPSS", row.epss.map(|it| format!("{it:.5}")).unwrap_or_default());
     add("sources", format!("{} of {}", row.source_count, row.sources.len()));
     add("first seen", moment(row.first_seen_at));
     add("last seen", moment(row.last_seen_at));
     add("changed", moment(row.changed_at));
-    add("also known as", detail.also_known_as.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
-    output.print(&table);
+    facts.add("also known as", Some(Cell::list(detail.also_known_as.iter().map(ToString::to_string))));
+    output.print(&facts.0);
 
     let mut table = output.table(&["SOURCE", "FINDING", "PRIORITY", "SEVERITY", "STATUS", "PROJECT", "WHERE", "RULE"]);
     for it in &detail.findings {
@@ -314,7 +311,7 @@ fn show_detail(output: Output, detail: &IssueDetail) {
             it.status.clone().into(),
             it.project.clone().into(),
             at.into(),
-            comfy_table::Cell::new(it.rule_id.as_deref().unwrap_or_default()),
+            Cell::from(it.rule_id.as_deref().unwrap_or_default()),
         ]);
     }
     output.print(&table);

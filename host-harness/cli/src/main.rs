@@ -36,6 +36,7 @@ mod simulate;
 mod stdout;
 mod sync;
 mod tenant;
+mod text;
 mod values;
 mod vanishing;
 mod vault;
@@ -238,7 +239,7 @@ fn main() -> ExitCode {
             output::start_log(cli.global.verbose);
             (output, dispatch(cli, output))
         }
-        Err(said) => (Output::new(false), Ok(usage(&said))),
+        Err(mut said) => (Output::new(false), Ok(usage(&mut said))),
     };
     match done.and_then(|code| stdout::finish().map(|()| code)) {
         Ok(code) => code,
@@ -251,10 +252,9 @@ fn main() -> ExitCode {
 
 /// Prints the help or the version that was asked for, or why the arguments are
 /// wrong.
-fn usage(said: &clap::Error) -> ExitCode {
+fn usage(said: &mut clap::Error) -> ExitCode {
     if said.use_stderr() {
-        // Where nobody listens nothing can be told.
-        let _ = said.print();
+        Output::new(false).usage(said);
     } else {
         Output::new(false).help(&said.render());
     }

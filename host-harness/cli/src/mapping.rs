@@ -315,7 +315,7 @@ async fn release(tenant: &Tenant, output: Output, args: ReleaseArgs, ignored: bo
             (kept, 0) => format!("{kept} findings and packages are kept as history"),
             (_, deleted) => format!("{deleted} findings were deleted"),
         };
-        output.line(format!("{} {what}: {became}. To take it up again: harness mapping restore", project.name));
+        output.line(format!("Project {} {what}: {became}. To take it up again: harness mapping restore", project.name));
     })?;
     Ok(ExitCode::SUCCESS)
 }
@@ -323,7 +323,7 @@ async fn release(tenant: &Tenant, output: Output, args: ReleaseArgs, ignored: bo
 /// What a person at a terminal wants to become of findings.
 fn asked(output: Output, project: &str, findings: u64) -> Result<Option<KeptFindings>, Failure> {
     output.question(&format!(
-        "{project} has brought {findings} findings. Keep them as history, or delete them? [keep/delete] "
+        "Project {project} has brought {findings} findings. Keep them as history, or delete them? [keep/delete] "
     ));
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line)?;
@@ -424,7 +424,7 @@ fn show_accepted(output: Output, list: &MappingList) {
 
 fn show_row(output: Output, row: &MappingRow) {
     let repository = row.repository.as_ref().map(|name| format!(" to {name}")).unwrap_or_default();
-    output.line(format!("{} is {}{repository}", row.project, row.state.as_str()));
+    output.line(format!("Project {} is {}{repository}", row.project, row.state.as_str()));
     let fields = fields(&row.scan_fields);
     if !fields.is_empty() {
         output.line(format!("  {fields}"));

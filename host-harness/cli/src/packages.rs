@@ -10,7 +10,7 @@ use super::{
     Context,
     csv::print_csv,
     error::Failure,
-    output::{Output, severity},
+    output::{Cell, Output, severity},
     values::{self, Open},
     views::{ScopeArgs, remark_on_scope},
 };
@@ -119,7 +119,7 @@ pub fn show(output: Output, list: &PackageList) {
             how(row).into(),
             row.licenses.join(", ").into(),
             row.open_findings.to_string().into(),
-            row.worst_severity.map_or_else(|| comfy_table::Cell::new(""), severity),
+            row.worst_severity.map_or_else(|| Cell::from(""), severity),
         ]);
     }
     output.print(&table);

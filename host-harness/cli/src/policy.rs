@@ -17,7 +17,7 @@ use serde::Serialize;
 use super::{
     Context,
     error::Failure,
-    output::{Output, moment, severity, short},
+    output::{Cell, Output, moment, severity, short},
     values::{self, Open},
 };
 
@@ -259,7 +259,7 @@ fn show_list(output: Output, rows: &PolicyRows) {
             severity(definition.severity),
             violated.into(),
             errors.to_string().into(),
-            comfy_table::Cell::new(short(&definition.title, 100)),
+            Cell::from(short(&definition.title, 100)),
         ]);
     }
     output.print(&table);
@@ -283,17 +283,12 @@ fn show_list(output: Output, rows: &PolicyRows) {
 
 fn show(output: Output, row: &PolicyRow) {
     let definition = &row.definition;
-    let mut table = output.table(&["policy", &definition.id]);
-    let mut add = |name: &str, value: &str| {
-        if !value.is_empty() {
-            table.add_row([name, value]);
-        }
-    };
-    add("title", &definition.title);
-    add("description", definition.description.as_deref().unwrap_or_default());
-    add("on", definition.on.as_str());
-    add("when", definition.when.trim());
-    add("severity", definition.severity.as_str());
+    let mut facts = output.facts("policy", &definition.id);
+    facts.add("title", Some(&definition.title));
+    facts.add("description", definition.description.as_deref().map(Cell::text));
+    facts.add("on", Some(definition.on.as_str()));
+    facts.add("when", Some(Cell::text(definition.when.trim())));
+    facts.add("severity", Some(definition.severity.as_str()));
     let scope = &definition.scope;
     for (name, list) in [
         ("kinds", &scope.kinds),
@@ -304,13 +299,13 @@ fn show(output: Output, row: &PolicyRow) {
         ("branches", &scope.branches),
         ("tags", &scope.tags),
     ] {
-        add(name, &list.join(", "));
+        facts.add(name, Some(list.join(", ")));
     }
-    add("enabled", if definition.enabled { "yes" } else { "no" });
-    add("version", &row.version);
-    add("violated by", &row.violated.to_string());
-    add("errors", &row.errors.to_string());
-    output.print(&table);
+    facts.add("enabled", Some(if definition.enabled { "yes" } else { "no" }));
+    facts.add("version", Some(&row.version));
+    facts.add("violated by", Some(row.violated));
+    facts.add("errors", Some(row.errors));
+    output.print(&facts.0);
     if row.violated + row.errors > 0 {
         output.line(format!("Next: harness policy check --policy {}", definition.id));
     }

@@ -242,7 +242,7 @@ pub fn show_run(output: Output, run: &Run) {
     let resumed = if run.resumed > 0 { ", went on after having been cut off" } else { "" };
     output.line(format!("Run {} of {}: {}{resumed}", run.id, run.instance, run.state.as_str()));
     if let Some(message) = &run.message {
-        output.line(format!("  {message}"));
+        output.message(message);
     }
     let took =
         run.finished_at.map(|end| (end.as_micros() - run.started_at.as_micros()) as f64 / 1e6).unwrap_or_default();

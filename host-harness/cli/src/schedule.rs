@@ -5,7 +5,12 @@ use std::process::ExitCode;
 use host_harness::{InstanceName, InstanceWork, Percent, Plan, Rhythm, Span, Zone};
 use serde::Serialize;
 
-use super::{Context, daemon::next, error::Failure, output::moment};
+use super::{
+    Context,
+    daemon::next,
+    error::Failure,
+    output::{Cell, moment},
+};
 
 /// Without an option it is shown.
 #[derive(clap::Args)]
@@ -122,7 +127,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
             table.add_row(["failures", &format!("{} in a row", work.failures)]);
         }
         if let Some(why) = &work.waiting {
-            table.add_row(["remark", why]);
+            table.add_row(["remark".into(), Cell::text(why)]);
         }
         output.print(&table);
         if work.schedule.is_some() {

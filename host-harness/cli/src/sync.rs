@@ -20,6 +20,7 @@ use super::{
     output::{Output, peak_memory, remark},
     runs,
     secret::SecretArgs,
+    text,
     vanishing::{self, Vanishing as Vanished},
 };
 
@@ -227,7 +228,7 @@ impl Shown {
                 SyncEvent::Waiting { wait, why } => Some(format!("waits {:.1} s: {why}", wait.as_secs_f32())),
             };
             match (&bar, line) {
-                (Some(bar), Some(line)) => bar.set_message(line),
+                (Some(bar), Some(line)) => bar.set_message(text::line(&line).into_owned()),
                 (Some(bar), None) => bar.set_message(format!(
                     "{} of {} reads, {} records, {} written",
                     sums.ended, sums.reads, sums.records, sums.written

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{
     Context, delete,
     error::Failure,
-    output::{Output, bytes, moment},
+    output::{Cell, Output, bytes, moment},
 };
 
 #[derive(clap::Subcommand)]
@@ -92,9 +92,9 @@ fn show(output: Output, report: &TenantReport) {
         let status = if it.paused { "paused" } else { it.status.as_str() };
         format!("{} ({}): {status}", it.name, it.connector)
     });
-    table.add_row(["instances", &instances.collect::<Vec<_>>().join("\n")]);
+    table.add_row(["instances".into(), Cell::list(instances)]);
     if !report.onboardings.is_empty() {
-        table.add_row(["being set up", &report.onboardings.join("\n")]);
+        table.add_row(["being set up".into(), Cell::list(&report.onboardings)]);
     }
     table.add_row(["findings", &report.findings.to_string()]);
     table.add_row(["last run", &last_run(report)]);

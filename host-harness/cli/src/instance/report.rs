@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use crate::{
     error::Failure,
     mapping::counted,
-    output::{Output, moment, short},
+    output::{Cell, Output, moment, short},
 };
 
 /// An instance, as commands print it.
@@ -173,18 +173,19 @@ pub fn show(output: Output, report: &InstanceReport) {
             Access::Readable => format!("{}: readable", it.kind),
             Access::Denied { reason } => format!("{}: {reason}", it.kind),
         });
-        table.add_row(["kinds", &kinds.collect::<Vec<_>>().join("\n")]);
+        table.add_row(["kinds".into(), Cell::list(kinds)]);
         for diagnostic in &connection.diagnostics {
             table.add_row(["note", &diagnostic.message]);
         }
     }
     let settings = report.settings.iter().map(|(key, value)| format!("{key} = {value}"));
-    table.add_row(["settings", &settings.collect::<Vec<_>>().join("\n")]);
+    table.add_row(["settings".into(), Cell::list(settings)]);
     let origins = report.origins.iter().map(|(origin, addresses)| format!("{origin} ({addresses} addresses)"));
-    table.add_row(["origins", &origins.collect::<Vec<_>>().join("\n")]);
+    table.add_row(["origins".into(), Cell::list(origins)]);
     let secrets = report.secrets.iter().map(|(variable, source)| format!("{variable} from {source}"));
-    table.add_row(["secrets", &secrets.collect::<Vec<_>>().join("\n")]);
-    table.add_row(["projects", &format!("{}\nnew ones: {}", counted(&report.projects), report.auto_map.as_str())]);
+    table.add_row(["secrets".into(), Cell::list(secrets)]);
+    let new = format!("new ones: {}", report.auto_map.as_str());
+    table.add_row(["projects".into(), Cell::list([counted(&report.projects), new])]);
     table.add_row(["checked", &report.checked_at.map(moment).unwrap_or_else(|| "never".to_owned())]);
     table.add_row(["last run", &report.last_run.as_ref().map(last_run).unwrap_or_else(|| "never".to_owned())]);
     if let Some(schedule) = &report.schedule {

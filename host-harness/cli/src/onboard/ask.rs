@@ -1,7 +1,7 @@
 //! Questions of the onboarding, at a terminal.
 
 use std::{
-    io::{self, IsTerminal},
+    io::{self, IsTerminal, Write},
     path::PathBuf,
     time::Duration,
 };
@@ -13,6 +13,7 @@ use host_harness::{AutoMap, InstanceName, KindChoice, Onboarding, ProjectChoice,
 use crate::{
     error::Failure,
     output::{Output, remark},
+    text,
 };
 
 /// Exit code of a program that Ctrl-C ended.
@@ -56,7 +57,7 @@ impl Asker {
         let is_set = std::env::var_os(variable).is_some();
         let mut ways = vec!["Type it; it is stored in the vault".to_owned(), "Read it from a file".to_owned()];
         if is_set {
-            ways.push(format!("Read it from the environment variable {variable}"));
+            ways.push(text::line(&format!("Read it from the environment variable {variable}")).into_owned());
         }
         let usual = if is_set { 2 } else { 0 };
         let way = Select::new().with_prompt("Where is the token?").items(&ways).default(usual).interact();
@@ -123,7 +124,7 @@ impl Asker {
         loop {
             let question = MultiSelect::new()
                 .with_prompt(prompt)
-                .items_checked(items.iter().map(|item| (item.to_string(), marked)));
+                .items_checked(items.iter().map(|item| (text::line(&item.to_string()).into_owned(), marked)));
             let chosen = answered(question.max_length(20).interact())?;
             if !chosen.is_empty() || items.is_empty() {
                 return Ok(chosen.into_iter().filter_map(|index| items.get(index).copied()).collect());
@@ -148,7 +149,8 @@ fn restore_when_left() {
             let _ = rustix::termios::tcsetattr(io::stdin(), rustix::termios::OptionalActions::Now, before);
         }
         let _ = Term::stderr().show_cursor();
-        remark("\nLeft. What was decided so far is kept: go on with harness onboard");
+        let _ = writeln!(io::stderr());
+        remark("Left. What was decided so far is kept: go on with harness onboard");
         std::process::exit(LEFT);
     });
 }

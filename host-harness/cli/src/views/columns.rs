@@ -1,10 +1,9 @@
 //! The columns of each view.
 
-use comfy_table::Cell;
 use host_harness::FindingRow;
 
 use super::View;
-use crate::output::{severity, short};
+use crate::output::{Cell, severity, short};
 
 /// Signs of a title that a table shows.
 const TITLE: usize = 120;
@@ -34,7 +33,7 @@ pub fn header(view: View) -> &'static [&'static str] {
 }
 
 pub fn cells(view: View, row: &FindingRow) -> Vec<Cell> {
-    let text = |text: String| Cell::new(text);
+    let text = |text: String| Cell::from(text);
     let first = [text(row.id.to_string()), text(row.priority.to_string()), severity(row.severity)];
     let project = || text(row.project.clone());
     let title = || text(short(&row.title, TITLE));

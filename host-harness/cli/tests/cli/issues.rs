@@ -74,7 +74,7 @@ fn two_scanners_see_one_issue_and_it_survives_one_of_them() {
     let both = report(&desk, &[weakness(), vulnerability()]);
     let import = ["import", "--source", "checker", "--project", "acme/shop", &both];
     insta::assert_snapshot!(desk.ok(&import), @r"
-    checker.sarif: sarif of Checker
+    Imported checker.sarif: sarif of Checker
       2 records = 2 findings
       run 3: 2 new, 0 changed, 0 vanished
       the report says nothing of the rule `GHSA-35jh-r3h4-6jhm` (unknown-rule)

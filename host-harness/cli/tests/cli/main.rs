@@ -10,6 +10,7 @@ mod disks;
 mod doctor;
 mod failures;
 mod files;
+mod foreign;
 mod issues;
 mod killed;
 mod kills;

@@ -38,8 +38,8 @@ fn pages_csv_and_counts_agree() {
 
     let csv = desk.ok(&["vulnerabilities", "--limit", "100000", "--csv"]);
     let lines: Vec<&str> = csv.split("\r\n").collect();
-    assert!(lines[0].starts_with("id,priority,severity,"), "{}", lines[0]);
-    assert!(lines[1].starts_with(&all[0]), "{}", lines[1]);
+    assert!(lines[0].starts_with("\"id\",\"priority\",\"severity\","), "{}", lines[0]);
+    assert!(lines[1].starts_with(&format!("\"{}\"", all[0])), "{}", lines[1]);
 
     let dashboard = desk.json(&["dashboard", "--kind", "sca"]);
     assert_eq!(dashboard["open"], whole["total"]);
@@ -94,7 +94,7 @@ fn every_other_view_is_narrowed_ordered_paged_and_printed_as_csv_too() {
 
     let csv = |arguments: &[&str]| desk.ok(&[arguments, &["--csv"]].concat());
     let coverage = csv(&["coverage", "--sort", "open", "--limit", "2"]);
-    assert!(coverage.starts_with("repository,provider,instance,state,why,projects,"), "{coverage}");
+    assert!(coverage.starts_with("\"repository\",\"provider\",\"instance\",\"state\",\"why\","), "{coverage}");
     assert_eq!(coverage.trim_end().lines().count(), 3, "two repositories of one instance: {coverage}");
     let open: Vec<u64> =
         coverage.lines().skip(1).map(|line| line.split(',').nth(9).unwrap().parse().unwrap()).collect();
@@ -106,7 +106,7 @@ fn every_other_view_is_narrowed_ordered_paged_and_printed_as_csv_too() {
         assert!(ends > 0 && rows.matches("\r\n").count() == ends, "{list}: {rows}");
     }
     let days = csv(&["dashboard", "--since", "3d"]);
-    assert!(days.starts_with("day,new,reopened,fixed,gone,set_aside,open\r\n") && days.lines().count() > 1, "{days}");
+    assert!(days.starts_with("\"day\",\"new\",") && days.lines().count() > 1, "{days}");
 }
 
 #[test]

@@ -1,0 +1,364 @@
+//! What reports, vendors and names of files say is shown, and nothing acts on it:
+//! no terminal, no pipeline, no spreadsheet.
+
+use std::{
+    collections::BTreeSet,
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
+    thread,
+};
+
+use serde_json::Value;
+use vendor_sim::WorldShape;
+
+use crate::support::{Desk, Done};
+
+/// What every text of others begins and ends with here.
+const BEGIN: &str = "::error::mk ";
+const END: &str = "\n \t::error::mk\u{1b}[8m\u{9b}8m\u{7f}\u{202e}\u{2028}##vso[x]##[y]\r\n;=1|+1";
+
+/// Texts that something has to be found by, or that are no texts.
+const KEPT: [&str; 13] = [
+    "$schema",
+    "bomFormat",
+    "specVersion",
+    "slug",
+    "cursor",
+    "id",
+    "created_at",
+    "relevant_since",
+    "state",
+    "status",
+    "purl",
+    "ecosystem",
+    "primary_branch",
+];
+
+/// Puts the marks into every text of a JSON but for those that are kept.
+fn mark(value: &mut Value, key: &str, kept: &[&str]) {
+    match value {
+        _ if kept.contains(&key) => {}
+        Value::String(text) if !KEPT.contains(&key) => {
+            // What is no address is left out by whoever reads it.
+            let begin = if key == "uri" || key == "url" { "" } else { BEGIN };
+            *text = format!("{begin}{text}{END}");
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| mark(item, key, kept)),
+        Value::Object(fields) => fields.iter_mut().for_each(|(key, value)| mark(value, key, kept)),
+        _ => {}
+    }
+}
+
+/// A file like one of the fixtures, with marks.
+fn marked(desk: &Desk, fixture: &str, name: &str) -> String {
+    let path = format!("{}/../../fixtures/{fixture}", env!("CARGO_MANIFEST_DIR"));
+    let mut json: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let version = json.get("version").cloned();
+    mark(&mut json, "", &["repository"]);
+    if let (Some(version), Some(fields)) = (version, json.as_object_mut()) {
+        fields.insert("version".to_owned(), version);
+    }
+    desk.file(name, &json.to_string())
+}
+
+/// Stands before the simulated vendor and marks all that it says.
+fn marking(vendor: &str) -> String {
+    let vendor = vendor.trim_start_matches("http://").to_owned();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for caller in listener.incoming() {
+            let vendor = vendor.clone();
+            // A caller that went away gets nothing.
+            thread::spawn(move || caller.and_then(|caller| answer(caller, &vendor)));
+        }
+    });
+    format!("http://{address}")
+}
+
+fn answer(mut caller: TcpStream, vendor: &str) -> std::io::Result<()> {
+    let mut head = String::new();
+    let mut reader = BufReader::new(caller.try_clone()?);
+    while !head.ends_with("\r\n\r\n") && reader.read_line(&mut head)? > 0 {}
+    let asked_for = head.lines().next().unwrap_or_default().to_owned();
+    let mut asked = TcpStream::connect(vendor)?;
+    asked.write_all(head.replacen("\r\n", "\r\nConnection: close\r\n", 1).as_bytes())?;
+    let mut text = String::new();
+    asked.read_to_string(&mut text)?;
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+    let status = head.lines().next().unwrap_or_default();
+    let body = match serde_json::from_str::<Value>(body) {
+        Ok(mut json) => {
+            // Projects are asked for by their names.
+            let kept = if asked_for.contains("/projects") { "name" } else { "repository" };
+            mark(&mut json, "", &[kept]);
+            json.to_string()
+        }
+        Err(_) => body.to_owned(),
+    };
+    let length = body.len();
+    let head = format!("{status}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\nconnection: close");
+    caller.write_all(format!("{head}\r\n\r\n{body}").as_bytes())
+}
+
+/// A store with findings of a report of each format, of a file of the vendor's
+/// tool, and of the vendor.
+fn desk() -> Desk {
+    let world = WorldShape { projects: 3, sast: 20, sca: 20, secrets: 5, dependencies: 5, ..WorldShape::default() };
+    let desk = Desk::new(world, vec![]);
+    let (origin, token) = (marking(desk.simulator.url()), desk.token_file());
+    let set = format!("origin={origin}");
+    let usual = ["instance", "add", "code", "--set", &set, "--allow-private-origin", &origin, "--token-file", &token];
+    looked_at(&desk, &usual);
+    looked_at(&desk, &["mapping", "auto", "code", "adopt"]);
+    looked_at(&desk, &["sync", "-vv"]);
+    for (fixture, source, name) in [
+        ("reports/sarif/trivy.sarif", "sarif", "sarif\n::error::mk.sarif"),
+        ("reports/cyclonedx/trivy.json", "cyclonedx", "::error::mk##[x].json"),
+        ("reports/osv-scanner/lockfiles.json", "osv", "\u{202e}osv.json"),
+    ] {
+        let file = marked(&desk, fixture, name);
+        looked_at(&desk, &["import", "-vv", "--source", source, "--project", "::error::mk p", &file]);
+    }
+    let file = marked(&desk, "cli/current.json", "vendor.json");
+    looked_at(&desk, &["import", "-vv", "--instance", "code", "--project", "::error::mk p", &file]);
+    let policy = "[[policy]]\nid = \"a\"\ntitle = \"::error::mk t\"\nseverity = \"high\"\nwhen = \"true\"\n";
+    looked_at(&desk, &["policy", "import", &desk.file("policy.toml", policy)]);
+    assert!(desk.json(&["findings", "--all", "--all-categories"])["total"].as_u64() > Some(20));
+    desk
+}
+
+/// Runs a command and looks at all that it prints.
+fn looked_at(desk: &Desk, arguments: &[&str]) -> Done {
+    let done = desk.run(arguments);
+    assert!((0..=4).contains(&done.code), "{arguments:?}: {} {}", done.code, done.stderr);
+    for text in [&done.stdout, &done.stderr] {
+        // Lines of CSV end with two signs.
+        for line in text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line)) {
+            let acts = |sign: char| sign.is_control() || matches!(sign, '\u{202e}' | '\u{2028}');
+            assert!(!line.contains(acts), "a terminal acts on a line of {arguments:?}: {line:?}");
+            let seen = line.trim_start();
+            assert!(!seen.starts_with("::"), "a line of {arguments:?} is a command: {line:?}");
+            assert!(!line.contains("##vso") && !line.contains("##["), "a line of {arguments:?} holds one: {line:?}");
+            let begins = [": :", "error::", "mk"].iter().any(|begin| line.starts_with(begin));
+            assert!(!begins, "a line of {arguments:?} begins with what others say: {line:?}");
+        }
+    }
+    done
+}
+
+/// Commands that read, with what they need.
+const READS: [&[&str]; 42] = [
+    &["inspect"],
+    &["instance", "list"],
+    &["instance", "show", "code"],
+    &["instance", "check", "code"],
+    &["instance", "schedule", "code"],
+    &["tenant", "list"],
+    &["tenant", "show", "default"],
+    &["vault", "show"],
+    &["projects"],
+    &["repositories", "list"],
+    &["repositories", "show", "REPOSITORY"],
+    &["mapping", "list"],
+    &["mapping", "propose"],
+    &["mapping", "auto", "code"],
+    &["mapping", "restore", "PROJECT"],
+    &["sync"],
+    &["findings", "--all", "--all-categories"],
+    &["vulnerabilities", "--all", "--all-categories"],
+    &["weaknesses", "--all", "--all-categories"],
+    &["secrets", "--all", "--all-categories"],
+    &["finding", "FINDING", "--raw"],
+    &["issues", "--all", "--all-categories"],
+    &["issue", "ISSUE"],
+    &["advisories", "show", "CVE-2021-23337"],
+    &["policy", "list"],
+    &["policy", "show", "a"],
+    &["policy", "starter"],
+    &["policy", "check"],
+    &["policy", "results"],
+    &["packages", "--all"],
+    &["dashboard"],
+    &["coverage"],
+    &["renormalize", "--dry-run"],
+    &["runs"],
+    &["status"],
+    &["webhook", "show", "code"],
+    &["webhook", "list"],
+    &["webhook", "deliveries"],
+    &["webhook", "events"],
+    &["schema", "findings"],
+    &["doctor"],
+    &["normalize", "FILE"],
+];
+
+/// The other commands: they change something, and say only what was done to
+/// things that a person named, or are looked at elsewhere.
+const OTHERS: [&str; 36] = [
+    "demo",
+    "onboard",
+    "instance add",
+    "instance rotate-token",
+    "instance set",
+    "instance pause",
+    "instance resume",
+    "instance delete",
+    "tenant add",
+    "tenant delete",
+    "vault new-key",
+    "vault rekey",
+    "repositories import",
+    "repositories add",
+    "repositories remove",
+    "mapping accept",
+    "mapping set",
+    "mapping unset",
+    "mapping ignore",
+    "mapping fields",
+    "import",
+    "advisories import",
+    "advisories clear",
+    "policy import",
+    "policy clear",
+    "runs prune",
+    "run",
+    "webhook set",
+    "webhook remove",
+    "webhook test",
+    "webhook secret",
+    "webhook retry",
+    "vendor-sim",
+    "backup",
+    "restore",
+    "completions",
+];
+
+/// All commands, as the help tells them.
+fn commands(desk: &Desk, group: &[&str]) -> BTreeSet<String> {
+    let help = desk.ok(&[group, &["--help"]].concat());
+    let listed = help.split_once("Commands:\n").map_or("", |(_, listed)| listed);
+    let names = listed.lines().take_while(|line| line.starts_with("  ")).filter(|line| !line.starts_with("   "));
+    let names: Vec<&str> = names.filter_map(|line| line.split_whitespace().next()).filter(|it| *it != "help").collect();
+    let mut all: BTreeSet<String> = names.iter().flat_map(|name| commands(desk, &[group, &[*name]].concat())).collect();
+    let usage = help.lines().find(|line| line.starts_with("Usage:")).unwrap();
+    if !usage.contains("<COMMAND>") {
+        all.insert(group.join(" "));
+    }
+    all
+}
+
+#[test]
+fn no_line_of_any_output_begins_with_what_a_report_says() {
+    let desk = desk();
+    let known: BTreeSet<String> = READS
+        .iter()
+        .map(|arguments| commands_name(arguments))
+        .chain(OTHERS.iter().map(|name| (*name).to_owned()))
+        .collect();
+    assert_eq!(commands(&desk, &[]), known, "a command is not in the lists of this test");
+
+    let first =
+        |arguments: &[&str], list: &str, field: &str| desk.json(arguments)[list][0][field].as_str().unwrap().to_owned();
+    let all = ["--all", "--all-categories"];
+    let finding = first(&[&["findings"], &all[..]].concat(), "findings", "id");
+    let issue = first(&[&["issues"], &all[..]].concat(), "issues", "id");
+    let project = desk.json(&["projects"])["projects"][0]["name"].as_str().unwrap().to_owned();
+    let repositories = desk.json(&["repositories", "list"]);
+    let repository = repositories["repositories"][0]["full_name"].as_str().unwrap_or("none").to_owned();
+    let file = marked(&desk, "cli/current.json", "again.json");
+    let runs = desk.json(&["runs"])["runs"].as_array().unwrap().len().to_string();
+    let numbers: Vec<String> = (1..=runs.parse().unwrap()).map(|run: usize| run.to_string()).collect();
+    let single = numbers.iter().map(|run| vec!["runs", run.as_str()]);
+    let (mut shown, mut spreadsheets) = (0, 0);
+    for arguments in READS.iter().map(|it| it.to_vec()).chain(single) {
+        let place = |it: &&str| match *it {
+            "FINDING" => finding.clone(),
+            "ISSUE" => issue.clone(),
+            "PROJECT" => project.clone(),
+            "REPOSITORY" => repository.clone(),
+            "FILE" => file.clone(),
+            it => it.to_owned(),
+        };
+        let arguments: Vec<String> = arguments.iter().map(place).collect();
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let plain = looked_at(&desk, &[&arguments, &["-vv"][..]].concat());
+        shown += usize::from(plain.stdout.contains("error::mk"));
+        let json = looked_at(&desk, &[&arguments, &["--json"][..]].concat());
+        if json.code == 0 && arguments[0] != "policy" {
+            serde_json::from_str::<Value>(&json.stdout).unwrap();
+        }
+        let csv = desk.run(&[&arguments, &["--csv"][..]].concat());
+        if csv.code == 0 {
+            looked_at(&desk, &[&arguments, &["--csv"][..]].concat());
+            for field in csv.stdout.split([';', '|', '\n']) {
+                let formula = field.trim_start_matches('"').trim_start().starts_with(['=', '+', '-', '@']);
+                assert!(!formula, "{arguments:?}: {field}");
+            }
+            spreadsheets += 1;
+        }
+    }
+    assert!(shown > 12 && spreadsheets >= 6, "{shown} {spreadsheets}");
+}
+
+/// A command without its arguments.
+fn commands_name(arguments: &[&str]) -> String {
+    let groups = ["instance", "tenant", "vault", "repositories", "mapping", "advisories", "policy", "webhook"];
+    arguments[..if groups.contains(&arguments[0]) { 2 } else { 1 }].join(" ")
+}
+
+#[test]
+fn no_error_begins_a_line_with_what_others_say() {
+    let desk = desk();
+    let evil = format!("{BEGIN}x{END}");
+    let option = format!("--x{END}");
+    let file = desk.file("bad\n::error::mk\u{1b}[8m##[x]", "{ no report");
+    for arguments in [
+        &["repositories", "show", &evil][..],
+        &["mapping", "set", &evil, &evil],
+        &["policy", "show", &evil],
+        &["advisories", "show", &evil],
+        &["findings", "--status", &evil],
+        &["findings", "--severity", &evil],
+        &["findings", &option],
+        &["import", &file],
+        &["import", "--source", "sarif", &file],
+        &["normalize", &file],
+        &["policy", "import", &file],
+        &["repositories", "import", &file],
+        &["webhook", "set", "code", "--url", &evil, "--secret-file", &file],
+        &["--connector", &file, "inspect"],
+        &["--tenant", &evil, "findings"],
+        &["schema", &evil],
+    ] {
+        for more in [&["-vv"][..], &["--json"]] {
+            let done = looked_at(&desk, &[arguments, more].concat());
+            assert_ne!(done.code, 0, "{arguments:?}");
+        }
+    }
+}
+
+#[test]
+fn a_finding_of_any_length_is_shown() {
+    let desk = Desk::new(WorldShape { projects: 1, sast: 0, sca: 0, ..WorldShape::default() }, vec![]);
+    let word = "a".repeat(40_000);
+    let place = serde_json::json!({ "physicalLocation": {
+        "artifactLocation": { "uri": format!("a/{word}") }, "region": { "startLine": 1, "snippet": { "text": word } },
+    } });
+    let report = serde_json::json!({ "version": "2.1.0", "runs": [{
+        "tool": { "driver": { "name": "X" } },
+        "results": [{ "ruleId": word, "message": { "text": word }, "locations": [place] }],
+    }] });
+    let file = desk.file("long.sarif", &report.to_string());
+    desk.run(&["import", "--source", "long", "--project", "p", &file]);
+    let list = desk.json(&["findings", "--all", "--all-categories"]);
+    let id = list["findings"][0]["id"].as_str().unwrap().to_owned();
+    let issue = desk.json(&["issues", "--all", "--all-categories"])["issues"][0]["id"].as_str().unwrap().to_owned();
+    for arguments in [&["finding", &id][..], &["issue", &issue], &["findings", "--all"], &["runs", "1"]] {
+        let text = desk.ok(arguments);
+        let longest = text.split([' ', '\n', '─']).map(|word| word.chars().count()).max().unwrap();
+        assert!(longest <= 4_200 && text.len() < 400_000, "{arguments:?}: {longest} {}", text.len());
+    }
+    assert!(desk.ok(&["finding", &id]).contains("--json has all"));
+    assert!(desk.json(&["finding", &id]).to_string().len() > 40_000);
+}
