@@ -203,7 +203,7 @@ impl Import {
     /// Imports a file to its end, as a connector reads it.
     pub async fn run(self, connector: &Connector, path: &Path) -> Result<ImportReport, HarnessError> {
         let file = file_name(path);
-        let source = Source::open(path).map_err(|source| ImportError::File { file: file.clone(), source })?;
+        let source = Source::open(path, u64::MAX).map_err(|source| ImportError::File { file: file.clone(), source })?;
         let mut reading = connector.read_file(&self.owner, self.head(&file)).await?;
         let (sha256, hash) = survey(&mut reading, &source, &file).await?;
         let summary = reading.summarize().await?;
@@ -216,7 +216,8 @@ impl Import {
     /// Imports a report of another scanner to its end.
     pub async fn run_native(self, path: &Path) -> Result<ImportReport, HarnessError> {
         let file = file_name(path);
-        let source = Source::open(path).map_err(|source| ImportError::File { file: file.clone(), source })?;
+        let limit = appsec_reports::MAX_BYTES as u64;
+        let source = Source::open(path, limit).map_err(|source| ImportError::File { file: file.clone(), source })?;
         let report = ReadReport::read(source, &file, &self.options).await?;
         let (sha256, summary) = (report.sha256.clone(), report.summary.clone());
         let run = self.begin(&file, &sha256, &summary).await?;

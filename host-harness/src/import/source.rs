@@ -46,19 +46,24 @@ enum Packing {
 
 impl Source {
     /// Opens a file. Standard input, `-`, is copied to a nameless file first,
-    /// since it is read twice.
-    pub fn open(path: &Path) -> io::Result<Self> {
+    /// since it is read twice; of more than a limit, only that much and one byte.
+    pub fn open(path: &Path, limit: u64) -> io::Result<Self> {
         let mut file = if path == Path::new("-") {
             let mut spooled = tempfile::tempfile()?;
-            io::copy(&mut io::stdin().lock(), &mut spooled)?;
+            io::copy(&mut io::stdin().lock().take(limit.saturating_add(1)), &mut spooled)?;
             spooled.flush()?;
             spooled
         } else {
-            let file = File::open(path)?;
-            if file.metadata()?.is_dir() {
+            // Looked at before it is opened: a pipe would wait for a writer.
+            let metadata = std::fs::metadata(path)?;
+            if metadata.is_dir() {
                 return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder"));
             }
-            file
+            if !metadata.is_file() {
+                let message = "it is no regular file; a pipe is read as standard input, with `-`";
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+            }
+            File::open(path)?
         };
         let packed_bytes = file.metadata()?.len();
         file.seek(SeekFrom::Start(0))?;
@@ -104,7 +109,7 @@ impl Source {
 /// The content of a file, plain or packed, up to one byte more than a limit.
 pub fn read_file(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
-    Source::open(path)?.content()?.take(limit.saturating_add(1)).read_to_end(&mut content)?;
+    Source::open(path, limit)?.content()?.take(limit.saturating_add(1)).read_to_end(&mut content)?;
     Ok(content)
 }
 
@@ -208,7 +213,7 @@ mod tests {
     fn unpack(packed: &[u8]) -> std::io::Result<Vec<u8>> {
         let mut file = tempfile::NamedTempFile::new()?;
         file.write_all(packed)?;
-        let source = Source::open(file.path())?;
+        let source = Source::open(file.path(), u64::MAX)?;
         let mut whole = Vec::new();
         // Twice: a file is read in two passes.
         for _ in 0..2 {

@@ -25,7 +25,8 @@ fn tokens() -> impl Strategy<Value = String> {
 /// Patterns of any signs, and signs repeated as often as a file holds them, with
 /// what closes them.
 fn patterns() -> impl Strategy<Value = String> {
-    let signs = ["{", "[", "[!", "{a,", "?", "*", "**", "**/", "\\", "a", "é", "/", "[a-z]", "{a,b}", "!", ",", "-", "]", "}"];
+    let signs =
+        ["{", "[", "[!", "{a,", "?", "*", "**", "**/", "\\", "a", "é", "/", "[a-z]", "{a,b}", "!", ",", "-", "]", "}"];
     let sign = || proptest::sample::select(signs.to_vec());
     let count = prop_oneof![4 => 1_usize..64, 2 => 64_usize..2000, 1 => 2000_usize..100_000];
     let repeated = (sign(), sign(), count, any::<bool>()).prop_map(|(sign, inside, count, closed)| {
