@@ -248,6 +248,18 @@ mod tests {
         assert_eq!(unpack(&joined).unwrap(), b"one two");
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_is_no_file_to_import() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        for path in [pipe.as_path(), std::path::Path::new("/dev/zero")] {
+            let error = Source::open(path, u64::MAX).err().unwrap();
+            assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput, "{error}");
+        }
+    }
+
     #[test]
     fn a_packed_file_that_is_cut_off_is_an_error() {
         let text = "0123456789".repeat(10_000).into_bytes();

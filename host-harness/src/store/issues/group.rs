@@ -98,7 +98,8 @@ fn by_place(way: Way, pieces: &[Piece<'_>]) -> Vec<Vec<usize>> {
         };
         let near = unit.lines.into_iter().flat_map(|(first, last)| {
             let before = starts.range(..=(first, usize::MAX)).rev().take(NEAR);
-            let within = starts.range((first.saturating_add(1), 0)..=(last, usize::MAX)).take(NEAR);
+            let behind = starts.range((first.saturating_add(1), 0)..);
+            let within = behind.take_while(move |(from, _)| (first..=last).contains(from)).take(NEAR);
             before.chain(within).map(move |(from, at)| (from.abs_diff(first), *at))
         });
         let found = near.filter(|(_, at)| spots.get(*at).is_some_and(fits)).min().map(|(_, at)| at);
@@ -307,5 +308,26 @@ mod tests {
     fn an_advisory_is_best_known_by_its_cve_number() {
         let marks = ["GHSA-2", "OSV-1", "CVE-2020-2", "GHSA-1", "CVE-2019-9"];
         assert_eq!(best_first(marks.into_iter()), ["CVE-2019-9", "CVE-2020-2", "GHSA-1", "GHSA-2", "OSV-1"]);
+    }
+
+    /// Where each is held against all others, this would take an hour.
+    #[test]
+    fn many_findings_of_one_block_are_grouped_at_once() {
+        const MANY: i64 = 100_000;
+        let own: Vec<String> = (0..MANY).map(|at| format!("own-{at}")).collect();
+        let mut pieces: Vec<Piece<'_>> = Vec::new();
+        for (at, own) in (0..).zip(&own) {
+            pieces.push(Piece {
+                source: 1,
+                identity: at,
+                public_id: at,
+                lines: Some((1, 9)),
+                vanished: at % 2 == 0,
+                prints: ["print"].into(),
+                marks: ["mark", own.as_str()].into(),
+            });
+        }
+        assert_eq!(group(Way::Advisory, &pieces).len(), 1);
+        assert_eq!(group(Way::Place, &pieces).len(), own.len());
     }
 }
