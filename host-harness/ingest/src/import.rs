@@ -20,7 +20,7 @@ use serde::Serialize;
 pub use self::source::{open_input, read_file};
 use self::{
     report::ReadReport,
-    source::{Pieces, Source, file_name},
+    source::{MAX_STREAM_BYTES, Pieces, Source, file_name},
     take::Taking,
 };
 use crate::error::Error;
@@ -197,7 +197,8 @@ impl Import {
     /// Imports a file to its end, as a connector reads it.
     pub async fn run(self, connector: &Connector, path: &Path) -> Result<ImportReport, Error> {
         let file = file_name(path);
-        let source = Source::open(path).map_err(|source| ImportError::File { file: file.clone(), source })?;
+        let source =
+            Source::open(path, MAX_STREAM_BYTES).map_err(|source| ImportError::File { file: file.clone(), source })?;
         let mut reading = connector.read_file(&self.owner, self.head(&file)).await?;
         let (sha256, hash) = survey(&mut reading, &source, &file).await?;
         let summary = reading.summarize().await?;
@@ -210,7 +211,8 @@ impl Import {
     /// Imports a report of another scanner to its end.
     pub async fn run_native(self, path: &Path) -> Result<ImportReport, Error> {
         let file = file_name(path);
-        let source = Source::open(path).map_err(|source| ImportError::File { file: file.clone(), source })?;
+        let limit = appsec_reports::MAX_BYTES as u64;
+        let source = Source::open(path, limit).map_err(|source| ImportError::File { file: file.clone(), source })?;
         let report = ReadReport::read(source, &file, &self.options).await?;
         let (sha256, summary) = (report.sha256.clone(), report.summary.clone());
         let run = self.begin(&file, &sha256, &summary).await?;

@@ -7,7 +7,8 @@ use appsec_model::{Finding, Kind, RawRecord, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{error::Error, sync::normalize_records};
+use crate::error::Error;
+use crate::sync::normalize_records;
 use appsec_sandbox::Connector;
 use appsec_store::{ConnectorSource, Instance, ReadCounts, Renormalized, Run, RunState, SharedStore, StoredRecord};
 

@@ -43,6 +43,13 @@ pub const TEXT_STEPS: u64 = 16;
 /// Patterns in a list of a scope.
 pub const PATTERNS: usize = 256;
 
+/// Bytes of a pattern of a scope. The names that it is held against are shorter.
+pub const SCOPE_PATTERN_BYTES: usize = 1024;
+
+/// Opening brackets in a pattern of a scope: each may be a level of recursion of
+/// the crate that compiles it, and a repetition of what is inside.
+pub const SCOPE_PATTERN_BRACKETS: usize = 32;
+
 /// Bytes that a compiled regular expression may take.
 pub const PATTERN_BYTES: usize = 1 << 18;
 

@@ -3,7 +3,7 @@
 use globset::{GlobBuilder, GlobMatcher};
 use serde::Serialize;
 
-use crate::subject::Subject;
+use crate::{limits, subject::Subject};
 
 /// Where a policy applies. An empty list is no restriction.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
@@ -120,6 +120,13 @@ pub(crate) fn pattern(text: &str) -> Result<(bool, GlobMatcher), String> {
     let (not, text) = text.strip_prefix('!').map_or((false, text), |rest| (true, rest));
     if text.is_empty() {
         return Err("an empty pattern fits nothing".to_owned());
+    }
+    if text.len() > limits::SCOPE_PATTERN_BYTES {
+        return Err(format!("has {} bytes, of which {} are allowed", text.len(), limits::SCOPE_PATTERN_BYTES));
+    }
+    let brackets = text.bytes().filter(|byte| matches!(byte, b'[' | b'{')).count();
+    if brackets > limits::SCOPE_PATTERN_BRACKETS {
+        return Err(format!("opens {brackets} brackets, of which {} are allowed", limits::SCOPE_PATTERN_BRACKETS));
     }
     let glob = GlobBuilder::new(text).literal_separator(true).build();
     glob.map(|glob| (not, glob.compile_matcher())).map_err(|error| format!("cannot be read: {}", error.kind()))

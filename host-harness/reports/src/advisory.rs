@@ -2,6 +2,8 @@
 
 use appsec_model::{AdvisoryId, AdvisorySource};
 
+use crate::{MAX_LIST, bounds};
+
 /// Starts of numbers that databases of the OSV family give, beside CVE and GHSA.
 const STARTS: [&str; 20] = [
     "MAL-", "PYSEC-", "GO-", "RUSTSEC-", "OSV-", "SNYK-", "GMS-", "DSA-", "DLA-", "USN-", "RHSA-", "ALSA-", "ELSA-",
@@ -48,8 +50,8 @@ pub fn advisory(id: &str) -> AdvisoryId {
 
 /// Adds an advisory unless it is known.
 pub fn add(advisories: &mut Vec<AdvisoryId>, id: &str) {
-    let advisory = advisory(id);
-    if !advisory.id.is_empty() && !advisories.contains(&advisory) {
+    let advisory = advisory(bounds::word(id));
+    if advisories.len() < MAX_LIST && !advisory.id.is_empty() && !advisories.contains(&advisory) {
         advisories.push(advisory);
     }
 }

@@ -11,14 +11,24 @@ use appsec_model::{
 };
 
 use crate::{
-    MAX_RECORDS, Options, Record, Refusal,
+    MAX_RECORDS, MAX_TEXT_BYTES, MAX_WORD_BYTES, Options, Record, Refusal,
+    bounds::{Cut, budget},
     identity::{Sketch, identities},
     words,
 };
 
+/// How many remarks on a report as a whole are kept.
+const MAX_REMARKS: usize = 100;
+
 /// What was read so far.
 pub struct Collection<'a> {
     pub options: Options,
+    /// The most bytes that may be made.
+    budget: usize,
+    /// Bytes made so far.
+    made: usize,
+    /// Remarks on the report as a whole.
+    remarks: usize,
     records: Vec<Record<'a>>,
     normalized: Normalized,
     sketches: Vec<Sketch>,
@@ -27,9 +37,12 @@ pub struct Collection<'a> {
 }
 
 impl<'a> Collection<'a> {
-    pub fn new(options: Options) -> Self {
+    pub fn new(options: Options, report_bytes: usize) -> Self {
         Self {
             options,
+            budget: budget(report_bytes),
+            made: 0,
+            remarks: 0,
             records: Vec::new(),
             normalized: Normalized::default(),
             sketches: Vec::new(),
@@ -43,13 +56,26 @@ impl<'a> Collection<'a> {
         if self.records.len() == MAX_RECORDS {
             return Err(Refusal::TooManyRecords);
         }
-        self.records.push(Record { kind, body: body.into() });
+        let body = body.into();
+        self.made += size_of::<Record<'a>>() + if let Cow::Owned(body) = &body { body.len() } else { 0 };
+        if self.made > self.budget {
+            return Err(Refusal::Grows { most: self.budget });
+        }
+        self.records.push(Record { kind, body });
         Ok(())
     }
 
     /// Changes what is said of the record.
     pub fn record(&mut self) -> Option<&mut Record<'a>> {
         self.records.last_mut()
+    }
+
+    /// Keeps another body of the record than the report's.
+    pub fn keep(&mut self, body: String) {
+        self.made += body.len();
+        if let Some(record) = self.records.last_mut() {
+            record.body = body.into();
+        }
     }
 
     /// Position of the record.
@@ -101,19 +127,48 @@ impl<'a> Collection<'a> {
     }
 
     /// Adds a finding, with what tells it apart.
-    pub fn finding(&mut self, finding: Finding, sketch: Sketch) {
+    pub fn finding(&mut self, mut finding: Finding, sketch: Sketch) {
+        let cut = self.cut(|cut| cut.finding(&mut finding));
+        self.tell_of(&cut);
+        self.made += sketch.bytes();
         self.normalized.findings.push(finding);
         self.sketches.push(sketch);
     }
 
     /// The rule of an id, made if there is none yet.
     pub fn rule(&mut self, id: &str, make: impl FnOnce() -> Rule) -> Option<&mut Rule> {
-        let rules = &mut self.normalized.rules;
-        let at = *self.rules.entry(id.to_owned()).or_insert_with(|| {
-            rules.push(make());
-            rules.len() - 1
-        });
-        rules.get_mut(at)
+        let at = match self.rules.get(id) {
+            Some(at) => *at,
+            None => {
+                let mut rule = make();
+                let cut = self.cut(|cut| cut.rule(&mut rule));
+                self.tell_of(&cut);
+                self.made += id.len();
+                self.rules.insert(id.to_owned(), self.normalized.rules.len());
+                self.normalized.rules.push(rule);
+                self.normalized.rules.len() - 1
+            }
+        };
+        self.normalized.rules.get_mut(at)
+    }
+
+    /// Cuts something that was made to its bounds; returns the members that were
+    /// too long.
+    fn cut(&mut self, cut: impl FnOnce(&mut Cut)) -> Vec<&'static str> {
+        let mut made = Cut::default();
+        cut(&mut made);
+        self.made += made.bytes;
+        made.members
+    }
+
+    fn tell_of(&mut self, cut: &[&str]) {
+        if !cut.is_empty() {
+            let message = format!(
+                "{}: cut, since a text has at most {MAX_TEXT_BYTES} bytes, and a name or path {MAX_WORD_BYTES}",
+                cut.join(", ")
+            );
+            self.note(DiagnosticLevel::Warning, "cut", None, message);
+        }
     }
 
     /// A package that says nothing but what it is.
@@ -133,26 +188,25 @@ impl<'a> Collection<'a> {
     }
 
     /// Adds a package: a record, or one that a finding names and nothing named yet.
-    pub fn package(&mut self, package: Package) {
+    pub fn package(&mut self, mut package: Package) {
+        let mut cut = Cut::default();
+        cut.package(&mut package);
         let version = &package.package;
         let path = package.lockfile.as_ref().map(|at| at.path.clone());
         let key = (crate::package::unversioned(version), version.version.clone(), path);
         if self.packages.insert(key) || package.index.is_some() {
+            self.made += cut.bytes;
             self.normalized.packages.push(package);
+            self.tell_of(&cut.members);
         }
     }
 
     /// A remark on the record.
     pub fn note(&mut self, level: DiagnosticLevel, code: &str, pointer: Option<&str>, message: String) {
         let (index, pointer) = (Some(self.index()), pointer.map(str::to_owned));
-        self.normalized.diagnostics.push(Diagnostic {
-            level,
-            code: code.to_owned(),
-            index,
-            id: None,
-            pointer,
-            message,
-        });
+        let mut diagnostic = Diagnostic { level, code: code.to_owned(), index, id: None, pointer, message };
+        self.cut(|cut| cut.diagnostic(&mut diagnostic));
+        self.normalized.diagnostics.push(diagnostic);
     }
 
     /// The record could not be used.
@@ -181,14 +235,14 @@ impl<'a> Collection<'a> {
     }
 
     fn note_of_all(&mut self, level: DiagnosticLevel, code: &str, pointer: &str, message: impl Into<String>) {
-        self.normalized.diagnostics.push(Diagnostic {
-            level,
-            code: code.to_owned(),
-            index: None,
-            id: None,
-            pointer: Some(pointer.to_owned()),
-            message: message.into(),
-        });
+        self.remarks += 1;
+        if self.remarks > MAX_REMARKS {
+            return;
+        }
+        let (pointer, message) = (Some(pointer.to_owned()), message.into());
+        let mut diagnostic = Diagnostic { level, code: code.to_owned(), index: None, id: None, pointer, message };
+        self.cut(|cut| cut.diagnostic(&mut diagnostic));
+        self.normalized.diagnostics.push(diagnostic);
     }
 
     /// Numbers the findings, and hands everything over.

@@ -11,7 +11,10 @@ use std::{borrow::Cow, collections::HashMap};
 use appsec_model::{Completeness, Kind};
 use serde_json::Value;
 
-use self::{component::Component, graph::Graph};
+use self::{
+    component::Component,
+    graph::{Graph, Way},
+};
 use crate::{
     Format, Refusal,
     collection::Collection,
@@ -42,7 +45,11 @@ impl Inventory {
     }
 
     fn get(&self, reference: &str) -> Option<&Component> {
-        self.components.get(*self.by_ref.get(reference)?)
+        self.at(*self.by_ref.get(reference)?)
+    }
+
+    fn at(&self, position: usize) -> Option<&Component> {
+        self.components.get(position)
     }
 }
 
@@ -62,10 +69,10 @@ pub fn read<'a>(file: &Fields<'a>, collection: &mut Collection<'a>) -> Result<Ou
     }
     let mut entries = Vec::new();
     for raw in list(file, "components")? {
-        let value: Option<Value> = serde_json::from_str(raw.get()).ok();
-        enter(value.as_ref().unwrap_or(&Value::Null), Cow::Borrowed(raw.get()), &mut inventory, &mut entries);
+        let value: Value = serde_json::from_str(raw.get()).unwrap_or_default();
+        let nests = value.at("components").is_some();
+        enter(value, (!nests).then_some(raw.get()), &mut inventory, &mut entries);
     }
-    let graph = Graph::new(&json::value(file.get("dependencies")), root.as_deref());
     for component in &mut inventory.components {
         component.lockfile = component.lockfile.take().map(|mut at| {
             let roots: Vec<String> = collection.options.root.iter().map(|root| place::path(root)).collect();
@@ -73,16 +80,16 @@ pub fn read<'a>(file: &Fields<'a>, collection: &mut Collection<'a>) -> Result<Ou
             at
         });
     }
-    graph.place(&mut inventory.components);
+    let graph = Graph::new(&json::value(file.get("dependencies")), root.as_deref(), &inventory);
     for (body, at) in entries {
         collection.begin(Kind::Packages, body)?;
         match at.and_then(|at| inventory.components.get(at)) {
-            Some(component) => add(collection, component),
+            Some(component) => add(collection, component, graph.way(component, &inventory)),
             None => collection.error("no-component", "the component is no object or has no name"),
         }
     }
     for raw in list(file, "vulnerabilities")? {
-        vulnerability::add(collection, &inventory, raw)?;
+        vulnerability::add(collection, &inventory, &graph, raw)?;
     }
     let reason = "a bill of materials does not say how the scan ended".to_owned();
     Ok(Outline { version: Some(version), tools: tools(&metadata), completeness: Completeness::Incomplete { reason } })
@@ -94,33 +101,36 @@ fn list<'a>(file: &Fields<'a>, key: &'static str) -> Result<Vec<&'a json::RawVal
     json::elements(raw).ok_or(Refusal::Shape { format: Format::CycloneDx, what })
 }
 
-/// Adds a component, and the components in it.
+/// Adds a component, and the components in it, which are records of their own:
+/// none of them is a part of its record.
 fn enter<'a>(
-    value: &Value,
-    body: Cow<'a, str>,
+    mut value: Value,
+    body: Option<&'a str>,
     inventory: &mut Inventory,
     entries: &mut Vec<(Cow<'a, str>, Option<usize>)>,
 ) {
-    let at = Component::new(value).map(|component| inventory.add(component));
-    entries.push((body, at));
-    for inner in value.list("components") {
-        enter(inner, Cow::Owned(inner.to_string()), inventory, entries);
+    let at = Component::new(&value).map(|component| inventory.add(component));
+    let inner = value.as_object_mut().and_then(|it| it.remove("components"));
+    entries.push((body.map_or_else(|| Cow::Owned(value.to_string()), Cow::Borrowed), at));
+    drop(value);
+    if let Some(Value::Array(inner)) = inner {
+        inner.into_iter().for_each(|inner| enter(inner, None, inventory, entries));
     }
 }
 
 /// Adds the package of a component, if it is one.
-fn add(collection: &mut Collection<'_>, component: &Component) {
+fn add(collection: &mut Collection<'_>, component: &Component, way: Way) {
     if !component.is_package {
         let message = format!("`{}` is of the type `{}` and no package", component.package.name, component.ty);
         return collection.skip("no-package", message);
     }
     let mut package = collection.blank_package(component.package.clone());
     package.index = Some(collection.index());
-    package.transitivity = component.transitivity.clone();
-    package.lockfile.clone_from(&component.lockfile);
+    package.transitivity = way.transitivity;
+    package.lockfile = way.lockfile;
     package.licenses.clone_from(&component.licenses);
     package.resolved_url.clone_from(&component.resolved_url);
-    package.introduced_by.clone_from(&component.introduced_by);
+    package.introduced_by = way.introduced_by;
     collection.package(package);
 }
 

@@ -61,6 +61,17 @@ pub enum Given {
 }
 
 impl Sketch {
+    /// What it takes in memory, with the identity that is made of it.
+    pub fn bytes(&self) -> usize {
+        let given = match &self.given {
+            Given::None => 0,
+            Given::Fingerprint { hash, text } => hash.len() + 2 * text.len(),
+            Given::Partial { hash } => hash.len(),
+        };
+        let others: usize = self.others.iter().map(|hash| 2 * (size_of::<String>() + hash.len())).sum();
+        size_of::<Self>() + 2 * self.group.len() + self.tie.len() + given + others
+    }
+
     fn given(&self) -> Option<&str> {
         match &self.given {
             Given::None => None,

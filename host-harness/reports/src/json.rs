@@ -8,6 +8,8 @@ use std::{borrow::Cow, collections::BTreeMap};
 use serde_json::Value;
 pub use serde_json::value::RawValue;
 
+use crate::bounds;
+
 /// An object whose members are not parsed yet.
 pub type Fields<'a> = BTreeMap<String, &'a RawValue>;
 
@@ -31,6 +33,12 @@ pub fn value(raw: Option<&&RawValue>) -> Value {
     raw.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
 }
 
+/// Whether a text says something. Many may look at the same one: what begins with
+/// nothing but white space is not looked through.
+fn is_said(text: &str) -> bool {
+    !bounds::word(text).trim_start().is_empty()
+}
+
 /// Looks for members by key, in a value or in one that may be absent.
 pub trait Look<'a>: Copy {
     /// A member that is there and not null.
@@ -38,7 +46,7 @@ pub trait Look<'a>: Copy {
 
     /// A text that is not empty.
     fn text(self, key: &str) -> Option<&'a str> {
-        self.at(key).and_then(Value::as_str).filter(|text| !text.trim().is_empty())
+        self.at(key).and_then(Value::as_str).filter(|text| is_said(text))
     }
 
     /// A text that is not empty, to be kept.
@@ -53,7 +61,7 @@ pub trait Look<'a>: Copy {
 
     /// The texts of a list.
     fn texts(self, key: &str) -> impl Iterator<Item = &'a str> {
-        self.list(key).iter().filter_map(Value::as_str).filter(|text| !text.trim().is_empty())
+        self.list(key).iter().filter_map(Value::as_str).filter(|text| is_said(text))
     }
 
     /// A position in a list.

@@ -22,6 +22,7 @@
 //! ```
 
 mod advisory;
+mod bounds;
 mod collection;
 mod cyclonedx;
 mod format;
@@ -51,6 +52,25 @@ pub const MAX_BYTES: usize = 256 << 20;
 /// The most records that a report may hold: more of them than fit into
 /// [`MAX_BYTES`] in any format but the emptiest.
 pub const MAX_RECORDS: usize = 2_000_000;
+
+/// The longest text of a finding or rule, such as a message or code, in bytes. A
+/// longer one is cut, and a diagnostic says so. Nobody reads on.
+pub const MAX_TEXT_BYTES: usize = 64 << 10;
+
+/// The longest word, name, address or path, in bytes: the longest path of most
+/// systems. A longer one is cut too.
+pub const MAX_WORD_BYTES: usize = 4 << 10;
+
+/// The longest list of a finding, rule or package, such as its advisories.
+pub const MAX_LIST: usize = 1_000;
+
+/// Bytes that a report may become for each of its own: one of its texts may be
+/// the message of many findings. A record of some hundred bytes becomes about
+/// four times as much.
+pub const MADE_PER_BYTE: usize = 8;
+
+/// Bytes that a report may become besides, however small it is.
+pub const MADE_AT_LEAST: usize = 64 << 20;
 
 #[cfg(test)]
 mod tests;

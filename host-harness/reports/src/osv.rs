@@ -8,7 +8,7 @@ use serde_json::{Value, json, value::RawValue};
 
 use self::group::Group;
 use crate::{
-    Format, Refusal,
+    Format, MAX_LIST, Refusal, bounds,
     collection::Collection,
     json::{self, Fields, Look},
     package, place,
@@ -26,7 +26,7 @@ pub fn read<'a>(file: &Fields<'a>, collection: &mut Collection<'a>) -> Result<Ou
             continue;
         };
         let source = json::value(fields.get("source"));
-        let path = source.text("path").map(place::path);
+        let path = source.text("path").map(|path| place::path(bounds::word(path)));
         let lockfile = path.map(|path| place::file(place::below(&path, &roots).to_owned()));
         for package in fields.get("packages").and_then(|raw| json::elements(raw)).unwrap_or_default() {
             add(collection, lockfile.as_ref(), package)?;
@@ -46,7 +46,7 @@ fn add<'a>(collection: &mut Collection<'a>, lockfile: Option<&Location>, raw: &'
         collection.error("no-package", message);
         return Ok(());
     };
-    let licenses: Vec<&str> = value.texts("licenses").collect();
+    let licenses: Vec<&str> = value.texts("licenses").take(MAX_LIST).collect();
     let body = json!({ "package": value.at("package"), "licenses": licenses, "lockfile": lockfile });
     collection.begin(Kind::Packages, body.to_string())?;
     let mut listed = collection.blank_package(package.clone());

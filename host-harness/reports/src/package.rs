@@ -3,9 +3,11 @@
 use appsec_model::{Dependency, Ecosystem, PackageVersion};
 use packageurl::PackageUrl;
 
+use crate::bounds;
+
 /// The package of a package URL.
 pub fn by_purl(text: &str) -> Option<PackageVersion> {
-    let mut purl: PackageUrl<'_> = text.trim().parse().ok()?;
+    let mut purl: PackageUrl<'_> = bounds::word(text.trim()).parse().ok()?;
     let ecosystem = ecosystem_of_type(purl.ty());
     let name = match (purl.namespace(), &ecosystem) {
         // The namespace of a distribution's package is the distribution.
@@ -27,7 +29,7 @@ pub fn by_purl(text: &str) -> Option<PackageVersion> {
 
 /// The package of a name in its ecosystem, with its package URL if that is certain.
 pub fn by_name(name: &str, version: Option<&str>, ecosystem: Ecosystem) -> PackageVersion {
-    let version = version.filter(|version| !version.is_empty());
+    let (name, version) = (bounds::word(name), version.filter(|version| !version.is_empty()).map(bounds::word));
     let purl = purl(name, version, &ecosystem);
     PackageVersion { name: name.to_owned(), version: version.map(str::to_owned), ecosystem, purl }
 }
@@ -104,7 +106,7 @@ fn ecosystem_of_type(ty: &str) -> Ecosystem {
         "hex" => Ecosystem::Hex,
         "cocoapods" => Ecosystem::Cocoapods,
         "opam" => Ecosystem::Opam,
-        other => Ecosystem::Other(other.to_owned()),
+        other => Ecosystem::Other(bounds::word(other).to_owned()),
     }
 }
 
@@ -124,7 +126,7 @@ pub fn ecosystem_of_osv(word: &str) -> Ecosystem {
         "Hex" => Ecosystem::Hex,
         "opam" => Ecosystem::Opam,
         "" => Ecosystem::Other("unknown".to_owned()),
-        other => Ecosystem::Other(other.to_owned()),
+        other => Ecosystem::Other(bounds::word(other).to_owned()),
     }
 }
 

@@ -79,7 +79,9 @@ pub fn file(path: String) -> Location {
 
 /// Code, of bounded length; none where there is only white space.
 pub fn code(text: &str, max_chars: usize) -> Option<String> {
-    if text.trim().is_empty() {
+    // No more than is kept, whatever stands behind it.
+    let text = text.get(..text.floor_char_boundary(max_chars * 4 + 4)).unwrap_or(text);
+    if text.trim_start().is_empty() {
         return None;
     }
     match text.char_indices().nth(max_chars) {

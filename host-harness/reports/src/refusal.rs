@@ -1,6 +1,6 @@
 //! Why a file is no report that can be read.
 
-use crate::{Format, MAX_BYTES, MAX_RECORDS};
+use crate::{Format, MADE_AT_LEAST, MADE_PER_BYTE, MAX_BYTES, MAX_RECORDS};
 
 /// Why a file is refused as a whole: what it is, and what was expected.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -18,6 +18,16 @@ pub enum Refusal {
     /// It has more records than what is held in memory.
     #[error("the report holds more than {MAX_RECORDS} records; split it by project or by tool")]
     TooManyRecords,
+    /// It becomes much more than it is: it names the same things many times.
+    #[error(
+        "the findings of the report take more than {most} bytes, which is {MADE_PER_BYTE} times its size and {} MiB; \
+         split it by project or by tool",
+        MADE_AT_LEAST >> 20
+    )]
+    Grows {
+        /// The most that it may become.
+        most: usize,
+    },
     /// It is something else.
     #[error("the file is {what}; expected {}", Format::expected())]
     Alien {

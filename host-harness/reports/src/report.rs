@@ -4,7 +4,10 @@ use std::borrow::Cow;
 
 use appsec_model::{Completeness, DocumentSummary, Kind, KindCount, Normalized, ProjectRef};
 
-use crate::{Format, Refusal, collection::Collection, cyclonedx, format, osv, sarif};
+use crate::{Format, Refusal, bounds, collection::Collection, cyclonedx, format, osv, sarif};
+
+/// How many tools of a report are told of.
+const MAX_TOOLS: usize = 100;
 
 /// What is known of a report before it is read.
 #[derive(Clone, Debug, Default)]
@@ -102,8 +105,8 @@ impl Outline {
     /// Adds a tool unless it is known.
     pub fn add_tool(tools: &mut Vec<Tool>, name: Option<&str>, version: Option<&str>) {
         let Some(name) = name else { return };
-        let tool = Tool { name: name.to_owned(), version: version.map(str::to_owned) };
-        if !tools.contains(&tool) {
+        let tool = Tool { name: bounds::word(name).to_owned(), version: version.map(|it| bounds::word(it).to_owned()) };
+        if tools.len() < MAX_TOOLS && !tools.contains(&tool) {
             tools.push(tool);
         }
     }
@@ -115,7 +118,7 @@ pub fn read<'a>(bytes: &'a [u8], options: &Options) -> Result<Report<'a>, Refusa
     if let Some(wanted) = options.format.filter(|wanted| *wanted != found) {
         return Err(Refusal::OtherFormat { found, wanted });
     }
-    let mut collection = Collection::new(options.clone());
+    let mut collection = Collection::new(options.clone(), bytes.len());
     let outline = match found {
         Format::Sarif => sarif::read(&fields, &mut collection)?,
         Format::CycloneDx => cyclonedx::read(&fields, &mut collection)?,

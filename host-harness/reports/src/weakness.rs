@@ -2,6 +2,8 @@
 
 use appsec_model::{Cwe, Owasp};
 
+use crate::MAX_LIST;
+
 /// A weakness by its number.
 pub fn by_number(number: u32) -> Cwe {
     Cwe { number: Some(number), name: None, text: format!("CWE-{number}") }
@@ -50,7 +52,7 @@ pub fn owasp(tag: &str) -> Option<Owasp> {
 
 /// Adds a weakness unless it is known by its number.
 pub fn add(cwes: &mut Vec<Cwe>, cwe: Cwe) {
-    if !cwes.iter().any(|known| known.number == cwe.number) {
+    if cwes.len() < MAX_LIST && !cwes.iter().any(|known| known.number == cwe.number) {
         cwes.push(cwe);
     }
 }

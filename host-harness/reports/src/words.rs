@@ -2,6 +2,8 @@
 
 use appsec_model::{Confidence, Severity, Timestamp};
 
+use crate::bounds;
+
 /// The band of a score from 0 to 10: the qualitative scale of CVSS from 3.0 on,
 /// which code scanning services use for `security-severity` too. None outside.
 pub fn band(score: f64) -> Option<Severity> {
@@ -34,7 +36,7 @@ pub fn confidence(word: &str) -> Confidence {
         "very-high" | "high" | "certain" => Confidence::High,
         "medium" | "moderate" | "firm" => Confidence::Medium,
         "low" | "very-low" | "tentative" => Confidence::Low,
-        _ => Confidence::Other(word.trim().to_owned()),
+        _ => Confidence::Other(bounds::word(word.trim()).to_owned()),
     }
 }
 

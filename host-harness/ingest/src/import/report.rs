@@ -10,8 +10,9 @@ use appsec_model::{
     Completeness, Diagnostic, DiagnosticLevel, DocumentSummary, Finding, Kind, NextPage, Normalized, Package,
     PackageVersion, ProjectRef, RawRecord, Rule,
 };
-use appsec_reports::{Format, MAX_BYTES, Options, Refusal, Report};
+use appsec_reports::{Format, MAX_BYTES, Options, Record, Refusal, Report};
 use sha2::{Digest, Sha256};
+use tokio::sync::{mpsc, oneshot};
 
 use super::{
     ImportError, ImportEvent, ImportOptions,
@@ -25,38 +26,68 @@ use appsec_store::{HashedRecord, ProjectIndex, ReadCounts, ReadState, Seen};
 /// A record of a report and what it says.
 struct Item {
     record: HashedRecord,
-    bytes: usize,
     finding: Option<Finding>,
     package: Option<Package>,
     diagnostics: Vec<Diagnostic>,
 }
 
+/// Some records of one kind, with what they say together.
+#[derive(Default)]
+struct Items {
+    items: Vec<Item>,
+    /// Rules of their findings, each once.
+    rules: BTreeMap<String, Rule>,
+    /// Packages that their findings name, each once.
+    packages: BTreeMap<PackageKey, Package>,
+}
+
 /// A package over all records that name it.
 type PackageKey = (String, String, Option<String>);
 
-/// A report, read.
+/// Whoever wants the records of a kind, without the first ones. After the last of
+/// them comes `None`.
+struct Wanted {
+    kind: Kind,
+    skip: u64,
+    items: mpsc::Sender<Option<Items>>,
+}
+
+/// A report, read. It stays with the thread that read it, which hands records on
+/// as they are asked for: what they say is put together batch by batch.
 pub(super) struct ReadReport {
     /// Hash of its content, unpacked.
     pub sha256: String,
     pub summary: DocumentSummary,
     packed_bytes: u64,
-    items: BTreeMap<Kind, Vec<Item>>,
-    rules: HashMap<String, Rule>,
-    packages: HashMap<PackageKey, Package>,
+    wanted: std::sync::mpsc::Sender<Wanted>,
 }
 
 impl ReadReport {
     /// Reads a report to its end.
     pub async fn read(source: Source, file: &str, options: &ImportOptions) -> Result<Self, Error> {
-        let (file, options) = (file.to_owned(), options.clone());
-        let read = tokio::task::spawn_blocking(move || read(&source, &file, &options)).await;
-        Ok(read.map_err(|_| Error::Stopped)??)
+        let (file, options, packed_bytes) = (file.to_owned(), options.clone(), source.packed_bytes());
+        let (wanted, asked) = std::sync::mpsc::channel();
+        let (tell, told) = oneshot::channel();
+        tokio::task::spawn_blocking(move || match content(&source, &file, &options) {
+            Ok((bytes, options)) => hand_on(&bytes, &file, &options, tell, &asked),
+            Err(error) => _ = tell.send(Err(error)),
+        });
+        let (sha256, summary) = told.await.map_err(|_| Error::Stopped)??;
+        Ok(Self { sha256, summary, packed_bytes, wanted })
+    }
+
+    /// The records of a kind, without the first ones.
+    fn items(&self, kind: &Kind, skip: u64) -> mpsc::Receiver<Option<Items>> {
+        let (items, receiver) = mpsc::channel(1);
+        // Where nobody takes it, the receiver finds no end.
+        _ = self.wanted.send(Wanted { kind: kind.clone(), skip, items });
+        receiver
     }
 }
 
-fn read(source: &Source, file: &str, options: &ImportOptions) -> Result<ReadReport, ImportError> {
+/// The bytes of a report, and how it is to be read.
+fn content(source: &Source, file: &str, options: &ImportOptions) -> Result<(Vec<u8>, Options), ImportError> {
     let failed = |source| ImportError::File { file: file.to_owned(), source };
-    let refused = |refusal| ImportError::Refused { file: file.to_owned(), refusal };
     let format = |word: &String| Format::named(word).ok_or_else(|| ImportError::NoFormat(word.clone()));
     let options = Options {
         format: options.format.as_ref().map(format).transpose()?,
@@ -69,74 +100,180 @@ fn read(source: &Source, file: &str, options: &ImportOptions) -> Result<ReadRepo
     loop {
         next_piece(&mut content, &mut piece).map_err(failed)?;
         if piece.is_empty() {
-            break;
+            return Ok((bytes, options));
         }
         bytes.append(&mut piece);
         // Packed files may be small and yet have no end.
         if bytes.len() > MAX_BYTES {
-            return Err(refused(Refusal::TooLarge { bytes: bytes.len() }));
+            let refusal = Refusal::TooLarge { bytes: bytes.len() };
+            return Err(ImportError::Refused { file: file.to_owned(), refusal });
         }
     }
-    let report = appsec_reports::read(&bytes, &options).map_err(refused)?;
-    let sha256 = data_encoding::HEXLOWER.encode(&Sha256::digest(&bytes));
-    Ok(taken_apart(report, sha256, source.packed_bytes(), &options))
+}
+
+/// What is told of a report before its records are asked for: its hash, and what
+/// it is.
+type Told = Result<(String, DocumentSummary), ImportError>;
+
+/// Reads a report, tells what it is, and hands its records on until nobody wants
+/// any more.
+fn hand_on(
+    bytes: &[u8],
+    file: &str,
+    options: &Options,
+    tell: oneshot::Sender<Told>,
+    asked: &std::sync::mpsc::Receiver<Wanted>,
+) {
+    let report = match appsec_reports::read(bytes, options) {
+        Ok(report) => report,
+        Err(refusal) => {
+            _ = tell.send(Err(ImportError::Refused { file: file.to_owned(), refusal }));
+            return;
+        }
+    };
+    let (summary, mut parts) = Parts::of(report, options);
+    let sha256 = data_encoding::HEXLOWER.encode(&Sha256::digest(bytes));
+    if tell.send(Ok((sha256, summary))).is_err() {
+        return;
+    }
+    while let Ok(wanted) = asked.recv() {
+        parts.hand_on(options, &wanted);
+    }
 }
 
 /// A report as what its records say, one by one.
-fn taken_apart(report: Report<'_>, sha256: String, packed_bytes: u64, options: &Options) -> ReadReport {
-    let Normalized { findings, rules, packages, diagnostics } = report.normalized;
-    let mut summary = report.head.summary(&origin(&report.head, &findings, options));
-    let unusable = diagnostics.iter().filter(|it| it.level == DiagnosticLevel::Error && it.index.is_some()).count();
-    if unusable > 0 && summary.completeness == Completeness::Complete {
-        // The finding that such a record was before is not gone.
-        let reason = format!("{unusable} of its records cannot be used");
-        summary.completeness = Completeness::Incomplete { reason };
+struct Parts<'a> {
+    records: Vec<Record<'a>>,
+    /// Those that were not handed on.
+    findings: Vec<Option<Finding>>,
+    packages: Vec<Package>,
+    /// In the order of the records.
+    remarks: Vec<Diagnostic>,
+    rules: HashMap<String, Rule>,
+    /// Positions of the finding and the package of each record.
+    says: Vec<(Option<u32>, Option<u32>)>,
+    /// Positions of packages, each the first of its key.
+    by_key: HashMap<PackageKey, usize>,
+}
+
+impl<'a> Parts<'a> {
+    fn of(report: Report<'a>, options: &Options) -> (DocumentSummary, Self) {
+        let Normalized { findings, rules, packages, diagnostics } = report.normalized;
+        let mut summary = report.head.summary(&origin(&report.head, &findings, options));
+        let unusable = diagnostics.iter().filter(|it| it.level == DiagnosticLevel::Error && it.index.is_some()).count();
+        if unusable > 0 && summary.completeness == Completeness::Complete {
+            // The finding that such a record was before is not gone.
+            let reason = format!("{unusable} of its records cannot be used");
+            summary.completeness = Completeness::Incomplete { reason };
+        }
+        let mut says = vec![(None, None); report.records.len()];
+        let mut by_key = HashMap::new();
+        for (at, finding) in (0..).zip(&findings) {
+            if let Some((place, _)) = says.get_mut(finding.index as usize) {
+                *place = Some(at);
+            }
+        }
+        for (at, package) in (0..).zip(&packages) {
+            by_key.entry(key(&package.package)).or_insert(at as usize);
+            if let Some((_, place)) = package.index.and_then(|index| says.get_mut(index as usize)) {
+                *place = Some(at);
+            }
+        }
+        let (mut remarks, general): (Vec<_>, Vec<_>) = diagnostics.into_iter().partition(|it| it.index.is_some());
+        summary.diagnostics = general;
+        remarks.sort_by_key(|it| it.index);
+        let parts = Self {
+            records: report.records,
+            findings: findings.into_iter().map(Some).collect(),
+            packages,
+            remarks,
+            rules: rules.into_iter().map(|rule| (rule.id.clone(), rule)).collect(),
+            says,
+            by_key,
+        };
+        (summary, parts)
     }
-    let rules: HashMap<String, Rule> = rules.into_iter().map(|rule| (rule.id.clone(), rule)).collect();
-    let mut findings: HashMap<u32, Finding> = findings.into_iter().map(|it| (it.index, it)).collect();
-    let (mut by_index, mut by_key) = (HashMap::new(), HashMap::new());
-    for package in packages {
-        by_key.entry(key(&package.package)).or_insert_with(|| Package { index: None, ..package.clone() });
-        if let Some(index) = package.index {
-            by_index.insert(index, package);
+
+    /// Hands the records of a kind on, as long as they are taken.
+    fn hand_on(&mut self, options: &Options, wanted: &Wanted) {
+        let mut ids: HashMap<[u8; 16], u32> = HashMap::new();
+        let (mut batch, mut bytes, mut position) = (Items::default(), 0, 0);
+        for index in 0..self.records.len() {
+            if self.records.get(index).is_none_or(|record| record.kind != wanted.kind) {
+                continue;
+            }
+            let Some((item, size)) = self.item(index, options, &mut ids) else { continue };
+            position += 1;
+            if position <= wanted.skip {
+                continue;
+            }
+            bytes += size;
+            self.add(&mut batch, item);
+            if batch.items.len() == BATCH_RECORDS || bytes >= BATCH_BYTES {
+                bytes = 0;
+                if wanted.items.blocking_send(Some(std::mem::take(&mut batch))).is_err() {
+                    return;
+                }
+            }
+        }
+        if batch.items.is_empty() || wanted.items.blocking_send(Some(batch)).is_ok() {
+            _ = wanted.items.blocking_send(None);
         }
     }
-    let mut remarks: HashMap<u32, Vec<Diagnostic>> = HashMap::new();
-    for diagnostic in diagnostics {
-        match diagnostic.index {
-            Some(index) => remarks.entry(index).or_default().push(diagnostic),
-            None => summary.diagnostics.push(diagnostic),
-        }
-    }
-    let mut ids: HashMap<(Kind, String), u32> = HashMap::new();
-    let mut items: BTreeMap<Kind, Vec<Item>> = BTreeMap::new();
-    for (index, record) in (0..).zip(report.records) {
-        let (finding, package) = (findings.remove(&index), by_index.remove(&index));
+
+    /// A record with what it says, and how much that is.
+    fn item(&mut self, index: usize, options: &Options, ids: &mut HashMap<[u8; 16], u32>) -> Option<(Item, usize)> {
+        let (finding, package) = *self.says.get(index)?;
+        let finding = finding.and_then(|at| self.findings.get_mut(at as usize)?.take());
+        let finding = finding.map(|it| Finding { index: 0, ..it });
+        let package = package.and_then(|at| self.packages.get(at as usize));
+        let package = package.map(|it| Package { index: None, ..it.clone() });
         let id = finding.as_ref().map(|it| it.id.clone()).or_else(|| package.as_ref().map(package_id));
         let id = id.map(|id| {
             // One component may stand in a bill of materials more than once.
-            let number = ids.entry((record.kind.clone(), id.clone())).and_modify(|it| *it += 1).or_insert(1);
+            let hash = blake3::hash(id.as_bytes());
+            let hash = hash.as_bytes().first_chunk().copied().unwrap_or_default();
+            let number = ids.entry(hash).and_modify(|it| *it += 1).or_insert(1);
             if *number == 1 { id } else { format!("{id}#{number}") }
         });
-        let rule = finding.as_ref().and_then(|it| rules.get(it.rule_id.as_ref()?));
+        let rule = finding.as_ref().and_then(|it| self.rules.get(it.rule_id.as_ref()?));
         let meaning = meaning(finding.as_ref(), package.as_ref(), rule);
+        let record = self.records.get_mut(index)?;
         let raw = RawRecord {
             kind: record.kind.clone(),
             id,
             project: Some(options.project.clone()),
-            body: record.body.into_owned(),
+            body: std::mem::take(&mut record.body).into_owned(),
         };
-        let item = Item {
-            bytes: raw.body.len(),
-            record: HashedRecord::with_meaning(raw, &meaning),
-            finding,
-            package,
-            diagnostics: remarks.remove(&index).unwrap_or_default(),
-        };
-        items.entry(record.kind).or_default().push(item);
+        let size = raw.body.len() + meaning.len();
+        let index = u32::try_from(index).ok();
+        let from = self.remarks.partition_point(|it| it.index < index);
+        let diagnostics = self.remarks.iter().skip(from).take_while(|it| it.index == index).cloned().collect();
+        Some((Item { record: HashedRecord::with_meaning(raw, &meaning), finding, package, diagnostics }, size))
     }
-    ReadReport { sha256, summary, packed_bytes, items, rules, packages: by_key }
+
+    /// Adds an item, with the rule and the package that it names.
+    fn add(&self, batch: &mut Items, item: Item) {
+        if let Some(finding) = &item.finding {
+            let rule = finding.rule_id.as_ref().and_then(|id| self.rules.get(id));
+            if let Some(rule) = rule.filter(|rule| !batch.rules.contains_key(&rule.id)) {
+                batch.rules.insert(rule.id.clone(), rule.clone());
+            }
+            if let Some(dependency) = &finding.dependency {
+                let key = key(&dependency.package);
+                let package = self.by_key.get(&key).and_then(|at| self.packages.get(*at));
+                if let Some(package) = package.filter(|_| !batch.packages.contains_key(&key)) {
+                    batch.packages.insert(key, Package { index: None, ..package.clone() });
+                }
+            }
+        }
+        batch.items.push(item);
+    }
 }
+
+/// The longest names of tools and branches that stand in an origin as they are:
+/// it is a part of the key of each record.
+const ORIGIN_BYTES: usize = 512;
 
 /// What the records of a report stand beside: those of the same tools on the
 /// same branch. A complete report says nothing of others.
@@ -149,7 +286,9 @@ fn origin(head: &appsec_reports::Head, findings: &[Finding], options: &Options) 
     };
     let tools = tools.into_iter().collect::<Vec<_>>().join("+");
     let at = if branch.is_empty() { "" } else { "@" };
-    format!("{}/{tools}{at}{branch}", head.format.name())
+    let named = format!("{tools}{at}{branch}");
+    let named = if named.len() > ORIGIN_BYTES { blake3::hash(named.as_bytes()).to_hex().to_string() } else { named };
+    format!("{}/{named}", head.format.name())
 }
 
 fn key(package: &PackageVersion) -> PackageKey {
@@ -163,34 +302,26 @@ fn package_id(package: &Package) -> String {
 }
 
 /// What a record says beyond its body: that may change with the rest of the
-/// report, with the options, and with the reader.
+/// report, with the options, and with the reader. Neither has its `index`.
 fn meaning(finding: Option<&Finding>, package: Option<&Package>, rule: Option<&Rule>) -> Vec<u8> {
-    let finding = finding.map(|it| Finding { index: 0, ..it.clone() });
-    let package = package.map(|it| Package { index: None, ..it.clone() });
     // Weaknesses are part of a finding's priority.
     serde_json::to_vec(&(finding, package, rule.map(|rule| &rule.cwes))).unwrap_or_default()
 }
 
 impl Taking<'_> {
     /// Takes the records of a report in, each kind from where it was cut off.
-    pub async fn take_report(&self, mut report: ReadReport) -> Result<(), Error> {
+    pub async fn take_report(&self, report: ReadReport) -> Result<(), Error> {
         let import = self.import;
         let projects = Projects::new(import, self.summary.origin.clone().unwrap_or_default());
         let index = projects.of_import(import).await?;
         let mut counts = self.run.counts;
         for read in self.run.reads.iter().filter(|read| read.state == ReadState::Pending) {
             let mut progress = Progress::from(read);
-            let items = report.items.remove(&read.kind).unwrap_or_default();
-            let mut items = items.into_iter().skip(usize::try_from(progress.position).unwrap_or(usize::MAX)).peekable();
-            while items.peek().is_some() {
-                let (mut batch, mut bytes) = (Vec::new(), 0);
-                while batch.len() < BATCH_RECORDS && bytes < BATCH_BYTES {
-                    let Some(item) = items.next() else { break };
-                    bytes += item.bytes;
-                    batch.push(item);
-                }
-                progress.position += batch.len() as u64;
-                let ready = self.ready(&report, &progress, batch, index.clone()).await?;
+            let mut items = report.items(&read.kind, progress.position);
+            // Without the word that they are all, there may be more.
+            while let Some(batch) = items.recv().await.ok_or(Error::Stopped)? {
+                progress.position += batch.items.len() as u64;
+                let ready = self.ready(&progress, batch, index.clone()).await?;
                 let next = NextPage::Cursor(progress.position.to_string());
                 counts.add(&self.commit(&mut progress, ready, next).await?);
                 (import.progress)(ImportEvent::Progress {
@@ -206,37 +337,29 @@ impl Taking<'_> {
     }
 
     /// Compares a batch with the store, and keeps of what it says what is new.
-    async fn ready(
-        &self,
-        report: &ReadReport,
-        progress: &Progress,
-        items: Vec<Item>,
-        projects: Arc<ProjectIndex>,
-    ) -> Result<Ready, Error> {
+    async fn ready(&self, progress: &Progress, batch: Items, projects: Arc<ProjectIndex>) -> Result<Ready, Error> {
         let (instance_id, store) = (self.import.instance.id, &self.import.store);
         let origin = self.summary.origin.clone().unwrap_or_default();
-        let records: Vec<HashedRecord> = items.iter().map(|it| it.record.clone()).collect();
+        let Items { items, rules, packages } = batch;
+        let (mut records, mut says) = (Vec::with_capacity(items.len()), Vec::with_capacity(items.len()));
+        for Item { record, finding, package, diagnostics } in items {
+            records.push(record);
+            says.push((finding, package, diagnostics));
+        }
         let (compared, of) = (projects.clone(), origin.clone());
         let classified =
             store.read(move |store| store.classify(instance_id, &of, records, &compared, &Seen::default())).await?;
-        let mut normalized = Normalized::default();
-        let mut named: BTreeSet<&str> = BTreeSet::new();
-        let mut needed: BTreeSet<PackageKey> = BTreeSet::new();
         // Rules of all records: they may have changed where the records have not.
-        for rule in items.iter().filter_map(|it| it.finding.as_ref()?.rule_id.as_deref()) {
-            if named.insert(rule) {
-                normalized.rules.extend(report.rules.get(rule).cloned());
-            }
+        let mut normalized = Normalized { rules: rules.into_values().collect(), ..Normalized::default() };
+        let mut needed: BTreeSet<PackageKey> = BTreeSet::new();
+        let fresh = says.into_iter().zip(&classified).filter(|(_, it)| it.is_fresh()).map(|(says, _)| says);
+        for (index, (finding, package, diagnostics)) in (0..).zip(fresh) {
+            needed.extend(finding.as_ref().and_then(|it| Some(key(&it.dependency.as_ref()?.package))));
+            normalized.findings.extend(finding.map(|finding| Finding { index, ..finding }));
+            normalized.packages.extend(package.map(|it| Package { index: Some(index), ..it }));
+            normalized.diagnostics.extend(diagnostics.into_iter().map(|it| Diagnostic { index: Some(index), ..it }));
         }
-        let fresh = items.iter().zip(&classified).filter(|(_, it)| it.is_fresh()).map(|(item, _)| item);
-        for (index, item) in (0..).zip(fresh) {
-            normalized.findings.extend(item.finding.clone().map(|finding| Finding { index, ..finding }));
-            normalized.packages.extend(item.package.clone().map(|it| Package { index: Some(index), ..it }));
-            needed.extend(item.finding.as_ref().and_then(|it| Some(key(&it.dependency.as_ref()?.package))));
-            let remarks = item.diagnostics.iter().cloned();
-            normalized.diagnostics.extend(remarks.map(|it| Diagnostic { index: Some(index), ..it }));
-        }
-        normalized.packages.extend(needed.iter().filter_map(|key| report.packages.get(key).cloned()));
+        normalized.packages.extend(packages.into_iter().filter(|(key, _)| needed.contains(key)).map(|(_, it)| it));
         let kind = progress.read.kind.clone();
         let contents = store.contents(instance_id, &origin, &kind, &classified, &normalized)?;
         let batch = Batch { kind, records: Vec::new(), position: progress.position };

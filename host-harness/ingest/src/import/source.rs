@@ -25,7 +25,7 @@ pub(super) const PIECE_BYTES: usize = 512 << 10;
 
 /// Bytes of standard input that are kept until they are read a second time, on
 /// the disk of temporary files: ten times the largest report that was seen.
-const MAX_STREAM_BYTES: u64 = 8 << 30;
+pub(super) const MAX_STREAM_BYTES: u64 = 8 << 30;
 
 /// Pieces that are read before they are taken.
 const PIECES_AHEAD: usize = 1;
@@ -52,13 +52,8 @@ enum Packing {
 
 impl Source {
     /// Opens a file. Standard input, `-`, is copied to a nameless file first,
-    /// since it is read twice.
-    pub fn open(path: &Path) -> io::Result<Self> {
-        Self::within(path, MAX_STREAM_BYTES)
-    }
-
-    /// [`open`](Self::open), with so many bytes of standard input at most.
-    fn within(path: &Path, limit: u64) -> io::Result<Self> {
+    /// since it is read twice; more of it than the limit is refused.
+    pub fn open(path: &Path, limit: u64) -> io::Result<Self> {
         let mut file = match path == Path::new("-") {
             true => spooled(io::stdin().lock(), limit)?,
             false => open_input(path)?,
@@ -124,7 +119,7 @@ fn spooled(stream: impl Read, limit: u64) -> io::Result<File> {
 /// The content of a file, plain or packed, up to one byte more than a limit.
 pub fn read_file(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
-    Source::within(path, limit)?.content()?.take(limit.saturating_add(1)).read_to_end(&mut content)?;
+    Source::open(path, limit)?.content()?.take(limit.saturating_add(1)).read_to_end(&mut content)?;
     Ok(content)
 }
 
@@ -228,7 +223,7 @@ mod tests {
     fn unpack(packed: &[u8]) -> io::Result<Vec<u8>> {
         let mut file = tempfile::NamedTempFile::new()?;
         file.write_all(packed)?;
-        let source = Source::open(file.path())?;
+        let source = Source::open(file.path(), u64::MAX)?;
         let mut whole = Vec::new();
         // Twice: a file is read in two passes.
         for _ in 0..2 {
@@ -263,21 +258,23 @@ mod tests {
         assert_eq!(unpack(&joined).unwrap(), b"one two");
     }
 
-    #[test]
-    fn a_stream_without_an_end_is_not_kept() {
-        let error = spooled(io::repeat(b'x'), 1000).unwrap_err();
-        assert_eq!(error.to_string(), "it is larger than 1000 bytes");
-        assert_eq!(spooled(io::repeat(b'x').take(1000), 1000).unwrap().metadata().unwrap().len(), 1000);
-    }
-
     #[cfg(unix)]
     #[test]
     fn a_pipe_is_no_file_to_import() {
         let folder = tempfile::tempdir().unwrap();
         let pipe = folder.path().join("pipe");
         assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-        let error = Source::open(&pipe).err().unwrap().to_string();
-        assert_eq!(error, "it is a pipe or a device, and no regular file; `-` reads standard input");
+        for path in [pipe.as_path(), std::path::Path::new("/dev/zero")] {
+            let error = Source::open(path, u64::MAX).err().unwrap();
+            assert_eq!(error.to_string(), "it is a pipe or a device, and no regular file; `-` reads standard input");
+        }
+    }
+
+    #[test]
+    fn a_stream_without_an_end_is_not_kept() {
+        let error = spooled(io::repeat(b'x'), 1000).unwrap_err();
+        assert_eq!(error.to_string(), "it is larger than 1000 bytes");
+        assert_eq!(spooled(io::repeat(b'x').take(1000), 1000).unwrap().metadata().unwrap().len(), 1000);
     }
 
     #[test]

@@ -19,7 +19,8 @@ use super::{
     batches::{Batch, Batches},
     source::Source,
 };
-use crate::{error::Error, sync::normalize_records, task::AbortOnDrop};
+use crate::sync::normalize_records;
+use crate::{error::Error, task::AbortOnDrop};
 use appsec_sandbox::{CallFailure, Connector, FileReading};
 use appsec_store::{
     Classified, Contents, HashedRecord, OnAbsence, PageCommit, ProjectIndex, Read, ReadCounts, ReadState, Run, Seen,

@@ -119,6 +119,8 @@ fn document() -> String {
         ("bytes of a text of the subject; an evaluation that reads a longer one is an error", limits::TEXT as u64),
         ("bytes of a compiled regular expression", limits::PATTERN_BYTES as u64),
         ("patterns in a list of a scope", limits::PATTERNS as u64),
+        ("bytes of a pattern of a scope", limits::SCOPE_PATTERN_BYTES as u64),
+        ("opening brackets in a pattern of a scope", limits::SCOPE_PATTERN_BRACKETS as u64),
     ] {
         row(&mut text, &[what, &most.to_string()]);
     }

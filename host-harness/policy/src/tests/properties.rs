@@ -22,6 +22,29 @@ fn tokens() -> impl Strategy<Value = String> {
     proptest::collection::vec(token, 0..40).prop_map(|tokens| tokens.concat())
 }
 
+/// Patterns of any signs, and signs repeated as often as a file holds them, with
+/// what closes them.
+fn patterns() -> impl Strategy<Value = String> {
+    let signs =
+        ["{", "[", "[!", "{a,", "?", "*", "**", "**/", "\\", "a", "é", "/", "[a-z]", "{a,b}", "!", ",", "-", "]", "}"];
+    let sign = || proptest::sample::select(signs.to_vec());
+    let count = prop_oneof![4 => 1_usize..64, 2 => 64_usize..2000, 1 => 2000_usize..100_000];
+    let repeated = (sign(), sign(), count, any::<bool>()).prop_map(|(sign, inside, count, closed)| {
+        let closing: String = sign.chars().rev().filter_map(closes).collect();
+        let closing = if closed { closing.repeat(count) } else { String::new() };
+        format!("{}{inside}{closing}", sign.repeat(count))
+    });
+    prop_oneof![any::<String>(), proptest::collection::vec(sign(), 0..80).prop_map(|it| it.concat()), repeated]
+}
+
+fn closes(sign: char) -> Option<char> {
+    match sign {
+        '{' => Some('}'),
+        '[' => Some(']'),
+        _ => None,
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -43,6 +66,17 @@ proptest! {
             Ok(policies) => for subject in [&full(), &Subject::default()] {
                 prop_assert!(policies.evaluate(subject, Timestamp::default()).len() <= 1);
             },
+        }
+    }
+
+    #[test]
+    fn a_pattern_of_any_form_is_taken_or_refused(pattern in patterns()) {
+        let scoped = format!("{}\n[policy.scope]\nprojects = [{}]\n", file("true"), toml::Value::from(pattern.as_str()));
+        match Policies::load(&scoped) {
+            Err(problems) => for problem in problems {
+                prop_assert_eq!(problem.key.as_deref(), Some("scope.projects"));
+            },
+            Ok(policies) => prop_assert!(policies.evaluate(&full(), Timestamp::default()).len() <= 1),
         }
     }
 

@@ -3,7 +3,7 @@
 use appsec_model::{Lifecycle, Reachability, ReachabilityVerdict, ScanState, Status, Triage, TriageState};
 use serde_json::Value;
 
-use crate::{json::Look, words};
+use crate::{bounds, json::Look, words};
 
 /// The states of a vulnerability.
 ///
@@ -23,19 +23,21 @@ pub fn lifecycle(vulnerability: &Value) -> Lifecycle {
         Some("resolved" | "resolved_with_pedigree") => (ScanState::Fixed, TriageState::Untriaged, Status::Fixed),
         Some("in_triage") => (ScanState::Unresolved, TriageState::Reviewing, Status::Reviewing),
         Some("false_positive" | "not_affected") => (ScanState::Unresolved, TriageState::Ignored, Status::Ignored),
-        Some(other) => (ScanState::Unresolved, TriageState::Other(other.to_owned()), Status::Open),
+        Some(other) => (ScanState::Unresolved, TriageState::Other(bounds::word(other).to_owned()), Status::Open),
     };
     // A statement that it does not matter says why in two words: the state's, and a justification.
-    let reason = match (&triage, state, analysis.text("justification")) {
+    let justification = analysis.text("justification").map(bounds::word);
+    let reason = match (&triage, state, justification) {
         (TriageState::Ignored, Some(state), Some(justification)) => Some(format!("{state}: {justification}")),
         (TriageState::Ignored, Some(state), None) => Some(state.to_owned()),
         _ => None,
     };
+    let comment = analysis.text("detail").map(|text| bounds::start(text).to_owned());
     let decided = state.is_some();
     let at = words::moment(analysis.text("lastUpdated").or(analysis.text("firstIssued"))).filter(|_| decided);
     Lifecycle {
         scan_state: Some(scan_state),
-        triage: Triage { state: triage, reason, comment: analysis.owned("detail"), at },
+        triage: Triage { state: triage, reason, comment, at },
         status,
         created_at: None,
         relevant_since: None,

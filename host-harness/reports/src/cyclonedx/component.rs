@@ -1,9 +1,9 @@
 //! Components.
 
-use appsec_model::{Ecosystem, Location, PackageVersion, Transitivity};
+use appsec_model::{Ecosystem, Location, PackageVersion};
 use serde_json::Value;
 
-use crate::{json::Look, package, place, words};
+use crate::{MAX_LIST, bounds, json::Look, package, place, words};
 
 /// A component, as far as it is read.
 #[derive(Debug)]
@@ -16,15 +16,13 @@ pub struct Component {
     pub licenses: Vec<String>,
     pub resolved_url: Option<String>,
     pub lockfile: Option<Location>,
-    pub transitivity: Transitivity,
-    pub introduced_by: Vec<String>,
 }
 
 impl Component {
     /// Reads a component; none where it has no name.
     pub fn new(value: &Value) -> Option<Self> {
         let by_purl = value.text("purl").and_then(package::by_purl);
-        let ty = value.text("type").unwrap_or("library").to_owned();
+        let ty = bounds::word(value.text("type").unwrap_or("library")).to_owned();
         let is_package = by_purl.is_some() || matches!(ty.as_str(), "library" | "framework");
         let package = by_purl.or_else(|| by_name(value))?;
         let urls = value.list("externalReferences").iter().filter(|it| it.text("type") == Some("distribution"));
@@ -37,8 +35,6 @@ impl Component {
             licenses: licenses(value),
             resolved_url,
             lockfile: lockfile(value),
-            transitivity: Transitivity::Unknown,
-            introduced_by: Vec::new(),
         })
     }
 
@@ -51,7 +47,8 @@ impl Component {
 
 fn by_name(value: &Value) -> Option<PackageVersion> {
     let name = value.text("name")?;
-    let name = value.text("group").map_or_else(|| name.to_owned(), |group| format!("{group}/{name}"));
+    let group = value.text("group").map(bounds::word);
+    let name = group.map_or_else(|| name.to_owned(), |group| format!("{group}/{name}"));
     Some(package::by_name(&name, value.text("version"), Ecosystem::Other("unknown".to_owned())))
 }
 
@@ -63,7 +60,7 @@ fn licenses(value: &Value) -> Vec<String> {
     };
     let mut licenses: Vec<String> = Vec::new();
     for license in value.list("licenses").iter().filter_map(one) {
-        if !licenses.contains(&license) {
+        if licenses.len() < MAX_LIST && !licenses.contains(&license) {
             licenses.push(license);
         }
     }
@@ -84,7 +81,7 @@ fn lockfile(value: &Value) -> Option<Location> {
     // An occurrence may have its line behind the path.
     let behind = path.rsplit_once('#').and_then(|(path, line)| Some((path, line.parse().ok()?)));
     let (path, line) = behind.map_or((path, line), |(path, number)| (path, line.or(Some(number))));
-    let mut at = place::file(place::uri_path(path));
+    let mut at = place::file(place::uri_path(bounds::word(path)));
     at.start_line = line;
     (!at.path.is_empty()).then_some(at)
 }

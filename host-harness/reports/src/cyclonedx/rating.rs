@@ -4,7 +4,7 @@ use appsec_insight::advisories::CvssRating;
 use appsec_model::{Epss, Severity};
 use serde_json::Value;
 
-use crate::{json::Look, words};
+use crate::{bounds, json::Look, words};
 
 /// Methods by how much they are to be preferred; others come behind them.
 const METHODS: [&str; 4] = ["CVSSv4", "CVSSv31", "CVSSv3", "CVSSv2"];
@@ -23,7 +23,7 @@ pub fn severity(vulnerability: &Value) -> (Severity, Option<String>) {
         Some(((std::cmp::Reverse(rank), own, severity), word))
     });
     match best.max_by(|one, other| one.cmp(other)) {
-        Some(((_, _, severity), word)) => (severity, Some(word)),
+        Some(((_, _, severity), word)) => (severity, Some(bounds::word(&word).to_owned())),
         None => (Severity::Unknown, None),
     }
 }

@@ -1,6 +1,6 @@
 //! Records that tell of one vulnerability under several numbers.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::Value;
 
@@ -37,8 +37,14 @@ impl<'a> Group<'a> {
 /// records that share a number are one. And how many records cannot be read.
 pub fn groups(package: &Value) -> (Vec<Group<'_>>, usize) {
     let all = package.list("vulnerabilities");
-    let mut rest: Vec<&Value> = all.iter().filter(|it| it.text("id").is_some()).collect();
-    let mut unreadable = all.len() - rest.len();
+    let mut by_id: BTreeMap<&str, Vec<&Value>> = BTreeMap::new();
+    let mut unreadable = 0;
+    for record in all {
+        match record.text("id") {
+            Some(id) => by_id.entry(id).or_default().push(record),
+            None => unreadable += 1,
+        }
+    }
     let mut groups = Vec::new();
     for entry in package.list("groups") {
         let ids: BTreeSet<&str> = entry.texts("ids").collect();
@@ -46,36 +52,45 @@ pub fn groups(package: &Value) -> (Vec<Group<'_>>, usize) {
             unreadable += 1;
             continue;
         }
+        let members: Vec<&Value> = ids.iter().filter_map(|id| by_id.remove(id)).flatten().collect();
         let aliases = entry.texts("aliases").chain(ids.iter().copied()).collect();
         let mut group = Group { entry: Some(entry), members: Vec::new(), ids, aliases };
-        rest.retain(|member| {
-            let belongs = member.text("id").is_some_and(|id| group.ids.contains(id));
-            if belongs {
-                group.add(member);
-            }
-            !belongs
-        });
+        members.into_iter().for_each(|member| group.add(member));
         groups.push(group);
     }
-    groups.extend(joined(rest));
+    // In the order of the report.
+    groups.extend(joined(all.iter().filter(|it| it.text("id").is_some_and(|id| by_id.contains_key(id)))));
     for group in &mut groups {
         group.members.sort_by_cached_key(|member| (member.text("id"), member.to_string()));
     }
     (groups, unreadable)
 }
 
-/// Joins records that share a number, also by way of others.
-fn joined(records: Vec<&Value>) -> Vec<Group<'_>> {
-    let mut groups: Vec<Group<'_>> = Vec::new();
+/// Joins records that share a number, also by way of others. The smaller group
+/// goes into the larger one, so that no record is moved often.
+fn joined<'a>(records: impl Iterator<Item = &'a Value>) -> Vec<Group<'a>> {
+    let mut groups: Vec<Group<'a>> = Vec::new();
+    let mut by_alias: HashMap<&str, usize> = HashMap::new();
     for record in records {
         let mut one = Group::default();
         one.add(record);
-        let (same, others): (Vec<_>, Vec<_>) = groups.into_iter().partition(|it| !it.aliases.is_disjoint(&one.aliases));
-        for group in same {
-            group.members.into_iter().for_each(|member| one.add(member));
+        let same: BTreeSet<usize> = one.aliases.iter().filter_map(|alias| by_alias.get(alias).copied()).collect();
+        let largest = same.iter().copied().max_by_key(|at| groups.get(*at).map(|it| it.aliases.len()));
+        let place = largest.unwrap_or(groups.len());
+        if largest.is_none() {
+            groups.push(Group::default());
         }
-        groups = others;
-        groups.push(one);
+        let others = same.into_iter().filter(|at| *at != place);
+        let mut joining: Vec<Group<'_>> = others.filter_map(|at| groups.get_mut(at).map(std::mem::take)).collect();
+        joining.push(one);
+        let Some(group) = groups.get_mut(place) else { continue };
+        for other in joining {
+            by_alias.extend(other.aliases.iter().map(|alias| (*alias, place)));
+            group.members.extend(other.members);
+            group.ids.extend(other.ids);
+            group.aliases.extend(other.aliases);
+        }
     }
+    groups.retain(|group| !group.members.is_empty());
     groups
 }

@@ -4,7 +4,7 @@ use appsec_model::Severity;
 use serde_json::Value;
 
 use super::{rule::RuleFacts, run::Run};
-use crate::{json::Look, words};
+use crate::{bounds, json::Look, words};
 
 /// How bad a result is, the report's own word for it, and a word that is not known.
 ///
@@ -18,7 +18,7 @@ pub fn severity(run: &Run, result: &Value, facts: &RuleFacts) -> (Severity, Stri
     let properties = result.at("properties");
     let score = properties.number("security-severity").filter(|score| (0.0..=10.0).contains(score)).or(facts.score);
     let stated = result.text("level").or(run.level_of(&facts.rule.id)).or(facts.level.as_deref());
-    let level = stated.unwrap_or("warning");
+    let level = bounds::word(stated.unwrap_or("warning"));
     if let Some((score, severity)) = score.and_then(|score| Some((score, words::band(score)?))) {
         return (severity, format!("{level}, security-severity {score}"), None);
     }

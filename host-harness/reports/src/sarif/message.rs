@@ -2,19 +2,24 @@
 
 use serde_json::Value;
 
-use crate::json::Look;
+use crate::{
+    MAX_TEXT_BYTES,
+    bounds::{push_within, start},
+    json::Look,
+};
 
 /// The text of a message or description that stands as it is.
 pub fn plain(message: &Value) -> Option<String> {
     let text = message.text("text").or(message.text("markdown"))?;
-    Some(without_links(text.trim()))
+    Some(without_links(start(text).trim()))
 }
 
 /// The text of a message: its own, or the one of its key among those of the
 /// rule or of the tool, with its arguments.
 pub fn text(message: Option<&Value>, of_rule: &Value, of_tool: &Value) -> Option<String> {
     let message = message?;
-    let arguments: Vec<&str> = message.list("arguments").iter().map(|it| it.as_str().unwrap_or_default()).collect();
+    let arguments = message.list("arguments").iter().map(|it| it.as_str().unwrap_or_default());
+    let arguments: Vec<&str> = arguments.collect();
     let own = message.text("text").or(message.text("markdown"));
     let text = own.or_else(|| {
         let key = message.text("id")?;
@@ -22,27 +27,31 @@ pub fn text(message: Option<&Value>, of_rule: &Value, of_tool: &Value) -> Option
         shared.text("text").or(shared.text("markdown"))
     })?;
     // Braces without arguments are code.
-    let filled = if arguments.is_empty() { text.to_owned() } else { fill(text, &arguments) };
-    Some(without_links(filled.trim())).filter(|text| !text.is_empty())
+    let plain = if arguments.is_empty() {
+        without_links(start(text).trim())
+    } else {
+        without_links(fill(text, &arguments).trim())
+    };
+    Some(plain).filter(|text| !text.is_empty())
 }
 
-/// Puts arguments into `{0}`; `{{` and `}}` are braces.
+/// Puts arguments into `{0}`; `{{` and `}}` are braces. Ends soon after the text
+/// is longer than it may be.
 fn fill(text: &str, arguments: &[&str]) -> String {
-    let mut filled = String::with_capacity(text.len());
+    let mut filled = String::new();
     let mut rest = text;
-    while let Some(at) = rest.find(['{', '}']) {
+    while let Some(at) = rest.find(['{', '}']).filter(|_| filled.len() <= MAX_TEXT_BYTES) {
         let (before, from) = rest.split_at(at);
-        filled.push_str(before);
+        push_within(&mut filled, before);
         let doubled = from.strip_prefix("{{").map(|after| ("{", after));
         if let Some((brace, after)) = doubled.or_else(|| from.strip_prefix("}}").map(|after| ("}", after))) {
             filled.push_str(brace);
             rest = after;
             continue;
         }
-        let inner = from.get(1..).and_then(|from| from.split_once('}'));
-        match inner.and_then(|(number, after)| Some((arguments.get(number.parse::<usize>().ok()?)?, after))) {
+        match argument(from, arguments) {
             Some((argument, after)) => {
-                filled.push_str(argument);
+                push_within(&mut filled, argument);
                 rest = after;
             }
             None => {
@@ -51,30 +60,38 @@ fn fill(text: &str, arguments: &[&str]) -> String {
             }
         }
     }
-    filled.push_str(rest);
+    push_within(&mut filled, rest);
     filled
 }
 
-/// A text with links to places of the result as their words only: `[this](1)` is `this`.
+/// The argument that a text names at its beginning, `{0}`, and what comes behind.
+fn argument<'a>(text: &'a str, arguments: &[&'a str]) -> Option<(&'a str, &'a str)> {
+    let (number, after) = number(text.strip_prefix('{')?);
+    Some((arguments.get(number.parse::<usize>().ok()?)?, after.strip_prefix('}')?))
+}
+
+/// The digits at the beginning of a text, and what comes behind them.
+fn number(text: &str) -> (&str, &str) {
+    text.split_at(text.find(|digit: char| !digit.is_ascii_digit()).unwrap_or(text.len()))
+}
+
+/// A text with links to places of the result as their words only: `[this](1)` is
+/// `this`. Each sign is looked at a few times, however many brackets there are.
 fn without_links(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(start) = rest.find('[') {
-        let (before, from) = rest.split_at(start);
+    while let Some(at) = rest.find('[') {
+        let (before, from) = rest.split_at(at);
         plain.push_str(before);
-        let link = from.get(1..).and_then(|from| from.split_once("](")).and_then(|(words, after)| {
-            let (target, after) = after.split_once(')')?;
-            let is_place = !target.is_empty() && target.bytes().all(|digit| digit.is_ascii_digit());
-            (is_place && !words.contains(['[', ']'])).then_some((words, after))
-        });
-        match link {
+        let from = from.get(1..).unwrap_or_default();
+        match link(from) {
             Some((words, after)) => {
                 plain.push_str(words);
                 rest = after;
             }
             None => {
                 plain.push('[');
-                rest = from.get(1..).unwrap_or_default();
+                rest = from;
             }
         }
     }
@@ -82,11 +99,18 @@ fn without_links(text: &str) -> String {
     plain
 }
 
+/// The words of a link to a place whose `[` was just read, and what comes behind it.
+fn link(text: &str) -> Option<(&str, &str)> {
+    let (words, after) = text.split_at(text.find(['[', ']'])?);
+    let (place, after) = number(after.strip_prefix("](")?);
+    Some((words, after.strip_prefix(')')?)).filter(|_| !place.is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
 
-    use super::text;
+    use super::{MAX_TEXT_BYTES, text};
 
     #[test]
     fn a_message_is_its_text_with_arguments_and_without_links() {
@@ -105,5 +129,27 @@ mod tests {
             assert_eq!(text(Some(&message), &rule, &tool).as_deref(), expect, "{message}");
         }
         assert_eq!(text(None, &Value::Null, &Value::Null), None);
+    }
+
+    #[test]
+    fn a_message_does_not_grow_without_bounds() {
+        let filled = |pattern: &str, argument: usize| {
+            let message = json!({"text": pattern.repeat(100_000), "arguments": ["é".repeat(argument)]});
+            text(Some(&message), &Value::Null, &Value::Null).unwrap().len()
+        };
+        for (pattern, argument) in [("{0}", 1_000_000), ("{0}", 1), ("{{", 0), ("x{1}", 9), ("[x](1)", 0), ("é", 0)] {
+            let length = filled(pattern, argument);
+            assert!(length <= MAX_TEXT_BYTES + 4, "{pattern}: {length}");
+        }
+    }
+
+    /// With a look at all of the rest for each bracket, this would take days.
+    #[test]
+    fn brackets_without_an_end_are_looked_at_once() {
+        let size = 40 << 20;
+        for pattern in ["{", "{0", "[", "[x](", "[x](1", "[x]"] {
+            let message = json!({"text": pattern.repeat(size / pattern.len()), "arguments": [""]});
+            assert!(text(Some(&message), &Value::Null, &Value::Null).is_some(), "{pattern}");
+        }
     }
 }

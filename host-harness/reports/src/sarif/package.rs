@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::rule::RuleFacts;
 use crate::{
-    advisory,
+    MAX_LIST, advisory,
     json::Look,
     package::{by_name, by_purl, ecosystem_of_file, ecosystem_of_osv},
     place,
@@ -147,7 +147,8 @@ fn fix(message: &str, package: &str) -> Fix {
         return Fix::NotSaid;
     };
     let upgrade = |version: &str| Upgrade { package: package.to_owned(), version: version.to_owned() };
-    let upgrades: Vec<Upgrade> = line.split(',').map(str::trim).filter(|it| !it.is_empty()).map(upgrade).collect();
+    let upgrades: Vec<Upgrade> =
+        line.split(',').map(str::trim).filter(|it| !it.is_empty()).take(MAX_LIST).map(upgrade).collect();
     if upgrades.is_empty() { Fix::NoneKnown } else { Fix::Upgrades { upgrades } }
 }
 

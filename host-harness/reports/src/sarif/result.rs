@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::{fingerprint, level, lifecycle, message, package, rule, rule::RuleFacts, run::Run, secret, spot};
 use crate::{
+    MAX_LIST, bounds,
     collection::Collection,
     identity::{self, Given, Sketch},
     json::Look,
@@ -26,11 +27,11 @@ pub fn add(collection: &mut Collection<'_>, run: &Run, result: &Value) {
     let is_secret = secret::is_secret(run, result, facts);
     let shows_credentials = secret::shows_credentials(&if is_secret { Kind::Secrets } else { Kind::Sast }, &facts.rule);
     let hidden = shows_credentials.then(|| secret::hide(result));
-    if let (Some(hidden), Some(record)) = (&hidden, collection.record()) {
-        record.body = hidden.to_string().into();
+    if let Some(hidden) = &hidden {
+        collection.keep(hidden.to_string());
     }
     let result = hidden.as_ref().unwrap_or(result);
-    let id = result.text("ruleId").or(result.at("rule").text("id")).unwrap_or(&facts.rule.id);
+    let id = bounds::word(result.text("ruleId").or(result.at("rule").text("id")).unwrap_or(&facts.rule.id));
     let text = message::text(result.at("message"), &facts.messages, &run.shared_messages);
     if is_secret && let Some(record) = collection.record() {
         record.kind = Kind::Secrets;
@@ -57,7 +58,7 @@ pub fn add(collection: &mut Collection<'_>, run: &Run, result: &Value) {
     finding.repository_url = run.repository_url.clone();
     finding.r#ref = run.branch.as_deref().map(words::branch).or(finding.r#ref);
     finding.rule_id = (!facts.rule.id.is_empty()).then(|| facts.rule.id.clone());
-    finding.title = facts.rule.name.clone().and_then(|name| place::line(&name)).unwrap_or_default();
+    finding.title = facts.rule.name.as_deref().and_then(place::line).unwrap_or_default();
     finding.message = text.filter(|text| facts.rule.message.as_ref() != Some(text));
     let (severity, word, unknown) = level::severity(run, result, facts);
     (finding.severity, finding.vendor_severity) = (severity, Some(word));
@@ -68,8 +69,7 @@ pub fn add(collection: &mut Collection<'_>, run: &Run, result: &Value) {
     finding.lifecycle = lifecycle::lifecycle(result);
     finding.flow = spot::flow(run, result);
     if !shows_credentials {
-        finding.snippet =
-            spot.as_ref().and_then(|it| it.code.as_deref()).and_then(|it| place::code(it, place::MAX_SNIPPET_CHARS));
+        finding.snippet = spot.as_ref().and_then(|it| it.code).and_then(|it| place::code(it, place::MAX_SNIPPET_CHARS));
         finding.suggested_fix = spot::fix(result);
     }
     if let Some(spot) = spot {
@@ -120,7 +120,7 @@ fn add_rule(finding: &mut Finding, result: &Value, facts: &RuleFacts) {
 }
 
 fn tickets(result: &Value) -> Vec<Ticket> {
-    let urls = result.texts("workItemUris").filter(|url| words::is_url(url));
+    let urls = result.texts("workItemUris").filter(|url| words::is_url(url)).take(MAX_LIST);
     urls.map(|url| Ticket { url: Some(url.to_owned()), ..Ticket::default() }).collect()
 }
 

@@ -4,7 +4,7 @@ use appsec_model::Rule;
 use serde_json::Value;
 
 use super::message;
-use crate::{json::Look, weakness, words};
+use crate::{MAX_LIST, bounds, json::Look, weakness, words};
 
 /// Tags of rules that look for other faults than those of security.
 const QUALITY: [&str; 17] = [
@@ -54,14 +54,17 @@ impl RuleFacts {
     pub fn new(value: &Value) -> Self {
         let properties = value.at("properties").cloned().unwrap_or_default();
         let configuration = value.at("defaultConfiguration");
-        let mut rule = Rule { id: value.text("id").unwrap_or_default().to_owned(), ..Rule::default() };
+        let id = bounds::word(value.text("id").unwrap_or_default()).to_owned();
+        let mut rule = Rule { id, ..Rule::default() };
         let text = |key: &str| value.at(key).and_then(message::plain);
         let (short, full) = (text("shortDescription"), text("fullDescription"));
         rule.name = short.clone().or_else(|| value.owned("name")).filter(|name| *name != rule.id);
+        // Whoever is cut is seen to be when the rule is added.
+        rule.name = rule.name.map(|name| bounds::start(&name).to_owned());
         rule.message = full.or(short);
         rule.url = value.owned("helpUri").filter(|url| words::is_url(url));
         rule.confidence = properties.text("precision").or(properties.text("confidence")).map(words::confidence);
-        let tags: Vec<&str> = properties.texts("tags").collect();
+        let tags: Vec<&str> = properties.texts("tags").take(MAX_LIST).collect();
         for tag in &tags {
             add_tag(&mut rule, tag);
         }
@@ -91,7 +94,7 @@ impl RuleFacts {
 
     /// A rule of which only the id is known.
     pub fn nameless(id: &str) -> Self {
-        Self { rule: Rule { id: id.to_owned(), ..Rule::default() }, ..Self::default() }
+        Self { rule: Rule { id: bounds::word(id).to_owned(), ..Rule::default() }, ..Self::default() }
     }
 }
 
@@ -101,7 +104,7 @@ fn add_tag(rule: &mut Rule, tag: &str) {
     if let Some(cwe) = weakness::cwe(tag) {
         weakness::add(&mut rule.cwes, cwe);
     } else if let Some(owasp) = weakness::owasp(tag) {
-        rule.owasp.push(owasp);
+        bounds::push(&mut rule.owasp, owasp);
     } else if folded == "security" {
         // Before any other: it decides what the rule is about.
         let before = rule.category.replace(folded);
@@ -143,6 +146,6 @@ pub fn add_taxon(rule: &mut Rule, reference: &Value) {
         && let Some(owasp) = weakness::owasp(&format!("OWASP-{id}"))
         && !rule.owasp.contains(&owasp)
     {
-        rule.owasp.push(owasp);
+        bounds::push(&mut rule.owasp, owasp);
     }
 }

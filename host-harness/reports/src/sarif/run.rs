@@ -6,14 +6,22 @@ use serde_json::Value;
 
 use super::{rule::RuleFacts, secret};
 use crate::{
+    bounds,
     json::{self, Fields, Look},
     place,
 };
 
+/// How many bases a base may stand on. Real ones stand on one or two.
+const MAX_BASES: usize = 16;
+
+/// How many folders of the machine of the scan are taken off paths.
+const MAX_ROOTS: usize = 64;
+
+/// Of how many parts a rule's id is looked up without the last ones.
+const MAX_PARTS: usize = 16;
+
 /// The tool's driver, or one of its extensions.
 struct Component {
-    name: Option<String>,
-    guid: Option<String>,
     rules: Vec<RuleFacts>,
     by_id: HashMap<String, usize>,
 }
@@ -32,6 +40,11 @@ pub struct Run {
     /// The table that steps of data flows may point into.
     pub flow_locations: Vec<Value>,
     components: Vec<Component>,
+    /// Positions of components by their names, each the first of its name.
+    by_name: HashMap<String, usize>,
+    by_guid: HashMap<String, usize>,
+    /// Component and position of rules, each the first of its id.
+    by_id: HashMap<String, (usize, usize)>,
     artifacts: Vec<Value>,
     bases: BTreeMap<String, Value>,
     roots: Vec<String>,
@@ -47,7 +60,17 @@ impl Run {
         };
         let tool = get("tool");
         let driver = tool.at("driver");
-        let components = driver.into_iter().chain(tool.list("extensions")).map(component).collect();
+        let (mut by_name, mut by_guid, mut by_id) = (HashMap::new(), HashMap::new(), HashMap::new());
+        let mut components: Vec<Component> = Vec::new();
+        for (at, value) in driver.into_iter().chain(tool.list("extensions")).enumerate() {
+            let component = component(value);
+            value.owned("name").map(|name| *by_name.entry(name).or_insert(at));
+            value.owned("guid").map(|guid| *by_guid.entry(guid).or_insert(at));
+            for (position, rule) in component.rules.iter().enumerate() {
+                by_id.entry(rule.rule.id.clone()).or_insert((at, position));
+            }
+            components.push(component);
+        }
         let version = driver.text("semanticVersion").or(driver.text("version")).map(str::to_owned);
         let provenance = list("versionControlProvenance");
         let provenance = provenance.first();
@@ -59,7 +82,7 @@ impl Run {
         let folders = invocations.iter().filter_map(|it| it.at("workingDirectory"));
         let addresses = bases.values().chain(folders).filter_map(|it| it.text("uri"));
         let roots = addresses.map(place::uri_path).chain(root.map(place::path)).filter(|it| place::is_absolute(it));
-        let roots = roots.collect();
+        let roots = roots.take(MAX_ROOTS).collect();
         let mut run = Self {
             finds_secrets: driver.text("name").is_some_and(secret::is_tool_for_secrets),
             tool: driver.and_then(|driver| driver.owned("name")),
@@ -70,6 +93,9 @@ impl Run {
             flow_locations: list("threadFlowLocations"),
             artifacts: list("artifacts"),
             components,
+            by_name,
+            by_guid,
+            by_id,
             bases,
             roots,
             levels: HashMap::new(),
@@ -113,23 +139,25 @@ impl Run {
         let component = match reference.at("toolComponent") {
             None => self.components.first(),
             Some(wanted) => {
-                let guid = wanted.text("guid");
-                let name = wanted.text("name");
+                let named = |by: &HashMap<String, usize>, key| self.components.get(*by.get(wanted.text(key)?)?);
                 // 0 is the first extension; the driver is the component before it.
                 let at = wanted.position("index").and_then(|at| self.components.get(at.saturating_add(1)));
-                at.or_else(|| self.components.iter().find(|it| guid.is_some() && it.guid.as_deref() == guid))
-                    .or_else(|| self.components.iter().find(|it| name.is_some() && it.name.as_deref() == name))
+                at.or_else(|| named(&self.by_guid, "guid")).or_else(|| named(&self.by_name, "name"))
             }
         }?;
         let by_position = reference.position("index").and_then(|at| component.rules.get(at));
-        by_position.or_else(|| component.rules.get(*component.by_id.get(reference.text("id")?)?))
+        by_position.or_else(|| component.rules.get(*component.by_id.get(bounds::word(reference.text("id")?))?))
     }
 
     /// The rule of an id, or of the longest id that it is a part of (`a/b` is a part of `a`).
     fn by_id(&self, id: &str) -> Option<&RuleFacts> {
-        let exact = |id: &str| self.components.iter().find_map(|it| it.rules.get(*it.by_id.get(id)?));
+        let id = bounds::word(id);
+        let exact = |id: &str| {
+            let (component, rule) = self.by_id.get(id)?;
+            self.components.get(*component)?.rules.get(*rule)
+        };
         exact(id).or_else(|| {
-            let ends = id.rmatch_indices('/').map(|(end, _)| end);
+            let ends = id.rmatch_indices('/').map(|(end, _)| end).take(MAX_PARTS);
             ends.filter_map(|end| exact(id.get(..end)?)).next()
         })
     }
@@ -138,20 +166,23 @@ impl Run {
     pub fn path(&self, artifact: &Value) -> Option<(String, Option<String>)> {
         let indexed = || artifact.position("index").and_then(|at| self.artifacts.get(at)?.at("location"));
         let artifact = if artifact.text("uri").is_some() { artifact } else { indexed()? };
-        let mut uri = artifact.text("uri")?.trim().to_owned();
+        let mut parts = vec![bounds::word(artifact.text("uri")?).trim()];
         let mut base_id = artifact.text("uriBaseId");
-        let mut passed = Vec::new();
+        // Bases may stand on each other in a circle.
+        let mut passed: Vec<&str> = Vec::new();
         while let Some((id, base)) = base_id.and_then(|id| Some((id, self.bases.get(id)?))) {
-            if passed.contains(&id) {
+            if passed.len() == MAX_BASES || passed.contains(&id) {
                 break;
             }
             passed.push(id);
             // An absolute base is a folder of the machine; the project begins there.
-            if let Some(folder) = base.text("uri").filter(|uri| is_relative(uri)) {
-                uri = format!("{}/{uri}", folder.trim_end_matches('/'));
-            }
+            let folder = base.text("uri").filter(|uri| is_relative(uri));
+            parts.extend(folder.map(|folder| bounds::word(folder.trim_end_matches('/'))));
             base_id = base.text("uriBaseId");
         }
+        parts.reverse();
+        let uri = parts.join("/");
+        let uri = bounds::word(&uri).to_owned();
         if crate::words::is_url(&uri) {
             return Some((uri.clone(), Some(uri)));
         }
@@ -167,7 +198,7 @@ fn component(value: &Value) -> Component {
     for (at, rule) in rules.iter().enumerate() {
         by_id.entry(rule.rule.id.clone()).or_insert(at);
     }
-    Component { name: value.owned("name"), guid: value.owned("guid"), rules, by_id }
+    Component { rules, by_id }
 }
 
 /// Whether a result's rule id names this rule, or a part of it.

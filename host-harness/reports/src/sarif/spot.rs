@@ -10,18 +10,18 @@ use crate::{
 };
 
 /// A place in a file.
-pub struct Spot {
+pub struct Spot<'a> {
     pub location: Location,
     pub url: Option<String>,
-    pub code: Option<String>,
+    pub code: Option<&'a str>,
 }
 
 /// The first place of a result that is in a file.
-pub fn of_result(run: &Run, result: &Value) -> Option<Spot> {
+pub fn of_result<'a>(run: &Run, result: &'a Value) -> Option<Spot<'a>> {
     result.list("locations").iter().find_map(|location| of_location(run, location))
 }
 
-fn of_location(run: &Run, location: &Value) -> Option<Spot> {
+fn of_location<'a>(run: &Run, location: &'a Value) -> Option<Spot<'a>> {
     let physical = location.at("physicalLocation")?;
     let (path, url) = run.path(physical.at("artifactLocation")?)?;
     let region = physical.at("region");
@@ -32,7 +32,7 @@ fn of_location(run: &Run, location: &Value) -> Option<Spot> {
         at.end_line = region.and_then(|it| it.count("endLine"));
         at.end_column = region.and_then(|it| it.count("endColumn"));
     }
-    let code = region.at("snippet").text("text").map(str::to_owned);
+    let code = region.at("snippet").text("text");
     Some(Spot { location: at, url, code })
 }
 
@@ -41,19 +41,17 @@ pub fn flow(run: &Run, result: &Value) -> Vec<FlowStep> {
     let first = result.list("codeFlows").first().and_then(|flow| flow.list("threadFlows").first());
     let locations = first.map_or(&[] as &[Value], |flow| flow.list("locations"));
     let shared = |step: &Value| step.position("index").and_then(|at| run.flow_locations.get(at)?.at("location"));
-    let spots = locations.iter().filter_map(|step| of_location(run, step.at("location").or_else(|| shared(step))?));
-    let mut steps: Vec<FlowStep> = spots
-        .map(|spot| FlowStep {
-            role: FlowRole::Step,
-            location: spot.location,
-            content: spot.code.and_then(|code| place::code(&code, MAX_STEP_CHARS)),
-        })
-        .collect();
-    if steps.len() > MAX_STEPS {
-        // What lies between is of less use than the place where it does harm.
-        let last = steps.pop();
+    let step = |step: &Value| {
+        let spot = of_location(run, step.at("location").or_else(|| shared(step))?)?;
+        let content = spot.code.and_then(|code| place::code(code, MAX_STEP_CHARS));
+        Some(FlowStep { role: FlowRole::Step, location: spot.location, content })
+    };
+    let mut all = locations.iter();
+    let mut steps: Vec<FlowStep> = all.by_ref().filter_map(step).take(MAX_STEPS).collect();
+    // What lies between is of less use than the place where it does harm.
+    if let Some(last) = all.rev().find_map(step) {
         steps.truncate(MAX_STEPS - 1);
-        steps.extend(last);
+        steps.push(last);
     }
     if let Some(first) = steps.first_mut() {
         first.role = FlowRole::Source;

@@ -8,6 +8,10 @@ use std::{
 
 use super::member::Way;
 
+/// How many places a finding is compared with on each side: those that begin
+/// nearest to it. A file with more of them at one line is made, not written.
+const NEAR: usize = 256;
+
 /// What grouping looks at.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Piece<'a> {
@@ -31,23 +35,37 @@ pub(super) fn group(way: Way, pieces: &[Piece<'_>]) -> Vec<Vec<usize>> {
     }
 }
 
-/// Pieces that hang together over common marks.
+/// Pieces that hang together over common marks. Each joined one points to
+/// another of its group, and the first of them to itself.
 fn by_marks(pieces: &[Piece<'_>]) -> Vec<Vec<usize>> {
-    // Which group a mark belongs to; joined groups are left empty.
-    let mut groups: Vec<(Vec<usize>, BTreeSet<&str>)> = Vec::new();
+    let mut above: Vec<usize> = (0..pieces.len()).collect();
     let mut by_mark: HashMap<&str, usize> = HashMap::new();
     for (at, piece) in pieces.iter().enumerate() {
-        let found: BTreeSet<usize> = piece.marks.iter().filter_map(|mark| by_mark.get(mark).copied()).collect();
-        let mut joined = (vec![at], piece.marks.clone());
-        for place in found {
-            let Some((members, marks)) = groups.get_mut(place).map(std::mem::take) else { continue };
-            joined.0.extend(members);
-            joined.1.extend(marks);
+        for mark in &piece.marks {
+            let other = *by_mark.entry(mark).or_insert(at);
+            let (one, other) = (first_of(&mut above, at), first_of(&mut above, other));
+            if let Some(place) = above.get_mut(one.max(other)) {
+                *place = one.min(other);
+            }
         }
-        by_mark.extend(joined.1.iter().map(|mark| (*mark, groups.len())));
-        groups.push(joined);
     }
-    groups.into_iter().map(|(members, _)| members).filter(|members| !members.is_empty()).collect()
+    let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for at in 0..pieces.len() {
+        groups.entry(first_of(&mut above, at)).or_default().push(at);
+    }
+    groups.into_values().collect()
+}
+
+/// The first of a group. The way there gets shorter each time that it is gone.
+fn first_of(above: &mut [usize], mut at: usize) -> usize {
+    while let Some(next) = above.get(at).copied().filter(|next| *next != at) {
+        let over = above.get(next).copied().unwrap_or(next);
+        if let Some(place) = above.get_mut(at) {
+            *place = over;
+        }
+        at = over;
+    }
+    at
 }
 
 /// Pieces that are one finding, or were joined by a print.
@@ -57,7 +75,6 @@ struct Unit<'a> {
     lines: Option<(u32, u32)>,
     prints: BTreeSet<&'a str>,
     marks: BTreeSet<&'a str>,
-    vanished: bool,
 }
 
 /// Units at one place.
@@ -71,32 +88,35 @@ struct Spot {
 fn by_place(way: Way, pieces: &[Piece<'_>]) -> Vec<Vec<usize>> {
     let units = by_prints(findings(pieces));
     let mut spots: Vec<Spot> = Vec::new();
-    // Spots that the next unit may share a line with: those that are there come
-    // in the order of their first lines.
-    let mut near: Vec<usize> = Vec::new();
+    // Spots by the first of their lines.
+    let mut starts: BTreeSet<(u32, usize)> = BTreeSet::new();
     for (at, unit) in units.iter().enumerate() {
-        if unit.vanished {
-            near = (0..spots.len()).collect();
-        }
-        let first = unit.lines.map_or(u32::MAX, |(first, _)| first);
-        let shared = |spot: &Spot| overlap(spot.common, unit.lines);
-        near.retain(|at| unit.vanished || spots.get(*at).is_some_and(|it| it.common.is_some_and(|it| it.1 >= first)));
         let fits = |spot: &Spot| {
-            shared(spot).is_some()
+            overlap(spot.common, unit.lines).is_some()
                 && spot.sources.is_disjoint(&unit.sources)
                 && spot.units.iter().filter_map(|at| units.get(*at)).all(|other| agree(way, &other.marks, &unit.marks))
         };
-        let distance = |spot: &Spot| spot.common.map_or(u32::MAX, |(from, _)| from.abs_diff(first));
-        let candidates = near.iter().filter_map(|at| Some((*at, spots.get(*at)?))).filter(|(_, spot)| fits(spot));
-        let found = candidates.min_by_key(|(at, spot)| (distance(spot), *at)).map(|(at, _)| at);
-        match found.and_then(|at| spots.get_mut(at)) {
+        let near = unit.lines.into_iter().flat_map(|(first, last)| {
+            let before = starts.range(..=(first, usize::MAX)).rev().take(NEAR);
+            let behind = starts.range((first.saturating_add(1), 0)..);
+            let within = behind.take_while(move |(from, _)| (first..=last).contains(from)).take(NEAR);
+            before.chain(within).map(move |(from, at)| (from.abs_diff(first), *at))
+        });
+        let found = near.filter(|(_, at)| spots.get(*at).is_some_and(fits)).min().map(|(_, at)| at);
+        let place = found.unwrap_or(spots.len());
+        match spots.get_mut(place) {
             Some(spot) => {
-                spot.common = overlap(spot.common, unit.lines);
+                let common = overlap(spot.common, unit.lines);
+                starts.extend(common.map(|(from, _)| (from, place)));
+                let before = std::mem::replace(&mut spot.common, common);
+                if let Some((from, _)) = before.filter(|it| spot.common.is_none_or(|now| now.0 != it.0)) {
+                    starts.remove(&(from, place));
+                }
                 spot.sources.extend(&unit.sources);
                 spot.units.push(at);
             }
             None => {
-                near.push(spots.len());
+                starts.extend(unit.lines.map(|(from, _)| (from, place)));
                 spots.push(Spot { units: vec![at], sources: unit.sources.clone(), common: unit.lines });
             }
         }
@@ -129,7 +149,6 @@ fn findings<'a>(pieces: &[Piece<'a>]) -> Vec<Unit<'a>> {
                 lines: piece.lines,
                 prints: piece.prints.clone(),
                 marks: piece.marks.clone(),
-                vanished: piece.vanished,
             }),
         }
     }
@@ -138,24 +157,38 @@ fn findings<'a>(pieces: &[Piece<'a>]) -> Vec<Unit<'a>> {
 
 /// Joins findings of different sources that have a print in common.
 fn by_prints(findings: Vec<Unit<'_>>) -> Vec<Unit<'_>> {
-    let mut by_print: HashMap<&str, BTreeSet<usize>> = HashMap::new();
+    let all: BTreeSet<i64> = findings.iter().flat_map(|it| &it.sources).copied().collect();
+    // Units of a print that hold nothing of a source, by both.
+    let mut free: HashMap<(&str, i64), BTreeSet<usize>> = HashMap::new();
     let mut units: Vec<Unit<'_>> = Vec::new();
     for finding in findings {
-        let sharing: BTreeSet<usize> =
-            finding.prints.iter().filter_map(|print| by_print.get(print)).flatten().copied().collect();
-        let free = |at: &usize| units.get(*at).is_some_and(|unit| unit.sources.is_disjoint(&finding.sources));
-        let place = sharing.into_iter().find(free).unwrap_or(units.len());
-        for print in &finding.prints {
-            by_print.entry(print).or_default().insert(place);
-        }
-        match units.get_mut(place) {
+        // A finding is of one source.
+        let source = finding.sources.first().copied().unwrap_or_default();
+        let first = |print: &&str| free.get(&(*print, source))?.first().copied();
+        let place = finding.prints.iter().filter_map(first).min().unwrap_or(units.len());
+        let more = match units.get_mut(place) {
             Some(unit) => {
+                for print in &unit.prints {
+                    free.entry((print, source)).or_default().remove(&place);
+                }
+                let more = finding.prints.difference(&unit.prints).copied().collect();
                 unit.members.extend(finding.members);
                 unit.sources.extend(finding.sources);
                 unit.prints.extend(finding.prints);
                 unit.marks.extend(finding.marks);
+                more
             }
-            None => units.push(finding),
+            None => {
+                let more: Vec<&str> = finding.prints.iter().copied().collect();
+                units.push(finding);
+                more
+            }
+        };
+        let sources = units.get(place).map(|unit| &unit.sources);
+        for other in all.iter().filter(|it| sources.is_some_and(|known| !known.contains(it))) {
+            for print in &more {
+                free.entry((print, *other)).or_default().insert(place);
+            }
         }
     }
     units
@@ -275,5 +308,26 @@ mod tests {
     fn an_advisory_is_best_known_by_its_cve_number() {
         let marks = ["GHSA-2", "OSV-1", "CVE-2020-2", "GHSA-1", "CVE-2019-9"];
         assert_eq!(best_first(marks.into_iter()), ["CVE-2019-9", "CVE-2020-2", "GHSA-1", "GHSA-2", "OSV-1"]);
+    }
+
+    /// Where each is held against all others, this would take an hour.
+    #[test]
+    fn many_findings_of_one_block_are_grouped_at_once() {
+        const MANY: i64 = 100_000;
+        let own: Vec<String> = (0..MANY).map(|at| format!("own-{at}")).collect();
+        let mut pieces: Vec<Piece<'_>> = Vec::new();
+        for (at, own) in (0..).zip(&own) {
+            pieces.push(Piece {
+                source: 1,
+                identity: at,
+                public_id: at,
+                lines: Some((1, 9)),
+                vanished: at % 2 == 0,
+                prints: ["print"].into(),
+                marks: ["mark", own.as_str()].into(),
+            });
+        }
+        assert_eq!(group(Way::Advisory, &pieces).len(), 1);
+        assert_eq!(group(Way::Place, &pieces).len(), own.len());
     }
 }

@@ -65,7 +65,9 @@ CREATE TABLE stale_blocks (
 ) STRICT;
 
 -- Rules that changed in what sorts findings. Their findings are looked up once
--- per refresh: a sync may touch a rule with each of its pages.
+-- per refresh: a sync may touch a rule with each of its pages. The last finding
+-- is read from the end of the table: `max(id)` beside other columns would look
+-- at every finding for every rule.
 CREATE TABLE stale_rules (
     instance_id     INTEGER NOT NULL,
     rule_id         TEXT NOT NULL,
@@ -74,14 +76,14 @@ CREATE TABLE stale_rules (
 ) STRICT, WITHOUT ROWID;
 CREATE TRIGGER stale_after_rule_insert AFTER INSERT ON rules BEGIN
     INSERT INTO stale_rules
-        SELECT new.instance_id, new.rule_id, max(id) FROM findings HAVING max(id) IS NOT NULL
+        SELECT new.instance_id, new.rule_id, id FROM findings ORDER BY id DESC LIMIT 1
         ON CONFLICT DO UPDATE SET last_finding = excluded.last_finding;
 END;
 CREATE TRIGGER stale_after_rule_update AFTER UPDATE OF document ON rules
     WHEN json_extract(old.document, '$.cwes', '$.owasp', '$.category')
         IS NOT json_extract(new.document, '$.cwes', '$.owasp', '$.category') BEGIN
     INSERT INTO stale_rules
-        SELECT new.instance_id, new.rule_id, max(id) FROM findings HAVING max(id) IS NOT NULL
+        SELECT new.instance_id, new.rule_id, id FROM findings ORDER BY id DESC LIMIT 1
         ON CONFLICT DO UPDATE SET last_finding = excluded.last_finding;
 END;
 

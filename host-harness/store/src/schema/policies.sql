@@ -80,6 +80,6 @@ END;
 CREATE TRIGGER stale_after_rule_confidence AFTER UPDATE OF document ON rules
     WHEN json_extract(old.document, '$.confidence') IS NOT json_extract(new.document, '$.confidence') BEGIN
     INSERT INTO stale_rules
-        SELECT new.instance_id, new.rule_id, max(id) FROM findings HAVING max(id) IS NOT NULL
+        SELECT new.instance_id, new.rule_id, id FROM findings ORDER BY id DESC LIMIT 1
         ON CONFLICT DO UPDATE SET last_finding = excluded.last_finding;
 END;
