@@ -75,6 +75,7 @@ pub use crate::{
     deletion::{DeletionReport, TenantDeletion},
     doctor::{Check, Condition},
     error::{HarnessError, with_causes},
+    files::{open_regular, read_bounded, read_open},
     harness::{Harness, Loaded, Options},
     ids::{InstanceName, NameError, TenantId},
     import::{ImportError, ImportEvent, ImportOptions, ImportOutcome, ImportProgress, ImportReport, read_file},
