@@ -137,6 +137,9 @@ pub enum HarnessError {
     /// The instance is paused.
     #[error("the instance `{0}` is paused")]
     Paused(InstanceName),
+    /// The instance was restored, and nobody has accepted it.
+    #[error("the instance `{0}` was restored from a backup, and nobody has accepted yet what it may reach")]
+    Unaccepted(InstanceName),
     /// The secret, or the settings, are those of another account.
     #[error("this is the account {now} at the vendor, and the instance is of {before}: nothing was changed")]
     OtherAccount {
@@ -175,6 +178,9 @@ pub enum HarnessError {
     /// There is one already.
     #[error("there is already a tenant `{0}`")]
     TenantExists(String),
+    /// Files of the tenant lie elsewhere, and a link leads to them.
+    #[error("{0} is a link: what it leads to would stay behind, so nothing was deleted")]
+    LinkedFiles(PathBuf),
     /// A deletion was confirmed with another name.
     #[error("`{confirmed}` is not the name of what is to be deleted, which is `{name}`: nothing was deleted")]
     NotConfirmed {
@@ -237,7 +243,7 @@ impl HarnessError {
     /// Whether the same may be tried later, because somebody else is at work, or
     /// the operator said so.
     pub(crate) fn is_for_later(&self) -> bool {
-        matches!(self, Self::Locked | Self::AtWork(_) | Self::Paused(_) | Self::Stopped)
+        matches!(self, Self::Locked | Self::AtWork(_) | Self::Paused(_) | Self::Unaccepted(_) | Self::Stopped)
     }
 
     pub(crate) fn is_not_configured(&self) -> bool {
@@ -298,6 +304,7 @@ impl HarnessError {
             Self::NotConfirmed { .. } => "not-confirmed",
             Self::NothingInScope => "nothing-in-scope",
             Self::DeletionWaits(_) => "deletion-waits",
+            Self::LinkedFiles(_) => "linked-files",
             Self::Folder(..) => "io",
             Self::Locked | Self::AtWork(_) | Self::Lock(..) => "locked",
             Self::DaemonRuns(_) => "daemon-runs",
@@ -306,6 +313,7 @@ impl HarnessError {
             Self::EndlessProjects(_) => "protocol",
             Self::NoProjects(_) => "no-projects",
             Self::Paused(_) => "paused",
+            Self::Unaccepted(_) => "not-accepted",
             Self::OtherAccount { .. } => "other-account",
             Self::NoNewSecret => "no-new-secret",
             Self::NotKept => "secret-not-kept",
@@ -393,6 +401,10 @@ impl HarnessError {
                  harness sync --allow-vanish"
             }
             "paused" => "let it go on with: harness instance resume NAME",
+            "not-accepted" => {
+                "check its origins and where its secrets are read from: harness instance show NAME, and \
+                 harness webhook show NAME; then accept them with: harness instance resume NAME"
+            }
             "other-account" => {
                 "give a token of the same account; if the other one is meant, say so with --other-account: what was \
                  brought from the old one is marked as vanished by the next full sync with --allow-vanish"
@@ -407,6 +419,9 @@ impl HarnessError {
             }
             "internal" | "connector-crashed" => {
                 "the connector has a fault: tell its author what is above; nothing that was stored is harmed"
+            }
+            "secret" if matches!(self, Self::Secret(SecretError::Reserved(_) | SecretError::VaultKey(_))) => {
+                "give the secret by another variable, or with --token-file FILE or --token-stdin"
             }
             "secret" => "set the environment variable, or give the token with --token-file FILE or --token-stdin",
             "no-such-instance" => "`harness instance list` shows the instances; `harness instance add` makes one",
@@ -426,6 +441,10 @@ impl HarnessError {
             "deletion-waits" => {
                 "nothing more is to be asked for: the first command on this tenant after the other process has ended \
                  finishes it and says what the proof found; until then `harness doctor` tells of it"
+            }
+            "linked-files" => {
+                "move what the link leads to into its place, so that it is no link any more, and delete again; or remove \
+                 both yourself"
             }
             "not-confirmed" => "give the name of what is to be deleted, letter by letter",
             "native-source" => "import its reports (again): harness import --source NAME FILE...",

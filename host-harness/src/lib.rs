@@ -61,7 +61,7 @@ mod vault;
 mod webhook;
 
 pub use crate::{
-    backup::{Backup, BackupError, BackupFile},
+    backup::{Backup, BackupError, BackupFile, BackupOrigin, BackupSignature, Restored, RestoredInstance},
     bundled::{BUNDLED, Bundled},
     capability::{
         egress::{Addresses, EgressPolicy, Origin, OriginError},
@@ -111,6 +111,6 @@ pub use crate::{
     sync::{Decision, Progress, RetryPolicy, Selection, SelectionError, SyncEvent, SyncOptions, Vanishing, Waiter},
     tenant::{Setup, Tenant},
     tenants::{TenantInstance, TenantReport, TenantRun},
-    vault::{EntryState, VAULT_KEY_VARIABLE, Vault, VaultEntry, VaultError, VaultKey, VaultReport},
+    vault::{Audience, EntryState, VAULT_KEY_VARIABLE, Vault, VaultEntry, VaultError, VaultKey, VaultReport},
     webhook::{Deliveries, Inbox, ListenOptions, RunEnded, WebhookError, WebhookEvent, WebhookSetup},
 };

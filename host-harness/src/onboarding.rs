@@ -17,6 +17,7 @@ use crate::{
     secrets::{Secret, SecretSource},
     store::{Accepted, AutoMap, Draft, Instance, NamedDraft, ProjectChoice, StoreError, matches},
     tenant::{Secrets, Setup, Tenant, candidate},
+    vault::Audience,
 };
 
 /// What an onboarding waits for.
@@ -197,7 +198,7 @@ impl Tenant {
         draft.secrets = made.secrets.clone();
         let secrets = match typed {
             Some(secret) => from.into_keys().map(|variable| (variable, secret.clone())).collect(),
-            None => self.secrets(&name, &from, None)?,
+            None => self.secrets_from(&made, &from, None)?,
         };
         let key = if store { Some(self.usable_vault_key()?) } else { None };
         // Asked for every kind, the vendor tells of every kind.
@@ -207,11 +208,12 @@ impl Tenant {
             Ok(()) | Err(HarnessError::NoKindSetting(_)) => {}
             Err(error) => return Err(error),
         }
+        let audience = Audience::of_origins(&made.egress);
         let accepted = self.rehearsal(&loaded, made, None, secrets.clone())?.configure().await?;
         draft.deployment = accepted.connection.deployment;
         draft.readable = accepted.connection.kinds;
         if let Some(key) = key {
-            self.vault().put(&key, &name, &secrets)?;
+            self.vault().put(&key, &name, &secrets, &audience)?;
         }
         self.keep(&name, draft).await
     }
@@ -341,7 +343,7 @@ impl Tenant {
         };
         let (mut made, _) = candidate(&loaded.manifest, setup)?;
         made.secrets = draft.secrets.clone();
-        let secrets: Secrets = self.secrets(name, &made.secrets, None)?;
+        let secrets: Secrets = self.secrets_from(&made, &made.secrets, None)?;
         self.rehearsal(loaded, made, None, secrets)
     }
 }

@@ -44,6 +44,7 @@ mod webhooks;
 
 use std::{
     collections::HashMap,
+    io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -65,7 +66,7 @@ pub use self::{
     events::{EventRow, EventState, Noted},
     filter::{ACTIVE, Filter, Period, ProjectFilter},
     findings::{FindingDetail, FindingId, FindingRow, OccurrenceDetail, RowFacts},
-    health::StoreHealth,
+    health::{Adopted, StoreHealth},
     history::ChangeRow,
     imports::ImportSource,
     instances::{Accepted, ConnectorSource, Instance, InstanceStatus, NewInstance, Paused},
@@ -97,7 +98,10 @@ pub use self::{
     view::{Cursor, CursorError, FindingPage, Sort, Total, TotalIs},
     webhooks::{ClaimedDelivery, Delivery, DeliveryState, DueDelivery, Tried, Webhook},
 };
-use crate::{files::create_private_dir, ids::TenantId};
+use crate::{
+    files::{create_private_dir, private_file},
+    ids::TenantId,
+};
 
 /// How long a writer waits for another process before it gives up.
 const BUSY_WAIT: Duration = Duration::from_secs(10);
@@ -167,6 +171,15 @@ pub enum StoreError {
     /// The file is of a version that was never released.
     #[error("the store was written by a draft of this program: move it away and sync anew")]
     TooOld,
+    /// The schema of the file is not that of its version.
+    #[error(
+        "unexpected database schema: {0}: nothing of it was used. Move the tenant's folder away, and restore a backup \
+         that you trust with `harness restore FOLDER`, or sync anew"
+    )]
+    ForeignSchema(String),
+    /// A check took longer than it may.
+    #[error("the database check did not end in time: do not use this file; restore another backup")]
+    TooSlow,
     /// The file is another tenant's.
     #[error("the store belongs to the tenant `{0}`")]
     OtherTenant(String),
@@ -181,7 +194,7 @@ pub enum StoreError {
     },
     /// Compression failed.
     #[error("a raw record cannot be compressed or read back")]
-    Compression(#[source] std::io::Error),
+    Compression(#[source] io::Error),
     /// The policies in force cannot be read.
     #[error("the stored policies cannot be read by this program: {0}")]
     Policies(String),
@@ -211,6 +224,7 @@ impl From<rusqlite::Error> for StoreError {
             Some(ErrorCode::DiskFull) => Self::Full,
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Corrupt,
+            Some(ErrorCode::OperationInterrupted) => Self::TooSlow,
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => Self::ReadOnly,
             _ => Self::Sqlite(error),
         }
@@ -235,10 +249,18 @@ impl FindingStore {
         if let Some(folder) = path.parent() {
             create_private_dir(folder).map_err(|error| failed(error.into()))?;
         }
+        // SQLite gives the log the permissions of the file.
+        if !path.exists() {
+            match private_file().write(true).create_new(true).open(path) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(failed(error.into())),
+                _ => {}
+            }
+        }
         // Without SQLITE_OPEN_URI: a file name is a file name.
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(path, flags).map_err(|error| failed(error.into()))?;
         tune(&connection)?;
+        migrate::require_own_schema(&connection)?;
         // Takes effect in a new file only.
         connection.pragma_update(None, "page_size", PAGE_BYTES)?;
         connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
@@ -271,6 +293,10 @@ fn tune(connection: &Connection) -> Result<()> {
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     // A statement is planned once, and not again for each value that is bound.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    // What stands in a file's schema may neither change the file's form nor call
+    // what has effects outside of it.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
     Ok(())
 }
 

@@ -15,6 +15,7 @@ use crate::{
         http::{GrantedSecret, HttpGrant},
     },
     error::HarnessError,
+    files::private_file,
     harness::{Harness, Loaded},
     ids::{InstanceName, TenantId},
     import::{Import, ImportOptions, ImportProgress, ImportReport},
@@ -27,6 +28,7 @@ use crate::{
         Run, RunState, SharedStore,
     },
     sync::{Caller, InstanceSync, Progress, SyncOptions, Vanishing},
+    vault::Audience,
 };
 
 /// One tenant of a harness.
@@ -93,13 +95,14 @@ impl Tenant {
         let (new, from) = candidate(&loaded.manifest, setup)?;
         // Secret and key are read before anything is written.
         let stored = new.secrets.values().any(|source| *source == SecretSource::Vault);
-        let secrets = if check || stored { Some(self.secrets(&name, &from, None)?) } else { None };
+        let secrets = if check || stored { Some(self.secrets_from(&new, &from, None)?) } else { None };
+        let audience = Audience::of_origins(&new.egress);
         let key = if stored { Some(self.usable_vault_key()?) } else { None };
         let now = self.harness.now();
         let id = self.store.run(move |store| store.add_instance(&new, now)).await?;
         let made = async {
             if let (Some(key), Some(secrets)) = (key, &secrets) {
-                self.vault().put(&key, &name, secrets)?;
+                self.vault().put(&key, &name, secrets, &audience)?;
             }
             if let (Some(secrets), true) = (secrets, check) {
                 self.connect(&loaded, self.instance(&name).await?, secrets).await?;
@@ -123,8 +126,9 @@ impl Tenant {
         secret: Option<SecretSource>,
     ) -> Result<Connection, HarnessError> {
         let instance = self.instance(name).await?;
+        require_accepted(&instance)?;
         let loaded = self.loaded(&instance).await?;
-        let secrets = self.secrets(name, &instance.made.secrets, secret.as_ref())?;
+        let secrets = self.secrets(&instance, secret.as_ref())?;
         self.connect(&loaded, instance, secrets).await
     }
 
@@ -166,11 +170,12 @@ impl Tenant {
         progress: Progress,
     ) -> Result<Run, HarnessError> {
         let (lease, instance) = self.leased_instance(name, "sync").await?;
+        require_accepted(&instance)?;
         if instance.paused.is_some() {
             return Err(HarnessError::Paused(name.clone()));
         }
         let loaded = self.loaded(&instance).await?;
-        let secrets = self.secrets(name, &instance.made.secrets, secret.as_ref())?;
+        let secrets = self.secrets(&instance, secret.as_ref())?;
         let id = instance.id;
         let outcome = self.sync_of(&loaded, instance, secrets, progress, &options)?.run(options).await;
         match &outcome {
@@ -286,6 +291,7 @@ impl Tenant {
         progress: Progress,
         asked: &SyncOptions,
     ) -> Result<InstanceSync, HarnessError> {
+        require_accepted(&instance)?;
         let gate = self.harness.gate(&self.id, &instance, &secrets);
         let grant = self.grant_of(&instance, secrets)?;
         let options = self.harness.options();
@@ -314,7 +320,7 @@ impl Tenant {
     /// and its bucket. For programs that make single calls themselves.
     pub async fn grant(&self, name: &InstanceName) -> Result<Grant, HarnessError> {
         let instance = self.instance(name).await?;
-        let secrets = self.secrets(name, &instance.made.secrets, None)?;
+        let secrets = self.secrets(&instance, None)?;
         self.grant_of(&instance, secrets)
     }
 
@@ -333,18 +339,29 @@ impl Tenant {
     }
 
     /// Reads the secrets of an instance; one given by hand goes before those
-    /// that are noted.
+    /// that are noted. Of one that nobody has accepted yet none is read.
     pub(crate) fn secrets(
         &self,
-        name: &InstanceName,
+        instance: &Instance,
+        by_hand: Option<&SecretSource>,
+    ) -> Result<Secrets, HarnessError> {
+        require_accepted(instance)?;
+        self.secrets_from(&instance.made, &instance.made.secrets, by_hand)
+    }
+
+    /// The same from these sources, also for an instance that is not there yet.
+    pub(crate) fn secrets_from(
+        &self,
+        made: &NewInstance,
         sources: &Sources,
         by_hand: Option<&SecretSource>,
     ) -> Result<Secrets, HarnessError> {
+        let audience = Audience::of_origins(&made.egress);
         let mut known: Option<(&SecretSource, Secret)> = None;
         let mut secrets = Secrets::new();
         for (variable, source) in sources {
             let secret = match (by_hand.unwrap_or(source), &known) {
-                (SecretSource::Vault, _) => self.stored_secret(name, variable)?,
+                (SecretSource::Vault, _) => self.stored_secret(&made.name, variable, &audience)?,
                 // Standard input can be read once.
                 (source, Some((same, secret))) if *same == source => secret.clone(),
                 (source, _) => {
@@ -375,7 +392,7 @@ impl Tenant {
     pub(crate) fn lock(&self, name: &InstanceName) -> Result<File, HarnessError> {
         let path = self.folder.join(format!("{name}.lock"));
         let failed = |error| HarnessError::Lock(path.clone(), error);
-        let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
+        let file = private_file().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => Ok(file),
             Err(std::fs::TryLockError::WouldBlock) => Err(HarnessError::Locked),
@@ -385,6 +402,16 @@ impl Tenant {
 }
 
 pub(crate) type Secrets = Vec<(String, Secret)>;
+
+/// Makes sure that somebody has accepted what an instance that was restored may
+/// reach: before, nothing is sent and no secret of it is read.
+pub(crate) fn require_accepted(instance: &Instance) -> Result<(), HarnessError> {
+    match instance.is_unaccepted() {
+        true => Err(HarnessError::Unaccepted(instance.made.name.clone())),
+        false => Ok(()),
+    }
+}
+
 
 /// The origins that somebody vouches for, and those that the operator adds. An
 /// origin whose address is private is granted only by the operator's own word.
