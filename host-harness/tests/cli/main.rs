@@ -20,6 +20,7 @@ mod outputs;
 mod policies;
 mod printed;
 mod readme;
+mod restore;
 mod secrecy;
 mod story;
 mod support;
