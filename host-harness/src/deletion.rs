@@ -5,7 +5,7 @@
 //! after a crash by whoever opens the tenant next.
 
 use std::{
-    fs,
+    fs::{self, File},
     io::{self, Read},
     path::{Path, PathBuf},
 };
@@ -58,6 +58,9 @@ pub struct TenantDeletion {
     pub bytes: u64,
     /// Whether it was done.
     pub deleted: bool,
+    /// Files of it whose content still exists afterwards, because they have a
+    /// second name elsewhere.
+    pub left: Vec<String>,
 }
 
 impl Tenant {
@@ -83,9 +86,9 @@ impl Tenant {
         let instance = self.instance(name).await?;
         let plan = self.deletion_plan(name).await?;
         // Only to search for them: without them the rest is proven all the same.
-        let secrets = self.secrets(name, &instance.made.secrets, None).unwrap_or_default();
+        let secrets = self.secrets(&instance, None).unwrap_or_default();
         let mut secrets: Vec<Secret> = secrets.into_iter().map(|(_, secret)| secret).collect();
-        secrets.extend(self.webhook_secrets(name, instance.id).await);
+        secrets.extend(self.webhook_secrets(&instance).await);
         let _lock = self.lock(name)?;
         let (now, folder, id) = (self.harness.now(), self.folder.clone(), self.id.clone());
         let report = self
@@ -187,6 +190,7 @@ impl Harness {
         if let Some(confirmed) = confirmed.filter(|confirmed| *confirmed != id) {
             return Err(HarnessError::NotConfirmed { name: id.to_string(), confirmed: confirmed.to_string() });
         }
+        no_links(&folder)?;
         let tenant = self.tenant(id.clone())?;
         let names: Vec<InstanceName> =
             tenant.store.run(|store| Ok(store.instances()?.into_iter().map(|it| it.made.name).collect())).await?;
@@ -201,14 +205,17 @@ impl Harness {
         let failed = |error| HarnessError::Folder(folder.clone(), error);
         let held = search_folder(&folder, &[]).map_err(failed)?;
         let deleted = confirmed.is_some();
+        let mut left = Vec::new();
         if deleted {
+            let open = opened(&folder).map_err(failed)?;
             // From here on it is no tenant any more; a crash leaves a folder
             // that the next start removes.
             let gone = folder.with_file_name(format!("{DELETED}{id}"));
             fs::rename(&folder, &gone).map_err(failed)?;
             fs::remove_dir_all(&gone).map_err(failed)?;
+            left = open.into_iter().filter(|(_, file)| exists(file)).map(|(name, _)| name).collect();
         }
-        Ok(TenantDeletion { tenant: id.to_string(), instances, files: held.files, bytes: held.bytes, deleted })
+        Ok(TenantDeletion { tenant: id.to_string(), instances, files: held.files, bytes: held.bytes, deleted, left })
     }
 
     /// Removes the folders of tenants whose deletion was cut off.
@@ -223,6 +230,57 @@ impl Harness {
         }
         Ok(())
     }
+}
+
+/// Makes sure that all of a folder is where it seems to be: what a link leads to
+/// would stay behind.
+fn no_links(folder: &Path) -> Result<(), HarnessError> {
+    let failed = |error| HarnessError::Folder(folder.to_owned(), error);
+    let mut paths = vec![folder.to_owned()];
+    while let Some(path) = paths.pop() {
+        let kind = path.symlink_metadata().map_err(failed)?.file_type();
+        if kind.is_symlink() {
+            return Err(HarnessError::LinkedFiles(path));
+        }
+        if kind.is_dir() {
+            for entry in fs::read_dir(&path).map_err(failed)? {
+                paths.push(entry.map_err(failed)?.path());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The files of a folder, held open to look at them when they have no name there
+/// any more.
+fn opened(folder: &Path) -> io::Result<Vec<(String, File)>> {
+    let mut open = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder)? {
+            let entry = entry?;
+            let kind = entry.file_type()?;
+            if kind.is_dir() {
+                folders.push(entry.path());
+            } else if kind.is_file() {
+                open.push((entry.file_name().to_string_lossy().into_owned(), open_regular(&entry.path())?));
+            }
+        }
+    }
+    Ok(open)
+}
+
+/// Whether a file has a name anywhere.
+#[cfg(unix)]
+fn exists(file: &File) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    file.metadata().is_ok_and(|it| it.nlink() > 0)
+}
+
+/// Elsewhere a file that is open cannot be taken away.
+#[cfg(not(unix))]
+fn exists(_: &File) -> bool {
+    false
 }
 
 /// What was searched.
@@ -243,6 +301,10 @@ fn search_folder(folder: &Path, texts: &[&[u8]]) -> io::Result<Searched> {
             let entry = entry?;
             if entry.file_type()?.is_dir() {
                 folders.push(entry.path());
+                continue;
+            }
+            // A pipe or a device keeps nothing.
+            if !entry.path().is_file() {
                 continue;
             }
             searched.files += 1;

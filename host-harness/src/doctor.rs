@@ -16,11 +16,14 @@ use crate::{
     tenant::{Secrets, Tenant},
 };
 use appsec_grant::{
-    Code, SecretSource, TenantId,
-    files::{Exposure, check_folder},
+    Code, SecretSource, TenantId, VAULT_KEY_PREFIX,
+    files::{Exposure, check_folder, read_bounded},
     with_causes,
 };
 use appsec_store::{FindingStore, Instance, InstanceStatus, Run, RunMode, RunState, StoreHealth};
+
+/// A file with a key of a vault is one line.
+const MAX_KEY_FILE_BYTES: u64 = 256;
 
 /// How something is.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize, schemars::JsonSchema)]
@@ -92,6 +95,7 @@ impl Harness {
             Err(error) => checks.push(Check::failed("engine", &error)),
         }
         checks.extend(half_restored(&self.data_dir().join("tenants")));
+        checks.extend(keys_inside(self.data_dir()));
         let tenants = self.tenants();
         if tenants.is_empty() {
             checks.push(Check::good("tenants", "there are none yet"));
@@ -137,9 +141,15 @@ impl Harness {
             Err(error) => return checks.push(Check::failed(format!("store of {id}"), &error)),
         };
         // Reports are imported, and have no connector.
-        for instance in instances.into_iter().filter(|instance| !instance.is_native()) {
+        for instance in instances.into_iter().filter(|it| !it.is_native() || it.is_unaccepted()) {
             let name = instance.made.name.clone();
             let what = format!("instance {id}/{name}");
+            if instance.is_unaccepted() {
+                let mut check = Check::failed(format!("{what}: grants"), &HarnessError::Unaccepted(name));
+                check.condition = Condition::Notice;
+                checks.push(check);
+                continue;
+            }
             match tenant.loaded(&instance).await {
                 Ok(loaded) if loaded.manifest.version != instance.made.connector_version => checks.push(Check::bad(
                     format!("{what}: connector"),
@@ -160,7 +170,7 @@ impl Harness {
                 }
             }
             checks.extend(last_work(&tenant, &instance, &what).await);
-            let secrets = match tenant.secrets(&name, &instance.made.secrets, None) {
+            let secrets = match tenant.secrets(&instance, None) {
                 Ok(secrets) => {
                     let sources = instance.made.secrets.values();
                     checks.push(
@@ -355,9 +365,39 @@ fn half_restored(tenants: &Path) -> Vec<Check> {
     told.collect()
 }
 
+/// Keys of vaults that lie beside what they seal.
+fn keys_inside(data_dir: &Path) -> Vec<Check> {
+    let mut checks = Vec::new();
+    let mut folders = vec![data_dir.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            let Ok(kind) = entry.file_type() else { continue };
+            if kind.is_dir() {
+                folders.push(path);
+            } else if kind.is_file()
+                && read_bounded(&path, MAX_KEY_FILE_BYTES)
+                    .is_ok_and(|text| text.starts_with(VAULT_KEY_PREFIX.as_bytes()))
+            {
+                let what = format!("key of a vault {}", path.display());
+                let detail = "it lies in the data folder: whoever gets the vault there gets its key too";
+                let remedy =
+                    "make a new key elsewhere, seal each vault with it (harness vault rekey), and remove this one";
+                checks.push(Check::bad(what, Condition::Problem, detail, remedy));
+            }
+        }
+    }
+    checks
+}
+
 fn store(what: &str, tenant: &TenantId, health: &StoreHealth) -> Vec<Check> {
     let notice = |detail: String, remedy: &str| Check::bad(what, Condition::Notice, detail, remedy);
     let problem = |detail: String, remedy: &str| Check::bad(what, Condition::Problem, detail, remedy);
+    if !health.foreign.is_empty() {
+        let remedy = "find out who can write the data folder; move the tenant's folder away, and restore a backup that \
+                      you trust with `harness restore`, or sync anew";
+        return vec![problem(format!("unexpected database schema: {}", health.foreign.join("; ")), remedy)];
+    }
     if !health.faults.is_empty() {
         let remedy = "restore it from a backup with `harness restore`, or move it away and sync anew";
         return vec![problem(format!("it is damaged: {}", health.faults.join("; ")), remedy)];

@@ -123,6 +123,9 @@ pub enum HarnessError {
     /// The instance is paused.
     #[error("the instance `{0}` is paused")]
     Paused(InstanceName),
+    /// The instance was restored, and nobody has accepted it.
+    #[error("the instance `{0}` was restored from a backup, and nobody has accepted yet what it may reach")]
+    Unaccepted(InstanceName),
     /// The secret, or the settings, are those of another account.
     #[error("this is the account {now} at the vendor, and the instance is of {before}: nothing was changed")]
     OtherAccount {
@@ -161,6 +164,9 @@ pub enum HarnessError {
     /// There is one already.
     #[error("there is already a tenant `{0}`")]
     TenantExists(String),
+    /// Files of the tenant lie elsewhere, and a link leads to them.
+    #[error("{0} is a link: what it leads to would stay behind, so nothing was deleted")]
+    LinkedFiles(PathBuf),
     /// A deletion was confirmed with another name.
     #[error("`{confirmed}` is not the name of what is to be deleted, which is `{name}`: nothing was deleted")]
     NotConfirmed {
@@ -219,7 +225,10 @@ impl HarnessError {
     /// Whether the same may be tried later, because somebody else is at work, or
     /// the operator said so.
     pub(crate) fn is_for_later(&self) -> bool {
-        matches!(self, Self::Locked | Self::AtWork(_) | Self::Paused(_) | Self::Ingest(IngestError::Stopped))
+        matches!(
+            self,
+            Self::Locked | Self::AtWork(_) | Self::Paused(_) | Self::Unaccepted(_) | Self::Ingest(IngestError::Stopped)
+        )
     }
 
     /// A stable word for scripts.
@@ -236,6 +245,7 @@ impl HarnessError {
             Self::NotPinned(_) => Code::ConnectorNotPinned,
             Self::Exposed(..) => Code::FolderExposed,
             Self::Secret(SecretError::Exposed(..)) => Code::FileExposed,
+            Self::Secret(SecretError::Reserved(_) | SecretError::VaultKey(_)) => Code::SecretReserved,
             Self::Runtime(_) => Code::ConnectorUnusable,
             Self::Secret(_) | Self::NoSecret(_) => Code::Secret,
             Self::Origin(_) => Code::InvalidOrigin,
@@ -259,6 +269,8 @@ impl HarnessError {
             Self::Schedule(_) => Code::InvalidSchedule,
             Self::NoRun(_) => Code::RunNotFound,
             Self::Paused(_) => Code::Paused,
+            Self::Unaccepted(_) => Code::NotAccepted,
+            Self::LinkedFiles(_) => Code::LinkedFiles,
             Self::OtherAccount { .. } => Code::AccountMismatch,
             Self::NoNewSecret => Code::SecretNotGiven,
             Self::NotKept => Code::SecretNotStored,

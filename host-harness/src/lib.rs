@@ -52,7 +52,7 @@ mod vault;
 mod webhook;
 
 pub use crate::{
-    backup::{Backup, BackupError, BackupFile},
+    backup::{Backup, BackupError, BackupFile, BackupOrigin, BackupSignature, Restored, RestoredInstance},
     bundled::{BUNDLED, Bundled},
     daemon::{
         Daemon, DaemonEvent, DaemonInfo, DaemonOptions, DaemonProgress, DaemonReport, InstanceWork, LastRun,

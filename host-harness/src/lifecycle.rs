@@ -10,9 +10,10 @@ use serde_json::{Map, Value};
 
 use crate::{
     error::HarnessError,
-    tenant::{Tenant, pin, secret_sources, vouched_origins},
+    tenant::{Secrets, Tenant, pin, require_accepted, secret_sources, vouched_origins},
+    vault::VaultKey,
 };
-use appsec_grant::{Addresses, InstanceName, Origin, SecretSource};
+use appsec_grant::{Addresses, Audience, InstanceName, Origin, SecretSource};
 use appsec_store::{ConnectorSource, Instance, NewInstance, Paused};
 
 /// Another secret for an instance.
@@ -82,6 +83,7 @@ impl Tenant {
     /// stays, and a sync that was cut off goes on.
     pub async fn rotate_secret(&self, name: &InstanceName, rotation: Rotation) -> Result<Instance, HarnessError> {
         let (_lease, instance) = self.leased_instance(name, "rotate-token").await?;
+        require_accepted(&instance)?;
         let loaded = self.loaded(&instance).await?;
         let stored = instance.made.secrets.values().any(|source| *source == SecretSource::Vault);
         let store = rotation.store.unwrap_or(stored);
@@ -91,7 +93,7 @@ impl Tenant {
             None if stored => return Err(HarnessError::NoNewSecret),
             None => instance.made.secrets.clone(),
         };
-        let secrets = self.secrets(name, &from, None)?;
+        let secrets = self.secrets_from(&instance.made, &from, None)?;
         let key = if store { Some(self.usable_vault_key()?) } else { None };
         let sources = if store { secret_sources(&loaded.manifest, Some(&SecretSource::Vault)) } else { from };
 
@@ -101,7 +103,7 @@ impl Tenant {
         // The vault first: at no time does the instance name a secret that is
         // not there.
         if let Some(key) = key {
-            self.vault().put(&key, name, &secrets)?;
+            self.vault().put(&key, name, &secrets, &Audience::of_origins(&instance.made.egress))?;
         }
         let (now, anew) = (self.harness.now(), other.then_some("cut off, and the account was changed"));
         self.store.run(move |store| store.change_instance(instance.id, &accepted, anew, now)).await?;
@@ -119,15 +121,30 @@ impl Tenant {
     /// have taken them.
     pub async fn change_settings(&self, name: &InstanceName, change: SettingsChange) -> Result<Instance, HarnessError> {
         let (_lease, instance) = self.leased_instance(name, "set").await?;
+        require_accepted(&instance)?;
         let loaded = self.loaded(&instance).await?;
         let made = changed(&loaded.manifest, &instance.made, &change)?;
-        let secrets = self.secrets(name, &made.secrets, change.secret.as_ref())?;
+        let secrets = self.secrets(&instance, change.secret.as_ref())?;
+        // What is stored is sealed for the origins, and anew for others.
+        let audience = Audience::of_origins(&made.egress);
+        let stored = match made.egress == instance.made.egress {
+            true => None,
+            false => self.stored_secrets(&instance)?,
+        };
         let accepted = self.rehearsal(&loaded, made, Some(&instance), secrets)?.configure().await?;
         let other = other_account(&instance, &accepted.connection, change.other_account)?;
         let anew = (other || accepted.made.settings != instance.made.settings)
             .then_some("cut off, and the settings were changed");
         let now = self.harness.now();
+        // The vault first, beside what is there: whenever this is stopped, the
+        // origins in the store are those of a secret.
+        if let Some((key, stored)) = &stored {
+            self.vault().put_beside(key, name, stored, &audience)?;
+        }
         self.store.run(move |store| store.change_instance(instance.id, &accepted, anew, now)).await?;
+        if let Some((_, stored)) = &stored {
+            self.vault().keep_only(name, stored, &audience)?;
+        }
         self.instance(name).await
     }
 
@@ -169,10 +186,21 @@ impl Tenant {
         Ok(accepted)
     }
 
+    /// The secrets of an instance that are in the vault, and its key; none where
+    /// there are none.
+    fn stored_secrets(&self, instance: &Instance) -> Result<Option<(VaultKey, Secrets)>, HarnessError> {
+        let mut sources = instance.made.secrets.clone();
+        sources.retain(|_, source| *source == SecretSource::Vault);
+        if sources.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some((self.usable_vault_key()?, self.secrets_from(&instance.made, &sources, None)?)))
+    }
+
     /// Pauses an instance: it is not synced until it is resumed. A sync under
     /// way comes to its end.
     pub async fn pause_instance(&self, name: &InstanceName, reason: Option<String>) -> Result<Instance, HarnessError> {
-        let paused = Paused { since: self.harness.now(), reason };
+        let paused = Paused { since: self.harness.now(), reason, unaccepted: false };
         self.set_paused(name, Some(paused)).await
     }
 
@@ -183,7 +211,8 @@ impl Tenant {
 
     async fn set_paused(&self, name: &InstanceName, paused: Option<Paused>) -> Result<Instance, HarnessError> {
         let instance = self.instance(name).await?;
-        if instance.is_native() {
+        // One without a connector may still have a webhook to accept.
+        if instance.is_native() && !(paused.is_none() && instance.is_unaccepted()) {
             return Err(HarnessError::Native);
         }
         self.store.run(move |store| store.set_paused(instance.id, paused.as_ref())).await?;

@@ -15,7 +15,7 @@ use crate::{
     rehearsal::Rehearsal,
     tenant::{Secrets, Setup, Tenant, candidate, pin},
 };
-use appsec_grant::{Code, InstanceName, Secret, SecretSource};
+use appsec_grant::{Audience, Code, InstanceName, Secret, SecretSource};
 use appsec_store::{
     Accepted, AutoMap, ConnectorSource, Draft, Instance, NamedDraft, ProjectChoice, StoreError, matches,
 };
@@ -205,7 +205,7 @@ impl Tenant {
         draft.secrets = made.secrets.clone();
         let secrets = match typed {
             Some(secret) => from.into_keys().map(|variable| (variable, secret.clone())).collect(),
-            None => self.secrets(&name, &from, None)?,
+            None => self.secrets_from(&made, &from, None)?,
         };
         let key = if store { Some(self.usable_vault_key()?) } else { None };
         // Asked for every kind, the vendor tells of every kind.
@@ -215,11 +215,12 @@ impl Tenant {
             Ok(()) | Err(HarnessError::NoKindSetting(_)) => {}
             Err(error) => return Err(error),
         }
+        let audience = Audience::of_origins(&made.egress);
         let accepted = self.rehearsal(&loaded, made, None, secrets.clone())?.configure().await?;
         draft.deployment = accepted.connection.deployment;
         draft.readable = accepted.connection.kinds;
         if let Some(key) = key {
-            self.vault().put(&key, &name, &secrets)?;
+            self.vault().put(&key, &name, &secrets, &audience)?;
         }
         self.keep(&name, draft).await
     }
@@ -352,7 +353,7 @@ impl Tenant {
         };
         let (mut made, _) = candidate(loaded, setup)?;
         made.secrets = draft.secrets.clone();
-        let secrets: Secrets = self.secrets(name, &made.secrets, None)?;
+        let secrets: Secrets = self.secrets_from(&made, &made.secrets, None)?;
         self.rehearsal(loaded, made, None, secrets)
     }
 }

@@ -66,7 +66,8 @@ impl Tenant {
             connection: None,
             status: InstanceStatus::NeverChecked,
             status_detail: None,
-            paused: None,
+            // What nobody has accepted is not rehearsed either.
+            paused: known.and_then(|instance| instance.paused.clone()),
             created_at: Timestamp::from_micros(0),
             checked_at: None,
             max_vanish: Percent::DEFAULT_VANISH,

@@ -15,7 +15,7 @@ use crate::{
     lease::Lease,
 };
 use appsec_grant::{
-    Addresses, EgressPolicy, InstanceName, Origin, Secret, SecretSource, TenantId, files::open_private,
+    Addresses, Audience, EgressPolicy, InstanceName, Origin, Secret, SecretSource, TenantId, files::open_private,
 };
 use appsec_ingest::{
     Caller, Import, ImportOptions, ImportProgress, ImportReport, InstanceSync, Progress, Renormalize,
@@ -91,13 +91,14 @@ impl Tenant {
         let (new, from) = candidate(&loaded, setup)?;
         // Secret and key are read before anything is written.
         let stored = new.secrets.values().any(|source| *source == SecretSource::Vault);
-        let secrets = if check || stored { Some(self.secrets(&name, &from, None)?) } else { None };
+        let secrets = if check || stored { Some(self.secrets_from(&new, &from, None)?) } else { None };
+        let audience = Audience::of_origins(&new.egress);
         let key = if stored { Some(self.usable_vault_key()?) } else { None };
         let now = self.harness.now();
         let id = self.store.run(move |store| store.add_instance(&new, now)).await?;
         let made = async {
             if let (Some(key), Some(secrets)) = (key, &secrets) {
-                self.vault().put(&key, &name, secrets)?;
+                self.vault().put(&key, &name, secrets, &audience)?;
             }
             if let (Some(secrets), true) = (secrets, check) {
                 self.connect(&loaded, self.instance(&name).await?, secrets).await?;
@@ -121,8 +122,9 @@ impl Tenant {
         secret: Option<SecretSource>,
     ) -> Result<Connection, HarnessError> {
         let instance = self.instance(name).await?;
+        require_accepted(&instance)?;
         let loaded = self.loaded(&instance).await?;
-        let secrets = self.secrets(name, &instance.made.secrets, secret.as_ref())?;
+        let secrets = self.secrets(&instance, secret.as_ref())?;
         self.connect(&loaded, instance, secrets).await
     }
 
@@ -174,11 +176,12 @@ impl Tenant {
         progress: Progress,
     ) -> Result<Run, HarnessError> {
         let (id, name) = (instance.id, instance.made.name.clone());
+        require_accepted(&instance)?;
         if instance.paused.is_some() {
             return Err(HarnessError::Paused(name));
         }
         let loaded = self.loaded(&instance).await?;
-        let secrets = self.secrets(&name, &instance.made.secrets, secret.as_ref())?;
+        let secrets = self.secrets(&instance, secret.as_ref())?;
         let outcome = self.sync_of(&loaded, instance, secrets, progress, &options)?.run(options).await;
         match &outcome {
             Ok(run) => {
@@ -326,6 +329,7 @@ impl Tenant {
         progress: Progress,
         asked: &SyncOptions,
     ) -> Result<InstanceSync, HarnessError> {
+        require_accepted(&instance)?;
         let gate = self.harness.gate(&self.id, &instance, &secrets);
         let grant = self.grant_of(&instance, secrets)?;
         let options = self.harness.options();
@@ -354,7 +358,7 @@ impl Tenant {
     /// and its bucket. For programs that make single calls themselves.
     pub async fn grant(&self, name: &InstanceName) -> Result<Grant, HarnessError> {
         let instance = self.instance(name).await?;
-        let secrets = self.secrets(name, &instance.made.secrets, None)?;
+        let secrets = self.secrets(&instance, None)?;
         self.grant_of(&instance, secrets)
     }
 
@@ -373,18 +377,25 @@ impl Tenant {
     }
 
     /// Reads the secrets of an instance; one given by hand goes before those
-    /// that are noted.
-    pub(crate) fn secrets(
+    /// that are noted. Of one that nobody has accepted yet none is read.
+    pub(crate) fn secrets(&self, instance: &Instance, by_hand: Option<&SecretSource>) -> Result<Secrets, HarnessError> {
+        require_accepted(instance)?;
+        self.secrets_from(&instance.made, &instance.made.secrets, by_hand)
+    }
+
+    /// The same from these sources, also for an instance that is not there yet.
+    pub(crate) fn secrets_from(
         &self,
-        name: &InstanceName,
+        made: &NewInstance,
         sources: &Sources,
         by_hand: Option<&SecretSource>,
     ) -> Result<Secrets, HarnessError> {
+        let audience = Audience::of_origins(&made.egress);
         let mut known: Option<(&SecretSource, Secret)> = None;
         let mut secrets = Secrets::new();
         for (variable, source) in sources {
             let secret = match (by_hand.unwrap_or(source), &known) {
-                (SecretSource::Vault, _) => self.stored_secret(name, variable)?,
+                (SecretSource::Vault, _) => self.stored_secret(&made.name, variable, &audience)?,
                 // Standard input can be read once.
                 (source, Some((same, secret))) if *same == source => secret.clone(),
                 (source, _) => {
@@ -425,6 +436,15 @@ impl Tenant {
 }
 
 pub(crate) type Secrets = Vec<(String, Secret)>;
+
+/// Makes sure that somebody has accepted what an instance that was restored may
+/// reach: before, nothing is sent and no secret of it is read.
+pub(crate) fn require_accepted(instance: &Instance) -> Result<(), HarnessError> {
+    match instance.is_unaccepted() {
+        true => Err(HarnessError::Unaccepted(instance.made.name.clone())),
+        false => Ok(()),
+    }
+}
 
 /// The origins that somebody vouches for, and those that the operator adds. An
 /// origin whose address is private is granted only by the operator's own word.

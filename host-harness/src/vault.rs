@@ -3,7 +3,8 @@
 //! A file beside the tenant's store, and no part of it: a copy of the store
 //! holds no secret, and one of the vault none without the key. Every entry is
 //! bound to its tenant, instance and variable, so that one put in the place of
-//! another does not open.
+//! another does not open, and to its audience: whoever changes the origins in
+//! the store gets an error and not the secret.
 //!
 //! It keeps secrets from whoever gets at the file or its backups. It does not
 //! keep them from whoever can read the key or this process's memory, and it
@@ -25,7 +26,7 @@ pub use self::{
     tenant::{EntryState, VaultEntry, VaultReport},
 };
 use appsec_grant::{
-    Code, InstanceName, Secret, SecretError, SecretSource, TenantId,
+    Audience, Code, InstanceName, Secret, SecretError, SecretSource, TenantId,
     files::{Exposure, open_private},
 };
 
@@ -78,6 +79,17 @@ pub enum VaultError {
         /// The variable.
         variable: String,
     },
+    /// An entry is sealed for other origins than the store names.
+    #[error(
+        "the vault's entry for {variable} of `{instance}` is sealed for other origins than the store grants now: the \
+         store was changed by something else than this program, or the change was interrupted"
+    )]
+    OtherAudience {
+        /// Name of the instance.
+        instance: String,
+        /// The variable.
+        variable: String,
+    },
     /// There is no such entry.
     #[error("the vault holds no {variable} for `{instance}`")]
     Missing {
@@ -112,6 +124,7 @@ impl VaultError {
             Self::Damaged(_) => Code::VaultDamaged,
             Self::Version { .. } => Code::VaultVersion,
             Self::OtherTenant { .. } => Code::VaultTenant,
+            Self::OtherAudience { .. } => Code::VaultAudience,
             Self::Entry { .. } | Self::Missing { .. } => Code::VaultEntry,
             Self::Read(..) | Self::Write(..) => Code::VaultFile,
             Self::TooLarge => Code::Usage,
@@ -138,13 +151,23 @@ impl Vault {
         &self.path
     }
 
-    /// The secret of an instance's variable.
-    pub fn get(&self, key: &VaultKey, instance: &InstanceName, variable: &str) -> Result<Secret, VaultError> {
-        let name = (instance.to_string(), variable.to_owned());
+    /// The secret of an instance's variable, for this audience.
+    pub fn get(
+        &self,
+        key: &VaultKey,
+        instance: &InstanceName,
+        variable: &str,
+        audience: &Audience,
+    ) -> Result<Secret, VaultError> {
+        let name = entry_name(instance, variable, audience);
         let missing = || VaultError::Missing { instance: name.0.clone(), variable: name.1.clone() };
         let content = self.content()?.ok_or_else(missing)?;
         if !content.entries.contains_key(&name) {
-            return Err(missing());
+            let other = content.entries.keys().any(|it| (&it.0, &it.1) == (&name.0, &name.1));
+            return Err(match other {
+                true => VaultError::OtherAudience { instance: name.0, variable: name.1 },
+                false => missing(),
+            });
         }
         self.check_key(&content, key)?;
         let text = self.opened(&content, key, &name)?;
@@ -153,15 +176,69 @@ impl Vault {
 
     /// Puts secrets of an instance into the vault, in the place of those that
     /// it has under the same variables: all of them, or none if it fails.
-    pub fn put(&self, key: &VaultKey, instance: &InstanceName, secrets: &[(String, Secret)]) -> Result<(), VaultError> {
+    pub fn put(
+        &self,
+        key: &VaultKey,
+        instance: &InstanceName,
+        secrets: &[(String, Secret)],
+        audience: &Audience,
+    ) -> Result<(), VaultError> {
+        self.seal(key, instance, secrets, audience, false)
+    }
+
+    /// Seals secrets of an instance for another audience, beside those for the
+    /// one before: until the store names the new audience, the old one counts.
+    /// [`keep_only`](Self::keep_only) ends it.
+    pub fn put_beside(
+        &self,
+        key: &VaultKey,
+        instance: &InstanceName,
+        secrets: &[(String, Secret)],
+        audience: &Audience,
+    ) -> Result<(), VaultError> {
+        self.seal(key, instance, secrets, audience, true)
+    }
+
+    fn seal(
+        &self,
+        key: &VaultKey,
+        instance: &InstanceName,
+        secrets: &[(String, Secret)],
+        audience: &Audience,
+        beside: bool,
+    ) -> Result<(), VaultError> {
         self.change(|content| {
             let content = content.get_or_insert_with(|| self.fresh(key));
             self.check_key(content, key)?;
             content.key_id = key.id();
             for (variable, secret) in secrets {
-                let name = (instance.to_string(), variable.clone());
+                let name = entry_name(instance, variable, audience);
                 let sealed = key.seal(secret.reveal(), &self.bound(&name))?;
+                if !beside {
+                    content.entries.retain(|it, _| (&it.0, &it.1) != (&name.0, &name.1));
+                }
                 content.entries.insert(name, sealed);
+            }
+            Ok(())
+        })
+    }
+
+    /// Removes what these variables of an instance hold for any other audience.
+    /// Needs no key.
+    pub fn keep_only(
+        &self,
+        instance: &InstanceName,
+        secrets: &[(String, Secret)],
+        audience: &Audience,
+    ) -> Result<(), VaultError> {
+        self.change(|content| {
+            if let Some(content) = content {
+                let old = |it: &EntryName| {
+                    it.0 == instance.as_str()
+                        && secrets.iter().any(|(variable, _)| *variable == it.1)
+                        && it.2 != audience.as_str()
+                };
+                content.entries.retain(|it, _| !old(it));
             }
             Ok(())
         })
@@ -169,12 +246,12 @@ impl Vault {
 
     /// Removes the secrets of an instance. Needs no key.
     pub fn remove(&self, instance: &InstanceName) -> Result<(), VaultError> {
-        if self.content()?.is_none_or(|content| content.entries.keys().all(|(owner, _)| owner != instance.as_str())) {
+        if self.content()?.is_none_or(|content| content.entries.keys().all(|it| it.0 != instance.as_str())) {
             return Ok(());
         }
         self.change(|content| {
             if let Some(content) = content {
-                content.entries.retain(|(owner, _), _| owner != instance.as_str());
+                content.entries.retain(|it, _| it.0 != instance.as_str());
             }
             Ok(())
         })
@@ -182,13 +259,13 @@ impl Vault {
 
     /// Removes one secret of an instance. Needs no key.
     pub fn remove_one(&self, instance: &InstanceName, variable: &str) -> Result<(), VaultError> {
-        let name = (instance.to_string(), variable.to_owned());
-        if self.content()?.is_none_or(|content| !content.entries.contains_key(&name)) {
+        let this = |it: &EntryName| it.0 == instance.as_str() && it.1 == variable;
+        if self.content()?.is_none_or(|content| !content.entries.keys().any(this)) {
             return Ok(());
         }
         self.change(|content| {
             if let Some(content) = content {
-                content.entries.remove(&name);
+                content.entries.retain(|it, _| !this(it));
             }
             Ok(())
         })
@@ -253,9 +330,9 @@ impl Vault {
     }
 
     /// What an entry is bound to. Lengths keep the parts apart.
-    fn bound(&self, (instance, variable): &EntryName) -> Vec<u8> {
+    fn bound(&self, (instance, variable, audience): &EntryName) -> Vec<u8> {
         let mut bound = Vec::new();
-        for part in ["harness vault entry", self.tenant.as_str(), instance, variable] {
+        for part in ["harness vault entry", self.tenant.as_str(), instance, variable, audience] {
             bound.extend_from_slice(&(part.len() as u64).to_le_bytes());
             bound.extend_from_slice(part.as_bytes());
         }
@@ -278,6 +355,10 @@ impl Vault {
     }
 }
 
-fn altered((instance, variable): &EntryName) -> VaultError {
+fn entry_name(instance: &InstanceName, variable: &str, audience: &Audience) -> EntryName {
+    (instance.to_string(), variable.to_owned(), audience.as_str().to_owned())
+}
+
+fn altered((instance, variable, _): &EntryName) -> VaultError {
     VaultError::Entry { instance: instance.clone(), variable: variable.clone() }
 }

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use host_harness::{Backup, TenantId};
+use host_harness::{Backup, BackupOrigin, Restored, TenantId};
 
 use super::{
     Context,
@@ -23,6 +23,9 @@ pub struct RestoreArgs {
     /// Bring it back under another name
     #[arg(long = "as", value_name = "NAME")]
     name: Option<TenantId>,
+    /// Accept the origins, secret sources and webhooks of all instances at once; else each is paused until `harness instance resume`
+    #[arg(long)]
+    accept_grants: bool,
 }
 
 pub async fn backup(context: &Context, args: BackupArgs) -> Result<ExitCode, Failure> {
@@ -31,6 +34,10 @@ pub async fn backup(context: &Context, args: BackupArgs) -> Result<ExitCode, Fai
     let made = made.map_err(|error| Failure::from(error).of(&context.tenant, None))?;
     output.result(&made, |made| {
         show(output, made);
+        output.line(match &made.signature {
+            Some(signature) => format!("Signed with the vault's key {}", signature.key),
+            None => "Not signed: no key of a vault is given, so that nobody vouches for it".to_owned(),
+        });
         output.line(format!("Backed up into {}", args.folder.display()));
     })?;
     Ok(ExitCode::SUCCESS)
@@ -38,18 +45,69 @@ pub async fn backup(context: &Context, args: BackupArgs) -> Result<ExitCode, Fai
 
 pub async fn restore(context: &Context, args: RestoreArgs) -> Result<ExitCode, Failure> {
     let output = context.output;
-    let restored = context.harness.restore(&args.folder, args.name.as_ref()).await?;
+    let restored = context.harness.restore(&args.folder, args.name.as_ref(), args.accept_grants).await?;
     output.result(&restored, |restored| {
-        show(output, restored);
-        let name = args.name.as_ref().map_or(restored.tenant.clone(), ToString::to_string);
-        output.line(format!("Brought back as the tenant {name}, as of {}", moment(restored.made_at)));
-        if name != restored.tenant && restored.files.iter().any(|file| file.name == "vault") {
+        let Restored { name, backup, .. } = restored;
+        show(output, backup);
+        output.line(origin(restored));
+        show_grants(output, restored);
+        output.line(format!("Brought back as the tenant {name}, as of {}", moment(backup.made_at)));
+        if *name != backup.tenant && backup.files.iter().any(|file| file.name == "vault") {
             output.line(
                 "Its stored tokens open for their own tenant alone: give them anew with `instance rotate-token`.",
             );
         }
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Who vouches for the backup.
+fn origin(restored: &Restored) -> String {
+    let key = restored.backup.signature.as_ref().map(|it| it.key.as_str()).unwrap_or_default();
+    match restored.origin {
+        BackupOrigin::Verified => format!("Signed with key {key}, the key that is given"),
+        BackupOrigin::KeyNotGiven => format!("Signed with key {key}; not verified, since no key of a vault is given"),
+        BackupOrigin::OtherKey => {
+            format!("Signed with key {key}; not verified, since the key that is given is another one")
+        }
+        BackupOrigin::Unsigned => "Not signed: nobody vouches for this backup".to_owned(),
+    }
+}
+
+/// What each instance may reach, and where its secrets are read from.
+fn show_grants(output: Output, restored: &Restored) {
+    let mut table = output.table(&["INSTANCE", "CONNECTOR", "ORIGINS", "SECRETS", "WEBHOOK", "EVENTS"]);
+    let lines = |it: &mut dyn Iterator<Item = String>| it.collect::<Vec<_>>().join("\n");
+    for it in &restored.instances {
+        let origins = &mut it.origins.iter().map(|(origin, addresses)| match addresses.as_str() {
+            "private" => format!("{origin} (private)"),
+            _ => origin.clone(),
+        });
+        let secrets = &mut it.secrets.iter().map(|(variable, source)| format!("{variable} from {source}"));
+        let webhook = it.webhook.as_ref().zip(it.webhook_secret.as_ref()).map(|(url, secret)| {
+            let private = if it.webhook_private { " (private)" } else { "" };
+            format!("{url}{private}\nsigned with {secret}")
+        });
+        let events = it.events_secret.as_ref().map(|source| format!("signed with {source}"));
+        table.add_row([
+            it.name.clone(),
+            it.connector.clone(),
+            lines(origins),
+            lines(secrets),
+            webhook.unwrap_or_default(),
+            events.unwrap_or_default(),
+        ]);
+    }
+    output.print(&table);
+    if !restored.accepted && !restored.instances.is_empty() {
+        output.line(
+            "All instances and webhooks are paused: whoever wrote the backup chose what stands above. Accept it for each \
+             instance with: harness instance resume NAME",
+        );
+    }
+    for name in &restored.dropped_onboardings {
+        output.line(format!("The onboarding of {name} was not restored. Begin it again with: harness onboard {name}"));
+    }
 }
 
 fn show(output: Output, backup: &Backup) {

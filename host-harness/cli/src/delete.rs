@@ -87,8 +87,16 @@ pub async fn tenant(context: &Context, args: TenantArgs) -> Result<ExitCode, Fai
         return Ok(ExitCode::SUCCESS);
     };
     let deletion = context.harness.delete_tenant(&name, Some(&confirmed)).await.map_err(told)?;
-    output.result(&deletion, |_| output.line(format!("Deleted the tenant {name} with all of its files.")))?;
-    Ok(ExitCode::SUCCESS)
+    output.result(&deletion, |deletion| match deletion.left.as_slice() {
+        [] => output.line(format!("Deleted the tenant {name} with all of its files.")),
+        left => {
+            output.line(format!("Deleted the tenant {name}, but what these files held still exists:"));
+            for file in left {
+                output.line(format!("Left behind: {file}, which has a second name elsewhere (a hard link)"));
+            }
+        }
+    })?;
+    Ok(if deletion.left.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// The name that a person types; none where there is nobody to ask, or nothing

@@ -74,6 +74,10 @@ pub fn hint(code: Code) -> Option<&'static str> {
         Code::Locked => "wait for the other process to finish, then run the command again",
         Code::DaemonRunning => "`harness status` shows it; stop it first, or leave the work to it",
         Code::Paused => "resume it with: harness instance resume NAME",
+        Code::NotAccepted => {
+            "check its origins and where its secrets are read from: harness instance show NAME, and harness notify show \
+             NAME; then accept them with: harness instance resume NAME"
+        }
         Code::AccountMismatch => {
             "give a token of the same account; if the other one is meant, confirm with --allow-account-change: the \
              findings of the old one are marked as vanished by the next full sync with --allow-removal"
@@ -81,9 +85,14 @@ pub fn hint(code: Code) -> Option<&'static str> {
         Code::SettingNotFound => "`harness instance show` lists the settings in use, `harness inspect` all of them",
         Code::InvalidOrigin => "write it as https://host or https://host:port",
         Code::Secret => "set the environment variable, or give the token with --token-file FILE or --token-stdin",
+        Code::SecretReserved => "give the secret by another variable, or with --token-file FILE or --token-stdin",
         Code::SecretNotGiven => "give it with --token-file FILE, --token-env VARIABLE or --token-stdin",
         Code::SecretNotStored => "store it with --store-token, or give a file or variable",
         Code::NotConfirmed => "give the name of what is to be deleted, letter by letter",
+        Code::LinkedFiles => {
+            "move what the link leads to into its place, so that it is no link any more, and delete again; or remove both \
+             yourself"
+        }
         Code::DeletionPending => {
             "nothing more is needed: the first command on this tenant after the other process has ended finishes it \
              and reports the proof; until then `harness doctor` shows it"
@@ -103,6 +112,10 @@ pub fn hint(code: Code) -> Option<&'static str> {
         }
         Code::VaultVersion => "use the program that wrote it, or a newer one",
         Code::VaultTenant => "put each tenant's vault back into its own folder",
+        Code::VaultAudience => {
+            "check the origins with `harness instance show NAME`; if they are right, give the secret again: \
+             harness instance rotate-token NAME --store-token, or harness notify set NAME"
+        }
         Code::VaultEntry => "give the token again: harness instance rotate-token NAME --store-token",
         Code::VaultFile => "check that the data directory exists, belongs to this user and has space",
         Code::Selection => {
@@ -189,6 +202,8 @@ pub fn hint(code: Code) -> Option<&'static str> {
         Code::BackupExists => "choose another folder; nothing is ever overwritten",
         Code::BackupFile => "check the path, the permissions and the space, then run the command again",
         Code::NotABackup => "give the folder that `harness backup` created",
+        Code::BackupForged => "use another backup; nothing was restored. Find out who can write where your backups are",
+        Code::BackupExchanged => "back up into a folder that nobody else may write",
         Code::BackupDamaged => "use another backup; nothing was restored",
         Code::FindingNotFound => "`harness findings --include-closed` lists the findings of the tenant",
         Code::IssueNotFound => {
@@ -201,6 +216,11 @@ pub fn hint(code: Code) -> Option<&'static str> {
              `harness restore FOLDER` or sync again"
         }
         Code::StoreReadOnly => "check that the disk is not read-only, and the permissions of the data directory",
+        Code::StoreSchema => {
+            "nothing of it was used: move the tenant's folder away, and restore a backup that you trust with \
+             `harness restore FOLDER`, or sync again"
+        }
+        Code::StoreTooSlow => "do not use this file; restore another backup",
         Code::StoreVersion => "use a newer program; a pre-release store is moved away and synced again",
         Code::StoreTenant => "put each tenant's store back into its own folder",
         Code::CursorMismatch => "use it with the options that it was printed for",

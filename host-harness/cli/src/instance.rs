@@ -49,7 +49,7 @@ pub enum Command {
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
     },
-    /// Let a paused instance be synced again
+    /// Let a paused instance be synced again; of one that was restored, accept its origins, secrets and webhooks
     Resume {
         /// Its name
         name: InstanceName,

@@ -95,7 +95,7 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         ("repositories-list", schema_for!(RepositoriesListed)),
         ("repositories-remove", schema_for!(RepositoryRow)),
         ("repositories-show", schema_for!(RepositoryDetail)),
-        ("restore", schema_for!(host_harness::Backup)),
+        ("restore", schema_for!(host_harness::Restored)),
         ("run", schema_for!(Event)),
         ("runs", schema_for!(RunList)),
         ("runs-prune", schema_for!(Pruned)),

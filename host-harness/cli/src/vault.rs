@@ -1,6 +1,11 @@
 //! `harness vault`: stored tokens, and the key that they are sealed with.
 
-use std::{fs::OpenOptions, io::Write, path::PathBuf, process::ExitCode};
+use std::{
+    fs::OpenOptions,
+    io::Write,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use host_harness::{SecretSource, VaultKey, VaultReport};
 use serde::Serialize;
@@ -59,7 +64,7 @@ pub struct Rekeyed {
 pub fn exec(context: &Context, command: Command) -> Result<ExitCode, Failure> {
     let output = context.output;
     match command {
-        Command::NewKey { to } => new_key(output, to)?,
+        Command::NewKey { to } => new_key(output, to, context.harness.data_dir())?,
         Command::Show => {
             let tenant = context.tenant()?;
             let report = tenant.vault_report().map_err(|error| Failure::from(error).of(tenant.id(), None))?;
@@ -89,7 +94,24 @@ pub fn exec(context: &Context, command: Command) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn new_key(output: Output, to: Option<PathBuf>) -> Result<(), Failure> {
+/// Whether a file of this path lies in a folder, by whatever links.
+fn is_inside(path: &Path, folder: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().or_else(|_| std::path::absolute(path));
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    matches!((real(parent), real(folder)), (Ok(parent), Ok(folder)) if parent.starts_with(&folder))
+}
+
+fn new_key(output: Output, to: Option<PathBuf>, data_dir: &Path) -> Result<(), Failure> {
+    if let Some(path) = to.as_ref().filter(|path| is_inside(path, data_dir)) {
+        return Err(Failure::new(
+            "io",
+            format!(
+                "{} is inside of the data folder: whoever gets the vault there would get its key too",
+                path.display()
+            ),
+            Some("write the key to another place, which is not backed up together with the data folder"),
+        ));
+    }
     let key = VaultKey::generate().map_err(host_harness::HarnessError::from)?;
     let Some(path) = to else {
         return match output.is_json() {

@@ -90,13 +90,16 @@ codes! {
     Locked "locked" Conflict
     DaemonRunning "daemon-running" Conflict
     Paused "paused" Conflict
+    NotAccepted "not-accepted" Refused
     AccountMismatch "account-mismatch" Conflict
     SettingNotFound "setting-not-found" Usage
     InvalidOrigin "invalid-origin" Usage
     Secret "secret" Refused
+    SecretReserved "secret-reserved" Refused
     SecretNotGiven "secret-not-given" Usage
     SecretNotStored "secret-not-stored" Usage
     NotConfirmed "not-confirmed" Usage
+    LinkedFiles "linked-files" Refused
     DeletionPending "deletion-pending" Conflict
     InvalidSchedule "invalid-schedule" Usage
 
@@ -107,6 +110,7 @@ codes! {
     VaultDamaged "vault-damaged" Internal
     VaultVersion "vault-version" Conflict
     VaultTenant "vault-tenant" Conflict
+    VaultAudience "vault-audience" Refused
     VaultEntry "vault-entry" Refused
     VaultFile "vault-file" Internal
 
@@ -177,6 +181,8 @@ codes! {
     BackupExists "backup-exists" Conflict
     BackupFile "backup-file" Internal
     NotABackup "not-a-backup" Usage
+    BackupForged "backup-forged" Refused
+    BackupExchanged "backup-exchanged" Refused
     BackupDamaged "backup-damaged" Refused
 
     // Views.
@@ -194,6 +200,8 @@ codes! {
     StoreBusy "store-busy" Conflict
     StoreDamaged "store-damaged" Internal
     StoreReadOnly "store-read-only" Internal
+    StoreSchema "store-schema" Refused
+    StoreTooSlow "store-too-slow" Refused
     StoreVersion "store-version" Conflict
     StoreTenant "store-tenant" Conflict
     StoreReplaced "store-replaced" Conflict

@@ -173,6 +173,41 @@ pub fn check_folder(path: &Path) -> io::Result<()> {
     }
 }
 
+/// How files are opened that only their owner may read from when they are made.
+pub fn private_file() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+/// Moves a file or folder to a place where nothing is, whoever may want to put
+/// something there at the same time.
+pub fn move_new(from: &Path, to: &Path) -> io::Result<()> {
+    #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+    {
+        use rustix::{fs, io::Errno};
+        match fs::renameat_with(fs::CWD, from, fs::CWD, to, fs::RenameFlags::NOREPLACE) {
+            // An old kernel, or a file system that cannot.
+            Err(Errno::NOSYS | Errno::INVAL | Errno::NOTSUP) => {}
+            moved => return Ok(moved?),
+        }
+    }
+    match to.symlink_metadata() {
+        Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => fs::rename(from, to),
+        Err(error) => Err(error),
+    }
+}
+
+/// Makes a folder that is not there yet, readable by the owner alone.
+pub fn create_new_dir(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
 /// Makes a folder and those above it, readable by the owner alone.
 pub fn create_private_dir(path: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
@@ -204,7 +239,7 @@ pub fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{open_regular, read_bounded};
+    use super::{move_new, open_regular, read_bounded};
 
     #[test]
     fn a_file_is_read_whole_or_refused_as_too_large() {
@@ -214,6 +249,20 @@ mod tests {
         assert_eq!(read_bounded(&path, 4).unwrap(), b"four");
         assert_eq!(read_bounded(&path, 3).unwrap_err().to_string(), "it is larger than 3 bytes");
         assert_eq!(open_regular(folder.path()).unwrap_err().to_string(), "it is a folder");
+    }
+
+    #[test]
+    fn nothing_is_moved_over_what_is_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        for name in ["from", "empty"] {
+            std::fs::create_dir(path(name)).unwrap();
+        }
+        std::fs::write(path("from/file"), "kept").unwrap();
+        // An empty folder is what a plain rename replaces.
+        assert_eq!(move_new(&path("from"), &path("empty")).unwrap_err().kind(), std::io::ErrorKind::AlreadyExists);
+        move_new(&path("from"), &path("to")).unwrap();
+        assert_eq!(std::fs::read(path("to/file")).unwrap(), b"kept");
     }
 
     #[cfg(unix)]

@@ -7,6 +7,7 @@
 
 #![warn(missing_docs)]
 
+mod audience;
 mod bucket;
 mod code;
 mod egress;
@@ -16,10 +17,11 @@ mod secrets;
 mod text;
 
 pub use self::{
+    audience::Audience,
     bucket::{BucketError, BucketStore, Changes, Values},
     code::{Class, Code, UnknownCode},
     egress::{Addresses, EgressPolicy, Origin, OriginError, Refusal, Scheme},
     ids::{InstanceName, NameError, TenantId},
-    secrets::{Secret, SecretError, SecretSource},
+    secrets::{Secret, SecretError, SecretSource, VAULT_KEY_PREFIX},
     text::with_causes,
 };

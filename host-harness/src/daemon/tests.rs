@@ -394,7 +394,7 @@ async fn a_tenant_that_is_deleted_and_brought_back_is_looked_at_anew() {
     let before = work(&registry).tenant;
 
     desk.harness.delete_tenant(tenant.id(), Some(tenant.id())).await.unwrap();
-    desk.harness.restore(&backup, None).await.unwrap();
+    desk.harness.restore(&backup, None, true).await.unwrap();
     // What goes to the file that was deleted would be lost in silence.
     let lost = before.store().run(|store| store.instances()).await;
     assert!(matches!(lost, Err(StoreError::Replaced)), "{lost:?}");

@@ -23,8 +23,9 @@ const MAX_BYTES: u64 = 16 << 20;
 /// The file that is written before it takes the vault's name.
 const PART: (&str, &str) = ("vault-", ".part");
 
-/// Whose secret an entry is: instance and variable.
-pub(super) type EntryName = (String, String);
+/// Whose secret an entry is, and where it may go: instance, variable and
+/// audience. While the audience changes, one secret has two entries.
+pub(super) type EntryName = (String, String, String);
 
 /// What a vault's file says.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -57,6 +58,7 @@ struct Document {
 struct Entry {
     instance: String,
     variable: String,
+    audience: String,
     nonce: String,
     sealed: String,
 }
@@ -90,12 +92,12 @@ fn parse(bytes: &[u8], path: &Path) -> Result<Content, VaultError> {
     let mut entries = BTreeMap::new();
     for entry in document.entries {
         let nonce: [u8; NONCE_BYTES] = data_encoding::HEXLOWER
-            .decode(&entry.nonce.as_bytes())
+            .decode(entry.nonce.as_bytes())
             .ok()
             .and_then(|nonce| nonce.try_into().ok())
             .ok_or_else(damaged)?;
-        let sealed = data_encoding::HEXLOWER.decode(&entry.sealed.as_bytes()).ok().ok_or_else(damaged)?;
-        if entries.insert((entry.instance, entry.variable), (nonce, sealed)).is_some() {
+        let sealed = data_encoding::HEXLOWER.decode(entry.sealed.as_bytes()).ok().ok_or_else(damaged)?;
+        if entries.insert((entry.instance, entry.variable, entry.audience), (nonce, sealed)).is_some() {
             return Err(damaged());
         }
     }
@@ -103,9 +105,10 @@ fn parse(bytes: &[u8], path: &Path) -> Result<Content, VaultError> {
 }
 
 fn render(content: &Content) -> Result<Vec<u8>, serde_json::Error> {
-    let entries = content.entries.iter().map(|((instance, variable), (nonce, sealed))| Entry {
+    let entries = content.entries.iter().map(|((instance, variable, audience), (nonce, sealed))| Entry {
         instance: instance.clone(),
         variable: variable.clone(),
+        audience: audience.clone(),
         nonce: data_encoding::HEXLOWER.encode(nonce),
         sealed: data_encoding::HEXLOWER.encode(sealed),
     });

@@ -6,17 +6,17 @@ use chacha20poly1305::{
     KeyInit, XChaCha20Poly1305, XNonce,
     aead::{Aead, Payload},
 };
+use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::VaultError;
-use appsec_grant::SecretSource;
+use appsec_grant::{SecretSource, VAULT_KEY_PREFIX};
 
-/// What the text of a key begins with, so that people and secret scanners know
-/// it when they see it.
-const PREFIX: &str = "harness-vault-key-1-";
 /// What the id of a key is a hash over, before the key.
 const ID: &[u8] = b"id of a harness vault key\0";
+/// What the key for lists of backups is a hash over, before the key.
+const BACKUP: &[u8] = b"key for the list of a harness backup\0";
 /// What the check at the end of a key's text is a hash over, before the key.
 const CHECK: &[u8] = b"check of a harness vault key\0";
 
@@ -48,15 +48,41 @@ impl VaultKey {
 
     /// Reads a key in the form that [`text`](Self::text) gives it.
     pub fn read(source: &SecretSource) -> Result<Self, VaultError> {
-        let read = source.read().map_err(|error| VaultError::NoKey(source.clone(), error))?;
+        let read = source.read_any().map_err(|error| VaultError::NoKey(source.clone(), error))?;
         Self::parse(read.reveal()).ok_or_else(|| VaultError::KeyForm(source.clone()))
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let bytes = Zeroizing::new(data_encoding::HEXLOWER.decode(text.strip_prefix(PREFIX)?.as_bytes()).ok()?);
+        let bytes =
+            Zeroizing::new(data_encoding::HEXLOWER.decode(text.strip_prefix(VAULT_KEY_PREFIX)?.as_bytes()).ok()?);
         let (key, check) = bytes.split_first_chunk::<KEY_BYTES>()?;
         let key = Self(Zeroizing::new(*key));
-        (check == key.hash::<CHECK_BYTES>(CHECK)).then_some(key)
+        // What was filled and not drawn is no key, also where its check is right.
+        let filled = key.0.iter().all(|byte| Some(byte) == key.0.first());
+        (!filled && check == key.hash::<CHECK_BYTES>(CHECK)).then_some(key)
+    }
+
+    /// What vouches for a text with this key: HMAC-SHA256, with a key that is
+    /// derived for it.
+    pub(crate) fn mac(&self, text: &[u8]) -> Option<String> {
+        Some(data_encoding::HEXLOWER.encode(&self.backup_mac(text)?.finalize().into_bytes()))
+    }
+
+    /// Whether this key vouches for a text. Takes the same time whatever differs.
+    pub(crate) fn vouches(&self, text: &[u8], mac: &str) -> bool {
+        data_encoding::HEXLOWER
+            .decode(mac.as_bytes())
+            .ok()
+            .zip(self.backup_mac(text))
+            .is_some_and(|(mac, made)| made.verify_slice(&mac).is_ok())
+    }
+
+    fn backup_mac(&self, text: &[u8]) -> Option<Hmac<Sha256>> {
+        let derived = Zeroizing::new(self.hash::<KEY_BYTES>(BACKUP));
+        // HMAC takes keys of any length.
+        let mut mac = Hmac::<Sha256>::new_from_slice(derived.as_slice()).ok()?;
+        mac.update(text);
+        Some(mac)
     }
 
     /// The key as the operator keeps it: one line of ASCII, with a check
@@ -64,7 +90,7 @@ impl VaultKey {
     pub fn text(&self) -> Zeroizing<String> {
         let bytes = Zeroizing::new([self.0.as_slice(), self.hash::<CHECK_BYTES>(CHECK).as_slice()].concat());
         let digits = Zeroizing::new(data_encoding::HEXLOWER.encode(&bytes));
-        Zeroizing::new([PREFIX, digits.as_str()].concat())
+        Zeroizing::new([VAULT_KEY_PREFIX, digits.as_str()].concat())
     }
 
     /// A name for the key that tells nothing of it: a vault says with it which
@@ -124,6 +150,17 @@ mod tests {
             assert!(VaultKey::parse(&text[..place]).is_none(), "{place}");
         }
         assert!(VaultKey::parse("correct horse battery staple").is_none());
+    }
+
+    #[test]
+    fn a_key_of_one_repeated_byte_is_none() {
+        for byte in [0, 0x61, 0xff] {
+            let filled = VaultKey(zeroize::Zeroizing::new([byte; super::KEY_BYTES]));
+            assert!(VaultKey::parse(&filled.text()).is_none(), "{byte}");
+        }
+        let mut nearly = [0; super::KEY_BYTES];
+        nearly[31] = 1;
+        assert!(VaultKey::parse(&VaultKey(zeroize::Zeroizing::new(nearly)).text()).is_some());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{Vault, VaultError, VaultKey};
 use crate::{error::HarnessError, tenant::Tenant};
-use appsec_grant::{InstanceName, Secret};
+use appsec_grant::{Audience, InstanceName, Secret};
 
 /// What is known of a vault.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
@@ -102,8 +102,13 @@ impl Tenant {
     }
 
     /// The secret of an instance's variable, out of the vault.
-    pub(crate) fn stored_secret(&self, name: &InstanceName, variable: &str) -> Result<Secret, HarnessError> {
-        Ok(self.vault().get(&self.vault_key()?, name, variable)?)
+    pub(crate) fn stored_secret(
+        &self,
+        name: &InstanceName,
+        variable: &str,
+        audience: &Audience,
+    ) -> Result<Secret, HarnessError> {
+        Ok(self.vault().get(&self.vault_key()?, name, variable, audience)?)
     }
 
     /// What is known of its vault; which entries open, if the key is given.

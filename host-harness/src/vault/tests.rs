@@ -3,7 +3,7 @@ use std::fs;
 use tempfile::TempDir;
 
 use super::{Vault, VaultError, VaultKey, file};
-use appsec_grant::{Code, InstanceName, Secret, SecretSource};
+use appsec_grant::{Addresses, Audience, Code, EgressPolicy, InstanceName, Secret, SecretSource};
 
 const VARIABLE: &str = "VENDOR_TOKEN";
 
@@ -20,7 +20,22 @@ fn secret(text: &str) -> Secret {
 }
 
 fn put(vault: &Vault, key: &VaultKey, instance: &str, text: &str) {
-    vault.put(key, &name(instance), &[(VARIABLE.to_owned(), secret(text))]).unwrap();
+    vault.put(key, &name(instance), &[(VARIABLE.to_owned(), secret(text))], &usual()).unwrap();
+}
+
+/// Where the secrets of these tests may go.
+fn usual() -> Audience {
+    origins("https://vendor.example", Addresses::Public)
+}
+
+fn origins(origin: &str, addresses: Addresses) -> Audience {
+    let mut policy = EgressPolicy::default();
+    policy.grant(origin.parse().unwrap(), addresses);
+    Audience::of_origins(&policy)
+}
+
+fn entry(instance: &str, variable: &str) -> file::EntryName {
+    (instance.to_owned(), variable.to_owned(), usual().as_str().to_owned())
 }
 
 fn told(outcome: Result<Secret, VaultError>) -> String {
@@ -39,13 +54,13 @@ fn filled() -> (TempDir, Vault, VaultKey) {
 #[test]
 fn each_instance_gets_its_own_secret_back() {
     let (folder, vault, key) = filled();
-    assert_eq!(vault.get(&key, &name("code"), VARIABLE).unwrap().reveal(), "first-secret");
+    assert_eq!(vault.get(&key, &name("code"), VARIABLE, &usual()).unwrap().reveal(), "first-secret");
     put(&vault, &key, "code", "third-secret");
     let again = vault_of(&folder, "acme");
-    assert_eq!(again.get(&key, &name("code"), VARIABLE).unwrap().reveal(), "third-secret");
-    assert_eq!(again.get(&key, &name("cloud"), VARIABLE).unwrap().reveal(), "second-secret");
-    insta::assert_snapshot!(told(vault.get(&key, &name("code"), "OTHER")), @"the vault holds no OTHER for `code`");
-    insta::assert_snapshot!(told(vault_of(&tempfile::tempdir().unwrap(), "acme").get(&key, &name("code"), VARIABLE)), @"the vault holds no VENDOR_TOKEN for `code`");
+    assert_eq!(again.get(&key, &name("code"), VARIABLE, &usual()).unwrap().reveal(), "third-secret");
+    assert_eq!(again.get(&key, &name("cloud"), VARIABLE, &usual()).unwrap().reveal(), "second-secret");
+    insta::assert_snapshot!(told(vault.get(&key, &name("code"), "OTHER", &usual())), @"the vault holds no OTHER for `code`");
+    insta::assert_snapshot!(told(vault_of(&tempfile::tempdir().unwrap(), "acme").get(&key, &name("code"), VARIABLE, &usual())), @"the vault holds no VENDOR_TOKEN for `code`");
 }
 
 #[test]
@@ -81,8 +96,8 @@ fn a_wrong_key_opens_nothing_and_changes_nothing() {
             matches!(outcome, Err(VaultError::WrongKey { wanted, given, .. }) if wanted == key.id() && given == other.id())
         );
     };
-    wrong(vault.get(&other, &name("code"), VARIABLE).map(|_| ()));
-    wrong(vault.put(&other, &name("more"), &[(VARIABLE.to_owned(), secret("x"))]));
+    wrong(vault.get(&other, &name("code"), VARIABLE, &usual()).map(|_| ()));
+    wrong(vault.put(&other, &name("more"), &[(VARIABLE.to_owned(), secret("x"))], &usual()));
     wrong(vault.rekey(&other, &VaultKey::generate().unwrap()).map(|_| ()));
     wrong(vault.check(&other));
     assert_eq!(fs::read(vault.path()).unwrap(), before);
@@ -93,7 +108,7 @@ fn a_vault_that_claims_the_id_of_another_key_does_not_open_either() {
     let (_folder, vault, _) = filled();
     let other = VaultKey::generate().unwrap();
     file::reseal(vault.path(), |content| content.key_id = other.id());
-    insta::assert_snapshot!(told(vault.get(&other, &name("code"), VARIABLE)), @"the vault's entry for VENDOR_TOKEN of `code` was changed, or was written for another place");
+    insta::assert_snapshot!(told(vault.get(&other, &name("code"), VARIABLE, &usual())), @"the vault's entry for VENDOR_TOKEN of `code` was changed, or was written for another place");
 }
 
 #[test]
@@ -105,24 +120,24 @@ fn damage_at_any_byte_is_told() {
             let mut damaged = whole.clone();
             damaged[place] ^= flip;
             fs::write(vault.path(), &damaged).unwrap();
-            let outcome = vault.get(&key, &name("code"), VARIABLE);
+            let outcome = vault.get(&key, &name("code"), VARIABLE, &usual());
             assert!(matches!(outcome, Err(VaultError::Damaged(_))), "byte {place} ^ {flip}: {outcome:?}");
         }
         fs::write(vault.path(), &whole[..place]).unwrap();
-        let outcome = vault.get(&key, &name("code"), VARIABLE);
+        let outcome = vault.get(&key, &name("code"), VARIABLE, &usual());
         assert!(matches!(outcome, Err(VaultError::Damaged(_))), "cut at {place}: {outcome:?}");
     }
     // A damaged vault is not written over either.
-    assert!(vault.put(&key, &name("code"), &[(VARIABLE.to_owned(), secret("x"))]).is_err());
+    assert!(vault.put(&key, &name("code"), &[(VARIABLE.to_owned(), secret("x"))], &usual()).is_err());
     assert!(vault.remove(&name("code")).is_err());
     fs::write(vault.path(), &whole).unwrap();
-    assert_eq!(vault.get(&key, &name("code"), VARIABLE).unwrap().reveal(), "first-secret");
+    assert_eq!(vault.get(&key, &name("code"), VARIABLE, &usual()).unwrap().reveal(), "first-secret");
 }
 
 #[test]
 fn an_entry_changed_by_a_skilled_hand_does_not_open() {
     let (_folder, vault, key) = filled();
-    let code = ("code".to_owned(), VARIABLE.to_owned());
+    let code = entry("code", VARIABLE);
     let sealed = file::read(vault.path()).unwrap().unwrap().entries[&code].clone();
     for place in 0..sealed.0.len() + sealed.1.len() {
         file::reseal(vault.path(), |content| {
@@ -133,7 +148,7 @@ fn an_entry_changed_by_a_skilled_hand_does_not_open() {
             }
             content.entries.insert(code.clone(), entry);
         });
-        let outcome = vault.get(&key, &name("code"), VARIABLE);
+        let outcome = vault.get(&key, &name("code"), VARIABLE, &usual());
         assert!(matches!(outcome, Err(VaultError::Entry { .. })), "{place}: {outcome:?}");
     }
 }
@@ -141,26 +156,60 @@ fn an_entry_changed_by_a_skilled_hand_does_not_open() {
 #[test]
 fn an_entry_in_the_place_of_another_does_not_open() {
     let (folder, vault, key) = filled();
-    let (code, cloud) = (("code".to_owned(), VARIABLE.to_owned()), ("cloud".to_owned(), VARIABLE.to_owned()));
+    let (code, cloud) = (entry("code", VARIABLE), entry("cloud", VARIABLE));
     file::reseal(vault.path(), |content| {
         let (first, second) = (content.entries[&code].clone(), content.entries[&cloud].clone());
-        content.entries.insert(("code".to_owned(), "OTHER".to_owned()), first.clone());
+        content.entries.insert(entry("code", "OTHER"), first.clone());
         content.entries.insert(code.clone(), second);
         content.entries.insert(cloud.clone(), first);
     });
     for (instance, variable) in [("code", VARIABLE), ("cloud", VARIABLE), ("code", "OTHER")] {
-        let outcome = vault.get(&key, &name(instance), variable);
+        let outcome = vault.get(&key, &name(instance), variable, &usual());
         assert!(matches!(outcome, Err(VaultError::Entry { .. })), "{instance} {variable}");
     }
     // And the file in another tenant's folder is noticed, whatever it says.
     let other = vault_of(&folder, "other");
     insta::assert_snapshot!(
-        told(other.get(&key, &name("code"), VARIABLE)).replace(folder.path().to_str().unwrap(), "FOLDER"),
+        told(other.get(&key, &name("code"), VARIABLE, &usual())).replace(folder.path().to_str().unwrap(), "FOLDER"),
         @"the vault FOLDER/vault is that of the tenant `acme`"
     );
     put(&vault, &key, "code", "first-secret");
     file::reseal(vault.path(), |content| content.tenant = "other".to_owned());
-    assert!(matches!(other.get(&key, &name("code"), VARIABLE), Err(VaultError::Entry { .. })));
+    assert!(matches!(other.get(&key, &name("code"), VARIABLE, &usual()), Err(VaultError::Entry { .. })));
+}
+
+#[test]
+fn a_secret_does_not_open_for_other_origins_than_it_was_sealed_for() {
+    let (_folder, vault, key) = filled();
+    let private = origins("https://vendor.example", Addresses::Private);
+    let other = origins("https://else.example", Addresses::Public);
+    for audience in [&private, &other, &Audience::nobody()] {
+        let outcome = vault.get(&key, &name("code"), VARIABLE, audience);
+        assert!(matches!(outcome, Err(VaultError::OtherAudience { .. })), "{outcome:?}");
+        // Nor does it under the name of another audience.
+        file::reseal(vault.path(), |content| {
+            let sealed = content.entries[&entry("code", VARIABLE)].clone();
+            let (instance, variable, _) = entry("code", VARIABLE);
+            content.entries.insert((instance, variable, audience.as_str().to_owned()), sealed);
+        });
+        let outcome = vault.get(&key, &name("code"), VARIABLE, audience);
+        assert!(matches!(outcome, Err(VaultError::Entry { .. })), "{outcome:?}");
+    }
+}
+
+#[test]
+fn while_origins_change_a_secret_opens_for_the_old_and_the_new_ones() {
+    let (_folder, vault, key) = filled();
+    let (code, new) = (name("code"), origins("https://new.example", Addresses::Public));
+    let secrets = [(VARIABLE.to_owned(), secret("first-secret"))];
+    vault.put_beside(&key, &code, &secrets, &new).unwrap();
+    for audience in [&usual(), &new] {
+        assert_eq!(vault.get(&key, &code, VARIABLE, audience).unwrap().reveal(), "first-secret");
+    }
+    vault.keep_only(&code, &secrets, &new).unwrap();
+    assert!(vault.get(&key, &code, VARIABLE, &usual()).is_err());
+    assert_eq!(vault.get(&key, &code, VARIABLE, &new).unwrap().reveal(), "first-secret");
+    assert_eq!(vault.get(&key, &name("cloud"), VARIABLE, &usual()).unwrap().reveal(), "second-secret");
 }
 
 #[test]
@@ -174,7 +223,7 @@ fn a_writer_that_is_stopped_leaves_the_old_vault_and_the_next_one_cleans_up() {
     for length in [0, 1, new.len() / 2, new.len()] {
         let part = folder.path().join(format!("vault-{length}.part"));
         fs::write(&part, &new[..length]).unwrap();
-        assert_eq!(vault.get(&key, &name("code"), VARIABLE).unwrap().reveal(), "first-secret");
+        assert_eq!(vault.get(&key, &name("code"), VARIABLE, &usual()).unwrap().reveal(), "first-secret");
         put(&vault, &key, "cloud", "second-secret");
         assert!(!part.exists());
     }
@@ -189,7 +238,7 @@ fn a_folder_that_cannot_be_written_is_told_and_the_vault_stays() {
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o500)).unwrap();
     // The super-user may write all the same.
     if tempfile::tempfile_in(&folder).is_err() {
-        let outcome = vault.put(&key, &name("code"), &[(VARIABLE.to_owned(), secret("x"))]);
+        let outcome = vault.put(&key, &name("code"), &[(VARIABLE.to_owned(), secret("x"))], &usual());
         assert!(matches!(outcome, Err(VaultError::Write(..))), "{outcome:?}");
         assert_eq!(fs::read(vault.path()).unwrap(), before);
     }
@@ -201,17 +250,17 @@ fn a_new_key_takes_over_whole_and_twice_changes_nothing() {
     let (_folder, vault, old) = filled();
     let new = VaultKey::generate().unwrap();
     assert_eq!(vault.rekey(&old, &new).unwrap(), 2);
-    assert!(matches!(vault.get(&old, &name("code"), VARIABLE), Err(VaultError::WrongKey { .. })));
-    assert_eq!(vault.get(&new, &name("cloud"), VARIABLE).unwrap().reveal(), "second-secret");
+    assert!(matches!(vault.get(&old, &name("code"), VARIABLE, &usual()), Err(VaultError::WrongKey { .. })));
+    assert_eq!(vault.get(&new, &name("cloud"), VARIABLE, &usual()).unwrap().reveal(), "second-secret");
     assert_eq!(vault.rekey(&old, &new).unwrap(), 2);
-    assert_eq!(vault.get(&new, &name("code"), VARIABLE).unwrap().reveal(), "first-secret");
+    assert_eq!(vault.get(&new, &name("code"), VARIABLE, &usual()).unwrap().reveal(), "first-secret");
 }
 
 #[test]
 fn a_new_key_does_not_take_over_a_vault_with_an_entry_that_does_not_open() {
     let (_folder, vault, old) = filled();
     file::reseal(vault.path(), |content| {
-        content.entries.get_mut(&("code".to_owned(), VARIABLE.to_owned())).unwrap().1[0] ^= 1;
+        content.entries.get_mut(&entry("code", VARIABLE)).unwrap().1[0] ^= 1;
     });
     let before = fs::read(vault.path()).unwrap();
     assert!(matches!(vault.rekey(&old, &VaultKey::generate().unwrap()), Err(VaultError::Entry { .. })));
@@ -222,12 +271,12 @@ fn a_new_key_does_not_take_over_a_vault_with_an_entry_that_does_not_open() {
 fn secrets_are_removed_without_the_key_and_an_empty_vault_takes_any() {
     let (_folder, vault, key) = filled();
     vault.remove(&name("code")).unwrap();
-    assert!(matches!(vault.get(&key, &name("code"), VARIABLE), Err(VaultError::Missing { .. })));
-    assert_eq!(vault.get(&key, &name("cloud"), VARIABLE).unwrap().reveal(), "second-secret");
+    assert!(matches!(vault.get(&key, &name("code"), VARIABLE, &usual()), Err(VaultError::Missing { .. })));
+    assert_eq!(vault.get(&key, &name("cloud"), VARIABLE, &usual()).unwrap().reveal(), "second-secret");
     vault.remove(&name("cloud")).unwrap();
     let other = VaultKey::generate().unwrap();
     put(&vault, &other, "code", "fresh");
-    assert_eq!(vault.get(&other, &name("code"), VARIABLE).unwrap().reveal(), "fresh");
+    assert_eq!(vault.get(&other, &name("code"), VARIABLE, &usual()).unwrap().reveal(), "fresh");
 }
 
 #[test]
@@ -246,9 +295,9 @@ fn writers_at_the_same_time_lose_nothing() {
 fn every_failure_has_a_code_of_its_own() {
     let (folder, vault, key) = filled();
     for (outcome, code) in [
-        (vault.get(&VaultKey::generate().unwrap(), &name("code"), VARIABLE), Code::VaultKeyMismatch),
-        (vault.get(&key, &name("none"), VARIABLE), Code::VaultEntry),
-        (vault_of(&folder, "other").get(&key, &name("code"), VARIABLE), Code::VaultTenant),
+        (vault.get(&VaultKey::generate().unwrap(), &name("code"), VARIABLE, &usual()), Code::VaultKeyMismatch),
+        (vault.get(&key, &name("none"), VARIABLE, &usual()), Code::VaultEntry),
+        (vault_of(&folder, "other").get(&key, &name("code"), VARIABLE, &usual()), Code::VaultTenant),
     ] {
         assert_eq!(outcome.unwrap_err().code(), code);
     }

@@ -5,8 +5,11 @@ use std::{collections::BTreeSet, sync::Arc};
 use appsec_model::WebhookScheme;
 
 use super::{WebhookError, outgoing::OUTGOING, scheme::Verifier};
-use crate::{error::HarnessError, tenant::Tenant};
-use appsec_grant::{InstanceName, Secret, SecretSource};
+use crate::{
+    error::HarnessError,
+    tenant::{Tenant, require_accepted},
+};
+use appsec_grant::{Audience, InstanceName, Secret, SecretSource};
 use appsec_ingest::{Selection, SyncOptions};
 use appsec_store::{EventRow, EventState, Instance, Run, RunMode, RunState};
 use tokio_util::sync::CancellationToken;
@@ -35,7 +38,7 @@ impl Tenant {
         let instance = self.instance(name).await?;
         let scheme = self.scheme(&instance).await?;
         let check = |secret: &Secret| Verifier::new(&scheme, secret).map(|_| ());
-        let secret = self.kept_secret(name, INCOMING, from, store, check)?;
+        let secret = self.kept_secret(name, INCOMING, from, store, &Audience::nobody(), check)?;
         let (kept, now) = (secret.clone(), self.harness.now());
         self.store.run(move |store| store.set_inbox(instance.id, &kept, now)).await?;
         Ok(Inbox { scheme, path: path(self, name), secret })
@@ -69,22 +72,32 @@ impl Tenant {
         name: &InstanceName,
         variable: &str,
         source: &SecretSource,
+        audience: &Audience,
     ) -> Result<Secret, HarnessError> {
         match source {
-            SecretSource::Vault => self.stored_secret(name, variable),
+            SecretSource::Vault => self.stored_secret(name, variable, audience),
             source => Ok(source.read()?),
         }
     }
 
     /// The secrets that sign what comes in and goes out, as far as they can be
-    /// read.
-    pub(crate) async fn webhook_secrets(&self, name: &InstanceName, id: i64) -> Vec<Secret> {
+    /// read. Of an instance that nobody has accepted yet none is.
+    pub(crate) async fn webhook_secrets(&self, instance: &Instance) -> Vec<Secret> {
+        if require_accepted(instance).is_err() {
+            return Vec::new();
+        }
+        let (id, name) = (instance.id, &instance.made.name);
         let found = self.store.read(move |store| Ok((store.inbox(id)?, store.webhook(id)?))).await;
         let (inbox, webhook) = found.unwrap_or_default();
-        let sources = [(INCOMING, inbox), (OUTGOING, webhook.map(|webhook| webhook.secret))];
-        let read =
-            |(variable, source): (&str, Option<SecretSource>)| self.signing_secret(name, variable, &source?).ok();
-        sources.into_iter().filter_map(read).collect()
+        let incoming = inbox.map(|source| (INCOMING, source, Audience::nobody()));
+        let outgoing = webhook.map(|it| {
+            let audience = it.audience();
+            (OUTGOING, it.secret, audience)
+        });
+        let read = |(variable, source, audience): (&str, SecretSource, Audience)| {
+            self.signing_secret(name, variable, &source, &audience).ok()
+        };
+        incoming.into_iter().chain(outgoing).filter_map(read).collect()
     }
 
     /// Reads a secret that signs, checks it, and says where it is read from in
@@ -95,12 +108,13 @@ impl Tenant {
         variable: &str,
         from: SecretSource,
         store: bool,
+        audience: &Audience,
         check: impl FnOnce(&Secret) -> Result<(), WebhookError>,
     ) -> Result<SecretSource, HarnessError> {
         if from == SecretSource::Input && !store {
             return Err(WebhookError::SecretOnce.into());
         }
-        let secret = self.signing_secret(name, variable, &from)?;
+        let secret = self.signing_secret(name, variable, &from, audience)?;
         check(&secret)?;
         if !store {
             // What was stored before is needed no more.
@@ -108,15 +122,19 @@ impl Tenant {
             return Ok(from);
         }
         let key = self.usable_vault_key()?;
-        self.vault().put(&key, name, &[(variable.to_owned(), secret)])?;
+        self.vault().put(&key, name, &[(variable.to_owned(), secret)], audience)?;
         Ok(SecretSource::Vault)
     }
 
-    /// Checks the signatures of an instance's events; none where it takes none.
+    /// Checks the signatures of an instance's events; none where it takes none,
+    /// or nobody has accepted it yet.
     pub(super) async fn verifier(&self, instance: &Instance) -> Result<Option<Verifier>, HarnessError> {
+        if require_accepted(instance).is_err() {
+            return Ok(None);
+        }
         let id = instance.id;
         let Some(source) = self.store.read(move |store| store.inbox(id)).await? else { return Ok(None) };
-        let secret = self.signing_secret(&instance.made.name, INCOMING, &source)?;
+        let secret = self.signing_secret(&instance.made.name, INCOMING, &source, &Audience::nobody())?;
         Ok(Some(Verifier::new(&self.scheme(instance).await?, &secret)?))
     }
 

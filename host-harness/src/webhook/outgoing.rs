@@ -13,8 +13,11 @@ use super::{
     send::{Answer, Message, TIME, send},
     signature::{SigningKey, standard},
 };
-use crate::{error::HarnessError, tenant::Tenant};
-use appsec_grant::{Addresses, EgressPolicy, InstanceName, Origin, Scheme, Secret, SecretSource};
+use crate::{
+    error::HarnessError,
+    tenant::{Tenant, require_accepted},
+};
+use appsec_grant::{Addresses, Audience, EgressPolicy, InstanceName, Origin, Scheme, Secret, SecretSource};
 use appsec_ingest::chance;
 use appsec_store::{ClaimedDelivery, Delivery, DeliveryState, DueDelivery, Tried, Webhook};
 
@@ -68,7 +71,8 @@ impl Tenant {
         let instance = self.instance(name).await?;
         let egress = granted(&setup)?;
         let check = |secret: &Secret| SigningKey::outgoing(secret).map(|_| ());
-        let secret = self.kept_secret(name, OUTGOING, setup.secret, setup.store_secret, check)?;
+        let audience = Audience::of_webhook(&setup.url, &egress);
+        let secret = self.kept_secret(name, OUTGOING, setup.secret, setup.store_secret, &audience, check)?;
         let webhook = Webhook { url: setup.url, egress, secret, set_at: self.harness.now() };
         let kept = webhook.clone();
         self.store.run(move |store| store.set_webhook(instance.id, &kept)).await?;
@@ -93,7 +97,9 @@ impl Tenant {
     /// Sends a test, once.
     pub async fn test_webhook(&self, name: &InstanceName) -> Result<Delivery, HarnessError> {
         self.webhook(name).await?;
-        let (instance_id, now) = (self.instance(name).await?.id, self.harness.now());
+        let instance = self.instance(name).await?;
+        require_accepted(&instance)?;
+        let (instance_id, now) = (instance.id, self.harness.now());
         let id = self.store.run(move |store| store.add_test_delivery(instance_id, now, later(now, CLAIM))).await?;
         self.try_delivery(DueDelivery::Id(id)).await?;
         self.delivery(id).await
@@ -103,6 +109,9 @@ impl Tenant {
     /// as a new one.
     pub async fn retry_delivery(&self, id: i64) -> Result<Delivery, HarnessError> {
         let now = self.harness.now();
+        if let Ok(name) = self.delivery(id).await?.instance.parse() {
+            require_accepted(&self.instance(&name).await?)?;
+        }
         if !self.store.run(move |store| store.renew_delivery(id, now)).await? {
             return Err(WebhookError::NoDelivery(id).into());
         }
@@ -177,8 +186,10 @@ impl Tenant {
         let ClaimedDelivery { delivery, instance_id, webhook, run } = claimed;
         // What is wrong here is put right by the operator, and tried again.
         let name = delivery.instance.parse::<InstanceName>().map_err(|error| error.to_string());
-        let secret = name
-            .and_then(|name| self.signing_secret(&name, OUTGOING, &webhook.secret).map_err(|error| error.to_string()));
+        let secret = name.and_then(|name| {
+            let secret = self.signing_secret(&name, OUTGOING, &webhook.secret, &webhook.audience());
+            secret.map_err(|error| error.to_string())
+        });
         let secret = match secret {
             Ok(secret) => secret,
             Err(why) => return Answer::Unreachable(why),

@@ -57,6 +57,12 @@ pub enum StoreError {
     /// The file is of a version that was never released.
     #[error("unsupported pre-release database version")]
     TooOld,
+    /// The schema of the file is not that of its version.
+    #[error("unexpected database schema: {0}")]
+    ForeignSchema(String),
+    /// A check took longer than it may.
+    #[error("the database check did not end in time")]
+    TooSlow,
     /// The file is another tenant's.
     #[error("the store belongs to the tenant `{0}`")]
     OtherTenant(String),
@@ -101,6 +107,7 @@ impl From<rusqlite::Error> for StoreError {
             Some(ErrorCode::DiskFull) => Self::Full,
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Corrupt,
+            Some(ErrorCode::OperationInterrupted) => Self::TooSlow,
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => Self::ReadOnly,
             _ => Self::Sqlite(error),
         }
@@ -121,6 +128,8 @@ impl StoreError {
             Self::TooNew { .. } | Self::TooOld => Code::StoreVersion,
             Self::OtherTenant(_) => Code::StoreTenant,
             Self::Replaced => Code::StoreReplaced,
+            Self::ForeignSchema(_) => Code::StoreSchema,
+            Self::TooSlow => Code::StoreTooSlow,
             Self::Policies(_) => Code::InvalidPolicies,
             Self::InstanceExists(_) => Code::InstanceExists,
             Self::OnboardingExists(_) => Code::OnboardingExists,

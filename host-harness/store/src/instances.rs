@@ -78,6 +78,9 @@ pub struct Paused {
     pub since: Timestamp,
     /// Why, in the operator's words.
     pub reason: Option<String>,
+    /// Whether it was restored from a backup, and nobody has accepted yet what
+    /// it may reach and where its secrets are read from.
+    pub unaccepted: bool,
 }
 
 /// What makes a new instance.
@@ -126,6 +129,11 @@ pub struct Instance {
 }
 
 impl Instance {
+    /// Whether it was restored, and nobody has accepted yet what it may reach.
+    pub fn is_unaccepted(&self) -> bool {
+        self.paused.as_ref().is_some_and(|paused| paused.unaccepted)
+    }
+
     /// Whether it takes in reports of other scanners and has no connector.
     pub fn is_native(&self) -> bool {
         self.made.connector_source == ConnectorSource::Native
@@ -133,7 +141,7 @@ impl Instance {
 }
 
 const COLUMNS: &str = "id, name, connector_id, connector_version, connector_source, connector_sha256, settings, \
-                       egress, secrets, connection, status, status_detail, created_at, checked_at, paused_at, paused_reason, max_vanish";
+                       egress, secrets, connection, status, status_detail, created_at, checked_at, paused_at, paused_reason, unaccepted, max_vanish";
 
 impl FindingStore {
     /// Adds an instance and returns its row id.
@@ -193,11 +201,12 @@ impl FindingStore {
 }
 
 impl FindingStore {
-    /// Pauses an instance, or lets it go on.
+    /// Pauses an instance, or lets it go on. One that nobody has accepted yet
+    /// stays so until it goes on.
     pub fn set_paused(&mut self, id: i64, paused: Option<&Paused>) -> Result<()> {
         let (since, reason) = paused.map(|it| (it.since.as_micros(), it.reason.as_deref())).unzip();
         self.connection.execute(
-            "UPDATE instances SET paused_at = ?2, paused_reason = ?3 WHERE id = ?1",
+            "UPDATE instances SET paused_at = ?2, paused_reason = ?3, unaccepted = unaccepted AND ?2 IS NOT NULL WHERE id = ?1",
             params![id, since, reason.flatten()],
         )?;
         Ok(())
@@ -317,7 +326,11 @@ fn instance(row: &Row<'_>) -> Result<Instance> {
         status: InstanceStatus::named(&text("status")?),
         status_detail: row.get("status_detail")?,
         paused: match row.get::<_, Option<i64>>("paused_at")? {
-            Some(at) => Some(Paused { since: Timestamp::from_micros(at), reason: row.get("paused_reason")? }),
+            Some(at) => Some(Paused {
+                since: Timestamp::from_micros(at),
+                reason: row.get("paused_reason")?,
+                unaccepted: row.get("unaccepted")?,
+            }),
             None => None,
         },
         created_at: Timestamp::from_micros(row.get("created_at")?),

@@ -46,6 +46,7 @@ mod webhooks;
 
 use std::{
     collections::HashMap,
+    io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -66,7 +67,7 @@ pub use self::{
     events::{EventRow, EventState, Noted},
     filter::{ACTIVE, Filter, Period, ProjectFilter},
     findings::{FindingDetail, FindingId, FindingRow, OccurrenceDetail, RowFacts},
-    health::StoreHealth,
+    health::{Adopted, StoreHealth},
     history::ChangeRow,
     imports::ImportSource,
     instances::{Accepted, ConnectorSource, Instance, InstanceStatus, NewInstance, Paused},
@@ -99,7 +100,10 @@ pub use self::{
     view::{Cursor, CursorError, FindingPage, Sort, Total, TotalIs},
     webhooks::{ClaimedDelivery, Delivery, DeliveryState, DueDelivery, Tried, Webhook},
 };
-use appsec_grant::{TenantId, files::create_private_dir};
+use appsec_grant::{
+    TenantId,
+    files::{create_private_dir, private_file},
+};
 
 /// How long a writer waits for another process before it gives up.
 const BUSY_WAIT: Duration = Duration::from_secs(10);
@@ -144,10 +148,18 @@ impl FindingStore {
         if let Some(folder) = path.parent() {
             create_private_dir(folder).map_err(|error| failed(error.into()))?;
         }
+        // SQLite gives the log the permissions of the file.
+        if !path.exists() {
+            match private_file().write(true).create_new(true).open(path) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(failed(error.into())),
+                _ => {}
+            }
+        }
         // Without SQLITE_OPEN_URI: a file name is a file name.
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(path, flags).map_err(|error| failed(error.into()))?;
         tune(&connection)?;
+        migrate::require_own_schema(&connection)?;
         // Takes effect in a new file only.
         connection.pragma_update(None, "page_size", PAGE_BYTES)?;
         connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
@@ -180,6 +192,10 @@ fn tune(connection: &Connection) -> Result<()> {
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     // A statement is planned once, and not again for each value that is bound.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    // What stands in a file's schema may neither change the file's form nor call
+    // what has effects outside of it.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
     Ok(())
 }
 

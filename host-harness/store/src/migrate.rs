@@ -1,4 +1,8 @@
-//! Brings a store to the newest version of its schema.
+//! Brings a store to the newest version of its schema, and looks whether it has
+//! the schema of its version and nothing else: a trigger or view of somebody
+//! else would be run by every statement that touches its table.
+
+use std::collections::BTreeSet;
 
 use rusqlite::{Connection, TransactionBehavior};
 
@@ -30,11 +34,89 @@ pub(super) fn newest() -> i64 {
     i64::try_from(STEPS.len()).unwrap_or(i64::MAX).saturating_add(OLDEST - 1)
 }
 
+/// Of an error, so many objects are named.
+const NAMED: usize = 5;
+
+/// Signs of a name that are shown.
+const NAME_SIGNS: usize = 80;
+
+/// An object of a schema: its type, name, table and text.
+type Object = (String, String, String, String);
+
+/// The schema of a file. What stands there is read, and none of it is run.
+fn objects(connection: &Connection) -> Result<BTreeSet<Object>> {
+    let mut statement = connection.prepare("SELECT type, name, tbl_name, sql FROM main.sqlite_schema")?;
+    let mut rows = statement.query([])?;
+    let mut objects = BTreeSet::new();
+    while let Some(row) = rows.next()? {
+        let text = |column| {
+            let bytes = row.get_ref(column)?.as_bytes_or_null().map_err(rusqlite::Error::from)?.unwrap_or_default();
+            Ok::<_, StoreError>(String::from_utf8_lossy(bytes).into_owned())
+        };
+        // What is there twice is a fault of the file, which SQLite itself tells.
+        objects.insert((text(0)?, text(1)?, text(2)?, text(3)?));
+    }
+    Ok(objects)
+}
+
+fn version(connection: &Connection) -> Result<i64> {
+    Ok(connection.query_row("PRAGMA user_version", [], |row| row.get(0))?)
+}
+
+/// How many of the steps a file of this version has behind it.
+fn steps_of(version: i64) -> usize {
+    usize::try_from(version - OLDEST + 1).unwrap_or(0)
+}
+
+/// What does not belong into the schema of a file, or is missing there. Of a
+/// file of a newer program, or of a draft, nothing can be said.
+pub(super) fn foreign_objects(connection: &Connection) -> Result<Vec<String>> {
+    // Version and schema as of one moment: another process may make the file just now.
+    let snapshot = connection.unchecked_transaction()?;
+    let (found, version) = (objects(&snapshot)?, version(&snapshot)?);
+    drop(snapshot);
+    if version > newest() || (1..OLDEST).contains(&version) {
+        return Ok(Vec::new());
+    }
+    let fresh = Connection::open_in_memory()?;
+    for part in STEPS.iter().take(steps_of(version)).copied().flatten() {
+        fresh.execute_batch(part)?;
+    }
+    let own = objects(&fresh)?;
+    let named = |(kind, name, ..): &Object| {
+        let name: String = name.chars().take(NAME_SIGNS).collect();
+        format!("{kind} `{name}`")
+    };
+    let is_own = |it: &&Object| own.iter().any(|own| (&own.0, &own.1) == (&it.0, &it.1));
+    let mut wrong = Vec::new();
+    for it in found.difference(&own) {
+        let how = if is_own(&it) { "was changed" } else { "does not belong there" };
+        wrong.push(format!("{} {how}", named(it)));
+    }
+    let there: BTreeSet<_> = found.iter().map(|it| (&it.0, &it.1)).collect();
+    let missing = own.iter().filter(|it| !there.contains(&(&it.0, &it.1)));
+    wrong.extend(missing.map(|it| format!("{} is missing", named(it))));
+    let more = wrong.len().saturating_sub(NAMED);
+    wrong.truncate(NAMED);
+    if more > 0 {
+        wrong.push(format!("and {more} more"));
+    }
+    Ok(wrong)
+}
+
+/// Makes sure that a file has the schema of its version, before anything in it
+/// is run.
+pub(super) fn require_own_schema(connection: &Connection) -> Result<()> {
+    match foreign_objects(connection)?.as_slice() {
+        [] => Ok(()),
+        wrong => Err(StoreError::ForeignSchema(wrong.join("; "))),
+    }
+}
+
 /// Runs the steps that are missing, all in one transaction, and makes sure
 /// that the file is the tenant's.
 pub(super) fn migrate(connection: &mut Connection, tenant: &TenantId) -> Result<()> {
     let known = newest();
-    let version = |connection: &Connection| connection.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0));
     if version(connection)? != known {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         // Another process may have been faster.
@@ -45,8 +127,7 @@ pub(super) fn migrate(connection: &mut Connection, tenant: &TenantId) -> Result<
         if found > 0 && found < OLDEST {
             return Err(StoreError::TooOld);
         }
-        let made = usize::try_from(found - OLDEST + 1).unwrap_or(0);
-        for part in STEPS.iter().skip(made).copied().flatten() {
+        for part in STEPS.iter().skip(steps_of(found)).copied().flatten() {
             transaction.execute_batch(part)?;
         }
         transaction.pragma_update(None, "user_version", known)?;

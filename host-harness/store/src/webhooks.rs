@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 use serde::Serialize;
 
 use super::{FindingStore, Result, Run, StoreError, document, json};
-use appsec_grant::{EgressPolicy, SecretSource};
+use appsec_grant::{Audience, EgressPolicy, SecretSource};
 
 /// How long a delivery that is at its end stays in the log.
 const KEPT: i64 = 30 * 24 * 3600 * 1_000_000;
@@ -26,6 +26,13 @@ pub struct Webhook {
     pub secret: SecretSource,
     /// When it was set.
     pub set_at: Timestamp,
+}
+
+impl Webhook {
+    /// Where its secret may be used, if it is in the vault.
+    pub fn audience(&self) -> Audience {
+        Audience::of_webhook(&self.url, &self.egress)
+    }
 }
 
 /// How a delivery is.
@@ -197,7 +204,8 @@ impl FindingStore {
         };
         let sql = format!(
             "SELECT {COLUMNS} FROM deliveries JOIN instances ON instances.id = deliveries.instance_id \
-             WHERE {condition} AND deliveries.state = 'pending' ORDER BY next_at, deliveries.id LIMIT 1"
+             WHERE {condition} AND deliveries.state = 'pending' AND NOT instances.unaccepted \
+             ORDER BY next_at, deliveries.id LIMIT 1"
         );
         let found = transaction
             .prepare_cached(&sql)?
@@ -254,10 +262,12 @@ impl FindingStore {
         Ok(renewed > 0)
     }
 
-    /// When the next delivery is due.
+    /// When the next delivery is due. Those of instances that nobody has accepted
+    /// yet wait.
     pub fn next_delivery_at(&self) -> Result<Option<Timestamp>> {
-        let next: Option<i64> =
-            self.connection.query_row("SELECT min(next_at) FROM deliveries", [], |row| row.get(0))?;
+        let sql = "SELECT next_at FROM deliveries WHERE next_at IS NOT NULL \
+                   AND instance_id NOT IN (SELECT id FROM instances WHERE unaccepted) ORDER BY next_at LIMIT 1";
+        let next: Option<i64> = self.connection.query_row(sql, [], |row| row.get(0)).optional()?;
         Ok(next.map(Timestamp::from_micros))
     }
 

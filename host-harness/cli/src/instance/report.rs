@@ -15,6 +15,10 @@ use crate::{
     output::{Cell, Output, moment, short},
 };
 
+/// Why an instance is paused that was restored.
+const UNACCEPTED: &str =
+    "restored from a backup, and nobody has accepted yet its origins, secrets and webhooks: harness instance resume";
+
 /// An instance, as commands print it.
 #[derive(Serialize, schemars::JsonSchema)]
 pub struct InstanceReport {
@@ -83,7 +87,10 @@ impl InstanceReport {
             .await?;
         let made = instance.made;
         let (status, status_detail, paused_since) = match instance.paused {
-            Some(paused) => ("paused", paused.reason, Some(paused.since)),
+            Some(paused) => {
+                let why = paused.unaccepted.then(|| UNACCEPTED.to_owned()).or(paused.reason);
+                ("paused", why, Some(paused.since))
+            }
             None => (instance.status.as_str(), instance.status_detail, None),
         };
         Ok(Self {

@@ -20,12 +20,12 @@ fn a_backup_comes_back_as_it_was_also_under_another_name() {
         assert_eq!((done.code, done.stderr.contains("is already there")), (1, true), "{}", done.stderr);
     }
 
-    desk.ok(&["restore", folder, "--as", "copy"]);
+    desk.ok(&["restore", folder, "--as", "copy", "--accept-grants"]);
     let of_copy = desk.json(&["--tenant", "copy", "findings", "--all", "--all-categories", "--limit", "100000"]);
     assert_eq!(of_copy["total"], before["findings"]["total"]);
 
     fs::remove_dir_all(desk.data_dir().join("tenants/default")).unwrap();
-    desk.ok(&["restore", folder]);
+    desk.ok(&["restore", folder, "--accept-grants"]);
     assert_eq!(desk.content(), before);
     // It goes on where it was.
     let synced = desk.json(&["sync", "code"]);
@@ -59,7 +59,7 @@ fn a_backup_made_in_the_middle_of_a_sync_goes_on_there_and_ends_with_the_same_st
     assert!(sync.wait().unwrap().success());
     let original = desk.content();
 
-    desk.ok(&["restore", &folder, "--as", "copy"]);
+    desk.ok(&["restore", &folder, "--as", "copy", "--accept-grants"]);
     assert_ne!(desk.content_of("copy"), original, "the backup was made of what the end of the sync brought");
     let health = desk.json(&["doctor"]);
     assert_eq!(health["condition"], "notice", "{health:#}");

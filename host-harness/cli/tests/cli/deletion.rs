@@ -107,3 +107,32 @@ fn a_deletion_beside_a_reader_is_told_to_wait_and_finished_afterwards() {
     assert_eq!(desk.json(&["vault", "show"])["entries"].as_array().unwrap().len(), 1, "the new one's token stays");
     assert_eq!(occurrences(&desk.data_dir().join("tenants"), TOKEN), 0);
 }
+
+#[test]
+fn a_tenant_behind_a_link_is_deleted_or_refused() {
+    let desk = Desk::new(shape(), vec![]);
+    let (tenants, elsewhere) = (desk.data_dir().join("tenants"), desk.folder.path().join("elsewhere"));
+    fs::create_dir_all(&tenants).unwrap();
+    fs::create_dir(&elsewhere).unwrap();
+    let delete = |name: &str| desk.run(&["tenant", "delete", name, "--confirm", name]);
+    // The folder is a link, or a file in it is.
+    std::os::unix::fs::symlink(&elsewhere, tenants.join("t1")).unwrap();
+    for name in ["t1", "t2"] {
+        desk.ok(&["tenant", "add", name]);
+    }
+    std::os::unix::fs::symlink(desk.token_file(), tenants.join("t2/more")).unwrap();
+    for name in ["t1", "t2"] {
+        let refused = delete(name);
+        let told = refused.stderr.contains("is a link: what it leads to would stay behind");
+        assert!(refused.code == 1 && told && refused.stderr.contains("move what the link"), "{}", refused.stderr);
+        assert!(tenants.join(name).join("store.sqlite3").exists());
+    }
+    fs::remove_file(tenants.join("t2/more")).unwrap();
+    assert_eq!(delete("t2").code, 0);
+    // A second name of a file is found when the first one is gone.
+    fs::remove_file(tenants.join("t1")).unwrap();
+    fs::rename(&elsewhere, tenants.join("t1")).unwrap();
+    fs::hard_link(tenants.join("t1/store.sqlite3"), desk.folder.path().join("second-name")).unwrap();
+    let done = delete("t1");
+    assert!(done.code == 1 && done.stdout.contains("Left behind: store.sqlite3"), "{}{}", done.stdout, done.stderr);
+}

@@ -142,7 +142,7 @@ fn a_damaged_store_is_told_not_repaired_and_a_backup_brings_it_back() {
     assert_eq!(fs::read(&path).unwrap().len(), damaged.len(), "nothing was repaired in silence");
 
     fs::remove_dir_all(desk.data_dir().join("tenants/default")).unwrap();
-    desk.ok(&["restore", backup.to_str().unwrap()]);
+    desk.ok(&["restore", backup.to_str().unwrap(), "--accept-grants"]);
     assert_eq!(desk.content(), before);
     desk.ok(&["doctor"]);
 }

@@ -22,6 +22,7 @@ mod policies;
 mod printed;
 mod private;
 mod readme;
+mod restore;
 mod secrecy;
 mod story;
 mod support;

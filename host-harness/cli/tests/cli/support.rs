@@ -147,6 +147,13 @@ impl Desk {
         serde_json::from_str(&self.ok(&arguments)).unwrap()
     }
 
+    /// A command that must fail, and its JSON.
+    pub fn json_of_failed(&self, arguments: &[&str]) -> Value {
+        let done = self.run(&[arguments, &["--json"]].concat());
+        assert_eq!(done.code, 1, "{arguments:?}: {}{}", done.stdout, done.stderr);
+        serde_json::from_str(&done.stdout).unwrap()
+    }
+
     /// Asserts that a JSON has the form that the program says it has.
     pub fn follows(&self, form: &str, json: &Value) {
         let schema: Value = serde_json::from_str(&self.ok(&["schema", form])).unwrap();
