@@ -1,6 +1,8 @@
 //! A report of twice the size takes at most twice the memory and twice the work,
 //! whatever it holds. Both are counted by the allocator, so that no clock decides.
 
+#![allow(clippy::unwrap_used, reason = "tests may fail loudly; clippy sees functions beside them as no tests")]
+
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     fs,

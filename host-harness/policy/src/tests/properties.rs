@@ -28,13 +28,15 @@ fn patterns() -> impl Strategy<Value = String> {
     let signs =
         ["{", "[", "[!", "{a,", "?", "*", "**", "**/", "\\", "a", "é", "/", "[a-z]", "{a,b}", "!", ",", "-", "]", "}"];
     let sign = || proptest::sample::select(signs.to_vec());
-    let count = prop_oneof![4 => 1_usize..64, 2 => 64_usize..2000, 1 => 2000_usize..100_000];
-    let repeated = (sign(), sign(), count, any::<bool>()).prop_map(|(sign, inside, count, closed)| {
+    let open = || prop_oneof![proptest::sample::select(vec!["{", "[", "[!", "{a,"]), sign()];
+    let count = prop_oneof![2 => 1_usize..64, 3 => 64_usize..512, 1 => 512_usize..100_000];
+    let repeated = (open(), sign(), count, proptest::bool::weighted(0.75)).prop_map(|(sign, inside, count, closed)| {
         let closing: String = sign.chars().rev().filter_map(closes).collect();
         let closing = if closed { closing.repeat(count) } else { String::new() };
         format!("{}{inside}{closing}", sign.repeat(count))
     });
-    prop_oneof![any::<String>(), proptest::collection::vec(sign(), 0..80).prop_map(|it| it.concat()), repeated]
+    let mixed = proptest::collection::vec(sign(), 0..80).prop_map(|it| it.concat());
+    prop_oneof![1 => any::<String>(), 1 => mixed, 3 => repeated]
 }
 
 fn closes(sign: char) -> Option<char> {

@@ -1,4 +1,5 @@
 mod moves;
+mod rules;
 
 use appsec_insight::Advisories;
 use appsec_model::{Kind, RawRecord};
@@ -143,26 +144,6 @@ fn a_rule_may_change_with_each_page_of_a_sync() {
     desk.bring(Kind::Sast, &[code("a", "other", "a.py", 1, 1), code("b", "other", "b.py", 1, 1)], 20);
     (4..6).for_each(write);
     assert_eq!(waiting(), (1, Some(2)), "the change that came last counts");
-}
-
-#[test]
-fn a_rule_looks_at_one_finding_and_not_at_all_of_them() {
-    let steps = |findings: u32| {
-        let desk = Desk::with_project();
-        let bodies: Vec<Value> = (0..findings).map(|at| code(&format!("f{at}"), "other", "a.py", at, at)).collect();
-        desk.bring(Kind::Sast, &bodies, 10);
-        desk.store.with(|store| {
-            let sql =
-                "INSERT INTO rules VALUES (?1, 'r', ?2, '') ON CONFLICT DO UPDATE SET document = excluded.document";
-            let mut write = store.connection.prepare(sql).unwrap();
-            for cwe in [1, 2] {
-                let document = json!({ "id": "r", "cwes": [{ "number": cwe }], "confidence": format!("c{cwe}") });
-                write.execute(params![desk.instance_id, document.to_string()]).unwrap();
-            }
-            write.get_status(rusqlite::StatementStatus::VmStep)
-        })
-    };
-    assert_eq!(steps(20), steps(200));
 }
 
 /// Whatever is derived in the transaction that writes a finding is what a
