@@ -25,7 +25,7 @@ fn mounting(desk: &Desk, script: &str) -> Option<Done> {
     let disk = desk.folder.path().join("disk");
     fs::create_dir(&disk).unwrap();
     let begin = format!(
-        "mount -t tmpfs -o size=1m none {0}\nln -s {1} {0}/cache\n\
+        "mount -t tmpfs -o size=1m,mode=700 none {0}\nln -s {1} {0}/cache\n\
          harness instance add code --set origin={url} --allow-private-origin {url} --token-file {token} > added\n",
         disk.display(),
         fs::read_link(desk.data_dir().join("cache")).unwrap().display(),

@@ -27,7 +27,7 @@ fn with_a_note(mut component: Vec<u8>) -> Vec<u8> {
 }
 
 #[test]
-fn a_connector_that_was_exchanged_is_not_run_before_it_is_accepted() {
+fn an_exchanged_connector_is_not_run_before_it_is_accepted() {
     let desk = Desk::new(shape(), vec![]);
     let file = desk.folder.path().join("connector.wasm");
     let own = host_harness::BUNDLED[0].component.to_vec();
