@@ -2,9 +2,8 @@
 # Takes the protections of the sandbox away, one by one, and sees whether a test
 # notices: tests/mutants.sh [WORD]
 #
-# Each entry of mutants.txt names a file (below host-harness/src, or from there
-# on, such as ../reports/src/x.rs), a line's text, what to put in its place, and
-# the test that must fail then. With WORD, only entries whose description holds it
+# Each entry of mutants.txt names a file below host-harness, a line's text, what to
+# put in its place, and the test that must fail then. With WORD, only entries whose description holds it
 # are tried; with MUTANTS_SAMPLE=1/5, a random fifth of them, at least one, which
 # MUTANTS_SEED (a number, printed) makes the same again. Works in a copy of the tracked files; prints a
 # table; fails if a mutant survives, does not compile, or its text is not found
@@ -27,16 +26,15 @@ log=$copy/mutants.log
 seconds=300
 
 # The cargo arguments of a test's suite.
-suites=(lib it cli reports policy insight core)
+suites=(grant sandbox store ingest reports policy insight host core cli it)
 suite() {
     case $1 in
-    lib) echo "-p host-harness --lib" ;;
-    it) echo "-p tests --test it" ;;
-    cli) echo "-p host-harness --test cli" ;;
-    reports) echo "-p appsec-reports" ;;
-    policy) echo "-p appsec-policy" ;;
-    insight) echo "-p appsec-insight" ;;
+    grant | sandbox | store | ingest) echo "-p appsec-$1 --lib" ;;
+    reports | policy | insight) echo "-p appsec-$1" ;;
+    host) echo "-p host-harness --lib" ;;
     core) echo "-p semgrep-core" ;;
+    cli) echo "-p harness-cli --test cli" ;;
+    it) echo "-p tests --test it" ;;
     *) echo "unknown suite $1" >&2 && exit 2 ;;
     esac
 }
@@ -73,7 +71,7 @@ while IFS= read -r line || [[ -n $line ]]; do
         [[ -z $wanted || $what == *"$wanted"* ]] || continue
         read -r kind name <<<"${line#test: }"
         suite "$kind" >/dev/null
-        [[ -f $root/host-harness/src/$file ]] || { echo "mutants.txt: no file $file" >&2 && exit 2; }
+        [[ -f $root/host-harness/$file ]] || { echo "mutants.txt: no file $file" >&2 && exit 2; }
         whats+=("$what") files+=("$file") wases+=("$was") nows+=("$now") kinds+=("$kind") names+=("$name")
         ;;
     *) echo "mutants.txt: $line" >&2 && exit 2 ;;
@@ -110,8 +108,8 @@ done
 for at in "${!whats[@]}"; do
     what=${whats[at]} file=${files[at]} was=${wases[at]} kind=${kinds[at]} name=${names[at]}
     [[ -n $name ]] || continue
-    source=$copy/host-harness/src/$file
-    text=$(cat "$root/host-harness/src/$file" && printf x)
+    source=$copy/host-harness/$file
+    text=$(cat "$root/host-harness/$file" && printf x)
     text=${text%x}
     rest=${text#*"$was"}
     if [[ $text == "$rest" || $rest == *"$was"* ]]; then
