@@ -366,11 +366,18 @@ async fn a_sync_of_which_nothing_can_be_written_down_is_not_made_again_and_again
     let tenant = desk.tenant("acme");
     desk.scheduled(&tenant, "code").await;
     std::fs::write(desk.folder.path().join("token"), "revoked").unwrap();
-    // As a disk that is full: the failure cannot be noted.
-    let refuse = "CREATE TRIGGER refuse BEFORE UPDATE ON schedules BEGIN SELECT RAISE(ABORT, 'full'); END";
-    let store = rusqlite::Connection::open(tenant.folder.join("store.sqlite3")).unwrap();
-    store.execute_batch(refuse).unwrap();
-    let options = DaemonOptions { once: false, ..desk.options(1) };
+    let options = desk.options(1);
+    let (progress, path) = (options.progress.clone(), tenant.folder.join("store.sqlite3"));
+    // As a disk that fills up while a sync runs: its failure cannot be noted.
+    let progress = Arc::new(move |event| {
+        if matches!(event, DaemonEvent::SyncStarted { .. }) {
+            let refuse = "CREATE TRIGGER IF NOT EXISTS refuse BEFORE UPDATE ON schedules \
+                          BEGIN SELECT RAISE(ABORT, 'full'); END";
+            rusqlite::Connection::open(&path).unwrap().execute_batch(refuse).unwrap();
+        }
+        progress(event);
+    });
+    let options = DaemonOptions { once: false, progress, ..options };
     let waiter = Arc::new(UntilBroken { events: desk.events.clone(), stop: options.stop.clone() });
     let harness = Harness::new(Options { waiter, ..desk.harness.options().clone() });
     Daemon::new(harness, options).unwrap().run().await.unwrap();

@@ -3,6 +3,7 @@
 //! Nothing open is told from nothing scanned: a repository is clean only if a
 //! project of it was scanned.
 
+use crate::status::OPEN;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use appsec_model::{Access, Kind, Project, Timestamp};
@@ -312,10 +313,10 @@ impl FindingStore {
     /// Every project that is still there, by name.
     fn scanned(&self) -> Result<Vec<Scanned>> {
         let mut open: HashMap<i64, HashMap<String, u64>> = HashMap::new();
-        let mut statement = self.connection.prepare_cached(
+        let mut statement = self.connection.prepare_cached(&format!(
             "SELECT project_id, kind, count(*) FROM findings INDEXED BY findings_by_project WHERE security = 1 \
-             AND status IN ('open', 'reviewing', 'fixing', 'unknown') GROUP BY project_id, kind",
-        )?;
+             AND {OPEN} GROUP BY project_id, kind",
+        ))?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             open.entry(row.get(0)?).or_default().insert(row.get(1)?, row.get(2)?);

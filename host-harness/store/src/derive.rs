@@ -8,6 +8,7 @@
 //! derived from them up to date, and forgets the mark, again in one transaction.
 //! It costs in proportion to what changed, and a crash loses nothing.
 
+use crate::status;
 use std::{
     borrow::Cow,
     collections::{BTreeMap, HashMap},
@@ -182,7 +183,7 @@ pub(super) fn derive_new<'a>(
             project_id: it.project_id,
             kind: finding.kind.as_str().to_owned(),
             severity: finding.severity,
-            status: finding.lifecycle.status.as_str().to_owned(),
+            status: status::word(&finding.lifecycle.status).to_owned(),
             security: it.security,
             rule_id: finding.rule_id.clone(),
             priority: it.priority,

@@ -9,12 +9,9 @@ use super::{
     FindingStore, Result, document,
     findings::{FindingId, VANISHED},
     pages::{key_hash, public_id_of},
+    status::ACTIVE,
     view::{Cursor, Sort},
 };
-
-/// Statuses that ask for work. Not every format tells one: what is not known
-/// to be closed is shown.
-pub const ACTIVE: [&str; 4] = ["open", "reviewing", "fixing", "unknown"];
 
 /// Which findings to show, and in which order. Lists are alternatives; an empty
 /// one is no filter.

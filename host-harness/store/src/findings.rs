@@ -15,8 +15,7 @@ use super::{
     runs::LastRuns,
 };
 
-/// The status of what a complete read did not bring any more.
-pub(super) const VANISHED: &str = "vanished";
+pub(super) use super::status::VANISHED;
 
 /// What a finding is known by: 16 hex digits, the same in every sync.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]

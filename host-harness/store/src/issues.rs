@@ -19,6 +19,7 @@ use super::{
     filter::Conditions,
     findings::{VANISHED, severity},
     runs::LastRuns,
+    status,
 };
 
 /// What an issue is known by: 16 hex digits.
@@ -414,7 +415,7 @@ impl FindingStore {
                 findings: Vec::new(),
             });
             source.findings.push(it.id);
-            if sum::rank(&it.status) < sum::rank(&source.status) {
+            if status::rank(&it.status) < status::rank(&source.status) {
                 source.status.clone_from(&it.status);
             }
             versions.extend(it.version.clone().filter(|version| !version.is_empty()));

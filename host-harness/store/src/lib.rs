@@ -40,6 +40,7 @@ mod scans;
 mod schedule;
 mod schedules;
 mod seen;
+mod status;
 mod vanishing;
 mod view;
 mod webhooks;
@@ -65,7 +66,7 @@ pub use self::{
     derive::Refreshed,
     error::{Cause, Result, StoreError},
     events::{EventRow, EventState, Noted},
-    filter::{ACTIVE, Filter, Period, ProjectFilter},
+    filter::{Filter, Period, ProjectFilter},
     findings::{FindingDetail, FindingId, FindingRow, OccurrenceDetail, RowFacts},
     health::{Adopted, StoreHealth},
     history::ChangeRow,
@@ -96,6 +97,7 @@ pub use self::{
     schedule::{LONGEST_BACKOFF, Next, Plan, Rhythm, ScheduleError, Span, Zone, backoff},
     schedules::{Due, ScheduleRow},
     seen::Seen,
+    status::ACTIVE,
     vanishing::VanishingRow,
     view::{Cursor, CursorError, FindingPage, Sort, Total, TotalIs},
     webhooks::{ClaimedDelivery, Delivery, DeliveryState, DueDelivery, Tried, Webhook},

@@ -18,9 +18,8 @@ pub use self::dashboard::{
 use super::{
     Result,
     derive::{Stale, Subject},
-    document,
-    filter::ACTIVE,
-    json,
+    document, json,
+    status::ACTIVE,
 };
 
 const DAY: i64 = 86_400_000_000;

@@ -1,5 +1,6 @@
 //! Reading packages: the inventory, and what findings name beside it.
 
+use crate::status::OPEN;
 use std::str::FromStr;
 
 use appsec_model::{Severity, Timestamp};
@@ -181,13 +182,14 @@ impl FindingStore {
     pub fn packages(&self, filter: &PackageFilter) -> Result<(Vec<PackageRow>, u64)> {
         let conditions = filter.conditions();
         let clause = conditions.clause();
-        let open = "WITH open AS MATERIALIZED (SELECT package_id, count(*) AS number, max(severity) AS worst \
-                    FROM findings INDEXED BY findings_by_package WHERE package_id IS NOT NULL \
-                    AND (status = 'open' OR status = 'reviewing' OR status = 'fixing') GROUP BY package_id) ";
+        let open = format!(
+            "WITH open AS MATERIALIZED (SELECT package_id, count(*) AS number, max(severity) AS worst \
+             FROM findings INDEXED BY findings_by_package WHERE package_id IS NOT NULL AND {OPEN} GROUP BY package_id) "
+        );
         let with_open = "LEFT JOIN open ON open.package_id = packages.id";
         // How many there are does not depend on their findings, mostly.
         let (by_open, counted) =
-            if filter.vulnerable || filter.min_severity.is_some() { (open, with_open) } else { ("", "") };
+            if filter.vulnerable || filter.min_severity.is_some() { (open.as_str(), with_open) } else { ("", "") };
         let count = format!(
             "{by_open}SELECT count(*) FROM packages CROSS JOIN projects ON projects.id = packages.project_id \
              {counted}{clause}"

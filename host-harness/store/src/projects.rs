@@ -1,5 +1,6 @@
 //! The vendor's projects.
 
+use crate::status::OPEN;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use appsec_model::{Project, ProjectRef, Scope, Timestamp};
@@ -282,10 +283,10 @@ impl FindingStore {
 
     /// Findings of each project.
     pub(super) fn counts_by_project(&self) -> Result<BTreeMap<i64, ProjectCounts>> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT project_id, count(*) FILTER (WHERE status IN ('open', 'reviewing', 'fixing')), count(*) \
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT project_id, count(*) FILTER (WHERE {OPEN}), count(*) \
              FROM findings INDEXED BY findings_by_project GROUP BY project_id",
-        )?;
+        ))?;
         let rows = statement
             .query_map([], |row| Ok((row.get(0)?, ProjectCounts { open: row.get(1)?, total: row.get(2)? })))?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)

@@ -1,7 +1,7 @@
 //! A page of findings: in which order, how many there are, and how it goes on.
 //!
 //! The rows of the index `findings_by_urgency` are what views ask for most:
-//! about security, asking for work, most urgent first; `findings_at_rest` holds
+//! about security, asking for work, most urgent first; `findings_inactive` holds
 //! all others. Conditions on their columns are decided while they are walked.
 //! For others the first [`CANDIDATES`] are looked at, which fills a page where
 //! what is asked for is not rare, and all rows only if they do not.
@@ -358,7 +358,7 @@ const URGENT: Part = Part {
 
 /// All others.
 const OTHERS: Part = Part {
-    index: "findings_at_rest",
+    index: "findings_inactive",
     of: "NOT (security = 1 AND (findings.status = 'open' OR findings.status = 'reviewing' \
          OR findings.status = 'fixing' OR findings.status = 'unknown'))",
 };

@@ -4,7 +4,11 @@ use std::{cmp::Reverse, collections::BTreeSet};
 
 use rusqlite::Row;
 
-use crate::{derive::Subject, findings::VANISHED};
+use crate::{
+    derive::Subject,
+    findings::VANISHED,
+    status::{is_open, rank},
+};
 
 /// What is summed up of a finding.
 #[derive(Clone, Debug)]
@@ -61,24 +65,6 @@ impl From<&Subject<'_>> for Summed {
     }
 }
 
-/// How open a status is: the smaller, the more. Those up to [`ASKS`] ask for work.
-pub(super) fn rank(status: &str) -> u8 {
-    match status {
-        "open" => 0,
-        "reviewing" => 1,
-        "fixing" => 2,
-        "unknown" => ASKS,
-        "provisionally-ignored" => 5,
-        "ignored" => 6,
-        "fixed" => 7,
-        VANISHED => 8,
-        _ => 4,
-    }
-}
-
-/// Not every source tells a status: what is not known to be closed is open.
-const ASKS: u8 = 3;
-
 /// The sum of an issue's findings.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sum<'a> {
@@ -103,9 +89,9 @@ impl<'a> Sum<'a> {
         let each = || findings.clone().map(|(_, it)| it);
         let leading = each().min_by_key(|it| (rank(&it.status), &it.status))?;
         let first = rank(&leading.status);
-        let open = first <= ASKS;
+        let open = is_open(&leading.status);
         // Those that decide: all that ask for work, else those with the status.
-        let counts = |it: &&Summed| rank(&it.status) <= if open { ASKS } else { first };
+        let counts = |it: &&Summed| if open { is_open(&it.status) } else { rank(&it.status) <= first };
         let counting = || each().filter(counts);
         let urgency = |it: &&Summed| (Reverse(it.priority), Reverse(it.severity), it.first_seen_at, it.public_id);
         let worst = |scores: &mut dyn Iterator<Item = f64>| scores.max_by(f64::total_cmp);

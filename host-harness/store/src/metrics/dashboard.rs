@@ -6,11 +6,7 @@ use rusqlite::{Row, ToSql};
 use serde::Serialize;
 
 use super::{DAY, day};
-use crate::{
-    FindingStore, ProjectFilter, Result,
-    filter::{ACTIVE, Conditions},
-    findings::severity,
-};
+use crate::{FindingStore, ProjectFilter, Result, filter::Conditions, findings::severity, status::ACTIVE};
 
 /// Ages of open findings, by the last day of each.
 const AGES: [(&str, i64); 6] = [

@@ -1,5 +1,6 @@
 //! Records of a page, and the findings that they are occurrences of.
 
+use crate::status;
 use std::{
     collections::{BTreeSet, HashMap},
     sync::Arc,
@@ -197,7 +198,7 @@ impl<'a> RecordWriter<'a> {
         let public_id = public_id(self.batch.instance, identity, finding);
         let shown = Shown::from(finding);
         let rule = finding.rule_id.as_deref().and_then(|id| self.rules.get(id)).map(Arc::as_ref);
-        let assessed = assess(self.connection, finding, finding.lifecycle.status.as_str(), rule)?;
+        let assessed = assess(self.connection, finding, status::word(&finding.lifecycle.status), rule)?;
         let inserted = self.finding.execute(params![
             public_id,
             self.batch.instance_id,
@@ -205,7 +206,7 @@ impl<'a> RecordWriter<'a> {
             finding.kind.as_str(),
             record,
             shown.severity,
-            finding.lifecycle.status.as_str(),
+            status::word(&finding.lifecycle.status),
             shown.security,
             shown.title,
             shown.rule_id,
@@ -373,7 +374,7 @@ impl<'a> RecordWriter<'a> {
         Columns {
             r#ref,
             on_primary: r#ref.is_some() && r#ref == primary,
-            status: Some(finding.lifecycle.status.as_str()),
+            status: Some(status::word(&finding.lifecycle.status)),
             relevant_since: finding.lifecycle.relevant_since.map(Timestamp::as_micros),
         }
     }

@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, fmt, str::FromStr};
 use appsec_grant::Code;
 use rusqlite::{Connection, params, params_from_iter};
 
-use super::tally::is_open;
+use crate::status::{OPEN, is_open};
 use crate::{Cause, Result, Seen};
 
 /// Fewer findings than this may always be marked: a small project may lose all
@@ -175,7 +175,7 @@ fn too_many(
     absent: &Absent,
 ) -> Result<Option<(u64, u64, &'static str)>> {
     let over = |part: u64, whole: u64| part >= AT_LEAST && part * 100 > whole * u64::from(limit.get());
-    let open = "status NOT IN ('fixed', 'ignored', 'provisionally-ignored', 'vanished')";
+    let open = OPEN;
     if let Some((kind, projects)) = scope.of {
         if absent.open >= AT_LEAST {
             let sql = format!(

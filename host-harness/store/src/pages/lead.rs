@@ -1,5 +1,6 @@
 //! What a finding shows: the state of its leading occurrence.
 
+use crate::status::rank_of;
 use appsec_model::{Finding, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -22,17 +23,16 @@ pub(crate) fn lead<'a>(
     written: impl FnOnce(i64) -> Option<&'a Finding>,
 ) -> Result<Option<Led>> {
     let leading = connection
-        .prepare_cached(
+        .prepare_cached(&format!(
             "SELECT records.id, records.package_id, iif(records.vanished_at IS NULL, records.status, 'vanished'), \
              records.id <> findings.occurrence_id, findings.status, findings.instance_id, \
              findings.project_id \
              FROM findings JOIN records ON records.project_id = findings.project_id AND finding_id = findings.id \
              WHERE findings.id = ?1 \
              ORDER BY records.vanished_at IS NOT NULL, on_primary DESC, \
-             CASE records.status WHEN 'open' THEN 0 WHEN 'reviewing' THEN 1 WHEN 'fixing' THEN 2 \
-             WHEN 'provisionally-ignored' THEN 4 WHEN 'ignored' THEN 5 WHEN 'fixed' THEN 6 ELSE 3 END, \
-             relevant_since DESC, record_key, origin LIMIT 1",
-        )?
+             {}, relevant_since DESC, record_key, origin LIMIT 1",
+            rank_of("records.status")
+        ))?
         .query_row([finding_id], |row| {
             Ok(Leading {
                 record: row.get(0)?,

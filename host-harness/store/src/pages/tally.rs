@@ -29,10 +29,7 @@ struct Counts {
 #[derive(Default)]
 pub(crate) struct Tally(BTreeMap<i64, Counts>);
 
-/// Whether a finding of that status asks for work.
-pub(crate) fn is_open(status: &str) -> bool {
-    !matches!(status, "fixed" | "ignored" | "provisionally-ignored" | "vanished")
-}
+use crate::status::is_open;
 
 impl Tally {
     /// Counts a record. One of a project that is not known has no place here.

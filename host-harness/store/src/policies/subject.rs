@@ -12,8 +12,8 @@ use crate::{
     compress::Decoder,
     derive::{self, Shared},
     document,
-    filter::ACTIVE,
     findings::severity,
+    status::ACTIVE,
 };
 
 /// Reads subjects; what many of them share is read once.

@@ -11,7 +11,7 @@ CREATE INDEX findings_by_urgency ON findings (
     priority DESC, severity DESC, project_id, kind, id,
     status, instance_id, reachability, package_id, first_seen_at, changed_at
 ) WHERE security = 1 AND (status = 'open' OR status = 'reviewing' OR status = 'fixing' OR status = 'unknown');
-CREATE INDEX findings_at_rest ON findings (
+CREATE INDEX findings_inactive ON findings (
     priority DESC, severity DESC, project_id, kind, id,
     status, security, instance_id, reachability, package_id, first_seen_at, changed_at
 ) WHERE NOT (security = 1 AND (status = 'open' OR status = 'reviewing' OR status = 'fixing' OR status = 'unknown'));
@@ -21,7 +21,7 @@ CREATE INDEX findings_by_project ON findings (project_id, kind, status, security
 
 -- Open findings of packages.
 CREATE INDEX findings_by_package ON findings (package_id, severity, status)
-    WHERE package_id IS NOT NULL AND (status = 'open' OR status = 'reviewing' OR status = 'fixing');
+    WHERE package_id IS NOT NULL AND (status = 'open' OR status = 'reviewing' OR status = 'fixing' OR status = 'unknown');
 
 -- Finds an advisory's number without a look at the rows.
 CREATE INDEX findings_by_advisory ON findings (advisories) WHERE advisories IS NOT NULL;
