@@ -185,6 +185,7 @@ codes! {
     // The machine.
     Usage "usage" Usage
     Io "io" Internal
+    NetworkFileSystem "network-file-system" Refused
     DiskFull "disk-full" Internal
     StoreBusy "store-busy" Conflict
     StoreDamaged "store-damaged" Internal
