@@ -12,9 +12,8 @@ pub fn create_private_dir(path: &Path) -> io::Result<()> {
 }
 
 /// File systems that other machines write to as well.
-const NETWORK: &[&str] = &[
-    "9p", "afs", "beegfs", "ceph", "cifs", "gfs2", "glusterfs", "lustre", "nfs", "nfs4", "ocfs2", "smb3", "smbfs",
-];
+const NETWORK: &[&str] =
+    &["9p", "afs", "beegfs", "ceph", "cifs", "gfs2", "glusterfs", "lustre", "nfs", "nfs4", "ocfs2", "smb3", "smbfs"];
 
 /// The same in user space, where the name begins with `fuse.`. Others there are
 /// local, such as those that encrypt a folder.
@@ -59,7 +58,10 @@ mod tests {
         let folder = folder.to_str().unwrap();
         let check = |folder: &str, mounts: &[(&str, &str)], expect: Option<&str>| {
             let line = |(point, kind): &(&str, &str)| {
-                format!("36 35 98:0 / {} rw,relatime shared:1 - {kind} server:/export rw\n", point.replace(' ', "\\040"))
+                format!(
+                    "36 35 98:0 / {} rw,relatime shared:1 - {kind} server:/export rw\n",
+                    point.replace(' ', "\\040")
+                )
             };
             let mounts: String = mounts.iter().map(line).collect();
             assert_eq!(network_file_system(Path::new(folder), &mounts), expect, "{folder}: {mounts}");
