@@ -89,6 +89,7 @@ pub struct Daemon {
 impl Daemon {
     /// Takes the data folder.
     pub fn new(harness: Harness, options: DaemonOptions) -> Result<Self, HarnessError> {
+        harness.refuse_network_file_system()?;
         let lock = DaemonLock::take(harness.data_dir(), options.parallel, harness.now())?;
         Ok(Self { harness, options, _lock: lock })
     }

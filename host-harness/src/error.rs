@@ -93,6 +93,11 @@ pub enum HarnessError {
     /// Another daemon works on the data folder.
     #[error("another daemon is at work on this data folder: {0}")]
     DaemonRuns(String),
+    /// Other machines may share the data folder.
+    #[error(
+        "the data directory {0} is on a network file system ({1}), where SQLite's write-ahead log cannot keep several machines apart"
+    )]
+    NetworkFileSystem(PathBuf, String),
     /// A schedule cannot be read.
     #[error(transparent)]
     Schedule(#[from] ScheduleError),
@@ -266,6 +271,7 @@ impl HarnessError {
             Self::Folder(..) => Code::Io,
             Self::Locked | Self::AtWork(_) | Self::Lock(..) => Code::Locked,
             Self::DaemonRuns(_) => Code::DaemonRunning,
+            Self::NetworkFileSystem(..) => Code::NetworkFileSystem,
             Self::Schedule(_) => Code::InvalidSchedule,
             Self::NoRun(_) => Code::RunNotFound,
             Self::Paused(_) => Code::Paused,

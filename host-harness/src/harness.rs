@@ -3,6 +3,7 @@
 use std::{
     borrow::Cow,
     collections::HashMap,
+    fs,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
@@ -16,7 +17,7 @@ use crate::{
     tenant::{Secrets, Tenant},
     vault::VAULT_KEY_VARIABLE,
 };
-use appsec_grant::{SecretSource, TenantId, files::check_folder};
+use appsec_grant::{SecretSource, TenantId, files::check_folder, network_file_system};
 use appsec_ingest::{ByClock, Gate, Gates, RetryPolicy, Waiter};
 use appsec_sandbox::{Called, Connector, Limits, Runtime, Transport, tls_config};
 use appsec_store::{ConnectorSource, FindingStore, Instance, SharedStore};
@@ -36,6 +37,8 @@ pub struct Options {
     pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     /// Where the key of the vaults is read from, when one is opened.
     pub vault_key: SecretSource,
+    /// Where the system lists what is mounted.
+    pub mounts: PathBuf,
 }
 
 impl Options {
@@ -48,6 +51,7 @@ impl Options {
             waiter: Arc::new(ByClock),
             clock: Arc::new(|| Timestamp::from_micros(jiff::Timestamp::now().as_microsecond())),
             vault_key: SecretSource::Variable { name: VAULT_KEY_VARIABLE.to_owned() },
+            mounts: PathBuf::from("/proc/self/mountinfo"),
         }
     }
 }
@@ -143,12 +147,26 @@ impl Harness {
         for folder in [self.data_dir(), &self.data_dir().join("tenants"), &self.tenant_folder(&id)] {
             check_folder(folder).map_err(HarnessError::exposed(folder))?;
         }
+        self.refuse_network_file_system()?;
         self.sweep_tenants()?;
         let folder = self.tenant_folder(&id);
         let store = SharedStore::new(FindingStore::open(&folder.join("store.sqlite3"), &id)?);
         let tenant = Tenant { harness: self.clone(), id, folder, store };
         self.finish_deletions(&tenant)?;
         Ok(tenant)
+    }
+
+    /// Refuses a data folder that other machines may share. SQLite's
+    /// write-ahead log lies in memory that the processes of one machine share,
+    /// and locks of files do not hold everywhere on a network. The name of the
+    /// machine decides nothing: a container has another one at each start.
+    pub(crate) fn refuse_network_file_system(&self) -> Result<(), HarnessError> {
+        // Only Linux has this list; elsewhere the operator decides.
+        let mounts = fs::read_to_string(&self.options().mounts).unwrap_or_default();
+        match network_file_system(self.data_dir(), &mounts) {
+            Some(kind) => Err(HarnessError::NetworkFileSystem(self.data_dir().to_owned(), kind.to_owned())),
+            None => Ok(()),
+        }
     }
 
     /// A tenant that may be open already. One that was deleted and is there again

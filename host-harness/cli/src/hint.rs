@@ -209,6 +209,10 @@ pub fn hint(code: Code) -> Option<&'static str> {
         Code::IssueNotFound => {
             "`harness issues --include-closed --include-non-security` lists the issues of the tenant"
         }
+        Code::NetworkFileSystem => {
+            "move it to a disk of this machine; to use several machines, give each its own data folder and its own \
+             tenants"
+        }
         Code::DiskFull => "free some space and run the command again",
         Code::StoreBusy => "wait for the other process to finish, then run the command again",
         Code::StoreDamaged => {

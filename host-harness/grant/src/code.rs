@@ -196,6 +196,7 @@ codes! {
     FolderExposed "folder-exposed" Refused
     FileExposed "file-exposed" Refused
     Io "io" Internal
+    NetworkFileSystem "network-file-system" Refused
     DiskFull "disk-full" Internal
     StoreBusy "store-busy" Conflict
     StoreDamaged "store-damaged" Internal

@@ -13,6 +13,7 @@ mod code;
 mod egress;
 pub mod files;
 mod ids;
+mod mounts;
 mod secrets;
 mod text;
 
@@ -22,6 +23,7 @@ pub use self::{
     code::{Class, Code, UnknownCode},
     egress::{Addresses, EgressPolicy, Origin, OriginError, Refusal, Scheme},
     ids::{InstanceName, NameError, TenantId},
+    mounts::network_file_system,
     secrets::{Secret, SecretError, SecretSource, VAULT_KEY_PREFIX},
     text::with_causes,
 };

@@ -92,8 +92,16 @@ impl Harness {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use appsec_grant::{Code, TenantId};
+    use tokio_util::sync::CancellationToken;
+
     use super::{DaemonLock, HarnessError, Timestamp};
-    use crate::harness::{Harness, Options};
+    use crate::{
+        daemon::{Daemon, DaemonOptions},
+        harness::{Harness, Options},
+    };
 
     #[test]
     fn a_second_daemon_is_refused_and_the_first_one_is_seen() {
@@ -109,6 +117,32 @@ mod tests {
         drop(first);
         assert!(harness.daemon().unwrap().is_none());
         take().unwrap();
+    }
+
+    #[test]
+    fn a_folder_on_a_network_file_system_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let (data, mounts) = (folder.path().join("data"), folder.path().join("mounts"));
+        let on = |kind: &str| {
+            std::fs::write(&mounts, format!("36 35 0:9 / / rw shared:1 - {kind} server:/export rw\n")).unwrap();
+            Harness::new(Options { mounts: mounts.clone(), ..Options::new(data.clone()) })
+        };
+        let daemon = |harness: Harness| {
+            let (stop, abort) = (CancellationToken::new(), CancellationToken::new());
+            let progress = Arc::new(|_| {});
+            Daemon::new(harness, DaemonOptions { parallel: 1, once: true, stop, abort, listen: None, progress })
+        };
+        let tenant = "acme".parse::<TenantId>().unwrap();
+        for kind in ["nfs4", "cifs", "fuse.sshfs"] {
+            let error = on(kind).tenant(tenant.clone()).err().unwrap();
+            assert_eq!(error.code(), Code::NetworkFileSystem);
+            assert!(error.to_string().contains(kind), "{error}");
+            let error = daemon(on(kind)).err().unwrap();
+            assert_eq!(error.code(), Code::NetworkFileSystem);
+            assert!(!data.exists(), "something was written before");
+        }
+        on("ext4").tenant(tenant).unwrap();
+        daemon(on("ext4")).unwrap();
     }
 
     #[test]

@@ -174,7 +174,7 @@ mod tests {
         FindingStore::open(&path, &tenant("acme")).unwrap();
         rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 1).unwrap();
         let error = FindingStore::open(&path, &tenant("acme")).err().unwrap();
-        insta::assert_snapshot!(error, @"the store was written by a draft of this program: move it away and sync anew");
+        insta::assert_snapshot!(error, @"unsupported pre-release database version");
     }
 
     #[test]

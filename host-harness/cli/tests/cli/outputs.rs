@@ -1,37 +1,102 @@
-//! The document `OUTPUTS.md`, which is made from the forms that `harness schema` prints.
+//! The reference in `docs/`, which is made from what `harness schema` and `--help`
+//! print.
 
 use std::{collections::BTreeMap, fmt::Write, fs, path::Path};
 
 use serde_json::{Map, Value};
 use vendor_sim::WorldShape;
 
-use crate::support::Desk;
+use crate::support::{Desk, done};
 
 const HEAD: &str = "\
 # JSON output
 
-Each of these commands takes `--json` and then prints one JSON document on standard output; `harness run` prints one per
-line, for each thing that happens. `harness schema COMMAND` prints the JSON Schema of what a command prints, and
-`harness schema` those of all. A command that fails prints an `error` on standard error, and ends with an exit code other
-than 0. Options that cannot be read (exit code 2) are told in plain text: it is not known then what was asked for.
+With `--json` each of these commands prints one JSON document on standard output; `harness daemon` prints one per line,
+for each event. `harness schema COMMAND` prints the JSON Schema of a command's output, `harness schema` all of them. A
+command that fails prints an `error` on standard error, with an exit code other than 0. Options that cannot be parsed
+(exit code 2) are reported in plain text.
 
-A field that is not *always* there is left out or `null` where nothing is known. Fields and words may be added; what is
-here keeps its meaning. Moments are RFC 3339 in UTC, with up to six digits of a second.
+A field that is not *always* there is absent or `null` if nothing is known. Fields and words may be added; existing ones
+keep their meaning. Times are RFC 3339 in UTC, with up to six digits of a second.
 
-This page is made by a test from the types that are printed.
+This page is generated from the types that are printed, and checked by a test.
 
 ";
 
-#[test]
-fn the_document_is_up_to_date() {
-    let desk = Desk::new(WorldShape { projects: 1, sast: 0, sca: 0, ..WorldShape::default() }, vec![]);
-    let schemas: BTreeMap<String, Value> = serde_json::from_str(&desk.ok(&["schema"])).unwrap();
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("OUTPUTS.md");
-    let expect = document(schemas);
+const COMMANDS: &str = "\
+# Commands
+
+This page is generated from `--help`, and checked by a test. The options of every command are listed once, in the first
+section.
+";
+
+/// Rewrites a document of the reference that is not what it should be.
+fn keep(name: &str, expect: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference").join(name);
     if fs::read_to_string(&path).unwrap_or_default() != expect {
         fs::write(&path, expect).unwrap();
-        panic!("OUTPUTS.md differed and is rewritten: read what changed, and run the tests again");
+        panic!("docs/reference/{name} differed and is rewritten: read what changed, and run the tests again");
     }
+}
+
+fn small() -> Desk {
+    Desk::new(WorldShape { projects: 1, sast: 0, sca: 0, ..WorldShape::default() }, vec![])
+}
+
+#[test]
+fn the_reference_of_json_is_up_to_date() {
+    let schemas: BTreeMap<String, Value> = serde_json::from_str(&small().ok(&["schema"])).unwrap();
+    keep("json.md", &document(schemas));
+}
+
+#[test]
+fn the_reference_of_commands_is_up_to_date() {
+    let mut text = COMMANDS.to_owned();
+    let found = describe(&small(), &mut text, &mut Vec::new());
+    assert!(found > 60, "{found} commands");
+    keep("cli.md", &text);
+}
+
+/// Writes down a command with those below it, and tells how many they are.
+fn describe(desk: &Desk, text: &mut String, command: &mut Vec<String>) -> usize {
+    let arguments: Vec<&str> = command.iter().map(String::as_str).chain(["--help"]).collect();
+    // The help shows what the environment says.
+    let help = done(desk.command(&arguments).env_remove("HARNESS_DATA_DIR").output().unwrap());
+    assert_eq!(help.code, 0, "{arguments:?}: {}", help.stderr);
+    let help = help.stdout;
+    let own = match help.find("\nOptions of every command:") {
+        Some(end) if !command.is_empty() => &help[..end],
+        _ => &help,
+    };
+    // What comes before it is prose, and Markdown may break it anew.
+    let (about, usage) = own.split_once("\nUsage: ").unwrap();
+    let about = about.split_whitespace().collect::<Vec<_>>().join(" ");
+    let lines: Vec<&str> = usage.lines().map(str::trim_end).collect();
+    let name: Vec<&str> = ["harness"].into_iter().chain(command.iter().map(String::as_str)).collect();
+    let level = "#".repeat(command.len().min(1) + 2);
+    let usage = lines.join("\n");
+    let usage = usage.trim_end();
+    let _ = write!(text, "\n{level} {}\n\n{about}\n\n```text\n{usage}\n```\n", name.join(" "));
+    let below: Vec<String> = if usage.lines().next().unwrap().ends_with("<COMMAND>") || usage.contains("[COMMAND]") {
+        usage.lines().filter_map(listed).map(str::to_owned).collect()
+    } else {
+        Vec::new()
+    };
+    let mut found = 1;
+    for name in below {
+        command.push(name);
+        found += describe(desk, text, command);
+        command.pop();
+    }
+    found
+}
+
+/// The command that a line of a help lists.
+fn listed(line: &str) -> Option<&str> {
+    let (name, meaning) = line.strip_prefix("  ")?.split_once("  ")?;
+    let is_name = name.starts_with(|sign: char| sign.is_ascii_lowercase())
+        && name.bytes().all(|sign| sign.is_ascii_lowercase() || sign == b'-');
+    (is_name && !meaning.is_empty() && name != "help").then_some(name)
 }
 
 fn document(schemas: BTreeMap<String, Value>) -> String {
@@ -132,7 +197,7 @@ fn kind(schema: &Value) -> String {
         "object" if schema["additionalProperties"].is_object() => {
             format!("map to {}", kind(&schema["additionalProperties"]))
         }
-        "string" if schema["format"] == "date-time" => "moment".to_owned(),
+        "string" if schema["format"] == "date-time" => "time".to_owned(),
         "string" => "text".to_owned(),
         "integer" => "whole number".to_owned(),
         "boolean" => "yes or no".to_owned(),

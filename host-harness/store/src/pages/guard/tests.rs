@@ -52,10 +52,8 @@ fn more_than_may_vanish_is_refused_and_nothing_is_marked_until_it_is_allowed() {
     desk.findings(&rest, 2);
     let read = last_read(&desk);
     assert_eq!((read.state, read.counts.vanished, vanished(&desk)), (ReadState::Refused, 0, 0));
-    insta::assert_snapshot!(read.message.unwrap(), @"
-    nothing was marked as vanished: 40 of 100 open findings in the scope of the read would be, 40% with a limit of 30%
-      to do: if they are gone indeed, confirm with: harness sync code --allow-vanish
-    ");
+    insta::assert_snapshot!(read.message.unwrap(), @"nothing was marked as vanished: 40 of 100 open findings in the scope of the read would be, 40% with a limit of 30%");
+    assert_eq!(read.code, Some(appsec_grant::Code::RemovalRefused));
     let (listed, total) = desk.store.with(|store| store.vanishing(2, 7)).unwrap();
     assert_eq!((listed.len(), total), (7, 90), "fixed ones are told as well");
     desk.on_absence = OnAbsence::Mark;
