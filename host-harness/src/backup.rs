@@ -266,8 +266,9 @@ impl Harness {
             _ => {}
         }
         let paused = (!accept_grants).then(|| self.now());
-        let restored = copy_back(&backup, source, &part, (&original, &id), paused)
-            .and_then(|adopted| move_new(&part, &folder).map(|()| adopted).map_err(|error| failed(&folder, error).into()));
+        let restored = copy_back(&backup, source, &part, (&original, &id), paused).and_then(|adopted| {
+            move_new(&part, &folder).map(|()| adopted).map_err(|error| failed(&folder, error).into())
+        });
         if restored.is_err() {
             // What is refused is not left lying about. Why it is refused counts more than that it cannot be removed.
             _ = fs::remove_dir_all(&part);

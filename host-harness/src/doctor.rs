@@ -288,7 +288,8 @@ fn keys_inside(data_dir: &Path) -> Vec<Check> {
             {
                 let what = format!("key of a vault {}", path.display());
                 let detail = "it lies in the data folder: whoever gets the vault there gets its key too";
-                let remedy = "make a new key elsewhere, seal each vault with it (harness vault rekey), and remove this one";
+                let remedy =
+                    "make a new key elsewhere, seal each vault with it (harness vault rekey), and remove this one";
                 checks.push(Check::bad(what, Condition::Problem, detail, remedy));
             }
         }

@@ -340,11 +340,7 @@ impl Tenant {
 
     /// Reads the secrets of an instance; one given by hand goes before those
     /// that are noted. Of one that nobody has accepted yet none is read.
-    pub(crate) fn secrets(
-        &self,
-        instance: &Instance,
-        by_hand: Option<&SecretSource>,
-    ) -> Result<Secrets, HarnessError> {
+    pub(crate) fn secrets(&self, instance: &Instance, by_hand: Option<&SecretSource>) -> Result<Secrets, HarnessError> {
         require_accepted(instance)?;
         self.secrets_from(&instance.made, &instance.made.secrets, by_hand)
     }
@@ -411,7 +407,6 @@ pub(crate) fn require_accepted(instance: &Instance) -> Result<(), HarnessError> 
         false => Ok(()),
     }
 }
-
 
 /// The origins that somebody vouches for, and those that the operator adds. An
 /// origin whose address is private is granted only by the operator's own word.

@@ -105,7 +105,10 @@ fn new_key(output: Output, to: Option<PathBuf>, data_dir: &Path) -> Result<(), F
     if let Some(path) = to.as_ref().filter(|path| is_inside(path, data_dir)) {
         return Err(Failure::new(
             "io",
-            format!("{} is inside of the data folder: whoever gets the vault there would get its key too", path.display()),
+            format!(
+                "{} is inside of the data folder: whoever gets the vault there would get its key too",
+                path.display()
+            ),
             Some("write the key to another place, which is not backed up together with the data folder"),
         ));
     }

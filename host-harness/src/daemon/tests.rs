@@ -367,9 +367,15 @@ async fn a_sync_of_which_nothing_can_be_written_down_is_not_made_again_and_again
     let tenant = desk.tenant("acme");
     desk.scheduled(&tenant, "code").await;
     std::fs::write(desk.folder.path().join("token"), "revoked").unwrap();
-    // As a disk that is full: the failure cannot be noted.
-    tenant.store().with(|store| store.refuse_schedules());
-    let options = DaemonOptions { once: false, ..desk.options(1) };
+    let mut options = DaemonOptions { once: false, ..desk.options(1) };
+    // As a disk that is full from when the sync begins: the failure cannot be noted.
+    let (tell, store) = (options.progress.clone(), tenant.store().clone());
+    options.progress = Arc::new(move |event| {
+        if matches!(event, DaemonEvent::SyncStarted { .. }) {
+            store.with(|store| store.refuse_schedules());
+        }
+        tell(event);
+    });
     let waiter = Arc::new(UntilBroken { events: desk.events.clone(), stop: options.stop.clone() });
     let harness = Harness::new(Options { waiter, ..desk.harness.options().clone() });
     Daemon::new(harness, options).unwrap().run().await.unwrap();

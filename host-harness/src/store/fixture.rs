@@ -183,7 +183,8 @@ pub(super) fn finding(fields: &Value) -> Value {
 impl FindingStore {
     /// Lets every change of a schedule fail, as a full disk does.
     pub(crate) fn refuse_schedules(&self) {
-        let refuse = "CREATE TRIGGER refuse BEFORE UPDATE ON schedules BEGIN SELECT RAISE(ABORT, 'full'); END";
+        let refuse =
+            "CREATE TRIGGER IF NOT EXISTS refuse BEFORE UPDATE ON schedules BEGIN SELECT RAISE(ABORT, 'full'); END";
         self.connection.execute_batch(refuse).unwrap();
     }
 }

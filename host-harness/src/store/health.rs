@@ -73,10 +73,11 @@ impl FindingStore {
         // A connection that may only query may not write another file either.
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         // SQLite takes an empty file, and its permissions.
-        private_file().write(true).create_new(true).open(path).map_err(|error| StoreError::Open {
-            path: path.to_owned(),
-            source: error.into(),
-        })?;
+        private_file()
+            .write(true)
+            .create_new(true)
+            .open(path)
+            .map_err(|error| StoreError::Open { path: path.to_owned(), source: error.into() })?;
         Connection::open_with_flags(from, flags)?.execute("VACUUM INTO ?1", [to])?;
         Ok(())
     }
@@ -147,7 +148,8 @@ impl FindingStore {
                 transaction.execute("DELETE FROM onboarding", [])?;
             }
             None => {
-                let sql = "UPDATE instances SET unaccepted = 0, paused_at = NULL, paused_reason = NULL WHERE unaccepted";
+                let sql =
+                    "UPDATE instances SET unaccepted = 0, paused_at = NULL, paused_reason = NULL WHERE unaccepted";
                 transaction.execute(sql, [])?;
             }
         }
@@ -235,14 +237,19 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let acme = "acme".parse().unwrap();
         let foreign = [
-            ("CREATE TRIGGER censor AFTER INSERT ON findings BEGIN DELETE FROM findings; END",
-             "trigger `censor` does not belong there"),
+            (
+                "CREATE TRIGGER censor AFTER INSERT ON findings BEGIN DELETE FROM findings; END",
+                "trigger `censor` does not belong there",
+            ),
             ("CREATE VIEW w AS SELECT 1", "view `w` does not belong there"),
             ("CREATE TABLE more (a)", "table `more` does not belong there"),
             ("CREATE INDEX more ON runs (id)", "index `more` does not belong there"),
             ("DROP INDEX deliveries_due", "index `deliveries_due` is missing"),
-            ("DROP VIEW IF EXISTS w; DROP TRIGGER tell_after_insert; CREATE TRIGGER tell_after_insert AFTER INSERT ON \
-              runs BEGIN SELECT 1; END", "trigger `tell_after_insert` was changed"),
+            (
+                "DROP VIEW IF EXISTS w; DROP TRIGGER tell_after_insert; CREATE TRIGGER tell_after_insert AFTER INSERT ON \
+              runs BEGIN SELECT 1; END",
+                "trigger `tell_after_insert` was changed",
+            ),
         ];
         for (number, (sql, told)) in foreign.into_iter().enumerate() {
             let path = folder.path().join(format!("{number}.sqlite3"));

@@ -189,11 +189,10 @@ impl Tenant {
         let ClaimedDelivery { delivery, instance_id, webhook, run } = claimed;
         // What is wrong here is put right by the operator, and tried again.
         let name = delivery.instance.parse::<InstanceName>().map_err(|error| error.to_string());
-        let secret = name
-            .and_then(|name| {
-                let secret = self.signing_secret(&name, OUTGOING, &webhook.secret, &webhook.audience());
-                secret.map_err(|error| error.to_string())
-            });
+        let secret = name.and_then(|name| {
+            let secret = self.signing_secret(&name, OUTGOING, &webhook.secret, &webhook.audience());
+            secret.map_err(|error| error.to_string())
+        });
         let secret = match secret {
             Ok(secret) => secret,
             Err(why) => return Answer::Unreachable(why),

@@ -109,7 +109,9 @@ fn what_is_restored_is_not_synced_before_it_is_accepted() {
 
     let said = desk.ok(&["restore", backup, "--as", "copy"]);
     let (origin, token) = (stranger.origin(), desk.token_file());
-    for told in ["nobody vouches", &format!("{origin} (private)"), &format!("{origin}/hook (private)"), "instance resume"] {
+    for told in
+        ["nobody vouches", &format!("{origin} (private)"), &format!("{origin}/hook (private)"), "instance resume"]
+    {
         assert!(said.contains(told), "{told}: {said}");
     }
     assert!(said.split_whitespace().collect::<String>().contains("SEMGREP_APP_TOKENfromthefile"), "{said}");
@@ -214,7 +216,11 @@ fn a_backup_with_a_trigger_of_its_own_is_refused() {
          BEGIN UPDATE findings SET status = 'ignored', security = 0 WHERE id = new.id; END",
     );
     let refused = desk.run(&["restore", folder.to_str().unwrap(), "--as", "copy"]);
-    assert!(refused.code == 1 && refused.stderr.contains("trigger `censor` does not belong there"), "{}", refused.stderr);
+    assert!(
+        refused.code == 1 && refused.stderr.contains("trigger `censor` does not belong there"),
+        "{}",
+        refused.stderr
+    );
     nothing_stays(&desk, "copy");
 }
 
@@ -235,7 +241,10 @@ fn a_backup_whose_schema_does_not_end_is_refused_in_time() {
 fn doctor_names_what_does_not_belong_into_the_schema() {
     let desk = Desk::new(shape(), vec![]);
     desk.added();
-    changed(&desk.data_dir().join("tenants/default/store.sqlite3"), "CREATE VIEW w AS SELECT 1; DROP INDEX deliveries_due");
+    changed(
+        &desk.data_dir().join("tenants/default/store.sqlite3"),
+        "CREATE VIEW w AS SELECT 1; DROP INDEX deliveries_due",
+    );
     let told = desk.run(&["doctor"]);
     let text = told.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
     assert_eq!(told.code, 1, "{text}");
