@@ -2,7 +2,7 @@
 //! the schema of its version and nothing else: a trigger or view of somebody
 //! else would be run by every statement that touches its table.
 
-use std::collections::BTreeSet;
+use std::{borrow::Cow, collections::BTreeSet, sync::OnceLock};
 
 use rusqlite::{Connection, TransactionBehavior};
 
@@ -68,6 +68,18 @@ fn steps_of(version: i64) -> usize {
     usize::try_from(version - OLDEST + 1).unwrap_or(0)
 }
 
+/// The schema of the newest version, made once.
+static NEWEST: OnceLock<BTreeSet<Object>> = OnceLock::new();
+
+/// The schema of a fresh file of this version.
+fn fresh(version: i64) -> Result<BTreeSet<Object>> {
+    let fresh = Connection::open_in_memory()?;
+    for part in STEPS.iter().take(steps_of(version)).copied().flatten() {
+        fresh.execute_batch(part)?;
+    }
+    objects(&fresh)
+}
+
 /// What does not belong into the schema of a file, or is missing there. Of a
 /// file of a newer program, or of a draft, nothing can be said.
 pub(super) fn foreign_objects(connection: &Connection) -> Result<Vec<String>> {
@@ -78,11 +90,16 @@ pub(super) fn foreign_objects(connection: &Connection) -> Result<Vec<String>> {
     if version > newest() || (1..OLDEST).contains(&version) {
         return Ok(Vec::new());
     }
-    let fresh = Connection::open_in_memory()?;
-    for part in STEPS.iter().take(steps_of(version)).copied().flatten() {
-        fresh.execute_batch(part)?;
+    let own = match NEWEST.get() {
+        Some(own) if version == newest() => Cow::Borrowed(own),
+        _ => Cow::Owned(fresh(version)?),
+    };
+    if version == newest() {
+        NEWEST.get_or_init(|| own.clone().into_owned());
     }
-    let own = objects(&fresh)?;
+    if found == *own.as_ref() {
+        return Ok(Vec::new());
+    }
     let named = |(kind, name, ..): &Object| {
         let name: String = name.chars().take(NAME_SIGNS).collect();
         format!("{kind} `{name}`")
