@@ -5,7 +5,7 @@ use rusqlite::{StatementStatus, params};
 use serde_json::{Value, json};
 
 use super::code;
-use crate::store::fixture::Desk;
+use crate::fixture::Desk;
 
 #[test]
 fn a_rule_looks_at_one_finding_and_not_at_all_of_them() {
