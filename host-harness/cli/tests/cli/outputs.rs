@@ -10,7 +10,7 @@ use crate::support::Desk;
 const HEAD: &str = "\
 # JSON output
 
-Each of these commands takes `--json` and then prints one JSON document on standard output; `harness run` prints one per
+Each of these commands takes `--json` and then prints one JSON document on standard output; `harness daemon` prints one per
 line, for each thing that happens. `harness schema COMMAND` prints the JSON Schema of what a command prints, and
 `harness schema` those of all. A command that fails prints an `error` on standard error, and ends with an exit code other
 than 0. Options that cannot be read (exit code 2) are told in plain text: it is not known then what was asked for.
@@ -60,7 +60,7 @@ fn document(schemas: BTreeMap<String, Value>) -> String {
 /// A command as it is typed.
 fn spelled(name: &str) -> String {
     match name.split_once('-') {
-        _ if name == "webhook-event" => name.to_owned(),
+        _ if name == "notify-event" => name.to_owned(),
         Some(("onboard", option)) => format!("onboard --{option}"),
         Some((group, command)) => format!("{group} {command}"),
         None => name.to_owned(),
