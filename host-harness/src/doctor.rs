@@ -65,21 +65,21 @@ pub struct Check {
     #[schemars(with = "Option<String>")]
     pub code: Option<Code>,
     /// What to do about it.
-    pub remedy: Option<String>,
+    pub hint: Option<String>,
 }
 
 impl Check {
     fn good(what: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { what: what.into(), condition: Condition::Good, detail: detail.into(), code: None, remedy: None }
+        Self { what: what.into(), condition: Condition::Good, detail: detail.into(), code: None, hint: None }
     }
 
-    fn bad(what: impl Into<String>, condition: Condition, detail: impl Into<String>, remedy: &str) -> Self {
-        Self { what: what.into(), condition, detail: detail.into(), code: None, remedy: Some(remedy.to_owned()) }
+    fn bad(what: impl Into<String>, condition: Condition, detail: impl Into<String>, hint: &str) -> Self {
+        Self { what: what.into(), condition, detail: detail.into(), code: None, hint: Some(hint.to_owned()) }
     }
 
     fn failed(what: impl Into<String>, error: &HarnessError) -> Self {
         let code = Some(error.code());
-        Self { what: what.into(), condition: Condition::Problem, detail: with_causes(error), code, remedy: None }
+        Self { what: what.into(), condition: Condition::Problem, detail: with_causes(error), code, hint: None }
     }
 }
 
@@ -112,8 +112,8 @@ impl Harness {
                     usable
                 }
                 Err(error) => {
-                    let remedy = "restore it from a backup with `harness restore`, or move it away and sync anew";
-                    checks.push(Check::bad(what, Condition::Problem, with_causes(error), remedy));
+                    let hint = "restore it from a backup with `harness restore`, or move it away and sync anew";
+                    checks.push(Check::bad(what, Condition::Problem, with_causes(error), hint));
                     false
                 }
             };
@@ -254,10 +254,10 @@ async fn last_work(tenant: &Tenant, instance: &Instance, what: &str) -> Option<C
         }
         (_, InstanceStatus::Degraded) => {
             let why = instance.status_detail.as_deref().unwrap_or("the last check failed");
-            bad(Condition::Notice, why, format!("harness instance check {name}"))
+            bad(Condition::Notice, why, format!("harness instance test {name}"))
         }
         (None, InstanceStatus::NeverChecked) => {
-            bad(Condition::Notice, "nobody has tried it yet", format!("harness instance check {name}"))
+            bad(Condition::Notice, "nobody has tried it yet", format!("harness instance test {name}"))
         }
         _ => None,
     }
@@ -293,8 +293,8 @@ fn folder(path: &Path) -> Check {
         probe.close()
     });
     if let Err(error) = written {
-        let remedy = "check its permissions and the space on the disk";
-        return Check::bad(what, Condition::Problem, format!("it cannot be written: {error}"), remedy);
+        let hint = "check its permissions and the space on the disk";
+        return Check::bad(what, Condition::Problem, format!("it cannot be written: {error}"), hint);
     }
     Check::good(what, "it is there and can be written")
 }
@@ -320,9 +320,9 @@ fn permissions(folder: &Path) -> Option<Check> {
     if let Some(more @ 1..) = looked.exposed.len().checked_sub(NAMED) {
         detail.push_str(&format!("; and {more} more"));
     }
-    let remedy = "take the rights of others away: chmod -R go-rwx on the data folder; where something belongs to another \
+    let hint = "take the rights of others away: chmod -R go-rwx on the data folder; where something belongs to another \
                   user: chown -R; what others could write they may have changed: bring it back from a backup";
-    Some(Check::bad(what, condition, detail, remedy))
+    Some(Check::bad(what, condition, detail, hint))
 }
 
 /// Folders below the data folder are those of tenants, and of compiled code.
@@ -359,8 +359,8 @@ fn half_restored(tenants: &Path) -> Vec<Check> {
     let left = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(RESTORING));
     let told = left.map(|entry| {
         let what = format!("folder {}", entry.path().display());
-        let remedy = "run that `harness restore` again, or remove the folder";
-        Check::bad(what, Condition::Notice, "a restore that is under way, or was cut off", remedy)
+        let hint = "run that `harness restore` again, or remove the folder";
+        Check::bad(what, Condition::Notice, "a restore that is under way, or was cut off", hint)
     });
     told.collect()
 }
@@ -381,9 +381,9 @@ fn keys_inside(data_dir: &Path) -> Vec<Check> {
             {
                 let what = format!("key of a vault {}", path.display());
                 let detail = "it lies in the data folder: whoever gets the vault there gets its key too";
-                let remedy =
+                let hint =
                     "make a new key elsewhere, seal each vault with it (harness vault rekey), and remove this one";
-                checks.push(Check::bad(what, Condition::Problem, detail, remedy));
+                checks.push(Check::bad(what, Condition::Problem, detail, hint));
             }
         }
     }
@@ -391,31 +391,31 @@ fn keys_inside(data_dir: &Path) -> Vec<Check> {
 }
 
 fn store(what: &str, tenant: &TenantId, health: &StoreHealth) -> Vec<Check> {
-    let notice = |detail: String, remedy: &str| Check::bad(what, Condition::Notice, detail, remedy);
-    let problem = |detail: String, remedy: &str| Check::bad(what, Condition::Problem, detail, remedy);
+    let notice = |detail: String, hint: &str| Check::bad(what, Condition::Notice, detail, hint);
+    let problem = |detail: String, hint: &str| Check::bad(what, Condition::Problem, detail, hint);
     if !health.foreign.is_empty() {
-        let remedy = "find out who can write the data folder; move the tenant's folder away, and restore a backup that \
+        let hint = "find out who can write the data folder; move the tenant's folder away, and restore a backup that \
                       you trust with `harness restore`, or sync anew";
-        return vec![problem(format!("unexpected database schema: {}", health.foreign.join("; ")), remedy)];
+        return vec![problem(format!("unexpected database schema: {}", health.foreign.join("; ")), hint)];
     }
     if !health.faults.is_empty() {
-        let remedy = "restore it from a backup with `harness restore`, or move it away and sync anew";
-        return vec![problem(format!("it is damaged: {}", health.faults.join("; ")), remedy)];
+        let hint = "restore it from a backup with `harness restore`, or move it away and sync anew";
+        return vec![problem(format!("it is damaged: {}", health.faults.join("; ")), hint)];
     }
     if health.version != health.known_version {
         let detail = format!("it has version {}, and this program writes {}", health.version, health.known_version);
         return vec![if health.version > health.known_version {
             problem(detail, "use a newer program")
         } else if health.version == 0 {
-            let remedy = "restore it from a backup with `harness restore`, or move it away and sync anew";
-            problem("it is empty: no program has written into it".to_owned(), remedy)
+            let hint = "restore it from a backup with `harness restore`, or move it away and sync anew";
+            problem("it is empty: no program has written into it".to_owned(), hint)
         } else {
             notice(detail, "the next command brings it up to date; make a backup before")
         }];
     }
     if health.tenant != tenant.as_str() {
-        let remedy = "move the folder back to the name of its owner, or bring it in with `harness restore`";
-        return vec![problem(format!("it belongs to the tenant {}", health.tenant), remedy)];
+        let hint = "move the folder back to the name of its owner, or bring it in with `harness restore`";
+        return vec![problem(format!("it belongs to the tenant {}", health.tenant), hint)];
     }
     let mut checks = vec![Check::good(what, format!("whole, version {}", health.version))];
     if health.unfinished_deletions > 0 {
@@ -432,8 +432,8 @@ fn store(what: &str, tenant: &TenantId, health: &StoreHealth) -> Vec<Check> {
     }
     if health.unusable_records > 0 {
         let detail = format!("{} records could not be used, and are kept as they came", health.unusable_records);
-        let remedy = "`harness runs` shows why; what a newer connector makes of them: harness renormalize --dry-run";
-        checks.push(notice(detail, remedy));
+        let hint = "`harness runs` shows why; what a newer connector makes of them: harness renormalize --dry-run";
+        checks.push(notice(detail, hint));
     }
     if health.runs_from_the_future > 0 {
         let detail = format!("{} runs began in the future", health.runs_from_the_future);

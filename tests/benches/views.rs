@@ -89,7 +89,7 @@ fn main() {
         ("findings --environment production (none)", Filter { scope: in_production, ..usual() }),
         ("findings --min-severity high", Filter { min_severity: Some(Severity::High), ..usual() }),
         ("findings --status fixed", Filter { statuses: vec!["fixed".to_owned()], ..usual() }),
-        ("findings --all --all-categories", Filter { limit: 50, ..Filter::default() }),
+        ("findings --include-closed --include-non-security", Filter { limit: 50, ..Filter::default() }),
         ("findings --sort changed", Filter { sort: Sort::Changed, ..usual() }),
         ("findings --sort path", Filter { sort: Sort::Path, ..usual() }),
         ("findings --changed-since 1d", {

@@ -16,18 +16,18 @@ const PROBLEMS: usize = 20;
 
 #[derive(clap::Subcommand)]
 pub enum Command {
-    /// Read CVSS and EPSS from OSV records (JSON) and CSV files, and rate findings by them
+    /// Import CVSS and EPSS from OSV records (JSON) and CSV files, and rate findings
     Import {
         /// Files, or folders with them
         #[arg(required = true)]
         paths: Vec<PathBuf>,
     },
-    /// Show what is known of an advisory
+    /// Show an advisory
     Show {
         /// Its number, such as CVE-2021-44228
         id: String,
     },
-    /// Forget all of them
+    /// Remove all ratings
     Clear,
 }
 

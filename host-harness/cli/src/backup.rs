@@ -20,10 +20,10 @@ pub struct BackupArgs {
 pub struct RestoreArgs {
     /// The folder that `harness backup` made
     folder: PathBuf,
-    /// Bring it back under another name
+    /// Restore under another name
     #[arg(long = "as", value_name = "NAME")]
     name: Option<TenantId>,
-    /// Accept the origins, secret sources and webhooks of all instances at once; else each is paused until `harness instance resume`
+    /// Accept origins, secret sources and webhooks of all instances; else each is paused until `instance resume`
     #[arg(long)]
     accept_grants: bool,
 }

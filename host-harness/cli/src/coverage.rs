@@ -16,28 +16,28 @@ use super::{
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// Only repositories that no instance looks after
+    /// Show only repositories that no instance covers
     #[arg(long)]
     uncovered: bool,
-    /// Days after which a scan, or a run that brought everything, is old
+    /// Set the age in days after which a scan or full sync is stale
     #[arg(long, default_value_t = CoverageOptions::STALE_AFTER_DAYS, value_name = "DAYS")]
     stale_after: u32,
     #[command(flatten)]
     scope: ScopeArgs,
-    /// The order of the repositories: name, state (what is looked after worst first) or open (most open findings first)
-    #[arg(long, default_value = "name", hide_default_value = true, value_name = "ORDER", help_heading = "Which page")]
+    /// Sort repositories by name, state (worst covered first) or open (most open findings first)
+    #[arg(long, default_value = "name", hide_default_value = true, value_name = "ORDER", help_heading = "Output")]
     sort: CoverageSort,
-    /// The order turned around
-    #[arg(long, help_heading = "Which page")]
+    /// Reverse the order
+    #[arg(long, help_heading = "Output")]
     reverse: bool,
-    /// At most so many repositories [default: all]
-    #[arg(long, value_name = "N", help_heading = "Which page")]
+    /// Limit the number of repositories [default: all]
+    #[arg(long, value_name = "N", help_heading = "Output")]
     limit: Option<usize>,
-    /// Leave out so many of the first
-    #[arg(long, default_value_t = 0, value_name = "N", help_heading = "Which page")]
+    /// Skip this many results
+    #[arg(long, default_value_t = 0, value_name = "N", help_heading = "Output")]
     offset: usize,
-    /// Print CSV (RFC 4180), a row for each repository and instance
-    #[arg(long, conflicts_with = "json", help_heading = "Which page")]
+    /// Print CSV (RFC 4180), one row per repository and instance
+    #[arg(long, conflicts_with = "json", help_heading = "Output")]
     csv: bool,
 }
 

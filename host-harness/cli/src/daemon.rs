@@ -1,4 +1,4 @@
-//! `harness run` and `harness status`: the daemon, and a look at it.
+//! `harness daemon`, `harness sync --due` and `harness status`: the daemon, and a look at it.
 
 use std::{io::Write, net::SocketAddr, process::ExitCode, sync::Arc};
 
@@ -12,32 +12,32 @@ use super::{
     text,
 };
 
+/// Concurrent syncs, where nobody says how many.
+const PARALLEL: u8 = 4;
+
 #[derive(clap::Args)]
-pub struct RunArgs {
-    /// Syncs at one time
-    #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
+pub struct DaemonArgs {
+    /// Limit the number of concurrent syncs
+    #[arg(long, default_value_t = PARALLEL, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
     parallel: u8,
-    /// Make what is due now, and end
-    #[arg(long)]
-    once: bool,
-    /// Take events of vendors at this address, such as 127.0.0.1:8787; without TLS, for a proxy before it
-    #[arg(long, value_name = "ADDRESS:PORT", conflicts_with = "once")]
+    /// Receive vendor events at this address, such as 127.0.0.1:8787; without TLS, for a proxy in front
+    #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
-    /// Let that address be one that other machines reach
+    /// Allow an address that other machines can reach
     #[arg(long, requires = "listen")]
-    listen_anywhere: bool,
+    allow_remote: bool,
 }
 
 #[derive(clap::Args)]
 pub struct StatusArgs {
-    /// The instances of all tenants
+    /// Show the instances of all tenants
     #[arg(long)]
     all_tenants: bool,
 }
 
-/// What `run` prints, line by line.
+/// What `daemon` and `sync --due` print, line by line.
 #[derive(Serialize, schemars::JsonSchema)]
-#[schemars(rename = "RunEvent")]
+#[schemars(rename = "DaemonEvent")]
 pub struct Event {
     /// When.
     at: appsec_model::Timestamp,
@@ -56,17 +56,24 @@ pub struct Status {
     instances: Vec<InstanceWork>,
 }
 
-pub async fn run(context: &Context, args: RunArgs) -> Result<ExitCode, Failure> {
+pub async fn run(context: &Context, args: DaemonArgs) -> Result<ExitCode, Failure> {
+    let DaemonArgs { parallel, listen, allow_remote } = args;
+    let listen = listen.map(|address| ListenOptions { address, anywhere: allow_remote, window: ListenOptions::WINDOW });
+    work(context, parallel, false, listen).await
+}
+
+/// Syncs what is due now.
+pub async fn due(context: &Context) -> Result<ExitCode, Failure> {
+    work(context, PARALLEL, true, None).await
+}
+
+async fn work(context: &Context, parallel: u8, once: bool, listen: Option<ListenOptions>) -> Result<ExitCode, Failure> {
     let json = context.output.is_json();
     let (stop, abort) = (CancellationToken::default(), CancellationToken::default());
     let options = DaemonOptions {
-        parallel: usize::from(args.parallel),
-        once: args.once,
-        listen: args.listen.map(|address| ListenOptions {
-            address,
-            anywhere: args.listen_anywhere,
-            window: ListenOptions::WINDOW,
-        }),
+        parallel: usize::from(parallel),
+        once,
+        listen,
         stop: stop.clone(),
         abort: abort.clone(),
         progress: Arc::new(move |event| tell(event, json)),
@@ -84,7 +91,7 @@ pub async fn run(context: &Context, args: RunArgs) -> Result<ExitCode, Failure> 
     Ok(match (report.failed, report.partial) {
         (0, 0) => ExitCode::SUCCESS,
         // A daemon that was told to end has done what it should.
-        _ if !args.once => ExitCode::SUCCESS,
+        _ if !once => ExitCode::SUCCESS,
         (_, _) if report.synced == 0 => ExitCode::FAILURE,
         _ => ExitCode::from(3),
     })
@@ -137,19 +144,19 @@ pub async fn status(context: &Context, args: StatusArgs) -> Result<ExitCode, Fai
 fn show(output: Output, status: &Status) {
     output.line(match &status.daemon {
         Some(it) => format!(
-            "A daemon is at work: process {} on {} since {}, {} syncs at one time",
+            "A daemon is running: process {} on {} since {}, {} concurrent syncs",
             it.pid,
             it.host,
             moment(it.started_at),
             it.parallel
         ),
-        None => "No daemon is at work. Start one with: harness run".to_owned(),
+        None => "No daemon is running. Start one with: harness daemon".to_owned(),
     });
     if status.instances.is_empty() {
         output.line("No instances yet. Set one up with: harness instance add NAME");
         return;
     }
-    let mut table = output.table(&["TENANT", "INSTANCE", "NOW", "LAST RUN", "NEXT", "REMARK"]);
+    let mut table = output.table(&["TENANT", "INSTANCE", "NOW", "LAST RUN", "NEXT", "NOTE"]);
     for it in &status.instances {
         table.add_row([
             it.tenant.clone(),
@@ -189,7 +196,7 @@ fn now(it: &InstanceWork) -> String {
 pub fn next(it: &InstanceWork) -> String {
     match (it.next_at, &it.schedule) {
         (_, Some(_)) if it.paused => "paused".to_owned(),
-        (Some(at), _) => format!("{}{}", moment(at), if it.next_full { ", everything" } else { "" }),
+        (Some(at), _) => format!("{}{}", moment(at), if it.next_full { ", full" } else { "" }),
         (None, Some(_)) => "never".to_owned(),
         (None, None) => "not scheduled".to_owned(),
     }

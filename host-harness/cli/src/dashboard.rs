@@ -17,26 +17,26 @@ use super::{
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// Only these kinds, such as sast,sca
+    /// Filter by kind, such as sast,sca
     #[arg(long = "kind", value_name = "KIND,…", value_parser = values::kind(), value_delimiter = ',')]
     kinds: Vec<String>,
-    /// Days and fixes from then on: a date, a moment, or 30d ago
+    /// Show days and fixes from then on: a date, a moment, or 30d ago
     #[arg(long, default_value = "30d", value_name = "WHEN")]
     since: When,
-    /// Also those that are not about security
+    /// Include findings that are not about security
     #[arg(long)]
-    all_categories: bool,
-    /// Repositories, weaknesses and packages at most
+    include_non_security: bool,
+    /// Limit the number of repositories, weaknesses and packages
     #[arg(long, default_value_t = 10, value_name = "N")]
     top: u32,
-    /// Print the days as CSV (RFC 4180)
+    /// Print days as CSV (RFC 4180)
     #[arg(long, conflicts_with = "json")]
     csv: bool,
-    /// Only projects with this in their name
-    #[arg(long, value_name = "TEXT", help_heading = "Where")]
+    /// Filter by text in the project name
+    #[arg(long, value_name = "TEXT", help_heading = "Scope")]
     project: Option<String>,
-    /// Only those of this instance
-    #[arg(long, value_name = "NAME", help_heading = "Where")]
+    /// Filter by instance
+    #[arg(long, value_name = "NAME", help_heading = "Scope")]
     instance: Option<InstanceName>,
     #[command(flatten)]
     scope: ScopeArgs,
@@ -52,7 +52,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         kinds: Open::Kind.words(&tenant, args.kinds).await?,
         project: args.project,
         scope: args.scope.filter(),
-        security: (!args.all_categories).then_some(true),
+        security: (!args.include_non_security).then_some(true),
         since: args.since.moment(now),
         top: args.top,
     };

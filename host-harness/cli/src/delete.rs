@@ -19,7 +19,7 @@ use super::{
 pub struct InstanceArgs {
     /// Its name
     name: InstanceName,
-    /// Delete: the instance's name once more
+    /// Confirm with the instance's name
     #[arg(long, value_name = "NAME")]
     confirm: Option<InstanceName>,
 }
@@ -28,7 +28,7 @@ pub struct InstanceArgs {
 pub struct TenantArgs {
     /// Its name
     name: TenantId,
-    /// Delete: the tenant's name once more
+    /// Confirm with the tenant's name
     #[arg(long, value_name = "NAME")]
     confirm: Option<TenantId>,
 }

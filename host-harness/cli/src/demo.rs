@@ -21,16 +21,16 @@ use super::{
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// Worlds of different seeds are different
+    /// Set the seed of the generated data
     #[arg(long, default_value_t = 1, value_name = "S")]
     seed: u64,
-    /// Projects [default: by the number of findings]
+    /// Set the number of projects [default: by the number of findings]
     #[arg(long, value_name = "N")]
     projects: Option<u32>,
-    /// Findings of all kinds at the vendor
+    /// Set the number of findings at the vendor
     #[arg(long, default_value_t = 4000, value_name = "M")]
     findings: u32,
-    /// Keep the store here, to look at it with the other commands [default: it is removed]
+    /// Keep the store in this folder [default: removed]
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
 }
@@ -88,7 +88,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let token = "demo-token";
     let options = vendor_sim::Options { token: token.to_owned(), ..vendor_sim::Options::default() };
     let simulator = Simulator::start(World::new(shape), options)
-        .map_err(|error| Failure::new("vendor-sim", error.to_string(), None))?;
+        .map_err(|error| Failure::new("mock-vendor", error.to_string(), None))?;
     output.line(format!(
         "A simulated vendor serves {} projects at {}",
         simulator.world().shape().projects,
@@ -113,8 +113,8 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let origin = simulator.url().to_owned();
     let known = tenant.store().run(|store| store.instances()).await?;
     if known.iter().any(|instance| instance.made.name == name) {
-        let remedy = "give another folder with --keep, or remove this one";
-        return Err(Failure::new("in-use", "the folder holds an earlier demo", Some(remedy)));
+        let hint = "give another folder with --keep, or remove this one";
+        return Err(Failure::new("in-use", "the folder holds an earlier demo", Some(hint)));
     }
     let setup = Setup {
         name: name.clone(),
@@ -160,15 +160,15 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     output.result(&report, |report| {
         output.line("");
         output.line("Open findings, the worst first:");
-        views::show_list(output, View::All, &FindingList { next: None, ..top.clone().into() });
+        views::show_list(output, View::All, &FindingList { next_cursor: None, ..top.clone().into() });
         output.line("");
         output.line("Packages with open findings:");
         packages::show(output, &PackageList { total: packages.1, packages: packages.0.clone() });
         show(output, report, args.keep.as_ref());
     })?;
     if !report.agrees {
-        let remedy = "this is a fault of the program: please report it with the seed";
-        return Err(Failure::new("demo", "what arrived is not what the vendor has", Some(remedy)));
+        let hint = "this is a fault of the program: please report it with the seed";
+        return Err(Failure::new("demo", "what arrived is not what the vendor has", Some(hint)));
     }
     Ok(exit_code(std::slice::from_ref(&report.run), false))
 }

@@ -14,7 +14,7 @@ use super::{
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// Also connect every instance to its vendor
+    /// Connect every instance to its vendor, too
     #[arg(long)]
     online: bool,
 }
@@ -37,11 +37,11 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
 }
 
 fn show(output: Output, diagnosis: &Diagnosis) {
-    let mut table = output.table(&["CONDITION", "WHAT", "DETAIL", "TO DO"]);
+    let mut table = output.table(&["CONDITION", "WHAT", "DETAIL", "HINT"]);
     for check in &diagnosis.checks {
-        let remedy = check.remedy.clone().or_else(|| hint(check.code?).map(str::to_owned)).unwrap_or_default();
+        let advice = check.hint.clone().or_else(|| hint(check.code?).map(str::to_owned)).unwrap_or_default();
         let detail = Cell::text(&check.detail);
-        table.add_row([check.condition.as_str().into(), (&check.what).into(), detail, remedy.into()]);
+        table.add_row([check.condition.as_str().into(), (&check.what).into(), detail, advice.into()]);
     }
     output.print(&table);
     output.line(match diagnosis.condition {

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use host_harness::{HarnessError, InstanceName, TenantId};
+use host_harness::{Code, HarnessError, InstanceName, TenantId};
 use serde::Serialize;
 
 use crate::hint::hint;
@@ -28,24 +28,29 @@ pub struct FailureReport {
     /// What happened, from the outside in.
     pub message: String,
     /// What to do about it.
-    pub remedy: Option<String>,
+    pub hint: Option<String>,
 }
 
 impl Failure {
     /// Any other failure of the command line itself.
-    pub fn new(code: &str, message: impl Into<String>, remedy: Option<&str>) -> Self {
+    pub fn new(code: &str, message: impl Into<String>, hint: Option<&str>) -> Self {
         let report = FailureReport {
             code: code.to_owned(),
             owner: None,
             message: message.into(),
-            remedy: remedy.map(str::to_owned),
+            hint: hint.map(str::to_owned),
         };
         Self { owner: None, report }
     }
 
-    /// Another remedy, where the command knows better which option is meant.
-    pub fn with_remedy(mut self, remedy: &str) -> Self {
-        self.report.remedy = Some(remedy.to_owned());
+    /// A failure that the library has a word for.
+    pub fn coded(code: Code, message: impl Into<String>) -> Self {
+        Self::new(code.as_str(), message, hint(code))
+    }
+
+    /// Another hint, where the command knows better which option is meant.
+    pub fn with_hint(mut self, hint: &str) -> Self {
+        self.report.hint = Some(hint.to_owned());
         self
     }
 
@@ -68,7 +73,7 @@ impl Failure {
 
 impl From<HarnessError> for Failure {
     fn from(error: HarnessError) -> Self {
-        Self::new(error.code().as_str(), host_harness::with_causes(&error), hint(error.code()))
+        Self::coded(error.code(), host_harness::with_causes(&error))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use appsec_model::{Author, Finding, Fix, Scan};
-use host_harness::{ChangeRow, FindingDetail, FindingId, InstanceName, Tenant};
+use host_harness::{ChangeRow, Code, FindingDetail, FindingId, InstanceName, Tenant};
 
 use super::{
     Context,
@@ -16,7 +16,7 @@ use super::{
 pub struct ShowArgs {
     /// Its id, as `harness findings` shows it
     id: FindingId,
-    /// Also the vendor's own records
+    /// Include the vendor's raw records
     #[arg(long)]
     raw: bool,
 }
@@ -36,9 +36,8 @@ pub async fn show(context: &Context, args: ShowArgs) -> Result<ExitCode, Failure
     let tenant = context.tenant()?;
     let found = tenant.store().run(move |store| store.finding(args.id, args.raw)).await?;
     let Some(detail) = found else {
-        let message = format!("there is no finding {}", args.id);
-        let remedy = "`harness findings --all` lists the findings of the tenant";
-        return Err(Failure::new("no-such-finding", message, Some(remedy)).of(tenant.id(), None));
+        let message = format!("finding {} not found", args.id);
+        return Err(Failure::coded(Code::FindingNotFound, message).of(tenant.id(), None));
     };
     if context.output.is_json() {
         print_json(&detail)?;

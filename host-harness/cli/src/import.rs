@@ -1,4 +1,4 @@
-//! `harness import`: takes in what files hold.
+//! `harness import`: ingests what files hold.
 
 use std::{
     io::{self, IsTerminal},
@@ -9,8 +9,8 @@ use std::{
 
 use appsec_model::{Completeness, Diagnostic, Kind};
 use host_harness::{
-    HarnessError, ImportError, ImportEvent, ImportOptions, ImportProgress, ImportReport, InstanceName, RunState, Setup,
-    Tenant, open_input,
+    Code, HarnessError, ImportError, ImportEvent, ImportOptions, ImportProgress, ImportReport, InstanceName, RunState,
+    Setup, Tenant, open_input,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
@@ -18,6 +18,7 @@ use serde::Serialize;
 use super::{
     Context,
     error::Failure,
+    hint::hint,
     output::{Output, bytes, peak_memory, remark, short},
 };
 
@@ -32,30 +33,28 @@ pub struct Args {
     /// The files, plain or packed with gzip or zstd; `-` for standard input
     #[arg(required = true)]
     files: Vec<PathBuf>,
-    /// The instance that they belong to [default: the only one there is, else one named `files`]
+    /// Import into this instance [default: the only one, else one named `files`]
     #[arg(long, value_name = "NAME")]
     instance: Option<InstanceName>,
-    /// Take them in as reports of another scanner (SARIF, CycloneDX, OSV-Scanner), as findings of this source; it is
-    /// made if it is not there
+    /// Import reports of another scanner (SARIF, CycloneDX, OSV-Scanner) as this source; created if missing
     #[arg(long, value_name = "NAME", conflicts_with = "instance")]
     source: Option<InstanceName>,
-    /// The project of records that name none
+    /// Set the project of records that name none
     #[arg(long, value_name = "NAME")]
     project: Option<String>,
-    /// The branch that was scanned
+    /// Set the branch that was scanned
     #[arg(long, value_name = "BRANCH")]
     r#ref: Option<String>,
-    /// Only this kind, such as sast or sca; a file without it is refused
+    /// Import only this kind, such as sast or sca; a file without it is rejected
     #[arg(long = "kind", value_name = "KIND")]
     kinds: Vec<Kind>,
-    /// The format, if it is not to be detected; `harness inspect` lists the formats of a connector, reports of other
-    /// scanners are sarif, cyclonedx or osv-scanner
+    /// Set the format instead of detecting it: one that `harness inspect` lists, or sarif, cyclonedx or osv-scanner
     #[arg(long, value_name = "NAME")]
     format: Option<String>,
-    /// What is not in the file is gone: only for a file that proves a complete scan
+    /// Close findings missing from the file (requires proof of a complete scan)
     #[arg(long)]
     complete: bool,
-    /// The folder of the project on the machine of the scan: absolute paths in a report begin there
+    /// Set the project folder on the scanning machine, where absolute paths in a report begin
     #[arg(long, value_name = "DIR", requires = "source")]
     root: Option<String>,
 }
@@ -108,7 +107,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     } else if made && !context.output.is_json() {
         let what = if args.source.is_some() { "source" } else { "instance" };
         let of = if args.source.is_some() { "reports" } else { "files" };
-        remark(format!("{}: made the {what} `{name}` for {of}", tenant.id()));
+        remark(format!("{}: created the {what} `{name}` for {of}", tenant.id()));
     }
     // One file that fails keeps no other from being taken in.
     if let (true, Some(failure)) = (list.imports.is_empty(), failures.pop()) {
@@ -176,8 +175,8 @@ async fn instance(
         several => {
             let names: Vec<String> = several.iter().map(|instance| instance.made.name.to_string()).collect();
             let message = format!("the tenant has several instances: {}", names.join(", "));
-            let remedy = Some("say which one with --instance NAME");
-            return Err(Failure::new("no-such-instance", message, remedy).of(tenant.id(), None));
+            let failure = Failure::coded(Code::InstanceNotFound, message);
+            return Err(failure.with_hint("select one with --instance NAME").of(tenant.id(), None));
         }
     }
     let name: InstanceName = FILES.parse().map_err(|_| Failure::new("name", "the instance cannot be named", None))?;
@@ -197,17 +196,17 @@ async fn instance(
 fn show(output: Output, report: &ImportReport, remarks: &[Diagnostic]) {
     let (summary, outcome) = (&report.summary, &report.outcome);
     let tool = summary.tool.as_ref().map(|tool| format!(" of {tool}")).unwrap_or_default();
-    let resumed = if report.run.resumed > 0 { ", went on after having been cut off" } else { "" };
+    let resumed = if report.run.resumed > 0 { ", resumed after an interruption" } else { "" };
     output.line(format!("Imported {}: {}{tool}{resumed}", report.file, summary.format));
     let parts = [
         (outcome.findings, "findings"),
         (outcome.packages, "packages"),
-        (outcome.unusable, "not usable"),
+        (outcome.unusable, "rejected"),
         (outcome.skipped, "skipped"),
         (outcome.unchanged, "unchanged"),
-        (outcome.repeated, "repeated"),
-        (outcome.other_kinds, "of other kinds"),
-        (outcome.unmapped, "of projects that are not mapped"),
+        (outcome.repeated, "duplicate"),
+        (outcome.other_kinds, "filtered"),
+        (outcome.unmapped, "of unmapped projects"),
     ];
     let parts: Vec<String> = parts
         .iter()
@@ -229,6 +228,7 @@ fn show(output: Output, report: &ImportReport, remarks: &[Diagnostic]) {
     }
     if let Some(message) = &report.run.message {
         output.message(&format!("{}: {message}", report.run.state.as_str()));
+        report.run.code.and_then(hint).into_iter().for_each(|it| output.hint(it));
     }
     for diagnostic in remarks {
         let record = diagnostic.id.as_ref().map(|id| format!("record {id}: ")).unwrap_or_default();
@@ -236,7 +236,7 @@ fn show(output: Output, report: &ImportReport, remarks: &[Diagnostic]) {
     }
     let all = counts.warnings + counts.unusable + counts.skipped + summary.diagnostics.len() as u64;
     if all > remarks.len() as u64 {
-        output.line(format!("  {all} remarks in all: harness runs {} --limit {all}", report.run.id));
+        output.line(format!("  {all} notes in total: harness runs {} --limit {all}", report.run.id));
     }
 }
 
@@ -271,7 +271,7 @@ impl Shown {
                     bytes(total_bytes)
                 ));
             }
-            (_, ImportEvent::Resumed { run }) if !quiet => remark(format!("goes on with run {run}, which was cut off")),
+            (_, ImportEvent::Resumed { run }) if !quiet => remark(format!("resumes run {run}, which was interrupted")),
             _ => {}
         })
     }

@@ -21,74 +21,74 @@ const MAX_SETTINGS_BYTES: u64 = 1 << 20;
 
 #[derive(clap::Subcommand)]
 pub enum Command {
-    /// Set up an instance and connect it
+    /// Add an instance and connect it
     Add(AddArgs),
-    /// List the instances of the tenant
+    /// List instances
     List,
-    /// Connect an instance again and tell how it is
-    Check {
+    /// Test the connection of an instance
+    Test {
         /// Its name
         name: InstanceName,
         #[command(flatten)]
         secret: SecretArgs,
     },
-    /// Put another token in the place of the one that an instance has, after the vendor took it
+    /// Replace the token of an instance, once the vendor accepts the new one
     RotateToken(change::RotateArgs),
-    /// Change settings of an instance, after the connector and the vendor took them
+    /// Change settings of an instance, once connector and vendor accept them
     Set(change::SetArgs),
-    /// Accept the connector's file as it is now, after it was exchanged
+    /// Accept the connector's file after it changed
     AcceptConnector {
         /// Its name
         name: InstanceName,
     },
-    /// Keep an instance from being synced
+    /// Pause an instance
     Pause {
         /// Its name
         name: InstanceName,
-        /// Why, for those who wonder
+        /// Record the reason
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
     },
-    /// Let a paused instance be synced again; of one that was restored, accept its origins, secrets and webhooks
+    /// Resume a paused instance; accepts origins, secrets and webhooks of a restored one
     Resume {
         /// Its name
         name: InstanceName,
     },
-    /// Set or show when an instance is synced
+    /// Set or show the schedule of an instance
     Schedule(super::schedule::Args),
     /// Show an instance
     Show {
         /// Its name
         name: InstanceName,
     },
-    /// Delete an instance and everything that it brought; shows the plan first
+    /// Delete an instance with all its data; shows the plan first
     Delete(super::delete::InstanceArgs),
 }
 
 #[derive(clap::Args)]
 pub struct AddArgs {
-    /// A name of your choice: letters, digits and `-`
+    /// Choose a name: letters, digits and `-`
     name: InstanceName,
     #[command(flatten)]
     connect: ConnectArgs,
-    /// Set up only; connect later
+    /// Skip the connection test
     #[arg(long)]
-    no_check: bool,
+    skip_verify: bool,
 }
 
 /// Options of commands that set up an instance.
 #[derive(clap::Args)]
 pub struct ConnectArgs {
-    /// A setting; `harness inspect` lists them. VALUE is JSON, or else a text
+    /// Set a setting that `harness inspect` lists; VALUE is JSON, else text
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = setting)]
     settings: Vec<(String, Value)>,
-    /// A JSON file with settings
+    /// Read settings from this JSON file
     #[arg(long, value_name = "FILE")]
     settings_file: Option<PathBuf>,
-    /// Let the connector reach this origin as well
+    /// Allow the connector to reach this origin
     #[arg(long, value_name = "ORIGIN")]
     allow_origin: Vec<Origin>,
-    /// Let the connector reach this origin at an address of this machine or network
+    /// Allow this origin at loopback and private addresses
     #[arg(long, value_name = "ORIGIN")]
     allow_private_origin: Vec<Origin>,
     #[command(flatten)]
@@ -110,13 +110,13 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
     match command {
         Command::Add(args) => {
             let name = args.name.clone();
-            let check = !args.no_check;
+            let check = !args.skip_verify;
             let setup = args.connect.setup(context, args.name)?;
             if setup.secret == Some(SecretSource::Input) && !check && !setup.store_secret {
                 return Err(Failure::new(
                     "secret",
-                    "a token from standard input is for one command only, and --no-check does not use it",
-                    Some("leave out one of the two, or store the token with --store-token"),
+                    "a token from stdin is not stored, and --skip-verify does not use it",
+                    Some("store it with --store-token, or leave out one of the two"),
                 ));
             }
             let added = tenant.add_instance(setup, check).await;
@@ -134,7 +134,7 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
             }
             output.result(&list, |list| show_list(output, list))?;
         }
-        Command::Check { name, secret } => {
+        Command::Test { name, secret } => {
             let checked = tenant.check_instance(&name, secret.source()?).await;
             checked.map_err(|error| Failure::from(error).of(tenant.id(), Some(&name)))?;
             let instance = tenant.instance(&name).await?;
@@ -161,7 +161,7 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
             let paused = tenant.pause_instance(&name, reason).await;
             let instance = paused.map_err(|error| Failure::from(error).of(tenant.id(), None))?;
             output.result(&InstanceReport::of(&tenant, instance).await?, |_| {
-                output.line(format!("Paused: it is not synced until harness instance resume {name}"));
+                output.line(format!("Paused. Resume it with: harness instance resume {name}"));
             })?;
         }
         Command::Resume { name } => {

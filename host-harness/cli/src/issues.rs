@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use appsec_insight::Edition;
 use appsec_model::{Severity, Timestamp};
 use host_harness::{
-    Filter, InstanceName, IssueDetail, IssueFilter, IssueId, IssueRow, IssueSort, Period, ProjectFilter,
+    Code, Filter, InstanceName, IssueDetail, IssueFilter, IssueId, IssueRow, IssueSort, Period, ProjectFilter,
 };
 use serde::Serialize;
 
@@ -23,51 +23,51 @@ use super::{
 
 #[derive(clap::Args)]
 pub struct ListArgs {
-    /// Only these kinds, such as sast,sca
+    /// Filter by kind, such as sast,sca
     #[arg(long = "kind", value_name = "KIND,…", value_parser = values::kind(), value_delimiter = ',')]
     kinds: Vec<String>,
-    /// Only these severities, such as critical,high
+    /// Filter by severity, such as critical,high
     #[arg(long = "severity", value_name = "SEVERITY,…", value_parser = values::severity, value_delimiter = ',')]
     severities: Vec<Severity>,
-    /// Only this severity and those above it
+    /// Set the minimum severity
     #[arg(long, value_name = "SEVERITY", value_parser = values::severity)]
     min_severity: Option<Severity>,
-    /// Only this priority and those above it
+    /// Set the minimum priority
     #[arg(long, value_name = "0-100", value_parser = clap::value_parser!(u8).range(0..=100))]
     min_priority: Option<u8>,
-    /// Only these statuses [default: open, reviewing, fixing and unknown]
+    /// Filter by status [default: open, reviewing, fixing and unknown]
     #[arg(long = "status", value_name = "STATUS,…", value_parser = values::status(), value_delimiter = ',')]
     statuses: Vec<String>,
-    /// Whatever the status
+    /// Include closed ones: any status
     #[arg(long, conflicts_with = "statuses")]
-    all: bool,
-    /// Only those that this instance still sees
+    include_closed: bool,
+    /// Filter by instance that still reports it
     #[arg(long, value_name = "NAME")]
     source: Option<InstanceName>,
-    /// Only those that at least so many sources still see
+    /// Set the minimum number of sources that still report it
     #[arg(long, value_name = "N")]
     sources_min: Option<u32>,
-    /// Only this package
+    /// Filter by package
     #[arg(long, value_name = "NAME")]
     package: Option<String>,
-    /// Only this advisory, such as CVE-2021-44228
+    /// Filter by advisory, such as CVE-2021-44228
     #[arg(long, value_name = "ID")]
     advisory: Option<String>,
-    /// Only paths with this in them
+    /// Filter by text in the path
     #[arg(long, value_name = "TEXT")]
     path: Option<String>,
-    /// Only titles with this in them
+    /// Filter by text in the title
     #[arg(long, value_name = "TEXT")]
     text: Option<String>,
-    /// Only those first brought then or later: a date, a moment, or 7d ago
+    /// Filter by first sighting, from then on: a date, a moment, or 7d ago
     #[arg(long, value_name = "WHEN")]
     first_seen_since: Option<When>,
-    /// Only those first brought before then
+    /// Filter by first sighting, before then
     #[arg(long, value_name = "WHEN")]
     first_seen_until: Option<When>,
-    /// Also those that are not about security
+    /// Include findings that are not about security
     #[arg(long)]
-    all_categories: bool,
+    include_non_security: bool,
     #[command(flatten)]
     with: WithArgs,
     #[command(flatten)]
@@ -78,65 +78,65 @@ pub struct ListArgs {
 
 /// What one finding of an issue has, all of it.
 #[derive(clap::Args)]
-#[command(next_help_heading = "Which have a finding with")]
+#[command(next_help_heading = "With a finding that matches")]
 struct WithArgs {
-    /// One of these verdicts of reachability
+    /// Require one of these reachability verdicts
     #[arg(long = "reachability", value_name = "VERDICT,…", value_parser = values::verdict(), value_delimiter = ',')]
     reachability: Vec<String>,
-    /// This in its rule's id
+    /// Require this text in the rule id
     #[arg(long, value_name = "TEXT")]
     rule: Option<String>,
-    /// An upgrade that fixes it
+    /// Require an available fix
     #[arg(long)]
     fix_available: bool,
-    /// This name: an id, the vendor's id, a fingerprint, an advisory or a rule
+    /// Require this identifier: an id, the vendor's id, a fingerprint, an advisory or a rule
     #[arg(long, value_name = "ID")]
     identifier: Option<String>,
-    /// One of these weaknesses, by their numbers in the CWE, such as 79,89
+    /// Require one of these CWE numbers, such as 79,89
     #[arg(long = "cwe", value_name = "NUMBER,…", value_parser = values::cwe, value_delimiter = ',')]
     cwes: Vec<u32>,
-    /// A weakness of the CWE Top 25, of an edition such as 2024
+    /// Require a weakness of the CWE Top 25, of an edition such as 2024
     #[arg(long, value_name = "EDITION", num_args = 0..=1, default_missing_value = "2025")]
     top25: Option<Edition>,
-    /// One of these categories of the OWASP Top 10, such as A03 or A03:2021
+    /// Require one of these categories of the OWASP Top 10, such as A03 or A03:2021
     #[arg(long, value_name = "CODE,…", value_parser = values::owasp, value_delimiter = ',')]
     owasp: Vec<String>,
-    /// A last sight then or later
+    /// Require a last sighting from then on
     #[arg(long, value_name = "WHEN")]
     last_seen_since: Option<When>,
-    /// Its last sight before then
+    /// Require a last sighting before then
     #[arg(long, value_name = "WHEN")]
     last_seen_until: Option<When>,
-    /// A change then or later
+    /// Require a change from then on
     #[arg(long, value_name = "WHEN")]
     changed_since: Option<When>,
-    /// Its last change before then
+    /// Require a last change before then
     #[arg(long, value_name = "WHEN")]
     changed_until: Option<When>,
-    /// A project with this in its name
-    #[arg(long, value_name = "TEXT", help_heading = "Where")]
+    /// Require this text in the project name
+    #[arg(long, value_name = "TEXT", help_heading = "Scope")]
     project: Option<String>,
-    /// This branch: the one that scans are said to be of, or one that it is on
-    #[arg(long, value_name = "NAME", help_heading = "Where")]
+    /// Require this branch: of the scans, or of the finding
+    #[arg(long, value_name = "NAME", help_heading = "Scope")]
     branch: Option<String>,
 }
 
 #[derive(clap::Args)]
-#[command(next_help_heading = "Which page")]
+#[command(next_help_heading = "Output")]
 struct PageArgs {
-    /// The order: priority, severity, first-seen, sources or repository
+    /// Sort by priority, severity, first-seen, sources or repository
     #[arg(long, default_value = "priority", hide_default_value = true, value_name = "ORDER")]
     sort: IssueSort,
-    /// The order turned around
+    /// Reverse the order
     #[arg(long)]
     reverse: bool,
-    /// At most so many
+    /// Limit the number of results
     #[arg(long, default_value_t = 50, value_name = "N")]
     limit: u32,
-    /// Leave out so many of the first
+    /// Skip this many results
     #[arg(long, default_value_t = 0, value_name = "N")]
     offset: u32,
-    /// Print comma-separated values
+    /// Print CSV (RFC 4180)
     #[arg(long, conflicts_with = "json")]
     csv: bool,
 }
@@ -193,11 +193,11 @@ pub async fn list(context: &Context, args: ListArgs) -> Result<ExitCode, Failure
         severities: args.severities,
         min_severity: args.min_severity,
         min_priority: args.min_priority,
-        open: (!args.all && args.statuses.is_empty()).then_some(true),
+        open: (!args.include_closed && args.statuses.is_empty()).then_some(true),
         statuses: Open::Status.words(&tenant, args.statuses).await?,
         instance_id: instance_id(&tenant, args.source.as_ref()).await?,
         sources_min: args.sources_min,
-        security: (!args.all_categories).then_some(true),
+        security: (!args.include_non_security).then_some(true),
         package: args.package,
         advisory: args.advisory,
         path: args.path,
@@ -223,9 +223,8 @@ pub async fn list(context: &Context, args: ListArgs) -> Result<ExitCode, Failure
 pub async fn show(context: &Context, args: ShowArgs) -> Result<ExitCode, Failure> {
     let tenant = context.tenant()?;
     let Some(detail) = tenant.issue(args.id).await? else {
-        let message = format!("there is no issue {}", args.id);
-        let remedy = "`harness issues --all --all-categories` lists the issues of the tenant";
-        return Err(Failure::new("no-such-issue", message, Some(remedy)).of(tenant.id(), None));
+        let message = format!("issue {} not found", args.id);
+        return Err(Failure::coded(Code::IssueNotFound, message).of(tenant.id(), None));
     };
     context.output.result(&detail, |detail| show_detail(context.output, detail))?;
     Ok(ExitCode::SUCCESS)

@@ -21,6 +21,7 @@ mod instance;
 mod issues;
 mod mapping;
 mod normalize;
+mod notify;
 mod onboard;
 mod output;
 mod packages;
@@ -60,13 +61,57 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const USUAL_TENANT: &str = "default";
 
 /// Exit codes, as the help tells them.
-const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done in part (the run log tells what is \
-                          missing), 4 a policy is violated (`policy check`).";
+const EXIT_CODES: &str = "Exit codes: 0 success, 1 error, 2 usage error, 3 partial success, 4 policy violation";
 
-/// Brings the findings of security scanners into one place: runs connectors
-/// in a sandbox, stores what they bring, and shows it.
+/// The commands of the help, under their headings.
+const GROUPS: [(&str, &[&str]); 6] = [
+    ("Get started", &["demo", "onboard", "inspect"]),
+    ("Ingest", &["sync", "import", "instance", "projects", "repositories", "mapping", "renormalize"]),
+    (
+        "Explore",
+        &[
+            "findings",
+            "vulnerabilities",
+            "weaknesses",
+            "secrets",
+            "finding",
+            "issues",
+            "issue",
+            "packages",
+            "dashboard",
+            "coverage",
+        ],
+    ),
+    ("Decide", &["policy", "advisories"]),
+    ("Operate", &["daemon", "status", "runs", "notify", "webhook", "vault", "tenant", "backup", "restore", "doctor"]),
+    ("Develop connectors", &["normalize", "mock-vendor", "schema", "completions"]),
+];
+
+/// The help of the program: clap knows no headings for commands.
+fn help_template() -> String {
+    let commands = Command::augment_subcommands(clap::Command::new("harness"));
+    let styles = clap::builder::Styles::styled();
+    let (header, literal) = (styles.get_header(), styles.get_literal());
+    let heading = |name: &str| format!("\n{header}{name}:{header:#}\n");
+    let mut groups = String::new();
+    for (name, members) in GROUPS {
+        groups += &heading(name);
+        for command in members.iter().filter_map(|name| commands.find_subcommand(name)) {
+            let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+            groups += &format!("  {literal}{:<15}{literal:#}  {about}\n", command.get_name());
+        }
+    }
+    let options = heading(GLOBAL_OPTIONS);
+    format!("{{about-with-newline}}\n{{usage-heading}} {{usage}}\n{groups}{options}{{options}}{{after-help}}")
+}
+
+/// Heading of the options of every command.
+const GLOBAL_OPTIONS: &str = "Global options";
+
+/// Collect findings from any security scanner in one store; every connector runs sandboxed
 #[derive(Parser)]
 #[command(name = "harness", version, after_help = EXIT_CODES, max_term_width = 100)]
+#[command(help_template = help_template())]
 struct Cli {
     #[command(flatten)]
     global: Global,
@@ -76,59 +121,59 @@ struct Cli {
 
 /// Options of every command.
 #[derive(clap::Args)]
-#[command(next_help_heading = "Options of every command")]
+#[command(next_help_heading = GLOBAL_OPTIONS)]
 struct Global {
-    /// Folder where everything is kept [default: the user's data folder]
+    /// Set the data directory [default: the user's own]
     #[arg(long, global = true, env = "HARNESS_DATA_DIR", value_name = "DIR")]
     data_dir: Option<PathBuf>,
-    /// Whose data it is
+    /// Select the tenant to operate on
     #[arg(long, global = true, default_value = USUAL_TENANT, value_name = "NAME")]
     tenant: TenantId,
     /// Read the key of the vault from this file [default: the key in HARNESS_VAULT_KEY]
     #[arg(long, global = true, env = "HARNESS_VAULT_KEY_FILE", value_name = "FILE")]
     vault_key_file: Option<PathBuf>,
-    /// Another connector than the one inside of this program
+    /// Use this connector component instead of the bundled one
     #[arg(long, global = true, value_name = "FILE.wasm")]
     connector: Option<PathBuf>,
     /// Print JSON; `harness schema COMMAND` shows its form
     #[arg(long, global = true)]
     json: bool,
-    /// Longest time that one call waits for a vendor that is limited or does not answer, in seconds
+    /// Limit the total retry time per call, in seconds
     #[arg(long, global = true, default_value_t = 600, value_name = "SECONDS")]
     max_wait: u64,
-    /// Print what happens on standard error; -vv for every request
+    /// Increase log verbosity (repeatable)
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
 }
 
 #[derive(Subcommand)]
 enum Command {
-    /// Show the whole way: a simulated vendor, a sync, and what came of it
+    /// Run an end-to-end demo against a mock vendor
     Demo(demo::Args),
-    /// Show what a connector is, imports, needs and can bring
+    /// Inspect a connector: manifest, imports, required secrets and origins
     Inspect(inspect::Args),
-    /// Set up an instance step by step; can be left and gone on with
+    /// Set up an instance step by step; can be continued later
     Onboard(onboard::Args),
-    /// Set up connectors for an account
+    /// Manage instances: connectors set up for an account
     #[command(subcommand)]
     Instance(instance::Command),
-    /// Whose data there is
+    /// Manage tenants
     #[command(subcommand)]
     Tenant(tenant::Command),
-    /// Stored tokens, and the key that they are sealed with
+    /// Manage the vault of stored tokens, and its key
     #[command(subcommand)]
     Vault(vault::Command),
     /// List the vendor's projects
     Projects(projects::Args),
-    /// The tenant's code repositories
+    /// Manage code repositories
     #[command(subcommand)]
     Repositories(repositories::Command),
-    /// Which repository each project is of: only projects that are mapped are read
+    /// Map projects to repositories; only mapped projects are synced
     #[command(subcommand)]
     Mapping(mapping::Command),
-    /// Bring the findings of instances up to date
+    /// Sync findings
     Sync(sync::Args),
-    /// Take in findings from files of the vendor's tools
+    /// Import findings from files
     Import(import::Args),
     /// List findings of every kind
     Findings(views::FindingsArgs),
@@ -138,50 +183,53 @@ enum Command {
     Weaknesses(views::ListArgs),
     /// List leaked credentials
     Secrets(views::ListArgs),
-    /// Show one finding with all that is known of it
+    /// Show a finding in detail
     Finding(findings::ShowArgs),
-    /// List issues: what the findings of all sources say about the same thing
+    /// List issues: findings of all sources about the same thing
     Issues(issues::ListArgs),
-    /// Show one issue with its sources and findings
+    /// Show an issue with its sources and findings
     Issue(issues::ShowArgs),
-    /// Ratings of advisories (CVSS, EPSS) from files
+    /// Manage ratings of advisories (CVSS, EPSS)
     #[command(subcommand)]
     Advisories(advisories::Command),
-    /// What is not accepted: policies over findings and issues
+    /// Manage and check policies
     #[command(subcommand)]
     Policy(policy::Command),
-    /// List packages in use and packages that findings are about
+    /// List packages in use and packages with findings
     Packages(packages::Args),
     /// Show counts and trends
     Dashboard(dashboard::Args),
-    /// Show which repositories are looked after, and which are not
+    /// Show scan coverage by repository
     Coverage(coverage::Args),
-    /// Normalize stored records again, with the connector as it is now
+    /// Normalize stored records again with the current connector
     Renormalize(renormalize::Args),
     /// Show the run log
     Runs(runs::Args),
-    /// Sync the instances of all tenants when they are due, until it is stopped
-    Run(daemon::RunArgs),
-    /// Show what is under way, how it went last, and what is next
+    /// Sync scheduled instances of all tenants until stopped
+    Daemon(daemon::DaemonArgs),
+    /// Show running, last and next syncs
     Status(daemon::StatusArgs),
-    /// Tell others when a run ends, and take events of vendors
+    /// Manage outgoing webhooks (run notifications)
+    #[command(subcommand)]
+    Notify(notify::Command),
+    /// Manage incoming webhooks (vendor events)
     #[command(subcommand)]
     Webhook(webhook::Command),
-    /// Normalize a file and print the result; nothing is stored
+    /// Normalize a file and print the result; store nothing
     Normalize(normalize::Args),
-    /// Run a simulated vendor on this machine, to try things out
-    VendorSim(simulate::Args),
+    /// Run a mock vendor on this machine
+    MockVendor(simulate::Args),
     /// Print the JSON Schema of a command's --json output
     Schema(schema::Args),
-    /// Look for what is wrong, and say what to do; nothing is repaired
+    /// Diagnose problems and suggest fixes; change nothing
     Doctor(doctor::Args),
-    /// Copy a tenant into a folder, while others work on it
+    /// Back up a tenant into a directory; others may use it meanwhile
     Backup(backup::BackupArgs),
-    /// Bring a tenant back from a backup
+    /// Restore a tenant from a backup
     Restore(backup::RestoreArgs),
-    /// Print completions for a shell
+    /// Print shell completions
     Completions {
-        /// The shell
+        /// Select the shell
         shell: clap_complete::Shell,
     },
 }
@@ -319,15 +367,76 @@ fn dispatch(cli: Cli, output: Output) -> Result<ExitCode, Failure> {
             Command::Doctor(args) => doctor::exec(&context, args).await,
             Command::Backup(args) => backup::backup(&context, args).await,
             Command::Restore(args) => backup::restore(&context, args).await,
-            Command::Run(args) => daemon::run(&context, args).await,
+            Command::Daemon(args) => daemon::run(&context, args).await,
             Command::Status(args) => daemon::status(&context, args).await,
             Command::Normalize(args) => normalize::exec(&context, args).await,
+            Command::Notify(command) => notify::exec(&context, command).await,
             Command::Webhook(command) => webhook::exec(&context, command).await,
-            Command::VendorSim(args) => simulate::exec(args).await,
+            Command::MockVendor(args) => simulate::exec(args).await,
             Command::Completions { .. } | Command::Schema(_) => Ok(ExitCode::SUCCESS),
         }
     });
     // A blocked write of a log must not keep the program from ending.
     runtime.shutdown_background();
     code
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use clap::CommandFactory;
+
+    use super::{Cli, GROUPS};
+
+    #[test]
+    fn the_help_lists_every_command_under_one_heading() {
+        let listed: Vec<&str> = GROUPS.iter().flat_map(|(_, members)| members.iter().copied()).collect();
+        let command = Cli::command();
+        let known: BTreeSet<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
+        assert_eq!(listed.len(), known.len(), "a command is listed twice or not at all");
+        assert_eq!(listed.into_iter().collect::<BTreeSet<_>>(), known);
+    }
+
+    /// Every command, with its words.
+    fn all<'a>(command: &'a clap::Command, path: &str, found: &mut Vec<(String, &'a clap::Command)>) {
+        for it in command.get_subcommands() {
+            let path = format!("{path} {}", it.get_name());
+            all(it, &path, found);
+            found.push((path, it));
+        }
+    }
+
+    #[test]
+    fn every_help_line_begins_with_a_verb() {
+        let command = Cli::command();
+        let mut commands = Vec::new();
+        all(&command, "harness", &mut commands);
+        let mut wrong = Vec::new();
+        let mut look = |what: String, help: Option<&clap::builder::StyledStr>| {
+            let help = help.map(ToString::to_string).unwrap_or_default();
+            let first = help.split([' ', ',', ':']).next().unwrap_or_default();
+            if !VERBS.split_whitespace().any(|verb| verb == first) {
+                wrong.push(format!("{what}: {help}"));
+            }
+        };
+        for (path, command) in
+            commands.iter().map(|(path, it)| (path.clone(), *it)).chain([("harness".into(), &command)])
+        {
+            look(path.clone(), command.get_about());
+            // What stands for itself needs no verb: NAME, FILE.
+            for arg in command.get_arguments().filter(|it| !it.is_positional()) {
+                look(format!("{path} --{}", arg.get_id()), arg.get_help());
+            }
+        }
+        assert_eq!(wrong, Vec::<String>::new());
+    }
+
+    /// What help begins with.
+    const VERBS: &str = "
+        Accept Add Allow Back Change Check Choose Close Collect Confirm Connect Continue Delay Delete
+        Diagnose Discard Fail Fetch Filter Generate Ignore Import Include Increase Inject Inspect Keep Limit
+        List Manage Map Mark Normalize Pause Print Re-encrypt Read Receive Record Remove Replace Require
+        Resend Reset Restore Resume Reverse Run Select Send Set Show Skip Sort Start Store Sync Test Unmap
+        Use Validate Write";
 }

@@ -24,53 +24,53 @@ const CANDIDATES: usize = 3;
 
 #[derive(clap::Subcommand)]
 pub enum Command {
-    /// List projects with their repositories and what matching proposes
+    /// List projects with their repositories and suggestions
     List {
-        /// The instance [default: all of the tenant]
+        /// Select the instance [default: all of the tenant]
         instance: Option<InstanceName>,
-        /// Only those that stand so
+        /// Filter by state
         #[arg(long = "state", value_name = "STATE")]
         states: Vec<StateArg>,
     },
-    /// Show what matching proposes; nothing is changed
-    Propose {
-        /// The instance [default: all of the tenant]
+    /// Show suggested mappings; changes nothing
+    Suggest {
+        /// Select the instance [default: all of the tenant]
         instance: Option<InstanceName>,
     },
-    /// Map projects to the repositories that matching proposes; what is ambiguous is never accepted
+    /// Accept suggested mappings; never ambiguous ones
     Accept(AcceptArgs),
-    /// Map a project to a repository; its findings go along
+    /// Map a project to a repository; its findings follow
     Set {
         #[command(flatten)]
         project: ProjectArg,
         /// Full name or URL of the repository
         repository: String,
     },
-    /// Take a project's repository away: it is no longer read
+    /// Unmap a project and stop syncing it
     Unset(ReleaseArgs),
-    /// Ignore a project: it is no longer read, and nobody is asked about it
+    /// Ignore a project: stop syncing it and suggesting repositories
     Ignore(ReleaseArgs),
-    /// Take a project up again that was ignored or unmapped
+    /// Restore a project that was ignored or unmapped
     Restore {
         #[command(flatten)]
         project: ProjectArg,
     },
-    /// Set what becomes of an instance's new projects
-    Auto {
-        /// The instance
+    /// Set or show how new projects of an instance are mapped
+    Mode {
+        /// Select the instance
         instance: InstanceName,
-        /// adopt: map to the repository that matches, else to one of its own; match: only to one that matches; off
+        /// Choose the mode
         mode: Option<AutoMapArg>,
     },
-    /// Set what is said of a project's scans
-    Fields(FieldArgs),
+    /// Set metadata of a project's scans
+    Metadata(MetadataArgs),
 }
 
 #[derive(clap::Args)]
 pub struct ProjectArg {
     /// Name of the project, or the vendor's id
     project: String,
-    /// Its instance, where several have a project of that name
+    /// Select the instance, if several have a project of that name
     #[arg(long, value_name = "NAME")]
     instance: Option<InstanceName>,
 }
@@ -83,16 +83,16 @@ impl From<ProjectArg> for ProjectName {
 
 #[derive(clap::Args)]
 pub struct AcceptArgs {
-    /// Only these projects
+    /// Accept only these projects
     #[arg(required_unless_present = "all", conflicts_with = "all")]
     projects: Vec<String>,
-    /// Everything that is sure enough
+    /// Accept all suggestions that are confident enough
     #[arg(long)]
     all: bool,
-    /// How sure matching must be, from 0 to 1
+    /// Set the minimum confidence, from 0 to 1
     #[arg(long, value_name = "NUMBER", default_value_t = AUTO_CONFIDENCE)]
     min_confidence: f64,
-    /// Only those of this instance
+    /// Accept only projects of this instance
     #[arg(long, value_name = "NAME")]
     instance: Option<InstanceName>,
 }
@@ -101,31 +101,31 @@ pub struct AcceptArgs {
 pub struct ReleaseArgs {
     #[command(flatten)]
     project: ProjectArg,
-    /// Keep its findings as history: none of them is open any more
+    /// Keep its findings as history, none of them open
     #[arg(long, conflicts_with = "delete")]
     keep: bool,
-    /// Delete its findings and all else that it brought
+    /// Delete its findings and all its other data
     #[arg(long)]
     delete: bool,
 }
 
 #[derive(clap::Args)]
-pub struct FieldArgs {
+pub struct MetadataArgs {
     #[command(flatten)]
     project: ProjectArg,
-    /// Where what is scanned runs, such as production
+    /// Set the environment, such as production
     #[arg(long, value_name = "NAME")]
     environment: Option<String>,
-    /// The branch that is scanned
+    /// Set the scanned branch
     #[arg(long, value_name = "NAME")]
     branch: Option<String>,
-    /// A tag
+    /// Set a tag
     #[arg(long, value_name = "NAME")]
     tag: Option<String>,
-    /// Anything else
+    /// Set any other key
     #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
     metadata: Vec<(String, String)>,
-    /// Forget a field, or a key of the metadata
+    /// Remove a field, or a key of the metadata
     #[arg(long, value_name = "FIELD")]
     clear: Vec<String>,
 }
@@ -137,20 +137,20 @@ fn pair(text: &str) -> Result<(String, String), String> {
 
 #[derive(Clone, Copy, ValueEnum)]
 pub enum AutoMapArg {
-    /// They are mapped to the repository that they match, else to one of their own
-    Adopt,
-    /// They are mapped to the repository that they match; others wait for you
+    /// Map to the matching repository, else to a new one
+    Create,
+    /// Map to the matching repository, else leave unmapped
     Match,
-    /// They wait for you
-    Off,
+    /// Leave unmapped
+    Manual,
 }
 
 impl From<AutoMapArg> for AutoMap {
     fn from(arg: AutoMapArg) -> Self {
         match arg {
-            AutoMapArg::Adopt => Self::Adopt,
+            AutoMapArg::Create => Self::Create,
             AutoMapArg::Match => Self::Match,
-            AutoMapArg::Off => Self::Off,
+            AutoMapArg::Manual => Self::Manual,
         }
     }
 }
@@ -159,7 +159,7 @@ impl From<AutoMapArg> for AutoMap {
 pub enum StateArg {
     Mapped,
     Unmapped,
-    Mismatched,
+    Drifted,
     Ignored,
     Stale,
 }
@@ -169,14 +169,14 @@ impl From<StateArg> for MappingState {
         match arg {
             StateArg::Mapped => Self::Mapped,
             StateArg::Unmapped => Self::Unmapped,
-            StateArg::Mismatched => Self::Mismatched,
+            StateArg::Drifted => Self::Drifted,
             StateArg::Ignored => Self::Ignored,
             StateArg::Stale => Self::Stale,
         }
     }
 }
 
-/// What `mapping list`, `mapping propose` and `mapping accept` print.
+/// What `mapping list`, `mapping suggest` and `mapping accept` print.
 #[derive(Serialize, schemars::JsonSchema)]
 pub struct MappingList {
     /// How many projects stand how.
@@ -193,7 +193,7 @@ pub struct ReleaseReport {
     released: Released,
 }
 
-/// What `mapping auto` prints.
+/// What `mapping mode` prints.
 #[derive(Serialize, schemars::JsonSchema)]
 pub struct AutoMapReport {
     /// Name of the instance.
@@ -214,15 +214,15 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
             let list = list(&tenant, instance.as_ref(), states.into_iter().map(MappingState::from).collect()).await?;
             output.result(&list, |list| show_list(output, list))?;
         }
-        Command::Propose { instance } => {
+        Command::Suggest { instance } => {
             let mut list = list(&tenant, instance.as_ref(), Vec::new()).await?;
             list.projects.retain(|it| it.proposal.is_some() || !it.candidates.is_empty());
             output.result(&list, |list| show_proposals(output, list))?;
         }
         Command::Accept(args) => {
             if !(0.0..=1.0).contains(&args.min_confidence) {
-                let remedy = Some("give a number from 0 to 1");
-                return Err(Failure::new(USAGE, "a confidence is from 0 to 1", remedy));
+                let hint = Some("give a number from 0 to 1");
+                return Err(Failure::new(USAGE, "invalid confidence", hint));
             }
             let projects = args.projects.into_iter();
             let projects = projects.map(|name| ProjectName { instance: args.instance.clone(), name }).collect();
@@ -242,7 +242,7 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
             let row = tenant.restore_project(&project.into()).await.map_err(told)?;
             output.result(&row, |row| show_row(output, row))?;
         }
-        Command::Auto { instance, mode } => {
+        Command::Mode { instance, mode } => {
             let settled = match mode {
                 Some(mode) => tenant.set_auto_map(&instance, mode.into()).await.map_err(told)?,
                 None => Settled::default(),
@@ -254,8 +254,8 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
                 show_settled(output, &report.settled);
             })?;
         }
-        Command::Fields(args) => {
-            let FieldArgs { project, environment, branch, tag, metadata, clear } = args;
+        Command::Metadata(args) => {
+            let MetadataArgs { project, environment, branch, tag, metadata, clear } = args;
             let set = ScanFields { environment, branch, tag, metadata: metadata.into_iter().collect() };
             let changed = tenant.set_scan_fields(&project.into(), ScanFieldChanges { clear, set }).await;
             output.result(&changed.map_err(told)?, |row| show_row(output, row))?;
@@ -266,9 +266,9 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
 
 const fn words(mode: AutoMap) -> &'static str {
     match mode {
-        AutoMap::Adopt => "adopt: new projects are mapped to the repository that they match, else to one of their own",
-        AutoMap::Match => "match: new projects are mapped to the repository that they match; others wait",
-        AutoMap::Off => "off: new projects wait",
+        AutoMap::Create => "create: new projects are mapped to the matching repository, else to a new one",
+        AutoMap::Match => "match: new projects are mapped to the matching repository, else left unmapped",
+        AutoMap::Manual => "manual: new projects are left unmapped",
     }
 }
 
@@ -315,7 +315,7 @@ async fn release(tenant: &Tenant, output: Output, args: ReleaseArgs, ignored: bo
             (kept, 0) => format!("{kept} findings and packages are kept as history"),
             (_, deleted) => format!("{deleted} findings were deleted"),
         };
-        output.line(format!("Project {} {what}: {became}. To take it up again: harness mapping restore", project.name));
+        output.line(format!("Project {} {what}: {became}. To undo: harness mapping restore", project.name));
     })?;
     Ok(ExitCode::SUCCESS)
 }
@@ -336,7 +336,7 @@ fn asked(output: Output, project: &str, findings: u64) -> Result<Option<KeptFind
 
 fn show_list(output: Output, list: &MappingList) {
     if list.projects.is_empty() {
-        output.line("No such projects. They are listed by a sync: harness sync");
+        output.line("No projects match. Projects are listed by: harness sync");
         return;
     }
     show_rows(output, &list.projects);
@@ -345,14 +345,9 @@ fn show_list(output: Output, list: &MappingList) {
 
 /// How projects stand to repositories, in words; what there is none of is left out.
 pub fn counted(counts: &MappingCounts) -> String {
-    let MappingCounts { mapped, unmapped, mismatched, ignored, stale } = *counts;
-    let words = [
-        (mapped, "mapped"),
-        (unmapped, "unmapped"),
-        (mismatched, "mismatched"),
-        (ignored, "ignored"),
-        (stale, "stale"),
-    ];
+    let MappingCounts { mapped, unmapped, drifted, ignored, stale } = *counts;
+    let words =
+        [(mapped, "mapped"), (unmapped, "unmapped"), (drifted, "drifted"), (ignored, "ignored"), (stale, "stale")];
     let there = words.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}"));
     let there = there.collect::<Vec<_>>().join(", ");
     if there.is_empty() { "none".to_owned() } else { there }
@@ -363,7 +358,7 @@ pub fn show_rows(output: Output, rows: &[MappingRow]) {
     if rows.is_empty() {
         return;
     }
-    let mut table = output.table(&["PROJECT", "INSTANCE", "STATE", "REPOSITORY", "WHY", "PROPOSED", "FIELDS"]);
+    let mut table = output.table(&["PROJECT", "INSTANCE", "STATE", "REPOSITORY", "WHY", "SUGGESTED", "METADATA"]);
     for row in rows {
         table.add_row([
             row.project.clone(),
@@ -403,21 +398,21 @@ fn fields(fields: &ScanFields) -> String {
 
 fn show_proposals(output: Output, list: &MappingList) {
     if list.projects.is_empty() {
-        output.line("Nothing is proposed: every project is mapped, or nothing is like it.");
+        output.line("No suggestions: every project is mapped, or no repository is similar.");
         return;
     }
     show_rows(output, &list.projects);
     let proposed = list.projects.iter().filter(|it| it.proposal.is_some()).count();
-    output.line(format!("{proposed} proposals. Accept them with: harness mapping accept --all"));
+    output.line(format!("{proposed} suggestions. Accept them with: harness mapping accept --all"));
     if proposed < list.projects.len() {
-        output.line("The others are ambiguous or unlike: harness mapping set PROJECT REPOSITORY");
+        output.line("The others are ambiguous or too unlike: harness mapping set PROJECT REPOSITORY");
     }
 }
 
 fn show_accepted(output: Output, list: &MappingList) {
     show_rows(output, &list.projects);
     match list.projects.len() {
-        0 => output.line("Nothing was accepted: no proposal is sure enough. See: harness mapping propose"),
+        0 => output.line("Nothing was accepted: no suggestion is confident enough. See: harness mapping suggest"),
         accepted => output.line(format!("{accepted} projects mapped. Next: harness sync")),
     }
 }

@@ -19,7 +19,7 @@ use super::{
 pub struct Args {
     /// The file, plain or packed with gzip or zstd; `-` for standard input
     file: PathBuf,
-    /// Its format, if it is not to be detected; `harness inspect` lists the formats
+    /// Set the format instead of detecting it; `harness inspect` lists the formats
     #[arg(long, value_name = "NAME")]
     format: Option<String>,
 }

@@ -23,28 +23,28 @@ use super::{
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// Name of the instance to be [default: asked, or the one that is under way]
+    /// Name the new instance [default: asked, or the one in progress]
     name: Option<InstanceName>,
     #[command(flatten)]
     connect: ConnectArgs,
-    /// Bring these kinds, such as sast,sca; `all` for all that the token can read
+    /// Fetch these kinds, such as sast,sca; `all` for all that the token can read
     #[arg(long, value_name = "KIND,…", value_delimiter = ',')]
     kinds: Vec<Kind>,
-    /// Bring the projects of these names; `*` stands for any signs, and `all` for all projects
+    /// Fetch projects with these names; `*` stands for any characters, `all` for all projects
     #[arg(long, value_name = "PATTERN,…", value_delimiter = ',')]
     projects: Vec<String>,
-    /// What becomes of projects that match no repository
+    /// Choose what happens to projects that match no repository
     #[arg(long, value_name = "WHAT")]
     auto_map: Option<AutoMapArg>,
-    /// Ask nothing: take what is usual where nothing is given
+    /// Skip all questions and use the defaults
     #[arg(long)]
     yes: bool,
-    /// List what is under way
-    #[arg(long, conflicts_with = "abandon")]
+    /// List onboardings in progress
+    #[arg(long, conflicts_with = "discard")]
     list: bool,
-    /// Give the onboarding up
+    /// Discard the onboarding
     #[arg(long)]
-    abandon: bool,
+    discard: bool,
 }
 
 /// What `onboard --list` prints.
@@ -56,7 +56,7 @@ pub struct OnboardingList {
 
 pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let output = context.output;
-    let tenant = if args.list || args.abandon { context.tenant()? } else { context.tenant_or_new()? };
+    let tenant = if args.list || args.discard { context.tenant()? } else { context.tenant_or_new()? };
     if args.list {
         let list = OnboardingList { onboardings: tenant.onboardings().await? };
         output.result(&list, |list| show_list(output, list))?;
@@ -65,9 +65,9 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let asker = if args.yes { None } else { Asker::at_terminal(output) };
     let name = name(&tenant, args.name.clone(), asker.as_ref()).await?;
     let told = |error: HarnessError| Failure::from(error).of(tenant.id(), Some(&name));
-    if args.abandon {
+    if args.discard {
         tenant.onboard_abandon(&name).await.map_err(told)?;
-        output.line(format!("Gave up the onboarding of {name}: nothing is left of it"));
+        output.line(format!("Discarded the onboarding of {name}"));
         return Ok(ExitCode::SUCCESS);
     }
     let state = match tenant.onboarding(&name).await? {
@@ -103,7 +103,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         (Some(arg), _, _) => Some(arg.into()),
         (None, Some(_), _) => None,
         (None, None, Some(asker)) => Some(asker.auto_map()?),
-        (None, None, None) => args.yes.then_some(AutoMap::Adopt),
+        (None, None, None) => args.yes.then_some(AutoMap::Create),
     };
     if let Some(auto_map) = auto_map {
         state = tenant.onboard_mapping(&name, auto_map).await.map_err(told)?;
@@ -116,7 +116,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     if let Some(asker) = &asker
         && !asker.save(&name)?
     {
-        output.line(format!("Kept as it is. Go on with: harness onboard {name}"));
+        output.line(format!("Kept. Continue with: harness onboard {name}"));
         return Ok(ExitCode::SUCCESS);
     }
     let instance = tenant.onboard_save(&name).await.map_err(told)?;
@@ -192,12 +192,12 @@ fn show_chosen(output: Output, state: &Onboarding) {
         Some(ProjectChoice::Matching(patterns)) => format!("Projects: {}", patterns.join(" ")),
         Some(ProjectChoice::All) | None => "Projects: all".to_owned(),
     });
-    output.line(format!("Projects without a repository: {}", state.auto_map.map_or("adopt", AutoMap::as_str)));
+    output.line(format!("Projects without a repository: {}", state.auto_map.map_or("create", AutoMap::as_str)));
 }
 
 fn show_list(output: Output, list: &OnboardingList) {
     if list.onboardings.is_empty() {
-        output.line("No onboarding is under way. Begin one with: harness onboard NAME");
+        output.line("No onboarding in progress. Start one with: harness onboard NAME");
         return;
     }
     let mut table = output.table(&["NAME", "WAITS FOR", "DEPLOYMENT", "BEGUN", "LAST STEP"]);
@@ -212,5 +212,5 @@ fn show_list(output: Output, list: &OnboardingList) {
         table.add_row([&it.name, step, &it.deployment.slug, &begun, &changed]);
     }
     output.print(&table);
-    output.line("Go on with: harness onboard NAME");
+    output.line("Continue with: harness onboard NAME");
 }

@@ -87,6 +87,13 @@ impl Output {
         }
     }
 
+    /// Prints what to do about a run's message, below it.
+    pub fn hint(self, hint: &str) {
+        if !self.json {
+            stdout::print(&text::fenced(&format!("  {}\n", hinted(hint))));
+        }
+    }
+
     /// Asks a person at the terminal; the answer is to be read behind it.
     pub fn question(self, text: &str) {
         stdout::print(&text::fenced(&text::line(text)));
@@ -261,9 +268,14 @@ fn usage(said: &mut clap::Error) -> String {
 fn told(failure: &Failure) -> String {
     let owner = failure.owner.as_ref().map(|owner| format!("{owner}: ")).unwrap_or_default();
     let message = text::message(&failure.report.message);
-    let remedy = failure.report.remedy.as_ref().map(|it| format!("  to do: {}\n", text::line(it)));
-    let lines = format!("error: {}{message}\n{}", text::line(&owner), remedy.unwrap_or_default());
+    let hint = failure.report.hint.as_ref().map(|it| format!("  {}\n", hinted(it)));
+    let lines = format!("error: {}{message}\n{}", text::line(&owner), hint.unwrap_or_default());
     text::fenced(&lines).into_owned()
+}
+
+/// What to do, as it is shown below what happened.
+fn hinted(hint: &str) -> String {
+    format!("{} {}", text::HINT, text::line(hint))
 }
 
 /// Prints JSON.
@@ -457,11 +469,11 @@ mod tests {
 
     #[test]
     fn a_failure_is_told_in_lines_of_the_program() {
-        let mut failure = Failure::new("x", "a\n::error::b\n  to do: run this\n  connector: c", Some("wait\n::d"));
+        let mut failure = Failure::new("x", "a\n::error::b\n  hint: run this\n  connector: c", Some("wait\n::d"));
         failure.owner = Some("default/x".to_owned());
         assert_eq!(
             told(&failure),
-            "error: default/x: a␤::error::b␤  to do: run this\n  connector: c\n  to do: wait␤::d\n"
+            "error: default/x: a␤::error::b␤  hint: run this\n  connector: c\n  hint: wait␤::d\n"
         );
     }
 

@@ -17,48 +17,48 @@ use super::{
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// Only those with this in their name or package URL
+    /// Filter by text in name or package URL
     #[arg(long, value_name = "TEXT")]
     search: Option<String>,
-    /// Only this ecosystem, such as npm
+    /// Filter by ecosystem, such as npm
     #[arg(long = "ecosystem", value_name = "NAME")]
     ecosystems: Vec<String>,
-    /// Only those with this in a licence
+    /// Filter by text in the license
     #[arg(long, value_name = "TEXT")]
     license: Option<String>,
-    /// Only projects with this in their name
+    /// Filter by text in the project name
     #[arg(long, value_name = "TEXT")]
     project: Option<String>,
-    /// Only those that came in one of these ways
+    /// Filter by transitivity
     #[arg(long = "transitivity", value_name = "HOW,…", value_parser = values::transitivity(), value_delimiter = ',')]
     transitivity: Vec<String>,
-    /// Only those with open findings of this severity or above
+    /// Set the minimum severity of open findings
     #[arg(long, value_name = "SEVERITY", value_parser = values::severity)]
     min_severity: Option<Severity>,
-    /// Only those with open findings
+    /// Show only packages with open findings
     #[arg(long)]
     vulnerable: bool,
-    /// Also those that are no longer in use
+    /// Include packages that are no longer in use
     #[arg(long)]
-    all: bool,
-    /// Only those of this instance
+    include_unused: bool,
+    /// Filter by instance
     #[arg(long, value_name = "NAME")]
     instance: Option<InstanceName>,
     #[command(flatten)]
     scope: ScopeArgs,
-    /// The order: risk, name or project
+    /// Sort by risk, name or project
     #[arg(long, default_value = "risk", hide_default_value = true, value_name = "ORDER")]
     sort: PackageSort,
-    /// The order turned around
+    /// Reverse the order
     #[arg(long)]
     reverse: bool,
-    /// Print CSV (RFC 4180); cells that spreadsheets take for formulas get an apostrophe in front
+    /// Print CSV (RFC 4180); cells that look like formulas get a leading apostrophe
     #[arg(long, conflicts_with = "json")]
     csv: bool,
-    /// At most so many
+    /// Limit the number of results
     #[arg(long, default_value_t = 50, value_name = "N")]
     limit: u32,
-    /// Leave out so many of the first
+    /// Skip this many results
     #[arg(long, default_value_t = 0, value_name = "N")]
     offset: u32,
 }
@@ -87,7 +87,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         min_severity: args.min_severity,
         transitivity: Open::Transitivity.words(&tenant, args.transitivity).await?,
         vulnerable: args.vulnerable,
-        vanished: args.all,
+        vanished: args.include_unused,
         sort: args.sort,
         reverse: args.reverse,
         limit: args.limit,

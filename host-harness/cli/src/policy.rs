@@ -26,28 +26,32 @@ const VIOLATED: u8 = 4;
 
 #[derive(clap::Subcommand)]
 pub enum Command {
-    /// Put the policies of a file into force, in place of those before
+    /// Import policies from a file, replacing all others
     Import {
         /// A policy file in TOML, or - for standard input
         file: PathBuf,
-        /// Only tell what is wrong with the file; nothing is stored
+        /// Validate the file without storing it
         #[arg(long)]
         check: bool,
     },
-    /// List the policies in force, with how many findings violate them
+    /// List policies with their numbers of violations
     List,
     /// Show a policy
     Show {
         /// Its id
         id: String,
     },
-    /// Print a policy file to begin with
-    Starter,
-    /// Take the policies and their results away
-    Clear,
-    /// Tell which policies open findings violate; exit code 4 if they do
+    /// Print a starter policy file
+    Init,
+    /// Remove the policies and their results
+    Remove {
+        /// Remove all of them
+        #[arg(long, required = true)]
+        all: bool,
+    },
+    /// Check open findings against the policies; exits with 4 on violations
     Check(CheckArgs),
-    /// List results, also of findings that are closed
+    /// List results, including those of closed findings
     Results(ResultArgs),
 }
 
@@ -56,44 +60,44 @@ pub struct CheckArgs {
     /// Fail only on policies of at least this severity, or never
     #[arg(long, value_name = "SEVERITY", default_value = "info", value_parser = parse_fail_on)]
     fail_on: FailOn,
-    /// Only this policy
+    /// Check only this policy
     #[arg(long = "policy", value_name = "ID")]
     policies: Vec<String>,
-    /// Only projects with this in their name
+    /// Filter by text in the project name
     #[arg(long, value_name = "TEXT")]
     project: Option<String>,
-    /// Only repositories with this in their name
+    /// Filter by text in the repository name
     #[arg(long, value_name = "TEXT")]
     repository: Option<String>,
-    /// Only this environment
+    /// Filter by environment
     #[arg(long = "environment", value_name = "NAME")]
     environments: Vec<String>,
-    /// Only this branch
+    /// Filter by branch
     #[arg(long = "branch", value_name = "NAME")]
     branches: Vec<String>,
-    /// Only this tag
+    /// Filter by tag
     #[arg(long = "tag", value_name = "NAME")]
     tags: Vec<String>,
-    /// Only these kinds, such as sast,sca
+    /// Filter by kind, such as sast,sca
     #[arg(long = "kind", value_name = "KIND,…", value_parser = values::kind(), value_delimiter = ',')]
     kinds: Vec<String>,
-    /// Show at most so many of each policy
+    /// Limit the number of results per policy
     #[arg(long, default_value_t = 10, value_name = "N")]
     limit: u32,
 }
 
 #[derive(clap::Args)]
 pub struct ResultArgs {
-    /// Only those of this finding
+    /// Filter by finding
     #[arg(long, value_name = "ID")]
     finding: Option<FindingId>,
-    /// Only those of this issue
+    /// Filter by issue
     #[arg(long, value_name = "ID", conflicts_with = "finding")]
     issue: Option<IssueId>,
-    /// Only those of this policy
+    /// Filter by policy
     #[arg(long = "policy", value_name = "ID")]
     policies: Vec<String>,
-    /// At most so many
+    /// Limit the number of results
     #[arg(long, default_value_t = 50, value_name = "N")]
     limit: u32,
 }
@@ -126,11 +130,11 @@ pub struct PolicyImported {
     problems: Vec<Problem>,
 }
 
-/// What `policy clear` prints.
+/// What `policy remove --all` prints.
 #[derive(Serialize, schemars::JsonSchema)]
-pub struct PoliciesCleared {
+pub struct PoliciesRemoved {
     /// Whether there were any.
-    cleared: bool,
+    removed: bool,
 }
 
 /// What `policy results` prints.
@@ -157,13 +161,17 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
             output.result(&row, |row| show(output, row))?;
         }
         // A policy file is TOML, whatever was asked for.
-        Command::Starter => {
+        Command::Init => {
             super::stdout::print(STARTER);
         }
-        Command::Clear => {
-            let cleared = context.tenant()?.clear_policies().await?;
-            output.result(&PoliciesCleared { cleared }, |it| {
-                output.line(if it.cleared { "The policies and their results are gone." } else { "There were none." });
+        Command::Remove { .. } => {
+            let removed = context.tenant()?.clear_policies().await?;
+            output.result(&PoliciesRemoved { removed }, |it| {
+                output.line(if it.removed {
+                    "Removed all policies and their results."
+                } else {
+                    "There were no policies."
+                });
             })?;
         }
         Command::Check(args) => return check(context, args).await,
@@ -230,7 +238,7 @@ async fn import(context: &Context, file: &Path, check: bool) -> Result<ExitCode,
 
 fn show_imported(output: Output, imported: &PoliciesImported, check: bool) {
     for remark in &imported.remarks {
-        output.line(format!("remark: {remark}"));
+        output.line(format!("note: {remark}"));
     }
     let PoliciesImported { policies, changed, version, .. } = imported;
     let version = version_of(version);
@@ -264,7 +272,7 @@ fn show_list(output: Output, rows: &PolicyRows) {
     }
     output.print(&table);
     for remark in &rows.remarks {
-        output.line(format!("remark: {remark}"));
+        output.line(format!("note: {remark}"));
     }
     output.line(format!(
         "{} policies, version {}, since {}",

@@ -13,10 +13,10 @@ use super::{
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// Only those with this in their name or tags
+    /// Filter by text in name or tags
     #[arg(long, value_name = "TEXT")]
     search: Option<String>,
-    /// Only those of this instance
+    /// Filter by instance
     #[arg(long, value_name = "NAME")]
     instance: Option<InstanceName>,
 }

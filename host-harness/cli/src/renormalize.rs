@@ -18,10 +18,10 @@ use super::{
 pub struct Args {
     /// The instance [default: all of the tenant]
     instance: Option<InstanceName>,
-    /// Only these kinds, such as sast,sca
+    /// Filter by kind, such as sast,sca
     #[arg(long = "kind", value_name = "KIND,…", value_parser = values::kind(), value_delimiter = ',')]
     kinds: Vec<String>,
-    /// Show what would change, and write nothing; with `--connector`, what another version would change
+    /// Show what would change, without writing; with `--connector`, what another version would change
     #[arg(long)]
     dry_run: bool,
 }

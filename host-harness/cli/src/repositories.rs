@@ -19,19 +19,19 @@ const PROBLEMS: usize = 20;
 
 #[derive(clap::Subcommand)]
 pub enum Command {
-    /// Take a list over from a file: CSV with a row of names, a JSON array, or a JSON object a line
+    /// Import a list from a file: CSV with a header, a JSON array, or JSON lines
     Import {
         /// The file; a provider's answer will do
         file: PathBuf,
-        /// The list is all there is: others go, unless projects are mapped to them
+        /// Remove repositories missing from the list, unless projects are mapped to them
         #[arg(long)]
         replace: bool,
     },
-    /// Add a repository, or change what is known of it
+    /// Add or update a repository
     Add(AddArgs),
-    /// List the repositories
+    /// List repositories
     List {
-        /// Only those with this in their name, URL or groups
+        /// Filter by text in name, URL or groups
         #[arg(long, value_name = "TEXT")]
         search: Option<String>,
     },
@@ -51,16 +51,16 @@ pub enum Command {
 pub struct AddArgs {
     /// Its name with its owners, such as org/repo
     full_name: String,
-    /// Where it is
+    /// Set its URL
     #[arg(long)]
     url: Option<String>,
-    /// Who keeps it: github, gitlab, bitbucket, azure-devops, gitea or another word [default: as the URL tells]
+    /// Set the provider: github, gitlab, bitbucket, azure-devops, gitea or another word [default: from the URL]
     #[arg(long)]
     provider: Option<Provider>,
-    /// Its default branch
+    /// Set the default branch
     #[arg(long, value_name = "BRANCH")]
     default_branch: Option<String>,
-    /// What it is counted with, such as a team
+    /// Add it to a group, such as a team
     #[arg(long = "group", value_name = "NAME")]
     groups: Vec<String>,
 }
@@ -106,8 +106,8 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
             if replace && (list.repositories.is_empty() || !list.problems.is_empty()) {
                 let message = format!("{} cannot replace the list: not all of it can be read", file.display());
                 let first = list.problems.first().map(|problem| format!(", such as {problem}")).unwrap_or_default();
-                let remedy = "correct it, or import it without --replace";
-                return Err(Failure::new("list", message + &first, Some(remedy)).of(tenant.id(), None));
+                let hint = "correct it, or import it without --replace";
+                return Err(Failure::new("list", message + &first, Some(hint)).of(tenant.id(), None));
             }
             return put(&tenant, output, list, replace).await;
         }
@@ -188,15 +188,15 @@ fn show_import(output: Output, report: &RepositoryImport) {
 
 /// What was mapped without a person.
 pub fn show_settled(output: Output, settled: &Settled) {
-    let Settled { projects_matched, projects_adopted, projects_mismatched } = settled;
-    if projects_matched + projects_adopted > 0 {
+    let Settled { projects_matched, projects_created, projects_drifted } = settled;
+    if projects_matched + projects_created > 0 {
         output.line(format!(
             "{} projects mapped, {projects_matched} of them to listed repositories. Next: harness sync",
-            projects_matched + projects_adopted
+            projects_matched + projects_created
         ));
     }
-    if *projects_mismatched > 0 {
-        output.line(format!("{projects_mismatched} projects mismatched: harness mapping list --state mismatched"));
+    if *projects_drifted > 0 {
+        output.line(format!("{projects_drifted} projects drifted: harness mapping list --state drifted"));
     }
 }
 

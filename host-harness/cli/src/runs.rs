@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::{
     Context,
     error::Failure,
+    hint::hint,
     output::{Output, bytes, moment, short},
     vanishing::{self, Vanishing},
 };
@@ -18,33 +19,33 @@ use super::{
 pub struct Args {
     #[command(subcommand)]
     command: Option<Command>,
-    /// Show this run with its projects, reads and remarks
+    /// Show this run with its projects, fetches and notes
     run: Option<i64>,
-    /// Only those of this instance
+    /// Filter by instance
     #[arg(long, value_name = "NAME")]
     instance: Option<InstanceName>,
-    /// Only those in this state: running, complete, partial or failed
+    /// Filter by state: running, complete, partial or failed
     #[arg(long = "state", value_name = "STATE", value_parser = state)]
     states: Vec<RunState>,
-    /// Only those that began since: a date, a moment, or so long ago, such as 2026-11-20 or 7d
+    /// Filter by start: a date, a moment, or an age, such as 2026-11-20 or 7d
     #[arg(long, value_name = "WHEN")]
     since: Option<String>,
-    /// Only those that brought something of this project
+    /// Filter by project
     #[arg(long, value_name = "NAME")]
     project: Option<String>,
-    /// At most so many, newest first
+    /// Limit the number of results, newest first
     #[arg(long, default_value_t = 20, value_name = "N")]
     limit: u32,
 }
 
 #[derive(clap::Subcommand)]
 enum Command {
-    /// Forget old runs; findings and what changed on them stay
+    /// Delete old runs; keeps findings and their history
     Prune {
-        /// Keep those that are not older than this (90d), or so many of each instance (100)
+        /// Keep runs up to this age (90d), or this many of each instance (100)
         #[arg(long, value_name = "AGE|N")]
         keep: String,
-        /// Only those of this instance
+        /// Delete only runs of this instance
         #[arg(long, value_name = "NAME")]
         instance: Option<InstanceName>,
     },
@@ -60,7 +61,7 @@ fn state(word: &str) -> Result<RunState, String> {
 /// What `runs prune` prints.
 #[derive(Serialize, schemars::JsonSchema)]
 pub struct Pruned {
-    /// Runs that were forgotten.
+    /// Runs that were deleted.
     runs: u64,
 }
 
@@ -117,7 +118,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let runs = tenant.store().read(move |store| store.find_runs(&filter)).await?;
     let list = RunList { runs, diagnostics: vec![], vanishing: None, projects: vec![], waits: vec![] };
     output.result(&list, |list| match is_filtered && list.runs.is_empty() {
-        true => output.line("No such runs. Leave out an option to see more."),
+        true => output.line("No runs match the filters."),
         false => show_list(output, &list.runs),
     })?;
     Ok(ExitCode::SUCCESS)
@@ -157,7 +158,7 @@ async fn prune(
     };
     let instance_id = super::findings::instance_id(tenant, instance).await?;
     let runs = tenant.store().run(move |store| store.prune_runs(instance_id, keep)).await?;
-    context.output.result(&Pruned { runs }, |it| context.output.line(format!("{} runs forgotten", it.runs)))?;
+    context.output.result(&Pruned { runs }, |it| context.output.line(format!("{} runs deleted", it.runs)))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -171,7 +172,7 @@ fn show_projects(output: Output, projects: &[RunProject], limit: u32) {
         [it.new, it.changed, it.fixed, it.reopened, it.vanished, it.warnings, it.unusable].iter().any(|it| *it > 0)
     };
     let mut table = output.table(&[
-        "PROJECT", "PAGES", "RECORDS", "NEW", "CHANGED", "FIXED", "REOPENED", "GONE", "REMARKS", "REQUESTS", "TOOK",
+        "PROJECT", "PAGES", "RECORDS", "NEW", "CHANGED", "FIXED", "REOPENED", "VANISHED", "NOTES", "REQUESTS", "TOOK",
     ]);
     let (mut shown, limit) = (0, usize::try_from(limit).unwrap_or(usize::MAX));
     for it in projects.iter().filter(news).take(limit) {
@@ -214,7 +215,7 @@ fn show_list(output: Output, runs: &[Run]) {
         "NEW",
         "CHANGED",
         "UNCHANGED",
-        "GONE",
+        "VANISHED",
         "WHY",
     ]);
     for run in runs {
@@ -239,10 +240,11 @@ fn show_list(output: Output, runs: &[Run]) {
 /// A run in some lines.
 pub fn show_run(output: Output, run: &Run) {
     let counts = &run.counts;
-    let resumed = if run.resumed > 0 { ", went on after having been cut off" } else { "" };
+    let resumed = if run.resumed > 0 { ", resumed after an interruption" } else { "" };
     output.line(format!("Run {} of {}: {}{resumed}", run.id, run.instance, run.state.as_str()));
     if let Some(message) = &run.message {
         output.message(message);
+        run.code.and_then(hint).into_iter().for_each(|it| output.hint(it));
     }
     let took =
         run.finished_at.map(|end| (end.as_micros() - run.started_at.as_micros()) as f64 / 1e6).unwrap_or_default();
@@ -251,11 +253,11 @@ pub fn show_run(output: Output, run: &Run) {
         run.projects, counts.records, counts.new, counts.changed, counts.unchanged, counts.vanished
     ));
     let aside = [
-        (counts.repeated, "repeated"),
+        (counts.repeated, "duplicate"),
         (counts.unmapped, "of other projects"),
         (counts.skipped, "skipped"),
-        (counts.unusable, "not usable"),
-        (counts.warnings, "remarks"),
+        (counts.unusable, "rejected"),
+        (counts.warnings, "notes"),
     ];
     let aside: Vec<String> =
         aside.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
@@ -277,7 +279,7 @@ pub fn show_run(output: Output, run: &Run) {
 }
 
 fn show_reads(output: Output, run: &Run) {
-    let mut table = output.table(&["KIND", "SCOPE", "STATE", "PAGES", "RECORDS", "NEW", "CHANGED", "GONE", "WHY"]);
+    let mut table = output.table(&["KIND", "SCOPE", "STATE", "PAGES", "RECORDS", "NEW", "CHANGED", "VANISHED", "WHY"]);
     for read in &run.reads {
         let scope = match &read.scope {
             Scope::Deployment => "the whole deployment".to_owned(),

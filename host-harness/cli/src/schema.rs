@@ -16,10 +16,11 @@ use super::{
     instance::{InstanceList, InstanceReport},
     issues::IssueList,
     mapping::{AutoMapReport, MappingList, ReleaseReport},
+    notify::{DeliveryList, NotifyList, NotifyRemoved, NotifyReport},
     onboard::OnboardingList,
     output::print_json,
     packages::PackageList,
-    policy::{PoliciesCleared, PolicyImported, PolicyResultList},
+    policy::{PoliciesRemoved, PolicyImported, PolicyResultList},
     projects::ProjectList,
     renormalize::RenormalizeList,
     repositories::{RepositoriesListed, RepositoryDetail, RepositoryImport},
@@ -27,9 +28,9 @@ use super::{
     schedule::ScheduleReport,
     sync::SyncReport,
     tenant::TenantList,
-    vault::{NewKey, Rekeyed},
+    vault::{GeneratedKey, Rekeyed},
     views::FindingList,
-    webhook::{DeliveryList, EventList, InboxReport, WebhookList, WebhookRemoved, WebhookReport},
+    webhook::{EventList, InboxReport},
 };
 
 #[derive(clap::Args)]
@@ -39,8 +40,8 @@ pub struct Args {
 }
 
 /// Every command that prints JSON and the form of it. `error` is what any of
-/// them prints on standard error when it fails, `webhook-event` what a receiver
-/// is told.
+/// them prints on standard error when it fails, `notify-event` what a receiver
+/// gets.
 fn schemas() -> Vec<(&'static str, Schema)> {
     vec![
         ("advisories-clear", schema_for!(AdvisoryImport)),
@@ -48,6 +49,7 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         ("advisories-show", schema_for!(appsec_insight::Advisory)),
         ("backup", schema_for!(host_harness::Backup)),
         ("coverage", schema_for!(Coverage)),
+        ("daemon", schema_for!(Event)),
         ("dashboard", schema_for!(Dashboard)),
         ("demo", schema_for!(DemoReport)),
         ("doctor", schema_for!(super::doctor::Diagnosis)),
@@ -58,7 +60,7 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         ("inspect", schema_for!(Inspected)),
         ("instance-accept-connector", schema_for!(AcceptedConnector)),
         ("instance-add", schema_for!(InstanceReport)),
-        ("instance-check", schema_for!(InstanceReport)),
+        ("instance-test", schema_for!(InstanceReport)),
         ("instance-delete", schema_for!(super::delete::InstanceDeletion)),
         ("instance-list", schema_for!(InstanceList)),
         ("instance-pause", schema_for!(InstanceReport)),
@@ -70,22 +72,30 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         ("issue", schema_for!(IssueDetail)),
         ("issues", schema_for!(IssueList)),
         ("mapping-accept", schema_for!(MappingList)),
-        ("mapping-auto", schema_for!(AutoMapReport)),
-        ("mapping-fields", schema_for!(MappingRow)),
+        ("mapping-mode", schema_for!(AutoMapReport)),
+        ("mapping-metadata", schema_for!(MappingRow)),
         ("mapping-ignore", schema_for!(ReleaseReport)),
         ("mapping-list", schema_for!(MappingList)),
-        ("mapping-propose", schema_for!(MappingList)),
+        ("mapping-suggest", schema_for!(MappingList)),
         ("mapping-restore", schema_for!(MappingRow)),
         ("mapping-set", schema_for!(MappingRow)),
         ("mapping-unset", schema_for!(ReleaseReport)),
         ("normalize", schema_for!(Normalized)),
+        ("notify-deliveries", schema_for!(DeliveryList)),
+        ("notify-event", schema_for!(host_harness::WebhookEvent)),
+        ("notify-list", schema_for!(NotifyList)),
+        ("notify-remove", schema_for!(NotifyRemoved)),
+        ("notify-resend", schema_for!(DeliveryList)),
+        ("notify-set", schema_for!(NotifyReport)),
+        ("notify-show", schema_for!(NotifyReport)),
+        ("notify-test", schema_for!(DeliveryList)),
         ("onboard", schema_for!(InstanceReport)),
         ("onboard-list", schema_for!(OnboardingList)),
         ("packages", schema_for!(PackageList)),
         ("policy-check", schema_for!(host_harness::PolicyCheck)),
-        ("policy-clear", schema_for!(PoliciesCleared)),
         ("policy-import", schema_for!(PolicyImported)),
         ("policy-list", schema_for!(host_harness::PolicyRows)),
+        ("policy-remove", schema_for!(PoliciesRemoved)),
         ("policy-results", schema_for!(PolicyResultList)),
         ("policy-show", schema_for!(host_harness::PolicyRow)),
         ("projects", schema_for!(ProjectList)),
@@ -96,7 +106,6 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         ("repositories-remove", schema_for!(RepositoryRow)),
         ("repositories-show", schema_for!(RepositoryDetail)),
         ("restore", schema_for!(host_harness::Restored)),
-        ("run", schema_for!(Event)),
         ("runs", schema_for!(RunList)),
         ("runs-prune", schema_for!(Pruned)),
         ("secrets", schema_for!(FindingList)),
@@ -106,21 +115,13 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         ("tenant-delete", schema_for!(host_harness::TenantDeletion)),
         ("tenant-list", schema_for!(TenantList)),
         ("tenant-show", schema_for!(host_harness::TenantReport)),
-        ("vault-new-key", schema_for!(NewKey)),
+        ("vault-generate-key", schema_for!(GeneratedKey)),
         ("vault-rekey", schema_for!(Rekeyed)),
         ("vault-show", schema_for!(host_harness::VaultReport)),
         ("vulnerabilities", schema_for!(FindingList)),
         ("weaknesses", schema_for!(FindingList)),
-        ("webhook-deliveries", schema_for!(DeliveryList)),
-        ("webhook-event", schema_for!(host_harness::WebhookEvent)),
         ("webhook-events", schema_for!(EventList)),
-        ("webhook-list", schema_for!(WebhookList)),
-        ("webhook-remove", schema_for!(WebhookRemoved)),
-        ("webhook-retry", schema_for!(DeliveryList)),
         ("webhook-secret", schema_for!(InboxReport)),
-        ("webhook-set", schema_for!(WebhookReport)),
-        ("webhook-show", schema_for!(WebhookReport)),
-        ("webhook-test", schema_for!(DeliveryList)),
     ]
 }
 
@@ -128,13 +129,13 @@ pub fn exec(args: &Args) -> Result<ExitCode, Failure> {
     let mut schemas = schemas();
     if !args.command.is_empty() {
         let known: Vec<&str> = schemas.iter().map(|(name, _)| *name).collect();
-        let remedy = format!("one of {}", known.join(", "));
+        let hint = format!("one of {}", known.join(", "));
         let command = args.command.join(" ");
         let wanted = command.replace(' ', "-");
         schemas.retain(|(name, _)| *name == wanted);
         if schemas.is_empty() {
             let message = format!("no command `{command}` prints JSON");
-            return Err(Failure::new("no-such-schema", message, Some(&remedy)));
+            return Err(Failure::new("no-such-schema", message, Some(&hint)));
         }
     }
     // A schema is JSON, whatever was asked for.

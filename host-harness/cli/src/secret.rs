@@ -26,7 +26,7 @@ pub struct SecretArgs {
 pub struct StoreArgs {
     #[command(flatten)]
     pub secret: SecretArgs,
-    /// Put the token into the vault, sealed with the vault's key, and read it from there from now on
+    /// Store the token in the vault, and read it from there from now on
     #[arg(long)]
     pub store_token: bool,
 }

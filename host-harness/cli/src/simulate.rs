@@ -1,4 +1,4 @@
-//! `harness vendor-sim`: the simulated vendor by itself.
+//! `harness mock-vendor`: the simulated vendor by itself.
 
 use std::{process::ExitCode, time::Duration};
 
@@ -8,33 +8,33 @@ use super::{error::Failure, stdout};
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// Port on 127.0.0.1; 0 for a free one
+    /// Set the port on 127.0.0.1; 0 for a free one
     #[arg(long, default_value_t = 0, value_name = "P")]
     port: u16,
-    /// Worlds of different seeds are different
+    /// Set the seed of the generated data
     #[arg(long, default_value_t = 1, value_name = "S")]
     seed: u64,
-    /// Projects [default: by the number of findings]
+    /// Set the number of projects [default: by the number of findings]
     #[arg(long, value_name = "N")]
     projects: Option<u32>,
-    /// Findings of all kinds
+    /// Set the number of findings of all kinds
     #[arg(long, default_value_t = 1000, value_name = "M")]
     findings: u32,
-    /// Milliseconds before each answer
+    /// Delay each response by this many milliseconds
     #[arg(long, default_value_t = 0, value_name = "MS")]
     latency: u64,
-    /// The token that is accepted
+    /// Set the accepted token
     #[arg(long, default_value = "sim-token", value_name = "TEXT")]
     accept_token: String,
-    /// What goes wrong: the name of a scenario
+    /// Inject the faults of this scenario
     #[arg(long, value_name = "NAME")]
     scenario: Option<String>,
 }
 
 pub async fn exec(args: Args) -> Result<ExitCode, Failure> {
     let usage = |error: vendor_sim::Error| {
-        let remedy = format!("scenarios: {}", Scenario::NAMES.join(", "));
-        Failure::new("vendor-sim", error.to_string(), Some(&remedy))
+        let hint = format!("scenarios: {}", Scenario::NAMES.join(", "));
+        Failure::new("mock-vendor", error.to_string(), Some(&hint))
     };
     let faults = match &args.scenario {
         Some(name) => Scenario::bundled(name).map_err(usage)?.faults,
@@ -53,7 +53,7 @@ pub async fn exec(args: Args) -> Result<ExitCode, Failure> {
     };
     let ready = |url: &str| {
         stdout::print(&format!(
-            "A simulated vendor serves deployment `{slug}` at {url}\n\
+            "A mock vendor serves deployment `{slug}` at {url}\n\
              Try it:\n  \
                curl -H 'Authorization: Bearer {token}' {url}/api/v1/deployments\n  \
                export SEMGREP_APP_TOKEN={token}\n  \
@@ -73,7 +73,7 @@ pub async fn exec(args: Args) -> Result<ExitCode, Failure> {
     let world = World::new(shape.clone());
     let served = Simulator::run_until(world, options, ready, interrupted).await;
     served.map_err(|error| {
-        Failure::new("vendor-sim", error.to_string(), Some("choose another port, or 0 for a free one"))
+        Failure::new("mock-vendor", error.to_string(), Some("choose another port, or 0 for a free one"))
     })?;
     Ok(ExitCode::SUCCESS)
 }

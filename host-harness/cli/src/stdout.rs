@@ -67,9 +67,9 @@ fn kept<T>(first: &Mutex<Option<io::Error>>, result: io::Result<T>) -> io::Resul
 }
 
 fn failure(error: &io::Error) -> Failure {
-    let remedy = "print to another place, or free some space; what the command has done stays, only its output is \
+    let hint = "print to another place, or free some space; what the command has done stays, only its output is \
                   not complete";
-    Failure::new("io", format!("the output cannot be written: {error}"), Some(remedy))
+    Failure::new("io", format!("the output cannot be written: {error}"), Some(hint))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! `harness sync`: brings findings up to date.
+//! `harness sync`: fetches findings from vendors.
 
 use std::{
     io::{self, IsTerminal},
@@ -9,13 +9,13 @@ use std::{
 
 use appsec_model::Kind;
 use host_harness::{
-    InstanceName, MappingCounts, Percent, Progress, Run, RunState, Selection, SyncEvent, SyncOptions, Vanishing,
+    Code, InstanceName, MappingCounts, Percent, Progress, Run, RunState, Selection, SyncEvent, SyncOptions, Vanishing,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::{
-    Context,
+    Context, daemon,
     error::Failure,
     output::{Output, peak_memory, remark},
     runs,
@@ -26,42 +26,45 @@ use super::{
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// The instance [default: all of the tenant]
+    /// Select the instance [default: all of the tenant]
     instance: Option<InstanceName>,
-    /// Only this kind, such as sast or sca
+    /// Fetch only this kind, such as sast or sca
     #[arg(long = "kind", value_name = "KIND")]
     kinds: Vec<Kind>,
-    /// Only this project
+    /// Fetch only this project
     #[arg(long = "project", value_name = "NAME")]
     projects: Vec<String>,
-    /// Only what is new since the last complete sync; tells nothing of what is gone
+    /// Fetch only what changed since the last complete sync; detects no removals
     #[arg(long)]
     incremental: bool,
-    /// Everything (the default), also where an incremental sync was cut off
+    /// Fetch everything (the default), even if an incremental sync was interrupted
     #[arg(long, conflicts_with = "incremental")]
     full: bool,
-    /// Mark what is gone as vanished, however much it is
-    #[arg(long, conflicts_with_all = ["incremental", "max_vanish_share", "show_vanishing"])]
-    allow_vanish: bool,
-    /// Mark what is gone only up to this share of the open findings [default: as set for the instance]
-    #[arg(long, value_name = "PERCENT", conflicts_with_all = ["incremental", "show_vanishing"])]
-    max_vanish_share: Option<Percent>,
-    /// Read everything, mark nothing as vanished, and list what would be
-    #[arg(long, alias = "dry-run-vanish", conflicts_with = "incremental")]
-    show_vanishing: bool,
-    /// Begin anew, even where the last sync was cut off
+    /// Mark all removed findings as vanished, however many
+    #[arg(long, conflicts_with_all = ["incremental", "max_removal", "dry_run"])]
+    allow_removal: bool,
+    /// Limit the share of open findings that may be marked as vanished [default: as set for the instance]
+    #[arg(long, value_name = "PERCENT", conflicts_with_all = ["incremental", "dry_run"])]
+    max_removal: Option<Percent>,
+    /// Fetch everything and list what would be marked as vanished, without marking it
+    #[arg(long, conflicts_with = "incremental")]
+    dry_run: bool,
+    /// Start over, even if the last sync was interrupted
     #[arg(long)]
-    fresh: bool,
+    restart: bool,
+    /// Sync everything due now, of all tenants, then exit; prints events as `daemon` does
+    #[arg(long, exclusive = true)]
+    due: bool,
     #[command(flatten)]
     secret: SecretArgs,
 }
 
 impl Args {
     fn vanishing(&self) -> Vanishing {
-        match self.max_vanish_share {
+        match self.max_removal {
             Some(limit) => Vanishing::UpTo(limit),
-            None if self.allow_vanish => Vanishing::Allow,
-            None if self.show_vanishing => Vanishing::Show,
+            None if self.allow_removal => Vanishing::Allow,
+            None if self.dry_run => Vanishing::Show,
             None => Vanishing::AsSet,
         }
     }
@@ -80,6 +83,9 @@ pub struct SyncReport {
 }
 
 pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
+    if args.due {
+        return daemon::due(context).await;
+    }
     let tenant = context.tenant()?;
     let mut some = true;
     let names = match &args.instance {
@@ -97,12 +103,8 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         }
     };
     if !some {
-        return Err(Failure::new(
-            "no-such-instance",
-            "the tenant has no instance to sync",
-            Some("set one up with: harness instance add NAME"),
-        )
-        .of(tenant.id(), None));
+        let failure = Failure::coded(Code::InstanceNotFound, "the tenant has no instance to sync");
+        return Err(failure.with_hint("add one with: harness instance add NAME").of(tenant.id(), None));
     }
     let mut report = SyncReport { runs: Vec::new(), vanishing: Vec::new(), host_peak_memory_bytes: None };
     let mut failures = Vec::new();
@@ -112,7 +114,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
             selection: Selection { kinds: args.kinds.clone(), projects: args.projects.clone() },
             incremental: args.incremental,
             full: args.full || on_gone != Vanishing::AsSet,
-            fresh: args.fresh,
+            fresh: args.restart,
             vanishing: on_gone,
             ..SyncOptions::default()
         };
@@ -150,15 +152,15 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
 
 /// What needs a person's word.
 fn show_mapping(output: Output, counts: &MappingCounts) {
-    let MappingCounts { unmapped, mismatched, .. } = counts;
+    let MappingCounts { unmapped, drifted, .. } = counts;
     if *unmapped > 0 {
-        output
-            .line(format!("{unmapped} projects are not mapped to a repository and not read: harness mapping propose"));
-    }
-    if *mismatched > 0 {
         output.line(format!(
-            "{mismatched} projects lead elsewhere than to their repository: harness mapping list --state mismatched"
+            "{unmapped} projects are not mapped to a repository and not synced: harness mapping suggest"
         ));
+    }
+    if *drifted > 0 {
+        output
+            .line(format!("{drifted} projects no longer match their repository: harness mapping list --state drifted"));
     }
 }
 
@@ -210,7 +212,7 @@ impl Shown {
         Arc::new(move |event| {
             let mut sums = sums.lock().unwrap_or_else(PoisonError::into_inner);
             let line = match event {
-                SyncEvent::Resumed { run } => Some(format!("goes on with run {run}, which was cut off")),
+                SyncEvent::Resumed { run } => Some(format!("resumes run {run}, which was interrupted")),
                 SyncEvent::Projects(count) => Some(format!("{count} projects")),
                 SyncEvent::Planned(count) => {
                     sums.reads = count;

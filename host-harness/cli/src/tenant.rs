@@ -13,19 +13,19 @@ use super::{
 
 #[derive(clap::Subcommand)]
 pub enum Command {
-    /// Make a tenant
+    /// Add a tenant
     Add {
         /// A name of your choice: letters, digits and `-`
         name: TenantId,
     },
-    /// List the tenants
+    /// List tenants
     List,
     /// Show a tenant
     Show {
         /// Its name
         name: TenantId,
     },
-    /// Delete a tenant and everything that it holds
+    /// Delete a tenant with all its data
     Delete(delete::TenantArgs),
 }
 

@@ -30,16 +30,21 @@ pub fn lines(text: &str) -> Cow<'_, str> {
     shown(text.trim_end(), SIGNS, true)
 }
 
+/// What the line of a hint begins with.
+pub const HINT: &str = "hint:";
+
 /// A message of the program, which holds texts of others. The program breaks
-/// lines before two blanks; other line breaks are not its own.
+/// lines before two blanks; other line breaks are not its own, and neither is
+/// a hint: it is no part of a message.
 pub fn message(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find("\n  ") {
         let (before, behind) = rest.split_at(at);
         shown.push_str(&line(before));
-        shown.push('\n');
         rest = behind.get(1..).unwrap_or_default();
+        let word = rest.trim_start().get(..HINT.len()).unwrap_or_default();
+        shown.push(if word.eq_ignore_ascii_case(HINT) { '␤' } else { '\n' });
     }
     shown.push_str(&line(rest));
     shown
@@ -205,7 +210,8 @@ mod tests {
     fn a_line_stays_one_and_a_text_keeps_its_lines() {
         assert_eq!(line("a\r\nb\nc\n"), "a␤b␤c␤");
         assert_eq!(lines("a\r\nb\n  c\n\n"), "a\nb\n  c");
-        assert_eq!(message("it failed\n  connector: why\n::x\n  to do"), "it failed\n  connector: why␤::x\n  to do");
+        assert_eq!(message("it failed\n  connector: why\n::x\n  hint"), "it failed\n  connector: why␤::x\n  hint");
+        assert_eq!(message("it failed\n  hint: a\n\n   Hint: b"), "it failed␤  hint: a␤␤   Hint: b");
     }
 
     #[test]

@@ -18,15 +18,15 @@ use super::{
 
 #[derive(clap::Subcommand)]
 pub enum Command {
-    /// Make a fresh key, and print it or write it to a file
-    NewKey {
-        /// Write the key to this new file, which only its owner may read, and print its id alone
+    /// Generate a key, and print it or write it to a file
+    GenerateKey {
+        /// Write the key to this new file, readable by its owner only, and print its id alone
         #[arg(long, value_name = "FILE")]
-        to: Option<PathBuf>,
+        output: Option<PathBuf>,
     },
-    /// Show what the tenant's vault holds, and whether the key at hand opens it
+    /// Show the tenant's vault, and whether the given key opens it
     Show,
-    /// Seal the tenant's vault with another key
+    /// Re-encrypt the tenant's vault with another key
     Rekey(RekeyArgs),
 }
 
@@ -41,9 +41,9 @@ pub struct RekeyArgs {
     new_key_env: Option<String>,
 }
 
-/// What `vault new-key` prints.
+/// What `vault generate-key` prints.
 #[derive(Serialize, schemars::JsonSchema)]
-pub struct NewKey {
+pub struct GeneratedKey {
     /// The key; none if it was written to a file.
     key: Option<String>,
     /// Its id, by which a vault names it.
@@ -64,7 +64,7 @@ pub struct Rekeyed {
 pub fn exec(context: &Context, command: Command) -> Result<ExitCode, Failure> {
     let output = context.output;
     match command {
-        Command::NewKey { to } => new_key(output, to, context.harness.data_dir())?,
+        Command::GenerateKey { output: to } => generate_key(output, to, context.harness.data_dir())?,
         Command::Show => {
             let tenant = context.tenant()?;
             let report = tenant.vault_report().map_err(|error| Failure::from(error).of(tenant.id(), None))?;
@@ -78,9 +78,9 @@ pub fn exec(context: &Context, command: Command) -> Result<ExitCode, Failure> {
             let tenant = context.tenant()?;
             let told = |error: host_harness::HarnessError| Failure::from(error).of(tenant.id(), None);
             let key = VaultKey::read(&source).map_err(|error| {
-                told(error.into()).with_remedy(
+                told(error.into()).with_hint(
                     "give the new key with --new-key-file FILE or --new-key-env VARIABLE; \
-                     `harness vault new-key --to FILE` makes one",
+                     `harness vault generate-key --output FILE` creates one",
                 )
             })?;
             let entries = tenant.rekey_vault(&key).map_err(told)?;
@@ -101,7 +101,7 @@ fn is_inside(path: &Path, folder: &Path) -> bool {
     matches!((real(parent), real(folder)), (Ok(parent), Ok(folder)) if parent.starts_with(&folder))
 }
 
-fn new_key(output: Output, to: Option<PathBuf>, data_dir: &Path) -> Result<(), Failure> {
+fn generate_key(output: Output, to: Option<PathBuf>, data_dir: &Path) -> Result<(), Failure> {
     if let Some(path) = to.as_ref().filter(|path| is_inside(path, data_dir)) {
         return Err(Failure::new(
             "io",
@@ -115,7 +115,7 @@ fn new_key(output: Output, to: Option<PathBuf>, data_dir: &Path) -> Result<(), F
     let key = VaultKey::generate().map_err(host_harness::HarnessError::from)?;
     let Some(path) = to else {
         return match output.is_json() {
-            true => print_json(&NewKey { key: Some(key.text().to_string()), id: key.id(), file: None }),
+            true => print_json(&GeneratedKey { key: Some(key.text().to_string()), id: key.id(), file: None }),
             false => {
                 output.line(key.text().as_str());
                 Ok(())
@@ -138,7 +138,7 @@ fn new_key(output: Output, to: Option<PathBuf>, data_dir: &Path) -> Result<(), F
             Some("name a file that is not there yet, in a folder that is"),
         )
     })?;
-    let made = NewKey { key: None, id: key.id(), file: Some(path.display().to_string()) };
+    let made = GeneratedKey { key: None, id: key.id(), file: Some(path.display().to_string()) };
     output.result(&made, |made| {
         output.line(format!("Wrote the key {} to {}", made.id, path.display()));
         output.line("Keep a copy of it apart from the data folder: without it no stored token can be read");

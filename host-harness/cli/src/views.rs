@@ -59,7 +59,7 @@ impl View {
 
 #[derive(clap::Args)]
 pub struct FindingsArgs {
-    /// Only these kinds, such as sast,sca
+    /// Filter by kind, such as sast,sca
     #[arg(long = "kind", value_name = "KIND,…", value_parser = values::kind(), value_delimiter = ',')]
     kinds: Vec<String>,
     #[command(flatten)]
@@ -68,21 +68,21 @@ pub struct FindingsArgs {
 
 /// What projects and repositories are of: filters of every view.
 #[derive(clap::Args)]
-#[command(next_help_heading = "Where")]
+#[command(next_help_heading = "Scope")]
 pub struct ScopeArgs {
-    /// Only this repository: its full name, or a part of one where none has that name
+    /// Filter by repository: its full name, else a part of it
     #[arg(long, value_name = "NAME")]
     repository: Option<String>,
-    /// Only repositories of this group
+    /// Filter by repository group
     #[arg(long, value_name = "NAME")]
     group: Option<String>,
-    /// Only this environment
+    /// Filter by environment
     #[arg(long, value_name = "NAME")]
     environment: Option<String>,
-    /// Only projects with this tag, the operator's or the vendor's
+    /// Filter by project tag, the operator's or the vendor's
     #[arg(long, value_name = "TAG")]
     tag: Option<String>,
-    /// Only projects with this in their metadata
+    /// Filter by project metadata
     #[arg(long, value_name = "KEY=VALUE", value_parser = parse_pair)]
     metadata: Vec<(String, String)>,
 }
@@ -107,12 +107,10 @@ pub async fn remark_on_scope(tenant: &Tenant, project: Option<&String>, scope: &
             let any = ProjectFilter::default();
             Ok(match project {
                 Some(name) if !store.has_project(Some(&name), &any)? => {
-                    Some(format!("no project is called `{name}`; `harness projects` lists them"))
+                    Some(format!("no project named `{name}`; `harness projects` lists them"))
                 }
                 _ if !store.has_project(None, &scope)? => Some(
-                    "no project is of this repository, group, environment, tag and metadata; `harness mapping list` \
-                     tells what is said of each"
-                        .to_owned(),
+                    "no project matches the filters; `harness mapping list` lists them with their metadata".to_owned(),
                 ),
                 _ => None,
             })
@@ -131,83 +129,83 @@ fn parse_pair(text: &str) -> Result<(String, String), String> {
 
 #[derive(clap::Args)]
 pub struct ListArgs {
-    /// Only these severities, such as critical,high
+    /// Filter by severity, such as critical,high
     #[arg(long = "severity", value_name = "SEVERITY,…", value_parser = values::severity, value_delimiter = ',')]
     severities: Vec<Severity>,
-    /// Only this severity and those above it
+    /// Set the minimum severity
     #[arg(long, value_name = "SEVERITY", value_parser = values::severity)]
     min_severity: Option<Severity>,
-    /// Only this priority and those above it
+    /// Set the minimum priority
     #[arg(long, value_name = "0-100", value_parser = clap::value_parser!(u8).range(0..=100))]
     min_priority: Option<u8>,
-    /// Only these statuses [default: open, reviewing, fixing and unknown]
+    /// Filter by status [default: open, reviewing, fixing and unknown]
     #[arg(long = "status", value_name = "STATUS,…", value_parser = values::status(), value_delimiter = ',')]
     statuses: Vec<String>,
-    /// Whatever the status
+    /// Include closed ones: any status
     #[arg(long, conflicts_with = "statuses")]
-    all: bool,
-    /// Only these verdicts of reachability
+    include_closed: bool,
+    /// Filter by reachability
     #[arg(long = "reachability", value_name = "VERDICT,…", value_parser = values::verdict(), value_delimiter = ',')]
     reachability: Vec<String>,
-    /// Only rules with this in their id
+    /// Filter by text in the rule id
     #[arg(long, value_name = "TEXT")]
     rule: Option<String>,
-    /// Only paths with this in them
+    /// Filter by text in the path
     #[arg(long, value_name = "TEXT")]
     path: Option<String>,
-    /// Only this package
+    /// Filter by package
     #[arg(long, value_name = "NAME")]
     package: Option<String>,
-    /// Only those with an upgrade that fixes them
+    /// Filter by available fix
     #[arg(long)]
     fix_available: bool,
-    /// Only this advisory, such as CVE-2021-44228
+    /// Filter by advisory, such as CVE-2021-44228
     #[arg(long, value_name = "ID")]
     advisory: Option<String>,
-    /// Only what is known by this: an id, the vendor's id, a fingerprint, an advisory or a rule
+    /// Filter by identifier: an id, the vendor's id, a fingerprint, an advisory or a rule
     #[arg(long, value_name = "ID")]
     identifier: Option<String>,
-    /// Only these weaknesses, by their numbers in the CWE, such as 79,89
+    /// Filter by CWE number, such as 79,89
     #[arg(long = "cwe", value_name = "NUMBER,…", value_parser = values::cwe, value_delimiter = ',')]
     cwes: Vec<u32>,
-    /// Only weaknesses of the CWE Top 25, of an edition such as 2024
+    /// Filter by CWE Top 25, of an edition such as 2024
     #[arg(long, value_name = "EDITION", num_args = 0..=1, default_missing_value = "2025")]
     top25: Option<Edition>,
-    /// Only these categories of the OWASP Top 10, such as A03 or A03:2021
+    /// Filter by OWASP Top 10 category, such as A03 or A03:2021
     #[arg(long, value_name = "CODE,…", value_parser = values::owasp, value_delimiter = ',')]
     owasp: Vec<String>,
-    /// Also those that are not about security
+    /// Include findings that are not about security
     #[arg(long)]
-    all_categories: bool,
-    /// Only those with this in their title, path or rule
+    include_non_security: bool,
+    /// Filter by text in title, path or rule
     #[arg(long, value_name = "TEXT")]
     text: Option<String>,
-    /// Only those first brought then or later: a date, a moment, or 7d ago
+    /// Filter by first sighting, from then on: a date, a moment, or 7d ago
     #[arg(long, value_name = "WHEN")]
     first_seen_since: Option<When>,
-    /// Only those first brought before then
+    /// Filter by first sighting, before then
     #[arg(long, value_name = "WHEN")]
     first_seen_until: Option<When>,
-    /// Only those last seen then or later: by the last run of their instance, or when they were marked as vanished
+    /// Filter by last sighting, from then on: by the last run, or when marked as vanished
     #[arg(long, value_name = "WHEN")]
     last_seen_since: Option<When>,
-    /// Only those last seen before then
+    /// Filter by last sighting, before then
     #[arg(long, value_name = "WHEN")]
     last_seen_until: Option<When>,
-    /// Only those last changed then or later
+    /// Filter by last change, from then on
     #[arg(long, value_name = "WHEN")]
     changed_since: Option<When>,
-    /// Only those last changed before then
+    /// Filter by last change, before then
     #[arg(long, value_name = "WHEN")]
     changed_until: Option<When>,
-    /// Only projects with this in their name
-    #[arg(long, value_name = "TEXT", help_heading = "Where")]
+    /// Filter by text in the project name
+    #[arg(long, value_name = "TEXT", help_heading = "Scope")]
     project: Option<String>,
-    /// Only this branch: the one that scans are said to be of, or one that the finding is on
-    #[arg(long, value_name = "NAME", help_heading = "Where")]
+    /// Filter by branch: of the scans, or of the finding
+    #[arg(long, value_name = "NAME", help_heading = "Scope")]
     branch: Option<String>,
-    /// Only those of this instance
-    #[arg(long, value_name = "NAME", help_heading = "Where")]
+    /// Filter by instance
+    #[arg(long, value_name = "NAME", help_heading = "Scope")]
     instance: Option<InstanceName>,
     #[command(flatten)]
     scope: ScopeArgs,
@@ -216,24 +214,24 @@ pub struct ListArgs {
 }
 
 #[derive(clap::Args)]
-#[command(next_help_heading = "Which page")]
+#[command(next_help_heading = "Output")]
 struct PageArgs {
-    /// The order: priority, severity, first-seen, changed, project or path
+    /// Sort by priority, severity, first-seen, changed, project or path
     #[arg(long, default_value = "priority", hide_default_value = true, value_name = "ORDER")]
     sort: Sort,
-    /// The order turned around
+    /// Reverse the order
     #[arg(long)]
     reverse: bool,
-    /// At most so many
+    /// Limit the number of results
     #[arg(long, default_value_t = 50, value_name = "N")]
     limit: u32,
-    /// Leave out so many of the first
-    #[arg(long, default_value_t = 0, value_name = "N", conflicts_with = "after")]
+    /// Skip this many results
+    #[arg(long, default_value_t = 0, value_name = "N", conflicts_with = "cursor")]
     offset: u32,
-    /// Go on behind the page that told this as `next`
+    /// Continue at this cursor: the `next_cursor` of the page before
     #[arg(long, value_name = "CURSOR")]
-    after: Option<Cursor>,
-    /// Print CSV (RFC 4180); cells that spreadsheets take for formulas get an apostrophe in front
+    cursor: Option<Cursor>,
+    /// Print CSV (RFC 4180); cells that look like formulas get a leading apostrophe
     #[arg(long, conflicts_with = "json")]
     csv: bool,
 }
@@ -244,8 +242,8 @@ pub struct FindingList {
     /// How many there are on all pages.
     #[serde(flatten)]
     pub total: Total,
-    /// Where the next page begins, for `--after`; none where this is the last one.
-    pub next: Option<Cursor>,
+    /// Where the next page begins, for `--cursor`; none where this is the last one.
+    pub next_cursor: Option<Cursor>,
     /// Those of this page, in the order that was asked for: by default most
     /// urgent first.
     pub findings: Vec<FindingRow>,
@@ -253,7 +251,7 @@ pub struct FindingList {
 
 impl From<FindingPage> for FindingList {
     fn from(page: FindingPage) -> Self {
-        Self { total: page.total, next: page.next, findings: page.rows }
+        Self { total: page.total, next_cursor: page.next, findings: page.rows }
     }
 }
 
@@ -288,15 +286,17 @@ async fn exec(context: &Context, view: View, kinds: Vec<String>, args: ListArgs)
         let columns = csv_columns(view);
         let header: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
         print_csv(&header, list.findings.iter().map(|row| columns.iter().map(|(_, cell)| cell(row))))?;
-        if let Some(next) = &list.next {
-            remark(format!("there are more: --after {next}"));
+        if let Some(next) = &list.next_cursor {
+            remark(format!("there are more: --cursor {next}"));
         }
     } else {
         context.output.result(&list, |list| show_list(context.output, view, list))?;
     }
     if let Some(left_out) = left_out {
         let noun = view.noun();
-        remark(format!("{left_out} {noun} that are not about security are left out: --all-categories shows them"));
+        remark(format!(
+            "{left_out} {noun} that are not about security are left out: --include-non-security includes them"
+        ));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -308,7 +308,7 @@ async fn filter(
     args: ListArgs,
     now: Timestamp,
 ) -> Result<Filter, Failure> {
-    let statuses = match (args.all, args.statuses.is_empty()) {
+    let statuses = match (args.include_closed, args.statuses.is_empty()) {
         (true, _) => Vec::new(),
         (false, true) => ACTIVE.map(str::to_owned).to_vec(),
         (false, false) => Open::Status.words(tenant, args.statuses).await?,
@@ -330,7 +330,7 @@ async fn filter(
         advisory: args.advisory,
         identifier: args.identifier,
         reachability: Open::Verdict.words(tenant, args.reachability).await?,
-        security: (!args.all_categories).then_some(true),
+        security: (!args.include_non_security).then_some(true),
         cwes: args.cwes,
         top25: args.top25,
         owasp: args.owasp,
@@ -342,7 +342,7 @@ async fn filter(
         sort: args.page.sort,
         reverse: args.page.reverse,
         facts: matches!(view, View::Vulnerabilities | View::Secrets),
-        after: args.page.after,
+        after: args.page.cursor,
         limit: args.page.limit,
         offset: args.page.offset,
     })
@@ -361,7 +361,7 @@ pub fn show_list(output: Output, view: View, list: &FindingList) {
     }
     output.print(&table);
     output.line(format!("{} of {}", list.findings.len(), list.total));
-    if let Some(next) = &list.next {
-        output.line(format!("The next page: --after {next}"));
+    if let Some(next) = &list.next_cursor {
+        output.line(format!("Next page: --cursor {next}"));
     }
 }

@@ -220,13 +220,10 @@ pub fn create_private_dir(path: &Path) -> io::Result<()> {
 /// Opens a file of this program's to write it; one that it makes is readable by
 /// the owner alone from its first byte. Links are not followed.
 pub fn open_private(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
+    let mut options = private_file();
     options.create(true).truncate(false).write(true);
     #[cfg(unix)]
-    {
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        flags(&mut options, rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK);
-    }
+    flags(&mut options, rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK);
     regular(options.open(path)?)
 }
 

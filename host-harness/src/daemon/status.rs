@@ -26,7 +26,7 @@ pub struct InstanceWork {
     /// Whether the next one reads everything.
     pub next_full: bool,
     /// When everything is read next.
-    pub next_reconcile_at: Option<Timestamp>,
+    pub next_full_at: Option<Timestamp>,
     /// Failures in a row.
     pub failures: u32,
     /// Why it is not as planned.
@@ -110,7 +110,7 @@ impl Tenant {
             last_run: last.map(LastRun::from),
             next_at: due.map(|due| due.at),
             next_full: due.is_some_and(|due| due.full),
-            next_reconcile_at: schedule.as_ref().and_then(|it| it.next_times(&owner, now).reconcile),
+            next_full_at: schedule.as_ref().and_then(|it| it.next_times(&owner, now).reconcile),
             failures: schedule.as_ref().map_or(0, |it| it.failures),
             waiting: schedule.and_then(|it| it.waiting),
         })

@@ -190,7 +190,7 @@ async fn a_clock_that_is_put_back_keeps_no_instance_waiting_and_loses_nothing() 
 
     desk.later(-year);
     let now = work(&tenant).await;
-    let (at, reconcile_at) = (now.next_at.unwrap().as_micros(), now.next_reconcile_at.unwrap().as_micros());
+    let (at, reconcile_at) = (now.next_at.unwrap().as_micros(), now.next_full_at.unwrap().as_micros());
     let clock = desk.clock.load(Ordering::SeqCst);
     assert!(at <= clock + HOUR && reconcile_at <= clock + 7 * 24 * HOUR, "{now:?}");
     assert_eq!(desk.pass().await.synced, 0, "the times are noted anew");
@@ -281,8 +281,7 @@ async fn many_due_instances_of_one_tenant_wait_for_those_of_others_and_paused_on
         desk.scheduled(&many, &format!("code-{number}")).await;
     }
     desk.scheduled(&one, "code").await;
-    let paused = many.instance(&"code-0".parse().unwrap()).await.unwrap().id;
-    many.store().with(|store| store.pause_schedule(paused, true)).unwrap();
+    many.pause_instance(&"code-0".parse().unwrap(), None).await.unwrap();
     let report = Daemon::new(desk.harness.clone(), desk.options(1)).unwrap().run().await.unwrap();
     assert_eq!((report.synced, report.failed), (5, 0));
     let begun = desk.begun();

@@ -197,7 +197,7 @@ pub struct UnmappedProject {
     pub instance: String,
     /// Its name.
     pub project: String,
-    /// How it is mapped: `unmapped`, `mismatched` or `ignored`.
+    /// How it is mapped: `unmapped`, `drifted` or `ignored`.
     pub mapping: String,
     /// Its last scan, as the vendor says.
     pub last_scan_at: Option<Timestamp>,

@@ -47,11 +47,11 @@ words! {
     /// What becomes of new projects.
     AutoMap {
         /// They are mapped to the repository that they match, else to one of their own.
-        Adopt = "adopt",
+        Create = "create",
         /// They are mapped to the listed repository that they surely match; others wait.
         Match = "match",
         /// They wait.
-        Off = "off",
+        Manual = "manual",
     }
 }
 
@@ -64,7 +64,7 @@ words! {
         Unmapped = "unmapped",
         /// Its URL leads elsewhere than to its repository; it is read, and a
         /// person must say which one it is of.
-        Mismatched = "mismatched",
+        Drifted = "drifted",
         /// It is not wanted, and not read.
         Ignored = "ignored",
         /// The vendor no longer lists it.
@@ -161,7 +161,7 @@ impl FindingStore {
     /// The vendor's ids of an instance's projects that are read.
     pub fn read_projects(&self, instance_id: i64) -> Result<HashSet<String>> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT vendor_id FROM projects WHERE instance_id = ?1 AND mapping IN ('mapped', 'mismatched') \
+            "SELECT vendor_id FROM projects WHERE instance_id = ?1 AND mapping IN ('mapped', 'drifted') \
              AND vanished_at IS NULL",
         )?;
         let ids = statement.query_map([instance_id], |row| row.get(0))?;
@@ -172,7 +172,7 @@ impl FindingStore {
     /// read of what is new since then would leave out what it had before.
     pub fn has_mapped_since(&self, instance_id: i64, then: Timestamp) -> Result<bool> {
         let sql = "SELECT EXISTS (SELECT 1 FROM projects WHERE instance_id = ?1 AND vanished_at IS NULL \
-                   AND mapping IN ('mapped', 'mismatched') AND mapped_at > ?2 AND first_seen_at <= ?2)";
+                   AND mapping IN ('mapped', 'drifted') AND mapped_at > ?2 AND first_seen_at <= ?2)";
         Ok(self.connection.query_row(sql, params![instance_id, then.as_micros()], |row| row.get(0))?)
     }
 

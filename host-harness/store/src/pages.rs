@@ -296,7 +296,7 @@ pub(super) enum Which {
 /// Projects of an instance as records name them.
 pub(super) fn project_index(connection: &Connection, instance_id: i64, which: Which) -> Result<ProjectIndex> {
     let condition = match which {
-        Which::Read => "AND vanished_at IS NULL AND mapping IN ('mapped', 'mismatched')",
+        Which::Read => "AND vanished_at IS NULL AND mapping IN ('mapped', 'drifted')",
         Which::Listed => "AND vanished_at IS NULL",
         Which::Known => "",
     };

@@ -27,7 +27,7 @@ pub struct ProjectRow {
     pub vanished_at: Option<Timestamp>,
     /// Full name of its repository.
     pub repository: Option<String>,
-    /// How it stands to that: only what is mapped or mismatched is read.
+    /// How it stands to that: only what is mapped or drifted is read.
     pub mapping: String,
     /// What the operator says of its scans.
     pub scan_fields: ScanFields,
@@ -105,7 +105,7 @@ impl ReadTimes {
 
 /// Whether a project of this mapping is read into a repository.
 pub(super) fn is_mapped(mapping: &str) -> bool {
-    matches!(mapping, "mapped" | "mismatched")
+    matches!(mapping, "mapped" | "drifted")
 }
 
 /// A project as the store knows it.

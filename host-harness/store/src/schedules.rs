@@ -16,7 +16,7 @@ pub struct ScheduleRow {
     pub instance: InstanceName,
     /// How often.
     pub plan: Plan,
-    /// Not now: it is paused, or its instance is.
+    /// Not now: its instance is paused.
     pub paused: bool,
     /// When it was set.
     pub anchor: Timestamp,
@@ -80,7 +80,7 @@ fn row(row: &Row<'_>) -> Result<ScheduleRow> {
         // Only checked names are ever written.
         instance: row.get::<_, String>("name")?.parse().map_err(|_| super::StoreError::Corrupt)?,
         plan: document("plan", row.get_ref("plan")?.as_str().unwrap_or_default())?,
-        paused: row.get::<_, bool>("paused")? || row.get("instance_paused")?,
+        paused: row.get("paused")?,
         anchor: Timestamp::from_micros(row.get("anchor")?),
         next: Next { sync: time("next_sync_at")?, reconcile: time("next_reconcile_at")? },
         failures: row.get("failures")?,
@@ -93,7 +93,7 @@ impl FindingStore {
     /// All schedules, by the name of their instance.
     pub fn schedules(&self) -> Result<Vec<ScheduleRow>> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT schedules.*, name, paused_at IS NOT NULL AS instance_paused FROM schedules \
+            "SELECT schedules.*, name, paused_at IS NOT NULL AS paused FROM schedules \
              JOIN instances ON instances.id = instance_id ORDER BY name",
         )?;
         let mut rows = statement.query([])?;
@@ -128,12 +128,6 @@ impl FindingStore {
     /// Forgets the schedule of an instance; tells whether it had one.
     pub fn clear_schedule(&mut self, instance_id: i64) -> Result<bool> {
         Ok(self.connection.execute("DELETE FROM schedules WHERE instance_id = ?1", [instance_id])? > 0)
-    }
-
-    /// Stops or goes on with a schedule; tells whether there is one.
-    pub fn pause_schedule(&mut self, instance_id: i64, paused: bool) -> Result<bool> {
-        let sql = "UPDATE schedules SET paused = ?2, not_before = NULL WHERE instance_id = ?1";
-        Ok(self.connection.execute(sql, params![instance_id, paused])? > 0)
     }
 
     /// Notes that a scheduled sync was made. Of everything, it is also the next

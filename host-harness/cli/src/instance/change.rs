@@ -15,12 +15,12 @@ pub struct RotateArgs {
     name: InstanceName,
     #[command(flatten)]
     token: StoreArgs,
-    /// Take the token out of the vault: it is read from where it comes from now on
+    /// Remove the token from the vault, and read it from its source from now on
     #[arg(long, conflicts_with = "store_token")]
     no_store_token: bool,
-    /// Take it although it is of another account at the vendor
+    /// Allow a token of another account at the vendor
     #[arg(long)]
-    other_account: bool,
+    allow_account_change: bool,
 }
 
 impl RotateArgs {
@@ -32,7 +32,7 @@ impl RotateArgs {
             (false, false) => None,
         };
         let secret = self.token.secret.source()?;
-        Ok((self.name, Rotation { secret, store, other_account: self.other_account }))
+        Ok((self.name, Rotation { secret, store, other_account: self.allow_account_change }))
     }
 }
 
@@ -40,24 +40,24 @@ impl RotateArgs {
 pub struct SetArgs {
     /// Its name
     name: InstanceName,
-    /// A setting; `harness inspect` lists them. VALUE is JSON, or else a text
+    /// Set a setting that `harness inspect` lists; VALUE is JSON, else text
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = super::setting)]
     settings: Vec<(String, Value)>,
-    /// Let a setting go back to its default
+    /// Reset a setting to its default
     #[arg(long, value_name = "KEY")]
     unset: Vec<String>,
-    /// The kinds to bring, such as sast,sca
+    /// Fetch these kinds, such as sast,sca
     #[arg(long, value_name = "KIND,…", value_delimiter = ',')]
     kinds: Vec<Kind>,
-    /// Let the connector reach this origin as well
+    /// Allow the connector to reach this origin
     #[arg(long, value_name = "ORIGIN")]
     allow_origin: Vec<Origin>,
-    /// Let the connector reach this origin at an address of this machine or network
+    /// Allow this origin at loopback and private addresses
     #[arg(long, value_name = "ORIGIN")]
     allow_private_origin: Vec<Origin>,
-    /// Take them although they lead to another account at the vendor
+    /// Allow settings that lead to another account at the vendor
     #[arg(long)]
-    other_account: bool,
+    allow_account_change: bool,
     #[command(flatten)]
     secret: SecretArgs,
 }
@@ -72,7 +72,7 @@ impl SetArgs {
             allow_origins: self.allow_origin,
             allow_private_origins: self.allow_private_origin,
             secret: self.secret.source()?,
-            other_account: self.other_account,
+            other_account: self.allow_account_change,
         };
         Ok((self.name, change))
     }

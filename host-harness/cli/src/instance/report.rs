@@ -53,7 +53,7 @@ pub struct InstanceReport {
     connection: Option<Connection>,
     /// What becomes of new projects.
     auto_map: AutoMap,
-    /// How its projects stand to repositories; the mapped and mismatched are read.
+    /// How its projects stand to repositories; the mapped and drifted are synced.
     projects: MappingCounts,
     /// When it was set up.
     created_at: Timestamp,

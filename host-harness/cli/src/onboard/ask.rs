@@ -77,7 +77,7 @@ impl Asker {
     pub fn kinds(&self, state: &Onboarding) -> Result<KindChoice, Failure> {
         let readable = state.readable.iter().filter(|it| it.access == Access::Readable);
         let kinds: Vec<&Kind> = readable.map(|it| &it.kind).collect();
-        let chosen = self.several("Which kinds are to be brought? (blank marks, enter ends)", &kinds, true)?;
+        let chosen = self.several("Which kinds should be fetched? (space selects, enter confirms)", &kinds, true)?;
         Ok(KindChoice::These(chosen.into_iter().cloned().collect()))
     }
 
@@ -86,17 +86,17 @@ impl Asker {
         let listed = tenant.onboarding_projects(name).await?;
         let ways =
             [format!("All {}, and those that come later", listed.len()), "By pattern".to_owned(), "By name".to_owned()];
-        let way = Select::new().with_prompt("Which projects are to be brought?").items(&ways).default(0).interact();
+        let way = Select::new().with_prompt("Which projects should be fetched?").items(&ways).default(0).interact();
         Ok(match answered(way)? {
             0 => ProjectChoice::All,
             1 => {
-                let question = Input::<String>::new().with_prompt("Patterns, with blanks between them, such as acme/*");
+                let question = Input::<String>::new().with_prompt("Patterns, separated by spaces, such as acme/*");
                 let patterns = answered(question.interact_text())?;
                 ProjectChoice::Matching(patterns.split_whitespace().map(str::to_owned).collect())
             }
             _ => {
                 let names: Vec<&String> = listed.iter().map(|project| &project.name).collect();
-                let chosen = self.several("Projects (blank marks, enter ends)", &names, false)?;
+                let chosen = self.several("Projects (space selects, enter confirms)", &names, false)?;
                 ProjectChoice::Matching(chosen.into_iter().cloned().collect())
             }
         })
@@ -104,13 +104,12 @@ impl Asker {
 
     /// What becomes of projects without a repository.
     pub fn auto_map(&self) -> Result<AutoMap, Failure> {
-        let ways =
-            ["They make one of their own", "They wait for you; others are matched", "Nothing is matched but by you"];
-        let question = Select::new().with_prompt("What becomes of projects that match no repository?");
+        let ways = ["Create a repository for each", "Leave them unmapped", "Map nothing automatically"];
+        let question = Select::new().with_prompt("What should happen to projects that match no repository?");
         Ok(match answered(question.items(ways).default(0).interact())? {
-            0 => AutoMap::Adopt,
+            0 => AutoMap::Create,
             1 => AutoMap::Match,
-            _ => AutoMap::Off,
+            _ => AutoMap::Manual,
         })
     }
 
@@ -150,7 +149,7 @@ fn restore_when_left() {
         }
         let _ = Term::stderr().show_cursor();
         let _ = writeln!(io::stderr());
-        remark("Left. What was decided so far is kept: go on with harness onboard");
+        remark("Interrupted. Your answers are kept: continue with harness onboard");
         std::process::exit(LEFT);
     });
 }
@@ -165,7 +164,7 @@ fn answered<T>(answer: dialoguer::Result<T>) -> Result<T, Failure> {
         Failure::new(
             "onboarding-left",
             format!("no answer: {error}"),
-            Some("what was decided so far is kept: go on with harness onboard"),
+            Some("your answers are kept: continue with harness onboard"),
         )
     })
 }

@@ -21,7 +21,8 @@ fn a_backup_comes_back_as_it_was_also_under_another_name() {
     }
 
     desk.ok(&["restore", folder, "--as", "copy", "--accept-grants"]);
-    let of_copy = desk.json(&["--tenant", "copy", "findings", "--all", "--all-categories", "--limit", "100000"]);
+    let of_copy =
+        desk.json(&["--tenant", "copy", "findings", "--include-closed", "--include-non-security", "--limit", "100000"]);
     assert_eq!(of_copy["total"], before["findings"]["total"]);
 
     fs::remove_dir_all(desk.data_dir().join("tenants/default")).unwrap();

@@ -17,8 +17,14 @@ fn from_nothing_to_findings_that_are_those_of_the_vendor() {
     assert_eq!(run["state"], "complete", "{run:#}");
     let expected = desk.simulator.world().expected(Expectation { refs: Refs::Primary, dedup: false });
     let total = |arguments: &[&str]| desk.json(arguments)["total"].as_u64().unwrap() as usize;
-    assert_eq!(total(&["findings", "--all", "--all-categories", "--kind", "sast"]), expected.of(Kind::Sast).identities);
-    assert_eq!(total(&["findings", "--all", "--all-categories", "--kind", "sca"]), expected.of(Kind::Sca).identities);
+    assert_eq!(
+        total(&["findings", "--include-closed", "--include-non-security", "--kind", "sast"]),
+        expected.of(Kind::Sast).identities
+    );
+    assert_eq!(
+        total(&["findings", "--include-closed", "--include-non-security", "--kind", "sca"]),
+        expected.of(Kind::Sca).identities
+    );
     assert_eq!(total(&["packages"]), expected.packages);
     assert_eq!(desk.json(&["projects"])["projects"].as_array().unwrap().len(), expected.projects);
     assert_eq!(run["unusable"].as_u64().unwrap() as usize, expected.damaged());
@@ -48,22 +54,22 @@ fn filters_keep_to_what_they_say() {
     let desk = Desk::new(shape(), vec![]);
     desk.added();
     desk.ok(&["sync"]);
-    let all = desk.json(&["findings", "--all", "--all-categories", "--limit", "100000"]);
+    let all = desk.json(&["findings", "--include-closed", "--include-non-security", "--limit", "100000"]);
     let all = all["findings"].as_array().unwrap();
     let count = |key: &str, value: &str| all.iter().filter(|it| it[key] == value).count() as u64;
     for (flag, key, value) in
         [("--kind", "kind", "sca"), ("--severity", "severity", "high"), ("--status", "status", "fixed")]
     {
-        let mut arguments = vec!["findings", "--all-categories", flag, value];
+        let mut arguments = vec!["findings", "--include-non-security", flag, value];
         if key != "status" {
-            arguments.push("--all");
+            arguments.push("--include-closed");
         }
         let found = desk.json(&arguments);
         assert_eq!(found["total"], count(key, value), "{flag}");
         assert!(found["total"].as_u64() > Some(0), "{flag}");
         assert!(found["findings"].as_array().unwrap().iter().all(|it| it[key] == value), "{flag}");
     }
-    let open = desk.json(&["findings", "--all-categories"])["total"].as_u64().unwrap();
+    let open = desk.json(&["findings", "--include-non-security"])["total"].as_u64().unwrap();
     let active: u64 = ["open", "reviewing", "fixing", "unknown"].iter().map(|status| count("status", status)).sum();
     assert_eq!(open, active);
 }
@@ -79,7 +85,7 @@ fn a_world_that_moves_on_is_followed() {
         assert!(run[count].as_u64() > Some(0), "{count}: {run:#}");
     }
     let expected = desk.simulator.world().expected(Expectation { refs: Refs::Primary, dedup: false });
-    let all = desk.json(&["findings", "--all", "--all-categories", "--limit", "100000"]);
+    let all = desk.json(&["findings", "--include-closed", "--include-non-security", "--limit", "100000"]);
     let there = all["findings"].as_array().unwrap().iter().filter(|it| it["status"] != "vanished").count();
     assert_eq!(there, expected.of(Kind::Sast).identities + expected.of(Kind::Sca).identities);
 }
@@ -111,7 +117,7 @@ fn tenants_see_nothing_of_each_other() {
     desk.added();
     desk.ok(&["sync"]);
     desk.ok(&["tenant", "add", "other"]);
-    let other = desk.json(&["--tenant", "other", "findings", "--all"]);
+    let other = desk.json(&["--tenant", "other", "findings", "--include-closed"]);
     assert_eq!(other["total"], 0);
     assert_eq!(desk.json(&["--tenant", "other", "instance", "list"])["instances"].as_array().unwrap().len(), 0);
 }
@@ -138,7 +144,8 @@ fn tenants_are_listed_with_what_they_hold() {
     assert_eq!(names, ["large", "small"]);
     let large = desk.json(&["tenant", "show", "large"]);
     assert_eq!((&large["instances"][0]["name"], &large["last_run"]["state"]), (&"code".into(), &"complete".into()));
-    let all = desk.json(&["--tenant", "large", "findings", "--all", "--all-categories"])["total"].clone();
+    let all =
+        desk.json(&["--tenant", "large", "findings", "--include-closed", "--include-non-security"])["total"].clone();
     assert_eq!(large["findings"], all);
     assert!(large["bytes"].as_u64() > list["tenants"][1]["bytes"].as_u64());
     // To look for a tenant makes none.

@@ -20,7 +20,7 @@ fn until(what: &str, mut is_so: impl FnMut() -> bool) {
 }
 
 fn daemon(desk: &Desk) -> Child {
-    desk.command(&["run"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    desk.command(&["daemon"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
 fn terminate(child: &Child) {
@@ -40,19 +40,20 @@ fn a_schedule_is_set_shown_paused_and_taken_away() {
         desk.json(&arguments)
     };
     assert_eq!(schedule(&[])["schedule"], Value::Null);
-    let set =
-        schedule(&["--cron", "30 2 * * *", "--zone", "Europe/Berlin", "--reconcile-every", "7d", "--jitter", "5m"]);
+    let set = schedule(&["--cron", "30 2 * * *", "--zone", "Europe/Berlin", "--full-every", "7d", "--jitter", "5m"]);
     assert_eq!(set["schedule"], "cron 30 2 * * *, everything every 7d (Europe/Berlin), up to 5m later");
-    assert_eq!((&set["max_vanish"], &set["next_full"]), (&30.into(), &false.into()));
-    let kept = schedule(&["--every", "1h", "--max-vanish", "50%"]);
+    assert_eq!((&set["max_removal"], &set["next_full"]), (&30.into(), &false.into()));
+    let kept = schedule(&["--every", "1h", "--max-removal", "50%"]);
     assert_eq!(kept["schedule"], "every 1h, everything every 7d, up to 5m later", "what is not given stays");
-    assert_eq!(kept["max_vanish"], 50);
-    assert_eq!(schedule(&["--pause"])["next_at"], Value::Null);
+    assert_eq!(kept["max_removal"], 50);
+    desk.ok(&["instance", "pause", "code"]);
+    assert_eq!(schedule(&[])["next_at"], Value::Null);
     assert!(desk.ok(&["instance", "schedule", "code"]).contains("paused"));
-    let next = schedule(&["--resume"])["next_at"].clone();
+    desk.ok(&["instance", "resume", "code"]);
+    let next = schedule(&[])["next_at"].clone();
     assert!(next.is_string());
     assert_eq!(desk.json(&["instance", "list"])["instances"][0]["next_at"], next);
-    assert_eq!(schedule(&["--off"])["schedule"], Value::Null);
+    assert_eq!(schedule(&["--remove"])["schedule"], Value::Null);
     let wrong = desk.run(&["instance", "schedule", "code", "--cron", "0 0 30 2 *"]);
     assert_eq!(wrong.code, 1);
     assert!(wrong.stderr.contains("a time that never comes"), "{}", wrong.stderr);
@@ -63,9 +64,9 @@ fn what_is_due_is_synced_once_and_the_log_tells_of_it_by_project() {
     let desk = Desk::new(shape(), vec![]);
     desk.added();
     desk.ok(&["instance", "schedule", "code", "--every", "1h"]);
-    let told = desk.ok(&["run", "--once"]);
+    let told = desk.ok(&["sync", "--due"]);
     assert!(told.contains("default/code: full run 1 is complete"), "{told}");
-    assert!(!desk.ok(&["run", "--once"]).contains("run 2"), "nothing is due");
+    assert!(!desk.ok(&["sync", "--due"]).contains("run 2"), "nothing is due");
     let seen = status(&desk);
     assert_eq!((&seen["daemon"], &seen["instances"][0]["running"]), (&Value::Null, &Value::Null));
     assert_eq!(seen["instances"][0]["last_run"]["state"], "complete");
@@ -101,7 +102,7 @@ fn a_daemon_that_is_told_to_stop_does_so_between_pages_and_the_next_one_goes_on(
         (&first.id().into(), &true.into())
     );
 
-    let second = desk.run(&["run", "--once"]);
+    let second = desk.run(&["sync", "--due"]);
     assert_eq!(second.code, 1);
     let expected = format!("another daemon is at work on this data folder: process {}", first.id());
     assert!(second.stderr.contains(&expected), "{}", second.stderr);
@@ -112,7 +113,7 @@ fn a_daemon_that_is_told_to_stop_does_so_between_pages_and_the_next_one_goes_on(
     assert!(stopped.stdout.contains("sync stopped between two pages"), "{}", stopped.stdout);
     let seen = status(&desk);
     assert_eq!((&seen["daemon"], &seen["instances"][0]["running"]), (&Value::Null, &Value::Null));
-    let told = desk.ok(&["run", "--once"]);
+    let told = desk.ok(&["sync", "--due"]);
     assert!(told.contains("full run 1 is complete"), "{told}");
     assert!(desk.json(&["runs", "1"])["runs"][0]["resumed"].as_u64() >= Some(1));
 }
@@ -123,16 +124,17 @@ fn findings_that_are_gone_all_at_once_are_listed_before_they_are_marked() {
     desk.added();
     desk.ok(&["sync"]);
     desk.simulator.set_world(World::new(WorldShape { sast: 20, sca: 10, ..shape() }));
-    let shown = desk.run(&["sync", "--show-vanishing", "--json"]);
+    let shown = desk.run(&["sync", "--dry-run", "--json"]);
     assert_eq!(shown.code, 3, "{}", shown.stderr);
     let shown: Value = serde_json::from_str(&shown.stdout).unwrap();
     let total = shown["vanishing"][0]["total"].as_u64().unwrap();
     assert!(total > 100, "{total}");
     let refused = desk.run(&["sync"]);
     assert_eq!(refused.code, 3);
-    assert!(refused.stdout.contains("harness sync code --allow-vanish"), "{}", refused.stdout);
-    let vanished = || desk.json(&["findings", "--all-categories", "--status", "vanished"])["total"].as_u64().unwrap();
+    assert!(refused.stdout.contains("harness sync code --allow-removal"), "{}", refused.stdout);
+    let vanished =
+        || desk.json(&["findings", "--include-non-security", "--status", "vanished"])["total"].as_u64().unwrap();
     assert_eq!(vanished(), 0);
-    desk.ok(&["sync", "--allow-vanish"]);
+    desk.ok(&["sync", "--allow-removal"]);
     assert_eq!(vanished(), total);
 }

@@ -74,7 +74,7 @@ fn a_deletion_that_a_crash_cut_off_is_finished_by_the_next_command() {
     store.execute("INSERT INTO deletions SELECT id, name, ?1, 0 FROM instances", [plan]).unwrap();
     drop(store);
     assert_eq!(desk.json(&["instance", "list"])["instances"], serde_json::json!([]));
-    assert_eq!(desk.json(&["findings", "--all", "--all-categories"])["total"], 0);
+    assert_eq!(desk.json(&["findings", "--include-closed", "--include-non-security"])["total"], 0);
     let store = rusqlite::Connection::open(&path).unwrap();
     let left: i64 = store.query_row("SELECT count(*) FROM deletions", [], |row| row.get(0)).unwrap();
     assert_eq!(left, 0);
@@ -84,7 +84,7 @@ fn a_deletion_that_a_crash_cut_off_is_finished_by_the_next_command() {
 fn a_deletion_beside_a_reader_is_told_to_wait_and_finished_afterwards() {
     let desk = Desk::new(shape(), vec![]);
     let key = desk.folder.path().join("key").to_str().unwrap().to_owned();
-    desk.ok(&["vault", "new-key", "--to", &key]);
+    desk.ok(&["vault", "generate-key", "--output", &key]);
     desk.added();
     desk.ok(&["sync", "code"]);
     let path = desk.data_dir().join("tenants/default/store.sqlite3");

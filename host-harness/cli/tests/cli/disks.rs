@@ -51,7 +51,7 @@ fn a_full_disk_is_told_and_with_more_space_the_sync_goes_on() {
         mount -o remount,size=64m $DISK
         harness sync > again 2>&1
         harness doctor
-        harness findings --all --all-categories --limit 100000 --json > findings";
+        harness findings --include-closed --include-non-security --limit 100000 --json > findings";
     let Some(done) = mounting(&desk, script) else { return };
     assert_eq!(done.code, 0, "{}{}", done.stdout, done.stderr);
     let read = |name: &str| fs::read_to_string(desk.folder.path().join(name)).unwrap();
@@ -74,7 +74,7 @@ fn a_disk_that_turned_read_only_is_told() {
     let script = "
         mount -o remount,size=64m $DISK
         harness sync > out 2>&1
-        list='harness findings --all --all-categories --limit 100000 --json'
+        list='harness findings --include-closed --include-non-security --limit 100000 --json'
         $list > before
         mount -o remount,ro $DISK
         code=0; harness sync > out 2>&1 || code=$?

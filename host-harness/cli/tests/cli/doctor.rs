@@ -21,7 +21,7 @@ struct Case {
     says: (&'static str, &'static str),
     /// Parts of what is said.
     detail: &'static str,
-    remedy: Option<&'static str>,
+    hint: Option<&'static str>,
 }
 
 const CASES: &[Case] = &[
@@ -32,7 +32,7 @@ const CASES: &[Case] = &[
         code: 0,
         says: ("store of default", "good"),
         detail: "whole, version ",
-        remedy: None,
+        hint: None,
     },
     Case {
         name: "a log that a process left when it was killed",
@@ -45,7 +45,7 @@ const CASES: &[Case] = &[
         code: 0,
         says: ("store of default", "good"),
         detail: "whole, version ",
-        remedy: None,
+        hint: None,
     },
     Case {
         name: "a store of a newer program",
@@ -57,7 +57,7 @@ const CASES: &[Case] = &[
         code: 1,
         says: ("store of default", "problem"),
         detail: "it has version 99, and this program writes ",
-        remedy: Some("use a newer program"),
+        hint: Some("use a newer program"),
     },
     Case {
         name: "a store without a byte",
@@ -66,7 +66,7 @@ const CASES: &[Case] = &[
         code: 1,
         says: ("store of default", "problem"),
         detail: "empty",
-        remedy: Some("harness restore"),
+        hint: Some("harness restore"),
     },
     Case {
         name: "a deletion that was cut off",
@@ -79,7 +79,7 @@ const CASES: &[Case] = &[
         code: 0,
         says: ("store of default", "notice"),
         detail: "1 deletions were cut off",
-        remedy: Some("the next command of this tenant finishes them"),
+        hint: Some("the next command of this tenant finishes them"),
     },
     Case {
         name: "a folder that is open to others",
@@ -92,7 +92,7 @@ const CASES: &[Case] = &[
         code: 0,
         says: ("permissions", "notice"),
         detail: "tenants: other users may read it (mode 0755)",
-        remedy: Some("chmod -R go-rwx"),
+        hint: Some("chmod -R go-rwx"),
     },
     Case {
         name: "a folder that others may write",
@@ -104,7 +104,7 @@ const CASES: &[Case] = &[
         code: 1,
         says: ("permissions", "problem"),
         detail: "tenants: other users may write it (mode 0777)",
-        remedy: Some("chown"),
+        hint: Some("chown"),
     },
     Case {
         name: "a vendor that answers",
@@ -113,7 +113,7 @@ const CASES: &[Case] = &[
         code: 0,
         says: ("instance default/code: vendor", "good"),
         detail: "answers as demo-corp",
-        remedy: None,
+        hint: None,
     },
     Case {
         name: "a vendor that refuses the token",
@@ -125,7 +125,7 @@ const CASES: &[Case] = &[
         code: 1,
         says: ("instance default/code: vendor", "problem"),
         detail: "refused the token as wrong or expired",
-        remedy: Some("harness instance rotate-token NAME"),
+        hint: Some("harness instance rotate-token NAME"),
     },
     Case {
         name: "a vendor that is gone",
@@ -135,7 +135,7 @@ const CASES: &[Case] = &[
         code: 1,
         says: ("instance default/code: vendor", "problem"),
         detail: "unavailable: no connection to http://127.0.0.1:",
-        remedy: Some("check that the vendor's address is right and reachable from here"),
+        hint: Some("check that the vendor's address is right and reachable from here"),
     },
 ];
 
@@ -194,9 +194,9 @@ fn each_condition_is_told_with_what_to_do_and_no_byte_is_changed() {
         let bad = checks.iter().filter(|it| it["condition"] != "good").count();
         assert_eq!(bad, usize::from(condition != "good"), "{}: {diagnosis:#}", case.name);
         assert!(text("detail").unwrap().contains(case.detail), "{}: {check:#}", case.name);
-        match case.remedy {
-            Some(remedy) => assert!(text("remedy").is_some_and(|it| it.contains(remedy)), "{}: {check:#}", case.name),
-            None => assert_eq!(check["remedy"], Value::Null, "{}", case.name),
+        match case.hint {
+            Some(hint) => assert!(text("hint").is_some_and(|it| it.contains(hint)), "{}: {check:#}", case.name),
+            None => assert_eq!(check["hint"], Value::Null, "{}", case.name),
         }
         assert!(shown.stdout.contains(condition), "{}: {}", case.name, shown.stdout);
         assert_eq!(everything(&desk), before, "{}", case.name);

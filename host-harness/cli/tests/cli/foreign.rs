@@ -110,7 +110,7 @@ fn desk() -> Desk {
     let set = format!("origin={origin}");
     let usual = ["instance", "add", "code", "--set", &set, "--allow-private-origin", &origin, "--token-file", &token];
     looked_at(&desk, &usual);
-    looked_at(&desk, &["mapping", "auto", "code", "adopt"]);
+    looked_at(&desk, &["mapping", "mode", "code", "create"]);
     looked_at(&desk, &["sync", "-vv"]);
     for (fixture, source, name) in [
         ("reports/sarif/trivy.sarif", "sarif", "sarif\n::error::mk.sarif"),
@@ -124,7 +124,7 @@ fn desk() -> Desk {
     looked_at(&desk, &["import", "-vv", "--instance", "code", "--project", "::error::mk p", &file]);
     let policy = "[[policy]]\nid = \"a\"\ntitle = \"::error::mk t\"\nseverity = \"high\"\nwhen = \"true\"\n";
     looked_at(&desk, &["policy", "import", &desk.file("policy.toml", policy)]);
-    assert!(desk.json(&["findings", "--all", "--all-categories"])["total"].as_u64() > Some(20));
+    assert!(desk.json(&["findings", "--include-closed", "--include-non-security"])["total"].as_u64() > Some(20));
     desk
 }
 
@@ -152,7 +152,7 @@ const READS: [&[&str]; 42] = [
     &["inspect"],
     &["instance", "list"],
     &["instance", "show", "code"],
-    &["instance", "check", "code"],
+    &["instance", "test", "code"],
     &["instance", "schedule", "code"],
     &["tenant", "list"],
     &["tenant", "show", "default"],
@@ -161,32 +161,32 @@ const READS: [&[&str]; 42] = [
     &["repositories", "list"],
     &["repositories", "show", "REPOSITORY"],
     &["mapping", "list"],
-    &["mapping", "propose"],
-    &["mapping", "auto", "code"],
+    &["mapping", "suggest"],
+    &["mapping", "mode", "code"],
     &["mapping", "restore", "PROJECT"],
     &["sync"],
-    &["findings", "--all", "--all-categories"],
-    &["vulnerabilities", "--all", "--all-categories"],
-    &["weaknesses", "--all", "--all-categories"],
-    &["secrets", "--all", "--all-categories"],
+    &["findings", "--include-closed", "--include-non-security"],
+    &["vulnerabilities", "--include-closed", "--include-non-security"],
+    &["weaknesses", "--include-closed", "--include-non-security"],
+    &["secrets", "--include-closed", "--include-non-security"],
     &["finding", "FINDING", "--raw"],
-    &["issues", "--all", "--all-categories"],
+    &["issues", "--include-closed", "--include-non-security"],
     &["issue", "ISSUE"],
     &["advisories", "show", "CVE-2021-23337"],
     &["policy", "list"],
     &["policy", "show", "a"],
-    &["policy", "starter"],
+    &["policy", "init"],
     &["policy", "check"],
     &["policy", "results"],
-    &["packages", "--all"],
+    &["packages", "--include-unused"],
     &["dashboard"],
     &["coverage"],
     &["renormalize", "--dry-run"],
     &["runs"],
     &["status"],
-    &["webhook", "show", "code"],
-    &["webhook", "list"],
-    &["webhook", "deliveries"],
+    &["notify", "show", "code"],
+    &["notify", "list"],
+    &["notify", "deliveries"],
     &["webhook", "events"],
     &["schema", "findings"],
     &["doctor"],
@@ -206,7 +206,7 @@ const OTHERS: [&str; 36] = [
     "instance delete",
     "tenant add",
     "tenant delete",
-    "vault new-key",
+    "vault generate-key",
     "vault rekey",
     "repositories import",
     "repositories add",
@@ -215,20 +215,20 @@ const OTHERS: [&str; 36] = [
     "mapping set",
     "mapping unset",
     "mapping ignore",
-    "mapping fields",
+    "mapping metadata",
     "import",
     "advisories import",
     "advisories clear",
     "policy import",
     "policy clear",
     "runs prune",
-    "run",
-    "webhook set",
-    "webhook remove",
-    "webhook test",
+    "daemon",
+    "notify set",
+    "notify remove",
+    "notify test",
+    "notify resend",
     "webhook secret",
-    "webhook retry",
-    "vendor-sim",
+    "mock-vendor",
     "backup",
     "restore",
     "completions",
@@ -260,7 +260,7 @@ fn no_line_of_any_output_begins_with_what_a_report_says() {
 
     let first =
         |arguments: &[&str], list: &str, field: &str| desk.json(arguments)[list][0][field].as_str().unwrap().to_owned();
-    let all = ["--all", "--all-categories"];
+    let all = ["--include-closed", "--include-non-security"];
     let finding = first(&[&["findings"], &all[..]].concat(), "findings", "id");
     let issue = first(&[&["issues"], &all[..]].concat(), "issues", "id");
     let project = desk.json(&["projects"])["projects"][0]["name"].as_str().unwrap().to_owned();
@@ -303,7 +303,8 @@ fn no_line_of_any_output_begins_with_what_a_report_says() {
 
 /// A command without its arguments.
 fn commands_name(arguments: &[&str]) -> String {
-    let groups = ["instance", "tenant", "vault", "repositories", "mapping", "advisories", "policy", "webhook"];
+    let groups =
+        ["instance", "tenant", "vault", "repositories", "mapping", "advisories", "policy", "notify", "webhook"];
     arguments[..if groups.contains(&arguments[0]) { 2 } else { 1 }].join(" ")
 }
 
@@ -326,7 +327,7 @@ fn no_error_begins_a_line_with_what_others_say() {
         &["normalize", &file],
         &["policy", "import", &file],
         &["repositories", "import", &file],
-        &["webhook", "set", "code", "--url", &evil, "--secret-file", &file],
+        &["notify", "set", "code", "--url", &evil, "--secret-file", &file],
         &["--connector", &file, "inspect"],
         &["--tenant", &evil, "findings"],
         &["schema", &evil],
@@ -351,10 +352,13 @@ fn a_finding_of_any_length_is_shown() {
     }] });
     let file = desk.file("long.sarif", &report.to_string());
     desk.run(&["import", "--source", "long", "--project", "p", &file]);
-    let list = desk.json(&["findings", "--all", "--all-categories"]);
+    let list = desk.json(&["findings", "--include-closed", "--include-non-security"]);
     let id = list["findings"][0]["id"].as_str().unwrap().to_owned();
-    let issue = desk.json(&["issues", "--all", "--all-categories"])["issues"][0]["id"].as_str().unwrap().to_owned();
-    for arguments in [&["finding", &id][..], &["issue", &issue], &["findings", "--all"], &["runs", "1"]] {
+    let issue = desk.json(&["issues", "--include-closed", "--include-non-security"])["issues"][0]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    for arguments in [&["finding", &id][..], &["issue", &issue], &["findings", "--include-closed"], &["runs", "1"]] {
         let text = desk.ok(arguments);
         let longest = text.split([' ', '\n', '─']).map(|word| word.chars().count()).max().unwrap();
         assert!(longest <= 4_200 && text.len() < 400_000, "{arguments:?}: {longest} {}", text.len());

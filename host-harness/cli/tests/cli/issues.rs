@@ -90,7 +90,7 @@ fn two_scanners_see_one_issue_and_it_survives_one_of_them() {
     // The same report again changes nothing.
     let before = desk.content();
     let again = desk.json(&import);
-    let counts = &again["imports"][0]["run"];
+    let counts = &again["imports"][0]["daemon"];
     assert_eq!((&counts["unchanged"], &counts["new"], &counts["changed"]), (&json!(2), &json!(0), &json!(0)));
     assert_eq!(desk.content(), before);
 
@@ -102,7 +102,7 @@ fn two_scanners_see_one_issue_and_it_survives_one_of_them() {
     desk.ok(&[&complete[..], &["--kind", "sast", "--kind", "sca"]].concat());
     assert_eq!(told(&desk, &["--sources-min", "2"]), [joined[1]]);
     assert_eq!(told(&desk, &["--path", "größe.py", "--source", "files"]).len(), 1, "what is set aside is not listed");
-    assert_eq!(told(&desk, &["--path", "größe.py", "--source", "files", "--all"]).len(), 2);
+    assert_eq!(told(&desk, &["--path", "größe.py", "--source", "files", "--include-closed"]).len(), 2);
     let left = told(&desk, &["--path", "größe.py"]);
     assert!(left.contains(&"sast app/größe.py open: checker vanished, files open".to_owned()), "{left:?}");
 }
@@ -121,7 +121,7 @@ fn a_source_of_reports_has_nothing_to_sync() {
         (&["import", "--source", "leaks", &sarif, "--project", "acme/shop"], "a report"),
         (&["import", "--instance", "leaks", &sarif, "--project", "acme/shop"], "the same"),
         (&["instance", "show", "leaks"], "instance show"),
-        (&["instance", "check", "leaks"], "instance check"),
+        (&["instance", "test", "leaks"], "instance test"),
         (&["sync"], "sync"),
         (&["sync", "leaks"], "sync leaks"),
         (&["renormalize", "leaks"], "renormalize leaks"),

@@ -95,7 +95,11 @@ fn a_killed_import_goes_on_and_ends_with_the_same_store() {
     child.wait().unwrap();
 
     let report = killed.json(&import)["imports"][0].clone();
-    assert_eq!((&report["run"]["state"], &report["run"]["resumed"]), (&"complete".into(), &1.into()), "{report:#}");
+    assert_eq!(
+        (&report["daemon"]["state"], &report["daemon"]["resumed"]),
+        (&"complete".into(), &1.into()),
+        "{report:#}"
+    );
     assert_eq!((&report["outcome"]["records"], &report["outcome"]["findings"]), (&30_000.into(), &30_000.into()));
     assert_eq!(killed.content(), undisturbed.content());
     let again = killed.json(&import)["imports"][0]["outcome"].clone();

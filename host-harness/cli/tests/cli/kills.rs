@@ -76,9 +76,9 @@ impl Bench {
         let shape = WorldShape { projects: 4, sast: 260, sca: 120, ..crate::support::shape() };
         let desk = Desk::new(shape, vec![]);
         let key = desk.folder.path().join("key").to_str().unwrap().to_owned();
-        desk.ok(&["vault", "new-key", "--to", &key]);
+        desk.ok(&["vault", "generate-key", "--output", &key]);
         let connector = desk.file("connector.wasm", "");
-        fs::write(&connector, host_harness::BUNDLED[0].component.to_vec()).unwrap();
+        fs::write(&connector, host_harness::BUNDLED[0].component).unwrap();
         let place = ["--connector", &connector, "--vault-key-file", &key];
         let done = desk.add(&[&["--store-token", "--set", "page_size=100"], &place[..]].concat());
         assert_eq!(done.code, 0, "{}", done.stderr);
@@ -123,8 +123,8 @@ impl Bench {
     fn content(&self) -> Value {
         let mut content = self.desk.content();
         let instances = self.desk.json(&["instance", "list"])["instances"].clone();
-        let issues = self.desk.json(&["issues", "--all", "--limit", "100000"])["total"].clone();
-        let statuses = self.desk.json(&["dashboard", "--all-categories"])["statuses"].clone();
+        let issues = self.desk.json(&["issues", "--include-closed", "--limit", "100000"])["total"].clone();
+        let statuses = self.desk.json(&["dashboard", "--include-non-security"])["statuses"].clone();
         let more = content.as_object_mut().unwrap();
         more.insert(
             "instances".to_owned(),
@@ -165,7 +165,7 @@ impl Bench {
 
     /// Whether the stored token is the old one or the new one, and not lost.
     fn holds_a_token(&self) -> bool {
-        let check = self.with_key(&["instance", "check", "code"]);
+        let check = self.with_key(&["instance", "test", "code"]);
         [TOKEN, SECOND_TOKEN].into_iter().any(|token| {
             self.desk.simulator.set_token(token);
             let code = self.desk.run(&check).code;
@@ -228,7 +228,7 @@ fn killed_at_any_moment_nothing_is_lost_and_nothing_is_there_twice() {
         assert_eq!(health.code, 0, "{what}: {}{}", health.stdout, health.stderr);
         bench.desk.in_no_file(&[TOKEN, SECOND_TOKEN]);
         if case.name != "delete" {
-            bench.ok(&["instance", "check", "code"]);
+            bench.ok(&["instance", "test", "code"]);
         }
     }
     assert!(kills == 0 || at_work.values().sum::<u64>() > 0, "nothing was at work when it was killed");

@@ -17,14 +17,14 @@ fn names(desk: &Desk) -> Vec<String> {
 
 /// Names of the projects that have findings which did not vanish.
 fn found(desk: &Desk) -> BTreeSet<String> {
-    let findings = desk.json(&["findings", "--all", "--all-categories", "--limit", "100000"]);
+    let findings = desk.json(&["findings", "--include-closed", "--include-non-security", "--limit", "100000"]);
     let findings = findings["findings"].as_array().unwrap().clone();
     let there = findings.iter().filter(|it| it["status"] != "vanished");
     there.map(|it| it["project"].as_str().unwrap().to_owned()).collect()
 }
 
 fn total(desk: &Desk) -> u64 {
-    desk.json(&["findings", "--all", "--all-categories"])["total"].as_u64().unwrap()
+    desk.json(&["findings", "--include-closed", "--include-non-security"])["total"].as_u64().unwrap()
 }
 
 /// The state of a project.
@@ -52,7 +52,7 @@ fn only_what_matches_the_list_is_read_and_a_new_project_joins_in_the_same_sync()
     assert_eq!((&changes["added"], &changes["updated"]), (&2.into(), &1.into()), "{changes:#}");
 
     desk.added();
-    desk.ok(&["mapping", "auto", "code", "match"]);
+    desk.ok(&["mapping", "mode", "code", "match"]);
     let shown = desk.ok(&["sync"]);
     assert!(shown.contains("3 projects are not mapped to a repository and not read"), "{shown}");
     assert_eq!(found(&desk), known[..2].iter().cloned().collect());
@@ -60,7 +60,7 @@ fn only_what_matches_the_list_is_read_and_a_new_project_joins_in_the_same_sync()
     assert!(done.code == 1 && done.stderr.contains("harness mapping set"), "{}", done.stderr);
 
     desk.simulator.set_world(later);
-    let run = desk.json(&["sync", "--allow-vanish"])["runs"][0].clone();
+    let run = desk.json(&["sync", "--allow-removal"])["runs"][0].clone();
     assert_eq!((&run["state"], &run["projects"]), (&"complete".into(), &6.into()));
     assert_eq!(found(&desk), known.iter().cloned().collect());
     let counts = desk.json(&["mapping", "list"])["counts"].clone();
@@ -93,16 +93,16 @@ fn a_project_that_leads_elsewhere_is_told_and_repaired_by_hand() {
 
     // The same projects under other names, at other places.
     desk.simulator.set_world(World::new(shape(2, 3)));
-    let shown = desk.ok(&["sync", "--allow-vanish"]);
-    assert!(shown.contains("harness mapping list --state mismatched"), "{shown}");
-    let mismatched = desk.json(&["mapping", "list", "--state", "mismatched"]);
-    let row = mismatched["projects"][0].clone();
+    let shown = desk.ok(&["sync", "--allow-removal"]);
+    assert!(shown.contains("harness mapping list --state drifted"), "{shown}");
+    let drifted = desk.json(&["mapping", "list", "--state", "drifted"]);
+    let row = drifted["projects"][0].clone();
     assert_eq!((&row["read"], &row["proposal"]), (&true.into(), &Value::Null), "{row:#}");
     assert!(total(&desk) > before, "it is still read");
     let (name, url) = (row["project"].as_str().unwrap(), row["url"].as_str().unwrap());
 
     desk.ok(&["repositories", "add", name, "--url", url, "--group", "web"]);
-    let proposed = desk.json(&["mapping", "propose", "code"]);
+    let proposed = desk.json(&["mapping", "suggest", "code"]);
     let proposal =
         proposed["projects"].as_array().unwrap().iter().find(|it| it["project"] == name).unwrap()["proposal"].clone();
     assert_eq!((&proposal["repository"], &proposal["confidence"]), (&name.into(), &1.0.into()));
@@ -156,18 +156,18 @@ fn what_is_said_of_scans_and_what_is_printed_follows_its_form() {
     desk.ok(&["sync"]);
     let name = names(&desk)[0].clone();
     let list = desk.file("list.csv", "full_name\nacme/nearly\n");
-    let set = ["mapping", "fields", &name, "--environment", "production", "--tag", "v1", "--metadata", "team=web"];
+    let set = ["mapping", "metadata", &name, "--environment", "production", "--tag", "v1", "--metadata", "team=web"];
     let commands: &[(&str, &[&str])] = &[
         ("repositories-import", &["repositories", "import", &list]),
         ("repositories-add", &["repositories", "add", "acme/other", "--provider", "gitlab", "--default-branch", "x"]),
         ("repositories-list", &["repositories", "list", "--search", "acme"]),
         ("repositories-show", &["repositories", "show", "Acme/Other"]),
         ("repositories-remove", &["repositories", "remove", "acme/other"]),
-        ("mapping-fields", &set),
+        ("mapping-metadata", &set),
         ("mapping-list", &["mapping", "list", "--state", "mapped"]),
-        ("mapping-propose", &["mapping", "propose"]),
+        ("mapping-suggest", &["mapping", "suggest"]),
         ("mapping-accept", &["mapping", "accept", "--all"]),
-        ("mapping-auto", &["mapping", "auto", "code"]),
+        ("mapping-mode", &["mapping", "mode", "code"]),
         ("mapping-set", &["mapping", "set", &name, "acme/nearly"]),
         ("mapping-ignore", &["mapping", "ignore", &name, "--keep"]),
         ("mapping-restore", &["mapping", "restore", &name]),
@@ -177,7 +177,7 @@ fn what_is_said_of_scans_and_what_is_printed_follows_its_form() {
     for (form, arguments) in commands {
         desk.follows(form, &desk.json(arguments));
     }
-    let row = desk.json(&["mapping", "fields", &name, "--clear", "tag", "--metadata", "tier=1"]);
+    let row = desk.json(&["mapping", "metadata", &name, "--clear", "tag", "--metadata", "tier=1"]);
     let metadata = json!({ "team": "web", "tier": "1" });
     let fields = json!({ "environment": "production", "branch": null, "tag": null, "metadata": metadata });
     assert_eq!(row["scan_fields"], fields);
@@ -193,7 +193,7 @@ fn a_file_of_a_project_that_is_not_mapped_is_counted_and_not_taken_in() {
     let report = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/cli/current.json");
     let import = ["import", report, "--project", "acme/shop"];
     desk.added();
-    desk.ok(&["mapping", "auto", "code", "match"]);
+    desk.ok(&["mapping", "mode", "code", "match"]);
     let done = desk.run(&import);
     assert_eq!(done.code, 3, "{}", done.stderr);
     assert!(done.stdout.contains("of projects that are not mapped"), "{}", done.stdout);

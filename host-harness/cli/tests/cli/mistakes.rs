@@ -28,11 +28,11 @@ fn a_tenant_whose_name_is_mistyped_is_not_made() {
         &["mapping", "list"],
         &["repositories", "list"],
         &["instance", "list"],
-        &["instance", "check", "code"],
+        &["instance", "test", "code"],
         &["onboard", "--list"],
         &["policy", "check"],
         &["advisories", "show", "CVE-1"],
-        &["webhook", "list"],
+        &["notify", "list"],
         &["vault", "show"],
         &["backup", "there"],
     ];
@@ -98,7 +98,7 @@ fn a_check_over_projects_that_are_not_there_does_not_pass() {
     let desk = Desk::new(shape(), vec![]);
     desk.added();
     desk.ok(&["sync"]);
-    desk.ok(&["policy", "import", &desk.file("policies.toml", &desk.ok(&["policy", "starter"]))]);
+    desk.ok(&["policy", "import", &desk.file("policies.toml", &desk.ok(&["policy", "init"]))]);
     for option in ["--project", "--repository", "--environment", "--branch", "--tag"] {
         let done = desk.run(&["policy", "check", option, "no-such"]);
         assert_eq!(done.code, 1, "{option}: {}{}", done.stdout, done.stderr);
@@ -134,7 +134,7 @@ fn a_project_that_is_not_read_is_not_clean() {
 #[test]
 fn a_doctor_tells_how_the_last_work_ended() {
     let desk = Desk::new(shape(), vec![]);
-    let untried = desk.add(&["--no-check"]);
+    let untried = desk.add(&["--skip-verify"]);
     assert_eq!(untried.code, 0, "{}", untried.stderr);
     let check = |done: &str| -> Value {
         let report: Value = serde_json::from_str(done).unwrap();
@@ -148,7 +148,7 @@ fn a_doctor_tells_how_the_last_work_ended() {
     let done = doctor();
     let told = check(&done.stdout);
     assert_eq!((done.code, &told["condition"]), (1, &"problem".into()), "{told:#}");
-    assert!(told["remedy"].as_str().unwrap().contains("rotate-token"), "{told:#}");
+    assert!(told["hint"].as_str().unwrap().contains("rotate-token"), "{told:#}");
 }
 
 #[test]

@@ -31,7 +31,7 @@ fn project_names(desk: &Desk) -> Vec<String> {
 #[test]
 fn all_steps_by_options_make_an_instance_that_syncs() {
     let desk = Desk::new(shape(), vec![]);
-    let done = onboard(&desk, &["--kinds", "sast", "--projects", "all", "--auto-map", "adopt"]);
+    let done = onboard(&desk, &["--kinds", "sast", "--projects", "all", "--auto-map", "create"]);
     assert_eq!(done.code, 0, "{}", done.stderr);
     insta::assert_snapshot!(desk.stable(&done.stdout), @r"
         Authorized for deployment `demo-corp` (id 4242)
@@ -96,7 +96,7 @@ fn only_chosen_projects_are_brought_also_when_more_come() {
     assert_eq!(done.code, 0, "{}", done.stderr);
     let run = desk.json(&["sync"])["runs"][0].clone();
     assert_eq!(run["state"], "complete", "{run:#}");
-    let findings = desk.json(&["findings", "--all", "--all-categories", "--limit", "10000"]);
+    let findings = desk.json(&["findings", "--include-closed", "--include-non-security", "--limit", "10000"]);
     for finding in findings["findings"].as_array().unwrap() {
         let project = finding["project"].as_str().unwrap();
         assert!([&names[3], &names[5]].iter().any(|name| *name == project), "{project}");
@@ -130,7 +130,7 @@ fn a_wrong_token_begins_no_onboarding() {
     let desk = Desk::new(shape(), vec![]);
     desk.file("token", SECOND_TOKEN);
     let told = told(&desk, &onboard(&desk, &["--yes"]));
-    assert!(told.contains("unauthorized") && told.contains("to do: "), "{told}");
+    assert!(told.contains("unauthorized") && told.contains("hint: "), "{told}");
     assert_eq!(under_way(&desk), Vec::<Value>::new());
 }
 
@@ -154,13 +154,13 @@ fn a_kind_that_the_token_cannot_read_is_shown_and_not_taken() {
 fn a_stored_token_serves_all_steps_and_goes_with_an_onboarding_that_is_given_up() {
     let desk = Desk::new(WorldShape { sast: 50, sca: 20, ..shape() }, vec![]);
     let key = desk.folder.path().join("key").to_str().unwrap().to_owned();
-    desk.ok(&["vault", "new-key", "--to", &key]);
+    desk.ok(&["vault", "generate-key", "--output", &key]);
     assert_eq!(onboard(&desk, &["--store-token", "--vault-key-file", &key]).code, 1);
     desk.in_no_file(&[TOKEN]);
     std::fs::remove_file(desk.token_file()).unwrap();
     let entries = || desk.json(&["vault", "show"])["entries"].as_array().unwrap().len();
     assert_eq!(entries(), 1);
-    desk.ok(&["onboard", "code", "--abandon"]);
+    desk.ok(&["onboard", "code", "--discard"]);
     assert_eq!((entries(), under_way(&desk).len()), (0, 0));
 
     desk.file("token", TOKEN);
@@ -179,7 +179,7 @@ fn a_stored_token_serves_all_steps_and_goes_with_an_onboarding_that_is_given_up(
 fn an_instance_and_an_onboarding_of_one_name_do_not_take_each_others_token() {
     let desk = Desk::new(WorldShape { sast: 50, sca: 20, ..shape() }, vec![]);
     let key = desk.folder.path().join("key").to_str().unwrap().to_owned();
-    desk.ok(&["vault", "new-key", "--to", &key]);
+    desk.ok(&["vault", "generate-key", "--output", &key]);
     assert_eq!(onboard(&desk, &["--store-token", "--vault-key-file", &key]).code, 1);
     let entries = || desk.json(&["vault", "show"])["entries"].as_array().unwrap().len();
     let added = desk.add(&["--store-token", "--vault-key-file", &key]);

@@ -125,7 +125,7 @@ fn document(schemas: BTreeMap<String, Value>) -> String {
 /// A command as it is typed.
 fn spelled(name: &str) -> String {
     match name.split_once('-') {
-        _ if name == "webhook-event" => name.to_owned(),
+        _ if name == "notify-event" => name.to_owned(),
         Some(("onboard", option)) => format!("onboard --{option}"),
         Some((group, command)) => format!("{group} {command}"),
         None => name.to_owned(),

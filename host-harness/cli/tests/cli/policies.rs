@@ -24,9 +24,9 @@ fn a_pipeline_fails_until_what_violates_a_policy_is_gone() {
     desk.ok(&["import", &bad, "--project", "acme/shop"]);
     let done = desk.run(&["policy", "check"]);
     assert_eq!(done.code, 1, "without policies, nothing passes: {}", done.stdout);
-    assert!(done.stderr.contains("harness policy starter"), "{}", done.stderr);
+    assert!(done.stderr.contains("harness policy init"), "{}", done.stderr);
 
-    let starter = desk.file("policies.toml", &desk.ok(&["policy", "starter"]));
+    let starter = desk.file("policies.toml", &desk.ok(&["policy", "init"]));
     desk.ok(&["policy", "import", &starter]);
     let done = desk.run(&["policy", "check", "--fail-on", "high"]);
     assert_eq!(done.code, 4, "{}{}", done.stdout, done.stderr);
@@ -58,13 +58,13 @@ fn a_pipeline_fails_until_what_violates_a_policy_is_gone() {
     let done = desk.run(&["policy", "check", "--fail-on", "high"]);
     assert_eq!(done.code, 0, "{}{}", done.stdout, done.stderr);
     assert!(done.stdout.contains("passed"), "{}", done.stdout);
-    assert_eq!(desk.json(&["policy", "clear"])["cleared"], true);
+    assert_eq!(desk.json(&["policy", "remove", "--all"])["removed"], true);
 }
 
 #[test]
 fn all_that_is_wrong_with_a_policy_file_is_told_and_nothing_changes() {
     let desk = desk();
-    let starter = desk.file("starter.toml", &desk.ok(&["policy", "starter"]));
+    let starter = desk.file("starter.toml", &desk.ok(&["policy", "init"]));
     desk.ok(&["policy", "import", &starter]);
     let before = desk.json(&["policy", "list"]);
     let bad = desk.file(

@@ -17,7 +17,7 @@ fn every_json_output_follows_its_schema() {
         ("inspect", &["inspect"]),
         ("instance-list", &["instance", "list"]),
         ("instance-show", &["instance", "show", "code"]),
-        ("instance-check", &["instance", "check", "code"]),
+        ("instance-test", &["instance", "test", "code"]),
         ("projects", &["projects"]),
         ("sync", &["sync"]),
         ("findings", &["findings"]),
@@ -34,10 +34,10 @@ fn every_json_output_follows_its_schema() {
         ("instance-schedule", &["instance", "schedule", "code", "--every", "1h"]),
         ("status", &["status"]),
         ("normalize", &["normalize", file]),
-        ("webhook-set", &["webhook", "set", "code", "--url", url, "--secret-file", &hook_secret]),
-        ("webhook-show", &["webhook", "show", "code"]),
-        ("webhook-list", &["webhook", "list"]),
-        ("webhook-remove", &["webhook", "remove", "code"]),
+        ("notify-set", &["notify", "set", "code", "--url", url, "--secret-file", &hook_secret]),
+        ("notify-show", &["notify", "show", "code"]),
+        ("notify-list", &["notify", "list"]),
+        ("notify-remove", &["notify", "remove", "code"]),
         ("webhook-secret", &["webhook", "secret", "code", "--from-file", &hook_secret]),
         ("webhook-secret", &["webhook", "secret", "code", "--remove"]),
         ("demo", &["demo", "--findings", "300"]),
@@ -80,7 +80,7 @@ fn the_demo_agrees_with_its_world_and_shows_it() {
     let report = desk.json(&["demo", "--findings", "600", "--seed", "5"]);
     assert_eq!(report["agrees"], true);
     for number in ["pages", "requests", "received_bytes", "peak_memory_bytes"] {
-        assert!(report["run"][number].as_u64() > Some(0), "{number}");
+        assert!(report["daemon"][number].as_u64() > Some(0), "{number}");
     }
 }
 

@@ -43,7 +43,7 @@ fn an_exchanged_connector_is_not_run_before_it_is_accepted() {
     let report = desk.file("report.json", &crate::killed::report(3));
     let refused: [&[&str]; 5] = [
         &["sync"],
-        &["instance", "check", "code"],
+        &["instance", "test", "code"],
         &["instance", "set", "code", "--set", "page_size=200"],
         &["import", &report],
         &["renormalize"],
@@ -128,7 +128,7 @@ fn every_file_of_a_data_folder_is_its_owners_alone() {
     // Made anew by a program that nobody tells to keep others out.
     let data = desk.folder.path().join("made");
     let key = desk.folder.path().join("key");
-    desk.ok(&["vault", "new-key", "--to", key.to_str().unwrap()]);
+    desk.ok(&["vault", "generate-key", "--output", key.to_str().unwrap()]);
     let run = |arguments: &[&str]| {
         let all = ["-c", "umask 0; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_harness")];
         let mut command = desk.command_of("sh", &[&all, arguments].concat());
@@ -141,7 +141,7 @@ fn every_file_of_a_data_folder_is_its_owners_alone() {
     let add = ["instance", "add", "code", "--set", &set, "--allow-private-origin", &url];
     run(&[&add[..], &["--token-file", &token, "--store-token"]].concat());
     run(&["sync"]);
-    run(&["run", "--once"]);
+    run(&["sync", "--due"]);
     let mut found = BTreeSet::new();
     modes(&data, &mut found);
     let names: Vec<_> = found.iter().map(|(path, _)| path.file_name().unwrap().to_str().unwrap()).collect();
@@ -161,7 +161,7 @@ fn every_file_of_a_data_folder_is_its_owners_alone() {
     let vault = data.join("tenants/default/vault");
     for mode in [0o600, 0o602] {
         permit(&vault, mode);
-        let mut check = desk.command(&["instance", "check", "code"]);
+        let mut check = desk.command(&["instance", "test", "code"]);
         check.env("HARNESS_DATA_DIR", &data).env("HARNESS_VAULT_KEY_FILE", &key);
         let checked = done(check.output().unwrap());
         assert_eq!(checked.code, i32::from(mode != 0o600), "{}", checked.stderr);
@@ -180,7 +180,7 @@ fn said(desk: &Desk, what: &str) -> (String, String) {
     let checks = told["checks"].as_array().unwrap();
     let check = checks.iter().find(|check| check["what"] == what).unwrap_or_else(|| panic!("{told:#}"));
     let text = |name: &str| check[name].as_str().unwrap_or_default().to_owned();
-    (text("condition"), format!("{}; {}", text("detail"), text("remedy")))
+    (text("condition"), format!("{}; {}", text("detail"), text("hint")))
 }
 
 #[test]
@@ -276,7 +276,7 @@ fn a_killed_program_leaves_no_core() {
     let desk = Desk::new(shape(), vec![]);
     // The system may keep a core as far as it lets a program say so.
     let shell = ["-c", "ulimit -c $(ulimit -H -c); exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_harness")];
-    let serve = ["vendor-sim", "--port", "0", "--findings", "0", "--accept-token", TOKEN];
+    let serve = ["mock-vendor", "--port", "0", "--findings", "0", "--accept-token", TOKEN];
     let dumps = |allowed: bool| {
         let mut command = desk.command_of("sh", &[&shell[..], &serve].concat());
         command.current_dir(desk.folder.path()).stdout(Stdio::piped());

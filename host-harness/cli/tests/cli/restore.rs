@@ -39,12 +39,12 @@ impl Stranger {
 fn backed_up(signed: bool) -> (Desk, PathBuf, String) {
     let desk = Desk::new(shape(), vec![]);
     let key = desk.folder.path().join("key").to_str().unwrap().to_owned();
-    desk.ok(&["vault", "new-key", "--to", &key]);
+    desk.ok(&["vault", "generate-key", "--output", &key]);
     let stored = ["--store-token", "--vault-key-file", &key];
     assert_eq!(desk.add(&stored).code, 0);
     let secret = desk.file("hook-secret", SECRET);
     let stored = ["--allow-private-origin", "http://127.0.0.1:9", "--store-secret", "--vault-key-file", &key];
-    let hook = ["webhook", "set", "code", "--url", "http://127.0.0.1:9/hook", "--secret-file", &secret];
+    let hook = ["notify", "set", "code", "--url", "http://127.0.0.1:9/hook", "--secret-file", &secret];
     desk.ok(&[&hook[..], &stored].concat());
     let folder = desk.folder.path().join("backup");
     let mut backup = vec!["backup", folder.to_str().unwrap()];
@@ -100,7 +100,7 @@ fn what_is_restored_is_not_synced_before_it_is_accepted() {
     desk.added();
     desk.ok(&["instance", "schedule", "code", "--every", "1h"]);
     let (stranger, secret) = (Stranger::new(), desk.file("hook-secret", SECRET));
-    let hook = ["webhook", "set", "code", "--url", "http://127.0.0.1:9/hook", "--secret-file", &secret];
+    let hook = ["notify", "set", "code", "--url", "http://127.0.0.1:9/hook", "--secret-file", &secret];
     desk.ok(&[&hook[..], &["--allow-private-origin", "http://127.0.0.1:9"]].concat());
     let folder = desk.folder.path().join("backup");
     let backup = folder.to_str().unwrap();
@@ -125,12 +125,12 @@ fn what_is_restored_is_not_synced_before_it_is_accepted() {
     let of_copy = |arguments: &[&str]| desk.run(&[&["--tenant", "copy"], arguments].concat());
     for refused in [
         &["sync", "code"][..],
-        &["instance", "check", "code"],
-        &["instance", "check", "code", "--token-file", &other],
+        &["instance", "test", "code"],
+        &["instance", "test", "code", "--token-file", &other],
         &["instance", "set", "code", "--set", "page_size=50"],
         &["instance", "set", "code", "--set", "page_size=50", "--token-file", &other],
         &["instance", "rotate-token", "code", "--token-file", &other],
-        &["webhook", "test", "code"],
+        &["notify", "test", "code"],
     ] {
         let done = of_copy(refused);
         assert_eq!(done.code, 1, "{refused:?}: {}{}", done.stdout, done.stderr);
@@ -142,7 +142,7 @@ fn what_is_restored_is_not_synced_before_it_is_accepted() {
     // A pause of the operator's own is no acceptance.
     assert_eq!(of_copy(&["instance", "pause", "code", "--reason", "for now"]).code, 0);
     assert!(of_copy(&["sync", "code"]).stderr.contains("nobody has accepted"));
-    let once = of_copy(&["run", "--once"]);
+    let once = of_copy(&["sync", "--due"]);
     assert!(!stranger.was_asked(), "{}{}", once.stdout, once.stderr);
     let health = desk.run(&["doctor", "--online"]);
     assert!(health.stdout.contains("copy/code: grants"), "{}", health.stdout);
@@ -151,7 +151,7 @@ fn what_is_restored_is_not_synced_before_it_is_accepted() {
     // Whoever has looked at it may say so.
     fs::write(&token, TOKEN).unwrap();
     assert_eq!(of_copy(&["instance", "resume", "code"]).code, 0);
-    let mut command = desk.command(&["--tenant", "copy", "webhook", "test", "code"]);
+    let mut command = desk.command(&["--tenant", "copy", "notify", "test", "code"]);
     let mut test = command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
     let asked = (0..).any(|_| stranger.was_asked() || test.try_wait().unwrap().is_some());
     assert!(asked && test.try_wait().unwrap().is_none(), "the webhook was not tested");
@@ -167,12 +167,12 @@ fn a_backup_whose_grants_were_changed_sends_no_stored_secret() {
     tampered(&folder, &led_away(&stranger));
     // Also where somebody has accepted it unseen, and where it was changed in place.
     desk.ok(&["restore", backup, "--accept-grants"]);
-    for work in [&["sync", "code"][..], &["instance", "check", "code"]] {
+    for work in [&["sync", "code"][..], &["instance", "test", "code"]] {
         let done = desk.run(&[work, &["--vault-key-file", &key]].concat());
         let told = done.stderr.contains("is sealed for other origins than the store grants now");
         assert!(done.code == 1 && told, "{work:?}: {}{}", done.stdout, done.stderr);
     }
-    let test = desk.json_of_failed(&["webhook", "test", "code", "--vault-key-file", &key]);
+    let test = desk.json_of_failed(&["notify", "test", "code", "--vault-key-file", &key]);
     let problem = test["deliveries"][0]["problem"].as_str().unwrap();
     assert!(problem.contains("is sealed for other origins"), "{problem}");
     assert!(!stranger.was_asked());
@@ -194,7 +194,7 @@ fn a_signed_backup_says_who_vouches_for_it() {
     let (desk, folder, key) = backed_up(true);
     let backup = folder.to_str().unwrap();
     let other = desk.folder.path().join("other-key").to_str().unwrap().to_owned();
-    desk.ok(&["vault", "new-key", "--to", &other]);
+    desk.ok(&["vault", "generate-key", "--output", &other]);
     let restored = |name: &str, more: &[&str]| desk.json(&[&["restore", backup, "--as", name], more].concat());
     assert_eq!(restored("one", &["--vault-key-file", &key])["origin"], "verified");
     assert_eq!(restored("two", &[])["origin"], "key-not-given");
@@ -328,7 +328,7 @@ fn a_backup_never_goes_into_a_folder_that_it_did_not_make() {
 fn a_key_in_the_data_folder_is_refused_and_told() {
     let (desk, _, key) = backed_up(false);
     let inside = desk.data_dir().join("tenants/key");
-    let refused = desk.run(&["vault", "new-key", "--to", inside.to_str().unwrap()]);
+    let refused = desk.run(&["vault", "generate-key", "--output", inside.to_str().unwrap()]);
     assert!(refused.code == 1 && refused.stderr.contains("inside of the data folder"), "{}", refused.stderr);
     assert!(!inside.exists());
     assert_eq!(desk.run(&["doctor"]).stdout.matches("key of a vault").count(), 0);

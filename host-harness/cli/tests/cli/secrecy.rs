@@ -61,7 +61,7 @@ fn no_byte_of_whatever_is_written_or_printed_holds_a_token() {
     let second = desk.file("second-token", SECOND_TOKEN);
     let key = desk.folder.path().join("key").to_str().unwrap().to_owned();
     let backup = desk.folder.path().join("backup").to_str().unwrap().to_owned();
-    desk.ok(&["vault", "new-key", "--to", &key]);
+    desk.ok(&["vault", "generate-key", "--output", &key]);
     let report = format!("{}/../../fixtures/cli/current.json", env!("CARGO_MANIFEST_DIR"));
     let origin = format!("origin={url}");
     let kinds = "kinds=[\"sast\",\"sca\",\"secrets\",\"ai-sast\",\"packages\"]";
@@ -87,16 +87,16 @@ fn no_byte_of_whatever_is_written_or_printed_holds_a_token() {
     usual(&[
         &[&["instance", "add", "code", "--token-file", &token, "--store-token"][..], &place].concat(),
         &[&["instance", "add", "by-file", "--token-file", &token][..], &place].concat(),
-        &["instance", "check", "code"],
+        &["instance", "test", "code"],
         &[
-            &["webhook", "set", "code", "--url", &hook, "--allow-private-origin", &receiver][..],
+            &["notify", "set", "code", "--url", &hook, "--allow-private-origin", &receiver][..],
             &["--secret-file", &signing, "--store-secret"],
         ]
         .concat(),
-        &["webhook", "test", "code"],
+        &["notify", "test", "code"],
         &["sync", "code"],
         &["import", &report, "--project", "acme/shop", "--instance", "code"],
-        &["findings", "--all", "--csv", "--limit", "100000"],
+        &["findings", "--include-closed", "--csv", "--limit", "100000"],
         &["issues", "--json"],
         &["secrets", "--json"],
         &["runs", "1"],
@@ -117,7 +117,7 @@ fn no_byte_of_whatever_is_written_or_printed_holds_a_token() {
     ] {
         for path in ["/projects", "/findings"] {
             desk.simulator.set_faults(vec![Fault { when: Match::path(path), what: what.clone() }]);
-            assert_ne!(run(&["sync", "code", "--fresh"]), 0, "{what:?}");
+            assert_ne!(run(&["sync", "code", "--restart"]), 0, "{what:?}");
         }
     }
     assert_ne!(run(&["instance", "rotate-token", "code", "--token-file", &second]), 0);
@@ -126,7 +126,7 @@ fn no_byte_of_whatever_is_written_or_printed_holds_a_token() {
     usual(&[
         &["instance", "rotate-token", "code", "--token-file", &second, "--store-token"],
         &["sync", "code"],
-        &["webhook", "deliveries"],
+        &["notify", "deliveries"],
         &["instance", "delete", "by-file", "--confirm", "by-file"],
     ]);
     // Who listens is told of what went well and of what did not.
@@ -158,7 +158,7 @@ fn no_byte_of_a_token_that_the_vendor_repeats_is_kept_or_printed() {
     let echo = |code| vec![Fault { when: Match::always(), what: Effect::EchoAuthorization { code } }];
     for (code, exit) in [(200, 0), (500, 1)] {
         desk.simulator.set_faults(echo(code));
-        for command in [&["sync", "--fresh"][..], &["findings", "--all", "--json"], &["runs", "1"]] {
+        for command in [&["sync", "--restart"][..], &["findings", "--include-closed", "--json"], &["runs", "1"]] {
             let done = desk.run(&[command, &["-vv", "--max-wait", "0"]].concat());
             assert_eq!(done.code, if command[0] == "sync" { exit } else { 0 }, "{}", done.stderr);
             assert_nowhere("what was printed", done.stdout.as_bytes(), &forms);
@@ -167,7 +167,7 @@ fn no_byte_of_a_token_that_the_vendor_repeats_is_kept_or_printed() {
     }
     // It was there: what is kept of it are stars.
     let masked = format!("Bearer {} ", "*".repeat(TOKEN.len()));
-    let list = desk.json(&["findings", "--all", "--kind", "sast", "--limit", "1"]);
+    let list = desk.json(&["findings", "--include-closed", "--kind", "sast", "--limit", "1"]);
     let shown = desk.ok(&["finding", list["findings"][0]["id"].as_str().unwrap(), "--raw", "--json"]);
     assert!(shown.contains(&masked), "{shown}");
     search(&desk, &["tenants/default/store.sqlite3"], &forms);
@@ -192,7 +192,7 @@ fn search(desk: &Desk, expected: &[&str], forms: &[Vec<u8>]) {
 fn no_byte_that_a_killed_sync_leaves_holds_a_token() {
     let desk = Desk::new(shape(), vec![]);
     let key = desk.folder.path().join("key").to_str().unwrap().to_owned();
-    desk.ok(&["vault", "new-key", "--to", &key]);
+    desk.ok(&["vault", "generate-key", "--output", &key]);
     let done = desk.add(&["--store-token", "--vault-key-file", &key, "--set", "page_size=100"]);
     assert_eq!(done.code, 0, "{}", done.stderr);
     desk.simulator.set_faults(gate_after(4));

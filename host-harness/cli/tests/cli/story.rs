@@ -28,14 +28,14 @@ fn time_has_come(desk: &Desk, reconcile: bool) {
 /// The run that came of it.
 fn scheduled(desk: &Desk, reconcile: bool) -> Value {
     time_has_come(desk, reconcile);
-    desk.ok(&["run", "--once"]);
+    desk.ok(&["sync", "--due"]);
     desk.json(&["runs", "--limit", "1"])["runs"][0].clone()
 }
 
 /// Findings by status, as they are listed.
 fn listed(desk: &Desk) -> BTreeMap<String, u64> {
     let mut counts = BTreeMap::new();
-    let found = desk.json(&["findings", "--all", "--all-categories", "--limit", "100000"]);
+    let found = desk.json(&["findings", "--include-closed", "--include-non-security", "--limit", "100000"]);
     for finding in found["findings"].as_array().unwrap() {
         *counts.entry(finding["status"].as_str().unwrap().to_owned()).or_default() += 1;
     }
@@ -44,7 +44,7 @@ fn listed(desk: &Desk) -> BTreeMap<String, u64> {
 
 /// Findings by status, as they are counted.
 fn counted(desk: &Desk) -> BTreeMap<String, u64> {
-    let statuses = desk.json(&["dashboard", "--all-categories"])["statuses"].clone();
+    let statuses = desk.json(&["dashboard", "--include-non-security"])["statuses"].clone();
     let statuses = statuses.as_array().unwrap().iter();
     statuses.map(|it| (it["name"].as_str().unwrap().to_owned(), it["findings"].as_u64().unwrap())).collect()
 }
@@ -63,9 +63,9 @@ fn a_team_comes_lives_with_it_and_goes() {
     let come = || {
         let place = ["onboard", "code", "--set", &origin, "--allow-private-origin", &url, "--token-file", &token];
         let choices = ["--set", "branches=all", "--set", "duplicates=merged", "--kinds", "sast,sca"];
-        let rest = ["--projects", "all", "--auto-map", "adopt"];
+        let rest = ["--projects", "all", "--auto-map", "create"];
         desk.ok(&[&place[..], &choices, &rest].concat());
-        desk.ok(&["instance", "schedule", "code", "--every", "1h", "--reconcile-every", "7d"]);
+        desk.ok(&["instance", "schedule", "code", "--every", "1h", "--full-every", "7d"]);
     };
     come();
 
@@ -89,7 +89,8 @@ fn a_team_comes_lives_with_it_and_goes() {
         assert_eq!(done.code, if count > 0 { 4 } else { 0 }, "{}", done.stderr);
         count
     };
-    let high = || desk.json(&["findings", "--min-severity", "high", "--all-categories"])["total"].as_u64().unwrap();
+    let high =
+        || desk.json(&["findings", "--min-severity", "high", "--include-non-security"])["total"].as_u64().unwrap();
     assert!(high() > 0);
     assert_eq!(violated(&[]), high());
 
@@ -115,7 +116,7 @@ fn a_team_comes_lives_with_it_and_goes() {
     desk.ok(&["instance", "delete", "code", "--confirm", "code"]);
     desk.in_no_file(&[TOKEN, SECOND_TOKEN, desk.simulator.url(), "demo-corp"]);
     assert_eq!((listed(&desk), counted(&desk)), (BTreeMap::new(), BTreeMap::new()));
-    assert_eq!(desk.json(&["issues", "--all"])["total"], 0);
+    assert_eq!(desk.json(&["issues", "--include-closed"])["total"], 0);
     assert_eq!(violated(&[]), 0);
 
     // Back at the same vendor, as it was on the first day, everything is the same.

@@ -192,7 +192,7 @@ impl Desk {
     /// store.
     pub fn shown(&self, arguments: &[&str]) -> String {
         let text = self.stable(&self.ok(arguments));
-        text.lines().filter(|line| !line.starts_with("The next page")).collect::<Vec<_>>().join("\n")
+        text.lines().filter(|line| !line.starts_with("Next page")).collect::<Vec<_>>().join("\n")
     }
 
     /// The content of the store that a user can see, without row ids and times
@@ -204,7 +204,7 @@ impl Desk {
     /// The same of a tenant.
     pub fn content_of(&self, tenant: &str) -> Value {
         let json = |arguments: &[&str]| self.json(&[&["--tenant", tenant], arguments].concat());
-        let mut findings = json(&["findings", "--all", "--all-categories", "--limit", "100000"]);
+        let mut findings = json(&["findings", "--include-closed", "--include-non-security", "--limit", "100000"]);
         // What is equally urgent is in the order of arrival.
         findings["findings"].as_array_mut().unwrap().sort_by_key(|finding| finding["id"].to_string());
         for finding in findings["findings"].as_array_mut().unwrap() {

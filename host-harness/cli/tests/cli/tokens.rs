@@ -21,7 +21,7 @@ fn nowhere(desk: &Desk) {
 /// A fresh key in a file.
 fn key_file(desk: &Desk, name: &str) -> String {
     let path = desk.folder.path().join(name).to_str().unwrap().to_owned();
-    let said = desk.ok(&["vault", "new-key", "--to", &path]);
+    let said = desk.ok(&["vault", "generate-key", "--output", &path]);
     let key = std::fs::read_to_string(&path).unwrap();
     assert!(!said.contains(key.trim()), "the key was printed");
     path
@@ -175,17 +175,17 @@ fn a_token_of_another_account_must_be_meant() {
     let rotate = ["instance", "rotate-token", "code", "--token-file", &token];
     insta::assert_snapshot!(failed(&desk, &desk.run(&rotate)), @r"
         error: default/code: this is the account `other-corp` (id 77) at the vendor, and the instance is of `demo-corp` (id 4242): nothing was changed
-          to do: give a token of the same account; if the other one is meant, say so with --other-account: what was brought from the old one is marked as vanished by the next full sync with --allow-vanish
+          to do: give a token of the same account; if the other one is meant, say so with --allow-account-change: what was brought from the old one is marked as vanished by the next full sync with --allow-removal
         ");
     assert_eq!(instance(&desk), before);
-    let rotated = desk.json(&[&rotate[..], &["--other-account"]].concat());
+    let rotated = desk.json(&[&rotate[..], &["--allow-account-change"]].concat());
     assert_eq!(rotated["connection"]["deployment"]["slug"], "other-corp");
     // Runs for the old account are nothing to build on.
     let done = desk.run(&["sync", "--incremental", "--json"]);
     let run = serde_json::from_str::<Value>(&done.stdout).unwrap()["runs"][0].clone();
     assert_eq!((done.code, &run["mode"], &run["state"]), (3, &"full".into(), &"partial".into()), "{run:#}");
     // All of the old account is gone, which nobody takes for granted.
-    desk.ok(&["sync", "--allow-vanish"]);
+    desk.ok(&["sync", "--allow-removal"]);
 }
 
 #[test]
@@ -275,7 +275,7 @@ fn settings_are_changed_whole_or_not_at_all() {
     let before = instance(&desk);
     let done = desk.run(&["instance", "set", "code", "--set", "branches=all", "--set", "page_size=7"]);
     let told = failed(&desk, &done);
-    assert!(told.contains("page_size") && told.contains("to do: "), "{told}");
+    assert!(told.contains("page_size") && told.contains("hint: "), "{told}");
     assert_eq!(instance(&desk), before);
     let changed = desk.json(&["instance", "set", "code", "--set", "page_size=200", "--kinds", "sast,sca,secrets"]);
     assert_eq!(changed["settings"]["kinds"], serde_json::json!(["sast", "sca", "secrets"]));
@@ -283,7 +283,7 @@ fn settings_are_changed_whole_or_not_at_all() {
     // A kind that is new must be read from the beginning.
     let run = desk.json(&["sync", "--incremental"])["runs"][0].clone();
     assert_eq!((&run["mode"], &run["state"]), (&"full".into(), &"complete".into()), "{run:#}");
-    assert!(desk.json(&["findings", "--kind", "secrets", "--all"])["total"].as_u64() > Some(0));
+    assert!(desk.json(&["findings", "--kind", "secrets", "--include-closed"])["total"].as_u64() > Some(0));
     let back = desk.json(&["instance", "set", "code", "--unset", "page_size"]);
     assert!(back["settings"].get("page_size").is_none());
 }

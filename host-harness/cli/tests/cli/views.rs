@@ -32,8 +32,8 @@ fn pages_csv_and_counts_agree() {
     let all = ids(&whole);
     assert_eq!((whole["total"].as_u64(), whole["total_is"].as_str()), (Some(all.len() as u64), Some("exact")));
     let first = desk.json(&["vulnerabilities", "--limit", "20"]);
-    let cursor = first["next"].as_str().unwrap();
-    let second = desk.json(&["vulnerabilities", "--limit", "20", "--after", cursor]);
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let second = desk.json(&["vulnerabilities", "--limit", "20", "--cursor", cursor]);
     assert_eq!([ids(&first), ids(&second)].concat(), all[..40]);
 
     let csv = desk.ok(&["vulnerabilities", "--limit", "100000", "--csv"]);
@@ -47,7 +47,7 @@ fn pages_csv_and_counts_agree() {
     let shown = desk.ok(&["dashboard"]);
     assert!(shown.contains("Reachable: ") && shown.contains("CWE Top 25 of "), "{shown}");
 
-    let wrong = desk.run(&["findings", "--sort", "path", "--after", cursor]);
+    let wrong = desk.run(&["findings", "--sort", "path", "--cursor", cursor]);
     assert_eq!((wrong.code, wrong.stderr.contains("another order")), (1, true), "{}", wrong.stderr);
 }
 
@@ -140,7 +140,7 @@ fn a_filter_that_nothing_can_have_is_wrong_usage() {
 fn filters_are_written_as_people_write_them_and_a_scope_of_nothing_is_told() {
     let desk = synced();
     let total = |arguments: &[&str]| {
-        let list = desk.json(&[&["findings", "--all-categories", "--limit", "1"], arguments].concat());
+        let list = desk.json(&[&["findings", "--include-non-security", "--limit", "1"], arguments].concat());
         list["total"].as_u64().unwrap()
     };
     let many = total(&["--kind", "sca"]);

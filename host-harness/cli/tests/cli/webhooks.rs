@@ -68,17 +68,17 @@ fn runs_are_told_to_a_receiver_that_checks_them_and_nothing_is_told_twice_from_a
     desk.added();
     let secret = desk.file("hook-secret", SECRET);
     let key = desk.folder.path().join("vault-key").to_str().unwrap().to_owned();
-    desk.ok(&["vault", "new-key", "--to", &key]);
+    desk.ok(&["vault", "generate-key", "--output", &key]);
     let with_key = |arguments: &[&str]| desk.ok(&[arguments, &["--vault-key-file", &key]].concat());
     let (origin, received) = receiver(2);
     let url = format!("{origin}/hook");
-    let set = ["webhook", "set", "code", "--url", &url, "--secret-file", &secret, "--store-secret"];
+    let set = ["notify", "set", "code", "--url", &url, "--secret-file", &secret, "--store-secret"];
     let set = [&set[..], &["--vault-key-file", &key]].concat();
     let refused = desk.run(&set);
     assert_eq!(refused.code, 1);
     assert!(refused.stderr.contains("--allow-private-origin"), "{}", refused.stderr);
     let said = desk.ok(&[&set[..], &["--allow-private-origin", &origin]].concat());
-    assert!(said.contains("private allowed") && said.contains("Next: harness webhook test code"), "{said}");
+    assert!(said.contains("private allowed") && said.contains("Next: harness notify test code"), "{said}");
     // From here on the secret is read from the vault alone.
     std::fs::remove_file(&secret).unwrap();
 
@@ -87,7 +87,7 @@ fn runs_are_told_to_a_receiver_that_checks_them_and_nothing_is_told_twice_from_a
     desk.ok(&["instance", "rotate-token", "code", "--token-file", &desk.token_file(), "--no-store-token"]);
     assert_eq!(desk.json(&["vault", "show"])["entries"].as_array().unwrap().len(), 1);
 
-    with_key(&["webhook", "test", "code"]);
+    with_key(&["notify", "test", "code"]);
     let (_, body) = received.recv_timeout(LONG).unwrap();
     assert_eq!(serde_json::from_str::<Value>(&body).unwrap()["type"], "test");
     with_key(&["sync", "code"]);
@@ -96,15 +96,15 @@ fn runs_are_told_to_a_receiver_that_checks_them_and_nothing_is_told_twice_from_a
     assert_eq!(header(&head, "webhook-signature"), format!("v1,{}", BASE64.encode(&signed)));
     let told: Value = serde_json::from_str(&body).unwrap();
     let counts = desk.json(&["runs", "1"])["runs"][0]["new"].clone();
-    assert_eq!((&told["type"], &told["run"], &told["counts"]["new"]), (&json!("run-ended"), &json!(1), &counts));
+    assert_eq!((&told["type"], &told["daemon"], &told["counts"]["new"]), (&json!("run-ended"), &json!(1), &counts));
 
-    desk.follows("webhook-event", &told);
-    desk.follows("webhook-deliveries", &desk.json(&["webhook", "deliveries"]));
+    desk.follows("notify-event", &told);
+    desk.follows("notify-deliveries", &desk.json(&["notify", "deliveries"]));
 
     // The receiver is gone now: the run is none the worse for it.
     with_key(&["sync", "code"]);
     let states = |tenant: &str| {
-        let list = desk.json(&["--tenant", tenant, "webhook", "deliveries", "code"]);
+        let list = desk.json(&["--tenant", tenant, "notify", "deliveries", "code"]);
         let list = list["deliveries"].as_array().unwrap().iter();
         list.map(|it| it["state"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
@@ -133,7 +133,7 @@ impl Listening {
         let inbox = desk.json(&["webhook", "secret", "code"]);
         let header = inbox["scheme"]["signature_header"].as_str().unwrap().to_owned();
         let mut child = desk
-            .command(&["run", "--listen", "127.0.0.1:0"])
+            .command(&["daemon", "--listen", "127.0.0.1:0"])
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -166,9 +166,9 @@ fn a_daemon_that_listens_syncs_what_a_signed_event_names_and_nothing_else() {
     desk.added();
     let secret = desk.file("vendor-secret", SECRET);
     let said = desk.ok(&["webhook", "secret", "code", "--from-file", &secret]);
-    assert!(said.contains("/webhooks/default/code") && said.contains("harness run --listen"), "{said}");
-    let open = desk.run(&["run", "--listen", "0.0.0.0:0"]);
-    assert!(open.code == 1 && open.stderr.contains("--listen-anywhere"), "{}", open.stderr);
+    assert!(said.contains("/webhooks/default/code") && said.contains("harness daemon --listen"), "{said}");
+    let open = desk.run(&["daemon", "--listen", "0.0.0.0:0"]);
+    assert!(open.code == 1 && open.stderr.contains("--allow-remote"), "{}", open.stderr);
 
     let listening = Listening::new(&desk);
     let project = desk.simulator.world().project_names().next().unwrap().to_owned();

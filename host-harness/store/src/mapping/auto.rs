@@ -25,9 +25,9 @@ pub struct Settled {
     /// Projects that were mapped to a listed repository.
     pub projects_matched: u64,
     /// Projects that were mapped to a repository of their own.
-    pub projects_adopted: u64,
+    pub projects_created: u64,
     /// Projects whose URL leads elsewhere than before, and not to their repository.
-    pub projects_mismatched: u64,
+    pub projects_drifted: u64,
 }
 
 /// A project that may have to be mapped.
@@ -72,10 +72,10 @@ pub(crate) fn settle(
         let is_mapped = it.state != MappingState::Unmapped;
         // Of what was made of a project nobody but the vendor said what it is.
         let is_free = !is_mapped || it.is_adopted();
-        if is_free && it.mode != AutoMap::Off && settler.matched(it)? {
+        if is_free && it.mode != AutoMap::Manual && settler.matched(it)? {
             continue;
         }
-        if is_free && it.mode == AutoMap::Adopt {
+        if is_free && it.mode == AutoMap::Create {
             match own(it) {
                 Some(own) if own.address().is_some() => settler.adopt(it, own)?,
                 own => placeless.extend(own.map(|own| (it, own))),
@@ -129,11 +129,11 @@ impl<'a> Settler<'a> {
         if !is_elsewhere {
             note.url.clone_from(&it.project.url);
         }
-        let state = if is_elsewhere { MappingState::Mismatched } else { MappingState::Mapped };
+        let state = if is_elsewhere { MappingState::Drifted } else { MappingState::Mapped };
         self.connection
             .prepare_cached("UPDATE projects SET mapping = ?2, mapping_document = ?3 WHERE id = ?1")?
             .execute(params![it.row, state.as_str(), json("mapping", &note)?])?;
-        self.settled.projects_mismatched += u64::from(is_elsewhere && it.state == MappingState::Mapped);
+        self.settled.projects_drifted += u64::from(is_elsewhere && it.state == MappingState::Mapped);
         Ok(())
     }
 
@@ -152,7 +152,7 @@ impl<'a> Settler<'a> {
     fn joined(&mut self, index: &RepositoryIndex, it: &Open) -> Result<bool> {
         let Some((id, _, confidence)) = sure(index, &self.repositories, &it.project) else { return Ok(false) };
         map(self.connection, it.row, id, &it.note(ADOPTED, Some(confidence), self.now))?;
-        self.settled.projects_adopted += 1;
+        self.settled.projects_created += 1;
         Ok(true)
     }
 
@@ -172,7 +172,7 @@ impl<'a> Settler<'a> {
             return Ok(());
         }
         map(self.connection, it.row, id, &it.note(ADOPTED, None, self.now))?;
-        self.settled.projects_adopted += 1;
+        self.settled.projects_created += 1;
         Ok(())
     }
 }
@@ -207,11 +207,11 @@ fn open(connection: &Connection, instance_id: Option<i64>, relisted: bool) -> Re
     let all = select(
         connection,
         "projects.vanished_at IS NULL AND (?1 IS NULL OR projects.instance_id = ?1) AND (mapping = 'unmapped' \
-         OR mapping = 'mismatched' OR mapping = 'mapped' AND (document ->> 'url' IS NOT mapping_document ->> 'url' \
+         OR mapping = 'drifted' OR mapping = 'mapped' AND (document ->> 'url' IS NOT mapping_document ->> 'url' \
          OR ?2 AND mapping_document ->> 'reason' = 'adopted'))",
         params![instance_id, relisted],
     )?;
-    let waits = |it: &Open| it.note.as_ref().is_none_or(|note| note.by == MappedBy::Auto) && it.mode != AutoMap::Off;
+    let waits = |it: &Open| it.note.as_ref().is_none_or(|note| note.by == MappedBy::Auto) && it.mode != AutoMap::Manual;
     Ok(all.into_iter().filter(|it| it.state != MappingState::Unmapped || waits(it)).collect())
 }
 

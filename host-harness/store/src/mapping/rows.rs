@@ -101,7 +101,7 @@ pub struct MappingCounts {
     /// Those that wait.
     pub unmapped: u64,
     /// Those whose URL leads elsewhere.
-    pub mismatched: u64,
+    pub drifted: u64,
     /// Those that are not wanted.
     pub ignored: u64,
     /// Those that the vendor no longer lists.
@@ -113,7 +113,7 @@ impl MappingCounts {
         match state {
             MappingState::Mapped => self.mapped += number,
             MappingState::Unmapped => self.unmapped += number,
-            MappingState::Mismatched => self.mismatched += number,
+            MappingState::Drifted => self.drifted += number,
             MappingState::Ignored => self.ignored += number,
             MappingState::Stale => self.stale += number,
         }
@@ -180,7 +180,7 @@ impl FindingStore {
             let repository = repository_id.and_then(|id| repositories.get(id)).map(|it| Candidate::of(&it.repository));
             let reason = note.as_ref().and_then(|note| note.reason.clone());
             let (proposal, candidates) = match state {
-                MappingState::Unmapped | MappingState::Mismatched => proposer.propose(&project, repository_id),
+                MappingState::Unmapped | MappingState::Drifted => proposer.propose(&project, repository_id),
                 MappingState::Mapped if reason.as_deref() == Some(ADOPTED) => proposer.propose(&project, repository_id),
                 _ => (None, Vec::new()),
             };
@@ -190,7 +190,7 @@ impl FindingStore {
                 row: id,
                 instance: row.get(1)?,
                 state,
-                read: matches!(state, MappingState::Mapped | MappingState::Mismatched),
+                read: matches!(state, MappingState::Mapped | MappingState::Drifted),
                 by: note.as_ref().map(|note| note.by),
                 reason,
                 confidence: note.as_ref().and_then(|note| note.confidence),

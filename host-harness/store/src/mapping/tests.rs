@@ -105,9 +105,9 @@ fn with_a_list_what_matches_well_is_mapped_and_the_rest_waits() {
     ");
     let read = desk.store.with(|store| store.read_projects(desk.instance_id)).unwrap();
     assert_eq!(read, ["1", "2"].map(str::to_owned).into());
-    assert_eq!(auto(&desk, AutoMap::Off), Settled::default());
-    let settled = auto(&desk, AutoMap::Adopt);
-    assert_eq!((settled.projects_matched, settled.projects_adopted), (0, 4));
+    assert_eq!(auto(&desk, AutoMap::Manual), Settled::default());
+    let settled = auto(&desk, AutoMap::Create);
+    assert_eq!((settled.projects_matched, settled.projects_created), (0, 4));
     assert_eq!(desk.store.with(|store| store.mapping_counts(None)).unwrap().mapped, 6);
 }
 
@@ -160,7 +160,7 @@ fn another_url_is_a_mismatch_that_is_still_read_until_a_person_repairs_it() {
     for now in [3, 4] {
         desk.list(&[shop("https://gitlab.com/acme/api")], now);
         insta::allow_duplicates! {
-            insta::assert_snapshot!(shown(&desk), @"acme/app: mismatched auto url https://github.com/acme/shop proposed acme/api 1.0");
+            insta::assert_snapshot!(shown(&desk), @"acme/app: drifted auto url https://github.com/acme/shop proposed acme/api 1.0");
         }
     }
     assert_eq!(desk.store.with(|store| store.read_projects(desk.instance_id)).unwrap().len(), 1);
@@ -174,7 +174,7 @@ fn another_url_is_a_mismatch_that_is_still_read_until_a_person_repairs_it() {
     desk.list(&[shop("https://gitlab.com/acme/api")], 8);
     insta::assert_snapshot!(shown(&desk), @"acme/app: mapped manual - https://github.com/acme/shop");
     desk.list(&[shop("https://github.com/acme/api")], 9);
-    assert_eq!(rows(&desk)[0].state, MappingState::Mismatched);
+    assert_eq!(rows(&desk)[0].state, MappingState::Drifted);
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn a_repository_that_was_made_of_a_project_follows_its_url() {
     // With `match` nothing is made any more.
     auto(&desk, AutoMap::Match);
     desk.list(&[at_url("1", "far/shop", "https://github.com/far/shop")], 3);
-    insta::assert_snapshot!(shown(&desk), @"far/shop: mismatched auto adopted https://github.com/new/shop");
+    insta::assert_snapshot!(shown(&desk), @"far/shop: drifted auto adopted https://github.com/new/shop");
 }
 
 #[test]

@@ -13,10 +13,10 @@ CREATE TABLE repositories (
 ) STRICT;
 
 -- Which repository a project is about, and what the operator says of its scans.
--- Only projects that are mapped or mismatched are read; one that is ignored
+-- Only projects that are mapped or drifted are read; one that is ignored
 -- keeps its repository.
 ALTER TABLE projects ADD COLUMN repository_id INTEGER REFERENCES repositories (id);
-ALTER TABLE projects ADD COLUMN mapping TEXT NOT NULL DEFAULT 'unmapped'; -- mapped, unmapped, mismatched, ignored
+ALTER TABLE projects ADD COLUMN mapping TEXT NOT NULL DEFAULT 'unmapped'; -- mapped, unmapped, drifted, ignored
 ALTER TABLE projects ADD COLUMN mapping_document TEXT; -- JSON: by whom, when, reason, confidence, the URL at that time
 ALTER TABLE projects ADD COLUMN mapped_at INTEGER; -- since when it is read without a break; null where it is not
 ALTER TABLE projects ADD COLUMN environment TEXT;
@@ -25,6 +25,6 @@ ALTER TABLE projects ADD COLUMN tag TEXT;
 ALTER TABLE projects ADD COLUMN metadata TEXT NOT NULL DEFAULT '{}'; -- JSON: key to value
 CREATE INDEX projects_by_repository ON projects (repository_id);
 
--- What becomes of new projects: adopt (match, else make a repository of the
--- project), match, or off.
-ALTER TABLE instances ADD COLUMN auto_map TEXT NOT NULL DEFAULT 'adopt';
+-- What becomes of new projects: create (match, else make a repository of the
+-- project), match, or manual.
+ALTER TABLE instances ADD COLUMN auto_map TEXT NOT NULL DEFAULT 'create';

@@ -2,7 +2,6 @@
 CREATE TABLE schedules (
     instance_id         INTEGER PRIMARY KEY REFERENCES instances (id) ON DELETE CASCADE,
     plan                TEXT NOT NULL,      -- JSON: when to sync, when to read everything, time zone, jitter
-    paused              INTEGER NOT NULL DEFAULT 0,
     anchor              INTEGER NOT NULL,   -- when it was set: intervals are counted from here
     next_sync_at        INTEGER,            -- null where no further time is to be had
     next_reconcile_at   INTEGER,            -- when to read everything; null where only asked

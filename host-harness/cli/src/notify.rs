@@ -1,0 +1,248 @@
+//! `harness notify`: outgoing webhooks, which receive an event when a run ends.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use appsec_model::Timestamp;
+use host_harness::{Addresses, Delivery, DeliveryState, InstanceName, Origin, Tenant, WebhookSetup};
+use serde::Serialize;
+
+use super::{
+    Context,
+    error::Failure,
+    output::{Output, moment, short},
+    webhook::{of_secret, row_id, source},
+};
+
+#[derive(clap::Subcommand)]
+pub enum Command {
+    /// Set the webhook that is notified when a run of an instance ends
+    Set(SetArgs),
+    /// Show the webhook of an instance
+    Show {
+        /// Name of the instance
+        instance: InstanceName,
+    },
+    /// List webhooks
+    List,
+    /// Remove the webhook and discard pending deliveries
+    Remove {
+        /// Name of the instance
+        instance: InstanceName,
+    },
+    /// Send a test event once, and show the response
+    Test {
+        /// Name of the instance
+        instance: InstanceName,
+    },
+    /// Show deliveries and their results
+    Deliveries {
+        /// Name of the instance [default: all of the tenant]
+        instance: Option<InstanceName>,
+        /// Limit the number of results, newest first
+        #[arg(long, default_value_t = 20, value_name = "N")]
+        limit: u32,
+    },
+    /// Resend a delivery, whatever its result
+    Resend {
+        /// Its number, as `notify deliveries` shows it
+        id: i64,
+    },
+}
+
+#[derive(clap::Args)]
+pub struct SetArgs {
+    /// Name of the instance
+    instance: InstanceName,
+    /// Set the URL to notify; put no secret into it
+    #[arg(long)]
+    url: String,
+    /// Allow the origin of the URL at loopback and private addresses
+    #[arg(long, value_name = "ORIGIN")]
+    allow_private_origin: Option<Origin>,
+    #[command(flatten)]
+    secret: SigningSecret,
+}
+
+/// Where a secret that signs is read from.
+#[derive(clap::Args)]
+#[command(group = clap::ArgGroup::new("signing").required(true))]
+pub struct SigningSecret {
+    /// Read the signing secret from this file
+    #[arg(long, value_name = "FILE", group = "signing")]
+    secret_file: Option<PathBuf>,
+    /// Read the signing secret from this environment variable
+    #[arg(long, value_name = "VARIABLE", group = "signing")]
+    secret_env: Option<String>,
+    /// Read the signing secret from standard input; it must be stored
+    #[arg(long, group = "signing", requires = "store_secret")]
+    secret_stdin: bool,
+    /// Store the signing secret in the vault, and read it from there from now on
+    #[arg(long)]
+    store_secret: bool,
+}
+
+/// An outgoing webhook, as commands print it.
+#[derive(Serialize, schemars::JsonSchema)]
+pub struct NotifyReport {
+    /// Name of the instance.
+    instance: String,
+    /// The URL that is notified.
+    url: String,
+    /// Whether the address may be at an address of this machine or network.
+    private: bool,
+    /// Where the signing secret is read from.
+    secret: String,
+    /// When it was set.
+    set_at: Timestamp,
+}
+
+/// What `notify list` prints.
+#[derive(Serialize, schemars::JsonSchema)]
+pub struct NotifyList {
+    /// The webhooks, by name of the instance.
+    webhooks: Vec<NotifyReport>,
+}
+
+/// What `notify remove` prints.
+#[derive(Serialize, schemars::JsonSchema)]
+pub struct NotifyRemoved {
+    /// Name of the instance.
+    removed: String,
+}
+
+/// What `notify deliveries` prints.
+#[derive(Serialize, schemars::JsonSchema)]
+pub struct DeliveryList {
+    /// The deliveries, newest first.
+    deliveries: Vec<Delivery>,
+}
+
+impl NotifyReport {
+    fn of(instance: &InstanceName, webhook: host_harness::Webhook) -> Self {
+        Self {
+            instance: instance.to_string(),
+            private: webhook.egress.origins().any(|(_, addresses)| addresses == Addresses::Private),
+            url: webhook.url,
+            secret: webhook.secret.to_string(),
+            set_at: webhook.set_at,
+        }
+    }
+}
+
+pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failure> {
+    let tenant = context.tenant()?;
+    let output = context.output;
+    match command {
+        Command::Set(SetArgs { instance, url, allow_private_origin, secret }) => {
+            let setup = WebhookSetup {
+                url,
+                private_origin: allow_private_origin,
+                secret: source(secret.secret_file, secret.secret_env)?,
+                store_secret: secret.store_secret,
+            };
+            let webhook = tenant.set_webhook(&instance, setup).await;
+            let hint = "give the signing secret with --secret-file FILE or --secret-env VARIABLE, or with \
+                          --secret-stdin and --store-secret";
+            let webhook = webhook.map_err(|error| of_secret(error, hint).of(tenant.id(), Some(&instance)))?;
+            output.result(&NotifyReport::of(&instance, webhook), |report| {
+                show_list(output, std::slice::from_ref(report));
+                output.line(format!("Next: harness notify test {instance}"));
+            })?;
+        }
+        Command::Show { instance } => {
+            let webhook = tenant.webhook(&instance).await;
+            let webhook = webhook.map_err(|error| Failure::from(error).of(tenant.id(), Some(&instance)))?;
+            output.result(&NotifyReport::of(&instance, webhook), |report| {
+                show_list(output, std::slice::from_ref(report));
+            })?;
+        }
+        Command::List => {
+            let list = NotifyList { webhooks: all(&tenant).await? };
+            output.result(&list, |list| match list.webhooks.as_slice() {
+                [] => {
+                    output.line(
+                        "No webhook is set. Set one with: harness notify set INSTANCE --url URL --secret-file FILE",
+                    );
+                }
+                webhooks => show_list(output, webhooks),
+            })?;
+        }
+        Command::Remove { instance } => {
+            let removed = tenant.remove_webhook(&instance).await;
+            removed.map_err(|error| Failure::from(error).of(tenant.id(), Some(&instance)))?;
+            output.result(&NotifyRemoved { removed: instance.to_string() }, |_| {
+                output.line(format!("Removed the webhook of {instance}."));
+            })?;
+        }
+        Command::Test { instance } => {
+            let delivery = tenant.test_webhook(&instance).await;
+            let delivery = delivery.map_err(|error| Failure::from(error).of(tenant.id(), Some(&instance)))?;
+            return told(output, delivery);
+        }
+        Command::Resend { id } => {
+            let delivery = tenant.retry_delivery(id).await;
+            let delivery = delivery.map_err(|error| Failure::from(error).of(tenant.id(), None))?;
+            return told(output, delivery);
+        }
+        Command::Deliveries { instance, limit } => {
+            let of = row_id(&tenant, instance.as_ref()).await?;
+            let deliveries = tenant.store().read(move |store| store.deliveries(of, limit)).await?;
+            output.result(&DeliveryList { deliveries }, |list| show_deliveries(output, &list.deliveries))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn all(tenant: &Tenant) -> Result<Vec<NotifyReport>, Failure> {
+    let found = tenant
+        .store()
+        .read(|store| {
+            let mut found = Vec::new();
+            for instance in store.instances()? {
+                found.extend(store.webhook(instance.id)?.map(|webhook| (instance.made.name, webhook)));
+            }
+            Ok(found)
+        })
+        .await?;
+    Ok(found.into_iter().map(|(instance, webhook)| NotifyReport::of(&instance, webhook)).collect())
+}
+
+/// Shows a delivery that was just tried; a failure where it was not accepted.
+fn told(output: Output, delivery: Delivery) -> Result<ExitCode, Failure> {
+    let taken = delivery.state == DeliveryState::Delivered;
+    output.result(&DeliveryList { deliveries: vec![delivery] }, |list| show_deliveries(output, &list.deliveries))?;
+    Ok(if taken { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn show_list(output: Output, webhooks: &[NotifyReport]) {
+    let mut table = output.table(&["INSTANCE", "URL", "ADDRESSES", "SECRET", "SET"]);
+    for it in webhooks {
+        let addresses = if it.private { "private allowed" } else { "public" };
+        table.add_row([&it.instance, &it.url, addresses, &it.secret, &moment(it.set_at)]);
+    }
+    output.print(&table);
+}
+
+fn show_deliveries(output: Output, deliveries: &[Delivery]) {
+    let mut table = output.table(&["ID", "INSTANCE", "ABOUT", "STATE", "TRIES", "LAST", "NEXT", "ANSWER"]);
+    for it in deliveries {
+        let shown = |moment: Option<Timestamp>| moment.map(super::output::moment).unwrap_or_default();
+        let answer = match (it.status, &it.problem, &it.answer) {
+            (None, Some(problem), _) => problem.clone(),
+            (Some(status), _, Some(answer)) => format!("{status}: {answer}"),
+            (Some(status), _, None) => status.to_string(),
+            (None, None, _) => String::new(),
+        };
+        table.add_row([
+            it.id.to_string(),
+            it.instance.clone(),
+            it.run.map_or_else(|| "test".to_owned(), |run| format!("run {run}")),
+            it.state.as_str().to_owned(),
+            it.tries.to_string(),
+            shown(it.tried_at),
+            shown(it.next_at),
+            short(&answer, 80),
+        ]);
+    }
+    output.print(&table);
+}
