@@ -23,6 +23,7 @@ mod manifest;
 mod output;
 mod reading;
 #[cfg(test)]
+#[allow(dead_code, reason = "tests of the facade read more of it")]
 mod receiver;
 mod refusal;
 mod state;
