@@ -26,10 +26,7 @@ async fn a_wrong_token_is_refused_and_leaves_no_instance() {
     env.faults(always(Effect::Status { code: 401 }));
     let tenant = env.tenant("acme");
     let error = tenant.add_instance(env.semgrep("code", settings(json!({}))), true).await.unwrap_err();
-    insta::assert_snapshot!(shown(&env, &error), @"
-    unauthorized: unauthorized: Semgrep refused the token as wrong or expired: Unauthorized
-    the token is wrong, revoked or expired: make a new one at the vendor, and give it by its environment variable or with --token-file; an instance that is there takes it with: harness instance rotate-token NAME
-    ");
+    insta::assert_snapshot!(shown(&env, &error), @"unauthorized: unauthorized: Semgrep refused the token as wrong or expired: Unauthorized");
     assert!(tenant.store().with(|store| store.instances()).unwrap().is_empty());
 }
 
@@ -37,10 +34,7 @@ async fn a_wrong_token_is_refused_and_leaves_no_instance() {
 async fn a_token_without_scope_is_told_from_a_wrong_one() {
     let env = EnvBuilder { shape: small(), scope: false, ..EnvBuilder::default() }.start();
     let error = env.tenant("acme").add_instance(env.semgrep("code", settings(json!({}))), true).await.unwrap_err();
-    insta::assert_snapshot!(shown(&env, &error), @"
-    missing-scope: missing scope: GET /api/v1/deployments answered 404: the token lacks the Web API scope (Semgrep hides what it protects), or the origin or the deployment's slug is wrong
-    make sure that the token has the scope for the vendor's Web API, and that the deployment's name is right
-    ");
+    insta::assert_snapshot!(shown(&env, &error), @"missing-scope: missing scope: GET /api/v1/deployments answered 404: the token lacks the Web API scope (Semgrep hides what it protects), or the origin or the deployment's slug is wrong");
 }
 
 #[tokio::test]
@@ -48,10 +42,7 @@ async fn a_wrong_deployment_names_the_right_one() {
     let env = Env::new(small());
     let wrong = settings(json!({ "deployment": "demo-crop" }));
     let error = env.tenant("acme").add_instance(env.semgrep("code", wrong), true).await.unwrap_err();
-    insta::assert_snapshot!(shown(&env, &error), @"
-    deployment-not-found: no deployment `demo-crop`, did you mean `demo-corp`?
-    correct the name of the deployment in the settings, or leave it out
-    ");
+    insta::assert_snapshot!(shown(&env, &error), @"deployment-not-found: no deployment `demo-crop`, did you mean `demo-corp`?");
 }
 
 #[tokio::test]
@@ -59,10 +50,7 @@ async fn wrong_settings_are_all_named_at_once() {
     let env = Env::new(small());
     let wrong = settings(json!({ "page_size": 5, "kind": ["sast"], "branches": "some" }));
     let error = env.tenant("acme").add_instance(env.semgrep("code", wrong), true).await.unwrap_err();
-    insta::assert_snapshot!(shown(&env, &error), @"
-    invalid-settings: invalid settings: `branches` must be `primary` or `all`; `kind` is no setting; did you mean `kinds`?; `page_size` must be a whole number from 100 to 3000
-    correct the settings that are named; `harness inspect` lists all settings of the connector
-    ");
+    insta::assert_snapshot!(shown(&env, &error), @"invalid-settings: invalid settings: `branches` must be `primary` or `all`; `kind` is no setting; did you mean `kinds`?; `page_size` must be a whole number from 100 to 3000");
 }
 
 #[tokio::test]
@@ -70,10 +58,7 @@ async fn an_origin_that_was_not_granted_is_named() {
     let env = Env::new(small());
     let setup = host_harness::Setup { allow_private_origins: vec![], ..env.semgrep("code", settings(json!({}))) };
     let error = env.tenant("acme").add_instance(setup, true).await.unwrap_err();
-    insta::assert_snapshot!(shown(&env, &error), @"
-    egress-denied: egress denied: [vendor] is at 127.0.0.1, which is an address of this machine
-    grant the origin when the instance is added: --allow-origin ORIGIN, and for an address of this machine or network --allow-private-origin ORIGIN
-    ");
+    insta::assert_snapshot!(shown(&env, &error), @"egress-denied: egress denied: [vendor] is at 127.0.0.1, which is an address of this machine");
     assert_eq!(env.simulator.stats().requests, 0);
 }
 
@@ -86,10 +71,7 @@ async fn a_storm_of_refusals_ends_when_the_tries_are_used_up() {
     env.simulator.advance();
     env.faults(always(Effect::TooManyRequests { retry_after: Some(RetryAfter::Seconds(1)) }));
     let error = env.sync(&tenant).await.unwrap_err();
-    insta::assert_snapshot!(shown(&env, &error), @"
-    rate-limited: rate limited, again after 1000 ms (tries: 4, waited 3 s)
-    nothing is lost: run the command again later; it reads only what is missing
-    ");
+    insta::assert_snapshot!(shown(&env, &error), @"rate-limited: rate limited, again after 1000 ms (tries: 4, waited 3 s)");
     content(&tenant).assert_untouched(&before);
     let instance = tenant.instance(&instance.made.name).await.unwrap();
     assert_eq!(instance.status, InstanceStatus::Degraded);
@@ -114,10 +96,7 @@ async fn a_wait_beyond_the_budget_is_not_begun() {
     let (tenant, _) = env.connected("acme", settings(json!({}))).await;
     env.faults(always(Effect::TooManyRequests { retry_after: Some(RetryAfter::Seconds(3600)) }));
     let error = env.sync(&tenant).await.unwrap_err();
-    insta::assert_snapshot!(shown(&env, &error), @"
-    rate-limited: rate limited, again after 3600000 ms (tries: 1, waited 0 s)
-    nothing is lost: run the command again later; it reads only what is missing
-    ");
+    insta::assert_snapshot!(shown(&env, &error), @"rate-limited: rate limited, again after 3600000 ms (tries: 1, waited 0 s)");
     assert!(env.waits.take().is_empty());
 }
 
@@ -131,10 +110,7 @@ async fn a_body_that_is_always_cut_ends_when_the_tries_are_used_up() {
     assert_eq!((*tries, env.waits.take().len()), (4, 3));
     // How long is by chance.
     let waited = format!("waited {} s", waited.as_secs());
-    insta::assert_snapshot!(shown(&env, &error).replace(&waited, "waited some time"), @"
-    unavailable: unavailable: the answer was cut off: incomplete HTTP response (tries: 4, waited some time)
-    check that the vendor's address is right and reachable from here, then run the command again; nothing that was read is lost
-    ");
+    insta::assert_snapshot!(shown(&env, &error).replace(&waited, "waited some time"), @"unavailable: unavailable: the answer was cut off: incomplete HTTP response (tries: 4, waited some time)");
     assert!(content(&tenant).projects.is_empty());
 }
 
@@ -146,10 +122,7 @@ async fn a_revoked_token_is_noted_on_the_instance() {
     let before = content(&tenant);
     env.faults(always(Effect::Status { code: 401 }));
     let error = env.sync(&tenant).await.unwrap_err();
-    insta::assert_snapshot!(shown(&env, &error), @"
-    unauthorized: unauthorized: Semgrep refused the token as wrong or expired: Unauthorized
-    the token is wrong, revoked or expired: make a new one at the vendor, and give it by its environment variable or with --token-file; an instance that is there takes it with: harness instance rotate-token NAME
-    ");
+    insta::assert_snapshot!(shown(&env, &error), @"unauthorized: unauthorized: Semgrep refused the token as wrong or expired: Unauthorized");
     content(&tenant).assert_untouched(&before);
     let noted = tenant.instance(&name("code")).await.unwrap();
     assert_eq!(noted.status, InstanceStatus::Unauthorized);

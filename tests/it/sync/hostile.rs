@@ -131,7 +131,7 @@ async fn a_connector_whose_pages_are_empty_and_never_end_is_stopped() {
 async fn a_list_of_projects_without_an_end_is_stopped() {
     let env = env();
     let (_, outcome) = sync(&env, json!({ "list": { "do": "repeat-cursor" } })).await;
-    insta::assert_snapshot!(outcome.unwrap_err(), @"the vendor's list of projects does not come to an end (1 projects so far)");
+    insta::assert_snapshot!(outcome.unwrap_err(), @"project listing did not terminate (1 projects so far)");
     assert_served(&env).await;
 }
 

@@ -15,7 +15,7 @@ use super::{
 use crate::{error::Error, task::AbortOnDrop};
 use appsec_grant::Code;
 use appsec_sandbox::CallFailure;
-use appsec_store::{Cause, ProjectIndex, Read, ReadCounts, ReadState, Seen};
+use appsec_store::{Cause, ProjectIndex, Read, ReadCounts, ReadState, Seen, StoreError};
 
 /// Pages in a row that hold records but no new one. Lists come newest first
 /// and shift while they are read, so that one page may repeat the one before;
@@ -73,6 +73,9 @@ impl Reading {
                                the vendor pages in circles";
                 (ReadState::Incomplete, stuck(message.to_owned()))
             }
+            // A sync that was dropped leaves the page that was being written behind:
+            // it may come to the end of the fetch in the place of this one.
+            Err(Error::Store(StoreError::ReadEnded)) if self.is_complete().await? => (ReadState::Complete, None),
             Err(error) => match error.failure() {
                 Some(failure) if !ends_sync(failure) => (ReadState::Failed, Some(error.cause())),
                 _ => return Err(error),
@@ -84,6 +87,13 @@ impl Reading {
         }
         (self.sync.progress)(SyncEvent::ReadEnded { kind, state });
         Ok(())
+    }
+
+    /// Whether the store has it as complete.
+    async fn is_complete(&self) -> Result<bool, Error> {
+        let (run_id, read_id) = (self.run_id, self.read.id);
+        let run = self.sync.store.run(move |store| store.run(run_id)).await?;
+        Ok(run.is_some_and(|run| run.reads.iter().any(|it| it.id == read_id && it.state == ReadState::Complete)))
     }
 
     /// Reads page after page. A full read that comes to its end without all
