@@ -133,9 +133,9 @@ fn moment_of(text: &str) -> Result<Timestamp, Failure> {
     match text.parse::<Span>() {
         Ok(span) => Ok(ago(span)),
         Err(_) => Err(Failure::new(
-            "invalid-moment",
-            format!("`{text}` is no moment"),
-            Some("write 2026-11-20, 2026-11-20T08:00:00Z, or so long ago: 36h, 7d"),
+            "invalid-time",
+            format!("invalid date or age `{text}`"),
+            Some("write a date, a moment or an age: 2026-11-20, 2026-11-20T08:00:00Z, 36h, 7d"),
         )),
     }
 }
