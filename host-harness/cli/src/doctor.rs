@@ -50,8 +50,8 @@ fn show(output: Output, diagnosis: &Diagnosis) {
     }
     output.print(&table);
     output.line(match diagnosis.condition {
-        Condition::Good => "All is well.",
-        Condition::Notice => "It works; see what is said above.",
-        Condition::Problem => "Something needs a hand; nothing was changed.",
+        Condition::Good => "No problems found.",
+        Condition::Notice => "No problems found; see the notices above.",
+        Condition::Problem => "Problems found; nothing was changed.",
     });
 }

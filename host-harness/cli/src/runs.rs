@@ -264,7 +264,7 @@ pub fn show_run(output: Output, run: &Run) {
     if !aside.is_empty() {
         let told = counts.skipped + counts.unusable + counts.warnings;
         let more = if told > 0 { format!(" (harness runs {} shows more)", run.id) } else { String::new() };
-        output.line(format!("  beside them {}{more}", aside.join(", ")));
+        output.line(format!("  also {}{more}", aside.join(", ")));
     }
     output.line(format!(
         "  {} pages, {} requests, {} received, {took:.2} s, {} guest memory at most",
@@ -289,7 +289,7 @@ fn show_reads(output: Output, run: &Run) {
                 [] => String::new(),
             },
         };
-        let state = if read.state == ReadState::Pending { "not at its end" } else { read.state.as_str() };
+        let state = if read.state == ReadState::Pending { "incomplete" } else { read.state.as_str() };
         let counts = &read.counts;
         table.add_row([
             read.kind.to_string(),

@@ -78,7 +78,7 @@ impl Bench {
         let key = desk.folder.path().join("key").to_str().unwrap().to_owned();
         desk.ok(&["vault", "generate-key", "--output", &key]);
         let connector = desk.file("connector.wasm", "");
-        fs::write(&connector, host_harness::BUNDLED[0].component.to_vec()).unwrap();
+        fs::write(&connector, host_harness::BUNDLED[0].component).unwrap();
         let place = ["--connector", &connector, "--vault-key-file", &key];
         let done = desk.add(&[&["--store-token", "--set", "page_size=100"], &place[..]].concat());
         assert_eq!(done.code, 0, "{}", done.stderr);

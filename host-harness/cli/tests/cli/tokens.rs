@@ -80,17 +80,17 @@ fn a_vault_without_its_key_is_told_and_nothing_is_noted_on_the_instance() {
     let told = failed(&desk, &desk.run(&["sync", "--vault-key-file", &other]));
     assert!(told.contains("is sealed with the key of the id") && told.contains("give the key with that id"), "{told}");
     let no_key = desk.file("no-key", "correct-horse-battery-staple");
-    insta::assert_snapshot!(failed(&desk, &desk.run(&["sync", "--vault-key-file", &no_key])), @r"
-        error: default/code: what the file FOLDER/no-key holds is not a key for a vault
-          to do: give a key as `harness vault new-key` prints it, whole and on one line
-        ");
+    insta::assert_snapshot!(failed(&desk, &desk.run(&["sync", "--vault-key-file", &no_key])), @"
+    error: default/code: what the file FOLDER/no-key holds is not a key for a vault
+      hint: give a key as `harness vault generate-key` prints it, whole and on one line
+    ");
     let vault = desk.data_dir().join("tenants/default/vault");
     let whole = std::fs::read(&vault).unwrap();
     std::fs::write(&vault, &whole[1..]).unwrap();
-    insta::assert_snapshot!(failed(&desk, &desk.run(&["sync", "--vault-key-file", &key])), @r"
-        error: default/code: the vault FOLDER/data/tenants/default/vault is damaged
-          to do: restore it from a backup, or move it away and give the tokens again: harness instance rotate-token NAME --store-token
-        ");
+    insta::assert_snapshot!(failed(&desk, &desk.run(&["sync", "--vault-key-file", &key])), @"
+    error: default/code: the vault FOLDER/data/tenants/default/vault is damaged
+      hint: restore it from a backup, or move it away and give the tokens again: harness instance rotate-token NAME --store-token
+    ");
     std::fs::write(&vault, &whole).unwrap();
     assert_eq!(instance(&desk), before);
 }
