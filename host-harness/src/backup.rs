@@ -170,10 +170,10 @@ pub enum BackupError {
     #[error("{0} is already there")]
     Exists(PathBuf),
     /// A file or folder fails.
-    #[error("cannot work on {0}")]
+    #[error("I/O error on {0}")]
     File(PathBuf, #[source] io::Error),
     /// The folder is no backup.
-    #[error("{0} is no backup: it has no readable {LIST}")]
+    #[error("not a backup: {0} has no readable {LIST}")]
     NoBackup(PathBuf, #[source] Box<dyn std::error::Error + Send + Sync>),
     /// The list is signed with this key, and was changed since.
     #[error("{0} is not the backup that was made: its list is signed with the given key, and the signature is wrong")]

@@ -14,6 +14,7 @@ use crate::{
     error::HarnessError,
     harness::Harness,
     tenant::{Secrets, Tenant},
+    vault::VaultKey,
 };
 use appsec_grant::{
     Code, SecretSource, TenantId, VAULT_KEY_PREFIX,
@@ -64,7 +65,7 @@ pub struct Check {
     /// A stable word for the error, where one was met.
     #[schemars(with = "Option<String>")]
     pub code: Option<Code>,
-    /// What to do about it.
+    /// What to do about it, after what the code asks for.
     pub hint: Option<String>,
 }
 
@@ -206,7 +207,7 @@ impl Harness {
         let source = &self.options().vault_key;
         let SecretSource::File { path } = source else { return None };
         let what = "file of the vault's key";
-        Some(match source.read() {
+        Some(match VaultKey::read(source) {
             Ok(_) => {
                 readable(what, source).unwrap_or_else(|| Check::good(what, format!("{} can be read", path.display())))
             }
@@ -234,23 +235,26 @@ async fn last_work(tenant: &Tenant, instance: &Instance, what: &str) -> Option<C
     let bad = |condition, detail: &str, usual: String| {
         Some(Check::bad(format!("{what}: last work"), condition, detail, &usual))
     };
+    let ended = |condition, detail: String, code, usual: String| {
+        bad(condition, &detail, usual).map(|check| Check { code, ..check })
+    };
     let again = |mode| match mode {
-        RunMode::Import => format!("import its file again, once it is whole: harness import --instance {name} FILE"),
+        RunMode::Import => format!("harness import --instance {name} FILE"),
         RunMode::Renormalize => format!("harness renormalize {name}"),
         RunMode::Full | RunMode::Incremental | RunMode::Event => format!("harness sync {name}"),
     };
     match (last, instance.status) {
-        (Some(Run { state: RunState::Failed, id, mode, message, .. }), _) => {
+        (Some(Run { state: RunState::Failed, id, mode, message, code, .. }), _) => {
             let why = message.unwrap_or_else(|| "it does not say why".to_owned());
-            bad(Condition::Problem, &format!("run {id} failed: {why}"), again(mode))
+            ended(Condition::Problem, format!("run {id} failed: {why}"), code, again(mode))
         }
         (_, InstanceStatus::Unauthorized) => {
             let why = instance.status_detail.as_deref().unwrap_or("the vendor refuses the token");
             bad(Condition::Problem, why, format!("harness instance rotate-token {name}"))
         }
-        (Some(Run { state: RunState::Partial, id, mode, message, .. }), _) => {
+        (Some(Run { state: RunState::Partial, id, mode, message, code, .. }), _) => {
             let why = message.unwrap_or_else(|| "it does not say why".to_owned());
-            bad(Condition::Notice, &format!("run {id} is not complete: {why}"), again(mode))
+            ended(Condition::Notice, format!("run {id} is not complete: {why}"), code, again(mode))
         }
         (_, InstanceStatus::Degraded) => {
             let why = instance.status_detail.as_deref().unwrap_or("the last check failed");

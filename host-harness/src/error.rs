@@ -35,7 +35,7 @@ pub enum HarnessError {
     #[error(transparent)]
     Origin(#[from] OriginError),
     /// There is no such instance.
-    #[error("there is no instance `{name}`{}", .known.as_ref().map(|known| format!(", did you mean `{known}`?")).unwrap_or_default())]
+    #[error("instance `{name}` not found{}", .known.as_ref().map(|known| format!("; did you mean `{known}`?")).unwrap_or_default())]
     NoInstance {
         /// The name.
         name: InstanceName,
@@ -46,7 +46,7 @@ pub enum HarnessError {
     #[error("this program carries no connector `{0}`")]
     NoConnector(String),
     /// The component is another connector than the instance was made with.
-    #[error("the instance was made with the connector `{made_with}`, and the component is `{found}`")]
+    #[error("connector mismatch: instance uses `{made_with}`, component is `{found}`")]
     OtherConnector {
         /// Id at the time.
         made_with: String,
@@ -77,18 +77,16 @@ pub enum HarnessError {
     #[error("`{0}` is normalized by the connector that it was set up with, and by no other")]
     OnlyOwnConnector(InstanceName),
     /// The instance takes in reports of other scanners.
-    #[error(
-        "it takes in reports of other scanners and has no connector: there is nothing to connect to, to sync or to normalize again"
-    )]
+    #[error("this instance only imports reports; it has no connector")]
     Native,
     /// The instance is one of a connector.
-    #[error("`{0}` is an instance of a connector, and takes in no reports of other scanners")]
+    #[error("instance `{0}` has a connector; it imports no reports of other scanners")]
     NotNative(InstanceName),
     /// Another process syncs the instance.
-    #[error("another process is at work on this instance")]
+    #[error("instance is locked by another process")]
     Locked,
     /// Another process works on the instance, and this one.
-    #[error("another process is at work on this instance: {0}")]
+    #[error("instance is locked by another process: {0}")]
     AtWork(String),
     /// Another daemon works on the data folder.
     #[error("another daemon is at work on this data folder: {0}")]
@@ -114,7 +112,7 @@ pub enum HarnessError {
     #[error("there are no policies")]
     NoPolicies,
     /// There is no such policy.
-    #[error("there is no policy `{0}`")]
+    #[error("policy `{0}` not found")]
     NoPolicy(String),
     /// Something about webhooks cannot be done.
     #[error(transparent)]
@@ -123,7 +121,7 @@ pub enum HarnessError {
     #[error(transparent)]
     Backup(#[from] BackupError),
     /// A run is not there.
-    #[error("there is no run {0}")]
+    #[error("run {0} not found")]
     NoRun(i64),
     /// The instance is paused.
     #[error("the instance `{0}` is paused")]
@@ -143,7 +141,7 @@ pub enum HarnessError {
     #[error("the token is in the vault, and nothing says where the new one is")]
     NoNewSecret,
     /// A secret from standard input would be gone after the command.
-    #[error("a token from standard input is for one command only, and the instance would be left without one")]
+    #[error("a token from stdin is not stored")]
     NotKept,
     /// The instance has no such setting.
     #[error("the instance has no setting `{0}`")]
@@ -164,7 +162,7 @@ pub enum HarnessError {
     #[error("the system gives no random numbers")]
     Random(#[from] getrandom::Error),
     /// There is no such tenant.
-    #[error("there is no tenant `{0}`")]
+    #[error("tenant `{0}` not found")]
     NoTenant(String),
     /// There is one already.
     #[error("there is already a tenant `{0}`")]
@@ -181,13 +179,13 @@ pub enum HarnessError {
         confirmed: String,
     },
     /// A check over projects that are not there.
-    #[error("no project is what the options say: nothing was checked")]
+    #[error("no project matches the filters; nothing was checked")]
     NothingInScope,
     /// A deletion that others keep from being finished.
     #[error("`{0}` is deleted, and another process keeps the store from being cleared of what was there")]
     DeletionWaits(InstanceName),
     /// A file or folder of the tenant cannot be read or removed.
-    #[error("cannot work on {0}")]
+    #[error("I/O error on {0}")]
     Folder(PathBuf, #[source] std::io::Error),
     /// The program is shutting down.
     #[error("stopped")]

@@ -46,7 +46,7 @@ pub struct ScanFieldChanges {
 #[derive(Debug, thiserror::Error)]
 pub enum MappingError {
     /// No project of that name.
-    #[error("there is no project `{0}`")]
+    #[error("project `{0}` not found")]
     NoProject(String),
     /// Several projects of that name.
     #[error("there are several projects `{name}`: {}", .found.join(", "))]
@@ -57,7 +57,7 @@ pub enum MappingError {
         found: Vec<String>,
     },
     /// No such repository.
-    #[error("there is no repository `{0}`")]
+    #[error("repository `{0}` not found")]
     NoRepository(String),
     /// Several repositories of that name.
     #[error("there are several repositories `{name}`: {}", .found.join(", "))]
@@ -79,7 +79,7 @@ pub enum MappingError {
         projects: u64,
     },
     /// Nobody said what becomes of the findings.
-    #[error("the project `{project}` has brought {findings} findings, and nobody says what becomes of them")]
+    #[error("project `{project}` has {findings} findings; choose what happens to them")]
     Undecided {
         /// Its name.
         project: String,
@@ -87,7 +87,7 @@ pub enum MappingError {
         findings: u64,
     },
     /// A field that there is not.
-    #[error("there is no field `{0}` to clear")]
+    #[error("field `{0}` not found")]
     NoField(String),
 }
 

@@ -61,7 +61,7 @@ pub enum WebhookError {
     #[error("the instance `{0}` has no webhook")]
     NoWebhook(InstanceName),
     /// There is no delivery of that number, or nowhere for it to go.
-    #[error("there is no delivery {0} of an instance with a webhook")]
+    #[error("delivery {0} of an instance with a webhook not found")]
     NoDelivery(i64),
     /// The connector knows of no events.
     #[error("the connector `{0}` takes no events of its vendor")]
@@ -76,7 +76,7 @@ pub enum WebhookError {
     #[error("the instance `{0}` takes no events")]
     NoInbox(InstanceName),
     /// The address is one that other machines reach.
-    #[error("other machines reach {0}, and what is sent there is not encrypted")]
+    #[error("refusing to listen on non-loopback {0} without TLS")]
     Anywhere(SocketAddr),
     /// The address cannot be taken.
     #[error("cannot listen at {0}")]

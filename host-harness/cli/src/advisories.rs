@@ -57,7 +57,7 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
             for path in &paths {
                 let read = advisories.read_path(path).map_err(|error| {
                     let message = format!("cannot read {}: {error}", path.display());
-                    Failure::new("file", message, Some("check the path and its permissions"))
+                    Failure::new("file-unreadable", message, Some("check the path and its permissions"))
                 })?;
                 problems.extend(read.iter().map(ToString::to_string));
             }
@@ -79,8 +79,12 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
             let wanted = id.clone();
             let advisory = tenant.store().run(move |store| store.advisory(&wanted)).await?;
             let advisory = advisory.ok_or_else(|| {
-                let message = format!("nothing is known of the advisory `{id}`");
-                Failure::new("no-such-advisory", message, Some("read it from a file: harness advisories import FILE"))
+                let message = format!("advisory `{id}` not found");
+                Failure::new(
+                    "advisory-not-found",
+                    message,
+                    Some("import it from a file: harness advisories import FILE"),
+                )
             })?;
             output.result(&advisory, |advisory| show(output, advisory))?;
             Ok(ExitCode::SUCCESS)

@@ -51,7 +51,7 @@ pub async fn restore(context: &Context, args: RestoreArgs) -> Result<ExitCode, F
         show(output, backup);
         output.line(origin(restored));
         show_grants(output, restored);
-        output.line(format!("Brought back as the tenant {name}, as of {}", moment(backup.made_at)));
+        output.line(format!("Restored as tenant {name}, as of {}", moment(backup.made_at)));
         if *name != backup.tenant && backup.files.iter().any(|file| file.name == "vault") {
             output.line(
                 "Its stored tokens open for their own tenant alone: give them anew with `instance rotate-token`.",

@@ -123,7 +123,7 @@ fn csv_rows(it: &RepositoryCoverage) -> impl Iterator<Item = [String; CSV.len()]
 fn show(output: Output, coverage: &Coverage) {
     if coverage.repositories.is_empty() {
         let none = "No repositories. They are made of projects when these are mapped, or listed";
-        output.line(if coverage.summary.repositories == 0 { none } else { "Every repository is looked after." });
+        output.line(if coverage.summary.repositories == 0 { none } else { "Every repository is covered." });
     } else {
         let instances = coverage.instances.iter().map(|name| name.to_uppercase());
         let header: Vec<String> = ["REPOSITORY".to_owned()]
@@ -143,7 +143,7 @@ fn show(output: Output, coverage: &Coverage) {
     }
     let it = coverage.summary;
     output.line(format!(
-        "{} repositories: {} looked after for vulnerabilities, {} for weaknesses, {} not at all",
+        "{} repositories: {} covered for vulnerabilities, {} for weaknesses, {} not at all",
         it.repositories, it.vulnerabilities, it.weaknesses, it.uncovered
     ));
     if coverage.unmapped.is_empty() {

@@ -186,7 +186,7 @@ fn now(it: &InstanceWork) -> String {
             running.holder.host
         ),
         Some(running) => format!(
-            "{} was cut off (process {} on {}); the next one takes over",
+            "{} was interrupted (process {} on {}); the next one resumes it",
             running.holder.work, running.holder.pid, running.holder.host
         ),
     }

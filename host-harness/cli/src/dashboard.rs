@@ -73,7 +73,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
 
 fn show(output: Output, dashboard: &Dashboard) {
     if dashboard.statuses.is_empty() {
-        output.line("Nothing to count. Findings are brought by a sync: harness sync");
+        output.line("No findings yet. Fetch them with: harness sync");
         return;
     }
     output.line(format!("{} open findings", dashboard.open));

@@ -120,7 +120,7 @@ where
 }
 
 fn show_plan(output: Output, plan: &DeletionPlan) {
-    output.line(format!("The deletion of the instance {} takes away:", plan.instance));
+    output.line(format!("Deleting instance {} removes:", plan.instance));
     let mut table = output.table(&["TABLE", "GOES", "STAYS"]);
     for it in &plan.tables {
         table.add_row([it.table.clone(), it.goes.to_string(), it.stays.to_string()]);
@@ -155,7 +155,7 @@ fn show_report(output: Output, report: &DeletionReport) {
 
 fn show_tenant(output: Output, plan: &TenantDeletion) {
     output.line(format!(
-        "The deletion of the tenant {} takes away {} files of {} with {} instances:",
+        "Deleting tenant {} removes {} files of {} with {} instances:",
         plan.tenant,
         plan.files,
         bytes(plan.bytes),

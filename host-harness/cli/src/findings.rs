@@ -181,7 +181,7 @@ fn show_facts(facts: &mut Facts, finding: &Finding) {
             Some(format!("{} {version} ({}, {})", package.name, package.ecosystem, dependency.transitivity)),
         );
         facts.add("purl", package.purl.as_ref());
-        facts.add("brought by", Some(dependency.introduced_by.join(" > ")));
+        facts.add("introduced by", Some(dependency.introduced_by.join(" > ")));
         facts.add("affected", dependency.affected_range.as_ref());
         facts.add(
             "lockfile",

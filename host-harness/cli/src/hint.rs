@@ -53,7 +53,8 @@ pub fn hint(code: Code) -> Option<&'static str> {
         Code::ConnectorNotFound | Code::ConnectorMismatch => "give the right component with --connector FILE.wasm",
         Code::ConnectorNotOwn => {
             "to see what the other one would change, add --dry-run; to use it, replace the file that \
-             `harness instance show` names, or use the harness that bundles it"
+             `harness instance show` names and accept it with `harness instance accept-connector NAME`, or use the \
+             program that bundles it"
         }
         Code::ConnectorChanged => {
             "restore the previous file, or inspect the new one and accept it: harness instance accept-connector NAME"

@@ -224,7 +224,7 @@ fn show(output: Output, report: &ImportReport, remarks: &[Diagnostic]) {
         output.line("  map these projects and import the file once more: harness mapping list --state unmapped");
     }
     if let Completeness::Incomplete { reason } = &summary.completeness {
-        output.line(format!("  what is not in it may still be there: {reason}"));
+        output.line(format!("  not proven to be a complete scan: {reason}"));
     }
     if let Some(message) = &report.run.message {
         output.message(&format!("{}: {message}", report.run.state.as_str()));

@@ -386,8 +386,9 @@ mod tests {
     use std::collections::BTreeSet;
 
     use clap::CommandFactory;
+    use host_harness::Code;
 
-    use super::{Cli, GROUPS};
+    use super::{Cli, GROUPS, hint::hint};
 
     #[test]
     fn the_help_lists_every_command_under_one_heading() {
@@ -404,6 +405,31 @@ mod tests {
             let path = format!("{path} {}", it.get_name());
             all(it, &path, found);
             found.push((path, it));
+        }
+    }
+
+    #[test]
+    fn hints_name_commands_and_options_that_exist() {
+        let command = Cli::command();
+        let mut commands = Vec::new();
+        all(&command, "harness", &mut commands);
+        let paths: BTreeSet<&str> = commands.iter().map(|(path, _)| path.as_str()).collect();
+        let arguments = commands.iter().flat_map(|(_, it)| it.get_arguments()).chain(command.get_arguments());
+        let options: BTreeSet<&str> = arguments.filter_map(clap::Arg::get_long).collect();
+        let group = |path: &str| paths.iter().any(|it| it.starts_with(&format!("{path} ")));
+        for text in Code::ALL.iter().filter_map(|code| hint(*code)) {
+            let is_part = |sign: char| sign.is_ascii_lowercase() || sign == '-';
+            for named in text.split("harness ").skip(1) {
+                let mut words = named.split(|sign| !is_part(sign));
+                let mut path = format!("harness {}", words.next().unwrap_or_default());
+                if group(&path) {
+                    path = format!("{path} {}", words.next().unwrap_or_default());
+                }
+                assert!(paths.contains(path.trim_end()), "{path}: {text}");
+            }
+            for option in text.split(|sign| !is_part(sign)).filter_map(|word| word.strip_prefix("--")) {
+                assert!(options.contains(option), "--{option}: {text}");
+            }
         }
     }
 

@@ -311,7 +311,7 @@ async fn release(tenant: &Tenant, output: Output, args: ReleaseArgs, ignored: bo
         let Released { kept, deleted } = report.released;
         let what = if ignored { "is ignored" } else { "is no longer mapped" };
         let became = match (kept, deleted) {
-            (0, 0) => "it had brought nothing that was still there".to_owned(),
+            (0, 0) => "it had no findings".to_owned(),
             (kept, 0) => format!("{kept} findings and packages are kept as history"),
             (_, deleted) => format!("{deleted} findings were deleted"),
         };
@@ -323,7 +323,7 @@ async fn release(tenant: &Tenant, output: Output, args: ReleaseArgs, ignored: bo
 /// What a person at a terminal wants to become of findings.
 fn asked(output: Output, project: &str, findings: u64) -> Result<Option<KeptFindings>, Failure> {
     output.question(&format!(
-        "Project {project} has brought {findings} findings. Keep them as history, or delete them? [keep/delete] "
+        "Project {project} has {findings} findings. Keep them as history, or delete them? [keep/delete] "
     ));
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line)?;

@@ -47,7 +47,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
 fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Failure> {
     let told = |error: io::Error| {
         Failure::new(
-            "file",
+            "file-unreadable",
             format!("cannot read {}: {error}", path.display()),
             Some("check the path and its permissions"),
         )

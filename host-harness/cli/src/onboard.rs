@@ -140,7 +140,7 @@ async fn name(tenant: &Tenant, given: Option<InstanceName>, asker: Option<&Asker
         (_, Some(asker)) => asker.name(),
         (_, None) => Err(Failure::new(
             "onboarding",
-            "nothing says which instance is to be set up, and there is no terminal to ask at",
+            "no instance is named, and there is no terminal to ask",
             Some("give its name: harness onboard NAME"),
         )
         .of(tenant.id(), None)),

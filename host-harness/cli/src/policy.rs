@@ -212,7 +212,7 @@ async fn import(context: &Context, file: &Path, check: bool) -> Result<ExitCode,
     let output = context.output;
     let text = read(file).map_err(|error| {
         let message = format!("cannot read {}: {error}", file.display());
-        Failure::new("file", message, Some("check the path and its permissions"))
+        Failure::new("file-unreadable", message, Some("check the path and its permissions"))
     })?;
     let imported = if check {
         Policies::load(&text).map(|policies| PoliciesImported::read(&policies)).map_err(HarnessError::Policies)

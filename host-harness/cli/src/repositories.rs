@@ -147,7 +147,7 @@ const MAX_LIST_BYTES: u64 = 256 << 20;
 fn read(file: &Path) -> Result<RepositoryList, Failure> {
     let told = |error: std::io::Error| {
         let message = format!("cannot read {}: {error}", file.display());
-        Failure::new("file", message, Some("check the path, the permissions, and that it is UTF-8"))
+        Failure::new("file-unreadable", message, Some("check the path, the permissions, and that it is UTF-8"))
     };
     let bytes = read_bounded(file, MAX_LIST_BYTES).map_err(told)?;
     let name = file.file_name().map_or_else(|| file.display().to_string(), |name| name.to_string_lossy().into_owned());

@@ -133,9 +133,9 @@ fn moment_of(text: &str) -> Result<Timestamp, Failure> {
     match text.parse::<Span>() {
         Ok(span) => Ok(ago(span)),
         Err(_) => Err(Failure::new(
-            "invalid-moment",
-            format!("`{text}` is no moment"),
-            Some("write 2026-11-20, 2026-11-20T08:00:00Z, or so long ago: 36h, 7d"),
+            "invalid-time",
+            format!("invalid date or age `{text}`"),
+            Some("write a date, a moment or an age: 2026-11-20, 2026-11-20T08:00:00Z, 36h, 7d"),
         )),
     }
 }
@@ -264,7 +264,7 @@ pub fn show_run(output: Output, run: &Run) {
     if !aside.is_empty() {
         let told = counts.skipped + counts.unusable + counts.warnings;
         let more = if told > 0 { format!(" (harness runs {} shows more)", run.id) } else { String::new() };
-        output.line(format!("  beside them {}{more}", aside.join(", ")));
+        output.line(format!("  also {}{more}", aside.join(", ")));
     }
     output.line(format!(
         "  {} pages, {} requests, {} received, {took:.2} s, {} guest memory at most",
@@ -289,7 +289,7 @@ fn show_reads(output: Output, run: &Run) {
                 [] => String::new(),
             },
         };
-        let state = if read.state == ReadState::Pending { "not at its end" } else { read.state.as_str() };
+        let state = if read.state == ReadState::Pending { "incomplete" } else { read.state.as_str() };
         let counts = &read.counts;
         table.add_row([
             read.kind.to_string(),

@@ -135,7 +135,7 @@ pub fn exec(args: &Args) -> Result<ExitCode, Failure> {
         schemas.retain(|(name, _)| *name == wanted);
         if schemas.is_empty() {
             let message = format!("no command `{command}` prints JSON");
-            return Err(Failure::new("no-such-schema", message, Some(&hint)));
+            return Err(Failure::new("schema-not-found", message, Some(&hint)));
         }
     }
     // A schema is JSON, whatever was asked for.

@@ -53,7 +53,9 @@ pub struct Args {
     #[arg(long)]
     restart: bool,
     /// Sync everything due now, of all tenants, then exit; prints events as `daemon` does
-    #[arg(long, exclusive = true)]
+    #[arg(long, conflicts_with_all = [
+        "instance", "kinds", "projects", "incremental", "full", "allow_removal", "max_removal", "dry_run", "restart", "token",
+    ])]
     due: bool,
     #[command(flatten)]
     secret: SecretArgs,

@@ -65,7 +65,7 @@ impl Open {
         let words = given.iter().map(|word| {
             find(&known, word).ok_or_else(|| {
                 let hint = format!("give one of {}", known.join(", "));
-                Failure::new(USAGE, format!("`{word}` is no {}", self.noun()), Some(&hint))
+                Failure::new(USAGE, format!("invalid {} `{word}`", self.noun()), Some(&hint))
             })
         });
         words.collect()
@@ -159,7 +159,7 @@ mod tests {
         assert_eq!(words(Open::Verdict, &["REACHABLE"]).await.unwrap(), ["reachable"]);
         assert_eq!(words(Open::Transitivity, &[]).await.unwrap(), [""; 0]);
         let wrong = words(Open::Kind, &["sca", "bogus"]).await.unwrap_err();
-        assert_eq!((wrong.code.as_str(), wrong.message.as_str()), ("usage", "`bogus` is no kind"));
+        assert_eq!((wrong.code.as_str(), wrong.message.as_str()), ("usage", "invalid kind `bogus`"));
         assert_eq!(wrong.hint.unwrap(), "give one of sast, sca, ai-sast, secrets, packages");
         assert_eq!(severity("HIGH").unwrap().as_str(), "high");
     }

@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 /// A name is not of the allowed form.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("`{name}` is no name for {what}: use 1 to 63 of a-z, 0-9 and `-`, beginning and ending with a letter or digit")]
+#[error("invalid {what} name `{name}`: use 1 to 63 of a-z, 0-9 and `-`, beginning and ending with a letter or digit")]
 pub struct NameError {
     what: &'static str,
     name: String,
@@ -54,12 +54,12 @@ macro_rules! name {
 
 name! {
     /// The unit of isolation: whose data it is.
-    TenantId, "a tenant"
+    TenantId, "tenant"
 }
 
 name! {
     /// A connector set up for one account, within a tenant.
-    InstanceName, "an instance"
+    InstanceName, "instance"
 }
 
 #[cfg(test)]

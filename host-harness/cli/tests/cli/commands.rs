@@ -106,7 +106,7 @@ fn a_file_is_normalized_without_a_store() {
     assert_eq!(done.code, 1);
     insta::assert_snapshot!(desk.stable(&done.stderr), @"
     error: FOLDER/huge.json is larger than 64 MiB
-      to do: `harness import` reads files of any size
+      hint: `harness import` reads files of any size
     ");
     assert!(!desk.data_dir().join("tenants").exists());
 }

@@ -131,7 +131,7 @@ fn findings_that_are_gone_all_at_once_are_listed_before_they_are_marked() {
     assert!(total > 100, "{total}");
     let refused = desk.run(&["sync"]);
     assert_eq!(refused.code, 3);
-    assert!(refused.stdout.contains("harness sync code --allow-removal"), "{}", refused.stdout);
+    assert!(refused.stdout.contains("harness sync NAME --allow-removal"), "{}", refused.stdout);
     let vanished =
         || desk.json(&["findings", "--include-non-security", "--status", "vanished"])["total"].as_u64().unwrap();
     assert_eq!(vanished(), 0);

@@ -195,9 +195,10 @@ const READS: [&[&str]; 42] = [
 
 /// The other commands: they change something, and say only what was done to
 /// things that a person named, or are looked at elsewhere.
-const OTHERS: [&str; 36] = [
+const OTHERS: [&str; 37] = [
     "demo",
     "onboard",
+    "instance accept-connector",
     "instance add",
     "instance rotate-token",
     "instance set",
@@ -220,7 +221,7 @@ const OTHERS: [&str; 36] = [
     "advisories import",
     "advisories clear",
     "policy import",
-    "policy clear",
+    "policy remove",
     "runs prune",
     "daemon",
     "notify set",
@@ -237,8 +238,11 @@ const OTHERS: [&str; 36] = [
 /// All commands, as the help tells them.
 fn commands(desk: &Desk, group: &[&str]) -> BTreeSet<String> {
     let help = desk.ok(&[group, &["--help"]].concat());
-    let listed = help.split_once("Commands:\n").map_or("", |(_, listed)| listed);
-    let names = listed.lines().take_while(|line| line.starts_with("  ")).filter(|line| !line.starts_with("   "));
+    let listed = match group {
+        [] => help.split("Global options:").next().unwrap(),
+        _ => help.split_once("Commands:\n").map_or("", |(_, listed)| listed.split("\n\n").next().unwrap()),
+    };
+    let names = listed.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   "));
     let names: Vec<&str> = names.filter_map(|line| line.split_whitespace().next()).filter(|it| *it != "help").collect();
     let mut all: BTreeSet<String> = names.iter().flat_map(|name| commands(desk, &[group, &[*name]].concat())).collect();
     let usage = help.lines().find(|line| line.starts_with("Usage:")).unwrap();

@@ -90,7 +90,7 @@ fn two_scanners_see_one_issue_and_it_survives_one_of_them() {
     // The same report again changes nothing.
     let before = desk.content();
     let again = desk.json(&import);
-    let counts = &again["imports"][0]["daemon"];
+    let counts = &again["imports"][0]["run"];
     assert_eq!((&counts["unchanged"], &counts["new"], &counts["changed"]), (&json!(2), &json!(0), &json!(0)));
     assert_eq!(desk.content(), before);
 

@@ -56,7 +56,7 @@ fn two_syncs_of_one_instance_do_not_meet() {
     }
     let second = desk.run(&["sync"]);
     assert_eq!(second.code, 1);
-    assert!(second.stderr.contains("another process is at work on this instance"), "{}", second.stderr);
+    assert!(second.stderr.contains("instance is locked by another process"), "{}", second.stderr);
     assert!(first.wait().unwrap().success());
 }
 
@@ -95,11 +95,7 @@ fn a_killed_import_goes_on_and_ends_with_the_same_store() {
     child.wait().unwrap();
 
     let report = killed.json(&import)["imports"][0].clone();
-    assert_eq!(
-        (&report["daemon"]["state"], &report["daemon"]["resumed"]),
-        (&"complete".into(), &1.into()),
-        "{report:#}"
-    );
+    assert_eq!((&report["run"]["state"], &report["run"]["resumed"]), (&"complete".into(), &1.into()), "{report:#}");
     assert_eq!((&report["outcome"]["records"], &report["outcome"]["findings"]), (&30_000.into(), &30_000.into()));
     assert_eq!(killed.content(), undisturbed.content());
     let again = killed.json(&import)["imports"][0]["outcome"].clone();

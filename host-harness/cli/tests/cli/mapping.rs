@@ -54,7 +54,7 @@ fn only_what_matches_the_list_is_read_and_a_new_project_joins_in_the_same_sync()
     desk.added();
     desk.ok(&["mapping", "mode", "code", "match"]);
     let shown = desk.ok(&["sync"]);
-    assert!(shown.contains("3 projects are not mapped to a repository and not read"), "{shown}");
+    assert!(shown.contains("3 projects are not mapped to a repository and not synced"), "{shown}");
     assert_eq!(found(&desk), known[..2].iter().cloned().collect());
     let done = desk.run(&["sync", "--project", &names(&desk)[3]]);
     assert!(done.code == 1 && done.stderr.contains("harness mapping set"), "{}", done.stderr);
@@ -196,7 +196,7 @@ fn a_file_of_a_project_that_is_not_mapped_is_counted_and_not_taken_in() {
     desk.ok(&["mapping", "mode", "code", "match"]);
     let done = desk.run(&import);
     assert_eq!(done.code, 3, "{}", done.stderr);
-    assert!(done.stdout.contains("of projects that are not mapped"), "{}", done.stdout);
+    assert!(done.stdout.contains("of unmapped projects"), "{}", done.stdout);
     assert_eq!(total(&desk), 0);
     desk.ok(&["repositories", "add", "acme/shop"]);
     desk.run(&import);

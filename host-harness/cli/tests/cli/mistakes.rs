@@ -39,7 +39,7 @@ fn a_tenant_whose_name_is_mistyped_is_not_made() {
     for arguments in reads {
         let done = of(arguments);
         assert_eq!(done.code, 1, "{arguments:?}: {}{}", done.stdout, done.stderr);
-        assert!(done.stderr.contains("there is no tenant `acem`"), "{arguments:?}: {}", done.stderr);
+        assert!(done.stderr.contains("tenant `acem` not found"), "{arguments:?}: {}", done.stderr);
         assert!(done.stderr.contains("harness tenant add NAME"), "{arguments:?}: {}", done.stderr);
     }
     // Nor for a file that is not there.

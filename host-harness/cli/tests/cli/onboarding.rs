@@ -33,18 +33,18 @@ fn all_steps_by_options_make_an_instance_that_syncs() {
     let desk = Desk::new(shape(), vec![]);
     let done = onboard(&desk, &["--kinds", "sast", "--projects", "all", "--auto-map", "create"]);
     assert_eq!(done.code, 0, "{}", done.stderr);
-    insta::assert_snapshot!(desk.stable(&done.stdout), @r"
-        Authorized for deployment `demo-corp` (id 4242)
-          sast: readable
-          sca: readable
-          ai-sast: readable
-          secrets: readable
-          packages: readable
-        Kinds: sast
-        Projects: all
-        Projects without a repository: adopt
-        Saved. Next: harness sync code
-        ");
+    insta::assert_snapshot!(desk.stable(&done.stdout), @"
+    Authorized for deployment `demo-corp` (id 4242)
+      sast: readable
+      sca: readable
+      ai-sast: readable
+      secrets: readable
+      packages: readable
+    Kinds: sast
+    Projects: all
+    Projects without a repository: create
+    Saved. Next: harness sync code
+    ");
     assert_eq!(under_way(&desk), Vec::<Value>::new());
     let instance = desk.json(&["instance", "show", "code"]);
     assert_eq!((&instance["status"], &instance["settings"]["kinds"]), (&"connected".into(), &json!(["sast"])));
@@ -58,24 +58,24 @@ fn all_steps_by_options_make_an_instance_that_syncs() {
 #[test]
 fn an_onboarding_is_left_after_the_second_step_and_gone_on_with() {
     let desk = Desk::new(shape(), vec![]);
-    insta::assert_snapshot!(told(&desk, &onboard(&desk, &["--kinds", "sast,sca"])), @r"
-        error: default/code: the onboarding of `code` is not at its end: the projects are not chosen
-          to do: what was decided so far is kept: go on with harness onboard NAME at a terminal, or with --kinds KIND,…, --projects PATTERN and --auto-map adopt|match|off, or with --yes for what is usual
-        ");
+    insta::assert_snapshot!(told(&desk, &onboard(&desk, &["--kinds", "sast,sca"])), @"
+    error: default/code: the onboarding of `code` is not at its end: the projects are not chosen
+      hint: your answers are kept: continue with harness onboard NAME at a terminal, or with --kinds KIND,…, --projects PATTERN and --auto-map create|match|manual, or with --yes for the defaults
+    ");
     assert_eq!(desk.json(&["instance", "list"])["instances"], json!([]));
     let left = under_way(&desk);
     assert_eq!((&left[0]["name"], &left[0]["step"]), (&"code".into(), &"projects".into()));
     assert_eq!(left[0]["kinds"], json!(["sast", "sca"]));
 
     // A wrong answer keeps what there is; the name need not be said again.
-    insta::assert_snapshot!(told(&desk, &desk.run(&["onboard", "--projects", "nobody/*"])), @r"
-        error: default/code: none of the vendor's 14 projects is called `nobody/*`
-          to do: `*` stands for any signs; --projects all takes all of them
-        ");
-    insta::assert_snapshot!(told(&desk, &desk.run(&["onboard", "--kinds", "secrets,other"])), @r"
-        error: default/code: other cannot be brought: the connector has no such kind
-          to do: choose among those that the token can read, or give it the right at the vendor
-        ");
+    insta::assert_snapshot!(told(&desk, &desk.run(&["onboard", "--projects", "nobody/*"])), @"
+    error: default/code: none of the vendor's 14 projects is called `nobody/*`
+      hint: `*` stands for any characters; --projects all selects all of them
+    ");
+    insta::assert_snapshot!(told(&desk, &desk.run(&["onboard", "--kinds", "secrets,other"])), @"
+    error: default/code: other cannot be brought: the connector has no such kind
+      hint: choose among those that the token can read, or grant it the permission at the vendor
+    ");
     assert_eq!(under_way(&desk)[0]["kinds"], json!(["sast", "sca"]));
     assert_eq!(desk.run(&["onboard", "--projects", "all"]).code, 1);
     assert_eq!(under_way(&desk)[0]["step"], "mapping");
@@ -108,20 +108,20 @@ fn only_chosen_projects_are_brought_also_when_more_come() {
 #[test]
 fn without_a_terminal_nothing_is_asked() {
     let desk = Desk::new(shape(), vec![]);
-    insta::assert_snapshot!(told(&desk, &desk.run(&["onboard"])), @r"
-        error: default: nothing says which instance is to be set up, and there is no terminal to ask at
-          to do: give its name: harness onboard NAME
-        ");
-    insta::assert_snapshot!(told(&desk, &desk.run(&["onboard", "code"])), @r"
-        error: default/code: the environment variable SEMGREP_APP_TOKEN is not set
-          to do: set the environment variable, or give the token with --token-file FILE or --token-stdin
-        ");
+    insta::assert_snapshot!(told(&desk, &desk.run(&["onboard"])), @"
+    error: default: no instance is named, and there is no terminal to ask
+      hint: give its name: harness onboard NAME
+    ");
+    insta::assert_snapshot!(told(&desk, &desk.run(&["onboard", "code"])), @"
+    error: default/code: the environment variable SEMGREP_APP_TOKEN is not set
+      hint: set the environment variable, or give the token with --token-file FILE or --token-stdin
+    ");
     let (origin, set) = (desk.simulator.url().to_owned(), format!("origin={}", desk.simulator.url()));
     let arguments = ["onboard", "code", "--set", &set, "--allow-private-origin", &origin, "--token-stdin"];
-    insta::assert_snapshot!(told(&desk, &desk.fed(&arguments, TOKEN)), @r"
-        error: default/code: a token from standard input is for one command only, and the instance would be left without one
-          to do: store it with --store-token, or give a file or variable
-        ");
+    insta::assert_snapshot!(told(&desk, &desk.fed(&arguments, TOKEN)), @"
+    error: default/code: a token from stdin is not stored
+      hint: store it with --store-token, or give a file or variable
+    ");
     assert_eq!(desk.simulator.stats().requests, 0);
 }
 
@@ -171,7 +171,10 @@ fn a_stored_token_serves_all_steps_and_goes_with_an_onboarding_that_is_given_up(
     desk.in_no_file(&[TOKEN]);
     // An instance that is there is not set up once more.
     desk.file("token", TOKEN);
-    insta::assert_snapshot!(told(&desk, &onboard(&desk, &["--store-token", "--vault-key-file", &key])), @"error: default/code: there is already an instance `code`: choose another name");
+    insta::assert_snapshot!(told(&desk, &onboard(&desk, &["--store-token", "--vault-key-file", &key])), @"
+    error: default/code: instance `code` already exists
+      hint: choose another name
+    ");
     assert_eq!(entries(), 1);
 }
 
@@ -183,6 +186,9 @@ fn an_instance_and_an_onboarding_of_one_name_do_not_take_each_others_token() {
     assert_eq!(onboard(&desk, &["--store-token", "--vault-key-file", &key]).code, 1);
     let entries = || desk.json(&["vault", "show"])["entries"].as_array().unwrap().len();
     let added = desk.add(&["--store-token", "--vault-key-file", &key]);
-    insta::assert_snapshot!(told(&desk, &added), @"error: default/code: an onboarding of `code` is under way: go on with it, or give it up with harness onboard code --abandon");
+    insta::assert_snapshot!(told(&desk, &added), @"
+    error: default/code: an onboarding of `code` is in progress
+      hint: continue with harness onboard NAME, or discard it with harness onboard NAME --discard
+    ");
     assert_eq!((entries(), under_way(&desk).len()), (1, 1));
 }

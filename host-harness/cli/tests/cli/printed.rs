@@ -80,7 +80,7 @@ fn the_demo_agrees_with_its_world_and_shows_it() {
     let report = desk.json(&["demo", "--findings", "600", "--seed", "5"]);
     assert_eq!(report["agrees"], true);
     for number in ["pages", "requests", "received_bytes", "peak_memory_bytes"] {
-        assert!(report["daemon"][number].as_u64() > Some(0), "{number}");
+        assert!(report["run"][number].as_u64() > Some(0), "{number}");
     }
 }
 

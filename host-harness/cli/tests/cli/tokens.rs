@@ -72,28 +72,25 @@ fn a_vault_without_its_key_is_told_and_nothing_is_noted_on_the_instance() {
     let (desk, key) = stored();
     desk.ok(&["sync", "--vault-key-file", &key]);
     let before = instance(&desk);
-    insta::assert_snapshot!(failed(&desk, &desk.run(&["sync"])), @r"
-        error: default/code: the key of the vault cannot be read: the environment variable HARNESS_VAULT_KEY is not set
-          to do: give the key in HARNESS_VAULT_KEY, or its file with --vault-key-file FILE or HARNESS_VAULT_KEY_FILE; `harness vault new-key` makes one for a new vault
-        ");
+    insta::assert_snapshot!(failed(&desk, &desk.run(&["sync"])), @"
+    error: default/code: the key of the vault cannot be read: the environment variable HARNESS_VAULT_KEY is not set
+      hint: give the key in HARNESS_VAULT_KEY, or its file with --vault-key-file FILE or HARNESS_VAULT_KEY_FILE; `harness vault generate-key` creates one for a new vault
+    ");
     let other = key_file(&desk, "other");
     let told = failed(&desk, &desk.run(&["sync", "--vault-key-file", &other]));
-    assert!(
-        told.contains("is sealed with the key of the id") && told.contains("give the key that has that id"),
-        "{told}"
-    );
+    assert!(told.contains("is sealed with the key of the id") && told.contains("give the key with that id"), "{told}");
     let no_key = desk.file("no-key", "correct-horse-battery-staple");
-    insta::assert_snapshot!(failed(&desk, &desk.run(&["sync", "--vault-key-file", &no_key])), @r"
-        error: default/code: what the file FOLDER/no-key holds is not a key for a vault
-          to do: give a key as `harness vault new-key` prints it, whole and on one line
-        ");
+    insta::assert_snapshot!(failed(&desk, &desk.run(&["sync", "--vault-key-file", &no_key])), @"
+    error: default/code: what the file FOLDER/no-key holds is not a key for a vault
+      hint: give a key as `harness vault generate-key` prints it, whole and on one line
+    ");
     let vault = desk.data_dir().join("tenants/default/vault");
     let whole = std::fs::read(&vault).unwrap();
     std::fs::write(&vault, &whole[1..]).unwrap();
-    insta::assert_snapshot!(failed(&desk, &desk.run(&["sync", "--vault-key-file", &key])), @r"
-        error: default/code: the vault FOLDER/data/tenants/default/vault is damaged
-          to do: restore it from a backup, or move it away and give the tokens again: harness instance rotate-token NAME --store-token
-        ");
+    insta::assert_snapshot!(failed(&desk, &desk.run(&["sync", "--vault-key-file", &key])), @"
+    error: default/code: the vault FOLDER/data/tenants/default/vault is damaged
+      hint: restore it from a backup, or move it away and give the tokens again: harness instance rotate-token NAME --store-token
+    ");
     std::fs::write(&vault, &whole).unwrap();
     assert_eq!(instance(&desk), before);
 }
@@ -101,10 +98,10 @@ fn a_vault_without_its_key_is_told_and_nothing_is_noted_on_the_instance() {
 #[test]
 fn without_a_key_no_token_is_stored_and_no_instance_made() {
     let desk = Desk::new(shape(), vec![]);
-    insta::assert_snapshot!(failed(&desk, &desk.add(&["--store-token"])), @r"
-        error: default/code: the key of the vault cannot be read: the environment variable HARNESS_VAULT_KEY is not set
-          to do: give the key in HARNESS_VAULT_KEY, or its file with --vault-key-file FILE or HARNESS_VAULT_KEY_FILE; `harness vault new-key` makes one for a new vault
-        ");
+    insta::assert_snapshot!(failed(&desk, &desk.add(&["--store-token"])), @"
+    error: default/code: the key of the vault cannot be read: the environment variable HARNESS_VAULT_KEY is not set
+      hint: give the key in HARNESS_VAULT_KEY, or its file with --vault-key-file FILE or HARNESS_VAULT_KEY_FILE; `harness vault generate-key` creates one for a new vault
+    ");
     assert_eq!(desk.json(&["instance", "list"])["instances"], Value::Array(vec![]));
     // A token that the vendor refuses is not kept either.
     let (key, wrong) = (key_file(&desk, "key"), desk.file("token", SECOND_TOKEN));
@@ -121,10 +118,10 @@ fn a_wrong_token_is_refused_and_the_old_one_works_on() {
     let vault = std::fs::read(desk.data_dir().join("tenants/default/vault")).unwrap();
     let wrong = desk.file("wrong", SECOND_TOKEN);
     let done = desk.run(&["instance", "rotate-token", "code", "--token-file", &wrong, "--vault-key-file", &key]);
-    insta::assert_snapshot!(failed(&desk, &done), @r"
-        error: default/code: unauthorized: Semgrep refused the token as wrong or expired: invalid API token
-          to do: the token is wrong, revoked or expired: make a new one at the vendor, and give it by its environment variable or with --token-file; an instance that is there takes it with: harness instance rotate-token NAME
-        ");
+    insta::assert_snapshot!(failed(&desk, &done), @"
+    error: default/code: unauthorized: Semgrep refused the token as wrong or expired: invalid API token
+      hint: the token is wrong, revoked or expired: create a new one at the vendor, and give it by its environment variable or with --token-file; an existing instance takes it with: harness instance rotate-token NAME
+    ");
     assert_eq!((instance(&desk), desk.content()), (before, content));
     assert_eq!(std::fs::read(desk.data_dir().join("tenants/default/vault")).unwrap(), vault);
     desk.ok(&["sync", "--vault-key-file", &key]);
@@ -155,10 +152,10 @@ fn a_good_token_takes_over_and_nothing_is_lost() {
     desk.ok(&[&rotate[..], &["--store-token"]].concat());
     std::fs::remove_file(&good).unwrap();
     desk.ok(&["sync", "--vault-key-file", &key]);
-    insta::assert_snapshot!(failed(&desk, &desk.run(&rotate)), @r"
-        error: default/code: the token is in the vault, and nothing says where the new one is
-          to do: give it with --token-file FILE, --token-env VARIABLE or --token-stdin
-        ");
+    insta::assert_snapshot!(failed(&desk, &desk.run(&rotate)), @"
+    error: default/code: the token is in the vault, and nothing says where the new one is
+      hint: give it with --token-file FILE, --token-env VARIABLE or --token-stdin
+    ");
 }
 
 #[test]
@@ -173,10 +170,10 @@ fn a_token_of_another_account_must_be_meant() {
     desk.simulator.set_token(SECOND_TOKEN);
     let token = desk.file("second", SECOND_TOKEN);
     let rotate = ["instance", "rotate-token", "code", "--token-file", &token];
-    insta::assert_snapshot!(failed(&desk, &desk.run(&rotate)), @r"
-        error: default/code: this is the account `other-corp` (id 77) at the vendor, and the instance is of `demo-corp` (id 4242): nothing was changed
-          to do: give a token of the same account; if the other one is meant, say so with --allow-account-change: what was brought from the old one is marked as vanished by the next full sync with --allow-removal
-        ");
+    insta::assert_snapshot!(failed(&desk, &desk.run(&rotate)), @"
+    error: default/code: this is the account `other-corp` (id 77) at the vendor, and the instance is of `demo-corp` (id 4242): nothing was changed
+      hint: give a token of the same account; if the other one is meant, confirm with --allow-account-change: the findings of the old one are marked as vanished by the next full sync with --allow-removal
+    ");
     assert_eq!(instance(&desk), before);
     let rotated = desk.json(&[&rotate[..], &["--allow-account-change"]].concat());
     assert_eq!(rotated["connection"]["deployment"]["slug"], "other-corp");
@@ -256,10 +253,10 @@ fn a_paused_instance_is_not_synced_until_it_is_resumed() {
     let paused = instance(&desk);
     assert_eq!((&paused["status"], &paused["status_detail"]), (&"paused".into(), &"moving house".into()));
     assert_eq!(paused["health"], "connected");
-    insta::assert_snapshot!(failed(&desk, &desk.run(&["sync", "code"])), @r"
-        error: default/code: the instance `code` is paused
-          to do: let it go on with: harness instance resume NAME
-        ");
+    insta::assert_snapshot!(failed(&desk, &desk.run(&["sync", "code"])), @"
+    error: default/code: the instance `code` is paused
+      hint: resume it with: harness instance resume NAME
+    ");
     assert!(desk.ok(&["sync"]).contains("default/code: paused"));
     assert_eq!(desk.json(&["runs"])["runs"], Value::Array(vec![]));
     desk.ok(&["instance", "resume", "code"]);

@@ -48,7 +48,7 @@ fn pages_csv_and_counts_agree() {
     assert!(shown.contains("Reachable: ") && shown.contains("CWE Top 25 of "), "{shown}");
 
     let wrong = desk.run(&["findings", "--sort", "path", "--cursor", cursor]);
-    assert_eq!((wrong.code, wrong.stderr.contains("another order")), (1, true), "{}", wrong.stderr);
+    assert_eq!((wrong.code, wrong.stderr.contains("does not match the sort order")), (1, true), "{}", wrong.stderr);
 }
 
 #[test]
@@ -161,10 +161,10 @@ fn filters_are_written_as_people_write_them_and_a_scope_of_nothing_is_told() {
     for view in ["dashboard", "findings", "issues", "packages"] {
         let none = desk.run(&[view, "--project", "nope", "--json"]);
         assert_eq!(none.code, 0, "{view}: {}", none.stderr);
-        let remark = "no project is called `nope`; `harness projects` lists them\n";
+        let remark = "no project named `nope`; `harness projects` lists them\n";
         assert!(none.stderr.starts_with(remark), "{view}: {}", none.stderr);
         let none = desk.run(&[view, "--environment", "nope", "--json"]);
-        assert!(none.stderr.starts_with("no project is of this repository, group, environment"), "{view}");
+        assert!(none.stderr.starts_with("no project matches the filters"), "{view}");
         let some = desk.run(&[view, "--project", "shop", "--json"]);
         assert!(some.code == 0 && !some.stderr.contains("no project"), "{view}: {}", some.stderr);
     }

@@ -96,7 +96,7 @@ fn runs_are_told_to_a_receiver_that_checks_them_and_nothing_is_told_twice_from_a
     assert_eq!(header(&head, "webhook-signature"), format!("v1,{}", BASE64.encode(&signed)));
     let told: Value = serde_json::from_str(&body).unwrap();
     let counts = desk.json(&["runs", "1"])["runs"][0]["new"].clone();
-    assert_eq!((&told["type"], &told["daemon"], &told["counts"]["new"]), (&json!("run-ended"), &json!(1), &counts));
+    assert_eq!((&told["type"], &told["run"], &told["counts"]["new"]), (&json!("run-ended"), &json!(1), &counts));
 
     desk.follows("notify-event", &told);
     desk.follows("notify-deliveries", &desk.json(&["notify", "deliveries"]));
