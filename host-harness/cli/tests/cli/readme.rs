@@ -115,10 +115,11 @@ fn comparable(text: &str) -> String {
     let has =
         |word: &str, sign: char| word.starts_with(|it: char| it.is_ascii_digit()) && word.matches(sign).count() == 2;
     let is_moment = |word: &str| has(word, '-') || has(word, ':');
-    let stable = words
-        .iter()
-        .enumerate()
-        .filter(|(at, word)| !is_measure(*at) && !is_unit(word) && !is_moment(word) && !word.contains("127.0.0.1:"));
+    // A cursor holds row ids, which are given as projects arrive.
+    let is_cursor = |word: &str| word.len() > 40 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let stable = words.iter().enumerate().filter(|(at, word)| {
+        !is_measure(*at) && !is_unit(word) && !is_moment(word) && !is_cursor(word) && !word.contains("127.0.0.1:")
+    });
     stable.map(|(_, word)| *word).collect::<Vec<_>>().join(" ")
 }
 
