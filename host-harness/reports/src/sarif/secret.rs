@@ -1,5 +1,6 @@
 //! Results that show credentials, and how they are kept out.
 
+use aho_corasick::{AhoCorasick, MatchKind};
 use appsec_model::{History, Kind, LeakedSecret, Rule};
 use serde_json::Value;
 
@@ -65,11 +66,11 @@ pub fn secret(result: &Value) -> LeakedSecret {
 pub fn hide(result: &Value) -> Value {
     let mut secrets = Vec::new();
     collect(result, false, &mut secrets);
-    // A longer one first: a shorter one may be a part of it.
-    secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-    secrets.dedup();
+    // All of them at once, the longer one where two begin: a shorter one may be a
+    // part of it. The time does not depend on how many there are.
+    let finder = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&secrets).ok();
     let mut hidden = result.clone();
-    remove(&mut hidden, &secrets);
+    remove(&mut hidden, finder.as_ref());
     hidden
 }
 
@@ -89,19 +90,26 @@ fn collect(value: &Value, is_code: bool, secrets: &mut Vec<String>) {
     }
 }
 
-fn remove(value: &mut Value, secrets: &[String]) {
+/// Takes code out, and what was found in it. Where so much code cannot be looked
+/// for at all, no text is kept.
+fn remove(value: &mut Value, finder: Option<&AhoCorasick>) {
     match value {
-        Value::String(text) => {
-            for secret in secrets {
-                if text.contains(secret.as_str()) {
-                    *text = text.replace(secret.as_str(), HIDDEN);
-                }
+        Value::String(text) => match finder {
+            Some(finder) if finder.is_match(text.as_str()) => {
+                let mut kept = String::with_capacity(text.len());
+                finder.replace_all_with(text, &mut kept, |_, _, kept| {
+                    kept.push_str(HIDDEN);
+                    true
+                });
+                *text = kept;
             }
-        }
-        Value::Array(list) => list.iter_mut().for_each(|value| remove(value, secrets)),
+            Some(_) => {}
+            None => HIDDEN.clone_into(text),
+        },
+        Value::Array(list) => list.iter_mut().for_each(|value| remove(value, finder)),
         Value::Object(map) => {
             map.retain(|key, _| !CODE.contains(&key.as_str()));
-            map.values_mut().for_each(|value| remove(value, secrets));
+            map.values_mut().for_each(|value| remove(value, finder));
         }
         _ => {}
     }
@@ -128,5 +136,14 @@ mod tests {
             "codeFlows": [{"x": {}}],
         });
         assert_eq!(hide(&result), expect);
+    }
+
+    #[test]
+    fn of_two_credentials_the_longer_one_is_hidden_whole() {
+        let result = json!({
+            "message": {"text": "s3cr3t-v4lue-and-more, s3cr3t-v4lue"},
+            "locations": [{"a": {"snippet": {"text": "s3cr3t-v4lue"}}, "b": {"snippet": {"text": "s3cr3t-v4lue-and-more"}}}],
+        });
+        assert_eq!(hide(&result)["message"]["text"], "***, ***");
     }
 }

@@ -1,6 +1,6 @@
 //! Packages of a page: those of an inventory, and those that findings name.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 use appsec_model::{Package, PackageVersion, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -101,21 +101,13 @@ pub(crate) fn write_packages<'a>(
 
 /// Marks those of some packages that no record names any more.
 pub(crate) fn settle_packages(connection: &Connection, packages: &BTreeSet<i64>, now: Timestamp) -> Result<()> {
-    let mut by_project: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
-    let mut project = connection.prepare_cached("SELECT project_id FROM packages WHERE id = ?1")?;
-    for id in packages {
-        if let Some(project_id) = project.query_row([id], |row| row.get(0)).optional()? {
-            by_project.entry(project_id).or_default().push(*id);
-        }
-    }
     let mut in_use = connection.prepare_cached(
-        "SELECT package_id FROM records WHERE project_id = ?1 AND package_id IS NOT NULL AND vanished_at IS NULL",
+        "SELECT 1 FROM records INDEXED BY records_by_package WHERE package_id = ?1 AND vanished_at IS NULL",
     )?;
     let mut vanish =
         connection.prepare_cached("UPDATE packages SET vanished_at = ?2 WHERE id = ?1 AND vanished_at IS NULL")?;
-    for (project_id, packages) in by_project {
-        let used: HashSet<i64> = in_use.query_map([project_id], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
-        for id in packages.iter().filter(|id| !used.contains(id)) {
+    for id in packages {
+        if !in_use.exists([id])? {
             vanish.execute(params![id, now.as_micros()])?;
         }
     }

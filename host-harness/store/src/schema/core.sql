@@ -88,6 +88,8 @@ CREATE TABLE records (
 -- Finds the occurrences of a finding, what a read has not brought, and the
 -- packages in use, all without a look at the rows.
 CREATE INDEX records_in_project ON records (project_id, finding_id, kind, vanished_at, package_id);
+-- Whether a package is still named, without a look at all records of its project.
+CREATE INDEX records_by_package ON records (package_id) WHERE package_id IS NOT NULL AND vanished_at IS NULL;
 
 -- What rules say. The vendor's API knows them better than files do: what it says
 -- stands; among files, the last one.
