@@ -362,7 +362,7 @@ async fn a_component_that_takes_the_place_of_another_is_not_run() {
     let restarted = Harness::new(Options::new(env.data_dir())).tenant("acme".parse().unwrap()).unwrap();
     for tenant in [&tenant, &restarted] {
         let error = check(tenant).await;
-        assert_eq!(error.to_string(), "the instance was made with the connector `raw`, and the component is `other`");
+        assert_eq!(error.to_string(), "connector mismatch: instance uses `raw`, component is `other`");
         assert!(matches!(error, HarnessError::OtherConnector { .. }));
     }
     // Nor does the same id help.

@@ -92,6 +92,13 @@ pub struct Advisories {
     entries: Vec<Advisory>,
 }
 
+/// No vulnerability has more numbers; more is a table that joins what is apart,
+/// and would be kept under each of them.
+const MAX_IDS: usize = 256;
+
+/// Characters of a summary, which is a short line; the rest is cut.
+const MAX_SUMMARY_CHARS: usize = 1_000;
+
 /// No number of an advisory is longer; a longer text is something else.
 const MAX_ID_BYTES: usize = 128;
 
@@ -144,11 +151,19 @@ impl Advisories {
     }
 
     /// Takes in what a source says of one vulnerability with all its numbers,
-    /// beside what is known; of the same rating the new one counts.
-    pub fn add(&mut self, said: Advisory) {
+    /// beside what is known; of the same rating the new one counts. Nothing is
+    /// taken, and false returned, where it would have too many numbers.
+    pub fn add(&mut self, mut said: Advisory) -> bool {
+        said.ids.sort_unstable();
+        said.ids.dedup();
         let mut places: Vec<usize> = said.ids.iter().filter_map(|id| self.by_id.get(id).copied()).collect();
         places.sort_unstable();
         places.dedup();
+        let known: usize = places.iter().filter_map(|at| self.entries.get(*at)).map(|it| it.ids.len()).sum();
+        let new = said.ids.iter().filter(|id| !self.by_id.contains_key(*id)).count();
+        if known + new > MAX_IDS {
+            return false;
+        }
         let mut places = places.into_iter();
         let place = places.next().unwrap_or(self.entries.len());
         let mut entry = self.entries.get_mut(place).map(mem::take).unwrap_or_default();
@@ -165,6 +180,7 @@ impl Advisories {
             Some(slot) => *slot = entry,
             None => self.entries.push(entry),
         }
+        true
     }
 }
 

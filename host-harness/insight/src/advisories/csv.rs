@@ -13,7 +13,7 @@ use csv::ByteRecord;
 
 use crate::table;
 
-use super::{Advisories, Advisory, CvssRating, EpssRating, Problem, Problems, normal_id, quoted};
+use super::{Advisories, Advisory, CvssRating, EpssRating, MAX_IDS, Problem, Problems, normal_id, quoted};
 
 /// Where the columns are.
 #[derive(Default)]
@@ -142,7 +142,9 @@ impl Advisories {
 
     fn add_row(&mut self, row: &mut Row<'_, '_>, columns: &Columns, date: Option<&Arc<str>>, source: &Arc<str>) {
         let mut said = Advisory::default();
-        for at in &columns.ids {
+        // Rows may be shorter than the header, which need not be walked behind them.
+        let width = row.fields.len();
+        for at in columns.ids.iter().take_while(|at| **at < width) {
             let Some(text) = row.text(*at) else { continue };
             match normal_id(text) {
                 Some(id) => said.ids.push(id),
@@ -155,7 +157,7 @@ impl Advisories {
             row.problem("a row without the number of an advisory");
             return;
         };
-        for at in &columns.vectors {
+        for at in columns.vectors.iter().take_while(|at| **at < width) {
             let Some(vector) = row.text(*at) else { continue };
             match CvssRating::of(Arc::clone(&id), vector, Arc::clone(source)) {
                 Ok(rating) => said.add_cvss(rating),
@@ -166,8 +168,8 @@ impl Advisories {
         let percentile = row.share(columns.percentile, "percentile");
         let date = row.day(columns.date).or_else(|| date.map(Arc::clone));
         said.epss = score.map(|score| EpssRating { id, score, percentile, date, source: Arc::clone(source) });
-        if !said.cvss.is_empty() || said.epss.is_some() || said.ids.len() > 1 {
-            self.add(said);
+        if (!said.cvss.is_empty() || said.epss.is_some() || said.ids.len() > 1) && !self.add(said) {
+            row.problem(format!("an advisory of more than {MAX_IDS} numbers"));
         }
     }
 }

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
-use super::{Advisories, Advisory, CvssRating, Problem, Problems, normal_id, quoted};
+use super::{Advisories, Advisory, CvssRating, MAX_IDS, MAX_SUMMARY_CHARS, Problem, Problems, normal_id, quoted};
 
 /// What is read of a record.
 #[derive(Deserialize)]
-struct Record {
+struct Record<'a> {
     id: String,
     #[serde(default)]
     withdrawn: Option<String>,
@@ -17,16 +17,16 @@ struct Record {
     aliases: Option<Vec<String>>,
     #[serde(default)]
     summary: Option<String>,
-    #[serde(default)]
-    severity: Option<Vec<SeverityRecord>>,
+    #[serde(borrow, default)]
+    severity: Option<Vec<SeverityRecord<'a>>>,
 }
 
 #[derive(Deserialize)]
-struct SeverityRecord {
+struct SeverityRecord<'a> {
     r#type: String,
     /// By the format a text; some sources write a number.
-    #[serde(default)]
-    score: Value,
+    #[serde(borrow, default)]
+    score: Option<&'a RawValue>,
 }
 
 impl Advisories {
@@ -34,7 +34,7 @@ impl Advisories {
     /// withdrawn one says nothing and is left out.
     pub fn read_osv(&mut self, bytes: &[u8], source: &str) -> Vec<Problem> {
         let mut problems = Problems::of(source);
-        match serde_json::from_slice::<Record>(bytes) {
+        match serde_json::from_slice::<Record<'_>>(bytes) {
             Ok(record) if record.withdrawn.is_some() => {}
             Ok(record) => self.add_record(record, &mut problems),
             Err(error) => {
@@ -45,7 +45,7 @@ impl Advisories {
         problems.into_vec()
     }
 
-    fn add_record(&mut self, record: Record, problems: &mut Problems<'_>) {
+    fn add_record(&mut self, record: Record<'_>, problems: &mut Problems<'_>) {
         let Some(id) = normal_id(&record.id) else {
             problems.add(None, format!("not the number of an advisory: {}", quoted(&record.id)));
             return;
@@ -60,16 +60,20 @@ impl Advisories {
         let source: Arc<str> = problems.source.into();
         let severities = record.severity.unwrap_or_default();
         for severity in severities.iter().filter(|it| it.r#type.starts_with("CVSS_")) {
-            let Value::String(vector) = &severity.score else {
-                problems.add(None, format!("not a CVSS vector: {}", quoted(&severity.score.to_string())));
+            let score = severity.score.map_or("null", RawValue::get);
+            let Ok(vector) = serde_json::from_str::<String>(score) else {
+                problems.add(None, format!("not a CVSS vector: {}", quoted(score)));
                 continue;
             };
-            match CvssRating::of(Arc::clone(&id), vector, Arc::clone(&source)) {
+            match CvssRating::of(Arc::clone(&id), &vector, Arc::clone(&source)) {
                 Ok(rating) => said.add_cvss(rating),
-                Err(error) => problems.add(None, format!("not a CVSS vector: {}: {error}", quoted(vector))),
+                Err(error) => problems.add(None, format!("not a CVSS vector: {}: {error}", quoted(&vector))),
             }
         }
-        said.summary = record.summary.filter(|summary| !summary.trim().is_empty());
-        self.add(said);
+        let summary = record.summary.filter(|summary| !summary.trim().is_empty());
+        said.summary = summary.map(|it| it.chars().take(MAX_SUMMARY_CHARS).collect());
+        if !self.add(said) {
+            problems.add(None, format!("an advisory of more than {MAX_IDS} numbers"));
+        }
     }
 }

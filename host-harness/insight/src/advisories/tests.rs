@@ -439,3 +439,21 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_advisory_has_only_so_many_numbers() {
+    let aliases: Vec<String> = (0..1_000).map(|number| format!("X-{number}")).collect();
+    let record = serde_json::json!({ "id": "HUB", "aliases": aliases, "summary": "s".repeat(5_000) });
+    let mut advisories = Advisories::default();
+    let problems = advisories.read_osv(record.to_string().as_bytes(), "hub.json");
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!(advisories.is_empty());
+    // Row by row they come together until there are too many.
+    let rows: String = (0..1_000).map(|number| format!("HUB,X-{number},0.5\n")).collect();
+    let problems = advisories.read_csv(format!("id,id,epss\n{rows}").as_bytes(), "hub.csv").unwrap();
+    assert!(!problems.is_empty());
+    assert_eq!(advisories.get("HUB").unwrap().ids.len(), 256);
+    let record = serde_json::json!({ "id": "ONE", "summary": "s".repeat(5_000) });
+    assert!(advisories.read_osv(record.to_string().as_bytes(), "one.json").is_empty());
+    assert_eq!(advisories.get("one").unwrap().summary.as_ref().unwrap().len(), 1_000);
+}

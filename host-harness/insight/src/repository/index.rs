@@ -2,7 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Provider, Repository, RepositoryAddress, confidence, fold, last_part, nearest::Names};
+use super::{
+    Provider, Repository, RepositoryAddress, confidence, fold, last_part, matching::MAX_PARTS, nearest::Names,
+};
 
 /// Places in the list of repositories, ascending.
 type Places = HashMap<String, Vec<u32>>;
@@ -62,7 +64,10 @@ impl RepositoryIndex {
             self.owners.insert(owner.to_owned());
         }
         while let Some((_, tail)) = rest.split_once('/').filter(|(_, tail)| tail.contains('/')) {
-            self.by_tail.entry(tail.to_owned()).or_default().push(place);
+            // Longer ones are never asked for.
+            if tail.matches('/').count() < MAX_PARTS {
+                self.by_tail.entry(tail.to_owned()).or_default().push(place);
+            }
             rest = tail;
         }
         self.by_full_name.entry(full_name).or_default().push(place);

@@ -6,7 +6,7 @@
 mod csv;
 mod json;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{Repository, RepositoryAddress, RepositoryError};
 use crate::{Problem, problem::Problems};
@@ -114,8 +114,9 @@ impl Entry {
         repository.default_branch =
             self.first(Field::DefaultBranch).map(|it| it.strip_prefix("refs/heads/").unwrap_or(it).to_owned());
         let groups = self.texts.iter().filter(|(_, of, _)| *of == Field::Groups).map(|(.., text)| text);
+        let mut seen = HashSet::new();
         for group in groups.flat_map(|text| text.split(';')).map(str::trim).filter(|it| !it.is_empty()) {
-            if !repository.groups.iter().any(|known| known == group) {
+            if seen.insert(group) {
                 repository.groups.push(group.to_owned());
             }
         }

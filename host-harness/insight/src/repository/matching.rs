@@ -178,13 +178,21 @@ impl RepositoryIndex {
     /// else by its name. Whatever several repositories share is ambiguous.
     pub fn match_project(&self, project: &ProjectFacts<'_>) -> Match<'_> {
         let wanted = Wanted::of(project, self);
-        self.by_url(&wanted).or_else(|| self.by_full_name(&wanted)).or_else(|| self.by_name(&wanted)).unwrap_or_else(
-            || {
-                let name = wanted.address.as_ref().map(RepositoryAddress::path);
-                let name = name.or(wanted.names.first().map(String::as_str)).unwrap_or_default();
-                Match::Unmatched { nearest: self.nearest(name) }
-            },
-        )
+        self.find(&wanted).unwrap_or_else(|| {
+            let name = wanted.address.as_ref().map(RepositoryAddress::path);
+            let name = name.or(wanted.names.first().map(String::as_str)).unwrap_or_default();
+            Match::Unmatched { nearest: self.nearest(name) }
+        })
+    }
+
+    /// [`match_project`](Self::match_project) without the nearest ones, for which
+    /// all names are looked at.
+    pub fn find_project(&self, project: &ProjectFacts<'_>) -> Option<Match<'_>> {
+        self.find(&Wanted::of(project, self))
+    }
+
+    fn find(&self, wanted: &Wanted<'_>) -> Option<Match<'_>> {
+        self.by_url(wanted).or_else(|| self.by_full_name(wanted)).or_else(|| self.by_name(wanted))
     }
 
     /// Whether the URL of a project leads elsewhere than to the repository that
@@ -288,7 +296,7 @@ fn decide<'a>(
 }
 
 /// More parts than any provider nests are not looked through.
-const MAX_PARTS: usize = 24;
+pub(super) const MAX_PARTS: usize = 24;
 
 /// A project's name, then what it is without `:part`, `#part` or `//part`, and
 /// without one part of the path after the other, down to two.

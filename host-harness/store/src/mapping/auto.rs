@@ -179,8 +179,8 @@ impl<'a> Settler<'a> {
 
 /// The repository that a project surely matches, why, and how surely.
 fn sure(index: &RepositoryIndex, rows: &Repositories, project: &Project) -> Option<(i64, &'static str, f64)> {
-    match index.match_project(&ProjectFacts::from(project)) {
-        Match::Matched { repository, reason, confidence } if confidence >= AUTO_CONFIDENCE => {
+    match index.find_project(&ProjectFacts::from(project)) {
+        Some(Match::Matched { repository, reason, confidence }) if confidence >= AUTO_CONFIDENCE => {
             Some((rows.id_of(repository)?, reason.as_str(), confidence))
         }
         _ => None,

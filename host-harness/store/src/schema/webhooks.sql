@@ -64,3 +64,5 @@ CREATE TABLE events (
     UNIQUE (instance_id, sha256)
 ) STRICT;
 CREATE INDEX events_pending ON events (instance_id, received_at) WHERE state = 'pending';
+-- Old ones are forgotten without a look at the others.
+CREATE INDEX events_ended ON events (received_at) WHERE state <> 'pending';

@@ -12,6 +12,9 @@ use crate::wire::Text;
 /// some thousands of rules, of one to two kilobytes each.
 const MAX_RULES_BYTES: usize = 64 << 20;
 
+/// How much one rule may take: each of its results is kept with it.
+const MAX_RULE_BYTES: usize = 32 << 10;
+
 /// The rules of a file.
 #[derive(Default)]
 pub struct Shelf {
@@ -101,6 +104,9 @@ impl Shelf {
         }
         // What was read as JSON can be written as JSON.
         let text = serde_json::to_string(&trimmed).unwrap_or_default();
+        if text.len() > MAX_RULE_BYTES {
+            return Err(Fault::Large(format!("a rule of more than {} KiB", MAX_RULE_BYTES >> 10)));
+        }
         self.bytes += id.len() + text.len();
         if self.bytes > MAX_RULES_BYTES {
             return Err(Fault::Large(format!("rules of more than {} MiB in one file", MAX_RULES_BYTES >> 20)));

@@ -12,6 +12,9 @@ const MAX_PREAMBLE_BYTES: usize = 64 << 10;
 /// How many columns a header may have; an export has about thirty.
 const MAX_COLUMNS: usize = 512;
 
+/// How long the name of a column may be: each row is kept with them.
+const MAX_COLUMN_BYTES: usize = 256;
+
 /// Takes rows.
 pub type Sink<'a> = dyn FnMut(&str) -> Result<(), Fault> + 'a;
 
@@ -118,6 +121,9 @@ impl Table {
         let mut seen: Vec<String> = Vec::new();
         for word in self.row.drain(..) {
             let folded = fold(&word);
+            if word.len() > MAX_COLUMN_BYTES {
+                return Err(Fault::Large(format!("a column with a name of more than {MAX_COLUMN_BYTES} bytes")));
+            }
             let is_new = !folded.is_empty() && !seen.contains(&folded);
             words.push(is_new.then(|| quote(word.trim())));
             seen.push(folded);
