@@ -10,6 +10,10 @@ use serde_json::{Deserializer, Map, Value, value::RawValue};
 
 use super::{Collector, Entry, Field, RepositoryList, field};
 
+/// Bytes of one entry. Providers answer with some kilobytes for each repository;
+/// parsed, JSON takes up to a hundred times its size.
+const MAX_ENTRY_BYTES: usize = 256 << 10;
+
 impl RepositoryList {
     /// Reads an array of objects, or one object a line, with the fields of this
     /// crate's tables or those that providers' interfaces answer with.
@@ -54,6 +58,10 @@ impl Collector<'_> {
     }
 
     fn add_object(&mut self, line: u64, text: &str) {
+        if text.len() > MAX_ENTRY_BYTES {
+            self.problems.add(Some(line), format!("an entry of more than {} KiB", MAX_ENTRY_BYTES >> 10));
+            return;
+        }
         match serde_json::from_str::<Map<String, Value>>(text) {
             Ok(object) => self.add(Some(line), entry(&object)),
             // What a parser says may repeat a value.

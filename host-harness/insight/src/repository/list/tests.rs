@@ -173,3 +173,9 @@ proptest! {
         prop_assert_eq!(table.problems.len(), lines.problems.len());
     }
 }
+
+#[test]
+fn an_entry_of_any_size_is_not_parsed() {
+    let large = format!(r#"{{"full_name":"a/b","x":[{}0]}}"#, "0,".repeat(200_000));
+    assert!(json(&large).iter().any(|line| line.contains("more than 256 KiB")), "{:?}", json(&large));
+}
