@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::vault::{Vault, VaultError, VaultKey};
-use crate::{error::HarnessError, harness::Harness};
+use crate::{error::Error, harness::Harness};
 use appsec_grant::{
     Addresses, Code, EgressPolicy, SecretError, SecretSource, TenantId,
     files::{create_new_dir, create_private_dir, move_new, open_regular, private_file, read_open},
@@ -213,10 +213,10 @@ impl BackupError {
 
 impl Harness {
     /// Backs a tenant up into a folder that is not there yet.
-    pub async fn backup(&self, id: &TenantId, target: &Path) -> Result<Backup, HarnessError> {
+    pub async fn backup(&self, id: &TenantId, target: &Path) -> Result<Backup, Error> {
         let folder = self.tenant_folder(id);
         if !folder.is_dir() {
-            return Err(HarnessError::NoTenant(id.to_string()));
+            return Err(Error::NoTenant(id.to_string()));
         }
         if is_there(target) {
             return Err(BackupError::Exists(target.to_owned()).into());
@@ -237,12 +237,7 @@ impl Harness {
     /// Restores a tenant from a backup, under its name or another one. Nothing
     /// is written over. Unless somebody has accepted what its instances may reach
     /// and where their secrets are read from, they are paused.
-    pub async fn restore(
-        &self,
-        source: &Path,
-        id: Option<&TenantId>,
-        accept_grants: bool,
-    ) -> Result<Restored, HarnessError> {
+    pub async fn restore(&self, source: &Path, id: Option<&TenantId>, accept_grants: bool) -> Result<Restored, Error> {
         let backup = read(source)?;
         let original: TenantId = backup
             .tenant
@@ -281,7 +276,7 @@ impl Harness {
 
     /// The key that lists of backups are signed with: that of the vault, where
     /// one is given.
-    fn signing_key(&self) -> Result<Option<VaultKey>, HarnessError> {
+    fn signing_key(&self) -> Result<Option<VaultKey>, Error> {
         match VaultKey::read(&self.options().vault_key) {
             Ok(key) => Ok(Some(key)),
             Err(VaultError::NoKey(_, SecretError::NotSet(_))) => Ok(None),
@@ -317,7 +312,7 @@ fn copy_back(
     part: &Path,
     (original, id): (&TenantId, &TenantId),
     paused: Option<Timestamp>,
-) -> Result<Adopted, HarnessError> {
+) -> Result<Adopted, Error> {
     let failed = |path: &Path, error| BackupError::File(path.to_owned(), error);
     if let Some(tenants) = part.parent() {
         create_private_dir(tenants).map_err(|error| failed(tenants, error))?;

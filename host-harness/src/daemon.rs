@@ -36,9 +36,9 @@ use self::{
     work::{AGAIN, Ended, Work},
 };
 use crate::{
-    error::HarnessError,
+    error::Error,
     harness::Harness,
-    webhook::{Attendant, EventSync, ListenOptions},
+    webhook::{EventDispatcher, EventSync, ListenOptions},
 };
 use appsec_grant::TenantId;
 use tokio_util::sync::CancellationToken;
@@ -88,14 +88,14 @@ pub struct Daemon {
 
 impl Daemon {
     /// Takes the data folder.
-    pub fn new(harness: Harness, options: DaemonOptions) -> Result<Self, HarnessError> {
+    pub fn new(harness: Harness, options: DaemonOptions) -> Result<Self, Error> {
         harness.refuse_network_file_system()?;
         let lock = DaemonLock::take(harness.data_dir(), options.parallel, harness.now())?;
         Ok(Self { harness, options, _lock: lock })
     }
 
     /// Works until it is stopped, or with `once` until nothing is due.
-    pub async fn run(&self) -> Result<DaemonReport, HarnessError> {
+    pub async fn run(&self) -> Result<DaemonReport, Error> {
         let options = &self.options;
         let tell = &options.progress;
         let told = options.progress.clone();
@@ -104,7 +104,8 @@ impl Daemon {
                 told(event);
             }
         };
-        let attendant = Attendant::new(self.harness.clone(), options.listen.as_ref(), Arc::new(of_events)).await?;
+        let attendant =
+            EventDispatcher::new(self.harness.clone(), options.listen.as_ref(), Arc::new(of_events)).await?;
         tell(DaemonEvent::Started { pid: std::process::id(), parallel: options.parallel });
         if let Some(address) = attendant.address()? {
             tell(DaemonEvent::Listening { address: address.to_string() });

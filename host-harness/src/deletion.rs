@@ -12,7 +12,7 @@ use std::{
 
 use serde::Serialize;
 
-use crate::{error::HarnessError, harness::Harness, tenant::Tenant, vault::Vault};
+use crate::{error::Error, harness::Harness, tenant::Tenant, vault::Vault};
 use appsec_grant::{InstanceName, Secret, TenantId, files::open_regular};
 use appsec_store::{DeletionPlan, DeletionProof, FindingStore, PendingDeletion, StoreError, contains};
 
@@ -65,7 +65,7 @@ pub struct TenantDeletion {
 
 impl Tenant {
     /// What the deletion of an instance would take away.
-    pub async fn deletion_plan(&self, name: &InstanceName) -> Result<DeletionPlan, HarnessError> {
+    pub async fn deletion_plan(&self, name: &InstanceName) -> Result<DeletionPlan, Error> {
         let instance = self.instance(name).await?;
         let mut plan = self.store.run(move |store| store.deletion_plan(instance.id)).await?;
         let sources = instance.made.secrets.iter();
@@ -79,9 +79,9 @@ impl Tenant {
         &self,
         name: &InstanceName,
         confirmed: &InstanceName,
-    ) -> Result<DeletionReport, HarnessError> {
+    ) -> Result<DeletionReport, Error> {
         if name != confirmed {
-            return Err(HarnessError::NotConfirmed { name: name.to_string(), confirmed: confirmed.to_string() });
+            return Err(Error::NotConfirmed { name: name.to_string(), confirmed: confirmed.to_string() });
         }
         let instance = self.instance(name).await?;
         let plan = self.deletion_plan(name).await?;
@@ -97,7 +97,7 @@ impl Tenant {
                 store.begin_deletion(instance.id, &plan, now)?;
                 let pending = PendingDeletion { instance_id: instance.id, plan };
                 Ok(match finish(store, &folder, id, pending, &secrets, now) {
-                    Err(HarnessError::Store(StoreError::Busy)) => Err(HarnessError::DeletionWaits(instance.made.name)),
+                    Err(Error::Store(StoreError::Busy)) => Err(Error::DeletionWaits(instance.made.name)),
                     finished => finished,
                 })
             })
@@ -115,7 +115,7 @@ fn finish(
     pending: PendingDeletion,
     secrets: &[Secret],
     now: appsec_model::Timestamp,
-) -> Result<DeletionReport, HarnessError> {
+) -> Result<DeletionReport, Error> {
     let PendingDeletion { instance_id, plan } = pending;
     let name: Option<InstanceName> = plan.instance.parse().ok();
     // Where the deletion had to wait, there may be another one of that name.
@@ -132,11 +132,11 @@ fn finish(
     let mut proof = store.shred_and_prove(instance_id, &texts, now)?;
     proof.left.extend(kept.map(|error| format!("its secrets, because {error}")));
     let lock = folder.join(format!("{}.lock", plan.instance));
-    let searched = search_folder(folder, &texts).map_err(|error| HarnessError::Folder(folder.to_owned(), error))?;
+    let searched = search_folder(folder, &texts).map_err(|error| Error::Folder(folder.to_owned(), error))?;
     proof.left.extend(searched.found.iter().map(|file| format!("a secret in the file {file}")));
     store.end_deletion(instance_id)?;
     match if taken { Ok(()) } else { fs::remove_file(&lock) } {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(HarnessError::Folder(lock, error)),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(Error::Folder(lock, error)),
         _ => {}
     }
     Ok(DeletionReport {
@@ -150,7 +150,7 @@ fn finish(
 
 impl Harness {
     /// Finishes what a crash cut off: deletions of instances of this tenant.
-    pub(crate) fn finish_deletions(&self, tenant: &Tenant) -> Result<(), HarnessError> {
+    pub(crate) fn finish_deletions(&self, tenant: &Tenant) -> Result<(), Error> {
         while let Some(pending) = tenant.store.with(|store| store.pending_deletion())? {
             let name: InstanceName = match pending.plan.instance.parse() {
                 Ok(name) => name,
@@ -169,7 +169,7 @@ impl Harness {
                     tracing::error!(tenant = %tenant.id, instance = %name, left, "the deletion left something behind");
                 }
                 // Whoever reads or writes now does not keep the tenant from being opened: the next one finishes it.
-                Err(HarnessError::Store(StoreError::Busy)) => return Ok(()),
+                Err(Error::Store(StoreError::Busy)) => return Ok(()),
                 Err(error) => return Err(error),
             }
         }
@@ -178,17 +178,13 @@ impl Harness {
 
     /// What a tenant's deletion would take away, or, with its name given once
     /// more, the deletion itself.
-    pub async fn delete_tenant(
-        &self,
-        id: &TenantId,
-        confirmed: Option<&TenantId>,
-    ) -> Result<TenantDeletion, HarnessError> {
+    pub async fn delete_tenant(&self, id: &TenantId, confirmed: Option<&TenantId>) -> Result<TenantDeletion, Error> {
         let folder = self.tenant_folder(id);
         if !folder.is_dir() {
-            return Err(HarnessError::NoTenant(id.to_string()));
+            return Err(Error::NoTenant(id.to_string()));
         }
         if let Some(confirmed) = confirmed.filter(|confirmed| *confirmed != id) {
-            return Err(HarnessError::NotConfirmed { name: id.to_string(), confirmed: confirmed.to_string() });
+            return Err(Error::NotConfirmed { name: id.to_string(), confirmed: confirmed.to_string() });
         }
         no_links(&folder)?;
         let tenant = self.tenant(id.clone())?;
@@ -202,7 +198,7 @@ impl Harness {
             locks.push(tenant.lock(name)?);
         }
         drop(tenant);
-        let failed = |error| HarnessError::Folder(folder.clone(), error);
+        let failed = |error| Error::Folder(folder.clone(), error);
         let held = search_folder(&folder, &[]).map_err(failed)?;
         let deleted = confirmed.is_some();
         let mut left = Vec::new();
@@ -219,13 +215,13 @@ impl Harness {
     }
 
     /// Removes the folders of tenants whose deletion was cut off.
-    pub(crate) fn sweep_tenants(&self) -> Result<(), HarnessError> {
+    pub(crate) fn sweep_tenants(&self) -> Result<(), Error> {
         let tenants = self.data_dir().join("tenants");
         let Ok(entries) = fs::read_dir(&tenants) else { return Ok(()) };
         for entry in entries.flatten() {
             if entry.file_name().to_string_lossy().starts_with(DELETED) {
                 let path = entry.path();
-                fs::remove_dir_all(&path).map_err(|error| HarnessError::Folder(path, error))?;
+                fs::remove_dir_all(&path).map_err(|error| Error::Folder(path, error))?;
             }
         }
         Ok(())
@@ -234,13 +230,13 @@ impl Harness {
 
 /// Makes sure that all of a folder is where it seems to be: what a link leads to
 /// would stay behind.
-fn no_links(folder: &Path) -> Result<(), HarnessError> {
-    let failed = |error| HarnessError::Folder(folder.to_owned(), error);
+fn no_links(folder: &Path) -> Result<(), Error> {
+    let failed = |error| Error::Folder(folder.to_owned(), error);
     let mut paths = vec![folder.to_owned()];
     while let Some(path) = paths.pop() {
         let kind = path.symlink_metadata().map_err(failed)?.file_type();
         if kind.is_symlink() {
-            return Err(HarnessError::LinkedFiles(path));
+            return Err(Error::LinkedFiles(path));
         }
         if kind.is_dir() {
             for entry in fs::read_dir(&path).map_err(failed)? {

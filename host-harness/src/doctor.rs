@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::{
     backup::RESTORING,
-    error::HarnessError,
+    error::Error,
     harness::Harness,
     tenant::{Secrets, Tenant},
     vault::VaultKey,
@@ -78,7 +78,7 @@ impl Check {
         Self { what: what.into(), condition, detail: detail.into(), code: None, hint: Some(hint.to_owned()) }
     }
 
-    fn failed(what: impl Into<String>, error: &HarnessError) -> Self {
+    fn failed(what: impl Into<String>, error: &Error) -> Self {
         let code = Some(error.code());
         Self { what: what.into(), condition: Condition::Problem, detail: with_causes(error), code, hint: None }
     }
@@ -135,18 +135,18 @@ impl Harness {
         let found = async {
             let tenant = self.tenant_to_look_at(id, FindingStore::open_to_look(store)?);
             let instances = tenant.store.run(|store| store.instances()).await?;
-            Ok::<_, HarnessError>((tenant, instances))
+            Ok::<_, Error>((tenant, instances))
         };
         let (tenant, instances) = match found.await {
             Ok(found) => found,
             Err(error) => return checks.push(Check::failed(format!("store of {id}"), &error)),
         };
         // Reports are imported, and have no connector.
-        for instance in instances.into_iter().filter(|it| !it.is_native() || it.is_unaccepted()) {
+        for instance in instances.into_iter().filter(|it| !it.is_report_source() || it.is_unaccepted()) {
             let name = instance.made.name.clone();
             let what = format!("instance {id}/{name}");
             if instance.is_unaccepted() {
-                let mut check = Check::failed(format!("{what}: grants"), &HarnessError::Unaccepted(name));
+                let mut check = Check::failed(format!("{what}: grants"), &Error::Unaccepted(name));
                 check.condition = Condition::Notice;
                 checks.push(check);
                 continue;
@@ -430,8 +430,8 @@ fn store(what: &str, tenant: &TenantId, health: &StoreHealth) -> Vec<Check> {
         let detail = format!("{} runs are under way or were cut off", health.unfinished_runs);
         checks.push(notice(detail, "the next sync or import goes on with them"));
     }
-    if health.stale_findings > 0 {
-        let detail = format!("{} findings wait for issues, policies and metrics", health.stale_findings);
+    if health.dirty_findings > 0 {
+        let detail = format!("{} findings wait for issues, policies and metrics", health.dirty_findings);
         checks.push(notice(detail, "the next sync brings them up to date"));
     }
     if health.unusable_records > 0 {

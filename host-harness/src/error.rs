@@ -12,7 +12,7 @@ use appsec_store::{ConnectorSource, ScheduleError, StoreError};
 
 /// Why the harness could not do what was asked.
 #[derive(Debug, thiserror::Error)]
-pub enum HarnessError {
+pub enum Error {
     /// A sync, an import or a renormalization failed.
     #[error(transparent)]
     Ingest(#[from] IngestError),
@@ -78,7 +78,7 @@ pub enum HarnessError {
     OnlyOwnConnector(InstanceName),
     /// The instance takes in reports of other scanners.
     #[error("this instance only imports reports; it has no connector")]
-    Native,
+    ImportOnly,
     /// The instance is one of a connector.
     #[error("instance `{0}` has a connector; it imports no reports of other scanners")]
     NotNative(InstanceName),
@@ -192,19 +192,19 @@ pub enum HarnessError {
     Stopped,
 }
 
-impl From<CallError> for HarnessError {
+impl From<CallError> for Error {
     fn from(error: CallError) -> Self {
         Self::Ingest(error.into())
     }
 }
 
-impl From<ImportError> for HarnessError {
+impl From<ImportError> for Error {
     fn from(error: ImportError) -> Self {
         Self::Ingest(error.into())
     }
 }
 
-impl HarnessError {
+impl Error {
     /// What a folder is refused for, or why it cannot be looked at.
     pub(crate) fn exposed(folder: &Path) -> impl FnOnce(std::io::Error) -> Self {
         |error| match Exposure::behind(&error) {
@@ -254,7 +254,7 @@ impl HarnessError {
             Self::Origin(_) => Code::InvalidOrigin,
             Self::NoInstance { .. } => Code::InstanceNotFound,
             Self::OnlyOwnConnector(_) => Code::ConnectorNotOwn,
-            Self::Native => Code::ImportOnly,
+            Self::ImportOnly => Code::ImportOnly,
             Self::NotNative(_) => Code::NotImportOnly,
             Self::NoConnector(_) => Code::ConnectorNotFound,
             Self::OtherConnector { .. } => Code::ConnectorMismatch,

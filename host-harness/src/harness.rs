@@ -13,13 +13,13 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     bundled::BUNDLED,
-    error::HarnessError,
+    error::Error,
     tenant::{Secrets, Tenant},
     vault::VAULT_KEY_VARIABLE,
 };
 use appsec_grant::{SecretSource, TenantId, files::check_folder, network_file_system};
-use appsec_ingest::{ByClock, Gate, Gates, RetryPolicy, Waiter};
-use appsec_sandbox::{Called, Connector, Limits, Runtime, Transport, tls_config};
+use appsec_ingest::{AccountThrottle, RetryPolicy, Sleep, SystemSleep, Throttles};
+use appsec_sandbox::{Connector, Limits, Response, Runtime, Transport, tls_config};
 use appsec_store::{ConnectorSource, FindingStore, Instance, SharedStore};
 
 /// How a harness works.
@@ -32,7 +32,7 @@ pub struct Options {
     /// When calls are tried again.
     pub retry: RetryPolicy,
     /// How waits are made.
-    pub waiter: Arc<dyn Waiter>,
+    pub waiter: Arc<dyn Sleep>,
     /// What time it is.
     pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     /// Where the key of the vaults is read from, when one is opened.
@@ -48,7 +48,7 @@ impl Options {
             data_dir,
             limits: Limits::default(),
             retry: RetryPolicy::default(),
-            waiter: Arc::new(ByClock),
+            waiter: Arc::new(SystemSleep),
             clock: Arc::new(|| Timestamp::from_micros(jiff::Timestamp::now().as_microsecond())),
             vault_key: SecretSource::Variable { name: VAULT_KEY_VARIABLE.to_owned() },
             mounts: PathBuf::from("/proc/self/mountinfo"),
@@ -68,7 +68,7 @@ struct Shared {
     tls: OnceLock<Arc<rustls::ClientConfig>>,
     connectors: Mutex<HashMap<PathBuf, Loaded>>,
     transports: Mutex<HashMap<(TenantId, i64), Arc<Transport>>>,
-    gates: Gates,
+    throttles: Throttles,
 }
 
 /// A connector and what it says of itself.
@@ -89,7 +89,7 @@ impl Harness {
             tls: OnceLock::new(),
             connectors: Mutex::default(),
             transports: Mutex::default(),
-            gates: Gates::default(),
+            throttles: Throttles::default(),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -100,7 +100,7 @@ impl Harness {
     }
 
     /// The engine; started when first asked for.
-    pub fn runtime(&self) -> Result<&Runtime, HarnessError> {
+    pub fn runtime(&self) -> Result<&Runtime, Error> {
         if let Some(runtime) = self.shared.runtime.get() {
             return Ok(runtime);
         }
@@ -111,24 +111,24 @@ impl Harness {
 
     /// Loads a connector and asks it what it is. Loaded once per process; a file
     /// that is another one by now is loaded anew.
-    pub async fn connector(&self, source: &ConnectorSource) -> Result<Loaded, HarnessError> {
+    pub async fn connector(&self, source: &ConnectorSource) -> Result<Loaded, Error> {
         let runtime = self.runtime()?;
         let (key, code) = match source {
             ConnectorSource::Bundled { id } => {
                 let bundled = BUNDLED.iter().find(|bundled| bundled.id == id);
-                let component = bundled.ok_or_else(|| HarnessError::NoConnector(id.clone()))?.component;
+                let component = bundled.ok_or_else(|| Error::NoConnector(id.clone()))?.component;
                 (PathBuf::from(format!("bundled:{id}")), Cow::Borrowed(component))
             }
             // What is compiled are the very bytes that are told apart by their hash.
             ConnectorSource::File { path } => (path.clone(), Cow::Owned(runtime.read_file(path)?)),
-            ConnectorSource::Native => return Err(HarnessError::Native),
+            ConnectorSource::Reports => return Err(Error::ImportOnly),
         };
         let known = self.shared.connectors.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
         let is_same = |loaded: &Loaded| match source {
             ConnectorSource::File { .. } => {
                 loaded.connector.inspection().sha256 == data_encoding::HEXLOWER.encode(&Sha256::digest(&code))
             }
-            ConnectorSource::Bundled { .. } | ConnectorSource::Native => true,
+            ConnectorSource::Bundled { .. } | ConnectorSource::Reports => true,
         };
         if let Some(loaded) = known.filter(is_same) {
             return Ok(loaded);
@@ -141,11 +141,11 @@ impl Harness {
     }
 
     /// Opens the store of a tenant; makes it if it is not there.
-    pub fn tenant(&self, id: TenantId) -> Result<Tenant, HarnessError> {
+    pub fn tenant(&self, id: TenantId) -> Result<Tenant, Error> {
         // Whoever may write one of them decides what a store says: where secrets
         // are read from, and where they may be sent.
         for folder in [self.data_dir(), &self.data_dir().join("tenants"), &self.tenant_folder(&id)] {
-            check_folder(folder).map_err(HarnessError::exposed(folder))?;
+            check_folder(folder).map_err(Error::exposed(folder))?;
         }
         self.refuse_network_file_system()?;
         self.sweep_tenants()?;
@@ -160,18 +160,18 @@ impl Harness {
     /// write-ahead log lies in memory that the processes of one machine share,
     /// and locks of files do not hold everywhere on a network. The name of the
     /// machine decides nothing: a container has another one at each start.
-    pub(crate) fn refuse_network_file_system(&self) -> Result<(), HarnessError> {
+    pub(crate) fn refuse_network_file_system(&self) -> Result<(), Error> {
         // Only Linux has this list; elsewhere the operator decides.
         let mounts = fs::read_to_string(&self.options().mounts).unwrap_or_default();
         match network_file_system(self.data_dir(), &mounts) {
-            Some(kind) => Err(HarnessError::NetworkFileSystem(self.data_dir().to_owned(), kind.to_owned())),
+            Some(kind) => Err(Error::NetworkFileSystem(self.data_dir().to_owned(), kind.to_owned())),
             None => Ok(()),
         }
     }
 
     /// A tenant that may be open already. One that was deleted and is there again
     /// is opened anew, and the connections of the one before are closed.
-    pub(crate) fn tenant_again(&self, id: &TenantId, open: Option<&Tenant>) -> Result<Tenant, HarnessError> {
+    pub(crate) fn tenant_again(&self, id: &TenantId, open: Option<&Tenant>) -> Result<Tenant, Error> {
         match open {
             Some(tenant) if tenant.store.is_in_place() => return Ok(tenant.clone()),
             Some(_) => {
@@ -194,11 +194,7 @@ impl Harness {
     }
 
     /// Normalizes records or a file without storing anything.
-    pub async fn normalize(
-        &self,
-        source: &ConnectorSource,
-        input: RawInput,
-    ) -> Result<Called<Normalized>, HarnessError> {
+    pub async fn normalize(&self, source: &ConnectorSource, input: RawInput) -> Result<Response<Normalized>, Error> {
         let loaded = self.connector(source).await?;
         Ok(loaded.connector.normalize(&source.to_string(), input).await?)
     }
@@ -216,10 +212,10 @@ impl Harness {
     /// What holds up the calls of an instance while its account is limited. The
     /// account is that of its secrets, whichever tenants use it; without any,
     /// the instance's own.
-    pub(crate) fn gate(&self, tenant: &TenantId, instance: &Instance, secrets: &Secrets) -> Arc<Gate> {
+    pub(crate) fn throttle(&self, tenant: &TenantId, instance: &Instance, secrets: &Secrets) -> Arc<AccountThrottle> {
         let revealed: Vec<&str> = secrets.iter().map(|(_, secret)| secret.reveal()).collect();
         let own = revealed.is_empty().then_some((tenant.as_str(), instance.id));
-        self.shared.gates.of((&instance.made.connector_id, revealed, own))
+        self.shared.throttles.of((&instance.made.connector_id, revealed, own))
     }
 
     /// Closes the connections of an instance.
@@ -229,11 +225,11 @@ impl Harness {
     }
 
     /// The connections of an instance.
-    pub(crate) fn transport(&self, tenant: &TenantId, instance_id: i64) -> Result<Arc<Transport>, HarnessError> {
+    pub(crate) fn transport(&self, tenant: &TenantId, instance_id: i64) -> Result<Arc<Transport>, Error> {
         let tls = match self.shared.tls.get() {
             Some(tls) => tls.clone(),
             None => {
-                let tls = tls_config().map_err(|error| HarnessError::Tls(error.into()))?;
+                let tls = tls_config().map_err(|error| Error::Tls(error.into()))?;
                 self.shared.tls.get_or_init(|| tls).clone()
             }
         };

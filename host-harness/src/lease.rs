@@ -7,7 +7,7 @@ use std::{fs::File, time::Duration};
 use appsec_model::Timestamp;
 use tokio::task::JoinHandle;
 
-use crate::{error::HarnessError, tenant::Tenant};
+use crate::{error::Error, tenant::Tenant};
 use appsec_grant::InstanceName;
 use appsec_store::{Instance, LeaseRow, SharedStore};
 
@@ -44,13 +44,13 @@ pub(crate) fn host_name() -> String {
 impl Tenant {
     /// Takes an instance for some work, such as `sync`, and writes down who has
     /// it. Where a process ended without giving it back, it is taken over.
-    pub(crate) async fn lease(&self, instance: &Instance, work: &str) -> Result<Lease, HarnessError> {
+    pub(crate) async fn lease(&self, instance: &Instance, work: &str) -> Result<Lease, Error> {
         let (instance_id, name) = (instance.id, &instance.made.name);
         let lock = match self.locked(name).await {
             Ok(lock) => lock,
-            Err(HarnessError::Locked) => {
+            Err(Error::Locked) => {
                 let row = self.store.read(move |store| store.lease(instance_id)).await?;
-                return Err(row.map_or(HarnessError::Locked, |row| HarnessError::AtWork(row.to_string())));
+                return Err(row.map_or(Error::Locked, |row| Error::AtWork(row.to_string())));
             }
             Err(error) => return Err(error),
         };
@@ -63,7 +63,7 @@ impl Tenant {
         };
         let before = self.store.run(move |store| store.take_lease(instance_id, &row)).await?;
         if let Some(before) = before {
-            tracing::warn!(owner = %format!("{}/{name}", self.id), last = %before, "taken over: the last one ended in the middle");
+            tracing::warn!(instance_path = %format!("{}/{name}", self.id), last = %before, "taken over: the last one ended in the middle");
         }
         let (store, clock) = (self.store.clone(), self.harness.options().clock.clone());
         let beats = store.clone();
@@ -78,10 +78,10 @@ impl Tenant {
         Ok(Lease { store, instance_id, beating, _lock: lock })
     }
 
-    async fn locked(&self, name: &InstanceName) -> Result<File, HarnessError> {
+    async fn locked(&self, name: &InstanceName) -> Result<File, Error> {
         for _ in 1..TRIES {
             match self.lock(name) {
-                Err(HarnessError::Locked) => tokio::time::sleep(BETWEEN_TRIES).await,
+                Err(Error::Locked) => tokio::time::sleep(BETWEEN_TRIES).await,
                 other => return other,
             }
         }
@@ -89,12 +89,12 @@ impl Tenant {
     }
 
     /// Who is at work on an instance, or was and ended in the middle.
-    pub async fn holder(&self, instance: &Instance) -> Result<Option<Holder>, HarnessError> {
+    pub async fn holder(&self, instance: &Instance) -> Result<Option<Holder>, Error> {
         let id = instance.id;
         let Some(row) = self.store.read(move |store| store.lease(id)).await? else { return Ok(None) };
         let alive = match self.lock(&instance.made.name) {
             Ok(_lock) => false,
-            Err(HarnessError::Locked) => true,
+            Err(Error::Locked) => true,
             Err(error) => return Err(error),
         };
         Ok(Some(Holder { row, alive }))

@@ -60,7 +60,7 @@ pub use crate::{
     },
     deletion::{DeletionReport, TenantDeletion},
     doctor::{Check, Condition},
-    error::HarnessError,
+    error::Error,
     harness::{Harness, Loaded, Options},
     lease::Holder,
     lifecycle::{AcceptedConnector, Rotation, SettingsChange},
@@ -70,7 +70,7 @@ pub use crate::{
     tenant::{Setup, Tenant},
     tenants::{TenantInstance, TenantReport, TenantRun},
     vault::{EntryState, VAULT_KEY_VARIABLE, Vault, VaultEntry, VaultError, VaultKey, VaultReport},
-    webhook::{Deliveries, Inbox, ListenOptions, RunEnded, WebhookError, WebhookEvent, WebhookSetup},
+    webhook::{Deliveries, ListenOptions, RunEnded, WebhookEndpoint, WebhookError, WebhookEvent, WebhookSetup},
 };
 pub use appsec_grant::{
     Addresses, BucketError, BucketStore, Changes, Class, Code, EgressPolicy, InstanceName, NameError, Origin,
@@ -81,25 +81,26 @@ pub use appsec_grant::{
 pub use appsec_ingest::{
     Change, ChangedFinding, Decision, Error as IngestError, ImportError, ImportEvent, ImportOptions, ImportOutcome,
     ImportProgress, ImportReport, Progress, RenormalizeOptions, RenormalizeProgress, RenormalizeReport, RetryPolicy,
-    Selection, SelectionError, SyncEvent, SyncOptions, Vanishing, Waiter, open_input, read_file,
+    Selection, SelectionError, Sleep, SyncEvent, SyncOptions, Vanishing, open_input, read_file,
 };
 pub use appsec_sandbox::{
-    CallError, CallFailure, CallReport, Called, Connector, Grant, Inspection, InspectionError, LimitHit, Limits,
-    Refused, Runtime, RuntimeError,
+    CallError, CallFailure, CallStats, Connector, Grant, Inspection, InspectionError, LimitHit, Limits, Refused,
+    Response, Runtime, RuntimeError,
 };
 pub use appsec_store::{
-    ACTIVE, AUTO_CONFIDENCE, AgeCount, Attribution, AutoMap, Candidate, ChangeRow, ClassCoverage, ConnectorSource,
-    Coverage, CoverageCell, CoverageOptions, CoverageState, CoverageSummary, Cursor, CursorError, CweCount, Dashboard,
-    DashboardFilter, DayCounts, DeletionPlan, DeletionProof, Delivery, DeliveryState, Due, EventRow, EventState,
-    Filter, FindingDetail, FindingId, FindingPage, FindingRow, FindingStore, Instance, InstanceStatus, IssueDetail,
-    IssueFilter, IssueFinding, IssueId, IssueIdError, IssueRow, IssueSort, IssueSource, Keep, KeptFindings, LabelCount,
-    LeaseRow, MappedBy, MappingCounts, MappingFilter, MappingRow, MappingState, NamedProject, NewInstance, Next,
-    OccurrenceDetail, Outcome, PackageCount, PackageFilter, PackageRow, PackageSort, Paused, Percent, PercentError,
-    Period, Plan, PolicyFilter, PolicyImport, PolicyResult, PolicyResultWord, PolicySet, PolicyViolations,
-    ProjectChoice, ProjectCosts, ProjectCounts, ProjectFilter, ProjectRow, Proposal, ReachableShare, Read, ReadCounts,
-    ReadState, Refreshed, Released, Renormalized, RepositoryChanges, RepositoryCount, RepositoryCoverage,
-    RepositoryRow, Rhythm, RowFacts, Run, RunFilter, RunMode, RunProject, RunState, RunWait, ScanFields, ScheduleError,
-    ScheduleRow, Settled, SeverityCount, SharedStore, Sort, Span, StoreError, StoreHealth, StoredRecord, TablePlan,
-    TimeToFix, Top25Share, Total, TotalIs, UnmappedProject, VanishingRow, Webhook, Zone, backoff,
+    ACTIVE, AUTO_CONFIDENCE, AgeCount, Attribution, AutoMap, Cadence, Candidate, ChangeRow, ClassCoverage,
+    ConnectorSource, Coverage, CoverageCell, CoverageOptions, CoverageState, CoverageSummary, Cursor, CursorError,
+    CweCount, Dashboard, DashboardFilter, DayCounts, DeletionPlan, DeletionProof, Delivery, DeliveryState, Due,
+    EventRow, EventState, Fetch, FetchState, FetchStats, Filter, FindingDetail, FindingId, FindingPage, FindingRow,
+    FindingStore, Instance, InstanceStatus, Interval, IssueDetail, IssueFilter, IssueFinding, IssueId, IssueIdError,
+    IssueRow, IssueSort, IssueSource, Keep, KeptFindings, LabelCount, LeaseRow, MappedBy, MappingCounts, MappingFilter,
+    MappingRow, MappingState, NamedProject, NewInstance, Next, OccurrenceDetail, Outcome, PackageCount, PackageFilter,
+    PackageRow, PackageSort, Paused, Percent, PercentError, Period, Plan, PolicyFilter, PolicyImport, PolicyResult,
+    PolicyResultWord, PolicySet, PolicyViolations, ProjectChoice, ProjectCounts, ProjectFilter, ProjectRow,
+    ProjectUsage, Proposal, ReachableShare, Refreshed, Released, Renormalized, RepositoryChanges, RepositoryCount,
+    RepositoryCoverage, RepositoryRow, ResolvedMappings, RowFacts, Run, RunFilter, RunMode, RunProject, RunState,
+    RunWait, ScanFields, ScheduleError, ScheduleRow, SeverityCount, SharedStore, Sort, StoreError, StoreHealth,
+    StoredRecord, TablePlan, TimeToFix, Top25Share, Total, TotalIs, UnmappedProject, VanishingRow, Webhook, Zone,
+    backoff,
 };
 pub use tokio_util::sync::CancellationToken;

@@ -9,8 +9,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::{
-    error::HarnessError,
-    tenant::{Secrets, Tenant, pin, require_accepted, secret_sources, vouched_origins},
+    error::Error,
+    tenant::{Secrets, Tenant, pin, require_accepted, secret_sources, trusted_origins},
     vault::VaultKey,
 };
 use appsec_grant::{Addresses, Audience, InstanceName, Origin, SecretSource};
@@ -81,16 +81,16 @@ impl Tenant {
     /// Puts another secret in the place of the one that an instance has, after
     /// the vendor has taken it for the same account. What was brought so far
     /// stays, and a sync that was cut off goes on.
-    pub async fn rotate_secret(&self, name: &InstanceName, rotation: Rotation) -> Result<Instance, HarnessError> {
+    pub async fn rotate_secret(&self, name: &InstanceName, rotation: Rotation) -> Result<Instance, Error> {
         let (_lease, instance) = self.leased_instance(name, "rotate-token").await?;
         require_accepted(&instance)?;
         let loaded = self.loaded(&instance).await?;
         let stored = instance.made.secrets.values().any(|source| *source == SecretSource::Vault);
         let store = rotation.store.unwrap_or(stored);
         let from = match &rotation.secret {
-            Some(SecretSource::Input) if !store => return Err(HarnessError::NotKept),
+            Some(SecretSource::Input) if !store => return Err(Error::NotKept),
             Some(source) => secret_sources(&loaded.manifest, Some(source)),
-            None if stored => return Err(HarnessError::NoNewSecret),
+            None if stored => return Err(Error::NoNewSecret),
             None => instance.made.secrets.clone(),
         };
         let secrets = self.secrets_from(&instance.made, &from, None)?;
@@ -119,7 +119,7 @@ impl Tenant {
 
     /// Gives an instance other settings, after the connector and the vendor
     /// have taken them.
-    pub async fn change_settings(&self, name: &InstanceName, change: SettingsChange) -> Result<Instance, HarnessError> {
+    pub async fn change_settings(&self, name: &InstanceName, change: SettingsChange) -> Result<Instance, Error> {
         let (_lease, instance) = self.leased_instance(name, "set").await?;
         require_accepted(&instance)?;
         let loaded = self.loaded(&instance).await?;
@@ -151,12 +151,12 @@ impl Tenant {
     /// Holds an instance to the file of its connector as it is now, and tells how
     /// it differs from what the instance was set up for. Grants stay as they are:
     /// what it asks for beyond them it does not get.
-    pub async fn accept_connector(&self, name: &InstanceName) -> Result<AcceptedConnector, HarnessError> {
+    pub async fn accept_connector(&self, name: &InstanceName) -> Result<AcceptedConnector, Error> {
         let (_lease, instance) = self.leased_instance(name, "accept-connector").await?;
         let made = &instance.made;
         let loaded = self.loaded_from(&instance, &made.connector_source).await?;
         let Some(sha256) = pin(&loaded, &made.connector_source) else {
-            return Err(HarnessError::NotPinned(name.clone()));
+            return Err(Error::NotPinned(name.clone()));
         };
         let configured = |key: &String| made.settings.get(key).and_then(|value| value.as_str());
         let asked = loaded.manifest.origins.iter().map(|need| {
@@ -164,7 +164,7 @@ impl Tenant {
             Ok(setting.unwrap_or(&need.default).parse::<Origin>()?)
         });
         let asked: BTreeSet<String> =
-            asked.map(|it| it.map(|origin| origin.to_string())).collect::<Result<_, HarnessError>>()?;
+            asked.map(|it| it.map(|origin| origin.to_string())).collect::<Result<_, Error>>()?;
         let granted = made.egress.origins().map(|(origin, _)| origin.to_string()).collect();
         let wanted: BTreeSet<String> = loaded.manifest.secrets.iter().map(|need| need.variable.clone()).collect();
         let given = made.secrets.keys().cloned().collect();
@@ -188,7 +188,7 @@ impl Tenant {
 
     /// The secrets of an instance that are in the vault, and its key; none where
     /// there are none.
-    fn stored_secrets(&self, instance: &Instance) -> Result<Option<(VaultKey, Secrets)>, HarnessError> {
+    fn stored_secrets(&self, instance: &Instance) -> Result<Option<(VaultKey, Secrets)>, Error> {
         let mut sources = instance.made.secrets.clone();
         sources.retain(|_, source| *source == SecretSource::Vault);
         if sources.is_empty() {
@@ -199,21 +199,21 @@ impl Tenant {
 
     /// Pauses an instance: it is not synced until it is resumed. A sync under
     /// way comes to its end.
-    pub async fn pause_instance(&self, name: &InstanceName, reason: Option<String>) -> Result<Instance, HarnessError> {
+    pub async fn pause_instance(&self, name: &InstanceName, reason: Option<String>) -> Result<Instance, Error> {
         let paused = Paused { since: self.harness.now(), reason, unaccepted: false };
         self.set_paused(name, Some(paused)).await
     }
 
     /// Lets an instance be synced again.
-    pub async fn resume_instance(&self, name: &InstanceName) -> Result<Instance, HarnessError> {
+    pub async fn resume_instance(&self, name: &InstanceName) -> Result<Instance, Error> {
         self.set_paused(name, None).await
     }
 
-    async fn set_paused(&self, name: &InstanceName, paused: Option<Paused>) -> Result<Instance, HarnessError> {
+    async fn set_paused(&self, name: &InstanceName, paused: Option<Paused>) -> Result<Instance, Error> {
         let instance = self.instance(name).await?;
         // One without a connector may still have a webhook to accept.
-        if instance.is_native() && !(paused.is_none() && instance.is_unaccepted()) {
-            return Err(HarnessError::Native);
+        if instance.is_report_source() && !(paused.is_none() && instance.is_unaccepted()) {
+            return Err(Error::ImportOnly);
         }
         self.store.run(move |store| store.set_paused(instance.id, paused.as_ref())).await?;
         self.instance(name).await
@@ -222,7 +222,7 @@ impl Tenant {
 
 /// Whether the vendor's account is another one than before, which must be said
 /// to be meant.
-fn other_account(instance: &Instance, now: &Connection, allowed: bool) -> Result<bool, HarnessError> {
+fn other_account(instance: &Instance, now: &Connection, allowed: bool) -> Result<bool, Error> {
     let Some(before) = &instance.connection else { return Ok(false) };
     if before.deployment.id == now.deployment.id {
         return Ok(false);
@@ -231,18 +231,14 @@ fn other_account(instance: &Instance, now: &Connection, allowed: bool) -> Result
         return Ok(true);
     }
     let name = |it: &Deployment| format!("`{}` (id {})", it.slug, it.id);
-    Err(HarnessError::OtherAccount { before: name(&before.deployment), now: name(&now.deployment) })
+    Err(Error::OtherAccount { before: name(&before.deployment), now: name(&now.deployment) })
 }
 
 /// Settings with the kinds to bring, for connectors that let one choose.
-pub(crate) fn set_kinds(
-    manifest: &Manifest,
-    settings: &mut Map<String, Value>,
-    kinds: &[Kind],
-) -> Result<(), HarnessError> {
+pub(crate) fn set_kinds(manifest: &Manifest, settings: &mut Map<String, Value>, kinds: &[Kind]) -> Result<(), Error> {
     let schema: Value = serde_json::from_str(&manifest.settings_schema).unwrap_or_default();
     if schema.pointer("/properties").and_then(|properties| properties.get(KINDS)).is_none() {
-        return Err(HarnessError::NoKindSetting(manifest.id.clone()));
+        return Err(Error::NoKindSetting(manifest.id.clone()));
     }
     let kinds = kinds.iter().map(|kind| Value::from(kind.as_str())).collect();
     settings.insert(KINDS.to_owned(), Value::Array(kinds));
@@ -250,17 +246,17 @@ pub(crate) fn set_kinds(
 }
 
 /// An instance with other settings, and granted the origins that they name.
-fn changed(manifest: &Manifest, made: &NewInstance, change: &SettingsChange) -> Result<NewInstance, HarnessError> {
+fn changed(manifest: &Manifest, made: &NewInstance, change: &SettingsChange) -> Result<NewInstance, Error> {
     let mut new = made.clone();
     for key in &change.unset {
-        new.settings.remove(key).ok_or_else(|| HarnessError::NoSetting(key.clone()))?;
+        new.settings.remove(key).ok_or_else(|| Error::NoSetting(key.clone()))?;
     }
     new.settings.extend(change.set.clone());
     if !change.kinds.is_empty() {
         set_kinds(manifest, &mut new.settings, &change.kinds)?;
     }
-    let vouched = |settings| vouched_origins(manifest, settings, &made.connector_source);
-    let (before, now) = (vouched(&made.settings)?, vouched(&new.settings)?);
+    let trusted = |settings| trusted_origins(manifest, settings, &made.connector_source);
+    let (before, now) = (trusted(&made.settings)?, trusted(&new.settings)?);
     before.iter().filter(|origin| !now.contains(origin)).for_each(|origin| new.egress.revoke(origin));
     // An origin that is granted stays granted as it is.
     for origin in now.into_iter().chain(change.allow_origins.clone()) {

@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 
 use appsec_insight::repository::{Repository, RepositoryAddress, RepositoryError};
 
-use crate::{error::HarnessError, tenant::Tenant};
+use crate::{error::Error, tenant::Tenant};
 use appsec_grant::{Code, InstanceName};
 use appsec_store::{
     AutoMap, KeptFindings, MappingCounts, MappingFilter, MappingRow, NamedProject, Released, RepositoryChanges,
-    RepositoryRow, ScanFields, Settled,
+    RepositoryRow, ResolvedMappings, ScanFields,
 };
 
 /// A project, as a person names it.
@@ -110,12 +110,12 @@ impl MappingError {
 impl Tenant {
     /// The repositories by full name. `search` is a part of the name, the URL or
     /// a group.
-    pub async fn repositories(&self, search: Option<String>) -> Result<Vec<RepositoryRow>, HarnessError> {
+    pub async fn repositories(&self, search: Option<String>) -> Result<Vec<RepositoryRow>, Error> {
         Ok(self.store.read(move |store| store.repositories(search.as_deref())).await?)
     }
 
     /// The repository of a full name, whatever its capitals, or of a URL.
-    pub async fn repository(&self, wanted: &str) -> Result<RepositoryRow, HarnessError> {
+    pub async fn repository(&self, wanted: &str) -> Result<RepositoryRow, Error> {
         let all = self.repositories(None).await?;
         let address = RepositoryAddress::parse(wanted, None).ok();
         let folded = wanted.to_lowercase();
@@ -141,11 +141,7 @@ impl Tenant {
 
     /// Takes a list of repositories over; with `replace`, those that it does not
     /// name go. Projects that match a repository now are mapped to it.
-    pub async fn put_repositories(
-        &self,
-        list: Vec<Repository>,
-        replace: bool,
-    ) -> Result<RepositoryChanges, HarnessError> {
+    pub async fn put_repositories(&self, list: Vec<Repository>, replace: bool) -> Result<RepositoryChanges, Error> {
         let now = self.harness.now();
         let changes = self.store.run(move |store| store.put_repositories(&list, replace, now)).await?;
         self.refresh().await?;
@@ -153,7 +149,7 @@ impl Tenant {
     }
 
     /// Takes a repository away that no project is mapped to.
-    pub async fn remove_repository(&self, wanted: &str) -> Result<RepositoryRow, HarnessError> {
+    pub async fn remove_repository(&self, wanted: &str) -> Result<RepositoryRow, Error> {
         let found = self.repository(wanted).await?;
         let row = found.row;
         match self.store.run(move |store| store.remove_repository(row)).await? {
@@ -165,13 +161,13 @@ impl Tenant {
     }
 
     /// What becomes of an instance's new projects.
-    pub async fn auto_map(&self, name: &InstanceName) -> Result<AutoMap, HarnessError> {
+    pub async fn auto_map(&self, name: &InstanceName) -> Result<AutoMap, Error> {
         let id = self.instance(name).await?.id;
         Ok(self.store.read(move |store| store.auto_map(id)).await?)
     }
 
     /// Sets what becomes of an instance's new projects, and of those that wait.
-    pub async fn set_auto_map(&self, name: &InstanceName, mode: AutoMap) -> Result<Settled, HarnessError> {
+    pub async fn set_auto_map(&self, name: &InstanceName, mode: AutoMap) -> Result<ResolvedMappings, Error> {
         let (id, now) = (self.instance(name).await?.id, self.harness.now());
         let settled = self.store.run(move |store| store.set_auto_map(id, mode, now)).await?;
         self.refresh().await?;
@@ -179,18 +175,18 @@ impl Tenant {
     }
 
     /// The mappings of projects, by instance and name, with what matching proposes.
-    pub async fn mappings(&self, filter: MappingFilter) -> Result<Vec<MappingRow>, HarnessError> {
+    pub async fn mappings(&self, filter: MappingFilter) -> Result<Vec<MappingRow>, Error> {
         Ok(self.store.read(move |store| store.mappings(&filter)).await?)
     }
 
     /// How many projects stand how, in one instance or in all.
-    pub async fn mapping_counts(&self, instance_id: Option<i64>) -> Result<MappingCounts, HarnessError> {
+    pub async fn mapping_counts(&self, instance_id: Option<i64>) -> Result<MappingCounts, Error> {
         Ok(self.store.read(move |store| store.mapping_counts(instance_id)).await?)
     }
 
     /// Maps projects to the repositories that matching proposes. What is
     /// ambiguous is never accepted. Returns what they are now.
-    pub async fn accept_mappings(&self, acceptance: &Acceptance) -> Result<Vec<MappingRow>, HarnessError> {
+    pub async fn accept_mappings(&self, acceptance: &Acceptance) -> Result<Vec<MappingRow>, Error> {
         let instance_id = match &acceptance.instance {
             Some(name) => Some(self.instance(name).await?.id),
             None => None,
@@ -223,7 +219,7 @@ impl Tenant {
     }
 
     /// Maps a project to a repository. Its findings go along.
-    pub async fn set_mapping(&self, project: &ProjectName, repository: &str) -> Result<MappingRow, HarnessError> {
+    pub async fn set_mapping(&self, project: &ProjectName, repository: &str) -> Result<MappingRow, Error> {
         let project = self.project_named(project).await?;
         let repository = self.repository(repository).await?;
         let (now, chosen) = (self.harness.now(), (project.row, repository.row, None));
@@ -238,7 +234,7 @@ impl Tenant {
         &self,
         project: &ProjectName,
         findings: Option<KeptFindings>,
-    ) -> Result<Released, HarnessError> {
+    ) -> Result<Released, Error> {
         self.release(project, false, findings).await
     }
 
@@ -248,7 +244,7 @@ impl Tenant {
         &self,
         project: &ProjectName,
         findings: Option<KeptFindings>,
-    ) -> Result<Released, HarnessError> {
+    ) -> Result<Released, Error> {
         self.release(project, true, findings).await
     }
 
@@ -257,7 +253,7 @@ impl Tenant {
         project: &ProjectName,
         ignored: bool,
         findings: Option<KeptFindings>,
-    ) -> Result<Released, HarnessError> {
+    ) -> Result<Released, Error> {
         let project = self.project_named(project).await?;
         // A sync that is under way would go on to bring its records. Only checked
         // names are ever written.
@@ -279,7 +275,7 @@ impl Tenant {
 
     /// Takes a project up again that was ignored or unmapped: into the
     /// repository that it kept, else as a new project is.
-    pub async fn restore_project(&self, project: &ProjectName) -> Result<MappingRow, HarnessError> {
+    pub async fn restore_project(&self, project: &ProjectName) -> Result<MappingRow, Error> {
         let project = self.project_named(project).await?;
         let (named, now) = (project.clone(), self.harness.now());
         self.store.run(move |store| store.restore_project(&named, now)).await?;
@@ -288,11 +284,7 @@ impl Tenant {
     }
 
     /// Changes what the operator says of a project's scans.
-    pub async fn set_scan_fields(
-        &self,
-        project: &ProjectName,
-        changes: ScanFieldChanges,
-    ) -> Result<MappingRow, HarnessError> {
+    pub async fn set_scan_fields(&self, project: &ProjectName, changes: ScanFieldChanges) -> Result<MappingRow, Error> {
         let project = self.project_named(project).await?;
         let row = project.row;
         let before = self.store.read(move |store| store.scan_fields(row)).await?;
@@ -302,7 +294,7 @@ impl Tenant {
         self.mapping(&project).await
     }
 
-    async fn mapping(&self, project: &NamedProject) -> Result<MappingRow, HarnessError> {
+    async fn mapping(&self, project: &NamedProject) -> Result<MappingRow, Error> {
         let filter = MappingFilter { projects: vec![project.row], ..MappingFilter::default() };
         let found = self.mappings(filter).await?.pop();
         found.ok_or_else(|| MappingError::NoProject(project.name.clone()).into())
@@ -310,7 +302,7 @@ impl Tenant {
 
     /// The project that a person names. One that the vendor lists goes before
     /// those of its name that it no longer lists.
-    async fn project_named(&self, wanted: &ProjectName) -> Result<NamedProject, HarnessError> {
+    async fn project_named(&self, wanted: &ProjectName) -> Result<NamedProject, Error> {
         let instance_id = match &wanted.instance {
             Some(name) => Some(self.instance(name).await?.id),
             None => None,

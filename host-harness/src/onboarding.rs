@@ -9,10 +9,10 @@ use appsec_model::{Access, Deployment, Kind, KindAccess, Project, Timestamp};
 use serde::Serialize;
 
 use crate::{
-    error::HarnessError,
+    error::Error,
     harness::Loaded,
     lifecycle::set_kinds,
-    rehearsal::Rehearsal,
+    rehearsal::DryRun,
     tenant::{Secrets, Setup, Tenant, candidate, pin},
 };
 use appsec_grant::{Audience, Code, InstanceName, Secret, SecretSource};
@@ -161,13 +161,13 @@ pub enum KindChoice {
 
 impl Tenant {
     /// Onboardings under way, by name.
-    pub async fn onboardings(&self) -> Result<Vec<Onboarding>, HarnessError> {
+    pub async fn onboardings(&self) -> Result<Vec<Onboarding>, Error> {
         let drafts = self.store.read(|store| store.drafts()).await?;
         Ok(drafts.iter().map(Onboarding::from).collect())
     }
 
     /// The onboarding of a name, if it is under way.
-    pub async fn onboarding(&self, name: &InstanceName) -> Result<Option<Onboarding>, HarnessError> {
+    pub async fn onboarding(&self, name: &InstanceName) -> Result<Option<Onboarding>, Error> {
         let name = name.clone();
         let draft = self.store.read(move |store| store.draft(&name)).await?;
         Ok(draft.as_ref().map(Onboarding::from))
@@ -176,7 +176,7 @@ impl Tenant {
     /// The first step: lets the vendor check the secret and tell what it can
     /// read. `typed` is a secret that a person has typed; it needs a setup that
     /// stores it. Begins anew where an onboarding of the name is under way.
-    pub async fn onboard(&self, setup: Setup, typed: Option<Secret>) -> Result<Onboarding, HarnessError> {
+    pub async fn onboard(&self, setup: Setup, typed: Option<Secret>) -> Result<Onboarding, Error> {
         let name = setup.name.clone();
         let _lock = self.lock(&name)?;
         let wanted = name.clone();
@@ -184,7 +184,7 @@ impl Tenant {
             return Err(StoreError::InstanceExists(name.to_string()).into());
         }
         if !setup.store_secret && (typed.is_some() || setup.secret == Some(SecretSource::Input)) {
-            return Err(HarnessError::NotKept);
+            return Err(Error::NotKept);
         }
         let loaded = self.harness.connector(&setup.connector).await?;
         let mut draft = Draft {
@@ -212,7 +212,7 @@ impl Tenant {
         let all: Vec<Kind> = loaded.manifest.kinds.iter().map(|it| it.kind.clone()).collect();
         match set_kinds(&loaded.manifest, &mut made.settings, &all) {
             // One cannot choose: it brings what it brings.
-            Ok(()) | Err(HarnessError::NoKindSetting(_)) => {}
+            Ok(()) | Err(Error::NoKindSetting(_)) => {}
             Err(error) => return Err(error),
         }
         let audience = Audience::of_origins(&made.egress);
@@ -226,7 +226,7 @@ impl Tenant {
     }
 
     /// The second step: which kinds to bring.
-    pub async fn onboard_kinds(&self, name: &InstanceName, choice: KindChoice) -> Result<Onboarding, HarnessError> {
+    pub async fn onboard_kinds(&self, name: &InstanceName, choice: KindChoice) -> Result<Onboarding, Error> {
         let (mut draft, loaded) = self.begun(name).await?;
         let usual = |kind: &Kind| loaded.manifest.kinds.iter().any(|it| it.kind == *kind && it.on_by_default);
         let readable = draft.readable.iter().filter(|it| it.access == Access::Readable).map(|it| it.kind.clone());
@@ -242,7 +242,7 @@ impl Tenant {
             return Err(OnboardingError::NoKind.into());
         }
         match set_kinds(&loaded.manifest, &mut draft.settings, &kinds) {
-            Ok(()) | Err(HarnessError::NoKindSetting(_)) => {}
+            Ok(()) | Err(Error::NoKindSetting(_)) => {}
             Err(error) => return Err(error),
         }
         draft.kinds = Some(kinds);
@@ -250,7 +250,7 @@ impl Tenant {
     }
 
     /// The vendor's projects, to choose among.
-    pub async fn onboarding_projects(&self, name: &InstanceName) -> Result<Vec<Project>, HarnessError> {
+    pub async fn onboarding_projects(&self, name: &InstanceName) -> Result<Vec<Project>, Error> {
         let (draft, loaded) = self.begun(name).await?;
         let rehearsal = self.rehearsed(name, &draft, &loaded)?;
         rehearsal.configure().await?;
@@ -258,11 +258,7 @@ impl Tenant {
     }
 
     /// The third step: which projects to bring.
-    pub async fn onboard_projects(
-        &self,
-        name: &InstanceName,
-        choice: ProjectChoice,
-    ) -> Result<Onboarding, HarnessError> {
+    pub async fn onboard_projects(&self, name: &InstanceName, choice: ProjectChoice) -> Result<Onboarding, Error> {
         let (mut draft, _) = self.begun(name).await?;
         if let ProjectChoice::Matching(patterns) = &choice {
             let listed = self.onboarding_projects(name).await?;
@@ -277,14 +273,14 @@ impl Tenant {
     }
 
     /// The fourth step: what becomes of projects without a repository.
-    pub async fn onboard_mapping(&self, name: &InstanceName, auto_map: AutoMap) -> Result<Onboarding, HarnessError> {
+    pub async fn onboard_mapping(&self, name: &InstanceName, auto_map: AutoMap) -> Result<Onboarding, Error> {
         let (mut draft, _) = self.begun(name).await?;
         draft.auto_map = Some(auto_map);
         self.keep(name, draft).await
     }
 
     /// The last step: connects under what was decided, and makes the instance.
-    pub async fn onboard_save(&self, name: &InstanceName) -> Result<Instance, HarnessError> {
+    pub async fn onboard_save(&self, name: &InstanceName) -> Result<Instance, Error> {
         let _lock = self.lock(name)?;
         let (draft, loaded) = self.begun(name).await?;
         let (Some(projects), Some(auto_map), true) = (draft.projects.clone(), draft.auto_map, draft.kinds.is_some())
@@ -297,7 +293,7 @@ impl Tenant {
         let now = &accepted.connection.deployment;
         if now.id != draft.deployment.id {
             let account = |it: &Deployment| format!("`{}` (id {})", it.slug, it.id);
-            return Err(HarnessError::OtherAccount { before: account(&draft.deployment), now: account(now) });
+            return Err(Error::OtherAccount { before: account(&draft.deployment), now: account(now) });
         }
         let listed = rehearsal.projects().await?;
         let now = self.harness.now();
@@ -306,7 +302,7 @@ impl Tenant {
     }
 
     /// Gives an onboarding up: nothing stays of it, also not in the vault.
-    pub async fn onboard_abandon(&self, name: &InstanceName) -> Result<(), HarnessError> {
+    pub async fn onboard_abandon(&self, name: &InstanceName) -> Result<(), Error> {
         let _lock = self.lock(name)?;
         let wanted = name.clone();
         let (draft, instance) =
@@ -322,7 +318,7 @@ impl Tenant {
         Ok(self.store.run(move |store| store.drop_draft(&name)).await?)
     }
 
-    async fn begun(&self, name: &InstanceName) -> Result<(Draft, Loaded), HarnessError> {
+    async fn begun(&self, name: &InstanceName) -> Result<(Draft, Loaded), Error> {
         let wanted = name.clone();
         let found = self.store.read(move |store| store.draft(&wanted)).await?;
         let draft = found.ok_or_else(|| OnboardingError::NotBegun(name.clone()))?.draft;
@@ -333,7 +329,7 @@ impl Tenant {
         Ok((draft, loaded))
     }
 
-    async fn keep(&self, name: &InstanceName, draft: Draft) -> Result<Onboarding, HarnessError> {
+    async fn keep(&self, name: &InstanceName, draft: Draft) -> Result<Onboarding, Error> {
         let (kept, now) = (name.clone(), self.harness.now());
         self.store.run(move |store| store.keep_draft(&kept, &draft, now)).await?;
         let onboarding = self.onboarding(name).await?;
@@ -341,7 +337,7 @@ impl Tenant {
     }
 
     /// A rehearsal of the instance that a draft makes.
-    fn rehearsed(&self, name: &InstanceName, draft: &Draft, loaded: &Loaded) -> Result<Rehearsal, HarnessError> {
+    fn rehearsed(&self, name: &InstanceName, draft: &Draft, loaded: &Loaded) -> Result<DryRun, Error> {
         let setup = Setup {
             name: name.clone(),
             connector: draft.connector.clone(),

@@ -4,7 +4,7 @@ use appsec_model::{Severity, Timestamp};
 use appsec_policy::{Definition, Policies, Policy, Problem};
 use serde::Serialize;
 
-use crate::{error::HarnessError, tenant::Tenant};
+use crate::{error::Error, tenant::Tenant};
 use appsec_store::{PolicyFilter, PolicyImport, PolicyResult, PolicySet, PolicyViolations, StoreError};
 
 /// What came of an import of policies.
@@ -88,8 +88,8 @@ impl PolicyCheck {
 impl Tenant {
     /// Puts the policies of a file into force in place of those before, and
     /// evaluates them over everything.
-    pub async fn import_policies(&self, text: &str) -> Result<PoliciesImported, HarnessError> {
-        let policies = Policies::load(text).map_err(HarnessError::Policies)?;
+    pub async fn import_policies(&self, text: &str) -> Result<PoliciesImported, Error> {
+        let policies = Policies::load(text).map_err(Error::Policies)?;
         let (content, now) = (text.to_owned(), self.harness.now());
         let mut imported = PoliciesImported::read(&policies);
         imported.changed = self.store.run(move |store| store.put_policies(&policies, &content, now)).await?;
@@ -98,13 +98,13 @@ impl Tenant {
     }
 
     /// Takes the policies and their results away. Returns whether there were any.
-    pub async fn clear_policies(&self) -> Result<bool, HarnessError> {
+    pub async fn clear_policies(&self) -> Result<bool, Error> {
         let now = self.harness.now();
         Ok(self.store.run(move |store| store.clear_policies(now)).await?)
     }
 
     /// The policies in force; none where there are none.
-    pub async fn policies(&self) -> Result<Option<PolicyRows>, HarnessError> {
+    pub async fn policies(&self) -> Result<Option<PolicyRows>, Error> {
         self.evaluate_policies().await?;
         let read = self.store.read(|store| {
             let Some(set) = store.policies()? else { return Ok(None) };
@@ -130,15 +130,15 @@ impl Tenant {
         filter: PolicyFilter,
         worst: Option<Severity>,
         limit: u32,
-    ) -> Result<PolicyCheck, HarnessError> {
+    ) -> Result<PolicyCheck, Error> {
         self.evaluate_policies().await?;
         let read = self.store.read(move |store| {
-            let Some(set) = store.policies()? else { return Ok(Err(HarnessError::NoPolicies)) };
+            let Some(set) = store.policies()? else { return Ok(Err(Error::NoPolicies)) };
             if let Some(unknown) = filter.policies.iter().find(|id| set.policies.get(id).is_none()) {
-                return Ok(Err(HarnessError::NoPolicy(unknown.clone())));
+                return Ok(Err(Error::NoPolicy(unknown.clone())));
             }
             if store.is_out_of_scope(&filter)? {
-                return Ok(Err(HarnessError::NothingInScope));
+                return Ok(Err(Error::NothingInScope));
             }
             let wanted = |policy: &&Policy| {
                 let Definition { id, enabled, .. } = policy.definition();
@@ -169,11 +169,7 @@ impl Tenant {
     }
 
     /// Results of a filter, at most `limit`, and how many there are in all.
-    pub async fn policy_results(
-        &self,
-        filter: PolicyFilter,
-        limit: u32,
-    ) -> Result<(Vec<PolicyResult>, u64), HarnessError> {
+    pub async fn policy_results(&self, filter: PolicyFilter, limit: u32) -> Result<(Vec<PolicyResult>, u64), Error> {
         self.evaluate_policies().await?;
         Ok(self.store.read(move |store| store.policy_results(&filter, limit)).await?)
     }
@@ -181,7 +177,7 @@ impl Tenant {
     /// Brings results up to date if anything has changed, or if a count of days
     /// has reached a number that a condition names. Results are never shown
     /// before: a check that knows half of it would pass.
-    async fn evaluate_policies(&self) -> Result<(), HarnessError> {
+    async fn evaluate_policies(&self) -> Result<(), Error> {
         let now = self.harness.now();
         if self.store.read(move |store| Ok(store.is_stale()? || store.policies_wait(now)?)).await? {
             self.refresh().await?;

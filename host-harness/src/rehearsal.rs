@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use appsec_model::{Project, Timestamp};
 
 use crate::{
-    error::HarnessError,
+    error::Error,
     harness::Loaded,
     tenant::{Secrets, Tenant},
 };
@@ -15,12 +15,12 @@ use appsec_ingest::{Caller, InstanceSync, SyncOptions, health};
 use appsec_store::{Accepted, Instance, InstanceBucket, InstanceStatus, NewInstance, Percent};
 
 /// A bucket whose changes are kept apart.
-struct Scratch {
+struct OverlayBucket {
     base: Values,
     changes: Mutex<Changes>,
 }
 
-impl BucketStore for Scratch {
+impl BucketStore for OverlayBucket {
     fn load(&self) -> Result<Values, BucketError> {
         let mut values = self.base.clone();
         for (key, value) in self.changes.lock().unwrap_or_else(PoisonError::into_inner).iter() {
@@ -40,10 +40,10 @@ impl BucketStore for Scratch {
 }
 
 /// An instance as it would be.
-pub(crate) struct Rehearsal {
+pub(crate) struct DryRun {
     sync: Arc<InstanceSync>,
     caller: Caller,
-    bucket: Arc<Scratch>,
+    bucket: Arc<OverlayBucket>,
 }
 
 impl Tenant {
@@ -54,7 +54,7 @@ impl Tenant {
         made: NewInstance,
         known: Option<&Instance>,
         secrets: Secrets,
-    ) -> Result<Rehearsal, HarnessError> {
+    ) -> Result<DryRun, Error> {
         let base = match known {
             Some(instance) => InstanceBucket::new(self.store.clone(), instance.id).load()?,
             None => Values::new(),
@@ -70,19 +70,19 @@ impl Tenant {
             paused: known.and_then(|instance| instance.paused.clone()),
             created_at: Timestamp::from_micros(0),
             checked_at: None,
-            max_vanish: Percent::DEFAULT_VANISH,
+            max_removal: Percent::DEFAULT_REMOVAL,
         };
-        let bucket = Arc::new(Scratch { base, changes: Mutex::default() });
+        let bucket = Arc::new(OverlayBucket { base, changes: Mutex::default() });
         let mut sync = self.sync_of(loaded, instance, secrets, Arc::new(|_| ()), &SyncOptions::default())?;
         sync.grant.bucket = Some(bucket.clone());
         let sync = Arc::new(sync);
-        Ok(Rehearsal { caller: Caller::new(sync.clone()), sync, bucket })
+        Ok(DryRun { caller: Caller::new(sync.clone()), sync, bucket })
     }
 }
 
-impl Rehearsal {
+impl DryRun {
     /// Lets the connector check the settings, and the vendor the secret.
-    pub async fn configure(&self) -> Result<Accepted, HarnessError> {
+    pub async fn configure(&self) -> Result<Accepted, Error> {
         let connection = self.sync.configure(&self.caller).await?;
         let (status, status_detail) = health(&connection);
         let bucket = self.bucket.changes.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -90,7 +90,7 @@ impl Rehearsal {
     }
 
     /// All projects of the vendor; comes after [`configure`](Self::configure).
-    pub async fn projects(&self) -> Result<Vec<Project>, HarnessError> {
+    pub async fn projects(&self) -> Result<Vec<Project>, Error> {
         Ok(self.sync.list_projects(&self.caller).await?)
     }
 }

@@ -10,7 +10,7 @@ use std::{
 use appsec_model::{Connection, Manifest, Timestamp};
 
 use crate::{
-    error::HarnessError,
+    error::Error,
     harness::{Harness, Loaded},
     lease::Lease,
 };
@@ -73,19 +73,19 @@ impl Tenant {
     }
 
     /// An instance by its name.
-    pub async fn instance(&self, name: &InstanceName) -> Result<Instance, HarnessError> {
+    pub async fn instance(&self, name: &InstanceName) -> Result<Instance, Error> {
         let wanted = name.clone();
         let (found, all) = self.store.run(move |store| Ok((store.instance(&wanted)?, store.instances()?))).await?;
         found.ok_or_else(|| {
             let mut names = all.into_iter().map(|instance| instance.made.name.to_string());
-            HarnessError::NoInstance { name: name.clone(), known: names.find(|known| similar(known, name.as_str())) }
+            Error::NoInstance { name: name.clone(), known: names.find(|known| similar(known, name.as_str())) }
         })
     }
 
     /// Sets up an instance: grants the origins that it needs and was given, and
     /// connects, which is also where the connector checks the settings. If that
     /// fails, nothing stays behind.
-    pub async fn add_instance(&self, setup: Setup, check: bool) -> Result<Instance, HarnessError> {
+    pub async fn add_instance(&self, setup: Setup, check: bool) -> Result<Instance, Error> {
         let loaded = self.harness.connector(&setup.connector).await?;
         let name = setup.name.clone();
         let (new, from) = candidate(&loaded, setup)?;
@@ -116,11 +116,7 @@ impl Tenant {
     }
 
     /// Connects an instance again and notes how it is.
-    pub async fn check_instance(
-        &self,
-        name: &InstanceName,
-        secret: Option<SecretSource>,
-    ) -> Result<Connection, HarnessError> {
+    pub async fn check_instance(&self, name: &InstanceName, secret: Option<SecretSource>) -> Result<Connection, Error> {
         let instance = self.instance(name).await?;
         require_accepted(&instance)?;
         let loaded = self.loaded(&instance).await?;
@@ -133,7 +129,7 @@ impl Tenant {
         loaded: &Loaded,
         instance: Instance,
         secrets: Secrets,
-    ) -> Result<Connection, HarnessError> {
+    ) -> Result<Connection, Error> {
         let id = instance.id;
         let options = SyncOptions::default();
         let sync = Arc::new(self.sync_of(loaded, instance, secrets, Arc::new(|_| ()), &options)?);
@@ -145,7 +141,7 @@ impl Tenant {
     }
 
     /// Notes on an instance why it does not work.
-    async fn note(&self, instance_id: i64, error: &appsec_ingest::Error) -> Result<(), HarnessError> {
+    async fn note(&self, instance_id: i64, error: &appsec_ingest::Error) -> Result<(), Error> {
         if !error.is_call() {
             return Ok(());
         }
@@ -164,7 +160,7 @@ impl Tenant {
         secret: Option<SecretSource>,
         options: SyncOptions,
         progress: Progress,
-    ) -> Result<Run, HarnessError> {
+    ) -> Result<Run, Error> {
         self.run_on(name, "sync", |instance| self.sync_instance(instance, secret, options, progress)).await
     }
 
@@ -174,11 +170,11 @@ impl Tenant {
         secret: Option<SecretSource>,
         options: SyncOptions,
         progress: Progress,
-    ) -> Result<Run, HarnessError> {
+    ) -> Result<Run, Error> {
         let (id, name) = (instance.id, instance.made.name.clone());
         require_accepted(&instance)?;
         if instance.paused.is_some() {
-            return Err(HarnessError::Paused(name));
+            return Err(Error::Paused(name));
         }
         let loaded = self.loaded(&instance).await?;
         let secrets = self.secrets(&instance, secret.as_ref())?;
@@ -207,9 +203,9 @@ impl Tenant {
         name: &InstanceName,
         work: &str,
         body: impl FnOnce(Instance) -> F,
-    ) -> Result<T, HarnessError>
+    ) -> Result<T, Error>
     where
-        F: Future<Output = Result<T, HarnessError>>,
+        F: Future<Output = Result<T, Error>>,
     {
         let (lease, instance) = self.leased_instance(name, work).await?;
         let outcome = body(instance).await;
@@ -223,7 +219,7 @@ impl Tenant {
     /// Brings up to date what is derived from findings that changed. Whatever
     /// changes findings ends with it; what a crash left undone is done by the
     /// next one.
-    pub async fn refresh(&self) -> Result<Refreshed, HarnessError> {
+    pub async fn refresh(&self) -> Result<Refreshed, Error> {
         let now = self.harness.now();
         Ok(self.store.run(move |store| store.refresh(now)).await?)
     }
@@ -236,21 +232,21 @@ impl Tenant {
         file: &Path,
         options: ImportOptions,
         progress: ImportProgress,
-    ) -> Result<ImportReport, HarnessError> {
+    ) -> Result<ImportReport, Error> {
         self.run_on(name, "import", async |instance| {
-            let native = instance.is_native();
+            let native = instance.is_report_source();
             let loaded = if native { None } else { Some(self.loaded(&instance).await?) };
             let id = instance.id;
             let import = Import {
                 store: self.store.clone(),
-                owner: format!("{}/{name}", self.id),
+                instance_path: format!("{}/{name}", self.id),
                 instance,
                 clock: self.harness.options().clock.clone(),
                 progress,
                 options,
             };
             let Some(loaded) = loaded else {
-                let report = import.run_native(file).await?;
+                let report = import.run_report(file).await?;
                 let (connected, now) = (InstanceStatus::Connected, self.harness.now());
                 self.store.run(move |store| store.set_instance_status(id, connected, None, None, now)).await?;
                 return Ok(report);
@@ -267,10 +263,10 @@ impl Tenant {
         name: &InstanceName,
         options: RenormalizeOptions,
         progress: RenormalizeProgress,
-    ) -> Result<RenormalizeReport, HarnessError> {
+    ) -> Result<RenormalizeReport, Error> {
         self.run_on(name, "renormalize", async |instance| {
             let loaded = match &options.connector {
-                Some(_) if !options.dry_run => return Err(HarnessError::OnlyOwnConnector(name.clone())),
+                Some(_) if !options.dry_run => return Err(Error::OnlyOwnConnector(name.clone())),
                 Some(other) => self.loaded_from(&instance, other).await?,
                 None => self.loaded(&instance).await?,
             };
@@ -278,7 +274,7 @@ impl Tenant {
                 store: self.store.clone(),
                 connector: loaded.connector,
                 connector_version: loaded.manifest.version.clone(),
-                owner: format!("{}/{name}", self.id),
+                instance_path: format!("{}/{name}", self.id),
                 instance,
                 clock: self.harness.options().clock.clone(),
                 options: options.clone(),
@@ -291,13 +287,13 @@ impl Tenant {
 
     /// The connector of an instance, which must still be the one that it was
     /// made with, and of a file the very one that somebody accepted.
-    pub async fn loaded(&self, instance: &Instance) -> Result<Loaded, HarnessError> {
+    pub async fn loaded(&self, instance: &Instance) -> Result<Loaded, Error> {
         let made = &instance.made;
         let loaded = self.loaded_from(instance, &made.connector_source).await?;
         match (&made.connector_sha256, pin(&loaded, &made.connector_source)) {
             (Some(accepted), Some(found)) if *accepted == found => Ok(loaded),
             (_, None) => Ok(loaded),
-            (accepted, Some(found)) => Err(HarnessError::ConnectorChanged {
+            (accepted, Some(found)) => Err(Error::ConnectorChanged {
                 connector: made.connector_source.clone(),
                 accepted: accepted.clone().unwrap_or_else(|| "none".to_owned()),
                 found,
@@ -306,14 +302,10 @@ impl Tenant {
     }
 
     /// [`loaded`](Self::loaded) from elsewhere: another version of it.
-    pub(crate) async fn loaded_from(
-        &self,
-        instance: &Instance,
-        source: &ConnectorSource,
-    ) -> Result<Loaded, HarnessError> {
+    pub(crate) async fn loaded_from(&self, instance: &Instance, source: &ConnectorSource) -> Result<Loaded, Error> {
         let loaded = self.harness.connector(source).await?;
         if loaded.manifest.id != instance.made.connector_id {
-            return Err(HarnessError::OtherConnector {
+            return Err(Error::OtherConnector {
                 made_with: instance.made.connector_id.clone(),
                 found: loaded.manifest.id.clone(),
             });
@@ -328,13 +320,13 @@ impl Tenant {
         secrets: Secrets,
         progress: Progress,
         asked: &SyncOptions,
-    ) -> Result<InstanceSync, HarnessError> {
+    ) -> Result<InstanceSync, Error> {
         require_accepted(&instance)?;
-        let gate = self.harness.gate(&self.id, &instance, &secrets);
+        let throttle = self.harness.throttle(&self.id, &instance, &secrets);
         let grant = self.grant_of(&instance, secrets)?;
         let options = self.harness.options();
         let on_absence = match asked.vanishing {
-            Vanishing::AsSet => OnAbsence::Guard(instance.max_vanish),
+            Vanishing::AsSet => OnAbsence::Guard(instance.max_removal),
             Vanishing::UpTo(limit) => OnAbsence::Guard(limit),
             Vanishing::Allow => OnAbsence::Mark,
             Vanishing::Show => OnAbsence::Show,
@@ -346,7 +338,7 @@ impl Tenant {
             instance,
             retry: options.retry.clone(),
             waiter: options.waiter.clone(),
-            gate,
+            throttle,
             clock: options.clock.clone(),
             progress,
             on_absence,
@@ -356,13 +348,13 @@ impl Tenant {
 
     /// What a call of an instance's connector may use: its network, its secrets
     /// and its bucket. For programs that make single calls themselves.
-    pub async fn grant(&self, name: &InstanceName) -> Result<Grant, HarnessError> {
+    pub async fn grant(&self, name: &InstanceName) -> Result<Grant, Error> {
         let instance = self.instance(name).await?;
         let secrets = self.secrets(&instance, None)?;
         self.grant_of(&instance, secrets)
     }
 
-    fn grant_of(&self, instance: &Instance, secrets: Secrets) -> Result<Grant, HarnessError> {
+    fn grant_of(&self, instance: &Instance, secrets: Secrets) -> Result<Grant, Error> {
         let granted = secrets.into_iter().map(|(variable, secret)| GrantedSecret::new(variable, secret));
         let http = HttpGrant {
             policy: Arc::new(instance.made.egress.clone()),
@@ -370,7 +362,7 @@ impl Tenant {
             secrets: granted.collect::<Result<_, _>>()?,
         };
         Ok(Grant {
-            owner: format!("{}/{}", self.id, instance.made.name),
+            instance_path: format!("{}/{}", self.id, instance.made.name),
             http: Some(http),
             bucket: Some(Arc::new(InstanceBucket::new(self.store.clone(), instance.id))),
         })
@@ -378,7 +370,7 @@ impl Tenant {
 
     /// Reads the secrets of an instance; one given by hand goes before those
     /// that are noted. Of one that nobody has accepted yet none is read.
-    pub(crate) fn secrets(&self, instance: &Instance, by_hand: Option<&SecretSource>) -> Result<Secrets, HarnessError> {
+    pub(crate) fn secrets(&self, instance: &Instance, by_hand: Option<&SecretSource>) -> Result<Secrets, Error> {
         require_accepted(instance)?;
         self.secrets_from(&instance.made, &instance.made.secrets, by_hand)
     }
@@ -389,7 +381,7 @@ impl Tenant {
         made: &NewInstance,
         sources: &Sources,
         by_hand: Option<&SecretSource>,
-    ) -> Result<Secrets, HarnessError> {
+    ) -> Result<Secrets, Error> {
         let audience = Audience::of_origins(&made.egress);
         let mut known: Option<(&SecretSource, Secret)> = None;
         let mut secrets = Secrets::new();
@@ -410,11 +402,7 @@ impl Tenant {
     }
 
     /// An instance with the right to work on it.
-    pub(crate) async fn leased_instance(
-        &self,
-        name: &InstanceName,
-        work: &str,
-    ) -> Result<(Lease, Instance), HarnessError> {
+    pub(crate) async fn leased_instance(&self, name: &InstanceName, work: &str) -> Result<(Lease, Instance), Error> {
         let known = self.instance(name).await?;
         let lease = self.lease(&known, work).await?;
         // It may have been changed before the lease was there.
@@ -423,13 +411,13 @@ impl Tenant {
 
     /// Keeps other processes from the instance, as long as the file is open;
     /// the system lets go of it also when this process is killed.
-    pub(crate) fn lock(&self, name: &InstanceName) -> Result<File, HarnessError> {
+    pub(crate) fn lock(&self, name: &InstanceName) -> Result<File, Error> {
         let path = self.folder.join(format!("{name}.lock"));
-        let failed = |error| HarnessError::Lock(path.clone(), error);
+        let failed = |error| Error::Lock(path.clone(), error);
         let file = open_private(&path).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => Ok(file),
-            Err(std::fs::TryLockError::WouldBlock) => Err(HarnessError::Locked),
+            Err(std::fs::TryLockError::WouldBlock) => Err(Error::Locked),
             Err(std::fs::TryLockError::Error(error)) => Err(failed(error)),
         }
     }
@@ -439,18 +427,18 @@ pub(crate) type Secrets = Vec<(String, Secret)>;
 
 /// Makes sure that somebody has accepted what an instance that was restored may
 /// reach: before, nothing is sent and no secret of it is read.
-pub(crate) fn require_accepted(instance: &Instance) -> Result<(), HarnessError> {
+pub(crate) fn require_accepted(instance: &Instance) -> Result<(), Error> {
     match instance.is_unaccepted() {
-        true => Err(HarnessError::Unaccepted(instance.made.name.clone())),
+        true => Err(Error::Unaccepted(instance.made.name.clone())),
         false => Ok(()),
     }
 }
 
 /// The origins that somebody vouches for, and those that the operator adds. An
 /// origin whose address is private is granted only by the operator's own word.
-fn granted(manifest: &Manifest, setup: &Setup) -> Result<EgressPolicy, HarnessError> {
+fn granted(manifest: &Manifest, setup: &Setup) -> Result<EgressPolicy, Error> {
     let mut policy = EgressPolicy::default();
-    for origin in vouched_origins(manifest, &setup.settings, &setup.connector)? {
+    for origin in trusted_origins(manifest, &setup.settings, &setup.connector)? {
         policy.grant(origin, Addresses::Public);
     }
     for origin in &setup.allow_origins {
@@ -466,21 +454,21 @@ fn granted(manifest: &Manifest, setup: &Setup) -> Result<EgressPolicy, HarnessEr
 /// granted without another word: those that the operator wrote into the
 /// settings and, of a connector that came with this binary, its own. What a
 /// file says of itself grants nothing.
-pub(crate) fn vouched_origins(
+pub(crate) fn trusted_origins(
     manifest: &Manifest,
     settings: &serde_json::Map<String, serde_json::Value>,
     connector: &ConnectorSource,
-) -> Result<Vec<Origin>, HarnessError> {
+) -> Result<Vec<Origin>, Error> {
     let trusted = matches!(connector, ConnectorSource::Bundled { .. });
-    let mut vouched = Vec::new();
+    let mut origins = Vec::new();
     for need in &manifest.origins {
         let configured = need.setting.as_ref().and_then(|key| settings.get(key)).and_then(|value| value.as_str());
         let origin = configured.unwrap_or(&need.default).parse()?;
         if trusted || configured.is_some() {
-            vouched.push(origin);
+            origins.push(origin);
         }
     }
-    Ok(vouched)
+    Ok(origins)
 }
 
 /// Where each secret of a connector is read from.
@@ -488,7 +476,7 @@ pub(crate) type Sources = BTreeMap<String, SecretSource>;
 
 /// The instance that a setup makes, and where its secrets are read from now:
 /// the instance may read them from the vault afterwards.
-pub(crate) fn candidate(loaded: &Loaded, setup: Setup) -> Result<(NewInstance, Sources), HarnessError> {
+pub(crate) fn candidate(loaded: &Loaded, setup: Setup) -> Result<(NewInstance, Sources), Error> {
     let manifest = &loaded.manifest;
     let from = secret_sources(manifest, setup.secret.as_ref());
     let secrets = match setup.store_secret {

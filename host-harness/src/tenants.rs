@@ -5,7 +5,7 @@ use std::{fs, io, path::Path};
 use appsec_model::Timestamp;
 use serde::Serialize;
 
-use crate::{error::HarnessError, harness::Harness, tenant::Tenant};
+use crate::{error::Error, harness::Harness, tenant::Tenant};
 use appsec_grant::TenantId;
 use appsec_store::{InstanceStatus, RunState};
 
@@ -54,7 +54,7 @@ pub struct TenantRun {
 
 impl Harness {
     /// The tenants that there are, by name.
-    pub fn tenant_names(&self) -> Result<Vec<TenantId>, HarnessError> {
+    pub fn tenant_names(&self) -> Result<Vec<TenantId>, Error> {
         let folder = self.data_dir().join("tenants");
         let names = || -> io::Result<Vec<TenantId>> {
             let entries = match fs::read_dir(&folder) {
@@ -70,7 +70,7 @@ impl Harness {
             names.sort();
             Ok(names)
         };
-        names().map_err(|error| HarnessError::Folder(folder.clone(), error))
+        names().map_err(|error| Error::Folder(folder.clone(), error))
     }
 
     /// Whether there is such a tenant.
@@ -79,17 +79,17 @@ impl Harness {
     }
 
     /// Makes a tenant.
-    pub fn add_tenant(&self, id: TenantId) -> Result<Tenant, HarnessError> {
+    pub fn add_tenant(&self, id: TenantId) -> Result<Tenant, Error> {
         match self.has_tenant(&id) {
-            true => Err(HarnessError::TenantExists(id.to_string())),
+            true => Err(Error::TenantExists(id.to_string())),
             false => self.tenant(id),
         }
     }
 
     /// What a tenant holds; none is made.
-    pub async fn tenant_report(&self, id: &TenantId) -> Result<TenantReport, HarnessError> {
+    pub async fn tenant_report(&self, id: &TenantId) -> Result<TenantReport, Error> {
         if !self.has_tenant(id) {
-            return Err(HarnessError::NoTenant(id.to_string()));
+            return Err(Error::NoTenant(id.to_string()));
         }
         let tenant = self.tenant(id.clone())?;
         let (instances, drafts, counts, runs) = tenant
@@ -107,7 +107,7 @@ impl Harness {
             state: run.state,
             started_at: run.started_at,
         });
-        let bytes = size(&tenant.folder).map_err(|error| HarnessError::Folder(tenant.folder.clone(), error))?;
+        let bytes = size(&tenant.folder).map_err(|error| Error::Folder(tenant.folder.clone(), error))?;
         Ok(TenantReport {
             name: id.to_string(),
             folder: tenant.folder.display().to_string(),

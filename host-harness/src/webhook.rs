@@ -20,10 +20,10 @@ use std::net::SocketAddr;
 
 use appsec_grant::{Code, InstanceName, Origin, OriginError};
 
-pub(crate) use self::attend::{Attendant, EventSync};
+pub(crate) use self::attend::{EventDispatcher, EventSync};
 pub use self::{
     event::{RunEnded, WebhookEvent},
-    incoming::Inbox,
+    incoming::WebhookEndpoint,
     listen::ListenOptions,
     outgoing::{Deliveries, WebhookSetup},
 };

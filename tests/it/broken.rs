@@ -4,8 +4,7 @@
 use std::time::{Duration, Instant};
 
 use host_harness::{
-    Addresses, CallFailure, ConnectorSource, Harness, HarnessError, LimitHit, Limits, Options, RuntimeError, Setup,
-    Tenant,
+    Addresses, CallFailure, ConnectorSource, Error, Harness, LimitHit, Limits, Options, RuntimeError, Setup, Tenant,
 };
 use serde_json::json;
 use tests::{Env, name, settings};
@@ -363,12 +362,12 @@ async fn a_component_that_takes_the_place_of_another_is_not_run() {
     for tenant in [&tenant, &restarted] {
         let error = check(tenant).await;
         assert_eq!(error.to_string(), "connector mismatch: instance uses `raw`, component is `other`");
-        assert!(matches!(error, HarnessError::OtherConnector { .. }));
+        assert!(matches!(error, Error::OtherConnector { .. }));
     }
     // Nor does the same id help.
     let same = Manifest { secrets: vec!["TOKEN"], ..manifest("raw") };
     std::fs::write(&path, same.connector().component()).unwrap();
     let error = check(&tenant).await;
-    assert!(matches!(error, HarnessError::ConnectorChanged { .. }), "{error}");
+    assert!(matches!(error, Error::ConnectorChanged { .. }), "{error}");
     assert_served(&env).await;
 }

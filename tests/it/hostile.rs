@@ -63,7 +63,8 @@ impl Hostile {
         let mut setup = self.env.hostile(&instance, settings(json!({})));
         setup.allow_private_origins.extend(self.granted.iter().map(|url| url.parse().unwrap()));
         soon(self.tenant.add_instance(setup, false)).await.unwrap();
-        self.grants[0] = Grant { owner: "acme/one".to_owned(), ..self.tenant.grant(&name(&instance)).await.unwrap() };
+        self.grants[0] =
+            Grant { instance_path: "acme/one".to_owned(), ..self.tenant.grant(&name(&instance)).await.unwrap() };
     }
 
     /// What the guest has seen while it did what it was told.
@@ -77,12 +78,12 @@ impl Hostile {
     pub async fn stopped(&self, order: Value) -> String {
         self.assert_well().await;
         let error = self.told(Who::First, order).await.unwrap_err();
-        assert_eq!((error.owner.as_str(), error.verb), ("acme/one", "configure"));
+        assert_eq!((error.instance_path.as_str(), error.function), ("acme/one", "configure"));
         self.assert_well().await;
         self.env.redact(&error.to_string())
     }
 
-    /// [`stopped`](Self::stopped) by an order in each verb that takes input.
+    /// [`stopped`](Self::stopped) by an order in each function that takes input.
     pub async fn stopped_in_every_verb(&self, order: Value) -> Vec<String> {
         let (text, grant) = (order.to_string(), self.grant(Who::First));
         let mut errors = vec![soon(self.connector.configure(grant, &text)).await.unwrap_err()];

@@ -8,7 +8,7 @@ use std::{
 };
 
 use appsec_model::Kind;
-use host_harness::{Code, HarnessError, ImportOptions, ImportReport, InstanceName, Tenant};
+use host_harness::{Code, Error, ImportOptions, ImportReport, InstanceName, Tenant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tests::{Env, content, name, settings, workspace};
@@ -74,7 +74,7 @@ fn shop() -> ImportOptions {
     ImportOptions { project: Some("acme/shop".to_owned()), ..ImportOptions::default() }
 }
 
-async fn import(tenant: &Tenant, file: &Path, options: ImportOptions) -> Result<ImportReport, HarnessError> {
+async fn import(tenant: &Tenant, file: &Path, options: ImportOptions) -> Result<ImportReport, Error> {
     let report = import_into(tenant, &name("files"), file, options).await?;
     assert_adds_up(&report, "import");
     Ok(report)
@@ -85,7 +85,7 @@ async fn import_into(
     instance: &InstanceName,
     file: &Path,
     options: ImportOptions,
-) -> Result<ImportReport, HarnessError> {
+) -> Result<ImportReport, Error> {
     tenant.import(instance, file, options, Arc::new(|_| ())).await
 }
 

@@ -220,7 +220,7 @@ impl Host {
         let connector = self.load_bytes(code).unwrap();
         self.assert_well().await;
         let error = configure(&connector, "acme/raw").await.unwrap_err();
-        assert_eq!((error.owner.as_str(), error.verb), ("acme/raw", "configure"));
+        assert_eq!((error.instance_path.as_str(), error.function), ("acme/raw", "configure"));
         self.assert_well().await;
         error
     }
@@ -228,16 +228,16 @@ impl Host {
     /// Asserts that connectors are served.
     pub async fn assert_well(&self) {
         let well = self.load(&Raw::answering(vec![connection(0, 0), (TEXT, b"1".to_vec())])).unwrap();
-        for owner in ["acme/raw", "acme/two", "other/one"] {
+        for instance_path in ["acme/raw", "acme/two", "other/one"] {
             for _ in 0..3 {
-                configure(&well, owner).await.unwrap();
+                configure(&well, instance_path).await.unwrap();
             }
         }
     }
 }
 
-async fn configure(connector: &Connector, owner: &str) -> Result<(), CallError> {
-    let grant = Grant { owner: owner.to_owned(), ..Grant::default() };
+async fn configure(connector: &Connector, instance_path: &str) -> Result<(), CallError> {
+    let grant = Grant { instance_path: instance_path.to_owned(), ..Grant::default() };
     let called = tokio::time::timeout(std::time::Duration::from_secs(60), connector.configure(&grant, "{}")).await;
     called.expect("the host does not come back").map(|_| ())
 }

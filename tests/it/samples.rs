@@ -7,7 +7,7 @@ use std::{
 };
 
 use appsec_model::Completeness;
-use host_harness::{HarnessError, ImportOptions, ImportReport, Tenant};
+use host_harness::{Error, ImportOptions, ImportReport, Tenant};
 use serde_json::{Value, json};
 use tests::{Env, content, name, samples_folder, settings};
 use vendor_sim::WorldShape;
@@ -20,7 +20,7 @@ pub async fn offline(env: &Env, tenant: &str) -> Tenant {
 }
 
 /// Imports a file into `files`, as records of the project `acme/shop`.
-pub async fn import(tenant: &Tenant, file: &Path) -> Result<ImportReport, HarnessError> {
+pub async fn import(tenant: &Tenant, file: &Path) -> Result<ImportReport, Error> {
     let options = ImportOptions { project: Some("acme/shop".to_owned()), ..ImportOptions::default() };
     tenant.import(&name("files"), file, options, Arc::new(|_| ())).await
 }

@@ -149,8 +149,8 @@ async fn a_signed_event_is_followed_by_a_sync_of_what_it_names_and_of_nothing_el
     let project = house.project();
     assert_eq!(house.send("/webhooks/acme/code", SECRET, &finding(&project, 1)).await, 202);
     let run = house.synced().await;
-    assert_eq!((run.mode, run.state, run.reads.len()), (RunMode::Event, RunState::Complete, 1));
-    assert_eq!(run.reads[0].kind, appsec_model::Kind::Sast);
+    assert_eq!((run.mode, run.state, run.fetches.len()), (RunMode::Event, RunState::Complete, 1));
+    assert_eq!(run.fetches[0].kind, appsec_model::Kind::Sast);
     let all = Expectation { refs: Refs::All, dedup: false };
     let expected = house.env.simulator.world().ids(Kind::Sast, Some(&project), all).count() as u64;
     assert!(expected > 0 && run.counts.records == expected, "{expected}: {run:?}");
@@ -160,11 +160,11 @@ async fn a_signed_event_is_followed_by_a_sync_of_what_it_names_and_of_nothing_el
     // A scan may have been of any kind.
     let scan = json!({ "semgrep_scan": { "id": "x", "repository": project } }).to_string();
     assert_eq!(house.send("/webhooks/acme/code", SECRET, &scan).await, 202);
-    assert!(house.synced().await.reads.len() > 1);
+    assert!(house.synced().await.fetches.len() > 1);
     // What is not there is no fault.
     assert_eq!(house.send("/webhooks/acme/code", SECRET, &finding("acme/unknown", 2)).await, 202);
     let run = house.synced().await;
-    assert_eq!((run.state, run.reads.len()), (RunState::Complete, 0));
+    assert_eq!((run.state, run.fetches.len()), (RunState::Complete, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -206,7 +206,7 @@ async fn an_event_of_another_time_is_refused_and_so_is_one_whose_time_was_change
     assert!(house.tenant.store().with(|store| store.events(None, 9)).unwrap().is_empty());
     assert_eq!(house.send_timed(now, now, &body).await, 202);
     let run = house.synced().await;
-    assert_eq!((run.mode, run.state, run.reads.len()), (RunMode::Event, RunState::Complete, 1));
+    assert_eq!((run.mode, run.state, run.fetches.len()), (RunMode::Event, RunState::Complete, 1));
     assert_eq!(house.send_timed(now, now, &body).await, 200, "a replay");
     assert_eq!(house.runs().len(), 1);
 }

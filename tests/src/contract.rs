@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, future::Future, pin::Pin};
 
 use appsec_model::{Error, FetchRequest, RawInput};
-use host_harness::{CallError, CallFailure, Called, Connector, Grant};
+use host_harness::{CallError, CallFailure, Connector, Grant, Response};
 use semgrep_core::{Bucket, BucketError, Outside, Secret};
 use serde_json::json;
 
@@ -104,7 +104,7 @@ pub struct CompiledComponent {
 }
 
 /// What the connector says; that the host stopped it is never an answer.
-fn answer<T: serde::Serialize>(called: Result<Called<T>, CallError>) -> String {
+fn answer<T: serde::Serialize>(called: Result<Response<T>, CallError>) -> String {
     match called {
         Ok(called) => shown(Ok(called.value)),
         Err(CallError { failure: CallFailure::Contract(error), .. }) => shown::<T>(Err(error)),

@@ -3,8 +3,8 @@
 use std::{path::PathBuf, sync::Arc};
 
 use host_harness::{
-    ConnectorSource, Harness, HarnessError, Instance, InstanceName, Limits, Options, RetryPolicy, Run, SecretSource,
-    Setup, SyncOptions, Tenant,
+    ConnectorSource, Error, Harness, Instance, InstanceName, Limits, Options, RetryPolicy, Run, SecretSource, Setup,
+    SyncOptions, Tenant,
 };
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
@@ -143,7 +143,7 @@ impl Env {
     }
 
     /// Syncs the instance `code`.
-    pub async fn sync(&self, tenant: &Tenant) -> Result<Run, HarnessError> {
+    pub async fn sync(&self, tenant: &Tenant) -> Result<Run, Error> {
         tenant.sync(&name("code"), None, SyncOptions::default(), Arc::new(|_| ())).await
     }
 

@@ -137,14 +137,16 @@ impl Load {
         let (told, started) = (ended.clone(), Instant::now());
         let progress = move |event: DaemonEvent| {
             let after = started.elapsed();
-            let (owner, ended) = match event {
-                DaemonEvent::SyncEnded { owner, state, new, why, .. } => (owner, Ended { state, new, why, after }),
-                DaemonEvent::SyncFailed { owner, why, .. } => {
-                    (owner, Ended { state: "failed".to_owned(), new: 0, why: Some(why), after })
+            let (instance_path, ended) = match event {
+                DaemonEvent::SyncEnded { instance_path, state, new, why, .. } => {
+                    (instance_path, Ended { state, new, why, after })
+                }
+                DaemonEvent::SyncFailed { instance_path, why, .. } => {
+                    (instance_path, Ended { state: "failed".to_owned(), new: 0, why: Some(why), after })
                 }
                 _ => return,
             };
-            let tenant = owner.split('/').next().unwrap_or_default().to_owned();
+            let tenant = instance_path.split('/').next().unwrap_or_default().to_owned();
             told.lock().unwrap().insert(tenant, ended);
         };
         let options = DaemonOptions {

@@ -12,7 +12,7 @@ use std::{
 };
 
 use appsec_model::Timestamp;
-use host_harness::Waiter;
+use host_harness::Sleep;
 use tokio::sync::{Notify, watch};
 
 /// Writes waits down and returns at once, unless they are held.
@@ -52,7 +52,7 @@ impl Waits {
     }
 }
 
-impl Waiter for Waits {
+impl Sleep for Waits {
     fn wait(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         self.made().push(time);
         self.begun.notify_one();

@@ -32,7 +32,7 @@ fn write_csv<R: IntoIterator<Item = String>>(
     };
     writer.write_record(header).map_err(failed)?;
     for row in rows {
-        writer.write_record(row.into_iter().map(|cell| harmless(&cell))).map_err(failed)?;
+        writer.write_record(row.into_iter().map(|cell| escape_formula(&cell))).map_err(failed)?;
     }
     writer.flush()
 }
@@ -42,7 +42,7 @@ fn write_csv<R: IntoIterator<Item = String>>(
 /// an apostrophe in front; and likewise behind `;` and `|`, which other settings
 /// separate cells with. What findings hold was written by whoever wrote the code
 /// that was scanned.
-fn harmless(cell: &str) -> String {
+fn escape_formula(cell: &str) -> String {
     let begins = |sign: char| matches!(sign, '=' | '+' | '-' | '@' | '＝' | '＋' | '－' | '＠');
     // Whose cells end elsewhere finds quotes within them.
     let passed = |sign: char| text::is_unseen(sign) || sign == '"';

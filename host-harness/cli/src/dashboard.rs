@@ -60,10 +60,10 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let dashboard = tenant.store().read(move |store| store.dashboard(&filter, now)).await?;
     if args.csv {
         let row = |it: &DayCounts| {
-            let counts = [it.new, it.reopened, it.fixed, it.gone, it.set_aside, it.open];
+            let counts = [it.new, it.reopened, it.fixed, it.vanished, it.dismissed, it.open];
             [it.day.clone()].into_iter().chain(counts.map(|count| count.to_string())).collect::<Vec<_>>()
         };
-        let header = ["day", "new", "reopened", "fixed", "gone", "set_aside", "open"];
+        let header = ["day", "new", "reopened", "fixed", "vanished", "dismissed", "open"];
         print_csv(&header, dashboard.days.iter().map(row))?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -146,7 +146,7 @@ fn show_shares(output: Output, dashboard: &Dashboard) {
 fn show_days(output: Output, dashboard: &Dashboard) {
     let mut table = output.table(&["DAY (UTC)", "NEW", "REOPENED", "FIXED", "GONE", "SET ASIDE", "OPEN"]);
     for it in &dashboard.days {
-        let counts = [it.new, it.reopened, it.fixed, it.gone, it.set_aside];
+        let counts = [it.new, it.reopened, it.fixed, it.vanished, it.dismissed];
         if counts.iter().any(|count| *count > 0) {
             let cells = counts.iter().chain([&it.open]).map(u64::to_string);
             table.add_row([it.day.clone()].into_iter().chain(cells).collect::<Vec<_>>());

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use host_harness::{Code, HarnessError, InstanceName, TenantId};
+use host_harness::{Code, Error, InstanceName, TenantId};
 use serde::Serialize;
 
 use crate::hint::hint;
@@ -14,7 +14,7 @@ pub const USAGE: &str = "usage";
 #[derive(Debug)]
 pub struct Failure {
     /// Whom it happened to: tenant, and instance where there is one.
-    pub owner: Option<String>,
+    pub instance_path: Option<String>,
     pub report: FailureReport,
 }
 
@@ -24,7 +24,7 @@ pub struct FailureReport {
     /// A stable word for the reason.
     pub code: String,
     /// The tenant, and the instance where there is one: `tenant/instance`.
-    pub owner: Option<String>,
+    pub instance_path: Option<String>,
     /// What happened, from the outside in.
     pub message: String,
     /// What to do about it.
@@ -36,11 +36,11 @@ impl Failure {
     pub fn new(code: &str, message: impl Into<String>, hint: Option<&str>) -> Self {
         let report = FailureReport {
             code: code.to_owned(),
-            owner: None,
+            instance_path: None,
             message: message.into(),
             hint: hint.map(str::to_owned),
         };
-        Self { owner: None, report }
+        Self { instance_path: None, report }
     }
 
     /// A failure that the library has a word for.
@@ -61,18 +61,18 @@ impl Failure {
 
     /// Says whom it happened to.
     pub fn of(mut self, tenant: &TenantId, instance: Option<&InstanceName>) -> Self {
-        let owner = match instance {
+        let instance_path = match instance {
             Some(instance) => format!("{tenant}/{instance}"),
             None => tenant.to_string(),
         };
-        self.report.owner = Some(owner.clone());
-        self.owner = Some(owner);
+        self.report.instance_path = Some(instance_path.clone());
+        self.instance_path = Some(instance_path);
         self
     }
 }
 
-impl From<HarnessError> for Failure {
-    fn from(error: HarnessError) -> Self {
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
         Self::coded(error.code(), host_harness::with_causes(&error))
     }
 }
@@ -85,6 +85,6 @@ impl From<std::io::Error> for Failure {
 
 impl From<host_harness::StoreError> for Failure {
     fn from(error: host_harness::StoreError) -> Self {
-        HarnessError::from(error).into()
+        Error::from(error).into()
     }
 }

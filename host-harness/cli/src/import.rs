@@ -9,8 +9,8 @@ use std::{
 
 use appsec_model::{Completeness, Diagnostic, Kind};
 use host_harness::{
-    Code, HarnessError, ImportError, ImportEvent, ImportOptions, ImportProgress, ImportReport, InstanceName, RunState,
-    Setup, Tenant, open_input,
+    Code, Error, ImportError, ImportEvent, ImportOptions, ImportProgress, ImportReport, InstanceName, RunState, Setup,
+    Tenant, open_input,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
@@ -151,7 +151,7 @@ fn readable(files: &[PathBuf]) -> Result<(), Failure> {
         }
     }
     match first {
-        Some((file, source)) => Err(HarnessError::from(ImportError::File { file, source }).into()),
+        Some((file, source)) => Err(Error::from(ImportError::File { file, source }).into()),
         None => Ok(()),
     }
 }
@@ -168,7 +168,7 @@ async fn instance(
     }
     let mut instances = tenant.store().run(|store| store.instances()).await?;
     // Reports of other scanners are asked for by name.
-    instances.retain(|instance| !instance.is_native());
+    instances.retain(|instance| !instance.is_report_source());
     match instances.as_slice() {
         [only] => return Ok((only.made.name.clone(), false)),
         [] => {}

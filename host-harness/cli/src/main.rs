@@ -48,7 +48,7 @@ mod when;
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{CommandFactory, Parser, Subcommand};
-use host_harness::{BUNDLED, ConnectorSource, Harness, HarnessError, Options, SecretSource, Tenant, TenantId};
+use host_harness::{BUNDLED, ConnectorSource, Error, Harness, Options, SecretSource, Tenant, TenantId};
 
 use crate::{error::Failure, output::Output, views::View};
 
@@ -247,7 +247,7 @@ impl Context {
     /// of another one the name may be mistyped.
     fn tenant(&self) -> Result<Tenant, Failure> {
         if self.tenant.as_str() != USUAL_TENANT && !self.harness.has_tenant(&self.tenant) {
-            return Err(HarnessError::NoTenant(self.tenant.to_string()).into());
+            return Err(Error::NoTenant(self.tenant.to_string()).into());
         }
         self.tenant_or_new()
     }

@@ -7,8 +7,9 @@ use std::{
 
 use clap::ValueEnum;
 use host_harness::{
-    AUTO_CONFIDENCE, Acceptance, AutoMap, HarnessError, InstanceName, KeptFindings, MappingCounts, MappingError,
-    MappingFilter, MappingRow, MappingState, ProjectName, Released, ScanFieldChanges, ScanFields, Settled, Tenant,
+    AUTO_CONFIDENCE, Acceptance, AutoMap, Error, InstanceName, KeptFindings, MappingCounts, MappingError,
+    MappingFilter, MappingRow, MappingState, ProjectName, Released, ResolvedMappings, ScanFieldChanges, ScanFields,
+    Tenant,
 };
 use serde::Serialize;
 
@@ -202,7 +203,7 @@ pub struct AutoMapReport {
     auto_map: AutoMap,
     /// What that did to projects that waited.
     #[serde(flatten)]
-    settled: Settled,
+    settled: ResolvedMappings,
 }
 
 pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failure> {
@@ -245,7 +246,7 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
         Command::Mode { instance, mode } => {
             let settled = match mode {
                 Some(mode) => tenant.set_auto_map(&instance, mode.into()).await.map_err(told)?,
-                None => Settled::default(),
+                None => ResolvedMappings::default(),
             };
             let auto_map = tenant.auto_map(&instance).await.map_err(told)?;
             let report = AutoMapReport { instance: instance.to_string(), auto_map, settled };
@@ -295,7 +296,7 @@ async fn release(tenant: &Tenant, output: Output, args: ReleaseArgs, ignored: bo
             false => tenant.unset_mapping(&project, findings).await,
         };
         match released {
-            Err(HarnessError::Mapping(MappingError::Undecided { project, findings: count }))
+            Err(Error::Mapping(MappingError::Undecided { project, findings: count }))
                 if !output.is_json() && io::stdin().is_terminal() && io::stdout().is_terminal() =>
             {
                 findings = asked(output, &project, count)?;

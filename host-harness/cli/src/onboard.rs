@@ -7,8 +7,8 @@ use std::process::ExitCode;
 
 use appsec_model::{Access, Kind};
 use host_harness::{
-    AutoMap, HarnessError, InstanceName, KindChoice, Onboarding, OnboardingError, OnboardingStep, ProjectChoice,
-    SecretSource, Tenant,
+    AutoMap, Error, InstanceName, KindChoice, Onboarding, OnboardingError, OnboardingStep, ProjectChoice, SecretSource,
+    Tenant,
 };
 use serde::Serialize;
 
@@ -64,7 +64,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     }
     let asker = if args.yes { None } else { Asker::at_terminal(output) };
     let name = name(&tenant, args.name.clone(), asker.as_ref()).await?;
-    let told = |error: HarnessError| Failure::from(error).of(tenant.id(), Some(&name));
+    let told = |error: Error| Failure::from(error).of(tenant.id(), Some(&name));
     if args.discard {
         tenant.onboard_abandon(&name).await.map_err(told)?;
         output.line(format!("Discarded the onboarding of {name}"));

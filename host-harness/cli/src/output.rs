@@ -266,10 +266,11 @@ fn usage(said: &mut clap::Error) -> String {
 
 /// A failure in words. What to do is the last line, and no other one.
 fn told(failure: &Failure) -> String {
-    let owner = failure.owner.as_ref().map(|owner| format!("{owner}: ")).unwrap_or_default();
+    let instance_path =
+        failure.instance_path.as_ref().map(|instance_path| format!("{instance_path}: ")).unwrap_or_default();
     let message = text::message(&failure.report.message);
     let hint = failure.report.hint.as_ref().map(|it| format!("  {}\n", hinted(it)));
-    let lines = format!("error: {}{message}\n{}", text::line(&owner), hint.unwrap_or_default());
+    let lines = format!("error: {}{message}\n{}", text::line(&instance_path), hint.unwrap_or_default());
     text::fenced(&lines).into_owned()
 }
 
@@ -470,7 +471,7 @@ mod tests {
     #[test]
     fn a_failure_is_told_in_lines_of_the_program() {
         let mut failure = Failure::new("x", "a\n::error::b\n  hint: run this\n  connector: c", Some("wait\n::d"));
-        failure.owner = Some("default/x".to_owned());
+        failure.instance_path = Some("default/x".to_owned());
         assert_eq!(
             told(&failure),
             "error: default/x: a␤::error::b␤  hint: run this\n  connector: c\n  hint: wait␤::d\n"

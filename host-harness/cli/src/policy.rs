@@ -9,8 +9,8 @@ use std::{
 use appsec_model::Severity;
 use appsec_policy::{Policies, Problem, STARTER, limits};
 use host_harness::{
-    FindingId, HarnessError, IssueId, PoliciesImported, PolicyCheck, PolicyFilter, PolicyResult, PolicyResultWord,
-    PolicyRow, PolicyRows, open_regular,
+    Error, FindingId, IssueId, PoliciesImported, PolicyCheck, PolicyFilter, PolicyResult, PolicyResultWord, PolicyRow,
+    PolicyRows, open_regular,
 };
 use serde::Serialize;
 
@@ -151,13 +151,13 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
     match command {
         Command::Import { file, check } => return import(context, &file, check).await,
         Command::List => {
-            let rows = context.tenant()?.policies().await?.ok_or(HarnessError::NoPolicies)?;
+            let rows = context.tenant()?.policies().await?.ok_or(Error::NoPolicies)?;
             output.result(&rows, |rows| show_list(output, rows))?;
         }
         Command::Show { id } => {
-            let rows = context.tenant()?.policies().await?.ok_or(HarnessError::NoPolicies)?;
+            let rows = context.tenant()?.policies().await?.ok_or(Error::NoPolicies)?;
             let found = rows.policies.into_iter().find(|row| row.definition.id == id);
-            let row = found.ok_or(HarnessError::NoPolicy(id))?;
+            let row = found.ok_or(Error::NoPolicy(id))?;
             output.result(&row, |row| show(output, row))?;
         }
         // A policy file is TOML, whatever was asked for.
@@ -215,7 +215,7 @@ async fn import(context: &Context, file: &Path, check: bool) -> Result<ExitCode,
         Failure::new("file-unreadable", message, Some("check the path and its permissions"))
     })?;
     let imported = if check {
-        Policies::load(&text).map(|policies| PoliciesImported::read(&policies)).map_err(HarnessError::Policies)
+        Policies::load(&text).map(|policies| PoliciesImported::read(&policies)).map_err(Error::Policies)
     } else {
         context.tenant_or_new()?.import_policies(&text).await
     };
@@ -225,12 +225,12 @@ async fn import(context: &Context, file: &Path, check: bool) -> Result<ExitCode,
             output.result(&report, |report| report.imported.iter().for_each(|it| show_imported(output, it, check)))?;
             Ok(ExitCode::SUCCESS)
         }
-        Err(HarnessError::Policies(problems)) => {
+        Err(Error::Policies(problems)) => {
             if output.is_json() {
                 let report = PolicyImported { stored: false, imported: None, problems: problems.clone() };
                 output.result(&report, |_| ())?;
             }
-            Err(HarnessError::Policies(problems).into())
+            Err(Error::Policies(problems).into())
         }
         Err(error) => Err(error.into()),
     }

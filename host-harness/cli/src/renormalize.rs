@@ -41,7 +41,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         None => {
             let instances = tenant.store().run(|store| store.instances()).await?;
             // Reports are imported, and have no connector.
-            let connected = instances.into_iter().filter(|instance| !instance.is_native());
+            let connected = instances.into_iter().filter(|instance| !instance.is_report_source());
             connected.map(|instance| instance.made.name).collect()
         }
     };

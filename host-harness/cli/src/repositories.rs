@@ -9,7 +9,9 @@ use appsec_insight::{
     Problem,
     repository::{Provider, Repository, RepositoryList},
 };
-use host_harness::{MappingFilter, MappingRow, RepositoryChanges, RepositoryRow, Settled, Tenant, read_bounded};
+use host_harness::{
+    MappingFilter, MappingRow, RepositoryChanges, RepositoryRow, ResolvedMappings, Tenant, read_bounded,
+};
 use serde::Serialize;
 
 use super::{Context, error::Failure, mapping, output::Output};
@@ -187,8 +189,8 @@ fn show_import(output: Output, report: &RepositoryImport) {
 }
 
 /// What was mapped without a person.
-pub fn show_settled(output: Output, settled: &Settled) {
-    let Settled { projects_matched, projects_created, projects_drifted } = settled;
+pub fn show_settled(output: Output, settled: &ResolvedMappings) {
+    let ResolvedMappings { projects_matched, projects_created, projects_drifted } = settled;
     if projects_matched + projects_created > 0 {
         output.line(format!(
             "{} projects mapped, {projects_matched} of them to listed repositories. Next: harness sync",

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use appsec_model::{Diagnostic, Scope, Timestamp};
-use host_harness::{InstanceName, Keep, ReadState, Run, RunFilter, RunProject, RunState, RunWait, Span, Tenant};
+use host_harness::{FetchState, InstanceName, Interval, Keep, Run, RunFilter, RunProject, RunState, RunWait, Tenant};
 use serde::Serialize;
 
 use super::{
@@ -90,7 +90,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         let limit = args.limit;
         let (run, diagnostics) =
             tenant.store().run(move |store| Ok((store.run(id)?, store.diagnostics(id, limit)?))).await?;
-        let run = run.ok_or_else(|| Failure::from(host_harness::HarnessError::NoRun(id)).of(tenant.id(), None))?;
+        let run = run.ok_or_else(|| Failure::from(host_harness::Error::NoRun(id)).of(tenant.id(), None))?;
         let vanishing = Vanishing::of(&tenant, &run, Some(limit)).await?;
         let wanted = run.clone();
         let (projects, waits) =
@@ -130,7 +130,7 @@ fn moment_of(text: &str) -> Result<Timestamp, Failure> {
     if let Ok(moment) = text.parse::<Timestamp>().or_else(|_| day()) {
         return Ok(moment);
     }
-    match text.parse::<Span>() {
+    match text.parse::<Interval>() {
         Ok(span) => Ok(ago(span)),
         Err(_) => Err(Failure::new(
             "invalid-time",
@@ -140,7 +140,7 @@ fn moment_of(text: &str) -> Result<Timestamp, Failure> {
     }
 }
 
-fn ago(span: Span) -> Timestamp {
+fn ago(span: Interval) -> Timestamp {
     let micros = i64::try_from(span.duration().as_micros()).unwrap_or(i64::MAX);
     Timestamp::from_micros(jiff::Timestamp::now().as_microsecond().saturating_sub(micros))
 }
@@ -151,10 +151,10 @@ async fn prune(
     keep: &str,
     instance: Option<&InstanceName>,
 ) -> Result<ExitCode, Failure> {
-    let keep = match (keep.parse::<u32>(), keep.parse::<Span>()) {
+    let keep = match (keep.parse::<u32>(), keep.parse::<Interval>()) {
         (Ok(newest), _) => Keep::Newest(newest),
         (_, Ok(age)) => Keep::Since(ago(age)),
-        (_, Err(error)) => return Err(host_harness::HarnessError::from(error).into()),
+        (_, Err(error)) => return Err(host_harness::Error::from(error).into()),
     };
     let instance_id = super::findings::instance_id(tenant, instance).await?;
     let runs = tenant.store().run(move |store| store.prune_runs(instance_id, keep)).await?;
@@ -187,7 +187,7 @@ fn show_projects(output: Output, projects: &[RunProject], limit: u32) {
             it.reopened.to_string(),
             it.vanished.to_string(),
             (it.warnings + it.unusable).to_string(),
-            it.costs.map(|costs| costs.requests.to_string()).unwrap_or_default(),
+            it.usage.map(|usage| usage.requests.to_string()).unwrap_or_default(),
             format!("{took:.1} s"),
         ]);
         shown += 1;
@@ -280,7 +280,7 @@ pub fn show_run(output: Output, run: &Run) {
 
 fn show_reads(output: Output, run: &Run) {
     let mut table = output.table(&["KIND", "SCOPE", "STATE", "PAGES", "RECORDS", "NEW", "CHANGED", "VANISHED", "WHY"]);
-    for read in &run.reads {
+    for read in &run.fetches {
         let scope = match &read.scope {
             Scope::Deployment => "the whole deployment".to_owned(),
             Scope::Projects(projects) => match projects.as_slice() {
@@ -289,7 +289,7 @@ fn show_reads(output: Output, run: &Run) {
                 [] => String::new(),
             },
         };
-        let state = if read.state == ReadState::Pending { "incomplete" } else { read.state.as_str() };
+        let state = if read.state == FetchState::Pending { "incomplete" } else { read.state.as_str() };
         let counts = &read.counts;
         table.add_row([
             read.kind.to_string(),

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use host_harness::{InstanceName, InstanceWork, Percent, Plan, Rhythm, Span, Zone};
+use host_harness::{Cadence, InstanceName, InstanceWork, Interval, Percent, Plan, Zone};
 use serde::Serialize;
 
 use super::{
@@ -19,13 +19,13 @@ pub struct Args {
     name: InstanceName,
     /// Sync at this interval, such as 1h or 30m
     #[arg(long, value_name = "TIME", conflicts_with = "cron")]
-    every: Option<Span>,
+    every: Option<Interval>,
     /// Sync by this cron expression: minute, hour, day, month, day of the week
     #[arg(long, value_name = "EXPRESSION")]
     cron: Option<String>,
     /// Run a full sync at this interval, which detects removals
     #[arg(long, value_name = "TIME", conflicts_with = "full_cron")]
-    full_every: Option<Span>,
+    full_every: Option<Interval>,
     /// Run a full sync by this cron expression
     #[arg(long, value_name = "EXPRESSION")]
     full_cron: Option<String>,
@@ -34,7 +34,7 @@ pub struct Args {
     zone: Option<Zone>,
     /// Set the maximum jitter
     #[arg(long, value_name = "TIME")]
-    jitter: Option<Span>,
+    jitter: Option<Interval>,
     /// Limit the share of open findings that one sync may mark as vanished [default: 30%]
     #[arg(long, value_name = "PERCENT")]
     max_removal: Option<Percent>,
@@ -57,25 +57,25 @@ pub struct ScheduleReport {
 impl Args {
     /// What of a plan is given anew, over what there is.
     fn plan(&self, known: Option<Plan>) -> Result<Option<Plan>, Failure> {
-        let rhythm = |every: Option<Span>, cron: Option<&String>| -> Result<Option<Rhythm>, Failure> {
-            let rhythm = match (every, cron) {
-                (Some(every), _) => Rhythm::every(every).map(Some),
-                (None, Some(cron)) => Rhythm::cron(cron).map(Some),
+        let cadence = |every: Option<Interval>, cron: Option<&String>| -> Result<Option<Cadence>, Failure> {
+            let cadence = match (every, cron) {
+                (Some(every), _) => Cadence::every(every).map(Some),
+                (None, Some(cron)) => Cadence::cron(cron).map(Some),
                 (None, None) => Ok(None),
             };
-            rhythm.map_err(|error| host_harness::HarnessError::from(error).into())
+            cadence.map_err(|error| host_harness::Error::from(error).into())
         };
-        let sync = rhythm(self.every, self.cron.as_ref())?;
-        let reconcile = rhythm(self.full_every, self.full_cron.as_ref())?;
-        if sync.is_none() && reconcile.is_none() && self.zone.is_none() && self.jitter.is_none() {
+        let sync = cadence(self.every, self.cron.as_ref())?;
+        let full = cadence(self.full_every, self.full_cron.as_ref())?;
+        if sync.is_none() && full.is_none() && self.zone.is_none() && self.jitter.is_none() {
             return Ok(None);
         }
         let mut plan = known.unwrap_or_default();
         plan.sync = sync.or(plan.sync);
-        plan.reconcile = reconcile.or(plan.reconcile);
+        plan.full = full.or(plan.full);
         plan.zone = self.zone.clone().unwrap_or(plan.zone);
         plan.jitter = self.jitter.unwrap_or(plan.jitter);
-        if plan.sync.is_none() && plan.reconcile.is_none() {
+        if plan.sync.is_none() && plan.full.is_none() {
             let hint = "give --every TIME, --cron EXPRESSION, --full-every TIME or --full-cron EXPRESSION";
             return Err(Failure::new(
                 "invalid-schedule",
@@ -89,7 +89,7 @@ impl Args {
 
 pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let (tenant, output) = (context.tenant()?, context.output);
-    let told = |error: host_harness::HarnessError| Failure::from(error).of(tenant.id(), Some(&args.name));
+    let told = |error: host_harness::Error| Failure::from(error).of(tenant.id(), Some(&args.name));
     let instance = tenant.instance(&args.name).await.map_err(told)?;
     let id = instance.id;
     if args.remove {
@@ -104,7 +104,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     }
     let instance = tenant.instance(&args.name).await.map_err(told)?;
     let work = tenant.work_of(&instance).await.map_err(told)?;
-    let report = ScheduleReport { work, max_removal: instance.max_vanish.get() };
+    let report = ScheduleReport { work, max_removal: instance.max_removal.get() };
     output.result(&report, |report| {
         let work = &report.work;
         let mut table = output.table(&["instance", &work.instance]);

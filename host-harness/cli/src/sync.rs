@@ -95,7 +95,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         None => {
             let instances = tenant.store().run(|store| store.instances()).await?;
             // Reports are imported, and have no connector.
-            let instances: Vec<_> = instances.into_iter().filter(|instance| !instance.is_native()).collect();
+            let instances: Vec<_> = instances.into_iter().filter(|instance| !instance.is_report_source()).collect();
             some = !instances.is_empty();
             let (paused, active): (Vec<_>, Vec<_>) = instances.into_iter().partition(|it| it.paused.is_some());
             for instance in paused {
@@ -181,7 +181,7 @@ pub fn exit_code(runs: &[Run], failures: bool) -> ExitCode {
 /// terminal, and plain lines elsewhere.
 pub struct Shown {
     bar: Option<ProgressBar>,
-    owner: String,
+    instance_path: String,
     sums: Arc<Mutex<Sums>>,
     quiet: bool,
 }
@@ -195,22 +195,23 @@ struct Sums {
 }
 
 impl Shown {
-    pub fn new(output: Output, owner: &str) -> Self {
+    pub fn new(output: Output, instance_path: &str) -> Self {
         let bar = (!output.is_json() && io::stderr().is_terminal()).then(|| {
             let bar = ProgressBar::new_spinner();
             // A template without variables of its own cannot fail.
             if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix} {msg} ({elapsed})") {
                 bar.set_style(style);
             }
-            bar.set_prefix(owner.to_owned());
+            bar.set_prefix(instance_path.to_owned());
             bar.enable_steady_tick(Duration::from_millis(120));
             bar
         });
-        Self { bar, owner: owner.to_owned(), sums: Arc::default(), quiet: output.is_json() }
+        Self { bar, instance_path: instance_path.to_owned(), sums: Arc::default(), quiet: output.is_json() }
     }
 
     pub fn progress(&self) -> Progress {
-        let (bar, owner, sums, quiet) = (self.bar.clone(), self.owner.clone(), self.sums.clone(), self.quiet);
+        let (bar, instance_path, sums, quiet) =
+            (self.bar.clone(), self.instance_path.clone(), self.sums.clone(), self.quiet);
         Arc::new(move |event| {
             let mut sums = sums.lock().unwrap_or_else(PoisonError::into_inner);
             let line = match event {
@@ -225,7 +226,7 @@ impl Shown {
                     sums.written += written;
                     None
                 }
-                SyncEvent::ReadEnded { .. } => {
+                SyncEvent::FetchEnded { .. } => {
                     sums.ended += 1;
                     None
                 }
@@ -237,7 +238,7 @@ impl Shown {
                     "{} of {} reads, {} records, {} written",
                     sums.ended, sums.reads, sums.records, sums.written
                 )),
-                (None, Some(line)) if !quiet => remark(format!("{owner}: {line}")),
+                (None, Some(line)) if !quiet => remark(format!("{instance_path}: {line}")),
                 (None, _) => {}
             }
         })

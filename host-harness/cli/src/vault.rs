@@ -76,7 +76,7 @@ pub fn exec(context: &Context, command: Command) -> Result<ExitCode, Failure> {
                 (None, name) => SecretSource::Variable { name: name.unwrap_or_default() },
             };
             let tenant = context.tenant()?;
-            let told = |error: host_harness::HarnessError| Failure::from(error).of(tenant.id(), None);
+            let told = |error: host_harness::Error| Failure::from(error).of(tenant.id(), None);
             let key = VaultKey::read(&source).map_err(|error| {
                 told(error.into()).with_hint(
                     "give the new key with --new-key-file FILE or --new-key-env VARIABLE; \
@@ -112,7 +112,7 @@ fn generate_key(output: Output, to: Option<PathBuf>, data_dir: &Path) -> Result<
             Some("write the key to another place, which is not backed up together with the data folder"),
         ));
     }
-    let key = VaultKey::generate().map_err(host_harness::HarnessError::from)?;
+    let key = VaultKey::generate().map_err(host_harness::Error::from)?;
     let Some(path) = to else {
         return match output.is_json() {
             true => print_json(&GeneratedKey { key: Some(key.text().to_string()), id: key.id(), file: None }),

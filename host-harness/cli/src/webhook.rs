@@ -3,7 +3,7 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use appsec_model::{EventType, WebhookScheme};
-use host_harness::{EventRow, HarnessError, InstanceName, SecretSource, Tenant};
+use host_harness::{Error, EventRow, InstanceName, SecretSource, Tenant};
 use serde::Serialize;
 
 use super::{
@@ -79,9 +79,9 @@ pub struct EventList {
 }
 
 /// A secret that signs is given by other options than a token.
-pub fn of_secret(error: HarnessError, hint: &str) -> Failure {
+pub fn of_secret(error: Error, hint: &str) -> Failure {
     match error {
-        error @ HarnessError::Secret(_) => Failure::from(error).with_hint(hint),
+        error @ Error::Secret(_) => Failure::from(error).with_hint(hint),
         error => error.into(),
     }
 }

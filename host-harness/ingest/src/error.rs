@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use appsec_grant::Code;
 use appsec_model::Error as ContractError;
-use appsec_sandbox::{CallError, CallFailure, CallReport};
-use appsec_store::{Cause, ReadCounts, StoreError};
+use appsec_sandbox::{CallError, CallFailure, CallStats};
+use appsec_store::{Cause, FetchStats, StoreError};
 
 use crate::{import::ImportError, sync::SelectionError};
 
@@ -25,7 +25,7 @@ pub enum Error {
         /// How long was waited in all.
         waited: Duration,
         /// What the tries took.
-        costs: Box<ReadCounts>,
+        usage: Box<FetchStats>,
     },
     /// The store failed.
     #[error(transparent)]
@@ -58,12 +58,12 @@ impl From<CallError> for Error {
 
 impl Error {
     /// A failure of a call that the host finds in its result.
-    pub fn call(owner: &str, verb: &'static str, failure: CallFailure) -> Self {
+    pub fn call(instance_path: &str, function: &'static str, failure: CallFailure) -> Self {
         Self::from(CallError {
-            owner: owner.to_owned(),
-            verb,
+            instance_path: instance_path.to_owned(),
+            function,
             failure,
-            report: CallReport::default(),
+            report: CallStats::default(),
             log_tail: Vec::new(),
         })
     }
@@ -103,13 +103,13 @@ impl Error {
     }
 
     /// What the failed tries took.
-    pub(crate) fn costs(&self) -> Option<ReadCounts> {
+    pub(crate) fn usage(&self) -> Option<FetchStats> {
         match self {
-            Self::Exhausted { costs, .. } => Some(**costs),
-            Self::Call(error) => Some(ReadCounts {
+            Self::Exhausted { usage, .. } => Some(**usage),
+            Self::Call(error) => Some(FetchStats {
                 requests: u64::from(error.report.requests),
                 received_bytes: error.report.received_bytes,
-                ..ReadCounts::default()
+                ..FetchStats::default()
             }),
             _ => None,
         }

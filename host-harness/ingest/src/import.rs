@@ -26,7 +26,7 @@ use self::{
 use crate::error::Error;
 use appsec_grant::Code;
 use appsec_sandbox::{Connector, FileReading};
-use appsec_store::{Cause, ImportSource, Instance, ReadCounts, ReadState, Run, RunState, SharedStore};
+use appsec_store::{Cause, FetchState, FetchStats, ImportSource, Instance, Run, RunState, SharedStore};
 
 /// What to take from a file, and what is known of it.
 #[derive(Clone, Debug, Default)]
@@ -186,7 +186,7 @@ impl ImportError {
 /// Everything that an import works with.
 pub struct Import {
     pub store: SharedStore,
-    pub owner: String,
+    pub instance_path: String,
     pub instance: Instance,
     pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     pub progress: ImportProgress,
@@ -199,7 +199,7 @@ impl Import {
         let file = file_name(path);
         let source =
             Source::open(path, MAX_STREAM_BYTES).map_err(|source| ImportError::File { file: file.clone(), source })?;
-        let mut reading = connector.read_file(&self.owner, self.head(&file)).await?;
+        let mut reading = connector.read_file(&self.instance_path, self.head(&file)).await?;
         let (sha256, hash) = survey(&mut reading, &source, &file).await?;
         let summary = reading.summarize().await?;
         let run = self.begin(&file, &sha256, &summary).await?;
@@ -209,7 +209,7 @@ impl Import {
     }
 
     /// Imports a report of another scanner to its end.
-    pub async fn run_native(self, path: &Path) -> Result<ImportReport, Error> {
+    pub async fn run_report(self, path: &Path) -> Result<ImportReport, Error> {
         let file = file_name(path);
         let limit = appsec_reports::MAX_BYTES as u64;
         let source = Source::open(path, limit).map_err(|source| ImportError::File { file: file.clone(), source })?;
@@ -342,10 +342,10 @@ impl Import {
         let run = self
             .store
             .run(move |store| {
-                let reads = store.run(run_id)?.map(|run| run.reads).unwrap_or_default();
-                for read in reads.iter().filter(|read| read.state == ReadState::Pending) {
+                let reads = store.run(run_id)?.map(|run| run.fetches).unwrap_or_default();
+                for read in reads.iter().filter(|read| read.state == FetchState::Pending) {
                     let why = cause.clone().unwrap_or_else(|| Cause::new(Code::Stopped, "not read"));
-                    store.give_up_read(read.id, ReadState::Failed, &why)?;
+                    store.give_up_fetch(read.id, FetchState::Failed, &why)?;
                 }
                 store.finish_run(run_id, state, cause.as_ref(), now)?;
                 store.run(run_id)
@@ -381,8 +381,8 @@ fn broken_scan(summary: &DocumentSummary) -> Option<String> {
 
 /// What became of every record of the file.
 fn outcome(summary: &DocumentSummary, run: &Run) -> ImportOutcome {
-    let ReadCounts { findings, packages, unusable, skipped, unchanged, repeated, unmapped, .. } = run.counts;
-    let taken = |kind: &Kind| run.reads.iter().any(|read| read.kind == *kind);
+    let FetchStats { findings, packages, unusable, skipped, unchanged, repeated, unmapped, .. } = run.counts;
+    let taken = |kind: &Kind| run.fetches.iter().any(|read| read.kind == *kind);
     let other_kinds = summary.kinds.iter().filter(|held| !taken(&held.kind)).map(|held| held.records).sum();
     ImportOutcome {
         records: summary.records,

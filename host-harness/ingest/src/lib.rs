@@ -19,7 +19,7 @@ pub use self::{
     },
     renormalize::{Change, ChangedFinding, Renormalize, RenormalizeOptions, RenormalizeProgress, RenormalizeReport},
     sync::{
-        ByClock, Caller, Decision, Gate, Gates, InstanceSync, Progress, RetryPolicy, Selection, SelectionError,
-        SyncEvent, SyncOptions, Vanishing, Waiter, chance, health,
+        AccountThrottle, Caller, Decision, InstanceSync, Progress, RetryPolicy, Selection, SelectionError, Sleep,
+        SyncEvent, SyncOptions, SystemSleep, Throttles, Vanishing, chance, health,
     },
 };

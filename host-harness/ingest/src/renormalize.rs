@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::error::Error;
 use crate::sync::normalize_records;
 use appsec_sandbox::Connector;
-use appsec_store::{ConnectorSource, Instance, ReadCounts, Renormalized, Run, RunState, SharedStore, StoredRecord};
+use appsec_store::{ConnectorSource, FetchStats, Instance, Renormalized, Run, RunState, SharedStore, StoredRecord};
 
 /// Records of one step, and so of one transaction.
 const BATCH_RECORDS: u32 = 500;
@@ -89,7 +89,7 @@ pub struct Renormalize {
     pub store: SharedStore,
     pub connector: Connector,
     pub connector_version: String,
-    pub owner: String,
+    pub instance_path: String,
     pub instance: Instance,
     pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     pub options: RenormalizeOptions,
@@ -121,7 +121,7 @@ impl Renormalize {
             examples: Vec::new(),
             run: None,
         };
-        let mut counts = ReadCounts::default();
+        let mut counts = FetchStats::default();
         let mut after = 0;
         loop {
             let mut batch = self.store.run(move |store| store.raw_batch(instance_id, after, BATCH_RECORDS)).await?;
@@ -154,11 +154,11 @@ impl Renormalize {
     async fn normalize(
         &self,
         batch: Vec<StoredRecord>,
-        counts: &mut ReadCounts,
+        counts: &mut FetchStats,
         report: &mut RenormalizeReport,
     ) -> Result<Renormalized, Error> {
         let records: Vec<&RawRecord> = batch.iter().map(|stored| &stored.record).collect();
-        let normalized = normalize_records(&self.connector, &self.owner, &records, counts).await?;
+        let normalized = normalize_records(&self.connector, &self.instance_path, &records, counts).await?;
         let mut made: BTreeMap<u32, &Finding> = BTreeMap::new();
         for finding in &normalized.findings {
             made.insert(finding.index, finding);

@@ -6,9 +6,9 @@
 //! by another process than the one before it.
 
 mod caller;
+mod contract;
 mod pacing;
 mod plan;
-mod promises;
 mod read;
 mod retry;
 mod scans;
@@ -19,14 +19,14 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use appsec_model::{Access, Connection, Diagnostic, Error as ContractError, Kind, Project, Timestamp};
 use futures_util::{StreamExt, stream};
 
-use self::read::Reading;
+use self::read::FetchRun;
 pub(crate) use self::take::normalize as normalize_records;
 pub use self::{
     caller::{Caller, chance},
-    pacing::{ByClock, Gate, Gates},
+    pacing::{AccountThrottle, SystemSleep, Throttles},
 };
 pub use self::{
-    pacing::Waiter,
+    pacing::Sleep,
     plan::{Selection, SelectionError},
     retry::{Decision, RetryPolicy},
 };
@@ -34,7 +34,7 @@ use crate::error::Error;
 use appsec_grant::Code;
 use appsec_sandbox::{CallFailure, Connector, Grant};
 use appsec_store::{
-    Cause, Instance, InstanceStatus, OnAbsence, Percent, Read, ReadState, Run, RunMode, RunState, SharedStore,
+    Cause, Fetch, FetchState, Instance, InstanceStatus, OnAbsence, Percent, Run, RunMode, RunState, SharedStore,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -109,11 +109,11 @@ pub enum SyncEvent {
         written: u64,
     },
     /// A read came to its end.
-    ReadEnded {
+    FetchEnded {
         /// Its kind.
         kind: Kind,
         /// How.
-        state: ReadState,
+        state: FetchState,
     },
     /// The vendor asks to wait, or does not answer.
     Waiting {
@@ -134,8 +134,8 @@ pub struct InstanceSync {
     pub instance: Instance,
     pub grant: Grant,
     pub retry: RetryPolicy,
-    pub waiter: Arc<dyn Waiter>,
-    pub gate: Arc<Gate>,
+    pub waiter: Arc<dyn Sleep>,
+    pub throttle: Arc<AccountThrottle>,
     pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     pub progress: Progress,
     pub on_absence: OnAbsence,
@@ -278,10 +278,10 @@ impl InstanceSync {
             if page.projects.iter().any(|project| project.id.is_empty()) {
                 let detail = "a project has an empty id".to_owned();
                 let failure = CallFailure::Contract(ContractError::Internal { detail });
-                return Err(Error::call(&self.grant.owner, "list-projects", failure));
+                return Err(Error::call(&self.grant.instance_path, "list-projects", failure));
             }
             for Diagnostic { code, id, message, .. } in page.diagnostics.iter().take(REMARKS_LOGGED) {
-                tracing::warn!(owner = self.grant.owner, code, id, "list of projects: {message}");
+                tracing::warn!(instance_path = self.grant.instance_path, code, id, "list of projects: {message}");
             }
             let before = projects.len();
             projects.extend(page.projects.into_iter().filter(|project| known.insert(project.id.clone())));
@@ -326,12 +326,12 @@ impl InstanceSync {
                 last.map(|last| Timestamp::from_micros(last.as_micros().saturating_sub(overlap)))
             }
         };
-        let pending: Vec<_> = run.reads.into_iter().filter(|read| read.state == ReadState::Pending).collect();
+        let pending: Vec<_> = run.fetches.into_iter().filter(|read| read.state == FetchState::Pending).collect();
         (self.progress)(SyncEvent::Planned(pending.len()));
         let projects = Arc::new(projects);
         let mut outcomes = stream::iter(pending)
             .map(|read| {
-                let reading = Reading {
+                let reading = FetchRun {
                     sync: self.clone(),
                     caller: caller.clone(),
                     projects: projects.clone(),
@@ -387,18 +387,18 @@ impl InstanceSync {
             .store
             .run(move |store| {
                 let Some(run) = store.run(run_id)? else { return Ok(None) };
-                for read in run.reads.iter().filter(|read| read.state == ReadState::Pending) {
+                for read in run.fetches.iter().filter(|read| read.state == FetchState::Pending) {
                     let why = cause.clone().unwrap_or_else(|| Cause::new(Code::Stopped, "not made"));
-                    store.give_up_read(read.id, ReadState::Failed, &why)?;
+                    store.give_up_fetch(read.id, FetchState::Failed, &why)?;
                 }
-                let ended = |state| run.reads.iter().filter(|read| read.state == state).count();
-                let (complete, refused) = (ended(ReadState::Complete), ended(ReadState::Refused));
-                let first = run.reads.iter().find_map(Read::cause);
+                let ended = |state| run.fetches.iter().filter(|read| read.state == state).count();
+                let (complete, refused) = (ended(FetchState::Complete), ended(FetchState::Refused));
+                let first = run.fetches.iter().find_map(Fetch::cause);
                 let mut cause = cause.or(first).or(denied);
-                if complete == run.reads.len() && cause.is_none() && run.mode == RunMode::Full {
+                if complete == run.fetches.len() && cause.is_none() && run.mode == RunMode::Full {
                     cause = store.vanish_projects(run_id, on_absence, now)?;
                 }
-                let state = match (complete == run.reads.len(), complete + refused, &cause) {
+                let state = match (complete == run.fetches.len(), complete + refused, &cause) {
                     (true, _, None) => RunState::Complete,
                     (false, 0, _) if run.counts.records == 0 => RunState::Failed,
                     _ => RunState::Partial,

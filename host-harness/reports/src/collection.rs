@@ -13,7 +13,7 @@ use appsec_model::{
 use crate::{
     MAX_RECORDS, MAX_TEXT_BYTES, MAX_WORD_BYTES, Options, Record, Refusal,
     bounds::{Cut, budget},
-    identity::{Sketch, identities},
+    identity::{DraftFinding, identities},
     words,
 };
 
@@ -31,7 +31,7 @@ pub struct Collection<'a> {
     remarks: usize,
     records: Vec<Record<'a>>,
     normalized: Normalized,
-    sketches: Vec<Sketch>,
+    sketches: Vec<DraftFinding>,
     rules: HashMap<String, usize>,
     packages: HashSet<(String, Option<String>, Option<String>)>,
 }
@@ -127,7 +127,7 @@ impl<'a> Collection<'a> {
     }
 
     /// Adds a finding, with what tells it apart.
-    pub fn finding(&mut self, mut finding: Finding, sketch: Sketch) {
+    pub fn finding(&mut self, mut finding: Finding, sketch: DraftFinding) {
         let cut = self.cut(|cut| cut.finding(&mut finding));
         self.tell_of(&cut);
         self.made += sketch.bytes();
@@ -247,7 +247,7 @@ impl<'a> Collection<'a> {
 
     /// Numbers the findings, and hands everything over.
     pub fn finish(mut self) -> (Vec<Record<'a>>, Vec<KindCount>, Normalized) {
-        let sketches: Vec<&Sketch> = self.sketches.iter().collect();
+        let sketches: Vec<&DraftFinding> = self.sketches.iter().collect();
         for (finding, (identity, number)) in self.normalized.findings.iter_mut().zip(identities(&sketches)) {
             let base = identity.key.split('_').next().unwrap_or_default();
             finding.id = match &finding.r#ref {

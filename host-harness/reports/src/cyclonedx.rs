@@ -18,7 +18,7 @@ use self::{
 use crate::{
     Format, Refusal,
     collection::Collection,
-    json::{self, Fields, Look},
+    json::{self, Fields, JsonView},
     place,
     report::Outline,
 };

@@ -27,7 +27,7 @@ pub const PARTIAL_FINGERPRINT: &str = "report-partial-fingerprint-v1";
 
 /// What tells a result apart from the others of its report.
 #[derive(Clone, Debug, Default)]
-pub struct Sketch {
+pub struct DraftFinding {
     /// Hash of what it is.
     pub group: String,
     /// Hashes of what it also is: of its advisory's other numbers.
@@ -60,7 +60,7 @@ pub enum Given {
     },
 }
 
-impl Sketch {
+impl DraftFinding {
     /// What it takes in memory, with the identity that is made of it.
     pub fn bytes(&self) -> usize {
         let given = match &self.given {
@@ -107,9 +107,9 @@ pub fn settled(message: &str) -> String {
 }
 
 /// The identity of each result, and the number among those with equal keys.
-pub fn identities(sketches: &[&Sketch]) -> Vec<(Identity, u32)> {
+pub fn identities(sketches: &[&DraftFinding]) -> Vec<(Identity, u32)> {
     let own = numbers(sketches, |sketch| Some(&sketch.group));
-    let given = numbers(sketches, Sketch::given);
+    let given = numbers(sketches, DraftFinding::given);
     let each = sketches.iter().zip(own).zip(given);
     each.map(|((sketch, own), number)| {
         let others = sketch.others.iter().map(|group| format!("{group}_{own}"));
@@ -133,10 +133,10 @@ pub fn identities(sketches: &[&Sketch]) -> Vec<(Identity, u32)> {
 }
 
 /// The number of each among those of the same hash, by place.
-fn numbers<'a>(sketches: &[&'a Sketch], hash: impl Fn(&'a Sketch) -> Option<&'a str>) -> Vec<u32> {
-    let mut order: Vec<(usize, &Sketch)> = sketches.iter().copied().enumerate().collect();
+fn numbers<'a>(sketches: &[&'a DraftFinding], hash: impl Fn(&'a DraftFinding) -> Option<&'a str>) -> Vec<u32> {
+    let mut order: Vec<(usize, &DraftFinding)> = sketches.iter().copied().enumerate().collect();
     order.sort_by(|(at, one), (other_at, other)| {
-        let key = |sketch: &'a Sketch| (hash(sketch), sketch.position);
+        let key = |sketch: &'a DraftFinding| (hash(sketch), sketch.position);
         key(one).cmp(&key(other)).then_with(|| one.tie.cmp(&other.tie)).then(at.cmp(other_at))
     });
     let mut numbers = vec![0; sketches.len()];
@@ -156,7 +156,7 @@ fn numbers<'a>(sketches: &[&'a Sketch], hash: impl Fn(&'a Sketch) -> Option<&'a 
 
 #[cfg(test)]
 mod tests {
-    use super::{Given, Sketch, hash, identities, settled};
+    use super::{DraftFinding, Given, hash, identities, settled};
 
     #[test]
     fn a_message_loses_what_moves() {
@@ -180,14 +180,14 @@ mod tests {
 
     #[test]
     fn equals_are_numbered_by_place_and_not_by_order() {
-        let at = |line: u32, tie: &str| Sketch {
+        let at = |line: u32, tie: &str| DraftFinding {
             group: "g".to_owned(),
             position: [line, 0, 0, 0],
             tie: tie.to_owned(),
-            ..Sketch::default()
+            ..DraftFinding::default()
         };
-        let keys = |sketches: &[Sketch]| -> Vec<String> {
-            let sketches: Vec<&Sketch> = sketches.iter().collect();
+        let keys = |sketches: &[DraftFinding]| -> Vec<String> {
+            let sketches: Vec<&DraftFinding> = sketches.iter().collect();
             identities(&sketches).into_iter().map(|(identity, _)| identity.key).collect()
         };
         assert_eq!(keys(&[at(9, ""), at(3, "b"), at(3, "a")]), ["g_2", "g_1", "g_0"]);
@@ -196,11 +196,11 @@ mod tests {
 
     #[test]
     fn what_the_report_gives_comes_before_ours() {
-        let with = |given| Sketch { group: "own".to_owned(), given, ..Sketch::default() };
+        let with = |given| DraftFinding { group: "own".to_owned(), given, ..DraftFinding::default() };
         let full = || Given::Fingerprint { hash: "f".to_owned(), text: "0123456789abcdef".to_owned() };
         let partial = || Given::Partial { hash: "p".to_owned() };
         let sketches = [with(full()), with(full()), with(partial()), with(partial()), with(Given::None)];
-        let sketches: Vec<&Sketch> = sketches.iter().collect();
+        let sketches: Vec<&DraftFinding> = sketches.iter().collect();
         let short: Vec<String> = identities(&sketches)
             .into_iter()
             .map(|(it, number)| format!("{} {} {:?} {number}", it.key, it.algorithm, it.aliases))

@@ -40,7 +40,7 @@ fn is_said(text: &str) -> bool {
 }
 
 /// Looks for members by key, in a value or in one that may be absent.
-pub trait Look<'a>: Copy {
+pub trait JsonView<'a>: Copy {
     /// A member that is there and not null.
     fn at(self, key: &str) -> Option<&'a Value>;
 
@@ -82,13 +82,13 @@ pub trait Look<'a>: Copy {
     }
 }
 
-impl<'a> Look<'a> for &'a Value {
+impl<'a> JsonView<'a> for &'a Value {
     fn at(self, key: &str) -> Option<&'a Value> {
         self.get(key).filter(|value| !value.is_null())
     }
 }
 
-impl<'a> Look<'a> for Option<&'a Value> {
+impl<'a> JsonView<'a> for Option<&'a Value> {
     fn at(self, key: &str) -> Option<&'a Value> {
         self.and_then(|value| value.get(key)).filter(|value| !value.is_null())
     }

@@ -10,7 +10,7 @@ use self::group::Group;
 use crate::{
     Format, MAX_LIST, Refusal, bounds,
     collection::Collection,
-    json::{self, Fields, Look},
+    json::{self, Fields, JsonView},
     package, place,
     report::Outline,
 };

@@ -44,7 +44,7 @@ pub struct Connector {
 #[derive(Clone, Default)]
 pub struct Grant {
     /// Tenant and instance, such as `acme/code`, for logs and errors.
-    pub owner: String,
+    pub instance_path: String,
     /// The network; none for calls that need none.
     pub http: Option<HttpGrant>,
     /// The bucket; none for calls that need none.
@@ -53,16 +53,16 @@ pub struct Grant {
 
 /// The result of a call and what it took.
 #[derive(Clone, Debug)]
-pub struct Called<T> {
+pub struct Response<T> {
     /// The result.
     pub value: T,
     /// What it took.
-    pub report: CallReport,
+    pub report: CallStats,
 }
 
 /// What a call took.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct CallReport {
+pub struct CallStats {
     /// Largest size of the guest's memory.
     pub peak_memory_bytes: usize,
     /// Requests that left the host.
@@ -77,13 +77,13 @@ pub struct CallReport {
 #[derive(Debug)]
 pub struct CallError {
     /// Tenant and instance.
-    pub owner: String,
+    pub instance_path: String,
     /// Function of the contract.
-    pub verb: &'static str,
+    pub function: &'static str,
     /// Why.
     pub failure: CallFailure,
     /// What it took until then.
-    pub report: CallReport,
+    pub report: CallStats,
     /// The last lines of the guest's log.
     pub log_tail: Vec<String>,
 }
@@ -128,7 +128,7 @@ impl CallError {
     /// A stable word for it. A file that the connector cannot read is told from
     /// a function that it does not have.
     pub fn code(&self) -> Code {
-        let of_file = self.verb == "normalize" || self.verb.starts_with("document-reader");
+        let of_file = self.function == "normalize" || self.function.starts_with("document-reader");
         match self.failure.code() {
             Code::Unsupported if of_file => Code::FileUnsupported,
             code => code,
@@ -164,10 +164,10 @@ impl fmt::Display for CallError {
             CallFailure::Encoded(coding) => {
                 write!(out, "the vendor's answer is encoded as `{coding}`, and only `identity` was asked for")?;
             }
-            CallFailure::Limit(limit) => write!(out, "the connector was stopped in `{}`: {limit}", self.verb)?,
-            CallFailure::Trap(what) => write!(out, "the connector crashed in `{}`: {what}", self.verb)?,
+            CallFailure::Limit(limit) => write!(out, "the connector was stopped in `{}`: {limit}", self.function)?,
+            CallFailure::Trap(what) => write!(out, "the connector crashed in `{}`: {what}", self.function)?,
             CallFailure::Manifest(what) => write!(out, "the connector's description of itself is unusable: {what}")?,
-            CallFailure::Host(what) => write!(out, "the host failed in `{}`: {what}", self.verb)?,
+            CallFailure::Host(what) => write!(out, "the host failed in `{}`: {what}", self.function)?,
         }
         if !matches!(self.failure, CallFailure::Contract(_) | CallFailure::Refused(_) | CallFailure::Encoded(_)) {
             for line in &self.log_tail {
@@ -198,8 +198,8 @@ impl Connector {
     }
 
     /// Calls `describe`, with nothing granted, and checks what it says.
-    pub async fn describe(&self, owner: &str) -> Result<Called<Manifest>, CallError> {
-        let grant = Grant { owner: owner.to_owned(), ..Grant::default() };
+    pub async fn describe(&self, instance_path: &str) -> Result<Response<Manifest>, CallError> {
+        let grant = Grant { instance_path: instance_path.to_owned(), ..Grant::default() };
         let called = async |guest: &Bindings, store: &mut Store<SandboxState>| {
             guest.appsec_connector_source().call_describe(store).await.map(|manifest| Ok(manifest.into_model()))
         };
@@ -207,8 +207,8 @@ impl Connector {
         match manifest::fault(&described.value, self.inspection.contract_version.as_deref()) {
             None => Ok(described),
             Some(fault) => Err(CallError {
-                owner: grant.owner,
-                verb: "describe",
+                instance_path: grant.instance_path,
+                function: "describe",
                 failure: CallFailure::Manifest(fault),
                 report: described.report,
                 log_tail: Vec::new(),
@@ -217,7 +217,7 @@ impl Connector {
     }
 
     /// Calls `configure`.
-    pub async fn configure(&self, grant: &Grant, settings: &str) -> Result<Called<Connection>, CallError> {
+    pub async fn configure(&self, grant: &Grant, settings: &str) -> Result<Response<Connection>, CallError> {
         self.call("configure", grant, async |guest, store| {
             let outcome = guest.appsec_connector_source().call_configure(store, settings).await;
             outcome.map(|result| result.map(IntoModel::into_model))
@@ -226,7 +226,7 @@ impl Connector {
     }
 
     /// Calls `list-projects`.
-    pub async fn list_projects(&self, grant: &Grant, cursor: Option<&str>) -> Result<Called<ProjectPage>, CallError> {
+    pub async fn list_projects(&self, grant: &Grant, cursor: Option<&str>) -> Result<Response<ProjectPage>, CallError> {
         self.call("list-projects", grant, async |guest, store| {
             let outcome = guest.appsec_connector_source().call_list_projects(store, cursor).await;
             outcome.map(|result| result.map(IntoModel::into_model))
@@ -235,7 +235,7 @@ impl Connector {
     }
 
     /// Calls `fetch-findings`.
-    pub async fn fetch_findings(&self, grant: &Grant, request: FetchRequest) -> Result<Called<RawPage>, CallError> {
+    pub async fn fetch_findings(&self, grant: &Grant, request: FetchRequest) -> Result<Response<RawPage>, CallError> {
         let request = request.into_wit();
         self.call("fetch-findings", grant, async |guest, store| {
             let outcome = guest.appsec_connector_source().call_fetch_findings(store, &request).await;
@@ -246,8 +246,8 @@ impl Connector {
 
     /// Calls `normalize`, with nothing granted: no network, no bucket, no
     /// environment.
-    pub async fn normalize(&self, owner: &str, input: RawInput) -> Result<Called<Normalized>, CallError> {
-        let grant = Grant { owner: owner.to_owned(), ..Grant::default() };
+    pub async fn normalize(&self, instance_path: &str, input: RawInput) -> Result<Response<Normalized>, CallError> {
+        let grant = Grant { instance_path: instance_path.to_owned(), ..Grant::default() };
         let input = input.into_wit();
         self.call("normalize", &grant, async |guest, store| {
             let outcome = guest.appsec_connector_source().call_normalize(store, &input).await;
@@ -257,8 +257,8 @@ impl Connector {
     }
 
     /// Calls `interpret-event`, with nothing granted, like `normalize`.
-    pub async fn interpret_event(&self, owner: &str, body: &[u8]) -> Result<Called<Event>, CallError> {
-        let grant = Grant { owner: owner.to_owned(), ..Grant::default() };
+    pub async fn interpret_event(&self, instance_path: &str, body: &[u8]) -> Result<Response<Event>, CallError> {
+        let grant = Grant { instance_path: instance_path.to_owned(), ..Grant::default() };
         self.call("interpret-event", &grant, async |guest, store| {
             let outcome = guest.appsec_connector_source().call_interpret_event(store, body).await;
             outcome.map(|result| result.map(IntoModel::into_model))
@@ -273,7 +273,7 @@ impl Connector {
     }
 
     /// Calls `fetch-scan`.
-    pub async fn fetch_scan(&self, grant: &Grant, id: &str) -> Result<Called<Option<Scan>>, CallError> {
+    pub async fn fetch_scan(&self, grant: &Grant, id: &str) -> Result<Response<Option<Scan>>, CallError> {
         self.call("fetch-scan", grant, async |guest, store| {
             let outcome = guest.appsec_connector_source().call_fetch_scan(store, id).await;
             outcome.map(|result| result.map(IntoModel::into_model))
@@ -283,10 +283,10 @@ impl Connector {
 
     async fn call<T>(
         &self,
-        verb: &'static str,
+        function: &'static str,
         grant: &Grant,
         body: impl AsyncFnOnce(&Bindings, &mut Store<SandboxState>) -> Outcome<T>,
-    ) -> Result<Called<T>, CallError> {
+    ) -> Result<Response<T>, CallError> {
         let started = Instant::now();
         let shared = &self.runtime.shared;
         // The semaphore is never closed.
@@ -298,7 +298,7 @@ impl Connector {
             body(&guest, &mut store).await
         };
         let outcome = within(shared.limits.wall_time, called).await;
-        self.conclude(verb, grant, &log, &mut store, outcome, started)
+        self.conclude(function, grant, &log, &mut store, outcome, started)
     }
 
     /// What a call came to: its result or why it failed, what it took, and its
@@ -306,16 +306,16 @@ impl Connector {
     #[expect(clippy::result_large_err, reason = "the calls return it as it is")]
     pub(super) fn conclude<T>(
         &self,
-        verb: &'static str,
+        function: &'static str,
         grant: &Grant,
         log: &Log,
         store: &mut Store<SandboxState>,
         outcome: Outcome<T>,
         started: Instant,
-    ) -> Result<Called<T>, CallError> {
+    ) -> Result<Response<T>, CallError> {
         let shared = &self.runtime.shared;
         let state = store.data_mut();
-        let report = CallReport {
+        let report = CallStats {
             peak_memory_bytes: state.limiter.peak_memory,
             requests: state.hooks.usage().requests.load(Ordering::Relaxed),
             received_bytes: state.hooks.usage().received_bytes.load(Ordering::Relaxed),
@@ -323,7 +323,7 @@ impl Connector {
         };
         let secrets = secrets(grant);
         for line in log.news(&secrets) {
-            tracing::info!(target: "guest", owner = grant.owner, verb, "{line}");
+            tracing::info!(target: "guest", instance_path = grant.instance_path, function, "{line}");
         }
         let oversized = state.hooks.usage().oversized.load(Ordering::Relaxed);
         let encoded = state.hooks.usage().encoded.get().cloned();
@@ -341,9 +341,9 @@ impl Connector {
             }),
             Err(error) => Err(failure(&error, &shared.limits, &secrets)),
         };
-        result.map(|value| Called { value, report }).map_err(|failure| CallError {
-            owner: grant.owner.clone(),
-            verb,
+        result.map(|value| Response { value, report }).map_err(|failure| CallError {
+            instance_path: grant.instance_path.clone(),
+            function,
             failure,
             report,
             log_tail: log.tail(&secrets),

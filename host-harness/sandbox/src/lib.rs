@@ -29,7 +29,7 @@ mod refusal;
 mod state;
 
 pub use self::{
-    call::{CallError, CallFailure, CallReport, Called, Connector, Grant},
+    call::{CallError, CallFailure, CallStats, Connector, Grant, Response},
     capability::{
         http::{GrantedSecret, HttpGrant, Refused},
         transport::{Client, Transport, coding, prohibition, tls_config},

@@ -9,7 +9,7 @@ use wasmtime::{Store, component::ResourceAny};
 
 use super::{
     bindings::{Connector as Bindings, exports::appsec::connector::source::GuestDocumentReader},
-    call::{CallError, CallReport, Connector, Grant, Outcome, limit_cpu, within},
+    call::{CallError, CallStats, Connector, Grant, Outcome, limit_cpu, within},
     convert::{IntoModel, IntoWit},
     output::Log,
     state::SandboxState,
@@ -24,7 +24,7 @@ pub struct FileReading {
     store: Store<SandboxState>,
     guest: Bindings,
     reader: ResourceAny,
-    report: CallReport,
+    report: CallStats,
     _places: [Place; 2],
 }
 
@@ -33,10 +33,10 @@ type Place = Result<OwnedSemaphorePermit, AcquireError>;
 
 impl Connector {
     /// Starts to read a file.
-    pub async fn read_file(&self, owner: &str, head: DocumentHead) -> Result<FileReading, CallError> {
+    pub async fn read_file(&self, instance_path: &str, head: DocumentHead) -> Result<FileReading, CallError> {
         let started = Instant::now();
         let shared = &self.runtime.shared;
-        let grant = Grant { owner: owner.to_owned(), ..Grant::default() };
+        let grant = Grant { instance_path: instance_path.to_owned(), ..Grant::default() };
         let log = Log::new(shared.limits.log_bytes, shared.limits.log_line_bytes);
         // In this order: whoever waits for the second holds no sandbox.
         let places = [shared.files.clone().acquire_owned().await, shared.sandboxes.clone().acquire_owned().await];
@@ -106,7 +106,7 @@ impl FileReading {
 
     async fn step<T>(
         &mut self,
-        verb: &'static str,
+        function: &'static str,
         body: impl AsyncFnOnce(GuestDocumentReader<'_>, ResourceAny, &mut Store<SandboxState>) -> Outcome<T>,
     ) -> Result<T, CallError> {
         let started = Instant::now();
@@ -114,7 +114,7 @@ impl FileReading {
         limit_cpu(&mut self.store, limits.cpu_time);
         let reader = self.guest.appsec_connector_source().document_reader();
         let outcome = within(limits.wall_time, body(reader, self.reader, &mut self.store)).await;
-        let called = self.connector.conclude(verb, &self.grant, &self.log, &mut self.store, outcome, started)?;
+        let called = self.connector.conclude(function, &self.grant, &self.log, &mut self.store, outcome, started)?;
         self.report = called.report;
         Ok(called.value)
     }

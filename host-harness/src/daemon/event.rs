@@ -33,7 +33,7 @@ pub enum DaemonEvent {
     /// A sync begins.
     SyncStarted {
         /// Tenant and instance.
-        owner: String,
+        instance_path: String,
         /// Whether everything is read.
         full: bool,
         /// Since when it is due.
@@ -42,7 +42,7 @@ pub enum DaemonEvent {
     /// A sync came to its end.
     SyncEnded {
         /// Tenant and instance.
-        owner: String,
+        instance_path: String,
         /// Its run.
         run: i64,
         /// `full` or `incremental`.
@@ -63,7 +63,7 @@ pub enum DaemonEvent {
     /// A sync failed.
     SyncFailed {
         /// Tenant and instance.
-        owner: String,
+        instance_path: String,
         /// Why.
         why: String,
         /// How often in a row.
@@ -74,7 +74,7 @@ pub enum DaemonEvent {
     /// A sync waits, because another process is at work on the instance.
     Postponed {
         /// Tenant and instance.
-        owner: String,
+        instance_path: String,
         /// Who.
         why: String,
         /// When it is tried again.
@@ -83,7 +83,7 @@ pub enum DaemonEvent {
     /// A sync was stopped between two pages; the next daemon goes on with it.
     SyncStopped {
         /// Tenant and instance.
-        owner: String,
+        instance_path: String,
     },
     /// It listens for events of vendors.
     Listening {
@@ -93,7 +93,7 @@ pub enum DaemonEvent {
     /// A sync of what events named came to its end.
     EventsSynced {
         /// Tenant and instance.
-        owner: String,
+        instance_path: String,
         /// Its run.
         run: i64,
         /// How it ended.
@@ -108,7 +108,7 @@ pub enum DaemonEvent {
     /// Events were not synced.
     EventsFailed {
         /// Tenant and instance.
-        owner: String,
+        instance_path: String,
         /// Why.
         why: String,
     },
@@ -129,20 +129,20 @@ pub enum DaemonEvent {
 impl DaemonEvent {
     /// What a sync that events led to came to, where there is something to tell.
     pub(super) fn of_events(ended: &EventSync) -> Option<Self> {
-        let owner = format!("{}/{}", ended.tenant, ended.instance);
+        let instance_path = format!("{}/{}", ended.tenant, ended.instance);
         match &ended.outcome {
             Ok(None) => None,
             // The events go on waiting.
             Err(error) if error.is_for_later() => None,
             Ok(Some(run)) => Some(Self::EventsSynced {
-                owner,
+                instance_path,
                 run: run.id,
                 state: run.state.as_str().to_owned(),
                 new: run.counts.new,
                 changed: run.counts.changed,
                 why: run.message.clone(),
             }),
-            Err(error) => Some(Self::EventsFailed { owner, why: error.to_string() }),
+            Err(error) => Some(Self::EventsFailed { instance_path, why: error.to_string() }),
         }
     }
 }
@@ -157,12 +157,15 @@ impl fmt::Display for DaemonEvent {
             Self::Started { pid, parallel } => write!(out, "started: process {pid}, {parallel} syncs at one time"),
             Self::Tenant { tenant } => write!(out, "{tenant}: has schedules"),
             Self::Broken { tenant, why } => write!(out, "{tenant}: cannot be looked at: {}", line(why)),
-            Self::SyncStarted { owner, full, due_at } => {
+            Self::SyncStarted { instance_path, full, due_at } => {
                 let what = if *full { "everything" } else { "what is new" };
-                write!(out, "{owner}: sync of {what} begins, due at {due_at}")
+                write!(out, "{instance_path}: sync of {what} begins, due at {due_at}")
             }
-            Self::SyncEnded { owner, run, mode, state, new, changed, vanished, why, next_at } => {
-                write!(out, "{owner}: {mode} run {run} is {state}: {new} new, {changed} changed, {vanished} vanished")?;
+            Self::SyncEnded { instance_path, run, mode, state, new, changed, vanished, why, next_at } => {
+                write!(
+                    out,
+                    "{instance_path}: {mode} run {run} is {state}: {new} new, {changed} changed, {vanished} vanished"
+                )?;
                 if let Some(why) = why {
                     write!(out, "; {}", line(why))?;
                 }
@@ -171,21 +174,28 @@ impl fmt::Display for DaemonEvent {
                     None => Ok(()),
                 }
             }
-            Self::SyncFailed { owner, why, failures, again_at } => {
-                write!(out, "{owner}: sync failed, {failures} in a row, again at {again_at}: {}", line(why))
+            Self::SyncFailed { instance_path, why, failures, again_at } => {
+                write!(out, "{instance_path}: sync failed, {failures} in a row, again at {again_at}: {}", line(why))
             }
-            Self::Postponed { owner, why, again_at } => {
-                write!(out, "{owner}: sync waits, again at {again_at}: {}", line(why))
+            Self::Postponed { instance_path, why, again_at } => {
+                write!(out, "{instance_path}: sync waits, again at {again_at}: {}", line(why))
             }
-            Self::SyncStopped { owner } => write!(out, "{owner}: sync stopped between two pages; it goes on later"),
+            Self::SyncStopped { instance_path } => {
+                write!(out, "{instance_path}: sync stopped between two pages; it goes on later")
+            }
             Self::Listening { address } => {
                 write!(out, "listens for events at http://{address}/webhooks/TENANT/INSTANCE")
             }
-            Self::EventsSynced { owner, run, state, new, changed, why } => {
-                write!(out, "{owner}: run {run} of what events named is {state}: {new} new, {changed} changed")?;
+            Self::EventsSynced { instance_path, run, state, new, changed, why } => {
+                write!(
+                    out,
+                    "{instance_path}: run {run} of what events named is {state}: {new} new, {changed} changed"
+                )?;
                 why.iter().try_for_each(|why| write!(out, "; {}", line(why)))
             }
-            Self::EventsFailed { owner, why } => write!(out, "{owner}: events were not synced: {}", line(why)),
+            Self::EventsFailed { instance_path, why } => {
+                write!(out, "{instance_path}: events were not synced: {}", line(why))
+            }
             Self::Stopping { running } => write!(out, "stopping: {running} syncs come to the end of their pages"),
             Self::Ended { synced, failed } => write!(out, "ended: {synced} syncs, {failed} failed"),
         }

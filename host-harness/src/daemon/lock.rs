@@ -8,7 +8,7 @@ use std::{
 use appsec_model::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{error::HarnessError, harness::Harness, lease::host_name};
+use crate::{error::Error, harness::Harness, lease::host_name};
 use appsec_grant::files::{check_folder, create_private_dir, open_private, read_bounded, write_private};
 
 /// Bytes of what a daemon says of itself: a line.
@@ -34,9 +34,9 @@ pub(super) struct DaemonLock {
     _lock: File,
 }
 
-fn open(folder: &Path) -> Result<Result<File, TryLockError>, HarnessError> {
+fn open(folder: &Path) -> Result<Result<File, TryLockError>, Error> {
     let path = folder.join("daemon.lock");
-    let failed = |error| HarnessError::Lock(path.clone(), error);
+    let failed = |error| Error::Lock(path.clone(), error);
     let file = open_private(&path).map_err(failed)?;
     Ok(match file.try_lock() {
         Ok(()) => Ok(file),
@@ -49,22 +49,22 @@ fn read(folder: &Path) -> Option<DaemonInfo> {
 }
 
 impl DaemonLock {
-    pub fn take(folder: &Path, parallel: usize, now: Timestamp) -> Result<Self, HarnessError> {
+    pub fn take(folder: &Path, parallel: usize, now: Timestamp) -> Result<Self, Error> {
         let info = folder.join("daemon.json");
-        check_folder(folder).map_err(HarnessError::exposed(folder))?;
-        create_private_dir(folder).map_err(|error| HarnessError::Lock(folder.join("daemon.lock"), error))?;
+        check_folder(folder).map_err(Error::exposed(folder))?;
+        create_private_dir(folder).map_err(|error| Error::Lock(folder.join("daemon.lock"), error))?;
         match open(folder)? {
             Ok(lock) => {
                 let told = DaemonInfo { pid: std::process::id(), host: host_name(), started_at: now, parallel };
                 let text = serde_json::to_vec(&told).unwrap_or_default();
-                write_private(&info, &text).map_err(|error| HarnessError::Lock(info.clone(), error))?;
+                write_private(&info, &text).map_err(|error| Error::Lock(info.clone(), error))?;
                 Ok(Self { info, _lock: lock })
             }
-            Err(TryLockError::WouldBlock) => Err(HarnessError::DaemonRuns(match read(folder) {
+            Err(TryLockError::WouldBlock) => Err(Error::DaemonRuns(match read(folder) {
                 Some(other) => format!("process {} on {}", other.pid, other.host),
                 None => "another process".to_owned(),
             })),
-            Err(TryLockError::Error(error)) => Err(HarnessError::Lock(folder.join("daemon.lock"), error)),
+            Err(TryLockError::Error(error)) => Err(Error::Lock(folder.join("daemon.lock"), error)),
         }
     }
 }
@@ -78,7 +78,7 @@ impl Drop for DaemonLock {
 
 impl Harness {
     /// The daemon at work on the data folder; none where there is no living one.
-    pub fn daemon(&self) -> Result<Option<DaemonInfo>, HarnessError> {
+    pub fn daemon(&self) -> Result<Option<DaemonInfo>, Error> {
         let folder = self.data_dir();
         if !folder.join("daemon.lock").exists() {
             return Ok(None);
@@ -97,7 +97,7 @@ mod tests {
     use appsec_grant::{Code, TenantId};
     use tokio_util::sync::CancellationToken;
 
-    use super::{DaemonLock, HarnessError, Timestamp};
+    use super::{DaemonLock, Error, Timestamp};
     use crate::{
         daemon::{Daemon, DaemonOptions},
         harness::{Harness, Options},
@@ -111,7 +111,7 @@ mod tests {
         let take = || DaemonLock::take(folder.path(), 3, Timestamp::from_micros(7));
         let first = take().unwrap();
         let error = take().err().unwrap();
-        assert!(matches!(error, HarnessError::DaemonRuns(_)));
+        assert!(matches!(error, Error::DaemonRuns(_)));
         assert!(error.to_string().contains(&std::process::id().to_string()), "{error}");
         assert_eq!(harness.daemon().unwrap().unwrap().parallel, 3);
         drop(first);

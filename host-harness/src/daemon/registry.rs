@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fs};
 use appsec_model::Timestamp;
 
 use super::{DaemonEvent, DaemonProgress, Work, queue::Candidate};
-use crate::{error::HarnessError, harness::Harness, tenant::Tenant};
+use crate::{error::Error, harness::Harness, tenant::Tenant};
 use appsec_grant::TenantId;
 use appsec_store::ScheduleRow;
 use tokio_util::sync::CancellationToken;
@@ -49,7 +49,7 @@ impl Registry {
         }
     }
 
-    async fn schedules(&self, id: &TenantId) -> Result<(Tenant, Vec<ScheduleRow>), HarnessError> {
+    async fn schedules(&self, id: &TenantId) -> Result<(Tenant, Vec<ScheduleRow>), Error> {
         let tenant = self.harness.tenant_again(id, self.tenants.get(id).map(|(tenant, _)| tenant))?;
         let mut rows = tenant.store().read(|store| store.schedules()).await?;
         let now = self.harness.now();

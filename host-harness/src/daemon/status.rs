@@ -3,7 +3,7 @@
 use appsec_model::Timestamp;
 use serde::Serialize;
 
-use crate::{error::HarnessError, tenant::Tenant};
+use crate::{error::Error, tenant::Tenant};
 use appsec_store::{Instance, LeaseRow, Next, Plan, Run, RunMode, RunState};
 
 /// What is done with an instance, and when.
@@ -76,7 +76,7 @@ impl From<Run> for LastRun {
 
 impl Tenant {
     /// How all instances are.
-    pub async fn work(&self) -> Result<Vec<InstanceWork>, HarnessError> {
+    pub async fn work(&self) -> Result<Vec<InstanceWork>, Error> {
         let instances = self.store().read(|store| store.instances()).await?;
         let mut work = Vec::with_capacity(instances.len());
         for instance in instances {
@@ -86,15 +86,15 @@ impl Tenant {
     }
 
     /// How an instance is.
-    pub async fn work_of(&self, instance: &Instance) -> Result<InstanceWork, HarnessError> {
+    pub async fn work_of(&self, instance: &Instance) -> Result<InstanceWork, Error> {
         let id = instance.id;
         let (schedule, current, last) = self
             .store()
             .read(move |store| Ok((store.schedule(id)?, store.current_run(id)?, store.last_ended_run(id)?)))
             .await?;
         let holder = self.holder(instance).await?;
-        let (owner, now) = (format!("{}/{}", self.id(), instance.made.name), self.now());
-        let due = schedule.as_ref().and_then(|it| it.next_due(&owner, now));
+        let (instance_path, now) = (format!("{}/{}", self.id(), instance.made.name), self.now());
+        let due = schedule.as_ref().and_then(|it| it.next_due(&instance_path, now));
         Ok(InstanceWork {
             tenant: self.id().to_string(),
             instance: instance.made.name.to_string(),
@@ -110,16 +110,16 @@ impl Tenant {
             last_run: last.map(LastRun::from),
             next_at: due.map(|due| due.at),
             next_full: due.is_some_and(|due| due.full),
-            next_full_at: schedule.as_ref().and_then(|it| it.next_times(&owner, now).reconcile),
+            next_full_at: schedule.as_ref().and_then(|it| it.next_times(&instance_path, now).full),
             failures: schedule.as_ref().map_or(0, |it| it.failures),
             waiting: schedule.and_then(|it| it.waiting),
         })
     }
 
     /// Sets when an instance is synced, from now on.
-    pub async fn schedule(&self, instance: &Instance, plan: Plan) -> Result<(), HarnessError> {
-        if instance.is_native() {
-            return Err(HarnessError::Native);
+    pub async fn schedule(&self, instance: &Instance, plan: Plan) -> Result<(), Error> {
+        if instance.is_report_source() {
+            return Err(Error::ImportOnly);
         }
         let plan = plan.checked()?;
         let (id, now) = (instance.id, self.now());

@@ -22,7 +22,7 @@ use crate::{
     tenant::{Setup, Tenant},
 };
 use appsec_grant::SecretSource;
-use appsec_ingest::{RetryPolicy, SyncOptions, Vanishing, Waiter};
+use appsec_ingest::{RetryPolicy, Sleep, SyncOptions, Vanishing};
 use appsec_store::{ConnectorSource, Plan, Run, RunMode, RunState, StoreError};
 use tokio_util::sync::CancellationToken;
 
@@ -86,7 +86,7 @@ impl Desk {
         let instance = tenant.add_instance(setup, true).await.unwrap();
         let plan = Plan {
             sync: Some("every 1h".parse().unwrap()),
-            reconcile: Some("every 7d".parse().unwrap()),
+            full: Some("every 7d".parse().unwrap()),
             ..Plan::default()
         };
         tenant.schedule(&instance, plan).await.unwrap();
@@ -115,11 +115,11 @@ impl Desk {
 
     /// The order in which syncs began.
     fn begun(&self) -> Vec<String> {
-        let owner = |event: &DaemonEvent| match event {
-            DaemonEvent::SyncStarted { owner, .. } => Some(owner.clone()),
+        let instance_path = |event: &DaemonEvent| match event {
+            DaemonEvent::SyncStarted { instance_path, .. } => Some(instance_path.clone()),
             _ => None,
         };
-        self.events.lock().unwrap().iter().filter_map(owner).collect()
+        self.events.lock().unwrap().iter().filter_map(instance_path).collect()
     }
 }
 
@@ -350,7 +350,7 @@ struct UntilBroken {
     stop: CancellationToken,
 }
 
-impl Waiter for UntilBroken {
+impl Sleep for UntilBroken {
     fn wait(&self, _: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         if self.events.lock().unwrap().iter().any(|event| matches!(event, DaemonEvent::Broken { .. })) {
             self.stop.cancel();

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use appsec_model::Timestamp;
 
 use super::{DaemonEvent, DaemonProgress};
-use crate::{error::HarnessError, tenant::Tenant};
+use crate::{error::Error, tenant::Tenant};
 use appsec_grant::TenantId;
 use appsec_ingest::SyncOptions;
 use appsec_store::{Due, Run, RunMode, RunState, ScheduleRow, backoff};
@@ -40,7 +40,7 @@ impl Work {
         tokio::select! {
             ended = self.run() => ended,
             () = abort.cancelled() => {
-                (self.progress)(DaemonEvent::SyncStopped { owner: self.owner() });
+                (self.progress)(DaemonEvent::SyncStopped { instance_path: self.instance_path() });
                 self.ended()
             }
         }
@@ -52,7 +52,11 @@ impl Work {
 
     async fn run(&self) -> Ended {
         let mut ended = self.ended();
-        (self.progress)(DaemonEvent::SyncStarted { owner: self.owner(), full: self.due.full, due_at: self.due.at });
+        (self.progress)(DaemonEvent::SyncStarted {
+            instance_path: self.instance_path(),
+            full: self.due.full,
+            due_at: self.due.at,
+        });
         let options = SyncOptions {
             incremental: !self.due.full,
             full: self.due.full,
@@ -69,11 +73,11 @@ impl Work {
                 ended.failed = true;
                 self.failed(run.message.unwrap_or_default()).await
             }
-            Err(HarnessError::Ingest(appsec_ingest::Error::Stopped)) => {
-                (self.progress)(DaemonEvent::SyncStopped { owner: self.owner() });
+            Err(Error::Ingest(appsec_ingest::Error::Stopped)) => {
+                (self.progress)(DaemonEvent::SyncStopped { instance_path: self.instance_path() });
                 Ok(())
             }
-            Err(error @ (HarnessError::Locked | HarnessError::AtWork(_))) => self.postponed(error.to_string()).await,
+            Err(error @ (Error::Locked | Error::AtWork(_))) => self.postponed(error.to_string()).await,
             Err(error) => {
                 ended.failed = true;
                 self.failed(error.to_string()).await
@@ -86,21 +90,21 @@ impl Work {
         ended
     }
 
-    fn owner(&self) -> String {
+    fn instance_path(&self) -> String {
         format!("{}/{}", self.tenant.id(), self.row.instance)
     }
 
-    async fn done(&self, run: Run) -> Result<(), HarnessError> {
+    async fn done(&self, run: Run) -> Result<(), Error> {
         let (id, full, now) = (self.row.instance_id, run.mode == RunMode::Full, self.tenant.now());
-        let next = self.row.plan.next(&self.owner(), now, self.row.anchor);
+        let next = self.row.plan.next(&self.instance_path(), now, self.row.anchor);
         let remark = run.message.clone();
         let row = self.tenant.store().run(move |store| {
             store.schedule_done(id, full, next, remark.as_deref())?;
             store.schedule(id)
         });
-        let next_at = row.await?.and_then(|row| row.next_due(&self.owner(), now)).map(|due| due.at);
+        let next_at = row.await?.and_then(|row| row.next_due(&self.instance_path(), now)).map(|due| due.at);
         (self.progress)(DaemonEvent::SyncEnded {
-            owner: self.owner(),
+            instance_path: self.instance_path(),
             run: run.id,
             mode: run.mode.as_str().to_owned(),
             state: run.state.as_str().to_owned(),
@@ -113,7 +117,7 @@ impl Work {
         Ok(())
     }
 
-    async fn failed(&self, why: String) -> Result<(), HarnessError> {
+    async fn failed(&self, why: String) -> Result<(), Error> {
         let (id, now, told) = (self.row.instance_id, self.tenant.now(), why.clone());
         let noted = self.tenant.store().run(move |store| {
             let failures = store.schedule_failed(id, &told)?;
@@ -122,14 +126,14 @@ impl Work {
             Ok((failures, again_at))
         });
         let (failures, again_at) = noted.await?;
-        (self.progress)(DaemonEvent::SyncFailed { owner: self.owner(), why, failures, again_at });
+        (self.progress)(DaemonEvent::SyncFailed { instance_path: self.instance_path(), why, failures, again_at });
         Ok(())
     }
 
-    async fn postponed(&self, why: String) -> Result<(), HarnessError> {
+    async fn postponed(&self, why: String) -> Result<(), Error> {
         let (id, again_at, told) = (self.row.instance_id, later(self.tenant.now(), AGAIN), why.clone());
         self.tenant.store().run(move |store| store.schedule_later(id, again_at, &told)).await?;
-        (self.progress)(DaemonEvent::Postponed { owner: self.owner(), why, again_at });
+        (self.progress)(DaemonEvent::Postponed { instance_path: self.instance_path(), why, again_at });
         Ok(())
     }
 }

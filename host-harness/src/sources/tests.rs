@@ -4,8 +4,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::{
-    Filter, Harness, HarnessError, ImportOptions, ImportOutcome, ImportReport, InstanceName, IssueFilter, Options,
-    Tenant,
+    Error, Filter, Harness, ImportOptions, ImportOutcome, ImportReport, InstanceName, IssueFilter, Options, Tenant,
 };
 
 /// A tenant and a place for reports. No sandbox is ever started.
@@ -25,12 +24,12 @@ impl Desk {
         Self { tenant, source, folder }
     }
 
-    async fn import(&self, path: PathBuf, options: ImportOptions) -> Result<ImportReport, HarnessError> {
+    async fn import(&self, path: PathBuf, options: ImportOptions) -> Result<ImportReport, Error> {
         let options = ImportOptions { project: Some("acme/shop".to_owned()), ..options };
         self.tenant.import(&self.source, &path, options, Arc::new(|_| ())).await
     }
 
-    async fn report(&self, report: &Value, options: ImportOptions) -> Result<ImportReport, HarnessError> {
+    async fn report(&self, report: &Value, options: ImportOptions) -> Result<ImportReport, Error> {
         let path = self.folder.path().join("report.json");
         std::fs::write(&path, report.to_string()).unwrap();
         self.import(path, options).await

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{Vault, VaultError, VaultKey};
-use crate::{error::HarnessError, tenant::Tenant};
+use crate::{error::Error, tenant::Tenant};
 use appsec_grant::{Audience, InstanceName, Secret};
 
 /// What is known of a vault.
@@ -90,12 +90,12 @@ impl Tenant {
     }
 
     /// The key that the operator gives, as it is now.
-    pub fn vault_key(&self) -> Result<VaultKey, HarnessError> {
+    pub fn vault_key(&self) -> Result<VaultKey, Error> {
         Ok(VaultKey::read(&self.harness.options().vault_key)?)
     }
 
     /// The key, if the vault takes it.
-    pub(crate) fn usable_vault_key(&self) -> Result<VaultKey, HarnessError> {
+    pub(crate) fn usable_vault_key(&self) -> Result<VaultKey, Error> {
         let key = self.vault_key()?;
         self.vault().check(&key)?;
         Ok(key)
@@ -107,22 +107,22 @@ impl Tenant {
         name: &InstanceName,
         variable: &str,
         audience: &Audience,
-    ) -> Result<Secret, HarnessError> {
+    ) -> Result<Secret, Error> {
         Ok(self.vault().get(&self.vault_key()?, name, variable, audience)?)
     }
 
     /// What is known of its vault; which entries open, if the key is given.
-    pub fn vault_report(&self) -> Result<VaultReport, HarnessError> {
+    pub fn vault_report(&self) -> Result<VaultReport, Error> {
         let key = match self.vault_key() {
             Ok(key) => Some(key),
-            Err(HarnessError::Vault(VaultError::NoKey(..))) => None,
+            Err(Error::Vault(VaultError::NoKey(..))) => None,
             Err(error) => return Err(error),
         };
         Ok(self.vault().report(key.as_ref())?)
     }
 
     /// Seals its vault with another key. Returns the number of entries.
-    pub fn rekey_vault(&self, new: &VaultKey) -> Result<usize, HarnessError> {
+    pub fn rekey_vault(&self, new: &VaultKey) -> Result<usize, Error> {
         Ok(self.vault().rekey(&self.vault_key()?, new)?)
     }
 }

@@ -16,9 +16,9 @@ use tokio::{
 
 use super::{
     listen::{ListenOptions, Listener},
-    reception::Reception,
+    reception::WebhookHandler,
 };
-use crate::{daemon::STOP_WITHIN, error::HarnessError, harness::Harness, tenant::Tenant};
+use crate::{daemon::STOP_WITHIN, error::Error, harness::Harness, tenant::Tenant};
 use appsec_grant::{InstanceName, TenantId};
 use appsec_store::Run;
 use tokio_util::sync::CancellationToken;
@@ -43,28 +43,24 @@ const AGAIN: Duration = Duration::from_secs(10);
 pub(crate) struct EventSync {
     pub tenant: TenantId,
     pub instance: InstanceName,
-    pub outcome: Result<Option<Run>, HarnessError>,
+    pub outcome: Result<Option<Run>, Error>,
 }
 
 /// Told of each of them.
 pub(crate) type EventProgress = Arc<dyn Fn(&EventSync) + Send + Sync>;
 
 /// Attends to the webhooks of all tenants.
-pub(crate) struct Attendant {
-    reception: Arc<Reception>,
+pub(crate) struct EventDispatcher {
+    reception: Arc<WebhookHandler>,
     listener: Option<Listener>,
     window: Duration,
     progress: EventProgress,
 }
 
-impl Attendant {
+impl EventDispatcher {
     /// Listens, if it is to, and attends to what there is.
-    pub async fn new(
-        harness: Harness,
-        listen: Option<&ListenOptions>,
-        progress: EventProgress,
-    ) -> Result<Self, HarnessError> {
-        let reception = Arc::new(Reception::new(harness)?);
+    pub async fn new(harness: Harness, listen: Option<&ListenOptions>, progress: EventProgress) -> Result<Self, Error> {
+        let reception = Arc::new(WebhookHandler::new(harness)?);
         let listener = match listen {
             Some(options) => Some(Listener::bind(options, reception.clone()).await?),
             None => None,
@@ -74,7 +70,7 @@ impl Attendant {
     }
 
     /// Where it listens.
-    pub fn address(&self) -> Result<Option<SocketAddr>, HarnessError> {
+    pub fn address(&self) -> Result<Option<SocketAddr>, Error> {
         self.listener.as_ref().map(Listener::address).transpose()
     }
 
@@ -186,7 +182,7 @@ impl Attendant {
 
 /// Tells what is due, of some tenants at a time: a receiver that does not answer
 /// keeps those of one tenant waiting at most.
-async fn tell(reception: &Reception) {
+async fn tell(reception: &WebhookHandler) {
     let tell = async |tenant: Tenant| {
         if let Err(error) = tenant.deliver(Duration::ZERO).await {
             tracing::warn!(tenant = %tenant.id(), %error, "webhooks are told later");

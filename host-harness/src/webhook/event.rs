@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use appsec_grant::TenantId;
-use appsec_store::{ReadCounts, Run, RunMode, RunState};
+use appsec_store::{FetchStats, Run, RunMode, RunState};
 
 /// The body of a request to a webhook. Fields may be added; a receiver leaves
 /// aside what it does not know.
@@ -45,7 +45,7 @@ pub struct RunEnded {
     /// When it ended.
     pub finished_at: Option<Timestamp>,
     /// What it brought and took.
-    pub counts: ReadCounts,
+    pub counts: FetchStats,
 }
 
 impl WebhookEvent {

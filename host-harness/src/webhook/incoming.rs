@@ -6,7 +6,7 @@ use appsec_model::WebhookScheme;
 
 use super::{WebhookError, outgoing::OUTGOING, scheme::Verifier};
 use crate::{
-    error::HarnessError,
+    error::Error,
     tenant::{Tenant, require_accepted},
 };
 use appsec_grant::{Audience, InstanceName, Secret, SecretSource};
@@ -22,7 +22,7 @@ const INCOMING: &str = "webhook-incoming";
 
 /// What an operator needs to set an instance's webhook up at its vendor.
 #[derive(Clone, Debug)]
-pub struct Inbox {
+pub struct WebhookEndpoint {
     /// How the vendor signs.
     pub scheme: WebhookScheme,
     /// The path to give to the vendor, behind the address of the listener.
@@ -34,34 +34,39 @@ pub struct Inbox {
 impl Tenant {
     /// Lets an instance take events of its vendor, signed with this secret,
     /// which goes into the vault if it is to be stored.
-    pub async fn set_inbox(&self, name: &InstanceName, from: SecretSource, store: bool) -> Result<Inbox, HarnessError> {
+    pub async fn set_inbox(
+        &self,
+        name: &InstanceName,
+        from: SecretSource,
+        store: bool,
+    ) -> Result<WebhookEndpoint, Error> {
         let instance = self.instance(name).await?;
         let scheme = self.scheme(&instance).await?;
         let check = |secret: &Secret| Verifier::new(&scheme, secret).map(|_| ());
         let secret = self.kept_secret(name, INCOMING, from, store, &Audience::nobody(), check)?;
         let (kept, now) = (secret.clone(), self.harness.now());
         self.store.run(move |store| store.set_inbox(instance.id, &kept, now)).await?;
-        Ok(Inbox { scheme, path: path(self, name), secret })
+        Ok(WebhookEndpoint { scheme, path: path(self, name), secret })
     }
 
     /// How an instance takes events.
-    pub async fn inbox(&self, name: &InstanceName) -> Result<Inbox, HarnessError> {
+    pub async fn inbox(&self, name: &InstanceName) -> Result<WebhookEndpoint, Error> {
         let instance = self.instance(name).await?;
         let id = instance.id;
         let found = self.store.read(move |store| store.inbox(id)).await?;
         let secret = found.ok_or_else(|| WebhookError::NoInbox(name.clone()))?;
-        Ok(Inbox { scheme: self.scheme(&instance).await?, path: path(self, name), secret })
+        Ok(WebhookEndpoint { scheme: self.scheme(&instance).await?, path: path(self, name), secret })
     }
 
     /// Lets an instance take no events any more.
-    pub async fn remove_inbox(&self, name: &InstanceName) -> Result<(), HarnessError> {
+    pub async fn remove_inbox(&self, name: &InstanceName) -> Result<(), Error> {
         let id = self.instance(name).await?.id;
         let removed = self.store.run(move |store| store.remove_inbox(id)).await?;
         self.vault().remove_one(name, INCOMING)?;
         if removed { Ok(()) } else { Err(WebhookError::NoInbox(name.clone()).into()) }
     }
 
-    async fn scheme(&self, instance: &Instance) -> Result<WebhookScheme, HarnessError> {
+    async fn scheme(&self, instance: &Instance) -> Result<WebhookScheme, Error> {
         let scheme = self.loaded(instance).await?.manifest.webhook.clone();
         Ok(scheme.ok_or_else(|| WebhookError::NoEvents(instance.made.connector_id.clone()))?)
     }
@@ -73,7 +78,7 @@ impl Tenant {
         variable: &str,
         source: &SecretSource,
         audience: &Audience,
-    ) -> Result<Secret, HarnessError> {
+    ) -> Result<Secret, Error> {
         match source {
             SecretSource::Vault => self.stored_secret(name, variable, audience),
             source => Ok(source.read()?),
@@ -110,7 +115,7 @@ impl Tenant {
         store: bool,
         audience: &Audience,
         check: impl FnOnce(&Secret) -> Result<(), WebhookError>,
-    ) -> Result<SecretSource, HarnessError> {
+    ) -> Result<SecretSource, Error> {
         if from == SecretSource::Input && !store {
             return Err(WebhookError::SecretOnce.into());
         }
@@ -128,7 +133,7 @@ impl Tenant {
 
     /// Checks the signatures of an instance's events; none where it takes none,
     /// or nobody has accepted it yet.
-    pub(super) async fn verifier(&self, instance: &Instance) -> Result<Option<Verifier>, HarnessError> {
+    pub(super) async fn verifier(&self, instance: &Instance) -> Result<Option<Verifier>, Error> {
         if require_accepted(instance).is_err() {
             return Ok(None);
         }
@@ -143,7 +148,7 @@ impl Tenant {
     ///
     /// Where another process is at work on the instance, or it is paused or
     /// stopped, the events go on waiting.
-    pub async fn sync_events(&self, name: &InstanceName, stop: CancellationToken) -> Result<Option<Run>, HarnessError> {
+    pub async fn sync_events(&self, name: &InstanceName, stop: CancellationToken) -> Result<Option<Run>, Error> {
         let id = self.instance(name).await?.id;
         let (events, unfinished) =
             self.store.read(move |store| Ok((store.pending_events(id)?, store.unfinished_run(id)?))).await?;
@@ -168,7 +173,7 @@ impl Tenant {
             Err(error) if error.is_for_later() => return outcome.map(Some),
             Err(error) => (EventState::Failed, None, Some(error.to_string())),
             Ok(run) if run.state == RunState::Failed => (EventState::Failed, Some(run.id), run.message.clone()),
-            Ok(run) => (EventState::Done, Some(run.id), run.reads.is_empty().then(|| NOTHING_TO_READ.to_owned())),
+            Ok(run) => (EventState::Done, Some(run.id), run.fetches.is_empty().then(|| NOTHING_TO_READ.to_owned())),
         };
         let (ids, now): (Vec<i64>, _) = (events.iter().map(|event| event.id).collect(), self.harness.now());
         self.store.run(move |store| store.end_events(&ids, state, run, problem.as_deref(), now)).await?;

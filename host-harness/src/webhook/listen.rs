@@ -19,9 +19,9 @@ use tokio::{
 use super::{
     WebhookError,
     places::{Place, Places},
-    reception::{Reception, Reply},
+    reception::{Reply, WebhookHandler},
 };
-use crate::error::HarnessError;
+use crate::error::Error;
 use appsec_sandbox::coding;
 use tokio_util::sync::CancellationToken;
 
@@ -79,7 +79,7 @@ impl ListenOptions {
 /// An address that is listened at.
 pub(super) struct Listener {
     socket: TcpListener,
-    reception: Arc<Reception>,
+    reception: Arc<WebhookHandler>,
     patience: Patience,
 }
 
@@ -87,7 +87,7 @@ impl Listener {
     /// Takes the address. Without TLS and in front of everybody, it is for this
     /// machine alone, where a proxy stands before it, unless the operator says
     /// otherwise.
-    pub async fn bind(options: &ListenOptions, reception: Arc<Reception>) -> Result<Self, HarnessError> {
+    pub async fn bind(options: &ListenOptions, reception: Arc<WebhookHandler>) -> Result<Self, Error> {
         let address = options.address;
         if !address.ip().is_loopback() && !options.anywhere {
             return Err(WebhookError::Anywhere(address).into());
@@ -97,7 +97,7 @@ impl Listener {
     }
 
     /// The address, with the port that was given.
-    pub fn address(&self) -> Result<SocketAddr, HarnessError> {
+    pub fn address(&self) -> Result<SocketAddr, Error> {
         let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
         Ok(self.socket.local_addr().map_err(|error| WebhookError::Listen(unknown, error))?)
     }
@@ -142,7 +142,7 @@ impl Listener {
 
 async fn serve(
     mut stream: TcpStream,
-    reception: Arc<Reception>,
+    reception: Arc<WebhookHandler>,
     place: Arc<Place>,
     patience: Patience,
 ) -> Result<(), hyper::Error> {
@@ -195,7 +195,7 @@ fn has_two_lengths(head: &[u8]) -> bool {
     named(header::CONTENT_LENGTH.as_str()) && named(header::TRANSFER_ENCODING.as_str())
 }
 
-async fn answer<B>(reception: &Reception, request: Request<B>, place: &Place, patience: Patience) -> Reply
+async fn answer<B>(reception: &WebhookHandler, request: Request<B>, place: &Place, patience: Patience) -> Reply
 where
     B: Body<Data = Bytes, Error: std::error::Error + Send + Sync + 'static> + Unpin,
 {

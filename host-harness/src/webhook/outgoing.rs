@@ -14,7 +14,7 @@ use super::{
     signature::{SigningKey, standard},
 };
 use crate::{
-    error::HarnessError,
+    error::Error,
     tenant::{Tenant, require_accepted},
 };
 use appsec_grant::{Addresses, Audience, EgressPolicy, InstanceName, Origin, Scheme, Secret, SecretSource};
@@ -67,7 +67,7 @@ pub struct Deliveries {
 
 impl Tenant {
     /// Sets where the ends of an instance's runs are told from now on.
-    pub async fn set_webhook(&self, name: &InstanceName, setup: WebhookSetup) -> Result<Webhook, HarnessError> {
+    pub async fn set_webhook(&self, name: &InstanceName, setup: WebhookSetup) -> Result<Webhook, Error> {
         let instance = self.instance(name).await?;
         let egress = granted(&setup)?;
         let check = |secret: &Secret| SigningKey::outgoing(secret).map(|_| ());
@@ -80,14 +80,14 @@ impl Tenant {
     }
 
     /// Where the ends of an instance's runs are told.
-    pub async fn webhook(&self, name: &InstanceName) -> Result<Webhook, HarnessError> {
+    pub async fn webhook(&self, name: &InstanceName) -> Result<Webhook, Error> {
         let id = self.instance(name).await?.id;
         let found = self.store.read(move |store| store.webhook(id)).await?;
         Ok(found.ok_or_else(|| WebhookError::NoWebhook(name.clone()))?)
     }
 
     /// Tells nobody any more; what still waits is given up.
-    pub async fn remove_webhook(&self, name: &InstanceName) -> Result<(), HarnessError> {
+    pub async fn remove_webhook(&self, name: &InstanceName) -> Result<(), Error> {
         let id = self.instance(name).await?.id;
         let removed = self.store.run(move |store| store.remove_webhook(id)).await?;
         self.vault().remove_one(name, OUTGOING)?;
@@ -95,7 +95,7 @@ impl Tenant {
     }
 
     /// Sends a test, once.
-    pub async fn test_webhook(&self, name: &InstanceName) -> Result<Delivery, HarnessError> {
+    pub async fn test_webhook(&self, name: &InstanceName) -> Result<Delivery, Error> {
         self.webhook(name).await?;
         let instance = self.instance(name).await?;
         require_accepted(&instance)?;
@@ -107,7 +107,7 @@ impl Tenant {
 
     /// Tries a delivery again, whatever became of it, and from then on as often
     /// as a new one.
-    pub async fn retry_delivery(&self, id: i64) -> Result<Delivery, HarnessError> {
+    pub async fn retry_delivery(&self, id: i64) -> Result<Delivery, Error> {
         let now = self.harness.now();
         if let Ok(name) = self.delivery(id).await?.instance.parse() {
             require_accepted(&self.instance(&name).await?)?;
@@ -119,14 +119,14 @@ impl Tenant {
         self.delivery(id).await
     }
 
-    async fn delivery(&self, id: i64) -> Result<Delivery, HarnessError> {
+    async fn delivery(&self, id: i64) -> Result<Delivery, Error> {
         let found = self.store.read(move |store| store.delivery(id)).await?;
         Ok(found.ok_or(WebhookError::NoDelivery(id))?)
     }
 
     /// Tries the deliveries that are due, for some time, and waits for those that
     /// become due within `patience`. Any process may do it, and several at a time.
-    pub async fn deliver(&self, patience: Duration) -> Result<Deliveries, HarnessError> {
+    pub async fn deliver(&self, patience: Duration) -> Result<Deliveries, Error> {
         let mut deliveries = Deliveries::default();
         let mut patience = patience;
         let mut moment = self.harness.now();
@@ -165,7 +165,7 @@ impl Tenant {
     }
 
     /// Makes one try of one delivery, and tells how it is then.
-    async fn try_delivery(&self, due: DueDelivery) -> Result<Option<DeliveryState>, HarnessError> {
+    async fn try_delivery(&self, due: DueDelivery) -> Result<Option<DeliveryState>, Error> {
         let now = self.harness.now();
         let until = later(now, CLAIM);
         let Some(claimed) = self.store.run(move |store| store.claim_delivery(due, now, until)).await? else {
@@ -175,8 +175,8 @@ impl Tenant {
         let tried = tried(answer, tries, claimed.delivery.run.is_some(), self.harness.now());
         let state = tried.state;
         if state == DeliveryState::Failed {
-            let (owner, problem) = (format!("{}/{}", self.id, claimed.delivery.instance), &tried.problem);
-            tracing::warn!(owner, delivery = claimed.delivery.id, tries, problem, "the webhook was not told");
+            let (instance_path, problem) = (format!("{}/{}", self.id, claimed.delivery.instance), &tried.problem);
+            tracing::warn!(instance_path, delivery = claimed.delivery.id, tries, problem, "the webhook was not told");
         }
         self.store.run(move |store| store.note_delivery(&claimed.delivery, &tried, now)).await?;
         Ok(Some(state))

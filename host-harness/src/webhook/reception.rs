@@ -18,7 +18,7 @@ use tokio::{
 };
 
 use super::{rate::Rate, scheme::Verifier};
-use crate::{error::HarnessError, harness::Harness, tenant::Tenant};
+use crate::{error::Error, harness::Harness, tenant::Tenant};
 use appsec_grant::TenantId;
 use appsec_sandbox::{CallFailure, Connector, clean};
 use appsec_store::{Instance, Noted};
@@ -37,7 +37,7 @@ const MAX_TEXT: usize = 300;
 const MAX_TOLD: usize = 1_000;
 
 /// Takes events in, for all tenants.
-pub(super) struct Reception {
+pub(super) struct WebhookHandler {
     harness: Harness,
     tenants: Mutex<HashMap<TenantId, Tenant>>,
     receivers: RwLock<HashMap<(String, String), Arc<Receiver>>>,
@@ -70,8 +70,8 @@ impl From<StatusCode> for Reply {
     }
 }
 
-impl Reception {
-    pub fn new(harness: Harness) -> Result<Self, HarnessError> {
+impl WebhookHandler {
+    pub fn new(harness: Harness) -> Result<Self, Error> {
         Ok(Self {
             harness,
             tenants: Mutex::default(),
@@ -97,7 +97,7 @@ impl Reception {
             let looked = async {
                 let tenant = self.harness.tenant_again(&id, open.as_ref())?;
                 let found = tenant.store().read(|store| Ok((store.uses_webhooks()?, store.instances()?))).await?;
-                Ok::<_, HarnessError>((tenant, found))
+                Ok::<_, Error>((tenant, found))
             };
             let (tenant, instances) = match looked.await {
                 Ok((_, (false, _))) => continue,
@@ -126,7 +126,7 @@ impl Reception {
         tenant: &Tenant,
         instance: Instance,
         known: Option<Arc<Receiver>>,
-    ) -> Result<Option<Receiver>, HarnessError> {
+    ) -> Result<Option<Receiver>, Error> {
         let Some(verifier) = tenant.verifier(&instance).await? else { return Ok(None) };
         let connector = tenant.loaded(&instance).await?.connector;
         let rate = known.map_or_else(|| Arc::new(Rate::new()), |known| known.rate.clone());
@@ -143,15 +143,15 @@ impl Reception {
     }
 
     /// Tells why an instance takes no events, once for each reason.
-    fn tell(&self, owner: &str, error: &HarnessError) {
-        let reason = format!("{owner}: {error}");
+    fn tell(&self, instance_path: &str, error: &Error) {
+        let reason = format!("{instance_path}: {error}");
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         // Reasons may hold times and numbers: a daemon runs for months.
         if told.len() >= MAX_TOLD {
             told.clear();
         }
         if told.insert(reason) {
-            tracing::warn!(owner, error = error as &dyn std::error::Error, "takes no events");
+            tracing::warn!(instance_path, error = error as &dyn std::error::Error, "takes no events");
         }
     }
 
@@ -187,7 +187,7 @@ impl Reception {
 }
 
 impl Receiver {
-    async fn take(&self, hash: [u8; 32], body: &[u8]) -> Result<Reply, HarnessError> {
+    async fn take(&self, hash: [u8; 32], body: &[u8]) -> Result<Reply, Error> {
         let (id, now, store) = (self.instance.id, self.tenant.harness.now(), self.tenant.store());
         if store.read(move |store| store.knows_event(id, &hash, now)).await? {
             return Ok(StatusCode::OK.into());
@@ -195,19 +195,19 @@ impl Receiver {
         if let Err(wait) = self.rate.admit(Instant::now()) {
             return Ok(Reply { status: StatusCode::TOO_MANY_REQUESTS, retry_after: Some(wait) });
         }
-        let owner = format!("{}/{}", self.tenant.id(), self.instance.made.name);
-        let interpreted = timeout(INTERPRET_TIME, self.connector.interpret_event(&owner, body)).await;
+        let instance_path = format!("{}/{}", self.tenant.id(), self.instance.made.name);
+        let interpreted = timeout(INTERPRET_TIME, self.connector.interpret_event(&instance_path, body)).await;
         let event = match interpreted {
             Ok(Ok(called)) => bounded(called.value),
             Ok(Err(error)) if matches!(error.failure, CallFailure::Host(_)) => return Err(error.into()),
             // Sent again it would be as unreadable.
             Ok(Err(error)) => {
-                tracing::warn!(owner, error = &error as &dyn std::error::Error, "an event cannot be read");
+                tracing::warn!(instance_path, error = &error as &dyn std::error::Error, "an event cannot be read");
                 return Ok(StatusCode::UNPROCESSABLE_ENTITY.into());
             }
             Err(_) => return Ok(StatusCode::SERVICE_UNAVAILABLE.into()),
         };
-        tracing::info!(owner, event = ?event.what, projects = event.projects.len(), "event");
+        tracing::info!(instance_path, event = ?event.what, projects = event.projects.len(), "event");
         let noted = store.run(move |store| store.note_event(id, &hash, &event, now)).await?;
         Ok(match noted {
             Noted::Waits => StatusCode::ACCEPTED.into(),

@@ -63,7 +63,7 @@ pub(super) struct Scanned {
 }
 
 /// One stale finding.
-pub(super) struct Stale<'a> {
+pub(super) struct Dirty<'a> {
     /// Row id.
     pub id: i64,
     /// As it is now; none where it is gone.
@@ -97,8 +97,8 @@ impl FindingStore {
 
     /// Whether anything waits for a refresh.
     pub fn is_stale(&self) -> Result<bool> {
-        let sql = "SELECT EXISTS (SELECT 1 FROM stale) OR EXISTS (SELECT 1 FROM stale_rules) \
-                   OR EXISTS (SELECT 1 FROM stale_blocks)";
+        let sql = "SELECT EXISTS (SELECT 1 FROM dirty_findings) OR EXISTS (SELECT 1 FROM dirty_rules) \
+                   OR EXISTS (SELECT 1 FROM dirty_blocks)";
         Ok(self.connection.query_row(sql, [], |row| row.get(0))?)
     }
 }
@@ -126,7 +126,7 @@ fn refresh_batch(
     derive(connection, decoder, compiled, &batch, now)?;
     // The batch is the first of them, in their order.
     if let Some(last) = batch.last() {
-        connection.prepare_cached("DELETE FROM stale WHERE finding_id <= ?1")?.execute([last.id])?;
+        connection.prepare_cached("DELETE FROM dirty_findings WHERE finding_id <= ?1")?.execute([last.id])?;
     }
     Ok(batch.len() as u64)
 }
@@ -135,7 +135,7 @@ fn derive(
     connection: &Connection,
     decoder: &Decoder,
     compiled: &policies::Compiled,
-    batch: &[Stale<'_>],
+    batch: &[Dirty<'_>],
     now: Timestamp,
 ) -> Result<()> {
     metrics::refresh(connection, batch)?;
@@ -198,7 +198,7 @@ pub(super) fn derive_new<'a>(
             },
             finding: Cow::Borrowed(finding),
         };
-        Ok(Stale { id: it.id, subject: Some(subject) })
+        Ok(Dirty { id: it.id, subject: Some(subject) })
     };
     let batch = new.into_iter().map(subject).collect::<Result<Vec<_>>>()?;
     derive(connection, decoder, compiled, &batch, now)
@@ -207,27 +207,28 @@ pub(super) fn derive_new<'a>(
 /// Marks the findings of rules that changed in what sorts findings: one look at
 /// the findings that may be of them, however many rules there are.
 fn mark_changed_rules(connection: &mut Connection) -> Result<()> {
-    if !connection.query_row("SELECT EXISTS (SELECT 1 FROM stale_rules)", [], |row| row.get(0))? {
+    if !connection.query_row("SELECT EXISTS (SELECT 1 FROM dirty_rules)", [], |row| row.get(0))? {
         return Ok(());
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     transaction.execute(
-        "INSERT OR IGNORE INTO stale SELECT id FROM findings \
-         WHERE id <= (SELECT max(last_finding) FROM stale_rules) AND EXISTS (SELECT 1 FROM stale_rules AS changed \
+        "INSERT OR IGNORE INTO dirty_findings SELECT id FROM findings \
+         WHERE id <= (SELECT max(last_finding) FROM dirty_rules) AND EXISTS (SELECT 1 FROM dirty_rules AS changed \
          WHERE changed.instance_id = findings.instance_id AND changed.rule_id = findings.rule_id \
          AND last_finding >= findings.id)",
         [],
     )?;
-    transaction.execute("DELETE FROM stale_rules", [])?;
+    transaction.execute("DELETE FROM dirty_rules", [])?;
     Ok(transaction.commit()?)
 }
 
 /// Some stale findings, as they are now.
-fn stale(connection: &Connection, decoder: &Decoder) -> Result<Vec<Stale<'static>>> {
-    let mut statement = connection.prepare_cached("SELECT finding_id FROM stale ORDER BY finding_id LIMIT ?1")?;
+fn stale(connection: &Connection, decoder: &Decoder) -> Result<Vec<Dirty<'static>>> {
+    let mut statement =
+        connection.prepare_cached("SELECT finding_id FROM dirty_findings ORDER BY finding_id LIMIT ?1")?;
     let ids = statement.query_map([BATCH as i64], |row| row.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?;
     let mut shared = Shared::default();
-    ids.into_iter().map(|id| Ok(Stale { id, subject: shared.subject(connection, decoder, id)? })).collect()
+    ids.into_iter().map(|id| Ok(Dirty { id, subject: shared.subject(connection, decoder, id)? })).collect()
 }
 
 /// What many findings of a batch have in common, read once.

@@ -89,7 +89,7 @@ pub enum StoreError {
     OnboardingExists(String),
     /// The read of a page is not under way any more.
     #[error("page discarded: its fetch had already ended")]
-    ReadEnded,
+    FetchEnded,
     /// The file is not the one that was opened.
     #[error("the store was deleted or replaced while this program used it")]
     Replaced,
@@ -134,7 +134,7 @@ impl StoreError {
             Self::InstanceExists(_) => Code::InstanceExists,
             Self::OnboardingExists(_) => Code::OnboardingExists,
             Self::OtherOrder => Code::CursorMismatch,
-            Self::Open { .. } | Self::Document { .. } | Self::Compression(_) | Self::ReadEnded | Self::Sqlite(_) => {
+            Self::Open { .. } | Self::Document { .. } | Self::Compression(_) | Self::FetchEnded | Self::Sqlite(_) => {
                 Code::Store
             }
         }

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::{
-    ConnectorSource, Filter, FindingDetail, FindingStore, HashedRecord, NewInstance, OnAbsence, PageCommit,
-    PlannedRead, ReadCounts, RunMode, Seen, SharedStore,
+    ConnectorSource, FetchStats, FetchTask, Filter, FindingDetail, FindingStore, HashedRecord, NewInstance, OnAbsence,
+    PageCommit, RunMode, Seen, SharedStore,
 };
 
 pub(super) fn at(micros: i64) -> Timestamp {
@@ -78,11 +78,11 @@ impl Desk {
         records: Vec<RawRecord>,
         normalize: impl Fn(&RawRecord) -> Value,
         now: i64,
-    ) -> ReadCounts {
+    ) -> FetchStats {
         let (id, store) = (self.instance_id, &self.store);
-        let planned = PlannedRead { kind: kind.clone(), scope: Scope::Deployment };
+        let planned = FetchTask { kind: kind.clone(), scope: Scope::Deployment };
         let run_id = store.with(|store| store.start_run(id, RunMode::Full, true, 0, &[planned], at(now))).unwrap();
-        let read_id = store.with(|store| store.run(run_id)).unwrap().unwrap().reads[0].id;
+        let fetch_id = store.with(|store| store.run(run_id)).unwrap().unwrap().fetches[0].id;
         let projects = store.with(|store| store.project_index(id)).unwrap();
         let records: Vec<HashedRecord> = records.into_iter().map(HashedRecord::from).collect();
         let records =
@@ -103,7 +103,7 @@ impl Desk {
             instance: self.instance.clone(),
             origin: self.origin.clone(),
             run_id,
-            read_id,
+            fetch_id,
             kind,
             page: 0,
             next: NextPage::Complete,
@@ -114,7 +114,7 @@ impl Desk {
             on_absence: self.on_absence,
             ask_again: false,
             scope: None,
-            costs: ReadCounts::default(),
+            usage: FetchStats::default(),
             now: at(now),
         };
         store.with(|store| store.commit_page(&page, &projects)).unwrap().counts
@@ -122,7 +122,7 @@ impl Desk {
 
     /// Reads findings, each given by its body: an object whose fields replace
     /// those of [`finding`].
-    pub fn findings(&self, bodies: &[Value], now: i64) -> ReadCounts {
+    pub fn findings(&self, bodies: &[Value], now: i64) -> FetchStats {
         let records = bodies.iter().map(|body| record(Kind::Sast, body)).collect();
         self.read(Kind::Sast, records, |record| finding(&serde_json::from_str(&record.body).unwrap()), now)
     }

@@ -47,7 +47,7 @@ pub struct StoreHealth {
     /// Deletions that did not come to an end.
     pub unfinished_deletions: u64,
     /// Findings whose derived data wait to be brought up to date.
-    pub stale_findings: u64,
+    pub dirty_findings: u64,
     /// Records that the connector could make nothing of.
     pub unusable_records: u64,
     /// Moments in the store that lie in the future: the clock was wrong then,
@@ -110,7 +110,7 @@ impl FindingStore {
             health.tenant = connection.query_row("SELECT name FROM tenant", [], |row| row.get(0))?;
             health.unfinished_runs = count("SELECT count(*) FROM runs WHERE state = 'running'")?;
             health.unfinished_deletions = count("SELECT count(*) FROM deletions")?;
-            health.stale_findings = count("SELECT count(*) FROM stale")?;
+            health.dirty_findings = count("SELECT count(*) FROM dirty_findings")?;
             health.unusable_records = count(UNUSABLE)?;
             health.runs_from_the_future =
                 connection.query_row("SELECT count(*) FROM runs WHERE started_at > ?1", [now.as_micros()], |row| {

@@ -3,7 +3,7 @@
 use appsec_model::{Diagnostic, Kind, Scope, Timestamp};
 use rusqlite::{OptionalExtension, params};
 
-use super::{FindingStore, PlannedRead, Result, RunMode, json};
+use super::{FetchTask, FindingStore, Result, RunMode, json};
 
 /// What an import reads: the same file under the same options is the same
 /// import, and goes on where an earlier one was cut off.
@@ -29,8 +29,7 @@ impl FindingStore {
         now: Timestamp,
     ) -> Result<i64> {
         let scope = || Scope::Projects(Vec::new());
-        let reads: Vec<PlannedRead> =
-            kinds.iter().map(|kind| PlannedRead { kind: kind.clone(), scope: scope() }).collect();
+        let reads: Vec<FetchTask> = kinds.iter().map(|kind| FetchTask { kind: kind.clone(), scope: scope() }).collect();
         let run_id = self.start_run(instance_id, RunMode::Import, false, 0, &reads, now)?;
         self.connection.execute(
             "INSERT INTO imports (run_id, file, sha256, options) VALUES (?1, ?2, ?3, ?4)",

@@ -24,7 +24,7 @@ pub enum ConnectorSource {
         path: PathBuf,
     },
     /// None: it takes in reports of other scanners, which the host reads itself.
-    Native,
+    Reports,
 }
 
 impl fmt::Display for ConnectorSource {
@@ -32,7 +32,7 @@ impl fmt::Display for ConnectorSource {
         match self {
             Self::Bundled { id } => write!(out, "{id} (bundled)"),
             Self::File { path } => write!(out, "{}", path.display()),
-            Self::Native => write!(out, "reports of any scanner, without a connector"),
+            Self::Reports => write!(out, "reports of any scanner, without a connector"),
         }
     }
 }
@@ -125,7 +125,7 @@ pub struct Instance {
     /// When it was last checked.
     pub checked_at: Option<Timestamp>,
     /// Share of the open findings that one sync may find gone without a question.
-    pub max_vanish: Percent,
+    pub max_removal: Percent,
 }
 
 impl Instance {
@@ -135,13 +135,13 @@ impl Instance {
     }
 
     /// Whether it takes in reports of other scanners and has no connector.
-    pub fn is_native(&self) -> bool {
-        self.made.connector_source == ConnectorSource::Native
+    pub fn is_report_source(&self) -> bool {
+        self.made.connector_source == ConnectorSource::Reports
     }
 }
 
 const COLUMNS: &str = "id, name, connector_id, connector_version, connector_source, connector_sha256, settings, \
-                       egress, secrets, connection, status, status_detail, created_at, checked_at, paused_at, paused_reason, unaccepted, max_vanish";
+                       egress, secrets, connection, status, status_detail, created_at, checked_at, paused_at, paused_reason, unaccepted, max_removal";
 
 impl FindingStore {
     /// Adds an instance and returns its row id.
@@ -335,6 +335,9 @@ fn instance(row: &Row<'_>) -> Result<Instance> {
         },
         created_at: Timestamp::from_micros(row.get("created_at")?),
         checked_at: row.get::<_, Option<i64>>("checked_at")?.map(Timestamp::from_micros),
-        max_vanish: row.get::<_, Option<u8>>("max_vanish")?.and_then(Percent::new).unwrap_or(Percent::DEFAULT_VANISH),
+        max_removal: row
+            .get::<_, Option<u8>>("max_removal")?
+            .and_then(Percent::new)
+            .unwrap_or(Percent::DEFAULT_REMOVAL),
     })
 }

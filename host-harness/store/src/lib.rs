@@ -76,7 +76,7 @@ pub use self::{
     leases::LeaseRow,
     mapping::{
         AUTO_CONFIDENCE, AutoMap, Candidate, KeptFindings, MappedBy, MappingCounts, MappingFilter, MappingRow,
-        MappingState, NamedProject, Proposal, Released, ScanFields, Settled,
+        MappingState, NamedProject, Proposal, Released, ResolvedMappings, ScanFields,
     },
     metrics::{
         AgeCount, CweCount, Dashboard, DashboardFilter, DayCounts, LabelCount, PackageCount, ReachableShare,
@@ -91,10 +91,10 @@ pub use self::{
     projects::{ProjectCounts, ProjectRow},
     renormalize::{Renormalized, StoredRecord},
     repositories::{RepositoryChanges, RepositoryRow},
-    run_log::{Keep, ProjectCosts, RunFilter, RunProject, RunWait},
-    runs::{PlannedRead, Read, ReadCounts, ReadState, Run, RunMode, RunState},
+    run_log::{Keep, ProjectUsage, RunFilter, RunProject, RunWait},
+    runs::{Fetch, FetchState, FetchStats, FetchTask, Run, RunMode, RunState},
     scans::Attribution,
-    schedule::{LONGEST_BACKOFF, Next, Plan, Rhythm, ScheduleError, Span, Zone, backoff},
+    schedule::{Cadence, Interval, LONGEST_BACKOFF, Next, Plan, ScheduleError, Zone, backoff},
     schedules::{Due, ScheduleRow},
     seen::Seen,
     status::ACTIVE,

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub(super) use self::auto::settle;
 pub use self::{
-    auto::{AUTO_CONFIDENCE, Settled},
+    auto::{AUTO_CONFIDENCE, ResolvedMappings},
     release::{KeptFindings, Released},
     rows::{Candidate, MappingCounts, MappingFilter, MappingRow, Proposal},
 };
@@ -150,7 +150,7 @@ impl FindingStore {
 
     /// Sets what becomes of an instance's new projects, and of those that wait.
     /// Those that are mapped stay what they are.
-    pub fn set_auto_map(&mut self, instance_id: i64, mode: AutoMap, now: Timestamp) -> Result<Settled> {
+    pub fn set_auto_map(&mut self, instance_id: i64, mode: AutoMap, now: Timestamp) -> Result<ResolvedMappings> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute("UPDATE instances SET auto_map = ?2 WHERE id = ?1", params![instance_id, mode.as_str()])?;
         let settled = settle(&transaction, Some(instance_id), false, now)?;

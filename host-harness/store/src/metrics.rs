@@ -17,7 +17,7 @@ pub use self::dashboard::{
 };
 use super::{
     Result,
-    derive::{Stale, Subject},
+    derive::{Dirty, Subject},
     document, json,
     status::ACTIVE,
 };
@@ -36,8 +36,8 @@ enum Turn {
     New,
     Reopened,
     Fixed,
-    Gone,
-    SetAside,
+    Vanished,
+    Dismissed,
 }
 
 impl Turn {
@@ -95,8 +95,8 @@ impl Contribution {
                 noticed,
                 match subject.status.as_str() {
                     "fixed" => Turn::Fixed,
-                    "vanished" => Turn::Gone,
-                    _ => Turn::SetAside,
+                    "vanished" => Turn::Vanished,
+                    _ => Turn::Dismissed,
                 },
             )),
             (true, true) | (false, false) => {}
@@ -163,8 +163,8 @@ struct Happened {
     new: i64,
     reopened: i64,
     fixed: i64,
-    gone: i64,
-    set_aside: i64,
+    vanished: i64,
+    dismissed: i64,
     fix_seconds: i64,
 }
 
@@ -189,8 +189,8 @@ impl<'a> Deltas<'a> {
                     happened.fixed += by;
                     happened.fix_seconds += by * opened_at.map_or(0, |opened: i64| (at - opened) / 1_000_000);
                 }
-                Turn::Gone => happened.gone += by,
-                Turn::SetAside => happened.set_aside += by,
+                Turn::Vanished => happened.vanished += by,
+                Turn::Dismissed => happened.dismissed += by,
             }
             opened_at = turn.opens().then_some(*at);
         }
@@ -229,21 +229,21 @@ impl<'a> Deltas<'a> {
         let mut add = connection.prepare_cached(
             "INSERT INTO metric_days VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
              ON CONFLICT DO UPDATE SET new = new + excluded.new, reopened = reopened + excluded.reopened, \
-             fixed = fixed + excluded.fixed, gone = gone + excluded.gone, \
-             set_aside = set_aside + excluded.set_aside, fix_seconds = fix_seconds + excluded.fix_seconds",
+             fixed = fixed + excluded.fixed, vanished = vanished + excluded.vanished, \
+             dismissed = dismissed + excluded.dismissed, fix_seconds = fix_seconds + excluded.fix_seconds",
         )?;
         let mut remove = connection.prepare_cached(
             "DELETE FROM metric_days WHERE (project_id, kind, security, severity, day) = (?1, ?2, ?3, ?4, ?5) \
-             AND (new, reopened, fixed, gone, set_aside) = (0, 0, 0, 0, 0)",
+             AND (new, reopened, fixed, vanished, dismissed) = (0, 0, 0, 0, 0)",
         )?;
         for ((project, kind, security, severity, day), it) in
             self.days.iter().filter(|(_, it)| **it != Happened::default())
         {
-            let Happened { new, reopened, fixed, gone, set_aside, fix_seconds } = it;
+            let Happened { new, reopened, fixed, vanished, dismissed, fix_seconds } = it;
             let sums =
-                params![project, kind, security, severity, day, new, reopened, fixed, gone, set_aside, fix_seconds];
+                params![project, kind, security, severity, day, new, reopened, fixed, vanished, dismissed, fix_seconds];
             add.execute(sums)?;
-            if [new, reopened, fixed, gone, set_aside].into_iter().any(|by| *by < 0) {
+            if [new, reopened, fixed, vanished, dismissed].into_iter().any(|by| *by < 0) {
                 remove.execute(params![project, kind, security, severity, day])?;
             }
         }
@@ -252,7 +252,7 @@ impl<'a> Deltas<'a> {
 }
 
 /// Brings the sums up to date with findings that changed.
-pub(super) fn refresh(connection: &Connection, batch: &[Stale<'_>]) -> Result<()> {
+pub(super) fn refresh(connection: &Connection, batch: &[Dirty<'_>]) -> Result<()> {
     let mut known =
         connection.prepare_cached(&format!("SELECT {COLUMNS} FROM metric_findings WHERE finding_id = ?1"))?;
     let mut put = connection.prepare_cached(&format!(

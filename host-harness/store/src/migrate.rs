@@ -14,7 +14,7 @@ use appsec_grant::TenantId;
 const STEPS: &[&[&str]] = &[&[
     include_str!("schema/core.sql"),
     include_str!("schema/mapping.sql"),
-    include_str!("schema/stale.sql"),
+    include_str!("schema/dirty.sql"),
     include_str!("schema/views.sql"),
     include_str!("schema/issues.sql"),
     include_str!("schema/metrics.sql"),

@@ -5,9 +5,9 @@ mod commit;
 mod contents;
 mod findings;
 mod guard;
-mod lead;
 mod packages;
-mod tally;
+mod primary;
+mod stats;
 mod vanish;
 
 use std::collections::{HashMap, HashSet};
@@ -18,16 +18,16 @@ use rusqlite::{Connection, OptionalExtension};
 pub(super) use self::{
     commit::{write_diagnostics, write_rules},
     findings::{Batch, RecordWriter, public_id_of},
-    lead::lead,
     packages::{settle_packages, write_packages},
-    tally::Tally,
+    primary::elect_primary,
+    stats::RunStats,
     vanish::{read_seen, vanish_project},
 };
 pub use self::{
     contents::Contents,
     guard::{OnAbsence, Percent, PercentError},
 };
-use super::{Cause, FindingStore, ReadCounts, Result, Seen, hash::hash63};
+use super::{Cause, FetchStats, FindingStore, Result, Seen, hash::hash63};
 
 /// What the store knows of a record.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -140,7 +140,7 @@ pub struct PageCommit {
     /// Number of the run.
     pub run_id: i64,
     /// Row id of the read.
-    pub read_id: i64,
+    pub fetch_id: i64,
     /// The kind that the read is of.
     pub kind: Kind,
     /// Number of the page in its read, from 0.
@@ -165,7 +165,7 @@ pub struct PageCommit {
     /// The projects of the read's scope; none for all of the instance.
     pub scope: Option<Vec<String>>,
     /// What the page took.
-    pub costs: ReadCounts,
+    pub usage: FetchStats,
     /// The time.
     pub now: Timestamp,
 }
@@ -174,7 +174,7 @@ pub struct PageCommit {
 #[derive(Clone, Debug, Default)]
 pub struct PageCounts {
     /// To be added to the read's.
-    pub counts: ReadCounts,
+    pub counts: FetchStats,
     /// Row ids of the page's records, in no order.
     pub ids: Vec<i64>,
     /// Why what a complete read has not brought was not marked as vanished.

@@ -128,7 +128,7 @@ impl FindingStore {
             content: "",
         };
         insert(&transaction, &file, now)?;
-        transaction.execute_batch("DELETE FROM policy_due; DELETE FROM stale_issues;")?;
+        transaction.execute_batch("DELETE FROM policy_due; DELETE FROM dirty_issues;")?;
         forget(&transaction, "[]")?;
         transaction.commit()?;
         Ok(true)

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::{
     FindingStore, Outcome, ProjectIndex, Result, ScanFields, compress::Decoder, document, json, mapping::settle,
-    onboarding::ignore_unwanted, pages::lead,
+    onboarding::ignore_unwanted, pages::elect_primary,
 };
 
 /// A project of an instance.
@@ -78,14 +78,14 @@ pub(super) struct Evidence<'a> {
 
 /// When what was last read.
 #[derive(Default)]
-pub(super) struct ReadTimes {
+pub(super) struct FetchTimes {
     /// All projects of an instance.
     instances: HashMap<i64, i64>,
     /// Single ones, by the vendor's id.
     projects: HashMap<(i64, String), i64>,
 }
 
-impl ReadTimes {
+impl FetchTimes {
     /// Whether a project was looked at: the vendor says when it was scanned, or
     /// there are records of it, or it is only known from a file of its results.
     /// What was found is known if it was read since it is mapped.
@@ -200,15 +200,15 @@ impl FindingStore {
     }
 
     /// When instances and projects were last read to the end, over their API.
-    pub(super) fn read_times(&self) -> Result<ReadTimes> {
-        let mut times = ReadTimes::default();
+    pub(super) fn read_times(&self) -> Result<FetchTimes> {
+        let mut times = FetchTimes::default();
         // Runs before one that brought everything tell nothing more.
         let mut statement = self.connection.prepare_cached(
             "WITH whole AS (SELECT instance_id, max(id) AS id FROM runs \
              WHERE whole AND state = 'complete' AND mode <> 'import' GROUP BY instance_id) \
-             SELECT runs.instance_id, started_at, scope FROM runs JOIN reads ON run_id = runs.id \
+             SELECT runs.instance_id, started_at, scope FROM runs JOIN fetches ON run_id = runs.id \
              LEFT JOIN whole ON whole.instance_id = runs.instance_id \
-             WHERE runs.id >= coalesce(whole.id, 0) AND reads.state = 'complete' AND mode <> 'import'",
+             WHERE runs.id >= coalesce(whole.id, 0) AND fetches.state = 'complete' AND mode <> 'import'",
         )?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
@@ -381,7 +381,7 @@ fn branch(
         )?
         .query_map(params![project_id, branch], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
-    touched.into_iter().try_for_each(|id| lead(connection, decoder, id, Some(now), |_| None).map(drop))
+    touched.into_iter().try_for_each(|id| elect_primary(connection, decoder, id, Some(now), |_| None).map(drop))
 }
 
 #[cfg(test)]

@@ -7,10 +7,10 @@ use appsec_model::{Finding, Kind, Normalized, ProjectRef, RawRecord, Timestamp};
 use rusqlite::{TransactionBehavior, params};
 
 use super::{
-    FindingStore, ReadCounts, Result, RunMode, SharedStore, StoreError,
+    FetchStats, FindingStore, Result, RunMode, SharedStore, StoreError,
     derive::RulesById,
     pages::{
-        Batch, Classified, Contents, HASH_KEY, RecordState, RecordWriter, Tally, Which, key_hash, project_index,
+        Batch, Classified, Contents, HASH_KEY, RecordState, RecordWriter, RunStats, Which, key_hash, project_index,
         settle_packages, write_diagnostics, write_packages, write_rules,
     },
 };
@@ -184,7 +184,7 @@ impl FindingStore {
         for (it, packed) in batch.changed.iter().zip(&batch.contents.packed) {
             writer.write(it, packed)?;
         }
-        let mut named = writer.finish(&mut Tally::default())?.left;
+        let mut named = writer.finish(&mut RunStats::default())?.left;
         // A record that vanished may name a package, and brings none back.
         named.extend(packages.all());
         settle_packages(&transaction, &named, now)?;
@@ -194,7 +194,7 @@ impl FindingStore {
                 forget.execute([id])?;
             }
         }
-        write_diagnostics(&transaction, &written, &batch.ids, &mut ReadCounts::default())?;
+        write_diagnostics(&transaction, &written, &batch.ids, &mut FetchStats::default())?;
         transaction.commit()?;
         Ok(batch.changed.len() as u64)
     }

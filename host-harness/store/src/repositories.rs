@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::{
     FindingStore, ProjectCounts, Result, StoreError, document, json,
-    mapping::{Settled, settle},
+    mapping::{ResolvedMappings, settle},
 };
 
 /// A repository of the tenant.
@@ -49,7 +49,7 @@ pub struct RepositoryChanges {
     pub kept: Vec<String>,
     /// What that did to projects.
     #[serde(flatten)]
-    pub settled: Settled,
+    pub settled: ResolvedMappings,
 }
 
 /// A repository with its row.

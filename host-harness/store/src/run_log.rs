@@ -7,7 +7,7 @@ use appsec_model::{Scope, Timestamp};
 use rusqlite::{TransactionBehavior, params};
 use serde::Serialize;
 
-use super::{FindingStore, ReadCounts, Result, Run, RunState};
+use super::{FetchStats, FindingStore, Result, Run, RunState};
 
 /// What a run brought of one project.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
@@ -46,12 +46,12 @@ pub struct RunProject {
     pub last_at: Timestamp,
     /// What its reads took; none where it was read together with others, whose
     /// requests are not its own.
-    pub costs: Option<ProjectCosts>,
+    pub usage: Option<ProjectUsage>,
 }
 
 /// What the reads of one project took.
 #[derive(Clone, Copy, Debug, Default, Serialize, schemars::JsonSchema)]
-pub struct ProjectCosts {
+pub struct ProjectUsage {
     /// Requests to the vendor.
     pub requests: u64,
     /// Bytes received.
@@ -102,11 +102,11 @@ pub enum Keep {
 impl FindingStore {
     /// What a run brought, by project; those with the most news first.
     pub fn run_projects(&self, run: &Run) -> Result<Vec<RunProject>> {
-        let mut costs: HashMap<&str, ProjectCosts> = HashMap::new();
-        for read in &run.reads {
+        let mut usage: HashMap<&str, ProjectUsage> = HashMap::new();
+        for read in &run.fetches {
             let Scope::Projects(projects) = &read.scope else { continue };
             if let [project] = projects.as_slice() {
-                costs.entry(project.id.as_str()).or_default().add(&read.counts);
+                usage.entry(project.id.as_str()).or_default().add(&read.counts);
             }
         }
         let mut statement = self.connection.prepare_cached(
@@ -131,7 +131,7 @@ impl FindingStore {
                 skipped: row.get("skipped")?,
                 first_at: Timestamp::from_micros(row.get("first_at")?),
                 last_at: Timestamp::from_micros(row.get("last_at")?),
-                costs: costs.get(row.get_ref("vendor_id")?.as_str().unwrap_or_default()).copied(),
+                usage: usage.get(row.get_ref("vendor_id")?.as_str().unwrap_or_default()).copied(),
             })
         })?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
@@ -219,8 +219,8 @@ impl FindingStore {
     }
 }
 
-impl ProjectCosts {
-    fn add(&mut self, counts: &ReadCounts) {
+impl ProjectUsage {
+    fn add(&mut self, counts: &FetchStats) {
         self.requests += counts.requests;
         self.received_bytes += counts.received_bytes;
         self.waits += counts.waits;

@@ -64,7 +64,7 @@ words! {
 
 words! {
     /// How a read is.
-    ReadState {
+    FetchState {
         /// Not at its end yet.
         Pending = "pending",
         /// At its end: what it has not brought is not there.
@@ -108,14 +108,14 @@ pub struct Run {
     pub connector_sha256: Option<String>,
     /// Sums over its reads.
     #[serde(flatten)]
-    pub counts: ReadCounts,
+    pub counts: FetchStats,
     /// Its reads.
-    pub reads: Vec<Read>,
+    pub fetches: Vec<Fetch>,
 }
 
 /// A read of a run: one kind in one scope.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
-pub struct Read {
+pub struct Fetch {
     /// Row id.
     #[serde(skip)]
     pub id: i64,
@@ -124,7 +124,7 @@ pub struct Read {
     /// How wide it is.
     pub scope: Scope,
     /// How it is.
-    pub state: ReadState,
+    pub state: FetchState,
     /// Why it is not complete: a stable word.
     #[schemars(with = "Option<String>")]
     pub code: Option<Code>,
@@ -139,10 +139,10 @@ pub struct Read {
     pub again: Option<Vec<ProjectScope>>,
     /// What it brought and took.
     #[serde(flatten)]
-    pub counts: ReadCounts,
+    pub counts: FetchStats,
 }
 
-impl Read {
+impl Fetch {
     /// Why it is not complete, if it says so.
     pub fn cause(&self) -> Option<Cause> {
         Some(Cause { code: self.code?, message: self.message.clone()? })
@@ -151,7 +151,7 @@ impl Read {
 
 /// A read that a run is to make.
 #[derive(Clone, Debug)]
-pub struct PlannedRead {
+pub struct FetchTask {
     /// The kind.
     pub kind: Kind,
     /// How wide it is.
@@ -162,9 +162,9 @@ macro_rules! counts {
     ($( $(#[$meta:meta])* $field:ident, )+) => {
         /// What a read brought and took.
         #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize, schemars::JsonSchema)]
-        pub struct ReadCounts { $( $(#[$meta])* pub $field: u64, )+ }
+        pub struct FetchStats { $( $(#[$meta])* pub $field: u64, )+ }
 
-        impl ReadCounts {
+        impl FetchStats {
             const COLUMNS: &str = concat!($( stringify!($field), ", " ),+);
 
             fn of_row(row: &Row<'_>) -> rusqlite::Result<Self> {
@@ -247,7 +247,7 @@ impl FindingStore {
         mode: RunMode,
         whole: bool,
         projects: u64,
-        reads: &[PlannedRead],
+        reads: &[FetchTask],
         now: Timestamp,
     ) -> Result<i64> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -260,7 +260,7 @@ impl FindingStore {
         let run_id = transaction.last_insert_rowid();
         for read in reads {
             transaction.execute(
-                "INSERT INTO reads (run_id, kind, scope, state) VALUES (?1, ?2, ?3, 'pending')",
+                "INSERT INTO fetches (run_id, kind, scope, state) VALUES (?1, ?2, ?3, 'pending')",
                 params![run_id, read.kind.as_str(), json("scope", &read.scope)?],
             )?;
         }
@@ -299,44 +299,44 @@ impl FindingStore {
     }
 
     /// What an unfinished read has brought so far.
-    pub fn seen(&self, read_id: i64) -> Result<Seen> {
-        read_seen(&self.connection, read_id)
+    pub fn seen(&self, fetch_id: i64) -> Result<Seen> {
+        read_seen(&self.connection, fetch_id)
     }
 
     /// Adds requests and waits that brought no page.
-    pub fn add_read_costs(&mut self, read_id: i64, costs: &ReadCounts) -> Result<()> {
+    pub fn add_fetch_usage(&mut self, fetch_id: i64, usage: &FetchStats) -> Result<()> {
         self.connection
             .prepare_cached(
-                "UPDATE reads SET requests = requests + ?2, received_bytes = received_bytes + ?3, waits = waits + ?4, \
+                "UPDATE fetches SET requests = requests + ?2, received_bytes = received_bytes + ?3, waits = waits + ?4, \
                  waited_ms = waited_ms + ?5, peak_memory_bytes = max(peak_memory_bytes, ?6) WHERE id = ?1",
             )?
             .execute(params![
-                read_id,
-                costs.requests,
-                costs.received_bytes,
-                costs.waits,
-                costs.waited_ms,
-                costs.peak_memory_bytes
+                fetch_id,
+                usage.requests,
+                usage.received_bytes,
+                usage.waits,
+                usage.waited_ms,
+                usage.peak_memory_bytes
             ])?;
         Ok(())
     }
 
     /// Starts a read over, because its cursor is not accepted any more.
-    pub fn restart_read(&mut self, read_id: i64) -> Result<()> {
+    pub fn restart_read(&mut self, fetch_id: i64) -> Result<()> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        transaction.execute("UPDATE reads SET cursor = NULL, again = NULL WHERE id = ?1", [read_id])?;
-        transaction.execute("DELETE FROM read_pages WHERE read_id = ?1", [read_id])?;
+        transaction.execute("UPDATE fetches SET cursor = NULL, again = NULL WHERE id = ?1", [fetch_id])?;
+        transaction.execute("DELETE FROM read_pages WHERE fetch_id = ?1", [fetch_id])?;
         Ok(transaction.commit()?)
     }
 
     /// Ends a read without an end of its pages.
-    pub fn give_up_read(&mut self, read_id: i64, state: ReadState, cause: &Cause) -> Result<()> {
+    pub fn give_up_fetch(&mut self, fetch_id: i64, state: FetchState, cause: &Cause) -> Result<()> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute(
-            "UPDATE reads SET state = ?2, code = ?3, message = ?4 WHERE id = ?1",
-            params![read_id, state.as_str(), cause.code.as_str(), cause.message],
+            "UPDATE fetches SET state = ?2, code = ?3, message = ?4 WHERE id = ?1",
+            params![fetch_id, state.as_str(), cause.code.as_str(), cause.message],
         )?;
-        transaction.execute("DELETE FROM read_pages WHERE read_id = ?1", [read_id])?;
+        transaction.execute("DELETE FROM read_pages WHERE fetch_id = ?1", [fetch_id])?;
         Ok(transaction.commit()?)
     }
 
@@ -410,9 +410,9 @@ impl FindingStore {
         let mut runs = Vec::new();
         while let Some(row) = rows.next()? {
             let id = row.get("id")?;
-            let reads = self.reads(id)?;
-            let mut counts = ReadCounts::default();
-            for read in &reads {
+            let fetches = self.fetches(id)?;
+            let mut counts = FetchStats::default();
+            for read in &fetches {
                 counts.add(&read.counts);
             }
             runs.push(Run {
@@ -428,30 +428,30 @@ impl FindingStore {
                 resumed: row.get("resumed")?,
                 connector_sha256: row.get("connector_sha256")?,
                 counts,
-                reads,
+                fetches,
             });
         }
         Ok(runs)
     }
 
-    fn reads(&self, run_id: i64) -> Result<Vec<Read>> {
+    fn fetches(&self, run_id: i64) -> Result<Vec<Fetch>> {
         let mut statement = self.connection.prepare_cached(&format!(
-            "SELECT {} id, kind, scope, state, code, message, cursor, again FROM reads WHERE run_id = ?1 ORDER BY id",
-            ReadCounts::COLUMNS
+            "SELECT {} id, kind, scope, state, code, message, cursor, again FROM fetches WHERE run_id = ?1 ORDER BY id",
+            FetchStats::COLUMNS
         ))?;
         let mut rows = statement.query([run_id])?;
         let mut reads = Vec::new();
         while let Some(row) = rows.next()? {
-            reads.push(Read {
+            reads.push(Fetch {
                 id: row.get("id")?,
                 kind: row.get::<_, String>("kind")?.into(),
                 scope: document("scope", row.get_ref("scope")?.as_str().unwrap_or_default())?,
-                state: ReadState::named(row.get_ref("state")?.as_str().unwrap_or_default())?,
+                state: FetchState::named(row.get_ref("state")?.as_str().unwrap_or_default())?,
                 code: code(row)?,
                 message: row.get("message")?,
                 cursor: row.get("cursor")?,
                 again: row.get::<_, Option<String>>("again")?.map(|it| document("scope", &it)).transpose()?,
-                counts: ReadCounts::of_row(row)?,
+                counts: FetchStats::of_row(row)?,
             });
         }
         Ok(reads)

@@ -1,8 +1,8 @@
 //! When an instance is synced: pure arithmetic over times that are given.
 //!
-//! A rhythm is an interval, counted from when it was set, or a cron expression
+//! A cadence is an interval, counted from when it was set, or a cron expression
 //! in a time zone. Each instance is off by a part of the jitter that follows
-//! from its name, always the same one: instances of one rhythm do not all come
+//! from its name, always the same one: instances of one cadence do not all come
 //! at once, and the time between two syncs of one instance is what was asked
 //! for.
 
@@ -52,9 +52,9 @@ pub enum ScheduleError {
 /// A length of time in whole seconds, written such as `1h30m`.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Span(u64);
+pub struct Interval(u64);
 
-impl Span {
+impl Interval {
     /// As a duration.
     pub fn duration(self) -> Duration {
         Duration::from_secs(self.0)
@@ -67,7 +67,7 @@ impl Span {
 
 const UNITS: [(char, u64); 5] = [('w', 604_800), ('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
 
-impl FromStr for Span {
+impl FromStr for Interval {
     type Err = ScheduleError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -92,7 +92,7 @@ impl FromStr for Span {
     }
 }
 
-impl fmt::Display for Span {
+impl fmt::Display for Interval {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0 == 0 {
             return out.write_str("0s");
@@ -110,7 +110,7 @@ impl fmt::Display for Span {
     }
 }
 
-impl TryFrom<String> for Span {
+impl TryFrom<String> for Interval {
     type Error = ScheduleError;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
@@ -118,8 +118,8 @@ impl TryFrom<String> for Span {
     }
 }
 
-impl From<Span> for String {
-    fn from(span: Span) -> Self {
+impl From<Interval> for String {
+    fn from(span: Interval) -> Self {
         span.to_string()
     }
 }
@@ -127,16 +127,16 @@ impl From<Span> for String {
 /// How often something is done. Written `every 1h` or `cron 30 2 * * *`.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(try_from = "String", into = "String")]
-pub enum Rhythm {
+pub enum Cadence {
     /// At this interval.
-    Every(Span),
+    Every(Interval),
     /// When a cron expression says so.
     Cron(Box<Cron>),
 }
 
-impl Rhythm {
+impl Cadence {
     /// An interval.
-    pub fn every(span: Span) -> Result<Self, ScheduleError> {
+    pub fn every(span: Interval) -> Result<Self, ScheduleError> {
         match (SHORTEST..=LONGEST).contains(&span.duration()) {
             true => Ok(Self::Every(span)),
             false => Err(ScheduleError::Bounds(span.to_string())),
@@ -149,10 +149,10 @@ impl Rhythm {
         let wrong = |why: String| ScheduleError::Cron { expression: expression.chars().take(80).collect(), why };
         let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
         let cron = parser.parse(expression).map_err(|error| wrong(error.to_string()))?;
-        let rhythm = Self::Cron(Box::new(cron));
+        let cadence = Self::Cron(Box::new(cron));
         // 2024 began a leap year: a 29th of February is near.
-        match rhythm.after(Timestamp::from_micros(1_704_067_200_000_000), Timestamp::from_micros(0), &TimeZone::UTC) {
-            Some(_) => Ok(rhythm),
+        match cadence.after(Timestamp::from_micros(1_704_067_200_000_000), Timestamp::from_micros(0), &TimeZone::UTC) {
+            Some(_) => Ok(cadence),
             None => Err(ScheduleError::Never(expression.to_owned())),
         }
     }
@@ -190,7 +190,7 @@ impl Rhythm {
     }
 }
 
-impl FromStr for Rhythm {
+impl FromStr for Cadence {
     type Err = ScheduleError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -202,7 +202,7 @@ impl FromStr for Rhythm {
     }
 }
 
-impl fmt::Display for Rhythm {
+impl fmt::Display for Cadence {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Every(span) => write!(out, "every {span}"),
@@ -211,7 +211,7 @@ impl fmt::Display for Rhythm {
     }
 }
 
-impl TryFrom<String> for Rhythm {
+impl TryFrom<String> for Cadence {
     type Error = ScheduleError;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
@@ -219,9 +219,9 @@ impl TryFrom<String> for Rhythm {
     }
 }
 
-impl From<Rhythm> for String {
-    fn from(rhythm: Rhythm) -> Self {
-        rhythm.to_string()
+impl From<Cadence> for String {
+    fn from(cadence: Cadence) -> Self {
+        cadence.to_string()
     }
 }
 
@@ -280,15 +280,15 @@ impl From<Zone> for String {
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Plan {
     /// When to read what is new; none for never.
-    pub sync: Option<Rhythm>,
+    pub sync: Option<Cadence>,
     /// When to read everything, and to mark what is not there any more.
-    pub reconcile: Option<Rhythm>,
+    pub full: Option<Cadence>,
     /// Whose wall clock cron expressions are of.
     #[serde(default)]
     pub zone: Zone,
     /// Up to so much later, always the same for an instance.
     #[serde(default)]
-    pub jitter: Span,
+    pub jitter: Interval,
 }
 
 /// The next times of a plan.
@@ -297,7 +297,7 @@ pub struct Next {
     /// To read what is new.
     pub sync: Option<Timestamp>,
     /// To read everything.
-    pub reconcile: Option<Timestamp>,
+    pub full: Option<Timestamp>,
 }
 
 impl Plan {
@@ -311,43 +311,43 @@ impl Plan {
 
     /// The first times of a plan that is set now: an interval begins at once,
     /// but for reading everything, which the very first sync does anyway.
-    pub fn first(&self, owner: &str, now: Timestamp) -> Next {
+    pub fn first(&self, instance_path: &str, now: Timestamp) -> Next {
         let just_before = Timestamp::from_micros(now.as_micros().saturating_sub(1));
         Next {
-            sync: self.time(self.sync.as_ref(), just_before, now, Duration::ZERO, owner),
-            reconcile: self.time(self.reconcile.as_ref(), now, now, Duration::ZERO, owner),
+            sync: self.time(self.sync.as_ref(), just_before, now, Duration::ZERO, instance_path),
+            full: self.time(self.full.as_ref(), now, now, Duration::ZERO, instance_path),
         }
     }
 
     /// The first times after `after`, for the instance whose name and tenant
-    /// are `owner`. Intervals are counted from `anchor`.
-    pub fn next(&self, owner: &str, after: Timestamp, anchor: Timestamp) -> Next {
-        let offset = self.offset(owner);
+    /// are `instance_path`. Intervals are counted from `anchor`.
+    pub fn next(&self, instance_path: &str, after: Timestamp, anchor: Timestamp) -> Next {
+        let offset = self.offset(instance_path);
         Next {
-            sync: self.time(self.sync.as_ref(), after, anchor, offset, owner),
-            reconcile: self.time(self.reconcile.as_ref(), after, anchor, offset, owner),
+            sync: self.time(self.sync.as_ref(), after, anchor, offset, instance_path),
+            full: self.time(self.full.as_ref(), after, anchor, offset, instance_path),
         }
     }
 
-    /// The first time of a rhythm, moved by the jitter, that is after `after`.
+    /// The first time of a cadence, moved by the jitter, that is after `after`.
     fn time(
         &self,
-        rhythm: Option<&Rhythm>,
+        cadence: Option<&Cadence>,
         after: Timestamp,
         anchor: Timestamp,
         back: Duration,
-        owner: &str,
+        instance_path: &str,
     ) -> Option<Timestamp> {
         let micros = |time: Duration| i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
         // Back to the time without jitter, and forth again.
         let from = Timestamp::from_micros(after.as_micros().saturating_sub(micros(back)));
-        let found = rhythm?.after(from, anchor, &self.zone.rules())?;
-        Some(Timestamp::from_micros(found.as_micros().saturating_add(micros(self.offset(owner)))))
+        let found = cadence?.after(from, anchor, &self.zone.rules())?;
+        Some(Timestamp::from_micros(found.as_micros().saturating_add(micros(self.offset(instance_path)))))
     }
 
     /// How much later than others an instance comes: a part of the jitter.
-    fn offset(&self, owner: &str) -> Duration {
-        let [a, b, c, d, e, f, g, h, ..] = <[u8; 32]>::from(Sha256::digest(owner));
+    fn offset(&self, instance_path: &str) -> Duration {
+        let [a, b, c, d, e, f, g, h, ..] = <[u8; 32]>::from(Sha256::digest(instance_path));
         let chance = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
         Duration::from_secs(chance % (self.jitter.0 + 1))
     }
@@ -356,13 +356,13 @@ impl Plan {
 impl fmt::Display for Plan {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.sync {
-            Some(rhythm) => write!(out, "{rhythm}")?,
+            Some(cadence) => write!(out, "{cadence}")?,
             None => write!(out, "no syncs")?,
         }
-        if let Some(rhythm) = &self.reconcile {
-            write!(out, ", everything {rhythm}")?;
+        if let Some(cadence) = &self.full {
+            write!(out, ", everything {cadence}")?;
         }
-        let uses_zone = [&self.sync, &self.reconcile].into_iter().flatten().any(|it| matches!(it, Rhythm::Cron(_)));
+        let uses_zone = [&self.sync, &self.full].into_iter().flatten().any(|it| matches!(it, Cadence::Cron(_)));
         if uses_zone {
             write!(out, " ({})", self.zone)?;
         }

@@ -42,27 +42,27 @@ pub struct Due {
 impl ScheduleRow {
     /// The next sync, also where its time has gone by: however often it was
     /// missed, it is one. Where both kinds are due by then, it reads everything.
-    pub fn next_due(&self, owner: &str, now: Timestamp) -> Option<Due> {
-        let Next { sync, reconcile } = self.next_times(owner, now);
+    pub fn next_due(&self, instance_path: &str, now: Timestamp) -> Option<Due> {
+        let Next { sync, full } = self.next_times(instance_path, now);
         if self.paused {
             return None;
         }
-        let at = [sync, reconcile].into_iter().flatten().min()?;
+        let at = [sync, full].into_iter().flatten().min()?;
         let at = self.held_until(now).map_or(at, |earliest| earliest.max(at));
-        Some(Due { at, full: reconcile.is_some_and(|reconcile| reconcile <= at.max(now)) })
+        Some(Due { at, full: full.is_some_and(|full| full <= at.max(now)) })
     }
 
     /// The next times. One that is further ahead than the plan's next but one
     /// was noted by a clock that has been put back since, and does not count.
-    pub fn next_times(&self, owner: &str, now: Timestamp) -> Next {
-        let planned = self.plan.next(owner, now, self.anchor);
-        let but_one = |time: Option<Timestamp>| self.plan.next(owner, time.unwrap_or(now), self.anchor);
+    pub fn next_times(&self, instance_path: &str, now: Timestamp) -> Next {
+        let planned = self.plan.next(instance_path, now, self.anchor);
+        let but_one = |time: Option<Timestamp>| self.plan.next(instance_path, time.unwrap_or(now), self.anchor);
         let sooner = |noted: Option<Timestamp>, planned: Option<Timestamp>, but_one: Option<Timestamp>| {
             if noted > but_one { planned.or(noted) } else { noted }
         };
         Next {
             sync: sooner(self.next.sync, planned.sync, but_one(planned.sync).sync),
-            reconcile: sooner(self.next.reconcile, planned.reconcile, but_one(planned.reconcile).reconcile),
+            full: sooner(self.next.full, planned.full, but_one(planned.full).full),
         }
     }
 
@@ -82,7 +82,7 @@ fn row(row: &Row<'_>) -> Result<ScheduleRow> {
         plan: document("plan", row.get_ref("plan")?.as_str().unwrap_or_default())?,
         paused: row.get("paused")?,
         anchor: Timestamp::from_micros(row.get("anchor")?),
-        next: Next { sync: time("next_sync_at")?, reconcile: time("next_reconcile_at")? },
+        next: Next { sync: time("next_sync_at")?, full: time("next_full_at")? },
         failures: row.get("failures")?,
         not_before: time("not_before")?,
         waiting: row.get("waiting")?,
@@ -112,14 +112,14 @@ impl FindingStore {
     /// Sets when an instance is synced; a schedule that it had is forgotten.
     pub fn set_schedule(&mut self, instance_id: i64, plan: &Plan, first: Next, now: Timestamp) -> Result<()> {
         self.connection.execute(
-            "INSERT OR REPLACE INTO schedules (instance_id, plan, anchor, next_sync_at, next_reconcile_at) \
+            "INSERT OR REPLACE INTO schedules (instance_id, plan, anchor, next_sync_at, next_full_at) \
              VALUES (?1, ?2, ?3, ?4, ?5)",
             params![
                 instance_id,
                 json("plan", plan)?,
                 now.as_micros(),
                 first.sync.map(Timestamp::as_micros),
-                first.reconcile.map(Timestamp::as_micros)
+                first.full.map(Timestamp::as_micros)
             ],
         )?;
         Ok(())
@@ -134,13 +134,13 @@ impl FindingStore {
     /// one of that kind.
     pub fn schedule_done(&mut self, instance_id: i64, full: bool, next: Next, remark: Option<&str>) -> Result<()> {
         self.connection.execute(
-            "UPDATE schedules SET next_sync_at = ?2, next_reconcile_at = iif(?3, ?4, next_reconcile_at), failures = 0, \
+            "UPDATE schedules SET next_sync_at = ?2, next_full_at = iif(?3, ?4, next_full_at), failures = 0, \
              not_before = NULL, waiting = ?5 WHERE instance_id = ?1",
             params![
                 instance_id,
                 next.sync.map(Timestamp::as_micros),
                 full,
-                next.reconcile.map(Timestamp::as_micros),
+                next.full.map(Timestamp::as_micros),
                 remark
             ],
         )?;
@@ -163,9 +163,9 @@ impl FindingStore {
 
     /// Notes other next times: those that were noted lie too far ahead.
     pub fn set_next_times(&mut self, instance_id: i64, next: Next) -> Result<()> {
-        let sql = "UPDATE schedules SET next_sync_at = ?2, next_reconcile_at = ?3 WHERE instance_id = ?1";
-        let (sync, reconcile) = (next.sync.map(Timestamp::as_micros), next.reconcile.map(Timestamp::as_micros));
-        self.connection.execute(sql, params![instance_id, sync, reconcile])?;
+        let sql = "UPDATE schedules SET next_sync_at = ?2, next_full_at = ?3 WHERE instance_id = ?1";
+        let (sync, full) = (next.sync.map(Timestamp::as_micros), next.full.map(Timestamp::as_micros));
+        self.connection.execute(sql, params![instance_id, sync, full])?;
         Ok(())
     }
 

@@ -53,7 +53,7 @@ impl FindingStore {
     /// Sets the share of the open findings that one sync of an instance may
     /// find gone without a question; none for the default.
     pub fn set_max_vanish(&mut self, instance_id: i64, limit: Option<Percent>) -> Result<()> {
-        let sql = "UPDATE instances SET max_vanish = ?2 WHERE id = ?1";
+        let sql = "UPDATE instances SET max_removal = ?2 WHERE id = ?1";
         self.connection.execute(sql, params![instance_id, limit.map(Percent::get)])?;
         Ok(())
     }

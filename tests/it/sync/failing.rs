@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use host_harness::{HarnessError, IngestError, InstanceStatus, ReadState, RetryPolicy, RunState};
+use host_harness::{Error, FetchState, IngestError, InstanceStatus, RetryPolicy, RunState};
 use serde_json::json;
 use tests::{Env, EnvBuilder, content, name, settings};
 use vendor_sim::{Effect, Fault, Match, RetryAfter, WorldShape};
@@ -12,7 +12,7 @@ fn small() -> WorldShape {
     WorldShape { projects: 4, sast: 300, sca: 20, ..WorldShape::default() }
 }
 
-fn shown(env: &Env, error: &HarnessError) -> String {
+fn shown(env: &Env, error: &Error) -> String {
     format!("{}: {}", error.code(), env.redact(&error.to_string()))
 }
 
@@ -106,7 +106,7 @@ async fn a_body_that_is_always_cut_ends_when_the_tries_are_used_up() {
     let (tenant, _) = env.connected("acme", settings(json!({}))).await;
     env.faults(always(Effect::CutBody { after_bytes: 100 }));
     let error = env.sync(&tenant).await.unwrap_err();
-    let HarnessError::Ingest(IngestError::Exhausted { tries, waited, .. }) = &error else { panic!("{error:?}") };
+    let Error::Ingest(IngestError::Exhausted { tries, waited, .. }) = &error else { panic!("{error:?}") };
     assert_eq!((*tries, env.waits.take().len()), (4, 3));
     // How long is by chance.
     let waited = format!("waited {} s", waited.as_secs());
@@ -144,9 +144,9 @@ async fn a_read_that_fails_stops_no_other_and_lets_nothing_vanish() {
     assert_eq!(run.state, RunState::Partial);
     let message = run.message.as_deref().and_then(|message| message.lines().next());
     insta::assert_snapshot!(message.unwrap(), @"unexpected answer of GET /api/v1/deployments/demo-corp/findings: the body is an HTML page instead of JSON; is `origin` right?");
-    let sca: Vec<_> = run.reads.iter().filter(|read| read.kind == appsec_model::Kind::Sca).collect();
-    assert!(sca.iter().all(|read| read.state == ReadState::Failed && read.counts.vanished == 0));
-    assert!(run.reads.iter().any(|read| read.state == ReadState::Complete));
+    let sca: Vec<_> = run.fetches.iter().filter(|read| read.kind == appsec_model::Kind::Sca).collect();
+    assert!(sca.iter().all(|read| read.state == FetchState::Failed && read.counts.vanished == 0));
+    assert!(run.fetches.iter().any(|read| read.state == FetchState::Complete));
     let of_sca = |content: &tests::Content| -> Vec<serde_json::Value> {
         content.findings.iter().filter(|it| it["kind"] == "sca").cloned().collect()
     };
@@ -191,7 +191,11 @@ async fn what_is_missing_of_very_many_projects_is_asked_for_without_their_names(
     let (tenant, _) = env.connected("acme", settings(wanted)).await;
     let read = env.sync(&tenant).await.unwrap();
     let before = content(&tenant);
-    assert!(matches!(&read.reads[..], [one] if one.scope == appsec_model::Scope::Deployment), "{}", read.reads.len());
+    assert!(
+        matches!(&read.fetches[..], [one] if one.scope == appsec_model::Scope::Deployment),
+        "{}",
+        read.fetches.len()
+    );
     env.faults(vec![Fault { when: Match::path("/findings").nth(0), what: Effect::EmptyPage }]);
     let run = env.sync(&tenant).await.unwrap();
     assert_eq!((run.state, run.counts.vanished), (RunState::Complete, 0));

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use host_harness::{HarnessError, Run, RunState, SyncEvent, SyncOptions, Tenant};
+use host_harness::{Error, Run, RunState, SyncEvent, SyncOptions, Tenant};
 use serde_json::{Value, json};
 use tests::{Env, content, findings, name, settings};
 use tokio::sync::Notify;
@@ -18,7 +18,7 @@ fn env() -> Env {
 }
 
 /// Syncs a guest that follows these orders.
-async fn sync(env: &Env, orders: Value) -> (Tenant, Result<Run, HarnessError>) {
+async fn sync(env: &Env, orders: Value) -> (Tenant, Result<Run, Error>) {
     let tenant = env.tenant("acme");
     soon(tenant.add_instance(env.hostile("code", settings(orders)), true)).await.unwrap();
     let outcome = soon(env.sync(&tenant)).await;

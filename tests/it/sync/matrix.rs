@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, fmt::Write, time::Duration};
 
-use host_harness::{HarnessError, Limits, RetryPolicy, RunState};
+use host_harness::{Error, Limits, RetryPolicy, RunState};
 use serde_json::json;
 use strum::VariantNames;
 use tests::{Env, EnvBuilder, content, name, settings};
@@ -53,7 +53,7 @@ const STEPS: [(&str, &str, u64); 4] = [
 ];
 
 /// How a step ended, the exit code of the command, and the first line of why.
-fn ended(env: &Env, outcome: Result<(RunState, Option<String>), HarnessError>) -> (&'static str, u8, String) {
+fn ended(env: &Env, outcome: Result<(RunState, Option<String>), Error>) -> (&'static str, u8, String) {
     // Waits of our own choice differ by a random part.
     let first = |text: &str| {
         let line = env.redact(text.lines().next().unwrap_or_default());

@@ -39,7 +39,7 @@ async fn a_full_sync_of_all_branches_stores_what_the_vendor_has() {
     let (tenant, _) = env.connected("acme", settings(json!({ "branches": "all" }))).await;
     let run = env.sync(&tenant).await.unwrap();
     assert_complete(&run);
-    assert_eq!(run.reads.len(), 2, "many projects are read together");
+    assert_eq!(run.fetches.len(), 2, "many projects are read together");
 
     let all = Expectation { refs: Refs::All, dedup: false };
     assert_truth(&env, &tenant, all);

@@ -65,7 +65,7 @@ impl Asker {
             0 => {
                 let text =
                     zeroize::Zeroizing::new(answered(Password::new().with_prompt("Token (not shown)").interact())?);
-                let typed = Secret::typed(&text).map_err(host_harness::HarnessError::from)?;
+                let typed = Secret::typed(&text).map_err(host_harness::Error::from)?;
                 Token::Typed(typed)
             }
             1 => Token::File(answered(Input::<String>::new().with_prompt("File").interact_text())?.into()),

@@ -51,7 +51,7 @@ fn all_steps_by_options_make_an_instance_that_syncs() {
     assert_eq!(project_names(&desk).len(), 14);
     let run = desk.json(&["sync"])["runs"][0].clone();
     assert_eq!(run["state"], "complete", "{run:#}");
-    let reads = run["reads"].as_array().unwrap();
+    let reads = run["fetches"].as_array().unwrap();
     assert!(!reads.is_empty() && reads.iter().all(|read| read["kind"] == "sast"), "{run:#}");
 }
 
@@ -102,7 +102,7 @@ fn only_chosen_projects_are_brought_also_when_more_come() {
         assert!([&names[3], &names[5]].iter().any(|name| *name == project), "{project}");
     }
     assert!(findings["total"].as_u64() > Some(0));
-    assert_eq!(run["reads"].as_array().unwrap().len(), 4, "{run:#}");
+    assert_eq!(run["fetches"].as_array().unwrap().len(), 4, "{run:#}");
 }
 
 #[test]

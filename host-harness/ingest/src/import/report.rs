@@ -21,7 +21,7 @@ use super::{
     take::{Progress, Projects, Ready, Taking},
 };
 use crate::error::Error;
-use appsec_store::{HashedRecord, ProjectIndex, ReadCounts, ReadState, Seen};
+use appsec_store::{FetchState, FetchStats, HashedRecord, ProjectIndex, Seen};
 
 /// A record of a report and what it says.
 struct Item {
@@ -315,7 +315,7 @@ impl Taking<'_> {
         let projects = Projects::new(import, self.summary.origin.clone().unwrap_or_default());
         let index = projects.of_import(import).await?;
         let mut counts = self.run.counts;
-        for read in self.run.reads.iter().filter(|read| read.state == ReadState::Pending) {
+        for read in self.run.fetches.iter().filter(|read| read.state == FetchState::Pending) {
             let mut progress = Progress::from(read);
             let mut items = report.items(&read.kind, progress.position);
             // Without the word that they are all, there may be more.
@@ -363,6 +363,6 @@ impl Taking<'_> {
         let kind = progress.read.kind.clone();
         let contents = store.contents(instance_id, &origin, &kind, &classified, &normalized)?;
         let batch = Batch { kind, records: Vec::new(), position: progress.position };
-        Ok(Ready { batch, classified, normalized, contents, costs: ReadCounts::default(), projects })
+        Ok(Ready { batch, classified, normalized, contents, usage: FetchStats::default(), projects })
     }
 }

@@ -23,7 +23,7 @@ use crate::sync::normalize_records;
 use crate::{error::Error, task::AbortOnDrop};
 use appsec_sandbox::{CallFailure, Connector, FileReading};
 use appsec_store::{
-    Classified, Contents, HashedRecord, OnAbsence, PageCommit, ProjectIndex, Read, ReadCounts, ReadState, Run, Seen,
+    Classified, Contents, Fetch, FetchState, FetchStats, HashedRecord, OnAbsence, PageCommit, ProjectIndex, Run, Seen,
     SharedStore, StoreError,
 };
 
@@ -56,19 +56,19 @@ pub(super) struct Ready {
     pub classified: Vec<Classified>,
     pub normalized: Normalized,
     pub contents: Contents,
-    pub costs: ReadCounts,
+    pub usage: FetchStats,
     pub projects: Arc<ProjectIndex>,
 }
 
 /// How far a read is.
 pub(super) struct Progress {
-    pub read: Read,
+    pub read: Fetch,
     pub pages: u64,
     pub position: u64,
 }
 
-impl From<&Read> for Progress {
-    fn from(read: &Read) -> Self {
+impl From<&Fetch> for Progress {
+    fn from(read: &Fetch) -> Self {
         let position = read.cursor.as_deref().and_then(|cursor| cursor.parse().ok()).unwrap_or(0);
         Self { pages: read.counts.pages, position, read: read.clone() }
     }
@@ -87,7 +87,7 @@ impl Taking<'_> {
         let import = self.import;
         let (sender, mut receiver) = mpsc::channel(BATCHES_WAITING);
         let mut reads: BTreeMap<String, Progress> = BTreeMap::new();
-        for read in self.run.reads.iter().filter(|read| read.state == ReadState::Pending) {
+        for read in self.run.fetches.iter().filter(|read| read.state == FetchState::Pending) {
             reads.insert(read.kind.as_str().to_owned(), read.into());
         }
         let (total_bytes, position) = (source.packed_bytes(), source.position());
@@ -100,8 +100,8 @@ impl Taking<'_> {
         let preparing = stream::poll_fn(|context| receiver.poll_recv(context))
             // Tasks of their own: they go on while another batch is written.
             .map(|batch| {
-                let (connector, owner) = (connector.clone(), import.owner.clone());
-                AbortOnDrop::spawn(prepare(connector, owner, projects.clone(), batch)).join()
+                let (connector, instance_path) = (connector.clone(), import.instance_path.clone());
+                AbortOnDrop::spawn(prepare(connector, instance_path, projects.clone(), batch)).join()
             })
             .buffered(BATCHES_AT_ONCE);
         let mut preparing = std::pin::pin!(preparing);
@@ -138,7 +138,7 @@ impl Taking<'_> {
         if end.records != self.summary.records {
             let detail = format!("it announced {} records and gave {}", self.summary.records, end.records);
             let failure = CallFailure::Contract(ContractError::Internal { detail });
-            return Err(Error::call(&import.owner, "document-reader.finish", failure));
+            return Err(Error::call(&import.instance_path, "document-reader.finish", failure));
         }
         let index = projects.of_import(import).await?;
         for progress in reads.values_mut() {
@@ -164,14 +164,14 @@ impl Taking<'_> {
             classified: Vec::new(),
             normalized: Normalized::default(),
             contents: Contents::default(),
-            costs: ReadCounts::default(),
+            usage: FetchStats::default(),
             projects,
         };
         self.commit(progress, ready, NextPage::Complete).await.map(|_| ())
     }
 
     /// Writes one batch.
-    pub async fn commit(&self, progress: &mut Progress, ready: Ready, next: NextPage) -> Result<ReadCounts, Error> {
+    pub async fn commit(&self, progress: &mut Progress, ready: Ready, next: NextPage) -> Result<FetchStats, Error> {
         let (page, projects) = self.commit_of(progress, ready, next);
         let outcome = self.import.store.run(move |store| store.commit_page(&page, &projects)).await?;
         Ok(outcome.counts)
@@ -185,7 +185,7 @@ impl Taking<'_> {
             instance_id: import.instance.id,
             instance: import.instance.made.name.to_string(),
             run_id: self.run.id,
-            read_id: progress.read.id,
+            fetch_id: progress.read.id,
             kind: ready.batch.kind,
             origin: self.summary.origin.clone().unwrap_or_default(),
             page: progress.pages,
@@ -199,7 +199,7 @@ impl Taking<'_> {
             ask_again: false,
             // Without a project there is no scope that anything could be gone from.
             scope: Some(scope.unwrap_or_default()),
-            costs: ready.costs,
+            usage: ready.usage,
             now: (import.clock)(),
         };
         progress.pages += 1;
@@ -215,7 +215,7 @@ type Page = (PageCommit, Arc<ProjectIndex>);
 fn write(
     store: &SharedStore,
     mut pages: mpsc::Receiver<Page>,
-    mut taken: impl FnMut(ReadCounts),
+    mut taken: impl FnMut(FetchStats),
 ) -> Result<(), StoreError> {
     let _memory = store.with_more_memory()?;
     while let Some(first) = pages.blocking_recv() {
@@ -225,7 +225,7 @@ fn write(
             recv_within(&mut pages, time)
         };
         let more = iter::from_fn(&mut more).take(BATCHES_PER_TRANSACTION - 1);
-        let mut counts = ReadCounts::default();
+        let mut counts = FetchStats::default();
         for page in store.with(|store| store.commit_pages(iter::once(first).chain(more)))? {
             counts.add(&page.counts);
         }
@@ -259,7 +259,7 @@ fn recv_within(pages: &mut mpsc::Receiver<Page>, time: Duration) -> Option<Page>
 /// Compares a batch with the store and normalizes what is new in it.
 async fn prepare(
     connector: Connector,
-    owner: String,
+    instance_path: String,
     projects: Arc<Projects>,
     mut batch: Batch,
 ) -> Result<Ready, Error> {
@@ -272,10 +272,10 @@ async fn prepare(
         .read(move |store| store.classify(instance_id, &origin, records, &compared, &Seen::default()))
         .await?;
     let fresh: Vec<&RawRecord> = classified.iter().filter(|it| it.is_fresh()).map(|it| &it.record).collect();
-    let mut costs = ReadCounts::default();
-    let normalized = normalize_records(&connector, &owner, &fresh, &mut costs).await?;
+    let mut usage = FetchStats::default();
+    let normalized = normalize_records(&connector, &instance_path, &fresh, &mut usage).await?;
     let contents = projects.store.contents(instance_id, &projects.origin, &batch.kind, &classified, &normalized)?;
-    Ok(Ready { batch, classified, normalized, contents, costs, projects: index })
+    Ok(Ready { batch, classified, normalized, contents, usage, projects: index })
 }
 
 /// What is known of projects: how records name them, and their index.

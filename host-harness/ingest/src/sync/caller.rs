@@ -11,8 +11,8 @@ use appsec_model::Error as ContractError;
 use super::{Decision, InstanceSync, SyncEvent};
 use crate::error::Error;
 use appsec_grant::Code;
-use appsec_sandbox::{CallError, CallFailure, Called};
-use appsec_store::{ReadCounts, RunWait};
+use appsec_sandbox::{CallError, CallFailure, Response};
+use appsec_store::{FetchStats, RunWait};
 
 /// Makes the calls of one sync.
 pub struct Caller {
@@ -37,48 +37,49 @@ impl Caller {
     /// enough. Also tells what the failed tries took.
     pub async fn call<T>(
         &self,
-        mut call: impl AsyncFnMut() -> Result<Called<T>, CallError>,
-    ) -> Result<(Called<T>, ReadCounts), Error> {
-        let mut costs = ReadCounts::default();
+        mut call: impl AsyncFnMut() -> Result<Response<T>, CallError>,
+    ) -> Result<(Response<T>, FetchStats), Error> {
+        let mut usage = FetchStats::default();
         let mut waited = Duration::ZERO;
         let mut tries = 0;
         let mut awaited = None;
         loop {
             // Each time of opening is waited for once, here or below: a waiter
             // that only writes waits down must not spin.
-            while let Some((opens_at, left)) = self.sync.gate.closed().filter(|(opens_at, _)| awaited < Some(*opens_at))
+            while let Some((opens_at, left)) =
+                self.sync.throttle.closed().filter(|(opens_at, _)| awaited < Some(*opens_at))
             {
                 self.sync.waiter.wait(left).await;
                 awaited = Some(opens_at);
             }
             tries += 1;
             let error = match call().await {
-                Ok(called) => return Ok((called, costs)),
+                Ok(called) => return Ok((called, usage)),
                 Err(error) => error,
             };
-            costs.requests += u64::from(error.report.requests);
-            costs.received_bytes += error.report.received_bytes;
-            costs.peak_memory_bytes = costs.peak_memory_bytes.max(error.report.peak_memory_bytes as u64);
+            usage.requests += u64::from(error.report.requests);
+            usage.received_bytes += error.report.received_bytes;
+            usage.peak_memory_bytes = usage.peak_memory_bytes.max(error.report.peak_memory_bytes as u64);
             match self.sync.retry.decide(&error.failure, tries, waited, chance()) {
                 Decision::Wait(wait) => {
                     let waited_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-                    costs.waits += 1;
-                    costs.waited_ms += waited_ms;
+                    usage.waits += 1;
+                    usage.waited_ms += waited_ms;
                     {
                         let mut waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner);
                         let known = waits.entry(error.failure.code()).or_default();
                         *known = (known.0 + 1, known.1 + waited_ms);
                     }
                     waited += wait;
-                    tracing::info!(owner = error.owner, ?wait, why = %error, "waiting");
+                    tracing::info!(instance_path = error.instance_path, ?wait, why = %error, "waiting");
                     (self.sync.progress)(SyncEvent::Waiting { wait, why: error.to_string() });
                     if matches!(error.failure, CallFailure::Contract(ContractError::RateLimited { .. })) {
-                        awaited = awaited.max(Some(self.sync.gate.close_for(wait)));
+                        awaited = awaited.max(Some(self.sync.throttle.close_for(wait)));
                     }
                     self.sync.waiter.wait(wait).await;
                 }
                 Decision::Exhausted => {
-                    return Err(Error::Exhausted { error: Box::new(error), tries, waited, costs: Box::new(costs) });
+                    return Err(Error::Exhausted { error: Box::new(error), tries, waited, usage: Box::new(usage) });
                 }
                 Decision::Final => return Err(Error::Call(Box::new(error))),
             }

@@ -12,15 +12,15 @@ use std::{
 use tokio::time::Instant;
 
 /// How waits are made. Tests put in one that only writes them down.
-pub trait Waiter: Send + Sync {
+pub trait Sleep: Send + Sync {
     /// Waits.
     fn wait(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 }
 
 /// Waits by the clock.
-pub struct ByClock;
+pub struct SystemSleep;
 
-impl Waiter for ByClock {
+impl Sleep for SystemSleep {
     fn wait(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(tokio::time::sleep(time))
     }
@@ -30,12 +30,12 @@ impl Waiter for ByClock {
 /// the others of its account, those of other instances as well: the vendor
 /// limits them together.
 #[derive(Default)]
-pub struct Gate {
+pub struct AccountThrottle {
     opens_at: Mutex<Option<Instant>>,
 }
 
-impl Gate {
-    /// Closes the gate for some time, at least; returns when that is over.
+impl AccountThrottle {
+    /// Closes the throttle for some time, at least; returns when that is over.
     pub fn close_for(&self, time: Duration) -> Instant {
         let until = Instant::now() + time;
         let mut opens_at = self.opens_at.lock().unwrap_or_else(PoisonError::into_inner);
@@ -43,7 +43,7 @@ impl Gate {
         until
     }
 
-    /// When the gate opens, and how long that is from now; none if it is open.
+    /// When the throttle opens, and how long that is from now; none if it is open.
     pub fn closed(&self) -> Option<(Instant, Duration)> {
         let opens_at = (*self.opens_at.lock().unwrap_or_else(PoisonError::into_inner))?;
         let left = opens_at.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())?;
@@ -51,26 +51,26 @@ impl Gate {
     }
 }
 
-/// The gates of the accounts that are read at present.
+/// The throttles of the accounts that are read at present.
 #[derive(Default)]
-pub struct Gates {
+pub struct Throttles {
     /// Accounts are told apart by a hash whose key is made for this process: no
     /// secret is kept for it.
     hasher: RandomState,
-    open: Mutex<HashMap<u64, Weak<Gate>>>,
+    open: Mutex<HashMap<u64, Weak<AccountThrottle>>>,
 }
 
-impl Gates {
-    /// The gate of an account: whatever uses the same connector with the same
+impl Throttles {
+    /// The throttle of an account: whatever uses the same connector with the same
     /// secrets shares it.
-    pub fn of(&self, account: impl std::hash::Hash) -> Arc<Gate> {
+    pub fn of(&self, account: impl std::hash::Hash) -> Arc<AccountThrottle> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.retain(|_, gate| gate.strong_count() > 0);
+        open.retain(|_, throttle| throttle.strong_count() > 0);
         let known = open.entry(self.hasher.hash_one(account)).or_default();
         known.upgrade().unwrap_or_else(|| {
-            let gate = Arc::new(Gate::default());
-            *known = Arc::downgrade(&gate);
-            gate
+            let throttle = Arc::new(AccountThrottle::default());
+            *known = Arc::downgrade(&throttle);
+            throttle
         })
     }
 }

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use appsec_model::{Access, Connection, Kind, Project, ProjectScope, Scope};
 
-use appsec_store::PlannedRead;
+use appsec_store::FetchTask;
 
 /// Up to that many projects are read one by one.
 const ONE_BY_ONE: usize = 12;
@@ -46,7 +46,7 @@ pub fn plan(
     projects: &[Project],
     mapped: &HashSet<String>,
     selection: &Selection,
-) -> Result<Vec<PlannedRead>, SelectionError> {
+) -> Result<Vec<FetchTask>, SelectionError> {
     let readable: Vec<&Kind> =
         connection.kinds.iter().filter(|it| it.access == Access::Readable).map(|it| &it.kind).collect();
     if let Some(kind) = selection.kinds.iter().find(|kind| !readable.contains(kind)) {
@@ -83,7 +83,7 @@ pub fn plan(
     };
     let kinds = readable.into_iter().filter(|kind| selection.kinds.is_empty() || selection.kinds.contains(kind));
     let reads =
-        kinds.flat_map(|kind| scopes.iter().map(|scope| PlannedRead { kind: kind.clone(), scope: scope.clone() }));
+        kinds.flat_map(|kind| scopes.iter().map(|scope| FetchTask { kind: kind.clone(), scope: scope.clone() }));
     Ok(reads.collect())
 }
 

@@ -15,7 +15,7 @@ use super::{
 use crate::{error::Error, task::AbortOnDrop};
 use appsec_grant::Code;
 use appsec_sandbox::CallFailure;
-use appsec_store::{Cause, ProjectIndex, Read, ReadCounts, ReadState, Seen, StoreError};
+use appsec_store::{Cause, Fetch, FetchState, FetchStats, ProjectIndex, Seen, StoreError};
 
 /// Pages in a row that hold records but no new one. Lists come newest first
 /// and shift while they are read, so that one page may repeat the one before;
@@ -28,14 +28,14 @@ const STALE_PAGES: u32 = 3;
 const EMPTY_PAGES: u32 = 200;
 
 /// A read under way.
-pub(super) struct Reading {
+pub(super) struct FetchRun {
     pub sync: Arc<InstanceSync>,
     pub caller: Arc<Caller>,
     pub projects: Arc<ProjectIndex>,
     pub run_id: i64,
     pub full: bool,
     pub since: Option<Timestamp>,
-    pub read: Read,
+    pub read: Fetch,
 }
 
 /// How the pages of a read ended.
@@ -48,52 +48,52 @@ enum End {
     Long,
 }
 
-impl Reading {
+impl FetchRun {
     /// Reads to the end. An error ends the whole sync; what ends only this
     /// read is written down.
     pub async fn run(self) -> Result<(), Error> {
-        let (kind, read_id) = (self.read.kind.clone(), self.read.id);
+        let (kind, fetch_id) = (self.read.kind.clone(), self.read.id);
         let stuck = |message: String| Some(Cause::new(Code::PagingStuck, message));
         let (state, cause) = match self.pages().await {
-            Ok(End::Complete) => (ReadState::Complete, None),
+            Ok(End::Complete) => (FetchState::Complete, None),
             Ok(End::Refused(why)) => {
-                tracing::warn!(owner = self.sync.grant.owner, %kind, why = why.message);
-                (ReadState::Refused, None)
+                tracing::warn!(instance_path = self.sync.grant.instance_path, %kind, why = why.message);
+                (FetchState::Refused, None)
             }
             Ok(End::Stale) => {
                 let message = format!("{STALE_PAGES} pages in a row brought nothing new: the vendor pages in circles");
-                (ReadState::Incomplete, stuck(message))
+                (FetchState::Incomplete, stuck(message))
             }
             Ok(End::Empty) => {
                 let message = format!("{EMPTY_PAGES} pages in a row were empty: the connector does not come to an end");
-                (ReadState::Incomplete, stuck(message))
+                (FetchState::Incomplete, stuck(message))
             }
             Ok(End::Long) => {
                 let message = "what was missing was asked for again, and there were more pages of it than of all before: \
                                the vendor pages in circles";
-                (ReadState::Incomplete, stuck(message.to_owned()))
+                (FetchState::Incomplete, stuck(message.to_owned()))
             }
             // A sync that was dropped leaves the page that was being written behind:
             // it may come to the end of the fetch in the place of this one.
-            Err(Error::Store(StoreError::ReadEnded)) if self.is_complete().await? => (ReadState::Complete, None),
+            Err(Error::Store(StoreError::FetchEnded)) if self.is_complete().await? => (FetchState::Complete, None),
             Err(error) => match error.failure() {
-                Some(failure) if !ends_sync(failure) => (ReadState::Failed, Some(error.cause())),
+                Some(failure) if !ends_sync(failure) => (FetchState::Failed, Some(error.cause())),
                 _ => return Err(error),
             },
         };
         if let Some(cause) = cause {
-            tracing::warn!(owner = self.sync.grant.owner, %kind, message = cause.message, "read given up");
-            self.sync.store.run(move |store| store.give_up_read(read_id, state, &cause)).await?;
+            tracing::warn!(instance_path = self.sync.grant.instance_path, %kind, message = cause.message, "read given up");
+            self.sync.store.run(move |store| store.give_up_fetch(fetch_id, state, &cause)).await?;
         }
-        (self.sync.progress)(SyncEvent::ReadEnded { kind, state });
+        (self.sync.progress)(SyncEvent::FetchEnded { kind, state });
         Ok(())
     }
 
     /// Whether the store has it as complete.
     async fn is_complete(&self) -> Result<bool, Error> {
-        let (run_id, read_id) = (self.run_id, self.read.id);
+        let (run_id, fetch_id) = (self.run_id, self.read.id);
         let run = self.sync.store.run(move |store| store.run(run_id)).await?;
-        Ok(run.is_some_and(|run| run.reads.iter().any(|it| it.id == read_id && it.state == ReadState::Complete)))
+        Ok(run.is_some_and(|run| run.fetches.iter().any(|it| it.id == fetch_id && it.state == FetchState::Complete)))
     }
 
     /// Reads page after page. A full read that comes to its end without all
@@ -102,8 +102,8 @@ impl Reading {
     /// of its list, and a list that shrinks while it is read by numbers of pages
     /// skips some.
     async fn pages(&self) -> Result<End, Error> {
-        let read_id = self.read.id;
-        let seen = self.sync.store.run(move |store| store.seen(read_id)).await?;
+        let fetch_id = self.read.id;
+        let seen = self.sync.store.run(move |store| store.seen(fetch_id)).await?;
         let seen = Arc::new(Mutex::new(seen));
         let unmapped = Arc::default();
         let mut again = self.read.again.clone();
@@ -126,7 +126,7 @@ impl Reading {
                     return Ok(End::Stale);
                 }
             }
-            let (page, costs) = match fetched {
+            let (page, usage) = match fetched {
                 Ok(fetched) => fetched,
                 // A connector that was replaced may not know the cursor of the
                 // one before: begin the read anew, once.
@@ -134,12 +134,12 @@ impl Reading {
                     restarted = true;
                     (cursor, again) = (None, None);
                     *seen.lock().unwrap_or_else(PoisonError::into_inner) = Seen::default();
-                    self.sync.store.run(move |store| store.restart_read(read_id)).await?;
+                    self.sync.store.run(move |store| store.restart_read(fetch_id)).await?;
                     continue;
                 }
                 Err(error) => {
-                    if let Some(costs) = error.costs() {
-                        self.sync.store.run(move |store| store.add_read_costs(read_id, &costs)).await?;
+                    if let Some(usage) = error.usage() {
+                        self.sync.store.run(move |store| store.add_fetch_usage(fetch_id, &usage)).await?;
                     }
                     return Err(error);
                 }
@@ -162,12 +162,12 @@ impl Reading {
                 seen: seen.clone(),
                 unmapped: Arc::clone(&unmapped),
                 run_id: self.run_id,
-                read_id,
+                fetch_id,
                 kind: self.read.kind.clone(),
                 number,
                 full: self.full,
                 scope,
-                costs,
+                usage,
                 ask_again: again.is_none(),
                 raw: page,
             };
@@ -183,8 +183,9 @@ impl Reading {
                     if taken.missed.is_empty() {
                         return Ok(taken.refused.map_or(End::Complete, End::Refused));
                     }
-                    let (owner, kind, projects) = (&self.sync.grant.owner, &self.read.kind, taken.missed.len());
-                    tracing::info!(owner, %kind, projects, "asking again for what was not brought");
+                    let (instance_path, kind, projects) =
+                        (&self.sync.grant.instance_path, &self.read.kind, taken.missed.len());
+                    tracing::info!(instance_path, %kind, projects, "asking again for what was not brought");
                     (again, cursor, empty, longest) = (Some(taken.missed), None, 0, last_page(number));
                 }
             }
@@ -202,17 +203,17 @@ impl Reading {
     }
 
     /// One page. Who asks the sync to stop need not wait for it.
-    async fn fetch(&self, scope: Scope, cursor: Option<String>) -> Result<(RawPage, ReadCounts), Error> {
+    async fn fetch(&self, scope: Scope, cursor: Option<String>) -> Result<(RawPage, FetchStats), Error> {
         let request = FetchRequest { kind: self.read.kind.clone(), scope, since: self.since, cursor };
         let sync = &self.sync;
-        let (called, mut costs) = tokio::select! {
+        let (called, mut usage) = tokio::select! {
             biased;
             () = self.sync.stop.cancelled() => return Err(Error::Stopped),
             called = self.caller.call(async || sync.connector.fetch_findings(&sync.grant, request.clone()).await) => called?,
         };
-        costs.requests += u64::from(called.report.requests);
-        costs.received_bytes += called.report.received_bytes;
-        costs.peak_memory_bytes = costs.peak_memory_bytes.max(called.report.peak_memory_bytes as u64);
+        usage.requests += u64::from(called.report.requests);
+        usage.received_bytes += called.report.received_bytes;
+        usage.peak_memory_bytes = usage.peak_memory_bytes.max(called.report.peak_memory_bytes as u64);
         let limits = sync.connector.limits();
         if called.value.records.len() > limits.records_per_page {
             return Err(self.broken(format!("a page of more than {} records", limits.records_per_page)));
@@ -220,12 +221,16 @@ impl Reading {
         if matches!(&called.value.next, NextPage::Cursor(cursor) if cursor.len() > limits.cursor_bytes) {
             return Err(self.broken(format!("a cursor of more than {} bytes", limits.cursor_bytes)));
         }
-        Ok((called.value, costs))
+        Ok((called.value, usage))
     }
 
     /// The connector breaks the contract.
     fn broken(&self, what: String) -> Error {
-        Error::call(&self.sync.grant.owner, "fetch-findings", CallFailure::Contract(ContractError::Limit { what }))
+        Error::call(
+            &self.sync.grant.instance_path,
+            "fetch-findings",
+            CallFailure::Contract(ContractError::Limit { what }),
+        )
     }
 }
 

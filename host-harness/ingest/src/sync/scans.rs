@@ -36,7 +36,7 @@ pub(super) async fn fetch(sync: &InstanceSync, caller: &Caller) -> Result<(), Er
             Err(error) if error.is_call() => {
                 let failure = error.failure();
                 if !matches!(failure, Some(CallFailure::Contract(appsec_model::Error::Unsupported { .. }))) {
-                    tracing::warn!(owner = sync.grant.owner, %error, "the commits of some findings are not known");
+                    tracing::warn!(instance_path = sync.grant.instance_path, %error, "the commits of some findings are not known");
                 }
                 return Ok(());
             }

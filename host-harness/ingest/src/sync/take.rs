@@ -10,10 +10,10 @@ use std::{
 
 use appsec_model::{Diagnostic, DiagnosticLevel, Kind, Normalized, ProjectScope, RawInput, RawPage, RawRecord};
 
-use super::{InstanceSync, SyncEvent, promises};
+use super::{InstanceSync, SyncEvent, contract};
 use crate::error::Error;
 use appsec_sandbox::{CallFailure, Connector};
-use appsec_store::{Cause, Classified, HashedRecord, PageCommit, ProjectIndex, ReadCounts, RecordState, Seen};
+use appsec_store::{Cause, Classified, FetchStats, HashedRecord, PageCommit, ProjectIndex, RecordState, Seen};
 
 /// Origin of the records that the vendor's API brings.
 pub(super) const API: &str = "";
@@ -25,12 +25,12 @@ pub(super) struct Page {
     pub seen: Arc<Mutex<Seen>>,
     pub unmapped: Arc<Mutex<HashSet<u64>>>,
     pub run_id: i64,
-    pub read_id: i64,
+    pub fetch_id: i64,
     pub kind: Kind,
     pub number: u64,
     pub full: bool,
     pub scope: Option<Vec<String>>,
-    pub costs: ReadCounts,
+    pub usage: FetchStats,
     pub ask_again: bool,
     pub raw: RawPage,
 }
@@ -60,8 +60,8 @@ impl Page {
             .await?;
         let compared = started.elapsed();
         let fresh: Vec<&RawRecord> = classified.iter().filter(|it| it.is_fresh()).map(|it| &it.record).collect();
-        let mut costs = self.costs;
-        let mut normalized = normalize(&sync.connector, &sync.grant.owner, &fresh, &mut costs).await?;
+        let mut usage = self.usage;
+        let mut normalized = normalize(&sync.connector, &sync.grant.instance_path, &fresh, &mut usage).await?;
         // Their `index` counts the records of the page, of which only some are fresh.
         let of_page = self.raw.diagnostics.into_iter();
         normalized.diagnostics.extend(of_page.map(|remark| Diagnostic { index: None, ..remark }));
@@ -76,7 +76,7 @@ impl Page {
             instance: sync.instance.made.name.to_string(),
             origin: API.to_owned(),
             run_id: self.run_id,
-            read_id: self.read_id,
+            fetch_id: self.fetch_id,
             kind: self.kind.clone(),
             page: self.number,
             next: self.raw.next,
@@ -87,13 +87,13 @@ impl Page {
             on_absence: sync.on_absence,
             ask_again: self.ask_again,
             scope: self.scope,
-            costs,
+            usage,
             now: (sync.clock)(),
         };
         let projects = self.projects;
         let outcome = sync.store.run(move |store| store.commit_page(&commit, &projects)).await?;
         let storing = started.elapsed() - compared - normalizing;
-        tracing::debug!(owner = sync.grant.owner, ?compared, ?normalizing, ?storing, "page taken in");
+        tracing::debug!(instance_path = sync.grant.instance_path, ?compared, ?normalizing, ?storing, "page taken in");
         let mut new = 0;
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         for id in outcome.ids {
@@ -122,9 +122,9 @@ fn unmapped_mark(classified: &[Classified]) -> Option<u64> {
 /// others are findings.
 pub(crate) async fn normalize(
     connector: &Connector,
-    owner: &str,
+    instance_path: &str,
     records: &[&RawRecord],
-    costs: &mut ReadCounts,
+    usage: &mut FetchStats,
 ) -> Result<Normalized, Error> {
     let mut whole = Normalized::default();
     // Batches still to do, as position of the first record and records; the
@@ -132,11 +132,11 @@ pub(crate) async fn normalize(
     let mut batches = vec![(0_u32, records)];
     while let Some((first, records)) = batches.pop().filter(|(_, records)| !records.is_empty()) {
         let input = records.iter().copied().cloned().collect();
-        match connector.normalize(owner, RawInput::Records(input)).await {
+        match connector.normalize(instance_path, RawInput::Records(input)).await {
             Ok(called) => {
-                costs.peak_memory_bytes = costs.peak_memory_bytes.max(called.report.peak_memory_bytes as u64);
+                usage.peak_memory_bytes = usage.peak_memory_bytes.max(called.report.peak_memory_bytes as u64);
                 let mut part = called.value;
-                promises::keep(records, &mut part);
+                contract::enforce(records, &mut part);
                 append(&mut whole, part, first);
             }
             Err(error) if !matches!(error.failure, CallFailure::Trap(_) | CallFailure::Limit(_)) => {

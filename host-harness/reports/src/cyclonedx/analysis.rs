@@ -3,7 +3,7 @@
 use appsec_model::{Lifecycle, Reachability, ReachabilityVerdict, ScanState, Status, Triage, TriageState};
 use serde_json::Value;
 
-use crate::{bounds, json::Look, words};
+use crate::{bounds, json::JsonView, words};
 
 /// The states of a vulnerability.
 ///

@@ -3,7 +3,7 @@
 use appsec_model::{Ecosystem, Location, PackageVersion};
 use serde_json::Value;
 
-use crate::{MAX_LIST, bounds, json::Look, package, place, words};
+use crate::{MAX_LIST, bounds, json::JsonView, package, place, words};
 
 /// A component, as far as it is read.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use appsec_model::{Location, Transitivity};
 use serde_json::Value;
 
 use super::{Inventory, component::Component};
-use crate::{json::Look, package, place};
+use crate::{json::JsonView, package, place};
 
 /// A longer way than that says no more.
 const MAX_WAY: usize = 100;

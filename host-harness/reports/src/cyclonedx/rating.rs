@@ -4,7 +4,7 @@ use appsec_insight::advisories::CvssRating;
 use appsec_model::{Epss, Severity};
 use serde_json::Value;
 
-use crate::{bounds, json::Look, words};
+use crate::{bounds, json::JsonView, words};
 
 /// Methods by how much they are to be preferred; others come behind them.
 const METHODS: [&str; 4] = ["CVSSv4", "CVSSv31", "CVSSv3", "CVSSv2"];

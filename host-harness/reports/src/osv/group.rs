@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::Value;
 
-use crate::json::Look;
+use crate::json::JsonView;
 
 /// One vulnerability of a package.
 #[derive(Debug, Default)]

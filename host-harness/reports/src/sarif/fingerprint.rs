@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::{
     identity::{self, Given},
-    json::Look,
+    json::JsonView,
 };
 
 /// The member that code scanning services read.

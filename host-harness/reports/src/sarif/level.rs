@@ -4,7 +4,7 @@ use appsec_model::Severity;
 use serde_json::Value;
 
 use super::{rule::RuleFacts, run::Run};
-use crate::{bounds, json::Look, words};
+use crate::{bounds, json::JsonView, words};
 
 /// How bad a result is, the report's own word for it, and a word that is not known.
 ///

@@ -3,7 +3,7 @@
 use appsec_model::{Lifecycle, ScanState, Status, Triage, TriageState};
 use serde_json::Value;
 
-use crate::{json::Look, words};
+use crate::{json::JsonView, words};
 
 /// The states of a result.
 ///

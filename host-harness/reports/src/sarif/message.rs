@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::{
     MAX_TEXT_BYTES,
     bounds::{push_within, start},
-    json::Look,
+    json::JsonView,
 };
 
 /// The text of a message or description that stands as it is.

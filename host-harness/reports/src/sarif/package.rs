@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::rule::RuleFacts;
 use crate::{
     MAX_LIST, advisory,
-    json::Look,
+    json::JsonView,
     package::{by_name, by_purl, ecosystem_of_file, ecosystem_of_osv},
     place,
 };

@@ -7,8 +7,8 @@ use super::{fingerprint, level, lifecycle, message, package, rule, rule::RuleFac
 use crate::{
     MAX_LIST, bounds,
     collection::Collection,
-    identity::{self, Given, Sketch},
-    json::Look,
+    identity::{self, DraftFinding, Given},
+    json::JsonView,
     package::{title, unversioned},
     place, words,
 };
@@ -124,7 +124,7 @@ fn tickets(result: &Value) -> Vec<Ticket> {
     urls.map(|url| Ticket { url: Some(url.to_owned()), ..Ticket::default() }).collect()
 }
 
-fn sketch(finding: &Finding, result: &Value, id: &str, message: &str, path: &str) -> Sketch {
+fn sketch(finding: &Finding, result: &Value, id: &str, message: &str, path: &str) -> DraftFinding {
     let place = match path {
         "" => {
             let logical = result.list("locations").iter().flat_map(|it| it.list("logicalLocations")).next();
@@ -146,5 +146,5 @@ fn sketch(finding: &Finding, result: &Value, id: &str, message: &str, path: &str
         None => (identity::hash([id, place, &identity::settled(message)]), Vec::new()),
     };
     let given: Given = fingerprint::given(result, id, place);
-    Sketch { group, others, position, tie: identity::hash([result.to_string().as_str()]), given }
+    DraftFinding { group, others, position, tie: identity::hash([result.to_string().as_str()]), given }
 }

@@ -4,7 +4,7 @@ use appsec_model::Rule;
 use serde_json::Value;
 
 use super::message;
-use crate::{MAX_LIST, bounds, json::Look, weakness, words};
+use crate::{MAX_LIST, bounds, json::JsonView, weakness, words};
 
 /// Tags of rules that look for other faults than those of security.
 const QUALITY: [&str; 17] = [

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{rule::RuleFacts, secret};
 use crate::{
     bounds,
-    json::{self, Fields, Look},
+    json::{self, Fields, JsonView},
     place,
 };
 

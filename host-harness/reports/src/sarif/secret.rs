@@ -5,7 +5,7 @@ use appsec_model::{History, Kind, LeakedSecret, Rule};
 use serde_json::Value;
 
 use super::{rule::RuleFacts, run::Run};
-use crate::{json::Look, words};
+use crate::{json::JsonView, words};
 
 /// Tools that look for credentials and nothing else, and whose reports do not
 /// say so in tags: by their `tool.driver.name`, in small letters.

@@ -5,23 +5,23 @@ use serde_json::Value;
 
 use super::run::Run;
 use crate::{
-    json::Look,
+    json::JsonView,
     place::{self, MAX_STEP_CHARS, MAX_STEPS},
 };
 
 /// A place in a file.
-pub struct Spot<'a> {
+pub struct CodeSpan<'a> {
     pub location: Location,
     pub url: Option<String>,
     pub code: Option<&'a str>,
 }
 
 /// The first place of a result that is in a file.
-pub fn of_result<'a>(run: &Run, result: &'a Value) -> Option<Spot<'a>> {
+pub fn of_result<'a>(run: &Run, result: &'a Value) -> Option<CodeSpan<'a>> {
     result.list("locations").iter().find_map(|location| of_location(run, location))
 }
 
-fn of_location<'a>(run: &Run, location: &'a Value) -> Option<Spot<'a>> {
+fn of_location<'a>(run: &Run, location: &'a Value) -> Option<CodeSpan<'a>> {
     let physical = location.at("physicalLocation")?;
     let (path, url) = run.path(physical.at("artifactLocation")?)?;
     let region = physical.at("region");
@@ -33,7 +33,7 @@ fn of_location<'a>(run: &Run, location: &'a Value) -> Option<Spot<'a>> {
         at.end_column = region.and_then(|it| it.count("endColumn"));
     }
     let code = region.at("snippet").text("text");
-    Some(Spot { location: at, url, code })
+    Some(CodeSpan { location: at, url, code })
 }
 
 /// The steps of the first data flow, from its source to its sink.

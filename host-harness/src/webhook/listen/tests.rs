@@ -14,7 +14,7 @@ impl House {
     async fn new(patience: Patience) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let harness = Harness::new(Options::new(folder.path().to_owned()));
-        let reception = Arc::new(Reception::new(harness).unwrap());
+        let reception = Arc::new(WebhookHandler::new(harness).unwrap());
         let mut listener = Listener::bind(&at("127.0.0.1:0", false), reception).await.unwrap();
         listener.patience = patience;
         let (address, stop) = (listener.address().unwrap(), CancellationToken::default());
@@ -162,7 +162,7 @@ async fn a_huge_head_is_refused() {
 #[tokio::test]
 async fn an_address_that_others_reach_needs_the_operators_word() {
     let folder = tempfile::tempdir().unwrap();
-    let reception = || Arc::new(Reception::new(Harness::new(Options::new(folder.path().to_owned()))).unwrap());
+    let reception = || Arc::new(WebhookHandler::new(Harness::new(Options::new(folder.path().to_owned()))).unwrap());
     for address in ["0.0.0.0:0", "[::]:0", "192.168.1.1:0"] {
         let refused = Listener::bind(&at(address, false), reception()).await.err().unwrap();
         assert_eq!(refused.code(), appsec_grant::Code::RemoteListen);

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::{Harness, Options, RunMode, RunState, webhook::receiver::Receiver};
 use appsec_grant::Code;
-use appsec_ingest::Waiter;
+use appsec_ingest::Sleep;
 use appsec_store::{Cause, ConnectorSource, NewInstance, Run};
 
 const SECRET: &str = "0123456789abcdef-secret";
@@ -27,7 +27,7 @@ impl Noted {
     }
 }
 
-impl Waiter for Noted {
+impl Sleep for Noted {
     fn wait(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         self.0.lock().unwrap().push(time);
         Box::pin(async {})

@@ -84,7 +84,7 @@ fn nothing_of_an_instance_is_left_and_the_other_keeps_all() {
         store.begin_deletion(first, &plan, at(9)).unwrap();
         store.delete_rows(first, at(9)).unwrap();
         // Another instance is at work: what it has yet to bring up to date is no trace of this one.
-        store.connection.execute("INSERT INTO stale SELECT id FROM findings", []).unwrap();
+        store.connection.execute("INSERT INTO dirty_findings SELECT id FROM findings", []).unwrap();
         let proof = store.shred_and_prove(first, &[b"no-such-token"], at(9)).unwrap();
         assert_eq!((proof.left.as_slice(), proof.free_pages), (&[] as &[String], 0));
         assert_eq!(proof.tables, TABLES.len() as u64);
@@ -111,7 +111,7 @@ fn a_proof_finds_what_was_left_behind() {
         store.prove_deletion(first, &[]).unwrap().left
     });
     assert!(left.contains(&"2 rows of nobody in records".to_owned()), "{left:?}");
-    assert!(left.iter().any(|it| it.ends_with("rows of nobody in stale")), "{left:?}");
+    assert!(left.iter().any(|it| it.ends_with("rows of nobody in dirty_findings")), "{left:?}");
 }
 
 #[test]

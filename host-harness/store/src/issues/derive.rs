@@ -7,14 +7,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, hash_map::Entry};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 
 use super::{
-    group::{Piece, best_first, group},
-    member::{Member, Way, hash, is_number},
-    sum::{Sum, Summed},
+    group::{Candidate, best_first, group},
+    member::{MatchKey, MatchStrategy, hash, is_number},
+    sum::{IssueSummary, Summed},
 };
 use crate::{
     Result,
     advisories::find,
-    derive::{Stale, Subject},
+    derive::{Dirty, Subject},
 };
 
 /// Blocks that are settled in one transaction.
@@ -23,7 +23,7 @@ const BLOCKS: usize = 1_000;
 /// Writes down what decides to which issues these findings belong, and marks
 /// their blocks: a block is settled once, however many of its findings changed.
 /// Those of which nothing was known before are settled at once.
-pub(crate) fn derive(connection: &Connection, batch: &[Stale<'_>]) -> Result<()> {
+pub(crate) fn derive(connection: &Connection, batch: &[Dirty<'_>]) -> Result<()> {
     let mut members = Members { connection, scopes: Scopes::default(), aliases: HashMap::new() };
     let mut block_of = connection.prepare_cached("SELECT block FROM issue_members WHERE finding_id = ?1")?;
     let last = last_member(connection)?;
@@ -65,7 +65,7 @@ pub(crate) fn derive(connection: &Connection, batch: &[Stale<'_>]) -> Result<()>
         }
     }
     settle_new(connection, &mut members.scopes, &mut gathered)?;
-    let mut mark = connection.prepare_cached("INSERT OR IGNORE INTO stale_blocks VALUES (?1)")?;
+    let mut mark = connection.prepare_cached("INSERT OR IGNORE INTO dirty_blocks VALUES (?1)")?;
     for block in marked {
         mark.execute([block])?;
     }
@@ -81,7 +81,7 @@ fn last_member(connection: &Connection) -> Result<i64> {
 /// Makes the issues of some marked blocks what their findings say; returns how
 /// many blocks, 0 when there are none left.
 pub(crate) fn settle_blocks(connection: &Connection) -> Result<usize> {
-    let mut statement = connection.prepare_cached("SELECT block FROM stale_blocks ORDER BY block LIMIT ?1")?;
+    let mut statement = connection.prepare_cached("SELECT block FROM dirty_blocks ORDER BY block LIMIT ?1")?;
     let blocks = statement.query_map([BLOCKS as i64], |row| row.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?;
     let mut scopes = Scopes::default();
     for block in &blocks {
@@ -89,7 +89,7 @@ pub(crate) fn settle_blocks(connection: &Connection) -> Result<usize> {
     }
     // They are the first ones, in their order.
     if let Some(last) = blocks.last() {
-        connection.prepare_cached("DELETE FROM stale_blocks WHERE block <= ?1")?.execute([last])?;
+        connection.prepare_cached("DELETE FROM dirty_blocks WHERE block <= ?1")?.execute([last])?;
     }
     Ok(blocks.len())
 }
@@ -98,7 +98,7 @@ pub(crate) fn settle_blocks(connection: &Connection) -> Result<usize> {
 /// they were last looked at.
 pub(crate) fn mark_changed_aliases(connection: &Connection) -> Result<()> {
     let mut aliases = HashMap::new();
-    let mut mark = connection.prepare_cached("INSERT OR IGNORE INTO stale VALUES (?1)")?;
+    let mut mark = connection.prepare_cached("INSERT OR IGNORE INTO dirty_findings VALUES (?1)")?;
     let mut statement = connection.prepare_cached(
         "SELECT finding_id, advisories, marks FROM issue_members JOIN findings ON findings.id = finding_id \
          WHERE advisories IS NOT NULL",
@@ -139,20 +139,20 @@ struct Members<'a> {
 
 impl Members<'_> {
     /// The block that a finding belongs to, and as what.
-    fn member(&mut self, subject: &Subject<'_>) -> Result<(i64, Member)> {
+    fn member(&mut self, subject: &Subject<'_>) -> Result<(i64, MatchKey)> {
         let Self { connection, scopes, aliases } = self;
         // The name of a project without a repository stands in for it.
         let scope = subject.project.repository_id.unwrap_or(-subject.project_id);
         let name = scopes.name(connection, scope)?;
-        let member = Member::of(subject, scope, |id| numbers_of(connection, aliases, id))?;
+        let member = MatchKey::of(subject, scope, |id| numbers_of(connection, aliases, id))?;
         Ok((member.block(name), member))
     }
 }
 
 /// Writes down what decides to which issues a finding belongs. In another block
 /// than before it is of no issue yet.
-fn write_member(connection: &Connection, block: i64, id: i64, member: &Member) -> Result<()> {
-    let Member { scope, kind, ecosystem, place, identity, prints, marks, lines } = member;
+fn write_member(connection: &Connection, block: i64, id: i64, member: &MatchKey) -> Result<()> {
+    let MatchKey { scope, kind, ecosystem, place, identity, prints, marks, lines } = member;
     let (first_line, last_line) = lines.unzip();
     connection
         .prepare_cached(
@@ -198,13 +198,13 @@ struct InBlock {
     finding_id: i64,
     issue_row: Option<i64>,
     instance_id: i64,
-    member: Member,
+    member: MatchKey,
     summed: Summed,
 }
 
 impl InBlock {
     /// One that is of no issue yet.
-    fn new(finding_id: i64, member: Member, subject: &Subject<'_>) -> Self {
+    fn new(finding_id: i64, member: MatchKey, subject: &Subject<'_>) -> Self {
         let (instance_id, summed) = (subject.instance_id, Summed::from(subject));
         Self { finding_id, issue_row: None, instance_id, member, summed }
     }
@@ -214,7 +214,7 @@ impl InBlock {
         Ok(Self {
             finding_id: row.get(0)?,
             issue_row: row.get(1)?,
-            member: Member {
+            member: MatchKey {
                 scope: row.get(2)?,
                 kind: row.get(3)?,
                 ecosystem: row.get(4)?,
@@ -237,7 +237,7 @@ struct Made<'a> {
     members: Vec<&'a InBlock>,
     aliases: Vec<i64>,
     advisories: Option<String>,
-    sum: Sum<'a>,
+    sum: IssueSummary<'a>,
 }
 
 /// Makes the issues of a block what its findings say.
@@ -276,7 +276,7 @@ fn settle(connection: &Connection, scopes: &mut Scopes, block: i64) -> Result<()
 /// these. What is written comes to the end of each table, in its order.
 fn settle_new(connection: &Connection, scopes: &mut Scopes, blocks: &mut [(i64, Vec<InBlock>)]) -> Result<()> {
     let mut insert_issue = connection.prepare_cached(INSERT_ISSUE)?;
-    let mut joined: Vec<(i64, &Member, i64, Option<i64>)> = Vec::new();
+    let mut joined: Vec<(i64, &MatchKey, i64, Option<i64>)> = Vec::new();
     for (block, members) in blocks {
         members.sort_by_key(|it| it.summed.public_id);
         let made = make(connection, scopes, *block, members)?;
@@ -296,7 +296,7 @@ fn settle_new(connection: &Connection, scopes: &mut Scopes, blocks: &mut [(i64, 
          first_line, last_line, issue_row) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     )?;
     for (finding_id, member, block, row) in joined {
-        let Member { scope, kind, ecosystem, place, identity, prints, marks, lines } = member;
+        let MatchKey { scope, kind, ecosystem, place, identity, prints, marks, lines } = member;
         let (first_line, last_line) = lines.unzip();
         insert.execute(params![
             finding_id, block, scope, kind, ecosystem, place, identity, prints, marks, first_line, last_line, row,
@@ -313,19 +313,19 @@ fn make<'a>(
     members: &'a [InBlock],
 ) -> Result<BTreeMap<i64, Made<'a>>> {
     let Some(first) = members.first() else { return Ok(BTreeMap::new()) };
-    let way = Way::of(&first.member.kind, first.member.ecosystem.is_some());
+    let way = MatchStrategy::of(&first.member.kind, first.member.ecosystem.is_some());
     let scope = scopes.name(connection, first.member.scope)?;
-    let pieces: Vec<Piece<'_>> = members.iter().map(piece).collect();
+    let candidates: Vec<Candidate<'_>> = members.iter().map(piece).collect();
     let mut made = BTreeMap::new();
-    for group in group(way, &pieces) {
+    for group in group(way, &candidates) {
         let mut group: Vec<&InBlock> = group.into_iter().filter_map(|at| members.get(at)).collect();
         group.sort_by_key(|it| (it.summed.first_seen_at, it.summed.public_id));
         let marks = || group.iter().flat_map(|it| it.member.marks.split('\n'));
         let mut ids: Vec<i64> = match way {
-            Way::Advisory => {
+            MatchStrategy::Advisory => {
                 best_first(marks()).into_iter().map(|mark| hash(["package", &block.to_string(), mark])).collect()
             }
-            Way::Place | Way::Secret => {
+            MatchStrategy::Place | MatchStrategy::Secret => {
                 group.iter().map(|it| hash(["finding", scope, &it.summed.public_id.to_string()])).collect()
             }
         };
@@ -333,18 +333,18 @@ fn make<'a>(
             continue;
         }
         let id = ids.remove(0);
-        let numbers = (way == Way::Advisory).then(|| best_first(marks().filter(|mark| is_number(mark))));
+        let numbers = (way == MatchStrategy::Advisory).then(|| best_first(marks().filter(|mark| is_number(mark))));
         let advisories = numbers.filter(|it| !it.is_empty()).map(|it| format!(" {} ", it.join(" ")));
-        let Some(sum) = Sum::of(&group.iter().map(|it| (it.instance_id, &it.summed))) else { continue };
+        let Some(sum) = IssueSummary::of(&group.iter().map(|it| (it.instance_id, &it.summed))) else { continue };
         let Some(first) = group.first().copied() else { continue };
         made.insert(id, Made { first, members: group, aliases: ids, advisories, sum });
     }
     Ok(made)
 }
 
-fn piece(of: &InBlock) -> Piece<'_> {
+fn piece(of: &InBlock) -> Candidate<'_> {
     let InBlock { member, summed, .. } = of;
-    Piece {
+    Candidate {
         source: of.instance_id,
         identity: member.identity,
         public_id: summed.public_id,
@@ -372,8 +372,19 @@ fn write_issue(
     known: Option<i64>,
 ) -> Result<(i64, bool)> {
     let first = &issue.first.member;
-    let Sum { shown, status, open, security, severity, priority, cvss, epss, sources, findings, first_seen_at } =
-        issue.sum;
+    let IssueSummary {
+        shown,
+        status,
+        open,
+        security,
+        severity,
+        priority,
+        cvss,
+        epss,
+        sources,
+        findings,
+        first_seen_at,
+    } = issue.sum;
     let columns = params![
         id,
         block,

@@ -6,7 +6,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
 };
 
-use super::member::Way;
+use super::member::MatchStrategy;
 
 /// How many places a finding is compared with on each side: those that begin
 /// nearest to it. A file with more of them at one line is made, not written.
@@ -14,7 +14,7 @@ const NEAR: usize = 256;
 
 /// What grouping looks at.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Piece<'a> {
+pub(super) struct Candidate<'a> {
     /// The instance that brought it.
     pub source: i64,
     /// Hash of its identity.
@@ -27,20 +27,20 @@ pub(super) struct Piece<'a> {
     pub marks: BTreeSet<&'a str>,
 }
 
-/// The issues of a block, each as positions of its pieces.
-pub(super) fn group(way: Way, pieces: &[Piece<'_>]) -> Vec<Vec<usize>> {
+/// The issues of a block, each as positions of its candidates.
+pub(super) fn group(way: MatchStrategy, candidates: &[Candidate<'_>]) -> Vec<Vec<usize>> {
     match way {
-        Way::Advisory => by_marks(pieces),
-        Way::Place | Way::Secret => by_place(way, pieces),
+        MatchStrategy::Advisory => by_marks(candidates),
+        MatchStrategy::Place | MatchStrategy::Secret => by_place(way, candidates),
     }
 }
 
 /// Pieces that hang together over common marks. Each joined one points to
 /// another of its group, and the first of them to itself.
-fn by_marks(pieces: &[Piece<'_>]) -> Vec<Vec<usize>> {
-    let mut above: Vec<usize> = (0..pieces.len()).collect();
+fn by_marks(candidates: &[Candidate<'_>]) -> Vec<Vec<usize>> {
+    let mut above: Vec<usize> = (0..candidates.len()).collect();
     let mut by_mark: HashMap<&str, usize> = HashMap::new();
-    for (at, piece) in pieces.iter().enumerate() {
+    for (at, piece) in candidates.iter().enumerate() {
         for mark in &piece.marks {
             let other = *by_mark.entry(mark).or_insert(at);
             let (one, other) = (first_of(&mut above, at), first_of(&mut above, other));
@@ -50,7 +50,7 @@ fn by_marks(pieces: &[Piece<'_>]) -> Vec<Vec<usize>> {
         }
     }
     let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    for at in 0..pieces.len() {
+    for at in 0..candidates.len() {
         groups.entry(first_of(&mut above, at)).or_default().push(at);
     }
     groups.into_values().collect()
@@ -85,8 +85,8 @@ struct Spot {
     common: Option<(u32, u32)>,
 }
 
-fn by_place(way: Way, pieces: &[Piece<'_>]) -> Vec<Vec<usize>> {
-    let units = by_prints(findings(pieces));
+fn by_place(way: MatchStrategy, candidates: &[Candidate<'_>]) -> Vec<Vec<usize>> {
+    let units = by_prints(findings(candidates));
     let mut spots: Vec<Spot> = Vec::new();
     // Spots by the first of their lines.
     let mut starts: BTreeSet<(u32, usize)> = BTreeSet::new();
@@ -130,8 +130,8 @@ fn by_place(way: Way, pieces: &[Piece<'_>]) -> Vec<Vec<usize>> {
 
 /// The findings that sources tell apart: what is there before what vanished,
 /// in the order of the file.
-fn findings<'a>(pieces: &[Piece<'a>]) -> Vec<Unit<'a>> {
-    let mut order: Vec<(usize, &Piece<'a>)> = pieces.iter().enumerate().collect();
+fn findings<'a>(candidates: &[Candidate<'a>]) -> Vec<Unit<'a>> {
+    let mut order: Vec<(usize, &Candidate<'a>)> = candidates.iter().enumerate().collect();
     order.sort_by_key(|(_, it)| (it.vanished, it.lines.is_none(), it.lines, it.public_id));
     let mut known: BTreeMap<(i64, i64), usize> = BTreeMap::new();
     let mut units: Vec<Unit<'a>> = Vec::new();
@@ -201,9 +201,9 @@ fn overlap(one: Option<(u32, u32)>, other: Option<(u32, u32)>) -> Option<(u32, u
 }
 
 /// Whether two findings may be about the same.
-fn agree(way: Way, one: &BTreeSet<&str>, other: &BTreeSet<&str>) -> bool {
+fn agree(way: MatchStrategy, one: &BTreeSet<&str>, other: &BTreeSet<&str>) -> bool {
     // Who does not say what a secret opens contradicts nobody.
-    (way == Way::Secret && (one.is_empty() || other.is_empty())) || !one.is_disjoint(other)
+    (way == MatchStrategy::Secret && (one.is_empty() || other.is_empty())) || !one.is_disjoint(other)
 }
 
 /// The marks of an advisory's group, the one first that it is best known by.
@@ -216,12 +216,12 @@ pub(super) fn best_first<'a>(marks: impl Iterator<Item = &'a str>) -> Vec<&'a st
 
 #[cfg(test)]
 mod tests {
-    use super::{Piece, Way, best_first, group};
+    use super::{Candidate, MatchStrategy, best_first, group};
 
     /// Pieces as `source identity lines prints marks`, with `!` before those
     /// that vanished; groups as their numbers from 1, in order.
-    fn check(way: Way, lines: &[&str]) -> String {
-        let pieces: Vec<Piece<'_>> = lines
+    fn check(way: MatchStrategy, lines: &[&str]) -> String {
+        let candidates: Vec<Candidate<'_>> = lines
             .iter()
             .zip(1..)
             .map(|(line, public_id)| {
@@ -229,7 +229,7 @@ mod tests {
                 let words: Vec<&str> = line.trim_start_matches('!').split(' ').collect();
                 let list = |at: usize| words[at].split(',').filter(|it| *it != "-").collect();
                 let range = words[2].split_once('-').filter(|(from, _)| !from.is_empty());
-                Piece {
+                Candidate {
                     source: words[0].parse().unwrap(),
                     identity: words[1].parse().unwrap(),
                     public_id,
@@ -240,12 +240,12 @@ mod tests {
                 }
             })
             .collect();
-        let mut groups: Vec<Vec<usize>> = group(way, &pieces);
+        let mut groups: Vec<Vec<usize>> = group(way, &candidates);
         // In any order of the input, the same.
-        let mut turned = pieces.clone();
+        let mut turned = candidates.clone();
         turned.reverse();
         let mut other: Vec<Vec<usize>> = group(way, &turned);
-        other.iter_mut().flatten().for_each(|at| *at = pieces.len() - 1 - *at);
+        other.iter_mut().flatten().for_each(|at| *at = candidates.len() - 1 - *at);
         for groups in [&mut groups, &mut other] {
             groups.iter_mut().for_each(|group| group.sort_unstable());
             groups.sort();
@@ -257,7 +257,7 @@ mod tests {
 
     #[test]
     fn advisories_hang_together_over_chains() {
-        let check = |lines: &[&str]| check(Way::Advisory, lines);
+        let check = |lines: &[&str]| check(MatchStrategy::Advisory, lines);
         assert_eq!(check(&["1 1 - - CVE-1", "2 1 - - GHSA-1"]), "1 | 2");
         assert_eq!(check(&["1 1 - - CVE-1", "2 1 - - GHSA-1", "3 1 - - CVE-1,GHSA-1"]), "1 2 3");
         assert_eq!(check(&["1 1 - - A", "1 2 - - B,C", "1 3 - - D", "1 4 - - A,B", "2 9 - - D"]), "1 2 4 | 3 5");
@@ -265,7 +265,7 @@ mod tests {
 
     #[test]
     fn two_sources_see_the_same_at_a_common_line() {
-        let check = |lines: &[&str]| check(Way::Place, lines);
+        let check = |lines: &[&str]| check(MatchStrategy::Place, lines);
         assert_eq!(check(&["1 1 5-9 - cwe:89", "2 1 7-7 - cwe:89,cwe:564"]), "1 2");
         assert_eq!(check(&["1 1 5-9 - cwe:89", "2 1 10-10 - cwe:89"]), "1 | 2");
         assert_eq!(check(&["1 1 5-9 - cwe:89", "2 1 7-7 - cwe:79"]), "1 | 2");
@@ -277,7 +277,7 @@ mod tests {
 
     #[test]
     fn two_findings_of_one_source_are_never_joined() {
-        let check = |lines: &[&str]| check(Way::Place, lines);
+        let check = |lines: &[&str]| check(MatchStrategy::Place, lines);
         assert_eq!(check(&["1 1 5-5 - a", "1 2 5-5 - a"]), "1 | 2");
         assert_eq!(check(&["1 1 5-5 - a", "1 2 5-5 - a", "2 1 5-5 - a"]), "1 3 | 2");
         assert_eq!(check(&["1 1 5-5 p a", "1 2 5-5 p a"]), "1 | 2");
@@ -288,7 +288,7 @@ mod tests {
 
     #[test]
     fn identities_go_before_lines_and_what_is_there_before_what_vanished() {
-        let check = |lines: &[&str]| check(Way::Place, lines);
+        let check = |lines: &[&str]| check(MatchStrategy::Place, lines);
         assert_eq!(check(&["1 1 5-5 p a", "2 1 90-90 p a", "2 2 5-5 - a"]), "1 2 | 3");
         assert_eq!(check(&["!1 1 5-5 - a", "1 2 5-5 - a", "2 1 5-5 - a"]), "1 | 2 3");
         assert_eq!(check(&["!1 1 5-5 - a", "2 1 5-5 - a"]), "1 2");
@@ -297,7 +297,7 @@ mod tests {
 
     #[test]
     fn secrets_agree_unless_both_name_another_service() {
-        let check = |lines: &[&str]| check(Way::Secret, lines);
+        let check = |lines: &[&str]| check(MatchStrategy::Secret, lines);
         assert_eq!(check(&["1 1 5-5 - aws", "2 1 5-5 - aws,amazon"]), "1 2");
         assert_eq!(check(&["1 1 5-5 - aws", "2 1 5-5 - -"]), "1 2");
         assert_eq!(check(&["1 1 5-5 - aws", "2 1 5-5 - slack"]), "1 | 2");
@@ -315,9 +315,9 @@ mod tests {
     fn many_findings_of_one_block_are_grouped_at_once() {
         const MANY: i64 = 100_000;
         let own: Vec<String> = (0..MANY).map(|at| format!("own-{at}")).collect();
-        let mut pieces: Vec<Piece<'_>> = Vec::new();
+        let mut candidates: Vec<Candidate<'_>> = Vec::new();
         for (at, own) in (0..).zip(&own) {
-            pieces.push(Piece {
+            candidates.push(Candidate {
                 source: 1,
                 identity: at,
                 public_id: at,
@@ -327,7 +327,7 @@ mod tests {
                 marks: ["mark", own.as_str()].into(),
             });
         }
-        assert_eq!(group(Way::Advisory, &pieces).len(), 1);
-        assert_eq!(group(Way::Place, &pieces).len(), own.len());
+        assert_eq!(group(MatchStrategy::Advisory, &candidates).len(), 1);
+        assert_eq!(group(MatchStrategy::Place, &candidates).len(), own.len());
     }
 }

@@ -47,7 +47,7 @@ const COMMON_WORDS: [&str; 32] = [
 
 /// How findings of a kind are compared.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Way {
+pub(super) enum MatchStrategy {
     /// By advisories of a package.
     Advisory,
     /// By their place in a file.
@@ -58,7 +58,7 @@ pub(super) enum Way {
 
 /// A finding as issues see it.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Member {
+pub(super) struct MatchKey {
     /// The repository, or minus the project.
     pub scope: i64,
     pub kind: String,
@@ -71,7 +71,7 @@ pub(super) struct Member {
     pub lines: Option<(u32, u32)>,
 }
 
-impl Member {
+impl MatchKey {
     /// What a finding says. `aliases` gives all numbers of an advisory.
     pub fn of<E>(
         subject: &Subject<'_>,
@@ -87,10 +87,10 @@ impl Member {
             }
             None => (None, finding.location.as_ref().map(|at| path(&at.path)).unwrap_or_default()),
         };
-        let marks = match Way::of(kind, ecosystem.is_some()) {
-            Way::Advisory => advisories(finding, aliases)?,
-            Way::Place => weaknesses(finding, subject.rule.as_deref()),
-            Way::Secret => words(finding),
+        let marks = match MatchStrategy::of(kind, ecosystem.is_some()) {
+            MatchStrategy::Advisory => advisories(finding, aliases)?,
+            MatchStrategy::Place => weaknesses(finding, subject.rule.as_deref()),
+            MatchStrategy::Secret => words(finding),
         };
         let identity = &finding.identity;
         let prints: BTreeSet<String> = std::iter::once(&identity.key)
@@ -120,7 +120,7 @@ impl Member {
     }
 }
 
-impl Way {
+impl MatchStrategy {
     pub fn of(kind: &str, has_package: bool) -> Self {
         match kind {
             _ if has_package => Self::Advisory,

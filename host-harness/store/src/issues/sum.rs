@@ -67,7 +67,7 @@ impl From<&Subject<'_>> for Summed {
 
 /// The sum of an issue's findings.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Sum<'a> {
+pub(super) struct IssueSummary<'a> {
     /// The most urgent finding.
     pub shown: &'a Summed,
     pub status: &'a str,
@@ -83,7 +83,7 @@ pub(super) struct Sum<'a> {
     pub first_seen_at: i64,
 }
 
-impl<'a> Sum<'a> {
+impl<'a> IssueSummary<'a> {
     /// Sums up findings, given with their instances; none of none.
     pub fn of(findings: &(impl Iterator<Item = (i64, &'a Summed)> + Clone)) -> Option<Self> {
         let each = || findings.clone().map(|(_, it)| it);
@@ -115,7 +115,7 @@ impl<'a> Sum<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Sum, Summed};
+    use super::{IssueSummary, Summed};
 
     fn check(findings: &[(i64, &str, i64)]) -> String {
         let summed = |(at, (instance, status, severity)): (usize, &(i64, &str, i64))| {
@@ -134,7 +134,7 @@ mod tests {
             (*instance, summed)
         };
         let all: Vec<(i64, Summed)> = findings.iter().enumerate().map(summed).collect();
-        let sum = Sum::of(&all.iter().map(|(instance, it)| (*instance, it))).unwrap();
+        let sum = IssueSummary::of(&all.iter().map(|(instance, it)| (*instance, it))).unwrap();
         format!(
             "{} {} severity {} sources {} of {}, since {}",
             sum.shown.title, sum.status, sum.severity, sum.sources, sum.findings, sum.first_seen_at

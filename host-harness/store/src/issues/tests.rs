@@ -126,7 +126,7 @@ fn code(title: &str, rule: &str, path: &str, from: u32, to: u32) -> Value {
 fn a_rule_may_change_with_each_page_of_a_sync() {
     let desk = Desk::with_project();
     let waiting = || {
-        let sql = "SELECT count(*), max(last_finding) FROM stale_rules";
+        let sql = "SELECT count(*), max(last_finding) FROM dirty_rules";
         desk.store.with(|store| store.connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))).unwrap()
     };
     let write = |cwe: u32| {
@@ -538,7 +538,7 @@ fn content(desk: &Desk) -> String {
 
 fn make_anew(desk: &Desk) {
     let sql = "DELETE FROM issues; DELETE FROM issue_aliases; DELETE FROM issue_members; \
-               INSERT INTO stale SELECT id FROM findings;";
+               INSERT INTO dirty_findings SELECT id FROM findings;";
     desk.store.with(|store| store.connection.execute_batch(sql)).unwrap();
     desk.refresh();
 }

@@ -21,7 +21,7 @@ const MAX_NAME_CHARS: usize = 200;
 
 /// What was mapped without a person.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, schemars::JsonSchema)]
-pub struct Settled {
+pub struct ResolvedMappings {
     /// Projects that were mapped to a listed repository.
     pub projects_matched: u64,
     /// Projects that were mapped to a repository of their own.
@@ -59,12 +59,12 @@ pub(crate) fn settle(
     instance_id: Option<i64>,
     relisted: bool,
     now: Timestamp,
-) -> Result<Settled> {
+) -> Result<ResolvedMappings> {
     let open = open(connection, instance_id, relisted)?;
     // Most syncs bring no new project: then nothing is looked up.
     if open.is_empty() {
         sweep(connection)?;
-        return Ok(Settled::default());
+        return Ok(ResolvedMappings::default());
     }
     let mut settler = Settler::new(connection, now)?;
     let mut placeless = Vec::new();
@@ -108,14 +108,14 @@ struct Settler<'a> {
     listed: RepositoryIndex,
     /// Repositories with an address that were made of projects.
     made: u64,
-    settled: Settled,
+    settled: ResolvedMappings,
 }
 
 impl<'a> Settler<'a> {
     fn new(connection: &'a Connection, now: Timestamp) -> Result<Self> {
         let repositories = Repositories::load(connection)?;
         let listed = repositories.index_of(|known| known.listed);
-        Ok(Self { connection, now, repositories, listed, made: 0, settled: Settled::default() })
+        Ok(Self { connection, now, repositories, listed, made: 0, settled: ResolvedMappings::default() })
     }
 
     /// Looks whether the URL of a mapped project leads elsewhere than to its

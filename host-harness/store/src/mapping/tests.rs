@@ -3,17 +3,17 @@ use appsec_model::{Project, ProjectRef};
 use serde_json::json;
 
 use crate::{
-    AutoMap, KeptFindings, MappingFilter, MappingRow, MappingState, NewInstance, ScanFields, Settled,
+    AutoMap, KeptFindings, MappingFilter, MappingRow, MappingState, NewInstance, ResolvedMappings, ScanFields,
     fixture::{Desk, at, project},
 };
 
-fn put(desk: &Desk, csv: &str) -> Settled {
+fn put(desk: &Desk, csv: &str) -> ResolvedMappings {
     let list = RepositoryList::read_csv(csv.as_bytes(), "list").unwrap();
     assert_eq!(list.problems, []);
     desk.store.with(|store| store.put_repositories(&list.repositories, false, at(1))).unwrap().settled
 }
 
-fn auto(desk: &Desk, mode: AutoMap) -> Settled {
+fn auto(desk: &Desk, mode: AutoMap) -> ResolvedMappings {
     desk.store.with(|store| store.set_auto_map(desk.instance_id, mode, at(1))).unwrap()
 }
 
@@ -105,7 +105,7 @@ fn with_a_list_what_matches_well_is_mapped_and_the_rest_waits() {
     ");
     let read = desk.store.with(|store| store.read_projects(desk.instance_id)).unwrap();
     assert_eq!(read, ["1", "2"].map(str::to_owned).into());
-    assert_eq!(auto(&desk, AutoMap::Manual), Settled::default());
+    assert_eq!(auto(&desk, AutoMap::Manual), ResolvedMappings::default());
     let settled = auto(&desk, AutoMap::Create);
     assert_eq!((settled.projects_matched, settled.projects_created), (0, 4));
     assert_eq!(desk.store.with(|store| store.mapping_counts(None)).unwrap().mapped, 6);

@@ -121,9 +121,9 @@ pub struct DayCounts {
     /// Fixed, as the vendor says.
     pub fixed: u64,
     /// No longer brought by a complete read.
-    pub gone: u64,
+    pub vanished: u64,
     /// Ignored.
-    pub set_aside: u64,
+    pub dismissed: u64,
     /// Open at its end.
     pub open: u64,
 }
@@ -351,7 +351,7 @@ impl FindingStore {
     fn days(&self, filter: &DashboardFilter, now: Timestamp) -> Result<Vec<DayCounts>> {
         let today = day(now.as_micros());
         let happened = self.sums(
-            "SELECT day, sum(new), sum(reopened), sum(fixed), sum(gone), sum(set_aside) FROM metric_days{} \
+            "SELECT day, sum(new), sum(reopened), sum(fixed), sum(vanished), sum(dismissed) FROM metric_days{} \
              GROUP BY day ORDER BY day",
             &filter.conditions(),
             |row| {
@@ -360,8 +360,8 @@ impl FindingStore {
                     new: number(1)?,
                     reopened: number(2)?,
                     fixed: number(3)?,
-                    gone: number(4)?,
-                    set_aside: number(5)?,
+                    vanished: number(4)?,
+                    dismissed: number(5)?,
                     ..DayCounts::default()
                 };
                 Ok((row.get::<_, i64>(0)?, counts))
@@ -374,7 +374,7 @@ impl FindingStore {
             let mut last = None;
             while let Some((day, counts)) = happened.next_if(|(day, _)| *day <= until) {
                 *open += counts.new + counts.reopened;
-                *open = open.saturating_sub(counts.fixed + counts.gone + counts.set_aside);
+                *open = open.saturating_sub(counts.fixed + counts.vanished + counts.dismissed);
                 last = Some((day, counts));
             }
             last.filter(|(day, _)| *day == until).map(|(_, counts)| counts).unwrap_or_default()

@@ -46,9 +46,9 @@ fn happened(dashboard: &Dashboard) -> Vec<String> {
     dashboard
         .days
         .iter()
-        .filter(|it| it.new + it.reopened + it.fixed + it.gone + it.set_aside > 0)
+        .filter(|it| it.new + it.reopened + it.fixed + it.vanished + it.dismissed > 0)
         .map(|it| {
-            let counts = [it.new, it.reopened, it.fixed, it.gone, it.set_aside];
+            let counts = [it.new, it.reopened, it.fixed, it.vanished, it.dismissed];
             format!("{} {counts:?} {}", it.day, it.open)
         })
         .collect()
@@ -59,7 +59,7 @@ fn body(key: &str, status: &str) -> Value {
 }
 
 #[test]
-fn a_finding_is_new_fixed_reopened_gone_and_set_aside_each_on_its_day() {
+fn a_finding_is_new_fixed_reopened_vanished_and_dismissed_each_on_its_day() {
     let desk = desk();
     let days: [(i64, &[(&str, &str)]); 6] = [
         (10, &[("a", "open"), ("b", "open"), ("c", "fixed"), ("d", "reviewing")]),

@@ -9,11 +9,11 @@ use super::{
     Classified, PageCommit, PageCounts, ProjectIndex, RecordState,
     findings::{Batch, RecordWriter, Written},
     packages::{settle_packages, write_packages},
-    tally::Tally,
+    stats::RunStats,
     vanish::{Revived, Unseen, revive, vanish_unseen},
 };
 use crate::{
-    FindingStore, ReadCounts, Result, StoreError, assess,
+    FetchStats, FindingStore, Result, StoreError, assess,
     compress::Decoder,
     derive::{RulesById, derive_new},
     json,
@@ -63,10 +63,10 @@ fn take_page(
     projects: &ProjectIndex,
     rules: &mut RulesById,
 ) -> Result<PageCounts> {
-    require_pending(connection, page.read_id)?;
+    require_pending(connection, page.fetch_id)?;
     let ids = Vec::with_capacity(page.records.len());
-    let mut outcome = PageCounts { counts: page.costs, ids, ..PageCounts::default() };
-    let mut tally = Tally::default();
+    let mut outcome = PageCounts { counts: page.usage, ids, ..PageCounts::default() };
+    let mut stats = RunStats::default();
     outcome.counts.pages = 1;
     outcome.counts.records = page.records.len() as u64;
 
@@ -82,10 +82,10 @@ fn take_page(
         outcome.counts.findings += u64::from(packed.finding.is_some());
         outcome.counts.packages += u64::from(packed.finding.is_none() && packed.package.is_some());
     }
-    let Written { new, left } = writer.finish(&mut tally)?;
+    let Written { new, left } = writer.finish(&mut stats)?;
     derive_new(connection, decoder, compiled, page.instance_id, new, rules, page.now)?;
     settle_packages(connection, &left, page.now)?;
-    count(connection, decoder, page, &mut outcome, &mut tally)?;
+    count(connection, decoder, page, &mut outcome, &mut stats)?;
     outcome.ids.extend(&taken);
 
     write_diagnostics(connection, &batch, &taken, &mut outcome.counts)?;
@@ -94,21 +94,21 @@ fn take_page(
     for diagnostic in &page.normalized.diagnostics {
         let index = diagnostic.index.and_then(|index| usize::try_from(index).ok());
         if let Some(project_id) = index.and_then(|index| *projects_of.get(index)?) {
-            tally.diagnostic(project_id, diagnostic.level);
+            stats.diagnostic(project_id, diagnostic.level);
         }
     }
-    close_page(connection, decoder, page, projects, &mut outcome, &mut tally)?;
-    tally.write(connection, page.run_id, page.now)?;
+    close_page(connection, decoder, page, projects, &mut outcome, &mut stats)?;
+    stats.write(connection, page.run_id, page.now)?;
     Ok(outcome)
 }
 
 /// A read that was given up, or ended with its run, takes no page in any more:
 /// whoever fetched this one was too late.
-fn require_pending(connection: &Connection, read_id: i64) -> Result<()> {
-    let sql = "SELECT reads.state = 'pending' AND runs.state = 'running' FROM reads JOIN runs ON runs.id = run_id \
-               WHERE reads.id = ?1";
-    let pending = connection.prepare_cached(sql)?.query_row([read_id], |row| row.get(0)).optional()?;
-    if pending == Some(true) { Ok(()) } else { Err(StoreError::ReadEnded) }
+fn require_pending(connection: &Connection, fetch_id: i64) -> Result<()> {
+    let sql = "SELECT fetches.state = 'pending' AND runs.state = 'running' FROM fetches JOIN runs ON runs.id = run_id \
+               WHERE fetches.id = ?1";
+    let pending = connection.prepare_cached(sql)?.query_row([fetch_id], |row| row.get(0)).optional()?;
+    if pending == Some(true) { Ok(()) } else { Err(StoreError::FetchEnded) }
 }
 
 impl PageCommit {
@@ -132,11 +132,11 @@ fn count(
     decoder: &Decoder,
     page: &PageCommit,
     outcome: &mut PageCounts,
-    tally: &mut Tally,
+    stats: &mut RunStats,
 ) -> Result<()> {
     let counts = &mut outcome.counts;
     for it in &page.records {
-        tally.record(it);
+        stats.record(it);
         let Classified { state, .. } = it;
         match *state {
             RecordState::New => counts.new += 1,
@@ -148,7 +148,7 @@ fn count(
             RecordState::Returned { id } => {
                 counts.changed += 1;
                 outcome.ids.push(id);
-                match revive(connection, decoder, id, page.run_id, page.now, tally)? {
+                match revive(connection, decoder, id, page.run_id, page.now, stats)? {
                     Revived::Finding => counts.findings += 1,
                     Revived::Package => counts.packages += 1,
                     Revived::Neither => counts.unusable += 1,
@@ -191,7 +191,7 @@ pub(crate) fn write_diagnostics(
     connection: &Connection,
     batch: &Batch<'_>,
     taken: &[i64],
-    counts: &mut ReadCounts,
+    counts: &mut FetchStats,
 ) -> Result<()> {
     let mut insert = connection
         .prepare_cached("INSERT INTO diagnostics (instance_id, run_id, record_id, document) VALUES (?1, ?2, ?3, ?4)")?;
@@ -218,16 +218,16 @@ fn close_page(
     page: &PageCommit,
     projects: &ProjectIndex,
     outcome: &mut PageCounts,
-    tally: &mut Tally,
+    stats: &mut RunStats,
 ) -> Result<()> {
     connection
         .prepare_cached("INSERT INTO read_pages VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET seen = excluded.seen")?
-        .execute(params![page.read_id, page.page, seen::encode(outcome.ids.clone())])?;
+        .execute(params![page.fetch_id, page.page, seen::encode(outcome.ids.clone())])?;
     let (cursor, state) = match &page.next {
         NextPage::Cursor(cursor) => (Some(cursor), "pending"),
         NextPage::Complete => {
             if page.full {
-                match vanish_unseen(connection, decoder, page, projects, tally)? {
+                match vanish_unseen(connection, decoder, page, projects, stats)? {
                     Unseen::Marked(vanished) => outcome.counts.vanished = vanished,
                     Unseen::Refused(why) => outcome.refused = Some(why),
                     Unseen::AskAgain(missed) => outcome.missed = missed,
@@ -242,13 +242,13 @@ fn close_page(
         }
     };
     if state != "pending" {
-        connection.execute("DELETE FROM read_pages WHERE read_id = ?1", [page.read_id])?;
+        connection.execute("DELETE FROM read_pages WHERE fetch_id = ?1", [page.fetch_id])?;
     }
     let again = if outcome.missed.is_empty() { None } else { Some(json("scope", &outcome.missed)?) };
     let counts = &outcome.counts;
     connection
         .prepare_cached(
-            "UPDATE reads SET cursor = ?2, state = ?3, pages = pages + 1, records = records + ?4, new = new + ?5, \
+            "UPDATE fetches SET cursor = ?2, state = ?3, pages = pages + 1, records = records + ?4, new = new + ?5, \
              changed = changed + ?6, unchanged = unchanged + ?7, repeated = repeated + ?8, unmapped = unmapped + ?9, \
              warnings = warnings + ?10, unusable = unusable + ?11, requests = requests + ?12, \
              received_bytes = received_bytes + ?13, waits = waits + ?14, waited_ms = waited_ms + ?15, \
@@ -257,7 +257,7 @@ fn close_page(
              WHERE id = ?1",
         )?
         .execute(params![
-            page.read_id,
+            page.fetch_id,
             cursor,
             state,
             counts.records,

@@ -12,9 +12,9 @@ use rusqlite::{CachedStatement, Connection, params};
 use super::{
     Classified, Contents, ProjectIndex, RecordState,
     contents::Packed,
-    lead::{Shown, lead},
     packages::PackageIds,
-    tally::Tally,
+    primary::{Shown, elect_primary},
+    stats::RunStats,
 };
 use crate::{
     Result, StoreError,
@@ -380,15 +380,15 @@ impl<'a> RecordWriter<'a> {
     }
 
     /// Decides what the findings show that this page shares with others.
-    pub fn finish(self, tally: &mut Tally) -> Result<Written<'a>> {
+    pub fn finish(self, stats: &mut RunStats) -> Result<Written<'a>> {
         let Self { connection, decoder, batch, touched, written, left, new, .. } = self;
         let (shared, new) = new.into_iter().partition::<Vec<_>, _>(|it| touched.contains(&it.id));
-        let mut mark = connection.prepare_cached("INSERT OR IGNORE INTO stale VALUES (?1)")?;
+        let mut mark = connection.prepare_cached("INSERT OR IGNORE INTO dirty_findings VALUES (?1)")?;
         for it in shared {
             mark.execute([it.id])?;
         }
         for id in touched {
-            tally.led(lead(connection, decoder, id, Some(batch.now), |record| written.get(&record).copied())?);
+            stats.led(elect_primary(connection, decoder, id, Some(batch.now), |record| written.get(&record).copied())?);
         }
         Ok(Written { new, left })
     }

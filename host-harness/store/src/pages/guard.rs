@@ -25,7 +25,7 @@ pub struct PercentError;
 
 impl Percent {
     /// What one sync may find gone without a question, where nothing else is set.
-    pub const DEFAULT_VANISH: Self = Self(30);
+    pub const DEFAULT_REMOVAL: Self = Self(30);
 
     /// So many percent.
     pub fn new(percent: u8) -> Option<Self> {

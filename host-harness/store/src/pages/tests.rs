@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 
 use super::{Batch, Classified, Contents, OnAbsence, PageCommit, ProjectIndex, RecordState, write_rules};
 use crate::{
-    Filter, HashedRecord, PackageFilter, PackageRow, PlannedRead, ReadCounts, ReadState, RunMode, RunState, Seen,
+    FetchState, FetchStats, FetchTask, Filter, HashedRecord, PackageFilter, PackageRow, RunMode, RunState, Seen,
     StoreError,
     assess::rule as rule_of,
     derive::RulesById,
@@ -18,7 +18,7 @@ fn nameless() -> HashedRecord {
 }
 
 /// A page of records that become nothing, the last one of its read.
-fn page(desk: &Desk, run_id: i64, read_id: i64, records: Vec<Classified>) -> PageCommit {
+fn page(desk: &Desk, run_id: i64, fetch_id: i64, records: Vec<Classified>) -> PageCommit {
     let (instance_id, normalized) = (desk.instance_id, Normalized::default());
     let contents = desk.store.contents(instance_id, "", &Kind::Sast, &records, &normalized).unwrap();
     PageCommit {
@@ -26,7 +26,7 @@ fn page(desk: &Desk, run_id: i64, read_id: i64, records: Vec<Classified>) -> Pag
         instance: "code".to_owned(),
         origin: String::new(),
         run_id,
-        read_id,
+        fetch_id,
         kind: Kind::Sast,
         page: 0,
         next: NextPage::Complete,
@@ -37,7 +37,7 @@ fn page(desk: &Desk, run_id: i64, read_id: i64, records: Vec<Classified>) -> Pag
         on_absence: OnAbsence::Mark,
         ask_again: false,
         scope: None,
-        costs: ReadCounts::default(),
+        usage: FetchStats::default(),
         now: NOW,
     }
 }
@@ -46,10 +46,10 @@ fn page(desk: &Desk, run_id: i64, read_id: i64, records: Vec<Classified>) -> Pag
 fn the_same_record_of_two_reads_at_one_time_is_kept_once() {
     let desk = Desk::new();
     let instance_id = desk.instance_id;
-    let planned = PlannedRead { kind: Kind::Sast, scope: Scope::Deployment };
+    let planned = FetchTask { kind: Kind::Sast, scope: Scope::Deployment };
     let reads = desk.store.with(|store| {
         let run_id = store.start_run(instance_id, RunMode::Full, true, 0, &[planned.clone(), planned], NOW).unwrap();
-        store.run(run_id).unwrap().unwrap().reads
+        store.run(run_id).unwrap().unwrap().fetches
     });
     let projects = ProjectIndex::default();
     let classify =
@@ -67,28 +67,28 @@ fn the_same_record_of_two_reads_at_one_time_is_kept_once() {
 fn a_page_that_comes_after_its_read_has_ended_is_not_taken_in() {
     let desk = Desk::new();
     let instance_id = desk.instance_id;
-    let (run_id, read_id) = desk.store.with(|store| {
-        let planned = PlannedRead { kind: Kind::Sast, scope: Scope::Deployment };
+    let (run_id, fetch_id) = desk.store.with(|store| {
+        let planned = FetchTask { kind: Kind::Sast, scope: Scope::Deployment };
         let run_id = store.start_run(instance_id, RunMode::Full, true, 0, &[planned], NOW).unwrap();
-        (run_id, store.run(run_id).unwrap().unwrap().reads[0].id)
+        (run_id, store.run(run_id).unwrap().unwrap().fetches[0].id)
     });
     let projects = ProjectIndex::default();
     let records = desk
         .store
         .with(|store| store.classify(instance_id, "", vec![nameless()], &projects, &Seen::default()))
         .unwrap();
-    let page = page(&desk, run_id, read_id, records);
+    let page = page(&desk, run_id, fetch_id, records);
     let commit = || desk.store.with(|store| store.commit_page(&page, &projects));
     let records = || desk.store.with(|store| store.deletion_plan(instance_id)).unwrap();
     let before = records();
     desk.store
         .with(|store| {
-            store.give_up_read(read_id, ReadState::Failed, &crate::Cause::new(appsec_grant::Code::Stopped, "any"))
+            store.give_up_fetch(fetch_id, FetchState::Failed, &crate::Cause::new(appsec_grant::Code::Stopped, "any"))
         })
         .unwrap();
-    assert!(matches!(commit(), Err(StoreError::ReadEnded)), "it was given up");
+    assert!(matches!(commit(), Err(StoreError::FetchEnded)), "it was given up");
     desk.store.with(|store| store.finish_run(run_id, RunState::Failed, None, NOW)).unwrap();
-    assert!(matches!(commit(), Err(StoreError::ReadEnded)), "its run has ended");
+    assert!(matches!(commit(), Err(StoreError::FetchEnded)), "its run has ended");
     assert_eq!(records(), before);
 }
 
@@ -187,7 +187,7 @@ fn package(record: &RawRecord) -> Value {
     })
 }
 
-fn inventory(desk: &Desk, names: &[(&str, u32)], now: i64) -> ReadCounts {
+fn inventory(desk: &Desk, names: &[(&str, u32)], now: i64) -> FetchStats {
     let records = names.iter().map(|(name, line)| {
         record(Kind::Packages, &json!({ "id": format!("{name}@1.0.0"), "name": name, "line": line }))
     });
@@ -239,9 +239,9 @@ fn scan(desk: &Desk, names: &[&str], now: i64) {
     let (id, store) = (desk.instance_id, &desk.store);
     let records: Vec<HashedRecord> =
         names.iter().map(|name| record(Kind::Sca, &json!({ "id": *name })).into()).collect();
-    let planned = PlannedRead { kind: Kind::Sca, scope: Scope::Deployment };
+    let planned = FetchTask { kind: Kind::Sca, scope: Scope::Deployment };
     let run_id = store.with(|store| store.start_run(id, RunMode::Full, true, 0, &[planned], at(now))).unwrap();
-    let read_id = store.with(|store| store.run(run_id)).unwrap().unwrap().reads[0].id;
+    let fetch_id = store.with(|store| store.run(run_id)).unwrap().unwrap().fetches[0].id;
     let projects = store.with(|store| store.project_index(id)).unwrap();
     let records = store.with(|store| store.classify(id, "", records, &projects, &Seen::default())).unwrap();
     let mut normalized = Normalized::default();
@@ -267,7 +267,7 @@ fn scan(desk: &Desk, names: &[&str], now: i64) {
         instance: "code".to_owned(),
         origin: String::new(),
         run_id,
-        read_id,
+        fetch_id,
         kind: Kind::Sca,
         page: 0,
         next: NextPage::Complete,
@@ -278,7 +278,7 @@ fn scan(desk: &Desk, names: &[&str], now: i64) {
         on_absence: OnAbsence::Mark,
         ask_again: false,
         scope: None,
-        costs: ReadCounts::default(),
+        usage: FetchStats::default(),
         now: at(now),
     };
     store.with(|store| store.commit_page(&page, &projects)).unwrap();

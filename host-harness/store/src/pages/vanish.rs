@@ -8,9 +8,9 @@ use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 use super::{
     PageCommit, ProjectIndex,
     guard::{OnAbsence, Scope, refuse},
-    lead::lead,
     packages::settle_packages,
-    tally::Tally,
+    primary::elect_primary,
+    stats::RunStats,
 };
 use crate::{Cause, FindingStore, Result, Seen, compress::Decoder, history::Change, seen};
 
@@ -32,7 +32,7 @@ pub(super) fn revive(
     record_id: i64,
     run_id: i64,
     now: Timestamp,
-    tally: &mut Tally,
+    stats: &mut RunStats,
 ) -> Result<Revived> {
     let found: Option<Occurrence> = connection
         .prepare_cached(
@@ -43,7 +43,7 @@ pub(super) fn revive(
         .optional()?;
     let Some((finding, r#ref, package)) = found else { return Ok(Revived::Neither) };
     if let Some(finding) = finding {
-        tally.led(lead(connection, decoder, finding, Some(now), |_| None)?);
+        stats.led(elect_primary(connection, decoder, finding, Some(now), |_| None)?);
         Change::returned().note(connection, finding, run_id, r#ref.as_deref(), now)?;
     }
     if let Some(package) = package {
@@ -74,9 +74,9 @@ pub(super) fn vanish_unseen(
     decoder: &Decoder,
     page: &PageCommit,
     projects: &ProjectIndex,
-    tally: &mut Tally,
+    stats: &mut RunStats,
 ) -> Result<Unseen> {
-    let seen = read_seen(connection, page.read_id)?;
+    let seen = read_seen(connection, page.fetch_id)?;
     let scope: Vec<i64> = match &page.scope {
         Some(ids) => ids.iter().filter_map(|id| projects.by_id.get(id).copied()).collect(),
         None => projects.identities.keys().copied().collect(),
@@ -98,7 +98,7 @@ pub(super) fn vanish_unseen(
     if let Some(why) = refuse(connection, page.on_absence, &guarded, &unseen)? {
         return Ok(Unseen::Refused(why));
     }
-    vanish(connection, decoder, &unseen, page.run_id, page.now, tally).map(Unseen::Marked)
+    vanish(connection, decoder, &unseen, page.run_id, page.now, stats).map(Unseen::Marked)
 }
 
 /// The records of a project that a read has not brought.
@@ -148,9 +148,9 @@ impl FindingStore {
         };
         let refused = refuse(&transaction, on_absence, &Scope { instance_id, run_id, of: None }, &gone)?;
         if refused.is_none() {
-            let mut tally = Tally::default();
-            vanish(&transaction, &self.decoder, &gone, run_id, now, &mut tally)?;
-            tally.write(&transaction, run_id, now)?;
+            let mut stats = RunStats::default();
+            vanish(&transaction, &self.decoder, &gone, run_id, now, &mut stats)?;
+            stats.write(&transaction, run_id, now)?;
         }
         transaction.commit()?;
         Ok(refused)
@@ -173,7 +173,7 @@ pub(crate) fn vanish_project(
     let sql = "SELECT coalesce(max(id), 0) FROM runs \
                WHERE instance_id = (SELECT instance_id FROM projects WHERE id = ?1)";
     let run_id = connection.query_row(sql, [project_id], |row| row.get(0))?;
-    vanish(connection, decoder, &gone, run_id, now, &mut Tally::default())
+    vanish(connection, decoder, &gone, run_id, now, &mut RunStats::default())
 }
 
 /// Marks records as no longer there, and tells how many findings or packages
@@ -184,7 +184,7 @@ fn vanish(
     records: &[i64],
     run_id: i64,
     now: Timestamp,
-    tally: &mut Tally,
+    stats: &mut RunStats,
 ) -> Result<u64> {
     let mut update = connection
         .prepare_cached("UPDATE records SET vanished_at = ?2 WHERE id = ?1 RETURNING finding_id, ref, package_id")?;
@@ -198,7 +198,7 @@ fn vanish(
         vanished += u64::from(finding.is_some() || package.is_some());
         packages.extend(package);
         if let Some(finding) = finding {
-            tally.led(lead(connection, decoder, finding, Some(now), |_| None)?);
+            stats.led(elect_primary(connection, decoder, finding, Some(now), |_| None)?);
             Change::vanished().note(connection, finding, run_id, r#ref.as_deref(), now)?;
         }
     }
@@ -207,9 +207,9 @@ fn vanish(
 }
 
 /// What the pages of a read brought so far.
-pub(crate) fn read_seen(connection: &Connection, read_id: i64) -> Result<Seen> {
-    let mut statement = connection.prepare_cached("SELECT seen FROM read_pages WHERE read_id = ?1")?;
-    let mut rows = statement.query([read_id])?;
+pub(crate) fn read_seen(connection: &Connection, fetch_id: i64) -> Result<Seen> {
+    let mut statement = connection.prepare_cached("SELECT seen FROM read_pages WHERE fetch_id = ?1")?;
+    let mut rows = statement.query([fetch_id])?;
     let mut seen = Seen::default();
     while let Some(row) = rows.next()? {
         for id in seen::decode(row.get_ref(0)?.as_blob().unwrap_or_default()) {

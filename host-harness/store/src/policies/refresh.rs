@@ -10,7 +10,7 @@ use appsec_policy::{Evaluation, On, OutcomeResult, Policies, Subject};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use super::{Compiled, over, subject::Reader};
-use crate::{FindingStore, Result, StoreError, compress::Decoder, derive::Stale};
+use crate::{FindingStore, Result, StoreError, compress::Decoder, derive::Dirty};
 
 /// Findings or issues that are evaluated in one transaction.
 const BATCH: usize = 500;
@@ -20,7 +20,7 @@ pub(crate) fn derive(
     connection: &Connection,
     decoder: &Decoder,
     compiled: &Compiled,
-    batch: &[Stale<'_>],
+    batch: &[Dirty<'_>],
     now: Timestamp,
 ) -> Result<()> {
     let policies = usable(compiled.newest(connection))?.map(|(_, policies)| policies);
@@ -39,7 +39,7 @@ pub(crate) fn derive(
         if over_issues {
             connection
                 .prepare_cached(
-                    "INSERT OR IGNORE INTO stale_issues SELECT issues.id FROM issue_members \
+                    "INSERT OR IGNORE INTO dirty_issues SELECT issues.id FROM issue_members \
                      JOIN issues ON issues.row = issue_row WHERE finding_id = ?1",
                 )?
                 .execute([stale.id])?;
@@ -63,7 +63,7 @@ impl FindingStore {
 
     /// Whether results have to be looked at: something waits, or its time has come.
     pub fn policies_wait(&self, now: Timestamp) -> Result<bool> {
-        let sql = "SELECT EXISTS (SELECT 1 FROM stale_issues) OR EXISTS (SELECT 1 FROM policy_due WHERE due_at <= ?1) \
+        let sql = "SELECT EXISTS (SELECT 1 FROM dirty_issues) OR EXISTS (SELECT 1 FROM policy_due WHERE due_at <= ?1) \
                    OR EXISTS (SELECT 1 FROM policy_files WHERE id = (SELECT max(id) FROM policy_files) \
                    AND coalesce(finding_cursor, issue_cursor) IS NOT NULL)";
         Ok(self.connection.query_row(sql, [now.as_micros()], |row| row.get(0))?)
@@ -123,10 +123,10 @@ fn refresh_batch(connection: &Connection, decoder: &Decoder, compiled: &Compiled
 }
 
 fn changed_issues(connection: &Connection, decoder: &Decoder, policies: &Policies, now: Timestamp) -> Result<usize> {
-    let mut statement = connection.prepare_cached("SELECT issue_id FROM stale_issues ORDER BY issue_id LIMIT ?1")?;
+    let mut statement = connection.prepare_cached("SELECT issue_id FROM dirty_issues ORDER BY issue_id LIMIT ?1")?;
     let ids = statement.query_map([BATCH as i64], |row| row.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?;
     evaluate(connection, decoder, policies, ids.iter().map(|id| (On::Issue, *id)), now)?;
-    let mut done = connection.prepare_cached("DELETE FROM stale_issues WHERE issue_id = ?1")?;
+    let mut done = connection.prepare_cached("DELETE FROM dirty_issues WHERE issue_id = ?1")?;
     for id in &ids {
         done.execute([id])?;
     }

@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::{Next, Plan, Rhythm, ScheduleError, Span, Zone, backoff};
+use super::{Cadence, Interval, Next, Plan, ScheduleError, Zone, backoff};
 use crate::schedule::{Duration, Timestamp};
 
 fn at(text: &str) -> Timestamp {
@@ -36,9 +36,9 @@ fn an_interval_is_counted_from_when_it_was_set_however_late_a_sync_was() {
 
 #[test]
 fn a_new_interval_begins_at_once_and_reads_everything_later() {
-    let plan = Plan { reconcile: Some("every 7d".parse().unwrap()), ..plan("every 1h", "UTC") };
+    let plan = Plan { full: Some("every 7d".parse().unwrap()), ..plan("every 1h", "UTC") };
     let now = at("2026-03-01T00:10:00Z");
-    assert_eq!(plan.first("x", now), Next { sync: Some(now), reconcile: Some(at("2026-03-08T00:10:00Z")) });
+    assert_eq!(plan.first("x", now), Next { sync: Some(now), full: Some(at("2026-03-08T00:10:00Z")) });
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn a_leap_day_is_waited_for() {
 
 #[test]
 fn what_is_wrong_is_told() {
-    let told = |text: &str| text.parse::<Rhythm>().unwrap_err().to_string();
+    let told = |text: &str| text.parse::<Cadence>().unwrap_err().to_string();
     insta::assert_snapshot!(told("every hour"), @"`hour` is no duration: write numbers with the units s, m, h, d or w, such as 90s, 1h30m or 7d");
     insta::assert_snapshot!(told("every 5s"), @"`5s` is out of bounds: an interval has 1 minute to 366 days, a jitter at most 1 day");
     insta::assert_snapshot!(told("cron 61 * * * *"), @"`61 * * * *` is no cron expression of five fields, such as 30 2 * * 1-5: Component error: Number out of bounds.");
@@ -80,7 +80,7 @@ fn what_is_wrong_is_told() {
     let long = Plan { jitter: "2d".parse().unwrap(), ..Plan::default() };
     assert_eq!(long.checked().unwrap_err(), ScheduleError::Bounds("2d".to_owned()));
     for text in ["", "1", "h", "1x", "1h 5", "99999999999999999999h", "-1h"] {
-        assert!(text.parse::<Span>().is_err(), "{text}");
+        assert!(text.parse::<Interval>().is_err(), "{text}");
     }
 }
 
@@ -88,15 +88,15 @@ fn what_is_wrong_is_told() {
 fn a_plan_survives_its_way_through_the_store() {
     let plan = Plan {
         sync: Some("cron 15 */2 * * mon-fri".parse().unwrap()),
-        reconcile: Some("every 7d".parse().unwrap()),
+        full: Some("every 7d".parse().unwrap()),
         zone: "America/New_York".parse().unwrap(),
         jitter: "1h30m".parse().unwrap(),
     };
     let text = serde_json::to_string(&plan).unwrap();
     assert_eq!(serde_json::from_str::<Plan>(&text).unwrap(), plan);
     insta::assert_snapshot!(plan, @"cron 15 */2 * * 1-5, everything every 7d (America/New_York), up to 1h30m later");
-    assert_eq!(serde_json::from_str::<Plan>(r#"{"sync":"every 5m","reconcile":null}"#).unwrap().zone, Zone::default());
-    assert!(serde_json::from_str::<Plan>(r#"{"sync":"every 5","reconcile":null}"#).is_err());
+    assert_eq!(serde_json::from_str::<Plan>(r#"{"sync":"every 5m","full":null}"#).unwrap().zone, Zone::default());
+    assert!(serde_json::from_str::<Plan>(r#"{"sync":"every 5","full":null}"#).is_err());
 }
 
 #[test]
@@ -137,24 +137,24 @@ proptest! {
         zone in 0..ZONES.len(),
         expression in 0..EXPRESSIONS.len(),
         jitter in 0_u64..=86_400,
-        owner in "[a-z]{1,8}/[a-z]{1,8}",
+        instance_path in "[a-z]{1,8}/[a-z]{1,8}",
     ) {
         let (expression, hours) = EXPRESSIONS[expression];
         let plain = plan(&format!("cron {expression}"), ZONES[zone]);
-        let moved = Plan { jitter: Span(jitter), ..plain.clone() };
+        let moved = Plan { jitter: Interval(jitter), ..plain.clone() };
         let after = Timestamp::from_micros(seconds * 1_000_000 + micros);
         let anchor = Timestamp::from_micros(0);
         let mut time = after;
         for _ in 0..5 {
-            let next = moved.next(&owner, time, anchor).sync.unwrap();
+            let next = moved.next(&instance_path, time, anchor).sync.unwrap();
             prop_assert!(next > time, "{next} is not after {time}");
             prop_assert!(next.as_micros() - time.as_micros() <= hours * 3_600_000_000, "{time} to {next}");
-            // It is a time of the rhythm, and at most the jitter later.
-            let offset = moved.offset(&owner);
+            // It is a time of the cadence, and at most the jitter later.
+            let offset = moved.offset(&instance_path);
             prop_assert!(offset <= Duration::from_secs(jitter));
             let base = Timestamp::from_micros(next.as_micros() - i64::try_from(offset.as_micros()).unwrap());
             let just_before = Timestamp::from_micros(base.as_micros() - 1);
-            prop_assert_eq!(plain.next(&owner, just_before, anchor).sync, Some(base));
+            prop_assert_eq!(plain.next(&instance_path, just_before, anchor).sync, Some(base));
             time = next;
         }
     }
@@ -166,7 +166,7 @@ proptest! {
         every in 60_u64..10_000_000,
         jitter in 0_u64..=86_400,
     ) {
-        let plan = Plan { sync: Some(Rhythm::every(Span(every)).unwrap()), jitter: Span(jitter), ..Plan::default() };
+        let plan = Plan { sync: Some(Cadence::every(Interval(every)).unwrap()), jitter: Interval(jitter), ..Plan::default() };
         let (after, anchor) = (Timestamp::from_micros(after), Timestamp::from_micros(anchor));
         let first = plan.next("a/b", after, anchor).sync.unwrap();
         prop_assert!(first > after);
@@ -191,13 +191,13 @@ proptest! {
 
     #[test]
     fn any_text_is_read_or_told_to_be_wrong(text in "\\PC{0,40}") {
-        let _ = text.parse::<Span>();
-        let _ = Rhythm::cron(&text);
+        let _ = text.parse::<Interval>();
+        let _ = Cadence::cron(&text);
         let _ = text.parse::<Zone>();
     }
 
     #[test]
     fn a_length_of_time_reads_back(seconds in 0_u64..1_000_000_000) {
-        prop_assert_eq!(Span(seconds).to_string().parse(), Ok(Span(seconds)));
+        prop_assert_eq!(Interval(seconds).to_string().parse(), Ok(Interval(seconds)));
     }
 }

@@ -177,7 +177,7 @@ CREATE TABLE runs (
     id              INTEGER PRIMARY KEY,
     instance_id     INTEGER NOT NULL REFERENCES instances (id) ON DELETE CASCADE,
     mode            TEXT NOT NULL,          -- full, incremental, import, renormalize
-    whole           INTEGER NOT NULL DEFAULT 0, -- 1 if it reads all projects and kinds
+    whole           INTEGER NOT NULL DEFAULT 0, -- 1 if it fetches all projects and kinds
     state           TEXT NOT NULL,          -- running, complete, partial, failed
     code            TEXT,                   -- why it is not complete: a stable word …
     message         TEXT,                   -- … and a sentence
@@ -189,7 +189,7 @@ CREATE TABLE runs (
 ) STRICT;
 CREATE INDEX runs_by_instance ON runs (instance_id, id);
 
--- What a run of the mode import reads.
+-- What a run of the mode import fetches.
 CREATE TABLE imports (
     run_id      INTEGER PRIMARY KEY REFERENCES runs (id) ON DELETE CASCADE,
     file        TEXT NOT NULL,              -- its name
@@ -204,7 +204,7 @@ CREATE TABLE advisories (
 ) STRICT, WITHOUT ROWID;
 
 -- One row per read of a run: a kind in a scope, and how far it got.
-CREATE TABLE reads (
+CREATE TABLE fetches (
     id                  INTEGER PRIMARY KEY,
     run_id              INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
     kind                TEXT NOT NULL,
@@ -233,14 +233,14 @@ CREATE TABLE reads (
     waited_ms           INTEGER NOT NULL DEFAULT 0,
     peak_memory_bytes   INTEGER NOT NULL DEFAULT 0
 ) STRICT;
-CREATE INDEX reads_by_run ON reads (run_id);
+CREATE INDEX reads_by_run ON fetches (run_id);
 
 -- Which records the pages of an unfinished read held.
 CREATE TABLE read_pages (
-    read_id     INTEGER NOT NULL REFERENCES reads (id) ON DELETE CASCADE,
+    fetch_id     INTEGER NOT NULL REFERENCES fetches (id) ON DELETE CASCADE,
     page        INTEGER NOT NULL,
     seen        BLOB NOT NULL,              -- ids, LEB128
-    PRIMARY KEY (read_id, page)
+    PRIMARY KEY (fetch_id, page)
 ) STRICT, WITHOUT ROWID;
 
 -- Remarks on records, and records that could not be used.

@@ -60,7 +60,7 @@ CREATE INDEX issue_members_pending ON issue_members (block) WHERE issue_row IS N
 
 -- Blocks whose issues have to be looked at: `refresh` marks them with the
 -- findings that changed, and then settles each once.
-CREATE TABLE stale_blocks (
+CREATE TABLE dirty_blocks (
     block           INTEGER PRIMARY KEY
 ) STRICT;
 
@@ -68,30 +68,30 @@ CREATE TABLE stale_blocks (
 -- per refresh: a sync may touch a rule with each of its pages. The last finding
 -- is read from the end of the table: `max(id)` beside other columns would look
 -- at every finding for every rule.
-CREATE TABLE stale_rules (
+CREATE TABLE dirty_rules (
     instance_id     INTEGER NOT NULL,
     rule_id         TEXT NOT NULL,
     last_finding    INTEGER NOT NULL,   -- row id; later ones know the rule as it is
     PRIMARY KEY (instance_id, rule_id)
 ) STRICT, WITHOUT ROWID;
 CREATE TRIGGER stale_after_rule_insert AFTER INSERT ON rules BEGIN
-    INSERT INTO stale_rules
+    INSERT INTO dirty_rules
         SELECT new.instance_id, new.rule_id, id FROM findings ORDER BY id DESC LIMIT 1
         ON CONFLICT DO UPDATE SET last_finding = excluded.last_finding;
 END;
 CREATE TRIGGER stale_after_rule_update AFTER UPDATE OF document ON rules
     WHEN json_extract(old.document, '$.cwes', '$.owasp', '$.category')
         IS NOT json_extract(new.document, '$.cwes', '$.owasp', '$.category') BEGIN
-    INSERT INTO stale_rules
+    INSERT INTO dirty_rules
         SELECT new.instance_id, new.rule_id, id FROM findings ORDER BY id DESC LIMIT 1
         ON CONFLICT DO UPDATE SET last_finding = excluded.last_finding;
 END;
 
 -- The name of the repository, or of the project that stands in for it, is a part of the ids of its issues.
 CREATE TRIGGER stale_after_project AFTER UPDATE OF name ON projects WHEN old.name <> new.name BEGIN
-    INSERT OR IGNORE INTO stale SELECT id FROM findings WHERE project_id = new.id;
+    INSERT OR IGNORE INTO dirty_findings SELECT id FROM findings WHERE project_id = new.id;
 END;
 CREATE TRIGGER stale_after_repository AFTER UPDATE OF provider, full_name, address ON repositories BEGIN
-    INSERT OR IGNORE INTO stale SELECT findings.id FROM projects JOIN findings ON findings.project_id = projects.id
+    INSERT OR IGNORE INTO dirty_findings SELECT findings.id FROM projects JOIN findings ON findings.project_id = projects.id
         WHERE projects.repository_id = new.id;
 END;

@@ -51,8 +51,8 @@ CREATE TABLE metric_days (
     new             INTEGER NOT NULL,
     reopened        INTEGER NOT NULL,
     fixed           INTEGER NOT NULL,
-    gone            INTEGER NOT NULL,
-    set_aside       INTEGER NOT NULL,
+    vanished        INTEGER NOT NULL,
+    dismissed       INTEGER NOT NULL,
     fix_seconds     INTEGER NOT NULL,   -- of those fixed, for how long they were open
     PRIMARY KEY (project_id, kind, security, severity, day)
 ) STRICT, WITHOUT ROWID;

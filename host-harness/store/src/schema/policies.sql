@@ -48,38 +48,38 @@ CREATE TABLE policy_due (
 CREATE INDEX policy_due_by_time ON policy_due (due_at);
 
 -- Issues that changed since policies were last evaluated over them.
-CREATE TABLE stale_issues (
+CREATE TABLE dirty_issues (
     issue_id        INTEGER PRIMARY KEY
 ) STRICT, WITHOUT ROWID;
 CREATE VIEW policies_over_issues AS
     SELECT over_issues AS used FROM policy_files WHERE id = (SELECT max(id) FROM policy_files);
 -- As those of findings: without OR IGNORE.
 CREATE TRIGGER stale_issue_after_insert AFTER INSERT ON issues
-    WHEN (SELECT used FROM policies_over_issues) AND new.id NOT IN (SELECT issue_id FROM stale_issues) BEGIN
-    INSERT INTO stale_issues VALUES (new.id);
+    WHEN (SELECT used FROM policies_over_issues) AND new.id NOT IN (SELECT issue_id FROM dirty_issues) BEGIN
+    INSERT INTO dirty_issues VALUES (new.id);
 END;
 CREATE TRIGGER stale_issue_after_update AFTER UPDATE ON issues
-    WHEN (SELECT used FROM policies_over_issues) AND new.id NOT IN (SELECT issue_id FROM stale_issues) BEGIN
-    INSERT INTO stale_issues VALUES (new.id);
+    WHEN (SELECT used FROM policies_over_issues) AND new.id NOT IN (SELECT issue_id FROM dirty_issues) BEGIN
+    INSERT INTO dirty_issues VALUES (new.id);
 END;
 CREATE TRIGGER stale_issue_after_delete AFTER DELETE ON issues
-    WHEN (SELECT used FROM policies_over_issues) AND old.id NOT IN (SELECT issue_id FROM stale_issues) BEGIN
-    INSERT INTO stale_issues VALUES (old.id);
+    WHEN (SELECT used FROM policies_over_issues) AND old.id NOT IN (SELECT issue_id FROM dirty_issues) BEGIN
+    INSERT INTO dirty_issues VALUES (old.id);
 END;
 CREATE TRIGGER stale_issue_after_move AFTER UPDATE OF issue_row ON issue_members
     WHEN (SELECT used FROM policies_over_issues) AND old.issue_row IS NOT new.issue_row BEGIN
-    INSERT INTO stale_issues SELECT id FROM issues WHERE row IN (old.issue_row, new.issue_row)
-        AND id NOT IN (SELECT issue_id FROM stale_issues);
+    INSERT INTO dirty_issues SELECT id FROM issues WHERE row IN (old.issue_row, new.issue_row)
+        AND id NOT IN (SELECT issue_id FROM dirty_issues);
 END;
 
 -- What policies see besides the finding itself.
 CREATE TRIGGER stale_after_groups AFTER UPDATE OF groups ON repositories WHEN old.groups <> new.groups BEGIN
-    INSERT OR IGNORE INTO stale SELECT findings.id FROM projects JOIN findings ON findings.project_id = projects.id
+    INSERT OR IGNORE INTO dirty_findings SELECT findings.id FROM projects JOIN findings ON findings.project_id = projects.id
         WHERE projects.repository_id = new.id;
 END;
 CREATE TRIGGER stale_after_rule_confidence AFTER UPDATE OF document ON rules
     WHEN json_extract(old.document, '$.confidence') IS NOT json_extract(new.document, '$.confidence') BEGIN
-    INSERT INTO stale_rules
+    INSERT INTO dirty_rules
         SELECT new.instance_id, new.rule_id, id FROM findings ORDER BY id DESC LIMIT 1
         ON CONFLICT DO UPDATE SET last_finding = excluded.last_finding;
 END;

@@ -4,14 +4,14 @@ CREATE TABLE schedules (
     plan                TEXT NOT NULL,      -- JSON: when to sync, when to read everything, time zone, jitter
     anchor              INTEGER NOT NULL,   -- when it was set: intervals are counted from here
     next_sync_at        INTEGER,            -- null where no further time is to be had
-    next_reconcile_at   INTEGER,            -- when to read everything; null where only asked
+    next_full_at   INTEGER,            -- when to read everything; null where only asked
     failures            INTEGER NOT NULL DEFAULT 0, -- in a row
     not_before          INTEGER,            -- after a failure, or while another process is at work
     waiting             TEXT                -- why it did not go as planned
 ) STRICT, WITHOUT ROWID;
 
 -- Share of the open findings in percent that one sync may find gone without a question; null for the default.
-ALTER TABLE instances ADD COLUMN max_vanish INTEGER;
+ALTER TABLE instances ADD COLUMN max_removal INTEGER;
 
 -- Who is at work on an instance. Whether they still are, the lock of the instance tells.
 CREATE TABLE leases (

@@ -17,7 +17,7 @@ const MAX_RULE_BYTES: usize = 32 << 10;
 
 /// The rules of a file.
 #[derive(Default)]
-pub struct Shelf {
+pub struct RuleCache {
     runs: Vec<RunRules>,
     bytes: usize,
 }
@@ -66,7 +66,7 @@ struct Trimmed<'a> {
     properties: Option<&'a RawValue>,
 }
 
-impl Shelf {
+impl RuleCache {
     /// A run begins.
     pub fn start_run(&mut self) {
         self.runs.push(RunRules::default());

@@ -15,7 +15,7 @@ use super::{
     outline::{Group, Place},
     report::Report,
     sarif,
-    shelf::Shelf,
+    shelf::RuleCache,
     sketch::Sketch,
 };
 
@@ -24,7 +24,7 @@ use super::{
 pub struct Survey {
     format: Option<Format>,
     /// The rules of a SARIF file.
-    pub shelf: Shelf,
+    pub shelf: RuleCache,
     /// The numbers of the results of a scanner's report.
     pub numbering: Numbering,
     /// Version of the tool that wrote the file.

@@ -1,4 +1,4 @@
-//! What a rule that is written costs.
+//! What a rule that is written usage.
 
 use appsec_model::Kind;
 use rusqlite::{StatementStatus, params};

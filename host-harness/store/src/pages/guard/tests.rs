@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 
 use super::{AT_LEAST, OnAbsence, Percent};
 use crate::{
-    Read, ReadState,
+    FetchState, Fetch,
     fixture::{Desk, at, project},
 };
 
@@ -32,8 +32,8 @@ fn desk(on_absence: OnAbsence) -> Desk {
     desk
 }
 
-fn last_read(desk: &Desk) -> Read {
-    desk.store.with(|store| store.runs(None, 1)).unwrap().remove(0).reads.remove(0)
+fn last_read(desk: &Desk) -> Fetch {
+    desk.store.with(|store| store.runs(None, 1)).unwrap().remove(0).fetches.remove(0)
 }
 
 fn vanished(desk: &Desk) -> usize {
@@ -51,23 +51,23 @@ fn more_than_may_vanish_is_refused_and_nothing_is_marked_until_it_is_allowed() {
     let rest = findings(0..60, "open");
     desk.findings(&rest, 2);
     let read = last_read(&desk);
-    assert_eq!((read.state, read.counts.vanished, vanished(&desk)), (ReadState::Refused, 0, 0));
+    assert_eq!((read.state, read.counts.vanished, vanished(&desk)), (FetchState::Refused, 0, 0));
     insta::assert_snapshot!(read.message.unwrap(), @"nothing was marked as vanished: 40 of 100 open findings in the scope of the read would be, 40% with a limit of 30%");
     assert_eq!(read.code, Some(appsec_grant::Code::RemovalRefused));
     let (listed, total) = desk.store.with(|store| store.vanishing(2, 7)).unwrap();
     assert_eq!((listed.len(), total), (7, 90), "fixed ones are told as well");
     desk.on_absence = OnAbsence::Mark;
     desk.findings(&rest, 3);
-    assert_eq!((last_read(&desk).state, vanished(&desk)), (ReadState::Complete, 90));
+    assert_eq!((last_read(&desk).state, vanished(&desk)), (FetchState::Complete, 90));
 }
 
 #[test]
 fn as_much_as_may_vanish_is_marked() {
     let desk = desk(limit(30));
     desk.findings(&findings(0..70, "open"), 2);
-    assert_eq!((last_read(&desk).state, vanished(&desk)), (ReadState::Complete, 80));
+    assert_eq!((last_read(&desk).state, vanished(&desk)), (FetchState::Complete, 80));
     desk.findings(&findings(0..48, "open"), 3);
-    assert_eq!((last_read(&desk).state, vanished(&desk)), (ReadState::Refused, 80));
+    assert_eq!((last_read(&desk).state, vanished(&desk)), (FetchState::Refused, 80));
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn a_few_findings_may_be_all_there_are() {
     let few = usize::try_from(AT_LEAST).unwrap() - 1;
     desk.findings(&findings(0..few, "open"), 1);
     desk.findings(&[], 2);
-    assert_eq!((last_read(&desk).state, vanished(&desk)), (ReadState::Complete, few));
+    assert_eq!((last_read(&desk).state, vanished(&desk)), (FetchState::Complete, few));
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn fixed_findings_may_go_and_a_branch_that_goes_takes_no_finding_along() {
         .collect();
     desk.findings(&[findings(0..100, "open"), findings(0..100, "fixed"), on_branch].concat(), 1);
     desk.findings(&findings(0..100, "open"), 2);
-    assert_eq!((last_read(&desk).state, vanished(&desk)), (ReadState::Complete, 100));
+    assert_eq!((last_read(&desk).state, vanished(&desk)), (FetchState::Complete, 100));
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn what_is_only_to_be_shown_is_never_marked() {
     let desk = desk(OnAbsence::Show);
     desk.findings(&findings(1..100, "open"), 2);
     let read = last_read(&desk);
-    assert_eq!((read.state, vanished(&desk)), (ReadState::Refused, 0));
+    assert_eq!((read.state, vanished(&desk)), (FetchState::Refused, 0));
     insta::assert_snapshot!(read.message.unwrap(), @"nothing was marked, as asked: 51 findings would vanish, 1 of them open");
 }
 
@@ -115,7 +115,7 @@ fn an_inventory_that_is_empty_at_once_is_refused() {
     desk.read(Kind::Packages, (0..30).map(package).collect(), normalize, 1);
     desk.read(Kind::Packages, vec![], normalize, 2);
     let read = last_read(&desk);
-    assert_eq!(read.state, ReadState::Refused);
+    assert_eq!(read.state, FetchState::Refused);
     assert!(read.message.unwrap().contains("30 of 30 packages in the scope of the read would be, 100%"));
 }
 

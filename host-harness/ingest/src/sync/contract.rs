@@ -21,7 +21,7 @@ const MOMENTS: RangeInclusive<i64> = -62_135_596_800_000_000..=253_402_300_799_9
 
 /// Takes out of the results of a batch what cannot be used, and says so; says
 /// of which records there is no result.
-pub(super) fn keep(records: &[&RawRecord], results: &mut Normalized) {
+pub(super) fn enforce(records: &[&RawRecord], results: &mut Normalized) {
     let mut batch = Batch { records, settled: vec![false; records.len()], remarks: Vec::new() };
     results.findings.retain_mut(|finding| {
         if !batch.takes("finding", finding.index) {
@@ -124,7 +124,7 @@ mod tests {
     use appsec_model::{Diagnostic, DiagnosticLevel, Finding, Kind, Normalized, ProjectRef, RawRecord, Timestamp};
     use serde_json::json;
 
-    use super::keep;
+    use super::enforce;
 
     fn record(id: &str) -> RawRecord {
         let project = ProjectRef { id: Some("1".to_owned()), name: None };
@@ -154,7 +154,7 @@ mod tests {
 
     /// What is left, and what was said.
     fn kept(records: &[RawRecord], mut results: Normalized) -> String {
-        keep(&records.iter().collect::<Vec<_>>(), &mut results);
+        enforce(&records.iter().collect::<Vec<_>>(), &mut results);
         let findings: Vec<u32> = results.findings.iter().map(|it| it.index).collect();
         let mut out = format!("findings of {findings:?}\n");
         for it in &results.diagnostics {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use appsec_model::{DiagnosticLevel, Timestamp};
 use rusqlite::{Connection, params};
 
-use super::{Classified, RecordState, lead::Led};
+use super::{Classified, RecordState, primary::Primary};
 use crate::Result;
 
 /// Counts of one project.
@@ -27,11 +27,11 @@ struct Counts {
 
 /// What happened, by row id of the project.
 #[derive(Default)]
-pub(crate) struct Tally(BTreeMap<i64, Counts>);
+pub(crate) struct RunStats(BTreeMap<i64, Counts>);
 
 use crate::status::is_open;
 
-impl Tally {
+impl RunStats {
     /// Counts a record. One of a project that is not known has no place here.
     pub fn record(&mut self, it: &Classified) {
         let Some(project_id) = it.project_id else { return };
@@ -56,8 +56,8 @@ impl Tally {
     }
 
     /// Counts what a finding shows now, where that is another status than before.
-    pub fn led(&mut self, led: Option<Led>) {
-        let Some(Led { project_id, was, status }) = led else { return };
+    pub fn led(&mut self, led: Option<Primary>) {
+        let Some(Primary { project_id, was, status }) = led else { return };
         if was == status {
             return;
         }

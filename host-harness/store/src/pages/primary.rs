@@ -15,13 +15,13 @@ use crate::{
 /// that vanished, one on the primary branch before others, then the one that
 /// needs most attention. A finding without occurrences goes. `written` knows
 /// the findings of records that were just written. Tells what it shows.
-pub(crate) fn lead<'a>(
+pub(crate) fn elect_primary<'a>(
     connection: &Connection,
     decoder: &Decoder,
     finding_id: i64,
     now: Option<Timestamp>,
     written: impl FnOnce(i64) -> Option<&'a Finding>,
-) -> Result<Option<Led>> {
+) -> Result<Option<Primary>> {
     let leading = connection
         .prepare_cached(&format!(
             "SELECT records.id, records.package_id, iif(records.vanished_at IS NULL, records.status, 'vanished'), \
@@ -65,7 +65,7 @@ pub(crate) fn lead<'a>(
             &read
         }
         // It shows this occurrence already.
-        None => return Ok(Some(Led { project_id, was, status })),
+        None => return Ok(Some(Primary { project_id, was, status })),
     };
     let shown = Shown::from(finding);
     let rule = finding.rule_id.as_deref().map(|id| rule(connection, instance_id, id)).transpose()?.flatten();
@@ -89,11 +89,11 @@ pub(crate) fn lead<'a>(
             assessed.cvss(),
             assessed.epss(finding)
         ])?;
-    Ok(Some(Led { project_id, was, status }))
+    Ok(Some(Primary { project_id, was, status }))
 }
 
 /// What a finding shows.
-pub(crate) struct Led {
+pub(crate) struct Primary {
     /// Row id of its project.
     pub project_id: i64,
     /// The status that it showed before.
