@@ -92,7 +92,7 @@ const TABLES: &[(&str, Holds)] = &[
     ("webhooks", BY_INSTANCE),
     ("events", BY_INSTANCE),
     ("inboxes", BY_INSTANCE),
-    ("reads", BY_RUN),
+    ("fetches", BY_RUN),
     ("imports", BY_RUN),
     ("run_projects", BY_RUN),
     ("run_waits", BY_RUN),
