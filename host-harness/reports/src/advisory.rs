@@ -5,9 +5,47 @@ use appsec_model::{AdvisoryId, AdvisorySource};
 use crate::{MAX_LIST, bounds};
 
 /// Starts of numbers that databases of the OSV family give, beside CVE and GHSA.
-const STARTS: [&str; 20] = [
-    "MAL-", "PYSEC-", "GO-", "RUSTSEC-", "OSV-", "SNYK-", "GMS-", "DSA-", "DLA-", "USN-", "RHSA-", "ALSA-", "ELSA-",
-    "SUSE-", "ALPINE-", "DEBIAN-", "UBUNTU-", "HSEC-", "RSEC-", "TEMP-",
+const STARTS: [&str; 40] = [
+    "MAL-",
+    "PYSEC-",
+    "GO-",
+    "RUSTSEC-",
+    "OSV-",
+    "SNYK-",
+    "GMS-",
+    "DSA-",
+    "DLA-",
+    "USN-",
+    "RHSA-",
+    "ALSA-",
+    "ELSA-",
+    "SUSE-",
+    "ALPINE-",
+    "DEBIAN-",
+    "UBUNTU-",
+    "HSEC-",
+    "RSEC-",
+    "TEMP-",
+    "RHBA-",
+    "RHEA-",
+    "RLSA-",
+    "RXSA-",
+    "ALAS",
+    "ELBA-",
+    "OPENSUSE-",
+    "BIT-",
+    "ASB-",
+    "PUB-",
+    "CGA-",
+    "CURL-",
+    "DTSA-",
+    "MGASA-",
+    "BDSA-",
+    "SONATYPE-",
+    "GLSA-",
+    "VULNDB-",
+    "JLSEC-",
+    "DRUPAL-",
 ];
 
 /// The advisory's number that a text begins with: all of it, or up to a sign
@@ -32,6 +70,22 @@ pub fn leading(text: &str) -> Option<&str> {
     (is_other && word.bytes().any(|byte| byte.is_ascii_digit())).then_some(word)
 }
 
+/// The number that the path of an address ends in: without parameters and
+/// without the ending of a file.
+pub fn of_address(url: &str) -> Option<&str> {
+    let path = url.split(['?', '#']).next()?.trim_end_matches('/');
+    let last = path.rsplit('/').next()?;
+    let stem = ENDINGS.iter().find_map(|ending| {
+        let start = last.len().checked_sub(ending.len())?;
+        last.get(start..).filter(|end| end.eq_ignore_ascii_case(ending)).and_then(|_| last.get(..start))
+    });
+    let stem = stem.unwrap_or(last);
+    (leading(stem) == Some(stem)).then_some(stem)
+}
+
+/// Endings of pages and documents behind a number.
+const ENDINGS: [&str; 8] = [".html", ".htm", ".json", ".xml", ".md", ".txt", ".yaml", ".yml"];
+
 /// The advisory of a number, in the spelling of who numbers it.
 pub fn advisory(id: &str) -> AdvisoryId {
     let id = id.trim();
@@ -44,6 +98,10 @@ pub fn advisory(id: &str) -> AdvisoryId {
             AdvisoryId { source: AdvisorySource::Ghsa, id: format!("GHSA-{code}") }
         }
         start if start.starts_with("MAL-") => AdvisoryId { source: AdvisorySource::Mal, id: upper },
+        // Addresses have some of the others in small letters.
+        _ if leading(id) == Some(id) && id.bytes().all(|it| !it.is_ascii_uppercase()) => {
+            AdvisoryId { source: AdvisorySource::Other, id: upper }
+        }
         _ => AdvisoryId { source: AdvisorySource::Other, id: id.to_owned() },
     }
 }
@@ -58,7 +116,7 @@ pub fn add(advisories: &mut Vec<AdvisoryId>, id: &str) {
 
 #[cfg(test)]
 mod tests {
-    use super::{advisory, leading};
+    use super::{advisory, leading, of_address};
 
     #[test]
     fn a_number_is_known_by_its_form() {
@@ -77,6 +135,23 @@ mod tests {
         ] {
             assert_eq!(leading(text), expect, "{text}");
         }
+    }
+
+    #[test]
+    fn an_address_ends_in_a_number() {
+        for (url, expect) in [
+            ("https://vendor.example/errata/ELSA-2021-1679.html", Some("ELSA-2021-1679")),
+            ("https://vendor.example/8/ALSA-2021-1679.HTML?lang=en#top", Some("ALSA-2021-1679")),
+            ("https://security.example/dsa-4434/", Some("dsa-4434")),
+            ("https://x.example/GHSA-35jh-r3h4-6jhm", Some("GHSA-35jh-r3h4-6jhm")),
+            ("https://x.example/RHSA-2021:1679", Some("RHSA-2021:1679")),
+            ("https://x.example/CVE-2021-23337-lodash.html", None),
+            ("https://x.example/news", None),
+            ("", None),
+        ] {
+            assert_eq!(of_address(url), expect, "{url}");
+        }
+        assert_eq!(advisory("dsa-4434").id, "DSA-4434");
     }
 
     #[test]

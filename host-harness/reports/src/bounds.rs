@@ -4,7 +4,7 @@
 //! thousand times. Each text and list that is made has a bound, and all of them
 //! together have a budget, which grows with the report.
 
-use std::mem::size_of;
+use std::{fmt, mem::size_of};
 
 use appsec_model::{Cwe, Dependency, Diagnostic, Finding, Fix, Location, Owasp, Package, PackageVersion, Rule};
 
@@ -43,39 +43,62 @@ pub fn push<T>(list: &mut Vec<T>, element: T) {
 #[derive(Default)]
 pub struct Cut {
     pub bytes: usize,
-    pub members: Vec<&'static str>,
+    pub members: Vec<(&'static str, Limit)>,
+}
+
+/// What was too long of a member.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Limit {
+    Text,
+    Word,
+    List,
+}
+
+impl Limit {
+    pub const ALL: [Self; 3] = [Self::Text, Self::Word, Self::List];
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text => write!(out, "the {} KiB that a text may have", MAX_TEXT_BYTES >> 10),
+            Self::Word => write!(out, "the {} KiB that a name, address or path may have", MAX_WORD_BYTES >> 10),
+            Self::List => write!(out, "the {MAX_LIST} elements that a list may have"),
+        }
+    }
 }
 
 impl Cut {
-    fn note(&mut self, member: &'static str) {
-        if self.members.last() != Some(&member) {
-            self.members.push(member);
+    fn note(&mut self, member: &'static str, limit: Limit) {
+        if !self.members.contains(&(member, limit)) {
+            self.members.push((member, limit));
         }
     }
 
-    fn within(&mut self, member: &'static str, text: &mut String, most: usize) {
+    fn within(&mut self, member: &'static str, text: &mut String, limit: Limit) {
+        let most = if limit == Limit::Text { MAX_TEXT_BYTES } else { MAX_WORD_BYTES };
         if text.len() > most {
             text.truncate(text.floor_char_boundary(most.saturating_sub('…'.len_utf8())));
             text.push('…');
             text.shrink_to_fit();
-            self.note(member);
+            self.note(member, limit);
         }
         self.bytes += text.len();
     }
 
     fn text<'a>(&mut self, member: &'static str, text: impl IntoIterator<Item = &'a mut String>) {
-        text.into_iter().for_each(|text| self.within(member, text, MAX_TEXT_BYTES));
+        text.into_iter().for_each(|text| self.within(member, text, Limit::Text));
     }
 
     fn word<'a>(&mut self, member: &'static str, text: impl IntoIterator<Item = &'a mut String>) {
-        text.into_iter().for_each(|text| self.within(member, text, MAX_WORD_BYTES));
+        text.into_iter().for_each(|text| self.within(member, text, Limit::Word));
     }
 
     fn list<T>(&mut self, member: &'static str, list: &mut Vec<T>) {
         if list.len() > MAX_LIST {
             list.truncate(MAX_LIST);
             list.shrink_to_fit();
-            self.note(member);
+            self.note(member, Limit::List);
         }
         self.bytes += list.len() * size_of::<T>();
     }

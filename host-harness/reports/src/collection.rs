@@ -11,9 +11,10 @@ use appsec_model::{
 };
 
 use crate::{
-    MAX_RECORDS, MAX_TEXT_BYTES, MAX_WORD_BYTES, Options, Record, Refusal,
-    bounds::{Cut, budget},
+    MAX_RECORDS, Options, Record, Refusal,
+    bounds::{Cut, Limit, budget},
     identity::{DraftFinding, identities},
+    place::AbsolutePaths,
     words,
 };
 
@@ -29,9 +30,10 @@ pub struct Collection<'a> {
     made: usize,
     /// Remarks on the report as a whole.
     remarks: usize,
+    absolute: AbsolutePaths,
     records: Vec<Record<'a>>,
     normalized: Normalized,
-    sketches: Vec<DraftFinding>,
+    drafts: Vec<DraftFinding>,
     rules: HashMap<String, usize>,
     packages: HashSet<(String, Option<String>, Option<String>)>,
 }
@@ -43,9 +45,10 @@ impl<'a> Collection<'a> {
             budget: budget(report_bytes),
             made: 0,
             remarks: 0,
+            absolute: AbsolutePaths::default(),
             records: Vec::new(),
             normalized: Normalized::default(),
-            sketches: Vec::new(),
+            drafts: Vec::new(),
             rules: HashMap::new(),
             packages: HashSet::new(),
         }
@@ -127,12 +130,14 @@ impl<'a> Collection<'a> {
     }
 
     /// Adds a finding, with what tells it apart.
-    pub fn finding(&mut self, mut finding: Finding, sketch: DraftFinding) {
+    pub fn finding(&mut self, mut finding: Finding, draft: DraftFinding) {
         let cut = self.cut(|cut| cut.finding(&mut finding));
         self.tell_of(&cut);
-        self.made += sketch.bytes();
+        self.made += draft.bytes();
+        let lockfile = finding.dependency.as_ref().and_then(|it| it.lockfile.as_ref());
+        finding.location.iter().chain(lockfile).for_each(|at| self.absolute.add(&at.path));
         self.normalized.findings.push(finding);
-        self.sketches.push(sketch);
+        self.drafts.push(draft);
     }
 
     /// The rule of an id, made if there is none yet.
@@ -154,21 +159,28 @@ impl<'a> Collection<'a> {
 
     /// Cuts something that was made to its bounds; returns the members that were
     /// too long.
-    fn cut(&mut self, cut: impl FnOnce(&mut Cut)) -> Vec<&'static str> {
+    fn cut(&mut self, cut: impl FnOnce(&mut Cut)) -> Vec<(&'static str, Limit)> {
         let mut made = Cut::default();
         cut(&mut made);
         self.made += made.bytes;
         made.members
     }
 
-    fn tell_of(&mut self, cut: &[&str]) {
+    fn tell_of(&mut self, cut: &[(&str, Limit)]) {
         if !cut.is_empty() {
-            let message = format!(
-                "{}: cut, since a text has at most {MAX_TEXT_BYTES} bytes, and a name or path {MAX_WORD_BYTES}",
-                cut.join(", ")
-            );
+            let part = |limit: &Limit| {
+                let names: Vec<&str> = cut.iter().filter(|(_, of)| of == limit).map(|(name, _)| *name).collect();
+                (!names.is_empty()).then(|| format!("{} cut to {limit}", names.join(", ")))
+            };
+            let message = Limit::ALL.iter().filter_map(part).collect::<Vec<_>>().join("; ");
             self.note(DiagnosticLevel::Warning, "cut", None, message);
         }
+    }
+
+    /// The folder of the project on the machine of the scan, by the absolute
+    /// paths of what was read so far.
+    pub fn root(&self) -> Option<String> {
+        self.absolute.root()
     }
 
     /// A package that says nothing but what it is.
@@ -189,6 +201,7 @@ impl<'a> Collection<'a> {
 
     /// Adds a package: a record, or one that a finding names and nothing named yet.
     pub fn package(&mut self, mut package: Package) {
+        package.lockfile.iter().for_each(|at| self.absolute.add(&at.path));
         let mut cut = Cut::default();
         cut.package(&mut package);
         let version = &package.package;
@@ -247,8 +260,9 @@ impl<'a> Collection<'a> {
 
     /// Numbers the findings, and hands everything over.
     pub fn finish(mut self) -> (Vec<Record<'a>>, Vec<KindCount>, Normalized) {
-        let sketches: Vec<&DraftFinding> = self.sketches.iter().collect();
-        for (finding, (identity, number)) in self.normalized.findings.iter_mut().zip(identities(&sketches)) {
+        self.leave_out_repeated();
+        let drafts: Vec<&DraftFinding> = self.drafts.iter().collect();
+        for (finding, (identity, number)) in self.normalized.findings.iter_mut().zip(identities(&drafts)) {
             let base = identity.key.split('_').next().unwrap_or_default();
             finding.id = match &finding.r#ref {
                 Some(branch) => format!("{base}-{number}@{branch}"),
@@ -265,5 +279,35 @@ impl<'a> Collection<'a> {
         }
         kinds.sort_by(|one, other| one.kind.cmp(&other.kind));
         (self.records, kinds, self.normalized)
+    }
+
+    /// Leaves out findings of the same advisory and package, in the same
+    /// lockfile: tools tell of a package once for each way to it. The worst one
+    /// stays, wherever it stands in the report.
+    fn leave_out_repeated(&mut self) {
+        let drafts = std::mem::take(&mut self.drafts);
+        let all: Vec<(Finding, DraftFinding)> = self.normalized.findings.drain(..).zip(drafts).collect();
+        let mut kept: HashMap<(&str, &str, Option<&str>), usize> = HashMap::new();
+        for (at, (finding, draft)) in all.iter().enumerate() {
+            let Some(dependency) = &finding.dependency else { continue };
+            let version = dependency.package.version.as_deref().unwrap_or_default();
+            let rank = |at: usize| all.get(at).map(|(finding, draft)| (finding.severity, &draft.tie));
+            let best = kept.entry((&draft.group, version, finding.r#ref.as_deref())).or_insert(at);
+            if rank(at) > rank(*best) {
+                *best = at;
+            }
+        }
+        let kept: HashSet<usize> = kept.into_values().collect();
+        for (at, (finding, draft)) in all.into_iter().enumerate() {
+            if finding.dependency.is_none() || kept.contains(&at) {
+                self.normalized.findings.push(finding);
+                self.drafts.push(draft);
+                continue;
+            }
+            let message = format!("`{}` stands in the report more than once", finding.title);
+            let (level, index) = (DiagnosticLevel::Skipped, Some(finding.index));
+            let code = "repeated".to_owned();
+            self.normalized.diagnostics.push(Diagnostic { level, code, index, id: None, pointer: None, message });
+        }
     }
 }

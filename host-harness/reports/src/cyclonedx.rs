@@ -9,6 +9,7 @@ mod vulnerability;
 use std::{borrow::Cow, collections::HashMap};
 
 use appsec_model::{Completeness, Kind};
+use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use self::{
@@ -19,7 +20,7 @@ use crate::{
     Format, Refusal,
     collection::Collection,
     json::{self, Fields, JsonView},
-    place,
+    package, place,
     report::Outline,
 };
 
@@ -32,6 +33,8 @@ const VERSIONS: [&str; 4] = ["1.4", "1.5", "1.6", "1.7"];
 struct Inventory {
     components: Vec<Component>,
     by_ref: HashMap<String, usize>,
+    /// Positions by package URLs without version and qualifiers.
+    by_package: HashMap<String, Vec<usize>>,
 }
 
 impl Inventory {
@@ -40,12 +43,43 @@ impl Inventory {
         if let Some(reference) = component.reference.clone() {
             self.by_ref.entry(reference).or_insert(at);
         }
+        if let Some(key) = component.package.purl.as_deref().and_then(package::purl_of_any_version) {
+            self.by_package.entry(key).or_default().push(at);
+        }
         self.components.push(component);
         at
     }
 
     fn get(&self, reference: &str) -> Option<&Component> {
         self.at(*self.by_ref.get(reference)?)
+    }
+
+    /// The components that a reference names: by their `bom-ref`, also as a
+    /// BOM-Link (`urn:cdx:serial/version#bom-ref`), or by a package URL, where it
+    /// has no version in any of theirs.
+    fn find(&self, reference: &str) -> Vec<&Component> {
+        let fragment = || reference.strip_prefix("urn:cdx:")?.split_once('#').map(|(_, fragment)| fragment);
+        let decoded = |text: &str| percent_decode_str(text).decode_utf8().ok().map(Cow::into_owned);
+        let names = [Some(reference.to_owned()), fragment().map(str::to_owned), fragment().and_then(decoded)];
+        if let Some(one) = names.iter().flatten().find_map(|name| self.get(name)) {
+            return vec![one];
+        }
+        let purl = names.iter().rev().flatten().find(|name| name.starts_with("pkg:"));
+        let Some((wanted, key)) =
+            purl.and_then(|purl| Some((package::by_purl(purl)?, package::purl_of_any_version(purl)?)))
+        else {
+            return Vec::new();
+        };
+        let same = self.by_package.get(&key).into_iter().flatten().filter_map(|at| self.at(*at));
+        let is_it = |it: &&Component| wanted.version.is_none() || it.package.version == wanted.version;
+        let mut found: Vec<&Component> = Vec::new();
+        for component in same.filter(is_it) {
+            // One package may be listed for each place that it was seen at.
+            if !found.iter().any(|known| known.package == component.package && known.lockfile == component.lockfile) {
+                found.push(component);
+            }
+        }
+        found
     }
 
     fn at(&self, position: usize) -> Option<&Component> {

@@ -2,12 +2,16 @@
 
 use std::{collections::BTreeMap, fmt};
 
+use appsec_model::text;
 use serde_json::{error::Category, value::RawValue};
 
 use crate::{
     MAX_BYTES, Refusal,
     json::{self, Fields},
 };
+
+/// How much of a file is looked at to tell what it is, if it is no JSON.
+const BEGINNING: usize = 64 << 10;
 
 /// A format of reports.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -66,17 +70,19 @@ impl fmt::Display for Format {
 
 /// Tells what a file is, by its first level. The version is not looked at.
 pub fn detect(bytes: &[u8]) -> Result<Format, Refusal> {
-    open(bytes).map(|(format, _)| format)
+    open(bytes, None).map(|(format, _)| format)
 }
 
-/// The format of a file, and its first level.
-pub(crate) fn open(bytes: &[u8]) -> Result<(Format, Fields<'_>), Refusal> {
+/// The format of a file, and its first level. A file that may be of several
+/// formats is of the one that is wanted.
+pub(crate) fn open(bytes: &[u8], wanted: Option<Format>) -> Result<(Format, Fields<'_>), Refusal> {
     if bytes.len() > MAX_BYTES {
-        return Err(Refusal::TooLarge { bytes: bytes.len() });
+        return Err(Refusal::TooLarge);
     }
     let text = text(bytes)?;
     let fields: BTreeMap<String, &RawValue> = serde_json::from_str(text).map_err(|error| refusal(&error, text))?;
-    match format(&fields) {
+    let is_empty = || fields.get("results").is_some_and(|raw| is_nothing(raw));
+    match format(&fields).or_else(|| wanted.filter(|it| *it == Format::OsvScanner && is_empty())) {
         Some(format) => Ok((format, fields)),
         None => Err(Refusal::Alien { what: looks_like(&fields).to_owned() }),
     }
@@ -84,18 +90,18 @@ pub(crate) fn open(bytes: &[u8]) -> Result<(Format, Fields<'_>), Refusal> {
 
 fn format(fields: &Fields<'_>) -> Option<Format> {
     let text_of = |key: &str| fields.get(key).and_then(|raw| json::text(raw));
+    let own = ["experimental_config", "license_summary", "image_metadata"];
     let is_list = |key: &str| fields.get(key).is_some_and(|raw| raw.get().starts_with('['));
     if text_of("bomFormat").is_some_and(|it| it == "CycloneDX") {
         Some(Format::CycloneDx)
     } else if fields.contains_key("runs") || text_of("$schema").is_some_and(|it| it.contains("sarif")) {
         Some(Format::Sarif)
-    } else if is_list("results") {
+    } else if is_list("results") || own.iter().any(|key| fields.contains_key(*key)) && fields.contains_key("results") {
         let results = fields.get("results").and_then(|raw| json::elements(raw)).unwrap_or_default();
         // An empty list tells nothing: many tools have one of that name.
         let is_osv = |raw: &&RawValue| {
             json::fields(raw).is_some_and(|it| it.contains_key("packages") && it.contains_key("source"))
         };
-        let own = ["experimental_config", "license_summary", "image_metadata"];
         let empty = results.is_empty() && own.iter().any(|key| fields.contains_key(*key));
         (empty || results.iter().any(is_osv)).then_some(Format::OsvScanner)
     } else {
@@ -104,29 +110,32 @@ fn format(fields: &Fields<'_>) -> Option<Format> {
 }
 
 /// The text of a file, without a mark of its encoding.
-fn text(bytes: &[u8]) -> Result<&str, Refusal> {
-    let is = |magic: &[u8]| bytes.starts_with(magic);
-    let alien = |what: &str| Err(Refusal::Alien { what: what.to_owned() });
-    if is(&[0x1f, 0x8b]) || is(&[0x28, 0xb5, 0x2f, 0xfd]) {
-        return alien("still compressed");
-    } else if is(b"PK\x03\x04") {
-        return alien("a ZIP archive, which may hold several reports");
-    } else if is(&[0xff, 0xfe]) || is(&[0xfe, 0xff]) || is(b"{\0") || is(b"\0{") {
-        return alien("text in UTF-16, and JSON is exchanged in UTF-8 (RFC 8259)");
+pub(crate) fn text(bytes: &[u8]) -> Result<&str, Refusal> {
+    if let Some(what) = text::packed(bytes) {
+        return Err(Refusal::Alien { what: what.to_owned() });
     }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let text = match str::from_utf8(bytes) {
         Ok(text) => text,
         // Cut inside of a letter.
         Err(error) if error.error_len().is_none() => return Err(Refusal::Truncated { line: lines(bytes) }),
-        Err(_) => return alien("no text in UTF-8"),
+        Err(error) => {
+            let what = format!("no text in UTF-8 (from byte {} on); save it as UTF-8", error.valid_up_to());
+            return Err(Refusal::Alien { what });
+        }
     };
-    match text.trim_start().chars().next() {
-        None => Err(Refusal::Empty),
-        Some('{') => Ok(text),
-        Some('<') => alien("XML or HTML"),
-        Some('[') => alien("a JSON list, and every report is an object"),
-        Some(_) => alien("no JSON object"),
+    let alien = |what: String| Err(Refusal::Alien { what });
+    if text.trim_start().is_empty() {
+        return Err(Refusal::Empty);
+    }
+    let start = text.get(..text.floor_char_boundary(BEGINNING)).unwrap_or_default();
+    match text::no_json(start) {
+        Some(what) => alien(what),
+        None if text.trim_start().starts_with('{') => Ok(text),
+        None if text.trim_start().starts_with('[') => {
+            alien("a JSON list, and every report is an object; let the scanner write SARIF instead".to_owned())
+        }
+        None => alien("no JSON object".to_owned()),
     }
 }
 
@@ -137,12 +146,35 @@ fn lines(bytes: &[u8]) -> usize {
 fn refusal(error: &serde_json::Error, text: &str) -> Refusal {
     match error.classify() {
         Category::Eof => Refusal::Truncated { line: lines(text.as_bytes()) },
+        _ if error.to_string().starts_with("trailing characters") => Refusal::Alien { what: behind(error, text) },
         _ => {
             let reason = error.to_string();
             let reason = reason.split(" at line ").next().unwrap_or_default().to_owned();
             Refusal::Malformed { line: error.line(), column: error.column(), reason }
         }
     }
+}
+
+/// What stands behind the first JSON object of a file.
+fn behind(error: &serde_json::Error, text: &str) -> String {
+    let line = error.line();
+    let rest = text.lines().nth(line.saturating_sub(1)).unwrap_or_default().trim_start();
+    if rest.starts_with('{') {
+        format!(
+            "several JSON documents, one behind the other (the second one in line {line}); let the scanner write SARIF, or \
+             hand the reports over one by one"
+        )
+    } else {
+        format!(
+            "JSON with other text behind it, such as a log (from line {line} on); let the tool write its report to a file \
+             of its own"
+        )
+    }
+}
+
+/// Whether a value is a list without an element, or none.
+fn is_nothing(raw: &RawValue) -> bool {
+    raw.get() == "null" || json::elements(raw).is_some_and(|elements| elements.is_empty())
 }
 
 /// A guess at what an alien JSON object is, by its keys.
@@ -162,6 +194,8 @@ fn looks_like(fields: &Fields<'_>) -> &'static str {
         "an OpenVEX document, which holds statements on findings and no findings"
     } else if key("document") && key("product_tree") {
         "a CSAF advisory, not the report of a scan"
+    } else if fields.get("results").is_some_and(|raw| is_nothing(raw)) {
+        "JSON with an empty list `results`, which several tools write; name its format"
     } else if key("results") {
         "JSON with `results` of another form; let the scanner write SARIF instead"
     } else if fields.is_empty() {

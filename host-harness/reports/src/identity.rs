@@ -11,6 +11,8 @@
 //! the key is the hash in hexadecimal, `_`, and that number. Lines only order;
 //! where results stand in the report plays no part.
 
+use std::collections::{HashMap, HashSet};
+
 use appsec_model::Identity;
 use sha2::{Digest, Sha256};
 
@@ -40,43 +42,51 @@ pub struct DraftFinding {
     pub given: Given,
 }
 
-/// The identity that a report gives.
+/// The identities that a report gives.
 #[derive(Clone, Debug, Default)]
-pub enum Given {
-    /// None.
-    #[default]
-    None,
-    /// One that is enough.
-    Fingerprint {
-        /// Hash of it and of the rule.
-        hash: String,
-        /// As it is in the report.
-        text: String,
-    },
-    /// One that needs a number among equals.
-    Partial {
-        /// Hash of it, of the rule and of the path.
-        hash: String,
-    },
+pub struct Given {
+    /// Those that are enough, unless another result has the same.
+    pub whole: Vec<Fingerprint>,
+    /// One that needs a number among equals: hash of it, of the rule and of the path.
+    pub partial: Option<String>,
+}
+
+/// A fingerprint of a report.
+#[derive(Clone, Debug)]
+pub struct Fingerprint {
+    /// Hash of it and of the rule.
+    pub hash: String,
+    /// Hash of it alone.
+    pub value: String,
+    /// As it is in the report.
+    pub text: String,
+}
+
+/// What the identity of a result is made of.
+enum Chosen<'a> {
+    Own,
+    Whole(&'a Fingerprint),
+    Partial(&'a str),
+}
+
+impl Chosen<'_> {
+    fn hash(&self) -> Option<&str> {
+        match self {
+            Self::Own => None,
+            Self::Whole(fingerprint) => Some(&fingerprint.hash),
+            Self::Partial(hash) => Some(hash),
+        }
+    }
 }
 
 impl DraftFinding {
     /// What it takes in memory, with the identity that is made of it.
     pub fn bytes(&self) -> usize {
-        let given = match &self.given {
-            Given::None => 0,
-            Given::Fingerprint { hash, text } => hash.len() + 2 * text.len(),
-            Given::Partial { hash } => hash.len(),
-        };
+        let whole = |it: &Fingerprint| size_of::<Fingerprint>() + it.hash.len() + it.value.len() + 2 * it.text.len();
+        let given =
+            self.given.whole.iter().map(whole).sum::<usize>() + self.given.partial.as_ref().map_or(0, String::len);
         let others: usize = self.others.iter().map(|hash| 2 * (size_of::<String>() + hash.len())).sum();
         size_of::<Self>() + 2 * self.group.len() + self.tie.len() + given + others
-    }
-
-    fn given(&self) -> Option<&str> {
-        match &self.given {
-            Given::None => None,
-            Given::Fingerprint { hash, .. } | Given::Partial { hash } => Some(hash),
-        }
     }
 }
 
@@ -107,22 +117,26 @@ pub fn settled(message: &str) -> String {
 }
 
 /// The identity of each result, and the number among those with equal keys.
-pub fn identities(sketches: &[&DraftFinding]) -> Vec<(Identity, u32)> {
-    let own = numbers(sketches, |sketch| Some(&sketch.group));
-    let given = numbers(sketches, DraftFinding::given);
-    let each = sketches.iter().zip(own).zip(given);
-    each.map(|((sketch, own), number)| {
-        let others = sketch.others.iter().map(|group| format!("{group}_{own}"));
-        let key = format!("{}_{own}", sketch.group);
-        match &sketch.given {
-            Given::None => (Identity { key, algorithm: OWN.to_owned(), aliases: others.collect() }, own),
-            Given::Fingerprint { hash, text } => {
+pub fn identities(drafts: &[&DraftFinding]) -> Vec<(Identity, u32)> {
+    let shared = shared(drafts);
+    let chosen: Vec<Chosen<'_>> = drafts.iter().map(|draft| choose(draft, &shared)).collect();
+    let own_of: Vec<Option<&str>> = drafts.iter().map(|draft| Some(draft.group.as_str())).collect();
+    let own = numbers(drafts, &own_of);
+    let given_of: Vec<Option<&str>> = chosen.iter().map(Chosen::hash).collect();
+    let given = numbers(drafts, &given_of);
+    let each = drafts.iter().zip(&chosen).zip(own.into_iter().zip(given));
+    each.map(|((draft, chosen), (own, number))| {
+        let others = draft.others.iter().map(|group| format!("{group}_{own}"));
+        let key = format!("{}_{own}", draft.group);
+        match chosen {
+            Chosen::Own => (Identity { key, algorithm: OWN.to_owned(), aliases: others.collect() }, own),
+            Chosen::Whole(Fingerprint { hash, text, .. }) => {
                 let mut aliases = vec![key];
                 // Short ones are numbers of something, not of this result alone.
                 aliases.extend((text.len() >= 16).then(|| text.clone()));
                 (Identity { key: hash.clone(), algorithm: FINGERPRINT.to_owned(), aliases }, number)
             }
-            Given::Partial { hash } => {
+            Chosen::Partial(hash) => {
                 let partial = format!("{hash}_{number}");
                 let algorithm = PARTIAL_FINGERPRINT.to_owned();
                 (Identity { key: partial, algorithm, aliases: vec![key] }, number)
@@ -132,17 +146,40 @@ pub fn identities(sketches: &[&DraftFinding]) -> Vec<(Identity, u32)> {
     .collect()
 }
 
+/// The values that results at several places have, whatever their rules: the
+/// number of a scan, or a hash of what is there many times. Such a value tells
+/// nothing on its own, and one of a scan is another one in the next scan.
+fn shared<'a>(drafts: &[&'a DraftFinding]) -> HashSet<&'a str> {
+    let mut places: HashMap<&str, (&str, [u32; 4])> = HashMap::new();
+    let mut shared = HashSet::new();
+    for draft in drafts {
+        for fingerprint in &draft.given.whole {
+            let place = (draft.group.as_str(), draft.position);
+            if *places.entry(&fingerprint.value).or_insert(place) != place {
+                shared.insert(fingerprint.value.as_str());
+            }
+        }
+    }
+    shared
+}
+
+fn choose<'a>(draft: &'a DraftFinding, shared: &HashSet<&str>) -> Chosen<'a> {
+    let whole = draft.given.whole.iter().find(|it| !shared.contains(it.value.as_str()));
+    let partial = || draft.given.partial.as_deref().map(Chosen::Partial);
+    whole.map(Chosen::Whole).or_else(partial).unwrap_or(Chosen::Own)
+}
+
 /// The number of each among those of the same hash, by place.
-fn numbers<'a>(sketches: &[&'a DraftFinding], hash: impl Fn(&'a DraftFinding) -> Option<&'a str>) -> Vec<u32> {
-    let mut order: Vec<(usize, &DraftFinding)> = sketches.iter().copied().enumerate().collect();
-    order.sort_by(|(at, one), (other_at, other)| {
-        let key = |sketch: &'a DraftFinding| (hash(sketch), sketch.position);
-        key(one).cmp(&key(other)).then_with(|| one.tie.cmp(&other.tie)).then(at.cmp(other_at))
+fn numbers(drafts: &[&DraftFinding], hashes: &[Option<&str>]) -> Vec<u32> {
+    let mut order: Vec<(usize, &DraftFinding, Option<&str>)> =
+        drafts.iter().zip(hashes).enumerate().map(|(at, (draft, hash))| (at, *draft, *hash)).collect();
+    order.sort_by(|(at, one, hash), (other_at, other, other_hash)| {
+        let key = (hash, one.position).cmp(&(other_hash, other.position));
+        key.then_with(|| one.tie.cmp(&other.tie)).then(at.cmp(other_at))
     });
-    let mut numbers = vec![0; sketches.len()];
+    let mut numbers = vec![0; drafts.len()];
     let (mut before, mut next) = (None, 0);
-    for (at, sketch) in order {
-        let hash = hash(sketch);
+    for (at, _, hash) in order {
         if hash != before {
             (before, next) = (hash, 0);
         }
@@ -156,7 +193,7 @@ fn numbers<'a>(sketches: &[&'a DraftFinding], hash: impl Fn(&'a DraftFinding) ->
 
 #[cfg(test)]
 mod tests {
-    use super::{DraftFinding, Given, hash, identities, settled};
+    use super::{DraftFinding, Fingerprint, Given, hash, identities, settled};
 
     #[test]
     fn a_message_loses_what_moves() {
@@ -194,23 +231,58 @@ mod tests {
         assert_eq!(keys(&[at(3, "a"), at(9, ""), at(3, "b")]), ["g_0", "g_2", "g_1"]);
     }
 
+    fn with(group: &str, line: u32, values: &[&str], partial: Option<&str>) -> DraftFinding {
+        let whole = values.iter().map(|value| Fingerprint {
+            hash: format!("{group}/{value}"),
+            value: (*value).to_owned(),
+            text: format!("0123456789 of {value}"),
+        });
+        let given = Given { whole: whole.collect(), partial: partial.map(str::to_owned) };
+        DraftFinding { group: group.to_owned(), position: [line, 0, 0, 0], given, ..DraftFinding::default() }
+    }
+
+    fn shown(drafts: &[DraftFinding]) -> String {
+        let drafts: Vec<&DraftFinding> = drafts.iter().collect();
+        let one = |(it, number): (appsec_model::Identity, u32)| {
+            format!("{} {} {:?} {number}", it.key, it.algorithm, it.aliases)
+        };
+        identities(&drafts).into_iter().map(one).collect::<Vec<_>>().join("\n")
+    }
+
     #[test]
     fn what_the_report_gives_comes_before_ours() {
-        let with = |given| DraftFinding { group: "own".to_owned(), given, ..DraftFinding::default() };
-        let full = || Given::Fingerprint { hash: "f".to_owned(), text: "0123456789abcdef".to_owned() };
-        let partial = || Given::Partial { hash: "p".to_owned() };
-        let sketches = [with(full()), with(full()), with(partial()), with(partial()), with(Given::None)];
-        let sketches: Vec<&DraftFinding> = sketches.iter().collect();
-        let short: Vec<String> = identities(&sketches)
-            .into_iter()
-            .map(|(it, number)| format!("{} {} {:?} {number}", it.key, it.algorithm, it.aliases))
-            .collect();
-        insta::assert_snapshot!(short.join("\n"), @r#"
-        f report-fingerprint-v1 ["own_0", "0123456789abcdef"] 0
-        f report-fingerprint-v1 ["own_1", "0123456789abcdef"] 1
-        p_0 report-partial-fingerprint-v1 ["own_2"] 0
-        p_1 report-partial-fingerprint-v1 ["own_3"] 1
-        own_4 report-v1 [] 4
+        let drafts = [
+            with("own", 1, &["f"], Some("p")),
+            with("own", 2, &[], Some("p")),
+            with("own", 3, &[], Some("p")),
+            with("own", 4, &[], None),
+        ];
+        insta::assert_snapshot!(shown(&drafts), @r#"
+        own/f report-fingerprint-v1 ["own_0"] 0
+        p_0 report-partial-fingerprint-v1 ["own_1"] 0
+        p_1 report-partial-fingerprint-v1 ["own_2"] 1
+        own_3 report-v1 [] 3
+        "#);
+    }
+
+    #[test]
+    fn a_fingerprint_of_several_results_is_none() {
+        let drafts = [
+            with("a", 1, &["scan"], None),
+            with("a", 9, &["scan"], None),
+            with("b", 1, &["scan", "own"], None),
+            with("c", 1, &["scan"], Some("p")),
+            // The same result twice is one.
+            with("d", 7, &["twice"], None),
+            with("d", 7, &["twice"], None),
+        ];
+        insta::assert_snapshot!(shown(&drafts), @r#"
+        a_0 report-v1 [] 0
+        a_1 report-v1 [] 1
+        b/own report-fingerprint-v1 ["b_0", "0123456789 of own"] 0
+        p_0 report-partial-fingerprint-v1 ["c_0"] 0
+        d/twice report-fingerprint-v1 ["d_0", "0123456789 of twice"] 0
+        d/twice report-fingerprint-v1 ["d_1", "0123456789 of twice"] 1
         "#);
     }
 }

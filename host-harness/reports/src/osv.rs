@@ -18,7 +18,11 @@ use crate::{
 /// Reads the results of a file.
 pub fn read<'a>(file: &Fields<'a>, collection: &mut Collection<'a>) -> Result<Outline, Refusal> {
     let shape = Refusal::Shape { format: Format::OsvScanner, what: "its `results` are no list" };
-    let results = file.get("results").and_then(|raw| json::elements(raw)).ok_or(shape)?;
+    let results = match file.get("results") {
+        // A list of nothing, as some languages write it.
+        Some(raw) if raw.get() == "null" => Vec::new(),
+        results => results.and_then(|raw| json::elements(raw)).ok_or(shape)?,
+    };
     let roots: Vec<String> = collection.options.root.iter().map(|root| place::path(root)).collect();
     for (at, result) in results.iter().enumerate() {
         let Some(fields) = json::fields(result) else {
@@ -39,7 +43,7 @@ pub fn read<'a>(file: &Fields<'a>, collection: &mut Collection<'a>) -> Result<Ou
 /// Adds a package and its vulnerabilities.
 fn add<'a>(collection: &mut Collection<'a>, lockfile: Option<&Location>, raw: &'a RawValue) -> Result<(), Refusal> {
     let value: Value = serde_json::from_str(raw.get()).unwrap_or_default();
-    let Some(package) = value.at("package").and_then(named) else {
+    let Some(package) = value.at("package").and_then(|it| named(it, lockfile)) else {
         collection.begin(Kind::Packages, raw.get())?;
         let left_out = value.list("vulnerabilities").len();
         let message = format!("the package has no name; {left_out} vulnerabilities of it were left out");
@@ -70,10 +74,18 @@ fn body_of(value: &Value, group: &Group<'_>) -> String {
     json!({ "package": value.at("package"), "group": group.entry, "vulnerabilities": group.members }).to_string()
 }
 
-/// The package of an entry; one that is known by its commit only has no version.
-fn named(value: &Value) -> Option<PackageVersion> {
-    let ecosystem = package::ecosystem_of_osv(value.text("ecosystem").unwrap_or_default());
-    Some(package::by_name(value.text("name")?, value.text("version"), ecosystem))
+/// The package of an entry. One that is known by its commit only, such as a
+/// submodule, is named by its folder and has the commit for its version.
+fn named(value: &Value, source: Option<&Location>) -> Option<PackageVersion> {
+    let ecosystem = value.text("ecosystem").unwrap_or_default();
+    if let Some(name) = value.text("name") {
+        let version = value.text("version").or(value.text("commit"));
+        return Some(package::by_name(name, version, package::ecosystem_of_osv(ecosystem)));
+    }
+    let commit = value.text("commit")?;
+    let folder = source.and_then(|at| at.path.trim_end_matches('/').rsplit('/').next()).filter(|name| !name.is_empty());
+    let ecosystem = if ecosystem.is_empty() { "GIT" } else { ecosystem };
+    Some(package::by_name(folder.unwrap_or("repository"), Some(commit), package::ecosystem_of_osv(ecosystem)))
 }
 
 #[cfg(test)]

@@ -27,6 +27,13 @@ pub fn by_purl(text: &str) -> Option<PackageVersion> {
     Some(PackageVersion { name, version, ecosystem, purl: Some(purl.to_string()) })
 }
 
+/// A package URL without version, qualifiers and subpath.
+pub fn purl_of_any_version(text: &str) -> Option<String> {
+    let purl: PackageUrl<'_> = bounds::word(text.trim()).parse().ok()?;
+    let namespace = purl.namespace().map(|namespace| format!("/{namespace}")).unwrap_or_default();
+    Some(format!("{}{namespace}/{}", purl.ty(), purl.name()))
+}
+
 /// The package of a name in its ecosystem, with its package URL if that is certain.
 pub fn by_name(name: &str, version: Option<&str>, ecosystem: Ecosystem) -> PackageVersion {
     let (name, version) = (bounds::word(name), version.filter(|version| !version.is_empty()).map(bounds::word));

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use appsec_model::Location;
+pub use appsec_model::folder::{AbsolutePaths, below, common_folder, is_absolute, is_folder, is_project};
 use percent_encoding::percent_decode_str;
 
 /// How much code of one place is kept, in characters.
@@ -58,20 +59,6 @@ pub fn path(text: &str) -> String {
     format!("{root}{}", parts.join("/"))
 }
 
-/// Whether a path does not tell of a place inside of a project.
-pub fn is_absolute(path: &str) -> bool {
-    path.starts_with('/') || matches!(path.as_bytes(), [drive, b':', b'/', ..] if drive.is_ascii_alphabetic())
-}
-
-/// A path without the first root that it lies under; the longest of them counts.
-pub fn below<'a>(path: &'a str, roots: &[String]) -> &'a str {
-    let under = |root: &String| {
-        let root = Some(root.trim_end_matches('/')).filter(|root| !root.is_empty())?;
-        path.strip_prefix(root).and_then(|rest| rest.strip_prefix('/')).filter(|rest| !rest.is_empty())
-    };
-    if is_absolute(path) { roots.iter().filter_map(under).min_by_key(|rest| rest.len()).unwrap_or(path) } else { path }
-}
-
 /// A place of a file.
 pub fn file(path: String) -> Location {
     Location { path, ..Location::default() }
@@ -106,7 +93,7 @@ fn is_encoded(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{below, code, is_absolute, uri_path};
+    use super::{code, uri_path};
 
     #[test]
     fn an_address_has_one_path() {
@@ -131,23 +118,6 @@ mod tests {
         ] {
             assert_eq!(uri_path(uri), expect, "{uri}");
         }
-    }
-
-    #[test]
-    fn a_root_is_taken_off_where_a_path_lies_under_it() {
-        let roots = ["/home/x".to_owned(), "/home/x/repo/".to_owned(), "C:/w".to_owned(), "/".to_owned()];
-        for (path, expect) in [
-            ("/home/x/repo/a.py", "a.py"),
-            ("/home/x/a.py", "a.py"),
-            ("/home/xy/a.py", "/home/xy/a.py"),
-            ("C:/w/a.py", "a.py"),
-            ("home/x/a.py", "home/x/a.py"),
-            ("/home/x", "/home/x"),
-            ("/etc/passwd", "/etc/passwd"),
-        ] {
-            assert_eq!(below(path, &roots), expect, "{path}");
-        }
-        assert!(is_absolute("/a") && is_absolute("C:/a") && !is_absolute("a") && !is_absolute("C:"));
     }
 
     #[test]

@@ -10,11 +10,11 @@ pub enum Refusal {
     #[error("the file is empty; expected {}", Format::expected())]
     Empty,
     /// It is larger than what is held in memory.
-    #[error("the file has {bytes} bytes, and at most {MAX_BYTES} are read; split the report by project or by tool")]
-    TooLarge {
-        /// Its size, unpacked.
-        bytes: usize,
-    },
+    #[error(
+        "the report has more than {} MiB, unpacked, which is the most that is read; split it by project or by tool",
+        MAX_BYTES >> 20
+    )]
+    TooLarge,
     /// It has more records than what is held in memory.
     #[error("the report holds more than {MAX_RECORDS} records; split it by project or by tool")]
     TooManyRecords,

@@ -10,16 +10,18 @@ mod rule;
 mod run;
 mod secret;
 mod spot;
+mod taxonomy;
 
-use appsec_model::{Completeness, Kind};
+use appsec_model::{Completeness, Kind, credential};
 use serde_json::{Value, value::RawValue};
 
 use self::run::Run;
 use crate::{
-    Format, Refusal,
+    Format, Refusal, bounds,
     collection::Collection,
     json::{self, Fields, JsonView},
     report::Outline,
+    words,
 };
 
 /// How many errors of a scan become remarks.
@@ -41,11 +43,12 @@ pub fn read<'a>(file: &Fields<'a>, collection: &mut Collection<'a>) -> Result<Ou
         };
         let run = Run::new(&fields, collection.options.root.as_deref());
         Outline::add_tool(&mut tools, run.tool.as_deref(), run.tool_version.as_deref());
+        note_branch(collection, at, &run);
         let results = fields.get("results").and_then(|raw| json::elements(raw));
         let invocations = json::value(fields.get("invocations"));
         let invocations = invocations.as_array().map_or(&[] as &[Value], Vec::as_slice);
-        note_errors(collection, at, invocations);
-        let reason = incomplete(&fields, invocations, results.is_some());
+        note_errors(collection, at, &run, invocations);
+        let reason = incomplete(&fields, &run, invocations, results.is_some());
         if let Some(reason) = reason {
             lacks.get_or_insert_with(|| if runs.len() > 1 { format!("run {at}: {reason}") } else { reason });
         }
@@ -64,8 +67,15 @@ fn one<'a>(collection: &mut Collection<'a>, run: &Run, raw: &'a RawValue) -> Res
     collection.begin(Kind::Sast, raw.get())?;
     match serde_json::from_str::<Value>(raw.get()) {
         Ok(value) if value.is_object() => result::add(collection, run, &value),
-        Ok(_) => collection.error("no-result", "the result is no object"),
-        Err(error) => collection.error("no-result", format!("the result cannot be read: {error}")),
+        // It may show a credential, and nothing tells whether it does.
+        Ok(_) => {
+            collection.keep("null".to_owned());
+            collection.error("no-result", "the result is no object");
+        }
+        Err(error) => {
+            collection.keep("null".to_owned());
+            collection.error("no-result", format!("the result cannot be read: {error}"));
+        }
     }
     Ok(())
 }
@@ -86,8 +96,8 @@ fn version(file: &Fields<'_>) -> Result<String, Refusal> {
 ///
 /// `executionSuccessful` alone is no proof: tools set it although a
 /// notification of the level `error` tells of files that were not scanned.
-fn incomplete(run: &Fields<'_>, invocations: &[Value], has_results: bool) -> Option<String> {
-    let external = json::value(run.get("externalPropertyFileReferences"));
+fn incomplete(fields: &Fields<'_>, run: &Run, invocations: &[Value], has_results: bool) -> Option<String> {
+    let external = json::value(fields.get("externalPropertyFileReferences"));
     if !external.list("results").is_empty() {
         return Some("its results stand in other files".to_owned());
     }
@@ -101,27 +111,44 @@ fn incomplete(run: &Fields<'_>, invocations: &[Value], has_results: bool) -> Opt
         if invocation.at("executionSuccessful").and_then(Value::as_bool) != Some(true) {
             return Some("it does not say that the scan ended well (`executionSuccessful`)".to_owned());
         }
-        if let Some(error) = errors(invocation).next() {
+        if let Some(error) = errors(run, invocation).next() {
             return Some(format!("the tool reports an error: {error}"));
         }
     }
     None
 }
 
-/// What a tool reports as errors of its scan.
-fn errors(invocation: &Value) -> impl Iterator<Item = String> {
+/// A remark where the report says that it is of another branch than the operator.
+fn note_branch(collection: &mut Collection<'_>, at: usize, run: &Run) {
+    let (Some(said), Some(asked)) = (run.branch.clone(), collection.options.r#ref.as_deref().map(words::branch)) else {
+        return;
+    };
+    if words::branch(&said) != asked {
+        let message = format!("the report says that it is of the branch `{}`; `{asked}` counts", bounds::word(&said));
+        collection.warn_of_all("other-branch", &format!("/runs/{at}/versionControlProvenance"), message);
+    }
+}
+
+/// What a tool reports as errors of its scan. Where it looks for credentials, it
+/// may repeat one.
+fn errors<'a>(run: &'a Run, invocation: &'a Value) -> impl Iterator<Item = String> {
     let notes = ["toolExecutionNotifications", "toolConfigurationNotifications"];
     let errors = notes.into_iter().flat_map(|key| invocation.list(key)).filter(|it| it.text("level") == Some("error"));
     let text = |note: &Value| note.at("message").text("text").and_then(crate::place::line);
-    errors.map(move |note| text(note).unwrap_or_else(|| "without a text".to_owned()))
+    let is_kept = |text: &String| !run.finds_secrets || credential::is_prose(text);
+    errors.map(move |note| match text(note) {
+        Some(text) if is_kept(&text) => text,
+        Some(_) => "its text is left out, since it may repeat a credential".to_owned(),
+        None => "without a text".to_owned(),
+    })
 }
 
 /// Errors of the scan as remarks on the file, as far as people read them.
-fn note_errors(collection: &mut Collection<'_>, run: usize, invocations: &[Value]) {
+fn note_errors(collection: &mut Collection<'_>, at: usize, run: &Run, invocations: &[Value]) {
     let failed = |it: &&Value| it.at("executionSuccessful").and_then(Value::as_bool) == Some(false);
     let failed = invocations.iter().filter(failed).map(|_| "the tool says that the scan did not end well".to_owned());
-    for message in failed.chain(invocations.iter().flat_map(errors)).take(MAX_ERRORS) {
-        collection.error_of_all("scan-error", &format!("/runs/{run}/invocations"), message);
+    for message in failed.chain(invocations.iter().flat_map(|it| errors(run, it))).take(MAX_ERRORS) {
+        collection.error_of_all("scan-error", &format!("/runs/{at}/invocations"), message);
     }
 }
 

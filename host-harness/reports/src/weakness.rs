@@ -1,8 +1,9 @@
 //! CWE and OWASP numbers in the words that reports use for them.
 
 use appsec_model::{Cwe, Owasp};
+use serde_json::Value;
 
-use crate::MAX_LIST;
+use crate::{MAX_LIST, json::JsonView};
 
 /// A weakness by its number.
 pub fn by_number(number: u32) -> Cwe {
@@ -48,6 +49,26 @@ pub fn owasp(tag: &str) -> Option<Owasp> {
     let name = name.trim_start_matches(|letter: char| letter.is_whitespace() || ":-\u{2013}".contains(letter));
     let name = Some(name.trim_end().to_owned()).filter(|name| !name.is_empty());
     Some(Owasp { code: Some(code), edition, name, text: tag.trim().to_owned() })
+}
+
+/// Members that scanners and databases name weaknesses in.
+const MEMBERS: [&str; 7] = ["cwe", "cwes", "cweId", "cweIds", "cwe_id", "cwe_ids", "cwe-id"];
+
+/// The weaknesses that an object names in members of its own: a text, a number,
+/// an object with one of them, or a list of these.
+pub fn of_members(object: &Value) -> Vec<Cwe> {
+    let values = MEMBERS.iter().filter_map(|key| object.at(key));
+    let values = values.flat_map(|value| value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice));
+    values.take(MAX_LIST).filter_map(of_value).collect()
+}
+
+/// The weakness that a value names: a number, a text, or an object with one.
+pub fn of_value(value: &Value) -> Option<Cwe> {
+    let id = ["id", "cweId", "cwe_id", "cweid", "value"].iter().find_map(|key| value.at(key));
+    let value = id.unwrap_or(value);
+    let number = value.as_u64().or_else(|| value.as_str()?.trim().parse().ok());
+    let number = number.and_then(|number| u32::try_from(number).ok()).filter(|number| *number > 0);
+    number.map(by_number).or_else(|| cwe(value.as_str()?))
 }
 
 /// Adds a weakness unless it is known by its number.

@@ -18,14 +18,17 @@ mod open;
 
 mod assistance;
 mod connector;
+pub mod credential;
 mod dependency;
 mod diagnostic;
 mod error;
 mod finding;
+pub mod folder;
 mod kind;
 mod lifecycle;
 mod rule;
 mod secret;
+pub mod text;
 mod timestamp;
 mod webhook;
 

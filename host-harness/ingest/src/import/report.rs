@@ -105,7 +105,7 @@ fn content(source: &Source, file: &str, options: &ImportOptions) -> Result<(Vec<
         bytes.append(&mut piece);
         // Packed files may be small and yet have no end.
         if bytes.len() > MAX_BYTES {
-            let refusal = Refusal::TooLarge { bytes: bytes.len() };
+            let refusal = Refusal::TooLarge;
             return Err(ImportError::Refused { file: file.to_owned(), refusal });
         }
     }

@@ -45,6 +45,12 @@ pub fn lifecycle(vulnerability: &Value) -> Lifecycle {
     }
 }
 
+/// Whether a state is one of the format.
+pub fn is_known(state: &str) -> bool {
+    let known = ["resolved", "resolved_with_pedigree", "exploitable", "in_triage", "false_positive", "not_affected"];
+    known.contains(&state)
+}
+
 /// Whether the vulnerable code is used, where the justification says that it is not.
 pub fn reachability(vulnerability: &Value) -> Reachability {
     let unreachable = vulnerability.at("analysis").text("justification") == Some("code_not_reachable");

@@ -42,9 +42,26 @@ fn one(rating: &Value) -> Option<(Severity, String)> {
     if let (Some(method), Some(score)) = (method, score) {
         return Some((words::band(score)?, format!("{method} {score}")));
     }
-    let vector = rating.text("vector")?;
-    let rating = CvssRating::of("".into(), vector, "".into()).ok()?;
+    let rating = vector(rating)?;
     Some((rating.severity, format!("CVSS {} {:.1}", rating.version, rating.score)))
+}
+
+/// What a vector rates. Some leave the start out that names its version; the
+/// method tells it then.
+pub fn vector(rating: &Value) -> Option<CvssRating> {
+    let vector = rating.text("vector")?.trim().trim_matches(['(', ')']);
+    let start = match rating.text("method").filter(|_| !vector.starts_with("CVSS:")) {
+        Some("CVSSv4") => "CVSS:4.0/",
+        Some("CVSSv31") => "CVSS:3.1/",
+        Some("CVSSv3") => "CVSS:3.0/",
+        _ => "",
+    };
+    CvssRating::of("".into(), &format!("{start}{vector}"), "".into()).ok()
+}
+
+/// Whether a rating is one of CVSS.
+pub fn is_cvss(rating: &Value) -> bool {
+    rating.text("method").is_some_and(|method| METHODS.contains(&method))
 }
 
 /// The probability of exploitation, which some give as a rating.

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::{
-    identity::{self, Given},
+    identity::{self, Fingerprint, Given},
     json::JsonView,
 };
 
@@ -13,8 +13,11 @@ const LINE_HASH: &str = "primaryLocationLineHash";
 /// Shorter values are numbers or words that stand in for a hash.
 const MIN_BYTES: usize = 16;
 
-/// The identity that a result gives: the first of its `fingerprints` by name,
-/// else a partial one.
+/// How many fingerprints of a result are looked at.
+const MAX_WHOLE: usize = 4;
+
+/// The identities that a result gives: its `fingerprints` by name, and a partial
+/// one.
 ///
 /// A value counts only if it can be one: of 16 signs or more, without white
 /// space. Members without the form `name/v1` that are no hash of the line tell
@@ -27,15 +30,17 @@ pub fn given(result: &Value, rule: &str, path: &str) -> Given {
         members.sort_unstable();
         members
     };
-    if let Some((name, text)) = members("fingerprints").first() {
-        let hash = identity::hash(["fingerprint", rule, name, text]);
-        return Given::Fingerprint { hash, text: (*text).to_owned() };
-    }
+    let whole = |(name, text): (&str, &str)| Fingerprint {
+        hash: identity::hash(["fingerprint", rule, name, text]),
+        value: identity::hash(["fingerprint", name, text]),
+        text: text.to_owned(),
+    };
     let partial = members("partialFingerprints");
     let line = partial.iter().find(|(name, _)| name.split('/').next() == Some(LINE_HASH));
-    match line.or_else(|| partial.iter().find(|(name, _)| is_versioned(name))) {
-        Some((name, text)) => Given::Partial { hash: identity::hash(["partial", rule, path, name, text]) },
-        None => Given::None,
+    let chosen = line.or_else(|| partial.iter().find(|(name, _)| is_versioned(name)));
+    Given {
+        whole: members("fingerprints").into_iter().take(MAX_WHOLE).map(whole).collect(),
+        partial: chosen.map(|(name, text)| identity::hash(["partial", rule, path, name, text])),
     }
 }
 
@@ -54,14 +59,16 @@ mod tests {
     use serde_json::json;
 
     use super::given;
-    use crate::identity::Given;
 
     #[test]
     fn what_cannot_be_a_fingerprint_is_none() {
-        let kind = |result| match given(&result, "r", "p") {
-            Given::None => "none",
-            Given::Fingerprint { .. } => "fingerprint",
-            Given::Partial { .. } => "partial",
+        let kind = |result| {
+            let given = given(&result, "r", "p");
+            match (given.whole.is_empty(), given.partial.is_none()) {
+                (false, _) => "fingerprint",
+                (true, false) => "partial",
+                (true, true) => "none",
+            }
         };
         let hash = "39fa2ee980eb94b0:1";
         for (result, expect) in [
@@ -82,9 +89,9 @@ mod tests {
 
     #[test]
     fn a_partial_one_is_of_its_file_and_a_whole_one_is_not() {
-        let hash = |key: &str, path: &str| match given(&json!({key: {"a/v1": "39fa2ee980eb94b0"}}), "r", path) {
-            Given::Fingerprint { hash, .. } | Given::Partial { hash } => hash,
-            Given::None => panic!(),
+        let hash = |key: &str, path: &str| {
+            let given = given(&json!({key: {"a/v1": "39fa2ee980eb94b0"}}), "r", path);
+            given.whole.into_iter().map(|it| it.hash).chain(given.partial).next().unwrap()
         };
         assert_eq!(hash("fingerprints", "a.py"), hash("fingerprints", "b.py"));
         assert_ne!(hash("partialFingerprints", "a.py"), hash("partialFingerprints", "b.py"));

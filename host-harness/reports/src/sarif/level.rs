@@ -11,6 +11,7 @@ use crate::{bounds, json::JsonView, words};
 /// | what is there, first | severity |
 /// |---|---|
 /// | `security-severity` of the result or its rule, from 0 to 10 | its band |
+/// | a word there | that severity |
 /// | `level` of the result, of the run's configuration, of the rule | error high, warning medium, note low, none info |
 /// | `rank` of the result or its rule, from 0 to 100 | the band of a tenth of it |
 /// | none of them | `warning`, which the standard gives to a result without a level: medium |
@@ -21,6 +22,10 @@ pub fn severity(run: &Run, result: &Value, facts: &RuleFacts) -> (Severity, Stri
     let level = bounds::word(stated.unwrap_or("warning"));
     if let Some((score, severity)) = score.and_then(|score| Some((score, words::band(score)?))) {
         return (severity, format!("{level}, security-severity {score}"), None);
+    }
+    let word = properties.text("security-severity").and_then(words::severity).or(facts.word);
+    if let Some(severity) = word {
+        return (severity, format!("{level}, security-severity {}", severity.as_str()), None);
     }
     let rank = result.number("rank").filter(|rank| (0.0..=100.0).contains(rank)).or(facts.rank);
     if let (None, Some(rank)) = (stated, rank) {

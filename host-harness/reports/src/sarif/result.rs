@@ -1,16 +1,18 @@
 //! One result.
 
-use appsec_model::{Finding, Kind, Ticket};
+use appsec_model::{Finding, Kind, Rule, Ticket, credential};
 use serde_json::Value;
 
-use super::{fingerprint, level, lifecycle, message, package, rule, rule::RuleFacts, run::Run, secret, spot};
+use super::{
+    fingerprint, level, lifecycle, message, package, rule, rule::RuleFacts, run::Run, secret, spot, spot::CodeSpan,
+};
 use crate::{
     MAX_LIST, bounds,
     collection::Collection,
-    identity::{self, DraftFinding, Given},
+    identity::{self, DraftFinding},
     json::JsonView,
     package::{title, unversioned},
-    place, words,
+    place, weakness, words,
 };
 
 /// Adds the finding of a result, or why there is none.
@@ -24,28 +26,29 @@ pub fn add(collection: &mut Collection<'_>, run: &Run, result: &Value) {
             &nameless
         }
     };
-    let is_secret = secret::is_secret(run, result, facts);
-    let shows_credentials = secret::shows_credentials(&if is_secret { Kind::Secrets } else { Kind::Sast }, &facts.rule);
-    let hidden = shows_credentials.then(|| secret::hide(result));
-    if let Some(hidden) = &hidden {
-        collection.keep(hidden.to_string());
-    }
-    let result = hidden.as_ref().unwrap_or(result);
     let id = bounds::word(result.text("ruleId").or(result.at("rule").text("id")).unwrap_or(&facts.rule.id));
     let text = message::text(result.at("message"), &facts.messages, &run.shared_messages);
-    if is_secret && let Some(record) = collection.record() {
-        record.kind = Kind::Secrets;
+    let says_nothing = id.is_empty() && text.is_none();
+    let classes = rule::classes(run, result);
+    let is_secret = secret::is_secret(run, result, facts);
+    let path_of = |spot: &Option<CodeSpan<'_>>| spot.as_ref().map_or("", |spot| &spot.location.path).to_owned();
+    let dependency = if is_secret {
+        None
+    } else {
+        let path = path_of(&spot::of_result(run, result));
+        package::dependency(result, id, facts, text.as_deref().unwrap_or_default(), &path)
+    };
+    // An advisory on a credential in a package shows none of the project's.
+    let shows_credentials = is_secret || dependency.is_none() && secret::shows_credentials(id, facts, &classes.cwes);
+    let kept = shows_credentials.then(|| secret::kept(result, &facts.rule));
+    if let Some(kept) = &kept {
+        collection.keep(kept.to_string());
     }
-    if id.is_empty() && text.is_none() {
-        return collection.error("no-result", "the result names no rule and has no message");
-    }
-    if let Some(kind @ ("pass" | "notApplicable" | "informational")) = result.text("kind") {
-        return collection.skip("no-problem", format!("the result is of the kind `{kind}`: nothing is wrong there"));
-    }
-    let spot = spot::of_result(run, result);
-    let path = spot.as_ref().map_or("", |spot| &spot.location.path).to_owned();
-    let told = text.clone().unwrap_or_default();
-    let dependency = if is_secret { None } else { package::dependency(result, id, facts, &told, &path) };
+    let result = kept.as_ref().unwrap_or(result);
+    let (id, text) = match shows_credentials {
+        true => (bounds::word(result.text("ruleId").unwrap_or_default()), None),
+        false => (id, text),
+    };
     let kind = match (&dependency, is_secret) {
         (Some(_), _) => Kind::Sca,
         (None, true) => Kind::Secrets,
@@ -54,21 +57,44 @@ pub fn add(collection: &mut Collection<'_>, run: &Run, result: &Value) {
     if let Some(record) = collection.record() {
         record.kind = kind.clone();
     }
+    if says_nothing {
+        return collection.error("no-result", "the result names no rule and has no message");
+    }
+    if let Some(kind @ ("pass" | "notApplicable" | "informational")) = result.text("kind") {
+        return collection.skip("no-problem", format!("the result is of the kind `{kind}`: nothing is wrong there"));
+    }
+    let mut spot = spot::of_result(run, result);
+    if let Some(spot) = spot.as_mut().filter(|_| shows_credentials) {
+        spot.location.path = credential::without_parameters(&spot.location.path);
+        spot.url = spot.url.as_deref().map(credential::without_parameters);
+    }
+    let path = path_of(&spot);
+    let told = text.clone().unwrap_or_default();
+    let kept_rule = shows_credentials.then(|| secret::kept_rule(&facts.rule));
+    let rule = kept_rule.as_ref().unwrap_or(&facts.rule);
     let mut finding = collection.blank(kind);
     finding.repository_url = run.repository_url.clone();
-    finding.r#ref = run.branch.as_deref().map(words::branch).or(finding.r#ref);
-    finding.rule_id = (!facts.rule.id.is_empty()).then(|| facts.rule.id.clone());
-    finding.title = facts.rule.name.as_deref().and_then(place::line).unwrap_or_default();
-    finding.message = text.filter(|text| facts.rule.message.as_ref() != Some(text));
+    // What the operator says goes first.
+    finding.r#ref = finding.r#ref.or_else(|| run.branch.as_deref().map(words::branch));
+    finding.rule_id = (!rule.id.is_empty()).then(|| rule.id.clone());
+    finding.title = rule.name.as_deref().and_then(place::line).unwrap_or_default();
+    finding.message = text.filter(|text| rule.message.as_ref() != Some(text));
     let (severity, word, unknown) = level::severity(run, result, facts);
-    (finding.severity, finding.vendor_severity) = (severity, Some(word));
-    if let Some(word) = unknown {
+    let is_kept = |word: &String| !shows_credentials || credential::is_prose(word);
+    (finding.severity, finding.vendor_severity) = (severity, Some(word).filter(is_kept));
+    if let Some(word) = unknown.filter(is_kept) {
         collection.warn("unknown-severity", "/level", format!("`{word}` is no known level"));
     }
-    add_rule(&mut finding, result, facts);
+    add_rule(&mut finding, result, facts, rule);
     finding.lifecycle = lifecycle::lifecycle(result);
     finding.flow = spot::flow(run, result);
-    if !shows_credentials {
+    if shows_credentials {
+        // Steps may stand in a table of the run, with their code, and so do files.
+        finding.flow.iter_mut().for_each(|step| {
+            step.content = None;
+            step.location.path = credential::without_parameters(&step.location.path);
+        });
+    } else {
         finding.snippet = spot.as_ref().and_then(|it| it.code).and_then(|it| place::code(it, place::MAX_SNIPPET_CHARS));
         finding.suggested_fix = spot::fix(result);
     }
@@ -89,7 +115,9 @@ pub fn add(collection: &mut Collection<'_>, run: &Run, result: &Value) {
     }
     if finding.title.is_empty() {
         let line = place::line(&told);
-        finding.title = line.unwrap_or_else(|| facts.rule.id.clone());
+        let nameless =
+            || if shows_credentials { "A credential".to_owned() } else { "A result without a rule".to_owned() };
+        finding.title = line.or_else(|| finding.rule_id.clone()).unwrap_or_else(nameless);
     }
     if place::is_absolute(&path) {
         let message = format!("`{path}` is a path of the machine of the scan; name the project's folder there");
@@ -99,20 +127,33 @@ pub fn add(collection: &mut Collection<'_>, run: &Run, result: &Value) {
         let message = format!("the report says nothing of the rule `{id}`");
         collection.warn("unknown-rule", "/ruleId", message);
     }
-    let sketch = sketch(&finding, result, id, &told, &path);
+    // A message may hold the credential; the commit tells those of a history apart.
+    let history = finding.secret.as_ref().and_then(|it| it.history.as_ref()?.commit.clone());
+    let draft = draft(&finding, result, id, &history.unwrap_or(told), &path);
     if let Some(id) = &finding.rule_id
-        && let Some(rule) = collection.rule(id, || facts.rule.clone())
+        && let Some(listed) = collection.rule(id, || rule.clone())
     {
-        result.list("taxa").iter().for_each(|taxon| rule::add_taxon(rule, taxon));
+        if let Some(kept) = &kept_rule {
+            // Another result of the rule may have shown no credential.
+            let numbers: Vec<u32> = listed.cwes.iter().filter_map(|cwe| cwe.number).collect();
+            listed.clone_from(kept);
+            numbers.into_iter().for_each(|number| weakness::add(&mut listed.cwes, weakness::by_number(number)));
+        }
+        classes.cwes.into_iter().for_each(|cwe| weakness::add(&mut listed.cwes, cwe));
+        for owasp in classes.owasp.into_iter().filter(|_| kept_rule.is_none()) {
+            if listed.owasp.len() < MAX_LIST && !listed.owasp.contains(&owasp) {
+                listed.owasp.push(owasp);
+            }
+        }
     }
-    collection.finding(finding, sketch);
+    collection.finding(finding, draft);
 }
 
-fn add_rule(finding: &mut Finding, result: &Value, facts: &RuleFacts) {
+fn add_rule(finding: &mut Finding, result: &Value, facts: &RuleFacts, rule: &Rule) {
     let properties = result.at("properties");
     let word = ["precision", "confidence", "issue_confidence"].iter().find_map(|key| properties.text(key));
-    finding.confidence = word.map(words::confidence).or_else(|| facts.rule.confidence.clone());
-    finding.categories = facts.rule.category.iter().cloned().collect();
+    finding.confidence = word.map(words::confidence).or_else(|| rule.confidence.clone());
+    finding.categories = rule.category.iter().cloned().collect();
     finding.security = match finding.kind {
         Kind::Sca | Kind::Secrets => Some(true),
         _ => facts.security.or(properties.number("security-severity").map(|_| true)),
@@ -124,7 +165,7 @@ fn tickets(result: &Value) -> Vec<Ticket> {
     urls.map(|url| Ticket { url: Some(url.to_owned()), ..Ticket::default() }).collect()
 }
 
-fn sketch(finding: &Finding, result: &Value, id: &str, message: &str, path: &str) -> DraftFinding {
+fn draft(finding: &Finding, result: &Value, id: &str, message: &str, path: &str) -> DraftFinding {
     let place = match path {
         "" => {
             let logical = result.list("locations").iter().flat_map(|it| it.list("logicalLocations")).next();
@@ -145,6 +186,6 @@ fn sketch(finding: &Finding, result: &Value, id: &str, message: &str, path: &str
         }
         None => (identity::hash([id, place, &identity::settled(message)]), Vec::new()),
     };
-    let given: Given = fingerprint::given(result, id, place);
+    let given = fingerprint::given(result, id, place);
     DraftFinding { group, others, position, tie: identity::hash([result.to_string().as_str()]), given }
 }

@@ -1,9 +1,9 @@
 //! Rules: most of what their authors say is in tags and properties.
 
-use appsec_model::Rule;
+use appsec_model::{Rule, Severity};
 use serde_json::Value;
 
-use super::message;
+use super::{message, run::Run, taxonomy::Taxonomies};
 use crate::{MAX_LIST, bounds, json::JsonView, weakness, words};
 
 /// Tags of rules that look for other faults than those of security.
@@ -35,6 +35,8 @@ pub struct RuleFacts {
     pub level: Option<String>,
     /// From 0 to 10.
     pub score: Option<f64>,
+    /// The severity that stands in place of a score.
+    pub word: Option<Severity>,
     /// From 0 to 100.
     pub rank: Option<f64>,
     /// In small letters.
@@ -47,11 +49,13 @@ pub struct RuleFacts {
     pub messages: Value,
     /// Everything that its author added.
     pub properties: Value,
+    /// Its help, which some scanners put a package into.
+    pub help: String,
 }
 
 impl RuleFacts {
     /// Reads a `reportingDescriptor`.
-    pub fn new(value: &Value) -> Self {
+    pub fn new(value: &Value, taxonomies: &Taxonomies) -> Self {
         let properties = value.at("properties").cloned().unwrap_or_default();
         let configuration = value.at("defaultConfiguration");
         let id = bounds::word(value.text("id").unwrap_or_default()).to_owned();
@@ -68,13 +72,15 @@ impl RuleFacts {
         for tag in &tags {
             add_tag(&mut rule, tag);
         }
-        add_properties(&mut rule, &properties);
+        weakness::of_members(&properties).into_iter().for_each(|cwe| weakness::add(&mut rule.cwes, cwe));
         for relationship in value.list("relationships") {
-            add_taxon(&mut rule, relationship.at("target").unwrap_or(&Value::Null));
+            taxonomies.add(&mut rule, relationship.at("target").unwrap_or(&Value::Null));
         }
         let tags: Vec<String> = tags.into_iter().map(str::to_lowercase).collect();
         let score = properties.number("security-severity").filter(|score| (0.0..=10.0).contains(score));
-        let security = if rule.category.as_deref() == Some("security") || score.is_some() || !rule.cwes.is_empty() {
+        let word = properties.text("security-severity").and_then(words::severity);
+        let is_rated = score.is_some() || word.is_some();
+        let security = if rule.category.as_deref() == Some("security") || is_rated || !rule.cwes.is_empty() {
             Some(true)
         } else {
             tags.iter().any(|tag| QUALITY.contains(&tag.as_str())).then_some(false)
@@ -82,10 +88,12 @@ impl RuleFacts {
         Self {
             level: configuration.text("level").map(str::to_owned),
             score,
+            word,
             rank: configuration.number("rank").filter(|rank| (0.0..=100.0).contains(rank)),
             tags,
             security,
             other_ids: value.texts("deprecatedIds").map(str::to_owned).collect(),
+            help: bounds::start(value.at("help").text("text").unwrap_or_default()).to_owned(),
             messages: value.at("messageStrings").cloned().unwrap_or_default(),
             properties,
             rule,
@@ -117,35 +125,11 @@ fn add_tag(rule: &mut Rule, tag: &str) {
     }
 }
 
-/// Adds weaknesses of `properties.cwe`: a text, a number, or a list of them.
-fn add_properties(rule: &mut Rule, properties: &Value) {
-    for key in ["cwe", "cwes", "cweId", "cwe_ids"] {
-        let value = properties.at(key);
-        let list = value.and_then(Value::as_array).map_or(value.into_iter().collect(), |list| list.iter().collect());
-        let list: Vec<&Value> = list;
-        for value in list {
-            let value = value.at("id").unwrap_or(value);
-            let number = value.as_u64().and_then(|number| u32::try_from(number).ok()).filter(|number| *number > 0);
-            let cwe = number.map(weakness::by_number).or_else(|| weakness::cwe(value.as_str()?));
-            cwe.into_iter().for_each(|cwe| weakness::add(&mut rule.cwes, cwe));
-        }
-    }
-}
-
-/// Adds the weakness or category that a reference to a taxonomy names.
-pub fn add_taxon(rule: &mut Rule, reference: &Value) {
-    let taxonomy = reference.at("toolComponent").text("name").unwrap_or_default().to_ascii_uppercase();
-    let Some(id) = reference.text("id") else { return };
-    if let Some(cwe) = weakness::cwe(id) {
-        weakness::add(&mut rule.cwes, cwe);
-    } else if taxonomy.starts_with("CWE") {
-        if let Ok(number) = id.trim().parse() {
-            weakness::add(&mut rule.cwes, weakness::by_number(number));
-        }
-    } else if taxonomy.contains("OWASP")
-        && let Some(owasp) = weakness::owasp(&format!("OWASP-{id}"))
-        && !rule.owasp.contains(&owasp)
-    {
-        bounds::push(&mut rule.owasp, owasp);
-    }
+/// The weaknesses and categories that a result itself names.
+pub fn classes(run: &Run, result: &Value) -> Rule {
+    let mut classes = Rule::default();
+    result.list("taxa").iter().for_each(|taxon| run.taxonomies.add(&mut classes, taxon));
+    let own = result.at("properties").map(weakness::of_members).unwrap_or_default();
+    own.into_iter().for_each(|cwe| weakness::add(&mut classes.cwes, cwe));
+    classes
 }

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use appsec_model::credential;
 use serde_json::Value;
 
-use super::{rule::RuleFacts, secret};
+use super::{rule::RuleFacts, secret, taxonomy::Taxonomies};
 use crate::{
     bounds,
     json::{self, Fields, JsonView},
@@ -39,6 +40,7 @@ pub struct Run {
     pub shared_messages: Value,
     /// The table that steps of data flows may point into.
     pub flow_locations: Vec<Value>,
+    pub taxonomies: Taxonomies,
     components: Vec<Component>,
     /// Positions of components by their names, each the first of its name.
     by_name: HashMap<String, usize>,
@@ -47,6 +49,7 @@ pub struct Run {
     by_id: HashMap<String, (usize, usize)>,
     artifacts: Vec<Value>,
     bases: BTreeMap<String, Value>,
+    /// Folders that paths are made relative to, the first one that a path lies in.
     roots: Vec<String>,
     levels: HashMap<String, String>,
 }
@@ -60,10 +63,11 @@ impl Run {
         };
         let tool = get("tool");
         let driver = tool.at("driver");
+        let taxonomies = Taxonomies::new(&get("taxonomies"), &tool);
         let (mut by_name, mut by_guid, mut by_id) = (HashMap::new(), HashMap::new(), HashMap::new());
         let mut components: Vec<Component> = Vec::new();
         for (at, value) in driver.into_iter().chain(tool.list("extensions")).enumerate() {
-            let component = component(value);
+            let component = component(value, &taxonomies);
             value.owned("name").map(|name| *by_name.entry(name).or_insert(at));
             value.owned("guid").map(|guid| *by_guid.entry(guid).or_insert(at));
             for (position, rule) in component.rules.iter().enumerate() {
@@ -80,17 +84,18 @@ impl Run {
         };
         let invocations = list("invocations");
         let folders = invocations.iter().filter_map(|it| it.at("workingDirectory"));
-        let addresses = bases.values().chain(folders).filter_map(|it| it.text("uri"));
-        let roots = addresses.map(place::uri_path).chain(root.map(place::path)).filter(|it| place::is_absolute(it));
-        let roots = roots.take(MAX_ROOTS).collect();
+        let folders: Vec<String> = folders.filter_map(|it| it.text("uri")).map(place::uri_path).collect();
+        let roots = roots(root, &bases, &folders);
         let mut run = Self {
             finds_secrets: driver.text("name").is_some_and(secret::is_tool_for_secrets),
             tool: driver.and_then(|driver| driver.owned("name")),
             tool_version: version,
-            repository_url: provenance.and_then(|it| it.owned("repositoryUri")),
-            branch: provenance.and_then(|it| it.owned("branch")),
+            repository_url: provenance.text("repositoryUri").map(credential::without_login),
+            // What stands there where no branch was checked out is none.
+            branch: provenance.and_then(|it| it.owned("branch")).filter(|name| name != "HEAD"),
             shared_messages: driver.at("globalMessageStrings").cloned().unwrap_or_default(),
             flow_locations: list("threadFlowLocations"),
+            taxonomies,
             artifacts: list("artifacts"),
             components,
             by_name,
@@ -168,6 +173,8 @@ impl Run {
         let artifact = if artifact.text("uri").is_some() { artifact } else { indexed()? };
         let mut parts = vec![bounds::word(artifact.text("uri")?).trim()];
         let mut base_id = artifact.text("uriBaseId");
+        // The folder of the machine that the last base is.
+        let mut folder = None;
         // Bases may stand on each other in a circle.
         let mut passed: Vec<&str> = Vec::new();
         while let Some((id, base)) = base_id.and_then(|id| Some((id, self.bases.get(id)?))) {
@@ -175,25 +182,69 @@ impl Run {
                 break;
             }
             passed.push(id);
-            // An absolute base is a folder of the machine; the project begins there.
-            let folder = base.text("uri").filter(|uri| is_relative(uri));
-            parts.extend(folder.map(|folder| bounds::word(folder.trim_end_matches('/'))));
+            match base.text("uri") {
+                Some(uri) if is_relative(uri) => parts.push(bounds::word(uri.trim_end_matches('/'))),
+                // The project begins at an address of the web.
+                Some(uri) if crate::words::is_url(uri) => break,
+                Some(uri) => {
+                    // The root of a file system says nothing.
+                    folder = Some(place::uri_path(bounds::word(uri))).filter(|it| place::is_folder(it));
+                    break;
+                }
+                None => {}
+            }
             base_id = base.text("uriBaseId");
         }
         parts.reverse();
         let uri = parts.join("/");
         let uri = bounds::word(&uri).to_owned();
         if crate::words::is_url(&uri) {
+            let uri = credential::without_login(&uri);
             return Some((uri.clone(), Some(uri)));
         }
         let path = place::uri_path(&uri);
-        let path = place::below(&path, &self.roots).to_owned();
-        (!path.is_empty()).then_some((path, None))
+        if path.is_empty() {
+            return None;
+        }
+        let full = match folder.filter(|_| !place::is_absolute(&path)) {
+            Some(folder) => place::path(&format!("{folder}/{path}")),
+            None => path,
+        };
+        let below = |root: &String| {
+            let inner = place::below(&full, std::slice::from_ref(root));
+            (inner != full).then(|| inner.to_owned())
+        };
+        Some((self.roots.iter().find_map(below).unwrap_or_else(|| full.clone()), None))
     }
 }
 
-fn component(value: &Value) -> Component {
-    let rules: Vec<RuleFacts> = value.list("rules").iter().map(RuleFacts::new).collect();
+/// The folders that paths are made relative to, the best one first: the one that
+/// the operator names; of those that the report declares the outer ones, so that
+/// a folder within the project stays a part of the path; then each of the others.
+fn roots(given: Option<&str>, bases: &BTreeMap<String, Value>, working: &[String]) -> Vec<String> {
+    let declared = bases.iter().filter_map(|(id, base)| {
+        let uri = base.text("uri").filter(|uri| !is_relative(uri) && !crate::words::is_url(uri))?;
+        Some((id.to_ascii_uppercase(), place::uri_path(uri)))
+    });
+    let declared: Vec<(String, String)> =
+        declared.filter(|(_, path)| place::is_absolute(path)).take(MAX_ROOTS).collect();
+    // `SRCROOT` and the like; a base of another name may be a home folder.
+    let is_root = |id: &str| ["ROOT", "SRC", "REPO", "PROJECT"].iter().any(|word| id.contains(word));
+    let named: Vec<&String> = declared.iter().filter(|(id, _)| is_root(id)).map(|(_, path)| path).collect();
+    let all: Vec<&String> = declared.iter().map(|(_, path)| path).collect();
+    let chosen = if named.is_empty() { &all } else { &named };
+    let common = chosen.iter().map(|path| (*path).clone()).reduce(|one, other| place::common_folder(&one, &other));
+    let outer = common.filter(|folder| place::is_project(folder));
+    // Longest first: whatever lies in none of those above lies in one of these.
+    let mut others: Vec<String> =
+        all.into_iter().chain(working.iter().filter(|it| place::is_absolute(it))).cloned().collect();
+    others.sort_by_key(|path| std::cmp::Reverse(path.len()));
+    others.truncate(MAX_ROOTS);
+    given.map(place::path).into_iter().chain(outer).chain(others).collect()
+}
+
+fn component(value: &Value, taxonomies: &Taxonomies) -> Component {
+    let rules: Vec<RuleFacts> = value.list("rules").iter().map(|rule| RuleFacts::new(rule, taxonomies)).collect();
     let mut by_id = HashMap::new();
     for (at, rule) in rules.iter().enumerate() {
         by_id.entry(rule.rule.id.clone()).or_insert(at);

@@ -1,55 +1,61 @@
-//! Results that show credentials, and how they are kept out.
+//! Results that show credentials, and what is kept of them.
 
-use aho_corasick::{AhoCorasick, MatchKind};
-use appsec_model::{History, Kind, LeakedSecret, Rule};
-use serde_json::Value;
+use appsec_model::{Confidence, Cwe, History, LeakedSecret, Owasp, Rule, credential};
+use serde_json::{Map, Value};
 
 use super::{rule::RuleFacts, run::Run};
-use crate::{json::JsonView, words};
+use crate::{MAX_LIST, identity, json::JsonView, words};
 
 /// Tools that look for credentials and nothing else, and whose reports do not
-/// say so in tags: by their `tool.driver.name`, in small letters.
-const TOOLS: [&str; 10] = [
+/// say so in tags: how their `tool.driver.name` begins, in small letters and
+/// without other signs.
+const TOOLS: [&str; 18] = [
     "gitleaks",
     "betterleaks",
+    "infisical",
+    "leaktk",
     "trufflehog",
-    "detect-secrets",
+    "detectsecrets",
     "ggshield",
+    "gitguardian",
     "noseyparker",
+    "titus",
     "kingfisher",
-    "secretlint",
-    "ripsecrets",
+    "talisman",
     "whispers",
+    "shhgit",
+    "credscan",
+    "2ms",
+    "spectralops",
+    "earlybird",
 ];
 
-/// Weaknesses whose place is the credential: hard-coded password, key, credentials.
-const HARD_CODED: [u32; 3] = [259, 321, 798];
-
-/// Members that hold code.
-const CODE: [&str; 4] = ["snippet", "insertedContent", "contents", "rendered"];
-
-/// Shorter texts stand in others by chance.
-const MIN_SECRET_BYTES: usize = 6;
-
-/// What stands where a credential stood.
-const HIDDEN: &str = "***";
+/// Tags for rules and results on credentials.
+const TAGS: [&str; 6] =
+    ["secret", "secrets", "secret-detection", "secrets-detection", "secret-scanning", "secrets-scanning"];
 
 /// Whether a tool looks for nothing else.
 pub fn is_tool_for_secrets(name: &str) -> bool {
-    TOOLS.contains(&name.trim().to_ascii_lowercase().as_str())
+    let letters: String = name.chars().filter(|letter| letter.is_alphanumeric()).collect();
+    let letters = letters.to_lowercase();
+    TOOLS.iter().any(|tool| letters.starts_with(tool)) || letters.contains("secret") || letters.contains("credential")
 }
 
 /// Whether a result is about a credential: its tags or its tool say so.
 pub fn is_secret(run: &Run, result: &Value, facts: &RuleFacts) -> bool {
-    let is_tag = |tag: &str| matches!(tag.trim().to_ascii_lowercase().as_str(), "secret" | "secrets");
+    let is_tag = |tag: &str| TAGS.contains(&tag.trim().to_ascii_lowercase().as_str());
     run.finds_secrets
         || facts.tags.iter().any(|tag| is_tag(tag))
         || result.at("properties").is_some_and(|it| it.texts("tags").any(is_tag))
 }
 
-/// Whether the code of a result shows a credential.
-pub fn shows_credentials(kind: &Kind, rule: &Rule) -> bool {
-    *kind == Kind::Secrets || rule.cwes.iter().any(|cwe| cwe.number.is_some_and(|it| HARD_CODED.contains(&it)))
+/// Whether a result of another kind shows a credential: by the rule's id, name
+/// and tags, and by weaknesses.
+pub fn shows_credentials(id: &str, facts: &RuleFacts, weaknesses: &[Cwe]) -> bool {
+    let rule = &facts.rule;
+    let texts = [Some(id), rule.name.as_deref()].into_iter().flatten().chain(facts.tags.iter().map(String::as_str));
+    let cwes = rule.cwes.iter().chain(weaknesses).filter_map(|cwe| cwe.number);
+    texts.into_iter().any(credential::is_named) || cwes.into_iter().any(credential::is_weakness)
 }
 
 /// What is known of a credential. Scanners of a history tell the commit beside
@@ -62,88 +68,209 @@ pub fn secret(result: &Value) -> LeakedSecret {
     LeakedSecret { history, ..LeakedSecret::default() }
 }
 
-/// A result without its code, and without texts that repeat it.
-pub fn hide(result: &Value) -> Value {
-    let mut secrets = Vec::new();
-    collect(result, false, &mut secrets);
-    // All of them at once, the longer one where two begin: a shorter one may be a
-    // part of it. The time does not depend on how many there are.
-    let finder = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&secrets).ok();
-    let mut hidden = result.clone();
-    remove(&mut hidden, finder.as_ref());
-    hidden
+/// What is kept of a result that shows a credential, as a result: where it is,
+/// which rule found it, how bad it is and what was decided. Any other member may
+/// repeat the credential.
+pub fn kept(result: &Value, rule: &Rule) -> Value {
+    let id = Some(rule.id.as_str()).filter(|id| !id.is_empty());
+    let id = id.or(result.text("ruleId")).or(result.at("rule").text("id"));
+    let suppression = |it: &Value| {
+        Some(object([("kind", word(it, "kind")), ("status", word(it, "status")), ("state", word(it, "state"))]))
+    };
+    let states = result.texts("suppressionStates").filter(|it| credential::is_prose(it)).map(Value::from);
+    let states: Vec<Value> = states.take(MAX_LIST).collect();
+    let first = result.at("provenance").text("firstDetectionTimeUtc").filter(|it| words::moment(Some(it)).is_some());
+    let addresses = result.texts("workItemUris").map(|it| Value::from(credential::without_parameters(it)));
+    object([
+        ("ruleId", id.map(Value::from)),
+        ("kind", word(result, "kind")),
+        ("level", word(result, "level")),
+        ("rank", result.number("rank").map(Value::from)),
+        ("baselineState", word(result, "baselineState")),
+        ("locations", list(result.list("locations"), location)),
+        ("codeFlows", list(result.list("codeFlows"), |it| members(it, "threadFlows", thread))),
+        ("suppressions", list(result.list("suppressions"), suppression)),
+        ("suppressionStates", Some(states).filter(|it| !it.is_empty()).map(Value::from)),
+        ("provenance", first.map(|first| object([("firstDetectionTimeUtc", Some(first.into()))]))),
+        ("fingerprints", fingerprints(result.at("fingerprints"))),
+        ("partialFingerprints", fingerprints(result.at("partialFingerprints"))),
+        ("properties", result.at("properties").map(properties)),
+        ("taxa", list(result.list("taxa"), taxon)),
+        (
+            "workItemUris",
+            Some(addresses.take(MAX_LIST).collect::<Vec<_>>()).filter(|it| !it.is_empty()).map(Value::from),
+        ),
+    ])
 }
 
-/// Gathers texts of code.
-fn collect(value: &Value, is_code: bool, secrets: &mut Vec<String>) {
-    match value {
-        Value::String(text) if is_code => {
-            secrets.extend(Some(text.trim().to_owned()).filter(|text| text.len() >= MIN_SECRET_BYTES));
-        }
-        Value::Array(list) => list.iter().for_each(|value| collect(value, is_code, secrets)),
-        Value::Object(map) => {
-            for (key, value) in map {
-                collect(value, is_code || CODE.contains(&key.as_str()), secrets);
-            }
-        }
-        _ => {}
+/// What is kept of a rule whose results show credentials. Some scanners have a
+/// rule for each result, and the code that they found for its description.
+pub fn kept_rule(rule: &Rule) -> Rule {
+    let prose = |text: &Option<String>| credential::prose(text.as_deref());
+    let all = |texts: &[String]| texts.iter().filter(|text| credential::is_prose(text)).cloned().collect();
+    let address = |url: &String| Some(credential::without_parameters(url)).filter(|url| credential::is_prose(url));
+    let confidence = rule.confidence.clone();
+    Rule {
+        id: rule.id.clone(),
+        name: prose(&rule.name),
+        message: None,
+        confidence: confidence.filter(|it| !matches!(it, Confidence::Other(word) if !credential::is_prose(word))),
+        category: prose(&rule.category),
+        subcategories: all(&rule.subcategories),
+        vulnerability_classes: all(&rule.vulnerability_classes),
+        cwes: rule.cwes.iter().filter(|cwe| credential::is_prose(&cwe.text)).cloned().collect(),
+        owasp: rule.owasp.iter().filter(|it: &&Owasp| credential::is_prose(&it.text)).cloned().collect(),
+        technologies: all(&rule.technologies),
+        likelihood: prose(&rule.likelihood),
+        impact: prose(&rule.impact),
+        url: rule.url.as_ref().and_then(address),
+        references: rule.references.iter().filter_map(address).collect(),
     }
 }
 
-/// Takes code out, and what was found in it. Where so much code cannot be looked
-/// for at all, no text is kept.
-fn remove(value: &mut Value, finder: Option<&AhoCorasick>) {
-    match value {
-        Value::String(text) => match finder {
-            Some(finder) if finder.is_match(text.as_str()) => {
-                let mut kept = String::with_capacity(text.len());
-                finder.replace_all_with(text, &mut kept, |_, _, kept| {
-                    kept.push_str(HIDDEN);
-                    true
-                });
-                *text = kept;
-            }
-            Some(_) => {}
-            None => HIDDEN.clone_into(text),
-        },
-        Value::Array(list) => list.iter_mut().for_each(|value| remove(value, finder)),
-        Value::Object(map) => {
-            map.retain(|key, _| !CODE.contains(&key.as_str()));
-            map.values_mut().for_each(|value| remove(value, finder));
-        }
-        _ => {}
-    }
+/// An object of the members that are there.
+fn object<const N: usize>(members: [(&str, Option<Value>); N]) -> Value {
+    let members = members.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
+    Value::Object(members.collect::<Map<_, _>>())
+}
+
+fn list(values: &[Value], one: impl Fn(&Value) -> Option<Value>) -> Option<Value> {
+    let kept: Vec<Value> = values.iter().filter(|it| it.is_object()).filter_map(one).collect();
+    (!kept.is_empty()).then(|| kept.into())
+}
+
+/// An object of one list.
+fn members(value: &Value, key: &str, one: impl Fn(&Value) -> Option<Value>) -> Option<Value> {
+    Some(object([(key, list(value.list(key), one))]))
+}
+
+fn word(value: &Value, key: &str) -> Option<Value> {
+    credential::prose(value.text(key)).map(Value::from)
+}
+
+fn count(value: Option<&Value>, key: &str) -> Option<Value> {
+    value.at(key).and_then(Value::as_u64).map(Value::from)
+}
+
+fn location(location: &Value) -> Option<Value> {
+    let physical = location.at("physicalLocation");
+    let (artifact, region) = (physical.at("artifactLocation"), physical.at("region"));
+    let uri = artifact.text("uri").map(|uri| Value::from(credential::without_parameters(uri)));
+    let base = credential::prose(artifact.text("uriBaseId")).map(Value::from);
+    let artifact = object([("uri", uri), ("uriBaseId", base), ("index", count(artifact, "index"))]);
+    let lines = ["startLine", "startColumn", "endLine", "endColumn"].map(|key| (key, count(region, key)));
+    let physical = physical.map(|_| object([("artifactLocation", Some(artifact)), ("region", Some(object(lines)))]));
+    let name =
+        |it: &Value| Some(object([("fullyQualifiedName", word(it, "fullyQualifiedName")), ("name", word(it, "name"))]));
+    Some(object([("physicalLocation", physical), ("logicalLocations", list(location.list("logicalLocations"), name))]))
+}
+
+fn thread(thread: &Value) -> Option<Value> {
+    let step = |it: &Value| {
+        Some(object([("index", count(Some(it), "index")), ("location", it.at("location").and_then(location))]))
+    };
+    members(thread, "locations", step)
+}
+
+/// Fingerprints as hashes of themselves: one may be the credential, or made of
+/// it in a way that is undone. The commit is one by its length.
+fn fingerprints(map: Option<&Value>) -> Option<Value> {
+    let map = map.and_then(Value::as_object)?;
+    let kept = map.iter().filter_map(|(name, value)| {
+        let text = value.as_str()?;
+        let kept = match name.as_str() {
+            "commitSha" if matches!(text.len(), 40 | 64) && credential::is_hash(text) => text.to_owned(),
+            "date" if words::moment(Some(text)).is_some() => text.to_owned(),
+            "commitSha" | "date" => return None,
+            name if credential::is_prose(name) && credential::is_hash(text) => identity::hash(["credential", text]),
+            _ => return None,
+        };
+        Some((name.clone(), Value::from(kept)))
+    });
+    Some(Value::Object(kept.collect())).filter(|it| it.as_object().is_some_and(|it| !it.is_empty()))
+}
+
+fn properties(properties: &Value) -> Value {
+    let score = properties.number("security-severity").map(Value::from);
+    let tags: Vec<&str> = properties.texts("tags").filter(|tag| credential::is_prose(tag)).take(MAX_LIST).collect();
+    object([
+        ("security-severity", score.or_else(|| word(properties, "security-severity"))),
+        ("precision", word(properties, "precision")),
+        ("confidence", word(properties, "confidence")),
+        ("issue_confidence", word(properties, "issue_confidence")),
+        ("tags", Some(tags).filter(|tags| !tags.is_empty()).map(Value::from)),
+    ])
+}
+
+fn taxon(taxon: &Value) -> Option<Value> {
+    let component = taxon.at("toolComponent");
+    let component = component.map(|it| {
+        object([("name", word(it, "name")), ("guid", word(it, "guid")), ("index", count(Some(it), "index"))])
+    });
+    Some(object([
+        ("id", word(taxon, "id")),
+        ("guid", word(taxon, "guid")),
+        ("index", count(Some(taxon), "index")),
+        ("toolComponent", component),
+    ]))
 }
 
 #[cfg(test)]
 mod tests {
+    use appsec_model::Rule;
     use serde_json::json;
 
-    use super::hide;
+    use super::{is_tool_for_secrets, kept};
 
     #[test]
-    fn a_credential_is_nowhere_in_what_is_kept() {
-        let result = json!({
-            "ruleId": "generic-key",
-            "message": {"text": "found s3cr3t-v4lue in a.env"},
-            "locations": [{"physicalLocation": {"region": {"startLine": 2, "snippet": {"text": "s3cr3t-v4lue"}}}}],
-            "codeFlows": [{"x": {"snippet": {"text": "key = s3cr3t-v4lue"}}}],
-        });
-        let expect = json!({
-            "ruleId": "generic-key",
-            "message": {"text": "found *** in a.env"},
-            "locations": [{"physicalLocation": {"region": {"startLine": 2}}}],
-            "codeFlows": [{"x": {}}],
-        });
-        assert_eq!(hide(&result), expect);
+    fn a_tool_for_credentials_is_known_by_its_name() {
+        for name in ["gitleaks", "Nosey Parker", "TruffleHog v3", "Acme Secret Scanner", "2ms"] {
+            assert!(is_tool_for_secrets(name), "{name}");
+        }
+        assert!(!is_tool_for_secrets("CodeQL") && !is_tool_for_secrets("Trivy"));
     }
 
     #[test]
-    fn of_two_credentials_the_longer_one_is_hidden_whole() {
+    fn only_what_is_listed_is_kept_of_a_credential() {
         let result = json!({
-            "message": {"text": "s3cr3t-v4lue-and-more, s3cr3t-v4lue"},
-            "locations": [{"a": {"snippet": {"text": "s3cr3t-v4lue"}}, "b": {"snippet": {"text": "s3cr3t-v4lue-and-more"}}}],
+            "ruleId": "generic-key/s3cr3tV4lue",
+            "level": "error",
+            "message": {"text": "found s3cr3tV4lue in a.env"},
+            "locations": [{"message": {"text": "s3cr3tV4lue"}, "physicalLocation": {
+                "artifactLocation": {"uri": "https://u:s3cr3tV4lue@h.example/a.env?k=s3cr3tV4lue", "index": 1},
+                "region": {"startLine": 2, "snippet": {"text": "s3cr3tV4lue"}}}}],
+            "partialFingerprints": {"value": "s3cr3tV4lue", "lineHash/v1": "39fa2ee980eb94b0",
+                "commitSha": "0123456789abcdef0123456789abcdef01234567"},
+            "properties": {"secret": {"deep": ["s3cr3tV4lue"]}, "tags": ["security", "s3cr3tV4lue"]},
         });
-        assert_eq!(hide(&result)["message"]["text"], "***, ***");
+        let rule = Rule { id: "generic-key".to_owned(), ..Rule::default() };
+        insta::assert_json_snapshot!(kept(&result, &rule), @r#"
+        {
+          "level": "error",
+          "locations": [
+            {
+              "physicalLocation": {
+                "artifactLocation": {
+                  "index": 1,
+                  "uri": "https://h.example/a.env"
+                },
+                "region": {
+                  "startLine": 2
+                }
+              }
+            }
+          ],
+          "partialFingerprints": {
+            "commitSha": "0123456789abcdef0123456789abcdef01234567",
+            "lineHash/v1": "ceff1ea3ee7dbaeba325b724ca7064de"
+          },
+          "properties": {
+            "tags": [
+              "security"
+            ]
+          },
+          "ruleId": "generic-key"
+        }
+        "#);
     }
 }

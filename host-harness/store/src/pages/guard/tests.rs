@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 
 use super::{AT_LEAST, OnAbsence, Percent};
 use crate::{
-    FetchState, Fetch,
+    Fetch, FetchState,
     fixture::{Desk, at, project},
 };
 

@@ -1,0 +1,166 @@
+//! Credentials in every member that a report has.
+
+use serde_json::{Value, json};
+
+use crate::{Options, Report, read};
+
+/// A value that looks like a credential, and is told apart from all others.
+fn planted(number: usize) -> String {
+    format!("pLt{number:03}Xq7Zk2Wv9Rb4Hd")
+}
+
+/// Puts a planted value into every text, but for those that say what the report is.
+fn plant(value: &mut Value, planted_so_far: &mut usize) {
+    match value {
+        Value::String(text) if text == "§" => {
+            *text = planted(*planted_so_far);
+            *planted_so_far += 1;
+        }
+        Value::String(text) if text.contains('§') => {
+            *text = text.replace('§', &planted(*planted_so_far));
+            *planted_so_far += 1;
+        }
+        Value::Array(list) => list.iter_mut().for_each(|value| plant(value, planted_so_far)),
+        Value::Object(map) => map.values_mut().for_each(|value| plant(value, planted_so_far)),
+        _ => {}
+    }
+}
+
+fn place() -> Value {
+    json!({
+        "id": 1,
+        "message": {"text": "§", "markdown": "§"},
+        "physicalLocation": {
+            "artifactLocation": {"uri": "https://me:§@h.example/conf/app.ini", "description": {"text": "§"},
+                "properties": {"a": {"b": ["§"]}}},
+            "region": {"startLine": 3, "snippet": {"text": "§", "rendered": {"markdown": "§"}, "binary": "§"},
+                "message": {"text": "§"}, "properties": {"a": "§"}},
+            "contextRegion": {"startLine": 1, "snippet": {"text": "key = \"§\""}},
+            "address": {"name": "§", "fullyQualifiedName": "§"},
+        },
+        "logicalLocations": [{"name": "§", "fullyQualifiedName": "§", "decoratedName": "§", "kind": "§"}],
+        "annotations": [{"startLine": 3, "message": {"text": "§"}}],
+        "properties": {"tags": ["§"]},
+    })
+}
+
+/// A result with every member of the standard.
+fn result() -> Value {
+    json!({
+        "ruleId": "generic-token",
+        "level": "§",
+        "kind": "fail",
+        "message": {"text": "The value § is a token", "markdown": "`§`", "id": "§", "arguments": ["§"]},
+        "analysisTarget": {"uri": "file:///§"},
+        "locations": [place()],
+        "guid": "§", "correlationGuid": "§", "hostedViewerUri": "https://h.example/§", "baselineState": "§",
+        "fingerprints": {"a/v1": "§", "hex/v1": "§"},
+        "partialFingerprints": {"value": "§", "contextHash/v1": "§", "primaryLocationLineHash": "§",
+            "commitSha": "§", "date": "§", "author": "§", "email": "§", "commitMessage": "§"},
+        "stacks": [{"message": {"text": "§"}, "frames": [{"location": place(), "module": "§", "parameters": ["§"]}]}],
+        "codeFlows": [{"message": {"text": "§"}, "threadFlows": [{"id": "§", "message": {"text": "§"},
+            "initialState": {"x": {"text": "§"}}, "immutableState": {"x": {"text": "§"}},
+            "locations": [{"location": place(), "kinds": ["§"], "module": "§", "state": {"x": {"text": "§"}}},
+                {"index": 0}]}]}],
+        "graphs": [{"description": {"text": "§"}, "nodes": [{"id": "§", "label": {"text": "§"}}]}],
+        "graphTraversals": [{"description": {"text": "§"}, "initialState": {"x": {"text": "§"}}}],
+        "relatedLocations": [place()],
+        "suppressions": [{"kind": "external", "status": "accepted", "guid": "§", "justification": "§",
+            "location": place(), "properties": {"a": "§"}}],
+        "attachments": [{"description": {"text": "§"}, "artifactLocation": {"uri": "§"}}],
+        "workItemUris": ["https://me:§@tickets.example/1?key=§"],
+        "provenance": {"firstDetectionTimeUtc": "§", "firstDetectionRunGuid": "§", "conversionSources": [place()]},
+        "fixes": [{"description": {"text": "§"}, "artifactChanges": [{"artifactLocation": {"uri": "§"},
+            "replacements": [{"deletedRegion": {"snippet": {"text": "§"}}, "insertedContent": {"text": "§"}}]}]}],
+        "taxa": [{"id": "§", "guid": "§", "toolComponent": {"name": "§", "guid": "§"}}],
+        "webRequest": {"target": "§", "headers": {"a": "§"}, "body": {"text": "§"}},
+        "webResponse": {"headers": {"a": "§"}, "body": {"text": "§"}},
+        "properties": {"secret": "§", "match": "§", "a": {"b": [{"c": "§"}]}, "precision": "§", "confidence": "§",
+            "issue_confidence": "§", "security-severity": "§", "cwe": "§", "cve": "§", "purl": "§", "tags": ["§"]},
+        "somethingNew": {"deep": [["§"]]},
+    })
+}
+
+/// A rule with every member of the standard.
+fn rule(properties: &Value) -> Value {
+    let text = || json!({"text": "§", "markdown": "§"});
+    json!({
+        "id": "generic-token", "guid": "§", "name": "§", "deprecatedNames": ["§"], "deprecatedGuids": ["§"],
+        "shortDescription": text(), "fullDescription": text(), "help": text(), "helpUri": "https://h.example/a?x=§",
+        "messageStrings": {"default": text()}, "defaultConfiguration": {"level": "§", "parameters": {"a": "§"}},
+        "relationships": [{"target": {"id": "§"}, "description": text()}], "properties": properties,
+    })
+}
+
+fn file(tool: &str, properties: &Value) -> (String, usize) {
+    let mut run = json!({
+        "tool": {"driver": {"name": tool, "rules": [rule(properties)], "globalMessageStrings": {"x": {"text": "§"}}}},
+        "invocations": [{"executionSuccessful": true, "commandLine": "§", "arguments": ["§"],
+            "environmentVariables": {"A": "§"}, "stdout": {"text": "§"}}],
+        "versionControlProvenance": [{"repositoryUri": "https://me:§@git.example/shop"}],
+        "artifacts": [{"location": {"uri": "a.ini"}, "contents": {"text": "§"}}],
+        "threadFlowLocations": [{"location": place()}],
+        "results": [result()],
+    });
+    let mut count = 0;
+    plant(&mut run, &mut count);
+    // A credential may be of hexadecimal digits, too.
+    let hex = format!("{:032x}", u128::MAX / 7);
+    run["results"][0]["fingerprints"]["hex/v1"] = hex.into();
+    (json!({"version": "2.1.0", "runs": [run]}).to_string(), count)
+}
+
+fn all_of(report: &Report<'_>) -> String {
+    let bodies: String = report.records.iter().map(|it| it.body.as_ref()).collect();
+    format!("{}{bodies}{:?}", serde_json::to_string(&report.normalized).unwrap(), report.head)
+}
+
+#[test]
+fn a_credential_is_kept_of_no_member_of_a_result() {
+    let quiet = json!({"a": "§"});
+    for (tool, properties) in [
+        ("gitleaks", &quiet),
+        ("Acme Secret Scanner", &quiet),
+        ("Trivy", &json!({"tags": ["secret", "§"], "precision": "§"})),
+        ("CodeQL", &json!({"tags": ["external/cwe/cwe-798", "§"], "security-severity": "§"})),
+        ("Other", &json!({"cwe": ["CWE-259: §", "CWE-321"]})),
+    ] {
+        let (text, count) = file(tool, properties);
+        assert!(count > 90, "{count}");
+        let report = read(text.as_bytes(), &Options::default()).unwrap();
+        assert_eq!(report.normalized.findings.len(), 1, "{tool}");
+        let kept = all_of(&report);
+        let found: Vec<String> = (0..count).map(planted).filter(|value| kept.contains(value.as_str())).collect();
+        assert!(found.is_empty(), "{tool}: {found:?}\n{kept}");
+        assert!(!kept.contains(&format!("{:032x}", u128::MAX / 7)), "{tool}");
+        // Where it is, and which rule found it, stays.
+        let finding = &report.normalized.findings[0];
+        let at = finding.location.as_ref().unwrap();
+        assert_eq!((at.path.as_str(), at.start_line), ("https://h.example/conf/app.ini", Some(3)), "{tool}");
+        assert_eq!(finding.rule_id.as_deref(), Some("generic-token"), "{tool}");
+    }
+}
+
+#[test]
+fn what_is_no_result_of_a_run_for_credentials_is_not_kept() {
+    let deep = format!("{}\"{}\"{}", "[".repeat(200), planted(0), "]".repeat(200));
+    let text = format!(
+        r#"{{"version":"2.1.0","runs":[{{"tool":{{"driver":{{"name":"gitleaks"}}}},"results":["{}",{{"a":{deep}}}]}}]}}"#,
+        planted(1)
+    );
+    let report = read(text.as_bytes(), &Options::default()).unwrap();
+    assert_eq!(report.records.len(), 2);
+    let kept = all_of(&report);
+    assert!(!kept.contains(&planted(0)) && !kept.contains(&planted(1)), "{kept}");
+}
+
+#[test]
+fn a_notification_of_a_run_for_credentials_is_not_repeated() {
+    let note = |text: &str| json!({"level": "error", "message": {"text": text}});
+    let run = json!({"tool": {"driver": {"name": "gitleaks"}}, "results": [], "invocations": [{
+        "executionSuccessful": true,
+        "toolExecutionNotifications": [note(&format!("cannot check {}", planted(0))), note("cannot read a file")]}]});
+    let text = json!({"version": "2.1.0", "runs": [run]}).to_string();
+    let kept = all_of(&read(text.as_bytes(), &Options::default()).unwrap());
+    assert!(!kept.contains(&planted(0)) && kept.contains("cannot read a file"), "{kept}");
+}

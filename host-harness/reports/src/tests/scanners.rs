@@ -1,0 +1,352 @@
+//! Where scanners put what the formats have no place for.
+
+use std::collections::BTreeSet;
+
+use appsec_model::{Diagnostic, DiagnosticLevel, Finding, Fix, Severity, Status};
+use serde_json::{Value, json};
+
+use crate::{Options, Report, read};
+
+fn own(report: &Report<'_>) -> (Vec<Finding>, Vec<Diagnostic>) {
+    (report.normalized.findings.clone(), report.normalized.diagnostics.clone())
+}
+
+fn sarif_with(run: &Value, options: &Options) -> (Vec<Finding>, Vec<Diagnostic>) {
+    let text = json!({"version": "2.1.0", "runs": [run]}).to_string();
+    own(&read(text.as_bytes(), options).unwrap())
+}
+
+fn sarif(rules: &Value, results: &Value) -> (Vec<Finding>, Vec<Diagnostic>) {
+    let run = json!({"tool": {"driver": {"name": "Probe", "rules": rules}}, "results": results});
+    sarif_with(&run, &Options::default())
+}
+
+fn bom(version: &str, rest: &Value) -> (Vec<Finding>, Vec<Diagnostic>) {
+    let mut bom = json!({"bomFormat": "CycloneDX", "specVersion": version});
+    bom.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+    let text = bom.to_string();
+    own(&read(text.as_bytes(), &Options::default()).unwrap())
+}
+
+fn at(path: &str, line: u32) -> Value {
+    json!([{"physicalLocation": {"artifactLocation": {"uri": path}, "region": {"startLine": line}}}])
+}
+
+/// Package, version, advisories and fixes of a finding.
+fn shown(finding: &Finding) -> String {
+    let Some(it) = &finding.dependency else { return format!("{} without a package", finding.kind) };
+    let numbers: Vec<&str> = it.advisories.iter().map(|it| it.id.as_str()).collect();
+    let fixes: Vec<&str> = match &it.fix {
+        Fix::Upgrades { upgrades } => upgrades.iter().map(|it| it.version.as_str()).collect(),
+        Fix::NoneKnown | Fix::NotSaid => Vec::new(),
+    };
+    let purl = it.package.purl.as_deref().unwrap_or(&it.package.name);
+    format!("{purl} {} -> {}", numbers.join(" "), fixes.join(" "))
+}
+
+#[test]
+fn a_package_is_found_wherever_a_scanner_puts_it() {
+    let help = "Vulnerability CVE-2021-23337\nSeverity: high\nPackage: lodash\nVersion: 4.17.20\nFix Version: 4.17.21\nType: npm";
+    for (rule, result, expect) in [
+        // govulncheck
+        (
+            json!({"id": "GO-2023-1571", "properties": {"tags": ["CVE-2022-41723", "GHSA-vvpx-j8f3-3w6h"]}}),
+            json!({"message": {"text": "Your code calls vulnerable functions in 1 package (golang.org/x/net)."}, "locations": at("main.go", 3)}),
+            "pkg:golang/golang.org/x/net GO-2023-1571 CVE-2022-41723 GHSA-vvpx-j8f3-3w6h -> ",
+        ),
+        // Grype, as it was and as it is
+        (
+            json!({"id": "CVE-2021-23337-lodash", "help": {"text": help}}),
+            json!({"message": {"text": "See help."}, "locations": at("app/lodash.js", 1)}),
+            "pkg:npm/lodash@4.17.20 CVE-2021-23337 -> 4.17.21",
+        ),
+        (
+            json!({"id": "CVE-2021-23337-lodash"}),
+            json!({"message": {"text": "The path a.js reports lodash at version 4.17.20  which would result in a vulnerable (npm) package installed"}}),
+            "pkg:npm/lodash@4.17.20 CVE-2021-23337 -> ",
+        ),
+        (
+            json!({"id": "GHSA-35jh-r3h4-6jhm-lodash", "properties": {"purls": ["pkg:npm/lodash@4.17.20"]}}),
+            json!({"message": {"text": "A high vulnerability in npm package: lodash, version 4.17.20 was found at: /a"}}),
+            "pkg:npm/lodash@4.17.20 GHSA-35jh-r3h4-6jhm -> ",
+        ),
+        // Black Duck
+        (
+            json!({"id": "BDSA-2021-0375 (CVE-2021-23337)"}),
+            json!({"message": {"text": "Command injection"}, "properties":
+                {"component": "lodash", "componentVersion": "4.17.20", "componentOrigin": "npmjs"}}),
+            "pkg:npm/lodash@4.17.20 BDSA-2021-0375 CVE-2021-23337 -> ",
+        ),
+        // Dependency-Track
+        (
+            json!({"id": "CVE-2022-1471"}),
+            json!({"message": {"text": "Unsafe"}, "properties": {"name": "snakeyaml", "group": "org.yaml", "version": "1.30",
+                "ecosystem": "maven", "aliases": [{"ghsaId": "GHSA-mjmj-j48q-9wg2"}]}}),
+            "pkg:maven/org.yaml/snakeyaml@1.30 CVE-2022-1471 GHSA-mjmj-j48q-9wg2 -> ",
+        ),
+        // Snyk
+        (
+            json!({"id": "SNYK-JS-LODASH-1040724", "properties": {"tags": ["security", "npm"], "identifiers": {"CVE": ["CVE-2021-23337"]}}}),
+            json!({"message": {"text": "This file introduces a vulnerable lodash package."},
+                "locations": [{"logicalLocations": [{"fullyQualifiedName": "lodash@4.17.20"}]}]}),
+            "pkg:npm/lodash@4.17.20 SNYK-JS-LODASH-1040724 CVE-2021-23337 -> ",
+        ),
+        // A number in a message may be about something else.
+        (
+            json!({"id": "r"}),
+            json!({"message": {"text": "Package: lodash\nInstalled Version: 1\nsee CVE-2021-23337"}}),
+            "sast without a package",
+        ),
+        // A rule's own name and version are no package's.
+        (
+            json!({"id": "CVE-2021-23337", "properties": {"name": "check", "version": "2.0"}}),
+            json!({"message": {"text": "Old jquery"}}),
+            "sast without a package",
+        ),
+    ] {
+        let mut result = result;
+        result["ruleId"] = rule["id"].clone();
+        let (findings, _) = sarif(&json!([rule]), &json!([result]));
+        assert_eq!(shown(&findings[0]), expect, "{rule}");
+    }
+}
+
+#[test]
+fn a_word_stands_where_a_score_is_asked_for() {
+    for (word, expect) in [
+        ("High", Severity::High),
+        ("critical", Severity::Critical),
+        ("Moderate", Severity::Medium),
+        ("8.1", Severity::High),
+        ("much", Severity::Low),
+    ] {
+        let rule = json!([{"id": "r", "properties": {"security-severity": word}}]);
+        let (findings, _) = sarif(&rule, &json!([{"ruleId": "r", "level": "note", "message": {"text": "x"}}]));
+        assert_eq!(findings[0].severity, expect, "{word}");
+    }
+}
+
+#[test]
+fn a_suppression_has_one_meaning_in_both_spellings() {
+    for (suppression, expect) in [
+        (json!([{"kind": "external", "status": "accepted"}]), Status::Ignored),
+        (json!([{"kind": "external", "state": "accepted"}]), Status::Ignored),
+        (json!([{"kind": "external", "status": "underReview"}]), Status::Reviewing),
+        (json!([{"kind": "external", "state": "under review"}]), Status::Reviewing),
+        (json!([{"kind": "external", "status": "Rejected"}]), Status::Open),
+        (json!([{"kind": "inSource"}]), Status::Ignored),
+        (json!([]), Status::Open),
+    ] {
+        let result = json!([{"ruleId": "r", "message": {"text": "x"}, "suppressions": suppression}]);
+        assert_eq!(sarif(&json!([]), &result).0[0].lifecycle.status, expect, "{suppression}");
+    }
+    let old = json!([{"ruleId": "r", "message": {"text": "x"}, "suppressionStates": ["suppressedExternally"]}]);
+    assert_eq!(sarif(&json!([]), &old).0[0].lifecycle.status, Status::Ignored);
+}
+
+#[test]
+fn the_operators_branch_goes_before_the_reports() {
+    let branch = |said: Value, asked: Option<&str>| {
+        let run = json!({"tool": {"driver": {"name": "Probe"}}, "versionControlProvenance": [{"branch": said}],
+            "results": [{"ruleId": "r", "message": {"text": "x"}}]});
+        let options = Options { r#ref: asked.map(str::to_owned), ..Options::default() };
+        let (findings, notes) = sarif_with(&run, &options);
+        let noted = notes.iter().any(|it| it.code == "other-branch");
+        (findings[0].r#ref.clone().unwrap_or_default(), noted)
+    };
+    assert_eq!(branch(json!("HEAD"), Some("main")), ("main".to_owned(), false));
+    assert_eq!(branch(json!("HEAD"), None), (String::new(), false));
+    assert_eq!(branch(json!("refs/heads/dev"), Some("main")), ("main".to_owned(), true));
+    assert_eq!(branch(json!("refs/heads/main"), Some("main")), ("main".to_owned(), false));
+    assert_eq!(branch(json!("dev"), None), ("dev".to_owned(), false));
+}
+
+#[test]
+fn absolute_and_relative_paths_are_the_same_findings() {
+    let keys = |base: &str, ids: Value, root: Option<&str>| -> BTreeSet<String> {
+        let one = |path: &str| {
+            let uri = if base.starts_with('@') {
+                json!({"uri": path, "uriBaseId": &base[1..]})
+            } else {
+                json!({"uri": format!("{base}{path}")})
+            };
+            json!({"ruleId": "r", "message": {"text": "x"}, "locations": [{"physicalLocation": {"artifactLocation": uri}}]})
+        };
+        let run = json!({"tool": {"driver": {"name": "Probe"}}, "originalUriBaseIds": ids,
+            "results": [one("web/a.js"), one("lib/b.js"), one("web/a.js")]});
+        let options = Options { root: root.map(str::to_owned), ..Options::default() };
+        sarif_with(&run, &options).0.into_iter().map(|it| it.identity.key).collect()
+    };
+    let none = || json!({});
+    let expect = keys("", none(), None);
+    assert_eq!(expect.len(), 3);
+    for (base, ids, root) in [
+        ("/src/", none(), None),
+        ("/github/workspace/", none(), None),
+        ("file:///home/me/shop/", none(), None),
+        ("C:\\work\\shop\\", none(), None),
+        ("file:///D:/a/shop/shop/", none(), None),
+        ("/opt/odd/", none(), Some("/opt/odd")),
+        ("@SRCROOT", json!({"SRCROOT": {"uri": "file:///opt/odd/"}}), None),
+        ("@ROOTPATH", json!({"ROOTPATH": {"uri": "file:///"}}), None),
+        ("@INNER", json!({"INNER": {"uri": "./", "uriBaseId": "SRCROOT"}, "SRCROOT": {"uri": "file:///x/y/"}}), None),
+        ("file:///x/y/", json!({"HOME": {"uri": "file:///x/"}, "SRCROOT": {"uri": "file:///x/y/"}}), None),
+    ] {
+        assert_eq!(keys(base, ids.clone(), root), expect, "{base} {ids}");
+    }
+}
+
+#[test]
+fn a_folder_within_the_project_stays_in_the_path() {
+    let path = |ids: Value, root: Option<&str>| {
+        let run = json!({"tool": {"driver": {"name": "Probe"}}, "originalUriBaseIds": ids, "results": [{"ruleId": "r",
+            "message": {"text": "x"}, "locations": [{"physicalLocation":
+                {"artifactLocation": {"uri": "a.js", "uriBaseId": "WEB"}}}]}]});
+        let options = Options { root: root.map(str::to_owned), ..Options::default() };
+        sarif_with(&run, &options).0[0].location.as_ref().unwrap().path.clone()
+    };
+    let nested = json!({"WEB": {"uri": "web/", "uriBaseId": "SRCROOT"}, "SRCROOT": {"uri": "file:///x/shop/"}});
+    assert_eq!(path(nested.clone(), None), "web/a.js");
+    assert_eq!(path(nested.clone(), Some("/x/shop")), "web/a.js");
+    assert_eq!(path(nested, Some("/x")), "shop/web/a.js");
+    let absolute = json!({"WEB": {"uri": "file:///x/shop/web/"}, "SRCROOT": {"uri": "file:///x/shop/"}});
+    assert_eq!(path(absolute, None), "web/a.js");
+    assert_eq!(path(json!({"WEB": {"uri": "file:///x/shop/web"}}), Some("/x/shop/")), "web/a.js");
+}
+
+#[test]
+fn halves_of_surrogate_pairs_are_replaced() {
+    let text = r#"{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"t"}},"results":[{"ruleId":"r","message":{"text":"caf\udce9 \ud83d\ude00"},
+        "locations":[{"physicalLocation":{"artifactLocation":{"uri":"caf\udce9.c"}}}],"properties":{"\udc00":1}}]}]}"#;
+    let report = read(text.as_bytes(), &Options::default()).unwrap();
+    let finding = &report.normalized.findings[0];
+    assert_eq!(finding.title, "caf\u{fffd} \u{1f600}");
+    assert_eq!(finding.location.as_ref().unwrap().path, "caf\u{fffd}.c");
+    assert!(report.records[0].body.contains(r"\ufffd"), "{}", report.records[0].body);
+    assert!(serde_json::from_str::<Value>(&report.records[0].body).is_ok());
+    let bom = r#"{"bomFormat":"CycloneDX","specVersion":"1.5","components":[{"type":"library","name":"a\ud800"}]}"#;
+    assert_eq!(read(bom.as_bytes(), &Options::default()).unwrap().normalized.packages[0].package.name, "a\u{fffd}");
+}
+
+#[test]
+fn what_a_vulnerability_affects_is_found_among_components() {
+    let components = json!([
+        {"bom-ref": "a b", "type": "library", "name": "a", "version": "1.0.0", "purl": "pkg:npm/a@1.0.0?x=y"},
+        {"bom-ref": "c", "type": "library", "name": "@s/b", "version": "2.0.0", "purl": "pkg:npm/%40s/b@2.0.0"},
+        {"bom-ref": "d", "type": "library", "name": "@s/b", "version": "3.0.0", "purl": "pkg:npm/%40s/b@3.0.0"},
+    ]);
+    let found = |reference: &str| -> (Vec<String>, Vec<(DiagnosticLevel, String)>) {
+        let vulnerabilities = json!([{"id": "CVE-2024-10001", "affects": [{"ref": reference}]}]);
+        let (findings, notes) = bom("1.6", &json!({"components": components, "vulnerabilities": vulnerabilities}));
+        let purl = |it: &Finding| it.dependency.as_ref().unwrap().package.purl.clone().unwrap();
+        (findings.iter().map(purl).collect(), notes.into_iter().map(|it| (it.level, it.code)).collect())
+    };
+    for reference in [
+        "a b",
+        "urn:cdx:3e671687-395b-41f5-a30f-a58921a69b79/1#a b",
+        "urn:cdx:3e671687-395b-41f5-a30f-a58921a69b79/1#a%20b",
+        "pkg:npm/a",
+        "pkg:npm/a@1.0.0",
+        "urn:cdx:3e671687-395b-41f5-a30f-a58921a69b79/1#pkg:npm/a",
+        "urn:cdx:3e671687-395b-41f5-a30f-a58921a69b79/1#pkg%3Anpm%2Fa",
+    ] {
+        assert_eq!(found(reference), (vec!["pkg:npm/a@1.0.0".to_owned()], Vec::new()), "{reference}");
+    }
+    assert_eq!(found("pkg:npm/%40s/b").0, ["pkg:npm/%40s/b@2.0.0", "pkg:npm/%40s/b@3.0.0"]);
+    let skipped = |code: &str| (Vec::new(), vec![(DiagnosticLevel::Skipped, code.to_owned())]);
+    assert_eq!(found("pkg:npm/electron"), skipped("unknown-component"));
+    assert_eq!(found("nowhere"), (Vec::new(), vec![(DiagnosticLevel::Error, "unknown-component".to_owned())]));
+}
+
+#[test]
+fn an_advisory_of_a_component_is_one_finding() {
+    let vulnerability = |severity: &str| {
+        json!({"id": "CVE-2024-10001", "affects": [{"ref": "a"}, {"ref": "a"}],
+        "ratings": [{"severity": severity}]})
+    };
+    let mut vulnerabilities = vec![vulnerability("low"), vulnerability("high")];
+    for _ in 0..2 {
+        let components =
+            json!([{"bom-ref": "a", "type": "library", "name": "a", "version": "1", "purl": "pkg:npm/a@1"}]);
+        let (findings, notes) = bom("1.5", &json!({"components": components, "vulnerabilities": vulnerabilities}));
+        assert_eq!((findings.len(), findings[0].severity), (1, Severity::High));
+        assert_eq!(notes.iter().filter(|it| it.code == "repeated").count(), 3);
+        vulnerabilities.reverse();
+    }
+}
+
+#[test]
+fn what_is_rejected_or_not_known_is_told() {
+    let vulnerability = |rest: Value| {
+        let mut one = json!({"id": "CVE-2024-10001", "affects": [{"ref": "pkg:npm/a@1"}]});
+        one.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+        bom("1.5", &json!({"vulnerabilities": [one]}))
+    };
+    let (findings, notes) = vulnerability(json!({"rejected": "2024-05-01T00:00:00Z"}));
+    assert_eq!((findings.len(), notes[0].code.as_str()), (0, "withdrawn"));
+    for (rest, pointer) in [
+        (json!({"analysis": {"state": "perhaps"}}), "/analysis/state"),
+        (json!({"ratings": [{"severity": "dire"}]}), "/ratings/0/severity"),
+        (json!({"ratings": [{"method": "CVSSv31", "vector": "AV:N"}]}), "/ratings/0/vector"),
+        (json!({"cwes": [79, "x"]}), "/cwes/1"),
+    ] {
+        let (_, notes) = vulnerability(rest.clone());
+        let pointers: Vec<_> = notes.iter().map(|it| (it.code.as_str(), it.pointer.as_deref())).collect();
+        assert_eq!(pointers, [("unknown-value", Some(pointer))], "{rest}");
+    }
+    let short = json!({"ratings": [{"method": "CVSSv31", "vector": "AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"}]});
+    let (findings, notes) = vulnerability(short);
+    assert_eq!((findings[0].severity, notes.len()), (Severity::Critical, 0));
+    let versions =
+        json!({"affects": [{"ref": "pkg:npm/a@1", "versions": [{"version": "1"}, {"range": "vers:npm/<0.5"}]}]});
+    let (findings, _) = vulnerability(versions);
+    assert_eq!(findings[0].dependency.as_ref().unwrap().affected_range.as_deref(), Some("1 || vers:npm/<0.5"));
+}
+
+#[test]
+fn a_package_of_osv_scanner_may_be_known_by_its_commit() {
+    let commit = "9a6bd55c9d0722cb101fe85a3b22d89e4ff4fe52";
+    let text = json!({"results": [{"source": {"path": "/src/third_party/zlib", "type": "git"}, "packages": [{
+        "package": {"name": "", "version": "", "ecosystem": "", "commit": commit},
+        "vulnerabilities": [{"id": "OSV-2020-1", "affected": [{"database_specific": {"cwes": [{"cweId": "CWE-787"}]}}]}]}]}]});
+    let text = text.to_string();
+    let report = read(text.as_bytes(), &Options::default()).unwrap().normalized;
+    let package = &report.packages[0].package;
+    assert_eq!(
+        (package.name.as_str(), package.version.as_deref(), package.ecosystem.as_str()),
+        ("zlib", Some(commit), "GIT")
+    );
+    assert_eq!((report.findings.len(), report.rules[0].cwes[0].number), (1, Some(787)));
+}
+
+#[test]
+fn a_report_of_nothing_is_read_where_its_format_is_known() {
+    for text in [r#"{"results":[]}"#, r#"{"results":null}"#] {
+        let asked = Options { format: Some(crate::Format::OsvScanner), ..Options::default() };
+        assert_eq!(read(text.as_bytes(), &asked).unwrap().records.len(), 0);
+        let refused = read(text.as_bytes(), &Options::default()).unwrap_err().to_string();
+        assert!(refused.contains("name its format"), "{refused}");
+    }
+    let own = r#"{"results":null,"experimental_config":{}}"#;
+    assert_eq!(read(own.as_bytes(), &Options::default()).unwrap().records.len(), 0);
+}
+
+#[test]
+fn a_cut_names_the_limit_that_it_is_about() {
+    let numbers: Vec<String> =
+        (0..1_005).map(|number| format!("https://x.example/CVE-2024-{}", 10_000 + number)).collect();
+    let advisories: Vec<Value> = numbers.iter().map(|url| json!({"url": url})).collect();
+    let long = json!([{"ruleId": "r", "message": {"text": "x ".repeat(40 << 10)}}]);
+    let (_, notes) = sarif(&json!([{"id": "r"}]), &long);
+    assert!(notes[0].message.ends_with("message cut to the 64 KiB that a text may have"), "{}", notes[0].message);
+    let path = json!([{"ruleId": "r", "message": {"text": "x"}, "locations": at(&"a/".repeat(3_000), 1)}]);
+    let (_, notes) = sarif(&json!([]), &path);
+    let cut: Vec<&Diagnostic> = notes.iter().filter(|it| it.code == "cut").collect();
+    assert!(cut.iter().all(|it| it.message.contains("4 KiB")), "{cut:?}");
+    let (findings, _) = bom(
+        "1.5",
+        &json!({"vulnerabilities": [{"id": "CVE-2024-10001", "advisories": advisories,
+        "affects": [{"ref": "pkg:npm/a@1"}]}]}),
+    );
+    assert_eq!(findings[0].dependency.as_ref().unwrap().advisories.len(), crate::MAX_LIST);
+}

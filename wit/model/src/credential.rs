@@ -1,0 +1,236 @@
+//! What of a result that shows a credential may be kept.
+//!
+//! A scanner repeats the credential that it found wherever it likes: in code,
+//! messages, properties, fingerprints and rules. What is kept of such a result
+//! is therefore a list of what may be there, and its texts are kept only where
+//! no word of them can be a credential.
+//!
+//! ```
+//! use appsec_model::credential::{is_named, is_prose, without_parameters};
+//!
+//! assert!(is_named("javascript/HardcodedNonCryptoSecret"));
+//! assert!(is_prose("GitHub personal access token") && !is_prose("token ghp_7hQ2mZ9wX4cV6bY1"));
+//! assert_eq!(without_parameters("https://me:pass@git.example/a?key=1"), "https://git.example/a");
+//! ```
+
+/// Weaknesses whose place in the code is a credential: passwords and keys that
+/// are hard-coded, stored as they are, or left at their default.
+const WEAKNESSES: [u32; 13] = [256, 258, 259, 260, 321, 522, 540, 547, 798, 1391, 1392, 1393, 1394];
+
+/// Words for credentials that say it alone.
+const SECRETS: [&str; 4] = ["secret", "secrets", "credential", "credentials"];
+
+/// Words that need one of [`IN_CODE`] beside them.
+const NOUNS: [&str; 14] = [
+    "password",
+    "passwords",
+    "passwd",
+    "passphrase",
+    "pwd",
+    "token",
+    "tokens",
+    "key",
+    "keys",
+    "apikey",
+    "apikeys",
+    "pat",
+    "login",
+    "dsn",
+];
+
+/// Words that say that something stands in the code.
+const IN_CODE: [&str; 12] = [
+    "hardcoded",
+    "hardcode",
+    "hardcoding",
+    "coded",
+    "leak",
+    "leaked",
+    "leaks",
+    "exposed",
+    "embedded",
+    "plaintext",
+    "committed",
+    "detected",
+];
+
+/// The longest word of a text, in letters.
+const MAX_WORD: usize = 24;
+
+/// Whether a weakness is that a credential stands in the code.
+pub fn is_weakness(cwe: u32) -> bool {
+    WEAKNESSES.contains(&cwe)
+}
+
+/// Whether the id or name of a rule says that it looks for credentials.
+pub fn is_named(rule: &str) -> bool {
+    let words = words(rule);
+    let has = |known: &[&str]| words.iter().any(|word| known.contains(&word.as_str()));
+    has(&SECRETS) || has(&NOUNS) && has(&IN_CODE)
+}
+
+/// The words of an id or name in small letters, also of one like `HardcodedApiKey`.
+fn words(text: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut was_small = false;
+    for letter in text.chars().take(4_096) {
+        if !letter.is_alphanumeric() || was_small && letter.is_uppercase() {
+            words.push(String::new());
+        }
+        was_small = letter.is_lowercase();
+        if let Some(word) = words.last_mut().filter(|_| letter.is_alphanumeric()) {
+            word.extend(letter.to_lowercase());
+        }
+    }
+    words
+}
+
+/// Whether no word of a text can be a credential: each is one of letters, as
+/// people write them, or a short number. It may be refused wrongly, and never
+/// kept so where the credential is a random one.
+pub fn is_prose(text: &str) -> bool {
+    text.split(|sign: char| !sign.is_alphanumeric()).all(is_word)
+}
+
+/// A text if it [is prose](is_prose).
+pub fn prose(text: Option<&str>) -> Option<String> {
+    text.filter(|text| is_prose(text)).map(str::to_owned)
+}
+
+fn is_word(word: &str) -> bool {
+    let is_digit = |letter: char| letter.is_ascii_digit();
+    // `1Password`, `OAuth2`, `SHA256`, `A07`; years, and numbers of advisories.
+    let start = word.trim_start_matches(is_digit);
+    let letters = start.trim_end_matches(is_digit);
+    if letters.is_empty() {
+        return word.len() <= 7;
+    }
+    if word.len() - start.len() > 2 || start.len() - letters.len() > 4 {
+        return false;
+    }
+    // `GitHub` changes once from small letters to large ones, and what is made of
+    // words has long ones: random texts often change, after one letter or two.
+    let mut pieces = vec![0_usize];
+    let mut was_small = false;
+    for letter in letters.chars() {
+        if !letter.is_alphabetic() {
+            return false;
+        }
+        if was_small && letter.is_uppercase() {
+            pieces.push(0);
+        }
+        was_small = letter.is_lowercase();
+        pieces.last_mut().into_iter().for_each(|length| *length += 1);
+    }
+    pieces.iter().all(|length| *length <= MAX_WORD)
+        && pieces.iter().sum::<usize>() <= 2 * MAX_WORD
+        && (pieces.len() <= 2 || pieces.iter().all(|length| *length >= 3))
+}
+
+/// Whether a text is a hash, such as that of a commit or of a line, maybe with a
+/// number behind it.
+pub fn is_hash(text: &str) -> bool {
+    let (hash, number) = text.split_once([':', '_']).unwrap_or((text, "0"));
+    (7..=256).contains(&hash.len())
+        && hash.bytes().all(|byte| byte.is_ascii_hexdigit())
+        && (1..=10).contains(&number.len())
+        && number.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// An address without a user's name and password; a path as it is.
+pub fn without_login(address: &str) -> String {
+    let Some((scheme, rest)) = address.split_once("://").filter(|(scheme, _)| is_scheme(scheme)) else {
+        return address.to_owned();
+    };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, behind) = rest.split_at(end);
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    format!("{scheme}://{host}{behind}")
+}
+
+/// An address without a user's name and password and without parameters; a path
+/// as it is.
+pub fn without_parameters(address: &str) -> String {
+    let mut address = without_login(address);
+    if address.split_once("://").is_some_and(|(scheme, _)| is_scheme(scheme)) {
+        address.truncate(address.find(['?', '#']).unwrap_or(address.len()));
+    }
+    address
+}
+
+fn is_scheme(text: &str) -> bool {
+    text.starts_with(|letter: char| letter.is_ascii_alphabetic())
+        && text.chars().all(|letter| letter.is_ascii_alphanumeric() || "+-.".contains(letter))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_hash, is_named, is_prose, is_weakness, without_login, without_parameters};
+
+    #[test]
+    fn a_rule_for_credentials_is_known_by_its_name() {
+        for rule in [
+            "generic.secrets.security.detected-aws-key",
+            "javascript/HardcodedNonCryptoSecret",
+            "hardcoded_password_string",
+            "CKV_SECRET_6",
+            "Passwords And Secrets - Generic Password",
+            "Credentials should not be hard-coded",
+            "js/hardcoded-credentials",
+            "Hard-coded API key",
+            "jwt-hardcode-key",
+        ] {
+            assert!(is_named(rule), "{rule}");
+        }
+        for rule in ["csrf-token-missing", "weak-password-hash", "sql-injection", "key-not-found", "Secretary", ""] {
+            assert!(!is_named(rule), "{rule}");
+        }
+        assert!(is_weakness(798) && !is_weakness(79));
+    }
+
+    #[test]
+    fn only_words_of_people_are_prose() {
+        for text in [
+            "AWS Access Key ID",
+            "Detected a GitHub token, which may grant access (OAuth2, SHA256).",
+            "CWE-798: Use of Hard-coded Credentials",
+            "OWASP-A07:2021 - Identification and Authentication Failures",
+            "external/cwe/cwe-798",
+            "https://cwe.mitre.org/data/definitions/798.html",
+            "Schlüssel für 1Password",
+            "",
+        ] {
+            assert!(is_prose(text), "{text}");
+        }
+        for text in [
+            "tKnPROPERTY7hQ2mZ9wX4cV6bY1",
+            "key = \"AKIAIOSFODNN7EXAMPLE\"",
+            "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+            "the value Passw0rd! is one",
+            "5d1f0c9a7be24c63",
+            "1234567890",
+            "abcdefghijklmnopqrstuvwxyz",
+        ] {
+            assert!(!is_prose(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_hash_is_one_by_its_digits() {
+        assert!(is_hash("0123456789abcdef0123456789abcdef01234567") && is_hash("39fa2ee980eb94b0:1"));
+        assert!(!is_hash("39fa") && !is_hash("tKn39fa2ee980eb94b0") && !is_hash("39fa2ee9:secret"));
+    }
+
+    #[test]
+    fn an_address_loses_what_may_be_a_credential() {
+        for (address, login, parameters) in [
+            ("https://u:p@git.example/a@b?t=1#x", "https://git.example/a@b?t=1#x", "https://git.example/a@b"),
+            ("https://git.example", "https://git.example", "https://git.example"),
+            ("ssh://git@h/x", "ssh://h/x", "ssh://h/x"),
+            ("a/b?c#d@e", "a/b?c#d@e", "a/b?c#d@e"),
+            ("odd path://x@y", "odd path://x@y", "odd path://x@y"),
+        ] {
+            assert_eq!((without_login(address).as_str(), without_parameters(address).as_str()), (login, parameters));
+        }
+    }
+}
