@@ -9,7 +9,6 @@ mod event;
 mod lock;
 mod queue;
 mod registry;
-mod status;
 mod work;
 
 use std::{
@@ -27,7 +26,6 @@ use tokio::{
 pub use self::{
     event::{DaemonEvent, DaemonProgress},
     lock::DaemonInfo,
-    status::{InstanceWork, LastRun, RunningWork},
 };
 use self::{
     lock::DaemonLock,
@@ -49,7 +47,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(15);
 
 /// How long syncs may take to come to the end of their pages when they are asked
 /// to stop. One page is normalized within its limit of processor time.
-pub(crate) const STOP_WITHIN: Duration = Duration::from_secs(30);
+const STOP_WITHIN: Duration = Duration::from_secs(30);
 
 /// How a daemon works.
 #[derive(Clone)]
@@ -123,7 +121,7 @@ impl Daemon {
                 }
                 ended.cancel();
             };
-            let attending = attendant.run(&ended, &options.abort);
+            let attending = attendant.run(&ended, &options.abort, STOP_WITHIN);
             tokio::join!(self.keep_schedules(), attending, word).0
         };
         tell(DaemonEvent::Ended { synced: report.synced, failed: report.failed });

@@ -1,10 +1,19 @@
-//! What can go wrong, and what to do about it.
+//! What can go wrong.
+
+pub(crate) mod backup;
+mod mapping;
+mod onboarding;
+mod webhook;
 
 use std::path::{Path, PathBuf};
 
-use crate::{
-    backup::BackupError, mapping::MappingError, onboarding::OnboardingError, vault::VaultError, webhook::WebhookError,
+pub use self::{
+    backup::BackupError,
+    mapping::MappingError,
+    onboarding::{OnboardingError, OnboardingStep},
+    webhook::WebhookError,
 };
+use crate::vault::VaultError;
 use appsec_grant::{BucketError, Code, InstanceName, OriginError, SecretError, files::Exposure};
 use appsec_ingest::{Error as IngestError, ImportError};
 use appsec_sandbox::{CallError, CallFailure, RuntimeError};

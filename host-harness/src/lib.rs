@@ -28,49 +28,35 @@
 
 #![warn(missing_docs)]
 
-mod backup;
 mod bundled;
 mod daemon;
-mod deletion;
-mod doctor;
 mod error;
 mod harness;
-
-mod issues;
-mod lease;
-mod lifecycle;
-mod mapping;
-mod onboarding;
-mod policies;
-mod rehearsal;
-
-mod sources;
-
+mod host;
+mod notify;
+mod search;
+mod signature;
 mod tenant;
-mod tenants;
 mod vault;
 mod webhook;
 
 pub use crate::{
-    backup::{Backup, BackupError, BackupFile, BackupOrigin, BackupSignature, Restored, RestoredInstance},
     bundled::{BUNDLED, Bundled},
-    daemon::{
-        Daemon, DaemonEvent, DaemonInfo, DaemonOptions, DaemonProgress, DaemonReport, InstanceWork, LastRun,
-        RunningWork,
+    daemon::{Daemon, DaemonEvent, DaemonInfo, DaemonOptions, DaemonProgress, DaemonReport},
+    error::{BackupError, Error, MappingError, OnboardingError, OnboardingStep, WebhookError},
+    harness::{
+        Backup, BackupFile, BackupOrigin, BackupSignature, Check, Condition, Harness, Restored, RestoredInstance,
+        TenantDeletion, TenantInstance, TenantReport, TenantRun,
     },
-    deletion::{DeletionReport, TenantDeletion},
-    doctor::{Check, Condition},
-    error::Error,
-    harness::{Harness, Loaded, Options},
-    lease::Holder,
-    lifecycle::{AcceptedConnector, Rotation, SettingsChange},
-    mapping::{Acceptance, MappingError, ProjectName, ScanFieldChanges},
-    onboarding::{KindChoice, Onboarding, OnboardingError, OnboardingStep},
-    policies::{PoliciesImported, PolicyCheck, PolicyRow, PolicyRows},
-    tenant::{Setup, Tenant},
-    tenants::{TenantInstance, TenantReport, TenantRun},
+    host::{Loaded, Options},
+    notify::{RunEnded, WebhookEvent},
+    tenant::{
+        Acceptance, AcceptedConnector, DeletionReport, Deliveries, Holder, InstanceWork, KindChoice, LastRun,
+        Onboarding, PoliciesImported, PolicyCheck, PolicyRow, PolicyRows, ProjectName, Rotation, RunningWork,
+        ScanFieldChanges, SettingsChange, Setup, Tenant, WebhookEndpoint, WebhookSetup,
+    },
     vault::{EntryState, VAULT_KEY_VARIABLE, Vault, VaultEntry, VaultError, VaultKey, VaultReport},
-    webhook::{Deliveries, ListenOptions, RunEnded, WebhookEndpoint, WebhookError, WebhookEvent, WebhookSetup},
+    webhook::ListenOptions,
 };
 pub use appsec_grant::{
     Addresses, BucketError, BucketStore, Changes, Class, Code, EgressPolicy, InstanceName, NameError, Origin,

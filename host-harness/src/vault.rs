@@ -12,7 +12,7 @@
 
 mod file;
 mod key;
-mod tenant;
+mod report;
 #[cfg(test)]
 mod tests;
 
@@ -23,7 +23,7 @@ use zeroize::Zeroizing;
 use self::file::{Content, EntryName};
 pub use self::{
     key::VaultKey,
-    tenant::{EntryState, VaultEntry, VaultReport},
+    report::{EntryState, VaultEntry, VaultReport},
 };
 use appsec_grant::{
     Audience, Code, InstanceName, Secret, SecretError, SecretSource, TenantId,

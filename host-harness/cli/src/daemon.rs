@@ -132,7 +132,7 @@ fn tell(event: DaemonEvent, json: bool) {
 }
 
 pub async fn status(context: &Context, args: StatusArgs) -> Result<ExitCode, Failure> {
-    let tenants = if args.all_tenants { context.harness.tenants() } else { vec![context.tenant.clone()] };
+    let tenants = if args.all_tenants { context.harness.tenants()? } else { vec![context.tenant.clone()] };
     let mut status = Status { daemon: context.harness.daemon()?, instances: Vec::new() };
     for tenant in tenants {
         status.instances.extend(context.harness.tenant(tenant)?.work().await?);

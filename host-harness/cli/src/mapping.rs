@@ -17,7 +17,6 @@ use super::{
     Context,
     error::{Failure, USAGE},
     output::{Output, short},
-    repositories::show_settled,
 };
 
 /// Candidates of a project that are shown.
@@ -342,6 +341,20 @@ fn show_list(output: Output, list: &MappingList) {
     }
     show_rows(output, &list.projects);
     output.line(counted(&list.counts));
+}
+
+/// What was mapped without a person.
+pub fn show_settled(output: Output, settled: &ResolvedMappings) {
+    let ResolvedMappings { projects_matched, projects_created, projects_drifted } = settled;
+    if projects_matched + projects_created > 0 {
+        output.line(format!(
+            "{} projects mapped, {projects_matched} of them to listed repositories. Next: harness sync",
+            projects_matched + projects_created
+        ));
+    }
+    if *projects_drifted > 0 {
+        output.line(format!("{projects_drifted} projects drifted: harness mapping list --state drifted"));
+    }
 }
 
 /// How projects stand to repositories, in words; what there is none of is left out.

@@ -9,9 +9,7 @@ use appsec_insight::{
     Problem,
     repository::{Provider, Repository, RepositoryList},
 };
-use host_harness::{
-    MappingFilter, MappingRow, RepositoryChanges, RepositoryRow, ResolvedMappings, Tenant, read_bounded,
-};
+use host_harness::{MappingFilter, MappingRow, RepositoryChanges, RepositoryRow, Tenant, read_bounded};
 use serde::Serialize;
 
 use super::{Context, error::Failure, mapping, output::Output};
@@ -185,21 +183,7 @@ fn show_import(output: Output, report: &RepositoryImport) {
     if report.problems.len() > PROBLEMS {
         output.line(format!("  {} problems in all; --json shows them", report.problems.len()));
     }
-    show_settled(output, settled);
-}
-
-/// What was mapped without a person.
-pub fn show_settled(output: Output, settled: &ResolvedMappings) {
-    let ResolvedMappings { projects_matched, projects_created, projects_drifted } = settled;
-    if projects_matched + projects_created > 0 {
-        output.line(format!(
-            "{} projects mapped, {projects_matched} of them to listed repositories. Next: harness sync",
-            projects_matched + projects_created
-        ));
-    }
-    if *projects_drifted > 0 {
-        output.line(format!("{projects_drifted} projects drifted: harness mapping list --state drifted"));
-    }
+    mapping::show_settled(output, settled);
 }
 
 fn show_list(output: Output, repositories: &[RepositoryRow]) {

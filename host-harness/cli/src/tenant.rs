@@ -48,7 +48,7 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
         }
         Command::List => {
             let mut list = TenantList { tenants: Vec::new() };
-            for name in harness.tenant_names()? {
+            for name in harness.tenants()? {
                 let report = harness.tenant_report(&name).await;
                 list.tenants.push(report.map_err(|error| Failure::from(error).of(&name, None))?);
             }

@@ -8,7 +8,7 @@ use std::{
 use appsec_model::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{error::Error, harness::Harness, lease::host_name};
+use crate::{error::Error, harness::Harness, host::machine};
 use appsec_grant::files::{check_folder, create_private_dir, open_private, read_bounded, write_private};
 
 /// Bytes of what a daemon says of itself: a line.
@@ -55,7 +55,7 @@ impl DaemonLock {
         create_private_dir(folder).map_err(|error| Error::Lock(folder.join("daemon.lock"), error))?;
         match open(folder)? {
             Ok(lock) => {
-                let told = DaemonInfo { pid: std::process::id(), host: host_name(), started_at: now, parallel };
+                let told = DaemonInfo { pid: std::process::id(), host: machine(), started_at: now, parallel };
                 let text = serde_json::to_vec(&told).unwrap_or_default();
                 write_private(&info, &text).map_err(|error| Error::Lock(info.clone(), error))?;
                 Ok(Self { info, _lock: lock })
@@ -100,7 +100,8 @@ mod tests {
     use super::{DaemonLock, Error, Timestamp};
     use crate::{
         daemon::{Daemon, DaemonOptions},
-        harness::{Harness, Options},
+        harness::Harness,
+        host::Options,
     };
 
     #[test]

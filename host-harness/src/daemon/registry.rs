@@ -1,7 +1,7 @@
 //! The tenants of a data folder and their schedules, as they were last looked
 //! at.
 
-use std::{collections::BTreeMap, fs};
+use std::collections::BTreeMap;
 
 use appsec_model::Timestamp;
 
@@ -25,7 +25,14 @@ impl Registry {
 
     /// Looks at all tenants.
     pub async fn look(&mut self) {
-        let there = self.harness.tenants();
+        let there = match self.harness.tenants() {
+            Ok(there) => there,
+            // Those that are known stay.
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "the tenants cannot be listed");
+                return;
+            }
+        };
         self.tenants.retain(|id, _| there.contains(id));
         for id in there {
             self.look_at(&id).await;
@@ -79,20 +86,5 @@ impl Registry {
         let (tenant, rows) = self.tenants.get(&candidate.tenant)?;
         let row = rows.iter().find(|row| row.instance_id == candidate.instance_id)?.clone();
         Some(Work { tenant: tenant.clone(), row, due: candidate.due, stop, progress })
-    }
-}
-
-impl Harness {
-    /// The tenants of the data folder, by name.
-    pub fn tenants(&self) -> Vec<TenantId> {
-        let Ok(entries) = fs::read_dir(self.data_dir().join("tenants")) else { return Vec::new() };
-        let of_entry = |entry: std::io::Result<fs::DirEntry>| {
-            let entry = entry.ok()?;
-            let id: TenantId = entry.file_name().to_str()?.parse().ok()?;
-            entry.path().join("store.sqlite3").is_file().then_some(id)
-        };
-        let mut tenants: Vec<TenantId> = entries.filter_map(of_entry).collect();
-        tenants.sort();
-        tenants
     }
 }

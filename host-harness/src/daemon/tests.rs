@@ -15,11 +15,12 @@ use serde_json::json;
 use tempfile::TempDir;
 use vendor_sim::{Effect, Fault, Match, Simulator, World, WorldShape};
 
-use super::{Daemon, DaemonEvent, DaemonOptions, DaemonReport, InstanceWork, Registry};
+use super::{Daemon, DaemonEvent, DaemonOptions, DaemonReport, Registry};
 use crate::{
     bundled::BUNDLED,
-    harness::{Harness, Options},
-    tenant::{Setup, Tenant},
+    harness::Harness,
+    host::Options,
+    tenant::{InstanceWork, Setup, Tenant},
 };
 use appsec_grant::SecretSource;
 use appsec_ingest::{RetryPolicy, Sleep, SyncOptions, Vanishing};

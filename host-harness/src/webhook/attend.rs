@@ -18,7 +18,7 @@ use super::{
     listen::{ListenOptions, Listener},
     reception::WebhookHandler,
 };
-use crate::{daemon::STOP_WITHIN, error::Error, harness::Harness, tenant::Tenant};
+use crate::{error::Error, harness::Harness, tenant::Tenant};
 use appsec_grant::{InstanceName, TenantId};
 use appsec_store::Run;
 use tokio_util::sync::CancellationToken;
@@ -74,8 +74,9 @@ impl EventDispatcher {
         self.listener.as_ref().map(Listener::address).transpose()
     }
 
-    /// Works until it is stopped; `abort` ends it at once.
-    pub async fn run(&self, stop: &CancellationToken, abort: &CancellationToken) {
+    /// Works until it is stopped, and syncs have ended `within` some time; `abort`
+    /// ends it at once.
+    pub async fn run(&self, stop: &CancellationToken, abort: &CancellationToken, within: Duration) {
         // Before the first request is answered.
         self.reception.look().await;
         let serving = async {
@@ -101,7 +102,7 @@ impl EventDispatcher {
                 () = stop.cancelled() => {}
             }
         };
-        tokio::join!(serving, self.syncs(stop, abort), until_stopped);
+        tokio::join!(serving, self.syncs(stop, abort, within), until_stopped);
     }
 
     /// Tells what is due, once.
@@ -111,7 +112,7 @@ impl EventDispatcher {
     }
 
     /// Makes the syncs of events that have waited for the window.
-    async fn syncs(&self, stop: &CancellationToken, abort: &CancellationToken) {
+    async fn syncs(&self, stop: &CancellationToken, abort: &CancellationToken, within: Duration) {
         let reception = &self.reception;
         type Key = (TenantId, InstanceName);
         let mut running: JoinSet<EventSync> = JoinSet::new();
@@ -173,7 +174,7 @@ impl EventDispatcher {
                 }
             }
         };
-        if timeout(STOP_WITHIN, ending).await.is_err() {
+        if timeout(within, ending).await.is_err() {
             abort.cancel();
             while running.join_next().await.is_some() {}
         }

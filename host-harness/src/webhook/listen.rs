@@ -17,11 +17,10 @@ use tokio::{
 };
 
 use super::{
-    WebhookError,
     places::{Place, Places},
     reception::{Reply, WebhookHandler},
 };
-use crate::error::Error;
+use crate::error::{Error, WebhookError};
 use appsec_sandbox::coding;
 use tokio_util::sync::CancellationToken;
 

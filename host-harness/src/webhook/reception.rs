@@ -17,8 +17,8 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::{rate::Rate, scheme::Verifier};
-use crate::{error::Error, harness::Harness, tenant::Tenant};
+use super::rate::Rate;
+use crate::{error::Error, harness::Harness, signature::scheme::Verifier, tenant::Tenant};
 use appsec_grant::TenantId;
 use appsec_sandbox::{CallFailure, Connector, clean};
 use appsec_store::{Instance, Noted};
@@ -92,7 +92,11 @@ impl WebhookHandler {
     /// their secrets. The stores of other tenants do not stay open.
     pub async fn look(&self) {
         let (mut tenants, mut receivers) = (HashMap::new(), HashMap::new());
-        for id in self.harness.tenants() {
+        let there = match self.harness.tenants() {
+            Ok(there) => there,
+            Err(error) => return self.tell("tenants", &error),
+        };
+        for id in there {
             let open = self.tenants.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
             let looked = async {
                 let tenant = self.harness.tenant_again(&id, open.as_ref())?;
@@ -188,7 +192,7 @@ impl WebhookHandler {
 
 impl Receiver {
     async fn take(&self, hash: [u8; 32], body: &[u8]) -> Result<Reply, Error> {
-        let (id, now, store) = (self.instance.id, self.tenant.harness.now(), self.tenant.store());
+        let (id, now, store) = (self.instance.id, self.tenant.now(), self.tenant.store());
         if store.read(move |store| store.knows_event(id, &hash, now)).await? {
             return Ok(StatusCode::OK.into());
         }

@@ -12,7 +12,7 @@ use appsec_grant::{EgressPolicy, with_causes};
 use appsec_sandbox::{Transport, clean, coding, prohibition};
 
 /// Time for one try. A receiver answers first and works afterwards.
-pub(super) const TIME: Duration = Duration::from_secs(20);
+pub(crate) const TIME: Duration = Duration::from_secs(20);
 
 /// Bytes of an answer that are read.
 const READ_BYTES: usize = 4 << 10;
@@ -21,7 +21,7 @@ const READ_BYTES: usize = 4 << 10;
 const KEPT_BYTES: usize = 300;
 
 /// A request to make.
-pub(super) struct Message<'a> {
+pub(crate) struct Message<'a> {
     pub url: &'a str,
     pub headers: Vec<(HeaderName, String)>,
     pub body: Bytes,
@@ -31,7 +31,7 @@ pub(super) struct Message<'a> {
 
 /// What came of it.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Answer {
+pub(crate) enum Answer {
     /// The receiver answered.
     Status {
         status: u16,
@@ -47,7 +47,7 @@ pub(super) enum Answer {
 }
 
 /// Sends a message.
-pub(super) async fn send(transport: &Transport, policy: &EgressPolicy, message: Message<'_>) -> Answer {
+pub(crate) async fn send(transport: &Transport, policy: &EgressPolicy, message: Message<'_>) -> Answer {
     let (origin, addresses) = match policy.check(message.url) {
         Ok(checked) => checked,
         Err(refusal) => return Answer::Refused(refusal.to_string()),

@@ -1,6 +1,7 @@
 //! Report sources: the reports of other scanners, which the host reads itself.
 
-use crate::{error::Error, tenant::Tenant};
+use super::Tenant;
+use crate::error::Error;
 use appsec_grant::InstanceName;
 use appsec_store::{ConnectorSource, Instance, NewInstance, StoreError};
 
@@ -11,7 +12,7 @@ impl Tenant {
     /// The native source of a name; made if there is no instance of that name.
     /// Tells whether it was made.
     pub async fn source(&self, name: &InstanceName) -> Result<(Instance, bool), Error> {
-        let (new, now) = (native(name), self.harness.now());
+        let (new, now) = (native(name), self.now());
         let made = match self.store.run(move |store| store.add_instance(&new, now)).await {
             Ok(_) => true,
             Err(StoreError::InstanceExists(_)) => false,

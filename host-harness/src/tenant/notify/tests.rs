@@ -8,7 +8,7 @@ use data_encoding::BASE64;
 use tempfile::TempDir;
 
 use super::*;
-use crate::{Harness, Options, RunMode, RunState, webhook::receiver::Receiver};
+use crate::{Harness, Options, RunMode, RunState, notify::receiver::Receiver};
 use appsec_grant::Code;
 use appsec_ingest::Sleep;
 use appsec_store::{Cause, ConnectorSource, NewInstance, Run};

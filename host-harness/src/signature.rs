@@ -1,22 +1,24 @@
 //! Signatures: HMAC with SHA-256 (RFC 2104, FIPS 180-4), compared in constant time.
 
+pub(crate) mod scheme;
+
 use data_encoding::BASE64;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use super::WebhookError;
+use crate::error::WebhookError;
 use appsec_grant::Secret;
 
 /// Shortest secret: a random one of this length cannot be guessed.
-pub(super) const MIN_SECRET_BYTES: usize = 16;
+const MIN_SECRET_BYTES: usize = 16;
 
 /// What a secret in the spelling of Standard Webhooks begins with; base64 follows.
 const STANDARD_PREFIX: &str = "whsec_";
 
 /// A key that signs and checks.
 #[derive(Clone)]
-pub(super) struct SigningKey(Zeroizing<Vec<u8>>);
+pub(crate) struct SigningKey(Zeroizing<Vec<u8>>);
 
 impl SigningKey {
     /// The key of events that go out. A secret that begins with `whsec_` is the
@@ -28,14 +30,18 @@ impl SigningKey {
             None => text.as_bytes().to_vec(),
         };
         let key = Zeroizing::new(key);
-        if key.len() < MIN_SECRET_BYTES { Err(WebhookError::ShortSecret(key.len())) } else { Ok(Self(key)) }
+        if key.len() < MIN_SECRET_BYTES {
+            Err(WebhookError::ShortSecret { bytes: key.len(), least: MIN_SECRET_BYTES })
+        } else {
+            Ok(Self(key))
+        }
     }
 
     /// The key of events that come in: the secret as the vendor was given it.
     pub fn incoming(secret: &Secret) -> Result<Self, WebhookError> {
         let key = secret.reveal().as_bytes();
         if key.len() < MIN_SECRET_BYTES {
-            return Err(WebhookError::ShortSecret(key.len()));
+            return Err(WebhookError::ShortSecret { bytes: key.len(), least: MIN_SECRET_BYTES });
         }
         Ok(Self(Zeroizing::new(key.to_vec())))
     }
@@ -67,7 +73,7 @@ impl SigningKey {
 
 /// The value of the header `webhook-signature` as Standard Webhooks has it: over
 /// the event's id, the time in seconds, and the body, with full stops between.
-pub(super) fn standard(key: &SigningKey, event_id: &str, seconds: &str, body: &[u8]) -> String {
+pub(crate) fn standard(key: &SigningKey, event_id: &str, seconds: &str, body: &[u8]) -> String {
     let signature = key.sign(&[event_id.as_bytes(), b".", seconds.as_bytes(), b".", body]);
     format!("v1,{}", BASE64.encode(&signature))
 }
@@ -119,8 +125,14 @@ mod tests {
 
     #[test]
     fn a_secret_that_can_be_guessed_or_is_cut_is_refused() {
-        assert!(matches!(SigningKey::outgoing(&secret("fifteen-letters")), Err(WebhookError::ShortSecret(15))));
-        assert!(matches!(SigningKey::outgoing(&secret("whsec_c2hvcnQ=")), Err(WebhookError::ShortSecret(5))));
+        assert!(matches!(
+            SigningKey::outgoing(&secret("fifteen-letters")),
+            Err(WebhookError::ShortSecret { bytes: 15, .. })
+        ));
+        assert!(matches!(
+            SigningKey::outgoing(&secret("whsec_c2hvcnQ=")),
+            Err(WebhookError::ShortSecret { bytes: 5, .. })
+        ));
         assert!(matches!(
             SigningKey::outgoing(&secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS")),
             Err(WebhookError::SecretForm)

@@ -5,7 +5,8 @@ use data_encoding::{BASE64, HEXLOWER_PERMISSIVE};
 use http::{HeaderMap, HeaderName};
 use sha2::{Digest, Sha256};
 
-use super::{WebhookError, signature::SigningKey};
+use super::SigningKey;
+use crate::error::WebhookError;
 use appsec_grant::Secret;
 
 /// How far the clocks of vendor and host may be apart, and how long an event
@@ -14,7 +15,7 @@ const TOLERANCE: i64 = 300;
 
 /// Checks the signatures of one sender.
 #[derive(Clone)]
-pub(super) struct Verifier {
+pub(crate) struct Verifier {
     header: HeaderName,
     encoding: SignatureEncoding,
     prefix: String,

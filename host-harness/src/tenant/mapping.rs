@@ -4,10 +4,11 @@
 
 use std::collections::BTreeMap;
 
-use appsec_insight::repository::{Repository, RepositoryAddress, RepositoryError};
+use appsec_insight::repository::{Repository, RepositoryAddress};
 
-use crate::{error::Error, tenant::Tenant};
-use appsec_grant::{Code, InstanceName};
+use super::Tenant;
+use crate::error::{Error, MappingError};
+use appsec_grant::InstanceName;
 use appsec_store::{
     AutoMap, KeptFindings, MappingCounts, MappingFilter, MappingRow, NamedProject, Released, RepositoryChanges,
     RepositoryRow, ResolvedMappings, ScanFields,
@@ -40,71 +41,6 @@ pub struct ScanFieldChanges {
     pub clear: Vec<String>,
     /// Fields to set; those that are none stay.
     pub set: ScanFields,
-}
-
-/// Why repositories or mappings are not what was asked for.
-#[derive(Debug, thiserror::Error)]
-pub enum MappingError {
-    /// No project of that name.
-    #[error("project `{0}` not found")]
-    NoProject(String),
-    /// Several projects of that name.
-    #[error("there are several projects `{name}`: {}", .found.join(", "))]
-    SeveralProjects {
-        /// The name.
-        name: String,
-        /// Each with its instance and the vendor's id.
-        found: Vec<String>,
-    },
-    /// No such repository.
-    #[error("repository `{0}` not found")]
-    NoRepository(String),
-    /// Several repositories of that name.
-    #[error("there are several repositories `{name}`: {}", .found.join(", "))]
-    SeveralRepositories {
-        /// The name.
-        name: String,
-        /// Where they are.
-        found: Vec<String>,
-    },
-    /// A repository that cannot be read.
-    #[error(transparent)]
-    Repository(#[from] RepositoryError),
-    /// A repository that projects are of.
-    #[error("{projects} projects are mapped to the repository `{repository}`: nothing was removed")]
-    InUse {
-        /// Its full name.
-        repository: String,
-        /// How many.
-        projects: u64,
-    },
-    /// Nobody said what becomes of the findings.
-    #[error("project `{project}` has {findings} findings; choose what happens to them")]
-    Undecided {
-        /// Its name.
-        project: String,
-        /// How many.
-        findings: u64,
-    },
-    /// A field that there is not.
-    #[error("field `{0}` not found")]
-    NoField(String),
-}
-
-impl MappingError {
-    /// A stable word for it.
-    pub(crate) const fn code(&self) -> Code {
-        match self {
-            Self::NoProject(_) => Code::ProjectUnknown,
-            Self::SeveralProjects { .. } => Code::ProjectAmbiguous,
-            Self::SeveralRepositories { .. } => Code::RepositoryAmbiguous,
-            Self::NoRepository(_) => Code::RepositoryNotFound,
-            Self::Repository(_) => Code::InvalidRepository,
-            Self::InUse { .. } => Code::RepositoryInUse,
-            Self::Undecided { .. } => Code::FindingsUndecided,
-            Self::NoField(_) => Code::FieldNotFound,
-        }
-    }
 }
 
 impl Tenant {
@@ -142,7 +78,7 @@ impl Tenant {
     /// Takes a list of repositories over; with `replace`, those that it does not
     /// name go. Projects that match a repository now are mapped to it.
     pub async fn put_repositories(&self, list: Vec<Repository>, replace: bool) -> Result<RepositoryChanges, Error> {
-        let now = self.harness.now();
+        let now = self.now();
         let changes = self.store.run(move |store| store.put_repositories(&list, replace, now)).await?;
         self.refresh().await?;
         Ok(changes)
@@ -168,7 +104,7 @@ impl Tenant {
 
     /// Sets what becomes of an instance's new projects, and of those that wait.
     pub async fn set_auto_map(&self, name: &InstanceName, mode: AutoMap) -> Result<ResolvedMappings, Error> {
-        let (id, now) = (self.instance(name).await?.id, self.harness.now());
+        let (id, now) = (self.instance(name).await?.id, self.now());
         let settled = self.store.run(move |store| store.set_auto_map(id, mode, now)).await?;
         self.refresh().await?;
         Ok(settled)
@@ -196,7 +132,7 @@ impl Tenant {
             projects.push(self.project_named(name).await?.row);
         }
         let filter = MappingFilter { instance_id, projects, states: Vec::new() };
-        let (least, now) = (acceptance.min_confidence, self.harness.now());
+        let (least, now) = (acceptance.min_confidence, self.now());
         let accepted = self
             .store
             .run(move |store| {
@@ -222,7 +158,7 @@ impl Tenant {
     pub async fn set_mapping(&self, project: &ProjectName, repository: &str) -> Result<MappingRow, Error> {
         let project = self.project_named(project).await?;
         let repository = self.repository(repository).await?;
-        let (now, chosen) = (self.harness.now(), (project.row, repository.row, None));
+        let (now, chosen) = (self.now(), (project.row, repository.row, None));
         self.store.run(move |store| store.map_projects(&[chosen], now)).await?;
         self.refresh().await?;
         self.mapping(&project).await
@@ -255,29 +191,28 @@ impl Tenant {
         findings: Option<KeptFindings>,
     ) -> Result<Released, Error> {
         let project = self.project_named(project).await?;
-        // A sync that is under way would go on to bring its records. Only checked
-        // names are ever written.
-        let _lease = match project.instance.parse() {
-            Ok(name) => Some(self.leased_instance(&name, "mapping").await?),
-            Err(_) => None,
-        };
-        let (row, now) = (project.row, self.harness.now());
-        let (count, records) = self.store.read(move |store| store.holdings(row)).await?;
-        let findings = match findings {
-            Some(findings) => findings,
-            None if records == 0 => KeptFindings::Keep,
-            None => return Err(MappingError::Undecided { project: project.name, findings: count }.into()),
-        };
-        let released = self.store.run(move |store| store.release_project(row, ignored, findings, now)).await?;
-        self.refresh().await?;
-        Ok(released)
+        // Only checked names are ever written.
+        let name = project.instance.parse::<InstanceName>();
+        let name = name.map_err(|_| MappingError::NoProject(project.name.clone()))?;
+        // A sync that is under way would go on to bring its records.
+        self.run_on(&name, "mapping", async |_| {
+            let (row, now) = (project.row, self.now());
+            let (count, records) = self.store.read(move |store| store.holdings(row)).await?;
+            let findings = match findings {
+                Some(findings) => findings,
+                None if records == 0 => KeptFindings::Keep,
+                None => return Err(MappingError::Undecided { project: project.name, findings: count }.into()),
+            };
+            Ok(self.store.run(move |store| store.release_project(row, ignored, findings, now)).await?)
+        })
+        .await
     }
 
     /// Takes a project up again that was ignored or unmapped: into the
     /// repository that it kept, else as a new project is.
     pub async fn restore_project(&self, project: &ProjectName) -> Result<MappingRow, Error> {
         let project = self.project_named(project).await?;
-        let (named, now) = (project.clone(), self.harness.now());
+        let (named, now) = (project.clone(), self.now());
         self.store.run(move |store| store.restore_project(&named, now)).await?;
         self.refresh().await?;
         self.mapping(&project).await

@@ -4,10 +4,10 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use appsec_model::WebhookScheme;
 
-use super::{WebhookError, outgoing::OUTGOING, scheme::Verifier};
+use super::{Tenant, notify::OUTGOING, session::require_accepted};
 use crate::{
-    error::Error,
-    tenant::{Tenant, require_accepted},
+    error::{Error, WebhookError},
+    signature::scheme::Verifier,
 };
 use appsec_grant::{Audience, InstanceName, Secret, SecretSource};
 use appsec_ingest::{Selection, SyncOptions};
@@ -44,7 +44,7 @@ impl Tenant {
         let scheme = self.scheme(&instance).await?;
         let check = |secret: &Secret| Verifier::new(&scheme, secret).map(|_| ());
         let secret = self.kept_secret(name, INCOMING, from, store, &Audience::nobody(), check)?;
-        let (kept, now) = (secret.clone(), self.harness.now());
+        let (kept, now) = (secret.clone(), self.now());
         self.store.run(move |store| store.set_inbox(instance.id, &kept, now)).await?;
         Ok(WebhookEndpoint { scheme, path: path(self, name), secret })
     }
@@ -133,7 +133,7 @@ impl Tenant {
 
     /// Checks the signatures of an instance's events; none where it takes none,
     /// or nobody has accepted it yet.
-    pub(super) async fn verifier(&self, instance: &Instance) -> Result<Option<Verifier>, Error> {
+    pub(crate) async fn verifier(&self, instance: &Instance) -> Result<Option<Verifier>, Error> {
         if require_accepted(instance).is_err() {
             return Ok(None);
         }
@@ -175,7 +175,7 @@ impl Tenant {
             Ok(run) if run.state == RunState::Failed => (EventState::Failed, Some(run.id), run.message.clone()),
             Ok(run) => (EventState::Done, Some(run.id), run.fetches.is_empty().then(|| NOTHING_TO_READ.to_owned())),
         };
-        let (ids, now): (Vec<i64>, _) = (events.iter().map(|event| event.id).collect(), self.harness.now());
+        let (ids, now): (Vec<i64>, _) = (events.iter().map(|event| event.id).collect(), self.now());
         self.store.run(move |store| store.end_events(&ids, state, run, problem.as_deref(), now)).await?;
         outcome.map(Some)
     }

@@ -4,7 +4,8 @@ use appsec_model::{Severity, Timestamp};
 use appsec_policy::{Definition, Policies, Policy, Problem};
 use serde::Serialize;
 
-use crate::{error::Error, tenant::Tenant};
+use super::Tenant;
+use crate::error::Error;
 use appsec_store::{PolicyFilter, PolicyImport, PolicyResult, PolicySet, PolicyViolations, StoreError};
 
 /// What came of an import of policies.
@@ -90,7 +91,7 @@ impl Tenant {
     /// evaluates them over everything.
     pub async fn import_policies(&self, text: &str) -> Result<PoliciesImported, Error> {
         let policies = Policies::load(text).map_err(Error::Policies)?;
-        let (content, now) = (text.to_owned(), self.harness.now());
+        let (content, now) = (text.to_owned(), self.now());
         let mut imported = PoliciesImported::read(&policies);
         imported.changed = self.store.run(move |store| store.put_policies(&policies, &content, now)).await?;
         self.refresh().await?;
@@ -99,7 +100,7 @@ impl Tenant {
 
     /// Takes the policies and their results away. Returns whether there were any.
     pub async fn clear_policies(&self) -> Result<bool, Error> {
-        let now = self.harness.now();
+        let now = self.now();
         Ok(self.store.run(move |store| store.clear_policies(now)).await?)
     }
 
@@ -178,7 +179,7 @@ impl Tenant {
     /// has reached a number that a condition names. Results are never shown
     /// before: a check that knows half of it would pass.
     async fn evaluate_policies(&self) -> Result<(), Error> {
-        let now = self.harness.now();
+        let now = self.now();
         if self.store.read(move |store| Ok(store.is_stale()? || store.policies_wait(now)?)).await? {
             self.refresh().await?;
         }

@@ -8,31 +8,19 @@
 use appsec_model::{Access, Deployment, Kind, KindAccess, Project, Timestamp};
 use serde::Serialize;
 
+use super::{
+    Tenant,
+    change::set_kinds,
+    dry_run::DryRun,
+    instance::{Setup, candidate},
+    session::pin,
+};
 use crate::{
-    error::Error,
-    harness::Loaded,
-    lifecycle::set_kinds,
-    rehearsal::DryRun,
-    tenant::{Secrets, Setup, Tenant, candidate, pin},
+    error::{Error, OnboardingError, OnboardingStep},
+    host::{Loaded, Secrets},
 };
-use appsec_grant::{Audience, Code, InstanceName, Secret, SecretSource};
-use appsec_store::{
-    Accepted, AutoMap, ConnectorSource, Draft, Instance, NamedDraft, ProjectChoice, StoreError, matches,
-};
-
-/// What an onboarding waits for.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum OnboardingStep {
-    /// Which kinds to bring.
-    Kinds,
-    /// Which projects to bring.
-    Projects,
-    /// What becomes of projects without a repository.
-    Mapping,
-    /// Nothing: it can be saved.
-    Save,
-}
+use appsec_grant::{Audience, InstanceName, Secret, SecretSource};
+use appsec_store::{Accepted, AutoMap, Draft, Instance, NamedDraft, ProjectChoice, StoreError, matches};
 
 /// How far an onboarding has come.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
@@ -80,74 +68,6 @@ impl From<&NamedDraft> for Onboarding {
     }
 }
 
-/// Why an onboarding does not go on.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum OnboardingError {
-    /// Nobody has begun it.
-    #[error("no onboarding of `{0}` is under way")]
-    NotBegun(InstanceName),
-    /// A step is missing.
-    #[error("the onboarding of `{name}` is not at its end: {} not chosen", .missing.missing())]
-    Unfinished {
-        /// Name of the instance to be.
-        name: InstanceName,
-        /// What it waits for.
-        missing: OnboardingStep,
-    },
-    /// The connector's file was exchanged.
-    #[error("the connector {connector} is another one than the onboarding of `{name}` was begun with")]
-    ConnectorChanged {
-        /// Name of the instance to be.
-        name: InstanceName,
-        /// Where the connector is.
-        connector: ConnectorSource,
-    },
-    /// No kind was chosen.
-    #[error("no kind is left to bring")]
-    NoKind,
-    /// The kind cannot be brought.
-    #[error("{kind} cannot be brought: {reason}")]
-    Kind {
-        /// The kind.
-        kind: Kind,
-        /// Why.
-        reason: String,
-    },
-    /// A pattern is the name of no project.
-    #[error("none of the vendor's {listed} projects is called `{pattern}`")]
-    NoProject {
-        /// The pattern.
-        pattern: String,
-        /// How many projects there are.
-        listed: usize,
-    },
-}
-
-impl OnboardingStep {
-    fn missing(self) -> &'static str {
-        match self {
-            Self::Kinds => "the kinds are",
-            Self::Projects => "the projects are",
-            Self::Mapping => "the mapping is",
-            Self::Save => "nothing is",
-        }
-    }
-}
-
-impl OnboardingError {
-    /// A stable word for it.
-    pub(crate) fn code(&self) -> Code {
-        match self {
-            Self::NotBegun(_) => Code::OnboardingNotFound,
-            Self::Unfinished { .. } => Code::OnboardingIncomplete,
-            Self::ConnectorChanged { .. } => Code::OnboardingConnectorChanged,
-            Self::NoKind => Code::NoReadableKind,
-            Self::Kind { .. } => Code::KindNotReadable,
-            Self::NoProject { .. } => Code::PatternUnmatched,
-        }
-    }
-}
-
 /// Which kinds to bring.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum KindChoice {
@@ -178,7 +98,7 @@ impl Tenant {
     /// stores it. Begins anew where an onboarding of the name is under way.
     pub async fn onboard(&self, setup: Setup, typed: Option<Secret>) -> Result<Onboarding, Error> {
         let name = setup.name.clone();
-        let _lock = self.lock(&name)?;
+        let _held = self.hold(&name).await?;
         let wanted = name.clone();
         if self.store.run(move |store| store.instance(&wanted)).await?.is_some() {
             return Err(StoreError::InstanceExists(name.to_string()).into());
@@ -186,7 +106,7 @@ impl Tenant {
         if !setup.store_secret && (typed.is_some() || setup.secret == Some(SecretSource::Input)) {
             return Err(Error::NotKept);
         }
-        let loaded = self.harness.connector(&setup.connector).await?;
+        let loaded = self.host.connector(&setup.connector).await?;
         let mut draft = Draft {
             connector: setup.connector.clone(),
             connector_sha256: pin(&loaded, &setup.connector),
@@ -281,7 +201,7 @@ impl Tenant {
 
     /// The last step: connects under what was decided, and makes the instance.
     pub async fn onboard_save(&self, name: &InstanceName) -> Result<Instance, Error> {
-        let _lock = self.lock(name)?;
+        let _held = self.hold(name).await?;
         let (draft, loaded) = self.begun(name).await?;
         let (Some(projects), Some(auto_map), true) = (draft.projects.clone(), draft.auto_map, draft.kinds.is_some())
         else {
@@ -296,14 +216,14 @@ impl Tenant {
             return Err(Error::OtherAccount { before: account(&draft.deployment), now: account(now) });
         }
         let listed = rehearsal.projects().await?;
-        let now = self.harness.now();
+        let now = self.now();
         self.store.run(move |store| store.save_draft(&accepted, &projects, auto_map, &listed, now)).await?;
         self.instance(name).await
     }
 
     /// Gives an onboarding up: nothing stays of it, also not in the vault.
     pub async fn onboard_abandon(&self, name: &InstanceName) -> Result<(), Error> {
-        let _lock = self.lock(name)?;
+        let _held = self.hold(name).await?;
         let wanted = name.clone();
         let (draft, instance) =
             self.store.read(move |store| Ok((store.draft(&wanted)?, store.instance(&wanted)?))).await?;
@@ -322,7 +242,7 @@ impl Tenant {
         let wanted = name.clone();
         let found = self.store.read(move |store| store.draft(&wanted)).await?;
         let draft = found.ok_or_else(|| OnboardingError::NotBegun(name.clone()))?.draft;
-        let loaded = self.harness.connector(&draft.connector).await?;
+        let loaded = self.host.connector(&draft.connector).await?;
         if pin(&loaded, &draft.connector) != draft.connector_sha256 {
             return Err(OnboardingError::ConnectorChanged { name: name.clone(), connector: draft.connector }.into());
         }
@@ -330,7 +250,7 @@ impl Tenant {
     }
 
     async fn keep(&self, name: &InstanceName, draft: Draft) -> Result<Onboarding, Error> {
-        let (kept, now) = (name.clone(), self.harness.now());
+        let (kept, now) = (name.clone(), self.now());
         self.store.run(move |store| store.keep_draft(&kept, &draft, now)).await?;
         let onboarding = self.onboarding(name).await?;
         onboarding.ok_or_else(|| OnboardingError::NotBegun(name.clone()).into())

@@ -1,6 +1,7 @@
 //! The issues of a tenant.
 
-use crate::{error::Error, tenant::Tenant};
+use super::Tenant;
+use crate::error::Error;
 use appsec_store::{IssueDetail, IssueFilter, IssueId, IssueRow, StoreError};
 
 impl Tenant {

@@ -7,15 +7,15 @@ use bytes::Bytes;
 use http::HeaderName;
 use url::Url;
 
-use super::{
-    WebhookError, WebhookEvent,
-    retry::{Next, decide},
-    send::{Answer, Message, TIME, send},
-    signature::{SigningKey, standard},
-};
+use super::{Tenant, session::require_accepted};
 use crate::{
-    error::Error,
-    tenant::{Tenant, require_accepted},
+    error::{Error, WebhookError},
+    notify::{
+        WebhookEvent,
+        retry::{Next, decide},
+        send::{Answer, Message, TIME, send},
+    },
+    signature::{SigningKey, standard},
 };
 use appsec_grant::{Addresses, Audience, EgressPolicy, InstanceName, Origin, Scheme, Secret, SecretSource};
 use appsec_ingest::chance;
@@ -73,7 +73,7 @@ impl Tenant {
         let check = |secret: &Secret| SigningKey::outgoing(secret).map(|_| ());
         let audience = Audience::of_webhook(&setup.url, &egress);
         let secret = self.kept_secret(name, OUTGOING, setup.secret, setup.store_secret, &audience, check)?;
-        let webhook = Webhook { url: setup.url, egress, secret, set_at: self.harness.now() };
+        let webhook = Webhook { url: setup.url, egress, secret, set_at: self.now() };
         let kept = webhook.clone();
         self.store.run(move |store| store.set_webhook(instance.id, &kept)).await?;
         Ok(webhook)
@@ -99,7 +99,7 @@ impl Tenant {
         self.webhook(name).await?;
         let instance = self.instance(name).await?;
         require_accepted(&instance)?;
-        let (instance_id, now) = (instance.id, self.harness.now());
+        let (instance_id, now) = (instance.id, self.now());
         let id = self.store.run(move |store| store.add_test_delivery(instance_id, now, later(now, CLAIM))).await?;
         self.try_delivery(DueDelivery::Id(id)).await?;
         self.delivery(id).await
@@ -108,7 +108,7 @@ impl Tenant {
     /// Tries a delivery again, whatever became of it, and from then on as often
     /// as a new one.
     pub async fn retry_delivery(&self, id: i64) -> Result<Delivery, Error> {
-        let now = self.harness.now();
+        let now = self.now();
         if let Ok(name) = self.delivery(id).await?.instance.parse() {
             require_accepted(&self.instance(&name).await?)?;
         }
@@ -129,7 +129,7 @@ impl Tenant {
     pub async fn deliver(&self, patience: Duration) -> Result<Deliveries, Error> {
         let mut deliveries = Deliveries::default();
         let mut patience = patience;
-        let mut moment = self.harness.now();
+        let mut moment = self.now();
         let begun = Instant::now();
         loop {
             if begun.elapsed() >= IN_ONE_GO {
@@ -142,13 +142,13 @@ impl Tenant {
                 Some(DeliveryState::Pending) => {}
                 None => {
                     deliveries.next_at = self.store.read(|store| store.next_delivery_at()).await?;
-                    let now = moment.max(self.harness.now());
+                    let now = moment.max(self.now());
                     let Some(next) = deliveries.next_at else { return Ok(deliveries) };
                     let wait = Duration::from_micros(u64::try_from(next.as_micros() - now.as_micros()).unwrap_or(0));
                     let Some(left) = patience.checked_sub(wait) else { return Ok(deliveries) };
                     patience = left;
-                    self.harness.options().waiter.wait(wait).await;
-                    moment = next.max(self.harness.now());
+                    self.host.options().waiter.wait(wait).await;
+                    moment = next.max(self.now());
                 }
             }
         }
@@ -166,13 +166,13 @@ impl Tenant {
 
     /// Makes one try of one delivery, and tells how it is then.
     async fn try_delivery(&self, due: DueDelivery) -> Result<Option<DeliveryState>, Error> {
-        let now = self.harness.now();
+        let now = self.now();
         let until = later(now, CLAIM);
         let Some(claimed) = self.store.run(move |store| store.claim_delivery(due, now, until)).await? else {
             return Ok(None);
         };
         let (answer, tries) = (self.tell(&claimed).await, claimed.delivery.tries);
-        let tried = tried(answer, tries, claimed.delivery.run.is_some(), self.harness.now());
+        let tried = tried(answer, tries, claimed.delivery.run.is_some(), self.now());
         let state = tried.state;
         if state == DeliveryState::Failed {
             let (instance_path, problem) = (format!("{}/{}", self.id, claimed.delivery.instance), &tried.problem);
@@ -198,7 +198,7 @@ impl Tenant {
             Ok(key) => key,
             Err(error) => return Answer::Unreachable(error.to_string()),
         };
-        let transport = match self.harness.transport(&self.id, *instance_id) {
+        let transport = match self.host.transport(&self.id, *instance_id) {
             Ok(transport) => transport,
             Err(error) => return Answer::Unreachable(error.to_string()),
         };
@@ -215,7 +215,7 @@ impl Tenant {
             Err(error) => return Answer::Refused(error.to_string()),
         };
         // The time of this try: a receiver refuses messages that are old.
-        let seconds = self.harness.now().as_micros().div_euclid(1_000_000).to_string();
+        let seconds = self.now().as_micros().div_euclid(1_000_000).to_string();
         let signature = standard(&key, &delivery.event_id, &seconds, &body);
         let headers = vec![(ID, delivery.event_id.clone()), (TIMESTAMP, seconds), (SIGNATURE, signature)];
         send(&transport, &webhook.egress, Message { url: &webhook.url, headers, body, secret: secret.reveal() }).await

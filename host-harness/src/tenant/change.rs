@@ -8,11 +8,12 @@ use appsec_model::{Connection, Deployment, Kind, Manifest};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::{
-    error::Error,
-    tenant::{Secrets, Tenant, pin, require_accepted, secret_sources, trusted_origins},
-    vault::VaultKey,
+use super::{
+    Tenant,
+    instance::{secret_sources, trusted_origins},
+    session::{pin, require_accepted},
 };
+use crate::{error::Error, host::Secrets, vault::VaultKey};
 use appsec_grant::{Addresses, Audience, InstanceName, Origin, SecretSource};
 use appsec_store::{ConnectorSource, Instance, NewInstance, Paused};
 
@@ -82,108 +83,114 @@ impl Tenant {
     /// the vendor has taken it for the same account. What was brought so far
     /// stays, and a sync that was cut off goes on.
     pub async fn rotate_secret(&self, name: &InstanceName, rotation: Rotation) -> Result<Instance, Error> {
-        let (_lease, instance) = self.leased_instance(name, "rotate-token").await?;
-        require_accepted(&instance)?;
-        let loaded = self.loaded(&instance).await?;
-        let stored = instance.made.secrets.values().any(|source| *source == SecretSource::Vault);
-        let store = rotation.store.unwrap_or(stored);
-        let from = match &rotation.secret {
-            Some(SecretSource::Input) if !store => return Err(Error::NotKept),
-            Some(source) => secret_sources(&loaded.manifest, Some(source)),
-            None if stored => return Err(Error::NoNewSecret),
-            None => instance.made.secrets.clone(),
-        };
-        let secrets = self.secrets_from(&instance.made, &from, None)?;
-        let key = if store { Some(self.usable_vault_key()?) } else { None };
-        let sources = if store { secret_sources(&loaded.manifest, Some(&SecretSource::Vault)) } else { from };
+        self.run_on(name, "rotate-token", async |instance| {
+            require_accepted(&instance)?;
+            let loaded = self.loaded(&instance).await?;
+            let stored = instance.made.secrets.values().any(|source| *source == SecretSource::Vault);
+            let store = rotation.store.unwrap_or(stored);
+            let from = match &rotation.secret {
+                Some(SecretSource::Input) if !store => return Err(Error::NotKept),
+                Some(source) => secret_sources(&loaded.manifest, Some(source)),
+                None if stored => return Err(Error::NoNewSecret),
+                None => instance.made.secrets.clone(),
+            };
+            let secrets = self.secrets_from(&instance.made, &from, None)?;
+            let key = if store { Some(self.usable_vault_key()?) } else { None };
+            let sources = if store { secret_sources(&loaded.manifest, Some(&SecretSource::Vault)) } else { from };
 
-        let made = NewInstance { secrets: sources, ..instance.made.clone() };
-        let accepted = self.rehearsal(&loaded, made, Some(&instance), secrets.clone())?.configure().await?;
-        let other = other_account(&instance, &accepted.connection, rotation.other_account)?;
-        // The vault first: at no time does the instance name a secret that is
-        // not there.
-        if let Some(key) = key {
-            self.vault().put(&key, name, &secrets, &Audience::of_origins(&instance.made.egress))?;
-        }
-        let (now, anew) = (self.harness.now(), other.then_some("cut off, and the account was changed"));
-        self.store.run(move |store| store.change_instance(instance.id, &accepted, anew, now)).await?;
-        if stored && !store {
-            // And not those that sign webhooks.
-            let secrets = instance.made.secrets.iter();
-            for (variable, _) in secrets.filter(|(_, source)| **source == SecretSource::Vault) {
-                self.vault().remove_one(name, variable)?;
+            let made = NewInstance { secrets: sources, ..instance.made.clone() };
+            let accepted = self.rehearsal(&loaded, made, Some(&instance), secrets.clone())?.configure().await?;
+            let other = other_account(&instance, &accepted.connection, rotation.other_account)?;
+            // The vault first: at no time does the instance name a secret that is
+            // not there.
+            if let Some(key) = key {
+                self.vault().put(&key, name, &secrets, &Audience::of_origins(&instance.made.egress))?;
             }
-        }
-        self.instance(name).await
+            let (now, anew) = (self.now(), other.then_some("cut off, and the account was changed"));
+            self.store.run(move |store| store.change_instance(instance.id, &accepted, anew, now)).await?;
+            if stored && !store {
+                // And not those that sign webhooks.
+                let secrets = instance.made.secrets.iter();
+                for (variable, _) in secrets.filter(|(_, source)| **source == SecretSource::Vault) {
+                    self.vault().remove_one(name, variable)?;
+                }
+            }
+            self.instance(name).await
+        })
+        .await
     }
 
     /// Gives an instance other settings, after the connector and the vendor
     /// have taken them.
     pub async fn change_settings(&self, name: &InstanceName, change: SettingsChange) -> Result<Instance, Error> {
-        let (_lease, instance) = self.leased_instance(name, "set").await?;
-        require_accepted(&instance)?;
-        let loaded = self.loaded(&instance).await?;
-        let made = changed(&loaded.manifest, &instance.made, &change)?;
-        let secrets = self.secrets(&instance, change.secret.as_ref())?;
-        // What is stored is sealed for the origins, and anew for others.
-        let audience = Audience::of_origins(&made.egress);
-        let stored = match made.egress == instance.made.egress {
-            true => None,
-            false => self.stored_secrets(&instance)?,
-        };
-        let accepted = self.rehearsal(&loaded, made, Some(&instance), secrets)?.configure().await?;
-        let other = other_account(&instance, &accepted.connection, change.other_account)?;
-        let anew = (other || accepted.made.settings != instance.made.settings)
-            .then_some("cut off, and the settings were changed");
-        let now = self.harness.now();
-        // The vault first, beside what is there: whenever this is stopped, the
-        // origins in the store are those of a secret.
-        if let Some((key, stored)) = &stored {
-            self.vault().put_beside(key, name, stored, &audience)?;
-        }
-        self.store.run(move |store| store.change_instance(instance.id, &accepted, anew, now)).await?;
-        if let Some((_, stored)) = &stored {
-            self.vault().keep_only(name, stored, &audience)?;
-        }
-        self.instance(name).await
+        self.run_on(name, "set", async |instance| {
+            require_accepted(&instance)?;
+            let loaded = self.loaded(&instance).await?;
+            let made = changed(&loaded.manifest, &instance.made, &change)?;
+            let secrets = self.secrets(&instance, change.secret.as_ref())?;
+            // What is stored is sealed for the origins, and anew for others.
+            let audience = Audience::of_origins(&made.egress);
+            let stored = match made.egress == instance.made.egress {
+                true => None,
+                false => self.stored_secrets(&instance)?,
+            };
+            let accepted = self.rehearsal(&loaded, made, Some(&instance), secrets)?.configure().await?;
+            let other = other_account(&instance, &accepted.connection, change.other_account)?;
+            let anew = (other || accepted.made.settings != instance.made.settings)
+                .then_some("cut off, and the settings were changed");
+            let now = self.now();
+            // The vault first, beside what is there: whenever this is stopped, the
+            // origins in the store are those of a secret.
+            if let Some((key, stored)) = &stored {
+                self.vault().put_beside(key, name, stored, &audience)?;
+            }
+            self.store.run(move |store| store.change_instance(instance.id, &accepted, anew, now)).await?;
+            if let Some((_, stored)) = &stored {
+                self.vault().keep_only(name, stored, &audience)?;
+            }
+            self.instance(name).await
+        })
+        .await
     }
 
     /// Holds an instance to the file of its connector as it is now, and tells how
     /// it differs from what the instance was set up for. Grants stay as they are:
     /// what it asks for beyond them it does not get.
     pub async fn accept_connector(&self, name: &InstanceName) -> Result<AcceptedConnector, Error> {
-        let (_lease, instance) = self.leased_instance(name, "accept-connector").await?;
-        let made = &instance.made;
-        let loaded = self.loaded_from(&instance, &made.connector_source).await?;
-        let Some(sha256) = pin(&loaded, &made.connector_source) else {
-            return Err(Error::NotPinned(name.clone()));
-        };
-        let configured = |key: &String| made.settings.get(key).and_then(|value| value.as_str());
-        let asked = loaded.manifest.origins.iter().map(|need| {
-            let setting = need.setting.as_ref().and_then(configured);
-            Ok(setting.unwrap_or(&need.default).parse::<Origin>()?)
-        });
-        let asked: BTreeSet<String> =
-            asked.map(|it| it.map(|origin| origin.to_string())).collect::<Result<_, Error>>()?;
-        let granted = made.egress.origins().map(|(origin, _)| origin.to_string()).collect();
-        let wanted: BTreeSet<String> = loaded.manifest.secrets.iter().map(|need| need.variable.clone()).collect();
-        let given = made.secrets.keys().cloned().collect();
-        let less = |more: &BTreeSet<String>, less: &BTreeSet<String>| more.difference(less).cloned().collect();
-        let accepted = AcceptedConnector {
-            instance: name.to_string(),
-            connector_source: made.connector_source.clone(),
-            changed: made.connector_sha256.as_ref() != Some(&sha256),
-            sha256_before: made.connector_sha256.clone(),
-            sha256: sha256.clone(),
-            version_before: made.connector_version.clone(),
-            version: loaded.manifest.version.clone(),
-            origins_not_granted: less(&asked, &granted),
-            origins_not_asked_for: less(&granted, &asked),
-            secrets_not_given: less(&wanted, &given),
-            secrets_not_asked_for: less(&given, &wanted),
-        };
-        self.store.run(move |store| store.accept_connector(instance.id, &sha256)).await?;
-        Ok(accepted)
+        self.run_on(name, "accept-connector", async |instance| {
+            let made = &instance.made;
+            let loaded = self.loaded_from(&instance, &made.connector_source).await?;
+            let Some(sha256) = pin(&loaded, &made.connector_source) else {
+                return Err(Error::NotPinned(name.clone()));
+            };
+            let configured = |key: &String| made.settings.get(key).and_then(|value| value.as_str());
+            let asked = loaded.manifest.origins.iter().map(|need| {
+                let setting = need.setting.as_ref().and_then(configured);
+                Ok(setting.unwrap_or(&need.default).parse::<Origin>()?)
+            });
+            let asked: BTreeSet<String> =
+                asked.map(|it| it.map(|origin| origin.to_string())).collect::<Result<_, Error>>()?;
+            let granted = made.egress.origins().map(|(origin, _)| origin.to_string()).collect();
+            let wanted: BTreeSet<String> = loaded.manifest.secrets.iter().map(|need| need.variable.clone()).collect();
+            let given = made.secrets.keys().cloned().collect();
+            let less = |more: &BTreeSet<String>, less: &BTreeSet<String>| more.difference(less).cloned().collect();
+            let accepted = AcceptedConnector {
+                instance: name.to_string(),
+                connector_source: made.connector_source.clone(),
+                changed: made.connector_sha256.as_ref() != Some(&sha256),
+                sha256_before: made.connector_sha256.clone(),
+                sha256: sha256.clone(),
+                version_before: made.connector_version.clone(),
+                version: loaded.manifest.version.clone(),
+                origins_not_granted: less(&asked, &granted),
+                origins_not_asked_for: less(&granted, &asked),
+                secrets_not_given: less(&wanted, &given),
+                secrets_not_asked_for: less(&given, &wanted),
+            };
+            self.store.run(move |store| store.accept_connector(instance.id, &sha256)).await?;
+            Ok(accepted)
+        })
+        .await
     }
 
     /// The secrets of an instance that are in the vault, and its key; none where
@@ -200,7 +207,7 @@ impl Tenant {
     /// Pauses an instance: it is not synced until it is resumed. A sync under
     /// way comes to its end.
     pub async fn pause_instance(&self, name: &InstanceName, reason: Option<String>) -> Result<Instance, Error> {
-        let paused = Paused { since: self.harness.now(), reason, unaccepted: false };
+        let paused = Paused { since: self.now(), reason, unaccepted: false };
         self.set_paused(name, Some(paused)).await
     }
 

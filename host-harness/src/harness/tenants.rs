@@ -5,7 +5,8 @@ use std::{fs, io, path::Path};
 use appsec_model::Timestamp;
 use serde::Serialize;
 
-use crate::{error::Error, harness::Harness, tenant::Tenant};
+use super::Harness;
+use crate::{error::Error, tenant::Tenant};
 use appsec_grant::TenantId;
 use appsec_store::{InstanceStatus, RunState};
 
@@ -54,7 +55,7 @@ pub struct TenantRun {
 
 impl Harness {
     /// The tenants that there are, by name.
-    pub fn tenant_names(&self) -> Result<Vec<TenantId>, Error> {
+    pub fn tenants(&self) -> Result<Vec<TenantId>, Error> {
         let folder = self.data_dir().join("tenants");
         let names = || -> io::Result<Vec<TenantId>> {
             let entries = match fs::read_dir(&folder) {

@@ -23,7 +23,7 @@ const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
 /// What to do after a try.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Next {
+pub(crate) enum Next {
     /// It was taken.
     Done,
     /// Try again after that time.
@@ -34,7 +34,7 @@ pub(super) enum Next {
 
 /// Decides after try number `tries` (from 1). `chance` is a random number from 0
 /// to 1: it spreads the tries of many senders over time.
-pub(super) fn decide(answer: &Answer, tries: u32, chance: f64) -> Next {
+pub(crate) fn decide(answer: &Answer, tries: u32, chance: f64) -> Next {
     let asked = match answer {
         Answer::Status { status: 200..=299, .. } => return Next::Done,
         Answer::Status { status: 429 | 500..=599, retry_after, .. } => *retry_after,

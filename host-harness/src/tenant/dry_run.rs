@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use appsec_model::{Project, Timestamp};
 
+use super::Tenant;
 use crate::{
     error::Error,
-    harness::Loaded,
-    tenant::{Secrets, Tenant},
+    host::{Loaded, Secrets},
 };
 use appsec_grant::{BucketError, BucketStore, Changes, Values};
 use appsec_ingest::{Caller, InstanceSync, SyncOptions, health};
@@ -73,8 +73,8 @@ impl Tenant {
             max_removal: Percent::DEFAULT_REMOVAL,
         };
         let bucket = Arc::new(OverlayBucket { base, changes: Mutex::default() });
-        let mut sync = self.sync_of(loaded, instance, secrets, Arc::new(|_| ()), &SyncOptions::default())?;
-        sync.grant.bucket = Some(bucket.clone());
+        let (overlay, options) = (bucket.clone(), SyncOptions::default());
+        let sync = self.sync_over(loaded, instance, secrets, overlay, Arc::new(|_| ()), &options)?;
         let sync = Arc::new(sync);
         Ok(DryRun { caller: Caller::new(sync.clone()), sync, bucket })
     }

@@ -1,10 +1,8 @@
-//! What a tenant does with its vault.
+//! What is known of a vault, with a key or without.
 
 use serde::Serialize;
 
 use super::{Vault, VaultError, VaultKey};
-use crate::{error::Error, tenant::Tenant};
-use appsec_grant::{Audience, InstanceName, Secret};
 
 /// What is known of a vault.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
@@ -80,49 +78,5 @@ impl Vault {
             given_key,
             entries: entries.collect(),
         })
-    }
-}
-
-impl Tenant {
-    /// Its vault.
-    pub fn vault(&self) -> Vault {
-        Vault::new(&self.folder, self.id.clone())
-    }
-
-    /// The key that the operator gives, as it is now.
-    pub fn vault_key(&self) -> Result<VaultKey, Error> {
-        Ok(VaultKey::read(&self.harness.options().vault_key)?)
-    }
-
-    /// The key, if the vault takes it.
-    pub(crate) fn usable_vault_key(&self) -> Result<VaultKey, Error> {
-        let key = self.vault_key()?;
-        self.vault().check(&key)?;
-        Ok(key)
-    }
-
-    /// The secret of an instance's variable, out of the vault.
-    pub(crate) fn stored_secret(
-        &self,
-        name: &InstanceName,
-        variable: &str,
-        audience: &Audience,
-    ) -> Result<Secret, Error> {
-        Ok(self.vault().get(&self.vault_key()?, name, variable, audience)?)
-    }
-
-    /// What is known of its vault; which entries open, if the key is given.
-    pub fn vault_report(&self) -> Result<VaultReport, Error> {
-        let key = match self.vault_key() {
-            Ok(key) => Some(key),
-            Err(Error::Vault(VaultError::NoKey(..))) => None,
-            Err(error) => return Err(error),
-        };
-        Ok(self.vault().report(key.as_ref())?)
-    }
-
-    /// Seals its vault with another key. Returns the number of entries.
-    pub fn rekey_vault(&self, new: &VaultKey) -> Result<usize, Error> {
-        Ok(self.vault().rekey(&self.vault_key()?, new)?)
     }
 }

@@ -9,13 +9,8 @@ use std::{
 
 use serde::Serialize;
 
-use crate::{
-    backup::RESTORING,
-    error::Error,
-    harness::Harness,
-    tenant::{Secrets, Tenant},
-    vault::VaultKey,
-};
+use super::{Harness, backup::RESTORING};
+use crate::{error::Error, host::Secrets, tenant::Tenant, vault::VaultKey};
 use appsec_grant::{
     Code, SecretSource, TenantId, VAULT_KEY_PREFIX,
     files::{Exposure, check_folder, read_bounded},
@@ -97,10 +92,18 @@ impl Harness {
         }
         checks.extend(half_restored(&self.data_dir().join("tenants")));
         checks.extend(keys_inside(self.data_dir()));
-        let tenants = self.tenants();
-        if tenants.is_empty() {
-            checks.push(Check::good("tenants", "there are none yet"));
-        }
+        let tenants = match self.tenants() {
+            Ok(tenants) => {
+                if tenants.is_empty() {
+                    checks.push(Check::good("tenants", "there are none yet"));
+                }
+                tenants
+            }
+            Err(error) => {
+                checks.push(Check::failed("tenants", &error));
+                Vec::new()
+            }
+        };
         for tenant in tenants {
             let path = self.tenant_folder(&tenant).join("store.sqlite3");
             let what = format!("store of {tenant}");

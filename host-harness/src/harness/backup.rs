@@ -13,23 +13,23 @@ use std::{
     collections::BTreeMap,
     fs::{self, File},
     io::{self, Read, Write},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use appsec_model::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::vault::{Vault, VaultError, VaultKey};
-use crate::{error::Error, harness::Harness};
+use super::Harness;
+use crate::{
+    error::{BackupError, Error, backup::LIST},
+    vault::{Vault, VaultError, VaultKey},
+};
 use appsec_grant::{
-    Addresses, Code, EgressPolicy, SecretError, SecretSource, TenantId,
+    Addresses, EgressPolicy, SecretError, SecretSource, TenantId,
     files::{create_new_dir, create_private_dir, move_new, open_regular, private_file, read_open},
 };
 use appsec_store::{Adopted, FindingStore, Instance, StoreError, Webhook};
-
-/// The list of a backup.
-const LIST: &str = "backup.json";
 
 /// The store within a tenant's folder, and within a backup.
 const STORE: &str = "store.sqlite3";
@@ -161,54 +161,6 @@ pub struct BackupFile {
     pub bytes: u64,
     /// Its hash, in hex.
     pub sha256: String,
-}
-
-/// Why a backup cannot be made or brought back.
-#[derive(Debug, thiserror::Error)]
-pub enum BackupError {
-    /// Something is already there.
-    #[error("{0} is already there")]
-    Exists(PathBuf),
-    /// A file or folder fails.
-    #[error("I/O error on {0}")]
-    File(PathBuf, #[source] io::Error),
-    /// The folder is no backup.
-    #[error("not a backup: {0} has no readable {LIST}")]
-    NoBackup(PathBuf, #[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The list is signed with this key, and was changed since.
-    #[error("{0} is not the backup that was made: its list is signed with the given key, and the signature is wrong")]
-    Forged(PathBuf),
-    /// A file is no plain file, or of another size.
-    #[error("{0} is not the file that was backed up: it is {1}")]
-    Kind(PathBuf, &'static str),
-    /// The folder was exchanged by somebody else.
-    #[error("somebody else moved the folder of the backup while it was written: {0} is not what was backed up")]
-    Exchanged(PathBuf),
-    /// A file is not what was backed up.
-    #[error("{0} is not the file that was backed up: its hash is another one")]
-    Damaged(PathBuf),
-    /// The store within is damaged.
-    #[error("the store in {path} is damaged: {problem}")]
-    DamagedStore {
-        /// The backup.
-        path: PathBuf,
-        /// What SQLite says.
-        problem: String,
-    },
-}
-
-impl BackupError {
-    /// A stable word for it.
-    pub(crate) fn code(&self) -> Code {
-        match self {
-            Self::Exists(_) => Code::BackupExists,
-            Self::File(..) => Code::BackupFile,
-            Self::NoBackup(..) => Code::NotABackup,
-            Self::Damaged(_) | Self::DamagedStore { .. } => Code::BackupDamaged,
-            Self::Forged(_) | Self::Kind(..) => Code::BackupForged,
-            Self::Exchanged(_) => Code::BackupExchanged,
-        }
-    }
 }
 
 impl Harness {

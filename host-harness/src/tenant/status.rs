@@ -3,7 +3,8 @@
 use appsec_model::Timestamp;
 use serde::Serialize;
 
-use crate::{error::Error, tenant::Tenant};
+use super::Tenant;
+use crate::error::Error;
 use appsec_store::{Instance, LeaseRow, Next, Plan, Run, RunMode, RunState};
 
 /// What is done with an instance, and when.

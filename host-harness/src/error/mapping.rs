@@ -1,0 +1,69 @@
+//! Why repositories or mappings are not what was asked for.
+
+use appsec_grant::Code;
+use appsec_insight::repository::RepositoryError;
+
+/// Why repositories or mappings are not what was asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum MappingError {
+    /// No project of that name.
+    #[error("project `{0}` not found")]
+    NoProject(String),
+    /// Several projects of that name.
+    #[error("there are several projects `{name}`: {}", .found.join(", "))]
+    SeveralProjects {
+        /// The name.
+        name: String,
+        /// Each with its instance and the vendor's id.
+        found: Vec<String>,
+    },
+    /// No such repository.
+    #[error("repository `{0}` not found")]
+    NoRepository(String),
+    /// Several repositories of that name.
+    #[error("there are several repositories `{name}`: {}", .found.join(", "))]
+    SeveralRepositories {
+        /// The name.
+        name: String,
+        /// Where they are.
+        found: Vec<String>,
+    },
+    /// A repository that cannot be read.
+    #[error(transparent)]
+    Repository(#[from] RepositoryError),
+    /// A repository that projects are of.
+    #[error("{projects} projects are mapped to the repository `{repository}`: nothing was removed")]
+    InUse {
+        /// Its full name.
+        repository: String,
+        /// How many.
+        projects: u64,
+    },
+    /// Nobody said what becomes of the findings.
+    #[error("project `{project}` has {findings} findings; choose what happens to them")]
+    Undecided {
+        /// Its name.
+        project: String,
+        /// How many.
+        findings: u64,
+    },
+    /// A field that there is not.
+    #[error("field `{0}` not found")]
+    NoField(String),
+}
+
+impl MappingError {
+    /// A stable word for it.
+    pub(crate) const fn code(&self) -> Code {
+        match self {
+            Self::NoProject(_) => Code::ProjectUnknown,
+            Self::SeveralProjects { .. } => Code::ProjectAmbiguous,
+            Self::SeveralRepositories { .. } => Code::RepositoryAmbiguous,
+            Self::NoRepository(_) => Code::RepositoryNotFound,
+            Self::Repository(_) => Code::InvalidRepository,
+            Self::InUse { .. } => Code::RepositoryInUse,
+            Self::Undecided { .. } => Code::FindingsUndecided,
+            Self::NoField(_) => Code::FieldNotFound,
+        }
+    }
+}
