@@ -132,12 +132,12 @@ pub fn hint(code: Code) -> Option<&'static str> {
         Code::FileUnreadable => "check the path, the permissions, and that the file is whole",
         Code::FileUnsupported => {
             "check that the file is whole, and of the tool that the connector reads: `harness inspect` lists its \
-             formats; import a report of another scanner (SARIF, CycloneDX, OSV-Scanner) with: \
+             formats; import a report of another scanner (SARIF, CycloneDX, OSV-Scanner, GitLab) with: \
              harness import --source NAME FILE"
         }
         Code::FileChanged => "import it again when nobody writes to it; what was ingested so far stays",
         Code::ReportRefused => {
-            "let the scanner write SARIF 2.1.0, CycloneDX JSON or OSV-Scanner JSON; for a file of a connector's \
+            "let the scanner write SARIF 2.1.0, CycloneDX JSON, OSV-Scanner JSON or a GitLab report; for a file of a connector's \
              vendor leave --source out"
         }
         Code::FormatNotFound => "leave --format out to have it detected",

@@ -36,7 +36,7 @@ pub struct Args {
     /// Import into this instance [default: the only one, else one named `files`]
     #[arg(long, value_name = "NAME")]
     instance: Option<InstanceName>,
-    /// Import reports of another scanner (SARIF, CycloneDX, OSV-Scanner) as this source; created if missing
+    /// Import reports of another scanner (SARIF, CycloneDX, OSV-Scanner, GitLab) as this source; created if missing
     #[arg(long, value_name = "NAME", conflicts_with = "instance")]
     source: Option<InstanceName>,
     /// Set the project of records that name none
@@ -48,7 +48,7 @@ pub struct Args {
     /// Import only this kind, such as sast or sca; a file without it is rejected
     #[arg(long = "kind", value_name = "KIND")]
     kinds: Vec<Kind>,
-    /// Set the format instead of detecting it: one that `harness inspect` lists, or sarif, cyclonedx or osv-scanner
+    /// Set the format instead of detecting it: one that `harness inspect` lists, or sarif, cyclonedx, osv-scanner or gitlab
     #[arg(long, value_name = "NAME")]
     format: Option<String>,
     /// Close findings missing from the file (requires proof of a complete scan)

@@ -133,7 +133,7 @@ pub enum ImportError {
         refusal: appsec_reports::Refusal,
     },
     /// There is no such format of reports.
-    #[error("there is no format `{0}` of reports: sarif, cyclonedx and osv-scanner are read")]
+    #[error("there is no format `{0}` of reports: sarif, cyclonedx, osv-scanner and gitlab are read")]
     NoFormat(String),
     /// Its records name no project, and the operator named none.
     #[error("the records of {0} do not say which project they belong to")]

@@ -22,11 +22,13 @@ pub enum Format {
     CycloneDx,
     /// The JSON of OSV-Scanner, around records of the OSV schema.
     OsvScanner,
+    /// Security report of GitLab, which many analyzers write.
+    GitLab,
 }
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Sarif, Self::CycloneDx, Self::OsvScanner];
+    pub const ALL: [Self; 4] = [Self::Sarif, Self::CycloneDx, Self::OsvScanner, Self::GitLab];
 
     /// The stable word for it.
     pub const fn name(self) -> &'static str {
@@ -34,6 +36,7 @@ impl Format {
             Self::Sarif => "sarif",
             Self::CycloneDx => "cyclonedx",
             Self::OsvScanner => "osv-scanner",
+            Self::GitLab => "gitlab",
         }
     }
 
@@ -48,13 +51,14 @@ impl Format {
             Self::Sarif => "2.1.0",
             Self::CycloneDx => "1.4, 1.5, 1.6 or 1.7",
             Self::OsvScanner => "1 or 2",
+            Self::GitLab => "14 or 15",
         }
     }
 
     pub(crate) fn expected() -> String {
         let one = |format: Self| format!("{format} {}", format.versions());
-        let [first, second, third] = Self::ALL.map(one);
-        format!("{first}; {second}; or {third}")
+        let [first, second, third, fourth] = Self::ALL.map(one);
+        format!("{first}; {second}; {third}; or {fourth}")
     }
 }
 
@@ -64,6 +68,7 @@ impl fmt::Display for Format {
             Self::Sarif => "SARIF",
             Self::CycloneDx => "CycloneDX JSON",
             Self::OsvScanner => "OSV-Scanner JSON",
+            Self::GitLab => "GitLab security report",
         })
     }
 }
@@ -96,6 +101,8 @@ fn format(fields: &Fields<'_>) -> Option<Format> {
         Some(Format::CycloneDx)
     } else if fields.contains_key("runs") || text_of("$schema").is_some_and(|it| it.contains("sarif")) {
         Some(Format::Sarif)
+    } else if is_gitlab(fields) {
+        Some(Format::GitLab)
     } else if is_list("results") || own.iter().any(|key| fields.contains_key(*key)) && fields.contains_key("results") {
         let results = fields.get("results").and_then(|raw| json::elements(raw)).unwrap_or_default();
         // An empty list tells nothing: many tools have one of that name.
@@ -107,6 +114,20 @@ fn format(fields: &Fields<'_>) -> Option<Format> {
     } else {
         None
     }
+}
+
+/// Whether a file is a security report of GitLab: it has a version of a schema,
+/// and a scan of a type, or vulnerabilities as they are listed there.
+fn is_gitlab(fields: &Fields<'_>) -> bool {
+    let Some(vulnerabilities) = fields.get("vulnerabilities").filter(|_| fields.contains_key("version")) else {
+        return false;
+    };
+    let has = |raw: &RawValue, keys: &[&str]| {
+        json::fields(raw).is_some_and(|it| keys.iter().all(|key| it.contains_key(*key)))
+    };
+    let scans = fields.get("scan").is_some_and(|scan| has(scan, &["type"]) || has(scan, &["scanner"]));
+    let first = || json::elements(vulnerabilities).unwrap_or_default().into_iter().take(1);
+    scans || first().any(|raw| has(raw, &["identifiers", "location"]))
 }
 
 /// The text of a file, without a mark of its encoding.
@@ -186,7 +207,7 @@ fn looks_like(fields: &Fields<'_>) -> &'static str {
         "a scanner's own JSON (`SchemaVersion`); let the scanner write SARIF or CycloneDX instead"
     } else if key("matches") && key("descriptor") {
         "a scanner's own JSON (`matches`); let the scanner write SARIF or CycloneDX instead"
-    } else if key("vulnerabilities") && (key("packageManager") || key("scan")) {
+    } else if key("vulnerabilities") && (key("packageManager") || key("projectName")) {
         "a scanner's own JSON (`vulnerabilities`); let the scanner write SARIF instead"
     } else if key("schema_version") && key("affected") || key("id") && key("affected") {
         "one advisory of the OSV schema, not the report of a scan"

@@ -5,6 +5,7 @@
 //! | SARIF | 2.1.0 | results |
 //! | CycloneDX JSON | 1.4 to 1.7 | components, and each vulnerability of each component |
 //! | OSV-Scanner JSON | as of OSV-Scanner 1 and 2 | packages, and each group of aliases of each package |
+//! | GitLab security report | 14 and 15 | dependencies, and vulnerabilities |
 //!
 //! Nothing here reads files, asks a network or knows the time: bytes go in,
 //! values come out, and the same bytes give the same values. Which member
@@ -26,6 +27,7 @@ mod bounds;
 mod collection;
 mod cyclonedx;
 mod format;
+mod gitlab;
 mod identity;
 mod json;
 mod osv;

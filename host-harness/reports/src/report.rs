@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use appsec_model::{Completeness, DocumentSummary, Kind, KindCount, Normalized, ProjectRef, text};
 
-use crate::{Format, Refusal, bounds, collection::Collection, cyclonedx, format, json::Fields, osv, sarif};
+use crate::{Format, Refusal, bounds, collection::Collection, cyclonedx, format, gitlab, json::Fields, osv, sarif};
 
 /// How many tools of a report are told of.
 const MAX_TOOLS: usize = 100;
@@ -170,6 +170,7 @@ fn collect<'a>(
         Format::Sarif => sarif::read(fields, &mut collection)?,
         Format::CycloneDx => cyclonedx::read(fields, &mut collection)?,
         Format::OsvScanner => osv::read(fields, &mut collection)?,
+        Format::GitLab => gitlab::read(fields, &mut collection)?,
     };
     Ok((collection, outline))
 }

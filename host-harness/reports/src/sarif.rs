@@ -8,7 +8,7 @@ mod package;
 mod result;
 mod rule;
 mod run;
-mod secret;
+pub mod secret;
 mod spot;
 mod taxonomy;
 

@@ -33,9 +33,9 @@ pub fn severity(word: &str) -> Option<Severity> {
 /// How sure a scanner is, by its word for confidence or precision.
 pub fn confidence(word: &str) -> Confidence {
     match word.trim().to_ascii_lowercase().replace('_', "-").as_str() {
-        "very-high" | "high" | "certain" => Confidence::High,
+        "very-high" | "high" | "certain" | "confirmed" => Confidence::High,
         "medium" | "moderate" | "firm" => Confidence::Medium,
-        "low" | "very-low" | "tentative" => Confidence::Low,
+        "low" | "very-low" | "tentative" | "experimental" => Confidence::Low,
         _ => Confidence::Other(bounds::word(word.trim()).to_owned()),
     }
 }

@@ -70,7 +70,8 @@ fn measure<'a>(bytes: &'a [u8]) -> (Result<Report<'a>, Refusal>, Took) {
 /// A report with more of everything that it lists, each other than the first.
 fn times(file: &Value, count: usize) -> Vec<u8> {
     let mut grown = file.clone();
-    for key in ["runs", "components", "vulnerabilities", "dependencies", "results"] {
+    for key in ["runs", "components", "vulnerabilities", "dependencies", "dependency_files", "remediations", "results"]
+    {
         if let Some(list) = grown.get_mut(key).and_then(Value::as_array_mut) {
             let once = std::mem::take(list);
             list.extend((0..count).flat_map(|at| once.iter().map(move |it| renamed(it, at))));

@@ -116,6 +116,7 @@ fn desk() -> Desk {
         ("reports/sarif/trivy.sarif", "sarif", "sarif\n::error::mk.sarif"),
         ("reports/cyclonedx/trivy.json", "cyclonedx", "::error::mk##[x].json"),
         ("reports/osv-scanner/lockfiles.json", "osv", "\u{202e}osv.json"),
+        ("reports/gitlab/sast.json", "gitlab", "gitlab\u{1b}[8m.json"),
     ] {
         let file = marked(&desk, fixture, name);
         looked_at(&desk, &["import", "-vv", "--source", source, "--project", "::error::mk p", &file]);

@@ -16,7 +16,7 @@ pub fn files() -> &'static [(String, Vec<u8>)] {
 fn read_files() -> Vec<(String, Vec<u8>)> {
     let root = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/reports"));
     let mut files = Vec::new();
-    for folder in ["cyclonedx", "osv-scanner", "sarif"] {
+    for folder in ["cyclonedx", "gitlab", "osv-scanner", "sarif"] {
         let mut paths: Vec<PathBuf> =
             fs::read_dir(root.join(folder)).unwrap().map(|entry| entry.unwrap().path()).collect();
         paths.sort();
@@ -150,6 +150,10 @@ fn reversed(format: Format, file: &Value) -> Value {
             reverse(&mut file["vulnerabilities"]);
             reverse(&mut file["dependencies"]);
         }
+        Format::GitLab => {
+            reverse(&mut file["vulnerabilities"]);
+            reverse(&mut file["dependency_files"]);
+        }
         Format::OsvScanner => {
             let results = file["results"].as_array_mut().unwrap();
             for result in results.iter_mut().filter(|it| it.is_object()) {
@@ -195,7 +199,9 @@ fn shift(value: &mut Value) {
         Value::Object(map) => {
             for (key, value) in map {
                 match (key.as_str(), value.as_u64()) {
-                    ("startLine" | "endLine" | "line", Some(line)) => *value = json!(line + 17),
+                    ("startLine" | "endLine" | "line" | "start_line" | "end_line", Some(line)) => {
+                        *value = json!(line + 17)
+                    }
                     _ => shift(value),
                 }
             }

@@ -60,6 +60,8 @@ pub fn looks_like(beginning: &[u8], keys: &[String]) -> String {
         "an SPDX bill of materials"
     } else if key("SchemaVersion") && key("Results") || key("ArtifactName") {
         "a report of Trivy"
+    } else if key("vulnerabilities") && key("scan") && key("version") {
+        "a GitLab security report"
     } else if key("vulnerabilities") && (key("packageManager") || key("projectName")) {
         "a report of Snyk"
     } else if key("metrics") && key("generated_at") || has("\"test_id\"") {

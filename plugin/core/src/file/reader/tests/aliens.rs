@@ -33,6 +33,7 @@ fn an_alien_file_is_named_for_what_it_is() {
         ("no tool", br#"{"runs":[{"results":[]}]}"#),
         ("Trivy", br#"{"SchemaVersion":2,"ArtifactName":"a","Results":[{"Vulnerabilities":[]}]}"#),
         ("Snyk", br#"{"vulnerabilities":[{"id":"SNYK-1"}],"ok":false,"packageManager":"npm"}"#),
+        ("GitLab", br#"{"version":"15.0.4","scan":{"type":"sast"},"vulnerabilities":[]}"#),
         ("Bandit", br#"{"errors":[],"generated_at":"x","metrics":{},"results":[{"test_id":"B101"}]}"#),
         ("Bandit, empty", br#"{"errors":[],"generated_at":"x","metrics":{},"results":[]}"#),
         ("results", br#"{"results":[{"name":"x"}]}"#),

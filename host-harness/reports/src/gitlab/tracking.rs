@@ -1,0 +1,43 @@
+//! What a report gives to know a vulnerability again.
+
+use serde_json::Value;
+
+use crate::{bounds, identity, json::JsonView};
+
+/// Signatures by how well they follow code that moves; others come behind them.
+/// That of a place holds its lines, and is none.
+const ALGORITHMS: [&str; 3] = ["rule_value", "scope_offset_compressed", "scope_offset"];
+
+/// Shorter ids are numbers, not of this vulnerability alone.
+const MIN_ID_BYTES: usize = 16;
+
+/// Hash of what a vulnerability gives: the best of its signatures, else its id. It
+/// tells only together with rule, path and number among equals: signatures do not
+/// tell apart what one line holds twice, and some tools give one id to many.
+pub fn given(vulnerability: &Value) -> Option<String> {
+    let line = vulnerability.at("location").count("start_line").map(|line| format!(":{line}"));
+    let items = vulnerability.at("tracking").list("items");
+    let signatures = items.iter().flat_map(|item| item.list("signatures")).filter_map(|it| {
+        let (algorithm, value) = (it.text("algorithm")?, it.text("value").map(bounds::word)?);
+        // An offset from the file's first line is the line.
+        let is_line = algorithm == "location" || line.as_ref().is_some_and(|line| value.ends_with(line.as_str()));
+        let rank = ALGORITHMS.iter().position(|known| *known == algorithm).unwrap_or(ALGORITHMS.len());
+        (!is_line).then_some((rank, algorithm, value))
+    });
+    let id = || vulnerability.text("id").filter(|id| is_lasting(id)).map(|id| (0, "id", id));
+    let (_, name, value) = signatures.min().or_else(id)?;
+    Some(identity::hash([name, value]))
+}
+
+/// Whether an id may be the same in the next report. The format asks for one that
+/// is unique in its report, and some tools draw it by lot: a UUID of version 4.
+fn is_lasting(id: &str) -> bool {
+    let is_word = id.len() >= MIN_ID_BYTES && id.bytes().all(|byte| byte.is_ascii_graphic());
+    is_word && !is_random(id)
+}
+
+fn is_random(id: &str) -> bool {
+    let parts: Vec<&[u8]> = id.split('-').map(str::as_bytes).collect();
+    let [_, _, [b'4', _, _, _], [variant, _, _, _], _] = parts.as_slice() else { return false };
+    id.len() == 36 && matches!(variant.to_ascii_lowercase(), b'8' | b'9' | b'a' | b'b')
+}
