@@ -1,6 +1,6 @@
 //! Ratings of advisories that the operator gave, and what findings owe to them.
 
-use appsec_insight::{Advisories, Advisory};
+use appsec_analysis::{Advisories, Advisory};
 use appsec_model::AdvisoryId;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 

@@ -1,6 +1,6 @@
 //! How urgent a finding is, from what is stored of it.
 
-use appsec_insight::{
+use appsec_analysis::{
     Advisory,
     priority::{Facts, Priority, Validation},
     top25::Edition,

@@ -8,7 +8,7 @@
 //! derived from them up to date, and forgets the mark, again in one transaction.
 //! It costs in proportion to what changed, and a crash loses nothing.
 
-use crate::status;
+use appsec_analysis::status;
 use std::{
     borrow::Cow,
     collections::{BTreeMap, HashMap},

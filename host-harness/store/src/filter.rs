@@ -1,15 +1,14 @@
 //! Which findings to show, as conditions of a query.
 
-use appsec_insight::Edition;
+use appsec_analysis::{Edition, status::{ACTIVE, VANISHED}};
 use appsec_model::{Kind, Rule, Severity, Status, Timestamp};
 use rusqlite::{OptionalExtension, ToSql, params};
 use serde_json::{Value, json};
 
 use super::{
     FindingStore, Result, document,
-    findings::{FindingId, VANISHED},
+    findings::FindingId,
     pages::{key_hash, public_id_of},
-    status::ACTIVE,
     view::{Cursor, Sort},
 };
 

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use appsec_insight::{Advisory, Edition, Priority};
+use appsec_analysis::{Advisory, Edition, Priority};
 use appsec_model::{Diagnostic, Finding, Fix, Rule, Severity, Timestamp};
 use rusqlite::{OptionalExtension, Row, params};
 use serde::{Serialize, Serializer};
@@ -14,8 +14,6 @@ use super::{
     document,
     runs::LastRuns,
 };
-
-pub(super) use super::status::VANISHED;
 
 /// What a finding is known by: 16 hex digits, the same in every sync.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]

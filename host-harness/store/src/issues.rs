@@ -1,14 +1,13 @@
 //! Issues: what the findings of all sources say about the same thing.
 //!
-#![doc = include_str!("issues/rules.md")]
+//! Which findings belong together is decided by [`appsec_analysis::correlation`];
+//! here it is kept up to date and shown.
 
 mod derive;
-mod group;
-mod member;
-mod sum;
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
+use appsec_analysis::{correlation::spellings, status::{self, VANISHED}};
 use appsec_model::{Severity, Timestamp};
 use rusqlite::{OptionalExtension, Row, ToSql};
 use serde::{Serialize, Serializer};
@@ -17,9 +16,8 @@ pub(super) use self::derive::{derive, mark_changed_aliases, settle_blocks};
 use super::{
     Filter, FindingId, FindingStore, Period, PolicyFilter, PolicyResult, Result,
     filter::Conditions,
-    findings::{VANISHED, severity},
+    findings::severity,
     runs::LastRuns,
-    status,
 };
 
 /// What an issue is known by: 16 hex digits.
@@ -313,7 +311,7 @@ impl IssueFilter {
         conditions.part("issues.title", self.text.as_ref());
         conditions.one("issues.ecosystem IS NULL = ?", self.path.as_ref().map(|_| true));
         conditions.part("issues.place", self.path.as_ref());
-        let names: Vec<String> = self.package.iter().flat_map(|name| member::spellings(name)).collect();
+        let names: Vec<String> = self.package.iter().flat_map(|name| spellings(name)).collect();
         conditions.one("issues.ecosystem IS NOT NULL = ?", self.package.as_ref().map(|_| true));
         conditions.any("issues.place", names);
         let advisory = self.advisory.as_ref().map(|id| format!(" {} ", id.trim().to_uppercase()));

@@ -17,7 +17,6 @@ mod filter;
 mod findings;
 #[cfg(test)]
 mod fixture;
-mod hash;
 mod health;
 mod history;
 mod imports;
@@ -56,6 +55,7 @@ use std::{
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
 use self::compress::{Codec, CodecKey};
+pub use appsec_analysis::status::ACTIVE;
 pub use self::{
     bucket::InstanceBucket,
     coverage::{
@@ -97,7 +97,6 @@ pub use self::{
     schedule::{Cadence, Interval, LONGEST_BACKOFF, Next, Plan, ScheduleError, Zone, backoff},
     schedules::{Due, ScheduleRow},
     seen::Seen,
-    status::ACTIVE,
     vanishing::VanishingRow,
     view::{Cursor, CursorError, FindingPage, Sort, Total, TotalIs},
     webhooks::{ClaimedDelivery, Delivery, DeliveryState, DueDelivery, Tried, Webhook},

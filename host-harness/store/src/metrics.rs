@@ -6,7 +6,7 @@ mod dashboard;
 
 use std::collections::BTreeMap;
 
-use appsec_insight::Edition;
+use appsec_analysis::{Edition, status::ACTIVE};
 use appsec_model::{Finding, Fix, Rule};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,6 @@ use super::{
     Result,
     derive::{Dirty, Subject},
     document, json,
-    status::ACTIVE,
 };
 
 const DAY: i64 = 86_400_000_000;

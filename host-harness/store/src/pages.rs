@@ -12,6 +12,7 @@ mod vanish;
 
 use std::collections::{HashMap, HashSet};
 
+use appsec_analysis::hash63;
 use appsec_model::{Kind, NextPage, Normalized, Project, ProjectRef, ProjectScope, RawRecord, Timestamp};
 use rusqlite::{Connection, OptionalExtension};
 
@@ -27,7 +28,7 @@ pub use self::{
     contents::Contents,
     guard::{OnAbsence, Percent, PercentError},
 };
-use super::{Cause, FetchStats, FindingStore, Result, Seen, hash::hash63};
+use super::{Cause, FetchStats, FindingStore, Result, Seen};
 
 /// What the store knows of a record.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

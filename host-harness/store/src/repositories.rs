@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use appsec_insight::repository::{Provider, Repository, RepositoryIndex};
+use appsec_analysis::repository::{Provider, Repository, RepositoryIndex};
 use appsec_model::Timestamp;
 use rusqlite::{Connection, TransactionBehavior, params};
 use serde::Serialize;

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use appsec_grant::Code;
+use appsec_analysis::status::VANISHED;
 use appsec_model::{Kind, ProjectScope, Scope, Timestamp};
 use rusqlite::{OptionalExtension, Row, TransactionBehavior, params};
 use serde::{Deserialize, Serialize};
 
-use super::{Cause, FindingStore, Result, Seen, StoreError, document, findings::VANISHED, json, pages::read_seen};
+use super::{Cause, FindingStore, Result, Seen, StoreError, document, json, pages::read_seen};
 
 macro_rules! words {
     ($(#[$meta:meta])* $name:ident { $( $(#[$case_meta:meta])* $case:ident = $word:literal, )+ }) => {

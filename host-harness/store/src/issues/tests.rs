@@ -1,7 +1,7 @@
 mod moves;
 mod rules;
 
-use appsec_insight::Advisories;
+use appsec_analysis::Advisories;
 use appsec_model::{Kind, RawRecord};
 use proptest::{collection, prelude::*, sample};
 use rusqlite::params;

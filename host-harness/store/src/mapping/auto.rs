@@ -1,7 +1,7 @@
 //! Mapping of projects by itself: new ones to the repositories that they match,
 //! or to ones of their own; and notice of those whose URL leads elsewhere.
 
-use appsec_insight::repository::{Match, ProjectFacts, Repository, RepositoryIndex, confidence};
+use appsec_analysis::repository::{Match, ProjectFacts, Repository, RepositoryIndex, confidence};
 use appsec_model::{Project, Timestamp};
 use rusqlite::{Connection, Params, params};
 use serde::Serialize;

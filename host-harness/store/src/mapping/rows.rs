@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use appsec_insight::repository::{Match, ProjectFacts, Reason, Repository, RepositoryIndex};
+use appsec_analysis::repository::{Match, ProjectFacts, Reason, Repository, RepositoryIndex};
 use appsec_model::{Project, Timestamp};
 use serde::Serialize;
 

@@ -1,4 +1,4 @@
-use appsec_insight::repository::RepositoryList;
+use appsec_analysis::repository::RepositoryList;
 use appsec_model::{Project, ProjectRef};
 use serde_json::json;
 

@@ -1,12 +1,12 @@
 //! What a dashboard shows: the sums of a filter.
 
-use appsec_insight::{Edition, top25};
+use appsec_analysis::{Edition, status::ACTIVE, top25};
 use appsec_model::{Severity, Timestamp};
 use rusqlite::{Row, ToSql};
 use serde::Serialize;
 
 use super::{DAY, day};
-use crate::{FindingStore, ProjectFilter, Result, filter::Conditions, findings::severity, status::ACTIVE};
+use crate::{FindingStore, ProjectFilter, Result, filter::Conditions, findings::severity};
 
 /// Ages of open findings, by the last day of each.
 const AGES: [(&str, i64); 6] = [

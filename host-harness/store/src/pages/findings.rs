@@ -1,6 +1,6 @@
 //! Records of a page, and the findings that they are occurrences of.
 
-use crate::status;
+use appsec_analysis::{hash63, status};
 use std::{
     collections::{BTreeSet, HashMap},
     sync::Arc,
@@ -22,7 +22,6 @@ use crate::{
     compress::{Content, Decoder},
     derive::{New, RulesById},
     document,
-    hash::hash63,
     history::{Change, changes},
     scans::ScanWriter,
 };

@@ -29,7 +29,7 @@ struct Counts {
 #[derive(Default)]
 pub(crate) struct RunStats(BTreeMap<i64, Counts>);
 
-use crate::status::is_open;
+use appsec_analysis::status::is_open;
 
 impl RunStats {
     /// Counts a record. One of a project that is not known has no place here.

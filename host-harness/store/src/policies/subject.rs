@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, hash_map::Entry};
 
-use appsec_insight::Edition;
+use appsec_analysis::{Edition, status::ACTIVE};
 use appsec_model::{Cwe, Fix, Owasp, Timestamp};
 use appsec_policy::{FixAvailable, On, Subject, SubjectDependency, SubjectRepository, SubjectSecret};
 use rusqlite::{Connection, OptionalExtension};
@@ -13,7 +13,6 @@ use crate::{
     derive::{self, Shared},
     document,
     findings::severity,
-    status::ACTIVE,
 };
 
 /// Reads subjects; what many of them share is read once.

@@ -1,4 +1,4 @@
-use appsec_insight::repository::{Repository, RepositoryList};
+use appsec_analysis::repository::{Repository, RepositoryList};
 
 use crate::{
     RepositoryChanges,
