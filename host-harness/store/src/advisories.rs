@@ -1,10 +1,8 @@
 //! Ratings of advisories that the operator gave, and what findings owe to them.
 
+use crate::{columns::json, database::FindingStore, error::Result, issues, ratings::find};
 use appsec_analysis::{Advisories, Advisory};
-use appsec_model::AdvisoryId;
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
-
-use super::{FindingStore, Result, document, issues, json};
+use rusqlite::{TransactionBehavior, params};
 
 impl FindingStore {
     /// Takes ratings over, beside what is known of the same numbers from earlier
@@ -51,22 +49,4 @@ impl FindingStore {
     pub fn advisory(&self, id: &str) -> Result<Option<Advisory>> {
         find(&self.connection, id)
     }
-}
-
-/// What is known of the first of these advisories that anything is known of.
-pub(super) fn find_any(connection: &Connection, ids: &[AdvisoryId]) -> Result<Option<Advisory>> {
-    for id in ids {
-        if let Some(advisory) = find(connection, &id.id)? {
-            return Ok(Some(advisory));
-        }
-    }
-    Ok(None)
-}
-
-pub(super) fn find(connection: &Connection, id: &str) -> Result<Option<Advisory>> {
-    let found: Option<String> = connection
-        .prepare_cached("SELECT document FROM advisories WHERE advisory_id = ?1")?
-        .query_row([id.to_ascii_uppercase()], |row| row.get(0))
-        .optional()?;
-    found.map(|text| document("advisory", &text)).transpose()
 }

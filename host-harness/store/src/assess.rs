@@ -1,5 +1,6 @@
 //! How urgent a finding is, from what is stored of it.
 
+use crate::{columns::document, database::FindingStore, error::Result, ratings::find_any};
 use appsec_analysis::{
     Advisory,
     priority::{Facts, Priority, Validation},
@@ -7,8 +8,6 @@ use appsec_analysis::{
 };
 use appsec_model::{Epss, Finding, Fix, Rule, Status, Validation as Validated};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
-
-use super::{FindingStore, Result, advisories::find_any, document};
 
 /// What is concluded from a finding.
 pub(super) struct Assessment {

@@ -4,11 +4,15 @@
 //! transaction, overwrites what the file still held, and proves that nothing is
 //! left. A crash at any point is finished by whoever opens the store next.
 
+use crate::{
+    columns::{document, json},
+    database::FindingStore,
+    derive,
+    error::{Result, StoreError},
+};
 use appsec_model::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params, types::ValueRef};
 use serde::{Deserialize, Serialize};
-
-use super::{FindingStore, Result, StoreError, derive, document, json};
 
 /// How often a file is written anew until nobody has written in between.
 const SHREDS: usize = 10;

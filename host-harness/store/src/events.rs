@@ -4,7 +4,11 @@ use appsec_model::{Event, EventType, Timestamp};
 use rusqlite::{OptionalExtension, Row, TransactionBehavior, params};
 use serde::Serialize;
 
-use super::{FindingStore, Result, StoreError, document, json};
+use crate::{
+    columns::{document, json},
+    database::FindingStore,
+    error::{Result, StoreError},
+};
 use appsec_grant::{InstanceName, SecretSource};
 
 /// How long an event is remembered: the same one again is nothing new.

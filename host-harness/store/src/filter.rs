@@ -1,16 +1,19 @@
 //! Which findings to show, as conditions of a query.
 
-use appsec_analysis::{Edition, status::{ACTIVE, VANISHED}};
+use crate::{
+    columns::document,
+    database::FindingStore,
+    error::Result,
+    ids::{FindingId, key_hash, public_id_of},
+    order::{Cursor, Sort},
+};
+use appsec_analysis::{
+    Edition,
+    status::{ACTIVE, VANISHED},
+};
 use appsec_model::{Kind, Rule, Severity, Status, Timestamp};
 use rusqlite::{OptionalExtension, ToSql, params};
 use serde_json::{Value, json};
-
-use super::{
-    FindingStore, Result, document,
-    findings::FindingId,
-    pages::{key_hash, public_id_of},
-    view::{Cursor, Sort},
-};
 
 /// Which findings to show, and in which order. Lists are alternatives; an empty
 /// one is no filter.

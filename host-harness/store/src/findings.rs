@@ -1,60 +1,22 @@
 //! Findings as they are shown: a row of a list, and all that is known of one.
 
-use std::{fmt, str::FromStr};
-
+use crate::{
+    assess::{assess, rule},
+    columns::document,
+    compress::Content,
+    database::FindingStore,
+    error::{Result, StoreError},
+    history::ChangeRow,
+    ids::FindingId,
+    policies::{PolicyFilter, PolicyResult},
+    runs::LastRuns,
+    scans::Attribution,
+    status::severity,
+};
 use appsec_analysis::{Advisory, Edition, Priority};
 use appsec_model::{Diagnostic, Finding, Fix, Rule, Severity, Timestamp};
 use rusqlite::{OptionalExtension, Row, params};
-use serde::{Serialize, Serializer};
-
-use super::{
-    Attribution, ChangeRow, FindingStore, PolicyFilter, PolicyResult, Result, StoreError,
-    assess::{assess, rule},
-    compress::Content,
-    document,
-    runs::LastRuns,
-};
-
-/// What a finding is known by: 16 hex digits, the same in every sync.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub struct FindingId(pub(super) i64);
-
-impl fmt::Display for FindingId {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.pad(&format!("{:016x}", self.0))
-    }
-}
-
-/// A text is no id of a finding.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("`{0}` is no id of a finding: it has 16 hex digits, such as 0123456789abcdef")]
-pub struct FindingIdError(String);
-
-impl FromStr for FindingId {
-    type Err = FindingIdError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let digits = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let id = digits.then(|| i64::from_str_radix(text, 16).ok()).flatten();
-        id.map(Self).ok_or_else(|| FindingIdError(text.chars().take(40).collect()))
-    }
-}
-
-impl Serialize for FindingId {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl schemars::JsonSchema for FindingId {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "FindingId".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string", "pattern": "^[0-9a-f]{16}$" })
-    }
-}
+use serde::Serialize;
 
 /// A finding in a list.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
@@ -199,10 +161,6 @@ pub struct OccurrenceDetail {
     pub diagnostics: Vec<Diagnostic>,
     /// The vendor's record, if asked for.
     pub raw: Option<serde_json::Value>,
-}
-
-pub(super) fn severity(rank: i64) -> Severity {
-    Severity::ALL.into_iter().find(|severity| *severity as i64 == rank).unwrap_or_default()
 }
 
 pub(super) const FINDING_COLUMNS: &str = "findings.public_id AS id, findings.id AS row, instances.name AS instance, \

@@ -9,7 +9,13 @@ use appsec_model::Timestamp;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use serde::Serialize;
 
-use super::{FindingStore, Instance, Result, StoreError, Webhook, migrate};
+use crate::{
+    database::{FindingStore, tune},
+    error::{Result, StoreError},
+    instances::Instance,
+    migrate,
+    webhooks::Webhook,
+};
 use appsec_grant::{InstanceName, SecretSource, TenantId, files::private_file};
 
 /// Faults that are listed of a damaged file.
@@ -173,7 +179,7 @@ fn drafts(connection: &Connection) -> Result<Vec<InstanceName>> {
 fn read_only(path: &Path) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
-    super::tune(&connection)?;
+    tune(&connection)?;
     Ok(connection)
 }
 

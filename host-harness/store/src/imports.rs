@@ -1,9 +1,13 @@
 //! Imports of files: runs with one read per kind.
 
+use crate::{
+    columns::json,
+    database::FindingStore,
+    error::Result,
+    runs::{FetchTask, RunMode},
+};
 use appsec_model::{Diagnostic, Kind, Scope, Timestamp};
 use rusqlite::{OptionalExtension, params};
-
-use super::{FetchTask, FindingStore, Result, RunMode, json};
 
 /// What an import reads: the same file under the same options is the same
 /// import, and goes on where an earlier one was cut off.

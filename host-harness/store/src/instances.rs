@@ -6,7 +6,13 @@ use appsec_model::{Connection, Timestamp};
 use rusqlite::{ErrorCode, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 use serde::{Deserialize, Serialize};
 
-use super::{FindingStore, Percent, Result, StoreError, bucket::change_bucket, document, json};
+use crate::{
+    bucket::change_bucket,
+    columns::{document, json},
+    database::FindingStore,
+    error::{Result, StoreError},
+    pages::Percent,
+};
 use appsec_grant::{Changes, EgressPolicy, InstanceName, SecretSource};
 
 /// Where the component of an instance comes from.

@@ -2,11 +2,10 @@
 
 use std::fmt;
 
+use crate::{database::FindingStore, error::Result};
 use appsec_model::Timestamp;
 use rusqlite::{OptionalExtension, Row, params};
 use serde::Serialize;
-
-use super::{FindingStore, Result};
 
 /// Who is at work on an instance.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, schemars::JsonSchema)]

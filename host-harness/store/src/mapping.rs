@@ -17,7 +17,12 @@ pub use self::{
     release::{KeptFindings, Released},
     rows::{Candidate, MappingCounts, MappingFilter, MappingRow, Proposal},
 };
-use super::{FindingStore, Result, StoreError, document, json, repositories::sweep};
+use crate::{
+    columns::{document, json},
+    database::FindingStore,
+    error::{Result, StoreError},
+    repository_index::sweep,
+};
 
 macro_rules! words {
     ($(#[$meta:meta])* $name:ident { $( $(#[$case_meta:meta])* $case:ident = $word:literal, )+ }) => {

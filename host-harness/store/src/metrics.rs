@@ -15,10 +15,10 @@ pub use self::dashboard::{
     AgeCount, CweCount, Dashboard, DashboardFilter, DayCounts, LabelCount, PackageCount, ReachableShare,
     RepositoryCount, SeverityCount, TimeToFix, Top25Share,
 };
-use super::{
-    Result,
-    derive::{Dirty, Subject},
-    document, json,
+use crate::{
+    columns::{document, json},
+    error::Result,
+    subject::{Dirty, Subject},
 };
 
 const DAY: i64 = 86_400_000_000;

@@ -1,13 +1,17 @@
 //! Reading packages: the inventory, and what findings name beside it.
 
-use crate::status::OPEN;
 use std::str::FromStr;
 
+use crate::{
+    columns::document,
+    database::FindingStore,
+    error::Result,
+    filter::{Conditions, ProjectFilter},
+    status::{OPEN, severity},
+};
 use appsec_model::{Severity, Timestamp};
 use rusqlite::{Row, ToSql};
 use serde::Serialize;
-
-use super::{FindingStore, ProjectFilter, Result, document, filter::Conditions, findings::severity};
 
 /// In which order packages are shown.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

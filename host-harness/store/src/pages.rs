@@ -12,23 +12,28 @@ mod vanish;
 
 use std::collections::{HashMap, HashSet};
 
-use appsec_analysis::hash63;
 use appsec_model::{Kind, NextPage, Normalized, Project, ProjectRef, ProjectScope, RawRecord, Timestamp};
 use rusqlite::{Connection, OptionalExtension};
 
 pub(super) use self::{
     commit::{write_diagnostics, write_rules},
-    findings::{Batch, RecordWriter, public_id_of},
+    findings::{Batch, RecordWriter},
     packages::{settle_packages, write_packages},
     primary::elect_primary,
     stats::RunStats,
-    vanish::{read_seen, vanish_project},
+    vanish::vanish_project,
 };
 pub use self::{
     contents::Contents,
     guard::{OnAbsence, Percent, PercentError},
 };
-use super::{Cause, FetchStats, FindingStore, Result, Seen};
+use crate::{
+    database::FindingStore,
+    error::{Cause, Result},
+    ids::key_hash,
+    runs::FetchStats,
+    seen::Seen,
+};
 
 /// What the store knows of a record.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -100,20 +105,6 @@ pub struct Classified {
     pub(super) key_hash: i64,
     pub(super) hash: [u8; 32],
     pub(super) project_id: Option<i64>,
-}
-
-/// What a record is found by: 63 bits of a hash over what makes it unique. The
-/// words themselves would be the largest index of the store.
-///
-/// An API gives a record one id in all of an account, whichever project it moves
-/// to. A file knows only itself: the same lines in two projects are two records.
-pub(super) fn key_hash(instance_id: i64, origin: &str, project_id: Option<i64>, kind: &Kind, key: &str) -> i64 {
-    let project = match (origin, project_id) {
-        ("", _) | (_, None) => 0,
-        (_, Some(id)) => id,
-    };
-    let (instance, project) = (instance_id.to_le_bytes(), project.to_le_bytes());
-    hash63([&instance[..], origin.as_bytes(), &project[..], kind.as_str().as_bytes(), key.as_bytes()])
 }
 
 impl Classified {

@@ -3,17 +3,19 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use appsec_model::{Finding, Kind, Normalized, ProjectRef, RawRecord, Timestamp};
-use rusqlite::{TransactionBehavior, params};
-
-use super::{
-    FetchStats, FindingStore, Result, RunMode, SharedStore, StoreError,
-    derive::RulesById,
+use crate::{
+    database::{FindingStore, SharedStore},
+    error::{Result, StoreError},
+    ids::key_hash,
     pages::{
-        Batch, Classified, Contents, HASH_KEY, RecordState, RecordWriter, RunStats, Which, key_hash, project_index,
+        Batch, Classified, Contents, HASH_KEY, RecordState, RecordWriter, RunStats, Which, project_index,
         settle_packages, write_diagnostics, write_packages, write_rules,
     },
+    runs::{FetchStats, RunMode},
+    subject::RulesById,
 };
+use appsec_model::{Finding, Kind, Normalized, ProjectRef, RawRecord, Timestamp};
+use rusqlite::{TransactionBehavior, params};
 
 /// A record of the store.
 #[derive(Clone, Debug)]

@@ -3,11 +3,14 @@
 
 use std::collections::HashMap;
 
+use crate::{
+    database::FindingStore,
+    error::Result,
+    runs::{FetchStats, Run, RunState},
+};
 use appsec_model::{Scope, Timestamp};
 use rusqlite::{TransactionBehavior, params};
 use serde::Serialize;
-
-use super::{FetchStats, FindingStore, Result, Run, RunState};
 
 /// What a run brought of one project.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]

@@ -2,13 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use appsec_grant::Code;
+use crate::{
+    columns::{document, json},
+    database::FindingStore,
+    error::{Cause, Result, StoreError},
+    seen::{Seen, read_seen},
+};
 use appsec_analysis::status::VANISHED;
+use appsec_grant::Code;
 use appsec_model::{Kind, ProjectScope, Scope, Timestamp};
 use rusqlite::{OptionalExtension, Row, TransactionBehavior, params};
 use serde::{Deserialize, Serialize};
-
-use super::{Cause, FindingStore, Result, Seen, StoreError, document, json, pages::read_seen};
 
 macro_rules! words {
     ($(#[$meta:meta])* $name:ident { $( $(#[$case_meta:meta])* $case:ident = $word:literal, )+ }) => {

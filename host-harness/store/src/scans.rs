@@ -2,11 +2,14 @@
 
 use std::collections::HashMap;
 
+use crate::{
+    columns::{document, json},
+    database::FindingStore,
+    error::Result,
+};
 use appsec_model::{Scan, Timestamp};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 use serde::Serialize;
-
-use super::{FindingStore, Result, document, json};
 
 /// Where a finding comes from, and how that is known.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]

@@ -3,8 +3,12 @@
 use appsec_model::Timestamp;
 use rusqlite::{Row, TransactionBehavior, params};
 
-use super::{FindingStore, Result, document, json};
-use crate::schedule::{LONGEST_BACKOFF, Next, Plan};
+use crate::{
+    columns::{document, json},
+    database::FindingStore,
+    error::Result,
+    schedule::{LONGEST_BACKOFF, Next, Plan},
+};
 use appsec_grant::InstanceName;
 
 /// When an instance is synced.

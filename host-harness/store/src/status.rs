@@ -1,7 +1,8 @@
-//! The statuses of findings in SQL. What they mean, and which of them are open,
-//! is one table for everybody who asks: that of the analysis.
+//! Statuses and severities of findings in SQL. What statuses mean, and which of
+//! them are open, is one table for everybody who asks: that of the analysis.
 
 use appsec_analysis::status::TABLE;
+use appsec_model::Severity;
 
 /// Whether a finding is open, in SQL over a column `status`. As alternatives and
 /// not as a list, so that it is the condition of an index word by word.
@@ -11,6 +12,11 @@ pub(crate) const OPEN: &str = "(status = 'open' OR status = 'reviewing' OR statu
 pub(crate) fn rank_of(column: &str) -> String {
     let cases = TABLE.iter().map(|row| format!(" WHEN '{}' THEN {}", row.word, row.rank));
     format!("CASE {column}{} ELSE 3 END", cases.collect::<String>())
+}
+
+/// The severity of a column.
+pub(crate) fn severity(rank: i64) -> Severity {
+    Severity::ALL.into_iter().find(|severity| *severity as i64 == rank).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,10 +1,9 @@
 //! What a run would have marked as vanished, and did not.
 
+use crate::{database::FindingStore, error::Result, ids::FindingId, pages::Percent, status::severity};
 use appsec_model::Severity;
 use rusqlite::params;
 use serde::Serialize;
-
-use super::{FindingId, FindingStore, Percent, Result, findings::severity};
 
 /// A finding that would have been marked as vanished.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]

@@ -5,7 +5,12 @@ use appsec_model::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 use serde::Serialize;
 
-use super::{FindingStore, Result, Run, StoreError, document, json};
+use crate::{
+    columns::{document, json},
+    database::FindingStore,
+    error::{Result, StoreError},
+    runs::Run,
+};
 use appsec_grant::{Audience, EgressPolicy, SecretSource};
 
 /// How long a delivery that is at its end stays in the log.

@@ -4,16 +4,15 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, hash_map::Entry};
 
+use crate::{
+    error::Result,
+    ratings::find,
+    subject::{Dirty, Subject},
+};
 use appsec_analysis::correlation::{
     Candidate, IssueSummary, MatchKey, MatchStrategy, Summed, best_first, group, hash, is_number,
 };
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
-
-use crate::{
-    Result,
-    advisories::find,
-    derive::{Dirty, Subject},
-};
 
 /// Blocks that are settled in one transaction.
 const BLOCKS: usize = 1_000;
@@ -142,7 +141,8 @@ impl Members<'_> {
         // The name of a project without a repository stands in for it.
         let scope = subject.project.repository_id.unwrap_or(-subject.project_id);
         let name = scopes.name(connection, scope)?;
-        let member = MatchKey::of(&subject.finding, subject.rule.as_deref(), scope, |id| numbers_of(connection, aliases, id))?;
+        let member =
+            MatchKey::of(&subject.finding, subject.rule.as_deref(), scope, |id| numbers_of(connection, aliases, id))?;
         Ok((member.block(name), member))
     }
 }

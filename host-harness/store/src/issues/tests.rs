@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{IssueDetail, IssueFilter, IssueId, IssueSort, page};
 use crate::{
-    Filter, Period,
+    filter::{Filter, Period},
     fixture::{Desk, at, finding, project, record},
 };
 

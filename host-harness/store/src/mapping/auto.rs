@@ -8,8 +8,9 @@ use serde::Serialize;
 
 use super::{ADOPTED, AutoMap, MappedBy, MappingState, Note, map};
 use crate::{
-    Result, StoreError, document, json,
-    repositories::{Known, Repositories, insert, sweep},
+    columns::{document, json},
+    error::{Result, StoreError},
+    repository_index::{Known, Repositories, insert, sweep},
 };
 
 /// How sure a match must be to count without a person: the same address, or

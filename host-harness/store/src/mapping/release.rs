@@ -5,7 +5,7 @@ use rusqlite::{Connection, TransactionBehavior, params};
 use serde::{Deserialize, Serialize};
 
 use super::{MappedBy, MappingState, Note};
-use crate::{FindingStore, Result, json, pages::vanish_project, repositories::sweep};
+use crate::{columns::json, database::FindingStore, error::Result, pages::vanish_project, repository_index::sweep};
 
 /// What becomes of the findings of a project that is no longer read.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, schemars::JsonSchema)]

@@ -7,7 +7,13 @@ use appsec_model::{Project, Timestamp};
 use serde::Serialize;
 
 use super::{ADOPTED, MappedBy, MappingState, Note, ScanFields};
-use crate::{FindingStore, ProjectCounts, Result, StoreError, document, repositories::Repositories};
+use crate::{
+    columns::document,
+    database::FindingStore,
+    error::{Result, StoreError},
+    evidence::ProjectCounts,
+    repository_index::Repositories,
+};
 
 /// Which mappings to show. An empty list is no filter.
 #[derive(Clone, Debug, Default)]

@@ -6,7 +6,12 @@ use rusqlite::{Row, ToSql};
 use serde::Serialize;
 
 use super::{DAY, day};
-use crate::{FindingStore, ProjectFilter, Result, filter::Conditions, findings::severity};
+use crate::{
+    database::FindingStore,
+    error::Result,
+    filter::{Conditions, ProjectFilter},
+    status::severity,
+};
 
 /// Ages of open findings, by the last day of each.
 const AGES: [(&str, i64); 6] = [

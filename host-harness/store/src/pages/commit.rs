@@ -13,12 +13,16 @@ use super::{
     vanish::{Revived, Unseen, revive, vanish_unseen},
 };
 use crate::{
-    FetchStats, FindingStore, Result, StoreError, assess,
+    assess,
+    columns::json,
+    compiled::Compiled,
     compress::Decoder,
-    derive::{RulesById, derive_new},
-    json,
-    policies::Compiled,
+    database::FindingStore,
+    derive::derive_new,
+    error::{Result, StoreError},
+    runs::FetchStats,
     seen,
+    subject::RulesById,
 };
 
 /// Rules that a transaction remembers to have written; with more it starts anew.

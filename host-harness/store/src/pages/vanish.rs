@@ -12,7 +12,13 @@ use super::{
     primary::elect_primary,
     stats::RunStats,
 };
-use crate::{Cause, FindingStore, Result, Seen, compress::Decoder, history::Change, seen};
+use crate::{
+    compress::Decoder,
+    database::FindingStore,
+    error::{Cause, Result},
+    history::Change,
+    seen::{Seen, read_seen},
+};
 
 /// A record that vanished or returned: its finding, ref and package.
 type Occurrence = (Option<i64>, Option<String>, Option<i64>);
@@ -204,17 +210,4 @@ fn vanish(
     }
     settle_packages(connection, &packages, now)?;
     Ok(vanished)
-}
-
-/// What the pages of a read brought so far.
-pub(crate) fn read_seen(connection: &Connection, fetch_id: i64) -> Result<Seen> {
-    let mut statement = connection.prepare_cached("SELECT seen FROM read_pages WHERE fetch_id = ?1")?;
-    let mut rows = statement.query([fetch_id])?;
-    let mut seen = Seen::default();
-    while let Some(row) = rows.next()? {
-        for id in seen::decode(row.get_ref(0)?.as_blob().unwrap_or_default()) {
-            seen.insert(id);
-        }
-    }
-    Ok(seen)
 }

@@ -9,8 +9,14 @@ use appsec_model::{Severity, Timestamp};
 use appsec_policy::{Evaluation, On, OutcomeResult, Policies, Subject};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
-use super::{Compiled, over, subject::Reader};
-use crate::{FindingStore, Result, StoreError, compress::Decoder, derive::Dirty};
+use super::{over, subject::Reader};
+use crate::{
+    compiled::Compiled,
+    compress::Decoder,
+    database::FindingStore,
+    error::{Result, StoreError},
+    subject::Dirty,
+};
 
 /// Findings or issues that are evaluated in one transaction.
 const BATCH: usize = 500;

@@ -6,7 +6,13 @@ use rusqlite::{Row, ToSql};
 use serde::Serialize;
 
 use super::over;
-use crate::{FindingId, FindingStore, IssueId, Result, filter::Conditions, findings::severity};
+use crate::{
+    database::FindingStore,
+    error::Result,
+    filter::Conditions,
+    ids::{FindingId, IssueId},
+    status::severity,
+};
 
 /// Which results to show. Lists are alternatives; an empty one is no filter.
 #[derive(Clone, Debug, Default)]
