@@ -8,7 +8,7 @@ impl FindingStore {
     /// Takes ratings over, beside what is known of the same numbers from earlier
     /// files; of the same rating the new one counts. Returns how many numbers
     /// are known now.
-    pub fn put_advisories(&mut self, advisories: &Advisories) -> Result<u64> {
+    pub(crate) fn put_advisories(&mut self, advisories: &Advisories) -> Result<u64> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         {
             let mut put = transaction.prepare_cached(
@@ -38,7 +38,7 @@ impl FindingStore {
     }
 
     /// Forgets all ratings.
-    pub fn clear_advisories(&mut self) -> Result<()> {
+    pub(crate) fn clear_advisories(&mut self) -> Result<()> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute("DELETE FROM advisories", [])?;
         issues::mark_changed_aliases(&transaction)?;
@@ -46,7 +46,7 @@ impl FindingStore {
     }
 
     /// What is known of an advisory by its number, in any spelling of case.
-    pub fn advisory(&self, id: &str) -> Result<Option<Advisory>> {
+    pub(crate) fn advisory(&self, id: &str) -> Result<Option<Advisory>> {
         find(&self.connection, id)
     }
 }

@@ -86,7 +86,7 @@ pub(super) fn rule(connection: &Connection, instance_id: i64, rule_id: &str) -> 
 impl FindingStore {
     /// Assesses every finding anew, after ratings have changed. Returns how
     /// many have another priority, CVSS or EPSS than before.
-    pub fn assess_all(&mut self) -> Result<u64> {
+    pub(crate) fn assess_all(&mut self) -> Result<u64> {
         let mut changed = 0;
         let mut after = 0;
         loop {

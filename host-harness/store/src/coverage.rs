@@ -205,7 +205,7 @@ const WEAKNESSES: [Kind; 2] = [Kind::Sast, Kind::AiSast];
 
 impl FindingStore {
     /// Which repositories are looked after by which instances.
-    pub fn coverage(&self, options: &CoverageOptions, now: Timestamp) -> Result<Coverage> {
+    pub(crate) fn coverage(&self, options: &CoverageOptions, now: Timestamp) -> Result<Coverage> {
         let instances = self.health()?;
         let projects = self.scanned()?;
         let old = now.as_micros().saturating_sub(i64::from(options.stale_after_days).saturating_mul(DAY));

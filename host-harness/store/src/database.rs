@@ -147,7 +147,7 @@ impl SharedStore {
     }
 
     /// Uses the store on this thread.
-    pub fn with<T>(&self, work: impl FnOnce(&mut FindingStore) -> T) -> T {
+    pub(crate) fn with<T>(&self, work: impl FnOnce(&mut FindingStore) -> T) -> T {
         // A panic inside of a transaction rolls it back: the store is whole.
         work(&mut self.0.store.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -155,7 +155,7 @@ impl SharedStore {
     /// Lets SQLite keep more of the file in memory until what is returned is
     /// dropped: for writers of so much that they touch most of an index in each
     /// transaction.
-    pub fn with_more_memory(&self) -> Result<MoreMemory> {
+    pub(crate) fn with_more_memory(&self) -> Result<MoreMemory> {
         self.with(|store| store.connection.pragma_update(None, "cache_size", -BULK_CACHE_KIB))?;
         Ok(MoreMemory(self.clone()))
     }
@@ -169,7 +169,7 @@ impl SharedStore {
     }
 
     /// Uses the store on a thread where waiting harms nobody.
-    pub async fn run<T: Send + 'static>(
+    pub(crate) async fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut FindingStore) -> Result<T> + Send + 'static,
     ) -> Result<T> {
@@ -182,7 +182,7 @@ impl SharedStore {
     }
 
     /// Reads what was last committed, without waiting for a writer.
-    pub async fn read<T: Send + 'static>(
+    pub(crate) async fn look<T: Send + 'static>(
         &self,
         work: impl FnOnce(&FindingStore) -> Result<T> + Send + 'static,
     ) -> Result<T> {
@@ -194,8 +194,8 @@ impl SharedStore {
         .await
     }
 
-    /// [`read`](Self::read) on this thread.
-    pub fn with_reader<T>(&self, work: impl FnOnce(&FindingStore) -> Result<T>) -> Result<T> {
+    /// [`look`](Self::look) on this thread.
+    pub(crate) fn with_reader<T>(&self, work: impl FnOnce(&FindingStore) -> Result<T>) -> Result<T> {
         let known = self.0.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let reader = match known {
             Some(reader) => reader,

@@ -34,7 +34,7 @@ pub struct Refreshed {
 
 impl FindingStore {
     /// Brings everything that is derived from findings up to date.
-    pub fn refresh(&mut self, now: Timestamp) -> Result<Refreshed> {
+    pub(crate) fn refresh(&mut self, now: Timestamp) -> Result<Refreshed> {
         let mut refreshed = Refreshed::default();
         mark_changed_rules(&mut self.connection)?;
         loop {
@@ -58,7 +58,7 @@ impl FindingStore {
     }
 
     /// Whether anything waits for a refresh.
-    pub fn is_stale(&self) -> Result<bool> {
+    pub(crate) fn is_stale(&self) -> Result<bool> {
         let sql = "SELECT EXISTS (SELECT 1 FROM dirty_findings) OR EXISTS (SELECT 1 FROM dirty_rules) \
                    OR EXISTS (SELECT 1 FROM dirty_blocks)";
         Ok(self.connection.query_row(sql, [], |row| row.get(0))?)

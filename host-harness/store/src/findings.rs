@@ -227,7 +227,7 @@ impl FindingRow {
 
 impl FindingStore {
     /// A finding with all that is known of it; its raw records too, if asked.
-    pub fn finding(&self, id: FindingId, with_raw: bool) -> Result<Option<FindingDetail>> {
+    pub(crate) fn finding(&self, id: FindingId, with_raw: bool) -> Result<Option<FindingDetail>> {
         let sql = format!("SELECT {FINDING_COLUMNS} WHERE findings.public_id = ?1");
         let mut statement = self.connection.prepare_cached(&sql)?;
         let found = statement
@@ -291,7 +291,7 @@ impl FindingStore {
     }
 
     /// Remarks of a run.
-    pub fn diagnostics(&self, run_id: i64, limit: u32) -> Result<Vec<Diagnostic>> {
+    pub(crate) fn diagnostics(&self, run_id: i64, limit: u32) -> Result<Vec<Diagnostic>> {
         let mut statement = self
             .connection
             .prepare_cached("SELECT document FROM diagnostics WHERE run_id = ?1 ORDER BY id LIMIT ?2")?;
@@ -304,7 +304,7 @@ impl FindingStore {
     }
 
     /// Findings by kind, severity and status, for summaries.
-    pub fn finding_counts(&self, instance_id: Option<i64>) -> Result<Vec<(String, Severity, String, u64)>> {
+    pub(crate) fn finding_counts(&self, instance_id: Option<i64>) -> Result<Vec<(String, Severity, String, u64)>> {
         let mut statement = self.connection.prepare_cached(
             "SELECT kind, severity, status, count(*) FROM findings WHERE ?1 IS NULL OR instance_id = ?1 \
              GROUP BY kind, severity, status ORDER BY kind, severity DESC, status",

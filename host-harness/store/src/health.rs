@@ -74,7 +74,7 @@ pub struct Adopted {
 
 impl FindingStore {
     /// Writes a copy as of this moment into a new file, while others write.
-    pub fn copy_to(&self, path: &Path) -> Result<()> {
+    pub(crate) fn copy_to(&self, path: &Path) -> Result<()> {
         let (from, to) = self.connection.path().zip(path.to_str()).ok_or(StoreError::Corrupt)?;
         // A connection that may only query may not write another file either.
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;

@@ -311,7 +311,7 @@ fn page(filter: &IssueFilter, conditions: &Conditions) -> String {
 
 impl FindingStore {
     /// Issues of a filter and how many there are in all.
-    pub fn issues(&self, filter: &IssueFilter) -> Result<(Vec<IssueRow>, u64)> {
+    pub(crate) fn issues(&self, filter: &IssueFilter) -> Result<(Vec<IssueRow>, u64)> {
         let conditions = filter.resolved(self)?;
         let mut parameters: Vec<&dyn ToSql> = conditions.parameters().collect();
         // Without names of repositories the index alone can tell.
@@ -328,7 +328,7 @@ impl FindingStore {
 
     /// The issue of an id: its own, one that it is also known as, or that of
     /// one of its findings.
-    pub fn issue(&self, id: IssueId) -> Result<Option<IssueDetail>> {
+    pub(crate) fn issue(&self, id: IssueId) -> Result<Option<IssueDetail>> {
         let found: Option<i64> = self
             .connection
             .prepare_cached(

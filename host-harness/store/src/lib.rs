@@ -21,6 +21,7 @@ mod filter;
 mod findings;
 #[cfg(test)]
 mod fixture;
+mod handles;
 mod health;
 mod history;
 mod ids;
@@ -47,6 +48,7 @@ mod runs;
 mod scans;
 mod schedule;
 mod schedules;
+mod seam;
 mod seen;
 mod status;
 mod subject;
@@ -69,6 +71,7 @@ pub use self::{
     evidence::{Outcome, ProjectCounts},
     filter::{Filter, Period, ProjectFilter},
     findings::{FindingDetail, FindingRow, OccurrenceDetail, RowFacts},
+    handles::IngestHandle,
     health::{Adopted, StoreHealth},
     history::ChangeRow,
     ids::{FindingId, IssueId, IssueIdError},
@@ -99,6 +102,7 @@ pub use self::{
     scans::Attribution,
     schedule::{Cadence, Interval, LONGEST_BACKOFF, Next, Plan, ScheduleError, Zone, backoff},
     schedules::{Due, ScheduleRow},
+    seam::{AdminStore, IngestStore, LookupStore, QueryStore},
     seen::Seen,
     vanishing::VanishingRow,
     view::{FindingPage, Total, TotalIs},

@@ -13,7 +13,7 @@ use crate::{
     instances::{self, Accepted, ConnectorSource},
     mapping::{AutoMap, settle},
     projects,
-    wanted::{ProjectChoice, choice},
+    wanted::ProjectChoice,
 };
 use appsec_grant::{InstanceName, Origin, SecretSource};
 
@@ -61,7 +61,7 @@ pub struct NamedDraft {
 
 impl FindingStore {
     /// Keeps a draft, in the place of the one of that name.
-    pub fn keep_draft(&mut self, name: &InstanceName, draft: &Draft, now: Timestamp) -> Result<()> {
+    pub(crate) fn keep_draft(&mut self, name: &InstanceName, draft: &Draft, now: Timestamp) -> Result<()> {
         self.connection.execute(
             "INSERT INTO onboarding VALUES (?1, ?2, ?3, ?3) \
              ON CONFLICT DO UPDATE SET document = excluded.document, changed_at = excluded.changed_at",
@@ -71,12 +71,12 @@ impl FindingStore {
     }
 
     /// The draft of a name.
-    pub fn draft(&self, name: &InstanceName) -> Result<Option<NamedDraft>> {
+    pub(crate) fn draft(&self, name: &InstanceName) -> Result<Option<NamedDraft>> {
         Ok(self.drafts()?.into_iter().find(|it| it.name == *name))
     }
 
     /// All drafts, by name.
-    pub fn drafts(&self) -> Result<Vec<NamedDraft>> {
+    pub(crate) fn drafts(&self) -> Result<Vec<NamedDraft>> {
         let mut statement = self
             .connection
             .prepare_cached("SELECT name, document, started_at, changed_at FROM onboarding ORDER BY name")?;
@@ -96,14 +96,14 @@ impl FindingStore {
     }
 
     /// Forgets a draft.
-    pub fn drop_draft(&mut self, name: &InstanceName) -> Result<()> {
+    pub(crate) fn drop_draft(&mut self, name: &InstanceName) -> Result<()> {
         self.connection.execute("DELETE FROM onboarding WHERE name = ?1", [name.as_str()])?;
         Ok(())
     }
 
     /// Makes the instance of a draft, with the vendor's projects as far as they
     /// are listed, and forgets the draft: all or nothing.
-    pub fn save_draft(
+    pub(crate) fn save_draft(
         &mut self,
         accepted: &Accepted,
         choice: &ProjectChoice,
@@ -130,10 +130,5 @@ impl FindingStore {
         transaction.execute("DELETE FROM onboarding WHERE name = ?1", [accepted.made.name.as_str()])?;
         transaction.commit()?;
         Ok(id)
-    }
-
-    /// The projects that an instance brings.
-    pub fn project_choice(&self, instance_id: i64) -> Result<ProjectChoice> {
-        choice(&self.connection, instance_id)
     }
 }

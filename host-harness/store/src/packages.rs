@@ -183,7 +183,7 @@ fn package(row: &Row<'_>) -> Result<PackageRow> {
 
 impl FindingStore {
     /// Packages of a filter and how many there are in all.
-    pub fn packages(&self, filter: &PackageFilter) -> Result<(Vec<PackageRow>, u64)> {
+    pub(crate) fn packages(&self, filter: &PackageFilter) -> Result<(Vec<PackageRow>, u64)> {
         let conditions = filter.conditions();
         let clause = conditions.clause();
         let open = format!(

@@ -211,7 +211,7 @@ impl FindingStore {
     /// The projects of an instance that are read: those that the vendor lists or
     /// files name, and that are mapped. Records of others are not taken in, and
     /// that a read does not bring them says nothing.
-    pub fn project_index(&self, instance_id: i64) -> Result<ProjectIndex> {
+    pub(crate) fn project_index(&self, instance_id: i64) -> Result<ProjectIndex> {
         project_index(&self.connection, instance_id, Which::Read)
     }
 
@@ -222,7 +222,7 @@ impl FindingStore {
 
     /// Compares the records of a page with the store. `seen` is what earlier
     /// pages of the read brought.
-    pub fn classify(
+    pub(crate) fn classify(
         &self,
         instance_id: i64,
         origin: &str,

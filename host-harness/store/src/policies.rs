@@ -50,7 +50,7 @@ pub struct PolicySet {
 impl FindingStore {
     /// Puts policies into force in place of those before, and marks everything
     /// for their evaluation. Returns whether they differ from those before.
-    pub fn put_policies(&mut self, policies: &Policies, content: &str, now: Timestamp) -> Result<bool> {
+    pub(crate) fn put_policies(&mut self, policies: &Policies, content: &str, now: Timestamp) -> Result<bool> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         // Those before may be of another program, and not be read by this one.
         if let Some((id, before)) = self.compiled.newest(&transaction).ok().flatten()
@@ -86,7 +86,7 @@ impl FindingStore {
     }
 
     /// Takes the policies and their results away. Returns whether there were any.
-    pub fn clear_policies(&mut self, now: Timestamp) -> Result<bool> {
+    pub(crate) fn clear_policies(&mut self, now: Timestamp) -> Result<bool> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let sql = "SELECT policies FROM policy_files ORDER BY id DESC LIMIT 1";
         let policies: u64 = transaction.query_row(sql, [], |row| row.get(0)).optional()?.unwrap_or_default();
@@ -109,7 +109,7 @@ impl FindingStore {
     }
 
     /// The policies in force; none where there are none.
-    pub fn policies(&self) -> Result<Option<PolicySet>> {
+    pub(crate) fn policies(&self) -> Result<Option<PolicySet>> {
         let Some((id, policies)) = self.compiled.newest(&self.connection)? else { return Ok(None) };
         let sql = "SELECT content, imported_at FROM policy_files WHERE id = ?1";
         let (content, imported_at) =

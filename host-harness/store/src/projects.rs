@@ -55,7 +55,7 @@ struct Known {
 
 impl FindingStore {
     /// The vendor's ids of the projects that it listed last.
-    pub fn listed_ids(&self, instance_id: i64) -> Result<Vec<String>> {
+    pub(crate) fn listed_ids(&self, instance_id: i64) -> Result<Vec<String>> {
         let sql = "SELECT vendor_id FROM projects WHERE instance_id = ?1 AND vanished_at IS NULL \
                    AND vendor_id NOT GLOB 'name:*' ORDER BY id";
         let mut statement = self.connection.prepare_cached(sql)?;
@@ -66,7 +66,7 @@ impl FindingStore {
     /// and are mapped as the instance is set to, known ones are updated, those
     /// no longer listed are marked. One that only files named so far becomes the
     /// one that is listed under its name.
-    pub fn replace_projects(&mut self, instance_id: i64, projects: &[Project], now: Timestamp) -> Result<()> {
+    pub(crate) fn replace_projects(&mut self, instance_id: i64, projects: &[Project], now: Timestamp) -> Result<()> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         {
             let mut known = known(&transaction, instance_id)?;
@@ -110,7 +110,8 @@ impl FindingStore {
     /// The row of the project that a file names; makes it if the vendor has
     /// listed none of that id or name. `primary_branch` is that of the file's
     /// word, and counts as long as the vendor says nothing.
-    pub fn ensure_project(
+    #[cfg(test)]
+    pub(crate) fn ensure_project(
         &mut self,
         instance_id: i64,
         project: &ProjectRef,
@@ -127,7 +128,7 @@ impl FindingStore {
 
     /// Makes the projects that a file names where the vendor has listed none of
     /// that id or name, and maps them as the instance is set to.
-    pub fn ensure_projects(&mut self, instance_id: i64, projects: &[ProjectRef], now: Timestamp) -> Result<()> {
+    pub(crate) fn ensure_projects(&mut self, instance_id: i64, projects: &[ProjectRef], now: Timestamp) -> Result<()> {
         let mut index = self.listed_index(instance_id)?;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for project in projects {
@@ -167,7 +168,7 @@ impl FindingStore {
 
     /// Projects of one instance, or of all, by name. `search` is a part of the
     /// name or of a tag.
-    pub fn projects(&self, instance_id: Option<i64>, search: Option<&str>) -> Result<Vec<ProjectRow>> {
+    pub(crate) fn projects(&self, instance_id: Option<i64>, search: Option<&str>) -> Result<Vec<ProjectRow>> {
         let mut counts = self.counts_by_project()?;
         let (unusable, times) = (self.unusable_kinds()?, self.read_times()?);
         let mut statement = self.connection.prepare_cached(

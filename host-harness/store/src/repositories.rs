@@ -60,7 +60,7 @@ impl FindingStore {
     /// there, those that it does not name go; those that projects are mapped to
     /// stay and are no longer listed.
     /// Projects that match a repository now are mapped to it.
-    pub fn put_repositories(
+    pub(crate) fn put_repositories(
         &mut self,
         list: &[Repository],
         replace: bool,
@@ -109,7 +109,7 @@ impl FindingStore {
 
     /// The repositories by full name, with their projects and findings.
     /// `search` is a part of the name, the URL or a group.
-    pub fn repositories(&self, search: Option<&str>) -> Result<Vec<RepositoryRow>> {
+    pub(crate) fn repositories(&self, search: Option<&str>) -> Result<Vec<RepositoryRow>> {
         let mut projects: HashMap<i64, u64> = HashMap::new();
         let mut counts: HashMap<i64, ProjectCounts> = HashMap::new();
         let of_project = self.counts_by_project()?;
@@ -154,7 +154,7 @@ impl FindingStore {
 
     /// Takes a repository away. Returns how many projects it is the repository
     /// of: if there are any, it stays.
-    pub fn remove_repository(&mut self, id: i64) -> Result<u64> {
+    pub(crate) fn remove_repository(&mut self, id: i64) -> Result<u64> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let sql = "SELECT count(*) FROM projects WHERE repository_id = ?1";
         let projects: u64 = transaction.query_row(sql, [id], |row| row.get(0))?;

@@ -79,7 +79,7 @@ enum Way {
 
 impl FindingStore {
     /// A page of findings.
-    pub fn view(&self, filter: &Filter) -> Result<FindingPage> {
+    pub(crate) fn view(&self, filter: &Filter) -> Result<FindingPage> {
         let resolved = self.resolved(filter)?;
         let wanted = u64::from(filter.limit) + 1;
         let mut found = Vec::new();
@@ -110,7 +110,7 @@ impl FindingStore {
     }
 
     /// Findings of a filter and how many there are in all, counted to the end.
-    pub fn findings(&self, filter: &Filter) -> Result<(Vec<FindingRow>, u64)> {
+    pub(crate) fn findings(&self, filter: &Filter) -> Result<(Vec<FindingRow>, u64)> {
         let page = self.view(filter)?;
         let total = match page.total.total_is {
             TotalIs::Exact => page.total,

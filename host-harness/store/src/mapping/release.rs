@@ -29,7 +29,7 @@ pub struct Released {
 
 impl FindingStore {
     /// What a project has brought: findings, or records that are none.
-    pub fn holdings(&self, project: i64) -> Result<(u64, u64)> {
+    pub(crate) fn holdings(&self, project: i64) -> Result<(u64, u64)> {
         let count = |sql: &str| self.connection.query_row(sql, [project], |row| row.get(0));
         Ok((
             count("SELECT count(*) FROM findings WHERE project_id = ?1")?,
@@ -39,7 +39,7 @@ impl FindingStore {
 
     /// Stops reading a project, at a person's word: it waits for a repository,
     /// or is ignored and keeps its own.
-    pub fn release_project(
+    pub(crate) fn release_project(
         &mut self,
         project: i64,
         ignored: bool,

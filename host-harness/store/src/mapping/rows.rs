@@ -160,7 +160,7 @@ impl Proposer<'_> {
 
 impl FindingStore {
     /// The mappings of projects, by instance and name.
-    pub fn mappings(&self, filter: &MappingFilter) -> Result<Vec<MappingRow>> {
+    pub(crate) fn mappings(&self, filter: &MappingFilter) -> Result<Vec<MappingRow>> {
         let repositories = Repositories::load(&self.connection)?;
         let proposer = Proposer { index: repositories.index_of(|it| it.listed), rows: &repositories };
         let counts = self.counts_by_project()?;
@@ -216,7 +216,7 @@ impl FindingStore {
     }
 
     /// How many projects stand how, in one instance or in all.
-    pub fn mapping_counts(&self, instance_id: Option<i64>) -> Result<MappingCounts> {
+    pub(crate) fn mapping_counts(&self, instance_id: Option<i64>) -> Result<MappingCounts> {
         let mut statement = self.connection.prepare_cached(
             "SELECT mapping, vanished_at IS NOT NULL, count(*) FROM projects WHERE ?1 IS NULL OR instance_id = ?1 \
              GROUP BY 1, 2",

@@ -228,7 +228,7 @@ impl DashboardFilter {
 
 impl FindingStore {
     /// Counts and trends of a filter, as of the last refresh.
-    pub fn dashboard(&self, filter: &DashboardFilter, now: Timestamp) -> Result<Dashboard> {
+    pub(crate) fn dashboard(&self, filter: &DashboardFilter, now: Timestamp) -> Result<Dashboard> {
         let severities = self.sums(
             "SELECT severity, sum(findings) FROM metric_counts{} GROUP BY severity ORDER BY severity DESC",
             &filter.open(),

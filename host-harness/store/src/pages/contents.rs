@@ -35,7 +35,7 @@ impl SharedStore {
     /// Makes the contents of a page ready. `kind` is that of the read. The
     /// store itself is used only for the first page of a kind and origin, whose
     /// records become the samples of the compression.
-    pub fn contents(
+    pub(crate) fn contents(
         &self,
         instance_id: i64,
         origin: &str,

@@ -139,7 +139,12 @@ fn project_scope(connection: &Connection, project_id: i64) -> Result<ProjectScop
 impl FindingStore {
     /// Takes leave of projects that the vendor no longer lists: no read has
     /// them in its scope. Tells why not, where that would be too much.
-    pub fn vanish_projects(&mut self, run_id: i64, on_absence: OnAbsence, now: Timestamp) -> Result<Option<Cause>> {
+    pub(crate) fn vanish_projects(
+        &mut self,
+        run_id: i64,
+        on_absence: OnAbsence,
+        now: Timestamp,
+    ) -> Result<Option<Cause>> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let instance_id =
             transaction.query_row("SELECT instance_id FROM runs WHERE id = ?1", [run_id], |row| row.get(0))?;

@@ -68,7 +68,7 @@ impl FindingStore {
     }
 
     /// Whether results have to be looked at: something waits, or its time has come.
-    pub fn policies_wait(&self, now: Timestamp) -> Result<bool> {
+    pub(crate) fn policies_wait(&self, now: Timestamp) -> Result<bool> {
         let sql = "SELECT EXISTS (SELECT 1 FROM dirty_issues) OR EXISTS (SELECT 1 FROM policy_due WHERE due_at <= ?1) \
                    OR EXISTS (SELECT 1 FROM policy_files WHERE id = (SELECT max(id) FROM policy_files) \
                    AND coalesce(finding_cursor, issue_cursor) IS NOT NULL)";
