@@ -14,7 +14,7 @@ pub use self::{
     webhook::WebhookError,
 };
 use crate::vault::VaultError;
-use appsec_grant::{BucketError, Code, InstanceName, OriginError, SecretError, files::Exposure};
+use appsec_grant::{BucketError, Code, InstanceName, OriginError, ProxyError, SecretError, files::Exposure};
 use appsec_ingest::{Error as IngestError, ImportError};
 use appsec_sandbox::{CallError, CallFailure, RuntimeError};
 use appsec_store::{ConnectorSource, ScheduleError, StoreError};
@@ -43,6 +43,9 @@ pub enum Error {
     /// An origin is malformed.
     #[error(transparent)]
     Origin(#[from] OriginError),
+    /// A proxy cannot be used.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
     /// There is no such instance.
     #[error("instance `{name}` not found{}", .known.as_ref().map(|known| format!("; did you mean `{known}`?")).unwrap_or_default())]
     NoInstance {
@@ -261,6 +264,7 @@ impl Error {
             Self::Runtime(_) => Code::ConnectorUnusable,
             Self::Secret(_) | Self::NoSecret(_) => Code::Secret,
             Self::Origin(_) => Code::InvalidOrigin,
+            Self::Proxy(_) => Code::InvalidProxy,
             Self::NoInstance { .. } => Code::InstanceNotFound,
             Self::OnlyOwnConnector(_) => Code::ConnectorNotOwn,
             Self::ImportOnly => Code::ImportOnly,

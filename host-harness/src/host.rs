@@ -12,7 +12,7 @@ use appsec_model::{Manifest, Timestamp};
 use sha2::{Digest, Sha256};
 
 use crate::{bundled::BUNDLED, error::Error, vault::VAULT_KEY_VARIABLE};
-use appsec_grant::{BucketStore, Secret, SecretSource, TenantId};
+use appsec_grant::{BucketStore, Proxies, Secret, SecretSource, TenantId};
 use appsec_ingest::{AccountThrottle, RetryPolicy, Sleep, SystemSleep, Throttles};
 use appsec_sandbox::{Connector, Grant, GrantedSecret, HttpGrant, Limits, Runtime, Transport, tls_config};
 use appsec_store::{ConnectorSource, Instance};
@@ -32,6 +32,9 @@ pub struct Options {
     pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     /// Where the key of the vaults is read from, when one is opened.
     pub vault_key: SecretSource,
+    /// The proxies of the environment; the program reads them from there, and
+    /// others have none.
+    pub proxies: Arc<Proxies>,
     /// Where the system lists what is mounted.
     pub mounts: PathBuf,
 }
@@ -46,6 +49,7 @@ impl Options {
             waiter: Arc::new(SystemSleep),
             clock: Arc::new(|| Timestamp::from_micros(jiff::Timestamp::now().as_microsecond())),
             vault_key: SecretSource::Variable { name: VAULT_KEY_VARIABLE.to_owned() },
+            proxies: Arc::default(),
             mounts: PathBuf::from("/proc/self/mountinfo"),
         }
     }
@@ -62,6 +66,12 @@ pub struct Loaded {
 
 /// Secrets by the variable that a connector reads them from.
 pub(crate) type Secrets = Vec<(String, Secret)>;
+
+/// What an instance's connector reaches its vendor with.
+pub(crate) struct VendorAccess {
+    pub secrets: Secrets,
+    pub proxies: Arc<Proxies>,
+}
 
 /// What calls of an instance's connector go through.
 pub(crate) struct Channel {
@@ -157,7 +167,7 @@ impl Host {
         &self,
         tenant: &TenantId,
         instance: &Instance,
-        secrets: Secrets,
+        VendorAccess { secrets, proxies }: VendorAccess,
         bucket: Arc<dyn BucketStore>,
     ) -> Result<Channel, Error> {
         let revealed: Vec<&str> = secrets.iter().map(|(_, secret)| secret.reveal()).collect();
@@ -167,6 +177,7 @@ impl Host {
         let http = HttpGrant {
             policy: Arc::new(instance.made.egress.clone()),
             transport: self.transport(tenant, instance.id)?,
+            proxies,
             secrets: granted.collect::<Result<_, _>>()?,
         };
         let instance_path = format!("{tenant}/{}", instance.made.name);

@@ -18,6 +18,7 @@
 //!     allow_private_origins: vec![],
 //!     secret: None,
 //!     store_secret: false,
+//!     proxy: None,
 //! };
 //! let instance = tenant.add_instance(setup, true).await?;
 //! let run = tenant.sync(&instance.made.name, None, SyncOptions::default(), std::sync::Arc::new(|_| ())).await?;
@@ -52,15 +53,15 @@ pub use crate::{
     notify::{RunEnded, WebhookEvent},
     tenant::{
         Acceptance, AcceptedConnector, DeletionReport, Deliveries, Holder, InstanceWork, KindChoice, LastRun,
-        Onboarding, PoliciesImported, PolicyCheck, PolicyRow, PolicyRows, ProjectName, Rotation, RunningWork,
-        ScanFieldChanges, SettingsChange, Setup, Tenant, WebhookEndpoint, WebhookSetup,
+        Onboarding, PoliciesImported, PolicyCheck, PolicyRow, PolicyRows, ProjectName, ProxyChange, ProxyRoute,
+        Rotation, RunningWork, ScanFieldChanges, SettingsChange, Setup, Tenant, WebhookEndpoint, WebhookSetup,
     },
     vault::{EntryState, VAULT_KEY_VARIABLE, Vault, VaultEntry, VaultError, VaultKey, VaultReport},
     webhook::ListenOptions,
 };
 pub use appsec_grant::{
     Addresses, BucketError, BucketStore, Changes, Class, Code, EgressPolicy, InstanceName, NameError, Origin,
-    OriginError, Secret, SecretError, SecretSource, TenantId, Values,
+    OriginError, Proxies, ProxyError, ProxyFormError, ProxyUrl, Secret, SecretError, SecretSource, TenantId, Values,
     files::{Exposure, open_regular, read_bounded, read_open, write_private},
     with_causes,
 };
@@ -70,23 +71,23 @@ pub use appsec_ingest::{
     Selection, SelectionError, Sleep, SyncEvent, SyncOptions, Vanishing, open_input, read_file,
 };
 pub use appsec_sandbox::{
-    CallError, CallFailure, CallStats, Connector, Grant, Inspection, InspectionError, LimitHit, Limits, Refused,
-    Response, Runtime, RuntimeError,
+    CallError, CallFailure, CallStats, Connector, Grant, Inspection, InspectionError, LimitHit, Limits, ProxyFailure,
+    ProxyProblem, Refused, Response, Runtime, RuntimeError,
 };
 pub use appsec_store::{
-    ACTIVE, AUTO_CONFIDENCE, AdminStore, AgeCount, Attribution, AutoMap, Cadence, Candidate, ChangeRow, ClassCoverage,
+    ACTIVE, AUTO_CONFIDENCE, AgeCount, Attribution, AutoMap, Cadence, Candidate, ChangeRow, ClassCoverage,
     ConnectorSource, Coverage, CoverageCell, CoverageOptions, CoverageState, CoverageSummary, Cursor, CursorError,
     CweCount, Dashboard, DashboardFilter, DayCounts, DeletionPlan, DeletionProof, Delivery, DeliveryState, Due,
     EventRow, EventState, Fetch, FetchState, FetchStats, Filter, FindingDetail, FindingId, FindingPage, FindingRow,
-    FindingStore, IngestStore, Instance, InstanceStatus, Interval, IssueDetail, IssueFilter, IssueFinding, IssueId,
-    IssueIdError, IssueRow, IssueSort, IssueSource, Keep, KeptFindings, LabelCount, LeaseRow, MappedBy, MappingCounts,
-    MappingFilter, MappingRow, MappingState, NamedProject, NewInstance, Next, OccurrenceDetail, Outcome, PackageCount,
-    PackageFilter, PackageRow, PackageSort, Paused, Percent, PercentError, Period, Plan, PolicyFilter, PolicyImport,
-    PolicyResult, PolicyResultWord, PolicySet, PolicyViolations, ProjectChoice, ProjectCounts, ProjectFilter,
-    ProjectRow, ProjectUsage, Proposal, QueryStore, ReachableShare, Refreshed, Released, Renormalized,
-    RepositoryChanges, RepositoryCount, RepositoryCoverage, RepositoryRow, ResolvedMappings, RowFacts, Run, RunFilter,
-    RunMode, RunProject, RunState, RunWait, ScanFields, ScheduleError, ScheduleRow, SeverityCount, SharedStore, Sort,
-    StoreError, StoreHealth, StoredRecord, TablePlan, TimeToFix, Top25Share, Total, TotalIs, UnmappedProject,
-    VanishingRow, Webhook, Zone, backoff,
+    FindingStore, Instance, InstanceStatus, Interval, IssueDetail, IssueFilter, IssueFinding, IssueId, IssueIdError,
+    IssueRow, IssueSort, IssueSource, Keep, KeptFindings, LabelCount, LeaseRow, MappedBy, MappingCounts, MappingFilter,
+    MappingRow, MappingState, NamedProject, NewInstance, Next, OccurrenceDetail, Outcome, PackageCount, PackageFilter,
+    PackageRow, PackageSort, Paused, Percent, PercentError, Period, Plan, PolicyFilter, PolicyImport, PolicyResult,
+    PolicyResultWord, PolicySet, PolicyViolations, ProjectChoice, ProjectCounts, ProjectFilter, ProjectRow,
+    ProjectUsage, Proposal, ReachableShare, Refreshed, Released, Renormalized, RepositoryChanges, RepositoryCount,
+    RepositoryCoverage, RepositoryRow, ResolvedMappings, RowFacts, Run, RunFilter, RunMode, RunProject, RunState,
+    RunWait, ScanFields, ScheduleError, ScheduleRow, SeverityCount, SharedStore, Sort, StoreError, StoreHealth,
+    StoredRecord, TablePlan, TimeToFix, Top25Share, Total, TotalIs, UnmappedProject, VanishingRow, Webhook, Zone,
+    backoff,
 };
 pub use tokio_util::sync::CancellationToken;

@@ -10,6 +10,7 @@ mod mapping;
 mod notify;
 mod onboarding;
 mod policies;
+mod proxies;
 mod report_source;
 mod session;
 mod status;
@@ -30,6 +31,7 @@ pub use self::{
     notify::{Deliveries, WebhookSetup},
     onboarding::{KindChoice, Onboarding},
     policies::{PoliciesImported, PolicyCheck, PolicyRow, PolicyRows},
+    proxies::{ProxyChange, ProxyRoute},
     status::{InstanceWork, LastRun, RunningWork},
     webhook::WebhookEndpoint,
 };

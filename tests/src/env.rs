@@ -132,6 +132,7 @@ impl Env {
             allow_private_origins: vec![self.simulator.url().parse().unwrap()],
             secret: Some(SecretSource::File { path: self.token_file.clone() }),
             store_secret: false,
+            proxy: None,
         }
     }
 

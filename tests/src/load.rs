@@ -116,6 +116,7 @@ impl Load {
             allow_private_origins: vec![vendor.parse().unwrap()],
             secret: Some(SecretSource::File { path: self.folder.path().join("token") }),
             store_secret: false,
+            proxy: None,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use appsec_analysis::{Advisories, Advisory};
+use appsec_insight::{Advisories, Advisory};
 use serde::Serialize;
 
 use super::{

@@ -83,6 +83,11 @@ fn show_grants(output: Output, restored: &Restored) {
             "private" => format!("{origin} (private)"),
             _ => origin.clone(),
         });
+        let proxy = it.proxy.iter().map(|proxy| {
+            let credentials = it.proxy_credentials.as_ref().map(|from| format!(", credentials from {from}"));
+            format!("through the proxy {proxy}{}", credentials.unwrap_or_default())
+        });
+        let origins = &mut origins.chain(proxy);
         let secrets = &mut it.secrets.iter().map(|(variable, source)| format!("{variable} from {source}"));
         let webhook = it.webhook.as_ref().zip(it.webhook_secret.as_ref()).map(|(url, secret)| {
             let private = if it.webhook_private { " (private)" } else { "" };

@@ -124,6 +124,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         allow_private_origins: vec![origin.parse().map_err(|error| Failure::new("origin", format!("{error}"), None))?],
         secret: Some(SecretSource::File { path: token_file }),
         store_secret: false,
+        proxy: None,
     };
     let failed = |error| Failure::from(error).of(tenant.id(), Some(&name));
     let instance = tenant.add_instance(setup, true).await.map_err(failed)?;

@@ -84,6 +84,24 @@ pub fn hint(code: Code) -> Option<&'static str> {
              findings of the old one are marked as vanished by the next full sync with --allow-removal"
         }
         Code::SettingNotFound => "`harness instance show` lists the settings in use, `harness inspect` all of them",
+        Code::ProxyUnavailable => {
+            "check that the proxy's address is right and that it can reach the vendor; `harness instance show NAME` \
+             says where it was set. Nothing that was fetched is lost"
+        }
+        Code::ProxyRefused => {
+            "ask who runs the proxy to let CONNECT through to the vendor's host; or set another one, or none, with \
+             harness instance set NAME --proxy URL"
+        }
+        Code::ProxyCredentials => {
+            "give USER:PASSWORD with --proxy URL --proxy-auth-file FILE, or in the URL of the environment variable"
+        }
+        Code::ProxyProtocol => {
+            "check that it is an HTTP proxy; one that inspects TLS needs its own authority among the certificates \
+             that this system trusts"
+        }
+        Code::InvalidProxy => {
+            "correct the environment variable, or set the proxy of the instance with --proxy URL or --proxy none"
+        }
         Code::InvalidOrigin => "write it as https://host or https://host:port",
         Code::Secret => "set the environment variable, or give the token with --token-file FILE or --token-stdin",
         Code::SecretReserved => "give the secret by another variable, or with --token-file FILE or --token-stdin",

@@ -188,6 +188,7 @@ async fn instance(
         allow_private_origins: Vec::new(),
         secret: None,
         store_secret: false,
+        proxy: None,
     };
     tenant.add_instance(setup, false).await.map_err(|error| Failure::from(error).of(tenant.id(), Some(&name)))?;
     Ok((name, true))

@@ -13,6 +13,7 @@ use self::report::{show, show_accepted, show_list};
 use super::{
     Context,
     error::Failure,
+    proxy::ProxyArgs,
     secret::{SecretArgs, StoreArgs},
 };
 
@@ -91,6 +92,8 @@ pub struct ConnectArgs {
     /// Allow this origin at loopback and private addresses
     #[arg(long, value_name = "ORIGIN")]
     allow_private_origin: Vec<Origin>,
+    #[command(flatten)]
+    proxy: ProxyArgs,
     #[command(flatten)]
     token: StoreArgs,
 }
@@ -186,7 +189,7 @@ impl ConnectArgs {
     pub fn is_given(&self) -> bool {
         let settings = !self.settings.is_empty() || self.settings_file.is_some();
         let origins = !self.allow_origin.is_empty() || !self.allow_private_origin.is_empty();
-        settings || origins || self.token.store_token || self.token.secret.is_given()
+        settings || origins || self.proxy.is_given() || self.token.store_token || self.token.secret.is_given()
     }
 
     /// What an instance is set up with.
@@ -212,6 +215,7 @@ impl ConnectArgs {
             allow_private_origins: self.allow_private_origin,
             secret: self.token.secret.source()?,
             store_secret: self.token.store_token,
+            proxy: self.proxy.change()?,
         })
     }
 }

@@ -27,6 +27,7 @@ mod output;
 mod packages;
 mod policy;
 mod projects;
+mod proxy;
 mod renormalize;
 mod repositories;
 mod runs;
@@ -45,10 +46,10 @@ mod views;
 mod webhook;
 mod when;
 
-use std::{path::PathBuf, process::ExitCode, time::Duration};
+use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use clap::{CommandFactory, Parser, Subcommand};
-use host_harness::{BUNDLED, ConnectorSource, Error, Harness, Options, SecretSource, Tenant, TenantId};
+use host_harness::{BUNDLED, ConnectorSource, Error, Harness, Options, Proxies, SecretSource, Tenant, TenantId};
 
 use crate::{error::Failure, output::Output, views::View};
 
@@ -335,6 +336,7 @@ fn dispatch(cli: Cli, output: Output) -> Result<ExitCode, Failure> {
     if let Some(path) = cli.global.vault_key_file {
         options.vault_key = SecretSource::File { path: std::path::absolute(path)? };
     }
+    options.proxies = Arc::new(Proxies::of_variables(|name| std::env::var(name).ok()));
     let context = Context { harness: Harness::new(options), tenant: cli.global.tenant, connector, output };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let code = runtime.block_on(async {

@@ -5,7 +5,7 @@ use std::{
     process::ExitCode,
 };
 
-use appsec_analysis::{
+use appsec_insight::{
     Problem,
     repository::{Provider, Repository, RepositoryList},
 };

@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::{Addresses, EgressPolicy};
+use crate::{Addresses, EgressPolicy, ProxySetting};
 
 /// Where a stored secret may go: an entry of the vault is bound to it. It is a
 /// hash over what the operator granted, so that an entry opens under these
@@ -11,9 +11,14 @@ use crate::{Addresses, EgressPolicy};
 pub struct Audience(String);
 
 impl Audience {
-    /// The origins that an instance was granted.
-    pub fn of_origins(granted: &EgressPolicy) -> Self {
-        Self::of("origins", None, granted)
+    /// The origins that an instance was granted, by way of its own proxy: what is
+    /// sent in clear text the proxy reads.
+    pub fn of_instance(granted: &EgressPolicy, proxy: Option<&ProxySetting>) -> Self {
+        let address = match proxy {
+            Some(ProxySetting::Proxy { address, .. }) => Some(address.to_string()),
+            Some(ProxySetting::Direct) | None => None,
+        };
+        Self::of("instance", address.as_deref(), granted)
     }
 
     /// The address of an outgoing webhook.

@@ -73,6 +73,11 @@ codes! {
     // The sandbox.
     RequestRefused "request-refused" Refused
     EncodedAnswer "encoded-answer" Unavailable
+    ProxyUnavailable "proxy-unavailable" Unavailable
+    ProxyRefused "proxy-refused" Refused
+    ProxyCredentials "proxy-credentials" Refused
+    ProxyProtocol "proxy-protocol" Unavailable
+    InvalidProxy "invalid-proxy" Usage
     SandboxLimit "sandbox-limit" Internal
     ConnectorCrashed "connector-crashed" Internal
     ConnectorUnusable "connector-unusable" Usage

@@ -14,6 +14,8 @@ use std::{
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
+use crate::ProxyError;
+
 /// Scheme, host and port, in the form that browsers compare (RFC 6454): lower
 /// case, IDNs in ASCII, numbers in one spelling, the port always known.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -73,6 +75,17 @@ impl Origin {
     /// The scheme.
     pub fn scheme(&self) -> Scheme {
         self.scheme
+    }
+
+    /// The port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Whether its host is this machine, by number or by name.
+    pub fn is_local(&self) -> bool {
+        let kind = self.address().map_or_else(|| kind_of_name(self.host()), kind_of);
+        kind == Some(Special::Loopback)
     }
 
     /// The number, where the host is one.
@@ -191,6 +204,18 @@ pub enum Refusal {
         /// What sort of address it is.
         reason: &'static str,
     },
+    /// A proxy would look the name up, and where it leads to is not of the
+    /// public internet.
+    #[error("{origin} is {reason}, which is not looked up by a proxy")]
+    Name {
+        /// The origin.
+        origin: Origin,
+        /// What sort of name it is.
+        reason: &'static str,
+    },
+    /// The proxy for it cannot be used.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
     /// Not an origin at all.
     #[error(transparent)]
     Origin(#[from] OriginError),
@@ -234,6 +259,19 @@ impl Addresses {
             (None, _) => Ok(()),
             (Some(kind), Self::Private) if kind.grantable() => Ok(()),
             (Some(kind), _) => Err(kind.describe()),
+        }
+    }
+
+    /// Whether a name may be given to a proxy, which looks it up: one that is kept
+    /// for this machine, for private networks or for a metadata service is judged
+    /// like an address of these. An error says what sort it is.
+    pub fn check_name(self, name: &str) -> Result<(), &'static str> {
+        match (kind_of_name(name), self) {
+            (None, _) => Ok(()),
+            (Some(kind), Self::Private) if kind.grantable() => Ok(()),
+            (Some(Special::Loopback), _) => Err("a name of this machine"),
+            (Some(Special::Metadata), _) => Err("a name of a cloud's metadata service"),
+            (Some(_), _) => Err("a name of a private network"),
         }
     }
 }
@@ -284,6 +322,29 @@ fn kind_of(address: IpAddr) -> Option<Special> {
             }
         },
     }
+}
+
+/// The names under which clouds serve their metadata.
+const METADATA_NAMES: [&str; 5] =
+    ["metadata", "metadata.goog", "metadata.google.internal", "instance-data", "instance-data.ec2.internal"];
+
+/// Domains that no public server answers for: reserved (RFC 6761, 6762 and 8375,
+/// and `internal` by ICANN) or usual within networks (RFC 6762, appendix G).
+const PRIVATE_DOMAINS: [&str; 9] =
+    ["local", "localdomain", "internal", "intranet", "private", "corp", "home", "lan", "home.arpa"];
+
+/// The sort of a name that has no public address; none for all others, which may
+/// lead to one all the same.
+fn kind_of_name(name: &str) -> Option<Special> {
+    let below = |domain: &str| name.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+    if METADATA_NAMES.contains(&name) {
+        return Some(Special::Metadata);
+    }
+    if below("localhost") {
+        return Some(Special::Loopback);
+    }
+    // A name without a dot is looked up within the network that one is in.
+    (!name.contains('.') || PRIVATE_DOMAINS.into_iter().any(below)).then_some(Special::Private)
 }
 
 fn kind_of_v4(address: Ipv4Addr) -> Option<Special> {

@@ -1,7 +1,7 @@
 //! What an instance of a connector is granted: who it is ([`TenantId`],
-//! [`InstanceName`]), which origins it may reach ([`EgressPolicy`]), where its
-//! secrets are read from ([`SecretSource`]), and the store of its bucket
-//! ([`BucketStore`]).
+//! [`InstanceName`]), which origins it may reach ([`EgressPolicy`]) through which
+//! proxy ([`Proxies`]), where its secrets are read from ([`SecretSource`]), and the
+//! store of its bucket ([`BucketStore`]).
 //!
 //! Everything here is data and decisions. Reading a secret is the only I/O.
 
@@ -14,6 +14,7 @@ mod egress;
 pub mod files;
 mod ids;
 mod mounts;
+mod proxy;
 mod secrets;
 mod text;
 
@@ -24,6 +25,7 @@ pub use self::{
     egress::{Addresses, EgressPolicy, Origin, OriginError, Refusal, Scheme},
     ids::{InstanceName, NameError, TenantId},
     mounts::network_file_system,
+    proxy::{Proxies, Proxy, ProxyError, ProxyFormError, ProxyOrigin, ProxySetting, ProxyUrl},
     secrets::{Secret, SecretError, SecretSource, VAULT_KEY_PREFIX},
     text::with_causes,
 };

@@ -34,7 +34,7 @@ use crate::error::Error;
 use appsec_grant::Code;
 use appsec_sandbox::{CallFailure, Connector, Grant};
 use appsec_store::{
-    Cause, Fetch, FetchState, IngestHandle, Instance, InstanceStatus, OnAbsence, Percent, Run, RunMode, RunState,
+    Cause, Fetch, FetchState, Instance, InstanceStatus, OnAbsence, Percent, Run, RunMode, RunState, SharedStore,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -129,7 +129,7 @@ pub type Progress = Arc<dyn Fn(SyncEvent) + Send + Sync>;
 
 /// Everything that a sync works with.
 pub struct InstanceSync {
-    pub store: IngestHandle,
+    pub store: SharedStore,
     pub connector: Connector,
     pub instance: Instance,
     pub grant: Grant,
@@ -450,7 +450,7 @@ fn ends_sync(failure: &CallFailure) -> bool {
                 | Error::DeploymentNotFound { .. }
                 | Error::EgressDenied { .. }
         ),
-        CallFailure::Refused(_) | CallFailure::Encoded(_) | CallFailure::Host(_) => true,
+        CallFailure::Refused(_) | CallFailure::Encoded(_) | CallFailure::Proxy(_) | CallFailure::Host(_) => true,
         CallFailure::Limit(_) | CallFailure::Trap(_) | CallFailure::Manifest(_) => false,
     }
 }

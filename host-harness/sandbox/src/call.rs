@@ -27,6 +27,7 @@ use crate::{
     capability::{
         http::{HttpGrant, HttpHooks, Refused},
         storage::BucketCtx,
+        transport::{ProxyFailure, ProxyProblem},
     },
     limits::Limits,
 };
@@ -98,6 +99,8 @@ pub enum CallFailure {
     /// An answer was refused for how it was encoded, whatever the connector
     /// made of it.
     Encoded(String),
+    /// The proxy on the way failed or refused, whatever the connector made of it.
+    Proxy(ProxyFailure),
     /// A limit of the sandbox stopped it.
     Limit(LimitHit),
     /// The guest broke: a panic, a wrong memory access, a broken promise of
@@ -117,6 +120,12 @@ impl CallFailure {
             Self::Refused(Refused { by_rule: true, .. }) => Code::RequestRefused,
             Self::Refused(_) => Code::EgressDenied,
             Self::Encoded(_) => Code::EncodedAnswer,
+            Self::Proxy(failure) => match failure.problem {
+                ProxyProblem::Unavailable => Code::ProxyUnavailable,
+                ProxyProblem::Refused => Code::ProxyRefused,
+                ProxyProblem::Credentials => Code::ProxyCredentials,
+                ProxyProblem::Protocol => Code::ProxyProtocol,
+            },
             Self::Limit(_) => Code::SandboxLimit,
             Self::Trap(_) | Self::Manifest(_) => Code::ConnectorCrashed,
             Self::Host(_) => Code::Host,
@@ -164,12 +173,16 @@ impl fmt::Display for CallError {
             CallFailure::Encoded(coding) => {
                 write!(out, "the vendor's answer is encoded as `{coding}`, and only `identity` was asked for")?;
             }
+            CallFailure::Proxy(failure) => write!(out, "{failure}")?,
             CallFailure::Limit(limit) => write!(out, "the connector was stopped in `{}`: {limit}", self.function)?,
             CallFailure::Trap(what) => write!(out, "the connector crashed in `{}`: {what}", self.function)?,
             CallFailure::Manifest(what) => write!(out, "the connector's description of itself is unusable: {what}")?,
             CallFailure::Host(what) => write!(out, "the host failed in `{}`: {what}", self.function)?,
         }
-        if !matches!(self.failure, CallFailure::Contract(_) | CallFailure::Refused(_) | CallFailure::Encoded(_)) {
+        if !matches!(
+            self.failure,
+            CallFailure::Contract(_) | CallFailure::Refused(_) | CallFailure::Encoded(_) | CallFailure::Proxy(_)
+        ) {
             for line in &self.log_tail {
                 write!(out, "\n  connector: {line}")?;
             }
@@ -327,16 +340,20 @@ impl Connector {
         }
         let oversized = state.hooks.usage().oversized.load(Ordering::Relaxed);
         let encoded = state.hooks.usage().encoded.get().cloned();
+        let proxy = state.hooks.usage().proxy.get().cloned();
         let refusal = state.hooks.usage().refusal.lock().unwrap_or_else(PoisonError::into_inner).take();
         let result = match outcome {
             Ok(Ok(value)) => {
                 state.bucket.commit().map(|()| value).map_err(|error| CallFailure::Host(error.to_string()))
             }
-            Ok(Err(error)) => Err(match (error.into_model(), refusal, encoded) {
-                (ContractError::EgressDenied { .. }, Some(refusal), _) => CallFailure::Refused(refusal),
+            Ok(Err(error)) => Err(match (error.into_model(), refusal, encoded, proxy) {
+                (ContractError::EgressDenied { .. }, Some(refusal), ..) => CallFailure::Refused(refusal),
+                (ContractError::Unavailable { status: None, .. } | ContractError::Internal { .. }, .., Some(proxy)) => {
+                    CallFailure::Proxy(proxy)
+                }
                 // Whatever the guest takes it for, it would be as large again.
                 _ if oversized => CallFailure::Limit(LimitHit::Answer(shared.limits.response_bytes)),
-                (.., Some(coding)) => CallFailure::Encoded(coding),
+                (_, _, Some(coding), _) => CallFailure::Encoded(coding),
                 (error, ..) => CallFailure::Contract(tidy(error, &secrets)),
             }),
             Err(error) => Err(failure(&error, &shared.limits, &secrets)),

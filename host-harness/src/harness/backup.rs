@@ -26,10 +26,10 @@ use crate::{
     vault::{Vault, VaultError, VaultKey},
 };
 use appsec_grant::{
-    Addresses, EgressPolicy, SecretError, SecretSource, TenantId,
+    Addresses, EgressPolicy, ProxySetting, SecretError, SecretSource, TenantId,
     files::{create_new_dir, create_private_dir, move_new, open_regular, private_file, read_open},
 };
-use appsec_store::{Adopted, FindingStore, Instance, QueryStore, StoreError, Webhook};
+use appsec_store::{Adopted, FindingStore, Instance, StoreError, Webhook};
 
 /// The store within a tenant's folder, and within a backup.
 const STORE: &str = "store.sqlite3";
@@ -113,6 +113,10 @@ pub struct RestoredInstance {
     pub origins: BTreeMap<String, String>,
     /// Where its secrets are read from, by variable.
     pub secrets: BTreeMap<String, String>,
+    /// The proxy that it sets for itself.
+    pub proxy: Option<String>,
+    /// Where the credentials of that proxy are read from.
+    pub proxy_credentials: Option<String>,
     /// The address that the ends of its runs are reported to.
     pub webhook: Option<String>,
     /// Whether that may be an address of this machine or network.
@@ -132,7 +136,13 @@ impl RestoredInstance {
             Addresses::Public => "public".to_owned(),
             Addresses::Private => "private".to_owned(),
         };
+        let (proxy, credentials) = match made.proxy {
+            Some(ProxySetting::Proxy { address, credentials }) => (Some(address.to_string()), credentials),
+            Some(ProxySetting::Direct) | None => (None, None),
+        };
         Self {
+            proxy,
+            proxy_credentials: credentials.map(|from| from.to_string()),
             name: made.name.to_string(),
             connector: made.connector_source.to_string(),
             origins: made.egress.origins().map(|(origin, it)| (origin.to_string(), word(it))).collect(),
@@ -304,7 +314,7 @@ fn plain_file(path: &Path) -> Result<File, BackupError> {
 
 /// Writes a backup into a new folder beside its place, and moves it there.
 fn write(
-    store: &dyn QueryStore,
+    store: &FindingStore,
     folder: &Path,
     target: &Path,
     mut list: Backup,

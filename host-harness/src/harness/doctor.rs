@@ -10,9 +10,14 @@ use std::{
 use serde::Serialize;
 
 use super::{Harness, backup::RESTORING};
-use crate::{error::Error, host::Secrets, tenant::Tenant, vault::VaultKey};
+use crate::{
+    error::Error,
+    host::{Secrets, VendorAccess},
+    tenant::Tenant,
+    vault::VaultKey,
+};
 use appsec_grant::{
-    Code, SecretSource, TenantId, VAULT_KEY_PREFIX,
+    Code, ProxySetting, SecretSource, TenantId, VAULT_KEY_PREFIX,
     files::{Exposure, check_folder, read_bounded},
     with_causes,
 };
@@ -174,6 +179,12 @@ impl Harness {
                 }
             }
             checks.extend(last_work(&tenant, &instance, &what).await);
+            let proxies = proxies(&tenant, &instance, &format!("{what}: proxy"));
+            let unusable = proxies.iter().any(|check| check.condition == Condition::Problem);
+            checks.extend(proxies);
+            if unusable {
+                continue;
+            }
             let secrets = match tenant.secrets(&instance, None) {
                 Ok(secrets) => {
                     let sources = instance.made.secrets.values();
@@ -217,6 +228,24 @@ impl Harness {
             Err(error) => Check::failed(what, &error.into()),
         })
     }
+}
+
+/// The proxies that an instance goes through, where it goes through any.
+fn proxies(tenant: &Tenant, instance: &Instance, what: &str) -> Vec<Check> {
+    if let Err(error) = tenant.proxies(&instance.made) {
+        return vec![Check::failed(what, &error)];
+    }
+    let routes = tenant.proxy_routes(&instance.made).into_iter();
+    let mut checks: Vec<Check> = routes
+        .filter_map(|route| {
+            let (proxy, source) = (route.proxy?, route.source.unwrap_or_default());
+            Some(Check::good(what, format!("{} is reached through {proxy}, {source}", route.origin)))
+        })
+        .collect();
+    if let Some(ProxySetting::Proxy { credentials: Some(source), .. }) = &instance.made.proxy {
+        checks.extend(readable(what, source));
+    }
+    checks
 }
 
 /// A secret's file that others may read.
@@ -274,7 +303,8 @@ async fn last_work(tenant: &Tenant, instance: &Instance, what: &str) -> Option<C
 async fn reach(tenant: &Tenant, instance: &Instance, secrets: Secrets, what: String) -> Check {
     let answer = async {
         let loaded = tenant.loaded(instance).await?;
-        tenant.rehearsal(&loaded, instance.made.clone(), Some(instance), secrets)?.configure().await
+        let access = VendorAccess { secrets, proxies: tenant.proxies(&instance.made)? };
+        tenant.rehearsal(&loaded, instance.made.clone(), Some(instance), access)?.configure().await
     };
     match answer.await {
         Ok(accepted) => Check::good(what, format!("answers as {}", accepted.connection.deployment.slug)),

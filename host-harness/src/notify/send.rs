@@ -8,7 +8,7 @@ use http::{HeaderName, HeaderValue, Method, Request, header};
 use http_body_util::{BodyExt, Full};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use appsec_grant::{EgressPolicy, with_causes};
+use appsec_grant::{EgressPolicy, Proxies, with_causes};
 use appsec_sandbox::{Transport, clean, coding, prohibition};
 
 /// Time for one try. A receiver answers first and works afterwards.
@@ -47,9 +47,16 @@ pub(crate) enum Answer {
 }
 
 /// Sends a message.
-pub(crate) async fn send(transport: &Transport, policy: &EgressPolicy, message: Message<'_>) -> Answer {
-    let (origin, addresses) = match policy.check(message.url) {
-        Ok(checked) => checked,
+pub(crate) async fn send(
+    transport: &Transport,
+    proxies: &Proxies,
+    policy: &EgressPolicy,
+    message: Message<'_>,
+) -> Answer {
+    let checked = policy.check(message.url);
+    let client = checked.and_then(|(origin, addresses)| transport.client(&origin, addresses, proxies));
+    let client = match client {
+        Ok(client) => client,
         Err(refusal) => return Answer::Refused(refusal.to_string()),
     };
     let mut request = Request::builder()
@@ -67,7 +74,7 @@ pub(crate) async fn send(transport: &Transport, policy: &EgressPolicy, message: 
         Err(error) => return Answer::Refused(format!("the request cannot be made: {error}")),
     };
     let until = Instant::now() + TIME;
-    let response = match timeout_at(until, transport.client(&origin, addresses).request(request)).await {
+    let response = match timeout_at(until, client.request(request)).await {
         Ok(Ok(response)) => response,
         Ok(Err(error)) => {
             return match prohibition(&error) {

@@ -11,10 +11,15 @@ use serde_json::{Map, Value};
 use super::{
     Tenant,
     instance::{secret_sources, trusted_origins},
+    proxies::{PROXY, ProxyChange},
     session::{pin, require_accepted},
 };
-use crate::{error::Error, host::Secrets, vault::VaultKey};
-use appsec_grant::{Addresses, Audience, InstanceName, Origin, SecretSource};
+use crate::{
+    error::Error,
+    host::{Secrets, VendorAccess},
+    vault::VaultKey,
+};
+use appsec_grant::{Addresses, InstanceName, Origin, SecretSource};
 use appsec_store::{ConnectorSource, Instance, NewInstance, Paused};
 
 /// Another secret for an instance.
@@ -42,6 +47,8 @@ pub struct SettingsChange {
     pub allow_origins: Vec<Origin>,
     /// Origins that may be at an address of this machine or network.
     pub allow_private_origins: Vec<Origin>,
+    /// Another proxy.
+    pub proxy: Option<ProxyChange>,
     /// A secret for this check alone.
     pub secret: Option<SecretSource>,
     /// Whether the settings may lead to another account of the vendor.
@@ -99,12 +106,13 @@ impl Tenant {
             let sources = if store { secret_sources(&loaded.manifest, Some(&SecretSource::Vault)) } else { from };
 
             let made = NewInstance { secrets: sources, ..instance.made.clone() };
-            let accepted = self.rehearsal(&loaded, made, Some(&instance), secrets.clone())?.configure().await?;
+            let access = VendorAccess { secrets: secrets.clone(), proxies: self.proxies(&made)? };
+            let accepted = self.rehearsal(&loaded, made, Some(&instance), access)?.configure().await?;
             let other = other_account(&instance, &accepted.connection, rotation.other_account)?;
             // The vault first: at no time does the instance name a secret that is
             // not there.
             if let Some(key) = key {
-                self.vault().put(&key, name, &secrets, &Audience::of_origins(&instance.made.egress))?;
+                self.vault().put(&key, name, &secrets, &instance.made.audience())?;
             }
             let (now, anew) = (self.now(), other.then_some("cut off, and the account was changed"));
             self.store.run(move |store| store.change_instance(instance.id, &accepted, anew, now)).await?;
@@ -128,13 +136,29 @@ impl Tenant {
             let loaded = self.loaded(&instance).await?;
             let made = changed(&loaded.manifest, &instance.made, &change)?;
             let secrets = self.secrets(&instance, change.secret.as_ref())?;
-            // What is stored is sealed for the origins, and anew for others.
-            let audience = Audience::of_origins(&made.egress);
-            let stored = match made.egress == instance.made.egress {
+            // What is stored is sealed for the origins and the proxy, and anew for others.
+            let audience = made.audience();
+            let mut stored = match audience == instance.made.audience() {
                 true => None,
                 false => self.stored_secrets(&instance)?,
             };
-            let accepted = self.rehearsal(&loaded, made, Some(&instance), secrets)?.configure().await?;
+            let typed = change.proxy.as_ref().and_then(ProxyChange::credentials);
+            let credentials = match (typed, &change.proxy) {
+                (Some(typed), _) => Some(typed.clone()),
+                (None, Some(_)) => self.proxy_credentials(&made)?,
+                (None, None) => self.proxy_credentials(&instance.made)?,
+            };
+            let sealed_anew = made.has_sealed_proxy() && (typed.is_some() || audience != instance.made.audience());
+            if let Some(credentials) = credentials.clone().filter(|_| sealed_anew) {
+                let (_, sealed) = match &mut stored {
+                    Some(stored) => stored,
+                    none => none.insert((self.usable_vault_key()?, Secrets::new())),
+                };
+                sealed.push((PROXY.to_owned(), credentials));
+            }
+            let forgotten = instance.made.has_sealed_proxy() && !made.has_sealed_proxy();
+            let access = VendorAccess { secrets, proxies: self.usable_proxies(&made, credentials.as_ref())? };
+            let accepted = self.rehearsal(&loaded, made, Some(&instance), access)?.configure().await?;
             let other = other_account(&instance, &accepted.connection, change.other_account)?;
             let anew = (other || accepted.made.settings != instance.made.settings)
                 .then_some("cut off, and the settings were changed");
@@ -147,6 +171,9 @@ impl Tenant {
             self.store.run(move |store| store.change_instance(instance.id, &accepted, anew, now)).await?;
             if let Some((_, stored)) = &stored {
                 self.vault().keep_only(name, stored, &audience)?;
+            }
+            if forgotten {
+                self.vault().remove_one(name, PROXY)?;
             }
             self.instance(name).await
         })
@@ -273,6 +300,9 @@ fn changed(manifest: &Manifest, made: &NewInstance, change: &SettingsChange) -> 
     }
     for origin in &change.allow_private_origins {
         new.egress.grant(origin.clone(), Addresses::Private);
+    }
+    if let Some(proxy) = &change.proxy {
+        new.proxy = proxy.setting();
     }
     Ok(new)
 }

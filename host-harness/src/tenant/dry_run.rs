@@ -8,7 +8,7 @@ use appsec_model::{Project, Timestamp};
 use super::Tenant;
 use crate::{
     error::Error,
-    host::{Loaded, Secrets},
+    host::{Loaded, VendorAccess},
 };
 use appsec_grant::{BucketError, BucketStore, Changes, Values};
 use appsec_ingest::{Caller, InstanceSync, SyncOptions, health};
@@ -53,7 +53,7 @@ impl Tenant {
         loaded: &Loaded,
         made: NewInstance,
         known: Option<&Instance>,
-        secrets: Secrets,
+        access: VendorAccess,
     ) -> Result<DryRun, Error> {
         let base = match known {
             Some(instance) => InstanceBucket::new(self.store.clone(), instance.id).load()?,
@@ -74,7 +74,7 @@ impl Tenant {
         };
         let bucket = Arc::new(OverlayBucket { base, changes: Mutex::default() });
         let (overlay, options) = (bucket.clone(), SyncOptions::default());
-        let sync = self.sync_over(loaded, instance, secrets, overlay, Arc::new(|_| ()), &options)?;
+        let sync = self.sync_over(loaded, instance, access, overlay, Arc::new(|_| ()), &options)?;
         let sync = Arc::new(sync);
         Ok(DryRun { caller: Caller::new(sync.clone()), sync, bucket })
     }

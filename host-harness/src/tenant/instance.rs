@@ -4,10 +4,14 @@ use appsec_model::{Connection, Manifest};
 
 use super::{
     Tenant,
+    proxies::{PROXY, ProxyChange},
     session::{Sources, pin, require_accepted},
 };
-use crate::{error::Error, host::Loaded};
-use appsec_grant::{Addresses, Audience, EgressPolicy, InstanceName, Origin, SecretSource};
+use crate::{
+    error::Error,
+    host::{Loaded, Secrets},
+};
+use appsec_grant::{Addresses, EgressPolicy, InstanceName, Origin, SecretSource};
 use appsec_store::{ConnectorSource, Instance, NewInstance};
 
 /// What the operator gives to set up an instance.
@@ -28,6 +32,8 @@ pub struct Setup {
     pub secret: Option<SecretSource>,
     /// Whether the secret goes into the vault, where it is read from then on.
     pub store_secret: bool,
+    /// Its proxy; without a word that of the environment.
+    pub proxy: Option<ProxyChange>,
 }
 
 impl Tenant {
@@ -37,17 +43,20 @@ impl Tenant {
     pub async fn add_instance(&self, setup: Setup, check: bool) -> Result<Instance, Error> {
         let loaded = self.host.connector(&setup.connector).await?;
         let name = setup.name.clone();
+        let credentials = setup.proxy.as_ref().and_then(ProxyChange::credentials).cloned();
         let (new, from) = candidate(&loaded, setup)?;
         // Secret and key are read before anything is written.
-        let stored = new.secrets.values().any(|source| *source == SecretSource::Vault);
-        let secrets = if check || stored { Some(self.secrets_from(&new, &from, None)?) } else { None };
-        let audience = Audience::of_origins(&new.egress);
+        let store = new.secrets.values().any(|source| *source == SecretSource::Vault);
+        let secrets = if check || store { Some(self.secrets_from(&new, &from, None)?) } else { None };
+        let mut sealed = if store { secrets.clone().unwrap_or_default() } else { Secrets::new() };
+        sealed.extend(credentials.map(|credentials| (PROXY.to_owned(), credentials)));
+        let (audience, stored) = (new.audience(), !sealed.is_empty());
         let key = if stored { Some(self.usable_vault_key()?) } else { None };
         let now = self.now();
         let id = self.store.run(move |store| store.add_instance(&new, now)).await?;
         let made = async {
-            if let (Some(key), Some(secrets)) = (key, &secrets) {
-                self.vault().put(&key, &name, secrets, &audience)?;
+            if let Some(key) = key {
+                self.vault().put(&key, &name, &sealed, &audience)?;
             }
             if let (Some(secrets), true) = (secrets, check) {
                 self.connect(&loaded, self.instance(&name).await?, secrets).await?;
@@ -129,6 +138,7 @@ pub(crate) fn candidate(loaded: &Loaded, setup: Setup) -> Result<(NewInstance, S
         connector_source: setup.connector,
         settings: setup.settings,
         secrets,
+        proxy: setup.proxy.as_ref().and_then(ProxyChange::setting),
     };
     Ok((new, from))
 }

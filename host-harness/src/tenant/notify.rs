@@ -218,7 +218,14 @@ impl Tenant {
         let seconds = self.now().as_micros().div_euclid(1_000_000).to_string();
         let signature = standard(&key, &delivery.event_id, &seconds, &body);
         let headers = vec![(ID, delivery.event_id.clone()), (TIMESTAMP, seconds), (SIGNATURE, signature)];
-        send(&transport, &webhook.egress, Message { url: &webhook.url, headers, body, secret: secret.reveal() }).await
+        let proxies = &self.host.options().proxies;
+        send(
+            &transport,
+            proxies,
+            &webhook.egress,
+            Message { url: &webhook.url, headers, body, secret: secret.reveal() },
+        )
+        .await
     }
 }
 

@@ -13,13 +13,14 @@ use super::{
     change::set_kinds,
     dry_run::DryRun,
     instance::{Setup, candidate},
+    proxies::{PROXY, ProxyChange},
     session::pin,
 };
 use crate::{
     error::{Error, OnboardingError, OnboardingStep},
-    host::{Loaded, Secrets},
+    host::{Loaded, Secrets, VendorAccess},
 };
-use appsec_grant::{Audience, InstanceName, Secret, SecretSource};
+use appsec_grant::{InstanceName, Secret, SecretSource};
 use appsec_store::{Accepted, AutoMap, Draft, Instance, NamedDraft, ProjectChoice, StoreError, matches};
 
 /// How far an onboarding has come.
@@ -114,6 +115,7 @@ impl Tenant {
             allow_origins: setup.allow_origins.clone(),
             allow_private_origins: setup.allow_private_origins.clone(),
             secrets: Default::default(),
+            proxy: setup.proxy.as_ref().and_then(ProxyChange::setting),
             deployment: Deployment { id: String::new(), slug: String::new(), name: None },
             readable: Vec::new(),
             kinds: None,
@@ -121,13 +123,14 @@ impl Tenant {
             auto_map: None,
         };
         let store = setup.store_secret;
+        let credentials = setup.proxy.as_ref().and_then(ProxyChange::credentials).cloned();
         let (mut made, from) = candidate(&loaded, setup)?;
         draft.secrets = made.secrets.clone();
         let secrets = match typed {
             Some(secret) => from.into_keys().map(|variable| (variable, secret.clone())).collect(),
             None => self.secrets_from(&made, &from, None)?,
         };
-        let key = if store { Some(self.usable_vault_key()?) } else { None };
+        let key = if store || credentials.is_some() { Some(self.usable_vault_key()?) } else { None };
         // Asked for every kind, the vendor tells of every kind.
         let all: Vec<Kind> = loaded.manifest.kinds.iter().map(|it| it.kind.clone()).collect();
         match set_kinds(&loaded.manifest, &mut made.settings, &all) {
@@ -135,12 +138,19 @@ impl Tenant {
             Ok(()) | Err(Error::NoKindSetting(_)) => {}
             Err(error) => return Err(error),
         }
-        let audience = Audience::of_origins(&made.egress);
-        let accepted = self.rehearsal(&loaded, made, None, secrets.clone())?.configure().await?;
+        let audience = made.audience();
+        let proxies = match &credentials {
+            Some(credentials) => self.usable_proxies(&made, Some(credentials))?,
+            None => self.proxies(&made)?,
+        };
+        let access = VendorAccess { secrets: secrets.clone(), proxies };
+        let accepted = self.rehearsal(&loaded, made, None, access)?.configure().await?;
         draft.deployment = accepted.connection.deployment;
         draft.readable = accepted.connection.kinds;
         if let Some(key) = key {
-            self.vault().put(&key, &name, &secrets, &audience)?;
+            let mut sealed = if store { secrets } else { Secrets::new() };
+            sealed.extend(credentials.map(|credentials| (PROXY.to_owned(), credentials)));
+            self.vault().put(&key, &name, &sealed, &audience)?;
         }
         self.keep(&name, draft).await
     }
@@ -266,11 +276,14 @@ impl Tenant {
             allow_private_origins: draft.allow_private_origins.clone(),
             secret: None,
             store_secret: false,
+            proxy: None,
         };
         let (mut made, _) = candidate(loaded, setup)?;
         made.secrets = draft.secrets.clone();
+        made.proxy = draft.proxy.clone();
         let secrets: Secrets = self.secrets_from(&made, &made.secrets, None)?;
-        self.rehearsal(loaded, made, None, secrets)
+        let proxies = self.proxies(&made)?;
+        self.rehearsal(loaded, made, None, VendorAccess { secrets, proxies })
     }
 }
 

@@ -45,6 +45,7 @@ fn native(name: &InstanceName) -> NewInstance {
         settings: serde_json::Map::new(),
         egress: Default::default(),
         secrets: Default::default(),
+        proxy: None,
     }
 }
 

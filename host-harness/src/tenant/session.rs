@@ -8,9 +8,9 @@ use appsec_model::Connection;
 use super::Tenant;
 use crate::{
     error::Error,
-    host::{Channel, Loaded, Secrets},
+    host::{Channel, Loaded, Secrets, VendorAccess},
 };
-use appsec_grant::{Audience, BucketStore, InstanceName, Secret, SecretSource};
+use appsec_grant::{BucketStore, InstanceName, Secret, SecretSource};
 use appsec_ingest::{Caller, InstanceSync, Progress, SyncOptions, Vanishing};
 use appsec_sandbox::Grant;
 use appsec_store::{ConnectorSource, Instance, InstanceBucket, InstanceStatus, NewInstance, OnAbsence};
@@ -50,13 +50,13 @@ impl Tenant {
         &self,
         loaded: &Loaded,
         instance: Instance,
-        secrets: Secrets,
+        access: VendorAccess,
         bucket: Arc<dyn BucketStore>,
         progress: Progress,
         asked: &SyncOptions,
     ) -> Result<InstanceSync, Error> {
         require_accepted(&instance)?;
-        let Channel { throttle, grant } = self.host.channel(&self.id, &instance, secrets, bucket)?;
+        let Channel { throttle, grant } = self.host.channel(&self.id, &instance, access, bucket)?;
         let options = self.host.options();
         let on_absence = match asked.vanishing {
             Vanishing::AsSet => OnAbsence::Guard(instance.max_removal),
@@ -65,7 +65,7 @@ impl Tenant {
             Vanishing::Show => OnAbsence::Show,
         };
         Ok(InstanceSync {
-            store: self.store.ingest(),
+            store: self.store.clone(),
             connector: loaded.connector.clone(),
             grant,
             instance,
@@ -88,8 +88,8 @@ impl Tenant {
         progress: Progress,
         asked: &SyncOptions,
     ) -> Result<InstanceSync, Error> {
-        let bucket = self.bucket(&instance);
-        self.sync_over(loaded, instance, secrets, bucket, progress, asked)
+        let (bucket, proxies) = (self.bucket(&instance), self.proxies(&instance.made)?);
+        self.sync_over(loaded, instance, VendorAccess { secrets, proxies }, bucket, progress, asked)
     }
 
     fn bucket(&self, instance: &Instance) -> Arc<InstanceBucket> {
@@ -101,7 +101,8 @@ impl Tenant {
     pub async fn grant(&self, name: &InstanceName) -> Result<Grant, Error> {
         let instance = self.instance(name).await?;
         let secrets = self.secrets(&instance, None)?;
-        Ok(self.host.channel(&self.id, &instance, secrets, self.bucket(&instance))?.grant)
+        let access = VendorAccess { secrets, proxies: self.proxies(&instance.made)? };
+        Ok(self.host.channel(&self.id, &instance, access, self.bucket(&instance))?.grant)
     }
 
     /// Reads the secrets of an instance; one given by hand goes before those
@@ -118,7 +119,7 @@ impl Tenant {
         sources: &Sources,
         by_hand: Option<&SecretSource>,
     ) -> Result<Secrets, Error> {
-        let audience = Audience::of_origins(&made.egress);
+        let audience = made.audience();
         let mut known: Option<(&SecretSource, Secret)> = None;
         let mut secrets = Secrets::new();
         for (variable, source) in sources {

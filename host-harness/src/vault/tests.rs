@@ -31,7 +31,7 @@ fn usual() -> Audience {
 fn origins(origin: &str, addresses: Addresses) -> Audience {
     let mut policy = EgressPolicy::default();
     policy.grant(origin.parse().unwrap(), addresses);
-    Audience::of_origins(&policy)
+    Audience::of_instance(&policy, None)
 }
 
 fn entry(instance: &str, variable: &str) -> file::EntryName {

@@ -1,14 +1,16 @@
 //! Ratings of advisories that the operator gave, and what findings owe to them.
 
-use crate::{columns::json, database::FindingStore, error::Result, issues, ratings::find};
-use appsec_analysis::{Advisories, Advisory};
-use rusqlite::{TransactionBehavior, params};
+use appsec_insight::{Advisories, Advisory};
+use appsec_model::AdvisoryId;
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+
+use super::{FindingStore, Result, document, issues, json};
 
 impl FindingStore {
     /// Takes ratings over, beside what is known of the same numbers from earlier
     /// files; of the same rating the new one counts. Returns how many numbers
     /// are known now.
-    pub(crate) fn put_advisories(&mut self, advisories: &Advisories) -> Result<u64> {
+    pub fn put_advisories(&mut self, advisories: &Advisories) -> Result<u64> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         {
             let mut put = transaction.prepare_cached(
@@ -38,7 +40,7 @@ impl FindingStore {
     }
 
     /// Forgets all ratings.
-    pub(crate) fn clear_advisories(&mut self) -> Result<()> {
+    pub fn clear_advisories(&mut self) -> Result<()> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute("DELETE FROM advisories", [])?;
         issues::mark_changed_aliases(&transaction)?;
@@ -46,7 +48,25 @@ impl FindingStore {
     }
 
     /// What is known of an advisory by its number, in any spelling of case.
-    pub(crate) fn advisory(&self, id: &str) -> Result<Option<Advisory>> {
+    pub fn advisory(&self, id: &str) -> Result<Option<Advisory>> {
         find(&self.connection, id)
     }
+}
+
+/// What is known of the first of these advisories that anything is known of.
+pub(super) fn find_any(connection: &Connection, ids: &[AdvisoryId]) -> Result<Option<Advisory>> {
+    for id in ids {
+        if let Some(advisory) = find(connection, &id.id)? {
+            return Ok(Some(advisory));
+        }
+    }
+    Ok(None)
+}
+
+pub(super) fn find(connection: &Connection, id: &str) -> Result<Option<Advisory>> {
+    let found: Option<String> = connection
+        .prepare_cached("SELECT document FROM advisories WHERE advisory_id = ?1")?
+        .query_row([id.to_ascii_uppercase()], |row| row.get(0))
+        .optional()?;
+    found.map(|text| document("advisory", &text)).transpose()
 }

@@ -2,10 +2,7 @@
 
 use rusqlite::{Transaction, TransactionBehavior, params};
 
-use crate::{
-    database::{FindingStore, SharedStore},
-    error::Result,
-};
+use super::{FindingStore, Result, SharedStore};
 use appsec_grant::{BucketError, BucketStore, Changes, Values};
 
 impl FindingStore {

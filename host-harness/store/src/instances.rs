@@ -6,14 +6,8 @@ use appsec_model::{Connection, Timestamp};
 use rusqlite::{ErrorCode, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    bucket::change_bucket,
-    columns::{document, json},
-    database::FindingStore,
-    error::{Result, StoreError},
-    pages::Percent,
-};
-use appsec_grant::{Changes, EgressPolicy, InstanceName, SecretSource};
+use super::{FindingStore, Percent, Result, StoreError, bucket::change_bucket, document, json};
+use appsec_grant::{Audience, Changes, EgressPolicy, InstanceName, ProxySetting, SecretSource};
 
 /// Where the component of an instance comes from.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, schemars::JsonSchema)]
@@ -109,6 +103,20 @@ pub struct NewInstance {
     pub egress: EgressPolicy,
     /// Where its secrets are read from, by variable.
     pub secrets: BTreeMap<String, SecretSource>,
+    /// Its proxy; without a word that of the environment.
+    pub proxy: Option<ProxySetting>,
+}
+
+impl NewInstance {
+    /// Where its stored secrets may go.
+    pub fn audience(&self) -> Audience {
+        Audience::of_instance(&self.egress, self.proxy.as_ref())
+    }
+
+    /// Whether the credentials of its proxy are in the vault.
+    pub fn has_sealed_proxy(&self) -> bool {
+        matches!(self.proxy, Some(ProxySetting::Proxy { credentials: Some(SecretSource::Vault), .. }))
+    }
 }
 
 /// A connector set up for an account.
@@ -147,11 +155,11 @@ impl Instance {
 }
 
 const COLUMNS: &str = "id, name, connector_id, connector_version, connector_source, connector_sha256, settings, \
-                       egress, secrets, connection, status, status_detail, created_at, checked_at, paused_at, paused_reason, unaccepted, max_removal";
+                       egress, secrets, proxy, connection, status, status_detail, created_at, checked_at, paused_at, paused_reason, unaccepted, max_removal";
 
 impl FindingStore {
     /// Adds an instance and returns its row id.
-    pub(crate) fn add_instance(&mut self, new: &NewInstance, now: Timestamp) -> Result<i64> {
+    pub fn add_instance(&mut self, new: &NewInstance, now: Timestamp) -> Result<i64> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let sql = "SELECT EXISTS (SELECT 1 FROM onboarding WHERE name = ?1)";
         if transaction.query_row(sql, [new.name.as_str()], |row| row.get(0))? {
@@ -163,13 +171,13 @@ impl FindingStore {
     }
 
     /// Takes back an instance that has not brought anything yet.
-    pub(crate) fn withdraw_instance(&mut self, id: i64) -> Result<()> {
+    pub fn withdraw_instance(&mut self, id: i64) -> Result<()> {
         self.connection.execute("DELETE FROM instances WHERE id = ?1", [id])?;
         Ok(())
     }
 
     /// All instances, by name.
-    pub(crate) fn instances(&self) -> Result<Vec<Instance>> {
+    pub fn instances(&self) -> Result<Vec<Instance>> {
         let mut statement =
             self.connection.prepare_cached(&format!("SELECT {COLUMNS} FROM instances ORDER BY name"))?;
         let mut rows = statement.query([])?;
@@ -181,14 +189,14 @@ impl FindingStore {
     }
 
     /// The instance of a name.
-    pub(crate) fn instance(&self, name: &InstanceName) -> Result<Option<Instance>> {
+    pub fn instance(&self, name: &InstanceName) -> Result<Option<Instance>> {
         let sql = format!("SELECT {COLUMNS} FROM instances WHERE name = ?1");
         let mut statement = self.connection.prepare_cached(&sql)?;
         statement.query_row([name.as_str()], |row| Ok(instance(row))).optional()?.transpose()
     }
 
     /// Notes how a check or sync went.
-    pub(crate) fn set_instance_status(
+    pub fn set_instance_status(
         &mut self,
         id: i64,
         status: InstanceStatus,
@@ -209,7 +217,7 @@ impl FindingStore {
 impl FindingStore {
     /// Pauses an instance, or lets it go on. One that nobody has accepted yet
     /// stays so until it goes on.
-    pub(crate) fn set_paused(&mut self, id: i64, paused: Option<&Paused>) -> Result<()> {
+    pub fn set_paused(&mut self, id: i64, paused: Option<&Paused>) -> Result<()> {
         let (since, reason) = paused.map(|it| (it.since.as_micros(), it.reason.as_deref())).unzip();
         self.connection.execute(
             "UPDATE instances SET paused_at = ?2, paused_reason = ?3, unaccepted = unaccepted AND ?2 IS NOT NULL WHERE id = ?1",
@@ -219,7 +227,7 @@ impl FindingStore {
     }
 
     /// Holds an instance to another file of its connector.
-    pub(crate) fn accept_connector(&mut self, id: i64, sha256: &str) -> Result<()> {
+    pub fn accept_connector(&mut self, id: i64, sha256: &str) -> Result<()> {
         self.connection.execute("UPDATE instances SET connector_sha256 = ?2 WHERE id = ?1", params![id, sha256])?;
         Ok(())
     }
@@ -228,22 +236,17 @@ impl FindingStore {
     /// the one that it was. Under other settings or for another account
     /// (`anew`) a sync that was cut off is not gone on with, and the next one
     /// is a full one.
-    pub(crate) fn change_instance(
-        &mut self,
-        id: i64,
-        changed: &Accepted,
-        anew: Option<&str>,
-        now: Timestamp,
-    ) -> Result<()> {
+    pub fn change_instance(&mut self, id: i64, changed: &Accepted, anew: Option<&str>, now: Timestamp) -> Result<()> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let made = &changed.made;
         transaction.execute(
-            "UPDATE instances SET settings = ?2, egress = ?3, secrets = ?4 WHERE id = ?1",
+            "UPDATE instances SET settings = ?2, egress = ?3, secrets = ?4, proxy = ?5 WHERE id = ?1",
             params![
                 id,
                 json("settings", &made.settings)?,
                 json("egress", &made.egress)?,
-                json("secrets", &made.secrets)?
+                json("secrets", &made.secrets)?,
+                made.proxy.as_ref().map(|proxy| json("proxy", proxy)).transpose()?
             ],
         )?;
         accept(&transaction, id, changed, now)?;
@@ -296,7 +299,7 @@ pub(super) fn accept(transaction: &Transaction<'_>, id: i64, accepted: &Accepted
 pub(super) fn insert(connection: &rusqlite::Connection, new: &NewInstance, now: Timestamp) -> Result<i64> {
     let added = connection.execute(
         "INSERT INTO instances (name, connector_id, connector_version, connector_source, connector_sha256, settings, egress, \
-         secrets, status, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'never-checked', ?9)",
+         secrets, proxy, status, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'never-checked', ?10)",
         params![
             new.name.as_str(),
             new.connector_id,
@@ -306,6 +309,7 @@ pub(super) fn insert(connection: &rusqlite::Connection, new: &NewInstance, now: 
             json("settings", &new.settings)?,
             json("egress", &new.egress)?,
             json("secrets", &new.secrets)?,
+            new.proxy.as_ref().map(|proxy| json("proxy", proxy)).transpose()?,
             now.as_micros(),
         ],
     );
@@ -321,6 +325,7 @@ pub(super) fn insert(connection: &rusqlite::Connection, new: &NewInstance, now: 
 fn instance(row: &Row<'_>) -> Result<Instance> {
     let text = |column: &str| row.get::<_, String>(column);
     let connection: Option<String> = row.get("connection")?;
+    let proxy: Option<String> = row.get("proxy")?;
     Ok(Instance {
         id: row.get("id")?,
         made: NewInstance {
@@ -333,6 +338,7 @@ fn instance(row: &Row<'_>) -> Result<Instance> {
             settings: document("settings", &text("settings")?)?,
             egress: document("egress", &text("egress")?)?,
             secrets: document("secrets", &text("secrets")?)?,
+            proxy: proxy.map(|proxy| document("proxy", &proxy)).transpose()?,
         },
         connection: connection.map(|connection| document("connection", &connection)).transpose()?,
         status: InstanceStatus::named(&text("status")?),

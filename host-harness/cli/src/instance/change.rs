@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::{
     error::Failure,
+    proxy::ProxyArgs,
     secret::{SecretArgs, StoreArgs},
 };
 
@@ -55,6 +56,8 @@ pub struct SetArgs {
     /// Allow this origin at loopback and private addresses
     #[arg(long, value_name = "ORIGIN")]
     allow_private_origin: Vec<Origin>,
+    #[command(flatten)]
+    proxy: ProxyArgs,
     /// Allow settings that lead to another account at the vendor
     #[arg(long)]
     allow_account_change: bool,
@@ -71,6 +74,7 @@ impl SetArgs {
             kinds: self.kinds,
             allow_origins: self.allow_origin,
             allow_private_origins: self.allow_private_origin,
+            proxy: self.proxy.change()?,
             secret: self.secret.source()?,
             other_account: self.allow_account_change,
         };

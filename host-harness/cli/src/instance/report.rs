@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use appsec_model::{Access, Connection, Timestamp};
 use host_harness::{
-    AcceptedConnector, AutoMap, ConnectorSource, EgressPolicy, Instance, InstanceStatus, LastRun, MappingCounts, Tenant,
+    AcceptedConnector, AutoMap, ConnectorSource, EgressPolicy, Instance, InstanceStatus, LastRun, MappingCounts,
+    ProxyRoute, Tenant,
 };
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -16,8 +17,7 @@ use crate::{
 };
 
 /// Why an instance is paused that was restored.
-const UNACCEPTED: &str =
-    "restored from a backup, and nobody has accepted yet its origins, secrets and webhooks: harness instance resume";
+const UNACCEPTED: &str = "restored from a backup, and nobody has accepted yet its origins, secrets, proxy and webhooks: harness instance resume";
 
 /// An instance, as commands print it.
 #[derive(Serialize, schemars::JsonSchema)]
@@ -49,6 +49,8 @@ pub struct InstanceReport {
     origins: BTreeMap<String, String>,
     /// Where its secrets are read from, by variable.
     secrets: BTreeMap<String, String>,
+    /// The proxy for each origin, and where it was set.
+    proxies: Vec<ProxyRoute>,
     /// What the last good check learnt.
     connection: Option<Connection>,
     /// What becomes of new projects.
@@ -85,6 +87,7 @@ impl InstanceReport {
                 Ok((store.runs(Some(id), 1)?.pop(), store.auto_map(id)?, store.mapping_counts(Some(id))?))
             })
             .await?;
+        let proxies = tenant.proxy_routes(&instance.made);
         let made = instance.made;
         let (status, status_detail, paused_since) = match instance.paused {
             Some(paused) => {
@@ -106,6 +109,7 @@ impl InstanceReport {
             settings: made.settings,
             origins: origins(&made.egress),
             secrets: made.secrets.into_iter().map(|(variable, source)| (variable, source.to_string())).collect(),
+            proxies,
             connection: instance.connection,
             created_at: instance.created_at,
             checked_at: instance.checked_at,
@@ -189,6 +193,7 @@ pub fn show(output: Output, report: &InstanceReport) {
     table.add_row(["settings".into(), Cell::list(settings)]);
     let origins = report.origins.iter().map(|(origin, addresses)| format!("{origin} ({addresses} addresses)"));
     table.add_row(["origins".into(), Cell::list(origins)]);
+    table.add_row(["proxy".into(), Cell::list(crate::proxy::lines(&report.proxies))]);
     let secrets = report.secrets.iter().map(|(variable, source)| format!("{variable} from {source}"));
     table.add_row(["secrets".into(), Cell::list(secrets)]);
     let new = format!("new ones: {}", report.auto_map.as_str());

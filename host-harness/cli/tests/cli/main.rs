@@ -21,6 +21,7 @@ mod outputs;
 mod policies;
 mod printed;
 mod private;
+mod proxies;
 mod readme;
 mod restore;
 mod secrecy;

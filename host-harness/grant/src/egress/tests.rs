@@ -179,3 +179,26 @@ fn an_origin_has_one_spelling() {
         assert!(show(bad).is_err(), "{bad}");
     }
 }
+
+#[test]
+fn names_for_a_proxy_are_judged_like_addresses() {
+    let judged = |name: &str| {
+        let of = |addresses: Addresses| addresses.check_name(name).err().unwrap_or("public");
+        (of(Addresses::Public), of(Addresses::Private))
+    };
+    for name in ["localhost", "vendor.localhost"] {
+        assert_eq!(judged(name), ("a name of this machine", "public"), "{name}");
+    }
+    for name in ["vendor", "vendor.internal", "nas.local", "a.b.corp", "router.home.arpa", "vendor.lan"] {
+        assert_eq!(judged(name), ("a name of a private network", "public"), "{name}");
+    }
+    for name in ["metadata.google.internal", "metadata", "instance-data", "metadata.goog"] {
+        let refused = "a name of a cloud's metadata service";
+        assert_eq!(judged(name), (refused, refused), "{name}");
+    }
+    for name in
+        ["semgrep.dev", "internal.example", "localhost.example", "mylocal.example", "arpa.example", "notlocalhost.de"]
+    {
+        assert_eq!(judged(name), ("public", "public"), "{name}");
+    }
+}

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use appsec_model::Error as ContractError;
 
-use appsec_sandbox::{CallFailure, LimitHit};
+use appsec_sandbox::{CallFailure, LimitHit, ProxyProblem};
 
 /// How often and how long a failed call is made again.
 #[derive(Clone, Debug)]
@@ -51,6 +51,7 @@ impl RetryPolicy {
             CallFailure::Contract(ContractError::RateLimited { retry_after_ms }) => *retry_after_ms,
             CallFailure::Contract(ContractError::Unavailable { retry_after_ms, .. }) => *retry_after_ms,
             CallFailure::Limit(LimitHit::Wall(_)) => None,
+            CallFailure::Proxy(failure) if failure.problem == ProxyProblem::Unavailable => None,
             _ => return Decision::Final,
         };
         if tries >= self.tries {

@@ -25,11 +25,11 @@ use wasmtime_wasi_http::{
 use crate::{
     capability::{
         mask::Mask,
-        transport::{Transport, coding, describe, prohibition},
+        transport::{ProxyFailure, RequestError, Transport, coding, describe, prohibition},
     },
     limits::Limits,
 };
-use appsec_grant::{EgressPolicy, Refusal, Secret};
+use appsec_grant::{EgressPolicy, Proxies, Refusal, Secret};
 
 /// What an instance may do over HTTP.
 #[derive(Clone)]
@@ -38,6 +38,8 @@ pub struct HttpGrant {
     pub policy: Arc<EgressPolicy>,
     /// Its connections.
     pub transport: Arc<Transport>,
+    /// The proxies that they go through.
+    pub proxies: Arc<Proxies>,
     /// Its secrets.
     pub secrets: Vec<GrantedSecret>,
 }
@@ -76,6 +78,8 @@ pub struct HttpUsage {
     pub oversized: AtomicBool,
     /// How an answer was encoded that was refused because of it.
     pub encoded: OnceLock<String>,
+    /// How a proxy failed. The guest learns only that the vendor is not reached.
+    pub proxy: OnceLock<ProxyFailure>,
     /// The first request that was refused.
     pub refusal: Mutex<Option<Refused>>,
 }
@@ -134,6 +138,7 @@ impl HttpHooks {
         let grant = self.grant.as_ref().ok_or_else(|| Denied::Rule("this call has no network".to_owned()))?;
         let (mut parts, body) = request.into_parts();
         let (origin, addresses) = grant.policy.check(&parts.uri.to_string())?;
+        let client = grant.transport.client(&origin, addresses, &grant.proxies)?;
         if matches!(parts.method, Method::CONNECT | Method::TRACE) {
             return Err(Denied::Rule(format!("the method {} is not allowed", parts.method)));
         }
@@ -164,8 +169,8 @@ impl HttpHooks {
         let (limit, usage) = (self.limits.request_bytes, self.usage.clone());
         let body = Limited::new(body, usize::try_from(limit).unwrap_or(usize::MAX));
         let body = body.map_err(move |error| too_much(error, limit, &usage)).boxed_unsync();
-        let client = grant.transport.client(&origin, addresses);
-        let mask = Mask::new(grant.secrets.iter().map(|granted| granted.secret.clone()));
+        let secrets = grant.secrets.iter().map(|granted| &granted.secret);
+        let mask = Mask::new(secrets.chain(client.proxy_credentials()).cloned());
         Ok(Prepared { client, request: Request::from_parts(parts, body), mask })
     }
 }
@@ -199,7 +204,7 @@ enum Denied {
 impl From<&Denied> for HttpError {
     fn from(denied: &Denied) -> Self {
         match denied {
-            Denied::Egress(Refusal::Address { .. }) => Self::DestinationIpProhibited,
+            Denied::Egress(Refusal::Address { .. } | Refusal::Name { .. }) => Self::DestinationIpProhibited,
             Denied::Egress(_) | Denied::Rule(_) => Self::HttpRequestDenied,
         }
     }
@@ -297,6 +302,9 @@ async fn send(
         Ok(Err(error)) => {
             if let Some(prohibition) = prohibition(&error) {
                 usage.refuse(&prohibition, false);
+            }
+            if let RequestError::Proxy(failure) = &error {
+                usage.proxy.get_or_init(|| failure.clone());
             }
             let described = describe(&error);
             tracing::debug!(request = shown, error = &error as &dyn std::error::Error, "request failed");
@@ -494,8 +502,10 @@ mod tests {
         let (limits, mut policy) = (Limits::default(), EgressPolicy::default());
         policy.grant(server.origin.parse().unwrap(), Addresses::Private);
         let transport = Arc::new(Transport::new(tls_config().unwrap(), &limits));
-        let hooks =
-            HttpHooks::new(Some(HttpGrant { policy: Arc::new(policy), transport, secrets: vec![granted()] }), &limits);
+        let hooks = HttpHooks::new(
+            Some(HttpGrant { policy: Arc::new(policy), transport, proxies: Arc::default(), secrets: vec![granted()] }),
+            &limits,
+        );
         let sent = async || {
             let body = Empty::<Bytes>::new().map_err(|never| match never {}).boxed_unsync();
             // What the guest asks for makes no difference.

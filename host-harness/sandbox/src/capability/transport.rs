@@ -1,6 +1,9 @@
 //! Connections to vendors: pooled per instance and origin, TLS by rustls, and
 //! every address checked when its name resolves, so that what is checked is
-//! what is connected to.
+//! what is connected to. Where the operator has set a proxy, it is the proxy's
+//! address that is checked, and the proxy that resolves the vendor's name.
+
+mod route;
 
 use std::{
     collections::HashMap,
@@ -15,7 +18,8 @@ use std::{
     vec,
 };
 
-use http::{HeaderMap, header};
+use http::{HeaderMap, Request, Response, StatusCode, header};
+use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{
@@ -27,8 +31,10 @@ use hyper_util::{
 use tower_service::Service;
 use wasmtime_wasi_http::{Error as HttpError, WasiBody};
 
+pub use self::route::{ProxyFailure, ProxyProblem};
+use self::route::{Route, Through};
 use crate::{limits::Limits, output::clean};
-use appsec_grant::{Addresses, Origin, with_causes};
+use appsec_grant::{Addresses, Origin, Proxies, Proxy, Refusal, Scheme, Secret, with_causes};
 
 /// A connection nobody used for that long is closed.
 const IDLE_TIME: Duration = Duration::from_secs(30);
@@ -37,7 +43,56 @@ const IDLE_TIME: Duration = Duration::from_secs(30);
 const IDLE_CONNECTIONS: usize = 8;
 
 /// A client of one origin.
-pub type Client = legacy::Client<HttpsConnector<HttpConnector<CheckedResolver>>, WasiBody>;
+#[derive(Clone)]
+pub struct Client {
+    inner: legacy::Client<HttpsConnector<Route>, WasiBody>,
+    through: Option<Arc<Through>>,
+}
+
+/// Why a request has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum RequestError {
+    /// The connection or the exchange failed.
+    #[error(transparent)]
+    Failed(#[from] legacy::Error),
+    /// The proxy on the way failed, or refused.
+    #[error(transparent)]
+    Proxy(#[from] ProxyFailure),
+}
+
+impl Client {
+    /// Sends a request, through the proxy of its origin where there is one.
+    pub async fn request(&self, mut request: Request<WasiBody>) -> Result<Response<Incoming>, RequestError> {
+        let Some(through) = &self.through else { return Ok(self.inner.request(request).await?) };
+        let target = request.uri().authority().map(ToString::to_string).unwrap_or_default();
+        // Over a tunnel only the request for the tunnel says who asks.
+        if request.uri().scheme_str() == Some(Scheme::Http.as_str())
+            && let Some(authorization) = through.authorization()
+        {
+            request.headers_mut().insert(header::PROXY_AUTHORIZATION, authorization);
+        }
+        match self.inner.request(request).await {
+            // A vendor has no such status.
+            Ok(response) if response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+                Err(through.refusal(response.status(), &target).into())
+            }
+            Ok(response) => Ok(response),
+            Err(error) => Err(match (find::<ProxyFailure>(&error), find::<rustls::Error>(&error)) {
+                (Some(failure), _) => failure.clone().into(),
+                (None, Some(tls)) => {
+                    let what = format!("does not lead to {target} over TLS: {tls}");
+                    through.failed(ProxyProblem::Protocol, what).into()
+                }
+                (None, None) => error.into(),
+            }),
+        }
+    }
+
+    /// What the proxy is told about who asks: it must not be seen in an answer.
+    pub fn proxy_credentials(&self) -> Option<&Secret> {
+        self.through.as_ref()?.proxy.credentials()
+    }
+}
 
 /// The connections of one instance. Never shared between instances: what one
 /// may reach says nothing about another.
@@ -45,7 +100,8 @@ pub struct Transport {
     tls: Arc<rustls::ClientConfig>,
     connect_time: Duration,
     header_bytes: usize,
-    clients: Mutex<HashMap<(Origin, bool), Client>>,
+    /// By origin, and whether private addresses are granted.
+    clients: Mutex<HashMap<(Origin, bool), (Option<Proxy>, Client)>>,
 }
 
 impl Transport {
@@ -59,34 +115,57 @@ impl Transport {
         }
     }
 
-    /// The client of an origin.
-    pub fn client(&self, origin: &Origin, addresses: Addresses) -> Client {
+    /// The client of an origin. One that has a proxy is judged by its name: the
+    /// proxy looks it up.
+    pub fn client(&self, origin: &Origin, addresses: Addresses, proxies: &Proxies) -> Result<Client, Refusal> {
+        let proxy = proxies.of(origin)?;
+        if proxy.is_some() && origin.address().is_none() {
+            let refused = |reason| Refusal::Name { origin: origin.clone(), reason };
+            addresses.check_name(origin.host()).map_err(refused)?;
+        }
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (origin.clone(), addresses == Addresses::Private);
-        clients.entry(key).or_insert_with(|| self.connect(addresses)).clone()
+        if let Some((known, client)) = clients.get(&key)
+            && known.as_ref() == proxy
+        {
+            return Ok(client.clone());
+        }
+        let client = self.connect_by(CheckedResolver { addresses, lookup: system }, proxy);
+        clients.insert(key, (proxy.cloned(), client.clone()));
+        Ok(client)
     }
 
-    fn connect(&self, addresses: Addresses) -> Client {
-        self.connect_by(CheckedResolver { addresses, lookup: system })
-    }
-
-    fn connect_by(&self, resolver: CheckedResolver) -> Client {
-        let mut tcp = HttpConnector::new_with_resolver(resolver);
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        tcp.set_connect_timeout(Some(self.connect_time));
-        let connector = HttpsConnectorBuilder::new()
-            .with_tls_config((*self.tls).clone())
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(tcp);
-        legacy::Client::builder(TokioExecutor::new())
+    fn connect_by(&self, resolver: CheckedResolver, proxy: Option<&Proxy>) -> Client {
+        let tcp = |resolver| {
+            let mut tcp = HttpConnector::new_with_resolver(resolver);
+            tcp.enforce_http(false);
+            tcp.set_nodelay(true);
+            tcp.set_connect_timeout(Some(self.connect_time));
+            tcp
+        };
+        let through = proxy.map(|proxy| {
+            // Who names a proxy grants its address.
+            let resolver = CheckedResolver { addresses: Addresses::Private, ..resolver };
+            let (proxy, time, header_bytes) = (proxy.clone(), self.connect_time, self.header_bytes);
+            Arc::new(Through { connector: self.with_tls(tcp(resolver)), proxy, time, header_bytes })
+        });
+        let route = through.clone().map_or_else(|| Route::Direct(tcp(resolver)), Route::Proxy);
+        let inner = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_TIME)
             .pool_max_idle_per_host(IDLE_CONNECTIONS)
             // hyper refuses less than 8 KiB.
             .http1_max_buf_size(self.header_bytes.max(8 << 10))
-            .build(connector)
+            .build(self.with_tls(route));
+        Client { inner, through }
+    }
+
+    fn with_tls<T>(&self, connector: T) -> HttpsConnector<T> {
+        HttpsConnectorBuilder::new()
+            .with_tls_config((*self.tls).clone())
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(connector)
     }
 }
 
@@ -192,12 +271,16 @@ pub fn coding(headers: &HeaderMap) -> Option<String> {
 
 /// Why the addresses of a name may not be connected to, if that is what made a
 /// request fail.
-pub fn prohibition(error: &legacy::Error) -> Option<String> {
+pub fn prohibition(error: &RequestError) -> Option<String> {
     find::<Prohibited>(error).map(ToString::to_string)
 }
 
 /// What a failed request was, in the words of `wasi:http`.
-pub fn describe(error: &legacy::Error) -> HttpError {
+pub fn describe(error: &RequestError) -> HttpError {
+    let error = match error {
+        RequestError::Failed(error) => error,
+        RequestError::Proxy(_) => return HttpError::DestinationUnavailable,
+    };
     if let Some(prohibited) = find::<Prohibited>(error) {
         tracing::warn!(%prohibited, "egress refused");
         return HttpError::DestinationIpProhibited;

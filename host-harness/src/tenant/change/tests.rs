@@ -43,6 +43,7 @@ fn made() -> NewInstance {
         settings: Map::from_iter([("size".to_owned(), json!(7))]),
         egress,
         secrets: Default::default(),
+        proxy: None,
     }
 }
 

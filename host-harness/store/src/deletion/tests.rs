@@ -3,8 +3,8 @@ use serde_json::json;
 
 use super::{TABLES, TablePlan, tables};
 use crate::{
+    ConnectorSource, NewInstance,
     fixture::{Desk, at, finding, project, record},
-    instances::{ConnectorSource, NewInstance},
 };
 
 /// Findings of `code`, and one of a second instance that has the same project.
@@ -22,6 +22,7 @@ fn two_instances() -> (Desk, i64, i64) {
         settings: serde_json::Map::new(),
         egress: Default::default(),
         secrets: Default::default(),
+        proxy: None,
     };
     desk.instance_id = desk.store.with(|store| store.add_instance(&other, at(7))).unwrap();
     desk.list(&[project("7", "acme/app", "main")], 7);

@@ -13,16 +13,12 @@ use super::{
     vanish::{Revived, Unseen, revive, vanish_unseen},
 };
 use crate::{
-    assess,
-    columns::json,
-    compiled::Compiled,
+    FetchStats, FindingStore, Result, StoreError, assess,
     compress::Decoder,
-    database::FindingStore,
-    derive::derive_new,
-    error::{Result, StoreError},
-    runs::FetchStats,
+    derive::{RulesById, derive_new},
+    json,
+    policies::Compiled,
     seen,
-    subject::RulesById,
 };
 
 /// Rules that a transaction remembers to have written; with more it starts anew.
@@ -31,7 +27,7 @@ const RULES_KNOWN: usize = 2_000;
 impl FindingStore {
     /// Takes a page in: records, findings, packages, what is derived from new
     /// findings, diagnostics, counts and cursor, all or nothing.
-    pub(crate) fn commit_page(&mut self, page: &PageCommit, projects: &ProjectIndex) -> Result<PageCounts> {
+    pub fn commit_page(&mut self, page: &PageCommit, projects: &ProjectIndex) -> Result<PageCounts> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut rules = RulesById::default();
         let outcome = take_page(&transaction, &self.decoder, &self.compiled, page, projects, &mut rules)?;
@@ -42,9 +38,9 @@ impl FindingStore {
     /// [`commit_page`](Self::commit_page) for pages as they come, in one
     /// transaction: they touch the same parts of the indexes, which are then
     /// written once. Each page is let go of when it is taken in.
-    pub(crate) fn commit_pages(
+    pub fn commit_pages(
         &mut self,
-        pages: &mut dyn Iterator<Item = (PageCommit, Arc<ProjectIndex>)>,
+        pages: impl Iterator<Item = (PageCommit, Arc<ProjectIndex>)>,
     ) -> Result<Vec<PageCounts>> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut rules = RulesById::default();

@@ -7,9 +7,8 @@ use appsec_model::{Kind, Normalized};
 
 use super::Classified;
 use crate::{
-    compress::{Codec, CodecKey, codec},
-    database::SharedStore,
-    error::{Result, StoreError},
+    Result, SharedStore, StoreError,
+    compress::{Codec, CodecKey},
 };
 
 /// The contents of a page's records that are new or changed, compressed.
@@ -35,7 +34,7 @@ impl SharedStore {
     /// Makes the contents of a page ready. `kind` is that of the read. The
     /// store itself is used only for the first page of a kind and origin, whose
     /// records become the samples of the compression.
-    pub(crate) fn contents(
+    pub fn contents(
         &self,
         instance_id: i64,
         origin: &str,
@@ -65,8 +64,7 @@ impl SharedStore {
         let codec = match self.known_codec(&key) {
             Some(codec) => codec,
             None => {
-                let codec =
-                    self.with(|store| codec(&store.connection, &key, drafts.iter().map(|it| it.content.as_slice())))?;
+                let codec = self.with(|store| store.codec(&key, drafts.iter().map(|it| it.content.as_slice())))?;
                 self.know_codec(key, &codec);
                 codec
             }

@@ -22,6 +22,7 @@ CREATE TABLE instances (
     settings            TEXT NOT NULL, -- JSON, as the operator gave them
     egress              TEXT NOT NULL, -- JSON: granted origins
     secrets             TEXT NOT NULL, -- JSON: where secrets are read from, never a secret
+    proxy               TEXT,          -- JSON: its own proxy, or none at all; otherwise that of the environment
     connection          TEXT,          -- JSON: what the last good check learnt
     status              TEXT NOT NULL, -- connected, unauthorized, degraded, never-checked
     status_detail       TEXT,

@@ -4,9 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Cursor, Sort, TotalIs, Way, count_sql, page_sql};
 use crate::{
-    ACTIVE,
-    database::FindingStore,
-    filter::{Filter, Period, ProjectFilter},
+    ACTIVE, Filter, FindingStore, Period, ProjectFilter,
     fixture::{Desk, at, finding, project, record},
 };
 

@@ -1,3 +1,5 @@
+mod proxy;
+
 use std::{
     io::{self, Read, Write},
     net::{SocketAddr, TcpListener},
@@ -16,8 +18,11 @@ use rustls::{
 };
 use tokio::{io::AsyncReadExt, io::AsyncWriteExt, net::TcpSocket};
 
-use super::{Addresses, CheckedResolver, Client, Transport, describe, permitted, prohibition, tls_config};
+use super::{
+    Addresses, CheckedResolver, Client, RequestError, Transport, describe, permitted, prohibition, tls_config,
+};
 use crate::limits::Limits;
+use appsec_grant::Proxies;
 
 fn at(address: &str) -> SocketAddr {
     SocketAddr::new(address.parse().unwrap(), 0)
@@ -80,7 +85,7 @@ fn transport(limits: &Limits) -> Transport {
     Transport::new(tls_config().unwrap(), limits)
 }
 
-async fn get(client: &Client, url: &str) -> Result<u16, super::legacy::Error> {
+async fn get(client: &Client, url: &str) -> Result<u16, RequestError> {
     let body = Empty::<Bytes>::new().map_err(|never| match never {}).boxed_unsync();
     let request = http::Request::get(url).body(body).unwrap();
     client.request(request).await.map(|response| response.status().as_u16())
@@ -114,7 +119,8 @@ async fn a_name_that_changes_its_answer_is_checked_at_each_connection() {
         found
     };
     let url = format!("http://rebind.example:{}/", server().await);
-    let client = transport(&Limits::default()).connect_by(CheckedResolver { addresses: Addresses::Private, lookup });
+    let client =
+        transport(&Limits::default()).connect_by(CheckedResolver { addresses: Addresses::Private, lookup }, None);
     assert_eq!(get(&client, &url).await.unwrap(), 204);
     assert_eq!(LOOKUPS.load(Ordering::SeqCst), 1, "a second look may see another address");
     let error = get(&client, &url).await.unwrap_err();
@@ -135,7 +141,8 @@ async fn a_name_of_this_machine_is_not_connected_to_without_a_word_of_the_operat
         found
     };
     let url = format!("http://inside.example:{}/", server().await);
-    let client = transport(&Limits::default()).connect_by(CheckedResolver { addresses: Addresses::Public, lookup });
+    let client =
+        transport(&Limits::default()).connect_by(CheckedResolver { addresses: Addresses::Public, lookup }, None);
     let error = get(&client, &url).await.unwrap_err();
     insta::assert_snapshot!(prohibition(&error).unwrap(), @"inside.example is at 10.0.0.1, which is an address of a private network");
     assert_eq!(ASKED.load(Ordering::SeqCst), 1);
@@ -169,6 +176,15 @@ fn tls_server(name: &str) -> (u16, CertificateDer<'static>, Arc<AtomicUsize>) {
     (port, cert.der().clone(), received)
 }
 
+/// Trusts this certificate and no other one.
+fn trusting(certificate: &CertificateDer<'static>) -> Arc<rustls::ClientConfig> {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(certificate.clone()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    Arc::new(config.unwrap().with_root_certificates(roots).with_no_client_auth())
+}
+
 #[tokio::test]
 async fn a_vendor_is_believed_only_with_a_trusted_certificate_of_its_name() {
     let here: super::Lookup = |_| {
@@ -179,23 +195,16 @@ async fn a_vendor_is_believed_only_with_a_trusted_certificate_of_its_name() {
     let (port, certificate, received) = tls_server("vendor.example");
     let ask = async |tls: Arc<rustls::ClientConfig>, host: &str| {
         let resolver = CheckedResolver { addresses: Addresses::Private, lookup: here };
-        let client = Transport::new(tls, &Limits::default()).connect_by(resolver);
+        let client = Transport::new(tls, &Limits::default()).connect_by(resolver, None);
         let url = format!("https://{host}:{port}/");
         let answer = tokio::time::timeout(Duration::from_secs(60), get(&client, &url)).await.unwrap();
         answer.map_err(|error| format!("{:?}", describe(&error)))
     };
-    let trusting = || {
-        let mut roots = rustls::RootCertStore::empty();
-        roots.add(certificate.clone()).unwrap();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-        Arc::new(config.unwrap().with_root_certificates(roots).with_no_client_auth())
-    };
     let refused = Err("TlsCertificateError".to_owned());
     assert_eq!(ask(tls_config().unwrap(), "vendor.example").await, refused, "nobody has signed it");
-    assert_eq!(ask(trusting(), "other.example").await, refused, "it is of another name");
+    assert_eq!(ask(trusting(&certificate), "other.example").await, refused, "it is of another name");
     assert_eq!(received.load(Ordering::SeqCst), 0, "a request, and so a token, went out");
-    assert_eq!(ask(trusting(), "vendor.example").await, Ok(204));
+    assert_eq!(ask(trusting(&certificate), "vendor.example").await, Ok(204));
     assert_ne!(received.load(Ordering::SeqCst), 0);
 }
 
@@ -213,7 +222,7 @@ async fn an_answer_has_only_so_many_bytes_of_headers() {
             let _ = stream.write_all(head.as_bytes());
         }
     });
-    let client = transport(&limits).client(&url.parse().unwrap(), Addresses::Private);
+    let client = transport(&limits).client(&url.parse().unwrap(), Addresses::Private, &Proxies::default()).unwrap();
     let answer = tokio::time::timeout(Duration::from_secs(60), get(&client, &url)).await.unwrap();
     assert_eq!(format!("{:?}", describe(&answer.unwrap_err())), "HttpResponseHeaderSectionSize(None)");
     assert_eq!(get(&client, &url).await.unwrap(), 204);
@@ -234,7 +243,8 @@ async fn a_connection_that_does_not_open_is_waited_for_only_so_long() {
         assert!(waiting.len() < 100, "the queue does not fill");
     }
     let limits = Limits { connect_time: Duration::from_millis(200), ..Limits::default() };
-    let client = Arc::new(transport(&limits)).client(&format!("http://{address}").parse().unwrap(), Addresses::Private);
+    let origin = format!("http://{address}").parse().unwrap();
+    let client = transport(&limits).client(&origin, Addresses::Private, &Proxies::default()).unwrap();
     let url = format!("http://{address}/");
     let outcome = tokio::time::timeout(Duration::from_secs(20), get(&client, &url)).await;
     let error = outcome.expect("the host waits on").unwrap_err();
