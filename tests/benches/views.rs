@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use appsec_model::Severity;
 use host_harness::{
     ACTIVE, CoverageOptions, DashboardFilter, Filter, FindingStore, IssueFilter, PackageFilter, Period, ProjectFilter,
-    Sort,
+    QueryStore, Sort,
 };
 use serde_json::json;
 use tests::{Env, settings};
@@ -50,8 +50,8 @@ fn main() {
     });
     let path = env.data_dir().join("tenants/acme/store.sqlite3");
     let now = env.harness.now();
-    let show = |what: &str, read: &dyn Fn(&FindingStore)| {
-        let time = |store: &FindingStore| {
+    let show = |what: &str, read: &dyn Fn(&dyn QueryStore)| {
+        let time = |store: &dyn QueryStore| {
             let started = Instant::now();
             read(store);
             started.elapsed()

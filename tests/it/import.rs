@@ -179,7 +179,7 @@ async fn a_moved_line_is_a_change_of_the_same_finding() {
     let sql = content.findings.iter().find(|it| it["rule_id"] == "rules.sql").unwrap();
     assert_eq!(sql["start_line"], 15);
     let id = sql["id"].as_str().unwrap().parse().unwrap();
-    let detail = tenant.store().with(|store| store.finding(id, false)).unwrap().unwrap();
+    let detail = tenant.store().run_now(|store| store.finding(id, false)).unwrap().unwrap();
     let told: Vec<_> =
         detail.history.iter().map(|it| (it.field.as_str(), it.before.as_deref(), it.after.as_deref())).collect();
     assert_eq!(told, [("start_line", Some("10"), Some("15"))]);

@@ -65,7 +65,7 @@ async fn both_versions_and_both_formats_bring_the_same_findings_wherever_lines_a
 }
 
 fn has_moved(tenant: &Tenant, id: FindingId) -> bool {
-    let detail = tenant.store().with(|store| store.finding(id, false)).unwrap().unwrap();
+    let detail = tenant.store().run_now(|store| store.finding(id, false)).unwrap().unwrap();
     detail.history.iter().any(|change| change.field == "start_line")
 }
 

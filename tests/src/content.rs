@@ -64,7 +64,7 @@ impl Content {
 /// shown in the order of arrival; here it is in the order of ids.
 pub fn findings(tenant: &Tenant) -> Vec<FindingRow> {
     let filter = Filter { limit: u32::MAX, ..Filter::default() };
-    let mut rows = tenant.store().with(|store| store.findings(&filter)).unwrap().0;
+    let mut rows = tenant.store().run_now(|store| store.findings(&filter)).unwrap().0;
     rows.sort_by_key(|row| (std::cmp::Reverse(row.priority), row.id));
     rows
 }
@@ -72,7 +72,7 @@ pub fn findings(tenant: &Tenant) -> Vec<FindingRow> {
 /// Everything that a tenant's store says.
 pub fn content(tenant: &Tenant) -> Content {
     let rows = findings(tenant);
-    tenant.store().with(|store| {
+    tenant.store().run_now(|store| {
         let mut history = BTreeMap::new();
         let findings = rows.iter().map(|row| {
             let mut detail = json!(store.finding(row.id, true).unwrap().unwrap());

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use appsec_insight::{Advisories, Advisory};
+use appsec_analysis::{Advisories, Advisory};
 use serde::Serialize;
 
 use super::{

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use appsec_insight::Edition;
+use appsec_analysis::Edition;
 use appsec_model::{Severity, Timestamp};
 use host_harness::{
     Code, Filter, InstanceName, IssueDetail, IssueFilter, IssueId, IssueRow, IssueSort, Period, ProjectFilter,

@@ -5,7 +5,7 @@ use std::{
     process::ExitCode,
 };
 
-use appsec_insight::{
+use appsec_analysis::{
     Problem,
     repository::{Provider, Repository, RepositoryList},
 };

@@ -46,7 +46,7 @@ fn schemas() -> Vec<(&'static str, Schema)> {
     vec![
         ("advisories-clear", schema_for!(AdvisoryImport)),
         ("advisories-import", schema_for!(AdvisoryImport)),
-        ("advisories-show", schema_for!(appsec_insight::Advisory)),
+        ("advisories-show", schema_for!(appsec_analysis::Advisory)),
         ("backup", schema_for!(host_harness::Backup)),
         ("coverage", schema_for!(Coverage)),
         ("daemon", schema_for!(Event)),

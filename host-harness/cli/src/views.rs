@@ -5,7 +5,7 @@ mod columns;
 
 use std::process::ExitCode;
 
-use appsec_insight::Edition;
+use appsec_analysis::Edition;
 use appsec_model::{Severity, Timestamp};
 use host_harness::{
     ACTIVE, Cursor, Filter, FindingPage, FindingRow, InstanceName, Period, ProjectFilter, Sort, Tenant, Total,

@@ -26,7 +26,7 @@ use self::{
 use crate::error::Error;
 use appsec_grant::Code;
 use appsec_sandbox::{Connector, FileReading};
-use appsec_store::{Cause, FetchState, FetchStats, ImportSource, Instance, Run, RunState, SharedStore};
+use appsec_store::{Cause, FetchState, FetchStats, ImportSource, IngestHandle, Instance, Run, RunState};
 
 /// What to take from a file, and what is known of it.
 #[derive(Clone, Debug, Default)]
@@ -185,7 +185,7 @@ impl ImportError {
 
 /// Everything that an import works with.
 pub struct Import {
-    pub store: SharedStore,
+    pub store: IngestHandle,
     pub instance_path: String,
     pub instance: Instance,
     pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::error::Error;
 use crate::sync::normalize_records;
 use appsec_sandbox::Connector;
-use appsec_store::{ConnectorSource, FetchStats, Instance, Renormalized, Run, RunState, SharedStore, StoredRecord};
+use appsec_store::{ConnectorSource, FetchStats, IngestHandle, Instance, Renormalized, Run, RunState, StoredRecord};
 
 /// Records of one step, and so of one transaction.
 const BATCH_RECORDS: u32 = 500;
@@ -86,7 +86,7 @@ pub type RenormalizeProgress = Arc<dyn Fn(u64) + Send + Sync>;
 
 /// Everything that it works with.
 pub struct Renormalize {
-    pub store: SharedStore,
+    pub store: IngestHandle,
     pub connector: Connector,
     pub connector_version: String,
     pub instance_path: String,

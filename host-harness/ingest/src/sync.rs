@@ -34,7 +34,7 @@ use crate::error::Error;
 use appsec_grant::Code;
 use appsec_sandbox::{CallFailure, Connector, Grant};
 use appsec_store::{
-    Cause, Fetch, FetchState, Instance, InstanceStatus, OnAbsence, Percent, Run, RunMode, RunState, SharedStore,
+    Cause, Fetch, FetchState, IngestHandle, Instance, InstanceStatus, OnAbsence, Percent, Run, RunMode, RunState,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -129,7 +129,7 @@ pub type Progress = Arc<dyn Fn(SyncEvent) + Send + Sync>;
 
 /// Everything that a sync works with.
 pub struct InstanceSync {
-    pub store: SharedStore,
+    pub store: IngestHandle,
     pub connector: Connector,
     pub instance: Instance,
     pub grant: Grant,

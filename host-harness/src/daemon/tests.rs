@@ -126,7 +126,7 @@ impl Desk {
 }
 
 fn runs(tenant: &Tenant) -> Vec<Run> {
-    let mut runs = tenant.store().with(|store| store.runs(None, 99)).unwrap();
+    let mut runs = tenant.store().run_now(|store| store.runs(None, 99)).unwrap();
     runs.reverse();
     runs
 }
@@ -138,7 +138,7 @@ async fn work(tenant: &Tenant) -> InstanceWork {
 fn count(tenant: &Tenant, status: &str) -> u64 {
     let filter =
         appsec_store::Filter { statuses: vec![status.to_owned()], limit: 1, ..appsec_store::Filter::default() };
-    tenant.store().with(|store| store.findings(&filter)).unwrap().1
+    tenant.store().run_now(|store| store.findings(&filter)).unwrap().1
 }
 
 #[tokio::test]
@@ -234,14 +234,14 @@ async fn a_vendor_that_shows_less_is_asked_about_before_anything_is_marked() {
     let refused = runs(&tenant).pop().unwrap();
     assert_eq!(refused.state, RunState::Partial);
     assert!(refused.message.as_ref().unwrap().starts_with("nothing was marked as vanished"), "{refused:?}");
-    let projects = tenant.store().with(|store| store.run_projects(&refused)).unwrap();
+    let projects = tenant.store().run_now(|store| store.run_projects(&refused)).unwrap();
     let marked: u64 = projects.iter().map(|it| it.open_vanished).sum();
     assert!(marked * 10 <= open * 4, "{marked} of {open} are marked");
     let now = work(&tenant).await;
     assert!(now.waiting.unwrap().contains("nothing was marked as vanished"));
     assert_eq!(now.failures, 0, "it is no failure that is tried again and again");
 
-    let (listed, total) = tenant.store().with(|store| store.vanishing(refused.id, 9)).unwrap();
+    let (listed, total) = tenant.store().run_now(|store| store.vanishing(refused.id, 9)).unwrap();
     assert!(listed.len() == 9 && total > 50, "{total}");
     let options = SyncOptions { full: true, vanishing: Vanishing::Allow, ..SyncOptions::default() };
     let allowed = tenant.sync(&"code".parse().unwrap(), None, options, Arc::new(|_| ())).await.unwrap();
@@ -422,9 +422,9 @@ async fn who_ended_in_the_middle_is_told_from_who_is_at_work_and_taken_over() {
     let row = tenant
         .lease(&instance, "sync")
         .await
-        .map(|_lease| tenant.store().with(|store| store.lease(instance.id)).unwrap().unwrap());
+        .map(|_lease| tenant.store().run_now(|store| store.lease(instance.id)).unwrap().unwrap());
     let row = row.unwrap();
-    tenant.store().with(|store| store.take_lease(instance.id, &row)).unwrap();
+    tenant.store().run_now(|store| store.take_lease(instance.id, &row)).unwrap();
     assert!(!work(&tenant).await.running.unwrap().alive);
     let lease = tenant.lease(&instance, "sync").await.unwrap();
     assert!(work(&tenant).await.running.unwrap().alive);

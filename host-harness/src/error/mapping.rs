@@ -1,7 +1,7 @@
 //! Why repositories or mappings are not what was asked for.
 
+use appsec_analysis::repository::RepositoryError;
 use appsec_grant::Code;
-use appsec_insight::repository::RepositoryError;
 
 /// Why repositories or mappings are not what was asked for.
 #[derive(Debug, thiserror::Error)]

@@ -29,7 +29,7 @@ use appsec_grant::{
     Addresses, EgressPolicy, ProxySetting, SecretError, SecretSource, TenantId,
     files::{create_new_dir, create_private_dir, move_new, open_regular, private_file, read_open},
 };
-use appsec_store::{Adopted, FindingStore, Instance, StoreError, Webhook};
+use appsec_store::{Adopted, FindingStore, Instance, QueryStore, StoreError, Webhook};
 
 /// The store within a tenant's folder, and within a backup.
 const STORE: &str = "store.sqlite3";
@@ -314,7 +314,7 @@ fn plain_file(path: &Path) -> Result<File, BackupError> {
 
 /// Writes a backup into a new folder beside its place, and moves it there.
 fn write(
-    store: &FindingStore,
+    store: &dyn QueryStore,
     folder: &Path,
     target: &Path,
     mut list: Backup,

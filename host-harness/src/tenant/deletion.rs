@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::Tenant;
 use crate::{error::Error, search::search_folder, vault::Vault};
 use appsec_grant::{InstanceName, Secret, TenantId};
-use appsec_store::{DeletionPlan, DeletionProof, FindingStore, PendingDeletion, StoreError};
+use appsec_store::{AdminStore, DeletionPlan, DeletionProof, PendingDeletion, StoreError};
 
 /// What a deletion did, and the proof that nothing is left.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
@@ -81,7 +81,7 @@ impl Tenant {
 
     /// Finishes what a crash cut off: deletions of its instances.
     pub(crate) fn finish_deletions(&self) -> Result<(), Error> {
-        while let Some(pending) = self.store.with(|store| store.pending_deletion())? {
+        while let Some(pending) = self.store.run_now(|store| store.pending_deletion())? {
             let name: InstanceName = match pending.plan.instance.parse() {
                 Ok(name) => name,
                 Err(_) => return Ok(()),
@@ -90,7 +90,7 @@ impl Tenant {
             let Ok(_held) = self.try_hold(&name) else { return Ok(()) };
             tracing::warn!(tenant = %self.id, instance = %name, "finishing a deletion that was cut off");
             let now = self.now();
-            match self.store.with(|store| finish(store, &self.folder, self.id.clone(), pending, &[], now)) {
+            match self.store.run_now(|store| finish(store, &self.folder, self.id.clone(), pending, &[], now)) {
                 Ok(report) if report.is_proven() => {
                     tracing::warn!(tenant = %self.id, instance = %name, "finished the deletion: nothing is left");
                 }
@@ -109,7 +109,7 @@ impl Tenant {
 
 /// Finishes a deletion that has begun. Every step may be done twice.
 fn finish(
-    store: &mut FindingStore,
+    store: &mut dyn AdminStore,
     folder: &Path,
     tenant: TenantId,
     pending: PendingDeletion,

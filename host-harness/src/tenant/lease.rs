@@ -155,7 +155,7 @@ impl Drop for Lease {
     fn drop(&mut self) {
         let id = self.instance_id;
         // A row that stays behind is told from one that counts by the lock.
-        if let Err(error) = self.store.with(|store| store.release_lease(id)) {
+        if let Err(error) = self.store.run_now(|store| store.release_lease(id)) {
             tracing::warn!(%error, "the store still says that an instance is worked on");
         }
     }

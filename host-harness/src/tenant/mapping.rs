@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use appsec_insight::repository::{Repository, RepositoryAddress};
+use appsec_analysis::repository::{Repository, RepositoryAddress};
 
 use super::Tenant;
 use crate::error::{Error, MappingError};

@@ -65,7 +65,7 @@ impl Tenant {
             Vanishing::Show => OnAbsence::Show,
         };
         Ok(InstanceSync {
-            store: self.store.clone(),
+            store: self.store.ingest(),
             connector: loaded.connector.clone(),
             grant,
             instance,

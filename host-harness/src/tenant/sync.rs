@@ -9,7 +9,7 @@ use appsec_ingest::{
     Import, ImportOptions, ImportProgress, ImportReport, Progress, Renormalize, RenormalizeOptions,
     RenormalizeProgress, RenormalizeReport, SyncOptions,
 };
-use appsec_store::{FindingStore, Instance, InstanceStatus, Refreshed, Run, RunState};
+use appsec_store::{AdminStore, Instance, InstanceStatus, Refreshed, Run, RunState};
 
 impl Tenant {
     /// Brings an instance's findings up to date, or goes on where the last
@@ -46,8 +46,9 @@ impl Tenant {
                     RunState::Complete => (InstanceStatus::Connected, None),
                     RunState::Running | RunState::Partial | RunState::Failed => (InstanceStatus::Degraded, detail),
                 };
-                let noted =
-                    move |store: &mut FindingStore| store.set_instance_status(id, status, detail.as_deref(), None, now);
+                let noted = move |store: &mut dyn AdminStore| {
+                    store.set_instance_status(id, status, detail.as_deref(), None, now)
+                };
                 self.store.run(noted).await?;
             }
             Err(error) => self.note(id, error).await?,
@@ -69,7 +70,7 @@ impl Tenant {
             let loaded = if native { None } else { Some(self.loaded(&instance).await?) };
             let id = instance.id;
             let import = Import {
-                store: self.store.clone(),
+                store: self.store.ingest(),
                 instance_path: format!("{}/{name}", self.id),
                 instance,
                 clock: self.host.options().clock.clone(),
@@ -102,7 +103,7 @@ impl Tenant {
                 None => self.loaded(&instance).await?,
             };
             let renormalize = Renormalize {
-                store: self.store.clone(),
+                store: self.store.ingest(),
                 connector: loaded.connector,
                 connector_version: loaded.manifest.version.clone(),
                 instance_path: format!("{}/{name}", self.id),

@@ -1,16 +1,14 @@
 //! Ratings of advisories that the operator gave, and what findings owe to them.
 
-use appsec_insight::{Advisories, Advisory};
-use appsec_model::AdvisoryId;
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
-
-use super::{FindingStore, Result, document, issues, json};
+use crate::{columns::json, database::FindingStore, error::Result, issues, ratings::find};
+use appsec_analysis::{Advisories, Advisory};
+use rusqlite::{TransactionBehavior, params};
 
 impl FindingStore {
     /// Takes ratings over, beside what is known of the same numbers from earlier
     /// files; of the same rating the new one counts. Returns how many numbers
     /// are known now.
-    pub fn put_advisories(&mut self, advisories: &Advisories) -> Result<u64> {
+    pub(crate) fn put_advisories(&mut self, advisories: &Advisories) -> Result<u64> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         {
             let mut put = transaction.prepare_cached(
@@ -40,7 +38,7 @@ impl FindingStore {
     }
 
     /// Forgets all ratings.
-    pub fn clear_advisories(&mut self) -> Result<()> {
+    pub(crate) fn clear_advisories(&mut self) -> Result<()> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute("DELETE FROM advisories", [])?;
         issues::mark_changed_aliases(&transaction)?;
@@ -48,25 +46,7 @@ impl FindingStore {
     }
 
     /// What is known of an advisory by its number, in any spelling of case.
-    pub fn advisory(&self, id: &str) -> Result<Option<Advisory>> {
+    pub(crate) fn advisory(&self, id: &str) -> Result<Option<Advisory>> {
         find(&self.connection, id)
     }
-}
-
-/// What is known of the first of these advisories that anything is known of.
-pub(super) fn find_any(connection: &Connection, ids: &[AdvisoryId]) -> Result<Option<Advisory>> {
-    for id in ids {
-        if let Some(advisory) = find(connection, &id.id)? {
-            return Ok(Some(advisory));
-        }
-    }
-    Ok(None)
-}
-
-pub(super) fn find(connection: &Connection, id: &str) -> Result<Option<Advisory>> {
-    let found: Option<String> = connection
-        .prepare_cached("SELECT document FROM advisories WHERE advisory_id = ?1")?
-        .query_row([id.to_ascii_uppercase()], |row| row.get(0))
-        .optional()?;
-    found.map(|text| document("advisory", &text)).transpose()
 }

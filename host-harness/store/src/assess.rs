@@ -1,14 +1,13 @@
 //! How urgent a finding is, from what is stored of it.
 
-use appsec_insight::{
+use crate::{columns::document, database::FindingStore, error::Result, ratings::find_any};
+use appsec_analysis::{
     Advisory,
     priority::{Facts, Priority, Validation},
     top25::Edition,
 };
 use appsec_model::{Epss, Finding, Fix, Rule, Status, Validation as Validated};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
-
-use super::{FindingStore, Result, advisories::find_any, document};
 
 /// What is concluded from a finding.
 pub(super) struct Assessment {
@@ -87,7 +86,7 @@ pub(super) fn rule(connection: &Connection, instance_id: i64, rule_id: &str) -> 
 impl FindingStore {
     /// Assesses every finding anew, after ratings have changed. Returns how
     /// many have another priority, CVSS or EPSS than before.
-    pub fn assess_all(&mut self) -> Result<u64> {
+    pub(crate) fn assess_all(&mut self) -> Result<u64> {
         let mut changed = 0;
         let mut after = 0;
         loop {

@@ -2,7 +2,10 @@
 
 use rusqlite::{Transaction, TransactionBehavior, params};
 
-use super::{FindingStore, Result, SharedStore};
+use crate::{
+    database::{FindingStore, SharedStore},
+    error::Result,
+};
 use appsec_grant::{BucketError, BucketStore, Changes, Values};
 
 impl FindingStore {

@@ -8,13 +8,12 @@ use std::{
     sync::Arc,
 };
 
+use crate::error::{Result, StoreError};
 use rusqlite::{Connection, OptionalExtension, params};
 use zstd::{
     bulk::{Compressor, Decompressor},
     dict::EncoderDictionary,
 };
-
-use super::{FindingStore, Result, StoreError};
 
 /// One of zstd's fast settings, which leave out the coding of single bytes:
 /// nearly all of a record is found in the dictionary.
@@ -52,17 +51,19 @@ impl Encoder<'_> {
     }
 }
 
-impl FindingStore {
-    /// The codec of a kind and origin; makes its dictionary of the samples if
-    /// the store has none yet.
-    pub(super) fn codec<'a>(&self, key: &CodecKey, samples: impl Iterator<Item = &'a [u8]>) -> Result<Codec> {
-        let (dictionary_id, content) = match newest(&self.connection, key)? {
-            Some(found) => found,
-            None => make(&self.connection, key, samples)?,
-        };
-        let dictionary = EncoderDictionary::try_copy(&content, LEVEL).map_err(StoreError::Compression)?;
-        Ok(Codec { dictionary_id, dictionary: Arc::new(dictionary) })
-    }
+/// The codec of a kind and origin; makes its dictionary of the samples if the
+/// store has none yet.
+pub(crate) fn codec<'a>(
+    connection: &Connection,
+    key: &CodecKey,
+    samples: impl Iterator<Item = &'a [u8]>,
+) -> Result<Codec> {
+    let (dictionary_id, content) = match newest(connection, key)? {
+        Some(found) => found,
+        None => make(connection, key, samples)?,
+    };
+    let dictionary = EncoderDictionary::try_copy(&content, LEVEL).map_err(StoreError::Compression)?;
+    Ok(Codec { dictionary_id, dictionary: Arc::new(dictionary) })
 }
 
 fn newest(connection: &Connection, key: &CodecKey) -> Result<Option<(i64, Vec<u8>)>> {

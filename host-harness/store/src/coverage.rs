@@ -3,17 +3,20 @@
 //! Nothing open is told from nothing scanned: a repository is clean only if a
 //! project of it was scanned.
 
-use crate::status::OPEN;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use crate::{
+    columns::document,
+    database::FindingStore,
+    error::Result,
+    evidence::{Evidence, Looked, Outcome, is_mapped},
+    filter::ProjectFilter,
+    instances::{Instance, InstanceStatus},
+    status::OPEN,
+};
 use appsec_model::{Access, Kind, Project, Timestamp};
 use rusqlite::OptionalExtension;
 use serde::Serialize;
-
-use super::{
-    FindingStore, Instance, InstanceStatus, ProjectFilter, Result, document,
-    projects::{Evidence, Looked, is_mapped},
-};
 
 const DAY: i64 = 86_400_000_000;
 
@@ -62,49 +65,6 @@ impl CoverageState {
             Self::Failing => "failing",
             Self::NeverScanned => "never-scanned",
             Self::Disabled => "disabled",
-        }
-    }
-}
-
-/// What is known of something that may have findings.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Outcome {
-    /// It has open findings.
-    Findings,
-    /// It has none, but records that could not be used: what they say is not
-    /// known.
-    Incomplete,
-    /// It was scanned and has none.
-    Clean,
-    /// It was scanned, and no run has read it: it is not mapped, or was not
-    /// when the last one that brought everything began.
-    NotRead,
-    /// It has none because nobody looked.
-    NeverScanned,
-}
-
-impl Outcome {
-    /// The word of the case.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Findings => "findings",
-            Self::Incomplete => "incomplete",
-            Self::Clean => "clean",
-            Self::NotRead => "not-read",
-            Self::NeverScanned => "never-scanned",
-        }
-    }
-
-    /// What a number of open findings says, of a project that was looked at or
-    /// not, and with records that could not be used or without.
-    pub(super) const fn of(open: u64, looked: Looked, unusable: bool) -> Self {
-        match (open, unusable, looked) {
-            (1.., _, _) => Self::Findings,
-            (0, true, _) => Self::Incomplete,
-            (0, false, Looked::Read) => Self::Clean,
-            (0, false, Looked::Scanned) => Self::NotRead,
-            (0, false, Looked::Never) => Self::NeverScanned,
         }
     }
 }
@@ -245,7 +205,7 @@ const WEAKNESSES: [Kind; 2] = [Kind::Sast, Kind::AiSast];
 
 impl FindingStore {
     /// Which repositories are looked after by which instances.
-    pub fn coverage(&self, options: &CoverageOptions, now: Timestamp) -> Result<Coverage> {
+    pub(crate) fn coverage(&self, options: &CoverageOptions, now: Timestamp) -> Result<Coverage> {
         let instances = self.health()?;
         let projects = self.scanned()?;
         let old = now.as_micros().saturating_sub(i64::from(options.stale_after_days).saturating_mul(DAY));

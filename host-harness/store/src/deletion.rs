@@ -4,11 +4,15 @@
 //! transaction, overwrites what the file still held, and proves that nothing is
 //! left. A crash at any point is finished by whoever opens the store next.
 
+use crate::{
+    columns::{document, json},
+    database::FindingStore,
+    derive,
+    error::{Result, StoreError},
+};
 use appsec_model::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params, types::ValueRef};
 use serde::{Deserialize, Serialize};
-
-use super::{FindingStore, Result, StoreError, derive, document, json};
 
 /// How often a file is written anew until nobody has written in between.
 const SHREDS: usize = 10;
@@ -187,7 +191,7 @@ pub struct PendingDeletion {
 
 impl FindingStore {
     /// What the deletion of an instance would take away.
-    pub fn deletion_plan(&self, instance_id: i64) -> Result<DeletionPlan> {
+    pub(crate) fn deletion_plan(&self, instance_id: i64) -> Result<DeletionPlan> {
         let sql = "SELECT name FROM instances WHERE id = ?1";
         let instance = self.connection.query_row(sql, [instance_id], |row| row.get(0))?;
         let count = |sql: String, parameters: &[&dyn rusqlite::ToSql]| -> Result<u64> {
@@ -205,7 +209,7 @@ impl FindingStore {
 
     /// Writes down that an instance is to be deleted: from here on it will be,
     /// whatever happens.
-    pub fn begin_deletion(&mut self, instance_id: i64, plan: &DeletionPlan, now: Timestamp) -> Result<()> {
+    pub(crate) fn begin_deletion(&mut self, instance_id: i64, plan: &DeletionPlan, now: Timestamp) -> Result<()> {
         self.connection.execute(
             "INSERT INTO deletions VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
             params![instance_id, plan.instance, json("plan", plan)?, now.as_micros()],
@@ -214,7 +218,7 @@ impl FindingStore {
     }
 
     /// A deletion that was begun and not finished.
-    pub fn pending_deletion(&self) -> Result<Option<PendingDeletion>> {
+    pub(crate) fn pending_deletion(&self) -> Result<Option<PendingDeletion>> {
         let found: Option<(i64, String)> = self
             .connection
             .query_row("SELECT instance_id, plan FROM deletions LIMIT 1", [], |row| Ok((row.get(0)?, row.get(1)?)))
@@ -224,7 +228,7 @@ impl FindingStore {
 
     /// Takes everything of an instance away and brings up to date what was
     /// derived from it, in one transaction.
-    pub fn delete_rows(&mut self, instance_id: i64, now: Timestamp) -> Result<()> {
+    pub(crate) fn delete_rows(&mut self, instance_id: i64, now: Timestamp) -> Result<()> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         // The tables name each other; the order is that of the list.
         transaction.pragma_update(None, "defer_foreign_keys", true)?;
@@ -250,7 +254,12 @@ impl FindingStore {
 
     /// Overwrites what the file held of deleted rows and proves that nothing is
     /// left, while nobody else writes: another instance may be at work.
-    pub fn shred_and_prove(&mut self, instance_id: i64, texts: &[&[u8]], now: Timestamp) -> Result<DeletionProof> {
+    pub(crate) fn shred_and_prove(
+        &mut self,
+        instance_id: i64,
+        texts: &[&[u8]],
+        now: Timestamp,
+    ) -> Result<DeletionProof> {
         let mut tries = 0;
         loop {
             tries += 1;
@@ -270,7 +279,7 @@ impl FindingStore {
 
     /// Overwrites what the file held of deleted rows: free pages are given
     /// back, the log is emptied.
-    pub fn shred(&mut self) -> Result<()> {
+    pub(crate) fn shred(&mut self) -> Result<()> {
         self.connection.execute_batch("VACUUM")?;
         let busy: bool = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
         // Somebody reads the log: the next attempt empties it.
@@ -279,7 +288,7 @@ impl FindingStore {
 
     /// Searches every table for what should not be there: rows of the instance,
     /// rows of nobody, and any of these texts in any column.
-    pub fn prove_deletion(&self, instance_id: i64, texts: &[&[u8]]) -> Result<DeletionProof> {
+    pub(crate) fn prove_deletion(&self, instance_id: i64, texts: &[&[u8]]) -> Result<DeletionProof> {
         let mut proof = DeletionProof { free_pages: free_pages(&self.connection)?, ..DeletionProof::default() };
         if proof.free_pages > 0 {
             proof.left.push(format!("{} free pages of the file", proof.free_pages));
@@ -331,7 +340,7 @@ impl FindingStore {
     }
 
     /// Forgets that there was a deletion: the last trace.
-    pub fn end_deletion(&mut self, instance_id: i64) -> Result<()> {
+    pub(crate) fn end_deletion(&mut self, instance_id: i64) -> Result<()> {
         self.connection.execute("DELETE FROM deletions WHERE instance_id = ?1", [instance_id])?;
         self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
         Ok(())

@@ -4,7 +4,11 @@ use appsec_model::{Event, EventType, Timestamp};
 use rusqlite::{OptionalExtension, Row, TransactionBehavior, params};
 use serde::Serialize;
 
-use super::{FindingStore, Result, StoreError, document, json};
+use crate::{
+    columns::{document, json},
+    database::FindingStore,
+    error::{Result, StoreError},
+};
 use appsec_grant::{InstanceName, SecretSource};
 
 /// How long an event is remembered: the same one again is nothing new.
@@ -91,7 +95,7 @@ pub struct Waiting {
 
 impl FindingStore {
     /// Lets an instance take events, signed with this secret.
-    pub fn set_inbox(&mut self, instance_id: i64, secret: &SecretSource, now: Timestamp) -> Result<()> {
+    pub(crate) fn set_inbox(&mut self, instance_id: i64, secret: &SecretSource, now: Timestamp) -> Result<()> {
         self.connection.execute(
             "INSERT INTO inboxes (instance_id, secret, set_at) VALUES (?1, ?2, ?3) \
              ON CONFLICT DO UPDATE SET secret = excluded.secret, set_at = excluded.set_at",
@@ -101,7 +105,7 @@ impl FindingStore {
     }
 
     /// Where the secret is read from that an instance's events are signed with.
-    pub fn inbox(&self, instance_id: i64) -> Result<Option<SecretSource>> {
+    pub(crate) fn inbox(&self, instance_id: i64) -> Result<Option<SecretSource>> {
         let sql = "SELECT secret FROM inboxes WHERE instance_id = ?1";
         let found: Option<String> =
             self.connection.prepare_cached(sql)?.query_row([instance_id], |row| row.get(0)).optional()?;
@@ -109,19 +113,19 @@ impl FindingStore {
     }
 
     /// Lets an instance take no events. Tells whether it took any.
-    pub fn remove_inbox(&mut self, instance_id: i64) -> Result<bool> {
+    pub(crate) fn remove_inbox(&mut self, instance_id: i64) -> Result<bool> {
         Ok(self.connection.execute("DELETE FROM inboxes WHERE instance_id = ?1", [instance_id])? > 0)
     }
 
     /// Whether anything of the tenant is told to others, or by others.
-    pub fn uses_webhooks(&self) -> Result<bool> {
+    pub(crate) fn uses_webhooks(&self) -> Result<bool> {
         let sql = "SELECT EXISTS (SELECT 1 FROM webhooks) OR EXISTS (SELECT 1 FROM inboxes) \
                    OR EXISTS (SELECT 1 FROM events WHERE state = 'pending')";
         Ok(self.connection.query_row(sql, [], |row| row.get(0))?)
     }
 
     /// Whether an event of this hash came in lately.
-    pub fn knows_event(&self, instance_id: i64, sha256: &[u8], now: Timestamp) -> Result<bool> {
+    pub(crate) fn knows_event(&self, instance_id: i64, sha256: &[u8], now: Timestamp) -> Result<bool> {
         let sql = "SELECT EXISTS (SELECT 1 FROM events WHERE instance_id = ?1 AND sha256 = ?2 \
                    AND (state = 'pending' OR received_at >= ?3))";
         let oldest = now.as_micros().saturating_sub(KEPT);
@@ -129,7 +133,13 @@ impl FindingStore {
     }
 
     /// Writes down an event that came in.
-    pub fn note_event(&mut self, instance_id: i64, sha256: &[u8], event: &Event, now: Timestamp) -> Result<Noted> {
+    pub(crate) fn note_event(
+        &mut self,
+        instance_id: i64,
+        sha256: &[u8],
+        event: &Event,
+        now: Timestamp,
+    ) -> Result<Noted> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute(
             "DELETE FROM events WHERE state <> 'pending' AND received_at < ?1",
@@ -163,7 +173,7 @@ impl FindingStore {
     }
 
     /// Instances with events that wait, those that wait longest first.
-    pub fn waiting_events(&self) -> Result<Vec<Waiting>> {
+    pub(crate) fn waiting_events(&self) -> Result<Vec<Waiting>> {
         let mut statement = self.connection.prepare_cached(
             "SELECT name, min(received_at) FROM events JOIN instances ON instances.id = instance_id \
              WHERE state = 'pending' GROUP BY instance_id ORDER BY 2",
@@ -179,12 +189,12 @@ impl FindingStore {
     }
 
     /// The events of an instance that wait.
-    pub fn pending_events(&self, instance_id: i64) -> Result<Vec<EventRow>> {
+    pub(crate) fn pending_events(&self, instance_id: i64) -> Result<Vec<EventRow>> {
         self.select_events("events.instance_id = ?1 AND events.state = 'pending'", instance_id, u32::MAX)
     }
 
     /// Writes down what came of events.
-    pub fn end_events(
+    pub(crate) fn end_events(
         &mut self,
         ids: &[i64],
         state: EventState,
@@ -206,7 +216,7 @@ impl FindingStore {
 
     /// Ends runs that an event led to and that were cut off: nobody goes on with
     /// them, since their events still wait.
-    pub fn end_cut_off_event_runs(&mut self, instance_id: i64, now: Timestamp) -> Result<()> {
+    pub(crate) fn end_cut_off_event_runs(&mut self, instance_id: i64, now: Timestamp) -> Result<()> {
         self.connection.execute(
             "UPDATE runs SET state = 'failed', message = 'cut off; its events were synced anew', finished_at = ?2 \
              WHERE instance_id = ?1 AND mode = 'event' AND state = 'running'",
@@ -216,7 +226,7 @@ impl FindingStore {
     }
 
     /// The last events of an instance, or of all, newest first.
-    pub fn events(&self, instance_id: Option<i64>, limit: u32) -> Result<Vec<EventRow>> {
+    pub(crate) fn events(&self, instance_id: Option<i64>, limit: u32) -> Result<Vec<EventRow>> {
         match instance_id {
             Some(id) => self.select_events("events.instance_id = ?1", id, limit),
             None => self.select_events("?1 = 0", 0, limit),

@@ -1,17 +1,19 @@
 //! Which findings to show, as conditions of a query.
 
-use appsec_insight::Edition;
+use crate::{
+    columns::document,
+    database::FindingStore,
+    error::Result,
+    ids::{FindingId, key_hash, public_id_of},
+    order::{Cursor, Sort},
+};
+use appsec_analysis::{
+    Edition,
+    status::{ACTIVE, VANISHED},
+};
 use appsec_model::{Kind, Rule, Severity, Status, Timestamp};
 use rusqlite::{OptionalExtension, ToSql, params};
 use serde_json::{Value, json};
-
-use super::{
-    FindingStore, Result, document,
-    findings::{FindingId, VANISHED},
-    pages::{key_hash, public_id_of},
-    status::ACTIVE,
-    view::{Cursor, Sort},
-};
 
 /// Which findings to show, and in which order. Lists are alternatives; an empty
 /// one is no filter.
@@ -326,22 +328,22 @@ impl FindingStore {
 
     /// Kinds of what is stored. Words of the model stay open: a connector may bring
     /// others.
-    pub fn kinds_in_use(&self) -> Result<Vec<String>> {
+    pub(crate) fn kinds_in_use(&self) -> Result<Vec<String>> {
         self.in_use("SELECT kind FROM findings UNION SELECT kind FROM dictionaries")
     }
 
     /// Statuses of the findings that are stored.
-    pub fn statuses_in_use(&self) -> Result<Vec<String>> {
+    pub(crate) fn statuses_in_use(&self) -> Result<Vec<String>> {
         self.in_use("SELECT DISTINCT status FROM findings")
     }
 
     /// Verdicts of reachability of the findings that are stored.
-    pub fn verdicts_in_use(&self) -> Result<Vec<String>> {
+    pub(crate) fn verdicts_in_use(&self) -> Result<Vec<String>> {
         self.in_use("SELECT DISTINCT reachability FROM findings WHERE reachability IS NOT NULL")
     }
 
     /// How the packages that are stored came into their projects.
-    pub fn transitivities_in_use(&self) -> Result<Vec<String>> {
+    pub(crate) fn transitivities_in_use(&self) -> Result<Vec<String>> {
         self.in_use("SELECT DISTINCT transitivity FROM packages")
     }
 
@@ -352,7 +354,7 @@ impl FindingStore {
     }
 
     /// Whether there is a project with this in its name and within this scope.
-    pub fn has_project(&self, name: Option<&String>, scope: &ProjectFilter) -> Result<bool> {
+    pub(crate) fn has_project(&self, name: Option<&String>, scope: &ProjectFilter) -> Result<bool> {
         let mut conditions = scope.conditions();
         conditions.part("projects.name", name);
         let mut statement = self.connection.prepare(&format!(

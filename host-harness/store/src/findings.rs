@@ -1,62 +1,22 @@
 //! Findings as they are shown: a row of a list, and all that is known of one.
 
-use std::{fmt, str::FromStr};
-
-use appsec_insight::{Advisory, Edition, Priority};
+use crate::{
+    assess::{assess, rule},
+    columns::document,
+    compress::Content,
+    database::FindingStore,
+    error::{Result, StoreError},
+    history::ChangeRow,
+    ids::FindingId,
+    policies::{PolicyFilter, PolicyResult},
+    runs::LastRuns,
+    scans::Attribution,
+    status::severity,
+};
+use appsec_analysis::{Advisory, Edition, Priority};
 use appsec_model::{Diagnostic, Finding, Fix, Rule, Severity, Timestamp};
 use rusqlite::{OptionalExtension, Row, params};
-use serde::{Serialize, Serializer};
-
-use super::{
-    Attribution, ChangeRow, FindingStore, PolicyFilter, PolicyResult, Result, StoreError,
-    assess::{assess, rule},
-    compress::Content,
-    document,
-    runs::LastRuns,
-};
-
-pub(super) use super::status::VANISHED;
-
-/// What a finding is known by: 16 hex digits, the same in every sync.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub struct FindingId(pub(super) i64);
-
-impl fmt::Display for FindingId {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.pad(&format!("{:016x}", self.0))
-    }
-}
-
-/// A text is no id of a finding.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("`{0}` is no id of a finding: it has 16 hex digits, such as 0123456789abcdef")]
-pub struct FindingIdError(String);
-
-impl FromStr for FindingId {
-    type Err = FindingIdError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let digits = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let id = digits.then(|| i64::from_str_radix(text, 16).ok()).flatten();
-        id.map(Self).ok_or_else(|| FindingIdError(text.chars().take(40).collect()))
-    }
-}
-
-impl Serialize for FindingId {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl schemars::JsonSchema for FindingId {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "FindingId".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string", "pattern": "^[0-9a-f]{16}$" })
-    }
-}
+use serde::Serialize;
 
 /// A finding in a list.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
@@ -203,10 +163,6 @@ pub struct OccurrenceDetail {
     pub raw: Option<serde_json::Value>,
 }
 
-pub(super) fn severity(rank: i64) -> Severity {
-    Severity::ALL.into_iter().find(|severity| *severity as i64 == rank).unwrap_or_default()
-}
-
 pub(super) const FINDING_COLUMNS: &str = "findings.public_id AS id, findings.id AS row, instances.name AS instance, \
      projects.name AS project, full_name, environment, advisories, findings.kind, severity, findings.status, security, title, rule_id, path, start_line, \
      CASE WHEN packages.id IS NULL THEN NULL ELSE trim(packages.name || ' ' || packages.version) END AS package, \
@@ -271,7 +227,7 @@ impl FindingRow {
 
 impl FindingStore {
     /// A finding with all that is known of it; its raw records too, if asked.
-    pub fn finding(&self, id: FindingId, with_raw: bool) -> Result<Option<FindingDetail>> {
+    pub(crate) fn finding(&self, id: FindingId, with_raw: bool) -> Result<Option<FindingDetail>> {
         let sql = format!("SELECT {FINDING_COLUMNS} WHERE findings.public_id = ?1");
         let mut statement = self.connection.prepare_cached(&sql)?;
         let found = statement
@@ -335,7 +291,7 @@ impl FindingStore {
     }
 
     /// Remarks of a run.
-    pub fn diagnostics(&self, run_id: i64, limit: u32) -> Result<Vec<Diagnostic>> {
+    pub(crate) fn diagnostics(&self, run_id: i64, limit: u32) -> Result<Vec<Diagnostic>> {
         let mut statement = self
             .connection
             .prepare_cached("SELECT document FROM diagnostics WHERE run_id = ?1 ORDER BY id LIMIT ?2")?;
@@ -348,7 +304,7 @@ impl FindingStore {
     }
 
     /// Findings by kind, severity and status, for summaries.
-    pub fn finding_counts(&self, instance_id: Option<i64>) -> Result<Vec<(String, Severity, String, u64)>> {
+    pub(crate) fn finding_counts(&self, instance_id: Option<i64>) -> Result<Vec<(String, Severity, String, u64)>> {
         let mut statement = self.connection.prepare_cached(
             "SELECT kind, severity, status, count(*) FROM findings WHERE ?1 IS NULL OR instance_id = ?1 \
              GROUP BY kind, severity, status ORDER BY kind, severity DESC, status",

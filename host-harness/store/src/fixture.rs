@@ -2,14 +2,18 @@
 
 use std::rc::Rc;
 
+use crate::{
+    database::{FindingStore, SharedStore},
+    filter::Filter,
+    findings::FindingDetail,
+    instances::{ConnectorSource, NewInstance},
+    pages::{HashedRecord, OnAbsence, PageCommit},
+    runs::{FetchStats, FetchTask, RunMode},
+    seen::Seen,
+};
 use appsec_model::{Kind, NextPage, Normalized, Project, ProjectRef, RawRecord, Scope, Timestamp};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-
-use super::{
-    ConnectorSource, FetchStats, FetchTask, Filter, FindingDetail, FindingStore, HashedRecord, NewInstance, OnAbsence,
-    PageCommit, RunMode, Seen, SharedStore,
-};
 
 pub(super) fn at(micros: i64) -> Timestamp {
     Timestamp::from_micros(micros)

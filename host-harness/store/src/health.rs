@@ -9,7 +9,13 @@ use appsec_model::Timestamp;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use serde::Serialize;
 
-use super::{FindingStore, Instance, Result, StoreError, Webhook, migrate};
+use crate::{
+    database::{FindingStore, tune},
+    error::{Result, StoreError},
+    instances::Instance,
+    migrate,
+    webhooks::Webhook,
+};
 use appsec_grant::{InstanceName, SecretSource, TenantId, files::private_file};
 
 /// Faults that are listed of a damaged file.
@@ -68,7 +74,7 @@ pub struct Adopted {
 
 impl FindingStore {
     /// Writes a copy as of this moment into a new file, while others write.
-    pub fn copy_to(&self, path: &Path) -> Result<()> {
+    pub(crate) fn copy_to(&self, path: &Path) -> Result<()> {
         let (from, to) = self.connection.path().zip(path.to_str()).ok_or(StoreError::Corrupt)?;
         // A connection that may only query may not write another file either.
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -173,7 +179,7 @@ fn drafts(connection: &Connection) -> Result<Vec<InstanceName>> {
 fn read_only(path: &Path) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
-    super::tune(&connection)?;
+    tune(&connection)?;
     Ok(connection)
 }
 

@@ -1,10 +1,9 @@
 //! What changed on findings, and in which run.
 
+use crate::{database::FindingStore, error::Result};
 use appsec_model::{Finding, Fix, Timestamp};
 use rusqlite::{Connection, params};
 use serde::Serialize;
-
-use super::{FindingStore, Result};
 
 /// Signs of a text that the history keeps.
 const TEXT_SIGNS: usize = 200;

@@ -1,9 +1,13 @@
 //! Imports of files: runs with one read per kind.
 
+use crate::{
+    columns::json,
+    database::FindingStore,
+    error::Result,
+    runs::{FetchTask, RunMode},
+};
 use appsec_model::{Diagnostic, Kind, Scope, Timestamp};
 use rusqlite::{OptionalExtension, params};
-
-use super::{FetchTask, FindingStore, Result, RunMode, json};
 
 /// What an import reads: the same file under the same options is the same
 /// import, and goes on where an earlier one was cut off.
@@ -21,7 +25,7 @@ pub struct ImportSource {
 
 impl FindingStore {
     /// Begins an import that brings records of these kinds.
-    pub fn start_import(
+    pub(crate) fn start_import(
         &mut self,
         instance_id: i64,
         source: &ImportSource,
@@ -45,7 +49,7 @@ impl FindingStore {
     }
 
     /// The import of the same file that was cut off, if there is one.
-    pub fn unfinished_import(&self, instance_id: i64, source: &ImportSource) -> Result<Option<i64>> {
+    pub(crate) fn unfinished_import(&self, instance_id: i64, source: &ImportSource) -> Result<Option<i64>> {
         let sql = "SELECT runs.id FROM runs JOIN imports ON run_id = runs.id WHERE instance_id = ?1 \
                    AND state = 'running' AND sha256 = ?2 AND options = ?3 ORDER BY runs.id DESC LIMIT 1";
         let parameters = params![instance_id, source.sha256, source.options];

@@ -6,7 +6,13 @@ use appsec_model::{Connection, Timestamp};
 use rusqlite::{ErrorCode, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 use serde::{Deserialize, Serialize};
 
-use super::{FindingStore, Percent, Result, StoreError, bucket::change_bucket, document, json};
+use crate::{
+    bucket::change_bucket,
+    columns::{document, json},
+    database::FindingStore,
+    error::{Result, StoreError},
+    pages::Percent,
+};
 use appsec_grant::{Audience, Changes, EgressPolicy, InstanceName, ProxySetting, SecretSource};
 
 /// Where the component of an instance comes from.
@@ -159,7 +165,7 @@ const COLUMNS: &str = "id, name, connector_id, connector_version, connector_sour
 
 impl FindingStore {
     /// Adds an instance and returns its row id.
-    pub fn add_instance(&mut self, new: &NewInstance, now: Timestamp) -> Result<i64> {
+    pub(crate) fn add_instance(&mut self, new: &NewInstance, now: Timestamp) -> Result<i64> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let sql = "SELECT EXISTS (SELECT 1 FROM onboarding WHERE name = ?1)";
         if transaction.query_row(sql, [new.name.as_str()], |row| row.get(0))? {
@@ -171,13 +177,13 @@ impl FindingStore {
     }
 
     /// Takes back an instance that has not brought anything yet.
-    pub fn withdraw_instance(&mut self, id: i64) -> Result<()> {
+    pub(crate) fn withdraw_instance(&mut self, id: i64) -> Result<()> {
         self.connection.execute("DELETE FROM instances WHERE id = ?1", [id])?;
         Ok(())
     }
 
     /// All instances, by name.
-    pub fn instances(&self) -> Result<Vec<Instance>> {
+    pub(crate) fn instances(&self) -> Result<Vec<Instance>> {
         let mut statement =
             self.connection.prepare_cached(&format!("SELECT {COLUMNS} FROM instances ORDER BY name"))?;
         let mut rows = statement.query([])?;
@@ -189,14 +195,14 @@ impl FindingStore {
     }
 
     /// The instance of a name.
-    pub fn instance(&self, name: &InstanceName) -> Result<Option<Instance>> {
+    pub(crate) fn instance(&self, name: &InstanceName) -> Result<Option<Instance>> {
         let sql = format!("SELECT {COLUMNS} FROM instances WHERE name = ?1");
         let mut statement = self.connection.prepare_cached(&sql)?;
         statement.query_row([name.as_str()], |row| Ok(instance(row))).optional()?.transpose()
     }
 
     /// Notes how a check or sync went.
-    pub fn set_instance_status(
+    pub(crate) fn set_instance_status(
         &mut self,
         id: i64,
         status: InstanceStatus,
@@ -217,7 +223,7 @@ impl FindingStore {
 impl FindingStore {
     /// Pauses an instance, or lets it go on. One that nobody has accepted yet
     /// stays so until it goes on.
-    pub fn set_paused(&mut self, id: i64, paused: Option<&Paused>) -> Result<()> {
+    pub(crate) fn set_paused(&mut self, id: i64, paused: Option<&Paused>) -> Result<()> {
         let (since, reason) = paused.map(|it| (it.since.as_micros(), it.reason.as_deref())).unzip();
         self.connection.execute(
             "UPDATE instances SET paused_at = ?2, paused_reason = ?3, unaccepted = unaccepted AND ?2 IS NOT NULL WHERE id = ?1",
@@ -227,7 +233,7 @@ impl FindingStore {
     }
 
     /// Holds an instance to another file of its connector.
-    pub fn accept_connector(&mut self, id: i64, sha256: &str) -> Result<()> {
+    pub(crate) fn accept_connector(&mut self, id: i64, sha256: &str) -> Result<()> {
         self.connection.execute("UPDATE instances SET connector_sha256 = ?2 WHERE id = ?1", params![id, sha256])?;
         Ok(())
     }
@@ -236,7 +242,13 @@ impl FindingStore {
     /// the one that it was. Under other settings or for another account
     /// (`anew`) a sync that was cut off is not gone on with, and the next one
     /// is a full one.
-    pub fn change_instance(&mut self, id: i64, changed: &Accepted, anew: Option<&str>, now: Timestamp) -> Result<()> {
+    pub(crate) fn change_instance(
+        &mut self,
+        id: i64,
+        changed: &Accepted,
+        anew: Option<&str>,
+        now: Timestamp,
+    ) -> Result<()> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let made = &changed.made;
         transaction.execute(

@@ -1,67 +1,30 @@
 //! Issues: what the findings of all sources say about the same thing.
 //!
-#![doc = include_str!("issues/rules.md")]
+//! Which findings belong together is decided by [`appsec_analysis::correlation`];
+//! here it is kept up to date and shown.
 
 mod derive;
-mod group;
-mod member;
-mod sum;
 
-use std::{collections::BTreeMap, fmt, str::FromStr};
+use std::{collections::BTreeMap, str::FromStr};
 
+use appsec_analysis::{
+    correlation::spellings,
+    status::{self, VANISHED},
+};
 use appsec_model::{Severity, Timestamp};
 use rusqlite::{OptionalExtension, Row, ToSql};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 pub(super) use self::derive::{derive, mark_changed_aliases, settle_blocks};
-use super::{
-    Filter, FindingId, FindingStore, Period, PolicyFilter, PolicyResult, Result,
-    filter::Conditions,
-    findings::{VANISHED, severity},
+use crate::{
+    database::FindingStore,
+    error::Result,
+    filter::{Conditions, Filter, Period},
+    ids::{FindingId, IssueId},
+    policies::{PolicyFilter, PolicyResult},
     runs::LastRuns,
-    status,
+    status::severity,
 };
-
-/// What an issue is known by: 16 hex digits.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub struct IssueId(pub(super) i64);
-
-impl fmt::Display for IssueId {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.pad(&format!("{:016x}", self.0))
-    }
-}
-
-/// A text is no id of an issue.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("`{0}` is no id of an issue: it has 16 hex digits, such as 0123456789abcdef")]
-pub struct IssueIdError(String);
-
-impl FromStr for IssueId {
-    type Err = IssueIdError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // One form for both, so that the id of a finding leads to its issue.
-        let id: Result<FindingId, _> = text.parse();
-        id.map(|id| Self(id.0)).map_err(|_| IssueIdError(text.chars().take(40).collect()))
-    }
-}
-
-impl Serialize for IssueId {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl schemars::JsonSchema for IssueId {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "IssueId".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string", "pattern": "^[0-9a-f]{16}$" })
-    }
-}
 
 /// In which order issues are shown.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, schemars::JsonSchema)]
@@ -313,7 +276,7 @@ impl IssueFilter {
         conditions.part("issues.title", self.text.as_ref());
         conditions.one("issues.ecosystem IS NULL = ?", self.path.as_ref().map(|_| true));
         conditions.part("issues.place", self.path.as_ref());
-        let names: Vec<String> = self.package.iter().flat_map(|name| member::spellings(name)).collect();
+        let names: Vec<String> = self.package.iter().flat_map(|name| spellings(name)).collect();
         conditions.one("issues.ecosystem IS NOT NULL = ?", self.package.as_ref().map(|_| true));
         conditions.any("issues.place", names);
         let advisory = self.advisory.as_ref().map(|id| format!(" {} ", id.trim().to_uppercase()));
@@ -348,7 +311,7 @@ fn page(filter: &IssueFilter, conditions: &Conditions) -> String {
 
 impl FindingStore {
     /// Issues of a filter and how many there are in all.
-    pub fn issues(&self, filter: &IssueFilter) -> Result<(Vec<IssueRow>, u64)> {
+    pub(crate) fn issues(&self, filter: &IssueFilter) -> Result<(Vec<IssueRow>, u64)> {
         let conditions = filter.resolved(self)?;
         let mut parameters: Vec<&dyn ToSql> = conditions.parameters().collect();
         // Without names of repositories the index alone can tell.
@@ -365,7 +328,7 @@ impl FindingStore {
 
     /// The issue of an id: its own, one that it is also known as, or that of
     /// one of its findings.
-    pub fn issue(&self, id: IssueId) -> Result<Option<IssueDetail>> {
+    pub(crate) fn issue(&self, id: IssueId) -> Result<Option<IssueDetail>> {
         let found: Option<i64> = self
             .connection
             .prepare_cached(

@@ -2,11 +2,10 @@
 
 use std::fmt;
 
+use crate::{database::FindingStore, error::Result};
 use appsec_model::Timestamp;
 use rusqlite::{OptionalExtension, Row, params};
 use serde::Serialize;
-
-use super::{FindingStore, Result};
 
 /// Who is at work on an instance.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, schemars::JsonSchema)]
@@ -41,13 +40,13 @@ fn lease(row: &Row<'_>) -> rusqlite::Result<LeaseRow> {
 
 impl FindingStore {
     /// Who is at work on an instance.
-    pub fn lease(&self, instance_id: i64) -> Result<Option<LeaseRow>> {
+    pub(crate) fn lease(&self, instance_id: i64) -> Result<Option<LeaseRow>> {
         let mut statement = self.connection.prepare_cached("SELECT * FROM leases WHERE instance_id = ?1")?;
         Ok(statement.query_row([instance_id], lease).optional()?)
     }
 
     /// Writes down who is at work, and tells who was so until now.
-    pub fn take_lease(&mut self, instance_id: i64, row: &LeaseRow) -> Result<Option<LeaseRow>> {
+    pub(crate) fn take_lease(&mut self, instance_id: i64, row: &LeaseRow) -> Result<Option<LeaseRow>> {
         let before = self.lease(instance_id)?;
         self.connection.execute(
             "INSERT OR REPLACE INTO leases (instance_id, work, pid, host, started_at, beat_at) \
@@ -58,7 +57,7 @@ impl FindingStore {
     }
 
     /// Notes that whoever is at work is still there.
-    pub fn beat_lease(&mut self, instance_id: i64, now: Timestamp) -> Result<()> {
+    pub(crate) fn beat_lease(&mut self, instance_id: i64, now: Timestamp) -> Result<()> {
         self.connection
             .prepare_cached("UPDATE leases SET beat_at = ?2 WHERE instance_id = ?1")?
             .execute(params![instance_id, now.as_micros()])?;
@@ -66,7 +65,7 @@ impl FindingStore {
     }
 
     /// Notes that nobody is at work any more.
-    pub fn release_lease(&mut self, instance_id: i64) -> Result<()> {
+    pub(crate) fn release_lease(&mut self, instance_id: i64) -> Result<()> {
         self.connection.execute("DELETE FROM leases WHERE instance_id = ?1", [instance_id])?;
         Ok(())
     }

@@ -17,7 +17,12 @@ pub use self::{
     release::{KeptFindings, Released},
     rows::{Candidate, MappingCounts, MappingFilter, MappingRow, Proposal},
 };
-use super::{FindingStore, Result, StoreError, document, json, repositories::sweep};
+use crate::{
+    columns::{document, json},
+    database::FindingStore,
+    error::{Result, StoreError},
+    repository_index::sweep,
+};
 
 macro_rules! words {
     ($(#[$meta:meta])* $name:ident { $( $(#[$case_meta:meta])* $case:ident = $word:literal, )+ }) => {
@@ -142,7 +147,7 @@ pub struct ScanFields {
 
 impl FindingStore {
     /// What becomes of an instance's new projects.
-    pub fn auto_map(&self, instance_id: i64) -> Result<AutoMap> {
+    pub(crate) fn auto_map(&self, instance_id: i64) -> Result<AutoMap> {
         let sql = "SELECT auto_map FROM instances WHERE id = ?1";
         let word: Option<String> = self.connection.query_row(sql, [instance_id], |row| row.get(0)).optional()?;
         word.and_then(|word| AutoMap::named(&word)).ok_or(StoreError::Corrupt)
@@ -150,7 +155,7 @@ impl FindingStore {
 
     /// Sets what becomes of an instance's new projects, and of those that wait.
     /// Those that are mapped stay what they are.
-    pub fn set_auto_map(&mut self, instance_id: i64, mode: AutoMap, now: Timestamp) -> Result<ResolvedMappings> {
+    pub(crate) fn set_auto_map(&mut self, instance_id: i64, mode: AutoMap, now: Timestamp) -> Result<ResolvedMappings> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute("UPDATE instances SET auto_map = ?2 WHERE id = ?1", params![instance_id, mode.as_str()])?;
         let settled = settle(&transaction, Some(instance_id), false, now)?;
@@ -159,7 +164,7 @@ impl FindingStore {
     }
 
     /// The vendor's ids of an instance's projects that are read.
-    pub fn read_projects(&self, instance_id: i64) -> Result<HashSet<String>> {
+    pub(crate) fn read_projects(&self, instance_id: i64) -> Result<HashSet<String>> {
         let mut statement = self.connection.prepare_cached(
             "SELECT vendor_id FROM projects WHERE instance_id = ?1 AND mapping IN ('mapped', 'drifted') \
              AND vanished_at IS NULL",
@@ -170,7 +175,7 @@ impl FindingStore {
 
     /// Whether a project that was known at a time was mapped only after it: a
     /// read of what is new since then would leave out what it had before.
-    pub fn has_mapped_since(&self, instance_id: i64, then: Timestamp) -> Result<bool> {
+    pub(crate) fn has_mapped_since(&self, instance_id: i64, then: Timestamp) -> Result<bool> {
         let sql = "SELECT EXISTS (SELECT 1 FROM projects WHERE instance_id = ?1 AND vanished_at IS NULL \
                    AND mapping IN ('mapped', 'drifted') AND mapped_at > ?2 AND first_seen_at <= ?2)";
         Ok(self.connection.query_row(sql, params![instance_id, then.as_micros()], |row| row.get(0))?)
@@ -178,7 +183,7 @@ impl FindingStore {
 
     /// The projects of a name, whatever its capitals, or of a vendor's id; of
     /// one instance or of all. Those that the vendor lists come first.
-    pub fn projects_named(&self, instance_id: Option<i64>, wanted: &str) -> Result<Vec<NamedProject>> {
+    pub(crate) fn projects_named(&self, instance_id: Option<i64>, wanted: &str) -> Result<Vec<NamedProject>> {
         let mut statement = self.connection.prepare_cached(
             "SELECT projects.id, instance_id, instances.name, vendor_id, projects.name, vanished_at IS NULL \
              FROM projects JOIN instances ON instances.id = instance_id WHERE ?1 IS NULL OR instance_id = ?1 \
@@ -207,7 +212,7 @@ impl FindingStore {
 
     /// Maps projects to repositories, each by row, as a person says it. Their
     /// findings go along.
-    pub fn map_projects(&mut self, chosen: &[ChosenMapping<'_>], now: Timestamp) -> Result<()> {
+    pub(crate) fn map_projects(&mut self, chosen: &[ChosenMapping<'_>], now: Timestamp) -> Result<()> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for (project, repository, found) in chosen {
             let note = Note {
@@ -225,7 +230,7 @@ impl FindingStore {
 
     /// Takes a project that was ignored or unmapped up again: into the
     /// repository that it kept, else as a new project is.
-    pub fn restore_project(&mut self, project: &NamedProject, now: Timestamp) -> Result<()> {
+    pub(crate) fn restore_project(&mut self, project: &NamedProject, now: Timestamp) -> Result<()> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let (state, repository): (String, Option<i64>) = transaction.query_row(
             "SELECT mapping, repository_id FROM projects WHERE id = ?1",
@@ -253,7 +258,7 @@ impl FindingStore {
     }
 
     /// What the operator says of a project's scans.
-    pub fn scan_fields(&self, project: i64) -> Result<ScanFields> {
+    pub(crate) fn scan_fields(&self, project: i64) -> Result<ScanFields> {
         let sql = "SELECT environment, branch, tag, metadata FROM projects WHERE id = ?1";
         let (fields, metadata) = self.connection.query_row(sql, [project], |row| {
             let fields = ScanFields {
@@ -268,7 +273,7 @@ impl FindingStore {
     }
 
     /// Sets what the operator says of a project's scans.
-    pub fn set_scan_fields(&mut self, project: i64, fields: &ScanFields) -> Result<()> {
+    pub(crate) fn set_scan_fields(&mut self, project: i64, fields: &ScanFields) -> Result<()> {
         self.connection.execute(
             "UPDATE projects SET environment = ?2, branch = ?3, tag = ?4, metadata = ?5 WHERE id = ?1",
             params![project, fields.environment, fields.branch, fields.tag, json("metadata", &fields.metadata)?],

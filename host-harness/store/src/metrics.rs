@@ -6,7 +6,7 @@ mod dashboard;
 
 use std::collections::BTreeMap;
 
-use appsec_insight::Edition;
+use appsec_analysis::{Edition, status::ACTIVE};
 use appsec_model::{Finding, Fix, Rule};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
@@ -15,11 +15,10 @@ pub use self::dashboard::{
     AgeCount, CweCount, Dashboard, DashboardFilter, DayCounts, LabelCount, PackageCount, ReachableShare,
     RepositoryCount, SeverityCount, TimeToFix, Top25Share,
 };
-use super::{
-    Result,
-    derive::{Dirty, Subject},
-    document, json,
-    status::ACTIVE,
+use crate::{
+    columns::{document, json},
+    error::Result,
+    subject::{Dirty, Subject},
 };
 
 const DAY: i64 = 86_400_000_000;

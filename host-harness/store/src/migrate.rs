@@ -6,7 +6,7 @@ use std::{borrow::Cow, collections::BTreeSet, sync::OnceLock};
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::{Result, StoreError};
+use crate::error::{Result, StoreError};
 use appsec_grant::TenantId;
 
 /// Each step brings the schema to one version more, the first one to

@@ -3,40 +3,19 @@
 use std::collections::{BTreeMap, HashSet};
 
 use appsec_model::{Deployment, Kind, KindAccess, Project, Timestamp};
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use rusqlite::{TransactionBehavior, params};
 use serde::{Deserialize, Serialize};
-use wildmatch::WildMatch;
 
-use super::{
-    Accepted, AutoMap, ConnectorSource, FindingStore, Result, document, instances, json, mapping::settle, projects,
+use crate::{
+    columns::{document, json},
+    database::FindingStore,
+    error::Result,
+    instances::{self, Accepted, ConnectorSource},
+    mapping::{AutoMap, settle},
+    projects,
+    wanted::ProjectChoice,
 };
 use appsec_grant::{InstanceName, Origin, ProxySetting, SecretSource};
-
-/// Which of the vendor's projects an instance brings.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum ProjectChoice {
-    /// All, also those that come later.
-    All,
-    /// Those whose name is one of these: `*` stands for any signs, `?` for one,
-    /// and case does not matter.
-    Matching(Vec<String>),
-}
-
-impl ProjectChoice {
-    /// Whether a project is among them.
-    pub fn takes(&self, name: &str) -> bool {
-        match self {
-            Self::All => true,
-            Self::Matching(patterns) => patterns.iter().any(|pattern| matches(pattern, name)),
-        }
-    }
-}
-
-/// Whether a name is one of a pattern's.
-pub fn matches(pattern: &str, name: &str) -> bool {
-    WildMatch::new_case_insensitive(pattern).matches(name)
-}
 
 /// What was decided so far of an instance that is being set up. It names where
 /// secrets are, never one.
@@ -84,7 +63,7 @@ pub struct NamedDraft {
 
 impl FindingStore {
     /// Keeps a draft, in the place of the one of that name.
-    pub fn keep_draft(&mut self, name: &InstanceName, draft: &Draft, now: Timestamp) -> Result<()> {
+    pub(crate) fn keep_draft(&mut self, name: &InstanceName, draft: &Draft, now: Timestamp) -> Result<()> {
         self.connection.execute(
             "INSERT INTO onboarding VALUES (?1, ?2, ?3, ?3) \
              ON CONFLICT DO UPDATE SET document = excluded.document, changed_at = excluded.changed_at",
@@ -94,12 +73,12 @@ impl FindingStore {
     }
 
     /// The draft of a name.
-    pub fn draft(&self, name: &InstanceName) -> Result<Option<NamedDraft>> {
+    pub(crate) fn draft(&self, name: &InstanceName) -> Result<Option<NamedDraft>> {
         Ok(self.drafts()?.into_iter().find(|it| it.name == *name))
     }
 
     /// All drafts, by name.
-    pub fn drafts(&self) -> Result<Vec<NamedDraft>> {
+    pub(crate) fn drafts(&self) -> Result<Vec<NamedDraft>> {
         let mut statement = self
             .connection
             .prepare_cached("SELECT name, document, started_at, changed_at FROM onboarding ORDER BY name")?;
@@ -119,14 +98,14 @@ impl FindingStore {
     }
 
     /// Forgets a draft.
-    pub fn drop_draft(&mut self, name: &InstanceName) -> Result<()> {
+    pub(crate) fn drop_draft(&mut self, name: &InstanceName) -> Result<()> {
         self.connection.execute("DELETE FROM onboarding WHERE name = ?1", [name.as_str()])?;
         Ok(())
     }
 
     /// Makes the instance of a draft, with the vendor's projects as far as they
     /// are listed, and forgets the draft: all or nothing.
-    pub fn save_draft(
+    pub(crate) fn save_draft(
         &mut self,
         accepted: &Accepted,
         choice: &ProjectChoice,
@@ -153,51 +132,5 @@ impl FindingStore {
         transaction.execute("DELETE FROM onboarding WHERE name = ?1", [accepted.made.name.as_str()])?;
         transaction.commit()?;
         Ok(id)
-    }
-
-    /// The projects that an instance brings.
-    pub fn project_choice(&self, instance_id: i64) -> Result<ProjectChoice> {
-        choice(&self.connection, instance_id)
-    }
-}
-
-fn choice(connection: &Connection, instance_id: i64) -> Result<ProjectChoice> {
-    let mut statement = connection.prepare_cached("SELECT wanted_projects FROM instances WHERE id = ?1")?;
-    let text: Option<String> = statement.query_row([instance_id], |row| row.get(0)).optional()?.flatten();
-    text.map_or(Ok(ProjectChoice::All), |text| document("choice of projects", &text))
-}
-
-/// Marks a project that is new, and that its instance does not want, as ignored.
-pub(super) fn ignore_unwanted(
-    connection: &Connection,
-    instance_id: i64,
-    project_id: i64,
-    name: &str,
-    now: Timestamp,
-) -> Result<()> {
-    if choice(connection, instance_id)?.takes(name) {
-        return Ok(());
-    }
-    let told = serde_json::json!({ "by": "selection", "reason": "not among the projects that the instance brings", "at": now });
-    connection
-        .prepare_cached("UPDATE projects SET mapping = 'ignored', mapping_document = ?2 WHERE id = ?1")?
-        .execute(params![project_id, told.to_string()])?;
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::ProjectChoice;
-
-    #[test]
-    fn a_choice_takes_names_by_pattern_whatever_their_case() {
-        let choice = ProjectChoice::Matching(vec!["acme/shop".to_owned(), "acme/api-*".to_owned(), "*/w?b".to_owned()]);
-        for name in ["acme/shop", "Acme/Shop", "acme/api-", "acme/api-v2/deep", "other/web"] {
-            assert!(choice.takes(name), "{name}");
-        }
-        for name in ["acme/shop2", "my-acme/shop", "acme/api", "other/weeb", ""] {
-            assert!(!choice.takes(name), "{name}");
-        }
-        assert!(ProjectChoice::All.takes("") && !ProjectChoice::Matching(vec![]).takes("acme/shop"));
     }
 }

@@ -1,13 +1,17 @@
 //! Reading packages: the inventory, and what findings name beside it.
 
-use crate::status::OPEN;
 use std::str::FromStr;
 
+use crate::{
+    columns::document,
+    database::FindingStore,
+    error::Result,
+    filter::{Conditions, ProjectFilter},
+    status::{OPEN, severity},
+};
 use appsec_model::{Severity, Timestamp};
 use rusqlite::{Row, ToSql};
 use serde::Serialize;
-
-use super::{FindingStore, ProjectFilter, Result, document, filter::Conditions, findings::severity};
 
 /// In which order packages are shown.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -179,7 +183,7 @@ fn package(row: &Row<'_>) -> Result<PackageRow> {
 
 impl FindingStore {
     /// Packages of a filter and how many there are in all.
-    pub fn packages(&self, filter: &PackageFilter) -> Result<(Vec<PackageRow>, u64)> {
+    pub(crate) fn packages(&self, filter: &PackageFilter) -> Result<(Vec<PackageRow>, u64)> {
         let conditions = filter.conditions();
         let clause = conditions.clause();
         let open = format!(

@@ -17,17 +17,23 @@ use rusqlite::{Connection, OptionalExtension};
 
 pub(super) use self::{
     commit::{write_diagnostics, write_rules},
-    findings::{Batch, RecordWriter, public_id_of},
+    findings::{Batch, RecordWriter},
     packages::{settle_packages, write_packages},
     primary::elect_primary,
     stats::RunStats,
-    vanish::{read_seen, vanish_project},
+    vanish::vanish_project,
 };
 pub use self::{
     contents::Contents,
     guard::{OnAbsence, Percent, PercentError},
 };
-use super::{Cause, FetchStats, FindingStore, Result, Seen, hash::hash63};
+use crate::{
+    database::FindingStore,
+    error::{Cause, Result},
+    ids::key_hash,
+    runs::FetchStats,
+    seen::Seen,
+};
 
 /// What the store knows of a record.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -99,20 +105,6 @@ pub struct Classified {
     pub(super) key_hash: i64,
     pub(super) hash: [u8; 32],
     pub(super) project_id: Option<i64>,
-}
-
-/// What a record is found by: 63 bits of a hash over what makes it unique. The
-/// words themselves would be the largest index of the store.
-///
-/// An API gives a record one id in all of an account, whichever project it moves
-/// to. A file knows only itself: the same lines in two projects are two records.
-pub(super) fn key_hash(instance_id: i64, origin: &str, project_id: Option<i64>, kind: &Kind, key: &str) -> i64 {
-    let project = match (origin, project_id) {
-        ("", _) | (_, None) => 0,
-        (_, Some(id)) => id,
-    };
-    let (instance, project) = (instance_id.to_le_bytes(), project.to_le_bytes());
-    hash63([&instance[..], origin.as_bytes(), &project[..], kind.as_str().as_bytes(), key.as_bytes()])
 }
 
 impl Classified {
@@ -219,7 +211,7 @@ impl FindingStore {
     /// The projects of an instance that are read: those that the vendor lists or
     /// files name, and that are mapped. Records of others are not taken in, and
     /// that a read does not bring them says nothing.
-    pub fn project_index(&self, instance_id: i64) -> Result<ProjectIndex> {
+    pub(crate) fn project_index(&self, instance_id: i64) -> Result<ProjectIndex> {
         project_index(&self.connection, instance_id, Which::Read)
     }
 
@@ -230,7 +222,7 @@ impl FindingStore {
 
     /// Compares the records of a page with the store. `seen` is what earlier
     /// pages of the read brought.
-    pub fn classify(
+    pub(crate) fn classify(
         &self,
         instance_id: i64,
         origin: &str,

@@ -9,7 +9,7 @@ mod refresh;
 mod results;
 mod subject;
 
-use std::{cell::RefCell, sync::Arc};
+use std::sync::Arc;
 
 use appsec_model::Timestamp;
 use appsec_policy::{On, Policies};
@@ -18,7 +18,7 @@ use serde::Serialize;
 
 pub(super) use self::refresh::{derive, refresh_issues};
 pub use self::results::{PolicyFilter, PolicyResult, PolicyResultWord, PolicyViolations};
-use super::{FindingStore, Result, StoreError};
+use crate::{database::FindingStore, error::Result};
 
 /// Imports of policies that are kept, the one in force included.
 const KEPT: u32 = 10;
@@ -47,36 +47,10 @@ pub struct PolicySet {
     pub history: Vec<PolicyImport>,
 }
 
-/// The newest policies, compiled; by the row of their file.
-#[derive(Default)]
-pub(super) struct Compiled(RefCell<Option<(i64, Arc<Policies>)>>);
-
-impl Compiled {
-    /// The policies in force, with the row of their file; none where there are
-    /// none.
-    fn newest(&self, connection: &Connection) -> Result<Option<(i64, Arc<Policies>)>> {
-        let newest: Option<(i64, u64)> = connection
-            .prepare_cached("SELECT id, policies FROM policy_files ORDER BY id DESC LIMIT 1")?
-            .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?;
-        let Some((id, 1..)) = newest else { return Ok(None) };
-        let mut compiled = self.0.borrow_mut();
-        if let Some(known) = compiled.as_ref().filter(|(known, _)| *known == id) {
-            return Ok(Some(known.clone()));
-        }
-        let content: String = connection
-            .prepare_cached("SELECT content FROM policy_files WHERE id = ?1")?
-            .query_row([id], |row| row.get(0))?;
-        let policies = Policies::load(&content)
-            .map_err(|problems| StoreError::Policies(problems.first().map(ToString::to_string).unwrap_or_default()))?;
-        Ok(compiled.insert((id, Arc::new(policies))).clone().into())
-    }
-}
-
 impl FindingStore {
     /// Puts policies into force in place of those before, and marks everything
     /// for their evaluation. Returns whether they differ from those before.
-    pub fn put_policies(&mut self, policies: &Policies, content: &str, now: Timestamp) -> Result<bool> {
+    pub(crate) fn put_policies(&mut self, policies: &Policies, content: &str, now: Timestamp) -> Result<bool> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         // Those before may be of another program, and not be read by this one.
         if let Some((id, before)) = self.compiled.newest(&transaction).ok().flatten()
@@ -112,7 +86,7 @@ impl FindingStore {
     }
 
     /// Takes the policies and their results away. Returns whether there were any.
-    pub fn clear_policies(&mut self, now: Timestamp) -> Result<bool> {
+    pub(crate) fn clear_policies(&mut self, now: Timestamp) -> Result<bool> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let sql = "SELECT policies FROM policy_files ORDER BY id DESC LIMIT 1";
         let policies: u64 = transaction.query_row(sql, [], |row| row.get(0)).optional()?.unwrap_or_default();
@@ -135,7 +109,7 @@ impl FindingStore {
     }
 
     /// The policies in force; none where there are none.
-    pub fn policies(&self) -> Result<Option<PolicySet>> {
+    pub(crate) fn policies(&self) -> Result<Option<PolicySet>> {
         let Some((id, policies)) = self.compiled.newest(&self.connection)? else { return Ok(None) };
         let sql = "SELECT content, imported_at FROM policy_files WHERE id = ?1";
         let (content, imported_at) =

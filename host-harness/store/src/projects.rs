@@ -1,16 +1,21 @@
 //! The vendor's projects.
 
-use crate::status::OPEN;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use crate::{
+    columns::{document, json},
+    compress::Decoder,
+    database::FindingStore,
+    error::Result,
+    evidence::{Evidence, FetchTimes, NAMED, Outcome, ProjectCounts, is_mapped},
+    mapping::{ScanFields, settle},
+    pages::{ProjectIndex, elect_primary},
+    status::OPEN,
+    wanted::ignore_unwanted,
+};
 use appsec_model::{Project, ProjectRef, Scope, Timestamp};
 use rusqlite::{Connection, TransactionBehavior, params};
 use serde::Serialize;
-
-use super::{
-    FindingStore, Outcome, ProjectIndex, Result, ScanFields, compress::Decoder, document, json, mapping::settle,
-    onboarding::ignore_unwanted, pages::elect_primary,
-};
 
 /// A project of an instance.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
@@ -37,75 +42,8 @@ pub struct ProjectRow {
     pub outcome: Outcome,
 }
 
-/// Findings of a project.
-#[derive(Clone, Debug, Default, Serialize, schemars::JsonSchema)]
-pub struct ProjectCounts {
-    /// Open ones.
-    pub open: u64,
-    /// All of them.
-    pub total: u64,
-}
-
-/// What a project that only files name begins its `vendor_id` with.
-const NAMED: &str = "name:";
-
 fn named(name: &str) -> String {
     format!("{NAMED}{}", name.to_lowercase())
-}
-
-/// Whether somebody looked at a project.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Looked {
-    /// It was scanned, and what the scan found was brought.
-    Read,
-    /// It was scanned.
-    Scanned,
-    /// It was not, as far as is known.
-    Never,
-}
-
-/// What tells whether somebody looked at a project.
-pub(super) struct Evidence<'a> {
-    pub instance_id: i64,
-    pub vendor_id: &'a str,
-    pub project: &'a Project,
-    /// Whether it is read into a repository, and since when.
-    pub mapped: bool,
-    pub mapped_at: Option<i64>,
-    /// Whether there are records of it.
-    pub has_records: bool,
-}
-
-/// When what was last read.
-#[derive(Default)]
-pub(super) struct FetchTimes {
-    /// All projects of an instance.
-    instances: HashMap<i64, i64>,
-    /// Single ones, by the vendor's id.
-    projects: HashMap<(i64, String), i64>,
-}
-
-impl FetchTimes {
-    /// Whether a project was looked at: the vendor says when it was scanned, or
-    /// there are records of it, or it is only known from a file of its results.
-    /// What was found is known if it was read since it is mapped.
-    pub fn looked(&self, it: &Evidence<'_>) -> Looked {
-        let from_file = it.vendor_id.starts_with(NAMED);
-        let single = || self.projects.get(&(it.instance_id, it.vendor_id.to_owned()));
-        let is_late = |at: &i64| it.mapped_at.is_none_or(|mapped_at| *at >= mapped_at);
-        let read = || self.instances.get(&it.instance_id).is_some_and(is_late) || single().is_some_and(is_late);
-        match (it.project.last_scan_at.is_some(), it.has_records || from_file) {
-            (_, true) if it.mapped => Looked::Read,
-            (true, false) if it.mapped && read() => Looked::Read,
-            (false, false) => Looked::Never,
-            _ => Looked::Scanned,
-        }
-    }
-}
-
-/// Whether a project of this mapping is read into a repository.
-pub(super) fn is_mapped(mapping: &str) -> bool {
-    matches!(mapping, "mapped" | "drifted")
 }
 
 /// A project as the store knows it.
@@ -117,7 +55,7 @@ struct Known {
 
 impl FindingStore {
     /// The vendor's ids of the projects that it listed last.
-    pub fn listed_ids(&self, instance_id: i64) -> Result<Vec<String>> {
+    pub(crate) fn listed_ids(&self, instance_id: i64) -> Result<Vec<String>> {
         let sql = "SELECT vendor_id FROM projects WHERE instance_id = ?1 AND vanished_at IS NULL \
                    AND vendor_id NOT GLOB 'name:*' ORDER BY id";
         let mut statement = self.connection.prepare_cached(sql)?;
@@ -128,7 +66,7 @@ impl FindingStore {
     /// and are mapped as the instance is set to, known ones are updated, those
     /// no longer listed are marked. One that only files named so far becomes the
     /// one that is listed under its name.
-    pub fn replace_projects(&mut self, instance_id: i64, projects: &[Project], now: Timestamp) -> Result<()> {
+    pub(crate) fn replace_projects(&mut self, instance_id: i64, projects: &[Project], now: Timestamp) -> Result<()> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         {
             let mut known = known(&transaction, instance_id)?;
@@ -172,7 +110,8 @@ impl FindingStore {
     /// The row of the project that a file names; makes it if the vendor has
     /// listed none of that id or name. `primary_branch` is that of the file's
     /// word, and counts as long as the vendor says nothing.
-    pub fn ensure_project(
+    #[cfg(test)]
+    pub(crate) fn ensure_project(
         &mut self,
         instance_id: i64,
         project: &ProjectRef,
@@ -189,7 +128,7 @@ impl FindingStore {
 
     /// Makes the projects that a file names where the vendor has listed none of
     /// that id or name, and maps them as the instance is set to.
-    pub fn ensure_projects(&mut self, instance_id: i64, projects: &[ProjectRef], now: Timestamp) -> Result<()> {
+    pub(crate) fn ensure_projects(&mut self, instance_id: i64, projects: &[ProjectRef], now: Timestamp) -> Result<()> {
         let mut index = self.listed_index(instance_id)?;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for project in projects {
@@ -229,7 +168,7 @@ impl FindingStore {
 
     /// Projects of one instance, or of all, by name. `search` is a part of the
     /// name or of a tag.
-    pub fn projects(&self, instance_id: Option<i64>, search: Option<&str>) -> Result<Vec<ProjectRow>> {
+    pub(crate) fn projects(&self, instance_id: Option<i64>, search: Option<&str>) -> Result<Vec<ProjectRow>> {
         let mut counts = self.counts_by_project()?;
         let (unusable, times) = (self.unusable_kinds()?, self.read_times()?);
         let mut statement = self.connection.prepare_cached(

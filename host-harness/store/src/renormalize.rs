@@ -3,17 +3,19 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use appsec_model::{Finding, Kind, Normalized, ProjectRef, RawRecord, Timestamp};
-use rusqlite::{TransactionBehavior, params};
-
-use super::{
-    FetchStats, FindingStore, Result, RunMode, SharedStore, StoreError,
-    derive::RulesById,
+use crate::{
+    database::{FindingStore, SharedStore},
+    error::{Result, StoreError},
+    ids::key_hash,
     pages::{
-        Batch, Classified, Contents, HASH_KEY, RecordState, RecordWriter, RunStats, Which, key_hash, project_index,
+        Batch, Classified, Contents, HASH_KEY, RecordState, RecordWriter, RunStats, Which, project_index,
         settle_packages, write_diagnostics, write_packages, write_rules,
     },
+    runs::{FetchStats, RunMode},
+    subject::RulesById,
 };
+use appsec_model::{Finding, Kind, Normalized, ProjectRef, RawRecord, Timestamp};
+use rusqlite::{TransactionBehavior, params};
 
 /// A record of the store.
 #[derive(Clone, Debug)]
@@ -45,7 +47,7 @@ pub struct Renormalized {
 impl SharedStore {
     /// Makes a batch ready to be written: what normalizes to the same finding
     /// as before is left alone. `index` in `normalized` counts the batch.
-    pub fn renormalized(
+    pub(crate) fn renormalized(
         &self,
         instance_id: i64,
         batch: Vec<StoredRecord>,
@@ -89,7 +91,7 @@ fn differs(old: Option<&Finding>, new: Option<&Finding>) -> bool {
 impl FindingStore {
     /// Begins a run. One that was cut off is not gone on with: it starts over,
     /// and what it had written is found unchanged.
-    pub fn start_renormalize(&mut self, instance_id: i64, now: Timestamp) -> Result<i64> {
+    pub(crate) fn start_renormalize(&mut self, instance_id: i64, now: Timestamp) -> Result<i64> {
         self.connection.execute(
             "UPDATE runs SET state = 'failed', message = 'cut off, and begun anew', finished_at = ?2 \
              WHERE instance_id = ?1 AND mode = 'renormalize' AND state = 'running'",
@@ -99,7 +101,7 @@ impl FindingStore {
     }
 
     /// Notes which version of the connector the records are normalized with.
-    pub fn set_connector_version(&mut self, instance_id: i64, version: &str) -> Result<()> {
+    pub(crate) fn set_connector_version(&mut self, instance_id: i64, version: &str) -> Result<()> {
         let sql = "UPDATE instances SET connector_version = ?2 WHERE id = ?1";
         self.connection.execute(sql, params![instance_id, version])?;
         Ok(())
@@ -107,7 +109,7 @@ impl FindingStore {
 
     /// Records of an instance in the order of their row ids, from behind one
     /// on, with what they were normalized to. All of a batch are of one origin.
-    pub fn raw_batch(&self, instance_id: i64, after_id: i64, limit: u32) -> Result<Vec<StoredRecord>> {
+    pub(crate) fn raw_batch(&self, instance_id: i64, after_id: i64, limit: u32) -> Result<Vec<StoredRecord>> {
         let mut statement = self.connection.prepare_cached(
             "SELECT records.id, records.origin, records.kind, record_key, hash, project_id, vendor_id, projects.name \
              FROM records LEFT JOIN projects ON projects.id = project_id \
@@ -156,7 +158,7 @@ impl FindingStore {
 
     /// Writes what a newer connector makes of stored records, with their
     /// history, and tells how many findings are not what they were.
-    pub fn replace_normalized(
+    pub(crate) fn replace_normalized(
         &mut self,
         instance_id: i64,
         run_id: i64,

@@ -3,15 +3,17 @@
 
 use std::collections::{HashMap, HashSet};
 
-use appsec_insight::repository::{Provider, Repository, RepositoryIndex};
+use crate::{
+    database::FindingStore,
+    error::Result,
+    evidence::ProjectCounts,
+    mapping::{ResolvedMappings, settle},
+    repository_index::{Columns, Known, Repositories, insert},
+};
+use appsec_analysis::repository::Repository;
 use appsec_model::Timestamp;
 use rusqlite::{Connection, TransactionBehavior, params};
 use serde::Serialize;
-
-use super::{
-    FindingStore, ProjectCounts, Result, StoreError, document, json,
-    mapping::{ResolvedMappings, settle},
-};
 
 /// A repository of the tenant.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
@@ -52,90 +54,13 @@ pub struct RepositoryChanges {
     pub settled: ResolvedMappings,
 }
 
-/// A repository with its row.
-#[derive(Clone, Debug)]
-pub(super) struct Known {
-    pub id: i64,
-    pub repository: Repository,
-    pub listed: bool,
-}
-
-/// All repositories of a tenant, in the order in which they came.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Repositories {
-    pub rows: Vec<Known>,
-    by_key: HashMap<String, i64>,
-    places: HashMap<i64, usize>,
-    /// Those without an address, by full name.
-    nowhere: HashMap<String, Vec<i64>>,
-}
-
-impl Repositories {
-    pub fn load(connection: &Connection) -> Result<Self> {
-        let mut statement = connection.prepare_cached(
-            "SELECT id, full_name, url, provider, default_branch, groups, archived, listed FROM repositories ORDER BY id",
-        )?;
-        let mut rows = statement.query([])?;
-        let mut all = Self::default();
-        while let Some(row) = rows.next()? {
-            let (full_name, url): (String, Option<String>) = (row.get(1)?, row.get(2)?);
-            let provider: Option<Provider> = row.get::<_, String>(3)?.parse().ok();
-            let repository = Repository::new(Some(&full_name), url.as_deref(), provider);
-            // Only what could be read is ever written.
-            let mut repository = repository.map_err(|_| StoreError::Corrupt)?;
-            repository.default_branch = row.get(4)?;
-            repository.groups = document("groups", row.get_ref(5)?.as_str().unwrap_or_default())?;
-            repository.archived = row.get(6)?;
-            all.add(Known { id: row.get(0)?, repository, listed: row.get(7)? });
-        }
-        Ok(all)
-    }
-
-    pub fn add(&mut self, known: Known) {
-        let repository = &known.repository;
-        self.by_key.insert(repository.key().into_owned(), known.id);
-        if repository.address().is_none() {
-            self.nowhere.entry(repository.full_name().to_lowercase()).or_default().push(known.id);
-        }
-        self.places.insert(known.id, self.rows.len());
-        self.rows.push(known);
-    }
-
-    /// The row of a repository, however it is spelled.
-    pub fn id_of(&self, repository: &Repository) -> Option<i64> {
-        self.by_key.get(repository.key().as_ref()).copied()
-    }
-
-    /// An index of some of them.
-    pub fn index_of(&self, wanted: impl Fn(&Known) -> bool) -> RepositoryIndex {
-        let wanted = self.rows.iter().filter(|it| wanted(it));
-        RepositoryIndex::new(wanted.map(|it| it.repository.clone()))
-    }
-
-    pub fn get(&self, id: i64) -> Option<&Known> {
-        self.rows.get(*self.places.get(&id)?)
-    }
-
-    /// The only one that is known by this name alone: an address says where it is.
-    fn nowhere(&self, repository: &Repository) -> Option<i64> {
-        repository.address()?;
-        match self.nowhere.get(&repository.full_name().to_lowercase())?.as_slice() {
-            [only] => {
-                let provider = self.get(*only)?.repository.provider();
-                (provider.is_none() || provider == repository.provider()).then_some(*only)
-            }
-            _ => None,
-        }
-    }
-}
-
 impl FindingStore {
     /// Takes a list of repositories over: new ones come in, known ones are
     /// updated, and what it says nothing of stays. If it is to `replace` what is
     /// there, those that it does not name go; those that projects are mapped to
     /// stay and are no longer listed.
     /// Projects that match a repository now are mapped to it.
-    pub fn put_repositories(
+    pub(crate) fn put_repositories(
         &mut self,
         list: &[Repository],
         replace: bool,
@@ -184,7 +109,7 @@ impl FindingStore {
 
     /// The repositories by full name, with their projects and findings.
     /// `search` is a part of the name, the URL or a group.
-    pub fn repositories(&self, search: Option<&str>) -> Result<Vec<RepositoryRow>> {
+    pub(crate) fn repositories(&self, search: Option<&str>) -> Result<Vec<RepositoryRow>> {
         let mut projects: HashMap<i64, u64> = HashMap::new();
         let mut counts: HashMap<i64, ProjectCounts> = HashMap::new();
         let of_project = self.counts_by_project()?;
@@ -229,7 +154,7 @@ impl FindingStore {
 
     /// Takes a repository away. Returns how many projects it is the repository
     /// of: if there are any, it stays.
-    pub fn remove_repository(&mut self, id: i64) -> Result<u64> {
+    pub(crate) fn remove_repository(&mut self, id: i64) -> Result<u64> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let sql = "SELECT count(*) FROM projects WHERE repository_id = ?1";
         let projects: u64 = transaction.query_row(sql, [id], |row| row.get(0))?;
@@ -239,28 +164,6 @@ impl FindingStore {
         transaction.commit()?;
         Ok(projects)
     }
-}
-
-/// Adds a repository and returns its row.
-pub(super) fn insert(connection: &Connection, repository: &Repository, listed: bool, now: Timestamp) -> Result<i64> {
-    let columns = Columns::of(repository)?;
-    connection
-        .prepare_cached(
-            "INSERT INTO repositories (provider, full_name, url, address, default_branch, groups, archived, listed, \
-             added_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-        )?
-        .execute(params![
-            columns.provider,
-            repository.full_name(),
-            columns.url,
-            columns.address,
-            repository.default_branch,
-            columns.groups,
-            repository.archived,
-            listed,
-            now.as_micros()
-        ])?;
-    Ok(connection.last_insert_rowid())
 }
 
 /// A repository with what was known of it before where it says nothing.
@@ -297,35 +200,6 @@ fn update(connection: &Connection, known: &Known, repository: &Repository) -> Re
             repository.archived
         ])?;
     Ok(true)
-}
-
-/// What is written of a repository in another form than it has.
-struct Columns<'a> {
-    provider: &'a str,
-    url: Option<String>,
-    address: Option<&'a str>,
-    groups: String,
-}
-
-impl<'a> Columns<'a> {
-    fn of(repository: &'a Repository) -> Result<Self> {
-        Ok(Self {
-            provider: repository.provider().map_or("", Provider::as_str),
-            url: repository.address().map(ToString::to_string),
-            address: repository.address().map(|it| it.as_key()),
-            groups: json("groups", &repository.groups)?,
-        })
-    }
-}
-
-/// Forgets repositories that were made of projects which are of another one now.
-pub(super) fn sweep(connection: &Connection) -> Result<()> {
-    connection.execute(
-        "DELETE FROM repositories WHERE listed = 0 \
-         AND NOT EXISTS (SELECT 1 FROM projects WHERE repository_id = repositories.id)",
-        [],
-    )?;
-    Ok(())
 }
 
 #[cfg(test)]

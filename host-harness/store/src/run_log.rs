@@ -3,11 +3,14 @@
 
 use std::collections::HashMap;
 
+use crate::{
+    database::FindingStore,
+    error::Result,
+    runs::{FetchStats, Run, RunState},
+};
 use appsec_model::{Scope, Timestamp};
 use rusqlite::{TransactionBehavior, params};
 use serde::Serialize;
-
-use super::{FetchStats, FindingStore, Result, Run, RunState};
 
 /// What a run brought of one project.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
@@ -101,7 +104,7 @@ pub enum Keep {
 
 impl FindingStore {
     /// What a run brought, by project; those with the most news first.
-    pub fn run_projects(&self, run: &Run) -> Result<Vec<RunProject>> {
+    pub(crate) fn run_projects(&self, run: &Run) -> Result<Vec<RunProject>> {
         let mut usage: HashMap<&str, ProjectUsage> = HashMap::new();
         for read in &run.fetches {
             let Scope::Projects(projects) = &read.scope else { continue };
@@ -138,7 +141,7 @@ impl FindingStore {
     }
 
     /// Adds waits to those of a run.
-    pub fn add_waits(&mut self, run_id: i64, waits: &[RunWait]) -> Result<()> {
+    pub(crate) fn add_waits(&mut self, run_id: i64, waits: &[RunWait]) -> Result<()> {
         let mut upsert = self.connection.prepare_cached(
             "INSERT INTO run_waits VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE \
              SET waits = waits + excluded.waits, waited_ms = waited_ms + excluded.waited_ms",
@@ -150,7 +153,7 @@ impl FindingStore {
     }
 
     /// Why a run waited; what took longest first.
-    pub fn run_waits(&self, run_id: i64) -> Result<Vec<RunWait>> {
+    pub(crate) fn run_waits(&self, run_id: i64) -> Result<Vec<RunWait>> {
         let sql = "SELECT reason, waits, waited_ms FROM run_waits WHERE run_id = ?1 ORDER BY waited_ms DESC, reason";
         let mut statement = self.connection.prepare_cached(sql)?;
         let rows = statement.query_map([run_id], |row| {
@@ -160,7 +163,7 @@ impl FindingStore {
     }
 
     /// Runs, newest first.
-    pub fn find_runs(&self, filter: &RunFilter) -> Result<Vec<Run>> {
+    pub(crate) fn find_runs(&self, filter: &RunFilter) -> Result<Vec<Run>> {
         let states: Vec<&str> = filter.states.iter().map(|state| state.as_str()).collect();
         let states = format!(" {} ", states.join(" "));
         let ids = {
@@ -184,7 +187,7 @@ impl FindingStore {
     /// from is kept in any case: runs under way, and of each instance the last
     /// one, the last one of everything, and the last complete one. What changed
     /// on findings is kept as well.
-    pub fn prune_runs(&mut self, instance_id: Option<i64>, keep: Keep) -> Result<u64> {
+    pub(crate) fn prune_runs(&mut self, instance_id: Option<i64>, keep: Keep) -> Result<u64> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let (since, newest) = match keep {
             Keep::Since(since) => (Some(since.as_micros()), None),

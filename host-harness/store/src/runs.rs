@@ -2,12 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use crate::{
+    columns::{document, json},
+    database::FindingStore,
+    error::{Cause, Result, StoreError},
+    seen::{Seen, read_seen},
+};
+use appsec_analysis::status::VANISHED;
 use appsec_grant::Code;
 use appsec_model::{Kind, ProjectScope, Scope, Timestamp};
 use rusqlite::{OptionalExtension, Row, TransactionBehavior, params};
 use serde::{Deserialize, Serialize};
-
-use super::{Cause, FindingStore, Result, Seen, StoreError, document, findings::VANISHED, json, pages::read_seen};
 
 macro_rules! words {
     ($(#[$meta:meta])* $name:ident { $( $(#[$case_meta:meta])* $case:ident = $word:literal, )+ }) => {
@@ -241,7 +246,7 @@ fn code(row: &Row<'_>) -> rusqlite::Result<Option<Code>> {
 impl FindingStore {
     /// Begins a run with all the reads it is to make. `whole` tells that they
     /// are of all projects and kinds: only then it is a run to start from.
-    pub fn start_run(
+    pub(crate) fn start_run(
         &mut self,
         instance_id: i64,
         mode: RunMode,
@@ -269,7 +274,13 @@ impl FindingStore {
     }
 
     /// Logs a run that failed before it could read anything.
-    pub fn log_failed_run(&mut self, instance_id: i64, mode: RunMode, cause: &Cause, now: Timestamp) -> Result<i64> {
+    pub(crate) fn log_failed_run(
+        &mut self,
+        instance_id: i64,
+        mode: RunMode,
+        cause: &Cause,
+        now: Timestamp,
+    ) -> Result<i64> {
         self.connection.execute(
             "INSERT INTO runs (instance_id, mode, state, code, message, started_at, finished_at) \
              VALUES (?1, ?2, 'failed', ?3, ?4, ?5, ?5)",
@@ -280,7 +291,7 @@ impl FindingStore {
 
     /// The sync of an instance that was cut off, if the last one was, and what
     /// it reads. Imports of files are begun anew by whoever has the file.
-    pub fn unfinished_run(&self, instance_id: i64) -> Result<Option<(i64, RunMode, bool)>> {
+    pub(crate) fn unfinished_run(&self, instance_id: i64) -> Result<Option<(i64, RunMode, bool)>> {
         let sql = "SELECT id, mode, whole FROM runs WHERE instance_id = ?1 AND state = 'running' AND mode IN ('full', 'incremental') \
                    ORDER BY id DESC LIMIT 1";
         let row = |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, String>(1)?, row.get(2)?));
@@ -289,7 +300,7 @@ impl FindingStore {
     }
 
     /// Notes that a run goes on after having been cut off.
-    pub fn resume_run(&mut self, run_id: i64) -> Result<()> {
+    pub(crate) fn resume_run(&mut self, run_id: i64) -> Result<()> {
         self.connection.execute(
             "UPDATE runs SET resumed = resumed + 1, \
              connector_sha256 = (SELECT connector_sha256 FROM instances WHERE id = instance_id) WHERE id = ?1",
@@ -299,12 +310,12 @@ impl FindingStore {
     }
 
     /// What an unfinished read has brought so far.
-    pub fn seen(&self, fetch_id: i64) -> Result<Seen> {
+    pub(crate) fn seen(&self, fetch_id: i64) -> Result<Seen> {
         read_seen(&self.connection, fetch_id)
     }
 
     /// Adds requests and waits that brought no page.
-    pub fn add_fetch_usage(&mut self, fetch_id: i64, usage: &FetchStats) -> Result<()> {
+    pub(crate) fn add_fetch_usage(&mut self, fetch_id: i64, usage: &FetchStats) -> Result<()> {
         self.connection
             .prepare_cached(
                 "UPDATE fetches SET requests = requests + ?2, received_bytes = received_bytes + ?3, waits = waits + ?4, \
@@ -322,7 +333,7 @@ impl FindingStore {
     }
 
     /// Starts a read over, because its cursor is not accepted any more.
-    pub fn restart_read(&mut self, fetch_id: i64) -> Result<()> {
+    pub(crate) fn restart_read(&mut self, fetch_id: i64) -> Result<()> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute("UPDATE fetches SET cursor = NULL, again = NULL WHERE id = ?1", [fetch_id])?;
         transaction.execute("DELETE FROM read_pages WHERE fetch_id = ?1", [fetch_id])?;
@@ -330,7 +341,7 @@ impl FindingStore {
     }
 
     /// Ends a read without an end of its pages.
-    pub fn give_up_fetch(&mut self, fetch_id: i64, state: FetchState, cause: &Cause) -> Result<()> {
+    pub(crate) fn give_up_fetch(&mut self, fetch_id: i64, state: FetchState, cause: &Cause) -> Result<()> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute(
             "UPDATE fetches SET state = ?2, code = ?3, message = ?4 WHERE id = ?1",
@@ -341,7 +352,13 @@ impl FindingStore {
     }
 
     /// Ends a run.
-    pub fn finish_run(&mut self, run_id: i64, state: RunState, cause: Option<&Cause>, now: Timestamp) -> Result<()> {
+    pub(crate) fn finish_run(
+        &mut self,
+        run_id: i64,
+        state: RunState,
+        cause: Option<&Cause>,
+        now: Timestamp,
+    ) -> Result<()> {
         self.connection.execute(
             "UPDATE runs SET state = ?2, code = ?3, message = ?4, finished_at = ?5 WHERE id = ?1",
             params![
@@ -357,7 +374,7 @@ impl FindingStore {
 
     /// When the last complete run of all projects and kinds, under the settings
     /// and for the account of now, began: where an incremental one starts from.
-    pub fn last_complete_start(&self, instance_id: i64) -> Result<Option<Timestamp>> {
+    pub(crate) fn last_complete_start(&self, instance_id: i64) -> Result<Option<Timestamp>> {
         // The last one, whatever the clock said of an earlier one.
         let sql = "SELECT started_at FROM runs WHERE instance_id = ?1 AND whole AND state = 'complete' \
                    AND mode <> 'import' AND id > (SELECT outdated_run FROM instances WHERE instances.id = ?1) \
@@ -379,12 +396,12 @@ impl FindingStore {
     }
 
     /// A run with its reads.
-    pub fn run(&self, run_id: i64) -> Result<Option<Run>> {
+    pub(crate) fn run(&self, run_id: i64) -> Result<Option<Run>> {
         Ok(self.select_runs("runs.id = ?1", run_id, 1)?.pop())
     }
 
     /// The last runs of an instance, or of all, newest first.
-    pub fn runs(&self, instance_id: Option<i64>, limit: u32) -> Result<Vec<Run>> {
+    pub(crate) fn runs(&self, instance_id: Option<i64>, limit: u32) -> Result<Vec<Run>> {
         match instance_id {
             Some(id) => self.select_runs("runs.instance_id = ?1", id, limit),
             None => self.select_runs("?1 = 0", 0, limit),
@@ -392,12 +409,12 @@ impl FindingStore {
     }
 
     /// The run of an instance that is under way or was cut off.
-    pub fn current_run(&self, instance_id: i64) -> Result<Option<Run>> {
+    pub(crate) fn current_run(&self, instance_id: i64) -> Result<Option<Run>> {
         Ok(self.select_runs("runs.instance_id = ?1 AND state = 'running'", instance_id, 1)?.pop())
     }
 
     /// The last run of an instance that came to an end.
-    pub fn last_ended_run(&self, instance_id: i64) -> Result<Option<Run>> {
+    pub(crate) fn last_ended_run(&self, instance_id: i64) -> Result<Option<Run>> {
         Ok(self.select_runs("runs.instance_id = ?1 AND state <> 'running'", instance_id, 1)?.pop())
     }
 

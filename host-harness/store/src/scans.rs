@@ -2,11 +2,14 @@
 
 use std::collections::HashMap;
 
+use crate::{
+    columns::{document, json},
+    database::FindingStore,
+    error::Result,
+};
 use appsec_model::{Scan, Timestamp};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 use serde::Serialize;
-
-use super::{FindingStore, Result, document, json};
 
 /// Where a finding comes from, and how that is known.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
@@ -50,7 +53,7 @@ impl<'a> ScanWriter<'a> {
 impl FindingStore {
     /// Scans that findings name and nobody has asked for yet; those of the
     /// newest findings first.
-    pub fn missing_scans(&self, instance_id: i64, limit: u32) -> Result<Vec<String>> {
+    pub(crate) fn missing_scans(&self, instance_id: i64, limit: u32) -> Result<Vec<String>> {
         let mut statement = self.connection.prepare_cached(
             "SELECT scan_id FROM scans WHERE instance_id = ?1 AND fetched_at IS NULL \
              ORDER BY newest DESC, scan_id LIMIT ?2",
@@ -60,7 +63,13 @@ impl FindingStore {
     }
 
     /// Keeps a scan; none where the vendor has it no more.
-    pub fn put_scan(&mut self, instance_id: i64, scan_id: &str, scan: Option<&Scan>, now: Timestamp) -> Result<()> {
+    pub(crate) fn put_scan(
+        &mut self,
+        instance_id: i64,
+        scan_id: &str,
+        scan: Option<&Scan>,
+        now: Timestamp,
+    ) -> Result<()> {
         let document = scan.map(|scan| json("scan", scan)).transpose()?;
         self.connection
             .prepare_cached(

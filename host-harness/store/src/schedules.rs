@@ -3,8 +3,12 @@
 use appsec_model::Timestamp;
 use rusqlite::{Row, TransactionBehavior, params};
 
-use super::{FindingStore, Result, document, json};
-use crate::schedule::{LONGEST_BACKOFF, Next, Plan};
+use crate::{
+    columns::{document, json},
+    database::FindingStore,
+    error::Result,
+    schedule::{LONGEST_BACKOFF, Next, Plan},
+};
 use appsec_grant::InstanceName;
 
 /// When an instance is synced.
@@ -91,7 +95,7 @@ fn row(row: &Row<'_>) -> Result<ScheduleRow> {
 
 impl FindingStore {
     /// All schedules, by the name of their instance.
-    pub fn schedules(&self) -> Result<Vec<ScheduleRow>> {
+    pub(crate) fn schedules(&self) -> Result<Vec<ScheduleRow>> {
         let mut statement = self.connection.prepare_cached(
             "SELECT schedules.*, name, paused_at IS NOT NULL AS paused FROM schedules \
              JOIN instances ON instances.id = instance_id ORDER BY name",
@@ -105,12 +109,12 @@ impl FindingStore {
     }
 
     /// The schedule of an instance.
-    pub fn schedule(&self, instance_id: i64) -> Result<Option<ScheduleRow>> {
+    pub(crate) fn schedule(&self, instance_id: i64) -> Result<Option<ScheduleRow>> {
         Ok(self.schedules()?.into_iter().find(|it| it.instance_id == instance_id))
     }
 
     /// Sets when an instance is synced; a schedule that it had is forgotten.
-    pub fn set_schedule(&mut self, instance_id: i64, plan: &Plan, first: Next, now: Timestamp) -> Result<()> {
+    pub(crate) fn set_schedule(&mut self, instance_id: i64, plan: &Plan, first: Next, now: Timestamp) -> Result<()> {
         self.connection.execute(
             "INSERT OR REPLACE INTO schedules (instance_id, plan, anchor, next_sync_at, next_full_at) \
              VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -126,13 +130,19 @@ impl FindingStore {
     }
 
     /// Forgets the schedule of an instance; tells whether it had one.
-    pub fn clear_schedule(&mut self, instance_id: i64) -> Result<bool> {
+    pub(crate) fn clear_schedule(&mut self, instance_id: i64) -> Result<bool> {
         Ok(self.connection.execute("DELETE FROM schedules WHERE instance_id = ?1", [instance_id])? > 0)
     }
 
     /// Notes that a scheduled sync was made. Of everything, it is also the next
     /// one of that kind.
-    pub fn schedule_done(&mut self, instance_id: i64, full: bool, next: Next, remark: Option<&str>) -> Result<()> {
+    pub(crate) fn schedule_done(
+        &mut self,
+        instance_id: i64,
+        full: bool,
+        next: Next,
+        remark: Option<&str>,
+    ) -> Result<()> {
         self.connection.execute(
             "UPDATE schedules SET next_sync_at = ?2, next_full_at = iif(?3, ?4, next_full_at), failures = 0, \
              not_before = NULL, waiting = ?5 WHERE instance_id = ?1",
@@ -148,7 +158,7 @@ impl FindingStore {
     }
 
     /// Notes that a scheduled sync failed, and returns how often in a row.
-    pub fn schedule_failed(&mut self, instance_id: i64, why: &str) -> Result<u32> {
+    pub(crate) fn schedule_failed(&mut self, instance_id: i64, why: &str) -> Result<u32> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let sql =
             "UPDATE schedules SET failures = failures + 1, waiting = ?2 WHERE instance_id = ?1 RETURNING failures";
@@ -162,7 +172,7 @@ impl FindingStore {
     }
 
     /// Notes other next times: those that were noted lie too far ahead.
-    pub fn set_next_times(&mut self, instance_id: i64, next: Next) -> Result<()> {
+    pub(crate) fn set_next_times(&mut self, instance_id: i64, next: Next) -> Result<()> {
         let sql = "UPDATE schedules SET next_sync_at = ?2, next_full_at = ?3 WHERE instance_id = ?1";
         let (sync, full) = (next.sync.map(Timestamp::as_micros), next.full.map(Timestamp::as_micros));
         self.connection.execute(sql, params![instance_id, sync, full])?;
@@ -170,7 +180,7 @@ impl FindingStore {
     }
 
     /// Leaves an instance alone until a time.
-    pub fn schedule_later(&mut self, instance_id: i64, not_before: Timestamp, why: &str) -> Result<()> {
+    pub(crate) fn schedule_later(&mut self, instance_id: i64, not_before: Timestamp, why: &str) -> Result<()> {
         let sql = "UPDATE schedules SET not_before = ?2, waiting = ?3 WHERE instance_id = ?1";
         self.connection.execute(sql, params![instance_id, not_before.as_micros(), why])?;
         Ok(())

@@ -1,5 +1,9 @@
 //! Sets of row ids: which records a read has brought.
 
+use rusqlite::Connection;
+
+use crate::error::Result;
+
 /// A set of row ids. Ids are dense and small, so one bit each is the smallest
 /// and fastest form: a million records take 125 KB.
 #[derive(Clone, Debug, Default)]
@@ -69,6 +73,18 @@ pub(super) fn decode(bytes: &[u8]) -> Vec<i64> {
     ids
 }
 
+/// What the pages of a read brought so far.
+pub(crate) fn read_seen(connection: &Connection, fetch_id: i64) -> Result<Seen> {
+    let mut statement = connection.prepare_cached("SELECT seen FROM read_pages WHERE fetch_id = ?1")?;
+    let mut rows = statement.query([fetch_id])?;
+    let mut seen = Seen::default();
+    while let Some(row) = rows.next()? {
+        for id in decode(row.get_ref(0)?.as_blob().unwrap_or_default()) {
+            seen.insert(id);
+        }
+    }
+    Ok(seen)
+}
 #[cfg(test)]
 mod tests {
     use super::{Seen, decode, encode};

@@ -1,10 +1,9 @@
 //! What a run would have marked as vanished, and did not.
 
+use crate::{database::FindingStore, error::Result, ids::FindingId, pages::Percent, status::severity};
 use appsec_model::Severity;
 use rusqlite::params;
 use serde::Serialize;
-
-use super::{FindingId, FindingStore, Percent, Result, findings::severity};
 
 /// A finding that would have been marked as vanished.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
@@ -26,7 +25,7 @@ pub struct VanishingRow {
 impl FindingStore {
     /// Findings that a run did not mark as vanished, the most urgent first, and
     /// how many there are in all.
-    pub fn vanishing(&self, run_id: i64, limit: u32) -> Result<(Vec<VanishingRow>, u64)> {
+    pub(crate) fn vanishing(&self, run_id: i64, limit: u32) -> Result<(Vec<VanishingRow>, u64)> {
         let total = self.connection.query_row(
             "SELECT count(*) FROM vanishing JOIN findings ON findings.id = finding_id WHERE run_id = ?1",
             [run_id],
@@ -52,7 +51,7 @@ impl FindingStore {
 
     /// Sets the share of the open findings that one sync of an instance may
     /// find gone without a question; none for the default.
-    pub fn set_max_vanish(&mut self, instance_id: i64, limit: Option<Percent>) -> Result<()> {
+    pub(crate) fn set_max_vanish(&mut self, instance_id: i64, limit: Option<Percent>) -> Result<()> {
         let sql = "UPDATE instances SET max_removal = ?2 WHERE id = ?1";
         self.connection.execute(sql, params![instance_id, limit.map(Percent::get)])?;
         Ok(())

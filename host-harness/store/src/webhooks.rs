@@ -5,7 +5,12 @@ use appsec_model::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 use serde::Serialize;
 
-use super::{FindingStore, Result, Run, StoreError, document, json};
+use crate::{
+    columns::{document, json},
+    database::FindingStore,
+    error::{Result, StoreError},
+    runs::Run,
+};
 use appsec_grant::{Audience, EgressPolicy, SecretSource};
 
 /// How long a delivery that is at its end stays in the log.
@@ -137,7 +142,7 @@ const COLUMNS: &str = "deliveries.id, event_id, instances.name AS instance, run_
 
 impl FindingStore {
     /// Sets where the ends of an instance's runs are told.
-    pub fn set_webhook(&mut self, instance_id: i64, webhook: &Webhook) -> Result<()> {
+    pub(crate) fn set_webhook(&mut self, instance_id: i64, webhook: &Webhook) -> Result<()> {
         self.connection.execute(
             "INSERT INTO webhooks (instance_id, url, egress, secret, set_at) VALUES (?1, ?2, ?3, ?4, ?5) \
              ON CONFLICT DO UPDATE SET url = excluded.url, egress = excluded.egress, secret = excluded.secret, \
@@ -154,13 +159,13 @@ impl FindingStore {
     }
 
     /// Where the ends of an instance's runs are told.
-    pub fn webhook(&self, instance_id: i64) -> Result<Option<Webhook>> {
+    pub(crate) fn webhook(&self, instance_id: i64) -> Result<Option<Webhook>> {
         webhook(&self.connection, instance_id)
     }
 
     /// Forgets it, and with it what still waits to be told. Tells whether there
     /// was any.
-    pub fn remove_webhook(&mut self, instance_id: i64) -> Result<bool> {
+    pub(crate) fn remove_webhook(&mut self, instance_id: i64) -> Result<bool> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let removed = transaction.execute("DELETE FROM webhooks WHERE instance_id = ?1", [instance_id])? > 0;
         transaction.execute(
@@ -174,7 +179,7 @@ impl FindingStore {
 
     /// Writes down a test of an instance's webhook, and returns its number. Until
     /// `until` it waits for whoever claims it by that.
-    pub fn add_test_delivery(&mut self, instance_id: i64, now: Timestamp, until: Timestamp) -> Result<i64> {
+    pub(crate) fn add_test_delivery(&mut self, instance_id: i64, now: Timestamp, until: Timestamp) -> Result<i64> {
         self.connection.execute(
             "INSERT INTO deliveries (instance_id, event_id, state, created_at, next_at, expires_at) \
              VALUES (?1, 'evt_' || lower(hex(randomblob(16))), 'pending', ?2, ?3, ?4)",
@@ -186,7 +191,7 @@ impl FindingStore {
     /// Takes a delivery for one try. Until `until` no other process tries it;
     /// should this one die, it is tried again then. What is no news any more is
     /// given up first.
-    pub fn claim_delivery(
+    pub(crate) fn claim_delivery(
         &mut self,
         due: DueDelivery,
         now: Timestamp,
@@ -230,7 +235,7 @@ impl FindingStore {
 
     /// Writes down how a try went, unless another process has taken the delivery
     /// over since. What has been at its end for long is forgotten.
-    pub fn note_delivery(&mut self, claimed: &Delivery, tried: &Tried, now: Timestamp) -> Result<()> {
+    pub(crate) fn note_delivery(&mut self, claimed: &Delivery, tried: &Tried, now: Timestamp) -> Result<()> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute(
             "UPDATE deliveries SET state = ?2, next_at = ?3, status = ?4, answer = ?5, problem = ?6 \
@@ -253,7 +258,7 @@ impl FindingStore {
 
     /// Makes a delivery pending again, as if it had never been tried. Tells
     /// whether there is one of that number with a webhook to go to.
-    pub fn renew_delivery(&mut self, id: i64, now: Timestamp) -> Result<bool> {
+    pub(crate) fn renew_delivery(&mut self, id: i64, now: Timestamp) -> Result<bool> {
         let renewed = self.connection.execute(
             "UPDATE deliveries SET state = 'pending', tries = 0, next_at = ?2, expires_at = ?3 WHERE id = ?1 \
              AND instance_id IN (SELECT instance_id FROM webhooks)",
@@ -264,7 +269,7 @@ impl FindingStore {
 
     /// When the next delivery is due. Those of instances that nobody has accepted
     /// yet wait.
-    pub fn next_delivery_at(&self) -> Result<Option<Timestamp>> {
+    pub(crate) fn next_delivery_at(&self) -> Result<Option<Timestamp>> {
         let sql = "SELECT next_at FROM deliveries WHERE next_at IS NOT NULL \
                    AND instance_id NOT IN (SELECT id FROM instances WHERE unaccepted) ORDER BY next_at LIMIT 1";
         let next: Option<i64> = self.connection.query_row(sql, [], |row| row.get(0)).optional()?;
@@ -272,12 +277,12 @@ impl FindingStore {
     }
 
     /// A delivery.
-    pub fn delivery(&self, id: i64) -> Result<Option<Delivery>> {
+    pub(crate) fn delivery(&self, id: i64) -> Result<Option<Delivery>> {
         Ok(self.select_deliveries("deliveries.id = ?1", id, 1)?.pop())
     }
 
     /// The last deliveries of an instance, or of all, newest first.
-    pub fn deliveries(&self, instance_id: Option<i64>, limit: u32) -> Result<Vec<Delivery>> {
+    pub(crate) fn deliveries(&self, instance_id: Option<i64>, limit: u32) -> Result<Vec<Delivery>> {
         match instance_id {
             Some(id) => self.select_deliveries("deliveries.instance_id = ?1", id, limit),
             None => self.select_deliveries("?1 = 0", 0, limit),

@@ -27,7 +27,7 @@ async fn a_wrong_token_is_refused_and_leaves_no_instance() {
     let tenant = env.tenant("acme");
     let error = tenant.add_instance(env.semgrep("code", settings(json!({}))), true).await.unwrap_err();
     insta::assert_snapshot!(shown(&env, &error), @"unauthorized: unauthorized: Semgrep refused the token as wrong or expired: Unauthorized");
-    assert!(tenant.store().with(|store| store.instances()).unwrap().is_empty());
+    assert!(tenant.store().run_now(|store| store.instances()).unwrap().is_empty());
 }
 
 #[tokio::test]

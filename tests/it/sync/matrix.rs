@@ -108,7 +108,7 @@ async fn whatever_a_vendor_does_at_any_step_no_finding_is_lost_or_closed() {
                 if added.is_ok() {
                     fresh.delete_instance(&name("code"), &name("code")).await.unwrap();
                 }
-                assert!(fresh.store().with(|store| store.instances()).unwrap().is_empty(), "{step}, {fault}");
+                assert!(fresh.store().run_now(|store| store.instances()).unwrap().is_empty(), "{step}, {fault}");
                 added.map(|_| (RunState::Complete, None))
             } else {
                 env.sync(&tenant).await.map(|run| (run.state, run.message))

@@ -22,7 +22,7 @@ async fn filled() -> (Env, Tenant, Content) {
 }
 
 fn last_run(tenant: &Tenant) -> Run {
-    tenant.store().with(|store| store.runs(None, 1)).unwrap().remove(0)
+    tenant.store().run_now(|store| store.runs(None, 1)).unwrap().remove(0)
 }
 
 /// What a scenario led to, in lines.

@@ -23,8 +23,8 @@ use crate::sync::normalize_records;
 use crate::{error::Error, task::AbortOnDrop};
 use appsec_sandbox::{CallFailure, Connector, FileReading};
 use appsec_store::{
-    Classified, Contents, Fetch, FetchState, FetchStats, HashedRecord, OnAbsence, PageCommit, ProjectIndex, Run, Seen,
-    SharedStore, StoreError,
+    Classified, Contents, Fetch, FetchState, FetchStats, HashedRecord, IngestHandle, OnAbsence, PageCommit,
+    ProjectIndex, Run, Seen, StoreError,
 };
 
 /// Batches that are normalized at one time, while others are written.
@@ -213,7 +213,7 @@ type Page = (PageCommit, Arc<ProjectIndex>);
 /// Writes batches as they get ready, until there are no more of them; tells
 /// what each transaction took in.
 fn write(
-    store: &SharedStore,
+    store: &IngestHandle,
     mut pages: mpsc::Receiver<Page>,
     mut taken: impl FnMut(FetchStats),
 ) -> Result<(), StoreError> {
@@ -226,7 +226,7 @@ fn write(
         };
         let more = iter::from_fn(&mut more).take(BATCHES_PER_TRANSACTION - 1);
         let mut counts = FetchStats::default();
-        for page in store.with(|store| store.commit_pages(iter::once(first).chain(more)))? {
+        for page in store.with(|store| store.commit_pages(&mut iter::once(first).chain(more)))? {
             counts.add(&page.counts);
         }
         taken(counts);
@@ -283,7 +283,7 @@ type Known = (HashSet<(Option<String>, Option<String>)>, Arc<ProjectIndex>);
 
 /// The projects that records name; those that nobody knew before are made.
 pub(super) struct Projects {
-    store: SharedStore,
+    store: IngestHandle,
     instance_id: i64,
     origin: String,
     now: appsec_model::Timestamp,

@@ -1,6 +1,6 @@
 //! How bad a vulnerability is, by the best of its ratings.
 
-use appsec_insight::advisories::CvssRating;
+use appsec_analysis::advisories::CvssRating;
 use appsec_model::{Epss, Severity};
 use serde_json::Value;
 

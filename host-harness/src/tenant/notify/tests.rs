@@ -62,7 +62,7 @@ impl House {
             secrets: std::collections::BTreeMap::new(),
             proxy: None,
         };
-        tenant.store().with(|store| store.add_instance(&instance, Timestamp::from_micros(0))).unwrap();
+        tenant.store().run_now(|store| store.add_instance(&instance, Timestamp::from_micros(0))).unwrap();
         std::fs::write(folder.path().join("hook-secret"), SECRET).unwrap();
         Self { tenant, name, waits, folder }
     }
@@ -86,7 +86,7 @@ impl House {
 
     fn end_a_run(&self) -> Run {
         let at = |second: i64| Timestamp::from_micros((1_700_000_000 - second) * 1_000_000);
-        self.tenant.store().with(|store| {
+        self.tenant.store().run_now(|store| {
             let id = store.instance(&self.name).unwrap().unwrap().id;
             let run = store.start_run(id, RunMode::Full, true, 7, &[], at(60)).unwrap();
             let why = Cause::new(Code::Forbidden, "secret words of the vendor");
@@ -96,7 +96,7 @@ impl House {
     }
 
     fn deliveries(&self) -> Vec<Delivery> {
-        self.tenant.store().with(|store| store.deliveries(None, 99)).unwrap()
+        self.tenant.store().run_now(|store| store.deliveries(None, 99)).unwrap()
     }
 }
 

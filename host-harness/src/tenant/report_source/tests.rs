@@ -38,7 +38,7 @@ impl Desk {
     /// Findings as `title status severity`, by title.
     fn findings(&self) -> Vec<String> {
         let filter = Filter { limit: 9999, ..Filter::default() };
-        let (rows, _) = self.tenant.store().with(|store| store.findings(&filter)).unwrap();
+        let (rows, _) = self.tenant.store().run_now(|store| store.findings(&filter)).unwrap();
         let line = |row: &crate::FindingRow| format!("{} {} {}", row.title, row.status, row.severity.as_str());
         let mut lines: Vec<String> = rows.iter().map(line).collect();
         lines.sort();
@@ -176,7 +176,7 @@ async fn a_source_is_no_instance_of_a_connector_and_goes_only_while_it_is_empty(
     for name in [&desk.source, &other] {
         desk.tenant.withdraw_unused(name).await.unwrap();
     }
-    let left = desk.tenant.store().with(|store| store.instances()).unwrap();
+    let left = desk.tenant.store().run_now(|store| store.instances()).unwrap();
     assert_eq!(left.iter().map(|it| it.made.name.as_str()).collect::<Vec<_>>(), ["checker"]);
     assert!(!desk.tenant.source(&desk.source).await.unwrap().1);
 }

@@ -2,7 +2,7 @@ use appsec_model::{Project, Timestamp};
 use serde_json::json;
 
 use super::{Coverage, CoverageOptions, DAY};
-use crate::{InstanceStatus, ProjectFilter, RunMode, fixture::Desk};
+use crate::{filter::ProjectFilter, fixture::Desk, instances::InstanceStatus, runs::RunMode};
 
 const NOW: i64 = 100 * DAY;
 

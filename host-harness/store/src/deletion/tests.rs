@@ -3,8 +3,8 @@ use serde_json::json;
 
 use super::{TABLES, TablePlan, tables};
 use crate::{
-    ConnectorSource, NewInstance,
     fixture::{Desk, at, finding, project, record},
+    instances::{ConnectorSource, NewInstance},
 };
 
 /// Findings of `code`, and one of a second instance that has the same project.

@@ -4,18 +4,15 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, hash_map::Entry};
 
-use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
-
-use super::{
-    group::{Candidate, best_first, group},
-    member::{MatchKey, MatchStrategy, hash, is_number},
-    sum::{IssueSummary, Summed},
-};
 use crate::{
-    Result,
-    advisories::find,
-    derive::{Dirty, Subject},
+    error::Result,
+    ratings::find,
+    subject::{Dirty, Subject},
 };
+use appsec_analysis::correlation::{
+    Candidate, IssueSummary, MatchKey, MatchStrategy, Summed, best_first, group, hash, is_number,
+};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 
 /// Blocks that are settled in one transaction.
 const BLOCKS: usize = 1_000;
@@ -144,7 +141,8 @@ impl Members<'_> {
         // The name of a project without a repository stands in for it.
         let scope = subject.project.repository_id.unwrap_or(-subject.project_id);
         let name = scopes.name(connection, scope)?;
-        let member = MatchKey::of(subject, scope, |id| numbers_of(connection, aliases, id))?;
+        let member =
+            MatchKey::of(&subject.finding, subject.rule.as_deref(), scope, |id| numbers_of(connection, aliases, id))?;
         Ok((member.block(name), member))
     }
 }
@@ -205,7 +203,7 @@ struct InBlock {
 impl InBlock {
     /// One that is of no issue yet.
     fn new(finding_id: i64, member: MatchKey, subject: &Subject<'_>) -> Self {
-        let (instance_id, summed) = (subject.instance_id, Summed::from(subject));
+        let (instance_id, summed) = (subject.instance_id, summed(subject));
         Self { finding_id, issue_row: None, instance_id, member, summed }
     }
 
@@ -225,9 +223,41 @@ impl InBlock {
                 lines: first.zip(last),
             },
             instance_id: row.get(11)?,
-            summed: Summed::from_row(row, 12)?,
+            summed: summed_of_row(row, 12)?,
         })
     }
+}
+
+/// What is summed up of a finding that is at hand.
+fn summed(it: &Subject<'_>) -> Summed {
+    Summed {
+        public_id: it.public_id,
+        severity: it.severity as i64,
+        status: it.status.clone(),
+        security: it.security,
+        title: it.finding.title.clone(),
+        rule_id: it.rule_id.clone(),
+        priority: it.priority,
+        cvss: it.cvss,
+        epss: it.epss,
+        first_seen_at: it.first_seen_at.as_micros(),
+    }
+}
+
+/// The same from a row whose columns from there on are these, in this order.
+fn summed_of_row(row: &Row<'_>, first: usize) -> rusqlite::Result<Summed> {
+    Ok(Summed {
+        public_id: row.get(first)?,
+        severity: row.get(first + 1)?,
+        status: row.get(first + 2)?,
+        security: row.get(first + 3)?,
+        title: row.get(first + 4)?,
+        rule_id: row.get(first + 5)?,
+        priority: row.get(first + 6)?,
+        cvss: row.get(first + 7)?,
+        epss: row.get(first + 8)?,
+        first_seen_at: row.get(first + 9)?,
+    })
 }
 
 /// An issue as it is to be.

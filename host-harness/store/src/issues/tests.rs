@@ -1,7 +1,7 @@
 mod moves;
 mod rules;
 
-use appsec_insight::Advisories;
+use appsec_analysis::Advisories;
 use appsec_model::{Kind, RawRecord};
 use proptest::{collection, prelude::*, sample};
 use rusqlite::params;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{IssueDetail, IssueFilter, IssueId, IssueSort, page};
 use crate::{
-    Filter, Period,
+    filter::{Filter, Period},
     fixture::{Desk, at, finding, project, record},
 };
 

@@ -1,15 +1,16 @@
 //! Mapping of projects by itself: new ones to the repositories that they match,
 //! or to ones of their own; and notice of those whose URL leads elsewhere.
 
-use appsec_insight::repository::{Match, ProjectFacts, Repository, RepositoryIndex, confidence};
+use appsec_analysis::repository::{Match, ProjectFacts, Repository, RepositoryIndex, confidence};
 use appsec_model::{Project, Timestamp};
 use rusqlite::{Connection, Params, params};
 use serde::Serialize;
 
 use super::{ADOPTED, AutoMap, MappedBy, MappingState, Note, map};
 use crate::{
-    Result, StoreError, document, json,
-    repositories::{Known, Repositories, insert, sweep},
+    columns::{document, json},
+    error::{Result, StoreError},
+    repository_index::{Known, Repositories, insert, sweep},
 };
 
 /// How sure a match must be to count without a person: the same address, or

@@ -5,7 +5,7 @@ use rusqlite::{Connection, TransactionBehavior, params};
 use serde::{Deserialize, Serialize};
 
 use super::{MappedBy, MappingState, Note};
-use crate::{FindingStore, Result, json, pages::vanish_project, repositories::sweep};
+use crate::{columns::json, database::FindingStore, error::Result, pages::vanish_project, repository_index::sweep};
 
 /// What becomes of the findings of a project that is no longer read.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, schemars::JsonSchema)]
@@ -29,7 +29,7 @@ pub struct Released {
 
 impl FindingStore {
     /// What a project has brought: findings, or records that are none.
-    pub fn holdings(&self, project: i64) -> Result<(u64, u64)> {
+    pub(crate) fn holdings(&self, project: i64) -> Result<(u64, u64)> {
         let count = |sql: &str| self.connection.query_row(sql, [project], |row| row.get(0));
         Ok((
             count("SELECT count(*) FROM findings WHERE project_id = ?1")?,
@@ -39,7 +39,7 @@ impl FindingStore {
 
     /// Stops reading a project, at a person's word: it waits for a repository,
     /// or is ignored and keeps its own.
-    pub fn release_project(
+    pub(crate) fn release_project(
         &mut self,
         project: i64,
         ignored: bool,

@@ -2,12 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use appsec_insight::repository::{Match, ProjectFacts, Reason, Repository, RepositoryIndex};
+use appsec_analysis::repository::{Match, ProjectFacts, Reason, Repository, RepositoryIndex};
 use appsec_model::{Project, Timestamp};
 use serde::Serialize;
 
 use super::{ADOPTED, MappedBy, MappingState, Note, ScanFields};
-use crate::{FindingStore, ProjectCounts, Result, StoreError, document, repositories::Repositories};
+use crate::{
+    columns::document,
+    database::FindingStore,
+    error::{Result, StoreError},
+    evidence::ProjectCounts,
+    repository_index::Repositories,
+};
 
 /// Which mappings to show. An empty list is no filter.
 #[derive(Clone, Debug, Default)]
@@ -154,7 +160,7 @@ impl Proposer<'_> {
 
 impl FindingStore {
     /// The mappings of projects, by instance and name.
-    pub fn mappings(&self, filter: &MappingFilter) -> Result<Vec<MappingRow>> {
+    pub(crate) fn mappings(&self, filter: &MappingFilter) -> Result<Vec<MappingRow>> {
         let repositories = Repositories::load(&self.connection)?;
         let proposer = Proposer { index: repositories.index_of(|it| it.listed), rows: &repositories };
         let counts = self.counts_by_project()?;
@@ -210,7 +216,7 @@ impl FindingStore {
     }
 
     /// How many projects stand how, in one instance or in all.
-    pub fn mapping_counts(&self, instance_id: Option<i64>) -> Result<MappingCounts> {
+    pub(crate) fn mapping_counts(&self, instance_id: Option<i64>) -> Result<MappingCounts> {
         let mut statement = self.connection.prepare_cached(
             "SELECT mapping, vanished_at IS NOT NULL, count(*) FROM projects WHERE ?1 IS NULL OR instance_id = ?1 \
              GROUP BY 1, 2",

@@ -1,11 +1,11 @@
-use appsec_insight::repository::RepositoryList;
+use crate::{
+    fixture::{Desk, at, project},
+    instances::NewInstance,
+    mapping::{AutoMap, KeptFindings, MappingFilter, MappingRow, MappingState, ResolvedMappings, ScanFields},
+};
+use appsec_analysis::repository::RepositoryList;
 use appsec_model::{Project, ProjectRef};
 use serde_json::json;
-
-use crate::{
-    AutoMap, KeptFindings, MappingFilter, MappingRow, MappingState, NewInstance, ResolvedMappings, ScanFields,
-    fixture::{Desk, at, project},
-};
 
 fn put(desk: &Desk, csv: &str) -> ResolvedMappings {
     let list = RepositoryList::read_csv(csv.as_bytes(), "list").unwrap();

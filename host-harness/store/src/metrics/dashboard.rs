@@ -1,12 +1,17 @@
 //! What a dashboard shows: the sums of a filter.
 
-use appsec_insight::{Edition, top25};
+use appsec_analysis::{Edition, status::ACTIVE, top25};
 use appsec_model::{Severity, Timestamp};
 use rusqlite::{Row, ToSql};
 use serde::Serialize;
 
 use super::{DAY, day};
-use crate::{FindingStore, ProjectFilter, Result, filter::Conditions, findings::severity, status::ACTIVE};
+use crate::{
+    database::FindingStore,
+    error::Result,
+    filter::{Conditions, ProjectFilter},
+    status::severity,
+};
 
 /// Ages of open findings, by the last day of each.
 const AGES: [(&str, i64); 6] = [
@@ -223,7 +228,7 @@ impl DashboardFilter {
 
 impl FindingStore {
     /// Counts and trends of a filter, as of the last refresh.
-    pub fn dashboard(&self, filter: &DashboardFilter, now: Timestamp) -> Result<Dashboard> {
+    pub(crate) fn dashboard(&self, filter: &DashboardFilter, now: Timestamp) -> Result<Dashboard> {
         let severities = self.sums(
             "SELECT severity, sum(findings) FROM metric_counts{} GROUP BY severity ORDER BY severity DESC",
             &filter.open(),

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::{DAY, rebuild};
 use crate::{
-    Dashboard, DashboardFilter,
     fixture::{Desk, at, finding, project, record},
+    metrics::{Dashboard, DashboardFilter},
 };
 
 fn desk() -> Desk {

@@ -13,12 +13,16 @@ use super::{
     vanish::{Revived, Unseen, revive, vanish_unseen},
 };
 use crate::{
-    FetchStats, FindingStore, Result, StoreError, assess,
+    assess,
+    columns::json,
+    compiled::Compiled,
     compress::Decoder,
-    derive::{RulesById, derive_new},
-    json,
-    policies::Compiled,
+    database::FindingStore,
+    derive::derive_new,
+    error::{Result, StoreError},
+    runs::FetchStats,
     seen,
+    subject::RulesById,
 };
 
 /// Rules that a transaction remembers to have written; with more it starts anew.
@@ -27,7 +31,7 @@ const RULES_KNOWN: usize = 2_000;
 impl FindingStore {
     /// Takes a page in: records, findings, packages, what is derived from new
     /// findings, diagnostics, counts and cursor, all or nothing.
-    pub fn commit_page(&mut self, page: &PageCommit, projects: &ProjectIndex) -> Result<PageCounts> {
+    pub(crate) fn commit_page(&mut self, page: &PageCommit, projects: &ProjectIndex) -> Result<PageCounts> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut rules = RulesById::default();
         let outcome = take_page(&transaction, &self.decoder, &self.compiled, page, projects, &mut rules)?;
@@ -38,9 +42,9 @@ impl FindingStore {
     /// [`commit_page`](Self::commit_page) for pages as they come, in one
     /// transaction: they touch the same parts of the indexes, which are then
     /// written once. Each page is let go of when it is taken in.
-    pub fn commit_pages(
+    pub(crate) fn commit_pages(
         &mut self,
-        pages: impl Iterator<Item = (PageCommit, Arc<ProjectIndex>)>,
+        pages: &mut dyn Iterator<Item = (PageCommit, Arc<ProjectIndex>)>,
     ) -> Result<Vec<PageCounts>> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut rules = RulesById::default();

@@ -7,8 +7,9 @@ use appsec_model::{Kind, Normalized};
 
 use super::Classified;
 use crate::{
-    Result, SharedStore, StoreError,
-    compress::{Codec, CodecKey},
+    compress::{Codec, CodecKey, codec},
+    database::SharedStore,
+    error::{Result, StoreError},
 };
 
 /// The contents of a page's records that are new or changed, compressed.
@@ -34,7 +35,7 @@ impl SharedStore {
     /// Makes the contents of a page ready. `kind` is that of the read. The
     /// store itself is used only for the first page of a kind and origin, whose
     /// records become the samples of the compression.
-    pub fn contents(
+    pub(crate) fn contents(
         &self,
         instance_id: i64,
         origin: &str,
@@ -64,7 +65,8 @@ impl SharedStore {
         let codec = match self.known_codec(&key) {
             Some(codec) => codec,
             None => {
-                let codec = self.with(|store| store.codec(&key, drafts.iter().map(|it| it.content.as_slice())))?;
+                let codec =
+                    self.with(|store| codec(&store.connection, &key, drafts.iter().map(|it| it.content.as_slice())))?;
                 self.know_codec(key, &codec);
                 codec
             }

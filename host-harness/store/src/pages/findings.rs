@@ -1,6 +1,6 @@
 //! Records of a page, and the findings that they are occurrences of.
 
-use crate::status;
+use appsec_analysis::status;
 use std::{
     collections::{BTreeSet, HashMap},
     sync::Arc,
@@ -17,14 +17,14 @@ use super::{
     stats::RunStats,
 };
 use crate::{
-    Result, StoreError,
     assess::assess,
+    columns::document,
     compress::{Content, Decoder},
-    derive::{New, RulesById},
-    document,
-    hash::hash63,
+    error::{Result, StoreError},
     history::{Change, changes},
+    ids::public_id,
     scans::ScanWriter,
+    subject::{New, RulesById},
 };
 
 /// Writes records and findings.
@@ -411,16 +411,4 @@ struct Columns<'a> {
     on_primary: bool,
     status: Option<&'a str>,
     relevant_since: Option<i64>,
-}
-
-/// What a finding is known by: the same for the same problem in every sync,
-/// on every machine, also when the instance was removed and added again.
-fn public_id(instance: &str, project: &str, finding: &Finding) -> i64 {
-    public_id_of(instance, project, finding.kind.as_str(), &finding.identity.key)
-}
-
-/// The same from its parts: name of the instance, identity of the project,
-/// kind, and the key of the finding's identity.
-pub(crate) fn public_id_of(instance: &str, project: &str, kind: &str, key: &str) -> i64 {
-    hash63([instance, project, kind, key].map(str::as_bytes))
 }

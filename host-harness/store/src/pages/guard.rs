@@ -7,8 +7,12 @@ use std::{collections::BTreeSet, fmt, str::FromStr};
 use appsec_grant::Code;
 use rusqlite::{Connection, params, params_from_iter};
 
-use crate::status::{OPEN, is_open};
-use crate::{Cause, Result, Seen};
+use crate::{
+    error::{Cause, Result},
+    seen::Seen,
+    status::OPEN,
+};
+use appsec_analysis::status::is_open;
 
 /// Fewer findings than this may always be marked: a small project may lose all
 /// of its findings.

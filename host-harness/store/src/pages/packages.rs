@@ -6,7 +6,7 @@ use appsec_model::{Package, PackageVersion, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::ProjectIndex;
-use crate::{Result, json};
+use crate::{columns::json, error::Result};
 
 /// A package within a page: project, ecosystem, name, version.
 type PackageKey<'a> = (i64, &'a str, &'a str, &'a str);

@@ -1,15 +1,14 @@
 //! What a finding shows: the state of its leading occurrence.
 
-use crate::status::rank_of;
+use crate::{
+    assess::{assess, rule},
+    columns::document,
+    compress::Decoder,
+    error::Result,
+    status::rank_of,
+};
 use appsec_model::{Finding, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
-
-use crate::{
-    Result,
-    assess::{assess, rule},
-    compress::Decoder,
-    document,
-};
 
 /// Makes a finding show its leading occurrence: one that is there before one
 /// that vanished, one on the primary branch before others, then the one that

@@ -6,7 +6,6 @@ use appsec_model::{DiagnosticLevel, Timestamp};
 use rusqlite::{Connection, params};
 
 use super::{Classified, RecordState, primary::Primary};
-use crate::Result;
 
 /// Counts of one project.
 #[derive(Clone, Copy, Debug, Default)]
@@ -29,7 +28,8 @@ struct Counts {
 #[derive(Default)]
 pub(crate) struct RunStats(BTreeMap<i64, Counts>);
 
-use crate::status::is_open;
+use crate::error::Result;
+use appsec_analysis::status::is_open;
 
 impl RunStats {
     /// Counts a record. One of a project that is not known has no place here.

@@ -3,11 +3,15 @@ use serde_json::{Value, json};
 
 use super::{Batch, Classified, Contents, OnAbsence, PageCommit, ProjectIndex, RecordState, write_rules};
 use crate::{
-    FetchState, FetchStats, FetchTask, Filter, HashedRecord, PackageFilter, PackageRow, RunMode, RunState, Seen,
-    StoreError,
     assess::rule as rule_of,
-    derive::RulesById,
+    error::StoreError,
+    filter::Filter,
     fixture::{Desk, at, finding, project, record},
+    packages::{PackageFilter, PackageRow},
+    pages::HashedRecord,
+    runs::{FetchState, FetchStats, FetchTask, RunMode, RunState},
+    seen::Seen,
+    subject::RulesById,
 };
 
 const NOW: Timestamp = Timestamp::from_micros(0);

@@ -12,7 +12,13 @@ use super::{
     primary::elect_primary,
     stats::RunStats,
 };
-use crate::{Cause, FindingStore, Result, Seen, compress::Decoder, history::Change, seen};
+use crate::{
+    compress::Decoder,
+    database::FindingStore,
+    error::{Cause, Result},
+    history::Change,
+    seen::{Seen, read_seen},
+};
 
 /// A record that vanished or returned: its finding, ref and package.
 type Occurrence = (Option<i64>, Option<String>, Option<i64>);
@@ -133,7 +139,12 @@ fn project_scope(connection: &Connection, project_id: i64) -> Result<ProjectScop
 impl FindingStore {
     /// Takes leave of projects that the vendor no longer lists: no read has
     /// them in its scope. Tells why not, where that would be too much.
-    pub fn vanish_projects(&mut self, run_id: i64, on_absence: OnAbsence, now: Timestamp) -> Result<Option<Cause>> {
+    pub(crate) fn vanish_projects(
+        &mut self,
+        run_id: i64,
+        on_absence: OnAbsence,
+        now: Timestamp,
+    ) -> Result<Option<Cause>> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let instance_id =
             transaction.query_row("SELECT instance_id FROM runs WHERE id = ?1", [run_id], |row| row.get(0))?;
@@ -204,17 +215,4 @@ fn vanish(
     }
     settle_packages(connection, &packages, now)?;
     Ok(vanished)
-}
-
-/// What the pages of a read brought so far.
-pub(crate) fn read_seen(connection: &Connection, fetch_id: i64) -> Result<Seen> {
-    let mut statement = connection.prepare_cached("SELECT seen FROM read_pages WHERE fetch_id = ?1")?;
-    let mut rows = statement.query([fetch_id])?;
-    let mut seen = Seen::default();
-    while let Some(row) = rows.next()? {
-        for id in seen::decode(row.get_ref(0)?.as_blob().unwrap_or_default()) {
-            seen.insert(id);
-        }
-    }
-    Ok(seen)
 }

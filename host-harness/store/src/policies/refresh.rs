@@ -9,8 +9,14 @@ use appsec_model::{Severity, Timestamp};
 use appsec_policy::{Evaluation, On, OutcomeResult, Policies, Subject};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
-use super::{Compiled, over, subject::Reader};
-use crate::{FindingStore, Result, StoreError, compress::Decoder, derive::Dirty};
+use super::{over, subject::Reader};
+use crate::{
+    compiled::Compiled,
+    compress::Decoder,
+    database::FindingStore,
+    error::{Result, StoreError},
+    subject::Dirty,
+};
 
 /// Findings or issues that are evaluated in one transaction.
 const BATCH: usize = 500;
@@ -62,7 +68,7 @@ impl FindingStore {
     }
 
     /// Whether results have to be looked at: something waits, or its time has come.
-    pub fn policies_wait(&self, now: Timestamp) -> Result<bool> {
+    pub(crate) fn policies_wait(&self, now: Timestamp) -> Result<bool> {
         let sql = "SELECT EXISTS (SELECT 1 FROM dirty_issues) OR EXISTS (SELECT 1 FROM policy_due WHERE due_at <= ?1) \
                    OR EXISTS (SELECT 1 FROM policy_files WHERE id = (SELECT max(id) FROM policy_files) \
                    AND coalesce(finding_cursor, issue_cursor) IS NOT NULL)";

@@ -6,7 +6,13 @@ use rusqlite::{Row, ToSql};
 use serde::Serialize;
 
 use super::over;
-use crate::{FindingId, FindingStore, IssueId, Result, filter::Conditions, findings::severity};
+use crate::{
+    database::FindingStore,
+    error::Result,
+    filter::Conditions,
+    ids::{FindingId, IssueId},
+    status::severity,
+};
 
 /// Which results to show. Lists are alternatives; an empty one is no filter.
 #[derive(Clone, Debug, Default)]
@@ -215,7 +221,7 @@ fn result_row(on: On, row: &Row<'_>) -> rusqlite::Result<PolicyResult> {
 impl FindingStore {
     /// Whether a filter keeps to projects, and there are none of them: a check
     /// that would look at nothing, and pass.
-    pub fn is_out_of_scope(&self, filter: &PolicyFilter) -> Result<bool> {
+    pub(crate) fn is_out_of_scope(&self, filter: &PolicyFilter) -> Result<bool> {
         let mut conditions = Conditions::default();
         conditions.part("repositories.full_name", filter.repository.as_ref());
         filter.scan_conditions(&mut conditions, |condition| condition.to_owned());
@@ -232,7 +238,7 @@ impl FindingStore {
 
     /// Results of a filter: those of the worst policies first, then by urgency.
     /// At most `limit`, and how many there are in all.
-    pub fn policy_results(&self, filter: &PolicyFilter, limit: u32) -> Result<(Vec<PolicyResult>, u64)> {
+    pub(crate) fn policy_results(&self, filter: &PolicyFilter, limit: u32) -> Result<(Vec<PolicyResult>, u64)> {
         let (mut results, mut total) = (Vec::new(), 0);
         for on in On::ALL {
             let conditions = filter.conditions(on);
@@ -259,7 +265,12 @@ impl FindingStore {
     }
 
     /// What violates a policy and asks for work: how many, and the first of them.
-    pub fn policy_violations(&self, policy: &Policy, filter: &PolicyFilter, limit: u32) -> Result<PolicyViolations> {
+    pub(crate) fn policy_violations(
+        &self,
+        policy: &Policy,
+        filter: &PolicyFilter,
+        limit: u32,
+    ) -> Result<PolicyViolations> {
         let definition = policy.definition();
         let filter = PolicyFilter { policies: vec![definition.id.clone()], open: true, ..filter.clone() };
         let conditions = filter.conditions(definition.on);

@@ -2,19 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, hash_map::Entry};
 
-use appsec_insight::Edition;
+use crate::{
+    columns::document,
+    compress::Decoder,
+    error::Result,
+    status::severity,
+    subject::{self, Shared},
+};
+use appsec_analysis::{Edition, status::ACTIVE};
 use appsec_model::{Cwe, Fix, Owasp, Timestamp};
 use appsec_policy::{FixAvailable, On, Subject, SubjectDependency, SubjectRepository, SubjectSecret};
 use rusqlite::{Connection, OptionalExtension};
-
-use crate::{
-    Result,
-    compress::Decoder,
-    derive::{self, Shared},
-    document,
-    findings::severity,
-    status::ACTIVE,
-};
 
 /// Reads subjects; what many of them share is read once.
 pub(super) struct Reader<'a> {
@@ -43,7 +41,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A finding that is read already.
-    pub fn of_finding(&mut self, it: &derive::Subject<'_>) -> Result<Subject> {
+    pub fn of_finding(&mut self, it: &subject::Subject<'_>) -> Result<Subject> {
         let finding = &it.finding;
         let rule = it.rule.as_deref();
         let cwes: &[Cwe] = rule.map_or(&[], |rule| &rule.cwes);

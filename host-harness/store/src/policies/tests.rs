@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::{over, subject::Reader};
 use crate::{
-    PolicyFilter, PolicyResult,
     fixture::{Desk, at},
+    policies::{PolicyFilter, PolicyResult},
 };
 
 const DAY: i64 = 24 * 60 * 60 * 1_000_000;
@@ -214,7 +214,7 @@ fn policies_that_cannot_be_read_stop_nothing_but_checks() {
     refresh(&desk, 5);
     desk.store.with(|store| {
         store.connection.execute("UPDATE policy_files SET content = 'no'", []).unwrap();
-        store.compiled = super::Compiled::default();
+        store.compiled = crate::compiled::Compiled::default();
     });
     desk.findings(&[], 6);
     refresh(&desk, 6);

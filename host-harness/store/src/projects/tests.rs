@@ -1,7 +1,6 @@
+use crate::fixture::{Desk, at, project};
 use appsec_model::ProjectRef;
 use serde_json::json;
-
-use crate::fixture::{Desk, at, project};
 
 fn named(name: &str) -> ProjectRef {
     ProjectRef { id: None, name: Some(name.to_owned()) }

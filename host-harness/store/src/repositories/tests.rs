@@ -1,9 +1,8 @@
-use appsec_insight::repository::{Repository, RepositoryList};
-
 use crate::{
-    RepositoryChanges,
     fixture::{Desk, at, project},
+    repositories::RepositoryChanges,
 };
+use appsec_analysis::repository::{Repository, RepositoryList};
 
 fn list(csv: &str) -> Vec<Repository> {
     let list = RepositoryList::read_csv(csv.as_bytes(), "list").unwrap();

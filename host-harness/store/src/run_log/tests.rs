@@ -3,8 +3,8 @@ use serde_json::{Value, json};
 
 use super::{Keep, RunFilter, RunWait};
 use crate::{
-    RunMode, RunState,
     fixture::{Desk, at, project},
+    runs::{RunMode, RunState},
 };
 
 fn found(id: &str, status: &str) -> Value {

@@ -1,5 +1,5 @@
 -- What findings of several sources say about the same thing. All of this is
--- made of findings and can be made again: `store/issues/rules.md` says how.
+-- made of findings and can be made again: `analysis/src/correlation/rules.md` says how.
 
 -- One row per issue. The columns beside the keys sum up its findings.
 CREATE TABLE issues (

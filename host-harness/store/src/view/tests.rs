@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 
 use super::{Cursor, Sort, TotalIs, Way, count_sql, page_sql};
 use crate::{
-    ACTIVE, Filter, FindingStore, Period, ProjectFilter,
+    ACTIVE,
+    database::FindingStore,
+    filter::{Filter, Period, ProjectFilter},
     fixture::{Desk, at, finding, project, record},
 };
 

@@ -1,7 +1,7 @@
 use super::{DeliveryState, DueDelivery, Tried, Webhook};
 use crate::{
-    RunMode, RunState,
     fixture::{Desk, at},
+    runs::{RunMode, RunState},
 };
 use appsec_grant::SecretSource;
 

@@ -3,8 +3,8 @@ use serde_json::{Value, json};
 
 use super::{AT_LEAST, OnAbsence, Percent};
 use crate::{
-    Fetch, FetchState,
     fixture::{Desk, at, project},
+    runs::{Fetch, FetchState},
 };
 
 /// Findings of one project, each one of its own.

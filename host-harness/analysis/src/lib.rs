@@ -1,12 +1,12 @@
 //! What a host concludes from findings: how urgent they are, which of the
-//! most dangerous weaknesses they show, what public ratings say of them, and
-//! which code repositories they belong to.
+//! most dangerous weaknesses they show, what public ratings say of them, which
+//! code repositories they belong to, and which of them are one issue.
 //!
 //! Everything is computed from values. The one exception is
 //! [`advisories::read_path`], which reads files that the operator names.
 //!
 //! ```
-//! use appsec_insight::{Band, Edition, Facts, Priority};
+//! use appsec_analysis::{Band, Edition, Facts, Priority};
 //! use appsec_model::{ReachabilityVerdict, Severity};
 //!
 //! let facts = Facts {
@@ -20,14 +20,18 @@
 //! ```
 
 pub mod advisories;
+pub mod correlation;
+mod hash;
 pub mod priority;
 mod problem;
 pub mod repository;
+pub mod status;
 mod table;
 pub mod top25;
 
 pub use crate::{
     advisories::{Advisories, Advisory},
+    hash::hash63,
     priority::{Band, Facts, Input, Priority, Validation},
     problem::Problem,
     repository::{Match, Provider, Repository, RepositoryAddress, RepositoryIndex},

@@ -6,7 +6,7 @@
 //! be read is told as a [`Problem`], and the rest is kept.
 //!
 //! ```
-//! use appsec_insight::Advisories;
+//! use appsec_analysis::Advisories;
 //!
 //! let mut advisories = Advisories::default();
 //! let csv = "cve,cvss,epss\nCVE-2021-44228,CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:C/C:H/I:H/A:H,0.97565\n";

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use appsec_model::{Ecosystem, Finding, Kind, Rule};
 
-use crate::{derive::Subject, hash::hash63};
+use crate::hash63;
 
 /// Identities that are shorter are numbers of something, and equal by chance.
 const MIN_PRINT_BYTES: usize = 16;
@@ -47,7 +47,7 @@ const COMMON_WORDS: [&str; 32] = [
 
 /// How findings of a kind are compared.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum MatchStrategy {
+pub enum MatchStrategy {
     /// By advisories of a package.
     Advisory,
     /// By their place in a file.
@@ -58,7 +58,7 @@ pub(super) enum MatchStrategy {
 
 /// A finding as issues see it.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct MatchKey {
+pub struct MatchKey {
     /// The repository, or minus the project.
     pub scope: i64,
     pub kind: String,
@@ -74,11 +74,11 @@ pub(super) struct MatchKey {
 impl MatchKey {
     /// What a finding says. `aliases` gives all numbers of an advisory.
     pub fn of<E>(
-        subject: &Subject<'_>,
+        finding: &Finding,
+        rule: Option<&Rule>,
         scope: i64,
         aliases: impl FnMut(&str) -> Result<Vec<String>, E>,
     ) -> Result<Self, E> {
-        let finding = &subject.finding;
         let kind = kind(finding);
         let (ecosystem, place) = match &finding.dependency {
             Some(dependency) => {
@@ -89,7 +89,7 @@ impl MatchKey {
         };
         let marks = match MatchStrategy::of(kind, ecosystem.is_some()) {
             MatchStrategy::Advisory => advisories(finding, aliases)?,
-            MatchStrategy::Place => weaknesses(finding, subject.rule.as_deref()),
+            MatchStrategy::Place => weaknesses(finding, rule),
             MatchStrategy::Secret => words(finding),
         };
         let identity = &finding.identity;
@@ -171,7 +171,7 @@ fn package(ecosystem: &Ecosystem, name: &str) -> (String, String) {
 }
 
 /// The spellings that a package of this name may have, whatever its ecosystem.
-pub(super) fn spellings(name: &str) -> [String; 3] {
+pub fn spellings(name: &str) -> [String; 3] {
     [Ecosystem::Npm, Ecosystem::Pypi, Ecosystem::Nuget].map(|ecosystem| package(&ecosystem, name).1)
 }
 
@@ -206,7 +206,7 @@ fn advisories<E>(
 }
 
 /// Whether the mark of a package's finding is an advisory's number.
-pub(super) fn is_number(mark: &str) -> bool {
+pub fn is_number(mark: &str) -> bool {
     // Numbers are in capitals.
     !mark.is_empty() && !mark.starts_with("rule:") && !mark.starts_with("identity:")
 }
@@ -234,7 +234,7 @@ fn one_line(text: &str) -> String {
 }
 
 /// 63 bits of a hash over words.
-pub(super) fn hash<'a>(words: impl IntoIterator<Item = &'a str>) -> i64 {
+pub fn hash<'a>(words: impl IntoIterator<Item = &'a str>) -> i64 {
     hash63(words.into_iter().map(str::as_bytes))
 }
 

@@ -6,7 +6,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
 };
 
-use super::member::MatchStrategy;
+use super::key::MatchStrategy;
 
 /// How many places a finding is compared with on each side: those that begin
 /// nearest to it. A file with more of them at one line is made, not written.
@@ -14,7 +14,7 @@ const NEAR: usize = 256;
 
 /// What grouping looks at.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Candidate<'a> {
+pub struct Candidate<'a> {
     /// The instance that brought it.
     pub source: i64,
     /// Hash of its identity.
@@ -28,7 +28,7 @@ pub(super) struct Candidate<'a> {
 }
 
 /// The issues of a block, each as positions of its candidates.
-pub(super) fn group(way: MatchStrategy, candidates: &[Candidate<'_>]) -> Vec<Vec<usize>> {
+pub fn group(way: MatchStrategy, candidates: &[Candidate<'_>]) -> Vec<Vec<usize>> {
     match way {
         MatchStrategy::Advisory => by_marks(candidates),
         MatchStrategy::Place | MatchStrategy::Secret => by_place(way, candidates),
@@ -207,7 +207,7 @@ fn agree(way: MatchStrategy, one: &BTreeSet<&str>, other: &BTreeSet<&str>) -> bo
 }
 
 /// The marks of an advisory's group, the one first that it is best known by.
-pub(super) fn best_first<'a>(marks: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+pub fn best_first<'a>(marks: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let mut marks: Vec<&str> = marks.collect();
     marks.sort_by_key(|mark| (Reverse(mark.starts_with("CVE-")), Reverse(mark.starts_with("GHSA-")), *mark));
     marks.dedup();

@@ -1,7 +1,7 @@
 //! How long it takes to match all projects of a large tenant: 5,000 projects
 //! and 20,000 repositories.
 
-use appsec_insight::{
+use appsec_analysis::{
     Repository, RepositoryIndex,
     repository::{Match, ProjectFacts, RepositoryList},
 };

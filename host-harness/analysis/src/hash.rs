@@ -1,7 +1,7 @@
 //! Hashes that rows are found by.
 
 /// 63 bits of the BLAKE3 hash over parts: positive, as row ids are best.
-pub(super) fn hash63<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> i64 {
+pub fn hash63<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> i64 {
     let mut hasher = blake3::Hasher::new();
     for part in parts {
         // What ends one part and begins the next makes a difference.

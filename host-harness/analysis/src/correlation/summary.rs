@@ -2,17 +2,11 @@
 
 use std::{cmp::Reverse, collections::BTreeSet};
 
-use rusqlite::Row;
-
-use crate::{
-    derive::Subject,
-    findings::VANISHED,
-    status::{is_open, rank},
-};
+use crate::status::{VANISHED, is_open, rank};
 
 /// What is summed up of a finding.
 #[derive(Clone, Debug)]
-pub(super) struct Summed {
+pub struct Summed {
     pub public_id: i64,
     pub severity: i64,
     pub status: String,
@@ -26,48 +20,15 @@ pub(super) struct Summed {
 }
 
 impl Summed {
-    /// From a row whose columns from there on are these, in this order.
-    pub fn from_row(row: &Row<'_>, first: usize) -> rusqlite::Result<Self> {
-        Ok(Self {
-            public_id: row.get(first)?,
-            severity: row.get(first + 1)?,
-            status: row.get(first + 2)?,
-            security: row.get(first + 3)?,
-            title: row.get(first + 4)?,
-            rule_id: row.get(first + 5)?,
-            priority: row.get(first + 6)?,
-            cvss: row.get(first + 7)?,
-            epss: row.get(first + 8)?,
-            first_seen_at: row.get(first + 9)?,
-        })
-    }
-
     /// Whether the source no longer sees it.
     pub fn vanished(&self) -> bool {
         self.status == VANISHED
     }
 }
 
-impl From<&Subject<'_>> for Summed {
-    fn from(it: &Subject<'_>) -> Self {
-        Self {
-            public_id: it.public_id,
-            severity: it.severity as i64,
-            status: it.status.clone(),
-            security: it.security,
-            title: it.finding.title.clone(),
-            rule_id: it.rule_id.clone(),
-            priority: it.priority,
-            cvss: it.cvss,
-            epss: it.epss,
-            first_seen_at: it.first_seen_at.as_micros(),
-        }
-    }
-}
-
 /// The sum of an issue's findings.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct IssueSummary<'a> {
+pub struct IssueSummary<'a> {
     /// The most urgent finding.
     pub shown: &'a Summed,
     pub status: &'a str,

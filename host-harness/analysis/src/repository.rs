@@ -3,7 +3,7 @@
 #![doc = include_str!("repository.md")]
 //!
 //! ```
-//! use appsec_insight::repository::{Match, ProjectFacts, Reason, RepositoryIndex, RepositoryList};
+//! use appsec_analysis::repository::{Match, ProjectFacts, Reason, RepositoryIndex, RepositoryList};
 //!
 //! let csv = "full_name,url\nacme/shop,https://github.com/acme/shop\n";
 //! let list = RepositoryList::read_csv(csv.as_bytes(), "repositories.csv").unwrap();

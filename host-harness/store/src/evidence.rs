@@ -1,0 +1,118 @@
+//! Whether somebody looked at a project, and what is known of it since.
+//!
+//! Nothing open is told from nothing scanned, and from nothing read.
+
+use std::collections::HashMap;
+
+use appsec_model::Project;
+use serde::Serialize;
+
+/// Findings of a project.
+#[derive(Clone, Debug, Default, Serialize, schemars::JsonSchema)]
+pub struct ProjectCounts {
+    /// Open ones.
+    pub open: u64,
+    /// All of them.
+    pub total: u64,
+}
+
+/// What a project that only files name begins its `vendor_id` with.
+pub(crate) const NAMED: &str = "name:";
+
+/// Whether somebody looked at a project.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Looked {
+    /// It was scanned, and what the scan found was brought.
+    Read,
+    /// It was scanned.
+    Scanned,
+    /// It was not, as far as is known.
+    Never,
+}
+
+/// What tells whether somebody looked at a project.
+pub(crate) struct Evidence<'a> {
+    pub instance_id: i64,
+    pub vendor_id: &'a str,
+    pub project: &'a Project,
+    /// Whether it is read into a repository, and since when.
+    pub mapped: bool,
+    pub mapped_at: Option<i64>,
+    /// Whether there are records of it.
+    pub has_records: bool,
+}
+
+/// When what was last read.
+#[derive(Default)]
+pub(crate) struct FetchTimes {
+    /// All projects of an instance.
+    pub instances: HashMap<i64, i64>,
+    /// Single ones, by the vendor's id.
+    pub projects: HashMap<(i64, String), i64>,
+}
+
+impl FetchTimes {
+    /// Whether a project was looked at: the vendor says when it was scanned, or
+    /// there are records of it, or it is only known from a file of its results.
+    /// What was found is known if it was read since it is mapped.
+    pub fn looked(&self, it: &Evidence<'_>) -> Looked {
+        let from_file = it.vendor_id.starts_with(NAMED);
+        let single = || self.projects.get(&(it.instance_id, it.vendor_id.to_owned()));
+        let is_late = |at: &i64| it.mapped_at.is_none_or(|mapped_at| *at >= mapped_at);
+        let read = || self.instances.get(&it.instance_id).is_some_and(is_late) || single().is_some_and(is_late);
+        match (it.project.last_scan_at.is_some(), it.has_records || from_file) {
+            (_, true) if it.mapped => Looked::Read,
+            (true, false) if it.mapped && read() => Looked::Read,
+            (false, false) => Looked::Never,
+            _ => Looked::Scanned,
+        }
+    }
+}
+
+/// Whether a project of this mapping is read into a repository.
+pub(crate) fn is_mapped(mapping: &str) -> bool {
+    matches!(mapping, "mapped" | "drifted")
+}
+
+/// What is known of something that may have findings.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// It has open findings.
+    Findings,
+    /// It has none, but records that could not be used: what they say is not
+    /// known.
+    Incomplete,
+    /// It was scanned and has none.
+    Clean,
+    /// It was scanned, and no run has read it: it is not mapped, or was not
+    /// when the last one that brought everything began.
+    NotRead,
+    /// It has none because nobody looked.
+    NeverScanned,
+}
+
+impl Outcome {
+    /// The word of the case.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Findings => "findings",
+            Self::Incomplete => "incomplete",
+            Self::Clean => "clean",
+            Self::NotRead => "not-read",
+            Self::NeverScanned => "never-scanned",
+        }
+    }
+
+    /// What a number of open findings says, of a project that was looked at or
+    /// not, and with records that could not be used or without.
+    pub(crate) const fn of(open: u64, looked: Looked, unusable: bool) -> Self {
+        match (open, unusable, looked) {
+            (1.., _, _) => Self::Findings,
+            (0, true, _) => Self::Incomplete,
+            (0, false, Looked::Read) => Self::Clean,
+            (0, false, Looked::Scanned) => Self::NotRead,
+            (0, false, Looked::Never) => Self::NeverScanned,
+        }
+    }
+}
