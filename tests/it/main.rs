@@ -9,6 +9,7 @@
 )]
 
 mod broken;
+mod cases;
 mod contract;
 mod egress;
 mod example;

@@ -4,11 +4,15 @@
 //! `fixtures/scanned/scan` makes the files, which takes the tool from its
 //! registry; `.ci/run` does so and names their folder.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
-use host_harness::{FindingId, Tenant};
+use host_harness::{FindingId, ImportOptions, ImportReport, IssueFilter, Tenant};
 use serde_json::Value;
-use tests::{Env, content, findings};
+use tests::{Env, content, findings, name};
 use vendor_sim::WorldShape;
 
 use crate::samples::{assert_adds_up, files, import, offline};
@@ -89,6 +93,12 @@ async fn a_scan_that_failed_does_not_prove_anything() {
     let mut looked_at = 0;
     let mut paths = Vec::new();
     files(&folder.join("failing"), &mut paths);
+    // A GitLab report says `success` whatever happened.
+    for path in paths.iter().map(|path| path.with_extension("gitlab")).collect::<BTreeSet<_>>() {
+        let report = import_report(&tenant, &path).await;
+        let complete = matches!(report.summary.completeness, appsec_model::Completeness::Complete);
+        assert!(!complete, "{}", path.display());
+    }
     for path in paths {
         if let Ok(report) = import(&tenant, &path).await {
             let complete = matches!(report.summary.completeness, appsec_model::Completeness::Complete);
@@ -97,4 +107,43 @@ async fn a_scan_that_failed_does_not_prove_anything() {
         looked_at += 1;
     }
     assert!(looked_at > 1);
+}
+
+/// Imports a report into the source `gitlab`, as records of the project `acme/shop`.
+async fn import_report(tenant: &Tenant, file: &Path) -> ImportReport {
+    let source = name("gitlab");
+    tenant.source(&source).await.unwrap();
+    let options = ImportOptions { project: Some("acme/shop".to_owned()), ..ImportOptions::default() };
+    tenant.import(&source, file, options, Arc::new(|_| ())).await.unwrap()
+}
+
+/// How many sources each issue has.
+async fn sources_of_issues(tenant: &Tenant) -> Vec<u32> {
+    let filter = IssueFilter { limit: 10_000, ..IssueFilter::default() };
+    tenant.issues(filter).await.unwrap().0.iter().map(|issue| issue.source_count).collect()
+}
+
+#[tokio::test]
+async fn a_gitlab_report_joins_the_issues_of_its_scan() {
+    let Some(folder) = folder() else { return };
+    let env = Env::new(WorldShape { projects: 1, ..WorldShape::default() });
+    for (number, version) in ["1.182.0", "1.93.0"].iter().enumerate() {
+        let tenant = offline(&env, &format!("t{number}")).await;
+        let mut issues = 0;
+        // Also where every line has moved.
+        for part in ["before", "after"] {
+            let json = import(&tenant, &folder.join(format!("{part}/{version}.json"))).await.unwrap();
+            let gitlab = folder.join(format!("{part}/{version}.gitlab"));
+            let listed: Value = serde_json::from_slice(&std::fs::read(&gitlab).unwrap()).unwrap();
+            let report = import_report(&tenant, &gitlab).await;
+            assert_adds_up(&report, part);
+            assert_eq!(report.outcome.records, listed["vulnerabilities"].as_array().unwrap().len() as u64, "{part}");
+            assert_eq!((report.outcome.unusable, report.outcome.records), (0, json.outcome.records), "{part}");
+            assert_eq!(report.run.counts.new, if part == "before" { json.outcome.records } else { 0 }, "{part}");
+            let sources = sources_of_issues(&tenant).await;
+            assert!(sources.len() > 8 && sources.iter().all(|count| *count == 2), "{version} {part}: {sources:?}");
+            assert!(issues == 0 || issues == sources.len(), "{version} {part}");
+            issues = sources.len();
+        }
+    }
 }

@@ -54,38 +54,38 @@ pub fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// What a reviewer looks at: the file's summary, the counts, and of each
-/// finding what decides what people do with it.
+/// What a reviewer looks at: the file's summary, the counts, and of each finding
+/// what decides what people do with it. No text of the file is in it.
 async fn reviewed(tenant: &Tenant, report: &ImportReport) -> Value {
     let content = content(tenant);
     let findings: Vec<Value> = content
         .findings
         .iter()
         .map(|detail| {
-            let finding = &detail["occurrence_details"][0]["finding"];
+            let occurrence = &detail["occurrence_details"][0];
+            let finding = &occurrence["finding"];
             let dependency = &finding["dependency"];
+            let codes = |list: &Value, key: &str| -> Vec<Value> {
+                list.as_array().into_iter().flatten().map(|it| it[key].clone()).collect()
+            };
             let mut shown = json!({
                 "kind": detail["kind"],
-                "title": detail["title"],
                 "severity": detail["severity"],
-                "vendor_severity": finding["vendor_severity"],
                 "status": detail["status"],
-                "rule_id": detail["rule_id"],
-                "at": format!("{}:{}", finding["location"]["path"], finding["location"]["start_line"]),
                 "identity": [finding["identity"]["algorithm"], finding["identity"]["key"]],
-                "cwes": detail["rule"]["cwes"].as_array().map(|cwes| cwes.iter().map(|cwe| cwe["number"].clone()).collect::<Vec<_>>()),
+                "cwes": codes(&detail["rule"]["cwes"], "number"),
                 "steps": finding["flow"].as_array().map(Vec::len),
-                "remarks": detail["occurrence_details"][0]["diagnostics"].as_array().unwrap().iter().map(|remark| remark["code"].clone()).collect::<Vec<_>>(),
+                "remarks": codes(&occurrence["diagnostics"], "code"),
             });
             if dependency.is_object() {
-                shown["package"] = dependency["package"].clone();
+                shown["package"] = dependency["package"]["purl"].clone();
                 shown["reachability"] = dependency["reachability"]["verdict"].clone();
                 shown["advisories"] = dependency["advisories"].clone();
-                shown["fix"] = dependency["fix"].clone();
+                shown["fix"] = dependency["fix"]["availability"].clone();
                 shown["transitivity"] = dependency["transitivity"].clone();
             }
             if finding["secret"].is_object() {
-                shown["secret"] = finding["secret"].clone();
+                shown["validation"] = finding["secret"]["validation"].clone();
             }
             shown
         })
@@ -94,7 +94,6 @@ async fn reviewed(tenant: &Tenant, report: &ImportReport) -> Value {
     json!({
         "format": summary.format,
         "origin": summary.origin,
-        "tool": summary.tool,
         "complete": match &summary.completeness {
             Completeness::Complete => "yes",
             Completeness::Incomplete { reason } => reason,

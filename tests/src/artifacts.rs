@@ -28,6 +28,16 @@ pub fn samples_folder() -> Option<PathBuf> {
     Some(folder)
 }
 
+/// Reports of other scanners, each after a fault that one like it showed.
+pub fn cases_folder() -> Option<PathBuf> {
+    let folder = workspace().join("../shared/cases");
+    if !folder.is_dir() {
+        println!("no cases beside the workspace: nothing to review");
+        return None;
+    }
+    Some(folder)
+}
+
 /// The answers of the API among them.
 pub fn vendor_samples() -> Option<Vec<PathBuf>> {
     let entries = samples_folder()?.join("api").read_dir().unwrap();

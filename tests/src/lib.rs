@@ -18,7 +18,9 @@ pub mod load;
 mod waits;
 
 pub use crate::{
-    artifacts::{EXAMPLE_CONNECTOR, HOSTILE_GUEST, SEMGREP_CONNECTOR, samples_folder, vendor_samples, workspace},
+    artifacts::{
+        EXAMPLE_CONNECTOR, HOSTILE_GUEST, SEMGREP_CONNECTOR, cases_folder, samples_folder, vendor_samples, workspace,
+    },
     content::{Content, content, findings},
     contract::{CompiledComponent, ConnectorUnderTest, NativeCore},
     env::{Env, EnvBuilder, TOKEN, name, settings},

@@ -212,7 +212,8 @@ fn looks_like(fields: &Fields<'_>) -> &'static str {
     } else if key("schema_version") && key("affected") || key("id") && key("affected") {
         "one advisory of the OSV schema, not the report of a scan"
     } else if key("@context") && key("statements") {
-        "an OpenVEX document, which holds statements on findings and no findings"
+        "an OpenVEX document, which states what its author thinks of vulnerabilities and holds no findings; record \
+         such decisions at the scanner, or import them as CycloneDX with package URLs"
     } else if key("document") && key("product_tree") {
         "a CSAF advisory, not the report of a scan"
     } else if fields.get("results").is_some_and(|raw| is_nothing(raw)) {

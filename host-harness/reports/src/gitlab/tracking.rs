@@ -11,10 +11,9 @@ const ALGORITHMS: [&str; 3] = ["rule_value", "scope_offset_compressed", "scope_o
 /// Shorter ids are numbers, not of this vulnerability alone.
 const MIN_ID_BYTES: usize = 16;
 
-/// Hash of what a vulnerability gives: the best of its signatures, else its id. It
-/// tells only together with rule, path and number among equals: signatures do not
-/// tell apart what one line holds twice, and some tools give one id to many.
-pub fn given(vulnerability: &Value) -> Option<String> {
+/// Hash of the best signature of a vulnerability. It tells only together with rule,
+/// path and number among equals: it does not tell apart what one line holds twice.
+pub fn signature(vulnerability: &Value) -> Option<String> {
     let line = vulnerability.at("location").count("start_line").map(|line| format!(":{line}"));
     let items = vulnerability.at("tracking").list("items");
     let signatures = items.iter().flat_map(|item| item.list("signatures")).filter_map(|it| {
@@ -24,16 +23,19 @@ pub fn given(vulnerability: &Value) -> Option<String> {
         let rank = ALGORITHMS.iter().position(|known| *known == algorithm).unwrap_or(ALGORITHMS.len());
         (!is_line).then_some((rank, algorithm, value))
     });
-    let id = || vulnerability.text("id").filter(|id| is_lasting(id)).map(|id| (0, "id", id));
-    let (_, name, value) = signatures.min().or_else(id)?;
-    Some(identity::hash([name, value]))
+    let (_, algorithm, value) = signatures.min()?;
+    Some(identity::hash([algorithm, value]))
 }
 
-/// Whether an id may be the same in the next report. The format asks for one that
-/// is unique in its report, and some tools draw it by lot: a UUID of version 4.
-fn is_lasting(id: &str) -> bool {
+/// Hash of the id of a vulnerability, where it may be the same in the next report.
+///
+/// It is a weaker identity than rule, path and text. The format asks for an id that
+/// is unique in its report, no more: some tools draw it by lot (a UUID of version
+/// 4), some make it of lines or code that change while the fault stays.
+pub fn id(vulnerability: &Value) -> Option<String> {
+    let id = vulnerability.text("id").map(bounds::word)?;
     let is_word = id.len() >= MIN_ID_BYTES && id.bytes().all(|byte| byte.is_ascii_graphic());
-    is_word && !is_random(id)
+    (is_word && !is_random(id)).then(|| identity::hash(["gitlab-id", id]))
 }
 
 fn is_random(id: &str) -> bool {

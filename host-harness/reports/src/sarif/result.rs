@@ -77,7 +77,9 @@ pub fn add(collection: &mut Collection<'_>, run: &Run, result: &Value) {
     // What the operator says goes first.
     finding.r#ref = finding.r#ref.or_else(|| run.branch.as_deref().map(words::branch));
     finding.rule_id = (!rule.id.is_empty()).then(|| rule.id.clone());
-    finding.title = rule.name.as_deref().and_then(place::line).unwrap_or_default();
+    // A name of one word is the rule's for machines, such as `hashlib`.
+    let named = rule.name.as_deref().filter(|name| told.is_empty() || name.trim().contains(char::is_whitespace));
+    finding.title = named.and_then(place::line).unwrap_or_default();
     finding.message = text.filter(|text| rule.message.as_ref() != Some(text));
     let (severity, word, unknown) = level::severity(run, result, facts);
     let is_kept = |word: &String| !shows_credentials || credential::is_prose(word);

@@ -8,7 +8,7 @@ fn refusal(bytes: &[u8]) -> String {
 
 #[test]
 fn a_refusal_says_what_the_file_is_and_what_was_expected() {
-    let files: [(&str, &[u8]); 22] = [
+    let files: [(&str, &[u8]); 23] = [
         ("empty", b""),
         ("blank", b" \n\xef\xbb\xbf"),
         ("mark only", b"\xef\xbb\xbf \n"),
@@ -30,6 +30,7 @@ fn a_refusal_says_what_the_file_is_and_what_was_expected() {
         ("cyclonedx without version", br#"{"bomFormat":"CycloneDX"}"#),
         ("spdx", br#"{"spdxVersion":"SPDX-2.3"}"#),
         ("alien results", br#"{"results":[{"check_id":"a"}]}"#),
+        ("openvex", br#"{"@context":"https://openvex.dev/ns/v0.2.0","statements":[]}"#),
         ("nothing", b"{}"),
     ];
     let shown: Vec<String> = files.iter().map(|(name, bytes)| format!("{name}: {}", refusal(bytes))).collect();

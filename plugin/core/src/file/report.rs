@@ -202,7 +202,8 @@ impl Report {
         let Some(name) = run.driver else {
             return Err(Fault::Alien("SARIF that does not name its tool; of SARIF it reads Semgrep's only".to_owned()));
         };
-        if !name.to_ascii_lowercase().contains("semgrep") {
+        // Opengrep is a fork that writes the same.
+        if !["semgrep", "opengrep"].iter().any(|tool| name.to_ascii_lowercase().contains(tool)) {
             let what = format!("SARIF of the tool `{}`; of SARIF it reads Semgrep's only", shorten(&name));
             return Err(Fault::Alien(what));
         }

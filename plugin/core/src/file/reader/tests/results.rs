@@ -123,3 +123,18 @@ fn results_that_name_their_rule_by_position_have_ids_of_their_own() {
         }
     }
 }
+
+#[test]
+fn the_forks_sarif_is_read_as_that_of_the_tool() {
+    let sarif = |name: &str| {
+        let result = r#"{"ruleId":"a.b","message":{"text":"no"},"locations":[{"physicalLocation":{"artifactLocation":{"uri":"a.py"},"region":{"startLine":1}}}],"fingerprints":{"matchBasedId/v1":"0123456789abcdef0123456789abcdef_0"}}"#;
+        format!(
+            r#"{{"version":"2.1.0","runs":[{{"tool":{{"driver":{{"name":"{name}","semanticVersion":"1.99.0","rules":[]}}}},"results":[{result}]}}]}}"#
+        )
+    };
+    let [(tool, tools), (fork, forks)] = ["Semgrep OSS", "Opengrep OSS"].map(|name| read(sarif(name)).unwrap());
+    assert_eq!((tool.format.as_str(), fork.format.as_str()), ("semgrep-sarif", "semgrep-sarif"));
+    assert_eq!(fork.tool.as_deref(), Some("Opengrep OSS 1.99.0"));
+    assert_eq!(forks.len(), tools.len());
+    assert_eq!(forks[0].id, tools[0].id);
+}
