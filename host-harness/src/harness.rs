@@ -105,6 +105,12 @@ impl Harness {
         self.tenant(id.clone())
     }
 
+    /// A tenant that is not there, and that nobody asked to be made: it holds
+    /// nothing.
+    pub fn empty_tenant(&self, id: &TenantId) -> Result<Tenant, Error> {
+        Ok(self.tenant_to_look_at(id, FindingStore::empty(id)?))
+    }
+
     /// A tenant over a store that is only looked at: nothing that was begun is
     /// finished.
     pub(crate) fn tenant_to_look_at(&self, id: &TenantId, store: FindingStore) -> Tenant {

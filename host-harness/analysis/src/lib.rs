@@ -21,6 +21,8 @@
 
 pub mod advisories;
 pub mod correlation;
+pub mod dates;
+pub mod fix;
 mod hash;
 pub mod priority;
 mod problem;

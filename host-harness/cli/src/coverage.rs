@@ -182,7 +182,7 @@ fn coloured(state: CoverageState, text: String) -> Cell {
         CoverageState::Enabled => cell.fg(Color::Green),
         CoverageState::Stale => cell.fg(Color::Yellow),
         CoverageState::Failing => cell.fg(Color::Red),
-        CoverageState::NeverScanned | CoverageState::Disabled => cell,
+        CoverageState::NeverRead | CoverageState::NeverScanned | CoverageState::Disabled => cell,
     }
 }
 
@@ -208,7 +208,7 @@ fn class(it: ClassCoverage) -> Cell {
     let text = match it.state {
         CoverageState::Enabled => result(it.open, it.outcome),
         CoverageState::Disabled if it.open == 0 => "not covered".to_owned(),
-        CoverageState::NeverScanned => word(it.state),
+        CoverageState::NeverRead | CoverageState::NeverScanned if it.open == 0 => word(it.state),
         state => format!("{}, {}", result(it.open, it.outcome), word(state)),
     };
     coloured(it.state, text)

@@ -6,7 +6,7 @@ use host_harness::{CancellationToken, Daemon, DaemonEvent, DaemonInfo, DaemonOpt
 use serde::Serialize;
 
 use super::{
-    Context,
+    Context, USUAL_TENANT,
     error::Failure,
     output::{Output, moment, short},
     text,
@@ -26,13 +26,6 @@ pub struct DaemonArgs {
     /// Allow an address that other machines can reach
     #[arg(long, requires = "listen")]
     allow_remote: bool,
-}
-
-#[derive(clap::Args)]
-pub struct StatusArgs {
-    /// Show the instances of all tenants
-    #[arg(long)]
-    all_tenants: bool,
 }
 
 /// What `daemon` and `sync --due` print, line by line.
@@ -131,8 +124,12 @@ fn tell(event: DaemonEvent, json: bool) {
     let _ = writeln!(stdout).and_then(|()| stdout.flush());
 }
 
-pub async fn status(context: &Context, args: StatusArgs) -> Result<ExitCode, Failure> {
-    let tenants = if args.all_tenants { context.harness.tenants()? } else { vec![context.tenant.clone()] };
+/// Shows all tenants, or the one that is named.
+pub async fn status(context: &Context) -> Result<ExitCode, Failure> {
+    let tenants = match context.tenant.as_str() {
+        USUAL_TENANT => context.harness.tenants()?,
+        _ => vec![context.tenant()?.id().clone()],
+    };
     let mut status = Status { daemon: context.harness.daemon()?, instances: Vec::new() };
     for tenant in tenants {
         status.instances.extend(context.harness.tenant(tenant)?.work().await?);

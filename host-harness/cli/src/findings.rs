@@ -2,8 +2,9 @@
 
 use std::process::ExitCode;
 
+use appsec_analysis::fix;
 use appsec_model::{Author, Finding, Fix, Scan};
-use host_harness::{ChangeRow, Code, FindingDetail, FindingId, InstanceName, Tenant};
+use host_harness::{ChangeRow, FindingDetail, InstanceName, Tenant};
 
 use super::{
     Context,
@@ -14,8 +15,8 @@ use super::{
 
 #[derive(clap::Args)]
 pub struct ShowArgs {
-    /// Its id, as `harness findings` shows it
-    id: FindingId,
+    /// Its id or the beginning of it, the vendor's id, or a fingerprint
+    id: String,
     /// Include the vendor's raw records
     #[arg(long)]
     raw: bool,
@@ -34,11 +35,8 @@ pub async fn instance_id(tenant: &Tenant, name: Option<&InstanceName>) -> Result
 
 pub async fn show(context: &Context, args: ShowArgs) -> Result<ExitCode, Failure> {
     let tenant = context.tenant()?;
-    let found = tenant.store().run(move |store| store.finding(args.id, args.raw)).await?;
-    let Some(detail) = found else {
-        let message = format!("finding {} not found", args.id);
-        return Err(Failure::coded(Code::FindingNotFound, message).of(tenant.id(), None));
-    };
+    let found = tenant.finding(args.id, args.raw).await;
+    let detail = found.map_err(|error| Failure::from(error).of(tenant.id(), None))?;
     if context.output.is_json() {
         print_json(&detail)?;
     } else {
@@ -58,6 +56,7 @@ fn show_detail(output: Output, detail: &FindingDetail) -> Result<(), Failure> {
     facts.add("priority", Some(Cell::list([priority].into_iter().chain(inputs))));
     facts.add("status", Some(&row.status));
     facts.add("kind", Some(&row.kind));
+    facts.add("source", Some(&row.instance));
     facts.add("project", Some(&row.project));
     facts.add("repository", row.repository.as_ref());
     facts.add("environment", row.environment.as_ref());
@@ -93,6 +92,8 @@ fn show_detail(output: Output, detail: &FindingDetail) -> Result<(), Failure> {
         show_scan(&mut facts, &attribution.scan);
     }
     facts.add("first seen", Some(moment(row.first_seen_at)));
+    facts.add("ingested", Some(moment(row.ingested_at)).filter(|_| row.ingested_at != row.first_seen_at));
+    facts.add("closed", row.closed_at.map(moment));
     facts.add("last seen", Some(moment(row.last_seen_at)));
     facts.add("changed", Some(moment(row.changed_at)));
     output.print(&facts.0);
@@ -203,7 +204,7 @@ fn show_facts(facts: &mut Facts, finding: &Finding) {
         );
         facts.add(
             "fix",
-            Some(match &dependency.fix {
+            Some(match &fix::known(dependency) {
                 Fix::NotSaid => "not said".into(),
                 Fix::NoneKnown => "none known".into(),
                 Fix::Upgrades { upgrades } => {

@@ -228,6 +228,7 @@ pub fn hint(code: Code) -> Option<&'static str> {
         Code::IssueNotFound => {
             "`harness issues --include-closed --include-non-security` lists the issues of the tenant"
         }
+        Code::AmbiguousId => "give more digits of the id, or one of the candidates",
         Code::NetworkFileSystem => {
             "move it to a disk of this machine; to use several machines, give each its own data folder and its own \
              tenants"

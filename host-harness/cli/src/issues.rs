@@ -4,9 +4,7 @@ use std::process::ExitCode;
 
 use appsec_analysis::Edition;
 use appsec_model::{Severity, Timestamp};
-use host_harness::{
-    Code, Filter, InstanceName, IssueDetail, IssueFilter, IssueId, IssueRow, IssueSort, Period, ProjectFilter,
-};
+use host_harness::{Filter, InstanceName, IssueDetail, IssueFilter, IssueRow, IssueSort, Period, ProjectFilter};
 use serde::Serialize;
 
 use super::{
@@ -35,6 +33,12 @@ pub struct ListArgs {
     /// Set the minimum priority
     #[arg(long, value_name = "0-100", value_parser = clap::value_parser!(u8).range(0..=100))]
     min_priority: Option<u8>,
+    /// Set the minimum CVSS score
+    #[arg(long, value_name = "0-10", value_parser = values::cvss)]
+    min_cvss: Option<f64>,
+    /// Set the minimum EPSS score: the probability of exploitation
+    #[arg(long, value_name = "0-1", value_parser = values::epss)]
+    min_epss: Option<f64>,
     /// Filter by status [default: open, reviewing, fixing and unknown]
     #[arg(long = "status", value_name = "STATUS,…", value_parser = values::status(), value_delimiter = ',')]
     statuses: Vec<String>,
@@ -59,7 +63,7 @@ pub struct ListArgs {
     /// Filter by text in the title
     #[arg(long, value_name = "TEXT")]
     text: Option<String>,
-    /// Filter by first sighting, from then on: a date, a moment, or 7d ago
+    /// Filter by first sighting, by the source's date, from then on: a date, a moment, or 7d ago
     #[arg(long, value_name = "WHEN")]
     first_seen_since: Option<When>,
     /// Filter by first sighting, before then
@@ -124,7 +128,7 @@ struct WithArgs {
 #[derive(clap::Args)]
 #[command(next_help_heading = "Output")]
 struct PageArgs {
-    /// Sort by priority, severity, first-seen, sources or repository
+    /// Sort by priority, severity, first-seen, age, cvss, epss, sources or repository
     #[arg(long, default_value = "priority", hide_default_value = true, value_name = "ORDER")]
     sort: IssueSort,
     /// Reverse the order
@@ -165,8 +169,8 @@ impl WithArgs {
 
 #[derive(clap::Args)]
 pub struct ShowArgs {
-    /// Its id, as `harness issues` shows it, or that of one of its findings
-    id: IssueId,
+    /// Its id or the beginning of it, or what one of its findings is known by
+    id: String,
 }
 
 /// What `issues` prints.
@@ -193,6 +197,8 @@ pub async fn list(context: &Context, args: ListArgs) -> Result<ExitCode, Failure
         severities: args.severities,
         min_severity: args.min_severity,
         min_priority: args.min_priority,
+        min_cvss: args.min_cvss,
+        min_epss: args.min_epss,
         open: (!args.include_closed && args.statuses.is_empty()).then_some(true),
         statuses: Open::Status.words(&tenant, args.statuses).await?,
         instance_id: instance_id(&tenant, args.source.as_ref()).await?,
@@ -222,10 +228,8 @@ pub async fn list(context: &Context, args: ListArgs) -> Result<ExitCode, Failure
 
 pub async fn show(context: &Context, args: ShowArgs) -> Result<ExitCode, Failure> {
     let tenant = context.tenant()?;
-    let Some(detail) = tenant.issue(args.id).await? else {
-        let message = format!("issue {} not found", args.id);
-        return Err(Failure::coded(Code::IssueNotFound, message).of(tenant.id(), None));
-    };
+    let found = tenant.issue(args.id).await;
+    let detail = found.map_err(|error| Failure::from(error).of(tenant.id(), None))?;
     context.output.result(&detail, |detail| show_detail(context.output, detail))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -297,10 +301,10 @@ fn show_detail(output: Output, detail: &IssueDetail) {
 
     let mut table = output.table(&["SOURCE", "FINDING", "PRIORITY", "SEVERITY", "STATUS", "PROJECT", "WHERE", "RULE"]);
     for it in &detail.findings {
-        let at = match (&it.path, it.start_line, &it.version) {
-            (Some(path), Some(line), _) => format!("{path}:{line}"),
-            (_, _, Some(version)) => version.clone(),
-            (path, _, None) => path.clone().unwrap_or_default(),
+        let at = match (&it.path, it.start_line) {
+            (Some(path), Some(line)) => format!("{path}:{line}"),
+            (Some(path), None) => path.clone(),
+            (None, _) => it.version.clone().unwrap_or_default(),
         };
         table.add_row([
             it.source.clone().into(),

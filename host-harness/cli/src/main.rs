@@ -208,8 +208,8 @@ enum Command {
     Runs(runs::Args),
     /// Sync scheduled instances of all tenants until stopped
     Daemon(daemon::DaemonArgs),
-    /// Show running, last and next syncs
-    Status(daemon::StatusArgs),
+    /// Show running, last and next syncs, of all tenants unless --tenant names one
+    Status,
     /// Manage outgoing webhooks (run notifications)
     #[command(subcommand)]
     Notify(notify::Command),
@@ -244,13 +244,17 @@ struct Context {
 }
 
 impl Context {
-    /// The tenant that is meant. The usual one is made where it is not there;
-    /// of another one the name may be mistyped.
+    /// The tenant that is meant. The usual one holds nothing where it is not there,
+    /// and is not made; of another one the name may be mistyped.
     fn tenant(&self) -> Result<Tenant, Failure> {
         if self.tenant.as_str() != USUAL_TENANT && !self.harness.has_tenant(&self.tenant) {
             return Err(Error::NoTenant(self.tenant.to_string()).into());
         }
-        self.tenant_or_new()
+        if self.harness.has_tenant(&self.tenant) {
+            self.tenant_or_new()
+        } else {
+            Ok(self.harness.empty_tenant(&self.tenant)?)
+        }
     }
 
     /// The tenant, for commands that a tenant begins with.
@@ -370,7 +374,7 @@ fn dispatch(cli: Cli, output: Output) -> Result<ExitCode, Failure> {
             Command::Backup(args) => backup::backup(&context, args).await,
             Command::Restore(args) => backup::restore(&context, args).await,
             Command::Daemon(args) => daemon::run(&context, args).await,
-            Command::Status(args) => daemon::status(&context, args).await,
+            Command::Status => daemon::status(&context).await,
             Command::Normalize(args) => normalize::exec(&context, args).await,
             Command::Notify(command) => notify::exec(&context, command).await,
             Command::Webhook(command) => webhook::exec(&context, command).await,

@@ -9,8 +9,8 @@ use std::{
 use appsec_model::Severity;
 use appsec_policy::{Policies, Problem, STARTER, limits};
 use host_harness::{
-    Error, FindingId, IssueId, PoliciesImported, PolicyCheck, PolicyFilter, PolicyResult, PolicyResultWord, PolicyRow,
-    PolicyRows, open_regular,
+    Error, PoliciesImported, PolicyCheck, PolicyFilter, PolicyResult, PolicyResultWord, PolicyRow, PolicyRows,
+    QueryStore, open_regular,
 };
 use serde::Serialize;
 
@@ -90,10 +90,10 @@ pub struct CheckArgs {
 pub struct ResultArgs {
     /// Filter by finding
     #[arg(long, value_name = "ID")]
-    finding: Option<FindingId>,
+    finding: Option<String>,
     /// Filter by issue
     #[arg(long, value_name = "ID", conflicts_with = "finding")]
-    issue: Option<IssueId>,
+    issue: Option<String>,
     /// Filter by policy
     #[arg(long = "policy", value_name = "ID")]
     policies: Vec<String>,
@@ -176,13 +176,15 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
         }
         Command::Check(args) => return check(context, args).await,
         Command::Results(args) => {
-            let filter = PolicyFilter {
-                policies: args.policies,
-                finding: args.finding,
-                issue: args.issue,
-                ..PolicyFilter::default()
+            let tenant = context.tenant()?;
+            let (finding, issue) = (args.finding, args.issue);
+            let named = move |store: &dyn QueryStore| {
+                let finding = finding.map(|name| store.finding_named(&name)).transpose()?;
+                Ok((finding, issue.map(|name| store.issue_named(&name)).transpose()?))
             };
-            let (results, total) = context.tenant()?.policy_results(filter, args.limit).await?;
+            let (finding, issue) = tenant.store().read(named).await?;
+            let filter = PolicyFilter { policies: args.policies, finding, issue, ..PolicyFilter::default() };
+            let (results, total) = tenant.policy_results(filter, args.limit).await?;
             output.result(&PolicyResultList { total, results }, |list| {
                 show_results(output, &list.results);
                 output.line(format!("{} of {}", list.results.len(), list.total));

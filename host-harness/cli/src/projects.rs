@@ -65,6 +65,10 @@ fn show(output: Output, list: &ProjectList) {
     }
     output.print(&table);
     output.line(format!("{} projects", list.projects.len()));
+    let other: u64 = list.projects.iter().map(|it| it.findings.open_non_security).sum();
+    if other > 0 {
+        output.line(format!("OPEN counts findings about security; {other} more open ones are not about security"));
+    }
 }
 
 /// Its repository; else, in brackets, how it stands.

@@ -114,6 +114,21 @@ pub fn severity(word: &str) -> Result<Severity, String> {
     found.ok_or_else(|| format!("one of {}", Severity::ALL.map(Severity::as_str).join(", ")))
 }
 
+fn number(text: &str, most: f64) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|number| (0.0..=most).contains(number));
+    number.ok_or_else(|| format!("a number from 0 to {most}"))
+}
+
+/// A CVSS score.
+pub fn cvss(text: &str) -> Result<f64, String> {
+    number(text, 10.0)
+}
+
+/// An EPSS score.
+pub fn epss(text: &str) -> Result<f64, String> {
+    number(text, 1.0)
+}
+
 /// The number of a weakness, such as `79` or `CWE-79`.
 pub fn cwe(text: &str) -> Result<u32, String> {
     let number = text.split_at_checked(4).filter(|(begin, _)| begin.eq_ignore_ascii_case("cwe-")).map(|(_, end)| end);

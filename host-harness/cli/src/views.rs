@@ -138,6 +138,12 @@ pub struct ListArgs {
     /// Set the minimum priority
     #[arg(long, value_name = "0-100", value_parser = clap::value_parser!(u8).range(0..=100))]
     min_priority: Option<u8>,
+    /// Set the minimum CVSS score
+    #[arg(long, value_name = "0-10", value_parser = values::cvss)]
+    min_cvss: Option<f64>,
+    /// Set the minimum EPSS score: the probability of exploitation
+    #[arg(long, value_name = "0-1", value_parser = values::epss)]
+    min_epss: Option<f64>,
     /// Filter by status [default: open, reviewing, fixing and unknown]
     #[arg(long = "status", value_name = "STATUS,…", value_parser = values::status(), value_delimiter = ',')]
     statuses: Vec<String>,
@@ -180,7 +186,7 @@ pub struct ListArgs {
     /// Filter by text in title, path or rule
     #[arg(long, value_name = "TEXT")]
     text: Option<String>,
-    /// Filter by first sighting, from then on: a date, a moment, or 7d ago
+    /// Filter by first sighting, by the source's date, from then on: a date, a moment, or 7d ago
     #[arg(long, value_name = "WHEN")]
     first_seen_since: Option<When>,
     /// Filter by first sighting, before then
@@ -216,7 +222,7 @@ pub struct ListArgs {
 #[derive(clap::Args)]
 #[command(next_help_heading = "Output")]
 struct PageArgs {
-    /// Sort by priority, severity, first-seen, changed, project or path
+    /// Sort by priority, severity, first-seen, age, cvss, epss, changed, project or path
     #[arg(long, default_value = "priority", hide_default_value = true, value_name = "ORDER")]
     sort: Sort,
     /// Reverse the order
@@ -320,6 +326,8 @@ async fn filter(
         severities: args.severities,
         min_severity: args.min_severity,
         min_priority: args.min_priority,
+        min_cvss: args.min_cvss,
+        min_epss: args.min_epss,
         statuses,
         scope: args.scope.filter(),
         project: args.project,

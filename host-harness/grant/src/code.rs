@@ -193,6 +193,7 @@ codes! {
     // Views.
     FindingNotFound "finding-not-found" Usage
     IssueNotFound "issue-not-found" Usage
+    AmbiguousId "ambiguous-id" Usage
     AdvisoryNotFound "advisory-not-found" Usage
     CursorMismatch "cursor-mismatch" Usage
 

@@ -29,8 +29,8 @@ impl Field {
     /// what time alone changes; all others stay as long as the subject does.
     pub(crate) fn counts_from(&self, subject: &Subject) -> Option<Timestamp> {
         match self.name {
-            "age_days" => Some(subject.created_at.unwrap_or(subject.first_seen_at)),
-            "first_seen_days" => Some(subject.first_seen_at),
+            "age_days" => Some(subject.first_seen_at),
+            "ingested_days" => Some(subject.ingested_at),
             "changed_days" => Some(subject.changed_at),
             _ => None,
         }
@@ -271,12 +271,12 @@ pub static FIELDS: [Field; 45] = [
     field!(
         "age_days",
         FieldType::Int,
-        "Whole days since the vendor first recorded it, or else since the harness first saw it",
+        "Whole days since it was first seen: by its source's date where that gives one",
         None,
-        |it, now| days(it.created_at.unwrap_or(it.first_seen_at), now)
+        |it, now| days(it.first_seen_at, now)
     ),
-    field!("first_seen_days", FieldType::Int, "Whole days since the harness first saw it", None, |it, now| {
-        days(it.first_seen_at, now)
+    field!("ingested_days", FieldType::Int, "Whole days since the harness first ingested it", None, |it, now| {
+        days(it.ingested_at, now)
     }),
     field!("changed_days", FieldType::Int, "Whole days since it last changed", None, |it, now| {
         days(it.changed_at, now)

@@ -95,10 +95,10 @@ pub struct Subject {
     pub tag: Option<String>,
     /// What the organisation says of the project, by keys of its own.
     pub metadata: BTreeMap<String, String>,
-    /// When the vendor first recorded it.
-    pub created_at: Option<Timestamp>,
-    /// When the harness first saw it.
+    /// When it was first seen: by its source's date where that gives one.
     pub first_seen_at: Timestamp,
+    /// When the harness first ingested it.
+    pub ingested_at: Timestamp,
     /// When it last changed.
     pub changed_at: Timestamp,
     /// Names of the sources that found it.

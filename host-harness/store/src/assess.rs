@@ -2,7 +2,7 @@
 
 use crate::{columns::document, database::FindingStore, error::Result, ratings::find_any};
 use appsec_analysis::{
-    Advisory,
+    Advisory, fix,
     priority::{Facts, Priority, Validation},
     top25::Edition,
 };
@@ -65,7 +65,7 @@ pub(super) fn assess(
         },
         ai_verdict: finding.assistance.as_ref().and_then(|it| Some(it.verdict.as_ref()?.conclusion.clone())),
         top25: rule.and_then(|rule| Edition::default().best_rank(&rule.cwes)),
-        fix_available: dependency.and_then(|dependency| match &dependency.fix {
+        fix_available: dependency.and_then(|dependency| match fix::known(dependency) {
             Fix::Upgrades { .. } => Some(true),
             Fix::NoneKnown => Some(false),
             Fix::NotSaid => None,

@@ -50,6 +50,9 @@ pub enum CoverageState {
     Stale,
     /// The last run failed, or the vendor refuses the secret.
     Failing,
+    /// A project is mapped and was scanned, and no run has read it since it is
+    /// mapped.
+    NeverRead,
     /// A project is there, but was never scanned.
     NeverScanned,
     /// No project of the instance is mapped to the repository, or no kind is on.
@@ -63,6 +66,7 @@ impl CoverageState {
             Self::Enabled => "enabled",
             Self::Stale => "stale",
             Self::Failing => "failing",
+            Self::NeverRead => "never-read",
             Self::NeverScanned => "never-scanned",
             Self::Disabled => "disabled",
         }
@@ -390,10 +394,12 @@ fn cell(health: &Health, projects: Vec<&Scanned>, old: i64, days: u32) -> Covera
         (CoverageState::NeverScanned, word("the vendor never scanned it"))
     } else {
         match (health.last_run_at, last_scan_at) {
+            (None, _) if looked == Looked::Scanned => (CoverageState::NeverRead, word("no run has read it yet")),
             (None, _) => (CoverageState::Stale, word("no run has brought everything yet")),
             (Some(run), _) if is_old(run) => {
                 (CoverageState::Stale, Some(format!("no complete run in the last {days} days")))
             }
+            _ if looked == Looked::Scanned => (CoverageState::NeverRead, word("no run has read it since it is mapped")),
             (_, Some(scan)) if is_old(scan) => {
                 (CoverageState::Stale, Some(format!("not scanned in the last {days} days")))
             }

@@ -90,6 +90,15 @@ impl FindingStore {
         Ok(Self { connection, decoder: compress::Decoder::default(), compiled: Compiled::default() })
     }
 
+    /// A store without a file that holds nothing: for whoever asks about a tenant
+    /// that is not there, and must not make one.
+    pub fn empty(tenant: &TenantId) -> Result<Self> {
+        let mut connection = Connection::open_in_memory()?;
+        tune(&connection)?;
+        migrate::migrate(&mut connection, tenant)?;
+        Ok(Self { connection, decoder: compress::Decoder::default(), compiled: Compiled::default() })
+    }
+
     /// The same file once more, for reading beside a writer.
     fn reader(&self) -> Result<Self> {
         let Some(path) = self.connection.path() else { return Err(StoreError::Corrupt) };
@@ -196,6 +205,10 @@ impl SharedStore {
 
     /// [`look`](Self::look) on this thread.
     pub(crate) fn with_reader<T>(&self, work: impl FnOnce(&FindingStore) -> Result<T>) -> Result<T> {
+        // Without a file there is nothing to open once more.
+        if self.0.file.is_none() {
+            return self.with(|store| work(store));
+        }
         let known = self.0.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let reader = match known {
             Some(reader) => reader,

@@ -130,7 +130,9 @@ pub(super) fn derive_new<'a>(
             priority: it.priority,
             cvss: it.cvss,
             epss: it.epss,
-            first_seen_at: now,
+            ingested_at: now,
+            first_seen_at: it.first_seen_at,
+            closed_at: it.closed_at,
             changed_at: now,
             project: shared.project(connection, it.project_id)?,
             rule: match finding.rule_id.as_ref().and_then(|id| rules.get(id)) {

@@ -96,6 +96,22 @@ pub enum StoreError {
     /// A cursor is of another order.
     #[error("cursor does not match the sort order")]
     OtherOrder,
+    /// No finding is known by a name.
+    #[error("finding `{0}` not found")]
+    NoFinding(String),
+    /// No issue is known by a name.
+    #[error("issue `{0}` not found")]
+    NoIssue(String),
+    /// Several are known by a name.
+    #[error("`{name}` stands for several {what}: {candidates}")]
+    Ambiguous {
+        /// Findings or issues.
+        what: &'static str,
+        /// The name.
+        name: String,
+        /// Their ids.
+        candidates: String,
+    },
     /// Anything else of SQLite.
     #[error("database error")]
     Sqlite(#[source] rusqlite::Error),
@@ -134,6 +150,9 @@ impl StoreError {
             Self::InstanceExists(_) => Code::InstanceExists,
             Self::OnboardingExists(_) => Code::OnboardingExists,
             Self::OtherOrder => Code::CursorMismatch,
+            Self::NoFinding(_) => Code::FindingNotFound,
+            Self::NoIssue(_) => Code::IssueNotFound,
+            Self::Ambiguous { .. } => Code::AmbiguousId,
             Self::Open { .. } | Self::Document { .. } | Self::Compression(_) | Self::FetchEnded | Self::Sqlite(_) => {
                 Code::Store
             }

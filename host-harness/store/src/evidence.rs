@@ -10,8 +10,10 @@ use serde::Serialize;
 /// Findings of a project.
 #[derive(Clone, Debug, Default, Serialize, schemars::JsonSchema)]
 pub struct ProjectCounts {
-    /// Open ones.
+    /// Open ones about security, as every count of open findings.
     pub open: u64,
+    /// Open ones that are not about security.
+    pub open_non_security: u64,
     /// All of them.
     pub total: u64,
 }

@@ -29,6 +29,10 @@ pub struct Filter {
     pub min_severity: Option<Severity>,
     /// This priority and those above it.
     pub min_priority: Option<u8>,
+    /// This CVSS score and above; those without one are left out.
+    pub min_cvss: Option<f64>,
+    /// This EPSS score and above; those without one are left out.
+    pub min_epss: Option<f64>,
     /// Statuses.
     pub statuses: Vec<String>,
     /// What is said of the project and its repository.
@@ -61,7 +65,7 @@ pub struct Filter {
     pub owasp: Vec<String>,
     /// A part of the title, the path or the rule's id.
     pub text: Option<String>,
-    /// When it was first brought.
+    /// When it was first seen: by the source's date where it gives one.
     pub first_seen: Period,
     /// When it was last seen, as [`FindingRow`](super::FindingRow) tells it.
     pub last_seen: Period,
@@ -291,6 +295,8 @@ impl FindingStore {
             );
             rest.parameters.extend((0..2).map(|_| Box::new(branch.clone()) as Box<dyn ToSql>));
         }
+        rest.one("cvss >= ?", filter.min_cvss);
+        rest.one("epss >= ?", filter.min_epss);
         rest.part("rule_id", filter.rule.as_ref());
         rest.part("path", filter.path.as_ref());
         rest.part_of_any(&["title", "path", "rule_id"], filter.text.as_ref());
@@ -414,7 +420,7 @@ impl FindingStore {
 
     /// Rows of the findings that are known by a name: their id, a fingerprint,
     /// the vendor's id, or an advisory.
-    fn known_as(&self, name: &str) -> Result<Vec<i64>> {
+    pub(crate) fn known_as(&self, name: &str) -> Result<Vec<i64>> {
         let mut found = Vec::new();
         let mut by_public_id = self.connection.prepare_cached("SELECT id FROM findings WHERE public_id = ?1")?;
         if let Ok(FindingId(id)) = name.parse() {

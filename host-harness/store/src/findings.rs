@@ -13,7 +13,7 @@ use crate::{
     scans::Attribution,
     status::severity,
 };
-use appsec_analysis::{Advisory, Edition, Priority};
+use appsec_analysis::{Advisory, Edition, Priority, fix};
 use appsec_model::{Diagnostic, Finding, Fix, Rule, Severity, Timestamp};
 use rusqlite::{OptionalExtension, Row, params};
 use serde::Serialize;
@@ -63,8 +63,13 @@ pub struct FindingRow {
     pub cvss: Option<f64>,
     /// Probability that it is exploited: the vendor's, or from the operator's files.
     pub epss: Option<f64>,
-    /// When it was first brought.
+    /// When it was first seen: by the source's date where it gives one.
     pub first_seen_at: Timestamp,
+    /// When a run first brought it.
+    pub ingested_at: Timestamp,
+    /// When it was closed: by the source's date where it gives one. None while it
+    /// is open, and where nobody knows.
+    pub closed_at: Option<Timestamp>,
     /// When it was last seen: by the last run of its instance, or, where it has
     /// vanished since, when that was marked.
     pub last_seen_at: Timestamp,
@@ -98,7 +103,7 @@ pub struct RowFacts {
 impl From<&Finding> for RowFacts {
     fn from(finding: &Finding) -> Self {
         let dependency = finding.dependency.as_ref();
-        let fixes = dependency.and_then(|dependency| match &dependency.fix {
+        let fixes = dependency.and_then(|dependency| match fix::known(dependency) {
             Fix::NotSaid => None,
             Fix::NoneKnown => Some(Vec::new()),
             Fix::Upgrades { upgrades } => {
@@ -166,7 +171,7 @@ pub struct OccurrenceDetail {
 pub(super) const FINDING_COLUMNS: &str = "findings.public_id AS id, findings.id AS row, instances.name AS instance, \
      projects.name AS project, full_name, environment, advisories, findings.kind, severity, findings.status, security, title, rule_id, path, start_line, \
      CASE WHEN packages.id IS NULL THEN NULL ELSE trim(packages.name || ' ' || packages.version) END AS package, \
-     reachability, priority, cvss, epss, findings.first_seen_at, changed_at, findings.instance_id, occurrence_id, \
+     reachability, priority, cvss, epss, findings.first_seen_at, findings.ingested_at, closed_at, changed_at, findings.instance_id, occurrence_id, \
      (SELECT count(*) FROM records WHERE records.project_id = findings.project_id AND finding_id = findings.id) \
      AS occurrences \
      FROM findings JOIN instances ON instances.id = findings.instance_id \
@@ -199,6 +204,8 @@ pub(super) fn finding_row(row: &Row<'_>) -> rusqlite::Result<FindingRow> {
         cvss: row.get("cvss")?,
         epss: row.get("epss")?,
         first_seen_at: Timestamp::from_micros(row.get("first_seen_at")?),
+        ingested_at: Timestamp::from_micros(row.get("ingested_at")?),
+        closed_at: row.get::<_, Option<i64>>("closed_at")?.map(Timestamp::from_micros),
         // Until the runs are asked.
         last_seen_at: Timestamp::from_micros(row.get("changed_at")?),
         changed_at: Timestamp::from_micros(row.get("changed_at")?),

@@ -178,7 +178,9 @@ pub(super) fn finding(fields: &Value) -> Value {
         match key.as_str() {
             "in" => {}
             "key" => finding["identity"]["key"] = value.clone(),
-            "status" => finding["lifecycle"]["status"] = value.clone(),
+            "status" | "created_at" | "state_changed_at" | "relevant_since" => {
+                finding["lifecycle"][key] = value.clone();
+            }
             "line" => finding["location"]["start_line"] = value.clone(),
             _ => finding[key] = value.clone(),
         }

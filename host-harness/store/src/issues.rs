@@ -35,8 +35,14 @@ pub enum IssueSort {
     Priority,
     /// Most severe first.
     Severity,
-    /// Newest first.
+    /// Newest first: first seen last.
     FirstSeen,
+    /// Oldest first: first seen first.
+    Age,
+    /// Highest CVSS score first; those without one last.
+    Cvss,
+    /// Most likely to be exploited first; those without an EPSS score last.
+    Epss,
     /// Those that most sources see first.
     Sources,
     /// By the repository's name, most urgent first within one.
@@ -45,7 +51,16 @@ pub enum IssueSort {
 
 impl IssueSort {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Priority, Self::Severity, Self::FirstSeen, Self::Sources, Self::Repository];
+    pub const ALL: [Self; 8] = [
+        Self::Priority,
+        Self::Severity,
+        Self::FirstSeen,
+        Self::Age,
+        Self::Cvss,
+        Self::Epss,
+        Self::Sources,
+        Self::Repository,
+    ];
 
     /// The word of the case.
     pub const fn as_str(self) -> &'static str {
@@ -53,6 +68,9 @@ impl IssueSort {
             Self::Priority => "priority",
             Self::Severity => "severity",
             Self::FirstSeen => "first-seen",
+            Self::Age => "age",
+            Self::Cvss => "cvss",
+            Self::Epss => "epss",
             Self::Sources => "sources",
             Self::Repository => "repository",
         }
@@ -67,6 +85,9 @@ impl IssueSort {
             Self::Priority => &[PRIORITY, SEVERITY, ROW],
             Self::Severity => &[SEVERITY, PRIORITY, ROW],
             Self::FirstSeen => &[("issues.first_seen_at", true), ROW],
+            Self::Age => &[("issues.first_seen_at", false), ROW],
+            Self::Cvss => &[("coalesce(issues.cvss, -1)", true), PRIORITY, ROW],
+            Self::Epss => &[("coalesce(issues.epss, -1)", true), PRIORITY, ROW],
             Self::Sources => &[("issues.sources", true), PRIORITY, SEVERITY, ROW],
             Self::Repository => &[(REPOSITORY, false), PRIORITY, SEVERITY, ROW],
         }
@@ -96,6 +117,10 @@ pub struct IssueFilter {
     pub min_severity: Option<Severity>,
     /// This priority and above.
     pub min_priority: Option<u8>,
+    /// This CVSS score and above; those without one are left out.
+    pub min_cvss: Option<f64>,
+    /// This EPSS score and above; those without one are left out.
+    pub min_epss: Option<f64>,
     /// Only those that do, or do not, ask for work.
     pub open: Option<bool>,
     /// Statuses.
@@ -114,7 +139,7 @@ pub struct IssueFilter {
     pub path: Option<String>,
     /// A part of the title.
     pub text: Option<String>,
-    /// When it was first brought, by whichever source.
+    /// When it was first seen, by whichever source.
     pub first_seen: Period,
     /// Only those with a finding that this filter shows, on whatever page.
     pub with: Filter,
@@ -167,7 +192,7 @@ pub struct IssueRow {
     pub source_count: u32,
     /// Who says so, by name; also those who said so once.
     pub sources: Vec<IssueSource>,
-    /// When a source first brought it.
+    /// When it was first seen, by whichever source: the earliest of its findings.
     pub first_seen_at: Timestamp,
     /// End of the last run of a source that still sees it; for one that no source
     /// sees any more, when that was noticed.
@@ -230,7 +255,7 @@ pub struct IssueFinding {
     pub version: Option<String>,
     /// Verdict of reachability.
     pub reachability: Option<String>,
-    /// When it was first brought.
+    /// When it was first seen: by the source's date where it gives one.
     pub first_seen_at: Timestamp,
     /// When it last changed.
     pub changed_at: Timestamp,
@@ -262,6 +287,8 @@ impl IssueFilter {
         conditions.any("issues.severity", self.severities.iter().map(|severity| *severity as i64).collect());
         conditions.one("issues.severity >= ?", self.min_severity.map(|severity| severity as i64));
         conditions.one("issues.priority >= ?", self.min_priority);
+        conditions.one("issues.cvss >= ?", self.min_cvss);
+        conditions.one("issues.epss >= ?", self.min_epss);
         conditions.span("issues.first_seen_at", self.first_seen);
         conditions.any("issues.status", self.statuses.clone());
         conditions.one("issues.sources >= ?", self.sources_min);

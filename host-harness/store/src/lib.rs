@@ -33,6 +33,7 @@ mod leases;
 mod mapping;
 mod metrics;
 mod migrate;
+mod named;
 mod onboarding;
 mod order;
 mod packages;

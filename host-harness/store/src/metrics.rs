@@ -6,8 +6,8 @@ mod dashboard;
 
 use std::collections::BTreeMap;
 
-use appsec_analysis::{Edition, status::ACTIVE};
-use appsec_model::{Finding, Fix, Rule};
+use appsec_analysis::{Edition, dates, fix, status::ACTIVE};
+use appsec_model::{Finding, Fix, Rule, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 
@@ -83,21 +83,40 @@ impl Contribution {
     fn of(subject: &Subject<'_>, before: Option<&Self>) -> Self {
         let is_open = ACTIVE.contains(&subject.status.as_str());
         let mut turns = before.map(|before| before.turns.clone()).unwrap_or_default();
+        let first_seen = subject.first_seen_at.as_micros();
+        let closing = match subject.status.as_str() {
+            "fixed" => Turn::Fixed,
+            "vanished" => Turn::Vanished,
+            _ => Turn::Dismissed,
+        };
+        if before.is_none() {
+            // Of one that was closed before anybody looked, both dates are known or
+            // nothing is counted.
+            match subject.closed_at {
+                _ if is_open => turns.push((first_seen, Turn::New)),
+                Some(closed) => turns.extend([(first_seen, Turn::New), (closed.as_micros(), closing)]),
+                None => {}
+            }
+        }
+        // Another occurrence may tell an earlier date.
+        let next = turns.get(1).map_or(i64::MAX, |(at, _)| *at);
+        if let Some((at, Turn::New)) = turns.first_mut() {
+            *at = first_seen.min(next);
+        }
         let last = turns.last().copied();
         let was_open = last.is_some_and(|(_, turn)| turn.opens());
         // Time does not run backwards within a finding, whatever the clock says.
-        let noticed = subject.changed_at.as_micros().max(last.map_or(i64::MIN, |(at, _)| at));
+        let before = last.map_or(i64::MIN, |(at, _)| at);
         match (was_open, is_open) {
-            (false, true) if before.is_none() => turns.push((subject.first_seen_at.as_micros(), Turn::New)),
-            (false, true) => turns.push((noticed, if turns.is_empty() { Turn::New } else { Turn::Reopened })),
-            (true, false) => turns.push((
-                noticed,
-                match subject.status.as_str() {
-                    "fixed" => Turn::Fixed,
-                    "vanished" => Turn::Vanished,
-                    _ => Turn::Dismissed,
-                },
-            )),
+            (false, true) => {
+                let closed = Timestamp::from_micros(before);
+                let opened = dates::reopened_at(&subject.finding.lifecycle, closed, subject.changed_at);
+                turns.push((opened.as_micros().max(before), Turn::Reopened));
+            }
+            (true, false) => {
+                let closed = subject.closed_at.unwrap_or(subject.changed_at);
+                turns.push((closed.as_micros().max(before), closing));
+            }
             (true, true) | (false, false) => {}
         }
         Self {
@@ -106,7 +125,7 @@ impl Contribution {
             security: subject.security,
             severity: subject.severity as i64,
             status: subject.status.clone(),
-            first_day: day(subject.first_seen_at.as_micros()),
+            first_day: day(first_seen),
             fix_available: has_fix(&subject.finding),
             labels: if is_open { labels(&subject.finding, subject.rule.as_deref()) } else { Vec::new() },
             turns,
@@ -115,7 +134,7 @@ impl Contribution {
 }
 
 fn has_fix(finding: &Finding) -> bool {
-    finding.dependency.as_ref().is_some_and(|it| matches!(it.fix, Fix::Upgrades { .. }))
+    finding.dependency.as_ref().is_some_and(|it| matches!(fix::known(it), Fix::Upgrades { .. }))
 }
 
 /// What an open finding is counted under, each pair once.

@@ -14,8 +14,14 @@ pub enum Sort {
     Priority,
     /// Most severe first.
     Severity,
-    /// Newest first.
+    /// Newest first: first seen last.
     FirstSeen,
+    /// Oldest first: first seen first.
+    Age,
+    /// Highest CVSS score first; those without one last.
+    Cvss,
+    /// Most likely to be exploited first; those without an EPSS score last.
+    Epss,
     /// Last changed first.
     Changed,
     /// By the project's name, most urgent first within one.
@@ -26,8 +32,17 @@ pub enum Sort {
 
 impl Sort {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Priority, Self::Severity, Self::FirstSeen, Self::Changed, Self::Project, Self::Path];
+    pub const ALL: [Self; 9] = [
+        Self::Priority,
+        Self::Severity,
+        Self::FirstSeen,
+        Self::Age,
+        Self::Cvss,
+        Self::Epss,
+        Self::Changed,
+        Self::Project,
+        Self::Path,
+    ];
 
     /// The word of the case.
     pub const fn as_str(self) -> &'static str {
@@ -35,6 +50,9 @@ impl Sort {
             Self::Priority => "priority",
             Self::Severity => "severity",
             Self::FirstSeen => "first-seen",
+            Self::Age => "age",
+            Self::Cvss => "cvss",
+            Self::Epss => "epss",
             Self::Changed => "changed",
             Self::Project => "project",
             Self::Path => "path",
@@ -61,6 +79,16 @@ impl Sort {
                 ("findings.id", false),
             ],
             Self::FirstSeen => &[("findings.first_seen_at", true), ("findings.id", true)],
+            Self::Age => &[("findings.first_seen_at", false), ("findings.id", false)],
+            // Whole numbers, which a cursor can hold.
+            Self::Cvss => {
+                &[("CAST(round(coalesce(cvss, -1) * 10) AS INTEGER)", true), ("priority", true), ("findings.id", false)]
+            }
+            Self::Epss => &[
+                ("CAST(round(coalesce(epss, -1) * 1000000) AS INTEGER)", true),
+                ("priority", true),
+                ("findings.id", false),
+            ],
             Self::Changed => &[("changed_at", true), ("findings.id", true)],
             Self::Project => &[
                 ("projects.name", false),
@@ -81,7 +109,7 @@ impl Sort {
 
     /// Whether the index `findings_by_urgency` holds all of its keys.
     pub(crate) const fn is_covered(self) -> bool {
-        !matches!(self, Self::Project | Self::Path)
+        !matches!(self, Self::Project | Self::Path | Self::Cvss | Self::Epss)
     }
 }
 

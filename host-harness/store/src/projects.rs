@@ -223,11 +223,14 @@ impl FindingStore {
     /// Findings of each project.
     pub(super) fn counts_by_project(&self) -> Result<BTreeMap<i64, ProjectCounts>> {
         let mut statement = self.connection.prepare_cached(&format!(
-            "SELECT project_id, count(*) FILTER (WHERE {OPEN}), count(*) \
+            "SELECT project_id, count(*) FILTER (WHERE security = 1 AND {OPEN}), \
+             count(*) FILTER (WHERE security = 0 AND {OPEN}), count(*) \
              FROM findings INDEXED BY findings_by_project GROUP BY project_id",
         ))?;
-        let rows = statement
-            .query_map([], |row| Ok((row.get(0)?, ProjectCounts { open: row.get(1)?, total: row.get(2)? })))?;
+        let rows = statement.query_map([], |row| {
+            let counts = ProjectCounts { open: row.get(1)?, open_non_security: row.get(2)?, total: row.get(3)? };
+            Ok((row.get(0)?, counts))
+        })?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 }
@@ -320,7 +323,7 @@ fn branch(
         )?
         .query_map(params![project_id, branch], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
-    touched.into_iter().try_for_each(|id| elect_primary(connection, decoder, id, Some(now), |_| None).map(drop))
+    touched.into_iter().try_for_each(|id| elect_primary(connection, decoder, id, now, |_| None).map(drop))
 }
 
 #[cfg(test)]

@@ -125,6 +125,7 @@ impl FindingStore {
             if let Some(found) = of_project.get(&project) {
                 let sum = counts.entry(repository).or_default();
                 sum.open += found.open;
+                sum.open_non_security += found.open_non_security;
                 sum.total += found.total;
             }
         }

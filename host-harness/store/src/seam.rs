@@ -163,6 +163,8 @@ seam! {
             fn verdicts_in_use() -> Result<Vec<String>>;
             fn transitivities_in_use() -> Result<Vec<String>>;
             fn has_project(name: Option<&String>, scope: &ProjectFilter) -> Result<bool>;
+            fn finding_named(name: &str) -> Result<FindingId>;
+            fn issue_named(name: &str) -> Result<IssueId>;
             fn finding(id: FindingId, with_raw: bool) -> Result<Option<FindingDetail>>;
             fn diagnostics(run_id: i64, limit: u32) -> Result<Vec<Diagnostic>>;
             fn finding_counts(instance_id: Option<i64>) -> Result<Vec<(String, Severity, String, u64)>>;

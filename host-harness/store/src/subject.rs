@@ -24,7 +24,9 @@ pub(crate) struct Subject<'a> {
     pub priority: i64,
     pub cvss: Option<f64>,
     pub epss: Option<f64>,
+    pub ingested_at: Timestamp,
     pub first_seen_at: Timestamp,
+    pub closed_at: Option<Timestamp>,
     pub changed_at: Timestamp,
     pub project: Arc<Scanned>,
     pub rule: Option<Arc<Rule>>,
@@ -60,6 +62,8 @@ pub(crate) struct New<'a> {
     pub priority: i64,
     pub cvss: Option<f64>,
     pub epss: Option<f64>,
+    pub first_seen_at: Timestamp,
+    pub closed_at: Option<Timestamp>,
     pub finding: &'a Finding,
 }
 
@@ -80,7 +84,7 @@ impl Shared {
     pub fn subject(&mut self, connection: &Connection, decoder: &Decoder, id: i64) -> Result<Option<Subject<'static>>> {
         let mut statement = connection.prepare_cached(
             "SELECT occurrence_id, instance_id, project_id, kind, severity, status, security, rule_id, first_seen_at, \
-             changed_at, public_id, priority, cvss, epss FROM findings WHERE id = ?1",
+             changed_at, public_id, priority, cvss, epss, ingested_at, closed_at FROM findings WHERE id = ?1",
         )?;
         let mut rows = statement.query([id])?;
         let Some(row) = rows.next()? else { return Ok(None) };
@@ -97,6 +101,8 @@ impl Shared {
             security: row.get(6)?,
             first_seen_at: Timestamp::from_micros(row.get(8)?),
             changed_at: Timestamp::from_micros(row.get(9)?),
+            ingested_at: Timestamp::from_micros(row.get(14)?),
+            closed_at: row.get::<_, Option<i64>>(15)?.map(Timestamp::from_micros),
             public_id: row.get(10)?,
             priority: row.get(11)?,
             cvss: row.get(12)?,

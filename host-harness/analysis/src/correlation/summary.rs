@@ -17,6 +17,9 @@ pub struct Summed {
     pub cvss: Option<f64>,
     pub epss: Option<f64>,
     pub first_seen_at: i64,
+    /// When it was ingested: whatever dates sources give, the first one stays the
+    /// first.
+    pub ingested_at: i64,
 }
 
 impl Summed {
@@ -91,6 +94,7 @@ mod tests {
                 cvss: None,
                 epss: None,
                 first_seen_at: 9 - at as i64,
+                ingested_at: 9,
             };
             (*instance, summed)
         };

@@ -1,5 +1,6 @@
 //! The columns of each view.
 
+use appsec_model::Timestamp;
 use host_harness::FindingRow;
 
 use super::View;
@@ -10,17 +11,23 @@ const TITLE: usize = 120;
 
 pub fn header(view: View) -> &'static [&'static str] {
     match view {
-        View::All => &["FINDING", "PRIORITY", "SEVERITY", "KIND", "STATUS", "PROJECT", "TITLE", "WHERE"],
+        View::All => {
+            &["FINDING", "PRIORITY", "SEVERITY", "KIND", "STATUS", "FIRST SEEN", "SOURCE", "PROJECT", "TITLE", "WHERE"]
+        }
         View::Vulnerabilities => &[
             "FINDING",
             "PRIORITY",
             "SEVERITY",
             "STATUS",
+            "FIRST SEEN",
+            "CVSS",
+            "EPSS",
             "REACHABILITY",
             "PACKAGE",
             "HOW",
             "ADVISORIES",
             "FIX",
+            "SOURCE",
             "PROJECT",
         ],
         View::Weaknesses => {
@@ -35,17 +42,33 @@ pub fn header(view: View) -> &'static [&'static str] {
 pub fn cells(view: View, row: &FindingRow) -> Vec<Cell> {
     let text = |text: String| Cell::from(text);
     let first = [text(row.id.to_string()), text(row.priority.to_string()), severity(row.severity)];
+    let source = || text(row.instance.clone());
+    let first_seen = || text(day(row.first_seen_at));
     let project = || text(row.project.clone());
     let title = || text(short(&row.title, TITLE));
     let rest = match view {
-        View::All => vec![text(row.kind.clone()), text(status(row)), project(), title(), text(place(row))],
+        View::All => {
+            vec![
+                text(row.kind.clone()),
+                text(status(row)),
+                first_seen(),
+                source(),
+                project(),
+                title(),
+                text(place(row)),
+            ]
+        }
         View::Vulnerabilities => vec![
             text(row.status.clone()),
+            first_seen(),
+            text(row.cvss.map(|score| format!("{score:.1}")).unwrap_or_default()),
+            text(row.epss.map(|score| format!("{score:.3}")).unwrap_or_default()),
             text(row.reachability.clone().unwrap_or_default()),
             text(row.package.clone().unwrap_or_default()),
             text(transitivity(row)),
             text(row.advisories.join(" ")),
             text(fix(row)),
+            source(),
             project(),
         ],
         View::Weaknesses => vec![
@@ -67,6 +90,11 @@ pub fn cells(view: View, row: &FindingRow) -> Vec<Cell> {
         ],
     };
     first.into_iter().chain(rest).collect()
+}
+
+/// The day of a moment.
+fn day(at: Timestamp) -> String {
+    at.to_string().chars().take(10).collect()
 }
 
 /// A column: its name, and what it says of a finding.
@@ -112,6 +140,8 @@ pub fn csv_columns(view: View) -> Vec<Column> {
     }
     columns.extend([
         ("first_seen_at", (|row| row.first_seen_at.to_string()) as fn(&FindingRow) -> String),
+        ("ingested_at", |row| row.ingested_at.to_string()),
+        ("closed_at", |row| row.closed_at.map(|at| at.to_string()).unwrap_or_default()),
         ("last_seen_at", (|row| row.last_seen_at.to_string()) as fn(&FindingRow) -> String),
         ("changed_at", |row| row.changed_at.to_string()),
         ("occurrences", |row| row.occurrences.to_string()),

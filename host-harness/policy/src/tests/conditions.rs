@@ -44,7 +44,7 @@ fn variables_are_read_from_their_facts() {
         r#"repository != null && repository.full_name == "acme/web" && repository.provider == "github""#,
         r#"repository.groups == ["payments", "public"] && environment == "production" && branch == "main""#,
         r#"tag == "v1.2.0" && metadata.team == "checkout" && metadata["team"] == "checkout" && "team" in metadata"#,
-        r#"age_days == 90 && first_seen_days == 40 && changed_days == 1 && sources == ["scanner", "cli"] && findings == 2"#,
+        r#"age_days == 90 && ingested_days == 40 && changed_days == 1 && sources == ["scanner", "cli"] && findings == 2"#,
     ];
     for condition in conditions {
         assert_eq!(holds(condition, &full()), "holds", "{condition}");
@@ -247,7 +247,7 @@ fn the_policies_to_begin_with_have_no_problems_and_no_remarks() {
 fn a_result_holds_until_a_count_of_days_reaches_its_number() {
     let seen = NOW.as_micros() - 3 * DAY - 5;
     let check = |when: &str| {
-        let subject = Subject { created_at: None, first_seen_at: Timestamp::from_micros(seen), ..full() };
+        let subject = Subject { first_seen_at: Timestamp::from_micros(seen), ..full() };
         let until = Policies::load(&file(when)).unwrap().evaluate_until(&subject, NOW).until;
         until.map(|until| (until.as_micros() - seen) as f64 / DAY as f64)
     };

@@ -88,7 +88,7 @@ A division by zero, a number that becomes too large, or a list or text that is t
 
 ### Time
 
-`age_days`, `first_seen_days` and `changed_days` grow while nothing happens. An evaluation also tells until when it
+`age_days`, `ingested_days` and `changed_days` grow while nothing happens. An evaluation also tells until when it
 holds: the first moment at which a count of days reaches a number that it is compared with. What uses a count in another
 way holds until the count's next day. So a result is brought up to date when it may change, and not every day.
 

@@ -42,9 +42,9 @@ when = 'is_open && severity_rank >= rank("high") && age_days > 30'
 severity = "high"
 "#,
         cases: &[
-            (r#"{"is_open": true, "severity": "critical", "created_at": "1970-02-01T00:00:00Z"}"#, "violated"),
-            (r#"{"is_open": true, "severity": "high", "created_at": "1970-04-01T00:00:00Z"}"#, "not violated"),
-            (r#"{"is_open": true, "severity": "medium", "created_at": "1970-02-01T00:00:00Z"}"#, "not violated"),
+            (r#"{"is_open": true, "severity": "critical", "first_seen_at": "1970-02-01T00:00:00Z"}"#, "violated"),
+            (r#"{"is_open": true, "severity": "high", "first_seen_at": "1970-04-01T00:00:00Z"}"#, "not violated"),
+            (r#"{"is_open": true, "severity": "medium", "first_seen_at": "1970-02-01T00:00:00Z"}"#, "not violated"),
         ],
     },
     Example {
@@ -161,7 +161,7 @@ severity = "medium"
 id = "agreed"
 title = "What two sources found is looked at within a week"
 on = "issue"
-when = 'size(sources) >= 2 && status == "open" && first_seen_days > 7'
+when = 'size(sources) >= 2 && status == "open" && ingested_days > 7'
 severity = "medium"
 "#,
         cases: &[

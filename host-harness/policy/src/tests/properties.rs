@@ -83,13 +83,13 @@ proptest! {
     }
 
     #[test]
-    fn any_times_give_an_age(created in any::<Option<i64>>(), seen in any::<i64>(), now in any::<i64>()) {
+    fn any_times_give_an_age(created in any::<i64>(), seen in any::<i64>(), now in any::<i64>()) {
         let subject = Subject {
-            created_at: created.map(Timestamp::from_micros),
-            first_seen_at: Timestamp::from_micros(seen),
+            first_seen_at: Timestamp::from_micros(created),
+            ingested_at: Timestamp::from_micros(seen),
             ..full()
         };
-        let policies = Policies::load(&file("is_open && age_days >= 0 && first_seen_days >= 0")).unwrap();
+        let policies = Policies::load(&file("is_open && age_days >= 0 && ingested_days >= 0")).unwrap();
         prop_assert_eq!(policies.evaluate(&subject, Timestamp::from_micros(now)).len(), 1);
     }
 }
@@ -100,14 +100,14 @@ proptest! {
     #[test]
     fn an_evaluation_holds_as_long_as_it_says_and_then_may_not(
         when in timed(),
-        created in proptest::option::of(0..60 * DAY),
+        created in 0..60 * DAY,
         (seen, changed, now) in (0..60 * DAY, 0..60 * DAY, 0..60 * DAY),
         later in 1..=60 * DAY,
     ) {
         let at = Timestamp::from_micros;
         let subject = Subject {
-            created_at: created.map(at),
-            first_seen_at: at(seen),
+            first_seen_at: at(created),
+            ingested_at: at(seen),
             changed_at: at(changed),
             ..full()
         };
@@ -123,7 +123,7 @@ proptest! {
 
 /// Conditions that look at the time, in ways that need no luck to be met.
 fn timed() -> impl Strategy<Value = String> {
-    let count = || proptest::sample::select(vec!["age_days", "first_seen_days", "changed_days"]);
+    let count = || proptest::sample::select(vec!["age_days", "ingested_days", "changed_days"]);
     let order = || proptest::sample::select(vec!["<", "<=", ">", ">=", "==", "!="]);
     let leaf = prop_oneof![
         4 => (count(), order(), -2_i64..70).prop_map(|(count, order, days)| format!("{count} {order} {days}")),

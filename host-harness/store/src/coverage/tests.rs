@@ -111,7 +111,7 @@ fn an_instance_that_fails_or_has_not_run_for_long_covers_nothing() {
         let cell = &shown.repositories[0].instances["code"];
         format!("{}: {}", cell.state.as_str(), cell.why.as_deref().unwrap_or("-"))
     };
-    insta::assert_snapshot!(state(&desk), @"stale: no run has brought everything yet");
+    insta::assert_snapshot!(state(&desk), @"never-read: no run has read it yet");
     let failed = |store: &mut crate::FindingStore| {
         store.log_failed_run(
             1,

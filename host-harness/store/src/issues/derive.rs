@@ -241,6 +241,7 @@ fn summed(it: &Subject<'_>) -> Summed {
         cvss: it.cvss,
         epss: it.epss,
         first_seen_at: it.first_seen_at.as_micros(),
+        ingested_at: it.ingested_at.as_micros(),
     }
 }
 
@@ -257,6 +258,7 @@ fn summed_of_row(row: &Row<'_>, first: usize) -> rusqlite::Result<Summed> {
         cvss: row.get(first + 7)?,
         epss: row.get(first + 8)?,
         first_seen_at: row.get(first + 9)?,
+        ingested_at: row.get(first + 10)?,
     })
 }
 
@@ -275,7 +277,7 @@ fn settle(connection: &Connection, scopes: &mut Scopes, block: i64) -> Result<()
     let mut statement = connection.prepare_cached(
         "SELECT finding_id, issue_row, scope, issue_members.kind AS kind, ecosystem, place, identity, prints, marks, \
          first_line, last_line, instance_id, public_id, severity, status, security, title, rule_id, priority, cvss, \
-         epss, first_seen_at FROM issue_members JOIN findings ON findings.id = finding_id WHERE finding_id IN ( \
+         epss, first_seen_at, ingested_at FROM issue_members JOIN findings ON findings.id = finding_id WHERE finding_id IN ( \
          SELECT finding_id FROM issue_members WHERE issue_row IN (SELECT row FROM issues WHERE block = ?1) \
          UNION ALL SELECT finding_id FROM issue_members WHERE issue_row IS NULL AND block = ?1) ORDER BY public_id",
     )?;
@@ -349,7 +351,7 @@ fn make<'a>(
     let mut made = BTreeMap::new();
     for group in group(way, &candidates) {
         let mut group: Vec<&InBlock> = group.into_iter().filter_map(|at| members.get(at)).collect();
-        group.sort_by_key(|it| (it.summed.first_seen_at, it.summed.public_id));
+        group.sort_by_key(|it| (it.summed.ingested_at, it.summed.public_id));
         let marks = || group.iter().flat_map(|it| it.member.marks.split('\n'));
         let mut ids: Vec<i64> = match way {
             MatchStrategy::Advisory => {

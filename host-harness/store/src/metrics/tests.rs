@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{DAY, rebuild};
 use crate::{
+    Filter, Period,
     fixture::{Desk, at, finding, project, record},
     metrics::{Dashboard, DashboardFilter},
 };
@@ -80,7 +81,7 @@ fn a_finding_is_new_fixed_reopened_vanished_and_dismissed_each_on_its_day() {
         "1970-01-11 [3, 0, 0, 0, 0] 3",
         "1970-01-13 [0, 0, 1, 0, 1] 1",
         "1970-01-16 [0, 1, 0, 1, 0] 1",
-        "1970-01-17 [1, 0, 1, 0, 0] 1",
+        "1970-01-17 [0, 1, 1, 0, 0] 1",
         "1970-01-18 [0, 1, 0, 0, 0] 2",
     ]
     "#);
@@ -98,6 +99,85 @@ fn a_finding_is_new_fixed_reopened_vanished_and_dismissed_each_on_its_day() {
     let ages: Vec<u64> = shown.ages.iter().map(|it| it.open).collect();
     assert_eq!(ages, [0, 2, 0, 0, 0, 0]);
     assert_eq!(dashboard(&desk, &all(), 17).ages[0].open, 2);
+}
+
+/// A moment on a day, as sources write it.
+fn moment(day: i64) -> String {
+    at(day * DAY + DAY / 2).to_string()
+}
+
+#[test]
+fn on_the_first_day_the_dashboard_shows_what_happened_before() {
+    let desk = desk();
+    let dated = |key: &str, status: &str, created: i64, changed: i64| {
+        json!({ "id": key, "key": key, "title": key, "status": status,
+                "created_at": moment(created), "state_changed_at": moment(changed) })
+    };
+    let bodies =
+        [dated("a", "open", 10, 10), dated("b", "fixed", 12, 16), dated("c", "fixed", 14, 15), body("d", "fixed")];
+    read(&desk, &bodies, 100);
+    refresh(&desk);
+    let shown = dashboard(&desk, &all(), 100);
+    insta::assert_debug_snapshot!(happened(&shown), @r#"
+    [
+        "1970-01-11 [1, 0, 0, 0, 0] 1",
+        "1970-01-13 [1, 0, 0, 0, 0] 2",
+        "1970-01-15 [1, 0, 0, 0, 0] 3",
+        "1970-01-16 [0, 0, 1, 0, 0] 2",
+        "1970-01-17 [0, 0, 1, 0, 0] 1",
+    ]
+    "#);
+    assert_eq!((shown.open, shown.time_to_fix[0].fixed, shown.time_to_fix[0].mean_days), (1, 2, Some(2.5)));
+    assert_eq!(shown.ages.iter().map(|it| it.open).collect::<Vec<_>>(), [0, 0, 1, 0, 0, 0]);
+    // A fix that a run notices late happened when the source says.
+    read(&desk, &[dated("a", "fixed", 10, 20)], 101);
+    refresh(&desk);
+    let shown = dashboard(&desk, &all(), 101);
+    let fixed: Vec<&str> = shown.days.iter().filter(|it| it.fixed > 0).map(|it| it.day.as_str()).collect();
+    assert_eq!(fixed, ["1970-01-16", "1970-01-17", "1970-01-21"]);
+}
+
+#[test]
+fn views_dashboard_issues_and_policies_agree_on_the_age() {
+    let desk = desk();
+    let old = "[[policy]]\nid = 'old'\ntitle = 'T'\non = 'finding'\nseverity = 'high'\nwhen = 'age_days > 30'\n\
+               [[policy]]\nid = 'issue'\ntitle = 'T'\non = 'issue'\nseverity = 'high'\nwhen = 'age_days > 30'\n";
+    let dated = |key: &str, created: i64| json!({ "id": key, "key": key, "title": key, "status": "open", "created_at": moment(created), "line": created });
+    // Old, young, without a date, and with dates that cannot be.
+    let bodies = [
+        dated("old", 10),
+        dated("young", 95),
+        body("none", "open"),
+        dated("future", 300),
+        json!({ "id": "never", "key": "never", "title": "never", "created_at": "0001-01-01T00:00:00Z", "line": 3 }),
+    ];
+    read(&desk, &bodies, 100);
+    let now = at(100 * DAY + DAY / 2);
+    let policies = appsec_policy::Policies::load(old).unwrap();
+    desk.store.with(|store| {
+        store.put_policies(&policies, old, now).unwrap();
+        store.refresh(now).unwrap();
+        let before = at(70 * DAY);
+        let until = |first_seen| Filter { first_seen, limit: 9, ..Filter::default() };
+        let old = store.view(&until(Period { since: None, until: Some(before) })).unwrap();
+        let titles = |rows: &[crate::FindingRow]| rows.iter().map(|it| it.title.clone()).collect::<Vec<_>>();
+        assert_eq!(titles(&old.rows), ["old"]);
+        assert_eq!(old.rows[0].ingested_at, at(100 * DAY + DAY / 4));
+        let by_age = store.view(&Filter { sort: crate::Sort::Age, limit: 2, ..Filter::default() }).unwrap();
+        assert_eq!(titles(&by_age.rows), ["old", "young"]);
+        let issues = crate::IssueFilter {
+            first_seen: Period { since: None, until: Some(before) },
+            limit: 9,
+            ..crate::IssueFilter::default()
+        };
+        assert_eq!(store.issues(&issues).unwrap().1, 1);
+        let ages: Vec<u64> = store.dashboard(&all(), now).unwrap().ages.iter().map(|it| it.open).collect();
+        assert_eq!(ages, [4, 0, 1, 0, 0, 0]);
+        let (results, _) = store.policy_results(&crate::PolicyFilter::default(), 9).unwrap();
+        let mut told: Vec<_> = results.iter().map(|it| (it.policy_id.as_str(), it.title.as_str())).collect();
+        told.sort_unstable();
+        assert_eq!(told, [("issue", "old"), ("old", "old")]);
+    });
 }
 
 #[test]
@@ -154,7 +234,7 @@ fn what_findings_are_about_is_counted_while_they_are_open() {
         };
         assert_eq!(dashboard(&desk, &filter, 2).open, expected);
     }
-    let fixable = crate::Filter { fix_available: true, limit: 9, ..Default::default() };
+    let fixable = Filter { fix_available: true, limit: 9, ..Default::default() };
     assert_eq!(desk.store.with(|store| store.view(&fixable)).unwrap().total.total, 4);
     // Closed ones are about nothing any more.
     read(&desk, &[], 3);

@@ -1,6 +1,6 @@
 //! Records of a page, and the findings that they are occurrences of.
 
-use appsec_analysis::status;
+use appsec_analysis::{dates, status};
 use std::{
     collections::{BTreeSet, HashMap},
     sync::Arc,
@@ -108,16 +108,16 @@ impl<'a> RecordWriter<'a> {
             finding: connection.prepare_cached(
                 "INSERT OR FAIL INTO findings (public_id, instance_id, project_id, kind, occurrence_id, severity, status, \
                  security, title, rule_id, path, start_line, package_id, reachability, advisories, first_run_id, \
-                 first_seen_at, changed_at, priority, cvss, epss) \
+                 ingested_at, changed_at, priority, cvss, epss, first_seen_at, closed_at) \
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?17, ?18, ?19, \
-                 ?20) \
+                 ?20, ?21, ?22) \
                  ON CONFLICT (public_id) DO NOTHING",
             )?,
             known_finding: connection.prepare_cached("SELECT id, first_run_id FROM findings WHERE public_id = ?1")?,
             insert: connection.prepare_cached(
                 "INSERT INTO records (id, instance_id, origin, kind, record_key, key_hash, project_id, hash, finding_id, ref, \
-                 on_primary, status, relevant_since, package_id, dictionary_id, body_bytes, document_bytes, content) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18) \
+                 on_primary, status, relevant_since, package_id, dictionary_id, body_bytes, document_bytes, content, created_at) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19) \
                  ON CONFLICT (key_hash) DO NOTHING",
             )?,
             known_record: connection.prepare_cached("SELECT id FROM records WHERE key_hash = ?1")?,
@@ -126,7 +126,7 @@ impl<'a> RecordWriter<'a> {
             update: connection.prepare_cached(
                 "UPDATE records SET project_id = ?2, vanished_at = iif(?14, NULL, vanished_at), hash = ?3, finding_id = ?4, ref = ?5, \
                  on_primary = ?6, status = ?7, relevant_since = ?8, package_id = ?9, dictionary_id = ?10, \
-                 body_bytes = ?11, document_bytes = ?12, content = ?13 WHERE id = ?1",
+                 body_bytes = ?11, document_bytes = ?12, content = ?13, created_at = ?15 WHERE id = ?1",
             )?,
             next_id: last + 1,
             touched: BTreeSet::new(),
@@ -172,7 +172,8 @@ impl<'a> RecordWriter<'a> {
             self.batch.contents.codec.as_ref().map(|codec| codec.dictionary_id),
             packed.body_bytes,
             packed.document_bytes,
-            packed.content
+            packed.content,
+            columns.created_at
         ])?;
         if inserted == 0 {
             // Another read brought the same record after this page was compared
@@ -198,7 +199,12 @@ impl<'a> RecordWriter<'a> {
         let public_id = public_id(self.batch.instance, identity, finding);
         let shown = Shown::from(finding);
         let rule = finding.rule_id.as_deref().and_then(|id| self.rules.get(id)).map(Arc::as_ref);
-        let assessed = assess(self.connection, finding, status::word(&finding.lifecycle.status), rule)?;
+        let (lifecycle, now) = (&finding.lifecycle, self.batch.now);
+        let status = status::word(&lifecycle.status);
+        let assessed = assess(self.connection, finding, status, rule)?;
+        let first_seen_at = dates::first_seen_at(dates::recorded_at(lifecycle), now);
+        // Of one that was closed before anybody looked, only its source knows when.
+        let closed_at = dates::closed_at(status, lifecycle, first_seen_at, now, None);
         let inserted = self.finding.execute(params![
             public_id,
             self.batch.instance_id,
@@ -206,7 +212,7 @@ impl<'a> RecordWriter<'a> {
             finding.kind.as_str(),
             record,
             shown.severity,
-            status::word(&finding.lifecycle.status),
+            status,
             shown.security,
             shown.title,
             shown.rule_id,
@@ -220,6 +226,8 @@ impl<'a> RecordWriter<'a> {
             assessed.score(),
             assessed.cvss(),
             assessed.epss(finding),
+            first_seen_at.as_micros(),
+            closed_at.map(Timestamp::as_micros),
         ])?;
         if let Some(scan) = &finding.first_seen_scan {
             self.scans.want(scan, finding.lifecycle.relevant_since)?;
@@ -234,6 +242,8 @@ impl<'a> RecordWriter<'a> {
                 priority: assessed.score(),
                 cvss: assessed.cvss(),
                 epss: assessed.epss(finding),
+                first_seen_at,
+                closed_at,
                 finding,
             });
             return Ok(Place { id, known_before: false });
@@ -283,7 +293,8 @@ impl<'a> RecordWriter<'a> {
                     packed.body_bytes,
                     packed.document_bytes,
                     packed.content,
-                    brought
+                    brought,
+                    columns.created_at
                 ])?;
                 self.written.insert(id, finding);
                 self.touched.insert(place.id);
@@ -376,6 +387,7 @@ impl<'a> RecordWriter<'a> {
             on_primary: r#ref.is_some() && r#ref == primary,
             status: Some(status::word(&finding.lifecycle.status)),
             relevant_since: finding.lifecycle.relevant_since.map(Timestamp::as_micros),
+            created_at: dates::recorded_at(&finding.lifecycle).map(Timestamp::as_micros),
         }
     }
 
@@ -388,7 +400,7 @@ impl<'a> RecordWriter<'a> {
             mark.execute([it.id])?;
         }
         for id in touched {
-            stats.led(elect_primary(connection, decoder, id, Some(batch.now), |record| written.get(&record).copied())?);
+            stats.led(elect_primary(connection, decoder, id, batch.now, |record| written.get(&record).copied())?);
         }
         Ok(Written { new, left })
     }
@@ -411,4 +423,5 @@ struct Columns<'a> {
     on_primary: bool,
     status: Option<&'a str>,
     relevant_since: Option<i64>,
+    created_at: Option<i64>,
 }

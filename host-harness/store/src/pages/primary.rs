@@ -7,6 +7,7 @@ use crate::{
     error::Result,
     status::rank_of,
 };
+use appsec_analysis::{dates, status::is_open};
 use appsec_model::{Finding, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -18,14 +19,16 @@ pub(crate) fn elect_primary<'a>(
     connection: &Connection,
     decoder: &Decoder,
     finding_id: i64,
-    now: Option<Timestamp>,
+    now: Timestamp,
     written: impl FnOnce(i64) -> Option<&'a Finding>,
 ) -> Result<Option<Primary>> {
     let leading = connection
         .prepare_cached(&format!(
             "SELECT records.id, records.package_id, iif(records.vanished_at IS NULL, records.status, 'vanished'), \
              records.id <> findings.occurrence_id, findings.status, findings.instance_id, \
-             findings.project_id \
+             findings.project_id, findings.ingested_at, findings.closed_at, \
+             (SELECT min(created_at) FROM records AS every WHERE every.project_id = findings.project_id \
+             AND every.finding_id = findings.id) \
              FROM findings JOIN records ON records.project_id = findings.project_id AND finding_id = findings.id \
              WHERE findings.id = ?1 \
              ORDER BY records.vanished_at IS NOT NULL, on_primary DESC, \
@@ -41,20 +44,25 @@ pub(crate) fn elect_primary<'a>(
                 was: row.get(4)?,
                 instance_id: row.get(5)?,
                 project_id: row.get(6)?,
+                ingested_at: Timestamp::from_micros(row.get(7)?),
+                closed_at: row.get::<_, Option<i64>>(8)?.map(Timestamp::from_micros),
+                recorded_at: row.get::<_, Option<i64>>(9)?.map(Timestamp::from_micros),
             })
         })
         .optional()?;
-    let Some(Leading { record, package_id, status, is_other, was, instance_id, project_id }) = leading else {
+    let Some(leading) = leading else {
         connection.prepare_cached("DELETE FROM findings WHERE id = ?1")?.execute([finding_id])?;
         connection.prepare_cached("DELETE FROM changes WHERE finding_id = ?1")?.execute([finding_id])?;
         return Ok(None);
     };
+    let first_seen_at = dates::first_seen_at(leading.recorded_at, leading.ingested_at);
+    let Leading { record, package_id, status, is_other, was, instance_id, project_id, .. } = leading;
     connection
         .prepare_cached(
             "UPDATE OR FAIL findings SET occurrence_id = ?2, package_id = ?3, status = ?4, \
-             changed_at = coalesce(?5, changed_at) WHERE id = ?1",
+             changed_at = ?5, first_seen_at = ?6 WHERE id = ?1",
         )?
-        .execute(params![finding_id, record, package_id, status, now.map(Timestamp::as_micros)])?;
+        .execute(params![finding_id, record, package_id, status, now.as_micros(), first_seen_at.as_micros()])?;
     let read;
     let finding = match written(record) {
         Some(finding) => finding,
@@ -69,10 +77,13 @@ pub(crate) fn elect_primary<'a>(
     let shown = Shown::from(finding);
     let rule = finding.rule_id.as_deref().map(|id| rule(connection, instance_id, id)).transpose()?.flatten();
     let assessed = assess(connection, finding, &status, rule.as_ref())?;
+    // What was closed already stays closed since then, unless its source says otherwise.
+    let noticed = if is_open(&was) { Some(now) } else { leading.closed_at };
+    let closed_at = dates::closed_at(&status, &finding.lifecycle, first_seen_at, now, noticed);
     connection
         .prepare_cached(
             "UPDATE OR FAIL findings SET severity = ?2, security = ?3, title = ?4, rule_id = ?5, path = ?6, start_line = ?7, \
-             reachability = ?8, advisories = ?9, priority = ?10, cvss = ?11, epss = ?12 WHERE id = ?1",
+             reachability = ?8, advisories = ?9, priority = ?10, cvss = ?11, epss = ?12, closed_at = ?13 WHERE id = ?1",
         )?
         .execute(params![
             finding_id,
@@ -86,7 +97,8 @@ pub(crate) fn elect_primary<'a>(
             shown.advisories,
             assessed.score(),
             assessed.cvss(),
-            assessed.epss(finding)
+            assessed.epss(finding),
+            closed_at.map(Timestamp::as_micros)
         ])?;
     Ok(Some(Primary { project_id, was, status }))
 }
@@ -110,6 +122,10 @@ struct Leading {
     was: String,
     instance_id: i64,
     project_id: i64,
+    ingested_at: Timestamp,
+    closed_at: Option<Timestamp>,
+    /// The earliest date of its occurrences.
+    recorded_at: Option<Timestamp>,
 }
 
 /// The columns of a finding that come from its leading occurrence.

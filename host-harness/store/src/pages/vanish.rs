@@ -49,7 +49,7 @@ pub(super) fn revive(
         .optional()?;
     let Some((finding, r#ref, package)) = found else { return Ok(Revived::Neither) };
     if let Some(finding) = finding {
-        stats.led(elect_primary(connection, decoder, finding, Some(now), |_| None)?);
+        stats.led(elect_primary(connection, decoder, finding, now, |_| None)?);
         Change::returned().note(connection, finding, run_id, r#ref.as_deref(), now)?;
     }
     if let Some(package) = package {
@@ -209,7 +209,7 @@ fn vanish(
         vanished += u64::from(finding.is_some() || package.is_some());
         packages.extend(package);
         if let Some(finding) = finding {
-            stats.led(elect_primary(connection, decoder, finding, Some(now), |_| None)?);
+            stats.led(elect_primary(connection, decoder, finding, now, |_| None)?);
             Change::vanished().note(connection, finding, run_id, r#ref.as_deref(), now)?;
         }
     }

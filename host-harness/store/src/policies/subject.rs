@@ -9,7 +9,7 @@ use crate::{
     status::severity,
     subject::{self, Shared},
 };
-use appsec_analysis::{Edition, status::ACTIVE};
+use appsec_analysis::{Edition, fix, status::ACTIVE};
 use appsec_model::{Cwe, Fix, Owasp, Timestamp};
 use appsec_policy::{FixAvailable, On, Subject, SubjectDependency, SubjectRepository, SubjectSecret};
 use rusqlite::{Connection, OptionalExtension};
@@ -76,7 +76,7 @@ impl<'a> Reader<'a> {
                 name: it.package.name.clone(),
                 version: it.package.version.clone(),
                 transitivity: it.transitivity.as_str().to_owned(),
-                fix_available: match it.fix {
+                fix_available: match fix::known(it) {
                     Fix::Upgrades { .. } => FixAvailable::Known,
                     Fix::NoneKnown => FixAvailable::None,
                     Fix::NotSaid => FixAvailable::Unknown,
@@ -93,8 +93,8 @@ impl<'a> Reader<'a> {
             branch: it.project.branch.clone(),
             tag: it.project.tag.clone(),
             metadata: it.project.metadata.clone(),
-            created_at: finding.lifecycle.created_at,
             first_seen_at: it.first_seen_at,
+            ingested_at: it.ingested_at,
             changed_at: it.changed_at,
             sources: vec![self.instance(it.instance_id)?],
             findings: 1,
@@ -225,7 +225,7 @@ fn sum(issue: &mut Subject, members: &[Subject]) {
     issue.dependency = dependency(&counting);
     issue.secret = secret(&counting);
     issue.metadata = each().rev().flat_map(|it| it.metadata.clone()).collect::<BTreeMap<_, _>>();
-    issue.created_at = each().filter_map(|it| it.created_at).min();
+    issue.ingested_at = members.iter().map(|it| it.ingested_at).min().unwrap_or(issue.first_seen_at);
     issue.changed_at = members.iter().map(|it| it.changed_at).max().unwrap_or(issue.first_seen_at);
     // Who sees it still.
     let there = members.iter().filter(|it| it.status != "vanished").flat_map(|it| it.sources.iter().cloned());

@@ -231,7 +231,7 @@ fn files() -> [String; 4] {
         high(),
         policy("high", "finding", "is_open && severity_rank >= rank('medium')")
             + &policy("old", "finding", "is_open && age_days > 3")
-            + &policy("issue", "issue", "is_open && severity_rank >= rank('high') && first_seen_days >= 2"),
+            + &policy("issue", "issue", "is_open && severity_rank >= rank('high') && ingested_days >= 2"),
         policy("odd", "finding", "is_open && 7 / (severity_rank - 3) > 2")
             + &policy("issue", "issue", "status != 'fixed' && changed_days * 2 > 4"),
         policy("high", "issue", "!is_open") + &policy("old", "finding", "security && changed_days in [1, 2]"),

@@ -80,6 +80,7 @@ CREATE TABLE records (
     on_primary      INTEGER NOT NULL, -- 1 on the project's primary branch
     status          TEXT,
     relevant_since  INTEGER,
+    created_at      INTEGER,        -- when its source recorded it, where that is told and can be true
     package_id      INTEGER,        -- the package that it is or names
     dictionary_id   INTEGER NOT NULL,
     body_bytes      INTEGER NOT NULL,
@@ -146,7 +147,9 @@ CREATE TABLE findings (
     cvss            REAL,                   -- score of the newest version
     epss            REAL,                   -- probability, 0 to 1
     first_run_id    INTEGER NOT NULL,
-    first_seen_at   INTEGER NOT NULL,
+    ingested_at     INTEGER NOT NULL,       -- when a run first brought it
+    first_seen_at   INTEGER NOT NULL,       -- the earliest date of its occurrences, else ingested_at
+    closed_at       INTEGER,                -- null while it is open, and where nobody knows
     changed_at      INTEGER NOT NULL
 ) STRICT;
 

@@ -12,7 +12,7 @@ CREATE TABLE dirty_findings (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TRIGGER stale_after_update AFTER UPDATE OF project_id, occurrence_id, severity, status, security, title,
-    rule_id, path, start_line, package_id, reachability, advisories, priority, cvss, epss ON findings
+    rule_id, path, start_line, package_id, reachability, advisories, priority, cvss, epss, first_seen_at, closed_at ON findings
     WHEN new.id NOT IN (SELECT finding_id FROM dirty_findings) BEGIN
     INSERT INTO dirty_findings VALUES (new.id);
 END;

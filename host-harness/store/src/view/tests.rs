@@ -215,9 +215,9 @@ fn counts_end_where_they_would_take_long() {
             .connection
             .execute(
                 "INSERT INTO findings (public_id, instance_id, project_id, kind, occurrence_id, severity, status, \
-                 security, title, priority, first_run_id, first_seen_at, changed_at) \
+                 security, title, priority, first_run_id, ingested_at, first_seen_at, changed_at) \
                  WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 1100) \
-                 SELECT n, 1, 1, 'sast', 1, 4, 'open', 1, 'many', 10, 1, 1, 1 FROM n",
+                 SELECT n, 1, 1, 'sast', 1, 4, 'open', 1, 'many', 10, 1, 1, 1, 1 FROM n",
                 [],
             )
             .unwrap();
