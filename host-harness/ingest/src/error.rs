@@ -1,5 +1,8 @@
 //! Why a sync, an import or a renormalization cannot do what was asked.
 
+mod import;
+mod selection;
+
 use std::time::Duration;
 
 use appsec_grant::Code;
@@ -7,7 +10,7 @@ use appsec_model::Error as ContractError;
 use appsec_sandbox::{CallError, CallFailure, CallStats};
 use appsec_store::{Cause, FetchStats, StoreError};
 
-use crate::{import::ImportError, sync::SelectionError};
+pub use self::{import::ImportError, selection::SelectionError};
 
 /// Why it ended.
 #[derive(Debug, thiserror::Error)]

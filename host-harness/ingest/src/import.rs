@@ -23,7 +23,7 @@ use self::{
     source::{MAX_STREAM_BYTES, Pieces, Source, file_name},
     take::Taking,
 };
-use crate::error::Error;
+use crate::error::{Error, ImportError};
 use appsec_grant::Code;
 use appsec_sandbox::{Connector, FileReading};
 use appsec_store::{Cause, FetchState, FetchStats, ImportSource, IngestHandle, Instance, Run, RunState};
@@ -111,76 +111,6 @@ pub struct ImportOutcome {
     /// Are of projects that are not mapped, or name none, against what the
     /// file's summary says.
     pub unmapped: u64,
-}
-
-/// Why a file cannot be imported.
-#[derive(Debug, thiserror::Error)]
-pub enum ImportError {
-    /// It cannot be read.
-    #[error("cannot read {file}")]
-    File {
-        /// Its name.
-        file: String,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// It is no report of another scanner that can be read.
-    #[error("{file} cannot be read as a report of a scanner: {refusal}")]
-    Refused {
-        /// Its name.
-        file: String,
-        /// Why.
-        refusal: appsec_reports::Refusal,
-    },
-    /// There is no such format of reports.
-    #[error("there is no format `{0}` of reports: sarif, cyclonedx, osv-scanner and gitlab are read")]
-    NoFormat(String),
-    /// Its records name no project, and the operator named none.
-    #[error("the records of {0} do not say which project they belong to")]
-    NoProject(String),
-    /// It holds nothing of the kinds that were asked for.
-    #[error("{file} holds {found}, and {wanted} was asked for")]
-    OtherKinds {
-        /// Its name.
-        file: String,
-        /// What it holds.
-        found: String,
-        /// What was asked for.
-        wanted: String,
-    },
-    /// What is not in it proves nothing.
-    #[error("{file} does not prove a complete scan: {reason}")]
-    Incomplete {
-        /// Its name.
-        file: String,
-        /// Why.
-        reason: String,
-    },
-    /// A complete scan without findings, and nobody says of which kind.
-    #[error("{0} holds no records, so it does not tell of which kind its scan was")]
-    NoKind(String),
-    /// A complete scan of which project?
-    #[error("{0} is to be taken as complete, and no project is named")]
-    NoScope(String),
-    /// It changed while it was read.
-    #[error("{0} changed while it was read")]
-    Changed(String),
-}
-
-impl ImportError {
-    /// A stable word for it.
-    pub fn code(&self) -> Code {
-        match self {
-            Self::File { .. } => Code::FileUnreadable,
-            Self::Refused { .. } => Code::ReportRefused,
-            Self::NoFormat(_) => Code::FormatNotFound,
-            Self::NoProject(_) | Self::NoScope(_) => Code::ProjectNotNamed,
-            Self::OtherKinds { .. } => Code::KindMismatch,
-            Self::Incomplete { .. } => Code::ScanIncomplete,
-            Self::NoKind(_) => Code::KindNotNamed,
-            Self::Changed(_) => Code::FileChanged,
-        }
-    }
 }
 
 /// Everything that an import works with.

@@ -5,6 +5,8 @@
 //! new is normalized, the results are held to the contract, and a batch is
 //! committed with the position behind it, so that a crash costs one batch.
 
+mod batch;
+mod contract;
 mod error;
 mod import;
 mod renormalize;
@@ -12,14 +14,11 @@ mod sync;
 mod task;
 
 pub use self::{
-    error::Error,
-    import::{
-        Import, ImportError, ImportEvent, ImportOptions, ImportOutcome, ImportProgress, ImportReport, open_input,
-        read_file,
-    },
+    error::{Error, ImportError, SelectionError},
+    import::{Import, ImportEvent, ImportOptions, ImportOutcome, ImportProgress, ImportReport, open_input, read_file},
     renormalize::{Change, ChangedFinding, Renormalize, RenormalizeOptions, RenormalizeProgress, RenormalizeReport},
     sync::{
-        AccountThrottle, Caller, Decision, InstanceSync, Progress, RetryPolicy, Selection, SelectionError, Sleep,
-        SyncEvent, SyncOptions, SystemSleep, Throttles, Vanishing, chance, health,
+        AccountThrottle, Caller, Decision, InstanceSync, Progress, RetryPolicy, Selection, Sleep, SyncEvent,
+        SyncOptions, SystemSleep, Throttles, Vanishing, chance, health,
     },
 };

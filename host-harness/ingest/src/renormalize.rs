@@ -3,14 +3,16 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use appsec_model::{Finding, Kind, RawRecord, Timestamp};
+use appsec_model::{Finding, Kind};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::error::Error;
-use crate::sync::normalize_records;
+use crate::{
+    batch::{API, Clock, Pipeline, Reader, Renewed},
+    error::Error,
+};
 use appsec_sandbox::Connector;
-use appsec_store::{ConnectorSource, FetchStats, IngestHandle, Instance, Renormalized, Run, RunState, StoredRecord};
+use appsec_store::{ConnectorSource, Instance, Run, RunState, IngestHandle};
 
 /// Records of one step, and so of one transaction.
 const BATCH_RECORDS: u32 = 500;
@@ -91,7 +93,7 @@ pub struct Renormalize {
     pub connector_version: String,
     pub instance_path: String,
     pub instance: Instance,
-    pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    pub clock: Clock,
     pub options: RenormalizeOptions,
     pub progress: RenormalizeProgress,
 }
@@ -121,7 +123,16 @@ impl Renormalize {
             examples: Vec::new(),
             run: None,
         };
-        let mut counts = FetchStats::default();
+        let reader = Reader { connector: self.connector.clone(), instance_path: self.instance_path.clone() };
+        let pipeline = Pipeline {
+            store: self.store.clone(),
+            instance_id,
+            instance: report.instance.clone(),
+            // Each stored record has its own.
+            origin: API.to_owned(),
+            reader: None,
+            clock: self.clock.clone(),
+        };
         let mut after = 0;
         loop {
             let mut batch = self.store.run(move |store| store.raw_batch(instance_id, after, BATCH_RECORDS)).await?;
@@ -129,10 +140,10 @@ impl Renormalize {
             after = last.id;
             let kinds = &self.options.kinds;
             batch.retain(|stored| kinds.is_empty() || kinds.contains(&stored.record.kind));
-            let renormalized = self.normalize(batch, &mut counts, &mut report).await?;
+            let renewed = Renewed::of(&reader, batch).await?;
+            report.compare(&renewed);
             if let Some(run) = run {
-                let now = (self.clock)();
-                self.store.run(move |store| store.replace_normalized(instance_id, run, &renormalized, now)).await?;
+                renewed.commit(&pipeline, run).await?;
             }
             (self.progress)(report.records);
         }
@@ -149,44 +160,38 @@ impl Renormalize {
         }
         Ok(report)
     }
+}
 
-    /// Normalizes a batch and notes what is different.
-    async fn normalize(
-        &self,
-        batch: Vec<StoredRecord>,
-        counts: &mut FetchStats,
-        report: &mut RenormalizeReport,
-    ) -> Result<Renormalized, Error> {
-        let records: Vec<&RawRecord> = batch.iter().map(|stored| &stored.record).collect();
-        let normalized = normalize_records(&self.connector, &self.instance_path, &records, counts).await?;
+impl RenormalizeReport {
+    /// Notes what is different.
+    fn compare(&mut self, renewed: &Renewed) {
         let mut made: BTreeMap<u32, &Finding> = BTreeMap::new();
-        for finding in &normalized.findings {
+        for finding in &renewed.normalized.findings {
             made.insert(finding.index, finding);
         }
-        for (index, stored) in (0..).zip(&batch) {
-            report.records += 1;
+        for (index, stored) in (0..).zip(&renewed.stored) {
+            self.records += 1;
             match (&stored.finding, made.get(&index)) {
-                (None, None) => report.without_finding += 1,
-                (None, Some(_)) => report.gained += 1,
-                (Some(_), None) => report.lost += 1,
+                (None, None) => self.without_finding += 1,
+                (None, Some(_)) => self.gained += 1,
+                (Some(_), None) => self.lost += 1,
                 (Some(before), Some(after)) => {
                     let fields = changes(&value(before), &value(after));
                     if fields.is_empty() {
-                        report.unchanged += 1;
+                        self.unchanged += 1;
                         continue;
                     }
-                    report.changed += 1;
+                    self.changed += 1;
                     for field in fields.keys() {
-                        *report.fields.entry(field.clone()).or_default() += 1;
+                        *self.fields.entry(field.clone()).or_default() += 1;
                     }
-                    if report.examples.len() < EXAMPLES {
+                    if self.examples.len() < EXAMPLES {
                         let (id, title) = (after.id.clone(), after.title.clone());
-                        report.examples.push(ChangedFinding { id, title, fields });
+                        self.examples.push(ChangedFinding { id, title, fields });
                     }
                 }
             }
         }
-        Ok(self.store.renormalized(self.instance.id, batch, normalized)?)
     }
 }
 

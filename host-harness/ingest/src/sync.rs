@@ -6,7 +6,6 @@
 //! by another process than the one before it.
 
 mod caller;
-mod contract;
 mod pacing;
 mod plan;
 mod read;
@@ -20,17 +19,19 @@ use appsec_model::{Access, Connection, Diagnostic, Error as ContractError, Kind,
 use futures_util::{StreamExt, stream};
 
 use self::read::FetchRun;
-pub(crate) use self::take::normalize as normalize_records;
 pub use self::{
     caller::{Caller, chance},
     pacing::{AccountThrottle, SystemSleep, Throttles},
 };
 pub use self::{
     pacing::Sleep,
-    plan::{Selection, SelectionError},
+    plan::Selection,
     retry::{Decision, RetryPolicy},
 };
-use crate::error::Error;
+use crate::{
+    batch::{API, Pipeline, Reader},
+    error::Error,
+};
 use appsec_grant::Code;
 use appsec_sandbox::{CallFailure, Connector, Grant};
 use appsec_store::{
@@ -310,6 +311,18 @@ impl InstanceSync {
         let settings = serde_json::Value::Object(self.instance.made.settings.clone()).to_string();
         let (called, _) = caller.call(async || self.connector.configure(&self.grant, &settings).await).await?;
         Ok(called.value)
+    }
+
+    /// The way of its pages into the store.
+    fn pipeline(&self) -> Pipeline {
+        Pipeline {
+            store: self.store.clone(),
+            instance_id: self.instance.id,
+            instance: self.instance.made.name.to_string(),
+            origin: API.to_owned(),
+            reader: Some(Reader { connector: self.connector.clone(), instance_path: self.grant.instance_path.clone() }),
+            clock: self.clock.clone(),
+        }
     }
 
     /// Makes the reads of a run that are not at their end, some at a time.

@@ -92,7 +92,8 @@ pub use self::{
     order::{Cursor, CursorError, Sort},
     packages::{PackageFilter, PackageRow, PackageSort},
     pages::{
-        Classified, Contents, HashedRecord, OnAbsence, PageCommit, Percent, PercentError, ProjectIndex, RecordState,
+        Classified, Contents, HashedRecord, OnAbsence, PageCommit, PageCounts, Percent, PercentError, ProjectIndex,
+        RecordState,
     },
     policies::{PolicyFilter, PolicyImport, PolicyResult, PolicyResultWord, PolicySet, PolicyViolations},
     projects::ProjectRow,

@@ -5,11 +5,8 @@ use std::collections::BTreeMap;
 use appsec_model::{Kind, ProjectRef, RawRecord};
 use tokio::sync::mpsc;
 
-use super::{
-    ImportError,
-    source::{Pieces, Source},
-};
-use crate::error::Error;
+use super::source::{Pieces, Source};
+use crate::error::{Error, ImportError};
 use appsec_sandbox::FileReading;
 
 /// Records of one batch, and so of one transaction.
@@ -19,7 +16,7 @@ pub(super) const BATCH_RECORDS: usize = 500;
 pub(super) const BATCH_BYTES: usize = 4 << 20;
 
 /// Records of one kind, in the order of the file.
-pub(super) struct Batch {
+pub(super) struct Cut {
     pub kind: Kind,
     pub records: Vec<RawRecord>,
     /// How many records of this kind stand in the file up to the end of the
@@ -41,7 +38,7 @@ pub(super) struct Batches {
     kinds: BTreeMap<String, Gathered>,
     /// The project of records that name none.
     project: Option<ProjectRef>,
-    batches: mpsc::Sender<Batch>,
+    batches: mpsc::Sender<Cut>,
     /// Records of any kind so far.
     records: u64,
 }
@@ -60,7 +57,7 @@ impl Batches {
     pub fn new(
         kinds: impl IntoIterator<Item = (Kind, u64)>,
         project: Option<ProjectRef>,
-        batches: mpsc::Sender<Batch>,
+        batches: mpsc::Sender<Cut>,
     ) -> Self {
         let gathered = |(kind, done): (Kind, u64)| {
             let word = kind.as_str().to_owned();
@@ -123,7 +120,7 @@ impl Batches {
         };
         gathered.bytes = 0;
         let records = std::mem::take(&mut gathered.records);
-        let batch = Batch { kind: gathered.kind.clone(), records, position: gathered.position };
+        let batch = Cut { kind: gathered.kind.clone(), records, position: gathered.position };
         // Nobody takes batches any more: whoever did says why.
         self.batches.send(batch).await.map_err(|_| Error::Stopped)
     }

@@ -1,10 +1,7 @@
 //! Reports of other scanners: read whole, then taken in batch by batch like
 //! the pages of a connector.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use appsec_model::{
     Completeness, Diagnostic, DiagnosticLevel, DocumentSummary, Finding, Kind, NextPage, Normalized, Package,
@@ -15,13 +12,16 @@ use sha2::{Digest, Sha256};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    ImportError, ImportEvent, ImportOptions,
-    batches::{BATCH_BYTES, BATCH_RECORDS, Batch},
+    ImportEvent, ImportOptions,
+    batches::{BATCH_BYTES, BATCH_RECORDS},
     source::{Source, next_piece},
-    take::{Progress, Projects, Ready, Taking},
+    take::{Progress, Projects, Taking},
 };
-use crate::error::Error;
-use appsec_store::{FetchState, FetchStats, HashedRecord, ProjectIndex, Seen};
+use crate::{
+    batch::Batch,
+    error::{Error, ImportError},
+};
+use appsec_store::{Classified, FetchState, HashedRecord};
 
 /// A record of a report and what it says.
 struct Item {
@@ -312,18 +312,19 @@ impl Taking<'_> {
     /// Takes the records of a report in, each kind from where it was cut off.
     pub async fn take_report(&self, report: ReadReport) -> Result<(), Error> {
         let import = self.import;
-        let projects = Projects::new(import, self.summary.origin.clone().unwrap_or_default());
-        let index = projects.of_import(import).await?;
+        let index = Projects::new(import).of_import(import).await?;
+        let pipeline = self.pipeline(None);
         let mut counts = self.run.counts;
         for read in self.run.fetches.iter().filter(|read| read.state == FetchState::Pending) {
             let mut progress = Progress::from(read);
             let mut items = report.items(&read.kind, progress.position);
             // Without the word that they are all, there may be more.
-            while let Some(batch) = items.recv().await.ok_or(Error::Stopped)? {
-                progress.position += batch.items.len() as u64;
-                let ready = self.ready(&progress, batch, index.clone()).await?;
+            while let Some(items) = items.recv().await.ok_or(Error::Stopped)? {
+                progress.position += items.items.len() as u64;
                 let next = NextPage::Cursor(progress.position.to_string());
-                counts.add(&self.commit(&mut progress, ready, next).await?);
+                let prepared = items.batch(read.kind.clone()).prepare(&pipeline, index.clone()).await?;
+                let place = self.place(&mut progress, &prepared, next);
+                counts.add(&prepared.commit(&pipeline, place).await?.counts);
                 (import.progress)(ImportEvent::Progress {
                     read_bytes: report.packed_bytes,
                     total_bytes: report.packed_bytes,
@@ -331,38 +332,36 @@ impl Taking<'_> {
                     written: counts.new + counts.changed,
                 });
             }
-            self.complete(&mut progress, index.clone()).await?;
+            self.complete(&pipeline, &mut progress, index.clone()).await?;
         }
         Ok(())
     }
+}
 
-    /// Compares a batch with the store, and keeps of what it says what is new.
-    async fn ready(&self, progress: &Progress, batch: Items, projects: Arc<ProjectIndex>) -> Result<Ready, Error> {
-        let (instance_id, store) = (self.import.instance.id, &self.import.store);
-        let origin = self.summary.origin.clone().unwrap_or_default();
-        let Items { items, rules, packages } = batch;
+impl Items {
+    /// A batch that says itself what its records mean.
+    fn batch(self, kind: Kind) -> Batch {
+        let Self { items, rules, packages } = self;
         let (mut records, mut says) = (Vec::with_capacity(items.len()), Vec::with_capacity(items.len()));
         for Item { record, finding, package, diagnostics } in items {
             records.push(record);
             says.push((finding, package, diagnostics));
         }
-        let (compared, of) = (projects.clone(), origin.clone());
-        let classified =
-            store.read(move |store| store.classify(instance_id, &of, records, &compared, &Seen::default())).await?;
-        // Rules of all records: they may have changed where the records have not.
-        let mut normalized = Normalized { rules: rules.into_values().collect(), ..Normalized::default() };
-        let mut needed: BTreeSet<PackageKey> = BTreeSet::new();
-        let fresh = says.into_iter().zip(&classified).filter(|(_, it)| it.is_fresh()).map(|(says, _)| says);
-        for (index, (finding, package, diagnostics)) in (0..).zip(fresh) {
-            needed.extend(finding.as_ref().and_then(|it| Some(key(&it.dependency.as_ref()?.package))));
-            normalized.findings.extend(finding.map(|finding| Finding { index, ..finding }));
-            normalized.packages.extend(package.map(|it| Package { index: Some(index), ..it }));
-            normalized.diagnostics.extend(diagnostics.into_iter().map(|it| Diagnostic { index: Some(index), ..it }));
-        }
-        normalized.packages.extend(packages.into_iter().filter(|(key, _)| needed.contains(key)).map(|(_, it)| it));
-        let kind = progress.read.kind.clone();
-        let contents = store.contents(instance_id, &origin, &kind, &classified, &normalized)?;
-        let batch = Batch { kind, records: Vec::new(), position: progress.position };
-        Ok(Ready { batch, classified, normalized, contents, usage: FetchStats::default(), projects })
+        let known = move |records: &[Classified]| {
+            // Rules of all records: they may have changed where the records have not.
+            let mut normalized = Normalized { rules: rules.into_values().collect(), ..Normalized::default() };
+            let mut needed: BTreeSet<PackageKey> = BTreeSet::new();
+            let fresh = says.into_iter().zip(records).filter(|(_, it)| it.is_fresh()).map(|(says, _)| says);
+            for (index, (finding, package, diagnostics)) in (0..).zip(fresh) {
+                needed.extend(finding.as_ref().and_then(|it| Some(key(&it.dependency.as_ref()?.package))));
+                normalized.findings.extend(finding.map(|finding| Finding { index, ..finding }));
+                normalized.packages.extend(package.map(|it| Package { index: Some(index), ..it }));
+                let diagnostics = diagnostics.into_iter().map(|it| Diagnostic { index: Some(index), ..it });
+                normalized.diagnostics.extend(diagnostics);
+            }
+            normalized.packages.extend(packages.into_iter().filter(|(key, _)| needed.contains(key)).map(|(_, it)| it));
+            normalized
+        };
+        Batch { known: Some(Box::new(known)), ..Batch::new(kind, records) }
     }
 }

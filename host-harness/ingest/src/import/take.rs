@@ -10,21 +10,23 @@ use std::{
     time::{Duration, Instant},
 };
 
-use appsec_model::{DocumentSummary, Error as ContractError, Kind, NextPage, Normalized, ProjectRef, RawRecord};
+use appsec_model::{DocumentSummary, Error as ContractError, Kind, NextPage, ProjectRef, RawRecord};
 use futures_util::{StreamExt, stream};
 use tokio::sync::mpsc;
 
 use super::{
     Import, ImportEvent,
-    batches::{Batch, Batches},
+    batches::{Batches, Cut},
     source::Source,
 };
-use crate::sync::normalize_records;
-use crate::{error::Error, task::AbortOnDrop};
+use crate::{
+    batch::{API, Absence, Batch, Pipeline, Place, Prepared, Reader},
+    error::Error,
+    task::AbortOnDrop,
+};
 use appsec_sandbox::{CallFailure, Connector, FileReading};
 use appsec_store::{
-    Classified, Contents, Fetch, FetchState, FetchStats, HashedRecord, IngestHandle, OnAbsence, PageCommit,
-    ProjectIndex, Run, Seen, StoreError,
+    Fetch, FetchState, FetchStats, HashedRecord, OnAbsence, PageCommit, ProjectIndex, Run, IngestHandle, StoreError,
 };
 
 /// Batches that are normalized at one time, while others are written.
@@ -48,16 +50,6 @@ pub(super) struct Taking<'a> {
     pub run: &'a Run,
     pub summary: &'a DocumentSummary,
     pub file: &'a str,
-}
-
-/// A batch on its way, ready to be written.
-pub(super) struct Ready {
-    pub batch: Batch,
-    pub classified: Vec<Classified>,
-    pub normalized: Normalized,
-    pub contents: Contents,
-    pub usage: FetchStats,
-    pub projects: Arc<ProjectIndex>,
 }
 
 /// How far a read is.
@@ -96,13 +88,11 @@ impl Taking<'_> {
         let reading = batches.read(reading, source, self.file.to_owned(), hash);
         let reading = AbortOnDrop::spawn(reading);
 
-        let projects = Arc::new(Projects::new(import, self.summary.origin.clone().unwrap_or_default()));
+        let projects = Arc::new(Projects::new(import));
+        let pipeline = self.pipeline(Some(connector));
         let preparing = stream::poll_fn(|context| receiver.poll_recv(context))
             // Tasks of their own: they go on while another batch is written.
-            .map(|batch| {
-                let (connector, instance_path) = (connector.clone(), import.instance_path.clone());
-                AbortOnDrop::spawn(prepare(connector, instance_path, projects.clone(), batch)).join()
-            })
+            .map(|cut| AbortOnDrop::spawn(prepare(pipeline.clone(), projects.clone(), cut)).join())
             .buffered(BATCHES_AT_ONCE);
         let mut preparing = std::pin::pin!(preparing);
         let (ready, pages) = mpsc::channel(BATCHES_WAITING);
@@ -120,10 +110,12 @@ impl Taking<'_> {
         });
         let fed = async {
             while let Some(prepared) = preparing.next().await {
+                let (prepared, position) = prepared?;
+                let Some(progress) = reads.get_mut(prepared.kind.as_str()) else { continue };
+                progress.position = position;
+                let place = self.place(progress, &prepared, NextPage::Cursor(position.to_string()));
                 // Where nobody takes it, the writer says why.
-                if let Some(page) = self.page(&mut reads, prepared?)
-                    && ready.send(page).await.is_err()
-                {
+                if ready.send(prepared.page(&pipeline, place)).await.is_err() {
                     break;
                 }
             }
@@ -142,68 +134,56 @@ impl Taking<'_> {
         }
         let index = projects.of_import(import).await?;
         for progress in reads.values_mut() {
-            self.complete(progress, index.clone()).await?;
+            self.complete(&pipeline, progress, index.clone()).await?;
         }
         Ok(end.peak_memory_bytes)
     }
 
-    /// A batch as a page of its read, with the number of records up to its end
-    /// as the cursor. None for a kind that is not read.
-    fn page(&self, reads: &mut BTreeMap<String, Progress>, ready: Ready) -> Option<Page> {
-        let progress = reads.get_mut(ready.batch.kind.as_str())?;
-        progress.position = ready.batch.position;
-        let next = NextPage::Cursor(progress.position.to_string());
-        Some(self.commit_of(progress, ready, next))
+    /// The way of its batches into the store; `connector` says what they mean.
+    pub fn pipeline(&self, connector: Option<&Connector>) -> Pipeline {
+        let import = self.import;
+        let reader = |connector: &Connector| Reader {
+            connector: connector.clone(),
+            instance_path: import.instance_path.clone(),
+        };
+        Pipeline {
+            store: import.store.clone(),
+            instance_id: import.instance.id,
+            instance: import.instance.made.name.to_string(),
+            origin: self.summary.origin.clone().unwrap_or_else(|| API.to_owned()),
+            reader: connector.map(reader),
+            clock: import.clock.clone(),
+        }
     }
 
     /// Ends a read: all of its records are taken in.
-    pub async fn complete(&self, progress: &mut Progress, projects: Arc<ProjectIndex>) -> Result<(), Error> {
-        let batch = Batch { kind: progress.read.kind.clone(), records: Vec::new(), position: progress.position };
-        let ready = Ready {
-            batch,
-            classified: Vec::new(),
-            normalized: Normalized::default(),
-            contents: Contents::default(),
-            usage: FetchStats::default(),
-            projects,
-        };
-        self.commit(progress, ready, NextPage::Complete).await.map(|_| ())
+    pub async fn complete(
+        &self,
+        pipeline: &Pipeline,
+        progress: &mut Progress,
+        projects: Arc<ProjectIndex>,
+    ) -> Result<(), Error> {
+        let prepared = Prepared::end(progress.read.kind.clone(), projects);
+        let place = self.place(progress, &prepared, NextPage::Complete);
+        prepared.commit(pipeline, place).await.map(|_| ())
     }
 
-    /// Writes one batch.
-    pub async fn commit(&self, progress: &mut Progress, ready: Ready, next: NextPage) -> Result<FetchStats, Error> {
-        let (page, projects) = self.commit_of(progress, ready, next);
-        let outcome = self.import.store.run(move |store| store.commit_page(&page, &projects)).await?;
-        Ok(outcome.counts)
-    }
-
-    fn commit_of(&self, progress: &mut Progress, ready: Ready, next: NextPage) -> Page {
+    /// The place of the next batch of a read: the number of records up to its end is
+    /// the cursor behind it.
+    pub fn place(&self, progress: &mut Progress, prepared: &Prepared, next: NextPage) -> Place {
         let import = self.import;
-        let projects = ready.projects;
-        let scope = import.project().and_then(|project| projects.vendor_id(&project)).map(|id| vec![id]);
-        let commit = PageCommit {
-            instance_id: import.instance.id,
-            instance: import.instance.made.name.to_string(),
-            run_id: self.run.id,
-            fetch_id: progress.read.id,
-            kind: ready.batch.kind,
-            origin: self.summary.origin.clone().unwrap_or_default(),
-            page: progress.pages,
-            next,
-            records: ready.classified,
-            normalized: ready.normalized,
-            contents: ready.contents,
+        let scope = import.project().and_then(|project| prepared.projects.vendor_id(&project)).map(|id| vec![id]);
+        let number = progress.pages;
+        progress.pages += 1;
+        let absence = Absence {
             full: import.options.complete,
             // Who says that a file is complete has seen it.
             on_absence: OnAbsence::Mark,
             ask_again: false,
             // Without a project there is no scope that anything could be gone from.
             scope: Some(scope.unwrap_or_default()),
-            usage: ready.usage,
-            now: (import.clock)(),
         };
-        progress.pages += 1;
-        (commit, projects)
+        Place { run_id: self.run.id, fetch_id: progress.read.id, number, next, absence }
     }
 }
 
@@ -256,26 +236,12 @@ fn recv_within(pages: &mut mpsc::Receiver<Page>, time: Duration) -> Option<Page>
     }
 }
 
-/// Compares a batch with the store and normalizes what is new in it.
-async fn prepare(
-    connector: Connector,
-    instance_path: String,
-    projects: Arc<Projects>,
-    mut batch: Batch,
-) -> Result<Ready, Error> {
-    let records = std::mem::take(&mut batch.records);
-    let index = projects.of(&records).await?;
-    let records = records.into_iter().map(HashedRecord::from).collect();
-    let (instance_id, compared, origin) = (projects.instance_id, index.clone(), projects.origin.clone());
-    let classified = projects
-        .store
-        .read(move |store| store.classify(instance_id, &origin, records, &compared, &Seen::default()))
-        .await?;
-    let fresh: Vec<&RawRecord> = classified.iter().filter(|it| it.is_fresh()).map(|it| &it.record).collect();
-    let mut usage = FetchStats::default();
-    let normalized = normalize_records(&connector, &instance_path, &fresh, &mut usage).await?;
-    let contents = projects.store.contents(instance_id, &projects.origin, &batch.kind, &classified, &normalized)?;
-    Ok(Ready { batch, classified, normalized, contents, usage, projects: index })
+/// Compares a batch with the store and normalizes what is new in it; tells where
+/// the import goes on behind it.
+async fn prepare(pipeline: Pipeline, projects: Arc<Projects>, cut: Cut) -> Result<(Prepared, u64), Error> {
+    let index = projects.of(&cut.records).await?;
+    let records = cut.records.into_iter().map(HashedRecord::from).collect();
+    Ok((Batch::new(cut.kind, records).prepare(&pipeline, index).await?, cut.position))
 }
 
 /// What is known of projects: how records name them, and their index.
@@ -285,17 +251,15 @@ type Known = (HashSet<(Option<String>, Option<String>)>, Arc<ProjectIndex>);
 pub(super) struct Projects {
     store: IngestHandle,
     instance_id: i64,
-    origin: String,
     now: appsec_model::Timestamp,
     known: Mutex<Known>,
 }
 
 impl Projects {
-    pub fn new(import: &Import, origin: String) -> Self {
+    pub fn new(import: &Import) -> Self {
         Self {
             store: import.store.clone(),
             instance_id: import.instance.id,
-            origin,
             now: (import.clock)(),
             known: Mutex::default(),
         }

@@ -8,6 +8,7 @@ use std::collections::HashSet;
 
 use appsec_model::{Access, Connection, Kind, Project, ProjectScope, Scope};
 
+use crate::error::SelectionError;
 use appsec_store::FetchTask;
 
 /// Up to that many projects are read one by one.
@@ -23,20 +24,6 @@ pub struct Selection {
     pub kinds: Vec<Kind>,
     /// Only these projects, by name; empty for all.
     pub projects: Vec<String>,
-}
-
-/// A selection names what is not there.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum SelectionError {
-    /// No such project.
-    #[error("the vendor lists no project `{0}`")]
-    Project(String),
-    /// A project that is not read.
-    #[error("project `{0}` is not mapped to a repository, so that it is not fetched")]
-    Unmapped(String),
-    /// No such kind.
-    #[error("the instance cannot fetch the kind `{0}`")]
-    Kind(Kind),
 }
 
 /// Plans the reads of a sync: of the projects that the vendor lists those whose
@@ -123,7 +110,8 @@ mod tests {
 
     use appsec_model::{Access, Connection, Deployment, Kind, KindAccess, Project, Scope};
 
-    use super::{Selection, SelectionError, at_hand, plan};
+    use super::{Selection, at_hand, plan};
+    use crate::error::SelectionError;
 
     fn connection(deployment_wide: bool) -> Connection {
         let denied = Access::Denied { reason: "no licence".to_owned() };

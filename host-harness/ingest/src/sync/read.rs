@@ -12,7 +12,7 @@ use super::{
     plan::BATCH,
     take::{Page, Taken},
 };
-use crate::{error::Error, task::AbortOnDrop};
+use crate::{batch::Absence, error::Error, task::AbortOnDrop};
 use appsec_grant::Code;
 use appsec_sandbox::CallFailure;
 use appsec_store::{Cause, Fetch, FetchState, FetchStats, ProjectIndex, Seen, StoreError};
@@ -165,10 +165,13 @@ impl FetchRun {
                 fetch_id,
                 kind: self.read.kind.clone(),
                 number,
-                full: self.full,
-                scope,
+                absence: Absence {
+                    full: self.full,
+                    on_absence: self.sync.on_absence,
+                    ask_again: again.is_none(),
+                    scope,
+                },
                 usage,
-                ask_again: again.is_none(),
                 raw: page,
             };
             number += 1;

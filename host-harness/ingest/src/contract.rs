@@ -21,7 +21,7 @@ const MOMENTS: RangeInclusive<i64> = -62_135_596_800_000_000..=253_402_300_799_9
 
 /// Takes out of the results of a batch what cannot be used, and says so; says
 /// of which records there is no result.
-pub(super) fn enforce(records: &[&RawRecord], results: &mut Normalized) {
+pub(crate) fn enforce(records: &[&RawRecord], results: &mut Normalized) {
     let mut batch = Batch { records, settled: vec![false; records.len()], remarks: Vec::new() };
     results.findings.retain_mut(|finding| {
         if !batch.takes("finding", finding.index) {

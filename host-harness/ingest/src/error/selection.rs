@@ -1,0 +1,17 @@
+//! Why a selection of kinds and projects cannot be synced.
+
+use appsec_model::Kind;
+
+/// A selection names what is not there.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum SelectionError {
+    /// No such project.
+    #[error("the vendor lists no project `{0}`")]
+    Project(String),
+    /// A project that is not read.
+    #[error("project `{0}` is not mapped to a repository, so that it is not fetched")]
+    Unmapped(String),
+    /// No such kind.
+    #[error("the instance cannot fetch the kind `{0}`")]
+    Kind(Kind),
+}
