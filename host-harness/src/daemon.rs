@@ -13,7 +13,10 @@ mod work;
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -71,10 +74,15 @@ pub struct DaemonOptions {
 pub struct DaemonReport {
     /// Syncs that came to their end.
     pub synced: u64,
-    /// Those of them that are not complete.
+    /// Those of them that lack something.
     pub partial: u64,
     /// Syncs that failed.
     pub failed: u64,
+    /// Syncs that were due and not made: another process was at work on the
+    /// instance, or the daemon was stopped.
+    pub left: u64,
+    /// Tenants that could not be looked at.
+    pub broken: u64,
 }
 
 /// A daemon over a data folder: the only one as long as it is there.
@@ -96,9 +104,12 @@ impl Daemon {
     pub async fn run(&self) -> Result<DaemonReport, Error> {
         let options = &self.options;
         let tell = &options.progress;
-        let told = options.progress.clone();
+        let (told, made, lost) = (options.progress.clone(), Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+        let (synced, failed) = (made.clone(), lost.clone());
         let of_events = move |ended: &EventSync| {
             if let Some(event) = DaemonEvent::of_events(ended) {
+                let sum = if matches!(event, DaemonEvent::EventsSynced { .. }) { &synced } else { &failed };
+                sum.fetch_add(1, Ordering::Relaxed);
                 told(event);
             }
         };
@@ -124,7 +135,8 @@ impl Daemon {
             let attending = attendant.run(&ended, &options.abort, STOP_WITHIN);
             tokio::join!(self.keep_schedules(), attending, word).0
         };
-        tell(DaemonEvent::Ended { synced: report.synced, failed: report.failed });
+        let (of_events, lost) = (made.load(Ordering::Relaxed), lost.load(Ordering::Relaxed));
+        tell(DaemonEvent::Ended { synced: report.synced + of_events, failed: report.failed + lost });
         Ok(report)
     }
 
@@ -204,6 +216,7 @@ impl Daemon {
             }
         }
         self.stop(running, &mut report).await;
+        report.broken = registry.broken();
         report
     }
 
@@ -233,12 +246,13 @@ impl Daemon {
 
 impl DaemonReport {
     fn add(&mut self, ended: &Ended) {
-        match ended.complete {
-            Some(complete) => {
+        match ended.whole {
+            Some(whole) => {
                 self.synced += 1;
-                self.partial += u64::from(!complete);
+                self.partial += u64::from(!whole);
             }
-            None => self.failed += u64::from(ended.failed),
+            None if ended.failed => self.failed += 1,
+            None => self.left += 1,
         }
     }
 }

@@ -88,6 +88,6 @@ pub use appsec_store::{
     RepositoryChanges, RepositoryCount, RepositoryCoverage, RepositoryRow, ResolvedMappings, RowFacts, Run, RunFilter,
     RunMode, RunProject, RunState, RunWait, ScanFields, ScheduleError, ScheduleRow, SeverityCount, SharedStore, Sort,
     StoreError, StoreHealth, StoredRecord, TablePlan, TimeToFix, Top25Share, Total, TotalIs, UnmappedProject,
-    VanishingRow, Webhook, Zone, backoff,
+    VanishingRow, Webhook, Zone, backoff, counted,
 };
 pub use tokio_util::sync::CancellationToken;

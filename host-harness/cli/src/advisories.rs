@@ -3,11 +3,13 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use appsec_analysis::{Advisories, Advisory};
+use host_harness::counted;
 use serde::Serialize;
 
 use super::{
     Context,
     error::Failure,
+    outcomes::Outcomes,
     output::{Output, short},
 };
 
@@ -54,13 +56,15 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
         Command::Import { paths } => {
             let mut advisories = Advisories::default();
             let mut problems = Vec::new();
+            let mut outcomes = Outcomes::default();
             for path in &paths {
                 let read = advisories.read_path(path).map_err(|error| {
                     let message = format!("cannot read {}: {error}", path.display());
                     Failure::new("file-unreadable", message, Some("check the path and its permissions"))
-                })?;
-                problems.extend(read.iter().map(ToString::to_string));
+                });
+                problems.extend(outcomes.note(read).unwrap_or_default().iter().map(ToString::to_string));
             }
+            let mut outcomes = outcomes.or_failed(output)?;
             let count = advisories.len() as u64;
             let (known, findings_changed) = tenant
                 .store()
@@ -72,8 +76,8 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
             tenant.refresh().await?;
             let report = AdvisoryImport { advisories: count, known, findings_changed, problems };
             output.result(&report, |report| show_import(output, report))?;
-            let partly = !report.problems.is_empty();
-            Ok(if partly { ExitCode::from(3) } else { ExitCode::SUCCESS })
+            outcomes.lacks(!report.problems.is_empty());
+            Ok(outcomes.end(output))
         }
         Command::Show { id } => {
             let wanted = id.clone();
@@ -107,14 +111,16 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
 
 fn show_import(output: Output, report: &AdvisoryImport) {
     output.line(format!(
-        "{} advisories read, {} numbers known, {} findings rated anew",
-        report.advisories, report.known, report.findings_changed
+        "{} read, {} known, {} rated anew",
+        counted(report.advisories, "advisory"),
+        counted(report.known, "number"),
+        counted(report.findings_changed, "finding")
     ));
     for problem in report.problems.iter().take(PROBLEMS) {
         output.line(format!("  {problem}"));
     }
     if report.problems.len() > PROBLEMS {
-        output.line(format!("  {} problems in all; --json shows them", report.problems.len()));
+        output.line(format!("  {} in all; --json shows them", counted(report.problems.len() as u64, "problem")));
     }
 }
 

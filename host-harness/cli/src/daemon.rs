@@ -2,7 +2,9 @@
 
 use std::{io::Write, net::SocketAddr, process::ExitCode, sync::Arc};
 
-use host_harness::{CancellationToken, Daemon, DaemonEvent, DaemonInfo, DaemonOptions, InstanceWork, ListenOptions};
+use host_harness::{
+    CancellationToken, Daemon, DaemonEvent, DaemonInfo, DaemonOptions, InstanceWork, ListenOptions, counted,
+};
 use serde::Serialize;
 
 use super::{
@@ -81,11 +83,11 @@ async fn work(context: &Context, parallel: u8, once: bool, listen: Option<Listen
     let report = daemon.run().await;
     signals.abort();
     let report = report?;
-    Ok(match (report.failed, report.partial) {
-        (0, 0) => ExitCode::SUCCESS,
+    Ok(match report.failed + report.left + report.broken {
         // A daemon that was told to end has done what it should.
         _ if !once => ExitCode::SUCCESS,
-        (_, _) if report.synced == 0 => ExitCode::FAILURE,
+        0 if report.partial == 0 => ExitCode::SUCCESS,
+        1.. if report.synced == 0 => ExitCode::FAILURE,
         _ => ExitCode::from(3),
     })
 }
@@ -141,11 +143,11 @@ pub async fn status(context: &Context) -> Result<ExitCode, Failure> {
 fn show(output: Output, status: &Status) {
     output.line(match &status.daemon {
         Some(it) => format!(
-            "A daemon is running: process {} on {} since {}, {} concurrent syncs",
+            "A daemon is running: process {} on {} since {}, {} at a time",
             it.pid,
             it.host,
             moment(it.started_at),
-            it.parallel
+            counted(it.parallel as u64, "sync")
         ),
         None => "No daemon is running. Start one with: harness daemon".to_owned(),
     });
@@ -174,11 +176,11 @@ fn now(it: &InstanceWork) -> String {
     match &it.running {
         None => "idle".to_owned(),
         Some(running) if running.alive => format!(
-            "{} since {}: {} pages, {} records (process {} on {})",
+            "{} since {}: {}, {} (process {} on {})",
             running.holder.work,
             moment(running.holder.started_at),
-            running.pages,
-            running.records,
+            counted(running.pages, "page"),
+            counted(running.records, "record"),
             running.holder.pid,
             running.holder.host
         ),

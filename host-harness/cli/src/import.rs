@@ -9,8 +9,8 @@ use std::{
 
 use appsec_model::{Completeness, Diagnostic, Kind};
 use host_harness::{
-    Code, Error, ImportError, ImportEvent, ImportOptions, ImportProgress, ImportReport, InstanceName, RunState, Setup,
-    Tenant, open_input,
+    Code, Error, ImportError, ImportEvent, ImportOptions, ImportProgress, ImportReport, InstanceName, Percent, Setup,
+    Tenant, Vanishing, counted, open_input,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
@@ -19,6 +19,7 @@ use super::{
     Context,
     error::Failure,
     hint::hint,
+    outcomes::Outcomes,
     output::{Output, bytes, peak_memory, remark, short},
 };
 
@@ -54,6 +55,12 @@ pub struct Args {
     /// Close findings missing from the file (requires proof of a complete scan)
     #[arg(long)]
     complete: bool,
+    /// Close all findings missing from a complete file, however many
+    #[arg(long, requires = "complete", conflicts_with = "max_removal")]
+    allow_removal: bool,
+    /// Limit the share of open findings that a complete file may close [default: as set for the instance]
+    #[arg(long, value_name = "PERCENT", requires = "complete")]
+    max_removal: Option<Percent>,
     /// Set the project folder on the scanning machine, where absolute paths in a report begin
     #[arg(long, value_name = "DIR", requires = "source")]
     root: Option<String>,
@@ -72,14 +79,14 @@ pub struct ImportList {
 }
 
 pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
-    readable(&args.files)?;
+    readable(&args.files, context.output)?;
     let tenant = context.tenant_or_new()?;
     let (name, made) = match &args.source {
         Some(name) => (name.clone(), source(&tenant, name).await?),
         None => instance(context, &tenant, args.instance.clone()).await?,
     };
     let mut list = ImportList { imports: Vec::new(), diagnostics: Vec::new(), host_peak_memory_bytes: None };
-    let mut failures = Vec::new();
+    let mut outcomes = Outcomes::default();
     for file in &args.files {
         let options = ImportOptions {
             format: args.format.clone(),
@@ -87,20 +94,23 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
             r#ref: args.r#ref.clone(),
             kinds: args.kinds.clone(),
             complete: args.complete,
+            vanishing: match args.max_removal {
+                Some(limit) => Vanishing::UpTo(limit),
+                None if args.allow_removal => Vanishing::Allow,
+                None => Vanishing::AsSet,
+            },
             root: args.root.clone(),
         };
         let shown = Shown::new(context.output);
         let outcome = tenant.import(&name, file, options, shown.progress()).await;
         shown.end();
-        match outcome {
-            Ok(report) => {
-                let run = report.run.id;
-                let remarks = tenant.store().run(move |store| store.diagnostics(run, REMARKS as u32)).await?;
-                list.imports.push(report);
-                list.diagnostics.push(remarks);
-            }
-            Err(error) => failures.push(Failure::from(error).of(tenant.id(), Some(&name))),
-        }
+        let told = |error| Failure::from(error).of(tenant.id(), Some(&name));
+        let Some(report) = outcomes.note(outcome.map_err(told)) else { continue };
+        let run = report.run.id;
+        let remarks = tenant.store().run(move |store| store.diagnostics(run, REMARKS as u32)).await;
+        outcomes.lacks(!report.run.is_whole());
+        list.imports.push(report);
+        list.diagnostics.push(outcomes.note(remarks.map_err(Failure::from)).unwrap_or_default());
     }
     if made && list.imports.is_empty() {
         tenant.withdraw_unused(&name).await?;
@@ -109,11 +119,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         let of = if args.source.is_some() { "reports" } else { "files" };
         remark(format!("{}: created the {what} `{name}` for {of}", tenant.id()));
     }
-    // One file that fails keeps no other from being taken in.
-    if let (true, Some(failure)) = (list.imports.is_empty(), failures.pop()) {
-        failures.iter().for_each(|failure| context.output.failure(failure));
-        return Err(failure);
-    }
+    let outcomes = outcomes.or_failed(context.output)?;
     list.host_peak_memory_bytes = peak_memory();
     let output = context.output;
     output.result(&list, |list| {
@@ -121,12 +127,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
             show(output, report, remarks);
         }
     })?;
-    failures.iter().for_each(|failure| context.output.failure(failure));
-    let missing = list
-        .imports
-        .iter()
-        .any(|report| report.outcome.unusable + report.outcome.unmapped > 0 || report.run.state != RunState::Complete);
-    Ok(if missing || !failures.is_empty() { ExitCode::from(3) } else { ExitCode::SUCCESS })
+    Ok(outcomes.end(output))
 }
 
 /// The source of reports of another scanner; made if it is not there.
@@ -138,21 +139,18 @@ async fn source(tenant: &Tenant, name: &InstanceName) -> Result<bool, Failure> {
 }
 
 /// For files none of which can be read, nothing is made.
-fn readable(files: &[PathBuf]) -> Result<(), Failure> {
-    let mut first = None;
-    for file in files {
-        match open_input(file) {
-            _ if file.as_os_str() == "-" => return Ok(()),
-            Ok(_) => return Ok(()),
-            Err(source) => {
-                let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
-                first.get_or_insert((name, source));
-            }
-        }
+fn readable(files: &[PathBuf], output: Output) -> Result<(), Failure> {
+    let mut outcomes = Outcomes::default();
+    for file in files.iter().filter(|file| file.as_os_str() != "-") {
+        let opened = open_input(file).map_err(|source| {
+            let file = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
+            Failure::from(Error::from(ImportError::File { file, source }))
+        });
+        outcomes.note(opened);
     }
-    match first {
-        Some((file, source)) => Err(Error::from(ImportError::File { file, source }).into()),
-        None => Ok(()),
+    match outcomes.any() || files.iter().any(|file| file.as_os_str() == "-") {
+        true => Ok(()),
+        false => outcomes.or_failed(output).map(|_| ()),
     }
 }
 
@@ -200,8 +198,8 @@ fn show(output: Output, report: &ImportReport, remarks: &[Diagnostic]) {
     let resumed = if report.run.resumed > 0 { ", resumed after an interruption" } else { "" };
     output.line(format!("Imported {}: {}{tool}{resumed}", report.file, summary.format));
     let parts = [
-        (outcome.findings, "findings"),
-        (outcome.packages, "packages"),
+        (outcome.findings, if outcome.findings == 1 { "finding" } else { "findings" }),
+        (outcome.packages, if outcome.packages == 1 { "package" } else { "packages" }),
         (outcome.unusable, "rejected"),
         (outcome.skipped, "skipped"),
         (outcome.unchanged, "unchanged"),
@@ -215,7 +213,7 @@ fn show(output: Output, report: &ImportReport, remarks: &[Diagnostic]) {
         .filter(|(at, (count, _))| *at == 0 || *count > 0)
         .map(|(_, (count, what))| format!("{count} {what}"))
         .collect();
-    output.line(format!("  {} records = {}", outcome.records, parts.join(" + ")));
+    output.line(format!("  {} = {}", counted(outcome.records, "record"), parts.join(" + ")));
     let counts = &report.run.counts;
     output.line(format!(
         "  run {}: {} new, {} changed, {} vanished",
@@ -237,7 +235,7 @@ fn show(output: Output, report: &ImportReport, remarks: &[Diagnostic]) {
     }
     let all = counts.warnings + counts.unusable + counts.skipped + summary.diagnostics.len() as u64;
     if all > remarks.len() as u64 {
-        output.line(format!("  {all} notes in total: harness runs {} --limit {all}", report.run.id));
+        output.line(format!("  {} in total: harness runs {} --limit {all}", counted(all, "note"), report.run.id));
     }
 }
 
@@ -267,9 +265,10 @@ impl Shown {
                 bar.set_length(total_bytes);
                 bar.set_position(read_bytes);
                 bar.set_message(format!(
-                    "{} of {}, {records} records, {written} written",
+                    "{} of {}, {}, {written} written",
                     bytes(read_bytes),
-                    bytes(total_bytes)
+                    bytes(total_bytes),
+                    counted(records, "record")
                 ));
             }
             (_, ImportEvent::Resumed { run }) if !quiet => remark(format!("resumes run {run}, which was interrupted")),

@@ -23,6 +23,7 @@ mod mapping;
 mod normalize;
 mod notify;
 mod onboard;
+mod outcomes;
 mod output;
 mod packages;
 mod policy;

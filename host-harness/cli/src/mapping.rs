@@ -348,12 +348,13 @@ pub fn show_settled(output: Output, settled: &ResolvedMappings) {
     let ResolvedMappings { projects_matched, projects_created, projects_drifted } = settled;
     if projects_matched + projects_created > 0 {
         output.line(format!(
-            "{} projects mapped, {projects_matched} of them to listed repositories. Next: harness sync",
-            projects_matched + projects_created
+            "{} mapped, {projects_matched} of them to listed repositories. Next: harness sync",
+            host_harness::counted(projects_matched + projects_created, "project")
         ));
     }
     if *projects_drifted > 0 {
-        output.line(format!("{projects_drifted} projects drifted: harness mapping list --state drifted"));
+        let projects = host_harness::counted(*projects_drifted, "project");
+        output.line(format!("{projects} drifted: harness mapping list --state drifted"));
     }
 }
 

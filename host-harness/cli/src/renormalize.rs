@@ -3,6 +3,7 @@
 use std::{process::ExitCode, sync::Arc};
 
 use appsec_model::Kind;
+use host_harness::counted;
 use host_harness::{ConnectorSource, InstanceName, RenormalizeOptions, RenormalizeReport};
 use serde::Serialize;
 use serde_json::Value;
@@ -10,6 +11,7 @@ use serde_json::Value;
 use super::{
     Context,
     error::Failure,
+    outcomes::Outcomes,
     output::{Output, short},
     values::{self, Open},
 };
@@ -45,17 +47,22 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
             connected.map(|instance| instance.made.name).collect()
         }
     };
+    let mut outcomes = Outcomes::default();
     let mut list = RenormalizeList { instances: Vec::new() };
     // One that was named, not the one inside of this program.
     let connector = Some(context.connector.clone()).filter(|it| matches!(it, ConnectorSource::File { .. }));
     for name in names {
         let options = RenormalizeOptions { kinds: kinds.clone(), dry_run: args.dry_run, connector: connector.clone() };
         let report = tenant.renormalize(&name, options, Arc::new(|_| ())).await;
-        list.instances.push(report.map_err(|error| Failure::from(error).of(tenant.id(), Some(&name)))?);
+        let report = report.map_err(|error| Failure::from(error).of(tenant.id(), Some(&name)));
+        let Some(report) = outcomes.note(report) else { continue };
+        outcomes.lacks(report.lost > 0 && !report.dry_run);
+        list.instances.push(report);
     }
     let output = context.output;
+    let outcomes = outcomes.or_failed(output)?;
     output.result(&list, |list| list.instances.iter().for_each(|report| show(output, report)))?;
-    Ok(ExitCode::SUCCESS)
+    Ok(outcomes.end(output))
 }
 
 fn show(output: Output, report: &RenormalizeReport) {
@@ -66,8 +73,13 @@ fn show(output: Output, report: &RenormalizeReport) {
     };
     output.line(format!("{}, connector {versions}{would}", report.instance));
     output.line(format!(
-        "  {} records: {} findings changed, {} gained, {} lost, {} unchanged, {} without a finding",
-        report.records, report.changed, report.gained, report.lost, report.unchanged, report.without_finding
+        "  {}: {} changed, {} gained, {} lost, {} unchanged, {} without a finding",
+        counted(report.records, "record"),
+        counted(report.changed, "finding"),
+        report.gained,
+        report.lost,
+        report.unchanged,
+        report.without_finding
     ));
     if report.fields.is_empty() {
         return;

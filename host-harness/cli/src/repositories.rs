@@ -9,7 +9,7 @@ use appsec_analysis::{
     Problem,
     repository::{Provider, Repository, RepositoryList},
 };
-use host_harness::{MappingFilter, MappingRow, RepositoryChanges, RepositoryRow, Tenant, read_bounded};
+use host_harness::{MappingFilter, MappingRow, RepositoryChanges, RepositoryRow, Tenant, counted, read_bounded};
 use serde::Serialize;
 
 use super::{Context, error::Failure, mapping, output::Output};
@@ -171,8 +171,8 @@ async fn put(tenant: &Tenant, output: Output, list: RepositoryList, replace: boo
 fn show_import(output: Output, report: &RepositoryImport) {
     let RepositoryChanges { added, updated, unchanged, removed, kept, settled } = &report.changes;
     output.line(format!(
-        "{} repositories read: {added} added, {updated} updated, {unchanged} unchanged, {removed} removed",
-        report.repositories
+        "{} read: {added} added, {updated} updated, {unchanged} unchanged, {removed} removed",
+        counted(report.repositories, "repository")
     ));
     for name in kept {
         output.line(format!("  {name} is no longer listed, and stays: projects are mapped to it"));
@@ -181,7 +181,7 @@ fn show_import(output: Output, report: &RepositoryImport) {
         output.line(format!("  {problem}"));
     }
     if report.problems.len() > PROBLEMS {
-        output.line(format!("  {} problems in all; --json shows them", report.problems.len()));
+        output.line(format!("  {} in all; --json shows them", counted(report.problems.len() as u64, "problem")));
     }
     mapping::show_settled(output, settled);
 }
@@ -207,7 +207,7 @@ fn show_list(output: Output, repositories: &[RepositoryRow]) {
     }
     output.print(&table);
     let listed = repositories.iter().filter(|it| it.listed).count();
-    output.line(format!("{} repositories, {listed} of them listed", repositories.len()));
+    output.line(format!("{}, {listed} of them listed", counted(repositories.len() as u64, "repository")));
 }
 
 fn show(output: Output, detail: &RepositoryDetail) {

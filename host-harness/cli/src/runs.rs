@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use appsec_model::{Diagnostic, Scope, Timestamp};
+use host_harness::counted;
 use host_harness::{FetchState, InstanceName, Interval, Keep, Run, RunFilter, RunProject, RunState, RunWait, Tenant};
 use serde::Serialize;
 
@@ -158,12 +159,14 @@ async fn prune(
     };
     let instance_id = super::findings::instance_id(tenant, instance).await?;
     let runs = tenant.store().run(move |store| store.prune_runs(instance_id, keep)).await?;
-    context.output.result(&Pruned { runs }, |it| context.output.line(format!("{} runs deleted", it.runs)))?;
+    context
+        .output
+        .result(&Pruned { runs }, |it| context.output.line(format!("{} deleted", counted(it.runs, "run"))))?;
     Ok(ExitCode::SUCCESS)
 }
 
 fn show_wait(output: Output, it: &RunWait) {
-    output.line(format!("  of these {} times, {:.1} s: {}", it.waits, it.waited_ms as f64 / 1e3, it.reason));
+    output.line(format!("  of these {}, {:.1} s: {}", counted(it.waits, "time"), it.waited_ms as f64 / 1e3, it.reason));
 }
 
 /// What a run brought by project, those with news.
@@ -196,7 +199,7 @@ fn show_projects(output: Output, projects: &[RunProject], limit: u32) {
         output.print(&table);
     }
     if shown < projects.len() {
-        output.line(format!("{} projects, {shown} of them with news are shown", projects.len()));
+        output.line(format!("{shown} of {} shown, those with news", counted(projects.len() as u64, "project")));
     }
 }
 
@@ -249,15 +252,20 @@ pub fn show_run(output: Output, run: &Run) {
     let took =
         run.finished_at.map(|end| (end.as_micros() - run.started_at.as_micros()) as f64 / 1e6).unwrap_or_default();
     output.line(format!(
-        "  {} projects, {} records: {} new, {} changed, {} unchanged, {} vanished",
-        run.projects, counts.records, counts.new, counts.changed, counts.unchanged, counts.vanished
+        "  {}, {}: {} new, {} changed, {} unchanged, {} vanished",
+        counted(run.projects, "project"),
+        counted(counts.records, "record"),
+        counts.new,
+        counts.changed,
+        counts.unchanged,
+        counts.vanished
     ));
     let aside = [
         (counts.repeated, "duplicate"),
         (counts.unmapped, "of other projects"),
         (counts.skipped, "skipped"),
         (counts.unusable, "rejected"),
-        (counts.warnings, "notes"),
+        (counts.warnings, if counts.warnings == 1 { "note" } else { "notes" }),
     ];
     let aside: Vec<String> =
         aside.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
@@ -267,14 +275,18 @@ pub fn show_run(output: Output, run: &Run) {
         output.line(format!("  also {}{more}", aside.join(", ")));
     }
     output.line(format!(
-        "  {} pages, {} requests, {} received, {took:.2} s, {} guest memory at most",
-        counts.pages,
-        counts.requests,
+        "  {}, {}, {} received, {took:.2} s, {} guest memory at most",
+        counted(counts.pages, "page"),
+        counted(counts.requests, "request"),
         bytes(counts.received_bytes),
         bytes(counts.peak_memory_bytes)
     ));
     if counts.waits > 0 {
-        output.line(format!("  waited {} times, {:.1} s in all", counts.waits, counts.waited_ms as f64 / 1e3));
+        output.line(format!(
+            "  waited {}, {:.1} s in all",
+            counted(counts.waits, "time"),
+            counts.waited_ms as f64 / 1e3
+        ));
     }
 }
 
@@ -285,7 +297,7 @@ fn show_reads(output: Output, run: &Run) {
             Scope::Deployment => "the whole deployment".to_owned(),
             Scope::Projects(projects) => match projects.as_slice() {
                 [project] => project.name.clone(),
-                [first, ..] => format!("{} and {} others", first.name, projects.len() - 1),
+                [first, ..] => format!("{} and {}", first.name, counted(projects.len() as u64 - 1, "other")),
                 [] => String::new(),
             },
         };

@@ -10,6 +10,7 @@ use std::{
 use appsec_model::Kind;
 use host_harness::{
     Code, InstanceName, MappingCounts, Percent, Progress, Run, RunState, Selection, SyncEvent, SyncOptions, Vanishing,
+    counted,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
@@ -17,6 +18,7 @@ use serde::Serialize;
 use super::{
     Context, daemon,
     error::Failure,
+    outcomes::Outcomes,
     output::{Output, peak_memory, remark},
     runs,
     secret::SecretArgs,
@@ -109,7 +111,8 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         return Err(failure.with_hint("add one with: harness instance add NAME").of(tenant.id(), None));
     }
     let mut report = SyncReport { runs: Vec::new(), vanishing: Vec::new(), host_peak_memory_bytes: None };
-    let mut failures = Vec::new();
+    let mut outcomes = Outcomes::default();
+    let secret = args.secret.source()?;
     let on_gone = args.vanishing();
     for name in names {
         let options = SyncOptions {
@@ -121,21 +124,16 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
             ..SyncOptions::default()
         };
         let shown = Shown::new(context.output, &format!("{}/{name}", tenant.id()));
-        let outcome = tenant.sync(&name, args.secret.source()?, options, shown.progress()).await;
+        let outcome = tenant.sync(&name, secret.clone(), options, shown.progress()).await;
         shown.end();
-        match outcome {
-            Ok(run) => {
-                report.vanishing.extend(Vanished::of(&tenant, &run, None).await?);
-                report.runs.push(run);
-            }
-            Err(error) => failures.push(Failure::from(error).of(tenant.id(), Some(&name))),
-        }
+        let told = |error: Failure| error.of(tenant.id(), Some(&name));
+        let Some(run) = outcomes.note(outcome.map_err(Failure::from).map_err(told)) else { continue };
+        outcomes.lacks(!run.is_whole());
+        let kept = Vanished::of(&tenant, &run, None).await.map_err(told);
+        report.vanishing.extend(outcomes.note(kept).flatten());
+        report.runs.push(run);
     }
-    // One instance that fails keeps no other from being synced.
-    if let (true, Some(failure)) = (report.runs.is_empty(), failures.pop()) {
-        failures.iter().for_each(|failure| context.output.failure(failure));
-        return Err(failure);
-    }
+    let outcomes = outcomes.or_failed(context.output)?;
     report.host_peak_memory_bytes = peak_memory();
     context.output.result(&report, |report| {
         for run in &report.runs {
@@ -144,36 +142,23 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         report.vanishing.iter().for_each(|it| vanishing::show(context.output, it));
     })?;
     show_mapping(context.output, &tenant.mapping_counts(None).await?);
-    failures.iter().for_each(|failure| context.output.failure(failure));
-    if report.runs.is_empty() {
-        // All of them are paused.
-        return Ok(ExitCode::SUCCESS);
-    }
-    Ok(exit_code(&report.runs, !failures.is_empty()))
+    let code = outcomes.end(context.output);
+    // Where nothing came, nothing was done, whatever the run log has of it.
+    let failed = !report.runs.is_empty() && report.runs.iter().all(|run| run.state == RunState::Failed);
+    Ok(if failed { ExitCode::FAILURE } else { code })
 }
 
 /// What needs a person's word.
 fn show_mapping(output: Output, counts: &MappingCounts) {
     let MappingCounts { unmapped, drifted, .. } = counts;
     if *unmapped > 0 {
-        output.line(format!(
-            "{unmapped} projects are not mapped to a repository and not synced: harness mapping suggest"
-        ));
+        let (projects, are) = (counted(*unmapped, "project"), if *unmapped == 1 { "is" } else { "are" });
+        output.line(format!("{projects} {are} not mapped to a repository and not synced: harness mapping suggest"));
     }
     if *drifted > 0 {
-        output
-            .line(format!("{drifted} projects no longer match their repository: harness mapping list --state drifted"));
-    }
-}
-
-/// 0 if everything is complete, 3 if something is missing, 1 if nothing came.
-pub fn exit_code(runs: &[Run], failures: bool) -> ExitCode {
-    if runs.iter().all(|run| run.state == RunState::Failed) {
-        ExitCode::FAILURE
-    } else if failures || runs.iter().any(|run| run.state != RunState::Complete) {
-        ExitCode::from(3)
-    } else {
-        ExitCode::SUCCESS
+        let (projects, (verb, their)) =
+            (counted(*drifted, "project"), if *drifted == 1 { ("matches", "its") } else { ("match", "their") });
+        output.line(format!("{projects} no longer {verb} {their} repository: harness mapping list --state drifted"));
     }
 }
 
@@ -216,10 +201,13 @@ impl Shown {
             let mut sums = sums.lock().unwrap_or_else(PoisonError::into_inner);
             let line = match event {
                 SyncEvent::Resumed { run } => Some(format!("resumes run {run}, which was interrupted")),
-                SyncEvent::Projects(count) => Some(format!("{count} projects")),
+                SyncEvent::Projects { listed, chosen } if listed == chosen => Some(counted(listed as u64, "project")),
+                SyncEvent::Projects { listed, chosen } => {
+                    Some(format!("{chosen} of {}", counted(listed as u64, "project")))
+                }
                 SyncEvent::Planned(count) => {
                     sums.reads = count;
-                    Some(format!("{count} reads to make"))
+                    Some(format!("{} to make", counted(count as u64, "fetch")))
                 }
                 SyncEvent::Page { records, written, .. } => {
                     sums.records += records;
@@ -235,8 +223,11 @@ impl Shown {
             match (&bar, line) {
                 (Some(bar), Some(line)) => bar.set_message(text::line(&line).into_owned()),
                 (Some(bar), None) => bar.set_message(format!(
-                    "{} of {} reads, {} records, {} written",
-                    sums.ended, sums.reads, sums.records, sums.written
+                    "{} of {}, {}, {} written",
+                    sums.ended,
+                    counted(sums.reads as u64, "fetch"),
+                    counted(sums.records, "record"),
+                    sums.written
                 )),
                 (None, Some(line)) if !quiet => remark(format!("{instance_path}: {line}")),
                 (None, _) => {}

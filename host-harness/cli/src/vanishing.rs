@@ -1,6 +1,6 @@
 //! Findings that a run did not mark as vanished.
 
-use host_harness::{Run, Tenant, VanishingRow};
+use host_harness::{Run, Tenant, VanishingRow, counted};
 use serde::Serialize;
 
 use super::{
@@ -46,6 +46,6 @@ pub fn show(output: Output, vanishing: &Vanishing) {
     output.print(&table);
     let rest = vanishing.total.saturating_sub(vanishing.findings.len() as u64);
     if rest > 0 {
-        output.line(format!("and {rest} others (harness runs {} --limit N shows more)", vanishing.run));
+        output.line(format!("and {} (harness runs {} --limit N shows more)", counted(rest, "other"), vanishing.run));
     }
 }

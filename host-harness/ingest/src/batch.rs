@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use appsec_model::{Diagnostic, DiagnosticLevel, Kind, NextPage, Normalized, RawInput, RawRecord, Timestamp};
 use appsec_sandbox::{CallFailure, Connector};
 use appsec_store::{
-    Classified, Contents, FetchStats, HashedRecord, OnAbsence, PageCommit, PageCounts, ProjectIndex, Seen, IngestHandle,
+    Classified, Contents, FetchStats, HashedRecord, PageCommit, PageCounts, ProjectIndex, Refs, Seen, IngestHandle,
     StoredRecord,
 };
 
@@ -85,11 +85,12 @@ pub(crate) struct Place {
 pub(crate) struct Absence {
     /// Whether it says anything.
     pub full: bool,
-    pub on_absence: OnAbsence,
     /// Whether they can be asked for once more.
     pub ask_again: bool,
     /// The projects that were looked at; none for all.
     pub scope: Option<Vec<String>>,
+    /// The refs that were looked at.
+    pub refs: Refs,
 }
 
 impl Batch {
@@ -153,9 +154,9 @@ impl Prepared {
             normalized: self.normalized,
             contents: self.contents,
             full: absence.full,
-            on_absence: absence.on_absence,
             ask_again: absence.ask_again,
             scope: absence.scope,
+            refs: absence.refs,
             usage: self.usage,
             now: (pipeline.clock)(),
         };

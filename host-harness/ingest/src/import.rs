@@ -23,7 +23,10 @@ use self::{
     source::{MAX_STREAM_BYTES, Pieces, Source, file_name},
     take::Taking,
 };
-use crate::error::{Error, ImportError};
+use crate::{
+    error::{Error, ImportError},
+    vanishing::Vanishing,
+};
 use appsec_grant::Code;
 use appsec_sandbox::{Connector, FileReading};
 use appsec_store::{Cause, FetchState, FetchStats, ImportSource, IngestHandle, Instance, Run, RunState};
@@ -41,6 +44,8 @@ pub struct ImportOptions {
     pub kinds: Vec<Kind>,
     /// What is not in the file is no longer there.
     pub complete: bool,
+    /// What to do with it; of a complete file only.
+    pub vanishing: Vanishing,
     /// The folder of the project on the machine of the scan, for reports with
     /// absolute paths; only reports of other scanners need it.
     pub root: Option<String>,
@@ -170,9 +175,12 @@ impl Import {
         }
         let end = match &taken {
             Err(error) => (RunState::Failed, Some(error.cause())),
-            Ok(_) => match broken_scan(&summary) {
-                Some(why) => (RunState::Partial, Some(Cause::new(Code::ScanFailed, why))),
-                None => (RunState::Complete, None),
+            Ok(_) => match broken_scan(&summary).map(|why| Cause::new(Code::ScanFailed, why)) {
+                Some(why) => (RunState::Partial, Some(why)),
+                None => match self.settle(run_id).await? {
+                    Some(why) => (RunState::Partial, Some(why)),
+                    None => (RunState::Complete, None),
+                },
             },
         };
         let run = self.end(run_id, end).await?;
@@ -185,6 +193,16 @@ impl Import {
             summary,
             run,
         })
+    }
+
+    /// Decides on what a complete file does not hold; tells why nothing of it is
+    /// marked as vanished.
+    async fn settle(&self, run_id: i64) -> Result<Option<Cause>, Error> {
+        if !self.options.complete {
+            return Ok(None);
+        }
+        let (on_absence, now) = (self.options.vanishing.on_absence(self.instance.max_removal), (self.clock)());
+        Ok(self.store.run(move |store| store.settle_absences(run_id, on_absence, false, now)).await?)
     }
 
     fn head(&self, file: &str) -> DocumentHead {

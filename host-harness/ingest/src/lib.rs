@@ -12,6 +12,7 @@ mod import;
 mod renormalize;
 mod sync;
 mod task;
+mod vanishing;
 
 pub use self::{
     error::{Error, ImportError, SelectionError},
@@ -19,6 +20,7 @@ pub use self::{
     renormalize::{Change, ChangedFinding, Renormalize, RenormalizeOptions, RenormalizeProgress, RenormalizeReport},
     sync::{
         AccountThrottle, Caller, Decision, InstanceSync, Progress, RetryPolicy, Selection, Sleep, SyncEvent,
-        SyncOptions, SystemSleep, Throttles, Vanishing, chance, health,
+        SyncOptions, SystemSleep, Throttles, chance, health,
     },
+    vanishing::Vanishing,
 };

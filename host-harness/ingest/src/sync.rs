@@ -31,11 +31,12 @@ pub use self::{
 use crate::{
     batch::{API, Pipeline, Reader},
     error::Error,
+    vanishing::Vanishing,
 };
 use appsec_grant::Code;
 use appsec_sandbox::{CallFailure, Connector, Grant};
 use appsec_store::{
-    Cause, Fetch, FetchState, IngestHandle, Instance, InstanceStatus, OnAbsence, Percent, Run, RunMode, RunState,
+    Cause, Fetch, FetchState, IngestHandle, Instance, InstanceStatus, OnAbsence, Run, RunMode, RunState,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -74,20 +75,6 @@ pub struct SyncOptions {
     pub stop: CancellationToken,
 }
 
-/// What a full sync does with findings that are no longer there.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Vanishing {
-    /// Marks them, unless they are a larger share than is set for the instance.
-    #[default]
-    AsSet,
-    /// Marks them, unless they are a larger share.
-    UpTo(Percent),
-    /// Marks them, however many they are.
-    Allow,
-    /// Marks none, and keeps a list of them.
-    Show,
-}
-
 /// What happens during a sync, for whoever shows it.
 #[derive(Clone, Debug)]
 pub enum SyncEvent {
@@ -96,8 +83,13 @@ pub enum SyncEvent {
         /// Its run.
         run: i64,
     },
-    /// The vendor lists that many projects.
-    Projects(usize),
+    /// The vendor lists that many projects, and so many of them are read.
+    Projects {
+        /// Those of the list.
+        listed: usize,
+        /// Those that are read.
+        chosen: usize,
+    },
     /// That many reads are to be made.
     Planned(usize),
     /// A page was taken in.
@@ -197,9 +189,8 @@ impl InstanceSync {
     /// that are mapped, and writes all of it down.
     async fn begin(&self, caller: &Caller, mode: RunMode, selection: &Selection) -> Result<i64, Error> {
         let (connection, projects) = self.projects(caller).await?;
-        (self.progress)(SyncEvent::Projects(projects.len()));
         let (instance_id, now) = (self.instance.id, (self.clock)());
-        let (listed, projects) = (projects.len() as u64, Arc::new(projects));
+        let projects = Arc::new(projects);
         let known = projects.clone();
         let mapped = self
             .store
@@ -215,6 +206,8 @@ impl InstanceSync {
             },
             _ => plan::plan(&connection, &projects, &mapped, selection)?,
         };
+        let chosen = plan::projects_of(&reads, &projects, &mapped);
+        (self.progress)(SyncEvent::Projects { listed: projects.len(), chosen });
         let whole = mode != RunMode::Event && selection.kinds.is_empty() && selection.projects.is_empty();
         self.store
             .run(move |store| {
@@ -229,7 +222,7 @@ impl InstanceSync {
                     }
                     _ => RunMode::Full,
                 };
-                store.start_run(instance_id, mode, whole, listed, &reads, now)
+                store.start_run(instance_id, mode, whole, chosen as u64, &reads, now)
             })
             .await
             .map_err(Error::from)
@@ -395,7 +388,7 @@ impl InstanceSync {
         let now = (self.clock)();
         let cause = fatal.as_ref().map(Error::cause);
         let denied = self.instance.connection.as_ref().and_then(denied).map(|why| Cause::new(Code::Forbidden, why));
-        let on_absence = self.on_absence;
+        let (on_absence, ended_early) = (self.on_absence, fatal.is_some());
         let run = self
             .store
             .run(move |store| {
@@ -404,14 +397,17 @@ impl InstanceSync {
                     let why = cause.clone().unwrap_or_else(|| Cause::new(Code::Stopped, "not made"));
                     store.give_up_fetch(read.id, FetchState::Failed, &why)?;
                 }
-                let ended = |state| run.fetches.iter().filter(|read| read.state == state).count();
-                let (complete, refused) = (ended(FetchState::Complete), ended(FetchState::Refused));
+                let complete = run.fetches.iter().filter(|read| read.state == FetchState::Complete).count();
+                let whole = complete == run.fetches.len();
+                // What another token or vendor would show is not known: it may have
+                // ended for the same reason that something is missing.
+                let refused = match ended_early || run.mode != RunMode::Full {
+                    true => None,
+                    false => store.settle_absences(run_id, on_absence, whole && denied.is_none(), now)?,
+                };
                 let first = run.fetches.iter().find_map(Fetch::cause);
-                let mut cause = cause.or(first).or(denied);
-                if complete == run.fetches.len() && cause.is_none() && run.mode == RunMode::Full {
-                    cause = store.vanish_projects(run_id, on_absence, now)?;
-                }
-                let state = match (complete == run.fetches.len(), complete + refused, &cause) {
+                let cause = cause.or(first).or(refused).or(denied);
+                let state = match (whole, complete, &cause) {
                     (true, _, None) => RunState::Complete,
                     (false, 0, _) if run.counts.records == 0 => RunState::Failed,
                     _ => RunState::Partial,
@@ -420,6 +416,11 @@ impl InstanceSync {
                 store.run(run_id)
             })
             .await?;
+        if let Some(cause) =
+            run.as_ref().and_then(|run| run.fetches.iter().find(|it| it.state == FetchState::Refused)?.cause())
+        {
+            tracing::warn!(instance_path = self.grant.instance_path, why = cause.message);
+        }
         match (run, fatal) {
             (_, Some(error)) => Err(error),
             (Some(run), None) => Ok(run),

@@ -5,6 +5,8 @@ use std::{fmt, sync::Arc};
 use appsec_model::Timestamp;
 use serde::Serialize;
 
+use appsec_store::counted;
+
 use crate::webhook::EventSync;
 
 /// What happens in a daemon.
@@ -55,6 +57,8 @@ pub enum DaemonEvent {
         changed: u64,
         /// Findings that are no longer there.
         vanished: u64,
+        /// Records that could not be used.
+        rejected: u64,
         /// Why it is not complete.
         why: Option<String>,
         /// When the next one is due.
@@ -102,6 +106,8 @@ pub enum DaemonEvent {
         new: u64,
         /// Records that are not what they were.
         changed: u64,
+        /// Records that could not be used.
+        rejected: u64,
         /// Why it is not complete.
         why: Option<String>,
     },
@@ -119,7 +125,7 @@ pub enum DaemonEvent {
     },
     /// It ends.
     Ended {
-        /// Syncs that came to their end.
+        /// Syncs that came to their end, those of events included.
         synced: u64,
         /// Syncs that failed.
         failed: u64,
@@ -140,6 +146,7 @@ impl DaemonEvent {
                 state: run.state.as_str().to_owned(),
                 new: run.counts.new,
                 changed: run.counts.changed,
+                rejected: run.counts.unusable,
                 why: run.message.clone(),
             }),
             Err(error) => Some(Self::EventsFailed { instance_path, why: error.to_string() }),
@@ -154,18 +161,23 @@ impl fmt::Display for DaemonEvent {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
         match self {
-            Self::Started { pid, parallel } => write!(out, "started: process {pid}, {parallel} syncs at one time"),
+            Self::Started { pid, parallel } => {
+                write!(out, "started: process {pid}, {} at one time", counted(*parallel as u64, "sync"))
+            }
             Self::Tenant { tenant } => write!(out, "{tenant}: has schedules"),
             Self::Broken { tenant, why } => write!(out, "{tenant}: cannot be looked at: {}", line(why)),
             Self::SyncStarted { instance_path, full, due_at } => {
                 let what = if *full { "everything" } else { "what is new" };
                 write!(out, "{instance_path}: sync of {what} begins, due at {due_at}")
             }
-            Self::SyncEnded { instance_path, run, mode, state, new, changed, vanished, why, next_at } => {
+            Self::SyncEnded { instance_path, run, mode, state, new, changed, vanished, rejected, why, next_at } => {
                 write!(
                     out,
                     "{instance_path}: {mode} run {run} is {state}: {new} new, {changed} changed, {vanished} vanished"
                 )?;
+                if *rejected > 0 {
+                    write!(out, ", {rejected} rejected")?;
+                }
                 if let Some(why) = why {
                     write!(out, "; {}", line(why))?;
                 }
@@ -186,18 +198,23 @@ impl fmt::Display for DaemonEvent {
             Self::Listening { address } => {
                 write!(out, "listens for events at http://{address}/webhooks/TENANT/INSTANCE")
             }
-            Self::EventsSynced { instance_path, run, state, new, changed, why } => {
+            Self::EventsSynced { instance_path, run, state, new, changed, rejected, why } => {
                 write!(
                     out,
                     "{instance_path}: run {run} of what events named is {state}: {new} new, {changed} changed"
                 )?;
+                if *rejected > 0 {
+                    write!(out, ", {rejected} rejected")?;
+                }
                 why.iter().try_for_each(|why| write!(out, "; {}", line(why)))
             }
             Self::EventsFailed { instance_path, why } => {
                 write!(out, "{instance_path}: events were not synced: {}", line(why))
             }
-            Self::Stopping { running } => write!(out, "stopping: {running} syncs come to the end of their pages"),
-            Self::Ended { synced, failed } => write!(out, "ended: {synced} syncs, {failed} failed"),
+            Self::Stopping { running } => {
+                write!(out, "stopping: {} under way, until the end of their pages", counted(*running as u64, "sync"))
+            }
+            Self::Ended { synced, failed } => write!(out, "ended: {}, {failed} failed", counted(*synced, "sync")),
         }
     }
 }

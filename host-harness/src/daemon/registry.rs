@@ -1,7 +1,7 @@
 //! The tenants of a data folder and their schedules, as they were last looked
 //! at.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use appsec_model::Timestamp;
 
@@ -16,11 +16,15 @@ pub(super) struct Registry {
     harness: Harness,
     progress: DaemonProgress,
     tenants: BTreeMap<TenantId, (Tenant, Vec<ScheduleRow>)>,
+    /// Those that could not be looked at when they were last.
+    broken: BTreeSet<TenantId>,
+    /// Whether the tenants could be listed when they were last.
+    is_listed: bool,
 }
 
 impl Registry {
     pub fn new(harness: Harness, progress: DaemonProgress) -> Self {
-        Self { harness, progress, tenants: BTreeMap::new() }
+        Self { harness, progress, tenants: BTreeMap::new(), broken: BTreeSet::new(), is_listed: true }
     }
 
     /// Looks at all tenants.
@@ -30,10 +34,13 @@ impl Registry {
             // Those that are known stay.
             Err(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "the tenants cannot be listed");
+                self.is_listed = false;
                 return;
             }
         };
+        self.is_listed = true;
         self.tenants.retain(|id, _| there.contains(id));
+        self.broken.retain(|id| there.contains(id));
         for id in there {
             self.look_at(&id).await;
         }
@@ -42,7 +49,9 @@ impl Registry {
     /// Looks at one. A tenant that cannot be looked at keeps no other from its
     /// syncs.
     pub async fn look_at(&mut self, id: &TenantId) {
-        match self.schedules(id).await {
+        let schedules = self.schedules(id).await;
+        self.broken.remove(id);
+        match schedules {
             Ok((_, rows)) if rows.is_empty() => _ = self.tenants.remove(id),
             Ok(found) => {
                 if self.tenants.insert(id.clone(), found).is_none() {
@@ -51,6 +60,7 @@ impl Registry {
             }
             Err(error) => {
                 self.tenants.remove(id);
+                self.broken.insert(id.clone());
                 (self.progress)(DaemonEvent::Broken { tenant: id.to_string(), why: error.to_string() });
             }
         }
@@ -69,6 +79,11 @@ impl Registry {
             }
         }
         Ok((tenant, rows))
+    }
+
+    /// How many tenants cannot be looked at, the list of them included.
+    pub fn broken(&self) -> u64 {
+        self.broken.len() as u64 + u64::from(!self.is_listed)
     }
 
     /// Instances that have a next time.

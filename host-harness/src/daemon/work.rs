@@ -27,8 +27,8 @@ pub(super) struct Work {
 /// How it ended.
 pub(super) struct Ended {
     pub tenant: TenantId,
-    /// Whether its run is complete; none where there is no run to tell of.
-    pub complete: Option<bool>,
+    /// Whether its run lacks nothing; none where there is no run to tell of.
+    pub whole: Option<bool>,
     pub failed: bool,
     /// Whether the schedule knows of it.
     pub noted: bool,
@@ -47,7 +47,7 @@ impl Work {
     }
 
     fn ended(&self) -> Ended {
-        Ended { tenant: self.tenant.id().clone(), complete: None, failed: false, noted: true }
+        Ended { tenant: self.tenant.id().clone(), whole: None, failed: false, noted: true }
     }
 
     async fn run(&self) -> Ended {
@@ -66,7 +66,7 @@ impl Work {
         let outcome = self.tenant.sync(&self.row.instance, None, options, Arc::new(|_| ())).await;
         let noted = match outcome {
             Ok(run) if run.state != RunState::Failed => {
-                ended.complete = Some(run.state == RunState::Complete);
+                ended.whole = Some(run.is_whole());
                 self.done(run).await
             }
             Ok(run) => {
@@ -111,6 +111,7 @@ impl Work {
             new: run.counts.new,
             changed: run.counts.changed,
             vanished: run.counts.vanished,
+            rejected: run.counts.unusable,
             why: run.message,
             next_at,
         });

@@ -11,9 +11,9 @@ use crate::{
     host::{Channel, Loaded, Secrets, VendorAccess},
 };
 use appsec_grant::{BucketStore, InstanceName, Secret, SecretSource};
-use appsec_ingest::{Caller, InstanceSync, Progress, SyncOptions, Vanishing};
+use appsec_ingest::{Caller, InstanceSync, Progress, SyncOptions};
 use appsec_sandbox::Grant;
-use appsec_store::{ConnectorSource, Instance, InstanceBucket, InstanceStatus, NewInstance, OnAbsence};
+use appsec_store::{ConnectorSource, Instance, InstanceBucket, InstanceStatus, NewInstance};
 
 impl Tenant {
     /// The connector of an instance, which must still be the one that it was
@@ -58,12 +58,7 @@ impl Tenant {
         require_accepted(&instance)?;
         let Channel { throttle, grant } = self.host.channel(&self.id, &instance, access, bucket)?;
         let options = self.host.options();
-        let on_absence = match asked.vanishing {
-            Vanishing::AsSet => OnAbsence::Guard(instance.max_removal),
-            Vanishing::UpTo(limit) => OnAbsence::Guard(limit),
-            Vanishing::Allow => OnAbsence::Mark,
-            Vanishing::Show => OnAbsence::Show,
-        };
+        let on_absence = asked.vanishing.on_absence(instance.max_removal);
         Ok(InstanceSync {
             store: self.store.ingest(),
             connector: loaded.connector.clone(),

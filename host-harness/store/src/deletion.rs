@@ -67,6 +67,11 @@ const BY_SUBJECT: Holds = Holds::Derived {
                ELSE subject_id NOT IN (SELECT id FROM issues) END",
 };
 
+const BY_FETCH: Holds = Holds::Rows {
+    owned: "fetch_id IN (SELECT fetches.id FROM fetches JOIN runs ON runs.id = run_id WHERE instance_id = ?1)",
+    orphaned: "fetch_id NOT IN (SELECT id FROM fetches)",
+};
+
 /// Every table of the store, in the order in which rows go: those that others
 /// are found by come last. A test holds the list against the schema.
 const TABLES: &[(&str, Holds)] = &[
@@ -85,13 +90,8 @@ const TABLES: &[(&str, Holds)] = &[
     ("packages", BY_INSTANCE),
     ("dictionaries", BY_INSTANCE),
     ("scans", BY_INSTANCE),
-    (
-        "read_pages",
-        Holds::Rows {
-            owned: "fetch_id IN (SELECT fetches.id FROM fetches JOIN runs ON runs.id = run_id WHERE instance_id = ?1)",
-            orphaned: "fetch_id NOT IN (SELECT id FROM fetches)",
-        },
-    ),
+    ("fetch_pages", BY_FETCH),
+    ("absences", BY_FETCH),
     ("deliveries", BY_INSTANCE),
     ("webhooks", BY_INSTANCE),
     ("events", BY_INSTANCE),

@@ -299,9 +299,9 @@ impl FindingStore {
 
     /// Remarks of a run.
     pub(crate) fn diagnostics(&self, run_id: i64, limit: u32) -> Result<Vec<Diagnostic>> {
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT document FROM diagnostics WHERE run_id = ?1 ORDER BY id LIMIT ?2")?;
+        let mut statement = self.connection.prepare_cached(
+            "SELECT document FROM diagnostics WHERE run_id = ?1 OR last_run_id = ?1 ORDER BY id LIMIT ?2",
+        )?;
         let mut rows = statement.query(params![run_id, limit])?;
         let mut diagnostics = Vec::new();
         while let Some(row) = rows.next()? {

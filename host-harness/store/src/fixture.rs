@@ -4,11 +4,12 @@ use std::rc::Rc;
 
 use crate::{
     database::{FindingStore, SharedStore},
+    error::{Cause, StoreError},
     filter::Filter,
     findings::FindingDetail,
     instances::{ConnectorSource, NewInstance},
-    pages::{HashedRecord, OnAbsence, PageCommit},
-    runs::{FetchStats, FetchTask, RunMode},
+    pages::{HashedRecord, OnAbsence, PageCommit, Refs},
+    runs::{Fetch, FetchStats, FetchTask, RunMode},
     seen::Seen,
 };
 use appsec_model::{Kind, NextPage, Normalized, Project, ProjectRef, RawRecord, Scope, Timestamp};
@@ -84,10 +85,51 @@ impl Desk {
         normalize: impl Fn(&RawRecord) -> Value,
         now: i64,
     ) -> FetchStats {
-        let (id, store) = (self.instance_id, &self.store);
-        let planned = FetchTask { kind: kind.clone(), scope: Scope::Deployment };
-        let run_id = store.with(|store| store.start_run(id, RunMode::Full, true, 0, &[planned], at(now))).unwrap();
-        let fetch_id = store.with(|store| store.run(run_id)).unwrap().unwrap().fetches[0].id;
+        let planned = FetchTask { kind, scope: Scope::Deployment };
+        let (run_id, mut reads) = self.start(std::slice::from_ref(&planned), now);
+        let read = reads.remove(0);
+        let counts = self.page(run_id, &read, None, records, normalize, now);
+        self.store.with(|store| store.settle_absences(run_id, self.on_absence, false, at(now))).unwrap();
+        let vanished = self.store.with(|store| store.run(run_id)).unwrap().unwrap().counts.vanished;
+        FetchStats { vanished, ..counts }
+    }
+
+    /// A run with a read of findings per project, one after the other; tells why
+    /// nothing of what they did not bring was marked.
+    pub fn run(&self, projects: &[(&str, &[Value])], on_absence: OnAbsence, now: i64) -> Option<Cause> {
+        let planned = FetchTask { kind: Kind::Sast, scope: Scope::Deployment };
+        let (run_id, reads) = self.start(&vec![planned; projects.len()], now);
+        let index = self.store.with(|store| store.project_index(self.instance_id)).unwrap();
+        for (read, (name, bodies)) in reads.iter().zip(projects) {
+            let records = bodies.iter().map(|body| record(Kind::Sast, body)).collect();
+            let named = ProjectRef { id: None, name: Some((*name).to_owned()) };
+            let scope = index.vendor_id(&named).into_iter().collect();
+            let normalize = |record: &RawRecord| finding(&serde_json::from_str(&record.body).unwrap());
+            self.page(run_id, read, Some(scope), records, normalize, now);
+        }
+        self.store.with(|store| store.settle_absences(run_id, on_absence, true, at(now))).unwrap()
+    }
+
+    fn start(&self, planned: &[FetchTask], now: i64) -> (i64, Vec<Fetch>) {
+        self.store
+            .with(|store| {
+                let run_id = store.start_run(self.instance_id, RunMode::Full, true, 0, planned, at(now))?;
+                Ok::<_, StoreError>((run_id, store.run(run_id)?.unwrap().fetches))
+            })
+            .unwrap()
+    }
+
+    /// The only page of a read.
+    fn page(
+        &self,
+        run_id: i64,
+        read: &Fetch,
+        scope: Option<Vec<String>>,
+        records: Vec<RawRecord>,
+        normalize: impl Fn(&RawRecord) -> Value,
+        now: i64,
+    ) -> FetchStats {
+        let (id, store, kind) = (self.instance_id, &self.store, read.kind.clone());
         let projects = store.with(|store| store.project_index(id)).unwrap();
         let records: Vec<HashedRecord> = records.into_iter().map(HashedRecord::from).collect();
         let records =
@@ -108,7 +150,7 @@ impl Desk {
             instance: self.instance.clone(),
             origin: self.origin.clone(),
             run_id,
-            fetch_id,
+            fetch_id: read.id,
             kind,
             page: 0,
             next: NextPage::Complete,
@@ -116,9 +158,9 @@ impl Desk {
             normalized,
             contents,
             full: true,
-            on_absence: self.on_absence,
             ask_again: false,
-            scope: None,
+            scope,
+            refs: Refs::All,
             usage: FetchStats::default(),
             now: at(now),
         };

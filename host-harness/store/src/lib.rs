@@ -57,6 +57,7 @@ mod vanishing;
 mod view;
 mod wanted;
 mod webhooks;
+mod words;
 
 pub use self::{
     bucket::InstanceBucket,
@@ -93,7 +94,7 @@ pub use self::{
     packages::{PackageFilter, PackageRow, PackageSort},
     pages::{
         Classified, Contents, HashedRecord, OnAbsence, PageCommit, PageCounts, Percent, PercentError, ProjectIndex,
-        RecordState,
+        RecordState, Refs,
     },
     policies::{PolicyFilter, PolicyImport, PolicyResult, PolicyResultWord, PolicySet, PolicyViolations},
     projects::ProjectRow,
@@ -110,5 +111,6 @@ pub use self::{
     view::{FindingPage, Total, TotalIs},
     wanted::{ProjectChoice, matches},
     webhooks::{ClaimedDelivery, Delivery, DeliveryState, DueDelivery, Tried, Webhook},
+    words::counted,
 };
 pub use appsec_analysis::status::ACTIVE;

@@ -29,7 +29,7 @@ pub use self::{
 };
 use crate::{
     database::FindingStore,
-    error::{Cause, Result},
+    error::Result,
     ids::key_hash,
     runs::FetchStats,
     seen::Seen,
@@ -149,17 +149,29 @@ pub struct PageCommit {
     /// Whether records that a complete read has not brought have vanished: only
     /// a read of everything in its scope can tell.
     pub full: bool,
-    /// What to do with them.
-    pub on_absence: OnAbsence,
     /// Whether what the read has not brought can be asked for once more, before
     /// it is taken for gone.
     pub ask_again: bool,
     /// The projects of the read's scope; none for all of the instance.
     pub scope: Option<Vec<String>>,
+    /// The refs of the read's scope.
+    pub refs: Refs,
     /// What the page took.
     pub usage: FetchStats,
     /// The time.
     pub now: Timestamp,
+}
+
+/// Refs that a complete read has looked at.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub enum Refs {
+    /// All that there are.
+    #[default]
+    All,
+    /// This one.
+    One(String),
+    /// Those that its findings name; where there are none, only what is on no ref.
+    Named,
 }
 
 /// What a page brought.
@@ -169,8 +181,6 @@ pub struct PageCounts {
     pub counts: FetchStats,
     /// Row ids of the page's records, in no order.
     pub ids: Vec<i64>,
-    /// Why what a complete read has not brought was not marked as vanished.
-    pub refused: Option<Cause>,
     /// The projects of which it has not brought everything, and which are to be
     /// read once more before it is complete.
     pub missed: Vec<ProjectScope>,

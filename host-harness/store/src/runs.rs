@@ -6,7 +6,7 @@ use crate::{
     columns::{document, json},
     database::FindingStore,
     error::{Cause, Result, StoreError},
-    seen::{Seen, read_seen},
+    seen::{Seen, forget_absences, read_seen},
 };
 use appsec_analysis::status::VANISHED;
 use appsec_grant::Code;
@@ -74,8 +74,8 @@ words! {
         Pending = "pending",
         /// At its end: what it has not brought is not there.
         Complete = "complete",
-        /// At its end, and what it has not brought was not marked as vanished: it
-        /// is more than may be, or was only to be shown.
+        /// At its end, and what it has not brought was not marked as vanished: the
+        /// run would mark more than it may, or was only to show it.
         Refused = "refused",
         /// Given up without an end, because pages repeat themselves.
         Incomplete = "incomplete",
@@ -100,7 +100,7 @@ pub struct Run {
     pub code: Option<Code>,
     /// Why it is not complete, for people.
     pub message: Option<String>,
-    /// Projects that the vendor listed.
+    /// Projects that it fetches.
     pub projects: u64,
     /// When it began.
     pub started_at: Timestamp,
@@ -147,6 +147,16 @@ pub struct Fetch {
     pub counts: FetchStats,
 }
 
+impl Run {
+    /// Whether it did all that was asked for: every fetch is at its end, and
+    /// everything that came could be used. Who imports a file asks for all of it,
+    /// who syncs for the projects that are mapped.
+    pub fn is_whole(&self) -> bool {
+        let unmapped = if self.mode == RunMode::Import { self.counts.unmapped } else { 0 };
+        self.state == RunState::Complete && self.counts.unusable + unmapped == 0
+    }
+}
+
 impl Fetch {
     /// Why it is not complete, if it says so.
     pub fn cause(&self) -> Option<Cause> {
@@ -191,11 +201,11 @@ counts! {
     pages,
     /// Records in them.
     records,
-    /// Records that were not known.
+    /// Records that were not known, and can be used.
     new,
-    /// Records that are not what they were.
+    /// Records that are not what they were, and can be used.
     changed,
-    /// Records that are what they were.
+    /// Records that are what they were, and can be used.
     unchanged,
     /// Records that an earlier page held as well.
     repeated,
@@ -205,7 +215,7 @@ counts! {
     vanished,
     /// Remarks on new and changed records.
     warnings,
-    /// New and changed records that could not be used; they are kept raw.
+    /// Records that could not be used, new or known; they are kept raw.
     unusable,
     /// New and changed records that hold nothing for the model; they are kept raw.
     skipped,
@@ -336,7 +346,7 @@ impl FindingStore {
     pub(crate) fn restart_read(&mut self, fetch_id: i64) -> Result<()> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute("UPDATE fetches SET cursor = NULL, again = NULL WHERE id = ?1", [fetch_id])?;
-        transaction.execute("DELETE FROM read_pages WHERE fetch_id = ?1", [fetch_id])?;
+        transaction.execute("DELETE FROM fetch_pages WHERE fetch_id = ?1", [fetch_id])?;
         Ok(transaction.commit()?)
     }
 
@@ -347,7 +357,7 @@ impl FindingStore {
             "UPDATE fetches SET state = ?2, code = ?3, message = ?4 WHERE id = ?1",
             params![fetch_id, state.as_str(), cause.code.as_str(), cause.message],
         )?;
-        transaction.execute("DELETE FROM read_pages WHERE fetch_id = ?1", [fetch_id])?;
+        transaction.execute("DELETE FROM fetch_pages WHERE fetch_id = ?1", [fetch_id])?;
         Ok(transaction.commit()?)
     }
 
@@ -359,7 +369,9 @@ impl FindingStore {
         cause: Option<&Cause>,
         now: Timestamp,
     ) -> Result<()> {
-        self.connection.execute(
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        forget_absences(&transaction, run_id)?;
+        transaction.execute(
             "UPDATE runs SET state = ?2, code = ?3, message = ?4, finished_at = ?5 WHERE id = ?1",
             params![
                 run_id,
@@ -369,7 +381,7 @@ impl FindingStore {
                 now.as_micros()
             ],
         )?;
-        Ok(())
+        Ok(transaction.commit()?)
     }
 
     /// When the last complete run of all projects and kinds, under the settings

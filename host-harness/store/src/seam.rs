@@ -117,7 +117,12 @@ seam! {
             fn commit_pages(
                 pages: &mut dyn Iterator<Item = (PageCommit, Arc<ProjectIndex>)>,
             ) -> Result<Vec<PageCounts>>;
-            fn vanish_projects(run_id: i64, on_absence: OnAbsence, now: Timestamp) -> Result<Option<Cause>>;
+            fn settle_absences(
+                run_id: i64,
+                on_absence: OnAbsence,
+                unlisted: bool,
+                now: Timestamp,
+            ) -> Result<Option<Cause>>;
             fn replace_projects(instance_id: i64, projects: &[Project], now: Timestamp) -> Result<()>;
             fn ensure_projects(instance_id: i64, projects: &[ProjectRef], now: Timestamp) -> Result<()>;
             fn start_renormalize(instance_id: i64, now: Timestamp) -> Result<i64>;

@@ -75,7 +75,7 @@ pub(super) fn decode(bytes: &[u8]) -> Vec<i64> {
 
 /// What the pages of a read brought so far.
 pub(crate) fn read_seen(connection: &Connection, fetch_id: i64) -> Result<Seen> {
-    let mut statement = connection.prepare_cached("SELECT seen FROM read_pages WHERE fetch_id = ?1")?;
+    let mut statement = connection.prepare_cached("SELECT seen FROM fetch_pages WHERE fetch_id = ?1")?;
     let mut rows = statement.query([fetch_id])?;
     let mut seen = Seen::default();
     while let Some(row) = rows.next()? {
@@ -85,6 +85,28 @@ pub(crate) fn read_seen(connection: &Connection, fetch_id: i64) -> Result<Seen> 
     }
     Ok(seen)
 }
+
+/// What the pages of a run held, as far as it is not settled.
+pub(crate) fn seen_in_run(connection: &Connection, run_id: i64) -> Result<Vec<i64>> {
+    let mut statement = connection
+        .prepare_cached("SELECT seen FROM fetch_pages JOIN fetches ON fetches.id = fetch_id WHERE run_id = ?1")?;
+    let mut rows = statement.query([run_id])?;
+    let mut seen = Vec::new();
+    while let Some(row) = rows.next()? {
+        seen.extend(decode(row.get_ref(0)?.as_blob().unwrap_or_default()));
+    }
+    Ok(seen)
+}
+
+/// Lets go of what was kept until the end of a run.
+pub(crate) fn forget_absences(connection: &Connection, run_id: i64) -> Result<()> {
+    for table in ["absences", "fetch_pages"] {
+        let sql = format!("DELETE FROM {table} WHERE fetch_id IN (SELECT id FROM fetches WHERE run_id = ?1)");
+        connection.prepare_cached(&sql)?.execute([run_id])?;
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Seen, decode, encode};

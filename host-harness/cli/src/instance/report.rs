@@ -233,7 +233,9 @@ pub fn show_accepted(output: Output, accepted: &AcceptedConnector) {
 
 /// The status, and why.
 fn status(report: &InstanceReport, signs: usize) -> String {
-    let detail = report.status_detail.as_ref().map(|detail| format!(": {}", short(detail, signs)));
+    // The vendor's word may be the status itself.
+    let without = |detail: &'_ str| detail.strip_prefix(&format!("{}: ", report.status)).unwrap_or(detail).to_owned();
+    let detail = report.status_detail.as_deref().map(without).map(|detail| format!(": {}", short(&detail, signs)));
     format!("{}{}", report.status, detail.unwrap_or_default())
 }
 

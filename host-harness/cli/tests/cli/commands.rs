@@ -2,18 +2,18 @@
 
 use vendor_sim::{Expectation, Kind, Refs};
 
-use crate::support::{Desk, TOKEN, shape};
+use crate::support::{Desk, TOKEN, damaged, shape};
 
 #[test]
 fn from_nothing_to_findings_that_are_those_of_the_vendor() {
-    let desk = Desk::new(shape(), vec![]);
+    let desk = Desk::new(damaged(), vec![]);
     insta::assert_snapshot!(desk.ok(&["instance", "list"]), @"No instances yet. Set one up with: harness instance add NAME");
     desk.added();
     let list = desk.json(&["instance", "list"]);
     assert_eq!(list["instances"][0]["status"], "connected");
     assert_eq!(list["instances"][0]["connection"]["deployment"]["slug"], "demo-corp");
 
-    let run = desk.json(&["sync"])["runs"][0].clone();
+    let run = desk.json_in_part(&["sync"])["runs"][0].clone();
     assert_eq!(run["state"], "complete", "{run:#}");
     let expected = desk.simulator.world().expected(Expectation { refs: Refs::Primary, dedup: false });
     let total = |arguments: &[&str]| desk.json(arguments)["total"].as_u64().unwrap() as usize;
@@ -30,9 +30,10 @@ fn from_nothing_to_findings_that_are_those_of_the_vendor() {
     assert_eq!(run["unusable"].as_u64().unwrap() as usize, expected.damaged());
     assert_eq!(run["records"].as_u64().unwrap() as usize, expected.of(Kind::Sast).rows + expected.of(Kind::Sca).rows);
 
-    let again = desk.json(&["sync", "code"])["runs"][0].clone();
+    // What cannot be used is told each time.
+    let again = desk.json_in_part(&["sync", "code"])["runs"][0].clone();
     assert_eq!((&again["new"], &again["changed"], &again["vanished"]), (&0.into(), &0.into(), &0.into()), "{again:#}");
-    assert_eq!(again["unchanged"], run["new"]);
+    assert_eq!((&again["unchanged"], &again["unusable"]), (&run["new"], &run["unusable"]));
 }
 
 #[test]

@@ -20,18 +20,15 @@ pub const TOKEN: &str = "tok3n-that-nobody-may-see";
 /// The token of whoever gets another one. It is as secret.
 pub const SECOND_TOKEN: &str = "s3cond-token-that-nobody-may-see";
 
-/// A world that is small, but has several pages, projects that were never
-/// scanned, and records that cannot be read.
+/// A world that is small, but has several pages and projects that were never
+/// scanned.
 pub fn shape() -> WorldShape {
-    WorldShape {
-        projects: 14,
-        sast: 700,
-        sca: 300,
-        ai_sast: 0,
-        secrets: 0,
-        damaged_per_10_000: 50,
-        ..WorldShape::default()
-    }
+    WorldShape { projects: 14, sast: 700, sca: 300, ai_sast: 0, secrets: 0, ..WorldShape::default() }
+}
+
+/// The same with records that cannot be read.
+pub fn damaged() -> WorldShape {
+    WorldShape { damaged_per_10_000: 50, ..shape() }
 }
 
 /// A data folder, a token file and a vendor.
@@ -139,6 +136,14 @@ impl Desk {
         let done = self.run(arguments);
         assert_eq!(done.code, 0, "{arguments:?}: {}{}", done.stdout, done.stderr);
         done.stdout
+    }
+
+    /// A command that must succeed in part, and its JSON.
+    pub fn json_in_part(&self, arguments: &[&str]) -> Value {
+        let arguments: Vec<&str> = arguments.iter().copied().chain(["--json"]).collect();
+        let done = self.run(&arguments);
+        assert_eq!(done.code, 3, "{arguments:?}: {}{}", done.stdout, done.stderr);
+        serde_json::from_str(&done.stdout).unwrap()
     }
 
     /// A command that must succeed, and its JSON.

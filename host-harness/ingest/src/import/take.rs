@@ -26,7 +26,7 @@ use crate::{
 };
 use appsec_sandbox::{CallFailure, Connector, FileReading};
 use appsec_store::{
-    Fetch, FetchState, FetchStats, HashedRecord, OnAbsence, PageCommit, ProjectIndex, Run, IngestHandle, StoreError,
+    Fetch, FetchState, FetchStats, HashedRecord, PageCommit, ProjectIndex, Refs, Run, IngestHandle, StoreError,
 };
 
 /// Batches that are normalized at one time, while others are written.
@@ -168,6 +168,16 @@ impl Taking<'_> {
         prepared.commit(pipeline, place).await.map(|_| ())
     }
 
+    /// The refs that the file is about. Those of a report are a part of its origin.
+    fn refs(&self) -> Refs {
+        let branch = self.import.options.r#ref.as_deref();
+        match branch.map(|name| name.strip_prefix("refs/heads/").unwrap_or(name)) {
+            _ if self.import.instance.is_report_source() => Refs::All,
+            Some(name) => Refs::One(name.to_owned()),
+            None => Refs::Named,
+        }
+    }
+
     /// The place of the next batch of a read: the number of records up to its end is
     /// the cursor behind it.
     pub fn place(&self, progress: &mut Progress, prepared: &Prepared, next: NextPage) -> Place {
@@ -177,11 +187,10 @@ impl Taking<'_> {
         progress.pages += 1;
         let absence = Absence {
             full: import.options.complete,
-            // Who says that a file is complete has seen it.
-            on_absence: OnAbsence::Mark,
             ask_again: false,
             // Without a project there is no scope that anything could be gone from.
             scope: Some(scope.unwrap_or_default()),
+            refs: self.refs(),
         };
         Place { run_id: self.run.id, fetch_id: progress.read.id, number, next, absence }
     }

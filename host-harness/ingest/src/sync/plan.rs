@@ -74,6 +74,18 @@ pub fn plan(
     Ok(reads.collect())
 }
 
+/// How many projects some reads are of.
+pub fn projects_of(reads: &[FetchTask], projects: &[Project], mapped: &HashSet<String>) -> usize {
+    if reads.iter().any(|read| matches!(read.scope, Scope::Deployment)) {
+        return projects.iter().filter(|project| mapped.contains(&project.id)).count();
+    }
+    let of = |read: &FetchTask| match &read.scope {
+        Scope::Projects(projects) => projects.iter().map(|project| project.id.clone()).collect::<Vec<_>>(),
+        Scope::Deployment => Vec::new(),
+    };
+    reads.iter().flat_map(of).collect::<HashSet<String>>().len()
+}
+
 /// What there is of a selection; none where there is nothing of it. Events name
 /// projects by the vendor's ids too, and what is gone, not mapped, or cannot be read.
 pub fn at_hand(

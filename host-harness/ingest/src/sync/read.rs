@@ -15,7 +15,7 @@ use super::{
 use crate::{batch::Absence, error::Error, task::AbortOnDrop};
 use appsec_grant::Code;
 use appsec_sandbox::CallFailure;
-use appsec_store::{Cause, Fetch, FetchState, FetchStats, ProjectIndex, Seen, StoreError};
+use appsec_store::{Cause, Fetch, FetchState, FetchStats, ProjectIndex, Refs, Seen, StoreError};
 
 /// Pages in a row that hold records but no new one. Lists come newest first
 /// and shift while they are read, so that one page may repeat the one before;
@@ -41,8 +41,6 @@ pub(super) struct FetchRun {
 /// How the pages of a read ended.
 enum End {
     Complete,
-    /// What is not there any more was not marked.
-    Refused(Cause),
     Stale,
     Empty,
     Long,
@@ -56,10 +54,6 @@ impl FetchRun {
         let stuck = |message: String| Some(Cause::new(Code::PagingStuck, message));
         let (state, cause) = match self.pages().await {
             Ok(End::Complete) => (FetchState::Complete, None),
-            Ok(End::Refused(why)) => {
-                tracing::warn!(instance_path = self.sync.grant.instance_path, %kind, why = why.message);
-                (FetchState::Refused, None)
-            }
             Ok(End::Stale) => {
                 let message = format!("{STALE_PAGES} pages in a row brought nothing new: the vendor pages in circles");
                 (FetchState::Incomplete, stuck(message))
@@ -165,12 +159,7 @@ impl FetchRun {
                 fetch_id,
                 kind: self.read.kind.clone(),
                 number,
-                absence: Absence {
-                    full: self.full,
-                    on_absence: self.sync.on_absence,
-                    ask_again: again.is_none(),
-                    scope,
-                },
+                absence: Absence { full: self.full, ask_again: again.is_none(), scope, refs: Refs::All },
                 usage,
                 raw: page,
             };
@@ -184,7 +173,7 @@ impl FetchRun {
                 NextPage::Complete => {
                     let taken = task.join().await?;
                     if taken.missed.is_empty() {
-                        return Ok(taken.refused.map_or(End::Complete, End::Refused));
+                        return Ok(End::Complete);
                     }
                     let (instance_path, kind, projects) =
                         (&self.sync.grant.instance_path, &self.read.kind, taken.missed.len());

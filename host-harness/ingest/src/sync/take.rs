@@ -14,7 +14,7 @@ use crate::{
     batch::{Absence, Batch, Place},
     error::Error,
 };
-use appsec_store::{Cause, Classified, FetchStats, HashedRecord, ProjectIndex, RecordState, Seen};
+use appsec_store::{Classified, FetchStats, HashedRecord, ProjectIndex, RecordState, Seen};
 
 /// A fetched page and where it belongs.
 pub(super) struct Page {
@@ -35,8 +35,6 @@ pub(super) struct Page {
 pub(super) struct Taken {
     /// It held records, and none of them was new to the read.
     pub stale: bool,
-    /// Why what is not there any more was not marked.
-    pub refused: Option<Cause>,
     /// Projects that are to be read once more.
     pub missed: Vec<ProjectScope>,
 }
@@ -77,7 +75,7 @@ impl Page {
         let counts = outcome.counts;
         let written = counts.new + counts.changed;
         (sync.progress)(SyncEvent::Page { kind: self.kind, records: counts.records, written });
-        Ok(Taken { stale: held && new == 0 && !others, refused: outcome.refused, missed: outcome.missed })
+        Ok(Taken { stale: held && new == 0 && !others, missed: outcome.missed })
     }
 }
 

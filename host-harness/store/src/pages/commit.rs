@@ -6,11 +6,11 @@ use appsec_model::{Diagnostic, DiagnosticLevel, NextPage};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use super::{
-    Classified, PageCommit, PageCounts, ProjectIndex, RecordState,
+    PageCommit, PageCounts, ProjectIndex, RecordState,
     findings::{Batch, RecordWriter, Written},
     packages::{settle_packages, write_packages},
     stats::RunStats,
-    vanish::{Revived, Unseen, revive, vanish_unseen},
+    vanish::{Revived, note_unseen, revive},
 };
 use crate::{
     assess,
@@ -82,14 +82,15 @@ fn take_page(
     // In the order of the normalized ones.
     let taken: Vec<i64> =
         fresh.zip(&page.contents.packed).map(|(it, packed)| writer.write(it, packed)).collect::<Result<_>>()?;
-    for packed in &page.contents.packed {
+    let broken = broken(&page.normalized.diagnostics);
+    for (_, packed) in (0..).zip(&page.contents.packed).filter(|(index, _)| !broken.contains(index)) {
         outcome.counts.findings += u64::from(packed.finding.is_some());
         outcome.counts.packages += u64::from(packed.finding.is_none() && packed.package.is_some());
     }
     let Written { new, left } = writer.finish(&mut stats)?;
     derive_new(connection, decoder, compiled, page.instance_id, new, rules, page.now)?;
     settle_packages(connection, &left, page.now)?;
-    count(connection, decoder, page, &mut outcome, &mut stats)?;
+    count(connection, decoder, page, &broken, &mut outcome, &mut stats)?;
     outcome.ids.extend(&taken);
 
     write_diagnostics(connection, &batch, &taken, &mut outcome.counts)?;
@@ -101,7 +102,7 @@ fn take_page(
             stats.diagnostic(project_id, diagnostic.level);
         }
     }
-    close_page(connection, decoder, page, projects, &mut outcome, &mut stats)?;
+    close_page(connection, page, projects, &mut outcome)?;
     stats.write(connection, page.run_id, page.now)?;
     Ok(outcome)
 }
@@ -130,32 +131,54 @@ impl PageCommit {
     }
 }
 
-/// Counts the records, and brings back those that had vanished.
+/// The records that could not be used, by their `index`.
+fn broken(diagnostics: &[Diagnostic]) -> BTreeSet<u32> {
+    diagnostics.iter().filter(|it| it.level == DiagnosticLevel::Error).filter_map(|it| it.index).collect()
+}
+
+/// Counts the records, each once, and brings back those that had vanished. One that
+/// could not be used is nothing else: neither new nor what it was, this time and
+/// each time that it comes again.
 fn count(
     connection: &Connection,
     decoder: &Decoder,
     page: &PageCommit,
+    broken: &BTreeSet<u32>,
     outcome: &mut PageCounts,
     stats: &mut RunStats,
 ) -> Result<()> {
     let counts = &mut outcome.counts;
+    let mut fresh = 0;
     for it in &page.records {
-        stats.record(it);
-        let Classified { state, .. } = it;
-        match *state {
-            RecordState::New => counts.new += 1,
-            RecordState::Changed { .. } => counts.changed += 1,
+        let unusable = match it.state {
+            RecordState::New | RecordState::Changed { .. } => {
+                fresh += 1;
+                // Counted with the diagnostics that say why.
+                broken.contains(&(fresh - 1))
+            }
+            RecordState::Unchanged { id } | RecordState::Returned { id } => {
+                let met = meet_again(connection, id, page.run_id)?;
+                counts.unusable += u64::from(met);
+                met
+            }
+            RecordState::Repeated | RecordState::Unmapped => false,
+        };
+        stats.record(it, unusable);
+        match it.state {
+            RecordState::New => counts.new += u64::from(!unusable),
+            RecordState::Changed { .. } => counts.changed += u64::from(!unusable),
             RecordState::Unchanged { id } => {
-                counts.unchanged += 1;
+                counts.unchanged += u64::from(!unusable);
                 outcome.ids.push(id);
             }
             RecordState::Returned { id } => {
-                counts.changed += 1;
+                counts.changed += u64::from(!unusable);
                 outcome.ids.push(id);
                 match revive(connection, decoder, id, page.run_id, page.now, stats)? {
+                    _ if unusable => {}
                     Revived::Finding => counts.findings += 1,
                     Revived::Package => counts.packages += 1,
-                    Revived::Neither => counts.unusable += 1,
+                    Revived::Neither => counts.skipped += 1,
                 }
             }
             RecordState::Repeated => counts.repeated += 1,
@@ -163,6 +186,19 @@ fn count(
         }
     }
     Ok(())
+}
+
+/// Whether a record that is what it was could not be used then; what was told of it
+/// is told of this run as well.
+fn meet_again(connection: &Connection, record_id: i64, run_id: i64) -> Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM diagnostics INDEXED BY diagnostics_of_unusable \
+               WHERE record_id = ?1 AND document ->> '$.level' = 'error')";
+    let unusable = connection.prepare_cached(sql)?.query_row([record_id], |row| row.get(0))?;
+    if unusable {
+        let sql = "UPDATE diagnostics SET last_run_id = ?2 WHERE record_id = ?1";
+        connection.prepare_cached(sql)?.execute([record_id, run_id])?;
+    }
+    Ok(unusable)
 }
 
 /// Writes the rules of a batch, but for those that are known to be written. What
@@ -218,36 +254,25 @@ pub(crate) fn write_diagnostics(
 /// that is to ask again begins anew, for some of its projects.
 fn close_page(
     connection: &Connection,
-    decoder: &Decoder,
     page: &PageCommit,
     projects: &ProjectIndex,
     outcome: &mut PageCounts,
-    stats: &mut RunStats,
 ) -> Result<()> {
     connection
-        .prepare_cached("INSERT INTO read_pages VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET seen = excluded.seen")?
+        .prepare_cached("INSERT INTO fetch_pages VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET seen = excluded.seen")?
         .execute(params![page.fetch_id, page.page, seen::encode(outcome.ids.clone())])?;
     let (cursor, state) = match &page.next {
         NextPage::Cursor(cursor) => (Some(cursor), "pending"),
+        NextPage::Complete if page.full => {
+            outcome.missed = note_unseen(connection, page, projects)?;
+            (None, if outcome.missed.is_empty() { "complete" } else { "pending" })
+        }
         NextPage::Complete => {
-            if page.full {
-                match vanish_unseen(connection, decoder, page, projects, stats)? {
-                    Unseen::Marked(vanished) => outcome.counts.vanished = vanished,
-                    Unseen::Refused(why) => outcome.refused = Some(why),
-                    Unseen::AskAgain(missed) => outcome.missed = missed,
-                }
-            }
-            let state = match (&outcome.refused, outcome.missed.is_empty()) {
-                (_, false) => "pending",
-                (Some(_), true) => "refused",
-                (None, true) => "complete",
-            };
-            (None, state)
+            // Nobody asks what it has not brought.
+            connection.execute("DELETE FROM fetch_pages WHERE fetch_id = ?1", [page.fetch_id])?;
+            (None, "complete")
         }
     };
-    if state != "pending" {
-        connection.execute("DELETE FROM read_pages WHERE fetch_id = ?1", [page.fetch_id])?;
-    }
     let again = if outcome.missed.is_empty() { None } else { Some(json("scope", &outcome.missed)?) };
     let counts = &outcome.counts;
     connection
@@ -257,7 +282,7 @@ fn close_page(
              warnings = warnings + ?10, unusable = unusable + ?11, requests = requests + ?12, \
              received_bytes = received_bytes + ?13, waits = waits + ?14, waited_ms = waited_ms + ?15, \
              peak_memory_bytes = max(peak_memory_bytes, ?16), vanished = vanished + ?17, skipped = skipped + ?18, \
-             findings = findings + ?19, packages = packages + ?20, code = ?21, message = ?22, again = coalesce(?23, again) \
+             findings = findings + ?19, packages = packages + ?20, again = coalesce(?21, again) \
              WHERE id = ?1",
         )?
         .execute(params![
@@ -281,8 +306,6 @@ fn close_page(
             counts.skipped,
             counts.findings,
             counts.packages,
-            outcome.refused.as_ref().map(|why| why.code.as_str()),
-            outcome.refused.as_ref().map(|why| why.message.as_str()),
             again
         ])?;
     Ok(())

@@ -2,15 +2,20 @@
 //! often than a company that has solved its problems: it is asked about before
 //! anything is marked.
 
-use std::{collections::BTreeSet, fmt, str::FromStr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    str::FromStr,
+};
 
 use appsec_grant::Code;
-use rusqlite::{Connection, params, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{
     error::{Cause, Result},
     seen::Seen,
     status::OPEN,
+    words::counted,
 };
 use appsec_analysis::status::is_open;
 
@@ -57,177 +62,247 @@ impl fmt::Display for Percent {
     }
 }
 
-/// What to do with what a complete read has not brought.
+/// What to do with what the complete reads of a run have not brought.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum OnAbsence {
     /// Mark it as vanished, however much it is.
     #[default]
     Mark,
-    /// Mark it, unless it is more than this share of the open findings in the
-    /// read's scope, or of those of the instance over the run so far.
+    /// Mark it, unless it is more than this share of what is open in the scope of a
+    /// read, or in the scope of the run.
     Guard(Percent),
     /// Mark nothing, and keep a list of it.
     Show,
 }
 
-/// Where records are gone from.
-pub(super) struct Scope<'a> {
-    pub instance_id: i64,
-    pub run_id: i64,
-    /// Kind of the read, and the row ids of its projects; none for all kinds
-    /// and projects.
-    pub of: Option<(&'a str, &'a [i64])>,
+/// What a complete read has not brought.
+pub(super) struct Absence {
+    pub fetch_id: i64,
+    pub kind: String,
+    /// Row ids of the projects that it looked at.
+    pub scope: Vec<i64>,
+    /// Records.
+    pub gone: Vec<i64>,
 }
 
-/// Tells why these records are not to be marked as vanished, and keeps the list
-/// of their findings; none where they may be.
-pub(super) fn refuse(
-    connection: &Connection,
-    on_absence: OnAbsence,
-    scope: &Scope<'_>,
-    gone: &[i64],
-) -> Result<Option<Cause>> {
-    if gone.is_empty() || on_absence == OnAbsence::Mark {
-        return Ok(None);
+/// What a run has not brought.
+pub(super) struct Missing {
+    pub instance_id: i64,
+    pub run_id: i64,
+    /// Origin of its records.
+    pub origin: String,
+    /// The refs that it looked at, as JSON; none for all.
+    pub refs: Option<String>,
+    pub absences: Vec<Absence>,
+    /// Projects that are not listed any more, and their records.
+    pub unlisted: Vec<(i64, Vec<i64>)>,
+}
+
+impl Missing {
+    /// All records that are gone.
+    pub fn gone(&self) -> impl Iterator<Item = i64> {
+        let of_reads = self.absences.iter().flat_map(|it| &it.gone);
+        of_reads.chain(self.unlisted.iter().flat_map(|(_, gone)| gone)).copied()
     }
-    let absent = Absent::of(connection, gone)?;
-    let why = match on_absence {
-        OnAbsence::Mark => None,
-        OnAbsence::Show => Some(Cause::new(
-            Code::DryRun,
-            format!(
-                "nothing was marked, as asked: {} findings would vanish, {} of them open{}",
-                absent.findings.len(),
-                absent.open,
-                match absent.others {
-                    0 => String::new(),
-                    others => format!(", and {others} other records"),
-                }
-            ),
-        )),
-        OnAbsence::Guard(limit) => too_many(connection, limit, scope, &absent)?.map(|(part, whole, what)| {
-            let share = part.saturating_mul(100).checked_div(whole).unwrap_or(100);
-            Cause::new(
-                Code::RemovalRefused,
-                format!(
-                    "nothing was marked as vanished: {part} of {whole} {what} would be, {share}% with a limit of {limit}"
-                ),
-            )
-        }),
-    };
-    if why.is_some() {
-        let mut insert = connection.prepare_cached("INSERT OR IGNORE INTO vanishing VALUES (?1, ?2)")?;
-        for finding in &absent.findings {
-            insert.execute([scope.run_id, *finding])?;
+
+    /// Tells why nothing of it is to be marked as vanished, and keeps the list of
+    /// its findings; none where all of it may be.
+    pub fn refuse(&self, connection: &Connection, on_absence: OnAbsence) -> Result<Option<Cause>> {
+        if self.gone().next().is_none() || on_absence == OnAbsence::Mark {
+            return Ok(None);
         }
+        let absent = Absent::of(connection, self)?;
+        let why = match on_absence {
+            OnAbsence::Mark => None,
+            OnAbsence::Show => Some(Cause::new(
+                Code::DryRun,
+                format!(
+                    "nothing was marked, as asked: {} would vanish, {} of them open{}",
+                    counted(absent.findings.len() as u64, "finding"),
+                    absent.open(),
+                    match absent.packages() {
+                        0 => String::new(),
+                        packages => format!(", and {} of an inventory", counted(packages, "package")),
+                    }
+                ),
+            )),
+            OnAbsence::Guard(limit) => self.too_much(connection, limit, &absent)?.map(|it| {
+                let Share { part, whole, what } = it;
+                let share = part.saturating_mul(100).checked_div(whole).unwrap_or(100);
+                let all = absent.findings.len() as u64 + absent.packages();
+                let all = if all > part { format!("; {all} findings and packages in all") } else { String::new() };
+                Cause::new(
+                    Code::RemovalRefused,
+                    format!(
+                        "nothing was marked as vanished: {part} of {whole} {what} would be, {share}% with a limit of \
+                         {limit}{all}"
+                    ),
+                )
+            }),
+        };
+        if why.is_some() {
+            let mut insert = connection.prepare_cached("INSERT OR IGNORE INTO vanishing VALUES (?1, ?2)")?;
+            for finding in &absent.findings {
+                insert.execute([self.run_id, *finding])?;
+            }
+        }
+        Ok(why)
     }
-    Ok(why)
+
+    /// The first share that is larger than it may be: of what one read looked at,
+    /// or of all that the run did. Many small reads may each lose little.
+    fn too_much(&self, connection: &Connection, limit: Percent, absent: &Absent) -> Result<Option<Share>> {
+        let over = |part: u64, whole: u64| part >= AT_LEAST && part * 100 > whole * u64::from(limit.get());
+        let kinds: [(&'static str, &Places, fn(&Self, &Connection) -> Result<Places>); 2] =
+            [("open findings", &absent.open, Self::open_findings), ("packages", &absent.packages, Self::packages)];
+        for (noun, gone, whole_of) in kinds {
+            if gone.values().sum::<u64>() < AT_LEAST {
+                continue;
+            }
+            let there = whole_of(self, connection)?;
+            for it in &self.absences {
+                let sum = |places: &Places| -> u64 {
+                    it.scope.iter().filter_map(|project| places.get(&(*project, it.kind.clone()))).sum()
+                };
+                let (part, whole) = (sum(gone), sum(&there));
+                if over(part, whole) {
+                    let what = format!("{noun} of the kind {} in {}", it.kind, scope_in_words(connection, &it.scope)?);
+                    return Ok(Some(Share { part, whole, what }));
+                }
+            }
+            let looked_at: BTreeSet<(i64, &str)> = self
+                .absences
+                .iter()
+                .flat_map(|it| it.scope.iter().map(|project| (*project, it.kind.as_str())))
+                .collect();
+            let unlisted: BTreeSet<i64> = self.unlisted.iter().map(|(project, _)| *project).collect();
+            let is_of_run = |(project, kind): &(i64, String)| {
+                unlisted.contains(project) || looked_at.contains(&(*project, kind.as_str()))
+            };
+            let whole = there.iter().filter(|(place, _)| is_of_run(place)).map(|(_, count)| count).sum();
+            let part = gone.values().sum();
+            if over(part, whole) {
+                return Ok(Some(Share { part, whole, what: format!("{noun} in the scope of the run") }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Open findings that a record of the run's origin and refs is about.
+    fn open_findings(&self, connection: &Connection) -> Result<Places> {
+        let sql = format!(
+            "SELECT project_id, kind, count(*) FROM findings WHERE instance_id = ?1 AND {OPEN} AND EXISTS \
+             (SELECT 1 FROM records WHERE records.project_id = findings.project_id AND finding_id = findings.id \
+             AND records.vanished_at IS NULL AND origin = ?2 \
+             AND (?3 IS NULL OR EXISTS (SELECT 1 FROM json_each(?3) WHERE value IS records.ref))) \
+             GROUP BY project_id, kind"
+        );
+        self.places(connection, &sql)
+    }
+
+    /// Packages of inventories that are there.
+    fn packages(&self, connection: &Connection) -> Result<Places> {
+        let sql = "SELECT project_id, kind, count(*) FROM records WHERE instance_id = ?1 AND origin = ?2 \
+                   AND finding_id IS NULL AND package_id IS NOT NULL AND vanished_at IS NULL \
+                   AND project_id IS NOT NULL AND (?3 IS NULL OR ref IS NULL) GROUP BY project_id, kind";
+        self.places(connection, sql)
+    }
+
+    fn places(&self, connection: &Connection, sql: &str) -> Result<Places> {
+        let mut statement = connection.prepare_cached(sql)?;
+        let rows = statement.query_map(params![self.instance_id, self.origin, self.refs], |row| {
+            Ok(((row.get(0)?, row.get(1)?), row.get(2)?))
+        })?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+}
+
+/// Counts by project and kind.
+type Places = BTreeMap<(i64, String), u64>;
+
+/// A part of a whole that is too large.
+struct Share {
+    part: u64,
+    whole: u64,
+    what: String,
 }
 
 /// What would vanish with some records.
+#[derive(Default)]
 struct Absent {
     /// Findings of which no record is left.
     findings: BTreeSet<i64>,
     /// Those of them that are open.
-    open: u64,
+    open: Places,
     /// Records that are no findings: packages of an inventory.
-    others: u64,
+    packages: Places,
 }
 
 impl Absent {
-    fn of(connection: &Connection, gone: &[i64]) -> Result<Self> {
+    fn of(connection: &Connection, missing: &Missing) -> Result<Self> {
         let mut ids = Seen::default();
-        gone.iter().for_each(|id| _ = ids.insert(*id));
-        let mut finding = connection.prepare_cached("SELECT finding_id, package_id FROM records WHERE id = ?1")?;
-        let mut status = connection.prepare_cached("SELECT project_id, status FROM findings WHERE id = ?1")?;
+        missing.gone().for_each(|id| _ = ids.insert(id));
+        let mut record =
+            connection.prepare_cached("SELECT finding_id, package_id, project_id, kind FROM records WHERE id = ?1")?;
+        let mut finding = connection.prepare_cached("SELECT project_id, kind, status FROM findings WHERE id = ?1")?;
         let mut occurrences = connection.prepare_cached(
             "SELECT id FROM records WHERE project_id = ?1 AND finding_id = ?2 AND vanished_at IS NULL",
         )?;
-        let mut absent = Self { findings: BTreeSet::new(), open: 0, others: 0 };
+        let mut absent = Self::default();
         let mut looked_at = BTreeSet::new();
-        for id in gone {
-            let (found, package): (Option<i64>, Option<i64>) =
-                finding.query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        for id in missing.gone() {
+            type Row = (Option<i64>, Option<i64>, Option<i64>, String);
+            let (found, package, project, kind): Row =
+                record.query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
             let Some(found) = found else {
-                absent.others += u64::from(package.is_some());
+                if let (Some(_), Some(project)) = (package, project) {
+                    *absent.packages.entry((project, kind)).or_default() += 1;
+                }
                 continue;
             };
             if !looked_at.insert(found) {
                 continue;
             }
-            let (project_id, open) = status
-                .query_row([found], |row| Ok((row.get::<_, i64>(0)?, row.get_ref(1)?.as_str().is_ok_and(is_open))))?;
-            let mut rows = occurrences.query([project_id, found])?;
+            let (place, open) = finding.query_row([found], |row| {
+                let open = row.get_ref(2)?.as_str().is_ok_and(is_open);
+                Ok(((row.get::<_, i64>(0)?, row.get::<_, String>(1)?), open))
+            })?;
+            let mut rows = occurrences.query([place.0, found])?;
             let mut left = false;
             while let Some(row) = rows.next()? {
                 left |= !ids.contains(row.get(0)?);
             }
             if !left {
                 absent.findings.insert(found);
-                absent.open += u64::from(open);
+                if open {
+                    *absent.open.entry(place).or_default() += 1;
+                }
             }
         }
         Ok(absent)
     }
+
+    fn open(&self) -> u64 {
+        self.open.values().sum()
+    }
+
+    fn packages(&self) -> u64 {
+        self.packages.values().sum()
+    }
 }
 
-/// The part, the whole, and of what, where the part is more than it may be.
-fn too_many(
-    connection: &Connection,
-    limit: Percent,
-    scope: &Scope<'_>,
-    absent: &Absent,
-) -> Result<Option<(u64, u64, &'static str)>> {
-    let over = |part: u64, whole: u64| part >= AT_LEAST && part * 100 > whole * u64::from(limit.get());
-    let open = OPEN;
-    if let Some((kind, projects)) = scope.of {
-        if absent.open >= AT_LEAST {
-            let sql = format!(
-                "SELECT project_id, count(*) FROM findings WHERE instance_id = ?1 AND kind = ?2 AND {open} \
-                 GROUP BY project_id"
-            );
-            let wanted: BTreeSet<&i64> = projects.iter().collect();
-            let mut statement = connection.prepare_cached(&sql)?;
-            let mut rows = statement.query(params![scope.instance_id, kind])?;
-            let mut whole = 0;
-            while let Some(row) = rows.next()? {
-                if wanted.contains(&row.get::<_, i64>(0)?) {
-                    whole += row.get::<_, u64>(1)?;
-                }
-            }
-            if over(absent.open, whole) {
-                return Ok(Some((absent.open, whole, "open findings in the scope of the read")));
-            }
+/// Projects of a scope: the name of one, the number of several.
+fn scope_in_words(connection: &Connection, scope: &[i64]) -> Result<String> {
+    match scope {
+        [project] => {
+            let name = connection
+                .prepare_cached("SELECT name FROM projects WHERE id = ?1")?
+                .query_row([project], |row| row.get(0))
+                .optional()?;
+            Ok(name.unwrap_or_else(|| "a project".to_owned()))
         }
-        if absent.others >= AT_LEAST {
-            let mut statement = connection.prepare_cached(
-                "SELECT count(*) FROM records WHERE project_id = ?1 AND finding_id IS NULL AND kind = ?2 \
-                 AND vanished_at IS NULL AND package_id IS NOT NULL",
-            )?;
-            let mut whole = 0;
-            for project in projects {
-                whole += statement.query_row(params![project, kind], |row| row.get::<_, u64>(0))?;
-            }
-            if over(absent.others, whole) {
-                return Ok(Some((absent.others, whole, "packages in the scope of the read")));
-            }
-        }
+        several => Ok(counted(several.len() as u64, "project")),
     }
-    // Many small reads that each lose little.
-    let so_far: u64 = connection.query_row(
-        "SELECT coalesce(sum(open_vanished), 0) FROM run_projects WHERE run_id = ?1",
-        [scope.run_id],
-        |row| row.get(0),
-    )?;
-    let part = so_far + absent.open;
-    if absent.open > 0 && part >= AT_LEAST {
-        let sql = format!("SELECT count(*) FROM findings WHERE instance_id = ?1 AND {open}");
-        let left: u64 = connection.query_row(&sql, params_from_iter([scope.instance_id]), |row| row.get(0))?;
-        if over(part, left + so_far) {
-            return Ok(Some((part, left + so_far, "open findings of the instance")));
-        }
-    }
-    Ok(None)
 }
 
 #[cfg(test)]

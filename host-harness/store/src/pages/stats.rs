@@ -33,11 +33,12 @@ use appsec_analysis::status::is_open;
 
 impl RunStats {
     /// Counts a record. One of a project that is not known has no place here.
-    pub fn record(&mut self, it: &Classified) {
+    pub fn record(&mut self, it: &Classified, unusable: bool) {
         let Some(project_id) = it.project_id else { return };
         let counts = self.0.entry(project_id).or_default();
         counts.records += 1;
         match it.state {
+            _ if unusable => counts.unusable += 1,
             RecordState::New => counts.new += 1,
             RecordState::Changed { .. } | RecordState::Returned { .. } => counts.changed += 1,
             RecordState::Unchanged { .. } => counts.unchanged += 1,
@@ -51,7 +52,8 @@ impl RunStats {
         match level {
             DiagnosticLevel::Warning => counts.warnings += 1,
             DiagnosticLevel::Skipped => counts.skipped += 1,
-            DiagnosticLevel::Error => counts.unusable += 1,
+            // Counted with its record.
+            DiagnosticLevel::Error => {}
         }
     }
 

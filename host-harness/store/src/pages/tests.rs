@@ -1,7 +1,7 @@
 use appsec_model::{Kind, NextPage, Normalized, ProjectRef, RawRecord, Rule, Scan, Scope, Timestamp};
 use serde_json::{Value, json};
 
-use super::{Batch, Classified, Contents, OnAbsence, PageCommit, ProjectIndex, RecordState, write_rules};
+use super::{Batch, Classified, Contents, OnAbsence, PageCommit, ProjectIndex, RecordState, Refs, write_rules};
 use crate::{
     assess::rule as rule_of,
     error::StoreError,
@@ -38,7 +38,7 @@ fn page(desk: &Desk, run_id: i64, fetch_id: i64, records: Vec<Classified>) -> Pa
         normalized,
         contents,
         full: true,
-        on_absence: OnAbsence::Mark,
+        refs: Refs::All,
         ask_again: false,
         scope: None,
         usage: FetchStats::default(),
@@ -279,13 +279,14 @@ fn scan(desk: &Desk, names: &[&str], now: i64) {
         normalized,
         contents,
         full: true,
-        on_absence: OnAbsence::Mark,
+        refs: Refs::All,
         ask_again: false,
         scope: None,
         usage: FetchStats::default(),
         now: at(now),
     };
     store.with(|store| store.commit_page(&page, &projects)).unwrap();
+    store.with(|store| store.settle_absences(run_id, OnAbsence::Mark, false, at(now))).unwrap();
 }
 
 #[test]

@@ -237,25 +237,35 @@ CREATE TABLE fetches (
     waited_ms           INTEGER NOT NULL DEFAULT 0,
     peak_memory_bytes   INTEGER NOT NULL DEFAULT 0
 ) STRICT;
-CREATE INDEX reads_by_run ON fetches (run_id);
+CREATE INDEX fetches_by_run ON fetches (run_id);
 
--- Which records the pages of an unfinished read held.
-CREATE TABLE read_pages (
-    fetch_id     INTEGER NOT NULL REFERENCES fetches (id) ON DELETE CASCADE,
+-- Which records the pages of a run held that is not at its end.
+CREATE TABLE fetch_pages (
+    fetch_id    INTEGER NOT NULL REFERENCES fetches (id) ON DELETE CASCADE,
     page        INTEGER NOT NULL,
     seen        BLOB NOT NULL,              -- ids, LEB128
     PRIMARY KEY (fetch_id, page)
 ) STRICT, WITHOUT ROWID;
 
+-- What complete fetches did not bring, until the end of their run decides on it.
+CREATE TABLE absences (
+    fetch_id    INTEGER PRIMARY KEY REFERENCES fetches (id) ON DELETE CASCADE,
+    scope       BLOB NOT NULL,              -- ids of the projects that were looked at, LEB128
+    refs        TEXT,                       -- JSON: the refs that were looked at; null for all
+    records     BLOB NOT NULL               -- ids, LEB128
+) STRICT;
+
 -- Remarks on records, and records that could not be used.
 CREATE TABLE diagnostics (
     id          INTEGER PRIMARY KEY,
     instance_id INTEGER NOT NULL,
-    run_id      INTEGER NOT NULL,
+    run_id      INTEGER NOT NULL,           -- the run that told it first …
+    last_run_id INTEGER,                    -- … and the last one that met the record again, unchanged and not usable
     record_id   INTEGER,
     document    TEXT NOT NULL               -- JSON
 ) STRICT;
 CREATE INDEX diagnostics_by_record ON diagnostics (record_id);
 CREATE INDEX diagnostics_by_run ON diagnostics (run_id);
+CREATE INDEX diagnostics_by_last_run ON diagnostics (last_run_id) WHERE last_run_id IS NOT NULL;
 -- Which records could not be used: few, if any.
 CREATE INDEX diagnostics_of_unusable ON diagnostics (record_id) WHERE document ->> '$.level' = 'error';

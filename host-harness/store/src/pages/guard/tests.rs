@@ -3,8 +3,9 @@ use serde_json::{Value, json};
 
 use super::{AT_LEAST, OnAbsence, Percent};
 use crate::{
+    error::Cause,
     fixture::{Desk, at, project},
-    runs::{Fetch, FetchState},
+    runs::{Fetch, FetchState, RunMode},
 };
 
 /// Findings of one project, each one of its own.
@@ -52,7 +53,7 @@ fn more_than_may_vanish_is_refused_and_nothing_is_marked_until_it_is_allowed() {
     desk.findings(&rest, 2);
     let read = last_read(&desk);
     assert_eq!((read.state, read.counts.vanished, vanished(&desk)), (FetchState::Refused, 0, 0));
-    insta::assert_snapshot!(read.message.unwrap(), @"nothing was marked as vanished: 40 of 100 open findings in the scope of the read would be, 40% with a limit of 30%");
+    insta::assert_snapshot!(read.message.unwrap(), @"nothing was marked as vanished: 40 of 100 open findings of the kind sast in acme/app would be, 40% with a limit of 30%; 90 findings and packages in all");
     assert_eq!(read.code, Some(appsec_grant::Code::RemovalRefused));
     let (listed, total) = desk.store.with(|store| store.vanishing(2, 7)).unwrap();
     assert_eq!((listed.len(), total), (7, 90), "fixed ones are told as well");
@@ -116,7 +117,7 @@ fn an_inventory_that_is_empty_at_once_is_refused() {
     desk.read(Kind::Packages, vec![], normalize, 2);
     let read = last_read(&desk);
     assert_eq!(read.state, FetchState::Refused);
-    assert!(read.message.unwrap().contains("30 of 30 packages in the scope of the read would be, 100%"));
+    assert!(read.message.unwrap().contains("30 of 30 packages of the kind packages in acme/app would be, 100%"));
 }
 
 #[test]
@@ -124,11 +125,89 @@ fn projects_that_are_no_longer_listed_are_guarded_too() {
     let desk = Desk::with_project();
     desk.findings(&findings(0..100, "open"), 1);
     desk.list(&[project("8", "acme/other", "main")], 2);
-    let leave = |on_absence| desk.store.with(|store| store.vanish_projects(1, on_absence, at(3))).unwrap();
-    assert!(leave(limit(30)).unwrap().message.contains("100 of 100 open findings of the instance would be, 100%"));
+    let leave = |on_absence| {
+        let run =
+            desk.store.with(|store| store.start_run(desk.instance_id, RunMode::Full, true, 0, &[], at(3))).unwrap();
+        desk.store.with(|store| store.settle_absences(run, on_absence, true, at(3))).unwrap()
+    };
+    assert!(
+        leave(limit(30)).unwrap().message.contains("100 of 100 open findings in the scope of the run would be, 100%")
+    );
     assert_eq!(vanished(&desk), 0);
     assert_eq!(leave(OnAbsence::Mark), None);
     assert_eq!(vanished(&desk), 100);
+}
+
+/// A run with a read per project, each of which brings these findings.
+fn run_of(desk: &Desk, projects: &[(&str, Vec<Value>)], on_absence: OnAbsence, now: i64) -> Option<Cause> {
+    let reads: Vec<_> = projects.iter().map(|(name, bodies)| (*name, bodies.as_slice())).collect();
+    desk.run(&reads, on_absence, now)
+}
+
+/// Open findings of a project.
+fn of_project(name: &str, range: std::ops::Range<usize>) -> Vec<Value> {
+    range
+        .map(|number| json!({ "id": format!("{name}-{number}"), "key": format!("{name}-{number}"), "in": name }))
+        .collect()
+}
+
+#[test]
+fn small_projects_keep_theirs_where_a_large_one_is_refused() {
+    let desk = Desk::new();
+    desk.list(&[project("1", "large", "main"), project("2", "small", "main")], 1);
+    let (large, small) = (|range| ("large", of_project("large", range)), |range| ("small", of_project("small", range)));
+    assert_eq!(run_of(&desk, &[large(0..100), small(0..10)], limit(30), 1), None);
+    // The small one alone would be few enough to go.
+    let refused = run_of(&desk, &[large(0..50), small(0..0)], limit(30), 2).unwrap();
+    insta::assert_snapshot!(refused.message, @"nothing was marked as vanished: 50 of 100 open findings of the kind sast in large would be, 50% with a limit of 30%; 60 findings and packages in all");
+    assert_eq!(vanished(&desk), 0);
+    let states: Vec<_> = desk.store.with(|store| store.runs(None, 1)).unwrap().remove(0).fetches;
+    assert!(states.iter().all(|read| read.state == FetchState::Refused));
+    assert_eq!(run_of(&desk, &[large(0..100), small(0..0)], limit(30), 3), None);
+    assert_eq!(vanished(&desk), 10);
+}
+
+#[test]
+fn a_record_that_moved_to_another_project_is_not_gone() {
+    let desk = Desk::new();
+    desk.list(&[project("1", "one", "main"), project("2", "two", "main")], 1);
+    run_of(&desk, &[("one", of_project("one", 0..3)), ("two", vec![])], OnAbsence::Mark, 1);
+    // The read of the first project ends without it before that of the second brings it.
+    run_of(&desk, &[("one", of_project("one", 0..2)), ("two", of_project("one", 2..3))], OnAbsence::Mark, 2);
+    assert_eq!(vanished(&desk), 0);
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { cases: 48, ..Default::default() })]
+
+    #[test]
+    fn no_loss_marks_more_than_the_threshold_allows(
+        projects in proptest::collection::vec((0_usize..40, 0_usize..=100, proptest::bool::ANY), 1..8),
+        percent in 0_u8..=100,
+    ) {
+        let desk = Desk::new();
+        let names: Vec<String> = (0..projects.len()).map(|number| format!("p{number}")).collect();
+        let listed = |there: &dyn Fn(usize) -> bool| {
+            let of = |(number, name): (usize, &String)| project(&number.to_string(), name, "main");
+            names.iter().enumerate().filter(|(number, _)| there(*number)).map(of).collect::<Vec<_>>()
+        };
+        desk.list(&listed(&|_| true), 1);
+        let all: Vec<_> =
+            names.iter().zip(&projects).map(|(name, (count, ..))| (name.as_str(), of_project(name, 0..*count))).collect();
+        run_of(&desk, &all, limit(percent), 1);
+        // What the token still shows: some projects, and a part of their findings.
+        let shown = |number: usize| projects.get(number).is_some_and(|(_, _, listed)| *listed);
+        desk.list(&listed(&shown), 2);
+        let left: Vec<_> = all.iter().zip(&projects).enumerate().filter(|(number, _)| shown(*number)).map(
+            |(_, ((name, bodies), (count, part, _)))| (*name, bodies[..count * part / 100].to_vec())).collect();
+        let open: usize = projects.iter().map(|(count, ..)| count).sum();
+        let lost = open - left.iter().map(|(_, bodies)| bodies.len()).sum::<usize>();
+        let refused = run_of(&desk, &left, limit(percent), 2);
+        let marked = vanished(&desk);
+        let few = usize::try_from(AT_LEAST).unwrap() - 1;
+        proptest::prop_assert!(marked <= few.max(open * usize::from(percent) / 100), "{marked} of {open}");
+        proptest::prop_assert_eq!(marked, if refused.is_some() { 0 } else { lost });
+    }
 }
 
 #[test]
