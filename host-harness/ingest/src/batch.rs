@@ -52,6 +52,8 @@ pub(crate) struct Batch {
     pub known: Option<Known>,
     /// Remarks on the batch as a whole.
     pub remarks: Vec<Diagnostic>,
+    /// The branch that they are of, whatever they say.
+    pub r#ref: Option<String>,
     /// What its fetch has brought before.
     pub seen: Arc<Mutex<Seen>>,
     /// What it took so far.
@@ -96,12 +98,12 @@ pub(crate) struct Absence {
 impl Batch {
     pub fn new(kind: Kind, records: Vec<HashedRecord>) -> Self {
         let usage = FetchStats::default();
-        Self { kind, records, known: None, remarks: Vec::new(), seen: Arc::default(), usage }
+        Self { kind, records, known: None, remarks: Vec::new(), r#ref: None, seen: Arc::default(), usage }
     }
 
     /// Compares, normalizes, holds to the contract, and packs.
     pub async fn prepare(self, pipeline: &Pipeline, projects: Arc<ProjectIndex>) -> Result<Prepared, Error> {
-        let Self { kind, records, known, remarks, seen, mut usage } = self;
+        let Self { kind, records, known, mut remarks, r#ref, seen, mut usage } = self;
         let (instance_id, origin, index) = (pipeline.instance_id, pipeline.origin.clone(), projects.clone());
         let compare = pipeline.store.read(move |store| {
             let seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -118,11 +120,31 @@ impl Batch {
             (None, Some(reader)) => reader.normalize(&fresh, &mut usage).await?,
             (None, None) => Normalized::default(),
         };
+        if let Some(name) = r#ref {
+            remarks.extend(force_ref(&mut normalized, &name));
+        }
         // Their `index` counts the records of the batch, of which only some are fresh.
         normalized.diagnostics.extend(remarks.into_iter().map(|remark| Diagnostic { index: None, ..remark }));
         let contents = pipeline.store.contents(instance_id, &pipeline.origin, &kind, &records, &normalized)?;
         Ok(Prepared { kind, records, normalized, contents, usage, projects })
     }
+}
+
+/// Makes findings those of a branch; a remark where some say otherwise.
+fn force_ref(normalized: &mut Normalized, name: &str) -> Option<Diagnostic> {
+    let mut said = None;
+    for finding in &mut normalized.findings {
+        if finding.r#ref.as_deref() != Some(name) {
+            said = said.or(finding.r#ref.replace(name.to_owned()));
+        }
+    }
+    said.map(|said| otherwise("other-branch", format!("findings say that they are of the branch `{said}`; `{name}` was given, and counts")))
+}
+
+/// A remark on what a file says otherwise than the operator.
+pub(crate) fn otherwise(code: &str, message: String) -> Diagnostic {
+    let (level, code) = (DiagnosticLevel::Warning, code.to_owned());
+    Diagnostic { level, code, index: None, id: None, pointer: None, message }
 }
 
 impl Prepared {
@@ -180,7 +202,14 @@ impl Renewed {
     /// Normalizes again, and holds to the contract.
     pub async fn of(reader: &Reader, stored: Vec<StoredRecord>) -> Result<Self, Error> {
         let records: Vec<&RawRecord> = stored.iter().map(|it| &it.record).collect();
-        let normalized = reader.normalize(&records, &mut FetchStats::default()).await?;
+        let mut normalized = reader.normalize(&records, &mut FetchStats::default()).await?;
+        for finding in &mut normalized.findings {
+            let before = stored.get(finding.index as usize).filter(|it| it.origin != API);
+            // The branch of a file is what was said when it was imported.
+            if let Some(before) = before.and_then(|it| it.finding.as_ref()) {
+                finding.r#ref.clone_from(&before.r#ref);
+            }
+        }
         Ok(Self { stored, normalized })
     }
 

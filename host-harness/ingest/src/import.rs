@@ -36,7 +36,8 @@ use appsec_store::{Cause, FetchState, FetchStats, ImportSource, IngestHandle, In
 pub struct ImportOptions {
     /// Its format, if it is not to be detected.
     pub format: Option<String>,
-    /// The project of records that name none.
+    /// The project that the records belong to; answers of the vendor's API keep the
+    /// one that they name.
     pub project: Option<String>,
     /// The branch that was scanned.
     pub r#ref: Option<String>,
@@ -212,6 +213,12 @@ impl Import {
             project: self.project(),
             r#ref: self.options.r#ref.clone(),
         }
+    }
+
+    /// The branch that the operator named.
+    fn branch(&self) -> Option<String> {
+        let name = self.options.r#ref.as_deref()?;
+        Some(name.strip_prefix("refs/heads/").unwrap_or(name).to_owned())
     }
 
     /// The project that the operator named.

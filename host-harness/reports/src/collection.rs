@@ -2,7 +2,7 @@
 
 use std::{
     borrow::Cow,
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
 };
 
 use appsec_model::{
@@ -13,7 +13,7 @@ use appsec_model::{
 use crate::{
     MAX_RECORDS, Options, Record, Refusal,
     bounds::{Cut, Limit, budget},
-    identity::{DraftFinding, identities},
+    identity::{self, DraftFinding, identities},
     place::AbsolutePaths,
     words,
 };
@@ -36,6 +36,8 @@ pub struct Collection<'a> {
     drafts: Vec<DraftFinding>,
     rules: HashMap<String, usize>,
     packages: HashSet<(String, Option<String>, Option<String>)>,
+    /// What parts of a project's scans the report is one of.
+    pub categories: BTreeSet<String>,
 }
 
 impl<'a> Collection<'a> {
@@ -51,7 +53,17 @@ impl<'a> Collection<'a> {
             drafts: Vec::new(),
             rules: HashMap::new(),
             packages: HashSet::new(),
+            categories: BTreeSet::new(),
         }
+    }
+
+    /// Notes which of several scans of a project the report is of, such as that of
+    /// one language: its id without the last part, which names the single run.
+    pub fn categorize(&mut self, id: Option<&str>) {
+        let category = id.and_then(|id| id.rsplit_once('/')).map(|(category, _)| category);
+        // As a number: it is kept, and may be any text.
+        let number = |category: &str| identity::hash([category]);
+        self.categories.extend(category.filter(|it| !it.is_empty()).map(number));
     }
 
     /// Begins the next record of the report: what follows is about it.

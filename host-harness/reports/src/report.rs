@@ -16,7 +16,7 @@ pub struct Options {
     pub format: Option<Format>,
     /// The project that it is about.
     pub project: ProjectRef,
-    /// The branch that was scanned, where the report does not say.
+    /// The branch that was scanned; it goes before what the report says.
     pub r#ref: Option<String>,
     /// The folder of the project on the machine of the scan, such as
     /// `/home/runner/work/repo/repo`: absolute paths below it become relative ones.
@@ -48,6 +48,8 @@ pub struct Head {
     pub kinds: Vec<KindCount>,
     /// Whether it says that the scan ended well.
     pub completeness: Completeness,
+    /// Which of several scans of a project it is of, where it says so.
+    pub categories: Vec<String>,
 }
 
 impl Head {
@@ -147,6 +149,7 @@ fn read_mended<'a>(bytes: &'a [u8], options: &Options) -> Result<Report<'a>, Ref
         );
         collection.warn_of_all("project-folder", "", message);
     }
+    let categories = collection.categories.iter().cloned().collect();
     let (records, kinds, normalized) = collection.finish();
     let head = Head {
         format: found,
@@ -155,6 +158,7 @@ fn read_mended<'a>(bytes: &'a [u8], options: &Options) -> Result<Report<'a>, Ref
         records: records.len() as u64,
         kinds,
         completeness: outline.completeness,
+        categories,
     };
     Ok(Report { head, records, normalized })
 }

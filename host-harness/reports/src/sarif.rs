@@ -8,6 +8,7 @@ mod package;
 mod result;
 mod rule;
 mod run;
+mod scope;
 pub mod secret;
 mod spot;
 mod taxonomy;
@@ -48,7 +49,14 @@ pub fn read<'a>(file: &Fields<'a>, collection: &mut Collection<'a>) -> Result<Ou
         let invocations = json::value(fields.get("invocations"));
         let invocations = invocations.as_array().map_or(&[] as &[Value], Vec::as_slice);
         note_errors(collection, at, &run, invocations);
-        let reason = incomplete(&fields, &run, invocations, results.is_some());
+        note_project(collection, at, &run);
+        collection.categorize(json::value(fields.get("automationDetails")).text("id"));
+        let reason = incomplete(&fields, &run, invocations, results.is_some()).or_else(|| {
+            let root = collection.options.root.as_deref();
+            let reason = scope::partial(&fields, invocations, results.as_deref().unwrap_or_default(), root)?;
+            // What is in brackets is a text of the report.
+            Some(if run.finds_secrets { reason.split(" (`").next().unwrap_or_default().to_owned() } else { reason })
+        });
         if let Some(reason) = reason {
             lacks.get_or_insert_with(|| if runs.len() > 1 { format!("run {at}: {reason}") } else { reason });
         }
@@ -126,6 +134,26 @@ fn note_branch(collection: &mut Collection<'_>, at: usize, run: &Run) {
     if words::branch(&said) != asked {
         let message = format!("the report says that it is of the branch `{}`; `{asked}` counts", bounds::word(&said));
         collection.warn_of_all("other-branch", &format!("/runs/{at}/versionControlProvenance"), message);
+    }
+}
+
+/// A remark where the report says that it is of another repository than the project
+/// that the operator named, who goes first.
+fn note_project(collection: &mut Collection<'_>, at: usize, run: &Run) {
+    let given = collection.options.project.name.as_deref().map(str::to_lowercase);
+    let said = run.repository_url.as_deref().filter(|_| !run.finds_secrets).map(str::to_lowercase);
+    let (Some(given), Some(said)) = (given, said) else { return };
+    let said = said.trim_end_matches('/').trim_end_matches(".git");
+    let name = said.rsplit(['/', ':']).next().unwrap_or_default();
+    let ends =
+        |whole: &str, part: &str| whole.strip_suffix(part).is_some_and(|rest| rest.is_empty() || rest.ends_with(['/', ':']));
+    if !ends(said, &given) && !ends(&given, name) {
+        let message = format!(
+            "the report says that it is of the repository `{}`; the project `{}` counts",
+            bounds::word(name),
+            bounds::word(&given)
+        );
+        collection.warn_of_all("other-project", &format!("/runs/{at}/versionControlProvenance"), message);
     }
 }
 

@@ -114,3 +114,61 @@ fn the_same_connector_changes_nothing() {
     assert_eq!(desk.content(), before);
     assert_eq!(desk.json(&["runs"])["runs"][0]["mode"], "renormalize");
 }
+
+/// A report of another scanner with one result.
+fn sarif(rule: &str) -> String {
+    format!(
+        r#"{{"version":"2.1.0","runs":[{{"tool":{{"driver":{{"name":"Lamp"}}}},"results":[{{"ruleId":"{rule}","message":{{"text":"{rule} found"}}}}]}}]}}"#
+    )
+}
+
+#[test]
+fn each_unreadable_file_is_told_and_the_others_are_imported() {
+    let page = "<!DOCTYPE html>\n<html><title>Please log in</title></html>\n";
+    let ours = |rule: &str| std::fs::read_to_string(fixture("cli/current.json")).unwrap() + &" ".repeat(rule.len());
+    for source in [&["--source", "lamp"][..], &[]] {
+        let good = |rule: &str| if source.is_empty() { ours(rule) } else { sarif(rule) };
+        let desk = desk();
+        let files = [
+            desk.file("one.json", &good("L1")),
+            desk.file("page.json", page),
+            desk.file("two.json", &good("L22")),
+            desk.file("cut.json", "{\"runs\": [{"),
+        ];
+        for order in [[0, 1, 2, 3], [1, 3, 0, 2], [3, 2, 1, 0]] {
+            let paths = order.iter().map(|at: &usize| files[*at].as_str());
+            let arguments: Vec<&str> = ["import", "--project", "p/x"].into_iter().chain(source.iter().copied()).chain(paths).collect();
+            let done = desk.run(&arguments);
+            assert_eq!(done.code, 3, "{order:?}: {}{}", done.stdout, done.stderr);
+            assert_eq!(done.stdout.matches("Imported ").count(), 2, "{}", done.stdout);
+            assert_eq!(done.stderr.matches("error: ").count(), 2, "{}", done.stderr);
+            assert!(done.stderr.contains("page.json") && done.stderr.contains("HTML"), "{}", done.stderr);
+            assert!(done.stderr.contains("cut.json"), "{}", done.stderr);
+        }
+        let arguments: Vec<&str> =
+            ["import", "--project", "p/x"].into_iter().chain(source.iter().copied()).chain([files[1].as_str(), &files[3]]).collect();
+        let done = desk.run(&arguments);
+        assert_eq!((done.code, done.stderr.matches("error: ").count()), (1, 2), "{}", done.stderr);
+    }
+}
+
+#[test]
+fn what_cannot_be_used_is_told_each_time() {
+    let desk = desk();
+    let affects: Vec<String> = ["gone-a", "gone-b", "gone-b", "here"].map(|it| format!(r#"{{"ref":"{it}"}}"#)).to_vec();
+    let file = desk.file(
+        "bom.json",
+        &format!(
+            r#"{{"bomFormat":"CycloneDX","specVersion":"1.5","components":[{{"bom-ref":"here","type":"library","name":"here","version":"1.0.0","purl":"pkg:npm/here@1.0.0"}}],"vulnerabilities":[{{"id":"CVE-2024-30001","affects":[{}]}}]}}"#,
+            affects.join(",")
+        ),
+    );
+    for (new, unchanged) in [(2, 0), (0, 2), (0, 2)] {
+        let report = desk.json_in_part(&["import", "--source", "bom", "--project", "p/x", &file]);
+        let (outcome, run) = (&report["imports"][0]["outcome"], &report["imports"][0]["run"]);
+        assert_eq!((&outcome["unusable"], &outcome["unchanged"]), (&3.into(), &unchanged.into()), "{outcome:#}");
+        assert_eq!(&run["new"], &serde_json::Value::from(new), "{run:#}");
+        let told = report["diagnostics"][0].as_array().unwrap();
+        assert_eq!(told.iter().filter(|it| it["code"] == "unknown-component").count(), 3, "{told:#?}");
+    }
+}

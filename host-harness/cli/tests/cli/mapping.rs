@@ -61,7 +61,7 @@ fn only_what_matches_the_list_is_read_and_a_new_project_joins_in_the_same_sync()
 
     desk.simulator.set_world(later);
     let run = desk.json(&["sync", "--allow-removal"])["runs"][0].clone();
-    assert_eq!((&run["state"], &run["projects"]), (&"complete".into(), &6.into()));
+    assert_eq!((&run["state"], &run["projects"]), (&"complete".into(), &3.into()));
     assert_eq!(found(&desk), known.iter().cloned().collect());
     let counts = desk.json(&["mapping", "list"])["counts"].clone();
     assert_eq!((&counts["mapped"], &counts["unmapped"]), (&3.into(), &3.into()));

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use appsec_model::{Kind, ProjectRef, RawRecord};
+use appsec_model::{Diagnostic, Kind, ProjectRef, RawRecord};
 use tokio::sync::mpsc;
 
 use super::source::{Pieces, Source};
-use crate::error::{Error, ImportError};
+use crate::{
+    batch::otherwise,
+    error::{Error, ImportError},
+};
 use appsec_sandbox::FileReading;
 
 /// Records of one batch, and so of one transaction.
@@ -22,6 +25,8 @@ pub(super) struct Cut {
     /// How many records of this kind stand in the file up to the end of the
     /// batch: where an import goes on that is cut off after it.
     pub position: u64,
+    /// Remarks on what records say otherwise than the operator.
+    pub remarks: Vec<Diagnostic>,
 }
 
 /// What is known of a file when it has been read.
@@ -36,8 +41,13 @@ pub(super) struct FileEnd {
 pub(super) struct Batches {
     /// By the word of the kind: what is gathered, and how many came so far.
     kinds: BTreeMap<String, Gathered>,
-    /// The project of records that name none.
+    /// The project that the operator named.
     project: Option<ProjectRef>,
+    /// Whether the records are the vendor's own answers, which know their projects.
+    is_api: bool,
+    /// Remarks that go with the next batch; one that was made is not made again.
+    remarks: Vec<Diagnostic>,
+    is_told: bool,
     batches: mpsc::Sender<Cut>,
     /// Records of any kind so far.
     records: u64,
@@ -57,13 +67,15 @@ impl Batches {
     pub fn new(
         kinds: impl IntoIterator<Item = (Kind, u64)>,
         project: Option<ProjectRef>,
+        is_api: bool,
         batches: mpsc::Sender<Cut>,
     ) -> Self {
         let gathered = |(kind, done): (Kind, u64)| {
             let word = kind.as_str().to_owned();
             (word, Gathered { kind, records: Vec::new(), bytes: 0, position: 0, done })
         };
-        Self { kinds: kinds.into_iter().map(gathered).collect(), project, batches, records: 0 }
+        let kinds = kinds.into_iter().map(gathered).collect();
+        Self { kinds, project, is_api, remarks: Vec::new(), is_told: false, batches, records: 0 }
     }
 
     /// Reads the file to its end.
@@ -102,8 +114,18 @@ impl Batches {
         if gathered.position <= gathered.done {
             return Ok(());
         }
-        if record.project.is_none() {
-            record.project.clone_from(&self.project);
+        if let Some(given) = &self.project {
+            let said = record.project.take();
+            let other = said.as_ref().filter(|said| is_other(said, given));
+            if let Some(other) = other.filter(|_| !self.is_told) {
+                let name = |project: &ProjectRef| project.name.clone().or(project.id.clone()).unwrap_or_default();
+                let (said, given) = (name(other), name(given));
+                let what = if self.is_api { "it stays with the records" } else { "the given one counts" };
+                let message = format!("records say that they are of the project `{said}`, and `{given}` was given: {what}");
+                self.remarks.push(otherwise("other-project", message));
+                self.is_told = true;
+            }
+            record.project = if self.is_api { said.or_else(|| Some(given.clone())) } else { Some(given.clone()) };
         }
         gathered.bytes += record.body.len();
         gathered.records.push(record);
@@ -120,8 +142,17 @@ impl Batches {
         };
         gathered.bytes = 0;
         let records = std::mem::take(&mut gathered.records);
-        let batch = Cut { kind: gathered.kind.clone(), records, position: gathered.position };
+        let (kind, position) = (gathered.kind.clone(), gathered.position);
+        let batch = Cut { kind, records, position, remarks: std::mem::take(&mut self.remarks) };
         // Nobody takes batches any more: whoever did says why.
         self.batches.send(batch).await.map_err(|_| Error::Stopped)
+    }
+}
+
+/// Whether a record names another project than the operator.
+fn is_other(said: &ProjectRef, given: &ProjectRef) -> bool {
+    match (&said.name, &given.name) {
+        (Some(said), Some(given)) => !said.eq_ignore_ascii_case(given),
+        _ => said.id != given.id,
     }
 }

@@ -229,13 +229,22 @@ impl<'a> Parts<'a> {
         let package = package.and_then(|at| self.packages.get(at as usize));
         let package = package.map(|it| Package { index: None, ..it.clone() });
         let id = finding.as_ref().map(|it| it.id.clone()).or_else(|| package.as_ref().map(package_id));
-        let id = id.map(|id| {
-            // One component may stand in a bill of materials more than once.
+        // One component may stand in a bill of materials more than once, and so may
+        // what says nothing that could be used: each of them counts.
+        let mut numbered = |id: String, once: Option<String>| {
             let hash = blake3::hash(id.as_bytes());
             let hash = hash.as_bytes().first_chunk().copied().unwrap_or_default();
             let number = ids.entry(hash).and_modify(|it| *it += 1).or_insert(1);
-            if *number == 1 { id } else { format!("{id}#{number}") }
-        });
+            if *number == 1 { once } else { Some(format!("{id}#{number}")) }
+        };
+        let id = match id {
+            Some(id) => numbered(id.clone(), Some(id)),
+            // Without an id it is known by its body.
+            None => {
+                let body = self.records.get(index).map(|it| it.body.as_bytes()).unwrap_or_default();
+                numbered(format!("blake3:{}", blake3::hash(body).to_hex()), None)
+            }
+        };
         let rule = finding.as_ref().and_then(|it| self.rules.get(it.rule_id.as_ref()?));
         let meaning = meaning(finding.as_ref(), package.as_ref(), rule);
         let record = self.records.get_mut(index)?;
@@ -275,8 +284,8 @@ impl<'a> Parts<'a> {
 /// it is a part of the key of each record.
 const ORIGIN_BYTES: usize = 512;
 
-/// What the records of a report stand beside: those of the same tools on the
-/// same branch. A complete report says nothing of others.
+/// What the records of a report stand beside: those of the same tools, for the same
+/// part of the project, on the same branch. A complete report says nothing of others.
 fn origin(head: &appsec_reports::Head, findings: &[Finding], options: &Options) -> String {
     let tools: BTreeSet<String> = head.tools.iter().map(|tool| tool.name.to_lowercase()).collect();
     let branches: BTreeSet<&str> = findings.iter().filter_map(|it| it.r#ref.as_deref()).collect();
@@ -285,8 +294,9 @@ fn origin(head: &appsec_reports::Head, findings: &[Finding], options: &Options) 
         false => branches.into_iter().collect::<Vec<_>>().join("+"),
     };
     let tools = tools.into_iter().collect::<Vec<_>>().join("+");
-    let at = if branch.is_empty() { "" } else { "@" };
-    let named = format!("{tools}{at}{branch}");
+    let category = head.categories.join("+");
+    let (of, at) = (if category.is_empty() { "" } else { "/" }, if branch.is_empty() { "" } else { "@" });
+    let named = format!("{tools}{of}{category}{at}{branch}");
     let named = if named.len() > ORIGIN_BYTES { blake3::hash(named.as_bytes()).to_hex().to_string() } else { named };
     format!("{}/{named}", head.format.name())
 }

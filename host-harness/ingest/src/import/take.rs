@@ -84,7 +84,7 @@ impl Taking<'_> {
         }
         let (total_bytes, position) = (source.packed_bytes(), source.position());
         let kinds: Vec<(Kind, u64)> = reads.values().map(|it| (it.read.kind.clone(), it.position)).collect();
-        let batches = Batches::new(kinds, import.project(), sender);
+        let batches = Batches::new(kinds, import.project(), self.summary.origin.is_none(), sender);
         let reading = batches.read(reading, source, self.file.to_owned(), hash);
         let reading = AbortOnDrop::spawn(reading);
 
@@ -92,7 +92,11 @@ impl Taking<'_> {
         let pipeline = self.pipeline(Some(connector));
         let preparing = stream::poll_fn(|context| receiver.poll_recv(context))
             // Tasks of their own: they go on while another batch is written.
-            .map(|cut| AbortOnDrop::spawn(prepare(pipeline.clone(), projects.clone(), cut)).join())
+            .map(|cut| {
+                // The vendor's own answers know their branches.
+                let branch = if pipeline.origin == API { None } else { import.branch() };
+                AbortOnDrop::spawn(prepare(pipeline.clone(), projects.clone(), cut, branch)).join()
+            })
             .buffered(BATCHES_AT_ONCE);
         let mut preparing = std::pin::pin!(preparing);
         let (ready, pages) = mpsc::channel(BATCHES_WAITING);
@@ -170,10 +174,9 @@ impl Taking<'_> {
 
     /// The refs that the file is about. Those of a report are a part of its origin.
     fn refs(&self) -> Refs {
-        let branch = self.import.options.r#ref.as_deref();
-        match branch.map(|name| name.strip_prefix("refs/heads/").unwrap_or(name)) {
+        match self.import.branch() {
             _ if self.import.instance.is_report_source() => Refs::All,
-            Some(name) => Refs::One(name.to_owned()),
+            Some(name) => Refs::One(name),
             None => Refs::Named,
         }
     }
@@ -247,10 +250,16 @@ fn recv_within(pages: &mut mpsc::Receiver<Page>, time: Duration) -> Option<Page>
 
 /// Compares a batch with the store and normalizes what is new in it; tells where
 /// the import goes on behind it.
-async fn prepare(pipeline: Pipeline, projects: Arc<Projects>, cut: Cut) -> Result<(Prepared, u64), Error> {
+async fn prepare(
+    pipeline: Pipeline,
+    projects: Arc<Projects>,
+    cut: Cut,
+    branch: Option<String>,
+) -> Result<(Prepared, u64), Error> {
     let index = projects.of(&cut.records).await?;
     let records = cut.records.into_iter().map(HashedRecord::from).collect();
-    Ok((Batch::new(cut.kind, records).prepare(&pipeline, index).await?, cut.position))
+    let batch = Batch { remarks: cut.remarks, r#ref: branch, ..Batch::new(cut.kind, records) };
+    Ok((batch.prepare(&pipeline, index).await?, cut.position))
 }
 
 /// What is known of projects: how records name them, and their index.

@@ -63,6 +63,12 @@ pub enum Place {
     Successful,
     /// What it complained about.
     Notifications,
+    /// Files that the command line passed over.
+    Skipped,
+    /// Rules that it did not run.
+    SkippedRules,
+    /// What a run is compared with.
+    Baseline,
 }
 
 /// What the name of a list tells of the records in it.
@@ -132,6 +138,9 @@ pub fn step(place: Option<Place>, key: &str, first: u8) -> Step {
         (Some(Place::Answer), "version") if first == b'"' => Step::Take(Place::Version),
         (Some(Place::Answer), "paths") => object(Place::Paths),
         (Some(Place::Paths), "scanned") => list(Place::Scanned),
+        (Some(Place::Paths), "skipped") => list(Place::Skipped),
+        (Some(Place::Answer), "skipped_rules") => list(Place::SkippedRules),
+        (Some(Place::Run), "baselineGuid") => Step::Take(Place::Baseline),
         (Some(Place::Answer), "runs") => list(Place::Runs),
         (Some(Place::Runs), _) => object(Place::Run),
         (Some(Place::Run), "results") => list(Place::SarifResults),
@@ -147,7 +156,7 @@ pub fn step(place: Option<Place>, key: &str, first: u8) -> Step {
         (Some(Place::Extension), "rules") => list(Place::ExtensionRules),
         (Some(Place::Invocations), _) => object(Place::Invocation),
         (Some(Place::Invocation), "executionSuccessful") => Step::Take(Place::Successful),
-        (Some(Place::Invocation), "toolExecutionNotifications") => list(Place::Notifications),
+        (Some(Place::Invocation), "toolExecutionNotifications" | "toolConfigurationNotifications") => list(Place::Notifications),
         (Some(place), _) if place.is_list_of_values() => Step::Take(place),
         (Some(_), _) => Step::Pass,
     }
@@ -164,6 +173,8 @@ impl Place {
                 | Self::CliResults
                 | Self::CliErrors
                 | Self::Scanned
+                | Self::Skipped
+                | Self::SkippedRules
                 | Self::SarifResults
                 | Self::DriverRules
                 | Self::ExtensionRules

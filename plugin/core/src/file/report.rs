@@ -11,6 +11,14 @@ use crate::wire::{Text, shorten};
 /// How many of a report's errors become diagnostics.
 const MAX_NOTES: usize = 20;
 
+/// Why files are passed over of which a scan of the whole project would tell.
+const LEFT_OUT: [&str; 4] = [
+    "\"cli_include_flags_do_not_match\"",
+    "\"cli_exclude_flags_match\"",
+    "\"analysis_failed_parser_or_internal_error\"",
+    "\"too_many_matches\"",
+];
+
 /// What is said of a run that says of itself that it failed.
 const SCAN_FAILED: &str = "the report says that the scan did not end well";
 
@@ -29,7 +37,7 @@ pub struct Report {
     /// The first run's tool.
     tool: Option<(String, Option<String>)>,
     runs: u64,
-    /// The first reason why a run proves nothing.
+    /// The first reason why the report proves nothing.
     problem: Option<&'static str>,
     notes: Vec<Diagnostic>,
     notes_left_out: u64,
@@ -118,8 +126,20 @@ impl Report {
                 self.notes.push(note(DiagnosticLevel::Error, "scan-error", SCAN_FAILED.to_owned()));
             }
             Place::Notifications => self.notification(text),
+            Place::Skipped if LEFT_OUT.iter().any(|reason| text.contains(reason)) => {
+                self.problem.get_or_insert("files were left out of the scan");
+            }
+            Place::SkippedRules => {
+                self.problem.get_or_insert("rules were left out of the scan");
+            }
+            Place::Baseline if text != "null" => self.compared(),
             _ => {}
         }
+    }
+
+    /// The report compares with another one.
+    pub fn compared(&mut self) {
+        self.problem.get_or_insert("a run is a comparison with a baseline, and may hold only what changed");
     }
 
     /// Version of the command line.
@@ -155,6 +175,8 @@ impl Report {
             "the report has no list of errors".to_owned()
         } else if self.scanned == 0 {
             "the report names no file that was scanned".to_owned()
+        } else if let Some(problem) = self.problem {
+            problem.to_owned()
         } else {
             return Completeness::Complete;
         };

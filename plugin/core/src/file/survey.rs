@@ -191,6 +191,9 @@ impl Survey {
                 self.result(cli::sketch(text), || Kind::Sast)?;
             }
             Place::SarifResults => {
+                if text.contains("\"baselineState\"") {
+                    self.report.compared();
+                }
                 self.shelf.name(text);
                 // Rules come before or after the results, as the tool likes; the
                 // sketch must not depend on it.

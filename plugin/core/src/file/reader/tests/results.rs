@@ -40,6 +40,15 @@ fn only_a_report_that_proves_it_is_of_a_complete_scan() {
         run(r#""invocations":[{"executionSuccessful":false}],"#),
         run(r#""invocations":[{}],"#),
         run(""),
+        run(r#""baselineGuid":"0a1b","invocations":[{"executionSuccessful":true}],"#),
+        completeness(
+            r#"{"runs":[{"tool":{"driver":{"name":"Semgrep"}},"invocations":[{"executionSuccessful":true}],"results":[{"ruleId":"a","message":{"text":"m"},"baselineState":"new"}]}]}"#,
+        ),
+        cli("", r#","version":"1","skipped_rules":[{"rule_id":"a"}],"paths":{"scanned":["a"]}"#),
+        cli(
+            "",
+            r#","version":"1","paths":{"scanned":["a"],"skipped":[{"path":"b","reason":"cli_include_flags_do_not_match"}]}"#,
+        ),
         run(
             r#""invocations":[{"executionSuccessful":true,"toolExecutionNotifications":[{"level":"warning","descriptor":{"id":"Syntax error"},"message":{"text":"x"}},{"level":"error","descriptor":{"id":"Rule parse error"},"message":{"text":"y"}}]}],"#,
         ),
