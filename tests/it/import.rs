@@ -435,7 +435,7 @@ async fn the_operator_goes_before_what_a_file_says() {
     assert_eq!(said, ["other-branch"]);
     let found = content(&tenant).findings;
     let id = found[0]["id"].as_str().unwrap().parse().unwrap();
-    let detail = tenant.store().with(|store| store.finding(id, false)).unwrap().unwrap();
+    let detail = tenant.store().run_now(|store| store.finding(id, false)).unwrap().unwrap();
     assert_eq!(detail.occurrence_details[0].finding.r#ref.as_deref(), Some("main"));
 }
 

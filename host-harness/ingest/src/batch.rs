@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use appsec_model::{Diagnostic, DiagnosticLevel, Kind, NextPage, Normalized, RawInput, RawRecord, Timestamp};
 use appsec_sandbox::{CallFailure, Connector};
 use appsec_store::{
-    Classified, Contents, FetchStats, HashedRecord, PageCommit, PageCounts, ProjectIndex, Refs, Seen, IngestHandle,
+    Classified, Contents, FetchStats, HashedRecord, IngestHandle, PageCommit, PageCounts, ProjectIndex, Refs, Seen,
     StoredRecord,
 };
 
@@ -138,7 +138,12 @@ fn force_ref(normalized: &mut Normalized, name: &str) -> Option<Diagnostic> {
             said = said.or(finding.r#ref.replace(name.to_owned()));
         }
     }
-    said.map(|said| otherwise("other-branch", format!("findings say that they are of the branch `{said}`; `{name}` was given, and counts")))
+    said.map(|said| {
+        otherwise(
+            "other-branch",
+            format!("findings say that they are of the branch `{said}`; `{name}` was given, and counts"),
+        )
+    })
 }
 
 /// A remark on what a file says otherwise than the operator.

@@ -12,7 +12,7 @@ use crate::{
     error::Error,
 };
 use appsec_sandbox::Connector;
-use appsec_store::{ConnectorSource, Instance, Run, RunState, IngestHandle};
+use appsec_store::{ConnectorSource, IngestHandle, Instance, Run, RunState};
 
 /// Records of one step, and so of one transaction.
 const BATCH_RECORDS: u32 = 500;

@@ -145,8 +145,9 @@ fn note_project(collection: &mut Collection<'_>, at: usize, run: &Run) {
     let (Some(given), Some(said)) = (given, said) else { return };
     let said = said.trim_end_matches('/').trim_end_matches(".git");
     let name = said.rsplit(['/', ':']).next().unwrap_or_default();
-    let ends =
-        |whole: &str, part: &str| whole.strip_suffix(part).is_some_and(|rest| rest.is_empty() || rest.ends_with(['/', ':']));
+    let ends = |whole: &str, part: &str| {
+        whole.strip_suffix(part).is_some_and(|rest| rest.is_empty() || rest.ends_with(['/', ':']))
+    };
     if !ends(said, &given) && !ends(&given, name) {
         let message = format!(
             "the report says that it is of the repository `{}`; the project `{}` counts",

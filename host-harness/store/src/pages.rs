@@ -27,13 +27,7 @@ pub use self::{
     contents::Contents,
     guard::{OnAbsence, Percent, PercentError},
 };
-use crate::{
-    database::FindingStore,
-    error::Result,
-    ids::key_hash,
-    runs::FetchStats,
-    seen::Seen,
-};
+use crate::{database::FindingStore, error::Result, ids::key_hash, runs::FetchStats, seen::Seen};
 
 /// What the store knows of a record.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

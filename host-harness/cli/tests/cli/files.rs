@@ -137,7 +137,8 @@ fn each_unreadable_file_is_told_and_the_others_are_imported() {
         ];
         for order in [[0, 1, 2, 3], [1, 3, 0, 2], [3, 2, 1, 0]] {
             let paths = order.iter().map(|at: &usize| files[*at].as_str());
-            let arguments: Vec<&str> = ["import", "--project", "p/x"].into_iter().chain(source.iter().copied()).chain(paths).collect();
+            let arguments: Vec<&str> =
+                ["import", "--project", "p/x"].into_iter().chain(source.iter().copied()).chain(paths).collect();
             let done = desk.run(&arguments);
             assert_eq!(done.code, 3, "{order:?}: {}{}", done.stdout, done.stderr);
             assert_eq!(done.stdout.matches("Imported ").count(), 2, "{}", done.stdout);
@@ -145,8 +146,11 @@ fn each_unreadable_file_is_told_and_the_others_are_imported() {
             assert!(done.stderr.contains("page.json") && done.stderr.contains("HTML"), "{}", done.stderr);
             assert!(done.stderr.contains("cut.json"), "{}", done.stderr);
         }
-        let arguments: Vec<&str> =
-            ["import", "--project", "p/x"].into_iter().chain(source.iter().copied()).chain([files[1].as_str(), &files[3]]).collect();
+        let arguments: Vec<&str> = ["import", "--project", "p/x"]
+            .into_iter()
+            .chain(source.iter().copied())
+            .chain([files[1].as_str(), &files[3]])
+            .collect();
         let done = desk.run(&arguments);
         assert_eq!((done.code, done.stderr.matches("error: ").count()), (1, 2), "{}", done.stderr);
     }

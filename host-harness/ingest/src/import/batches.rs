@@ -121,7 +121,8 @@ impl Batches {
                 let name = |project: &ProjectRef| project.name.clone().or(project.id.clone()).unwrap_or_default();
                 let (said, given) = (name(other), name(given));
                 let what = if self.is_api { "it stays with the records" } else { "the given one counts" };
-                let message = format!("records say that they are of the project `{said}`, and `{given}` was given: {what}");
+                let message =
+                    format!("records say that they are of the project `{said}`, and `{given}` was given: {what}");
                 self.remarks.push(otherwise("other-project", message));
                 self.is_told = true;
             }

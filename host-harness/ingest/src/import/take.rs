@@ -26,7 +26,7 @@ use crate::{
 };
 use appsec_sandbox::{CallFailure, Connector, FileReading};
 use appsec_store::{
-    Fetch, FetchState, FetchStats, HashedRecord, PageCommit, ProjectIndex, Refs, Run, IngestHandle, StoreError,
+    Fetch, FetchState, FetchStats, HashedRecord, IngestHandle, PageCommit, ProjectIndex, Refs, Run, StoreError,
 };
 
 /// Batches that are normalized at one time, while others are written.

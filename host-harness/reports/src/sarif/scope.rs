@@ -21,12 +21,7 @@ const ROOTS: [&str; 3] = ["ROOT", "REPO", "PROJECT"];
 
 /// Why a run looked at a part of its project only, as far as it says so. `root` is
 /// the folder of the project, where somebody named it.
-pub fn partial(
-    run: &Fields<'_>,
-    invocations: &[Value],
-    results: &[&RawValue],
-    root: Option<&str>,
-) -> Option<String> {
+pub fn partial(run: &Fields<'_>, invocations: &[Value], results: &[&RawValue], root: Option<&str>) -> Option<String> {
     let is_compared = run.get("baselineGuid").is_some_and(|raw| raw.get() != "null")
         || results.iter().any(|raw| {
             let state = || json::value(json::fields(raw)?.get("baselineState")).as_str().map(str::to_owned);

@@ -156,7 +156,9 @@ pub fn step(place: Option<Place>, key: &str, first: u8) -> Step {
         (Some(Place::Extension), "rules") => list(Place::ExtensionRules),
         (Some(Place::Invocations), _) => object(Place::Invocation),
         (Some(Place::Invocation), "executionSuccessful") => Step::Take(Place::Successful),
-        (Some(Place::Invocation), "toolExecutionNotifications" | "toolConfigurationNotifications") => list(Place::Notifications),
+        (Some(Place::Invocation), "toolExecutionNotifications" | "toolConfigurationNotifications") => {
+            list(Place::Notifications)
+        }
         (Some(place), _) if place.is_list_of_values() => Step::Take(place),
         (Some(_), _) => Step::Pass,
     }
