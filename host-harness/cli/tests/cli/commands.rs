@@ -51,6 +51,58 @@ fn a_finding_is_shown_with_what_the_vendor_sent() {
 }
 
 #[test]
+fn a_finding_is_meant_by_whatever_it_is_known_by() {
+    let desk = Desk::new(shape(), vec![]);
+    desk.added();
+    desk.ok(&["sync", "code"]);
+    let first = desk.json(&["findings", "--limit", "1"])["findings"][0].clone();
+    let id = first["id"].as_str().unwrap();
+    let detail = desk.json(&["finding", id]);
+    let vendor = detail["occurrence_details"][0]["finding"]["id"].as_str().unwrap();
+    let issue = desk.json(&["issue", id])["id"].as_str().unwrap().to_owned();
+    for name in [&id[..8], vendor] {
+        assert_eq!(desk.json(&["finding", name])["id"], id, "{name}");
+        assert_eq!(desk.json(&["issue", name])["id"], issue.as_str(), "{name}");
+        desk.ok(&["policy", "results", "--finding", name]);
+    }
+    assert_eq!(desk.json(&["issue", &issue[..8]])["id"], issue.as_str());
+    // An issue stands for its findings: for the only one, or they are listed.
+    let of_issue = desk.run(&["finding", &issue, "--json"]);
+    assert!(of_issue.stdout.contains(id), "{}", of_issue.stdout);
+    let failed = desk.json_of_failed(&["finding", "nothing-of-the-sort"]);
+    assert_eq!(failed["code"], "finding-not-found", "{failed}");
+}
+
+#[test]
+fn counts_of_open_findings_agree_and_each_says_what_it_counts() {
+    let desk = Desk::new(shape(), vec![]);
+    desk.added();
+    desk.ok(&["sync", "code"]);
+    let open = desk.json(&["findings", "--limit", "0"])["total"].as_u64().unwrap();
+    assert_eq!(desk.json(&["dashboard"])["open"], open);
+    let projects = desk.json(&["projects"])["projects"].clone();
+    let sum = |field: &str| -> u64 {
+        projects.as_array().unwrap().iter().map(|it| it["findings"][field].as_u64().unwrap()).sum()
+    };
+    assert_eq!(sum("open"), open);
+    let all = desk.json(&["findings", "--limit", "0", "--include-non-security"])["total"].as_u64().unwrap();
+    assert_eq!(sum("open_non_security"), all - open);
+    let coverage = desk.json(&["coverage"]);
+    let cells = coverage["repositories"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|it| it["instances"].as_object().unwrap().values());
+    let unmapped = coverage["unmapped"].as_array().unwrap().iter();
+    let covered: u64 = cells.chain(unmapped).map(|it| it["open"].as_u64().unwrap()).sum();
+    assert_eq!(covered, open);
+    if all > open {
+        let note = format!("{} more open ones are not about security", all - open);
+        assert!(desk.ok(&["projects"]).contains(&note));
+    }
+}
+
+#[test]
 fn filters_keep_to_what_they_say() {
     let desk = Desk::new(shape(), vec![]);
     desk.added();

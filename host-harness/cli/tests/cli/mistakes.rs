@@ -48,6 +48,61 @@ fn a_tenant_whose_name_is_mistyped_is_not_made() {
     assert_eq!(tenants(&desk), Vec::<String>::new());
 }
 
+/// Commands that only read, each as somebody types it on the first day.
+const READERS: [&[&str]; 22] = [
+    &["findings"],
+    &["vulnerabilities"],
+    &["weaknesses"],
+    &["secrets"],
+    &["issues"],
+    &["packages"],
+    &["projects"],
+    &["repositories", "list"],
+    &["mapping", "list"],
+    &["coverage"],
+    &["dashboard"],
+    &["runs"],
+    &["status"],
+    &["instance", "list"],
+    &["policy", "results"],
+    &["policy", "list"],
+    &["advisories", "show", "CVE-2021-44228"],
+    &["onboard", "--list"],
+    &["vault", "show"],
+    &["finding", "0123"],
+    &["issue", "0123"],
+    &["notify", "list"],
+];
+
+#[test]
+fn a_command_that_reads_makes_no_tenant() {
+    let desk = Desk::new(shape(), vec![]);
+    for command in READERS {
+        let done = desk.run(command);
+        assert!(done.code <= 1, "{command:?}: {}", done.stderr);
+        assert_eq!(tenants(&desk), Vec::<String>::new(), "{command:?}");
+    }
+}
+
+#[test]
+fn status_shows_all_tenants_or_the_one_that_is_named() {
+    let desk = Desk::new(shape(), vec![]);
+    let source = desk.file("scan.sarif", include_str!("../../../../fixtures/reports/sarif/codeql.sarif"));
+    for tenant in ["one", "two"] {
+        desk.ok(&["tenant", "add", tenant]);
+        desk.ok(&["--tenant", tenant, "import", "--source", "codeql", &source, "--project", "acme/app"]);
+    }
+    let shown = |arguments: &[&str]| -> Vec<String> {
+        let status = desk.json(arguments);
+        let instances = status["instances"].as_array().unwrap().iter();
+        instances.map(|it| it["tenant"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(shown(&["status"]), ["one", "two"]);
+    assert_eq!(shown(&["status", "--tenant", "two"]), ["two"]);
+    assert_eq!(desk.run(&["status", "--tenant", "tow"]).code, 1);
+    assert_eq!(tenants(&desk), ["one", "two"]);
+}
+
 #[test]
 fn an_import_that_fails_leaves_no_instance_behind() {
     let desk = Desk::new(shape(), vec![]);
