@@ -191,16 +191,11 @@ fn what_a_library_does_has_one_room() {
 const CRATES: [&str; 9] = ["", "analysis", "cli", "grant", "ingest", "policy", "reports", "sandbox", "store"];
 
 /// Files that still import each other in a circle.
-const STILL_IN_CIRCLES: [&str; 23] = [
+const STILL_IN_CIRCLES: [&str; 22] = [
+    "host-harness/grant/src/egress.rs",
+    "host-harness/grant/src/proxy.rs",
     "host-harness/sandbox/src/call.rs",
     "host-harness/sandbox/src/engine.rs",
-    "host-harness/ingest/src/error.rs",
-    "host-harness/ingest/src/import/batches.rs",
-    "host-harness/ingest/src/import/report.rs",
-    "host-harness/ingest/src/import/take.rs",
-    "host-harness/ingest/src/import.rs",
-    "host-harness/ingest/src/sync/take.rs",
-    "host-harness/ingest/src/task.rs",
     "host-harness/analysis/src/repository/index.rs",
     "host-harness/analysis/src/repository/matching.rs",
     "host-harness/analysis/src/repository/nearest.rs",
@@ -208,11 +203,15 @@ const STILL_IN_CIRCLES: [&str; 23] = [
     "host-harness/policy/src/policy.rs",
     "host-harness/reports/src/collection.rs",
     "host-harness/reports/src/cyclonedx.rs",
+    "host-harness/reports/src/format.rs",
+    "host-harness/reports/src/gitlab.rs",
+    "host-harness/reports/src/gitlab/dependency.rs",
+    "host-harness/reports/src/gitlab/vulnerability.rs",
     "host-harness/reports/src/osv.rs",
+    "host-harness/reports/src/refusal.rs",
     "host-harness/reports/src/report.rs",
     "host-harness/reports/src/sarif.rs",
-    "host-harness/reports/src/format.rs",
-    "host-harness/reports/src/refusal.rs",
+    "host-harness/reports/src/sarif/rule.rs",
     "host-harness/reports/src/sarif/run.rs",
     "host-harness/reports/src/sarif/secret.rs",
 ];
