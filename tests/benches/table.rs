@@ -112,6 +112,7 @@ fn pages() -> Vec<Vec<RawRecord>> {
                     id: Some(peek.id.to_string().trim_matches('"').to_owned()),
                     project: Some(ProjectRef { id: None, name: peek.repository.and_then(|it| it.name) }),
                     body: body.get().to_owned(),
+                    gist: None,
                 }
             });
             pages.push(records.collect());

@@ -110,7 +110,12 @@ impl Hostile {
 
 /// Raw records with these bodies.
 pub fn records(bodies: &[&str]) -> RawInput {
-    let record =
-        |body: &&str| RawRecord { kind: Kind::Sast, id: Some("1".to_owned()), project: None, body: (*body).to_owned() };
+    let record = |body: &&str| RawRecord {
+        kind: Kind::Sast,
+        id: Some("1".to_owned()),
+        project: None,
+        body: (*body).to_owned(),
+        gist: None,
+    };
     RawInput::Records(bodies.iter().map(record).collect())
 }

@@ -145,6 +145,29 @@ fn a_kind_that_comes_late_in_a_file_holds_nothing_up() {
     }
 }
 
+/// SARIF has three levels for five severities, and fewer words on rules.
+#[tokio::test]
+async fn a_format_that_tells_less_changes_nothing_of_the_other() {
+    let fixture = |path: &str| workspace().join("fixtures").join(path);
+    let (json, sarif) = (fixture("cli/current.json"), fixture("sarif/current.sarif"));
+    let env = world();
+    for (tenant, order) in [("first", [&json, &sarif]), ("second", [&sarif, &json])] {
+        let tenant = offline(&env, tenant).await;
+        for file in order {
+            import(&tenant, file, shop()).await.unwrap();
+        }
+        let before = content(&tenant);
+        for file in [&json, &sarif, &sarif, &json] {
+            let again = import(&tenant, file, shop()).await.unwrap();
+            assert_eq!((again.run.counts.new, again.run.counts.changed), (0, 0), "{}", file.display());
+            content(&tenant).assert_findings_untouched(&before);
+        }
+        let critical = |it: &&Value| it["severity"] == "critical";
+        let expect = 0 < content(&tenant).findings.iter().filter(critical).count();
+        assert!(expect, "the severities of JSON count");
+    }
+}
+
 #[tokio::test]
 async fn a_packed_file_is_the_file() {
     let (env, files) = (world(), Files::new());

@@ -11,6 +11,7 @@
 mod broken;
 mod cases;
 mod contract;
+mod credentials;
 mod egress;
 mod example;
 mod hostile;

@@ -102,11 +102,17 @@ const MAX_SUMMARY_CHARS: usize = 1_000;
 /// No number of an advisory is longer; a longer text is something else.
 const MAX_ID_BYTES: usize = 128;
 
-/// A number as it is compared: without blanks around it, in capitals.
+/// A number as it is compared and shown: without blanks around it, in capitals,
+/// but for the code of a GHSA, which its database writes in small letters.
 fn normal_id(text: &str) -> Option<Arc<str>> {
     let text = text.trim();
     let fits = !text.is_empty() && text.len() <= MAX_ID_BYTES && !text.contains(char::is_control);
-    fits.then(|| text.to_uppercase().into())
+    let capitals = text.to_uppercase();
+    let spelled = match capitals.strip_prefix("GHSA-") {
+        Some(code) => format!("GHSA-{}", code.to_lowercase()),
+        None => capitals,
+    };
+    fits.then(|| spelled.into())
 }
 
 impl Advisories {

@@ -62,7 +62,7 @@ pub struct Args {
     #[arg(long, value_name = "PERCENT", requires = "complete")]
     max_removal: Option<Percent>,
     /// Set the project folder on the scanning machine, where absolute paths in a report begin
-    #[arg(long, value_name = "DIR", requires = "source")]
+    #[arg(long, value_name = "DIR")]
     root: Option<String>,
 }
 

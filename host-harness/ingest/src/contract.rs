@@ -128,7 +128,13 @@ mod tests {
 
     fn record(id: &str) -> RawRecord {
         let project = ProjectRef { id: Some("1".to_owned()), name: None };
-        RawRecord { kind: Kind::Sast, id: Some(id.to_owned()), project: Some(project), body: "{}".to_owned() }
+        RawRecord {
+            kind: Kind::Sast,
+            id: Some(id.to_owned()),
+            project: Some(project),
+            body: "{}".to_owned(),
+            gist: None,
+        }
     }
 
     fn finding(index: u32, key: &str) -> Finding {

@@ -48,7 +48,7 @@ pub struct ImportOptions {
     /// What to do with it; of a complete file only.
     pub vanishing: Vanishing,
     /// The folder of the project on the machine of the scan, for reports with
-    /// absolute paths; only reports of other scanners need it.
+    /// absolute paths.
     pub root: Option<String>,
 }
 
@@ -212,6 +212,7 @@ impl Import {
             name: file.to_owned(),
             project: self.project(),
             r#ref: self.options.r#ref.clone(),
+            root: self.options.root.clone(),
         }
     }
 

@@ -126,6 +126,7 @@ records! {
     FlowStep { role, location, content }
     FixFailure { reason, created_at }
     FixRequest { url, created_at }
+    Gist { detail, text }
     History { commit, blob, committed_at }
     Identity { key, algorithm, aliases }
     KindAccess { kind, access }
@@ -151,7 +152,7 @@ records! {
     ProjectRef { id, name }
     PullRequest { id, title, author }
     RawPage { records, next, diagnostics }
-    RawRecord { kind, id, project, body }
+    RawRecord { kind, id, project, body, gist }
     Reachability { verdict, condition, usage }
     ReviewComment { discussion_id, note_id }
     Rule {
@@ -386,10 +387,23 @@ impl IntoWit for model::FetchRequest {
     }
 }
 
+impl IntoWit for model::Gist {
+    type Wit = wit::Gist;
+    fn into_wit(self) -> wit::Gist {
+        wit::Gist { detail: self.detail, text: self.text }
+    }
+}
+
 impl IntoWit for model::RawRecord {
     type Wit = wit::RawRecord;
     fn into_wit(self) -> wit::RawRecord {
-        wit::RawRecord { kind: self.kind.into_wit(), id: self.id, project: self.project.into_wit(), body: self.body }
+        wit::RawRecord {
+            kind: self.kind.into_wit(),
+            id: self.id,
+            project: self.project.into_wit(),
+            body: self.body,
+            gist: self.gist.into_wit(),
+        }
     }
 }
 
@@ -408,7 +422,7 @@ impl IntoWit for model::RawInput {
 impl IntoWit for model::DocumentHead {
     type Wit = wit::DocumentHead;
     fn into_wit(self) -> wit::DocumentHead {
-        let Self { format, name, project, r#ref } = self;
-        wit::DocumentHead { format, name, project: project.into_wit(), ref_: r#ref }
+        let Self { format, name, project, r#ref, root } = self;
+        wit::DocumentHead { format, name, project: project.into_wit(), ref_: r#ref, root }
     }
 }

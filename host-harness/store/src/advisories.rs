@@ -27,7 +27,7 @@ impl FindingStore {
             for advisory in all.iter() {
                 let document = json("advisory", advisory)?;
                 for id in &advisory.ids {
-                    put.execute(params![&**id, document])?;
+                    put.execute(params![id.to_uppercase(), document])?;
                 }
             }
         }

@@ -6,6 +6,7 @@ use crate::{
     error::Result,
     ids::{FindingId, key_hash, public_id_of},
     order::{Cursor, Sort},
+    ratings::listed_one,
 };
 use appsec_analysis::{
     Edition,
@@ -315,7 +316,7 @@ impl FindingStore {
         let mut named = false;
         if let Some(advisory) = &filter.advisory {
             rest.push(format!("findings.id IN ({ADVISORY})"));
-            rest.parameters.push(Box::new(advisory_word(advisory)));
+            rest.parameters.push(Box::new(listed_one(advisory)));
             named = true;
         }
         if let Some(identifier) = &filter.identifier {
@@ -456,7 +457,7 @@ impl FindingStore {
             found.extend(id.optional()?);
         }
         let mut by_advisory = self.connection.prepare_cached(ADVISORY)?;
-        for id in by_advisory.query_map([advisory_word(name)], |row| row.get(0))? {
+        for id in by_advisory.query_map([listed_one(name)], |row| row.get(0))? {
             found.push(id?);
         }
         found.sort_unstable();
@@ -474,11 +475,6 @@ const ADVISORY: &str = "WITH RECURSIVE named (list) AS (\
                         WHERE advisories > list) FROM named WHERE list IS NOT NULL) \
                         SELECT findings.id FROM named CROSS JOIN findings INDEXED BY findings_by_advisory \
                         ON advisories = list WHERE instr(list, ?) > 0";
-
-/// An advisory as the column `advisories` holds it.
-fn advisory_word(id: &str) -> String {
-    format!(" {} ", id.to_uppercase())
-}
 
 /// Whether a rule is of a category such as `A03` or `A03:2021`.
 fn is_owasp(rule: &Rule, wanted: &str) -> bool {

@@ -9,6 +9,7 @@ use crate::{
     history::ChangeRow,
     ids::FindingId,
     policies::{PolicyFilter, PolicyResult},
+    ratings::spelled,
     runs::LastRuns,
     scans::Attribution,
     status::severity,
@@ -187,7 +188,7 @@ pub(super) fn finding_row(row: &Row<'_>) -> rusqlite::Result<FindingRow> {
         project: row.get("project")?,
         repository: row.get("full_name")?,
         environment: row.get("environment")?,
-        advisories: row.get_ref("advisories")?.as_str_or_null().ok().flatten().map(words).unwrap_or_default(),
+        advisories: row.get_ref("advisories")?.as_str_or_null().ok().flatten().map(spelled).unwrap_or_default(),
         cwes: Vec::new(),
         cwe_rank: None,
         kind: row.get("kind")?,
@@ -212,10 +213,6 @@ pub(super) fn finding_row(row: &Row<'_>) -> rusqlite::Result<FindingRow> {
         occurrences: row.get("occurrences")?,
         facts: None,
     })
-}
-
-fn words(text: &str) -> Vec<String> {
-    text.split_whitespace().map(str::to_owned).collect()
 }
 
 impl FindingRow {

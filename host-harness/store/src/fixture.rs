@@ -204,6 +204,7 @@ pub(super) fn record(kind: Kind, body: &Value) -> RawRecord {
         id: body.get("id").and_then(Value::as_str).map(str::to_owned),
         project: Some(ProjectRef { id: None, name: Some(name.to_owned()) }),
         body: body.to_string(),
+        gist: None,
     }
 }
 

@@ -22,6 +22,7 @@ use crate::{
     filter::{Conditions, Filter, Period},
     ids::{FindingId, IssueId},
     policies::{PolicyFilter, PolicyResult},
+    ratings::{listed_one, spelled},
     runs::LastRuns,
     status::severity,
 };
@@ -306,7 +307,7 @@ impl IssueFilter {
         let names: Vec<String> = self.package.iter().flat_map(|name| spellings(name)).collect();
         conditions.one("issues.ecosystem IS NOT NULL = ?", self.package.as_ref().map(|_| true));
         conditions.any("issues.place", names);
-        let advisory = self.advisory.as_ref().map(|id| format!(" {} ", id.trim().to_uppercase()));
+        let advisory = self.advisory.as_ref().map(|id| listed_one(id));
         conditions.one("instr(issues.advisories, ?) > 0", advisory);
         conditions.one(
             "EXISTS (SELECT 1 FROM issue_members JOIN findings ON findings.id = finding_id \
@@ -426,7 +427,7 @@ fn issue_row(row: &Row<'_>) -> rusqlite::Result<IssueRow> {
     let ecosystem: Option<String> = row.get("ecosystem")?;
     let place = Some(row.get::<_, String>("place")?).filter(|place| !place.is_empty());
     let (package, path) = if ecosystem.is_some() { (place, None) } else { (None, place) };
-    let advisories: Option<String> = row.get("advisories")?;
+    let listed: Option<String> = row.get("advisories")?;
     let first_seen_at = Timestamp::from_micros(row.get("first_seen_at")?);
     Ok(IssueRow {
         id: IssueId(row.get("id")?),
@@ -442,7 +443,7 @@ fn issue_row(row: &Row<'_>) -> rusqlite::Result<IssueRow> {
         versions: Vec::new(),
         path,
         rule_id: row.get("rule_id")?,
-        advisories: advisories.iter().flat_map(|text| text.split_whitespace()).map(str::to_owned).collect(),
+        advisories: listed.as_deref().map(spelled).unwrap_or_default(),
         cvss: row.get("cvss")?,
         epss: row.get("epss")?,
         source_count: row.get("sources")?,

@@ -12,7 +12,7 @@ mod vanish;
 
 use std::collections::{HashMap, HashSet};
 
-use appsec_model::{Kind, NextPage, Normalized, Project, ProjectRef, ProjectScope, RawRecord, Timestamp};
+use appsec_model::{Gist, Kind, NextPage, Normalized, Project, ProjectRef, ProjectScope, RawRecord, Timestamp};
 use rusqlite::{Connection, OptionalExtension};
 
 pub(super) use self::{
@@ -63,8 +63,14 @@ pub(super) const HASH_KEY: &str = "blake3:";
 pub struct HashedRecord {
     record: RawRecord,
     key: String,
-    hash: [u8; 32],
+    hash: Vec<u8>,
 }
+
+/// Bytes of the hash over a record. What its formats tell alike stands behind it.
+const HASH_BYTES: usize = 32;
+
+/// Bytes of the hash over what formats tell alike, and of how much detail one has.
+const GIST_BYTES: usize = 16 + 4;
 
 impl From<RawRecord> for HashedRecord {
     fn from(record: RawRecord) -> Self {
@@ -74,8 +80,19 @@ impl From<RawRecord> for HashedRecord {
             Some(id) => id.clone(),
             None => format!("{HASH_KEY}{}", hash.to_hex()),
         };
-        Self { record, key, hash: hash.into() }
+        let mut hash = hash.as_bytes().to_vec();
+        if let Some(Gist { detail, text }) = &record.gist {
+            hash.extend(detail.to_be_bytes());
+            hash.extend(blake3::hash(text.as_bytes()).as_bytes().iter().take(16));
+        }
+        Self { record, key, hash }
     }
+}
+
+/// What stands behind the hash of a record: how much detail it has, and the hash
+/// of what its formats tell alike.
+fn gist_of(hash: &[u8]) -> Option<(&[u8], &[u8])> {
+    hash.get(HASH_BYTES..).filter(|gist| gist.len() == GIST_BYTES)?.split_at_checked(4)
 }
 
 impl HashedRecord {
@@ -83,8 +100,19 @@ impl HashedRecord {
     /// changed also where that changes.
     pub fn with_meaning(record: RawRecord, meaning: &[u8]) -> Self {
         let mut hashed = Self::from(record);
-        hashed.hash = blake3::Hasher::new().update(&hashed.hash).update(meaning).finalize().into();
+        let hash = blake3::Hasher::new().update(&hashed.hash).update(meaning).finalize();
+        hashed.hash = hash.as_bytes().to_vec();
         hashed
+    }
+
+    /// Whether it says the same as what is known, or less of it: a format that
+    /// tells less than another one takes nothing back.
+    fn is_known(&self, known: &[u8]) -> bool {
+        let says_less = || match (gist_of(&self.hash), gist_of(known)) {
+            (Some((detail, text)), Some((known_detail, known_text))) => detail < known_detail && text == known_text,
+            _ => false,
+        };
+        known == self.hash || says_less()
     }
 }
 
@@ -97,7 +125,7 @@ pub struct Classified {
     pub state: RecordState,
     pub(super) key: String,
     pub(super) key_hash: i64,
-    pub(super) hash: [u8; 32],
+    pub(super) hash: Vec<u8>,
     pub(super) project_id: Option<i64>,
 }
 
@@ -241,7 +269,7 @@ impl FindingStore {
             let found = lookup
                 .query_row([key_hash], |row| {
                     let id = row.get(0)?;
-                    let same = row.get_ref(1)?.as_blob().is_ok_and(|known| known == record.hash);
+                    let same = row.get_ref(1)?.as_blob().is_ok_and(|known| record.is_known(known));
                     let gone = row.get::<_, Option<i64>>(2)?.is_some();
                     Ok(match (same, gone) {
                         (true, false) if seen.contains(id) => RecordState::Repeated,

@@ -29,7 +29,7 @@ pub struct StoredRecord {
     /// What it was normalized to, if it is a finding.
     pub finding: Option<Finding>,
     key: String,
-    hash: [u8; 32],
+    hash: Vec<u8>,
     project_id: Option<i64>,
 }
 
@@ -146,6 +146,7 @@ impl FindingStore {
                         (None, None) => None,
                     },
                     body: String::from_utf8(content.body().to_vec()).map_err(|_| StoreError::Corrupt)?,
+                    gist: None,
                 },
                 finding,
                 key,

@@ -14,6 +14,7 @@ mod outline;
 mod table;
 
 mod alien;
+mod kept;
 mod label;
 mod numbering;
 mod output;

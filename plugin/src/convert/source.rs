@@ -49,7 +49,8 @@ record_to_wit!(ProjectPage { projects, next, diagnostics });
 record_to_wit!(Project { id, name, url, tags, default_branch, primary_branch, created_at, last_scan_at, archived });
 
 record_to_wit!(RawPage { records, next, diagnostics });
-record_to_wit!(RawRecord { kind, id, project, body });
+record_to_wit!(RawRecord { kind, id, project, body, gist });
+record_to_wit!(Gist { detail, text });
 
 impl ToWit for model::NextPage {
     type Wit = wit::NextPage;
@@ -78,7 +79,8 @@ macro_rules! record_from_wit {
 
 record_from_wit!(FetchRequest { kind, scope, since, cursor });
 record_from_wit!(ProjectScope { id, name, primary_branch });
-record_from_wit!(RawRecord { kind, id, project, body });
+record_from_wit!(RawRecord { kind, id, project, body, gist });
+record_from_wit!(Gist { detail, text });
 record_from_wit!(ProjectRef { id, name });
 
 impl FromWit for model::Document {
@@ -95,8 +97,8 @@ impl FromWit for model::DocumentHead {
     type Wit = wit::DocumentHead;
 
     fn from_wit(wit: wit::DocumentHead) -> Self {
-        let wit::DocumentHead { format, name, project, ref_ } = wit;
-        Self { format, name, project: FromWit::from_wit(project), r#ref: ref_ }
+        let wit::DocumentHead { format, name, project, ref_, root } = wit;
+        Self { format, name, project: FromWit::from_wit(project), r#ref: ref_, root }
     }
 }
 

@@ -39,8 +39,13 @@ async fn both_normalize_every_file_alike() {
         let Ok(Value::Object(page)) = serde_json::from_slice(&content) else { continue };
         for list in page.values().filter_map(Value::as_array) {
             for kind in [Kind::Sast, Kind::Sca, Kind::AiSast, Kind::Secrets, Kind::Other("x".to_owned())] {
-                let record =
-                    |it: &Value| RawRecord { kind: kind.clone(), id: None, project: None, body: it.to_string() };
+                let record = |it: &Value| RawRecord {
+                    kind: kind.clone(),
+                    id: None,
+                    project: None,
+                    body: it.to_string(),
+                    gist: None,
+                };
                 both.agree(&Call::Normalize(RawInput::Records(list.iter().map(record).collect()))).await;
             }
         }
@@ -53,7 +58,7 @@ async fn both_survive_what_is_no_finding() {
     let bodies = ["", "{", "null", "[]", "1e999", "\"\u{fffd}\"", r#"{"id": {}}"#, r#"{"id": 1, "id": 2}"#, "\u{0}"];
     let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
     let bodies = bodies.into_iter().map(str::to_owned).chain([deep.clone(), format!(r#"{{"id": 1, "rule": {deep}}}"#)]);
-    let record = |body| RawRecord { kind: Kind::Sast, id: None, project: None, body };
+    let record = |body| RawRecord { kind: Kind::Sast, id: None, project: None, body, gist: None };
     let answer = both.agree(&Call::Normalize(RawInput::Records(bodies.map(record).collect()))).await;
     assert!(answer["ok"]["diagnostics"].as_array().unwrap().len() >= 10, "{answer}");
     let too_many = vec![record("{}".to_owned()); 10_001];

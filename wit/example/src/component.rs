@@ -239,6 +239,7 @@ fn record(text: &RawValue) -> RawRecord {
         id: head.id,
         project: head.project.map(|id| ProjectRef { id: Some(id), name: None }),
         body: text.get().to_owned(),
+        gist: None,
     }
 }
 

@@ -237,6 +237,19 @@ pub struct RawRecord {
     pub project: Option<ProjectRef>,
     /// The vendor's JSON of this one record, byte for byte.
     pub body: String,
+    /// What other formats of the same origin tell of it, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gist: Option<Gist>,
+}
+
+/// What formats of one origin tell alike of a record.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Gist {
+    /// How much the format tells of it.
+    pub detail: u32,
+    /// The same text in each of them.
+    pub text: String,
 }
 
 /// What to normalize.
@@ -272,6 +285,9 @@ pub struct DocumentHead {
     pub project: Option<ProjectRef>,
     /// The branch that was scanned.
     pub r#ref: Option<String>,
+    /// The folder of the project on the machine of the scan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root: Option<String>,
 }
 
 /// What the first pass over a file learnt.

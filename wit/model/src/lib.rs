@@ -36,7 +36,7 @@ pub use crate::{
     assistance::{Assistance, Component, Conclusion, Explanation, Verdict},
     connector::{
         Access, Author, Completeness, Connection, Deployment, Document, DocumentFormat, DocumentHead, DocumentSummary,
-        FetchRequest, KindAccess, KindCount, KindSupport, Manifest, NextPage, OriginNeed, Project, ProjectPage,
+        FetchRequest, Gist, KindAccess, KindCount, KindSupport, Manifest, NextPage, OriginNeed, Project, ProjectPage,
         ProjectScope, PullRequest, RawInput, RawPage, RawRecord, Scan, Scope, SecretNeed,
     },
     dependency::{

@@ -96,11 +96,11 @@ fn a_record_leads_from_each_of_its_numbers_to_one_entry() {
     {
       "ids": [
         "CVE-2021-44228",
-        "GHSA-JFH8-C2JP-5V3Q"
+        "GHSA-jfh8-c2jp-5v3q"
       ],
       "cvss": [
         {
-          "id": "GHSA-JFH8-C2JP-5V3Q",
+          "id": "GHSA-jfh8-c2jp-5v3q",
           "version": "4.0",
           "vector": "CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:H/SI:H/SA:H",
           "score": 10.0,
@@ -108,7 +108,7 @@ fn a_record_leads_from_each_of_its_numbers_to_one_entry() {
           "source": "t.json"
         },
         {
-          "id": "GHSA-JFH8-C2JP-5V3Q",
+          "id": "GHSA-jfh8-c2jp-5v3q",
           "version": "3.1",
           "vector": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:C/C:H/I:H/A:H/E:H",
           "score": 10.0,

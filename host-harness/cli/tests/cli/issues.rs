@@ -83,7 +83,7 @@ fn two_scanners_see_one_issue_and_it_survives_one_of_them() {
     assert_eq!(told(&desk, &["--sources-min", "2"]), joined);
     let issue = desk.json(&["issues", "--advisory", "ghsa-35jh-r3h4-6jhm"])["issues"][0].clone();
     assert_eq!(issue["versions"], json!(["4.17.20", "4.17.21"]));
-    assert_eq!(issue["advisories"], json!(["CVE-2021-23337", "GHSA-35JH-R3H4-6JHM"]));
+    assert_eq!(issue["advisories"], json!(["CVE-2021-23337", "GHSA-35jh-r3h4-6jhm"]));
     let shown = desk.json(&["issue", issue["id"].as_str().unwrap()]);
     assert_eq!((&shown["id"], shown["findings"].as_array().unwrap().len()), (&issue["id"], 2));
 

@@ -253,6 +253,7 @@ impl<'a> Parts<'a> {
             id,
             project: Some(options.project.clone()),
             body: std::mem::take(&mut record.body).into_owned(),
+            gist: None,
         };
         let size = raw.body.len() + meaning.len();
         let index = u32::try_from(index).ok();

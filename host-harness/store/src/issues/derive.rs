@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, hash_map::Entry};
 
 use crate::{
     error::Result,
-    ratings::find,
+    ratings::{find, listed, numbers},
     subject::{Dirty, Subject},
 };
 use appsec_analysis::correlation::{
@@ -104,12 +104,12 @@ pub(crate) fn mark_changed_aliases(connection: &Connection) -> Result<()> {
     while let Some(row) = rows.next()? {
         let (said, marks) =
             (row.get_ref(1)?.as_str().unwrap_or_default(), row.get_ref(2)?.as_str().unwrap_or_default());
-        let mut numbers: BTreeSet<String> = BTreeSet::new();
-        for id in said.split_whitespace() {
-            numbers.insert(id.to_owned());
-            numbers.extend(numbers_of(connection, &mut aliases, id)?);
+        let mut all: BTreeSet<String> = BTreeSet::new();
+        for id in numbers(said) {
+            all.insert(id.to_owned());
+            all.extend(numbers_of(connection, &mut aliases, id)?);
         }
-        if !numbers.iter().map(String::as_str).eq(marks.split('\n')) {
+        if !all.iter().map(String::as_str).eq(marks.split('\n')) {
             mark.execute([row.get::<_, i64>(0)?])?;
         }
     }
@@ -365,8 +365,8 @@ fn make<'a>(
             continue;
         }
         let id = ids.remove(0);
-        let numbers = (way == MatchStrategy::Advisory).then(|| best_first(marks().filter(|mark| is_number(mark))));
-        let advisories = numbers.filter(|it| !it.is_empty()).map(|it| format!(" {} ", it.join(" ")));
+        let found = (way == MatchStrategy::Advisory).then(|| best_first(marks().filter(|mark| is_number(mark))));
+        let advisories = found.and_then(|it| listed(it.into_iter()));
         let Some(sum) = IssueSummary::of(&group.iter().map(|it| (it.instance_id, &it.summed))) else { continue };
         let Some(first) = group.first().copied() else { continue };
         made.insert(id, Made { first, members: group, aliases: ids, advisories, sum });

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use appsec_model::{Diagnostic, DiagnosticLevel, NextPage};
+use appsec_model::{Diagnostic, DiagnosticLevel, NextPage, Rule};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use super::{
@@ -217,6 +217,11 @@ pub(crate) fn write_rules(connection: &Connection, batch: &Batch<'_>, known: &mu
         if known.get(&rule.id).is_some_and(|known| **known == *rule) {
             continue;
         }
+        let before = match batch.origin.is_empty() {
+            true => None,
+            false => assess::rule(connection, batch.instance_id, &rule.id)?,
+        };
+        let rule = &filled(rule, before);
         let changed = upsert.execute(params![batch.instance_id, rule.id, json("rule", rule)?, batch.origin])?;
         let kept = match changed == 0 && !batch.origin.is_empty() {
             true => assess::rule(connection, batch.instance_id, &rule.id)?,
@@ -225,6 +230,31 @@ pub(crate) fn write_rules(connection: &Connection, batch: &Batch<'_>, known: &mu
         known.insert(rule.id.clone(), Arc::new(kept.unwrap_or_else(|| rule.clone())));
     }
     Ok(())
+}
+
+/// A rule, with what is known of it where it says nothing: a format that tells
+/// less of a rule than another one takes nothing back.
+fn filled(rule: &Rule, known: Option<Rule>) -> Rule {
+    fn list<T: Clone>(said: &[T], known: Vec<T>) -> Vec<T> {
+        if said.is_empty() { known } else { said.to_vec() }
+    }
+    let known = known.unwrap_or_default();
+    Rule {
+        id: rule.id.clone(),
+        name: rule.name.clone().or(known.name),
+        message: rule.message.clone().or(known.message),
+        confidence: rule.confidence.clone().or(known.confidence),
+        category: rule.category.clone().or(known.category),
+        subcategories: list(&rule.subcategories, known.subcategories),
+        vulnerability_classes: list(&rule.vulnerability_classes, known.vulnerability_classes),
+        cwes: list(&rule.cwes, known.cwes),
+        owasp: list(&rule.owasp, known.owasp),
+        technologies: list(&rule.technologies, known.technologies),
+        likelihood: rule.likelihood.clone().or(known.likelihood),
+        impact: rule.impact.clone().or(known.impact),
+        url: rule.url.clone().or(known.url),
+        references: list(&rule.references, known.references),
+    }
 }
 
 pub(crate) fn write_diagnostics(

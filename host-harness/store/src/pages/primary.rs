@@ -5,6 +5,7 @@ use crate::{
     columns::document,
     compress::Decoder,
     error::Result,
+    ratings::listed,
     status::rank_of,
 };
 use appsec_analysis::{dates, status::is_open};
@@ -144,9 +145,7 @@ impl<'a> From<&'a Finding> for Shown<'a> {
     fn from(finding: &'a Finding) -> Self {
         let location = finding.location.as_ref();
         let dependency = finding.dependency.as_ref();
-        let advisories = dependency.filter(|it| !it.advisories.is_empty()).map(|it| {
-            it.advisories.iter().fold(" ".to_owned(), |text, advisory| text + &advisory.id.to_uppercase() + " ")
-        });
+        let advisories = dependency.and_then(|it| listed(it.advisories.iter().map(|advisory| advisory.id.as_str())));
         Self {
             severity: finding.severity as i64,
             // Who says nothing speaks of security: that is what is scanned for.

@@ -1,4 +1,4 @@
-use appsec_model::{Kind, NextPage, Normalized, ProjectRef, RawRecord, Rule, Scan, Scope, Timestamp};
+use appsec_model::{Cwe, Gist, Kind, NextPage, Normalized, ProjectRef, RawRecord, Rule, Scan, Scope, Timestamp};
 use serde_json::{Value, json};
 
 use super::{Batch, Classified, Contents, OnAbsence, PageCommit, ProjectIndex, RecordState, Refs, write_rules};
@@ -18,7 +18,7 @@ const NOW: Timestamp = Timestamp::from_micros(0);
 
 /// A record without id, as a vendor may send the same one for several projects.
 fn nameless() -> HashedRecord {
-    RawRecord { kind: Kind::Sast, id: None, project: None, body: "42".to_owned() }.into()
+    RawRecord { kind: Kind::Sast, id: None, project: None, body: "42".to_owned(), gist: None }.into()
 }
 
 /// A page of records that become nothing, the last one of its read.
@@ -94,6 +94,59 @@ fn a_page_that_comes_after_its_read_has_ended_is_not_taken_in() {
     desk.store.with(|store| store.finish_run(run_id, RunState::Failed, None, NOW)).unwrap();
     assert!(matches!(commit(), Err(StoreError::FetchEnded)), "its run has ended");
     assert_eq!(records(), before);
+}
+
+#[test]
+fn a_format_that_tells_less_of_a_rule_takes_nothing_back() {
+    let desk = Desk::with_project();
+    let contents = Contents::default();
+    let write = |rule: Rule| {
+        let normalized = Normalized { rules: vec![Rule { id: "r".to_owned(), ..rule }], ..Normalized::default() };
+        let (normalized, contents) = (&normalized, &contents);
+        let batch = Batch {
+            instance_id: 1,
+            instance: "code",
+            origin: "files",
+            run_id: 1,
+            normalized,
+            contents,
+            brought: true,
+            now: NOW,
+        };
+        desk.store.with(|store| {
+            write_rules(&store.connection, &batch, &mut RulesById::default()).unwrap();
+            rule_of(&store.connection, 1, "r").unwrap().unwrap()
+        })
+    };
+    let cwes = vec![Cwe { number: Some(79), name: None, text: "CWE-79".to_owned() }];
+    let rich = write(Rule { cwes: cwes.clone(), impact: Some("high".to_owned()), ..Rule::default() });
+    let poor = write(Rule { name: Some("XSS".to_owned()), ..Rule::default() });
+    assert_eq!(poor, Rule { name: Some("XSS".to_owned()), ..rich });
+    assert_eq!(write(Rule { cwes, ..Rule::default() }), poor, "again and again");
+}
+
+#[test]
+fn a_record_with_less_detail_and_the_same_gist_is_known() {
+    let mut desk = Desk::with_project();
+    desk.origin = "files".to_owned();
+    let record = |body: &str, detail: u32, text: &str| RawRecord {
+        kind: Kind::Sast,
+        id: Some("1".to_owned()),
+        project: Some(ProjectRef { id: None, name: Some("acme/app".to_owned()) }),
+        body: body.to_owned(),
+        gist: Some(Gist { detail, text: text.to_owned() }),
+    };
+    let made = |_: &RawRecord| finding(&json!({ "id": "1" }));
+    let take = |record: RawRecord, at: i64| {
+        let counts = desk.read(Kind::Sast, vec![record], made, at);
+        (counts.new, counts.changed)
+    };
+    assert_eq!(take(record("poor", 0, "line 1"), 1), (1, 0));
+    assert_eq!(take(record("rich", 1, "line 1"), 2), (0, 1), "more detail is a change");
+    assert_eq!(take(record("poor", 0, "line 1"), 3), (0, 0));
+    assert_eq!(take(record("rich", 1, "line 1"), 4), (0, 0));
+    assert_eq!(take(record("poor", 0, "line 2"), 5), (0, 1), "what both tell is another one");
+    assert_eq!(take(record("other", 0, "line 2"), 6), (0, 1), "as much detail, other words");
 }
 
 #[test]
@@ -359,6 +412,7 @@ fn the_same_file_in_two_projects_is_two_findings() {
         id: Some("2".to_owned()),
         project: Some(ProjectRef { id: None, name: Some(name.to_owned()) }),
         body: "{}".to_owned(),
+        gist: None,
     };
     let made = |_: &RawRecord| finding(&json!({ "key": "other" }));
     for name in ["acme/app", "acme/fork"] {

@@ -74,7 +74,7 @@ CREATE TABLE records (
     key_hash        INTEGER NOT NULL UNIQUE, -- 63 bits of a hash over instance, origin, for files the project, kind and record_key
     project_id      INTEGER,
     vanished_at     INTEGER,        -- not in the last complete read of its scope
-    hash            BLOB NOT NULL,  -- BLAKE3 of the body
+    hash            BLOB NOT NULL,  -- BLAKE3 of the body; behind it, where several formats tell of the record, what they tell alike
     finding_id      INTEGER,        -- null where it is no finding
     ref             TEXT,
     on_primary      INTEGER NOT NULL, -- 1 on the project's primary branch
@@ -142,7 +142,7 @@ CREATE TABLE findings (
     start_line      INTEGER,
     package_id      INTEGER,
     reachability    TEXT,
-    advisories      TEXT,                   -- upper-case ids, each between two spaces
+    advisories      TEXT,                   -- upper-case ids, each between two line ends
     priority        INTEGER NOT NULL,       -- 0 to 100
     cvss            REAL,                   -- score of the newest version
     epss            REAL,                   -- probability, 0 to 1

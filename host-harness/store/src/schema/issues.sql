@@ -18,7 +18,7 @@ CREATE TABLE issues (
     ecosystem       TEXT,                   -- null where it is about no package
     place           TEXT NOT NULL,          -- the package or the path, empty where there is none
     rule_id         TEXT,
-    advisories      TEXT,                   -- upper-case ids, each between two spaces
+    advisories      TEXT,                   -- upper-case ids, each between two line ends
     cvss            REAL,
     epss            REAL,
     sources         INTEGER NOT NULL,       -- instances that still see it

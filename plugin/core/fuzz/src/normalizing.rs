@@ -25,10 +25,11 @@ pub fn record(data: &[u8]) {
         id: has(bits, 0).then(|| "1".into()),
         project: has(bits, 1).then_some(project),
         body,
+        gist: None,
     };
     let alone = checked(std::slice::from_ref(&record));
     // Records do not depend on each other.
-    let plain = RawRecord { kind: Kind::Sast, id: None, project: None, body: r#"{"id":1}"#.into() };
+    let plain = RawRecord { kind: Kind::Sast, id: None, project: None, body: r#"{"id":1}"#.into(), gist: None };
     let together = checked(&[record.clone(), plain, record]);
     let at = |index: u32| together.findings.iter().find(|finding| finding.index == index).cloned();
     let moved = |index| alone.findings.first().map(|finding| Finding { index, ..finding.clone() });

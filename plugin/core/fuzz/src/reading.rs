@@ -77,6 +77,7 @@ fn head(format: Option<String>, bits: u8) -> DocumentHead {
         name: "file".into(),
         project: has(bits, 0).then(|| ProjectRef { id: None, name: Some("acme/shop".into()) }),
         r#ref: has(bits, 1).then(|| "main".into()),
+        root: has(bits, 2).then(|| "/src".into()),
     }
 }
 

@@ -65,7 +65,7 @@ pub fn page(api: &mut Api<'_>, page: &Page<'_>) -> Result<CursorPage, Error> {
 /// names twice in one version is one entry. None without a package's name.
 pub fn record(raw: &RawValue) -> RawRecord {
     let (id, project) = label(raw.get());
-    RawRecord { kind: Kind::Packages, id, project, body: raw.get().to_owned() }
+    RawRecord { kind: Kind::Packages, id, project, body: raw.get().to_owned(), gist: None }
 }
 
 /// The id of a record, and its project.

@@ -75,6 +75,7 @@ fn cut(text: &str, kind: &Kind) -> Result<Option<Vec<RawRecord>>, serde_json::Er
             id,
             project: repository.map(|name| ProjectRef { id: None, name: Some(name) }),
             body: body.to_owned(),
+            gist: None,
         }
     };
     Ok(envelope.findings_of(kind).map(|records| records.into_iter().map(|raw| record(raw.get())).collect()))

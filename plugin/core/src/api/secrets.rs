@@ -60,6 +60,7 @@ pub fn record(raw: &RawValue) -> RawRecord {
         id,
         project: repository.map(|name| ProjectRef { id: None, name: Some(name) }),
         body: raw.get().to_owned(),
+        gist: None,
     }
 }
 

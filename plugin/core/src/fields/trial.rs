@@ -72,7 +72,7 @@ pub fn read(sheet: &Sheet, record: &Value) -> Facts {
         Record::Scan => return scan(record),
         Record::Project => return project(record),
     };
-    let record = RawRecord { kind, id: None, project: None, body: record.to_string() };
+    let record = RawRecord { kind, id: None, project: None, body: record.to_string(), gist: None };
     let normalized = normalize(&RawInput::Records(vec![record])).unwrap();
     assert!(normalized.findings.len() + normalized.packages.len() > 0, "{:?}", normalized.diagnostics);
     let mut facts = Facts::new();

@@ -1,6 +1,6 @@
 //! What to say of files that the connector does not read.
 
-use appsec_model::Error;
+use appsec_model::{Error, text};
 
 use super::{Fault, format::Format};
 use crate::wire::shorten;
@@ -26,19 +26,8 @@ pub fn error(name: &str, fault: Fault) -> Error {
 
 /// What the first bytes of a file tell, if they are of something else than
 /// UTF-8 text.
-pub fn by_magic(start: &[u8]) -> Option<&'static str> {
-    let is = |magic: &[u8]| start.starts_with(magic);
-    if is(&[0xff, 0xfe]) || is(&[0xfe, 0xff]) || is(b"{\0") || is(b"[\0") || is(b"\0{") || is(b"\0[") {
-        Some("its encoding UTF-16; save it as UTF-8")
-    } else if is(&[0x1f, 0x8b]) {
-        Some("a file that is still compressed with gzip")
-    } else if is(&[0x28, 0xb5, 0x2f, 0xfd]) {
-        Some("a file that is still compressed with zstd")
-    } else if is(b"PK\x03\x04") {
-        Some("a ZIP archive; unpack it first")
-    } else {
-        None
-    }
+pub fn by_magic(start: &[u8]) -> Option<String> {
+    text::packed(start).map(|what| format!("a file that is {what}"))
 }
 
 /// A guess at what an alien file is, by its beginning and by the keys on its
@@ -46,12 +35,13 @@ pub fn by_magic(start: &[u8]) -> Option<&'static str> {
 pub fn looks_like(beginning: &[u8], keys: &[String]) -> String {
     let start = String::from_utf8_lossy(beginning);
     let start = start.trim_start();
+    if let Some(what) = text::no_json(start) {
+        return what;
+    }
     let has = |word: &str| start.contains(word);
     let key = |word: &str| keys.iter().any(|key| key == word);
     let what = if start.is_empty() {
         "nothing: it is empty"
-    } else if start.starts_with('<') {
-        "XML or HTML"
     } else if !start.starts_with(['{', '[']) {
         "a file that is neither JSON nor a CSV export with a column `Id`"
     } else if key("bomFormat") || has("\"CycloneDX\"") {

@@ -8,11 +8,14 @@ pub use self::{
     trace::bounded,
 };
 
+use std::collections::BTreeMap;
+
 use appsec_model::{Cwe, Finding, History, Kind, LeakedSecret, Policy, ProjectRef, Rule};
 
 use super::{
     finding::{add_code, add_rule, base},
     identity::{self, group},
+    kept::shows_credentials,
     place,
     record::FileRecord,
     sketch::{Position, Sketch},
@@ -27,11 +30,52 @@ use crate::{
     wire::{self, CliExtra, CliMetadata, CliPosition, CliResult, Count, Remarks, Text},
 };
 
+/// How many rules are remembered by whether their results show credentials.
+const MAX_RULES: usize = 10_000;
+
+/// The rules of a file by their ids: their metadata, and whether their results
+/// show credentials.
+#[derive(Default)]
+pub struct Credentials(BTreeMap<String, (String, bool)>);
+
+impl Credentials {
+    fn shows(&mut self, result: &CliResult<'_>, kind: &Kind) -> bool {
+        let id = result.check_id.as_deref().unwrap_or_default();
+        let metadata = result.extra.as_ref().and_then(|extra| extra.metadata).map_or("{}", |metadata| metadata.get());
+        if *kind == Kind::Secrets {
+            return true;
+        }
+        if let Some((_, shows)) = self.0.get(id).filter(|(known, _)| known == metadata) {
+            return *shows;
+        }
+        let mut spare = String::new();
+        let facts = wire::read::<CliMetadata<'_>>(metadata, &mut spare, &mut Remarks::default()).unwrap_or_default();
+        let shows = shows_credentials(kind, &rule(id.to_owned(), &facts, &mut Remarks::default()));
+        if self.0.len() < MAX_RULES {
+            self.0.insert(id.to_owned(), (metadata.to_owned(), shows));
+        }
+        shows
+    }
+}
+
 /// What tells a result apart from others. None where it is no result: it needs
 /// a rule and a path.
-pub fn sketch(result: &str) -> Option<Sketch> {
+pub fn sketch(result: &str, root: Option<&str>, credentials: &mut Credentials) -> Option<Sketch> {
     let mut spare = String::new();
-    sketch_of(&wire::read::<CliResult<'_>>(result, &mut spare, &mut Remarks::default())?)
+    let result = wire::read::<CliResult<'_>>(result, &mut spare, &mut Remarks::default())?;
+    let mut sketch = sketch_of(&result, root)?;
+    sketch.shows_credentials = credentials.shows(&result, &sketch.kind);
+    Some(sketch)
+}
+
+/// What SARIF of the same scan tells of a result, too.
+pub fn gist(result: &str) -> Option<String> {
+    let mut spare = String::new();
+    let result = wire::read::<CliResult<'_>>(result, &mut spare, &mut Remarks::default())?;
+    let sketch = sketch_of(&result, None)?;
+    let extra = result.extra?;
+    let (severity, _) = words::severity(extra.severity, &mut Remarks::default());
+    Some(sketch.gist(severity))
 }
 
 /// The finding of a result, or its id if it has one.
@@ -44,10 +88,12 @@ pub fn finding(
     let Batch { rules, packages, remarks, .. } = batch;
     let mut spare = String::new();
     let result = wire::read::<CliResult<'_>>(record.record, &mut spare, remarks).ok_or(None)?;
-    let Some(sketch) = sketch_of(&result) else {
+    let root = record.head.root.as_deref();
+    let Some(mut sketch) = sketch_of(&result, root) else {
         remarks.error("no-result", "the result has no rule or no path".to_owned());
         return Err(None);
     };
+    sketch.group = record.head.group().unwrap_or(sketch.group);
     let mut finding = base(index, project, &record.head, &sketch);
     let extra = result.extra.unwrap_or_default();
     let rule_id = text(result.check_id).unwrap_or_default();
@@ -79,7 +125,7 @@ pub fn finding(
             fixes: facts.sca_fix_versions.map(|fixes| sca::fix(fixes.get())),
             condition: text(facts.sca_reachable_if),
         };
-        sca::add(&mut finding, said, rule, view.class(), packages, remarks);
+        sca::add(&mut finding, said, rule, (view.class(), root), packages, remarks);
     }
     if finding.kind == Kind::Secrets {
         let history = extra.historical_info.map(|history| History {
@@ -100,10 +146,11 @@ pub fn finding(
         });
     }
     add_code(&mut finding, view.rule(), extra.lines.as_deref());
+    place::take_off(&mut finding, root);
     Ok(finding)
 }
 
-fn sketch_of(result: &CliResult<'_>) -> Option<Sketch> {
+fn sketch_of(result: &CliResult<'_>, root: Option<&str>) -> Option<Sketch> {
     let rule = result.check_id.as_deref().filter(|id| !id.is_empty())?;
     let path = place::path(result.path.as_deref()?);
     if path.is_empty() {
@@ -114,7 +161,9 @@ fn sketch_of(result: &CliResult<'_>) -> Option<Sketch> {
     let (start, end) = (place_of(result.start.as_ref()), place_of(result.end.as_ref()));
     Some(Sketch {
         kind: result.extra.as_ref().map_or(Kind::Sast, kind_of),
-        group: group(rule, &path, message),
+        group: group(rule, place::below(&path, root), message),
+        absolute: place::absolute(&path),
+        shows_credentials: false,
         position: Position {
             suppressed: result.extra.as_ref().is_some_and(|extra| extra.is_ignored == Some(true)),
             line: number(start.0),

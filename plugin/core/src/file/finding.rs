@@ -1,11 +1,10 @@
 //! What findings of all file formats have in common.
 
-use appsec_model::{
-    Finding, Kind, Lifecycle, Location, ProjectRef, Rule, ScanState, Severity, Status, Triage, TriageState,
-};
+use appsec_model::{Finding, Lifecycle, Location, ProjectRef, Rule, ScanState, Severity, Status, Triage, TriageState};
 
 use super::{
     identity::{identity, record_id},
+    kept::shows_credentials,
     place,
     record::FileHead,
     sketch::Sketch,
@@ -93,16 +92,6 @@ pub fn add_code(finding: &mut Finding, rule: &Rule, snippet: Option<&str>) {
     } else {
         finding.snippet = snippet.and_then(|text| place::code(text, place::MAX_SNIPPET_CHARS));
     }
-}
-
-/// Whether the matched code holds a credential: the kind says so, or the rule is
-/// one of those that look for some without the vendor's product for them.
-fn shows_credentials(kind: &Kind, rule: &Rule) -> bool {
-    *kind == Kind::Secrets
-        || rule.id.split('.').any(|part| part == "secrets")
-        || rule.technologies.iter().any(|technology| technology.eq_ignore_ascii_case("secrets"))
-        // Hard-coded password, key and credentials.
-        || rule.cwes.iter().any(|cwe| matches!(cwe.number, Some(259 | 321 | 798)))
 }
 
 /// Whether a file lists packages: nothing else than a package's version can be

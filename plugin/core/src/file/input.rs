@@ -1,6 +1,8 @@
 //! The bytes of a file, in pieces of any size: their encoding is checked, and
 //! they are cut by the syntax that they begin with.
 
+use appsec_model::text;
+
 use super::{
     Fault,
     alien::{MAX_BEGINNING_BYTES, by_magic, looks_like},
@@ -99,7 +101,7 @@ impl Input {
         }
         self.started = true;
         if let Some(what) = by_magic(&self.beginning) {
-            return Err(Fault::Alien(what.to_owned()));
+            return Err(Fault::Alien(what));
         }
         let mark = b"\xef\xbb\xbf";
         if self.beginning.starts_with(mark) {
@@ -125,7 +127,7 @@ impl Input {
             match piece.iter().find(|byte| !byte.is_ascii_whitespace()) {
                 None => return Ok(()),
                 Some(b'{' | b'[') => self.syntax = Syntax::Json(Box::default()),
-                Some(b'<') => return Err(Fault::Alien("XML or HTML".to_owned())),
+                Some(b'<') => return Err(Fault::Unknown),
                 Some(_) => self.syntax = Syntax::Table(Box::default()),
             }
         }
@@ -134,6 +136,15 @@ impl Input {
             Syntax::Json(scanner) => {
                 let keys = &mut self.keys;
                 scanner.feed(piece, &mut |item| {
+                    let mended;
+                    let item = match item {
+                        // Halves of surrogate pairs are no characters.
+                        Item::Value(place, json) => {
+                            mended = text::mend(json);
+                            Item::Value(place, mended.as_deref().unwrap_or(json))
+                        }
+                        item => item,
+                    };
                     if let Item::Key(key) = item
                         && keys.len() < MAX_KEYS
                         && !keys.iter().any(|known| known == key)

@@ -23,6 +23,9 @@ const CHUNK: usize = 4_096;
 /// A result that could not be read has no group.
 const NO_KIND: u8 = u8::MAX;
 
+/// The bit of the last byte that tells that a result shows a credential.
+const CREDENTIAL: u8 = 0x80;
+
 /// The numbers of a file's results.
 #[derive(Default)]
 pub struct Numbering {
@@ -46,6 +49,8 @@ pub struct Numbered<'a> {
     pub group: u128,
     /// Its number among those of its group, from 0.
     pub ordinal: u32,
+    /// Whether it shows a credential.
+    pub shows_credentials: bool,
 }
 
 impl Numbering {
@@ -55,10 +60,9 @@ impl Numbering {
             return Err(Fault::Large(format!("a file of more than {MAX_RESULTS} results")));
         }
         let entry = match sketch {
-            Some(sketch) => Entry {
-                group: sketch.group,
-                rest: pack(&sketch.position) << 8 | u128::from(self.kind_number(&sketch.kind)),
-            },
+            Some(sketch) => {
+                Entry { group: sketch.group, rest: pack(&sketch.position) << 8 | u128::from(self.kind_number(sketch)) }
+            }
             None => Entry { group: 0, rest: u128::from(NO_KIND) },
         };
         match self.entries.last_mut().filter(|chunk| chunk.len() < CHUNK) {
@@ -96,8 +100,12 @@ impl Numbering {
     pub fn get(&self, index: usize) -> Option<Numbered<'_>> {
         let entry = self.entry(index)?;
         let [kind, ..] = entry.rest.to_le_bytes();
+        if kind == NO_KIND {
+            return None;
+        }
         Some(Numbered {
-            kind: self.kinds.get(usize::from(kind))?,
+            shows_credentials: kind & CREDENTIAL != 0,
+            kind: self.kinds.get(usize::from(kind & !CREDENTIAL))?,
             group: entry.group,
             ordinal: u32::try_from(entry.rest >> 8).ok()?,
         })
@@ -126,12 +134,14 @@ impl Numbering {
         self.entries.get(index / CHUNK)?.get(index % CHUNK)
     }
 
-    fn kind_number(&mut self, kind: &Kind) -> u8 {
-        let at = self.kinds.iter().position(|known| known == kind).unwrap_or_else(|| {
-            self.kinds.push(kind.clone());
+    fn kind_number(&mut self, sketch: &Sketch) -> u8 {
+        let at = self.kinds.iter().position(|known| *known == sketch.kind).unwrap_or_else(|| {
+            self.kinds.push(sketch.kind.clone());
             self.kinds.len() - 1
         });
-        u8::try_from(at).unwrap_or(NO_KIND)
+        let number = u8::try_from(at).ok().filter(|number| *number < CREDENTIAL - 1);
+        let credential = if sketch.shows_credentials { CREDENTIAL } else { 0 };
+        number.map_or(NO_KIND, |number| number | credential)
     }
 }
 
@@ -178,7 +188,13 @@ mod tests {
 
     #[test]
     fn results_are_numbered_by_their_place_in_the_code() {
-        let result = |group, line, kind| Sketch { kind, group, position: position(false, [line, 1, line, 2]) };
+        let result = |group, line, kind| Sketch {
+            shows_credentials: kind == Kind::Sca,
+            kind,
+            group,
+            position: position(false, [line, 1, line, 2]),
+            absolute: None,
+        };
         let mut numbering = Numbering::default();
         for sketch in [
             Some(result(7, 30, Kind::Sast)),
@@ -194,6 +210,7 @@ mod tests {
         let numbers: Vec<_> = (0..7).map(|at| numbering.get(at).map(|it| (it.group, it.ordinal))).collect();
         assert_eq!(numbers, [Some((7, 1)), None, Some((9, 0)), Some((7, 0)), Some((7, 2)), Some((0, 0)), None]);
         assert_eq!(numbering.get(2).unwrap().kind, &Kind::Sca);
+        assert!(numbering.get(2).unwrap().shows_credentials && !numbering.get(0).unwrap().shows_credentials);
     }
 
     #[test]
@@ -202,7 +219,8 @@ mod tests {
         let mut numbering = Numbering::default();
         for line in (0..results).rev() {
             let position = position(false, [line, 1, line, 2]);
-            numbering.add(Some(&Sketch { kind: Kind::Sast, group: 7, position })).unwrap();
+            let sketch = Sketch { kind: Kind::Sast, group: 7, position, absolute: None, shows_credentials: false };
+            numbering.add(Some(&sketch)).unwrap();
         }
         numbering.finish();
         let ordinals = (0..numbering.len()).map(|at| numbering.get(at).unwrap().ordinal);

@@ -2,13 +2,14 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
-use appsec_model::{DocumentHead, Kind, RawRecord};
+use appsec_model::{DocumentHead, Gist, Kind, RawRecord};
 
 use super::{
-    Fault,
+    Fault, cli,
     format::Format,
     input::Part,
     json::Item,
+    kept,
     label::{Label, label},
     outline::Place,
     record::{FileHead, FileRecord},
@@ -24,6 +25,7 @@ pub struct Output {
     pub records: u64,
     runs: usize,
     results: usize,
+    credentials: cli::Credentials,
     /// How many results there are of each group, once one of them came that names
     /// its rule by position only.
     late: Option<BTreeMap<u128, u32>>,
@@ -62,33 +64,51 @@ impl Output {
     fn result(
         &mut self,
         format: Format,
-        rule: Option<&str>,
+        rule: Option<(&str, bool)>,
         text: &str,
         survey: &Survey,
         head: &DocumentHead,
     ) -> RawRecord {
+        let (rule, by_rule) = rule.map_or((None, false), |(rule, shows)| (Some(rule), shows));
         let numbered = survey.numbering.get(self.results);
         self.results += 1;
         let numbered = numbered
-            .map(|it| (it.kind.clone(), it.group, it.ordinal))
+            .map(|it| (it.kind.clone(), it.group, it.ordinal, it.shows_credentials))
             .or_else(|| self.number_late(rule?, text, survey));
-        let (kind, id, ordinal) = match numbered {
-            Some((kind, group, ordinal)) => {
-                // The same result on another branch is another record.
-                let at = head.r#ref.as_deref().map(|name| format!("@{name}")).unwrap_or_default();
-                (kind, Some(format!("{group:032x}-{ordinal}{at}")), ordinal)
-            }
+        let root = survey.root(head);
+        // The first pass knew no root yet.
+        let sketch = match format {
+            _ if root.is_none() => None,
+            Format::Sarif => sarif::sketch(text, rule, root),
+            _ => cli::sketch(text, root, &mut self.credentials),
+        };
+        // What cannot be read may show a credential as well as anything.
+        let shows = by_rule || numbered.as_ref().is_none_or(|(.., shows)| *shows);
+        let kept = shows.then(|| kept::kept(text));
+        let veil = |group| if shows { kept::veiled(group) } else { group };
+        let (kind, group, ordinal) = match numbered {
+            Some((kind, group, ordinal, _)) => (kind, Some(veil(sketch.map_or(group, |it| it.group))), ordinal),
             None if format == Format::Sarif => (sarif::kind(text), None, 0),
             None => (Kind::Sast, None, 0),
+        };
+        // The same result on another branch is another record.
+        let at = head.r#ref.as_deref().map(|name| format!("@{name}")).unwrap_or_default();
+        let id = group.map(|group| format!("{group:032x}-{ordinal}{at}"));
+        let (detail, gist) = match format {
+            Format::Sarif => (0, sarif::gist(text, rule)),
+            _ => (1, cli::gist(text)),
         };
         let file_head = FileHead {
             format: Cow::Borrowed(format.name()),
             tool: survey.version.as_deref().map(Cow::Borrowed),
             ref_: head.r#ref.as_deref().map(Cow::Borrowed),
             ordinal,
+            root: root.map(Cow::Borrowed),
+            group: group.filter(|_| shows).map(|group| format!("{group:032x}").into()),
         };
-        let body = wrap(file_head, rule, text);
-        RawRecord { kind, id, project: head.project.clone(), body }
+        let body = wrap(file_head, rule, kept.as_deref().unwrap_or(text));
+        let gist = gist.map(|text| Gist { detail, text });
+        RawRecord { kind, id, project: head.project.clone(), body, gist }
     }
 
     /// Kind, group and number of a result that names its rule by position only.
@@ -96,20 +116,20 @@ impl Output {
     /// The rules may stand behind the results, so the first pass does not know its
     /// group. It is numbered after the others of the group, in the order of the
     /// file. No version of the tool writes such results; the standard allows them.
-    fn number_late(&mut self, rule: &str, text: &str, survey: &Survey) -> Option<(Kind, u128, u32)> {
-        let sketch = sarif::sketch(text, Some(rule))?;
+    fn number_late(&mut self, rule: &str, text: &str, survey: &Survey) -> Option<(Kind, u128, u32, bool)> {
+        let sketch = sarif::sketch(text, Some(rule), None)?;
         let counts = self.late.get_or_insert_with(|| survey.numbering.counts());
         let count = counts.entry(sketch.group).or_default();
         let ordinal = *count;
         *count += 1;
-        Some((sketch.kind, sketch.group, ordinal))
+        Some((sketch.kind, sketch.group, ordinal, sketch.shows_credentials))
     }
 }
 
 /// A record that stays as it is.
 fn plain(label: Label, text: &str, head: &DocumentHead) -> RawRecord {
     let project = label.project.or_else(|| head.project.clone());
-    RawRecord { kind: label.kind, id: label.id, project, body: text.to_owned() }
+    RawRecord { kind: label.kind, id: label.id, project, body: text.to_owned(), gist: None }
 }
 
 /// A record that stands for itself, in a wrapper that tells its format.
@@ -120,8 +140,10 @@ fn wrapped(format: Format, label: Label, text: &str, head: &DocumentHead) -> Raw
         tool: None,
         ref_: head.r#ref.as_deref().map(Cow::Borrowed),
         ordinal: 0,
+        root: None,
+        group: None,
     };
-    RawRecord { kind: label.kind, id: label.id, project, body: wrap(file_head, None, text) }
+    RawRecord { kind: label.kind, id: label.id, project, body: wrap(file_head, None, text), gist: None }
 }
 
 /// Rule and record were checked to be JSON when the file was cut.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use appsec_model::Location;
+use appsec_model::{Finding, Location, folder};
 use percent_encoding::percent_decode_str;
 
 use crate::wire::Count;
@@ -35,6 +35,36 @@ pub fn path(text: &str) -> Cow<'_, str> {
             path.drain(..skipped);
             Cow::Owned(path)
         }
+    }
+}
+
+/// A path without the folder that the project has on the machine of the scan.
+pub fn below<'a>(path: &'a str, root: Option<&str>) -> &'a str {
+    root.map_or(path, |root| folder::below(path, std::slice::from_ref(&root.to_owned())))
+}
+
+/// The path, if it is absolute.
+pub fn absolute(path: &str) -> Option<String> {
+    folder::is_absolute(path).then(|| path.to_owned())
+}
+
+/// Takes the project's folder off every path of a finding.
+pub fn take_off(finding: &mut Finding, root: Option<&str>) {
+    let Some(root) = root else { return };
+    let mut take_off = |place: &mut Location| take_off_place(place, Some(root));
+    finding.location.iter_mut().for_each(&mut take_off);
+    finding.flow.iter_mut().for_each(|step| take_off(&mut step.location));
+    if let Some(dependency) = &mut finding.dependency {
+        dependency.lockfile.iter_mut().for_each(&mut take_off);
+        dependency.reachability.usage.iter_mut().for_each(|usage| take_off(&mut usage.location));
+    }
+}
+
+/// Takes the project's folder off the path of a place.
+pub fn take_off_place(place: &mut Location, root: Option<&str>) {
+    let inner = below(&place.path, root);
+    if inner.len() != place.path.len() {
+        place.path = inner.to_owned();
     }
 }
 

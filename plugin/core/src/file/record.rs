@@ -30,6 +30,19 @@ pub struct FileHead<'a> {
     /// order of their positions.
     #[serde(default)]
     pub ordinal: u32,
+    /// The folder of the project on the machine of the scan, where paths are absolute.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub root: Option<Cow<'a, str>>,
+    /// The group of a result that shows a credential: what it was made of is not kept.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<Cow<'a, str>>,
+}
+
+impl FileHead<'_> {
+    /// The group, where it is not made of the record.
+    pub fn group(&self) -> Option<u128> {
+        u128::from_str_radix(self.group.as_deref()?, 16).ok()
+    }
 }
 
 /// A wrapped record.
@@ -109,7 +122,14 @@ mod tests {
     #[test]
     fn a_record_is_read_back_as_it_was_written() {
         for rule in [None, Some("{\"id\":\"a } b\"}")] {
-            let head = FileHead { format: "any".into(), tool: Some("x \"1\"".into()), ref_: None, ordinal: 3 };
+            let head = FileHead {
+                format: "any".into(),
+                tool: Some("x \"1\"".into()),
+                ref_: None,
+                ordinal: 3,
+                root: None,
+                group: None,
+            };
             let written = FileRecord { head: head.clone(), rule, record: "{\"a\":[1, 2]}" };
             let text = written.to_text();
             let read = FileRecord::read(&text).unwrap();

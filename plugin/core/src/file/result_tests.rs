@@ -55,7 +55,10 @@ fn cut(file: &Value) -> Vec<Cut> {
 }
 
 fn sketch(is_cli: bool, (result, rule): &Cut) -> Option<Sketch> {
-    if is_cli { cli::sketch(result) } else { sarif::sketch(result, rule.as_deref()) }
+    match is_cli {
+        true => cli::sketch(result, None, &mut cli::Credentials::default()),
+        false => sarif::sketch(result, rule.as_deref(), None),
+    }
 }
 
 /// The number of each result among those of its group.
@@ -91,9 +94,13 @@ fn read_cut(is_cli: bool, cut: &[Cut], tool: Option<&str>, branch: Option<&str>)
     let sketches: Vec<_> = cut.iter().map(|cut| sketch(is_cli, cut)).collect();
     let mut batch = Batch::with_capacity(cut.len());
     for (index, ((result, rule), ordinal)) in cut.iter().zip(ordinals(&sketches)).enumerate() {
+        let (root, group) = (None, None);
         let (format, tool, ref_) = ("test".into(), tool.map(Into::into), branch.map(Into::into));
-        let record =
-            FileRecord { head: FileHead { format, tool, ref_, ordinal }, rule: rule.as_deref(), record: result };
+        let record = FileRecord {
+            head: FileHead { format, tool, ref_, ordinal, root, group },
+            rule: rule.as_deref(),
+            record: result,
+        };
         // As it is stored and read again.
         let text = record.to_text();
         let record = FileRecord::read(&text).unwrap();

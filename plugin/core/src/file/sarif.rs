@@ -11,7 +11,7 @@ mod rule;
 
 use appsec_model::{
     Dependency, Ecosystem, Finding, Fix, FlowRole, FlowStep, Kind, PackageVersion, ProjectRef, Reachability,
-    ReachabilityVerdict, Severity, Transitivity, TriageState,
+    ReachabilityVerdict, Severity, Transitivity, TriageState, credential,
 };
 use serde_json::Value;
 
@@ -20,21 +20,41 @@ use super::{
     cli::{self, bounded, usage},
     finding::{add_code, add_rule, base, lists_packages, path_of},
     identity::{self, group},
-    place,
+    kept, place,
     record::FileRecord,
     sketch::{Position, Sketch},
 };
 use crate::{
-    normalize::{Batch, dependency, record::text},
+    normalize::{Batch, dependency, record::text, rules::Rules},
     wire::{self, Count, Remarks, SarifLocation, SarifResult, SarifRule, SarifText, Text, shorten},
 };
 
 /// What tells a result apart from others. None where it is no result: it needs
 /// a rule and a path.
-pub fn sketch(result: &str, rule: Option<&str>) -> Option<Sketch> {
+pub fn sketch(result: &str, rule: Option<&str>, root: Option<&str>) -> Option<Sketch> {
     let mut spare = String::new();
     let result = wire::read::<SarifResult<'_>>(result, &mut spare, &mut Remarks::default())?;
-    sketch_of(&result, rule)
+    sketch_of(&result, rule, root)
+}
+
+/// Whether results of a rule show credentials.
+pub fn shows_credentials(rule: &str) -> bool {
+    let mut rules = Rules::default();
+    let id = rule_id_of(Some(rule)).unwrap_or_default();
+    let (at, ..) = rule::look_up(&mut rules, &id, Some(rule), &mut Remarks::default());
+    rules.view(at).is_some_and(|view| kept::shows_credentials(&Kind::Sast, view.rule()))
+}
+
+/// What the tool's own JSON of the same scan tells of a result, too.
+pub fn gist(result: &str, rule: Option<&str>) -> Option<String> {
+    let mut spare = String::new();
+    let result = wire::read::<SarifResult<'_>>(result, &mut spare, &mut Remarks::default())?;
+    let sketch = sketch_of(&result, rule, None)?;
+    let mut spare = String::new();
+    let rule = rule.and_then(|rule| wire::read::<SarifRule<'_>>(rule, &mut spare, &mut Remarks::default()));
+    let of_rule = || text(rule?.default_configuration?.level);
+    let (severity, _) = severity(text(result.level).or_else(of_rule), None, &mut Remarks::default());
+    Some(sketch.gist(severity))
 }
 
 /// The kind of a result, also of one whose rule is not known.
@@ -55,10 +75,12 @@ pub fn finding(
     let mut spare = String::new();
     let result = wire::read::<SarifResult<'_>>(record.record, &mut spare, remarks).ok_or(None)?;
     let rule_text = record.rule;
-    let Some(sketch) = sketch_of(&result, rule_text) else {
+    let root = record.head.root.as_deref();
+    let Some(mut sketch) = sketch_of(&result, rule_text, root) else {
         remarks.error("no-result", "the result has no rule or no path".to_owned());
         return Err(None);
     };
+    sketch.group = record.head.group().unwrap_or(sketch.group);
     let id = text(result.rule_id).or_else(|| rule_id_of(rule_text)).unwrap_or_default();
     let (at, level, logged_in) = rule::look_up(rules, &id, rule_text, remarks);
     let view = rules.view(at).ok_or(None)?;
@@ -120,10 +142,11 @@ pub fn finding(
         finding.dependency = Some(dependency);
     }
     add_code(&mut finding, view.rule(), snippet.flatten().as_deref());
+    place::take_off(&mut finding, root);
     Ok(finding)
 }
 
-fn sketch_of(result: &SarifResult<'_>, rule: Option<&str>) -> Option<Sketch> {
+fn sketch_of(result: &SarifResult<'_>, rule: Option<&str>, root: Option<&str>) -> Option<Sketch> {
     let own = result.rule_id.as_deref().filter(|id| !id.is_empty());
     let id = own.map(str::to_owned).or_else(|| rule_id_of(rule))?;
     let place = result.locations.as_ref()?.first()?.physical_location.as_ref()?;
@@ -140,10 +163,12 @@ fn sketch_of(result: &SarifResult<'_>, rule: Option<&str>) -> Option<Sketch> {
     let accepted = |status: &Text<'_>| status.is_empty() || status.eq_ignore_ascii_case("accepted");
     Some(Sketch {
         kind: kind_of(result),
-        group: group(&id, &path, message.unwrap_or_default()),
+        group: group(&id, place::below(&path, root), message.unwrap_or_default()),
+        absolute: place::absolute(&path),
+        shows_credentials: credential::is_named(&id),
         position: Position {
             suppressed: !suppressions.is_empty()
-                && suppressions.iter().all(|it| it.status.as_ref().is_none_or(accepted)),
+                && suppressions.iter().all(|it| it.status.as_ref().or(it.state.as_ref()).is_none_or(accepted)),
             line: number(region.map(|region| region.start_line)),
             column: number(region.map(|region| region.start_column)),
             end_line: number(region.map(|region| region.end_line)),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::Fault;
+use super::{Fault, kept, sarif};
 use crate::wire::Text;
 
 /// How much the rules of a file may take, in bytes. The vendor's registry has
@@ -25,7 +25,8 @@ pub struct RuleCache {
 /// The rules of one run.
 #[derive(Default)]
 struct RunRules {
-    by_id: BTreeMap<String, String>,
+    /// With whether its results show credentials.
+    by_id: BTreeMap<String, (String, bool)>,
     /// The ids in the order of the main part's rules.
     order: Vec<String>,
     /// The rules that results name, where the results came before the rules.
@@ -103,7 +104,11 @@ impl RuleCache {
             return Ok(());
         }
         // What was read as JSON can be written as JSON.
-        let text = serde_json::to_string(&trimmed).unwrap_or_default();
+        let mut text = serde_json::to_string(&trimmed).unwrap_or_default();
+        let shows_credentials = sarif::shows_credentials(&text);
+        if shows_credentials {
+            text = kept::kept(&text);
+        }
         if text.len() > MAX_RULE_BYTES {
             return Err(Fault::Large(format!("a rule of more than {} KiB", MAX_RULE_BYTES >> 10)));
         }
@@ -111,19 +116,19 @@ impl RuleCache {
         if self.bytes > MAX_RULES_BYTES {
             return Err(Fault::Large(format!("rules of more than {} MiB in one file", MAX_RULES_BYTES >> 20)));
         }
-        run.by_id.insert(id, text);
+        run.by_id.insert(id, (text, shows_credentials));
         Ok(())
     }
 
-    /// The rule of a result of a run.
-    pub fn get(&self, run: usize, result: &str) -> Option<&str> {
+    /// The rule of a result of a run, and whether its results show credentials.
+    pub fn get(&self, run: usize, result: &str) -> Option<(&str, bool)> {
         let run = self.runs.get(run)?;
         let reference = reference(result);
         let id = match &reference.id {
             Some(id) => id,
             None => run.order.get(usize::try_from(reference.index?).ok()?)?.as_str(),
         };
-        run.by_id.get(id).map(String::as_str)
+        run.by_id.get(id).map(|(text, shows)| (text.as_str(), *shows))
     }
 }
 

@@ -1,6 +1,6 @@
 //! What tells records of a file apart that have no identity of their own.
 
-use appsec_model::Kind;
+use appsec_model::{Kind, Severity};
 
 /// The little of a record that its identity is made of.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -14,6 +14,25 @@ pub struct Sketch {
     /// Where it stands in its file, to number records of one group: those that
     /// are suppressed in the code come last, the others by line and column.
     pub position: Position,
+    /// Its path as it is in the file, if that is absolute.
+    pub absolute: Option<String>,
+    /// Whether it shows a credential, as far as the result itself tells.
+    pub shows_credentials: bool,
+}
+
+impl Sketch {
+    /// What all formats tell of a result beside its group: where it is, whether
+    /// it is suppressed, and how bad it is on the scale of the fewest steps. Of a
+    /// supply chain result they tell different places.
+    pub fn gist(&self, severity: Severity) -> String {
+        let Position { suppressed, line, column, end_line, end_column } = self.position;
+        let level = severity.min(Severity::High).as_str();
+        let state = if suppressed { "suppressed" } else { "open" };
+        match self.kind {
+            Kind::Sca => format!("{level} {state}"),
+            _ => format!("{line}:{column}-{end_line}:{end_column} {level} {state}"),
+        }
+    }
 }
 
 /// Where a record stands among those of its group.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use appsec_model::{Completeness, DocumentHead, DocumentSummary, Kind, KindCount};
+use appsec_model::{Completeness, DocumentHead, DocumentSummary, Kind, KindCount, folder::AbsolutePaths};
 
 use super::{
     Fault, cli,
@@ -13,11 +13,13 @@ use super::{
     label::{Label, Shape, label, shape},
     numbering::Numbering,
     outline::{Group, Place},
+    place as path,
     report::Report,
     sarif,
     shelf::RuleCache,
     sketch::Sketch,
 };
+use crate::wire::{Text, shorten};
 
 /// What the first pass has learnt so far.
 #[derive(Default)]
@@ -35,6 +37,10 @@ pub struct Survey {
     /// Records that do not name their project.
     unnamed: u64,
     report: Report,
+    /// The absolute paths of results and of what was scanned.
+    absolute: AbsolutePaths,
+    root: Option<String>,
+    credentials: cli::Credentials,
     /// Answers so far.
     answers: u64,
     /// Whether the current answer has a list of records.
@@ -85,6 +91,7 @@ impl Survey {
         };
         self.format = Some(format);
         self.numbering.finish();
+        self.find_root(head);
         let (tool, completeness) = match format {
             Format::CliJson => {
                 self.version = self.report.cli_version().map(str::to_owned);
@@ -114,6 +121,25 @@ impl Survey {
             completeness,
             diagnostics: std::mem::take(&mut self.report).into_notes(),
         })
+    }
+
+    /// The folder of the project on the machine of the scan, where results have
+    /// absolute paths.
+    fn find_root(&mut self, head: &DocumentHead) {
+        self.root = if head.root.is_none() { self.absolute.root() } else { None };
+        if let Some(root) = &self.root {
+            let message = format!(
+                "paths were made relative to `{}`, the folder that the absolute ones are in; name the project's folder \
+                 on the machine of the scan if it is another one",
+                shorten(root)
+            );
+            self.report.remark("project-folder", &message);
+        }
+    }
+
+    /// The folder that paths are made relative to.
+    pub fn root<'a>(&'a self, head: &'a DocumentHead) -> Option<&'a str> {
+        head.root.as_deref().map(|root| root.trim_end_matches('/')).or(self.root.as_deref())
     }
 
     /// The format, once it is known for certain.
@@ -188,7 +214,8 @@ impl Survey {
             }
             Place::CliResults => {
                 self.is_marked = self.is_marked || text.contains("\"check_id\"");
-                self.result(cli::sketch(text), || Kind::Sast)?;
+                let sketch = cli::sketch(text, None, &mut self.credentials);
+                self.result(sketch, || Kind::Sast)?;
             }
             Place::SarifResults => {
                 if text.contains("\"baselineState\"") {
@@ -197,11 +224,18 @@ impl Survey {
                 self.shelf.name(text);
                 // Rules come before or after the results, as the tool likes; the
                 // sketch must not depend on it.
-                self.result(sarif::sketch(text, None), || sarif::kind(text))?;
+                self.result(sarif::sketch(text, None, None), || sarif::kind(text))?;
             }
             Place::DriverRules => self.shelf.put(text, true)?,
             Place::ExtensionRules => self.shelf.put(text, false)?,
-            place => self.report.value(place, text),
+            place => {
+                if place == Place::Scanned
+                    && let Ok(path) = serde_json::from_str::<Text<'_>>(text)
+                {
+                    self.absolute.add(&path::path(&path));
+                }
+                self.report.value(place, text);
+            }
         }
         Ok(())
     }
@@ -241,6 +275,7 @@ impl Survey {
     }
 
     fn result(&mut self, sketch: Option<Sketch>, kind: impl FnOnce() -> Kind) -> Result<(), Fault> {
+        sketch.iter().filter_map(|sketch| sketch.absolute.as_deref()).for_each(|path| self.absolute.add(path));
         self.numbering.add(sketch.as_ref())?;
         let kind = sketch.map_or_else(kind, |sketch| sketch.kind);
         self.count(Label { kind, id: None, project: None });
@@ -249,5 +284,5 @@ impl Survey {
 }
 
 fn unknown_format(name: &str) -> Fault {
-    Fault::Alien(format!("its format `{}`", crate::wire::shorten(name)))
+    Fault::Alien(format!("its format `{}`", shorten(name)))
 }

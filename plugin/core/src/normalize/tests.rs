@@ -98,6 +98,7 @@ fn records_and_a_file_of_them_are_normalized_alike() {
             id: None,
             project: None,
             body: body.to_string(),
+            gist: None,
         });
         let from_records = normalize(&RawInput::Records(records.collect())).unwrap();
         assert_eq!(from_records.findings, from_file.findings, "{name}");
@@ -107,7 +108,8 @@ fn records_and_a_file_of_them_are_normalized_alike() {
 
 #[test]
 fn records_of_kinds_without_a_unified_form_are_named() {
-    let record = |kind: Kind| RawRecord { kind, id: Some("7".into()), project: None, body: r#"{"id":7}"#.into() };
+    let record =
+        |kind: Kind| RawRecord { kind, id: Some("7".into()), project: None, body: r#"{"id":7}"#.into(), gist: None };
     let kinds = [Kind::Other("dast".into()), Kind::AiSast];
     let normalized = normalize(&RawInput::Records(kinds.map(record).into())).unwrap();
     assert_eq!(normalized.findings.len(), 1);
@@ -121,7 +123,7 @@ fn records_of_kinds_without_a_unified_form_are_named() {
 fn what_came_with_a_record_goes_before_what_it_says() {
     let project = appsec_model::ProjectRef { id: Some("12".into()), name: None };
     let body = r#"{"id":1,"repository":{"name":"acme/shop"}}"#.to_owned();
-    let record = RawRecord { kind: Kind::Sast, id: None, project: Some(project), body };
+    let record = RawRecord { kind: Kind::Sast, id: None, project: Some(project), body, gist: None };
     let normalized = normalize(&RawInput::Records(vec![record])).unwrap();
     let project = &normalized.findings[0].project;
     assert_eq!((project.id.as_deref(), project.name.as_deref()), (Some("12"), Some("acme/shop")));

@@ -105,6 +105,9 @@ pub struct SarifFingerprints<'a> {
 pub struct SarifSuppression<'a> {
     #[serde(borrow)]
     pub status: Option<Text<'a>>,
+    /// What drafts of the standard called the status.
+    #[serde(borrow)]
+    pub state: Option<Text<'a>>,
     #[serde(borrow)]
     pub justification: Option<Text<'a>>,
 }

@@ -111,6 +111,7 @@ impl Guest for Component {
             id: Some(number.to_string()),
             project: Some(ProjectRef { id: Some("p1".to_owned()), name: None }),
             body: body.to_owned(),
+            gist: None,
         };
         let bodies: Vec<&str> = order.keys.iter().map(String::as_str).collect();
         let mut records = if bodies.is_empty() {
@@ -223,6 +224,7 @@ impl GuestDocumentReader for Reader {
             id: Some(number.to_string()),
             project: Some(ProjectRef { id: Some("p1".to_owned()), name: None }),
             body: "{}".to_owned(),
+            gist: None,
         };
         Ok((0..order.count).map(record).collect())
     }

@@ -45,12 +45,13 @@ pub struct RuleSays {
     pub condition: Option<String>,
 }
 
-/// Adds the package, and a title that names it.
+/// Adds the package, and a title that names it. With the sort of vulnerability
+/// comes the folder that paths are made relative to.
 pub fn add(
     finding: &mut Finding,
     said: CliSca<'_>,
     rule: RuleSays,
-    class: Option<&str>,
+    (class, root): (Option<&str>, Option<&str>),
     packages: &mut Packages,
     remarks: &mut Remarks,
 ) {
@@ -66,7 +67,9 @@ pub fn add(
     let path = text(found.lockfile_path).or_else(|| text(lockfile));
     let lockfile = path.map(|path| {
         let line = found.line_number.filter(|count| *count != Count(None));
-        place::location(place::path(&path).into_owned(), (line, None), (None, None))
+        let mut place = place::location(place::path(&path).into_owned(), (line, None), (None, None));
+        place::take_off_place(&mut place, root);
+        place
     });
     let paths = dependency_paths.unwrap_or_default().into_iter();
     let introduced_by = introduced_by(paths.filter_map(|path| path.nodes), found.package.as_deref());

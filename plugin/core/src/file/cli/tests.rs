@@ -1,10 +1,10 @@
 use appsec_model::{Fix, Kind};
 
-use super::{sca::fix, sketch};
+use super::{Credentials, sca::fix, sketch};
 
 #[test]
 fn a_result_needs_a_rule_and_a_path() {
-    assert!(sketch(r#"{"check_id":"-","path":"a"}"#).is_some());
+    assert!(sketch(r#"{"check_id":"-","path":"a"}"#, None, &mut Credentials::default()).is_some());
     for odd in [
         "",
         "[]",
@@ -15,7 +15,7 @@ fn a_result_needs_a_rule_and_a_path() {
         r#"{"check_id":"r","path":"./"}"#,
         r#"{"check_id":1,"path":"a"}"#,
     ] {
-        assert_eq!(sketch(odd), None, "{odd}");
+        assert_eq!(sketch(odd, None, &mut Credentials::default()), None, "{odd}");
     }
 }
 
@@ -23,7 +23,7 @@ fn a_result_needs_a_rule_and_a_path() {
 fn the_kind_is_what_only_results_of_it_have() {
     let check = |extra: &str, expect| {
         let result = format!(r#"{{"check_id":"r","path":"a","extra":{extra}}}"#);
-        assert_eq!(sketch(&result).unwrap().kind, expect, "{extra}");
+        assert_eq!(sketch(&result, None, &mut Credentials::default()).unwrap().kind, expect, "{extra}");
     };
     check("{}", Kind::Sast);
     check(r#"{"validation_state":"NO_VALIDATOR"}"#, Kind::Sast);

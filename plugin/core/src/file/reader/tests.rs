@@ -2,6 +2,7 @@
 
 mod aliens;
 mod results;
+mod same;
 mod samples;
 
 use appsec_model::{DocumentHead, DocumentSummary, Error, RawRecord};

@@ -13,20 +13,20 @@ fn result(rest: &str) -> String {
 #[test]
 fn a_result_has_the_sketch_of_the_same_one_in_json() {
     let json = r#"{"check_id":"r","path":"a b.py","start":{"line":3,"col":4},"end":{"line":5,"col":6},"extra":{"message":" m\n"}}"#;
-    assert_eq!(sketch(&result(""), None), cli::sketch(json));
+    assert_eq!(sketch(&result(""), None, None), cli::sketch(json, None, &mut cli::Credentials::default()));
 }
 
 #[test]
 fn the_rule_may_be_named_by_its_object_only() {
     let nameless = result("").replace(r#""ruleId":"r","#, "");
-    assert_eq!(sketch(&nameless, None), None);
-    assert_eq!(sketch(&nameless, Some(r#"{"id":"r"}"#)), sketch(&result(""), None));
+    assert_eq!(sketch(&nameless, None, None), None);
+    assert_eq!(sketch(&nameless, Some(r#"{"id":"r"}"#), None), sketch(&result(""), None, None));
 }
 
 #[test]
 fn all_suppressions_must_be_accepted() {
     let check = |suppressions: &str, expect| {
-        let sketch = sketch(&result(&format!(r#","suppressions":{suppressions}"#)), None).unwrap();
+        let sketch = sketch(&result(&format!(r#","suppressions":{suppressions}"#)), None, None).unwrap();
         assert_eq!(sketch.position.suppressed, expect, "{suppressions}");
     };
     check("[]", false);
@@ -39,7 +39,7 @@ fn all_suppressions_must_be_accepted() {
 
 #[test]
 fn a_supply_chain_result_is_known_by_its_exposure() {
-    let kind = |rest: &str| sketch(&result(rest), None).unwrap().kind;
+    let kind = |rest: &str| sketch(&result(rest), None, None).unwrap().kind;
     assert_eq!(kind(r#","properties":{"exposure":"undetermined"}"#), Kind::Sca);
     assert_eq!(kind(r#","properties":{}"#), Kind::Sast);
     assert_eq!(kind(""), Kind::Sast);

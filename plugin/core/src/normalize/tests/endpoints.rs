@@ -68,7 +68,7 @@ fn a_secret_in_a_file_is_known_by_its_shape() {
 #[test]
 fn a_secret_has_no_snippet_whatever_the_record_holds() {
     let body = json!({ "id": "1", "findingPath": "a:1", "snippet": "hunter2", "lines": "hunter2", "value": "hunter2" });
-    let record = RawRecord { kind: Kind::Secrets, id: None, project: None, body: body.to_string() };
+    let record = RawRecord { kind: Kind::Secrets, id: None, project: None, body: body.to_string(), gist: None };
     assert!(!serde_json::to_string(&run(vec![record])).unwrap().contains("hunter2"));
 }
 
@@ -76,7 +76,8 @@ fn a_secret_has_no_snippet_whatever_the_record_holds() {
 fn packages_of_records_stand_beside_those_that_findings_name() {
     let package = json!({ "package": { "name": "qs", "versionSpecifier": "6.5.2" }, "ecosystem": "npm" });
     let finding = json!({ "id": 1, "found_dependency": { "package": "qs", "version": "6.5.2", "ecosystem": "npm" } });
-    let record = |kind: Kind, body: &Value| RawRecord { kind, id: None, project: None, body: body.to_string() };
+    let record =
+        |kind: Kind, body: &Value| RawRecord { kind, id: None, project: None, body: body.to_string(), gist: None };
     let normalized = run(vec![
         record(Kind::Sca, &finding),
         record(Kind::Packages, &package),
@@ -92,7 +93,7 @@ fn packages_of_records_stand_beside_those_that_findings_name() {
 fn findings_of_the_ai_are_about_security_unless_it_says_otherwise() {
     let check = |categories: Value, expect: Option<bool>| {
         let body = json!({ "id": 1, "categories": categories }).to_string();
-        let record = RawRecord { kind: Kind::AiSast, id: None, project: None, body };
+        let record = RawRecord { kind: Kind::AiSast, id: None, project: None, body, gist: None };
         assert_eq!(run(vec![record]).findings[0].security, expect, "{categories}");
     };
     check(Value::Null, Some(true));

@@ -20,7 +20,13 @@ static FIXTURES: LazyLock<Vec<RawRecord>> = LazyLock::new(|| {
         let bodies = page["findings"].as_array().cloned().unwrap_or_default();
         records.extend(normalized.findings.iter().filter_map(|finding| {
             let body = bodies.get(finding.index as usize)?.to_string();
-            Some(RawRecord { kind: finding.kind.clone(), id: Some(finding.id.clone()), project: None, body })
+            Some(RawRecord {
+                kind: finding.kind.clone(),
+                id: Some(finding.id.clone()),
+                project: None,
+                body,
+                gist: None,
+            })
         }));
     }
     for (_, mut others) in endpoints::records("secrets").into_iter().chain(endpoints::records("dependencies")) {
@@ -109,7 +115,7 @@ proptest! {
 
     #[test]
     fn any_record_is_answered(body in any_json(), kind in proptest::sample::select(KINDS.to_vec())) {
-        let normalized = run(vec![RawRecord { kind, id: None, project: None, body: body.to_string() }]);
+        let normalized = run(vec![RawRecord { kind, id: None, project: None, body: body.to_string(), gist: None }]);
         prop_assert!(outputs(&normalized) + normalized.diagnostics.len() > 0);
     }
 

@@ -1,0 +1,160 @@
+//! What makes the same results the same records: whatever their credentials,
+//! their folder on the machine of the scan and their format.
+
+use std::collections::BTreeMap;
+
+use appsec_model::{DocumentHead, RawInput, RawRecord};
+use serde_json::{Value, json};
+
+use super::{head, read_pieces};
+
+const PLANTED: &str = "pLtXq7Zk2Wv9Rb4Hd";
+
+fn read(head: &DocumentHead, file: &Value) -> (Vec<String>, Vec<RawRecord>) {
+    let text = file.to_string();
+    let (summary, records) = read_pieces(head, &[text.as_bytes()]).unwrap();
+    (summary.diagnostics.into_iter().map(|it| it.code).collect(), records)
+}
+
+fn cli(results: &Value, scanned: &[&str]) -> Value {
+    json!({"version": "1.182.0", "errors": [], "paths": {"scanned": scanned}, "results": results})
+}
+
+fn result(rule: &str, path: &str, line: u32, extra: &Value) -> Value {
+    let mut result = json!({"check_id": rule, "path": path, "start": {"line": line, "col": 1}, "end": {"line": line, "col": 9},
+        "extra": {"message": "Found something", "severity": "ERROR", "metadata": {"category": "security"}}});
+    result["extra"].as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+    result
+}
+
+fn sarif(rule: &Value, results: &Value) -> Value {
+    json!({"version": "2.1.0", "runs": [{"results": results, "invocations": [{"executionSuccessful": true}],
+        "tool": {"driver": {"name": "Semgrep OSS", "semanticVersion": "1.182.0", "rules": [rule]}}}]})
+}
+
+fn sarif_result(rule: &str, path: &str, line: u32, message: &str) -> Value {
+    json!({"ruleId": rule, "message": {"text": message}, "locations": [{"physicalLocation": {
+        "artifactLocation": {"uri": path, "uriBaseId": "%SRCROOT%"},
+        "region": {"startLine": line, "startColumn": 1, "endLine": line, "endColumn": 9, "snippet": {"text": PLANTED}}}}]})
+}
+
+fn normalized(records: Vec<RawRecord>) -> String {
+    let normalized = crate::normalize::normalize(&RawInput::Records(records)).unwrap();
+    serde_json::to_string(&normalized).unwrap()
+}
+
+#[test]
+fn a_credential_is_in_no_record_and_no_finding() {
+    let shown = json!({"message": format!("found {PLANTED}"), "lines": format!("key = {PLANTED}"), "fix": PLANTED,
+        "metavars": {"$KEY": {"abstract_content": PLANTED}}, "fingerprint": PLANTED});
+    let with = |rest: Value| {
+        let mut extra = shown.clone();
+        extra.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+        extra
+    };
+    let results = json!([
+        result("any.rule", "a.env", 3, &with(json!({"validation_state": "CONFIRMED_VALID"}))),
+        result("any.rule", "a.env", 4, &with(json!({"metadata": {"product": "secrets", "note": PLANTED}}))),
+        result("other.rule", "a.env", 5, &with(json!({"metadata": {"cwe": ["CWE-798: Hard-coded"], "note": PLANTED}}))),
+        result("third.rule", "a.env", 6, &with(json!({"metadata": {"technology": ["secrets"]}}))),
+        result("generic.secrets.key", "a.env", 7, &with(json!({}))),
+    ]);
+    let (_, records) = read(&head("file"), &cli(&results, &["a.env"]));
+    assert_eq!(records.len(), 5);
+    assert!(records.iter().all(|it| !it.body.contains(PLANTED)), "{records:?}");
+    let found = normalized(records);
+    assert!(!found.contains(PLANTED) && found.contains("confirmed-valid"), "{found}");
+
+    let rule = json!({"id": "other.rule", "shortDescription": {"text": PLANTED}, "fullDescription": {"text": PLANTED},
+        "help": {"text": PLANTED}, "defaultConfiguration": {"level": "error"},
+        "properties": {"tags": ["CWE-798: Hard-coded", PLANTED]}});
+    let message = format!("found {PLANTED}");
+    let results = json!([
+        sarif_result("other.rule", "a.env", 5, &message),
+        sarif_result("generic.secrets.key", "a.env", 7, &message)
+    ]);
+    let (_, of_sarif) = read(&head("file"), &sarif(&rule, &results));
+    assert!(of_sarif.iter().all(|it| !it.body.contains(PLANTED)), "{of_sarif:?}");
+    let found = normalized(of_sarif);
+    assert!(!found.contains(PLANTED), "{found}");
+}
+
+#[test]
+fn both_formats_name_a_credential_alike() {
+    let message = format!("found {PLANTED}");
+    let extra = json!({"message": message, "metadata": {"cwe": ["CWE-798: Hard-coded"]}});
+    let (_, of_json) = read(&head("file"), &cli(&json!([result("r", "a.env", 5, &extra)]), &["a.env"]));
+    let rule =
+        json!({"id": "r", "properties": {"tags": ["CWE-798: Hard-coded"]}, "defaultConfiguration": {"level": "error"}});
+    let (_, of_sarif) = read(&head("file"), &sarif(&rule, &json!([sarif_result("r", "a.env", 5, &message)])));
+    assert_eq!(of_json[0].id, of_sarif[0].id);
+    let key = |records: &[RawRecord]| {
+        let value: Value = serde_json::from_str(&normalized(records.to_vec())).unwrap();
+        value["findings"][0]["identity"]["key"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(key(&of_json), key(&of_sarif));
+    assert!(of_json[0].id.as_ref().unwrap().starts_with(key(&of_json).split('_').next().unwrap()));
+}
+
+#[test]
+fn an_absolute_folder_makes_no_other_findings() {
+    let results = |root: &str| {
+        let one = |rule: &str, path: &str, line| result(rule, &format!("{root}{path}"), line, &json!({}));
+        json!([
+            one("r", "web/a.py", 3),
+            one("r", "web/a.py", 9),
+            one("r", "lib/b.py", 4),
+            one("secrets.key", "a.env", 1)
+        ])
+    };
+    let found = |head: &DocumentHead, root: &str| {
+        let scanned = [format!("{root}web/a.py"), format!("{root}lib/b.py"), format!("{root}a.env")];
+        let scanned: Vec<&str> = scanned.iter().map(String::as_str).collect();
+        let (codes, records) = read(head, &cli(&results(root), &scanned));
+        let ids: Vec<_> = records.iter().map(|it| it.id.clone()).collect();
+        let findings: Value = serde_json::from_str(&normalized(records)).unwrap();
+        (ids, findings["findings"].clone(), codes)
+    };
+    let (ids, findings, codes) = found(&head("file"), "");
+    assert!(codes.is_empty());
+    for root in ["/src/", "/github/workspace/", "/home/me/shop/", "C:\\work\\shop\\"] {
+        let (other_ids, other_findings, codes) = found(&head("file"), root);
+        assert_eq!((&other_ids, &other_findings), (&ids, &findings), "{root}");
+        assert_eq!(codes, ["project-folder"], "{root}");
+    }
+    let given = DocumentHead { root: Some("/odd/shop/".to_owned()), ..head("file") };
+    let (other_ids, other_findings, codes) = found(&given, "/odd/shop/");
+    assert_eq!((&other_ids, &other_findings), (&ids, &findings));
+    assert!(codes.is_empty());
+    // The folder of the project is above that of the scan.
+    let given = DocumentHead { root: Some("/odd".to_owned()), ..head("file") };
+    let (_, other_findings, _) = found(&given, "/odd/shop/");
+    assert_eq!(other_findings[0]["location"]["path"], "shop/web/a.py");
+}
+
+#[test]
+fn formats_tell_the_same_gist_of_a_result() {
+    for (json, sarif) in [("current.json", "current.sarif"), ("supply-chain.json", "supply-chain.sarif")] {
+        let gists = |folder: &str, name: &str| -> BTreeMap<(String, String), String> {
+            let path = format!("{}/../../fixtures/{folder}/{name}", env!("CARGO_MANIFEST_DIR"));
+            let file: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+            let (_, records) = read(&head("file"), &file);
+            records.into_iter().filter_map(|it| Some(((it.kind.as_str().to_owned(), it.id?), it.gist?.text))).collect()
+        };
+        let (json, sarif) = (gists("cli", json), gists("sarif", sarif));
+        let both: Vec<_> = json.keys().filter(|id| sarif.contains_key(*id)).collect();
+        assert!(both.len() > 1, "{json:?}\n{sarif:?}");
+        for id in both {
+            assert_eq!(json.get(id), sarif.get(id), "{id:?}");
+        }
+    }
+}
+
+#[test]
+fn halves_of_surrogate_pairs_are_replaced() {
+    let text = cli(&json!([result("r", "caf@.py", 3, &json!({}))]), &["a.py"]).to_string().replace('@', r"\udce9");
+    let (_, records) = read_pieces(&head("file"), &[text.as_bytes()]).unwrap();
+    let found: Value = serde_json::from_str(&normalized(records)).unwrap();
+    assert_eq!(found["findings"][0]["location"]["path"], "caf\u{fffd}.py");
+    assert_eq!(found["diagnostics"], json!([]));
+}

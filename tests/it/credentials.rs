@@ -1,0 +1,125 @@
+//! Credentials of reports: in no byte of a store, whichever way they came.
+
+use std::{path::Path, sync::Arc};
+
+use host_harness::{ImportOptions, Tenant};
+use serde_json::{Value, json};
+use tests::{Env, content, name};
+use vendor_sim::WorldShape;
+
+use crate::samples::offline;
+
+/// The end of each planted value.
+const MARK: &str = "Xq7Zk2Wv9Rb4Hd";
+
+/// A value that looks like a credential, and is told apart from all others.
+fn planted(number: usize) -> String {
+    format!("pLt{number:03}{MARK}")
+}
+
+/// Puts a planted value into each text with a `§`.
+fn plant(value: &mut Value, count: &mut usize) {
+    match value {
+        Value::String(text) if text.contains('§') => {
+            *text = text.replace('§', &planted(*count));
+            *count += 1;
+        }
+        Value::Array(list) => list.iter_mut().for_each(|value| plant(value, count)),
+        Value::Object(map) => map.values_mut().for_each(|value| plant(value, count)),
+        _ => {}
+    }
+}
+
+/// Many results, so that the store makes a dictionary of them.
+const RESULTS: usize = 300;
+
+fn sarif(tool: &str, tags: &Value) -> Value {
+    let place = |line: usize| {
+        json!({"physicalLocation": {"artifactLocation": {"uri": format!("conf/app-{line}.ini")},
+            "region": {"startLine": line, "snippet": {"text": "key = §"}},
+            "contextRegion": {"snippet": {"text": "§"}}}, "logicalLocations": [{"fullyQualifiedName": "§"}], "message": {"text": "§"}})
+    };
+    let result = |line: usize| {
+        json!({"ruleId": "generic.secrets.token", "level": "error", "message": {"text": "found §", "markdown": "`§`", "arguments": ["§"]},
+            "locations": [place(line)], "relatedLocations": [place(line)],
+            "codeFlows": [{"threadFlows": [{"locations": [{"location": place(line)}]}]}],
+            "fingerprints": {"a/v1": "§", "matchBasedId/v1": "§"}, "partialFingerprints": {"value": "§", "contextHash/v1": "§"},
+            "fixes": [{"artifactChanges": [{"artifactLocation": {"uri": "a"}, "replacements": [{"insertedContent": {"text": "§"}}]}]}],
+            "suppressions": [{"kind": "external", "status": "rejected", "justification": "§"}],
+            "properties": {"secret": "§", "deep": {"a": [{"b": "§"}]}, "tags": ["§"]}})
+    };
+    let rule = json!({"id": "generic.secrets.token", "name": "§", "shortDescription": {"text": "§"}, "fullDescription": {"text": "§"},
+        "help": {"text": "§"}, "messageStrings": {"a": {"text": "§"}}, "properties": {"tags": tags}});
+    json!({"version": "2.1.0", "runs": [{"tool": {"driver": {"name": tool, "rules": [rule]}},
+        "invocations": [{"executionSuccessful": true}], "results": (1..=RESULTS).map(result).collect::<Vec<_>>()}]})
+}
+
+fn cli() -> Value {
+    let result = |line: usize| {
+        json!({"check_id": "rules.token", "path": format!("conf/app-{line}.ini"), "start": {"line": line, "col": 1},
+            "end": {"line": line, "col": 9}, "extra": {"message": "found §", "lines": "key = §", "fix": "§",
+            "metavars": {"$KEY": {"abstract_content": "§"}}, "severity": "ERROR", "fingerprint": "§",
+            "metadata": {"cwe": "CWE-798: Hard-coded", "technology": ["secrets"], "note": "§"},
+            "validation_state": "CONFIRMED_VALID", "new": {"a": ["§"]}}})
+    };
+    json!({"version": "1.182.0", "errors": [], "paths": {"scanned": ["conf/app-1.ini"]},
+        "results": (1..=RESULTS).map(result).collect::<Vec<_>>()})
+}
+
+async fn import(tenant: &Tenant, instance: &str, file: &Path) {
+    let options = ImportOptions { project: Some("acme/shop".to_owned()), ..ImportOptions::default() };
+    let report = tenant.import(&name(instance), file, options, Arc::new(|_| ())).await.unwrap();
+    assert_eq!(report.outcome.findings, RESULTS as u64, "{report:?}");
+}
+
+/// Every file below a folder, as text.
+fn bytes(folder: &Path, all: &mut String) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => bytes(&path, all),
+            false => all.push_str(&String::from_utf8_lossy(&std::fs::read(path).unwrap())),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_credential_is_in_no_byte_of_a_store_or_its_backup() {
+    let env = Env::new(WorldShape { projects: 1, ..WorldShape::default() });
+    let tenant = offline(&env, "acme").await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut count = 0;
+    for (instance, file_name, mut file) in [
+        ("leaks", "leaks.sarif", sarif("gitleaks", &json!(["§"]))),
+        ("codes", "codes.sarif", sarif("Code", &json!(["external/cwe/cwe-798"]))),
+        ("files", "cli.json", cli()),
+        ("files", "semgrep.sarif", sarif("Semgrep OSS", &json!(["CWE-798: Hard-coded"]))),
+    ] {
+        plant(&mut file, &mut count);
+        let path = folder.path().join(file_name);
+        std::fs::write(&path, file.to_string()).unwrap();
+        if instance != "files" {
+            tenant.source(&name(instance)).await.unwrap();
+        }
+        import(&tenant, instance, &path).await;
+    }
+    let content = content(&tenant);
+    assert_eq!(content.findings.len(), 4 * RESULTS);
+    // Records are compressed in the store: here they are as they were.
+    let mut kept = format!("{content:?}");
+    assert!(kept.contains("generic.secrets.token") && kept.contains("app-7.ini") && kept.contains("$file"));
+    let backup = folder.path().join("backup");
+    env.harness.backup(tenant.id(), &backup).await.unwrap();
+    std::fs::remove_file(folder.path().join("cli.json")).unwrap();
+    for file in ["leaks.sarif", "codes.sarif", "semgrep.sarif"] {
+        std::fs::remove_file(folder.path().join(file)).unwrap();
+    }
+    bytes(&env.data_dir(), &mut kept);
+    bytes(folder.path(), &mut kept);
+    assert!(kept.contains("SQLite format 3"));
+    // What all planted values have in common.
+    let found = kept
+        .find(MARK)
+        .map(|at| kept[kept.floor_char_boundary(at.saturating_sub(200))..].chars().take(400).collect::<String>());
+    assert!(count > 1_000 && found.is_none(), "{count}: {found:?}");
+}
