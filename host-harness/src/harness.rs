@@ -23,7 +23,7 @@ use crate::{
     host::{Host, Loaded, Options},
     tenant::Tenant,
 };
-use appsec_grant::{TenantId, files::check_folder, network_file_system};
+use appsec_grant::{SecretSource, TenantId, files::check_folder, network_file_system};
 use appsec_sandbox::{Response, Runtime};
 use appsec_store::{ConnectorSource, FindingStore, SharedStore};
 
@@ -37,6 +37,11 @@ impl Harness {
     /// A harness over a folder. Nothing is made or loaded before it is needed.
     pub fn new(options: Options) -> Self {
         Self { host: Host::new(options) }
+    }
+
+    /// The same over the same folder, with a key of the vaults from elsewhere.
+    pub fn with_vault_key(&self, vault_key: SecretSource) -> Self {
+        Self::new(Options { vault_key, ..self.options().clone() })
     }
 
     /// Where everything is kept.

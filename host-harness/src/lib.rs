@@ -61,7 +61,7 @@ pub use crate::{
 };
 pub use appsec_grant::{
     Addresses, BucketError, BucketStore, Changes, Class, Code, EgressPolicy, InstanceName, NameError, Origin,
-    OriginError, Proxies, ProxyError, ProxyFormError, ProxyUrl, Secret, SecretError, SecretSource, TenantId, Values,
+    OriginError, Proxies, ProxyError, ProxyFormError, ProxyUrl, Secret, SecretError, SecretSource, TenantId, Values, counted,
     files::{Exposure, open_regular, read_bounded, read_open, write_private},
     with_causes,
 };
@@ -88,6 +88,6 @@ pub use appsec_store::{
     RepositoryChanges, RepositoryCount, RepositoryCoverage, RepositoryRow, ResolvedMappings, RowFacts, Run, RunFilter,
     RunMode, RunProject, RunState, RunWait, ScanFields, ScheduleError, ScheduleRow, SeverityCount, SharedStore, Sort,
     StoreError, StoreHealth, StoredRecord, TablePlan, TimeToFix, Top25Share, Total, TotalIs, UnmappedProject,
-    VanishingRow, Webhook, Zone, backoff, counted,
+    VanishingRow, Webhook, Zone, backoff, matches,
 };
 pub use tokio_util::sync::CancellationToken;

@@ -143,7 +143,7 @@ const HELD_BY: [(&str, &str); 6] = [
     ("wasmtime-wasi-http", "appsec-sandbox"),
     ("rusqlite", "appsec-store"),
     ("clap", "harness-cli"),
-    ("comfy-table", "harness-cli"),
+    ("textwrap", "harness-cli"),
 ];
 
 /// The packages that each member names in its manifest, but for tests and build

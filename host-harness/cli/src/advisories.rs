@@ -120,7 +120,7 @@ fn show_import(output: Output, report: &AdvisoryImport) {
         output.line(format!("  {problem}"));
     }
     if report.problems.len() > PROBLEMS {
-        output.line(format!("  {} in all; --json shows them", counted(report.problems.len() as u64, "problem")));
+        output.line(format!("  {} in all; --json shows them", counted(report.problems.len(), "problem")));
     }
 }
 

@@ -8,6 +8,7 @@ use super::{
     Context,
     error::Failure,
     output::{Output, bytes, moment},
+    table::{Cell, cells},
 };
 
 #[derive(clap::Args)]
@@ -77,9 +78,8 @@ fn origin(restored: &Restored) -> String {
 /// What each instance may reach, and where its secrets are read from.
 fn show_grants(output: Output, restored: &Restored) {
     let mut table = output.table(&["INSTANCE", "CONNECTOR", "ORIGINS", "SECRETS", "WEBHOOK", "EVENTS"]);
-    let lines = |it: &mut dyn Iterator<Item = String>| it.collect::<Vec<_>>().join("\n");
     for it in &restored.instances {
-        let origins = &mut it.origins.iter().map(|(origin, addresses)| match addresses.as_str() {
+        let origins = it.origins.iter().map(|(origin, addresses)| match addresses.as_str() {
             "private" => format!("{origin} (private)"),
             _ => origin.clone(),
         });
@@ -87,20 +87,20 @@ fn show_grants(output: Output, restored: &Restored) {
             let credentials = it.proxy_credentials.as_ref().map(|from| format!(", credentials from {from}"));
             format!("through the proxy {proxy}{}", credentials.unwrap_or_default())
         });
-        let origins = &mut origins.chain(proxy);
-        let secrets = &mut it.secrets.iter().map(|(variable, source)| format!("{variable} from {source}"));
-        let webhook = it.webhook.as_ref().zip(it.webhook_secret.as_ref()).map(|(url, secret)| {
+        let origins = origins.chain(proxy);
+        let secrets = it.secrets.iter().map(|(variable, source)| format!("{variable} from {source}"));
+        let webhook = it.webhook.iter().zip(&it.webhook_secret).flat_map(|(url, secret)| {
             let private = if it.webhook_private { " (private)" } else { "" };
-            format!("{url}{private}\nsigned with {secret}")
+            [format!("{url}{private}"), format!("signed with {secret}")]
         });
         let events = it.events_secret.as_ref().map(|source| format!("signed with {source}"));
-        table.add_row([
-            it.name.clone(),
-            it.connector.clone(),
-            lines(origins),
-            lines(secrets),
-            webhook.unwrap_or_default(),
-            events.unwrap_or_default(),
+        table.add_row(cells![
+            &it.name,
+            &it.connector,
+            Cell::list(origins),
+            Cell::list(secrets),
+            Cell::list(webhook),
+            events,
         ]);
     }
     output.print(&table);
@@ -118,7 +118,7 @@ fn show_grants(output: Output, restored: &Restored) {
 fn show(output: Output, backup: &Backup) {
     let mut table = output.table(&["FILE", "SIZE", "SHA-256"]);
     for file in &backup.files {
-        table.add_row([file.name.clone(), bytes(file.bytes), file.sha256.clone()]);
+        table.add_row(cells![&file.name, Cell::number(bytes(file.bytes)), &file.sha256]);
     }
     output.print(&table);
 }

@@ -3,14 +3,16 @@
 use std::{cmp::Reverse, collections::BTreeSet, process::ExitCode};
 
 use host_harness::{
-    ClassCoverage, Coverage, CoverageCell, CoverageOptions, CoverageState, Outcome, RepositoryCoverage,
+    ClassCoverage, Coverage, CoverageCell, CoverageOptions, CoverageState, Outcome, RepositoryCoverage, counted,
 };
 
 use super::{
     Context,
     csv::print_csv,
     error::Failure,
-    output::{Cell, Color, Output, moment},
+    output::Output,
+    style,
+    table::{Cell, cells},
     views::ScopeArgs,
 };
 
@@ -133,7 +135,7 @@ fn show(output: Output, coverage: &Coverage) {
             .collect();
         let mut table = output.table(&header.iter().map(String::as_str).collect::<Vec<_>>());
         for it in &coverage.repositories {
-            let mut cells = vec![Cell::from(&it.repository)];
+            let mut cells = Vec::from(cells![&it.repository]);
             cells.extend(coverage.instances.iter().filter_map(|name| it.instances.get(name)).map(cell));
             cells.extend([class(it.vulnerabilities), class(it.weaknesses)]);
             table.add_row(cells);
@@ -143,8 +145,11 @@ fn show(output: Output, coverage: &Coverage) {
     }
     let it = coverage.summary;
     output.line(format!(
-        "{} repositories: {} covered for vulnerabilities, {} for weaknesses, {} not at all",
-        it.repositories, it.vulnerabilities, it.weaknesses, it.uncovered
+        "{}: {} covered for vulnerabilities, {} for weaknesses, {} not at all",
+        counted(it.repositories, "repository"),
+        it.vulnerabilities,
+        it.weaknesses,
+        it.uncovered
     ));
     if coverage.unmapped.is_empty() {
         return;
@@ -152,12 +157,12 @@ fn show(output: Output, coverage: &Coverage) {
     output.line("");
     let mut table = output.table(&["PROJECT OF NO REPOSITORY", "INSTANCE", "MAPPING", "LAST SCAN", "RESULT"]);
     for it in &coverage.unmapped {
-        table.add_row([
-            it.project.clone(),
-            it.instance.clone(),
-            it.mapping.clone(),
-            it.last_scan_at.map_or_else(|| "never".to_owned(), moment),
-            result(it.open, it.outcome),
+        table.add_row(cells![
+            &it.project,
+            &it.instance,
+            Cell::state(&it.mapping),
+            it.last_scan_at.map_or_else(|| "never".into(), Cell::from),
+            outcome(it.open, it.outcome),
         ]);
     }
     output.print(&table);
@@ -176,22 +181,12 @@ fn show_reasons(output: Output, coverage: &Coverage) {
     }
 }
 
-fn coloured(state: CoverageState, text: String) -> Cell {
-    let cell = Cell::from(text);
-    match state {
-        CoverageState::Enabled => cell.fg(Color::Green),
-        CoverageState::Stale => cell.fg(Color::Yellow),
-        CoverageState::Failing => cell.fg(Color::Red),
-        CoverageState::NeverRead | CoverageState::NeverScanned | CoverageState::Disabled => cell,
-    }
-}
-
 fn word(state: CoverageState) -> String {
     state.as_str().replace('-', " ")
 }
 
 fn cell(it: &CoverageCell) -> Cell {
-    coloured(it.state, word(it.state))
+    cell_of(it.state, word(it.state))
 }
 
 fn result(open: u64, outcome: Outcome) -> String {
@@ -204,12 +199,26 @@ fn result(open: u64, outcome: Outcome) -> String {
     }
 }
 
-fn class(it: ClassCoverage) -> Cell {
-    let text = match it.state {
-        CoverageState::Enabled => result(it.open, it.outcome),
-        CoverageState::Disabled if it.open == 0 => "not covered".to_owned(),
-        CoverageState::NeverRead | CoverageState::NeverScanned if it.open == 0 => word(it.state),
-        state => format!("{}, {}", result(it.open, it.outcome), word(state)),
+/// What a scan has brought. Open findings are never good, however well they are
+/// looked after.
+fn outcome(open: u64, outcome: Outcome) -> Cell {
+    let style = match outcome {
+        Outcome::Clean => style::GOOD,
+        Outcome::Findings | Outcome::Incomplete | Outcome::NotRead => style::ATTENTION,
+        Outcome::NeverScanned => style::Style::new(),
     };
-    coloured(it.state, text)
+    Cell::from(result(open, outcome)).styled(style)
+}
+
+fn class(it: ClassCoverage) -> Cell {
+    match it.state {
+        CoverageState::Enabled => outcome(it.open, it.outcome),
+        CoverageState::Disabled if it.open == 0 => "not covered".into(),
+        CoverageState::NeverRead | CoverageState::NeverScanned if it.open == 0 => cell_of(it.state, word(it.state)),
+        state => cell_of(state, format!("{}, {}", result(it.open, it.outcome), word(state))),
+    }
+}
+
+fn cell_of(state: CoverageState, text: String) -> Cell {
+    Cell::from(text).styled(style::state(state.as_str()))
 }

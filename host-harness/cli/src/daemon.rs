@@ -11,6 +11,8 @@ use super::{
     Context, USUAL_TENANT,
     error::Failure,
     output::{Output, moment, short},
+    style,
+    table::{Cell, cells},
     text,
 };
 
@@ -152,30 +154,31 @@ fn show(output: Output, status: &Status) {
         None => "No daemon is running. Start one with: harness daemon".to_owned(),
     });
     if status.instances.is_empty() {
-        output.line("No instances yet. Set one up with: harness instance add NAME");
+        output.line("No instances yet. Set one up with: harness onboard");
         return;
     }
-    let mut table = output.table(&["TENANT", "INSTANCE", "NOW", "LAST RUN", "NEXT", "NOTE"]);
+    let mut table = output
+        .table(&["TENANT", "INSTANCE", "NOW", "LAST RUN", "MODE", "STATE", "NEXT", "NOTE"])
+        .spare(&["TENANT", "MODE"]);
     for it in &status.instances {
-        table.add_row([
-            it.tenant.clone(),
-            it.instance.clone(),
+        table.add_row(cells![
+            &it.tenant,
+            &it.instance,
             now(it),
-            it.last_run.as_ref().map_or_else(
-                || "never".to_owned(),
-                |run| format!("{} {} {}", moment(run.started_at), run.mode.as_str(), run.state.as_str()),
-            ),
+            it.last_run.as_ref().map_or_else(|| "never".into(), |run| Cell::from(run.started_at)),
+            it.last_run.as_ref().map(|run| run.mode.as_str()),
+            it.last_run.as_ref().map(|run| Cell::state(run.state.as_str())),
             next(it),
-            it.waiting.as_deref().map(|why| short(why, 120)).unwrap_or_default(),
+            it.waiting.as_deref().map(|why| short(why, 120)),
         ]);
     }
     output.print(&table);
 }
 
-fn now(it: &InstanceWork) -> String {
+fn now(it: &InstanceWork) -> Cell {
     match &it.running {
-        None => "idle".to_owned(),
-        Some(running) if running.alive => format!(
+        None => "idle".into(),
+        Some(running) if running.alive => Cell::from(format!(
             "{} since {}: {}, {} (process {} on {})",
             running.holder.work,
             moment(running.holder.started_at),
@@ -183,11 +186,13 @@ fn now(it: &InstanceWork) -> String {
             counted(running.records, "record"),
             running.holder.pid,
             running.holder.host
-        ),
-        Some(running) => format!(
+        ))
+        .styled(style::GOOD),
+        Some(running) => Cell::from(format!(
             "{} was interrupted (process {} on {}); the next one resumes it",
             running.holder.work, running.holder.pid, running.holder.host
-        ),
+        ))
+        .styled(style::ATTENTION),
     }
 }
 

@@ -2,14 +2,15 @@
 
 use std::process::ExitCode;
 
-use host_harness::{Dashboard, DashboardFilter, DayCounts, InstanceName};
+use host_harness::{Dashboard, DashboardFilter, DayCounts, InstanceName, counted};
 
 use super::{
     Context,
     csv::print_csv,
     error::Failure,
     findings::instance_id,
-    output::{Output, severity, short},
+    output::{Output, short},
+    table::{Cell, cells},
     values::{self, Open},
     views::{ScopeArgs, remark_on_scope},
     when::When,
@@ -67,20 +68,25 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         print_csv(&header, dashboard.days.iter().map(row))?;
         return Ok(ExitCode::SUCCESS);
     }
-    context.output.result(&dashboard, |dashboard| show(context.output, dashboard))?;
+    let has_instances = !tenant.store().read(|store| store.instances()).await?.is_empty();
+    context.output.result(&dashboard, |dashboard| show(context.output, dashboard, has_instances))?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn show(output: Output, dashboard: &Dashboard) {
+fn show(output: Output, dashboard: &Dashboard, has_instances: bool) {
     if dashboard.statuses.is_empty() {
-        output.line("No findings yet. Fetch them with: harness sync");
+        output.line(if has_instances {
+            "No findings yet. Fetch them with: harness sync"
+        } else {
+            "No findings yet. Set up an instance with: harness onboard; or look around with: harness demo"
+        });
         return;
     }
-    output.line(format!("{} open findings", dashboard.open));
+    output.line(counted(dashboard.open, "open finding"));
     let mut table = output.table(&["SEVERITY", "OPEN", "FIXED", "MEAN DAYS TO FIX"]);
     let days = |of| dashboard.time_to_fix.iter().find(|it| it.severity == of);
-    let fixes = |of| days(of).map_or_else(|| "0".to_owned(), |it| it.fixed.to_string());
-    let mean = |of| days(of).and_then(|it| it.mean_days).map(|days| format!("{days:.1}")).unwrap_or_default();
+    let fixes = |of| days(of).map_or(0, |it| it.fixed);
+    let mean = |of| days(of).and_then(|it| it.mean_days).map(|days| Cell::number(format!("{days:.1}")));
     let mut severities: Vec<_> = dashboard.severities.iter().map(|it| (it.severity, it.open)).collect();
     for fixed in dashboard.time_to_fix.iter().filter_map(|it| it.severity) {
         if severities.iter().all(|(known, _)| *known != fixed) {
@@ -89,9 +95,9 @@ fn show(output: Output, dashboard: &Dashboard) {
     }
     severities.sort_by_key(|it| std::cmp::Reverse(it.0));
     for (of, open) in severities {
-        table.add_row([severity(of), open.to_string().into(), fixes(Some(of)).into(), mean(Some(of)).into()]);
+        table.add_row(cells![of, open, fixes(Some(of)), mean(Some(of))]);
     }
-    table.add_row(["all".to_owned(), dashboard.open.to_string(), fixes(None), mean(None)]);
+    table.add_row(cells!["all", dashboard.open, fixes(None), mean(None)]);
     output.print(&table);
 
     let counts = |header: &[&str; 2], rows: Vec<(String, u64)>| {
@@ -101,7 +107,7 @@ fn show(output: Output, dashboard: &Dashboard) {
         output.line("");
         let mut table = output.table(header);
         for (name, count) in rows {
-            table.add_row([name, count.to_string()]);
+            table.add_row(cells![name, count]);
         }
         output.print(&table);
     };
@@ -113,7 +119,7 @@ fn show(output: Output, dashboard: &Dashboard) {
         let mut table = output.table(&["REPOSITORY", "OPEN", "CRITICAL", "HIGH"]);
         for it in &dashboard.repositories {
             let name = it.repository.clone().unwrap_or_else(|| "(of no repository)".to_owned());
-            table.add_row([name, it.open.to_string(), it.critical.to_string(), it.high.to_string()]);
+            table.add_row(cells![name, it.open, it.critical, it.high]);
         }
         output.print(&table);
     }
@@ -144,12 +150,12 @@ fn show_shares(output: Output, dashboard: &Dashboard) {
 
 /// The days on which something happened.
 fn show_days(output: Output, dashboard: &Dashboard) {
-    let mut table = output.table(&["DAY (UTC)", "NEW", "REOPENED", "FIXED", "GONE", "SET ASIDE", "OPEN"]);
+    let mut table = output.table(&["DAY (UTC)", "NEW", "REOPENED", "FIXED", "VANISHED", "DISMISSED", "OPEN"]);
     for it in &dashboard.days {
         let counts = [it.new, it.reopened, it.fixed, it.vanished, it.dismissed];
         if counts.iter().any(|count| *count > 0) {
-            let cells = counts.iter().chain([&it.open]).map(u64::to_string);
-            table.add_row([it.day.clone()].into_iter().chain(cells).collect::<Vec<_>>());
+            let counts = counts.into_iter().chain([it.open]).map(Cell::from);
+            table.add_row([Cell::from(&it.day)].into_iter().chain(counts));
         }
     }
     if !table.is_empty() {

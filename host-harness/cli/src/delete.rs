@@ -6,13 +6,14 @@ use std::{
     process::ExitCode,
 };
 
-use host_harness::{DeletionPlan, DeletionReport, InstanceName, Tenant, TenantDeletion, TenantId};
+use host_harness::{DeletionPlan, DeletionReport, InstanceName, Tenant, TenantDeletion, TenantId, counted};
 use serde::Serialize;
 
 use super::{
     Context,
     error::Failure,
     output::{Output, bytes},
+    table::cells,
 };
 
 #[derive(clap::Args)]
@@ -122,8 +123,8 @@ where
 fn show_plan(output: Output, plan: &DeletionPlan) {
     output.line(format!("Deleting instance {} removes:", plan.instance));
     let mut table = output.table(&["TABLE", "GOES", "STAYS"]);
-    for it in &plan.tables {
-        table.add_row([it.table.clone(), it.goes.to_string(), it.stays.to_string()]);
+    for it in plan.tables.iter().filter(|it| it.goes > 0) {
+        table.add_row(cells![&it.table, it.goes, it.stays]);
     }
     output.print(&table);
     for secret in &plan.secrets {
@@ -135,11 +136,11 @@ fn show_plan(output: Output, plan: &DeletionPlan) {
 fn show_report(output: Output, report: &DeletionReport) {
     let proof = &report.proof;
     output.line(format!(
-        "Deleted. Searched {} tables with {} rows, {} free pages, {} files of {}.",
-        proof.tables,
-        proof.rows,
-        proof.free_pages,
-        report.files,
+        "Deleted. Searched {} with {}, {}, {} of {}.",
+        counted(proof.tables, "table"),
+        counted(proof.rows, "row"),
+        counted(proof.free_pages, "free page"),
+        counted(report.files, "file"),
         bytes(report.bytes)
     ));
     if !report.searched_for_secret {
@@ -155,17 +156,16 @@ fn show_report(output: Output, report: &DeletionReport) {
 
 fn show_tenant(output: Output, plan: &TenantDeletion) {
     output.line(format!(
-        "Deleting tenant {} removes {} files of {} with {} instances:",
+        "Deleting tenant {} removes {} of {} with {}:",
         plan.tenant,
-        plan.files,
+        counted(plan.files, "file"),
         bytes(plan.bytes),
-        plan.instances.len()
+        counted(plan.instances.len(), "instance")
     ));
     let mut table = output.table(&["INSTANCE", "FINDINGS", "RECORDS", "RUNS"]);
     for instance in &plan.instances {
-        let goes =
-            |table: &str| instance.tables.iter().find(|it| it.table == table).map_or(0, |it| it.goes).to_string();
-        table.add_row([instance.instance.clone(), goes("findings"), goes("records"), goes("runs")]);
+        let goes = |table: &str| instance.tables.iter().find(|it| it.table == table).map_or(0, |it| it.goes);
+        table.add_row(cells![&instance.instance, goes("findings"), goes("records"), goes("runs")]);
     }
     output.print(&table);
 }

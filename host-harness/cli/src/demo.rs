@@ -1,7 +1,11 @@
 //! `harness demo`: the whole way on one machine, and whether what arrives is
 //! what the vendor has.
 
-use std::{path::PathBuf, process::ExitCode, time::Instant};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Instant,
+};
 
 use appsec_model::Severity;
 use host_harness::{
@@ -13,9 +17,10 @@ use vendor_sim::{Expectation, Kind, Refs, Simulator, World, WorldShape};
 use super::{
     Context,
     error::Failure,
-    output::{Output, bytes, severity},
+    output::{Output, bytes},
     packages::{self, PackageList},
     sync::Shown,
+    table::{Cell, cells},
     views::{self, FindingList, View},
 };
 
@@ -30,7 +35,7 @@ pub struct Args {
     /// Set the number of findings at the vendor
     #[arg(long, default_value_t = 4000, value_name = "M")]
     findings: u32,
-    /// Keep the store in this folder [default: removed]
+    /// Keep the store in this folder, as --data-dir does [default: removed]
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
 }
@@ -77,7 +82,8 @@ struct Counted {
 pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let output = context.output;
     let scratch = tempfile::tempdir()?;
-    let data_dir = match &args.keep {
+    let kept = args.keep.as_deref().or(context.given_data_dir.as_deref());
+    let data_dir = match kept {
         Some(folder) => std::path::absolute(folder)?,
         None => scratch.path().join("data"),
     };
@@ -161,11 +167,11 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     output.result(&report, |report| {
         output.line("");
         output.line("Open findings, the worst first:");
-        views::show_list(output, View::All, &FindingList { next_cursor: None, ..top.clone().into() });
+        views::show_list(output, View::All, &FindingList { next_cursor: None, ..top.clone().into() }, None);
         output.line("");
         output.line("Packages with open findings:");
         packages::show(output, &PackageList { total: packages.1, packages: packages.0.clone() });
-        show(output, report, args.keep.as_ref());
+        show(output, report, kept);
     })?;
     if !report.agrees {
         let hint = "this is a fault of the program: please report it with the seed";
@@ -207,7 +213,7 @@ fn requests(stats: &vendor_sim::Stats, endpoint: &str) -> usize {
     stats.by_endpoint.iter().filter(|(name, _)| name.contains(endpoint)).map(|(_, count)| *count as usize).sum()
 }
 
-fn show(output: Output, report: &DemoReport, keep: Option<&PathBuf>) {
+fn show(output: Output, report: &DemoReport, kept: Option<&Path>) {
     output.line("");
     output.line("Findings in the store:");
     let mut table = output.table(&["KIND", "SEVERITY", "OPEN", "ALL"]);
@@ -217,21 +223,32 @@ fn show(output: Output, report: &DemoReport, keep: Option<&PathBuf>) {
             let all: u64 = of().map(|it| it.count).sum();
             if all > 0 {
                 let open: u64 = of().filter(|it| ACTIVE.contains(&it.status.as_str())).map(|it| it.count).sum();
-                table.add_row([kind.into(), severity(level), open.to_string().into(), all.to_string().into()]);
+                table.add_row(cells![kind, level, open, all]);
             }
         }
     }
     output.print(&table);
     output.line("");
     output.line("What the vendor has, and what arrived:");
-    let mut table = output.table(&["", "VENDOR", "HERE", ""]);
+    let mut table = output.table(&["COMPARED", "VENDOR", "STORE", "RESULT"]);
     for it in &report.compared {
         let verdict = if it.vendor == it.store { "equal" } else { "DIFFERENT" };
-        table.add_row([it.what.as_str(), &it.vendor.to_string(), &it.store.to_string(), verdict]);
+        table.add_row(cells![&it.what, it.vendor, it.store, Cell::state(verdict)]);
     }
     output.print(&table);
-    super::runs::show_run(output, &report.run);
-    if let Some(folder) = keep {
-        output.line(format!("The store is kept: harness --data-dir {} findings", folder.display()));
+    super::runs::show_summary(output, &report.run, None);
+    output.line("");
+    output.line("What to do next:");
+    match kept {
+        Some(folder) => {
+            let folder = folder.display();
+            output.command(&format!("harness --data-dir {folder} findings --min-severity high"));
+            output.command(&format!("harness --data-dir {folder} dashboard"));
+        }
+        None => {
+            output.command("harness demo --keep demo-data   keep the store, to look around in it");
+            output.command("harness inspect                 what the connector needs and can read");
+        }
     }
+    output.command("harness onboard                 set up an instance of your own");
 }

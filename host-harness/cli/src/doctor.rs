@@ -9,7 +9,10 @@ use super::{
     Context,
     error::Failure,
     hint::hint,
-    output::{Cell, Output},
+    output::Output,
+    style,
+    table::{Cell, cells},
+    text,
 };
 
 #[derive(clap::Args)]
@@ -42,16 +45,17 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
 }
 
 fn show(output: Output, diagnosis: &Diagnosis) {
-    let mut table = output.table(&["CONDITION", "WHAT", "DETAIL", "HINT"]);
+    let mut table = output.table(&["CONDITION", "WHAT", "DETAIL"]);
     for check in &diagnosis.checks {
-        let advice = check.hint.as_deref().unwrap_or_default();
-        let detail = Cell::text(&check.detail);
-        table.add_row([check.condition.as_str().into(), (&check.what).into(), detail, advice.into()]);
+        let hint = check.hint.iter().map(|hint| format!("{} {hint}", text::HINT));
+        let detail = Cell::list(check.detail.lines().map(str::to_owned).chain(hint));
+        table.add_row(cells![Cell::state(check.condition.as_str()), &check.what, detail]);
     }
     output.print(&table);
-    output.line(match diagnosis.condition {
-        Condition::Good => "No problems found.",
-        Condition::Notice => "No problems found; see the notices above.",
-        Condition::Problem => "Problems found; nothing was changed.",
-    });
+    let condition = style::state(diagnosis.condition.as_str());
+    match diagnosis.condition {
+        Condition::Good => output.verdict("", ("No problems found.", condition), ""),
+        Condition::Notice => output.verdict("", ("No problems found", style::GOOD), "; see the notices above."),
+        Condition::Problem => output.verdict("", ("Problems found", condition), "; nothing was changed."),
+    }
 }

@@ -9,8 +9,9 @@ use host_harness::{ChangeRow, FindingDetail, InstanceName, Tenant};
 use super::{
     Context,
     error::Failure,
-    output::{Cell, Facts, Output, moment, print_json, short},
+    output::{Output, moment, print_json, short},
     policy,
+    table::{Cell, Facts, cells},
 };
 
 #[derive(clap::Args)]
@@ -49,12 +50,12 @@ fn show_detail(output: Output, detail: &FindingDetail) -> Result<(), Failure> {
     let row = &detail.row;
     let mut facts = output.facts("finding", &row.id.to_string());
     facts.add("title", Some(&row.title));
-    facts.add("severity", Some(row.severity.as_str()));
+    facts.add("severity", row.severity);
     let inputs = detail.assessment.inputs.iter();
     let inputs = inputs.map(|it| format!("{:+} {}: {}", it.points, it.name, it.value));
     let priority = format!("{} ({})", row.priority, detail.assessment.band);
     facts.add("priority", Some(Cell::list([priority].into_iter().chain(inputs))));
-    facts.add("status", Some(&row.status));
+    facts.add("status", Cell::state(&row.status));
     facts.add("kind", Some(&row.kind));
     facts.add("source", Some(&row.instance));
     facts.add("project", Some(&row.project));
@@ -91,13 +92,14 @@ fn show_detail(output: Output, detail: &FindingDetail) -> Result<(), Failure> {
     if let Some(attribution) = &detail.attribution {
         show_scan(&mut facts, &attribution.scan);
     }
-    facts.add("first seen", Some(moment(row.first_seen_at)));
-    facts.add("ingested", Some(moment(row.ingested_at)).filter(|_| row.ingested_at != row.first_seen_at));
-    facts.add("closed", row.closed_at.map(moment));
-    facts.add("last seen", Some(moment(row.last_seen_at)));
-    facts.add("changed", Some(moment(row.changed_at)));
-    output.print(&facts.0);
+    facts.add("first seen", row.first_seen_at);
+    facts.add("ingested", Some(row.ingested_at).filter(|_| row.ingested_at != row.first_seen_at));
+    facts.add("closed", row.closed_at);
+    facts.add("last seen", row.last_seen_at);
+    facts.add("changed", row.changed_at);
+    output.print(&facts);
 
+    output.line("");
     let mut table = output.table(&["REF", "STATUS", "TRIAGE", "WHERE", "VENDOR ID", "SINCE"]);
     for it in &detail.occurrence_details {
         let finding = &it.finding;
@@ -106,18 +108,18 @@ fn show_detail(output: Output, detail: &FindingDetail) -> Result<(), Failure> {
             None => at.path.clone(),
         });
         let status = match it.vanished_at {
-            Some(at) => format!("vanished {}", moment(at)),
-            None => finding.lifecycle.status.to_string(),
+            Some(at) => Cell::from(format!("vanished {}", moment(at))),
+            None => Cell::state(&finding.lifecycle.status.to_string()),
         };
         let triage = &finding.lifecycle.triage;
         let reason = triage.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
-        table.add_row([
-            finding.r#ref.clone().unwrap_or_default(),
+        table.add_row(cells![
+            finding.r#ref.as_ref(),
             status,
             format!("{}{reason}", triage.state),
-            place.unwrap_or_default(),
-            finding.id.clone(),
-            finding.lifecycle.relevant_since.map(moment).unwrap_or_default(),
+            place,
+            &finding.id,
+            finding.lifecycle.relevant_since,
         ]);
     }
     output.print(&table);
@@ -130,7 +132,7 @@ fn show_detail(output: Output, detail: &FindingDetail) -> Result<(), Failure> {
             print_json(raw)?;
         }
     }
-    policy::show_results(output, &detail.policy_results);
+    policy::show_verdicts(output, &detail.policy_results);
     show_history(output, &detail.history);
     Ok(())
 }
@@ -156,13 +158,14 @@ fn show_history(output: Output, history: &[ChangeRow]) {
     if history.is_empty() {
         return;
     }
-    let mut table = output.table(&["CHANGED", "RUN", "REF", "WHAT", "BEFORE", "AFTER"]);
+    output.line("");
+    let mut table = output.table(&["CHANGED", "RUN", "REF", "WHAT", "BEFORE", "AFTER"]).spare(&["RUN", "REF"]);
     for it in history {
-        table.add_row([
-            moment(it.at),
-            it.run_id.to_string(),
-            it.r#ref.clone().unwrap_or_default(),
-            it.field.clone(),
+        table.add_row(cells![
+            it.at,
+            it.run_id,
+            it.r#ref.as_ref(),
+            &it.field,
             short(it.before.as_deref().unwrap_or_default(), 60),
             short(it.after.as_deref().unwrap_or_default(), 60),
         ]);

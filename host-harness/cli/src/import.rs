@@ -198,8 +198,8 @@ fn show(output: Output, report: &ImportReport, remarks: &[Diagnostic]) {
     let resumed = if report.run.resumed > 0 { ", resumed after an interruption" } else { "" };
     output.line(format!("Imported {}: {}{tool}{resumed}", report.file, summary.format));
     let parts = [
-        (outcome.findings, if outcome.findings == 1 { "finding" } else { "findings" }),
-        (outcome.packages, if outcome.packages == 1 { "package" } else { "packages" }),
+        (outcome.findings, "finding"),
+        (outcome.packages, "package"),
         (outcome.unusable, "rejected"),
         (outcome.skipped, "skipped"),
         (outcome.unchanged, "unchanged"),
@@ -211,7 +211,8 @@ fn show(output: Output, report: &ImportReport, remarks: &[Diagnostic]) {
         .iter()
         .enumerate()
         .filter(|(at, (count, _))| *at == 0 || *count > 0)
-        .map(|(_, (count, what))| format!("{count} {what}"))
+        // The first two are nouns.
+        .map(|(at, (count, what))| if at < 2 { counted(*count, what) } else { format!("{count} {what}") })
         .collect();
     output.line(format!("  {} = {}", counted(outcome.records, "record"), parts.join(" + ")));
     let counts = &report.run.counts;
@@ -235,7 +236,8 @@ fn show(output: Output, report: &ImportReport, remarks: &[Diagnostic]) {
     }
     let all = counts.warnings + counts.unusable + counts.skipped + summary.diagnostics.len() as u64;
     if all > remarks.len() as u64 {
-        output.line(format!("  {} in total: harness runs {} --limit {all}", counted(all, "note"), report.run.id));
+        let notes = counted(all, "note");
+        output.line(format!("  {notes} in total: harness runs {} --limit {all}", report.run.id));
     }
 }
 

@@ -9,7 +9,8 @@ use serde::Serialize;
 use super::{
     Context,
     error::Failure,
-    output::{Cell, Output, bytes},
+    output::{Output, bytes},
+    table::Cell,
 };
 
 #[derive(clap::Args)]
@@ -43,31 +44,30 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
 
 fn show(output: Output, inspected: &Inspected) {
     let Inspected { component, manifest, .. } = inspected;
-    output.line(format!("Connector {} {} ({})", manifest.name, manifest.version, manifest.id));
-    let mut table = output.table(&["", ""]);
-    table.add_row(["file", &inspected.source.to_string()]);
-    table.add_row(["size", &bytes(component.size_bytes as u64)]);
-    table.add_row(["sha256", &component.sha256]);
-    table.add_row(["contract", &manifest.contract_version]);
+    let mut facts = output.facts("connector", &format!("{} {} ({})", manifest.name, manifest.version, manifest.id));
+    facts.add("file", inspected.source.to_string());
+    facts.add("size", bytes(component.size_bytes as u64));
+    facts.add("sha256", &component.sha256);
+    facts.add("contract", &manifest.contract_version);
     let kinds = manifest
         .kinds
         .iter()
         .map(|it| format!("{}{}", it.kind, if it.on_by_default { "" } else { " (off by default)" }));
-    table.add_row(["kinds".into(), Cell::list(kinds)]);
+    facts.add("kinds", Cell::list(kinds));
     let origins = manifest.origins.iter().map(|it| match &it.setting {
         Some(setting) => format!("{} (setting `{setting}`): {}", it.default, it.purpose),
         None => format!("{}: {}", it.default, it.purpose),
     });
-    table.add_row(["origins".into(), Cell::list(origins)]);
+    facts.add("origins", Cell::list(origins));
     let secrets = manifest.secrets.iter().map(|it| format!("{}: {}", it.variable, it.description));
-    table.add_row(["secrets".into(), Cell::list(secrets)]);
+    facts.add("secrets", Cell::list(secrets));
     let formats = manifest.formats.iter().map(|it| format!("{}: {}", it.name, it.description));
-    table.add_row(["files".into(), Cell::list(formats)]);
+    facts.add("files", Cell::list(formats));
     let events = manifest.webhook.iter().map(|it| format!("signed with {} in {}", it.algorithm, it.signature_header));
-    table.add_row(["events".into(), Cell::list(events)]);
-    table.add_row(["settings".into(), Cell::list(settings(&manifest.settings_schema))]);
-    table.add_row(["imports".into(), Cell::list(&component.imports)]);
-    output.print(&table);
+    facts.add("events", Cell::list(events));
+    facts.add("settings", Cell::list(settings(&manifest.settings_schema)));
+    facts.add("imports", Cell::list(&component.imports));
+    output.print(&facts);
 }
 
 /// The settings of a schema: key, default and description.

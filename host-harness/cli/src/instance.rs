@@ -3,18 +3,19 @@
 mod change;
 mod report;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode, time::Instant};
 
 use host_harness::{InstanceName, Origin, SecretSource, Setup, read_bounded};
 use serde_json::{Map, Value};
 
-pub use self::report::{InstanceList, InstanceReport};
+pub use self::report::{InstanceList, InstanceReport, connected};
 use self::report::{show, show_accepted, show_list};
 use super::{
     Context,
     error::Failure,
     proxy::ProxyArgs,
     secret::{SecretArgs, StoreArgs},
+    wait::wait,
 };
 
 /// Bytes of a file with settings: a few keys.
@@ -122,10 +123,15 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
                     Some("store it with --store-token, or leave out one of the two"),
                 ));
             }
-            let added = tenant.add_instance(setup, check).await;
+            let begun = Instant::now();
+            let added = wait(output, "Connecting to the vendor", tenant.add_instance(setup, check)).await;
             let instance = added.map_err(|error| Failure::from(error).of(tenant.id(), Some(&name)))?;
+            let connection = instance.connection.clone();
             output.result(&InstanceReport::of(&tenant, instance).await?, |report| {
                 show(output, report);
+                if let Some(connection) = connection.filter(|_| check) {
+                    connected(output, &connection.deployment, &connection.kinds, Some(begun.elapsed()));
+                }
                 output.line(format!("Next: harness sync {name}"));
             })?;
         }
@@ -138,20 +144,24 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
             output.result(&list, |list| show_list(output, list))?;
         }
         Command::Test { name, secret } => {
-            let checked = tenant.check_instance(&name, secret.source()?).await;
-            checked.map_err(|error| Failure::from(error).of(tenant.id(), Some(&name)))?;
+            let begun = Instant::now();
+            let test = tenant.check_instance(&name, secret.source()?);
+            let tested = wait(output, "Connecting to the vendor", test).await;
+            let connection = tested.map_err(|error| Failure::from(error).of(tenant.id(), Some(&name)))?;
             let instance = tenant.instance(&name).await?;
-            output.result(&InstanceReport::of(&tenant, instance).await?, |report| show(output, report))?;
+            output.result(&InstanceReport::of(&tenant, instance).await?, |_| {
+                connected(output, &connection.deployment, &connection.kinds, Some(begun.elapsed()));
+            })?;
         }
         Command::RotateToken(args) => {
             let (name, rotation) = args.rotation()?;
-            let rotated = tenant.rotate_secret(&name, rotation).await;
+            let rotated = wait(output, "Connecting to the vendor", tenant.rotate_secret(&name, rotation)).await;
             let instance = rotated.map_err(|error| Failure::from(error).of(tenant.id(), Some(&name)))?;
             output.result(&InstanceReport::of(&tenant, instance).await?, |report| show(output, report))?;
         }
         Command::Set(args) => {
             let (name, change) = args.change()?;
-            let changed = tenant.change_settings(&name, change).await;
+            let changed = wait(output, "Connecting to the vendor", tenant.change_settings(&name, change)).await;
             let instance = changed.map_err(|error| Failure::from(error).of(tenant.id(), Some(&name)))?;
             output.result(&InstanceReport::of(&tenant, instance).await?, |report| show(output, report))?;
         }

@@ -12,8 +12,9 @@ use super::{
     csv::print_csv,
     error::Failure,
     findings::instance_id,
-    output::{Cell, Output, moment, severity, short},
+    output::{Output, short},
     policy,
+    table::{Cell, cells},
     values::{self, Open},
     views::{ScopeArgs, remark_on_scope},
     when::When,
@@ -239,18 +240,19 @@ fn show_list(output: Output, list: &IssueList) {
         output.line(if list.total == 0 { "No issues." } else { "No issues on this page." });
         return;
     }
-    let mut table =
-        output.table(&["ISSUE", "PRIORITY", "SEVERITY", "KIND", "STATUS", "REPOSITORY", "TITLE", "WHERE", "SOURCES"]);
+    let mut table = output
+        .table(&["ISSUE", "PRIORITY", "SEVERITY", "KIND", "STATUS", "REPOSITORY", "TITLE", "WHERE", "SOURCES"])
+        .spare(&["KIND", "PRIORITY"]);
     for row in &list.issues {
-        table.add_row([
-            row.id.to_string().into(),
-            row.priority.to_string().into(),
-            severity(row.severity),
-            row.kind.clone().into(),
-            row.status.clone().into(),
-            row.repository.clone().into(),
-            short(&row.title, 120).into(),
-            place(row).into(),
+        table.add_row(cells![
+            row.id.to_string(),
+            row.priority,
+            row.severity,
+            &row.kind,
+            Cell::state(&row.status),
+            &row.repository,
+            short(&row.title, 120),
+            place(row),
             Cell::list(sources(row)),
         ]);
     }
@@ -278,47 +280,48 @@ fn sources(row: &IssueRow) -> Vec<String> {
 fn show_detail(output: Output, detail: &IssueDetail) {
     let row = &detail.row;
     let mut facts = output.facts("issue", &row.id.to_string());
-    let mut add = |name: &str, value: String| facts.add(name, Some(value));
-    add("title", row.title.clone());
-    add("severity", row.severity.as_str().to_owned());
-    add("priority", row.priority.to_string());
-    add("status", row.status.clone());
-    add("kind", row.kind.clone());
-    add("repository", row.repository.clone());
-    add("package", row.ecosystem.as_ref().map(|it| format!("{} ({it})", place(row))).unwrap_or_default());
-    add("file", row.path.clone().unwrap_or_default());
-    add("rule", row.rule_id.clone().unwrap_or_default());
-    facts.add("advisories", Some(Cell::list(&row.advisories)));
-    let mut add = |name: &str, value: String| facts.add(name, Some(value));
-    add("CVSS", row.cvss.map(|it| format!("{it:.1}")).unwrap_or_default());
-    add("EPSS", row.epss.map(|it| format!("{it:.5}")).unwrap_or_default());
-    add("sources", format!("{} of {}", row.source_count, row.sources.len()));
-    add("first seen", moment(row.first_seen_at));
-    add("last seen", moment(row.last_seen_at));
-    add("changed", moment(row.changed_at));
-    facts.add("also known as", Some(Cell::list(detail.also_known_as.iter().map(ToString::to_string))));
-    output.print(&facts.0);
+    facts.add("title", &row.title);
+    facts.add("severity", row.severity);
+    facts.add("priority", row.priority);
+    facts.add("status", Cell::state(&row.status));
+    facts.add("kind", &row.kind);
+    facts.add("repository", &row.repository);
+    facts.add("package", row.ecosystem.as_ref().map(|it| format!("{} ({it})", place(row))));
+    facts.add("file", row.path.as_ref());
+    facts.add("rule", row.rule_id.as_ref());
+    facts.add("advisories", Cell::list(&row.advisories));
+    facts.add("CVSS", row.cvss.map(|it| format!("{it:.1}")));
+    facts.add("EPSS", row.epss.map(|it| format!("{it:.5}")));
+    facts.add("sources", format!("{} of {}", row.source_count, row.sources.len()));
+    facts.add("first seen", row.first_seen_at);
+    facts.add("last seen", row.last_seen_at);
+    facts.add("changed", row.changed_at);
+    facts.add("also known as", Cell::list(detail.also_known_as.iter().map(ToString::to_string)));
+    output.print(&facts);
 
-    let mut table = output.table(&["SOURCE", "FINDING", "PRIORITY", "SEVERITY", "STATUS", "PROJECT", "WHERE", "RULE"]);
+    output.line("");
+    let mut table = output
+        .table(&["FINDING", "SOURCE", "PRIORITY", "SEVERITY", "STATUS", "PROJECT", "WHERE", "RULE"])
+        .spare(&["PRIORITY"]);
     for it in &detail.findings {
         let at = match (&it.path, it.start_line) {
             (Some(path), Some(line)) => format!("{path}:{line}"),
             (Some(path), None) => path.clone(),
             (None, _) => it.version.clone().unwrap_or_default(),
         };
-        table.add_row([
-            it.source.clone().into(),
-            it.id.to_string().into(),
-            it.priority.to_string().into(),
-            severity(it.severity),
-            it.status.clone().into(),
-            it.project.clone().into(),
-            at.into(),
-            Cell::from(it.rule_id.as_deref().unwrap_or_default()),
+        table.add_row(cells![
+            it.id.to_string(),
+            &it.source,
+            it.priority,
+            it.severity,
+            Cell::state(&it.status),
+            &it.project,
+            at,
+            it.rule_id.as_deref(),
         ]);
     }
     output.print(&table);
-    policy::show_results(output, &detail.policy_results);
+    policy::show_verdicts(output, &detail.policy_results);
     if let Some(first) = detail.findings.first() {
         output.line(format!("Next: harness finding {}", first.id));
     }

@@ -37,22 +37,28 @@ mod schema;
 mod secret;
 mod simulate;
 mod stdout;
+mod style;
 mod sync;
+mod table;
 mod tenant;
 mod text;
 mod values;
 mod vanishing;
 mod vault;
 mod views;
+mod wait;
 mod webhook;
 mod when;
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{
+    CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
+    error::{ContextKind, ContextValue},
+};
 use host_harness::{BUNDLED, ConnectorSource, Error, Harness, Options, Proxies, SecretSource, Tenant, TenantId};
 
-use crate::{error::Failure, output::Output, views::View};
+use crate::{error::Failure, output::Output, style::Colours, views::View};
 
 /// Findings are millions of small texts, made by one thread and dropped by
 /// another: what the system's allocator is slow at.
@@ -143,6 +149,9 @@ struct Global {
     /// Limit the total retry time per call, in seconds
     #[arg(long, global = true, default_value_t = 600, value_name = "SECONDS")]
     max_wait: u64,
+    /// Choose when to colour the output: auto, always or never
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
+    color: Colours,
     /// Increase log verbosity (repeatable)
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
@@ -239,6 +248,8 @@ enum Command {
 /// What commands work with.
 struct Context {
     harness: Harness,
+    /// The data folder, if it was typed.
+    given_data_dir: Option<PathBuf>,
     tenant: TenantId,
     connector: ConnectorSource,
     output: Output,
@@ -287,13 +298,18 @@ fn main() -> ExitCode {
         keep_no_core();
     }
 
-    let (output, done) = match Cli::try_parse() {
-        Ok(cli) => {
-            let output = Output::new(cli.global.json);
-            output::start_log(cli.global.verbose);
-            (output, dispatch(cli, output))
+    let matches = Cli::command().try_get_matches();
+    let parsed = matches.and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
+    let (output, done) = match parsed {
+        Ok((cli, matches)) => {
+            let output = Output::new(cli.global.json, cli.global.color);
+            output::start_log(cli.global.verbose, cli.global.color);
+            (output, dispatch(cli, output, is_typed(&matches, "data_dir")))
         }
-        Err(mut said) => (Output::new(false), Ok(usage(&mut said))),
+        Err(mut said) => {
+            let output = Output::new(false, colours_asked_for());
+            (output, Ok(usage(output, &mut said)))
+        }
     };
     match done.and_then(|code| stdout::finish().map(|()| code)) {
         Ok(code) => code,
@@ -304,18 +320,48 @@ fn main() -> ExitCode {
     }
 }
 
+/// What `--color` says in arguments that are not all right, or ask for help.
+fn colours_asked_for() -> Colours {
+    let mut arguments = std::env::args().skip(1).skip_while(|it| it != "--color" && !it.starts_with("--color="));
+    let first = arguments.next().unwrap_or_default();
+    let word = first.strip_prefix("--color=").map(str::to_owned).or_else(|| arguments.next()).unwrap_or_default();
+    Colours::from_str(&word, true).unwrap_or_default()
+}
+
+/// The usage of the command that arguments name.
+fn usage_line(command: &mut clap::Command, mut arguments: std::iter::Skip<std::env::Args>) -> clap::builder::StyledStr {
+    let below = arguments.by_ref().find(|argument| command.find_subcommand(argument).is_some());
+    match below.and_then(|name| command.find_subcommand_mut(name)) {
+        Some(below) => usage_line(below, arguments),
+        None => command.render_usage(),
+    }
+}
+
 /// Prints the help or the version that was asked for, or why the arguments are
 /// wrong.
-fn usage(said: &mut clap::Error) -> ExitCode {
+fn usage(output: Output, said: &mut clap::Error) -> ExitCode {
     if said.use_stderr() {
-        Output::new(false).usage(said);
+        // Its own one takes up what the environment says, and hides what may be given instead.
+        if said.get(ContextKind::Usage).is_some() {
+            let mut program = Cli::command();
+            program.build();
+            let line = usage_line(&mut program, std::env::args().skip(1));
+            said.insert(ContextKind::Usage, ContextValue::StyledStr(line));
+        }
+        output.usage(said);
     } else {
-        Output::new(false).help(&said.render());
+        output.help(&said.render());
     }
     u8::try_from(said.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
-fn dispatch(cli: Cli, output: Output) -> Result<ExitCode, Failure> {
+/// Whether an option stands among the arguments, and not in the environment.
+fn is_typed(matches: &clap::ArgMatches, option: &str) -> bool {
+    matches.value_source(option) == Some(clap::parser::ValueSource::CommandLine)
+        || matches.subcommand().is_some_and(|(_, matches)| is_typed(matches, option))
+}
+
+fn dispatch(cli: Cli, output: Output, data_dir_is_typed: bool) -> Result<ExitCode, Failure> {
     // What needs neither a data folder nor an engine.
     match cli.command {
         Command::Completions { shell } => {
@@ -336,13 +382,15 @@ fn dispatch(cli: Cli, output: Output) -> Result<ExitCode, Failure> {
         Some(folder) => std::path::absolute(folder)?,
         None => output::default_data_dir()?,
     };
+    let given_data_dir = data_dir_is_typed.then(|| data_dir.clone());
     let mut options = Options::new(data_dir);
     options.retry.budget = Duration::from_secs(cli.global.max_wait);
     if let Some(path) = cli.global.vault_key_file {
         options.vault_key = SecretSource::File { path: std::path::absolute(path)? };
     }
     options.proxies = Arc::new(Proxies::of_variables(|name| std::env::var(name).ok()));
-    let context = Context { harness: Harness::new(options), tenant: cli.global.tenant, connector, output };
+    let harness = Harness::new(options);
+    let context = Context { harness, given_data_dir, tenant: cli.global.tenant, connector, output };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let code = runtime.block_on(async {
         match cli.command {

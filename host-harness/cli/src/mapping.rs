@@ -9,7 +9,7 @@ use clap::ValueEnum;
 use host_harness::{
     AUTO_CONFIDENCE, Acceptance, AutoMap, Error, InstanceName, KeptFindings, MappingCounts, MappingError,
     MappingFilter, MappingRow, MappingState, ProjectName, Released, ResolvedMappings, ScanFieldChanges, ScanFields,
-    Tenant,
+    Tenant, counted,
 };
 use serde::Serialize;
 
@@ -17,6 +17,7 @@ use super::{
     Context,
     error::{Failure, USAGE},
     output::{Output, short},
+    table::{Cell, cells},
 };
 
 /// Candidates of a project that are shown.
@@ -82,9 +83,9 @@ impl From<ProjectArg> for ProjectName {
 }
 
 #[derive(clap::Args)]
+#[command(group = clap::ArgGroup::new("accepted").required(true).args(["projects", "all"]))]
 pub struct AcceptArgs {
     /// Accept only these projects
-    #[arg(required_unless_present = "all", conflicts_with = "all")]
     projects: Vec<String>,
     /// Accept all suggestions that are confident enough
     #[arg(long)]
@@ -264,7 +265,7 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
     Ok(ExitCode::SUCCESS)
 }
 
-const fn words(mode: AutoMap) -> &'static str {
+pub const fn words(mode: AutoMap) -> &'static str {
     match mode {
         AutoMap::Create => "create: new projects are mapped to the matching repository, else to a new one",
         AutoMap::Match => "match: new projects are mapped to the matching repository, else left unmapped",
@@ -312,8 +313,8 @@ async fn release(tenant: &Tenant, output: Output, args: ReleaseArgs, ignored: bo
         let what = if ignored { "is ignored" } else { "is no longer mapped" };
         let became = match (kept, deleted) {
             (0, 0) => "it had no findings".to_owned(),
-            (kept, 0) => format!("{kept} findings and packages are kept as history"),
-            (_, deleted) => format!("{deleted} findings were deleted"),
+            (kept, 0) => format!("kept as history: {}", counted(kept, "finding or package")),
+            (_, deleted) => format!("deleted: {}", counted(deleted, "finding")),
         };
         output.line(format!("Project {} {what}: {became}. To undo: harness mapping restore", project.name));
     })?;
@@ -323,7 +324,8 @@ async fn release(tenant: &Tenant, output: Output, args: ReleaseArgs, ignored: bo
 /// What a person at a terminal wants to become of findings.
 fn asked(output: Output, project: &str, findings: u64) -> Result<Option<KeptFindings>, Failure> {
     output.question(&format!(
-        "Project {project} has {findings} findings. Keep them as history, or delete them? [keep/delete] "
+        "Project {project} has {}. Keep or delete what there is? [keep/delete] ",
+        counted(findings, "finding")
     ));
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line)?;
@@ -340,7 +342,7 @@ fn show_list(output: Output, list: &MappingList) {
         return;
     }
     show_rows(output, &list.projects);
-    output.line(counted(&list.counts));
+    output.line(states(&list.counts));
 }
 
 /// What was mapped without a person.
@@ -348,18 +350,18 @@ pub fn show_settled(output: Output, settled: &ResolvedMappings) {
     let ResolvedMappings { projects_matched, projects_created, projects_drifted } = settled;
     if projects_matched + projects_created > 0 {
         output.line(format!(
-            "{} mapped, {projects_matched} of them to listed repositories. Next: harness sync",
-            host_harness::counted(projects_matched + projects_created, "project")
+            "{} mapped, {projects_matched} to listed repositories. Next: harness sync",
+            counted(projects_matched + projects_created, "project")
         ));
     }
     if *projects_drifted > 0 {
-        let projects = host_harness::counted(*projects_drifted, "project");
-        output.line(format!("{projects} drifted: harness mapping list --state drifted"));
+        let drifted = counted(*projects_drifted, "project");
+        output.line(format!("{drifted} drifted: harness mapping list --state drifted"));
     }
 }
 
 /// How projects stand to repositories, in words; what there is none of is left out.
-pub fn counted(counts: &MappingCounts) -> String {
+pub fn states(counts: &MappingCounts) -> String {
     let MappingCounts { mapped, unmapped, drifted, ignored, stale } = *counts;
     let words =
         [(mapped, "mapped"), (unmapped, "unmapped"), (drifted, "drifted"), (ignored, "ignored"), (stale, "stale")];
@@ -373,19 +375,45 @@ pub fn show_rows(output: Output, rows: &[MappingRow]) {
     if rows.is_empty() {
         return;
     }
-    let mut table = output.table(&["PROJECT", "INSTANCE", "STATE", "REPOSITORY", "WHY", "SUGGESTED", "METADATA"]);
+    let mut table = output
+        .table(&["PROJECT", "INSTANCE", "STATE", "REPOSITORY", "WHY", "SUGGESTED", "METADATA"])
+        .spare(&["INSTANCE"]);
     for row in rows {
-        table.add_row([
-            row.project.clone(),
-            row.instance.clone(),
-            row.state.as_str().to_owned(),
-            row.repository.clone().unwrap_or_default(),
+        table.add_row(cells![
+            &row.project,
+            &row.instance,
+            Cell::state(row.state.as_str()),
+            row.repository.as_ref(),
             why(row),
             proposed(row),
             fields(&row.scan_fields),
         ]);
     }
     output.print(&table);
+}
+
+/// Shows what matching found, the doubtful first: so many rows, and how many
+/// stand how.
+pub fn show_found(output: Output, rows: &[MappingRow], limit: usize) {
+    let doubt = |row: &&MappingRow| row.repository.is_some() && row.candidates.is_empty();
+    let mut sorted: Vec<&MappingRow> = rows.iter().collect();
+    sorted.sort_by_key(doubt);
+    let mut table = output.table(&["PROJECT", "STATE", "REPOSITORY", "REASON", "CONFIDENCE", "SUGGESTED"]);
+    for row in sorted.iter().take(limit) {
+        table.add_row(cells![
+            &row.project,
+            Cell::state(row.state.as_str()),
+            row.repository.as_ref(),
+            row.reason.as_ref(),
+            row.confidence.map(|it| Cell::number(format!("{it:.2}"))),
+            proposed(row),
+        ]);
+    }
+    output.print(&table);
+    let mapped = rows.iter().filter(|it| it.repository.is_some()).count();
+    let more = rows.len().saturating_sub(limit);
+    let more = if more > 0 { format!("; {more} more are not shown") } else { String::new() };
+    output.line(format!("{}, {mapped} mapped{more}", counted(rows.len(), "project")));
 }
 
 /// Who decided, and what that rests on.
@@ -418,7 +446,7 @@ fn show_proposals(output: Output, list: &MappingList) {
     }
     show_rows(output, &list.projects);
     let proposed = list.projects.iter().filter(|it| it.proposal.is_some()).count();
-    output.line(format!("{proposed} suggestions. Accept them with: harness mapping accept --all"));
+    output.line(format!("{}. To accept: harness mapping accept --all", counted(proposed, "suggestion")));
     if proposed < list.projects.len() {
         output.line("The others are ambiguous or too unlike: harness mapping set PROJECT REPOSITORY");
     }
@@ -428,7 +456,7 @@ fn show_accepted(output: Output, list: &MappingList) {
     show_rows(output, &list.projects);
     match list.projects.len() {
         0 => output.line("Nothing was accepted: no suggestion is confident enough. See: harness mapping suggest"),
-        accepted => output.line(format!("{accepted} projects mapped. Next: harness sync")),
+        accepted => output.line(format!("{} mapped. Next: harness sync", counted(accepted, "project"))),
     }
 }
 

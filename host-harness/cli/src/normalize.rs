@@ -7,7 +7,7 @@ use std::{
 };
 
 use appsec_model::{DiagnosticLevel, Document, DocumentHead, RawInput};
-use host_harness::read_file;
+use host_harness::{counted, read_file};
 
 use super::{
     Context,
@@ -33,12 +33,14 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     // The result is JSON with or without --json: there is no shorter form of it.
     print_json(&called.value)?;
     let unusable = called.value.diagnostics.iter().filter(|it| it.level == DiagnosticLevel::Error).count();
+    let kept = &called.value;
     remark(format!(
-        "{} findings, {} rules, {} packages, {} remarks, {unusable} records not usable",
-        called.value.findings.len(),
-        called.value.rules.len(),
-        called.value.packages.len(),
-        called.value.diagnostics.len() - unusable,
+        "{}, {}, {}, {}, {} not usable",
+        counted(kept.findings.len(), "finding"),
+        counted(kept.rules.len(), "rule"),
+        counted(kept.packages.len(), "package"),
+        counted(kept.diagnostics.len() - unusable, "note"),
+        counted(unusable, "record"),
     ));
     Ok(if unusable > 0 { ExitCode::from(3) } else { ExitCode::SUCCESS })
 }

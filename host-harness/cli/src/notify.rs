@@ -9,7 +9,8 @@ use serde::Serialize;
 use super::{
     Context,
     error::Failure,
-    output::{Output, moment, short},
+    output::{Output, short},
+    table::{Cell, cells},
     webhook::{of_secret, row_id, source},
 };
 
@@ -218,7 +219,7 @@ fn show_list(output: Output, webhooks: &[NotifyReport]) {
     let mut table = output.table(&["INSTANCE", "URL", "ADDRESSES", "SECRET", "SET"]);
     for it in webhooks {
         let addresses = if it.private { "private allowed" } else { "public" };
-        table.add_row([&it.instance, &it.url, addresses, &it.secret, &moment(it.set_at)]);
+        table.add_row(cells![&it.instance, &it.url, addresses, &it.secret, it.set_at]);
     }
     output.print(&table);
 }
@@ -226,21 +227,20 @@ fn show_list(output: Output, webhooks: &[NotifyReport]) {
 fn show_deliveries(output: Output, deliveries: &[Delivery]) {
     let mut table = output.table(&["ID", "INSTANCE", "ABOUT", "STATE", "TRIES", "LAST", "NEXT", "ANSWER"]);
     for it in deliveries {
-        let shown = |moment: Option<Timestamp>| moment.map(super::output::moment).unwrap_or_default();
         let answer = match (it.status, &it.problem, &it.answer) {
             (None, Some(problem), _) => problem.clone(),
             (Some(status), _, Some(answer)) => format!("{status}: {answer}"),
             (Some(status), _, None) => status.to_string(),
             (None, None, _) => String::new(),
         };
-        table.add_row([
-            it.id.to_string(),
-            it.instance.clone(),
+        table.add_row(cells![
+            it.id,
+            &it.instance,
             it.run.map_or_else(|| "test".to_owned(), |run| format!("run {run}")),
-            it.state.as_str().to_owned(),
-            it.tries.to_string(),
-            shown(it.tried_at),
-            shown(it.next_at),
+            Cell::state(it.state.as_str()),
+            it.tries,
+            it.tried_at,
+            it.next_at,
             short(&answer, 80),
         ]);
     }

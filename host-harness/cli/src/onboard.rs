@@ -2,13 +2,14 @@
 //! terminal or given by its option, and kept as soon as it is taken.
 
 mod ask;
+mod guide;
 
-use std::process::ExitCode;
+use std::{path::Path, process::ExitCode};
 
-use appsec_model::{Access, Kind};
+use appsec_model::Kind;
 use host_harness::{
-    AutoMap, Error, InstanceName, KindChoice, Onboarding, OnboardingError, OnboardingStep, ProjectChoice, SecretSource,
-    Tenant,
+    AutoMap, Error, Instance, InstanceName, KindChoice, Onboarding, OnboardingError, OnboardingStep, ProjectChoice,
+    Setup, Tenant,
 };
 use serde::Serialize;
 
@@ -16,9 +17,12 @@ use self::ask::Asker;
 use super::{
     Context,
     error::Failure,
-    instance::{ConnectArgs, InstanceReport},
-    mapping::AutoMapArg,
-    output::{Output, moment},
+    instance::{ConnectArgs, InstanceReport, connected},
+    mapping::{AutoMapArg, states, words},
+    output::Output,
+    style,
+    table::cells,
+    wait::wait,
 };
 
 #[derive(clap::Args)]
@@ -62,50 +66,44 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         output.result(&list, |list| show_list(output, list))?;
         return Ok(ExitCode::SUCCESS);
     }
-    let asker = if args.yes { None } else { Asker::at_terminal(output) };
+    let asker = if args.yes || args.discard { None } else { Asker::at_terminal(output) };
     let name = name(&tenant, args.name.clone(), asker.as_ref()).await?;
-    let told = |error: Error| Failure::from(error).of(tenant.id(), Some(&name));
     if args.discard {
-        tenant.onboard_abandon(&name).await.map_err(told)?;
+        let discarded = tenant.onboard_abandon(&name).await;
+        discarded.map_err(|error| Failure::from(error).of(tenant.id(), Some(&name)))?;
         output.line(format!("Discarded the onboarding of {name}"));
         return Ok(ExitCode::SUCCESS);
     }
-    let state = match tenant.onboarding(&name).await? {
-        Some(state) if !args.connect.is_given() => state,
-        _ => authorize(context, &tenant, &name, args.connect, asker.as_ref()).await?,
+    match asker {
+        Some(asker) => guide::guide(context, tenant, name, args, asker).await,
+        None => by_options(context, &tenant, name, args).await,
+    }
+}
+
+/// All steps, by options or by what is usual.
+async fn by_options(context: &Context, tenant: &Tenant, name: InstanceName, args: Args) -> Result<ExitCode, Failure> {
+    let output = context.output;
+    let told = |error: Error| Failure::from(error).of(tenant.id(), Some(&name));
+    let usual = args.yes;
+    let mut state = match tenant.onboarding(&name).await? {
+        Some(state) if state.step != OnboardingStep::Token && !args.connect.is_given() => state,
+        _ => {
+            let setup = setup(context, tenant, &name, args.connect).await?;
+            wait(output, "Connecting to the vendor", tenant.onboard(setup, None)).await.map_err(told)?
+        }
     };
     show_authorized(output, &state);
-
-    let choice = match (args.kinds.as_slice(), &state.kinds, &asker) {
-        ([], Some(_), _) => None,
-        ([], None, Some(asker)) => Some(asker.kinds(&state)?),
-        ([], None, None) => args.yes.then_some(KindChoice::Usual),
-        ([Kind::Other(all)], _, _) if all == "all" => Some(KindChoice::Readable),
-        (kinds, _, _) => Some(KindChoice::These(kinds.to_vec())),
-    };
-    let mut state = state;
-    if let Some(choice) = choice {
-        state = tenant.onboard_kinds(&name, choice).await.map_err(told)?;
+    let kinds = kind_choice(args.kinds).or((usual && state.kinds.is_none()).then_some(KindChoice::Usual));
+    if let Some(kinds) = kinds {
+        state = tenant.onboard_kinds(&name, kinds).await.map_err(told)?;
     }
-    let all = args.projects.iter().all(|pattern| pattern == "all");
-    let choice = match (args.projects.is_empty(), &state.projects, &asker) {
-        _ if state.kinds.is_none() => None,
-        (true, Some(_), _) => None,
-        (true, None, Some(asker)) => Some(asker.projects(&tenant, &name).await?),
-        (true, None, None) => args.yes.then_some(ProjectChoice::All),
-        (false, _, _) if all => Some(ProjectChoice::All),
-        (false, _, _) => Some(ProjectChoice::Matching(args.projects)),
-    };
-    if let Some(choice) = choice {
-        state = tenant.onboard_projects(&name, choice).await.map_err(told)?;
+    let projects = project_choice(args.projects).or((usual && state.projects.is_none()).then_some(ProjectChoice::All));
+    if let Some(projects) = projects.filter(|_| state.kinds.is_some()) {
+        let chosen = tenant.onboard_projects(&name, projects);
+        state = wait(output, "Listing the projects", chosen).await.map_err(told)?;
     }
-    let auto_map = match (args.auto_map, &state.auto_map, &asker) {
-        (Some(arg), _, _) => Some(arg.into()),
-        (None, Some(_), _) => None,
-        (None, None, Some(asker)) => Some(asker.auto_map()?),
-        (None, None, None) => args.yes.then_some(AutoMap::Create),
-    };
-    if let Some(auto_map) = auto_map {
+    let auto_map = args.auto_map.map(AutoMap::from);
+    if let Some(auto_map) = auto_map.or((usual && state.auto_map.is_none()).then_some(AutoMap::Create)) {
         state = tenant.onboard_mapping(&name, auto_map).await.map_err(told)?;
     }
     if state.step != OnboardingStep::Save {
@@ -113,17 +111,70 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         return Err(told(OnboardingError::Unfinished { name: name.clone(), missing }.into()));
     }
     show_chosen(output, &state);
-    if let Some(asker) = &asker
-        && !asker.save(&name)?
-    {
-        output.line(format!("Kept. Continue with: harness onboard {name}"));
-        return Ok(ExitCode::SUCCESS);
-    }
-    let instance = tenant.onboard_save(&name).await.map_err(told)?;
-    output.result(&InstanceReport::of(&tenant, instance).await?, |_| {
-        output.line(format!("Saved. Next: harness sync {name}"));
+    let save = tenant.onboard_save(&name);
+    let instance = wait(output, "Connecting and listing the projects", save).await.map_err(told)?;
+    saved(context, tenant, instance, None).await
+}
+
+/// Says what was made, and what comes next.
+async fn saved(
+    context: &Context,
+    tenant: &Tenant,
+    instance: Instance,
+    key_file: Option<&Path>,
+) -> Result<ExitCode, Failure> {
+    let output = context.output;
+    let name = instance.made.name.clone();
+    let counts = tenant.mapping_counts(Some(instance.id)).await?;
+    output.result(&InstanceReport::of(tenant, instance).await?, |_| {
+        output.verdict("", ("Saved", style::GOOD), &format!(" the instance {name}; projects: {}", states(&counts)));
+        let key = key_file.map(|file| format!(" --vault-key-file {}", file.display())).unwrap_or_default();
+        output.line("Next:");
+        if counts.unmapped > 0 {
+            output.command(&format!("harness mapping suggest {name}"));
+        }
+        if counts.mapped > 0 {
+            output.command(&format!("harness{key} sync {name}"));
+        }
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn kind_choice(kinds: Vec<Kind>) -> Option<KindChoice> {
+    match kinds.as_slice() {
+        [] => None,
+        [Kind::Other(all)] if all == "all" => Some(KindChoice::Readable),
+        _ => Some(KindChoice::These(kinds)),
+    }
+}
+
+fn project_choice(patterns: Vec<String>) -> Option<ProjectChoice> {
+    match patterns.is_empty() {
+        true => None,
+        false if patterns.iter().all(|pattern| pattern == "all") => Some(ProjectChoice::All),
+        false => Some(ProjectChoice::Matching(patterns)),
+    }
+}
+
+/// What the instance is set up with: what was kept, and what is given now.
+async fn setup(
+    context: &Context,
+    tenant: &Tenant,
+    name: &InstanceName,
+    connect: ConnectArgs,
+) -> Result<Setup, Failure> {
+    let given = connect.setup(context, name.clone())?;
+    Ok(match tenant.onboarding_setup(name).await? {
+        Some(mut kept) => {
+            kept.settings.extend(given.settings);
+            kept.allow_origins.extend(given.allow_origins);
+            kept.allow_private_origins.extend(given.allow_private_origins);
+            let proxy = given.proxy.or(kept.proxy);
+            let (connector, secret, store_secret) = (given.connector, given.secret, given.store_secret);
+            Setup { connector, secret, store_secret, proxy, ..kept }
+        }
+        None => given,
+    })
 }
 
 /// The name of the instance to be: as given, as asked, or the only one that is
@@ -137,7 +188,12 @@ async fn name(tenant: &Tenant, given: Option<InstanceName>, asker: Option<&Asker
         ([only], _) => {
             only.name.parse().map_err(|error: host_harness::NameError| Failure::new("name", error.to_string(), None))
         }
-        (_, Some(asker)) => asker.name(),
+        (_, Some(asker)) => {
+            let instances = tenant.store().read(|store| store.instances()).await?;
+            let taken: Vec<String> = instances.iter().map(|it| it.made.name.to_string()).collect();
+            let name = asker.name(&taken)?;
+            name.ok_or_else(|| Failure::new("no-answer", "no name was given", None).of(tenant.id(), None))
+        }
         (_, None) => Err(Failure::new(
             "onboarding",
             "no instance is named, and there is no terminal to ask",
@@ -147,41 +203,9 @@ async fn name(tenant: &Tenant, given: Option<InstanceName>, asker: Option<&Asker
     }
 }
 
-/// The first step.
-async fn authorize(
-    context: &Context,
-    tenant: &Tenant,
-    name: &InstanceName,
-    connect: ConnectArgs,
-    asker: Option<&Asker>,
-) -> Result<Onboarding, Failure> {
-    let mut setup = connect.setup(context, name.clone())?;
-    let mut typed = None;
-    if let (None, Some(asker)) = (&setup.secret, asker) {
-        let loaded = context.harness.connector(&setup.connector).await?;
-        if let Some(need) = loaded.manifest.secrets.first() {
-            match asker.token(need)? {
-                ask::Token::Variable => {}
-                ask::Token::File(path) => {
-                    setup.secret = Some(SecretSource::File { path: std::path::absolute(path)? });
-                }
-                ask::Token::Typed(secret) => {
-                    setup.store_secret = true;
-                    typed = Some(secret);
-                }
-            }
-        }
-    }
-    tenant.onboard(setup, typed).await.map_err(|error| Failure::from(error).of(tenant.id(), Some(name)))
-}
-
 fn show_authorized(output: Output, state: &Onboarding) {
-    output.line(format!("Authorized for deployment `{}` (id {})", state.deployment.slug, state.deployment.id));
-    for it in &state.readable {
-        match &it.access {
-            Access::Readable => output.line(format!("  {}: readable", it.kind)),
-            Access::Denied { reason } => output.line(format!("  {}: {reason}", it.kind)),
-        }
+    if let Some(deployment) = &state.deployment {
+        connected(output, deployment, &state.readable, None);
     }
 }
 
@@ -192,7 +216,7 @@ fn show_chosen(output: Output, state: &Onboarding) {
         Some(ProjectChoice::Matching(patterns)) => format!("Projects: {}", patterns.join(" ")),
         Some(ProjectChoice::All) | None => "Projects: all".to_owned(),
     });
-    output.line(format!("Projects without a repository: {}", state.auto_map.map_or("create", AutoMap::as_str)));
+    output.line(format!("Mapping: {}", words(state.auto_map.unwrap_or(AutoMap::Create))));
 }
 
 fn show_list(output: Output, list: &OnboardingList) {
@@ -203,13 +227,13 @@ fn show_list(output: Output, list: &OnboardingList) {
     let mut table = output.table(&["NAME", "WAITS FOR", "DEPLOYMENT", "BEGUN", "LAST STEP"]);
     for it in &list.onboardings {
         let step = match it.step {
+            OnboardingStep::Token => "token",
             OnboardingStep::Kinds => "kinds",
             OnboardingStep::Projects => "projects",
             OnboardingStep::Mapping => "mapping",
             OnboardingStep::Save => "save",
         };
-        let (begun, changed) = (moment(it.started_at), moment(it.changed_at));
-        table.add_row([&it.name, step, &it.deployment.slug, &begun, &changed]);
+        table.add_row(cells![&it.name, step, it.deployment.as_ref().map(|it| &it.slug), it.started_at, it.changed_at]);
     }
     output.print(&table);
     output.line("Continue with: harness onboard NAME");

@@ -1,17 +1,13 @@
 //! What commands print: tables for people, JSON for programs.
 
 use std::{
-    borrow::Cow,
     env, fmt,
-    io::{self, IsTerminal, Write},
+    io::{self, Write},
     path::PathBuf,
 };
 
-use appsec_model::{Severity, Timestamp};
+use appsec_model::Timestamp;
 use clap::error::ContextValue;
-pub use comfy_table::Color;
-use comfy_table::{Column, ColumnConstraint, ContentArrangement, LineStyle, TableStyle, Width};
-use host_harness::FindingId;
 use serde::Serialize;
 use tracing_subscriber::{
     field::RecordFields,
@@ -21,42 +17,35 @@ use tracing_subscriber::{
     },
 };
 
+use terminal_size::{Width, terminal_size_of};
+
 use super::{
     error::Failure,
     stdout::{self, stdout},
+    style::{Colours, Style},
+    table::{Facts, Shown, Table, prose},
     text,
 };
 
-/// A line under the header and no others: rows are read, and cut out by tools.
-const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::new('─', '─', '─', '─'));
-
-/// Columns whose cells are given to other commands: a part of one is nothing.
-const IDS: [&str; 6] = ["FINDING", "ISSUE", "ID", "RUN", "VENDOR ID", "WOULD VANISH"];
-
-/// Signs of the longest id that is kept in one piece. A vendor's may be of any
-/// length.
-const ID: u16 = 64;
-
-/// Signs that every other column keeps, however narrow the terminal is.
-const LEAST: u16 = 5;
-
 /// How to print.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Output {
     json: bool,
+    when: Colours,
     colours: bool,
-    /// The columns of the terminal; none where there is no terminal, or one that
-    /// does not tell.
-    width: Option<u16>,
+    /// The columns that lines may have; none where they may be of any length.
+    pub width: Option<usize>,
 }
 
 impl Output {
-    pub fn new(json: bool) -> Self {
-        // https://no-color.org: set and not empty.
-        let no_color = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        // Some terminals tell 0 for what they do not know.
-        let width = comfy_table::Table::new().width().filter(|width| *width > 0);
-        Self { json, colours: !no_color && io::stdout().is_terminal(), width }
+    pub fn new(json: bool, when: Colours) -> Self {
+        Self { json, when, colours: when.on(&io::stdout()), width: columns(terminal_size_of(io::stdout())) }
+    }
+
+    /// What is printed for people on a terminal of this width.
+    #[cfg(test)]
+    pub fn of_width(width: Option<usize>, colours: bool) -> Self {
+        Self { json: false, when: Colours::Never, colours, width }
     }
 
     pub fn is_json(self) -> bool {
@@ -76,21 +65,63 @@ impl Output {
     /// Prints a line for people.
     pub fn line(self, text: impl AsRef<str>) {
         if !self.json {
-            stdout::print(&format!("{}\n", text::fenced(&text::line(text.as_ref()))));
+            stdout::print(&format!("{}\n", self.fitted(&text::line(text.as_ref()))));
+        }
+    }
+
+    /// Prints a line for people, of which a word says how it is.
+    pub fn verdict(self, before: &str, (word, style): (&str, Style), after: &str) {
+        if self.json {
+            return;
+        }
+        let before = text::line(before);
+        let fitted = self.fitted(&format!("{before}{word}{}", text::line(after)));
+        let behind =
+            fitted.split_at_checked(before.len()).and_then(|(before, rest)| Some((before, rest.split_once(word)?)));
+        stdout::print(&match behind {
+            Some((before, (gap, rest))) => format!("{before}{gap}{}{rest}\n", self.painted(word, style)),
+            // A line's end lies within it.
+            None => format!("{fitted}\n"),
+        });
+    }
+
+    /// A line as it fits the terminal.
+    fn fitted(self, line: &str) -> String {
+        text::fenced(&prose(line, self.width)).into_owned()
+    }
+
+    /// A text in a style.
+    pub fn painted(self, text: &str, style: Style) -> String {
+        if self.colours && style != Style::new() && !text.is_empty() {
+            format!("{style}{text}{style:#}")
+        } else {
+            text.to_owned()
+        }
+    }
+
+    /// Whether what is printed on standard error is coloured.
+    pub fn colours_errors(self) -> bool {
+        self.when.on(&io::stderr())
+    }
+
+    /// Prints a command for people to type, or to copy: it is not broken.
+    pub fn command(self, command: &str) {
+        if !self.json {
+            stdout::print(&format!("  {}\n", text::fenced(&text::line(command))));
         }
     }
 
     /// Prints a message of the program for people, indented.
     pub fn message(self, text: &str) {
         if !self.json {
-            stdout::print(&text::fenced(&format!("  {}\n", text::message(text))));
+            stdout::print(&format!("{}\n", self.fitted(&format!("  {}", text::message(text)))));
         }
     }
 
     /// Prints what to do about a run's message, below it.
     pub fn hint(self, hint: &str) {
         if !self.json {
-            stdout::print(&text::fenced(&format!("  {}\n", hinted(hint))));
+            stdout::print(&format!("{}\n", self.fitted(&format!("  {}", hinted(hint)))));
         }
     }
 
@@ -109,140 +140,46 @@ impl Output {
     pub fn usage(self, said: &mut clap::Error) {
         let shown = usage(said);
         // Where nobody listens nothing can be told.
-        let _ = if said.render().to_string() == shown { said.print() } else { write!(io::stderr(), "{shown}") };
+        let _ = match said.render() {
+            usual if usual.to_string() == shown && self.colours_errors() => write!(io::stderr(), "{}", usual.ansi()),
+            _ => write!(io::stderr(), "{shown}"),
+        };
     }
 
     /// Prints a failure on standard error.
     pub fn failure(self, failure: &Failure) {
+        let width = columns(terminal_size_of(io::stderr()));
         let mut stderr = io::stderr().lock();
         let _ = if self.json {
             text::json_lines(&mut stderr, &failure.report).and_then(|()| writeln!(stderr))
         } else {
-            write!(stderr, "{}", told(failure))
+            write!(stderr, "{}", text::fenced(&prose(&told(failure), width)))
         };
     }
 
-    /// A table that fits the terminal.
+    /// A list, with the names of its columns.
     pub fn table(self, header: &[&str]) -> Table {
-        let mut table = comfy_table::Table::new();
-        table.load_style(STYLE).set_content_arrangement(ContentArrangement::Dynamic).force_no_tty();
-        if self.colours {
-            table.enforce_styling();
-        }
-        table.set_header(header.iter().map(|name| text::line(name).into_owned()));
-        for (column, name) in table.column_iter_mut().zip(header) {
-            if IDS.contains(name) {
-                column.set_constraint(ColumnConstraint::ContentWidth);
-            } else if name.parse::<FindingId>().is_ok() {
-                // Facts about one thing, with its id above them.
-                column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(name.len() as u16)));
-            }
-        }
-        Table(table)
+        Table::new(header)
     }
 
     /// Facts about one thing, with its name above them.
     pub fn facts(self, kind: &str, name: &str) -> Facts {
-        Facts(self.table(&[kind, name]))
+        Facts::new(kind, name)
     }
 
-    /// Prints a table.
-    pub fn print(self, table: &Table) {
+    /// Prints a list or facts.
+    pub fn print(self, shown: &impl Shown) {
         if !self.json {
-            stdout::print(&format!("{}\n", self.shown(table)));
+            stdout::print(&text::fenced(&shown.shown(self)));
         }
     }
-
-    fn shown(self, table: &Table) -> String {
-        text::fenced(&self.arranged(&table.0).to_string()).into_owned()
-    }
-
-    /// A table as it fits the terminal: where that is narrow, with little space
-    /// between the columns. What cannot be broken, and a little of all else, makes
-    /// lines longer than the terminal is wide.
-    fn arranged(self, table: &comfy_table::Table) -> Cow<'_, comfy_table::Table> {
-        let Some(width) = self.width else { return Cow::Borrowed(table) };
-        let contents = table.column_max_content_widths();
-        let sum = |widths: &mut dyn Iterator<Item = u16>| widths.fold(1_u16, |all, it| all.saturating_add(it + 1));
-        let paddings = table.column_iter().map(Column::padding_width);
-        if sum(&mut contents.iter().zip(paddings).map(|(content, padding)| content.saturating_add(padding))) <= width {
-            return Cow::Borrowed(table);
-        }
-        let mut table = table.clone();
-        let least = table.column_iter_mut().zip(contents).map(|(column, content)| {
-            column.set_padding((0, 0));
-            match column.constraint() {
-                Some(ColumnConstraint::ContentWidth) if content <= ID => content,
-                Some(ColumnConstraint::LowerBoundary(Width::Fixed(least))) => *least,
-                _ => {
-                    column.remove_constraint();
-                    content.min(LEAST)
-                }
-            }
-        });
-        let least = sum(&mut least.collect::<Vec<_>>().into_iter());
-        table.set_width(width.max(least));
-        Cow::Owned(table)
-    }
 }
 
-/// A table, whose cells are texts of others before they get a colour.
-pub struct Table(comfy_table::Table);
-
-impl Table {
-    /// Adds a row.
-    pub fn add_row<C: Into<Cell>>(&mut self, cells: impl IntoIterator<Item = C>) {
-        self.0.add_row(cells.into_iter().map(|cell| cell.into().0));
-    }
-
-    /// Whether it has no rows.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-/// A cell of a table. What it is made of stays on one line, if nothing else is
-/// said.
-pub struct Cell(comfy_table::Cell);
-
-impl Cell {
-    /// A text of several lines.
-    pub fn text(text: &str) -> Self {
-        Self(comfy_table::Cell::new(text::lines(text)))
-    }
-
-    /// Several texts, each on a line of its own.
-    pub fn list(texts: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
-        let lines = texts.into_iter().map(|text| text::line(text.as_ref()).into_owned());
-        Self(comfy_table::Cell::new(lines.collect::<Vec<_>>().join("\n")))
-    }
-
-    /// The same in a colour.
-    pub fn fg(self, colour: Color) -> Self {
-        Self(self.0.fg(colour))
-    }
-
-    fn is_empty(&self) -> bool {
-        self.0.content().is_empty()
-    }
-}
-
-impl<T: ToString> From<T> for Cell {
-    fn from(text: T) -> Self {
-        Self(comfy_table::Cell::new(text::line(&text.to_string())))
-    }
-}
-
-/// Facts about one thing: a table of two columns, without what is empty.
-pub struct Facts(pub Table);
-
-impl Facts {
-    /// Adds a fact, if there is one.
-    pub fn add(&mut self, name: &str, value: Option<impl Into<Cell>>) {
-        if let Some(value) = value.map(Into::into).filter(|value| !value.is_empty()) {
-            self.0.add_row([name.into(), value]);
-        }
-    }
+/// The columns of a terminal. Whoever sets COLUMNS knows better; some terminals
+/// tell 0 for what they do not know.
+fn columns(terminal: Option<(Width, terminal_size::Height)>) -> Option<usize> {
+    let given = env::var("COLUMNS").ok().and_then(|columns| columns.trim().parse().ok());
+    given.or_else(|| terminal.map(|(Width(width), _)| usize::from(width))).filter(|width| *width > 0)
 }
 
 /// What is wrong with arguments, which are shown in it.
@@ -292,20 +229,13 @@ pub fn remark(text: impl AsRef<str>) {
     let _ = writeln!(io::stderr(), "{}", text::fenced(&text::line(text.as_ref())));
 }
 
-/// A cell in the colour of its severity.
-pub fn severity(severity: Severity) -> Cell {
-    let cell = Cell::from(severity.as_str());
-    match severity {
-        Severity::Critical => cell.fg(Color::Magenta),
-        Severity::High => cell.fg(Color::Red),
-        Severity::Medium => cell.fg(Color::Yellow),
-        Severity::Low => cell.fg(Color::Blue),
-        Severity::Info | Severity::Unknown => cell,
-    }
+/// A moment as people read it: to the second, with its zone.
+pub fn moment(moment: Timestamp) -> String {
+    format!("{} UTC", seconds(moment))
 }
 
-/// A moment as people read it: to the second.
-pub fn moment(moment: Timestamp) -> String {
+/// A moment to the second.
+pub fn seconds(moment: Timestamp) -> String {
     let text = moment.to_string();
     let seconds = text.split(['.', 'Z']).next().unwrap_or(&text);
     seconds.replace('T', " ")
@@ -350,7 +280,7 @@ pub fn default_data_dir() -> Result<PathBuf, Failure> {
 
 /// Starts the log on standard error. Guests' lines are part of it, under the
 /// target `guest`.
-pub fn start_log(verbose: u8) {
+pub fn start_log(verbose: u8, colours: Colours) {
     let level = match verbose {
         0 => tracing::Level::WARN,
         1 => tracing::Level::INFO,
@@ -361,7 +291,7 @@ pub fn start_log(verbose: u8) {
         .with_target("harness", level)
         .with_target("guest", level);
     use tracing_subscriber::{layer::SubscriberExt, util::SubscriberInitExt};
-    let ansi = io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let ansi = colours.on(&io::stderr());
     let printed = tracing_subscriber::fmt::layer().fmt_fields(Values).with_writer(io::stderr).with_ansi(ansi);
     tracing_subscriber::registry().with(targets).with(printed.without_time()).init();
 }
@@ -379,94 +309,7 @@ impl<'writer> FormatFields<'writer> for Values {
 
 #[cfg(test)]
 mod tests {
-    use appsec_model::Severity;
-
-    use super::{Cell, Color, Failure, Output, severity, told, usage};
-
-    const ID: &str = "0123456789abcdef";
-
-    fn printed(width: Option<u16>, header: &[&str], row: &[&str]) -> String {
-        let output = Output { json: false, colours: false, width };
-        let mut table = output.table(header);
-        table.add_row(row);
-        output.shown(&table)
-    }
-
-    #[test]
-    fn ids_are_never_broken_and_all_else_fits_the_terminal() {
-        let header = ["FINDING", "SEVERITY", "TITLE", "WHERE"];
-        let title = "A title that is rather long, and has many words to say what is wrong";
-        let row = [ID, "critical", title, "src/a/path/that/is/long.rs:12"];
-        for width in [1, 20, 35, 40, 60, 80] {
-            let text = printed(Some(width), &header, &row);
-            assert!(text.contains(ID), "{width}:\n{text}");
-            let widest = text.lines().map(|line| line.chars().count()).max().unwrap();
-            let least = 16 + 3 * 5 + 5;
-            assert!(widest <= usize::from(width).max(least), "{width}: {widest}\n{text}");
-        }
-        let text = printed(None, &header, &row);
-        assert!(text.contains(title) && text.lines().count() == 3, "{text}");
-        assert!(printed(Some(10), &["finding", ID], &["title", title]).contains(ID));
-        // Whoever gives ids of any length does not make lines of any length.
-        let text = printed(Some(80), &["VENDOR ID", "REF"], &[&"a".repeat(500), "main"]);
-        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
-    }
-
-    /// Tables with a title in the middle of them, with and without colours, on
-    /// terminals of several widths.
-    fn tables(title: &str) -> Vec<(bool, String)> {
-        let forms = [(false, None), (true, None), (true, Some(200)), (true, Some(30)), (true, Some(1))];
-        let shown = forms.map(|(colours, width)| {
-            let output = Output { json: false, colours, width };
-            let mut table = output.table(&["SEVERITY", "TITLE", title]);
-            table.add_row([severity(Severity::High), title.into(), Cell::text(title)]);
-            table.add_row([Cell::list([title, title]), Cell::from(title).fg(Color::Red), "end".into()]);
-            (colours, output.shown(&table))
-        });
-        shown.to_vec()
-    }
-
-    /// A text without the colours that tables give it.
-    fn without_own_colours(text: &str) -> String {
-        ["38;5;9", "38;5;1", "39", "0"]
-            .iter()
-            .fold(text.to_owned(), |text, own| text.replace(&format!("\u{1b}[{own}m"), ""))
-    }
-
-    #[test]
-    fn a_terminal_gets_nothing_to_act_on_but_colours() {
-        let text = "\u{1b}[2Ja\u{1b}]0;title\u{7}\r\u{9b}31m\u{1b}[1;31mred\u{1b}[0m\tb\nc\u{1b}\u{7f}\u{202e}\u{2028}";
-        for (_, shown) in tables(text) {
-            let shown = without_own_colours(&shown);
-            assert!(!shown.contains(|sign: char| sign != '\n' && sign.is_control()), "{shown:?}");
-            assert!(!shown.contains(['\u{202e}', '\u{2028}']), "{shown:?}");
-        }
-        let mut json = Vec::new();
-        super::text::json_lines(&mut json, &text).unwrap();
-        let json = String::from_utf8(json).unwrap();
-        assert!(!json.contains(|sign: char| sign.is_control() || !sign.is_ascii()), "{json:?}");
-        assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
-    }
-
-    #[test]
-    fn a_title_brings_no_colour_of_its_own() {
-        for (colours, shown) in tables("A \u{1b}[8mhidden\u{1b}[30;40m \u{1b}[39m text \u{1b}[999999999m \u{9b}8m") {
-            assert_eq!(shown.contains('\u{1b}'), colours, "{shown:?}");
-            let own = tables("A hidden text").into_iter().find(|it| it.0 == colours).unwrap().1;
-            let colours = |text: &str| -> Vec<String> {
-                let found = text.split('\u{1b}').skip(1).map(|it| it.split('m').next().unwrap().to_owned());
-                found.collect::<std::collections::BTreeSet<_>>().into_iter().collect()
-            };
-            assert_eq!(colours(&shown), colours(&own), "{shown:?}");
-        }
-    }
-
-    #[test]
-    fn no_line_of_a_table_is_a_command() {
-        for (_, shown) in tables("::error::x\n::error::y ::error::z") {
-            assert!(!shown.lines().any(|line| line.trim_start().starts_with("::")), "{shown}");
-        }
-    }
+    use super::{Failure, told, usage};
 
     #[test]
     fn a_failure_is_told_in_lines_of_the_program() {

@@ -10,7 +10,8 @@ use super::{
     Context,
     csv::print_csv,
     error::Failure,
-    output::{Cell, Output, severity},
+    output::Output,
+    table::cells,
     values::{self, Open},
     views::{ScopeArgs, remark_on_scope},
 };
@@ -109,17 +110,19 @@ pub fn show(output: Output, list: &PackageList) {
         output.line("No packages.");
         return;
     }
-    let mut table = output.table(&["PACKAGE", "VERSION", "ECOSYSTEM", "PROJECT", "HOW", "LICENCES", "OPEN", "WORST"]);
+    let mut table = output
+        .table(&["PACKAGE", "VERSION", "ECOSYSTEM", "PROJECT", "HOW", "LICENSES", "OPEN", "WORST"])
+        .spare(&["LICENSES", "ECOSYSTEM"]);
     for row in &list.packages {
-        table.add_row([
-            row.name.clone().into(),
-            row.version.clone().unwrap_or_default().into(),
-            row.ecosystem.clone().into(),
-            row.project.clone().into(),
-            how(row).into(),
-            row.licenses.join(", ").into(),
-            row.open_findings.to_string().into(),
-            row.worst_severity.map_or_else(|| Cell::from(""), severity),
+        table.add_row(cells![
+            &row.name,
+            row.version.as_ref(),
+            &row.ecosystem,
+            &row.project,
+            how(row),
+            row.licenses.join(", "),
+            row.open_findings,
+            row.worst_severity,
         ]);
     }
     output.print(&table);

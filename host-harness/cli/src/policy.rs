@@ -10,14 +10,16 @@ use appsec_model::Severity;
 use appsec_policy::{Policies, Problem, STARTER, limits};
 use host_harness::{
     Error, PoliciesImported, PolicyCheck, PolicyFilter, PolicyResult, PolicyResultWord, PolicyRow, PolicyRows,
-    QueryStore, open_regular,
+    QueryStore, counted, open_regular,
 };
 use serde::Serialize;
 
 use super::{
     Context,
     error::Failure,
-    output::{Cell, Output, moment, severity, short},
+    output::{Output, moment, short},
+    style,
+    table::{Cell, cells},
     values::{self, Open},
 };
 
@@ -186,7 +188,7 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
             let filter = PolicyFilter { policies: args.policies, finding, issue, ..PolicyFilter::default() };
             let (results, total) = tenant.policy_results(filter, args.limit).await?;
             output.result(&PolicyResultList { total, results }, |list| {
-                show_results(output, &list.results);
+                show_results(output, &list.results, false);
                 output.line(format!("{} of {}", list.results.len(), list.total));
             })?;
         }
@@ -243,14 +245,14 @@ fn show_imported(output: Output, imported: &PoliciesImported, check: bool) {
         output.line(format!("note: {remark}"));
     }
     let PoliciesImported { policies, changed, version, .. } = imported;
-    let version = version_of(version);
+    let (version, policies) = (version_of(version), counted(*policies, "policy"));
     if check {
-        output.line(format!("The file is good: {policies} policies, version {version}. Nothing was stored."));
+        output.line(format!("The file is good: {policies}, version {version}. Nothing was stored."));
     } else if *changed {
-        output.line(format!("{policies} policies are in force, version {version}."));
+        output.line(format!("In force: {policies}, version {version}."));
         output.line("Next: harness policy check");
     } else {
-        output.line(format!("{policies} policies are in force, version {version}: the same as before."));
+        output.line(format!("In force: {policies}, version {version}, the same as before."));
     }
 }
 
@@ -262,14 +264,19 @@ fn version_of(version: &str) -> String {
 fn show_list(output: Output, rows: &PolicyRows) {
     let mut table = output.table(&["POLICY", "ON", "SEVERITY", "VIOLATED", "ERRORS", "TITLE"]);
     for PolicyRow { definition, violated, errors, .. } in &rows.policies {
-        let violated = if definition.enabled { violated.to_string() } else { "disabled".to_owned() };
-        table.add_row([
-            definition.id.clone().into(),
-            definition.on.as_str().into(),
-            severity(definition.severity),
-            violated.into(),
-            errors.to_string().into(),
-            Cell::from(short(&definition.title, 100)),
+        let violated = match (definition.enabled, *violated) {
+            (false, _) => Cell::from("disabled"),
+            (true, 0) => 0_u64.into(),
+            (true, violated) => Cell::from(violated).styled(style::BAD),
+        };
+        let errors = Cell::from(*errors).styled(if *errors > 0 { style::BAD } else { style::Style::new() });
+        table.add_row(cells![
+            &definition.id,
+            definition.on.as_str(),
+            definition.severity,
+            violated,
+            errors,
+            short(&definition.title, 100),
         ]);
     }
     output.print(&table);
@@ -277,15 +284,15 @@ fn show_list(output: Output, rows: &PolicyRows) {
         output.line(format!("note: {remark}"));
     }
     output.line(format!(
-        "{} policies, version {}, since {}",
-        rows.policies.len(),
+        "{}, version {}, since {}",
+        counted(rows.policies.len(), "policy"),
         version_of(&rows.version),
         moment(rows.imported_at)
     ));
     for before in &rows.history {
         let what = match before.policies {
             0 => "none".to_owned(),
-            count => format!("{count} policies, version {}", version_of(&before.version)),
+            count => format!("{}, version {}", counted(count, "policy"), version_of(&before.version)),
         };
         output.line(format!("  before: {what}, since {}", moment(before.imported_at)));
     }
@@ -298,7 +305,7 @@ fn show(output: Output, row: &PolicyRow) {
     facts.add("description", definition.description.as_deref().map(Cell::text));
     facts.add("on", Some(definition.on.as_str()));
     facts.add("when", Some(Cell::text(definition.when.trim())));
-    facts.add("severity", Some(definition.severity.as_str()));
+    facts.add("severity", definition.severity);
     let scope = &definition.scope;
     for (name, list) in [
         ("kinds", &scope.kinds),
@@ -315,7 +322,7 @@ fn show(output: Output, row: &PolicyRow) {
     facts.add("version", Some(&row.version));
     facts.add("violated by", Some(row.violated));
     facts.add("errors", Some(row.errors));
-    output.print(&facts.0);
+    output.print(&facts);
     if row.violated + row.errors > 0 {
         output.line(format!("Next: harness policy check --policy {}", definition.id));
     }
@@ -345,50 +352,70 @@ async fn check(context: &Context, args: CheckArgs) -> Result<ExitCode, Failure> 
 
 fn show_check(output: Output, check: &PolicyCheck) {
     for it in &check.violations {
-        let errors = if it.errors > 0 { format!(", {} errors", it.errors) } else { String::new() };
-        output.line(format!("{} {}: {}", it.severity.as_str(), it.policy_id, it.title));
-        output.line(format!("  {} {}s{errors}", it.violated, it.on.as_str()));
-        show_results(output, &it.results);
+        let errors = if it.errors > 0 { format!(", {}", counted(it.errors, "error")) } else { String::new() };
+        let severity = it.severity.as_str();
+        output.verdict("", (severity, style::severity(it.severity)), &format!(" {}: {}", it.policy_id, it.title));
+        output.line(format!("  {}{errors}", counted(it.violated, it.on.as_str())));
+        show_results(output, &it.results, true);
         let more = (it.violated + it.errors).saturating_sub(it.results.len() as u64);
         if more > 0 {
             output.line(format!("  and {more} more: --policy {} --limit N shows them", it.policy_id));
         }
         output.line("");
     }
-    let verdict = if check.failed { "FAILED" } else { "passed" };
-    output.line(format!(
-        "{verdict}: {} of {} policies are violated, {} times; {} errors",
-        check.violations.iter().filter(|it| it.violated > 0).count(),
-        check.policies,
-        check.violated,
-        check.errors
-    ));
+    let (verdict, style) = if check.failed { ("FAILED", style::BAD) } else { ("passed", style::GOOD) };
+    let violated = check.violations.iter().filter(|it| it.violated > 0).count();
+    let counts = format!(
+        ": {violated} of {} violated, {}, {}",
+        counted(check.policies, "policy"),
+        counted(check.violated, "violation"),
+        counted(check.errors, "error")
+    );
+    output.verdict("", (verdict, style), &counts);
 }
 
-/// Results as a table.
-pub fn show_results(output: Output, results: &[PolicyResult]) {
+/// Results as a table: of several policies, or of one, which is named above it.
+/// What is the same in each row is left out.
+fn show_results(output: Output, results: &[PolicyResult], of_one: bool) {
+    let Some(first) = results.first() else { return };
+    let differs = |differs: fn(&PolicyResult, &PolicyResult) -> bool| results.iter().any(|it| differs(it, first));
+    let columns: [(&str, bool, fn(&PolicyResult) -> Cell); 10] = [
+        ("ID", true, |it| it.id.as_str().into()),
+        ("ON", differs(|a, b| a.on != b.on), |it| it.on.as_str().into()),
+        ("POLICY", !of_one, |it| it.policy_id.as_str().into()),
+        ("SEVERITY", !of_one, |it| it.severity.into()),
+        ("PRIORITY", true, |it| it.priority.into()),
+        ("STATUS", differs(|a, b| a.status != b.status), |it| Cell::state(&it.status)),
+        ("RESULT", !of_one || differs(|a, b| a.result != b.result), result),
+        ("PROJECT", true, |it| it.project.as_str().into()),
+        ("TITLE", true, |it| short(&it.title, 100).into()),
+        ("WHERE", true, |it| it.place().into()),
+    ];
+    let shown = || columns.iter().filter(|(_, is_shown, _)| *is_shown);
+    let mut table = output.table(&shown().map(|(name, ..)| *name).collect::<Vec<_>>()).spare(&["PRIORITY"]);
+    for it in results {
+        table.add_row(shown().map(|(.., cell)| cell(it)));
+    }
+    output.print(&table);
+}
+
+/// What policies say of one finding or issue.
+pub fn show_verdicts(output: Output, results: &[PolicyResult]) {
     if results.is_empty() {
         return;
     }
-    let mut table =
-        output.table(&["ON", "ID", "PRIORITY", "STATUS", "PROJECT", "TITLE", "WHERE", "POLICY", "RESULT", "SINCE"]);
+    output.line("");
+    let mut table = output.table(&["POLICY", "SEVERITY", "RESULT", "SINCE"]);
     for it in results {
-        let result = match (&it.reason, it.result) {
-            (Some(reason), PolicyResultWord::Error) => format!("error: {}", short(reason, 100)),
-            (_, word) => word.as_str().to_owned(),
-        };
-        table.add_row([
-            it.on.as_str().to_owned(),
-            it.id.clone(),
-            it.priority.to_string(),
-            it.status.clone(),
-            it.project.clone(),
-            short(&it.title, 100),
-            it.path.clone().unwrap_or_default(),
-            it.policy_id.clone(),
-            result,
-            moment(it.since),
-        ]);
+        table.add_row(cells![&it.policy_id, it.severity, result(it), it.since]);
     }
     output.print(&table);
+}
+
+fn result(it: &PolicyResult) -> Cell {
+    let text = match (&it.reason, it.result) {
+        (Some(reason), PolicyResultWord::Error) => format!("error: {}", short(reason, 100)),
+        (_, word) => word.as_str().to_owned(),
+    };
+    Cell::from(text).styled(style::state(it.result.as_str()))
 }

@@ -2,13 +2,15 @@
 
 use std::process::ExitCode;
 
-use host_harness::{InstanceName, ProjectRow};
+use host_harness::{InstanceName, ProjectRow, counted};
 use serde::Serialize;
 
 use super::{
     Context,
     error::Failure,
-    output::{Output, moment},
+    output::Output,
+    style,
+    table::{Cell, cells},
 };
 
 #[derive(clap::Args)]
@@ -42,29 +44,29 @@ fn show(output: Output, list: &ProjectList) {
         return;
     }
     let header = ["PROJECT", "INSTANCE", "REPOSITORY", "BRANCH", "LAST SCAN", "RESULT", "OPEN", "ALL", "TAGS"];
-    let mut table = output.table(&header);
+    let mut table = output.table(&header).spare(&["TAGS", "INSTANCE", "BRANCH", "ALL"]);
     for row in &list.projects {
         let project = &row.project;
         let branch = project.primary_branch.as_ref().or(project.default_branch.as_ref());
         let scan = match (row.vanished_at, project.last_scan_at) {
-            (Some(_), _) => "no longer listed".to_owned(),
-            (None, Some(at)) => moment(at),
-            (None, None) => "never".to_owned(),
+            (Some(_), _) => Cell::from("no longer listed"),
+            (None, Some(at)) => at.into(),
+            (None, None) => "never".into(),
         };
-        table.add_row([
-            project.name.clone(),
-            row.instance.clone(),
+        table.add_row(cells![
+            &project.name,
+            &row.instance,
             repository(row),
-            branch.cloned().unwrap_or_default(),
+            branch,
             scan,
-            row.outcome.as_str().replace('-', " "),
-            row.findings.open.to_string(),
-            row.findings.total.to_string(),
+            Cell::from(row.outcome.as_str().replace('-', " ")).styled(style::state(row.outcome.as_str())),
+            row.findings.open,
+            row.findings.total,
             project.tags.join(" "),
         ]);
     }
     output.print(&table);
-    output.line(format!("{} projects", list.projects.len()));
+    output.line(counted(list.projects.len(), "project"));
     let other: u64 = list.projects.iter().map(|it| it.findings.open_non_security).sum();
     if other > 0 {
         output.line(format!("OPEN counts findings about security; {other} more open ones are not about security"));

@@ -3,8 +3,7 @@
 use std::{process::ExitCode, sync::Arc};
 
 use appsec_model::Kind;
-use host_harness::counted;
-use host_harness::{ConnectorSource, InstanceName, RenormalizeOptions, RenormalizeReport};
+use host_harness::{ConnectorSource, InstanceName, RenormalizeOptions, RenormalizeReport, counted};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -13,6 +12,7 @@ use super::{
     error::Failure,
     outcomes::Outcomes,
     output::{Output, short},
+    table::cells,
     values::{self, Open},
 };
 
@@ -96,7 +96,7 @@ fn show(output: Output, report: &RenormalizeReport) {
             Some((example, change)) => (short(&example.title, 60), text(&change.before), text(&change.after)),
             None => Default::default(),
         };
-        table.add_row([field.clone(), count.to_string(), title, before, after]);
+        table.add_row(cells![field, *count, title, before, after]);
     }
     output.print(&table);
 }

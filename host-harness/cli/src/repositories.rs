@@ -12,7 +12,7 @@ use appsec_analysis::{
 use host_harness::{MappingFilter, MappingRow, RepositoryChanges, RepositoryRow, Tenant, counted, read_bounded};
 use serde::Serialize;
 
-use super::{Context, error::Failure, mapping, output::Output};
+use super::{Context, error::Failure, mapping, output::Output, table::cells};
 
 /// Problems of a list that are shown.
 const PROBLEMS: usize = 20;
@@ -181,7 +181,7 @@ fn show_import(output: Output, report: &RepositoryImport) {
         output.line(format!("  {problem}"));
     }
     if report.problems.len() > PROBLEMS {
-        output.line(format!("  {} in all; --json shows them", counted(report.problems.len() as u64, "problem")));
+        output.line(format!("  {} in all; --json shows them", counted(report.problems.len(), "problem")));
     }
     mapping::show_settled(output, settled);
 }
@@ -191,42 +191,37 @@ fn show_list(output: Output, repositories: &[RepositoryRow]) {
         output.line("No repositories. List them with: harness repositories import FILE");
         return;
     }
-    let mut table = output.table(&["REPOSITORY", "PROVIDER", "BRANCH", "GROUPS", "LISTED", "PROJECTS", "OPEN", "ALL"]);
+    let mut table = output
+        .table(&["REPOSITORY", "PROVIDER", "BRANCH", "GROUPS", "LISTED", "PROJECTS", "OPEN", "ALL"])
+        .spare(&["PROVIDER", "BRANCH", "ALL"]);
     for it in repositories {
         let repository = &it.repository;
-        table.add_row([
-            repository.full_name().to_owned(),
-            repository.provider().map(ToString::to_string).unwrap_or_default(),
-            repository.default_branch.clone().unwrap_or_default(),
+        table.add_row(cells![
+            repository.full_name(),
+            repository.provider().map(ToString::to_string),
+            repository.default_branch.as_ref(),
             repository.groups.join(" "),
-            if it.listed { "yes" } else { "no" }.to_owned(),
-            it.projects.to_string(),
-            it.findings.open.to_string(),
-            it.findings.total.to_string(),
+            if it.listed { "yes" } else { "no" },
+            it.projects,
+            it.findings.open,
+            it.findings.total,
         ]);
     }
     output.print(&table);
     let listed = repositories.iter().filter(|it| it.listed).count();
-    output.line(format!("{}, {listed} of them listed", counted(repositories.len() as u64, "repository")));
+    output.line(format!("{}, {listed} of them listed", counted(repositories.len(), "repository")));
 }
 
 fn show(output: Output, detail: &RepositoryDetail) {
     let RepositoryRow { repository, listed, findings, .. } = &detail.repository;
-    let mut table = output.table(&["repository", repository.full_name()]);
-    if let Some(address) = repository.address() {
-        table.add_row(["url", &address.to_string()]);
-    }
-    if let Some(provider) = repository.provider() {
-        table.add_row(["provider", provider.as_str()]);
-    }
-    if let Some(branch) = &repository.default_branch {
-        table.add_row(["default branch", branch]);
-    }
-    if !repository.groups.is_empty() {
-        table.add_row(["groups", &repository.groups.join(" ")]);
-    }
-    table.add_row(["listed", if *listed { "yes" } else { "no, made of a project" }]);
-    table.add_row(["findings", &format!("{} open, {} in all", findings.open, findings.total)]);
-    output.print(&table);
+    let mut facts = output.facts("repository", repository.full_name());
+    facts.add("url", repository.address().map(ToString::to_string));
+    facts.add("provider", repository.provider().map(Provider::as_str));
+    facts.add("default branch", repository.default_branch.as_ref());
+    facts.add("groups", repository.groups.join(" "));
+    facts.add("listed", if *listed { "yes" } else { "no, made of a project" });
+    facts.add("findings", format!("{} open, {} in all", findings.open, findings.total));
+    output.print(&facts);
+    output.line("");
     mapping::show_rows(output, &detail.projects);
 }

@@ -3,15 +3,18 @@
 use std::process::ExitCode;
 
 use appsec_model::{Diagnostic, Scope, Timestamp};
-use host_harness::counted;
-use host_harness::{FetchState, InstanceName, Interval, Keep, Run, RunFilter, RunProject, RunState, RunWait, Tenant};
+use host_harness::{
+    FetchState, InstanceName, Interval, Keep, Run, RunFilter, RunProject, RunState, RunWait, Tenant, counted,
+};
 use serde::Serialize;
 
 use super::{
     Context,
     error::Failure,
     hint::hint,
-    output::{Output, bytes, moment, short},
+    output::{Output, bytes, short},
+    style,
+    table::{Cell, cells},
     vanishing::{self, Vanishing},
 };
 
@@ -166,7 +169,7 @@ async fn prune(
 }
 
 fn show_wait(output: Output, it: &RunWait) {
-    output.line(format!("  of these {}, {:.1} s: {}", counted(it.waits, "time"), it.waited_ms as f64 / 1e3, it.reason));
+    output.line(format!("  {}, {:.1} s: {}", counted(it.waits, "time"), it.waited_ms as f64 / 1e3, it.reason));
 }
 
 /// What a run brought by project, those with news.
@@ -174,24 +177,27 @@ fn show_projects(output: Output, projects: &[RunProject], limit: u32) {
     let news = |it: &&RunProject| {
         [it.new, it.changed, it.fixed, it.reopened, it.vanished, it.warnings, it.unusable].iter().any(|it| *it > 0)
     };
-    let mut table = output.table(&[
-        "PROJECT", "PAGES", "RECORDS", "NEW", "CHANGED", "FIXED", "REOPENED", "VANISHED", "NOTES", "REQUESTS", "TOOK",
-    ]);
+    let mut table = output
+        .table(&[
+            "PROJECT", "PAGES", "RECORDS", "NEW", "CHANGED", "FIXED", "REOPENED", "VANISHED", "NOTES", "REQUESTS",
+            "TOOK",
+        ])
+        .spare(&["PAGES", "REQUESTS", "TOOK", "NOTES", "REOPENED"]);
     let (mut shown, limit) = (0, usize::try_from(limit).unwrap_or(usize::MAX));
     for it in projects.iter().filter(news).take(limit) {
         let took = (it.last_at.as_micros() - it.first_at.as_micros()) as f64 / 1e6;
-        table.add_row([
-            it.project.clone(),
-            it.pages.to_string(),
-            it.records.to_string(),
-            it.new.to_string(),
-            it.changed.to_string(),
-            it.fixed.to_string(),
-            it.reopened.to_string(),
-            it.vanished.to_string(),
-            (it.warnings + it.unusable).to_string(),
-            it.usage.map(|usage| usage.requests.to_string()).unwrap_or_default(),
-            format!("{took:.1} s"),
+        table.add_row(cells![
+            &it.project,
+            it.pages,
+            it.records,
+            it.new,
+            it.changed,
+            it.fixed,
+            it.reopened,
+            it.vanished,
+            it.warnings + it.unusable,
+            it.usage.map(|usage| usage.requests),
+            Cell::number(format!("{took:.1} s")),
         ]);
         shown += 1;
     }
@@ -199,7 +205,7 @@ fn show_projects(output: Output, projects: &[RunProject], limit: u32) {
         output.print(&table);
     }
     if shown < projects.len() {
-        output.line(format!("{shown} of {} shown, those with news", counted(projects.len() as u64, "project")));
+        output.line(format!("{}; shown are the {shown} with news", counted(projects.len(), "project")));
     }
 }
 
@@ -208,33 +214,35 @@ fn show_list(output: Output, runs: &[Run]) {
         output.line("No runs yet. Start one with: harness sync");
         return;
     }
-    let mut table = output.table(&[
-        "RUN",
-        "INSTANCE",
-        "STARTED",
-        "MODE",
-        "STATE",
-        "PAGES",
-        "NEW",
-        "CHANGED",
-        "UNCHANGED",
-        "VANISHED",
-        "WHY",
-    ]);
+    let mut table = output
+        .table(&[
+            "RUN",
+            "INSTANCE",
+            "STARTED",
+            "MODE",
+            "STATE",
+            "PAGES",
+            "NEW",
+            "CHANGED",
+            "UNCHANGED",
+            "VANISHED",
+            "WHY",
+        ])
+        .spare(&["PAGES", "UNCHANGED", "MODE"]);
     for run in runs {
         let counts = &run.counts;
-        table.add_row([
-            run.id.to_string(),
-            run.instance.clone(),
-            moment(run.started_at),
-            run.mode.as_str().to_owned(),
-            run.state.as_str().to_owned(),
-            counts.pages.to_string(),
-            counts.new.to_string(),
-            counts.changed.to_string(),
-            counts.unchanged.to_string(),
-            counts.vanished.to_string(),
-            run.message.as_deref().map(|message| short(message, 120)).unwrap_or_default(),
+        table.add_row(cells![
+            run.id,
+            &run.instance,
+            run.started_at,
+            run.mode.as_str(),
+            Cell::state(run.state.as_str()),
+            counts.pages,
+            counts.new,
+            counts.changed,
+            counts.unchanged,
+            counts.vanished,
+            run.message.as_deref().map(|message| short(message, 120)),
         ]);
     }
     output.print(&table);
@@ -242,9 +250,15 @@ fn show_list(output: Output, runs: &[Run]) {
 
 /// A run in some lines.
 pub fn show_run(output: Output, run: &Run) {
+    show_summary(output, run, Some(&format!("harness runs {}", run.id)));
+}
+
+/// A run in some lines, and the command that shows more of it.
+pub fn show_summary(output: Output, run: &Run, command: Option<&str>) {
     let counts = &run.counts;
     let resumed = if run.resumed > 0 { ", resumed after an interruption" } else { "" };
-    output.line(format!("Run {} of {}: {}{resumed}", run.id, run.instance, run.state.as_str()));
+    let state = run.state.as_str();
+    output.verdict(&format!("Run {} of {}: ", run.id, run.instance), (state, style::state(state)), resumed);
     if let Some(message) = &run.message {
         output.message(message);
         run.code.and_then(hint).into_iter().for_each(|it| output.hint(it));
@@ -265,13 +279,15 @@ pub fn show_run(output: Output, run: &Run) {
         (counts.unmapped, "of other projects"),
         (counts.skipped, "skipped"),
         (counts.unusable, "rejected"),
-        (counts.warnings, if counts.warnings == 1 { "note" } else { "notes" }),
     ];
-    let aside: Vec<String> =
+    let mut aside: Vec<String> =
         aside.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
+    if counts.warnings > 0 {
+        aside.push(counted(counts.warnings, "note"));
+    }
     if !aside.is_empty() {
         let told = counts.skipped + counts.unusable + counts.warnings;
-        let more = if told > 0 { format!(" (harness runs {} shows more)", run.id) } else { String::new() };
+        let more = command.filter(|_| told > 0).map(|it| format!(" ({it} shows more)")).unwrap_or_default();
         output.line(format!("  also {}{more}", aside.join(", ")));
     }
     output.line(format!(
@@ -282,37 +298,36 @@ pub fn show_run(output: Output, run: &Run) {
         bytes(counts.peak_memory_bytes)
     ));
     if counts.waits > 0 {
-        output.line(format!(
-            "  waited {}, {:.1} s in all",
-            counted(counts.waits, "time"),
-            counts.waited_ms as f64 / 1e3
-        ));
+        let waits = counted(counts.waits, "time");
+        output.line(format!("  waited {waits}, {:.1} s in all", counts.waited_ms as f64 / 1e3));
     }
 }
 
 fn show_reads(output: Output, run: &Run) {
-    let mut table = output.table(&["KIND", "SCOPE", "STATE", "PAGES", "RECORDS", "NEW", "CHANGED", "VANISHED", "WHY"]);
+    let mut table = output
+        .table(&["KIND", "SCOPE", "STATE", "PAGES", "RECORDS", "NEW", "CHANGED", "VANISHED", "WHY"])
+        .spare(&["PAGES"]);
     for read in &run.fetches {
         let scope = match &read.scope {
             Scope::Deployment => "the whole deployment".to_owned(),
             Scope::Projects(projects) => match projects.as_slice() {
                 [project] => project.name.clone(),
-                [first, ..] => format!("{} and {}", first.name, counted(projects.len() as u64 - 1, "other")),
+                [first, rest @ ..] => format!("{} and {}", first.name, counted(rest.len(), "other")),
                 [] => String::new(),
             },
         };
         let state = if read.state == FetchState::Pending { "incomplete" } else { read.state.as_str() };
         let counts = &read.counts;
-        table.add_row([
+        table.add_row(cells![
             read.kind.to_string(),
             scope,
-            state.to_owned(),
-            counts.pages.to_string(),
-            counts.records.to_string(),
-            counts.new.to_string(),
-            counts.changed.to_string(),
-            counts.vanished.to_string(),
-            read.message.as_deref().map(|message| short(message, 120)).unwrap_or_default(),
+            Cell::state(state),
+            counts.pages,
+            counts.records,
+            counts.new,
+            counts.changed,
+            counts.vanished,
+            read.message.as_deref().map(|message| short(message, 120)),
         ]);
     }
     output.print(&table);

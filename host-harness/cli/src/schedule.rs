@@ -5,12 +5,7 @@ use std::process::ExitCode;
 use host_harness::{Cadence, InstanceName, InstanceWork, Interval, Percent, Plan, Zone};
 use serde::Serialize;
 
-use super::{
-    Context,
-    daemon::next,
-    error::Failure,
-    output::{Cell, moment},
-};
+use super::{Context, daemon::next, error::Failure, style, table::Cell};
 
 /// Without an option it is shown.
 #[derive(clap::Args)]
@@ -107,20 +102,16 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let report = ScheduleReport { work, max_removal: instance.max_removal.get() };
     output.result(&report, |report| {
         let work = &report.work;
-        let mut table = output.table(&["instance", &work.instance]);
-        table.add_row(["schedule", work.schedule.as_deref().unwrap_or("none: synced on request only")]);
-        table.add_row(["next", &next(work)]);
-        if let Some(at) = work.next_full_at {
-            table.add_row(["next full", &moment(at)]);
-        }
-        table.add_row(["max removal", &format!("{}% of the open findings", report.max_removal)]);
+        let mut facts = output.facts("instance", &work.instance);
+        facts.add("schedule", work.schedule.as_deref().unwrap_or("none: synced on request only"));
+        facts.add("next", next(work));
+        facts.add("next full", work.next_full_at);
+        facts.add("max removal", format!("{}% of the open findings", report.max_removal));
         if work.failures > 0 {
-            table.add_row(["failures", &format!("{} in a row", work.failures)]);
+            facts.add("failures", Cell::from(format!("{} in a row", work.failures)).styled(style::BAD));
         }
-        if let Some(why) = &work.waiting {
-            table.add_row(["note".into(), Cell::text(why)]);
-        }
-        output.print(&table);
+        facts.add("note", work.waiting.as_deref().map(Cell::text));
+        output.print(&facts);
         if work.schedule.is_some() {
             output.line("Schedules are run by: harness daemon");
         }

@@ -63,6 +63,9 @@ pub struct Args {
     secret: SecretArgs,
 }
 
+/// Exit code of a program that Ctrl-C ended.
+const INTERRUPTED: u8 = 130;
+
 impl Args {
     fn vanishing(&self) -> Vanishing {
         match self.max_removal {
@@ -124,7 +127,15 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
             ..SyncOptions::default()
         };
         let shown = Shown::new(context.output, &format!("{}/{name}", tenant.id()));
-        let outcome = tenant.sync(&name, secret.clone(), options, shown.progress()).await;
+        let sync = tenant.sync(&name, secret.clone(), options, shown.progress());
+        let outcome = tokio::select! {
+            outcome = sync => outcome,
+            Ok(()) = tokio::signal::ctrl_c() => {
+                shown.end();
+                remark(format!("Interrupted: what was fetched is kept. The next sync resumes it: harness sync {name}"));
+                return Ok(ExitCode::from(INTERRUPTED));
+            }
+        };
         shown.end();
         let told = |error: Failure| error.of(tenant.id(), Some(&name));
         let Some(run) = outcomes.note(outcome.map_err(Failure::from).map_err(told)) else { continue };
@@ -152,13 +163,12 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
 fn show_mapping(output: Output, counts: &MappingCounts) {
     let MappingCounts { unmapped, drifted, .. } = counts;
     if *unmapped > 0 {
-        let (projects, are) = (counted(*unmapped, "project"), if *unmapped == 1 { "is" } else { "are" });
-        output.line(format!("{projects} {are} not mapped to a repository and not synced: harness mapping suggest"));
+        let unmapped = counted(*unmapped, "project");
+        output.line(format!("{unmapped} without a repository, not synced: harness mapping suggest"));
     }
     if *drifted > 0 {
-        let (projects, (verb, their)) =
-            (counted(*drifted, "project"), if *drifted == 1 { ("matches", "its") } else { ("match", "their") });
-        output.line(format!("{projects} no longer {verb} {their} repository: harness mapping list --state drifted"));
+        let drifted = counted(*drifted, "project");
+        output.line(format!("{drifted} of another repository than before: harness mapping list --state drifted"));
     }
 }
 
@@ -225,7 +235,7 @@ impl Shown {
                 (Some(bar), None) => bar.set_message(format!(
                     "{} of {}, {}, {} written",
                     sums.ended,
-                    counted(sums.reads as u64, "fetch"),
+                    counted(sums.reads, "fetch"),
                     counted(sums.records, "record"),
                     sums.written
                 )),

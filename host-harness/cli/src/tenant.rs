@@ -8,7 +8,9 @@ use serde::Serialize;
 use super::{
     Context, delete,
     error::Failure,
-    output::{Cell, Output, bytes, moment},
+    output::{Output, bytes, moment},
+    style,
+    table::{Cell, cells},
 };
 
 #[derive(clap::Subcommand)]
@@ -73,37 +75,34 @@ fn show_list(output: Output, list: &TenantList) {
     }
     let mut table = output.table(&["NAME", "INSTANCES", "FINDINGS", "SIZE", "LAST RUN"]);
     for it in &list.tenants {
-        table.add_row([
-            it.name.clone(),
-            it.instances.len().to_string(),
-            it.findings.to_string(),
-            bytes(it.bytes),
-            last_run(it),
-        ]);
+        let size = Cell::number(bytes(it.bytes));
+        table.add_row(cells![&it.name, it.instances.len(), it.findings, size, last_run(it)]);
     }
     output.print(&table);
 }
 
 fn show(output: Output, report: &TenantReport) {
-    let mut table = output.table(&["tenant", &report.name]);
-    table.add_row(["folder", &report.folder]);
-    table.add_row(["size", &bytes(report.bytes)]);
+    let mut facts = output.facts("tenant", &report.name);
+    facts.add("folder", &report.folder);
+    facts.add("size", bytes(report.bytes));
     let instances = report.instances.iter().map(|it| {
         let status = if it.paused { "paused" } else { it.status.as_str() };
         format!("{} ({}): {status}", it.name, it.connector)
     });
-    table.add_row(["instances".into(), Cell::list(instances)]);
-    if !report.onboardings.is_empty() {
-        table.add_row(["being set up".into(), Cell::list(&report.onboardings)]);
-    }
-    table.add_row(["findings", &report.findings.to_string()]);
-    table.add_row(["last run", &last_run(report)]);
-    output.print(&table);
+    facts.add("instances", Cell::list(instances));
+    facts.add("being set up", Cell::list(&report.onboardings));
+    facts.add("findings", report.findings);
+    facts.add("last run", last_run(report));
+    output.print(&facts);
 }
 
-fn last_run(report: &TenantReport) -> String {
+fn last_run(report: &TenantReport) -> Cell {
     match &report.last_run {
-        Some(run) => format!("{} {} ({})", moment(run.started_at), run.state.as_str(), run.instance),
-        None => "never".to_owned(),
+        Some(run) => {
+            let state = run.state.as_str();
+            let text = format!("{} {state} ({})", moment(run.started_at), run.instance);
+            Cell::from(text).styled(style::state(state))
+        }
+        None => "never".into(),
     }
 }

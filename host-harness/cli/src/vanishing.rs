@@ -5,7 +5,8 @@ use serde::Serialize;
 
 use super::{
     error::Failure,
-    output::{Output, severity, short},
+    output::{Output, short},
+    table::{Cell, cells},
 };
 
 /// Findings that are printed of one run; all of them are in its list.
@@ -35,17 +36,18 @@ impl Vanishing {
 pub fn show(output: Output, vanishing: &Vanishing) {
     let mut table = output.table(&["WOULD VANISH", "SEVERITY", "STATUS", "PROJECT", "TITLE"]);
     for it in &vanishing.findings {
-        table.add_row(vec![
-            it.id.to_string().into(),
-            severity(it.severity),
-            it.status.clone().into(),
-            it.project.clone().into(),
-            short(&it.title, 60).into(),
+        table.add_row(cells![
+            it.id.to_string(),
+            it.severity,
+            Cell::state(&it.status),
+            &it.project,
+            short(&it.title, 60),
         ]);
     }
     output.print(&table);
     let rest = vanishing.total.saturating_sub(vanishing.findings.len() as u64);
     if rest > 0 {
-        output.line(format!("and {} (harness runs {} --limit N shows more)", counted(rest, "other"), vanishing.run));
+        let rest = counted(rest, "other");
+        output.line(format!("and {rest} (harness runs {} --limit N shows more)", vanishing.run));
     }
 }

@@ -1,19 +1,20 @@
 //! `harness vault`: stored tokens, and the key that they are sealed with.
 
 use std::{
-    fs::OpenOptions,
+    fs::{DirBuilder, OpenOptions},
     io::Write,
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
-use host_harness::{SecretSource, VaultKey, VaultReport};
+use host_harness::{SecretSource, VaultKey, VaultReport, counted};
 use serde::Serialize;
 
 use super::{
     Context,
     error::Failure,
     output::{Output, print_json},
+    table::{Cell, cells},
 };
 
 #[derive(clap::Subcommand)]
@@ -86,7 +87,7 @@ pub fn exec(context: &Context, command: Command) -> Result<ExitCode, Failure> {
             let entries = tenant.rekey_vault(&key).map_err(told)?;
             let rekeyed = Rekeyed { entries, key: key.id() };
             output.result(&rekeyed, |it| {
-                output.line(format!("{} secrets are sealed with the key {}", it.entries, it.key));
+                output.line(format!("Sealed with the key {}: {}", it.key, counted(it.entries, "secret")));
                 output.line("From now on give the new key: in HARNESS_VAULT_KEY or with --vault-key-file FILE");
             })?;
         }
@@ -101,8 +102,17 @@ fn is_inside(path: &Path, folder: &Path) -> bool {
     matches!((real(parent), real(folder)), (Ok(parent), Ok(folder)) if parent.starts_with(&folder))
 }
 
-fn generate_key(output: Output, to: Option<PathBuf>, data_dir: &Path) -> Result<(), Failure> {
-    if let Some(path) = to.as_ref().filter(|path| is_inside(path, data_dir)) {
+/// Where a key is kept where nobody says another place: apart from the usual data
+/// folder.
+pub fn usual_key_file() -> Option<PathBuf> {
+    let folders = directories::ProjectDirs::from("", "", "appsec-harness")?;
+    Some(folders.config_dir().join("vault.key"))
+}
+
+/// Makes a key and writes it to a file that is not there yet, in a folder that is
+/// made if need be.
+pub fn write_key(path: &Path, data_dir: &Path) -> Result<VaultKey, Failure> {
+    if is_inside(path, data_dir) {
         return Err(Failure::new(
             "io",
             format!(
@@ -113,20 +123,18 @@ fn generate_key(output: Output, to: Option<PathBuf>, data_dir: &Path) -> Result<
         ));
     }
     let key = VaultKey::generate().map_err(host_harness::Error::from)?;
-    let Some(path) = to else {
-        return match output.is_json() {
-            true => print_json(&GeneratedKey { key: Some(key.text().to_string()), id: key.id(), file: None }),
-            false => {
-                output.line(key.text().as_str());
-                Ok(())
-            }
-        };
-    };
+    let mut folder = DirBuilder::new();
+    folder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
+    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        folder.create(parent)?;
+    }
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = options.open(&path).and_then(|mut file| {
+    let written = options.open(path).and_then(|mut file| {
         file.write_all(key.text().as_bytes())?;
         file.write_all(b"\n")?;
         file.sync_all()
@@ -138,6 +146,21 @@ fn generate_key(output: Output, to: Option<PathBuf>, data_dir: &Path) -> Result<
             Some("name a file that is not there yet, in a folder that is"),
         )
     })?;
+    Ok(key)
+}
+
+fn generate_key(output: Output, to: Option<PathBuf>, data_dir: &Path) -> Result<(), Failure> {
+    let Some(path) = to else {
+        let key = VaultKey::generate().map_err(host_harness::Error::from)?;
+        return match output.is_json() {
+            true => print_json(&GeneratedKey { key: Some(key.text().to_string()), id: key.id(), file: None }),
+            false => {
+                output.line(key.text().as_str());
+                Ok(())
+            }
+        };
+    };
+    let key = write_key(&path, data_dir)?;
     let made = GeneratedKey { key: None, id: key.id(), file: Some(path.display().to_string()) };
     output.result(&made, |made| {
         output.line(format!("Wrote the key {} to {}", made.id, path.display()));
@@ -158,7 +181,7 @@ fn show(output: Output, report: &VaultReport) {
     });
     let mut table = output.table(&["INSTANCE", "VARIABLE", "STATE"]);
     for entry in &report.entries {
-        table.add_row([entry.instance.as_str(), entry.variable.as_str(), entry.state.as_str()]);
+        table.add_row(cells![&entry.instance, &entry.variable, Cell::state(entry.state.as_str())]);
     }
     output.print(&table);
 }

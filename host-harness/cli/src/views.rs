@@ -12,7 +12,7 @@ use host_harness::{
 };
 use serde::Serialize;
 
-use self::columns::{cells, csv_columns, header};
+use self::columns::{cells, csv_columns, header, spare};
 use super::{
     Context,
     csv::print_csv,
@@ -272,6 +272,7 @@ pub async fn list(context: &Context, view: View, args: ListArgs) -> Result<ExitC
 async fn exec(context: &Context, view: View, kinds: Vec<String>, args: ListArgs) -> Result<ExitCode, Failure> {
     let tenant = context.tenant()?;
     let csv = args.page.csv;
+    let offset = args.page.cursor.is_none().then_some(args.page.offset);
     let filter = filter(&tenant, view, kinds, args, context.harness.now()).await?;
     remark_on_scope(&tenant, filter.project.as_ref(), &filter.scope).await?;
     let (page, left_out) = tenant
@@ -296,7 +297,7 @@ async fn exec(context: &Context, view: View, kinds: Vec<String>, args: ListArgs)
             remark(format!("there are more: --cursor {next}"));
         }
     } else {
-        context.output.result(&list, |list| show_list(context.output, view, list))?;
+        context.output.result(&list, |list| show_list(context.output, view, list, offset))?;
     }
     if let Some(left_out) = left_out {
         let noun = view.noun();
@@ -357,19 +358,23 @@ async fn filter(
 }
 
 /// A list as a table.
-pub fn show_list(output: Output, view: View, list: &FindingList) {
+pub fn show_list(output: Output, view: View, list: &FindingList, offset: Option<u32>) {
     if list.findings.is_empty() {
         let noun = view.noun();
         output.line(if list.total.total == 0 { format!("No {noun}.") } else { format!("No {noun} on this page.") });
         return;
     }
-    let mut table = output.table(header(view));
+    let mut table = output.table(header(view)).spare(spare(view));
     for row in &list.findings {
         table.add_row(cells(view, row));
     }
     output.print(&table);
     output.line(format!("{} of {}", list.findings.len(), list.total));
     if let Some(next) = &list.next_cursor {
-        output.line(format!("Next page: --cursor {next}"));
+        // A cursor is long, and a number of rows is not; whoever gave one goes on with one.
+        output.line(match offset {
+            Some(offset) => format!("Next page: --offset {}", offset as usize + list.findings.len()),
+            None => format!("Next page: --cursor {next}"),
+        });
     }
 }

@@ -9,7 +9,8 @@ use serde::Serialize;
 use super::{
     Context,
     error::Failure,
-    output::{Output, moment, short},
+    output::{Output, short},
+    table::{Cell, cells},
 };
 
 #[derive(clap::Subcommand)]
@@ -152,14 +153,14 @@ fn show_events(output: Output, events: &[EventRow]) {
         };
         let projects = it.event.projects.iter().filter_map(|it| it.name.clone().or(it.id.clone()));
         let about = why.or(it.problem.as_ref()).cloned().unwrap_or_else(|| projects.collect::<Vec<_>>().join(", "));
-        table.add_row([
-            it.id.to_string(),
-            it.instance.clone(),
-            moment(it.received_at),
-            what.to_owned(),
+        table.add_row(cells![
+            it.id,
+            &it.instance,
+            it.received_at,
+            what,
             short(&about, 80),
-            it.state.as_str().to_owned(),
-            it.run.map(|run| run.to_string()).unwrap_or_default(),
+            Cell::state(it.state.as_str()),
+            it.run,
         ]);
     }
     output.print(&table);

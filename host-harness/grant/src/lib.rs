@@ -27,5 +27,5 @@ pub use self::{
     mounts::network_file_system,
     proxy::{Proxies, Proxy, ProxyError, ProxyFormError, ProxyOrigin, ProxySetting, ProxyUrl},
     secrets::{Secret, SecretError, SecretSource, VAULT_KEY_PREFIX},
-    text::with_causes,
+    text::{counted, with_causes},
 };

@@ -9,6 +9,8 @@ use serde::Serialize;
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnboardingStep {
+    /// A token that the vendor accepts.
+    Token,
     /// Which kinds to bring.
     Kinds,
     /// Which projects to bring.
@@ -65,6 +67,7 @@ pub enum OnboardingError {
 impl OnboardingStep {
     fn missing(self) -> &'static str {
         match self {
+            Self::Token => "the token is",
             Self::Kinds => "the kinds are",
             Self::Projects => "the projects are",
             Self::Mapping => "the mapping is",

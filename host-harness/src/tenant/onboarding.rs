@@ -21,7 +21,10 @@ use crate::{
     host::{Loaded, Secrets, VendorAccess},
 };
 use appsec_grant::{InstanceName, Secret, SecretSource};
-use appsec_store::{Accepted, AutoMap, Draft, Instance, NamedDraft, ProjectChoice, StoreError, matches};
+use appsec_store::{
+    Accepted, AutoMap, ChosenRepositories, Draft, Instance, MappingRow, NamedDraft, NewInstance, ProjectChoice,
+    ProjectPlan, RepositoryRow, StoreError, matches,
+};
 
 /// How far an onboarding has come.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
@@ -30,8 +33,9 @@ pub struct Onboarding {
     pub name: String,
     /// What it waits for.
     pub step: OnboardingStep,
-    /// The vendor's account that the secret belongs to.
-    pub deployment: Deployment,
+    /// The vendor's account that the secret belongs to; none before the vendor
+    /// has accepted one.
+    pub deployment: Option<Deployment>,
     /// The kinds that the connector can bring, and whether the secret reads them.
     pub readable: Vec<KindAccess>,
     /// The kinds that were chosen.
@@ -49,11 +53,12 @@ pub struct Onboarding {
 impl From<&NamedDraft> for Onboarding {
     fn from(it: &NamedDraft) -> Self {
         let draft = it.draft.clone();
-        let step = match (&draft.kinds, &draft.projects, &draft.auto_map) {
-            (None, _, _) => OnboardingStep::Kinds,
-            (_, None, _) => OnboardingStep::Projects,
-            (_, _, None) => OnboardingStep::Mapping,
-            (Some(_), Some(_), Some(_)) => OnboardingStep::Save,
+        let step = match (&draft.deployment, &draft.kinds, &draft.projects, &draft.auto_map) {
+            (None, ..) => OnboardingStep::Token,
+            (_, None, _, _) => OnboardingStep::Kinds,
+            (_, _, None, _) => OnboardingStep::Projects,
+            (_, _, _, None) => OnboardingStep::Mapping,
+            (Some(_), Some(_), Some(_), Some(_)) => OnboardingStep::Save,
         };
         Self {
             name: it.name.to_string(),
@@ -116,16 +121,19 @@ impl Tenant {
             allow_private_origins: setup.allow_private_origins.clone(),
             secrets: Default::default(),
             proxy: setup.proxy.as_ref().and_then(ProxyChange::setting),
-            deployment: Deployment { id: String::new(), slug: String::new(), name: None },
+            deployment: None,
             readable: Vec::new(),
             kinds: None,
             projects: None,
             auto_map: None,
+            repositories: ChosenRepositories::new(),
         };
         let store = setup.store_secret;
         let credentials = setup.proxy.as_ref().and_then(ProxyChange::credentials).cloned();
         let (mut made, from) = candidate(&loaded, setup)?;
         draft.secrets = made.secrets.clone();
+        // Whatever becomes of the secret, the rest need not be said again.
+        self.keep(&name, draft.clone()).await?;
         let secrets = match typed {
             Some(secret) => from.into_keys().map(|variable| (variable, secret.clone())).collect(),
             None => self.secrets_from(&made, &from, None)?,
@@ -145,7 +153,7 @@ impl Tenant {
         };
         let access = VendorAccess { secrets: secrets.clone(), proxies };
         let accepted = self.rehearsal(&loaded, made, None, access)?.configure().await?;
-        draft.deployment = accepted.connection.deployment;
+        draft.deployment = Some(accepted.connection.deployment);
         draft.readable = accepted.connection.kinds;
         if let Some(key) = key {
             let mut sealed = if store { secrets } else { Secrets::new() };
@@ -153,6 +161,13 @@ impl Tenant {
             self.vault().put(&key, &name, &sealed, &audience)?;
         }
         self.keep(&name, draft).await
+    }
+
+    /// What an onboarding was begun with, to give another secret for it.
+    pub async fn onboarding_setup(&self, name: &InstanceName) -> Result<Option<Setup>, Error> {
+        let wanted = name.clone();
+        let found = self.store.read(move |store| store.draft(&wanted)).await?;
+        Ok(found.map(|it| setup(name, &it.draft)))
     }
 
     /// The second step: which kinds to bring.
@@ -209,25 +224,47 @@ impl Tenant {
         self.keep(name, draft).await
     }
 
+    /// The mapping that the instance would have, for projects as
+    /// [`Self::onboarding_projects`] lists them.
+    pub async fn onboarding_mapping(
+        &self,
+        name: &InstanceName,
+        listed: Vec<Project>,
+    ) -> Result<Vec<MappingRow>, Error> {
+        let (draft, loaded) = self.begun(name).await?;
+        let (made, plan) = (made(name, &draft, &loaded)?, self.plan(name, &draft)?);
+        let now = self.now();
+        Ok(self.store.run(move |store| store.preview_draft(&made, &plan, &listed, now)).await?)
+    }
+
+    /// Corrects the mapping of a project, by the vendor's id: to a repository, or
+    /// to none.
+    pub async fn onboard_repository(
+        &self,
+        name: &InstanceName,
+        project_id: &str,
+        repository: Option<&RepositoryRow>,
+    ) -> Result<Onboarding, Error> {
+        let (mut draft, _) = self.begun(name).await?;
+        draft.repositories.insert(project_id.to_owned(), repository.map(|it| it.row));
+        self.keep(name, draft).await
+    }
+
     /// The last step: connects under what was decided, and makes the instance.
     pub async fn onboard_save(&self, name: &InstanceName) -> Result<Instance, Error> {
         let _held = self.hold(name).await?;
         let (draft, loaded) = self.begun(name).await?;
-        let (Some(projects), Some(auto_map), true) = (draft.projects.clone(), draft.auto_map, draft.kinds.is_some())
-        else {
-            let missing = self.onboarding(name).await?.map_or(OnboardingStep::Kinds, |it| it.step);
-            return Err(OnboardingError::Unfinished { name: name.clone(), missing }.into());
-        };
+        let plan = self.plan(name, &draft)?;
         let rehearsal = self.rehearsed(name, &draft, &loaded)?;
         let accepted: Accepted = rehearsal.configure().await?;
         let now = &accepted.connection.deployment;
-        if now.id != draft.deployment.id {
+        if let Some(before) = draft.deployment.as_ref().filter(|before| before.id != now.id) {
             let account = |it: &Deployment| format!("`{}` (id {})", it.slug, it.id);
-            return Err(Error::OtherAccount { before: account(&draft.deployment), now: account(now) });
+            return Err(Error::OtherAccount { before: account(before), now: account(now) });
         }
         let listed = rehearsal.projects().await?;
         let now = self.now();
-        self.store.run(move |store| store.save_draft(&accepted, &projects, auto_map, &listed, now)).await?;
+        self.store.run(move |store| store.save_draft(&accepted, &plan, &listed, now)).await?;
         self.instance(name).await
     }
 
@@ -252,11 +289,28 @@ impl Tenant {
         let wanted = name.clone();
         let found = self.store.read(move |store| store.draft(&wanted)).await?;
         let draft = found.ok_or_else(|| OnboardingError::NotBegun(name.clone()))?.draft;
+        if draft.deployment.is_none() {
+            return Err(OnboardingError::Unfinished { name: name.clone(), missing: OnboardingStep::Token }.into());
+        }
         let loaded = self.host.connector(&draft.connector).await?;
         if pin(&loaded, &draft.connector) != draft.connector_sha256 {
             return Err(OnboardingError::ConnectorChanged { name: name.clone(), connector: draft.connector }.into());
         }
         Ok((draft, loaded))
+    }
+
+    /// What was chosen of projects, if all of it was.
+    fn plan(&self, name: &InstanceName, draft: &Draft) -> Result<ProjectPlan, OnboardingError> {
+        let missing = match (&draft.kinds, &draft.projects, draft.auto_map) {
+            (Some(_), Some(projects), Some(auto_map)) => {
+                let (projects, repositories) = (projects.clone(), draft.repositories.clone());
+                return Ok(ProjectPlan { projects, auto_map, repositories });
+            }
+            (None, ..) => OnboardingStep::Kinds,
+            (_, None, _) => OnboardingStep::Projects,
+            _ => OnboardingStep::Mapping,
+        };
+        Err(OnboardingError::Unfinished { name: name.clone(), missing })
     }
 
     async fn keep(&self, name: &InstanceName, draft: Draft) -> Result<Onboarding, Error> {
@@ -268,23 +322,31 @@ impl Tenant {
 
     /// A rehearsal of the instance that a draft makes.
     fn rehearsed(&self, name: &InstanceName, draft: &Draft, loaded: &Loaded) -> Result<DryRun, Error> {
-        let setup = Setup {
-            name: name.clone(),
-            connector: draft.connector.clone(),
-            settings: draft.settings.clone(),
-            allow_origins: draft.allow_origins.clone(),
-            allow_private_origins: draft.allow_private_origins.clone(),
-            secret: None,
-            store_secret: false,
-            proxy: None,
-        };
-        let (mut made, _) = candidate(loaded, setup)?;
-        made.secrets = draft.secrets.clone();
-        made.proxy = draft.proxy.clone();
+        let made = made(name, draft, loaded)?;
         let secrets: Secrets = self.secrets_from(&made, &made.secrets, None)?;
         let proxies = self.proxies(&made)?;
         self.rehearsal(loaded, made, None, VendorAccess { secrets, proxies })
     }
+}
+
+/// What a draft was begun with, without its secret.
+fn setup(name: &InstanceName, draft: &Draft) -> Setup {
+    Setup {
+        name: name.clone(),
+        connector: draft.connector.clone(),
+        settings: draft.settings.clone(),
+        allow_origins: draft.allow_origins.clone(),
+        allow_private_origins: draft.allow_private_origins.clone(),
+        secret: None,
+        store_secret: false,
+        proxy: Some(ProxyChange::kept(draft.proxy.clone())),
+    }
+}
+
+/// The instance that a draft makes.
+fn made(name: &InstanceName, draft: &Draft, loaded: &Loaded) -> Result<NewInstance, Error> {
+    let (made, _) = candidate(loaded, setup(name, draft))?;
+    Ok(NewInstance { secrets: draft.secrets.clone(), ..made })
 }
 
 fn can_be_read(readable: &[KindAccess], kind: &Kind) -> Result<(), OnboardingError> {

@@ -42,6 +42,11 @@ impl ProxyChange {
         Self { setting, credentials: Some(credentials) }
     }
 
+    /// What was written down before.
+    pub(crate) fn kept(setting: Option<ProxySetting>) -> Self {
+        Self { setting, credentials: None }
+    }
+
     /// What is written down.
     pub(crate) fn setting(&self) -> Option<ProxySetting> {
         self.setting.clone()

@@ -19,7 +19,7 @@ impl Tenant {
     }
 
     /// The key, if the vault takes it.
-    pub(crate) fn usable_vault_key(&self) -> Result<VaultKey, Error> {
+    pub fn usable_vault_key(&self) -> Result<VaultKey, Error> {
         let key = self.vault_key()?;
         self.vault().check(&key)?;
         Ok(key)

@@ -57,7 +57,6 @@ mod vanishing;
 mod view;
 mod wanted;
 mod webhooks;
-mod words;
 
 pub use self::{
     bucket::InstanceBucket,
@@ -89,7 +88,7 @@ pub use self::{
         AgeCount, CweCount, Dashboard, DashboardFilter, DayCounts, LabelCount, PackageCount, ReachableShare,
         RepositoryCount, SeverityCount, TimeToFix, Top25Share,
     },
-    onboarding::{Draft, NamedDraft},
+    onboarding::{ChosenRepositories, Draft, NamedDraft, ProjectPlan},
     order::{Cursor, CursorError, Sort},
     packages::{PackageFilter, PackageRow, PackageSort},
     pages::{
@@ -111,6 +110,5 @@ pub use self::{
     view::{FindingPage, Total, TotalIs},
     wanted::{ProjectChoice, matches},
     webhooks::{ClaimedDelivery, Delivery, DeliveryState, DueDelivery, Tried, Webhook},
-    words::counted,
 };
 pub use appsec_analysis::status::ACTIVE;

@@ -293,6 +293,36 @@ fn map(connection: &Connection, project: i64, repository: i64, note: &Note) -> R
     Ok(())
 }
 
+/// Maps projects of an instance, by the vendor's ids, to the repositories that a
+/// person chose for them, or leaves them without one. Within a transaction of
+/// the caller's.
+pub(super) fn choose(
+    connection: &Connection,
+    instance_id: i64,
+    chosen: &BTreeMap<String, Option<i64>>,
+    now: Timestamp,
+) -> Result<()> {
+    let sql = "SELECT id FROM projects WHERE instance_id = ?1 AND vendor_id = ?2 AND mapping <> 'ignored'";
+    for (vendor_id, repository) in chosen {
+        let project: Option<i64> =
+            connection.query_row(sql, params![instance_id, vendor_id], |row| row.get(0)).optional()?;
+        // What the vendor no longer lists, or is no longer wanted, is left as it is.
+        let Some(project) = project else { continue };
+        let url = url(connection, project)?;
+        let note = Note { by: MappedBy::Manual, at: now, reason: None, confidence: None, url };
+        match repository {
+            Some(repository) => map(connection, project, *repository, &note)?,
+            None => {
+                connection.execute(
+                    "UPDATE projects SET mapping = 'unmapped', repository_id = NULL, mapping_document = ?2 WHERE id = ?1",
+                    params![project, json("mapping", &note)?],
+                )?;
+            }
+        }
+    }
+    sweep(connection)
+}
+
 /// The project's URL, as the vendor last gave it.
 fn url(connection: &Connection, project: i64) -> Result<Option<String>> {
     let sql = "SELECT document ->> 'url' FROM projects WHERE id = ?1";

@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, HashSet};
 
 use appsec_model::{Deployment, Kind, KindAccess, Project, Timestamp};
-use rusqlite::{TransactionBehavior, params};
+use rusqlite::{Connection, TransactionBehavior, params};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     columns::{document, json},
     database::FindingStore,
     error::Result,
-    instances::{self, Accepted, ConnectorSource},
-    mapping::{AutoMap, settle},
+    instances::{self, Accepted, ConnectorSource, NewInstance},
+    mapping::{AutoMap, MappingFilter, MappingRow, choose, settle},
     projects,
     wanted::ProjectChoice,
 };
@@ -36,8 +36,8 @@ pub struct Draft {
     pub secrets: BTreeMap<String, SecretSource>,
     /// Its proxy; without a word that of the environment.
     pub proxy: Option<ProxySetting>,
-    /// The vendor's account.
-    pub deployment: Deployment,
+    /// The vendor's account; none before the vendor has accepted the secret.
+    pub deployment: Option<Deployment>,
     /// The kinds that the connector can bring, and whether the secret reads them.
     pub readable: Vec<KindAccess>,
     /// The kinds to bring, once they are chosen.
@@ -46,6 +46,24 @@ pub struct Draft {
     pub projects: Option<ProjectChoice>,
     /// What becomes of projects without a repository, once it is chosen.
     pub auto_map: Option<AutoMap>,
+    /// Repositories that a person chose, by the vendor's id of the project and
+    /// by row; none for a project that is to stay without one.
+    #[serde(default)]
+    pub repositories: ChosenRepositories,
+}
+
+/// Repositories of projects, as a person corrects what matching found.
+pub type ChosenRepositories = BTreeMap<String, Option<i64>>;
+
+/// What an instance is made of projects.
+#[derive(Clone, Debug)]
+pub struct ProjectPlan {
+    /// Which ones it brings.
+    pub projects: ProjectChoice,
+    /// What becomes of those without a repository.
+    pub auto_map: AutoMap,
+    /// What a person chose.
+    pub repositories: ChosenRepositories,
 }
 
 /// A draft with its name.
@@ -108,29 +126,58 @@ impl FindingStore {
     pub(crate) fn save_draft(
         &mut self,
         accepted: &Accepted,
-        choice: &ProjectChoice,
-        auto_map: AutoMap,
+        plan: &ProjectPlan,
         listed: &[Project],
         now: Timestamp,
     ) -> Result<i64> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let id = instances::insert(&transaction, &accepted.made, now)?;
+        let id = make(&transaction, &accepted.made, plan, listed, now)?;
         instances::accept(&transaction, id, accepted, now)?;
-        let wanted = match choice {
-            ProjectChoice::All => None,
-            ProjectChoice::Matching(_) => Some(json("choice of projects", choice)?),
-        };
-        transaction.execute(
-            "UPDATE instances SET auto_map = ?2, wanted_projects = ?3 WHERE id = ?1",
-            params![id, auto_map.as_str(), wanted],
-        )?;
-        let mut known = HashSet::new();
-        for project in listed.iter().filter(|project| known.insert(&project.id)) {
-            projects::insert(&transaction, id, project, now)?;
-        }
-        settle(&transaction, Some(id), false, now)?;
         transaction.execute("DELETE FROM onboarding WHERE name = ?1", [accepted.made.name.as_str()])?;
         transaction.commit()?;
         Ok(id)
     }
+
+    /// The mapping that an instance would be made with. Nothing of it stays: it
+    /// is made, looked at, and taken back.
+    pub(crate) fn preview_draft(
+        &mut self,
+        made: &NewInstance,
+        plan: &ProjectPlan,
+        listed: &[Project],
+        now: Timestamp,
+    ) -> Result<Vec<MappingRow>> {
+        self.connection.execute_batch("BEGIN IMMEDIATE")?;
+        let rows = make(&self.connection, made, plan, listed, now)
+            .and_then(|id| self.mappings(&MappingFilter { instance_id: Some(id), ..MappingFilter::default() }));
+        self.connection.execute_batch("ROLLBACK")?;
+        rows
+    }
+}
+
+/// Makes an instance with its projects and their mapping, within a transaction
+/// of the caller's.
+fn make(
+    connection: &Connection,
+    made: &NewInstance,
+    plan: &ProjectPlan,
+    listed: &[Project],
+    now: Timestamp,
+) -> Result<i64> {
+    let id = instances::insert(connection, made, now)?;
+    let wanted = match &plan.projects {
+        ProjectChoice::All => None,
+        ProjectChoice::Matching(_) => Some(json("choice of projects", &plan.projects)?),
+    };
+    connection.execute(
+        "UPDATE instances SET auto_map = ?2, wanted_projects = ?3 WHERE id = ?1",
+        params![id, plan.auto_map.as_str(), wanted],
+    )?;
+    let mut known = HashSet::new();
+    for project in listed.iter().filter(|project| known.insert(&project.id)) {
+        projects::insert(connection, id, project, now)?;
+    }
+    settle(connection, Some(id), false, now)?;
+    choose(connection, id, &plan.repositories, now)?;
+    Ok(id)
 }

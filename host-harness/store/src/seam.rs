@@ -28,7 +28,7 @@ use crate::{
         ResolvedMappings, ScanFields,
     },
     metrics::{Dashboard, DashboardFilter},
-    onboarding::{Draft, NamedDraft},
+    onboarding::{Draft, NamedDraft, ProjectPlan},
     packages::{PackageFilter, PackageRow},
     pages::{Classified, HashedRecord, OnAbsence, PageCommit, PageCounts, Percent, ProjectIndex},
     policies::{PolicyFilter, PolicyResult, PolicySet, PolicyViolations},
@@ -255,11 +255,16 @@ seam! {
             fn drop_draft(name: &InstanceName) -> Result<()>;
             fn save_draft(
                 accepted: &Accepted,
-                choice: &ProjectChoice,
-                auto_map: AutoMap,
+                plan: &ProjectPlan,
                 listed: &[Project],
                 now: Timestamp,
             ) -> Result<i64>;
+            fn preview_draft(
+                made: &NewInstance,
+                plan: &ProjectPlan,
+                listed: &[Project],
+                now: Timestamp,
+            ) -> Result<Vec<MappingRow>>;
             fn put_policies(policies: &Policies, content: &str, now: Timestamp) -> Result<bool>;
             fn clear_policies(now: Timestamp) -> Result<bool>;
             fn put_repositories(list: &[Repository], replace: bool, now: Timestamp) -> Result<RepositoryChanges>;

@@ -1,8 +1,8 @@
 //! Instances, as commands print them.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
-use appsec_model::{Access, Connection, Timestamp};
+use appsec_model::{Access, Connection, Deployment, KindAccess, Timestamp};
 use host_harness::{
     AcceptedConnector, AutoMap, ConnectorSource, EgressPolicy, Instance, InstanceStatus, LastRun, MappingCounts,
     ProxyRoute, Tenant,
@@ -12,8 +12,10 @@ use serde_json::{Map, Value};
 
 use crate::{
     error::Failure,
-    mapping::counted,
-    output::{Cell, Output, moment, short},
+    mapping::states,
+    output::{Output, moment, short},
+    style,
+    table::{Cell, cells},
 };
 
 /// Why an instance is paused that was restored.
@@ -132,31 +134,35 @@ fn origins(policy: &EgressPolicy) -> BTreeMap<String, String> {
 
 pub fn show_list(output: Output, list: &InstanceList) {
     if list.instances.is_empty() {
-        output.line("No instances yet. Set one up with: harness instance add NAME");
+        output.line("No instances yet. Set one up with: harness onboard");
         return;
     }
-    let mut table = output.table(&[
-        "NAME",
-        "STATUS",
-        "DEPLOYMENT",
-        "KINDS",
-        "PROJECTS",
-        "LAST RUN",
-        "NEXT SYNC",
-        "CHECKED",
-        "CONNECTOR",
-    ]);
+    let mut table = output
+        .table(&[
+            "NAME",
+            "STATUS",
+            "DEPLOYMENT",
+            "KINDS",
+            "PROJECTS",
+            "LAST RUN",
+            "STATE",
+            "NEXT SYNC",
+            "CHECKED",
+            "CONNECTOR",
+        ])
+        .spare(&["CONNECTOR", "CHECKED", "DEPLOYMENT", "KINDS"]);
     for instance in &list.instances {
         let deployment = instance.connection.as_ref().map(|it| it.deployment.slug.clone());
-        table.add_row([
-            instance.name.clone(),
+        table.add_row(cells![
+            &instance.name,
             status(instance, 60),
-            deployment.unwrap_or_default(),
+            deployment,
             readable(instance),
-            counted(&instance.projects),
-            instance.last_run.as_ref().map(last_run).unwrap_or_else(|| "never".to_owned()),
-            instance.next_at.map(moment).unwrap_or_else(|| "when asked".to_owned()),
-            instance.checked_at.map(moment).unwrap_or_else(|| "never".to_owned()),
+            states(&instance.projects),
+            instance.last_run.as_ref().map_or_else(|| "never".into(), |run| Cell::from(run.started_at)),
+            instance.last_run.as_ref().map(|run| Cell::state(run.state.as_str())),
+            instance.next_at.map_or_else(|| "when asked".into(), Cell::from),
+            instance.checked_at.map_or_else(|| "never".into(), Cell::from),
             format!("{} {}", instance.connector, instance.connector_version),
         ]);
     }
@@ -164,47 +170,61 @@ pub fn show_list(output: Output, list: &InstanceList) {
 }
 
 pub fn show(output: Output, report: &InstanceReport) {
-    let mut table = output.table(&["instance", &report.name]);
-    table.add_row(["status", &status(report, 300)]);
+    let mut facts = output.facts("instance", &report.name);
+    facts.add("status", status(report, 300));
     if let Some(since) = report.paused_since {
-        table.add_row(["paused since", &moment(since)]);
-        table.add_row(["before", report.health.as_str()]);
+        facts.add("paused since", since);
+        facts.add("before", Cell::state(report.health.as_str()));
     }
-    table.add_row([
-        "connector",
-        &format!("{} {}, {}", report.connector, report.connector_version, report.connector_source),
-    ]);
+    let connector = format!("{} {}, {}", report.connector, report.connector_version, report.connector_source);
+    facts.add("connector", connector);
     if let Some(sha256) = &report.connector_sha256 {
-        table.add_row(["accepted", &format!("sha256 {sha256}")]);
+        facts.add("accepted", format!("sha256 {sha256}"));
     }
     if let Some(connection) = &report.connection {
         let deployment = &connection.deployment;
-        table.add_row(["deployment", &format!("{} (id {})", deployment.slug, deployment.id)]);
+        facts.add("deployment", format!("{} (id {})", deployment.slug, deployment.id));
         let kinds = connection.kinds.iter().map(|it| match &it.access {
             Access::Readable => format!("{}: readable", it.kind),
             Access::Denied { reason } => format!("{}: {reason}", it.kind),
         });
-        table.add_row(["kinds".into(), Cell::list(kinds)]);
+        facts.add("kinds", Cell::list(kinds));
         for diagnostic in &connection.diagnostics {
-            table.add_row(["note", &diagnostic.message]);
+            facts.add("note", &diagnostic.message);
         }
     }
     let settings = report.settings.iter().map(|(key, value)| format!("{key} = {value}"));
-    table.add_row(["settings".into(), Cell::list(settings)]);
+    facts.add("settings", Cell::list(settings));
     let origins = report.origins.iter().map(|(origin, addresses)| format!("{origin} ({addresses} addresses)"));
-    table.add_row(["origins".into(), Cell::list(origins)]);
-    table.add_row(["proxy".into(), Cell::list(crate::proxy::lines(&report.proxies))]);
+    facts.add("origins", Cell::list(origins));
+    facts.add("proxy", Cell::list(crate::proxy::lines(&report.proxies)));
     let secrets = report.secrets.iter().map(|(variable, source)| format!("{variable} from {source}"));
-    table.add_row(["secrets".into(), Cell::list(secrets)]);
+    facts.add("secrets", Cell::list(secrets));
     let new = format!("new ones: {}", report.auto_map.as_str());
-    table.add_row(["projects".into(), Cell::list([counted(&report.projects), new])]);
-    table.add_row(["checked", &report.checked_at.map(moment).unwrap_or_else(|| "never".to_owned())]);
-    table.add_row(["last run", &report.last_run.as_ref().map(last_run).unwrap_or_else(|| "never".to_owned())]);
+    facts.add("projects", Cell::list([states(&report.projects), new]));
+    facts.add("checked", report.checked_at.map_or_else(|| "never".into(), Cell::from));
+    facts.add("last run", report.last_run.as_ref().map_or_else(|| "never".into(), last_run));
     if let Some(schedule) = &report.schedule {
-        table.add_row(["schedule", schedule]);
-        table.add_row(["next sync", &report.next_at.map(moment).unwrap_or_else(|| "paused".to_owned())]);
+        facts.add("schedule", schedule);
+        facts.add("next sync", report.next_at.map_or_else(|| "paused".into(), Cell::from));
     }
-    output.print(&table);
+    output.print(&facts);
+}
+
+/// Says that the vendor took the token: for which account, for which kinds, and
+/// how long that took.
+pub fn connected(output: Output, deployment: &Deployment, kinds: &[KindAccess], took: Option<Duration>) {
+    let readable: Vec<&str> =
+        kinds.iter().filter(|it| it.access == Access::Readable).map(|it| it.kind.as_str()).collect();
+    let readable = if readable.is_empty() { "no kind".to_owned() } else { readable.join(", ") };
+    let took = took.map(|took| format!(" ({:.1} s)", took.as_secs_f64())).unwrap_or_default();
+    let account = format!(": deployment {} (id {}); the token reads {readable}{took}", deployment.slug, deployment.id);
+    output.verdict("", ("Connection successful", style::GOOD), &account);
+    for it in kinds {
+        if let Access::Denied { reason } = &it.access {
+            output.verdict("  ", (it.kind.as_str(), style::ATTENTION), &format!(" cannot be read: {reason}"));
+        }
+    }
 }
 
 pub fn show_accepted(output: Output, accepted: &AcceptedConnector) {
@@ -214,8 +234,8 @@ pub fn show_accepted(output: Output, accepted: &AcceptedConnector) {
         false => format!("Nothing changed: {} is the file that was accepted", accepted.connector_source),
     });
     let mut table = output.table(&["", "BEFORE", "NOW"]);
-    table.add_row(["sha256", before, &accepted.sha256]);
-    table.add_row(["version", &accepted.version_before, &accepted.version]);
+    table.add_row(cells!["sha256", before, &accepted.sha256]);
+    table.add_row(cells!["version", &accepted.version_before, &accepted.version]);
     output.print(&table);
     let told = |what: &str, names: &[String]| {
         if !names.is_empty() {
@@ -231,12 +251,12 @@ pub fn show_accepted(output: Output, accepted: &AcceptedConnector) {
     }
 }
 
-/// The status, and why.
-fn status(report: &InstanceReport, signs: usize) -> String {
-    // The vendor's word may be the status itself.
-    let without = |detail: &'_ str| detail.strip_prefix(&format!("{}: ", report.status)).unwrap_or(detail).to_owned();
-    let detail = report.status_detail.as_deref().map(without).map(|detail| format!(": {}", short(&detail, signs)));
-    format!("{}{}", report.status, detail.unwrap_or_default())
+/// The status, and why. The reason may begin with the status.
+fn status(report: &InstanceReport, signs: usize) -> Cell {
+    let detail = report.status_detail.as_deref().unwrap_or_default();
+    let detail = detail.strip_prefix(&format!("{}: ", report.status)).unwrap_or(detail);
+    let detail = if detail.is_empty() { String::new() } else { format!(": {}", short(detail, signs)) };
+    Cell::from(format!("{}{detail}", report.status)).styled(style::state(&report.status))
 }
 
 /// The kinds that the secret can read.
@@ -245,6 +265,7 @@ fn readable(report: &InstanceReport) -> String {
     kinds.map(|it| it.kind.to_string()).collect::<Vec<_>>().join(" ")
 }
 
-fn last_run(run: &LastRun) -> String {
-    format!("{} {} ({} {})", moment(run.started_at), run.state.as_str(), run.mode.as_str(), run.id)
+fn last_run(run: &LastRun) -> Cell {
+    let text = format!("{} {} ({} {})", moment(run.started_at), run.state.as_str(), run.mode.as_str(), run.id);
+    Cell::from(text).styled(style::state(run.state.as_str()))
 }

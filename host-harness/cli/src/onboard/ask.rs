@@ -1,20 +1,41 @@
-//! Questions of the onboarding, at a terminal.
+//! Questions of the guided setup, at a terminal. Each can be left to the one
+//! before it.
 
 use std::{
+    fmt,
     io::{self, IsTerminal, Write},
     path::PathBuf,
     time::Duration,
 };
 
-use appsec_model::{Access, Kind, SecretNeed};
-use dialoguer::{Confirm, Input, MultiSelect, Password, Select, console::Term};
-use host_harness::{AutoMap, InstanceName, KindChoice, Onboarding, ProjectChoice, Secret, Tenant};
+use appsec_model::{Access, Kind, Project, SecretNeed};
+use host_harness::{AutoMap, InstanceName, KindChoice, MappingRow, Onboarding, ProjectChoice, Secret, counted};
+use inquire::{
+    InquireError, MultiSelect, Password, Select, Text,
+    list_option::ListOption,
+    ui::{Attributes, Color, RenderConfig, StyleSheet, Styled},
+    validator::Validation,
+};
+use zeroize::Zeroizing;
 
 use crate::{
     error::Failure,
+    mapping,
     output::{Output, remark},
     text,
 };
+
+/// Lines of a list that are shown at a time.
+const LINES: usize = 12;
+
+/// What helps with a list of which one is chosen.
+const ONE: &str = "type to search, Enter confirms, Esc goes back";
+
+/// What helps with a list of which some are chosen.
+const SOME: &str = "type to search, space selects, → all, ← none, Enter confirms, Esc goes back";
+
+/// An answer; none to go back to the question before.
+pub type Answer<T> = Result<Option<T>, Failure>;
 
 /// Exit code of a program that Ctrl-C ended.
 const LEFT: i32 = 130;
@@ -23,13 +44,48 @@ const LEFT: i32 = 130;
 pub struct Asker(());
 
 /// Where a token comes from.
-pub enum Token {
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum TokenSource {
     /// The connector's usual variable, which is set.
     Variable,
+    /// It is typed, and goes into the vault.
+    Typed,
     /// A file.
-    File(PathBuf),
-    /// It was typed, and goes into the vault.
-    Typed(Secret),
+    File,
+}
+
+/// What becomes of the onboarding at its end.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum End {
+    Save,
+    Kinds,
+    Projects,
+    Mapping,
+    Leave,
+}
+
+/// What to do after a token was refused.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Retry {
+    Token,
+    Again,
+    Leave,
+}
+
+/// What is shown of a choice, and what it stands for.
+struct Choice<T> {
+    shown: String,
+    stands_for: T,
+}
+
+impl<T> fmt::Display for Choice<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown)
+    }
+}
+
+fn choice<T>(shown: impl AsRef<str>, stands_for: T) -> Choice<T> {
+    Choice { shown: text::line(shown.as_ref()).into_owned(), stands_for }
 }
 
 impl Asker {
@@ -37,134 +93,309 @@ impl Asker {
     pub fn at_terminal(output: Output) -> Option<Self> {
         let there = !output.is_json() && io::stdin().is_terminal() && io::stderr().is_terminal();
         there.then(|| {
-            restore_when_left();
+            inquire::set_global_render_config(looks(output.colours_errors()));
+            leave_at_ctrl_c();
             Self(())
         })
     }
 
-    /// The name of the instance to be.
-    pub fn name(&self) -> Result<InstanceName, Failure> {
-        let question = Input::<String>::new().with_prompt("Name of the instance (letters, digits and -)");
-        let checked = question.validate_with(|name: &String| name.parse::<InstanceName>().map(|_| ()));
-        let name = answered(checked.interact_text())?;
-        name.parse().map_err(|error: host_harness::NameError| Failure::new("name", error.to_string(), None))
+    /// The name of the new instance, which no other one has.
+    pub fn name(&self, taken: &[String]) -> Answer<InstanceName> {
+        let taken = taken.to_vec();
+        let question = Text::new("Name of the new instance:")
+            .with_help_message("such as `code`: lowercase letters, digits and -")
+            .with_validator(move |name: &str| {
+                Ok(match name.parse::<InstanceName>() {
+                    Ok(_) if taken.iter().any(|it| it == name) => {
+                        Validation::Invalid(format!("the instance `{name}` exists; choose another name").into())
+                    }
+                    Ok(_) => Validation::Valid,
+                    Err(error) => Validation::Invalid(error.to_string().into()),
+                })
+            });
+        let Some(name) = answered(|| question.prompt())? else { return Ok(None) };
+        let name = name.parse().map_err(|error: host_harness::NameError| Failure::new("name", error.to_string(), None));
+        name.map(Some)
     }
 
-    /// Where the token is.
-    pub fn token(&self, need: &SecretNeed) -> Result<Token, Failure> {
-        let variable = &need.variable;
-        remark(format!("{variable}: {}", need.description));
-        let is_set = std::env::var_os(variable).is_some();
-        let mut ways = vec!["Type it; it is stored in the vault".to_owned(), "Read it from a file".to_owned()];
-        if is_set {
-            ways.push(text::line(&format!("Read it from the environment variable {variable}")).into_owned());
+    /// Where the token is. Of the vault it is said what keeps it from being used.
+    pub fn token_source(&self, need: &SecretNeed, vault: &str) -> Answer<TokenSource> {
+        let mut ways = Vec::new();
+        if std::env::var_os(&need.variable).is_some() {
+            ways.push(choice(format!("In the environment variable {}", need.variable), TokenSource::Variable));
         }
-        let usual = if is_set { 2 } else { 0 };
-        let way = Select::new().with_prompt("Where is the token?").items(&ways).default(usual).interact();
-        Ok(match answered(way)? {
-            0 => {
-                let text =
-                    zeroize::Zeroizing::new(answered(Password::new().with_prompt("Token (not shown)").interact())?);
-                let typed = Secret::typed(&text).map_err(host_harness::Error::from)?;
-                Token::Typed(typed)
-            }
-            1 => Token::File(answered(Input::<String>::new().with_prompt("File").interact_text())?.into()),
-            _ => Token::Variable,
-        })
+        ways.push(choice(format!("Type it{vault}"), TokenSource::Typed));
+        ways.push(choice("In a file, which is read for each sync", TokenSource::File));
+        self.one("Where is the token?", ways)
     }
 
-    /// Which kinds to bring, of those that can be read.
-    pub fn kinds(&self, state: &Onboarding) -> Result<KindChoice, Failure> {
-        let readable = state.readable.iter().filter(|it| it.access == Access::Readable);
-        let kinds: Vec<&Kind> = readable.map(|it| &it.kind).collect();
-        let chosen = self.several("Which kinds should be fetched? (space selects, enter confirms)", &kinds, true)?;
-        Ok(KindChoice::These(chosen.into_iter().cloned().collect()))
+    /// The token itself.
+    pub fn token(&self) -> Answer<Secret> {
+        let question = Password::new("Token (not shown):").without_confirmation();
+        let question = question.with_validator(|token: &str| {
+            Ok(match Secret::typed(token) {
+                Ok(_) => Validation::Valid,
+                Err(error) => Validation::Invalid(error.to_string().into()),
+            })
+        });
+        let Some(typed) = answered(|| question.prompt())?.map(Zeroizing::new) else { return Ok(None) };
+        Ok(Some(Secret::typed(&typed).map_err(host_harness::Error::from)?))
     }
 
-    /// Which projects to bring.
-    pub async fn projects(&self, tenant: &Tenant, name: &InstanceName) -> Result<ProjectChoice, Failure> {
-        let listed = tenant.onboarding_projects(name).await?;
-        let ways =
-            [format!("All {}, and those that come later", listed.len()), "By pattern".to_owned(), "By name".to_owned()];
-        let way = Select::new().with_prompt("Which projects should be fetched?").items(&ways).default(0).interact();
-        Ok(match answered(way)? {
-            0 => ProjectChoice::All,
-            1 => {
-                let question = Input::<String>::new().with_prompt("Patterns, separated by spaces, such as acme/*");
-                let patterns = answered(question.interact_text())?;
-                ProjectChoice::Matching(patterns.split_whitespace().map(str::to_owned).collect())
-            }
-            _ => {
-                let names: Vec<&String> = listed.iter().map(|project| &project.name).collect();
-                let chosen = self.several("Projects (space selects, enter confirms)", &names, false)?;
-                ProjectChoice::Matching(chosen.into_iter().cloned().collect())
-            }
-        })
+    /// The path of a file.
+    pub fn file(&self, question: &str, usual: Option<&str>) -> Answer<PathBuf> {
+        let mut text = Text::new(question).with_validator(|path: &str| {
+            Ok(if path.trim().is_empty() { Validation::Invalid("name a file".into()) } else { Validation::Valid })
+        });
+        if let Some(usual) = usual {
+            text = text.with_initial_value(usual);
+        }
+        Ok(answered(|| text.prompt())?.map(|path| PathBuf::from(path.trim())))
     }
 
-    /// What becomes of projects without a repository.
-    pub fn auto_map(&self) -> Result<AutoMap, Failure> {
-        let ways = ["Create a repository for each", "Leave them unmapped", "Map nothing automatically"];
-        let question = Select::new().with_prompt("What should happen to projects that match no repository?");
-        Ok(match answered(question.items(ways).default(0).interact())? {
-            0 => AutoMap::Create,
-            1 => AutoMap::Match,
-            _ => AutoMap::Manual,
-        })
+    /// What to do after the vendor did not take the token.
+    pub fn retry(&self) -> Answer<Retry> {
+        let ways = vec![
+            choice("Give another token", Retry::Token),
+            choice("Try again with the same token", Retry::Again),
+            choice("Leave; the answers are kept", Retry::Leave),
+        ];
+        self.one("What now?", ways)
     }
 
-    /// Whether it is to be saved.
-    pub fn save(&self, name: &InstanceName) -> Result<bool, Failure> {
-        answered(Confirm::new().with_prompt(format!("Save the instance {name}?")).default(true).interact())
+    /// Which kinds to sync, of those that can be read. Those that were chosen are
+    /// marked, else the usual ones.
+    pub fn kinds(&self, state: &Onboarding, usual: &[Kind]) -> Answer<KindChoice> {
+        let readable: Vec<&Kind> =
+            state.readable.iter().filter(|it| it.access == Access::Readable).map(|it| &it.kind).collect();
+        let marked = state.kinds.as_deref().unwrap_or(usual);
+        let chosen = self.several(
+            "Which kinds should be synced?",
+            readable.iter().map(|kind| (kind.to_string(), marked.contains(kind), (*kind).clone())),
+        )?;
+        Ok(chosen.map(KindChoice::These))
     }
 
-    /// Some of several, at least one. All or none are marked at first.
-    fn several<'a, T: ToString>(&self, prompt: &str, items: &[&'a T], marked: bool) -> Result<Vec<&'a T>, Failure> {
+    /// Which projects to sync.
+    pub fn projects(&self, listed: &[Project]) -> Answer<ProjectChoice> {
+        #[derive(Clone, Copy)]
+        enum Way {
+            All,
+            Patterns,
+            Names,
+        }
         loop {
-            let question = MultiSelect::new()
-                .with_prompt(prompt)
-                .items_checked(items.iter().map(|item| (text::line(&item.to_string()).into_owned(), marked)));
-            let chosen = answered(question.max_length(20).interact())?;
-            if !chosen.is_empty() || items.is_empty() {
-                return Ok(chosen.into_iter().filter_map(|index| items.get(index).copied()).collect());
+            let ways = vec![
+                choice(format!("All {}, and those that come later", counted(listed.len(), "project")), Way::All),
+                choice("Those whose names match patterns, such as acme/*", Way::Patterns),
+                choice("Those that I choose from a list", Way::Names),
+            ];
+            let chosen = match self.one("Which projects should be synced?", ways)? {
+                None => return Ok(None),
+                Some(Way::All) => return Ok(Some(ProjectChoice::All)),
+                Some(Way::Patterns) => {
+                    let names: Vec<String> = listed.iter().map(|it| it.name.clone()).collect();
+                    let question = Text::new("Patterns, separated by spaces:").with_validator(move |text: &str| {
+                        let mut patterns = text.split_whitespace().peekable();
+                        if patterns.peek().is_none() {
+                            return Ok(Validation::Invalid("give at least one pattern".into()));
+                        }
+                        let unknown =
+                            patterns.find(|pattern| !names.iter().any(|name| host_harness::matches(pattern, name)));
+                        Ok(match unknown {
+                            Some(pattern) => Validation::Invalid(format!("no project matches `{pattern}`").into()),
+                            None => Validation::Valid,
+                        })
+                    });
+                    let patterns = answered(|| question.prompt())?;
+                    patterns.map(|text| text.split_whitespace().map(str::to_owned).collect())
+                }
+                Some(Way::Names) => {
+                    self.several("Which ones?", listed.iter().map(|it| (it.name.clone(), false, it.name.clone())))?
+                }
+            };
+            if let Some(chosen) = chosen {
+                return Ok(Some(ProjectChoice::Matching(chosen)));
             }
-            remark("At least one, please.");
+        }
+    }
+
+    /// What becomes of projects.
+    pub fn auto_map(&self) -> Answer<AutoMap> {
+        let ways = AutoMap::ALL.iter().map(|mode| choice(mapping::words(*mode), *mode)).collect();
+        self.one("How should projects be mapped to repositories?", ways)
+    }
+
+    /// Whether the mapping is as it should be.
+    pub fn accepts_mapping(&self) -> Answer<bool> {
+        let ways = vec![choice("It is right", true), choice("Correct the repository of a project", false)];
+        self.one("Is this mapping right?", ways)
+    }
+
+    /// The project to correct.
+    pub fn wrong_project<'a>(&self, rows: &'a [MappingRow]) -> Answer<&'a MappingRow> {
+        let ways = rows.iter().map(|row| {
+            let of = row.repository.as_deref().unwrap_or("no repository");
+            choice(format!("{} → {of}", row.project), row)
+        });
+        self.one("Which project?", ways.collect())
+    }
+
+    /// The repository of a project; none to leave it unmapped.
+    pub fn repository(&self, row: &MappingRow, known: Vec<String>) -> Answer<Option<String>> {
+        let mut ways: Vec<Choice<Option<String>>> =
+            known.into_iter().map(|name| choice(name.as_str(), Some(name.clone()))).collect();
+        ways.push(choice("none: leave it unmapped, and do not sync it", None));
+        self.one(&format!("Repository of {}:", text::line(&row.project)), ways)
+    }
+
+    /// What becomes of the answers.
+    pub fn end(&self, name: &InstanceName) -> Answer<End> {
+        let ways = vec![
+            choice(format!("Save the instance {name}"), End::Save),
+            choice("Change the kinds", End::Kinds),
+            choice("Change the projects", End::Projects),
+            choice("Change the mapping", End::Mapping),
+            choice("Leave; the answers are kept", End::Leave),
+        ];
+        self.one("Is everything right?", ways)
+    }
+
+    fn one<T>(&self, question: &str, ways: Vec<Choice<T>>) -> Answer<T> {
+        let long = ways.len() > LINES;
+        let mut select = Select::new(question, ways).with_page_size(LINES);
+        if long {
+            select = select.with_help_message(ONE);
+        } else {
+            select = select.with_help_message("↑↓ move, Enter confirms, Esc goes back").without_filtering();
+        }
+        Ok(answered(|| select.prompt())?.map(|choice| choice.stands_for))
+    }
+
+    /// Some of several, at least one: what is shown, whether it is marked, and
+    /// what it stands for.
+    fn several<T>(&self, question: &str, items: impl Iterator<Item = (String, bool, T)>) -> Answer<Vec<T>> {
+        let (mut ways, mut marked) = (Vec::new(), Vec::new());
+        for (at, (shown, is_marked, stands_for)) in items.enumerate() {
+            ways.push(choice(shown, stands_for));
+            if is_marked {
+                marked.push(at);
+            }
+        }
+        let count = |chosen: &[ListOption<&Choice<T>>]| match chosen {
+            [some @ ..] if some.len() <= 3 => {
+                some.iter().map(|it| it.value.shown.clone()).collect::<Vec<_>>().join(", ")
+            }
+            some => format!("{} chosen", some.len()),
+        };
+        let select = MultiSelect::new(question, ways)
+            .with_default(&marked)
+            .with_page_size(LINES)
+            .with_help_message(SOME)
+            .with_formatter(&count)
+            .with_validator(|chosen: &[ListOption<&Choice<T>>]| {
+                Ok(if chosen.is_empty() {
+                    Validation::Invalid("choose at least one".into())
+                } else {
+                    Validation::Valid
+                })
+            });
+        let chosen = answered(|| select.prompt())?;
+        Ok(chosen.map(|chosen| chosen.into_iter().map(|choice| choice.stands_for).collect()))
+    }
+}
+
+/// An answer. What is typed is shown by the question, or not at all: the
+/// terminal itself shows nothing.
+fn answered<T>(ask: impl FnOnce() -> Result<T, InquireError>) -> Answer<T> {
+    let _quiet = Quiet::begin();
+    match ask() {
+        Ok(answer) => Ok(Some(answer)),
+        Err(InquireError::OperationCanceled) => Ok(None),
+        Err(error) => {
+            if matches!(&error, InquireError::IO(error) if error.kind() == io::ErrorKind::Interrupted) {
+                // The program is being ended.
+                std::thread::sleep(Duration::from_secs(1));
+            }
+            Err(Failure::new("no-answer", format!("no answer: {error}"), Some(KEPT)))
+        }
+    }
+}
+
+/// How to go on for whoever leaves.
+const KEPT: &str = "your answers are kept; continue with: harness onboard";
+
+/// A terminal that shows no typed signs, until it is dropped.
+struct Quiet {
+    #[cfg(unix)]
+    before: Option<rustix::termios::Termios>,
+}
+
+impl Quiet {
+    fn begin() -> Self {
+        #[cfg(unix)]
+        {
+            use rustix::termios::{LocalModes, OptionalActions::Now, tcgetattr, tcsetattr};
+            let before = tcgetattr(rustix::stdio::stdin()).ok();
+            if let Some(mut quiet) = before.clone() {
+                quiet.local_modes.remove(LocalModes::ECHO | LocalModes::ICANON);
+                // If it fails, there is no terminal any more.
+                let _ = tcsetattr(rustix::stdio::stdin(), Now, &quiet);
+            }
+            Self { before }
+        }
+        #[cfg(not(unix))]
+        Self {}
+    }
+}
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        #[cfg(unix)]
+        if let Some(before) = &self.before {
+            let _ = rustix::termios::tcsetattr(rustix::stdio::stdin(), rustix::termios::OptionalActions::Now, before);
         }
     }
 }
 
 /// Gives the terminal back as it was when Ctrl-C ends the program: a question
-/// hides the cursor, and one for a token what is typed.
-fn restore_when_left() {
+/// hides the cursor and what is typed.
+fn leave_at_ctrl_c() {
     #[cfg(unix)]
-    let before = rustix::termios::tcgetattr(io::stdin()).ok();
+    let before = rustix::termios::tcgetattr(rustix::stdio::stdin()).ok();
     tokio::spawn(async move {
         if tokio::signal::ctrl_c().await.is_err() {
             return;
         }
         #[cfg(unix)]
-        if let Some(before) = &before {
-            // If it fails, there is no terminal any more.
-            let _ = rustix::termios::tcsetattr(io::stdin(), rustix::termios::OptionalActions::Now, before);
-        }
-        let _ = Term::stderr().show_cursor();
-        let _ = writeln!(io::stderr());
-        remark("Interrupted. Your answers are kept: continue with harness onboard");
+        drop(Quiet { before });
+        // Shows the cursor.
+        let _ = write!(io::stderr(), "\u{1b}[?25h\n");
+        remark(format!("Interrupted: {KEPT}"));
         std::process::exit(LEFT);
     });
 }
 
-/// An answer. Whoever leaves instead is told how to go on.
-fn answered<T>(answer: dialoguer::Result<T>) -> Result<T, Failure> {
-    answer.map_err(|dialoguer::Error::IO(error)| {
-        if error.kind() == io::ErrorKind::Interrupted {
-            // The program is being ended.
-            std::thread::sleep(Duration::from_secs(1));
-        }
-        Failure::new(
-            "onboarding-left",
-            format!("no answer: {error}"),
-            Some("your answers are kept: continue with harness onboard"),
-        )
-    })
+/// How questions look.
+fn looks(colours: bool) -> RenderConfig<'static> {
+    let plain = RenderConfig::empty()
+        .with_prompt_prefix(Styled::new("•"))
+        .with_answered_prompt_prefix(Styled::new("✓"))
+        .with_canceled_prompt_indicator(Styled::new("back"));
+    if !colours {
+        return plain;
+    }
+    let (green, cyan) = (Color::DarkGreen, StyleSheet::new().with_fg(Color::DarkCyan));
+    RenderConfig {
+        prompt_prefix: plain.prompt_prefix.with_fg(Color::DarkCyan),
+        answered_prompt_prefix: plain.answered_prompt_prefix.with_fg(green),
+        prompt: StyleSheet::new().with_attr(Attributes::BOLD),
+        answer: cyan,
+        selected_option: Some(cyan),
+        highlighted_option_prefix: plain.highlighted_option_prefix.with_fg(Color::DarkCyan),
+        selected_checkbox: plain.selected_checkbox.with_fg(green),
+        help_message: StyleSheet::new().with_fg(Color::DarkGrey),
+        error_message: plain.error_message.with_prefix(Styled::new("!").with_fg(Color::DarkRed)),
+        ..plain
+    }
 }

@@ -4,7 +4,7 @@ use appsec_model::Timestamp;
 use host_harness::FindingRow;
 
 use super::View;
-use crate::output::{Cell, severity, short};
+use crate::{output::short, table::Cell};
 
 /// Signs of a title that a table shows.
 const TITLE: usize = 120;
@@ -39,9 +39,18 @@ pub fn header(view: View) -> &'static [&'static str] {
     }
 }
 
+/// Columns that are left out first where there is no room.
+pub fn spare(view: View) -> &'static [&'static str] {
+    match view {
+        View::All | View::Secrets => &["KIND", "PRIORITY"],
+        View::Vulnerabilities => &["HOW", "PRIORITY"],
+        View::Weaknesses => &["KIND", "TOP 25", "PRIORITY"],
+    }
+}
+
 pub fn cells(view: View, row: &FindingRow) -> Vec<Cell> {
     let text = |text: String| Cell::from(text);
-    let first = [text(row.id.to_string()), text(row.priority.to_string()), severity(row.severity)];
+    let first = [text(row.id.to_string()), row.priority.into(), row.severity.into()];
     let source = || text(row.instance.clone());
     let first_seen = || text(day(row.first_seen_at));
     let project = || text(row.project.clone());

@@ -126,11 +126,15 @@ fn without_a_terminal_nothing_is_asked() {
 }
 
 #[test]
-fn a_wrong_token_begins_no_onboarding() {
+fn a_wrong_token_keeps_all_else_that_was_said() {
     let desk = Desk::new(shape(), vec![]);
     desk.file("token", SECOND_TOKEN);
     let told = told(&desk, &onboard(&desk, &["--yes"]));
     assert!(told.contains("unauthorized") && told.contains("hint: "), "{told}");
+    assert_eq!(under_way(&desk)[0]["step"], "token");
+    // Neither the name nor the origin is said again.
+    desk.file("token", TOKEN);
+    desk.ok(&["onboard", "--token-file", &desk.token_file(), "--yes"]);
     assert_eq!(under_way(&desk), Vec::<Value>::new());
 }
 

@@ -8,14 +8,14 @@ use std::{
     str::FromStr,
 };
 
-use appsec_grant::Code;
+use appsec_grant::{Code, counted};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{
     error::{Cause, Result},
     seen::Seen,
     status::OPEN,
-    words::counted,
+
 };
 use appsec_analysis::status::is_open;
 

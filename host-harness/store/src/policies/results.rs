@@ -88,10 +88,20 @@ pub struct PolicyResult {
     pub project: String,
     /// The file.
     pub path: Option<String>,
+    /// The line in it; none of an issue, which may be at several.
+    pub start_line: Option<u32>,
     /// The result is the same since then.
     pub since: Timestamp,
     /// When it was last evaluated.
     pub evaluated_at: Timestamp,
+}
+
+impl PolicyResult {
+    /// The file, with the line where it is known.
+    pub fn place(&self) -> Option<String> {
+        let line = self.start_line.map(|line| format!(":{line}")).unwrap_or_default();
+        self.path.as_ref().map(|path| format!("{path}{line}"))
+    }
 }
 
 /// Violations of a policy by what asks for work.
@@ -187,13 +197,14 @@ const fn columns(on: On) -> &'static str {
     match on {
         On::Finding => {
             "SELECT policies.policy_id, policies.version, policies.severity, result, reason, findings.public_id, \
-             findings.title, findings.kind, findings.status, findings.priority, projects.name, findings.path, since, \
-             evaluated_at"
+             findings.title, findings.kind, findings.status, findings.priority, projects.name, findings.path, start_line, \
+             since, evaluated_at"
         }
         On::Issue => {
             "SELECT policies.policy_id, policies.version, policies.severity, result, reason, issues.id, issues.title, \
              issues.kind, issues.status, issues.priority, coalesce(repositories.full_name, projects.name, ''), \
-             iif(issues.ecosystem IS NULL, nullif(issues.place, ''), NULL), since, evaluated_at"
+             iif(issues.ecosystem IS NULL, nullif(issues.place, ''), NULL), NULL, since, \
+             evaluated_at"
         }
     }
 }
@@ -213,8 +224,9 @@ fn result_row(on: On, row: &Row<'_>) -> rusqlite::Result<PolicyResult> {
         priority: row.get(9)?,
         project: row.get(10)?,
         path: row.get(11)?,
-        since: Timestamp::from_micros(row.get(12)?),
-        evaluated_at: Timestamp::from_micros(row.get(13)?),
+        start_line: row.get(12)?,
+        since: Timestamp::from_micros(row.get(13)?),
+        evaluated_at: Timestamp::from_micros(row.get(14)?),
     })
 }
 

@@ -1,0 +1,626 @@
+//! Lists and facts, as wide as there is room.
+//!
+//! Nothing that somebody may want to copy is broken: lines are broken between
+//! words alone. Where a list is wider than the terminal, its longest texts are
+//! broken first; then the columns are left out that the list can do without;
+//! and where that is not enough, each row is a block of several lines with all
+//! that it has.
+
+use std::borrow::Cow;
+
+use appsec_model::{Severity, Timestamp};
+use textwrap::{Options, WordSeparator, WordSplitter, core::display_width};
+
+use super::{
+    output::Output,
+    style::{self, Style},
+    text,
+};
+
+/// Between columns.
+const GAP: &str = "  ";
+
+/// A text that is not wider stays in one piece.
+const WHOLE: usize = 24;
+
+/// Without a terminal, longer texts move what is behind them in their row alone.
+const ALIGNED: usize = 40;
+
+/// A cell: lines of one style. What it is made of stays on one line, if nothing
+/// else is said.
+#[derive(Clone, Debug, Default)]
+pub struct Cell {
+    lines: Vec<String>,
+    style: Style,
+    form: Form,
+}
+
+/// What a cell holds.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+enum Form {
+    #[default]
+    Text,
+    Number,
+    Time,
+}
+
+impl Cell {
+    fn line(text: &str) -> Self {
+        Self { lines: vec![text::line(text).into_owned()], ..Self::default() }
+    }
+
+    /// A text of several lines.
+    pub fn text(text: &str) -> Self {
+        Self { lines: text::lines(text).split('\n').map(str::to_owned).collect(), ..Self::default() }
+    }
+
+    /// Several texts, each on a line of its own.
+    pub fn list(texts: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        let lines = texts.into_iter().map(|text| text::line(text.as_ref()).into_owned());
+        Self { lines: lines.collect(), ..Self::default() }
+    }
+
+    /// A state, by its word.
+    pub fn state(word: &str) -> Self {
+        Self::from(word).styled(style::state(word))
+    }
+
+    /// A number, with its unit.
+    pub fn number(text: impl ToString) -> Self {
+        Self { form: Form::Number, ..Self::from(text.to_string()) }
+    }
+
+    /// The same in a style.
+    pub fn styled(self, style: Style) -> Self {
+        Self { style, ..self }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.lines.iter().all(String::is_empty)
+    }
+
+    /// Its text on one line, with the zone of a time.
+    fn joined(&self) -> String {
+        let text = self.lines.iter().filter(|line| !line.is_empty()).map(String::as_str).collect::<Vec<_>>().join(", ");
+        if self.form == Form::Time && !text.is_empty() { format!("{text} UTC") } else { text }
+    }
+
+    fn width(&self) -> usize {
+        self.lines.iter().map(|line| display_width(line)).max().unwrap_or_default()
+    }
+
+    /// How narrow it can be.
+    fn least(&self) -> usize {
+        self.lines.iter().map(|line| least(line)).max().unwrap_or_default()
+    }
+}
+
+macro_rules! cell_of_text {
+    ($($type:ty),+) => {
+        $(impl From<$type> for Cell {
+            fn from(text: $type) -> Self {
+                Self::line(text.as_ref())
+            }
+        })+
+    };
+}
+
+macro_rules! cell_of_number {
+    ($($type:ty),+) => {
+        $(impl From<$type> for Cell {
+            fn from(number: $type) -> Self {
+                Self::number(number)
+            }
+        })+
+    };
+}
+
+cell_of_text!(&str, String, &String, &&str, Cow<'_, str>);
+cell_of_number!(u8, u32, u64, usize, i64);
+
+impl From<Severity> for Cell {
+    fn from(severity: Severity) -> Self {
+        Self::from(severity.as_str()).styled(style::severity(severity))
+    }
+}
+
+/// A moment, to the second, in UTC: its column or its row says so.
+impl From<Timestamp> for Cell {
+    fn from(moment: Timestamp) -> Self {
+        Self { form: Form::Time, ..Self::from(super::output::seconds(moment)) }
+    }
+}
+
+impl<T: Into<Cell>> From<Option<T>> for Cell {
+    fn from(value: Option<T>) -> Self {
+        value.map_or_else(Self::default, Into::into)
+    }
+}
+
+/// The cells of a row, of whatever each is made.
+macro_rules! cells {
+    ($($cell:expr),* $(,)?) => { [$($crate::table::Cell::from($cell)),*] };
+}
+pub(crate) use cells;
+
+/// What is printed as it fits.
+pub trait Shown {
+    /// Its lines.
+    fn shown(&self, output: Output) -> String;
+}
+
+/// A list.
+#[derive(Debug)]
+pub struct Table {
+    header: Vec<String>,
+    /// Columns that it can do without, the first one first.
+    spare: &'static [&'static str],
+    rows: Vec<Vec<Cell>>,
+}
+
+impl Table {
+    pub fn new(header: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        let header = header.into_iter().map(|name| text::line(name.as_ref()).into_owned()).collect();
+        Self { header, spare: &[], rows: Vec::new() }
+    }
+
+    /// Names columns that are left out where there is no room, the first one
+    /// first.
+    pub fn spare(self, spare: &'static [&'static str]) -> Self {
+        Self { spare, ..self }
+    }
+
+    /// Adds a row.
+    pub fn add_row<C: Into<Cell>>(&mut self, cells: impl IntoIterator<Item = C>) {
+        self.rows.push(cells.into_iter().map(Into::into).collect());
+    }
+
+    /// Whether it has no rows.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    fn column(&self, at: usize) -> Column<'_> {
+        let key = self.header.get(at).map(String::as_str).unwrap_or_default();
+        let cells: Vec<Option<&Cell>> = self.rows.iter().map(|row| row.get(at)).collect();
+        let filled = || cells.iter().copied().flatten().filter(|cell| !cell.is_empty());
+        let is_time = filled().any(|cell| cell.form == Form::Time);
+        let name = if is_time { Cow::Owned(format!("{key} (UTC)")) } else { Cow::Borrowed(key) };
+        let is_number = filled().next().is_some() && filled().all(|cell| cell.form == Form::Number);
+        let (head, head_least) = (display_width(&name), least(&name));
+        let width = filled().map(Cell::width).max().unwrap_or_default().max(head);
+        let least = filled().map(Cell::least).max().unwrap_or_default().max(head_least);
+        Column { key, name, cells, is_number, width, least }
+    }
+
+    /// Each row as a block: what names it, and all that it has.
+    fn blocks(&self, output: Output, columns: &[Column<'_>], width: usize) -> String {
+        let mut shown = String::new();
+        for row in 0..self.rows.len() {
+            let mut lines = Packed::new(width);
+            for column in columns {
+                let Some(cell) = column.cells.get(row).copied().flatten().filter(|cell| !cell.is_empty()) else {
+                    continue;
+                };
+                let value = cell.joined();
+                // The first says which row it is, and needs no name.
+                let name = if lines.is_empty() { String::new() } else { column.key.to_lowercase() };
+                lines.add(&name, &value, |part, is_name| {
+                    output.painted(part, if is_name { style::FAINT } else { cell.style })
+                });
+            }
+            shown.push_str(&lines.end());
+        }
+        shown
+    }
+}
+
+impl Shown for Table {
+    fn shown(&self, output: Output) -> String {
+        let all: Vec<Column<'_>> = (0..self.header.len()).map(|at| self.column(at)).collect();
+        let Some(width) = output.width else {
+            let widths = all.iter().map(|it| it.width.min(ALIGNED)).collect::<Vec<_>>();
+            return grid(output, &all, &widths, false);
+        };
+        let mut columns = all.clone();
+        let mut spare = self.spare.iter();
+        loop {
+            if let Some(widths) = widths(&columns, width) {
+                return grid(output, &columns, &widths, true);
+            }
+            match spare.next() {
+                Some(name) => columns.retain(|it| it.key != *name),
+                None => return self.blocks(output, &all, width),
+            }
+        }
+    }
+}
+
+/// A column of a list.
+#[derive(Clone)]
+struct Column<'a> {
+    /// Its name in the program.
+    key: &'a str,
+    /// Its name as it is shown.
+    name: Cow<'a, str>,
+    cells: Vec<Option<&'a Cell>>,
+    is_number: bool,
+    width: usize,
+    least: usize,
+}
+
+/// How narrow a line can be: a short one stays whole, and so does each word.
+fn least(line: &str) -> usize {
+    let whole = display_width(line);
+    if whole <= WHOLE {
+        return whole;
+    }
+    line.split(' ').map(display_width).max().unwrap_or_default().max(WHOLE)
+}
+
+/// The widths of columns, if they fit: each as wide as its content, and where
+/// there is less room, what is widest gives most.
+fn widths(columns: &[Column<'_>], width: usize) -> Option<Vec<usize>> {
+    let gaps = GAP.len() * columns.len().saturating_sub(1);
+    let room = width.checked_sub(gaps)?;
+    let mut rest = room.checked_sub(columns.iter().map(|it| it.least).sum())?;
+    let mut widths: Vec<usize> = columns.iter().map(|it| it.least).collect();
+    while rest > 0 {
+        let lacks = columns.iter().zip(&mut widths).map(|(column, width)| (column.width - *width, width));
+        let Some((_, width)) = lacks.filter(|(lack, _)| *lack > 0).max_by_key(|(lack, _)| *lack) else { break };
+        *width += 1;
+        rest -= 1;
+    }
+    Some(widths)
+}
+
+fn grid(output: Output, columns: &[Column<'_>], widths: &[usize], ruled: bool) -> String {
+    let rows = columns.iter().map(|it| it.cells.len()).max().unwrap_or_default();
+    let heads: Vec<Cell> = columns.iter().map(|it| Cell::from(&*it.name).styled(style::HEADING)).collect();
+    let mut shown = grid_row(output, columns, widths, heads.iter().map(Some));
+    if ruled {
+        let width = widths.iter().sum::<usize>() + GAP.len() * widths.len().saturating_sub(1);
+        shown.push_str(&output.painted(&"─".repeat(width), style::FAINT));
+        shown.push('\n');
+    }
+    for row in 0..rows {
+        shown.push_str(&grid_row(
+            output,
+            columns,
+            widths,
+            columns.iter().map(|it| it.cells.get(row).copied().flatten()),
+        ));
+    }
+    shown
+}
+
+fn grid_row<'a>(
+    output: Output,
+    columns: &[Column<'_>],
+    widths: &[usize],
+    cells: impl Iterator<Item = Option<&'a Cell>>,
+) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    let mut reached = 0;
+    let mut ends: Vec<usize> = Vec::new();
+    for ((cell, width), column) in cells.zip(widths).zip(columns) {
+        let texts = cell.iter().flat_map(|cell| &cell.lines);
+        let texts: Vec<Cow<'_, str>> = match output.width {
+            Some(_) => texts.flat_map(|line| wrapped(line, *width)).collect(),
+            None => texts.map(|line| Cow::Borrowed(line.as_str())).collect(),
+        };
+        for (at, text) in texts.iter().enumerate().filter(|(_, text)| !text.is_empty()) {
+            if lines.len() <= at {
+                lines.resize(at + 1, String::new());
+                ends.resize(at + 1, 0);
+            }
+            let (Some(line), Some(end)) = (lines.get_mut(at), ends.get_mut(at)) else { continue };
+            let wide = display_width(text);
+            let start = reached + if column.is_number { width.saturating_sub(wide) } else { 0 };
+            // What was longer than its column moves what is behind it.
+            let start = if *end == 0 { start } else { start.max(*end + GAP.len()) };
+            line.push_str(&" ".repeat(start - *end));
+            line.push_str(&output.painted(text, cell.map(|it| it.style).unwrap_or_default()));
+            *end = start + wide;
+        }
+        reached += width + GAP.len();
+    }
+    if lines.is_empty() { "\n".to_owned() } else { lines.iter().map(|line| format!("{line}\n")).collect() }
+}
+
+/// A line in lines of this width, which are broken between words.
+fn wrapped(line: &str, width: usize) -> Vec<Cow<'_, str>> {
+    textwrap::wrap(line, options(width.max(1)))
+}
+
+fn options(width: usize) -> Options<'static> {
+    Options::new(width)
+        .break_words(false)
+        .word_separator(WordSeparator::AsciiSpace)
+        .word_splitter(WordSplitter::NoHyphenation)
+        .wrap_algorithm(textwrap::WrapAlgorithm::FirstFit)
+}
+
+/// A text of the program whose lines fit the terminal; what goes on in the next
+/// line is indented like the line, and a little more.
+pub fn prose(text: &str, width: Option<usize>) -> Cow<'_, str> {
+    let Some(width) = width.filter(|width| text.split('\n').any(|line| display_width(line) > *width)) else {
+        return Cow::Borrowed(text);
+    };
+    let lines = text.split('\n').map(|line| {
+        let indent = " ".repeat(line.len() - line.trim_start_matches(' ').len() + GAP.len());
+        textwrap::fill(line, options(width).subsequent_indent(&indent))
+    });
+    Cow::Owned(lines.collect::<Vec<_>>().join("\n"))
+}
+
+/// Names and values, as many in a line as fit. Lines behind the first are
+/// indented.
+struct Packed {
+    width: usize,
+    shown: String,
+    reached: usize,
+}
+
+impl Packed {
+    fn new(width: usize) -> Self {
+        Self { width, shown: String::new(), reached: 0 }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.shown.is_empty()
+    }
+
+    fn add(&mut self, name: &str, value: &str, paint: impl Fn(&str, bool) -> String) {
+        let named = if name.is_empty() { 0 } else { display_width(name) + 1 };
+        let wide = named + display_width(value);
+        if self.reached > 0 && self.reached + GAP.len() + wide > self.width {
+            self.shown.push('\n');
+            self.reached = 0;
+        }
+        if !self.shown.is_empty() {
+            self.shown.push_str(GAP);
+            self.reached += GAP.len();
+        }
+        if named > 0 {
+            self.shown.push_str(&paint(name, true));
+            self.shown.push(' ');
+        }
+        let indent = GAP.len() + named;
+        let room = self.width.saturating_sub(indent);
+        // Only what stands in a line of its own can be broken.
+        if wide + GAP.len() > self.width && display_width(value) > room {
+            let lines = wrapped(value, room.max(WHOLE));
+            let between = format!("\n{}", " ".repeat(indent));
+            let lines: Vec<String> = lines.iter().map(|line| paint(line, false)).collect();
+            self.shown.push_str(&lines.join(&between));
+            self.reached = self.width;
+        } else {
+            self.shown.push_str(&paint(value, false));
+            self.reached += wide;
+        }
+    }
+
+    fn end(mut self) -> String {
+        self.shown.push('\n');
+        self.shown
+    }
+}
+
+/// Facts about one thing, below its name and without what is empty.
+#[derive(Debug)]
+pub struct Facts {
+    kind: String,
+    name: String,
+    facts: Vec<(String, Cell)>,
+}
+
+impl Facts {
+    pub fn new(kind: &str, name: &str) -> Self {
+        Self { kind: kind.to_owned(), name: text::line(name).into_owned(), facts: Vec::new() }
+    }
+
+    /// Adds a fact, if there is one.
+    pub fn add(&mut self, name: &str, value: impl Into<Cell>) {
+        let value = value.into();
+        if !value.is_empty() {
+            self.facts.push((text::line(name).into_owned(), value));
+        }
+    }
+}
+
+impl Shown for Facts {
+    fn shown(&self, output: Output) -> String {
+        let mut shown = format!("{} {}\n", self.kind, output.painted(&self.name, style::HEADING));
+        let names = self.facts.iter().map(|(name, _)| display_width(name)).max().unwrap_or_default();
+        let indent = GAP.len() + names + GAP.len();
+        for (name, cell) in &self.facts {
+            let room = output.width.map(|width| width.saturating_sub(indent));
+            // What is longer than there is room beside its name stands below it.
+            let word = cell.lines.iter().flat_map(|line| line.split(' ')).map(display_width).max().unwrap_or_default();
+            let below = room.is_some_and(|room| word > room);
+            let (indent, room) = if below {
+                (2 * GAP.len(), output.width.map(|width| width.saturating_sub(2 * GAP.len())))
+            } else {
+                (indent, room)
+            };
+            let zone = if cell.form == Form::Time { " UTC" } else { "" };
+            let mut lines = cell.lines.iter().flat_map(|line| match room {
+                Some(room) => wrapped(line, room),
+                None => vec![Cow::Borrowed(line.as_str())],
+            });
+            shown.push_str(GAP);
+            shown.push_str(&output.painted(name, style::FAINT));
+            if !below && let Some(first) = lines.next() {
+                shown.push_str(&" ".repeat(names - display_width(name) + GAP.len()));
+                shown.push_str(&output.painted(&format!("{first}{zone}"), cell.style));
+            }
+            for line in lines {
+                shown.push('\n');
+                shown.push_str(&" ".repeat(if line.is_empty() { 0 } else { indent }));
+                shown.push_str(&output.painted(&line, cell.style));
+            }
+            shown.push('\n');
+        }
+        shown
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use appsec_model::{Severity, Timestamp};
+    use textwrap::core::display_width;
+
+    use super::{Cell, Facts, Shown, Table, prose};
+    use crate::{output::Output, style, text};
+
+    const ID: &str = "0123456789abcdef";
+    const TITLE: &str = "A title that is rather long, and has many words to say what is wrong";
+    const WHERE: &str = "src/a/path/that/is/long/and/has/größe.rs:12";
+
+    fn findings() -> Table {
+        let mut table = Table::new(["FINDING", "PRIORITY", "SEVERITY", "TITLE", "WHERE", "SEEN"]).spare(&["PRIORITY"]);
+        table.add_row(cells![ID, 7_u8, Severity::High, TITLE, WHERE, Timestamp::from_micros(0)]);
+        table.add_row(cells!["fedcba9876543210", 100_u8, Severity::Low, "Short", "a.rs:1", None::<Timestamp>]);
+        table
+    }
+
+    fn shown(shown: &impl Shown, width: Option<usize>) -> String {
+        shown.shown(Output::of_width(width, false))
+    }
+
+    #[test]
+    fn no_word_path_or_id_is_broken_at_any_width() {
+        let mut facts = Facts::new("finding", ID);
+        facts.add("title", TITLE);
+        facts.add("where", WHERE);
+        for width in 1..200 {
+            for text in [shown(&findings(), Some(width)), shown(&facts, Some(width)), prose(TITLE, Some(width)).into()]
+            {
+                for word in TITLE.split(' ') {
+                    assert!(text.split_whitespace().any(|it| it == word), "{width}: {word}\n{text}");
+                }
+                for line in text.lines() {
+                    let is_word = line.split_whitespace().nth(1).is_none();
+                    let fits = display_width(line) <= width || is_word || width < 60;
+                    assert!(fits && line == line.trim_end(), "{width}: {line:?}\n{text}");
+                }
+            }
+            for whole in [ID, WHERE] {
+                assert!(shown(&findings(), Some(width)).contains(whole), "{width}");
+                assert!(shown(&facts, Some(width)).contains(whole), "{width}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_list_is_as_wide_as_its_content_and_no_wider() {
+        insta::assert_snapshot!(shown(&findings(), Some(200)), @"
+        FINDING           PRIORITY  SEVERITY  TITLE                                                                 WHERE                                        SEEN (UTC)
+        ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+        0123456789abcdef         7  high      A title that is rather long, and has many words to say what is wrong  src/a/path/that/is/long/and/has/größe.rs:12  1970-01-01 00:00:00
+        fedcba9876543210       100  low       Short                                                                 a.rs:1
+        ");
+        insta::assert_snapshot!(shown(&findings(), Some(120)), @"
+        FINDING           SEVERITY  TITLE                       WHERE                                        SEEN (UTC)
+        ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+        0123456789abcdef  high      A title that is rather      src/a/path/that/is/long/and/has/größe.rs:12  1970-01-01 00:00:00
+                                    long, and has many words
+                                    to say what is wrong
+        fedcba9876543210  low       Short                       a.rs:1
+        ");
+        insta::assert_snapshot!(shown(&findings(), Some(80)), @"
+        0123456789abcdef  priority 7  severity high
+          title A title that is rather long, and has many words to say what is wrong
+          where src/a/path/that/is/long/and/has/größe.rs:12
+          seen 1970-01-01 00:00:00 UTC
+        fedcba9876543210  priority 100  severity low  title Short  where a.rs:1
+        ");
+    }
+
+    #[test]
+    fn without_a_terminal_rows_are_neither_padded_nor_cut() {
+        insta::assert_snapshot!(shown(&findings(), None), @"
+        FINDING           PRIORITY  SEVERITY  TITLE                                     WHERE                                     SEEN (UTC)
+        0123456789abcdef         7  high      A title that is rather long, and has many words to say what is wrong  src/a/path/that/is/long/and/has/größe.rs:12  1970-01-01 00:00:00
+        fedcba9876543210       100  low       Short                                     a.rs:1
+        ");
+    }
+
+    #[test]
+    fn facts_are_beside_their_names_or_below_them() {
+        let mut facts = Facts::new("finding", ID);
+        facts.add("title", TITLE);
+        facts.add("none", None::<&str>);
+        facts.add("seen", Timestamp::from_micros(0));
+        facts.add("advisories", Cell::list(["CVE-2021-44228", "GHSA-jfh8-c2jp-5v3q"]));
+        facts.add("code", Cell::text("fn main() {\n    run();\n}"));
+        facts.add("url", format!("https://example.com/{}", "long/".repeat(12)));
+        insta::assert_snapshot!(shown(&facts, Some(60)), @"
+        finding 0123456789abcdef
+          title       A title that is rather long, and has many
+                      words to say what is wrong
+          seen        1970-01-01 00:00:00 UTC
+          advisories  CVE-2021-44228
+                      GHSA-jfh8-c2jp-5v3q
+          code        fn main() {
+                          run();
+                      }
+          url
+            https://example.com/long/long/long/long/long/long/long/long/long/long/long/long/
+        ");
+    }
+
+    /// Tables with a title in the middle of them, with and without colours, on
+    /// terminals of several widths.
+    fn tables(title: &str) -> Vec<(bool, String)> {
+        let forms = [(false, None), (true, None), (true, Some(200)), (true, Some(30)), (true, Some(1))];
+        let shown = forms.map(|(colours, width)| {
+            let mut table = Table::new(["SEVERITY", "TITLE", title]);
+            table.add_row(cells![Severity::High, title, Cell::text(title)]);
+            table.add_row(cells![Cell::list([title, title]), Cell::from(title).styled(style::BAD), "end"]);
+            let mut facts = Facts::new("finding", title);
+            facts.add(title, title);
+            facts.add("text", Cell::text(title));
+            let output = Output::of_width(width, colours);
+            (colours, text::fenced(&(table.shown(output) + &facts.shown(output))).into_owned())
+        });
+        shown.to_vec()
+    }
+
+    /// A text without the colours that tables give it.
+    fn without_own_colours(text: &str) -> String {
+        ["1", "2", "31", "0"].iter().fold(text.to_owned(), |text, own| text.replace(&format!("\u{1b}[{own}m"), ""))
+    }
+
+    #[test]
+    fn a_terminal_gets_nothing_to_act_on_but_colours() {
+        let text = "\u{1b}[2Ja\u{1b}]0;title\u{7}\r\u{9b}31m\u{1b}[1;31mred\u{1b}[0m\tb\nc\u{1b}\u{7f}\u{202e}\u{2028}";
+        for (_, shown) in tables(text) {
+            let shown = without_own_colours(&shown);
+            assert!(!shown.contains(|sign: char| sign != '\n' && sign.is_control()), "{shown:?}");
+            assert!(!shown.contains(['\u{202e}', '\u{2028}']), "{shown:?}");
+        }
+        let mut json = Vec::new();
+        text::json_lines(&mut json, &text).unwrap();
+        let json = String::from_utf8(json).unwrap();
+        assert!(!json.contains(|sign: char| sign.is_control() || !sign.is_ascii()), "{json:?}");
+        assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
+    }
+
+    #[test]
+    fn a_title_brings_no_colour_of_its_own() {
+        for (colours, shown) in tables("A \u{1b}[8mhidden\u{1b}[30;40m \u{1b}[39m text \u{1b}[999999999m \u{9b}8m") {
+            assert_eq!(shown.contains('\u{1b}'), colours, "{shown:?}");
+            let shown = without_own_colours(&shown);
+            assert!(!shown.contains('\u{1b}'), "{shown:?}");
+        }
+    }
+
+    #[test]
+    fn no_line_of_a_table_is_a_command() {
+        for (_, shown) in tables("::error::x\n::error::y ::error::z") {
+            assert!(!shown.lines().any(|line| line.trim_start().starts_with("::")), "{shown}");
+        }
+    }
+}

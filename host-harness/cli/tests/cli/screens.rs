@@ -1,0 +1,159 @@
+//! Every list and every screen at three widths, with its colours, over one world.
+
+use std::fmt::Write;
+
+use vendor_sim::WorldShape;
+
+use crate::support::{Desk, done};
+
+/// Screens, by name, with what is typed.
+const SCREENS: [(&str, &[&str]); 20] = [
+    ("findings", &["findings", "--limit", "4"]),
+    ("vulnerabilities", &["vulnerabilities", "--limit", "4"]),
+    ("weaknesses", &["weaknesses", "--limit", "4"]),
+    ("secrets", &["secrets", "--limit", "4"]),
+    ("finding", &["finding", "FINDING"]),
+    ("issues", &["issues", "--limit", "4"]),
+    ("issue", &["issue", "FINDING"]),
+    ("packages", &["packages", "--limit", "4"]),
+    ("dashboard", &["dashboard", "--top", "3"]),
+    ("coverage", &["coverage"]),
+    ("policy check", &["policy", "check", "--limit", "2"]),
+    ("policy list", &["policy", "list"]),
+    ("policy results", &["policy", "results", "--limit", "3"]),
+    ("runs", &["runs"]),
+    ("status", &["status"]),
+    ("instance list", &["instance", "list"]),
+    ("instance show", &["instance", "show", "code"]),
+    ("projects", &["projects"]),
+    ("repositories list", &["repositories", "list"]),
+    ("mapping list", &["mapping", "list"]),
+];
+
+fn world() -> Desk {
+    let shape = WorldShape { projects: 6, sast: 90, sca: 60, ai_sast: 6, secrets: 12, ..WorldShape::default() };
+    let desk = Desk::new(shape, vec![]);
+    let done = desk.add(&["--set", r#"kinds=["sast","sca","secrets","packages"]"#]);
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    desk.ok(&["instance", "schedule", "code", "--cron", "0 3 1 1 *"]);
+    desk.ok(&["sync"]);
+    let starter = desk.ok(&["policy", "init"]);
+    desk.ok(&["policy", "import", &desk.file("policies.toml", &starter)]);
+    desk.ok(&["policy", "check", "--fail-on", "never"]);
+    desk
+}
+
+/// A screen on a terminal of this width, with its colours.
+fn screen(desk: &Desk, typed: &[&str], width: usize) -> String {
+    let mut command = desk.command(&[typed, &["--color", "always"]].concat());
+    let done = done(command.env("COLUMNS", width.to_string()).output().unwrap());
+    assert!(done.code == 0 || done.code == 4, "{typed:?}: {}{}", done.stdout, done.stderr);
+    // One that was not set up needs another place.
+    done.stdout.replace(desk.simulator.url(), "http://127.0.0.1:12345")
+}
+
+/// A text with its colours as tags.
+fn seen(text: &str) -> String {
+    let tags = [
+        ("\u{1b}[0m", "</>"),
+        ("\u{1b}[1m", "<b>"),
+        ("\u{1b}[2m", "<faint>"),
+        ("\u{1b}[31m", "<red>"),
+        ("\u{1b}[32m", "<green>"),
+        ("\u{1b}[33m", "<yellow>"),
+        ("\u{1b}[34m", "<blue>"),
+        ("\u{1b}[35m", "<magenta>"),
+    ];
+    let text = tags.iter().fold(text.to_owned(), |text, (code, tag)| text.replace(code, tag));
+    assert!(!text.contains('\u{1b}'), "{text:?}");
+    text
+}
+
+fn plain(text: &str) -> String {
+    let mut plain = String::new();
+    for part in text.split('\u{1b}') {
+        plain.push_str(if plain.is_empty() && !text.starts_with('\u{1b}') {
+            part
+        } else {
+            part.split_once('m').map_or(part, |it| it.1)
+        });
+    }
+    plain
+}
+
+/// A text without its times, each of which is as long as before.
+fn timeless(text: &str) -> String {
+    let form = "0000-00-00 00:00:00";
+    let is_time = |part: &[char]| {
+        part.len() == form.len()
+            && part
+                .iter()
+                .zip(form.chars())
+                .all(|(sign, form)| if form == '0' { sign.is_ascii_digit() } else { *sign == form })
+    };
+    let signs: Vec<char> = text.chars().collect();
+    let (mut masked, mut at) = (String::new(), 0);
+    while at < signs.len() {
+        if is_time(&signs[at..signs.len().min(at + form.len())]) {
+            masked.push_str("YYYY-MM-DD hh:mm:ss");
+            at += form.len();
+        } else {
+            masked.push(signs[at]);
+            at += 1;
+        }
+    }
+    masked
+}
+
+#[test]
+fn screens_are_reviewed_at_three_widths_with_colours() {
+    let desk = world();
+    let first = desk.json(&["findings", "--limit", "1"])["findings"][0]["id"].as_str().unwrap().to_owned();
+    for (name, typed) in SCREENS {
+        let typed: Vec<&str> = typed.iter().map(|it| if *it == "FINDING" { first.as_str() } else { it }).collect();
+        let mut shown = String::new();
+        for width in [80, 120, 200] {
+            let text = screen(&desk, &typed, width);
+            for line in plain(&text).lines() {
+                let is_word = line.split_whitespace().nth(1).is_none();
+                assert!(line.chars().count() <= width || is_word, "{name} at {width}: {line}");
+                assert_eq!(line.trim_end(), line, "{name} at {width}");
+            }
+            let _ = writeln!(shown, "== {width} columns\n{}", seen(&text));
+        }
+        // How old things are changes from day to day.
+        let shown =
+            if name == "dashboard" { shown.replace(|sign: char| sign.is_ascii_digit(), "#") } else { timeless(&shown) };
+        insta::with_settings!({ description => typed.join(" ").replace(&first, "FINDING"), omit_expression => true }, {
+            insta::assert_snapshot!(name.replace(' ', "_"), shown);
+        });
+    }
+}
+
+#[test]
+fn doctor_is_as_wide_as_the_terminal_and_coloured() {
+    let desk = Desk::new(WorldShape { projects: 1, ..WorldShape::default() }, vec![]);
+    desk.added();
+    let text = screen(&desk, &["doctor"], 80);
+    assert!(seen(&text).contains("<green>good</>"), "{}", seen(&text));
+    for line in plain(&text).lines() {
+        assert!(line.chars().count() <= 80 || line.split_whitespace().nth(1).is_none(), "{line}");
+    }
+}
+
+#[test]
+fn colours_are_those_that_are_asked_for() {
+    let desk = Desk::new(WorldShape { projects: 1, ..WorldShape::default() }, vec![]);
+    desk.added();
+    let coloured = |arguments: &[&str], variables: &[(&str, &str)]| {
+        let mut command = desk.command(&[&["instance", "list"], arguments].concat());
+        done(command.envs(variables.iter().copied()).output().unwrap()).stdout.contains('\u{1b}')
+    };
+    assert!(!coloured(&[], &[("TERM", "xterm")]), "this is no terminal");
+    assert!(coloured(&["--color", "always"], &[("NO_COLOR", "1"), ("TERM", "dumb")]));
+    assert!(!coloured(&["--color", "never"], &[("CLICOLOR_FORCE", "1")]));
+    let help = done(desk.command(&["--help", "--color=always"]).output().unwrap()).stdout;
+    assert!(help.contains('\u{1b}'));
+    let wrong = done(desk.command(&["instance", "nothing", "--color=always"]).output().unwrap()).stderr;
+    assert!(wrong.contains('\u{1b}'), "{wrong}");
+}
