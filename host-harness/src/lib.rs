@@ -34,6 +34,7 @@ mod daemon;
 mod error;
 mod harness;
 mod host;
+mod moment;
 mod notify;
 mod search;
 mod signature;
@@ -50,6 +51,7 @@ pub use crate::{
         TenantDeletion, TenantInstance, TenantReport, TenantRun,
     },
     host::{Loaded, Options},
+    moment::{moment, seconds},
     notify::{RunEnded, WebhookEvent},
     tenant::{
         Acceptance, AcceptedConnector, DeletionReport, Deliveries, Holder, InstanceWork, KindChoice, LastRun,
@@ -61,7 +63,8 @@ pub use crate::{
 };
 pub use appsec_grant::{
     Addresses, BucketError, BucketStore, Changes, Class, Code, EgressPolicy, InstanceName, NameError, Origin,
-    OriginError, Proxies, ProxyError, ProxyFormError, ProxyUrl, Secret, SecretError, SecretSource, TenantId, Values, counted,
+    OriginError, Proxies, ProxyError, ProxyFormError, ProxyUrl, Secret, SecretError, SecretSource, TenantId, Values,
+    counted,
     files::{Exposure, open_regular, read_bounded, read_open, write_private},
     with_causes,
 };

@@ -6,8 +6,8 @@ use std::{
     path::PathBuf,
 };
 
-use appsec_model::Timestamp;
 use clap::error::ContextValue;
+pub use host_harness::moment;
 use serde::Serialize;
 use tracing_subscriber::{
     field::RecordFields,
@@ -227,18 +227,6 @@ pub fn print_json<T: Serialize>(value: &T) -> Result<(), Failure> {
 pub fn remark(text: impl AsRef<str>) {
     // Where nobody listens nothing can be told.
     let _ = writeln!(io::stderr(), "{}", text::fenced(&text::line(text.as_ref())));
-}
-
-/// A moment as people read it: to the second, with its zone.
-pub fn moment(moment: Timestamp) -> String {
-    format!("{} UTC", seconds(moment))
-}
-
-/// A moment to the second.
-pub fn seconds(moment: Timestamp) -> String {
-    let text = moment.to_string();
-    let seconds = text.split(['.', 'Z']).next().unwrap_or(&text);
-    seconds.replace('T', " ")
 }
 
 /// A size as people read it.

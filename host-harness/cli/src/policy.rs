@@ -262,7 +262,7 @@ fn version_of(version: &str) -> String {
 }
 
 fn show_list(output: Output, rows: &PolicyRows) {
-    let mut table = output.table(&["POLICY", "ON", "SEVERITY", "VIOLATED", "ERRORS", "TITLE"]);
+    let mut table = output.table(&["POLICY", "ON", "SEVERITY", "VIOLATED", "ERRORS", "TITLE"]).spare(&["ON", "ERRORS"]);
     for PolicyRow { definition, violated, errors, .. } in &rows.policies {
         let violated = match (definition.enabled, *violated) {
             (false, _) => Cell::from("disabled"),

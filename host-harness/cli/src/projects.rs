@@ -44,7 +44,7 @@ fn show(output: Output, list: &ProjectList) {
         return;
     }
     let header = ["PROJECT", "INSTANCE", "REPOSITORY", "BRANCH", "LAST SCAN", "RESULT", "OPEN", "ALL", "TAGS"];
-    let mut table = output.table(&header).spare(&["TAGS", "INSTANCE", "BRANCH", "ALL"]);
+    let mut table = output.table(&header).spare(&["TAGS", "INSTANCE", "BRANCH", "ALL", "REPOSITORY"]);
     for row in &list.projects {
         let project = &row.project;
         let branch = project.primary_branch.as_ref().or(project.default_branch.as_ref());

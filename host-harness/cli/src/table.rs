@@ -127,7 +127,7 @@ impl From<Severity> for Cell {
 /// A moment, to the second, in UTC: its column or its row says so.
 impl From<Timestamp> for Cell {
     fn from(moment: Timestamp) -> Self {
-        Self { form: Form::Time, ..Self::from(super::output::seconds(moment)) }
+        Self { form: Form::Time, ..Self::from(host_harness::seconds(moment)) }
     }
 }
 
@@ -186,11 +186,12 @@ impl Table {
         let filled = || cells.iter().copied().flatten().filter(|cell| !cell.is_empty());
         let is_time = filled().any(|cell| cell.form == Form::Time);
         let name = if is_time { Cow::Owned(format!("{key} (UTC)")) } else { Cow::Borrowed(key) };
-        let is_number = filled().next().is_some() && filled().all(|cell| cell.form == Form::Number);
+        let is_filled = filled().next().is_some();
+        let is_number = is_filled && filled().all(|cell| cell.form == Form::Number);
         let (head, head_least) = (display_width(&name), least(&name));
         let width = filled().map(Cell::width).max().unwrap_or_default().max(head);
         let least = filled().map(Cell::least).max().unwrap_or_default().max(head_least);
-        Column { key, name, cells, is_number, width, least }
+        Column { key, name, cells, is_filled, is_number, width, least }
     }
 
     /// Each row as a block: what names it, and all that it has.
@@ -216,20 +217,30 @@ impl Table {
 }
 
 impl Shown for Table {
+    /// Each line begins with a blank, and not with what others say.
     fn shown(&self, output: Output) -> String {
+        let within = Output { width: output.width.map(|width| width.saturating_sub(1)), ..output };
+        let lines = self.fitted(within);
+        lines.lines().map(|line| if line.is_empty() { "\n".to_owned() } else { format!(" {line}\n") }).collect()
+    }
+}
+
+impl Table {
+    fn fitted(&self, output: Output) -> String {
         let all: Vec<Column<'_>> = (0..self.header.len()).map(|at| self.column(at)).collect();
         let Some(width) = output.width else {
             let widths = all.iter().map(|it| it.width.min(ALIGNED)).collect::<Vec<_>>();
             return grid(output, &all, &widths, false);
         };
         let mut columns = all.clone();
-        let mut spare = self.spare.iter();
+        let empty = all.iter().filter(|it| !it.is_filled).map(|it| it.key);
+        let mut spare = empty.chain(self.spare.iter().copied());
         loop {
             if let Some(widths) = widths(&columns, width) {
                 return grid(output, &columns, &widths, true);
             }
             match spare.next() {
-                Some(name) => columns.retain(|it| it.key != *name),
+                Some(name) => columns.retain(|it| it.key != name),
                 None => return self.blocks(output, &all, width),
             }
         }
@@ -244,6 +255,7 @@ struct Column<'a> {
     /// Its name as it is shown.
     name: Cow<'a, str>,
     cells: Vec<Option<&'a Cell>>,
+    is_filled: bool,
     is_number: bool,
     width: usize,
     least: usize,

@@ -2,11 +2,11 @@
 
 use std::{fmt, sync::Arc};
 
+use appsec_grant::counted;
 use appsec_model::Timestamp;
 use serde::Serialize;
 
-use appsec_store::counted;
-
+use crate::moment::moment;
 use crate::webhook::EventSync;
 
 /// What happens in a daemon.
@@ -168,7 +168,7 @@ impl fmt::Display for DaemonEvent {
             Self::Broken { tenant, why } => write!(out, "{tenant}: cannot be looked at: {}", line(why)),
             Self::SyncStarted { instance_path, full, due_at } => {
                 let what = if *full { "everything" } else { "what is new" };
-                write!(out, "{instance_path}: sync of {what} begins, due at {due_at}")
+                write!(out, "{instance_path}: sync of {what} begins, due at {}", moment(*due_at))
             }
             Self::SyncEnded { instance_path, run, mode, state, new, changed, vanished, rejected, why, next_at } => {
                 write!(

@@ -1,7 +1,7 @@
 //! Why repositories or mappings are not what was asked for.
 
 use appsec_analysis::repository::RepositoryError;
-use appsec_grant::Code;
+use appsec_grant::{Code, counted};
 
 /// Why repositories or mappings are not what was asked for.
 #[derive(Debug, thiserror::Error)]
@@ -32,7 +32,7 @@ pub enum MappingError {
     #[error(transparent)]
     Repository(#[from] RepositoryError),
     /// A repository that projects are of.
-    #[error("{projects} projects are mapped to the repository `{repository}`: nothing was removed")]
+    #[error("mapped to the repository `{repository}`: {}; nothing was removed", counted(*projects, "project"))]
     InUse {
         /// Its full name.
         repository: String,
@@ -40,7 +40,7 @@ pub enum MappingError {
         projects: u64,
     },
     /// Nobody said what becomes of the findings.
-    #[error("project `{project}` has {findings} findings; choose what happens to them")]
+    #[error("project `{project}` has {}; choose what happens to it", counted(*findings, "finding"))]
     Undecided {
         /// Its name.
         project: String,

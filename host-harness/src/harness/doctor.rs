@@ -17,7 +17,7 @@ use crate::{
     vault::VaultKey,
 };
 use appsec_grant::{
-    Code, ProxySetting, SecretSource, TenantId, VAULT_KEY_PREFIX,
+    Code, ProxySetting, SecretSource, TenantId, VAULT_KEY_PREFIX, counted,
     files::{Exposure, check_folder, read_bounded},
     with_causes,
 };
@@ -456,24 +456,24 @@ fn store(what: &str, tenant: &TenantId, health: &StoreHealth) -> Vec<Check> {
     }
     let mut checks = vec![Check::good(what, format!("whole, version {}", health.version))];
     if health.unfinished_deletions > 0 {
-        let detail = format!("{} deletions were cut off", health.unfinished_deletions);
+        let detail = format!("cut off: {}", counted(health.unfinished_deletions, "deletion"));
         checks.push(notice(detail, "the next command of this tenant finishes them"));
     }
     if health.unfinished_runs > 0 {
-        let detail = format!("{} runs are under way or were cut off", health.unfinished_runs);
+        let detail = format!("under way or cut off: {}", counted(health.unfinished_runs, "run"));
         checks.push(notice(detail, "the next sync or import goes on with them"));
     }
     if health.dirty_findings > 0 {
-        let detail = format!("{} findings wait for issues, policies and metrics", health.dirty_findings);
+        let detail = format!("waiting for issues, policies and metrics: {}", counted(health.dirty_findings, "finding"));
         checks.push(notice(detail, "the next sync brings them up to date"));
     }
     if health.unusable_records > 0 {
-        let detail = format!("{} records could not be used, and are kept as they came", health.unusable_records);
+        let detail = format!("not usable, and kept as they came: {}", counted(health.unusable_records, "record"));
         let hint = "`harness runs` shows why; what a newer connector makes of them: harness renormalize --dry-run";
         checks.push(notice(detail, hint));
     }
     if health.runs_from_the_future > 0 {
-        let detail = format!("{} runs began in the future", health.runs_from_the_future);
+        let detail = format!("begun in the future: {}", counted(health.runs_from_the_future, "run"));
         checks.push(notice(detail, "set the clock of this machine right; nothing is lost"));
     }
     checks

@@ -42,7 +42,6 @@ use crate::{
     seen::Seen,
     vanishing::VanishingRow,
     view::FindingPage,
-    wanted::ProjectChoice,
     webhooks::{ClaimedDelivery, Delivery, DueDelivery, Tried, Webhook},
 };
 

@@ -78,7 +78,7 @@ const CASES: &[Case] = &[
         arguments: &["--online"],
         code: 0,
         says: ("store of default", "notice"),
-        detail: "1 deletions were cut off",
+        detail: "cut off: 1 deletion",
         hint: Some("the next command of this tenant finishes them"),
     },
     Case {

@@ -34,16 +34,13 @@ fn all_steps_by_options_make_an_instance_that_syncs() {
     let done = onboard(&desk, &["--kinds", "sast", "--projects", "all", "--auto-map", "create"]);
     assert_eq!(done.code, 0, "{}", done.stderr);
     insta::assert_snapshot!(desk.stable(&done.stdout), @"
-    Authorized for deployment `demo-corp` (id 4242)
-      sast: readable
-      sca: readable
-      ai-sast: readable
-      secrets: readable
-      packages: readable
+    Connection successful: deployment demo-corp (id 4242); the token reads sast, sca, ai-sast, secrets, packages
     Kinds: sast
     Projects: all
-    Projects without a repository: create
-    Saved. Next: harness sync code
+    Mapping: create: new projects are mapped to the matching repository, else to a new one
+    Saved the instance code; projects: 14 mapped
+    Next:
+      harness sync code
     ");
     assert_eq!(under_way(&desk), Vec::<Value>::new());
     let instance = desk.json(&["instance", "show", "code"]);

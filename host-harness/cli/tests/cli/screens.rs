@@ -48,8 +48,9 @@ fn screen(desk: &Desk, typed: &[&str], width: usize) -> String {
     let mut command = desk.command(&[typed, &["--color", "always"]].concat());
     let done = done(command.env("COLUMNS", width.to_string()).output().unwrap());
     assert!(done.code == 0 || done.code == 4, "{typed:?}: {}{}", done.stdout, done.stderr);
-    // One that was not set up needs another place.
-    done.stdout.replace(desk.simulator.url(), "http://127.0.0.1:12345")
+    // Both differ from run to run.
+    let folder = desk.folder.path().to_str().unwrap();
+    done.stdout.replace(desk.simulator.url(), "http://127.0.0.1:12345").replace(folder, "FOLDER")
 }
 
 /// A text with its colours as tags.
