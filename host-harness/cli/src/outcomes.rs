@@ -77,7 +77,7 @@ mod tests {
 
     /// Ends things of which each was done (lacking something or not) or failed.
     fn end(outcomes: &[Result<bool, &str>]) -> Result<(ExitCode, usize), String> {
-        let (mut noted, output) = (Outcomes::default(), Output::new(true));
+        let (mut noted, output) = (Outcomes::default(), Output::new(true, crate::style::Colours::Never));
         for outcome in outcomes {
             let lacks = noted.note(outcome.map_err(|why| Failure::new("why", why, None)));
             noted.lacks(lacks.unwrap_or_default());

@@ -15,7 +15,6 @@ use crate::{
     error::{Cause, Result},
     seen::Seen,
     status::OPEN,
-
 };
 use appsec_analysis::status::is_open;
 
