@@ -90,6 +90,11 @@ impl Output {
         text::fenced(&prose(line, self.width)).into_owned()
     }
 
+    /// The same with fewer columns.
+    pub fn narrower(self, columns: usize) -> Self {
+        Self { width: self.width.map(|width| width.saturating_sub(columns)), ..self }
+    }
+
     /// A text in a style.
     pub fn painted(self, text: &str, style: Style) -> String {
         if self.colours && style != Style::new() && !text.is_empty() {

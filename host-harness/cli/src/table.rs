@@ -219,7 +219,7 @@ impl Table {
 impl Shown for Table {
     /// Each line begins with a blank, and not with what others say.
     fn shown(&self, output: Output) -> String {
-        let within = Output { width: output.width.map(|width| width.saturating_sub(1)), ..output };
+        let within = output.narrower(1);
         let lines = self.fitted(within);
         lines.lines().map(|line| if line.is_empty() { "\n".to_owned() } else { format!(" {line}\n") }).collect()
     }
