@@ -74,9 +74,9 @@ async fn a_granted_origin_at_a_private_address_is_refused_without_a_word_of_the_
         let error = soon(hostile.connector.configure(&grant, &get(&origin).to_string())).await.unwrap_err();
         let message = error.to_string().replace(&port, "[port]").replace("is at ::1", "is at 127.0.0.1");
         if number == 0 {
-            insta::assert_snapshot!(message, @"egress denied: http://127.0.0.1:[port] is at 127.0.0.1, which is an address of this machine");
+            insta::assert_snapshot!(message, @"egress denied: http://127.0.0.1:[port] is at 127.0.0.1, which is a loopback address");
         } else {
-            insta::assert_snapshot!(message, @"egress denied: localhost is at 127.0.0.1, which is an address of this machine");
+            insta::assert_snapshot!(message, @"egress denied: localhost is at 127.0.0.1, which is a loopback address");
         }
     }
     assert_eq!(hostile.env.simulator.stats().requests, 0);

@@ -295,8 +295,8 @@ impl Special {
 
     fn describe(self) -> &'static str {
         match self {
-            Self::Loopback => "an address of this machine",
-            Self::Private => "an address of a private network",
+            Self::Loopback => "a loopback address",
+            Self::Private => "a private address",
             Self::LinkLocal => "a link-local address, where clouds keep their metadata services",
             Self::Metadata => "an address of a cloud's metadata service",
             Self::Unspecified => "no address of a host",

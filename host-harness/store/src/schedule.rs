@@ -28,13 +28,13 @@ const LONGEST_JITTER: Duration = Duration::from_secs(86_400);
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum ScheduleError {
     /// No duration.
-    #[error("`{0}` is no duration: write numbers with the units s, m, h, d or w, such as 90s, 1h30m or 7d")]
+    #[error("invalid duration `{0}`: write numbers with the units s, m, h, d or w, such as 90s, 1h30m or 7d")]
     Duration(String),
     /// Too short or long.
     #[error("`{0}` is out of bounds: an interval has 1 minute to 366 days, a jitter at most 1 day")]
     Bounds(String),
     /// No cron expression.
-    #[error("`{expression}` is no cron expression of five fields, such as 30 2 * * 1-5: {why}")]
+    #[error("invalid cron expression `{expression}`: {why}; write five fields, such as 30 2 * * 1-5")]
     Cron {
         /// The text.
         expression: String,
@@ -45,7 +45,7 @@ pub enum ScheduleError {
     #[error("`{0}` is a time that never comes")]
     Never(String),
     /// No time zone.
-    #[error("there is no time zone `{0}`: use a name such as Europe/Berlin or UTC")]
+    #[error("unknown time zone `{0}`: use a name such as Europe/Berlin or UTC")]
     Zone(String),
 }
 
@@ -146,7 +146,10 @@ impl Cadence {
     /// A cron expression: minute, hour, day of the month, month, day of the
     /// week; also `@daily` and the like.
     pub fn cron(expression: &str) -> Result<Self, ScheduleError> {
-        let wrong = |why: String| ScheduleError::Cron { expression: expression.chars().take(80).collect(), why };
+        let wrong = |why: String| ScheduleError::Cron {
+            expression: expression.chars().take(80).collect(),
+            why: why.trim_end_matches('.').to_owned(),
+        };
         let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
         let cron = parser.parse(expression).map_err(|error| wrong(error.to_string()))?;
         let cadence = Self::Cron(Box::new(cron));

@@ -58,7 +58,7 @@ async fn an_origin_that_was_not_granted_is_named() {
     let env = Env::new(small());
     let setup = host_harness::Setup { allow_private_origins: vec![], ..env.semgrep("code", settings(json!({}))) };
     let error = env.tenant("acme").add_instance(setup, true).await.unwrap_err();
-    insta::assert_snapshot!(shown(&env, &error), @"egress-denied: egress denied: [vendor] is at 127.0.0.1, which is an address of this machine");
+    insta::assert_snapshot!(shown(&env, &error), @"egress-denied: egress denied: [vendor] is at 127.0.0.1, which is a loopback address");
     assert_eq!(env.simulator.stats().requests, 0);
 }
 

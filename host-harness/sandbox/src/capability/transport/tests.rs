@@ -144,7 +144,7 @@ async fn a_name_of_this_machine_is_not_connected_to_without_a_word_of_the_operat
     let client =
         transport(&Limits::default()).connect_by(CheckedResolver { addresses: Addresses::Public, lookup }, None);
     let error = get(&client, &url).await.unwrap_err();
-    insta::assert_snapshot!(prohibition(&error).unwrap(), @"inside.example is at 10.0.0.1, which is an address of a private network");
+    insta::assert_snapshot!(prohibition(&error).unwrap(), @"inside.example is at 10.0.0.1, which is a private address");
     assert_eq!(ASKED.load(Ordering::SeqCst), 1);
 }
 
