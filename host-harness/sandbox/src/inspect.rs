@@ -2,6 +2,7 @@
 //! without running any of it.
 
 use appsec_model::CONTRACT_VERSION;
+use semver::Version;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use wasmparser::{Encoding, Parser, Payload};
@@ -42,7 +43,7 @@ pub enum InspectionError {
     #[error("this component is no connector: it exports no `{SOURCE}` (it exports {0})")]
     NoConnector(String),
     /// Another version of the contract.
-    #[error("the connector speaks contract {found} and this host {CONTRACT_VERSION}: {}", remedy(found))]
+    #[error("the connector speaks contract {found} and this host {CONTRACT_VERSION}: {}", older_side(found))]
     Contract {
         /// The connector's version.
         found: String,
@@ -53,16 +54,13 @@ pub enum InspectionError {
 }
 
 /// Which side is too old.
-fn remedy(found: &str) -> &'static str {
-    if parts(found) > parts(CONTRACT_VERSION) {
+fn older_side(found: &str) -> &'static str {
+    let parsed = (Version::parse(found), Version::parse(CONTRACT_VERSION));
+    if matches!(parsed, (Ok(found), Ok(own)) if found > own) {
         "the host is too old, use a newer one"
     } else {
         "the connector is too old, build it against the contract of this host"
     }
-}
-
-fn parts(version: &str) -> Vec<u64> {
-    version.split(['.', '-']).map(|part| part.parse().unwrap_or(0)).collect()
 }
 
 /// Reads a component. Whether its code is valid is for the compiler to say.

@@ -46,9 +46,7 @@ fn every_json_output_follows_its_schema() {
         desk.follows(name, &desk.json(arguments));
     }
     let failed = desk.run(&["finding", "0123456789abcdef", "--json"]);
-    let schema: serde_json::Value = serde_json::from_str(&desk.ok(&["schema", "error"])).unwrap();
-    let report: serde_json::Value = serde_json::from_str(&failed.stderr).unwrap();
-    assert!(jsonschema::is_valid(&schema, &report), "{report:#}");
+    desk.follows("error", &serde_json::from_str(&failed.stderr).unwrap());
 }
 
 #[test]

@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use boon::{Compiler, Schemas};
 use serde_json::Value;
 use tempfile::TempDir;
 use vendor_sim::{Effect, Fault, Match, Options, RetryAfter, Simulator, World, WorldShape};
@@ -162,9 +163,12 @@ impl Desk {
     /// Asserts that a JSON has the form that the program says it has.
     pub fn follows(&self, form: &str, json: &Value) {
         let schema: Value = serde_json::from_str(&self.ok(&["schema", form])).unwrap();
-        let validator = jsonschema::validator_for(&schema).unwrap();
-        let problems = validator.iter_errors(json).map(|it| format!("{}: {it}", it.instance_path()));
-        assert_eq!(problems.collect::<Vec<_>>(), Vec::<String>::new(), "{form}: {json:#}");
+        let (mut schemas, mut compiler) = (Schemas::new(), Compiler::new());
+        compiler.add_resource("form.json", schema).unwrap();
+        let index = compiler.compile("form.json", &mut schemas).unwrap();
+        if let Err(problems) = schemas.validate(json, index) {
+            panic!("{form}: {problems:#}: {json:#}");
+        }
     }
 
     /// Sets up an instance over the simulator.

@@ -1,5 +1,6 @@
 use std::{fs, path::Path};
 
+use boon::{Compiler, Schemas};
 use schemars::{Schema, SchemaGenerator, generate::SchemaSettings, json_schema, transform::RecursiveTransform};
 use serde_json::{Value, json};
 
@@ -54,9 +55,11 @@ fn every_setting_has_a_title_a_description_and_a_default() {
 
 #[test]
 fn the_schema_and_the_checks_agree() {
-    let validator = jsonschema::draft202012::new(&schema()).unwrap();
+    let (mut schemas, mut compiler) = (Schemas::new(), Compiler::new());
+    compiler.add_resource("settings.json", schema()).unwrap();
+    let index = compiler.compile("settings.json", &mut schemas).unwrap();
     let check = |settings: Value, expect: bool| {
-        assert_eq!(validator.is_valid(&settings), expect, "schema: {settings}");
+        assert_eq!(schemas.validate(&settings, index).is_ok(), expect, "schema: {settings}");
         assert_eq!(Settings::parse(&settings.to_string()).is_ok(), expect, "checks: {settings}");
     };
     check(json!({}), true);
