@@ -38,7 +38,7 @@ pub enum Error {
     #[error(transparent)]
     Vault(#[from] VaultError),
     /// A secret is needed and nothing says where it is.
-    #[error("the connector needs the secret {0}, and the instance does not say where to read it")]
+    #[error("the connector needs the secret {0}, but the instance has no source for it")]
     NoSecret(String),
     /// An origin is malformed.
     #[error(transparent)]
@@ -55,7 +55,7 @@ pub enum Error {
         known: Option<String>,
     },
     /// There is no such bundled connector.
-    #[error("this program carries no connector `{0}`")]
+    #[error("connector `{0}` is not bundled with this program")]
     NoConnector(String),
     /// The component is another connector than the instance was made with.
     #[error("connector mismatch: instance uses `{made_with}`, component is `{found}`")]
@@ -67,7 +67,7 @@ pub enum Error {
     },
     /// The connector's file is another one than somebody accepted.
     #[error(
-        "the connector {connector} is another one than was accepted: accepted is the SHA-256 {accepted}, and found {found}"
+        "the connector {connector} has changed since it was accepted: expected SHA-256 {accepted}, found {found}"
     )]
     ConnectorChanged {
         /// Where it is.
@@ -79,20 +79,20 @@ pub enum Error {
     },
     /// The connector is held to nothing.
     #[error(
-        "`{0}` uses the connector inside of this program, which changes with the program alone: there is nothing to accept"
+        "`{0}` uses the bundled connector, which changes only with this program: there is nothing to accept"
     )]
     NotPinned(InstanceName),
     /// Somebody else decides what is in a folder.
-    #[error("the folder {0} is not used: {1}")]
+    #[error("refusing to use the directory {0}: {1}")]
     Exposed(PathBuf, Exposure),
     /// Another connector was given for what only the instance's own may do.
-    #[error("`{0}` is normalized by the connector that it was set up with, and by no other")]
+    #[error("`{0}` can be normalized only by the connector that it was set up with")]
     OnlyOwnConnector(InstanceName),
     /// The instance takes in reports of other scanners.
     #[error("this instance only imports reports; it has no connector")]
     ImportOnly,
     /// The instance is one of a connector.
-    #[error("instance `{0}` has a connector; it imports no reports of other scanners")]
+    #[error("instance `{0}` has a connector; it cannot import third-party reports")]
     NotNative(InstanceName),
     /// Another process syncs the instance.
     #[error("instance is locked by another process")]
@@ -101,11 +101,11 @@ pub enum Error {
     #[error("instance is locked by another process: {0}")]
     AtWork(String),
     /// Another daemon works on the data folder.
-    #[error("another daemon is at work on this data folder: {0}")]
+    #[error("another daemon is running on this data directory: {0}")]
     DaemonRuns(String),
     /// Other machines may share the data folder.
     #[error(
-        "the data directory {0} is on a network file system ({1}), where SQLite's write-ahead log cannot keep several machines apart"
+        "the data directory {0} is on a network file system ({1}), where SQLite's write-ahead log is not safe to use"
     )]
     NetworkFileSystem(PathBuf, String),
     /// A schedule cannot be read.
@@ -118,7 +118,7 @@ pub enum Error {
     #[error(transparent)]
     Mapping(#[from] MappingError),
     /// A policy file is refused.
-    #[error("the policies are refused, and nothing was changed:\n  {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n  "))]
+    #[error("invalid policies, nothing was changed:\n  {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n  "))]
     Policies(Vec<appsec_policy::Problem>),
     /// There are no policies.
     #[error("there are no policies")]
@@ -139,10 +139,10 @@ pub enum Error {
     #[error("the instance `{0}` is paused")]
     Paused(InstanceName),
     /// The instance was restored, and nobody has accepted it.
-    #[error("the instance `{0}` was restored from a backup, and nobody has accepted yet what it may reach")]
+    #[error("instance `{0}` was restored from a backup, and its origins and secret sources have not been accepted yet")]
     Unaccepted(InstanceName),
     /// The secret, or the settings, are those of another account.
-    #[error("this is the account {now} at the vendor, and the instance is of {before}: nothing was changed")]
+    #[error("this is the account {now} at the vendor, but the instance uses {before}; nothing was changed")]
     OtherAccount {
         /// The account of the instance.
         before: String,
@@ -150,7 +150,7 @@ pub enum Error {
         now: String,
     },
     /// A stored secret is to be changed, and nothing says where the new one is.
-    #[error("the token is in the vault, and nothing says where the new one is")]
+    #[error("the token is stored in the vault, and no source is given for the new one")]
     NoNewSecret,
     /// A secret from standard input would be gone after the command.
     #[error("a token from stdin is not stored")]
@@ -159,7 +159,7 @@ pub enum Error {
     #[error("the instance has no setting `{0}`")]
     NoSetting(String),
     /// The connector does not let one choose kinds.
-    #[error("the connector `{0}` has no setting for the kinds to bring")]
+    #[error("the connector `{0}` has no setting for the kinds to fetch")]
     NoKindSetting(String),
     /// An onboarding does not go on.
     #[error(transparent)]
@@ -171,19 +171,19 @@ pub enum Error {
     #[error("TLS cannot be set up")]
     Tls(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The system gives no random numbers.
-    #[error("the system gives no random numbers")]
+    #[error("cannot get random numbers from the operating system")]
     Random(#[from] getrandom::Error),
     /// There is no such tenant.
     #[error("tenant `{0}` not found")]
     NoTenant(String),
     /// There is one already.
-    #[error("there is already a tenant `{0}`")]
+    #[error("tenant `{0}` already exists")]
     TenantExists(String),
     /// Files of the tenant lie elsewhere, and a link leads to them.
-    #[error("{0} is a link: what it leads to would stay behind, so nothing was deleted")]
+    #[error("{0} is a link whose target would be left behind; nothing was deleted")]
     LinkedFiles(PathBuf),
     /// A deletion was confirmed with another name.
-    #[error("`{confirmed}` is not the name of what is to be deleted, which is `{name}`: nothing was deleted")]
+    #[error("the confirmation `{confirmed}` does not match the name `{name}`; nothing was deleted")]
     NotConfirmed {
         /// What was to be deleted.
         name: String,
@@ -194,7 +194,7 @@ pub enum Error {
     #[error("no project matches the filters; nothing was checked")]
     NothingInScope,
     /// A deletion that others keep from being finished.
-    #[error("`{0}` is deleted, and another process keeps the store from being cleared of what was there")]
+    #[error("`{0}` is deleted, but another process keeps the store open, so its old content cannot be erased yet")]
     DeletionWaits(InstanceName),
     /// A file or folder of the tenant cannot be read or removed.
     #[error("I/O error on {0}")]

@@ -40,10 +40,10 @@ pub enum VaultError {
     #[error("the key of the vault cannot be read")]
     NoKey(SecretSource, #[source] SecretError),
     /// The text is no key.
-    #[error("what {0} holds is not a key for a vault")]
+    #[error("{0} does not contain a valid vault key")]
     KeyForm(SecretSource),
     /// It is the key of another vault.
-    #[error("the vault {path} is sealed with the key of the id {wanted}, and the given key has the id {given}")]
+    #[error("the vault {path} is sealed with the key {wanted}, but the given key is {given}")]
     WrongKey {
         /// The vault.
         path: PathBuf,
@@ -56,7 +56,7 @@ pub enum VaultError {
     #[error("the vault {0} is damaged")]
     Damaged(PathBuf),
     /// The file is of another version.
-    #[error("the vault has version {found} and this program knows {known}")]
+    #[error("unsupported vault version {found}: this program supports {known}")]
     Version {
         /// Version of the file.
         found: u32,
@@ -64,7 +64,7 @@ pub enum VaultError {
         known: u32,
     },
     /// The file was written for another tenant.
-    #[error("the vault {path} is that of the tenant `{owner}`")]
+    #[error("the vault {path} belongs to the tenant `{owner}`")]
     OtherTenant {
         /// The vault.
         path: PathBuf,
@@ -82,7 +82,7 @@ pub enum VaultError {
     /// An entry is sealed for other origins than the store names.
     #[error(
         "the vault's entry for {variable} of `{instance}` is sealed for other origins than the store grants now: the \
-         store was changed by something else than this program, or the change was interrupted"
+         store was changed by another program, or a change was interrupted"
     )]
     OtherAudience {
         /// Name of the instance.
@@ -102,13 +102,13 @@ pub enum VaultError {
     #[error("cannot read the vault {0}")]
     Read(PathBuf, #[source] std::io::Error),
     /// The file cannot be written.
-    #[error("cannot write the vault {0}: it is as it was")]
+    #[error("cannot write the vault {0}; it is unchanged")]
     Write(PathBuf, #[source] std::io::Error),
     /// The cipher takes no more.
     #[error("the secret is too large for the vault")]
     TooLarge,
     /// The system gives no random numbers.
-    #[error("the system gives no random numbers")]
+    #[error("cannot get random numbers from the operating system")]
     Random(#[source] getrandom::Error),
 }
 

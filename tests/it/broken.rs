@@ -256,10 +256,10 @@ async fn files_sockets_and_random_numbers_are_refused_before_anything_is_compile
     ];
     let messages: Vec<String> = cases.iter().map(|raw| refused(&host, raw)).collect();
     insta::assert_snapshot!(messages.join("\n"), @"
-    before it is compiled: the connector imports what this host does not offer: `wasi:filesystem/preopens@0.2.6` (a connector has no files: use its bucket)
-    before it is compiled: the connector imports what this host does not offer: `wasi:sockets/instance-network@0.2.6` (a connector has no sockets: use wasi:http/outgoing-handler)
-    before it is compiled: the connector imports what this host does not offer: `wasi:random/random@0.2.6` (a connector has no random numbers: `normalize` is pure)
-    before it is compiled: the connector imports what this host does not offer: `acme:host/shell@1.0.0`
+    before it is compiled: the connector imports interfaces that this host does not provide: `wasi:filesystem/preopens@0.2.6` (a connector has no files: use its bucket)
+    before it is compiled: the connector imports interfaces that this host does not provide: `wasi:sockets/instance-network@0.2.6` (a connector has no sockets: use wasi:http/outgoing-handler)
+    before it is compiled: the connector imports interfaces that this host does not provide: `wasi:random/random@0.2.6` (a connector has no random numbers: `normalize` is pure)
+    before it is compiled: the connector imports interfaces that this host does not provide: `acme:host/shell@1.0.0`
     ");
     host.assert_well().await;
 }

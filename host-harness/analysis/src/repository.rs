@@ -58,7 +58,7 @@ pub struct Repository {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "schema", schemars(default))]
     pub groups: Vec<String>,
-    /// Whether it is kept for reading only; none where nobody says.
+    /// Whether it is archived (read-only); null if unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub archived: Option<bool>,
 }
@@ -143,7 +143,7 @@ pub enum RepositoryError {
     #[error("full name and URL are of different repositories: leave one of them out")]
     Contradiction,
     /// The address is known to be of another provider.
-    #[error("the provider is given as {stated}, and the URL is of {found}: correct one of them")]
+    #[error("the provider is given as {stated}, but the URL belongs to {found}: correct one of them")]
     Providers {
         /// As it is given.
         stated: Provider,

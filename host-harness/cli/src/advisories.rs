@@ -18,15 +18,15 @@ const PROBLEMS: usize = 20;
 
 #[derive(clap::Subcommand)]
 pub enum Command {
-    /// Import CVSS and EPSS from OSV records (JSON) and CSV files, and rate findings
+    /// Import CVSS and EPSS scores from OSV records (JSON) and CSV files, and apply them to findings
     Import {
-        /// Files, or folders with them
+        /// Files, or directories of files
         #[arg(required = true)]
         paths: Vec<PathBuf>,
     },
     /// Show an advisory
     Show {
-        /// Its number, such as CVE-2021-44228
+        /// Id of the advisory, such as CVE-2021-44228
         id: String,
     },
     /// Remove all ratings

@@ -13,13 +13,13 @@ use super::{
 
 #[derive(clap::Args)]
 pub struct BackupArgs {
-    /// A folder that is not there yet
+    /// Directory to create; it must not exist yet
     folder: PathBuf,
 }
 
 #[derive(clap::Args)]
 pub struct RestoreArgs {
-    /// The folder that `harness backup` made
+    /// Directory created by `harness backup`
     folder: PathBuf,
     /// Restore under another name
     #[arg(long = "as", value_name = "NAME")]

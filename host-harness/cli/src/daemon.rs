@@ -24,7 +24,7 @@ pub struct DaemonArgs {
     /// Limit the number of concurrent syncs
     #[arg(long, default_value_t = PARALLEL, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
     parallel: u8,
-    /// Receive vendor events at this address, such as 127.0.0.1:8787; without TLS, for a proxy in front
+    /// Listen for vendor events on this address, such as 127.0.0.1:8787; plain HTTP, so put a TLS proxy in front
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
     /// Allow an address that other machines can reach

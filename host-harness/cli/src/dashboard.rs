@@ -21,7 +21,7 @@ pub struct Args {
     /// Filter by kind, such as sast,sca
     #[arg(long = "kind", value_name = "KIND,…", value_parser = values::kind(), value_delimiter = ',')]
     kinds: Vec<String>,
-    /// Show days and fixes from then on: a date, a moment, or 30d ago
+    /// Show days and fixes since this time: a date, a timestamp, or an age such as 30d
     #[arg(long, default_value = "30d", value_name = "WHEN")]
     since: When,
     /// Include findings that are not about security

@@ -29,7 +29,7 @@ pub struct Args {
     /// Set the seed of the generated data
     #[arg(long, default_value_t = 1, value_name = "S")]
     seed: u64,
-    /// Set the number of projects [default: by the number of findings]
+    /// Set the number of projects [default: derived from the number of findings]
     #[arg(long, value_name = "N")]
     projects: Option<u32>,
     /// Set the number of findings at the vendor
@@ -60,7 +60,7 @@ pub struct DemoReport {
 struct Compared {
     /// What is counted.
     what: String,
-    /// At the vendor, by the generator of its world.
+    /// At the mock vendor, as generated.
     vendor: u64,
     /// In the store, or by the run log.
     store: u64,

@@ -17,7 +17,7 @@ use super::{
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// Connect every instance to its vendor, too
+    /// Also test the connection of every instance to its vendor
     #[arg(long)]
     online: bool,
 }

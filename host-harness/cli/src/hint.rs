@@ -7,12 +7,12 @@ use host_harness::Code;
 pub fn hint(code: Code) -> Option<&'static str> {
     Some(match code {
         Code::InvalidSettings => {
-            "correct the settings that are named; `harness inspect` lists all settings of the connector"
+            "correct the settings named above; `harness inspect` lists all settings of the connector"
         }
         Code::NotConfigured => "run `harness instance test` for this instance",
         Code::Unauthorized => {
-            "the token is wrong, revoked or expired: create a new one at the vendor, and give it by its environment \
-             variable or with --token-file; an existing instance takes it with: harness instance rotate-token NAME"
+            "the token is wrong, revoked or expired: create a new one at the vendor, and provide it in its environment \
+             variable or with --token-file; for an existing instance, run: harness instance rotate-token NAME"
         }
         Code::Forbidden => "the token is valid but lacks a permission: ask its owner to grant it at the vendor",
         Code::MissingScope => {
@@ -26,15 +26,15 @@ pub fn hint(code: Code) -> Option<&'static str> {
              that was fetched is lost"
         }
         Code::EgressDenied => {
-            "grant the origin when the instance is added: --allow-origin ORIGIN, and for an address of this machine \
-             or network --allow-private-origin ORIGIN"
+            "grant the origin when you add the instance: --allow-origin ORIGIN, or for a loopback or private address \
+             --allow-private-origin ORIGIN"
         }
         Code::RequestRefused => {
-            "no grant lifts this: it is a rule for all connectors, and the author of this one should know that it \
+            "no grant can lift this rule, which holds for all connectors: report it to the author of the one that \
              breaks it"
         }
         Code::EncodedAnswer => {
-            "a proxy on the way, or the vendor's server, compresses answers although nobody asks for it: turn that off \
+            "a proxy on the way, or the vendor's server, compresses responses without being asked to: turn that off \
              for this address; nothing that was fetched is lost"
         }
         Code::Protocol => {
@@ -42,12 +42,12 @@ pub fn hint(code: Code) -> Option<&'static str> {
              needs an update"
         }
         Code::InvalidCursor => "run the sync again with --restart",
-        Code::Unsupported => "this connector cannot do that; `harness inspect` shows what it can",
+        Code::Unsupported => "this connector cannot do that; `harness inspect` shows what it supports",
         Code::Limit | Code::SandboxLimit => {
-            "a smaller page size may help; if not, the connector has a fault that its author should know of"
+            "a smaller page size may help; if not, report the bug to the connector's author"
         }
         Code::Internal | Code::ConnectorCrashed => {
-            "the connector has a fault: report what is above to its author; stored data is intact"
+            "this is a bug in the connector: report the message above to its author; stored data is intact"
         }
         Code::ConnectorUnusable => "check the file; `harness inspect FILE.wasm` shows what it is",
         Code::ConnectorNotFound | Code::ConnectorMismatch => "give the right component with --connector FILE.wasm",
@@ -65,22 +65,22 @@ pub fn hint(code: Code) -> Option<&'static str> {
              that user, or change the owner: chown -R USER FOLDER"
         }
         Code::FileExposed => {
-            "restrict the file to yourself: chmod go-rwx FILE, and chown where another user owns it; whoever could \
-             write it may know or have chosen its content"
+            "restrict the file to yourself: chmod go-rwx FILE, and chown if another user owns it; whoever could \
+             write it may know its content or have replaced it"
         }
         Code::InstanceNotFound => "`harness instance list` lists the instances; `harness instance add` creates one",
         Code::InstanceExists => "choose another name",
         Code::ImportOnly => "import its reports (again): harness import --source NAME FILE...",
         Code::NotImportOnly => "choose another name for --source, such as reports; it is created if it does not exist",
         Code::Locked => "wait for the other process to finish, then run the command again",
-        Code::DaemonRunning => "`harness status` shows it; stop it first, or leave the work to it",
+        Code::DaemonRunning => "`harness status` shows it; stop it first, or let it do the syncs",
         Code::Paused => "resume it with: harness instance resume NAME",
         Code::NotAccepted => {
             "check its origins and where its secrets are read from: harness instance show NAME, and harness notify show \
              NAME; then accept them with: harness instance resume NAME"
         }
         Code::AccountMismatch => {
-            "give a token of the same account; if the other one is meant, confirm with --allow-account-change: the \
+            "use a token of the same account; to switch to the other account, confirm with --allow-account-change: the \
              findings of the old one are marked as vanished by the next full sync with --allow-removal"
         }
         Code::SettingNotFound => "`harness instance show` lists the settings in use, `harness inspect` all of them",
@@ -107,13 +107,13 @@ pub fn hint(code: Code) -> Option<&'static str> {
         Code::SecretReserved => "give the secret by another variable, or with --token-file FILE or --token-stdin",
         Code::SecretNotGiven => "give it with --token-file FILE, --token-env VARIABLE or --token-stdin",
         Code::SecretNotStored => "store it with --store-token, or give a file or variable",
-        Code::NotConfirmed => "give the name of what is to be deleted, letter by letter",
+        Code::NotConfirmed => "confirm with the exact name of what you want to delete",
         Code::LinkedFiles => {
-            "move what the link leads to into its place, so that it is no link any more, and delete again; or remove both \
+            "replace the link with its target and run the command again, or remove both \
              yourself"
         }
         Code::DeletionPending => {
-            "nothing more is needed: the first command on this tenant after the other process has ended finishes it \
+            "no action is needed: the first command on this tenant after the other process has ended finishes it \
              and reports the proof; until then `harness doctor` shows it"
         }
         Code::VaultKey => {
@@ -147,16 +147,16 @@ pub fn hint(code: Code) -> Option<&'static str> {
         }
         Code::RemovalRefused => "if they were removed at the vendor, confirm with: harness sync NAME --allow-removal",
         Code::ScanFailed => "scan again, and import the new report",
-        Code::FileUnreadable => "check the path, the permissions, and that the file is whole",
+        Code::FileUnreadable => "check the path, the permissions, and that the file is complete",
         Code::FileUnsupported => {
-            "check that the file is whole, and of the tool that the connector reads: `harness inspect` lists its \
+            "check that the file is complete and in a format that the connector reads: `harness inspect` lists its \
              formats; import a report of another scanner (SARIF, CycloneDX, OSV-Scanner, GitLab) with: \
              harness import --source NAME FILE"
         }
-        Code::FileChanged => "import it again when nobody writes to it; what was ingested so far stays",
+        Code::FileChanged => "import it again once nothing writes to it; what was ingested so far is kept",
         Code::ReportRefused => {
             "let the scanner write SARIF 2.1.0, CycloneDX JSON, OSV-Scanner JSON or a GitLab report; for a file of a connector's \
-             vendor leave --source out"
+             vendor, omit --source"
         }
         Code::FormatNotFound => "leave --format out to have it detected",
         Code::ProjectNotNamed => "name it with --project NAME, as the vendor names it",
@@ -190,9 +190,9 @@ pub fn hint(code: Code) -> Option<&'static str> {
         Code::KindNotReadable => "choose among those that the token can read, or grant it the permission at the vendor",
         Code::PatternUnmatched => "`*` stands for any characters; --projects all selects all of them",
         Code::InvalidPolicies => {
-            "correct the file and import it: harness policy import FILE; with --check nothing is stored"
+            "correct the file and import it: harness policy import FILE; add --check to only validate it"
         }
-        Code::NoPolicies => "import some: harness policy import FILE; `harness policy init` prints a set to start with",
+        Code::NoPolicies => "import some: harness policy import FILE; `harness policy init` prints a starter set",
         Code::PolicyNotFound => "`harness policy list` lists the policies",
         Code::NothingInScope => {
             "`harness projects` and `harness mapping list` list the projects with their repositories, environments, \
@@ -212,17 +212,17 @@ pub fn hint(code: Code) -> Option<&'static str> {
         Code::DeliveryNotFound => "`harness notify deliveries` lists them, `harness notify list` the receivers",
         Code::NoEvents => "sync on a schedule: harness instance schedule INSTANCE --every 1h",
         Code::SignatureUnsupported => "use a newer program, or sync on a schedule",
-        Code::InvalidHeader => "the connector has a fault: report it to its author",
+        Code::InvalidHeader => "this is a bug in the connector: report it to its author",
         Code::WebhookNotFound => "set its secret: harness webhook secret INSTANCE --from-file FILE",
-        Code::RemoteListen => "listen at 127.0.0.1 behind a proxy with TLS, or confirm with --allow-remote",
+        Code::RemoteListen => "listen on 127.0.0.1 behind a TLS proxy, or confirm with --allow-remote",
         Code::ListenFailed => "choose another address or port",
         Code::TenantNotFound => "`harness tenant list` lists the tenants, `harness tenant add NAME` creates one",
         Code::TenantExists => "choose another name; `harness tenant list` lists those that exist",
         Code::BackupExists => "choose another folder; nothing is ever overwritten",
         Code::BackupFile => "check the path, the permissions and the space, then run the command again",
         Code::NotABackup => "give the folder that `harness backup` created",
-        Code::BackupForged => "use another backup; nothing was restored. Find out who can write where your backups are",
-        Code::BackupExchanged => "back up into a folder that nobody else may write",
+        Code::BackupForged => "use another backup; nothing was restored. Find out who can write to your backups",
+        Code::BackupExchanged => "back up into a directory that no other user can write to",
         Code::BackupDamaged => "use another backup; nothing was restored",
         Code::FindingNotFound => "`harness findings --include-closed` lists the findings of the tenant",
         Code::IssueNotFound => {
@@ -230,7 +230,7 @@ pub fn hint(code: Code) -> Option<&'static str> {
         }
         Code::AmbiguousId => "give more digits of the id, or one of the candidates",
         Code::NetworkFileSystem => {
-            "move it to a disk of this machine; to use several machines, give each its own data folder and its own \
+            "move it to a local disk; to use several machines, give each its own data directory and its own \
              tenants"
         }
         Code::DiskFull => "free some space and run the command again",
@@ -241,13 +241,13 @@ pub fn hint(code: Code) -> Option<&'static str> {
         }
         Code::StoreReadOnly => "check that the disk is not read-only, and the permissions of the data directory",
         Code::StoreSchema => {
-            "nothing of it was used: move the tenant's folder away, and restore a backup that you trust with \
+            "the store was not used: move the tenant's folder away, and restore a backup that you trust with \
              `harness restore FOLDER`, or sync again"
         }
         Code::StoreTooSlow => "do not use this file; restore another backup",
-        Code::StoreVersion => "use a newer program; a pre-release store is moved away and synced again",
+        Code::StoreVersion => "use a newer version of this program; move a pre-release store away and sync again",
         Code::StoreTenant => "put each tenant's store back into its own folder",
-        Code::CursorMismatch => "use it with the options that it was printed for",
+        Code::CursorMismatch => "use a cursor only with the options of the command that printed it",
         Code::StoreReplaced | Code::Stopped => "run the command again",
         Code::Store => "check that the data directory exists, is writable and has space",
         Code::DryRun

@@ -31,7 +31,7 @@ const REMARKS: usize = 10;
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// The files, plain or packed with gzip or zstd; `-` for standard input
+    /// Files to import, plain or compressed with gzip or zstd; `-` for standard input
     #[arg(required = true)]
     files: Vec<PathBuf>,
     /// Import into this instance [default: the only one, else one named `files`]
@@ -40,7 +40,7 @@ pub struct Args {
     /// Import reports of another scanner (SARIF, CycloneDX, OSV-Scanner, GitLab) as this source; created if missing
     #[arg(long, value_name = "NAME", conflicts_with = "instance")]
     source: Option<InstanceName>,
-    /// Set the project of records that name none
+    /// Set the project of records that do not name one
     #[arg(long, value_name = "NAME")]
     project: Option<String>,
     /// Set the branch that was scanned
@@ -61,7 +61,7 @@ pub struct Args {
     /// Limit the share of open findings that a complete file may close [default: as set for the instance]
     #[arg(long, value_name = "PERCENT", requires = "complete")]
     max_removal: Option<Percent>,
-    /// Set the project folder on the scanning machine, where absolute paths in a report begin
+    /// Set the project's root directory on the scanning machine, to make absolute paths in a report relative
     #[arg(long, value_name = "DIR")]
     root: Option<String>,
 }
@@ -69,7 +69,7 @@ pub struct Args {
 /// What `import` prints.
 #[derive(Serialize, schemars::JsonSchema)]
 pub struct ImportList {
-    /// One report per file that was taken in.
+    /// One report per imported file.
     imports: Vec<ImportReport>,
     /// Remarks of each of the runs, up to ten.
     diagnostics: Vec<Vec<Diagnostic>>,

@@ -15,7 +15,7 @@ use super::{
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// The component [default: the connector inside of this program]
+    /// Component file to inspect [default: the bundled connector]
     file: Option<PathBuf>,
 }
 

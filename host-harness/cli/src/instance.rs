@@ -23,7 +23,7 @@ const MAX_SETTINGS_BYTES: u64 = 1 << 20;
 
 #[derive(clap::Subcommand)]
 pub enum Command {
-    /// Add an instance and connect it
+    /// Add an instance and test its connection
     Add(AddArgs),
     /// List instances
     List,
@@ -38,7 +38,7 @@ pub enum Command {
     RotateToken(change::RotateArgs),
     /// Change settings of an instance, once connector and vendor accept them
     Set(change::SetArgs),
-    /// Accept the connector's file after it changed
+    /// Accept a connector file that changed
     AcceptConnector {
         /// Its name
         name: InstanceName,
@@ -51,7 +51,7 @@ pub enum Command {
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
     },
-    /// Resume a paused instance; accepts origins, secrets and webhooks of a restored one
+    /// Resume a paused instance; for a restored one, this also accepts its origins, secrets and webhooks
     Resume {
         /// Its name
         name: InstanceName,
@@ -69,7 +69,7 @@ pub enum Command {
 
 #[derive(clap::Args)]
 pub struct AddArgs {
-    /// Choose a name: letters, digits and `-`
+    /// Name of the new instance: a-z, 0-9 and `-`
     name: InstanceName,
     #[command(flatten)]
     connect: ConnectArgs,
@@ -81,7 +81,7 @@ pub struct AddArgs {
 /// Options of commands that set up an instance.
 #[derive(clap::Args)]
 pub struct ConnectArgs {
-    /// Set a setting that `harness inspect` lists; VALUE is JSON, else text
+    /// Set a setting listed by `harness inspect`; VALUE is JSON, or plain text if it is not valid JSON
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = setting)]
     settings: Vec<(String, Value)>,
     /// Read settings from this JSON file
@@ -90,7 +90,7 @@ pub struct ConnectArgs {
     /// Allow the connector to reach this origin
     #[arg(long, value_name = "ORIGIN")]
     allow_origin: Vec<Origin>,
-    /// Allow this origin at loopback and private addresses
+    /// Allow this origin, even on loopback and private addresses
     #[arg(long, value_name = "ORIGIN")]
     allow_private_origin: Vec<Origin>,
     #[command(flatten)]

@@ -43,7 +43,7 @@ pub struct ListArgs {
     /// Filter by status [default: open, reviewing, fixing and unknown]
     #[arg(long = "status", value_name = "STATUS,…", value_parser = values::status(), value_delimiter = ',')]
     statuses: Vec<String>,
-    /// Include closed ones: any status
+    /// Include closed issues, whatever their status
     #[arg(long, conflicts_with = "statuses")]
     include_closed: bool,
     /// Filter by instance that still reports it
@@ -67,7 +67,7 @@ pub struct ListArgs {
     /// Filter by first sighting, by the source's date, from then on: a date, a moment, or 7d ago
     #[arg(long, value_name = "WHEN")]
     first_seen_since: Option<When>,
-    /// Filter by first sighting, before then
+    /// Filter by first seen, before this time
     #[arg(long, value_name = "WHEN")]
     first_seen_until: Option<When>,
     /// Include findings that are not about security
@@ -83,7 +83,7 @@ pub struct ListArgs {
 
 /// What one finding of an issue has, all of it.
 #[derive(clap::Args)]
-#[command(next_help_heading = "With a finding that matches")]
+#[command(next_help_heading = "Filters that one finding of the issue must match")]
 struct WithArgs {
     /// Require one of these reachability verdicts
     #[arg(long = "reachability", value_name = "VERDICT,…", value_parser = values::verdict(), value_delimiter = ',')]
@@ -106,22 +106,22 @@ struct WithArgs {
     /// Require one of these categories of the OWASP Top 10, such as A03 or A03:2021
     #[arg(long, value_name = "CODE,…", value_parser = values::owasp, value_delimiter = ',')]
     owasp: Vec<String>,
-    /// Require a last sighting from then on
+    /// Require last seen at or after this time
     #[arg(long, value_name = "WHEN")]
     last_seen_since: Option<When>,
-    /// Require a last sighting before then
+    /// Require last seen before this time
     #[arg(long, value_name = "WHEN")]
     last_seen_until: Option<When>,
-    /// Require a change from then on
+    /// Require a last change at or after this time
     #[arg(long, value_name = "WHEN")]
     changed_since: Option<When>,
-    /// Require a last change before then
+    /// Require a last change before this time
     #[arg(long, value_name = "WHEN")]
     changed_until: Option<When>,
     /// Require this text in the project name
     #[arg(long, value_name = "TEXT", help_heading = "Scope")]
     project: Option<String>,
-    /// Require this branch: of the scans, or of the finding
+    /// Require this branch, of the project's scans or of the finding
     #[arg(long, value_name = "NAME", help_heading = "Scope")]
     branch: Option<String>,
 }

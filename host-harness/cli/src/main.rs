@@ -131,7 +131,7 @@ struct Cli {
 #[derive(clap::Args)]
 #[command(next_help_heading = GLOBAL_OPTIONS)]
 struct Global {
-    /// Set the data directory [default: the user's own]
+    /// Set the data directory [default: the platform's per-user data directory]
     #[arg(long, global = true, env = "HARNESS_DATA_DIR", value_name = "DIR")]
     data_dir: Option<PathBuf>,
     /// Select the tenant to operate on
@@ -143,7 +143,7 @@ struct Global {
     /// Use this connector component instead of the bundled one
     #[arg(long, global = true, value_name = "FILE.wasm")]
     connector: Option<PathBuf>,
-    /// Print JSON; `harness schema COMMAND` shows its form
+    /// Print JSON; `harness schema COMMAND` prints its schema
     #[arg(long, global = true)]
     json: bool,
     /// Limit the total retry time per call, in seconds
@@ -196,11 +196,11 @@ enum Command {
     Secrets(views::ListArgs),
     /// Show a finding in detail
     Finding(findings::ShowArgs),
-    /// List issues: findings of all sources about the same thing
+    /// List issues: findings from all sources, grouped by problem
     Issues(issues::ListArgs),
     /// Show an issue with its sources and findings
     Issue(issues::ShowArgs),
-    /// Manage ratings of advisories (CVSS, EPSS)
+    /// Manage advisory scores (CVSS, EPSS)
     #[command(subcommand)]
     Advisories(advisories::Command),
     /// Manage and check policies
@@ -234,7 +234,7 @@ enum Command {
     Schema(schema::Args),
     /// Diagnose problems and suggest fixes; change nothing
     Doctor(doctor::Args),
-    /// Back up a tenant into a directory; others may use it meanwhile
+    /// Back up a tenant to a new directory, even while it is in use
     Backup(backup::BackupArgs),
     /// Restore a tenant from a backup
     Restore(backup::RestoreArgs),

@@ -38,9 +38,9 @@ pub enum Command {
         /// Select the instance [default: all of the tenant]
         instance: Option<InstanceName>,
     },
-    /// Accept suggested mappings; never ambiguous ones
+    /// Accept suggested mappings, except ambiguous ones
     Accept(AcceptArgs),
-    /// Map a project to a repository; its findings follow
+    /// Map a project to a repository; its findings move with it
     Set {
         #[command(flatten)]
         project: ProjectArg,

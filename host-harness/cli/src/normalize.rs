@@ -17,7 +17,7 @@ use super::{
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// The file, plain or packed with gzip or zstd; `-` for standard input
+    /// File to normalize, plain or compressed with gzip or zstd; `-` for standard input
     file: PathBuf,
     /// Set the format instead of detecting it; `harness inspect` lists the formats
     #[arg(long, value_name = "NAME")]

@@ -45,7 +45,7 @@ pub enum Command {
     },
     /// Resend a delivery, whatever its result
     Resend {
-        /// Its number, as `notify deliveries` shows it
+        /// Id of the delivery, as shown by `harness notify deliveries`
         id: i64,
     },
 }
@@ -54,7 +54,7 @@ pub enum Command {
 pub struct SetArgs {
     /// Name of the instance
     instance: InstanceName,
-    /// Set the URL to notify; put no secret into it
+    /// Set the URL to notify; it must not contain a secret
     #[arg(long)]
     url: String,
     /// Allow the origin of the URL at loopback and private addresses
@@ -74,7 +74,7 @@ pub struct SigningSecret {
     /// Read the signing secret from this environment variable
     #[arg(long, value_name = "VARIABLE", group = "signing")]
     secret_env: Option<String>,
-    /// Read the signing secret from standard input; it must be stored
+    /// Read the signing secret from standard input; requires --store-secret
     #[arg(long, group = "signing", requires = "store_secret")]
     secret_stdin: bool,
     /// Store the signing secret in the vault, and read it from there from now on

@@ -34,7 +34,7 @@ pub struct Args {
     /// Fetch these kinds, such as sast,sca; `all` for all that the token can read
     #[arg(long, value_name = "KIND,…", value_delimiter = ',')]
     kinds: Vec<Kind>,
-    /// Fetch projects with these names; `*` stands for any characters, `all` for all projects
+    /// Fetch projects whose names match; `*` matches any characters, `all` selects all projects
     #[arg(long, value_name = "PATTERN,…", value_delimiter = ',')]
     projects: Vec<String>,
     /// Choose what happens to projects that match no repository

@@ -36,7 +36,7 @@ pub enum Command {
         #[arg(long)]
         check: bool,
     },
-    /// List policies with their numbers of violations
+    /// List policies with their violation counts
     List,
     /// Show a policy
     Show {

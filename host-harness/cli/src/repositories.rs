@@ -21,7 +21,7 @@ const PROBLEMS: usize = 20;
 pub enum Command {
     /// Import a list from a file: CSV with a header, a JSON array, or JSON lines
     Import {
-        /// The file; a provider's answer will do
+        /// File with the list; a provider's API response can be used as is
         file: PathBuf,
         /// Remove repositories missing from the list, unless projects are mapped to them
         #[arg(long)]
@@ -49,12 +49,12 @@ pub enum Command {
 
 #[derive(clap::Args)]
 pub struct AddArgs {
-    /// Its name with its owners, such as org/repo
+    /// Full name of the repository, such as org/repo
     full_name: String,
     /// Set its URL
     #[arg(long)]
     url: Option<String>,
-    /// Set the provider: github, gitlab, bitbucket, azure-devops, gitea or another word [default: from the URL]
+    /// Set the provider: github, gitlab, bitbucket, azure-devops, gitea or another name [default: from the URL]
     #[arg(long)]
     provider: Option<Provider>,
     /// Set the default branch
@@ -89,7 +89,7 @@ pub struct RepositoriesListed {
 pub struct RepositoryDetail {
     /// The repository.
     repository: RepositoryRow,
-    /// The projects that are of it.
+    /// Projects mapped to it.
     projects: Vec<MappingRow>,
 }
 

@@ -31,7 +31,7 @@ pub struct Args {
     /// Filter by state: running, complete, partial or failed
     #[arg(long = "state", value_name = "STATE", value_parser = state)]
     states: Vec<RunState>,
-    /// Filter by start: a date, a moment, or an age, such as 2026-11-20 or 7d
+    /// Filter by start, at or after this time: a date, a timestamp, or an age, such as 2026-11-20 or 7d
     #[arg(long, value_name = "WHEN")]
     since: Option<String>,
     /// Filter by project
@@ -78,7 +78,7 @@ pub struct RunList {
     diagnostics: Vec<Diagnostic>,
     /// For a single run: what it did not mark as vanished, up to the limit.
     vanishing: Option<Vanishing>,
-    /// For a single run: what it brought, by project.
+    /// For a single run: its results by project.
     projects: Vec<RunProject>,
     /// For a single run: why it waited.
     waits: Vec<RunWait>,

@@ -14,7 +14,7 @@ pub struct Args {
     /// Set the seed of the generated data
     #[arg(long, default_value_t = 1, value_name = "S")]
     seed: u64,
-    /// Set the number of projects [default: by the number of findings]
+    /// Set the number of projects [default: derived from the number of findings]
     #[arg(long, value_name = "N")]
     projects: Option<u32>,
     /// Set the number of findings of all kinds

@@ -54,7 +54,7 @@ pub struct Args {
     /// Start over, even if the last sync was interrupted
     #[arg(long)]
     restart: bool,
-    /// Sync everything due now, of all tenants, then exit; prints events as `daemon` does
+    /// Sync everything due now in all tenants, then exit; prints the same events as `daemon`
     #[arg(long, conflicts_with_all = [
         "instance", "kinds", "projects", "incremental", "full", "allow_removal", "max_removal", "dry_run", "restart", "token",
     ])]

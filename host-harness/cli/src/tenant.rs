@@ -17,7 +17,7 @@ use super::{
 pub enum Command {
     /// Add a tenant
     Add {
-        /// A name of your choice: letters, digits and `-`
+        /// Name of the new tenant: a-z, 0-9 and `-`
         name: TenantId,
     },
     /// List tenants

@@ -21,7 +21,7 @@ use super::{
 pub enum Command {
     /// Generate a key, and print it or write it to a file
     GenerateKey {
-        /// Write the key to this new file, readable by its owner only, and print its id alone
+        /// Write the key to this new file, readable only by its owner, and print only the key's id
         #[arg(long, value_name = "FILE")]
         output: Option<PathBuf>,
     },

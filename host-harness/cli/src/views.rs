@@ -70,7 +70,7 @@ pub struct FindingsArgs {
 #[derive(clap::Args)]
 #[command(next_help_heading = "Scope")]
 pub struct ScopeArgs {
-    /// Filter by repository: its full name, else a part of it
+    /// Filter by repository: full name, or part of one if no repository has that name
     #[arg(long, value_name = "NAME")]
     repository: Option<String>,
     /// Filter by repository group
@@ -79,7 +79,7 @@ pub struct ScopeArgs {
     /// Filter by environment
     #[arg(long, value_name = "NAME")]
     environment: Option<String>,
-    /// Filter by project tag, the operator's or the vendor's
+    /// Filter by project tag, set by you or by the vendor
     #[arg(long, value_name = "TAG")]
     tag: Option<String>,
     /// Filter by project metadata
@@ -147,7 +147,7 @@ pub struct ListArgs {
     /// Filter by status [default: open, reviewing, fixing and unknown]
     #[arg(long = "status", value_name = "STATUS,…", value_parser = values::status(), value_delimiter = ',')]
     statuses: Vec<String>,
-    /// Include closed ones: any status
+    /// Include closed findings, whatever their status
     #[arg(long, conflicts_with = "statuses")]
     include_closed: bool,
     /// Filter by reachability
@@ -189,25 +189,25 @@ pub struct ListArgs {
     /// Filter by first sighting, by the source's date, from then on: a date, a moment, or 7d ago
     #[arg(long, value_name = "WHEN")]
     first_seen_since: Option<When>,
-    /// Filter by first sighting, before then
+    /// Filter by first seen, before this time
     #[arg(long, value_name = "WHEN")]
     first_seen_until: Option<When>,
-    /// Filter by last sighting, from then on: by the last run, or when marked as vanished
+    /// Filter by last seen (by a run, or when marked as vanished), at or after this time
     #[arg(long, value_name = "WHEN")]
     last_seen_since: Option<When>,
-    /// Filter by last sighting, before then
+    /// Filter by last seen, before this time
     #[arg(long, value_name = "WHEN")]
     last_seen_until: Option<When>,
-    /// Filter by last change, from then on
+    /// Filter by last change, at or after this time
     #[arg(long, value_name = "WHEN")]
     changed_since: Option<When>,
-    /// Filter by last change, before then
+    /// Filter by last change, before this time
     #[arg(long, value_name = "WHEN")]
     changed_until: Option<When>,
     /// Filter by text in the project name
     #[arg(long, value_name = "TEXT", help_heading = "Scope")]
     project: Option<String>,
-    /// Filter by branch: of the scans, or of the finding
+    /// Filter by branch, of the project's scans or of the finding
     #[arg(long, value_name = "NAME", help_heading = "Scope")]
     branch: Option<String>,
     /// Filter by instance
@@ -234,7 +234,7 @@ struct PageArgs {
     /// Skip this many results
     #[arg(long, default_value_t = 0, value_name = "N", conflicts_with = "cursor")]
     offset: u32,
-    /// Continue at this cursor: the `next_cursor` of the page before
+    /// Continue after the previous page: give its `next_cursor`
     #[arg(long, value_name = "CURSOR")]
     cursor: Option<Cursor>,
     /// Print CSV (RFC 4180); cells that look like formulas get a leading apostrophe

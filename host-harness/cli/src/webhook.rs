@@ -15,7 +15,7 @@ use super::{
 
 #[derive(clap::Subcommand)]
 pub enum Command {
-    /// Set the secret that signs the vendor's events, and accept them at `harness daemon --listen`
+    /// Set the vendor's signing secret, so that `harness daemon --listen` accepts its events
     Secret(SecretArgs),
     /// Show received events and their results
     Events {
@@ -46,7 +46,7 @@ pub struct SecretArgs {
     /// Read the signing secret from this environment variable
     #[arg(long, value_name = "VARIABLE", group = "inbox")]
     from_env: Option<String>,
-    /// Read the signing secret from standard input; it must be stored
+    /// Read the signing secret from standard input; requires --store-secret
     #[arg(long, group = "inbox", requires = "store_secret")]
     from_stdin: bool,
     /// Store the signing secret in the vault, and read it from there from now on

@@ -45,7 +45,7 @@ pub enum SecretError {
     #[error("cannot read the file {0}")]
     File(PathBuf, #[source] std::io::Error),
     /// Somebody else decides what is in the file.
-    #[error("the file {0} is not taken for a secret: {1}")]
+    #[error("refusing to read a secret from the file {0}: {1}")]
     Exposed(PathBuf, Exposure),
     /// Standard input cannot be read.
     #[error("cannot read standard input")]
@@ -57,10 +57,10 @@ pub enum SecretError {
     #[error("the secret from {0} is not one line of visible ASCII characters")]
     Form(SecretSource),
     /// The variable is one of this program's own.
-    #[error("the environment variable {0} is one of this program's own, and never the secret of something else")]
+    #[error("the environment variable {0} is reserved for this program and cannot be the source of a secret")]
     Reserved(String),
     /// It is the key of a vault.
-    #[error("the secret from {0} is the key of a vault, which is never sent")]
+    #[error("the secret from {0} is a vault key, which is never sent to a vendor")]
     VaultKey(SecretSource),
     /// It is in the vault, which only its tenant can open.
     #[error("the secret is in the vault of a tenant")]

@@ -46,7 +46,7 @@ pub enum Error {
     #[error("project listing did not terminate ({0} projects so far)")]
     EndlessProjects(usize),
     /// The vendor's list of projects is empty, and was not before.
-    #[error("the vendor lists no project any more, and listed {0} before: nothing was read or marked")]
+    #[error("the vendor no longer lists any projects, but listed {0} before; nothing was fetched or marked")]
     NoProjects(usize),
     /// The program is shutting down.
     #[error("stopped")]

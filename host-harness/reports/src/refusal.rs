@@ -35,7 +35,7 @@ pub enum Refusal {
         what: String,
     },
     /// It ends in the middle.
-    #[error("the file ends in the middle of its JSON (line {line}); it was cut off, get it again")]
+    #[error("the JSON ends prematurely (line {line}): the file is truncated, get it again")]
     Truncated {
         /// The last line.
         line: usize,
@@ -59,7 +59,7 @@ pub enum Refusal {
         found: String,
     },
     /// It is of another format than asked for.
-    #[error("the file is {found}, and {wanted} was asked for; leave the format out to have it detected")]
+    #[error("the file is {found}, but {wanted} was requested; omit the format to have it detected")]
     OtherFormat {
         /// What it is.
         found: Format,

@@ -37,10 +37,10 @@ pub enum InspectionError {
     #[error("this is a core WebAssembly module, not a component: compile it for the target wasm32-wasip2")]
     CoreModule,
     /// Damaged.
-    #[error("the component is damaged or uses what this host does not know: {0}")]
+    #[error("the component is damaged or uses features that this host does not support: {0}")]
     Invalid(String),
     /// Not a connector.
-    #[error("this component is no connector: it exports no `{SOURCE}` (it exports {0})")]
+    #[error("this component is not a connector: it does not export `{SOURCE}` (it exports {0})")]
     NoConnector(String),
     /// Another version of the contract.
     #[error("the connector speaks contract {found} and this host {CONTRACT_VERSION}: {}", older_side(found))]
@@ -49,7 +49,7 @@ pub enum InspectionError {
         found: String,
     },
     /// An import that the host does not offer.
-    #[error("the connector imports what this host does not offer: {}", .0.join("; "))]
+    #[error("the connector imports interfaces that this host does not provide: {}", .0.join("; "))]
     Imports(Vec<String>),
 }
 
@@ -170,7 +170,7 @@ mod tests {
         let empty = inspect(b"\0asm\x0d\0\x01\0").unwrap();
         insta::assert_snapshot!(
             message(&empty),
-            @"this component is no connector: it exports no `appsec:connector/source` (it exports nothing)"
+            @"this component is not a connector: it does not export `appsec:connector/source` (it exports nothing)"
         );
     }
 
@@ -197,7 +197,7 @@ mod tests {
         ];
         insta::assert_snapshot!(
             message(&inspection(Some("0.1.0"), &imports)),
-            @"the connector imports what this host does not offer: `wasi:keyvalue/store@0.2.0-draft2` (offered: 0.2.0-draft); `wasi:sockets/tcp@0.2.0` (a connector has no sockets: use wasi:http/outgoing-handler); `wasi:filesystem/types@0.2.6` (a connector has no files: use its bucket); `acme:extra/thing`"
+            @"the connector imports interfaces that this host does not provide: `wasi:keyvalue/store@0.2.0-draft2` (offered: 0.2.0-draft); `wasi:sockets/tcp@0.2.0` (a connector has no sockets: use wasi:http/outgoing-handler); `wasi:filesystem/types@0.2.6` (a connector has no files: use its bucket); `acme:extra/thing`"
         );
     }
 }

@@ -55,7 +55,7 @@ pub enum DaemonEvent {
         new: u64,
         /// Records that are not what they were.
         changed: u64,
-        /// Findings that are no longer there.
+        /// Findings that vanished.
         vanished: u64,
         /// Records that could not be used.
         rejected: u64,
@@ -75,7 +75,7 @@ pub enum DaemonEvent {
         /// When it is tried again.
         again_at: Timestamp,
     },
-    /// A sync waits, because another process is at work on the instance.
+    /// A sync waits, because the instance is locked by another process.
     Postponed {
         /// Tenant and instance.
         instance_path: String,
@@ -84,7 +84,7 @@ pub enum DaemonEvent {
         /// When it is tried again.
         again_at: Timestamp,
     },
-    /// A sync was stopped between two pages; the next daemon goes on with it.
+    /// A sync was stopped between two pages; the next daemon resumes it.
     SyncStopped {
         /// Tenant and instance.
         instance_path: String,

@@ -14,7 +14,7 @@ use appsec_grant::files::{check_folder, create_private_dir, open_private, read_b
 /// Bytes of what a daemon says of itself: a line.
 const MAX_INFO_BYTES: u64 = 64 << 10;
 
-/// A daemon at work.
+/// A running daemon.
 #[derive(Clone, Debug, Deserialize, Serialize, schemars::JsonSchema)]
 pub struct DaemonInfo {
     /// Its process.

@@ -11,7 +11,7 @@ pub(crate) const LIST: &str = "backup.json";
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
     /// Something is already there.
-    #[error("{0} is already there")]
+    #[error("{0} already exists")]
     Exists(PathBuf),
     /// A file or folder fails.
     #[error("I/O error on {0}")]
@@ -20,7 +20,7 @@ pub enum BackupError {
     #[error("not a backup: {0} has no readable {LIST}")]
     NoBackup(PathBuf, #[source] Box<dyn std::error::Error + Send + Sync>),
     /// The list is signed with this key, and was changed since.
-    #[error("{0} is not the backup that was made: its list is signed with the given key, and the signature is wrong")]
+    #[error("the backup {0} was altered: its file list is signed with the given key, but the signature is invalid")]
     Forged(PathBuf),
     /// A file is no plain file, or of another size.
     #[error("{0} is not the file that was backed up: it is {1}")]
@@ -29,7 +29,7 @@ pub enum BackupError {
     #[error("somebody else moved the folder of the backup while it was written: {0} is not what was backed up")]
     Exchanged(PathBuf),
     /// A file is not what was backed up.
-    #[error("{0} is not the file that was backed up: its hash is another one")]
+    #[error("{0} is not the file that was backed up: its hash does not match")]
     Damaged(PathBuf),
     /// The store within is damaged.
     #[error("the store in {path} is damaged: {problem}")]

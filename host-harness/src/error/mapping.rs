@@ -10,7 +10,7 @@ pub enum MappingError {
     #[error("project `{0}` not found")]
     NoProject(String),
     /// Several projects of that name.
-    #[error("there are several projects `{name}`: {}", .found.join(", "))]
+    #[error("project name `{name}` is ambiguous: {}", .found.join(", "))]
     SeveralProjects {
         /// The name.
         name: String,
@@ -21,7 +21,7 @@ pub enum MappingError {
     #[error("repository `{0}` not found")]
     NoRepository(String),
     /// Several repositories of that name.
-    #[error("there are several repositories `{name}`: {}", .found.join(", "))]
+    #[error("repository name `{name}` is ambiguous: {}", .found.join(", "))]
     SeveralRepositories {
         /// The name.
         name: String,

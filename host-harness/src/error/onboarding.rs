@@ -25,10 +25,10 @@ pub enum OnboardingStep {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum OnboardingError {
     /// Nobody has begun it.
-    #[error("no onboarding of `{0}` is under way")]
+    #[error("no onboarding of `{0}` is in progress")]
     NotBegun(InstanceName),
     /// A step is missing.
-    #[error("the onboarding of `{name}` is not at its end: {} not chosen", .missing.missing())]
+    #[error("the onboarding of `{name}` is not complete: {} not chosen", .missing.missing())]
     Unfinished {
         /// Name of the instance to be.
         name: InstanceName,
@@ -36,7 +36,7 @@ pub enum OnboardingError {
         missing: OnboardingStep,
     },
     /// The connector's file was exchanged.
-    #[error("the connector {connector} is another one than the onboarding of `{name}` was begun with")]
+    #[error("the connector {connector} has changed since the onboarding of `{name}` began")]
     ConnectorChanged {
         /// Name of the instance to be.
         name: InstanceName,
@@ -44,10 +44,10 @@ pub enum OnboardingError {
         connector: ConnectorSource,
     },
     /// No kind was chosen.
-    #[error("no kind is left to bring")]
+    #[error("no kind is left to fetch")]
     NoKind,
     /// The kind cannot be brought.
-    #[error("{kind} cannot be brought: {reason}")]
+    #[error("cannot fetch {kind}: {reason}")]
     Kind {
         /// The kind.
         kind: Kind,
@@ -55,7 +55,7 @@ pub enum OnboardingError {
         reason: String,
     },
     /// A pattern is the name of no project.
-    #[error("none of the vendor's {listed} projects is called `{pattern}`")]
+    #[error("none of the vendor's {listed} projects matches `{pattern}`")]
     NoProject {
         /// The pattern.
         pattern: String,

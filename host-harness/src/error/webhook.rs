@@ -14,10 +14,10 @@ pub enum WebhookError {
     #[error("the address has a fragment, which is never sent")]
     Fragment,
     /// The address is not protected.
-    #[error("{0} is without TLS: what is told could be read and changed on the way")]
+    #[error("{0} does not use TLS: notifications could be read and altered in transit")]
     Plain(Origin),
     /// The grant is for something else.
-    #[error("{granted} was granted, and the address is at {origin}")]
+    #[error("origin mismatch: {granted} is granted, but the URL is at {origin}")]
     OtherOrigin {
         /// What was granted.
         granted: Origin,
@@ -33,34 +33,34 @@ pub enum WebhookError {
         least: usize,
     },
     /// The secret says that it is in base64, and is not.
-    #[error("the secret begins with `whsec_`, and what follows is not in base64")]
+    #[error("the secret begins with `whsec_`, but the rest is not valid base64")]
     SecretForm,
     /// The secret can be read once only.
-    #[error("the secret is needed for every event, and standard input is read only once")]
+    #[error("the secret is needed for every event, but standard input can be read only once")]
     SecretOnce,
     /// There is no webhook.
     #[error("the instance `{0}` has no webhook")]
     NoWebhook(InstanceName),
     /// There is no delivery of that number, or nowhere for it to go.
-    #[error("delivery {0} of an instance with a webhook not found")]
+    #[error("delivery {0} not found, or its instance has no webhook")]
     NoDelivery(i64),
     /// The connector knows of no events.
-    #[error("the connector `{0}` takes no events of its vendor")]
+    #[error("the connector `{0}` does not support vendor events")]
     NoEvents(String),
     /// The vendor signs in a way that this host cannot check.
     #[error("the vendor signs with `{0}`, which this program cannot check")]
     Algorithm(String),
     /// The connector names a header that is none.
-    #[error("`{0}` is no name of a header")]
+    #[error("invalid header name `{0}`")]
     Header(String),
     /// The instance takes no events.
-    #[error("the instance `{0}` takes no events")]
+    #[error("the instance `{0}` does not accept vendor events")]
     NoInbox(InstanceName),
     /// The address is one that other machines reach.
     #[error("refusing to listen on non-loopback {0} without TLS")]
     Anywhere(SocketAddr),
     /// The address cannot be taken.
-    #[error("cannot listen at {0}")]
+    #[error("cannot listen on {0}")]
     Listen(SocketAddr, #[source] std::io::Error),
 }
 

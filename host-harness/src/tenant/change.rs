@@ -55,7 +55,7 @@ pub struct SettingsChange {
     pub other_account: bool,
 }
 
-/// What came of looking at the file of an instance's connector again.
+/// What `instance accept-connector` prints.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct AcceptedConnector {
     /// Name of the instance.
@@ -70,7 +70,7 @@ pub struct AcceptedConnector {
     pub sha256: String,
     /// Version that the instance was set up or last normalized with.
     pub version_before: String,
-    /// Version that the file says.
+    /// Version stated in the file's manifest.
     pub version: String,
     /// Origins that it asks for and the instance may not reach.
     pub origins_not_granted: Vec<String>,

@@ -43,7 +43,7 @@ pub struct PolicyRow {
     pub version: String,
     /// How many open findings or issues violate it.
     pub violated: u64,
-    /// Of how many open ones nobody can tell.
+    /// How many open ones could not be evaluated.
     pub errors: u64,
 }
 
@@ -67,15 +67,15 @@ pub struct PolicyRows {
 pub struct PolicyCheck {
     /// The version of all policies in force.
     pub version: String,
-    /// Whether a violation is as bad as was asked for, or an evaluation came to no answer.
+    /// Whether a violation reaches the `--fail-on` severity, or an evaluation failed.
     pub failed: bool,
     /// Policies that were looked at.
     pub policies: u64,
     /// Open findings and issues that violate a policy, once for each policy.
     pub violated: u64,
-    /// Evaluations that came to no answer.
+    /// Evaluations that failed.
     pub errors: u64,
-    /// The policies that are violated, or that nobody can tell it of, the worst first.
+    /// The policies that are violated or could not be evaluated, worst first.
     pub violations: Vec<PolicyViolations>,
 }
 

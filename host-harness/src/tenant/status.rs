@@ -18,7 +18,7 @@ pub struct InstanceWork {
     pub schedule: Option<String>,
     /// Whether the schedule is paused.
     pub paused: bool,
-    /// Who is at work on it now, or ended in the middle.
+    /// Process that works on it now, or was interrupted.
     pub running: Option<RunningWork>,
     /// Its last run that came to an end.
     pub last_run: Option<LastRun>,
@@ -40,7 +40,7 @@ pub struct RunningWork {
     /// Who.
     #[serde(flatten)]
     pub holder: LeaseRow,
-    /// Whether they still are; else they ended in the middle, and the next sync
+    /// Whether the process is still alive; if not, it was interrupted, and the next sync
     /// goes on there.
     pub alive: bool,
     /// The run, once it has begun.

@@ -171,7 +171,7 @@ fn an_entry_in_the_place_of_another_does_not_open() {
     let other = vault_of(&folder, "other");
     insta::assert_snapshot!(
         told(other.get(&key, &name("code"), VARIABLE, &usual())).replace(folder.path().to_str().unwrap(), "FOLDER"),
-        @"the vault FOLDER/vault is that of the tenant `acme`"
+        @"the vault FOLDER/vault belongs to the tenant `acme`"
     );
     put(&vault, &key, "code", "first-secret");
     file::reseal(vault.path(), |content| content.tenant = "other".to_owned());

@@ -40,13 +40,13 @@ impl Default for CoverageOptions {
     }
 }
 
-/// How an instance looks after a repository, the best first.
+/// Coverage of a repository by an instance, best first.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum CoverageState {
-    /// Scanned and read not long ago.
+    /// Scanned and fetched recently.
     Enabled,
-    /// Last scanned or read completely too long ago.
+    /// The last scan or complete fetch is too old.
     Stale,
     /// The last run failed, or the vendor refuses the secret.
     Failing,
@@ -73,33 +73,33 @@ impl CoverageState {
     }
 }
 
-/// Which repositories are looked after.
+/// Scan coverage of the repositories.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct Coverage {
     /// Names of the instances: the columns.
     pub instances: Vec<String>,
     /// The repositories, by name.
     pub repositories: Vec<RepositoryCoverage>,
-    /// Projects that are of no repository.
+    /// Projects that belong to no repository.
     pub unmapped: Vec<UnmappedProject>,
     /// How many there are of each.
     pub summary: CoverageSummary,
 }
 
-/// How many repositories are looked after.
+/// How many repositories are covered.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct CoverageSummary {
     /// Repositories.
     pub repositories: u64,
-    /// Those whose packages an instance looks after.
+    /// Repositories whose packages an instance covers.
     pub vulnerabilities: u64,
-    /// Those whose code an instance looks after.
+    /// Repositories whose code an instance covers.
     pub weaknesses: u64,
-    /// Those that no instance looks after.
+    /// Repositories that no instance covers.
     pub uncovered: u64,
 }
 
-/// How a repository is looked after.
+/// Scan coverage of a repository.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct RepositoryCoverage {
     /// Its full name.
@@ -121,7 +121,7 @@ impl RepositoryCoverage {
     }
 }
 
-/// How an instance looks after a repository.
+/// Coverage of a repository by an instance.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct CoverageCell {
     /// How.
@@ -134,7 +134,7 @@ pub struct CoverageCell {
     pub kinds: Vec<Kind>,
     /// The last scan of one of them, as the vendor says.
     pub last_scan_at: Option<Timestamp>,
-    /// When a run last brought everything.
+    /// When a run last fetched everything.
     pub last_run_at: Option<Timestamp>,
     /// Open findings about security.
     pub open: u64,
@@ -154,7 +154,7 @@ pub struct ClassCoverage {
     pub outcome: Outcome,
 }
 
-/// A project that is of no repository.
+/// A project that belongs to no repository.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct UnmappedProject {
     /// Its instance.

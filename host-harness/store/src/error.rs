@@ -61,13 +61,13 @@ pub enum StoreError {
     #[error("unexpected database schema: {0}")]
     ForeignSchema(String),
     /// A check took longer than it may.
-    #[error("the database check did not end in time")]
+    #[error("the database check timed out")]
     TooSlow,
     /// The file is another tenant's.
     #[error("the store belongs to the tenant `{0}`")]
     OtherTenant(String),
     /// A document in the store is not of its form.
-    #[error("the store holds a {what} that cannot be read")]
+    #[error("the store contains an invalid {what}")]
     Document {
         /// What it is of.
         what: &'static str,

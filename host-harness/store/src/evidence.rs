@@ -87,10 +87,10 @@ pub enum Outcome {
     Incomplete,
     /// It was scanned and has none.
     Clean,
-    /// It was scanned, and no run has read it: it is not mapped, or was not
-    /// when the last one that brought everything began.
+    /// It was scanned, but no run has fetched it: it is not mapped, or was not
+    /// when the last run that fetched everything began.
     NotRead,
-    /// It has none because nobody looked.
+    /// It has none because it was never scanned.
     NeverScanned,
 }
 

@@ -24,13 +24,13 @@ use serde::Serialize;
 pub struct FindingRow {
     /// Its id.
     pub id: FindingId,
-    /// Name of the instance that brought it.
+    /// Name of the instance that reported it.
     pub instance: String,
     /// Name of its project.
     pub project: String,
     /// Full name of the repository that the project is of.
     pub repository: Option<String>,
-    /// The environment that the operator says that the project's scans are of.
+    /// Environment of the project's scans, as set by the operator.
     pub environment: Option<String>,
     /// Its kind.
     pub kind: String,
@@ -139,9 +139,9 @@ pub struct FindingDetail {
     pub attribution: Option<Attribution>,
     /// Its occurrences; the leading one first.
     pub occurrence_details: Vec<OccurrenceDetail>,
-    /// Policies that it violates, or of which nobody can tell, the worst first.
+    /// Policies that it violates or that could not be evaluated, worst first.
     pub policy_results: Vec<PolicyResult>,
-    /// What changed after the run that first brought it, newest first.
+    /// What changed after the run that first ingested it, newest first.
     pub history: Vec<ChangeRow>,
 }
 
@@ -159,7 +159,7 @@ pub struct Top25Rank {
 pub struct OccurrenceDetail {
     /// Which files it is from; empty for the vendor's API.
     pub origin: String,
-    /// Since when it is not there any more.
+    /// When it vanished.
     pub vanished_at: Option<Timestamp>,
     /// As normalized.
     pub finding: Finding,

@@ -17,8 +17,8 @@ pub struct ChangeRow {
     pub run_id: i64,
     /// The ref that it is of.
     pub r#ref: Option<String>,
-    /// What changed: a fact of the finding; `occurrence` for a ref that came or
-    /// left; `presence` for what vanished or returned.
+    /// What changed: a field of the finding; `occurrence` for a ref that was added or
+    /// removed; `presence` if the finding vanished or returned.
     pub field: String,
     /// What it was. Long texts are cut.
     pub before: Option<String>,

@@ -18,7 +18,7 @@ impl fmt::Display for FindingId {
 
 /// A text is no id of a finding.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("`{0}` is no id of a finding: it has 16 hex digits, such as 0123456789abcdef")]
+#[error("invalid finding id `{0}`: use 16 hex digits, such as 0123456789abcdef")]
 pub struct FindingIdError(String);
 
 impl FromStr for FindingId {
@@ -59,7 +59,7 @@ impl fmt::Display for IssueId {
 
 /// A text is no id of an issue.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("`{0}` is no id of an issue: it has 16 hex digits, such as 0123456789abcdef")]
+#[error("invalid issue id `{0}`: use 16 hex digits, such as 0123456789abcdef")]
 pub struct IssueIdError(String);
 
 impl FromStr for IssueId {

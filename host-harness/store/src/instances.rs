@@ -19,7 +19,7 @@ use appsec_grant::{Audience, Changes, EgressPolicy, InstanceName, ProxySetting, 
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, schemars::JsonSchema)]
 #[serde(tag = "from", rename_all = "kebab-case")]
 pub enum ConnectorSource {
-    /// Carried by the program.
+    /// Bundled with the program.
     Bundled {
         /// Id of the connector.
         id: String,
@@ -29,7 +29,7 @@ pub enum ConnectorSource {
         /// Its path.
         path: PathBuf,
     },
-    /// None: it takes in reports of other scanners, which the host reads itself.
+    /// None: it imports third-party reports, which the host reads itself.
     Reports,
 }
 

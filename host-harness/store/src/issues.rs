@@ -173,7 +173,7 @@ pub struct IssueRow {
     pub priority: u8,
     /// A short line for people.
     pub title: String,
-    /// The package manager's world, where it is about a package.
+    /// The package ecosystem, if it is about a package.
     pub ecosystem: Option<String>,
     /// The package.
     pub package: Option<String>,
@@ -191,7 +191,7 @@ pub struct IssueRow {
     pub epss: Option<f64>,
     /// How many sources still see it.
     pub source_count: u32,
-    /// Who says so, by name; also those who said so once.
+    /// Sources that report it, or once did, by name.
     pub sources: Vec<IssueSource>,
     /// When it was first seen, by whichever source: the earliest of its findings.
     pub first_seen_at: Timestamp,
@@ -221,7 +221,7 @@ pub struct IssueDetail {
     pub row: IssueRow,
     /// Further ids that lead to it.
     pub also_known_as: Vec<IssueId>,
-    /// Policies that it violates, or of which nobody can tell, the worst first.
+    /// Policies that it violates or that could not be evaluated, worst first.
     pub policy_results: Vec<PolicyResult>,
     /// Its findings, most urgent first.
     pub findings: Vec<IssueFinding>,
@@ -232,7 +232,7 @@ pub struct IssueDetail {
 pub struct IssueFinding {
     /// Its id.
     pub id: FindingId,
-    /// Name of the instance that brought it.
+    /// Name of the instance that reported it.
     pub source: String,
     /// Name of its project.
     pub project: String,

@@ -53,7 +53,7 @@ words! {
     AutoMap {
         /// They are mapped to the repository that they match, else to one of their own.
         Create = "create",
-        /// They are mapped to the listed repository that they surely match; others wait.
+        /// They are mapped to the listed repository that they match with certainty; others stay unmapped.
         Match = "match",
         /// They wait.
         Manual = "manual",
@@ -61,16 +61,16 @@ words! {
 }
 
 words! {
-    /// How a project stands to the tenant's repositories.
+    /// Mapping state of a project.
     MappingState {
-        /// It is of a repository, and read.
+        /// It belongs to a repository, and is fetched.
         Mapped = "mapped",
-        /// It waits for a repository, and is not read.
+        /// It has no repository yet, and is not fetched.
         Unmapped = "unmapped",
-        /// Its URL leads elsewhere than to its repository; it is read, and a
-        /// person must say which one it is of.
+        /// Its URL no longer points to its repository; it is still fetched, and you
+        /// must confirm or correct the mapping.
         Drifted = "drifted",
-        /// It is not wanted, and not read.
+        /// It is excluded, and not fetched.
         Ignored = "ignored",
         /// The vendor no longer lists it.
         Stale = "stale",

@@ -133,7 +133,7 @@ pub struct Cursor {
 
 /// A text is no cursor.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("not a cursor: give what the page before told as `next`")]
+#[error("invalid cursor: give the `next_cursor` of the previous page")]
 pub struct CursorError;
 
 impl fmt::Display for Cursor {
@@ -180,6 +180,6 @@ impl schemars::JsonSchema for Cursor {
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string", "description": "Opaque: give it back as it is." })
+        schemars::json_schema!({ "type": "string", "description": "Opaque: pass it back unchanged." })
     }
 }

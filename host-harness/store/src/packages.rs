@@ -97,7 +97,7 @@ pub struct PackageFilter {
 /// A package in a list.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct PackageRow {
-    /// Name of the instance that brought it.
+    /// Name of the instance that reported it.
     pub instance: String,
     /// Name of the project that uses it.
     pub project: String,

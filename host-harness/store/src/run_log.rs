@@ -12,7 +12,7 @@ use appsec_model::{Scope, Timestamp};
 use rusqlite::{TransactionBehavior, params};
 use serde::Serialize;
 
-/// What a run brought of one project.
+/// Results of a run for one project.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct RunProject {
     /// Name of the project.
@@ -31,9 +31,9 @@ pub struct RunProject {
     pub repeated: u64,
     /// Findings that were open and are fixed.
     pub fixed: u64,
-    /// Findings that were fixed or gone and are open again.
+    /// Findings that were fixed or vanished and are open again.
     pub reopened: u64,
-    /// Findings that are no longer there.
+    /// Findings that vanished.
     pub vanished: u64,
     /// Those of them that were open.
     pub open_vanished: u64,
@@ -43,16 +43,16 @@ pub struct RunProject {
     pub unusable: u64,
     /// Records that hold nothing for the model.
     pub skipped: u64,
-    /// When its first page was taken in.
+    /// When its first page was ingested.
     pub first_at: Timestamp,
-    /// When its last page was taken in.
+    /// When its last page was ingested.
     pub last_at: Timestamp,
-    /// What its reads took; none where it was read together with others, whose
-    /// requests are not its own.
+    /// Resource usage of its fetches; null if it was fetched together with other projects,
+    /// whose share cannot be told apart.
     pub usage: Option<ProjectUsage>,
 }
 
-/// What the reads of one project took.
+/// Resource usage of the fetches of one project.
 #[derive(Clone, Copy, Debug, Default, Serialize, schemars::JsonSchema)]
 pub struct ProjectUsage {
     /// Requests to the vendor.

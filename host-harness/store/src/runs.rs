@@ -38,9 +38,9 @@ macro_rules! words {
 }
 
 words! {
-    /// What a run reads.
+    /// What a run fetches.
     RunMode {
-        /// Everything; what is not there any more is marked.
+        /// Everything; findings that are missing are marked as vanished.
         Full = "full",
         /// Only what is new since the last run.
         Incremental = "incremental",
@@ -48,7 +48,7 @@ words! {
         Import = "import",
         /// What is stored, with a newer connector.
         Renormalize = "renormalize",
-        /// What events of the vendor named; nothing is taken for gone.
+        /// What vendor events named; nothing is marked as vanished.
         Event = "event",
     }
 }
@@ -56,11 +56,11 @@ words! {
 words! {
     /// How a run is.
     RunState {
-        /// Under way, or cut off: the next sync goes on with it.
+        /// Running, or interrupted: the next sync resumes it.
         Running = "running",
-        /// Every read is complete.
+        /// Every fetch is complete.
         Complete = "complete",
-        /// Some reads are not complete.
+        /// Some fetches are not complete.
         Partial = "partial",
         /// Nothing could be read.
         Failed = "failed",
@@ -68,11 +68,11 @@ words! {
 }
 
 words! {
-    /// How a read is.
+    /// State of a fetch.
     FetchState {
         /// Not at its end yet.
         Pending = "pending",
-        /// At its end: what it has not brought is not there.
+        /// Complete: what it did not return no longer exists at the vendor.
         Complete = "complete",
         /// At its end, and what it has not brought was not marked as vanished: the
         /// run would mark more than it may, or was only to show it.
@@ -106,7 +106,7 @@ pub struct Run {
     pub started_at: Timestamp,
     /// When it ended.
     pub finished_at: Option<Timestamp>,
-    /// How often it went on after having been cut off.
+    /// How often it was resumed after an interruption.
     pub resumed: u64,
     /// SHA-256 of the connector's file that it last ran with; none of one that
     /// comes with the program.
@@ -114,11 +114,11 @@ pub struct Run {
     /// Sums over its reads.
     #[serde(flatten)]
     pub counts: FetchStats,
-    /// Its reads.
+    /// Its fetches.
     pub fetches: Vec<Fetch>,
 }
 
-/// A read of a run: one kind in one scope.
+/// A fetch of a run: one kind in one scope.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct Fetch {
     /// Row id.
@@ -142,7 +142,7 @@ pub struct Fetch {
     /// missing when it came to its end.
     #[serde(skip)]
     pub again: Option<Vec<ProjectScope>>,
-    /// What it brought and took.
+    /// Results and resource usage.
     #[serde(flatten)]
     pub counts: FetchStats,
 }
@@ -175,7 +175,7 @@ pub struct FetchTask {
 
 macro_rules! counts {
     ($( $(#[$meta:meta])* $field:ident, )+) => {
-        /// What a read brought and took.
+        /// Results and resource usage of a fetch.
         #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize, schemars::JsonSchema)]
         pub struct FetchStats { $( $(#[$meta])* pub $field: u64, )+ }
 
@@ -211,9 +211,9 @@ counts! {
     repeated,
     /// Records of projects that are not ingested.
     unmapped,
-    /// Findings that are no longer there.
+    /// Findings that vanished.
     vanished,
-    /// Remarks on new and changed records.
+    /// Warnings on new and changed records.
     warnings,
     /// Records that could not be used, new or known; they are kept raw.
     unusable,

@@ -31,7 +31,7 @@ pub enum ScheduleError {
     #[error("invalid duration `{0}`: write numbers with the units s, m, h, d or w, such as 90s, 1h30m or 7d")]
     Duration(String),
     /// Too short or long.
-    #[error("`{0}` is out of bounds: an interval has 1 minute to 366 days, a jitter at most 1 day")]
+    #[error("`{0}` is out of range: an interval must be 1 minute to 366 days, a jitter at most 1 day")]
     Bounds(String),
     /// No cron expression.
     #[error("invalid cron expression `{expression}`: {why}; write five fields, such as 30 2 * * 1-5")]
@@ -42,7 +42,7 @@ pub enum ScheduleError {
         why: String,
     },
     /// A cron expression of a time that never comes.
-    #[error("`{0}` is a time that never comes")]
+    #[error("cron expression `{0}` never matches any date")]
     Never(String),
     /// No time zone.
     #[error("unknown time zone `{0}`: use a name such as Europe/Berlin or UTC")]

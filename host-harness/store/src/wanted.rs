@@ -6,13 +6,13 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 use wildmatch::WildMatch;
 
-/// Which of the vendor's projects an instance brings.
+/// Which of the vendor's projects an instance fetches.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ProjectChoice {
-    /// All, also those that come later.
+    /// All projects, including those added later.
     All,
-    /// Those whose name is one of these: `*` stands for any signs, `?` for one,
+    /// Those whose name matches one of these patterns: `*` matches any characters, `?` one,
     /// and case does not matter.
     Matching(Vec<String>),
 }

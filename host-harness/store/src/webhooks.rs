@@ -70,7 +70,7 @@ impl DeliveryState {
     }
 }
 
-/// An event that is told, and how that goes.
+/// A notification and the state of its delivery.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct Delivery {
     /// Its number.

@@ -41,7 +41,7 @@ impl RotateArgs {
 pub struct SetArgs {
     /// Its name
     name: InstanceName,
-    /// Set a setting that `harness inspect` lists; VALUE is JSON, else text
+    /// Set a setting listed by `harness inspect`; VALUE is JSON, or plain text if it is not valid JSON
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = super::setting)]
     settings: Vec<(String, Value)>,
     /// Reset a setting to its default
@@ -53,7 +53,7 @@ pub struct SetArgs {
     /// Allow the connector to reach this origin
     #[arg(long, value_name = "ORIGIN")]
     allow_origin: Vec<Origin>,
-    /// Allow this origin at loopback and private addresses
+    /// Allow this origin, even on loopback and private addresses
     #[arg(long, value_name = "ORIGIN")]
     allow_private_origin: Vec<Origin>,
     #[command(flatten)]

@@ -17,7 +17,7 @@ fn a_backup_comes_back_as_it_was_also_under_another_name() {
     // Nothing is written over.
     for arguments in [&["backup", folder][..], &["restore", folder]] {
         let done = desk.run(arguments);
-        assert_eq!((done.code, done.stderr.contains("is already there")), (1, true), "{}", done.stderr);
+        assert_eq!((done.code, done.stderr.contains("already exists")), (1, true), "{}", done.stderr);
     }
 
     desk.ok(&["restore", folder, "--as", "copy", "--accept-grants"]);

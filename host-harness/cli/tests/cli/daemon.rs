@@ -104,7 +104,7 @@ fn a_daemon_that_is_told_to_stop_does_so_between_pages_and_the_next_one_goes_on(
 
     let second = desk.run(&["sync", "--due"]);
     assert_eq!(second.code, 1);
-    let expected = format!("another daemon is at work on this data folder: process {}", first.id());
+    let expected = format!("another daemon is running on this data directory: process {}", first.id());
     assert!(second.stderr.contains(&expected), "{}", second.stderr);
 
     terminate(&first);

@@ -93,7 +93,7 @@ fn another_version_of_a_connector_is_tried_and_writes_nothing() {
     let refused = desk.run(&newer);
     assert_eq!(refused.code, 1);
     insta::assert_snapshot!(refused.stderr, @"
-    error: default/code: `code` is normalized by the connector that it was set up with, and by no other
+    error: default/code: `code` can be normalized only by the connector that it was set up with
       hint: to see what the other one would change, add --dry-run; to use it, replace the file that `harness instance show` names and accept it with `harness instance accept-connector NAME`, or use the program that bundles it
     ");
     assert_eq!(desk.json(&["renormalize", "--dry-run"])["instances"][0]["changed"], 0);

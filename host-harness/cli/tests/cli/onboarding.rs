@@ -56,7 +56,7 @@ fn all_steps_by_options_make_an_instance_that_syncs() {
 fn an_onboarding_is_left_after_the_second_step_and_gone_on_with() {
     let desk = Desk::new(shape(), vec![]);
     insta::assert_snapshot!(told(&desk, &onboard(&desk, &["--kinds", "sast,sca"])), @"
-    error: default/code: the onboarding of `code` is not at its end: the projects are not chosen
+    error: default/code: the onboarding of `code` is not complete: the projects are not chosen
       hint: your answers are kept: continue with harness onboard NAME at a terminal, or with --kinds KIND,…, --projects PATTERN and --auto-map create|match|manual, or with --yes for the defaults
     ");
     assert_eq!(desk.json(&["instance", "list"])["instances"], json!([]));
@@ -66,11 +66,11 @@ fn an_onboarding_is_left_after_the_second_step_and_gone_on_with() {
 
     // A wrong answer keeps what there is; the name need not be said again.
     insta::assert_snapshot!(told(&desk, &desk.run(&["onboard", "--projects", "nobody/*"])), @"
-    error: default/code: none of the vendor's 14 projects is called `nobody/*`
+    error: default/code: none of the vendor's 14 projects matches `nobody/*`
       hint: `*` stands for any characters; --projects all selects all of them
     ");
     insta::assert_snapshot!(told(&desk, &desk.run(&["onboard", "--kinds", "secrets,other"])), @"
-    error: default/code: other cannot be brought: the connector has no such kind
+    error: default/code: cannot fetch other: the connector has no such kind
       hint: choose among those that the token can read, or grant it the permission at the vendor
     ");
     assert_eq!(under_way(&desk)[0]["kinds"], json!(["sast", "sca"]));

@@ -310,7 +310,7 @@ fn a_backup_never_goes_into_a_folder_that_it_did_not_make() {
     fs::create_dir(shared.join("empty")).unwrap();
     for name in ["taken", "nowhere", "empty"] {
         let done = desk.run(&["backup", shared.join(name).to_str().unwrap()]);
-        assert!(done.code == 1 && done.stderr.contains("is already there"), "{name}: {}", done.stderr);
+        assert!(done.code == 1 && done.stderr.contains("already exists"), "{name}: {}", done.stderr);
     }
     let target = shared.join("b");
     desk.ok(&["backup", target.to_str().unwrap()]);

@@ -78,10 +78,10 @@ fn a_vault_without_its_key_is_told_and_nothing_is_noted_on_the_instance() {
     ");
     let other = key_file(&desk, "other");
     let told = failed(&desk, &desk.run(&["sync", "--vault-key-file", &other]));
-    assert!(told.contains("is sealed with the key of the id") && told.contains("give the key with that id"), "{told}");
+    assert!(told.contains("is sealed with the key") && told.contains("give the key with that id"), "{told}");
     let no_key = desk.file("no-key", "correct-horse-battery-staple");
     insta::assert_snapshot!(failed(&desk, &desk.run(&["sync", "--vault-key-file", &no_key])), @"
-    error: default/code: what the file FOLDER/no-key holds is not a key for a vault
+    error: default/code: the file FOLDER/no-key does not contain a valid vault key
       hint: give a key as `harness vault generate-key` prints it, whole and on one line
     ");
     let vault = desk.data_dir().join("tenants/default/vault");
@@ -120,7 +120,7 @@ fn a_wrong_token_is_refused_and_the_old_one_works_on() {
     let done = desk.run(&["instance", "rotate-token", "code", "--token-file", &wrong, "--vault-key-file", &key]);
     insta::assert_snapshot!(failed(&desk, &done), @"
     error: default/code: unauthorized: Semgrep refused the token as wrong or expired: invalid API token
-      hint: the token is wrong, revoked or expired: create a new one at the vendor, and give it by its environment variable or with --token-file; an existing instance takes it with: harness instance rotate-token NAME
+      hint: the token is wrong, revoked or expired: create a new one at the vendor, and provide it in its environment variable or with --token-file; for an existing instance, run: harness instance rotate-token NAME
     ");
     assert_eq!((instance(&desk), desk.content()), (before, content));
     assert_eq!(std::fs::read(desk.data_dir().join("tenants/default/vault")).unwrap(), vault);
@@ -153,7 +153,7 @@ fn a_good_token_takes_over_and_nothing_is_lost() {
     std::fs::remove_file(&good).unwrap();
     desk.ok(&["sync", "--vault-key-file", &key]);
     insta::assert_snapshot!(failed(&desk, &desk.run(&rotate)), @"
-    error: default/code: the token is in the vault, and nothing says where the new one is
+    error: default/code: the token is stored in the vault, and no source is given for the new one
       hint: give it with --token-file FILE, --token-env VARIABLE or --token-stdin
     ");
 }
@@ -171,8 +171,8 @@ fn a_token_of_another_account_must_be_meant() {
     let token = desk.file("second", SECOND_TOKEN);
     let rotate = ["instance", "rotate-token", "code", "--token-file", &token];
     insta::assert_snapshot!(failed(&desk, &desk.run(&rotate)), @"
-    error: default/code: this is the account `other-corp` (id 77) at the vendor, and the instance is of `demo-corp` (id 4242): nothing was changed
-      hint: give a token of the same account; if the other one is meant, confirm with --allow-account-change: the findings of the old one are marked as vanished by the next full sync with --allow-removal
+    error: default/code: this is the account `other-corp` (id 77) at the vendor, but the instance uses `demo-corp` (id 4242); nothing was changed
+      hint: use a token of the same account; to switch to the other account, confirm with --allow-account-change: the findings of the old one are marked as vanished by the next full sync with --allow-removal
     ");
     assert_eq!(instance(&desk), before);
     let rotated = desk.json(&[&rotate[..], &["--allow-account-change"]].concat());
@@ -241,7 +241,7 @@ fn tenants_have_vaults_of_their_own() {
     let vault = |tenant: &str| desk.data_dir().join("tenants").join(tenant).join("vault");
     std::fs::copy(vault("one"), vault("two")).unwrap();
     let told = failed(&desk, &desk.run(&["--tenant", "two", "sync", "--vault-key-file", &one]));
-    assert!(told.contains("is that of the tenant `one`"), "{told}");
+    assert!(told.contains("belongs to the tenant `one`"), "{told}");
     nowhere(&desk);
 }
 

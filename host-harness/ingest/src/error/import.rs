@@ -14,7 +14,7 @@ pub enum ImportError {
         source: std::io::Error,
     },
     /// It is no report of another scanner that can be read.
-    #[error("{file} cannot be read as a report of a scanner: {refusal}")]
+    #[error("cannot read {file} as a scanner report: {refusal}")]
     Refused {
         /// Its name.
         file: String,
@@ -28,7 +28,7 @@ pub enum ImportError {
     #[error("the records of {0} do not say which project they belong to")]
     NoProject(String),
     /// It holds nothing of the kinds that were asked for.
-    #[error("{file} holds {found}, and {wanted} was asked for")]
+    #[error("{file} contains {found}, but {wanted} was requested")]
     OtherKinds {
         /// Its name.
         file: String,
@@ -46,10 +46,10 @@ pub enum ImportError {
         reason: String,
     },
     /// A complete scan without findings, and nobody says of which kind.
-    #[error("{0} holds no records, so it does not tell of which kind its scan was")]
+    #[error("{0} contains no records, so the kind of its scan is unknown")]
     NoKind(String),
     /// A complete scan of which project?
-    #[error("{0} is to be taken as complete, and no project is named")]
+    #[error("{0} is imported as a complete scan, but no project is named")]
     NoScope(String),
     /// It changed while it was read.
     #[error("{0} changed while it was read")]

@@ -6,10 +6,10 @@ use appsec_model::Kind;
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum SelectionError {
     /// No such project.
-    #[error("the vendor lists no project `{0}`")]
+    #[error("the vendor does not list a project `{0}`")]
     Project(String),
     /// A project that is not read.
-    #[error("project `{0}` is not mapped to a repository, so that it is not fetched")]
+    #[error("project `{0}` is not mapped to a repository, so it is not fetched")]
     Unmapped(String),
     /// No such kind.
     #[error("the instance cannot fetch the kind `{0}`")]

@@ -42,7 +42,7 @@ fn another_format_than_asked_for_is_refused() {
     let options = Options { format: Some(Format::CycloneDx), ..Options::default() };
     let error = read(br#"{"version":"2.1.0","runs":[]}"#, &options).unwrap_err();
     assert_eq!(error, Refusal::OtherFormat { found: Format::Sarif, wanted: Format::CycloneDx });
-    insta::assert_snapshot!(error, @"the file is SARIF, and CycloneDX JSON was asked for; leave the format out to have it detected");
+    insta::assert_snapshot!(error, @"the file is SARIF, but CycloneDX JSON was requested; omit the format to have it detected");
 }
 
 #[test]

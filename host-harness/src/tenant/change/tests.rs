@@ -86,7 +86,7 @@ fn kinds_are_set_where_the_connector_lets_one_choose() {
     let new = changed(&manifest(), &made(), &change).unwrap();
     assert_eq!(new.settings["kinds"], json!(["sca", "ai-sast"]));
     let without = Manifest { settings_schema: "{}".to_owned(), ..manifest() };
-    insta::assert_snapshot!(changed(&without, &made(), &change).unwrap_err(), @"the connector `any` has no setting for the kinds to bring");
+    insta::assert_snapshot!(changed(&without, &made(), &change).unwrap_err(), @"the connector `any` has no setting for the kinds to fetch");
 }
 
 #[test]

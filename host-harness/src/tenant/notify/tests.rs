@@ -181,9 +181,9 @@ async fn an_address_of_this_machine_is_refused_without_the_operators_word() {
     let house = House::new();
     let refused = |setup| async { house.tenant.set_webhook(&house.name, setup).await.unwrap_err().to_string() };
     let plain = refused(house.setup(&receiver.origin, None)).await;
-    assert!(plain.ends_with("is without TLS: what is told could be read and changed on the way"), "{plain}");
+    assert!(plain.ends_with("does not use TLS: notifications could be read and altered in transit"), "{plain}");
     let other = refused(house.setup(&receiver.origin, Some("http://127.0.0.1:1"))).await;
-    assert!(other.starts_with("http://127.0.0.1:1 was granted, and the address is at"), "{other}");
+    assert!(other.starts_with("origin mismatch: http://127.0.0.1:1 is granted, but the URL is at"), "{other}");
     assert!(refused(house.setup("https://me:pw@receiver.example/", None)).await.contains("more than scheme"));
     assert!(refused(house.setup("https://receiver.example/#here", None)).await.contains("fragment"));
 

@@ -21,7 +21,7 @@ pub enum KeptFindings {
 /// What became of a project that is no longer read.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Released {
-    /// Findings and packages that stay and count as gone.
+    /// Findings and packages that are kept, with the status `vanished`.
     pub kept: u64,
     /// Findings that were deleted.
     pub deleted: u64,

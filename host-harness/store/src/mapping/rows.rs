@@ -40,11 +40,11 @@ pub struct MappingRow {
     pub project_id: String,
     /// Its URL, as the vendor gives it.
     pub url: Option<String>,
-    /// How it stands.
+    /// Mapping state.
     pub state: MappingState,
     /// Whether it is read.
     pub read: bool,
-    /// Who decided; none where nobody did.
+    /// Who decided; null if no decision was made.
     pub by: Option<MappedBy>,
     /// What matching found: `url`, `full-name`, `name`; `adopted` where the
     /// repository was made of the project; or words.

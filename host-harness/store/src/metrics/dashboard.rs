@@ -125,7 +125,7 @@ pub struct DayCounts {
     pub reopened: u64,
     /// Fixed, as the vendor says.
     pub fixed: u64,
-    /// No longer brought by a complete read.
+    /// No longer found by a complete fetch.
     pub vanished: u64,
     /// Ignored.
     pub dismissed: u64,

@@ -45,7 +45,7 @@ pub struct PolicyFilter {
 pub enum PolicyResultWord {
     /// Its condition holds.
     Violated,
-    /// Nobody can tell whether it holds.
+    /// It could not be evaluated.
     Error,
 }
 
@@ -70,7 +70,7 @@ pub struct PolicyResult {
     pub severity: Severity,
     /// What came of it.
     pub result: PolicyResultWord,
-    /// Why nobody can tell.
+    /// Why it could not be evaluated.
     pub reason: Option<String>,
     /// What it was evaluated over.
     pub on: On,
@@ -117,7 +117,7 @@ pub struct PolicyViolations {
     pub on: On,
     /// How many violate it.
     pub violated: u64,
-    /// Of how many nobody can tell.
+    /// How many could not be evaluated.
     pub errors: u64,
     /// The first of them, most urgent first.
     pub results: Vec<PolicyResult>,

@@ -72,10 +72,10 @@ fn a_leap_day_is_waited_for() {
 fn what_is_wrong_is_told() {
     let told = |text: &str| text.parse::<Cadence>().unwrap_err().to_string();
     insta::assert_snapshot!(told("every hour"), @"invalid duration `hour`: write numbers with the units s, m, h, d or w, such as 90s, 1h30m or 7d");
-    insta::assert_snapshot!(told("every 5s"), @"`5s` is out of bounds: an interval has 1 minute to 366 days, a jitter at most 1 day");
+    insta::assert_snapshot!(told("every 5s"), @"`5s` is out of range: an interval must be 1 minute to 366 days, a jitter at most 1 day");
     insta::assert_snapshot!(told("cron 61 * * * *"), @"invalid cron expression `61 * * * *`: Component error: Number out of bounds; write five fields, such as 30 2 * * 1-5");
     assert!(told("cron * * * * * *").starts_with("invalid cron expression `* * * * * *`: "));
-    insta::assert_snapshot!(told("cron 0 0 30 2 *"), @"`0 0 30 2 *` is a time that never comes");
+    insta::assert_snapshot!(told("cron 0 0 30 2 *"), @"cron expression `0 0 30 2 *` never matches any date");
     insta::assert_snapshot!("Europe/Berlim".parse::<Zone>().unwrap_err(), @"unknown time zone `Europe/Berlim`: use a name such as Europe/Berlin or UTC");
     let long = Plan { jitter: "2d".parse().unwrap(), ..Plan::default() };
     assert_eq!(long.checked().unwrap_err(), ScheduleError::Bounds("2d".to_owned()));

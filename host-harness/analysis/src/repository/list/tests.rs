@@ -70,7 +70,7 @@ fn every_bad_row_is_told_with_its_line_and_without_its_text() {
     t.csv:5: not a full name: write it as `org/repo`
     t.csv:7: not a provider: one of github, gitlab, bitbucket, azure-devops, gitea or another short word
     t.csv:8: archived is neither true nor false
-    t.csv:9: the provider is given as gitlab, and the URL is of github: correct one of them
+    t.csv:9: the provider is given as gitlab, but the URL belongs to github: correct one of them
     t.csv:10: not a full name: write it as `org/repo`
     t.csv:11: 6 fields for 4 columns: quote fields with commas
     t.csv:13: the same repository as in line 12: github.com/acme/ok
