@@ -449,7 +449,7 @@ async fn a_scan_of_a_part_closes_nothing() {
 async fn the_operator_goes_before_what_a_file_says() {
     let (env, files) = (world(), Files::new());
     let tenant = both_routes(&env).await;
-    let provenance = json!([{ "repositoryUri": "https://git.example/acme/shop", "branch": "HEAD" }]);
+    let provenance = json!([{ "repositoryUri": "https://git.example/acme/shop", "branch": "dev" }]);
     let file = files.put("head.sarif", sarif(0..1, &json!({ "versionControlProvenance": provenance })));
     let options = ImportOptions { r#ref: Some("main".to_owned()), ..shop() };
     let report = import_into(&tenant, &name("lamp"), &file, options).await.unwrap();
