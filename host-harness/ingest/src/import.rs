@@ -211,7 +211,7 @@ impl Import {
             format: self.options.format.clone(),
             name: file.to_owned(),
             project: self.project(),
-            r#ref: self.options.r#ref.clone(),
+            r#ref: self.branch(),
             root: self.options.root.clone(),
         }
     }
