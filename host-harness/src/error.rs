@@ -66,9 +66,7 @@ pub enum Error {
         found: String,
     },
     /// The connector's file is another one than somebody accepted.
-    #[error(
-        "the connector {connector} has changed since it was accepted: expected SHA-256 {accepted}, found {found}"
-    )]
+    #[error("the connector {connector} has changed since it was accepted: expected SHA-256 {accepted}, found {found}")]
     ConnectorChanged {
         /// Where it is.
         connector: ConnectorSource,
@@ -78,9 +76,7 @@ pub enum Error {
         found: String,
     },
     /// The connector is held to nothing.
-    #[error(
-        "`{0}` uses the bundled connector, which changes only with this program: there is nothing to accept"
-    )]
+    #[error("`{0}` uses the bundled connector, which changes only with this program: there is nothing to accept")]
     NotPinned(InstanceName),
     /// Somebody else decides what is in a folder.
     #[error("refusing to use the directory {0}: {1}")]

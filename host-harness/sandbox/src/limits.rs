@@ -105,7 +105,10 @@ impl Default for Limits {
             cursor_bytes: 4 << 10,
             document_bytes: 64 << 20,
             component_bytes: 128 << 20,
-            sandboxes: thread::available_parallelism().map_or(1, |cores| cores.get() as u32).saturating_mul(8).clamp(32, 64),
+            sandboxes: thread::available_parallelism()
+                .map_or(1, |cores| cores.get() as u32)
+                .saturating_mul(8)
+                .clamp(32, 64),
             pooled_memory: true,
         }
     }

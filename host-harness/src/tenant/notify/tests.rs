@@ -193,7 +193,10 @@ async fn an_address_of_this_machine_is_refused_without_the_operators_word() {
         let delivery = house.tenant.test_webhook(&house.name).await.unwrap();
         let problem = delivery.problem.unwrap();
         assert_eq!((delivery.state, delivery.tries), (DeliveryState::Failed, 1));
-        assert!(problem.contains("which is a loopback address") || problem.contains("which is a private address"), "{url}: {problem}");
+        assert!(
+            problem.contains("which is a loopback address") || problem.contains("which is a private address"),
+            "{url}: {problem}"
+        );
     }
     // Where clouds keep their metadata services, no word helps.
     let metadata = house.setup("http://169.254.169.254/hook", Some("http://169.254.169.254"));
