@@ -112,7 +112,7 @@ async fn what_comes_to_nothing_is_said_and_the_project_is_not_clean() {
     let pages = Pages::new(Mutex::new(vec![[r#"{"id": "1", "project": "1"}"#.to_owned(), nameless].join(",")]));
     let tenant = connected(folder.path(), &vendor(&pages)).await;
     let run = sync(&tenant).await;
-    assert_eq!((run.state, run.counts.new, run.counts.unusable), (RunState::Complete, 2, 2));
+    assert_eq!((run.state, run.counts.new, run.counts.unusable), (RunState::Complete, 0, 2));
     let (projects, remarks) =
         tenant.store().run_now(|store| (store.projects(None, None).unwrap(), store.diagnostics(run.id, 9).unwrap()));
     assert_eq!(projects[0].outcome, Outcome::Incomplete);

@@ -17,7 +17,7 @@ use super::{
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// Also test the connection of every instance to its vendor
+    /// Test the connection of every instance to its vendor too
     #[arg(long)]
     online: bool,
 }

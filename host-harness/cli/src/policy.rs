@@ -374,12 +374,15 @@ fn show_check(output: Output, check: &PolicyCheck) {
     output.verdict("", (verdict, style), &counts);
 }
 
+/// What a column shows of a result.
+type CellOf = fn(&PolicyResult) -> Cell;
+
 /// Results as a table: of several policies, or of one, which is named above it.
 /// What is the same in each row is left out.
 fn show_results(output: Output, results: &[PolicyResult], of_one: bool) {
     let Some(first) = results.first() else { return };
     let differs = |differs: fn(&PolicyResult, &PolicyResult) -> bool| results.iter().any(|it| differs(it, first));
-    let columns: [(&str, bool, fn(&PolicyResult) -> Cell); 10] = [
+    let columns: [(&str, bool, CellOf); 10] = [
         ("ID", true, |it| it.id.as_str().into()),
         ("ON", differs(|a, b| a.on != b.on), |it| it.on.as_str().into()),
         ("POLICY", !of_one, |it| it.policy_id.as_str().into()),

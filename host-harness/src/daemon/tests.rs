@@ -312,7 +312,7 @@ async fn a_sync_that_is_stopped_stops_between_two_pages_and_goes_on_later() {
         }
         stop.cancel();
     });
-    assert_eq!(report.unwrap(), DaemonReport::default());
+    assert_eq!(report.unwrap(), DaemonReport { left: 1, ..DaemonReport::default() });
     let cut = runs(&tenant).pop().unwrap();
     assert_eq!(cut.state, RunState::Running);
     let now = work(&tenant).await;

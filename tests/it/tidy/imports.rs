@@ -101,7 +101,7 @@ impl Crate {
                 TokenTree::Ident(_)
                     if matches!(word(at).as_str(), "fn" | "struct" | "enum" | "impl" | "const" | "trait") =>
                 {
-                    of_tests = false
+                    of_tests = false;
                 }
                 _ => {}
             }

@@ -283,9 +283,7 @@ impl Asker {
             }
         }
         let count = |chosen: &[ListOption<&Choice<T>>]| match chosen {
-            [some @ ..] if some.len() <= 3 => {
-                some.iter().map(|it| it.value.shown.clone()).collect::<Vec<_>>().join(", ")
-            }
+            some if some.len() <= 3 => some.iter().map(|it| it.value.shown.clone()).collect::<Vec<_>>().join(", "),
             some => format!("{} chosen", some.len()),
         };
         let select = MultiSelect::new(question, ways)
@@ -370,7 +368,7 @@ fn leave_at_ctrl_c() {
         #[cfg(unix)]
         drop(Quiet { before });
         // Shows the cursor.
-        let _ = write!(io::stderr(), "\u{1b}[?25h\n");
+        let _ = writeln!(io::stderr(), "\u{1b}[?25h");
         remark(format!("Interrupted: {KEPT}"));
         std::process::exit(LEFT);
     });

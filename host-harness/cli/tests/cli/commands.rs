@@ -7,7 +7,7 @@ use crate::support::{Desk, TOKEN, damaged, shape};
 #[test]
 fn from_nothing_to_findings_that_are_those_of_the_vendor() {
     let desk = Desk::new(damaged(), vec![]);
-    insta::assert_snapshot!(desk.ok(&["instance", "list"]), @"No instances yet. Set one up with: harness instance add NAME");
+    insta::assert_snapshot!(desk.ok(&["instance", "list"]), @"No instances yet. Set one up with: harness onboard");
     desk.added();
     let list = desk.json(&["instance", "list"]);
     assert_eq!(list["instances"][0]["status"], "connected");
@@ -68,7 +68,7 @@ fn a_finding_is_meant_by_whatever_it_is_known_by() {
     assert_eq!(desk.json(&["issue", &issue[..8]])["id"], issue.as_str());
     // An issue stands for its findings: for the only one, or they are listed.
     let of_issue = desk.run(&["finding", &issue, "--json"]);
-    assert!(of_issue.stdout.contains(id), "{}", of_issue.stdout);
+    assert!(of_issue.stdout.contains(id), "{} {}{}", of_issue.code, of_issue.stdout, of_issue.stderr);
     let failed = desk.json_of_failed(&["finding", "nothing-of-the-sort"]);
     assert_eq!(failed["code"], "finding-not-found", "{failed}");
 }

@@ -94,7 +94,7 @@ fn a_deletion_beside_a_reader_is_told_to_wait_and_finished_afterwards() {
     assert!(findings > 0);
     let done = desk.run(&["instance", "delete", "code", "--confirm", "code"]);
     assert_eq!(done.code, 1, "{}{}", done.stdout, done.stderr);
-    assert!(done.stderr.contains("`code` is deleted, and another process keeps the store"), "{}", done.stderr);
+    assert!(done.stderr.contains("`code` is deleted, but another process keeps the store"), "{}", done.stderr);
     // It keeps nobody from going on, nor from a new instance of that name.
     let added = desk.add(&["--store-token", "--vault-key-file", &key]);
     assert_eq!(added.code, 0, "{}", added.stderr);
@@ -123,8 +123,12 @@ fn a_tenant_behind_a_link_is_deleted_or_refused() {
     std::os::unix::fs::symlink(desk.token_file(), tenants.join("t2/more")).unwrap();
     for name in ["t1", "t2"] {
         let refused = delete(name);
-        let told = refused.stderr.contains("is a link: what it leads to would stay behind");
-        assert!(refused.code == 1 && told && refused.stderr.contains("move what the link"), "{}", refused.stderr);
+        let told = refused.stderr.contains("is a link whose target would be left behind");
+        assert!(
+            refused.code == 1 && told && refused.stderr.contains("replace the link with its target"),
+            "{}",
+            refused.stderr
+        );
         assert!(tenants.join(name).join("store.sqlite3").exists());
     }
     fs::remove_file(tenants.join("t2/more")).unwrap();

@@ -54,7 +54,7 @@ fn only_what_matches_the_list_is_read_and_a_new_project_joins_in_the_same_sync()
     desk.added();
     desk.ok(&["mapping", "mode", "code", "match"]);
     let shown = desk.ok(&["sync"]);
-    assert!(shown.contains("3 projects are not mapped to a repository and not synced"), "{shown}");
+    assert!(shown.contains("3 projects without a repository, not synced"), "{shown}");
     assert_eq!(found(&desk), known[..2].iter().cloned().collect());
     let done = desk.run(&["sync", "--project", &names(&desk)[3]]);
     assert!(done.code == 1 && done.stderr.contains("harness mapping set"), "{}", done.stderr);

@@ -145,7 +145,7 @@ fn a_kind_that_the_token_cannot_read_is_shown_and_not_taken() {
         |kind: &str| readable.as_array().unwrap().iter().find(|it| it["kind"] == kind).unwrap()["access"].clone();
     assert_eq!((access("sast"), access("secrets")), ("readable".into(), "denied".into()));
     let told = told(&desk, &desk.run(&["onboard", "--kinds", "sast,secrets"]));
-    assert!(told.contains("secrets cannot be brought"), "{told}");
+    assert!(told.contains("cannot fetch secrets"), "{told}");
     let saved = desk.json(&["onboard", "--kinds", "all", "--yes"]);
     let kinds = saved["settings"]["kinds"].as_array().unwrap();
     assert!(kinds.contains(&"sast".into()) && !kinds.contains(&"secrets".into()), "{kinds:?}");

@@ -99,11 +99,11 @@ fn an_onboarding_goes_on_with_the_connector_it_was_begun_with() {
         "--token-file",
         &token,
     ]);
-    assert!(begun.stderr.contains("not at its end"), "{}{}", begun.stdout, begun.stderr);
+    assert!(begun.stderr.contains("is not complete"), "{}{}", begun.stdout, begun.stderr);
     fs::write(&file, with_a_note(own.clone())).unwrap();
     let refused = desk.run(&["onboard", "code", "--yes"]);
     assert_eq!(refused.code, 1, "{}", refused.stdout);
-    assert!(refused.stderr.contains("is another one than the onboarding"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("has changed since the onboarding"), "{}", refused.stderr);
     fs::write(&file, own).unwrap();
     desk.ok(&["onboard", "code", "--yes"]);
     assert!(desk.json(&["instance", "show", "code"])["connector_sha256"].is_string());

@@ -134,14 +134,14 @@ fn what_is_restored_is_not_synced_before_it_is_accepted() {
     ] {
         let done = of_copy(refused);
         assert_eq!(done.code, 1, "{refused:?}: {}{}", done.stdout, done.stderr);
-        let told = done.stderr.contains("nobody has accepted") && done.stderr.contains("instance resume NAME");
+        let told = done.stderr.contains("have not been accepted yet") && done.stderr.contains("instance resume NAME");
         assert!(told, "{refused:?}: {}", done.stderr);
     }
     let all = of_copy(&["sync"]);
     assert!(all.stdout.contains("copy/code: paused"), "{}{}", all.stdout, all.stderr);
     // A pause of the operator's own is no acceptance.
     assert_eq!(of_copy(&["instance", "pause", "code", "--reason", "for now"]).code, 0);
-    assert!(of_copy(&["sync", "code"]).stderr.contains("nobody has accepted"));
+    assert!(of_copy(&["sync", "code"]).stderr.contains("have not been accepted yet"));
     let once = of_copy(&["sync", "--due"]);
     assert!(!stranger.was_asked(), "{}{}", once.stdout, once.stderr);
     let health = desk.run(&["doctor", "--online"]);
@@ -203,7 +203,7 @@ fn a_signed_backup_says_who_vouches_for_it() {
     assert_eq!(restored("four", &["--vault-key-file", &key])["origin"], "verified");
     tampered(&folder, "UPDATE tenant SET name = name; VACUUM");
     let refused = desk.run(&["restore", backup, "--as", "five", "--vault-key-file", &key]);
-    assert!(refused.code == 1 && refused.stderr.contains("the signature is wrong"), "{}", refused.stderr);
+    assert!(refused.code == 1 && refused.stderr.contains("the signature is invalid"), "{}", refused.stderr);
     nothing_stays(&desk, "five");
 }
 

@@ -17,10 +17,8 @@ const DAY: i64 = 86_400_000_000;
 fn time_has_come(desk: &Desk, reconcile: bool) {
     let last = FIRST_DAY + DAY * i64::from(desk.simulator.world().step().saturating_sub(1));
     let store = rusqlite::Connection::open(desk.data_dir().join("tenants/default/store.sqlite3")).unwrap();
-    let changed = store.execute(
-        "UPDATE schedules SET next_sync_at = 0, next_reconcile_at = iif(?1, 0, next_reconcile_at)",
-        [reconcile],
-    );
+    let changed =
+        store.execute("UPDATE schedules SET next_sync_at = 0, next_full_at = iif(?1, 0, next_full_at)", [reconcile]);
     assert_eq!(changed.unwrap(), 1);
     store.execute("UPDATE runs SET started_at = ?1", [last]).unwrap();
 }

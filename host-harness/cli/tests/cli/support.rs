@@ -219,6 +219,7 @@ impl Desk {
         for finding in findings["findings"].as_array_mut().unwrap() {
             let finding = finding.as_object_mut().unwrap();
             finding.remove("first_seen_at");
+            finding.remove("ingested_at");
             finding.remove("last_seen_at");
             finding.remove("changed_at");
         }

@@ -197,7 +197,7 @@ fn names_for_a_proxy_are_judged_like_addresses() {
         assert_eq!(judged(name), (refused, refused), "{name}");
     }
     for name in
-        ["semgrep.dev", "internal.example", "localhost.example", "mylocal.example", "arpa.example", "notlocalhost.de"]
+        ["vendor.dev", "internal.example", "localhost.example", "mylocal.example", "arpa.example", "notlocalhost.de"]
     {
         assert_eq!(judged(name), ("public", "public"), "{name}");
     }

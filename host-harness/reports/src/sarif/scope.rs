@@ -96,7 +96,7 @@ mod tests {
 
     /// Why the report of a run with these members proves nothing; `complete` where it
     /// proves something.
-    fn told(members: Value, root: Option<&str>) -> String {
+    fn told(members: &Value, root: Option<&str>) -> String {
         let mut run = json!({
             "tool": { "driver": { "name": "Lamp" } },
             "invocations": [{ "executionSuccessful": true }],
@@ -111,7 +111,7 @@ mod tests {
         }
     }
 
-    fn called(call: Value) -> Value {
+    fn called(call: &Value) -> Value {
         let mut invocation = json!({ "executionSuccessful": true });
         invocation.as_object_mut().unwrap().extend(call.as_object().unwrap().clone());
         json!({ "invocations": [invocation] })
@@ -122,32 +122,32 @@ mod tests {
         let result = |state: &str| json!({ "ruleId": "L1", "message": { "text": "m" }, "baselineState": state });
         let base = json!({ "%SRCROOT%": { "uri": "file:///src/" }, "HOME": { "uri": "file:///home/me/" } });
         let within = |folder: &str| {
-            let mut run = called(json!({ "workingDirectory": { "uri": folder } }));
+            let mut run = called(&json!({ "workingDirectory": { "uri": folder } }));
             run["originalUriBaseIds"] = base.clone();
             run
         };
         let whole = [
             json!({}),
-            called(json!({ "commandLine": "lamp scan --exclude diffs src" })),
+            called(&json!({ "commandLine": "lamp scan --exclude diffs src" })),
             json!({ "properties": { "diff": false, "metrics": 1 } }),
             within("file:///src/"),
             within("file:///home/me/work/"),
             within("./"),
         ];
         for run in whole {
-            assert_eq!(told(run.clone(), None), "complete", "{run}");
+            assert_eq!(told(&run, None), "complete", "{run}");
         }
         let parts = [
             json!({ "baselineGuid": "0a1b" }),
             json!({ "results": [result("new")] }),
             json!({ "properties": { "incrementalMode": ["diff-informed"] } }),
-            called(json!({ "commandLine": "lamp ci --baseline-commit=abc" })),
-            called(json!({ "arguments": ["scan", "--diff", "HEAD~1"] })),
-            called(json!({ "exitSignalName": "SIGKILL" })),
-            called(json!({ "workingDirectory": { "uri": "services/api/" } })),
+            called(&json!({ "commandLine": "lamp ci --baseline-commit=abc" })),
+            called(&json!({ "arguments": ["scan", "--diff", "HEAD~1"] })),
+            called(&json!({ "exitSignalName": "SIGKILL" })),
+            called(&json!({ "workingDirectory": { "uri": "services/api/" } })),
             within("file:///src/services/api/"),
         ];
-        let reasons: Vec<String> = parts.into_iter().map(|run| told(run, None)).collect();
+        let reasons: Vec<String> = parts.into_iter().map(|run| told(&run, None)).collect();
         insta::assert_snapshot!(reasons.join("\n"), @"
         it is a comparison with a baseline, and may hold only what changed
         it is a comparison with a baseline, and may hold only what changed
@@ -158,9 +158,9 @@ mod tests {
         the scan ran in one folder only (`services/api`)
         the scan ran in one folder only (`/src/services/api`)
         ");
-        let folder = called(json!({ "workingDirectory": { "uri": "file:///work/repo/part" } }));
-        assert_eq!(told(folder.clone(), None), "complete");
-        assert_eq!(told(folder, Some("/work/repo")), "the scan ran in one folder only (`/work/repo/part`)");
+        let folder = called(&json!({ "workingDirectory": { "uri": "file:///work/repo/part" } }));
+        assert_eq!(told(&folder, None), "complete");
+        assert_eq!(told(&folder, Some("/work/repo")), "the scan ran in one folder only (`/work/repo/part`)");
     }
 
     #[test]

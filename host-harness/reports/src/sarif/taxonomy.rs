@@ -53,7 +53,7 @@ impl Taxonomies {
         let has_guid = |it: &&Taxon| guid.is_some_and(|guid| it.guid.eq_ignore_ascii_case(guid));
         let of_guid = || {
             let all = taxonomy.into_iter().chain(listed());
-            all.flat_map(|it| it.taxa.iter().map(move |taxon| (it, taxon))).find(|(_, taxon)| has_guid(&taxon))
+            all.flat_map(|it| it.taxa.iter().map(move |taxon| (it, taxon))).find(|(_, taxon)| has_guid(taxon))
         };
         let of_position = || taxonomy.and_then(|it| Some((it, it.taxa.get(reference.position("index")?)?)));
         let given = reference.text("id");

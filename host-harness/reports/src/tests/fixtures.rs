@@ -200,7 +200,7 @@ fn shift(value: &mut Value) {
             for (key, value) in map {
                 match (key.as_str(), value.as_u64()) {
                     ("startLine" | "endLine" | "line" | "start_line" | "end_line", Some(line)) => {
-                        *value = json!(line + 17)
+                        *value = json!(line + 17);
                     }
                     _ => shift(value),
                 }

@@ -165,10 +165,9 @@ fn the_operators_branch_goes_before_the_reports() {
 fn absolute_and_relative_paths_are_the_same_findings() {
     let keys = |base: &str, ids: Value, root: Option<&str>| -> BTreeSet<String> {
         let one = |path: &str| {
-            let uri = if base.starts_with('@') {
-                json!({"uri": path, "uriBaseId": &base[1..]})
-            } else {
-                json!({"uri": format!("{base}{path}")})
+            let uri = match base.strip_prefix('@') {
+                Some(base) => json!({"uri": path, "uriBaseId": base}),
+                None => json!({"uri": format!("{base}{path}")}),
             };
             json!({"ruleId": "r", "message": {"text": "x"}, "locations": [{"physicalLocation": {"artifactLocation": uri}}]})
         };

@@ -94,14 +94,17 @@ impl Client {
     }
 }
 
+/// Clients by origin and whether private addresses are granted, each with the
+/// proxy that it goes through.
+type Clients = HashMap<(Origin, bool), (Option<Proxy>, Client)>;
+
 /// The connections of one instance. Never shared between instances: what one
 /// may reach says nothing about another.
 pub struct Transport {
     tls: Arc<rustls::ClientConfig>,
     connect_time: Duration,
     header_bytes: usize,
-    /// By origin, and whether private addresses are granted.
-    clients: Mutex<HashMap<(Origin, bool), (Option<Proxy>, Client)>>,
+    clients: Mutex<Clients>,
 }
 
 impl Transport {

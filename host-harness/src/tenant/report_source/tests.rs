@@ -5,6 +5,7 @@ use tempfile::TempDir;
 
 use crate::{
     Error, Filter, Harness, ImportOptions, ImportOutcome, ImportReport, InstanceName, IssueFilter, Options, Tenant,
+    Vanishing,
 };
 
 /// A tenant and a place for reports. No sandbox is ever started.
@@ -91,7 +92,11 @@ async fn every_record_of_every_report_is_accounted_for_and_the_second_time_chang
             let findings = desk.findings();
             let again = desk.import(path.clone(), ImportOptions::default()).await.unwrap();
             let outcome = again.outcome;
-            assert_eq!(outcome.unchanged + outcome.repeated, outcome.records, "{path:?}: {outcome:?}");
+            assert_eq!(
+                outcome.unchanged + outcome.repeated + outcome.unusable,
+                outcome.records,
+                "{path:?}: {outcome:?}"
+            );
             assert_eq!(desk.findings(), findings);
             // Every finding is of one issue.
             let filter = IssueFilter { limit: 9999, ..IssueFilter::default() };
@@ -161,7 +166,11 @@ async fn a_large_report_comes_in_several_transactions() {
     let messages: Vec<&str> = messages.iter().map(String::as_str).collect();
     let report = desk.report(&sarif("Checker", "note", &messages), ImportOptions::default()).await.unwrap();
     assert_eq!((report.outcome.findings, report.run.counts.pages), (1203, 4));
-    let half = desk.report(&sarif("Checker", "note", &messages[600..]), complete()).await.unwrap();
+    // As much as that is gone only if somebody says so.
+    let half = || sarif("Checker", "note", &messages[600..]);
+    assert_eq!(desk.report(&half(), complete()).await.unwrap().run.counts.vanished, 0);
+    let confirmed = ImportOptions { vanishing: Vanishing::Allow, ..complete() };
+    let half = desk.report(&half(), confirmed).await.unwrap();
     assert_eq!((half.outcome.unchanged, half.run.counts.vanished), (603, 600));
 }
 

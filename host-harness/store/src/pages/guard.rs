@@ -152,13 +152,14 @@ impl Missing {
     /// or of all that the run did. Many small reads may each lose little.
     fn too_much(&self, connection: &Connection, limit: Percent, absent: &Absent) -> Result<Option<Share>> {
         let over = |part: u64, whole: u64| part >= AT_LEAST && part * 100 > whole * u64::from(limit.get());
-        let kinds: [(&'static str, &Places, fn(&Self, &Connection) -> Result<Places>); 2] =
-            [("open findings", &absent.open, Self::open_findings), ("packages", &absent.packages, Self::packages)];
-        for (noun, gone, whole_of) in kinds {
+        for (noun, gone) in [("open findings", &absent.open), ("packages", &absent.packages)] {
             if gone.values().sum::<u64>() < AT_LEAST {
                 continue;
             }
-            let there = whole_of(self, connection)?;
+            let there = match noun {
+                "packages" => self.packages(connection)?,
+                _ => self.open_findings(connection)?,
+            };
             for it in &self.absences {
                 let sum = |places: &Places| -> u64 {
                     it.scope.iter().filter_map(|project| places.get(&(*project, it.kind.clone()))).sum()

@@ -133,6 +133,7 @@ fn an_absolute_folder_makes_no_other_findings() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "a test may read files")]
 fn formats_tell_the_same_gist_of_a_result() {
     for (json, sarif) in [("current.json", "current.sarif"), ("supply-chain.json", "supply-chain.sarif")] {
         let gists = |folder: &str, name: &str| -> BTreeMap<(String, String), String> {
