@@ -68,8 +68,10 @@ fn a_finding_is_meant_by_whatever_it_is_known_by() {
     assert_eq!(desk.json(&["issue", &issue[..8]])["id"], issue.as_str());
     // An issue stands for its findings: for the only one, or they are listed.
     let of_issue = desk.run(&["finding", &issue, "--json"]);
-    assert!(of_issue.stdout.contains(id), "{} {}{}", of_issue.code, of_issue.stdout, of_issue.stderr);
-    let failed = desk.json_of_failed(&["finding", "nothing-of-the-sort"]);
+    let told = of_issue.stdout + &of_issue.stderr;
+    assert!(told.contains(id), "{told}");
+    let failed = desk.run(&["finding", "nothing-of-the-sort", "--json"]);
+    let failed: serde_json::Value = serde_json::from_str(&failed.stderr).unwrap();
     assert_eq!(failed["code"], "finding-not-found", "{failed}");
 }
 

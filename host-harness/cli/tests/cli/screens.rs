@@ -21,7 +21,7 @@ const SCREENS: [(&str, &[&str]); 20] = [
     ("policy check", &["policy", "check", "--limit", "2"]),
     ("policy list", &["policy", "list"]),
     ("policy results", &["policy", "results", "--limit", "3"]),
-    ("runs", &["runs"]),
+    ("runs", &["runs", "--limit", "1"]),
     ("status", &["status"]),
     ("instance list", &["instance", "list"]),
     ("instance show", &["instance", "show", "code"]),
@@ -36,6 +36,13 @@ fn world() -> Desk {
     let done = desk.add(&["--set", r#"kinds=["sast","sca","secrets","packages"]"#]);
     assert_eq!(done.code, 0, "{}", done.stderr);
     desk.ok(&["instance", "schedule", "code", "--cron", "0 3 1 1 *"]);
+    // One after the other: what is equally urgent is in the order of arrival.
+    desk.ok(&["sync", "--kind", "packages"]);
+    for kind in ["sast", "sca", "secrets"] {
+        for project in desk.json(&["projects"])["projects"].as_array().unwrap() {
+            desk.run(&["sync", "--kind", kind, "--project", project["name"].as_str().unwrap()]);
+        }
+    }
     desk.ok(&["sync"]);
     let starter = desk.ok(&["policy", "init"]);
     desk.ok(&["policy", "import", &desk.file("policies.toml", &starter)]);
