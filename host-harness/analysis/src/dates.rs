@@ -32,7 +32,7 @@ pub fn closed_at(
         return None;
     }
     let said = match status {
-        // A scan decides that it is gone from the code.
+        // A scan decides that the code no longer has it.
         "fixed" => lifecycle.state_changed_at.filter(|_| lifecycle.scan_state != Some(ScanState::Unresolved)),
         "ignored" | "provisionally-ignored" => {
             let muted = lifecycle.state_changed_at.filter(|_| lifecycle.scan_state == Some(ScanState::Muted));

@@ -1,5 +1,5 @@
 //! What a command comes to that does several things: one that fails keeps no
-//! other from being done, each failure is told, and none is lost on the way to
+//! other from being done, each failure is reported, and none is lost on the way to
 //! the exit code.
 
 use std::process::ExitCode;

@@ -77,7 +77,7 @@ impl fmt::Display for Proxy {
 }
 
 impl Proxy {
-    /// A proxy with what it is told about who asks: `user:password`.
+    /// A proxy, with the credentials to authenticate to it: `user:password`.
     pub fn new(address: Origin, credentials: Option<&Secret>, origin: ProxyOrigin) -> Result<Self, ProxyError> {
         let failed = |why| ProxyError { origin, why };
         permitted(&address).map_err(failed)?;

@@ -19,7 +19,7 @@ pub struct Options {
     /// The branch that was scanned; it goes before what the report says.
     pub r#ref: Option<String>,
     /// The folder of the project on the machine of the scan, such as
-    /// `/home/runner/work/repo/repo`: absolute paths below it become relative ones.
+    /// `/builds/acme/shop`: absolute paths below it become relative ones.
     /// Where it is not given, it is looked for among the report's absolute paths.
     pub root: Option<String>,
 }

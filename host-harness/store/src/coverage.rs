@@ -40,36 +40,23 @@ impl Default for CoverageOptions {
     }
 }
 
-/// Coverage of a repository by an instance, best first.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize, schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum CoverageState {
-    /// Scanned and fetched recently.
-    Enabled,
-    /// The last scan or complete fetch is too old.
-    Stale,
-    /// The last run failed, or the vendor refuses the secret.
-    Failing,
-    /// A project is mapped and was scanned, and no run has read it since it is
-    /// mapped.
-    NeverRead,
-    /// A project is there, but was never scanned.
-    NeverScanned,
-    /// No project of the instance is mapped to the repository, or no kind is on.
-    Disabled,
-}
-
-impl CoverageState {
-    /// The word of the case.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Enabled => "enabled",
-            Self::Stale => "stale",
-            Self::Failing => "failing",
-            Self::NeverRead => "never-read",
-            Self::NeverScanned => "never-scanned",
-            Self::Disabled => "disabled",
-        }
+words! {
+    /// Coverage of a repository by an instance, best first.
+    #[derive(Ord, PartialOrd)]
+    CoverageState {
+        /// Scanned and fetched recently.
+        Enabled = "enabled",
+        /// The last scan or complete fetch is too old.
+        Stale = "stale",
+        /// The last run failed, or the vendor refuses the secret.
+        Failing = "failing",
+        /// A project is mapped and was scanned, and no run has read it since it is
+        /// mapped.
+        NeverRead = "never-read",
+        /// A project is there, but was never scanned.
+        NeverScanned = "never-scanned",
+        /// No project of the instance is mapped to the repository, or no kind is on.
+        Disabled = "disabled",
     }
 }
 

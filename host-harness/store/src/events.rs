@@ -17,36 +17,17 @@ const KEPT: i64 = 3 * 24 * 3600 * 1_000_000;
 /// Events of one instance that may wait for a sync.
 const MAX_PENDING: u64 = 10_000;
 
-/// How an event is.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum EventState {
-    /// Waits for a sync.
-    Pending,
-    /// A sync was made of what it names.
-    Done,
-    /// There is nothing to sync.
-    Ignored,
-    /// The sync failed; the next usual one makes up for it.
-    Failed,
-}
-
-impl EventState {
-    /// The word of the case.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Done => "done",
-            Self::Ignored => "ignored",
-            Self::Failed => "failed",
-        }
-    }
-
-    fn named(word: &str) -> Result<Self> {
-        [Self::Pending, Self::Done, Self::Ignored, Self::Failed]
-            .into_iter()
-            .find(|state| state.as_str() == word)
-            .ok_or(StoreError::Corrupt)
+words! {
+    /// How an event is.
+    EventState {
+        /// Waits for a sync.
+        Pending = "pending",
+        /// A sync was made of what it names.
+        Done = "done",
+        /// There is nothing to sync.
+        Ignored = "ignored",
+        /// The sync failed; the next usual one makes up for it.
+        Failed = "failed",
     }
 }
 
@@ -253,7 +234,7 @@ fn event(row: &Row<'_>) -> Result<EventRow> {
         id: row.get("id")?,
         instance: row.get("instance")?,
         event: document("event", row.get_ref("event")?.as_str().unwrap_or_default())?,
-        state: EventState::named(row.get_ref("state")?.as_str().unwrap_or_default())?,
+        state: EventState::named(row.get_ref("state")?.as_str().unwrap_or_default()).ok_or(StoreError::Corrupt)?,
         problem: row.get("problem")?,
         received_at: Timestamp::from_micros(row.get("received_at")?),
         ended_at: row.get::<_, Option<i64>>("ended_at")?.map(Timestamp::from_micros),

@@ -76,36 +76,25 @@ pub(crate) fn is_mapped(mapping: &str) -> bool {
     matches!(mapping, "mapped" | "drifted")
 }
 
-/// What is known of something that may have findings.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Outcome {
-    /// It has open findings.
-    Findings,
-    /// It has none, but records that could not be used: what they say is not
-    /// known.
-    Incomplete,
-    /// It was scanned and has none.
-    Clean,
-    /// It was scanned, but no run has fetched it: it is not mapped, or was not
-    /// when the last run that fetched everything began.
-    NotRead,
-    /// It has none because it was never scanned.
-    NeverScanned,
+words! {
+    /// What is known of something that may have findings.
+    Outcome {
+        /// It has open findings.
+        Findings = "findings",
+        /// It has none, but records that could not be used: what they say is not
+        /// known.
+        Incomplete = "incomplete",
+        /// It was scanned and has none.
+        Clean = "clean",
+        /// It was scanned, but no run has fetched it: it is not mapped, or was not
+        /// when the last run that fetched everything began.
+        NotRead = "not-read",
+        /// It has none because it was never scanned.
+        NeverScanned = "never-scanned",
+    }
 }
 
 impl Outcome {
-    /// The word of the case.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Findings => "findings",
-            Self::Incomplete => "incomplete",
-            Self::Clean => "clean",
-            Self::NotRead => "not-read",
-            Self::NeverScanned => "never-scanned",
-        }
-    }
-
     /// What a number of open findings says, of a project that was looked at or
     /// not, and with records that could not be used or without.
     pub(crate) const fn of(open: u64, looked: Looked, unusable: bool) -> Self {

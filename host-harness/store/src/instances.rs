@@ -43,36 +43,17 @@ impl fmt::Display for ConnectorSource {
     }
 }
 
-/// How an instance is.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum InstanceStatus {
-    /// The last check or sync went well.
-    Connected,
-    /// The vendor refuses the secret.
-    Unauthorized,
-    /// The last check or sync failed for another reason.
-    Degraded,
-    /// Nobody has tried yet.
-    NeverChecked,
-}
-
-impl InstanceStatus {
-    /// The word of the case.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Connected => "connected",
-            Self::Unauthorized => "unauthorized",
-            Self::Degraded => "degraded",
-            Self::NeverChecked => "never-checked",
-        }
-    }
-
-    fn named(word: &str) -> Self {
-        [Self::Connected, Self::Unauthorized, Self::Degraded]
-            .into_iter()
-            .find(|status| status.as_str() == word)
-            .unwrap_or(Self::NeverChecked)
+words! {
+    /// How an instance is.
+    InstanceStatus {
+        /// The last check or sync went well.
+        Connected = "connected",
+        /// The vendor refuses the secret.
+        Unauthorized = "unauthorized",
+        /// The last check or sync failed for another reason.
+        Degraded = "degraded",
+        /// Nobody has tried yet.
+        NeverChecked = "never-checked",
     }
 }
 
@@ -353,7 +334,7 @@ fn instance(row: &Row<'_>) -> Result<Instance> {
             proxy: proxy.map(|proxy| document("proxy", &proxy)).transpose()?,
         },
         connection: connection.map(|connection| document("connection", &connection)).transpose()?,
-        status: InstanceStatus::named(&text("status")?),
+        status: InstanceStatus::named(&text("status")?).unwrap_or(InstanceStatus::NeverChecked),
         status_detail: row.get("status_detail")?,
         paused: match row.get::<_, Option<i64>>("paused_at")? {
             Some(at) => Some(Paused {

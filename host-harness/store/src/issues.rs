@@ -5,7 +5,7 @@
 
 mod derive;
 
-use std::{collections::BTreeMap, str::FromStr};
+use std::collections::BTreeMap;
 
 use appsec_analysis::{
     correlation::spellings,
@@ -27,56 +27,31 @@ use crate::{
     status::severity,
 };
 
-/// In which order issues are shown.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum IssueSort {
-    /// Most urgent first.
-    #[default]
-    Priority,
-    /// Most severe first.
-    Severity,
-    /// Newest first: first seen last.
-    FirstSeen,
-    /// Oldest first: first seen first.
-    Age,
-    /// Highest CVSS score first; those without one last.
-    Cvss,
-    /// Most likely to be exploited first; those without an EPSS score last.
-    Epss,
-    /// Those that most sources see first.
-    Sources,
-    /// By the repository's name, most urgent first within one.
-    Repository,
+words! {
+    /// In which order issues are shown.
+    #[derive(Default)]
+    IssueSort {
+        /// Most urgent first.
+        #[default]
+        Priority = "priority",
+        /// Most severe first.
+        Severity = "severity",
+        /// Newest first: first seen last.
+        FirstSeen = "first-seen",
+        /// Oldest first: first seen first.
+        Age = "age",
+        /// Highest CVSS score first; those without one last.
+        Cvss = "cvss",
+        /// Most likely to be exploited first; those without an EPSS score last.
+        Epss = "epss",
+        /// Those that most sources see first.
+        Sources = "sources",
+        /// By the repository's name, most urgent first within one.
+        Repository = "repository",
+    }
 }
 
 impl IssueSort {
-    /// All of them.
-    pub const ALL: [Self; 8] = [
-        Self::Priority,
-        Self::Severity,
-        Self::FirstSeen,
-        Self::Age,
-        Self::Cvss,
-        Self::Epss,
-        Self::Sources,
-        Self::Repository,
-    ];
-
-    /// The word of the case.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Priority => "priority",
-            Self::Severity => "severity",
-            Self::FirstSeen => "first-seen",
-            Self::Age => "age",
-            Self::Cvss => "cvss",
-            Self::Epss => "epss",
-            Self::Sources => "sources",
-            Self::Repository => "repository",
-        }
-    }
-
     /// What rows are compared by, and whether the largest comes first.
     const fn keys(self) -> &'static [(&'static str, bool)] {
         const ROW: (&str, bool) = ("issues.row", false);
@@ -92,15 +67,6 @@ impl IssueSort {
             Self::Sources => &[("issues.sources", true), PRIORITY, SEVERITY, ROW],
             Self::Repository => &[(REPOSITORY, false), PRIORITY, SEVERITY, ROW],
         }
-    }
-}
-
-impl FromStr for IssueSort {
-    type Err = String;
-
-    fn from_str(word: &str) -> Result<Self, Self::Err> {
-        let found = Self::ALL.into_iter().find(|sort| sort.as_str() == word);
-        found.ok_or_else(|| format!("one of {}", Self::ALL.map(Self::as_str).join(", ")))
     }
 }
 

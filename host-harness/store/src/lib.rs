@@ -4,6 +4,9 @@
 //! findings and cursor are either all there or not at all, so that a crash
 //! costs at most the page under way.
 
+#[macro_use]
+mod words;
+
 mod advisories;
 mod assess;
 mod bucket;

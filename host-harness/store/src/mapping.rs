@@ -24,30 +24,6 @@ use crate::{
     repository_index::sweep,
 };
 
-macro_rules! words {
-    ($(#[$meta:meta])* $name:ident { $( $(#[$case_meta:meta])* $case:ident = $word:literal, )+ }) => {
-        $(#[$meta])*
-        #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize, schemars::JsonSchema)]
-        #[serde(rename_all = "kebab-case")]
-        pub enum $name { $( $(#[$case_meta])* $case, )+ }
-
-        impl $name {
-            /// All cases.
-            pub const ALL: &[Self] = &[$( Self::$case, )+];
-
-            /// The word of the case.
-            pub const fn as_str(self) -> &'static str {
-                match self { $( Self::$case => $word, )+ }
-            }
-
-            /// The case of a word.
-            pub fn named(word: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|it| it.as_str() == word)
-            }
-        }
-    };
-}
-
 words! {
     /// What becomes of new projects.
     AutoMap {

@@ -5,60 +5,33 @@ use std::{fmt, str::FromStr};
 use rusqlite::types::Value;
 use serde::Serialize;
 
-/// In which order findings are shown.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Sort {
-    /// Most urgent first.
-    #[default]
-    Priority,
-    /// Most severe first.
-    Severity,
-    /// Newest first: first seen last.
-    FirstSeen,
-    /// Oldest first: first seen first.
-    Age,
-    /// Highest CVSS score first; those without one last.
-    Cvss,
-    /// Most likely to be exploited first; those without an EPSS score last.
-    Epss,
-    /// Last changed first.
-    Changed,
-    /// By the project's name, most urgent first within one.
-    Project,
-    /// By file and line; those without a file last.
-    Path,
+words! {
+    /// In which order findings are shown.
+    #[derive(Default)]
+    Sort {
+        /// Most urgent first.
+        #[default]
+        Priority = "priority",
+        /// Most severe first.
+        Severity = "severity",
+        /// Newest first: first seen last.
+        FirstSeen = "first-seen",
+        /// Oldest first: first seen first.
+        Age = "age",
+        /// Highest CVSS score first; those without one last.
+        Cvss = "cvss",
+        /// Most likely to be exploited first; those without an EPSS score last.
+        Epss = "epss",
+        /// Last changed first.
+        Changed = "changed",
+        /// By the project's name, most urgent first within one.
+        Project = "project",
+        /// By file and line; those without a file last.
+        Path = "path",
+    }
 }
 
 impl Sort {
-    /// All of them.
-    pub const ALL: [Self; 9] = [
-        Self::Priority,
-        Self::Severity,
-        Self::FirstSeen,
-        Self::Age,
-        Self::Cvss,
-        Self::Epss,
-        Self::Changed,
-        Self::Project,
-        Self::Path,
-    ];
-
-    /// The word of the case.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Priority => "priority",
-            Self::Severity => "severity",
-            Self::FirstSeen => "first-seen",
-            Self::Age => "age",
-            Self::Cvss => "cvss",
-            Self::Epss => "epss",
-            Self::Changed => "changed",
-            Self::Project => "project",
-            Self::Path => "path",
-        }
-    }
-
     /// What rows are compared by, and whether the largest comes first. The
     /// last one tells any two apart.
     pub(crate) const fn keys(self) -> &'static [(&'static str, bool)] {
@@ -110,15 +83,6 @@ impl Sort {
     /// Whether the index `findings_by_urgency` holds all of its keys.
     pub(crate) const fn is_covered(self) -> bool {
         !matches!(self, Self::Project | Self::Path | Self::Cvss | Self::Epss)
-    }
-}
-
-impl FromStr for Sort {
-    type Err = String;
-
-    fn from_str(word: &str) -> Result<Self, Self::Err> {
-        let found = Self::ALL.into_iter().find(|sort| sort.as_str() == word);
-        found.ok_or_else(|| format!("one of {}", Self::ALL.map(Self::as_str).join(", ")))
     }
 }
 

@@ -1,7 +1,5 @@
 //! Reading packages: the inventory, and what findings name beside it.
 
-use std::str::FromStr;
-
 use crate::{
     columns::document,
     database::FindingStore,
@@ -13,31 +11,21 @@ use appsec_model::{Severity, Timestamp};
 use rusqlite::{Row, ToSql};
 use serde::Serialize;
 
-/// In which order packages are shown.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum PackageSort {
-    /// Those with the worst open findings first, then those with most.
-    #[default]
-    Risk,
-    /// By name and version.
-    Name,
-    /// By the project's name, the worst first within one.
-    Project,
+words! {
+    /// In which order packages are shown.
+    #[derive(Default)]
+    PackageSort {
+        /// Those with the worst open findings first, then those with most.
+        #[default]
+        Risk = "risk",
+        /// By name and version.
+        Name = "name",
+        /// By the project's name, the worst first within one.
+        Project = "project",
+    }
 }
 
 impl PackageSort {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Risk, Self::Name, Self::Project];
-
-    /// The word of the case.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Risk => "risk",
-            Self::Name => "name",
-            Self::Project => "project",
-        }
-    }
-
     /// What rows are compared by, and whether the largest comes first.
     const fn keys(self) -> &'static [(&'static str, bool)] {
         const RISK: [(&str, bool); 2] = [("coalesce(worst, -1)", true), ("number", true)];
@@ -49,15 +37,6 @@ impl PackageSort {
             Self::Name => &[NAME[0], NAME[1], PROJECT, ID],
             Self::Project => &[PROJECT, RISK[0], RISK[1], NAME[0], NAME[1], ID],
         }
-    }
-}
-
-impl FromStr for PackageSort {
-    type Err = String;
-
-    fn from_str(word: &str) -> Result<Self, Self::Err> {
-        let found = Self::ALL.into_iter().find(|sort| sort.as_str() == word);
-        found.ok_or_else(|| format!("one of {}", Self::ALL.map(Self::as_str).join(", ")))
     }
 }
 

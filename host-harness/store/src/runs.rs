@@ -14,29 +14,6 @@ use appsec_model::{Kind, ProjectScope, Scope, Timestamp};
 use rusqlite::{OptionalExtension, Row, TransactionBehavior, params};
 use serde::{Deserialize, Serialize};
 
-macro_rules! words {
-    ($(#[$meta:meta])* $name:ident { $( $(#[$case_meta:meta])* $case:ident = $word:literal, )+ }) => {
-        $(#[$meta])*
-        #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, schemars::JsonSchema)]
-        #[serde(rename_all = "kebab-case")]
-        pub enum $name { $( $(#[$case_meta])* $case, )+ }
-
-        impl $name {
-            /// The word of the case.
-            pub fn as_str(self) -> &'static str {
-                match self { $( Self::$case => $word, )+ }
-            }
-
-            fn named(word: &str) -> Result<Self> {
-                match word {
-                    $( $word => Ok(Self::$case), )+
-                    _ => Err(StoreError::Corrupt),
-                }
-            }
-        }
-    };
-}
-
 words! {
     /// What a run fetches.
     RunMode {
@@ -306,7 +283,7 @@ impl FindingStore {
                    ORDER BY id DESC LIMIT 1";
         let row = |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, String>(1)?, row.get(2)?));
         let found = self.connection.query_row(sql, [instance_id], row).optional()?;
-        found.map(|(id, mode, whole)| Ok((id, RunMode::named(&mode)?, whole))).transpose()
+        found.map(|(id, mode, whole)| Ok((id, RunMode::named(&mode).ok_or(StoreError::Corrupt)?, whole))).transpose()
     }
 
     /// Notes that a run goes on after having been cut off.
@@ -447,8 +424,9 @@ impl FindingStore {
             runs.push(Run {
                 id,
                 instance: row.get("instance")?,
-                mode: RunMode::named(row.get_ref("mode")?.as_str().unwrap_or_default())?,
-                state: RunState::named(row.get_ref("state")?.as_str().unwrap_or_default())?,
+                mode: RunMode::named(row.get_ref("mode")?.as_str().unwrap_or_default()).ok_or(StoreError::Corrupt)?,
+                state: RunState::named(row.get_ref("state")?.as_str().unwrap_or_default())
+                    .ok_or(StoreError::Corrupt)?,
                 code: code(row)?,
                 message: row.get("message")?,
                 projects: row.get("projects")?,
@@ -475,7 +453,8 @@ impl FindingStore {
                 id: row.get("id")?,
                 kind: row.get::<_, String>("kind")?.into(),
                 scope: document("scope", row.get_ref("scope")?.as_str().unwrap_or_default())?,
-                state: FetchState::named(row.get_ref("state")?.as_str().unwrap_or_default())?,
+                state: FetchState::named(row.get_ref("state")?.as_str().unwrap_or_default())
+                    .ok_or(StoreError::Corrupt)?,
                 code: code(row)?,
                 message: row.get("message")?,
                 cursor: row.get("cursor")?,

@@ -40,33 +40,15 @@ impl Webhook {
     }
 }
 
-/// How a delivery is.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum DeliveryState {
-    /// Not tried yet, or to be tried again.
-    Pending,
-    /// The receiver took it.
-    Delivered,
-    /// It is not tried again.
-    Failed,
-}
-
-impl DeliveryState {
-    /// The word of the case.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Delivered => "delivered",
-            Self::Failed => "failed",
-        }
-    }
-
-    fn named(word: &str) -> Result<Self> {
-        [Self::Pending, Self::Delivered, Self::Failed]
-            .into_iter()
-            .find(|state| state.as_str() == word)
-            .ok_or(StoreError::Corrupt)
+words! {
+    /// How a delivery is.
+    DeliveryState {
+        /// Not tried yet, or to be tried again.
+        Pending = "pending",
+        /// The receiver took it.
+        Delivered = "delivered",
+        /// It is not tried again.
+        Failed = "failed",
     }
 }
 
@@ -334,7 +316,7 @@ fn delivery(row: &Row<'_>) -> Result<Delivery> {
         event_id: row.get("event_id")?,
         instance: row.get("instance")?,
         run: row.get("run_id")?,
-        state: DeliveryState::named(row.get_ref("state")?.as_str().unwrap_or_default())?,
+        state: DeliveryState::named(row.get_ref("state")?.as_str().unwrap_or_default()).ok_or(StoreError::Corrupt)?,
         tries: row.get("tries")?,
         created_at: Timestamp::from_micros(row.get("created_at")?),
         next_at: moment("next_at")?,

@@ -30,7 +30,7 @@ fn from_nothing_to_findings_that_are_those_of_the_vendor() {
     assert_eq!(run["unusable"].as_u64().unwrap() as usize, expected.damaged());
     assert_eq!(run["records"].as_u64().unwrap() as usize, expected.of(Kind::Sast).rows + expected.of(Kind::Sca).rows);
 
-    // What cannot be used is told each time.
+    // Rejected records are reported each time.
     let again = desk.json_in_part(&["sync", "code"])["runs"][0].clone();
     assert_eq!((&again["new"], &again["changed"], &again["vanished"]), (&0.into(), &0.into(), &0.into()), "{again:#}");
     assert_eq!((&again["unchanged"], &again["unusable"]), (&run["new"], &run["unusable"]));

@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn a_scan_of_a_part_proves_nothing() {
         let result = |state: &str| json!({ "ruleId": "L1", "message": { "text": "m" }, "baselineState": state });
-        let base = json!({ "%SRCROOT%": { "uri": "file:///src/" }, "HOME": { "uri": "file:///home/me/" } });
+        let base = json!({ "%SRCROOT%": { "uri": "file:///src/" }, "HOME": { "uri": "file:///Users/me/" } });
         let within = |folder: &str| {
             let mut run = called(&json!({ "workingDirectory": { "uri": folder } }));
             run["originalUriBaseIds"] = base.clone();
@@ -131,7 +131,7 @@ mod tests {
             called(&json!({ "commandLine": "lamp scan --exclude diffs src" })),
             json!({ "properties": { "diff": false, "metrics": 1 } }),
             within("file:///src/"),
-            within("file:///home/me/work/"),
+            within("file:///Users/me/app/"),
             within("./"),
         ];
         for run in whole {
@@ -158,9 +158,9 @@ mod tests {
         the scan ran in one folder only (`services/api`)
         the scan ran in one folder only (`/src/services/api`)
         ");
-        let folder = called(&json!({ "workingDirectory": { "uri": "file:///work/repo/part" } }));
+        let folder = called(&json!({ "workingDirectory": { "uri": "file:///srv/repo/part" } }));
         assert_eq!(told(&folder, None), "complete");
-        assert_eq!(told(&folder, Some("/work/repo")), "the scan ran in one folder only (`/work/repo/part`)");
+        assert_eq!(told(&folder, Some("/srv/repo")), "the scan ran in one folder only (`/srv/repo/part`)");
     }
 
     #[test]

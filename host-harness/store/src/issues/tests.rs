@@ -414,7 +414,7 @@ fn an_order_is_that_of_its_keys_and_can_be_turned_around() {
         assert_eq!(there, back, "{sort:?}");
     }
     for sort in IssueSort::ALL {
-        assert_eq!(sort.as_str().parse(), Ok(sort));
+        assert_eq!(sort.as_str().parse(), Ok(*sort));
     }
 }
 

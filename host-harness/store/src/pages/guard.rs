@@ -152,14 +152,13 @@ impl Missing {
     /// or of all that the run did. Many small reads may each lose little.
     fn too_much(&self, connection: &Connection, limit: Percent, absent: &Absent) -> Result<Option<Share>> {
         let over = |part: u64, whole: u64| part >= AT_LEAST && part * 100 > whole * u64::from(limit.get());
-        for (noun, gone) in [("open findings", &absent.open), ("packages", &absent.packages)] {
+        let kinds: [(&str, &Places, CountThere); 2] =
+            [("open findings", &absent.open, Self::open_findings), ("packages", &absent.packages, Self::packages)];
+        for (noun, gone, count_there) in kinds {
             if gone.values().sum::<u64>() < AT_LEAST {
                 continue;
             }
-            let there = match noun {
-                "packages" => self.packages(connection)?,
-                _ => self.open_findings(connection)?,
-            };
+            let there = count_there(self, connection)?;
             for it in &self.absences {
                 let sum = |places: &Places| -> u64 {
                     it.scope.iter().filter_map(|project| places.get(&(*project, it.kind.clone()))).sum()
@@ -219,6 +218,9 @@ impl Missing {
 
 /// Counts by project and kind.
 type Places = BTreeMap<(i64, String), u64>;
+
+/// What of a sort is there, in the scope of a run.
+type CountThere = fn(&Missing, &Connection) -> Result<Places>;
 
 /// A part of a whole that is too large.
 struct Share {

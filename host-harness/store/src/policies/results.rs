@@ -39,23 +39,13 @@ pub struct PolicyFilter {
     pub open: bool,
 }
 
-/// What came of a policy.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum PolicyResultWord {
-    /// Its condition holds.
-    Violated,
-    /// It could not be evaluated.
-    Error,
-}
-
-impl PolicyResultWord {
-    /// The word of the case.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Violated => "violated",
-            Self::Error => "error",
-        }
+words! {
+    /// What came of a policy.
+    PolicyResultWord {
+        /// Its condition holds.
+        Violated = "violated",
+        /// It could not be evaluated.
+        Error = "error",
     }
 }
 

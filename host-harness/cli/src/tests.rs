@@ -1,0 +1,80 @@
+use std::collections::BTreeSet;
+
+use clap::CommandFactory;
+use host_harness::Code;
+
+use super::{Cli, GROUPS, hint::hint};
+
+#[test]
+fn the_help_lists_every_command_under_one_heading() {
+    let listed: Vec<&str> = GROUPS.iter().flat_map(|(_, members)| members.iter().copied()).collect();
+    let command = Cli::command();
+    let known: BTreeSet<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
+    assert_eq!(listed.len(), known.len(), "a command is listed twice or not at all");
+    assert_eq!(listed.into_iter().collect::<BTreeSet<_>>(), known);
+}
+
+/// Every command, with its words.
+fn all<'a>(command: &'a clap::Command, path: &str, found: &mut Vec<(String, &'a clap::Command)>) {
+    for it in command.get_subcommands() {
+        let path = format!("{path} {}", it.get_name());
+        all(it, &path, found);
+        found.push((path, it));
+    }
+}
+
+#[test]
+fn hints_name_commands_and_options_that_exist() {
+    let command = Cli::command();
+    let mut commands = Vec::new();
+    all(&command, "harness", &mut commands);
+    let paths: BTreeSet<&str> = commands.iter().map(|(path, _)| path.as_str()).collect();
+    let arguments = commands.iter().flat_map(|(_, it)| it.get_arguments()).chain(command.get_arguments());
+    let options: BTreeSet<&str> = arguments.filter_map(clap::Arg::get_long).collect();
+    let group = |path: &str| paths.iter().any(|it| it.starts_with(&format!("{path} ")));
+    for text in Code::ALL.iter().filter_map(|code| hint(*code)) {
+        let is_part = |sign: char| sign.is_ascii_lowercase() || sign == '-';
+        for named in text.split("harness ").skip(1) {
+            let mut words = named.split(|sign| !is_part(sign));
+            let mut path = format!("harness {}", words.next().unwrap_or_default());
+            if group(&path) {
+                path = format!("{path} {}", words.next().unwrap_or_default());
+            }
+            assert!(paths.contains(path.trim_end()), "{path}: {text}");
+        }
+        for option in text.split(|sign| !is_part(sign)).filter_map(|word| word.strip_prefix("--")) {
+            assert!(options.contains(option), "--{option}: {text}");
+        }
+    }
+}
+
+#[test]
+fn every_help_line_begins_with_a_verb() {
+    let command = Cli::command();
+    let mut commands = Vec::new();
+    all(&command, "harness", &mut commands);
+    let mut wrong = Vec::new();
+    let mut look = |what: String, help: Option<&clap::builder::StyledStr>| {
+        let help = help.map(ToString::to_string).unwrap_or_default();
+        let first = help.split([' ', ',', ':']).next().unwrap_or_default();
+        if !VERBS.split_whitespace().any(|verb| verb == first) {
+            wrong.push(format!("{what}: {help}"));
+        }
+    };
+    for (path, command) in commands.iter().map(|(path, it)| (path.clone(), *it)).chain([("harness".into(), &command)]) {
+        look(path.clone(), command.get_about());
+        // What stands for itself needs no verb: NAME, FILE.
+        for arg in command.get_arguments().filter(|it| !it.is_positional()) {
+            look(format!("{path} --{}", arg.get_id()), arg.get_help());
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+}
+
+/// What help begins with.
+const VERBS: &str = "
+    Accept Add Allow Back Change Check Choose Close Collect Confirm Connect Continue Delay Delete
+    Diagnose Discard Fail Fetch Filter Generate Ignore Import Include Increase Inject Inspect Keep Limit
+    List Listen Manage Map Mark Normalize Pause Print Re-encrypt Read Receive Record Remove Replace Require
+    Resend Reset Restore Resume Reverse Run Select Send Set Show Skip Sort Start Store Sync Test Unmap
+    Use Validate Write";
