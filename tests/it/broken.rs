@@ -131,7 +131,7 @@ fn many_instances() -> Vec<u8> {
 async fn a_component_of_too_many_instances_is_refused() {
     let host = Host::new(Limits { core_instances: 16, ..Limits::default() });
     let error = host.load_bytes(&many_instances()).err().unwrap().to_string();
-    insta::assert_snapshot!(error, @"the component cannot be compiled: The component transitively contains 21 core module instances, which exceeds the configured maximum of 16 in the pooling allocator");
+    insta::assert_snapshot!(error, @"the component does not fit into a sandbox: it has 21 core instances, and a sandbox has places for 16");
     host.assert_well().await;
 }
 
@@ -154,8 +154,8 @@ async fn memory_on_demand_has_the_limits_of_the_pool() {
         assert_eq!(host.configured(&raw).await.failure, CallFailure::Limit(hit));
         host.assert_well().await;
     }
-    let host = Host::new(Limits { memory_bytes: 64 << 20, ..limits() });
-    insta::assert_snapshot!(host.configured_bytes(&many_instances()).await, @"the connector crashed in `configure`: resource limit exceeded: instance count too high at 17");
+    let host = Host::new(Limits { core_instances: 16, ..limits() });
+    insta::assert_snapshot!(host.load_bytes(&many_instances()).err().unwrap().to_string(), @"the component does not fit into a sandbox: it has 21 core instances, and a sandbox has places for 16");
 }
 
 #[tokio::test]
@@ -226,25 +226,19 @@ fn importing(package: &'static str, text: &'static str, interface: &'static str,
 }
 
 #[tokio::test]
-async fn files_sockets_and_random_numbers_are_refused_before_anything_is_compiled() {
+async fn what_is_not_offered_is_refused_before_anything_is_compiled() {
     let host = Host::new(Limits::default());
     let cases = [
         importing(
             "filesystem",
-            "package wasi:filesystem@0.2.6; interface preopens { get-directories: func() -> u32; }",
-            "wasi:filesystem/preopens@0.2.6",
+            "package wasi:filesystem@0.3.0; interface preopens { get-directories: func() -> u32; }",
+            "wasi:filesystem/preopens@0.3.0",
             "get-directories",
         ),
         importing(
-            "sockets",
-            "package wasi:sockets@0.2.6; interface instance-network { instance-network: func() -> u32; }",
-            "wasi:sockets/instance-network@0.2.6",
-            "instance-network",
-        ),
-        importing(
             "random",
-            "package wasi:random@0.2.6; interface random { get-random-u64: func() -> u32; }",
-            "wasi:random/random@0.2.6",
+            "package wasi:random@0.3.0; interface random { get-random-u64: func() -> u32; }",
+            "wasi:random/random@0.3.0",
             "get-random-u64",
         ),
         importing(
@@ -256,9 +250,8 @@ async fn files_sockets_and_random_numbers_are_refused_before_anything_is_compile
     ];
     let messages: Vec<String> = cases.iter().map(|raw| refused(&host, raw)).collect();
     insta::assert_snapshot!(messages.join("\n"), @"
-    before it is compiled: the connector imports interfaces that this host does not provide: `wasi:filesystem/preopens@0.2.6` (a connector has no files: use its bucket)
-    before it is compiled: the connector imports interfaces that this host does not provide: `wasi:sockets/instance-network@0.2.6` (a connector has no sockets: use wasi:http/outgoing-handler)
-    before it is compiled: the connector imports interfaces that this host does not provide: `wasi:random/random@0.2.6` (a connector has no random numbers: `normalize` is pure)
+    before it is compiled: the connector imports interfaces that this host does not provide: `wasi:filesystem/preopens@0.3.0` (offered: 0.2)
+    before it is compiled: the connector imports interfaces that this host does not provide: `wasi:random/random@0.3.0` (offered: 0.2)
     before it is compiled: the connector imports interfaces that this host does not provide: `acme:host/shell@1.0.0`
     ");
     host.assert_well().await;

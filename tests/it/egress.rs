@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use host_harness::Limits;
+use host_harness::{Code, Limits};
 use serde_json::{Value, json};
 use tests::{TOKEN, name, settings};
 use tokio::sync::oneshot;
@@ -49,6 +49,15 @@ async fn an_origin_is_granted_by_scheme_host_and_port_together() {
         assert_eq!(message, format!("egress denied: {url} is not granted to this instance"));
     }
     elsewhere.assert_untouched();
+}
+
+#[tokio::test]
+async fn a_refusal_stays_one_whatever_the_guest_makes_of_it() {
+    let hostile = Hostile::new(Limits::default()).await;
+    let order = json!({ "do": "blame-the-network", "url": "https://vendor.example:8443/" });
+    let error = hostile.told(Who::First, order).await.unwrap_err();
+    assert_eq!(error.code(), Code::EgressDenied);
+    insta::assert_snapshot!(error.to_string(), @"egress denied: https://vendor.example:8443 is not granted to this instance");
 }
 
 #[tokio::test]

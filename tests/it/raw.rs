@@ -213,11 +213,7 @@ impl Host {
     /// What `configure` of a component comes to. Others are served before and
     /// after it, of the same tenant and of another one.
     pub async fn configured(&self, raw: &Raw) -> CallError {
-        self.configured_bytes(&raw.component()).await
-    }
-
-    pub async fn configured_bytes(&self, code: &[u8]) -> CallError {
-        let connector = self.load_bytes(code).unwrap();
+        let connector = self.load(raw).unwrap();
         self.assert_well().await;
         let error = configure(&connector, "acme/raw").await.unwrap_err();
         assert_eq!((error.instance_path.as_str(), error.function), ("acme/raw", "configure"));

@@ -158,6 +158,49 @@ async fn random_numbers_are_the_same_in_every_call() {
 }
 
 #[tokio::test]
+async fn files_and_sockets_are_there_and_reach_nothing() {
+    let hostile = Hostile::new(Limits::default()).await;
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let order = json!({ "do": "files-and-sockets", "url": listener.local_addr().unwrap().to_string() });
+    let seen = hostile.told(Who::First, order.clone()).await.unwrap();
+    insta::assert_snapshot!(seen, @"
+    list: entity not found
+    read: entity not found
+    read near: entity not found
+    write: entity not found
+    folder: entity not found
+    connect: permission denied
+    listen: permission denied
+    datagram: permission denied
+    name: uncategorized error
+    ");
+    let called = hostile.connector.normalize("acme/one", records(&[&order.to_string()])).await.unwrap();
+    assert_eq!(called.value.diagnostics[0].message, seen);
+    listener.set_nonblocking(true).unwrap();
+    assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+    hostile.assert_well().await;
+}
+
+#[tokio::test]
+async fn a_pure_call_sees_no_time_and_no_chance() {
+    let hostile = Hostile::new(Limits::default()).await;
+    let order = json!({ "do": "time-and-chance" });
+    let pure = async || {
+        let records = records(&[&order.to_string()]);
+        let called = hostile.connector.normalize("acme/one", records).await.unwrap();
+        let event = hostile.connector.interpret_event("acme/one", order.to_string().as_bytes()).await.unwrap();
+        let EventType::Ignored { reason } = event.value.what else { panic!("it says nothing") };
+        assert_eq!(called.value.diagnostics[0].message, reason);
+        reason
+    };
+    insta::assert_snapshot!(pure().await, @"0ns 0ns 13486662071293341567");
+    assert_eq!(pure().await, pure().await);
+    // With a network, both are true.
+    let seen = hostile.told(Who::First, order.clone()).await.unwrap();
+    assert_ne!(hostile.told(Who::First, order.clone()).await.unwrap(), seen);
+}
+
+#[tokio::test]
 async fn normalize_has_no_network_no_bucket_and_no_environment() {
     let hostile = Hostile::new(Limits::default()).await;
     let url = hostile.env.simulator.url();

@@ -67,6 +67,7 @@ fn show(output: Output, inspected: &Inspected) {
     facts.add("events", Cell::list(events));
     facts.add("settings", Cell::list(settings(&manifest.settings_schema)));
     facts.add("imports", Cell::list(&component.imports));
+    facts.add("answered with nothing", Cell::list(&component.empty_imports));
     output.print(&facts);
 }
 

@@ -12,12 +12,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use sha2::{Digest, Sha256};
 use wasmtime::{Engine, component::Component};
 
 use appsec_grant::files::{OwnFolder, create_private_dir, read_open};
 
-const HASH_BYTES: usize = 32;
+/// BLAKE3: several megabytes are hashed at each start.
+const HASH_BYTES: usize = blake3::OUT_LEN;
 
 /// Bytes of a file of compiled code: some ten times the largest component.
 const MAX_BYTES: u64 = 2 << 30;
@@ -85,7 +85,7 @@ fn read(engine: &Engine, folder: &OwnFolder, path: &Path) -> Option<Component> {
         }
     };
     let (hash, code) = file.split_at_checked(HASH_BYTES)?;
-    if Sha256::digest(code).as_slice() != hash {
+    if blake3::hash(code).as_slice() != hash {
         tracing::warn!(path = %path.display(), "damaged code in the cache, compiling anew");
         return None;
     }
@@ -94,7 +94,7 @@ fn read(engine: &Engine, folder: &OwnFolder, path: &Path) -> Option<Component> {
 
 fn write(folder: &Path, path: &Path, code: &[u8]) -> io::Result<()> {
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(&Sha256::digest(code))?;
+    file.write_all(blake3::hash(code).as_slice())?;
     file.write_all(code)?;
     file.persist(path)?;
     Ok(())

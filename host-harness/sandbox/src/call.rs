@@ -22,6 +22,7 @@ use super::{
     output::{Log, clean},
     refusal::{MAX_MESSAGE_BYTES, tidy},
     state::{LimitHit, MAX_HANDLES, SandboxState},
+    still,
 };
 use crate::{
     capability::{
@@ -50,6 +51,14 @@ pub struct Grant {
     pub http: Option<HttpGrant>,
     /// The bucket; none for calls that need none.
     pub bucket: Option<Arc<dyn BucketStore>>,
+}
+
+impl Grant {
+    /// Whether the call sees its input and nothing else: then clocks stand still
+    /// and random numbers are the same every time, so that its result is, too.
+    fn is_pure(&self) -> bool {
+        self.http.is_none() && self.bucket.is_none()
+    }
 }
 
 /// The result of a call and what it took.
@@ -347,7 +356,15 @@ impl Connector {
                 state.bucket.commit().map(|()| value).map_err(|error| CallFailure::Host(error.to_string()))
             }
             Ok(Err(error)) => Err(match (error.into_model(), refusal, encoded, proxy) {
-                (ContractError::EgressDenied { .. }, Some(refusal), ..) => CallFailure::Refused(refusal),
+                // An HTTP library that knows no refusal makes a failure of the network of it.
+                (
+                    ContractError::EgressDenied { .. }
+                    | ContractError::Unavailable { status: None, .. }
+                    | ContractError::Protocol { .. }
+                    | ContractError::Internal { .. },
+                    Some(refusal),
+                    ..,
+                ) => CallFailure::Refused(refusal),
                 (ContractError::Unavailable { status: None, .. } | ContractError::Internal { .. }, .., Some(proxy)) => {
                     CallFailure::Proxy(proxy)
                 }
@@ -371,7 +388,15 @@ impl Connector {
     pub(super) fn store(&self, grant: &Grant, log: &Log) -> Store<SandboxState> {
         let limits = &self.runtime.shared.limits;
         let mut wasi = WasiCtx::builder();
-        wasi.stderr(log.clone()).insecure_random_seed(0).insecure_random(wasmtime_wasi::Deterministic::new(vec![0]));
+        wasi.stderr(log.clone())
+            .insecure_random_seed(0)
+            .insecure_random(wasmtime_wasi::Deterministic::new(vec![0]))
+            .allow_tcp(false)
+            .allow_udp(false)
+            .allow_ip_name_lookup(false);
+        if grant.is_pure() {
+            still::fix(&mut wasi);
+        }
         for secret in grant.http.iter().flat_map(|http| &http.secrets) {
             wasi.env(&secret.variable, &secret.placeholder);
         }

@@ -16,6 +16,7 @@ use super::{
     call::Connector,
     inspect::{self, InspectionError},
     linker,
+    size::Size,
     state::SandboxState,
 };
 use crate::limits::Limits;
@@ -100,6 +101,9 @@ impl Runtime {
     pub fn load(&self, code: &[u8]) -> Result<Connector, RuntimeError> {
         let inspection = inspect::inspect(code)?;
         inspection.check()?;
+        if let Some(excess) = Size::read(code).ok().and_then(|size| size.excess(&self.shared.limits)) {
+            return Err(InspectionError::Size(excess).into());
+        }
         let engine = &self.shared.engine;
         let component = self.shared.cache.component(engine, code, &inspection.sha256).map_err(unusable("compiled"))?;
         let pre = self.shared.linker.instantiate_pre(&component).map_err(unusable("linked"))?;
@@ -143,16 +147,17 @@ fn config(limits: &Limits, pooling: bool) -> Config {
         .max_wasm_stack(limits.stack_bytes)
         .async_stack_size(limits.stack_bytes + HOST_STACK_BYTES);
     if pooling {
-        let cores = u32::try_from(limits.core_instances).unwrap_or(u32::MAX);
+        let places = |most: usize| u32::try_from(most).unwrap_or(u32::MAX);
+        let (cores, memories, tables) = (places(limits.core_instances), places(limits.memories), places(limits.tables));
         let mut pool = PoolingAllocationConfig::new();
         pool.total_component_instances(limits.sandboxes)
             .total_core_instances(limits.sandboxes.saturating_mul(cores))
-            .total_memories(limits.sandboxes.saturating_mul(2))
-            .total_tables(limits.sandboxes.saturating_mul(4))
+            .total_memories(limits.sandboxes.saturating_mul(memories))
+            .total_tables(limits.sandboxes.saturating_mul(tables))
             .total_stacks(limits.sandboxes)
             .max_core_instances_per_component(cores)
-            .max_memories_per_component(2)
-            .max_tables_per_component(4)
+            .max_memories_per_component(memories)
+            .max_tables_per_component(tables)
             .max_memory_size(limits.memory_bytes)
             .table_elements(limits.table_elements)
             .linear_memory_keep_resident(RESIDENT_BYTES);

@@ -7,7 +7,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use wasmparser::{Encoding, Parser, Payload};
 
-use super::linker::OFFERS;
+use super::linker::{OFFERS, is_empty};
 
 /// The interface that a connector exports, without its version.
 const SOURCE: &str = "appsec:connector/source";
@@ -23,6 +23,9 @@ pub struct Inspection {
     pub contract_version: Option<String>,
     /// Interfaces that it imports.
     pub imports: Vec<String>,
+    /// Those of them that are answered with nothing: files and sockets, of which
+    /// a connector has none.
+    pub empty_imports: Vec<String>,
     /// Interfaces that it exports.
     pub exports: Vec<String>,
 }
@@ -51,6 +54,9 @@ pub enum InspectionError {
     /// An import that the host does not offer.
     #[error("the connector imports interfaces that this host does not provide: {}", .0.join("; "))]
     Imports(Vec<String>),
+    /// More of it than a sandbox has places for.
+    #[error("the component does not fit into a sandbox: it has {0}")]
+    Size(String),
 }
 
 /// Which side is too old.
@@ -74,6 +80,7 @@ pub fn inspect(code: &[u8]) -> Result<Inspection, InspectionError> {
         size_bytes: code.len(),
         contract_version: None,
         imports: Vec::new(),
+        empty_imports: Vec::new(),
         exports: Vec::new(),
     };
     let mut depth = 0_u32;
@@ -99,6 +106,7 @@ pub fn inspect(code: &[u8]) -> Result<Inspection, InspectionError> {
     }
     inspection.imports.sort();
     inspection.exports.sort();
+    inspection.empty_imports = inspection.imports.iter().filter(|import| is_empty(import)).cloned().collect();
     inspection.contract_version = inspection
         .exports
         .iter()
@@ -130,17 +138,7 @@ fn missing(import: &str) -> Option<String> {
     match OFFERS.iter().find(|offer| offer.name == name) {
         Some(offer) if offer.version.fit(version) => None,
         Some(offer) => Some(format!("`{import}` (offered: {})", offer.version.shown())),
-        None => Some(format!("`{import}`{}", reason(name))),
-    }
-}
-
-/// Why the host does not offer what authors most often ask for.
-fn reason(name: &str) -> &'static str {
-    match name.split('/').next().unwrap_or_default() {
-        "wasi:filesystem" => " (a connector has no files: use its bucket)",
-        "wasi:sockets" => " (a connector has no sockets: use wasi:http/outgoing-handler)",
-        "wasi:random" => " (a connector has no random numbers: `normalize` is pure)",
-        _ => "",
+        None => Some(format!("`{import}`")),
     }
 }
 
@@ -154,6 +152,7 @@ mod tests {
             size_bytes: 0,
             contract_version: version.map(str::to_owned),
             imports: imports.iter().map(|&import| import.to_owned()).collect(),
+            empty_imports: Vec::new(),
             exports: vec!["wasi:http/incoming-handler@0.2.0".to_owned()],
         }
     }
@@ -187,17 +186,17 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_import_is_named_with_what_to_use_instead() {
+    fn a_missing_import_is_named_with_the_version_that_is_offered() {
         let imports = [
             "wasi:http/types@0.2.9",
             "wasi:keyvalue/store@0.2.0-draft2",
             "wasi:sockets/tcp@0.2.0",
-            "wasi:filesystem/types@0.2.6",
+            "wasi:filesystem/types@0.3.0",
             "acme:extra/thing",
         ];
         insta::assert_snapshot!(
             message(&inspection(Some("0.1.0"), &imports)),
-            @"the connector imports interfaces that this host does not provide: `wasi:keyvalue/store@0.2.0-draft2` (offered: 0.2.0-draft); `wasi:sockets/tcp@0.2.0` (a connector has no sockets: use wasi:http/outgoing-handler); `wasi:filesystem/types@0.2.6` (a connector has no files: use its bucket); `acme:extra/thing`"
+            @"the connector imports interfaces that this host does not provide: `wasi:keyvalue/store@0.2.0-draft2` (offered: 0.2.0-draft); `wasi:filesystem/types@0.3.0` (offered: 0.2); `acme:extra/thing`"
         );
     }
 }

@@ -26,7 +26,9 @@ mod reading;
 #[allow(dead_code, reason = "tests of the facade read more of it")]
 mod receiver;
 mod refusal;
+mod size;
 mod state;
+mod still;
 
 pub use self::{
     call::{CallError, CallFailure, CallStats, Connector, Grant, Response},

@@ -12,9 +12,13 @@ pub struct Limits {
     /// Elements of a guest's tables: function pointers; real components have a
     /// few hundred.
     pub table_elements: usize,
-    /// Core instances, memories and tables of one component; a component made
-    /// by rustc has about four core instances.
+    /// Core instances of one component: one made by rustc has about four, one
+    /// that carries Python fourteen and one more for each native extension.
     pub core_instances: usize,
+    /// Linear memories of one component.
+    pub memories: usize,
+    /// Tables of one component.
+    pub tables: usize,
     /// Native stack of a guest: deep recursion ends in a trap, not in the host.
     pub stack_bytes: usize,
     /// Processor time of a guest in one call. A page normalizes in
@@ -81,7 +85,9 @@ impl Default for Limits {
         Self {
             memory_bytes: 256 << 20,
             table_elements: 20_000,
-            core_instances: 16,
+            core_instances: 32,
+            memories: 4,
+            tables: 8,
             stack_bytes: 512 << 10,
             cpu_time: Duration::from_secs(20),
             wall_time: Duration::from_secs(150),

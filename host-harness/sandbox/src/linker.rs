@@ -9,8 +9,10 @@ use wasmtime_wasi::{
     WasiView,
     cli::{WasiCli, WasiCliView as _},
     clocks::{WasiClocks, WasiClocksView as _},
-    p2::bindings::{cli, clocks, random},
+    filesystem::{WasiFilesystem, WasiFilesystemView as _},
+    p2::bindings::{cli, clocks, filesystem, random, sockets},
     random::WasiRandom,
+    sockets::{WasiSockets, WasiSocketsView as _},
 };
 
 use super::{
@@ -22,6 +24,8 @@ use super::{
 pub(super) struct Offer {
     pub name: &'static str,
     pub version: Versions,
+    /// Whether all that it gives is nothing: no folder, no address, no name.
+    pub empty: bool,
 }
 
 /// Which versions of an interface fit.
@@ -51,16 +55,21 @@ impl Versions {
 }
 
 const fn wasi(name: &'static str) -> Offer {
-    Offer { name, version: Versions::Line("0.2") }
+    Offer { name, version: Versions::Line("0.2"), empty: false }
 }
 
-/// All that a guest may import. No filesystem, no sockets, no true randomness:
-/// `insecure` and `insecure-seed` are there for the hash tables of standard
-/// libraries and give the same numbers in every call, so that a connector
-/// cannot be undetermined by accident.
+const fn empty(name: &'static str) -> Offer {
+    Offer { empty: true, ..wasi(name) }
+}
+
+/// All that a guest may import. Files and sockets are here because interpreters
+/// import them whether their program uses them or not: there is no folder to
+/// open, and no socket is made. `insecure` and `insecure-seed` are there for the
+/// hash tables of standard libraries and give the same numbers in every call;
+/// `random` gives true ones where the call has a network.
 pub(super) const OFFERS: &[Offer] = &[
-    Offer { name: "appsec:connector/types", version: Versions::Line("0.1") },
-    Offer { name: "wasi:keyvalue/store", version: Versions::Exact("0.2.0-draft") },
+    Offer { name: "appsec:connector/types", version: Versions::Line("0.1"), empty: false },
+    Offer { name: "wasi:keyvalue/store", version: Versions::Exact("0.2.0-draft"), empty: false },
     wasi("wasi:http/outgoing-handler"),
     wasi("wasi:http/types"),
     wasi("wasi:io/error"),
@@ -80,7 +89,23 @@ pub(super) const OFFERS: &[Offer] = &[
     wasi("wasi:clocks/wall-clock"),
     wasi("wasi:random/insecure"),
     wasi("wasi:random/insecure-seed"),
+    wasi("wasi:random/random"),
+    empty("wasi:filesystem/preopens"),
+    empty("wasi:filesystem/types"),
+    empty("wasi:sockets/instance-network"),
+    empty("wasi:sockets/ip-name-lookup"),
+    empty("wasi:sockets/network"),
+    empty("wasi:sockets/tcp"),
+    empty("wasi:sockets/tcp-create-socket"),
+    empty("wasi:sockets/udp"),
+    empty("wasi:sockets/udp-create-socket"),
 ];
+
+/// Whether an import is answered with nothing, such as files.
+pub(super) fn is_empty(import: &str) -> bool {
+    let name = import.split_once('@').map_or(import, |(name, _)| name);
+    OFFERS.iter().any(|offer| offer.empty && offer.name == name)
+}
 
 /// The bucket's interface, over [`BucketView`].
 struct HasBucket;
@@ -108,9 +133,29 @@ pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<SandboxState>> 
     cli::terminal_stdin::add_to_linker::<_, WasiCli>(l, SandboxState::cli)?;
     cli::terminal_stdout::add_to_linker::<_, WasiCli>(l, SandboxState::cli)?;
     cli::terminal_stderr::add_to_linker::<_, WasiCli>(l, SandboxState::cli)?;
+    random::random::add_to_linker::<_, WasiRandom>(l, |state| state.ctx().ctx.random())?;
+    add_files_and_sockets(l)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(l)?;
     store::add_to_linker::<_, HasBucket>(l, SandboxState::bucket)?;
     Ok(linker)
+}
+
+/// Files and sockets, of which a store's context allows none.
+fn add_files_and_sockets(l: &mut Linker<SandboxState>) -> wasmtime::Result<()> {
+    filesystem::preopens::add_to_linker::<_, WasiFilesystem>(l, SandboxState::filesystem)?;
+    filesystem::types::add_to_linker::<_, WasiFilesystem>(l, SandboxState::filesystem)?;
+    sockets::instance_network::add_to_linker::<_, WasiSockets>(l, SandboxState::sockets)?;
+    sockets::ip_name_lookup::add_to_linker::<_, WasiSockets>(l, SandboxState::sockets)?;
+    sockets::network::add_to_linker::<_, WasiSockets>(
+        l,
+        &sockets::network::LinkOptions::default(),
+        SandboxState::sockets,
+    )?;
+    sockets::tcp::add_to_linker::<_, WasiSockets>(l, SandboxState::sockets)?;
+    sockets::tcp_create_socket::add_to_linker::<_, WasiSockets>(l, SandboxState::sockets)?;
+    sockets::udp::add_to_linker::<_, WasiSockets>(l, SandboxState::sockets)?;
+    sockets::udp_create_socket::add_to_linker::<_, WasiSockets>(l, SandboxState::sockets)?;
+    Ok(())
 }
 
 /// `wasi:io`, whose linker functions sit in a crate below.

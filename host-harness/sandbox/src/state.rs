@@ -91,6 +91,8 @@ pub(super) struct Limiter {
     memory_limit: usize,
     table_limit: usize,
     core_instances: usize,
+    memories: usize,
+    tables: usize,
     memory: usize,
     table: usize,
     pub peak_memory: usize,
@@ -102,6 +104,8 @@ impl Limiter {
             memory_limit: limits.memory_bytes,
             table_limit: limits.table_elements,
             core_instances: limits.core_instances,
+            memories: limits.memories,
+            tables: limits.tables,
             memory: 0,
             table: 0,
             peak_memory: 0,
@@ -137,11 +141,11 @@ impl ResourceLimiter for Limiter {
     }
 
     fn tables(&self) -> usize {
-        self.core_instances
+        self.tables
     }
 
     fn memories(&self) -> usize {
-        self.core_instances
+        self.memories
     }
 }
 

@@ -4,10 +4,12 @@ use std::{
     hash::{BuildHasher, RandomState},
     hint::black_box,
     io::Write,
+    net::{TcpListener, TcpStream, ToSocketAddrs, UdpSocket},
+    time::{Instant, SystemTime},
 };
 
 use crate::{
-    bindings::appsec::connector::types::Error,
+    bindings::appsec::connector::types::{Error, Unavailable},
     bucket, memory,
     network::{self, Outcome},
     order::Order,
@@ -33,11 +35,14 @@ pub fn perform(order: &Order) -> Result<String, Error> {
             Ok(std::env::vars().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" "))
         }
         "random" => Ok(random()),
-        "request" | "read" | "text" => match network::request(order) {
+        "time-and-chance" => Ok(time_and_chance()),
+        "files-and-sockets" => Ok(files_and_sockets(&order.url)),
+        "request" | "read" | "text" | "blame-the-network" => match network::request(order) {
             Outcome::Status(status) => Ok(format!("HTTP {status}")),
             Outcome::Body(bytes, None) => Ok(format!("{bytes} bytes")),
             Outcome::Text(text) => Ok(text),
             Outcome::Body(bytes, Some(why)) => Ok(format!("{bytes} bytes, then: {why}")),
+            Outcome::Denied if order.action == "blame-the-network" => return Err(away()),
             Outcome::Denied => return Err(Error::EgressDenied(order.url.clone())),
             Outcome::Failed(what) => Ok(what),
         },
@@ -70,6 +75,11 @@ pub fn perform(order: &Order) -> Result<String, Error> {
         _ => Ok(String::new()),
     };
     Ok(seen.unwrap_or_else(|refused| format!("refused: {refused}")))
+}
+
+/// What an HTTP library that knows no refusal makes of one.
+fn away() -> Error {
+    Error::Unavailable(Unavailable { status: None, detail: "network error".to_owned(), retry_after_ms: None })
 }
 
 #[expect(clippy::panic, reason = "told to")]
@@ -112,4 +122,34 @@ fn random() -> String {
     let seed = wasi::random::insecure_seed::insecure_seed();
     let hash = RandomState::new().hash_one("text");
     format!("{number} {bytes:?} {seed:?} {hash}")
+}
+
+/// What the clocks say, what random number comes, and whether time passes.
+fn time_and_chance() -> String {
+    let (wall, began) = (SystemTime::now(), Instant::now());
+    let number = wasi::random::random::get_random_u64();
+    let since = wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    format!("{since:?} {:?} {number}", began.elapsed())
+}
+
+/// Everything that `std` offers of files and sockets, each with what came of it.
+fn files_and_sockets(address: &str) -> String {
+    fn told<T>(what: &str, outcome: std::io::Result<T>) -> String {
+        match outcome {
+            Ok(_) => format!("{what}: done"),
+            Err(error) => format!("{what}: {}", error.kind()),
+        }
+    }
+    [
+        told("list", std::fs::read_dir("/")),
+        told("read", std::fs::read("/etc/passwd")),
+        told("read near", std::fs::read("Cargo.toml")),
+        told("write", std::fs::write("/tmp/hostile", "x")),
+        told("folder", std::fs::create_dir("hostile")),
+        told("connect", TcpStream::connect(address)),
+        told("listen", TcpListener::bind("127.0.0.1:0")),
+        told("datagram", UdpSocket::bind("127.0.0.1:0")),
+        told("name", ("localhost", 80).to_socket_addrs()),
+    ]
+    .join("\n")
 }
