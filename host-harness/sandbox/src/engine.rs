@@ -101,6 +101,7 @@ impl Runtime {
     pub fn load(&self, code: &[u8]) -> Result<Connector, RuntimeError> {
         let inspection = inspect::inspect(code)?;
         inspection.check()?;
+        // Bytes that cannot be read are for the compiler to name.
         if let Some(excess) = Size::read(code).ok().and_then(|size| size.excess(&self.shared.limits)) {
             return Err(InspectionError::Size(excess).into());
         }

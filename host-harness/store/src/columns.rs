@@ -1,6 +1,16 @@
-//! Columns that hold JSON.
+//! Columns that hold JSON, or what is read from its text.
+
+use std::str::FromStr;
+
+use rusqlite::{Row, RowIndex};
 
 use crate::error::{Result, StoreError};
+
+/// Reads a column by what its text says, such as the word of a case.
+pub(crate) fn parsed<T: FromStr>(row: &Row<'_>, column: impl RowIndex) -> Result<T> {
+    let text = row.get_ref(column)?;
+    text.as_str().unwrap_or_default().parse().map_err(|_| StoreError::Corrupt)
+}
 
 /// Reads a JSON column.
 pub(crate) fn document<T: serde::de::DeserializeOwned>(what: &'static str, text: &str) -> Result<T> {

@@ -5,9 +5,9 @@ use rusqlite::{OptionalExtension, Row, TransactionBehavior, params};
 use serde::Serialize;
 
 use crate::{
-    columns::{document, json},
+    columns::{document, json, parsed},
     database::FindingStore,
-    error::{Result, StoreError},
+    error::Result,
 };
 use appsec_grant::{InstanceName, SecretSource};
 
@@ -163,7 +163,7 @@ impl FindingStore {
         let mut waiting = Vec::new();
         while let Some(row) = rows.next()? {
             // Only checked names are ever written.
-            let instance = row.get_ref(0)?.as_str().unwrap_or_default().parse().map_err(|_| StoreError::Corrupt)?;
+            let instance = parsed(row, 0)?;
             waiting.push(Waiting { instance, since: Timestamp::from_micros(row.get(1)?) });
         }
         Ok(waiting)
@@ -234,7 +234,7 @@ fn event(row: &Row<'_>) -> Result<EventRow> {
         id: row.get("id")?,
         instance: row.get("instance")?,
         event: document("event", row.get_ref("event")?.as_str().unwrap_or_default())?,
-        state: EventState::named(row.get_ref("state")?.as_str().unwrap_or_default()).ok_or(StoreError::Corrupt)?,
+        state: parsed(row, "state")?,
         problem: row.get("problem")?,
         received_at: Timestamp::from_micros(row.get("received_at")?),
         ended_at: row.get::<_, Option<i64>>("ended_at")?.map(Timestamp::from_micros),

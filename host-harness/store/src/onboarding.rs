@@ -7,7 +7,7 @@ use rusqlite::{Connection, TransactionBehavior, params};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    columns::{document, json},
+    columns::{document, json, parsed},
     database::FindingStore,
     error::Result,
     instances::{self, Accepted, ConnectorSource, NewInstance},
@@ -103,10 +103,9 @@ impl FindingStore {
         let mut rows = statement.query([])?;
         let mut drafts = Vec::new();
         while let Some(row) = rows.next()? {
-            let name = row.get_ref(0)?.as_str().unwrap_or_default().parse();
             drafts.push(NamedDraft {
                 // Only checked names are ever written.
-                name: name.map_err(|_| super::StoreError::Corrupt)?,
+                name: parsed(row, 0)?,
                 draft: document("onboarding", row.get_ref(1)?.as_str().unwrap_or_default())?,
                 started_at: Timestamp::from_micros(row.get(2)?),
                 changed_at: Timestamp::from_micros(row.get(3)?),

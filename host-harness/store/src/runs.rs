@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    columns::{document, json},
+    columns::{document, json, parsed},
     database::FindingStore,
     error::{Cause, Result, StoreError},
     seen::{Seen, forget_absences, read_seen},
@@ -424,9 +424,8 @@ impl FindingStore {
             runs.push(Run {
                 id,
                 instance: row.get("instance")?,
-                mode: RunMode::named(row.get_ref("mode")?.as_str().unwrap_or_default()).ok_or(StoreError::Corrupt)?,
-                state: RunState::named(row.get_ref("state")?.as_str().unwrap_or_default())
-                    .ok_or(StoreError::Corrupt)?,
+                mode: parsed(row, "mode")?,
+                state: parsed(row, "state")?,
                 code: code(row)?,
                 message: row.get("message")?,
                 projects: row.get("projects")?,
@@ -453,8 +452,7 @@ impl FindingStore {
                 id: row.get("id")?,
                 kind: row.get::<_, String>("kind")?.into(),
                 scope: document("scope", row.get_ref("scope")?.as_str().unwrap_or_default())?,
-                state: FetchState::named(row.get_ref("state")?.as_str().unwrap_or_default())
-                    .ok_or(StoreError::Corrupt)?,
+                state: parsed(row, "state")?,
                 code: code(row)?,
                 message: row.get("message")?,
                 cursor: row.get("cursor")?,

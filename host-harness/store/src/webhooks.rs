@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 use serde::Serialize;
 
 use crate::{
-    columns::{document, json},
+    columns::{document, json, parsed},
     database::FindingStore,
     error::{Result, StoreError},
     runs::Run,
@@ -316,7 +316,7 @@ fn delivery(row: &Row<'_>) -> Result<Delivery> {
         event_id: row.get("event_id")?,
         instance: row.get("instance")?,
         run: row.get("run_id")?,
-        state: DeliveryState::named(row.get_ref("state")?.as_str().unwrap_or_default()).ok_or(StoreError::Corrupt)?,
+        state: parsed(row, "state")?,
         tries: row.get("tries")?,
         created_at: Timestamp::from_micros(row.get("created_at")?),
         next_at: moment("next_at")?,

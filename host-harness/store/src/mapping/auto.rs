@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use super::{ADOPTED, AutoMap, MappedBy, MappingState, Note, map};
 use crate::{
-    columns::{document, json},
-    error::{Result, StoreError},
+    columns::{document, json, parsed},
+    error::Result,
     repository_index::{Known, Repositories, insert, sweep},
 };
 
@@ -238,8 +238,8 @@ fn select(connection: &Connection, condition: &str, parameters: impl Params) -> 
         let note: Option<String> = row.get(4)?;
         found.push(Open {
             row: row.get(0)?,
-            mode: AutoMap::named(row.get_ref(1)?.as_str().unwrap_or_default()).ok_or(StoreError::Corrupt)?,
-            state: MappingState::named(row.get_ref(2)?.as_str().unwrap_or_default()).ok_or(StoreError::Corrupt)?,
+            mode: parsed(row, 1)?,
+            state: parsed(row, 2)?,
             repository_id: row.get(3)?,
             note: note.map(|note| document("mapping", &note)).transpose()?,
             project: document("project", row.get_ref(5)?.as_str().unwrap_or_default())?,

@@ -8,9 +8,9 @@ use serde::Serialize;
 
 use super::{ADOPTED, MappedBy, MappingState, Note, ScanFields};
 use crate::{
-    columns::document,
+    columns::{document, parsed},
     database::FindingStore,
-    error::{Result, StoreError},
+    error::Result,
     evidence::ProjectCounts,
     repository_index::Repositories,
 };
@@ -174,7 +174,7 @@ impl FindingStore {
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {
             let id: i64 = row.get(0)?;
-            let state = MappingState::named(row.get_ref(4)?.as_str().unwrap_or_default()).ok_or(StoreError::Corrupt)?;
+            let state = parsed(row, 4)?;
             let state = shown(state, row.get(3)?);
             if !has(&filter.states, &state) || !has(&filter.projects, &id) {
                 continue;
@@ -224,7 +224,7 @@ impl FindingStore {
         let mut rows = statement.query([instance_id])?;
         let mut counts = MappingCounts::default();
         while let Some(row) = rows.next()? {
-            let state = MappingState::named(row.get_ref(0)?.as_str().unwrap_or_default()).ok_or(StoreError::Corrupt)?;
+            let state = parsed(row, 0)?;
             counts.add(shown(state, row.get(1)?), row.get(2)?);
         }
         Ok(counts)
