@@ -30,15 +30,18 @@
 #![warn(missing_docs)]
 
 mod bundled;
+pub mod columns;
 mod daemon;
 mod error;
 mod harness;
 mod host;
 mod moment;
 mod notify;
+mod query;
 mod search;
 mod signature;
 mod tenant;
+pub mod text;
 mod vault;
 mod webhook;
 
@@ -53,6 +56,7 @@ pub use crate::{
     host::{Loaded, Options},
     moment::{moment, seconds},
     notify::{RunEnded, WebhookEvent},
+    query::View,
     tenant::{
         Acceptance, AcceptedConnector, DeletionReport, Deliveries, Holder, InstanceWork, KindChoice, LastRun,
         Onboarding, PoliciesImported, PolicyCheck, PolicyRow, PolicyRows, ProjectName, ProxyChange, ProxyRoute,

@@ -3,14 +3,15 @@
 use std::{cmp::Reverse, collections::BTreeSet, process::ExitCode};
 
 use host_harness::{
-    ClassCoverage, Coverage, CoverageCell, CoverageOptions, CoverageState, Outcome, RepositoryCoverage, counted,
+    ClassCoverage, Coverage, CoverageCell, CoverageOptions, CoverageState, Outcome, RepositoryCoverage,
+    columns::{CoverageLine, coverage_csv},
+    counted,
 };
 
 use super::{
     Context,
-    csv::print_csv,
     error::Failure,
-    output::Output,
+    output::{Output, print_csv},
     style,
     table::{Cell, cells},
     views::ScopeArgs,
@@ -80,46 +81,11 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let page = coverage.repositories.into_iter().skip(args.offset).take(args.limit.unwrap_or(usize::MAX));
     coverage.repositories = page.collect();
     if args.csv {
-        print_csv(&CSV, coverage.repositories.iter().flat_map(csv_rows))?;
+        print_csv(&coverage_csv(), &CoverageLine::all(&coverage).collect::<Vec<_>>())?;
         return Ok(ExitCode::SUCCESS);
     }
     context.output.result(&coverage, |coverage| show(context.output, coverage))?;
     Ok(ExitCode::SUCCESS)
-}
-
-const CSV: [&str; 12] = [
-    "repository",
-    "provider",
-    "instance",
-    "state",
-    "why",
-    "projects",
-    "kinds",
-    "last_scan_at",
-    "last_run_at",
-    "open",
-    "outcome",
-    "covered",
-];
-
-fn csv_rows(it: &RepositoryCoverage) -> impl Iterator<Item = [String; CSV.len()]> {
-    let moment = |at: Option<appsec_model::Timestamp>| at.map(|at| at.to_string()).unwrap_or_default();
-    it.instances.iter().map(move |(instance, cell)| {
-        [
-            it.repository.clone(),
-            it.provider.clone(),
-            instance.clone(),
-            cell.state.as_str().to_owned(),
-            cell.why.clone().unwrap_or_default(),
-            cell.projects.join(" "),
-            cell.kinds.iter().map(appsec_model::Kind::as_str).collect::<Vec<_>>().join(" "),
-            moment(cell.last_scan_at),
-            moment(cell.last_run_at),
-            cell.open.to_string(),
-            cell.outcome.as_str().to_owned(),
-            it.is_covered().to_string(),
-        ]
-    })
 }
 
 fn show(output: Output, coverage: &Coverage) {

@@ -2,14 +2,13 @@
 
 use std::process::ExitCode;
 
-use host_harness::{Dashboard, DashboardFilter, DayCounts, InstanceName, counted};
+use host_harness::{Dashboard, DashboardFilter, InstanceName, columns::DAYS_CSV, counted};
 
 use super::{
     Context,
-    csv::print_csv,
     error::Failure,
     findings::instance_id,
-    output::{Output, short},
+    output::{Output, print_csv, short},
     table::{Cell, cells},
     values::{self, Open},
     views::{ScopeArgs, remark_on_scope},
@@ -60,12 +59,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     remark_on_scope(&tenant, filter.project.as_ref(), &filter.scope).await?;
     let dashboard = tenant.store().read(move |store| store.dashboard(&filter, now)).await?;
     if args.csv {
-        let row = |it: &DayCounts| {
-            let counts = [it.new, it.reopened, it.fixed, it.vanished, it.dismissed, it.open];
-            [it.day.clone()].into_iter().chain(counts.map(|count| count.to_string())).collect::<Vec<_>>()
-        };
-        let header = ["day", "new", "reopened", "fixed", "vanished", "dismissed", "open"];
-        print_csv(&header, dashboard.days.iter().map(row))?;
+        print_csv(DAYS_CSV, &dashboard.days)?;
         return Ok(ExitCode::SUCCESS);
     }
     let has_instances = !tenant.store().read(|store| store.instances()).await?.is_empty();

@@ -9,7 +9,8 @@ use std::{
 
 use appsec_model::Severity;
 use host_harness::{
-    ACTIVE, Filter, Harness, InstanceName, Options, PackageFilter, Run, SecretSource, Setup, SyncOptions, write_private,
+    ACTIVE, Filter, Harness, InstanceName, Options, PackageFilter, Run, SecretSource, Setup, SyncOptions, View,
+    write_private,
 };
 use serde::Serialize;
 use vendor_sim::{Expectation, Kind, Refs, Simulator, World, WorldShape};
@@ -21,7 +22,7 @@ use super::{
     packages::{self, PackageList},
     sync::Shown,
     table::{Cell, cells},
-    views::{self, FindingList, View},
+    views::{self, FindingList},
 };
 
 #[derive(clap::Args)]

@@ -4,15 +4,17 @@ use std::process::ExitCode;
 
 use appsec_analysis::Edition;
 use appsec_model::{Severity, Timestamp};
-use host_harness::{Filter, InstanceName, IssueDetail, IssueFilter, IssueRow, IssueSort, Period, ProjectFilter};
+use host_harness::{
+    Filter, InstanceName, IssueDetail, IssueFilter, IssueRow, IssueSort, Period, ProjectFilter,
+    columns::{ISSUES, ISSUES_CSV},
+};
 use serde::Serialize;
 
 use super::{
     Context,
-    csv::print_csv,
     error::Failure,
     findings::instance_id,
-    output::{Output, short},
+    output::{Output, print_csv},
     policy,
     table::{Cell, cells},
     values::{self, Open},
@@ -220,7 +222,7 @@ pub async fn list(context: &Context, args: ListArgs) -> Result<ExitCode, Failure
     remark_on_scope(&tenant, filter.with.project.as_ref(), &filter.with.scope).await?;
     let (issues, total) = tenant.issues(filter).await?;
     if csv {
-        print_csv(&CSV, issues.iter().map(csv_row))?;
+        print_csv(ISSUES_CSV, &issues)?;
         return Ok(ExitCode::SUCCESS);
     }
     context.output.result(&IssueList { total, issues }, |list| show_list(context.output, list))?;
@@ -240,41 +242,8 @@ fn show_list(output: Output, list: &IssueList) {
         output.line(if list.total == 0 { "No issues." } else { "No issues on this page." });
         return;
     }
-    let mut table = output
-        .table(&["ISSUE", "PRIORITY", "SEVERITY", "KIND", "STATUS", "REPOSITORY", "TITLE", "WHERE", "SOURCES"])
-        .spare(&["KIND", "PRIORITY"]);
-    for row in &list.issues {
-        table.add_row(cells![
-            row.id.to_string(),
-            row.priority,
-            row.severity,
-            &row.kind,
-            Cell::state(&row.status),
-            &row.repository,
-            short(&row.title, 120),
-            place(row),
-            Cell::list(sources(row)),
-        ]);
-    }
-    output.print(&table);
+    output.print(&output.list(ISSUES, &list.issues).spare(&["KIND", "PRIORITY"]));
     output.line(format!("{} of {}", list.issues.len(), list.total));
-}
-
-/// The file or the package with its versions.
-fn place(row: &IssueRow) -> String {
-    match (&row.package, &row.path) {
-        (Some(package), _) => format!("{package} {}", row.versions.join(", ")).trim_end().to_owned(),
-        (None, path) => path.clone().unwrap_or_default(),
-    }
-}
-
-/// The sources by name, with a word on those that see it no more.
-fn sources(row: &IssueRow) -> Vec<String> {
-    let word = |it: &host_harness::IssueSource| match it.status.as_str() {
-        "vanished" => format!("{} (vanished)", it.source),
-        _ => it.source.clone(),
-    };
-    row.sources.iter().map(word).collect()
 }
 
 fn show_detail(output: Output, detail: &IssueDetail) {
@@ -286,7 +255,7 @@ fn show_detail(output: Output, detail: &IssueDetail) {
     facts.add("status", Cell::state(&row.status));
     facts.add("kind", &row.kind);
     facts.add("repository", &row.repository);
-    facts.add("package", row.ecosystem.as_ref().map(|it| format!("{} ({it})", place(row))));
+    facts.add("package", row.ecosystem.as_ref().map(|it| format!("{} ({it})", row.place())));
     facts.add("file", row.path.as_ref());
     facts.add("rule", row.rule_id.as_ref());
     facts.add("advisories", Cell::list(&row.advisories));
@@ -325,58 +294,4 @@ fn show_detail(output: Output, detail: &IssueDetail) {
     if let Some(first) = detail.findings.first() {
         output.line(format!("Next: harness finding {}", first.id));
     }
-}
-
-const CSV: [&str; 21] = [
-    "issue",
-    "priority",
-    "severity",
-    "kind",
-    "status",
-    "repository",
-    "title",
-    "ecosystem",
-    "package",
-    "versions",
-    "path",
-    "rule",
-    "advisories",
-    "cvss",
-    "epss",
-    "source_count",
-    "sources",
-    "findings",
-    "first_seen_at",
-    "last_seen_at",
-    "changed_at",
-];
-
-fn csv_row(row: &IssueRow) -> [String; CSV.len()] {
-    let text = |text: &Option<String>| text.clone().unwrap_or_default();
-    let number = |number: Option<f64>| number.map(|it| it.to_string()).unwrap_or_default();
-    let sources: Vec<&str> = row.sources.iter().map(|it| it.source.as_str()).collect();
-    let findings: Vec<String> = row.sources.iter().flat_map(|it| &it.findings).map(ToString::to_string).collect();
-    [
-        row.id.to_string(),
-        row.priority.to_string(),
-        row.severity.as_str().to_owned(),
-        row.kind.clone(),
-        row.status.clone(),
-        row.repository.clone(),
-        row.title.clone(),
-        text(&row.ecosystem),
-        text(&row.package),
-        row.versions.join(" "),
-        text(&row.path),
-        text(&row.rule_id),
-        row.advisories.join(" "),
-        number(row.cvss),
-        number(row.epss),
-        row.source_count.to_string(),
-        sources.join(" "),
-        findings.join(" "),
-        row.first_seen_at.to_string(),
-        row.last_seen_at.to_string(),
-        row.changed_at.to_string(),
-    ]
 }

@@ -6,7 +6,6 @@
 mod advisories;
 mod backup;
 mod coverage;
-mod csv;
 mod daemon;
 mod dashboard;
 mod delete;
@@ -56,9 +55,9 @@ use clap::{
     CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
     error::{ContextKind, ContextValue},
 };
-use host_harness::{BUNDLED, ConnectorSource, Error, Harness, Options, Proxies, SecretSource, Tenant, TenantId};
+use host_harness::{BUNDLED, ConnectorSource, Error, Harness, Options, Proxies, SecretSource, Tenant, TenantId, View};
 
-use crate::{error::Failure, output::Output, style::Colours, views::View};
+use crate::{error::Failure, output::Output, style::Colours};
 
 /// Findings are millions of small texts, made by one thread and dropped by
 /// another: what the system's allocator is slow at.

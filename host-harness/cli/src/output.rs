@@ -7,7 +7,8 @@ use std::{
 };
 
 use clap::error::ContextValue;
-pub use host_harness::moment;
+use host_harness::columns::{Column, CsvWriter, Value};
+pub use host_harness::{moment, text::short};
 use serde::Serialize;
 use tracing_subscriber::{
     field::RecordFields,
@@ -23,7 +24,7 @@ use super::{
     error::Failure,
     stdout::{self, stdout},
     style::{Colours, Style},
-    table::{Facts, Shown, Table, prose},
+    table::{Cell, Facts, Shown, Table, prose},
     text,
 };
 
@@ -167,6 +168,13 @@ impl Output {
         Table::new(header)
     }
 
+    /// Rows under the columns that the library has for them.
+    pub fn list<R>(self, columns: &[Column<R, Value>], rows: &[R]) -> Table {
+        let mut table = Table::new(columns.iter().map(|it| it.name));
+        rows.iter().for_each(|row| table.add_row(columns.iter().map(|it| Cell::from((it.of)(row)))));
+        table
+    }
+
     /// Facts about one thing, with its name above them.
     pub fn facts(self, kind: &str, name: &str) -> Facts {
         Facts::new(kind, name)
@@ -228,6 +236,16 @@ pub fn print_json<T: Serialize>(value: &T) -> Result<(), Failure> {
     stdout::written(printed.and_then(|()| writeln!(out)).and_then(|()| out.flush()))
 }
 
+/// Prints rows as CSV.
+pub fn print_csv<R>(columns: &[Column<R>], rows: &[R]) -> Result<(), Failure> {
+    let print = || {
+        let mut csv = CsvWriter::new(columns, stdout())?;
+        rows.iter().try_for_each(|row| csv.write(row))?;
+        csv.end()
+    };
+    stdout::written(print())
+}
+
 /// Prints a remark on standard error, beside the result.
 pub fn remark(text: impl AsRef<str>) {
     // Where nobody listens nothing can be told.
@@ -249,15 +267,6 @@ pub fn peak_memory() -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kibibytes: u64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
     Some(kibibytes << 10)
-}
-
-/// A text on one line, cut to a number of signs.
-pub fn short(text: &str, signs: usize) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if line.chars().count() <= signs {
-        return line;
-    }
-    line.chars().take(signs.saturating_sub(1)).chain(['…']).collect()
 }
 
 /// The user's data folder for this program.

@@ -3,15 +3,16 @@
 use std::process::ExitCode;
 
 use appsec_model::Severity;
-use host_harness::{InstanceName, PackageFilter, PackageRow, PackageSort};
+use host_harness::{
+    InstanceName, PackageFilter, PackageRow, PackageSort,
+    columns::{PACKAGES, PACKAGES_CSV},
+};
 use serde::Serialize;
 
 use super::{
     Context,
-    csv::print_csv,
     error::Failure,
-    output::Output,
-    table::cells,
+    output::{Output, print_csv},
     values::{self, Open},
     views::{ScopeArgs, remark_on_scope},
 };
@@ -97,7 +98,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     remark_on_scope(&tenant, filter.project.as_ref(), &filter.scope).await?;
     let (packages, total) = tenant.store().read(move |store| store.packages(&filter)).await?;
     if csv {
-        print_csv(&CSV, packages.iter().map(csv_row))?;
+        print_csv(PACKAGES_CSV, &packages)?;
         return Ok(ExitCode::SUCCESS);
     }
     context.output.result(&PackageList { total, packages }, |list| show(context.output, list))?;
@@ -110,61 +111,6 @@ pub fn show(output: Output, list: &PackageList) {
         output.line("No packages.");
         return;
     }
-    let mut table = output
-        .table(&["PACKAGE", "VERSION", "ECOSYSTEM", "PROJECT", "HOW", "LICENSES", "OPEN", "WORST"])
-        .spare(&["LICENSES", "ECOSYSTEM"]);
-    for row in &list.packages {
-        table.add_row(cells![
-            &row.name,
-            row.version.as_ref(),
-            &row.ecosystem,
-            &row.project,
-            how(row),
-            row.licenses.join(", "),
-            row.open_findings,
-            row.worst_severity,
-        ]);
-    }
-    output.print(&table);
+    output.print(&output.list(PACKAGES, &list.packages).spare(&["LICENSES", "ECOSYSTEM"]));
     output.line(format!("{} of {}", list.packages.len(), list.total));
-}
-
-fn how(row: &PackageRow) -> String {
-    if row.vanished_at.is_some() { "no longer in use".to_owned() } else { row.transitivity.clone() }
-}
-
-const CSV: [&str; 14] = [
-    "name",
-    "version",
-    "ecosystem",
-    "purl",
-    "instance",
-    "project",
-    "repository",
-    "transitivity",
-    "licenses",
-    "open_findings",
-    "worst_severity",
-    "lockfile",
-    "introduced_by",
-    "vanished_at",
-];
-
-fn csv_row(row: &PackageRow) -> [String; CSV.len()] {
-    [
-        row.name.clone(),
-        row.version.clone().unwrap_or_default(),
-        row.ecosystem.clone(),
-        row.purl.clone().unwrap_or_default(),
-        row.instance.clone(),
-        row.project.clone(),
-        row.repository.clone().unwrap_or_default(),
-        row.transitivity.clone(),
-        row.licenses.join(", "),
-        row.open_findings.to_string(),
-        row.worst_severity.map(|severity| severity.as_str().to_owned()).unwrap_or_default(),
-        row.lockfile_path.clone().unwrap_or_default(),
-        row.introduced_by.join(" > "),
-        row.vanished_at.map(|at| at.to_string()).unwrap_or_default(),
-    ]
 }

@@ -9,6 +9,7 @@
 use std::borrow::Cow;
 
 use appsec_model::{Severity, Timestamp};
+use host_harness::{columns::Value, text::short};
 use textwrap::{Options, WordSeparator, WordSplitter, core::display_width};
 
 use super::{
@@ -122,6 +123,22 @@ cell_of_number!(u8, u32, u64, usize, i64);
 impl From<Severity> for Cell {
     fn from(severity: Severity) -> Self {
         Self::from(severity.as_str()).styled(style::severity(severity))
+    }
+}
+
+/// Signs of a title that a list shows.
+const TITLE: usize = 120;
+
+impl From<Value> for Cell {
+    fn from(value: Value) -> Self {
+        match value {
+            Value::Text(text) => text.into(),
+            Value::Title(text) => short(&text, TITLE).into(),
+            Value::List(texts) => Self::list(texts),
+            Value::State(word) => Self::state(&word),
+            Value::Severity(severity) => severity.into(),
+            Value::Number(number) => number.into(),
+        }
     }
 }
 

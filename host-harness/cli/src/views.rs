@@ -1,61 +1,23 @@
 //! `harness findings`, `vulnerabilities`, `weaknesses` and `secrets`: lists of
 //! findings, each with the columns that its kind asks for.
 
-mod columns;
-
 use std::process::ExitCode;
 
 use appsec_analysis::Edition;
 use appsec_model::{Severity, Timestamp};
 use host_harness::{
-    ACTIVE, Cursor, Filter, FindingPage, FindingRow, InstanceName, Period, ProjectFilter, Sort, Tenant, Total,
+    ACTIVE, Cursor, Filter, FindingPage, FindingRow, InstanceName, Period, ProjectFilter, Sort, Tenant, Total, View,
 };
 use serde::Serialize;
 
-use self::columns::{cells, csv_columns, header, spare};
 use super::{
     Context,
-    csv::print_csv,
     error::Failure,
     findings::instance_id,
-    output::{Output, remark},
+    output::{Output, print_csv, remark},
     values::{self, Open},
     when::When,
 };
-
-/// What a list is of.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum View {
-    /// Findings of any kind.
-    All,
-    /// Vulnerable packages.
-    Vulnerabilities,
-    /// Weaknesses of first-party code.
-    Weaknesses,
-    /// Leaked credentials.
-    Secrets,
-}
-
-impl View {
-    fn kinds(self) -> &'static [&'static str] {
-        match self {
-            Self::All => &[],
-            Self::Vulnerabilities => &["sca"],
-            Self::Weaknesses => &["sast", "ai-sast"],
-            Self::Secrets => &["secrets"],
-        }
-    }
-
-    /// What the list calls its rows.
-    fn noun(self) -> &'static str {
-        match self {
-            Self::All => "findings",
-            Self::Vulnerabilities => "vulnerabilities",
-            Self::Weaknesses => "weaknesses",
-            Self::Secrets => "secrets",
-        }
-    }
-}
 
 #[derive(clap::Args)]
 pub struct FindingsArgs {
@@ -290,9 +252,7 @@ async fn exec(context: &Context, view: View, kinds: Vec<String>, args: ListArgs)
         .await?;
     let list = FindingList::from(page);
     if csv {
-        let columns = csv_columns(view);
-        let header: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
-        print_csv(&header, list.findings.iter().map(|row| columns.iter().map(|(_, cell)| cell(row))))?;
+        print_csv(&view.csv_columns(), &list.findings)?;
         if let Some(next) = &list.next_cursor {
             remark(format!("there are more: --cursor {next}"));
         }
@@ -357,6 +317,15 @@ async fn filter(
     })
 }
 
+/// Columns that are left out first where there is no room.
+fn spare(view: View) -> &'static [&'static str] {
+    match view {
+        View::All | View::Secrets => &["KIND", "PRIORITY"],
+        View::Vulnerabilities => &["HOW", "PRIORITY"],
+        View::Weaknesses => &["KIND", "TOP 25", "PRIORITY"],
+    }
+}
+
 /// A list as a table.
 pub fn show_list(output: Output, view: View, list: &FindingList, offset: Option<u32>) {
     if list.findings.is_empty() {
@@ -364,11 +333,7 @@ pub fn show_list(output: Output, view: View, list: &FindingList, offset: Option<
         output.line(if list.total.total == 0 { format!("No {noun}.") } else { format!("No {noun} on this page.") });
         return;
     }
-    let mut table = output.table(header(view)).spare(spare(view));
-    for row in &list.findings {
-        table.add_row(cells(view, row));
-    }
-    output.print(&table);
+    output.print(&output.list(&view.columns(), &list.findings).spare(spare(view)));
     output.line(format!("{} of {}", list.findings.len(), list.total));
     if let Some(next) = &list.next_cursor {
         // A cursor is long, and a number of rows is not; whoever gave one goes on with one.

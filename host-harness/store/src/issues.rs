@@ -168,6 +168,16 @@ pub struct IssueRow {
     pub changed_at: Timestamp,
 }
 
+impl IssueRow {
+    /// The file, or the package with its versions.
+    pub fn place(&self) -> String {
+        match (&self.package, &self.path) {
+            (Some(package), _) => format!("{package} {}", self.versions.join(", ")).trim_end().to_owned(),
+            (None, path) => path.clone().unwrap_or_default(),
+        }
+    }
+}
+
 /// A source of an issue.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct IssueSource {

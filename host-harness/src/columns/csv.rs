@@ -2,39 +2,43 @@
 
 use std::io;
 
-use super::{
-    error::Failure,
-    stdout::{stdout, written},
-    text,
-};
+use super::Column;
+use crate::text;
 
-/// Prints a header and rows as CSV.
-pub fn print_csv<R: IntoIterator<Item = String>>(
-    header: &[&str],
-    rows: impl IntoIterator<Item = R>,
-) -> Result<(), Failure> {
-    written(write_csv(stdout(), header, rows))
+/// Rows as they come, under the names of their columns.
+pub struct CsvWriter<'a, R, W: io::Write> {
+    columns: &'a [Column<R>],
+    writer: csv::Writer<W>,
 }
 
-fn write_csv<R: IntoIterator<Item = String>>(
-    out: impl io::Write,
-    header: &[&str],
-    rows: impl IntoIterator<Item = R>,
-) -> io::Result<()> {
-    let mut writer = csv::WriterBuilder::new()
-        .terminator(csv::Terminator::CRLF)
-        // A separator that is not ours separates nothing within quotes.
-        .quote_style(csv::QuoteStyle::NonNumeric)
-        .from_writer(out);
-    let failed = |error: csv::Error| match error.into_kind() {
+impl<'a, R, W: io::Write> CsvWriter<'a, R, W> {
+    /// Writes the header.
+    pub fn new(columns: &'a [Column<R>], out: W) -> io::Result<Self> {
+        let mut writer = csv::WriterBuilder::new()
+            .terminator(csv::Terminator::CRLF)
+            // A separator that is not ours separates nothing within quotes.
+            .quote_style(csv::QuoteStyle::NonNumeric)
+            .from_writer(out);
+        writer.write_record(columns.iter().map(|it| it.name)).map_err(failed)?;
+        Ok(Self { columns, writer })
+    }
+
+    /// Writes a row.
+    pub fn write(&mut self, row: &R) -> io::Result<()> {
+        self.writer.write_record(self.columns.iter().map(|it| escape_formula(&(it.of)(row)))).map_err(failed)
+    }
+
+    /// Writes what is left.
+    pub fn end(mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
+}
+
+fn failed(error: csv::Error) -> io::Error {
+    match error.into_kind() {
         csv::ErrorKind::Io(error) => error,
         other => io::Error::other(format!("{other:?}")),
-    };
-    writer.write_record(header).map_err(failed)?;
-    for row in rows {
-        writer.write_record(row.into_iter().map(|cell| escape_formula(&cell))).map_err(failed)?;
     }
-    writer.flush()
 }
 
 /// A cell on one line that no spreadsheet takes for a formula: where the first
@@ -46,7 +50,7 @@ fn escape_formula(cell: &str) -> String {
     let begins = |sign: char| matches!(sign, '=' | '+' | '-' | '@' | '＝' | '＋' | '－' | '＠');
     // Whose cells end elsewhere finds quotes within them.
     let passed = |sign: char| text::is_unseen(sign) || sign == '"';
-    let line = text::whole(cell);
+    let line = text::line(cell);
     let mut safe = String::with_capacity(line.len() + 1);
     for part in line.split_inclusive([';', '|']) {
         if part.trim_start_matches(passed).starts_with(begins) {
@@ -59,26 +63,29 @@ fn escape_formula(cell: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::write_csv;
+    use super::CsvWriter;
+    use crate::{columns::Column, text::is_unseen};
 
-    fn written(rows: &[&[&str]]) -> String {
+    fn written<'a>(rows: &[[&'a str; 2]]) -> String {
+        let columns: [Column<[&'a str; 2]>; 2] =
+            [Column { name: "a", of: |row| row[0].to_owned() }, Column { name: "b", of: |row| row[1].to_owned() }];
         let mut out = Vec::new();
-        let rows = rows.iter().map(|row| row.iter().map(|cell| (*cell).to_owned()));
-        write_csv(&mut out, &["a", "b"], rows).unwrap();
+        let mut csv = CsvWriter::new(&columns, &mut out).unwrap();
+        rows.iter().for_each(|row| csv.write(row).unwrap());
+        csv.end().unwrap();
         String::from_utf8(out).unwrap()
     }
 
     /// A cell as whoever reads the CSV gets it.
     fn read(cell: &str) -> String {
-        let csv = written(&[&[cell, "x"]]);
+        let csv = written(&[[cell, "x"]]);
         let mut reader = csv::Reader::from_reader(csv.as_bytes());
         reader.records().next().unwrap().unwrap()[0].to_owned()
     }
 
     #[test]
     fn cells_are_quoted_as_the_standard_says() {
-        let csv =
-            written(&[&["plain", "with, comma"], &["with \"quotes\"", "two\nlines"], &["", "größe"], &["1", "2.5"]]);
+        let csv = written(&[["plain", "with, comma"], ["with \"quotes\"", "two\nlines"], ["", "größe"], ["1", "2.5"]]);
         assert_eq!(
             csv,
             "\"a\",\"b\"\r\n\"plain\",\"with, comma\"\r\n\"with \"\"quotes\"\"\",\"two␤lines\"\r\n\"\",\"größe\"\r\n1,2.5\r\n"
@@ -104,12 +111,11 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn no_cell_is_a_formula_in_any_separator(
-            cells in proptest::collection::vec("[-=+@;|,\t\r\n \"'a1\u{feff}\u{200b}＝]{0,12}", 2)
+            cells in proptest::array::uniform2("[-=+@;|,\t\r\n \"'a1\u{feff}\u{200b}＝]{0,12}")
         ) {
-            let cells: Vec<&str> = cells.iter().map(String::as_str).collect();
-            let csv = written(&[&cells]);
+            let csv = written(&[cells.each_ref().map(String::as_str)]);
             let is_formula = |field: &str| {
-                field.trim_matches('"').trim_start_matches(super::text::is_unseen).starts_with(['=', '+', '-', '@', '＝'])
+                field.trim_matches('"').trim_start_matches(is_unseen).starts_with(['=', '+', '-', '@', '＝'])
             };
             let mut records = csv::ReaderBuilder::new().has_headers(false).from_reader(csv.as_bytes()).into_records();
             let fields = records.by_ref().flat_map(|record| record.unwrap().iter().map(str::to_owned).collect::<Vec<_>>());

@@ -1,0 +1,166 @@
+//! The columns of each view of findings.
+
+use appsec_model::Timestamp;
+use appsec_store::FindingRow;
+
+use super::{Column, Value, column};
+use crate::query::View;
+
+impl View {
+    /// The columns of the list.
+    pub fn columns(self) -> Vec<Column<FindingRow, Value>> {
+        let first = [
+            column("FINDING", |row: &FindingRow| Value::Text(row.id.to_string())),
+            column("PRIORITY", |row| Value::Number(row.priority.into())),
+            column("SEVERITY", |row| Value::Severity(Some(row.severity))),
+        ];
+        let kind = column("KIND", |row: &FindingRow| Value::Text(row.kind.clone()));
+        let status = column("STATUS", |row: &FindingRow| Value::Text(row.status.clone()));
+        let first_seen = column("FIRST SEEN", |row: &FindingRow| Value::Text(day(row.first_seen_at)));
+        let source = column("SOURCE", |row: &FindingRow| Value::Text(row.instance.clone()));
+        let project = column("PROJECT", |row: &FindingRow| Value::Text(row.project.clone()));
+        let title = column("TITLE", |row: &FindingRow| Value::Title(row.title.clone()));
+        let place = column("WHERE", |row| Value::Text(place(row)));
+        let rest = match self {
+            Self::All => vec![
+                kind,
+                column("STATUS", |row| Value::Text(status_and_reachability(row))),
+                first_seen,
+                source,
+                project,
+                title,
+                place,
+            ],
+            Self::Vulnerabilities => vec![
+                status,
+                first_seen,
+                column("CVSS", |row| Value::text(row.cvss.map(|score| format!("{score:.1}")))),
+                column("EPSS", |row| Value::text(row.epss.map(|score| format!("{score:.3}")))),
+                column("REACHABILITY", |row| Value::text(row.reachability.clone())),
+                column("PACKAGE", |row| Value::text(row.package.clone())),
+                column("HOW", |row| Value::Text(transitivity(row))),
+                column("ADVISORIES", |row| Value::Text(row.advisories.join(" "))),
+                column("FIX", |row| Value::Text(fix(row))),
+                source,
+                project,
+            ],
+            Self::Weaknesses => vec![
+                kind,
+                status,
+                column("CWE", |row| Value::Text(cwes(row))),
+                column("TOP 25", |row| Value::text(row.cwe_rank.map(|rank| rank.to_string()))),
+                project,
+                title,
+                place,
+            ],
+            Self::Secrets => vec![
+                status,
+                column("OPENS", |row| Value::Text(service(row))),
+                column("VALIDATION", |row| Value::Text(validation(row))),
+                project,
+                title,
+                place,
+            ],
+        };
+        first.into_iter().chain(rest).collect()
+    }
+
+    /// The columns of the list as CSV.
+    pub fn csv_columns(self) -> Vec<Column<FindingRow>> {
+        let mut columns: Vec<Column<FindingRow>> = vec![
+            column("id", |row| row.id.to_string()),
+            column("priority", |row| row.priority.to_string()),
+            column("severity", |row| row.severity.as_str().to_owned()),
+            column("kind", |row| row.kind.clone()),
+            column("status", |row| row.status.clone()),
+            column("instance", |row| row.instance.clone()),
+            column("project", |row| row.project.clone()),
+            column("repository", |row| row.repository.clone().unwrap_or_default()),
+            column("environment", |row| row.environment.clone().unwrap_or_default()),
+            column("title", |row| row.title.clone()),
+            column("rule", |row| row.rule_id.clone().unwrap_or_default()),
+            column("path", |row| row.path.clone().unwrap_or_default()),
+            column("line", |row| row.start_line.map(|line| line.to_string()).unwrap_or_default()),
+        ];
+        if matches!(self, Self::All | Self::Vulnerabilities) {
+            columns.extend([
+                column("package", |row: &FindingRow| row.package.clone().unwrap_or_default()),
+                column("reachability", |row| row.reachability.clone().unwrap_or_default()),
+                column("advisories", |row| row.advisories.join(" ")),
+                column("cvss", |row| row.cvss.map(|score| score.to_string()).unwrap_or_default()),
+                column("epss", |row| row.epss.map(|score| score.to_string()).unwrap_or_default()),
+            ]);
+        }
+        match self {
+            Self::Vulnerabilities => {
+                columns.extend([column("transitivity", transitivity), column("fix", fix)]);
+            }
+            Self::Secrets => {
+                columns.extend([column("opens", service), column("validation", validation)]);
+            }
+            Self::All | Self::Weaknesses => columns.extend([
+                column("cwes", cwes),
+                column("cwe_top25_rank", |row| row.cwe_rank.map(|rank| rank.to_string()).unwrap_or_default()),
+            ]),
+        }
+        columns.extend([
+            column("first_seen_at", |row: &FindingRow| row.first_seen_at.to_string()),
+            column("ingested_at", |row| row.ingested_at.to_string()),
+            column("closed_at", |row| row.closed_at.map(|at| at.to_string()).unwrap_or_default()),
+            column("last_seen_at", |row| row.last_seen_at.to_string()),
+            column("changed_at", |row| row.changed_at.to_string()),
+            column("occurrences", |row| row.occurrences.to_string()),
+        ]);
+        columns
+    }
+}
+
+/// The day of a moment.
+fn day(at: Timestamp) -> String {
+    at.to_string().chars().take(10).collect()
+}
+
+fn place(row: &FindingRow) -> String {
+    match (&row.path, row.start_line) {
+        (Some(path), Some(line)) => format!("{path}:{line}"),
+        (Some(path), None) => path.clone(),
+        (None, _) => row.package.clone().unwrap_or_default(),
+    }
+}
+
+fn status_and_reachability(row: &FindingRow) -> String {
+    match row.reachability.as_deref().filter(|verdict| *verdict != "not-analyzed") {
+        Some(reachability) => format!("{}, {reachability}", row.status),
+        None => row.status.clone(),
+    }
+}
+
+fn cwes(row: &FindingRow) -> String {
+    row.cwes.iter().map(u32::to_string).collect::<Vec<_>>().join(" ")
+}
+
+fn transitivity(row: &FindingRow) -> String {
+    row.facts.as_ref().and_then(|facts| facts.transitivity.clone()).unwrap_or_default()
+}
+
+/// Upgrades; those of the package itself by their version alone.
+fn fix(row: &FindingRow) -> String {
+    let own = |fix: &String| {
+        let name = row.package.as_deref().and_then(|package| package.rsplit_once(' ')).map(|(name, _)| name);
+        let version = name.and_then(|name| fix.strip_prefix(name)?.strip_prefix(' '));
+        version.unwrap_or(fix).to_owned()
+    };
+    match row.facts.as_ref().and_then(|facts| facts.fixes.as_ref()) {
+        None => String::new(),
+        Some(fixes) if fixes.is_empty() => "none known".to_owned(),
+        Some(fixes) => fixes.iter().map(own).collect::<Vec<_>>().join(", "),
+    }
+}
+
+fn service(row: &FindingRow) -> String {
+    row.facts.as_ref().and_then(|facts| facts.service.clone()).unwrap_or_default()
+}
+
+fn validation(row: &FindingRow) -> String {
+    row.facts.as_ref().and_then(|facts| facts.validation.clone()).unwrap_or_default()
+}
