@@ -41,7 +41,7 @@ impl Harness {
 
     /// The same over the same folder, with a key of the vaults from elsewhere.
     pub fn with_vault_key(&self, vault_key: SecretSource) -> Self {
-        Self::new(Options { vault_key, ..self.options().clone() })
+        Self::new(Options { vault_keys: vec![vault_key], ..self.options().clone() })
     }
 
     /// Where everything is kept.

@@ -11,7 +11,7 @@ use std::{
 use appsec_model::{Manifest, Timestamp};
 use sha2::{Digest, Sha256};
 
-use crate::{bundled::BUNDLED, error::Error, vault::VAULT_KEY_VARIABLE};
+use crate::{bundled::BUNDLED, error::Error};
 use appsec_grant::{BucketStore, Proxies, Secret, SecretSource, TenantId};
 use appsec_ingest::{AccountThrottle, RetryPolicy, Sleep, SystemSleep, Throttles};
 use appsec_sandbox::{Connector, Grant, GrantedSecret, HttpGrant, Limits, Runtime, Transport, tls_config};
@@ -30,8 +30,9 @@ pub struct Options {
     pub waiter: Arc<dyn Sleep>,
     /// What time it is.
     pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
-    /// Where the key of the vaults is read from, when one is opened.
-    pub vault_key: SecretSource,
+    /// Where keys are read from when a vault is opened: each takes its own, by
+    /// its id. None: from [`VAULT_KEY_VARIABLE`](crate::VAULT_KEY_VARIABLE).
+    pub vault_keys: Vec<SecretSource>,
     /// The proxies of the environment; the program reads them from there, and
     /// others have none.
     pub proxies: Arc<Proxies>,
@@ -48,7 +49,7 @@ impl Options {
             retry: RetryPolicy::default(),
             waiter: Arc::new(SystemSleep),
             clock: Arc::new(|| Timestamp::from_micros(jiff::Timestamp::now().as_microsecond())),
-            vault_key: SecretSource::Variable { name: VAULT_KEY_VARIABLE.to_owned() },
+            vault_keys: Vec::new(),
             proxies: Arc::default(),
             mounts: PathBuf::from("/proc/self/mountinfo"),
         }

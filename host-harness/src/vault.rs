@@ -11,6 +11,7 @@
 //! does not notice when an older vault is put back.
 
 mod file;
+mod given;
 mod key;
 mod report;
 #[cfg(test)]
@@ -21,6 +22,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use self::file::{Content, EntryName};
+pub(crate) use self::given::GivenKeys;
 pub use self::{
     key::VaultKey,
     report::{EntryState, VaultEntry, VaultReport},
@@ -37,20 +39,26 @@ pub const VAULT_KEY_VARIABLE: &str = "HARNESS_VAULT_KEY";
 #[derive(Debug, thiserror::Error)]
 pub enum VaultError {
     /// The key is not there.
-    #[error("the key of the vault cannot be read")]
-    NoKey(SecretSource, #[source] SecretError),
+    #[error("the key {}of the vault cannot be read", .wanted.iter().map(|id| format!("{id} ")).collect::<String>())]
+    NoKey {
+        /// Id of the key that the vault wants, where it is known.
+        wanted: Option<String>,
+        /// Why it is not there.
+        #[source]
+        error: SecretError,
+    },
     /// The text is no key.
     #[error("{0} does not contain a valid vault key")]
     KeyForm(SecretSource),
-    /// It is the key of another vault.
-    #[error("the vault {path} is sealed with the key {wanted}, but the given key is {given}")]
+    /// No key that is given is that of this vault.
+    #[error("the vault {path} is sealed with the key {wanted}, but the given {} {}", match given.len() { 1 => "key is", _ => "keys are" }, given.join(", "))]
     WrongKey {
         /// The vault.
         path: PathBuf,
         /// Id of the key that it wants.
         wanted: String,
-        /// Id of the given key.
-        given: String,
+        /// Ids of the given keys.
+        given: Vec<String>,
     },
     /// The file is not as it was written.
     #[error("the vault {0} is damaged")]
@@ -116,9 +124,9 @@ impl VaultError {
     /// A stable word for it.
     pub(crate) fn code(&self) -> Code {
         match self {
-            Self::NoKey(_, SecretError::Exposed(..)) => Code::FileExposed,
+            Self::NoKey { error: SecretError::Exposed(..), .. } => Code::FileExposed,
             Self::Read(_, error) if Exposure::behind(error).is_some() => Code::FileExposed,
-            Self::NoKey(..) => Code::VaultKey,
+            Self::NoKey { .. } => Code::VaultKey,
             Self::KeyForm(_) => Code::VaultKeyForm,
             Self::WrongKey { .. } => Code::VaultKeyMismatch,
             Self::Damaged(_) => Code::VaultDamaged,
@@ -271,13 +279,21 @@ impl Vault {
         })
     }
 
-    /// Makes sure that a key can be used: a new vault takes any, one that is
-    /// there its own alone.
-    pub fn check(&self, key: &VaultKey) -> Result<(), VaultError> {
-        match self.content()? {
-            Some(content) => self.check_key(&content, key),
-            None => Ok(()),
+    /// Its key among those that are given. Where nothing is sealed yet, any
+    /// will do, and the first is taken.
+    pub(crate) fn key(&self, given: GivenKeys) -> Result<VaultKey, VaultError> {
+        let Some(wanted) = self.wanted_key()? else { return given.choose(None) };
+        let ids = given.ids();
+        let key = given.choose(Some(&wanted))?;
+        match key.id() == wanted {
+            true => Ok(key),
+            false => Err(VaultError::WrongKey { path: self.path.clone(), wanted, given: ids }),
         }
+    }
+
+    /// Id of the key that it is sealed with; none where nothing is sealed.
+    pub(crate) fn wanted_key(&self) -> Result<Option<String>, VaultError> {
+        Ok(self.content()?.filter(|content| !content.entries.is_empty()).map(|content| content.key_id))
     }
 
     /// Seals all entries with another key. If it fails or is stopped, the vault
@@ -321,7 +337,7 @@ impl Vault {
         if content.key_id == key.id() || content.entries.is_empty() {
             return Ok(());
         }
-        Err(VaultError::WrongKey { path: self.path.clone(), wanted: content.key_id.clone(), given: key.id() })
+        Err(VaultError::WrongKey { path: self.path.clone(), wanted: content.key_id.clone(), given: vec![key.id()] })
     }
 
     fn opened(&self, content: &Content, key: &VaultKey, name: &EntryName) -> Result<Zeroizing<String>, VaultError> {

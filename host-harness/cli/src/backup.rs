@@ -69,7 +69,7 @@ fn origin(restored: &Restored) -> String {
         BackupOrigin::Verified => format!("Signed with key {key}, the key that is given"),
         BackupOrigin::KeyNotGiven => format!("Signed with key {key}; not verified, since no key of a vault is given"),
         BackupOrigin::OtherKey => {
-            format!("Signed with key {key}; not verified, since the key that is given is another one")
+            format!("Signed with key {key}; not verified, since that key is not given")
         }
         BackupOrigin::Unsigned => "Not signed: nobody vouches for this backup".to_owned(),
     }

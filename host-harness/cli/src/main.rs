@@ -64,6 +64,9 @@ use crate::{error::Failure, output::Output, style::Colours};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// Files with keys of vaults, as a list of paths is written on the system.
+const VAULT_KEY_FILES: &str = "HARNESS_VAULT_KEY_FILE";
+
 /// The tenant where nobody says which one.
 const USUAL_TENANT: &str = "default";
 
@@ -136,9 +139,10 @@ struct Global {
     /// Select the tenant to operate on
     #[arg(long, global = true, default_value = USUAL_TENANT, value_name = "NAME")]
     tenant: TenantId,
-    /// Read the key of the vault from this file [default: the key in HARNESS_VAULT_KEY]
-    #[arg(long, global = true, env = "HARNESS_VAULT_KEY_FILE", value_name = "FILE")]
-    vault_key_file: Option<PathBuf>,
+    /// Read a vault key from this file (repeatable; each vault takes the key with its id)
+    /// [default: the key in HARNESS_VAULT_KEY]
+    #[arg(long = "vault-key-file", global = true, env = VAULT_KEY_FILES, value_name = "FILE")]
+    vault_key_files: Vec<PathBuf>,
     /// Use this connector component instead of the bundled one
     #[arg(long, global = true, value_name = "FILE.wasm")]
     connector: Option<PathBuf>,
@@ -300,7 +304,10 @@ fn main() -> ExitCode {
     let matches = Cli::command().try_get_matches();
     let parsed = matches.and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
     let (output, done) = match parsed {
-        Ok((cli, matches)) => {
+        Ok((mut cli, matches)) => {
+            if !is_typed(&matches, "vault_key_files") {
+                cli.global.vault_key_files = paths_of_variable(VAULT_KEY_FILES);
+            }
             let output = Output::new(cli.global.json, cli.global.color);
             output::start_log(cli.global.verbose, cli.global.color);
             (output, dispatch(cli, output, is_typed(&matches, "data_dir")))
@@ -360,6 +367,12 @@ fn is_typed(matches: &clap::ArgMatches, option: &str) -> bool {
         || matches.subcommand().is_some_and(|(_, matches)| is_typed(matches, option))
 }
 
+/// The paths in a variable that holds a list of them.
+fn paths_of_variable(name: &str) -> Vec<PathBuf> {
+    let value = std::env::var_os(name).unwrap_or_default();
+    std::env::split_paths(&value).filter(|path| !path.as_os_str().is_empty()).collect()
+}
+
 fn dispatch(cli: Cli, output: Output, data_dir_is_typed: bool) -> Result<ExitCode, Failure> {
     // What needs neither a data folder nor an engine.
     match cli.command {
@@ -384,8 +397,8 @@ fn dispatch(cli: Cli, output: Output, data_dir_is_typed: bool) -> Result<ExitCod
     let given_data_dir = data_dir_is_typed.then(|| data_dir.clone());
     let mut options = Options::new(data_dir);
     options.retry.budget = Duration::from_secs(cli.global.max_wait);
-    if let Some(path) = cli.global.vault_key_file {
-        options.vault_key = SecretSource::File { path: std::path::absolute(path)? };
+    for path in cli.global.vault_key_files {
+        options.vault_keys.push(SecretSource::File { path: std::path::absolute(path)? });
     }
     options.proxies = Arc::new(Proxies::of_variables(|name| std::env::var(name).ok()));
     let harness = Harness::new(options);

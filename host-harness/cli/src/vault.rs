@@ -60,6 +60,8 @@ pub struct Rekeyed {
     entries: usize,
     /// Id of the new key.
     key: String,
+    /// Id of the key before; none where it was the same, or nothing was sealed.
+    previous_key: Option<String>,
 }
 
 pub fn exec(context: &Context, command: Command) -> Result<ExitCode, Failure> {
@@ -84,11 +86,15 @@ pub fn exec(context: &Context, command: Command) -> Result<ExitCode, Failure> {
                      `harness vault generate-key --output FILE` creates one",
                 )
             })?;
-            let entries = tenant.rekey_vault(&key).map_err(told)?;
-            let rekeyed = Rekeyed { entries, key: key.id() };
+            let (entries, previous_key) = tenant.rekey_vault(&key).map_err(told)?;
+            let rekeyed = Rekeyed { entries, key: key.id(), previous_key };
             output.result(&rekeyed, |it| {
-                output.line(format!("Sealed with the key {}: {}", it.key, counted(it.entries, "secret")));
-                output.line("From now on give the new key: in HARNESS_VAULT_KEY or with --vault-key-file FILE");
+                let before = it.previous_key.iter().map(|id| format!(", before with {id}")).collect::<String>();
+                output.line(format!("Sealed with the key {}{before}: {}", it.key, counted(it.entries, "secret")));
+                output.line(
+                    "From now on give the new key, in HARNESS_VAULT_KEY or with --vault-key-file FILE; other tenants keep \
+                     their keys: repeat the option for each",
+                );
             })?;
         }
     }
@@ -175,9 +181,10 @@ fn show(output: Output, report: &VaultReport) {
     };
     output.line(format!("Vault {file}"));
     output.line(format!("Sealed with the key {}", report.wanted_key.as_deref().unwrap_or_default()));
-    output.line(match &report.given_key {
-        Some(id) => format!("Given is the key {id}"),
-        None => "No key is given: HARNESS_VAULT_KEY or --vault-key-file FILE".to_owned(),
+    output.line(match report.given_keys.as_slice() {
+        [] => "No key is given: HARNESS_VAULT_KEY or --vault-key-file FILE".to_owned(),
+        [id] => format!("Given is the key {id}"),
+        ids => format!("Given are the keys {}", ids.join(", ")),
     });
     let mut table = output.table(&["INSTANCE", "VARIABLE", "STATE"]);
     for entry in &report.entries {

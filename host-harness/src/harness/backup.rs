@@ -23,7 +23,7 @@ use sha2::{Digest, Sha256};
 use super::Harness;
 use crate::{
     error::{BackupError, Error, backup::LIST},
-    vault::{Vault, VaultError, VaultKey},
+    vault::{GivenKeys, Vault, VaultError, VaultKey},
 };
 use appsec_grant::{
     Addresses, EgressPolicy, ProxySetting, SecretError, SecretSource, TenantId,
@@ -183,8 +183,10 @@ impl Harness {
         if is_there(target) {
             return Err(BackupError::Exists(target.to_owned()).into());
         }
-        let key = self.signing_key()?;
         let tenant = self.tenant(id.clone())?;
+        // A vault that cannot be read is copied as it is.
+        let wanted = tenant.vault().wanted_key().ok().flatten();
+        let key = self.signing_key(wanted.as_deref())?;
         let list = Backup {
             tenant: id.to_string(),
             made_at: self.now(),
@@ -205,7 +207,8 @@ impl Harness {
             .tenant
             .parse()
             .map_err(|error: appsec_grant::NameError| BackupError::NoBackup(source.to_owned(), error.into()))?;
-        let origin = origin(&backup, self.signing_key()?.as_ref(), source)?;
+        let key = self.signing_key(backup.signature.as_ref().map(|it| it.key.as_str()))?;
+        let origin = origin(&backup, key.as_ref(), source)?;
         let id = id.cloned().unwrap_or_else(|| original.clone());
         let folder = self.tenant_folder(&id);
         if is_there(&folder) {
@@ -236,12 +239,12 @@ impl Harness {
         })
     }
 
-    /// The key that lists of backups are signed with: that of the vault, where
-    /// one is given.
-    fn signing_key(&self) -> Result<Option<VaultKey>, Error> {
-        match VaultKey::read(&self.options().vault_key) {
+    /// The key that lists of backups are signed with: the wanted one, else the
+    /// first; none where none is given.
+    fn signing_key(&self, wanted: Option<&str>) -> Result<Option<VaultKey>, Error> {
+        match GivenKeys::read(&self.options().vault_keys).choose(wanted) {
             Ok(key) => Ok(Some(key)),
-            Err(VaultError::NoKey(_, SecretError::NotSet(_))) => Ok(None),
+            Err(VaultError::NoKey { error: SecretError::NotSet(_), .. }) => Ok(None),
             Err(error) => Err(error.into()),
         }
     }

@@ -90,7 +90,7 @@ impl Harness {
     pub async fn doctor(&self, online: bool) -> Vec<Check> {
         let mut checks = vec![folder(self.data_dir())];
         checks.extend(permissions(self.data_dir()));
-        checks.extend(self.vault_key_file());
+        checks.extend(self.vault_key_files());
         match self.runtime() {
             Ok(_) => checks.push(Check::good("engine", "it starts")),
             Err(error) => checks.push(Check::failed("engine", &error)),
@@ -216,17 +216,18 @@ impl Harness {
 }
 
 impl Harness {
-    /// The file of the vault's key, if it is in one.
-    fn vault_key_file(&self) -> Option<Check> {
-        let source = &self.options().vault_key;
-        let SecretSource::File { path } = source else { return None };
-        let what = "file of the vault's key";
-        Some(match VaultKey::read(source) {
-            Ok(_) => {
-                readable(what, source).unwrap_or_else(|| Check::good(what, format!("{} can be read", path.display())))
-            }
-            Err(error) => Check::failed(what, &error.into()),
-        })
+    /// The files of the vaults' keys.
+    fn vault_key_files(&self) -> Vec<Check> {
+        let what = "file of a vault's key";
+        let check = |source: &SecretSource| {
+            let SecretSource::File { path } = source else { return None };
+            Some(match VaultKey::read(source) {
+                Ok(key) => readable(what, source)
+                    .unwrap_or_else(|| Check::good(what, format!("{} holds the key {}", path.display(), key.id()))),
+                Err(error) => Check::failed(what, &error.into()),
+            })
+        };
+        self.options().vault_keys.iter().filter_map(check).collect()
     }
 }
 

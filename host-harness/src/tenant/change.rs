@@ -102,7 +102,7 @@ impl Tenant {
                 None => instance.made.secrets.clone(),
             };
             let secrets = self.secrets_from(&instance.made, &from, None)?;
-            let key = if store { Some(self.usable_vault_key()?) } else { None };
+            let key = if store { Some(self.vault_key()?) } else { None };
             let sources = if store { secret_sources(&loaded.manifest, Some(&SecretSource::Vault)) } else { from };
 
             let made = NewInstance { secrets: sources, ..instance.made.clone() };
@@ -152,7 +152,7 @@ impl Tenant {
             if let Some(credentials) = credentials.clone().filter(|_| sealed_anew) {
                 let (_, sealed) = match &mut stored {
                     Some(stored) => stored,
-                    none => none.insert((self.usable_vault_key()?, Secrets::new())),
+                    none => none.insert((self.vault_key()?, Secrets::new())),
                 };
                 sealed.push((PROXY.to_owned(), credentials));
             }
@@ -228,7 +228,7 @@ impl Tenant {
         if sources.is_empty() {
             return Ok(None);
         }
-        Ok(Some((self.usable_vault_key()?, self.secrets_from(&instance.made, &sources, None)?)))
+        Ok(Some((self.vault_key()?, self.secrets_from(&instance.made, &sources, None)?)))
     }
 
     /// Pauses an instance: it is not synced until it is resumed. A sync under

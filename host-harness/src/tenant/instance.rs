@@ -51,7 +51,7 @@ impl Tenant {
         let mut sealed = if store { secrets.clone().unwrap_or_default() } else { Secrets::new() };
         sealed.extend(credentials.map(|credentials| (PROXY.to_owned(), credentials)));
         let (audience, stored) = (new.audience(), !sealed.is_empty());
-        let key = if stored { Some(self.usable_vault_key()?) } else { None };
+        let key = if stored { Some(self.vault_key()?) } else { None };
         let now = self.now();
         let id = self.store.run(move |store| store.add_instance(&new, now)).await?;
         let made = async {

@@ -138,7 +138,7 @@ impl Tenant {
             Some(secret) => from.into_keys().map(|variable| (variable, secret.clone())).collect(),
             None => self.secrets_from(&made, &from, None)?,
         };
-        let key = if store || credentials.is_some() { Some(self.usable_vault_key()?) } else { None };
+        let key = if store || credentials.is_some() { Some(self.vault_key()?) } else { None };
         // Asked for every kind, the vendor tells of every kind.
         let all: Vec<Kind> = loaded.manifest.kinds.iter().map(|it| it.kind.clone()).collect();
         match set_kinds(&loaded.manifest, &mut made.settings, &all) {

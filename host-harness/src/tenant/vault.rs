@@ -3,7 +3,7 @@
 use super::Tenant;
 use crate::{
     error::Error,
-    vault::{Vault, VaultError, VaultKey, VaultReport},
+    vault::{GivenKeys, Vault, VaultKey, VaultReport},
 };
 use appsec_grant::{Audience, InstanceName, Secret};
 
@@ -13,16 +13,13 @@ impl Tenant {
         Vault::new(&self.folder, self.id.clone())
     }
 
-    /// The key that the operator gives, as it is now.
+    /// The key of its vault, among those that the operator gives.
     pub fn vault_key(&self) -> Result<VaultKey, Error> {
-        Ok(VaultKey::read(&self.host.options().vault_key)?)
+        Ok(self.vault().key(self.given_keys())?)
     }
 
-    /// The key, if the vault takes it.
-    pub fn usable_vault_key(&self) -> Result<VaultKey, Error> {
-        let key = self.vault_key()?;
-        self.vault().check(&key)?;
-        Ok(key)
+    fn given_keys(&self) -> GivenKeys {
+        GivenKeys::read(&self.host.options().vault_keys)
     }
 
     /// The secret of an instance's variable, out of the vault.
@@ -37,16 +34,17 @@ impl Tenant {
 
     /// What is known of its vault; which entries open, if the key is given.
     pub fn vault_report(&self) -> Result<VaultReport, Error> {
-        let key = match self.vault_key() {
-            Ok(key) => Some(key),
-            Err(Error::Vault(VaultError::NoKey(..))) => None,
-            Err(error) => return Err(error),
-        };
-        Ok(self.vault().report(key.as_ref())?)
+        Ok(self.vault().report(self.given_keys())?)
     }
 
-    /// Seals its vault with another key. Returns the number of entries.
-    pub fn rekey_vault(&self, new: &VaultKey) -> Result<usize, Error> {
-        Ok(self.vault().rekey(&self.vault_key()?, new)?)
+    /// Seals its vault with another key. Returns the number of entries, and the
+    /// id of the key before, if there was another one.
+    pub fn rekey_vault(&self, new: &VaultKey) -> Result<(usize, Option<String>), Error> {
+        let vault = self.vault();
+        match vault.wanted_key()? {
+            Some(wanted) if wanted != new.id() => Ok((vault.rekey(&self.vault_key()?, new)?, Some(wanted))),
+            // Stopped after it was done, and started again; or nothing is sealed.
+            _ => Ok((vault.rekey(new, new)?, None)),
+        }
     }
 }

@@ -126,7 +126,7 @@ impl Tenant {
             self.vault().remove_one(name, variable)?;
             return Ok(from);
         }
-        let key = self.usable_vault_key()?;
+        let key = self.vault_key()?;
         self.vault().put(&key, name, &[(variable.to_owned(), secret)], audience)?;
         Ok(SecretSource::Vault)
     }

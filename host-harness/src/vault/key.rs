@@ -48,7 +48,7 @@ impl VaultKey {
 
     /// Reads a key in the form that [`text`](Self::text) gives it.
     pub fn read(source: &SecretSource) -> Result<Self, VaultError> {
-        let read = source.read_any().map_err(|error| VaultError::NoKey(source.clone(), error))?;
+        let read = source.read_any().map_err(|error| VaultError::NoKey { wanted: None, error })?;
         Self::parse(read.reveal()).ok_or_else(|| VaultError::KeyForm(source.clone()))
     }
 

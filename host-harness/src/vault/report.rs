@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Vault, VaultError, VaultKey};
+use super::{GivenKeys, Vault, VaultError, VaultKey};
 
 /// What is known of a vault.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
@@ -11,8 +11,8 @@ pub struct VaultReport {
     pub file: Option<String>,
     /// Id of the key that it wants.
     pub wanted_key: Option<String>,
-    /// Id of the key that is given.
-    pub given_key: Option<String>,
+    /// Ids of the keys that are given.
+    pub given_keys: Vec<String>,
     /// Its entries, by instance and variable.
     pub entries: Vec<VaultEntry>,
 }
@@ -34,7 +34,7 @@ pub struct VaultEntry {
 pub enum EntryState {
     /// The given key opens it.
     Opens,
-    /// Its vault wants another key.
+    /// Its vault wants another key than those that are given.
     OtherKey,
     /// The right key does not open it.
     Altered,
@@ -55,15 +55,22 @@ impl EntryState {
 }
 
 impl Vault {
-    /// What is known of it, with a key or without.
-    pub fn report(&self, key: Option<&VaultKey>) -> Result<VaultReport, VaultError> {
-        let given_key = key.map(VaultKey::id);
-        let Some(content) = self.content()? else {
-            return Ok(VaultReport { file: None, wanted_key: None, given_key, entries: Vec::new() });
+    /// What is known of it, with keys or without.
+    pub(crate) fn report(&self, given: GivenKeys) -> Result<VaultReport, VaultError> {
+        let (keys, unread) = given.readable();
+        let given_keys: Vec<String> = keys.iter().map(VaultKey::id).collect();
+        let content = self.content()?;
+        let own = content.as_ref().and_then(|content| keys.iter().find(|key| key.id() == content.key_id));
+        // One that cannot be read may be the one that is wanted.
+        if let (None, Some(error)) = (own, unread) {
+            return Err(error);
+        }
+        let Some(content) = content else {
+            return Ok(VaultReport { file: None, wanted_key: None, given_keys, entries: Vec::new() });
         };
-        let state = |name| match key {
-            None => EntryState::Unknown,
-            Some(key) if key.id() != content.key_id => EntryState::OtherKey,
+        let state = |name| match own {
+            None if keys.is_empty() => EntryState::Unknown,
+            None => EntryState::OtherKey,
             Some(key) if self.opened(&content, key, name).is_ok() => EntryState::Opens,
             Some(_) => EntryState::Altered,
         };
@@ -75,7 +82,7 @@ impl Vault {
         Ok(VaultReport {
             file: Some(self.path().display().to_string()),
             wanted_key: Some(content.key_id.clone()),
-            given_key,
+            given_keys,
             entries: entries.collect(),
         })
     }

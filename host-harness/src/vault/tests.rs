@@ -2,7 +2,7 @@ use std::fs;
 
 use tempfile::TempDir;
 
-use super::{Vault, VaultError, VaultKey, file};
+use super::{EntryState, GivenKeys, Vault, VaultError, VaultKey, file};
 use appsec_grant::{Addresses, Audience, Code, EgressPolicy, InstanceName, Secret, SecretSource};
 
 const VARIABLE: &str = "VENDOR_TOKEN";
@@ -36,6 +36,22 @@ fn origins(origin: &str, addresses: Addresses) -> Audience {
 
 fn entry(instance: &str, variable: &str) -> file::EntryName {
     (instance.to_owned(), variable.to_owned(), usual().as_str().to_owned())
+}
+
+/// Keys in files of a folder.
+fn key_files(keys: &[&VaultKey]) -> (TempDir, Vec<SecretSource>) {
+    let folder = tempfile::tempdir().unwrap();
+    let source = |key: &&VaultKey| {
+        let path = folder.path().join(key.id());
+        appsec_grant::files::write_private(&path, key.text().as_bytes()).unwrap();
+        SecretSource::File { path }
+    };
+    let sources = keys.iter().map(source).collect();
+    (folder, sources)
+}
+
+fn given(keys: &[&VaultKey]) -> GivenKeys {
+    GivenKeys::read(&key_files(keys).1)
 }
 
 fn told(outcome: Result<Secret, VaultError>) -> String {
@@ -93,14 +109,47 @@ fn a_wrong_key_opens_nothing_and_changes_nothing() {
     let (before, other) = (fs::read(vault.path()).unwrap(), VaultKey::generate().unwrap());
     let wrong = |outcome: Result<(), VaultError>| {
         assert!(
-            matches!(outcome, Err(VaultError::WrongKey { wanted, given, .. }) if wanted == key.id() && given == other.id())
+            matches!(outcome, Err(VaultError::WrongKey { wanted, given, .. }) if wanted == key.id() && given == [other.id()])
         );
     };
     wrong(vault.get(&other, &name("code"), VARIABLE, &usual()).map(|_| ()));
     wrong(vault.put(&other, &name("more"), &[(VARIABLE.to_owned(), secret("x"))], &usual()));
     wrong(vault.rekey(&other, &VaultKey::generate().unwrap()).map(|_| ()));
-    wrong(vault.check(&other));
+    wrong(vault.key(given(&[&other])).map(|_| ()));
     assert_eq!(fs::read(vault.path()).unwrap(), before);
+}
+
+#[test]
+fn a_vault_takes_its_key_among_those_that_are_given() {
+    let (folder, vault, key) = filled();
+    let (other, third) = (VaultKey::generate().unwrap(), VaultKey::generate().unwrap());
+    let fresh = vault_of(&tempfile::tempdir().unwrap(), "acme");
+    for keys in [[&key, &other, &third], [&other, &key, &third], [&third, &other, &key]] {
+        assert_eq!(vault.key(given(&keys)).unwrap().id(), key.id());
+        assert_eq!(fresh.key(given(&keys)).unwrap().id(), keys[0].id(), "a new vault takes the first");
+        assert!(vault.report(given(&keys)).unwrap().entries.iter().all(|it| it.state == EntryState::Opens));
+    }
+    let told = vault.key(given(&[&other, &third])).unwrap_err().to_string();
+    assert_eq!(
+        told,
+        format!(
+            "the vault {} is sealed with the key {}, but the given keys are {}, {}",
+            vault.path().display(),
+            key.id(),
+            other.id(),
+            third.id()
+        )
+    );
+    // A file that cannot be read does no harm where another holds the key.
+    let absent = SecretSource::File { path: folder.path().join("absent") };
+    let (keys, sources) = key_files(&[&other, &key]);
+    let sources = [&[absent][..], &sources].concat();
+    assert_eq!(vault.key(GivenKeys::read(&sources)).unwrap().id(), key.id());
+    let told = vault.key(GivenKeys::read(&sources[..2])).unwrap_err();
+    assert!(matches!(&told, VaultError::NoKey { wanted: Some(id), .. } if *id == key.id()), "{told}");
+    assert!(vault.report(GivenKeys::read(&sources[..2])).is_err());
+    assert!(fresh.key(GivenKeys::read(&sources)).is_err(), "the first is not skipped without a word");
+    drop(keys);
 }
 
 #[test]
@@ -288,7 +337,7 @@ fn writers_at_the_same_time_lose_nothing() {
             scope.spawn(move || put(&vault, key, &format!("writer-{writer}"), "x"));
         }
     });
-    assert_eq!(vault_of(&folder, "acme").report(Some(&key)).unwrap().entries.len(), 10);
+    assert_eq!(vault_of(&folder, "acme").report(given(&[&key])).unwrap().entries.len(), 10);
 }
 
 #[test]

@@ -341,9 +341,9 @@ enum Vault {
 
 impl Vault {
     fn of(tenant: &Tenant) -> Result<Self, Failure> {
-        Ok(match tenant.usable_vault_key() {
+        Ok(match tenant.vault_key() {
             Ok(_) => Self::Ready,
-            Err(Error::Vault(VaultError::NoKey(_, SecretError::NotSet(_))))
+            Err(Error::Vault(VaultError::NoKey { error: SecretError::NotSet(_), .. }))
                 if tenant.vault_report()?.file.is_none() =>
             {
                 Self::NoKey

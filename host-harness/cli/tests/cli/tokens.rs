@@ -72,8 +72,9 @@ fn a_vault_without_its_key_is_told_and_nothing_is_noted_on_the_instance() {
     let (desk, key) = stored();
     desk.ok(&["sync", "--vault-key-file", &key]);
     let before = instance(&desk);
-    insta::assert_snapshot!(failed(&desk, &desk.run(&["sync"])), @"
-    error: default/code: the key of the vault cannot be read: the environment variable HARNESS_VAULT_KEY is not set
+    let id = desk.json(&["vault", "show"])["wanted_key"].as_str().unwrap().to_owned();
+    insta::assert_snapshot!(failed(&desk, &desk.run(&["sync"])).replace(&id, "ID"), @"
+    error: default/code: the key ID of the vault cannot be read: the environment variable HARNESS_VAULT_KEY is not set
       hint: give the key in HARNESS_VAULT_KEY, or its file with --vault-key-file FILE or HARNESS_VAULT_KEY_FILE; `harness vault generate-key` creates one for a new vault
     ");
     let other = key_file(&desk, "other");
@@ -237,6 +238,38 @@ fn tenants_have_vaults_of_their_own() {
     desk.ok(&["--tenant", "one", "sync", "--vault-key-file", &one]);
     desk.ok(&["--tenant", "two", "sync", "--vault-key-file", &two]);
     assert_eq!(desk.run(&["--tenant", "two", "sync", "--vault-key-file", &one]).code, 1);
+    // Whoever works for both gives both: each vault takes its own.
+    let both = ["--vault-key-file", &one, "--vault-key-file", &two];
+    for tenant in ["one", "two"] {
+        desk.ok(&[&["--tenant", tenant, "instance", "test", "code"], &both[..]].concat());
+        desk.ok(&[&["--tenant", tenant, "instance", "schedule", "code", "--every", "1d"], &both[..]].concat());
+    }
+    let list = std::env::join_paths([&one, &two]).unwrap();
+    let due = desk.command(&["sync", "--due"]).env("HARNESS_VAULT_KEY_FILE", list).output().unwrap();
+    assert!(due.status.success(), "{}", String::from_utf8_lossy(&due.stderr));
+    let runs = |tenant: &str| desk.json(&["--tenant", tenant, "runs"])["runs"].as_array().unwrap().len();
+    assert_eq!((runs("one"), runs("two")), (2, 2));
+    // One that is not among them is named by its id, and where a file is missing, that as well.
+    let id =
+        |tenant: &str| desk.json(&["--tenant", tenant, "vault", "show"])["wanted_key"].as_str().unwrap().to_owned();
+    let three = key_file(&desk, "three");
+    let check = ["--tenant", "two", "instance", "test", "code", "--vault-key-file", &one, "--vault-key-file"];
+    let told = failed(&desk, &desk.run(&[&check[..], &[&three]].concat()));
+    assert!(told.contains(&format!("is sealed with the key {}, but the given keys are {}, ", id("two"), id("one"))));
+    let told = failed(&desk, &desk.run(&[&check[..], &["absent"]].concat()));
+    assert!(
+        told.contains(&format!("the key {} of the vault cannot be read: cannot read the file", id("two"))),
+        "{told}"
+    );
+    // Sealed anew, it says what with and what with before.
+    let before = id("two");
+    let rekey = ["--tenant", "two", "vault", "rekey", "--new-key-file", &three];
+    let said = desk.ok(&[&rekey[..], &both].concat());
+    assert!(said.contains(&format!("Sealed with the key {}, before with {before}: 1 secret", id("two"))), "{said}");
+    let again = desk.json(&[&rekey[..], &both].concat());
+    assert_eq!((&again["key"], &again["previous_key"]), (&id("two").into(), &Value::Null));
+    desk.ok(&["--tenant", "two", "instance", "test", "code", "--vault-key-file", &one, "--vault-key-file", &three]);
+    desk.ok(&["--tenant", "two", "vault", "rekey", "--new-key-file", &two, "--vault-key-file", &three]);
     // One tenant's vault in the place of the other's gives nothing, whatever the key.
     let vault = |tenant: &str| desk.data_dir().join("tenants").join(tenant).join("vault");
     std::fs::copy(vault("one"), vault("two")).unwrap();
