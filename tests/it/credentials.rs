@@ -1,11 +1,12 @@
-//! Credentials of reports: in no byte of a store, whichever way they came.
+//! Credentials of reports and of the vendor's API: in no byte of a store, whichever
+//! way they came.
 
 use std::{path::Path, sync::Arc};
 
 use host_harness::{ImportOptions, Tenant};
 use serde_json::{Value, json};
-use tests::{Env, content, name};
-use vendor_sim::WorldShape;
+use tests::{Env, content, name, settings};
+use vendor_sim::{Effect, Fault, Match, WorldShape};
 
 use crate::samples::offline;
 
@@ -66,6 +67,26 @@ fn cli() -> Value {
         "results": (1..=RESULTS).map(result).collect::<Vec<_>>()})
 }
 
+/// The platform's own export.
+fn csv() -> String {
+    let rows = (1..=RESULTS).map(|line| {
+        format!("{line},Secrets,acme/shop,rules.token,found §,§,GitHub §,https://git.example/a?key=§,the § opens it\n")
+    });
+    let header =
+        "Id,Product,Repository Name,Rule Name,Rule Description,Code,Secret Type,Line Of Code URL,Triage Comment\n";
+    std::iter::once(header.to_owned()).chain(rows).collect()
+}
+
+/// Events of the platform's webhooks.
+fn webhook() -> Value {
+    let event = |line: usize| {
+        json!({"semgrep_finding": {"id": format!("{line:032x}"), "numeric_id": 9000 + line, "repo_name": "acme/shop",
+            "check_id": "rules.token", "message": "found §", "path": format!("conf/app-{line}.ini"), "line": line,
+            "severity": 2, "snippet": "§", "metadata": {"cwe": ["CWE-798: Hard-coded", "§"], "note": {"a": "§"}}}})
+    };
+    (1..=RESULTS).map(event).collect()
+}
+
 async fn import(tenant: &Tenant, instance: &str, file: &Path) {
     let options = ImportOptions { project: Some("acme/shop".to_owned()), ..ImportOptions::default() };
     let report = tenant.import(&name(instance), file, options, Arc::new(|_| ())).await.unwrap();
@@ -94,32 +115,76 @@ async fn a_credential_is_in_no_byte_of_a_store_or_its_backup() {
         ("codes", "codes.sarif", sarif("Code", &json!(["external/cwe/cwe-798"]))),
         ("files", "cli.json", cli()),
         ("files", "semgrep.sarif", sarif("Semgrep OSS", &json!(["CWE-798: Hard-coded"]))),
+        ("files", "export.csv", json!(csv())),
+        ("files", "events.json", webhook()),
     ] {
         plant(&mut file, &mut count);
         let path = folder.path().join(file_name);
-        std::fs::write(&path, file.to_string()).unwrap();
+        // A table is a text.
+        std::fs::write(&path, file.as_str().map_or(file.to_string(), str::to_owned)).unwrap();
         if instance != "files" {
             tenant.source(&name(instance)).await.unwrap();
         }
         import(&tenant, instance, &path).await;
     }
-    let content = content(&tenant);
-    assert_eq!(content.findings.len(), 4 * RESULTS);
-    // Records are compressed in the store: here they are as they were.
-    let mut kept = format!("{content:?}");
+    let kept = everything(&env, &tenant).await;
     assert!(kept.contains("generic.secrets.token") && kept.contains("app-7.ini") && kept.contains("$file"));
-    let backup = folder.path().join("backup");
-    env.harness.backup(tenant.id(), &backup).await.unwrap();
-    std::fs::remove_file(folder.path().join("cli.json")).unwrap();
-    for file in ["leaks.sarif", "codes.sarif", "semgrep.sarif"] {
-        std::fs::remove_file(folder.path().join(file)).unwrap();
-    }
+    assert_eq!(content(&tenant).findings.len(), 6 * RESULTS);
+    assert!(count > 1_000, "{count}");
+    assert_holds_none(&kept);
+}
+
+/// All that is kept of a tenant: its records as they were, since they are
+/// compressed in the store, the bytes of its files, and those of a backup.
+async fn everything(env: &Env, tenant: &Tenant) -> String {
+    let mut kept = format!("{:?}", content(tenant));
+    let folder = tempfile::tempdir().unwrap();
+    env.harness.backup(tenant.id(), &folder.path().join("backup")).await.unwrap();
     bytes(&env.data_dir(), &mut kept);
     bytes(folder.path(), &mut kept);
     assert!(kept.contains("SQLite format 3"));
-    // What all planted values have in common.
+    kept
+}
+
+/// Looks for what all planted values have in common.
+#[track_caller]
+fn assert_holds_none(kept: &str) {
     let found = kept
         .find(MARK)
         .map(|at| kept[kept.floor_char_boundary(at.saturating_sub(200))..].chars().take(400).collect::<String>());
-    assert!(count > 1_000 && found.is_none(), "{count}: {found:?}");
+    assert!(found.is_none(), "{found:?}");
+}
+
+#[tokio::test]
+async fn a_credential_of_the_api_is_in_no_byte_of_a_store_or_its_backup() {
+    let shape = WorldShape { projects: 3, sast: 600, secrets: 300, ..WorldShape::default() }.without_oddities();
+    let env = Env::new(shape);
+    let planted = planted(0);
+    let replace = |path: &str, text: &str, with: String| Fault {
+        when: Match::path(path),
+        what: Effect::Replace { text: text.to_owned(), with },
+    };
+    env.faults(vec![
+        replace(
+            "/secrets",
+            "\"ruleHashId\":\"",
+            format!(
+                r#""value":"{planted}","snippet":{{"lines":["key = {planted}"]}},"{planted}":[[{{"a":"{planted}"}}]],"type":"AWS {planted}","findingPathUrl":"https://me:{planted}@git.example/a?key={planted}","mode":"{planted}","ruleHashId":"{planted}"#
+            ),
+        ),
+        replace(
+            "issue_type=sast",
+            "\"cwe_names\":[\"",
+            format!(r#""definition":["{planted}"],"cwe_names":["CWE-798: Use of Hard-coded Credentials","{planted}",""#),
+        ),
+    ]);
+    let kinds = settings(json!({ "kinds": ["sast", "secrets"], "branches": "all" }));
+    let (tenant, _) = env.connected("acme", kinds).await;
+    env.sync(&tenant).await.unwrap();
+    let of_kind = |kind| content(&tenant).findings.iter().filter(|finding| finding["kind"] == kind).count();
+    assert_eq!(of_kind("secrets"), 300);
+    let kept = everything(&env, &tenant).await;
+    assert!(kept.contains("Leaked credential"));
+    assert!(kept.contains("CWE-798"));
+    assert_holds_none(&kept);
 }

@@ -3,6 +3,7 @@
 pub mod dependencies;
 pub mod deployments;
 pub mod findings;
+pub mod kept;
 pub mod projects;
 pub mod scans;
 pub mod secrets;
@@ -85,7 +86,11 @@ impl<'a> Api<'a> {
         if status::is_html(response) {
             return address.violation("the body is an HTML page instead of JSON; is `origin` right?");
         }
-        let detail = shorten(&self.secret.redact(&error.to_string()));
+        let detail = match address.is_of_secrets() {
+            // Without what it stumbled over.
+            true => format!("line {} column {}", error.line(), error.column()),
+            false => shorten(&self.secret.redact(&error.to_string())),
+        };
         address.violation(format!("the body is not the promised JSON: {detail}"))
     }
 }
@@ -127,6 +132,11 @@ impl Address {
     /// long and says nothing about the fault.
     pub fn endpoint(&self) -> String {
         format!("{} {}", if self.body.is_some() { "POST" } else { "GET" }, self.path)
+    }
+
+    /// Whether answers are about credentials, and may repeat one anywhere.
+    pub fn is_of_secrets(&self) -> bool {
+        self.path.ends_with("/secrets")
     }
 
     /// An answer that breaks the API's promise.

@@ -21,6 +21,7 @@ mod manifest;
 
 mod api;
 mod cursor;
+mod kept;
 mod memory;
 mod moment;
 

@@ -1,9 +1,9 @@
 //! `GET /deployments/{slug}/findings`: one page of findings, cut into records
-//! that stay as they are.
+//! that stay as they are, but for those that show a credential.
 
 use appsec_model::{Error, Kind, ProjectRef, RawRecord, Timestamp};
 
-use super::{Address, Api, issue_type};
+use super::{Address, Api, issue_type, kept::Rules};
 use crate::{
     settings::Duplicates,
     wire::{Envelope, skim},
@@ -68,7 +68,10 @@ impl Page<'_> {
 /// Cuts a page into records. None where it has no list of findings.
 fn cut(text: &str, kind: &Kind) -> Result<Option<Vec<RawRecord>>, serde_json::Error> {
     let envelope: Envelope<'_> = serde_json::from_str(text)?;
-    let record = |body: &str| {
+    let mut rules = Rules::default();
+    let mut record = |body: &str| {
+        let kept = rules.kept(kind, body);
+        let body = kept.as_deref().unwrap_or(body);
         let (id, repository) = skim(body);
         RawRecord {
             kind: kind.clone(),

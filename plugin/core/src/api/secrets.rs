@@ -1,11 +1,11 @@
-//! `GET /deployments/{id}/secrets`: one page of secrets, cut into records that
-//! stay as they are.
+//! `GET /deployments/{id}/secrets`: one page of secrets, cut into records, of
+//! which is [kept](super::kept) what cannot repeat a secret.
 
 use appsec_model::{Error, Kind, ProjectRef, RawRecord, Timestamp};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Address, Api, CursorPage};
+use super::{Address, Api, CursorPage, kept};
 use crate::{
     moment,
     wire::{Id, skim},
@@ -54,12 +54,13 @@ pub fn page(api: &mut Api<'_>, page: &Page<'_>) -> Result<CursorPage, Error> {
 
 /// A secret as a raw record, with its id and its project's name.
 pub fn record(raw: &RawValue) -> RawRecord {
-    let (id, repository) = skim(raw.get());
+    let body = kept::secret(raw.get());
+    let (id, repository) = skim(&body);
     RawRecord {
         kind: Kind::Secrets,
         id,
         project: repository.map(|name| ProjectRef { id: None, name: Some(name) }),
-        body: raw.get().to_owned(),
+        body,
         gist: None,
     }
 }

@@ -3,7 +3,7 @@
 //! The API reference documents the status 200 only; the other rows are
 //! observed behaviour, or plain HTTP where nothing was observed.
 
-use appsec_model::{Error, Timestamp};
+use appsec_model::{Error, Timestamp, credential};
 use serde_json::Value;
 
 use super::Address;
@@ -15,7 +15,7 @@ const EXCERPT_CHARS: usize = 200;
 /// An answer's status as an error, unless it is 200.
 pub fn check(address: &Address, response: &Response, secret: &Secret) -> Result<(), Error> {
     let status = response.status;
-    let said = || excerpt(response, secret);
+    let said = || excerpt(response, secret).filter(|text| !address.is_of_secrets() || credential::is_prose(text));
     let with_said = |text: &str| match said() {
         Some(said) => format!("{text}: {said}"),
         None => text.to_owned(),

@@ -1,3 +1,4 @@
+mod credentials;
 mod cursors;
 
 use std::collections::BTreeMap;

@@ -15,12 +15,12 @@ use appsec_model::{Cwe, Finding, History, Kind, LeakedSecret, Policy, ProjectRef
 use super::{
     finding::{add_code, add_rule, base},
     identity::{self, group},
-    kept::shows_credentials,
     place,
     record::FileRecord,
     sketch::{Position, Sketch},
 };
 use crate::{
+    kept::shows_credentials,
     normalize::{
         Batch,
         record::{text, texts, word},

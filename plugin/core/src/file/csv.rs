@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use appsec_model::{Finding, Identity, Kind, LeakedSecret, ProjectRef, Validation, Visibility};
+use appsec_model::{Finding, Identity, Kind, LeakedSecret, ProjectRef, Rule, Validation, Visibility};
 use serde_json::{json, value::RawValue};
 
 use super::{
@@ -15,6 +15,7 @@ use super::{
     table::fold,
 };
 use crate::{
+    kept::{self, Keep, shows_credentials},
     moment,
     normalize::{Batch, record},
     wire::{self, Id, Remarks, Text, Texts, shorten},
@@ -60,6 +61,52 @@ impl Row {
             None => Kind::Sast,
         }
     }
+}
+
+/// Columns, by the folded words of their headers. The description of a rule may
+/// be a message, into which the rule puts the code that it matched.
+const COLUMNS: &[(&str, Keep)] = &[
+    ("id", Keep::Id),
+    ("product", Keep::Words),
+    ("branch", Keep::Name),
+    ("repositoryname", Keep::Name),
+    ("repositoryurl", Keep::Address),
+    ("lineofcodeurl", Keep::Address),
+    ("status", Keep::Words),
+    ("severity", Keep::Words),
+    ("confidence", Keep::Words),
+    ("category", Keep::Words),
+    ("createdat", Keep::Date),
+    ("lastopenedat", Keep::Date),
+    ("triagedat", Keep::Date),
+    ("triagecomment", Keep::Words),
+    ("triagereason", Keep::Words),
+    ("rulename", Keep::Name),
+    ("assistanttriageresult", Keep::Words),
+    ("assistanttriagereason", Keep::Words),
+    ("assistantcomponent", Keep::Words),
+    ("multimodaltriageresult", Keep::Words),
+    ("multimodalcomponent", Keep::Words),
+    ("secrettype", Keep::Words),
+    ("validation", Keep::Words),
+    ("projectvisibility", Keep::Words),
+];
+
+/// What is kept of a row; none where that is all.
+pub fn kept(text: &str) -> Option<String> {
+    let row = Row::read(text)?;
+    let kind = row.kind();
+    let rule = Rule { id: row.get("rulename").unwrap_or_default().to_owned(), ..Rule::default() };
+    if kind == Kind::Sca || !shows_credentials(&kind, &rule) {
+        return None;
+    }
+    let cells: BTreeMap<String, String> = serde_json::from_str(text).ok()?;
+    let names: Vec<&str> = ["branch", "repositoryname"].into_iter().filter_map(|word| row.get(word)).collect();
+    let kept = cells.iter().filter_map(|(word, cell)| {
+        let (_, keep) = COLUMNS.iter().find(|(known, _)| *known == fold(word))?;
+        Some((word, kept::text(cell, *keep, &names)?))
+    });
+    serde_json::to_string(&kept.collect::<BTreeMap<_, _>>()).ok()
 }
 
 /// What a row is called.

@@ -4,12 +4,12 @@ use appsec_model::{Finding, Lifecycle, Location, ProjectRef, Rule, ScanState, Se
 
 use super::{
     identity::{identity, record_id},
-    kept::shows_credentials,
     place,
     record::FileHead,
     sketch::Sketch,
 };
 use crate::{
+    kept::shows_credentials,
     normalize::{branch_name, rules::RuleView, words},
     wire::shorten,
 };

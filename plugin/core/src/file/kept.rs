@@ -3,9 +3,11 @@
 //! messages and fixes may repeat the credential, and so may what a later version
 //! of the tool adds: it is kept only if it is listed here.
 
-use appsec_model::{Kind, Rule, credential};
+use appsec_model::credential;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
+
+use crate::kept::{self, Keep};
 
 /// Members that hold others.
 const CONTAINERS: [&str; 28] = [
@@ -92,15 +94,6 @@ const NUMBERS: [&str; 10] =
 /// The words of a trace that tell what stands in it.
 const TRACE: [&str; 2] = ["CliLoc", "CliCall"];
 
-/// Whether a result of this rule shows a credential: its kind says so, or the
-/// rule is one of those that look for some without the vendor's product for them.
-pub fn shows_credentials(kind: &Kind, rule: &Rule) -> bool {
-    *kind == Kind::Secrets
-        || credential::is_named(&rule.id)
-        || rule.technologies.iter().chain(&rule.subcategories).any(|word| credential::is_named(word))
-        || rule.cwes.iter().filter_map(|cwe| cwe.number).any(credential::is_weakness)
-}
-
 /// What is kept of a result or a rule. Nothing of what cannot be read.
 pub fn kept(json: &str) -> String {
     let value: Value = serde_json::from_str(json).unwrap_or_default();
@@ -150,13 +143,11 @@ fn text(key: &str, text: &str) -> Option<Value> {
     if NAMES.contains(&key) {
         return Some(text.into());
     }
-    let is_hash = || match key {
-        // Shorter ones may be credentials of hexadecimal digits.
-        "fingerprint" | "matchBasedId/v1" => super::identity::is_match_based(text),
-        _ => matches!(text.len(), 40 | 64) && credential::is_hash(text),
-    };
     if HASHES.contains(&key) {
-        return is_hash().then(|| text.into());
+        return match key {
+            "fingerprint" | "matchBasedId/v1" => kept::is_fingerprint(text).then(|| text.into()),
+            _ => kept::text(text, Keep::Hash, &[]).map(Value::from),
+        };
     }
     if ADDRESSES.contains(&key) && text.contains("://") {
         let address = credential::without_parameters(text);

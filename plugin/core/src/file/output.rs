@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 use appsec_model::{DocumentHead, Gist, Kind, RawRecord};
 
 use super::{
-    Fault, cli,
+    Fault, cli, csv,
     format::Format,
     input::Part,
     json::Item,
@@ -17,6 +17,7 @@ use super::{
     survey::Survey,
     webhook,
 };
+use crate::api::kept::Rules;
 
 /// What the second pass has given so far.
 #[derive(Default)]
@@ -26,6 +27,7 @@ pub struct Output {
     runs: usize,
     results: usize,
     credentials: cli::Credentials,
+    rules: Rules,
     /// How many results there are of each group, once one of them came that names
     /// its rule by position only.
     late: Option<BTreeMap<u128, u32>>,
@@ -36,13 +38,23 @@ impl Output {
     pub fn part(&mut self, part: Part<'_>, survey: &Survey, head: &DocumentHead) -> Result<Option<RawRecord>, Fault> {
         let Some(format) = survey.format() else { return Ok(None) };
         let record = match part {
-            Part::Row(row) => wrapped(format, label(format, None, row), row, head),
+            Part::Row(row) => {
+                let row = csv::kept(row).map_or(Cow::Borrowed(row), Cow::Owned);
+                wrapped(format, label(format, None, &row), &row, head)
+            }
             Part::Json(Item::Value(Place::Findings(group), text)) => {
-                plain(label(format, Some(group), text), text, head)
+                let given = label(format, Some(group), text);
+                match self.rules.kept(&given.kind, text) {
+                    // Its id may be another one.
+                    Some(kept) => plain(Label { kind: given.kind, ..label(format, Some(group), &kept) }, &kept, head),
+                    None => plain(given, text, head),
+                }
             }
             Part::Json(Item::Value(Place::Dependencies, text)) => plain(label(format, None, text), text, head),
-            Part::Json(Item::Value(Place::Vulns | Place::WebhookFinding, text)) => {
-                wrapped(format, label(format, None, text), text, head)
+            Part::Json(Item::Value(Place::Vulns, text)) => wrapped(format, label(format, None, text), text, head),
+            Part::Json(Item::Value(Place::WebhookFinding, text)) => {
+                let text = webhook::kept(text).map_or(Cow::Borrowed(text), Cow::Owned);
+                wrapped(format, label(format, None, &text), &text, head)
             }
             Part::Json(Item::Value(Place::WebhookScan, text)) => wrapped(format, webhook::scan_label(text), text, head),
             Part::Json(Item::Value(Place::CliResults, text)) => self.result(format, None, text, survey, head),

@@ -20,11 +20,12 @@ use super::{
     cli::{self, bounded, usage},
     finding::{add_code, add_rule, base, lists_packages, path_of},
     identity::{self, group},
-    kept, place,
+    place,
     record::FileRecord,
     sketch::{Position, Sketch},
 };
 use crate::{
+    kept,
     normalize::{Batch, dependency, record::text, rules::Rules},
     wire::{self, Count, Remarks, SarifLocation, SarifResult, SarifRule, SarifText, Text, shorten},
 };

@@ -4,7 +4,7 @@
 //! `numeric_id`; it is read as a record of that endpoint, so that both get one
 //! identity.
 
-use appsec_model::{Finding, Kind, ProjectRef};
+use appsec_model::{Finding, Kind, ProjectRef, Rule};
 use serde::Deserialize;
 use serde_json::{json, value::RawValue};
 
@@ -13,8 +13,9 @@ use super::{
     record::FileRecord,
 };
 use crate::{
-    normalize::{Batch, record},
-    wire::{self, Count, Id, Text, Texts, Wire},
+    kept::{self, Keep, shows_credentials},
+    normalize::{Batch, record, weakness},
+    wire::{self, Count, Id, Remarks, Text, Texts, Wire},
 };
 
 /// The kind of events on scans, which are no findings.
@@ -103,6 +104,51 @@ pub fn label(text: &str) -> Label {
         id: record::word(names.numeric_id).or_else(|| record::word(names.id)),
         project: project(None, record::text(names.repo_name)),
     }
+}
+
+/// Fields of a finding's record. Messages are not among them: rules put the code
+/// that they matched into these.
+const FIELDS: &[(&str, Keep)] = &[
+    ("numeric_id", Keep::Id),
+    ("id", Keep::Id),
+    ("match_based_id", Keep::Fingerprint),
+    ("syntactic_id", Keep::ShortHash),
+    ("check_id", Keep::Name),
+    ("path", Keep::Name),
+    ("line", Keep::Number),
+    ("column", Keep::Number),
+    ("end_line", Keep::Number),
+    ("end_column", Keep::Number),
+    ("severity", Keep::Words),
+    ("ref", Keep::Name),
+    ("repo_name", Keep::Name),
+    ("start_date", Keep::Date),
+    (
+        "metadata",
+        Keep::Fields(&[
+            ("category", Keep::Words),
+            ("confidence", Keep::Words),
+            ("cwe", Keep::Words),
+            ("owasp", Keep::Words),
+            ("subcategory", Keep::Words),
+            ("vulnerability_class", Keep::Words),
+            ("semgrep.policy", Keep::Fields(&[("id", Keep::Number), ("name", Keep::Words), ("slug", Keep::Words)])),
+        ]),
+    ),
+];
+
+/// What is kept of a finding's record; none where that is all.
+pub fn kept(text: &str) -> Option<String> {
+    let mut spare = String::new();
+    let event = wire::read::<Event<'_>>(text, &mut spare, &mut Remarks::default()).unwrap_or_default();
+    let metadata = event.metadata.unwrap_or_default();
+    let rule = Rule {
+        id: record::text(event.check_id).unwrap_or_default(),
+        subcategories: record::texts(metadata.subcategory),
+        cwes: record::texts(metadata.cwe).into_iter().map(weakness::cwe).collect(),
+        ..Rule::default()
+    };
+    shows_credentials(&Kind::Sast, &rule).then(|| kept::record(text, FIELDS))
 }
 
 /// What a scan's record is called.

@@ -99,6 +99,12 @@ fn every_format_is_told_by_its_content() {
     insta::assert_snapshot!(lines.join("\n"));
 }
 
+fn holds(value: &serde_json::Value, part: &serde_json::Value) -> bool {
+    let elements = value.as_array().into_iter().flatten();
+    let members = value.as_object().into_iter().flat_map(|it| it.values());
+    value == part || elements.chain(members).any(|inner| holds(inner, part))
+}
+
 #[test]
 fn records_of_the_api_stay_as_they_are_and_others_are_wrapped() {
     for (format, content) in FILES {
@@ -107,7 +113,9 @@ fn records_of_the_api_stay_as_they_are_and_others_are_wrapped() {
             let inner: serde_json::Value = serde_json::from_str(&record.body).unwrap();
             let is_wrapped = inner.get("$file").is_some();
             assert_eq!(is_wrapped, summary.origin.is_some(), "{format}");
-            assert!(is_wrapped || content.contains(&record.body), "{format}");
+            // Of secrets it is what is kept of them.
+            let file = serde_json::from_str(content).unwrap_or_default();
+            assert!(is_wrapped || content.contains(&record.body) || holds(&file, &inner), "{format}");
         }
     }
     let (_, records) = read(FILES[7].1).unwrap();

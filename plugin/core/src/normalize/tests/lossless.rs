@@ -14,6 +14,7 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("/assistant/autofix/explanation", "deprecated and always empty, says the API reference"),
     ("/refUrl", "the ref's page on the code host, which `ref` and the repository's address tell"),
     ("/repository/scmType", "the code host, which the repository's address tells"),
+    ("/reviewComments/externalDiscussionId", "of a secret only a number, or a hash as long as those of commits"),
     ("/autotriage/verdict", "`VERDICT_NO_VERDICT` is none"),
     ("/manifestDefinition/path", "stands in where the lockfile is not known, and is left out where it is"),
     ("/manifestDefinition/url", "as above"),
