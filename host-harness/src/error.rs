@@ -14,6 +14,7 @@ pub use self::{
     webhook::WebhookError,
 };
 use crate::vault::VaultError;
+use appsec_exports::Error as ExportError;
 use appsec_grant::{BucketError, Code, InstanceName, OriginError, ProxyError, SecretError, files::Exposure};
 use appsec_ingest::{Error as IngestError, ImportError};
 use appsec_sandbox::{CallError, CallFailure, RuntimeError};
@@ -128,6 +129,9 @@ pub enum Error {
     /// A backup cannot be made or brought back.
     #[error(transparent)]
     Backup(#[from] BackupError),
+    /// An export cannot be written.
+    #[error(transparent)]
+    Export(#[from] ExportError),
     /// A run is not there.
     #[error("run {0} not found")]
     NoRun(i64),
@@ -275,7 +279,11 @@ impl Error {
             Self::NotConfirmed { .. } => Code::NotConfirmed,
             Self::NothingInScope => Code::NothingInScope,
             Self::DeletionWaits(_) => Code::DeletionPending,
-            Self::Folder(..) => Code::Io,
+            Self::Export(ExportError::TooManyRuns) => Code::Limit,
+            Self::Folder(_, error) | Self::Export(ExportError::Write(error)) => match error.kind() {
+                std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Code::DiskFull,
+                _ => Code::Io,
+            },
             Self::Locked | Self::AtWork(_) | Self::Lock(..) => Code::Locked,
             Self::DaemonRuns(_) => Code::DaemonRunning,
             Self::NetworkFileSystem(..) => Code::NetworkFileSystem,

@@ -41,7 +41,6 @@ mod query;
 mod search;
 mod signature;
 mod tenant;
-pub mod text;
 mod vault;
 mod webhook;
 
@@ -58,13 +57,15 @@ pub use crate::{
     notify::{RunEnded, WebhookEvent},
     query::View,
     tenant::{
-        Acceptance, AcceptedConnector, DeletionReport, Deliveries, Holder, InstanceWork, KindChoice, LastRun,
-        Onboarding, PoliciesImported, PolicyCheck, PolicyRow, PolicyRows, ProjectName, ProxyChange, ProxyRoute,
-        Rotation, RunningWork, ScanFieldChanges, SettingsChange, Setup, Tenant, WebhookEndpoint, WebhookSetup,
+        Acceptance, AcceptedConnector, DeletionReport, Deliveries, ExportFormat, ExportFormatError, Holder,
+        InstanceWork, KindChoice, LastRun, Onboarding, PoliciesImported, PolicyCheck, PolicyRow, PolicyRows,
+        ProjectName, ProxyChange, ProxyRoute, Rotation, RunningWork, ScanFieldChanges, SettingsChange, Setup, Tenant,
+        WebhookEndpoint, WebhookSetup,
     },
     vault::{EntryState, VAULT_KEY_VARIABLE, Vault, VaultEntry, VaultError, VaultKey, VaultReport},
     webhook::ListenOptions,
 };
+pub use appsec_exports::{Error as ExportError, Options as ExportOptions, Summary as ExportSummary, text};
 pub use appsec_grant::{
     Addresses, BucketError, BucketStore, Changes, Class, Code, EgressPolicy, InstanceName, NameError, Origin,
     OriginError, Proxies, ProxyError, ProxyFormError, ProxyUrl, Secret, SecretError, SecretSource, TenantId, Values,

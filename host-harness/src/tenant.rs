@@ -3,6 +3,7 @@
 mod change;
 mod deletion;
 mod dry_run;
+mod export;
 mod instance;
 mod issues;
 mod lease;
@@ -25,6 +26,7 @@ use appsec_model::Timestamp;
 pub use self::{
     change::{AcceptedConnector, Rotation, SettingsChange},
     deletion::DeletionReport,
+    export::{ExportFormat, ExportFormatError},
     instance::Setup,
     lease::Holder,
     mapping::{Acceptance, ProjectName, ScanFieldChanges},

@@ -12,6 +12,7 @@ mod delete;
 mod demo;
 mod doctor;
 mod error;
+mod export;
 mod findings;
 mod hint;
 mod import;
@@ -90,6 +91,7 @@ const GROUPS: [(&str, &[&str]); 6] = [
             "packages",
             "dashboard",
             "coverage",
+            "export",
         ],
     ),
     ("Decide", &["policy", "advisories"]),
@@ -215,6 +217,8 @@ enum Command {
     Dashboard(dashboard::Args),
     /// Show scan coverage by repository
     Coverage(coverage::Args),
+    /// Write findings in public formats: SARIF, CycloneDX, OpenVEX, CSV and more
+    Export(export::Args),
     /// Normalize stored records again with the current connector
     Renormalize(renormalize::Args),
     /// Show the run log
@@ -430,6 +434,7 @@ fn dispatch(cli: Cli, output: Output, data_dir_is_typed: bool) -> Result<ExitCod
             Command::Packages(args) => packages::exec(&context, args).await,
             Command::Dashboard(args) => dashboard::exec(&context, args).await,
             Command::Coverage(args) => coverage::exec(&context, args).await,
+            Command::Export(args) => export::exec(&context, args).await,
             Command::Runs(args) => runs::exec(&context, args).await,
             Command::Doctor(args) => doctor::exec(&context, args).await,
             Command::Backup(args) => backup::backup(&context, args).await,

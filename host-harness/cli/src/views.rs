@@ -91,6 +91,15 @@ fn parse_pair(text: &str) -> Result<(String, String), String> {
 
 #[derive(clap::Args)]
 pub struct ListArgs {
+    #[command(flatten)]
+    filter: FilterArgs,
+    #[command(flatten)]
+    page: PageArgs,
+}
+
+/// Which findings are meant.
+#[derive(clap::Args)]
+pub struct FilterArgs {
     /// Filter by severity, such as critical,high
     #[arg(long = "severity", value_name = "SEVERITY,…", value_parser = values::severity, value_delimiter = ',')]
     severities: Vec<Severity>,
@@ -177,8 +186,6 @@ pub struct ListArgs {
     instance: Option<InstanceName>,
     #[command(flatten)]
     scope: ScopeArgs,
-    #[command(flatten)]
-    page: PageArgs,
 }
 
 #[derive(clap::Args)]
@@ -235,7 +242,15 @@ async fn exec(context: &Context, view: View, kinds: Vec<String>, args: ListArgs)
     let tenant = context.tenant()?;
     let csv = args.page.csv;
     let offset = args.page.cursor.is_none().then_some(args.page.offset);
-    let filter = filter(&tenant, view, kinds, args, context.harness.now()).await?;
+    let filter = Filter {
+        sort: args.page.sort,
+        reverse: args.page.reverse,
+        facts: matches!(view, View::Vulnerabilities | View::Secrets),
+        after: args.page.cursor,
+        limit: args.page.limit,
+        offset: args.page.offset,
+        ..filter(&tenant, kinds, args.filter, context.harness.now()).await?
+    };
     remark_on_scope(&tenant, filter.project.as_ref(), &filter.scope).await?;
     let (page, left_out) = tenant
         .store()
@@ -268,13 +283,8 @@ async fn exec(context: &Context, view: View, kinds: Vec<String>, args: ListArgs)
     Ok(ExitCode::SUCCESS)
 }
 
-async fn filter(
-    tenant: &Tenant,
-    view: View,
-    kinds: Vec<String>,
-    args: ListArgs,
-    now: Timestamp,
-) -> Result<Filter, Failure> {
+/// The filter of arguments, without an order and a page.
+pub async fn filter(tenant: &Tenant, kinds: Vec<String>, args: FilterArgs, now: Timestamp) -> Result<Filter, Failure> {
     let statuses = match (args.include_closed, args.statuses.is_empty()) {
         (true, _) => Vec::new(),
         (false, true) => ACTIVE.map(str::to_owned).to_vec(),
@@ -308,12 +318,7 @@ async fn filter(
         last_seen: Period { since: moment(args.last_seen_since), until: moment(args.last_seen_until) },
         changed: Period { since: moment(args.changed_since), until: moment(args.changed_until) },
         fix_available: args.fix_available,
-        sort: args.page.sort,
-        reverse: args.page.reverse,
-        facts: matches!(view, View::Vulnerabilities | View::Secrets),
-        after: args.page.cursor,
-        limit: args.page.limit,
-        offset: args.page.offset,
+        ..Filter::default()
     })
 }
 

@@ -35,7 +35,7 @@ impl Tenant {
 
     /// Does what a run that was cut off, or an older program, left undone.
     /// While another process writes, that one does it.
-    async fn catch_up(&self) -> Result<(), Error> {
+    pub(super) async fn catch_up(&self) -> Result<(), Error> {
         if !self.store.read(|store| store.is_stale()).await? {
             return Ok(());
         }

@@ -131,6 +131,15 @@ impl Filter {
         Status::NAMED.iter().map(Status::as_str).chain([VANISHED])
     }
 
+    /// What it says of projects, as conditions on packages.
+    pub(super) fn of_packages(&self) -> Conditions {
+        let mut conditions = Conditions::default();
+        conditions.one("packages.instance_id = ?", self.instance_id);
+        conditions.part("projects.name", self.project.as_ref());
+        conditions.within("packages.project_id", self.scope.conditions());
+        conditions
+    }
+
     /// Whether all it can show is [`ACTIVE`] and about security, or nothing of
     /// it. None where it can show both.
     pub(super) fn urgent(&self) -> Option<bool> {

@@ -20,6 +20,7 @@ mod derive;
 mod error;
 mod events;
 mod evidence;
+mod export;
 mod filter;
 mod findings;
 #[cfg(test)]
@@ -73,6 +74,7 @@ pub use self::{
     error::{Cause, Result, StoreError},
     events::{EventRow, EventState, Noted},
     evidence::{Outcome, ProjectCounts},
+    export::{ExportItem, ExportedFinding},
     filter::{Filter, Period, ProjectFilter},
     findings::{FindingDetail, FindingRow, OccurrenceDetail, RowFacts},
     handles::IngestHandle,

@@ -133,7 +133,7 @@ impl PackageFilter {
     }
 }
 
-fn package(row: &Row<'_>) -> Result<PackageRow> {
+pub(crate) fn package(row: &Row<'_>) -> Result<PackageRow> {
     let version: String = row.get("version")?;
     let list = |column: &str| document::<Vec<String>>("package", row.get_ref(column)?.as_str().unwrap_or_default());
     let moment = |column: &str| -> Result<_> { Ok(row.get::<_, Option<i64>>(column)?.map(Timestamp::from_micros)) };

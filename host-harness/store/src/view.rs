@@ -324,6 +324,12 @@ fn rows_hint(resolved: &Resolved) -> &'static str {
     if resolved.named { "" } else { " NOT INDEXED" }
 }
 
+/// All rows of a filter, as the end of a query.
+pub(crate) fn of_rows(resolved: &Resolved, filter: &Filter) -> String {
+    let conditions = [common(filter.urgent())].into_iter().chain(resolved.covered.all()).chain(resolved.rest.all());
+    format!("FROM findings{}{}", rows_hint(resolved), clause(conditions))
+}
+
 /// The query that counts, to the end or to [`COUNTED`].
 fn count_sql(resolved: &Resolved, filter: &Filter, bounded: bool) -> String {
     if resolved.rest.sql.is_empty() {
@@ -334,13 +340,11 @@ fn count_sql(resolved: &Resolved, filter: &Filter, bounded: bool) -> String {
         let counts: Vec<String> = parts(filter.urgent()).iter().map(of_part).collect();
         return format!("SELECT {}", counts.join(" + "));
     }
-    let hint = rows_hint(resolved);
-    let conditions = [common(filter.urgent())].into_iter().chain(resolved.covered.all()).chain(resolved.rest.all());
-    let conditions = clause(conditions);
+    let rows = of_rows(resolved, filter);
     if bounded {
-        format!("SELECT count(*) FROM (SELECT 1 FROM findings{hint}{conditions} LIMIT {COUNTED})")
+        format!("SELECT count(*) FROM (SELECT 1 {rows} LIMIT {COUNTED})")
     } else {
-        format!("SELECT count(*) FROM findings{hint}{conditions}")
+        format!("SELECT count(*) {rows}")
     }
 }
 

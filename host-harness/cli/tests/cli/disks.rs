@@ -10,7 +10,7 @@ use crate::support::{Desk, Done, done, shape};
 /// Runs a shell script that may mount things, in a name space of its own. What
 /// it mounts goes when it ends.
 #[cfg(target_os = "linux")]
-fn mounting(desk: &Desk, script: &str) -> Option<Done> {
+pub fn mounting(desk: &Desk, script: &str) -> Option<Done> {
     let possible = desk.command_of("unshare", &["-Urm", "true"]).env("PATH", "/usr/bin:/bin").output();
     if !possible.is_ok_and(|output| output.status.success()) {
         assert!(std::env::var_os("CI").is_none(), "this test needs `unshare` and user name spaces");

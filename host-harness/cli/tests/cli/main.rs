@@ -8,6 +8,7 @@ mod daemon;
 mod deletion;
 mod disks;
 mod doctor;
+mod exports;
 mod failures;
 mod files;
 mod foreign;

@@ -183,6 +183,15 @@ fn the_guide_to_findings_can_be_typed() {
 }
 
 #[test]
+fn the_guide_to_exports_can_be_typed() {
+    let reader = connected();
+    reader.desk.ok(&["sync", "code"]);
+    follow(&reader, "docs/exports.md");
+    let bom = fs::read_to_string(reader.desk.folder.path().join("bom.json")).unwrap();
+    assert!(bom.contains("initech/auth-service") && bom.contains("pkg:npm/"), "{bom}");
+}
+
+#[test]
 fn the_guide_to_policies_can_be_typed() {
     let printed = follow(&Reader::new(), "docs/policies.md");
     assert!(printed.iter().all(|it| it.contains("exit code 4")), "{printed:?}");

@@ -73,7 +73,7 @@ fn is_passed_over(sign: char) -> bool {
 
 /// Whether a terminal or a viewer acts on a sign: controls, line breaks of
 /// Unicode, and what turns the direction of the text behind it.
-fn acts(sign: char) -> bool {
+pub fn acts(sign: char) -> bool {
     sign.is_control()
         || matches!(sign,
             '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}'

@@ -1,0 +1,113 @@
+//! Exports: everything that the filter means is there or counted, and a file is
+//! complete or not there.
+
+use std::{collections::BTreeSet, fs};
+
+use serde_json::Value;
+
+use crate::support::{Desk, shape};
+
+/// All formats, as the help lists them.
+const FORMATS: [&str; 5] = ["ndjson", "csv", "sarif", "cyclonedx", "openvex"];
+
+fn synced() -> Desk {
+    let desk = Desk::new(shape(), vec![]);
+    desk.added();
+    desk.ok(&["sync", "code"]);
+    desk
+}
+
+/// The numbers of findings that standard error tells: exported, and left out.
+fn counted(stderr: &str) -> u64 {
+    let numbers = stderr.lines().filter_map(|line| {
+        let number = line.strip_prefix("exported ").unwrap_or(line).split(' ').next()?;
+        (line.starts_with("exported ") || line.contains(" left out: ")).then(|| number.parse::<u64>().unwrap())
+    });
+    numbers.sum()
+}
+
+#[test]
+fn every_format_has_or_counts_each_finding_and_is_the_same_again() {
+    let desk = synced();
+    let listed = desk.json(&["findings", "--include-closed", "--include-non-security", "--limit", "1"]);
+    let total = listed["total"].as_u64().unwrap();
+    assert!(total > 500);
+    for format in FORMATS {
+        let arguments = ["export", format, "--include-closed", "--include-non-security", "--at", "2026-11-01"];
+        let (one, other) = (desk.run(&arguments), desk.run(&arguments));
+        assert_eq!(one.code, 0, "{format}: {}", one.stderr);
+        assert_eq!(counted(&one.stderr), total, "{format}: {}", one.stderr);
+        assert!(one.stdout == other.stdout, "{format} is another one the second time");
+    }
+}
+
+#[test]
+fn lines_of_json_are_what_finding_prints() {
+    let desk = synced();
+    let lines = desk.ok(&["export", "ndjson", "--kind", "sca", "--min-severity", "high"]);
+    let first: Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
+    assert_eq!(first, desk.json(&["finding", first["id"].as_str().unwrap()]));
+    let ids: BTreeSet<String> =
+        lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["id"].to_string()).collect();
+    let listed = desk.json(&["findings", "--kind", "sca", "--min-severity", "high", "--limit", "100000"]);
+    let expected: BTreeSet<String> =
+        listed["findings"].as_array().unwrap().iter().map(|it| it["id"].to_string()).collect();
+    assert_eq!(ids, expected);
+    let csv = desk.ok(&["export", "csv", "--kind", "sca", "--min-severity", "high"]);
+    let printed = desk.ok(&["findings", "--csv", "--kind", "sca", "--min-severity", "high", "--limit", "100000"]);
+    let rows = |text: &str| text.lines().map(str::to_owned).collect::<BTreeSet<String>>();
+    assert_eq!(rows(&csv), rows(&printed));
+}
+
+#[test]
+fn a_file_is_replaced_when_all_of_it_is_there() {
+    let desk = synced();
+    let path = desk.file("out.sarif", "before");
+    let done = desk.run(&["export", "sarif", "--for", "github", "--limit", "1", "-o", &path]);
+    assert_eq!((done.code, fs::read_to_string(&path).unwrap().as_str()), (2, "before"), "{}", done.stderr);
+    let done = desk.run(&["export", "sarif", "-o", &path]);
+    assert_eq!((done.code, done.stdout.as_str()), (0, ""), "{}", done.stderr);
+    let written: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    assert_eq!(written["version"], "2.1.0");
+    let beside = fs::read_dir(desk.folder.path()).unwrap().map(|it| it.unwrap().file_name().into_string().unwrap());
+    assert!(!beside.into_iter().any(|name| name.contains("harness-export")));
+    let nowhere = desk.run(&["export", "csv", "-o", "/nowhere/out.csv"]);
+    assert_eq!(nowhere.code, 1);
+    assert!(nowhere.stderr.contains("/nowhere/out.csv"), "{}", nowhere.stderr);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_leaves_no_half_export() {
+    let desk = Desk::new(shape(), vec![]);
+    desk.command(&[]);
+    let script = "
+        mount -o remount,size=64m $DISK
+        harness sync > out 2>&1
+        mkdir small; mount -t tmpfs -o size=64k none small
+        echo before > small/findings
+        code=0; harness export ndjson -o small/findings > told 2>&1 || code=$?
+        echo $code > code
+        ls -A small > left
+        cat small/findings > content
+        code=0; harness export ndjson > /dev/full 2>> told || code=$?
+        echo $code >> code";
+    let Some(done) = super::disks::mounting(&desk, script) else { return };
+    let read = |name: &str| fs::read_to_string(desk.folder.path().join(name)).unwrap();
+    assert_eq!(done.code, 0, "{}{}", done.stdout, done.stderr);
+    assert_eq!(read("code"), "1\n1\n", "{}", read("told"));
+    assert_eq!((read("left").trim(), read("content").trim()), ("findings", "before"));
+    assert!(read("told").contains("hint: free some space and run the command again"), "{}", read("told"));
+}
+
+#[test]
+fn an_empty_store_is_a_document_of_nothing() {
+    let desk = Desk::new(shape(), vec![]);
+    for format in FORMATS {
+        let done = desk.run(&["export", format]);
+        assert_eq!((done.code, counted(&done.stderr)), (0, 0), "{format}: {}", done.stderr);
+        if !["ndjson", "csv"].contains(&format) {
+            serde_json::from_str::<Value>(&done.stdout).unwrap();
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! What each format is: a document under way.
+
+use std::{collections::BTreeMap, io};
+
+use appsec_model::Timestamp;
+use serde::Serialize;
+
+use crate::exported::{Exported, ListedPackage};
+
+/// How to export.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Now: what is dated by the export has this date.
+    pub moment: Timestamp,
+    /// Whose findings they are: the name of the tenant.
+    pub owner: String,
+    /// Version of the program.
+    pub version: String,
+    /// Keep to the limits of GitHub code scanning.
+    pub for_github: bool,
+    /// Say of what is unreachable that it is not affected, where no source says
+    /// otherwise.
+    pub unreachable_is_unaffected: bool,
+}
+
+/// Why an export failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The document cannot be written.
+    #[error("the export cannot be written: {0}")]
+    Write(#[from] io::Error),
+    /// GitHub would refuse the file.
+    #[error(
+        "the export has more than 20 runs, and GitHub takes no more per file; there is one for each repository, \
+         branch and tool, and for each 25,000 results"
+    )]
+    TooManyRuns,
+}
+
+/// What became of a finding.
+pub(crate) enum Outcome {
+    Written,
+    /// Left out, for this reason.
+    LeftOut(&'static str),
+}
+
+/// A document under way.
+pub(crate) trait Document {
+    /// Adds a finding.
+    fn finding(&mut self, it: &Exported) -> Result<Outcome, Error>;
+
+    /// Adds a package, after all findings.
+    fn package(&mut self, _: &ListedPackage) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Writes what is left of it.
+    fn end(&mut self) -> Result<(), Error>;
+}
+
+/// What was exported.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
+pub struct Summary {
+    /// Findings that were written.
+    pub findings: u64,
+    /// Findings that the format does not take, by the reason.
+    pub left_out: BTreeMap<&'static str, u64>,
+}

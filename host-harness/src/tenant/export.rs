@@ -1,0 +1,231 @@
+//! What a tenant knows, in formats of others.
+
+use std::{fmt, io::Write, str::FromStr};
+
+use appsec_exports::{
+    Error as ExportError, Exported, Exporter, Format, Issue, ListedPackage, Options, Summary, redact, text,
+};
+use appsec_model::{Finding, Location, PackageVersion};
+use appsec_store::{ExportItem, ExportedFinding, Filter, PackageRow, QueryStore, StoreError};
+
+use super::Tenant;
+use crate::{columns::CsvWriter, error::Error, query::View};
+
+/// In what form findings are exported.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum ExportFormat {
+    /// All that is known of each finding, as JSON, one a line.
+    Ndjson,
+    /// The list of findings as CSV.
+    Csv,
+    /// A format of others.
+    Public(Format),
+}
+
+impl ExportFormat {
+    /// All of them.
+    pub fn all() -> impl Iterator<Item = Self> {
+        [Self::Ndjson, Self::Csv].into_iter().chain(Format::ALL.into_iter().map(Self::Public))
+    }
+
+    /// Its name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ndjson => "ndjson",
+            Self::Csv => "csv",
+            Self::Public(format) => format.as_str(),
+        }
+    }
+
+    /// What it is, for people.
+    pub const fn about(self) -> &'static str {
+        match self {
+            Self::Ndjson => "Newline-delimited JSON: what `harness finding ID --json` prints, a line each",
+            Self::Csv => "CSV (RFC 4180): the columns of `harness findings --csv`",
+            Self::Public(format) => format.about(),
+        }
+    }
+}
+
+impl fmt::Display for ExportFormat {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.pad(self.as_str())
+    }
+}
+
+/// A text names no format.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("invalid export format")]
+pub struct ExportFormatError;
+
+impl FromStr for ExportFormat {
+    type Err = ExportFormatError;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::all().find(|format| format.as_str() == name).ok_or(ExportFormatError)
+    }
+}
+
+impl Tenant {
+    /// Writes the findings of a filter in a format, as of one moment: what is stored
+    /// meanwhile plays no part. The filter's order and page count for nothing.
+    /// Returns what was written, and the writer.
+    pub async fn export<W: Write + Send + 'static>(
+        &self,
+        format: ExportFormat,
+        filter: Filter,
+        options: Options,
+        mut out: W,
+    ) -> Result<(Summary, W), Error> {
+        self.catch_up().await?;
+        let exported = self.store.read(move |store| {
+            let summary = match format {
+                ExportFormat::Ndjson => ndjson(store, &filter, &mut out),
+                ExportFormat::Csv => csv(store, &filter, &mut out),
+                ExportFormat::Public(format) => public(store, format, &filter, &options, &mut out),
+            };
+            // What the store says is its own; what the writer says is the export's.
+            match summary {
+                Ok(summary) => Ok(Ok((summary, out))),
+                Err(Stopped::Store(error)) => Err(error),
+                Err(Stopped::Export(error)) => Ok(Err(error)),
+            }
+        });
+        Ok(exported.await??)
+    }
+}
+
+/// Why an export ended before its end.
+enum Stopped {
+    Store(StoreError),
+    Export(ExportError),
+}
+
+impl<E: Into<ExportError>> From<E> for Stopped {
+    fn from(error: E) -> Self {
+        Self::Export(error.into())
+    }
+}
+
+/// Hands out what an export is made of until something goes wrong.
+fn each(
+    store: &dyn QueryStore,
+    filter: &Filter,
+    packages: bool,
+    mut take: impl FnMut(ExportItem) -> Result<(), ExportError>,
+) -> Result<(), Stopped> {
+    let mut failed = None;
+    let walked = store.export(filter, packages, &mut |item| {
+        failed = take(item).err();
+        failed.is_none()
+    });
+    walked.map_err(Stopped::Store)?;
+    failed.map_or(Ok(()), |error| Err(Stopped::Export(error)))
+}
+
+fn ndjson(store: &dyn QueryStore, filter: &Filter, out: &mut impl Write) -> Result<Summary, Stopped> {
+    let mut summary = Summary::default();
+    each(store, filter, false, |item| {
+        if let ExportItem::Finding(it) = item {
+            text::json_line(&mut *out, &redacted(*it).detail)?;
+            out.write_all(b"\n")?;
+            summary.findings += 1;
+        }
+        Ok(())
+    })?;
+    out.flush()?;
+    Ok(summary)
+}
+
+fn csv(store: &dyn QueryStore, filter: &Filter, out: &mut impl Write) -> Result<Summary, Stopped> {
+    let mut summary = Summary::default();
+    let columns = View::All.csv_columns();
+    let mut rows = CsvWriter::new(&columns, out)?;
+    each(store, filter, false, |item| {
+        if let ExportItem::Finding(it) = item {
+            let mut detail = redacted(*it).detail;
+            if let Some(leading) = detail.occurrence_details.first() {
+                leading.finding.title.clone_into(&mut detail.row.title);
+            }
+            rows.write(&detail.row)?;
+            summary.findings += 1;
+        }
+        Ok(())
+    })?;
+    rows.end()?;
+    Ok(summary)
+}
+
+fn public(
+    store: &dyn QueryStore,
+    format: Format,
+    filter: &Filter,
+    options: &Options,
+    out: &mut impl Write,
+) -> Result<Summary, Stopped> {
+    let mut exporter = Exporter::begin(format, options, out)?;
+    each(store, filter, format.takes_packages(), |item| match item {
+        // A finding has an occurrence.
+        ExportItem::Finding(it) => finding(*it, filter).map_or(Ok(()), |it| exporter.finding(it)),
+        ExportItem::Package(it) => exporter.package(&package(*it)),
+    })?;
+    Ok(exporter.end()?)
+}
+
+fn redacted(mut found: ExportedFinding) -> ExportedFinding {
+    for occurrence in &mut found.detail.occurrence_details {
+        redact(&mut occurrence.finding, found.detail.rule.as_ref());
+    }
+    found
+}
+
+/// A finding as it is exported: its occurrence on the branch that is asked for,
+/// else the leading one.
+fn finding(found: ExportedFinding, filter: &Filter) -> Option<Exported> {
+    let ExportedFinding { detail, issue, connector_id, is_report_source } = found;
+    let mut occurrences = detail.occurrence_details;
+    let asked = |it: &Finding| filter.branch.is_some() && it.r#ref == filter.branch;
+    let at = occurrences.iter().position(|it| it.vanished_at.is_none() && asked(&it.finding)).unwrap_or(0);
+    let leading = (at < occurrences.len()).then(|| occurrences.swap_remove(at).finding)?;
+    let row = detail.row;
+    Some(Exported {
+        id: row.id.to_string(),
+        tool: if is_report_source { row.instance.clone() } else { connector_id },
+        instance: row.instance,
+        project: row.project,
+        repository: row.repository,
+        environment: row.environment,
+        status: row.status,
+        priority: row.priority,
+        cvss: row.cvss,
+        epss: row.epss,
+        first_seen_at: row.first_seen_at,
+        ingested_at: row.ingested_at,
+        closed_at: row.closed_at,
+        last_seen_at: row.last_seen_at,
+        changed_at: row.changed_at,
+        occurrences: row.occurrences,
+        finding: leading,
+        rule: detail.rule,
+        ratings: detail.ratings,
+        commit: detail.attribution.and_then(|it| it.scan.commit),
+        issue: issue.map(|(id, is_reachable)| Issue { id: id.to_string(), is_reachable }),
+    })
+}
+
+fn package(row: PackageRow) -> ListedPackage {
+    let package =
+        PackageVersion { name: row.name, version: row.version, ecosystem: row.ecosystem.into(), purl: row.purl };
+    let (line, path) = (row.lockfile_line, row.lockfile_path);
+    ListedPackage {
+        project: row.project,
+        repository: row.repository,
+        package,
+        transitivity: row.transitivity.into(),
+        lockfile: path.map(|path| Location { path, start_line: line, ..Location::default() }),
+        licenses: row.licenses,
+        resolved_url: row.resolved_url,
+        introduced_by: row.introduced_by,
+        in_use: row.vanished_at.is_none(),
+    }
+}

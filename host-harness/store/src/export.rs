@@ -1,0 +1,139 @@
+//! Findings and packages for exports: all of a filter, one by one, as of one
+//! moment, whatever is written meanwhile.
+
+use rusqlite::{OptionalExtension, ToSql};
+
+use crate::{
+    database::FindingStore,
+    error::Result,
+    filter::Filter,
+    findings::FindingDetail,
+    ids::{FindingId, IssueId},
+    packages::{PackageRow, package},
+    view::of_rows,
+};
+
+/// What an export is made of.
+#[derive(Clone, Debug)]
+pub enum ExportItem {
+    /// A finding.
+    Finding(Box<ExportedFinding>),
+    /// A package of one of the projects that the filter allows; these come last.
+    Package(Box<PackageRow>),
+}
+
+/// A finding with the issue that it is of.
+#[derive(Clone, Debug)]
+pub struct ExportedFinding {
+    /// All that is known of it.
+    pub detail: FindingDetail,
+    /// Its issue, and whether a finding of it says that the vulnerable code is
+    /// reached.
+    pub issue: Option<(IssueId, bool)>,
+    /// Id of its instance's connector.
+    pub connector_id: String,
+    /// Whether its instance takes in reports and has no connector.
+    pub is_report_source: bool,
+}
+
+/// Whose name groups findings: the repository's, else the project's.
+const SCOPE: &str = "coalesce(full_name, projects.name)";
+
+impl FindingStore {
+    /// Hands out the findings of a filter in the order of repository, branch,
+    /// instance and id, whatever its order and page; then, if they are wanted, the
+    /// packages of these projects in the order of repository, ecosystem, name and
+    /// version. Ends where `take` says no.
+    pub(crate) fn export(
+        &self,
+        filter: &Filter,
+        packages: bool,
+        take: &mut dyn FnMut(ExportItem) -> bool,
+    ) -> Result<()> {
+        // A reader's snapshot: what is committed meanwhile is not seen.
+        let snapshot = self.connection.unchecked_transaction()?;
+        for (id, instance) in self.exported_keys(filter)? {
+            let Some(detail) = self.finding(FindingId(id), false)? else { continue };
+            let (connector_id, is_report_source) = self.exported_tool(instance)?;
+            let issue = self.exported_issue(id)?;
+            let found = ExportedFinding { detail, issue, connector_id, is_report_source };
+            if !take(ExportItem::Finding(Box::new(found))) {
+                return Ok(());
+            }
+        }
+        if packages {
+            self.exported_packages(filter, take)?;
+        }
+        drop(snapshot);
+        Ok(())
+    }
+
+    /// Ids of findings and the rows of their instances. Numbers alone are held: half
+    /// a million of them are a few megabytes.
+    fn exported_keys(&self, filter: &Filter) -> Result<Vec<(i64, i64)>> {
+        let resolved = self.resolved(filter)?;
+        let from = of_rows(&resolved, filter);
+        let leading = "(SELECT ref FROM records WHERE records.id = occurrence_id)";
+        // The branch that is asked for goes before the leading one.
+        let branch = match &filter.branch {
+            Some(_) => format!(
+                "coalesce((SELECT ref FROM records WHERE records.project_id = findings.project_id \
+                 AND records.finding_id = findings.id AND ref = ? AND records.vanished_at IS NULL LIMIT 1), {leading})"
+            ),
+            None => leading.to_owned(),
+        };
+        let sql = format!(
+            "SELECT public_id, findings.instance_id {from} ORDER BY \
+             (SELECT {SCOPE} FROM projects LEFT JOIN repositories ON repositories.id = repository_id \
+             WHERE projects.id = findings.project_id), coalesce({branch}, ''), \
+             (SELECT name FROM instances WHERE instances.id = findings.instance_id), public_id"
+        );
+        let mut parameters: Vec<&dyn ToSql> = resolved.covered.parameters().chain(resolved.rest.parameters()).collect();
+        parameters.extend(filter.branch.iter().map(|it| it as &dyn ToSql));
+        let mut statement = self.connection.prepare(&sql)?;
+        let rows = statement.query_map(parameters.as_slice(), |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    fn exported_tool(&self, instance_id: i64) -> Result<(String, bool)> {
+        let sql = "SELECT connector_id, connector_source ->> 'from' = 'reports' FROM instances WHERE id = ?1";
+        Ok(self
+            .connection
+            .prepare_cached(sql)?
+            .query_row([instance_id], |row| Ok((row.get(0)?, row.get::<_, Option<bool>>(1)?.unwrap_or(false))))?)
+    }
+
+    fn exported_issue(&self, public_id: i64) -> Result<Option<(IssueId, bool)>> {
+        let sql = "SELECT issues.id, EXISTS (SELECT 1 FROM issue_members AS others \
+                   JOIN findings ON findings.id = others.finding_id WHERE others.issue_row = issues.row \
+                   AND reachability IN ('always-reachable', 'reachable', 'conditionally-reachable')) \
+                   FROM findings JOIN issue_members ON issue_members.finding_id = findings.id \
+                   JOIN issues ON issues.row = issue_members.issue_row WHERE findings.public_id = ?1";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        Ok(statement.query_row([public_id], |row| Ok((IssueId(row.get(0)?), row.get(1)?))).optional()?)
+    }
+
+    /// Packages of the projects that a filter allows, also of those that no record
+    /// names any more: a finding that is closed is about them.
+    fn exported_packages(&self, filter: &Filter, take: &mut dyn FnMut(ExportItem) -> bool) -> Result<()> {
+        let conditions = filter.of_packages();
+        let clause = conditions.clause();
+        let mut statement = self.connection.prepare(&format!(
+            "SELECT instances.name AS instance, projects.name AS project, full_name, ecosystem, \
+             packages.name AS name, version, inventory, purl, transitivity, licenses, lockfile_url, lockfile_path, \
+             lockfile_line, committed_at, resolved_url, introduced_by, packages.vanished_at AS vanished_at, \
+             0 AS number, NULL AS worst FROM packages JOIN instances ON instances.id = packages.instance_id \
+             JOIN projects ON projects.id = packages.project_id \
+             LEFT JOIN repositories ON repositories.id = projects.repository_id{clause} \
+             ORDER BY {SCOPE}, ecosystem, packages.name, version, instances.name, projects.name"
+        ))?;
+        let parameters: Vec<&dyn ToSql> = conditions.parameters().collect();
+        let mut rows = statement.query(parameters.as_slice())?;
+        while let Some(row) = rows.next()? {
+            if !take(ExportItem::Package(Box::new(package(row)?))) {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+}
