@@ -15,7 +15,9 @@ pub use self::{
 };
 use crate::vault::VaultError;
 use appsec_exports::Error as ExportError;
-use appsec_grant::{BucketError, Code, InstanceName, OriginError, ProxyError, SecretError, files::Exposure};
+use appsec_grant::{
+    BucketError, Code, InstanceName, OriginError, ProxyError, SecretError, UnknownName, files::Exposure,
+};
 use appsec_ingest::{Error as IngestError, ImportError};
 use appsec_sandbox::{CallError, CallFailure, RuntimeError};
 use appsec_store::{ConnectorSource, ScheduleError, StoreError};
@@ -48,13 +50,8 @@ pub enum Error {
     #[error(transparent)]
     Proxy(#[from] ProxyError),
     /// There is no such instance.
-    #[error("instance `{name}` not found{}", .known.as_ref().map(|known| format!("; did you mean `{known}`?")).unwrap_or_default())]
-    NoInstance {
-        /// The name.
-        name: InstanceName,
-        /// One that there is.
-        known: Option<String>,
-    },
+    #[error("instance `{}` not found{}", .0.name, .0.question())]
+    NoInstance(UnknownName),
     /// There is no such bundled connector.
     #[error("connector `{0}` is not bundled with this program")]
     NoConnector(String),
@@ -121,8 +118,8 @@ pub enum Error {
     #[error("there are no policies")]
     NoPolicies,
     /// There is no such policy.
-    #[error("policy `{0}` not found")]
-    NoPolicy(String),
+    #[error("policy `{}` not found{}", .0.name, .0.question())]
+    NoPolicy(UnknownName),
     /// Something about webhooks cannot be done.
     #[error(transparent)]
     Webhook(#[from] WebhookError),
@@ -156,8 +153,8 @@ pub enum Error {
     #[error("a token from stdin is not stored")]
     NotKept,
     /// The instance has no such setting.
-    #[error("the instance has no setting `{0}`")]
-    NoSetting(String),
+    #[error("the instance has no setting `{}`{}", .0.name, .0.question())]
+    NoSetting(UnknownName),
     /// The connector does not let one choose kinds.
     #[error("the connector `{0}` has no setting for the kinds to fetch")]
     NoKindSetting(String),
@@ -174,8 +171,8 @@ pub enum Error {
     #[error("cannot get random numbers from the operating system")]
     Random(#[from] getrandom::Error),
     /// There is no such tenant.
-    #[error("tenant `{0}` not found")]
-    NoTenant(String),
+    #[error("tenant `{}` not found{}", .0.name, .0.question())]
+    NoTenant(UnknownName),
     /// There is one already.
     #[error("tenant `{0}` already exists")]
     TenantExists(String),
@@ -265,7 +262,7 @@ impl Error {
             Self::Secret(_) | Self::NoSecret(_) => Code::Secret,
             Self::Origin(_) => Code::InvalidOrigin,
             Self::Proxy(_) => Code::InvalidProxy,
-            Self::NoInstance { .. } => Code::InstanceNotFound,
+            Self::NoInstance(_) => Code::InstanceNotFound,
             Self::OnlyOwnConnector(_) => Code::ConnectorNotOwn,
             Self::ImportOnly => Code::ImportOnly,
             Self::NotNative(_) => Code::NotImportOnly,

@@ -68,8 +68,8 @@ pub use crate::{
 pub use appsec_exports::{Error as ExportError, Options as ExportOptions, Summary as ExportSummary, text};
 pub use appsec_grant::{
     Addresses, BucketError, BucketStore, Changes, Class, Code, EgressPolicy, InstanceName, NameError, Origin,
-    OriginError, Proxies, ProxyError, ProxyFormError, ProxyUrl, Secret, SecretError, SecretSource, TenantId, Values,
-    counted,
+    OriginError, Proxies, ProxyError, ProxyFormError, ProxyUrl, Secret, SecretError, SecretSource, TenantId,
+    UnknownName, Values, counted,
     files::{Exposure, open_regular, read_bounded, read_open, write_private},
     with_causes,
 };

@@ -56,7 +56,7 @@ use clap::{
     CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
     error::{ContextKind, ContextValue},
 };
-use host_harness::{BUNDLED, ConnectorSource, Error, Harness, Options, Proxies, SecretSource, Tenant, TenantId, View};
+use host_harness::{BUNDLED, ConnectorSource, Harness, Options, Proxies, SecretSource, Tenant, TenantId, View};
 
 use crate::{error::Failure, output::Output, style::Colours};
 
@@ -266,14 +266,10 @@ impl Context {
     /// The tenant that is meant. The usual one holds nothing where it is not there,
     /// and is not made; of another one the name may be mistyped.
     fn tenant(&self) -> Result<Tenant, Failure> {
-        if self.tenant.as_str() != USUAL_TENANT && !self.harness.has_tenant(&self.tenant) {
-            return Err(Error::NoTenant(self.tenant.to_string()).into());
+        if self.tenant.as_str() == USUAL_TENANT && !self.harness.has_tenant(&self.tenant) {
+            return Ok(self.harness.empty_tenant(&self.tenant)?);
         }
-        if self.harness.has_tenant(&self.tenant) {
-            self.tenant_or_new()
-        } else {
-            Ok(self.harness.empty_tenant(&self.tenant)?)
-        }
+        Ok(self.harness.existing_tenant(&self.tenant)?)
     }
 
     /// The tenant, for commands that a tenant begins with.

@@ -10,7 +10,7 @@ use appsec_model::Severity;
 use appsec_policy::{Policies, Problem, STARTER, limits};
 use host_harness::{
     Error, PoliciesImported, PolicyCheck, PolicyFilter, PolicyResult, PolicyResultWord, PolicyRow, PolicyRows,
-    QueryStore, counted, open_regular,
+    QueryStore, UnknownName, counted, open_regular,
 };
 use serde::Serialize;
 
@@ -158,8 +158,9 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
         }
         Command::Show { id } => {
             let rows = context.tenant()?.policies().await?.ok_or(Error::NoPolicies)?;
+            let known = UnknownName::among(&id, rows.policies.iter().map(|row| &row.definition.id));
             let found = rows.policies.into_iter().find(|row| row.definition.id == id);
-            let row = found.ok_or(Error::NoPolicy(id))?;
+            let row = found.ok_or(Error::NoPolicy(known))?;
             output.result(&row, |row| show(output, row))?;
         }
         // A policy file is TOML, whatever was asked for.

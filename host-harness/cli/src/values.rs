@@ -8,7 +8,7 @@ use clap::{
     Arg, Command,
     builder::{NonEmptyStringValueParser, PossibleValue, TypedValueParser},
 };
-use host_harness::{Filter, Tenant};
+use host_harness::{Filter, Tenant, UnknownName};
 
 use super::error::{Failure, USAGE};
 
@@ -65,7 +65,8 @@ impl Open {
         let words = given.iter().map(|word| {
             find(&known, word).ok_or_else(|| {
                 let hint = format!("give one of {}", known.join(", "));
-                Failure::new(USAGE, format!("invalid {} `{word}`", self.noun()), Some(&hint))
+                let question = UnknownName::among(word, &known).question().to_string();
+                Failure::new(USAGE, format!("invalid {} `{word}`{question}", self.noun()), Some(&hint))
             })
         });
         words.collect()
@@ -111,7 +112,10 @@ pub fn transitivity() -> Words {
 /// A severity.
 pub fn severity(word: &str) -> Result<Severity, String> {
     let found = Severity::ALL.into_iter().find(|severity| severity.as_str().eq_ignore_ascii_case(word));
-    found.ok_or_else(|| format!("one of {}", Severity::ALL.map(Severity::as_str).join(", ")))
+    found.ok_or_else(|| {
+        let words = Severity::ALL.map(Severity::as_str);
+        format!("one of {}{}", words.join(", "), UnknownName::among(word, words).question())
+    })
 }
 
 fn number(text: &str, most: f64) -> Result<f64, String> {

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use appsec_analysis::Edition;
 use appsec_model::{Severity, Timestamp};
 use host_harness::{
-    ACTIVE, Cursor, Filter, FindingPage, FindingRow, InstanceName, Period, ProjectFilter, Sort, Tenant, Total, View,
+    ACTIVE, Cursor, Filter, FindingPage, FindingRow, InstanceName, Period, ProjectFilter, Sort, Tenant, Total,
+    UnknownName, View,
 };
 use serde::Serialize;
 
@@ -69,7 +70,12 @@ pub async fn remark_on_scope(tenant: &Tenant, project: Option<&String>, scope: &
             let any = ProjectFilter::default();
             Ok(match project {
                 Some(name) if !store.has_project(Some(&name), &any)? => {
-                    Some(format!("no project named `{name}`; `harness projects` lists them"))
+                    let known = store.projects(None, None)?;
+                    let known = UnknownName::among(&name, known.iter().map(|it| &it.project.name));
+                    Some(match &known.meant {
+                        Some(_) => format!("no project named `{name}`{}", known.question()),
+                        None => format!("no project named `{name}`; `harness projects` lists them"),
+                    })
                 }
                 _ if !store.has_project(None, &scope)? => Some(
                     "no project matches the filters; `harness mapping list` lists them with their metadata".to_owned(),

@@ -17,6 +17,7 @@ mod mounts;
 mod proxy;
 mod secrets;
 mod text;
+mod unknown;
 
 pub use self::{
     audience::Audience,
@@ -28,4 +29,5 @@ pub use self::{
     proxy::{Proxies, Proxy, ProxyError, ProxyFormError, ProxyOrigin, ProxySetting, ProxyUrl},
     secrets::{Secret, SecretError, SecretSource, VAULT_KEY_PREFIX},
     text::{counted, with_causes},
+    unknown::UnknownName,
 };

@@ -1,14 +1,14 @@
 //! Why repositories or mappings are not what was asked for.
 
 use appsec_analysis::repository::RepositoryError;
-use appsec_grant::{Code, counted};
+use appsec_grant::{Code, UnknownName, counted};
 
 /// Why repositories or mappings are not what was asked for.
 #[derive(Debug, thiserror::Error)]
 pub enum MappingError {
     /// No project of that name.
-    #[error("project `{0}` not found")]
-    NoProject(String),
+    #[error("project `{}` not found{}", .0.name, .0.question())]
+    NoProject(UnknownName),
     /// Several projects of that name.
     #[error("project name `{name}` is ambiguous: {}", .found.join(", "))]
     SeveralProjects {
@@ -18,8 +18,8 @@ pub enum MappingError {
         found: Vec<String>,
     },
     /// No such repository.
-    #[error("repository `{0}` not found")]
-    NoRepository(String),
+    #[error("repository `{}` not found{}", .0.name, .0.question())]
+    NoRepository(UnknownName),
     /// Several repositories of that name.
     #[error("repository name `{name}` is ambiguous: {}", .found.join(", "))]
     SeveralRepositories {
@@ -48,8 +48,8 @@ pub enum MappingError {
         findings: u64,
     },
     /// A field that there is not.
-    #[error("field `{0}` not found")]
-    NoField(String),
+    #[error("field `{}` not found{}", .0.name, .0.question())]
+    NoField(UnknownName),
 }
 
 impl MappingError {

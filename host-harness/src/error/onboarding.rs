@@ -1,6 +1,6 @@
 //! Why an onboarding does not go on.
 
-use appsec_grant::{Code, InstanceName};
+use appsec_grant::{Code, InstanceName, UnknownName};
 use appsec_model::Kind;
 use appsec_store::ConnectorSource;
 use serde::Serialize;
@@ -55,10 +55,10 @@ pub enum OnboardingError {
         reason: String,
     },
     /// A pattern is the name of no project.
-    #[error("none of the vendor's {listed} projects matches `{pattern}`")]
+    #[error("none of the vendor's {listed} projects matches `{}`{}", .pattern.name, .pattern.question())]
     NoProject {
         /// The pattern.
-        pattern: String,
+        pattern: UnknownName,
         /// How many projects there are.
         listed: usize,
     },

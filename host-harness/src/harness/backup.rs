@@ -178,7 +178,7 @@ impl Harness {
     pub async fn backup(&self, id: &TenantId, target: &Path) -> Result<Backup, Error> {
         let folder = self.tenant_folder(id);
         if !folder.is_dir() {
-            return Err(Error::NoTenant(id.to_string()));
+            return Err(self.no_tenant(id));
         }
         if is_there(target) {
             return Err(BackupError::Exists(target.to_owned()).into());

@@ -42,7 +42,7 @@ impl Harness {
     pub async fn delete_tenant(&self, id: &TenantId, confirmed: Option<&TenantId>) -> Result<TenantDeletion, Error> {
         let folder = self.tenant_folder(id);
         if !folder.is_dir() {
-            return Err(Error::NoTenant(id.to_string()));
+            return Err(self.no_tenant(id));
         }
         if let Some(confirmed) = confirmed.filter(|confirmed| *confirmed != id) {
             return Err(Error::NotConfirmed { name: id.to_string(), confirmed: confirmed.to_string() });

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::Harness;
 use crate::{error::Error, tenant::Tenant};
-use appsec_grant::TenantId;
+use appsec_grant::{TenantId, UnknownName};
 use appsec_store::{InstanceStatus, RunState};
 
 /// What a tenant holds.
@@ -79,6 +79,19 @@ impl Harness {
         self.tenant_folder(id).join("store.sqlite3").is_file()
     }
 
+    /// That there is no such tenant.
+    pub(crate) fn no_tenant(&self, id: &TenantId) -> Error {
+        match self.tenants() {
+            Ok(known) => Error::NoTenant(UnknownName::among(id.as_str(), known.iter().map(TenantId::as_str))),
+            Err(error) => error,
+        }
+    }
+
+    /// Opens the store of a tenant that is there.
+    pub fn existing_tenant(&self, id: &TenantId) -> Result<Tenant, Error> {
+        if self.has_tenant(id) { self.tenant(id.clone()) } else { Err(self.no_tenant(id)) }
+    }
+
     /// Makes a tenant.
     pub fn add_tenant(&self, id: TenantId) -> Result<Tenant, Error> {
         match self.has_tenant(&id) {
@@ -89,10 +102,7 @@ impl Harness {
 
     /// What a tenant holds; none is made.
     pub async fn tenant_report(&self, id: &TenantId) -> Result<TenantReport, Error> {
-        if !self.has_tenant(id) {
-            return Err(Error::NoTenant(id.to_string()));
-        }
-        let tenant = self.tenant(id.clone())?;
+        let tenant = self.existing_tenant(id)?;
         let (instances, drafts, counts, runs) = tenant
             .store
             .read(|store| Ok((store.instances()?, store.drafts()?, store.finding_counts(None)?, store.runs(None, 1)?)))

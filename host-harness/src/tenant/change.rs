@@ -19,7 +19,7 @@ use crate::{
     host::{Secrets, VendorAccess},
     vault::VaultKey,
 };
-use appsec_grant::{Addresses, InstanceName, Origin, SecretSource};
+use appsec_grant::{Addresses, InstanceName, Origin, SecretSource, UnknownName};
 use appsec_store::{ConnectorSource, Instance, NewInstance, Paused};
 
 /// Another secret for an instance.
@@ -283,7 +283,9 @@ pub(crate) fn set_kinds(manifest: &Manifest, settings: &mut Map<String, Value>, 
 fn changed(manifest: &Manifest, made: &NewInstance, change: &SettingsChange) -> Result<NewInstance, Error> {
     let mut new = made.clone();
     for key in &change.unset {
-        new.settings.remove(key).ok_or_else(|| Error::NoSetting(key.clone()))?;
+        if new.settings.remove(key).is_none() {
+            return Err(Error::NoSetting(UnknownName::among(key, new.settings.keys())));
+        }
     }
     new.settings.extend(change.set.clone());
     if !change.kinds.is_empty() {

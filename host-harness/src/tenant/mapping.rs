@@ -8,7 +8,7 @@ use appsec_analysis::repository::{Repository, RepositoryAddress};
 
 use super::Tenant;
 use crate::error::{Error, MappingError};
-use appsec_grant::InstanceName;
+use appsec_grant::{InstanceName, UnknownName};
 use appsec_store::{
     AutoMap, KeptFindings, MappingCounts, MappingFilter, MappingRow, NamedProject, Released, RepositoryChanges,
     RepositoryRow, ResolvedMappings, ScanFields,
@@ -71,7 +71,10 @@ impl Tenant {
                 let found = several.iter().map(place).collect();
                 Err(MappingError::SeveralRepositories { name: wanted.to_owned(), found }.into())
             }
-            None => Err(MappingError::NoRepository(wanted.to_owned()).into()),
+            None => {
+                let known = all.iter().map(|it| it.repository.full_name());
+                Err(MappingError::NoRepository(UnknownName::among(wanted, known)).into())
+            }
         }
     }
 
@@ -193,7 +196,7 @@ impl Tenant {
         let project = self.project_named(project).await?;
         // Only checked names are ever written.
         let name = project.instance.parse::<InstanceName>();
-        let name = name.map_err(|_| MappingError::NoProject(project.name.clone()))?;
+        let name = name.map_err(|_| MappingError::NoProject(unknown(&project.name)))?;
         // A sync that is under way would go on to bring its records.
         self.run_on(&name, "mapping", async |_| {
             let (row, now) = (project.row, self.now());
@@ -232,7 +235,7 @@ impl Tenant {
     async fn mapping(&self, project: &NamedProject) -> Result<MappingRow, Error> {
         let filter = MappingFilter { projects: vec![project.row], ..MappingFilter::default() };
         let found = self.mappings(filter).await?.pop();
-        found.ok_or_else(|| MappingError::NoProject(project.name.clone()).into())
+        found.ok_or_else(|| MappingError::NoProject(unknown(&project.name)).into())
     }
 
     /// The project that a person names. One that the vendor lists goes before
@@ -249,7 +252,11 @@ impl Tenant {
         }
         match found.as_slice() {
             [only] => Ok(only.clone()),
-            [] => Err(MappingError::NoProject(wanted.name.clone()).into()),
+            [] => {
+                let known = self.store.read(move |store| store.projects(instance_id, None)).await?;
+                let known = UnknownName::among(&wanted.name, known.iter().map(|it| &it.project.name));
+                Err(MappingError::NoProject(known).into())
+            }
             several => {
                 let found = several.iter().map(|it| format!("{} in {}", it.vendor_id, it.instance)).collect();
                 Err(MappingError::SeveralProjects { name: wanted.name.clone(), found }.into())
@@ -257,6 +264,14 @@ impl Tenant {
         }
     }
 }
+
+/// A name that was there a moment ago.
+fn unknown(name: &str) -> UnknownName {
+    UnknownName { name: name.to_owned(), meant: None }
+}
+
+/// Fields that every project has.
+const FIELDS: [&str; 4] = ["environment", "branch", "tag", "metadata"];
 
 /// The fields after a change.
 fn changed(before: ScanFields, changes: ScanFieldChanges) -> Result<ScanFields, MappingError> {
@@ -267,7 +282,12 @@ fn changed(before: ScanFields, changes: ScanFieldChanges) -> Result<ScanFields, 
             "branch" => fields.branch = None,
             "tag" => fields.tag = None,
             "metadata" => fields.metadata = BTreeMap::new(),
-            key => _ = fields.metadata.remove(key).ok_or(MappingError::NoField(name))?,
+            key => {
+                if fields.metadata.remove(key).is_none() {
+                    let known = FIELDS.into_iter().chain(fields.metadata.keys().map(String::as_str));
+                    return Err(MappingError::NoField(UnknownName::among(name, known)));
+                }
+            }
         }
     }
     let ScanFields { environment, branch, tag, metadata } = changes.set;
@@ -300,6 +320,6 @@ mod tests {
         assert_eq!(after, fields(Some("test"), &[("tier", "2")]));
         assert_eq!(change(&["environment", "metadata"], ScanFields::default()).unwrap(), ScanFields::default());
         let error = change(&["owner"], ScanFields::default()).unwrap_err();
-        assert!(matches!(error, MappingError::NoField(name) if name == "owner"));
+        assert!(matches!(error, MappingError::NoField(it) if it.name == "owner"));
     }
 }

@@ -20,7 +20,7 @@ use crate::{
     error::{Error, OnboardingError, OnboardingStep},
     host::{Loaded, Secrets, VendorAccess},
 };
-use appsec_grant::{InstanceName, Secret, SecretSource};
+use appsec_grant::{InstanceName, Secret, SecretSource, UnknownName};
 use appsec_store::{
     Accepted, AutoMap, ChosenRepositories, Draft, Instance, MappingRow, NamedDraft, NewInstance, ProjectChoice,
     ProjectPlan, RepositoryRow, StoreError, matches,
@@ -209,8 +209,8 @@ impl Tenant {
             let listed = self.onboarding_projects(name).await?;
             let unknown = patterns.iter().find(|pattern| !listed.iter().any(|it| matches(pattern, &it.name)));
             if let Some(pattern) = unknown {
-                let (pattern, listed) = (pattern.clone(), listed.len());
-                return Err(OnboardingError::NoProject { pattern, listed }.into());
+                let known = UnknownName::among(pattern, listed.iter().map(|it| &it.name));
+                return Err(OnboardingError::NoProject { pattern: known, listed: listed.len() }.into());
             }
         }
         draft.projects = Some(choice);

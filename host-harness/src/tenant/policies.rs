@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::Tenant;
 use crate::error::Error;
+use appsec_grant::UnknownName;
 use appsec_store::{PolicyFilter, PolicyImport, PolicyResult, PolicySet, PolicyViolations, StoreError};
 
 /// What came of an import of policies.
@@ -136,7 +137,8 @@ impl Tenant {
         let read = self.store.read(move |store| {
             let Some(set) = store.policies()? else { return Ok(Err(Error::NoPolicies)) };
             if let Some(unknown) = filter.policies.iter().find(|id| set.policies.get(id).is_none()) {
-                return Ok(Err(Error::NoPolicy(unknown.clone())));
+                let known = set.policies.iter().map(|it| it.definition().id.clone());
+                return Ok(Err(Error::NoPolicy(UnknownName::among(unknown, known))));
             }
             if store.is_out_of_scope(&filter)? {
                 return Ok(Err(Error::NothingInScope));

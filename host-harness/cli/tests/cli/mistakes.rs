@@ -225,3 +225,57 @@ fn a_source_of_reports_is_neither_scheduled_nor_paused() {
         assert!(done.stderr.contains("import its reports"), "{arguments:?}: {}", done.stderr);
     }
 }
+
+#[test]
+fn the_nearest_name_is_offered_wherever_one_thing_is_asked_for() {
+    let desk = Desk::new(shape(), vec![]);
+    desk.ok(&["tenant", "add", "acme"]);
+    desk.added();
+    desk.ok(&["sync"]);
+    desk.ok(&["policy", "import", &desk.file("policies.toml", &desk.ok(&["policy", "init"]))]);
+    let projects = desk.json(&["projects"]);
+    let project = projects["projects"][0]["name"].as_str().unwrap();
+    let repositories = desk.json(&["repositories", "list"]);
+    let repository = repositories["repositories"][0]["full_name"].as_str().unwrap();
+    let policies = desk.json(&["policy", "list"]);
+    let policy = policies["policies"][0]["id"].as_str().unwrap();
+    // The last two signs stand in the wrong order.
+    let mistyped = |name: &str| {
+        let mut signs: Vec<char> = name.chars().collect();
+        let last = signs.len() - 1;
+        signs.swap(last - 1, last);
+        signs.into_iter().collect::<String>()
+    };
+    let (wrong_project, wrong_repository) = (mistyped(project), mistyped(repository));
+    let sarif = desk.file("scan.sarif", "{}");
+    let commands: &[(&[&str], &str)] = &[
+        (&["--tenant", "amce", "findings"], "acme"),
+        (&["--tenant", "amce", "tenant", "show", "amce"], "acme"),
+        (&["tenant", "delete", "amce"], "acme"),
+        (&["--tenant", "amce", "backup", "there"], "acme"),
+        (&["sync", "coed"], "code"),
+        (&["instance", "show", "coed"], "code"),
+        (&["findings", "--instance", "coed"], "code"),
+        (&["notify", "show", "coed"], "code"),
+        (&["sync", "--project", &wrong_project], project),
+        (&["sync", "--kind", "sats"], "sast"),
+        (&["findings", "--kind", "sats"], "sast"),
+        (&["findings", "--status", "opne"], "open"),
+        (&["findings", "--reachability", "reachabel"], "reachable"),
+        (&["findings", "--severity", "hihg"], "high"),
+        (&["findings", "--project", &wrong_project], project),
+        (&["mapping", "set", &wrong_project, repository], project),
+        (&["mapping", "set", project, &wrong_repository], repository),
+        (&["mapping", "metadata", project, "--clear", "branhc"], "branch"),
+        (&["policy", "show", &mistyped(policy)], policy),
+        (&["policy", "check", "--policy", &mistyped(policy)], policy),
+        (&["instance", "set", "code", "--unset", "orgin"], "origin"),
+        (&["import", "--source", "other", "--format", "sarfi", &sarif], "sarif"),
+    ];
+    for (arguments, meant) in commands {
+        let done = desk.run(arguments);
+        let question = format!("did you mean `{meant}`?");
+        assert!(done.stderr.contains(&question), "{arguments:?}: {}{}", done.stdout, done.stderr);
+    }
+    assert_eq!(tenants(&desk), ["acme", "default"]);
+}

@@ -1,6 +1,6 @@
 //! Why a file cannot be imported.
 
-use appsec_grant::Code;
+use appsec_grant::{Code, UnknownName};
 
 /// Why a file cannot be imported.
 #[derive(Debug, thiserror::Error)]
@@ -22,8 +22,8 @@ pub enum ImportError {
         refusal: appsec_reports::Refusal,
     },
     /// There is no such format of reports.
-    #[error("there is no format `{0}` of reports: sarif, cyclonedx, osv-scanner and gitlab are read")]
-    NoFormat(String),
+    #[error("there is no format `{}` of reports: sarif, cyclonedx, osv-scanner and gitlab are read{}", .0.name, .0.question())]
+    NoFormat(UnknownName),
     /// Its records name no project, and the operator named none.
     #[error("the records of {0} do not say which project they belong to")]
     NoProject(String),

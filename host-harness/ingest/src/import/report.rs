@@ -21,6 +21,7 @@ use crate::{
     batch::Batch,
     error::{Error, ImportError},
 };
+use appsec_grant::UnknownName;
 use appsec_store::{Classified, FetchState, HashedRecord};
 
 /// A record of a report and what it says.
@@ -88,7 +89,12 @@ impl ReadReport {
 /// The bytes of a report, and how it is to be read.
 fn content(source: &Source, file: &str, options: &ImportOptions) -> Result<(Vec<u8>, Options), ImportError> {
     let failed = |source| ImportError::File { file: file.to_owned(), source };
-    let format = |word: &String| Format::named(word).ok_or_else(|| ImportError::NoFormat(word.clone()));
+    let format = |word: &String| {
+        Format::named(word).ok_or_else(|| {
+            let known = Format::ALL.iter().map(|it| it.name());
+            ImportError::NoFormat(UnknownName::among(word, known))
+        })
+    };
     let options = Options {
         format: options.format.as_ref().map(format).transpose()?,
         project: ProjectRef { id: None, name: options.project.clone() },

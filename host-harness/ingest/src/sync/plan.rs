@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use appsec_model::{Access, Connection, Kind, Project, ProjectScope, Scope};
 
 use crate::error::SelectionError;
+use appsec_grant::UnknownName;
 use appsec_store::FetchTask;
 
 /// Up to that many projects are read one by one.
@@ -37,13 +38,17 @@ pub fn plan(
     let readable: Vec<&Kind> =
         connection.kinds.iter().filter(|it| it.access == Access::Readable).map(|it| &it.kind).collect();
     if let Some(kind) = selection.kinds.iter().find(|kind| !readable.contains(kind)) {
-        return Err(SelectionError::Kind(kind.clone()));
+        let known = readable.iter().map(|it| it.as_str());
+        return Err(SelectionError::Kind(UnknownName::among(kind.as_str(), known)));
     }
     let mut selected: Vec<&Project> = Vec::new();
     for name in &selection.projects {
         let found = projects.iter().find(|project| project.name == *name);
         let found = found.or_else(|| projects.iter().find(|project| project.name.eq_ignore_ascii_case(name)));
-        let found = found.ok_or_else(|| SelectionError::Project(name.clone()))?;
+        let found = found.ok_or_else(|| {
+            let known = projects.iter().map(|it| &it.name);
+            SelectionError::Project(UnknownName::among(name, known))
+        })?;
         if !mapped.contains(&found.id) {
             return Err(SelectionError::Unmapped(found.name.clone()));
         }
@@ -238,8 +243,16 @@ mod tests {
         let projects = projects(50);
         let plan = |selection| plan(&connection(true), &projects, &all(&projects), &selection);
         assert_eq!(plan(selection(&[Kind::Sast], &["acme/P0001", "Acme/p0002"])).unwrap().len(), 2);
-        let missing = plan(selection(&[], &["acme/other"])).unwrap_err();
-        assert_eq!(missing, SelectionError::Project("acme/other".to_owned()));
-        assert_eq!(plan(selection(&[Kind::Secrets], &[])).unwrap_err(), SelectionError::Kind(Kind::Secrets));
+        let told = |selected| plan(selected).unwrap_err().to_string();
+        assert_eq!(told(selection(&[], &["acme/other"])), "the vendor does not list a project `acme/other`");
+        assert_eq!(
+            told(selection(&[], &["acme/p0001x"])),
+            "the vendor does not list a project `acme/p0001x`; did you mean `Acme/p0001`?"
+        );
+        assert_eq!(told(selection(&[Kind::Secrets], &[])), "the instance cannot fetch the kind `secrets`");
+        assert_eq!(
+            told(selection(&[Kind::Other("sats".to_owned())], &[])),
+            "the instance cannot fetch the kind `sats`; did you mean `sast`?"
+        );
     }
 }
