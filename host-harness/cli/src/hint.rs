@@ -18,6 +18,10 @@ pub fn hint(code: Code) -> Option<&'static str> {
         Code::MissingScope => {
             "make sure that the token has the scope for the vendor's Web API, and that the deployment's name is right"
         }
+        Code::NoDeployment => {
+            "sign in to the vendor and make sure that there is an active deployment (organization), then create the \
+             token there"
+        }
         Code::DeploymentNotFound => "correct the name of the deployment in the settings, or leave it out",
         Code::ProjectNotFound | Code::ProjectUnknown => "`harness projects` lists the projects",
         Code::RateLimited => "nothing is lost: run the command again later; it fetches only what is missing",

@@ -59,6 +59,7 @@ codes! {
     Unauthorized "unauthorized" Refused
     Forbidden "forbidden" Refused
     MissingScope "missing-scope" Refused
+    NoDeployment "no-deployment" Refused
     DeploymentNotFound "deployment-not-found" Usage
     ProjectNotFound "project-not-found" Usage
     RateLimited "rate-limited" Unavailable

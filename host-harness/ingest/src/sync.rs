@@ -461,6 +461,7 @@ fn ends_sync(failure: &CallFailure) -> bool {
             Error::Unauthorized { .. }
                 | Error::NotConfigured
                 | Error::InvalidSettings { .. }
+                | Error::NoDeployment { .. }
                 | Error::DeploymentNotFound { .. }
                 | Error::EgressDenied { .. }
         ),

@@ -161,6 +161,7 @@ fn contract_code(error: &ContractError) -> Code {
         ContractError::Unauthorized { .. } => Code::Unauthorized,
         ContractError::Forbidden { .. } => Code::Forbidden,
         ContractError::MissingScope { .. } => Code::MissingScope,
+        ContractError::NoDeployment { .. } => Code::NoDeployment,
         ContractError::DeploymentNotFound { .. } => Code::DeploymentNotFound,
         ContractError::ProjectNotFound { .. } => Code::ProjectNotFound,
         ContractError::RateLimited { .. } => Code::RateLimited,

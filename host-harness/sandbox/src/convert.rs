@@ -324,6 +324,7 @@ impl IntoModel for wit::Error {
             Self::Unauthorized(detail) => Error::Unauthorized { detail },
             Self::Forbidden(detail) => Error::Forbidden { detail },
             Self::MissingScope(detail) => Error::MissingScope { detail },
+            Self::NoDeployment(detail) => Error::NoDeployment { detail },
             Self::DeploymentNotFound(it) => Error::DeploymentNotFound { slug: it.slug, did_you_mean: it.did_you_mean },
             Self::ProjectNotFound(it) => Error::ProjectNotFound { name: it.name, did_you_mean: it.did_you_mean },
             Self::RateLimited(it) => Error::RateLimited { retry_after_ms: it.retry_after_ms },

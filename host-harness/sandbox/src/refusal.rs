@@ -22,6 +22,7 @@ pub(super) fn tidy(error: Error, secrets: &[&str]) -> Error {
         Error::Unauthorized { detail } => Error::Unauthorized { detail: tidy(detail) },
         Error::Forbidden { detail } => Error::Forbidden { detail: tidy(detail) },
         Error::MissingScope { detail } => Error::MissingScope { detail: tidy(detail) },
+        Error::NoDeployment { detail } => Error::NoDeployment { detail: tidy(detail) },
         Error::DeploymentNotFound { slug, did_you_mean } => {
             Error::DeploymentNotFound { slug: tidy(slug), did_you_mean: did_you_mean.map(tidy) }
         }
@@ -56,6 +57,7 @@ mod tests {
             Error::Unauthorized { detail: dirty() },
             Error::Forbidden { detail: dirty() },
             Error::MissingScope { detail: dirty() },
+            Error::NoDeployment { detail: dirty() },
             Error::DeploymentNotFound { slug: dirty(), did_you_mean: Some(dirty()) },
             Error::ProjectNotFound { name: dirty(), did_you_mean: Some(dirty()) },
             Error::Unavailable { status: None, detail: dirty(), retry_after_ms: None },

@@ -9,7 +9,9 @@ pub mod scans;
 pub mod secrets;
 mod status;
 
-use appsec_model::{Error, Kind, RawRecord};
+use std::borrow::Cow;
+
+use appsec_model::{Error, Kind, RawRecord, text};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::{
@@ -105,18 +107,21 @@ pub struct Address {
     path: String,
     query: String,
     body: Option<String>,
+    /// What is asked for, as errors name it.
+    subject: String,
 }
 
 impl Address {
     /// The address of a path under the API's root.
-    fn new(path: &str) -> Self {
-        Self { path: format!("/api/v1{path}"), query: String::new(), body: None }
+    fn new(path: &str, subject: &str) -> Self {
+        Self { path: format!("/api/v1{path}"), query: String::new(), body: None, subject: subject.to_owned() }
     }
 
     /// The address of a path under a deployment. An endpoint takes either the
     /// slug or the numeric id, never the other.
-    fn of_deployment(key: &str, path: &str) -> Self {
-        Self::new(&format!("/deployments/{}{path}", utf8_percent_encode(key, ESCAPED)))
+    fn of_deployment(key: &str, path: &str, subject: &str) -> Self {
+        let path = format!("/deployments/{}{path}", utf8_percent_encode(key, ESCAPED));
+        Self::new(&path, &format!("{subject} of the deployment `{key}`"))
     }
 
     /// Adds a parameter. Lists are repeated keys, the default of OpenAPI and
@@ -144,9 +149,11 @@ impl Address {
         Error::Protocol { endpoint: self.endpoint(), what: what.into() }
     }
 
-    /// The answer's body as text, since all of JSON is UTF-8.
-    fn text<'r>(&self, response: &'r Response) -> Result<&'r str, Error> {
-        std::str::from_utf8(&response.body).map_err(|_| self.violation("the body is not UTF-8"))
+    /// The answer's body as text, since all of JSON is UTF-8. Halves of surrogate
+    /// pairs in it are no characters.
+    fn text<'r>(&self, response: &'r Response) -> Result<Cow<'r, str>, Error> {
+        let text = std::str::from_utf8(&response.body).map_err(|_| self.violation("the body is not UTF-8"))?;
+        Ok(text::mend(text).map_or(Cow::Borrowed(text), Cow::Owned))
     }
 
     /// The next page's cursor of an answer to a request with the cursor `sent`. An

@@ -35,14 +35,19 @@ pub fn configure(settings: &str, outside: &mut Outside<'_>) -> Result<Connection
 
 /// The deployment that the settings name, or the only one.
 fn choose(seen: Vec<Deployment>, named: Option<&str>) -> Result<Deployment, Error> {
+    if seen.is_empty() {
+        let detail = "the token is right, but Semgrep shows it none: its organization has no deployment, or none that \
+                      is active";
+        return Err(Error::NoDeployment { detail: detail.to_owned() });
+    }
     let slugs: Vec<String> = seen.iter().map(|deployment| deployment.slug.clone()).collect();
     let mut fitting = seen.into_iter().filter(|deployment| named.is_none_or(|slug| slug == deployment.slug));
     match (fitting.next(), fitting.next(), named) {
         (Some(deployment), None, _) | (Some(deployment), Some(_), Some(_)) => Ok(deployment),
-        (None, _, Some(slug)) => {
-            Err(Error::DeploymentNotFound { slug: slug.to_owned(), did_you_mean: slugs.into_iter().next() })
-        }
-        (None, _, None) => Err(Error::Forbidden { detail: "the token belongs to no deployment".to_owned() }),
+        (None, ..) => Err(Error::DeploymentNotFound {
+            slug: named.unwrap_or_default().to_owned(),
+            did_you_mean: slugs.into_iter().next(),
+        }),
         (Some(_), Some(_), None) => Err(Error::InvalidSettings {
             problems: vec![SettingProblem {
                 key: "deployment".to_owned(),

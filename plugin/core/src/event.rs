@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use appsec_model::{Error, Event, EventType, Kind, ProjectRef};
+use appsec_model::{Error, Event, EventType, Kind, ProjectRef, text};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -27,6 +27,8 @@ pub fn interpret_event(body: &[u8]) -> Result<Event, Error> {
         unreadable(format!("{part} is not JSON of the expected form at its line {line} column {column}"))
     };
     let text = std::str::from_utf8(body).map_err(|_| unreadable("not UTF-8".to_owned()))?;
+    let mended = text::mend(text);
+    let text = mended.as_deref().unwrap_or(text);
     let objects: Vec<&str> = match text.trim_start().starts_with('[') {
         true => {
             let list: Vec<&RawValue> = serde_json::from_str(text).map_err(|error| position("the list", error))?;

@@ -15,6 +15,7 @@ impl ToWit for model::Error {
             Self::Unauthorized { detail } => wit::Error::Unauthorized(detail),
             Self::Forbidden { detail } => wit::Error::Forbidden(detail),
             Self::MissingScope { detail } => wit::Error::MissingScope(detail),
+            Self::NoDeployment { detail } => wit::Error::NoDeployment(detail),
             Self::DeploymentNotFound { slug, did_you_mean } => {
                 wit::Error::DeploymentNotFound(wit::DeploymentNotFound { slug, did_you_mean })
             }

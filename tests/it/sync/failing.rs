@@ -38,6 +38,29 @@ async fn a_token_without_scope_is_told_from_a_wrong_one() {
 }
 
 #[tokio::test]
+async fn a_token_of_no_deployment_says_what_is_missing() {
+    let env = Env::new(small());
+    env.faults(vec![Fault { when: Match::always(), what: Effect::EmptyPage }]);
+    let error = env.tenant("acme").add_instance(env.semgrep("code", settings(json!({}))), true).await.unwrap_err();
+    insta::assert_snapshot!(shown(&env, &error), @"no-deployment: no deployment: the token is right, but Semgrep shows it none: its organization has no deployment, or none that is active");
+}
+
+#[tokio::test]
+async fn halves_of_surrogate_pairs_fail_no_page() {
+    let env = Env::new(small());
+    let text = r#""rule_message":""#;
+    let broken = Effect::Replace { text: text.to_owned(), with: format!(r"{text}caf\ud800 ") };
+    env.faults(always(broken));
+    let (tenant, _) = env.connected("acme", settings(json!({ "branches": "all" }))).await;
+    let run = env.sync(&tenant).await.unwrap();
+    assert_eq!((run.state, run.message.as_deref()), (RunState::Complete, None));
+    let content = content(&tenant);
+    assert_eq!(content.present("sast") + content.present("sca"), 320);
+    let messages = || content.findings.iter().map(|it| it["occurrence_details"][0]["finding"]["message"].to_string());
+    assert!(messages().filter(|message| message.contains("caf\u{fffd} ")).count() > 200);
+}
+
+#[tokio::test]
 async fn a_wrong_deployment_names_the_right_one() {
     let env = Env::new(small());
     let wrong = settings(json!({ "deployment": "demo-crop" }));

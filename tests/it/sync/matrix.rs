@@ -38,6 +38,10 @@ fn effects() -> Vec<(&'static str, Effect)> {
         ("endless pages", Effect::EndlessPages),
         ("empty page", Effect::EmptyPage),
         ("token echoed", Effect::EchoAuthorization { code: 500 }),
+        (
+            "half a surrogate pair",
+            Effect::Replace { text: r#"{"findings":"#.to_owned(), with: r#"{"note":"\udce9","findings":"#.to_owned() },
+        ),
         ("redirect", Effect::Redirect { location: "http://127.0.0.1:9/elsewhere".to_owned() }),
         ("huge body", Effect::HugeBody { bytes: 4 << 20 }),
     ]

@@ -31,6 +31,11 @@ pub enum Error {
         /// Which, and what else it could be.
         detail: String,
     },
+    /// The secret is right, and sees no deployment.
+    NoDeployment {
+        /// What may be the cause, and what to do.
+        detail: String,
+    },
     /// The vendor has no such deployment.
     DeploymentNotFound {
         /// The slug that was asked for.
@@ -112,6 +117,7 @@ impl Error {
             Self::Unauthorized { .. } => "unauthorized",
             Self::Forbidden { .. } => "forbidden",
             Self::MissingScope { .. } => "missing-scope",
+            Self::NoDeployment { .. } => "no-deployment",
             Self::DeploymentNotFound { .. } => "deployment-not-found",
             Self::ProjectNotFound { .. } => "project-not-found",
             Self::RateLimited { .. } => "rate-limited",
@@ -144,6 +150,7 @@ impl fmt::Display for Error {
             Self::Unauthorized { detail } => write!(out, "unauthorized: {detail}"),
             Self::Forbidden { detail } => write!(out, "forbidden: {detail}"),
             Self::MissingScope { detail } => write!(out, "missing scope: {detail}"),
+            Self::NoDeployment { detail } => write!(out, "no deployment: {detail}"),
             Self::DeploymentNotFound { slug, did_you_mean } => {
                 write!(out, "no deployment `{slug}`")?;
                 suggest(out, did_you_mean.as_deref())

@@ -58,7 +58,7 @@ fn check(settings: &str) -> Option<Error> {
     match &result {
         Ok(_) => assert!(vendor.asked > 0 && !bucket.0.is_empty()),
         Err(Error::InvalidSettings { problems }) => assert!(vendor.asked == 0 && !problems.is_empty()),
-        Err(Error::DeploymentNotFound { .. }) => assert_eq!(vendor.asked, 1),
+        Err(Error::DeploymentNotFound { .. } | Error::NoDeployment { .. }) => assert_eq!(vendor.asked, 1),
         Err(error) => panic!("{error}"),
     }
     if result.is_err() {

@@ -36,8 +36,9 @@ struct Answer<'a> {
 pub fn page(api: &mut Api<'_>, page: &Page<'_>) -> Result<CursorPage, Error> {
     let address = page.address();
     let response = api.send(&address)?;
+    let text = address.text(&response)?;
     let answer: Answer<'_> =
-        serde_json::from_str(address.text(&response)?).map_err(|error| api.unreadable(&address, &response, &error))?;
+        serde_json::from_str(&text).map_err(|error| api.unreadable(&address, &response, &error))?;
     let Some(dependencies) = answer.dependencies else {
         return Err(address.violation("the body is JSON without a list `dependencies`"));
     };
@@ -115,7 +116,7 @@ impl Page<'_> {
                 fields.insert("dependencyFilter".to_owned(), json!({ "repositoryId": self.repositories }));
             }
         }
-        let mut address = Address::of_deployment(self.deployment, "/dependencies");
+        let mut address = Address::of_deployment(self.deployment, "/dependencies", "`packages`");
         address.body = Some(body.to_string());
         address
     }

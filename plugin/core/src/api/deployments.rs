@@ -25,10 +25,11 @@ struct Entry<'a> {
 /// The deployments that the secret sees. The API reference promises exactly
 /// one; an older server may answer with more.
 pub fn list(api: &mut Api<'_>) -> Result<Vec<Deployment>, Error> {
-    let address = Address::new("/deployments");
+    let address = Address::new("/deployments", "its deployment");
     let response = api.send(&address)?;
+    let text = address.text(&response)?;
     let answer: Answer<'_> =
-        serde_json::from_str(address.text(&response)?).map_err(|error| api.unreadable(&address, &response, &error))?;
+        serde_json::from_str(&text).map_err(|error| api.unreadable(&address, &response, &error))?;
     let deployment = |entry: Entry<'_>| {
         let (id, slug) = (entry.id.into_string(), entry.slug.into_string());
         if !is_path_part(&id) || !is_path_part(&slug) {

@@ -35,7 +35,7 @@ pub fn page(api: &mut Api<'_>, page: &Page<'_>) -> Result<Vec<RawRecord>, Error>
     let address = page.address()?;
     let response = api.send(&address)?;
     let text = address.text(&response)?;
-    cut(text, page.kind)
+    cut(&text, page.kind)
         .map_err(|error| api.unreadable(&address, &response, &error))?
         .ok_or_else(|| address.violation("the body is JSON without a list `findings`"))
 }
@@ -45,7 +45,7 @@ impl Page<'_> {
         let issue_type = issue_type(self.kind).ok_or_else(|| Error::Unsupported {
             what: format!("reading the kind `{}` from the findings endpoint, which lacks it", self.kind),
         })?;
-        let mut address = Address::of_deployment(self.slug, "/findings");
+        let mut address = Address::of_deployment(self.slug, "/findings", &format!("`{}`", self.kind));
         address.push("issue_type", issue_type);
         address.push("page", &self.page.to_string());
         address.push("page_size", &self.page_size.to_string());

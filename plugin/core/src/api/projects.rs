@@ -46,12 +46,13 @@ type Page = (Vec<Project>, Vec<Diagnostic>);
 /// One page of projects. None where the page holds no record at all, which is how
 /// the API ends a list.
 pub fn page(api: &mut Api<'_>, slug: &str, page: u32, page_size: u16) -> Result<Option<Page>, Error> {
-    let mut address = Address::of_deployment(slug, "/projects");
+    let mut address = Address::of_deployment(slug, "/projects", "the projects");
     address.push("page", &page.to_string());
     address.push("page_size", &page_size.to_string());
     let response = api.send(&address)?;
+    let text = address.text(&response)?;
     let answer: Answer<'_> =
-        serde_json::from_str(address.text(&response)?).map_err(|error| api.unreadable(&address, &response, &error))?;
+        serde_json::from_str(&text).map_err(|error| api.unreadable(&address, &response, &error))?;
     if answer.projects.is_empty() {
         return Ok(None);
     }

@@ -66,10 +66,10 @@ impl Wire for Entry<'_> {
 
 /// Reads one scan. `id` is a number.
 pub fn scan(api: &mut Api<'_>, deployment: &str, id: &str) -> Result<Scan, Error> {
-    let address = Address::of_deployment(deployment, &format!("/scan/{id}"));
+    let address = Address::of_deployment(deployment, &format!("/scan/{id}"), "scans");
     let response = api.send(&address)?;
-    let body: &RawValue =
-        serde_json::from_str(address.text(&response)?).map_err(|error| api.unreadable(&address, &response, &error))?;
+    let text = address.text(&response)?;
+    let body: &RawValue = serde_json::from_str(&text).map_err(|error| api.unreadable(&address, &response, &error))?;
     let mut spare = String::new();
     // A call without diagnostics: what cannot be read is absent.
     let entry = wire::read::<Entry<'_>>(body.get(), &mut spare, &mut Remarks::default());

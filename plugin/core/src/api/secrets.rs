@@ -42,8 +42,9 @@ struct Answer<'a> {
 pub fn page(api: &mut Api<'_>, page: &Page<'_>) -> Result<CursorPage, Error> {
     let address = page.address();
     let response = api.send(&address)?;
+    let text = address.text(&response)?;
     let answer: Answer<'_> =
-        serde_json::from_str(address.text(&response)?).map_err(|error| api.unreadable(&address, &response, &error))?;
+        serde_json::from_str(&text).map_err(|error| api.unreadable(&address, &response, &error))?;
     let Some(findings) = answer.findings else {
         return Err(address.violation("the body is JSON without a list `findings`"));
     };
@@ -67,7 +68,7 @@ pub fn record(raw: &RawValue) -> RawRecord {
 
 impl Page<'_> {
     fn address(&self) -> Address {
-        let mut address = Address::of_deployment(self.deployment, "/secrets");
+        let mut address = Address::of_deployment(self.deployment, "/secrets", "`secrets`");
         address.push("limit", &self.limit.min(MAX_LIMIT).to_string());
         if !self.cursor.is_empty() {
             address.push("cursor", self.cursor);

@@ -3,7 +3,9 @@
 //! The API reference documents the status 200 only; the other rows are
 //! observed behaviour, or plain HTTP where nothing was observed.
 
-use appsec_model::{Error, Timestamp, credential};
+use std::borrow::Cow;
+
+use appsec_model::{Error, Timestamp, credential, text};
 use serde_json::Value;
 
 use super::Address;
@@ -24,7 +26,13 @@ pub fn check(address: &Address, response: &Response, secret: &Secret) -> Result<
         200 => return Ok(()),
         300..=399 => address.violation(format!("redirected {}; the connector does not follow", target(response))),
         401 => Error::Unauthorized { detail: with_said("Semgrep refused the token as wrong or expired") },
-        403 => Error::Forbidden { detail: with_said("Semgrep does not let this token do that") },
+        403 => Error::Forbidden {
+            detail: with_said(&format!(
+                "Semgrep does not let this token read {} ({} answered 403)",
+                address.subject,
+                address.endpoint()
+            )),
+        },
         404 => Error::MissingScope {
             detail: format!(
                 "{} answered 404: the token lacks the Web API scope (Semgrep hides what it protects), or the origin or \
@@ -55,13 +63,15 @@ fn excerpt(response: &Response, secret: &Secret) -> Option<String> {
     if is_html(response) {
         return Some("an HTML page".to_owned());
     }
-    let text = match serde_json::from_slice::<Value>(&response.body) {
+    let body = String::from_utf8_lossy(&response.body);
+    let body = text::mend(&body).map_or(body, Cow::Owned);
+    let text = match serde_json::from_str::<Value>(&body) {
         Ok(Value::Object(fields)) => {
             ["error", "message", "detail"].iter().find_map(|key| fields.get(*key)?.as_str()).map(str::to_owned)
         }
         _ => None,
     };
-    let text = text.unwrap_or_else(|| String::from_utf8_lossy(&response.body).into_owned());
+    let text = text.unwrap_or_else(|| body.into_owned());
     // The secret goes before the text is cut: half of it would not be found.
     let text = secret.redact(&text);
     let words = text.split(|letter: char| letter.is_whitespace() || letter.is_control());
@@ -125,7 +135,7 @@ mod tests {
     }
 
     fn error(response: &Response) -> String {
-        let address = Address::of_deployment("acme", "/findings");
+        let address = Address::of_deployment("acme", "/findings", "`sca`");
         let secret = Secret::new("sgp_secret").unwrap();
         check(&address, response, &secret).unwrap_err().to_string()
     }
@@ -152,7 +162,7 @@ mod tests {
         insta::assert_snapshot!(text.join("\n"), @r"
         unexpected answer of GET /api/v1/deployments/acme/findings: HTTP 400: page_size must be at least 100
         unauthorized: Semgrep refused the token as wrong or expired: no such token [secret]
-        forbidden: Semgrep does not let this token do that
+        forbidden: Semgrep does not let this token read `sca` of the deployment `acme` (GET /api/v1/deployments/acme/findings answered 403)
         missing scope: GET /api/v1/deployments/acme/findings answered 404: the token lacks the Web API scope (Semgrep hides what it protects), or the origin or the deployment's slug is wrong
         unsupported: Semgrep has retired GET /api/v1/deployments/acme/findings: DEPLOYMENT_MIGRATED
         rate limited

@@ -117,8 +117,8 @@ fn the_deployment_must_be_the_one_that_was_named() {
     ];
     insta::assert_snapshot!(texts.join("\n"), @r"
     no deployment `acme-corp`, did you mean `acme`?
-    no deployment `acme-corp`
-    forbidden: the token belongs to no deployment
+    no deployment: the token is right, but Semgrep shows it none: its organization has no deployment, or none that is active
+    no deployment: the token is right, but Semgrep shows it none: its organization has no deployment, or none that is active
     invalid settings: `deployment` must name one of the deployments that the token sees: a, b
     ");
     assert!(run(&json!({ "deployment": "b" }), &two, empty).0.contains("\"slug\": \"b\""));
@@ -197,5 +197,8 @@ fn access_names_the_reason() {
     let (text, ..) = run(&json!({ "kinds": ["sca"] }), &acme(), |_| status(403));
     let connection: appsec_model::Connection = serde_json::from_str(&text).unwrap();
     let Access::Denied { reason } = &connection.kinds[0].access else { panic!("{text}") };
-    assert_eq!(reason, "Semgrep does not let this token do that");
+    assert_eq!(
+        reason,
+        "Semgrep does not let this token read `sca` of the deployment `acme` (GET /api/v1/deployments/acme/findings answered 403)"
+    );
 }

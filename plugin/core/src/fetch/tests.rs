@@ -98,6 +98,25 @@ fn many_projects_are_cut_into_groups_with_addresses_of_bearable_length() {
 }
 
 #[test]
+fn halves_of_surrogate_pairs_become_the_replacement_character() {
+    let body = r#"{"findings":[{"id":"1\udce9","rule_message":"caf\ud800 \ud83d\ude00","repository":{"name":"acme/\udc00"},
+        "findingPath":"caf\ud800.py:1","versionSpecifier":"1\ud800"}],"dependencies":[{"id":"\ud800"}],"cursor":"\ud800"}"#;
+    for kind in [Kind::Sast, Kind::Secrets, Kind::Packages] {
+        let mut vendor = Vendor::new(|_| Ok(crate::Response { status: 200, body: body.into(), ..Default::default() }));
+        let mut bucket =
+            MemoryBucket::configured(&json!({ "branches": "all", "kinds": ["sast", "secrets", "packages"] }));
+        let read = request(kind.clone(), Scope::Deployment);
+        let page = with(&mut vendor, &mut bucket, |outside| fetch_findings(&read, outside)).unwrap();
+        assert_eq!(page.records.len(), 1, "{kind}");
+        let record = serde_json::from_str::<Value>(&page.records[0].body).unwrap();
+        if kind == Kind::Sast {
+            assert_eq!(record["rule_message"], "caf\u{fffd} \u{1f600}");
+            assert_eq!(page.records[0].project.as_ref().unwrap().name.as_deref(), Some("acme/\u{fffd}"));
+        }
+    }
+}
+
+#[test]
 fn an_empty_scope_is_complete_without_a_request() {
     let read = request(Kind::Sast, Scope::Projects(Vec::new()));
     let (records, asked) = read_all(&read, &json!({}), |_| json!({}));

@@ -72,7 +72,7 @@ fn other_answers_say_who_must_act() {
     .collect();
     insta::assert_snapshot!(errors.join("\n"), @r"
     unauthorized: Semgrep refused the token as wrong or expired
-    forbidden: Semgrep does not let this token do that
+    forbidden: Semgrep does not let this token read scans of the deployment `1` (GET /api/v1/deployments/1/scan/7 answered 403)
     rate limited
     unavailable (HTTP 502): GET /api/v1/deployments/1/scan/7 failed
     unexpected answer of GET /api/v1/deployments/1/scan/7: the body is empty
