@@ -13,7 +13,7 @@ pub use self::{
     onboarding::{OnboardingError, OnboardingStep},
     webhook::WebhookError,
 };
-use crate::vault::VaultError;
+use crate::{query::QueryError, vault::VaultError};
 use appsec_exports::Error as ExportError;
 use appsec_grant::{
     BucketError, Code, InstanceName, OriginError, ProxyError, SecretError, UnknownName, files::Exposure,
@@ -111,6 +111,9 @@ pub enum Error {
     /// Repositories or mappings are not what was asked for.
     #[error(transparent)]
     Mapping(#[from] MappingError),
+    /// A query of a list cannot be read.
+    #[error(transparent)]
+    Query(#[from] QueryError),
     /// A policy file is refused.
     #[error("invalid policies, nothing was changed:\n  {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n  "))]
     Policies(Vec<appsec_policy::Problem>),
@@ -268,6 +271,7 @@ impl Error {
             Self::NotNative(_) => Code::NotImportOnly,
             Self::NoConnector(_) => Code::ConnectorNotFound,
             Self::OtherConnector { .. } => Code::ConnectorMismatch,
+            Self::Query(_) => Code::Usage,
             Self::Policies(_) => Code::InvalidPolicies,
             Self::NoPolicies => Code::NoPolicies,
             Self::NoPolicy(_) => Code::PolicyNotFound,

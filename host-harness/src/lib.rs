@@ -37,7 +37,7 @@ mod harness;
 mod host;
 mod moment;
 mod notify;
-mod query;
+pub mod query;
 mod search;
 mod signature;
 mod tenant;
@@ -57,10 +57,10 @@ pub use crate::{
     notify::{RunEnded, WebhookEvent},
     query::View,
     tenant::{
-        Acceptance, AcceptedConnector, DeletionReport, Deliveries, ExportFormat, ExportFormatError, Holder,
-        InstanceWork, KindChoice, LastRun, Onboarding, PoliciesImported, PolicyCheck, PolicyRow, PolicyRows,
-        ProjectName, ProxyChange, ProxyRoute, Rotation, RunningWork, ScanFieldChanges, SettingsChange, Setup, Tenant,
-        WebhookEndpoint, WebhookSetup,
+        Acceptance, AcceptedConnector, DeletionReport, Deliveries, ExportFormat, ExportFormatError, FindingList,
+        Holder, InstanceWork, IssueList, KindChoice, LastRun, Listed, NoProject, Onboarding, PackageList,
+        PoliciesImported, PolicyCheck, PolicyRow, PolicyRows, ProjectName, ProxyChange, ProxyRoute, Rotation,
+        RunningWork, ScanFieldChanges, SettingsChange, Setup, Tenant, WebhookEndpoint, WebhookSetup,
     },
     vault::{EntryState, VAULT_KEY_VARIABLE, Vault, VaultEntry, VaultError, VaultKey, VaultReport},
     webhook::ListenOptions,

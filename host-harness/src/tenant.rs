@@ -7,6 +7,7 @@ mod export;
 mod instance;
 mod issues;
 mod lease;
+mod lists;
 mod mapping;
 mod notify;
 mod onboarding;
@@ -29,6 +30,7 @@ pub use self::{
     export::{ExportFormat, ExportFormatError},
     instance::Setup,
     lease::Holder,
+    lists::{FindingList, IssueList, Listed, NoProject, PackageList},
     mapping::{Acceptance, ProjectName, ScanFieldChanges},
     notify::{Deliveries, WebhookSetup},
     onboarding::{KindChoice, Onboarding},
@@ -64,6 +66,11 @@ impl Tenant {
     /// Its store, for reading.
     pub fn store(&self) -> &SharedStore {
         &self.store
+    }
+
+    /// All instances, by name.
+    pub async fn instances(&self) -> Result<Vec<Instance>, Error> {
+        Ok(self.store.read(|store| store.instances()).await?)
     }
 
     /// An instance by its name.

@@ -1,9 +1,9 @@
 //! `harness coverage`: which repositories are looked after.
 
-use std::{cmp::Reverse, collections::BTreeSet, process::ExitCode};
+use std::{collections::BTreeSet, process::ExitCode};
 
 use host_harness::{
-    ClassCoverage, Coverage, CoverageCell, CoverageOptions, CoverageState, Outcome, RepositoryCoverage,
+    ClassCoverage, Coverage, CoverageCell, CoverageState, Outcome,
     columns::{CoverageLine, coverage_csv},
     counted,
 };
@@ -11,80 +11,28 @@ use host_harness::{
 use super::{
     Context,
     error::Failure,
+    filters::{self, Filters},
     output::{Output, print_csv},
     style,
     table::{Cell, cells},
-    views::ScopeArgs,
 };
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// Show only repositories that no instance covers
-    #[arg(long)]
-    uncovered: bool,
-    /// Set the age in days after which a scan or full sync is stale
-    #[arg(long, default_value_t = CoverageOptions::STALE_AFTER_DAYS, value_name = "DAYS")]
-    stale_after: u32,
     #[command(flatten)]
-    scope: ScopeArgs,
-    /// Sort repositories by name, state (worst covered first) or open (most open findings first)
-    #[arg(long, default_value = "name", hide_default_value = true, value_name = "ORDER", help_heading = "Output")]
-    sort: CoverageSort,
-    /// Reverse the order
-    #[arg(long, help_heading = "Output")]
-    reverse: bool,
-    /// Limit the number of repositories [default: all]
-    #[arg(long, value_name = "N", help_heading = "Output")]
-    limit: Option<usize>,
-    /// Skip this many results
-    #[arg(long, default_value_t = 0, value_name = "N", help_heading = "Output")]
-    offset: usize,
+    filters: Filters<filters::Coverage>,
     /// Print CSV (RFC 4180), one row per repository and instance
     #[arg(long, conflicts_with = "json", help_heading = "Output")]
     csv: bool,
 }
 
-/// In which order repositories are shown.
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum CoverageSort {
-    Name,
-    State,
-    Open,
-}
-
-impl CoverageSort {
-    fn apply(self, repositories: &mut [RepositoryCoverage]) {
-        let open = |it: &RepositoryCoverage| it.vulnerabilities.open + it.weaknesses.open;
-        // The best that any instance does.
-        let state = |it: &RepositoryCoverage| it.instances.values().map(|cell| cell.state).min();
-        match self {
-            // As the store gives them.
-            Self::Name => {}
-            Self::State => repositories.sort_by_key(|it| Reverse(state(it))),
-            Self::Open => repositories.sort_by_key(|it| Reverse(open(it))),
-        }
-    }
-}
-
 pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
-    let tenant = context.tenant()?;
-    let now = context.harness.now();
-    let options = CoverageOptions { scope: args.scope.filter(), stale_after_days: args.stale_after };
-    let mut coverage = tenant.store().read(move |store| store.coverage(&options, now)).await?;
-    if args.uncovered {
-        coverage.repositories.retain(|it| !it.is_covered());
-    }
-    args.sort.apply(&mut coverage.repositories);
-    if args.reverse {
-        coverage.repositories.reverse();
-    }
-    let page = coverage.repositories.into_iter().skip(args.offset).take(args.limit.unwrap_or(usize::MAX));
-    coverage.repositories = page.collect();
+    let coverage = context.tenant()?.coverage(&args.filters.query).await?;
     if args.csv {
         print_csv(&coverage_csv(), &CoverageLine::all(&coverage).collect::<Vec<_>>())?;
-        return Ok(ExitCode::SUCCESS);
+    } else {
+        context.output.result(&coverage, |coverage| show(context.output, coverage))?;
     }
-    context.output.result(&coverage, |coverage| show(context.output, coverage))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -2,67 +2,34 @@
 
 use std::process::ExitCode;
 
-use host_harness::{Dashboard, DashboardFilter, InstanceName, columns::DAYS_CSV, counted};
+use host_harness::{Dashboard, columns::DAYS_CSV, counted};
 
 use super::{
     Context,
     error::Failure,
-    findings::instance_id,
+    filters::{self, Filters},
     output::{Output, print_csv, short},
     table::{Cell, cells},
-    values::{self, Open},
-    views::{ScopeArgs, remark_on_scope},
-    when::When,
+    views::listed,
 };
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// Filter by kind, such as sast,sca
-    #[arg(long = "kind", value_name = "KIND,…", value_parser = values::kind(), value_delimiter = ',')]
-    kinds: Vec<String>,
-    /// Show days and fixes since this time: a date, a timestamp, or an age such as 30d
-    #[arg(long, default_value = "30d", value_name = "WHEN")]
-    since: When,
-    /// Include findings that are not about security
-    #[arg(long)]
-    include_non_security: bool,
-    /// Limit the number of repositories, weaknesses and packages
-    #[arg(long, default_value_t = 10, value_name = "N")]
-    top: u32,
+    #[command(flatten)]
+    filters: Filters<filters::Dashboard>,
     /// Print days as CSV (RFC 4180)
     #[arg(long, conflicts_with = "json")]
     csv: bool,
-    /// Filter by text in the project name
-    #[arg(long, value_name = "TEXT", help_heading = "Scope")]
-    project: Option<String>,
-    /// Filter by instance
-    #[arg(long, value_name = "NAME", help_heading = "Scope")]
-    instance: Option<InstanceName>,
-    #[command(flatten)]
-    scope: ScopeArgs,
 }
 
 pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let tenant = context.tenant()?;
-    // What a sync that was cut off left to count.
-    tenant.refresh().await?;
-    let now = context.harness.now();
-    let filter = DashboardFilter {
-        instance_id: instance_id(&tenant, args.instance.as_ref()).await?,
-        kinds: Open::Kind.words(&tenant, args.kinds).await?,
-        project: args.project,
-        scope: args.scope.filter(),
-        security: (!args.include_non_security).then_some(true),
-        since: args.since.moment(now),
-        top: args.top,
-    };
-    remark_on_scope(&tenant, filter.project.as_ref(), &filter.scope).await?;
-    let dashboard = tenant.store().read(move |store| store.dashboard(&filter, now)).await?;
+    let dashboard = listed(&tenant, tenant.dashboard(&args.filters.query).await)?.list;
     if args.csv {
         print_csv(DAYS_CSV, &dashboard.days)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let has_instances = !tenant.store().read(|store| store.instances()).await?.is_empty();
+    let has_instances = !tenant.instances().await?.is_empty();
     context.output.result(&dashboard, |dashboard| show(context.output, dashboard, has_instances))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -9,8 +9,8 @@ use std::{
 
 use appsec_model::Severity;
 use host_harness::{
-    ACTIVE, Filter, Harness, InstanceName, Options, PackageFilter, Run, SecretSource, Setup, SyncOptions, View,
-    write_private,
+    ACTIVE, Filter, FindingList, Harness, InstanceName, Options, PackageFilter, PackageList, Run, SecretSource, Setup,
+    SyncOptions, View, write_private,
 };
 use serde::Serialize;
 use vendor_sim::{Expectation, Kind, Refs, Simulator, World, WorldShape};
@@ -19,10 +19,10 @@ use super::{
     Context,
     error::Failure,
     output::{Output, bytes},
-    packages::{self, PackageList},
+    packages,
     sync::Shown,
     table::{Cell, cells},
-    views::{self, FindingList},
+    views,
 };
 
 #[derive(clap::Args)]

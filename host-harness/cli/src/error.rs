@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use host_harness::{Code, Error, InstanceName, TenantId};
+use host_harness::{Code, Error, InstanceName, TenantId, query::QueryError};
 use serde::Serialize;
 
 use crate::hint::hint;
@@ -59,6 +59,11 @@ impl Failure {
         if self.report.code == USAGE { ExitCode::from(2) } else { ExitCode::FAILURE }
     }
 
+    /// Says whose instance it is that is not there.
+    pub fn of_instance(self, tenant: &TenantId) -> Self {
+        if self.report.code == Code::InstanceNotFound.as_str() { self.of(tenant, None) } else { self }
+    }
+
     /// Says whom it happened to.
     pub fn of(mut self, tenant: &TenantId, instance: Option<&InstanceName>) -> Self {
         let instance_path = match instance {
@@ -73,7 +78,13 @@ impl Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self::coded(error.code(), host_harness::with_causes(&error))
+        let failure = Self::coded(error.code(), host_harness::with_causes(&error));
+        match error {
+            Error::Query(QueryError::Word { known, .. }) => {
+                failure.with_hint(&format!("give one of {}", known.join(", ")))
+            }
+            _ => failure,
+        }
     }
 }
 

@@ -8,16 +8,15 @@ use std::{
 };
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use host_harness::{Error, ExportError, ExportFormat, ExportOptions, ExportSummary, Filter, Tenant};
+use host_harness::{Error, ExportError, ExportFormat, ExportOptions, ExportSummary, Filter, Tenant, query::When};
 
 use super::{
     Context,
     error::Failure,
+    filters::{self, Filters},
     output::remark,
     stdout::{stdout, written},
-    values,
-    views::{self, FilterArgs},
-    when::When,
+    views::remark_on,
 };
 
 #[derive(clap::Args)]
@@ -28,7 +27,7 @@ pub struct Args {
     /// Write to this file instead of standard output; it is replaced when the export is complete
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     output: Option<PathBuf>,
-    /// Date the export with this time: a date, a moment, or an age [default: now]
+    /// Set the time of the export: a date, a moment, or an age [default: now]
     #[arg(long, value_name = "WHEN", help_heading = "Output")]
     at: Option<When>,
     /// Keep to the limits of a service: github, for SARIF
@@ -37,11 +36,8 @@ pub struct Args {
     /// Mark open unreachable findings as not affected, in CycloneDX and OpenVEX
     #[arg(long, help_heading = "Output")]
     unreachable_not_affected: bool,
-    /// Filter by kind, such as sast,sca
-    #[arg(long = "kind", value_name = "KIND,…", value_parser = values::kind(), value_delimiter = ',')]
-    kinds: Vec<String>,
     #[command(flatten)]
-    filter: FilterArgs,
+    filters: Filters<filters::Export>,
 }
 
 /// Whose limits an export keeps to.
@@ -58,8 +54,9 @@ fn formats() -> impl TypedValueParser<Value = ExportFormat> {
 pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let tenant = context.tenant()?;
     let now = context.harness.now();
-    let filter = views::filter(&tenant, args.kinds, args.filter, now).await?;
-    views::remark_on_scope(&tenant, filter.project.as_ref(), &filter.scope).await?;
+    let filter = tenant.finding_filter(&args.filters.query).await;
+    let filter = filter.map_err(|error| Failure::from(error).of_instance(tenant.id()))?;
+    remark_on(tenant.no_project(filter.project.as_ref(), &filter.scope).await?.as_ref());
     let options = ExportOptions {
         moment: args.at.map_or(now, |at| at.moment(now)),
         owner: tenant.id().to_string(),

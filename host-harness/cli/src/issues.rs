@@ -2,172 +2,28 @@
 
 use std::process::ExitCode;
 
-use appsec_analysis::Edition;
-use appsec_model::{Severity, Timestamp};
 use host_harness::{
-    Filter, InstanceName, IssueDetail, IssueFilter, IssueRow, IssueSort, Period, ProjectFilter,
+    IssueDetail, IssueList,
     columns::{ISSUES, ISSUES_CSV},
 };
-use serde::Serialize;
 
 use super::{
     Context,
     error::Failure,
-    findings::instance_id,
+    filters::{Filters, Issues},
     output::{Output, print_csv},
     policy,
     table::{Cell, cells},
-    values::{self, Open},
-    views::{ScopeArgs, remark_on_scope},
-    when::When,
+    views::listed,
 };
 
 #[derive(clap::Args)]
 pub struct ListArgs {
-    /// Filter by kind, such as sast,sca
-    #[arg(long = "kind", value_name = "KIND,…", value_parser = values::kind(), value_delimiter = ',')]
-    kinds: Vec<String>,
-    /// Filter by severity, such as critical,high
-    #[arg(long = "severity", value_name = "SEVERITY,…", value_parser = values::severity, value_delimiter = ',')]
-    severities: Vec<Severity>,
-    /// Set the minimum severity
-    #[arg(long, value_name = "SEVERITY", value_parser = values::severity)]
-    min_severity: Option<Severity>,
-    /// Set the minimum priority
-    #[arg(long, value_name = "0-100", value_parser = clap::value_parser!(u8).range(0..=100))]
-    min_priority: Option<u8>,
-    /// Set the minimum CVSS score
-    #[arg(long, value_name = "0-10", value_parser = values::cvss)]
-    min_cvss: Option<f64>,
-    /// Set the minimum EPSS score: the probability of exploitation
-    #[arg(long, value_name = "0-1", value_parser = values::epss)]
-    min_epss: Option<f64>,
-    /// Filter by status [default: open, reviewing, fixing and unknown]
-    #[arg(long = "status", value_name = "STATUS,…", value_parser = values::status(), value_delimiter = ',')]
-    statuses: Vec<String>,
-    /// Include closed issues, whatever their status
-    #[arg(long, conflicts_with = "statuses")]
-    include_closed: bool,
-    /// Filter by instance that still reports it
-    #[arg(long, value_name = "NAME")]
-    source: Option<InstanceName>,
-    /// Set the minimum number of sources that still report it
-    #[arg(long, value_name = "N")]
-    sources_min: Option<u32>,
-    /// Filter by package
-    #[arg(long, value_name = "NAME")]
-    package: Option<String>,
-    /// Filter by advisory, such as CVE-2021-44228
-    #[arg(long, value_name = "ID")]
-    advisory: Option<String>,
-    /// Filter by text in the path
-    #[arg(long, value_name = "TEXT")]
-    path: Option<String>,
-    /// Filter by text in the title
-    #[arg(long, value_name = "TEXT")]
-    text: Option<String>,
-    /// Filter by first sighting, by the source's date, from then on: a date, a moment, or 7d ago
-    #[arg(long, value_name = "WHEN")]
-    first_seen_since: Option<When>,
-    /// Filter by first seen, before this time
-    #[arg(long, value_name = "WHEN")]
-    first_seen_until: Option<When>,
-    /// Include findings that are not about security
-    #[arg(long)]
-    include_non_security: bool,
     #[command(flatten)]
-    with: WithArgs,
-    #[command(flatten)]
-    scope: ScopeArgs,
-    #[command(flatten)]
-    page: PageArgs,
-}
-
-/// What one finding of an issue has, all of it.
-#[derive(clap::Args)]
-#[command(next_help_heading = "Filters that one finding of the issue must match")]
-struct WithArgs {
-    /// Require one of these reachability verdicts
-    #[arg(long = "reachability", value_name = "VERDICT,…", value_parser = values::verdict(), value_delimiter = ',')]
-    reachability: Vec<String>,
-    /// Require this text in the rule id
-    #[arg(long, value_name = "TEXT")]
-    rule: Option<String>,
-    /// Require an available fix
-    #[arg(long)]
-    fix_available: bool,
-    /// Require this identifier: an id, the vendor's id, a fingerprint, an advisory or a rule
-    #[arg(long, value_name = "ID")]
-    identifier: Option<String>,
-    /// Require one of these CWE numbers, such as 79,89
-    #[arg(long = "cwe", value_name = "NUMBER,…", value_parser = values::cwe, value_delimiter = ',')]
-    cwes: Vec<u32>,
-    /// Require a weakness of the CWE Top 25, of an edition such as 2024
-    #[arg(long, value_name = "EDITION", num_args = 0..=1, default_missing_value = "2025")]
-    top25: Option<Edition>,
-    /// Require one of these categories of the OWASP Top 10, such as A03 or A03:2021
-    #[arg(long, value_name = "CODE,…", value_parser = values::owasp, value_delimiter = ',')]
-    owasp: Vec<String>,
-    /// Require last seen at or after this time
-    #[arg(long, value_name = "WHEN")]
-    last_seen_since: Option<When>,
-    /// Require last seen before this time
-    #[arg(long, value_name = "WHEN")]
-    last_seen_until: Option<When>,
-    /// Require a last change at or after this time
-    #[arg(long, value_name = "WHEN")]
-    changed_since: Option<When>,
-    /// Require a last change before this time
-    #[arg(long, value_name = "WHEN")]
-    changed_until: Option<When>,
-    /// Require this text in the project name
-    #[arg(long, value_name = "TEXT", help_heading = "Scope")]
-    project: Option<String>,
-    /// Require this branch, of the project's scans or of the finding
-    #[arg(long, value_name = "NAME", help_heading = "Scope")]
-    branch: Option<String>,
-}
-
-#[derive(clap::Args)]
-#[command(next_help_heading = "Output")]
-struct PageArgs {
-    /// Sort by priority, severity, first-seen, age, cvss, epss, sources or repository
-    #[arg(long, default_value = "priority", hide_default_value = true, value_name = "ORDER")]
-    sort: IssueSort,
-    /// Reverse the order
-    #[arg(long)]
-    reverse: bool,
-    /// Limit the number of results
-    #[arg(long, default_value_t = 50, value_name = "N")]
-    limit: u32,
-    /// Skip this many results
-    #[arg(long, default_value_t = 0, value_name = "N")]
-    offset: u32,
+    filters: Filters<Issues>,
     /// Print CSV (RFC 4180)
-    #[arg(long, conflicts_with = "json")]
+    #[arg(long, conflicts_with = "json", help_heading = "Output")]
     csv: bool,
-}
-
-impl WithArgs {
-    /// The filter of findings.
-    fn filter(self, scope: ProjectFilter, now: Timestamp) -> Filter {
-        let moment = |when: Option<When>| when.map(|when| when.moment(now));
-        Filter {
-            reachability: self.reachability,
-            rule: self.rule,
-            fix_available: self.fix_available,
-            identifier: self.identifier,
-            cwes: self.cwes,
-            top25: self.top25,
-            owasp: self.owasp,
-            last_seen: Period { since: moment(self.last_seen_since), until: moment(self.last_seen_until) },
-            changed: Period { since: moment(self.changed_since), until: moment(self.changed_until) },
-            project: self.project,
-            branch: self.branch,
-            scope,
-            ..Filter::default()
-        }
-    }
 }
 
 #[derive(clap::Args)]
@@ -176,56 +32,14 @@ pub struct ShowArgs {
     id: String,
 }
 
-/// What `issues` prints.
-#[derive(Serialize, schemars::JsonSchema)]
-pub struct IssueList {
-    /// How many there are in all.
-    pub total: u64,
-    /// Those of this page, in the order that was asked for: by default most
-    /// urgent first.
-    pub issues: Vec<IssueRow>,
-}
-
 pub async fn list(context: &Context, args: ListArgs) -> Result<ExitCode, Failure> {
     let tenant = context.tenant()?;
-    let now = context.harness.now();
-    let moment = |when: Option<When>| when.map(|when| when.moment(now));
-    // The repository is the issue's: a project may stand in for one.
-    let mut scope = args.scope.filter();
-    let repository = scope.repository.take();
-    let reachability = Open::Verdict.words(&tenant, args.with.reachability.clone()).await?;
-    let filter = IssueFilter {
-        repository,
-        kinds: Open::Kind.words(&tenant, args.kinds).await?,
-        severities: args.severities,
-        min_severity: args.min_severity,
-        min_priority: args.min_priority,
-        min_cvss: args.min_cvss,
-        min_epss: args.min_epss,
-        open: (!args.include_closed && args.statuses.is_empty()).then_some(true),
-        statuses: Open::Status.words(&tenant, args.statuses).await?,
-        instance_id: instance_id(&tenant, args.source.as_ref()).await?,
-        sources_min: args.sources_min,
-        security: (!args.include_non_security).then_some(true),
-        package: args.package,
-        advisory: args.advisory,
-        path: args.path,
-        text: args.text,
-        first_seen: Period { since: moment(args.first_seen_since), until: moment(args.first_seen_until) },
-        with: Filter { reachability, ..args.with.filter(scope, now) },
-        sort: args.page.sort,
-        reverse: args.page.reverse,
-        limit: args.page.limit,
-        offset: args.page.offset,
-    };
-    let csv = args.page.csv;
-    remark_on_scope(&tenant, filter.with.project.as_ref(), &filter.with.scope).await?;
-    let (issues, total) = tenant.issues(filter).await?;
-    if csv {
-        print_csv(ISSUES_CSV, &issues)?;
-        return Ok(ExitCode::SUCCESS);
+    let list = listed(&tenant, tenant.issue_list(&args.filters.query).await)?.list;
+    if args.csv {
+        print_csv(ISSUES_CSV, &list.issues)?;
+    } else {
+        context.output.result(&list, |list| show_list(context.output, list))?;
     }
-    context.output.result(&IssueList { total, issues }, |list| show_list(context.output, list))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -13,6 +13,7 @@ mod demo;
 mod doctor;
 mod error;
 mod export;
+mod filters;
 mod findings;
 mod hint;
 mod import;
@@ -42,13 +43,11 @@ mod sync;
 mod table;
 mod tenant;
 mod text;
-mod values;
 mod vanishing;
 mod vault;
 mod views;
 mod wait;
 mod webhook;
-mod when;
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
@@ -56,7 +55,7 @@ use clap::{
     CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
     error::{ContextKind, ContextValue},
 };
-use host_harness::{BUNDLED, ConnectorSource, Harness, Options, Proxies, SecretSource, Tenant, TenantId, View};
+use host_harness::{BUNDLED, ConnectorSource, Harness, Options, Proxies, SecretSource, Tenant, TenantId};
 
 use crate::{error::Failure, output::Output, style::Colours};
 
@@ -192,13 +191,13 @@ enum Command {
     /// Import findings from files
     Import(import::Args),
     /// List findings of every kind
-    Findings(views::FindingsArgs),
+    Findings(views::ListArgs<filters::Findings>),
     /// List vulnerabilities of packages
-    Vulnerabilities(views::ListArgs),
+    Vulnerabilities(views::ListArgs<filters::Vulnerabilities>),
     /// List weaknesses of first-party code
-    Weaknesses(views::ListArgs),
+    Weaknesses(views::ListArgs<filters::Weaknesses>),
     /// List leaked credentials
-    Secrets(views::ListArgs),
+    Secrets(views::ListArgs<filters::Secrets>),
     /// Show a finding in detail
     Finding(findings::ShowArgs),
     /// List issues: findings from all sources, grouped by problem
@@ -418,10 +417,10 @@ fn dispatch(cli: Cli, output: Output, data_dir_is_typed: bool) -> Result<ExitCod
             Command::Sync(args) => sync::exec(&context, args).await,
             Command::Import(args) => import::exec(&context, args).await,
             Command::Renormalize(args) => renormalize::exec(&context, args).await,
-            Command::Findings(args) => views::findings(&context, args).await,
-            Command::Vulnerabilities(args) => views::list(&context, View::Vulnerabilities, args).await,
-            Command::Weaknesses(args) => views::list(&context, View::Weaknesses, args).await,
-            Command::Secrets(args) => views::list(&context, View::Secrets, args).await,
+            Command::Findings(args) => views::list(&context, args).await,
+            Command::Vulnerabilities(args) => views::list(&context, args).await,
+            Command::Weaknesses(args) => views::list(&context, args).await,
+            Command::Secrets(args) => views::list(&context, args).await,
             Command::Finding(args) => findings::show(&context, args).await,
             Command::Issues(args) => issues::list(&context, args).await,
             Command::Issue(args) => issues::show(&context, args).await,

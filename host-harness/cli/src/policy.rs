@@ -10,17 +10,17 @@ use appsec_model::Severity;
 use appsec_policy::{Policies, Problem, STARTER, limits};
 use host_harness::{
     Error, PoliciesImported, PolicyCheck, PolicyFilter, PolicyResult, PolicyResultWord, PolicyRow, PolicyRows,
-    QueryStore, UnknownName, counted, open_regular,
+    QueryStore, UnknownName, counted, open_regular, query::Open,
 };
 use serde::Serialize;
 
 use super::{
     Context,
     error::Failure,
+    filters::Words,
     output::{Output, moment, short},
     style,
     table::{Cell, cells},
-    values::{self, Open},
 };
 
 /// The exit code of a check that fails.
@@ -81,7 +81,7 @@ pub struct CheckArgs {
     #[arg(long = "tag", value_name = "NAME")]
     tags: Vec<String>,
     /// Filter by kind, such as sast,sca
-    #[arg(long = "kind", value_name = "KIND,…", value_parser = values::kind(), value_delimiter = ',')]
+    #[arg(long = "kind", value_name = "KIND,…", value_parser = Words(Open::Kind), value_delimiter = ',')]
     kinds: Vec<String>,
     /// Limit the number of results per policy
     #[arg(long, default_value_t = 10, value_name = "N")]
@@ -339,7 +339,7 @@ async fn check(context: &Context, args: CheckArgs) -> Result<ExitCode, Failure> 
         environments: args.environments,
         branches: args.branches,
         tags: args.tags,
-        kinds: Open::Kind.words(&tenant, args.kinds).await?,
+        kinds: tenant.words(Open::Kind, args.kinds).await?,
         ..PolicyFilter::default()
     };
     let worst = match args.fail_on {

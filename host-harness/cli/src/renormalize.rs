@@ -3,17 +3,17 @@
 use std::{process::ExitCode, sync::Arc};
 
 use appsec_model::Kind;
-use host_harness::{ConnectorSource, InstanceName, RenormalizeOptions, RenormalizeReport, counted};
+use host_harness::{ConnectorSource, InstanceName, RenormalizeOptions, RenormalizeReport, counted, query::Open};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::{
     Context,
     error::Failure,
+    filters::Words,
     outcomes::Outcomes,
     output::{Output, short},
     table::cells,
-    values::{self, Open},
 };
 
 #[derive(clap::Args)]
@@ -21,7 +21,7 @@ pub struct Args {
     /// The instance [default: all of the tenant]
     instance: Option<InstanceName>,
     /// Filter by kind, such as sast,sca
-    #[arg(long = "kind", value_name = "KIND,…", value_parser = values::kind(), value_delimiter = ',')]
+    #[arg(long = "kind", value_name = "KIND,…", value_parser = Words(Open::Kind), value_delimiter = ',')]
     kinds: Vec<String>,
     /// Show what would change, without writing; with `--connector`, what another version would change
     #[arg(long)]
@@ -37,7 +37,7 @@ pub struct RenormalizeList {
 
 pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let tenant = context.tenant()?;
-    let kinds: Vec<Kind> = Open::Kind.words(&tenant, args.kinds).await?.into_iter().map(Kind::from).collect();
+    let kinds: Vec<Kind> = tenant.words(Open::Kind, args.kinds).await?.into_iter().map(Kind::from).collect();
     let names = match args.instance {
         Some(name) => vec![name],
         None => {

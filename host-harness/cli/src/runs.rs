@@ -3,14 +3,13 @@
 use std::process::ExitCode;
 
 use appsec_model::{Diagnostic, Scope, Timestamp};
-use host_harness::{
-    FetchState, InstanceName, Interval, Keep, Run, RunFilter, RunProject, RunState, RunWait, Tenant, counted,
-};
+use host_harness::{FetchState, InstanceName, Interval, Keep, Run, RunProject, RunWait, Tenant, counted};
 use serde::Serialize;
 
 use super::{
     Context,
     error::Failure,
+    filters::{self, Filters},
     hint::hint,
     output::{Output, bytes, short},
     style,
@@ -25,21 +24,8 @@ pub struct Args {
     command: Option<Command>,
     /// Show this run with its projects, fetches and notes
     run: Option<i64>,
-    /// Filter by instance
-    #[arg(long, value_name = "NAME")]
-    instance: Option<InstanceName>,
-    /// Filter by state: running, complete, partial or failed
-    #[arg(long = "state", value_name = "STATE", value_parser = state)]
-    states: Vec<RunState>,
-    /// Filter by start, at or after this time: a date, a timestamp, or an age, such as 2026-11-20 or 7d
-    #[arg(long, value_name = "WHEN")]
-    since: Option<String>,
-    /// Filter by project
-    #[arg(long, value_name = "NAME")]
-    project: Option<String>,
-    /// Limit the number of results, newest first
-    #[arg(long, default_value_t = 20, value_name = "N")]
-    limit: u32,
+    #[command(flatten)]
+    filters: Filters<filters::Runs>,
 }
 
 #[derive(clap::Subcommand)]
@@ -53,13 +39,6 @@ enum Command {
         #[arg(long, value_name = "NAME")]
         instance: Option<InstanceName>,
     },
-}
-
-fn state(word: &str) -> Result<RunState, String> {
-    [RunState::Running, RunState::Complete, RunState::Partial, RunState::Failed]
-        .into_iter()
-        .find(|state| state.as_str() == word)
-        .ok_or_else(|| "it is running, complete, partial or failed".to_owned())
 }
 
 /// What `runs prune` prints.
@@ -91,7 +70,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         return prune(context, &tenant, &keep, instance.as_ref()).await;
     }
     if let Some(id) = args.run {
-        let limit = args.limit;
+        let limit = args.filters.query.limit();
         let (run, diagnostics) =
             tenant.store().run(move |store| Ok((store.run(id)?, store.diagnostics(id, limit)?))).await?;
         let run = run.ok_or_else(|| Failure::from(host_harness::Error::NoRun(id)).of(tenant.id(), None))?;
@@ -115,33 +94,15 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         })?;
         return Ok(ExitCode::SUCCESS);
     }
-    let instance_id = super::findings::instance_id(&tenant, args.instance.as_ref()).await?;
-    let since = args.since.as_deref().map(moment_of).transpose()?;
-    let filter = RunFilter { instance_id, states: args.states, since, project: args.project, limit: args.limit };
-    let is_filtered = filter.since.is_some() || filter.project.is_some() || !filter.states.is_empty();
-    let runs = tenant.store().read(move |store| store.find_runs(&filter)).await?;
+    let query = args.filters.query;
+    let is_filtered = query.pairs().iter().any(|(name, _)| matches!(*name, "state" | "since" | "project"));
+    let runs = tenant.runs(&query).await.map_err(|error| Failure::from(error).of_instance(tenant.id()))?;
     let list = RunList { runs, diagnostics: vec![], vanishing: None, projects: vec![], waits: vec![] };
     output.result(&list, |list| match is_filtered && list.runs.is_empty() {
         true => output.line("No runs match the filters."),
         false => show_list(output, &list.runs),
     })?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// A moment: as it is, a day in UTC, or so long ago.
-fn moment_of(text: &str) -> Result<Timestamp, Failure> {
-    let day = || format!("{text}T00:00:00Z").parse::<Timestamp>();
-    if let Ok(moment) = text.parse::<Timestamp>().or_else(|_| day()) {
-        return Ok(moment);
-    }
-    match text.parse::<Interval>() {
-        Ok(span) => Ok(ago(span)),
-        Err(_) => Err(Failure::new(
-            "invalid-time",
-            format!("invalid date or age `{text}`"),
-            Some("write a date, a moment or an age: 2026-11-20, 2026-11-20T08:00:00Z, 36h, 7d"),
-        )),
-    }
 }
 
 fn ago(span: Interval) -> Timestamp {

@@ -3,7 +3,10 @@
 use std::process::ExitCode;
 
 use appsec_model::Normalized;
-use host_harness::{AcceptedConnector, Coverage, Dashboard, FindingDetail, IssueDetail, MappingRow, RepositoryRow};
+use host_harness::{
+    AcceptedConnector, Coverage, Dashboard, FindingDetail, FindingList, IssueDetail, IssueList, MappingRow,
+    PackageList, RepositoryRow,
+};
 use schemars::{Schema, schema_for};
 
 use super::{
@@ -14,12 +17,10 @@ use super::{
     import::ImportList,
     inspect::Inspected,
     instance::{InstanceList, InstanceReport},
-    issues::IssueList,
     mapping::{AutoMapReport, MappingList, ReleaseReport},
     notify::{DeliveryList, NotifyList, NotifyRemoved, NotifyReport},
     onboard::OnboardingList,
     output::print_json,
-    packages::PackageList,
     policy::{PoliciesRemoved, PolicyImported, PolicyResultList},
     projects::ProjectList,
     renormalize::RenormalizeList,
@@ -29,7 +30,6 @@ use super::{
     sync::SyncReport,
     tenant::TenantList,
     vault::{GeneratedKey, Rekeyed},
-    views::FindingList,
     webhook::{EventList, InboxReport},
 };
 

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use clap::CommandFactory;
-use host_harness::Code;
+use host_harness::{Code, View, query::List};
 
 use super::{Cli, GROUPS, hint::hint};
 
@@ -20,6 +20,29 @@ fn all<'a>(command: &'a clap::Command, path: &str, found: &mut Vec<(String, &'a 
         let path = format!("{path} {}", it.get_name());
         all(it, &path, found);
         found.push((path, it));
+    }
+}
+
+#[test]
+fn lists_take_the_fields_of_their_table_and_no_others() {
+    let command = Cli::command();
+    for (name, list) in [
+        ("findings", List::Findings(View::All)),
+        ("vulnerabilities", List::Findings(View::Vulnerabilities)),
+        ("weaknesses", List::Findings(View::Weaknesses)),
+        ("secrets", List::Findings(View::Secrets)),
+        ("export", List::Export),
+        ("issues", List::Issues),
+        ("packages", List::Packages),
+        ("dashboard", List::Dashboard),
+        ("coverage", List::Coverage),
+        ("runs", List::Runs),
+    ] {
+        let known = command.find_subcommand(name).unwrap().get_arguments().filter_map(clap::Arg::get_long);
+        // The form is not asked of the list.
+        let forms = ["csv", "output", "at", "for", "unreachable-not-affected"];
+        let known: BTreeSet<&str> = known.filter(|option| !forms.contains(option)).collect();
+        assert_eq!(known, list.fields().iter().map(|field| field.name).collect(), "{name}");
     }
 }
 

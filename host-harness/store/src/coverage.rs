@@ -3,7 +3,10 @@
 //! Nothing open is told from nothing scanned: a repository is clean only if a
 //! project of it was scanned.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet, HashMap},
+};
 
 use crate::{
     columns::document,
@@ -37,6 +40,36 @@ impl CoverageOptions {
 impl Default for CoverageOptions {
     fn default() -> Self {
         Self { scope: ProjectFilter::default(), stale_after_days: Self::STALE_AFTER_DAYS }
+    }
+}
+
+words! {
+    /// In which order repositories are shown.
+    #[derive(Default)]
+    CoverageSort {
+        /// By name.
+        #[default]
+        Name = "name",
+        /// The worst covered first.
+        State = "state",
+        /// Those with most open findings first.
+        Open = "open",
+    }
+}
+
+impl Coverage {
+    /// Sorts the repositories, which are by name.
+    pub fn sort(&mut self, sort: CoverageSort) {
+        match sort {
+            CoverageSort::Name => {}
+            // The best that any instance does.
+            CoverageSort::State => {
+                self.repositories.sort_by_key(|it| Reverse(it.instances.values().map(|cell| cell.state).min()));
+            }
+            CoverageSort::Open => {
+                self.repositories.sort_by_key(|it| Reverse(it.vulnerabilities.open + it.weaknesses.open));
+            }
+        }
     }
 }
 

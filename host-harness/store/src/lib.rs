@@ -65,8 +65,8 @@ mod webhooks;
 pub use self::{
     bucket::InstanceBucket,
     coverage::{
-        ClassCoverage, Coverage, CoverageCell, CoverageOptions, CoverageState, CoverageSummary, RepositoryCoverage,
-        UnmappedProject,
+        ClassCoverage, Coverage, CoverageCell, CoverageOptions, CoverageSort, CoverageState, CoverageSummary,
+        RepositoryCoverage, UnmappedProject,
     },
     database::{FindingStore, MoreMemory, SharedStore},
     deletion::{DeletionPlan, DeletionProof, PendingDeletion, TablePlan, contains},

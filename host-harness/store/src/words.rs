@@ -13,6 +13,9 @@ macro_rules! words {
             /// All cases.
             pub const ALL: &[Self] = &[$( Self::$case, )+];
 
+            /// The words of all cases.
+            pub const WORDS: &[&str] = &[$( $word, )+];
+
             /// The word of the case.
             pub const fn as_str(self) -> &'static str {
                 match self { $( Self::$case => $word, )+ }
@@ -28,7 +31,7 @@ macro_rules! words {
             type Err = String;
 
             fn from_str(word: &str) -> Result<Self, Self::Err> {
-                Self::named(word).ok_or_else(|| format!("one of {}", [$( $word, )+].join(", ")))
+                Self::named(word).ok_or_else(|| format!("one of {}", Self::WORDS.join(", ")))
             }
         }
     };

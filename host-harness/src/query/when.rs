@@ -1,16 +1,17 @@
 //! Moments as people give them.
 
-use std::str::FromStr;
+use std::{fmt, str::FromStr};
 
 use appsec_model::Timestamp;
+use appsec_store::Interval;
 
 /// A moment: a date, a date with time, or how long ago.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum When {
     /// This moment.
     At(Timestamp),
-    /// That many microseconds ago.
-    Ago(i64),
+    /// That long ago.
+    Ago(Interval),
 }
 
 impl When {
@@ -18,7 +19,19 @@ impl When {
     pub fn moment(self, now: Timestamp) -> Timestamp {
         match self {
             Self::At(at) => at,
-            Self::Ago(micros) => Timestamp::from_micros(now.as_micros().saturating_sub(micros)),
+            Self::Ago(ago) => {
+                let micros = i64::try_from(ago.duration().as_micros()).unwrap_or(i64::MAX);
+                Timestamp::from_micros(now.as_micros().saturating_sub(micros))
+            }
+        }
+    }
+}
+
+impl fmt::Display for When {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::At(at) => at.fmt(out),
+            Self::Ago(ago) => ago.fmt(out),
         }
     }
 }
@@ -27,16 +40,9 @@ impl FromStr for When {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        const HOUR: i64 = 3_600_000_000;
-        let ago = [('h', HOUR), ('d', 24 * HOUR), ('w', 7 * 24 * HOUR)].into_iter().find_map(|(unit, micros)| {
-            let number: u32 = text.strip_suffix(unit)?.parse().ok()?;
-            i64::from(number).checked_mul(micros)
-        });
-        if let Some(micros) = ago {
-            return Ok(Self::Ago(micros));
-        }
         let at = text.parse().or_else(|_| format!("{text}T00:00:00Z").parse());
-        at.map(Self::At).map_err(|_| {
+        let when = at.map(Self::At).or_else(|_| text.parse().map(Self::Ago));
+        when.map_err(|_| {
             "a date such as 2026-01-31, a moment such as 2026-01-31T12:00:00Z, or a time ago such as 12h, 7d or 4w"
                 .to_owned()
         })
@@ -56,8 +62,19 @@ mod tests {
         assert_eq!(told("12h").unwrap(), "2026-02-08T00:00:00Z");
         assert_eq!(told("7d").unwrap(), "2026-02-01T12:00:00Z");
         assert_eq!(told("1w"), told("7d"));
-        for wrong in ["", "d", "-1d", "yesterday", "2026-13-01", "99999999999d"] {
+        for wrong in ["", "d", "-1d", "yesterday", "2026-13-01", "99999999999999999999d"] {
             assert!(told(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_moment_goes_to_text_and_back(seconds in 0_u64..4_000_000_000, micros in 0_i64..4_000_000_000_000_000) {
+            let ago: When = format!("{seconds}s").parse().unwrap();
+            let at = When::At(appsec_model::Timestamp::from_micros(micros));
+            for when in [ago, at] {
+                proptest::prop_assert_eq!(when.to_string().parse::<When>(), Ok(when));
+            }
         }
     }
 }

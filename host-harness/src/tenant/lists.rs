@@ -1,0 +1,332 @@
+//! Lists of a tenant, as every surface shows them: what a query asks for, found.
+
+use appsec_model::Timestamp;
+use appsec_store::{
+    ACTIVE, Coverage, CoverageOptions, CoverageSort, Cursor, Dashboard, DashboardFilter, Filter, FindingPage,
+    FindingRow, IssueFilter, IssueRow, PackageFilter, PackageRow, ProjectFilter, Run, RunFilter, Total,
+};
+use serde::Serialize;
+
+use super::Tenant;
+use crate::{
+    error::Error,
+    query::{List, Open, Query, View},
+};
+use appsec_grant::{InstanceName, UnknownName};
+
+/// What `findings` and the other views print.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+pub struct FindingList {
+    /// How many there are on all pages.
+    #[serde(flatten)]
+    pub total: Total,
+    /// Where the next page begins, for `--cursor`; none where this is the last one.
+    pub next_cursor: Option<Cursor>,
+    /// Those of this page, in the order that was asked for: by default most
+    /// urgent first.
+    pub findings: Vec<FindingRow>,
+}
+
+impl From<FindingPage> for FindingList {
+    fn from(page: FindingPage) -> Self {
+        Self { total: page.total, next_cursor: page.next, findings: page.rows }
+    }
+}
+
+/// What `issues` prints.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+pub struct IssueList {
+    /// How many there are in all.
+    pub total: u64,
+    /// Those of this page, in the order that was asked for: by default most
+    /// urgent first.
+    pub issues: Vec<IssueRow>,
+}
+
+/// What `packages` prints.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+pub struct PackageList {
+    /// How many there are in all.
+    pub total: u64,
+    /// Those of this page, in the order that was asked for: by default the
+    /// worst first.
+    pub packages: Vec<PackageRow>,
+}
+
+/// A list, with what is to be said beside it.
+#[derive(Clone, Debug)]
+pub struct Listed<T> {
+    /// The list.
+    pub list: T,
+    /// That the filters mean no project at all, which is another thing than that
+    /// nothing is found of those that they mean.
+    pub no_project: Option<NoProject>,
+    /// Rows that are left out since they are not about security, if there are any.
+    pub left_out: Option<Total>,
+}
+
+/// Why filters mean no project.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum NoProject {
+    /// None has this in its name.
+    Named(UnknownName),
+    /// None matches all of them.
+    Matching,
+}
+
+impl Tenant {
+    /// A list of findings.
+    pub async fn finding_list(&self, query: &Query) -> Result<Listed<FindingList>, Error> {
+        let filter = self.finding_filter(query).await?;
+        let no_project = self.no_project(filter.project.as_ref(), &filter.scope).await?;
+        let found = self.store.read(move |store| {
+            let left_out = match filter.security {
+                Some(true) => {
+                    let aside = Filter { security: Some(false), limit: 0, after: None, ..filter.clone() };
+                    Some(store.view(&aside)?.total).filter(|it| it.total > 0)
+                }
+                _ => None,
+            };
+            Ok((store.view(&filter)?, left_out))
+        });
+        let (page, left_out) = found.await?;
+        Ok(Listed { list: page.into(), no_project, left_out })
+    }
+
+    /// A list of issues.
+    pub async fn issue_list(&self, query: &Query) -> Result<Listed<IssueList>, Error> {
+        let filter = self.issue_filter(query).await?;
+        let no_project = self.no_project(filter.with.project.as_ref(), &filter.with.scope).await?;
+        let (issues, total) = self.issues(filter).await?;
+        Ok(Listed { list: IssueList { total, issues }, no_project, left_out: None })
+    }
+
+    /// A list of packages.
+    pub async fn package_list(&self, query: &Query) -> Result<Listed<PackageList>, Error> {
+        let filter = PackageFilter {
+            instance_id: self.instance_id(query.instance("instance").as_ref()).await?,
+            ecosystems: query.texts("ecosystem"),
+            name: query.text("search"),
+            license: query.text("license"),
+            project: query.text("project"),
+            scope: scope(query),
+            min_severity: query.severities("min-severity").pop(),
+            transitivity: self.words(Open::Transitivity, query.texts("transitivity")).await?,
+            vulnerable: query.flag("vulnerable"),
+            vanished: query.flag("include-unused"),
+            sort: query.word("sort").unwrap_or_default(),
+            reverse: query.flag("reverse"),
+            limit: query.limit(),
+            offset: query.whole("offset").unwrap_or_default(),
+        };
+        let no_project = self.no_project(filter.project.as_ref(), &filter.scope).await?;
+        let (packages, total) = self.store.read(move |store| store.packages(&filter)).await?;
+        Ok(Listed { list: PackageList { total, packages }, no_project, left_out: None })
+    }
+
+    /// Counts and trends.
+    pub async fn dashboard(&self, query: &Query) -> Result<Listed<Dashboard>, Error> {
+        // What a sync that was cut off left to count.
+        self.refresh().await?;
+        let now = self.now();
+        let filter = DashboardFilter {
+            instance_id: self.instance_id(query.instance("instance").as_ref()).await?,
+            kinds: self.words(Open::Kind, query.texts("kind")).await?,
+            project: query.text("project"),
+            scope: scope(query),
+            security: security(query),
+            since: query.moment("since", now).unwrap_or(now),
+            top: query.whole("top").unwrap_or_default(),
+        };
+        let no_project = self.no_project(filter.project.as_ref(), &filter.scope).await?;
+        let list = self.store.read(move |store| store.dashboard(&filter, now)).await?;
+        Ok(Listed { list, no_project, left_out: None })
+    }
+
+    /// Which repositories are looked after.
+    pub async fn coverage(&self, query: &Query) -> Result<Coverage, Error> {
+        let stale_after_days = query.whole("stale-after").unwrap_or(CoverageOptions::STALE_AFTER_DAYS);
+        let (options, now) = (CoverageOptions { scope: scope(query), stale_after_days }, self.now());
+        let mut coverage = self.store.read(move |store| store.coverage(&options, now)).await?;
+        if query.flag("uncovered") {
+            coverage.repositories.retain(|it| !it.is_covered());
+        }
+        coverage.sort(query.word("sort").unwrap_or(CoverageSort::Name));
+        if query.flag("reverse") {
+            coverage.repositories.reverse();
+        }
+        let offset = query.whole("offset").unwrap_or_default() as usize;
+        coverage.repositories = coverage.repositories.into_iter().skip(offset).take(query.limit() as usize).collect();
+        Ok(coverage)
+    }
+
+    /// Runs, newest first.
+    pub async fn runs(&self, query: &Query) -> Result<Vec<Run>, Error> {
+        let filter = RunFilter {
+            instance_id: self.instance_id(query.instance("instance").as_ref()).await?,
+            states: query.texts("state").iter().filter_map(|word| word.parse().ok()).collect(),
+            since: query.moment("since", self.now()),
+            project: query.text("project"),
+            limit: query.limit(),
+        };
+        Ok(self.store.read(move |store| store.find_runs(&filter)).await?)
+    }
+
+    /// What a query asks for of findings.
+    pub async fn finding_filter(&self, query: &Query) -> Result<Filter, Error> {
+        let statuses = match (query.flag("include-closed"), query.texts("status")) {
+            (true, _) => Vec::new(),
+            (false, none) if none.is_empty() => ACTIVE.map(str::to_owned).to_vec(),
+            (false, words) => self.words(Open::Status, words).await?,
+        };
+        let (kinds, facts) = match query.list() {
+            List::Findings(view) if view != View::All => {
+                (view.kinds().iter().map(|kind| (*kind).to_owned()).collect(), view != View::Weaknesses)
+            }
+            _ => (self.words(Open::Kind, query.texts("kind")).await?, false),
+        };
+        let reachability = self.words(Open::Verdict, query.texts("reachability")).await?;
+        let instance_id = self.instance_id(query.instance("instance").as_ref()).await?;
+        Ok(Filter { instance_id, kinds, statuses, reachability, facts, ..filter(query, self.now()) })
+    }
+
+    /// What a query asks for of issues.
+    pub async fn issue_filter(&self, query: &Query) -> Result<IssueFilter, Error> {
+        let of = self.finding_filter(query).await?;
+        Ok(IssueFilter {
+            // The issue's own: a project may stand in for a repository.
+            repository: of.scope.repository,
+            kinds: of.kinds,
+            severities: of.severities,
+            min_severity: of.min_severity,
+            min_priority: of.min_priority,
+            min_cvss: of.min_cvss,
+            min_epss: of.min_epss,
+            open: (!query.flag("include-closed") && query.texts("status").is_empty()).then_some(true),
+            statuses: if query.texts("status").is_empty() { Vec::new() } else { of.statuses },
+            instance_id: self.instance_id(query.instance("source").as_ref()).await?,
+            sources_min: query.whole("sources-min"),
+            security: of.security,
+            package: of.package,
+            advisory: of.advisory,
+            path: of.path,
+            text: of.text,
+            first_seen: of.first_seen,
+            with: Filter {
+                scope: ProjectFilter { repository: None, ..of.scope },
+                project: of.project,
+                branch: of.branch,
+                rule: of.rule,
+                identifier: of.identifier,
+                reachability: of.reachability,
+                cwes: of.cwes,
+                top25: of.top25,
+                owasp: of.owasp,
+                last_seen: of.last_seen,
+                changed: of.changed,
+                fix_available: of.fix_available,
+                ..Filter::default()
+            },
+            sort: query.word("sort").unwrap_or_default(),
+            reverse: of.reverse,
+            limit: of.limit,
+            offset: of.offset,
+        })
+    }
+
+    /// Words of an open field as the model or the store has them.
+    pub async fn words(&self, open: Open, words: Vec<String>) -> Result<Vec<String>, Error> {
+        let in_use = match open.knows(&words) {
+            true => Vec::new(),
+            false => self.store.read(move |store| open.in_use(store)).await?,
+        };
+        Ok(open.spelled(&words, in_use)?)
+    }
+
+    /// Row id of an instance, if one is named.
+    pub(crate) async fn instance_id(&self, name: Option<&InstanceName>) -> Result<Option<i64>, Error> {
+        Ok(match name {
+            Some(name) => Some(self.instance(name).await?.id),
+            None => None,
+        })
+    }
+
+    /// Whether filters mean no project.
+    pub async fn no_project(
+        &self,
+        project: Option<&String>,
+        scope: &ProjectFilter,
+    ) -> Result<Option<NoProject>, Error> {
+        let (project, scope) = (project.cloned(), scope.clone());
+        if project.is_none() && scope.is_empty() {
+            return Ok(None);
+        }
+        let found = self.store.read(move |store| {
+            let any = ProjectFilter::default();
+            Ok(match project {
+                Some(name) if !store.has_project(Some(&name), &any)? => {
+                    let known = store.projects(None, None)?;
+                    Some(NoProject::Named(UnknownName::among(name, known.iter().map(|it| &it.project.name))))
+                }
+                _ if !store.has_project(None, &scope)? => Some(NoProject::Matching),
+                _ => None,
+            })
+        });
+        Ok(found.await?)
+    }
+}
+
+fn scope(query: &Query) -> ProjectFilter {
+    ProjectFilter {
+        repository: query.text("repository"),
+        group: query.text("group"),
+        environment: query.text("environment"),
+        tag: query.text("tag"),
+        metadata: query.key_values("metadata"),
+    }
+}
+
+fn security(query: &Query) -> Option<bool> {
+    (!query.flag("include-non-security")).then_some(true)
+}
+
+/// What of a filter nobody has to be asked for.
+fn filter(query: &Query, now: Timestamp) -> Filter {
+    Filter {
+        instance_id: None,
+        kinds: Vec::new(),
+        statuses: Vec::new(),
+        reachability: Vec::new(),
+        facts: false,
+        severities: query.severities("severity"),
+        min_severity: query.severities("min-severity").pop(),
+        min_priority: query.whole("min-priority").and_then(|number| u8::try_from(number).ok()),
+        min_cvss: query.number("min-cvss"),
+        min_epss: query.number("min-epss"),
+        scope: scope(query),
+        project: query.text("project"),
+        branch: query.text("branch"),
+        rule: query.text("rule"),
+        path: query.text("path"),
+        package: query.text("package"),
+        advisory: query.text("advisory"),
+        identifier: query.text("identifier"),
+        security: security(query),
+        cwes: query.wholes("cwe"),
+        top25: query.edition("top25"),
+        owasp: query.texts("owasp"),
+        text: query.text("text"),
+        first_seen: query.period("first-seen-since", "first-seen-until", now),
+        last_seen: query.period("last-seen-since", "last-seen-until", now),
+        changed: query.period("changed-since", "changed-until", now),
+        fix_available: query.flag("fix-available"),
+        sort: query.word("sort").unwrap_or_default(),
+        reverse: query.flag("reverse"),
+        after: query.cursor(),
+        limit: query.limit(),
+        offset: query.whole("offset").unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,66 @@
+use std::collections::BTreeSet;
+
+use appsec_grant::UnknownName;
+
+use super::Tenant;
+use crate::{
+    Harness, Options,
+    query::{List, Query, QueryError, View, samples},
+};
+
+async fn tenant(folder: &tempfile::TempDir) -> Tenant {
+    Harness::new(Options::new(folder.path().to_owned())).tenant("default".parse().unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn words_are_those_of_the_model_in_any_case_or_those_of_the_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let tenant = tenant(&folder).await;
+    let filter = async |name: &str, words: &str| {
+        tenant.finding_filter(&Query::parse(List::Findings(View::All), [(name, words)]).unwrap()).await
+    };
+    assert_eq!(filter("kind", "SCA,ai-sast").await.unwrap().kinds, ["sca", "ai-sast"]);
+    assert_eq!(filter("status", "Open,vanished").await.unwrap().statuses, ["open", "vanished"]);
+    assert_eq!(filter("reachability", "REACHABLE").await.unwrap().reachability, ["reachable"]);
+    let wrong = filter("kind", "sca,bogus").await.unwrap_err();
+    assert_eq!(wrong.to_string(), "invalid kind `bogus`");
+    let slip = filter("status", "opne").await.unwrap_err();
+    assert_eq!(slip.to_string(), "invalid status `opne`; did you mean `open`?");
+    assert!(matches!(slip, crate::Error::Query(QueryError::Word { known, .. }) if known.contains(&"open".to_owned())));
+}
+
+/// Each field of a table is read: one that is given makes another filter.
+#[tokio::test]
+async fn no_field_of_a_list_is_without_effect() {
+    let folder = tempfile::tempdir().unwrap();
+    let tenant = tenant(&folder).await;
+    tenant.source(&"code".parse().unwrap()).await.unwrap();
+    for list in [List::Findings(View::All), List::Findings(View::Secrets), List::Issues] {
+        let shown = async |query: &Query| match list {
+            List::Issues => format!("{:?}", tenant.issue_filter(query).await.unwrap()),
+            _ => format!("{:?}", tenant.finding_filter(query).await.unwrap()),
+        };
+        let mut seen = BTreeSet::from([shown(&Query::new(list)).await]);
+        for field in list.fields() {
+            let sample = samples::of(field);
+            let filter = shown(&Query::parse(list, [(field.name, sample.as_str())]).unwrap()).await;
+            assert!(seen.insert(filter), "{}", field.name);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_scope_of_no_project_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let tenant = tenant(&folder).await;
+    let told = async |name: &str| {
+        let query = Query::parse(List::Findings(View::All), [(name, "nope")]).unwrap();
+        tenant.finding_list(&query).await.unwrap().no_project
+    };
+    assert_eq!(
+        told("project").await,
+        Some(super::NoProject::Named(UnknownName { name: "nope".to_owned(), meant: None }))
+    );
+    assert_eq!(told("environment").await, Some(super::NoProject::Matching));
+    assert_eq!(told("rule").await, None);
+}
