@@ -48,6 +48,16 @@ pub enum Value {
     Number(u64),
 }
 
+/// A CVSS score, if there is one.
+fn cvss(score: Option<f64>) -> Value {
+    Value::text(score.map(|score| format!("{score:.1}")))
+}
+
+/// A probability of exploitation, if there is one.
+fn epss(score: Option<f64>) -> Value {
+    Value::text(score.map(|score| format!("{score:.3}")))
+}
+
 impl Value {
     fn text(text: Option<String>) -> Self {
         Self::Text(text.unwrap_or_default())

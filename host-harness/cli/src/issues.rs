@@ -56,7 +56,7 @@ fn show_list(output: Output, list: &IssueList) {
         output.line(if list.total == 0 { "No issues." } else { "No issues on this page." });
         return;
     }
-    output.print(&output.list(ISSUES, &list.issues).spare(&["KIND", "PRIORITY"]));
+    output.print(&output.list(ISSUES, &list.issues).spare(&["KIND", "EPSS", "PRIORITY", "CVSS"]));
     output.line(format!("{} of {}", list.issues.len(), list.total));
 }
 

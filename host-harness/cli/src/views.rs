@@ -73,8 +73,9 @@ async fn exec(context: &Context, view: View, query: &Query, csv: bool) -> Result
 /// Columns that are left out first where there is no room.
 fn spare(view: View) -> &'static [&'static str] {
     match view {
-        View::All | View::Secrets => &["KIND", "PRIORITY"],
-        View::Vulnerabilities => &["HOW", "PRIORITY"],
+        View::All => &["KIND", "EPSS", "PRIORITY", "CVSS"],
+        View::Secrets => &["KIND", "PRIORITY"],
+        View::Vulnerabilities => &["HOW", "EPSS", "PRIORITY"],
         View::Weaknesses => &["KIND", "TOP 25", "PRIORITY"],
     }
 }

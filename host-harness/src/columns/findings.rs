@@ -3,7 +3,7 @@
 use appsec_model::Timestamp;
 use appsec_store::FindingRow;
 
-use super::{Column, Value, column};
+use super::{Column, Value, column, cvss, epss};
 use crate::query::View;
 
 impl View {
@@ -17,6 +17,8 @@ impl View {
         let kind = column("KIND", |row: &FindingRow| Value::Text(row.kind.clone()));
         let status = column("STATUS", |row: &FindingRow| Value::Text(row.status.clone()));
         let first_seen = column("FIRST SEEN", |row: &FindingRow| Value::Text(day(row.first_seen_at)));
+        let score = column("CVSS", |row: &FindingRow| cvss(row.cvss));
+        let likelihood = column("EPSS", |row: &FindingRow| epss(row.epss));
         let source = column("SOURCE", |row: &FindingRow| Value::Text(row.instance.clone()));
         let project = column("PROJECT", |row: &FindingRow| Value::Text(row.project.clone()));
         let title = column("TITLE", |row: &FindingRow| Value::Title(row.title.clone()));
@@ -25,6 +27,8 @@ impl View {
             Self::All => vec![
                 kind,
                 column("STATUS", |row| Value::Text(status_and_reachability(row))),
+                score,
+                likelihood,
                 first_seen,
                 source,
                 project,
@@ -34,8 +38,8 @@ impl View {
             Self::Vulnerabilities => vec![
                 status,
                 first_seen,
-                column("CVSS", |row| Value::text(row.cvss.map(|score| format!("{score:.1}")))),
-                column("EPSS", |row| Value::text(row.epss.map(|score| format!("{score:.3}")))),
+                score,
+                likelihood,
                 column("REACHABILITY", |row| Value::text(row.reachability.clone())),
                 column("PACKAGE", |row| Value::text(row.package.clone())),
                 column("HOW", |row| Value::Text(transitivity(row))),

@@ -2,7 +2,7 @@
 
 use appsec_store::{IssueRow, IssueSource};
 
-use super::{Column, Value, column};
+use super::{Column, Value, column, cvss, epss};
 
 /// The columns of the list.
 pub const ISSUES: &[Column<IssueRow, Value>] = &[
@@ -11,6 +11,8 @@ pub const ISSUES: &[Column<IssueRow, Value>] = &[
     column("SEVERITY", |row| Value::Severity(Some(row.severity))),
     column("KIND", |row| Value::Text(row.kind.clone())),
     column("STATUS", |row| Value::State(row.status.clone())),
+    column("CVSS", |row| cvss(row.cvss)),
+    column("EPSS", |row| epss(row.epss)),
     column("REPOSITORY", |row| Value::Text(row.repository.clone())),
     column("TITLE", |row| Value::Title(row.title.clone())),
     column("WHERE", |row| Value::Text(row.place())),

@@ -52,20 +52,21 @@ words! {
 }
 
 impl IssueSort {
-    /// What rows are compared by, and whether the largest comes first.
+    /// What rows are compared by, and whether the largest comes first. The id
+    /// tells any two apart, in whatever order they came.
     const fn keys(self) -> &'static [(&'static str, bool)] {
-        const ROW: (&str, bool) = ("issues.row", false);
+        const ID: (&str, bool) = ("issues.id", false);
         const PRIORITY: (&str, bool) = ("issues.priority", true);
         const SEVERITY: (&str, bool) = ("issues.severity", true);
         match self {
-            Self::Priority => &[PRIORITY, SEVERITY, ROW],
-            Self::Severity => &[SEVERITY, PRIORITY, ROW],
-            Self::FirstSeen => &[("issues.first_seen_at", true), ROW],
-            Self::Age => &[("issues.first_seen_at", false), ROW],
-            Self::Cvss => &[("coalesce(issues.cvss, -1)", true), PRIORITY, ROW],
-            Self::Epss => &[("coalesce(issues.epss, -1)", true), PRIORITY, ROW],
-            Self::Sources => &[("issues.sources", true), PRIORITY, SEVERITY, ROW],
-            Self::Repository => &[(REPOSITORY, false), PRIORITY, SEVERITY, ROW],
+            Self::Priority => &[PRIORITY, SEVERITY, ID],
+            Self::Severity => &[SEVERITY, PRIORITY, ID],
+            Self::FirstSeen => &[("issues.first_seen_at", true), ID],
+            Self::Age => &[("issues.first_seen_at", false), ID],
+            Self::Cvss => &[("coalesce(issues.cvss, -1)", true), PRIORITY, ID],
+            Self::Epss => &[("coalesce(issues.epss, -1)", true), PRIORITY, ID],
+            Self::Sources => &[("issues.sources", true), PRIORITY, SEVERITY, ID],
+            Self::Repository => &[(REPOSITORY, false), PRIORITY, SEVERITY, ID],
         }
     }
 }

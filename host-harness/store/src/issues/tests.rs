@@ -588,7 +588,12 @@ proptest! {
                 steps.reverse();
             }
             steps.iter().for_each(|step| take(&desks, step, 10));
-            contents.push(content(&desks[0]));
+            let listed = |sort: &IssueSort| {
+                let filter = IssueFilter { sort: *sort, limit: 99, ..IssueFilter::default() };
+                let (rows, _) = desks[0].store.with(|store| store.issues(&filter)).unwrap();
+                rows.into_iter().map(|row| row.id).collect::<Vec<_>>()
+            };
+            contents.push((content(&desks[0]), IssueSort::ALL.iter().map(listed).collect::<Vec<_>>()));
         }
         prop_assert_eq!(&contents[0], &contents[1]);
     }

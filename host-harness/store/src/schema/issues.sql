@@ -25,10 +25,10 @@ CREATE TABLE issues (
     findings        INTEGER NOT NULL,
     first_seen_at   INTEGER NOT NULL
 ) STRICT;
--- The first page: what asks for work, and everything. Among those that are
--- equally urgent in the order of the table, so that new ones lie together.
-CREATE INDEX issues_open ON issues (open, security, priority DESC, severity DESC);
-CREATE INDEX issues_by_priority ON issues (priority DESC, severity DESC);
+-- The first page: what asks for work, and everything. Those that are equally
+-- urgent are in the order of their ids, whichever sync came first.
+CREATE INDEX issues_open ON issues (open, security, priority DESC, severity DESC, id);
+CREATE INDEX issues_by_priority ON issues (priority DESC, severity DESC, id);
 CREATE INDEX issues_by_block ON issues (block);
 
 -- Ids under which an issue was or would be known without some of its findings.
