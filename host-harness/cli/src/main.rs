@@ -216,7 +216,7 @@ enum Command {
     Dashboard(dashboard::Args),
     /// Show scan coverage by repository
     Coverage(coverage::Args),
-    /// Write findings in public formats: SARIF, CycloneDX, OpenVEX, CSV and more
+    /// Write findings in public formats: SARIF, CycloneDX, OpenVEX, GitLab, OCSF, HTML and more
     Export(export::Args),
     /// Normalize stored records again with the current connector
     Renormalize(renormalize::Args),

@@ -5,8 +5,12 @@ use std::io::Write;
 use crate::{
     Format,
     cyclonedx::CycloneDx,
+    defectdojo::DefectDojo,
     document::{Document, Error, Options, Outcome, Summary},
     exported::{Exported, ListedPackage, redact},
+    gitlab::{GitLab, Scan},
+    html::Html,
+    ocsf::Ocsf,
     openvex::OpenVex,
     sarif::Sarif,
 };
@@ -24,6 +28,12 @@ impl<'a> Exporter<'a> {
             Format::Sarif => Box::new(Sarif::begin(out, options)?),
             Format::CycloneDx => Box::new(CycloneDx::begin(out, options)?),
             Format::OpenVex => Box::new(OpenVex::begin(out, options)?),
+            Format::GitLabSast => Box::new(GitLab::begin(out, Scan::Sast, options)?),
+            Format::GitLabDependencies => Box::new(GitLab::begin(out, Scan::Dependencies, options)?),
+            Format::GitLabSecrets => Box::new(GitLab::begin(out, Scan::Secrets, options)?),
+            Format::DefectDojo => Box::new(DefectDojo::begin(out, options)?),
+            Format::Ocsf => Box::new(Ocsf::begin(out, options)),
+            Format::Html => Box::new(Html::begin(out, options)),
         };
         Ok(Self { document, summary: Summary::default() })
     }

@@ -11,11 +11,33 @@ pub enum Format {
     CycloneDx,
     /// Statements on vulnerabilities.
     OpenVex,
+    /// A report of GitLab on code.
+    GitLabSast,
+    /// A report of GitLab on packages.
+    GitLabDependencies,
+    /// A report of GitLab on credentials.
+    GitLabSecrets,
+    /// Findings as DefectDojo reads them from any tool.
+    DefectDojo,
+    /// Events.
+    Ocsf,
+    /// A page for people.
+    Html,
 }
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Sarif, Self::CycloneDx, Self::OpenVex];
+    pub const ALL: [Self; 9] = [
+        Self::Sarif,
+        Self::CycloneDx,
+        Self::OpenVex,
+        Self::GitLabSast,
+        Self::GitLabDependencies,
+        Self::GitLabSecrets,
+        Self::DefectDojo,
+        Self::Ocsf,
+        Self::Html,
+    ];
 
     /// Its name.
     pub const fn as_str(self) -> &'static str {
@@ -23,12 +45,18 @@ impl Format {
             Self::Sarif => "sarif",
             Self::CycloneDx => "cyclonedx",
             Self::OpenVex => "openvex",
+            Self::GitLabSast => "gitlab-sast",
+            Self::GitLabDependencies => "gitlab-dependencies",
+            Self::GitLabSecrets => "gitlab-secrets",
+            Self::DefectDojo => "defectdojo",
+            Self::Ocsf => "ocsf",
+            Self::Html => "html",
         }
     }
 
     /// Whether it lists packages.
     pub const fn takes_packages(self) -> bool {
-        matches!(self, Self::CycloneDx)
+        matches!(self, Self::CycloneDx | Self::GitLabDependencies)
     }
 
     /// What it is, for people.
@@ -37,6 +65,12 @@ impl Format {
             Self::Sarif => "SARIF 2.1.0: a run for each repository, branch and tool",
             Self::CycloneDx => "CycloneDX 1.6: packages, their vulnerabilities, and VEX",
             Self::OpenVex => "OpenVEX 0.2.0: statements on vulnerabilities of packages",
+            Self::GitLabSast => "GitLab security report, schema 15: findings of code",
+            Self::GitLabDependencies => "GitLab security report, schema 15: packages and their vulnerabilities",
+            Self::GitLabSecrets => "GitLab security report, schema 15: credentials",
+            Self::DefectDojo => "DefectDojo: generic findings in JSON",
+            Self::Ocsf => "OCSF 1.8.0: an event for each finding, one a line",
+            Self::Html => "HTML: a report for people, one page that stands alone and prints well",
         }
     }
 }

@@ -19,11 +19,15 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails loudly"))]
 
 mod cyclonedx;
+mod defectdojo;
 mod document;
 mod exported;
 mod exporter;
 mod format;
+mod gitlab;
+mod html;
 mod json;
+mod ocsf;
 mod openvex;
 #[cfg(test)]
 mod sample;

@@ -304,3 +304,107 @@ fn each_kind_of_findings_is_written_or_counted() {
     }
     assert_eq!(sample::weakness().finding.kind, Kind::Sast);
 }
+
+/// The report of one kind, read again.
+fn back(format: Format, findings: Vec<Exported>) -> (Vec<Finding>, usize) {
+    let (text, summary) = export(format, &sample::options(), findings);
+    let read = read(text.as_bytes(), &appsec_reports::Options::default()).unwrap();
+    assert_eq!(
+        summary.findings as usize,
+        read.normalized.findings.len(),
+        "{format}: {:?}",
+        read.normalized.diagnostics
+    );
+    let errors = read.normalized.diagnostics.iter().filter(|it| it.level == appsec_model::DiagnosticLevel::Error);
+    (read.normalized.findings, errors.count())
+}
+
+#[test]
+fn gitlab_reports_come_back_as_the_same_findings() {
+    for (format, mut expected) in [
+        (Format::GitLabSast, sample::weakness()),
+        (Format::GitLabDependencies, sample::vulnerability()),
+        (Format::GitLabSecrets, sample::credential("planted-7hQ2mZ9wX4cV6bY1")),
+    ] {
+        let (findings, errors) = back(format, world());
+        crate::redact(&mut expected.finding, expected.rule.as_ref());
+        let (it, [found]) = (&expected.finding, findings.as_slice()) else { panic!("{format}: {findings:?}") };
+        assert_eq!(errors, 0);
+        assert_eq!((&it.kind, it.severity, &it.rule_id), (&found.kind, found.severity, &found.rule_id), "{format}");
+        let place = |it: &Finding| it.location.as_ref().map(|at| (at.path.clone(), at.start_line));
+        assert_eq!(place(it), place(found));
+        let package = |it: &Finding| {
+            it.dependency.clone().map(|it| (it.package, it.advisories, it.transitivity, it.introduced_by, it.fix))
+        };
+        assert_eq!(format!("{:?}", package(it)), format!("{:?}", package(found)), "{format}");
+    }
+}
+
+#[test]
+fn each_finding_of_a_run_comes_back_under_an_identity_of_its_own() {
+    // Alike in all but where they are, and one of them in what it says.
+    let mut many = Vec::new();
+    for at in 0..12 {
+        let mut it = sample::weakness();
+        it.id = format!("{at:016x}");
+        it.finding.identity.key = format!("0123456789abcdef0123456789abcd{at:02x}");
+        it.finding.location.as_mut().unwrap().start_line = Some(7 + at % 3);
+        it.finding.location.as_mut().unwrap().end_line = None;
+        many.push(it);
+    }
+    for format in [Format::Sarif, Format::GitLabSast] {
+        let (findings, _) = back(format, many.clone());
+        let keys: std::collections::BTreeSet<_> = findings.iter().map(|it| it.identity.key.clone()).collect();
+        assert_eq!(keys.len(), 12, "{format}");
+        // The same again is the same, wherever it stands.
+        let mut turned = many.clone();
+        turned.reverse();
+        let (again, _) = back(format, turned);
+        assert_eq!(keys, again.iter().map(|it| it.identity.key.clone()).collect(), "{format}");
+    }
+}
+
+#[test]
+fn a_page_runs_nothing_and_shows_texts_as_texts() {
+    let (page, _) = export(Format::Html, &sample::options(), hostile());
+    for evil in ["<script", "<img", "javascript:", "http-equiv=\"refresh\"", " onerror=\"", "url("] {
+        let found = page.find(evil).map(|at| &page[at.saturating_sub(60)..]);
+        assert!(found.is_none() || evil == "javascript:", "{evil}: {found:?}");
+    }
+    assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;"), "{page}");
+    assert!(page.starts_with("<!DOCTYPE html>") && page.contains("default-src 'none'"));
+    let (page, _) = export(Format::Html, &sample::options(), world());
+    assert!(page.contains("3 findings in 1 repository, of which 3 open."), "{page}");
+    let (nothing, _) = export(Format::Html, &sample::options(), Vec::new());
+    assert!(nothing.contains("No open findings."), "{nothing}");
+}
+
+#[test]
+fn markdown_of_others_links_to_nothing_and_calls_nobody() {
+    for format in [Format::GitLabSast, Format::DefectDojo] {
+        let (text, _) = export(format, &sample::options(), hostile_and_open());
+        for active in ["[click](", "![](", " @all", "<script>", "<img"] {
+            let at = text.find(active);
+            assert_eq!(
+                at.map(|at| text[at.saturating_sub(40)..].chars().take(90).collect::<String>()),
+                None,
+                "{format}"
+            );
+        }
+    }
+}
+
+/// Hostile texts in those members alone that are Markdown.
+fn hostile_and_open() -> Vec<Exported> {
+    let texts =
+        ["[click](http://evil.example) ![](http://evil.example/p.png) @all", "<script>alert(1)</script><img src=x>"];
+    texts
+        .map(|text| {
+            let mut it = sample::weakness();
+            it.finding.message = Some(text.to_owned());
+            it.rule.as_mut().unwrap().name = Some(text.to_owned());
+            it.finding.snippet = None;
+            it
+        })
+        .to_vec()
+}

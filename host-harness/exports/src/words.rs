@@ -160,3 +160,40 @@ pub fn recommendation(it: &Exported) -> Option<String> {
     let all: Vec<String> = names.into_iter().map(one).collect();
     (!all.is_empty()).then(|| format!("Upgrade {}", all.join("; ")))
 }
+
+/// A moment to the second, in UTC and without an offset.
+pub fn second(at: Timestamp) -> String {
+    let text = moment(at).unwrap_or_else(|| Timestamp::default().to_string());
+    text.get(..19).unwrap_or_default().to_owned()
+}
+
+/// The day of a moment.
+pub fn day(at: Timestamp) -> String {
+    second(at).get(..10).unwrap_or_default().to_owned()
+}
+
+/// A text cut to a number of signs.
+pub fn cut(text: &str, signs: usize) -> String {
+    match text.char_indices().nth(signs) {
+        None => text.to_owned(),
+        Some(_) => text.chars().take(signs.saturating_sub(1)).chain(['…']).collect(),
+    }
+}
+
+/// A text in Markdown that is only shown: nothing in it is a link, a picture, markup
+/// or the name of somebody who would be told.
+pub fn markdown(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for sign in text.chars() {
+        match sign {
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '&' => escaped.push_str("&amp;"),
+            '\\' | '`' | '*' | '[' | ']' | '@' | '!' | '#' | '~' | '|' | '$' | '%' | '^' => {
+                escaped.extend(['\\', sign]);
+            }
+            sign => escaped.push(sign),
+        }
+    }
+    escaped
+}
