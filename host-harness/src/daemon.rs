@@ -9,6 +9,7 @@ mod event;
 mod lock;
 mod queue;
 mod registry;
+mod status;
 mod work;
 
 use std::{
@@ -27,8 +28,9 @@ use tokio::{
 };
 
 pub use self::{
-    event::{DaemonEvent, DaemonProgress},
+    event::{DaemonEvent, DaemonProgress, TimedEvent},
     lock::DaemonInfo,
+    status::StatusReport,
 };
 use self::{
     lock::DaemonLock,

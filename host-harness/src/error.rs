@@ -111,6 +111,9 @@ pub enum Error {
     /// Repositories or mappings are not what was asked for.
     #[error(transparent)]
     Mapping(#[from] MappingError),
+    /// No file of the operator rates this advisory.
+    #[error("advisory `{0}` not found")]
+    NoAdvisory(String),
     /// A query of a list cannot be read.
     #[error(transparent)]
     Query(#[from] QueryError),
@@ -271,6 +274,7 @@ impl Error {
             Self::NotNative(_) => Code::NotImportOnly,
             Self::NoConnector(_) => Code::ConnectorNotFound,
             Self::OtherConnector { .. } => Code::ConnectorMismatch,
+            Self::NoAdvisory(_) => Code::AdvisoryNotFound,
             Self::Query(_) => Code::Usage,
             Self::Policies(_) => Code::InvalidPolicies,
             Self::NoPolicies => Code::NoPolicies,

@@ -10,13 +10,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use appsec_model::{Normalized, RawInput, Timestamp};
+use appsec_model::{Manifest, Normalized, RawInput, Timestamp};
+use serde::Serialize;
 
 pub use self::{
     backup::{Backup, BackupFile, BackupOrigin, BackupSignature, Restored, RestoredInstance},
     deletion::TenantDeletion,
     doctor::{Check, Condition},
-    tenants::{TenantInstance, TenantReport, TenantRun},
+    tenants::{TenantInstance, TenantList, TenantReport, TenantRun},
 };
 use crate::{
     error::Error,
@@ -24,8 +25,19 @@ use crate::{
     tenant::Tenant,
 };
 use appsec_grant::{SecretSource, TenantId, files::check_folder, network_file_system};
-use appsec_sandbox::{Response, Runtime};
+use appsec_sandbox::{Inspection, Response, Runtime};
 use appsec_store::{ConnectorSource, FindingStore, SharedStore};
+
+/// What `inspect` prints.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+pub struct Inspected {
+    /// Where the component comes from.
+    pub source: ConnectorSource,
+    /// What its bytes say.
+    pub component: Inspection,
+    /// What it says of itself.
+    pub manifest: Manifest,
+}
 
 /// Runs connectors for tenants on one machine. Cheap to clone.
 #[derive(Clone)]
@@ -52,6 +64,13 @@ impl Harness {
     /// The engine; started when first asked for.
     pub fn runtime(&self) -> Result<&Runtime, Error> {
         self.host.runtime()
+    }
+
+    /// What a connector is, imports, needs and can bring.
+    pub async fn inspect(&self, source: ConnectorSource) -> Result<Inspected, Error> {
+        let loaded = self.connector(&source).await?;
+        let component = loaded.connector.inspection().clone();
+        Ok(Inspected { source, component, manifest: (*loaded.manifest).clone() })
     }
 
     /// Loads a connector and asks it what it is. Loaded once per process; a file

@@ -46,23 +46,29 @@ mod webhook;
 
 pub use crate::{
     bundled::{BUNDLED, Bundled},
-    daemon::{Daemon, DaemonEvent, DaemonInfo, DaemonOptions, DaemonProgress, DaemonReport},
+    daemon::{Daemon, DaemonEvent, DaemonInfo, DaemonOptions, DaemonProgress, DaemonReport, StatusReport, TimedEvent},
     error::{BackupError, Error, MappingError, OnboardingError, OnboardingStep, WebhookError},
     harness::{
-        Backup, BackupFile, BackupOrigin, BackupSignature, Check, Condition, Harness, Restored, RestoredInstance,
-        TenantDeletion, TenantInstance, TenantReport, TenantRun,
+        Backup, BackupFile, BackupOrigin, BackupSignature, Check, Condition, Harness, Inspected, Restored,
+        RestoredInstance, TenantDeletion, TenantInstance, TenantList, TenantReport, TenantRun,
     },
     host::{Loaded, Options},
     moment::{moment, seconds},
     notify::{RunEnded, WebhookEvent},
     query::View,
     tenant::{
-        Acceptance, AcceptedConnector, DeletionReport, Deliveries, ExportFormat, ExportFormatError, FindingList,
-        Holder, InstanceWork, IssueList, KindChoice, LastRun, Listed, NoProject, Onboarding, PackageList,
-        PoliciesImported, PolicyCheck, PolicyRow, PolicyRows, ProjectName, ProxyChange, ProxyRoute, Rotation,
-        RunningWork, ScanFieldChanges, SettingsChange, Setup, Tenant, WebhookEndpoint, WebhookSetup,
+        Acceptance, AcceptedConnector, AdvisoryImport, AutoMapReport, DeletionReport, Deliveries, DeliveryList,
+        EventList, ExportFormat, ExportFormatError, FindingList, Holder, ImportList, InboxReport, InstanceDeletion,
+        InstanceList, InstanceReport, InstanceWork, IssueList, KindChoice, LastRun, Listed, MappingList, NoProject,
+        NotifyList, NotifyRemoved, NotifyReport, Onboarding, OnboardingList, PackageList, PoliciesImported,
+        PoliciesRemoved, PolicyCheck, PolicyImported, PolicyResultList, PolicyRow, PolicyRows, ProjectList,
+        ProjectName, ProxyChange, ProxyRoute, Pruned, ReleaseReport, RenormalizeList, RepositoriesListed,
+        RepositoryDetail, RepositoryImport, Retention, Rotation, RunList, RunningWork, ScanFieldChanges,
+        ScheduleReport, SettingsChange, Setup, SyncReport, Tenant, VanishingList, WebhookEndpoint, WebhookSetup,
     },
-    vault::{EntryState, VAULT_KEY_VARIABLE, Vault, VaultEntry, VaultError, VaultKey, VaultReport},
+    vault::{
+        EntryState, GeneratedKey, Rekeyed, VAULT_KEY_VARIABLE, Vault, VaultEntry, VaultError, VaultKey, VaultReport,
+    },
     webhook::ListenOptions,
 };
 pub use appsec_exports::{Error as ExportError, Options as ExportOptions, Summary as ExportSummary, text};

@@ -1,5 +1,6 @@
 //! One tenant: its instances, and what is done with them.
 
+mod advisories;
 mod change;
 mod deletion;
 mod dry_run;
@@ -8,12 +9,17 @@ mod instance;
 mod issues;
 mod lease;
 mod lists;
+mod mapped;
 mod mapping;
 mod notify;
 mod onboarding;
 mod policies;
 mod proxies;
+mod report;
 mod report_source;
+mod repositories;
+mod runs;
+mod schedule;
 mod session;
 mod status;
 mod sync;
@@ -25,19 +31,27 @@ use std::path::PathBuf;
 use appsec_model::Timestamp;
 
 pub use self::{
+    advisories::AdvisoryImport,
     change::{AcceptedConnector, Rotation, SettingsChange},
-    deletion::DeletionReport,
+    deletion::{DeletionReport, InstanceDeletion},
     export::{ExportFormat, ExportFormatError},
     instance::Setup,
     lease::Holder,
     lists::{FindingList, IssueList, Listed, NoProject, PackageList},
+    mapped::{AutoMapReport, MappingList, ProjectList, ReleaseReport},
     mapping::{Acceptance, ProjectName, ScanFieldChanges},
-    notify::{Deliveries, WebhookSetup},
-    onboarding::{KindChoice, Onboarding},
-    policies::{PoliciesImported, PolicyCheck, PolicyRow, PolicyRows},
+    notify::{Deliveries, DeliveryList, NotifyList, NotifyRemoved, NotifyReport, WebhookSetup},
+    onboarding::{KindChoice, Onboarding, OnboardingList},
+    policies::{
+        PoliciesImported, PoliciesRemoved, PolicyCheck, PolicyImported, PolicyResultList, PolicyRow, PolicyRows,
+    },
     proxies::{ProxyChange, ProxyRoute},
+    report::{InstanceList, InstanceReport},
+    repositories::{RepositoriesListed, RepositoryDetail, RepositoryImport},
+    runs::{ImportList, Pruned, RenormalizeList, Retention, RunList, SyncReport, VanishingList},
+    schedule::ScheduleReport,
     status::{InstanceWork, LastRun, RunningWork},
-    webhook::WebhookEndpoint,
+    webhook::{EventList, InboxReport, WebhookEndpoint},
 };
 use crate::{error::Error, host::Host};
 use appsec_grant::{InstanceName, TenantId, UnknownName};

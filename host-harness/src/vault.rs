@@ -25,7 +25,7 @@ use self::file::{Content, EntryName};
 pub(crate) use self::given::GivenKeys;
 pub use self::{
     key::VaultKey,
-    report::{EntryState, VaultEntry, VaultReport},
+    report::{EntryState, GeneratedKey, Rekeyed, VaultEntry, VaultReport},
 };
 use appsec_grant::{
     Audience, Code, InstanceName, Secret, SecretError, SecretSource, TenantId,

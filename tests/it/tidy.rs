@@ -265,6 +265,13 @@ fn the_logic_of_the_connector_reads_no_clock_no_file_and_no_environment() {
     }
 }
 
+#[test]
+fn the_command_line_calls_the_facade_only() {
+    for word in [".store()", "sharedstore", "querystore", "adminstore"] {
+        assert_eq!(naming("host-harness/cli/src", word, &[]), NONE, "{word}");
+    }
+}
+
 const FOLDERS: [&str; 5] = ["fixtures/vendor-sim", "host-harness", "plugin", "tests", "wit"];
 
 #[test]

@@ -3,8 +3,7 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use appsec_analysis::{Advisories, Advisory};
-use host_harness::counted;
-use serde::Serialize;
+use host_harness::{AdvisoryImport, counted};
 
 use super::{
     Context,
@@ -33,19 +32,6 @@ pub enum Command {
     Clear,
 }
 
-/// What `advisories import` and `advisories clear` print.
-#[derive(Serialize, schemars::JsonSchema)]
-pub struct AdvisoryImport {
-    /// Advisories read.
-    advisories: u64,
-    /// Advisories that the tenant knows now, by their numbers.
-    known: u64,
-    /// Findings whose ratings or priority changed.
-    findings_changed: u64,
-    /// What could not be read; the rest was.
-    problems: Vec<String>,
-}
-
 pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failure> {
     let tenant = match command {
         Command::Import { .. } => context.tenant_or_new()?,
@@ -65,44 +51,18 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
                 problems.extend(outcomes.note(read).unwrap_or_default().iter().map(ToString::to_string));
             }
             let mut outcomes = outcomes.or_failed(output)?;
-            let count = advisories.len() as u64;
-            let (known, findings_changed) = tenant
-                .store()
-                .run(move |store| {
-                    let known = store.put_advisories(&advisories)?;
-                    Ok((known, store.assess_all()?))
-                })
-                .await?;
-            tenant.refresh().await?;
-            let report = AdvisoryImport { advisories: count, known, findings_changed, problems };
+            let report = tenant.import_advisories(advisories, problems).await?;
             output.result(&report, |report| show_import(output, report))?;
             outcomes.lacks(!report.problems.is_empty());
             Ok(outcomes.end(output))
         }
         Command::Show { id } => {
-            let wanted = id.clone();
-            let advisory = tenant.store().run(move |store| store.advisory(&wanted)).await?;
-            let advisory = advisory.ok_or_else(|| {
-                let message = format!("advisory `{id}` not found");
-                Failure::new(
-                    "advisory-not-found",
-                    message,
-                    Some("import it from a file: harness advisories import FILE"),
-                )
-            })?;
+            let advisory = tenant.advisory(&id).await?;
             output.result(&advisory, |advisory| show(output, advisory))?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Clear => {
-            let findings_changed = tenant
-                .store()
-                .run(|store| {
-                    store.clear_advisories()?;
-                    store.assess_all()
-                })
-                .await?;
-            tenant.refresh().await?;
-            let report = AdvisoryImport { advisories: 0, known: 0, findings_changed, problems: Vec::new() };
+            let report = tenant.clear_advisories().await?;
             output.result(&report, |report| show_import(output, report))?;
             Ok(ExitCode::SUCCESS)
         }

@@ -3,9 +3,9 @@
 use std::{io::Write, net::SocketAddr, process::ExitCode, sync::Arc};
 
 use host_harness::{
-    CancellationToken, Daemon, DaemonEvent, DaemonInfo, DaemonOptions, InstanceWork, ListenOptions, counted,
+    CancellationToken, Daemon, DaemonEvent, DaemonOptions, InstanceWork, ListenOptions, StatusReport, TimedEvent,
+    counted,
 };
-use serde::Serialize;
 
 use super::{
     Context, USUAL_TENANT,
@@ -30,27 +30,6 @@ pub struct DaemonArgs {
     /// Allow an address that other machines can reach
     #[arg(long, requires = "listen")]
     allow_remote: bool,
-}
-
-/// What `daemon` and `sync --due` print, line by line.
-#[derive(Serialize, schemars::JsonSchema)]
-#[schemars(rename = "DaemonEvent")]
-pub struct Event {
-    /// When.
-    at: appsec_model::Timestamp,
-    /// What.
-    #[serde(flatten)]
-    event: DaemonEvent,
-}
-
-/// What `status` prints.
-#[derive(Serialize, schemars::JsonSchema)]
-#[schemars(rename = "StatusReport")]
-pub struct Status {
-    /// The daemon at work on the data folder; none where there is no living one.
-    daemon: Option<DaemonInfo>,
-    /// The instances, by tenant and name.
-    instances: Vec<InstanceWork>,
 }
 
 pub async fn run(context: &Context, args: DaemonArgs) -> Result<ExitCode, Failure> {
@@ -121,7 +100,7 @@ fn tell(event: DaemonEvent, json: bool) {
     let mut stdout = super::stdout::stdout();
     // A reader that went away is no reason to stop.
     let _ = if json {
-        text::json_line(&mut stdout, &Event { at, event })
+        text::json_line(&mut stdout, &TimedEvent { at, event })
     } else {
         write!(stdout, "{} {}", moment(at), text::line(&event.to_string()))
     };
@@ -134,15 +113,12 @@ pub async fn status(context: &Context) -> Result<ExitCode, Failure> {
         USUAL_TENANT => context.harness.tenants()?,
         _ => vec![context.tenant()?.id().clone()],
     };
-    let mut status = Status { daemon: context.harness.daemon()?, instances: Vec::new() };
-    for tenant in tenants {
-        status.instances.extend(context.harness.tenant(tenant)?.work().await?);
-    }
+    let status = context.harness.status(tenants).await?;
     context.output.result(&status, |status| show(context.output, status))?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn show(output: Output, status: &Status) {
+fn show(output: Output, status: &StatusReport) {
     output.line(match &status.daemon {
         Some(it) => format!(
             "A daemon is running: process {} on {} since {}, {} at a time",

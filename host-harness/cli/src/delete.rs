@@ -6,8 +6,9 @@ use std::{
     process::ExitCode,
 };
 
-use host_harness::{DeletionPlan, DeletionReport, InstanceName, Tenant, TenantDeletion, TenantId, counted};
-use serde::Serialize;
+use host_harness::{
+    DeletionPlan, DeletionReport, InstanceDeletion, InstanceName, Tenant, TenantDeletion, TenantId, counted,
+};
 
 use super::{
     Context,
@@ -32,15 +33,6 @@ pub struct TenantArgs {
     /// Confirm with the tenant's name
     #[arg(long, value_name = "NAME")]
     confirm: Option<TenantId>,
-}
-
-/// What `instance delete` prints.
-#[derive(Serialize, schemars::JsonSchema)]
-pub struct InstanceDeletion {
-    /// What goes and what stays.
-    plan: DeletionPlan,
-    /// What was done, and the proof that nothing is left; null without confirmation.
-    report: Option<DeletionReport>,
 }
 
 pub async fn instance(context: &Context, tenant: &Tenant, args: InstanceArgs) -> Result<ExitCode, Failure> {

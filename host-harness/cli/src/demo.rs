@@ -9,8 +9,9 @@ use std::{
 
 use appsec_model::Severity;
 use host_harness::{
-    ACTIVE, Filter, FindingList, Harness, InstanceName, Options, PackageFilter, PackageList, Run, SecretSource, Setup,
-    SyncOptions, View, write_private,
+    ACTIVE, Error, FindingList, Harness, InstanceName, Options, Run, SecretSource, Setup, SyncOptions, View,
+    query::{List, Query},
+    write_private,
 };
 use serde::Serialize;
 use vendor_sim::{Expectation, Kind, Refs, Simulator, World, WorldShape};
@@ -118,7 +119,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     write_private(&token_file, token.as_bytes())?;
     let name: InstanceName = "demo".parse().map_err(|error| Failure::new("name", format!("{error}"), None))?;
     let origin = simulator.url().to_owned();
-    let known = tenant.store().run(|store| store.instances()).await?;
+    let known = tenant.instances().await?;
     if known.iter().any(|instance| instance.made.name == name) {
         let hint = "give another folder with --keep, or remove this one";
         return Err(Failure::new("in-use", "the folder holds an earlier demo", Some(hint)));
@@ -147,14 +148,14 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let run = tenant.sync(&name, None, SyncOptions::default(), shown.progress()).await.map_err(failed)?;
     shown.end();
     let elapsed = started.elapsed();
-    let counts = tenant.store().run(|store| store.finding_counts(None)).await?;
-    let worst = PackageFilter { limit: 8, ..PackageFilter::default() };
-    let packages = tenant.store().run(move |store| store.packages(&worst)).await?;
-    let top = Filter { statuses: ACTIVE.map(str::to_owned).to_vec(), limit: 8, ..Filter::default() };
-    let top = tenant.store().run(move |store| store.view(&top)).await?;
-    let projects = tenant.store().run(|store| store.projects(None, None)).await?.len() as u64;
+    let counts = tenant.finding_counts().await?;
+    let first = |list| Query::parse(list, [("limit", "8")]).map_err(Error::from);
+    let packages = tenant.package_list(&first(List::Packages)?).await?.list;
+    let query = Query::parse(List::Findings(View::All), [("limit", "8"), ("include-non-security", "")]);
+    let top = tenant.finding_list(&query.map_err(Error::from)?).await?.list;
+    let projects = tenant.project_list(None, None).await?.projects.len() as u64;
 
-    let compared = compare(&simulator, &run, &counts, projects, packages.1);
+    let compared = compare(&simulator, &run, &counts, projects, packages.total);
     let report = DemoReport {
         agrees: compared.iter().all(|it| it.vendor == it.store),
         compared,
@@ -168,10 +169,10 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     output.result(&report, |report| {
         output.line("");
         output.line("Open findings, the worst first:");
-        views::show_list(output, View::All, &FindingList { next_cursor: None, ..top.clone().into() }, None);
+        views::show_list(output, View::All, &FindingList { next_cursor: None, ..top.clone() }, None);
         output.line("");
         output.line("Packages with open findings:");
-        packages::show(output, &PackageList { total: packages.1, packages: packages.0.clone() });
+        packages::show(output, &packages);
         show(output, report, kept);
     })?;
     if !report.agrees {

@@ -93,9 +93,3 @@ impl From<std::io::Error> for Failure {
         Self::new("io", error.to_string(), None)
     }
 }
-
-impl From<host_harness::StoreError> for Failure {
-    fn from(error: host_harness::StoreError) -> Self {
-        Error::from(error).into()
-    }
-}

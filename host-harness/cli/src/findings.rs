@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use appsec_analysis::fix;
 use appsec_model::{Author, Finding, Fix, Scan};
-use host_harness::{ChangeRow, FindingDetail, InstanceName, Tenant};
+use host_harness::{ChangeRow, FindingDetail};
 
 use super::{
     Context,
@@ -21,17 +21,6 @@ pub struct ShowArgs {
     /// Include the vendor's raw records
     #[arg(long)]
     raw: bool,
-}
-
-/// The row id of an instance, if one is named.
-pub async fn instance_id(tenant: &Tenant, name: Option<&InstanceName>) -> Result<Option<i64>, Failure> {
-    match name {
-        Some(name) => {
-            let found = tenant.instance(name).await;
-            Ok(Some(found.map_err(|error| Failure::from(error).of(tenant.id(), None))?.id))
-        }
-        None => Ok(None),
-    }
 }
 
 pub async fn show(context: &Context, args: ShowArgs) -> Result<ExitCode, Failure> {

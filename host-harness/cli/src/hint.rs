@@ -251,6 +251,7 @@ pub fn hint(code: Code) -> Option<&'static str> {
         Code::StoreTooSlow => "do not use this file; restore another backup",
         Code::StoreVersion => "use a newer version of this program; move a pre-release store away and sync again",
         Code::StoreTenant => "put each tenant's store back into its own folder",
+        Code::AdvisoryNotFound => "import it from a file: harness advisories import FILE",
         Code::CursorMismatch => "use a cursor only with the options of the command that printed it",
         Code::StoreReplaced | Code::Stopped => "run the command again",
         Code::Store => "check that the data directory exists, is writable and has space",
@@ -260,7 +261,6 @@ pub fn hint(code: Code) -> Option<&'static str> {
         | Code::RunNotFound
         | Code::InvalidSchedule
         | Code::InvalidRepository
-        | Code::AdvisoryNotFound
         | Code::Usage
         | Code::Io
         | Code::Host => return None,

@@ -9,11 +9,10 @@ use std::{
 
 use appsec_model::{Completeness, Diagnostic, Kind};
 use host_harness::{
-    Code, Error, ImportError, ImportEvent, ImportOptions, ImportProgress, ImportReport, InstanceName, Percent, Setup,
-    Tenant, Vanishing, counted, open_input,
+    Code, Error, ImportError, ImportEvent, ImportList, ImportOptions, ImportProgress, ImportReport, InstanceName,
+    Percent, Setup, Tenant, Vanishing, counted, open_input,
 };
 use indicatif::{ProgressBar, ProgressStyle};
-use serde::Serialize;
 
 use super::{
     Context,
@@ -27,7 +26,7 @@ use super::{
 const FILES: &str = "files";
 
 /// Remarks shown per file; the run log has them all.
-const REMARKS: usize = 10;
+const REMARKS: u32 = 10;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -66,18 +65,6 @@ pub struct Args {
     root: Option<String>,
 }
 
-/// What `import` prints.
-#[derive(Serialize, schemars::JsonSchema)]
-pub struct ImportList {
-    /// One report per imported file.
-    imports: Vec<ImportReport>,
-    /// Remarks of each of the runs, up to ten.
-    diagnostics: Vec<Vec<Diagnostic>>,
-    /// Largest memory of this program, the sandboxes included; none where the
-    /// system does not tell.
-    host_peak_memory_bytes: Option<u64>,
-}
-
 pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     readable(&args.files, context.output)?;
     let tenant = context.tenant_or_new()?;
@@ -85,7 +72,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         Some(name) => (name.clone(), source(&tenant, name).await?),
         None => instance(context, &tenant, args.instance.clone()).await?,
     };
-    let mut list = ImportList { imports: Vec::new(), diagnostics: Vec::new(), host_peak_memory_bytes: None };
+    let mut list = ImportList::default();
     let mut outcomes = Outcomes::default();
     for file in &args.files {
         let options = ImportOptions {
@@ -107,7 +94,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         let told = |error| Failure::from(error).of(tenant.id(), Some(&name));
         let Some(report) = outcomes.note(outcome.map_err(told)) else { continue };
         let run = report.run.id;
-        let remarks = tenant.store().run(move |store| store.diagnostics(run, REMARKS as u32)).await;
+        let remarks = tenant.remarks(run, REMARKS).await;
         outcomes.lacks(!report.run.is_whole());
         list.imports.push(report);
         list.diagnostics.push(outcomes.note(remarks.map_err(Failure::from)).unwrap_or_default());
@@ -164,7 +151,7 @@ async fn instance(
     if let Some(name) = given {
         return Ok((name, false));
     }
-    let mut instances = tenant.store().run(|store| store.instances()).await?;
+    let mut instances = tenant.instances().await?;
     // Reports of other scanners are asked for by name.
     instances.retain(|instance| !instance.is_report_source());
     match instances.as_slice() {

@@ -2,9 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use appsec_model::Manifest;
-use host_harness::{ConnectorSource, Inspection};
-use serde::Serialize;
+use host_harness::{ConnectorSource, Inspected};
 
 use super::{
     Context,
@@ -19,25 +17,12 @@ pub struct Args {
     file: Option<PathBuf>,
 }
 
-/// What `inspect` prints.
-#[derive(Serialize, schemars::JsonSchema)]
-pub struct Inspected {
-    /// Where the component comes from.
-    source: ConnectorSource,
-    /// What its bytes say.
-    component: Inspection,
-    /// What it says of itself.
-    manifest: Manifest,
-}
-
 pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let source = match args.file {
         Some(path) => ConnectorSource::File { path: std::path::absolute(path)? },
         None => context.connector.clone(),
     };
-    let loaded = context.harness.connector(&source).await?;
-    let inspected =
-        Inspected { source, component: loaded.connector.inspection().clone(), manifest: (*loaded.manifest).clone() };
+    let inspected = context.harness.inspect(source).await?;
     context.output.result(&inspected, |inspected| show(context.output, inspected))?;
     Ok(ExitCode::SUCCESS)
 }

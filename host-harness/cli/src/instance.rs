@@ -8,7 +8,7 @@ use std::{path::PathBuf, process::ExitCode, time::Instant};
 use host_harness::{InstanceName, Origin, SecretSource, Setup, read_bounded};
 use serde_json::{Map, Value};
 
-pub use self::report::{InstanceList, InstanceReport, connected};
+pub use self::report::connected;
 use self::report::{show, show_accepted, show_list};
 use super::{
     Context,
@@ -127,7 +127,7 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
             let added = wait(output, "Connecting to the vendor", tenant.add_instance(setup, check)).await;
             let instance = added.map_err(|error| Failure::from(error).of(tenant.id(), Some(&name)))?;
             let connection = instance.connection.clone();
-            output.result(&InstanceReport::of(&tenant, instance).await?, |report| {
+            output.result(&tenant.report_of(instance).await?, |report| {
                 show(output, report);
                 if let Some(connection) = connection.filter(|_| check) {
                     connected(output, &connection.deployment, &connection.kinds, Some(begun.elapsed()));
@@ -136,11 +136,7 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
             })?;
         }
         Command::List => {
-            let instances = tenant.store().run(|store| store.instances()).await?;
-            let mut list = InstanceList { instances: Vec::new() };
-            for instance in instances {
-                list.instances.push(InstanceReport::of(&tenant, instance).await?);
-            }
+            let list = tenant.instance_list().await?;
             output.result(&list, |list| show_list(output, list))?;
         }
         Command::Test { name, secret } => {
@@ -149,7 +145,7 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
             let tested = wait(output, "Connecting to the vendor", test).await;
             let connection = tested.map_err(|error| Failure::from(error).of(tenant.id(), Some(&name)))?;
             let instance = tenant.instance(&name).await?;
-            output.result(&InstanceReport::of(&tenant, instance).await?, |_| {
+            output.result(&tenant.report_of(instance).await?, |_| {
                 connected(output, &connection.deployment, &connection.kinds, Some(begun.elapsed()));
             })?;
         }
@@ -157,13 +153,13 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
             let (name, rotation) = args.rotation()?;
             let rotated = wait(output, "Connecting to the vendor", tenant.rotate_secret(&name, rotation)).await;
             let instance = rotated.map_err(|error| Failure::from(error).of(tenant.id(), Some(&name)))?;
-            output.result(&InstanceReport::of(&tenant, instance).await?, |report| show(output, report))?;
+            output.result(&tenant.report_of(instance).await?, |report| show(output, report))?;
         }
         Command::Set(args) => {
             let (name, change) = args.change()?;
             let changed = wait(output, "Connecting to the vendor", tenant.change_settings(&name, change)).await;
             let instance = changed.map_err(|error| Failure::from(error).of(tenant.id(), Some(&name)))?;
-            output.result(&InstanceReport::of(&tenant, instance).await?, |report| show(output, report))?;
+            output.result(&tenant.report_of(instance).await?, |report| show(output, report))?;
         }
         Command::AcceptConnector { name } => {
             let accepted = tenant.accept_connector(&name).await;
@@ -173,14 +169,14 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
         Command::Pause { name, reason } => {
             let paused = tenant.pause_instance(&name, reason).await;
             let instance = paused.map_err(|error| Failure::from(error).of(tenant.id(), None))?;
-            output.result(&InstanceReport::of(&tenant, instance).await?, |_| {
+            output.result(&tenant.report_of(instance).await?, |_| {
                 output.line(format!("Paused. Resume it with: harness instance resume {name}"));
             })?;
         }
         Command::Resume { name } => {
             let resumed = tenant.resume_instance(&name).await;
             let instance = resumed.map_err(|error| Failure::from(error).of(tenant.id(), None))?;
-            output.result(&InstanceReport::of(&tenant, instance).await?, |_| {
+            output.result(&tenant.report_of(instance).await?, |_| {
                 output.line(format!("Resumed. Next: harness sync {name}"));
             })?;
         }
@@ -188,7 +184,7 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
         Command::Schedule(args) => return super::schedule::exec(context, args).await,
         Command::Show { name } => {
             let instance = tenant.instance(&name).await.map_err(|error| Failure::from(error).of(tenant.id(), None))?;
-            output.result(&InstanceReport::of(&tenant, instance).await?, |report| show(output, report))?;
+            output.result(&tenant.report_of(instance).await?, |report| show(output, report))?;
         }
     }
     Ok(ExitCode::SUCCESS)

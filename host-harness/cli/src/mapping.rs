@@ -7,11 +7,10 @@ use std::{
 
 use clap::ValueEnum;
 use host_harness::{
-    AUTO_CONFIDENCE, Acceptance, AutoMap, Error, InstanceName, KeptFindings, MappingCounts, MappingError,
-    MappingFilter, MappingRow, MappingState, ProjectName, Released, ResolvedMappings, ScanFieldChanges, ScanFields,
+    AUTO_CONFIDENCE, Acceptance, AutoMap, Error, InstanceName, KeptFindings, MappingCounts, MappingError, MappingList,
+    MappingRow, MappingState, ProjectName, ReleaseReport, Released, ResolvedMappings, ScanFieldChanges, ScanFields,
     Tenant, counted,
 };
-use serde::Serialize;
 
 use super::{
     Context,
@@ -177,47 +176,18 @@ impl From<StateArg> for MappingState {
     }
 }
 
-/// What `mapping list`, `mapping suggest` and `mapping accept` print.
-#[derive(Serialize, schemars::JsonSchema)]
-pub struct MappingList {
-    /// How many projects stand how.
-    counts: MappingCounts,
-    /// The projects, by instance and name.
-    projects: Vec<MappingRow>,
-}
-
-/// What `mapping unset` and `mapping ignore` print.
-#[derive(Serialize, schemars::JsonSchema)]
-pub struct ReleaseReport {
-    /// What became of its findings.
-    #[serde(flatten)]
-    released: Released,
-}
-
-/// What `mapping mode` prints.
-#[derive(Serialize, schemars::JsonSchema)]
-pub struct AutoMapReport {
-    /// Name of the instance.
-    instance: String,
-    /// What becomes of its new projects.
-    auto_map: AutoMap,
-    /// What that did to projects that waited.
-    #[serde(flatten)]
-    settled: ResolvedMappings,
-}
-
 pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failure> {
     let tenant = context.tenant()?;
     let output = context.output;
     let told = |error| Failure::from(error).of(tenant.id(), None);
     match command {
         Command::List { instance, states } => {
-            let list = list(&tenant, instance.as_ref(), states.into_iter().map(MappingState::from).collect()).await?;
+            let list =
+                tenant.mapping_list(instance.as_ref(), states.into_iter().map(MappingState::from).collect()).await?;
             output.result(&list, |list| show_list(output, list))?;
         }
         Command::Suggest { instance } => {
-            let mut list = list(&tenant, instance.as_ref(), Vec::new()).await?;
-            list.projects.retain(|it| it.proposal.is_some() || !it.candidates.is_empty());
+            let list = tenant.suggested_mappings(instance.as_ref()).await?;
             output.result(&list, |list| show_proposals(output, list))?;
         }
         Command::Accept(args) => {
@@ -229,9 +199,8 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
             let projects = projects.map(|name| ProjectName { instance: args.instance.clone(), name }).collect();
             let (instance, min_confidence) = (args.instance, args.min_confidence);
             let acceptance = Acceptance { instance, projects, min_confidence };
-            let projects = tenant.accept_mappings(&acceptance).await.map_err(told)?;
-            let counts = tenant.mapping_counts(None).await.map_err(told)?;
-            output.result(&MappingList { counts, projects }, |list| show_accepted(output, list))?;
+            let list = tenant.accepted_mappings(&acceptance).await.map_err(told)?;
+            output.result(&list, |list| show_accepted(output, list))?;
         }
         Command::Set { project, repository } => {
             let row = tenant.set_mapping(&project.into(), &repository).await.map_err(told)?;
@@ -244,12 +213,7 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
             output.result(&row, |row| show_row(output, row))?;
         }
         Command::Mode { instance, mode } => {
-            let settled = match mode {
-                Some(mode) => tenant.set_auto_map(&instance, mode.into()).await.map_err(told)?,
-                None => ResolvedMappings::default(),
-            };
-            let auto_map = tenant.auto_map(&instance).await.map_err(told)?;
-            let report = AutoMapReport { instance: instance.to_string(), auto_map, settled };
+            let report = tenant.mapping_mode(&instance, mode.map(AutoMap::from)).await.map_err(told)?;
             output.result(&report, |report| {
                 output.line(format!("{}: {}", report.instance, words(report.auto_map)));
                 show_settled(output, &report.settled);
@@ -271,16 +235,6 @@ pub const fn words(mode: AutoMap) -> &'static str {
         AutoMap::Match => "match: new projects are mapped to the matching repository, else left unmapped",
         AutoMap::Manual => "manual: new projects are left unmapped",
     }
-}
-
-async fn list(
-    tenant: &Tenant,
-    instance: Option<&InstanceName>,
-    states: Vec<MappingState>,
-) -> Result<MappingList, Failure> {
-    let instance_id = super::findings::instance_id(tenant, instance).await?;
-    let projects = tenant.mappings(MappingFilter { instance_id, states, ..MappingFilter::default() }).await?;
-    Ok(MappingList { counts: tenant.mapping_counts(instance_id).await?, projects })
 }
 
 async fn release(tenant: &Tenant, output: Output, args: ReleaseArgs, ignored: bool) -> Result<ExitCode, Failure> {

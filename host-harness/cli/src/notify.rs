@@ -2,16 +2,16 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use appsec_model::Timestamp;
-use host_harness::{Addresses, Delivery, DeliveryState, InstanceName, Origin, Tenant, WebhookSetup};
-use serde::Serialize;
+use host_harness::{
+    Delivery, DeliveryList, DeliveryState, InstanceName, NotifyRemoved, NotifyReport, Origin, WebhookSetup,
+};
 
 use super::{
     Context,
     error::Failure,
     output::{Output, short},
     table::{Cell, cells},
-    webhook::{of_secret, row_id, source},
+    webhook::{of_secret, source},
 };
 
 #[derive(clap::Subcommand)]
@@ -82,54 +82,6 @@ pub struct SigningSecret {
     store_secret: bool,
 }
 
-/// An outgoing webhook, as commands print it.
-#[derive(Serialize, schemars::JsonSchema)]
-pub struct NotifyReport {
-    /// Name of the instance.
-    instance: String,
-    /// The URL that is notified.
-    url: String,
-    /// Whether the address may be at an address of this machine or network.
-    private: bool,
-    /// Where the signing secret is read from.
-    secret: String,
-    /// When it was set.
-    set_at: Timestamp,
-}
-
-/// What `notify list` prints.
-#[derive(Serialize, schemars::JsonSchema)]
-pub struct NotifyList {
-    /// The webhooks, by name of the instance.
-    webhooks: Vec<NotifyReport>,
-}
-
-/// What `notify remove` prints.
-#[derive(Serialize, schemars::JsonSchema)]
-pub struct NotifyRemoved {
-    /// Name of the instance.
-    removed: String,
-}
-
-/// What `notify deliveries` prints.
-#[derive(Serialize, schemars::JsonSchema)]
-pub struct DeliveryList {
-    /// The deliveries, newest first.
-    deliveries: Vec<Delivery>,
-}
-
-impl NotifyReport {
-    fn of(instance: &InstanceName, webhook: host_harness::Webhook) -> Self {
-        Self {
-            instance: instance.to_string(),
-            private: webhook.egress.origins().any(|(_, addresses)| addresses == Addresses::Private),
-            url: webhook.url,
-            secret: webhook.secret.to_string(),
-            set_at: webhook.set_at,
-        }
-    }
-}
-
 pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failure> {
     let tenant = context.tenant()?;
     let output = context.output;
@@ -151,14 +103,14 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
             })?;
         }
         Command::Show { instance } => {
-            let webhook = tenant.webhook(&instance).await;
-            let webhook = webhook.map_err(|error| Failure::from(error).of(tenant.id(), Some(&instance)))?;
-            output.result(&NotifyReport::of(&instance, webhook), |report| {
+            let report = tenant.notify_report(&instance).await;
+            let report = report.map_err(|error| Failure::from(error).of(tenant.id(), Some(&instance)))?;
+            output.result(&report, |report| {
                 show_list(output, std::slice::from_ref(report));
             })?;
         }
         Command::List => {
-            let list = NotifyList { webhooks: all(&tenant).await? };
+            let list = tenant.notify_list().await?;
             output.result(&list, |list| match list.webhooks.as_slice() {
                 [] => {
                     output.line(
@@ -186,26 +138,11 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
             return told(output, delivery);
         }
         Command::Deliveries { instance, limit } => {
-            let of = row_id(&tenant, instance.as_ref()).await?;
-            let deliveries = tenant.store().read(move |store| store.deliveries(of, limit)).await?;
-            output.result(&DeliveryList { deliveries }, |list| show_deliveries(output, &list.deliveries))?;
+            let list = tenant.delivery_list(instance.as_ref(), limit).await?;
+            output.result(&list, |list| show_deliveries(output, &list.deliveries))?;
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-async fn all(tenant: &Tenant) -> Result<Vec<NotifyReport>, Failure> {
-    let found = tenant
-        .store()
-        .read(|store| {
-            let mut found = Vec::new();
-            for instance in store.instances()? {
-                found.extend(store.webhook(instance.id)?.map(|webhook| (instance.made.name, webhook)));
-            }
-            Ok(found)
-        })
-        .await?;
-    Ok(found.into_iter().map(|(instance, webhook)| NotifyReport::of(&instance, webhook)).collect())
 }
 
 /// Shows a delivery that was just tried; a failure where it was not accepted.

@@ -8,16 +8,15 @@ use std::{path::Path, process::ExitCode};
 
 use appsec_model::Kind;
 use host_harness::{
-    AutoMap, Error, Instance, InstanceName, KindChoice, Onboarding, OnboardingError, OnboardingStep, ProjectChoice,
-    Setup, Tenant,
+    AutoMap, Error, Instance, InstanceName, KindChoice, Onboarding, OnboardingError, OnboardingList, OnboardingStep,
+    ProjectChoice, Setup, Tenant,
 };
-use serde::Serialize;
 
 use self::ask::Asker;
 use super::{
     Context,
     error::Failure,
-    instance::{ConnectArgs, InstanceReport, connected},
+    instance::{ConnectArgs, connected},
     mapping::{AutoMapArg, states, words},
     output::Output,
     style,
@@ -51,18 +50,11 @@ pub struct Args {
     discard: bool,
 }
 
-/// What `onboard --list` prints.
-#[derive(Serialize, schemars::JsonSchema)]
-pub struct OnboardingList {
-    /// What is under way, by name.
-    onboardings: Vec<Onboarding>,
-}
-
 pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let output = context.output;
     let tenant = if args.list || args.discard { context.tenant()? } else { context.tenant_or_new()? };
     if args.list {
-        let list = OnboardingList { onboardings: tenant.onboardings().await? };
+        let list = tenant.onboarding_list().await?;
         output.result(&list, |list| show_list(output, list))?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -126,7 +118,7 @@ async fn saved(
     let output = context.output;
     let name = instance.made.name.clone();
     let counts = tenant.mapping_counts(Some(instance.id)).await?;
-    output.result(&InstanceReport::of(tenant, instance).await?, |_| {
+    output.result(&tenant.report_of(instance).await?, |_| {
         output.verdict("", ("Saved", style::GOOD), &format!(" the instance {name}; projects: {}", states(&counts)));
         let key = key_file.map(|file| format!(" --vault-key-file {}", file.display())).unwrap_or_default();
         output.line("Next:");
@@ -189,7 +181,7 @@ async fn name(tenant: &Tenant, given: Option<InstanceName>, asker: Option<&Asker
             only.name.parse().map_err(|error: host_harness::NameError| Failure::new("name", error.to_string(), None))
         }
         (_, Some(asker)) => {
-            let instances = tenant.store().read(|store| store.instances()).await?;
+            let instances = tenant.instances().await?;
             let taken: Vec<String> = instances.iter().map(|it| it.made.name.to_string()).collect();
             let name = asker.name(&taken)?;
             name.ok_or_else(|| Failure::new("no-answer", "no name was given", None).of(tenant.id(), None))

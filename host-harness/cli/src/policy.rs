@@ -7,12 +7,11 @@ use std::{
 };
 
 use appsec_model::Severity;
-use appsec_policy::{Policies, Problem, STARTER, limits};
+use appsec_policy::{Policies, STARTER, limits};
 use host_harness::{
-    Error, PoliciesImported, PolicyCheck, PolicyFilter, PolicyResult, PolicyResultWord, PolicyRow, PolicyRows,
-    QueryStore, UnknownName, counted, open_regular, query::Open,
+    Error, PoliciesImported, PoliciesRemoved, PolicyCheck, PolicyFilter, PolicyImported, PolicyResult,
+    PolicyResultWord, PolicyRow, PolicyRows, counted, open_regular, query::Open,
 };
-use serde::Serialize;
 
 use super::{
     Context,
@@ -121,33 +120,6 @@ fn parse_fail_on(word: &str) -> Result<FailOn, String> {
     found.ok_or_else(|| format!("one of {}, never", words()))
 }
 
-/// What `policy import` prints.
-#[derive(Serialize, schemars::JsonSchema)]
-pub struct PolicyImported {
-    /// Whether the policies are in force now.
-    stored: bool,
-    /// What came of it; none where the file is refused.
-    imported: Option<PoliciesImported>,
-    /// All that is wrong with the file.
-    problems: Vec<Problem>,
-}
-
-/// What `policy remove --all` prints.
-#[derive(Serialize, schemars::JsonSchema)]
-pub struct PoliciesRemoved {
-    /// Whether there were any.
-    removed: bool,
-}
-
-/// What `policy results` prints.
-#[derive(Serialize, schemars::JsonSchema)]
-pub struct PolicyResultList {
-    /// How many there are in all.
-    total: u64,
-    /// The first of them, those of the worst policies first.
-    results: Vec<PolicyResult>,
-}
-
 pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failure> {
     let output = context.output;
     match command {
@@ -157,10 +129,7 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
             output.result(&rows, |rows| show_list(output, rows))?;
         }
         Command::Show { id } => {
-            let rows = context.tenant()?.policies().await?.ok_or(Error::NoPolicies)?;
-            let known = UnknownName::among(&id, rows.policies.iter().map(|row| &row.definition.id));
-            let found = rows.policies.into_iter().find(|row| row.definition.id == id);
-            let row = found.ok_or(Error::NoPolicy(known))?;
+            let row = context.tenant()?.policy(id).await?;
             output.result(&row, |row| show(output, row))?;
         }
         // A policy file is TOML, whatever was asked for.
@@ -179,16 +148,9 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
         }
         Command::Check(args) => return check(context, args).await,
         Command::Results(args) => {
-            let tenant = context.tenant()?;
-            let (finding, issue) = (args.finding, args.issue);
-            let named = move |store: &dyn QueryStore| {
-                let finding = finding.map(|name| store.finding_named(&name)).transpose()?;
-                Ok((finding, issue.map(|name| store.issue_named(&name)).transpose()?))
-            };
-            let (finding, issue) = tenant.store().read(named).await?;
-            let filter = PolicyFilter { policies: args.policies, finding, issue, ..PolicyFilter::default() };
-            let (results, total) = tenant.policy_results(filter, args.limit).await?;
-            output.result(&PolicyResultList { total, results }, |list| {
+            let ResultArgs { finding, issue, policies, limit } = args;
+            let list = context.tenant()?.policy_result_list(policies, finding, issue, limit).await?;
+            output.result(&list, |list| {
                 show_results(output, &list.results, false);
                 output.line(format!("{} of {}", list.results.len(), list.total));
             })?;

@@ -2,8 +2,7 @@
 
 use std::process::ExitCode;
 
-use host_harness::{InstanceName, ProjectRow, counted};
-use serde::Serialize;
+use host_harness::{InstanceName, ProjectList, ProjectRow, counted};
 
 use super::{
     Context,
@@ -23,18 +22,11 @@ pub struct Args {
     instance: Option<InstanceName>,
 }
 
-/// What `projects` prints.
-#[derive(Serialize, schemars::JsonSchema)]
-pub struct ProjectList {
-    /// The projects, by name, as of the last sync.
-    projects: Vec<ProjectRow>,
-}
-
 pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let tenant = context.tenant()?;
-    let instance_id = super::findings::instance_id(&tenant, args.instance.as_ref()).await?;
-    let projects = tenant.store().run(move |store| store.projects(instance_id, args.search.as_deref())).await?;
-    context.output.result(&ProjectList { projects }, |list| show(context.output, list))?;
+    let list = tenant.project_list(args.instance.as_ref(), args.search).await;
+    let list = list.map_err(|error| Failure::from(error).of_instance(tenant.id()))?;
+    context.output.result(&list, |list| show(context.output, list))?;
     Ok(ExitCode::SUCCESS)
 }
 

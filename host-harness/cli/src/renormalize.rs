@@ -3,8 +3,9 @@
 use std::{process::ExitCode, sync::Arc};
 
 use appsec_model::Kind;
-use host_harness::{ConnectorSource, InstanceName, RenormalizeOptions, RenormalizeReport, counted, query::Open};
-use serde::Serialize;
+use host_harness::{
+    ConnectorSource, InstanceName, RenormalizeList, RenormalizeOptions, RenormalizeReport, counted, query::Open,
+};
 use serde_json::Value;
 
 use super::{
@@ -28,27 +29,20 @@ pub struct Args {
     dry_run: bool,
 }
 
-/// What `renormalize` prints.
-#[derive(Serialize, schemars::JsonSchema)]
-pub struct RenormalizeList {
-    /// One report per instance.
-    instances: Vec<RenormalizeReport>,
-}
-
 pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let tenant = context.tenant()?;
     let kinds: Vec<Kind> = tenant.words(Open::Kind, args.kinds).await?.into_iter().map(Kind::from).collect();
     let names = match args.instance {
         Some(name) => vec![name],
         None => {
-            let instances = tenant.store().run(|store| store.instances()).await?;
+            let instances = tenant.instances().await?;
             // Reports are imported, and have no connector.
             let connected = instances.into_iter().filter(|instance| !instance.is_report_source());
             connected.map(|instance| instance.made.name).collect()
         }
     };
     let mut outcomes = Outcomes::default();
-    let mut list = RenormalizeList { instances: Vec::new() };
+    let mut list = RenormalizeList::default();
     // One that was named, not the one inside of this program.
     let connector = Some(context.connector.clone()).filter(|it| matches!(it, ConnectorSource::File { .. }));
     for name in names {

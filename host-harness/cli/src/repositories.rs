@@ -5,12 +5,10 @@ use std::{
     process::ExitCode,
 };
 
-use appsec_analysis::{
-    Problem,
-    repository::{Provider, Repository, RepositoryList},
+use appsec_analysis::repository::{Provider, Repository, RepositoryList};
+use host_harness::{
+    RepositoryChanges, RepositoryDetail, RepositoryImport, RepositoryRow, Tenant, counted, read_bounded,
 };
-use host_harness::{MappingFilter, MappingRow, RepositoryChanges, RepositoryRow, Tenant, counted, read_bounded};
-use serde::Serialize;
 
 use super::{Context, error::Failure, mapping, output::Output, table::cells};
 
@@ -65,34 +63,6 @@ pub struct AddArgs {
     groups: Vec<String>,
 }
 
-/// What `repositories import` and `repositories add` print.
-#[derive(Serialize, schemars::JsonSchema)]
-pub struct RepositoryImport {
-    /// Repositories that were read.
-    repositories: u64,
-    /// What that changed.
-    #[serde(flatten)]
-    changes: RepositoryChanges,
-    /// What could not be used, with its line; the rest was.
-    problems: Vec<Problem>,
-}
-
-/// What `repositories list` prints.
-#[derive(Serialize, schemars::JsonSchema)]
-pub struct RepositoriesListed {
-    /// The repositories, by full name.
-    repositories: Vec<RepositoryRow>,
-}
-
-/// What `repositories show` prints.
-#[derive(Serialize, schemars::JsonSchema)]
-pub struct RepositoryDetail {
-    /// The repository.
-    repository: RepositoryRow,
-    /// Projects mapped to it.
-    projects: Vec<MappingRow>,
-}
-
 pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failure> {
     let tenant = match command {
         Command::Import { .. } | Command::Add(_) => context.tenant_or_new()?,
@@ -121,16 +91,12 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
             return put(&tenant, output, list, false).await;
         }
         Command::List { search } => {
-            let repositories = tenant.repositories(search).await.map_err(told)?;
-            output.result(&RepositoriesListed { repositories }, |list| show_list(output, &list.repositories))?;
+            let list = tenant.repository_list(search).await.map_err(told)?;
+            output.result(&list, |list| show_list(output, &list.repositories))?;
         }
         Command::Show { repository } => {
-            let repository = tenant.repository(&repository).await.map_err(told)?;
-            let wanted = Some(repository.repository.full_name());
-            let url = repository.repository.address().map(ToString::to_string);
-            let mut projects = tenant.mappings(MappingFilter::default()).await.map_err(told)?;
-            projects.retain(|it| it.repository.as_deref() == wanted && it.repository_url == url);
-            output.result(&RepositoryDetail { repository, projects }, |detail| show(output, detail))?;
+            let detail = tenant.repository_detail(&repository).await.map_err(told)?;
+            output.result(&detail, |detail| show(output, detail))?;
         }
         Command::Remove { repository } => {
             let removed = tenant.remove_repository(&repository).await.map_err(told)?;
@@ -159,11 +125,8 @@ fn read(file: &Path) -> Result<RepositoryList, Failure> {
 }
 
 async fn put(tenant: &Tenant, output: Output, list: RepositoryList, replace: bool) -> Result<ExitCode, Failure> {
-    let RepositoryList { repositories, problems } = list;
-    let count = repositories.len() as u64;
-    let changes = tenant.put_repositories(repositories, replace).await;
-    let changes = changes.map_err(|error| Failure::from(error).of(tenant.id(), None))?;
-    let report = RepositoryImport { repositories: count, changes, problems };
+    let report = tenant.import_repositories(list, replace).await;
+    let report = report.map_err(|error| Failure::from(error).of(tenant.id(), None))?;
     output.result(&report, |report| show_import(output, report))?;
     Ok(if report.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(3) })
 }

@@ -2,9 +2,8 @@
 
 use std::process::ExitCode;
 
-use appsec_model::{Diagnostic, Scope, Timestamp};
-use host_harness::{FetchState, InstanceName, Interval, Keep, Run, RunProject, RunWait, Tenant, counted};
-use serde::Serialize;
+use appsec_model::Scope;
+use host_harness::{FetchState, InstanceName, Interval, Retention, Run, RunProject, RunWait, Tenant, counted};
 
 use super::{
     Context,
@@ -14,7 +13,7 @@ use super::{
     output::{Output, bytes, short},
     style,
     table::{Cell, cells},
-    vanishing::{self, Vanishing},
+    vanishing,
 };
 
 #[derive(clap::Args)]
@@ -41,28 +40,6 @@ enum Command {
     },
 }
 
-/// What `runs prune` prints.
-#[derive(Serialize, schemars::JsonSchema)]
-pub struct Pruned {
-    /// Runs that were deleted.
-    runs: u64,
-}
-
-/// What `runs` prints.
-#[derive(Serialize, schemars::JsonSchema)]
-pub struct RunList {
-    /// The runs, newest first.
-    runs: Vec<Run>,
-    /// For a single run: its remarks, up to the limit.
-    diagnostics: Vec<Diagnostic>,
-    /// For a single run: what it did not mark as vanished, up to the limit.
-    vanishing: Option<Vanishing>,
-    /// For a single run: its results by project.
-    projects: Vec<RunProject>,
-    /// For a single run: why it waited.
-    waits: Vec<RunWait>,
-}
-
 pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let tenant = context.tenant()?;
     let output = context.output;
@@ -71,14 +48,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     }
     if let Some(id) = args.run {
         let limit = args.filters.query.limit();
-        let (run, diagnostics) =
-            tenant.store().run(move |store| Ok((store.run(id)?, store.diagnostics(id, limit)?))).await?;
-        let run = run.ok_or_else(|| Failure::from(host_harness::Error::NoRun(id)).of(tenant.id(), None))?;
-        let vanishing = Vanishing::of(&tenant, &run, Some(limit)).await?;
-        let wanted = run.clone();
-        let (projects, waits) =
-            tenant.store().read(move |store| Ok((store.run_projects(&wanted)?, store.run_waits(wanted.id)?))).await?;
-        let list = RunList { runs: vec![run], diagnostics, vanishing, projects, waits };
+        let list = tenant.run(id, limit).await.map_err(|error| Failure::from(error).of(tenant.id(), None))?;
         output.result(&list, |list| {
             for run in &list.runs {
                 show_run(output, run);
@@ -96,18 +66,12 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     }
     let query = args.filters.query;
     let is_filtered = query.pairs().iter().any(|(name, _)| matches!(*name, "state" | "since" | "project"));
-    let runs = tenant.runs(&query).await.map_err(|error| Failure::from(error).of_instance(tenant.id()))?;
-    let list = RunList { runs, diagnostics: vec![], vanishing: None, projects: vec![], waits: vec![] };
+    let list = tenant.run_list(&query).await.map_err(|error| Failure::from(error).of_instance(tenant.id()))?;
     output.result(&list, |list| match is_filtered && list.runs.is_empty() {
         true => output.line("No runs match the filters."),
         false => show_list(output, &list.runs),
     })?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn ago(span: Interval) -> Timestamp {
-    let micros = i64::try_from(span.duration().as_micros()).unwrap_or(i64::MAX);
-    Timestamp::from_micros(jiff::Timestamp::now().as_microsecond().saturating_sub(micros))
 }
 
 async fn prune(
@@ -117,15 +81,13 @@ async fn prune(
     instance: Option<&InstanceName>,
 ) -> Result<ExitCode, Failure> {
     let keep = match (keep.parse::<u32>(), keep.parse::<Interval>()) {
-        (Ok(newest), _) => Keep::Newest(newest),
-        (_, Ok(age)) => Keep::Since(ago(age)),
+        (Ok(newest), _) => Retention::Newest(newest),
+        (_, Ok(age)) => Retention::Younger(age),
         (_, Err(error)) => return Err(host_harness::Error::from(error).into()),
     };
-    let instance_id = super::findings::instance_id(tenant, instance).await?;
-    let runs = tenant.store().run(move |store| store.prune_runs(instance_id, keep)).await?;
-    context
-        .output
-        .result(&Pruned { runs }, |it| context.output.line(format!("{} deleted", counted(it.runs, "run"))))?;
+    let pruned = tenant.prune_runs(keep, instance).await;
+    let pruned = pruned.map_err(|error| Failure::from(error).of_instance(tenant.id()))?;
+    context.output.result(&pruned, |it| context.output.line(format!("{} deleted", counted(it.runs, "run"))))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -2,8 +2,7 @@
 
 use std::process::ExitCode;
 
-use host_harness::{Cadence, InstanceName, InstanceWork, Interval, Percent, Plan, Zone};
-use serde::Serialize;
+use host_harness::{Cadence, InstanceName, Interval, Percent, Plan, Zone};
 
 use super::{Context, daemon::next, error::Failure, style, table::Cell};
 
@@ -36,17 +35,6 @@ pub struct Args {
     /// Remove the schedule
     #[arg(long, conflicts_with_all = ["every", "cron", "full_every", "full_cron", "zone", "jitter"])]
     remove: bool,
-}
-
-/// What `instance schedule` prints.
-#[derive(Serialize, schemars::JsonSchema)]
-pub struct ScheduleReport {
-    /// When the instance is synced, and how it went so far.
-    #[serde(flatten)]
-    work: InstanceWork,
-    /// Share of the open findings, in percent, that one sync may mark as
-    /// vanished.
-    max_removal: u8,
 }
 
 impl Args {
@@ -85,21 +73,18 @@ impl Args {
 pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let (tenant, output) = (context.tenant()?, context.output);
     let told = |error: host_harness::Error| Failure::from(error).of(tenant.id(), Some(&args.name));
-    let instance = tenant.instance(&args.name).await.map_err(told)?;
-    let id = instance.id;
     if args.remove {
-        tenant.store().run(move |store| store.clear_schedule(id)).await?;
+        tenant.clear_schedule(&args.name).await.map_err(told)?;
     }
-    let known = tenant.store().read(move |store| store.schedule(id)).await?;
-    if let Some(plan) = args.plan(known.map(|it| it.plan))? {
+    let known = tenant.schedule_plan(&args.name).await.map_err(told)?;
+    if let Some(plan) = args.plan(known)? {
+        let instance = tenant.instance(&args.name).await.map_err(told)?;
         tenant.schedule(&instance, plan).await.map_err(told)?;
     }
     if let Some(limit) = args.max_removal {
-        tenant.store().run(move |store| store.set_max_vanish(id, Some(limit))).await?;
+        tenant.set_max_removal(&args.name, limit).await.map_err(told)?;
     }
-    let instance = tenant.instance(&args.name).await.map_err(told)?;
-    let work = tenant.work_of(&instance).await.map_err(told)?;
-    let report = ScheduleReport { work, max_removal: instance.max_removal.get() };
+    let report = tenant.schedule_report(&args.name).await.map_err(told)?;
     output.result(&report, |report| {
         let work = &report.work;
         let mut facts = output.facts("instance", &work.instance);

@@ -4,34 +4,16 @@ use std::process::ExitCode;
 
 use appsec_model::Normalized;
 use host_harness::{
-    AcceptedConnector, Coverage, Dashboard, FindingDetail, FindingList, IssueDetail, IssueList, MappingRow,
-    PackageList, RepositoryRow,
+    AcceptedConnector, AdvisoryImport, AutoMapReport, Coverage, Dashboard, DeliveryList, EventList, FindingDetail,
+    FindingList, GeneratedKey, ImportList, InboxReport, Inspected, InstanceDeletion, InstanceList, InstanceReport,
+    IssueDetail, IssueList, MappingList, MappingRow, NotifyList, NotifyRemoved, NotifyReport, OnboardingList,
+    PackageList, PoliciesRemoved, PolicyImported, PolicyResultList, ProjectList, Pruned, Rekeyed, ReleaseReport,
+    RenormalizeList, RepositoriesListed, RepositoryDetail, RepositoryImport, RepositoryRow, RunList, ScheduleReport,
+    StatusReport, SyncReport, TenantList, TimedEvent,
 };
 use schemars::{Schema, schema_for};
 
-use super::{
-    advisories::AdvisoryImport,
-    daemon::{Event, Status},
-    demo::DemoReport,
-    error::Failure,
-    import::ImportList,
-    inspect::Inspected,
-    instance::{InstanceList, InstanceReport},
-    mapping::{AutoMapReport, MappingList, ReleaseReport},
-    notify::{DeliveryList, NotifyList, NotifyRemoved, NotifyReport},
-    onboard::OnboardingList,
-    output::print_json,
-    policy::{PoliciesRemoved, PolicyImported, PolicyResultList},
-    projects::ProjectList,
-    renormalize::RenormalizeList,
-    repositories::{RepositoriesListed, RepositoryDetail, RepositoryImport},
-    runs::{Pruned, RunList},
-    schedule::ScheduleReport,
-    sync::SyncReport,
-    tenant::TenantList,
-    vault::{GeneratedKey, Rekeyed},
-    webhook::{EventList, InboxReport},
-};
+use super::{demo::DemoReport, error::Failure, output::print_json};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -49,7 +31,7 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         ("advisories-show", schema_for!(appsec_analysis::Advisory)),
         ("backup", schema_for!(host_harness::Backup)),
         ("coverage", schema_for!(Coverage)),
-        ("daemon", schema_for!(Event)),
+        ("daemon", schema_for!(TimedEvent)),
         ("dashboard", schema_for!(Dashboard)),
         ("demo", schema_for!(DemoReport)),
         ("doctor", schema_for!(super::doctor::Diagnosis)),
@@ -61,7 +43,7 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         ("instance-accept-connector", schema_for!(AcceptedConnector)),
         ("instance-add", schema_for!(InstanceReport)),
         ("instance-test", schema_for!(InstanceReport)),
-        ("instance-delete", schema_for!(super::delete::InstanceDeletion)),
+        ("instance-delete", schema_for!(InstanceDeletion)),
         ("instance-list", schema_for!(InstanceList)),
         ("instance-pause", schema_for!(InstanceReport)),
         ("instance-resume", schema_for!(InstanceReport)),
@@ -109,7 +91,7 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         ("runs", schema_for!(RunList)),
         ("runs-prune", schema_for!(Pruned)),
         ("secrets", schema_for!(FindingList)),
-        ("status", schema_for!(Status)),
+        ("status", schema_for!(StatusReport)),
         ("sync", schema_for!(SyncReport)),
         ("tenant-add", schema_for!(host_harness::TenantReport)),
         ("tenant-delete", schema_for!(host_harness::TenantDeletion)),

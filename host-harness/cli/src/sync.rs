@@ -9,11 +9,10 @@ use std::{
 
 use appsec_model::Kind;
 use host_harness::{
-    Code, InstanceName, MappingCounts, Percent, Progress, Run, RunState, Selection, SyncEvent, SyncOptions, Vanishing,
-    counted,
+    Code, InstanceName, MappingCounts, Percent, Progress, RunState, Selection, SyncEvent, SyncOptions, SyncReport,
+    Vanishing, counted,
 };
 use indicatif::{ProgressBar, ProgressStyle};
-use serde::Serialize;
 
 use super::{
     Context, daemon,
@@ -22,8 +21,7 @@ use super::{
     output::{Output, peak_memory, remark},
     runs,
     secret::SecretArgs,
-    text,
-    vanishing::{self, Vanishing as Vanished},
+    text, vanishing,
 };
 
 #[derive(clap::Args)]
@@ -77,18 +75,6 @@ impl Args {
     }
 }
 
-/// What `sync` prints.
-#[derive(Serialize, schemars::JsonSchema)]
-pub struct SyncReport {
-    /// One run per instance.
-    pub runs: Vec<Run>,
-    /// What was not marked as vanished, for the runs that have some.
-    vanishing: Vec<Vanished>,
-    /// Largest memory of this program, the sandboxes included; none where the
-    /// system does not tell.
-    pub host_peak_memory_bytes: Option<u64>,
-}
-
 pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     if args.due {
         return daemon::due(context).await;
@@ -98,7 +84,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let names = match &args.instance {
         Some(name) => vec![name.clone()],
         None => {
-            let instances = tenant.store().run(|store| store.instances()).await?;
+            let instances = tenant.instances().await?;
             // Reports are imported, and have no connector.
             let instances: Vec<_> = instances.into_iter().filter(|instance| !instance.is_report_source()).collect();
             some = !instances.is_empty();
@@ -113,7 +99,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         let failure = Failure::coded(Code::InstanceNotFound, "the tenant has no instance to sync");
         return Err(failure.with_hint("add one with: harness instance add NAME").of(tenant.id(), None));
     }
-    let mut report = SyncReport { runs: Vec::new(), vanishing: Vec::new(), host_peak_memory_bytes: None };
+    let mut report = SyncReport::default();
     let mut outcomes = Outcomes::default();
     let secret = args.secret.source()?;
     let on_gone = args.vanishing();
@@ -140,7 +126,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         let told = |error: Failure| error.of(tenant.id(), Some(&name));
         let Some(run) = outcomes.note(outcome.map_err(Failure::from).map_err(told)) else { continue };
         outcomes.lacks(!run.is_whole());
-        let kept = Vanished::of(&tenant, &run, None).await.map_err(told);
+        let kept = tenant.vanishing(run.id, None).await.map_err(Failure::from).map_err(told);
         report.vanishing.extend(outcomes.note(kept).flatten());
         report.runs.push(run);
     }

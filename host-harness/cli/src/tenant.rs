@@ -2,8 +2,7 @@
 
 use std::process::ExitCode;
 
-use host_harness::{TenantId, TenantReport};
-use serde::Serialize;
+use host_harness::{TenantId, TenantList, TenantReport};
 
 use super::{
     Context, delete,
@@ -29,13 +28,6 @@ pub enum Command {
     },
     /// Delete a tenant with all its data
     Delete(delete::TenantArgs),
-}
-
-/// What `tenant list` prints.
-#[derive(Serialize, schemars::JsonSchema)]
-pub struct TenantList {
-    /// The tenants, by name.
-    tenants: Vec<TenantReport>,
 }
 
 pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failure> {

@@ -7,8 +7,7 @@ use std::{
     process::ExitCode,
 };
 
-use host_harness::{SecretSource, VaultKey, VaultReport, counted};
-use serde::Serialize;
+use host_harness::{GeneratedKey, Rekeyed, SecretSource, VaultKey, VaultReport, counted};
 
 use super::{
     Context,
@@ -40,28 +39,6 @@ pub struct RekeyArgs {
     /// Read the new key from this environment variable
     #[arg(long, value_name = "VARIABLE")]
     new_key_env: Option<String>,
-}
-
-/// What `vault generate-key` prints.
-#[derive(Serialize, schemars::JsonSchema)]
-pub struct GeneratedKey {
-    /// The key; none if it was written to a file.
-    key: Option<String>,
-    /// Its id, by which a vault names it.
-    id: String,
-    /// The file that it was written to.
-    file: Option<String>,
-}
-
-/// What `vault rekey` prints.
-#[derive(Serialize, schemars::JsonSchema)]
-pub struct Rekeyed {
-    /// Entries that are sealed with the new key.
-    entries: usize,
-    /// Id of the new key.
-    key: String,
-    /// Id of the key before; none where it was the same, or nothing was sealed.
-    previous_key: Option<String>,
 }
 
 pub fn exec(context: &Context, command: Command) -> Result<ExitCode, Failure> {

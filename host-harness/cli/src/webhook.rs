@@ -2,9 +2,8 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use appsec_model::{EventType, WebhookScheme};
-use host_harness::{Error, EventRow, InstanceName, SecretSource, Tenant};
-use serde::Serialize;
+use appsec_model::EventType;
+use host_harness::{Error, EventRow, InboxReport, InstanceName, SecretSource, Tenant};
 
 use super::{
     Context,
@@ -57,28 +56,6 @@ pub struct SecretArgs {
     remove: bool,
 }
 
-/// What `webhook secret` prints.
-#[derive(Serialize, schemars::JsonSchema)]
-pub struct InboxReport {
-    /// Name of the instance.
-    instance: String,
-    /// Whether it accepts events.
-    accepts_events: bool,
-    /// The path of the address to give to the vendor.
-    path: Option<String>,
-    /// Where the secret that the vendor signs with is read from.
-    secret: Option<String>,
-    /// How the vendor signs, and where a person sets address and secret there.
-    scheme: Option<WebhookScheme>,
-}
-
-/// What `webhook events` prints.
-#[derive(Serialize, schemars::JsonSchema)]
-pub struct EventList {
-    /// The events, newest first.
-    events: Vec<EventRow>,
-}
-
 /// A secret that signs is given by other options than a token.
 pub fn of_secret(error: Error, hint: &str) -> Failure {
     match error {
@@ -93,19 +70,11 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
     match command {
         Command::Secret(args) => return secret(context, &tenant, args).await,
         Command::Events { instance, limit } => {
-            let of = row_id(&tenant, instance.as_ref()).await?;
-            let events = tenant.store().read(move |store| store.events(of, limit)).await?;
-            output.result(&EventList { events }, |list| show_events(output, &list.events))?;
+            let list = tenant.event_list(instance.as_ref(), limit).await?;
+            output.result(&list, |list| show_events(output, &list.events))?;
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-pub async fn row_id(tenant: &Tenant, instance: Option<&InstanceName>) -> Result<Option<i64>, Failure> {
-    Ok(match instance {
-        Some(name) => Some(tenant.instance(name).await?.id),
-        None => None,
-    })
 }
 
 async fn secret(context: &Context, tenant: &Tenant, args: SecretArgs) -> Result<ExitCode, Failure> {
@@ -124,13 +93,7 @@ async fn secret(context: &Context, tenant: &Tenant, args: SecretArgs) -> Result<
     } else {
         Some(tenant.inbox(&instance).await.map_err(told)?)
     };
-    let report = InboxReport {
-        instance: instance.to_string(),
-        accepts_events: inbox.is_some(),
-        path: inbox.as_ref().map(|inbox| inbox.path.clone()),
-        secret: inbox.as_ref().map(|inbox| inbox.secret.to_string()),
-        scheme: inbox.map(|inbox| inbox.scheme),
-    };
+    let report = InboxReport::of(&instance, inbox);
     let output = context.output;
     output.result(&report, |report| match (&report.path, &report.secret, &report.scheme) {
         (Some(path), Some(secret), Some(scheme)) => {

@@ -9,6 +9,17 @@ use serde::Serialize;
 use crate::moment::moment;
 use crate::webhook::EventSync;
 
+/// What `daemon` and `sync --due` print, line by line.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "DaemonEvent")]
+pub struct TimedEvent {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    #[serde(flatten)]
+    pub event: DaemonEvent,
+}
+
 /// What happens in a daemon.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 #[serde(tag = "event", rename_all = "kebab-case")]

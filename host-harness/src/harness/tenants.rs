@@ -10,6 +10,13 @@ use crate::{error::Error, tenant::Tenant};
 use appsec_grant::{TenantId, UnknownName};
 use appsec_store::{InstanceStatus, RunState};
 
+/// What `tenant list` prints.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+pub struct TenantList {
+    /// The tenants, by name.
+    pub tenants: Vec<TenantReport>,
+}
+
 /// What a tenant holds.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct TenantReport {

@@ -35,6 +35,15 @@ impl DeletionReport {
     }
 }
 
+/// What `instance delete` prints.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+pub struct InstanceDeletion {
+    /// What goes and what stays.
+    pub plan: DeletionPlan,
+    /// What was done, and the proof that nothing is left; null without confirmation.
+    pub report: Option<DeletionReport>,
+}
+
 impl Tenant {
     /// What the deletion of an instance would take away.
     pub async fn deletion_plan(&self, name: &InstanceName) -> Result<DeletionPlan, Error> {

@@ -1,6 +1,6 @@
 //! Lists of a tenant, as every surface shows them: what a query asks for, found.
 
-use appsec_model::Timestamp;
+use appsec_model::{Severity, Timestamp};
 use appsec_store::{
     ACTIVE, Coverage, CoverageOptions, CoverageSort, Cursor, Dashboard, DashboardFilter, Filter, FindingPage,
     FindingRow, IssueFilter, IssueRow, PackageFilter, PackageRow, ProjectFilter, Run, RunFilter, Total,
@@ -170,6 +170,11 @@ impl Tenant {
             limit: query.limit(),
         };
         Ok(self.store.read(move |store| store.find_runs(&filter)).await?)
+    }
+
+    /// Findings by kind, severity and status.
+    pub async fn finding_counts(&self) -> Result<Vec<(String, Severity, String, u64)>, Error> {
+        Ok(self.store.read(|store| store.finding_counts(None)).await?)
     }
 
     /// What a query asks for of findings.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use appsec_model::Timestamp;
 use bytes::Bytes;
 use http::HeaderName;
+use serde::Serialize;
 use url::Url;
 
 use super::{Tenant, session::require_accepted};
@@ -54,6 +55,55 @@ pub struct WebhookSetup {
     pub store_secret: bool,
 }
 
+/// An outgoing webhook, as commands print it.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+pub struct NotifyReport {
+    /// Name of the instance.
+    pub instance: String,
+    /// The URL that is notified.
+    pub url: String,
+    /// Whether the address may be at an address of this machine or network.
+    pub private: bool,
+    /// Where the signing secret is read from.
+    pub secret: String,
+    /// When it was set.
+    pub set_at: Timestamp,
+}
+
+/// What `notify list` prints.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+pub struct NotifyList {
+    /// The webhooks, by name of the instance.
+    pub webhooks: Vec<NotifyReport>,
+}
+
+/// What `notify remove` prints.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+pub struct NotifyRemoved {
+    /// Name of the instance.
+    pub removed: String,
+}
+
+/// What `notify deliveries` prints.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+pub struct DeliveryList {
+    /// The deliveries, newest first.
+    pub deliveries: Vec<Delivery>,
+}
+
+impl NotifyReport {
+    /// A webhook of an instance.
+    pub fn of(instance: &InstanceName, webhook: Webhook) -> Self {
+        Self {
+            instance: instance.to_string(),
+            private: webhook.egress.origins().any(|(_, addresses)| addresses == Addresses::Private),
+            url: webhook.url,
+            secret: webhook.secret.to_string(),
+            set_at: webhook.set_at,
+        }
+    }
+}
+
 /// What came of deliveries that were due.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Deliveries {
@@ -84,6 +134,30 @@ impl Tenant {
         let id = self.instance(name).await?.id;
         let found = self.store.read(move |store| store.webhook(id)).await?;
         Ok(found.ok_or_else(|| WebhookError::NoWebhook(name.clone()))?)
+    }
+
+    /// The webhook of an instance, as it is shown.
+    pub async fn notify_report(&self, name: &InstanceName) -> Result<NotifyReport, Error> {
+        Ok(NotifyReport::of(name, self.webhook(name).await?))
+    }
+
+    /// The webhooks of all instances.
+    pub async fn notify_list(&self) -> Result<NotifyList, Error> {
+        let found = self.store.read(|store| {
+            let mut found = Vec::new();
+            for instance in store.instances()? {
+                found.extend(store.webhook(instance.id)?.map(|webhook| (instance.made.name, webhook)));
+            }
+            Ok(found)
+        });
+        let webhooks = found.await?.into_iter().map(|(instance, webhook)| NotifyReport::of(&instance, webhook));
+        Ok(NotifyList { webhooks: webhooks.collect() })
+    }
+
+    /// Deliveries of all instances or of one, newest first.
+    pub async fn delivery_list(&self, instance: Option<&InstanceName>, limit: u32) -> Result<DeliveryList, Error> {
+        let of = self.instance_id(instance).await?;
+        Ok(DeliveryList { deliveries: self.store.read(move |store| store.deliveries(of, limit)).await? })
     }
 
     /// Tells nobody any more; what still waits is given up.

@@ -85,7 +85,19 @@ pub enum KindChoice {
     These(Vec<Kind>),
 }
 
+/// What `onboard --list` prints.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+pub struct OnboardingList {
+    /// What is under way, by name.
+    pub onboardings: Vec<Onboarding>,
+}
+
 impl Tenant {
+    /// Onboardings in progress, as they are shown.
+    pub async fn onboarding_list(&self) -> Result<OnboardingList, Error> {
+        Ok(OnboardingList { onboardings: self.onboardings().await? })
+    }
+
     /// Onboardings under way, by name.
     pub async fn onboardings(&self) -> Result<Vec<Onboarding>, Error> {
         let drafts = self.store.read(|store| store.drafts()).await?;

@@ -87,6 +87,33 @@ impl PolicyCheck {
     }
 }
 
+/// What `policy import` prints.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+pub struct PolicyImported {
+    /// Whether the policies are in force now.
+    pub stored: bool,
+    /// What came of it; none where the file is refused.
+    pub imported: Option<PoliciesImported>,
+    /// All that is wrong with the file.
+    pub problems: Vec<Problem>,
+}
+
+/// What `policy remove --all` prints.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+pub struct PoliciesRemoved {
+    /// Whether there were any.
+    pub removed: bool,
+}
+
+/// What `policy results` prints.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+pub struct PolicyResultList {
+    /// How many there are in all.
+    pub total: u64,
+    /// The first of them, those of the worst policies first.
+    pub results: Vec<PolicyResult>,
+}
+
 impl Tenant {
     /// Puts the policies of a file into force in place of those before, and
     /// evaluates them over everything.
@@ -169,6 +196,31 @@ impl Tenant {
             Ok(Ok(check))
         });
         read.await?
+    }
+
+    /// A policy in force.
+    pub async fn policy(&self, id: String) -> Result<PolicyRow, Error> {
+        let rows = self.policies().await?.ok_or(Error::NoPolicies)?;
+        let unknown = UnknownName::among(&id, rows.policies.iter().map(|row| &row.definition.id));
+        rows.policies.into_iter().find(|row| row.definition.id == id).ok_or(Error::NoPolicy(unknown))
+    }
+
+    /// Results of policies, all or of one finding or issue, by any name that it has.
+    pub async fn policy_result_list(
+        &self,
+        policies: Vec<String>,
+        finding: Option<String>,
+        issue: Option<String>,
+        limit: u32,
+    ) -> Result<PolicyResultList, Error> {
+        let named = self.store.read(move |store| {
+            let finding = finding.map(|name| store.finding_named(&name)).transpose()?;
+            Ok((finding, issue.map(|name| store.issue_named(&name)).transpose()?))
+        });
+        let (finding, issue) = named.await?;
+        let filter = PolicyFilter { policies, finding, issue, ..PolicyFilter::default() };
+        let (results, total) = self.policy_results(filter, limit).await?;
+        Ok(PolicyResultList { total, results })
     }
 
     /// Results of a filter, at most `limit`, and how many there are in all.

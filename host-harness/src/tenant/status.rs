@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::Tenant;
 use crate::error::Error;
-use appsec_store::{Instance, LeaseRow, Next, Plan, Run, RunMode, RunState};
+use appsec_store::{Instance, LeaseRow, Run, RunMode, RunState};
 
 /// What is done with an instance, and when.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
@@ -115,16 +115,5 @@ impl Tenant {
             failures: schedule.as_ref().map_or(0, |it| it.failures),
             waiting: schedule.and_then(|it| it.waiting),
         })
-    }
-
-    /// Sets when an instance is synced, from now on.
-    pub async fn schedule(&self, instance: &Instance, plan: Plan) -> Result<(), Error> {
-        if instance.is_report_source() {
-            return Err(Error::ImportOnly);
-        }
-        let plan = plan.checked()?;
-        let (id, now) = (instance.id, self.now());
-        let first: Next = plan.first(&format!("{}/{}", self.id(), instance.made.name), now);
-        Ok(self.store().run(move |store| store.set_schedule(id, &plan, first, now)).await?)
     }
 }

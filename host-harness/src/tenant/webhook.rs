@@ -12,6 +12,7 @@ use crate::{
 use appsec_grant::{Audience, InstanceName, Secret, SecretSource};
 use appsec_ingest::{Selection, SyncOptions};
 use appsec_store::{EventRow, EventState, Instance, Run, RunMode, RunState};
+use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 /// Projects that one sync of events names. More are read as a whole.
@@ -31,7 +32,48 @@ pub struct WebhookEndpoint {
     pub secret: SecretSource,
 }
 
+/// What `webhook secret` prints.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+pub struct InboxReport {
+    /// Name of the instance.
+    pub instance: String,
+    /// Whether it accepts events.
+    pub accepts_events: bool,
+    /// The path of the address to give to the vendor.
+    pub path: Option<String>,
+    /// Where the secret that the vendor signs with is read from.
+    pub secret: Option<String>,
+    /// How the vendor signs, and where a person sets address and secret there.
+    pub scheme: Option<WebhookScheme>,
+}
+
+/// What `webhook events` prints.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+pub struct EventList {
+    /// The events, newest first.
+    pub events: Vec<EventRow>,
+}
+
+impl InboxReport {
+    /// How an instance takes events, if it does.
+    pub fn of(instance: &InstanceName, inbox: Option<WebhookEndpoint>) -> Self {
+        Self {
+            instance: instance.to_string(),
+            accepts_events: inbox.is_some(),
+            path: inbox.as_ref().map(|inbox| inbox.path.clone()),
+            secret: inbox.as_ref().map(|inbox| inbox.secret.to_string()),
+            scheme: inbox.map(|inbox| inbox.scheme),
+        }
+    }
+}
+
 impl Tenant {
+    /// Events of all instances or of one, newest first.
+    pub async fn event_list(&self, instance: Option<&InstanceName>, limit: u32) -> Result<EventList, Error> {
+        let of = self.instance_id(instance).await?;
+        Ok(EventList { events: self.store.read(move |store| store.events(of, limit)).await? })
+    }
+
     /// Lets an instance take events of its vendor, signed with this secret,
     /// which goes into the vault if it is to be stored.
     pub async fn set_inbox(

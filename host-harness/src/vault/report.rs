@@ -4,6 +4,28 @@ use serde::Serialize;
 
 use super::{GivenKeys, Vault, VaultError, VaultKey};
 
+/// What `vault generate-key` prints.
+#[derive(Serialize, schemars::JsonSchema)]
+pub struct GeneratedKey {
+    /// The key; none if it was written to a file.
+    pub key: Option<String>,
+    /// Its id, by which a vault names it.
+    pub id: String,
+    /// The file that it was written to.
+    pub file: Option<String>,
+}
+
+/// What `vault rekey` prints.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+pub struct Rekeyed {
+    /// Entries that are sealed with the new key.
+    pub entries: usize,
+    /// Id of the new key.
+    pub key: String,
+    /// Id of the key before; none where it was the same, or nothing was sealed.
+    pub previous_key: Option<String>,
+}
+
 /// What is known of a vault.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct VaultReport {

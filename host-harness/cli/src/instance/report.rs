@@ -1,136 +1,16 @@
 //! Instances, as commands print them.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
-use appsec_model::{Access, Connection, Deployment, KindAccess, Timestamp};
-use host_harness::{
-    AcceptedConnector, AutoMap, ConnectorSource, EgressPolicy, Instance, InstanceStatus, LastRun, MappingCounts,
-    ProxyRoute, Tenant,
-};
-use serde::Serialize;
-use serde_json::{Map, Value};
+use appsec_model::{Access, Deployment, KindAccess};
+use host_harness::{AcceptedConnector, InstanceList, InstanceReport, LastRun};
 
 use crate::{
-    error::Failure,
     mapping::states,
     output::{Output, moment, short},
     style,
     table::{Cell, cells},
 };
-
-/// Why an instance is paused that was restored.
-const UNACCEPTED: &str = "restored from a backup, and nobody has accepted yet its origins, secrets, proxy and webhooks: harness instance resume";
-
-/// An instance, as commands print it.
-#[derive(Serialize, schemars::JsonSchema)]
-pub struct InstanceReport {
-    /// Its name.
-    name: String,
-    /// Id of its connector.
-    connector: String,
-    /// Version of its connector when it was set up.
-    connector_version: String,
-    /// Where the connector comes from.
-    connector_source: ConnectorSource,
-    /// SHA-256 of the file that it comes from, as it was accepted; no other one
-    /// runs. None of the connector inside of the program.
-    connector_sha256: Option<String>,
-    /// `paused`, or how it is: `connected`, `unauthorized`, `degraded` or
-    /// `never-checked`.
-    status: String,
-    /// Why, where it is paused or not well.
-    status_detail: Option<String>,
-    /// How it is, also while it is paused.
-    health: InstanceStatus,
-    /// Since when it is paused.
-    paused_since: Option<Timestamp>,
-    /// Its settings.
-    settings: Map<String, Value>,
-    /// Origins that it may reach: `public`, or `private` where addresses of
-    /// this machine and network are allowed too.
-    origins: BTreeMap<String, String>,
-    /// Where its secrets are read from, by variable.
-    secrets: BTreeMap<String, String>,
-    /// The proxy for each origin, and where it was set.
-    proxies: Vec<ProxyRoute>,
-    /// What the last good check learnt.
-    connection: Option<Connection>,
-    /// What becomes of new projects.
-    auto_map: AutoMap,
-    /// How its projects stand to repositories; the mapped and drifted are synced.
-    projects: MappingCounts,
-    /// When it was set up.
-    created_at: Timestamp,
-    /// When it was last checked.
-    checked_at: Option<Timestamp>,
-    /// Its last run.
-    last_run: Option<LastRun>,
-    /// When it is synced, in words; none where only somebody asks for it.
-    schedule: Option<String>,
-    /// When the next sync is due.
-    next_at: Option<Timestamp>,
-}
-
-/// What `instance list` prints.
-#[derive(Serialize, schemars::JsonSchema)]
-pub struct InstanceList {
-    /// The instances, by name.
-    pub instances: Vec<InstanceReport>,
-}
-
-impl InstanceReport {
-    /// What there is to say of an instance.
-    pub async fn of(tenant: &Tenant, instance: Instance) -> Result<Self, Failure> {
-        let id = instance.id;
-        let work = tenant.work_of(&instance).await?;
-        let (last_run, auto_map, projects) = tenant
-            .store()
-            .read(move |store| {
-                Ok((store.runs(Some(id), 1)?.pop(), store.auto_map(id)?, store.mapping_counts(Some(id))?))
-            })
-            .await?;
-        let proxies = tenant.proxy_routes(&instance.made);
-        let made = instance.made;
-        let (status, status_detail, paused_since) = match instance.paused {
-            Some(paused) => {
-                let why = paused.unaccepted.then(|| UNACCEPTED.to_owned()).or(paused.reason);
-                ("paused", why, Some(paused.since))
-            }
-            None => (instance.status.as_str(), instance.status_detail, None),
-        };
-        Ok(Self {
-            name: made.name.to_string(),
-            connector: made.connector_id,
-            connector_version: made.connector_version,
-            connector_source: made.connector_source,
-            connector_sha256: made.connector_sha256,
-            status: status.to_owned(),
-            status_detail,
-            health: instance.status,
-            paused_since,
-            settings: made.settings,
-            origins: origins(&made.egress),
-            secrets: made.secrets.into_iter().map(|(variable, source)| (variable, source.to_string())).collect(),
-            proxies,
-            connection: instance.connection,
-            created_at: instance.created_at,
-            checked_at: instance.checked_at,
-            auto_map,
-            projects,
-            last_run: last_run.map(LastRun::from),
-            schedule: work.schedule,
-            next_at: work.next_at,
-        })
-    }
-}
-
-fn origins(policy: &EgressPolicy) -> BTreeMap<String, String> {
-    let word = |addresses| match addresses {
-        host_harness::Addresses::Public => "public".to_owned(),
-        host_harness::Addresses::Private => "private".to_owned(),
-    };
-    policy.origins().map(|(origin, addresses)| (origin.to_string(), word(addresses))).collect()
-}
 
 pub fn show_list(output: Output, list: &InstanceList) {
     if list.instances.is_empty() {
@@ -255,7 +135,9 @@ pub fn show_accepted(output: Output, accepted: &AcceptedConnector) {
 fn status(report: &InstanceReport, signs: usize) -> Cell {
     let detail = report.status_detail.as_deref().unwrap_or_default();
     let detail = detail.strip_prefix(&format!("{}: ", report.status)).unwrap_or(detail);
-    let detail = if detail.is_empty() { String::new() } else { format!(": {}", short(detail, signs)) };
+    let hint = if detail == InstanceReport::NOT_ACCEPTED { ": harness instance resume" } else { "" };
+    let detail =
+        if detail.is_empty() { String::new() } else { format!(": {}", short(&format!("{detail}{hint}"), signs)) };
     Cell::from(format!("{}{detail}", report.status)).styled(style::state(&report.status))
 }
 
