@@ -2,6 +2,7 @@
 
 use std::{process::ExitCode, time::Duration};
 
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use vendor_sim::{Options, Scenario, Simulator, World, WorldShape};
 
 use super::{error::Failure, stdout};
@@ -26,16 +27,21 @@ pub struct Args {
     /// Set the accepted token
     #[arg(long, default_value = "sim-token", value_name = "TEXT")]
     accept_token: String,
+    /// Add this many projects that were never scanned
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    never_scanned: u32,
     /// Inject the faults of this scenario
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = scenarios())]
     scenario: Option<String>,
 }
 
+/// The scenarios, with what a client has to cope with.
+fn scenarios() -> PossibleValuesParser {
+    Scenario::described().map(|(name, about)| PossibleValue::new(name).help(about)).collect::<Vec<_>>().into()
+}
+
 pub async fn exec(args: Args) -> Result<ExitCode, Failure> {
-    let usage = |error: vendor_sim::Error| {
-        let hint = format!("scenarios: {}", Scenario::NAMES.join(", "));
-        Failure::new("mock-vendor", error.to_string(), Some(&hint))
-    };
+    let usage = |error: vendor_sim::Error| Failure::new("mock-vendor", error.to_string(), None);
     let faults = match &args.scenario {
         Some(name) => Scenario::bundled(name).map_err(usage)?.faults,
         None => Vec::new(),
@@ -44,6 +50,8 @@ pub async fn exec(args: Args) -> Result<ExitCode, Failure> {
     if let Some(projects) = args.projects {
         shape.projects = projects;
     }
+    shape.projects = shape.projects.saturating_add(args.never_scanned);
+    shape.never_scanned = args.never_scanned;
     let options = Options {
         port: args.port,
         token: args.accept_token.clone(),
@@ -58,6 +66,9 @@ pub async fn exec(args: Args) -> Result<ExitCode, Failure> {
                curl -H 'Authorization: Bearer {token}' {url}/api/v1/deployments\n  \
                export SEMGREP_APP_TOKEN={token}\n  \
                harness instance add sim --set origin={url} --allow-private-origin {url}\n  \
+               harness sync sim\n\
+             A day later, with findings that are new, fixed, reopened, triaged, moved or gone:\n  \
+               curl -X POST {url}/_sim/advance\n  \
                harness sync sim\n\
              Ctrl-C ends it.\n",
             slug = shape.slug,

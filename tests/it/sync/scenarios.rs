@@ -74,8 +74,10 @@ fn every_scenario_has_a_test() {
     let tested = [
         "cut-body",
         "endless-pages",
+        "forbidden",
         "garbage",
         "missing-scope",
+        "no-deployment",
         "rate-limit-date",
         "rate-limit-seconds",
         "redirect",
@@ -118,6 +120,26 @@ async fn an_answer_that_is_no_json_ends_the_read() {
 #[tokio::test]
 async fn a_token_that_lost_its_scope_is_told_from_a_wrong_token() {
     insta::assert_snapshot!(outcome("missing-scope").await, @"
+    failed
+    missing-scope: missing scope: GET /api/v1/deployments/demo-corp/projects answered 404: the token lacks the Web API scope (Semgrep hides what it protects), or the origin or the deployment's slug is wrong
+    waits: 0
+    store: as before
+    ");
+}
+
+#[tokio::test]
+async fn findings_that_are_refused_are_named() {
+    insta::assert_snapshot!(outcome("forbidden").await, @"
+    failed
+    forbidden: Semgrep does not let this token read `sast` of the deployment `demo-corp` (GET /api/v1/deployments/demo-corp/findings answered 403): Forbidden
+    waits: 0
+    store: as before
+    ");
+}
+
+#[tokio::test]
+async fn a_deployment_that_went_away_changes_nothing() {
+    insta::assert_snapshot!(outcome("no-deployment").await, @"
     failed
     missing-scope: missing scope: GET /api/v1/deployments/demo-corp/projects answered 404: the token lacks the Web API scope (Semgrep hides what it protects), or the origin or the deployment's slug is wrong
     waits: 0

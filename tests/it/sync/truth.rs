@@ -116,7 +116,11 @@ async fn when_the_world_moves_on_the_counts_and_the_store_follow() {
         };
         assert_eq!(run.counts.new, sum(|it| it.new), "new in step {step}");
         assert_eq!(run.counts.vanished, sum(|it| it.vanished), "vanished in step {step}");
-        assert_eq!(run.counts.changed, sum(|it| it.fixed + it.ignored + it.moved), "changed in step {step}");
+        assert_eq!(
+            run.counts.changed,
+            sum(|it| it.fixed + it.ignored + it.reopened + it.moved),
+            "changed in step {step}"
+        );
     }
 }
 

@@ -18,6 +18,7 @@ mod killed;
 mod kills;
 mod mapping;
 mod mistakes;
+mod mock_vendor;
 mod onboarding;
 mod outputs;
 mod policies;

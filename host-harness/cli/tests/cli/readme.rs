@@ -16,6 +16,9 @@ use vendor_sim::WorldShape;
 
 use crate::support::{Desk, SECOND_TOKEN, TOKEN, done};
 
+/// The mock vendor as the guides show it.
+const SHOWN_VENDOR: &str = "http://127.0.0.1:9900";
+
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures");
 
 fn workspace() -> PathBuf {
@@ -49,7 +52,11 @@ impl Reader {
         // differs.
         let vendor = format!("--set origin={0} --allow-private-origin {0}", self.desk.simulator.url());
         let mut script = script.replace("SEMGREP_APP_TOKEN=…", &format!("SEMGREP_APP_TOKEN={TOKEN}"));
-        for (typed, here) in [("harness onboard ", "onboard"), ("harness instance add ", "instance add")] {
+        // The one that the guide lets the reader start.
+        let is_shown = script.contains(SHOWN_VENDOR);
+        script = script.replace(SHOWN_VENDOR, self.desk.simulator.url()).replace("=sim-token", &format!("={TOKEN}"));
+        let typed = [("harness onboard ", "onboard"), ("harness instance add ", "instance add")];
+        for (typed, here) in typed.into_iter().filter(|_| !is_shown) {
             script = script.replace(typed, &format!("harness {here} {vendor} "));
         }
         script = script.replace("cargo run -- ", "harness ");
