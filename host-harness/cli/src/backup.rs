@@ -91,9 +91,9 @@ fn show_grants(output: Output, restored: &Restored) {
         let secrets = it.secrets.iter().map(|(variable, source)| format!("{variable} from {source}"));
         let webhook = it.webhook.iter().zip(&it.webhook_secret).flat_map(|(url, secret)| {
             let private = if it.webhook_private { " (private)" } else { "" };
-            [format!("{url}{private}"), format!("signed with {secret}")]
+            [format!("{url}{private}"), format!("signed with the secret in {secret}")]
         });
-        let events = it.events_secret.as_ref().map(|source| format!("signed with {source}"));
+        let events = it.events_secret.as_ref().map(|source| format!("signed with the secret in {source}"));
         table.add_row(cells![
             &it.name,
             &it.connector,

@@ -115,7 +115,8 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         component.imports.len()
     ));
     let tenant = harness.tenant(context.tenant.clone())?;
-    let token_file = scratch.path().join("token");
+    // Beside a store that is kept, where it can still be read afterwards.
+    let token_file = if kept.is_some() { harness.data_dir() } else { scratch.path() }.join("demo-token");
     write_private(&token_file, token.as_bytes())?;
     let name: InstanceName = "demo".parse().map_err(|error| Failure::new("name", format!("{error}"), None))?;
     let origin = simulator.url().to_owned();
@@ -148,6 +149,9 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let run = tenant.sync(&name, None, SyncOptions::default(), shown.progress()).await.map_err(failed)?;
     shown.end();
     let elapsed = started.elapsed();
+    // The vendor ends with this program.
+    let reason = "the mock vendor of the demo has ended".to_owned();
+    tenant.pause_instance(&name, Some(reason)).await.map_err(failed)?;
     let counts = tenant.finding_counts().await?;
     let first = |list| Query::parse(list, [("limit", "8")]).map_err(Error::from);
     let packages = tenant.package_list(&first(List::Packages)?).await?.list;
@@ -215,6 +219,12 @@ fn requests(stats: &vendor_sim::Stats, endpoint: &str) -> usize {
     stats.by_endpoint.iter().filter(|(name, _)| name.contains(endpoint)).map(|(_, count)| *count as usize).sum()
 }
 
+/// A path as a shell takes it for one word.
+fn quoted(path: &str) -> String {
+    let is_plain = |sign: char| sign.is_alphanumeric() || "/._-+@:,".contains(sign);
+    if path.chars().all(is_plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', r"'\''")) }
+}
+
 fn show(output: Output, report: &DemoReport, kept: Option<&Path>) {
     output.line("");
     output.line("Findings in the store:");
@@ -243,14 +253,14 @@ fn show(output: Output, report: &DemoReport, kept: Option<&Path>) {
     output.line("What to do next:");
     match kept {
         Some(folder) => {
-            let folder = folder.display();
+            let folder = quoted(&folder.display().to_string());
             output.command(&format!("harness --data-dir {folder} findings --min-severity high"));
             output.command(&format!("harness --data-dir {folder} dashboard"));
         }
         None => {
-            output.command("harness demo --keep demo-data   keep the store, to look around in it");
-            output.command("harness inspect                 what the connector needs and can read");
+            output.command("harness demo --keep demo-data   # keep the store, to look around in it");
+            output.command("harness inspect                 # what the connector needs and can read");
         }
     }
-    output.command("harness onboard                 set up an instance of your own");
+    output.command("harness onboard                 # set up an instance of your own");
 }

@@ -162,6 +162,10 @@ fn show_list(output: Output, webhooks: &[NotifyReport]) {
 }
 
 fn show_deliveries(output: Output, deliveries: &[Delivery]) {
+    if deliveries.is_empty() {
+        output.line("No deliveries. The end of each run of an instance with a webhook makes one.");
+        return;
+    }
     let mut table = output.table(&["ID", "INSTANCE", "ABOUT", "STATE", "TRIES", "LAST", "NEXT", "ANSWER"]);
     for it in deliveries {
         let answer = match (it.status, &it.problem, &it.answer) {

@@ -51,7 +51,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         let list = tenant.run(id, limit).await.map_err(|error| Failure::from(error).of(tenant.id(), None))?;
         output.result(&list, |list| {
             for run in &list.runs {
-                show_run(output, run);
+                show_summary(output, run, None);
                 list.waits.iter().for_each(|it| show_wait(output, it));
                 show_projects(output, &list.projects, limit);
                 show_reads(output, run);

@@ -289,7 +289,7 @@ fn least(line: &str) -> usize {
 }
 
 /// The widths of columns, if they fit: each as wide as its content, and where
-/// there is less room, what is widest gives most.
+/// there is less room, those that lack most go without.
 fn widths(columns: &[Column<'_>], width: usize) -> Option<Vec<usize>> {
     let gaps = GAP.len() * columns.len().saturating_sub(1);
     let room = width.checked_sub(gaps)?;
@@ -297,7 +297,7 @@ fn widths(columns: &[Column<'_>], width: usize) -> Option<Vec<usize>> {
     let mut widths: Vec<usize> = columns.iter().map(|it| it.least).collect();
     while rest > 0 {
         let lacks = columns.iter().zip(&mut widths).map(|(column, width)| (column.width - *width, width));
-        let Some((_, width)) = lacks.filter(|(lack, _)| *lack > 0).max_by_key(|(lack, _)| *lack) else { break };
+        let Some((_, width)) = lacks.filter(|(lack, _)| *lack > 0).min_by_key(|(lack, _)| *lack) else { break };
         *width += 1;
         rest -= 1;
     }
@@ -475,8 +475,10 @@ impl Shown for Facts {
                 (indent, room)
             };
             let zone = if cell.form == Form::Time { " UTC" } else { "" };
+            // Of several texts, each begins where no line goes on.
+            let hanging = if cell.lines.len() > 1 { GAP } else { "" };
             let mut lines = cell.lines.iter().flat_map(|line| match room {
-                Some(room) => wrapped(line, room),
+                Some(room) => textwrap::wrap(line, options(room.max(1)).subsequent_indent(hanging)),
                 None => vec![Cow::Borrowed(line.as_str())],
             });
             shown.push_str(GAP);

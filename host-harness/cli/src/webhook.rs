@@ -107,6 +107,10 @@ async fn secret(context: &Context, tenant: &Tenant, args: SecretArgs) -> Result<
 }
 
 fn show_events(output: Output, events: &[EventRow]) {
+    if events.is_empty() {
+        output.line("No events. They are accepted by: harness daemon --listen ADDRESS");
+        return;
+    }
     let mut table = output.table(&["ID", "INSTANCE", "RECEIVED", "EVENT", "ABOUT", "STATE", "RUN"]);
     for it in events {
         let (what, why) = match &it.event.what {

@@ -179,6 +179,11 @@ impl Harness {
                 }
             }
             checks.extend(last_work(&tenant, &instance, &what).await);
+            if let Some(paused) = &instance.paused {
+                let why = paused.reason.iter().map(|why| format!(": {why}")).collect::<String>();
+                let detail = format!("nothing is synced until it is resumed{why}");
+                checks.push(Check::good(format!("{what}: paused"), detail));
+            }
             let proxies = proxies(&tenant, &instance, &format!("{what}: proxy"));
             let unusable = proxies.iter().any(|check| check.condition == Condition::Problem);
             checks.extend(proxies);
@@ -208,7 +213,7 @@ impl Harness {
                     continue;
                 }
             };
-            if online {
+            if online && instance.paused.is_none() {
                 checks.push(reach(&tenant, &instance, secrets, format!("{what}: vendor")).await);
             }
         }
@@ -350,7 +355,11 @@ fn permissions(folder: &Path) -> Option<Check> {
     looked.at(folder, true, DEPTH);
     looked.exposed.sort_by(|(a, x), (b, y)| x.is_writable().cmp(&y.is_writable()).reverse().then_with(|| a.cmp(b)));
     let Some((_, worst)) = looked.exposed.first() else {
-        return Some(Check::good(what, format!("{} files and folders are this user's alone", looked.count)));
+        let detail = match looked.count {
+            1 => "the folder is this user's alone".to_owned(),
+            count => format!("{count} files and folders are this user's alone"),
+        };
+        return Some(Check::good(what, detail));
     };
     let condition = if worst.is_writable() { Condition::Problem } else { Condition::Notice };
     let named = looked.exposed.iter().take(NAMED).map(|(path, exposure)| format!("{}: {exposure}", path.display()));

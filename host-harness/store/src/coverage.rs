@@ -393,7 +393,12 @@ impl FindingStore {
 }
 
 fn reason(what: &str, detail: Option<String>) -> String {
-    detail.map_or_else(|| what.to_owned(), |detail| format!("{what}: {detail}"))
+    match detail {
+        // An error may begin with the same word.
+        Some(detail) if detail.starts_with(what) => detail,
+        Some(detail) => format!("{what}: {detail}"),
+        None => what.to_owned(),
+    }
 }
 
 /// How an instance looks after a repository with these of its projects. What is

@@ -41,7 +41,7 @@ pub fn show_list(output: Output, list: &InstanceList) {
             states(&instance.projects),
             instance.last_run.as_ref().map_or_else(|| "never".into(), |run| Cell::from(run.started_at)),
             instance.last_run.as_ref().map(|run| Cell::state(run.state.as_str())),
-            instance.next_at.map_or_else(|| "when asked".into(), Cell::from),
+            instance.next_at.map_or_else(|| "not scheduled".into(), Cell::from),
             instance.checked_at.map_or_else(|| "never".into(), Cell::from),
             format!("{} {}", instance.connector, instance.connector_version),
         ]);

@@ -83,6 +83,32 @@ fn the_demo_agrees_with_its_world_and_shows_it() {
 }
 
 #[test]
+fn what_the_demo_advises_works_and_what_it_keeps_is_well() {
+    let desk = Desk::new(shape(), vec![]);
+    let kept = desk.folder.path().join("a kept demo");
+    let shown = desk.ok(&["demo", "--findings", "300", "--keep", kept.to_str().unwrap()]);
+    let (_, advised) = shown.split_once("What to do next:\n").unwrap();
+    let advised: Vec<&str> = advised.lines().map(str::trim).collect();
+    assert_eq!(advised.len(), 3, "{shown}");
+    for command in &advised[..2] {
+        // As a shell reads it.
+        let command = command.replacen("harness", env!("CARGO_BIN_EXE_harness"), 1);
+        let output = desk.command_of("/bin/sh", &["-c", &command]).env("PATH", "/usr/bin:/bin").output().unwrap();
+        let done = done(output);
+        assert!(done.code == 0 && done.stdout.lines().count() > 3, "{command}: {}{}", done.stdout, done.stderr);
+    }
+    assert!(advised[2].starts_with("harness onboard ") && advised[2].contains(" # "), "{shown}");
+    let kept = kept.to_str().unwrap();
+    for doctor in [&["--data-dir", kept, "doctor"][..], &["--data-dir", kept, "doctor", "--online"]] {
+        let diagnosis = desk.json(doctor);
+        let checks = diagnosis["checks"].as_array().unwrap();
+        assert!(checks.iter().all(|it| it["condition"] == "good"), "{diagnosis:#}");
+    }
+    let paused = desk.run(&["--data-dir", kept, "sync", "demo"]);
+    assert!(paused.code == 1 && paused.stderr.contains("paused"), "{}", paused.stderr);
+}
+
+#[test]
 fn completions_are_made_for_every_shell() {
     let desk = Desk::new(shape(), vec![]);
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
