@@ -6,6 +6,10 @@
 //! is empty, since a component's exports cannot be linked there.
 
 #[cfg(target_family = "wasm")]
+#[global_allocator]
+static HEAP: guest_alloc::GuestAllocator = guest_alloc::GuestAllocator::new();
+
+#[cfg(target_family = "wasm")]
 mod bindings;
 #[cfg(target_family = "wasm")]
 mod bucket;

@@ -104,10 +104,11 @@ fn the_core_of_the_connector_knows_no_runtime_and_no_wasm() {
 const MAY_KNOW: [(&str, &[&str]); 18] = [
     ("appsec-model", &[]),
     ("vendor-sim", &[]),
+    ("guest-alloc", &[]),
     ("guest-build", &[]),
     ("semgrep-core", &["appsec-model"]),
-    ("semgrep-connector", &["appsec-model", "semgrep-core"]),
-    ("example-connector", &["appsec-model"]),
+    ("semgrep-connector", &["appsec-model", "guest-alloc", "semgrep-core"]),
+    ("example-connector", &["appsec-model", "guest-alloc"]),
     ("hostile-guest", &["appsec-model"]),
     ("appsec-grant", &["appsec-model"]),
     ("appsec-analysis", &["appsec-model"]),

@@ -1,7 +1,7 @@
 //! The limits of the sandbox and of a sync: one named number each, with its
 //! reason. Every one can be changed through [`Limits`].
 
-use std::time::Duration;
+use std::{thread, time::Duration};
 
 /// What one call of a connector, and one instance's storage, may use.
 #[derive(Clone, Debug)]
@@ -72,7 +72,8 @@ pub struct Limits {
     /// carries an interpreter some ten.
     pub component_bytes: u64,
 
-    /// Sandboxes at one time in this process; more wait in line.
+    /// Sandboxes at one time in this process; more wait in line. By default 8
+    /// per processor, from 32, as most of them wait for a vendor, to 64.
     pub sandboxes: u32,
     /// Whether the address space for all sandboxes is reserved when the engine
     /// starts: they begin and end faster. Without, and where the machine has not
@@ -110,8 +111,13 @@ impl Default for Limits {
             cursor_bytes: 4 << 10,
             document_bytes: 64 << 20,
             component_bytes: 128 << 20,
-            sandboxes: 64,
+            sandboxes: sandboxes(),
             pooled_memory: true,
         }
     }
+}
+
+fn sandboxes() -> u32 {
+    let processors = thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX));
+    processors.saturating_mul(8).clamp(32, 64)
 }

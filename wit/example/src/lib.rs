@@ -11,6 +11,10 @@
 //! there.
 
 #[cfg(target_family = "wasm")]
+#[global_allocator]
+static HEAP: guest_alloc::GuestAllocator = guest_alloc::GuestAllocator::new();
+
+#[cfg(target_family = "wasm")]
 mod bindings;
 #[cfg(target_family = "wasm")]
 mod component;

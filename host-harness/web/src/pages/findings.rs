@@ -1,0 +1,151 @@
+//! Lists of findings.
+
+use appsec_model::{Severity, Timestamp};
+use host_harness::{FindingRow, Total, TotalIs, View, query::{List, Query}};
+use maud::{Markup, html};
+
+use super::{Frame, Section, form, parts};
+use crate::{
+    answer::html as page_of,
+    routes::{Answer, Asked},
+};
+
+pub(crate) async fn page(asked: Asked, view: View) -> Answer {
+    let query = asked.query(List::Findings(view))?;
+    let listed = asked.tenant.finding_list(&query).await?;
+    let tenant = asked.tenant.id().to_string();
+    let section = match view {
+        View::All => Section::Findings,
+        View::Vulnerabilities => Section::Vulnerabilities,
+        View::Weaknesses => Section::Weaknesses,
+        View::Secrets => Section::Secrets,
+    };
+    let (here, now) = (section.of(&tenant), asked.site.harness.now());
+    let list = &listed.list;
+    let main = html! {
+        div.head {
+            h1 { (section.title()) }
+            span.sum { (total(list.total)) @if query.pairs().is_empty() { " open and about security" } }
+            div.tools { a.button href=(form::api(&query, &tenant, view.noun())) { "JSON" } }
+        }
+        (form::filters(&query, &here))
+        (strip(&query, &here))
+        @if let Some(no) = &listed.no_project { (form::no_project(no)) }
+        @if list.findings.is_empty() {
+            (parts::empty(html! { "Nothing is found." @if !query.pairs().is_empty() { " " a.link href=(here) { "Remove all filters" } } }))
+        } @else {
+            div.sheet {
+                div.wide { (table(&list.findings, &tenant, view, now)) }
+                div.foot {
+                    (parts::counted(list.findings.len() as u64, "finding")) " on this page"
+                    span.pages {
+                        @if query.page_begin().is_none() { a.button href=(without_cursor(&query, &here)) { "First page" } }
+                        @if let Some(next) = &list.next_cursor {
+                            a.button href=(form::with(&query, &here, "cursor", &next.to_string())) rel="next" { "Next" }
+                        }
+                    }
+                }
+            }
+        }
+        @if let Some(left_out) = listed.left_out {
+            p.beside { (total(left_out)) " of this filter are not about security: "
+                a.link href=(form::with(&query, &here, "include-non-security", "true")) { "show them too" } "." }
+        }
+    };
+    Ok(page_of(Frame { tenant: &tenant, section, title: None }.page(main)))
+}
+
+fn without_cursor(query: &Query, here: &str) -> String {
+    form::address(here, query.pairs().into_iter().filter(|(name, _)| *name != "cursor"))
+}
+
+/// How many there are, as far as it is known.
+fn total(total: Total) -> String {
+    match total.total_is {
+        TotalIs::Exact => parts::number(total.total),
+        TotalIs::AtLeast => format!("more than {}", parts::number(total.total)),
+    }
+}
+
+/// The severities, each a filter.
+fn strip(query: &Query, here: &str) -> Markup {
+    let asked: Vec<String> = query.pairs().into_iter().filter(|(name, _)| *name == "severity").map(|(_, it)| it).collect();
+    html! {
+        nav.quick aria-label="By severity" {
+            a href=(form::address(here, query.pairs().into_iter().filter(|(name, _)| !matches!(*name, "severity" | "cursor"))))
+                aria-current=[asked.is_empty().then_some("true")] { "All" }
+            @for severity in [Severity::Critical, Severity::High, Severity::Medium, Severity::Low] {
+                @let is_asked = asked.len() == 1 && asked.first().is_some_and(|it| it == severity.as_str());
+                a href=(form::with(query, here, "severity", severity.as_str())) aria-current=[is_asked.then_some("true")] {
+                    (parts::severity(severity))
+                }
+            }
+        }
+    }
+}
+
+fn table(rows: &[FindingRow], tenant: &str, view: View, now: Timestamp) -> Markup {
+    html! {
+        table.list {
+            caption.unseen { (view.noun()) ", in the order that was asked for" }
+            thead {
+                tr {
+                    th scope="col" { "Priority" }
+                    th scope="col" { "Finding" }
+                    th scope="col" { "Project and place" }
+                    th scope="col" { "Status" }
+                    @if view == View::Vulnerabilities { th.late.num scope="col" { "CVSS" } th.late.num scope="col" { "EPSS" } }
+                    th.late scope="col" { "Source" }
+                    th.late.num scope="col" { "Age" }
+                }
+            }
+            tbody {
+                @for row in rows {
+                    tr {
+                        td.prio { span.line { span.rank { (row.priority) } (parts::severity(row.severity)) } }
+                        td.what {
+                            a.title href=(format!("/t/{tenant}/findings/{}", row.id)) { (parts::text(&row.title)) }
+                            span.under { (known(row)) }
+                        }
+                        td.where.cut {
+                            (parts::text(&row.project))
+                            span.second.mono.cut { (place(row)) }
+                        }
+                        td.status { (parts::state(&row.status)) }
+                        @if view == View::Vulnerabilities {
+                            td.num.late { @if let Some(score) = row.cvss { (format!("{score:.1}")) } }
+                            td.num.late { @if let Some(score) = row.epss { (format!("{score:.3}")) } }
+                        }
+                        td.late { span.sources { (parts::text(&row.instance)) } }
+                        td.num.late { (parts::ago(row.first_seen_at, now)) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// How a finding is known.
+fn known(row: &FindingRow) -> Markup {
+    let facts = row.facts.as_ref();
+    html! {
+        span { (row.kind) }
+        @if let Some(verdict) = row.reachability.as_deref().filter(|it| *it != "not-analyzed") { (parts::reachability(verdict)) }
+        @if let Some(validation) = facts.and_then(|it| it.validation.as_deref()) { span { (parts::text(validation)) } }
+        @for advisory in row.advisories.iter().take(2) { span { (parts::text(advisory)) } }
+        @for cwe in row.cwes.iter().take(2) { span { "CWE-" (cwe) } }
+        @if row.cwe_rank.is_some() { span { "Top 25" } }
+        @if let Some(fix) = facts.and_then(|it| it.fixes.as_ref()?.first()) { span { "Fix: " (parts::text(fix)) } }
+        @if let (None, Some(rule)) = (&row.package, &row.rule_id) { span.mono { (parts::text(rule)) } }
+    }
+}
+
+fn place(row: &FindingRow) -> Markup {
+    html! {
+        @match (&row.path, row.start_line) {
+            (Some(path), Some(line)) => { (parts::text(path)) ":" (line) },
+            (Some(path), None) => (parts::text(path)),
+            (None, _) => @if let Some(package) = &row.package { (parts::text(package)) },
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Small parts that pages share. Texts of vendors and of files pass through
+//! [`text()`]: what cannot be seen or turns the direction of writing is shown as a
+//! sign, and stays apart from what stands beside it.
+
+use appsec_model::{Severity, Timestamp};
+use host_harness::text as clean;
+use maud::{Markup, html};
+use url::Url;
+
+/// A text of somebody else, on one line.
+pub(super) fn text(text: &str) -> Markup {
+    html! { bdi { (clean::line(text)) } }
+}
+
+/// A text of somebody else, of several lines.
+pub(super) fn block(text: &str) -> Markup {
+    html! { bdi { (clean::lines(text)) } }
+}
+
+/// A sentence that begins with a capital letter and ends with a full stop.
+pub(super) fn sentence(text: &str) -> String {
+    let text = clean::line(text);
+    let mut signs = text.chars();
+    let first = signs.next().map(|sign| sign.to_uppercase().to_string()).unwrap_or_default();
+    let end = if text.ends_with(['.', '!', '?', '…']) { "" } else { "." };
+    format!("{first}{}{end}", signs.as_str())
+}
+
+/// A link to an address that somebody else gave: only of the web.
+pub(super) fn link(address: &str, name: &str) -> Markup {
+    let url = Url::parse(address).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+    html! {
+        @match url {
+            Some(url) => a.link href=(url) rel="noopener noreferrer" { (text(name)) },
+            None => (text(name)),
+        }
+    }
+}
+
+/// A severity: the word, and so many lit bars.
+pub(super) fn severity(severity: Severity) -> Markup {
+    html! { span class=(format!("sev {}", severity_class(severity))) { (bars(severity)) (severity_word(severity)) } }
+}
+
+pub(super) fn severity_class(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Critical => "s-critical",
+        Severity::High => "s-high",
+        Severity::Medium => "s-medium",
+        Severity::Low => "s-low",
+        _ => "s-info",
+    }
+}
+
+pub(super) fn severity_word(severity: Severity) -> String {
+    let word = severity.as_str();
+    let (first, rest) = word.split_at(1);
+    first.to_uppercase() + rest
+}
+
+/// Bars: how many are lit is the severity.
+pub(super) fn bars(severity: Severity) -> Markup {
+    let lit = match severity {
+        Severity::Critical => 4,
+        Severity::High => 3,
+        Severity::Medium => 2,
+        Severity::Low => 1,
+        _ => 0,
+    };
+    let bars = [(0, 9, 5), (4, 6, 8), (8, 3, 11), (12, 0, 14)];
+    html! {
+        svg class=(format!("bars {}", severity_class(severity))) viewBox="0 0 15 14" aria-hidden="true" {
+            @for (place, (x, y, height)) in bars.into_iter().enumerate() {
+                rect.lit[place < lit] x=(x) y=(y) width="3" height=(height) rx="0.8" {}
+            }
+        }
+    }
+}
+
+/// A state by its word, with a colour that says whether it asks for work.
+pub(super) fn state(word: &str) -> Markup {
+    let class = match word {
+        "fixed" | "complete" | "connected" | "enabled" | "reachable-by-nobody" => "tag good",
+        "failed" | "unauthorized" | "violated" => "tag bad",
+        "partial" | "degraded" | "paused" | "incomplete" | "stale" | "drifted" => "tag warn",
+        _ => "tag",
+    };
+    html! { span class=(class) { (clean::line(word)) } }
+}
+
+/// What a vendor says of whether a vulnerable part of a package is reached.
+pub(super) fn reachability(verdict: &str) -> Markup {
+    let class = match verdict {
+        "reachable" | "always-reachable" => "tag bad",
+        "conditionally-reachable" => "tag warn",
+        "unreachable" => "tag good",
+        _ => "tag",
+    };
+    html! { span class=(class) { (clean::line(verdict)) } }
+}
+
+/// A moment: how long ago it was, and in full where a mouse points at it.
+pub(super) fn ago(at: Timestamp, now: Timestamp) -> Markup {
+    html! { time datetime=(at) title=(moment(at)) { (age(at, now)) } }
+}
+
+/// A moment in full, in UTC.
+pub(super) fn moment(at: Timestamp) -> String {
+    host_harness::moment(at)
+}
+
+fn age(at: Timestamp, now: Timestamp) -> String {
+    let seconds = now.as_micros().saturating_sub(at.as_micros()) / 1_000_000;
+    match seconds {
+        ..0 => "in the future".to_owned(),
+        0..60 => "now".to_owned(),
+        60..3_600 => format!("{} min", seconds / 60),
+        3_600..86_400 => format!("{} h", seconds / 3_600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
+
+/// A number with commas between its thousands.
+pub(super) fn number(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place) % 3 == 0 {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+/// A number and its noun.
+pub(super) fn counted(count: u64, noun: &str) -> String {
+    let all = host_harness::counted(count, noun);
+    all.replacen(&count.to_string(), &number(count), 1)
+}
+
+/// A name and a value of a list of facts; nothing where there is no value.
+pub(super) fn fact(name: &str, value: Option<Markup>) -> Markup {
+    html! { @if let Some(value) = value { dt { (name) } dd { (value) } } }
+}
+
+/// A page of a list that shows nothing, and why.
+pub(super) fn empty(why: Markup) -> Markup {
+    html! { div.empty { (why) } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_micros(seconds * 1_000_000)
+    }
+
+    #[test]
+    fn what_others_wrote_is_text() {
+        insta::assert_snapshot!(text("<b onclick=x>\u{202e}&\n\"").into_string(), @"");
+        insta::assert_snapshot!(block("a\u{7}\n<script>").into_string(), @"");
+    }
+
+    #[test]
+    fn only_addresses_of_the_web_are_links() {
+        insta::assert_snapshot!(link("https://example.com/?a=1&b=\"", "name").into_string(), @"");
+        for address in ["javascript:alert(1)", "data:text/html,x", "/relative", "http:", " vbscript:x", "file:///etc"] {
+            assert_eq!(link(address, "name").into_string(), "<bdi>name</bdi>", "{address}");
+        }
+    }
+
+    #[test]
+    fn numbers_and_ages_read_well() {
+        assert_eq!([0, 999, 1_000, 1_234_567].map(number), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!(counted(1, "finding"), "1 finding");
+        assert_eq!(counted(12_345, "finding"), "12,345 findings");
+        let ages = [-5, 0, 59, 60, 3_599, 3_600, 86_399, 86_400, 864_000].map(|ago| age(at(1_000_000 - ago), at(1_000_000)));
+        assert_eq!(ages, ["in the future", "now", "now", "1 min", "59 min", "1 h", "23 h", "1 d", "10 d"]);
+    }
+
+    #[test]
+    fn a_sentence_begins_and_ends_as_one() {
+        assert_eq!(sentence("there is none"), "There is none.");
+        assert_eq!(sentence("Élan?"), "Élan?");
+        assert_eq!(sentence(""), ".");
+    }
+}
