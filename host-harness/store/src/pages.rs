@@ -72,6 +72,13 @@ const HASH_BYTES: usize = 32;
 /// Bytes of the hash over what formats tell alike, and of how much detail one has.
 const GIST_BYTES: usize = 16 + 4;
 
+impl HashedRecord {
+    /// What it is known by within its project and kind.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+}
+
 impl From<RawRecord> for HashedRecord {
     fn from(record: RawRecord) -> Self {
         let hash = blake3::hash(record.body.as_bytes());

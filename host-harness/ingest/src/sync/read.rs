@@ -1,5 +1,5 @@
 //! One read: page after page until the connector says that it is complete.
-//! While a page is normalized and stored, the next one is fetched.
+//! While a page is written, the next one is prepared and the one after it fetched.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,12 +10,12 @@ use super::{
     caller::Caller,
     ends_sync,
     plan::BATCH,
-    take::{Page, Taken},
+    take::{Page, UnderWay},
 };
-use crate::{batch::Absence, error::Error, task::AbortOnDrop};
+use crate::{batch::Absence, error::Error};
 use appsec_grant::Code;
 use appsec_sandbox::CallFailure;
-use appsec_store::{Cause, Fetch, FetchState, FetchStats, ProjectIndex, Refs, Seen, StoreError};
+use appsec_store::{Cause, Fetch, FetchState, FetchStats, HashedRecord, ProjectIndex, Refs, Seen, StoreError};
 
 /// Pages in a row that hold records but no new one. Lists come newest first
 /// and shift while they are read, so that one page may repeat the one before;
@@ -108,12 +108,15 @@ impl FetchRun {
         let mut restarted = false;
         let mut stale = 0;
         let mut empty = 0;
-        let mut taking: Option<AbortOnDrop<Taken>> = None;
+        let mut under_way = UnderWay::default();
         loop {
             // What is fetched in vain is fetched again by the next sync.
             let fetched = self.fetch(self.scope(again.as_deref()), cursor.clone()).await;
-            if let Some(task) = taking.take() {
-                let taken = task.join().await?;
+            while let Some(taken) = match fetched.is_ok() {
+                true => under_way.room().await?,
+                // Every page before it is written first.
+                false => under_way.next().await?,
+            } {
                 // Most of what is asked for again has been brought before.
                 stale = if taken.stale && again.is_none() { stale + 1 } else { 0 };
                 if stale >= STALE_PAGES {
@@ -145,7 +148,7 @@ impl FetchRun {
             if again.is_some() && number > longest {
                 return Ok(End::Long);
             }
-            let next = page.next.clone();
+            let RawPage { records, next, diagnostics, .. } = page;
             let scope: Option<Vec<String>> = match &self.read.scope {
                 Scope::Deployment => None,
                 Scope::Projects(projects) => Some(projects.iter().map(|project| project.id.clone()).collect()),
@@ -161,26 +164,26 @@ impl FetchRun {
                 number,
                 absence: Absence { full: self.full, ask_again: again.is_none(), scope, refs: Refs::All },
                 usage,
-                raw: page,
+                records: records.into_iter().map(HashedRecord::from).collect(),
+                remarks: diagnostics,
+                next: next.clone(),
             };
             number += 1;
-            let task = AbortOnDrop::spawn(page.take());
-            match next {
-                NextPage::Cursor(next) => {
-                    cursor = Some(next);
-                    taking = Some(task);
-                }
-                NextPage::Complete => {
-                    let taken = task.join().await?;
-                    if taken.missed.is_empty() {
-                        return Ok(End::Complete);
-                    }
-                    let (instance_path, kind, projects) =
-                        (&self.sync.grant.instance_path, &self.read.kind, taken.missed.len());
-                    tracing::info!(instance_path, %kind, projects, "asking again for what was not brought");
-                    (again, cursor, empty, longest) = (Some(taken.missed), None, 0, last_page(number));
-                }
+            under_way.push(page);
+            if let NextPage::Cursor(next) = next {
+                cursor = Some(next);
+                continue;
             }
+            let mut missed = Vec::new();
+            while let Some(taken) = under_way.next().await? {
+                missed = taken.missed;
+            }
+            if missed.is_empty() {
+                return Ok(End::Complete);
+            }
+            let (instance_path, kind, projects) = (&self.sync.grant.instance_path, &self.read.kind, missed.len());
+            tracing::info!(instance_path, %kind, projects, "asking again for what was not brought");
+            (again, cursor, empty, longest) = (Some(missed), None, 0, last_page(number));
         }
     }
 

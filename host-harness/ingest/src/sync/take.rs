@@ -1,20 +1,64 @@
-//! A page on its way into the store, and what it says of its fetch.
+//! Pages on their way into the store, and what they say of their fetch.
+//!
+//! One is compared and normalized while the one before it is written. They are
+//! written in their order, and a page that brings a record of one that is not
+//! written yet waits for that one first: what becomes of each record is what
+//! would become of it if one page came after the other.
 
 use std::{
-    collections::HashSet,
+    collections::{HashSet, VecDeque},
     hash::{DefaultHasher, Hash, Hasher},
     sync::{Arc, Mutex, PoisonError},
     time::Instant,
 };
 
-use appsec_model::{Kind, ProjectScope, RawPage};
+use appsec_model::{Diagnostic, Kind, NextPage, ProjectScope};
+use tokio::sync::oneshot;
 
 use super::{InstanceSync, SyncEvent};
 use crate::{
     batch::{Absence, Batch, Place},
     error::Error,
+    task::AbortOnDrop,
 };
 use appsec_store::{Classified, FetchStats, HashedRecord, ProjectIndex, RecordState, Seen};
+
+/// Pages that are under way at one time: one that is written, one that is
+/// prepared.
+const PAGES_AT_ONCE: usize = 2;
+
+/// The pages of a fetch that are under way, in their order.
+#[derive(Default)]
+pub(super) struct UnderWay {
+    pages: VecDeque<(AbortOnDrop<Taken>, HashSet<String>)>,
+    /// Says when the last one of them is written.
+    written: Option<oneshot::Receiver<()>>,
+}
+
+impl UnderWay {
+    /// Waits until there is room for one more page; what became of the one that
+    /// had to end for that.
+    pub async fn room(&mut self) -> Result<Option<Taken>, Error> {
+        if self.pages.len() < PAGES_AT_ONCE { Ok(None) } else { self.next().await }
+    }
+
+    /// Waits for the first page; none if none is under way.
+    pub async fn next(&mut self) -> Result<Option<Taken>, Error> {
+        match self.pages.pop_front() {
+            Some((page, _)) => page.join().await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Begins to take a page in.
+    pub fn push(&mut self, page: Page) {
+        let keys: HashSet<String> = page.records.iter().map(|it| it.key().to_owned()).collect();
+        let depends = self.pages.iter().any(|(_, before)| !before.is_disjoint(&keys));
+        let (written, after) = oneshot::channel();
+        let before = self.written.replace(after);
+        self.pages.push_back((AbortOnDrop::spawn(page.take(before, depends, written)), keys));
+    }
+}
 
 /// A fetched page and where it belongs.
 pub(super) struct Page {
@@ -28,7 +72,9 @@ pub(super) struct Page {
     pub number: u64,
     pub absence: Absence,
     pub usage: FetchStats,
-    pub raw: RawPage,
+    pub records: Vec<HashedRecord>,
+    pub remarks: Vec<Diagnostic>,
+    pub next: NextPage,
 }
 
 /// What became of a page.
@@ -40,14 +86,24 @@ pub(super) struct Taken {
 }
 
 impl Page {
-    pub async fn take(self) -> Result<Taken, Error> {
+    /// Takes it in. `before` says that the page before it is written, and
+    /// `depends` that it must be, before this one is compared with the store.
+    async fn take(
+        self,
+        mut before: Option<oneshot::Receiver<()>>,
+        depends: bool,
+        written: oneshot::Sender<()>,
+    ) -> Result<Taken, Error> {
+        if depends {
+            wait(&mut before).await?;
+        }
         let sync = self.sync;
         let started = Instant::now();
         let batch = Batch {
-            remarks: self.raw.diagnostics,
+            remarks: self.remarks,
             seen: self.seen.clone(),
             usage: self.usage,
-            ..Batch::new(self.kind.clone(), self.raw.records.into_iter().map(HashedRecord::from).collect())
+            ..Batch::new(self.kind.clone(), self.records)
         };
         let pipeline = sync.pipeline();
         let prepared = batch.prepare(&pipeline, self.projects).await?;
@@ -60,11 +116,13 @@ impl Page {
             run_id: self.run_id,
             fetch_id: self.fetch_id,
             number: self.number,
-            next: self.raw.next,
+            next: self.next,
             absence: self.absence,
         };
+        wait(&mut before).await?;
+        let begun = Instant::now();
         let outcome = prepared.commit(&pipeline, place).await?;
-        let storing = started.elapsed() - preparing;
+        let storing = begun.elapsed();
         tracing::debug!(instance_path = sync.grant.instance_path, ?preparing, ?storing, "page taken in");
         let mut new = 0;
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -72,10 +130,21 @@ impl Page {
             new += u64::from(seen.insert(id));
         }
         drop(seen);
+        // Nobody may wait for it.
+        _ = written.send(());
         let counts = outcome.counts;
         let written = counts.new + counts.changed;
         (sync.progress)(SyncEvent::Page { kind: self.kind, records: counts.records, written });
         Ok(Taken { stale: held && new == 0 && !others, missed: outcome.missed })
+    }
+}
+
+/// Waits until the page before is written. If it cannot be, it says why, and this
+/// one is not.
+async fn wait(before: &mut Option<oneshot::Receiver<()>>) -> Result<(), Error> {
+    match before.take() {
+        Some(before) => before.await.map_err(|_| Error::Stopped),
+        None => Ok(()),
     }
 }
 
