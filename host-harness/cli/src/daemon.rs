@@ -74,7 +74,7 @@ async fn work(context: &Context, parallel: u8, once: bool, listen: Option<Listen
 }
 
 /// Waits for Ctrl-C, or for the word of whatever runs services.
-async fn signal() {
+pub async fn signal() {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};

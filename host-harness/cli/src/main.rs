@@ -36,6 +36,7 @@ mod runs;
 mod schedule;
 mod schema;
 mod secret;
+mod serve;
 mod simulate;
 mod stdout;
 mod style;
@@ -94,7 +95,10 @@ const GROUPS: [(&str, &[&str]); 6] = [
         ],
     ),
     ("Decide", &["policy", "advisories"]),
-    ("Operate", &["daemon", "status", "runs", "notify", "webhook", "vault", "tenant", "backup", "restore", "doctor"]),
+    (
+        "Operate",
+        &["serve", "daemon", "status", "runs", "notify", "webhook", "vault", "tenant", "backup", "restore", "doctor"],
+    ),
     ("Develop connectors", &["normalize", "mock-vendor", "schema", "completions"]),
 ];
 
@@ -222,6 +226,8 @@ enum Command {
     Renormalize(renormalize::Args),
     /// Show the run log
     Runs(runs::Args),
+    /// Serve pages and an HTTP API, read-only, to browsers of this machine
+    Serve(serve::Args),
     /// Sync scheduled instances of all tenants until stopped
     Daemon(daemon::DaemonArgs),
     /// Show running, last and next syncs, of all tenants unless --tenant names one
@@ -434,6 +440,7 @@ fn dispatch(cli: Cli, output: Output, data_dir_is_typed: bool) -> Result<ExitCod
             Command::Doctor(args) => doctor::exec(&context, args).await,
             Command::Backup(args) => backup::backup(&context, args).await,
             Command::Restore(args) => backup::restore(&context, args).await,
+            Command::Serve(args) => serve::run(&context, args).await,
             Command::Daemon(args) => daemon::run(&context, args).await,
             Command::Status => daemon::status(&context).await,
             Command::Normalize(args) => normalize::exec(&context, args).await,

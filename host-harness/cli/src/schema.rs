@@ -91,6 +91,7 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         ("runs", schema_for!(RunList)),
         ("runs-prune", schema_for!(Pruned)),
         ("secrets", schema_for!(FindingList)),
+        ("serve", schema_for!(super::serve::Event)),
         ("status", schema_for!(StatusReport)),
         ("sync", schema_for!(SyncReport)),
         ("tenant-add", schema_for!(host_harness::TenantReport)),

@@ -256,7 +256,8 @@ mod tests {
     fn a_session_of_another_port_is_none_here() {
         let (gate, told) = gate();
         let now = Instant::now();
-        let cookie = gate.enter(&key(&told.lock().unwrap()[0]), now).unwrap();
+        let link = key(&told.lock().unwrap()[0]);
+        let cookie = gate.enter(&link, now).unwrap();
         let key = cookie.split(';').next().unwrap().split_once('=').unwrap().1;
         let other = headers(&[("cookie", &format!("harness-7374={key}; x=1"))]);
         assert_eq!(gate.knows(&other, now), Err(Refusal::Session));
@@ -269,7 +270,8 @@ mod tests {
     fn another_site_may_lead_here_and_fetch_nothing() {
         let (gate, told) = gate();
         let now = Instant::now();
-        let browser = session(&gate, &key(&told.lock().unwrap()[0]), now).unwrap();
+        let link = key(&told.lock().unwrap()[0]);
+        let browser = session(&gate, &link, now).unwrap();
         let with = |site: &'static str, mode: &'static str, dest: &'static str| {
             let mut headers = browser.clone();
             for (name, value) in [("sec-fetch-site", site), ("sec-fetch-mode", mode), ("sec-fetch-dest", dest)] {

@@ -7,7 +7,10 @@ use axum::{
     extract::{Path, State},
     routing::get,
 };
-use host_harness::query::{List, View};
+use host_harness::{
+    InstanceWork, Run,
+    query::{List, View},
+};
 use serde::Serialize;
 
 use crate::{
@@ -20,7 +23,10 @@ pub(crate) fn router() -> Router<Arc<Site>> {
     Router::new()
         .route("/tenants", get(tenants))
         .route("/tenants/{tenant}/findings", get(async |asked: Asked| findings(asked, View::All).await))
-        .route("/tenants/{tenant}/vulnerabilities", get(async |asked: Asked| findings(asked, View::Vulnerabilities).await))
+        .route(
+            "/tenants/{tenant}/vulnerabilities",
+            get(async |asked: Asked| findings(asked, View::Vulnerabilities).await),
+        )
         .route("/tenants/{tenant}/weaknesses", get(async |asked: Asked| findings(asked, View::Weaknesses).await))
         .route("/tenants/{tenant}/secrets", get(async |asked: Asked| findings(asked, View::Secrets).await))
         .route("/tenants/{tenant}/findings/{id}", get(finding))
@@ -74,8 +80,14 @@ async fn coverage(asked: Asked) -> Answer {
     Ok(json(&asked.tenant.coverage(&asked.query(List::Coverage)?).await?))
 }
 
+/// What `runs` answers.
+#[derive(Serialize)]
+struct Runs {
+    runs: Vec<Run>,
+}
+
 async fn runs(asked: Asked) -> Answer {
-    Ok(json(&asked.tenant.runs(&asked.query(List::Runs)?).await?))
+    Ok(json(&Runs { runs: asked.tenant.runs(&asked.query(List::Runs)?).await? }))
 }
 
 async fn policies(asked: Asked) -> Answer {
@@ -85,6 +97,12 @@ async fn policies(asked: Asked) -> Answer {
     }
 }
 
+/// What `status` answers.
+#[derive(Serialize)]
+struct Status {
+    instances: Vec<InstanceWork>,
+}
+
 async fn status(asked: Asked) -> Answer {
-    Ok(json(&asked.tenant.work().await?))
+    Ok(json(&Status { instances: asked.tenant.work().await? }))
 }

@@ -83,6 +83,12 @@ impl Server {
         Ok(Self { socket, site: Arc::new(Site { harness, gate }) })
     }
 
+    /// The address that it has.
+    pub fn address(&self) -> Result<SocketAddr, ServeError> {
+        let unknown = SocketAddr::from(([127, 0, 0, 1], 0));
+        self.socket.local_addr().map_err(|error| ServeError::Listen(unknown, error))
+    }
+
     /// Answers requests until it is stopped.
     pub async fn run(self, stop: CancellationToken) {
         let service = routes::service(self.site);

@@ -116,7 +116,9 @@ impl Section {
     const fn icon(self) -> &'static str {
         match self {
             Self::Dashboard => "M2.5 9.5a5.5 5.5 0 0 1 11 0M8 9.5l2.6-3M2.5 12.5h11",
-            Self::Issues => "M6 2.7a3.8 3.8 0 1 0 0 7.6 3.8 3.8 0 0 0 0-7.6zM10 5.7a3.8 3.8 0 1 0 0 7.6 3.8 3.8 0 0 0 0-7.6z",
+            Self::Issues => {
+                "M6 2.7a3.8 3.8 0 1 0 0 7.6 3.8 3.8 0 0 0 0-7.6zM10 5.7a3.8 3.8 0 1 0 0 7.6 3.8 3.8 0 0 0 0-7.6z"
+            }
             Self::Findings => "M2.5 4h11M2.5 8h11M2.5 12h7",
             Self::Packages => "M8 2l5.5 3v6L8 14l-5.5-3V5zM2.5 5L8 8l5.5-3M8 8v6",
             Self::Coverage => "M2.5 2.5h4.5v4.5h-4.5zM9 2.5h4.5v4.5h-4.5zM2.5 9h4.5v4.5h-4.5zM9 9h4.5v4.5h-4.5z",
@@ -127,9 +129,22 @@ impl Section {
         }
     }
 
+    /// The address of what the API answers of the same.
+    fn api(self, tenant: &str) -> String {
+        let resource = match self {
+            Self::Dashboard => "dashboard",
+            Self::Sources => "status",
+            section => section.path(),
+        };
+        format!("/api/v1/tenants/{tenant}/{resource}")
+    }
+
     /// The address of a tenant's page.
     fn of(self, tenant: &str) -> String {
-        format!("/t/{tenant}/{}", self.path())
+        match self.path() {
+            "" => format!("/t/{tenant}"),
+            path => format!("/t/{tenant}/{path}"),
+        }
     }
 }
 

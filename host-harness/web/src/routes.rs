@@ -10,7 +10,10 @@ use axum::{
     response::IntoResponse,
     routing::get,
 };
-use host_harness::{Tenant, TenantId, query::{List, Query}};
+use host_harness::{
+    Tenant, TenantId,
+    query::{List, Query},
+};
 use http::{HeaderValue, Method, Response, StatusCode, header};
 
 use crate::{

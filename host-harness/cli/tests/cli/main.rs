@@ -29,6 +29,7 @@ mod readme;
 mod restore;
 mod screens;
 mod secrecy;
+mod serve;
 mod story;
 mod support;
 mod terminal;

@@ -1,7 +1,10 @@
 //! Lists of findings.
 
 use appsec_model::{Severity, Timestamp};
-use host_harness::{FindingRow, Total, TotalIs, View, query::{List, Query}};
+use host_harness::{
+    FindingRow, Total, TotalIs, View,
+    query::{List, Query},
+};
 use maud::{Markup, html};
 
 use super::{Frame, Section, form, parts};
@@ -26,7 +29,7 @@ pub(crate) async fn page(asked: Asked, view: View) -> Answer {
         div.head {
             h1 { (section.title()) }
             span.sum { (total(list.total)) @if query.pairs().is_empty() { " open and about security" } }
-            div.tools { a.button href=(form::api(&query, &tenant, view.noun())) { "JSON" } }
+            div.tools { a.button href=(form::api(&query, &tenant, section)) { "JSON" } }
         }
         (form::filters(&query, &here))
         (strip(&query, &here))
@@ -69,7 +72,8 @@ fn total(total: Total) -> String {
 
 /// The severities, each a filter.
 fn strip(query: &Query, here: &str) -> Markup {
-    let asked: Vec<String> = query.pairs().into_iter().filter(|(name, _)| *name == "severity").map(|(_, it)| it).collect();
+    let asked: Vec<String> =
+        query.pairs().into_iter().filter(|(name, _)| *name == "severity").map(|(_, it)| it).collect();
     html! {
         nav.quick aria-label="By severity" {
             a href=(form::address(here, query.pairs().into_iter().filter(|(name, _)| !matches!(*name, "severity" | "cursor"))))
@@ -117,7 +121,7 @@ fn table(rows: &[FindingRow], tenant: &str, view: View, now: Timestamp) -> Marku
                             td.num.late { @if let Some(score) = row.epss { (format!("{score:.3}")) } }
                         }
                         td.late { span.sources { (parts::text(&row.instance)) } }
-                        td.num.late { (parts::ago(row.first_seen_at, now)) }
+                        td.num.late { (parts::old(row.first_seen_at, now)) }
                     }
                 }
             }

@@ -1,11 +1,11 @@
 //! The filters of a list: its fields as a form, and what is asked as chips. The
 //! address is the filter.
 
-use host_harness::query::{Field, Group, List, Query, Takes};
-use maud::{Markup, html};
 use appsec_model::Severity;
+use host_harness::query::{Field, Group, Query, Takes};
+use maud::{Markup, html};
 
-use super::parts;
+use super::{Section, parts};
 
 /// Fields that stand outside of the fold, if the list has them.
 const FIRST: [&str; 3] = ["text", "search", "min-severity"];
@@ -19,10 +19,10 @@ pub(super) fn filters(query: &Query, here: &str) -> Markup {
     let given = query.pairs();
     html! {
         form.filters role="search" action=(here) {
-            @for field in first { (input(field, &given)) }
-            button.button.primary { "Filter" }
+            @for field in &first { (input(field, &given)) }
+            @if !first.is_empty() { button.button.primary { "Filter" } }
             details.more {
-                summary.button { "More filters" }
+                summary.button { (if first.is_empty() { "Filters" } else { "More filters" }) }
                 div.fields {
                     @for (group, title) in GROUPS {
                         @let of: Vec<&&Field> = rest.iter().filter(|field| field.group == group).collect();
@@ -64,8 +64,15 @@ fn input(field: &Field, given: &[(&'static str, String)]) -> Markup {
                 Takes::Severity => (choice(field, &id, &label, &Severity::ALL.map(Severity::as_str), &joined)),
                 _ => {
                     label for=(id) { (label) }
-                    input id=(id) type=(if FIRST.contains(&field.name) { "search" } else { "text" }) name=(field.name)
-                        value=(joined) placeholder=(field.value);
+                    @if FIRST.contains(&field.name) {
+                        input id=(id) type="search" name=(field.name) value=(joined) placeholder=(field.help);
+                    } @else if field.takes.is_many() && !field.takes.is_list() {
+                        // Each of its values is a field of its own.
+                        @for value in values.iter().skip(1) { input type="text" name=(field.name) value=(value) aria-label=(label); }
+                        input id=(id) type="text" name=(field.name) value=(values.first().copied().unwrap_or_default()) placeholder=(field.value);
+                    } @else {
+                        input id=(id) type="text" name=(field.name) value=(joined) placeholder=(field.value);
+                    }
                 },
             }
         }
@@ -154,7 +161,10 @@ pub(super) fn no_project(no: &host_harness::NoProject) -> Markup {
     html! {
         div.notice role="status" {
             @match no {
-                host_harness::NoProject::Named(name) => { "No project has “" (parts::text(name)) "” in its name." },
+                host_harness::NoProject::Named(name) => {
+                    "No project has “" (parts::text(&name.name)) "” in its name."
+                    @if let Some(meant) = &name.meant { " Did you mean “" (parts::text(meant)) "”?" }
+                },
                 host_harness::NoProject::Matching => "No project matches all of these filters.",
             }
         }
@@ -162,18 +172,6 @@ pub(super) fn no_project(no: &host_harness::NoProject) -> Markup {
 }
 
 /// The API's address of the same query.
-pub(super) fn api(query: &Query, tenant: &str, resource: &str) -> String {
-    address(&format!("/api/v1/tenants/{tenant}/{resource}"), query.pairs().into_iter())
-}
-
-/// What a list is called where its address is built.
-pub(super) const fn resource(list: List) -> &'static str {
-    match list {
-        List::Findings(view) => view.noun(),
-        List::Issues => "issues",
-        List::Packages => "packages",
-        List::Dashboard => "dashboard",
-        List::Coverage => "coverage",
-        List::Runs => "runs",
-    }
+pub(super) fn api(query: &Query, tenant: &str, resource: Section) -> String {
+    address(&resource.api(tenant), query.pairs().into_iter())
 }

@@ -99,9 +99,14 @@ pub(super) fn reachability(verdict: &str) -> Markup {
     html! { span class=(class) { (clean::line(verdict)) } }
 }
 
-/// A moment: how long ago it was, and in full where a mouse points at it.
-pub(super) fn ago(at: Timestamp, now: Timestamp) -> Markup {
+/// How old something is, with the moment in full where a mouse points at it.
+pub(super) fn old(at: Timestamp, now: Timestamp) -> Markup {
     html! { time datetime=(at) title=(moment(at)) { (age(at, now)) } }
+}
+
+/// How long ago something was.
+pub(super) fn ago(at: Timestamp, now: Timestamp) -> Markup {
+    html! { (old(at, now)) @if at.as_micros() <= now.as_micros() - 60_000_000 { " ago" } }
 }
 
 /// A moment in full, in UTC.
@@ -113,7 +118,7 @@ fn age(at: Timestamp, now: Timestamp) -> String {
     let seconds = now.as_micros().saturating_sub(at.as_micros()) / 1_000_000;
     match seconds {
         ..0 => "in the future".to_owned(),
-        0..60 => "now".to_owned(),
+        0..60 => "just now".to_owned(),
         60..3_600 => format!("{} min", seconds / 60),
         3_600..86_400 => format!("{} h", seconds / 3_600),
         _ => format!("{} d", seconds / 86_400),
@@ -159,13 +164,16 @@ mod tests {
 
     #[test]
     fn what_others_wrote_is_text() {
-        insta::assert_snapshot!(text("<b onclick=x>\u{202e}&\n\"").into_string(), @"");
-        insta::assert_snapshot!(block("a\u{7}\n<script>").into_string(), @"");
+        insta::assert_snapshot!(text("<b onclick=x>\u{202e}&\n\"").into_string(), @r#"<bdi>&lt;b onclick=x&gt;&lt;U+202E&gt;&amp;␤&quot;</bdi>"#);
+        insta::assert_snapshot!(block("a\u{7}\n<script>").into_string(), @r#"
+    <bdi>a␇
+    &lt;script&gt;</bdi>
+    "#);
     }
 
     #[test]
     fn only_addresses_of_the_web_are_links() {
-        insta::assert_snapshot!(link("https://example.com/?a=1&b=\"", "name").into_string(), @"");
+        insta::assert_snapshot!(link("https://example.com/?a=1&b=\"", "name").into_string(), @r#"<a class="link" href="https://example.com/?a=1&amp;b=%22" rel="noopener noreferrer"><bdi>name</bdi></a>"#);
         for address in ["javascript:alert(1)", "data:text/html,x", "/relative", "http:", " vbscript:x", "file:///etc"] {
             assert_eq!(link(address, "name").into_string(), "<bdi>name</bdi>", "{address}");
         }
@@ -176,8 +184,9 @@ mod tests {
         assert_eq!([0, 999, 1_000, 1_234_567].map(number), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!(counted(1, "finding"), "1 finding");
         assert_eq!(counted(12_345, "finding"), "12,345 findings");
-        let ages = [-5, 0, 59, 60, 3_599, 3_600, 86_399, 86_400, 864_000].map(|ago| age(at(1_000_000 - ago), at(1_000_000)));
-        assert_eq!(ages, ["in the future", "now", "now", "1 min", "59 min", "1 h", "23 h", "1 d", "10 d"]);
+        let ages =
+            [-5, 0, 59, 60, 3_599, 3_600, 86_399, 86_400, 864_000].map(|ago| age(at(1_000_000 - ago), at(1_000_000)));
+        assert_eq!(ages, ["in the future", "just now", "just now", "1 min", "59 min", "1 h", "23 h", "1 d", "10 d"]);
     }
 
     #[test]

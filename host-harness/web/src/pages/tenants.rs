@@ -15,7 +15,7 @@ use crate::{Site, answer, routes::Answer};
 pub(crate) async fn first(State(site): State<Arc<Site>>) -> Answer {
     let tenants = site.harness.tenants()?;
     let to = match tenants.as_slice() {
-        [only] => format!("/t/{only}/"),
+        [only] => format!("/t/{only}"),
         _ => "/tenants".to_owned(),
     };
     Ok(Redirect::to(&to).into_response())
@@ -31,7 +31,7 @@ pub(crate) async fn all(State(site): State<Arc<Site>>) -> Answer {
                 p { "This data folder is empty. In a terminal, set up a source with " span.mono { "harness onboard" }
                     ", or look at made-up data with " span.mono { "harness demo --keep DIR" } "." }
             }
-            ul.tenants { @for tenant in &tenants { li { a.link href=(format!("/t/{tenant}/")) { (tenant) } } } }
+            ul.tenants { @for tenant in &tenants { li { a.link href=(format!("/t/{tenant}")) { (tenant) } } } }
         }
     };
     Ok(answer::html(document("Tenants", main)))

@@ -1,0 +1,94 @@
+//! Coverage: repositories by sources.
+
+use appsec_model::Timestamp;
+use host_harness::{ClassCoverage, CoverageCell, CoverageState, query::List};
+use maud::{Markup, html};
+
+use super::{Frame, Section, form, parts};
+use crate::{
+    answer,
+    routes::{Answer, Asked},
+};
+
+pub(crate) async fn page(asked: Asked) -> Answer {
+    let query = asked.query(List::Coverage)?;
+    let coverage = asked.tenant.coverage(&query).await?;
+    let (tenant, now) = (asked.tenant.id().to_string(), asked.site.harness.now());
+    let here = Section::Coverage.of(&tenant);
+    let summary = coverage.summary;
+    let main = html! {
+        div.head {
+            h1 { "Coverage" }
+            span.sum {
+                (parts::counted(summary.repositories, "repository")) ": "
+                (parts::number(summary.vulnerabilities)) " with vulnerabilities covered, "
+                (parts::number(summary.weaknesses)) " with code weaknesses, "
+                (parts::number(summary.uncovered)) " by nothing"
+            }
+            div.tools { a.button href=(form::api(&query, &tenant, Section::Coverage)) { "JSON" } }
+        }
+        (form::filters(&query, &here))
+        @if coverage.repositories.is_empty() {
+            (parts::empty(html! { "No repository is known, or the filters leave out all of them." }))
+        } @else {
+            div.sheet {
+                div.wide {
+                    table.list {
+                        caption.unseen { "Repositories, and how each source covers them" }
+                        thead {
+                            tr {
+                                th scope="col" { "Repository" }
+                                th scope="col" { "Vulnerabilities" } th scope="col" { "Code weaknesses" }
+                                @for name in &coverage.instances { th scope="col" { (parts::text(name)) } }
+                            }
+                        }
+                        tbody {
+                            @for row in &coverage.repositories {
+                                tr {
+                                    td { span.title { (parts::text(&row.repository)) } span.under { (parts::text(&row.provider)) } }
+                                    td { (class(&row.vulnerabilities)) }
+                                    td { (class(&row.weaknesses)) }
+                                    @for name in &coverage.instances { td { @if let Some(it) = row.instances.get(name) { (cell(it, now)) } } }
+                                }
+                            }
+                        }
+                    }
+                }
+                (form::foot(&query, &here, coverage.repositories.len() as u64, summary.repositories))
+            }
+        }
+        @if !coverage.unmapped.is_empty() {
+            section.card.beside {
+                header { h2 { "Projects that belong to no repository" } span.muted { (parts::number(coverage.unmapped.len() as u64)) } }
+                table.plain {
+                    tbody {
+                        @for it in &coverage.unmapped {
+                            tr { td { (parts::text(&it.project)) span.second { (parts::text(&it.instance)) } } td { (parts::state(&it.mapping)) } td.num { (parts::number(it.open)) " open" } }
+                        }
+                    }
+                }
+            }
+        }
+    };
+    Ok(answer::html(Frame { tenant: &tenant, section: Section::Coverage, title: None }.page(main)))
+}
+
+fn class(it: &ClassCoverage) -> Markup {
+    html! { (parts::state(it.state.as_str())) span.second { (outcome(it.outcome.as_str(), it.open)) } }
+}
+
+fn cell(it: &CoverageCell, now: Timestamp) -> Markup {
+    html! {
+        (parts::state(it.state.as_str()))
+        span.second {
+            @if it.state != CoverageState::Disabled { (outcome(it.outcome.as_str(), it.open)) }
+            @if let Some(at) = it.last_scan_at { ", scanned " (parts::ago(at, now)) }
+            @if let Some(why) = &it.why { ", " (parts::text(why)) }
+        }
+    }
+}
+
+/// Nothing open is not nothing scanned.
+fn outcome(word: &str, open: u64) -> String {
+    if open > 0 { format!("{} open", parts::number(open)) } else { word.to_owned() }
+}

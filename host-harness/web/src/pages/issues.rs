@@ -1,0 +1,134 @@
+//! Issues: what several sources see of one thing.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use host_harness::{IssueRow, query::List};
+use maud::{Markup, html};
+
+use super::{Frame, Section, finding, form, parts};
+use crate::{
+    Site, answer,
+    routes::{Answer, Asked, tenant},
+};
+
+pub(crate) async fn page(asked: Asked) -> Answer {
+    let query = asked.query(List::Issues)?;
+    let listed = asked.tenant.issue_list(&query).await?;
+    let (tenant, now) = (asked.tenant.id().to_string(), asked.site.harness.now());
+    let here = Section::Issues.of(&tenant);
+    let list = &listed.list;
+    let main = html! {
+        div.head {
+            h1 { "Issues" }
+            span.sum { (parts::number(list.total)) @if query.pairs().is_empty() { " open and about security" } }
+            div.tools { a.button href=(form::api(&query, &tenant, Section::Issues)) { "JSON" } }
+        }
+        (form::filters(&query, &here))
+        @if let Some(no) = &listed.no_project { (form::no_project(no)) }
+        @if list.issues.is_empty() { (parts::empty(html! { "Nothing is found." })) } @else {
+            div.sheet {
+                div.wide {
+                    table.list {
+                        caption.unseen { "Issues, in the order that was asked for" }
+                        thead {
+                            tr {
+                                th scope="col" { "Priority" } th scope="col" { "Issue" } th scope="col" { "Repository and place" }
+                                th scope="col" { "Status" } th.late scope="col" { "Sources" } th.late.num scope="col" { "Age" }
+                            }
+                        }
+                        tbody {
+                            @for row in &list.issues {
+                                tr {
+                                    td.prio { span.line { span.rank { (row.priority) } (parts::severity(row.severity)) } }
+                                    td.what {
+                                        a.title href=(format!("{here}/{}", row.id)) { (parts::text(&row.title)) }
+                                        span.under { span { (row.kind) } @for id in row.advisories.iter().take(2) { span { (parts::text(id)) } } }
+                                    }
+                                    td.where.cut { (parts::text(&row.repository)) span.second.mono.cut { (parts::text(&row.place())) } }
+                                    td.status { (parts::state(&row.status)) }
+                                    td.late { (sources(row)) }
+                                    td.num.late { (parts::old(row.first_seen_at, now)) }
+                                }
+                            }
+                        }
+                    }
+                }
+                (form::foot(&query, &here, list.issues.len() as u64, list.total))
+            }
+        }
+    };
+    Ok(answer::html(Frame { tenant: &tenant, section: Section::Issues, title: None }.page(main)))
+}
+
+fn sources(row: &IssueRow) -> Markup {
+    html! {
+        span.sources {
+            @for (place, it) in row.sources.iter().enumerate() {
+                @if place > 0 { ", " }
+                (parts::text(&it.source))
+                @if it.status == "vanished" { span.muted { " (vanished)" } }
+            }
+        }
+    }
+}
+
+pub(crate) async fn one(State(site): State<Arc<Site>>, Path((name, id)): Path<(String, String)>) -> Answer {
+    let tenant = tenant(&site, &name)?;
+    let issue = tenant.issue(id).await?;
+    let (row, now) = (&issue.row, site.harness.now());
+    let main = html! {
+        nav.path aria-label="Path" { a.link href=(Section::Issues.of(&name)) { "Issues" } " › " span.mono { (row.id) } }
+        div.head {
+            h1 { (parts::text(&row.title)) }
+            div.tools { a.button href=(format!("/api/v1/tenants/{name}/issues/{}", row.id)) { "JSON" } }
+        }
+        p.states { (parts::severity(row.severity)) (parts::state(&row.status)) span { "priority " b { (row.priority) } } }
+        div.grid {
+            section.card.c12 {
+                header { h2 { "What it is" } }
+                dl.facts {
+                    (parts::fact("Repository", Some(parts::text(&row.repository))))
+                    (parts::fact("Place", Some(html! { span.mono { (parts::text(&row.place())) } })))
+                    (parts::fact("Rule", row.rule_id.as_deref().map(parts::text)))
+                    (parts::fact("Package", row.package.as_deref().map(parts::text)))
+                    (parts::fact("Versions", (!row.versions.is_empty()).then(|| parts::text(&row.versions.join(", ")))))
+                    (parts::fact("Advisories", (!row.advisories.is_empty()).then(|| parts::text(&row.advisories.join(", ")))))
+                    (parts::fact("CVSS", row.cvss.map(|score| html! { (format!("{score:.1}")) })))
+                    (parts::fact("EPSS", row.epss.map(|score| html! { (format!("{score:.3}")) })))
+                    (parts::fact("First seen", Some(html! { (parts::moment(row.first_seen_at)) })))
+                    (parts::fact("Last seen", Some(html! { (parts::moment(row.last_seen_at)) })))
+                }
+            }
+            section.card.c12 {
+                header { h2 { "What each source sees" } span.muted { (parts::counted(issue.findings.len() as u64, "finding")) } }
+                div.wide {
+                    table.plain {
+                        thead {
+                            tr {
+                                th scope="col" { "Source" } th scope="col" { "Finding" } th scope="col" { "Place" }
+                                th scope="col" { "Severity" } th scope="col" { "Status" } th.num scope="col" { "Age" }
+                            }
+                        }
+                        tbody {
+                            @for it in &issue.findings {
+                                tr {
+                                    td { (parts::text(&it.source)) span.second { (parts::text(&it.project)) } }
+                                    td { a.link href=(format!("/t/{name}/findings/{}", it.id)) { (parts::text(&it.title)) } }
+                                    td.mono { @if let Some(path) = &it.path { (parts::text(path)) @if let Some(line) = it.start_line { ":" (line) } } }
+                                    td { (parts::severity(it.severity)) }
+                                    td { (parts::state(&it.status)) @if let Some(verdict) = &it.reachability { " " (parts::reachability(verdict)) } }
+                                    td.num { (parts::old(it.first_seen_at, now)) }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+            @if !issue.policy_results.is_empty() {
+                section.card.c12 { header { h2 { "Policies" } } (finding::policies(&issue.policy_results, now)) }
+            }
+        }
+    };
+    Ok(answer::html(Frame { tenant: &name, section: Section::Issues, title: Some(&row.title) }.page(main)))
+}

@@ -1,0 +1,64 @@
+//! The run log.
+
+use host_harness::{Run, query::List};
+use maud::{Markup, html};
+
+use super::{Frame, Section, form, parts};
+use crate::{
+    answer,
+    routes::{Answer, Asked},
+};
+
+pub(crate) async fn page(asked: Asked) -> Answer {
+    let query = asked.query(List::Runs)?;
+    let runs = asked.tenant.runs(&query).await?;
+    let (tenant, now) = (asked.tenant.id().to_string(), asked.site.harness.now());
+    let here = Section::Runs.of(&tenant);
+    let main = html! {
+        div.head {
+            h1 { "Runs" }
+            span.sum { "newest first" }
+            div.tools { a.button href=(form::api(&query, &tenant, Section::Runs)) { "JSON" } }
+        }
+        (form::filters(&query, &here))
+        @if runs.is_empty() { (parts::empty(html! { "No run is in the log, or the filters leave out all of them." })) } @else {
+            div.sheet {
+                div.wide {
+                    table.list {
+                        caption.unseen { "Runs, newest first" }
+                        thead {
+                            tr {
+                                th.num scope="col" { "Run" } th scope="col" { "Source" } th scope="col" { "State" } th.num scope="col" { "Records" }
+                                th.num scope="col" { "New" } th.num scope="col" { "Changed" } th.num scope="col" { "Vanished" }
+                                th.num.late scope="col" { "Not usable" } th.num.late scope="col" { "Took" } th.num scope="col" { "Began" }
+                            }
+                        }
+                        tbody {
+                            @for run in &runs {
+                                tr {
+                                    td.num { (run.id) }
+                                    td { (parts::text(&run.instance)) span.second { (run.mode.as_str()) } }
+                                    td { (parts::state(run.state.as_str())) @if let Some(message) = &run.message { span.second { (parts::text(message)) } } }
+                                    @for count in [run.counts.records, run.counts.new, run.counts.changed, run.counts.vanished] { td.num { (parts::number(count)) } }
+                                    td.num.late { (parts::number(run.counts.unusable)) }
+                                    td.num.late { (took(run)) }
+                                    td.num { (parts::ago(run.started_at, now)) }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    };
+    Ok(answer::html(Frame { tenant: &tenant, section: Section::Runs, title: None }.page(main)))
+}
+
+fn took(run: &Run) -> Markup {
+    html! {
+        @match run.finished_at {
+            None => "under way, or cut off",
+            Some(end) => (format!("{:.1} s", end.as_micros().saturating_sub(run.started_at.as_micros()) as f64 / 1e6)),
+        }
+    }
+}
