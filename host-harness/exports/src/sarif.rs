@@ -117,7 +117,9 @@ impl<W: Write> Sarif<W> {
             "rules": rules.collect::<Vec<_>>(),
             "properties": { "exportedBy": format!("{} {}", words::TOOL, self.options.version) },
         }});
-        let provenance = run.repository_url.map(|url| json!([{ "repositoryUri": url, "branch": branch }]));
+        let provenance = run
+            .repository_url
+            .map(|url| json!([{ "repositoryUri": url, "branch": branch, "mappedTo": { "uriBaseId": "SRCROOT" } }]));
         let members = [
             ("tool", tool),
             ("automationDetails", json!({ "id": format!("{id}/") })),
@@ -232,14 +234,16 @@ fn rule(it: &Exported, limits: Option<Limits>) -> Value {
     // The standard asks for a name only where it says more than the id.
     let name = rule.name.as_deref().filter(|name| *name != id);
     let message = rule.message.as_deref();
-    let short = name.or(message).map(|text| json!({ "text": unlinked(text) }));
+    // GitHub takes no rule without descriptions and help.
+    let nameless = limits.map(|_| id);
+    let short = name.or(message).or(nameless).map(|text| json!({ "text": unlinked(text) }));
     let references = rule.references.iter().filter_map(|it| words::url(it));
     let links: Vec<&str> = rule.url.as_deref().and_then(words::url).into_iter().chain(references).collect();
-    let help: Vec<&str> = message.into_iter().chain(links.iter().copied()).collect();
+    let help: Vec<&str> = message.or(nameless).into_iter().chain(links.iter().copied()).collect();
     json!({
         "id": id,
         "shortDescription": short,
-        "fullDescription": message.map(|text| json!({ "text": unlinked(text) })),
+        "fullDescription": message.or(nameless).map(|text| json!({ "text": unlinked(text) })),
         "helpUri": links.first(),
         "help": (!help.is_empty()).then(|| json!({ "text": unlinked(&help.join("\n\n")) })),
         "defaultConfiguration": { "level": level(it.finding.severity) },

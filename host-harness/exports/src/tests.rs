@@ -274,6 +274,14 @@ fn an_export_for_github_keeps_to_its_limits() {
     assert_eq!(results, [3, 1]);
     assert_ne!(runs[0]["automationDetails"], runs[1]["automationDetails"]);
     assert_eq!(runs[0]["tool"]["driver"]["rules"][0]["properties"]["tags"].as_array().unwrap().len(), 20);
+    // What GitHub asks of a rule is there also where nothing is known of it.
+    let mut bare = sample::weakness();
+    bare.rule = None;
+    let (text, _) = export(Format::Sarif, &options, vec![bare]);
+    let bare: Value = serde_json::from_str(&text).unwrap();
+    for member in ["shortDescription", "fullDescription", "help"] {
+        assert_eq!(bare["runs"][0]["tool"]["driver"]["rules"][0][member]["text"], "python.sql", "{member}");
+    }
     let steps = runs[0]["results"][0]["codeFlows"][0]["threadFlows"][0]["locations"].as_array().unwrap();
     assert_eq!((steps.len(), &steps[1]["location"]["message"]["text"]), (2, &Value::from("sink")));
 

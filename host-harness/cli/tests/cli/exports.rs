@@ -123,3 +123,45 @@ fn an_empty_store_is_a_document_of_nothing() {
         }
     }
 }
+
+/// What a report in a format of others says of findings: of code its place, of a
+/// package what it is, once for each advisory, since readers take what is there for
+/// several places as one. Package URLs have names in small letters.
+fn told(desk: &Desk, arguments: &[&str]) -> BTreeSet<String> {
+    let listed = desk.json(&[&["findings", "--limit", "100000"], arguments].concat());
+    let of_code = ["kind", "severity", "rule_id", "path", "start_line"];
+    let of_package = ["kind", "severity", "package", "advisories"];
+    let one = |it: &Value| {
+        let members = if it["kind"] == "sca" { &of_package[..] } else { &of_code };
+        members.iter().map(|member| it[member].to_string().to_lowercase()).collect::<Vec<_>>().join(" ")
+    };
+    listed["findings"].as_array().unwrap().iter().map(one).collect()
+}
+
+#[test]
+fn what_is_exported_comes_back_as_the_same_findings() {
+    let desk = synced();
+    let projects = desk.json(&["projects"]);
+    let names = projects["projects"].as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap().to_owned());
+    let project = names.max_by_key(|name| told(&desk, &["--project", name, "--instance", "code"]).len()).unwrap();
+    for (format, kinds) in
+        [("sarif", "sast,sca"), ("gitlab-sast", "sast"), ("gitlab-dependencies", "sca"), ("cyclonedx", "sca")]
+    {
+        let file = desk.folder.path().join(format!("{format}.json"));
+        let file = file.to_str().unwrap();
+        // What has no severity that is known takes that of its rule in some formats.
+        let rated = "critical,high,medium,low";
+        let meant = ["--project", &project, "--kind", kinds, "--instance", "code", "--severity", rated];
+        desk.ok(&[&["export", format, "-o", file], &meant[..]].concat());
+        let imported = desk.run(&["import", "--source", format, file, "--project", &project]);
+        assert_eq!(imported.code, 0, "{format}: {}{}", imported.stdout, imported.stderr);
+        let original = told(&desk, &meant);
+        let back = told(&desk, &["--instance", format, "--include-non-security"]);
+        assert!(original.len() > 10, "{format}");
+        let differ: Vec<&String> = original.symmetric_difference(&back).collect();
+        assert!(differ.is_empty(), "{format}: {differ:#?}\n{}", imported.stdout);
+        // The same export again is the same findings.
+        let again = desk.ok(&["import", "--source", format, file, "--project", &project]);
+        assert!(again.contains("0 new"), "{format}: {again}");
+    }
+}
