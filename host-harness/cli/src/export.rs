@@ -12,7 +12,7 @@ use host_harness::{Error, ExportError, ExportFormat, ExportOptions, ExportSummar
 
 use super::{
     Context,
-    error::Failure,
+    error::{Failure, USAGE},
     filters::{self, Filters},
     output::remark,
     stdout::{stdout, written},
@@ -52,6 +52,10 @@ fn formats() -> impl TypedValueParser<Value = ExportFormat> {
 }
 
 pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
+    if args.limits.is_some() && args.format != ExportFormat::SARIF {
+        let message = format!("--for github is for the format sarif, not for {}", args.format);
+        return Err(Failure::new(USAGE, message, Some("leave it out, or export sarif")));
+    }
     let tenant = context.tenant()?;
     let now = context.harness.now();
     let filter = tenant.finding_filter(&args.filters.query).await;

@@ -54,6 +54,12 @@ impl<'a> Exporter<'a> {
         self.document.package(it)
     }
 
+    /// How many findings the format did not take so far.
+    #[cfg(test)]
+    pub(crate) fn left_out(&self) -> u64 {
+        self.summary.left_out.values().sum()
+    }
+
     /// Ends the document.
     pub fn end(mut self) -> Result<Summary, Error> {
         self.document.end()?;

@@ -234,6 +234,44 @@ fn cyclonedx_comes_back_as_the_same_packages_and_vulnerabilities() {
     assert_eq!(format!("{packages:?}"), "[(\"build\", \"MIT\", Direct), (\"lodash\", \"MIT\", Transitive)]");
 }
 
+/// Counts what is written, for whoever still holds the writer.
+#[derive(Clone, Default)]
+struct Counted(std::rc::Rc<std::cell::Cell<usize>>);
+
+impl std::io::Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.set(self.0.get() + bytes.len());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_finding_is_written_before_the_next_one_comes() {
+    for format in Format::ALL {
+        // Statements of a repository are put together; a page holds counts alone.
+        if matches!(format, Format::OpenVex | Format::Html) {
+            continue;
+        }
+        let written = Counted::default();
+        let mut exporter = Exporter::begin(format, &sample::options(), written.clone()).unwrap();
+        let mut grew = 0;
+        for at in 0..50 {
+            for mut it in world() {
+                it.id = format!("{at:016x}");
+                let (before, left_out) = (written.0.get(), exporter.left_out());
+                exporter.finding(it).unwrap();
+                assert!(written.0.get() > before || exporter.left_out() > left_out, "{format}");
+                grew += usize::from(written.0.get() > before);
+            }
+        }
+        assert!(grew >= 50, "{format}: {grew}");
+    }
+}
+
 #[test]
 fn runs_are_split_by_repository_branch_and_tool() {
     let mut findings = Vec::new();

@@ -23,6 +23,9 @@ pub enum ExportFormat {
 }
 
 impl ExportFormat {
+    /// SARIF.
+    pub const SARIF: Self = Self::Public(Format::Sarif);
+
     /// All of them.
     pub fn all() -> impl Iterator<Item = Self> {
         [Self::Ndjson, Self::Csv].into_iter().chain(Format::ALL.into_iter().map(Self::Public))

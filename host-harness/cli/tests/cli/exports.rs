@@ -75,8 +75,9 @@ fn lines_of_json_are_what_finding_prints() {
 fn a_file_is_replaced_when_all_of_it_is_there() {
     let desk = synced();
     let path = desk.file("out.sarif", "before");
-    let done = desk.run(&["export", "sarif", "--for", "github", "--limit", "1", "-o", &path]);
+    let done = desk.run(&["export", "csv", "--for", "github", "-o", &path]);
     assert_eq!((done.code, fs::read_to_string(&path).unwrap().as_str()), (2, "before"), "{}", done.stderr);
+    assert!(done.stderr.contains("--for github is for the format sarif"), "{}", done.stderr);
     let done = desk.run(&["export", "sarif", "-o", &path]);
     assert_eq!((done.code, done.stdout.as_str()), (0, ""), "{}", done.stderr);
     let written: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
