@@ -158,11 +158,11 @@ struct Frame<'a> {
 
 impl Frame<'_> {
     /// The whole page, around what it shows.
-    fn page(&self, main: Markup) -> Markup {
+    fn page(&self, main: &Markup) -> Markup {
         let title = self.title.unwrap_or(self.section.title());
         document(
             &format!("{title} – {}", self.tenant),
-            html! {
+            &html! {
                 div.frame {
                     aside.side {
                         a.brand href="/" { (mark()) "harness" }
@@ -192,7 +192,7 @@ pub(crate) fn fault(fault: &Fault) -> Markup {
     let title = fault.status.canonical_reason().unwrap_or("Error");
     document(
         title,
-        html! {
+        &html! {
             main.alone id="main" {
                 div.brand { (mark()) "harness" }
                 h1 { (title) }
@@ -217,7 +217,7 @@ fn advice(code: &str) -> Option<&'static str> {
     }
 }
 
-fn document(title: &str, body: Markup) -> Markup {
+fn document(title: &str, body: &Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {

@@ -65,7 +65,7 @@ mod tests {
         for size in sizes {
             let class = class_of(size).unwrap();
             let block = size_of(class);
-            assert!(block >= size && block % UNIT == 0, "{size}: {block}");
+            assert!(block >= size && block.is_multiple_of(UNIT), "{size}: {block}");
             assert!(block <= (size + UNIT).max(size + size.div_ceil(4)), "{size}: {block}");
             assert_eq!(class_of(block), Some(class), "{size}");
             assert!(class == 0 || size_of(class - 1) < size, "{size}: a smaller class would do");

@@ -162,7 +162,10 @@ impl<S: Source> Heap<S> {
                 return block;
             }
             let missing = size - self.fresh.bytes;
-            if !self.grows_by(missing) && self.fresh.bytes < size && !self.grows_by(size) && self.fresh.bytes < size {
+            // What comes from elsewhere may be too short, and then what follows it is asked for.
+            let has_grown =
+                self.grows_by(missing) || self.fresh.bytes >= size || self.grows_by(size) || self.fresh.bytes >= size;
+            if !has_grown {
                 return ptr::null_mut();
             }
         }

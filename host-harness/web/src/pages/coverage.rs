@@ -29,7 +29,7 @@ pub(crate) async fn page(asked: Asked) -> Answer {
         }
         (form::filters(&query, &here))
         @if coverage.repositories.is_empty() {
-            (parts::empty(html! { "No repository is known, or the filters leave out all of them." }))
+            (parts::empty(&html! { "No repository is known, or the filters leave out all of them." }))
         } @else {
             div.sheet {
                 div.wide {
@@ -70,7 +70,7 @@ pub(crate) async fn page(asked: Asked) -> Answer {
             }
         }
     };
-    Ok(answer::html(Frame { tenant: &tenant, section: Section::Coverage, title: None }.page(main)))
+    Ok(answer::html(Frame { tenant: &tenant, section: Section::Coverage, title: None }.page(&main)))
 }
 
 fn class(it: &ClassCoverage) -> Markup {

@@ -34,7 +34,7 @@ pub(crate) async fn page(asked: Asked) -> Answer {
         (form::filters(&query, &here))
         @if let Some(no) = &listed.no_project { (form::no_project(no)) }
         @if work.is_empty() {
-            (parts::empty(html! { "No source is set up yet. In a terminal: " span.mono { "harness onboard" } "." }))
+            (parts::empty(&html! { "No source is set up yet. In a terminal: " span.mono { "harness onboard" } "." }))
         } @else {
             div.grid {
                 section.card.c12 { (lead(board, &tenant)) }
@@ -60,7 +60,7 @@ pub(crate) async fn page(asked: Asked) -> Answer {
             }
         }
     };
-    Ok(answer::html(Frame { tenant: &tenant, section: Section::Dashboard, title: None }.page(main)))
+    Ok(answer::html(Frame { tenant: &tenant, section: Section::Dashboard, title: None }.page(&main)))
 }
 
 fn lead(board: &Dashboard, tenant: &str) -> Markup {

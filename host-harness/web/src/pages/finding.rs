@@ -57,7 +57,7 @@ pub(crate) async fn page(State(site): State<Arc<Site>>, Path((name, id)): Path<(
             }
         }
     };
-    Ok(answer::html(Frame { tenant: &name, section: Section::Findings, title: Some(&row.title) }.page(main)))
+    Ok(answer::html(Frame { tenant: &name, section: Section::Findings, title: Some(&row.title) }.page(&main)))
 }
 
 fn facts(detail: &FindingDetail, now: Timestamp) -> Markup {

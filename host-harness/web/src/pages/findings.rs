@@ -35,7 +35,7 @@ pub(crate) async fn page(asked: Asked, view: View) -> Answer {
         (strip(&query, &here))
         @if let Some(no) = &listed.no_project { (form::no_project(no)) }
         @if list.findings.is_empty() {
-            (parts::empty(html! { "Nothing is found." @if !query.pairs().is_empty() { " " a.link href=(here) { "Remove all filters" } } }))
+            (parts::empty(&html! { "Nothing is found." @if !query.pairs().is_empty() { " " a.link href=(here) { "Remove all filters" } } }))
         } @else {
             div.sheet {
                 div.wide { (table(&list.findings, &tenant, view, now)) }
@@ -55,7 +55,7 @@ pub(crate) async fn page(asked: Asked, view: View) -> Answer {
                 a.link href=(form::with(&query, &here, "include-non-security", "true")) { "show them too" } "." }
         }
     };
-    Ok(page_of(Frame { tenant: &tenant, section, title: None }.page(main)))
+    Ok(page_of(Frame { tenant: &tenant, section, title: None }.page(&main)))
 }
 
 fn without_cursor(query: &Query, here: &str) -> String {

@@ -26,7 +26,7 @@ pub(crate) async fn page(asked: Asked) -> Answer {
         }
         (form::filters(&query, &here))
         @if let Some(no) = &listed.no_project { (form::no_project(no)) }
-        @if list.issues.is_empty() { (parts::empty(html! { "Nothing is found." })) } @else {
+        @if list.issues.is_empty() { (parts::empty(&html! { "Nothing is found." })) } @else {
             div.sheet {
                 div.wide {
                     table.list {
@@ -58,7 +58,7 @@ pub(crate) async fn page(asked: Asked) -> Answer {
             }
         }
     };
-    Ok(answer::html(Frame { tenant: &tenant, section: Section::Issues, title: None }.page(main)))
+    Ok(answer::html(Frame { tenant: &tenant, section: Section::Issues, title: None }.page(&main)))
 }
 
 fn sources(row: &IssueRow) -> Markup {
@@ -130,5 +130,5 @@ pub(crate) async fn one(State(site): State<Arc<Site>>, Path((name, id)): Path<(S
             }
         }
     };
-    Ok(answer::html(Frame { tenant: &name, section: Section::Issues, title: Some(&row.title) }.page(main)))
+    Ok(answer::html(Frame { tenant: &name, section: Section::Issues, title: Some(&row.title) }.page(&main)))
 }

@@ -24,7 +24,7 @@ pub(crate) async fn page(asked: Asked) -> Answer {
         (form::filters(&query, &here))
         @if let Some(no) = &listed.no_project { (form::no_project(no)) }
         @if list.packages.is_empty() {
-            (parts::empty(html! { "No package is known: none of the sources has brought dependencies, or the filters leave out all of them." }))
+            (parts::empty(&html! { "No package is known: none of the sources has brought dependencies, or the filters leave out all of them." }))
         } @else {
             div.sheet {
                 div.wide {
@@ -59,5 +59,5 @@ pub(crate) async fn page(asked: Asked) -> Answer {
             }
         }
     };
-    Ok(answer::html(Frame { tenant: &tenant, section: Section::Packages, title: None }.page(main)))
+    Ok(answer::html(Frame { tenant: &tenant, section: Section::Packages, title: None }.page(&main)))
 }

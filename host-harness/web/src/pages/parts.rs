@@ -130,7 +130,7 @@ pub(super) fn number(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
     for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
             grouped.push(',');
         }
         grouped.push(digit);
@@ -150,7 +150,7 @@ pub(super) fn fact(name: &str, value: Option<Markup>) -> Markup {
 }
 
 /// A page of a list that shows nothing, and why.
-pub(super) fn empty(why: Markup) -> Markup {
+pub(super) fn empty(why: &Markup) -> Markup {
     html! { div.empty { (why) } }
 }
 

@@ -20,7 +20,7 @@ pub(crate) async fn page(asked: Asked) -> Answer {
             }
         }
         @match &policies {
-            None => (parts::empty(html! {
+            None => (parts::empty(&html! {
                 "No policy is in force. In a terminal, write a first file with " span.mono { "harness policy starter" }
                 " and put it into force with " span.mono { "harness policy import FILE" } "."
             })),
@@ -52,5 +52,5 @@ pub(crate) async fn page(asked: Asked) -> Answer {
             },
         }
     };
-    Ok(answer::html(Frame { tenant: &tenant, section: Section::Policies, title: None }.page(main)))
+    Ok(answer::html(Frame { tenant: &tenant, section: Section::Policies, title: None }.page(&main)))
 }

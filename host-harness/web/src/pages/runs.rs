@@ -21,7 +21,7 @@ pub(crate) async fn page(asked: Asked) -> Answer {
             div.tools { a.button href=(form::api(&query, &tenant, Section::Runs)) { "JSON" } }
         }
         (form::filters(&query, &here))
-        @if runs.is_empty() { (parts::empty(html! { "No run is in the log, or the filters leave out all of them." })) } @else {
+        @if runs.is_empty() { (parts::empty(&html! { "No run is in the log, or the filters leave out all of them." })) } @else {
             div.sheet {
                 div.wide {
                     table.list {
@@ -51,7 +51,7 @@ pub(crate) async fn page(asked: Asked) -> Answer {
             }
         }
     };
-    Ok(answer::html(Frame { tenant: &tenant, section: Section::Runs, title: None }.page(main)))
+    Ok(answer::html(Frame { tenant: &tenant, section: Section::Runs, title: None }.page(&main)))
 }
 
 fn took(run: &Run) -> Markup {

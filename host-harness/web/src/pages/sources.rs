@@ -24,7 +24,7 @@ pub(crate) async fn page(asked: Asked) -> Answer {
             div.tools { a.button href=(Section::Sources.api(&tenant)) { "JSON" } }
         }
         @if sources.is_empty() {
-            (parts::empty(html! {
+            (parts::empty(&html! {
                 "No source is set up yet. In a terminal: " span.mono { "harness onboard" } " adds one, "
                 span.mono { "harness import" } " takes a report in."
             }))
@@ -62,7 +62,7 @@ pub(crate) async fn page(asked: Asked) -> Answer {
             }
         }
     };
-    Ok(answer::html(Frame { tenant: &tenant, section: Section::Sources, title: None }.page(main)))
+    Ok(answer::html(Frame { tenant: &tenant, section: Section::Sources, title: None }.page(&main)))
 }
 
 fn running(work: &InstanceWork) -> Markup {

@@ -34,5 +34,5 @@ pub(crate) async fn all(State(site): State<Arc<Site>>) -> Answer {
             ul.tenants { @for tenant in &tenants { li { a.link href=(format!("/t/{tenant}")) { (tenant) } } } }
         }
     };
-    Ok(answer::html(document("Tenants", main)))
+    Ok(answer::html(document("Tenants", &main)))
 }

@@ -113,7 +113,7 @@ enum Step {
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let size = prop_oneof![6 => 1_usize..300, 2 => 300_usize..5_000, 1 => 5_000_usize..60_000];
-    let align = prop_oneof![8 => (0_u32..5), 1 => (5_u32..9)].prop_map(|bits| 1_usize << bits);
+    let align = prop_oneof![8 => 0_u32..5, 1 => 5_u32..9].prop_map(|bits| 1_usize << bits);
     prop::collection::vec(
         prop_oneof![
             4 => (size.clone(), align).prop_map(|(size, align)| Step::Allocate(size, align)),
