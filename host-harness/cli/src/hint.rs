@@ -228,6 +228,7 @@ pub fn hint(code: Code) -> Option<&'static str> {
         Code::BackupForged => "use another backup; nothing was restored. Find out who can write to your backups",
         Code::BackupExchanged => "back up into a directory that no other user can write to",
         Code::BackupDamaged => "use another backup; nothing was restored",
+        Code::RunNotFound => "`harness runs` lists the runs",
         Code::FindingNotFound => "`harness findings --include-closed` lists the findings of the tenant",
         Code::IssueNotFound => {
             "`harness issues --include-closed --include-non-security` lists the issues of the tenant"
@@ -258,7 +259,6 @@ pub fn hint(code: Code) -> Option<&'static str> {
         Code::DryRun
         | Code::Superseded
         | Code::PagingStuck
-        | Code::RunNotFound
         | Code::InvalidSchedule
         | Code::InvalidRepository
         | Code::Usage

@@ -130,7 +130,7 @@ fn readable(files: &[PathBuf], output: Output) -> Result<(), Failure> {
     let mut outcomes = Outcomes::default();
     for file in files.iter().filter(|file| file.as_os_str() != "-") {
         let opened = open_input(file).map_err(|source| {
-            let file = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
+            let file = file.display().to_string();
             Failure::from(Error::from(ImportError::File { file, source }))
         });
         outcomes.note(opened);

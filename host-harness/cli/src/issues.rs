@@ -38,7 +38,7 @@ pub async fn list(context: &Context, args: ListArgs) -> Result<ExitCode, Failure
     if args.csv {
         print_csv(ISSUES_CSV, &list.issues)?;
     } else {
-        context.output.result(&list, |list| show_list(context.output, list))?;
+        context.output.result(&list, |list| show_list(context.output, list, args.filters.query.page_begin()))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -51,13 +51,18 @@ pub async fn show(context: &Context, args: ShowArgs) -> Result<ExitCode, Failure
     Ok(ExitCode::SUCCESS)
 }
 
-fn show_list(output: Output, list: &IssueList) {
+/// A list as a table; the page begins behind so many rows.
+fn show_list(output: Output, list: &IssueList, offset: Option<u32>) {
     if list.issues.is_empty() {
         output.line(if list.total == 0 { "No issues." } else { "No issues on this page." });
         return;
     }
     output.print(&output.list(ISSUES, &list.issues).spare(&["KIND", "EPSS", "PRIORITY", "CVSS"]));
     output.line(format!("{} of {}", list.issues.len(), list.total));
+    let shown = offset.unwrap_or_default() as usize + list.issues.len();
+    if (shown as u64) < list.total {
+        output.line(format!("Next page: --offset {shown}"));
+    }
 }
 
 fn show_detail(output: Output, detail: &IssueDetail) {

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use appsec_model::Scope;
-use host_harness::{FetchState, InstanceName, Interval, Retention, Run, RunProject, RunWait, Tenant, counted};
+use host_harness::{FetchState, InstanceName, Interval, Retention, Run, RunMode, RunProject, RunWait, Tenant, counted};
 
 use super::{
     Context,
@@ -188,9 +188,11 @@ pub fn show_summary(output: Output, run: &Run, command: Option<&str>) {
     }
     let took =
         run.finished_at.map(|end| (end.as_micros() - run.started_at.as_micros()) as f64 / 1e6).unwrap_or_default();
+    // A file has neither projects of its own nor requests.
+    let is_file = run.mode == RunMode::Import;
+    let projects = if is_file { String::new() } else { format!("{}, ", counted(run.projects, "project")) };
     output.line(format!(
-        "  {}, {}: {} new, {} changed, {} unchanged, {} vanished",
-        counted(run.projects, "project"),
+        "  {projects}{}: {} new, {} changed, {} unchanged, {} vanished",
         counted(counts.records, "record"),
         counts.new,
         counts.changed,
@@ -213,12 +215,15 @@ pub fn show_summary(output: Output, run: &Run, command: Option<&str>) {
         let more = command.filter(|_| told > 0).map(|it| format!(" ({it} shows more)")).unwrap_or_default();
         output.line(format!("  also {}{more}", aside.join(", ")));
     }
+    let received = format!("{}, {} received, ", counted(counts.requests, "request"), bytes(counts.received_bytes));
     output.line(format!(
-        "  {}, {}, {} received, {took:.2} s, {} guest memory at most",
+        "  {}, {}{took:.2} s{}",
         counted(counts.pages, "page"),
-        counted(counts.requests, "request"),
-        bytes(counts.received_bytes),
-        bytes(counts.peak_memory_bytes)
+        if is_file { "" } else { &received },
+        match counts.peak_memory_bytes {
+            0 => String::new(),
+            peak => format!(", {} guest memory at most", bytes(peak)),
+        }
     ));
     if counts.waits > 0 {
         let waits = counted(counts.waits, "time");

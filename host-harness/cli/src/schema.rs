@@ -9,7 +9,7 @@ use host_harness::{
     IssueDetail, IssueList, MappingList, MappingRow, NotifyList, NotifyRemoved, NotifyReport, OnboardingList,
     PackageList, PoliciesRemoved, PolicyImported, PolicyResultList, ProjectList, Pruned, Rekeyed, ReleaseReport,
     RenormalizeList, RepositoriesListed, RepositoryDetail, RepositoryImport, RepositoryRow, RunList, ScheduleReport,
-    StatusReport, SyncReport, TenantList, TimedEvent,
+    StatusReport, SyncReport, TenantList, TimedEvent, UnknownName,
 };
 use schemars::{Schema, schema_for};
 
@@ -117,7 +117,8 @@ pub fn exec(args: &Args) -> Result<ExitCode, Failure> {
         let wanted = command.replace(' ', "-");
         schemas.retain(|(name, _)| *name == wanted);
         if schemas.is_empty() {
-            let message = format!("no command `{command}` prints JSON");
+            let question = UnknownName::among(wanted, &known).question().to_string();
+            let message = format!("no command `{command}` prints JSON{question}");
             return Err(Failure::new("schema-not-found", message, Some(&hint)));
         }
     }

@@ -38,6 +38,15 @@ pub fn remark_on(no_project: Option<&NoProject>) {
             Some(_) => format!("no project named `{}`{}", project.name, project.question()),
             None => format!("no project named `{}`; `harness projects` lists them", project.name),
         }),
+        Some(NoProject::OfRepository(repository)) => remark(match repository.meant {
+            Some(_) => format!("no project is of a repository named `{}`{}", repository.name, repository.question()),
+            None => {
+                format!(
+                    "no project is of a repository named `{}`; `harness repositories list` lists them",
+                    repository.name
+                )
+            }
+        }),
         Some(NoProject::Matching) => {
             remark("no project matches the filters; `harness mapping list` lists them with their metadata");
         }

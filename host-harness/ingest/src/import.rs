@@ -129,12 +129,16 @@ pub struct Import {
     pub options: ImportOptions,
 }
 
+/// Why a file cannot be opened, with the path that was given.
+fn unopened(path: &Path) -> impl FnOnce(std::io::Error) -> ImportError {
+    |source| ImportError::File { file: path.display().to_string(), source }
+}
+
 impl Import {
     /// Imports a file to its end, as a connector reads it.
     pub async fn run(self, connector: &Connector, path: &Path) -> Result<ImportReport, Error> {
         let file = file_name(path);
-        let source =
-            Source::open(path, MAX_STREAM_BYTES).map_err(|source| ImportError::File { file: file.clone(), source })?;
+        let source = Source::open(path, MAX_STREAM_BYTES).map_err(unopened(path))?;
         let mut reading = connector.read_file(&self.instance_path, self.head(&file)).await?;
         let (sha256, hash) = survey(&mut reading, &source, &file).await?;
         let summary = reading.summarize().await?;
@@ -148,7 +152,7 @@ impl Import {
     pub async fn run_report(self, path: &Path) -> Result<ImportReport, Error> {
         let file = file_name(path);
         let limit = appsec_reports::MAX_BYTES as u64;
-        let source = Source::open(path, limit).map_err(|source| ImportError::File { file: file.clone(), source })?;
+        let source = Source::open(path, limit).map_err(unopened(path))?;
         let report = ReadReport::read(source, &file, &self.options).await?;
         let (sha256, summary) = (report.sha256.clone(), report.summary.clone());
         let run = self.begin(&file, &sha256, &summary).await?;

@@ -34,7 +34,9 @@ pub use self::{
     call::{CallError, CallFailure, CallStats, Connector, Grant, Response},
     capability::{
         http::{GrantedSecret, HttpGrant, Refused},
-        transport::{Client, ProxyFailure, ProxyProblem, RequestError, Transport, coding, prohibition, tls_config},
+        transport::{
+            Client, ProxyFailure, ProxyProblem, RequestError, Transport, coding, no_connection, prohibition, tls_config,
+        },
     },
     engine::{Runtime, RuntimeError},
     inspect::{Inspection, InspectionError},

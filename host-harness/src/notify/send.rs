@@ -8,8 +8,8 @@ use http::{HeaderName, HeaderValue, Method, Request, header};
 use http_body_util::{BodyExt, Full};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use appsec_grant::{EgressPolicy, Proxies, with_causes};
-use appsec_sandbox::{Transport, clean, coding, prohibition};
+use appsec_grant::{EgressPolicy, Proxies};
+use appsec_sandbox::{Transport, clean, coding, no_connection, prohibition};
 
 /// Time for one try. A receiver answers first and works afterwards.
 pub(crate) const TIME: Duration = Duration::from_secs(20);
@@ -79,7 +79,7 @@ pub(crate) async fn send(
         Ok(Err(error)) => {
             return match prohibition(&error) {
                 Some(prohibition) => Answer::Refused(prohibition),
-                None => Answer::Unreachable(clean(&with_causes(&error), &[message.secret], KEPT_BYTES)),
+                None => Answer::Unreachable(clean(&no_connection(&error), &[message.secret], KEPT_BYTES)),
             };
         }
         Err(_) => return Answer::Unreachable(format!("no answer within {} s", TIME.as_secs())),

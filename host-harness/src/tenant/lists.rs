@@ -70,6 +70,8 @@ pub struct Listed<T> {
 pub enum NoProject {
     /// None has this in its name.
     Named(UnknownName),
+    /// None is of a repository of this name, or with this in its name.
+    OfRepository(UnknownName),
     /// None matches all of them.
     Matching,
 }
@@ -273,8 +275,18 @@ impl Tenant {
                     let known = store.projects(None, None)?;
                     Some(NoProject::Named(UnknownName::among(name, known.iter().map(|it| &it.project.name))))
                 }
-                _ if !store.has_project(None, &scope)? => Some(NoProject::Matching),
-                _ => None,
+                _ if store.has_project(None, &scope)? => None,
+                _ => {
+                    let alone = ProjectFilter { repository: scope.repository.clone(), ..any };
+                    match scope.repository {
+                        Some(name) if !store.has_project(None, &alone)? => {
+                            let known = store.repositories(None)?;
+                            let known = known.iter().map(|it| it.repository.full_name());
+                            Some(NoProject::OfRepository(UnknownName::among(name, known)))
+                        }
+                        _ => Some(NoProject::Matching),
+                    }
+                }
             })
         });
         Ok(found.await?)

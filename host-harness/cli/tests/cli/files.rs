@@ -35,7 +35,7 @@ fn every_record_of_a_file_is_accounted_for() {
             "$ harness import {file} {}\n{}{}[{}]",
             more.join(" "),
             done.stdout,
-            done.stderr,
+            done.stderr.replace(&fixture(""), "FIXTURES/"),
             done.code
         ));
     }

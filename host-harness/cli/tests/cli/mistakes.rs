@@ -264,6 +264,8 @@ fn the_nearest_name_is_offered_wherever_one_thing_is_asked_for() {
         (&["findings", "--reachability", "reachabel"], "reachable"),
         (&["findings", "--severity", "hihg"], "high"),
         (&["findings", "--project", &wrong_project], project),
+        (&["findings", "--repository", &wrong_repository], repository),
+        (&["schema", "findngs"], "findings"),
         (&["mapping", "set", &wrong_project, repository], project),
         (&["mapping", "set", project, &wrong_repository], repository),
         (&["mapping", "metadata", project, "--clear", "branhc"], "branch"),

@@ -272,6 +272,16 @@ pub fn coding(headers: &HeaderMap) -> Option<String> {
     Some(clean(&String::from_utf8_lossy(found), &[], 40))
 }
 
+/// Why there is no connection, in the words of people.
+pub fn no_connection(error: &(dyn StdError + 'static)) -> String {
+    match find::<io::Error>(error).map(io::Error::kind) {
+        Some(io::ErrorKind::ConnectionRefused) => "connection refused".to_owned(),
+        Some(io::ErrorKind::TimedOut) => "no answer in time".to_owned(),
+        _ if with_causes(error).contains("dns error") => "the host is not known".to_owned(),
+        _ => with_causes(error),
+    }
+}
+
 /// Why the addresses of a name may not be connected to, if that is what made a
 /// request fail.
 pub fn prohibition(error: &RequestError) -> Option<String> {

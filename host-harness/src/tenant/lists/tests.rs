@@ -61,6 +61,10 @@ async fn a_scope_of_no_project_is_told() {
         told("project").await,
         Some(super::NoProject::Named(UnknownName { name: "nope".to_owned(), meant: None }))
     );
+    assert_eq!(
+        told("repository").await,
+        Some(super::NoProject::OfRepository(UnknownName { name: "nope".to_owned(), meant: None }))
+    );
     assert_eq!(told("environment").await, Some(super::NoProject::Matching));
     assert_eq!(told("rule").await, None);
 }

@@ -165,6 +165,10 @@ pub(super) fn no_project(no: &host_harness::NoProject) -> Markup {
                     "No project has “" (parts::text(&name.name)) "” in its name."
                     @if let Some(meant) = &name.meant { " Did you mean “" (parts::text(meant)) "”?" }
                 },
+                host_harness::NoProject::OfRepository(name) => {
+                    "No project is of a repository named “" (parts::text(&name.name)) "”."
+                    @if let Some(meant) = &name.meant { " Did you mean “" (parts::text(meant)) "”?" }
+                },
                 host_harness::NoProject::Matching => "No project matches all of these filters.",
             }
         }

@@ -24,8 +24,8 @@ use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
 use tower_service::Service;
 
-use super::{CheckedResolver, Prohibited, find};
-use appsec_grant::{Origin, Proxy, with_causes};
+use super::{CheckedResolver, Prohibited, find, no_connection};
+use appsec_grant::{Origin, Proxy};
 
 /// Why nothing came through a proxy.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -153,13 +153,7 @@ impl Through {
         if let Some(prohibited) = find::<Prohibited>(error) {
             return self.failed(ProxyProblem::Refused, format!("is not connected to: {prohibited}"));
         }
-        let why = match find::<io::Error>(error).map(io::Error::kind) {
-            Some(io::ErrorKind::ConnectionRefused) => "connection refused".to_owned(),
-            Some(io::ErrorKind::TimedOut) => "no answer in time".to_owned(),
-            _ if with_causes(error).contains("dns error") => "the host is not known".to_owned(),
-            _ => with_causes(error),
-        };
-        self.failed(ProxyProblem::Unavailable, format!("cannot be reached: {why}"))
+        self.failed(ProxyProblem::Unavailable, format!("cannot be reached: {}", no_connection(error)))
     }
 
     /// Asks the proxy for a connection to the destination, and gives what then
