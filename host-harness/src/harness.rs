@@ -16,7 +16,7 @@ use serde::Serialize;
 pub use self::{
     backup::{Backup, BackupFile, BackupOrigin, BackupSignature, Restored, RestoredInstance},
     deletion::TenantDeletion,
-    doctor::{Check, Condition},
+    doctor::{Check, CheckHint, Condition},
     tenants::{TenantInstance, TenantList, TenantReport, TenantRun},
 };
 use crate::{

@@ -49,7 +49,7 @@ pub use crate::{
     daemon::{Daemon, DaemonEvent, DaemonInfo, DaemonOptions, DaemonProgress, DaemonReport, StatusReport, TimedEvent},
     error::{BackupError, Error, MappingError, OnboardingError, OnboardingStep, WebhookError},
     harness::{
-        Backup, BackupFile, BackupOrigin, BackupSignature, Check, Condition, Harness, Inspected, Restored,
+        Backup, BackupFile, BackupOrigin, BackupSignature, Check, CheckHint, Condition, Harness, Inspected, Restored,
         RestoredInstance, TenantDeletion, TenantInstance, TenantList, TenantReport, TenantRun,
     },
     host::{Loaded, Options},

@@ -282,6 +282,47 @@ fn the_command_line_calls_the_facade_only() {
     }
 }
 
+/// Commands of the command line, but for those that are words of other things too.
+const COMMANDS: [&str; 16] = [
+    "advisories",
+    "daemon",
+    "doctor",
+    "findings",
+    "import",
+    "instance",
+    "mapping",
+    "notify",
+    "onboard",
+    "renormalize",
+    "repositories",
+    "restore",
+    "runs",
+    "sync",
+    "tenant",
+    "webhook",
+];
+
+#[test]
+fn no_library_tells_a_person_what_to_type() {
+    let mut found = Vec::new();
+    for name in CRATES.into_iter().filter(|name| *name != "cli") {
+        for path in rust_files(Path::new("host-harness").join(name).join("src").to_str().unwrap()) {
+            let text = std::fs::read_to_string(&path).unwrap();
+            for line in text.lines().map(str::trim_start).filter(|line| !line.starts_with("//")) {
+                let told = line.split("harness ").skip(1).any(|rest| {
+                    COMMANDS
+                        .iter()
+                        .any(|command| rest.split(|sign: char| !sign.is_alphabetic()).next() == Some(command))
+                });
+                if told {
+                    found.push(format!("{}: {line}", path.strip_prefix(workspace()).unwrap().display()));
+                }
+            }
+        }
+    }
+    assert_eq!(found, Vec::<String>::new());
+}
+
 const FOLDERS: [&str; 5] = ["fixtures/vendor-sim", "host-harness", "plugin", "tests", "wit"];
 
 #[test]

@@ -2,13 +2,13 @@
 
 use std::process::ExitCode;
 
-use host_harness::{Check, Condition};
+use host_harness::{Code, Condition};
 use serde::Serialize;
 
 use super::{
     Context,
     error::Failure,
-    hint::hint,
+    hint::{self, check_hint},
     output::Output,
     style,
     table::{Cell, cells},
@@ -22,6 +22,32 @@ pub struct Args {
     online: bool,
 }
 
+/// One thing that was looked at.
+#[derive(Serialize, schemars::JsonSchema)]
+struct Check {
+    /// What.
+    what: String,
+    /// How it is.
+    condition: Condition,
+    /// Why, in words.
+    detail: String,
+    /// A stable word for the error, where one was met.
+    #[schemars(with = "Option<String>")]
+    code: Option<Code>,
+    /// What to do about it, after what the code asks for.
+    hint: Option<String>,
+}
+
+impl From<host_harness::Check> for Check {
+    fn from(check: host_harness::Check) -> Self {
+        let host_harness::Check { what, instance, condition, detail, code, hint } = check;
+        // Advice for the very error goes before the command that tries again.
+        let advice = [code.and_then(hint::hint).map(str::to_owned), hint.map(|it| check_hint(it, instance.as_ref()))];
+        let hint = advice.into_iter().flatten().reduce(|first, next| format!("{first}; then: {next}"));
+        Self { what, condition, detail, code, hint }
+    }
+}
+
 /// What `doctor` prints.
 #[derive(Serialize, schemars::JsonSchema)]
 pub struct Diagnosis {
@@ -33,12 +59,7 @@ pub struct Diagnosis {
 
 pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let output = context.output;
-    let mut checks = context.harness.doctor(args.online).await;
-    for check in &mut checks {
-        // Advice for the very error goes before the command that tries again.
-        let advice = [check.code.and_then(hint).map(str::to_owned), check.hint.take()];
-        check.hint = advice.into_iter().flatten().reduce(|first, next| format!("{first}; then: {next}"));
-    }
+    let checks: Vec<Check> = context.harness.doctor(args.online).await.into_iter().map(Check::from).collect();
     let condition = checks.iter().map(|check| check.condition).max().unwrap_or(Condition::Good);
     output.result(&Diagnosis { condition, checks }, |diagnosis| show(output, diagnosis))?;
     Ok(if condition == Condition::Problem { ExitCode::FAILURE } else { ExitCode::SUCCESS })

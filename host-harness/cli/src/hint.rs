@@ -1,6 +1,6 @@
 //! What a person at a terminal can do about an error.
 
-use host_harness::Code;
+use host_harness::{CheckHint, Code, InstanceName};
 
 /// Advice for an error; none where the message says it all.
 #[expect(clippy::too_many_lines, reason = "one table, so that the compiler finds the code that is missing")]
@@ -265,4 +265,55 @@ pub fn hint(code: Code) -> Option<&'static str> {
         | Code::Io
         | Code::Host => return None,
     })
+}
+
+/// What a person can do about what `doctor` found.
+pub fn check_hint(hint: CheckHint, instance: Option<&InstanceName>) -> String {
+    let name = instance.map_or("NAME", InstanceName::as_str);
+    match hint {
+        CheckHint::FolderIsMade => "the first command that stores something makes it".to_owned(),
+        CheckHint::CheckFolder => "check its permissions and the space on the disk".to_owned(),
+        CheckHint::RestrictFolder => {
+            "take the rights of others away: chmod -R go-rwx on the data folder; where something belongs to another \
+             user: chown -R; what others could write they may have changed: bring it back from a backup"
+                .to_owned()
+        }
+        CheckHint::RestrictFile => {
+            "make the file yours alone: chmod go-rwx FILE, and chown where it belongs to another user; whoever could \
+             write it may know or have chosen what is in it"
+                .to_owned()
+        }
+        CheckHint::RestoreAgain => "run that `harness restore` again, or remove the folder".to_owned(),
+        CheckHint::MoveKey => {
+            "make a new key elsewhere, seal each vault with it (harness vault rekey), and remove this one".to_owned()
+        }
+        CheckHint::RestoreOrSync => {
+            "restore it from a backup with `harness restore`, or move it away and sync anew".to_owned()
+        }
+        CheckHint::RestoreTrusted => {
+            "find out who can write the data folder; move the tenant's folder away, and restore a backup that you \
+             trust with `harness restore`, or sync anew"
+                .to_owned()
+        }
+        CheckHint::MoveTenant => {
+            "move the folder back to the name of its owner, or bring it in with `harness restore`".to_owned()
+        }
+        CheckHint::NewerProgram => "use a newer program".to_owned(),
+        CheckHint::BackUpBefore => "the next command brings it up to date; make a backup before".to_owned(),
+        CheckHint::DeletionsAreFinished => "the next command of this tenant finishes them".to_owned(),
+        CheckHint::RunsGoOn => "the next sync or import goes on with them".to_owned(),
+        CheckHint::SyncRefreshes => "the next sync brings them up to date".to_owned(),
+        CheckHint::LookAtRecords => {
+            "`harness runs` shows why; what a newer connector makes of them: harness renormalize --dry-run".to_owned()
+        }
+        CheckHint::SetClock => "set the clock of this machine right; nothing is lost".to_owned(),
+        CheckHint::CompareConnector => {
+            "`harness renormalize --dry-run` shows what the newer one would change".to_owned()
+        }
+        CheckHint::Import => format!("harness import --instance {name} FILE"),
+        CheckHint::Renormalize => format!("harness renormalize {name}"),
+        CheckHint::Sync => format!("harness sync {name}"),
+        CheckHint::RotateToken => format!("harness instance rotate-token {name}"),
+        CheckHint::TestInstance => format!("harness instance test {name}"),
+    }
 }

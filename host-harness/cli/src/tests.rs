@@ -1,9 +1,12 @@
 use std::collections::BTreeSet;
 
 use clap::CommandFactory;
-use host_harness::{Code, View, query::List};
+use host_harness::{CheckHint, Code, View, query::List};
 
-use super::{Cli, GROUPS, hint::hint};
+use super::{
+    Cli, GROUPS,
+    hint::{check_hint, hint},
+};
 
 #[test]
 fn the_help_lists_every_command_under_one_heading() {
@@ -55,7 +58,9 @@ fn hints_name_commands_and_options_that_exist() {
     let arguments = commands.iter().flat_map(|(_, it)| it.get_arguments()).chain(command.get_arguments());
     let options: BTreeSet<&str> = arguments.filter_map(clap::Arg::get_long).collect();
     let group = |path: &str| paths.iter().any(|it| it.starts_with(&format!("{path} ")));
-    for text in Code::ALL.iter().filter_map(|code| hint(*code)) {
+    let of_checks = CheckHint::ALL.iter().map(|hint| check_hint(*hint, None));
+    let of_codes = Code::ALL.iter().filter_map(|code| hint(*code)).map(str::to_owned);
+    for text in of_codes.chain(of_checks) {
         let is_part = |sign: char| sign.is_ascii_lowercase() || sign == '-';
         for named in text.split("harness ").skip(1) {
             let mut words = named.split(|sign| !is_part(sign));

@@ -1,5 +1,7 @@
-//! What is wrong with a data folder, and what to do about it. Nothing is ever
+//! What is wrong with a data folder, and what there is to do about it. Nothing is ever
 //! repaired here: a doctor that changes things hides what happened.
+
+mod hint;
 
 use std::{
     fs,
@@ -9,6 +11,7 @@ use std::{
 
 use serde::Serialize;
 
+pub use self::hint::CheckHint;
 use super::{Harness, backup::RESTORING};
 use crate::{
     error::Error,
@@ -17,7 +20,7 @@ use crate::{
     vault::VaultKey,
 };
 use appsec_grant::{
-    Code, ProxySetting, SecretSource, TenantId, VAULT_KEY_PREFIX, counted,
+    Code, InstanceName, ProxySetting, SecretSource, TenantId, VAULT_KEY_PREFIX, counted,
     files::{Exposure, check_folder, read_bounded},
     with_causes,
 };
@@ -49,38 +52,36 @@ impl Condition {
     }
 }
 
-/// What to do about a file that other users may write.
-const EXPOSED_FILE: &str = "make the file yours alone: chmod go-rwx FILE, and chown where it belongs to \
-                                       another user; whoever could write it may know or have chosen what is in it";
-
 /// One thing that was looked at.
-#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+#[derive(Clone, Debug)]
 pub struct Check {
     /// What.
     pub what: String,
+    /// The instance that it is about, if it is about one.
+    pub instance: Option<InstanceName>,
     /// How it is.
     pub condition: Condition,
     /// Why, in words.
     pub detail: String,
     /// A stable word for the error, where one was met.
-    #[schemars(with = "Option<String>")]
     pub code: Option<Code>,
     /// What to do about it, after what the code asks for.
-    pub hint: Option<String>,
+    pub hint: Option<CheckHint>,
 }
 
 impl Check {
     fn good(what: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { what: what.into(), condition: Condition::Good, detail: detail.into(), code: None, hint: None }
+        let (what, detail) = (what.into(), detail.into());
+        Self { what, instance: None, condition: Condition::Good, detail, code: None, hint: None }
     }
 
-    fn bad(what: impl Into<String>, condition: Condition, detail: impl Into<String>, hint: &str) -> Self {
-        Self { what: what.into(), condition, detail: detail.into(), code: None, hint: Some(hint.to_owned()) }
+    fn bad(what: impl Into<String>, condition: Condition, detail: impl Into<String>, hint: CheckHint) -> Self {
+        Self { condition, hint: Some(hint), ..Self::good(what, detail) }
     }
 
     fn failed(what: impl Into<String>, error: &Error) -> Self {
         let code = Some(error.code());
-        Self { what: what.into(), condition: Condition::Problem, detail: with_causes(error), code, hint: None }
+        Self { condition: Condition::Problem, code, ..Self::good(what, with_causes(error)) }
     }
 }
 
@@ -121,8 +122,7 @@ impl Harness {
                     usable
                 }
                 Err(error) => {
-                    let hint = "restore it from a backup with `harness restore`, or move it away and sync anew";
-                    checks.push(Check::bad(what, Condition::Problem, with_causes(error), hint));
+                    checks.push(Check::bad(what, Condition::Problem, with_causes(error), CheckHint::RestoreOrSync));
                     false
                 }
             };
@@ -167,7 +167,7 @@ impl Harness {
                         "set up with version {}, and {} is here now",
                         instance.made.connector_version, loaded.manifest.version
                     ),
-                    "`harness renormalize --dry-run` shows what the newer one would change",
+                    CheckHint::CompareConnector,
                 )),
                 Ok(loaded) => {
                     let version = &loaded.manifest.version;
@@ -259,7 +259,7 @@ fn readable(what: &str, source: &SecretSource) -> Option<Check> {
     let SecretSource::File { path } = source else { return None };
     let exposure = Exposure::of(&fs::metadata(path).ok()?)?;
     let detail = format!("{}: {exposure}", path.display());
-    Some(Check::bad(what, Condition::Notice, detail, EXPOSED_FILE))
+    Some(Check::bad(what, Condition::Notice, detail, CheckHint::RestrictFile))
 }
 
 /// How the last run or check of an instance ended, where it was not well.
@@ -270,16 +270,16 @@ async fn last_work(tenant: &Tenant, instance: &Instance, what: &str) -> Option<C
         Ok(last) => last,
         Err(error) => return Some(Check::failed(what, &error.into())),
     };
-    let bad = |condition, detail: &str, usual: String| {
-        Some(Check::bad(format!("{what}: last work"), condition, detail, &usual))
+    let bad = |condition, detail: &str, hint| {
+        let check = Check::bad(format!("{what}: last work"), condition, detail, hint);
+        Some(Check { instance: Some(name.clone()), ..check })
     };
-    let ended = |condition, detail: String, code, usual: String| {
-        bad(condition, &detail, usual).map(|check| Check { code, ..check })
-    };
+    let ended =
+        |condition, detail: String, code, hint| bad(condition, &detail, hint).map(|check| Check { code, ..check });
     let again = |mode| match mode {
-        RunMode::Import => format!("harness import --instance {name} FILE"),
-        RunMode::Renormalize => format!("harness renormalize {name}"),
-        RunMode::Full | RunMode::Incremental | RunMode::Event => format!("harness sync {name}"),
+        RunMode::Import => CheckHint::Import,
+        RunMode::Renormalize => CheckHint::Renormalize,
+        RunMode::Full | RunMode::Incremental | RunMode::Event => CheckHint::Sync,
     };
     match (last, instance.status) {
         (Some(Run { state: RunState::Failed, id, mode, message, code, .. }), _) => {
@@ -288,7 +288,7 @@ async fn last_work(tenant: &Tenant, instance: &Instance, what: &str) -> Option<C
         }
         (_, InstanceStatus::Unauthorized) => {
             let why = instance.status_detail.as_deref().unwrap_or("the vendor refuses the token");
-            bad(Condition::Problem, why, format!("harness instance rotate-token {name}"))
+            bad(Condition::Problem, why, CheckHint::RotateToken)
         }
         (Some(Run { state: RunState::Partial, id, mode, message, code, .. }), _) => {
             let why = message.unwrap_or_else(|| "it does not say why".to_owned());
@@ -296,10 +296,10 @@ async fn last_work(tenant: &Tenant, instance: &Instance, what: &str) -> Option<C
         }
         (_, InstanceStatus::Degraded) => {
             let why = instance.status_detail.as_deref().unwrap_or("the last check failed");
-            bad(Condition::Notice, why, format!("harness instance test {name}"))
+            bad(Condition::Notice, why, CheckHint::TestInstance)
         }
         (None, InstanceStatus::NeverChecked) => {
-            bad(Condition::Notice, "nobody has tried it yet", format!("harness instance test {name}"))
+            bad(Condition::Notice, "nobody has tried it yet", CheckHint::TestInstance)
         }
         _ => None,
     }
@@ -322,12 +322,7 @@ async fn reach(tenant: &Tenant, instance: &Instance, secrets: Secrets, what: Str
 fn folder(path: &Path) -> Check {
     let what = format!("data folder {}", path.display());
     if !path.exists() {
-        return Check::bad(
-            what,
-            Condition::Notice,
-            "it is not there yet",
-            "the first command that stores something makes it",
-        );
+        return Check::bad(what, Condition::Notice, "it is not there yet", CheckHint::FolderIsMade);
     }
     // Under a name that nobody can know, and so lead elsewhere, beforehand.
     let written = tempfile::Builder::new().prefix(".doctor").tempfile_in(path).and_then(|mut probe| {
@@ -336,8 +331,8 @@ fn folder(path: &Path) -> Check {
         probe.close()
     });
     if let Err(error) = written {
-        let hint = "check its permissions and the space on the disk";
-        return Check::bad(what, Condition::Problem, format!("it cannot be written: {error}"), hint);
+        let detail = format!("it cannot be written: {error}");
+        return Check::bad(what, Condition::Problem, detail, CheckHint::CheckFolder);
     }
     Check::good(what, "it is there and can be written")
 }
@@ -367,9 +362,7 @@ fn permissions(folder: &Path) -> Option<Check> {
     if let Some(more @ 1..) = looked.exposed.len().checked_sub(NAMED) {
         detail.push_str(&format!("; and {more} more"));
     }
-    let hint = "take the rights of others away: chmod -R go-rwx on the data folder; where something belongs to another \
-                  user: chown -R; what others could write they may have changed: bring it back from a backup";
-    Some(Check::bad(what, condition, detail, hint))
+    Some(Check::bad(what, condition, detail, CheckHint::RestrictFolder))
 }
 
 /// Folders below the data folder are those of tenants, and of compiled code.
@@ -406,8 +399,8 @@ fn half_restored(tenants: &Path) -> Vec<Check> {
     let left = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(RESTORING));
     let told = left.map(|entry| {
         let what = format!("folder {}", entry.path().display());
-        let hint = "run that `harness restore` again, or remove the folder";
-        Check::bad(what, Condition::Notice, "a restore that is under way, or was cut off", hint)
+        let detail = "a restore that is under way, or was cut off";
+        Check::bad(what, Condition::Notice, detail, CheckHint::RestoreAgain)
     });
     told.collect()
 }
@@ -428,9 +421,7 @@ fn keys_inside(data_dir: &Path) -> Vec<Check> {
             {
                 let what = format!("key of a vault {}", path.display());
                 let detail = "it lies in the data folder: whoever gets the vault there gets its key too";
-                let hint =
-                    "make a new key elsewhere, seal each vault with it (harness vault rekey), and remove this one";
-                checks.push(Check::bad(what, Condition::Problem, detail, hint));
+                checks.push(Check::bad(what, Condition::Problem, detail, CheckHint::MoveKey));
             }
         }
     }
@@ -438,53 +429,48 @@ fn keys_inside(data_dir: &Path) -> Vec<Check> {
 }
 
 fn store(what: &str, tenant: &TenantId, health: &StoreHealth) -> Vec<Check> {
-    let notice = |detail: String, hint: &str| Check::bad(what, Condition::Notice, detail, hint);
-    let problem = |detail: String, hint: &str| Check::bad(what, Condition::Problem, detail, hint);
+    let notice = |detail: String, hint| Check::bad(what, Condition::Notice, detail, hint);
+    let problem = |detail: String, hint| Check::bad(what, Condition::Problem, detail, hint);
     if !health.foreign.is_empty() {
-        let hint = "find out who can write the data folder; move the tenant's folder away, and restore a backup that \
-                      you trust with `harness restore`, or sync anew";
-        return vec![problem(format!("unexpected database schema: {}", health.foreign.join("; ")), hint)];
+        let detail = format!("unexpected database schema: {}", health.foreign.join("; "));
+        return vec![problem(detail, CheckHint::RestoreTrusted)];
     }
     if !health.faults.is_empty() {
-        let hint = "restore it from a backup with `harness restore`, or move it away and sync anew";
-        return vec![problem(format!("it is damaged: {}", health.faults.join("; ")), hint)];
+        return vec![problem(format!("it is damaged: {}", health.faults.join("; ")), CheckHint::RestoreOrSync)];
     }
     if health.version != health.known_version {
         let detail = format!("it has version {}, and this program writes {}", health.version, health.known_version);
         return vec![if health.version > health.known_version {
-            problem(detail, "use a newer program")
+            problem(detail, CheckHint::NewerProgram)
         } else if health.version == 0 {
-            let hint = "restore it from a backup with `harness restore`, or move it away and sync anew";
-            problem("it is empty: no program has written into it".to_owned(), hint)
+            problem("it is empty: no program has written into it".to_owned(), CheckHint::RestoreOrSync)
         } else {
-            notice(detail, "the next command brings it up to date; make a backup before")
+            notice(detail, CheckHint::BackUpBefore)
         }];
     }
     if health.tenant != tenant.as_str() {
-        let hint = "move the folder back to the name of its owner, or bring it in with `harness restore`";
-        return vec![problem(format!("it belongs to the tenant {}", health.tenant), hint)];
+        return vec![problem(format!("it belongs to the tenant {}", health.tenant), CheckHint::MoveTenant)];
     }
     let mut checks = vec![Check::good(what, format!("whole, version {}", health.version))];
     if health.unfinished_deletions > 0 {
         let detail = format!("cut off: {}", counted(health.unfinished_deletions, "deletion"));
-        checks.push(notice(detail, "the next command of this tenant finishes them"));
+        checks.push(notice(detail, CheckHint::DeletionsAreFinished));
     }
     if health.unfinished_runs > 0 {
         let detail = format!("under way or cut off: {}", counted(health.unfinished_runs, "run"));
-        checks.push(notice(detail, "the next sync or import goes on with them"));
+        checks.push(notice(detail, CheckHint::RunsGoOn));
     }
     if health.dirty_findings > 0 {
         let detail = format!("waiting for issues, policies and metrics: {}", counted(health.dirty_findings, "finding"));
-        checks.push(notice(detail, "the next sync brings them up to date"));
+        checks.push(notice(detail, CheckHint::SyncRefreshes));
     }
     if health.unusable_records > 0 {
         let detail = format!("not usable, and kept as they came: {}", counted(health.unusable_records, "record"));
-        let hint = "`harness runs` shows why; what a newer connector makes of them: harness renormalize --dry-run";
-        checks.push(notice(detail, hint));
+        checks.push(notice(detail, CheckHint::LookAtRecords));
     }
     if health.runs_from_the_future > 0 {
         let detail = format!("begun in the future: {}", counted(health.runs_from_the_future, "run"));
-        checks.push(notice(detail, "set the clock of this machine right; nothing is lost"));
+        checks.push(notice(detail, CheckHint::SetClock));
     }
     checks
 }

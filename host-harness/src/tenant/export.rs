@@ -43,8 +43,8 @@ impl ExportFormat {
     /// What it is, for people.
     pub const fn about(self) -> &'static str {
         match self {
-            Self::Ndjson => "Newline-delimited JSON: what `harness finding ID --json` prints, a line each",
-            Self::Csv => "CSV (RFC 4180): the columns of `harness findings --csv`",
+            Self::Ndjson => "Newline-delimited JSON: all that is known of each finding, a line each",
+            Self::Csv => "CSV (RFC 4180): the columns of the list of findings",
             Self::Public(format) => format.about(),
         }
     }
