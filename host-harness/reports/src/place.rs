@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use appsec_model::Location;
-pub use appsec_model::folder::{AbsolutePaths, below, common_folder, is_absolute, is_folder, is_project};
+pub use appsec_model::folder::{AbsolutePaths, below, is_absolute, is_folder, roots};
 use percent_encoding::percent_decode_str;
 
 /// How much code of one place is kept, in characters.

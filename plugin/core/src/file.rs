@@ -14,6 +14,8 @@ mod outline;
 mod table;
 
 mod alien;
+mod bases;
+mod fingerprints;
 mod kept;
 mod label;
 mod numbering;

@@ -116,7 +116,7 @@ impl AbsolutePaths {
 }
 
 /// Whether a folder may be that of a project.
-pub fn is_project(folder: &str) -> bool {
+fn is_project(folder: &str) -> bool {
     let path = without_drive(folder);
     !path.is_empty() && !OUTER.contains(&path) && is_absolute(folder)
 }
@@ -126,8 +126,32 @@ pub fn is_folder(path: &str) -> bool {
     is_absolute(path) && !without_drive(path).trim_matches('/').is_empty()
 }
 
+/// How many folders of a report are looked at.
+const MAX_ROOTS: usize = 64;
+
+/// The folders that the paths of a SARIF run are made relative to, the best one
+/// first: the one that the operator names; of those that the report declares the
+/// outer ones, so that a folder within the project stays a part of the path; then
+/// each of the others, and those that the tool worked in.
+pub fn roots(given: Option<&str>, declared: Vec<(String, String)>, working: Vec<String>) -> Vec<String> {
+    let absolute = declared.into_iter().filter(|(_, path)| is_absolute(path)).take(MAX_ROOTS);
+    // `SRCROOT` and the like; a base of another name may be a home folder.
+    let is_root =
+        |id: &str| ["ROOT", "SRC", "REPO", "PROJECT"].iter().any(|word| id.to_ascii_uppercase().contains(word));
+    let (named, other): (Vec<_>, Vec<_>) = absolute.partition(|(id, _)| is_root(id));
+    let chosen = if named.is_empty() { &other } else { &named };
+    let common = chosen.iter().map(|(_, path)| path.clone()).reduce(|one, other| common_folder(&one, &other));
+    let outer = common.filter(|folder| is_project(folder));
+    // Longest first: whatever lies in none of those above lies in one of these.
+    let working = working.into_iter().filter(|it| is_absolute(it));
+    let mut others: Vec<String> = named.into_iter().chain(other).map(|(_, path)| path).chain(working).collect();
+    others.sort_by_key(|path| std::cmp::Reverse(path.len()));
+    others.truncate(MAX_ROOTS);
+    given.map(str::to_owned).into_iter().chain(outer).chain(others).collect()
+}
+
 /// The folder that two folders have in common, without a slash at its end.
-pub fn common_folder(one: &str, other: &str) -> String {
+fn common_folder(one: &str, other: &str) -> String {
     let same = one.split('/').zip(other.split('/')).take_while(|(one, other)| one == other);
     same.map(|(part, _)| part).collect::<Vec<_>>().join("/")
 }

@@ -15,9 +15,6 @@ use crate::{
 /// How many bases a base may stand on. Real ones stand on one or two.
 const MAX_BASES: usize = 16;
 
-/// How many folders of the machine of the scan are taken off paths.
-const MAX_ROOTS: usize = 64;
-
 /// Of how many parts a rule's id is looked up without the last ones.
 const MAX_PARTS: usize = 16;
 
@@ -85,7 +82,11 @@ impl Run {
         let invocations = list("invocations");
         let folders = invocations.iter().filter_map(|it| it.at("workingDirectory"));
         let folders: Vec<String> = folders.filter_map(|it| it.text("uri")).map(place::uri_path).collect();
-        let roots = roots(root, &bases, &folders);
+        let declared = bases.iter().filter_map(|(id, base)| {
+            let uri = base.text("uri").filter(|uri| !is_relative(uri) && !crate::words::is_url(uri))?;
+            Some((id.clone(), place::uri_path(uri)))
+        });
+        let roots = place::roots(root.map(place::path).as_deref(), declared.collect(), folders);
         let mut run = Self {
             finds_secrets: driver.text("name").is_some_and(secret::is_tool_for_secrets),
             tool: driver.and_then(|driver| driver.owned("name")),
@@ -216,31 +217,6 @@ impl Run {
         };
         Some((self.roots.iter().find_map(below).unwrap_or_else(|| full.clone()), None))
     }
-}
-
-/// The folders that paths are made relative to, the best one first: the one that
-/// the operator names; of those that the report declares the outer ones, so that
-/// a folder within the project stays a part of the path; then each of the others.
-fn roots(given: Option<&str>, bases: &BTreeMap<String, Value>, working: &[String]) -> Vec<String> {
-    let declared = bases.iter().filter_map(|(id, base)| {
-        let uri = base.text("uri").filter(|uri| !is_relative(uri) && !crate::words::is_url(uri))?;
-        Some((id.to_ascii_uppercase(), place::uri_path(uri)))
-    });
-    let declared: Vec<(String, String)> =
-        declared.filter(|(_, path)| place::is_absolute(path)).take(MAX_ROOTS).collect();
-    // `SRCROOT` and the like; a base of another name may be a home folder.
-    let is_root = |id: &str| ["ROOT", "SRC", "REPO", "PROJECT"].iter().any(|word| id.contains(word));
-    let named: Vec<&String> = declared.iter().filter(|(id, _)| is_root(id)).map(|(_, path)| path).collect();
-    let all: Vec<&String> = declared.iter().map(|(_, path)| path).collect();
-    let chosen = if named.is_empty() { &all } else { &named };
-    let common = chosen.iter().map(|path| (*path).clone()).reduce(|one, other| place::common_folder(&one, &other));
-    let outer = common.filter(|folder| place::is_project(folder));
-    // Longest first: whatever lies in none of those above lies in one of these.
-    let mut others: Vec<String> =
-        all.into_iter().chain(working.iter().filter(|it| place::is_absolute(it))).cloned().collect();
-    others.sort_by_key(|path| std::cmp::Reverse(path.len()));
-    others.truncate(MAX_ROOTS);
-    given.map(place::path).into_iter().chain(outer).chain(others).collect()
 }
 
 fn component(value: &Value, taxonomies: &Taxonomies) -> Component {

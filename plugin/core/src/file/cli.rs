@@ -14,6 +14,7 @@ use appsec_model::{Cwe, Finding, History, Kind, LeakedSecret, Policy, ProjectRef
 
 use super::{
     finding::{add_code, add_rule, base},
+    fingerprints::fingerprint,
     identity::{self, group},
     place,
     record::FileRecord,
@@ -100,7 +101,7 @@ pub fn finding(
     let mut spare_metadata = String::new();
     let (at, facts) = look_up(rules, &rule_id, &extra, &sketch.kind, &mut spare_metadata, remarks).ok_or(None)?;
     let view = rules.view(at).ok_or(None)?;
-    let fingerprint = extra.fingerprint.as_deref();
+    let fingerprint = extra.fingerprint.as_deref().filter(|_| !record.head.shared);
     let logged_in = facts.platform.is_some_and(|platform| platform.src.is_some())
         || facts.policy.is_some()
         || facts.platform_url.is_some()
@@ -164,6 +165,7 @@ fn sketch_of(result: &CliResult<'_>, root: Option<&str>) -> Option<Sketch> {
         group: group(rule, place::below(&path, root), message),
         absolute: place::absolute(&path),
         shows_credentials: false,
+        fingerprint: fingerprint(result.extra.as_ref().and_then(|extra| extra.fingerprint.as_deref())),
         position: Position {
             suppressed: result.extra.as_ref().is_some_and(|extra| extra.is_ignored == Some(true)),
             line: number(start.0),

@@ -190,6 +190,7 @@ mod tests {
     fn results_are_numbered_by_their_place_in_the_code() {
         let result = |group, line, kind| Sketch {
             shows_credentials: kind == Kind::Sca,
+            fingerprint: None,
             kind,
             group,
             position: position(false, [line, 1, line, 2]),
@@ -219,7 +220,14 @@ mod tests {
         let mut numbering = Numbering::default();
         for line in (0..results).rev() {
             let position = position(false, [line, 1, line, 2]);
-            let sketch = Sketch { kind: Kind::Sast, group: 7, position, absolute: None, shows_credentials: false };
+            let sketch = Sketch {
+                kind: Kind::Sast,
+                group: 7,
+                position,
+                absolute: None,
+                shows_credentials: false,
+                fingerprint: None,
+            };
             numbering.add(Some(&sketch)).unwrap();
         }
         numbering.finish();

@@ -69,6 +69,8 @@ pub enum Place {
     SkippedRules,
     /// What a run is compared with.
     Baseline,
+    /// The folders that its files are named from.
+    Bases,
 }
 
 /// What the name of a list tells of the records in it.
@@ -141,6 +143,7 @@ pub fn step(place: Option<Place>, key: &str, first: u8) -> Step {
         (Some(Place::Paths), "skipped") => list(Place::Skipped),
         (Some(Place::Answer), "skipped_rules") => list(Place::SkippedRules),
         (Some(Place::Run), "baselineGuid") => Step::Take(Place::Baseline),
+        (Some(Place::Run), "originalUriBaseIds") if first == b'{' => Step::Take(Place::Bases),
         (Some(Place::Answer), "runs") => list(Place::Runs),
         (Some(Place::Runs), _) => object(Place::Run),
         (Some(Place::Run), "results") => list(Place::SarifResults),

@@ -26,6 +26,7 @@ pub struct Output {
     pub records: u64,
     runs: usize,
     results: usize,
+    is_resolved: bool,
     credentials: cli::Credentials,
     rules: Rules,
     /// How many results there are of each group, once one of them came that names
@@ -60,6 +61,10 @@ impl Output {
             Part::Json(Item::Value(Place::CliResults, text)) => self.result(format, None, text, survey, head),
             Part::Json(Item::Value(Place::SarifResults, text)) => {
                 let run = self.runs.saturating_sub(1);
+                let resolved = survey.bases.get(run).and_then(|bases| bases.resolve(text));
+                // Bases that stand behind the results were not known to the first pass.
+                self.is_resolved = resolved.is_some();
+                let text = resolved.as_deref().unwrap_or(text);
                 self.result(format, survey.shelf.get(run, text), text, survey, head)
             }
             Part::Json(Item::Open(Place::Run)) => {
@@ -88,12 +93,13 @@ impl Output {
             .map(|it| (it.kind.clone(), it.group, it.ordinal, it.shows_credentials))
             .or_else(|| self.number_late(rule?, text, survey));
         let root = survey.root(head);
-        // The first pass knew no root yet.
+        // The first pass knew no root yet, nor all fingerprints.
         let sketch = match format {
-            _ if root.is_none() => None,
+            _ if root.is_none() && !self.is_resolved && !survey.fingerprints.are_shared() => None,
             Format::Sarif => sarif::sketch(text, rule, root),
             _ => cli::sketch(text, root, &mut self.credentials),
         };
+        let shared = sketch.as_ref().is_some_and(|sketch| survey.fingerprints.is_shared(sketch));
         // What cannot be read may show a credential as well as anything.
         let shows = by_rule || numbered.as_ref().is_none_or(|(.., shows)| *shows);
         let kept = shows.then(|| kept::kept(text));
@@ -117,6 +123,7 @@ impl Output {
             ordinal,
             root: root.map(Cow::Borrowed),
             group: group.filter(|_| shows).map(|group| format!("{group:032x}").into()),
+            shared,
         };
         let body = wrap(file_head, rule, kept.as_deref().unwrap_or(text));
         let gist = gist.map(|text| Gist { detail, text });
@@ -154,6 +161,7 @@ fn wrapped(format: Format, label: Label, text: &str, head: &DocumentHead) -> Raw
         ordinal: 0,
         root: None,
         group: None,
+        shared: false,
     };
     RawRecord { kind: label.kind, id: label.id, project, body: wrap(file_head, None, text), gist: None }
 }

@@ -36,7 +36,7 @@ enum Stage {
 impl DocumentReader {
     /// A reader that has seen nothing yet.
     pub fn new(head: DocumentHead) -> Self {
-        Self { head, input: Input::default(), survey: Survey::default(), stage: Stage::Survey }
+        Self { survey: Survey::new(&head), head, input: Input::default(), stage: Stage::Survey }
     }
 
     /// First pass: the next piece.

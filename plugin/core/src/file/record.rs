@@ -36,6 +36,9 @@ pub struct FileHead<'a> {
     /// The group of a result that shows a credential: what it was made of is not kept.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub group: Option<Cow<'a, str>>,
+    /// Whether other results of the file have the vendor's fingerprint of this one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shared: bool,
 }
 
 impl FileHead<'_> {
@@ -129,6 +132,7 @@ mod tests {
                 ordinal: 3,
                 root: None,
                 group: None,
+                shared: true,
             };
             let written = FileRecord { head: head.clone(), rule, record: "{\"a\":[1, 2]}" };
             let text = written.to_text();

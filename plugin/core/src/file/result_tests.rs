@@ -97,7 +97,7 @@ fn read_cut(is_cli: bool, cut: &[Cut], tool: Option<&str>, branch: Option<&str>)
         let (root, group) = (None, None);
         let (format, tool, ref_) = ("test".into(), tool.map(Into::into), branch.map(Into::into));
         let record = FileRecord {
-            head: FileHead { format, tool, ref_, ordinal, root, group },
+            head: FileHead { format, tool, ref_, ordinal, root, group, shared: false },
             rule: rule.as_deref(),
             record: result,
         };

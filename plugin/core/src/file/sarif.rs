@@ -19,6 +19,7 @@ use self::advisories::advisories;
 use super::{
     cli::{self, bounded, usage},
     finding::{add_code, add_rule, base, lists_packages, path_of},
+    fingerprints::fingerprint,
     identity::{self, group},
     place,
     record::FileRecord,
@@ -86,7 +87,7 @@ pub fn finding(
     let (at, level, logged_in) = rule::look_up(rules, &id, rule_text, remarks);
     let view = rules.view(at).ok_or(None)?;
     let mut finding = base(index, project, &record.head, &sketch);
-    let fingerprint = result.fingerprints.and_then(|all| all.match_based);
+    let fingerprint = result.fingerprints.and_then(|all| all.match_based).filter(|_| !record.head.shared);
     let logged_in = logged_in || identity::hides_fingerprints(record.head.tool.as_deref());
     finding.identity = identity::identity(sketch.group, record.head.ordinal, fingerprint.as_deref(), logged_in);
     finding.message = result.message.and_then(message);
@@ -167,6 +168,7 @@ fn sketch_of(result: &SarifResult<'_>, rule: Option<&str>, root: Option<&str>) -
         group: group(&id, place::below(&path, root), message.unwrap_or_default()),
         absolute: place::absolute(&path),
         shows_credentials: credential::is_named(&id),
+        fingerprint: fingerprint(result.fingerprints.as_ref().and_then(|all| all.match_based.as_deref())),
         position: Position {
             suppressed: !suppressions.is_empty()
                 && suppressions.iter().all(|it| it.status.as_ref().or(it.state.as_ref()).is_none_or(accepted)),

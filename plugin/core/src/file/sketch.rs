@@ -18,6 +18,8 @@ pub struct Sketch {
     pub absolute: Option<String>,
     /// Whether it shows a credential, as far as the result itself tells.
     pub shows_credentials: bool,
+    /// Hash of the vendor's fingerprint, where it could be the key.
+    pub fingerprint: Option<u64>,
 }
 
 impl Sketch {

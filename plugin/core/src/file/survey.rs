@@ -6,7 +6,10 @@ use std::collections::BTreeMap;
 use appsec_model::{Completeness, DocumentHead, DocumentSummary, Kind, KindCount, folder::AbsolutePaths};
 
 use super::{
-    Fault, cli,
+    Fault,
+    bases::Bases,
+    cli,
+    fingerprints::Fingerprints,
     format::Format,
     input::{Input, Part},
     json::Item,
@@ -27,8 +30,14 @@ pub struct Survey {
     format: Option<Format>,
     /// The rules of a SARIF file.
     pub shelf: RuleCache,
+    /// The folders that the files of each run are named from.
+    pub bases: Vec<Bases>,
+    /// The project's folder where the host names it.
+    given: Option<String>,
     /// The numbers of the results of a scanner's report.
     pub numbering: Numbering,
+    /// The fingerprints of the results.
+    pub fingerprints: Fingerprints,
     /// Version of the tool that wrote the file.
     pub version: Option<String>,
     /// Records so far.
@@ -53,6 +62,11 @@ pub struct Survey {
 }
 
 impl Survey {
+    /// A survey of a file of which this is known.
+    pub fn new(head: &DocumentHead) -> Self {
+        Self { given: head.root.clone(), ..Self::default() }
+    }
+
     /// Takes a part of the file.
     pub fn part(&mut self, part: Part<'_>) -> Result<(), Fault> {
         match part {
@@ -91,6 +105,7 @@ impl Survey {
         };
         self.format = Some(format);
         self.numbering.finish();
+        self.fingerprints.finish();
         self.find_root(head);
         let (tool, completeness) = match format {
             Format::CliJson => {
@@ -180,7 +195,10 @@ impl Survey {
             Place::Vulns => self.found(Format::SscVulns)?,
             Place::CliResults => self.found(Format::CliJson)?,
             Place::Runs => self.found(Format::Sarif)?,
-            Place::Run => self.shelf.start_run(),
+            Place::Run => {
+                self.shelf.start_run();
+                self.bases.push(Bases::default());
+            }
             _ => {}
         }
         self.report.open(place);
@@ -224,7 +242,14 @@ impl Survey {
                 self.shelf.name(text);
                 // Rules come before or after the results, as the tool likes; the
                 // sketch must not depend on it.
+                let resolved = self.bases.last().and_then(|bases| bases.resolve(text));
+                let text = resolved.as_deref().unwrap_or(text);
                 self.result(sarif::sketch(text, None, None), || sarif::kind(text))?;
+            }
+            Place::Bases => {
+                if let Some(bases) = self.bases.last_mut() {
+                    *bases = Bases::read(text, self.given.as_deref());
+                }
             }
             Place::DriverRules => self.shelf.put(text, true)?,
             Place::ExtensionRules => self.shelf.put(text, false)?,
@@ -277,6 +302,7 @@ impl Survey {
     fn result(&mut self, sketch: Option<Sketch>, kind: impl FnOnce() -> Kind) -> Result<(), Fault> {
         sketch.iter().filter_map(|sketch| sketch.absolute.as_deref()).for_each(|path| self.absolute.add(path));
         self.numbering.add(sketch.as_ref())?;
+        self.fingerprints.add(sketch.as_ref());
         let kind = sketch.map_or_else(kind, |sketch| sketch.kind);
         self.count(Label { kind, id: None, project: None });
         Ok(())

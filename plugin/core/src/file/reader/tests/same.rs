@@ -43,6 +43,94 @@ fn normalized(records: Vec<RawRecord>) -> String {
     serde_json::to_string(&normalized).unwrap()
 }
 
+/// Keys, paths and aliases of the findings of a file.
+fn found(head: &DocumentHead, file: &str) -> Vec<(String, String, Vec<String>)> {
+    let (_, records) = read_pieces(head, &[file.as_bytes()]).unwrap();
+    let mut found: Vec<_> = crate::normalize::normalize(&RawInput::Records(records))
+        .unwrap()
+        .findings
+        .into_iter()
+        .map(|it| (it.identity.key, it.location.map(|it| it.path).unwrap_or_default(), it.identity.aliases))
+        .collect();
+    found.sort();
+    found
+}
+
+#[test]
+fn a_fingerprint_of_several_results_joins_none_of_them() {
+    let (one, other) = (format!("{}_0", "a1".repeat(64)), format!("{}_0", "b2".repeat(64)));
+    let extra = |fingerprint: &str| json!({"fingerprint": fingerprint, "metadata": {"semgrep.dev": {"src": "new"}}});
+    let results = json!([
+        result("r", "a.py", 3, &extra(&one)),
+        result("r", "b.py", 3, &extra(&one)),
+        result("r", "a.py", 9, &extra(&one)),
+        result("r", "c.py", 1, &extra(&other)),
+        result("r", "c.py", 1, &extra(&other)),
+    ]);
+    let found_in_json = found(&head("file"), &cli(&results, &["a.py", "b.py", "c.py"]).to_string());
+    let keys: std::collections::BTreeSet<_> = found_in_json.iter().map(|(key, ..)| key.clone()).collect();
+    // Of one place there may be two records, which are one finding.
+    assert_eq!((found_in_json.len(), keys.len()), (5, 4));
+    assert_eq!(found_in_json.iter().filter(|(key, ..)| *key == other).count(), 2);
+    assert!(!format!("{found_in_json:?}").contains(&one));
+
+    let with = |mut result: Value, fingerprint: &str| {
+        result["fingerprints"] = json!({"matchBasedId/v1": fingerprint});
+        result
+    };
+    let results = json!([
+        with(sarif_result("r", "a.py", 3, "Found something"), &one),
+        with(sarif_result("r", "b.py", 3, "Found something"), &one),
+        with(sarif_result("r", "a.py", 9, "Found something"), &one),
+        with(sarif_result("r", "c.py", 1, "Found something"), &other),
+    ]);
+    let found_in_sarif = found(&head("file"), &sarif(&json!({"id": "r"}), &results).to_string());
+    assert_eq!(found_in_sarif.iter().map(|(key, ..)| key.clone()).collect::<std::collections::BTreeSet<_>>(), keys);
+}
+
+#[test]
+fn absolute_folders_and_relative_ones_are_the_same_findings() {
+    let report = |bases: &Value, places: &[(&str, &str)], behind: bool| {
+        let results: Vec<Value> = places
+            .iter()
+            .map(|(uri, base)| {
+                let mut result = sarif_result("r", uri, 3, "Found something");
+                result["locations"][0]["physicalLocation"]["artifactLocation"]["uriBaseId"] = json!(base);
+                result
+            })
+            .collect();
+        let file = sarif(&json!({"id": "r"}), &json!(results));
+        // Members are written in the order of their names: the bases come before
+        // the results, or behind them.
+        let text = file.to_string();
+        match behind {
+            false => text.replacen("\"results\"", &format!("\"originalUriBaseIds\":{bases},\"results\""), 1),
+            true => text.replacen("}],\"version\"", &format!(",\"originalUriBaseIds\":{bases}}}],\"version\""), 1),
+        }
+    };
+    let relative = found(
+        &head("file"),
+        &report(
+            &Value::Null,
+            &[("web/cart.js", "%SRCROOT%"), ("web/a b.js", "%SRCROOT%"), ("api/x.py", "%SRCROOT%")],
+            false,
+        ),
+    );
+    assert_eq!(relative.len(), 3);
+    let bases = json!({"%SRCROOT%": {"uri": "file:///home/ci/shop/"}, "WEB": {"uri": "web/", "uriBaseId": "%SRCROOT%"},
+        "HERE": {"uri": "file:///home/ci/shop/web/"}});
+    let nested = [("cart.js", "WEB"), ("a%20b.js", "HERE"), ("file:///home/ci/shop/api/x.py", "")];
+    for behind in [false, true] {
+        let text = report(&bases, &nested, behind);
+        assert_eq!(found(&head("file"), &text), relative, "{text}");
+        let given = DocumentHead { root: Some("/home/ci/shop".to_owned()), ..head("file") };
+        assert_eq!(found(&given, &text), relative, "{text}");
+    }
+    let outer = DocumentHead { root: Some("/home/ci".to_owned()), ..head("file") };
+    let paths: Vec<_> = found(&outer, &report(&bases, &nested, false)).into_iter().map(|(_, path, _)| path).collect();
+    assert!(paths.iter().all(|path| path.starts_with("shop/")), "{paths:?}");
+}
+
 #[test]
 fn a_credential_is_in_no_record_and_no_finding() {
     let shown = json!({"message": format!("found {PLANTED}"), "lines": format!("key = {PLANTED}"), "fix": PLANTED,
