@@ -12,13 +12,13 @@ mod read;
 mod retry;
 mod scans;
 mod take;
+mod warnings;
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use appsec_model::{Access, Connection, Diagnostic, Error as ContractError, Kind, Project, Timestamp};
 use futures_util::{StreamExt, stream};
 
-use self::read::FetchRun;
 pub use self::{
     caller::{Caller, chance},
     pacing::{AccountThrottle, SystemSleep, Throttles},
@@ -28,6 +28,7 @@ pub use self::{
     plan::Selection,
     retry::{Decision, RetryPolicy},
 };
+use self::{read::FetchRun, warnings::warnings};
 use crate::{
     batch::{API, Pipeline, Reader},
     error::Error,
@@ -387,6 +388,8 @@ impl InstanceSync {
         }
         let now = (self.clock)();
         let cause = fatal.as_ref().map(Error::cause);
+        // The error itself is told by whoever gets it.
+        let ended_for = cause.as_ref().map(|cause| cause.message.clone());
         let denied = self.instance.connection.as_ref().and_then(denied).map(|why| Cause::new(Code::Forbidden, why));
         let (on_absence, ended_early) = (self.on_absence, fatal.is_some());
         let run = self
@@ -416,10 +419,10 @@ impl InstanceSync {
                 store.run(run_id)
             })
             .await?;
-        if let Some(cause) =
-            run.as_ref().and_then(|run| run.fetches.iter().find(|it| it.state == FetchState::Refused)?.cause())
-        {
-            tracing::warn!(instance_path = self.grant.instance_path, why = cause.message);
+        let fetches = run.iter().flat_map(|run| &run.fetches);
+        let failed = fetches.filter_map(|it| Some((&it.kind, &it.scope, it.message.as_deref()?)));
+        for warning in warnings(failed.filter(|(.., message)| Some(*message) != ended_for.as_deref())) {
+            tracing::warn!(instance_path = self.grant.instance_path, "{warning}");
         }
         match (run, fatal) {
             (_, Some(error)) => Err(error),

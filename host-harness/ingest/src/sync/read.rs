@@ -76,7 +76,7 @@ impl FetchRun {
             },
         };
         if let Some(cause) = cause {
-            tracing::warn!(instance_path = self.sync.grant.instance_path, %kind, message = cause.message, "read given up");
+            tracing::debug!(instance_path = self.sync.grant.instance_path, %kind, message = cause.message, "fetch given up");
             self.sync.store.run(move |store| store.give_up_fetch(fetch_id, state, &cause)).await?;
         }
         (self.sync.progress)(SyncEvent::FetchEnded { kind, state });
