@@ -6,7 +6,7 @@ use appsec_exports::{
     Error as ExportError, Exported, Exporter, Format, Issue, ListedPackage, Options, Summary, redact, text,
 };
 use appsec_model::{Finding, Location, PackageVersion};
-use appsec_store::{ExportItem, ExportedFinding, Filter, PackageRow, QueryStore, StoreError};
+use appsec_store::{Depth, ExportItem, ExportedFinding, Filter, PackageRow, QueryStore, StoreError};
 
 use super::Tenant;
 use crate::{columns::CsvWriter, error::Error, query::View};
@@ -114,11 +114,12 @@ impl<E: Into<ExportError>> From<E> for Stopped {
 fn each(
     store: &dyn QueryStore,
     filter: &Filter,
+    depth: Depth,
     packages: bool,
     mut take: impl FnMut(ExportItem) -> Result<(), ExportError>,
 ) -> Result<(), Stopped> {
     let mut failed = None;
-    let walked = store.export(filter, packages, &mut |item| {
+    let walked = store.export(filter, depth, packages, &mut |item| {
         failed = take(item).err();
         failed.is_none()
     });
@@ -128,7 +129,7 @@ fn each(
 
 fn ndjson(store: &dyn QueryStore, filter: &Filter, out: &mut impl Write) -> Result<Summary, Stopped> {
     let mut summary = Summary::default();
-    each(store, filter, false, |item| {
+    each(store, filter, Depth::Whole, false, |item| {
         if let ExportItem::Finding(it) = item {
             text::json_line(&mut *out, &redacted(*it).detail)?;
             out.write_all(b"\n")?;
@@ -144,7 +145,7 @@ fn csv(store: &dyn QueryStore, filter: &Filter, out: &mut impl Write) -> Result<
     let mut summary = Summary::default();
     let columns = View::All.csv_columns();
     let mut rows = CsvWriter::new(&columns, out)?;
-    each(store, filter, false, |item| {
+    each(store, filter, Depth::Facts, false, |item| {
         if let ExportItem::Finding(it) = item {
             let mut detail = redacted(*it).detail;
             if let Some(leading) = detail.occurrence_details.first() {
@@ -167,7 +168,7 @@ fn public(
     out: &mut impl Write,
 ) -> Result<Summary, Stopped> {
     let mut exporter = Exporter::begin(format, options, out)?;
-    each(store, filter, format.takes_packages(), |item| match item {
+    each(store, filter, Depth::Facts, format.takes_packages(), |item| match item {
         // A finding has an occurrence.
         ExportItem::Finding(it) => finding(*it, filter).map_or(Ok(()), |it| exporter.finding(it)),
         ExportItem::Package(it) => exporter.package(&package(*it)),

@@ -7,7 +7,7 @@ use crate::{
     database::FindingStore,
     error::Result,
     filter::Filter,
-    findings::FindingDetail,
+    findings::{Depth, FindingDetail},
     ids::{FindingId, IssueId},
     packages::{PackageRow, package},
     view::of_rows,
@@ -25,7 +25,7 @@ pub enum ExportItem {
 /// A finding with the issue that it is of.
 #[derive(Clone, Debug)]
 pub struct ExportedFinding {
-    /// All that is known of it.
+    /// What is known of it, as deep as it is wanted.
     pub detail: FindingDetail,
     /// Its issue, and whether a finding of it says that the vulnerable code is
     /// reached.
@@ -47,13 +47,15 @@ impl FindingStore {
     pub(crate) fn export(
         &self,
         filter: &Filter,
+        depth: Depth,
         packages: bool,
         take: &mut dyn FnMut(ExportItem) -> bool,
     ) -> Result<()> {
         // A reader's snapshot: what is committed meanwhile is not seen.
         let snapshot = self.connection.unchecked_transaction()?;
+        let runs = self.last_runs()?;
         for (id, instance) in self.exported_keys(filter)? {
-            let Some(detail) = self.finding(FindingId(id), false)? else { continue };
+            let Some(detail) = self.detail(FindingId(id), &runs, depth)? else { continue };
             let (connector_id, is_report_source) = self.exported_tool(instance)?;
             let issue = self.exported_issue(id)?;
             let found = ExportedFinding { detail, issue, connector_id, is_report_source };

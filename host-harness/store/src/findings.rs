@@ -145,6 +145,17 @@ pub struct FindingDetail {
     pub history: Vec<ChangeRow>,
 }
 
+/// How much of a finding is looked up.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Depth {
+    /// What it is: no remarks, no history, and no results of policies.
+    Facts,
+    /// All that is known of it.
+    Whole,
+    /// That, and the vendor's records.
+    Raw,
+}
+
 /// A rank on a CWE Top 25.
 #[derive(Clone, Copy, Debug, Serialize, schemars::JsonSchema)]
 pub struct Top25Rank {
@@ -232,6 +243,12 @@ impl FindingRow {
 impl FindingStore {
     /// A finding with all that is known of it; its raw records too, if asked.
     pub(crate) fn finding(&self, id: FindingId, with_raw: bool) -> Result<Option<FindingDetail>> {
+        self.detail(id, &self.last_runs()?, if with_raw { Depth::Raw } else { Depth::Whole })
+    }
+
+    /// A finding, looked up as deep as it is wanted.
+    pub(super) fn detail(&self, id: FindingId, runs: &LastRuns, depth: Depth) -> Result<Option<FindingDetail>> {
+        let is_whole = depth != Depth::Facts;
         let sql = format!("SELECT {FINDING_COLUMNS} WHERE findings.public_id = ?1");
         let mut statement = self.connection.prepare_cached(&sql)?;
         let found = statement
@@ -245,7 +262,7 @@ impl FindingStore {
         let Some((mut row, row_id, leading, instance_id)) = found else { return Ok(None) };
         let rule = row.rule_id.as_deref().map(|id| rule(&self.connection, instance_id, id)).transpose()?.flatten();
         row.is_about(rule.as_ref());
-        row.is_seen_by(&self.last_runs()?);
+        row.is_seen_by(runs);
         let mut statement = self.connection.prepare_cached(
             "SELECT records.id, records.vanished_at, origin FROM records \
              JOIN findings ON findings.project_id = records.project_id AND findings.id = finding_id \
@@ -260,8 +277,8 @@ impl FindingStore {
                 origin: row.get(2)?,
                 vanished_at: row.get::<_, Option<i64>>(1)?.map(Timestamp::from_micros),
                 finding: parsed("finding", content.document())?,
-                diagnostics: self.diagnostics_of(record_id)?,
-                raw: if with_raw { Some(parsed("raw record", Content::body(&content))?) } else { None },
+                diagnostics: if is_whole { self.diagnostics_of(record_id)? } else { Vec::new() },
+                raw: if depth == Depth::Raw { Some(parsed("raw record", Content::body(&content))?) } else { None },
             });
         }
         let scan = occurrence_details.first().and_then(|leading| leading.finding.first_seen_scan.as_deref());
@@ -278,8 +295,8 @@ impl FindingStore {
             rule,
             attribution: scan.map(|scan| self.attribution(instance_id, scan)).transpose()?.flatten(),
             occurrence_details,
-            policy_results: self.policy_results(&of_it, u32::MAX)?.0,
-            history: self.history(row_id)?,
+            policy_results: if is_whole { self.policy_results(&of_it, u32::MAX)?.0 } else { Vec::new() },
+            history: if is_whole { self.history(row_id)? } else { Vec::new() },
         }))
     }
 

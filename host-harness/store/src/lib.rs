@@ -76,7 +76,7 @@ pub use self::{
     evidence::{Outcome, ProjectCounts},
     export::{ExportItem, ExportedFinding},
     filter::{Filter, Period, ProjectFilter},
-    findings::{FindingDetail, FindingRow, OccurrenceDetail, RowFacts},
+    findings::{Depth, FindingDetail, FindingRow, OccurrenceDetail, RowFacts},
     handles::IngestHandle,
     health::{Adopted, StoreHealth},
     history::ChangeRow,

@@ -18,7 +18,7 @@ use crate::{
     events::{EventRow, EventState, Noted, Waiting},
     export::ExportItem,
     filter::{Filter, ProjectFilter},
-    findings::{FindingDetail, FindingRow},
+    findings::{Depth, FindingDetail, FindingRow},
     ids::{FindingId, IssueId},
     imports::ImportSource,
     instances::{Accepted, Instance, InstanceStatus, NewInstance, Paused},
@@ -171,7 +171,12 @@ seam! {
             fn finding_named(name: &str) -> Result<FindingId>;
             fn issue_named(name: &str) -> Result<IssueId>;
             fn finding(id: FindingId, with_raw: bool) -> Result<Option<FindingDetail>>;
-            fn export(filter: &Filter, packages: bool, take: &mut dyn FnMut(ExportItem) -> bool) -> Result<()>;
+            fn export(
+                filter: &Filter,
+                depth: Depth,
+                packages: bool,
+                take: &mut dyn FnMut(ExportItem) -> bool,
+            ) -> Result<()>;
             fn diagnostics(run_id: i64, limit: u32) -> Result<Vec<Diagnostic>>;
             fn finding_counts(instance_id: Option<i64>) -> Result<Vec<(String, Severity, String, u64)>>;
             fn copy_to(path: &Path) -> Result<()>;
