@@ -207,7 +207,7 @@ const READS: [&[&str]; 53] = [
 
 /// The other commands: they change something, and say only what was done to
 /// things that a person named, or are looked at elsewhere.
-const OTHERS: [&str; 37] = [
+const OTHERS: [&str; 38] = [
     "demo",
     "onboard",
     "instance accept-connector",
@@ -235,6 +235,7 @@ const OTHERS: [&str; 37] = [
     "policy import",
     "policy remove",
     "runs prune",
+    "serve",
     "daemon",
     "notify set",
     "notify remove",
