@@ -289,8 +289,7 @@ pub fn start_log(verbose: u8, colours: Colours) {
         _ => tracing::Level::DEBUG,
     };
     let targets = tracing_subscriber::filter::Targets::new()
-        // All crates of the host by the beginning of their names.
-        .with_target("appsec_", level)
+        .with_target("appsec_ingest", level)
         .with_target("host_harness", level)
         .with_target("harness", level)
         .with_target("guest", level);
