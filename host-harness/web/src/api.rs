@@ -16,7 +16,7 @@ use serde::Serialize;
 use crate::{
     Site,
     answer::{Fault, json},
-    routes::{Answer, Asked, tenant},
+    asked::{Answer, Asked, tenant},
 };
 
 pub(crate) fn router() -> Router<Arc<Site>> {

@@ -9,6 +9,7 @@
 mod access;
 mod answer;
 mod api;
+mod asked;
 mod pages;
 mod routes;
 

@@ -10,7 +10,7 @@ use maud::{Markup, html};
 use super::{Frame, Section, chart, form, parts};
 use crate::{
     answer::{self, Fault},
-    routes::{Answer, Asked},
+    asked::{Answer, Asked},
 };
 
 /// Findings to look at first.

@@ -10,7 +10,7 @@ use maud::{Markup, html};
 use super::{Frame, Section, parts};
 use crate::{
     Site, answer,
-    routes::{Answer, tenant},
+    asked::{Answer, tenant},
 };
 
 pub(crate) async fn page(State(site): State<Arc<Site>>, Path((name, id)): Path<(String, String)>) -> Answer {

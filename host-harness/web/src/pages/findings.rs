@@ -10,7 +10,7 @@ use maud::{Markup, html};
 use super::{Frame, Section, form, parts};
 use crate::{
     answer::html as page_of,
-    routes::{Answer, Asked},
+    asked::{Answer, Asked},
 };
 
 pub(crate) async fn page(asked: Asked, view: View) -> Answer {

@@ -9,7 +9,7 @@ use maud::{Markup, html};
 use super::{Frame, Section, finding, form, parts};
 use crate::{
     Site, answer,
-    routes::{Answer, Asked, tenant},
+    asked::{Answer, Asked, tenant},
 };
 
 pub(crate) async fn page(asked: Asked) -> Answer {

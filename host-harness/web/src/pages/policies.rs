@@ -5,7 +5,7 @@ use maud::html;
 use super::{Frame, Section, parts};
 use crate::{
     answer,
-    routes::{Answer, Asked},
+    asked::{Answer, Asked},
 };
 
 pub(crate) async fn page(asked: Asked) -> Answer {

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use super::{Frame, Section, parts};
 use crate::{
     answer,
-    routes::{Answer, Asked},
+    asked::{Answer, Asked},
 };
 
 pub(crate) async fn page(asked: Asked) -> Answer {

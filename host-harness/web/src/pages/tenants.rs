@@ -9,7 +9,7 @@ use axum::{
 use maud::html;
 
 use super::{document, mark};
-use crate::{Site, answer, routes::Answer};
+use crate::{Site, answer, asked::Answer};
 
 /// The page that one begins with.
 pub(crate) async fn first(State(site): State<Arc<Site>>) -> Answer {
