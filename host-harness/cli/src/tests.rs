@@ -104,5 +104,5 @@ const VERBS: &str = "
     Accept Add Allow Back Change Check Choose Close Collect Confirm Connect Continue Delay Delete
     Diagnose Discard Fail Fetch Filter Generate Ignore Import Include Increase Inject Inspect Keep Limit
     List Listen Manage Map Mark Normalize Pause Print Re-encrypt Read Receive Record Remove Replace Require
-    Resend Reset Restore Resume Reverse Run Select Send Set Show Skip Sort Start Store Sync Test Unmap
+    Resend Reset Restore Resume Reverse Run Select Send Serve Set Show Skip Sort Start Store Sync Test Unmap
     Use Validate Write";

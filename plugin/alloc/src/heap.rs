@@ -161,11 +161,12 @@ impl<S: Source> Heap<S> {
             if let Some(block) = self.split(size) {
                 return block;
             }
-            let missing = size - self.fresh.bytes;
-            // What comes from elsewhere may be too short, and then what follows it is asked for.
-            let has_grown =
-                self.grows_by(missing) || self.fresh.bytes >= size || self.grows_by(size) || self.fresh.bytes >= size;
-            if !has_grown {
+            // What comes from elsewhere may be too short: then what follows it is asked for.
+            self.grows_by(size - self.fresh.bytes);
+            if self.fresh.bytes < size {
+                self.grows_by(size);
+            }
+            if self.fresh.bytes < size {
                 return ptr::null_mut();
             }
         }

@@ -92,5 +92,5 @@ fn kinds_are_set_where_the_connector_lets_one_choose() {
 #[test]
 fn a_setting_that_is_not_there_is_not_unset() {
     let change = SettingsChange { unset: vec!["sise".to_owned()], ..SettingsChange::default() };
-    insta::assert_snapshot!(changed(&manifest(), &made(), &change).unwrap_err(), @"the instance has no setting `sise`");
+    insta::assert_snapshot!(changed(&manifest(), &made(), &change).unwrap_err(), @"the instance has no setting `sise`; did you mean `size`?");
 }
