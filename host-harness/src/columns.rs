@@ -58,6 +58,36 @@ fn epss(score: Option<f64>) -> Value {
     Value::text(score.map(|score| format!("{score:.3}")))
 }
 
+/// What a state says to people, whatever it is of.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Tone {
+    /// It is as it should be.
+    Good,
+    /// Somebody should look at it.
+    Attention,
+    /// Something went wrong.
+    Bad,
+    /// None of these.
+    Neutral,
+}
+
+impl Tone {
+    /// That of a state, by its word: of instances, runs, fetches, mappings,
+    /// checks, deliveries and results.
+    pub fn of(word: &str) -> Self {
+        match word {
+            "clean" | "complete" | "connected" | "covered" | "delivered" | "enabled" | "equal" | "fixed" | "good"
+            | "mapped" | "passed" | "ready" => Self::Good,
+            "degraded" | "drifted" | "incomplete" | "interrupted" | "never-checked" | "notice" | "partial"
+            | "paused" | "pending" | "refused" | "stale" | "unmapped" => Self::Attention,
+            "DIFFERENT" | "FAILED" | "error" | "failed" | "failing" | "problem" | "unauthorized" | "violated" => {
+                Self::Bad
+            }
+            _ => Self::Neutral,
+        }
+    }
+}
+
 impl Value {
     fn text(text: Option<String>) -> Self {
         Self::Text(text.unwrap_or_default())

@@ -218,7 +218,7 @@ fn show_facts(facts: &mut Facts, finding: &Finding) {
     let steps = finding.flow.iter().map(|step| {
         let line = step.location.start_line.map(|line| format!(":{line}")).unwrap_or_default();
         let content = step.content.as_ref().map(|it| format!("  {}", short(it, 80))).unwrap_or_default();
-        format!("{:?} {}{line}{content}", step.role, step.location.path).to_lowercase()
+        format!("{} {}{line}{content}", step.role.as_str(), step.location.path)
     });
     facts.add("data flow", Some(Cell::list(steps)));
     facts.add("suggested fix", finding.suggested_fix.as_deref().map(Cell::text));

@@ -7,6 +7,7 @@ use anstream::{AutoStream, ColorChoice, stream::RawStream};
 use appsec_model::Severity;
 pub use clap::builder::styling::Style;
 use clap::{ValueEnum, builder::styling::AnsiColor};
+use host_harness::columns::Tone;
 
 /// As it should be.
 pub const GOOD: Style = AnsiColor::Green.on_default();
@@ -34,16 +35,13 @@ pub const fn severity(severity: Severity) -> Style {
     }
 }
 
-/// The style of a state, by its word: of instances, runs, fetches, mappings,
-/// checks, deliveries and results. Others have none.
+/// The style of a state, by its word.
 pub fn state(word: &str) -> Style {
-    match word {
-        "clean" | "complete" | "connected" | "covered" | "delivered" | "enabled" | "equal" | "fixed" | "good"
-        | "mapped" | "passed" | "ready" => GOOD,
-        "degraded" | "drifted" | "incomplete" | "interrupted" | "never-checked" | "notice" | "partial" | "paused"
-        | "pending" | "refused" | "stale" | "unmapped" => ATTENTION,
-        "DIFFERENT" | "FAILED" | "error" | "failed" | "failing" | "problem" | "unauthorized" | "violated" => BAD,
-        _ => Style::new(),
+    match Tone::of(word) {
+        Tone::Good => GOOD,
+        Tone::Attention => ATTENTION,
+        Tone::Bad => BAD,
+        Tone::Neutral => Style::new(),
     }
 }
 

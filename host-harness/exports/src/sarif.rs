@@ -8,7 +8,7 @@ use std::{
     io::{self, Write},
 };
 
-use appsec_model::{FlowRole, FlowStep, Kind, Location, Rule, ScanState, Severity, Status};
+use appsec_model::{FlowStep, Kind, Location, Rule, ScanState, Severity, Status};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -297,14 +297,9 @@ fn physical(at: &Location, snippet: Option<&str>) -> Value {
 }
 
 fn step(step: &FlowStep) -> Value {
-    let role = match step.role {
-        FlowRole::Source => "source",
-        FlowRole::Step => "step",
-        FlowRole::Sink => "sink",
-    };
     json!({ "location": {
         "physicalLocation": physical(&step.location, step.content.as_deref()),
-        "message": { "text": role },
+        "message": { "text": step.role.as_str() },
     }})
 }
 

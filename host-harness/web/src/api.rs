@@ -7,10 +7,7 @@ use axum::{
     extract::{Path, State},
     routing::get,
 };
-use host_harness::{
-    InstanceWork, Run,
-    query::{List, View},
-};
+use host_harness::query::{List, View};
 use serde::Serialize;
 
 use crate::{
@@ -80,14 +77,8 @@ async fn coverage(asked: Asked) -> Answer {
     Ok(json(&asked.tenant.coverage(&asked.query(List::Coverage)?).await?))
 }
 
-/// What `runs` answers.
-#[derive(Serialize)]
-struct Runs {
-    runs: Vec<Run>,
-}
-
 async fn runs(asked: Asked) -> Answer {
-    Ok(json(&Runs { runs: asked.tenant.runs(&asked.query(List::Runs)?).await? }))
+    Ok(json(&asked.tenant.run_list(&asked.query(List::Runs)?).await?))
 }
 
 async fn policies(asked: Asked) -> Answer {
@@ -97,12 +88,6 @@ async fn policies(asked: Asked) -> Answer {
     }
 }
 
-/// What `status` answers.
-#[derive(Serialize)]
-struct Status {
-    instances: Vec<InstanceWork>,
-}
-
 async fn status(asked: Asked) -> Answer {
-    Ok(json(&Status { instances: asked.tenant.work().await? }))
+    Ok(json(&asked.site.harness.status(vec![asked.tenant.id().clone()]).await?))
 }

@@ -19,27 +19,15 @@ pub(crate) type Answer = Result<Response<Body>, Fault>;
 
 /// The tenant of an address.
 pub(crate) fn tenant(site: &Site, name: &str) -> Result<Tenant, Fault> {
-    let none = || Fault::not_found("such tenant");
-    let id: TenantId = name.parse().map_err(|_| none())?;
-    // Asking for one that is not there must not make it.
-    if !site.harness.has_tenant(&id) {
-        return Err(none());
-    }
-    Ok(site.harness.tenant(id)?)
+    let id: TenantId = name.parse().map_err(|_| Fault::not_found("such tenant"))?;
+    Ok(site.harness.existing_tenant(&id)?)
 }
 
-/// The query of an address. Forms send fields that nobody filled in.
-pub(crate) fn query(list: List, raw: Option<&str>) -> Result<Query, Fault> {
-    let pairs: Vec<_> = url::form_urlencoded::parse(raw.unwrap_or_default().as_bytes()).collect();
-    let filled = pairs.iter().filter(|(_, value)| !value.is_empty());
-    Ok(Query::parse(list, filled.map(|(name, value)| (name.as_ref(), value.as_ref())))?)
-}
-
-/// Everything of one row, for handlers: where they are, and what was asked.
+/// What handlers of one tenant get: the tenant, and the query as it came.
 pub(crate) struct Asked {
     pub site: Arc<Site>,
     pub tenant: Tenant,
-    pub raw: Option<String>,
+    raw: Option<String>,
 }
 
 impl FromRequestParts<Arc<Site>> for Asked {
@@ -56,8 +44,11 @@ impl FromRequestParts<Arc<Site>> for Asked {
 }
 
 impl Asked {
-    /// What is asked of a list.
+    /// What is asked of a list. Forms send fields that nobody filled in.
     pub fn query(&self, list: List) -> Result<Query, Fault> {
-        query(list, self.raw.as_deref())
+        let raw = self.raw.as_deref().unwrap_or_default();
+        let pairs: Vec<_> = url::form_urlencoded::parse(raw.as_bytes()).collect();
+        let filled = pairs.iter().filter(|(_, value)| !value.is_empty());
+        Ok(Query::parse(list, filled.map(|(name, value)| (name.as_ref(), value.as_ref())))?)
     }
 }

@@ -72,11 +72,12 @@ fn names<'a>(value: &'a Value, fields: &[(&str, Keep)], found: &mut Vec<&'a str>
 }
 
 fn object(value: &Value, fields: &[(&str, Keep)], names: &[&str]) -> Option<Value> {
-    let members = value.as_object()?.iter().filter_map(|(key, value)| {
+    let mut members = Map::new();
+    members.extend(value.as_object()?.iter().filter_map(|(key, value)| {
         let (_, keep) = fields.iter().find(|(known, _)| known == key)?;
         Some((key.clone(), kept(value, *keep, names)?))
-    });
-    Some(Value::Object(members.collect::<Map<_, _>>()))
+    }));
+    Some(Value::Object(members))
 }
 
 /// What is kept of a value; of one that the field cannot have, only its sort.
@@ -172,10 +173,15 @@ fn is_line(text: &str) -> bool {
 /// A hash that stands for a text: equal for equal ones, and nobody finds the
 /// text by it who would find it by its own form.
 fn veiled(text: &str) -> String {
+    format!("{:032x}", hash(b"semgrep-api-credential", text.as_bytes()))
+}
+
+/// A hash of bytes, apart from those that `domain` does not name.
+pub fn hash(domain: &[u8], bytes: &[u8]) -> u128 {
     let mut hasher = Sha256::new();
-    hasher.update(b"semgrep-api-credential");
-    hasher.update(text.as_bytes());
-    hasher.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    hasher.update(domain);
+    hasher.update(bytes);
+    hasher.finalize().iter().take(16).fold(0, |hash, byte| hash << 8 | u128::from(*byte))
 }
 
 #[cfg(test)]

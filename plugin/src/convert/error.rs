@@ -8,6 +8,7 @@ use crate::bindings::appsec::connector::types as wit;
 impl ToWit for model::Error {
     type Wit = wit::Error;
 
+    #[inline(never)] // not into each function that may fail
     fn to_wit(self) -> wit::Error {
         match self {
             Self::InvalidSettings { problems } => wit::Error::InvalidSettings(problems.to_wit()),

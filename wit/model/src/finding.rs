@@ -210,6 +210,17 @@ pub enum FlowRole {
     Sink,
 }
 
+impl FlowRole {
+    /// Its word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Source => "source",
+            Self::Step => "step",
+            Self::Sink => "sink",
+        }
+    }
+}
+
 /// The vendor's policy that asked for a rule.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -87,8 +87,8 @@ fn the_api_answers_what_commands_print_and_every_page_is_there() {
     let issue = printed(&["issues", "--limit", "1"])["issues"][0]["id"].as_str().unwrap().to_owned();
     assert_eq!(served.json(&format!("issues/{issue}")), printed(&["issue", &issue]));
     assert_eq!(served.json("dashboard")["open"], printed(&["dashboard"])["open"]);
-    assert_eq!(served.json("runs")["runs"], printed(&["runs"])["runs"]);
-    assert_eq!(served.json("status")["instances"], printed(&["status"])["instances"]);
+    assert_eq!(served.json("runs"), printed(&["runs"]));
+    assert_eq!(served.json("status"), printed(&["status"]));
 
     let pages = ["", "/findings", "/vulnerabilities", "/weaknesses", "/secrets", "/issues", "/packages", "/coverage"];
     let rest = ["/policies", "/sources", "/runs"].map(str::to_owned);

@@ -3,6 +3,7 @@
 use appsec_model::Timestamp;
 use host_harness::{
     Dashboard, FindingRow, InstanceWork, View,
+    columns::Tone,
     query::{List, Query},
 };
 use maud::{Markup, html};
@@ -134,9 +135,9 @@ fn reachable(board: &Dashboard, tenant: &str) -> Markup {
 
 fn source(it: &InstanceWork, now: Timestamp) -> Markup {
     let state = it.last_run.as_ref().map(|run| run.state.as_str());
-    let class = match state {
-        Some("complete") => "dot",
-        Some("failed") => "dot bad",
+    let class = match state.map(Tone::of) {
+        Some(Tone::Good) => "dot",
+        Some(Tone::Bad) => "dot bad",
         Some(_) => "dot warn",
         None => "dot off",
     };

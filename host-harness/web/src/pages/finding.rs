@@ -123,7 +123,7 @@ fn code(finding: &Finding) -> Markup {
                     ol.flow {
                         @for step in &finding.flow {
                             li {
-                                span.tag { (parts::text(&format!("{:?}", step.role).to_lowercase())) }
+                                span.tag { (step.role.as_str()) }
                                 span.mono { (parts::text(&step.location.path)) @if let Some(line) = step.location.start_line { ":" (line) } }
                                 @if let Some(content) = &step.content { code { (parts::text(content)) } }
                             }

@@ -3,7 +3,7 @@
 //! sign, and stays apart from what stands beside it.
 
 use appsec_model::{Severity, Timestamp};
-use host_harness::text as clean;
+use host_harness::{columns::Tone, text as clean};
 use maud::{Markup, html};
 use url::Url;
 
@@ -79,11 +79,11 @@ pub(super) fn bars(severity: Severity) -> Markup {
 
 /// A state by its word, with a colour that says whether it asks for work.
 pub(super) fn state(word: &str) -> Markup {
-    let class = match word {
-        "fixed" | "complete" | "connected" | "enabled" | "reachable-by-nobody" => "tag good",
-        "failed" | "unauthorized" | "violated" => "tag bad",
-        "partial" | "degraded" | "paused" | "incomplete" | "stale" | "drifted" => "tag warn",
-        _ => "tag",
+    let class = match Tone::of(word) {
+        Tone::Good => "tag good",
+        Tone::Attention => "tag warn",
+        Tone::Bad => "tag bad",
+        Tone::Neutral => "tag",
     };
     html! { span class=(class) { (clean::line(word)) } }
 }

@@ -14,7 +14,7 @@ pub(crate) async fn page(asked: Asked) -> Answer {
     let mut sources = Vec::new();
     for work in asked.tenant.work().await? {
         let Ok(name) = work.instance.parse() else { continue };
-        sources.push((asked.tenant.instance(&name).await?, work));
+        sources.push((asked.tenant.instance_report(&name).await?, work));
     }
     let tenant = asked.tenant.id().to_string();
     let main = html! {
@@ -34,10 +34,10 @@ pub(crate) async fn page(asked: Asked) -> Answer {
                 section.card.c6 {
                     header {
                         h2 { (parts::text(&work.instance)) }
-                        span.muted { (parts::text(&instance.made.connector_id)) " " (parts::text(&instance.made.connector_version)) }
+                        span.muted { (parts::text(&instance.connector)) " " (parts::text(&instance.connector_version)) }
                     }
                     p.states {
-                        @if instance.paused.is_some() { (parts::state("paused")) } @else { (parts::state(instance.status.as_str())) }
+                        (parts::state(&instance.status))
                         @if let Some(why) = &instance.status_detail { span { (parts::text(why)) } }
                     }
                     dl.facts {

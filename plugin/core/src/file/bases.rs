@@ -30,8 +30,8 @@ impl Bases {
         let value: Value = serde_json::from_str(json).unwrap_or_default();
         let text = |base: &Value, key: &str| base.get(key)?.as_str().map(str::to_owned);
         let bases = value.as_object().into_iter().flatten();
-        let by_id: BTreeMap<_, _> =
-            bases.map(|(id, base)| (id.clone(), (text(base, "uri"), text(base, "uriBaseId")))).collect();
+        let mut by_id = BTreeMap::new();
+        by_id.extend(bases.map(|(id, base)| (id.clone(), (text(base, "uri"), text(base, "uriBaseId")))));
         let declared = by_id.iter().filter_map(|(id, (uri, _))| {
             let uri = uri.as_deref().filter(|uri| !is_relative(uri) && !is_of_web(uri))?;
             Some((id.clone(), place::uri_path(uri)))
@@ -47,33 +47,43 @@ impl Bases {
             return None;
         }
         let mut value: Value = serde_json::from_str(result).ok()?;
-        let before = value.clone();
-        self.resolve_all(&mut value);
-        (value != before).then(|| value.to_string())
+        self.resolve_all(&mut value).then(|| value.to_string())
     }
 
-    fn resolve_all(&self, value: &mut Value) {
+    /// Whether something is another one now.
+    fn resolve_all(&self, value: &mut Value) -> bool {
+        let mut is_other = false;
         match value {
             Value::Object(members) => {
                 for (key, member) in members {
-                    match key.as_str() {
+                    is_other |= match key.as_str() {
                         "artifactLocation" => self.resolve_one(member),
                         _ => self.resolve_all(member),
-                    }
+                    };
                 }
             }
-            Value::Array(list) => list.iter_mut().for_each(|element| self.resolve_all(element)),
+            Value::Array(list) => {
+                for element in list {
+                    is_other |= self.resolve_all(element);
+                }
+            }
             _ => {}
         }
+        is_other
     }
 
-    fn resolve_one(&self, artifact: &mut Value) {
-        let text = |key: &str| artifact.get(key).and_then(Value::as_str);
-        let Some(path) = text("uri").and_then(|uri| self.path(uri, text("uriBaseId"))) else { return };
-        if let Some(members) = artifact.as_object_mut() {
-            members.insert("uri".to_owned(), as_uri(&path).into());
-            members.remove("uriBaseId");
+    fn resolve_one(&self, artifact: &mut Value) -> bool {
+        let Some(members) = artifact.as_object_mut() else { return false };
+        let text = |key: &str| members.get(key).and_then(Value::as_str);
+        let Some(path) = text("uri").and_then(|uri| self.path(uri, text("uriBaseId"))) else { return false };
+        let uri = as_uri(&path);
+        if text("uri") == Some(uri.as_str()) && !members.contains_key("uriBaseId") {
+            return false;
         }
+        let rest = std::mem::take(members);
+        members.extend(rest.into_iter().filter(|(key, _)| key != "uriBaseId"));
+        members.insert("uri".to_owned(), uri.into());
+        true
     }
 
     /// The path of a file, from the project's folder if it lies in one.

@@ -102,11 +102,12 @@ pub fn kept(text: &str) -> Option<String> {
     }
     let cells: BTreeMap<String, String> = serde_json::from_str(text).ok()?;
     let names: Vec<&str> = ["branch", "repositoryname"].into_iter().filter_map(|word| row.get(word)).collect();
-    let kept = cells.iter().filter_map(|(word, cell)| {
+    let mut kept = BTreeMap::new();
+    kept.extend(cells.iter().filter_map(|(word, cell)| {
         let (_, keep) = COLUMNS.iter().find(|(known, _)| *known == fold(word))?;
         Some((word, kept::text(cell, *keep, &names)?))
-    });
-    serde_json::to_string(&kept.collect::<BTreeMap<_, _>>()).ok()
+    }));
+    serde_json::to_string(&kept).ok()
 }
 
 /// What a row is called.

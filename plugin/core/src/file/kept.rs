@@ -5,7 +5,6 @@
 
 use appsec_model::credential;
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 
 use crate::kept::{self, Keep};
 
@@ -164,11 +163,7 @@ fn text(key: &str, text: &str) -> Option<Value> {
 /// The group of a result whose message is not kept: a hash that nobody can
 /// compute the message from, as could be done with that of the group.
 pub fn veiled(group: u128) -> u128 {
-    let mut hasher = Sha256::new();
-    hasher.update(b"semgrep-file-credential");
-    hasher.update(group.to_be_bytes());
-    let hash = hasher.finalize();
-    hash.iter().take(16).fold(0, |group, byte| group << 8 | u128::from(*byte))
+    kept::hash(b"semgrep-file-credential", &group.to_be_bytes())
 }
 
 #[cfg(test)]

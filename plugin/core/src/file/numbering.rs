@@ -3,7 +3,7 @@
 //! Records of one sketch are numbered by where they stand in the code, not by
 //! where they stand in the file: tools write the same results in another order.
 
-use std::collections::BTreeMap;
+use std::{cmp::Ordering, collections::BTreeMap};
 
 use appsec_model::Kind;
 
@@ -79,7 +79,7 @@ impl Numbering {
     /// Numbers the results.
     pub fn finish(&mut self) {
         let mut order: Vec<u32> = (0..).take(self.len()).collect();
-        order.sort_unstable_by_key(|index| self.order_of(*index));
+        order.sort_unstable_by(|one, other| self.compare(*one, *other));
         let (mut group, mut next) = (None, 0);
         for index in order {
             let index = index as usize;
@@ -124,10 +124,11 @@ impl Numbering {
         self.entries.last().map_or(0, |last| (self.entries.len() - 1) * CHUNK + last.len())
     }
 
-    /// What a result is sorted by.
+    /// How results are sorted.
     #[inline(never)] // not into each place of the sorting that compares
-    fn order_of(&self, index: u32) -> Option<(u128, u128, u32)> {
-        self.entry(index as usize).map(|entry| (entry.group, entry.rest, index))
+    fn compare(&self, one: u32, other: u32) -> Ordering {
+        let of = |index: u32| self.entry(index as usize).map(|entry| (entry.group, entry.rest, index));
+        of(one).cmp(&of(other))
     }
 
     fn entry(&self, index: usize) -> Option<&Entry> {
