@@ -6,7 +6,10 @@ use appsec_model::{Error, Event, EventType, Kind, ProjectRef, text};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::file::webhook::{label, scan_label};
+use crate::{
+    file::webhook::{label, scan_label},
+    wire::from_text,
+};
 
 /// An object of a request: a new finding, or a scan.
 #[derive(Deserialize)]
@@ -40,7 +43,7 @@ pub fn interpret_event(body: &[u8]) -> Result<Event, Error> {
     // Where one of them names no project, any may be meant.
     let (mut names, mut unnamed, mut last) = (BTreeSet::new(), false, None);
     for object in objects {
-        let it: Sent<'_> = serde_json::from_str(object).map_err(|error| position("an event", error))?;
+        let it: Sent<'_> = from_text(object).map_err(|error| position("an event", error))?;
         let labels = [it.semgrep_finding.map(|it| label(it.get())), it.semgrep_scan.map(|it| scan_label(it.get()))];
         findings += u64::from(it.semgrep_finding.is_some());
         scans += u64::from(it.semgrep_scan.is_some());

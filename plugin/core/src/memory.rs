@@ -4,7 +4,7 @@ use appsec_model::{Deployment, Error};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Bucket, BucketError, settings::Settings};
+use crate::{Bucket, BucketError, settings::Settings, wire::from_text};
 
 /// The one key in use: settings and deployment are one value, so that a crash
 /// cannot leave the one without the other.
@@ -46,7 +46,7 @@ impl Memory {
     }
 
     fn decode(bytes: &[u8]) -> Option<Self> {
-        let stored: Stored = serde_json::from_slice(bytes).ok()?;
+        let stored: Stored = from_text(std::str::from_utf8(bytes).ok()?).ok()?;
         let settings = Settings::parse(&stored.settings.to_string()).ok()?;
         (stored.version == VERSION).then_some(Self { settings, deployment: stored.deployment })
     }

@@ -168,13 +168,13 @@ fn read(json: &str) -> (RawSettings, Vec<SettingProblem>) {
             continue;
         };
         let alone = Map::from_iter([(key.clone(), value.clone())]);
-        if RawSettings::deserialize(Value::Object(alone)).is_ok() {
+        if RawSettings::deserialize(alone).is_ok() {
             readable.insert(key, value);
         } else {
             problems.push(problem(&key, format!("must be {expected}")));
         }
     }
-    (RawSettings::deserialize(Value::Object(readable)).unwrap_or_default(), problems)
+    (RawSettings::deserialize(readable).unwrap_or_default(), problems)
 }
 
 /// Checks what types cannot say. None only where a problem was found.

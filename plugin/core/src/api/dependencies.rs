@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{json, value::RawValue};
 
 use super::{Address, Api, CursorPage};
-use crate::wire::{self, Id, Remarks};
+use crate::wire::{self, Id, Remarks, from_text};
 
 /// Which page to read.
 pub struct Page<'a> {
@@ -37,8 +37,7 @@ pub fn page(api: &mut Api<'_>, page: &Page<'_>) -> Result<CursorPage, Error> {
     let address = page.address();
     let response = api.send(&address)?;
     let text = address.text(&response)?;
-    let answer: Answer<'_> =
-        serde_json::from_str(&text).map_err(|error| api.unreadable(&address, &response, &error))?;
+    let answer: Answer<'_> = from_text(&text).map_err(|error| api.unreadable(&address, &response, &error))?;
     let Some(dependencies) = answer.dependencies else {
         return Err(address.violation("the body is JSON without a list `dependencies`"));
     };

@@ -4,7 +4,7 @@ use appsec_model::{Deployment, Error};
 use serde::Deserialize;
 
 use super::{Address, Api};
-use crate::wire::{Id, Text};
+use crate::wire::{Id, Text, from_text};
 
 #[derive(Deserialize)]
 struct Answer<'a> {
@@ -28,8 +28,7 @@ pub fn list(api: &mut Api<'_>) -> Result<Vec<Deployment>, Error> {
     let address = Address::new("/deployments", "its deployment");
     let response = api.send(&address)?;
     let text = address.text(&response)?;
-    let answer: Answer<'_> =
-        serde_json::from_str(&text).map_err(|error| api.unreadable(&address, &response, &error))?;
+    let answer: Answer<'_> = from_text(&text).map_err(|error| api.unreadable(&address, &response, &error))?;
     let deployment = |entry: Entry<'_>| {
         let (id, slug) = (entry.id.into_string(), entry.slug.into_string());
         if !is_path_part(&id) || !is_path_part(&slug) {

@@ -6,7 +6,7 @@ use appsec_model::{Error, Kind, ProjectRef, RawRecord, Timestamp};
 use super::{Address, Api, issue_type, kept::Rules};
 use crate::{
     settings::Duplicates,
-    wire::{Envelope, skim},
+    wire::{Envelope, from_text, skim},
 };
 
 /// Which page to read.
@@ -67,7 +67,7 @@ impl Page<'_> {
 
 /// Cuts a page into records. None where it has no list of findings.
 fn cut(text: &str, kind: &Kind) -> Result<Option<Vec<RawRecord>>, serde_json::Error> {
-    let envelope: Envelope<'_> = serde_json::from_str(text)?;
+    let envelope: Envelope<'_> = from_text(text)?;
     let mut rules = Rules::default();
     let mut record = |body: &str| {
         let kept = rules.kept(kind, body);

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use crate::{
     kept::{self, Keep, shows_credentials},
     normalize::weakness,
-    wire::{self, Text, Texts},
+    wire::{self, Text, Texts, from_text},
 };
 
 const TICKET: Keep = Keep::Fields(&[
@@ -154,7 +154,7 @@ impl Rules {
         if !matches!(kind, Kind::Sast | Kind::AiSast) {
             return (*kind == Kind::Secrets).then(|| secret(body));
         }
-        let Ok(named) = serde_json::from_str::<Named<'_>>(body) else { return Some(kept::record(body, FINDING)) };
+        let Ok(named) = from_text::<Named<'_>>(body) else { return Some(kept::record(body, FINDING)) };
         let text = |raw: Option<&'_ RawValue>| raw.map_or("", RawValue::get).to_owned();
         let key = format!("{}\n{}", text(named.rule), text(named.rule_name));
         let shows = *self.0.entry(key).or_insert_with(|| shows(&named));

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use super::{Address, Api};
 use crate::{
     normalize::branch_name,
-    wire::{self, Id, Text, Texts, Wire},
+    wire::{self, Id, Text, Texts, Wire, from_text},
 };
 
 #[derive(Deserialize)]
@@ -51,8 +51,7 @@ pub fn page(api: &mut Api<'_>, slug: &str, page: u32, page_size: u16) -> Result<
     address.push("page_size", &page_size.to_string());
     let response = api.send(&address)?;
     let text = address.text(&response)?;
-    let answer: Answer<'_> =
-        serde_json::from_str(&text).map_err(|error| api.unreadable(&address, &response, &error))?;
+    let answer: Answer<'_> = from_text(&text).map_err(|error| api.unreadable(&address, &response, &error))?;
     if answer.projects.is_empty() {
         return Ok(None);
     }

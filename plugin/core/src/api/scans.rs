@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use super::{Address, Api};
 use crate::{
     normalize::branch_name,
-    wire::{self, Id, Remarks, Text, Wire},
+    wire::{self, Id, Remarks, Text, Wire, object},
 };
 
 /// How much of a text for people is kept: a title, a name.
@@ -26,7 +26,7 @@ struct Entry<'a> {
     started_at: Option<Text<'a>>,
     #[serde(borrow)]
     completed_at: Option<Text<'a>>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "object")]
     meta: Option<Meta<'a>>,
 }
 

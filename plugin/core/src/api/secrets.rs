@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::{Address, Api, CursorPage, kept};
 use crate::{
     moment,
-    wire::{Id, skim},
+    wire::{Id, from_text, skim},
 };
 
 /// The most secrets that one request asks for. The reference names no maximum;
@@ -43,8 +43,7 @@ pub fn page(api: &mut Api<'_>, page: &Page<'_>) -> Result<CursorPage, Error> {
     let address = page.address();
     let response = api.send(&address)?;
     let text = address.text(&response)?;
-    let answer: Answer<'_> =
-        serde_json::from_str(&text).map_err(|error| api.unreadable(&address, &response, &error))?;
+    let answer: Answer<'_> = from_text(&text).map_err(|error| api.unreadable(&address, &response, &error))?;
     let Some(findings) = answer.findings else {
         return Err(address.violation("the body is JSON without a list `findings`"));
     };

@@ -162,6 +162,7 @@ fn an_answer_that_is_not_the_api_s_is_named() {
         body("<!doctype html>"),
         body("{\"deployments\":[{\"id\":1,"),
         body("\"no such token sgp_0123\""),
+        body("[[{\"id\":1,\"slug\":\"a\"}]]"),
         body("{\"deployments\":[{\"id\":1,\"slug\":\"a/../..\"}]}"),
         body("{\"deployments\":[{\"id\":\"..\",\"slug\":\"a\"}]}"),
         Ok(Response { status: 200, body: vec![0xff, 0xfe], ..Response::default() }),
@@ -179,7 +180,8 @@ fn an_answer_that_is_not_the_api_s_is_named() {
     unexpected answer of GET /api/v1/deployments: the body is not the promised JSON: missing field `deployments` at line 1 column 2
     unexpected answer of GET /api/v1/deployments: the body is an HTML page instead of JSON; is `origin` right?
     unavailable (HTTP 200): the body ends in the middle
-    unexpected answer of GET /api/v1/deployments: the body is not the promised JSON: invalid type: string "no such token [secret]", expected struct Answer at line 1 column 24
+    unexpected answer of GET /api/v1/deployments: the body is not the promised JSON: invalid type: string "no such token [secret]", expected an object at line 1 column 24
+    unexpected answer of GET /api/v1/deployments: the body is not the promised JSON: invalid type: sequence, expected an object at line 1 column 0
     unexpected answer of GET /api/v1/deployments: a deployment's id or slug leads out of its address
     unexpected answer of GET /api/v1/deployments: a deployment's id or slug leads out of its address
     unexpected answer of GET /api/v1/deployments: the body is not UTF-8

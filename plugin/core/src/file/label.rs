@@ -4,7 +4,10 @@ use appsec_model::{Kind, ProjectRef};
 use serde::{Deserialize, de::IgnoredAny};
 
 use super::{csv, format::Format, outline::Group, ssc, webhook};
-use crate::{api::dependencies, wire::skim};
+use crate::{
+    api::dependencies,
+    wire::{from_text, skim},
+};
 
 /// What a record is called.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -96,7 +99,7 @@ pub fn shape(text: &str) -> Shape {
         #[serde(rename = "validationState")]
         validation_state: Option<IgnoredAny>,
     }
-    let fields: Fields = serde_json::from_str(text).unwrap_or_default();
+    let fields: Fields = from_text(text).unwrap_or_default();
     let is_sca = fields.found_dependency.is_some()
         || fields.vulnerability_identifier.is_some()
         || fields.reachability.is_some()

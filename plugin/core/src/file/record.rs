@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::wire::from_text;
+
 /// What every wrapped record begins with.
 const START: &str = "{\"$file\":";
 
@@ -93,7 +95,7 @@ impl<'a> FileRecord<'a> {
     pub fn read(text: &'a str) -> Option<Self> {
         let rest = text.strip_prefix(START)?;
         Self::read_written(rest).or_else(|| {
-            let Loose { head, rule, record } = serde_json::from_str(text).ok()?;
+            let Loose { head, rule, record } = from_text(text).ok()?;
             Some(Self { head, rule: rule.map(RawValue::get), record: record.get() })
         })
     }

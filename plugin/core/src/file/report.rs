@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{Fault, outline::Place};
-use crate::wire::{Text, shorten};
+use crate::wire::{Text, from_text, shorten};
 
 /// How many of a report's errors become diagnostics.
 const MAX_NOTES: usize = 20;
@@ -239,7 +239,7 @@ impl Report {
     }
 
     fn cli_error(&mut self, text: &str) {
-        let error: CliError<'_> = serde_json::from_str(text).unwrap_or_default();
+        let error: CliError<'_> = from_text(text).unwrap_or_default();
         let sort = error.sort.and_then(|sort| sort.get().split('"').nth(1)).unwrap_or("error");
         let message = error.message.as_deref().unwrap_or_default();
         let path = error.path.as_deref();
@@ -247,7 +247,7 @@ impl Report {
     }
 
     fn notification(&mut self, text: &str) {
-        let notification: Notification<'_> = serde_json::from_str(text).unwrap_or_default();
+        let notification: Notification<'_> = from_text(text).unwrap_or_default();
         let sort = notification.descriptor.id.as_deref().unwrap_or("error");
         let level = level(notification.level.as_deref());
         self.failure(level, sort, None, notification.message.text.as_deref().unwrap_or_default());

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::{Fault, kept, sarif};
-use crate::wire::Text;
+use crate::wire::{Text, from_text};
 
 /// How much the rules of a file may take, in bytes. The vendor's registry has
 /// some thousands of rules, of one to two kilobytes each.
@@ -92,7 +92,7 @@ impl RuleCache {
     /// Puts a rule of the last run on the shelf.
     pub fn put(&mut self, rule: &str, is_driver: bool) -> Result<(), Fault> {
         let Some(run) = self.runs.last_mut() else { return Ok(()) };
-        let Ok(trimmed) = serde_json::from_str::<Trimmed<'_>>(rule) else { return Ok(()) };
+        let Ok(trimmed) = from_text::<Trimmed<'_>>(rule) else { return Ok(()) };
         let id = trimmed.id.and_then(|id| serde_json::from_str::<Text<'_>>(id.get()).ok());
         let id = id.map(Text::into_string).unwrap_or_default();
         run.keeps_all |= run.results == 0;
@@ -133,5 +133,5 @@ impl RuleCache {
 }
 
 fn reference(result: &str) -> Reference<'_> {
-    serde_json::from_str(result).unwrap_or_default()
+    from_text(result).unwrap_or_default()
 }

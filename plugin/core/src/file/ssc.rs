@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     normalize::{Batch, dependency::advisory, record},
-    wire::{self, Count, Id, Text, Texts, Wire},
+    wire::{self, Count, Id, Text, Texts, Wire, object, objects},
 };
 
 /// What the API writes for "never".
@@ -24,7 +24,7 @@ const NEVER: &str = "1970-01-01T00:00:00Z";
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Vuln<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "object")]
     advisory: Option<Advisory<'a>>,
     #[serde(borrow)]
     exposure_type: Option<Text<'a>>,
@@ -32,17 +32,17 @@ struct Vuln<'a> {
     repository_id: Option<Id<'a>>,
     #[serde(borrow)]
     repository_name: Option<Text<'a>>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "object")]
     matched_dependency: Option<Package<'a>>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "object")]
     dependency_file_location: Option<Place<'a>>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "objects")]
     usages: Option<Vec<Usage<'a>>>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "object")]
     triage: Option<Triage<'a>>,
     #[serde(borrow)]
     group_key: Option<Id<'a>>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "object")]
     closest_safe_dependency: Option<Package<'a>>,
     #[serde(borrow)]
     opened_at: Option<Text<'a>>,
@@ -71,11 +71,11 @@ struct Advisory<'a> {
     ecosystem: Option<Text<'a>>,
     #[serde(borrow)]
     severity: Option<Id<'a>>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "object")]
     references: Option<References<'a>>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "objects")]
     vulnerable_dependencies: Option<Vec<Package<'a>>>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "objects")]
     safe_dependencies: Option<Vec<Package<'a>>>,
     #[serde(borrow)]
     reachable_if: Option<Text<'a>>,
@@ -117,7 +117,7 @@ struct Place<'a> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Usage<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "object")]
     location: Option<Place<'a>>,
 }
 
@@ -144,7 +144,7 @@ pub fn label(text: &str) -> Label {
         #[serde(borrow)]
         repository_name: Option<Text<'a>>,
     }
-    let fields: Fields<'_> = serde_json::from_str(text).unwrap_or_default();
+    let fields: Fields<'_> = wire::from_text(text).unwrap_or_default();
     Label {
         kind: Kind::Sca,
         id: record::word(fields.group_key),

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     kept::{self, Keep, shows_credentials},
     normalize::{Batch, record, weakness},
-    wire::{self, Count, Id, Remarks, Text, Texts, Wire},
+    wire::{self, Count, Id, Remarks, Text, Texts, Wire, object},
 };
 
 /// The kind of events on scans, which are no findings.
@@ -53,7 +53,7 @@ struct Event<'a> {
     repo_name: Option<Text<'a>>,
     #[serde(borrow)]
     start_date: Option<Text<'a>>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "object")]
     metadata: Option<Metadata<'a>>,
 }
 
@@ -77,7 +77,7 @@ struct Metadata<'a> {
     subcategory: Option<Texts<'a>>,
     #[serde(borrow)]
     vulnerability_class: Option<Texts<'a>>,
-    #[serde(borrow, rename = "semgrep.policy")]
+    #[serde(borrow, rename = "semgrep.policy", deserialize_with = "object")]
     policy: Option<wire::Policy<'a>>,
 }
 
@@ -98,7 +98,7 @@ struct Names<'a> {
 
 /// What a finding's record is called.
 pub fn label(text: &str) -> Label {
-    let names: Names<'_> = serde_json::from_str(text).unwrap_or_default();
+    let names: Names<'_> = wire::from_text(text).unwrap_or_default();
     Label {
         kind: Kind::Sast,
         id: record::word(names.numeric_id).or_else(|| record::word(names.id)),
@@ -153,7 +153,7 @@ pub fn kept(text: &str) -> Option<String> {
 
 /// What a scan's record is called.
 pub fn scan_label(text: &str) -> Label {
-    let names: Names<'_> = serde_json::from_str(text).unwrap_or_default();
+    let names: Names<'_> = wire::from_text(text).unwrap_or_default();
     let name = record::text(names.repository).or_else(|| record::text(names.repo_name));
     Label { kind: scan_kind(), id: record::word(names.id), project: project(None, name) }
 }

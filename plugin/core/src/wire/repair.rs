@@ -4,7 +4,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Remarks, remarks::shorten};
+use super::{Remarks, remarks::shorten, scalar::from_text};
 
 /// How many parts of one record are named when they are taken out. A record
 /// with more is not worth more warnings.
@@ -21,19 +21,16 @@ pub trait Wire {
 ///
 /// `spare` is where a repaired text stays, since the result borrows from it.
 pub fn read<'a, W: Wire>(text: &'a str, spare: &'a mut String, remarks: &mut Remarks) -> Option<W::Of<'a>> {
-    // Alone, serde would take a list for an object: its elements by position.
-    if text.trim_start().starts_with('{')
-        && let Ok(record) = serde_json::from_str(text)
-    {
+    if let Ok(record) = from_text(text) {
         return Some(record);
     }
     *spare = repair(text, &fit::<W>, remarks)?;
-    serde_json::from_str(spare).ok()
+    from_text(spare).ok()
 }
 
 /// Why a text does not fit a wire type.
 fn fit<W: Wire>(text: &str) -> Result<(), String> {
-    let record: Result<W::Of<'_>, _> = serde_json::from_str(text);
+    let record: Result<W::Of<'_>, _> = from_text(text);
     record.map(drop).map_err(|error| error.to_string())
 }
 

@@ -183,8 +183,13 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ListVisitor<T> {
     }
 }
 
-/// Reads a field that is an object. Alone, serde would take a list for one: its
+/// Reads a text that is an object. Alone, serde would take a list for one: its
 /// elements by position.
+pub fn from_text<'de, T: Deserialize<'de>>(text: &'de str) -> serde_json::Result<T> {
+    serde_json::from_str(text).map(|Object(object)| object)
+}
+
+/// Reads a field that is an object, and no list.
 pub fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     Ok(Option::<Object<T>>::deserialize(deserializer)?.map(|Object(object)| object))
 }
