@@ -66,6 +66,8 @@ pub enum List {
     Dashboard,
     /// Repositories and how they are covered.
     Coverage,
+    /// A check of policies, with what violates each.
+    PolicyCheck,
     /// The run log.
     Runs,
 }
@@ -82,6 +84,7 @@ impl List {
             Self::Packages => fields::PACKAGES,
             Self::Dashboard => fields::DASHBOARD,
             Self::Coverage => fields::COVERAGE,
+            Self::PolicyCheck => fields::POLICY_CHECK,
             Self::Runs => fields::RUNS,
         }
     }

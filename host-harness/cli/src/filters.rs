@@ -42,6 +42,7 @@ lists! {
     Packages List::Packages;
     Dashboard List::Dashboard;
     Coverage List::Coverage;
+    PolicyCheck List::PolicyCheck;
     Runs List::Runs;
 }
 

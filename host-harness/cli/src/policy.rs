@@ -9,14 +9,14 @@ use std::{
 use appsec_model::Severity;
 use appsec_policy::{Policies, STARTER, limits};
 use host_harness::{
-    Error, PoliciesImported, PoliciesRemoved, PolicyCheck, PolicyFilter, PolicyImported, PolicyResult,
-    PolicyResultWord, PolicyRow, PolicyRows, counted, open_regular, query::Open,
+    Error, PoliciesImported, PoliciesRemoved, PolicyCheck, PolicyImported, PolicyResult, PolicyResultWord, PolicyRow,
+    PolicyRows, counted, open_regular,
 };
 
 use super::{
     Context,
     error::Failure,
-    filters::Words,
+    filters::{self, Filters},
     output::{Output, moment, short},
     style,
     table::{Cell, cells},
@@ -61,30 +61,8 @@ pub struct CheckArgs {
     /// Fail only on policies of at least this severity, or never
     #[arg(long, value_name = "SEVERITY", default_value = "info", value_parser = parse_fail_on)]
     fail_on: FailOn,
-    /// Check only this policy
-    #[arg(long = "policy", value_name = "ID")]
-    policies: Vec<String>,
-    /// Filter by text in the project name
-    #[arg(long, value_name = "TEXT")]
-    project: Option<String>,
-    /// Filter by text in the repository name
-    #[arg(long, value_name = "TEXT")]
-    repository: Option<String>,
-    /// Filter by environment
-    #[arg(long = "environment", value_name = "NAME")]
-    environments: Vec<String>,
-    /// Filter by branch
-    #[arg(long = "branch", value_name = "NAME")]
-    branches: Vec<String>,
-    /// Filter by tag
-    #[arg(long = "tag", value_name = "NAME")]
-    tags: Vec<String>,
-    /// Filter by kind, such as sast,sca
-    #[arg(long = "kind", value_name = "KIND,…", value_parser = Words(Open::Kind), value_delimiter = ',')]
-    kinds: Vec<String>,
-    /// Limit the number of results per policy
-    #[arg(long, default_value_t = 10, value_name = "N")]
-    limit: u32,
+    #[command(flatten)]
+    filters: Filters<filters::PolicyCheck>,
 }
 
 #[derive(clap::Args)]
@@ -293,22 +271,11 @@ fn show(output: Output, row: &PolicyRow) {
 
 async fn check(context: &Context, args: CheckArgs) -> Result<ExitCode, Failure> {
     let output = context.output;
-    let tenant = context.tenant()?;
-    let filter = PolicyFilter {
-        policies: args.policies,
-        project: args.project,
-        repository: args.repository,
-        environments: args.environments,
-        branches: args.branches,
-        tags: args.tags,
-        kinds: tenant.words(Open::Kind, args.kinds).await?,
-        ..PolicyFilter::default()
-    };
     let worst = match args.fail_on {
         FailOn::Severity(severity) => Some(severity),
         FailOn::Never => None,
     };
-    let check = tenant.check_policies(filter, worst, args.limit).await?;
+    let check = context.tenant()?.check_policies(&args.filters.query, worst).await?;
     output.result(&check, |check| show_check(output, check))?;
     Ok(if check.failed { ExitCode::from(VIOLATED) } else { ExitCode::SUCCESS })
 }

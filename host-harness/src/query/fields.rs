@@ -94,7 +94,7 @@ const CHANGED_UNTIL: Field =
 const PROJECT: Field =
     Field::new("project", Takes::Text, "TEXT", "Filter by text in the project name").of(Group::Scope);
 const BRANCH: Field =
-    Field::new("branch", Takes::Text, "NAME", "Filter by branch, of the project's scans or of the finding")
+    Field::new("branch", Takes::Texts, "NAME", "Filter by branch, of the project's scans or of the finding")
         .of(Group::Scope);
 const INSTANCE: Field = Field::new("instance", Takes::Instance, "NAME", "Filter by instance").of(Group::Scope);
 const REPOSITORY: Field = Field::new(
@@ -105,9 +105,9 @@ const REPOSITORY: Field = Field::new(
 )
 .of(Group::Scope);
 const REPOSITORY_GROUP: Field = Field::new("group", Takes::Text, "NAME", "Filter by repository group").of(Group::Scope);
-const ENVIRONMENT: Field = Field::new("environment", Takes::Text, "NAME", "Filter by environment").of(Group::Scope);
+const ENVIRONMENT: Field = Field::new("environment", Takes::Texts, "NAME", "Filter by environment").of(Group::Scope);
 const TAG: Field =
-    Field::new("tag", Takes::Text, "TAG", "Filter by project tag, set by you or by the vendor").of(Group::Scope);
+    Field::new("tag", Takes::Texts, "TAG", "Filter by project tag, set by you or by the vendor").of(Group::Scope);
 const METADATA: Field =
     Field::new("metadata", Takes::Pairs, "KEY=VALUE", "Filter by project metadata").of(Group::Scope);
 
@@ -282,6 +282,21 @@ pub(super) const COVERAGE: &[Field] = &[
     Field::new("limit", Takes::Whole(u32::MAX), "N", "Limit the number of repositories [default: all]")
         .of(Group::Output),
     OFFSET,
+];
+
+/// The fields of a check of policies.
+pub(super) const POLICY_CHECK: &[Field] = &[
+    Field::new("policy", Takes::Texts, "ID", "Check only this policy"),
+    KIND,
+    PROJECT,
+    BRANCH,
+    INSTANCE,
+    REPOSITORY,
+    REPOSITORY_GROUP,
+    ENVIRONMENT,
+    TAG,
+    METADATA,
+    LIMIT.help("Limit the number of results per policy").default("10"),
 ];
 
 /// The fields of the run log.

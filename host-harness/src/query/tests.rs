@@ -1,6 +1,6 @@
 use super::{Given, Group, List, Query, QueryError, Severity, Takes, View, cwe, owasp, samples, severity};
 
-const LISTS: [List; 8] = [
+const LISTS: [List; 9] = [
     List::Export,
     List::Findings(View::All),
     List::Findings(View::Secrets),
@@ -8,6 +8,7 @@ const LISTS: [List; 8] = [
     List::Packages,
     List::Dashboard,
     List::Coverage,
+    List::PolicyCheck,
     List::Runs,
 ];
 

@@ -188,7 +188,7 @@ fn redacted(mut found: ExportedFinding) -> ExportedFinding {
 fn finding(found: ExportedFinding, filter: &Filter) -> Option<Exported> {
     let ExportedFinding { detail, issue, connector_id, is_report_source } = found;
     let mut occurrences = detail.occurrence_details;
-    let asked = |it: &Finding| filter.branch.is_some() && it.r#ref == filter.branch;
+    let asked = |it: &Finding| it.r#ref.as_ref().is_some_and(|it| filter.branches.contains(it));
     let at = occurrences.iter().position(|it| it.vanished_at.is_none() && asked(&it.finding)).unwrap_or(0);
     let leading = (at < occurrences.len()).then(|| occurrences.swap_remove(at).finding)?;
     let row = detail.row;

@@ -3,7 +3,7 @@
 use appsec_model::{Severity, Timestamp};
 use appsec_store::{
     ACTIVE, Coverage, CoverageOptions, CoverageSort, Cursor, Dashboard, DashboardFilter, Filter, FindingPage,
-    FindingRow, IssueFilter, IssueRow, PackageFilter, PackageRow, ProjectFilter, Run, RunFilter, Total,
+    FindingRow, IssueFilter, IssueRow, PackageFilter, PackageRow, PolicyFilter, ProjectFilter, Run, RunFilter, Total,
 };
 use serde::Serialize;
 
@@ -222,7 +222,7 @@ impl Tenant {
             with: Filter {
                 scope: ProjectFilter { repository: None, ..of.scope },
                 project: of.project,
-                branch: of.branch,
+                branches: of.branches,
                 rule: of.rule,
                 identifier: of.identifier,
                 reachability: of.reachability,
@@ -238,6 +238,19 @@ impl Tenant {
             reverse: of.reverse,
             limit: of.limit,
             offset: of.offset,
+        })
+    }
+
+    /// What a query asks for of a check of policies.
+    pub(super) async fn policy_filter(&self, query: &Query) -> Result<PolicyFilter, Error> {
+        Ok(PolicyFilter {
+            policies: query.texts("policy"),
+            kinds: self.words(Open::Kind, query.texts("kind")).await?,
+            instance_id: self.instance_id(query.instance("instance").as_ref()).await?,
+            project: query.text("project"),
+            branches: query.texts("branch"),
+            scope: scope(query),
+            ..PolicyFilter::default()
         })
     }
 
@@ -297,8 +310,8 @@ fn scope(query: &Query) -> ProjectFilter {
     ProjectFilter {
         repository: query.text("repository"),
         group: query.text("group"),
-        environment: query.text("environment"),
-        tag: query.text("tag"),
+        environments: query.texts("environment"),
+        tags: query.texts("tag"),
         metadata: query.key_values("metadata"),
     }
 }
@@ -322,7 +335,7 @@ fn filter(query: &Query, now: Timestamp) -> Filter {
         min_epss: query.number("min-epss"),
         scope: scope(query),
         project: query.text("project"),
-        branch: query.text("branch"),
+        branches: query.texts("branch"),
         rule: query.text("rule"),
         path: query.text("path"),
         package: query.text("package"),

@@ -5,7 +5,7 @@ use appsec_policy::{Definition, Policies, Policy, Problem};
 use serde::Serialize;
 
 use super::Tenant;
-use crate::error::Error;
+use crate::{error::Error, query::Query};
 use appsec_grant::UnknownName;
 use appsec_store::{PolicyFilter, PolicyImport, PolicyResult, PolicySet, PolicyViolations, StoreError};
 
@@ -151,15 +151,11 @@ impl Tenant {
         Ok(read.await?)
     }
 
-    /// What is open and violates policies, with the first `limit` for each.
-    /// `worst` says what fails: violations of policies at least as bad, and
+    /// What is open and violates policies, with the first of each. `worst` says what fails: violations of policies at least as bad, and
     /// evaluations without an answer; nothing where it is none.
-    pub async fn check_policies(
-        &self,
-        filter: PolicyFilter,
-        worst: Option<Severity>,
-        limit: u32,
-    ) -> Result<PolicyCheck, Error> {
+    pub async fn check_policies(&self, query: &Query, worst: Option<Severity>) -> Result<PolicyCheck, Error> {
+        let filter = self.policy_filter(query).await?;
+        let limit = query.limit();
         self.evaluate_policies().await?;
         let read = self.store.read(move |store| {
             let Some(set) = store.policies()? else { return Ok(Err(Error::NoPolicies)) };
@@ -219,14 +215,9 @@ impl Tenant {
         });
         let (finding, issue) = named.await?;
         let filter = PolicyFilter { policies, finding, issue, ..PolicyFilter::default() };
-        let (results, total) = self.policy_results(filter, limit).await?;
-        Ok(PolicyResultList { total, results })
-    }
-
-    /// Results of a filter, at most `limit`, and how many there are in all.
-    pub async fn policy_results(&self, filter: PolicyFilter, limit: u32) -> Result<(Vec<PolicyResult>, u64), Error> {
         self.evaluate_policies().await?;
-        Ok(self.store.read(move |store| store.policy_results(&filter, limit)).await?)
+        let (results, total) = self.store.read(move |store| store.policy_results(&filter, limit)).await?;
+        Ok(PolicyResultList { total, results })
     }
 
     /// Brings results up to date if anything has changed, or if a count of days

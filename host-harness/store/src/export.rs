@@ -6,7 +6,7 @@ use rusqlite::{OptionalExtension, ToSql};
 use crate::{
     database::FindingStore,
     error::Result,
-    filter::Filter,
+    filter::{Filter, listed},
     findings::{Depth, FindingDetail},
     ids::{FindingId, IssueId},
     packages::{PackageRow, package},
@@ -77,10 +77,12 @@ impl FindingStore {
         let from = of_rows(&resolved, filter);
         let leading = "(SELECT ref FROM records WHERE records.id = occurrence_id)";
         // The branch that is asked for goes before the leading one.
-        let branch = match &filter.branch {
+        let branches = listed(&filter.branches);
+        let branch = match &branches {
             Some(_) => format!(
                 "coalesce((SELECT ref FROM records WHERE records.project_id = findings.project_id \
-                 AND records.finding_id = findings.id AND ref = ? AND records.vanished_at IS NULL LIMIT 1), {leading})"
+                 AND records.finding_id = findings.id AND ref IN (SELECT value FROM json_each(?)) \
+                 AND records.vanished_at IS NULL LIMIT 1), {leading})"
             ),
             None => leading.to_owned(),
         };
@@ -91,7 +93,7 @@ impl FindingStore {
              (SELECT name FROM instances WHERE instances.id = findings.instance_id), public_id"
         );
         let mut parameters: Vec<&dyn ToSql> = resolved.covered.parameters().chain(resolved.rest.parameters()).collect();
-        parameters.extend(filter.branch.iter().map(|it| it as &dyn ToSql));
+        parameters.extend(branches.iter().map(|it| it as &dyn ToSql));
         let mut statement = self.connection.prepare(&sql)?;
         let rows = statement.query_map(parameters.as_slice(), |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)

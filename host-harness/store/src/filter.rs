@@ -40,9 +40,9 @@ pub struct Filter {
     pub scope: ProjectFilter,
     /// A part of the project's name.
     pub project: Option<String>,
-    /// The branch that the operator says that the project's scans are of, or a
-    /// ref that the finding is on.
-    pub branch: Option<String>,
+    /// Branches that the operator says that the project's scans are of, or refs
+    /// that the finding is on.
+    pub branches: Vec<String>,
     /// A part of the rule's id.
     pub rule: Option<String>,
     /// A part of the path.
@@ -96,10 +96,10 @@ pub struct ProjectFilter {
     pub repository: Option<String>,
     /// A group of repositories.
     pub group: Option<String>,
-    /// The environment that the operator says that the scans are of.
-    pub environment: Option<String>,
-    /// A tag of the operator's or of the vendor's.
-    pub tag: Option<String>,
+    /// Environments that the operator says that the scans are of.
+    pub environments: Vec<String>,
+    /// Tags of the operator's or of the vendor's.
+    pub tags: Vec<String>,
     /// Keys and values that the operator gave, all of them.
     pub metadata: Vec<(String, String)>,
 }
@@ -155,6 +155,12 @@ impl Filter {
     }
 }
 
+/// Texts as one parameter, however many there are: `json_each` takes them apart.
+/// None where there are none.
+pub(super) fn listed(texts: &[String]) -> Option<String> {
+    (!texts.is_empty()).then(|| json!(texts).to_string())
+}
+
 /// Conditions of a query and their parameters.
 #[derive(Default)]
 pub(super) struct Conditions {
@@ -194,6 +200,25 @@ impl Conditions {
         self.parameters.extend(columns.iter().map(|_| Box::new(part.clone()) as Box<dyn ToSql>));
     }
 
+    /// These and all of others.
+    pub fn extend(&mut self, others: Self) {
+        self.sql.extend(others.sql);
+        self.parameters.extend(others.parameters);
+    }
+
+    /// Findings on one of these branches: of the project's scans, or of their own.
+    pub fn on_branch(&mut self, branches: &[String]) {
+        let Some(branches) = listed(branches) else { return };
+        self.push(
+            "(EXISTS (SELECT 1 FROM projects WHERE projects.id = findings.project_id \
+             AND branch IN (SELECT value FROM json_each(?))) \
+             OR EXISTS (SELECT 1 FROM records WHERE records.project_id = findings.project_id \
+             AND records.finding_id = findings.id AND ref IN (SELECT value FROM json_each(?)) \
+             AND records.vanished_at IS NULL))",
+        );
+        self.parameters.extend((0..2).map(|_| Box::new(branches.clone()) as Box<dyn ToSql>));
+    }
+
     pub fn span(&mut self, column: &str, span: Period) {
         self.one(&format!("{column} >= ?"), span.since.map(Timestamp::as_micros));
         self.one(&format!("{column} < ?"), span.until.map(Timestamp::as_micros));
@@ -229,8 +254,8 @@ impl Conditions {
 impl ProjectFilter {
     /// Whether it keeps to anything.
     pub fn is_empty(&self) -> bool {
-        let Self { repository, group, environment, tag, metadata } = self;
-        [repository, group, environment, tag].iter().all(|it| it.is_none()) && metadata.is_empty()
+        let Self { repository, group, environments, tags, metadata } = self;
+        repository.is_none() && group.is_none() && environments.is_empty() && tags.is_empty() && metadata.is_empty()
     }
 
     /// Conditions on `projects` and its `repositories`.
@@ -245,10 +270,13 @@ impl ProjectFilter {
             conditions.parameters.extend((0..3).map(|_| Box::new(name.clone()) as Box<dyn ToSql>));
         }
         conditions.one("EXISTS (SELECT 1 FROM json_each(repositories.groups) WHERE value = ?)", self.group.clone());
-        conditions.one("environment = ?", self.environment.clone());
-        if let Some(tag) = &self.tag {
-            conditions.push("(tag = ? OR EXISTS (SELECT 1 FROM json_each(document, '$.tags') WHERE value = ?))");
-            conditions.parameters.extend((0..2).map(|_| Box::new(tag.clone()) as Box<dyn ToSql>));
+        conditions.one("environment IN (SELECT value FROM json_each(?))", listed(&self.environments));
+        if let Some(tags) = listed(&self.tags) {
+            conditions.push(
+                "(tag IN (SELECT value FROM json_each(?)) OR EXISTS (SELECT 1 FROM json_each(document, '$.tags') \
+                 WHERE value IN (SELECT value FROM json_each(?))))",
+            );
+            conditions.parameters.extend((0..2).map(|_| Box::new(tags.clone()) as Box<dyn ToSql>));
         }
         for (key, value) in &self.metadata {
             conditions.push("EXISTS (SELECT 1 FROM json_each(projects.metadata) WHERE key = ? AND value = ?)");
@@ -297,14 +325,7 @@ impl FindingStore {
         covered.one("findings.package_id IN (SELECT id FROM packages WHERE name = ?)", filter.package.clone());
 
         let mut rest = Conditions::default();
-        if let Some(branch) = &filter.branch {
-            rest.push(
-                "(EXISTS (SELECT 1 FROM projects WHERE projects.id = findings.project_id AND branch = ?) \
-                 OR EXISTS (SELECT 1 FROM records WHERE records.project_id = findings.project_id \
-                 AND records.finding_id = findings.id AND ref = ? AND records.vanished_at IS NULL))",
-            );
-            rest.parameters.extend((0..2).map(|_| Box::new(branch.clone()) as Box<dyn ToSql>));
-        }
+        rest.on_branch(&filter.branches);
         rest.one("cvss >= ?", filter.min_cvss);
         rest.one("epss >= ?", filter.min_epss);
         rest.part("rule_id", filter.rule.as_ref());

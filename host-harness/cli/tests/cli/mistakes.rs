@@ -154,11 +154,12 @@ fn a_check_over_projects_that_are_not_there_does_not_pass() {
     desk.added();
     desk.ok(&["sync"]);
     desk.ok(&["policy", "import", &desk.file("policies.toml", &desk.ok(&["policy", "init"]))]);
-    for option in ["--project", "--repository", "--environment", "--branch", "--tag"] {
+    for option in ["--project", "--repository", "--group", "--environment", "--branch", "--tag"] {
         let done = desk.run(&["policy", "check", option, "no-such"]);
         assert_eq!(done.code, 1, "{option}: {}{}", done.stdout, done.stderr);
         assert!(done.stderr.contains("nothing was checked"), "{option}: {}", done.stderr);
     }
+    assert_eq!(desk.run(&["policy", "check", "--instance", "no-such"]).code, 1);
     assert_ne!(desk.run(&["policy", "check", "--project", "shop"]).code, 1);
 }
 

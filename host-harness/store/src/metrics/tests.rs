@@ -226,7 +226,7 @@ fn what_findings_are_about_is_counted_while_they_are_open() {
     assert_eq!(repositories, [(Some("acme/two"), 3), (None, 1)]);
     for environment in [Some("production"), Some("test"), None] {
         let mut filter = all();
-        filter.scope.environment = environment.map(str::to_owned);
+        filter.scope.environments = environment.into_iter().map(str::to_owned).collect();
         let expected = match environment {
             Some("production") => 3,
             Some(_) => 0,

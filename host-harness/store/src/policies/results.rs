@@ -9,7 +9,7 @@ use super::over;
 use crate::{
     database::FindingStore,
     error::Result,
-    filter::Conditions,
+    filter::{Conditions, ProjectFilter, listed},
     ids::{FindingId, IssueId},
     status::severity,
 };
@@ -19,18 +19,17 @@ use crate::{
 pub struct PolicyFilter {
     /// Ids of policies.
     pub policies: Vec<String>,
-    /// A part of the project's name.
-    pub project: Option<String>,
-    /// A part of the repository's name.
-    pub repository: Option<String>,
-    /// Environments.
-    pub environments: Vec<String>,
-    /// Branches.
-    pub branches: Vec<String>,
-    /// Tags.
-    pub tags: Vec<String>,
     /// Kinds.
     pub kinds: Vec<String>,
+    /// Row id of the instance.
+    pub instance_id: Option<i64>,
+    /// A part of the project's name.
+    pub project: Option<String>,
+    /// Branches that the operator says that the project's scans are of, or refs
+    /// that the finding is on.
+    pub branches: Vec<String>,
+    /// What is said of the project and its repository.
+    pub scope: ProjectFilter,
     /// Only those of this finding.
     pub finding: Option<FindingId>,
     /// Only those of this issue.
@@ -116,10 +115,14 @@ pub struct PolicyViolations {
 impl PolicyFilter {
     /// Whether it looks at the findings themselves.
     fn looks_inside(&self) -> bool {
-        let Self { policies: _, project, repository, environments, branches, tags, kinds, finding, issue, open: _ } =
-            self;
-        let words = [environments, branches, tags, kinds].iter().any(|list| !list.is_empty());
-        words || project.is_some() || repository.is_some() || finding.is_some() || issue.is_some()
+        let Self { policies: _, kinds, finding, issue, open: _, .. } = self;
+        self.keeps_to_projects() || !kinds.is_empty() || finding.is_some() || issue.is_some()
+    }
+
+    /// Whether it keeps to some of the projects.
+    fn keeps_to_projects(&self) -> bool {
+        let Self { instance_id, project, branches, scope, .. } = self;
+        instance_id.is_some() || project.is_some() || !branches.is_empty() || !scope.is_empty()
     }
 
     /// The conditions for results over findings or over issues.
@@ -133,36 +136,36 @@ impl PolicyFilter {
                 conditions.one("findings.public_id = ?", self.finding.map(|id| id.0));
                 conditions.one("findings.id = ?", self.issue.map(|_| -1));
                 conditions.any("findings.kind", self.kinds.clone());
-                conditions.part("repositories.full_name", self.repository.as_ref());
-                self.scan_conditions(&mut conditions, |condition| condition.to_owned());
+                conditions.extend(self.of_findings());
             }
             On::Issue => {
                 conditions.one("issues.id = ?", self.issue.map(|id| id.0));
                 conditions.one("issues.id = ?", self.finding.map(|_| -1));
                 conditions.any("issues.kind", self.kinds.clone());
-                conditions.part("repositories.full_name", self.repository.as_ref());
                 // One of its findings is enough.
-                self.scan_conditions(&mut conditions, |condition| {
-                    format!(
-                        "EXISTS (SELECT 1 FROM issue_members JOIN findings ON findings.id = finding_id \
-                         JOIN projects ON projects.id = findings.project_id \
-                         WHERE issue_row = issues.row AND {condition})"
-                    )
-                });
+                let findings = self.of_findings();
+                if !findings.sql.is_empty() {
+                    conditions.push(format!(
+                        "EXISTS (SELECT 1 FROM issue_members JOIN findings ON findings.id = finding_id{} \
+                         AND issue_row = issues.row)",
+                        findings.clause()
+                    ));
+                    conditions.parameters.extend(findings.parameters);
+                }
             }
         }
         conditions
     }
 
-    /// What the operator says of the project's scans.
-    fn scan_conditions(&self, conditions: &mut Conditions, wrap: impl Fn(&str) -> String) {
-        let part = self.project.as_ref().map(|part| part.to_lowercase());
-        conditions.one(&wrap("instr(lower(projects.name), ?) > 0"), part);
-        for (column, words) in [("environment", &self.environments), ("branch", &self.branches), ("tag", &self.tags)] {
-            // One parameter, however many words: they are texts of a JSON list.
-            let list = (!words.is_empty()).then(|| serde_json::json!(words).to_string());
-            conditions.one(&wrap(&format!("projects.{column} IN (SELECT value FROM json_each(?))")), list);
-        }
+    /// What it says of findings by their place.
+    fn of_findings(&self) -> Conditions {
+        let mut conditions = Conditions::default();
+        conditions.one("findings.instance_id = ?", self.instance_id);
+        let mut projects = self.scope.conditions();
+        projects.part("projects.name", self.project.as_ref());
+        conditions.within("findings.project_id", projects);
+        conditions.on_branch(&self.branches);
+        conditions
     }
 }
 
@@ -224,11 +227,18 @@ impl FindingStore {
     /// Whether a filter keeps to projects, and there are none of them: a check
     /// that would look at nothing, and pass.
     pub(crate) fn is_out_of_scope(&self, filter: &PolicyFilter) -> Result<bool> {
-        let mut conditions = Conditions::default();
-        conditions.part("repositories.full_name", filter.repository.as_ref());
-        filter.scan_conditions(&mut conditions, |condition| condition.to_owned());
-        if conditions.sql.is_empty() {
+        if !filter.keeps_to_projects() {
             return Ok(false);
+        }
+        let mut conditions = filter.scope.conditions();
+        conditions.one("projects.instance_id = ?", filter.instance_id);
+        conditions.part("projects.name", filter.project.as_ref());
+        if let Some(branches) = listed(&filter.branches) {
+            conditions.push(
+                "(branch IN (SELECT value FROM json_each(?)) OR EXISTS (SELECT 1 FROM records \
+                 WHERE records.project_id = projects.id AND ref IN (SELECT value FROM json_each(?))))",
+            );
+            conditions.parameters.extend((0..2).map(|_| Box::new(branches.clone()) as Box<dyn ToSql>));
         }
         let sql = format!(
             "SELECT NOT EXISTS (SELECT 1 FROM projects LEFT JOIN repositories ON repositories.id = repository_id{})",

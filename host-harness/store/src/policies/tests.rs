@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::{over, subject::Reader};
 use crate::{
+    filter::ProjectFilter,
     fixture::{Desk, at},
     policies::{PolicyFilter, PolicyResult},
 };
@@ -195,14 +196,17 @@ fn what_the_operator_says_of_a_project_counts_and_filters() {
     };
     let word = |word: &str| vec!["other".to_owned(), word.to_owned()];
     assert_eq!(count(PolicyFilter::default()), 1);
-    assert_eq!(
-        count(PolicyFilter { environments: word("prod"), branches: word("main"), ..PolicyFilter::default() }),
-        1
-    );
-    assert_eq!(count(PolicyFilter { environments: word("test"), ..PolicyFilter::default() }), 0);
-    assert_eq!(count(PolicyFilter { tags: word("v1"), ..PolicyFilter::default() }), 0);
+    let scope = |scope: ProjectFilter| PolicyFilter { scope, ..PolicyFilter::default() };
+    let prod = ProjectFilter { environments: word("prod"), ..ProjectFilter::default() };
+    assert_eq!(count(PolicyFilter { branches: word("main"), ..scope(prod) }), 1);
+    assert_eq!(count(PolicyFilter { branches: word("next"), ..PolicyFilter::default() }), 0);
+    assert_eq!(count(scope(ProjectFilter { environments: word("test"), ..ProjectFilter::default() })), 0);
+    assert_eq!(count(scope(ProjectFilter { tags: word("v1"), ..ProjectFilter::default() })), 0);
+    assert_eq!(count(scope(ProjectFilter { group: Some("web".to_owned()), ..ProjectFilter::default() })), 1);
+    assert_eq!(count(PolicyFilter { instance_id: Some(desk.instance_id), ..PolicyFilter::default() }), 1);
+    assert_eq!(count(PolicyFilter { instance_id: Some(desk.instance_id + 1), ..PolicyFilter::default() }), 0);
     assert_eq!(count(PolicyFilter { project: Some("ACME".to_owned()), ..PolicyFilter::default() }), 1);
-    assert_eq!(count(PolicyFilter { repository: Some("lib".to_owned()), ..PolicyFilter::default() }), 0);
+    assert_eq!(count(scope(ProjectFilter { repository: Some("lib".to_owned()), ..ProjectFilter::default() })), 0);
     assert_eq!(count(PolicyFilter { kinds: word("sca"), ..PolicyFilter::default() }), 0);
 }
 

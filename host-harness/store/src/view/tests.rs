@@ -11,6 +11,10 @@ use crate::{
 };
 
 /// What a view asks for when nothing is said.
+fn texts(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
 fn usual() -> Filter {
     Filter { statuses: ACTIVE.map(str::to_owned).to_vec(), security: Some(true), limit: 50, ..Filter::default() }
 }
@@ -69,8 +73,12 @@ fn filters_keep_to_what_they_say() {
         ("full name", scope(ProjectFilter { repository: text("ACME/app"), ..Default::default() }), &["a", "b"]),
         ("part of a name", scope(ProjectFilter { repository: text("app"), ..Default::default() }), &["a", "c", "b"]),
         ("group", scope(ProjectFilter { group: text("shop"), ..Default::default() }), &["a", "b"]),
-        ("environment", scope(ProjectFilter { environment: text("production"), ..Default::default() }), &["a", "b"]),
-        ("tag", scope(ProjectFilter { tag: text("web"), ..Default::default() }), &["a", "b"]),
+        (
+            "environment",
+            scope(ProjectFilter { environments: texts(&["test", "production"]), ..Default::default() }),
+            &["a", "b"],
+        ),
+        ("tag", scope(ProjectFilter { tags: texts(&["web"]), ..Default::default() }), &["a", "b"]),
         (
             "metadata",
             scope(ProjectFilter { metadata: vec![("team".to_owned(), "blue".to_owned())], ..Default::default() }),
@@ -81,8 +89,8 @@ fn filters_keep_to_what_they_say() {
             scope(ProjectFilter { metadata: vec![("team".to_owned(), "red".to_owned())], ..Default::default() }),
             &[],
         ),
-        ("branch of scans", Filter { branch: text("release"), ..usual() }, &["a", "b"]),
-        ("ref", Filter { branch: text("next"), ..usual() }, &["b"]),
+        ("branch of scans", Filter { branches: texts(&["release"]), ..usual() }, &["a", "b"]),
+        ("ref", Filter { branches: texts(&["next", "none"]), ..usual() }, &["b"]),
         ("text in a path", Filter { text: text("Z/B"), ..usual() }, &["c"]),
         ("fingerprint", Filter { identifier: text("k2"), ..usual() }, &["b"]),
         ("vendor's id", Filter { identifier: text("v3"), ..usual() }, &["c"]),
@@ -157,8 +165,8 @@ fn first_pages_are_answered_from_an_index_and_in_its_order() {
     let scope = ProjectFilter {
         repository: text("acme/app"),
         group: text("shop"),
-        environment: text("production"),
-        tag: text("web"),
+        environments: texts(&["production"]),
+        tags: texts(&["web"]),
         metadata: vec![("team".to_owned(), "blue".to_owned())],
     };
     let cursor = desk.store.with(|store| store.view(&Filter { limit: 1, ..usual() })).unwrap().next;
