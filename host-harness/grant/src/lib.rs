@@ -7,6 +7,7 @@
 
 #![warn(missing_docs)]
 
+mod addresses;
 mod audience;
 mod bucket;
 mod code;
@@ -14,18 +15,21 @@ mod egress;
 pub mod files;
 mod ids;
 mod mounts;
+mod origin;
 mod proxy;
 mod secrets;
 mod text;
 mod unknown;
 
 pub use self::{
+    addresses::Addresses,
     audience::Audience,
     bucket::{BucketError, BucketStore, Changes, Values},
     code::{Class, Code, UnknownCode},
-    egress::{Addresses, EgressPolicy, Origin, OriginError, Refusal, Scheme},
+    egress::{EgressPolicy, Refusal},
     ids::{InstanceName, NameError, TenantId},
     mounts::network_file_system,
+    origin::{Origin, OriginError, Scheme},
     proxy::{Proxies, Proxy, ProxyError, ProxyFormError, ProxyOrigin, ProxySetting, ProxyUrl},
     secrets::{Secret, SecretError, SecretSource, VAULT_KEY_PREFIX},
     text::{counted, with_causes},

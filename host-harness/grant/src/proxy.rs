@@ -13,7 +13,11 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 use zeroize::Zeroizing;
 
-use crate::{Addresses, Origin, Scheme, Secret, SecretSource};
+use crate::{
+    addresses::Addresses,
+    origin::{Origin, Scheme},
+    secrets::{Secret, SecretSource},
+};
 
 /// Where a proxy was set.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
