@@ -30,6 +30,7 @@ mod file;
 pub mod limits;
 mod node;
 mod parse;
+mod policies;
 mod policy;
 mod problem;
 mod scope;
@@ -43,7 +44,8 @@ mod tests;
 pub use crate::{
     check::{FUNCTIONS, Function},
     fields::{FIELDS, Field, FieldType, Words},
-    policy::{Definition, Evaluation, Outcome, OutcomeResult, Policies, Policy},
+    policies::{Evaluation, Policies},
+    policy::{Definition, Outcome, OutcomeResult, Policy},
     problem::Problem,
     scope::Scope,
     subject::{FixAvailable, On, Subject, SubjectDependency, SubjectRepository, SubjectSecret},

@@ -1,4 +1,4 @@
-//! Policies, and their evaluation.
+//! A policy, and its evaluation.
 
 use std::fmt;
 
@@ -7,20 +7,10 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    file,
     node::{self, Node},
-    problem::Problem,
     scope::{Matcher, Scope},
     subject::{On, Subject},
 };
-
-/// Policies of a file, ready to be evaluated. Threads may share them.
-#[derive(Debug)]
-pub struct Policies {
-    policies: Vec<Policy>,
-    remarks: Vec<Problem>,
-    version: String,
-}
 
 /// What an organisation does not accept.
 #[derive(Debug)]
@@ -67,16 +57,6 @@ pub struct Outcome {
     pub result: OutcomeResult,
 }
 
-/// What came of all policies over a subject.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Evaluation {
-    /// What came of those that are violated or cannot be evaluated, in the order of the file.
-    pub outcomes: Vec<Outcome>,
-    /// The first moment at which this may be different although the subject is the
-    /// same: a count of days reaches a number. None where time does not matter.
-    pub until: Option<Timestamp>,
-}
-
 /// What came of an evaluation.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "result")]
@@ -88,70 +68,6 @@ pub enum OutcomeResult {
         /// Why.
         reason: String,
     },
-}
-
-impl Policies {
-    /// Reads a policy file. Returns all that is wrong with it.
-    pub fn load(text: &str) -> Result<Self, Vec<Problem>> {
-        let file::Contents { policies, remarks } = file::read(text)?;
-        let mut hash = Sha256::new();
-        for policy in &policies {
-            hash.update(policy.version.as_bytes());
-        }
-        Ok(Self { version: hexadecimal(&hash.finalize()), policies, remarks })
-    }
-
-    /// The version of them all: 64 hex digits. It changes with anything that a
-    /// policy says and with their order, not with comments or layout.
-    pub fn version(&self) -> &str {
-        &self.version
-    }
-
-    /// What is allowed, and probably not meant.
-    pub fn remarks(&self) -> &[Problem] {
-        &self.remarks
-    }
-
-    /// The policies, in the order of the file.
-    pub fn iter(&self) -> std::slice::Iter<'_, Policy> {
-        self.policies.iter()
-    }
-
-    /// The policy with an id.
-    pub fn get(&self, id: &str) -> Option<&Policy> {
-        self.iter().find(|policy| policy.definition.id == id)
-    }
-
-    /// Evaluates the policies over a subject, in the order of the file. Those that are
-    /// not violated, that do not apply or that are not enabled have no outcome.
-    pub fn evaluate(&self, subject: &Subject, now: Timestamp) -> Vec<Outcome> {
-        self.evaluate_until(subject, now).outcomes
-    }
-
-    /// The same, and how long it holds.
-    pub fn evaluate_until(&self, subject: &Subject, now: Timestamp) -> Evaluation {
-        let mut evaluation = Evaluation::default();
-        for policy in self {
-            let (outcome, until) = policy.evaluate_until(subject, now);
-            evaluation.outcomes.extend(outcome);
-            evaluation.until = evaluation.until.into_iter().chain(until).min();
-        }
-        evaluation
-    }
-
-    /// Whether any of them is enabled and over subjects of this sort.
-    pub fn any_on(&self, on: On) -> bool {
-        self.iter().any(|policy| policy.definition.enabled && policy.definition.on == on)
-    }
-}
-
-impl<'a> IntoIterator for &'a Policies {
-    type Item = &'a Policy;
-    type IntoIter = std::slice::Iter<'a, Policy>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.iter()
-    }
 }
 
 impl Policy {
@@ -195,7 +111,7 @@ impl Policy {
 
     /// The same, and the first moment at which it may be different although the
     /// subject is the same.
-    fn evaluate_until(&self, subject: &Subject, now: Timestamp) -> (Option<Outcome>, Option<Timestamp>) {
+    pub(crate) fn evaluate_until(&self, subject: &Subject, now: Timestamp) -> (Option<Outcome>, Option<Timestamp>) {
         if !self.applies(subject) {
             return (None, None);
         }
@@ -217,7 +133,8 @@ impl fmt::Display for Policy {
     }
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
+/// Bytes as hex digits.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
     use fmt::Write;
     bytes.iter().fold(String::new(), |mut text, byte| {
         // Writing to a string does not fail.
