@@ -15,9 +15,11 @@
 //! ```
 
 mod address;
+pub mod confidence;
 mod index;
 mod list;
 mod matching;
+mod names;
 mod nearest;
 mod path;
 mod provider;
@@ -30,7 +32,7 @@ pub use self::{
     address::{AddressError, MAX_ADDRESS_BYTES, RepositoryAddress},
     index::RepositoryIndex,
     list::RepositoryList,
-    matching::{MAX_CANDIDATES, Match, Mismatch, ProjectFacts, Reason, confidence},
+    matching::{MAX_CANDIDATES, Match, Mismatch, ProjectFacts, Reason},
     nearest::{MAX_NEAREST, Nearest},
     provider::{ParseProviderError, Provider},
 };

@@ -2,9 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{
-    Provider, Repository, RepositoryAddress, confidence, fold, last_part, matching::MAX_PARTS, nearest::Names,
-};
+use super::{Provider, Repository, RepositoryAddress, confidence, fold, last_part, names::Names};
+
+/// More parts than any provider nests are not looked through.
+pub(super) const MAX_PARTS: usize = 24;
 
 /// Places in the list of repositories, ascending.
 type Places = HashMap<String, Vec<u32>>;
