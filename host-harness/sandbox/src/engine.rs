@@ -12,15 +12,7 @@ use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, component::Linker,
 };
 
-use super::{
-    bindings::ConnectorPre,
-    cache::CodeCache,
-    call::Connector,
-    inspect::{self, InspectionError},
-    linker,
-    size::Size,
-    state::SandboxState,
-};
+use super::{cache::CodeCache, inspect::InspectionError, linker, state::SandboxState};
 use crate::limits::Limits;
 use appsec_grant::files::read_bounded;
 
@@ -54,7 +46,7 @@ pub(super) struct Shared {
     /// A file being read keeps its sandbox while others are called for its
     /// records: never all of the places, or nobody could go on.
     pub files: Arc<Semaphore>,
-    cache: CodeCache,
+    pub cache: CodeCache,
 }
 
 /// Why a runtime or a connector cannot be made.
@@ -101,36 +93,11 @@ impl Runtime {
         &self.shared.limits
     }
 
-    /// Makes a connector of a component: checks its imports and its contract
-    /// version first, then compiles it or takes the code from the cache.
-    pub fn load(&self, code: &[u8]) -> Result<Connector, RuntimeError> {
-        let inspection = inspect::inspect(code)?;
-        inspection.check()?;
-        // Bytes that cannot be read are for the compiler to name.
-        if let Some(excess) = Size::read(code).ok().and_then(|size| size.excess(&self.shared.limits)) {
-            return Err(InspectionError::Size(excess).into());
-        }
-        let engine = &self.shared.engine;
-        let component = self.shared.cache.component(engine, code, &inspection.sha256).map_err(unusable("compiled"))?;
-        let pre = self.shared.linker.instantiate_pre(&component).map_err(unusable("linked"))?;
-        let pre = ConnectorPre::new(pre).map_err(unusable("linked"))?;
-        Ok(Connector::new(self.clone(), pre, inspection))
-    }
-
-    /// [`load`](Self::load) of a file.
-    pub fn load_file(&self, path: &Path) -> Result<Connector, RuntimeError> {
-        self.load(&self.read_file(path)?)
-    }
-
     /// The bytes of a component in a file.
     pub fn read_file(&self, path: &Path) -> Result<Vec<u8>, RuntimeError> {
         let bytes = read_bounded(path, self.shared.limits.component_bytes);
         bytes.map_err(|error| RuntimeError::File(path.to_owned(), error))
     }
-}
-
-fn unusable(what: &'static str) -> impl FnOnce(wasmtime::Error) -> RuntimeError {
-    move |error| RuntimeError::Component { what, detail: format!("{error:#}") }
 }
 
 /// An engine with pooled memory, or with memory on demand where the machine

@@ -19,6 +19,7 @@ mod engine;
 mod inspect;
 mod limits;
 mod linker;
+mod load;
 mod manifest;
 mod output;
 mod reading;
