@@ -35,6 +35,7 @@ mod repositories;
 mod runs;
 mod schedule;
 mod schema;
+mod screen;
 mod secret;
 mod serve;
 mod simulate;

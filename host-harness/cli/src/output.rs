@@ -1,7 +1,7 @@
 //! What commands print: tables for people, JSON for programs.
 
 use std::{
-    env, fmt,
+    fmt,
     io::{self, Write},
     path::PathBuf,
 };
@@ -18,10 +18,11 @@ use tracing_subscriber::{
     },
 };
 
-use terminal_size::{Width, terminal_size_of};
+use terminal_size::terminal_size_of;
 
 use super::{
     error::Failure,
+    screen::{self, Screen},
     stdout::{self, stdout},
     style::{Colours, Style},
     table::{Cell, Facts, Shown, Table, prose},
@@ -33,20 +34,12 @@ use super::{
 pub struct Output {
     json: bool,
     when: Colours,
-    colours: bool,
-    /// The columns that lines may have; none where they may be of any length.
-    pub width: Option<usize>,
+    screen: Screen,
 }
 
 impl Output {
     pub fn new(json: bool, when: Colours) -> Self {
-        Self { json, when, colours: when.on(&io::stdout()), width: columns(terminal_size_of(io::stdout())) }
-    }
-
-    /// What is printed for people on a terminal of this width.
-    #[cfg(test)]
-    pub fn of_width(width: Option<usize>, colours: bool) -> Self {
-        Self { json: false, when: Colours::Never, colours, width }
+        Self { json, when, screen: Screen::new(when.on(&io::stdout()), terminal_size_of(io::stdout())) }
     }
 
     pub fn is_json(self) -> bool {
@@ -80,7 +73,7 @@ impl Output {
         let behind =
             fitted.split_at_checked(before.len()).and_then(|(before, rest)| Some((before, rest.split_once(word)?)));
         stdout::print(&match behind {
-            Some((before, (gap, rest))) => format!("{before}{gap}{}{rest}\n", self.painted(word, style)),
+            Some((before, (gap, rest))) => format!("{before}{gap}{}{rest}\n", self.screen.painted(word, style)),
             // A line's end lies within it.
             None => format!("{fitted}\n"),
         });
@@ -88,21 +81,7 @@ impl Output {
 
     /// A line as it fits the terminal.
     fn fitted(self, line: &str) -> String {
-        text::fenced(&prose(line, self.width)).into_owned()
-    }
-
-    /// The same with fewer columns.
-    pub fn narrower(self, columns: usize) -> Self {
-        Self { width: self.width.map(|width| width.saturating_sub(columns)), ..self }
-    }
-
-    /// A text in a style.
-    pub fn painted(self, text: &str, style: Style) -> String {
-        if self.colours && style != Style::new() && !text.is_empty() {
-            format!("{style}{text}{style:#}")
-        } else {
-            text.to_owned()
-        }
+        text::fenced(&prose(line, self.screen.width)).into_owned()
     }
 
     /// Whether what is printed on standard error is coloured.
@@ -139,7 +118,7 @@ impl Output {
 
     /// Prints what the command line says of itself, such as its help.
     pub fn help(self, help: &clap::builder::StyledStr) {
-        stdout::print(&if self.colours { help.ansi().to_string() } else { help.to_string() });
+        stdout::print(&if self.screen.colours { help.ansi().to_string() } else { help.to_string() });
     }
 
     /// Prints why the arguments are wrong, on standard error.
@@ -154,7 +133,7 @@ impl Output {
 
     /// Prints a failure on standard error.
     pub fn failure(self, failure: &Failure) {
-        let width = columns(terminal_size_of(io::stderr()));
+        let width = screen::columns(terminal_size_of(io::stderr()));
         let mut stderr = io::stderr().lock();
         let _ = if self.json {
             text::json_lines(&mut stderr, &failure.report).and_then(|()| writeln!(stderr))
@@ -183,16 +162,9 @@ impl Output {
     /// Prints a list or facts.
     pub fn print(self, shown: &impl Shown) {
         if !self.json {
-            stdout::print(&text::fenced(&shown.shown(self)));
+            stdout::print(&text::fenced(&shown.shown(self.screen)));
         }
     }
-}
-
-/// The columns of a terminal. Whoever sets COLUMNS knows better; some terminals
-/// tell 0 for what they do not know.
-fn columns(terminal: Option<(Width, terminal_size::Height)>) -> Option<usize> {
-    let given = env::var("COLUMNS").ok().and_then(|columns| columns.trim().parse().ok());
-    given.or_else(|| terminal.map(|(Width(width), _)| usize::from(width))).filter(|width| *width > 0)
 }
 
 /// What is wrong with arguments, which are shown in it.

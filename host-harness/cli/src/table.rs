@@ -13,7 +13,7 @@ use host_harness::{columns::Value, text::short};
 use textwrap::{Options, WordSeparator, WordSplitter, core::display_width};
 
 use super::{
-    output::Output,
+    screen::Screen,
     style::{self, Style},
     text,
 };
@@ -164,7 +164,7 @@ pub(crate) use cells;
 /// What is printed as it fits.
 pub trait Shown {
     /// Its lines.
-    fn shown(&self, output: Output) -> String;
+    fn shown(&self, screen: Screen) -> String;
 }
 
 /// A list.
@@ -213,7 +213,7 @@ impl Table {
     }
 
     /// Each row as a block: what names it, and all that it has.
-    fn blocks(&self, output: Output, columns: &[Column<'_>], width: usize) -> String {
+    fn blocks(&self, screen: Screen, columns: &[Column<'_>], width: usize) -> String {
         let mut shown = String::new();
         for row in 0..self.rows.len() {
             let mut lines = Packed::new(width);
@@ -225,7 +225,7 @@ impl Table {
                 // The first says which row it is, and needs no name.
                 let name = if lines.is_empty() { String::new() } else { column.key.to_lowercase() };
                 lines.add(&name, &value, |part, is_name| {
-                    output.painted(part, if is_name { style::FAINT } else { cell.style })
+                    screen.painted(part, if is_name { style::FAINT } else { cell.style })
                 });
             }
             shown.push_str(&lines.end());
@@ -236,30 +236,30 @@ impl Table {
 
 impl Shown for Table {
     /// Each line begins with a blank, and not with what others say.
-    fn shown(&self, output: Output) -> String {
-        let within = output.narrower(1);
+    fn shown(&self, screen: Screen) -> String {
+        let within = screen.narrower(1);
         let lines = self.fitted(within);
         lines.lines().map(|line| if line.is_empty() { "\n".to_owned() } else { format!(" {line}\n") }).collect()
     }
 }
 
 impl Table {
-    fn fitted(&self, output: Output) -> String {
+    fn fitted(&self, screen: Screen) -> String {
         let all: Vec<Column<'_>> = (0..self.header.len()).map(|at| self.column(at)).collect();
-        let Some(width) = output.width else {
+        let Some(width) = screen.width else {
             let widths = all.iter().map(|it| it.width.min(ALIGNED)).collect::<Vec<_>>();
-            return grid(output, &all, &widths, false);
+            return grid(screen, &all, &widths, false);
         };
         let mut columns = all.clone();
         let empty = all.iter().filter(|it| !it.is_filled).map(|it| it.key);
         let mut spare = empty.chain(self.spare.iter().copied());
         loop {
             if let Some(widths) = widths(&columns, width) {
-                return grid(output, &columns, &widths, true);
+                return grid(screen, &columns, &widths, true);
             }
             match spare.next() {
                 Some(name) => columns.retain(|it| it.key != name),
-                None => return self.blocks(output, &all, width),
+                None => return self.blocks(screen, &all, width),
             }
         }
     }
@@ -304,18 +304,18 @@ fn widths(columns: &[Column<'_>], width: usize) -> Option<Vec<usize>> {
     Some(widths)
 }
 
-fn grid(output: Output, columns: &[Column<'_>], widths: &[usize], ruled: bool) -> String {
+fn grid(screen: Screen, columns: &[Column<'_>], widths: &[usize], ruled: bool) -> String {
     let rows = columns.iter().map(|it| it.cells.len()).max().unwrap_or_default();
     let heads: Vec<Cell> = columns.iter().map(|it| Cell::from(&*it.name).styled(style::HEADING)).collect();
-    let mut shown = grid_row(output, columns, widths, heads.iter().map(Some));
+    let mut shown = grid_row(screen, columns, widths, heads.iter().map(Some));
     if ruled {
         let width = widths.iter().sum::<usize>() + GAP.len() * widths.len().saturating_sub(1);
-        shown.push_str(&output.painted(&"─".repeat(width), style::FAINT));
+        shown.push_str(&screen.painted(&"─".repeat(width), style::FAINT));
         shown.push('\n');
     }
     for row in 0..rows {
         shown.push_str(&grid_row(
-            output,
+            screen,
             columns,
             widths,
             columns.iter().map(|it| it.cells.get(row).copied().flatten()),
@@ -325,7 +325,7 @@ fn grid(output: Output, columns: &[Column<'_>], widths: &[usize], ruled: bool) -
 }
 
 fn grid_row<'a>(
-    output: Output,
+    screen: Screen,
     columns: &[Column<'_>],
     widths: &[usize],
     cells: impl Iterator<Item = Option<&'a Cell>>,
@@ -335,7 +335,7 @@ fn grid_row<'a>(
     let mut ends: Vec<usize> = Vec::new();
     for ((cell, width), column) in cells.zip(widths).zip(columns) {
         let texts = cell.iter().flat_map(|cell| &cell.lines);
-        let texts: Vec<Cow<'_, str>> = match output.width {
+        let texts: Vec<Cow<'_, str>> = match screen.width {
             Some(_) => texts.flat_map(|line| wrapped(line, *width)).collect(),
             None => texts.map(|line| Cow::Borrowed(line.as_str())).collect(),
         };
@@ -350,7 +350,7 @@ fn grid_row<'a>(
             // What was longer than its column moves what is behind it.
             let start = if *end == 0 { start } else { start.max(*end + GAP.len()) };
             line.push_str(&" ".repeat(start - *end));
-            line.push_str(&output.painted(text, cell.map(|it| it.style).unwrap_or_default()));
+            line.push_str(&screen.painted(text, cell.map(|it| it.style).unwrap_or_default()));
             *end = start + wide;
         }
         reached += width + GAP.len();
@@ -460,17 +460,17 @@ impl Facts {
 }
 
 impl Shown for Facts {
-    fn shown(&self, output: Output) -> String {
-        let mut shown = format!("{} {}\n", self.kind, output.painted(&self.name, style::HEADING));
+    fn shown(&self, screen: Screen) -> String {
+        let mut shown = format!("{} {}\n", self.kind, screen.painted(&self.name, style::HEADING));
         let names = self.facts.iter().map(|(name, _)| display_width(name)).max().unwrap_or_default();
         let indent = GAP.len() + names + GAP.len();
         for (name, cell) in &self.facts {
-            let room = output.width.map(|width| width.saturating_sub(indent));
+            let room = screen.width.map(|width| width.saturating_sub(indent));
             // What is longer than there is room beside its name stands below it.
             let word = cell.lines.iter().flat_map(|line| line.split(' ')).map(display_width).max().unwrap_or_default();
             let below = room.is_some_and(|room| word > room);
             let (indent, room) = if below {
-                (2 * GAP.len(), output.width.map(|width| width.saturating_sub(2 * GAP.len())))
+                (2 * GAP.len(), screen.width.map(|width| width.saturating_sub(2 * GAP.len())))
             } else {
                 (indent, room)
             };
@@ -482,15 +482,15 @@ impl Shown for Facts {
                 None => vec![Cow::Borrowed(line.as_str())],
             });
             shown.push_str(GAP);
-            shown.push_str(&output.painted(name, style::FAINT));
+            shown.push_str(&screen.painted(name, style::FAINT));
             if !below && let Some(first) = lines.next() {
                 shown.push_str(&" ".repeat(names - display_width(name) + GAP.len()));
-                shown.push_str(&output.painted(&format!("{first}{zone}"), cell.style));
+                shown.push_str(&screen.painted(&format!("{first}{zone}"), cell.style));
             }
             for line in lines {
                 shown.push('\n');
                 shown.push_str(&" ".repeat(if line.is_empty() { 0 } else { indent }));
-                shown.push_str(&output.painted(&line, cell.style));
+                shown.push_str(&screen.painted(&line, cell.style));
             }
             shown.push('\n');
         }

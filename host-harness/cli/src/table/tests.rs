@@ -2,7 +2,7 @@ use appsec_model::{Severity, Timestamp};
 use textwrap::core::display_width;
 
 use super::{Cell, Facts, Shown, Table, prose};
-use crate::{output::Output, style, text};
+use crate::{screen::Screen, style, text};
 
 const ID: &str = "0123456789abcdef";
 const TITLE: &str = "A title that is rather long, and has many words to say what is wrong";
@@ -16,7 +16,7 @@ fn findings() -> Table {
 }
 
 fn shown(shown: &impl Shown, width: Option<usize>) -> String {
-    shown.shown(Output::of_width(width, false))
+    shown.shown(Screen { colours: false, width })
 }
 
 #[test]
@@ -111,8 +111,8 @@ fn tables(title: &str) -> Vec<(bool, String)> {
         let mut facts = Facts::new("finding", title);
         facts.add(title, title);
         facts.add("text", Cell::text(title));
-        let output = Output::of_width(width, colours);
-        (colours, text::fenced(&(table.shown(output) + &facts.shown(output))).into_owned())
+        let screen = Screen { colours, width };
+        (colours, text::fenced(&(table.shown(screen) + &facts.shown(screen))).into_owned())
     });
     shown.to_vec()
 }
