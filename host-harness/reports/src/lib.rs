@@ -26,6 +26,7 @@ mod advisory;
 mod bounds;
 mod collection;
 mod cyclonedx;
+mod detect;
 mod format;
 mod gitlab;
 mod identity;
@@ -33,6 +34,7 @@ mod json;
 mod osv;
 mod package;
 mod place;
+mod read;
 mod refusal;
 mod report;
 mod sarif;
@@ -40,10 +42,12 @@ mod weakness;
 mod words;
 
 pub use crate::{
-    format::{Format, detect},
+    detect::detect,
+    format::Format,
     identity::{FINGERPRINT, OWN, PARTIAL_FINGERPRINT},
+    read::read,
     refusal::Refusal,
-    report::{Head, Options, Record, Report, Tool, read},
+    report::{Head, Options, Record, Report, Tool},
 };
 
 /// The largest report that is read, unpacked, in bytes. The text stays in

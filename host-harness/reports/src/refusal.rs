@@ -1,6 +1,6 @@
 //! Why a file is no report that can be read.
 
-use crate::{Format, MADE_AT_LEAST, MADE_PER_BYTE, MAX_BYTES, MAX_RECORDS};
+use crate::{MADE_AT_LEAST, MADE_PER_BYTE, MAX_BYTES, MAX_RECORDS, format::Format};
 
 /// Why a file is refused as a whole: what it is, and what was expected.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]

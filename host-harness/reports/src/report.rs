@@ -1,10 +1,10 @@
-//! A report, read.
+//! What is read of a report.
 
 use std::borrow::Cow;
 
-use appsec_model::{Completeness, DocumentSummary, Kind, KindCount, Normalized, ProjectRef, text};
+use appsec_model::{Completeness, DocumentSummary, Kind, KindCount, Normalized, ProjectRef};
 
-use crate::{Format, Refusal, bounds, collection::Collection, cyclonedx, format, gitlab, json::Fields, osv, sarif};
+use crate::{bounds, format::Format};
 
 /// How many tools of a report are told of.
 const MAX_TOOLS: usize = 100;
@@ -99,7 +99,7 @@ pub struct Report<'a> {
 
 impl Report<'_> {
     /// The same, apart from the text that it was read from.
-    fn into_owned(self) -> Report<'static> {
+    pub(crate) fn into_owned(self) -> Report<'static> {
         let own = |it: Record<'_>| Record { kind: it.kind, body: Cow::Owned(it.body.into_owned()) };
         let records = self.records.into_iter().map(own).collect();
         Report { head: self.head, records, normalized: self.normalized }
@@ -122,59 +122,4 @@ impl Outline {
             tools.push(tool);
         }
     }
-}
-
-/// Reads a report.
-pub fn read<'a>(bytes: &'a [u8], options: &Options) -> Result<Report<'a>, Refusal> {
-    // Rare enough to keep two texts: halves of surrogate pairs are no characters.
-    match format::text(bytes).ok().and_then(text::mend) {
-        Some(mended) => read_mended(mended.as_bytes(), options).map(Report::into_owned),
-        None => read_mended(bytes, options),
-    }
-}
-
-fn read_mended<'a>(bytes: &'a [u8], options: &Options) -> Result<Report<'a>, Refusal> {
-    let (found, fields) = format::open(bytes, options.format)?;
-    if let Some(wanted) = options.format.filter(|wanted| *wanted != found) {
-        return Err(Refusal::OtherFormat { found, wanted });
-    }
-    let (mut collection, mut outline) = collect(found, &fields, bytes.len(), options.clone())?;
-    // Where a project lies on the machine of the scan is known at the end.
-    if let Some(root) = collection.root().filter(|_| options.root.is_none()) {
-        let options = Options { root: Some(root.clone()), ..options.clone() };
-        (collection, outline) = collect(found, &fields, bytes.len(), options)?;
-        let message = format!(
-            "paths were made relative to `{root}`, the folder that the absolute ones are in; name the project's \
-             folder on the machine of the scan if it is another one"
-        );
-        collection.warn_of_all("project-folder", "", message);
-    }
-    let categories = collection.categories.iter().cloned().collect();
-    let (records, kinds, normalized) = collection.finish();
-    let head = Head {
-        format: found,
-        format_version: outline.version,
-        tools: outline.tools,
-        records: records.len() as u64,
-        kinds,
-        completeness: outline.completeness,
-        categories,
-    };
-    Ok(Report { head, records, normalized })
-}
-
-fn collect<'a>(
-    found: Format,
-    fields: &Fields<'a>,
-    bytes: usize,
-    options: Options,
-) -> Result<(Collection<'a>, Outline), Refusal> {
-    let mut collection = Collection::new(options, bytes);
-    let outline = match found {
-        Format::Sarif => sarif::read(fields, &mut collection)?,
-        Format::CycloneDx => cyclonedx::read(fields, &mut collection)?,
-        Format::OsvScanner => osv::read(fields, &mut collection)?,
-        Format::GitLab => gitlab::read(fields, &mut collection)?,
-    };
-    Ok((collection, outline))
 }

@@ -3,9 +3,7 @@
 use appsec_model::{Finding, Kind, Rule, Ticket, credential};
 use serde_json::Value;
 
-use super::{
-    fingerprint, level, lifecycle, message, package, rule, rule::RuleFacts, run::Run, secret, spot, spot::CodeSpan,
-};
+use super::{fingerprint, level, lifecycle, message, package, rule::RuleFacts, run::Run, secret, spot, spot::CodeSpan};
 use crate::{
     MAX_LIST, bounds,
     collection::Collection,
@@ -29,8 +27,8 @@ pub fn add(collection: &mut Collection<'_>, run: &Run, result: &Value) {
     let id = bounds::word(result.text("ruleId").or(result.at("rule").text("id")).unwrap_or(&facts.rule.id));
     let text = message::text(result.at("message"), &facts.messages, &run.shared_messages);
     let says_nothing = id.is_empty() && text.is_none();
-    let classes = rule::classes(run, result);
-    let is_secret = secret::is_secret(run, result, facts);
+    let classes = classes(run, result);
+    let is_secret = run.finds_secrets || secret::is_tagged(result, facts);
     let path_of = |spot: &Option<CodeSpan<'_>>| spot.as_ref().map_or("", |spot| &spot.location.path).to_owned();
     let dependency = if is_secret {
         None
@@ -190,4 +188,13 @@ fn draft(finding: &Finding, result: &Value, id: &str, message: &str, path: &str)
     };
     let given = fingerprint::given(result, id, place);
     DraftFinding { group, others, position, tie: identity::hash([result.to_string().as_str()]), given }
+}
+
+/// The weaknesses and categories that a result itself names.
+fn classes(run: &Run, result: &Value) -> Rule {
+    let mut classes = Rule::default();
+    result.list("taxa").iter().for_each(|taxon| run.taxonomies.add(&mut classes, taxon));
+    let own = result.at("properties").map(weakness::of_members).unwrap_or_default();
+    own.into_iter().for_each(|cwe| weakness::add(&mut classes.cwes, cwe));
+    classes
 }

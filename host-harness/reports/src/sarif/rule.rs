@@ -3,7 +3,7 @@
 use appsec_model::{Rule, Severity};
 use serde_json::Value;
 
-use super::{message, run::Run, taxonomy::Taxonomies};
+use super::{message, taxonomy::Taxonomies};
 use crate::{MAX_LIST, bounds, json::JsonView, weakness, words};
 
 /// Tags of rules that look for other faults than those of security.
@@ -123,13 +123,4 @@ fn add_tag(rule: &mut Rule, tag: &str) {
         // A severity among the tags is that of the level or score.
         rule.subcategories.push(tag.trim().to_owned());
     }
-}
-
-/// The weaknesses and categories that a result itself names.
-pub fn classes(run: &Run, result: &Value) -> Rule {
-    let mut classes = Rule::default();
-    result.list("taxa").iter().for_each(|taxon| run.taxonomies.add(&mut classes, taxon));
-    let own = result.at("properties").map(weakness::of_members).unwrap_or_default();
-    own.into_iter().for_each(|cwe| weakness::add(&mut classes.cwes, cwe));
-    classes
 }

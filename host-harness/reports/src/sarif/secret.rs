@@ -3,7 +3,7 @@
 use appsec_model::{Confidence, Cwe, History, LeakedSecret, Owasp, Rule, credential};
 use serde_json::{Map, Value};
 
-use super::{rule::RuleFacts, run::Run};
+use super::rule::RuleFacts;
 use crate::{MAX_LIST, identity, json::JsonView, words};
 
 /// Tools that look for credentials and nothing else, and whose reports do not
@@ -41,12 +41,10 @@ pub fn is_tool_for_secrets(name: &str) -> bool {
     TOOLS.iter().any(|tool| letters.starts_with(tool)) || letters.contains("secret") || letters.contains("credential")
 }
 
-/// Whether a result is about a credential: its tags or its tool say so.
-pub fn is_secret(run: &Run, result: &Value, facts: &RuleFacts) -> bool {
+/// Whether the tags of a result or its rule say that it is about a credential.
+pub fn is_tagged(result: &Value, facts: &RuleFacts) -> bool {
     let is_tag = |tag: &str| TAGS.contains(&tag.trim().to_ascii_lowercase().as_str());
-    run.finds_secrets
-        || facts.tags.iter().any(|tag| is_tag(tag))
-        || result.at("properties").is_some_and(|it| it.texts("tags").any(is_tag))
+    facts.tags.iter().any(|tag| is_tag(tag)) || result.at("properties").is_some_and(|it| it.texts("tags").any(is_tag))
 }
 
 /// Whether a result of another kind shows a credential: by the rule's id, name
