@@ -26,7 +26,7 @@ mod sync;
 mod vault;
 mod webhook;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use appsec_model::Timestamp;
 
@@ -77,8 +77,13 @@ impl Tenant {
         self.host.now()
     }
 
-    /// Its store, for reading.
-    pub fn store(&self) -> &SharedStore {
+    /// The folder with all that is kept of it.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Its store.
+    pub(crate) fn store(&self) -> &SharedStore {
         &self.store
     }
 

@@ -15,9 +15,9 @@
 use std::time::{Duration, Instant};
 
 use appsec_model::Severity;
+use appsec_store::{FindingStore, QueryStore};
 use host_harness::{
-    ACTIVE, CoverageOptions, DashboardFilter, Filter, FindingStore, IssueFilter, PackageFilter, Period, ProjectFilter,
-    QueryStore, Sort,
+    ACTIVE, CoverageOptions, DashboardFilter, Filter, IssueFilter, PackageFilter, Period, ProjectFilter, Sort,
 };
 use serde_json::json;
 use tests::{Env, settings};
@@ -48,7 +48,7 @@ fn main() {
         println!("| (sync and refresh of {} findings) | {} | |", run.counts.findings, shown(synced));
         tenant
     });
-    let path = env.data_dir().join("tenants/acme/store.sqlite3");
+    let path = tenant.folder().join("store.sqlite3");
     let now = env.harness.now();
     let show = |what: &str, read: &dyn Fn(&dyn QueryStore)| {
         let time = |store: &dyn QueryStore| {
@@ -78,7 +78,7 @@ fn main() {
     let weaknesses: &[&str] = &["sast", "ai-sast"];
     let some = FindingStore::open(&path, tenant.id()).unwrap().view(&of(&["sca"], usual())).unwrap();
     let (row, next) = (some.rows[0].clone(), some.next);
-    let in_production = ProjectFilter { environment: text("production"), ..ProjectFilter::default() };
+    let in_production = ProjectFilter { environments: vec!["production".to_owned()], ..ProjectFilter::default() };
     let pages = [
         ("findings", usual()),
         ("vulnerabilities", of(&["sca"], usual())),

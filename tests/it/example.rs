@@ -12,7 +12,7 @@ use host_harness::{
     ConnectorSource, Filter, Harness, Options, Outcome, RunState, SecretSource, Setup, SyncOptions, Tenant,
 };
 use serde_json::json;
-use tests::{EXAMPLE_CONNECTOR, name, settings};
+use tests::{EXAMPLE_CONNECTOR, name, settings, store};
 
 /// The pages of findings that the vendor answers with, in their order.
 type Pages = Arc<Mutex<Vec<String>>>;
@@ -99,7 +99,7 @@ async fn it_brings_page_after_page_and_the_same_again_changes_nothing() {
         (again.state, again.counts.new, again.counts.changed, again.counts.unchanged),
         (RunState::Complete, 0, 0, 3)
     );
-    let findings = tenant.store().run_now(|store| store.findings(&Filter { limit: 9, ..Filter::default() })).unwrap().0;
+    let findings = store(&tenant).run_now(|store| store.findings(&Filter { limit: 9, ..Filter::default() })).unwrap().0;
     assert_eq!(findings.len(), 3);
     assert!(findings.iter().all(|it| it.kind == "sast" && it.project == "acme/shop"), "{findings:?}");
 }
@@ -114,7 +114,7 @@ async fn what_comes_to_nothing_is_said_and_the_project_is_not_clean() {
     let run = sync(&tenant).await;
     assert_eq!((run.state, run.counts.new, run.counts.unusable), (RunState::Complete, 0, 2));
     let (projects, remarks) =
-        tenant.store().run_now(|store| (store.projects(None, None).unwrap(), store.diagnostics(run.id, 9).unwrap()));
+        store(&tenant).run_now(|store| (store.projects(None, None).unwrap(), store.diagnostics(run.id, 9).unwrap()));
     assert_eq!(projects[0].outcome, Outcome::Incomplete);
     let said: Vec<_> = remarks.iter().map(|it| (it.id.as_deref(), it.code.as_str())).collect();
     assert_eq!(said, [(Some("1"), "unreadable"), (Some("2"), "unreadable")]);

@@ -11,7 +11,7 @@ use appsec_model::Kind;
 use host_harness::{Code, Error, ImportOptions, ImportReport, InstanceName, Tenant, Vanishing};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tests::{Env, content, name, settings, workspace};
+use tests::{Env, content, name, settings, store, workspace};
 use vendor_sim::WorldShape;
 
 use crate::samples::{assert_adds_up, offline};
@@ -202,7 +202,7 @@ async fn a_moved_line_is_a_change_of_the_same_finding() {
     let sql = content.findings.iter().find(|it| it["rule_id"] == "rules.sql").unwrap();
     assert_eq!(sql["start_line"], 15);
     let id = sql["id"].as_str().unwrap().parse().unwrap();
-    let detail = tenant.store().run_now(|store| store.finding(id, false)).unwrap().unwrap();
+    let detail = store(&tenant).run_now(|store| store.finding(id, false)).unwrap().unwrap();
     let told: Vec<_> =
         detail.history.iter().map(|it| (it.field.as_str(), it.before.as_deref(), it.after.as_deref())).collect();
     assert_eq!(told, [("start_line", Some("10"), Some("15"))]);
@@ -458,7 +458,7 @@ async fn the_operator_goes_before_what_a_file_says() {
     assert_eq!(said, ["other-branch"]);
     let found = content(&tenant).findings;
     let id = found[0]["id"].as_str().unwrap().parse().unwrap();
-    let detail = tenant.store().run_now(|store| store.finding(id, false)).unwrap().unwrap();
+    let detail = store(&tenant).run_now(|store| store.finding(id, false)).unwrap().unwrap();
     assert_eq!(detail.occurrence_details[0].finding.r#ref.as_deref(), Some("main"));
 }
 

@@ -12,7 +12,7 @@ use std::{
 
 use host_harness::{FindingId, ImportOptions, ImportReport, IssueFilter, Tenant};
 use serde_json::Value;
-use tests::{Env, content, findings, name};
+use tests::{Env, content, findings, name, store};
 use vendor_sim::WorldShape;
 
 use crate::samples::{assert_adds_up, files, import, offline};
@@ -69,7 +69,7 @@ async fn both_versions_and_both_formats_bring_the_same_findings_wherever_lines_a
 }
 
 fn has_moved(tenant: &Tenant, id: FindingId) -> bool {
-    let detail = tenant.store().run_now(|store| store.finding(id, false)).unwrap().unwrap();
+    let detail = store(tenant).run_now(|store| store.finding(id, false)).unwrap().unwrap();
     detail.history.iter().any(|change| change.field == "start_line")
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use host_harness::{RenormalizeOptions, RenormalizeReport, RunMode, RunState, Tenant};
 use serde_json::json;
-use tests::{Env, content, findings, name, settings};
+use tests::{Env, content, findings, name, settings, store};
 use vendor_sim::WorldShape;
 
 async fn renormalize(tenant: &Tenant, dry_run: bool) -> RenormalizeReport {
@@ -62,7 +62,7 @@ async fn every_kind_arrives_as_the_vendor_has_it() {
     assert!(content.packages.iter().any(|it| open(it) == 0) && content.packages.iter().any(|it| open(it) > 0));
     // The scan that saw a finding first names its commit.
     let attributed = findings(&tenant).into_iter().any(|row| {
-        let detail = tenant.store().run_now(|store| store.finding(row.id, false)).unwrap().unwrap();
+        let detail = store(&tenant).run_now(|store| store.finding(row.id, false)).unwrap().unwrap();
         detail.attribution.is_some_and(|it| it.method == "first-seen-scan" && it.scan.commit.is_some())
     });
     assert!(attributed);

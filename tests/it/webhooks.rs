@@ -15,7 +15,7 @@ use host_harness::{
 };
 use serde_json::{Value, json};
 use sha2::Sha256;
-use tests::{Env, content, name, settings};
+use tests::{Env, content, name, settings, store};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -121,7 +121,7 @@ impl House {
     }
 
     async fn run(&self, run: i64) -> Run {
-        self.tenant.store().read(move |store| store.run(run)).await.unwrap().unwrap()
+        store(&self.tenant).read(move |store| store.run(run)).await.unwrap().unwrap()
     }
 
     fn project(&self) -> String {
@@ -129,7 +129,7 @@ impl House {
     }
 
     fn runs(&self) -> Vec<Run> {
-        self.tenant.store().run_now(|store| store.runs(None, 99)).unwrap()
+        store(&self.tenant).run_now(|store| store.runs(None, 99)).unwrap()
     }
 }
 
@@ -175,7 +175,7 @@ async fn what_is_not_signed_right_is_answered_like_an_address_that_nobody_has() 
         assert_eq!(house.send(path, "another-secret-0123456789", &body).await, 404, "{path}");
     }
     assert_eq!(house.send("/webhooks/acme/other", SECRET, &body).await, 404);
-    assert!(house.tenant.store().run_now(|store| store.events(None, 9)).unwrap().is_empty());
+    assert!(store(&house.tenant).run_now(|store| store.events(None, 9)).unwrap().is_empty());
     assert!(house.runs().is_empty());
 }
 
@@ -188,7 +188,7 @@ async fn a_replay_and_what_is_no_event_lead_to_nothing() {
     assert_eq!(house.send("/webhooks/acme/code", SECRET, &body).await, 200);
     assert_eq!(house.send("/webhooks/acme/code", SECRET, r#"{"hello": 1}"#).await, 200);
     assert_eq!(house.send("/webhooks/acme/code", SECRET, "not JSON").await, 422);
-    let events = house.tenant.store().run_now(|store| store.events(None, 9)).unwrap();
+    let events = store(&house.tenant).run_now(|store| store.events(None, 9)).unwrap();
     let states: Vec<_> = events.iter().map(|event| event.state).collect();
     assert_eq!(states, [EventState::Ignored, EventState::Done]);
     assert_eq!(house.runs().len(), 1);
@@ -203,7 +203,7 @@ async fn an_event_of_another_time_is_refused_and_so_is_one_whose_time_was_change
         assert_eq!(house.send_timed(signed_at, said, &body).await, 404, "{signed_at} said to be {said}");
     }
     assert_eq!(house.send("/webhooks/acme/code", SECRET, &body).await, 404, "without a time");
-    assert!(house.tenant.store().run_now(|store| store.events(None, 9)).unwrap().is_empty());
+    assert!(store(&house.tenant).run_now(|store| store.events(None, 9)).unwrap().is_empty());
     assert_eq!(house.send_timed(now, now, &body).await, 202);
     let run = house.synced().await;
     assert_eq!((run.mode, run.state, run.fetches.len()), (RunMode::Event, RunState::Complete, 1));
@@ -319,6 +319,6 @@ async fn the_end_of_a_sync_is_told_to_a_receiver_that_can_check_it() {
     let told = ["type", "tenant", "instance", "run", "state"].map(|key| event[key].clone());
     assert_eq!(told, [json!("run-ended"), json!("acme"), json!("code"), json!(run.id), json!("complete")]);
     assert_eq!(event["counts"]["records"], run.counts.records);
-    let deliveries = tenant.store().run_now(|store| store.deliveries(None, 9)).unwrap();
+    let deliveries = store(&tenant).run_now(|store| store.deliveries(None, 9)).unwrap();
     assert_eq!((deliveries.len(), deliveries[0].state), (1, DeliveryState::Delivered));
 }

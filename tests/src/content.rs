@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use host_harness::{Filter, FindingRow, PackageFilter, Tenant};
 use serde_json::{Value, json};
 
+use crate::store;
+
 /// Everything in a store.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Content {
@@ -64,7 +66,7 @@ impl Content {
 /// shown in the order of arrival; here it is in the order of ids.
 pub fn findings(tenant: &Tenant) -> Vec<FindingRow> {
     let filter = Filter { limit: u32::MAX, ..Filter::default() };
-    let mut rows = tenant.store().run_now(|store| store.findings(&filter)).unwrap().0;
+    let mut rows = store(tenant).run_now(|store| store.findings(&filter)).unwrap().0;
     rows.sort_by_key(|row| (std::cmp::Reverse(row.priority), row.id));
     rows
 }
@@ -72,7 +74,7 @@ pub fn findings(tenant: &Tenant) -> Vec<FindingRow> {
 /// Everything that a tenant's store says.
 pub fn content(tenant: &Tenant) -> Content {
     let rows = findings(tenant);
-    tenant.store().run_now(|store| {
+    store(tenant).run_now(|store| {
         let mut history = BTreeMap::new();
         let findings = rows.iter().map(|row| {
             let mut detail = json!(store.finding(row.id, true).unwrap().unwrap());

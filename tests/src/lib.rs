@@ -15,6 +15,7 @@ mod contract;
 mod env;
 mod http;
 pub mod load;
+mod store;
 mod waits;
 
 pub use crate::{
@@ -24,5 +25,6 @@ pub use crate::{
     content::{Content, content, findings},
     contract::{CompiledComponent, ConnectorUnderTest, NativeCore},
     env::{Env, EnvBuilder, TOKEN, name, settings},
+    store::store,
     waits::{Clock, Waits},
 };

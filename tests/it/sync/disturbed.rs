@@ -8,7 +8,7 @@ use std::sync::{
 
 use host_harness::{Code, RunState, SyncEvent, SyncOptions, Tenant};
 use serde_json::json;
-use tests::{Content, Env, content, name, settings};
+use tests::{Content, Env, content, name, settings, store};
 use tokio::sync::Notify;
 use vendor_sim::{Effect, Fault, Match, WorldShape};
 
@@ -120,7 +120,7 @@ async fn a_fresh_sync_leaves_the_one_that_was_cut_off() {
     let run = tenant.sync(&name("code"), None, options, Arc::new(|_| ())).await.unwrap();
     assert_eq!((run.state, run.resumed), (RunState::Complete, 0));
     content(&tenant).assert_same(&whole);
-    let runs = tenant.store().run_now(|store| store.runs(None, 9)).unwrap();
+    let runs = store(&tenant).run_now(|store| store.runs(None, 9)).unwrap();
     assert_eq!(runs[1].state, RunState::Failed);
     insta::assert_snapshot!(runs[1].message.as_deref().unwrap_or_default(), @"cut off, and a new sync was asked for");
 }

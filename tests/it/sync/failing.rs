@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use host_harness::{Error, FetchState, IngestError, InstanceStatus, RetryPolicy, RunState};
 use serde_json::json;
-use tests::{Env, EnvBuilder, content, name, settings};
+use tests::{Env, EnvBuilder, content, name, settings, store};
 use vendor_sim::{Effect, Fault, Match, RetryAfter, WorldShape};
 
 fn small() -> WorldShape {
@@ -27,7 +27,7 @@ async fn a_wrong_token_is_refused_and_leaves_no_instance() {
     let tenant = env.tenant("acme");
     let error = tenant.add_instance(env.semgrep("code", settings(json!({}))), true).await.unwrap_err();
     insta::assert_snapshot!(shown(&env, &error), @"unauthorized: unauthorized: Semgrep refused the token as wrong or expired: Unauthorized");
-    assert!(tenant.store().run_now(|store| store.instances()).unwrap().is_empty());
+    assert!(store(&tenant).run_now(|store| store.instances()).unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use std::sync::{
 
 use host_harness::{Error, Run, RunState, SyncEvent, SyncOptions, Tenant};
 use serde_json::{Value, json};
-use tests::{Env, content, findings, name, settings};
+use tests::{Env, content, findings, name, settings, store};
 use tokio::sync::Notify;
 use vendor_sim::WorldShape;
 
@@ -42,7 +42,7 @@ fn first_line(run: &Run) -> &str {
 }
 
 fn diagnostics(tenant: &Tenant, run: &Run) -> Vec<String> {
-    let diagnostics = tenant.store().run_now(|store| store.diagnostics(run.id, 100)).unwrap();
+    let diagnostics = store(tenant).run_now(|store| store.diagnostics(run.id, 100)).unwrap();
     diagnostics.into_iter().map(|it| format!("{} of {}: {}", it.code, it.id.unwrap_or_default(), it.message)).collect()
 }
 

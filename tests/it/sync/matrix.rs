@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, fmt::Write, time::Duration};
 use host_harness::{Error, Limits, RetryPolicy, RunState};
 use serde_json::json;
 use strum::VariantNames;
-use tests::{Env, EnvBuilder, content, name, settings};
+use tests::{Env, EnvBuilder, content, name, settings, store};
 use vendor_sim::{Effect, Fault, Match, RetryAfter, WorldShape};
 
 /// Every effect of the simulator; those with a number are seen with each that
@@ -112,7 +112,7 @@ async fn whatever_a_vendor_does_at_any_step_no_finding_is_lost_or_closed() {
                 if added.is_ok() {
                     fresh.delete_instance(&name("code"), &name("code")).await.unwrap();
                 }
-                assert!(fresh.store().run_now(|store| store.instances()).unwrap().is_empty(), "{step}, {fault}");
+                assert!(store(&fresh).run_now(|store| store.instances()).unwrap().is_empty(), "{step}, {fault}");
                 added.map(|_| (RunState::Complete, None))
             } else {
                 env.sync(&tenant).await.map(|run| (run.state, run.message))

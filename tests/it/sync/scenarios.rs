@@ -5,7 +5,7 @@ use std::{fmt::Write, sync::Arc, time::Duration};
 
 use host_harness::{Run, RunState, SyncOptions, Tenant};
 use serde_json::json;
-use tests::{Content, Env, content, name, settings};
+use tests::{Content, Env, content, name, settings, store};
 use vendor_sim::{Effect, Expectation, Fault, Match, Refs, RetryAfter, Scenario, WorldShape};
 
 /// A store that was filled in good times, one step behind the vendor.
@@ -22,7 +22,7 @@ async fn filled() -> (Env, Tenant, Content) {
 }
 
 fn last_run(tenant: &Tenant) -> Run {
-    tenant.store().run_now(|store| store.runs(None, 1)).unwrap().remove(0)
+    store(tenant).run_now(|store| store.runs(None, 1)).unwrap().remove(0)
 }
 
 /// What a scenario led to, in lines.
