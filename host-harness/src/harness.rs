@@ -1,6 +1,7 @@
 //! The harness: what the commands of a terminal, tests and other programs call.
 
 mod backup;
+mod conformance;
 mod deletion;
 mod doctor;
 mod tenants;
@@ -15,6 +16,7 @@ use serde::Serialize;
 
 pub use self::{
     backup::{Backup, BackupFile, BackupOrigin, BackupSignature, Restored, RestoredInstance},
+    conformance::Conformance,
     deletion::TenantDeletion,
     doctor::{Check, CheckHint, Condition},
     tenants::{TenantInstance, TenantList, TenantReport, TenantRun},

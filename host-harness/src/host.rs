@@ -130,20 +130,25 @@ impl Host {
         Ok(self.0.runtime.get_or_init(|| runtime))
     }
 
-    /// Loads a connector and asks it what it is. Loaded once per process; a file
-    /// that is another one by now is loaded anew.
-    pub async fn connector(&self, source: &ConnectorSource) -> Result<Loaded, Error> {
-        let runtime = self.runtime()?;
-        let (key, code) = match source {
+    /// The bytes of a connector, and what it is kept under.
+    pub fn component(&self, source: &ConnectorSource) -> Result<(PathBuf, Cow<'static, [u8]>), Error> {
+        Ok(match source {
             ConnectorSource::Bundled { id } => {
                 let bundled = BUNDLED.iter().find(|bundled| bundled.id == id);
                 let component = bundled.ok_or_else(|| Error::NoConnector(id.clone()))?.component;
                 (PathBuf::from(format!("bundled:{id}")), Cow::Borrowed(component))
             }
             // What is compiled are the very bytes that are told apart by their hash.
-            ConnectorSource::File { path } => (path.clone(), Cow::Owned(runtime.read_file(path)?)),
+            ConnectorSource::File { path } => (path.clone(), Cow::Owned(self.runtime()?.read_file(path)?)),
             ConnectorSource::Reports => return Err(Error::ImportOnly),
-        };
+        })
+    }
+
+    /// Loads a connector and asks it what it is. Loaded once per process; a file
+    /// that is another one by now is loaded anew.
+    pub async fn connector(&self, source: &ConnectorSource) -> Result<Loaded, Error> {
+        let runtime = self.runtime()?;
+        let (key, code) = self.component(source)?;
         let known = self.connectors().get(&key).cloned();
         let is_same = |loaded: &Loaded| match source {
             ConnectorSource::File { .. } => {
@@ -185,15 +190,18 @@ impl Host {
         Ok(Channel { throttle, grant: Grant { instance_path, http: Some(http), bucket: Some(bucket) } })
     }
 
+    /// The certificates that are trusted.
+    pub fn tls(&self) -> Result<Arc<rustls::ClientConfig>, Error> {
+        if let Some(tls) = self.0.tls.get() {
+            return Ok(tls.clone());
+        }
+        let tls = tls_config().map_err(|error| Error::Tls(error.into()))?;
+        Ok(self.0.tls.get_or_init(|| tls).clone())
+    }
+
     /// The connections of an instance.
     pub fn transport(&self, tenant: &TenantId, instance_id: i64) -> Result<Arc<Transport>, Error> {
-        let tls = match self.0.tls.get() {
-            Some(tls) => tls.clone(),
-            None => {
-                let tls = tls_config().map_err(|error| Error::Tls(error.into()))?;
-                self.0.tls.get_or_init(|| tls).clone()
-            }
-        };
+        let tls = self.tls()?;
         let mut transports = self.transports();
         let transport = transports.entry((tenant.clone(), instance_id));
         Ok(transport.or_insert_with(|| Arc::new(Transport::new(tls, &self.0.options.limits))).clone())

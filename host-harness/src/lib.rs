@@ -49,8 +49,8 @@ pub use crate::{
     daemon::{Daemon, DaemonEvent, DaemonInfo, DaemonOptions, DaemonProgress, DaemonReport, StatusReport, TimedEvent},
     error::{BackupError, Error, MappingError, OnboardingError, OnboardingStep, WebhookError},
     harness::{
-        Backup, BackupFile, BackupOrigin, BackupSignature, Check, CheckHint, Condition, Harness, Inspected, Restored,
-        RestoredInstance, TenantDeletion, TenantInstance, TenantList, TenantReport, TenantRun,
+        Backup, BackupFile, BackupOrigin, BackupSignature, Check, CheckHint, Condition, Conformance, Harness,
+        Inspected, Restored, RestoredInstance, TenantDeletion, TenantInstance, TenantList, TenantReport, TenantRun,
     },
     host::{Loaded, Options},
     moment::{moment, seconds},
@@ -70,6 +70,10 @@ pub use crate::{
         EntryState, GeneratedKey, Rekeyed, VAULT_KEY_VARIABLE, Vault, VaultEntry, VaultError, VaultKey, VaultReport,
     },
     webhook::ListenOptions,
+};
+pub use appsec_conformance::{
+    CHECKS, Check as ConformanceCheck, Needs as CheckNeeds, Outcome as CheckOutcome, Plan as ConformancePlan,
+    Report as ConformanceReport, Result as CheckResult, Severity as CheckSeverity, Verdict, junit,
 };
 pub use appsec_exports::{Error as ExportError, Options as ExportOptions, Summary as ExportSummary, text};
 pub use appsec_grant::{

@@ -9,7 +9,8 @@ use std::{
 };
 
 use host_harness::{
-    ConnectorSource, Filter, Harness, Options, Outcome, RunState, SecretSource, Setup, SyncOptions, Tenant,
+    CheckOutcome, Conformance, ConformancePlan, ConnectorSource, Filter, Harness, Options, Outcome, RunState,
+    SecretSource, Setup, SyncOptions, Tenant, Verdict,
 };
 use serde_json::json;
 use tests::{EXAMPLE_CONNECTOR, name, settings, store};
@@ -36,6 +37,7 @@ fn vendor(pages: &Pages) -> String {
             }
             let body = match lines.first().map(String::as_str) {
                 Some("get /projects http/1.1") => r#"[{"id": "1", "name": "acme/shop"}]"#.to_owned(),
+                Some(line) if !line.contains("project=1&") => r#"{"findings": [], "next": null}"#.to_owned(),
                 Some(line) => {
                     let number =
                         line.split(['=', ' ']).rev().nth(1).and_then(|number| number.parse().ok()).unwrap_or(1);
@@ -102,6 +104,23 @@ async fn it_brings_page_after_page_and_the_same_again_changes_nothing() {
     let findings = store(&tenant).run_now(|store| store.findings(&Filter { limit: 9, ..Filter::default() })).unwrap().0;
     assert_eq!(findings.len(), 3);
     assert!(findings.iter().all(|it| it.kind == "sast" && it.project == "acme/shop"), "{findings:?}");
+}
+
+#[tokio::test]
+async fn it_keeps_every_promise_of_the_contract() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("token"), "any-token").unwrap();
+    let pages = Pages::new(Mutex::new(vec![[found("1", "1"), found("2", "1")].join(","), found("3", "1")]));
+    let asked = Conformance {
+        connector: ConnectorSource::File { path: EXAMPLE_CONNECTOR.into() },
+        against: vec![vendor(&pages).parse().unwrap()],
+        secret: Some(SecretSource::File { path: folder.path().join("token") }),
+        plan: ConformancePlan { is_strict: true, ..ConformancePlan::default() },
+    };
+    let report = Harness::new(Options::new(folder.path().join("data"))).conformance(asked).await.unwrap();
+    let others: Vec<_> = report.results.iter().filter(|it| it.outcome != CheckOutcome::Passed).collect();
+    assert!(others.is_empty(), "{others:#?}");
+    assert_eq!(report.verdict, Verdict::Conformant);
 }
 
 #[tokio::test]

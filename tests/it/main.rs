@@ -10,6 +10,7 @@
 
 mod broken;
 mod cases;
+mod conformance;
 mod contract;
 mod credentials;
 mod egress;

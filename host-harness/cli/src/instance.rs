@@ -78,15 +78,22 @@ pub struct AddArgs {
     skip_verify: bool,
 }
 
-/// Options of commands that set up an instance.
+/// Options of commands that take settings of a connector.
 #[derive(clap::Args)]
-pub struct ConnectArgs {
+pub struct SettingsArgs {
     /// Set a setting listed by `harness inspect`; VALUE is JSON, or plain text if it is not valid JSON
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = setting)]
     settings: Vec<(String, Value)>,
     /// Read settings from this JSON file
     #[arg(long, value_name = "FILE")]
     settings_file: Option<PathBuf>,
+}
+
+/// Options of commands that set up an instance.
+#[derive(clap::Args)]
+pub struct ConnectArgs {
+    #[command(flatten)]
+    settings: SettingsArgs,
     /// Allow the connector to reach this origin
     #[arg(long, value_name = "ORIGIN")]
     allow_origin: Vec<Origin>,
@@ -190,16 +197,13 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
     Ok(ExitCode::SUCCESS)
 }
 
-impl ConnectArgs {
-    /// Whether anything is given.
-    pub fn is_given(&self) -> bool {
-        let settings = !self.settings.is_empty() || self.settings_file.is_some();
-        let origins = !self.allow_origin.is_empty() || !self.allow_private_origin.is_empty();
-        settings || origins || self.proxy.is_given() || self.token.store_token || self.token.secret.is_given()
+impl SettingsArgs {
+    fn is_given(&self) -> bool {
+        !self.settings.is_empty() || self.settings_file.is_some()
     }
 
-    /// What an instance is set up with.
-    pub fn setup(self, context: &Context, name: InstanceName) -> Result<Setup, Failure> {
+    /// The settings: those of the file, and over them the others.
+    pub fn read(self) -> Result<Map<String, Value>, Failure> {
         let mut settings = Map::new();
         if let Some(path) = &self.settings_file {
             let told = |problem: String| {
@@ -213,10 +217,24 @@ impl ConnectArgs {
             settings = serde_json::from_slice(&text).map_err(|error| told(error.to_string()))?;
         }
         settings.extend(self.settings);
+        Ok(settings)
+    }
+}
+
+impl ConnectArgs {
+    /// Whether anything is given.
+    pub fn is_given(&self) -> bool {
+        let settings = self.settings.is_given();
+        let origins = !self.allow_origin.is_empty() || !self.allow_private_origin.is_empty();
+        settings || origins || self.proxy.is_given() || self.token.store_token || self.token.secret.is_given()
+    }
+
+    /// What an instance is set up with.
+    pub fn setup(self, context: &Context, name: InstanceName) -> Result<Setup, Failure> {
         Ok(Setup {
             name,
             connector: context.connector.clone(),
-            settings,
+            settings: self.settings.read()?,
             allow_origins: self.allow_origin,
             allow_private_origins: self.allow_private_origin,
             secret: self.token.secret.source()?,

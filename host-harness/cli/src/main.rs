@@ -5,6 +5,7 @@
 
 mod advisories;
 mod backup;
+mod conformance;
 mod coverage;
 mod daemon;
 mod dashboard;
@@ -100,7 +101,7 @@ const GROUPS: [(&str, &[&str]); 6] = [
         "Operate",
         &["serve", "daemon", "status", "runs", "notify", "webhook", "vault", "tenant", "backup", "restore", "doctor"],
     ),
-    ("Develop connectors", &["normalize", "mock-vendor", "schema", "completions"]),
+    ("Develop connectors", &["conformance", "normalize", "mock-vendor", "schema", "completions"]),
 ];
 
 /// The help of the program: clap knows no headings for commands.
@@ -239,6 +240,8 @@ enum Command {
     /// Manage incoming webhooks (vendor events)
     #[command(subcommand)]
     Webhook(webhook::Command),
+    /// Check whether a connector keeps the contract; store nothing
+    Conformance(conformance::Args),
     /// Normalize a file and print the result; store nothing
     Normalize(normalize::Args),
     /// Run a mock vendor on this machine
@@ -444,6 +447,7 @@ fn dispatch(cli: Cli, output: Output, data_dir_is_typed: bool) -> Result<ExitCod
             Command::Serve(args) => serve::run(&context, args).await,
             Command::Daemon(args) => daemon::run(&context, args).await,
             Command::Status => daemon::status(&context).await,
+            Command::Conformance(args) => conformance::exec(&context, args).await,
             Command::Normalize(args) => normalize::exec(&context, args).await,
             Command::Notify(command) => notify::exec(&context, command).await,
             Command::Webhook(command) => webhook::exec(&context, command).await,

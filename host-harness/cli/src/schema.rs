@@ -30,6 +30,7 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         ("advisories-import", schema_for!(AdvisoryImport)),
         ("advisories-show", schema_for!(appsec_analysis::Advisory)),
         ("backup", schema_for!(host_harness::Backup)),
+        ("conformance", schema_for!(host_harness::ConformanceReport)),
         ("coverage", schema_for!(Coverage)),
         ("daemon", schema_for!(TimedEvent)),
         ("dashboard", schema_for!(Dashboard)),

@@ -22,13 +22,14 @@ use super::{
     output::{Log, clean},
     refusal::{MAX_MESSAGE_BYTES, tidy},
     state::{LimitHit, MAX_HANDLES, SandboxState},
-    still,
+    still::{self, Still},
 };
 use crate::{
     capability::{
-        http::{HttpGrant, HttpHooks, Refused},
+        http::{HttpGrant, HttpHooks},
         storage::BucketCtx,
         transport::{ProxyFailure, ProxyProblem},
+        usage::Refused,
     },
     limits::Limits,
 };
@@ -40,6 +41,7 @@ pub struct Connector {
     pub(super) runtime: Runtime,
     pub(super) pre: Arc<ConnectorPre<SandboxState>>,
     inspection: Arc<Inspection>,
+    still: Still,
 }
 
 /// What a call may use, and on whose behalf it is made.
@@ -77,6 +79,8 @@ pub struct CallStats {
     pub peak_memory_bytes: usize,
     /// Requests that left the host.
     pub requests: u32,
+    /// Whether the host refused a request.
+    pub refused: bool,
     /// Bytes of bodies received.
     pub received_bytes: u64,
     /// Time around the call.
@@ -207,7 +211,13 @@ pub(super) type Outcome<T> = wasmtime::Result<Result<T, wit::Error>>;
 
 impl Connector {
     pub(super) fn new(runtime: Runtime, pre: ConnectorPre<SandboxState>, inspection: Inspection) -> Self {
-        Self { runtime, pre: Arc::new(pre), inspection: Arc::new(inspection) }
+        Self { runtime, pre: Arc::new(pre), inspection: Arc::new(inspection), still: Still::default() }
+    }
+
+    /// The same connector where clocks of pure calls stand elsewhere, and their
+    /// random numbers are others: what it says there must be the same.
+    pub fn standing_at(&self, still: Still) -> Self {
+        Self { still, ..self.clone() }
     }
 
     /// What its bytes say.
@@ -338,7 +348,9 @@ impl Connector {
     ) -> Result<Response<T>, CallError> {
         let shared = &self.runtime.shared;
         let state = store.data_mut();
+        let refusal = state.hooks.usage().refusal.lock().unwrap_or_else(PoisonError::into_inner).take();
         let report = CallStats {
+            refused: refusal.is_some(),
             peak_memory_bytes: state.limiter.peak_memory,
             requests: state.hooks.usage().requests.load(Ordering::Relaxed),
             received_bytes: state.hooks.usage().received_bytes.load(Ordering::Relaxed),
@@ -351,7 +363,6 @@ impl Connector {
         let oversized = state.hooks.usage().oversized.load(Ordering::Relaxed);
         let encoded = state.hooks.usage().encoded.get().cloned();
         let proxy = state.hooks.usage().proxy.get().cloned();
-        let refusal = state.hooks.usage().refusal.lock().unwrap_or_else(PoisonError::into_inner).take();
         let result = match outcome {
             Ok(Ok(value)) => {
                 state.bucket.commit().map(|()| value).map_err(|error| CallFailure::Host(error.to_string()))
@@ -396,7 +407,7 @@ impl Connector {
             .allow_udp(false)
             .allow_ip_name_lookup(false);
         if grant.is_pure() {
-            still::fix(&mut wasi);
+            still::fix(&mut wasi, self.still);
         }
         for secret in grant.http.iter().flat_map(|http| &http.secrets) {
             wasi.env(&secret.variable, &secret.placeholder);

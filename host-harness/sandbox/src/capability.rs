@@ -2,7 +2,10 @@
 //! own bucket. Each capability is a policy without I/O and a thin part that
 //! applies it.
 
+mod body;
 pub mod http;
+pub mod interceptor;
 mod mask;
 pub mod storage;
 pub mod transport;
+pub mod usage;

@@ -34,10 +34,12 @@ mod still;
 pub use self::{
     call::{CallError, CallFailure, CallStats, Connector, Grant, Response},
     capability::{
-        http::{GrantedSecret, HttpGrant, Refused},
+        http::{GrantedSecret, HttpGrant},
+        interceptor::{Answer, Interceptor, NetworkFailure, Treatment},
         transport::{
             Client, ProxyFailure, ProxyProblem, RequestError, Transport, coding, no_connection, prohibition, tls_config,
         },
+        usage::Refused,
     },
     engine::{Runtime, RuntimeError},
     inspect::{Inspection, InspectionError},
@@ -45,4 +47,5 @@ pub use self::{
     output::clean,
     reading::FileReading,
     state::LimitHit,
+    still::Still,
 };

@@ -1,15 +1,15 @@
 //! The exported functions.
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
+use serde_json::{Map, Value, value::RawValue};
 
 use crate::{
     bindings::{
         appsec::connector::types::{
             Access, Connection, Deployment, Diagnostic, DiagnosticLevel, DocumentHead, DocumentSummary, Error, Event,
             FetchRequest, Finding, Identity, Kind, KindAccess, KindSupport, Lifecycle, Location, Manifest, NextPage,
-            Normalized, OriginNeed, Project, ProjectPage, ProjectRef, ProtocolViolation, RawInput, RawPage, RawRecord,
-            Rule, Scan, Scope, SecretNeed, SettingProblem, Severity, Status, Triage, TriageState,
+            Normalized, OriginNeed, Project, ProjectPage, ProjectRef, RawInput, RawPage, RawRecord, Rule, Scan, Scope,
+            SecretNeed, SettingProblem, Severity, Status, Triage, TriageState,
         },
         exports::appsec::connector::source::{Guest, GuestDocumentReader},
         wasi::keyvalue::store,
@@ -36,15 +36,8 @@ const SETTINGS: &str = r#"{
 /// Where `configure` keeps the settings in the bucket, for the later calls.
 const KEY: &str = "settings";
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Settings {
-    #[serde(default = "origin")]
     origin: String,
-}
-
-fn origin() -> String {
-    ORIGIN.to_owned()
 }
 
 /// A project, as the vendor lists it.
@@ -110,9 +103,7 @@ impl Guest for Component {
     }
 
     fn configure(settings: String) -> Result<Connection, Error> {
-        let parsed: Settings = serde_json::from_str(&settings).map_err(|error| {
-            Error::InvalidSettings(vec![SettingProblem { key: String::new(), problem: error.to_string() }])
-        })?;
+        let parsed = read_settings(&settings)?;
         // A request that needs the secret: this call is also "test connection".
         list(&parsed)?;
         let bucket = store::open("example").map_err(|error| bucket_failed(&error))?;
@@ -125,7 +116,11 @@ impl Guest for Component {
         })
     }
 
-    fn list_projects(_cursor: Option<String>) -> Result<ProjectPage, Error> {
+    fn list_projects(cursor: Option<String>) -> Result<ProjectPage, Error> {
+        // There is one page: no cursor is of this connector.
+        if let Some(cursor) = cursor {
+            return Err(Error::InvalidCursor(cursor));
+        }
         let listed = list(&remembered()?)?;
         let project = |it: Listed| Project {
             id: it.id,
@@ -144,6 +139,9 @@ impl Guest for Component {
     /// The cursor holds which project of the scope is read, and which of its
     /// pages: one request a call.
     fn fetch_findings(request: FetchRequest) -> Result<RawPage, Error> {
+        if !matches!(request.kind, Kind::Sast) {
+            return Err(Error::Unsupported("other kinds than `sast`".to_owned()));
+        }
         let Scope::Projects(projects) = &request.scope else {
             return Err(Error::Unsupported("a read of the whole deployment".to_owned()));
         };
@@ -151,8 +149,12 @@ impl Guest for Component {
             None => (0, 1),
             Some(cursor) => read_cursor(cursor).ok_or_else(|| Error::InvalidCursor(cursor.clone()))?,
         };
-        let Some(project) = projects.get(position) else {
-            return Ok(RawPage { records: vec![], next: NextPage::Complete, diagnostics: vec![] });
+        let project = match (projects.get(position), &request.cursor) {
+            (Some(project), _) => project,
+            // Nothing is asked for, and that is all of it.
+            (None, None) => return Ok(RawPage { records: vec![], next: NextPage::Complete, diagnostics: vec![] }),
+            // Never an end that nobody has seen: it would prove that the rest is gone.
+            (None, Some(cursor)) => return Err(Error::InvalidCursor(cursor.clone())),
         };
         let path = format!("/findings?project={}&page={number}", project.id);
         let text = http::get(&remembered()?.origin, &path, &secret())?;
@@ -204,6 +206,25 @@ fn list(settings: &Settings) -> Result<Vec<Listed>, Error> {
     parse("/projects", &http::get(&settings.origin, "/projects", &secret())?)
 }
 
+/// Reads settings. Each problem names its key, so that a form can show it there.
+fn read_settings(text: &str) -> Result<Settings, Error> {
+    let wrong =
+        |key: &str, problem: String| Err(Error::InvalidSettings(vec![SettingProblem { key: key.to_owned(), problem }]));
+    let given: Map<String, Value> = match serde_json::from_str(text) {
+        Ok(given) => given,
+        Err(error) => return wrong("", error.to_string()),
+    };
+    let mut settings = Settings { origin: ORIGIN.to_owned() };
+    for (key, value) in given {
+        match (key.as_str(), value) {
+            ("origin", Value::String(origin)) => settings.origin = origin,
+            ("origin", _) => return wrong("origin", "is no text".to_owned()),
+            (unknown, _) => return wrong(unknown, "is not known".to_owned()),
+        }
+    }
+    Ok(settings)
+}
+
 fn secret() -> String {
     std::env::var(SECRET).unwrap_or_default()
 }
@@ -212,7 +233,8 @@ fn secret() -> String {
 fn remembered() -> Result<Settings, Error> {
     let bucket = store::open("example").map_err(|error| bucket_failed(&error))?;
     let kept = bucket.get(KEY).map_err(|error| bucket_failed(&error))?;
-    kept.and_then(|kept| serde_json::from_slice(&kept).ok()).ok_or(Error::NotConfigured)
+    let kept = kept.and_then(|kept| String::from_utf8(kept).ok()).ok_or(Error::NotConfigured)?;
+    read_settings(&kept)
 }
 
 fn bucket_failed(error: &store::Error) -> Error {
@@ -220,9 +242,7 @@ fn bucket_failed(error: &store::Error) -> Error {
 }
 
 fn parse<'a, T: Deserialize<'a>>(path: &str, text: &'a str) -> Result<T, Error> {
-    serde_json::from_str(text).map_err(|error| {
-        Error::Protocol(ProtocolViolation { endpoint: format!("GET {path}"), what: error.to_string() })
-    })
+    serde_json::from_str(text).map_err(|error| http::protocol(path, error.to_string()))
 }
 
 fn read_cursor(cursor: &str) -> Option<(usize, u32)> {

@@ -1,5 +1,6 @@
 //! One request over `wasi:http`, and what its answer means to a host.
 
+use httpdate::parse_http_date;
 use wasi::{
     http::{
         outgoing_handler,
@@ -41,27 +42,30 @@ pub fn get(origin: &str, path: &str, secret: &str) -> Result<String, Error> {
     let Some(Ok(answer)) = future.get() else { return Err(refused("to wait for an answer")) };
     let answer = answer.map_err(unreachable)?;
     let retry_after_ms = retry_after(&answer);
-    let text = body(&answer)?;
+    let text = body(&answer, path)?;
     match answer.status() {
         200 => Ok(text),
         401 => Err(Error::Unauthorized("the vendor does not know the token".to_owned())),
         403 => Err(Error::Forbidden(format!("the vendor refuses GET {path}"))),
         429 => Err(Error::RateLimited(RateLimited { retry_after_ms })),
         status @ 500.. => Err(unavailable(Some(status), String::new(), retry_after_ms)),
-        status => Err(Error::Protocol(ProtocolViolation {
-            endpoint: format!("GET {path}"),
-            what: format!("status {status}"),
-        })),
+        status => Err(protocol(path, format!("status {status}"))),
     }
 }
 
-/// What the vendor asks to wait, where it says so in seconds.
+/// What the vendor asks to wait, where it says so: in seconds, or until a
+/// moment by its own clock.
 fn retry_after(answer: &IncomingResponse) -> Option<u64> {
-    let value = answer.headers().get("retry-after").into_iter().next()?;
-    String::from_utf8(value).ok()?.parse::<u64>().ok()?.checked_mul(1_000)
+    let header = |name: &str| String::from_utf8(answer.headers().get(&name.to_owned()).into_iter().next()?).ok();
+    let value = header("retry-after")?;
+    if let Ok(seconds) = value.parse::<u64>() {
+        return seconds.checked_mul(1_000);
+    }
+    let (until, now) = (parse_http_date(&value).ok()?, parse_http_date(&header("date")?).ok()?);
+    u64::try_from(until.duration_since(now).unwrap_or_default().as_millis()).ok()
 }
 
-fn body(answer: &IncomingResponse) -> Result<String, Error> {
+fn body(answer: &IncomingResponse, path: &str) -> Result<String, Error> {
     let taken = |()| Error::Internal("the body was taken twice".to_owned());
     let body = answer.consume().map_err(taken)?;
     let stream = body.stream().map_err(taken)?;
@@ -78,7 +82,12 @@ fn body(answer: &IncomingResponse) -> Result<String, Error> {
             return Err(Error::Limit(format!("an answer of more than {MAX_BODY_BYTES} bytes")));
         }
     }
-    String::from_utf8(bytes).map_err(|_| Error::Limit("an answer that is not UTF-8".to_owned()))
+    String::from_utf8(bytes).map_err(|_| protocol(path, "bytes that are not UTF-8".to_owned()))
+}
+
+/// An answer that is not what the vendor's API promises.
+pub fn protocol(path: &str, what: String) -> Error {
+    Error::Protocol(ProtocolViolation { endpoint: format!("GET {path}"), what })
 }
 
 fn unavailable(status: Option<u16>, detail: String, retry_after_ms: Option<u64>) -> Error {

@@ -146,6 +146,29 @@ fn a_world_that_moves_on_is_followed() {
 }
 
 #[test]
+fn a_connector_is_judged_with_and_without_a_vendor() {
+    let desk = Desk::new(shape(), vec![]);
+    let told = |arguments: &[&str], code: i32| {
+        let done = desk.run(&[&["conformance"], arguments].concat());
+        assert_eq!(done.code, code, "{arguments:?}: {}{}", done.stdout, done.stderr);
+        desk.stable(&done.stdout)
+    };
+    // What takes time and what it takes is another one each time.
+    let checks = "A4,A6,B3,B5,D4";
+    insta::assert_snapshot!("judged_without_a_vendor", told(&["--only", checks], 3));
+    let against = ["--against", desk.simulator.url(), "--token-file", &desk.file("token", "TOKEN")];
+    let junit = desk.folder.path().join("report.xml");
+    let refused = [&["--only", checks, "--junit", junit.to_str().unwrap()], &against[..]].concat();
+    insta::assert_snapshot!("judged_with_a_refused_token", told(&refused, 3));
+    assert!(std::fs::read_to_string(&junit).unwrap().contains(r#"<testcase name="A6 describe.manifest"/>"#));
+    let file = desk.file("connector.wasm", "\0asm\u{1}\0\0\0");
+    insta::assert_snapshot!("judged_and_no_component", told(&[&file], 1));
+    let wrong = desk.run(&["conformance", "--skip", "B5"]);
+    assert_eq!(wrong.code, 2);
+    assert!(wrong.stderr.contains("write it as CHECK=REASON"), "{}", wrong.stderr);
+}
+
+#[test]
 fn a_file_is_normalized_without_a_store() {
     let desk = Desk::new(shape(), vec![]);
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/api/findings/sca-full.json");

@@ -149,8 +149,9 @@ fn looked_at(desk: &Desk, arguments: &[&str]) -> Done {
 }
 
 /// Commands that read, with what they need.
-const READS: [&[&str]; 53] = [
+const READS: [&[&str]; 54] = [
     &["inspect"],
+    &["conformance", "--only", "describe.manifest"],
     &["instance", "list"],
     &["instance", "show", "code"],
     &["instance", "test", "code"],

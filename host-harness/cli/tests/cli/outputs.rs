@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeMap, fmt::Write, fs, path::Path};
 
+use host_harness::{CheckNeeds as Needs, CheckSeverity};
 use serde_json::{Map, Value};
 use vendor_sim::WorldShape;
 
@@ -30,6 +31,29 @@ This page is generated from `--help`, and checked by a test. The options of ever
 section.
 ";
 
+const CONFORMANCE: &str = "\
+# Conformance
+
+`harness conformance FILE.wasm` checks whether a connector keeps the [contract](../../wit/README.md). Without a vendor it
+runs the checks that need none. With `--against ORIGIN` and a token it runs all of them: the host stands between the
+connector and the vendor, and puts faults in the place of good answers (401, 403, 429 with and without `Retry-After`, 500,
+502, 503, refused, reset and cut connections, timeouts, redirects, HTML, `null`, bytes that are not UTF-8, other JSON).
+Nothing is stored.
+
+```sh
+harness conformance acme.wasm
+harness conformance acme.wasm --against https://api.acme.example --token-file token --junit report.xml
+```
+
+Exit codes: 0 if every `must` holds, 1 if one is broken, 3 if one could not be checked. `--skip CHECK=REASON` skips a
+check and records why; `--strict` counts each `should` like a `must` and allows no skipped check.
+
+This page is generated from the checks, and checked by a test.
+
+| id | check | severity | needs | promise |
+|---|---|---|---|---|
+";
+
 /// Rewrites a document of the reference that is not what it should be.
 fn keep(name: &str, expect: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference").join(name);
@@ -47,6 +71,20 @@ fn small() -> Desk {
 fn the_reference_of_json_is_up_to_date() {
     let schemas: BTreeMap<String, Value> = serde_json::from_str(&small().ok(&["schema"])).unwrap();
     keep("json.md", &document(schemas));
+}
+
+#[test]
+fn the_reference_of_conformance_is_up_to_date() {
+    let mut text = CONFORMANCE.to_owned();
+    for check in host_harness::CHECKS {
+        let severity = match check.severity {
+            CheckSeverity::Must => "must",
+            CheckSeverity::Should => "should",
+        };
+        let needs = if check.needs == Needs::Vendor { "vendor" } else { "" };
+        writeln!(text, "| {} | `{}` | {severity} | {needs} | {} |", check.id, check.name, check.promise).unwrap();
+    }
+    keep("conformance.md", &text);
 }
 
 #[test]

@@ -34,6 +34,7 @@ fn every_json_output_follows_its_schema() {
         ("instance-schedule", &["instance", "schedule", "code", "--every", "1h"]),
         ("status", &["status"]),
         ("normalize", &["normalize", file]),
+        ("conformance", &["conformance", "--only", "describe.manifest,settings.invalid"]),
         ("notify-set", &["notify", "set", "code", "--url", url, "--secret-file", &hook_secret]),
         ("notify-show", &["notify", "show", "code"]),
         ("notify-list", &["notify", "list"]),

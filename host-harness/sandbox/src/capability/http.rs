@@ -3,20 +3,13 @@
 
 use std::{
     future::Future,
-    pin::Pin,
-    sync::{
-        Arc, Mutex, OnceLock, PoisonError,
-        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
-    },
-    task::{Context, Poll},
+    sync::{Arc, atomic::Ordering},
     time::Instant,
 };
 
-use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, header};
-use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use tokio::time::{Sleep, sleep, timeout};
+use tokio::time::timeout;
 use wasmtime_wasi_http::{
     DEFAULT_FORBIDDEN_HEADERS, Error as HttpError, ForbiddenHeaderFilter, RequestOptions, Result as HttpResult,
     WasiBody, WasiHttpHooks,
@@ -24,8 +17,11 @@ use wasmtime_wasi_http::{
 
 use crate::{
     capability::{
+        body::{Given, Waits, bounded, whole},
+        interceptor::{Answer, Interceptor, Treatment},
         mask::Mask,
-        transport::{ProxyFailure, RequestError, Transport, coding, describe, prohibition},
+        transport::{RequestError, Transport, describe, prohibition},
+        usage::{HttpUsage, shortened},
     },
     limits::Limits,
 };
@@ -63,55 +59,6 @@ impl GrantedSecret {
         getrandom::fill(&mut random)?;
         let placeholder = format!("placeholder-{:032x}", u128::from_le_bytes(random));
         Ok(Self { variable, placeholder, secret })
-    }
-}
-
-/// What one call did over HTTP. Shared with the requests under way.
-#[derive(Debug, Default)]
-pub struct HttpUsage {
-    /// Requests that left the host.
-    pub requests: AtomicU32,
-    /// Bytes of bodies received.
-    pub received_bytes: AtomicU64,
-    /// Whether an answer was larger than allowed. The guest is not told why a
-    /// body ends with an error, so that the host remembers it.
-    pub oversized: AtomicBool,
-    /// How an answer was encoded that was refused because of it.
-    pub encoded: OnceLock<String>,
-    /// How a proxy failed. The guest learns only that the vendor is not reached.
-    pub proxy: OnceLock<ProxyFailure>,
-    /// The first request that was refused.
-    pub refusal: Mutex<Option<Refused>>,
-}
-
-/// A request that did not leave.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Refused {
-    /// Why, in words.
-    pub why: String,
-    /// Whether it was against a rule for every connector, which no grant lifts.
-    pub by_rule: bool,
-}
-
-impl HttpUsage {
-    /// Notes why a request was refused; the first reason stays. Tells whether
-    /// this is it.
-    fn refuse(&self, why: &str, by_rule: bool) -> bool {
-        let mut refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = refusal.is_none();
-        refusal.get_or_insert_with(|| Refused { why: shortened(why), by_rule });
-        first
-    }
-}
-
-/// Longest text of a request in a message or a log: a guest's address may have
-/// 64 KiB.
-const MAX_SHOWN_BYTES: usize = 512;
-
-fn shortened(text: &str) -> String {
-    match text.get(..text.floor_char_boundary(MAX_SHOWN_BYTES)) {
-        Some(start) if start.len() < text.len() => format!("{start}… ({} bytes)", text.len()),
-        _ => text.to_owned(),
     }
 }
 
@@ -241,12 +188,19 @@ impl WasiHttpHooks for HttpHooks {
         _: Box<dyn Future<Output = HttpResult<()>> + Send>,
     ) -> Box<dyn Future<Output = HttpResult<Sent>> + Send> {
         let shown = shortened(&format!("{} {}", request.method(), request.uri()));
+        let interceptor = self.grant.as_ref().and_then(|grant| grant.transport.interceptor().cloned());
+        let interceptor = interceptor.map(|it| (it, as_made(&request)));
         match self.prepare(request) {
             Ok(prepared) => {
                 let waits = Waits::new(&self.limits, options);
                 let (limit, usage) = (self.limits.response_bytes, self.usage.clone());
                 Box::new(async move {
-                    let response = send(prepared, waits, limit, usage, &shown).await?;
+                    let response = match interceptor {
+                        None => send(prepared, waits, limit, usage, &shown).await?,
+                        Some((interceptor, made)) => {
+                            intercepted(&*interceptor, made, prepared, waits, limit, usage, &shown).await?
+                        }
+                    };
                     let done: Box<dyn Future<Output = HttpResult<()>> + Send> = Box::new(async { Ok(()) });
                     Ok((response, done))
                 })
@@ -266,27 +220,6 @@ impl WasiHttpHooks for HttpHooks {
     }
 }
 
-/// How long a request may wait: what the guest asks for, but no longer than
-/// the host's limits.
-struct Waits {
-    first_byte: std::time::Duration,
-    between_bytes: std::time::Duration,
-    whole: std::time::Duration,
-}
-
-impl Waits {
-    fn new(limits: &Limits, options: Option<RequestOptions>) -> Self {
-        let asked = options.unwrap_or_default();
-        let clamp = |asked: Option<std::time::Duration>, limit| asked.map_or(limit, |asked| asked.min(limit));
-        Self {
-            // Opening a connection is part of waiting for the first byte.
-            first_byte: clamp(asked.first_byte_timeout, limits.first_byte_time),
-            between_bytes: clamp(asked.between_bytes_timeout, limits.between_bytes_time),
-            whole: limits.request_time,
-        }
-    }
-}
-
 async fn send(
     prepared: Prepared,
     waits: Waits,
@@ -297,7 +230,7 @@ async fn send(
     let started = Instant::now();
     let Prepared { client, request, mask } = prepared;
     let answer = timeout(waits.first_byte.min(waits.whole), client.request(request)).await;
-    let mut response = match answer {
+    let response = match answer {
         Ok(Ok(response)) => response,
         Ok(Err(error)) => {
             if let Some(prohibition) = prohibition(&error) {
@@ -316,131 +249,58 @@ async fn send(
         }
     };
     tracing::debug!(request = shown, status = response.status().as_u16(), elapsed = ?started.elapsed(), "request");
-    if response.body().size_hint().lower() > limit {
-        usage.oversized.store(true, Ordering::Relaxed);
-        return Err(HttpError::HttpResponseBodySize(Some(response.body().size_hint().lower())));
-    }
-    mask.headers(response.headers_mut());
-    if let Some(coding) = coding(response.headers()) {
-        tracing::debug!(request = shown, coding, "answer is encoded");
-        usage.encoded.get_or_init(|| coding.clone());
-        return Err(HttpError::HttpResponseContentCoding(Some(coding)));
-    }
-    Ok(response.map(|body| {
-        BoundedBody {
-            inner: body,
-            mask,
-            after: None,
-            left: limit,
-            between_bytes: waits.between_bytes,
-            silence: Box::pin(sleep(waits.between_bytes)),
-            end: Box::pin(sleep(waits.whole.saturating_sub(started.elapsed()))),
-            usage,
-        }
-        .boxed_unsync()
-    }))
+    bounded(response, mask, &waits, started, limit, usage, shown)
 }
 
-/// A body that ends with an error when it is too large, silent for too long,
-/// or not over in time, and in which no secret is to be seen.
-struct BoundedBody<B> {
-    inner: B,
-    mask: Mask,
-    /// What comes after the last bytes that the mask held back.
-    after: Option<Frame<Bytes>>,
-    left: u64,
-    between_bytes: std::time::Duration,
-    silence: Pin<Box<Sleep>>,
-    end: Pin<Box<Sleep>>,
+/// A request as the guest made it, before a secret is in it; without its body.
+fn as_made(request: &Request<WasiBody>) -> Request<()> {
+    let mut made = Request::new(());
+    request.method().clone_into(made.method_mut());
+    request.uri().clone_into(made.uri_mut());
+    request.headers().clone_into(made.headers_mut());
+    made
+}
+
+/// Sends a request, or lets the interceptor answer it.
+async fn intercepted(
+    interceptor: &dyn Interceptor,
+    made: Request<()>,
+    mut prepared: Prepared,
+    waits: Waits,
+    limit: u64,
     usage: Arc<HttpUsage>,
-}
-
-impl<B: Body<Data = Bytes, Error: std::error::Error + 'static> + Unpin> Body for BoundedBody<B> {
-    type Data = Bytes;
-    type Error = HttpError;
-
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<HttpResult<Frame<Bytes>>>> {
-        if self.end.as_mut().poll(context).is_ready() {
-            return Poll::Ready(Some(Err(HttpError::HttpResponseTimeout)));
+    shown: &str,
+) -> HttpResult<Response<WasiBody>> {
+    let (parts, body) = prepared.request.into_parts();
+    let body = body.collect().await?.to_bytes();
+    let made = made.map(|()| body.clone());
+    prepared.request = Request::from_parts(parts, whole(body));
+    let started = Instant::now();
+    match interceptor.treat(&made) {
+        Treatment::Send => {
+            let (parts, body) = send(prepared, waits, limit, usage, shown).await?.into_parts();
+            let response = Response::from_parts(parts, body.collect().await?.to_bytes());
+            interceptor.answered(&made, &response);
+            Ok(response.map(whole))
         }
-        if let Some(after) = self.after.take() {
-            return Poll::Ready(Some(Ok(after)));
+        Treatment::Answer(Answer { response, is_cut }) => {
+            let response = response.map(|bytes| Given { bytes: Some(bytes), is_cut });
+            bounded(response, prepared.mask, &waits, started, limit, usage, shown)
         }
-        match Pin::new(&mut self.inner).poll_frame(context) {
-            Poll::Ready(None) if self.mask.held() > 0 => Poll::Ready(Some(Ok(Frame::data(self.mask.rest())))),
-            Poll::Ready(None) => Poll::Ready(None),
-            Poll::Ready(Some(Err(error))) => {
-                tracing::debug!(error = &error as &dyn std::error::Error, "answer cut off");
-                Poll::Ready(Some(Err(HttpError::HttpResponseIncomplete)))
-            }
-            Poll::Ready(Some(Ok(frame))) => {
-                let length = frame.data_ref().map_or(0, |data| data.len() as u64);
-                self.usage.received_bytes.fetch_add(length, Ordering::Relaxed);
-                let Some(left) = self.left.checked_sub(length) else {
-                    self.usage.oversized.store(true, Ordering::Relaxed);
-                    return Poll::Ready(Some(Err(HttpError::HttpResponseBodySize(None))));
-                };
-                self.left = left;
-                let silence = tokio::time::Instant::now() + self.between_bytes;
-                self.silence.as_mut().reset(silence);
-                let frame = match frame.into_data() {
-                    Ok(data) => Frame::data(self.mask.pass(data)),
-                    Err(trailers) => self.last(trailers),
-                };
-                if frame.data_ref().is_some_and(Bytes::is_empty) {
-                    // All of it waits for what comes next: ask for that.
-                    context.waker().wake_by_ref();
-                    return Poll::Pending;
-                }
-                Poll::Ready(Some(Ok(frame)))
-            }
-            Poll::Pending if self.silence.as_mut().poll(context).is_ready() => {
-                Poll::Ready(Some(Err(HttpError::ConnectionReadTimeout)))
-            }
-            Poll::Pending => Poll::Pending,
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream() && self.mask.held() == 0 && self.after.is_none()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        let (inner, held) = (self.inner.size_hint(), self.mask.held() as u64);
-        let mut hint = SizeHint::new();
-        hint.set_lower(inner.lower().saturating_add(held));
-        if let Some(upper) = inner.upper() {
-            hint.set_upper(upper.saturating_add(held));
-        }
-        hint
-    }
-}
-
-impl<B> BoundedBody<B> {
-    /// What comes before trailers, or they themselves.
-    fn last(&mut self, mut trailers: Frame<Bytes>) -> Frame<Bytes> {
-        if let Some(fields) = trailers.trailers_mut() {
-            self.mask.headers(fields);
-        }
-        if self.mask.held() == 0 {
-            return trailers;
-        }
-        self.after = Some(trailers);
-        Frame::data(self.mask.rest())
+        Treatment::Fail(failure) => Err(failure.into()),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{sync::Arc, time::Duration};
+    use std::sync::Arc;
 
     use bytes::Bytes;
     use http::{HeaderMap, HeaderValue, Request, header::AUTHORIZATION};
-    use http_body_util::{BodyExt, Empty, Full};
-    use tokio::time::sleep;
+    use http_body_util::{BodyExt, Empty};
     use wasmtime_wasi_http::Error as HttpError;
 
-    use super::{BoundedBody, GrantedSecret, HttpGrant, HttpHooks, Mask, Waits, send, swap_secret};
+    use super::{GrantedSecret, HttpGrant, HttpHooks, Waits, send, swap_secret};
     use crate::{
         capability::transport::{Transport, tls_config},
         limits::Limits,
@@ -470,28 +330,6 @@ mod tests {
         let headers = swapped(&[&format!("Bearer {}", granted.placeholder)], std::slice::from_ref(&granted)).unwrap();
         assert_eq!(headers[AUTHORIZATION], "Bearer real-token");
         assert!(headers[AUTHORIZATION].is_sensitive());
-    }
-
-    #[tokio::test]
-    async fn a_token_in_trailers_is_masked_and_what_was_held_back_comes_before_them() {
-        let granted = granted();
-        let mut trailers = HeaderMap::new();
-        trailers.insert("x-echo", HeaderValue::from_static("Bearer real-token"));
-        let body = Full::new(Bytes::from_static(b"it was real-tok"));
-        let wait = Duration::from_secs(3_600);
-        let body = BoundedBody {
-            inner: body.with_trailers(std::future::ready(Some(Ok(trailers)))),
-            mask: Mask::new([granted.secret]),
-            after: None,
-            left: 1_000,
-            between_bytes: wait,
-            silence: Box::pin(sleep(wait)),
-            end: Box::pin(sleep(wait)),
-            usage: Default::default(),
-        };
-        let whole = body.collect().await.unwrap();
-        assert_eq!(whole.trailers().unwrap()["x-echo"], "Bearer **********");
-        assert_eq!(whole.to_bytes(), "it was real-tok");
     }
 
     #[tokio::test]

@@ -33,7 +33,7 @@ use wasmtime_wasi_http::{Error as HttpError, WasiBody};
 
 pub use self::route::{ProxyFailure, ProxyProblem};
 use self::route::{Route, Through};
-use crate::{limits::Limits, output::clean};
+use crate::{capability::interceptor::Interceptor, limits::Limits, output::clean};
 use appsec_grant::{Addresses, Origin, Proxies, Proxy, Refusal, Scheme, Secret, with_causes};
 
 /// A connection nobody used for that long is closed.
@@ -105,6 +105,7 @@ pub struct Transport {
     connect_time: Duration,
     header_bytes: usize,
     clients: Mutex<Clients>,
+    interceptor: Option<Arc<dyn Interceptor>>,
 }
 
 impl Transport {
@@ -115,7 +116,18 @@ impl Transport {
             connect_time: limits.connect_time,
             header_bytes: limits.header_bytes,
             clients: Mutex::new(HashMap::new()),
+            interceptor: None,
         }
+    }
+
+    /// The same, with somebody in between.
+    pub fn intercepted(self, interceptor: Arc<dyn Interceptor>) -> Self {
+        Self { interceptor: Some(interceptor), ..self }
+    }
+
+    /// Who is in between.
+    pub fn interceptor(&self) -> Option<&Arc<dyn Interceptor>> {
+        self.interceptor.as_ref()
     }
 
     /// The client of an origin. One that has a proxy is judged by its name: the

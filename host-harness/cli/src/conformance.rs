@@ -1,0 +1,131 @@
+//! `harness conformance`: whether a connector keeps the contract.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use host_harness::{
+    CheckOutcome, CheckSeverity, Conformance, ConformanceCheck, ConformancePlan, ConformanceReport, ConnectorSource,
+    Origin, Verdict, counted, junit,
+};
+
+use super::{
+    Context,
+    error::Failure,
+    instance::SettingsArgs,
+    output::{Output, bytes},
+    secret::SecretArgs,
+    style,
+    table::{Cell, cells},
+    wait::wait,
+};
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// Component file to judge [default: the bundled connector]
+    file: Option<PathBuf>,
+    /// Judge it against the vendor at this origin, with faults made on the way; repeat for further origins
+    #[arg(long, value_name = "ORIGIN")]
+    against: Vec<Origin>,
+    #[command(flatten)]
+    settings: SettingsArgs,
+    #[command(flatten)]
+    secret: SecretArgs,
+    /// Run only these checks, by id or name
+    #[arg(long, value_name = "CHECK", value_delimiter = ',', value_parser = check)]
+    only: Vec<&'static ConformanceCheck>,
+    /// Skip a check and record the reason
+    #[arg(long, value_name = "CHECK=REASON", value_parser = skipped)]
+    skip: Vec<(&'static ConformanceCheck, String)>,
+    /// Require `should` checks too, and allow no skipped ones
+    #[arg(long)]
+    strict: bool,
+    /// Write the report as JUnit XML to this file
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+}
+
+fn check(text: &str) -> Result<&'static ConformanceCheck, String> {
+    ConformanceCheck::of(text)
+        .ok_or_else(|| "no check has this id or name; see docs/reference/conformance.md".to_owned())
+}
+
+fn skipped(text: &str) -> Result<(&'static ConformanceCheck, String), String> {
+    let (name, reason) = text.split_once('=').ok_or("write it as CHECK=REASON")?;
+    if reason.trim().is_empty() {
+        return Err("give the reason after `=`".to_owned());
+    }
+    Ok((check(name)?, reason.trim().to_owned()))
+}
+
+pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
+    let connector = match args.file {
+        Some(path) => ConnectorSource::File { path: std::path::absolute(path)? },
+        None => context.connector.clone(),
+    };
+    let plan = ConformancePlan {
+        settings: args.settings.read()?,
+        only: args.only.iter().map(|check| check.id.to_owned()).collect(),
+        skip: args.skip.iter().map(|(check, reason)| (check.id.to_owned(), reason.clone())).collect(),
+        is_strict: args.strict,
+    };
+    let asked = Conformance { connector, against: args.against, secret: args.secret.source()?, plan };
+    let report = wait(context.output, "Running checks", context.harness.conformance(asked)).await?;
+    if let Some(path) = &args.junit {
+        let told = |problem: String| {
+            let message = format!("cannot write {}: {problem}", path.display());
+            Failure::new("file-unwritable", message, Some("check the path and its permissions"))
+        };
+        let document = junit(&report).map_err(|error| told(error.to_string()))?;
+        std::fs::write(path, document).map_err(|error| told(error.to_string()))?;
+    }
+    context.output.result(&report, |report| show(context.output, report))?;
+    Ok(match report.verdict {
+        Verdict::Conformant => ExitCode::SUCCESS,
+        Verdict::Broken => ExitCode::from(1),
+        Verdict::Incomplete => ExitCode::from(3),
+    })
+}
+
+fn show(output: Output, report: &ConformanceReport) {
+    if let (Some(component), Some(id)) = (&report.component, &report.id) {
+        let version = report.version.as_deref().unwrap_or_default();
+        let mut facts = output.facts("connector", &format!("{id} {version}"));
+        facts.add("size", bytes(component.size_bytes as u64));
+        facts.add("sha256", &component.sha256);
+        facts.add("contract", component.contract_version.as_deref().unwrap_or("none"));
+        output.print(&facts);
+    }
+    let mut table = output.table(&["RESULT", "ID", "CHECK", "CASES", "DETAIL"]);
+    for result in &report.results {
+        table.add_row(cells![
+            Cell::state(result.outcome.as_str()),
+            result.id,
+            result.name,
+            Cell::number(result.cases),
+            result.note.as_deref().unwrap_or(result.promise),
+        ]);
+    }
+    output.print(&table);
+    for result in report.results.iter().filter(|it| !it.failures.is_empty()) {
+        output.line("");
+        output.line(format!("{} {}: {}", result.id, result.name, result.promise));
+        for failure in &result.failures {
+            output.line(format!("  {}: expected {}, got {}", failure.case, failure.expected, failure.got));
+        }
+    }
+    let broken =
+        report.results.iter().filter(|it| it.outcome == CheckOutcome::Failed && it.severity == CheckSeverity::Must);
+    let passed = counted(report.count(CheckOutcome::Passed), "check");
+    output.line("");
+    match report.verdict {
+        Verdict::Conformant => output.verdict("", ("Conformant", style::GOOD), &format!(": {passed} passed.")),
+        Verdict::Incomplete => {
+            let left = report.count(CheckOutcome::NotRun) + report.count(CheckOutcome::Skipped);
+            let after = format!(": {passed} passed, {left} not run; run the others with --against.");
+            output.verdict("", ("Incomplete", style::ATTENTION), &after);
+        }
+        Verdict::Broken => {
+            let after = format!(": {} broken, {passed} passed.", counted(broken.count(), "promise"));
+            output.verdict("", ("Not conformant", style::state("failed")), &after);
+        }
+    }
+}

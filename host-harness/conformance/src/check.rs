@@ -1,0 +1,156 @@
+//! The checks: what each promise is called, and what it takes to provoke a
+//! breach of it.
+
+use serde::Serialize;
+
+/// How much a promise matters.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// A host relies on it.
+    Must,
+    /// People are better off with it.
+    Should,
+}
+
+/// What a check takes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Needs {
+    /// The component alone.
+    Nothing,
+    /// A vendor that answers.
+    Vendor,
+}
+
+/// A promise of the contract, and how it is checked.
+#[derive(Clone, Copy, Debug)]
+pub struct Check {
+    /// Stable, such as `A4`.
+    pub id: &'static str,
+    /// Stable, for people.
+    pub name: &'static str,
+    /// What is promised.
+    pub promise: &'static str,
+    /// How much it matters.
+    pub severity: Severity,
+    /// What it takes.
+    pub needs: Needs,
+}
+
+const fn must(id: &'static str, name: &'static str, promise: &'static str) -> Check {
+    Check { id, name, promise, severity: Severity::Must, needs: Needs::Nothing }
+}
+
+const fn should(id: &'static str, name: &'static str, promise: &'static str) -> Check {
+    Check { severity: Severity::Should, ..must(id, name, promise) }
+}
+
+const fn with_vendor(check: Check) -> Check {
+    Check { needs: Needs::Vendor, ..check }
+}
+
+/// All checks, in the order in which they run.
+pub const CHECKS: &[Check] = &[
+    must("A1", "component.valid", "The file is a component that exports the contract in the version of the host."),
+    must("A2", "component.imports", "It imports nothing that the host does not provide."),
+    must("A3", "component.fits", "It fits into a sandbox, compiles and links."),
+    must("A4", "describe.silent", "`describe` works with nothing granted, and asks for nothing."),
+    must("A5", "describe.same", "`describe` gives the same answer at another time, with other random numbers."),
+    must("A6", "describe.manifest", "The manifest is well-formed: id, version, contract, origins, names."),
+    must(
+        "A7",
+        "schema.valid",
+        "The schema of the settings is valid JSON Schema; each setting is described and has a valid default or is required.",
+    ),
+    should("A8", "schema.secrets", "No setting asks for a secret."),
+    must("A9", "unconfigured", "Before `configure`, calls answer `not-configured` or `unsupported`, and send nothing."),
+    must(
+        "A10",
+        "settings.invalid",
+        "Wrong settings are refused as `invalid-settings` with their key, before any request; the bucket stays as it was.",
+    ),
+    with_vendor(must(
+        "B1",
+        "configure.good",
+        "`configure` names the deployment and, for each kind asked for, whether it can be read.",
+    )),
+    with_vendor(must("B2", "configure.twice", "`configure` gives the same connection and bucket again.")),
+    with_vendor(must(
+        "B3",
+        "configure.fail",
+        "A failure of the vendor or the network is told as what it is; the bucket stays as it was.",
+    )),
+    with_vendor(must(
+        "B4",
+        "configure.secret",
+        "The secret goes into `Authorization: Bearer` and nowhere else; at most 16 requests a call.",
+    )),
+    with_vendor(should("B5", "configure.denied", "A refused origin is told as `egress-denied`.")),
+    with_vendor(must("B6", "bucket.fail", "A bucket that cannot be used is an error, not a crash.")),
+    with_vendor(must("C1", "projects.end", "`list-projects` ends; ids are not empty and unique, names not empty.")),
+    with_vendor(must("C2", "projects.cursor", "A foreign or damaged cursor of `list-projects` is `invalid-cursor`.")),
+    with_vendor(must("C3", "fetch.one-request", "A call of `fetch-findings` sends one request, also where it fails.")),
+    with_vendor(must(
+        "C4",
+        "fetch.end",
+        "Each readable kind can be read to the end: one project, all, none; the whole deployment where that is announced.",
+    )),
+    with_vendor(must("C5", "fetch.again", "The same cursor gives the same page.")),
+    with_vendor(must(
+        "C6",
+        "fetch.cursor",
+        "Cursors have at most 4 KiB; one that is cut, empty, damaged or of another kind is `invalid-cursor`.",
+    )),
+    with_vendor(must(
+        "C7",
+        "fetch.fail",
+        "A failure in the middle of a read is told as what it is; afterwards the same cursor succeeds.",
+    )),
+    with_vendor(must("C10", "fetch.kind", "A kind that is not announced is `unsupported`.")),
+    with_vendor(must(
+        "C11",
+        "record.bytes",
+        "A record is valid JSON, and a part of the answer, byte for byte; of one that shows a credential, less of it.",
+    )),
+    with_vendor(must("C12", "record.id", "Ids of records are unique within a kind.")),
+    with_vendor(must(
+        "D1",
+        "normalize.pure",
+        "`normalize` gives the same output at another time, with other random numbers.",
+    )),
+    with_vendor(must(
+        "D2",
+        "normalize.alone",
+        "A record gives alone what it gives in a page, and the order of the input is kept.",
+    )),
+    with_vendor(must(
+        "D3",
+        "normalize.none-lost",
+        "Each record becomes a finding, a package, or a diagnostic `error` or `skipped`.",
+    )),
+    must("D4", "normalize.junk", "A record that cannot be read becomes a diagnostic and leaves its neighbours alone."),
+    with_vendor(must("D5", "finding.sound", "Findings are sound: identity, rules, places, times, scores.")),
+    with_vendor(must(
+        "D6",
+        "secret.unseen",
+        "The secret, or what stands for it, is in no result; findings of secrets show no code.",
+    )),
+    must(
+        "D9",
+        "event",
+        "`interpret-event` takes nothing else for an event: it answers `protocol` or `unsupported`, or says that it is to be ignored; always the same.",
+    ),
+    with_vendor(must(
+        "D10",
+        "scan",
+        "`fetch-scan` of an unknown id is none or `unsupported`, after one request at most.",
+    )),
+    with_vendor(should("G2", "budget", "What 1,000 records take of time and memory is known.")),
+];
+
+impl Check {
+    /// The check of an id.
+    pub fn of(id: &str) -> Option<&'static Self> {
+        CHECKS.iter().find(|check| check.id.eq_ignore_ascii_case(id) || check.name == id)
+    }
+}

@@ -1,0 +1,234 @@
+//! The checks in their order, each with what the ones before have learnt.
+
+mod configure;
+mod describe;
+mod normalize;
+mod read;
+mod settings;
+
+use std::{fmt::Display, sync::Arc};
+
+use appsec_model::{Connection, Manifest};
+use appsec_sandbox::{CallFailure, Connector, HttpGrant, InspectionError, RuntimeError};
+use serde_json::Value;
+
+use crate::{
+    check::{CHECKS, Check},
+    lab::Lab,
+    report::{Failure, Outcome, Report, Result},
+    subject::{Call, Called, Sandboxed, Scratch, Subject},
+};
+
+/// Most failures that a check tells: more of them say no more.
+const MOST_FAILURES: usize = 8;
+
+/// How a connector is to be judged.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// Settings that it works with, beside the secret.
+    pub settings: serde_json::Map<String, Value>,
+    /// The checks to run, by id or name; all if empty.
+    pub only: Vec<String>,
+    /// Checks to leave out, each with the reason.
+    pub skip: Vec<(String, String)>,
+    /// Whether a `should` counts like a `must`, and nothing may be left out.
+    pub is_strict: bool,
+}
+
+/// A check under way.
+struct Trial {
+    check: &'static Check,
+    cases: u32,
+    failures: Vec<Failure>,
+    dropped: usize,
+    note: Option<String>,
+}
+
+impl Trial {
+    /// A case: what was done, whether it came as promised, what that is and what
+    /// came instead.
+    fn case(&mut self, is_kept: bool, case: impl Display, expected: impl Display, got: impl FnOnce() -> String) {
+        self.cases += 1;
+        if is_kept {
+            return;
+        }
+        if self.failures.len() == MOST_FAILURES {
+            self.dropped += 1;
+            return;
+        }
+        self.failures.push(Failure { case: case.to_string(), expected: expected.to_string(), got: got() });
+    }
+
+    fn result(mut self) -> Result {
+        if self.dropped > 0 {
+            self.note = Some(format!("{} further cases failed", self.dropped));
+        }
+        let outcome = match (self.cases, self.failures.is_empty()) {
+            (0, _) => Outcome::NotRun,
+            (_, true) => Outcome::Passed,
+            (_, false) => Outcome::Failed,
+        };
+        Result { cases: self.cases, failures: self.failures, ..Result::of(self.check, outcome, self.note) }
+    }
+}
+
+/// What became of the checks so far.
+pub(crate) struct Book<'a> {
+    plan: &'a Plan,
+    pub(crate) results: Vec<Result>,
+}
+
+impl<'a> Book<'a> {
+    pub(crate) fn new(plan: &'a Plan) -> Self {
+        Self { plan, results: Vec::new() }
+    }
+
+    /// Begins a check, unless it is left out.
+    fn open(&mut self, id: &str) -> Option<Trial> {
+        let check = Check::of(id)?;
+        let named = |name: &String| name.eq_ignore_ascii_case(check.id) || name == check.name;
+        if !self.plan.only.is_empty() && !self.plan.only.iter().any(named) {
+            return None;
+        }
+        if let Some((_, reason)) = self.plan.skip.iter().find(|(name, _)| named(name)) {
+            self.results.push(Result::of(check, Outcome::Skipped, Some(reason.clone())));
+            return None;
+        }
+        Some(Trial { check, cases: 0, failures: Vec::new(), dropped: 0, note: None })
+    }
+
+    fn close(&mut self, trial: Trial) {
+        self.results.push(trial.result());
+    }
+
+    /// The checks that were not reached, with the reason.
+    fn leave_out(&mut self, why: &'static str) {
+        for check in CHECKS {
+            if self.results.iter().all(|it| it.id != check.id)
+                && let Some(trial) = self.open(check.id)
+            {
+                self.results.push(Result::of(trial.check, Outcome::NotRun, Some(why.to_owned())));
+            }
+        }
+        let place = |id: &str| CHECKS.iter().position(|check| check.id == id);
+        self.results.sort_by_key(|result| place(result.id));
+    }
+}
+
+/// Judges a component that a host cannot load; none where that says nothing of it.
+pub fn judge_refused(error: &RuntimeError, plan: &Plan) -> Option<Report> {
+    let (id, promise) = match error {
+        RuntimeError::Inspection(InspectionError::Imports(_)) => ("A2", "imports that the host provides"),
+        RuntimeError::Inspection(InspectionError::Size(_)) | RuntimeError::Component { .. } => {
+            ("A3", "a component that fits")
+        }
+        RuntimeError::Inspection(_) => ("A1", "a component that exports the contract"),
+        RuntimeError::Engine(_) | RuntimeError::File(..) => return None,
+    };
+    let mut book = Book::new(plan);
+    component(&mut book, Some((id, promise, error)));
+    book.leave_out("the component cannot be loaded");
+    Some(Report::new(None, None, book.results, plan.is_strict))
+}
+
+/// Judges a component.
+pub async fn judge_component(connector: Connector, http: HttpGrant, lab: &Lab, plan: &Plan) -> Report {
+    let inspection = connector.inspection().clone();
+    let subject = Sandboxed::new(connector, http);
+    let mut book = Book::new(plan);
+    component(&mut book, None);
+    let manifest = judge(&subject, lab, &mut book).await;
+    let described = manifest.map(|it| (it.id, it.version));
+    Report::new(Some(inspection), described, book.results, plan.is_strict)
+}
+
+/// A1 to A3: what is wrong with the file, if anything is. They are in the order
+/// in which a host looks: nothing is known of those after the one that fails.
+pub(crate) fn component(book: &mut Book<'_>, fault: Option<(&str, &str, &RuntimeError)>) {
+    for id in ["A1", "A2", "A3"] {
+        let fault = fault.filter(|(failed, ..)| *failed == id);
+        if let Some(mut trial) = book.open(id) {
+            let (promise, error) =
+                fault.map_or(("", String::new()), |(_, promise, error)| (promise, error.to_string()));
+            trial.case(fault.is_none(), "the file", promise, || error);
+            book.close(trial);
+        }
+        if fault.is_some() {
+            return;
+        }
+    }
+}
+
+/// Judges a connector, its file aside; gives its manifest.
+pub(crate) async fn judge(subject: &impl Subject, lab: &Lab, book: &mut Book<'_>) -> Option<Manifest> {
+    let Some(manifest) = describe::check(book, subject).await else {
+        book.leave_out("`describe` failed");
+        return None;
+    };
+    let settings = settings::Settings::new(&manifest, &book.plan.settings);
+    settings::check(book, subject, lab, &settings).await;
+    settings::check_unconfigured(book, subject, lab).await;
+    normalize::check_junk(book, subject, &[]).await;
+    normalize::check_event(book, subject).await;
+    if !lab.has_vendor() {
+        book.leave_out("it needs a vendor");
+    } else if let Some(ready) = configure::check(book, subject, lab, &manifest, &settings.text()).await {
+        let read = read::check(book, subject, lab, &manifest, &ready).await;
+        normalize::check(book, subject, &read).await;
+        book.leave_out("the vendor gave nothing to try it with");
+    } else {
+        book.leave_out("`configure` failed");
+    }
+    Some(manifest)
+}
+
+/// A connector that is configured.
+struct Ready {
+    connection: Connection,
+    bucket: appsec_grant::Values,
+}
+
+impl Ready {
+    /// A call with the bucket as `configure` left it: no call sees what another
+    /// one wrote.
+    fn call(&self) -> Call {
+        Call { bucket: Arc::new(Scratch::of(self.bucket.clone())), is_granted: true }
+    }
+}
+
+/// What came instead of an error.
+fn told<T>(called: &Called<T>) -> String {
+    match called {
+        Ok(_) => "success".to_owned(),
+        Err(failure) => shown(failure),
+    }
+}
+
+fn shown(failure: &CallFailure) -> String {
+    match failure {
+        CallFailure::Contract(error) => format!("`{}` ({error})", failure_word(error)),
+        CallFailure::Refused(refused) => format!("a refused request ({})", refused.why),
+        CallFailure::Encoded(coding) => format!("an answer encoded as {coding}"),
+        CallFailure::Proxy(failure) => format!("a proxy that failed ({failure})"),
+        CallFailure::Limit(limit) => format!("a stop by the sandbox: {limit}"),
+        CallFailure::Trap(what) => format!("a crash: {what}"),
+        CallFailure::Manifest(what) => format!("an unusable manifest: {what}"),
+        CallFailure::Host(what) => format!("a failure of the host: {what}"),
+    }
+}
+
+fn failure_word(error: &appsec_model::Error) -> &'static str {
+    CallFailure::Contract(error.clone()).code().as_str()
+}
+
+/// Begins of long texts, for messages.
+fn short(text: &str) -> String {
+    match text.char_indices().nth(80) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+fn json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}

@@ -1,0 +1,150 @@
+//! B1 to B6: `configure`, and what it makes of faults.
+
+use std::sync::Arc;
+
+use appsec_model::{Access, Connection, Error, Manifest};
+use appsec_sandbox::CallFailure;
+use http::{Request, header};
+
+use super::{Book, Ready, Trial, json, short, shown, told};
+use crate::{
+    fault::Fault,
+    lab::Lab,
+    subject::{Call, Called, Scratch, Subject},
+};
+
+/// Most requests of one call that the host lets through.
+const MOST_REQUESTS: usize = 16;
+
+pub async fn check(
+    book: &mut Book<'_>,
+    subject: &impl Subject,
+    lab: &Lab,
+    manifest: &Manifest,
+    settings: &str,
+) -> Option<Ready> {
+    let call = fresh();
+    lab.begin();
+    let called = subject.configure(&call, settings).await;
+    let requests = lab.requests();
+    if let Some(mut trial) = book.open("B1") {
+        trial.case(called.is_ok(), "`configure` with good settings", "success", || told(&called));
+        if let Ok(response) = &called {
+            check_connection(&mut trial, &response.value, manifest);
+        }
+        book.close(trial);
+    }
+    let ready = Ready { connection: called.ok()?.value, bucket: call.bucket.values() };
+    if let Some(mut trial) = book.open("B2") {
+        let call = Call { bucket: Arc::new(Scratch::of(ready.bucket.clone())), is_granted: true };
+        lab.begin();
+        let again = subject.configure(&call, settings).await;
+        let is_same = again.as_ref().is_ok_and(|again| again.value == ready.connection);
+        trial.case(is_same, "`configure` again", "the same connection", || match &again {
+            Ok(_) => "another one".to_owned(),
+            Err(failure) => shown(failure),
+        });
+        let is_same = call.bucket.values() == ready.bucket;
+        trial.case(is_same, "`configure` again", "the same bucket", || "another one".to_owned());
+        book.close(trial);
+    }
+    if let Some(mut trial) = book.open("B3") {
+        for (number, request) in requests.iter().enumerate() {
+            let good = lab.good(request);
+            for fault in Fault::ALL.into_iter().filter(|fault| fault.fits(good.as_ref())) {
+                let call = fresh();
+                lab.begin_with(number, fault);
+                let called = subject.configure(&call, settings).await;
+                let case = format!("{} as the answer to {} {}", fault.name(), request.method(), request.uri().path());
+                let denies = number > 0 && fault.may_deny_a_kind() && denies_more(&called, &ready.connection);
+                let is_told = denies || called.as_ref().err().is_some_and(|failure| fault.is_told(failure));
+                trial.case(is_told, &case, fault.expected(), || told(&called));
+                if !denies {
+                    let is_empty = call.bucket.values().is_empty();
+                    trial.case(is_empty, &case, "an unchanged bucket", || "a change".to_owned());
+                }
+            }
+        }
+        book.close(trial);
+    }
+    if let Some(mut trial) = book.open("B4") {
+        trial
+            .case(requests.len() <= MOST_REQUESTS, "`configure`", "at most 16 requests", || requests.len().to_string());
+        let secrets = subject.secrets();
+        for request in &requests {
+            check_request(&mut trial, request, &secrets, !manifest.secrets.is_empty());
+        }
+        let (connection, bucket) = (json(&ready.connection), format!("{:?}", texts(&ready.bucket)));
+        for secret in &secrets {
+            trial.case(!connection.contains(secret), "the connection", "no secret", || "the secret".to_owned());
+            trial.case(!bucket.contains(secret), "the bucket", "no secret", || "the secret".to_owned());
+        }
+        book.close(trial);
+    }
+    if let Some(mut trial) = book.open("B5") {
+        lab.begin();
+        let called = subject.configure(&Call { is_granted: false, ..fresh() }, settings).await;
+        let is_told =
+            matches!(&called, Err(CallFailure::Refused(_) | CallFailure::Contract(Error::EgressDenied { .. })));
+        trial.case(is_told, "`configure` without its origins", "`egress-denied`", || told(&called));
+        book.close(trial);
+    }
+    if let Some(mut trial) = book.open("B6") {
+        lab.begin();
+        let call = Call { bucket: Arc::new(Scratch::broken()), is_granted: true };
+        let called = subject.configure(&call, settings).await;
+        let is_told = matches!(&called, Err(CallFailure::Contract(_) | CallFailure::Host(_)));
+        trial.case(is_told, "`configure` with a bucket that cannot be read", "an error", || told(&called));
+        book.close(trial);
+    }
+    Some(ready)
+}
+
+fn fresh() -> Call {
+    Call { bucket: Arc::default(), is_granted: true }
+}
+
+fn texts(bucket: &appsec_grant::Values) -> Vec<(&str, String)> {
+    bucket.iter().map(|(key, value)| (key.as_str(), String::from_utf8_lossy(value).into_owned())).collect()
+}
+
+fn check_connection(trial: &mut Trial, connection: &Connection, manifest: &Manifest) {
+    let deployment = &connection.deployment;
+    trial.case(!deployment.id.is_empty(), "the deployment", "an id", || "an empty one".to_owned());
+    trial.case(!deployment.slug.is_empty(), "the deployment", "a slug", || "an empty one".to_owned());
+    trial.case(!connection.kinds.is_empty(), "the kinds", "at least one", || "none".to_owned());
+    for access in &connection.kinds {
+        let is_known = manifest.kinds.iter().any(|it| it.kind == access.kind);
+        trial.case(is_known, format!("kind {}", access.kind), "a kind of `describe`", || "another one".to_owned());
+        if let Access::Denied { reason } = &access.access {
+            let is_said = !reason.trim().is_empty();
+            trial.case(is_said, format!("kind {}, denied", access.kind), "the reason", || "none".to_owned());
+        }
+    }
+    let kinds: std::collections::BTreeSet<String> = connection.kinds.iter().map(|it| it.kind.to_string()).collect();
+    trial.case(kinds.len() == connection.kinds.len(), "the kinds", "each once", || json(&connection.kinds));
+}
+
+/// Whether a kind is denied that was readable.
+fn denies_more(called: &Called<Connection>, good: &Connection) -> bool {
+    let readable = |connection: &Connection| connection.kinds.iter().filter(|it| it.access == Access::Readable).count();
+    called.as_ref().is_ok_and(|response| readable(&response.value) < readable(good))
+}
+
+/// The secret stands where it belongs, and nowhere else.
+fn check_request(trial: &mut Trial, request: &Request<bytes::Bytes>, secrets: &[String], is_needed: bool) {
+    let case = format!("{} {}", request.method(), short(&request.uri().to_string()));
+    let found = |text: &str| secrets.iter().any(|secret| text.contains(secret));
+    let authorization = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    if is_needed {
+        let is_sent = authorization.is_some_and(|it| it.strip_prefix("Bearer ").is_some_and(found));
+        trial.case(is_sent, &case, "`Authorization: Bearer` with the secret", || "none".to_owned());
+    }
+    trial.case(!found(&request.uri().to_string()), &case, "no secret in the address", || "the secret".to_owned());
+    let body = String::from_utf8_lossy(request.body());
+    trial.case(!found(&body), &case, "no secret in the body", || "the secret".to_owned());
+    for (name, value) in request.headers().iter().filter(|(name, _)| *name != header::AUTHORIZATION) {
+        let is_clean = value.to_str().is_ok_and(|value| !found(value));
+        trial.case(is_clean, &case, format!("no secret in `{name}`"), || "the secret".to_owned());
+    }
+}

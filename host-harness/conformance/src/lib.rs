@@ -1,0 +1,29 @@
+//! Judges connectors: calls one the way a host does, with faults made in the
+//! network, and tells which promise of the contract it breaks, and how.
+//!
+//! ```text
+//! Subject ── what is judged: a component in its sandbox, or a stand-in in tests
+//!   └─ Lab ── its network: passes requests on, answers them in the vendor's place
+//! checks ── a promise each: cases, with what was expected and what came
+//!   └─ Report ── what became of every check; for people, JSON and JUnit
+//! ```
+//!
+//! Nothing is stored: buckets are scratch, and what is fetched is forgotten.
+
+mod check;
+mod checks;
+mod fault;
+mod junit;
+mod lab;
+mod report;
+mod subject;
+#[cfg(test)]
+mod tests;
+
+pub use self::{
+    check::{CHECKS, Check, Needs, Severity},
+    checks::{Plan, judge_component, judge_refused},
+    junit::junit,
+    lab::Lab,
+    report::{Failure, Outcome, Report, Result, Verdict},
+};

@@ -1,0 +1,126 @@
+//! What became of the checks.
+
+use appsec_sandbox::Inspection;
+use serde::Serialize;
+
+use crate::check::{Check, Severity};
+
+/// A judged connector.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+pub struct Report {
+    /// What its bytes say; none where they are no component.
+    pub component: Option<Inspection>,
+    /// Its id; none where it could not be asked.
+    pub id: Option<String>,
+    /// Its version.
+    pub version: Option<String>,
+    /// What all of it comes to.
+    pub verdict: Verdict,
+    /// What became of each check, in their order.
+    pub results: Vec<Result>,
+}
+
+/// What all of it comes to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Every promise that matters was checked and holds.
+    Conformant,
+    /// Nothing is broken, but some promises could not be checked.
+    Incomplete,
+    /// A promise is broken.
+    Broken,
+}
+
+/// What became of a check.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+pub struct Result {
+    /// Its id.
+    pub id: &'static str,
+    /// Its name.
+    pub name: &'static str,
+    /// What is promised.
+    pub promise: &'static str,
+    /// How much it matters.
+    pub severity: Severity,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// How many cases were tried.
+    pub cases: u32,
+    /// The cases that failed.
+    pub failures: Vec<Failure>,
+    /// Why it was not run or skipped, or what was measured.
+    pub note: Option<String>,
+}
+
+/// What became of a check.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// All of its cases are as promised.
+    Passed,
+    /// One of them is not.
+    Failed,
+    /// Whoever asked wants it left out, and says why.
+    Skipped,
+    /// It could not be provoked.
+    NotRun,
+}
+
+/// A case that failed.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, schemars::JsonSchema)]
+pub struct Failure {
+    /// What was done.
+    pub case: String,
+    /// What was expected.
+    pub expected: String,
+    /// What came.
+    pub got: String,
+}
+
+impl Outcome {
+    /// Its word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+            Self::NotRun => "not-run",
+        }
+    }
+}
+
+impl Report {
+    /// How many of its checks came to this.
+    pub fn count(&self, outcome: Outcome) -> usize {
+        self.results.iter().filter(|it| it.outcome == outcome).count()
+    }
+
+    /// A report over results; strict where a `should` counts like a `must`, and
+    /// nothing may be skipped.
+    pub(crate) fn new(
+        component: Option<Inspection>,
+        described: Option<(String, String)>,
+        results: Vec<Result>,
+        is_strict: bool,
+    ) -> Self {
+        let (id, version) = described.unzip();
+        let counts = |it: &&Result| is_strict || it.severity == Severity::Must;
+        let any = |outcome| results.iter().filter(counts).any(|it| it.outcome == outcome);
+        let verdict = if any(Outcome::Failed) {
+            Verdict::Broken
+        } else if any(Outcome::NotRun) || (is_strict && any(Outcome::Skipped)) {
+            Verdict::Incomplete
+        } else {
+            Verdict::Conformant
+        };
+        Self { component, id, version, verdict, results }
+    }
+}
+
+impl Result {
+    pub(crate) fn of(check: &'static Check, outcome: Outcome, note: Option<String>) -> Self {
+        let Check { id, name, promise, severity, .. } = *check;
+        Self { id, name, promise, severity, outcome, cases: 0, failures: Vec::new(), note }
+    }
+}

@@ -1,0 +1,482 @@
+//! Every check can fail: a connector that keeps all promises, and the same with
+//! one flaw for each.
+
+use std::sync::Arc;
+
+use appsec_grant::BucketStore;
+use appsec_model::{
+    Access, Connection, Deployment, Diagnostic, DiagnosticLevel, Error, Event, EventType, FetchRequest, Finding,
+    Identity, Kind, KindAccess, KindSupport, Lifecycle, Location, Manifest, NextPage, Normalized, OriginNeed, Project,
+    ProjectPage, ProjectRef, RawInput, RawPage, RawRecord, Rule, Scan, Scope, SecretNeed, SettingProblem, Severity,
+    Status, Triage, TriageState,
+};
+use appsec_sandbox::{
+    CallFailure, CallStats, InspectionError, Interceptor, Response as Reply, RuntimeError, Still, Treatment,
+};
+use bytes::Bytes;
+use http::{Request, Response, header};
+use serde_json::{Value, json};
+
+use crate::{
+    CHECKS, Outcome, Plan,
+    checks::{Book, component, judge, judge_refused},
+    lab::Lab,
+    report::{Report, Result as Judged},
+    subject::{Call, Called, Scratch, Subject},
+};
+
+const ORIGIN: &str = "https://fake.example";
+const MARK: &str = "placeholder-of-the-secret";
+
+/// A connector that breaks at most one promise, named by its check.
+struct Fake {
+    lab: Arc<Lab>,
+    flaw: &'static str,
+}
+
+impl Fake {
+    fn has(&self, flaw: &str) -> bool {
+        self.flaw == flaw
+    }
+
+    /// One of two things, the second where the connector has the flaw.
+    fn or<T>(&self, flaw: &str, right: T, wrong: T) -> T {
+        if self.has(flaw) { wrong } else { right }
+    }
+
+    fn get(&self, call: &Call, path: &str) -> Result<Value, Error> {
+        if !call.is_granted {
+            let denied = Error::EgressDenied { origin: ORIGIN.to_owned() };
+            return Err(self.or("B5", denied, unavailable(None)));
+        }
+        let path = self.or("B4", path.to_owned(), format!("{path}?token={MARK}"));
+        let request = Request::get(format!("{ORIGIN}{path}")).header(header::AUTHORIZATION, format!("Bearer {MARK}"));
+        let request = request.body(Bytes::new()).unwrap();
+        let answer = match self.lab.treat(&request) {
+            Treatment::Send => {
+                let response = Response::new(Bytes::from(vendor(&path).to_string()));
+                self.lab.answered(&request, &response);
+                response
+            }
+            Treatment::Answer(answer) if answer.is_cut => return Err(unavailable(None)),
+            Treatment::Answer(answer) => answer.response,
+            Treatment::Fail(_) => return Err(unavailable(None)),
+        };
+        let detail = || "the vendor says so".to_owned();
+        let retry_after_ms = answer
+            .headers()
+            .get(header::RETRY_AFTER)
+            .map(|value| value.to_str().unwrap().parse().map_or(6_500, |seconds: u64| seconds * 1_000));
+        match answer.status().as_u16() {
+            200 => {}
+            401 => return Err(Error::Unauthorized { detail: detail() }),
+            403 => return Err(Error::Forbidden { detail: detail() }),
+            429 => return Err(Error::RateLimited { retry_after_ms }),
+            status @ 500.. => return Err(unavailable(Some(status))),
+            _ => return Err(self.protocol(&path)),
+        }
+        let value: Value = serde_json::from_slice(answer.body()).map_err(|_| self.protocol(&path))?;
+        if value.get("of").is_none() { Err(self.protocol(&path)) } else { Ok(value) }
+    }
+
+    fn protocol(&self, path: &str) -> Error {
+        let is_flawed = self.has("B3") && path.starts_with("/me") || self.has("C7") && path.starts_with("/findings");
+        if is_flawed {
+            return Error::Internal { detail: "it did not expect that".to_owned() };
+        }
+        Error::Protocol { endpoint: format!("GET {path}"), what: "another form".to_owned() }
+    }
+
+    fn remembered(&self, call: &Call) -> Result<(), Error> {
+        match call.bucket.load() {
+            Ok(values) if values.contains_key("settings") => Ok(()),
+            Ok(_) => Err(Error::NotConfigured),
+            Err(error) => Err(Error::Internal { detail: error.to_string() }),
+        }
+    }
+
+    fn connect(&self, call: &Call, settings: &str) -> Result<Connection, CallFailure> {
+        let invalid = |key: &str, problem: &str| {
+            let key = self.or("A10", key, "").to_owned();
+            CallFailure::Contract(Error::InvalidSettings {
+                problems: vec![SettingProblem { key, problem: problem.to_owned() }],
+            })
+        };
+        let Ok(Value::Object(settings)) = serde_json::from_str(settings) else {
+            return Err(invalid("", "is no JSON object"));
+        };
+        for (key, value) in &settings {
+            let is_right = match key.as_str() {
+                "origin" => value.is_string(),
+                "page_size" => value.as_u64().is_some_and(|size| (1..=100).contains(&size)),
+                _ => false,
+            };
+            if !is_right {
+                return Err(invalid(key, "is wrong"));
+            }
+        }
+        if call.bucket.load().is_err() {
+            let error = CallFailure::Contract(Error::Internal { detail: "the bucket".to_owned() });
+            return Err(self.or("B6", error, CallFailure::Trap("unreachable".to_owned())));
+        }
+        self.get(call, "/me").map_err(CallFailure::Contract)?;
+        let before = call.bucket.values().len();
+        keep(call, &self.or("B2", "settings".to_owned(), "settings".to_owned()));
+        if self.has("B2") {
+            keep(call, &format!("settings-{before}"));
+        }
+        let slug = self.or("B1", "fake", "").to_owned();
+        Ok(Connection {
+            deployment: Deployment { id: "1".to_owned(), slug, name: None },
+            kinds: vec![KindAccess { kind: Kind::Sast, access: Access::Readable }],
+            deployment_wide: false,
+            diagnostics: Vec::new(),
+        })
+    }
+
+    fn projects(&self, call: &Call, cursor: Option<&str>) -> Result<ProjectPage, Error> {
+        self.remembered(call)?;
+        if cursor.is_some() && !self.has("C2") {
+            return Err(Error::InvalidCursor { detail: "there is one page".to_owned() });
+        }
+        let listed = self.get(call, "/projects")?;
+        let project = |it: &Value| Project {
+            id: self.or("C1", it.as_str().unwrap(), "1").to_owned(),
+            name: format!("acme/{}", it.as_str().unwrap()),
+            ..Project::default()
+        };
+        let projects = listed["of"].as_array().unwrap().iter().map(project).collect();
+        Ok(ProjectPage { projects, next: None, diagnostics: Vec::new() })
+    }
+
+    fn page(&self, call: &Call, request: &FetchRequest) -> Result<RawPage, Error> {
+        if !self.has("A9") {
+            self.remembered(call)?;
+        }
+        if request.kind != Kind::Sast && !self.has("C10") {
+            return Err(Error::Unsupported { what: format!("the kind {}", request.kind) });
+        }
+        let Scope::Projects(projects) = &request.scope else {
+            return Err(Error::Unsupported { what: "the deployment".to_owned() });
+        };
+        let invalid = || Error::InvalidCursor { detail: "it is of nobody".to_owned() };
+        let (position, page) = match request.cursor.as_deref() {
+            None => (0, 1),
+            Some(cursor) => match cursor.split_once('-') {
+                Some((position, page)) => (
+                    position.parse().map_err(|_| invalid())?,
+                    page.parse::<u32>().ok().filter(|page| *page <= 2).ok_or_else(invalid)?,
+                ),
+                None if self.has("C6") => (projects.len(), 1),
+                None => return Err(invalid()),
+            },
+        };
+        let complete = RawPage { records: Vec::new(), next: NextPage::Complete, diagnostics: Vec::new() };
+        let Some(project) = projects.get(position) else { return Ok(complete) };
+        if !project.name.starts_with("acme/") {
+            return Err(Error::ProjectNotFound { name: project.name.clone(), did_you_mean: None });
+        }
+        let answer = self.get(call, &format!("/findings/{}/{page}", project.id))?;
+        if self.has("C3") {
+            self.get(call, "/me")?;
+        }
+        let record = |it: &Value| RawRecord {
+            kind: Kind::Sast,
+            id: Some(self.or("C12", it["id"].as_str().unwrap(), "1").to_owned()),
+            project: Some(ProjectRef { id: Some(project.id.clone()), name: None }),
+            body: self.or("C11", it.to_string(), json!({"made": "up"}).to_string()),
+            gist: None,
+        };
+        let mut records: Vec<RawRecord> = answer["of"].as_array().unwrap().iter().map(record).collect();
+        if self.has("C5") {
+            records.rotate_left(self.lab.turn() % 2);
+        }
+        let next = match (page, position + 1 < projects.len()) {
+            (1, _) => NextPage::Cursor(format!("{position}-{}", self.or("C4", 2, 1))),
+            (_, true) => NextPage::Cursor(format!("{}-1", position + 1)),
+            (_, false) => NextPage::Complete,
+        };
+        Ok(RawPage { records, next, diagnostics: Vec::new() })
+    }
+
+    fn findings(&self, still: Still, records: &[RawRecord]) -> Result<Normalized, CallFailure> {
+        let mut normalized = Normalized::default();
+        for (index, record) in (0_u32..).zip(records) {
+            let found = serde_json::from_str::<Value>(&record.body).ok().filter(|it| {
+                ["id", "project", "rule", "path"].iter().all(|key| it.get(key).is_some_and(Value::is_string))
+            });
+            let Some(found) = found else {
+                if self.has("D4") {
+                    return Err(CallFailure::Trap("unreachable".to_owned()));
+                }
+                normalized.diagnostics.push(Diagnostic {
+                    level: DiagnosticLevel::Error,
+                    code: "unreadable".to_owned(),
+                    index: Some(index),
+                    id: None,
+                    pointer: None,
+                    message: "it cannot be read".to_owned(),
+                });
+                continue;
+            };
+            if self.has("D3") && index == 1 {
+                continue;
+            }
+            let text = |key: &str| found[key].as_str().unwrap().to_owned();
+            if normalized.rules.iter().all(|rule| rule.id != text("rule")) {
+                normalized.rules.push(Rule { id: text("rule"), ..Rule::default() });
+            }
+            let mut title = format!("{} in {}", text("rule"), text("path"));
+            if self.has("D1") {
+                title = format!("{title} at {:?}", still.moment);
+            }
+            if self.has("D2") {
+                title = format!("{title}, {} of {}", index + 1, records.len());
+            }
+            if self.has("D6") {
+                title = format!("{title}, seen with {MARK}");
+            }
+            normalized.findings.push(Finding {
+                location: Some(Location {
+                    path: self.or("D5", text("path"), format!("/home/me/{}", text("path"))),
+                    start_line: Some(7),
+                    ..Location::default()
+                }),
+                ..finding(index, text("id"), text("project"), text("rule"), title)
+            });
+        }
+        Ok(normalized)
+    }
+}
+
+fn unavailable(status: Option<u16>) -> Error {
+    Error::Unavailable { status, detail: "it did not answer".to_owned(), retry_after_ms: None }
+}
+
+fn keep(call: &Call, key: &str) {
+    call.bucket.commit(&[(key.to_owned(), Some(b"{}".to_vec()))].into()).unwrap();
+}
+
+/// What the vendor answers.
+fn vendor(path: &str) -> Value {
+    let found = |id: &str, project: &str| json!({"id": id, "project": project, "rule": "injection", "path": "src/a.py", "line": 7});
+    let path = path.split('?').next().unwrap_or_default();
+    match path.split('/').collect::<Vec<_>>().as_slice() {
+        ["", "projects", ..] => json!({"of": ["1", "2"]}),
+        ["", "findings", project, page] => {
+            json!({"of": [found(&format!("{project}-{page}-1"), project), found(&format!("{project}-{page}-2"), project)]})
+        }
+        _ => json!({"of": "me"}),
+    }
+}
+
+fn finding(index: u32, id: String, project: String, rule: String, title: String) -> Finding {
+    Finding {
+        index,
+        identity: Identity { key: id.clone(), algorithm: "vendor-id".to_owned(), aliases: Vec::new() },
+        id,
+        kind: Kind::Sast,
+        project: ProjectRef { id: Some(project), name: None },
+        repository_url: None,
+        r#ref: Some("main".to_owned()),
+        title,
+        message: None,
+        rule_id: Some(rule),
+        severity: Severity::High,
+        vendor_severity: Some("high".to_owned()),
+        confidence: None,
+        categories: Vec::new(),
+        security: Some(true),
+        location: None,
+        code_url: None,
+        snippet: None,
+        flow: Vec::new(),
+        suggested_fix: None,
+        dependency: None,
+        secret: None,
+        lifecycle: Lifecycle {
+            scan_state: None,
+            triage: Triage { state: TriageState::Untriaged, reason: None, comment: None, at: None },
+            status: Status::Open,
+            created_at: None,
+            relevant_since: None,
+            state_changed_at: None,
+        },
+        assistance: None,
+        policy: None,
+        tickets: Vec::new(),
+        review_comments: Vec::new(),
+        fix_requests: Vec::new(),
+        fix_failures: Vec::new(),
+        first_seen_scan: None,
+    }
+}
+
+fn reply<T>(value: T) -> Reply<T> {
+    Reply { value, report: CallStats::default() }
+}
+
+fn called<T>(result: Result<T, Error>) -> Called<T> {
+    result.map(reply).map_err(CallFailure::Contract)
+}
+
+impl Subject for Fake {
+    fn secrets(&self) -> Vec<String> {
+        vec![MARK.to_owned()]
+    }
+
+    async fn describe(&self, still: Still) -> Called<Manifest> {
+        let schema = json!({
+            "type": "object",
+            "additionalProperties": false,
+            "properties": {
+                "origin": {"type": "string", "title": "Origin", "description": "Where it is", "default": ORIGIN},
+                "page_size": {
+                    "type": "integer", "title": "Page size", "description": "Records of a page", "minimum": 1,
+                    "maximum": 100, "default": self.or("A7", 2, 0),
+                },
+            },
+        });
+        let mut schema = schema.to_string();
+        if self.has("A8") {
+            schema = schema.replace("page_size", "api_token");
+        }
+        let manifest = Manifest {
+            id: self.or("A6", "fake", "Fake Connector").to_owned(),
+            name: self.or("A5", "Fake".to_owned(), format!("Fake at {:?}", still.moment)),
+            version: "1.0.0".to_owned(),
+            contract_version: appsec_model::CONTRACT_VERSION.to_owned(),
+            vendor: "Nobody".to_owned(),
+            kinds: vec![KindSupport { kind: Kind::Sast, on_by_default: true }],
+            settings_schema: schema,
+            origins: vec![OriginNeed {
+                purpose: "the API".to_owned(),
+                default: ORIGIN.to_owned(),
+                setting: Some("origin".to_owned()),
+            }],
+            secrets: vec![SecretNeed { variable: "FAKE_TOKEN".to_owned(), description: "any".to_owned() }],
+            formats: Vec::new(),
+            webhook: None,
+        };
+        let report = CallStats { refused: self.has("A4"), ..CallStats::default() };
+        Ok(Reply { value: manifest, report })
+    }
+
+    async fn configure(&self, call: &Call, settings: &str) -> Called<Connection> {
+        self.connect(call, settings).map(reply)
+    }
+
+    async fn list_projects(&self, call: &Call, cursor: Option<&str>) -> Called<ProjectPage> {
+        called(self.projects(call, cursor))
+    }
+
+    async fn fetch_findings(&self, call: &Call, request: FetchRequest) -> Called<RawPage> {
+        called(self.page(call, &request))
+    }
+
+    async fn fetch_scan(&self, call: &Call, id: &str) -> Called<Option<Scan>> {
+        called(
+            self.remembered(call).map(|()| self.or("D10", None, Some(Scan { id: id.to_owned(), ..Scan::default() }))),
+        )
+    }
+
+    async fn normalize(&self, still: Still, input: RawInput) -> Called<Normalized> {
+        let RawInput::Records(records) = input else {
+            return called(Err(Error::Unsupported { what: "files".to_owned() }));
+        };
+        self.findings(still, &records).map(reply)
+    }
+
+    async fn interpret_event(&self, _: Still, _: &[u8]) -> Called<Event> {
+        let event = Event { id: None, projects: Vec::new(), kinds: Vec::new(), what: EventType::ScanFinished };
+        called(self.or("D9", Err(Error::Unsupported { what: "events".to_owned() }), Ok(event)))
+    }
+}
+
+async fn results(flaw: &'static str, plan: &Plan) -> Vec<Judged> {
+    let lab = Arc::new(Lab::new(true));
+    let mut book = Book::new(plan);
+    component(&mut book, None);
+    judge(&Fake { lab: lab.clone(), flaw }, &lab, &mut book).await;
+    book.results
+}
+
+/// The checks that failed, with what they say.
+fn failed(results: &[Judged]) -> Vec<&'static str> {
+    results.iter().filter(|it| it.outcome == Outcome::Failed).map(|it| it.id).collect()
+}
+
+#[tokio::test]
+async fn a_connector_that_keeps_all_promises_passes_every_check() {
+    let results = results("", &Plan::default()).await;
+    let others: Vec<_> = results.iter().filter(|it| it.outcome != Outcome::Passed).collect();
+    assert!(others.is_empty(), "{others:#?}");
+    let ids: Vec<_> = results.iter().map(|it| it.id).collect();
+    assert_eq!(ids, CHECKS.iter().map(|it| it.id).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn each_check_fails_for_a_connector_with_its_flaw() {
+    let mut wrong = Vec::new();
+    // What is only measured cannot fail; the first three are of the file.
+    for check in CHECKS.iter().filter(|it| !["A1", "A2", "A3", "G2"].contains(&it.id)) {
+        let results = results(check.id, &Plan::default()).await;
+        if !failed(&results).contains(&check.id) {
+            wrong.push(format!("{} does not fail, but {:?}", check.id, failed(&results)));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn a_file_that_cannot_be_loaded_fails_at_what_is_wrong_with_it() {
+    let plan = Plan::default();
+    for (error, id) in [
+        (InspectionError::NotWasm, "A1"),
+        (InspectionError::Imports(vec!["`acme:extra/thing`".to_owned()]), "A2"),
+        (InspectionError::Size("99 memories".to_owned()), "A3"),
+    ] {
+        let report = judge_refused(&RuntimeError::Inspection(error), &plan).unwrap();
+        assert_eq!(failed(&report.results), [id]);
+        assert_eq!(report.results.len(), CHECKS.len());
+    }
+    let missing = RuntimeError::File("a.wasm".into(), std::io::ErrorKind::NotFound.into());
+    assert!(judge_refused(&missing, &plan).is_none());
+}
+
+#[tokio::test]
+async fn a_skipped_check_is_told_with_its_reason_and_strict_takes_none() {
+    let plan = Plan { skip: vec![("B5".to_owned(), "one origin".to_owned())], ..Plan::default() };
+    let skipped = results("B5", &plan).await;
+    let told = skipped.iter().find(|it| it.id == "B5").unwrap();
+    assert_eq!((told.outcome, told.note.as_deref()), (Outcome::Skipped, Some("one origin")));
+    assert_eq!(Report::new(None, None, skipped.clone(), false).verdict, crate::Verdict::Conformant);
+    assert_eq!(Report::new(None, None, skipped, true).verdict, crate::Verdict::Incomplete);
+    let broken = results("B5", &Plan::default()).await;
+    assert_eq!(Report::new(None, None, broken.clone(), false).verdict, crate::Verdict::Conformant, "a `should`");
+    assert_eq!(Report::new(None, None, broken, true).verdict, crate::Verdict::Broken);
+}
+
+#[tokio::test]
+async fn only_what_is_asked_for_is_run() {
+    let plan = Plan { only: vec!["normalize.junk".to_owned(), "a5".to_owned()], ..Plan::default() };
+    let ids: Vec<_> = results("", &plan).await.iter().map(|it| it.id).collect();
+    assert_eq!(ids, ["A5", "D4"]);
+}
+
+#[tokio::test]
+async fn the_report_is_junit_for_build_servers() {
+    let plan = Plan {
+        only: ["A4", "A6", "B5", "C1"].map(str::to_owned).into(),
+        skip: vec![("C1".to_owned(), "one project".to_owned())],
+        ..Plan::default()
+    };
+    let report = Report::new(None, Some(("fake".to_owned(), "1.0.0".to_owned())), results("B5", &plan).await, false);
+    insta::assert_snapshot!(crate::junit(&report).unwrap());
+}
+
+/// A bucket that cannot be read is told, and nothing of it is kept.
+#[test]
+fn a_broken_bucket_is_broken() {
+    assert!(Scratch::broken().load().is_err());
+}
