@@ -72,8 +72,8 @@ pub use crate::{
     webhook::ListenOptions,
 };
 pub use appsec_conformance::{
-    CHECKS, Check as ConformanceCheck, Needs as CheckNeeds, Outcome as CheckOutcome, Plan as ConformancePlan,
-    Report as ConformanceReport, Result as CheckResult, Severity as CheckSeverity, Verdict, junit,
+    CHECKS, Check as ConformanceCheck, CheckOutcome, CheckResult, ConformanceReport, Conformity, Needs as CheckNeeds,
+    Plan as ConformancePlan, Requirement, junit,
 };
 pub use appsec_exports::{Error as ExportError, Options as ExportOptions, Summary as ExportSummary, text};
 pub use appsec_grant::{

@@ -1,7 +1,7 @@
 //! The Semgrep connector keeps every promise that `harness conformance` knows,
 //! against the simulated vendor.
 
-use host_harness::{CheckOutcome, Conformance, ConformancePlan, ConnectorSource, Verdict};
+use host_harness::{CheckOutcome, Conformance, ConformancePlan, Conformity, ConnectorSource};
 use serde_json::json;
 use tests::{Env, SEMGREP_CONNECTOR, settings};
 use vendor_sim::WorldShape;
@@ -18,5 +18,5 @@ async fn the_semgrep_connector_keeps_every_promise_of_the_contract() {
     let report = env.harness.conformance(asked).await.unwrap();
     let others: Vec<_> = report.results.iter().filter(|it| it.outcome != CheckOutcome::Passed).collect();
     assert!(others.is_empty(), "{others:#?}");
-    assert_eq!(report.verdict, Verdict::Conformant);
+    assert_eq!(report.verdict, Conformity::Conformant);
 }

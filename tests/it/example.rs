@@ -9,8 +9,8 @@ use std::{
 };
 
 use host_harness::{
-    CheckOutcome, Conformance, ConformancePlan, ConnectorSource, Filter, Harness, Options, Outcome, RunState,
-    SecretSource, Setup, SyncOptions, Tenant, Verdict,
+    CheckOutcome, Conformance, ConformancePlan, Conformity, ConnectorSource, Filter, Harness, Options, Outcome,
+    RunState, SecretSource, Setup, SyncOptions, Tenant,
 };
 use serde_json::json;
 use tests::{EXAMPLE_CONNECTOR, name, settings, store};
@@ -120,7 +120,7 @@ async fn it_keeps_every_promise_of_the_contract() {
     let report = Harness::new(Options::new(folder.path().join("data"))).conformance(asked).await.unwrap();
     let others: Vec<_> = report.results.iter().filter(|it| it.outcome != CheckOutcome::Passed).collect();
     assert!(others.is_empty(), "{others:#?}");
-    assert_eq!(report.verdict, Verdict::Conformant);
+    assert_eq!(report.verdict, Conformity::Conformant);
 }
 
 #[tokio::test]

@@ -3,8 +3,8 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use host_harness::{
-    CheckOutcome, CheckSeverity, Conformance, ConformanceCheck, ConformancePlan, ConformanceReport, ConnectorSource,
-    Origin, Verdict, counted, junit,
+    CheckOutcome, CheckResult, Conformance, ConformanceCheck, ConformancePlan, ConformanceReport, Conformity,
+    ConnectorSource, Origin, Requirement, counted, junit,
 };
 
 use super::{
@@ -67,6 +67,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         skip: args.skip.iter().map(|(check, reason)| (check.id.to_owned(), reason.clone())).collect(),
         is_strict: args.strict,
     };
+    let has_vendor = !args.against.is_empty();
     let asked = Conformance { connector, against: args.against, secret: args.secret.source()?, plan };
     let report = wait(context.output, "Running checks", context.harness.conformance(asked)).await?;
     if let Some(path) = &args.junit {
@@ -77,15 +78,15 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         let document = junit(&report).map_err(|error| told(error.to_string()))?;
         std::fs::write(path, document).map_err(|error| told(error.to_string()))?;
     }
-    context.output.result(&report, |report| show(context.output, report))?;
+    context.output.result(&report, |report| show(context.output, report, has_vendor))?;
     Ok(match report.verdict {
-        Verdict::Conformant => ExitCode::SUCCESS,
-        Verdict::Broken => ExitCode::from(1),
-        Verdict::Incomplete => ExitCode::from(3),
+        Conformity::Conformant => ExitCode::SUCCESS,
+        Conformity::Broken => ExitCode::from(1),
+        Conformity::Incomplete => ExitCode::from(3),
     })
 }
 
-fn show(output: Output, report: &ConformanceReport) {
+fn show(output: Output, report: &ConformanceReport, has_vendor: bool) {
     if let (Some(component), Some(id)) = (&report.component, &report.id) {
         let version = report.version.as_deref().unwrap_or_default();
         let mut facts = output.facts("connector", &format!("{id} {version}"));
@@ -95,7 +96,8 @@ fn show(output: Output, report: &ConformanceReport) {
         output.print(&facts);
     }
     let mut table = output.table(&["RESULT", "ID", "CHECK", "CASES", "DETAIL"]);
-    for result in &report.results {
+    let (left, run): (Vec<_>, Vec<_>) = report.results.iter().partition(|it| it.outcome == CheckOutcome::NotRun);
+    for result in run {
         table.add_row(cells![
             Cell::state(result.outcome.as_str()),
             result.id,
@@ -105,6 +107,12 @@ fn show(output: Output, report: &ConformanceReport) {
         ]);
     }
     output.print(&table);
+    let reason = |it: &CheckResult| it.note.clone().unwrap_or_default();
+    for same in left.chunk_by(|one, other| one.note == other.note) {
+        let ids: Vec<&str> = same.iter().map(|it| it.id).collect();
+        let why = same.first().map(|it| reason(it)).unwrap_or_default();
+        output.line(format!("{} not run, {why}: {}", counted(same.len(), "check"), ids.join(" ")));
+    }
     for result in report.results.iter().filter(|it| !it.failures.is_empty()) {
         output.line("");
         output.line(format!("{} {}: {}", result.id, result.name, result.promise));
@@ -113,17 +121,17 @@ fn show(output: Output, report: &ConformanceReport) {
         }
     }
     let broken =
-        report.results.iter().filter(|it| it.outcome == CheckOutcome::Failed && it.severity == CheckSeverity::Must);
+        report.results.iter().filter(|it| it.outcome == CheckOutcome::Failed && it.requirement == Requirement::Must);
     let passed = counted(report.count(CheckOutcome::Passed), "check");
     output.line("");
     match report.verdict {
-        Verdict::Conformant => output.verdict("", ("Conformant", style::GOOD), &format!(": {passed} passed.")),
-        Verdict::Incomplete => {
-            let left = report.count(CheckOutcome::NotRun) + report.count(CheckOutcome::Skipped);
-            let after = format!(": {passed} passed, {left} not run; run the others with --against.");
-            output.verdict("", ("Incomplete", style::ATTENTION), &after);
+        Conformity::Conformant => output.verdict("", ("Conformant", style::GOOD), &format!(": {passed} passed.")),
+        Conformity::Incomplete => {
+            let open = report.count(CheckOutcome::NotRun) + report.count(CheckOutcome::Skipped);
+            let hint = if has_vendor { "" } else { " Run the others with --against and a token." };
+            output.verdict("", ("Incomplete", style::ATTENTION), &format!(": {passed} passed, {open} not run.{hint}"));
         }
-        Verdict::Broken => {
+        Conformity::Broken => {
             let after = format!(": {} broken, {passed} passed.", counted(broken.count(), "promise"));
             output.verdict("", ("Not conformant", style::state("failed")), &after);
         }

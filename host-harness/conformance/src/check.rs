@@ -6,7 +6,7 @@ use serde::Serialize;
 /// How much a promise matters.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Severity {
+pub enum Requirement {
     /// A host relies on it.
     Must,
     /// People are better off with it.
@@ -32,17 +32,17 @@ pub struct Check {
     /// What is promised.
     pub promise: &'static str,
     /// How much it matters.
-    pub severity: Severity,
+    pub requirement: Requirement,
     /// What it takes.
     pub needs: Needs,
 }
 
 const fn must(id: &'static str, name: &'static str, promise: &'static str) -> Check {
-    Check { id, name, promise, severity: Severity::Must, needs: Needs::Nothing }
+    Check { id, name, promise, requirement: Requirement::Must, needs: Needs::Nothing }
 }
 
 const fn should(id: &'static str, name: &'static str, promise: &'static str) -> Check {
-    Check { severity: Severity::Should, ..must(id, name, promise) }
+    Check { requirement: Requirement::Should, ..must(id, name, promise) }
 }
 
 const fn with_vendor(check: Check) -> Check {

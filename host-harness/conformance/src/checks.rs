@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::{
     check::{CHECKS, Check},
     lab::Lab,
-    report::{Failure, Outcome, Report, Result},
+    report::{CheckOutcome, CheckResult, ConformanceReport, FailedCase},
     subject::{Call, Called, Sandboxed, Scratch, Subject},
 };
 
@@ -39,7 +39,7 @@ pub struct Plan {
 struct Trial {
     check: &'static Check,
     cases: u32,
-    failures: Vec<Failure>,
+    failures: Vec<FailedCase>,
     dropped: usize,
     note: Option<String>,
 }
@@ -56,26 +56,26 @@ impl Trial {
             self.dropped += 1;
             return;
         }
-        self.failures.push(Failure { case: case.to_string(), expected: expected.to_string(), got: got() });
+        self.failures.push(FailedCase { case: case.to_string(), expected: expected.to_string(), got: got() });
     }
 
-    fn result(mut self) -> Result {
+    fn result(mut self) -> CheckResult {
         if self.dropped > 0 {
             self.note = Some(format!("{} further cases failed", self.dropped));
         }
         let outcome = match (self.cases, self.failures.is_empty()) {
-            (0, _) => Outcome::NotRun,
-            (_, true) => Outcome::Passed,
-            (_, false) => Outcome::Failed,
+            (0, _) => CheckOutcome::NotRun,
+            (_, true) => CheckOutcome::Passed,
+            (_, false) => CheckOutcome::Failed,
         };
-        Result { cases: self.cases, failures: self.failures, ..Result::of(self.check, outcome, self.note) }
+        CheckResult { cases: self.cases, failures: self.failures, ..CheckResult::of(self.check, outcome, self.note) }
     }
 }
 
 /// What became of the checks so far.
 pub(crate) struct Book<'a> {
     plan: &'a Plan,
-    pub(crate) results: Vec<Result>,
+    pub(crate) results: Vec<CheckResult>,
 }
 
 impl<'a> Book<'a> {
@@ -91,7 +91,7 @@ impl<'a> Book<'a> {
             return None;
         }
         if let Some((_, reason)) = self.plan.skip.iter().find(|(name, _)| named(name)) {
-            self.results.push(Result::of(check, Outcome::Skipped, Some(reason.clone())));
+            self.results.push(CheckResult::of(check, CheckOutcome::Skipped, Some(reason.clone())));
             return None;
         }
         Some(Trial { check, cases: 0, failures: Vec::new(), dropped: 0, note: None })
@@ -102,12 +102,12 @@ impl<'a> Book<'a> {
     }
 
     /// The checks that were not reached, with the reason.
-    fn leave_out(&mut self, why: &'static str) {
+    fn leave_out(&mut self, why: &str) {
         for check in CHECKS {
             if self.results.iter().all(|it| it.id != check.id)
                 && let Some(trial) = self.open(check.id)
             {
-                self.results.push(Result::of(trial.check, Outcome::NotRun, Some(why.to_owned())));
+                self.results.push(CheckResult::of(trial.check, CheckOutcome::NotRun, Some(why.to_owned())));
             }
         }
         let place = |id: &str| CHECKS.iter().position(|check| check.id == id);
@@ -116,7 +116,7 @@ impl<'a> Book<'a> {
 }
 
 /// Judges a component that a host cannot load; none where that says nothing of it.
-pub fn judge_refused(error: &RuntimeError, plan: &Plan) -> Option<Report> {
+pub fn judge_refused(error: &RuntimeError, plan: &Plan) -> Option<ConformanceReport> {
     let (id, promise) = match error {
         RuntimeError::Inspection(InspectionError::Imports(_)) => ("A2", "imports that the host provides"),
         RuntimeError::Inspection(InspectionError::Size(_)) | RuntimeError::Component { .. } => {
@@ -128,18 +128,18 @@ pub fn judge_refused(error: &RuntimeError, plan: &Plan) -> Option<Report> {
     let mut book = Book::new(plan);
     component(&mut book, Some((id, promise, error)));
     book.leave_out("the component cannot be loaded");
-    Some(Report::new(None, None, book.results, plan.is_strict))
+    Some(ConformanceReport::new(None, None, book.results, plan.is_strict))
 }
 
 /// Judges a component.
-pub async fn judge_component(connector: Connector, http: HttpGrant, lab: &Lab, plan: &Plan) -> Report {
+pub async fn judge_component(connector: Connector, http: HttpGrant, lab: &Lab, plan: &Plan) -> ConformanceReport {
     let inspection = connector.inspection().clone();
     let subject = Sandboxed::new(connector, http);
     let mut book = Book::new(plan);
     component(&mut book, None);
     let manifest = judge(&subject, lab, &mut book).await;
     let described = manifest.map(|it| (it.id, it.version));
-    Report::new(Some(inspection), described, book.results, plan.is_strict)
+    ConformanceReport::new(Some(inspection), described, book.results, plan.is_strict)
 }
 
 /// A1 to A3: what is wrong with the file, if anything is. They are in the order
@@ -161,9 +161,12 @@ pub(crate) fn component(book: &mut Book<'_>, fault: Option<(&str, &str, &Runtime
 
 /// Judges a connector, its file aside; gives its manifest.
 pub(crate) async fn judge(subject: &impl Subject, lab: &Lab, book: &mut Book<'_>) -> Option<Manifest> {
-    let Some(manifest) = describe::check(book, subject).await else {
-        book.leave_out("`describe` failed");
-        return None;
+    let manifest = match describe::check(book, subject).await {
+        Ok(manifest) => manifest,
+        Err(failure) => {
+            book.leave_out(&format!("`describe` failed: {}", shown(&failure)));
+            return None;
+        }
     };
     let settings = settings::Settings::new(&manifest, &book.plan.settings);
     settings::check(book, subject, lab, &settings).await;
@@ -172,12 +175,15 @@ pub(crate) async fn judge(subject: &impl Subject, lab: &Lab, book: &mut Book<'_>
     normalize::check_event(book, subject).await;
     if !lab.has_vendor() {
         book.leave_out("it needs a vendor");
-    } else if let Some(ready) = configure::check(book, subject, lab, &manifest, &settings.text()).await {
-        let read = read::check(book, subject, lab, &manifest, &ready).await;
-        normalize::check(book, subject, &read).await;
-        book.leave_out("the vendor gave nothing to try it with");
-    } else {
-        book.leave_out("`configure` failed");
+        return Some(manifest);
+    }
+    match configure::check(book, subject, lab, &manifest, &settings.text()).await {
+        Ok(ready) => {
+            let read = read::check(book, subject, lab, &manifest, &ready).await;
+            normalize::check(book, subject, &read).await;
+            book.leave_out("the vendor gave nothing to try it with");
+        }
+        Err(failure) => book.leave_out(&format!("`configure` failed: {}", shown(&failure))),
     }
     Some(manifest)
 }

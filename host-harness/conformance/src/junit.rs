@@ -2,10 +2,10 @@
 
 use quick_junit::{NonSuccessKind, Report as Document, TestCase, TestCaseStatus, TestSuite};
 
-use crate::report::{Failure, Outcome, Report, Result};
+use crate::report::{CheckOutcome, CheckResult, ConformanceReport, FailedCase};
 
 /// The report as JUnit XML: a suite for each group of checks.
-pub fn junit(report: &Report) -> std::result::Result<String, quick_junit::SerializeError> {
+pub fn junit(report: &ConformanceReport) -> Result<String, quick_junit::SerializeError> {
     let mut document = Document::new(report.id.as_deref().unwrap_or("connector"));
     let mut suite: Option<TestSuite> = None;
     for result in &report.results {
@@ -33,17 +33,17 @@ pub(crate) fn group(id: &str) -> &'static str {
     }
 }
 
-fn status(result: &Result) -> TestCaseStatus {
+fn status(result: &CheckResult) -> TestCaseStatus {
     match result.outcome {
-        Outcome::Passed => TestCaseStatus::success(),
-        Outcome::Failed => {
+        CheckOutcome::Passed => TestCaseStatus::success(),
+        CheckOutcome::Failed => {
             let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
             status.set_message(result.promise);
-            let line = |it: &Failure| format!("{}: expected {}, got {}", it.case, it.expected, it.got);
+            let line = |it: &FailedCase| format!("{}: expected {}, got {}", it.case, it.expected, it.got);
             status.set_description(result.failures.iter().map(line).collect::<Vec<_>>().join("\n"));
             status
         }
-        Outcome::Skipped | Outcome::NotRun => {
+        CheckOutcome::Skipped | CheckOutcome::NotRun => {
             let mut status = TestCaseStatus::skipped();
             status.set_message(result.note.as_deref().unwrap_or_default());
             status

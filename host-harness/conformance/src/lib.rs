@@ -21,9 +21,9 @@ mod subject;
 mod tests;
 
 pub use self::{
-    check::{CHECKS, Check, Needs, Severity},
+    check::{CHECKS, Check, Needs, Requirement},
     checks::{Plan, judge_component, judge_refused},
     junit::junit,
     lab::Lab,
-    report::{Failure, Outcome, Report, Result, Verdict},
+    report::{CheckOutcome, CheckResult, ConformanceReport, Conformity, FailedCase},
 };

@@ -3,11 +3,11 @@
 use appsec_sandbox::Inspection;
 use serde::Serialize;
 
-use crate::check::{Check, Severity};
+use crate::check::{Check, Requirement};
 
 /// A judged connector.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
-pub struct Report {
+pub struct ConformanceReport {
     /// What its bytes say; none where they are no component.
     pub component: Option<Inspection>,
     /// Its id; none where it could not be asked.
@@ -15,15 +15,15 @@ pub struct Report {
     /// Its version.
     pub version: Option<String>,
     /// What all of it comes to.
-    pub verdict: Verdict,
+    pub verdict: Conformity,
     /// What became of each check, in their order.
-    pub results: Vec<Result>,
+    pub results: Vec<CheckResult>,
 }
 
 /// What all of it comes to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Verdict {
+pub enum Conformity {
     /// Every promise that matters was checked and holds.
     Conformant,
     /// Nothing is broken, but some promises could not be checked.
@@ -34,7 +34,7 @@ pub enum Verdict {
 
 /// What became of a check.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
-pub struct Result {
+pub struct CheckResult {
     /// Its id.
     pub id: &'static str,
     /// Its name.
@@ -42,13 +42,13 @@ pub struct Result {
     /// What is promised.
     pub promise: &'static str,
     /// How much it matters.
-    pub severity: Severity,
+    pub requirement: Requirement,
     /// What became of it.
-    pub outcome: Outcome,
+    pub outcome: CheckOutcome,
     /// How many cases were tried.
     pub cases: u32,
     /// The cases that failed.
-    pub failures: Vec<Failure>,
+    pub failures: Vec<FailedCase>,
     /// Why it was not run or skipped, or what was measured.
     pub note: Option<String>,
 }
@@ -56,7 +56,7 @@ pub struct Result {
 /// What became of a check.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Outcome {
+pub enum CheckOutcome {
     /// All of its cases are as promised.
     Passed,
     /// One of them is not.
@@ -69,7 +69,7 @@ pub enum Outcome {
 
 /// A case that failed.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, schemars::JsonSchema)]
-pub struct Failure {
+pub struct FailedCase {
     /// What was done.
     pub case: String,
     /// What was expected.
@@ -78,7 +78,7 @@ pub struct Failure {
     pub got: String,
 }
 
-impl Outcome {
+impl CheckOutcome {
     /// Its word.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -90,9 +90,9 @@ impl Outcome {
     }
 }
 
-impl Report {
+impl ConformanceReport {
     /// How many of its checks came to this.
-    pub fn count(&self, outcome: Outcome) -> usize {
+    pub fn count(&self, outcome: CheckOutcome) -> usize {
         self.results.iter().filter(|it| it.outcome == outcome).count()
     }
 
@@ -101,26 +101,26 @@ impl Report {
     pub(crate) fn new(
         component: Option<Inspection>,
         described: Option<(String, String)>,
-        results: Vec<Result>,
+        results: Vec<CheckResult>,
         is_strict: bool,
     ) -> Self {
         let (id, version) = described.unzip();
-        let counts = |it: &&Result| is_strict || it.severity == Severity::Must;
+        let counts = |it: &&CheckResult| is_strict || it.requirement == Requirement::Must;
         let any = |outcome| results.iter().filter(counts).any(|it| it.outcome == outcome);
-        let verdict = if any(Outcome::Failed) {
-            Verdict::Broken
-        } else if any(Outcome::NotRun) || (is_strict && any(Outcome::Skipped)) {
-            Verdict::Incomplete
+        let verdict = if any(CheckOutcome::Failed) {
+            Conformity::Broken
+        } else if any(CheckOutcome::NotRun) || (is_strict && any(CheckOutcome::Skipped)) {
+            Conformity::Incomplete
         } else {
-            Verdict::Conformant
+            Conformity::Conformant
         };
         Self { component, id, version, verdict, results }
     }
 }
 
-impl Result {
-    pub(crate) fn of(check: &'static Check, outcome: Outcome, note: Option<String>) -> Self {
-        let Check { id, name, promise, severity, .. } = *check;
-        Self { id, name, promise, severity, outcome, cases: 0, failures: Vec::new(), note }
+impl CheckResult {
+    pub(crate) fn of(check: &'static Check, outcome: CheckOutcome, note: Option<String>) -> Self {
+        let Check { id, name, promise, requirement, .. } = *check;
+        Self { id, name, promise, requirement, outcome, cases: 0, failures: Vec::new(), note }
     }
 }

@@ -18,10 +18,10 @@ use http::{Request, Response, header};
 use serde_json::{Value, json};
 
 use crate::{
-    CHECKS, Outcome, Plan,
+    CHECKS, CheckOutcome, Plan,
     checks::{Book, component, judge, judge_refused},
     lab::Lab,
-    report::{Report, Result as Judged},
+    report::{CheckResult, ConformanceReport},
     subject::{Call, Called, Scratch, Subject},
 };
 
@@ -393,7 +393,7 @@ impl Subject for Fake {
     }
 }
 
-async fn results(flaw: &'static str, plan: &Plan) -> Vec<Judged> {
+async fn results(flaw: &'static str, plan: &Plan) -> Vec<CheckResult> {
     let lab = Arc::new(Lab::new(true));
     let mut book = Book::new(plan);
     component(&mut book, None);
@@ -402,14 +402,14 @@ async fn results(flaw: &'static str, plan: &Plan) -> Vec<Judged> {
 }
 
 /// The checks that failed, with what they say.
-fn failed(results: &[Judged]) -> Vec<&'static str> {
-    results.iter().filter(|it| it.outcome == Outcome::Failed).map(|it| it.id).collect()
+fn failed(results: &[CheckResult]) -> Vec<&'static str> {
+    results.iter().filter(|it| it.outcome == CheckOutcome::Failed).map(|it| it.id).collect()
 }
 
 #[tokio::test]
 async fn a_connector_that_keeps_all_promises_passes_every_check() {
     let results = results("", &Plan::default()).await;
-    let others: Vec<_> = results.iter().filter(|it| it.outcome != Outcome::Passed).collect();
+    let others: Vec<_> = results.iter().filter(|it| it.outcome != CheckOutcome::Passed).collect();
     assert!(others.is_empty(), "{others:#?}");
     let ids: Vec<_> = results.iter().map(|it| it.id).collect();
     assert_eq!(ids, CHECKS.iter().map(|it| it.id).collect::<Vec<_>>());
@@ -449,12 +449,16 @@ async fn a_skipped_check_is_told_with_its_reason_and_strict_takes_none() {
     let plan = Plan { skip: vec![("B5".to_owned(), "one origin".to_owned())], ..Plan::default() };
     let skipped = results("B5", &plan).await;
     let told = skipped.iter().find(|it| it.id == "B5").unwrap();
-    assert_eq!((told.outcome, told.note.as_deref()), (Outcome::Skipped, Some("one origin")));
-    assert_eq!(Report::new(None, None, skipped.clone(), false).verdict, crate::Verdict::Conformant);
-    assert_eq!(Report::new(None, None, skipped, true).verdict, crate::Verdict::Incomplete);
+    assert_eq!((told.outcome, told.note.as_deref()), (CheckOutcome::Skipped, Some("one origin")));
+    assert_eq!(ConformanceReport::new(None, None, skipped.clone(), false).verdict, crate::Conformity::Conformant);
+    assert_eq!(ConformanceReport::new(None, None, skipped, true).verdict, crate::Conformity::Incomplete);
     let broken = results("B5", &Plan::default()).await;
-    assert_eq!(Report::new(None, None, broken.clone(), false).verdict, crate::Verdict::Conformant, "a `should`");
-    assert_eq!(Report::new(None, None, broken, true).verdict, crate::Verdict::Broken);
+    assert_eq!(
+        ConformanceReport::new(None, None, broken.clone(), false).verdict,
+        crate::Conformity::Conformant,
+        "a `should`"
+    );
+    assert_eq!(ConformanceReport::new(None, None, broken, true).verdict, crate::Conformity::Broken);
 }
 
 #[tokio::test]
@@ -471,7 +475,8 @@ async fn the_report_is_junit_for_build_servers() {
         skip: vec![("C1".to_owned(), "one project".to_owned())],
         ..Plan::default()
     };
-    let report = Report::new(None, Some(("fake".to_owned(), "1.0.0".to_owned())), results("B5", &plan).await, false);
+    let report =
+        ConformanceReport::new(None, Some(("fake".to_owned(), "1.0.0".to_owned())), results("B5", &plan).await, false);
     insta::assert_snapshot!(crate::junit(&report).unwrap());
 }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use appsec_conformance::{Lab, Plan, Report, judge_component, judge_refused};
+use appsec_conformance::{ConformanceReport, Lab, Plan, judge_component, judge_refused};
 use appsec_grant::{Addresses, EgressPolicy, Origin, Secret, SecretSource};
 use appsec_sandbox::{GrantedSecret, HttpGrant, Transport};
 use appsec_store::ConnectorSource;
@@ -29,7 +29,7 @@ pub struct Conformance {
 
 impl Harness {
     /// Judges a connector. Nothing is stored of what it fetches.
-    pub async fn conformance(&self, asked: Conformance) -> Result<Report, Error> {
+    pub async fn conformance(&self, asked: Conformance) -> Result<ConformanceReport, Error> {
         let Conformance { connector, against, secret, mut plan } = asked;
         let (_, code) = self.host.component(&connector)?;
         let loaded = match self.runtime()?.load(&code) {

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, fmt::Write, fs, path::Path};
 
-use host_harness::{CheckNeeds as Needs, CheckSeverity};
+use host_harness::{CheckNeeds as Needs, Requirement};
 use serde_json::{Map, Value};
 use vendor_sim::WorldShape;
 
@@ -50,7 +50,7 @@ check and records why; `--strict` counts each `should` like a `must` and allows 
 
 This page is generated from the checks, and checked by a test.
 
-| id | check | severity | needs | promise |
+| id | check | requirement | needs | promise |
 |---|---|---|---|---|
 ";
 
@@ -77,12 +77,12 @@ fn the_reference_of_json_is_up_to_date() {
 fn the_reference_of_conformance_is_up_to_date() {
     let mut text = CONFORMANCE.to_owned();
     for check in host_harness::CHECKS {
-        let severity = match check.severity {
-            CheckSeverity::Must => "must",
-            CheckSeverity::Should => "should",
+        let requirement = match check.requirement {
+            Requirement::Must => "must",
+            Requirement::Should => "should",
         };
         let needs = if check.needs == Needs::Vendor { "vendor" } else { "" };
-        writeln!(text, "| {} | `{}` | {severity} | {needs} | {} |", check.id, check.name, check.promise).unwrap();
+        writeln!(text, "| {} | `{}` | {requirement} | {needs} | {} |", check.id, check.name, check.promise).unwrap();
     }
     keep("conformance.md", &text);
 }

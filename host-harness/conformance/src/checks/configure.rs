@@ -22,7 +22,7 @@ pub async fn check(
     lab: &Lab,
     manifest: &Manifest,
     settings: &str,
-) -> Option<Ready> {
+) -> Result<Ready, CallFailure> {
     let call = fresh();
     lab.begin();
     let called = subject.configure(&call, settings).await;
@@ -34,7 +34,7 @@ pub async fn check(
         }
         book.close(trial);
     }
-    let ready = Ready { connection: called.ok()?.value, bucket: call.bucket.values() };
+    let ready = Ready { connection: called?.value, bucket: call.bucket.values() };
     if let Some(mut trial) = book.open("B2") {
         let call = Call { bucket: Arc::new(Scratch::of(ready.bucket.clone())), is_granted: true };
         lab.begin();
@@ -97,7 +97,7 @@ pub async fn check(
         trial.case(is_told, "`configure` with a bucket that cannot be read", "an error", || told(&called));
         book.close(trial);
     }
-    Some(ready)
+    Ok(ready)
 }
 
 fn fresh() -> Call {

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use appsec_model::{CONTRACT_VERSION, Manifest};
-use appsec_sandbox::Still;
+use appsec_sandbox::{CallFailure, Still};
 
 use super::{Book, json, shown};
 use crate::subject::Subject;
@@ -11,7 +11,7 @@ use crate::subject::Subject;
 /// Another time, and other random numbers.
 pub const ELSEWHERE: Still = Still { moment: Duration::from_secs(1_893_456_789), seed: 7 };
 
-pub async fn check(book: &mut Book<'_>, subject: &impl Subject) -> Option<Manifest> {
+pub async fn check(book: &mut Book<'_>, subject: &impl Subject) -> Result<Manifest, CallFailure> {
     let described = subject.describe(Still::default()).await;
     if let Some(mut trial) = book.open("A4") {
         trial.case(described.is_ok(), "`describe`", "a manifest", || {
@@ -22,7 +22,7 @@ pub async fn check(book: &mut Book<'_>, subject: &impl Subject) -> Option<Manife
         }
         book.close(trial);
     }
-    let manifest = described.ok()?.value;
+    let manifest = described?.value;
     if let Some(mut trial) = book.open("A5") {
         for (case, still) in [("a second time", Still::default()), ("at another time", ELSEWHERE)] {
             let again = subject.describe(still).await;
@@ -40,7 +40,7 @@ pub async fn check(book: &mut Book<'_>, subject: &impl Subject) -> Option<Manife
         }
         book.close(trial);
     }
-    Some(manifest)
+    Ok(manifest)
 }
 
 /// Which parts of two manifests differ.
