@@ -150,13 +150,9 @@ impl Address {
     }
 
     /// The answer's body as text, since all of JSON is UTF-8. Halves of surrogate
-    /// pairs in it are no characters. Every answer is an object: serde takes a
-    /// list for one, too, by the order of its fields.
+    /// pairs in it are no characters.
     fn text<'r>(&self, response: &'r Response) -> Result<Cow<'r, str>, Error> {
         let text = std::str::from_utf8(&response.body).map_err(|_| self.violation("the body is not UTF-8"))?;
-        if text.trim_ascii_start().starts_with('[') {
-            return Err(self.violation("the body is a list instead of an object"));
-        }
         Ok(text::mend(text).map_or(Cow::Borrowed(text), Cow::Owned))
     }
 
