@@ -13,7 +13,8 @@ pub use self::{
     onboarding::{OnboardingError, OnboardingStep},
     webhook::WebhookError,
 };
-use crate::{query::QueryError, vault::VaultError};
+use crate::{query::QueryError, triage_file::TriageProblem, vault::VaultError};
+use appsec_analysis::TriageError;
 use appsec_exports::Error as ExportError;
 use appsec_grant::{
     BucketError, Code, InstanceName, OriginError, ProxyError, SecretError, UnknownName, files::Exposure,
@@ -117,6 +118,15 @@ pub enum Error {
     /// A query of a list cannot be read.
     #[error(transparent)]
     Query(#[from] QueryError),
+    /// A decision is refused.
+    #[error(transparent)]
+    Triage(#[from] TriageError),
+    /// A file of decisions is refused.
+    #[error("invalid triage file, nothing was changed:\n  {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n  "))]
+    TriageFile(Vec<TriageProblem>),
+    /// Nothing is named that a decision is made on.
+    #[error("nothing to decide on: no finding, issue or filter is given")]
+    NoTriageTargets,
     /// A policy file is refused.
     #[error("invalid policies, nothing was changed:\n  {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n  "))]
     Policies(Vec<appsec_policy::Problem>),
@@ -275,7 +285,9 @@ impl Error {
             Self::NoConnector(_) => Code::ConnectorNotFound,
             Self::OtherConnector { .. } => Code::ConnectorMismatch,
             Self::NoAdvisory(_) => Code::AdvisoryNotFound,
-            Self::Query(_) => Code::Usage,
+            Self::Query(_) | Self::NoTriageTargets => Code::Usage,
+            Self::Triage(_) => Code::InvalidDecision,
+            Self::TriageFile(_) => Code::InvalidTriageFile,
             Self::Policies(_) => Code::InvalidPolicies,
             Self::NoPolicies => Code::NoPolicies,
             Self::NoPolicy(_) => Code::PolicyNotFound,

@@ -101,7 +101,8 @@ impl Harness {
         self.refuse_network_file_system()?;
         self.sweep_tenants()?;
         let folder = self.tenant_folder(&id);
-        let store = SharedStore::new(FindingStore::open(&folder.join("store.sqlite3"), &id)?);
+        let store = FindingStore::open(&folder.join("store.sqlite3"), &id)?;
+        let store = SharedStore::new(store, self.options().clock.clone());
         let tenant = Tenant { host: self.host.clone(), id, folder, store };
         tenant.finish_deletions()?;
         Ok(tenant)
@@ -144,7 +145,7 @@ impl Harness {
             host: self.host.clone(),
             folder: self.tenant_folder(id),
             id: id.clone(),
-            store: SharedStore::new(store),
+            store: SharedStore::to_look_at(store),
         }
     }
 

@@ -41,6 +41,7 @@ pub mod query;
 mod search;
 mod signature;
 mod tenant;
+mod triage_file;
 mod vault;
 mod webhook;
 
@@ -57,20 +58,23 @@ pub use crate::{
     notify::{RunEnded, WebhookEvent},
     query::View,
     tenant::{
-        Acceptance, AcceptedConnector, AdvisoryImport, AutoMapReport, DeletionReport, Deliveries, DeliveryList,
-        EventList, ExportFormat, ExportFormatError, FindingList, Holder, ImportList, InboxReport, InstanceDeletion,
-        InstanceList, InstanceReport, InstanceWork, IssueList, KindChoice, LastRun, Listed, MappingList, NoProject,
-        NotifyList, NotifyRemoved, NotifyReport, Onboarding, OnboardingList, PackageList, PoliciesImported,
-        PoliciesRemoved, PolicyCheck, PolicyImported, PolicyResultList, PolicyRow, PolicyRows, ProjectList,
-        ProjectName, ProxyChange, ProxyRoute, Pruned, ReleaseReport, RenormalizeList, RepositoriesListed,
+        Acceptance, AcceptedConnector, AdvisoryImport, AutoMapReport, DecidedList, DeletionReport, Deliveries,
+        DeliveryList, EventList, ExportFormat, ExportFormatError, FindingList, Holder, ImportList, InboxReport,
+        InstanceDeletion, InstanceList, InstanceReport, InstanceWork, IssueList, KindChoice, LastRun, Listed,
+        MappingList, NoProject, NotifyList, NotifyRemoved, NotifyReport, Onboarding, OnboardingList, PackageList,
+        PoliciesImported, PoliciesRemoved, PolicyCheck, PolicyImported, PolicyResultList, PolicyRow, PolicyRows,
+        ProjectList, ProjectName, ProxyChange, ProxyRoute, Pruned, ReleaseReport, RenormalizeList, RepositoriesListed,
         RepositoryDetail, RepositoryImport, Retention, Rotation, RunList, RunningWork, ScanFieldChanges,
-        ScheduleReport, SettingsChange, Setup, SyncReport, Tenant, VanishingList, WebhookEndpoint, WebhookSetup,
+        ScheduleReport, SettingsChange, Setup, SyncReport, Tenant, TriageChoice, TriageEntryRef, TriageImport,
+        TriageReport, TriageTargets, VanishingList, WebhookEndpoint, WebhookSetup,
     },
+    triage_file::{TriageFile, TriageProblem},
     vault::{
         EntryState, GeneratedKey, Rekeyed, VAULT_KEY_VARIABLE, Vault, VaultEntry, VaultError, VaultKey, VaultReport,
     },
     webhook::ListenOptions,
 };
+pub use appsec_analysis::triage::{TriageDecision, TriageEntry, TriageError};
 pub use appsec_conformance::{
     CHECKS, Check as ConformanceCheck, CheckOutcome, CheckResult, ConformanceReport, Conformity, Needs as CheckNeeds,
     Plan as ConformancePlan, Requirement, junit,
@@ -95,16 +99,17 @@ pub use appsec_sandbox::{
 pub use appsec_store::{
     ACTIVE, AUTO_CONFIDENCE, AgeCount, Attribution, AutoMap, Cadence, Candidate, ChangeRow, ClassCoverage,
     ConnectorSource, Coverage, CoverageCell, CoverageOptions, CoverageState, CoverageSummary, Cursor, CursorError,
-    CweCount, Dashboard, DashboardFilter, DayCounts, DeletionPlan, DeletionProof, Delivery, DeliveryState, Due,
-    EventRow, EventState, Fetch, FetchState, FetchStats, Filter, FindingDetail, FindingId, FindingPage, FindingRow,
-    Instance, InstanceStatus, Interval, IssueDetail, IssueFilter, IssueFinding, IssueId, IssueIdError, IssueRow,
-    IssueSort, IssueSource, Keep, KeptFindings, LabelCount, LeaseRow, MappedBy, MappingCounts, MappingFilter,
-    MappingRow, MappingState, NamedProject, NewInstance, Next, OccurrenceDetail, Outcome, PackageCount, PackageFilter,
-    PackageRow, PackageSort, Paused, Percent, PercentError, Period, Plan, PolicyImport, PolicyResult, PolicyResultWord,
-    PolicySet, PolicyViolations, ProjectChoice, ProjectCounts, ProjectFilter, ProjectRow, ProjectUsage, Proposal,
-    ReachableShare, Refreshed, Released, Renormalized, RepositoryChanges, RepositoryCount, RepositoryCoverage,
-    RepositoryRow, ResolvedMappings, RowFacts, Run, RunFilter, RunMode, RunProject, RunState, RunWait, ScanFields,
-    ScheduleError, ScheduleRow, SeverityCount, Sort, StoreError, StoreHealth, StoredRecord, TablePlan, TimeToFix,
-    Top25Share, Total, TotalIs, UnmappedProject, VanishingRow, Webhook, Zone, backoff, matches,
+    CweCount, Dashboard, DashboardFilter, DayCounts, DecidedFinding, DecisionEnd, DecisionFilter, DecisionRow,
+    DeletionPlan, DeletionProof, Delivery, DeliveryState, Due, EventRow, EventState, Fetch, FetchState, FetchStats,
+    Filter, FindingDetail, FindingId, FindingPage, FindingRow, Instance, InstanceStatus, Interval, IssueDecision,
+    IssueDetail, IssueFilter, IssueFinding, IssueId, IssueIdError, IssueRow, IssueSort, IssueSource, Keep,
+    KeptFindings, LabelCount, LeaseRow, MappedBy, MappingCounts, MappingFilter, MappingRow, MappingState, NamedProject,
+    NewInstance, Next, OccurrenceDetail, Outcome, PackageCount, PackageFilter, PackageRow, PackageSort, Paused,
+    Percent, PercentError, Period, Plan, PolicyImport, PolicyResult, PolicyResultWord, PolicySet, PolicyViolations,
+    ProjectChoice, ProjectCounts, ProjectFilter, ProjectRow, ProjectUsage, Proposal, ReachableShare, Refreshed,
+    Released, Renormalized, RepositoryChanges, RepositoryCount, RepositoryCoverage, RepositoryRow, ResolvedMappings,
+    RowFacts, Run, RunFilter, RunMode, RunProject, RunState, RunWait, ScanFields, ScheduleError, ScheduleRow,
+    SeverityCount, Sort, StoreError, StoreHealth, StoredRecord, TablePlan, TimeToFix, Top25Share, Total, TotalIs,
+    UnmappedProject, VanishingRow, Webhook, Zone, backoff, matches,
 };
 pub use tokio_util::sync::CancellationToken;

@@ -7,14 +7,17 @@ mod fields;
 mod open;
 mod when;
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use appsec_analysis::Edition;
 use appsec_grant::{InstanceName, UnknownName};
 use appsec_model::{Severity, Timestamp};
 use appsec_store::{Cursor, Period};
 
-pub use self::{open::Open, when::When};
+pub use self::{
+    open::Open,
+    when::{Ahead, When},
+};
 
 /// What a list of findings is of.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -58,6 +61,10 @@ pub enum List {
     Findings(View),
     /// Findings that are exported: all of them, in no order that is asked for.
     Export,
+    /// Findings that are decided on.
+    Triage,
+    /// Decisions.
+    Decisions,
     /// Issues.
     Issues,
     /// Packages.
@@ -80,6 +87,8 @@ impl List {
             // The view says which kinds.
             Self::Findings(_) => fields::VIEW,
             Self::Export => fields::EXPORT,
+            Self::Triage => fields::TRIAGE,
+            Self::Decisions => fields::DECISIONS_MADE,
             Self::Issues => fields::ISSUES,
             Self::Packages => fields::PACKAGES,
             Self::Dashboard => fields::DASHBOARD,
@@ -159,8 +168,10 @@ pub enum Takes {
     Whole(u32),
     /// A number from 0 to this one.
     Number(f64),
-    /// A moment.
+    /// A moment, or how long ago.
     When,
+    /// A moment, or how far ahead.
+    Ahead,
     /// An instance.
     Instance,
     /// Where a page begins.
@@ -226,6 +237,7 @@ impl Takes {
                 number.map(Given::Number).ok_or_else(|| format!("a number from 0 to {most}"))
             }
             Self::When => text.parse().map(Given::When),
+            Self::Ahead => Ahead::from_str(text).map(Given::Ahead),
             Self::Instance => text.parse().map(Given::Instance).map_err(|error| format!("a name: {error}")),
             Self::Cursor => text.parse().map(Given::Cursor).map_err(|_| "the `next_cursor` of a page".to_owned()),
         }
@@ -243,6 +255,7 @@ enum Given {
     Whole(u32),
     Number(f64),
     When(When),
+    Ahead(Ahead),
     Instance(InstanceName),
     Cursor(Cursor),
 }
@@ -258,6 +271,7 @@ impl fmt::Display for Given {
             Self::Whole(number) => number.fmt(out),
             Self::Number(number) => number.fmt(out),
             Self::When(when) => when.fmt(out),
+            Self::Ahead(when) => when.fmt(out),
             Self::Instance(name) => name.fmt(out),
             Self::Cursor(cursor) => cursor.fmt(out),
         }
@@ -373,6 +387,11 @@ impl Query {
         given.into_iter().chain(default)
     }
 
+    /// Whether anything is given of a field.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.given.iter().any(|(field, _)| field.name == name)
+    }
+
     /// Whether a flag is given.
     pub(crate) fn flag(&self, name: &str) -> bool {
         self.values(name).any(|it| it == Given::Flag)
@@ -389,7 +408,7 @@ impl Query {
     }
 
     /// The word of a field, as what it stands for.
-    pub(crate) fn word<T: std::str::FromStr>(&self, name: &str) -> Option<T> {
+    pub(crate) fn word<T: FromStr>(&self, name: &str) -> Option<T> {
         self.text(name).and_then(|word| word.parse().ok())
     }
 
@@ -428,6 +447,11 @@ impl Query {
     /// The moment of a field, seen from now.
     pub(crate) fn moment(&self, name: &str, now: Timestamp) -> Option<Timestamp> {
         self.values(name).find_map(|it| if let Given::When(when) = it { Some(when.moment(now)) } else { None })
+    }
+
+    /// The moment ahead of a field, seen from now.
+    pub(crate) fn ahead(&self, name: &str, now: Timestamp) -> Option<Timestamp> {
+        self.values(name).find_map(|it| if let Given::Ahead(when) = it { Some(when.moment(now)) } else { None })
     }
 
     /// The period between two fields.
@@ -506,7 +530,7 @@ pub(crate) mod samples {
             Takes::Edition => "2024".to_owned(),
             Takes::Whole(_) => "7".to_owned(),
             Takes::Number(_) => "0.5".to_owned(),
-            Takes::When => "2026-01-31".to_owned(),
+            Takes::When | Takes::Ahead => "2026-01-31".to_owned(),
             Takes::Instance => "code".to_owned(),
             // A list of the sort, whether it is reversed, and its keys.
             Takes::Cursor => data_encoding::HEXLOWER.encode(br#"["priority",false,50,3,1,"sca",9]"#),

@@ -23,6 +23,7 @@ mod schedule;
 mod session;
 mod status;
 mod sync;
+mod triage;
 mod vault;
 mod webhook;
 
@@ -51,6 +52,7 @@ pub use self::{
     runs::{ImportList, Pruned, RenormalizeList, Retention, RunList, SyncReport, VanishingList},
     schedule::ScheduleReport,
     status::{InstanceWork, LastRun, RunningWork},
+    triage::{DecidedList, TriageChoice, TriageEntryRef, TriageImport, TriageReport, TriageTargets},
     webhook::{EventList, InboxReport, WebhookEndpoint},
 };
 use crate::{error::Error, host::Host};

@@ -5,5 +5,5 @@ use host_harness::Tenant;
 
 /// The store of a tenant, opened as another process would.
 pub fn store(tenant: &Tenant) -> SharedStore {
-    SharedStore::new(FindingStore::open(&tenant.folder().join("store.sqlite3"), tenant.id()).unwrap())
+    SharedStore::to_look_at(FindingStore::open(&tenant.folder().join("store.sqlite3"), tenant.id()).unwrap())
 }

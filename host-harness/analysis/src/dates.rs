@@ -6,7 +6,7 @@
 
 use appsec_model::{Lifecycle, ScanState, Timestamp};
 
-use crate::status::is_open;
+use crate::status::{is_open, word};
 
 /// When a source first recorded a finding, if it gives a date that can be true.
 pub fn recorded_at(lifecycle: &Lifecycle) -> Option<Timestamp> {
@@ -32,6 +32,8 @@ pub fn closed_at(
         return None;
     }
     let said = match status {
+        // Of what somebody else decided a source has no date.
+        _ if word(&lifecycle.status) != status => None,
         // A scan decides that the code no longer has it.
         "fixed" => lifecycle.state_changed_at.filter(|_| lifecycle.scan_state != Some(ScanState::Unresolved)),
         "ignored" | "provisionally-ignored" => {
@@ -51,7 +53,7 @@ pub fn reopened_at(lifecycle: &Lifecycle, closed_at: Timestamp, noticed: Timesta
 
 #[cfg(test)]
 mod tests {
-    use appsec_model::{Lifecycle, ScanState, Timestamp};
+    use appsec_model::{Lifecycle, ScanState, Status, Timestamp};
 
     use super::{closed_at, first_seen_at, recorded_at, reopened_at};
 
@@ -71,13 +73,19 @@ mod tests {
     fn what_closed_a_finding_decides_which_date_closed_it() {
         let mut lifecycle = Lifecycle { state_changed_at: Some(at(30)), ..Lifecycle::default() };
         lifecycle.triage.at = Some(at(40));
-        let closed = |status, lifecycle: &Lifecycle, noticed| closed_at(status, lifecycle, at(20), at(50), noticed);
+        let closed = |status: &str, lifecycle: &Lifecycle, noticed| {
+            let lifecycle = Lifecycle { status: Status::from(status), ..lifecycle.clone() };
+            closed_at(status, &lifecycle, at(20), at(50), noticed)
+        };
         assert_eq!(closed("fixed", &lifecycle, Some(at(45))), Some(at(30)));
         assert_eq!(closed("ignored", &lifecycle, Some(at(45))), Some(at(40)));
         assert_eq!(closed("vanished", &lifecycle, Some(at(45))), Some(at(45)));
         assert_eq!(closed("open", &lifecycle, Some(at(45))), None);
         lifecycle.scan_state = Some(ScanState::Unresolved);
         assert_eq!(closed("fixed", &lifecycle, None), None, "people said so, and not when");
+        // The source speaks of what it says itself, and not of what was decided here.
+        let here = Lifecycle { status: Status::Open, ..lifecycle.clone() };
+        assert_eq!(closed_at("ignored", &here, at(20), at(50), Some(at(45))), Some(at(45)));
         // Before it was seen, and after now.
         for wrong in [10, 60] {
             let lifecycle = Lifecycle { state_changed_at: Some(at(wrong)), ..Lifecycle::default() };

@@ -30,6 +30,7 @@ pub mod repository;
 pub mod status;
 mod table;
 pub mod top25;
+pub mod triage;
 
 pub use crate::{
     advisories::{Advisories, Advisory},
@@ -38,4 +39,5 @@ pub use crate::{
     problem::Problem,
     repository::{Match, Provider, Repository, RepositoryAddress, RepositoryIndex},
     top25::Edition,
+    triage::{TriageDecision, TriageEntry, TriageError},
 };

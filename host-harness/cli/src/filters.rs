@@ -17,16 +17,19 @@ use host_harness::{
 pub trait Listed {
     /// The list.
     const LIST: List;
+    /// Heading of its filters, where a command has options beside them.
+    const HEADING: Option<&'static str> = None;
 }
 
 macro_rules! lists {
-    ($($name:ident $list:expr;)+) => {
+    ($($name:ident $list:expr $(, $heading:literal)?;)+) => {
         $(
             #[doc = "A list, as a type."]
             pub enum $name {}
 
             impl Listed for $name {
                 const LIST: List = $list;
+                $(const HEADING: Option<&'static str> = Some($heading);)?
             }
         )+
     };
@@ -38,6 +41,9 @@ lists! {
     Weaknesses List::Findings(View::Weaknesses);
     Secrets List::Findings(View::Secrets);
     Export List::Export;
+    Triage List::Triage, "Filters";
+    Decided List::Export, "Filters";
+    Decisions List::Decisions;
     Issues List::Issues;
     Packages List::Packages;
     Dashboard List::Dashboard;
@@ -54,7 +60,7 @@ pub struct Filters<L> {
 
 impl<L: Listed> clap::Args for Filters<L> {
     fn augment_args(command: Command) -> Command {
-        command.args(L::LIST.fields().iter().map(arg))
+        command.args(L::LIST.fields().iter().map(|field| arg(field, L::HEADING)))
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -87,9 +93,9 @@ impl<L: Listed> clap::FromArgMatches for Filters<L> {
     }
 }
 
-fn arg(field: &'static Field) -> Arg {
+fn arg(field: &'static Field, of_filters: Option<&'static str>) -> Arg {
     let arg = Arg::new(field.name).long(field.name).help(field.help);
-    let arg = match heading(field.group) {
+    let arg = match heading(field.group).or(of_filters) {
         Some(heading) => arg.help_heading(heading),
         None => arg,
     };

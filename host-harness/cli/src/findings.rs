@@ -12,6 +12,7 @@ use super::{
     output::{Output, moment, print_json, short},
     policy,
     table::{Cell, Facts, cells},
+    triage,
 };
 
 #[derive(clap::Args)]
@@ -45,6 +46,7 @@ fn show_detail(output: Output, detail: &FindingDetail) -> Result<(), Failure> {
     let priority = format!("{} ({})", row.priority, detail.assessment.band);
     facts.add("priority", Some(Cell::list([priority].into_iter().chain(inputs))));
     facts.add("status", Cell::state(&row.status));
+    facts.add("decision", row.decision.as_ref().map(triage::decided));
     facts.add("kind", Some(&row.kind));
     facts.add("source", Some(&row.instance));
     facts.add("project", Some(&row.project));
@@ -122,6 +124,7 @@ fn show_detail(output: Output, detail: &FindingDetail) -> Result<(), Failure> {
         }
     }
     policy::show_verdicts(output, &detail.policy_results);
+    triage::show_history(output, &detail.decisions);
     show_history(output, &detail.history);
     Ok(())
 }

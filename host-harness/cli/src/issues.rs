@@ -14,6 +14,7 @@ use super::{
     output::{Output, print_csv},
     policy,
     table::{Cell, cells},
+    triage,
     views::listed,
 };
 
@@ -102,7 +103,7 @@ fn show_detail(output: Output, detail: &IssueDetail) {
             &it.source,
             it.priority,
             it.severity,
-            Cell::state(&it.status),
+            triage::status(&it.status, it.decision.as_ref()),
             &it.project,
             at,
             it.rule_id.as_deref(),
@@ -110,6 +111,7 @@ fn show_detail(output: Output, detail: &IssueDetail) {
     }
     output.print(&table);
     policy::show_verdicts(output, &detail.policy_results);
+    triage::show_issue_history(output, &detail.decisions);
     if let Some(first) = detail.findings.first() {
         output.line(format!("Next: harness finding {}", first.id));
     }

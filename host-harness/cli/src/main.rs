@@ -46,6 +46,7 @@ mod sync;
 mod table;
 mod tenant;
 mod text;
+mod triage;
 mod vanishing;
 mod vault;
 mod views;
@@ -96,7 +97,7 @@ const GROUPS: [(&str, &[&str]); 6] = [
             "export",
         ],
     ),
-    ("Decide", &["policy", "advisories"]),
+    ("Decide", &["triage", "policy", "advisories"]),
     (
         "Operate",
         &["serve", "daemon", "status", "runs", "notify", "webhook", "vault", "tenant", "backup", "restore", "doctor"],
@@ -210,6 +211,9 @@ enum Command {
     Issues(issues::ListArgs),
     /// Show an issue with its sources and findings
     Issue(issues::ShowArgs),
+    /// Decide on findings: accept risks, dismiss, assign, with a reason and an end
+    #[command(subcommand)]
+    Triage(triage::Command),
     /// Manage advisory scores (CVSS, EPSS)
     #[command(subcommand)]
     Advisories(advisories::Command),
@@ -435,6 +439,7 @@ fn dispatch(cli: Cli, output: Output, data_dir_is_typed: bool) -> Result<ExitCod
             Command::Issues(args) => issues::list(&context, args).await,
             Command::Issue(args) => issues::show(&context, args).await,
             Command::Advisories(command) => advisories::exec(&context, command).await,
+            Command::Triage(command) => triage::exec(&context, command).await,
             Command::Policy(command) => policy::exec(&context, command).await,
             Command::Packages(args) => packages::exec(&context, args).await,
             Command::Dashboard(args) => dashboard::exec(&context, args).await,

@@ -81,6 +81,7 @@ fn finding(at: u64) -> Exported {
         rule: Some(rule),
         ratings: None,
         commit: None,
+        decision: None,
         issue: None,
     }
 }

@@ -219,7 +219,7 @@ impl<W: Write> Document for CycloneDx<W> {
             "justification": justification,
             "response": statement.response.map(|it| [it]),
             "detail": statement.detail,
-            "lastUpdated": it.finding.lifecycle.triage.at.and_then(words::moment),
+            "lastUpdated": it.decided_at().and_then(words::moment),
         });
         self.elements.push(&mut self.out, vulnerability(it, &dependency.advisories, reference, &analysis))?;
         Ok(Outcome::Written)

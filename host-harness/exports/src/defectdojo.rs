@@ -53,12 +53,10 @@ fn element(it: &Exported) -> Value {
         Severity::Info => ("Info", None),
         Severity::Unknown => ("Info", Some("The source gives no severity that is known.")),
     };
-    let status = &finding.lifecycle.status;
-    let reason: String =
-        finding.lifecycle.triage.reason.iter().flat_map(|it| it.chars()).filter(|it| it.is_alphanumeric()).collect();
-    let reason = reason.to_lowercase();
-    let is_ignored = *status == Status::Ignored;
-    let is_fixed = *status == Status::Fixed || it.status == "vanished";
+    let status = it.standing();
+    let outcome = it.outcome();
+    let is_ignored = status == Status::Ignored;
+    let is_fixed = status == Status::Fixed || it.status == "vanished";
     let mut description = words::markdown(it.message());
     if let Some(snippet) = &finding.snippet {
         // Four blanks make a line code, in which nothing is markup.
@@ -96,8 +94,8 @@ fn element(it: &Exported) -> Value {
         "cvssv3_score": cvss.map(|it| it.score),
         "active": ACTIVE.contains(&it.status.as_str()),
         "verified": false,
-        "false_p": is_ignored && reason == "falsepositive",
-        "risk_accepted": is_ignored && reason == "acceptablerisk",
+        "false_p": is_ignored && outcome == "falsepositive",
+        "risk_accepted": is_ignored && matches!(outcome.as_str(), "acceptablerisk" | "acceptedrisk" | "wontfix"),
         "under_review": matches!(status, Status::Reviewing | Status::ProvisionallyIgnored),
         "is_mitigated": is_fixed,
         "mitigated": it.closed_at.filter(|_| is_fixed).and_then(words::moment),

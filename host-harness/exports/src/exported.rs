@@ -1,8 +1,8 @@
 //! What is exported: plain data about a finding and about a package.
 
-use appsec_analysis::Advisory;
+use appsec_analysis::{Advisory, TriageEntry, status::VANISHED, triage::is_decided_on};
 use appsec_model::{
-    Finding, Kind, Location, PackageVersion, ReachabilityVerdict, Rule, Timestamp, Transitivity, credential,
+    Finding, Kind, Location, PackageVersion, ReachabilityVerdict, Rule, Status, Timestamp, Transitivity, credential,
 };
 
 /// A finding with what is known of it.
@@ -48,8 +48,21 @@ pub struct Exported {
     pub ratings: Option<Advisory>,
     /// Commit of the scan that saw it first.
     pub commit: Option<String>,
+    /// What was decided here.
+    pub decision: Option<Decided>,
     /// The issue that it is of.
     pub issue: Option<Issue>,
+}
+
+/// What was decided here about a finding, and is in force.
+#[derive(Clone, Debug)]
+pub struct Decided {
+    /// The decision.
+    pub entry: TriageEntry,
+    /// Who decided.
+    pub author: String,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// The issue of a finding.
@@ -106,6 +119,44 @@ impl Exported {
     /// By what exported findings are in order.
     pub fn key(&self) -> (&str, &str, &str, &str) {
         (self.scope(), self.branch().unwrap_or_default(), &self.instance, &self.id)
+    }
+
+    /// The decision that counts: what was seen goes before it.
+    pub fn decided(&self) -> Option<&Decided> {
+        let is_open_to_it = self.status != VANISHED && is_decided_on(self.finding.lifecycle.status.as_str());
+        self.decision.as_ref().filter(|_| is_open_to_it)
+    }
+
+    /// Where it stands on its ref, by what was decided here, else at its source.
+    pub fn standing(&self) -> Status {
+        match self.decided() {
+            Some(decided) => Status::from(decided.entry.decision.status()),
+            None => self.finding.lifecycle.status.clone(),
+        }
+    }
+
+    /// The word for what was decided here, else the reason at its source, in small
+    /// letters without signs.
+    pub fn outcome(&self) -> String {
+        let source = || self.finding.lifecycle.triage.reason.as_deref().unwrap_or_default();
+        let word = self.decided().map_or_else(source, |it| it.entry.decision.as_str());
+        word.chars().filter(|sign| sign.is_alphanumeric()).collect::<String>().to_lowercase()
+    }
+
+    /// What was said about it, by whom it was decided: the reason, then the comment.
+    pub fn justification(&self) -> Option<String> {
+        let triage = &self.finding.lifecycle.triage;
+        let (reason, comment) = match self.decided() {
+            Some(decided) => (&decided.entry.reason, &decided.entry.comment),
+            None => (&triage.reason, &triage.comment),
+        };
+        let parts: Vec<&str> = reason.iter().chain(comment).map(String::as_str).collect();
+        Some(parts.join(": ")).filter(|text| !text.is_empty())
+    }
+
+    /// When it was decided.
+    pub fn decided_at(&self) -> Option<Timestamp> {
+        self.decided().map(|it| it.at).or(self.finding.lifecycle.triage.at)
     }
 
     /// Numbers of its advisories.

@@ -41,7 +41,7 @@ mod words;
 use self::document::{Document, Outcome};
 pub use self::{
     document::{Error, Options, Summary},
-    exported::{Exported, Issue, ListedPackage, redact},
+    exported::{Decided, Exported, Issue, ListedPackage, redact},
     exporter::Exporter,
     format::Format,
 };

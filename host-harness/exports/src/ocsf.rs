@@ -57,7 +57,7 @@ fn status(it: &Exported) -> (u8, &'static str, bool) {
     if it.status == "vanished" {
         return (5, "Archived", true);
     }
-    match it.finding.lifecycle.status {
+    match it.standing() {
         Status::Open => (1, "New", false),
         Status::Reviewing | Status::Fixing => (2, "In Progress", false),
         Status::Ignored | Status::ProvisionallyIgnored => (3, "Suppressed", true),
@@ -87,7 +87,11 @@ fn event(it: &Exported, options: &Options) -> Value {
         _ => None,
     };
     let triage = &finding.lifecycle.triage;
-    let detail = [Some(it.status.as_str()), Some(triage.state.as_str()), triage.reason.as_deref()];
+    let decided = it.decided().map(|it| it.entry.decision.as_str());
+    let detail = match decided {
+        Some(decision) => [Some(it.status.as_str()), Some(decision), None],
+        None => [Some(it.status.as_str()), Some(triage.state.as_str()), triage.reason.as_deref()],
+    };
     let url = finding.code_url.as_deref().and_then(words::url);
     let urls = rule.into_iter().flat_map(|rule| rule.url.iter().chain(&rule.references));
     let urls: BTreeSet<&str> = urls.filter_map(|it| words::url(it)).collect();
@@ -115,7 +119,10 @@ fn event(it: &Exported, options: &Options) -> Value {
         "status": status,
         "status_detail": detail.into_iter().flatten().collect::<Vec<_>>().join("/"),
         "message": finding.title,
-        "comment": triage.comment,
+        "comment": match it.decided() {
+            Some(_) => it.justification(),
+            None => triage.comment.clone(),
+        },
         "metadata": {
             "version": "1.8.0",
             "product": { "name": it.tool, "vendor_name": it.tool, "uid": it.instance },

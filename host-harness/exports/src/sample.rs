@@ -78,6 +78,7 @@ fn exported(id: &str, finding: Finding, rule: Rule) -> Exported {
         rule: Some(rule),
         ratings: None,
         commit: None,
+        decision: None,
         issue: Some(Issue { id: "00000000000000aa".to_owned(), is_reachable: false }),
     }
 }

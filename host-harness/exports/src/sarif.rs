@@ -308,16 +308,14 @@ fn is_absent(it: &Exported) -> bool {
     it.status == "vanished" || it.finding.lifecycle.status == Status::Fixed
 }
 
-/// Why a result asks for nothing, as its source decided; empty where it asks for
-/// something.
+/// Why a result asks for nothing, as was decided here, else at its source; empty
+/// where it asks for something.
 fn suppressions(it: &Exported) -> Value {
     let lifecycle = &it.finding.lifecycle;
-    let triage = &lifecycle.triage;
-    let parts = || triage.reason.iter().chain(&triage.comment).cloned().collect::<Vec<_>>();
-    let justification = Some(parts().join(": ")).filter(|text| !text.is_empty());
+    let justification = it.justification();
     let one = |kind: &str, status: &str| json!([{ "kind": kind, "status": status, "justification": justification }]);
-    match (&lifecycle.status, &lifecycle.scan_state) {
-        (Status::Ignored, Some(ScanState::Muted)) => one("inSource", "accepted"),
+    match (it.standing(), &lifecycle.scan_state) {
+        (Status::Ignored, Some(ScanState::Muted)) if it.decided().is_none() => one("inSource", "accepted"),
         (Status::Ignored, _) => one("external", "accepted"),
         (Status::ProvisionallyIgnored, _) => one("external", "underReview"),
         _ => json!([]),
@@ -388,6 +386,7 @@ fn result(it: &Exported, rule_index: usize, limits: Option<Limits>) -> Value {
 fn properties(it: &Exported) -> Value {
     let finding = &it.finding;
     let verdict = finding.assistance.as_ref().and_then(|it| it.verdict.as_ref());
+    let decided = it.decided();
     let mut properties = json!({
         "security-severity": words::derived_score(finding.severity).map(|score| format!("{score:.1}")),
         "security-severity-source": "derived from the severity",
@@ -398,6 +397,9 @@ fn properties(it: &Exported) -> Value {
         "confidence": words::confidence(finding, it.rule.as_ref()),
         "status": it.status,
         "triage": finding.lifecycle.triage.state,
+        "decision": decided.map(|it| it.entry.decision),
+        "decidedBy": decided.map(|it| &it.author),
+        "decidedUntil": decided.and_then(|it| it.entry.until).and_then(words::moment),
         "priority": it.priority,
         "project": it.project,
         "environment": it.environment,

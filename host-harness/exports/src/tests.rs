@@ -1,12 +1,13 @@
 use std::path::Path;
 
+use appsec_analysis::{TriageDecision, TriageEntry};
 use appsec_model::{Finding, Kind, Severity, Status};
 use appsec_reports::read;
 use boon::{Compiler, Schemas};
 use serde_json::Value;
 
 use crate::{
-    Document, Error, Exported, Exporter, Format, Options, Summary, sample,
+    Decided, Document, Error, Exported, Exporter, Format, Options, Summary, sample,
     sarif::{Limits, Sarif},
 };
 
@@ -64,6 +65,9 @@ fn hostile() -> Vec<Exported> {
             it.finding.lifecycle.status = Status::Ignored;
             it.finding.lifecycle.triage.reason = text();
             it.finding.lifecycle.triage.comment = text();
+            let entry = TriageEntry { reason: text(), comment: text(), ..TriageEntry::new(TriageDecision::WontFix) };
+            let decided = Decided { entry, author: evil.to_owned(), at: sample::MOMENT };
+            it.decision = Some(decided).filter(|_| at % 3 == 0);
             it.finding.identity.key = evil.to_owned();
             it.finding.identity.algorithm = evil.to_owned();
             it.finding.rule_id = text();

@@ -31,11 +31,13 @@ pub struct Statement {
 
 /// What a finding says; none where people say that another one says it.
 ///
-/// | status at the source | state |
+/// What was decided here counts, else what was decided at its source:
+///
+/// | status | state |
 /// |---|---|
 /// | fixed | resolved |
 /// | ignored as a false positive | false positive, unless a source says that the code is reached |
-/// | ignored as an acceptable risk | exploitable, will not fix |
+/// | ignored as an acceptable risk, or since nobody will fix it | exploitable, will not fix |
 /// | ignored for lack of time | exploitable, cannot fix |
 /// | ignored as a duplicate | none |
 /// | ignored for another reason, or provisionally | in triage |
@@ -47,8 +49,8 @@ pub struct Statement {
 pub fn statement(it: &Exported, unreachable_is_unaffected: bool) -> Option<Statement> {
     let lifecycle = &it.finding.lifecycle;
     let triage = &lifecycle.triage;
-    let reason: String = triage.reason.iter().flat_map(|it| it.chars()).filter(|it| it.is_alphanumeric()).collect();
-    let comment = triage.comment.as_deref();
+    let said = it.decided().and_then(|_| it.justification());
+    let comment = if it.decided().is_some() { said.as_deref() } else { triage.comment.as_deref() };
     let told = |words: &str| Some(comment.map_or_else(|| words.to_owned(), |comment| format!("{words}: {comment}")));
     let new = |state, response, detail| Some(Statement { state, response, detail });
     if it.status == "vanished" {
@@ -58,9 +60,9 @@ pub fn statement(it: &Exported, unreachable_is_unaffected: bool) -> Option<State
             told("No longer reported by its source, which does not say that it is fixed"),
         );
     }
-    match &lifecycle.status {
+    match it.standing() {
         Status::Fixed => new(State::Resolved, None, comment.map(str::to_owned)),
-        Status::Ignored => match reason.to_lowercase().as_str() {
+        Status::Ignored => match it.outcome().as_str() {
             "duplicate" => None,
             "falsepositive" if it.is_reachable() => new(
                 State::InTriage,
@@ -68,7 +70,10 @@ pub fn statement(it: &Exported, unreachable_is_unaffected: bool) -> Option<State
                 told("Ignored as a false positive, while a source says that it is reachable"),
             ),
             "falsepositive" => new(State::FalsePositive, None, told("Ignored as a false positive")),
-            "acceptablerisk" => new(State::Exploitable, Some("will_not_fix"), told("Ignored as an acceptable risk")),
+            "acceptablerisk" | "acceptedrisk" => {
+                new(State::Exploitable, Some("will_not_fix"), told("Ignored as an acceptable risk"))
+            }
+            "wontfix" => new(State::Exploitable, Some("will_not_fix"), told("Ignored since nobody will fix it")),
             "notime" => new(State::Exploitable, Some("can_not_fix"), told("Ignored for lack of time")),
             _ => new(State::InTriage, None, told("Ignored at its source")),
         },
@@ -89,10 +94,11 @@ pub fn statement(it: &Exported, unreachable_is_unaffected: bool) -> Option<State
 
 #[cfg(test)]
 mod tests {
+    use appsec_analysis::{TriageDecision, TriageEntry};
     use appsec_model::{ReachabilityVerdict, Status};
 
     use super::{State, statement};
-    use crate::{Issue, sample};
+    use crate::{Decided, Issue, sample};
 
     fn state(
         status: Status,
@@ -125,11 +131,55 @@ mod tests {
         assert_eq!(open(Status::ProvisionallyIgnored), Some(State::InTriage));
     }
 
+    fn decided(decision: TriageDecision) -> Option<Decided> {
+        let entry = TriageEntry { reason: Some("tried it".to_owned()), ..TriageEntry::new(decision) };
+        Some(Decided { entry, author: "ada".to_owned(), at: sample::MOMENT })
+    }
+
+    #[test]
+    fn what_was_decided_here_goes_before_the_source() {
+        for source in [Status::Open, Status::Ignored, Status::Reviewing, Status::Unknown] {
+            let of = |decision, is_reachable| {
+                let mut it = sample::vulnerability();
+                it.finding.lifecycle.status = source.clone();
+                it.finding.lifecycle.triage.reason = Some("no_time".to_owned());
+                it.finding.dependency.as_mut().unwrap().reachability.verdict = ReachabilityVerdict::NotAnalyzed;
+                it.issue = Some(Issue { id: "0".to_owned(), is_reachable });
+                it.decision = decided(decision);
+                statement(&it, true)
+            };
+            let said = of(TriageDecision::FalsePositive, false).unwrap();
+            assert_eq!(
+                (said.state, said.detail.as_deref()),
+                (State::FalsePositive, Some("Ignored as a false positive: tried it"))
+            );
+            assert_eq!(of(TriageDecision::FalsePositive, true).unwrap().state, State::InTriage);
+            for decision in [TriageDecision::AcceptedRisk, TriageDecision::WontFix] {
+                let said = of(decision, false).unwrap();
+                assert_eq!((said.state, said.response), (State::Exploitable, Some("will_not_fix")), "{decision}");
+            }
+            assert_eq!(of(TriageDecision::Duplicate, false), None);
+            assert_eq!(of(TriageDecision::Reviewing, false).unwrap().state, State::InTriage);
+            assert_eq!(of(TriageDecision::Fixing, false).unwrap().state, State::Exploitable);
+        }
+        let mut fixed = sample::vulnerability();
+        fixed.finding.lifecycle.status = Status::Fixed;
+        fixed.decision = decided(TriageDecision::AcceptedRisk);
+        assert_eq!(statement(&fixed, true).unwrap().state, State::Resolved);
+    }
+
     #[test]
     fn what_any_source_calls_reachable_is_never_unaffected() {
         use ReachabilityVerdict::{AlwaysReachable, ConditionallyReachable, NotAnalyzed, Reachable, Unreachable};
         let unaffected = [State::NotReached, State::FalsePositive];
         for verdict in [AlwaysReachable, ConditionallyReachable, Reachable, Unreachable, NotAnalyzed] {
+            for decision in TriageDecision::ALL {
+                let mut it = sample::vulnerability();
+                it.finding.dependency.as_mut().unwrap().reachability.verdict = verdict.clone();
+                it.issue = Some(Issue { id: "0".to_owned(), is_reachable: true });
+                it.decision = decided(decision);
+                assert!(statement(&it, true).is_none_or(|it| !unaffected.contains(&it.state)), "{verdict} {decision}");
+            }
             for (status, reason) in [(Status::Open, ""), (Status::Ignored, "false_positive")] {
                 let own = !matches!(verdict, Unreachable | NotAnalyzed);
                 let by_other = state(status.clone(), reason, verdict.clone(), true, true).unwrap();

@@ -164,6 +164,10 @@ codes! {
     PolicyNotFound "policy-not-found" Usage
     NothingInScope "nothing-in-scope" Usage
 
+    // Triage.
+    InvalidDecision "invalid-decision" Usage
+    InvalidTriageFile "invalid-triage-file" Usage
+
     // Notifications and webhooks.
     InvalidUrl "invalid-url" Usage
     UrlFragment "url-fragment" Usage

@@ -1,7 +1,7 @@
 //! The columns of each view of findings.
 
 use appsec_model::Timestamp;
-use appsec_store::FindingRow;
+use appsec_store::{DecisionRow, FindingRow};
 
 use super::{Column, Value, column, cvss, epss};
 use crate::query::View;
@@ -15,7 +15,7 @@ impl View {
             column("SEVERITY", |row| Value::Severity(Some(row.severity))),
         ];
         let kind = column("KIND", |row: &FindingRow| Value::Text(row.kind.clone()));
-        let status = column("STATUS", |row: &FindingRow| Value::Text(row.status.clone()));
+        let status = column("STATUS", |row: &FindingRow| Value::Text(status(row)));
         let first_seen = column("FIRST SEEN", |row: &FindingRow| Value::Text(day(row.first_seen_at)));
         let score = column("CVSS", |row: &FindingRow| cvss(row.cvss));
         let likelihood = column("EPSS", |row: &FindingRow| epss(row.epss));
@@ -114,9 +114,20 @@ impl View {
             column("last_seen_at", |row| row.last_seen_at.to_string()),
             column("changed_at", |row| row.changed_at.to_string()),
             column("occurrences", |row| row.occurrences.to_string()),
+            column("decision", |row| decision(row, |it| Some(it.entry.decision.to_string()))),
+            column("decision_reason", |row| decision(row, |it| it.entry.reason.clone())),
+            column("decision_until", |row| decision(row, |it| Some(it.entry.until?.to_string()))),
+            column("decided_by", |row| decision(row, |it| Some(it.author.clone()))),
+            column("assignee", |row| decision(row, |it| it.entry.assignee.clone())),
+            column("labels", |row| decision(row, |it| Some(it.entry.labels.join(" ")))),
         ]);
         columns
     }
+}
+
+/// What the decision in force says; nothing where there is none.
+fn decision(row: &FindingRow, says: impl Fn(&DecisionRow) -> Option<String>) -> String {
+    row.decision.as_ref().and_then(says).unwrap_or_default()
 }
 
 /// The day of a moment.
@@ -132,10 +143,18 @@ fn place(row: &FindingRow) -> String {
     }
 }
 
+/// The status, with the decision where that says more.
+fn status(row: &FindingRow) -> String {
+    match row.decision.as_ref().map(|it| it.entry.decision).filter(|it| it.status() == row.status) {
+        Some(decision) if decision.closes() => format!("{} ({decision})", row.status),
+        _ => row.status.clone(),
+    }
+}
+
 fn status_and_reachability(row: &FindingRow) -> String {
     match row.reachability.as_deref().filter(|verdict| *verdict != "not-analyzed") {
-        Some(reachability) => format!("{}, {reachability}", row.status),
-        None => row.status.clone(),
+        Some(reachability) => format!("{}, {reachability}", status(row)),
+        None => status(row),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The fields of each list. What several lists have stands here once.
 
+use appsec_analysis::TriageDecision;
 use appsec_store::{CoverageSort, IssueSort, PackageSort, RunState, Sort};
 
 use super::{Field, Group, Open, Takes};
@@ -111,6 +112,25 @@ const TAG: Field =
 const METADATA: Field =
     Field::new("metadata", Takes::Pairs, "KEY=VALUE", "Filter by project metadata").of(Group::Scope);
 
+/// The decisions, and what stands for all of them and for none.
+const DECISIONS: &[&str] =
+    &["reviewing", "fixing", "accepted-risk", "false-positive", "wont-fix", "duplicate", "any", "none"];
+const DECISION: Field = Field::new(
+    "decision",
+    Takes::OneOf(DECISIONS),
+    "DECISION",
+    "Filter by decision, whatever the status: reviewing, fixing, accepted-risk, false-positive, wont-fix, duplicate, \
+     any or none",
+);
+const ASSIGNEE: Field = Field::new("assignee", Takes::Text, "NAME", "Filter by assignee");
+const LABEL: Field = Field::new("label", Takes::Text, "LABEL", "Filter by label of the decision");
+const ENDS_BEFORE: Field = Field::new(
+    "ends-before",
+    Takes::Ahead,
+    "WHEN",
+    "Filter by decisions that end before then: a date, a moment, or a time from now such as 30d",
+);
+
 const REVERSE: Field = Field::flag("reverse", "Reverse the order").of(Group::Output);
 const LIMIT: Field =
     Field::new("limit", Takes::Whole(u32::MAX), "N", "Limit the number of results").of(Group::Output).default("50");
@@ -158,6 +178,10 @@ pub(super) const FINDINGS: &[Field] = &[
     ENVIRONMENT,
     TAG,
     METADATA,
+    DECISION,
+    ASSIGNEE,
+    LABEL,
+    ENDS_BEFORE,
     sort(Sort::WORDS, "Sort by priority, severity, first-seen, age, cvss, epss, changed, project or path"),
     REVERSE,
     LIMIT,
@@ -171,6 +195,24 @@ pub(super) const VIEW: &[Field] = FINDINGS.split_at(1).1;
 
 /// The fields of an export: filters alone.
 pub(super) const EXPORT: &[Field] = FINDINGS.split_at(FINDINGS.len() - 5).0;
+
+/// What decisions are made on: filters, but for those of decisions.
+pub(super) const TRIAGE: &[Field] = FINDINGS.split_at(FINDINGS.len() - 9).0;
+
+/// The fields of the list of decisions.
+pub(super) const DECISIONS_MADE: &[Field] = &[
+    Field { takes: Takes::OneOf(TriageDecision::WORDS), ..DECISION }
+        .help("Filter by decision: reviewing, fixing, accepted-risk, false-positive, wont-fix or duplicate"),
+    Field::new("author", Takes::Text, "NAME", "Filter by author"),
+    ASSIGNEE,
+    LABEL,
+    ENDS_BEFORE,
+    Field::flag("include-ended", "Include decisions that were replaced, cleared or have expired"),
+    PROJECT,
+    INSTANCE,
+    LIMIT.help("Limit the number of results, newest first"),
+    OFFSET,
+];
 
 /// The fields of the list of issues.
 pub(super) const ISSUES: &[Field] = &[
@@ -202,6 +244,10 @@ pub(super) const ISSUES: &[Field] = &[
     LAST_SEEN_UNTIL.one("Require last seen before this time"),
     CHANGED_SINCE.one("Require a last change at or after this time"),
     CHANGED_UNTIL.one("Require a last change before this time"),
+    DECISION.one("Require this decision, or any or none"),
+    ASSIGNEE.one("Require this assignee"),
+    LABEL.one("Require this label of the decision"),
+    ENDS_BEFORE.one("Require a decision that ends before then, such as 30d"),
     PROJECT.help("Require this text in the project name"),
     BRANCH.help("Require this branch, of the project's scans or of the finding"),
     REPOSITORY,

@@ -1,7 +1,9 @@
 use super::{Given, Group, List, Query, QueryError, Severity, Takes, View, cwe, owasp, samples, severity};
 
-const LISTS: [List; 9] = [
+const LISTS: [List; 11] = [
     List::Export,
+    List::Triage,
+    List::Decisions,
     List::Findings(View::All),
     List::Findings(View::Secrets),
     List::Issues,

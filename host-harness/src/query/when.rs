@@ -49,9 +49,54 @@ impl FromStr for When {
     }
 }
 
+/// A moment to come: a date, a date with time, or how far ahead.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Ahead {
+    /// This moment.
+    At(Timestamp),
+    /// That far from now.
+    In(Interval),
+}
+
+impl Ahead {
+    /// The moment, seen from `now`.
+    pub fn moment(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::At(at) => at,
+            Self::In(ahead) => {
+                let micros = i64::try_from(ahead.duration().as_micros()).unwrap_or(i64::MAX);
+                Timestamp::from_micros(now.as_micros().saturating_add(micros))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Ahead {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::At(at) => at.fmt(out),
+            Self::In(ahead) => ahead.fmt(out),
+        }
+    }
+}
+
+impl FromStr for Ahead {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.parse() {
+            Ok(When::At(at)) => Ok(Self::At(at)),
+            Ok(When::Ago(span)) => Ok(Self::In(span)),
+            Err(_) => Err("a date such as 2026-01-31, a moment such as 2026-01-31T12:00:00Z, or a time from now such \
+                           as 12h, 30d or 4w"
+                .to_owned()),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::When;
+    use super::{Ahead, When};
 
     #[test]
     fn dates_moments_and_times_ago_are_understood() {
@@ -65,6 +110,15 @@ mod tests {
         for wrong in ["", "d", "-1d", "yesterday", "2026-13-01", "99999999999999999999d"] {
             assert!(told(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn times_ahead_are_understood() {
+        let now = "2026-02-08T12:00:00Z".parse().unwrap();
+        let told = |text: &str| text.parse::<Ahead>().map(|when| when.moment(now).to_string());
+        assert_eq!(told("2026-03-31").unwrap(), "2026-03-31T00:00:00Z");
+        assert_eq!(told("30d").unwrap(), "2026-03-10T12:00:00Z");
+        assert!(told("soon").unwrap_err().contains("a time from now"));
     }
 
     proptest::proptest! {

@@ -3,7 +3,7 @@
 use std::{fmt, io::Write, str::FromStr};
 
 use appsec_exports::{
-    Error as ExportError, Exported, Exporter, Format, Issue, ListedPackage, Options, Summary, redact, text,
+    Decided, Error as ExportError, Exported, Exporter, Format, Issue, ListedPackage, Options, Summary, redact, text,
 };
 use appsec_model::{Finding, Location, PackageVersion};
 use appsec_store::{Depth, ExportItem, ExportedFinding, Filter, PackageRow, QueryStore, StoreError};
@@ -213,6 +213,7 @@ fn finding(found: ExportedFinding, filter: &Filter) -> Option<Exported> {
         rule: detail.rule,
         ratings: detail.ratings,
         commit: detail.attribution.and_then(|it| it.scan.commit),
+        decision: row.decision.map(|it| Decided { entry: it.entry, author: it.author, at: it.decided_at }),
         issue: issue.map(|(id, is_reachable)| Issue { id: id.to_string(), is_reachable }),
     })
 }

@@ -36,7 +36,8 @@ impl Tenant {
     /// Does what a run that was cut off, or an older program, left undone.
     /// While another process writes, that one does it.
     pub(super) async fn catch_up(&self) -> Result<(), Error> {
-        if !self.store.read(|store| store.is_stale()).await? {
+        let now = self.now();
+        if !self.store.read(move |store| store.is_stale(now)).await? {
             return Ok(());
         }
         match self.refresh().await {

@@ -2,8 +2,9 @@
 
 use appsec_model::{Severity, Timestamp};
 use appsec_store::{
-    ACTIVE, Coverage, CoverageOptions, CoverageSort, Cursor, Dashboard, DashboardFilter, Filter, FindingPage,
-    FindingRow, IssueFilter, IssueRow, PackageFilter, PackageRow, PolicyFilter, ProjectFilter, Run, RunFilter, Total,
+    ACTIVE, Coverage, CoverageOptions, CoverageSort, Cursor, Dashboard, DashboardFilter, DecisionFilter, Filter,
+    FindingPage, FindingRow, IssueFilter, IssueRow, PackageFilter, PackageRow, PolicyFilter, ProjectFilter, Run,
+    RunFilter, Total,
 };
 use serde::Serialize;
 
@@ -183,6 +184,8 @@ impl Tenant {
     pub async fn finding_filter(&self, query: &Query) -> Result<Filter, Error> {
         let statuses = match (query.flag("include-closed"), query.texts("status")) {
             (true, _) => Vec::new(),
+            // What was decided is asked for, whatever status it has by that.
+            (false, none) if none.is_empty() && is_decided(query) == Some(true) => Vec::new(),
             (false, none) if none.is_empty() => ACTIVE.map(str::to_owned).to_vec(),
             (false, words) => self.words(Open::Status, words).await?,
         };
@@ -209,7 +212,10 @@ impl Tenant {
             min_priority: of.min_priority,
             min_cvss: of.min_cvss,
             min_epss: of.min_epss,
-            open: (!query.flag("include-closed") && query.texts("status").is_empty()).then_some(true),
+            open: (!query.flag("include-closed")
+                && query.texts("status").is_empty()
+                && is_decided(query) != Some(true))
+            .then_some(true),
             statuses: if query.texts("status").is_empty() { Vec::new() } else { of.statuses },
             instance_id: self.instance_id(query.instance("source").as_ref()).await?,
             sources_min: query.whole("sources-min"),
@@ -232,6 +238,8 @@ impl Tenant {
                 last_seen: of.last_seen,
                 changed: of.changed,
                 fix_available: of.fix_available,
+                decided: of.decided,
+                is_decided: of.is_decided,
                 ..Filter::default()
             },
             sort: query.word("sort").unwrap_or_default(),
@@ -316,6 +324,26 @@ fn scope(query: &Query) -> ProjectFilter {
     }
 }
 
+/// What is said of decisions.
+pub(super) fn decided(query: &Query, now: Timestamp) -> DecisionFilter {
+    DecisionFilter {
+        decisions: query.texts("decision").iter().filter_map(|word| word.parse().ok()).collect(),
+        assignee: query.text("assignee"),
+        label: query.text("label"),
+        ends_before: query.ahead("ends-before", now),
+    }
+}
+
+/// Whether only what is decided is asked for, or only what is not.
+fn is_decided(query: &Query) -> Option<bool> {
+    let words = query.texts("decision");
+    let other = || ["assignee", "label", "ends-before"].iter().any(|name| query.has(name));
+    match words.iter().any(|word| word == "none") {
+        true => Some(false),
+        false => (!words.is_empty() || other()).then_some(true),
+    }
+}
+
 fn security(query: &Query) -> Option<bool> {
     (!query.flag("include-non-security")).then_some(true)
 }
@@ -326,6 +354,8 @@ fn filter(query: &Query, now: Timestamp) -> Filter {
         instance_id: None,
         kinds: Vec::new(),
         statuses: Vec::new(),
+        decided: decided(query, now),
+        is_decided: is_decided(query),
         reachability: Vec::new(),
         facts: false,
         severities: query.severities("severity"),

@@ -225,7 +225,7 @@ impl Tenant {
     /// before: a check that knows half of it would pass.
     async fn evaluate_policies(&self) -> Result<(), Error> {
         let now = self.now();
-        if self.store.read(move |store| Ok(store.is_stale()? || store.policies_wait(now)?)).await? {
+        if self.store.read(move |store| Ok(store.is_stale(now)? || store.policies_wait(now)?)).await? {
             self.refresh().await?;
         }
         Ok(())

@@ -19,6 +19,7 @@ use appsec_grant::{
     TenantId,
     files::{create_private_dir, private_file},
 };
+use appsec_model::Timestamp;
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
 /// How long a writer waits for another process before it gives up.
@@ -124,6 +125,9 @@ pub(crate) fn tune(connection: &Connection) -> Result<()> {
     Ok(())
 }
 
+/// Tells what time it is.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
 /// A store that tasks share: one writer at a time, and readers beside it.
 #[derive(Clone)]
 pub struct SharedStore(Arc<Shared>);
@@ -131,6 +135,8 @@ pub struct SharedStore(Arc<Shared>);
 struct Shared {
     /// The file, as it was opened.
     file: Option<(PathBuf, FileId)>,
+    /// None where nothing is written: a store that is only looked at.
+    clock: Option<Clock>,
     store: Mutex<FindingStore>,
     readers: Mutex<Vec<FindingStore>>,
     /// What compresses records: used without the store.
@@ -138,11 +144,27 @@ struct Shared {
 }
 
 impl SharedStore {
-    /// Shares a store.
-    pub fn new(store: FindingStore) -> Self {
+    /// Shares a store. What is read of it is as of the moment that the clock tells:
+    /// a decision ends by itself.
+    pub fn new(store: FindingStore, clock: Clock) -> Self {
+        Self::of(store, Some(clock))
+    }
+
+    /// A store that is only looked at, as it is.
+    pub fn to_look_at(store: FindingStore) -> Self {
+        Self::of(store, None)
+    }
+
+    fn of(store: FindingStore, clock: Option<Clock>) -> Self {
         let path = store.connection.path().filter(|path| !path.is_empty()).map(PathBuf::from);
         let file = path.and_then(|path| file_id(&path).map(|id| (path, id)));
-        Self(Arc::new(Shared { file, store: Mutex::new(store), readers: Mutex::default(), codecs: Mutex::default() }))
+        Self(Arc::new(Shared {
+            file,
+            clock,
+            store: Mutex::new(store),
+            readers: Mutex::default(),
+            codecs: Mutex::default(),
+        }))
     }
 
     /// Whether the file that is open is still the one at its place: a tenant may
@@ -183,11 +205,35 @@ impl SharedStore {
         work: impl FnOnce(&mut FindingStore) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let store = self.clone();
+        self.apart(move || store.with(work)).await
+    }
+
+    /// Works on a thread where waiting harms nobody, if the file is still in its place.
+    pub(crate) async fn apart<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let store = self.clone();
         blocking(move || {
             store.require_in_place()?;
-            store.with(work)
+            work()
         })
         .await
+    }
+
+    /// Ends the decisions whose end has come, and brings up to date what is derived
+    /// from their findings, so that whoever reads next sees it. While another
+    /// process writes, that one does it.
+    pub(crate) fn end_due_decisions(&self) -> Result<()> {
+        let Some(clock) = &self.0.clock else { return Ok(()) };
+        let now = clock();
+        if !self.with_reader(|store| store.decisions_end(now))? {
+            return Ok(());
+        }
+        match self.with(|store| store.refresh(now)) {
+            Err(StoreError::Busy) => Ok(()),
+            refreshed => refreshed.map(|_| ()),
+        }
     }
 
     /// Reads what was last committed, without waiting for a writer.
@@ -196,11 +242,7 @@ impl SharedStore {
         work: impl FnOnce(&FindingStore) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let store = self.clone();
-        blocking(move || {
-            store.require_in_place()?;
-            store.with_reader(work)
-        })
-        .await
+        self.apart(move || store.with_reader(work)).await
     }
 
     /// [`look`](Self::look) on this thread.

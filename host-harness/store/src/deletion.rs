@@ -82,6 +82,7 @@ const TABLES: &[(&str, Holds)] = &[
             orphaned: "finding_id NOT IN (SELECT id FROM findings)",
         },
     ),
+    ("decisions", BY_INSTANCE),
     ("findings", BY_INSTANCE),
     ("records", BY_INSTANCE),
     ("diagnostics", BY_INSTANCE),

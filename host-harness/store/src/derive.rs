@@ -4,7 +4,7 @@
 //! For findings that a page brings for the first time, and that no other record
 //! is about, the transaction that writes them also derives what is derived, from
 //! what it has at hand. Whatever else writes a finding marks it as stale in the
-//! same transaction. A refresh takes stale findings in batches, brings what is
+//! same transaction. A [refresh](super::refresh) takes stale findings in batches, brings what is
 //! derived from them up to date, and forgets the mark, again in one transaction.
 //! It costs in proportion to what changed, and a crash loses nothing.
 
@@ -13,57 +13,15 @@ use std::borrow::Cow;
 use crate::{
     compiled::Compiled,
     compress::Decoder,
-    database::FindingStore,
     error::Result,
     issues, metrics, policies,
     subject::{Dirty, New, RulesById, Shared, Subject},
 };
-use appsec_analysis::status;
 use appsec_model::Timestamp;
 use rusqlite::{Connection, TransactionBehavior};
 
 /// Findings that are refreshed in one transaction.
 const BATCH: usize = 2_000;
-
-/// What a refresh did.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Refreshed {
-    /// Findings that were stale.
-    pub findings: u64,
-}
-
-impl FindingStore {
-    /// Brings everything that is derived from findings up to date.
-    pub(crate) fn refresh(&mut self, now: Timestamp) -> Result<Refreshed> {
-        let mut refreshed = Refreshed::default();
-        mark_changed_rules(&mut self.connection)?;
-        loop {
-            let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let taken = refresh_batch(&transaction, &self.decoder, &self.compiled, now)?;
-            if taken == 0 {
-                break;
-            }
-            transaction.commit()?;
-            refreshed.findings += taken;
-        }
-        loop {
-            let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            if issues::settle_blocks(&transaction)? == 0 {
-                break;
-            }
-            transaction.commit()?;
-        }
-        self.refresh_policies(now)?;
-        Ok(refreshed)
-    }
-
-    /// Whether anything waits for a refresh.
-    pub(crate) fn is_stale(&self) -> Result<bool> {
-        let sql = "SELECT EXISTS (SELECT 1 FROM dirty_findings) OR EXISTS (SELECT 1 FROM dirty_rules) \
-                   OR EXISTS (SELECT 1 FROM dirty_blocks)";
-        Ok(self.connection.query_row(sql, [], |row| row.get(0))?)
-    }
-}
 
 /// Brings everything up to date within a transaction of the caller's.
 pub(super) fn refresh_all(
@@ -78,7 +36,12 @@ pub(super) fn refresh_all(
 }
 
 /// Refreshes some findings; returns how many, 0 when there are none left.
-fn refresh_batch(connection: &Connection, decoder: &Decoder, compiled: &Compiled, now: Timestamp) -> Result<u64> {
+pub(super) fn refresh_batch(
+    connection: &Connection,
+    decoder: &Decoder,
+    compiled: &Compiled,
+    now: Timestamp,
+) -> Result<u64> {
     let batch = stale(connection, decoder)?;
     derive(connection, decoder, compiled, &batch, now)?;
     // The batch is the first of them, in their order.
@@ -124,7 +87,7 @@ pub(super) fn derive_new<'a>(
             project_id: it.project_id,
             kind: finding.kind.as_str().to_owned(),
             severity: finding.severity,
-            status: status::word(&finding.lifecycle.status).to_owned(),
+            status: it.status.to_owned(),
             security: it.security,
             rule_id: finding.rule_id.clone(),
             priority: it.priority,
@@ -149,7 +112,7 @@ pub(super) fn derive_new<'a>(
 
 /// Marks the findings of rules that changed in what sorts findings: one look at
 /// the findings that may be of them, however many rules there are.
-fn mark_changed_rules(connection: &mut Connection) -> Result<()> {
+pub(super) fn mark_changed_rules(connection: &mut Connection) -> Result<()> {
     if !connection.query_row("SELECT EXISTS (SELECT 1 FROM dirty_rules)", [], |row| row.get(0))? {
         return Ok(());
     }

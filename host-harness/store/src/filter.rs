@@ -9,7 +9,7 @@ use crate::{
     ratings::listed_one,
 };
 use appsec_analysis::{
-    Edition,
+    Edition, TriageDecision,
     status::{ACTIVE, VANISHED},
 };
 use appsec_model::{Kind, Rule, Severity, Status, Timestamp};
@@ -36,6 +36,10 @@ pub struct Filter {
     pub min_epss: Option<f64>,
     /// Statuses.
     pub statuses: Vec<String>,
+    /// What is said of the decision in force on it.
+    pub decided: DecisionFilter,
+    /// Only those on which a decision is in force, or is not.
+    pub is_decided: Option<bool>,
     /// What is said of the project and its repository.
     pub scope: ProjectFilter,
     /// A part of the project's name.
@@ -87,6 +91,32 @@ pub struct Filter {
     pub limit: u32,
     /// Without that many of the first.
     pub offset: u32,
+}
+
+/// What is said of the decision in force on a finding. Lists are alternatives;
+/// an empty one is no filter.
+#[derive(Clone, Debug, Default)]
+pub struct DecisionFilter {
+    /// Decisions.
+    pub decisions: Vec<TriageDecision>,
+    /// Who is to work on it.
+    pub assignee: Option<String>,
+    /// A label.
+    pub label: Option<String>,
+    /// Those that end before this moment.
+    pub ends_before: Option<Timestamp>,
+}
+
+impl DecisionFilter {
+    /// Conditions on a decision, which is joined as `decided`.
+    pub(super) fn conditions(&self) -> Conditions {
+        let mut conditions = Conditions::default();
+        conditions.any("decided.decision", self.decisions.iter().map(|it| it.as_str()).collect());
+        conditions.one("decided.assignee = ?", self.assignee.clone());
+        conditions.one("EXISTS (SELECT 1 FROM json_each(decided.labels) WHERE value = ?)", self.label.clone());
+        conditions.one("decided.until < ?", self.ends_before.map(Timestamp::as_micros));
+        conditions
+    }
 }
 
 /// What is said of a project and its repository.
@@ -344,6 +374,21 @@ impl FindingStore {
             }
         }
         let mut named = false;
+        let mut decided = filter.decided.conditions();
+        if !decided.sql.is_empty() || filter.is_decided == Some(true) {
+            // There are few of them: they are looked up.
+            decided.push("decided.ended_at IS NULL");
+            rest.push(format!(
+                "findings.id IN (SELECT of.id FROM decisions AS decided \
+                 JOIN findings AS of ON of.public_id = decided.finding{})",
+                decided.clause()
+            ));
+            rest.parameters.extend(decided.parameters);
+            named = true;
+        }
+        if filter.is_decided == Some(false) {
+            rest.push("public_id NOT IN (SELECT finding FROM decisions WHERE ended_at IS NULL)");
+        }
         if let Some(advisory) = &filter.advisory {
             rest.push(format!("findings.id IN ({ADVISORY})"));
             rest.parameters.push(Box::new(listed_one(advisory)));

@@ -5,6 +5,7 @@ use crate::{
     columns::document,
     compress::Content,
     database::FindingStore,
+    decided::{DECIDED, DECIDED_COLUMNS, DecisionRow, decision_row},
     error::{Result, StoreError},
     history::ChangeRow,
     ids::FindingId,
@@ -18,6 +19,7 @@ use appsec_analysis::{Advisory, Edition, Priority, fix};
 use appsec_model::{Diagnostic, Finding, Fix, Rule, Severity, Timestamp};
 use rusqlite::{OptionalExtension, Row, params};
 use serde::Serialize;
+use std::sync::LazyLock;
 
 /// A finding in a list.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
@@ -36,7 +38,7 @@ pub struct FindingRow {
     pub kind: String,
     /// How bad.
     pub severity: Severity,
-    /// The status of its leading occurrence, or `vanished`.
+    /// Where it stands: by its leading occurrence, or `vanished`, or as was decided here.
     pub status: String,
     /// Whether it is about security: no only where the vendor says so.
     pub security: bool,
@@ -78,6 +80,8 @@ pub struct FindingRow {
     pub changed_at: Timestamp,
     /// On how many refs it is.
     pub occurrences: u32,
+    /// What was decided about it here, and is in force.
+    pub decision: Option<DecisionRow>,
     /// What only the vendor's record tells, where a view asks for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub facts: Option<RowFacts>,
@@ -141,6 +145,8 @@ pub struct FindingDetail {
     pub occurrence_details: Vec<OccurrenceDetail>,
     /// Policies that it violates or that could not be evaluated, worst first.
     pub policy_results: Vec<PolicyResult>,
+    /// All that was ever decided about it here, newest first.
+    pub decisions: Vec<DecisionRow>,
     /// What changed after the run that first ingested it, newest first.
     pub history: Vec<ChangeRow>,
 }
@@ -180,16 +186,20 @@ pub struct OccurrenceDetail {
     pub raw: Option<serde_json::Value>,
 }
 
-pub(super) const FINDING_COLUMNS: &str = "findings.public_id AS id, findings.id AS row, instances.name AS instance, \
+pub(super) static FINDING_COLUMNS: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "findings.public_id AS id, findings.id AS row, instances.name AS instance, \
      projects.name AS project, full_name, environment, advisories, findings.kind, severity, findings.status, security, title, rule_id, path, start_line, \
      CASE WHEN packages.id IS NULL THEN NULL ELSE trim(packages.name || ' ' || packages.version) END AS package, \
      reachability, priority, cvss, epss, findings.first_seen_at, findings.ingested_at, closed_at, changed_at, findings.instance_id, occurrence_id, \
      (SELECT count(*) FROM records WHERE records.project_id = findings.project_id AND finding_id = findings.id) \
-     AS occurrences \
-     FROM findings JOIN instances ON instances.id = findings.instance_id \
+     AS occurrences, {DECIDED_COLUMNS} \
+     FROM findings {DECIDED} JOIN instances ON instances.id = findings.instance_id \
      JOIN projects ON projects.id = findings.project_id \
      LEFT JOIN repositories ON repositories.id = projects.repository_id \
-     LEFT JOIN packages ON packages.id = findings.package_id";
+     LEFT JOIN packages ON packages.id = findings.package_id"
+    )
+});
 
 /// A finding in a list; its weaknesses stand in its rule, and come from there.
 pub(super) fn finding_row(row: &Row<'_>) -> rusqlite::Result<FindingRow> {
@@ -222,6 +232,7 @@ pub(super) fn finding_row(row: &Row<'_>) -> rusqlite::Result<FindingRow> {
         last_seen_at: Timestamp::from_micros(row.get("changed_at")?),
         changed_at: Timestamp::from_micros(row.get("changed_at")?),
         occurrences: row.get("occurrences")?,
+        decision: decision_row(row)?,
         facts: None,
     })
 }
@@ -249,7 +260,7 @@ impl FindingStore {
     /// A finding, looked up as deep as it is wanted.
     pub(super) fn detail(&self, id: FindingId, runs: &LastRuns, depth: Depth) -> Result<Option<FindingDetail>> {
         let is_whole = depth != Depth::Facts;
-        let sql = format!("SELECT {FINDING_COLUMNS} WHERE findings.public_id = ?1");
+        let sql = format!("SELECT {} WHERE findings.public_id = ?1", *FINDING_COLUMNS);
         let mut statement = self.connection.prepare_cached(&sql)?;
         let found = statement
             .query_row([id.0], |row| {
@@ -296,6 +307,7 @@ impl FindingStore {
             attribution: scan.map(|scan| self.attribution(instance_id, scan)).transpose()?.flatten(),
             occurrence_details,
             policy_results: if is_whole { self.policy_results(&of_it, u32::MAX)?.0 } else { Vec::new() },
+            decisions: if is_whole { self.decisions_of(id)? } else { Vec::new() },
             history: if is_whole { self.history(row_id)? } else { Vec::new() },
         }))
     }

@@ -34,7 +34,7 @@ impl Desk {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store.sqlite3");
-        let store = SharedStore::new(FindingStore::open(&path, &"acme".parse().unwrap()).unwrap());
+        let store = SharedStore::to_look_at(FindingStore::open(&path, &"acme".parse().unwrap()).unwrap());
         Self::of(store, Rc::new(folder), "code")
     }
 

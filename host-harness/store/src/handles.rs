@@ -24,16 +24,23 @@ impl SharedStore {
         self.with(|store| work(store))
     }
 
-    /// Reads what was last committed, without waiting for a writer.
+    /// Reads what was last committed, without waiting for a writer; but decisions
+    /// whose end has come end before.
     pub async fn read<T: Send + 'static>(
         &self,
         work: impl FnOnce(&dyn QueryStore) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.look(|store| work(store)).await
+        let store = self.clone();
+        self.apart(move || {
+            store.end_due_decisions()?;
+            store.with_reader(|store| work(store))
+        })
+        .await
     }
 
     /// [`read`](Self::read) on this thread.
     pub fn read_now<T>(&self, work: impl FnOnce(&dyn QueryStore) -> Result<T>) -> Result<T> {
+        self.end_due_decisions()?;
         self.with_reader(|store| work(store))
     }
 

@@ -18,6 +18,7 @@ use serde::Serialize;
 pub(super) use self::derive::{derive, mark_changed_aliases, settle_blocks};
 use crate::{
     database::FindingStore,
+    decided::{DECIDED, DECIDED_COLUMNS, DecisionRow, decision_row},
     error::Result,
     filter::{Conditions, Filter, Period},
     ids::{FindingId, IssueId},
@@ -202,6 +203,18 @@ pub struct IssueDetail {
     pub policy_results: Vec<PolicyResult>,
     /// Its findings, most urgent first.
     pub findings: Vec<IssueFinding>,
+    /// All that was ever decided about its findings, newest first.
+    pub decisions: Vec<IssueDecision>,
+}
+
+/// A decision about a finding of an issue.
+#[derive(Clone, Debug, PartialEq, Serialize, schemars::JsonSchema)]
+pub struct IssueDecision {
+    /// The finding.
+    pub finding: FindingId,
+    /// The decision.
+    #[serde(flatten)]
+    pub row: DecisionRow,
 }
 
 /// A finding of an issue.
@@ -219,6 +232,8 @@ pub struct IssueFinding {
     pub severity: Severity,
     /// Its status.
     pub status: String,
+    /// What was decided about it here, and is in force.
+    pub decision: Option<DecisionRow>,
     /// How urgent.
     pub priority: u8,
     /// A short line for people.
@@ -357,21 +372,26 @@ impl FindingStore {
         let also_known_as = also_known_as.collect::<rusqlite::Result<_>>()?;
         let filter = PolicyFilter { issue: Some(row.id), ..PolicyFilter::default() };
         let (policy_results, _) = self.policy_results(&filter, u32::MAX)?;
-        Ok(Some(IssueDetail { row, also_known_as, policy_results, findings }))
+        let mut decisions = Vec::new();
+        for it in &findings {
+            decisions.extend(self.decisions_of(it.id)?.into_iter().map(|row| IssueDecision { finding: it.id, row }));
+        }
+        decisions.sort_by_key(|it| std::cmp::Reverse(it.row.decided_at));
+        Ok(Some(IssueDetail { row, also_known_as, policy_results, findings, decisions }))
     }
 
     /// Adds to an issue what its findings tell.
     fn with_sources(&self, mut row: IssueRow, runs: &LastRuns) -> Result<(IssueRow, Vec<IssueFinding>)> {
-        let mut statement = self.connection.prepare_cached(
+        let mut statement = self.connection.prepare_cached(&format!(
             "SELECT public_id, instances.name AS source, projects.name AS project, findings.kind AS kind, severity, \
              findings.status AS status, priority, title, rule_id, path, start_line, packages.version AS version, \
-             reachability, findings.first_seen_at AS first_seen_at, changed_at \
-             FROM issue_members JOIN findings ON findings.id = finding_id \
+             reachability, findings.first_seen_at AS first_seen_at, changed_at, {DECIDED_COLUMNS} \
+             FROM issue_members JOIN findings ON findings.id = finding_id {DECIDED} \
              JOIN instances ON instances.id = findings.instance_id JOIN projects ON projects.id = findings.project_id \
              LEFT JOIN packages ON packages.id = findings.package_id \
              WHERE issue_row = (SELECT row FROM issues WHERE id = ?1) \
-             ORDER BY priority DESC, severity DESC, source, public_id",
-        )?;
+             ORDER BY priority DESC, severity DESC, source, public_id"
+        ))?;
         let findings = statement.query_map([row.id.0], issue_finding)?.collect::<rusqlite::Result<Vec<_>>>()?;
         let mut sources: BTreeMap<&str, IssueSource> = BTreeMap::new();
         let mut versions: Vec<String> = Vec::new();
@@ -439,6 +459,7 @@ fn issue_finding(row: &Row<'_>) -> rusqlite::Result<IssueFinding> {
         kind: row.get("kind")?,
         severity: severity(row.get("severity")?),
         status: row.get("status")?,
+        decision: decision_row(row)?,
         priority: row.get("priority")?,
         title: row.get("title")?,
         rule_id: row.get("rule_id")?,

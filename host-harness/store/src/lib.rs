@@ -15,6 +15,8 @@ mod compiled;
 mod compress;
 mod coverage;
 mod database;
+mod decided;
+mod decisions;
 mod deletion;
 mod derive;
 mod error;
@@ -45,6 +47,7 @@ mod pages;
 mod policies;
 mod projects;
 mod ratings;
+mod refresh;
 mod renormalize;
 mod repositories;
 mod repository_index;
@@ -68,14 +71,15 @@ pub use self::{
         ClassCoverage, Coverage, CoverageCell, CoverageOptions, CoverageSort, CoverageState, CoverageSummary,
         RepositoryCoverage, UnmappedProject,
     },
-    database::{FindingStore, MoreMemory, SharedStore},
+    database::{Clock, FindingStore, MoreMemory, SharedStore},
+    decided::{DecisionEnd, DecisionRow},
+    decisions::{DecidedFinding, DecidedOn, DecisionList},
     deletion::{DeletionPlan, DeletionProof, PendingDeletion, TablePlan, contains},
-    derive::Refreshed,
     error::{Cause, Result, StoreError},
     events::{EventRow, EventState, Noted},
     evidence::{Outcome, ProjectCounts},
     export::{ExportItem, ExportedFinding},
-    filter::{Filter, Period, ProjectFilter},
+    filter::{DecisionFilter, Filter, Period, ProjectFilter},
     findings::{Depth, FindingDetail, FindingRow, OccurrenceDetail, RowFacts},
     handles::IngestHandle,
     health::{Adopted, StoreHealth},
@@ -83,7 +87,7 @@ pub use self::{
     ids::{FindingId, IssueId, IssueIdError},
     imports::ImportSource,
     instances::{Accepted, ConnectorSource, Instance, InstanceStatus, NewInstance, Paused},
-    issues::{IssueDetail, IssueFilter, IssueFinding, IssueRow, IssueSort, IssueSource},
+    issues::{IssueDecision, IssueDetail, IssueFilter, IssueFinding, IssueRow, IssueSort, IssueSource},
     leases::LeaseRow,
     mapping::{
         AUTO_CONFIDENCE, AutoMap, Candidate, KeptFindings, MappedBy, MappingCounts, MappingFilter, MappingRow,
@@ -102,6 +106,7 @@ pub use self::{
     },
     policies::{PolicyFilter, PolicyImport, PolicyResult, PolicyResultWord, PolicySet, PolicyViolations},
     projects::ProjectRow,
+    refresh::Refreshed,
     renormalize::{Renormalized, StoredRecord},
     repositories::{RepositoryChanges, RepositoryRow},
     run_log::{Keep, ProjectUsage, RunFilter, RunProject, RunWait},

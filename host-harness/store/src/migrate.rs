@@ -11,19 +11,22 @@ use appsec_grant::TenantId;
 
 /// Each step brings the schema to one version more, the first one to
 /// [`OLDEST`]; steps that were released are never changed.
-const STEPS: &[&[&str]] = &[&[
-    include_str!("schema/core.sql"),
-    include_str!("schema/mapping.sql"),
-    include_str!("schema/dirty.sql"),
-    include_str!("schema/views.sql"),
-    include_str!("schema/issues.sql"),
-    include_str!("schema/metrics.sql"),
-    include_str!("schema/policies.sql"),
-    include_str!("schema/schedule.sql"),
-    include_str!("schema/webhooks.sql"),
-    include_str!("schema/deletions.sql"),
-    include_str!("schema/onboarding.sql"),
-]];
+const STEPS: &[&[&str]] = &[
+    &[
+        include_str!("schema/core.sql"),
+        include_str!("schema/mapping.sql"),
+        include_str!("schema/dirty.sql"),
+        include_str!("schema/views.sql"),
+        include_str!("schema/issues.sql"),
+        include_str!("schema/metrics.sql"),
+        include_str!("schema/policies.sql"),
+        include_str!("schema/schedule.sql"),
+        include_str!("schema/webhooks.sql"),
+        include_str!("schema/deletions.sql"),
+        include_str!("schema/onboarding.sql"),
+    ],
+    &[include_str!("schema/decisions.sql")],
+];
 
 /// Version of the first schema that was released. Files of drafts before it
 /// cannot be brought up to date.

@@ -4,7 +4,7 @@
 
 use std::{collections::HashSet, path::Path, sync::Arc};
 
-use appsec_analysis::{Advisories, Advisory, repository::Repository};
+use appsec_analysis::{Advisories, Advisory, TriageEntry, repository::Repository};
 use appsec_grant::{InstanceName, SecretSource};
 use appsec_model::{Connection, Diagnostic, Event, Kind, Project, ProjectRef, Scan, Severity, Timestamp};
 use appsec_policy::{Policies, Policy};
@@ -12,8 +12,8 @@ use appsec_policy::{Policies, Policy};
 use crate::{
     coverage::{Coverage, CoverageOptions},
     database::FindingStore,
+    decisions::{DecidedFinding, DecidedOn, DecisionList},
     deletion::{DeletionPlan, DeletionProof, PendingDeletion},
-    derive::Refreshed,
     error::{Cause, Result},
     events::{EventRow, EventState, Noted, Waiting},
     export::ExportItem,
@@ -34,6 +34,7 @@ use crate::{
     pages::{Classified, HashedRecord, OnAbsence, PageCommit, PageCounts, Percent, ProjectIndex},
     policies::{PolicyFilter, PolicyResult, PolicySet, PolicyViolations},
     projects::ProjectRow,
+    refresh::Refreshed,
     renormalize::{Renormalized, StoredRecord},
     repositories::{RepositoryChanges, RepositoryRow},
     run_log::{Keep, RunFilter, RunProject, RunWait},
@@ -156,7 +157,13 @@ seam! {
             fn coverage(options: &CoverageOptions, now: Timestamp) -> Result<Coverage>;
             fn deletion_plan(instance_id: i64) -> Result<DeletionPlan>;
             fn pending_deletion() -> Result<Option<PendingDeletion>>;
-            fn is_stale() -> Result<bool>;
+            fn is_stale(now: Timestamp) -> Result<bool>;
+            fn decisions_end(now: Timestamp) -> Result<bool>;
+            fn matching(filter: &Filter) -> Result<Vec<FindingId>>;
+            fn undecided(on: &[DecidedOn], entry: &TriageEntry) -> Result<Vec<DecidedOn>>;
+            fn decided(findings: &[FindingId]) -> Result<Vec<FindingId>>;
+            fn most_urgent(findings: &[FindingId], limit: u32) -> Result<Vec<FindingRow>>;
+            fn decisions(filter: &DecisionList) -> Result<(Vec<DecidedFinding>, u64)>;
             fn inbox(instance_id: i64) -> Result<Option<SecretSource>>;
             fn uses_webhooks() -> Result<bool>;
             fn knows_event(instance_id: i64, sha256: &[u8], now: Timestamp) -> Result<bool>;
@@ -233,6 +240,8 @@ seam! {
             fn delete_rows(instance_id: i64, now: Timestamp) -> Result<()>;
             fn shred_and_prove(instance_id: i64, texts: &[&[u8]], now: Timestamp) -> Result<DeletionProof>;
             fn end_deletion(instance_id: i64) -> Result<()>;
+            fn decide(on: &[DecidedOn], entry: &TriageEntry, author: &str, now: Timestamp) -> Result<u64>;
+            fn clear_decisions(findings: &[FindingId], author: &str, now: Timestamp) -> Result<u64>;
             fn refresh(now: Timestamp) -> Result<Refreshed>;
             fn set_inbox(instance_id: i64, secret: &SecretSource, now: Timestamp) -> Result<()>;
             fn remove_inbox(instance_id: i64) -> Result<bool>;

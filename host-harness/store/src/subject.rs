@@ -64,6 +64,7 @@ pub(crate) struct New<'a> {
     pub epss: Option<f64>,
     pub first_seen_at: Timestamp,
     pub closed_at: Option<Timestamp>,
+    pub status: &'a str,
     pub finding: &'a Finding,
 }
 

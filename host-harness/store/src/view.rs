@@ -153,7 +153,7 @@ impl FindingStore {
     /// Rows by their keys.
     fn rows(&self, keys: &[Vec<Value>], facts: bool) -> Result<Vec<FindingRow>> {
         let mut statement =
-            self.connection.prepare_cached(&format!("SELECT {FINDING_COLUMNS} WHERE findings.id = ?1"))?;
+            self.connection.prepare_cached(&format!("SELECT {} WHERE findings.id = ?1", *FINDING_COLUMNS))?;
         let mut rules: HashMap<(i64, String), Option<Arc<Rule>>> = HashMap::new();
         let mut rows = Vec::with_capacity(keys.len());
         let runs = self.last_runs()?;

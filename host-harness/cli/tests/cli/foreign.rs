@@ -125,6 +125,11 @@ fn desk() -> Desk {
     looked_at(&desk, &["import", "-vv", "--instance", "code", "--project", "::error::mk p", &file]);
     let policy = "[[policy]]\nid = \"a\"\ntitle = \"::error::mk t\"\nseverity = \"high\"\nwhen = \"true\"\n";
     looked_at(&desk, &["policy", "import", &desk.file("policy.toml", policy)]);
+    for arguments in [&["--dry-run"][..], &[]] {
+        let set = ["triage", "set", "--text", "a", "--decision", "wont-fix", "--reason", "\n::error::mk r\u{1b}[8m"];
+        let more = ["--author", "::error::mk a", "--assignee", "::error::mk b", "--comment", END, "--label", "=1"];
+        looked_at(&desk, &[&set, &more, arguments].concat());
+    }
     assert!(desk.json(&["findings", "--include-closed", "--include-non-security"])["total"].as_u64() > Some(20));
     desk
 }
@@ -149,7 +154,7 @@ fn looked_at(desk: &Desk, arguments: &[&str]) -> Done {
 }
 
 /// Commands that read, with what they need.
-const READS: [&[&str]; 54] = [
+const READS: [&[&str]; 56] = [
     &["inspect"],
     &["conformance", "--only", "describe.manifest"],
     &["instance", "list"],
@@ -186,6 +191,8 @@ const READS: [&[&str]; 54] = [
     &["issues", "--include-closed", "--include-non-security"],
     &["issue", "ISSUE"],
     &["advisories", "show", "CVE-2021-23337"],
+    &["triage", "list"],
+    &["triage", "export"],
     &["policy", "list"],
     &["policy", "show", "a"],
     &["policy", "init"],
@@ -208,7 +215,7 @@ const READS: [&[&str]; 54] = [
 
 /// The other commands: they change something, and say only what was done to
 /// things that a person named, or are looked at elsewhere.
-const OTHERS: [&str; 38] = [
+const OTHERS: [&str; 41] = [
     "demo",
     "onboard",
     "instance accept-connector",
@@ -233,6 +240,9 @@ const OTHERS: [&str; 38] = [
     "import",
     "advisories import",
     "advisories clear",
+    "triage set",
+    "triage clear",
+    "triage import",
     "policy import",
     "policy remove",
     "runs prune",
@@ -304,7 +314,7 @@ fn no_line_of_any_output_begins_with_what_a_report_says() {
         shown += usize::from(plain.stdout.contains("error::mk"));
         let json = looked_at(&desk, &[&arguments, &["--json"][..]].concat());
         // An export has the form that its format says.
-        if json.code == 0 && !["policy", "export"].contains(&arguments[0]) {
+        if json.code == 0 && !arguments.iter().any(|it| ["policy", "export"].contains(it)) {
             serde_json::from_str::<Value>(&json.stdout).unwrap();
         }
         let csv = desk.run(&[&arguments, &["--csv"][..]].concat());
@@ -322,8 +332,18 @@ fn no_line_of_any_output_begins_with_what_a_report_says() {
 
 /// A command without its arguments.
 fn commands_name(arguments: &[&str]) -> String {
-    let groups =
-        ["instance", "tenant", "vault", "repositories", "mapping", "advisories", "policy", "notify", "webhook"];
+    let groups = [
+        "instance",
+        "tenant",
+        "vault",
+        "repositories",
+        "mapping",
+        "advisories",
+        "triage",
+        "policy",
+        "notify",
+        "webhook",
+    ];
     arguments[..if groups.contains(&arguments[0]) { 2 } else { 1 }].join(" ")
 }
 

@@ -108,6 +108,28 @@ fn two_scanners_see_one_issue_and_it_survives_one_of_them() {
 }
 
 #[test]
+fn what_another_scanner_reports_of_an_accepted_issue_is_accepted() {
+    let desk = desk();
+    desk.ok(&["import", &fixture("cli/current.json"), "--project", "acme/shop"]);
+    let issue = desk.json(&["issues", "--path", "größe.py"])["issues"][0]["id"].as_str().unwrap().to_owned();
+    let set = ["triage", "set", "--issue", &issue, "--decision", "accepted-risk", "--reason", "not exposed"];
+    desk.ok(&[&set[..], &["--author", "ada"]].concat());
+    let import = ["import", "--source", "checker", "--project", "acme/shop", &report(&desk, &[weakness()])];
+    desk.ok(&import);
+    let all = ["--path", "größe.py", "--include-closed"];
+    let ignored = "sast app/größe.py ignored: checker ignored, files ignored".to_owned();
+    assert!(told(&desk, &all).contains(&ignored), "{:?}", told(&desk, &all));
+    let shown = desk.json(&["issue", &issue]);
+    desk.follows("issue", &shown);
+    let decisions = shown["decisions"].as_array().unwrap();
+    assert_eq!(decisions.len(), 2);
+    assert!(decisions.iter().all(|it| it["author"] == "ada" && it["issue"] == shown["id"]), "{shown:#}");
+    assert!(desk.ok(&["issue", &issue]).contains("not exposed"));
+    desk.ok(&["triage", "clear", "--issue", &issue]);
+    assert!(told(&desk, &all).contains(&"sast app/größe.py open: checker open, files open".to_owned()));
+}
+
+#[test]
 fn a_source_of_reports_has_nothing_to_sync() {
     let desk = desk();
     let mut printed = Vec::new();

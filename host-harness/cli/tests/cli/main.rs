@@ -34,5 +34,6 @@ mod story;
 mod support;
 mod terminal;
 mod tokens;
+mod triage;
 mod views;
 mod webhooks;

@@ -72,6 +72,8 @@ fn delete(connection: &Connection, project: i64) -> Result<u64> {
     let of_findings = "SELECT id FROM findings WHERE project_id = ?1";
     connection.execute(&format!("DELETE FROM diagnostics WHERE record_id IN ({of_records})"), [project])?;
     connection.execute(&format!("DELETE FROM changes WHERE finding_id IN ({of_findings})"), [project])?;
+    let decided = "SELECT public_id FROM findings WHERE project_id = ?1";
+    connection.execute(&format!("DELETE FROM decisions WHERE finding IN ({decided})"), [project])?;
     let deleted = connection.execute("DELETE FROM findings WHERE project_id = ?1", [project])?;
     for table in ["records", "packages"] {
         connection.execute(&format!("DELETE FROM {table} WHERE project_id = ?1"), [project])?;

@@ -233,7 +233,7 @@ fn a_project_is_released_with_everything_that_it_brought() {
     assert_eq!((released.kept, released.deleted), (0, 1));
     assert_eq!(desk.store.with(|store| store.holdings(two)).unwrap(), (0, 0));
     assert_eq!(desk.all().len(), 1);
-    assert!(desk.store.with(|store| store.is_stale()).unwrap());
+    assert!(desk.store.with(|store| store.is_stale(at(0))).unwrap());
     // An ignored one keeps its repository, and is never taken up by itself.
     desk.list(&[project("1", "acme/app", "main"), project("2", "acme/two", "main")], 4);
     let row = rows(&desk).remove(1);
@@ -263,7 +263,7 @@ fn another_repository_or_field_makes_findings_stale() {
     let desk = Desk::with_project();
     desk.findings(&[json!({ "id": "1" })], 2);
     desk.store.with(|store| store.refresh(at(3))).unwrap();
-    let is_stale = |desk: &Desk| desk.store.with(|store| store.is_stale()).unwrap();
+    let is_stale = |desk: &Desk| desk.store.with(|store| store.is_stale(at(0))).unwrap();
     assert!(!is_stale(&desk));
     put(&desk, LIST);
     assert!(!is_stale(&desk));

@@ -7,7 +7,7 @@ use std::{
 };
 
 use appsec_model::{Finding, Normalized, Timestamp};
-use rusqlite::{CachedStatement, Connection, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use super::{
     Classified, Contents, ProjectIndex, RecordState,
@@ -20,6 +20,7 @@ use crate::{
     assess::assess,
     columns::document,
     compress::{Content, Decoder},
+    decided::{Decided, follow},
     error::{Result, StoreError},
     history::{Change, changes},
     ids::public_id,
@@ -37,6 +38,7 @@ pub(crate) struct RecordWriter<'a> {
     scans: ScanWriter<'a>,
     /// Those of the page at least.
     rules: &'a RulesById,
+    decided: Decided<'a>,
     finding: CachedStatement<'a>,
     known_finding: CachedStatement<'a>,
     insert: CachedStatement<'a>,
@@ -52,6 +54,8 @@ pub(crate) struct RecordWriter<'a> {
     new: Vec<New<'a>>,
     /// Packages that a record named and names no more.
     left: BTreeSet<i64>,
+    /// Findings that a record was of, and those that it is of now.
+    moved: Vec<(i64, i64)>,
     /// The page's findings by record, for those that are touched.
     written: HashMap<i64, &'a Finding>,
 }
@@ -105,6 +109,7 @@ impl<'a> RecordWriter<'a> {
             packages,
             scans: ScanWriter::new(connection, batch.instance_id)?,
             rules,
+            decided: Decided::new(connection, batch.instance_id)?,
             finding: connection.prepare_cached(
                 "INSERT OR FAIL INTO findings (public_id, instance_id, project_id, kind, occurrence_id, severity, status, \
                  security, title, rule_id, path, start_line, package_id, reachability, advisories, first_run_id, \
@@ -132,6 +137,7 @@ impl<'a> RecordWriter<'a> {
             touched: BTreeSet::new(),
             new: Vec::new(),
             left: BTreeSet::new(),
+            moved: Vec::new(),
             written: HashMap::new(),
         })
     }
@@ -200,7 +206,7 @@ impl<'a> RecordWriter<'a> {
         let shown = Shown::from(finding);
         let rule = finding.rule_id.as_deref().and_then(|id| self.rules.get(id)).map(Arc::as_ref);
         let (lifecycle, now) = (&finding.lifecycle, self.batch.now);
-        let status = status::word(&lifecycle.status);
+        let status = self.decided.status(public_id, status::word(&lifecycle.status), now)?;
         let assessed = assess(self.connection, finding, status, rule)?;
         let first_seen_at = dates::first_seen_at(dates::recorded_at(lifecycle), now);
         // Of one that was closed before anybody looked, only its source knows when.
@@ -244,6 +250,7 @@ impl<'a> RecordWriter<'a> {
                 epss: assessed.epss(finding),
                 first_seen_at,
                 closed_at,
+                status,
                 finding,
             });
             return Ok(Place { id, known_before: false });
@@ -298,7 +305,10 @@ impl<'a> RecordWriter<'a> {
                 ])?;
                 self.written.insert(id, finding);
                 self.touched.insert(place.id);
-                self.touched.extend(before.finding_id);
+                if let Some(other) = before.finding_id.filter(|other| *other != place.id) {
+                    self.touched.insert(other);
+                    self.moved.push((other, place.id));
+                }
                 self.left.extend(before.package_id.filter(|old| Some(*old) != package_id));
             }
             None => self.change_body(id, it, packed, &before, stored.as_ref(), package_id)?,
@@ -393,7 +403,10 @@ impl<'a> RecordWriter<'a> {
 
     /// Decides what the findings show that this page shares with others.
     pub fn finish(self, stats: &mut RunStats) -> Result<Written<'a>> {
-        let Self { connection, decoder, batch, touched, written, left, new, .. } = self;
+        let Self { connection, decoder, batch, touched, moved, written, left, new, .. } = self;
+        for (from, to) in moved {
+            follow_record(connection, from, to, batch.now)?;
+        }
         let (shared, new) = new.into_iter().partition::<Vec<_>, _>(|it| touched.contains(&it.id));
         let mut mark = connection.prepare_cached("INSERT OR IGNORE INTO dirty_findings VALUES (?1)")?;
         for it in shared {
@@ -404,6 +417,16 @@ impl<'a> RecordWriter<'a> {
         }
         Ok(Written { new, left })
     }
+}
+
+/// What was decided about a finding goes with its last record.
+fn follow_record(connection: &Connection, from: i64, to: i64, now: Timestamp) -> Result<()> {
+    let sql = "SELECT one.public_id, other.public_id FROM findings AS one JOIN findings AS other ON other.id = ?2 \
+               WHERE one.id = ?1 AND NOT EXISTS (SELECT 1 FROM records \
+               WHERE records.project_id = one.project_id AND records.finding_id = one.id)";
+    let gone =
+        connection.prepare_cached(sql)?.query_row([from, to], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    gone.map_or(Ok(()), |(from, to)| follow(connection, from, to, now))
 }
 
 /// What is left to do when the records are written.

@@ -1,9 +1,10 @@
-//! What a finding shows: the state of its leading occurrence.
+//! What a finding shows: the state of its leading occurrence, and what was decided about it.
 
 use crate::{
     assess::{assess, rule},
     columns::document,
     compress::Decoder,
+    decided::{self, DECIDED},
     error::Result,
     ratings::listed,
     status::rank_of,
@@ -14,7 +15,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 /// Makes a finding show its leading occurrence: one that is there before one
 /// that vanished, one on the primary branch before others, then the one that
-/// needs most attention. A finding without occurrences goes. `written` knows
+/// needs most attention; with the status that a decision gives it. A finding without occurrences goes. `written` knows
 /// the findings of records that were just written. Tells what it shows.
 pub(crate) fn elect_primary<'a>(
     connection: &Connection,
@@ -29,18 +30,20 @@ pub(crate) fn elect_primary<'a>(
              records.id <> findings.occurrence_id, findings.status, findings.instance_id, \
              findings.project_id, findings.ingested_at, findings.closed_at, \
              (SELECT min(created_at) FROM records AS every WHERE every.project_id = findings.project_id \
-             AND every.finding_id = findings.id) \
-             FROM findings JOIN records ON records.project_id = findings.project_id AND finding_id = findings.id \
+             AND every.finding_id = findings.id), decided.decision, decided.until \
+             FROM findings {DECIDED} JOIN records ON records.project_id = findings.project_id AND finding_id = findings.id \
              WHERE findings.id = ?1 \
              ORDER BY records.vanished_at IS NOT NULL, on_primary DESC, \
              {}, relevant_since DESC, record_key, origin LIMIT 1",
             rank_of("records.status")
         ))?
         .query_row([finding_id], |row| {
+            let source: String = row.get(2)?;
+            let decision: Option<String> = row.get(10)?;
             Ok(Leading {
                 record: row.get(0)?,
                 package_id: row.get(1)?,
-                status: row.get(2)?,
+                status: decided::status(&source, decision.as_deref(), row.get(11)?, now).to_owned(),
                 is_other: row.get(3)?,
                 was: row.get(4)?,
                 instance_id: row.get(5)?,
@@ -61,7 +64,7 @@ pub(crate) fn elect_primary<'a>(
     connection
         .prepare_cached(
             "UPDATE OR FAIL findings SET occurrence_id = ?2, package_id = ?3, status = ?4, \
-             changed_at = ?5, first_seen_at = ?6 WHERE id = ?1",
+             changed_at = max(changed_at, ?5), first_seen_at = ?6 WHERE id = ?1",
         )?
         .execute(params![finding_id, record, package_id, status, now.as_micros(), first_seen_at.as_micros()])?;
     let read;

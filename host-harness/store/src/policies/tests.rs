@@ -31,7 +31,7 @@ fn import(desk: &Desk, content: &str, now: i64) -> bool {
 fn refresh(desk: &Desk, now: i64) {
     desk.store.with(|store| {
         store.refresh(at(now)).unwrap();
-        assert!(!store.is_stale().unwrap() && !store.policies_wait(at(now)).unwrap());
+        assert!(!store.is_stale(at(now)).unwrap() && !store.policies_wait(at(now)).unwrap());
     });
 }
 

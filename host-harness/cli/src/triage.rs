@@ -1,0 +1,333 @@
+//! `harness triage`: what people decide about findings.
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use appsec_model::Timestamp;
+use host_harness::{
+    DecidedFinding, DecidedList, DecisionRow, Error, FindingList, IssueDecision, Tenant, Total, TotalIs, TriageChoice,
+    TriageDecision, TriageEntryRef, TriageFile, TriageImport, TriageReport, TriageTargets, View, counted,
+    query::{Ahead, Query},
+    read_bounded, seconds,
+};
+
+use super::{
+    Context,
+    error::{Failure, USAGE},
+    filters::{self, Filters},
+    output::{Output, moment, remark, short},
+    stdout,
+    table::{Cell, cells},
+    views::{remark_on, show_list},
+};
+
+/// Entries of a file that are told one by one.
+const ENTRIES: usize = 20;
+
+#[derive(clap::Subcommand)]
+pub enum Command {
+    /// Decide on findings or issues, by id or by filter
+    Set(Box<SetArgs>),
+    /// Clear decisions, by id or by filter
+    Clear(Box<ClearArgs>),
+    /// List decisions
+    List(ListArgs),
+    /// Import decisions from a file, in TOML or CSV
+    Import(ImportArgs),
+    /// Print the decisions in force as a TOML file for `triage import`
+    Export,
+}
+
+#[derive(clap::Args)]
+pub struct SetArgs {
+    /// Findings: an id or the beginning of it, the vendor's id, or a fingerprint
+    #[arg(value_name = "ID")]
+    findings: Vec<String>,
+    /// Decide on an issue: all of its findings, and what joins them later (repeatable)
+    #[arg(long = "issue", value_name = "ID")]
+    issues: Vec<String>,
+    /// Set the decision: reviewing, fixing, accepted-risk, false-positive, wont-fix or duplicate
+    #[arg(long, value_name = "DECISION", hide_possible_values = true, value_parser = decision())]
+    decision: TriageDecision,
+    /// Set the reason; required where the decision closes findings
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// Add a comment
+    #[arg(long, value_name = "TEXT")]
+    comment: Option<String>,
+    /// Set the end: a date, a moment, or a time from now such as 90d
+    #[arg(long, value_name = "WHEN")]
+    until: Option<Ahead>,
+    /// Set the assignee
+    #[arg(long, value_name = "NAME")]
+    assignee: Option<String>,
+    /// Add a label (repeatable)
+    #[arg(long = "label", value_name = "LABEL")]
+    labels: Vec<String>,
+    #[command(flatten)]
+    how: HowArgs,
+    #[command(flatten)]
+    filters: Filters<filters::Triage>,
+}
+
+#[derive(clap::Args)]
+pub struct ClearArgs {
+    /// Findings: an id or the beginning of it, the vendor's id, or a fingerprint
+    #[arg(value_name = "ID")]
+    findings: Vec<String>,
+    /// Clear an issue: the decisions on all of its findings (repeatable)
+    #[arg(long = "issue", value_name = "ID")]
+    issues: Vec<String>,
+    #[command(flatten)]
+    how: HowArgs,
+    #[command(flatten)]
+    filters: Filters<filters::Decided>,
+}
+
+#[derive(clap::Args)]
+struct HowArgs {
+    /// Set who decides [default: the user of the operating system]
+    #[arg(long, value_name = "NAME")]
+    author: Option<String>,
+    /// Show what would change: the number, and the most urgent findings
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(clap::Args)]
+pub struct ListArgs {
+    #[command(flatten)]
+    filters: Filters<filters::Decisions>,
+}
+
+#[derive(clap::Args)]
+pub struct ImportArgs {
+    /// A file in TOML, or in CSV if its name ends with .csv
+    file: PathBuf,
+    #[command(flatten)]
+    how: HowArgs,
+}
+
+fn decision() -> impl clap::builder::TypedValueParser<Value = TriageDecision> {
+    use clap::builder::{PossibleValuesParser, TypedValueParser};
+    PossibleValuesParser::new(TriageDecision::WORDS).try_map(|word| word.parse::<TriageDecision>())
+}
+
+impl HowArgs {
+    /// Who decides.
+    fn author(&self) -> Result<String, Failure> {
+        match &self.author {
+            Some(author) => Ok(author.clone()),
+            None => whoami::username().map_err(|error| {
+                let message = format!("the operating system does not tell who you are: {error}");
+                Failure::new(USAGE, message, Some("name yourself with --author NAME"))
+            }),
+        }
+    }
+}
+
+pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failure> {
+    let (output, tenant) = (context.output, context.tenant()?);
+    match command {
+        Command::Set(args) => {
+            let SetArgs { findings, issues, decision, reason, comment, until, assignee, labels, how, filters } = *args;
+            let on = targets(&tenant, findings, issues, filters.query).await?;
+            let choice = TriageChoice { decision, reason, comment, until, assignee, labels };
+            let report = tenant.decide(on, choice, &how.author()?, how.dry_run).await;
+            let report = report.map_err(|error| failure(error, &tenant))?;
+            output.result(&report, |report| show_report(output, report, "decided on"))?;
+        }
+        Command::Clear(args) => {
+            let ClearArgs { findings, issues, how, filters } = *args;
+            let on = targets(&tenant, findings, issues, filters.query).await?;
+            let report = tenant.clear_decisions(on, &how.author()?, how.dry_run).await;
+            let report = report.map_err(|error| failure(error, &tenant))?;
+            output.result(&report, |report| show_report(output, report, "cleared"))?;
+        }
+        Command::List(args) => {
+            let query = &args.filters.query;
+            let list = tenant.decisions(query).await.map_err(|error| Failure::from(error).of_instance(tenant.id()))?;
+            output.result(&list, |list| show_decisions(output, list, query.page_begin()))?;
+        }
+        Command::Import(args) => {
+            let report = tenant.import_triage(read(&args.file)?, &args.how.author()?, args.how.dry_run).await?;
+            output.result(&report, |report| show_import(output, report))?;
+        }
+        // A file of decisions is TOML, whatever was asked for.
+        Command::Export => stdout::print(&tenant.export_triage().await?),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What is decided on. Remarks that filters mean no project.
+async fn targets(
+    tenant: &Tenant,
+    findings: Vec<String>,
+    issues: Vec<String>,
+    query: Query,
+) -> Result<TriageTargets, Failure> {
+    let filter = tenant.finding_filter(&query).await.map_err(|error| failure(error, tenant))?;
+    remark_on(tenant.no_project(filter.project.as_ref(), &filter.scope).await?.as_ref());
+    Ok(TriageTargets { findings, issues, query: Some(query) })
+}
+
+fn failure(error: Error, tenant: &Tenant) -> Failure {
+    match error {
+        Error::NoTriageTargets => {
+            Failure::from(error).with_hint("name findings, --issue ID, or filters such as --rule")
+        }
+        error => Failure::from(error).of_instance(tenant.id()),
+    }
+}
+
+fn read(path: &Path) -> Result<TriageFile, Failure> {
+    let unreadable = |error: std::io::Error| {
+        let message = format!("cannot read {}: {error}", path.display());
+        Failure::new("file-unreadable", message, Some("check the path and its permissions"))
+    };
+    let bytes = read_bounded(path, TriageFile::MOST_BYTES).map_err(unreadable)?;
+    let invalid = |error| unreadable(std::io::Error::new(std::io::ErrorKind::InvalidData, error));
+    let text = String::from_utf8(bytes).map_err(invalid)?;
+    let is_csv = path.extension().is_some_and(|it| it.eq_ignore_ascii_case("csv"));
+    let file = if is_csv { TriageFile::of_csv(&text) } else { TriageFile::of_toml(&text) };
+    Ok(file.map_err(Error::TriageFile)?)
+}
+
+fn show_report(output: Output, report: &TriageReport, done: &str) {
+    let findings = counted(report.findings, "finding");
+    output.line(match (report.changed, report.dry_run) {
+        (0, _) => format!("{findings}, nothing to change"),
+        (changed, true) => format!("{findings}, {changed} would be {done}:"),
+        (changed, false) => format!("{findings}, {changed} {done}"),
+    });
+    if !report.dry_run || report.sample.is_empty() {
+        return;
+    }
+    let total = Total { total: report.changed, total_is: TotalIs::Exact };
+    let list = FindingList { total, next_cursor: None, findings: report.sample.clone() };
+    show_list(output, View::All, &list, None);
+    output.line("Nothing was changed: leave out --dry-run to do it.");
+}
+
+fn show_import(output: Output, report: &TriageImport) {
+    let would = if report.dry_run { "would be " } else { "" };
+    output.line(format!(
+        "{} for {}, {} {would}decided on",
+        counted(report.entries, "entry"),
+        counted(report.findings, "finding"),
+        report.changed,
+    ));
+    for (what, entries) in [("matches nothing", &report.unmatched), ("has ended", &report.ended)] {
+        for TriageEntryRef { entry, matches } in entries.iter().take(ENTRIES) {
+            remark(format!("entry {entry} {what}: {matches}"));
+        }
+        if entries.len() > ENTRIES {
+            remark(format!("{} in all; --json shows them", counted(entries.len() as u64, "such entry")));
+        }
+    }
+}
+
+fn show_decisions(output: Output, list: &DecidedList, offset: Option<u32>) {
+    if list.decisions.is_empty() {
+        output.line(if list.total == 0 { "No decisions." } else { "No decisions on this page." });
+        return;
+    }
+    let with_ended = list.decisions.iter().any(|it| it.row.ended.is_some());
+    let mut header = vec!["FINDING", "DECISION", "STATUS", "UNTIL", "ASSIGNEE", "AUTHOR", "REASON", "PROJECT", "TITLE"];
+    if with_ended {
+        header.insert(3, "ENDED");
+    }
+    let mut table = output.table(&header).spare(&["STATUS", "AUTHOR"]);
+    for it in &list.decisions {
+        let DecidedFinding { finding, row, .. } = it;
+        let mut cells = cells![
+            finding.to_string(),
+            row.entry.decision.as_str(),
+            Cell::state(&it.status),
+            row.entry.until.map(day),
+            row.entry.assignee.as_deref(),
+            &row.author,
+            short(row.entry.reason.as_deref().unwrap_or_default(), 60),
+            &it.project,
+            short(&it.title, 60),
+        ]
+        .to_vec();
+        if with_ended {
+            cells.insert(3, row.ended.map(|it| it.as_str()).unwrap_or_default().into());
+        }
+        table.add_row(cells);
+    }
+    output.print(&table);
+    output.line(format!("{} of {}", list.decisions.len(), list.total));
+    let shown = offset.unwrap_or_default() as usize + list.decisions.len();
+    if (shown as u64) < list.total {
+        output.line(format!("Next page: --offset {shown}"));
+    }
+}
+
+/// The day of a moment, and the time where it is not the beginning of one.
+fn day(at: Timestamp) -> String {
+    let text = moment(at);
+    text.strip_suffix(" 00:00:00 UTC").map(str::to_owned).unwrap_or(text)
+}
+
+/// A decision in words, for the facts of a finding.
+pub fn decided(it: &DecisionRow) -> Cell {
+    let entry = &it.entry;
+    let mut words = entry.decision.to_string();
+    if let Some(until) = entry.until {
+        words += &format!(" until {}", day(until));
+    }
+    let facts = [
+        entry.reason.clone(),
+        entry.comment.clone(),
+        entry.assignee.as_ref().map(|it| format!("assigned to {it}")),
+        (!entry.labels.is_empty()).then(|| format!("labels {}", entry.labels.join(", "))),
+        it.issue.map(|issue| format!("on issue {issue}")),
+    ];
+    Cell::list([words].into_iter().chain(facts.into_iter().flatten()))
+}
+
+/// A status, with the decision where that says more.
+pub fn status(status: &str, decision: Option<&DecisionRow>) -> Cell {
+    match decision.map(|it| it.entry.decision).filter(|it| it.closes() && it.status() == status) {
+        Some(decision) => Cell::from(format!("{status} ({decision})")),
+        None => Cell::state(status),
+    }
+}
+
+/// All that was decided about a finding, newest first.
+pub fn show_history(output: Output, decisions: &[DecisionRow]) {
+    show_rows(output, decisions.iter().map(|row| (None, row)));
+}
+
+/// The same of the findings of an issue.
+pub fn show_issue_history(output: Output, decisions: &[IssueDecision]) {
+    show_rows(output, decisions.iter().map(|it| (Some(it.finding.to_string()), &it.row)));
+}
+
+fn show_rows<'a>(output: Output, rows: impl Iterator<Item = (Option<String>, &'a DecisionRow)>) {
+    let rows: Vec<_> = rows.collect();
+    let Some((of, _)) = rows.first() else { return };
+    let header = ["FINDING", "DECIDED", "DECISION", "AUTHOR", "UNTIL", "REASON", "ENDED", "BY"];
+    let skipped = usize::from(of.is_none());
+    output.line("");
+    let mut table = output.table(header.get(skipped..).unwrap_or_default()).spare(&["BY"]);
+    for (finding, it) in rows {
+        let ended = it.ended.zip(it.ended_at).map(|(how, at)| format!("{} {}", how.as_str(), seconds(at)));
+        let row = cells![
+            finding,
+            it.decided_at,
+            it.entry.decision.as_str(),
+            &it.author,
+            it.entry.until.map(day),
+            short(it.entry.reason.as_deref().unwrap_or_default(), 60),
+            ended,
+            it.ended_by.as_deref(),
+        ];
+        table.add_row(row.into_iter().skip(skipped));
+    }
+    output.print(&table);
+}
