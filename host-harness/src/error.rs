@@ -15,6 +15,7 @@ pub use self::{
 };
 use crate::{query::QueryError, triage_file::TriageProblem, vault::VaultError};
 use appsec_analysis::TriageError;
+use appsec_conformance::CassetteError;
 use appsec_exports::Error as ExportError;
 use appsec_grant::{
     BucketError, Code, InstanceName, OriginError, ProxyError, SecretError, UnknownName, files::Exposure,
@@ -35,6 +36,9 @@ pub enum Error {
     /// A connector cannot be loaded.
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
+    /// Recorded answers cannot be used or kept.
+    #[error(transparent)]
+    Cassette(#[from] CassetteError),
     /// A secret cannot be read.
     #[error(transparent)]
     Secret(#[from] SecretError),
@@ -275,6 +279,9 @@ impl Error {
             Self::Secret(SecretError::Exposed(..)) => Code::FileExposed,
             Self::Secret(SecretError::Reserved(_) | SecretError::VaultKey(_)) => Code::SecretReserved,
             Self::Runtime(_) => Code::ConnectorUnusable,
+            Self::Cassette(CassetteError::Missing { .. }) => Code::CassetteIncomplete,
+            Self::Cassette(CassetteError::Secret(_)) => Code::CassetteSecret,
+            Self::Cassette(_) => Code::CassetteUnreadable,
             Self::Secret(_) | Self::NoSecret(_) => Code::Secret,
             Self::Origin(_) => Code::InvalidOrigin,
             Self::Proxy(_) => Code::InvalidProxy,

@@ -16,7 +16,7 @@ use serde::Serialize;
 
 pub use self::{
     backup::{Backup, BackupFile, BackupOrigin, BackupSignature, Restored, RestoredInstance},
-    conformance::Conformance,
+    conformance::{Answers, Conformance, Judged},
     deletion::TenantDeletion,
     doctor::{Check, CheckHint, Condition},
     tenants::{TenantInstance, TenantList, TenantReport, TenantRun},

@@ -50,8 +50,9 @@ pub use crate::{
     daemon::{Daemon, DaemonEvent, DaemonInfo, DaemonOptions, DaemonProgress, DaemonReport, StatusReport, TimedEvent},
     error::{BackupError, Error, MappingError, OnboardingError, OnboardingStep, WebhookError},
     harness::{
-        Backup, BackupFile, BackupOrigin, BackupSignature, Check, CheckHint, Condition, Conformance, Harness,
-        Inspected, Restored, RestoredInstance, TenantDeletion, TenantInstance, TenantList, TenantReport, TenantRun,
+        Answers, Backup, BackupFile, BackupOrigin, BackupSignature, Check, CheckHint, Condition, Conformance, Harness,
+        Inspected, Judged, Restored, RestoredInstance, TenantDeletion, TenantInstance, TenantList, TenantReport,
+        TenantRun,
     },
     host::{Loaded, Options},
     moment::{moment, seconds},
@@ -76,8 +77,8 @@ pub use crate::{
 };
 pub use appsec_analysis::triage::{TriageDecision, TriageEntry, TriageError};
 pub use appsec_conformance::{
-    CHECKS, Check as ConformanceCheck, CheckOutcome, CheckResult, ConformanceReport, Conformity, Needs as CheckNeeds,
-    Plan as ConformancePlan, Requirement, junit,
+    CHECKS, Cassette, CassetteError, Check as ConformanceCheck, CheckOutcome, CheckResult, ConformanceReport,
+    Conformity, Needs as CheckNeeds, Plan as ConformancePlan, Requirement, junit,
 };
 pub use appsec_exports::{Error as ExportError, Options as ExportOptions, Summary as ExportSummary, text};
 pub use appsec_grant::{

@@ -9,8 +9,8 @@ use std::{
 };
 
 use host_harness::{
-    CheckOutcome, Conformance, ConformancePlan, Conformity, ConnectorSource, Filter, Harness, Options, Outcome,
-    RunState, SecretSource, Setup, SyncOptions, Tenant,
+    Answers, CheckOutcome, Conformance, ConformancePlan, Conformity, ConnectorSource, Filter, Harness, Options,
+    Outcome, RunState, SecretSource, Setup, SyncOptions, Tenant,
 };
 use serde_json::json;
 use tests::{EXAMPLE_CONNECTOR, name, settings, store};
@@ -113,11 +113,12 @@ async fn it_keeps_every_promise_of_the_contract() {
     let pages = Pages::new(Mutex::new(vec![[found("1", "1"), found("2", "1")].join(","), found("3", "1")]));
     let asked = Conformance {
         connector: ConnectorSource::File { path: EXAMPLE_CONNECTOR.into() },
-        against: vec![vendor(&pages).parse().unwrap()],
+        vendor: Answers::Origins(vec![vendor(&pages).parse().unwrap()]),
+        record: false,
         secret: Some(SecretSource::File { path: folder.path().join("token") }),
         plan: ConformancePlan { is_strict: true, ..ConformancePlan::default() },
     };
-    let report = Harness::new(Options::new(folder.path().join("data"))).conformance(asked).await.unwrap();
+    let report = Harness::new(Options::new(folder.path().join("data"))).conformance(asked).await.unwrap().report;
     let others: Vec<_> = report.results.iter().filter(|it| it.outcome != CheckOutcome::Passed).collect();
     assert!(others.is_empty(), "{others:#?}");
     assert_eq!(report.verdict, Conformity::Conformant);

@@ -1,10 +1,13 @@
 //! `harness conformance`: whether a connector keeps the contract.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use host_harness::{
-    CheckOutcome, CheckResult, Conformance, ConformanceCheck, ConformancePlan, ConformanceReport, Conformity,
-    ConnectorSource, Origin, Requirement, counted, junit,
+    Answers, Cassette, CheckOutcome, CheckResult, Conformance, ConformanceCheck, ConformancePlan, ConformanceReport,
+    Conformity, ConnectorSource, Origin, Requirement, counted, junit, read_bounded, write_private,
 };
 
 use super::{
@@ -25,6 +28,12 @@ pub struct Args {
     /// Judge it against the vendor at this origin, with faults made on the way; repeat for further origins
     #[arg(long, value_name = "ORIGIN")]
     against: Vec<Origin>,
+    /// Record the vendor's answers in this file, without the token and without people's mail addresses
+    #[arg(long, value_name = "FILE", requires = "against")]
+    record: Option<PathBuf>,
+    /// Judge it against the answers of this recording instead of a vendor; no token is needed
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["against", "token"])]
+    cassette: Option<PathBuf>,
     #[command(flatten)]
     settings: SettingsArgs,
     #[command(flatten)]
@@ -67,16 +76,23 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         skip: args.skip.iter().map(|(check, reason)| (check.id.to_owned(), reason.clone())).collect(),
         is_strict: args.strict,
     };
-    let has_vendor = !args.against.is_empty();
-    let asked = Conformance { connector, against: args.against, secret: args.secret.source()?, plan };
-    let report = wait(context.output, "Running checks", context.harness.conformance(asked)).await?;
+    let vendor = match args.cassette {
+        Some(path) => Answers::Cassette(cassette(&path)?),
+        None if args.against.is_empty() => Answers::Nobody,
+        None => Answers::Origins(args.against),
+    };
+    let has_vendor = !matches!(vendor, Answers::Nobody);
+    let (secret, record) = (args.secret.source()?, args.record.is_some());
+    let asked = Conformance { connector, vendor, record, secret, plan };
+    let judged = wait(context.output, "Running checks", context.harness.conformance(asked)).await?;
+    let report = judged.report;
+    if let (Some(path), Some(text)) = (&args.record, judged.cassette) {
+        // It holds what the vendor says of an account.
+        write_private(path, text.as_bytes()).map_err(|error| unwritten(path, &error))?;
+    }
     if let Some(path) = &args.junit {
-        let told = |problem: String| {
-            let message = format!("cannot write {}: {problem}", path.display());
-            Failure::new("file-unwritable", message, Some("check the path and its permissions"))
-        };
-        let document = junit(&report).map_err(|error| told(error.to_string()))?;
-        std::fs::write(path, document).map_err(|error| told(error.to_string()))?;
+        let document = junit(&report).map_err(|error| unwritten(path, &error))?;
+        std::fs::write(path, document).map_err(|error| unwritten(path, &error))?;
     }
     context.output.result(&report, |report| show(context.output, report, has_vendor))?;
     Ok(match report.verdict {
@@ -84,6 +100,24 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         Conformity::Broken => ExitCode::from(1),
         Conformity::Incomplete => ExitCode::from(3),
     })
+}
+
+fn unwritten(path: &Path, error: &dyn std::error::Error) -> Failure {
+    let message = format!("cannot write {}: {error}", path.display());
+    Failure::new("file-unwritable", message, Some("check the path and its permissions"))
+}
+
+/// Bytes of a recording: what a sandbox takes of answers, many times over.
+const MAX_CASSETTE_BYTES: u64 = 1 << 30;
+
+fn cassette(path: &Path) -> Result<Cassette, Failure> {
+    let told = |error: String| {
+        let message = format!("cannot read {}: {error}", path.display());
+        Failure::new("file-unreadable", message, Some("check the path and its permissions"))
+    };
+    let bytes = read_bounded(path, MAX_CASSETTE_BYTES).map_err(|error| told(error.to_string()))?;
+    let text = String::from_utf8(bytes).map_err(|_| told("it is no text".to_owned()))?;
+    Cassette::read(&text).map_err(|error| host_harness::Error::from(error).into())
 }
 
 fn show(output: Output, report: &ConformanceReport, has_vendor: bool) {
@@ -128,7 +162,7 @@ fn show(output: Output, report: &ConformanceReport, has_vendor: bool) {
         Conformity::Conformant => output.verdict("", ("Conformant", style::GOOD), &format!(": {passed} passed.")),
         Conformity::Incomplete => {
             let open = report.count(CheckOutcome::NotRun) + report.count(CheckOutcome::Skipped);
-            let hint = if has_vendor { "" } else { " Run the others with --against and a token." };
+            let hint = if has_vendor { "" } else { " Run the others with --against or --cassette." };
             output.verdict("", ("Incomplete", style::ATTENTION), &format!(": {passed} passed, {open} not run.{hint}"));
         }
         Conformity::Broken => {

@@ -53,6 +53,11 @@ pub fn hint(code: Code) -> Option<&'static str> {
         Code::Internal | Code::ConnectorCrashed => {
             "this is a bug in the connector: report the message above to its author; stored data is intact"
         }
+        Code::CassetteIncomplete => "record it again with --record, with the same connector and settings",
+        Code::CassetteSecret => {
+            "the vendor repeats the token in its answer; record with a token that it does not repeat"
+        }
+        Code::CassetteUnreadable => "give a file that `harness conformance --record` wrote",
         Code::ConnectorUnusable => "check the file; `harness inspect FILE.wasm` shows what it is",
         Code::ConnectorNotFound | Code::ConnectorMismatch => "give the right component with --connector FILE.wasm",
         Code::ConnectorNotOwn => {

@@ -13,7 +13,7 @@ use appsec_sandbox::{CallFailure, Connector, HttpGrant, InspectionError, Runtime
 use serde_json::Value;
 
 use crate::{
-    check::{CHECKS, Check},
+    check::{CHECKS, Check, Needs},
     lab::Lab,
     report::{CheckOutcome, CheckResult, ConformanceReport, FailedCase},
     subject::{Call, Called, Sandboxed, Scratch, Subject},
@@ -33,6 +33,17 @@ pub struct Plan {
     pub skip: Vec<(String, String)>,
     /// Whether a `should` counts like a `must`, and nothing may be left out.
     pub is_strict: bool,
+}
+
+impl Plan {
+    /// Whether a check is asked for.
+    fn names(&self, check: &Check) -> bool {
+        self.only.is_empty() || self.only.iter().any(|name| is_called(check, name))
+    }
+}
+
+fn is_called(check: &Check, name: &str) -> bool {
+    name.eq_ignore_ascii_case(check.id) || name == check.name
 }
 
 /// A check under way.
@@ -86,15 +97,20 @@ impl<'a> Book<'a> {
     /// Begins a check, unless it is left out.
     fn open(&mut self, id: &str) -> Option<Trial> {
         let check = Check::of(id)?;
-        let named = |name: &String| name.eq_ignore_ascii_case(check.id) || name == check.name;
-        if !self.plan.only.is_empty() && !self.plan.only.iter().any(named) {
+        if !self.plan.names(check) {
             return None;
         }
-        if let Some((_, reason)) = self.plan.skip.iter().find(|(name, _)| named(name)) {
+        if let Some((_, reason)) = self.plan.skip.iter().find(|(name, _)| is_called(check, name)) {
             self.results.push(CheckResult::of(check, CheckOutcome::Skipped, Some(reason.clone())));
             return None;
         }
         Some(Trial { check, cases: 0, failures: Vec::new(), dropped: 0, note: None })
+    }
+
+    /// Whether a check of these groups that a vendor is needed for is asked for.
+    fn wants(&self, groups: &[&str]) -> bool {
+        let of_them = |check: &&Check| check.needs == Needs::Vendor && groups.iter().any(|it| check.id.starts_with(it));
+        CHECKS.iter().filter(of_them).any(|check| self.plan.names(check))
     }
 
     fn close(&mut self, trial: Trial) {
@@ -177,7 +193,11 @@ pub(crate) async fn judge(subject: &impl Subject, lab: &Lab, book: &mut Book<'_>
         book.leave_out("it needs a vendor");
         return Some(manifest);
     }
+    if !book.wants(&["B", "C", "D", "G"]) {
+        return Some(manifest);
+    }
     match configure::check(book, subject, lab, &manifest, &settings.text()).await {
+        Ok(_) if !book.wants(&["C", "D", "G"]) => {}
         Ok(ready) => {
             let read = read::check(book, subject, lab, &manifest, &ready).await;
             normalize::check(book, subject, &read).await;

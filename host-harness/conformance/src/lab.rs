@@ -5,17 +5,27 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use appsec_sandbox::{Interceptor, NetworkFailure, Treatment};
+use appsec_sandbox::{Answer, Interceptor, NetworkFailure, Treatment};
 use bytes::Bytes;
 use http::{Request, Response};
 
-use crate::fault::Fault;
+use crate::{
+    cassette::{Cassette, CassetteError, Head},
+    fault::Fault,
+};
 
 /// Sees all requests, and answers one of a call in the vendor's place where it
 /// is told to.
 pub struct Lab {
-    has_vendor: bool,
+    vendor: Vendor,
     state: Mutex<State>,
+}
+
+/// Who answers what is to go well.
+enum Vendor {
+    Nobody,
+    Network,
+    Tape(Cassette),
 }
 
 #[derive(Default)]
@@ -24,6 +34,10 @@ struct State {
     seen: Vec<Request<Bytes>>,
     /// What the vendor last answered to what.
     good: HashMap<String, Response<Bytes>>,
+    /// The same in the order of the requests.
+    recorded: Vec<(Request<Bytes>, Response<Bytes>)>,
+    /// What no recorded answer is there for.
+    missing: Option<CassetteError>,
     /// Which request of the call goes wrong.
     planned: Option<(usize, Fault)>,
     #[cfg(test)]
@@ -31,14 +45,44 @@ struct State {
 }
 
 impl Lab {
-    /// A network that leads to the vendor, or nowhere.
-    pub fn new(has_vendor: bool) -> Self {
-        Self { has_vendor, state: Mutex::default() }
+    /// A network that leads to the vendor.
+    pub fn online() -> Self {
+        Self::over(Vendor::Network)
     }
 
-    /// Whether it leads to the vendor.
-    pub fn has_vendor(&self) -> bool {
-        self.has_vendor
+    /// A network that leads nowhere.
+    pub fn offline() -> Self {
+        Self::over(Vendor::Nobody)
+    }
+
+    /// Recorded answers in the place of the vendor.
+    pub fn replaying(cassette: Cassette) -> Self {
+        Self::over(Vendor::Tape(cassette))
+    }
+
+    fn over(vendor: Vendor) -> Self {
+        Self { vendor, state: Mutex::default() }
+    }
+
+    /// Whether anybody answers.
+    pub(crate) fn has_vendor(&self) -> bool {
+        !matches!(self.vendor, Vendor::Nobody)
+    }
+
+    /// Whether requests leave.
+    pub fn is_online(&self) -> bool {
+        matches!(self.vendor, Vendor::Network)
+    }
+
+    /// What the vendor answered, each request once, in the order in which they
+    /// were first made.
+    pub fn recorded(&self, head: Head) -> Cassette {
+        Cassette::new(head, &self.state().recorded)
+    }
+
+    /// What was asked for first that no recorded answer is there for.
+    pub fn missing(&self) -> Option<CassetteError> {
+        self.state().missing.take()
     }
 
     /// A call begins, and all goes well.
@@ -105,12 +149,27 @@ impl Interceptor for Lab {
         state.seen.push(request.clone());
         match state.planned {
             Some((planned, fault)) if planned == number => fault.treatment(state.good.get(&key(request))),
-            _ if self.has_vendor => Treatment::Send,
-            _ => Treatment::Fail(NetworkFailure::Refused),
+            _ => match &self.vendor {
+                Vendor::Network => Treatment::Send,
+                Vendor::Nobody => Treatment::Fail(NetworkFailure::Refused),
+                Vendor::Tape(cassette) => match cassette.answer(request) {
+                    Ok(response) => {
+                        state.good.insert(key(request), response.clone());
+                        Treatment::Answer(Answer { response, is_cut: false })
+                    }
+                    Err(missing) => {
+                        state.missing.get_or_insert(missing);
+                        Treatment::Fail(NetworkFailure::Refused)
+                    }
+                },
+            },
         }
     }
 
     fn answered(&self, request: &Request<Bytes>, response: &Response<Bytes>) {
-        self.state().good.insert(key(request), response.clone());
+        let mut state = self.state();
+        if state.good.insert(key(request), response.clone()).is_none() {
+            state.recorded.push((request.clone(), response.clone()));
+        }
     }
 }

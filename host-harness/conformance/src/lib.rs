@@ -10,6 +10,7 @@
 //!
 //! Nothing is stored: buckets are scratch, and what is fetched is forgotten.
 
+mod cassette;
 mod check;
 mod checks;
 mod fault;
@@ -21,6 +22,7 @@ mod subject;
 mod tests;
 
 pub use self::{
+    cassette::{Cassette, CassetteError, Head},
     check::{CHECKS, Check, Needs, Requirement},
     checks::{Plan, judge_component, judge_refused},
     junit::junit,

@@ -394,7 +394,7 @@ impl Subject for Fake {
 }
 
 async fn results(flaw: &'static str, plan: &Plan) -> Vec<CheckResult> {
-    let lab = Arc::new(Lab::new(true));
+    let lab = Arc::new(Lab::online());
     let mut book = Book::new(plan);
     component(&mut book, None);
     judge(&Fake { lab: lab.clone(), flaw }, &lab, &mut book).await;

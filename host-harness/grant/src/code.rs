@@ -80,6 +80,9 @@ codes! {
     ProxyProtocol "proxy-protocol" Unavailable
     InvalidProxy "invalid-proxy" Usage
     SandboxLimit "sandbox-limit" Internal
+    CassetteIncomplete "cassette-incomplete" Usage
+    CassetteSecret "cassette-secret" Refused
+    CassetteUnreadable "cassette-unreadable" Usage
     ConnectorCrashed "connector-crashed" Internal
     ConnectorUnusable "connector-unusable" Usage
     ConnectorNotFound "connector-not-found" Usage

@@ -162,6 +162,12 @@ fn a_connector_is_judged_with_and_without_a_vendor() {
     let refused = [&["--only", checks, "--junit", junit.to_str().unwrap()], &against[..]].concat();
     insta::assert_snapshot!("judged_with_a_refused_token", told(&refused, 3));
     assert!(std::fs::read_to_string(&junit).unwrap().contains(r#"<testcase name="A6 describe.manifest"/>"#));
+    let tape = desk.folder.path().join("tape").to_str().unwrap().to_owned();
+    let good = ["--against", desk.simulator.url(), "--token-file", &desk.file("good", TOKEN)];
+    told(&[&["--only", "B1", "--record", &tape], &good[..]].concat(), 0);
+    told(&["--only", "B1,B3", "--cassette", &tape], 0);
+    let other = desk.run(&["conformance", "--only", "C1", "--cassette", &tape]);
+    insta::assert_snapshot!("judged_by_answers_that_lack_one", desk.stable(&other.stderr));
     let file = desk.file("connector.wasm", "\0asm\u{1}\0\0\0");
     insta::assert_snapshot!("judged_and_no_component", told(&[&file], 1));
     let wrong = desk.run(&["conformance", "--skip", "B5"]);

@@ -45,6 +45,11 @@ harness conformance acme.wasm
 harness conformance acme.wasm --against https://api.acme.example --token-file token --junit report.xml
 ```
 
+`--record FILE` writes what the vendor answered to a file, one exchange a line; `--cassette FILE` judges against it, where
+there is no vendor and no account. The token is not in it: the connector never has it. People's mail addresses are
+replaced, of the headers only those are kept that answers are read by, and a recording in which the token is found, plain
+or encoded, is not written. It holds what the vendor says of your projects: look at it before you publish it.
+
 Exit codes: 0 if every `must` holds, 1 if one is broken, 3 if one could not be checked. `--skip CHECK=REASON` skips a
 check and records why; `--strict` counts each `should` like a `must` and allows no skipped check.
 

@@ -1,0 +1,326 @@
+//! Recorded answers of a vendor: JSON, one exchange a line.
+//!
+//! What is recorded is what the guest sees: what stands for a secret, never the
+//! secret. On top of that no header is kept that is not needed to read an
+//! answer, and a cassette in which a secret is found is not written.
+
+use std::{collections::BTreeMap, sync::LazyLock};
+
+use bytes::Bytes;
+use data_encoding::{BASE64, BASE64_NOPAD, BASE64URL_NOPAD, HEXLOWER};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use regex::Regex;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+/// The version of the format.
+const FORMAT: u32 = 1;
+
+/// Headers of an answer that a connector may need.
+const KEPT_HEADERS: [HeaderName; 5] =
+    [header::CONTENT_TYPE, header::RETRY_AFTER, header::LINK, header::ETAG, header::DATE];
+
+/// Mail addresses, as answers hold them.
+#[expect(clippy::unwrap_used, reason = "a constant, which a test reads")]
+static MAIL: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}").unwrap());
+
+/// The domain of those that take their place; it is reserved (RFC 2606).
+const NOWHERE: &str = "@example.invalid";
+
+/// What was recorded, and under which settings.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Head {
+    /// Version of the format.
+    cassette: u32,
+    /// Id of the connector.
+    pub connector: String,
+    /// Version of the connector.
+    pub version: String,
+    /// The origins that it was judged against, in the order in which it names those that it needs.
+    pub origins: Vec<String>,
+    /// Its settings.
+    pub settings: Map<String, Value>,
+}
+
+impl Head {
+    /// That of a connector.
+    pub fn new(connector: String, version: String, origins: Vec<String>, settings: Map<String, Value>) -> Self {
+        Self { cassette: FORMAT, connector, version, origins, settings }
+    }
+}
+
+/// A request and its answer.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(crate) struct Exchange {
+    method: String,
+    /// Path and query.
+    path: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    request: String,
+    status: u16,
+    headers: BTreeMap<String, String>,
+    #[serde(flatten)]
+    body: Body,
+}
+
+/// A body: text where it is text.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Body {
+    Text(String),
+    Base64(String),
+}
+
+/// Recorded exchanges.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Cassette {
+    /// What was recorded.
+    pub head: Head,
+    exchanges: Vec<Exchange>,
+}
+
+/// Why a cassette cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum CassetteError {
+    /// It is no cassette.
+    #[error("line {line} of the cassette cannot be read: {detail}")]
+    Form {
+        /// Where, from 1.
+        line: usize,
+        /// Why.
+        detail: String,
+    },
+    /// It is of a later version of this program.
+    #[error("the cassette has format {0}, and this program reads format {FORMAT}")]
+    Format(u32),
+    /// A secret would be in it.
+    #[error("the cassette is not written: the answer to {0} shows a secret")]
+    Secret(String),
+    /// The connector asks for what is not in it.
+    #[error("the cassette has no answer to {asked}{}", beside(.nearest.as_deref()))]
+    Missing {
+        /// Method and path.
+        asked: String,
+        /// The recorded request that is most like it.
+        nearest: Option<String>,
+    },
+}
+
+fn beside(nearest: Option<&str>) -> String {
+    nearest.map(|nearest| format!("; the nearest that it has is {nearest}")).unwrap_or_default()
+}
+
+impl Cassette {
+    /// A cassette of recorded exchanges, each request once, with people's mail
+    /// addresses replaced.
+    pub(crate) fn new(head: Head, recorded: &[(Request<Bytes>, Response<Bytes>)]) -> Self {
+        Self { head, exchanges: recorded.iter().map(|(request, response)| Exchange::of(request, response)).collect() }
+    }
+
+    /// Reads one.
+    pub fn read(text: &str) -> Result<Self, CassetteError> {
+        let form = |line: usize, error: &serde_json::Error| CassetteError::Form { line, detail: error.to_string() };
+        let mut lines = text.lines().enumerate();
+        let (_, first) = lines.next().unwrap_or_default();
+        let head: Head = serde_json::from_str(first).map_err(|error| form(1, &error))?;
+        if head.cassette != FORMAT {
+            return Err(CassetteError::Format(head.cassette));
+        }
+        let exchange = |(line, text): (usize, &str)| serde_json::from_str(text).map_err(|error| form(line + 1, &error));
+        let exchanges = lines.map(exchange).collect::<Result<_, _>>()?;
+        Ok(Self { head, exchanges })
+    }
+
+    /// Its text, if none of these secrets is in it.
+    pub fn write(&self, secrets: &[String]) -> Result<String, CassetteError> {
+        let mut text = line(&self.head);
+        let forms: Vec<String> = secrets.iter().flat_map(|secret| forms(secret)).collect();
+        for exchange in &self.exchanges {
+            let written = line(exchange);
+            if forms.iter().any(|form| written.contains(form)) {
+                return Err(CassetteError::Secret(exchange.asked()));
+            }
+            text.push_str(&written);
+        }
+        Ok(text)
+    }
+
+    /// The answer to a request; the first where there are several.
+    pub(crate) fn answer(&self, request: &Request<Bytes>) -> Result<Response<Bytes>, CassetteError> {
+        let (method, path, body) = parts(request);
+        let is_it = |it: &&Exchange| it.method == method && it.path == path && it.request == body;
+        match self.exchanges.iter().find(is_it) {
+            Some(exchange) => Ok(exchange.response()),
+            None => {
+                let asked = format!("{method} {path}");
+                let like = |it: &&Exchange| strsim::normalized_levenshtein(&it.asked(), &asked);
+                let nearest = self.exchanges.iter().max_by(|one, other| like(one).total_cmp(&like(other)));
+                Err(CassetteError::Missing { asked, nearest: nearest.map(Exchange::asked) })
+            }
+        }
+    }
+}
+
+/// A line of JSON.
+fn line(value: &impl Serialize) -> String {
+    // Maps with keys of text: nothing in it that JSON cannot hold.
+    serde_json::to_string(value).unwrap_or_default() + "\n"
+}
+
+fn parts(request: &Request<Bytes>) -> (String, String, String) {
+    let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+    (request.method().to_string(), path.to_owned(), String::from_utf8_lossy(request.body()).into_owned())
+}
+
+impl Exchange {
+    fn of(request: &Request<Bytes>, response: &Response<Bytes>) -> Self {
+        let (method, path, request) = parts(request);
+        let kept = |name: &HeaderName| {
+            let value = response.headers().get(name)?.to_str().ok()?;
+            Some((name.as_str().to_owned(), value.to_owned()))
+        };
+        let body = match std::str::from_utf8(response.body()) {
+            Ok(text) => Body::Text(without_mail(text)),
+            Err(_) => Body::Base64(BASE64.encode(response.body())),
+        };
+        let headers = KEPT_HEADERS.iter().filter_map(kept).collect();
+        Self { method, path, request, status: response.status().as_u16(), headers, body }
+    }
+
+    fn asked(&self) -> String {
+        format!("{} {}", self.method, self.path)
+    }
+
+    fn response(&self) -> Response<Bytes> {
+        let body = match &self.body {
+            Body::Text(text) => text.clone().into_bytes(),
+            Body::Base64(text) => BASE64.decode(text.as_bytes()).unwrap_or_default(),
+        };
+        let mut response = Response::new(Bytes::from(body));
+        *response.status_mut() = StatusCode::from_u16(self.status).unwrap_or(StatusCode::BAD_GATEWAY);
+        for (name, value) in &self.headers {
+            if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), value.parse::<HeaderValue>()) {
+                response.headers_mut().insert(name, value);
+            }
+        }
+        response
+    }
+}
+
+/// The same text with other mail addresses: the same one for the same one, so
+/// that what belongs together stays together.
+fn without_mail(text: &str) -> String {
+    MAIL.replace_all(text, |found: &regex::Captures<'_>| {
+        let hash = Sha256::digest(found.get(0).map_or("", |it| it.as_str()));
+        HEXLOWER.encode(hash.get(..4).unwrap_or_default()) + NOWHERE
+    })
+    .into_owned()
+}
+
+/// How a secret may stand in a text.
+fn forms(secret: &str) -> Vec<String> {
+    let bytes = secret.as_bytes();
+    let mut forms = vec![secret.to_owned(), utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string()];
+    // Where it begins in the encoded text depends on what is before it.
+    for before in ["", "x", "xx"] {
+        let padded = [before.as_bytes(), bytes].concat();
+        for encoded in [BASE64_NOPAD.encode(&padded), BASE64URL_NOPAD.encode(&padded)] {
+            // Signs at either end hold bits of their neighbours.
+            let inner = encoded.get(before.len() + usize::from(!before.is_empty())..encoded.len().saturating_sub(2));
+            forms.extend(inner.filter(|inner| inner.len() >= 8).map(str::to_owned));
+        }
+    }
+    forms
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use data_encoding::BASE64;
+    use http::{Request, Response};
+    use serde_json::Map;
+
+    use super::{Cassette, CassetteError, Head, MAIL, without_mail};
+
+    fn recorded(path: &str, body: &[u8]) -> (Request<Bytes>, Response<Bytes>) {
+        let request = Request::get(format!("https://api.example{path}")).body(Bytes::new()).unwrap();
+        let response = Response::builder().header("x-secret-header", "1").header("content-type", "application/json");
+        (request, response.body(Bytes::copy_from_slice(body)).unwrap())
+    }
+
+    fn cassette(exchanges: &[(Request<Bytes>, Response<Bytes>)]) -> Cassette {
+        let head = Head::new("fake".to_owned(), "1.0.0".to_owned(), vec!["https://api.example".to_owned()], Map::new());
+        Cassette::new(head, exchanges)
+    }
+
+    #[test]
+    fn what_is_written_is_read_again_and_answers_as_before() {
+        let (request, response) = recorded("/a?page=1", b"{\"by\": \"jane.doe@corp.example.com\"}");
+        let (odd, bytes) = recorded("/b", b"\xff\xfe");
+        let written = cassette(&[(request.clone(), response), (odd.clone(), bytes)]);
+        let text = written.write(&[]).unwrap();
+        insta::assert_snapshot!(text, @r#"
+        {"cassette":1,"connector":"fake","version":"1.0.0","origins":["https://api.example"],"settings":{}}
+        {"method":"GET","path":"/a?page=1","status":200,"headers":{"content-type":"application/json"},"text":"{\"by\": \"95be1e08@example.invalid\"}"}
+        {"method":"GET","path":"/b","status":200,"headers":{"content-type":"application/json"},"base64":"//4="}
+        "#);
+        let read = Cassette::read(&text).unwrap();
+        assert_eq!(read, written);
+        assert_eq!(read.answer(&odd).unwrap().body().as_ref(), b"\xff\xfe");
+        assert_eq!(read.answer(&request).unwrap().headers()["content-type"], "application/json");
+    }
+
+    #[test]
+    fn what_is_missing_names_the_nearest() {
+        let error = cassette(&[recorded("/a?page=1", b"{}"), recorded("/projects", b"{}")])
+            .answer(&recorded("/a?page=2", b"").0)
+            .unwrap_err();
+        insta::assert_snapshot!(error, @"the cassette has no answer to GET /a?page=2; the nearest that it has is GET /a?page=1");
+    }
+
+    #[test]
+    fn a_secret_in_whatever_form_is_not_written() {
+        let secret = "sgp_0123/456789+abcdef".to_owned();
+        let encoded = |before: &str| BASE64.encode(format!("{before}{secret}:rest").as_bytes());
+        for body in [
+            secret.clone(),
+            "sgp%5F0123%2F456789%2Babcdef".to_owned(),
+            encoded(""),
+            encoded("u"),
+            encoded("us"),
+            encoded("user:"),
+        ] {
+            let tape = cassette(&[recorded("/a", body.as_bytes())]);
+            assert!(matches!(tape.write(std::slice::from_ref(&secret)), Err(CassetteError::Secret(_))), "{body}");
+            assert!(tape.write(&["another_secret".to_owned()]).is_ok());
+        }
+    }
+
+    #[test]
+    fn what_is_no_cassette_is_refused_with_its_line() {
+        for (text, told) in [
+            ("", "line 1 of the cassette cannot be read: EOF while parsing a value at line 1 column 0"),
+            (
+                r#"{"cassette":2,"connector":"a","version":"1","origins":[],"settings":{}}"#,
+                "the cassette has format 2, and this program reads format 1",
+            ),
+        ] {
+            assert_eq!(Cassette::read(text).unwrap_err().to_string(), told);
+        }
+        let broken = cassette(&[]).write(&[]).unwrap() + "{\n";
+        assert!(Cassette::read(&broken).unwrap_err().to_string().starts_with("line 2 of the cassette"));
+    }
+
+    #[test]
+    fn mail_addresses_are_replaced_each_by_its_own() {
+        assert!(MAIL.is_match("a@b.example"));
+        let text = without_mail("a@b.example, c@d.example, a@b.example, @nobody, lib@1.2.3, acme/shop");
+        let parts: Vec<&str> = text.split(", ").collect();
+        assert_eq!(parts[0], parts[2]);
+        assert_ne!(parts[0], parts[1]);
+        assert!(!text.contains("b.example") && text.ends_with("@nobody, lib@1.2.3, acme/shop"), "{text}");
+    }
+}
