@@ -159,7 +159,7 @@ pub enum Error {
     #[error("instance `{0}` was restored from a backup, and its origins and secret sources have not been accepted yet")]
     Unaccepted(InstanceName),
     /// The secret, or the settings, are those of another account.
-    #[error("this is the account {now} at the vendor, but the instance uses {before}; nothing was changed")]
+    #[error("account mismatch: the vendor reports {now}, but the instance uses {before}; nothing was changed")]
     OtherAccount {
         /// The account of the instance.
         before: String,

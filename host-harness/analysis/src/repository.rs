@@ -133,16 +133,16 @@ impl Repository {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum RepositoryError {
     /// Neither a name nor an address.
-    #[error("neither a full name nor a URL: give one of them")]
+    #[error("a full name or a URL is required")]
     Nameless,
     /// A name that cannot be one.
-    #[error("not a full name: write it as `org/repo`")]
+    #[error("invalid full name: write it as `org/repo`")]
     Name,
     /// An address that cannot be read.
     #[error(transparent)]
     Address(#[from] AddressError),
     /// Name and address do not go together.
-    #[error("full name and URL are of different repositories: leave one of them out")]
+    #[error("the full name and the URL are of different repositories: give only one of them")]
     Contradiction,
     /// The address is known to be of another provider.
     #[error("the provider is given as {stated}, but the URL belongs to {found}: correct one of them")]

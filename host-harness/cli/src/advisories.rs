@@ -28,7 +28,7 @@ pub enum Command {
         /// Id of the advisory, such as CVE-2021-44228
         id: String,
     },
-    /// Remove all ratings
+    /// Remove all scores
     Clear,
 }
 

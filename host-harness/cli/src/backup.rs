@@ -14,12 +14,14 @@ use super::{
 #[derive(clap::Args)]
 pub struct BackupArgs {
     /// Directory to create; it must not exist yet
+    #[arg(value_name = "DIR")]
     folder: PathBuf,
 }
 
 #[derive(clap::Args)]
 pub struct RestoreArgs {
     /// Directory created by `harness backup`
+    #[arg(value_name = "DIR")]
     folder: PathBuf,
     /// Restore under another name
     #[arg(long = "as", value_name = "NAME")]
@@ -37,7 +39,7 @@ pub async fn backup(context: &Context, args: BackupArgs) -> Result<ExitCode, Fai
         show(output, made);
         output.line(match &made.signature {
             Some(signature) => format!("Signed with the vault's key {}", signature.key),
-            None => "Not signed: no key of a vault is given, so that nobody vouches for it".to_owned(),
+            None => "Not signed: no vault key was given, so its origin cannot be verified".to_owned(),
         });
         output.line(format!("Backed up into {}", args.folder.display()));
     })?;
@@ -55,7 +57,7 @@ pub async fn restore(context: &Context, args: RestoreArgs) -> Result<ExitCode, F
         output.line(format!("Restored as tenant {name}, as of {}", moment(backup.made_at)));
         if *name != backup.tenant && backup.files.iter().any(|file| file.name == "vault") {
             output.line(
-                "Its stored tokens open for their own tenant alone: give them anew with `instance rotate-token`.",
+                "Its stored tokens open only for their own tenant: give them again with `instance rotate-token`.",
             );
         }
     })?;
@@ -71,7 +73,7 @@ fn origin(restored: &Restored) -> String {
         BackupOrigin::OtherKey => {
             format!("Signed with key {key}; not verified, since that key is not given")
         }
-        BackupOrigin::Unsigned => "Not signed: nobody vouches for this backup".to_owned(),
+        BackupOrigin::Unsigned => "Not signed: the origin of this backup cannot be verified".to_owned(),
     }
 }
 

@@ -38,7 +38,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
 
 fn show(output: Output, coverage: &Coverage) {
     if coverage.repositories.is_empty() {
-        let none = "No repositories. They are made of projects when these are mapped, or listed";
+        let none = "No repositories. They are created when projects are mapped, or imported";
         output.line(if coverage.summary.repositories == 0 { none } else { "Every repository is covered." });
     } else {
         let instances = coverage.instances.iter().map(|name| name.to_uppercase());

@@ -19,7 +19,7 @@ use super::{
 
 #[derive(clap::Args)]
 pub struct InstanceArgs {
-    /// Its name
+    /// Name of the instance
     name: InstanceName,
     /// Confirm with the instance's name
     #[arg(long, value_name = "NAME")]
@@ -28,7 +28,7 @@ pub struct InstanceArgs {
 
 #[derive(clap::Args)]
 pub struct TenantArgs {
-    /// Its name
+    /// Name of the tenant
     name: TenantId,
     /// Confirm with the tenant's name
     #[arg(long, value_name = "NAME")]
@@ -122,7 +122,9 @@ fn show_plan(output: Output, plan: &DeletionPlan) {
     for secret in &plan.secrets {
         output.line(format!("Secret: {secret}"));
     }
-    output.line("It cannot be undone. Added again under the same name, its next sync brings the same findings.");
+    output.line(
+        "It cannot be undone. If it is added again under the same name, its next sync fetches the same findings.",
+    );
 }
 
 fn show_report(output: Output, report: &DeletionReport) {

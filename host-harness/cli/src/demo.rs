@@ -37,7 +37,7 @@ pub struct Args {
     /// Set the number of findings at the vendor
     #[arg(long, default_value_t = 4000, value_name = "M")]
     findings: u32,
-    /// Keep the store in this folder, as --data-dir does [default: removed]
+    /// Keep the store in this directory, as --data-dir does [default: removed]
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
 }
@@ -122,8 +122,8 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let origin = simulator.url().to_owned();
     let known = tenant.instances().await?;
     if known.iter().any(|instance| instance.made.name == name) {
-        let hint = "give another folder with --keep, or remove this one";
-        return Err(Failure::new("in-use", "the folder holds an earlier demo", Some(hint)));
+        let hint = "give another directory with --keep, or remove this one";
+        return Err(Failure::new("in-use", "the directory contains an earlier demo", Some(hint)));
     }
     let setup = Setup {
         name: name.clone(),

@@ -8,7 +8,9 @@ use std::{
 };
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use host_harness::{Error, ExportError, ExportFormat, ExportOptions, ExportSummary, Filter, Tenant, query::When};
+use host_harness::{
+    Error, ExportError, ExportFormat, ExportOptions, ExportSummary, Filter, Tenant, counted, query::When,
+};
 
 use super::{
     Context,
@@ -27,7 +29,7 @@ pub struct Args {
     /// Write to this file instead of standard output; it is replaced when the export is complete
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     output: Option<PathBuf>,
-    /// Set the time of the export: a date, a moment, or an age [default: now]
+    /// Set the time of the export: a date, a timestamp, or an age [default: now]
     #[arg(long, value_name = "WHEN", help_heading = "Output")]
     at: Option<When>,
     /// Keep to the limits of a service: github, for SARIF
@@ -73,8 +75,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         None => to_stdout(&tenant, args.format, filter, options).await?,
     };
     if let Some(summary) = summary {
-        let noun = if summary.findings == 1 { "finding" } else { "findings" };
-        remark(format!("exported {} {noun}", summary.findings));
+        remark(format!("exported {}", counted(summary.findings, "finding")));
         for (why, count) in &summary.left_out {
             remark(format!("{count} left out: {why}"));
         }

@@ -17,7 +17,7 @@ use super::{
 
 #[derive(clap::Args)]
 pub struct ShowArgs {
-    /// Its id or the beginning of it, the vendor's id, or a fingerprint
+    /// Id of the finding or a unique prefix of it, the vendor's id, or a fingerprint
     id: String,
     /// Include the vendor's raw records
     #[arg(long)]

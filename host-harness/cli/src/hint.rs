@@ -139,7 +139,7 @@ pub fn hint(code: Code) -> Option<&'static str> {
              harness instance rotate-token NAME --store-token"
         }
         Code::VaultVersion => "use the program that wrote it, or a newer one",
-        Code::VaultTenant => "put each tenant's vault back into its own folder",
+        Code::VaultTenant => "put each tenant's vault back into its own directory",
         Code::VaultAudience => {
             "check the origins with `harness instance show NAME`; if they are right, give the secret again: \
              harness instance rotate-token NAME --store-token, or harness notify set NAME"
@@ -192,12 +192,12 @@ pub fn hint(code: Code) -> Option<&'static str> {
              harness onboard NAME --discard, and start again"
         }
         Code::OnboardingIncomplete => {
-            "your answers are kept: continue with harness onboard NAME at a terminal, or with --kinds KIND,…, \
+            "your answers are saved: continue with harness onboard NAME at a terminal, or with --kinds KIND,…, \
              --projects PATTERN and --auto-map create|match|manual, or with --yes for the defaults"
         }
         Code::NoReadableKind => "give the token more permissions at the vendor, and start again",
         Code::KindNotReadable => "choose among those that the token can read, or grant it the permission at the vendor",
-        Code::PatternUnmatched => "`*` stands for any characters; --projects all selects all of them",
+        Code::PatternUnmatched => "`*` matches any characters; --projects all selects all of them",
         Code::InvalidPolicies => {
             "correct the file and import it: harness policy import FILE; add --check to only validate it"
         }
@@ -231,9 +231,9 @@ pub fn hint(code: Code) -> Option<&'static str> {
         Code::ListenFailed => "choose another address or port",
         Code::TenantNotFound => "`harness tenant list` lists the tenants, `harness tenant add NAME` creates one",
         Code::TenantExists => "choose another name; `harness tenant list` lists those that exist",
-        Code::BackupExists => "choose another folder; nothing is ever overwritten",
+        Code::BackupExists => "choose another directory; nothing is ever overwritten",
         Code::BackupFile => "check the path, the permissions and the space, then run the command again",
-        Code::NotABackup => "give the folder that `harness backup` created",
+        Code::NotABackup => "give the directory that `harness backup` created",
         Code::BackupForged => "use another backup; nothing was restored. Find out who can write to your backups",
         Code::BackupExchanged => "back up into a directory that no other user can write to",
         Code::BackupDamaged => "use another backup; nothing was restored",
@@ -250,17 +250,17 @@ pub fn hint(code: Code) -> Option<&'static str> {
         Code::DiskFull => "free some space and run the command again",
         Code::StoreBusy => "wait for the other process to finish, then run the command again",
         Code::StoreDamaged => {
-            "`harness doctor` shows where; move the tenant's folder away, and restore a backup with \
-             `harness restore FOLDER` or sync again"
+            "`harness doctor` shows where; move the tenant's directory away, and restore a backup with \
+             `harness restore DIR` or sync again"
         }
         Code::StoreReadOnly => "check that the disk is not read-only, and the permissions of the data directory",
         Code::StoreSchema => {
-            "the store was not used: move the tenant's folder away, and restore a backup that you trust with \
-             `harness restore FOLDER`, or sync again"
+            "the store was not used: move the tenant's directory away, and restore a backup that you trust with \
+             `harness restore DIR`, or sync again"
         }
         Code::StoreTooSlow => "do not use this file; restore another backup",
         Code::StoreVersion => "use a newer version of this program; move a pre-release store away and sync again",
-        Code::StoreTenant => "put each tenant's store back into its own folder",
+        Code::StoreTenant => "put each tenant's store back into its own directory",
         Code::AdvisoryNotFound => "import it from a file: harness advisories import FILE",
         Code::CursorMismatch => "use a cursor only with the options of the command that printed it",
         Code::StoreReplaced | Code::Stopped => "run the command again",
@@ -280,42 +280,44 @@ pub fn hint(code: Code) -> Option<&'static str> {
 pub fn check_hint(hint: CheckHint, instance: Option<&InstanceName>) -> String {
     let name = instance.map_or("NAME", InstanceName::as_str);
     match hint {
-        CheckHint::FolderIsMade => "the first command that stores something makes it".to_owned(),
+        CheckHint::FolderIsMade => "the first command that stores something creates it".to_owned(),
         CheckHint::CheckFolder => "check its permissions and the space on the disk".to_owned(),
         CheckHint::RestrictFolder => {
-            "take the rights of others away: chmod -R go-rwx on the data folder; where something belongs to another \
-             user: chown -R; what others could write they may have changed: bring it back from a backup"
+            "remove the permissions of other users: chmod -R go-rwx on the data directory, and chown -R where \
+             another user owns something; what others could write may have been altered: restore it from a backup"
                 .to_owned()
         }
         CheckHint::RestrictFile => {
-            "make the file yours alone: chmod go-rwx FILE, and chown where it belongs to another user; whoever could \
-             write it may know or have chosen what is in it"
+            "restrict the file to yourself: chmod go-rwx FILE, and chown if another user owns it; whoever could write \
+             it may know its content or have replaced it"
                 .to_owned()
         }
-        CheckHint::RestoreAgain => "run that `harness restore` again, or remove the folder".to_owned(),
+        CheckHint::RestoreAgain => "run that `harness restore` again, or remove the directory".to_owned(),
         CheckHint::MoveKey => {
-            "make a new key elsewhere, seal each vault with it (harness vault rekey), and remove this one".to_owned()
+            "generate a key elsewhere, re-encrypt each vault with it (harness vault rekey), and delete this one"
+                .to_owned()
         }
         CheckHint::RestoreOrSync => {
-            "restore it from a backup with `harness restore`, or move it away and sync anew".to_owned()
+            "restore it from a backup with `harness restore`, or move it away and sync again".to_owned()
         }
         CheckHint::RestoreTrusted => {
-            "find out who can write the data folder; move the tenant's folder away, and restore a backup that you \
-             trust with `harness restore`, or sync anew"
+            "find out who can write to the data directory; move the tenant's directory away, and restore a backup \
+             that you trust with `harness restore`, or sync again"
                 .to_owned()
         }
         CheckHint::MoveTenant => {
-            "move the folder back to the name of its owner, or bring it in with `harness restore`".to_owned()
+            "rename the directory to the name of its tenant, or restore it with `harness restore`".to_owned()
         }
         CheckHint::NewerProgram => "use a newer program".to_owned(),
-        CheckHint::BackUpBefore => "the next command brings it up to date; make a backup before".to_owned(),
+        CheckHint::BackUpBefore => "the next command migrates it; make a backup first".to_owned(),
         CheckHint::DeletionsAreFinished => "the next command of this tenant finishes them".to_owned(),
-        CheckHint::RunsGoOn => "the next sync or import goes on with them".to_owned(),
+        CheckHint::RunsGoOn => "the next sync or import resumes them".to_owned(),
         CheckHint::SyncRefreshes => "the next sync brings them up to date".to_owned(),
         CheckHint::LookAtRecords => {
-            "`harness runs` shows why; what a newer connector makes of them: harness renormalize --dry-run".to_owned()
+            "`harness runs` shows why; to see how a newer connector reads them: harness renormalize --dry-run"
+                .to_owned()
         }
-        CheckHint::SetClock => "set the clock of this machine right; nothing is lost".to_owned(),
+        CheckHint::SetClock => "correct the clock of this machine; nothing is lost".to_owned(),
         CheckHint::CompareConnector => {
             "`harness renormalize --dry-run` shows what the newer one would change".to_owned()
         }

@@ -208,7 +208,7 @@ fn show(output: Output, report: &ImportReport, remarks: &[Diagnostic]) {
         report.run.id, counts.new, counts.changed, counts.vanished
     ));
     if outcome.unmapped > 0 {
-        output.line("  map these projects and import the file once more: harness mapping list --state unmapped");
+        output.line("  map these projects and import the file again: harness mapping list --state unmapped");
     }
     if let Completeness::Incomplete { reason } = &summary.completeness {
         output.line(format!("  not proven to be a complete scan: {reason}"));

@@ -29,7 +29,7 @@ pub enum Command {
     List,
     /// Test the connection of an instance
     Test {
-        /// Its name
+        /// Name of the instance
         name: InstanceName,
         #[command(flatten)]
         secret: SecretArgs,
@@ -40,12 +40,12 @@ pub enum Command {
     Set(change::SetArgs),
     /// Accept a connector file that changed
     AcceptConnector {
-        /// Its name
+        /// Name of the instance
         name: InstanceName,
     },
     /// Pause an instance
     Pause {
-        /// Its name
+        /// Name of the instance
         name: InstanceName,
         /// Record the reason
         #[arg(long, value_name = "TEXT")]
@@ -53,14 +53,14 @@ pub enum Command {
     },
     /// Resume a paused instance; for a restored one, this also accepts its origins, secrets and webhooks
     Resume {
-        /// Its name
+        /// Name of the instance
         name: InstanceName,
     },
     /// Set or show the schedule of an instance
     Schedule(super::schedule::Args),
     /// Show an instance
     Show {
-        /// Its name
+        /// Name of the instance
         name: InstanceName,
     },
     /// Delete an instance with all its data; shows the plan first

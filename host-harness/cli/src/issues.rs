@@ -29,7 +29,7 @@ pub struct ListArgs {
 
 #[derive(clap::Args)]
 pub struct ShowArgs {
-    /// Its id or the beginning of it, or what one of its findings is known by
+    /// Id of the issue or a unique prefix of it, or any identifier of one of its findings
     id: String,
 }
 

@@ -160,7 +160,7 @@ struct Global {
     /// Limit the total retry time per call, in seconds
     #[arg(long, global = true, default_value_t = 600, value_name = "SECONDS")]
     max_wait: u64,
-    /// Choose when to colour the output: auto, always or never
+    /// Choose when to color the output: auto, always or never
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
     color: Colours,
     /// Increase log verbosity (repeatable)
@@ -232,7 +232,7 @@ enum Command {
     Renormalize(renormalize::Args),
     /// Show the run log
     Runs(runs::Args),
-    /// Serve pages and an HTTP API, read-only, to browsers of this machine
+    /// Serve read-only web pages and an HTTP API to browsers on this machine
     Serve(serve::Args),
     /// Sync scheduled instances of all tenants until stopped
     Daemon(daemon::DaemonArgs),

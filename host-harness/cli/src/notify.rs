@@ -163,7 +163,7 @@ fn show_list(output: Output, webhooks: &[NotifyReport]) {
 
 fn show_deliveries(output: Output, deliveries: &[Delivery]) {
     if deliveries.is_empty() {
-        output.line("No deliveries. The end of each run of an instance with a webhook makes one.");
+        output.line("No deliveries. There is one for each run of an instance with a webhook.");
         return;
     }
     let mut table = output.table(&["ID", "INSTANCE", "ABOUT", "STATE", "TRIES", "LAST", "NEXT", "ANSWER"]);

@@ -188,7 +188,7 @@ async fn name(tenant: &Tenant, given: Option<InstanceName>, asker: Option<&Asker
         }
         (_, None) => Err(Failure::new(
             "onboarding",
-            "no instance is named, and there is no terminal to ask",
+            "no instance is named, and there is no terminal to ask at",
             Some("give its name: harness onboard NAME"),
         )
         .of(tenant.id(), None)),

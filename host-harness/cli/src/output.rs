@@ -244,11 +244,7 @@ pub fn peak_memory() -> Option<u64> {
 /// The user's data folder for this program.
 pub fn default_data_dir() -> Result<PathBuf, Failure> {
     directories::ProjectDirs::from("", "", "appsec-harness").map(|dirs| dirs.data_dir().to_owned()).ok_or_else(|| {
-        Failure::new(
-            "no-data-dir",
-            "this system has no home folder for this user",
-            Some("give one with --data-dir DIR"),
-        )
+        Failure::new("no-data-dir", "this user has no home directory", Some("give one with --data-dir DIR"))
     })
 }
 

@@ -39,14 +39,14 @@ pub enum Command {
     List,
     /// Show a policy
     Show {
-        /// Its id
+        /// Id of the policy
         id: String,
     },
     /// Print a starter policy file
     Init,
     /// Remove the policies and their results
     Remove {
-        /// Remove all of them
+        /// Remove all policies
         #[arg(long, required = true)]
         all: bool,
     },
@@ -149,7 +149,7 @@ fn read(file: &Path) -> std::io::Result<String> {
     // What is cut off within a letter is too long anyway.
     String::from_utf8(bytes).or_else(|error| match error.utf8_error().error_len() {
         None => Ok(String::from_utf8_lossy(error.as_bytes()).into_owned()),
-        Some(_) => Err(std::io::Error::new(std::io::ErrorKind::InvalidData, "the file is no UTF-8 text")),
+        Some(_) => Err(std::io::Error::new(std::io::ErrorKind::InvalidData, "the file is not UTF-8 text")),
     })
 }
 

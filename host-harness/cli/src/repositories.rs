@@ -35,12 +35,12 @@ pub enum Command {
     },
     /// Show a repository and its projects
     Show {
-        /// Its full name or URL
+        /// Full name or URL of the repository
         repository: String,
     },
     /// Remove a repository that no project is mapped to
     Remove {
-        /// Its full name or URL
+        /// Full name or URL of the repository
         repository: String,
     },
 }
@@ -138,7 +138,7 @@ fn show_import(output: Output, report: &RepositoryImport) {
         counted(report.repositories, "repository")
     ));
     for name in kept {
-        output.line(format!("  {name} is no longer listed, and stays: projects are mapped to it"));
+        output.line(format!("  {name} is no longer listed, but kept: projects are mapped to it"));
     }
     for problem in report.problems.iter().take(PROBLEMS) {
         output.line(format!("  {problem}"));
@@ -182,7 +182,7 @@ fn show(output: Output, detail: &RepositoryDetail) {
     facts.add("provider", repository.provider().map(Provider::as_str));
     facts.add("default branch", repository.default_branch.as_ref());
     facts.add("groups", repository.groups.join(" "));
-    facts.add("listed", if *listed { "yes" } else { "no, made of a project" });
+    facts.add("listed", if *listed { "yes" } else { "no, created from a project" });
     facts.add("findings", format!("{} open, {} in all", findings.open, findings.total));
     output.print(&facts);
     output.line("");

@@ -23,7 +23,7 @@ pub enum Command {
     List,
     /// Show a tenant
     Show {
-        /// Its name
+        /// Name of the tenant
         name: TenantId,
     },
     /// Delete a tenant with all its data
@@ -60,9 +60,7 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
 
 fn show_list(output: Output, list: &TenantList) {
     if list.tenants.is_empty() {
-        output.line(
-            "No tenants yet. The first command with --tenant NAME makes one, and so does: harness tenant add NAME",
-        );
+        output.line("No tenants yet. Create one with: harness tenant add NAME");
         return;
     }
     let mut table = output.table(&["NAME", "INSTANCES", "FINDINGS", "SIZE", "LAST RUN"]);

@@ -98,11 +98,8 @@ pub fn write_key(path: &Path, data_dir: &Path) -> Result<VaultKey, Failure> {
     if is_inside(path, data_dir) {
         return Err(Failure::new(
             "io",
-            format!(
-                "{} is inside of the data folder: whoever gets the vault there would get its key too",
-                path.display()
-            ),
-            Some("write the key to another place, which is not backed up together with the data folder"),
+            format!("{} is inside the data directory: whoever gets the vault would get its key too", path.display()),
+            Some("write the key to a place that is not backed up together with the data directory"),
         ));
     }
     let key = VaultKey::generate().map_err(host_harness::Error::from)?;
@@ -126,7 +123,7 @@ pub fn write_key(path: &Path, data_dir: &Path) -> Result<VaultKey, Failure> {
         Failure::new(
             "io",
             format!("cannot write the key to {}: {error}", path.display()),
-            Some("name a file that is not there yet, in a folder that is"),
+            Some("give a file that does not exist yet, in a directory that does"),
         )
     })?;
     Ok(key)
@@ -147,7 +144,7 @@ fn generate_key(output: Output, to: Option<PathBuf>, data_dir: &Path) -> Result<
     let made = GeneratedKey { key: None, id: key.id(), file: Some(path.display().to_string()) };
     output.result(&made, |made| {
         output.line(format!("Wrote the key {} to {}", made.id, path.display()));
-        output.line("Keep a copy of it apart from the data folder: without it no stored token can be read");
+        output.line("Keep a copy of it apart from the data directory: without it, no stored token can be read");
     })
 }
 

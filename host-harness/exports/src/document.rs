@@ -27,7 +27,7 @@ pub struct Options {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The document cannot be written.
-    #[error("the export cannot be written: {0}")]
+    #[error("cannot write the export: {0}")]
     Write(#[from] io::Error),
     /// GitHub would refuse the file.
     #[error(

@@ -62,15 +62,15 @@ impl Format {
     /// What it is, for people.
     pub const fn about(self) -> &'static str {
         match self {
-            Self::Sarif => "SARIF 2.1.0: a run for each repository, branch and tool",
+            Self::Sarif => "SARIF 2.1.0: one run per repository, branch and tool",
             Self::CycloneDx => "CycloneDX 1.6: packages, their vulnerabilities, and VEX",
-            Self::OpenVex => "OpenVEX 0.2.0: statements on vulnerabilities of packages",
-            Self::GitLabSast => "GitLab security report, schema 15: findings of code",
+            Self::OpenVex => "OpenVEX 0.2.0: statements about vulnerabilities of packages",
+            Self::GitLabSast => "GitLab security report, schema 15: code findings",
             Self::GitLabDependencies => "GitLab security report, schema 15: packages and their vulnerabilities",
-            Self::GitLabSecrets => "GitLab security report, schema 15: credentials",
+            Self::GitLabSecrets => "GitLab security report, schema 15: leaked credentials",
             Self::DefectDojo => "DefectDojo: generic findings in JSON",
-            Self::Ocsf => "OCSF 1.8.0: an event for each finding, one a line",
-            Self::Html => "HTML: a report for people, one page that stands alone and prints well",
+            Self::Ocsf => "OCSF 1.8.0: one event per finding, one per line",
+            Self::Html => "HTML: a self-contained report of one page for people, suitable for printing",
         }
     }
 }

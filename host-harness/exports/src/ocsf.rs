@@ -1,4 +1,4 @@
-//! OCSF 1.8.0: an event for each finding, one a line. Findings of packages are
+//! OCSF 1.8.0: one event per finding, one per line. Findings of packages are
 //! Vulnerability Findings (class 2002), all others Application Security Posture
 //! Findings (class 2007).
 

@@ -45,7 +45,7 @@ pub enum OriginError {
     #[error("`{0}` has a scheme other than http and https")]
     Scheme(String),
     /// More than an origin.
-    #[error("`{0}` has more than scheme, host and port")]
+    #[error("`{0}` has more than a scheme, host and port")]
     Excess(String),
 }
 

@@ -50,7 +50,7 @@ pub(crate) fn enforce(records: &[&RawRecord], results: &mut Normalized) {
         }
     }
     for index in (0..).zip(std::mem::take(&mut batch.settled)).filter(|(_, settled)| !settled).map(|(index, _)| index) {
-        let message = "the connector makes neither a finding nor a package of it, and does not say why";
+        let message = "the connector returned neither a finding nor a package for it, and no reason";
         batch.remark(DiagnosticLevel::Error, NO_RESULT, Some(index), message);
     }
     results.diagnostics.append(&mut batch.remarks);
@@ -204,7 +204,7 @@ mod tests {
         Error no-project Some(1) Some("b"): the record names no project, and a finding or package is always of one
         Warning connector-broke-contract Some(2) Some("c"): a moment of its finding is not within the years 1 to 9999, and is left out
         Error connector-broke-contract None None: a finding is said to be of record 9999 of 4, and is left out
-        Error no-result Some(3) Some("d"): the connector makes neither a finding nor a package of it, and does not say why
+        Error no-result Some(3) Some("d"): the connector returned neither a finding nor a package for it, and no reason
         "#);
     }
 }

@@ -336,7 +336,7 @@ fn broken_scan(summary: &DocumentSummary) -> Option<String> {
         0 => String::new(),
         more => format!(" (and {more} more errors)"),
     };
-    Some(format!("the scan itself went wrong, so that there may be more than the file holds: {}{more}", first.message))
+    Some(format!("the scan itself had errors, so the file may be incomplete: {}{more}", first.message))
 }
 
 /// What became of every record of the file.

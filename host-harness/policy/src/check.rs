@@ -144,7 +144,7 @@ impl Check<'_> {
                     Some(inside) => format!("; did you mean `{inside}`?"),
                     None => did_you_mean(name, names()),
                 };
-                self.problem(part, format!("there is no variable `{}`{hint}", shown(name)))
+                self.problem(part, format!("unknown variable `{}`{hint}", shown(name)))
             }
         }
     }

@@ -45,11 +45,11 @@ pub(crate) fn read(text: &str) -> Result<Contents, Vec<Problem>> {
     let table: Table = toml::from_str(text).map_err(|error| {
         let line = error.span().and_then(|span| text.get(..span.start)).map(|before| before.matches('\n').count() + 1);
         let place = line.map(|line| format!(" at line {line}")).unwrap_or_default();
-        whole(format!("the file is no TOML{place}: {}", shown(error.message())))
+        whole(format!("the file is not valid TOML{place}: {}", shown(error.message())))
     })?;
     let mut problems = Vec::new();
     for key in table.keys().filter(|key| *key != "policy") {
-        let message = "there is no such key in a policy file: policies begin with `[[policy]]`".to_owned();
+        let message = "unknown key: policies begin with `[[policy]]`".to_owned();
         problems.push(Problem { policy: None, key: Some(shown(key)), message });
     }
     let tables = match table.get("policy") {
@@ -71,7 +71,7 @@ pub(crate) fn read(text: &str) -> Result<Contents, Vec<Problem>> {
     for (at, value) in tables.iter().enumerate() {
         let mut reader = Reader { policy: format!("#{}", at + 1), problems: &mut problems, remarks: &mut remarks };
         let Value::Table(table) = value else {
-            reader.problem(None, "is no table: a policy begins with `[[policy]]`");
+            reader.problem(None, "is not a table: a policy begins with `[[policy]]`");
             continue;
         };
         if let Some(policy) = reader.policy(table, &mut ids) {
@@ -108,7 +108,7 @@ impl Reader<'_> {
                 Some((name, ..)) => format!("; it belongs into the scope: `scope.{name}`"),
                 None => did_you_mean(key, known),
             };
-            self.problem(Some(key), format!("there is no such key in a policy{hint}"));
+            self.problem(Some(key), format!("unknown key in a policy{hint}"));
         }
         let title = self.title(table);
         let description = self.text(table, "description", false);
@@ -213,7 +213,7 @@ impl Reader<'_> {
                 Some((_, _, list)) => *list(&mut scope) = self.patterns(&path, value),
                 None => {
                     let hint = did_you_mean(key, scope::KEYS.map(|(name, ..)| name));
-                    self.problem(Some(&path), format!("there is no such key in a scope{hint}"));
+                    self.problem(Some(&path), format!("unknown key in a scope{hint}"));
                 }
             }
         }

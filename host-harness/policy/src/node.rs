@@ -120,16 +120,16 @@ pub enum Each {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum EvaluationError {
     /// A list is longer than conditions read.
-    #[error("`{0}` has {1} elements, and a condition reads at most {most}", most = limits::LIST)]
+    #[error("`{0}` has {1} elements; a condition reads at most {most}", most = limits::LIST)]
     LongList(&'static str, usize),
     /// A text is longer than conditions read.
-    #[error("`{0}` has a text of {1} bytes, and a condition reads at most {most}", most = limits::TEXT)]
+    #[error("`{0}` has {1} bytes of text; a condition reads at most {most}", most = limits::TEXT)]
     LongText(&'static str, usize),
     /// A number left its range.
-    #[error("a number becomes too large")]
+    #[error("arithmetic overflow")]
     Overflow,
     /// A division by zero.
-    #[error("a division by zero")]
+    #[error("division by zero")]
     DivisionByZero,
     /// A value has another type than the check of the condition has found.
     #[error("a value has an unexpected type")]

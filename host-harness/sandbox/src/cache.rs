@@ -41,7 +41,7 @@ impl CodeCache {
         let path = folder.join(format!("{sha256}-{:016x}.cwasm", self.engine));
         // A cache that cannot be used costs time, not the sync.
         let own = create_private_dir(folder).and_then(|()| OwnFolder::open(folder)).inspect_err(|error| {
-            tracing::warn!(%error, path = %folder.display(), "the cache of compiled code is not used, compiling anew");
+            tracing::warn!(%error, path = %folder.display(), "the cache of compiled code is not used, compiling again");
         });
         let Ok(own) = own else { return load(engine, &compile(engine, code)?) };
         if let Some(component) = read(engine, &own, &path) {
@@ -80,13 +80,13 @@ fn read(engine: &Engine, folder: &OwnFolder, path: &Path) -> Option<Component> {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
         Err(error) => {
-            tracing::warn!(%error, path = %path.display(), "compiled code is not used, compiling anew");
+            tracing::warn!(%error, path = %path.display(), "compiled code is not used, compiling again");
             return None;
         }
     };
     let (hash, code) = file.split_at_checked(HASH_BYTES)?;
     if blake3::hash(code).as_slice() != hash {
-        tracing::warn!(path = %path.display(), "damaged code in the cache, compiling anew");
+        tracing::warn!(path = %path.display(), "damaged code in the cache, compiling again");
         return None;
     }
     load(engine, code).inspect_err(|error| tracing::debug!(%error, "cached code does not fit")).ok()

@@ -204,7 +204,7 @@ impl fmt::Display for DaemonEvent {
                 write!(out, "{instance_path}: sync waits, again at {again_at}: {}", line(why))
             }
             Self::SyncStopped { instance_path } => {
-                write!(out, "{instance_path}: sync stopped between two pages; it goes on later")
+                write!(out, "{instance_path}: sync stopped between two pages; it will be resumed")
             }
             Self::Listening { address } => {
                 write!(out, "listens for events at http://{address}/webhooks/TENANT/INSTANCE")

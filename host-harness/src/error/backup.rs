@@ -26,7 +26,7 @@ pub enum BackupError {
     #[error("{0} is not the file that was backed up: it is {1}")]
     Kind(PathBuf, &'static str),
     /// The folder was exchanged by somebody else.
-    #[error("somebody else moved the folder of the backup while it was written: {0} is not what was backed up")]
+    #[error("the backup directory was moved or replaced while it was written: {0} is not what was backed up")]
     Exchanged(PathBuf),
     /// A file is not what was backed up.
     #[error("{0} is not the file that was backed up: its hash does not match")]

@@ -25,7 +25,7 @@ pub enum WebhookError {
         origin: Origin,
     },
     /// The secret can be guessed.
-    #[error("the secret has {bytes} characters, and less than {least} can be guessed")]
+    #[error("the secret has {bytes} characters; fewer than {least} can be guessed")]
     ShortSecret {
         /// How many it has.
         bytes: usize,

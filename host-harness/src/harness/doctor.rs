@@ -299,7 +299,7 @@ async fn last_work(tenant: &Tenant, instance: &Instance, what: &str) -> Option<C
             bad(Condition::Notice, why, CheckHint::TestInstance)
         }
         (None, InstanceStatus::NeverChecked) => {
-            bad(Condition::Notice, "nobody has tried it yet", CheckHint::TestInstance)
+            bad(Condition::Notice, "its connection has not been tested yet", CheckHint::TestInstance)
         }
         _ => None,
     }
@@ -320,7 +320,7 @@ async fn reach(tenant: &Tenant, instance: &Instance, secrets: Secrets, what: Str
 
 /// The data folder: there, ours alone, writable.
 fn folder(path: &Path) -> Check {
-    let what = format!("data folder {}", path.display());
+    let what = format!("data directory {}", path.display());
     if !path.exists() {
         return Check::bad(what, Condition::Notice, "it is not there yet", CheckHint::FolderIsMade);
     }
@@ -351,8 +351,8 @@ fn permissions(folder: &Path) -> Option<Check> {
     looked.exposed.sort_by(|(a, x), (b, y)| x.is_writable().cmp(&y.is_writable()).reverse().then_with(|| a.cmp(b)));
     let Some((_, worst)) = looked.exposed.first() else {
         let detail = match looked.count {
-            1 => "the folder is this user's alone".to_owned(),
-            count => format!("{count} files and folders are this user's alone"),
+            1 => "only this user has access".to_owned(),
+            count => format!("only this user has access to {count} files and directories"),
         };
         return Some(Check::good(what, detail));
     };
@@ -420,7 +420,7 @@ fn keys_inside(data_dir: &Path) -> Vec<Check> {
                     .is_ok_and(|text| text.starts_with(VAULT_KEY_PREFIX.as_bytes()))
             {
                 let what = format!("key of a vault {}", path.display());
-                let detail = "it lies in the data folder: whoever gets the vault there gets its key too";
+                let detail = "it is in the data directory: whoever gets the vault gets its key too";
                 checks.push(Check::bad(what, Condition::Problem, detail, CheckHint::MoveKey));
             }
         }
@@ -465,7 +465,7 @@ fn store(what: &str, tenant: &TenantId, health: &StoreHealth) -> Vec<Check> {
         checks.push(notice(detail, CheckHint::SyncRefreshes));
     }
     if health.unusable_records > 0 {
-        let detail = format!("not usable, and kept as they came: {}", counted(health.unusable_records, "record"));
+        let detail = format!("not usable, and kept raw: {}", counted(health.unusable_records, "record"));
         checks.push(notice(detail, CheckHint::LookAtRecords));
     }
     if health.runs_from_the_future > 0 {

@@ -75,7 +75,7 @@ const FIRST_SEEN_SINCE: Field = Field::new(
     "first-seen-since",
     Takes::When,
     "WHEN",
-    "Filter by first sighting, by the source's date, from then on: a date, a moment, or 7d ago",
+    "Filter by first seen, by the source's date, at or after this time: a date, a timestamp, or an age such as 7d",
 );
 const FIRST_SEEN_UNTIL: Field =
     Field::new("first-seen-until", Takes::When, "WHEN", "Filter by first seen, before this time");

@@ -43,7 +43,7 @@ impl ExportFormat {
     /// What it is, for people.
     pub const fn about(self) -> &'static str {
         match self {
-            Self::Ndjson => "Newline-delimited JSON: all that is known of each finding, a line each",
+            Self::Ndjson => "Newline-delimited JSON: everything known about each finding, one per line",
             Self::Csv => "CSV (RFC 4180): the columns of the list of findings",
             Self::Public(format) => format.about(),
         }

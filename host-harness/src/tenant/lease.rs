@@ -96,7 +96,7 @@ impl Tenant {
         };
         let before = self.store.run(move |store| store.take_lease(instance_id, &row)).await?;
         if let Some(before) = before {
-            tracing::warn!(instance_path = %format!("{}/{name}", self.id), last = %before, "taken over: the last one ended in the middle");
+            tracing::warn!(instance_path = %format!("{}/{name}", self.id), last = %before, "taken over from a process that ended without finishing");
         }
         let (store, clock) = (self.store.clone(), self.host.options().clock.clone());
         let beats = store.clone();

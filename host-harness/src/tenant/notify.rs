@@ -234,7 +234,7 @@ impl Tenant {
     pub(crate) async fn deliver_after_run(&self, instance: impl Send) {
         drop(instance);
         if let Err(error) = self.deliver(PATIENCE).await {
-            tracing::warn!(tenant = %self.id, error = &error as &dyn std::error::Error, "webhooks are told later");
+            tracing::warn!(tenant = %self.id, error = &error as &dyn std::error::Error, "webhooks are notified later");
         }
     }
 
@@ -250,7 +250,13 @@ impl Tenant {
         let state = tried.state;
         if state == DeliveryState::Failed {
             let (instance_path, problem) = (format!("{}/{}", self.id, claimed.delivery.instance), &tried.problem);
-            tracing::warn!(instance_path, delivery = claimed.delivery.id, tries, problem, "the webhook was not told");
+            tracing::warn!(
+                instance_path,
+                delivery = claimed.delivery.id,
+                tries,
+                problem,
+                "the webhook was not notified"
+            );
         }
         self.store.run(move |store| store.note_delivery(&claimed.delivery, &tried, now)).await?;
         Ok(Some(state))

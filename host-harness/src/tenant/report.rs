@@ -71,7 +71,7 @@ pub struct InstanceList {
 impl InstanceReport {
     /// Why an instance is paused that was restored.
     pub const NOT_ACCEPTED: &str =
-        "restored from a backup, and nobody has accepted yet its origins, secrets, proxy and webhooks";
+        "restored from a backup; its origins, secrets, proxy and webhooks have not been accepted yet";
 }
 
 impl Tenant {

@@ -186,7 +186,7 @@ impl EventDispatcher {
 async fn tell(reception: &WebhookHandler) {
     let tell = async |tenant: Tenant| {
         if let Err(error) = tenant.deliver(Duration::ZERO).await {
-            tracing::warn!(tenant = %tenant.id(), %error, "webhooks are told later");
+            tracing::warn!(tenant = %tenant.id(), %error, "webhooks are notified later");
         }
     };
     stream::iter(reception.tenants()).for_each_concurrent(TELL_AT_ONCE, tell).await;

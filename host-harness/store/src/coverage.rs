@@ -420,7 +420,7 @@ fn cell(health: &Health, projects: Vec<&Scanned>, old: i64, days: u32) -> Covera
     } else {
         match (health.last_run_at, last_scan_at) {
             (None, _) if looked == Looked::Scanned => (CoverageState::NeverRead, word("no run has read it yet")),
-            (None, _) => (CoverageState::Stale, word("no run has brought everything yet")),
+            (None, _) => (CoverageState::Stale, word("no complete run yet")),
             (Some(run), _) if is_old(run) => {
                 (CoverageState::Stale, Some(format!("no complete run in the last {days} days")))
             }

@@ -103,7 +103,7 @@ pub enum StoreError {
     #[error("issue `{0}` not found")]
     NoIssue(String),
     /// Several are known by a name.
-    #[error("`{name}` stands for several {what}: {candidates}")]
+    #[error("`{name}` matches several {what}: {candidates}")]
     Ambiguous {
         /// Findings or issues.
         what: &'static str,

@@ -52,7 +52,7 @@ pub enum ServeError {
     #[error("cannot listen on {0}")]
     Listen(SocketAddr, #[source] std::io::Error),
     /// The system gives no random numbers.
-    #[error("the system gives no random numbers")]
+    #[error("cannot get random numbers from the operating system")]
     Random,
 }
 

@@ -78,7 +78,7 @@ async fn a_finding_with_an_impossible_index_is_left_out_and_said() {
     assert_eq!(findings(&tenant).len(), 2);
     insta::assert_snapshot!(diagnostics(&tenant, &run).join("\n"), @"
     connector-broke-contract of : a finding is said to be of record 4294967295 of 3, and is left out
-    no-result of 1: the connector makes neither a finding nor a package of it, and does not say why
+    no-result of 1: the connector returned neither a finding nor a package for it, and no reason
     seen of :
     ");
     assert_served(&env).await;
@@ -92,7 +92,7 @@ async fn a_connector_that_pages_in_circles_is_stopped() {
         let run = outcome.unwrap();
         assert_eq!(run.state, RunState::Partial, "{action}");
         insta::allow_duplicates! {
-            insta::assert_snapshot!(first_line(&run), @"3 pages in a row brought nothing new: the vendor pages in circles");
+            insta::assert_snapshot!(first_line(&run), @"3 consecutive pages contained nothing new: the vendor's paging loops");
         }
         assert_eq!(findings(&tenant).len(), 3);
         assert!(run.counts.pages < 10, "{} pages", run.counts.pages);

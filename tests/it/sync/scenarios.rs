@@ -101,7 +101,7 @@ async fn a_cut_body_is_asked_for_again() {
 async fn endless_pages_end_as_an_incomplete_read_that_lets_nothing_vanish() {
     insta::assert_snapshot!(outcome("endless-pages").await, @"
     partial
-    3 pages in a row brought nothing new: the vendor pages in circles
+    3 consecutive pages contained nothing new: the vendor's paging loops
     waits: 0
     store: with what was read
     ");

@@ -35,16 +35,16 @@ pub struct RepositoryAddress {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum AddressError {
     /// Not a URL, nor what git takes for one.
-    #[error("not the URL of a repository: write it as https://host/org/repo")]
+    #[error("invalid repository URL: write it as https://host/org/repo")]
     Form,
     /// Too long to be one.
-    #[error("a URL of more than {MAX_ADDRESS_BYTES} bytes")]
+    #[error("the URL is longer than {MAX_ADDRESS_BYTES} bytes")]
     Length,
     /// A scheme that no repository is reached by.
-    #[error("a URL with another scheme than http, https, ssh or git")]
+    #[error("unsupported URL scheme: use http, https, ssh or git")]
     Scheme,
     /// No host, or one that cannot exist.
-    #[error("a URL without a host that can be read")]
+    #[error("the URL has no valid host")]
     Host,
     /// A path with what no name has, or with a part of the user-info.
     #[error(
@@ -52,7 +52,7 @@ pub enum AddressError {
     )]
     Path,
     /// The page of a host, an owner or a project.
-    #[error("a URL that names no repository: its path is too short")]
+    #[error("the URL names no repository: its path is too short")]
     NoRepository,
 }
 

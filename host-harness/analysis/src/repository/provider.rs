@@ -80,7 +80,7 @@ impl fmt::Display for Provider {
 /// A text is not the word of a provider. It is not repeated: in a table with
 /// exchanged columns it may be an address with a token in it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("not a provider: one of github, gitlab, bitbucket, azure-devops, gitea or another short word")]
+#[error("invalid provider: use github, gitlab, bitbucket, azure-devops, gitea or another short word")]
 pub struct ParseProviderError;
 
 impl FromStr for Provider {

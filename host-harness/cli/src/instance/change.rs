@@ -12,7 +12,7 @@ use crate::{
 
 #[derive(clap::Args)]
 pub struct RotateArgs {
-    /// Its name
+    /// Name of the instance
     name: InstanceName,
     #[command(flatten)]
     token: StoreArgs,
@@ -39,7 +39,7 @@ impl RotateArgs {
 
 #[derive(clap::Args)]
 pub struct SetArgs {
-    /// Its name
+    /// Name of the instance
     name: InstanceName,
     /// Set a setting listed by `harness inspect`; VALUE is JSON, or plain text if it is not valid JSON
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = super::setting)]

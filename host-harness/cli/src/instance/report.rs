@@ -122,10 +122,10 @@ pub fn show_accepted(output: Output, accepted: &AcceptedConnector) {
             output.line(format!("{what}: {}", names.join(", ")));
         }
     };
-    told("Origins that it asks for and may not reach", &accepted.origins_not_granted);
-    told("Origins that it may reach and does not ask for", &accepted.origins_not_asked_for);
-    told("Secrets that it asks for and does not get", &accepted.secrets_not_given);
-    told("Secrets that it gets and does not ask for", &accepted.secrets_not_asked_for);
+    told("Requested origins that are not granted", &accepted.origins_not_granted);
+    told("Granted origins that it does not request", &accepted.origins_not_asked_for);
+    told("Requested secrets that are not given", &accepted.secrets_not_given);
+    told("Given secrets that it does not request", &accepted.secrets_not_asked_for);
     if accepted.version != accepted.version_before {
         output.line(format!("Next: harness renormalize {} --dry-run", accepted.instance));
     }

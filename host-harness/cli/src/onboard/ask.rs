@@ -158,7 +158,7 @@ impl Asker {
         let ways = vec![
             choice("Give another token", Retry::Token),
             choice("Try again with the same token", Retry::Again),
-            choice("Leave; the answers are kept", Retry::Leave),
+            choice("Exit; the answers are saved", Retry::Leave),
         ];
         self.one("What now?", ways)
     }
@@ -256,7 +256,7 @@ impl Asker {
             choice("Change the kinds", End::Kinds),
             choice("Change the projects", End::Projects),
             choice("Change the mapping", End::Mapping),
-            choice("Leave; the answers are kept", End::Leave),
+            choice("Exit; the answers are saved", End::Leave),
         ];
         self.one("Is everything right?", ways)
     }
@@ -321,7 +321,7 @@ fn answered<T>(ask: impl FnOnce() -> Result<T, InquireError>) -> Answer<T> {
 }
 
 /// How to go on for whoever leaves.
-const KEPT: &str = "your answers are kept; continue with: harness onboard";
+const KEPT: &str = "your answers are saved; continue with: harness onboard";
 
 /// A terminal that shows no typed signs, until it is dropped.
 struct Quiet {

@@ -85,7 +85,7 @@ pub async fn guide(
             Step::End => guide.end().await?,
             Step::Save => break,
             Step::Leave => {
-                context.output.line(format!("Your answers are kept. Continue with: harness onboard {}", guide.name));
+                context.output.line(format!("Your answers are saved. Continue with: harness onboard {}", guide.name));
                 return Ok(ExitCode::SUCCESS);
             }
         };
@@ -196,7 +196,7 @@ impl Guide<'_> {
     fn make_key(&mut self) -> Result<bool, Failure> {
         let output = self.context.output;
         output.line(
-            "The vault has no key yet. One is made now, in a file that is kept apart from the data folder: whoever has \
+            "The vault has no key yet. One is created now, in a file apart from the data directory: whoever has \
              both can read the token, and without the key nobody can.",
         );
         let usual = vault::usual_key_file();
@@ -355,7 +355,7 @@ impl Vault {
     const fn words(&self) -> &'static str {
         match self {
             Self::Ready => "; the vault keeps it",
-            Self::NoKey => "; the vault keeps it, and a key for it is made first",
+            Self::NoKey => "; the vault stores it, and a key is created first",
             Self::Unusable(_) => " (not possible now: the key of the vault is missing or wrong)",
         }
     }

@@ -198,7 +198,7 @@ fn a_doctor_tells_how_the_last_work_ended() {
         checks.into_iter().find(|it| it["what"] == "instance default/code: last work").unwrap_or_default()
     };
     let doctor = || desk.run(&["--json", "doctor"]);
-    assert_eq!(check(&doctor().stdout)["detail"], "nobody has tried it yet");
+    assert_eq!(check(&doctor().stdout)["detail"], "its connection has not been tested yet");
     fs::write(desk.token_file(), "revoked").unwrap();
     assert_eq!(desk.run(&["sync"]).code, 1);
     let done = doctor();

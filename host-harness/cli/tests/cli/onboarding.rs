@@ -57,7 +57,7 @@ fn an_onboarding_is_left_after_the_second_step_and_gone_on_with() {
     let desk = Desk::new(shape(), vec![]);
     insta::assert_snapshot!(told(&desk, &onboard(&desk, &["--kinds", "sast,sca"])), @"
     error: default/code: the onboarding of `code` is not complete: the projects are not chosen
-      hint: your answers are kept: continue with harness onboard NAME at a terminal, or with --kinds KIND,…, --projects PATTERN and --auto-map create|match|manual, or with --yes for the defaults
+      hint: your answers are saved: continue with harness onboard NAME at a terminal, or with --kinds KIND,…, --projects PATTERN and --auto-map create|match|manual, or with --yes for the defaults
     ");
     assert_eq!(desk.json(&["instance", "list"])["instances"], json!([]));
     let left = under_way(&desk);
@@ -67,7 +67,7 @@ fn an_onboarding_is_left_after_the_second_step_and_gone_on_with() {
     // A wrong answer keeps what there is; the name need not be said again.
     insta::assert_snapshot!(told(&desk, &desk.run(&["onboard", "--projects", "nobody/*"])), @"
     error: default/code: none of the vendor's 14 projects matches `nobody/*`
-      hint: `*` stands for any characters; --projects all selects all of them
+      hint: `*` matches any characters; --projects all selects all of them
     ");
     insta::assert_snapshot!(told(&desk, &desk.run(&["onboard", "--kinds", "secrets,other"])), @"
     error: default/code: cannot fetch other: the connector has no such kind
@@ -106,7 +106,7 @@ fn only_chosen_projects_are_brought_also_when_more_come() {
 fn without_a_terminal_nothing_is_asked() {
     let desk = Desk::new(shape(), vec![]);
     insta::assert_snapshot!(told(&desk, &desk.run(&["onboard"])), @"
-    error: default: no instance is named, and there is no terminal to ask
+    error: default: no instance is named, and there is no terminal to ask at
       hint: give its name: harness onboard NAME
     ");
     insta::assert_snapshot!(told(&desk, &desk.run(&["onboard", "code"])), @"

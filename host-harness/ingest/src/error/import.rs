@@ -22,7 +22,7 @@ pub enum ImportError {
         refusal: appsec_reports::Refusal,
     },
     /// There is no such format of reports.
-    #[error("there is no format `{}` of reports: sarif, cyclonedx, osv-scanner and gitlab are read{}", .0.name, .0.question())]
+    #[error("unknown report format `{}`: use sarif, cyclonedx, osv-scanner or gitlab{}", .0.name, .0.question())]
     NoFormat(UnknownName),
     /// Its records name no project, and the operator named none.
     #[error("the records of {0} do not say which project they belong to")]

@@ -55,7 +55,8 @@ impl FetchRun {
         let (state, cause) = match self.pages().await {
             Ok(End::Complete) => (FetchState::Complete, None),
             Ok(End::Stale) => {
-                let message = format!("{STALE_PAGES} pages in a row brought nothing new: the vendor pages in circles");
+                let message =
+                    format!("{STALE_PAGES} consecutive pages contained nothing new: the vendor's paging loops");
                 (FetchState::Incomplete, stuck(message))
             }
             Ok(End::Empty) => {
@@ -182,7 +183,7 @@ impl FetchRun {
                 return Ok(End::Complete);
             }
             let (instance_path, kind, projects) = (&self.sync.grant.instance_path, &self.read.kind, missed.len());
-            tracing::info!(instance_path, %kind, projects, "asking again for what was not brought");
+            tracing::info!(instance_path, %kind, projects, "asking again for what was missing");
             (again, cursor, empty, longest) = (Some(missed), None, 0, last_page(number));
         }
     }

@@ -123,7 +123,7 @@ impl Page {
         let begun = Instant::now();
         let outcome = prepared.commit(&pipeline, place).await?;
         let storing = begun.elapsed();
-        tracing::debug!(instance_path = sync.grant.instance_path, ?preparing, ?storing, "page taken in");
+        tracing::debug!(instance_path = sync.grant.instance_path, ?preparing, ?storing, "page ingested");
         let mut new = 0;
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         for id in outcome.ids {

@@ -162,7 +162,7 @@ impl Check<'_> {
                     Some(function) => format!("`{name}` is called as `{}`", function.call),
                     None => {
                         let hint = did_you_mean(name, FUNCTIONS.iter().map(|function| function.name));
-                        format!("there is no function `{}`{hint}", shown(name))
+                        format!("unknown function `{}`{hint}", shown(name))
                     }
                 };
                 self.problem(part, message)
@@ -241,7 +241,8 @@ impl Check<'_> {
         }
         let Some(common) = found.r#type.either(&fallback.r#type) else {
             let kinds = format!("{} and {}", found.r#type.kind, fallback.r#type.kind);
-            return self.problem(part, format!("a value and what stands for it have one type, and these are {kinds}"));
+            return self
+                .problem(part, format!("a value and its replacement must have the same type, and these are {kinds}"));
         };
         let r#type = Type { nullable: fallback.r#type.nullable, ..common };
         let steps = found.steps.saturating_add(fallback.steps).saturating_add(1);

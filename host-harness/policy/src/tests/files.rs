@@ -37,12 +37,12 @@ fn all_problems_of_a_file_are_told_at_once() {
 fn a_file_that_is_none_is_told_so() {
     assert_snapshot!(problems(""), @"the file has no policy: each begins with `[[policy]]`");
     assert_snapshot!(problems("[policy]\nid = \"a\""), @"a policy begins with `[[policy]]`, in two pairs of brackets");
-    assert_snapshot!(problems("policy = [1]"), @"policy `#1`, is no table: a policy begins with `[[policy]]`");
+    assert_snapshot!(problems("policy = [1]"), @"policy `#1`, is not a table: a policy begins with `[[policy]]`");
     assert_snapshot!(problems("[[policies]]\nid = 1"), @"
-    key `policies`: there is no such key in a policy file: policies begin with `[[policy]]`
+    key `policies`: unknown key: policies begin with `[[policy]]`
     the file has no policy: each begins with `[[policy]]`
     ");
-    assert_snapshot!(problems("[[policy]]\nid = \"a"), @"the file is no TOML at line 2: invalid basic string, expected `\"`");
+    assert_snapshot!(problems("[[policy]]\nid = \"a"), @"the file is not valid TOML at line 2: invalid basic string, expected `\"`");
     assert!(problems(&"#".repeat(2 << 20)).contains("1048576 are allowed"));
     assert!(problems(&"[[policy]]\n".repeat(1001)).contains("1001 policies, of which 1000"));
 }

@@ -65,13 +65,13 @@ fn every_bad_row_is_told_with_its_line_and_without_its_text() {
     insta::assert_snapshot!(told.join("\n"), @r#"
     {"url":"https://github.com/acme/ok","full_name":"acme/ok","provider":"github"}
     t.csv:2: a URL with a path that cannot be read: escape `@`, `/` and `:` in user name and password, or leave them out
-    t.csv:3: full name and URL are of different repositories: leave one of them out
-    t.csv:4: neither a full name nor a URL: give one of them
-    t.csv:5: not a full name: write it as `org/repo`
-    t.csv:7: not a provider: one of github, gitlab, bitbucket, azure-devops, gitea or another short word
+    t.csv:3: the full name and the URL are of different repositories: give only one of them
+    t.csv:4: a full name or a URL is required
+    t.csv:5: invalid full name: write it as `org/repo`
+    t.csv:7: invalid provider: use github, gitlab, bitbucket, azure-devops, gitea or another short word
     t.csv:8: archived is neither true nor false
     t.csv:9: the provider is given as gitlab, but the URL belongs to github: correct one of them
-    t.csv:10: not a full name: write it as `org/repo`
+    t.csv:10: invalid full name: write it as `org/repo`
     t.csv:11: 6 fields for 4 columns: quote fields with commas
     t.csv:13: the same repository as in line 12: github.com/acme/ok
     "#);
@@ -134,7 +134,7 @@ fn every_bad_json_entry_is_told_with_its_line() {
     {"full_name":"acme/a"}
     t.json:3: not a JSON object
     t.json:4: not a JSON object
-    t.json:5: neither a full name nor a URL: give one of them
+    t.json:5: a full name or a URL is required
     t.json:6: the same repository as in line 1: :acme/a
     {"full_name":"a/b"}
     t.json:1: the JSON ends or breaks here: what follows was not read
