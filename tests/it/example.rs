@@ -95,7 +95,7 @@ async fn it_brings_page_after_page_and_the_same_again_changes_nothing() {
     let pages = Pages::new(Mutex::new(vec![[found("1", "1"), found("2", "1")].join(","), found("3", "1")]));
     let tenant = connected(folder.path(), &vendor(&pages)).await;
     let first = sync(&tenant).await;
-    assert_eq!((first.state, first.counts.new, first.counts.unusable), (RunState::Complete, 3, 0));
+    assert_eq!((first.state, first.counts.new, first.counts.rejected), (RunState::Complete, 3, 0));
     let again = sync(&tenant).await;
     assert_eq!(
         (again.state, again.counts.new, again.counts.changed, again.counts.unchanged),
@@ -132,7 +132,7 @@ async fn what_comes_to_nothing_is_said_and_the_project_is_not_clean() {
     let pages = Pages::new(Mutex::new(vec![[r#"{"id": "1", "project": "1"}"#.to_owned(), nameless].join(",")]));
     let tenant = connected(folder.path(), &vendor(&pages)).await;
     let run = sync(&tenant).await;
-    assert_eq!((run.state, run.counts.new, run.counts.unusable), (RunState::Complete, 0, 2));
+    assert_eq!((run.state, run.counts.new, run.counts.rejected), (RunState::Complete, 0, 2));
     let (projects, remarks) =
         store(&tenant).run_now(|store| (store.projects(None, None).unwrap(), store.diagnostics(run.id, 9).unwrap()));
     assert_eq!(projects[0].outcome, Outcome::Incomplete);

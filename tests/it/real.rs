@@ -54,7 +54,7 @@ async fn both_versions_and_both_formats_bring_the_same_findings_wherever_lines_a
                 let path = folder.join(part).join(file);
                 let report = import(&tenant, &path).await.unwrap();
                 assert_adds_up(&report, file);
-                assert_eq!(report.outcome.unusable, 0, "{part}/{file}");
+                assert_eq!(report.outcome.rejected, 0, "{part}/{file}");
                 let extra = if file.ends_with(".sarif") { suppressed(&path) } else { 0 };
                 let expected = report.summary.records.max(known);
                 let findings = content(&tenant).findings.len() as u64;
@@ -138,7 +138,7 @@ async fn a_gitlab_report_joins_the_issues_of_its_scan() {
             let report = import_report(&tenant, &gitlab).await;
             assert_adds_up(&report, part);
             assert_eq!(report.outcome.records, listed["vulnerabilities"].as_array().unwrap().len() as u64, "{part}");
-            assert_eq!((report.outcome.unusable, report.outcome.records), (0, json.outcome.records), "{part}");
+            assert_eq!((report.outcome.rejected, report.outcome.records), (0, json.outcome.records), "{part}");
             assert_eq!(report.run.counts.new, if part == "before" { json.outcome.records } else { 0 }, "{part}");
             let sources = sources_of_issues(&tenant).await;
             assert!(sources.len() > 8 && sources.iter().all(|count| *count == 2), "{version} {part}: {sources:?}");

@@ -143,6 +143,6 @@ async fn every_sample_of_the_vendor_is_taken_in_or_refused_with_a_reason() {
 #[track_caller]
 pub fn assert_adds_up(report: &ImportReport, what: &str) {
     let it = &report.outcome;
-    let parts = [it.findings, it.packages, it.unusable, it.skipped, it.unchanged, it.repeated, it.other_kinds];
+    let parts = [it.findings, it.packages, it.rejected, it.skipped, it.unchanged, it.duplicate, it.filtered];
     assert_eq!(it.records, parts.iter().sum::<u64>() + it.unmapped, "{what}: {it:?}");
 }

@@ -336,6 +336,32 @@ fn nothing_is_left_undone() {
     }
 }
 
+/// Whether a folder's Rust files hold a test.
+fn has_test(folder: &Path) -> bool {
+    // Written apart, so that these are no tests.
+    let marks = [concat!("#[te", "st]"), concat!("#[tokio::te", "st")];
+    rust_files(folder.to_str().unwrap())
+        .iter()
+        .any(|path| marks.iter().any(|mark| std::fs::read_to_string(path).unwrap().contains(mark)))
+}
+
+#[test]
+fn no_test_binary_is_without_tests() {
+    let mut empty = Vec::new();
+    for package in metadata()["packages"].as_array().unwrap() {
+        let targets = package["targets"].as_array().unwrap().iter();
+        for target in targets.filter(|it| it["test"] == true && it["kind"][0] != "bench" && it["kind"][0] != "example")
+        {
+            let path = Path::new(target["src_path"].as_str().unwrap());
+            let of_member = path.strip_prefix(workspace()).ok();
+            if of_member.is_some_and(|path| !has_test(path.parent().unwrap())) {
+                empty.push(format!("{} {}", package["name"], target["name"]));
+            }
+        }
+    }
+    assert_eq!(empty, Vec::<String>::new(), "set `test = false`");
+}
+
 /// The names of all test functions.
 fn tests_of_the_house() -> BTreeSet<String> {
     let mut found = BTreeSet::new();

@@ -187,11 +187,11 @@ fn show(output: Output, report: &ImportReport, remarks: &[Diagnostic]) {
     let parts = [
         (outcome.findings, "finding"),
         (outcome.packages, "package"),
-        (outcome.unusable, "rejected"),
+        (outcome.rejected, "rejected"),
         (outcome.skipped, "skipped"),
         (outcome.unchanged, "unchanged"),
-        (outcome.repeated, "duplicate"),
-        (outcome.other_kinds, "filtered"),
+        (outcome.duplicate, "duplicate"),
+        (outcome.filtered, "filtered"),
         (outcome.unmapped, "of unmapped projects"),
     ];
     let parts: Vec<String> = parts
@@ -221,7 +221,7 @@ fn show(output: Output, report: &ImportReport, remarks: &[Diagnostic]) {
         let record = diagnostic.id.as_ref().map(|id| format!("record {id}: ")).unwrap_or_default();
         output.line(format!("  {record}{} ({})", short(&diagnostic.message, 300), diagnostic.code));
     }
-    let all = counts.warnings + counts.unusable + counts.skipped + summary.diagnostics.len() as u64;
+    let all = counts.warnings + counts.rejected + counts.skipped + summary.diagnostics.len() as u64;
     if all > remarks.len() as u64 {
         let notes = counted(all, "note");
         output.line(format!("  {notes} in total: harness runs {} --limit {all}", report.run.id));

@@ -98,7 +98,7 @@ fn show_wait(output: Output, it: &RunWait) {
 /// What a run brought by project, those with news.
 fn show_projects(output: Output, projects: &[RunProject], limit: u32) {
     let news = |it: &&RunProject| {
-        [it.new, it.changed, it.fixed, it.reopened, it.vanished, it.warnings, it.unusable].iter().any(|it| *it > 0)
+        [it.new, it.changed, it.fixed, it.reopened, it.vanished, it.warnings, it.rejected].iter().any(|it| *it > 0)
     };
     let mut table = output
         .table(&[
@@ -118,7 +118,7 @@ fn show_projects(output: Output, projects: &[RunProject], limit: u32) {
             it.fixed,
             it.reopened,
             it.vanished,
-            it.warnings + it.unusable,
+            it.warnings + it.rejected,
             it.usage.map(|usage| usage.requests),
             Cell::number(format!("{took:.1} s")),
         ]);
@@ -200,10 +200,10 @@ pub fn show_summary(output: Output, run: &Run, command: Option<&str>) {
         counts.vanished
     ));
     let aside = [
-        (counts.repeated, "duplicate"),
+        (counts.duplicate, "duplicate"),
         (counts.unmapped, "of other projects"),
         (counts.skipped, "skipped"),
-        (counts.unusable, "rejected"),
+        (counts.rejected, "rejected"),
     ];
     let mut aside: Vec<String> =
         aside.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
@@ -211,7 +211,7 @@ pub fn show_summary(output: Output, run: &Run, command: Option<&str>) {
         aside.push(counted(counts.warnings, "note"));
     }
     if !aside.is_empty() {
-        let told = counts.skipped + counts.unusable + counts.warnings;
+        let told = counts.skipped + counts.rejected + counts.warnings;
         let more = command.filter(|_| told > 0).map(|it| format!(" ({it} shows more)")).unwrap_or_default();
         output.line(format!("  also {}{more}", aside.join(", ")));
     }

@@ -105,15 +105,15 @@ pub struct ImportOutcome {
     /// Became a package, new or changed.
     pub packages: u64,
     /// Could not be used; they are kept raw, and a diagnostic says why.
-    pub unusable: u64,
+    pub rejected: u64,
     /// Left out on purpose; a diagnostic says why.
     pub skipped: u64,
     /// Are what they were.
     pub unchanged: u64,
     /// The same record stands in the file more than once.
-    pub repeated: u64,
+    pub duplicate: u64,
     /// Are of a kind that was not asked for.
-    pub other_kinds: u64,
+    pub filtered: u64,
     /// Are of projects that are not mapped, or name none, against what the
     /// file's summary says.
     pub unmapped: u64,
@@ -341,18 +341,18 @@ fn broken_scan(summary: &DocumentSummary) -> Option<String> {
 
 /// What became of every record of the file.
 fn outcome(summary: &DocumentSummary, run: &Run) -> ImportOutcome {
-    let FetchStats { findings, packages, unusable, skipped, unchanged, repeated, unmapped, .. } = run.counts;
+    let FetchStats { findings, packages, rejected, skipped, unchanged, duplicate, unmapped, .. } = run.counts;
     let taken = |kind: &Kind| run.fetches.iter().any(|read| read.kind == *kind);
-    let other_kinds = summary.kinds.iter().filter(|held| !taken(&held.kind)).map(|held| held.records).sum();
+    let filtered = summary.kinds.iter().filter(|held| !taken(&held.kind)).map(|held| held.records).sum();
     ImportOutcome {
         records: summary.records,
         findings,
         packages,
-        unusable,
+        rejected,
         skipped,
         unchanged,
-        repeated,
-        other_kinds,
+        duplicate,
+        filtered,
         unmapped,
     }
 }

@@ -157,7 +157,7 @@ impl DaemonEvent {
                 state: run.state.as_str().to_owned(),
                 new: run.counts.new,
                 changed: run.counts.changed,
-                rejected: run.counts.unusable,
+                rejected: run.counts.rejected,
                 why: run.message.clone(),
             }),
             Err(error) => Some(Self::EventsFailed { instance_path, why: error.to_string() }),

@@ -77,7 +77,7 @@ impl Drop for DaemonLock {
 }
 
 impl Harness {
-    /// The daemon at work on the data folder; none where there is no living one.
+    /// The daemon running on the data directory; none if no daemon is running.
     pub fn daemon(&self) -> Result<Option<DaemonInfo>, Error> {
         let folder = self.data_dir();
         if !folder.join("daemon.lock").exists() {

@@ -9,7 +9,7 @@ use crate::{error::Error, harness::Harness, tenant::InstanceWork};
 /// What `status` prints.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct StatusReport {
-    /// The daemon at work on the data folder; none where there is no living one.
+    /// The daemon running on the data directory; none if no daemon is running.
     pub daemon: Option<DaemonInfo>,
     /// The instances, by tenant and name.
     pub instances: Vec<InstanceWork>,

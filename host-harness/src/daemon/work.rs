@@ -111,7 +111,7 @@ impl Work {
             new: run.counts.new,
             changed: run.counts.changed,
             vanished: run.counts.vanished,
-            rejected: run.counts.unusable,
+            rejected: run.counts.rejected,
             why: run.message,
             next_at,
         });

@@ -28,7 +28,7 @@ pub struct RunProject {
     /// Records that are what they were.
     pub unchanged: u64,
     /// Records that an earlier page held as well.
-    pub repeated: u64,
+    pub duplicate: u64,
     /// Findings that were open and are fixed.
     pub fixed: u64,
     /// Findings that were fixed or vanished and are open again.
@@ -40,7 +40,7 @@ pub struct RunProject {
     /// Remarks.
     pub warnings: u64,
     /// Records that could not be used.
-    pub unusable: u64,
+    pub rejected: u64,
     /// Records that hold nothing for the model.
     pub skipped: u64,
     /// When its first page was ingested.
@@ -124,13 +124,13 @@ impl FindingStore {
                 new: row.get("new")?,
                 changed: row.get("changed")?,
                 unchanged: row.get("unchanged")?,
-                repeated: row.get("repeated")?,
+                duplicate: row.get("duplicate")?,
                 fixed: row.get("fixed")?,
                 reopened: row.get("reopened")?,
                 vanished: row.get("vanished")?,
                 open_vanished: row.get("open_vanished")?,
                 warnings: row.get("warnings")?,
-                unusable: row.get("unusable")?,
+                rejected: row.get("rejected")?,
                 skipped: row.get("skipped")?,
                 first_at: Timestamp::from_micros(row.get("first_at")?),
                 last_at: Timestamp::from_micros(row.get("last_at")?),

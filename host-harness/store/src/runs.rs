@@ -130,7 +130,7 @@ impl Run {
     /// who syncs for the projects that are mapped.
     pub fn is_whole(&self) -> bool {
         let unmapped = if self.mode == RunMode::Import { self.counts.unmapped } else { 0 };
-        self.state == RunState::Complete && self.counts.unusable + unmapped == 0
+        self.state == RunState::Complete && self.counts.rejected + unmapped == 0
     }
 }
 
@@ -185,7 +185,7 @@ counts! {
     /// Records that are what they were, and can be used.
     unchanged,
     /// Records that an earlier page held as well.
-    repeated,
+    duplicate,
     /// Records of projects that are not ingested.
     unmapped,
     /// Findings that vanished.
@@ -193,7 +193,7 @@ counts! {
     /// Warnings on new and changed records.
     warnings,
     /// Records that could not be used, new or known; they are kept raw.
-    unusable,
+    rejected,
     /// New and changed records that hold nothing for the model; they are kept raw.
     skipped,
     /// Findings that new and changed records became.

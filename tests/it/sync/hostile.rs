@@ -56,7 +56,7 @@ async fn a_record_that_crashes_the_connector_becomes_a_diagnostic_and_the_others
     let mut titles: Vec<String> = findings(&tenant).into_iter().map(|finding| finding.title).collect();
     titles.sort();
     assert_eq!(titles, ["finding 0", "finding 2", "finding 3"]);
-    assert_eq!((run.counts.records, run.counts.unusable), (5, 2));
+    assert_eq!((run.counts.records, run.counts.rejected), (5, 2));
     let raw: Vec<Value> =
         content(&tenant).findings.iter().map(|it| it["occurrence_details"][0]["raw"].clone()).collect();
     assert_eq!(raw.len(), 3);
@@ -74,7 +74,7 @@ async fn a_finding_with_an_impossible_index_is_left_out_and_said() {
     let bodies = ["{}", r#"{"do":"index-out-of-range"}"#, "{\"n\":3}"];
     let (tenant, outcome) = sync(&env, json!({ "fetch": { "keys": bodies } })).await;
     let run = outcome.unwrap();
-    assert_eq!((run.state, run.counts.unusable), (RunState::Complete, 2));
+    assert_eq!((run.state, run.counts.rejected), (RunState::Complete, 2));
     assert_eq!(findings(&tenant).len(), 2);
     insta::assert_snapshot!(diagnostics(&tenant, &run).join("\n"), @"
     connector-broke-contract of : a finding is said to be of record 4294967295 of 3, and is left out

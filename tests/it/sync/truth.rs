@@ -44,8 +44,8 @@ async fn a_full_sync_of_all_branches_stores_what_the_vendor_has() {
     let all = Expectation { refs: Refs::All, dedup: false };
     assert_truth(&env, &tenant, all);
     assert_eq!(run.counts.records, rows(&env, all, |counts| counts.rows));
-    assert_eq!(run.counts.unusable, rows(&env, all, |counts| counts.damaged));
-    assert!(run.counts.unusable > 0, "the world has damaged records");
+    assert_eq!(run.counts.rejected, rows(&env, all, |counts| counts.damaged));
+    assert!(run.counts.rejected > 0, "the world has damaged records");
     let packages = env.simulator.world().expected(all).packages;
     assert_eq!(content(&tenant).packages.len(), packages);
 }
@@ -59,7 +59,7 @@ async fn a_full_sync_of_primary_branches_stores_what_the_vendor_has_on_them() {
         assert_complete(&run);
         let primary = Expectation { refs: Refs::Primary, dedup: false };
         assert_truth(&env, &tenant, primary);
-        assert_eq!(run.counts.unusable, rows(&env, primary, |counts| counts.damaged));
+        assert_eq!(run.counts.rejected, rows(&env, primary, |counts| counts.damaged));
         assert_eq!(content(&tenant).packages.len(), env.simulator.world().expected(primary).packages);
     }
 }
@@ -92,9 +92,9 @@ async fn a_second_sync_of_an_unchanged_world_writes_no_finding() {
     content(&tenant).assert_untouched(&before);
     let counts = second.counts;
     // What could not be used is told again.
-    assert_eq!((counts.new, counts.changed, counts.vanished, counts.unusable), (0, 0, 0, first.counts.unusable));
-    assert!(counts.unusable > 0);
-    assert_eq!(counts.unchanged + counts.repeated + counts.unusable, first.counts.records);
+    assert_eq!((counts.new, counts.changed, counts.vanished, counts.rejected), (0, 0, 0, first.counts.rejected));
+    assert!(counts.rejected > 0);
+    assert_eq!(counts.unchanged + counts.duplicate + counts.rejected, first.counts.records);
 }
 
 #[tokio::test]

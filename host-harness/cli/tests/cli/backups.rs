@@ -72,6 +72,6 @@ fn a_backup_made_in_the_middle_of_a_sync_goes_on_there_and_ends_with_the_same_st
     let health = desk.json(&["doctor"]);
     let noticed = health["checks"].as_array().unwrap().iter().filter(|check| check["condition"] != "good");
     let details: Vec<&str> = noticed.map(|check| check["detail"].as_str().unwrap()).collect();
-    let unusable = |detail: &&str| detail.starts_with("not usable, and kept as they came: ");
+    let unusable = |detail: &&str| detail.starts_with("not usable, and kept raw: ");
     assert!(details.len() == 2 && details[0] == details[1] && details.iter().all(unusable), "{health:#}");
 }

@@ -27,13 +27,13 @@ fn from_nothing_to_findings_that_are_those_of_the_vendor() {
     );
     assert_eq!(total(&["packages"]), expected.packages);
     assert_eq!(desk.json(&["projects"])["projects"].as_array().unwrap().len(), expected.projects);
-    assert_eq!(run["unusable"].as_u64().unwrap() as usize, expected.damaged());
+    assert_eq!(run["rejected"].as_u64().unwrap() as usize, expected.damaged());
     assert_eq!(run["records"].as_u64().unwrap() as usize, expected.of(Kind::Sast).rows + expected.of(Kind::Sca).rows);
 
     // Rejected records are reported each time.
     let again = desk.json_in_part(&["sync", "code"])["runs"][0].clone();
     assert_eq!((&again["new"], &again["changed"], &again["vanished"]), (&0.into(), &0.into(), &0.into()), "{again:#}");
-    assert_eq!((&again["unchanged"], &again["unusable"]), (&run["new"], &run["unusable"]));
+    assert_eq!((&again["unchanged"], &again["rejected"]), (&run["new"], &run["rejected"]));
 }
 
 #[test]

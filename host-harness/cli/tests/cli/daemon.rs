@@ -73,8 +73,8 @@ fn what_is_due_is_synced_once_and_the_log_tells_of_it_by_project() {
     let run = desk.json(&["runs", "1"]);
     let sum = |count: &str| run["projects"].as_array().unwrap().iter().filter_map(|it| it[count].as_u64()).sum::<u64>();
     // A record that cannot be read may not tell whose it is.
-    let (new, unusable) = (run["runs"][0]["new"].as_u64().unwrap(), run["runs"][0]["unusable"].as_u64().unwrap());
-    assert!((new - unusable..=new).contains(&sum("new")), "{} of {new}", sum("new"));
+    let (new, rejected) = (run["runs"][0]["new"].as_u64().unwrap(), run["runs"][0]["rejected"].as_u64().unwrap());
+    assert!((new - rejected..=new).contains(&sum("new")), "{} of {new}", sum("new"));
     assert!(desk.ok(&["runs", "1"]).contains("REOPENED"));
     let project = run["projects"][0]["project"].as_str().unwrap();
     let listed = |more: &[&str]| {

@@ -170,7 +170,7 @@ fn what_cannot_be_used_is_told_each_time() {
     for (new, unchanged) in [(2, 0), (0, 2), (0, 2)] {
         let report = desk.json_in_part(&["import", "--source", "bom", "--project", "p/x", &file]);
         let (outcome, run) = (&report["imports"][0]["outcome"], &report["imports"][0]["run"]);
-        assert_eq!((&outcome["unusable"], &outcome["unchanged"]), (&3.into(), &unchanged.into()), "{outcome:#}");
+        assert_eq!((&outcome["rejected"], &outcome["unchanged"]), (&3.into(), &unchanged.into()), "{outcome:#}");
         assert_eq!(&run["new"], &serde_json::Value::from(new), "{run:#}");
         let told = report["diagnostics"][0].as_array().unwrap();
         assert_eq!(told.iter().filter(|it| it["code"] == "unknown-component").count(), 3, "{told:#?}");

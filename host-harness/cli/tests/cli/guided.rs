@@ -25,7 +25,7 @@ fn a_guided_setup_makes_a_key_asks_again_and_goes_back() {
 
     // There is no key, and one is made where it is wanted.
     let choice = person.answers("Where is the token?", "\r");
-    assert!(choice.contains("a key for it is made first"), "{choice}");
+    assert!(choice.contains("a key is created first"), "{choice}");
     person.answers("File for the key:", "\r");
     person.answers("Token (not shown):", "a-wrong-token\r");
     let refused = person.answers("What now?", "\r");

@@ -129,7 +129,7 @@ fn a_report_of_a_scan_that_went_wrong_is_not_taken_for_all_there_is() {
     let (broken, warned) = (desk.file("broken.json", &report("error")), desk.file("warned.json", &report("warn")));
     let done = desk.run(&["import", &broken, "--project", "acme/app"]);
     assert_eq!(done.code, 3, "{}{}", done.stdout, done.stderr);
-    assert!(done.stdout.contains("partial: the scan itself went wrong"), "{}", done.stdout);
+    assert!(done.stdout.contains("partial: the scan itself had errors"), "{}", done.stdout);
     let run = desk.json(&["runs", "1"]);
     assert_eq!(run["runs"][0]["state"], "partial");
     assert_eq!(run["diagnostics"][0]["code"], "scan-error", "{run:#}");

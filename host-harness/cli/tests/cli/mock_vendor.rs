@@ -133,7 +133,7 @@ fn fetches_that_end_for_one_reason_are_one_warning() {
     let warnings: Vec<&str> = synced.stderr.lines().filter(|line| line.contains("WARN")).collect();
     // The secrets' cursor does not move on, which is another reason.
     assert_eq!(warnings.len(), 2, "{warnings:#?}");
-    assert!(warnings[0].contains("sast, sca of ") && warnings[0].contains("3 pages in a row"), "{warnings:#?}");
+    assert!(warnings[0].contains("sast, sca of ") && warnings[0].contains("3 consecutive pages"), "{warnings:#?}");
     assert!(warnings[1].contains("secrets of ") && warnings[1].contains(" and 1 more: "), "{warnings:#?}");
     assert!(!synced.stderr.contains("\\n"), "{}", synced.stderr);
 }

@@ -110,7 +110,7 @@ fn what_is_restored_is_not_synced_before_it_is_accepted() {
     let said = desk.ok(&["restore", backup, "--as", "copy"]);
     let (origin, token) = (stranger.origin(), desk.token_file());
     for told in
-        ["nobody vouches", &format!("{origin} (private)"), &format!("{origin}/hook (private)"), "instance resume"]
+        ["cannot be verified", &format!("{origin} (private)"), &format!("{origin}/hook (private)"), "instance resume"]
     {
         assert!(said.contains(told), "{told}: {said}");
     }
@@ -329,7 +329,7 @@ fn a_key_in_the_data_folder_is_refused_and_told() {
     let (desk, _, key) = backed_up(false);
     let inside = desk.data_dir().join("tenants/key");
     let refused = desk.run(&["vault", "generate-key", "--output", inside.to_str().unwrap()]);
-    assert!(refused.code == 1 && refused.stderr.contains("inside of the data folder"), "{}", refused.stderr);
+    assert!(refused.code == 1 && refused.stderr.contains("inside the data directory"), "{}", refused.stderr);
     assert!(!inside.exists());
     assert_eq!(desk.run(&["doctor"]).stdout.matches("key of a vault").count(), 0);
     fs::copy(key, &inside).unwrap();

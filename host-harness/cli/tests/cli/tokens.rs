@@ -172,7 +172,7 @@ fn a_token_of_another_account_must_be_meant() {
     let token = desk.file("second", SECOND_TOKEN);
     let rotate = ["instance", "rotate-token", "code", "--token-file", &token];
     insta::assert_snapshot!(failed(&desk, &desk.run(&rotate)), @"
-    error: default/code: this is the account `other-corp` (id 77) at the vendor, but the instance uses `demo-corp` (id 4242); nothing was changed
+    error: default/code: account mismatch: the vendor reports `other-corp` (id 77), but the instance uses `demo-corp` (id 4242); nothing was changed
       hint: use a token of the same account; to switch to the other account, confirm with --allow-account-change: the findings of the old one are marked as vanished by the next full sync with --allow-removal
     ");
     assert_eq!(instance(&desk), before);

@@ -99,7 +99,7 @@ fn what_is_absent_is_neither_more_nor_less_nor_part_of_anything() {
 #[test]
 fn what_nobody_can_tell_is_an_error_unless_the_rest_decides() {
     let long = Subject { cwe: vec![1; limits::LIST + 1], ..full() };
-    assert_snapshot!(holds("79 in cwe", &long), @"`cwe` has 257 elements, and a condition reads at most 256");
+    assert_snapshot!(holds("79 in cwe", &long), @"`cwe` has 257 elements; a condition reads at most 256");
     assert_eq!(holds("79 in cwe", &Subject { cwe: vec![79; limits::LIST], ..full() }), "holds");
     assert_eq!(holds("is_open", &long), "holds");
     let wordy = |length: usize| Subject {
@@ -108,9 +108,9 @@ fn what_nobody_can_tell_is_an_error_unless_the_rest_decides() {
         metadata: [("key".to_owned(), "x".repeat(length))].into(),
         ..full()
     };
-    assert_snapshot!(holds(r#"title == """#, &wordy(4097)), @"`title` has a text of 4097 bytes, and a condition reads at most 4096");
-    assert_snapshot!(holds(r#""A03" in owasp"#, &wordy(4097)), @"`owasp` has a text of 4097 bytes, and a condition reads at most 4096");
-    assert_snapshot!(holds("has(metadata.key)", &wordy(4097)), @"`metadata` has a text of 4097 bytes, and a condition reads at most 4096");
+    assert_snapshot!(holds(r#"title == """#, &wordy(4097)), @"`title` has 4097 bytes of text; a condition reads at most 4096");
+    assert_snapshot!(holds(r#""A03" in owasp"#, &wordy(4097)), @"`owasp` has 4097 bytes of text; a condition reads at most 4096");
+    assert_snapshot!(holds("has(metadata.key)", &wordy(4097)), @"`metadata` has 4097 bytes of text; a condition reads at most 4096");
     let condition = r#"title.endsWith("x") && owasp.all(x, x.endsWith("x")) && metadata.key.endsWith("x")"#;
     assert_eq!(holds(condition, &wordy(4096)), "holds");
     assert_snapshot!(holds("100 / (priority - 79) > 1", &full()), @"division by zero");

@@ -183,7 +183,7 @@ severity = "low"
 "#,
         cases: &[
             (r#"{"on": "issue", "is_open": true, "findings": 90, "priority": 5}"#, "violated"),
-            (r#"{"on": "issue", "is_open": true, "findings": 90, "priority": 0}"#, "error: a division by zero"),
+            (r#"{"on": "issue", "is_open": true, "findings": 90, "priority": 0}"#, "error: division by zero"),
             (r#"{"on": "issue", "is_open": false, "findings": 90, "priority": 0}"#, "not violated"),
         ],
     },

@@ -184,7 +184,7 @@ async fn an_address_of_this_machine_is_refused_without_the_operators_word() {
     assert!(plain.ends_with("does not use TLS: notifications could be read and altered in transit"), "{plain}");
     let other = refused(house.setup(&receiver.origin, Some("http://127.0.0.1:1"))).await;
     assert!(other.starts_with("origin mismatch: http://127.0.0.1:1 is granted, but the URL is at"), "{other}");
-    assert!(refused(house.setup("https://me:pw@receiver.example/", None)).await.contains("more than scheme"));
+    assert!(refused(house.setup("https://me:pw@receiver.example/", None)).await.contains("more than a scheme"));
     assert!(refused(house.setup("https://receiver.example/#here", None)).await.contains("fragment"));
 
     // Granted as public, a number and a name of this machine are refused at the connection.

@@ -74,9 +74,9 @@ fn on(branch: &str) -> ImportOptions {
 }
 
 fn added_up(outcome: &ImportOutcome) -> u64 {
-    let ImportOutcome { findings, packages, unusable, skipped, unchanged, repeated, other_kinds, unmapped, .. } =
+    let ImportOutcome { findings, packages, rejected, skipped, unchanged, duplicate, filtered, unmapped, .. } =
         *outcome;
-    findings + packages + unusable + skipped + unchanged + repeated + other_kinds + unmapped
+    findings + packages + rejected + skipped + unchanged + duplicate + filtered + unmapped
 }
 
 #[tokio::test]
@@ -93,7 +93,7 @@ async fn every_record_of_every_report_is_accounted_for_and_the_second_time_chang
             let again = desk.import(path.clone(), ImportOptions::default()).await.unwrap();
             let outcome = again.outcome;
             assert_eq!(
-                outcome.unchanged + outcome.repeated + outcome.unusable,
+                outcome.unchanged + outcome.duplicate + outcome.rejected,
                 outcome.records,
                 "{path:?}: {outcome:?}"
             );

@@ -150,7 +150,7 @@ fn count(
     let counts = &mut outcome.counts;
     let mut fresh = 0;
     for it in &page.records {
-        let unusable = match it.state {
+        let rejected = match it.state {
             RecordState::New | RecordState::Changed { .. } => {
                 fresh += 1;
                 // Counted with the diagnostics that say why.
@@ -158,30 +158,30 @@ fn count(
             }
             RecordState::Unchanged { id } | RecordState::Returned { id } => {
                 let met = meet_again(connection, id, page.run_id)?;
-                counts.unusable += u64::from(met);
+                counts.rejected += u64::from(met);
                 met
             }
             RecordState::Repeated | RecordState::Unmapped => false,
         };
-        stats.record(it, unusable);
+        stats.record(it, rejected);
         match it.state {
-            RecordState::New => counts.new += u64::from(!unusable),
-            RecordState::Changed { .. } => counts.changed += u64::from(!unusable),
+            RecordState::New => counts.new += u64::from(!rejected),
+            RecordState::Changed { .. } => counts.changed += u64::from(!rejected),
             RecordState::Unchanged { id } => {
-                counts.unchanged += u64::from(!unusable);
+                counts.unchanged += u64::from(!rejected);
                 outcome.ids.push(id);
             }
             RecordState::Returned { id } => {
-                counts.changed += u64::from(!unusable);
+                counts.changed += u64::from(!rejected);
                 outcome.ids.push(id);
                 match revive(connection, decoder, id, page.run_id, page.now, stats)? {
-                    _ if unusable => {}
+                    _ if rejected => {}
                     Revived::Finding => counts.findings += 1,
                     Revived::Package => counts.packages += 1,
                     Revived::Neither => counts.skipped += 1,
                 }
             }
-            RecordState::Repeated => counts.repeated += 1,
+            RecordState::Repeated => counts.duplicate += 1,
             RecordState::Unmapped => counts.unmapped += 1,
         }
     }
@@ -193,12 +193,12 @@ fn count(
 fn meet_again(connection: &Connection, record_id: i64, run_id: i64) -> Result<bool> {
     let sql = "SELECT EXISTS (SELECT 1 FROM diagnostics INDEXED BY diagnostics_of_unusable \
                WHERE record_id = ?1 AND document ->> '$.level' = 'error')";
-    let unusable = connection.prepare_cached(sql)?.query_row([record_id], |row| row.get(0))?;
-    if unusable {
+    let rejected = connection.prepare_cached(sql)?.query_row([record_id], |row| row.get(0))?;
+    if rejected {
         let sql = "UPDATE diagnostics SET last_run_id = ?2 WHERE record_id = ?1";
         connection.prepare_cached(sql)?.execute([record_id, run_id])?;
     }
-    Ok(unusable)
+    Ok(rejected)
 }
 
 /// Writes the rules of a batch, but for those that are known to be written. What
@@ -272,7 +272,7 @@ pub(crate) fn write_diagnostics(
         match level {
             DiagnosticLevel::Warning => counts.warnings += 1,
             DiagnosticLevel::Skipped => counts.skipped += u64::from(index.is_none_or(|index| skipped.insert(index))),
-            DiagnosticLevel::Error => counts.unusable += u64::from(index.is_none_or(|index| broken.insert(index))),
+            DiagnosticLevel::Error => counts.rejected += u64::from(index.is_none_or(|index| broken.insert(index))),
         }
         let record_id = index.and_then(|index| taken.get(usize::try_from(index).ok()?));
         insert.execute(params![batch.instance_id, batch.run_id, record_id, json("diagnostic", diagnostic)?])?;
@@ -308,8 +308,8 @@ fn close_page(
     connection
         .prepare_cached(
             "UPDATE fetches SET cursor = ?2, state = ?3, pages = pages + 1, records = records + ?4, new = new + ?5, \
-             changed = changed + ?6, unchanged = unchanged + ?7, repeated = repeated + ?8, unmapped = unmapped + ?9, \
-             warnings = warnings + ?10, unusable = unusable + ?11, requests = requests + ?12, \
+             changed = changed + ?6, unchanged = unchanged + ?7, duplicate = duplicate + ?8, unmapped = unmapped + ?9, \
+             warnings = warnings + ?10, rejected = rejected + ?11, requests = requests + ?12, \
              received_bytes = received_bytes + ?13, waits = waits + ?14, waited_ms = waited_ms + ?15, \
              peak_memory_bytes = max(peak_memory_bytes, ?16), vanished = vanished + ?17, skipped = skipped + ?18, \
              findings = findings + ?19, packages = packages + ?20, again = coalesce(?21, again) \
@@ -323,10 +323,10 @@ fn close_page(
             counts.new,
             counts.changed,
             counts.unchanged,
-            counts.repeated,
+            counts.duplicate,
             counts.unmapped,
             counts.warnings,
-            counts.unusable,
+            counts.rejected,
             counts.requests,
             counts.received_bytes,
             counts.waits,

@@ -14,13 +14,13 @@ struct Counts {
     new: u64,
     changed: u64,
     unchanged: u64,
-    repeated: u64,
+    duplicate: u64,
     fixed: u64,
     reopened: u64,
     vanished: u64,
     open_vanished: u64,
     warnings: u64,
-    unusable: u64,
+    rejected: u64,
     skipped: u64,
 }
 
@@ -33,16 +33,16 @@ use appsec_analysis::status::is_open;
 
 impl RunStats {
     /// Counts a record. One of a project that is not known has no place here.
-    pub fn record(&mut self, it: &Classified, unusable: bool) {
+    pub fn record(&mut self, it: &Classified, rejected: bool) {
         let Some(project_id) = it.project_id else { return };
         let counts = self.0.entry(project_id).or_default();
         counts.records += 1;
         match it.state {
-            _ if unusable => counts.unusable += 1,
+            _ if rejected => counts.rejected += 1,
             RecordState::New => counts.new += 1,
             RecordState::Changed { .. } | RecordState::Returned { .. } => counts.changed += 1,
             RecordState::Unchanged { .. } => counts.unchanged += 1,
-            RecordState::Repeated | RecordState::Unmapped => counts.repeated += 1,
+            RecordState::Repeated | RecordState::Unmapped => counts.duplicate += 1,
         }
     }
 
@@ -78,15 +78,15 @@ impl RunStats {
     /// Adds it to what the run has brought so far.
     pub fn write(&self, connection: &Connection, run_id: i64, now: Timestamp) -> Result<()> {
         let mut upsert = connection.prepare_cached(
-            "INSERT INTO run_projects (run_id, project_id, pages, records, new, changed, unchanged, repeated, fixed, \
-             reopened, vanished, open_vanished, warnings, unusable, skipped, first_at, last_at) \
+            "INSERT INTO run_projects (run_id, project_id, pages, records, new, changed, unchanged, duplicate, fixed, \
+             reopened, vanished, open_vanished, warnings, rejected, skipped, first_at, last_at) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?16) \
              ON CONFLICT DO UPDATE SET pages = pages + excluded.pages, records = records + excluded.records, \
              new = new + excluded.new, changed = changed + excluded.changed, \
-             unchanged = unchanged + excluded.unchanged, repeated = repeated + excluded.repeated, \
+             unchanged = unchanged + excluded.unchanged, duplicate = duplicate + excluded.duplicate, \
              fixed = fixed + excluded.fixed, reopened = reopened + excluded.reopened, \
              vanished = vanished + excluded.vanished, open_vanished = open_vanished + excluded.open_vanished, \
-             warnings = warnings + excluded.warnings, unusable = unusable + excluded.unusable, \
+             warnings = warnings + excluded.warnings, rejected = rejected + excluded.rejected, \
              skipped = skipped + excluded.skipped, last_at = excluded.last_at",
         )?;
         for (project_id, counts) in &self.0 {
@@ -98,13 +98,13 @@ impl RunStats {
                 counts.new,
                 counts.changed,
                 counts.unchanged,
-                counts.repeated,
+                counts.duplicate,
                 counts.fixed,
                 counts.reopened,
                 counts.vanished,
                 counts.open_vanished,
                 counts.warnings,
-                counts.unusable,
+                counts.rejected,
                 counts.skipped,
                 now.as_micros(),
             ])?;

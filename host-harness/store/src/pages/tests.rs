@@ -263,7 +263,7 @@ fn names(packages: &[PackageRow]) -> Vec<&str> {
 fn a_package_of_the_inventory_vanishes_and_returns() {
     let desk = Desk::with_project();
     let counts = inventory(&desk, &[("left", 1), ("right", 2), ("right", 3)], 1);
-    assert_eq!((counts.new, counts.repeated, counts.unusable), (2, 1, 0));
+    assert_eq!((counts.new, counts.duplicate, counts.rejected), (2, 1, 0));
     let listed = packages(&desk, PackageFilter::default());
     assert_eq!(names(&listed), ["left", "right"]);
     assert_eq!((listed[1].inventory, listed[1].lockfile_line, listed[1].licenses.len()), (true, Some(2), 1));

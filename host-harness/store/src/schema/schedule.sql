@@ -39,13 +39,13 @@ CREATE TABLE run_projects (
     new         INTEGER NOT NULL,
     changed     INTEGER NOT NULL,
     unchanged   INTEGER NOT NULL,
-    repeated    INTEGER NOT NULL,
+    duplicate    INTEGER NOT NULL,
     fixed       INTEGER NOT NULL,           -- findings, as the three below
     reopened    INTEGER NOT NULL,
     vanished    INTEGER NOT NULL,
     open_vanished INTEGER NOT NULL,         -- of the vanished, those that were open
     warnings    INTEGER NOT NULL,
-    unusable    INTEGER NOT NULL,
+    rejected    INTEGER NOT NULL,
     skipped     INTEGER NOT NULL,
     first_at    INTEGER NOT NULL,           -- of its pages
     last_at     INTEGER NOT NULL,

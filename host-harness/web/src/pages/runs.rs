@@ -40,7 +40,7 @@ pub(crate) async fn page(asked: Asked) -> Answer {
                                     td { (parts::text(&run.instance)) span.second { (run.mode.as_str()) } }
                                     td { (parts::state(run.state.as_str())) @if let Some(message) = &run.message { span.second { (parts::text(message)) } } }
                                     @for count in [run.counts.records, run.counts.new, run.counts.changed, run.counts.vanished] { td.num { (parts::number(count)) } }
-                                    td.num.late { (parts::number(run.counts.unusable)) }
+                                    td.num.late { (parts::number(run.counts.rejected)) }
                                     td.num.late { (took(run)) }
                                     td.num { (parts::ago(run.started_at, now)) }
                                 }
