@@ -320,8 +320,8 @@ async fn a_manifest_with_an_origin_that_is_none_is_refused() {
     for (origin, why) in [
         ("https://", "is not an origin"),
         ("file:///etc/passwd", "other than http and https"),
-        ("https://user@vendor.example", "more than scheme, host and port"),
-        ("https://vendor.example/path", "more than scheme, host and port"),
+        ("https://user@vendor.example", "more than a scheme, host and port"),
+        ("https://vendor.example/path", "more than a scheme, host and port"),
         ("*", "is not an origin"),
     ] {
         let (env, setup) = lying(&Manifest { id: "raw", contract: "0.1.0", origins: vec![origin], secrets: vec![] });
