@@ -352,7 +352,7 @@ fn permissions(folder: &Path) -> Option<Check> {
     let Some((_, worst)) = looked.exposed.first() else {
         let detail = match looked.count {
             1 => "only this user has access".to_owned(),
-            count => format!("only this user has access to {count} files and directories"),
+            count => format!("{count} files and directories are open to this user only"),
         };
         return Some(Check::good(what, detail));
     };

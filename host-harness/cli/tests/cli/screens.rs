@@ -125,7 +125,7 @@ fn steady(text: &str) -> String {
         steady.push_str(&part.replacen(word, &masked, usize::from(!word.is_empty())));
     }
     let lines = steady.lines().map(|line| {
-        let number = [" MiB", " files and folders"].iter().find_map(|it| line.find(it));
+        let number = [" MiB", " files and directories"].iter().find_map(|it| line.find(it));
         let (before, after) = line.split_at(number.unwrap_or_default());
         let kept = before.trim_end_matches(|sign: char| sign.is_ascii_digit() || sign == '.');
         format!("{kept}{}{after}\n", if number.is_some() { "#" } else { "" })
