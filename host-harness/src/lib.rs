@@ -80,7 +80,7 @@ pub use appsec_conformance::{
     CHECKS, Cassette, CassetteError, Check as ConformanceCheck, CheckOutcome, CheckResult, ConformanceReport,
     Conformity, Needs as CheckNeeds, Plan as ConformancePlan, Requirement, junit,
 };
-pub use appsec_exports::{Error as ExportError, Options as ExportOptions, Summary as ExportSummary, text};
+pub use appsec_exports::{Error as ExportError, GateFormat, Options as ExportOptions, Summary as ExportSummary, text};
 pub use appsec_grant::{
     Addresses, BucketError, BucketStore, Changes, Class, Code, EgressPolicy, InstanceName, NameError, Origin,
     OriginError, Proxies, ProxyError, ProxyFormError, ProxyUrl, Secret, SecretError, SecretSource, TenantId,

@@ -9,16 +9,16 @@ use std::{
 use appsec_model::Severity;
 use appsec_policy::{Policies, STARTER, limits};
 use host_harness::{
-    Error, PoliciesImported, PoliciesRemoved, PolicyCheck, PolicyImported, PolicyResult, PolicyResultWord, PolicyRow,
-    PolicyRows, counted, open_regular,
+    Error, GateFormat, PoliciesImported, PoliciesRemoved, PolicyCheck, PolicyImported, PolicyResult, PolicyResultWord,
+    PolicyRow, PolicyRows, counted, open_regular,
 };
 
 use super::{
     Context,
     error::Failure,
     filters::{self, Filters},
-    output::{Output, moment, short},
-    style,
+    output::{Output, moment, print_json, short},
+    stdout, style,
     table::{Cell, cells},
 };
 
@@ -61,6 +61,16 @@ pub struct CheckArgs {
     /// Fail only on policies of at least this severity, or never
     #[arg(long, value_name = "SEVERITY", default_value = "info", value_parser = parse_fail_on)]
     fail_on: FailOn,
+    /// Select the format: table, json, sarif, junit, github or gitlab-codequality
+    #[arg(
+        long,
+        value_enum,
+        default_value = "table",
+        value_name = "FORMAT",
+        hide_possible_values = true,
+        help_heading = "Output"
+    )]
+    format: CheckFormat,
     #[command(flatten)]
     filters: Filters<filters::PolicyCheck>,
 }
@@ -79,6 +89,31 @@ pub struct ResultArgs {
     /// Limit the number of results
     #[arg(long, default_value_t = 50, value_name = "N")]
     limit: u32,
+}
+
+/// In what form a check is printed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
+enum CheckFormat {
+    Table,
+    Json,
+    Sarif,
+    Junit,
+    Github,
+    #[value(name = "gitlab-codequality")]
+    GitlabCodeQuality,
+}
+
+impl CheckFormat {
+    /// The format of others; none for our own.
+    const fn public(self) -> Option<GateFormat> {
+        match self {
+            Self::Table | Self::Json => None,
+            Self::Sarif => Some(GateFormat::Sarif),
+            Self::Junit => Some(GateFormat::Junit),
+            Self::Github => Some(GateFormat::Github),
+            Self::GitlabCodeQuality => Some(GateFormat::GitlabCodeQuality),
+        }
+    }
 }
 
 /// What makes a check fail.
@@ -112,7 +147,7 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
         }
         // A policy file is TOML, whatever was asked for.
         Command::Init => {
-            super::stdout::print(STARTER);
+            stdout::print(STARTER);
         }
         Command::Remove { .. } => {
             let removed = context.tenant()?.clear_policies().await?;
@@ -129,7 +164,7 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
             let ResultArgs { finding, issue, policies, limit } = args;
             let list = context.tenant()?.policy_result_list(policies, finding, issue, limit).await?;
             output.result(&list, |list| {
-                show_results(output, &list.results, false);
+                show_results(output, &list.results);
                 output.line(format!("{} of {}", list.results.len(), list.total));
             })?;
         }
@@ -275,8 +310,14 @@ async fn check(context: &Context, args: CheckArgs) -> Result<ExitCode, Failure> 
         FailOn::Severity(severity) => Some(severity),
         FailOn::Never => None,
     };
-    let check = context.tenant()?.check_policies(&args.filters.query, worst).await?;
-    output.result(&check, |check| show_check(output, check))?;
+    let (tenant, format) = (context.tenant()?, args.format.public());
+    let check = tenant.check_policies(&args.filters.query, worst, format.is_some()).await?;
+    match (format, args.format) {
+        // It has the form that its format says.
+        (Some(format), _) => stdout::print(&tenant.format_check(&check, format).await?),
+        (None, CheckFormat::Json) => print_json(&check)?,
+        (None, _) => output.result(&check, |check| show_check(output, check))?,
+    }
     Ok(if check.failed { ExitCode::from(VIOLATED) } else { ExitCode::SUCCESS })
 }
 
@@ -286,7 +327,9 @@ fn show_check(output: Output, check: &PolicyCheck) {
         let severity = it.severity.as_str();
         output.verdict("", (severity, style::severity(it.severity)), &format!(" {}: {}", it.policy_id, it.title));
         output.line(format!("  {}{errors}", counted(it.violated, it.on.as_str())));
-        show_results(output, &it.results, true);
+        for result in &it.results {
+            output.line(format!("  {}", violation(result)));
+        }
         let more = (it.violated + it.errors).saturating_sub(it.results.len() as u64);
         if more > 0 {
             output.line(format!("  and {more} more: --policy {} --limit N shows them", it.policy_id));
@@ -301,25 +344,35 @@ fn show_check(output: Output, check: &PolicyCheck) {
         counted(check.violated, "violation"),
         counted(check.errors, "error")
     );
+    let counts = match check.excepted {
+        0 => counts,
+        excepted => format!("{counts}, {} by triage", counted(excepted, "exception")),
+    };
     output.verdict("", (verdict, style), &counts);
+}
+
+/// A violation on one line, as compilers print them: where, how bad, what, and what
+/// to do.
+fn violation(it: &PolicyResult) -> String {
+    let place = it.place().or_else(|| it.package.clone()).unwrap_or_else(|| it.project.clone());
+    format!("{place}: {} [{}]", it.line(), it.id)
 }
 
 /// What a column shows of a result.
 type CellOf = fn(&PolicyResult) -> Cell;
 
-/// Results as a table: of several policies, or of one, which is named above it.
-/// What is the same in each row is left out.
-fn show_results(output: Output, results: &[PolicyResult], of_one: bool) {
+/// Results as a table. What is the same in each row is left out.
+fn show_results(output: Output, results: &[PolicyResult]) {
     let Some(first) = results.first() else { return };
     let differs = |differs: fn(&PolicyResult, &PolicyResult) -> bool| results.iter().any(|it| differs(it, first));
     let columns: [(&str, bool, CellOf); 10] = [
         ("ID", true, |it| it.id.as_str().into()),
         ("ON", differs(|a, b| a.on != b.on), |it| it.on.as_str().into()),
-        ("POLICY", !of_one, |it| it.policy_id.as_str().into()),
-        ("SEVERITY", !of_one, |it| it.severity.into()),
+        ("POLICY", true, |it| it.policy_id.as_str().into()),
+        ("SEVERITY", true, |it| it.severity.into()),
         ("PRIORITY", true, |it| it.priority.into()),
         ("STATUS", differs(|a, b| a.status != b.status), |it| Cell::state(&it.status)),
-        ("RESULT", !of_one || differs(|a, b| a.result != b.result), result),
+        ("RESULT", true, result),
         ("PROJECT", true, |it| it.project.as_str().into()),
         ("TITLE", true, |it| short(&it.title, 100).into()),
         ("WHERE", true, |it| it.place().into()),

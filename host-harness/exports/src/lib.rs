@@ -24,6 +24,7 @@ mod document;
 mod exported;
 mod exporter;
 mod format;
+mod gate;
 mod gitlab;
 mod html;
 mod json;
@@ -44,4 +45,5 @@ pub use self::{
     exported::{Decided, Exported, Issue, ListedPackage, redact},
     exporter::Exporter,
     format::Format,
+    gate::{Gate, GateFormat, Violation},
 };

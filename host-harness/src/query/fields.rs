@@ -333,6 +333,12 @@ pub(super) const COVERAGE: &[Field] = &[
 /// The fields of a check of policies.
 pub(super) const POLICY_CHECK: &[Field] = &[
     Field::new("policy", Takes::Texts, "ID", "Check only this policy"),
+    Field::new(
+        "new-since",
+        Takes::Text,
+        "BASE",
+        "Check only what a base does not have: a run, a date or a time ago such as 7d, or a branch",
+    ),
     KIND,
     PROJECT,
     BRANCH,

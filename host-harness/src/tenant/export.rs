@@ -6,7 +6,7 @@ use appsec_exports::{
     Decided, Error as ExportError, Exported, Exporter, Format, Issue, ListedPackage, Options, Summary, redact, text,
 };
 use appsec_model::{Finding, Location, PackageVersion};
-use appsec_store::{Depth, ExportItem, ExportedFinding, Filter, PackageRow, QueryStore, StoreError};
+use appsec_store::{Depth, ExportItem, ExportedFinding, Filter, FindingId, PackageRow, QueryStore, StoreError};
 
 use super::Tenant;
 use crate::{columns::CsvWriter, error::Error, query::View};
@@ -95,6 +95,30 @@ impl Tenant {
             }
         });
         Ok(exported.await??)
+    }
+}
+
+impl Tenant {
+    /// Findings by their ids as SARIF.
+    pub(super) async fn violations_as_sarif(&self, ids: Vec<FindingId>) -> Result<String, Error> {
+        let filter = Filter { ids, ..Filter::default() };
+        let options = Options { moment: self.now(), owner: self.id().to_string(), ..Options::default() };
+        let written = self.store.read(move |store| {
+            let mut out = Vec::new();
+            // Without ids the filter means everything.
+            let written = match filter.ids.is_empty() {
+                true => {
+                    Exporter::begin(Format::Sarif, &options, &mut out).and_then(Exporter::end).map_err(Stopped::from)
+                }
+                false => public(store, Format::Sarif, &filter, &options, &mut out),
+            };
+            match written {
+                Ok(_) => Ok(Ok(out)),
+                Err(Stopped::Store(error)) => Err(error),
+                Err(Stopped::Export(error)) => Ok(Err(error)),
+            }
+        });
+        Ok(String::from_utf8_lossy(&written.await??).into_owned())
     }
 }
 

@@ -2,16 +2,16 @@
 
 use appsec_model::{Severity, Timestamp};
 use appsec_store::{
-    ACTIVE, Coverage, CoverageOptions, CoverageSort, Cursor, Dashboard, DashboardFilter, DecisionFilter, Filter,
-    FindingPage, FindingRow, IssueFilter, IssueRow, PackageFilter, PackageRow, PolicyFilter, ProjectFilter, Run,
-    RunFilter, Total,
+    ACTIVE, Baseline, Coverage, CoverageOptions, CoverageSort, Cursor, Dashboard, DashboardFilter, DecisionFilter,
+    Filter, FindingPage, FindingRow, IssueFilter, IssueRow, PackageFilter, PackageRow, PolicyFilter, ProjectFilter,
+    Run, RunFilter, Total,
 };
 use serde::Serialize;
 
 use super::Tenant;
 use crate::{
     error::Error,
-    query::{List, Open, Query, View},
+    query::{List, Open, Query, View, When},
 };
 use appsec_grant::{InstanceName, UnknownName};
 
@@ -258,6 +258,7 @@ impl Tenant {
             project: query.text("project"),
             branches: query.texts("branch"),
             scope: scope(query),
+            new_since: query.text("new-since").map(|base| baseline(&base, self.now())),
             ..PolicyFilter::default()
         })
     }
@@ -314,6 +315,15 @@ impl Tenant {
     }
 }
 
+/// What a base is: the number of a run, a moment, or else a branch.
+fn baseline(base: &str, now: Timestamp) -> Baseline {
+    match (base.parse(), base.parse::<When>()) {
+        (Ok(run), _) => Baseline::Run(run),
+        (_, Ok(when)) => Baseline::Moment(when.moment(now)),
+        _ => Baseline::Branch(base.to_owned()),
+    }
+}
+
 fn scope(query: &Query) -> ProjectFilter {
     ProjectFilter {
         repository: query.text("repository"),
@@ -354,6 +364,7 @@ fn filter(query: &Query, now: Timestamp) -> Filter {
         instance_id: None,
         kinds: Vec::new(),
         statuses: Vec::new(),
+        ids: Vec::new(),
         decided: decided(query, now),
         is_decided: is_decided(query),
         reachability: Vec::new(),

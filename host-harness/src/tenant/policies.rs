@@ -1,13 +1,16 @@
 //! The policies of a tenant.
 
+use appsec_exports::{Gate, GateFormat, Violation};
 use appsec_model::{Severity, Timestamp};
-use appsec_policy::{Definition, Policies, Policy, Problem};
+use appsec_policy::{Definition, On, Policies, Policy, Problem};
 use serde::Serialize;
 
 use super::Tenant;
 use crate::{error::Error, query::Query};
 use appsec_grant::UnknownName;
-use appsec_store::{PolicyFilter, PolicyImport, PolicyResult, PolicySet, PolicyViolations, StoreError};
+use appsec_store::{
+    FindingId, PolicyFilter, PolicyImport, PolicyResult, PolicyResultWord, PolicySet, PolicyViolations, StoreError,
+};
 
 /// What came of an import of policies.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
@@ -76,6 +79,11 @@ pub struct PolicyCheck {
     pub violated: u64,
     /// Evaluations that failed.
     pub errors: u64,
+    /// Findings that violate a policy no more only since a decision closed them,
+    /// once for each policy.
+    pub excepted: u64,
+    /// Policies that were looked at, by their ids.
+    pub checked: Vec<String>,
     /// The policies that are violated or could not be evaluated, worst first.
     pub violations: Vec<PolicyViolations>,
 }
@@ -151,11 +159,17 @@ impl Tenant {
         Ok(read.await?)
     }
 
-    /// What is open and violates policies, with the first of each. `worst` says what fails: violations of policies at least as bad, and
+    /// What is open and violates policies, with the first of each, or all of them if
+    /// `whole`. `worst` says what fails: violations of policies at least as bad, and
     /// evaluations without an answer; nothing where it is none.
-    pub async fn check_policies(&self, query: &Query, worst: Option<Severity>) -> Result<PolicyCheck, Error> {
+    pub async fn check_policies(
+        &self,
+        query: &Query,
+        worst: Option<Severity>,
+        whole: bool,
+    ) -> Result<PolicyCheck, Error> {
         let filter = self.policy_filter(query).await?;
-        let limit = query.limit();
+        let (limit, now) = (if whole { u32::MAX } else { query.limit() }, self.now());
         self.evaluate_policies().await?;
         let read = self.store.read(move |store| {
             let Some(set) = store.policies()? else { return Ok(Err(Error::NoPolicies)) };
@@ -176,11 +190,18 @@ impl Tenant {
                 policies: 0,
                 violated: 0,
                 errors: 0,
+                excepted: 0,
+                checked: Vec::new(),
                 violations: Vec::new(),
             };
+            let exceptions = store.policy_exceptions(&filter, now)?;
             for policy in set.policies.iter().filter(wanted) {
-                let found = store.policy_violations(policy, &filter, limit)?;
+                let id = &policy.definition().id;
+                let excepted = exceptions.get(id).copied().unwrap_or_default();
+                let found = PolicyViolations { excepted, ..store.policy_violations(policy, &filter, limit)? };
                 check.policies += 1;
+                check.excepted += excepted;
+                check.checked.push(id.clone());
                 check.violated += found.violated;
                 check.errors += found.errors;
                 if found.violated + found.errors > 0 {
@@ -192,6 +213,29 @@ impl Tenant {
             Ok(Ok(check))
         });
         read.await?
+    }
+
+    /// What a check found, in a format that other tools show.
+    pub async fn format_check(&self, check: &PolicyCheck, format: GateFormat) -> Result<String, Error> {
+        if format == GateFormat::Sarif {
+            let results = check.violations.iter().flat_map(|it| &it.results);
+            let violated = results.filter(|it| it.result == PolicyResultWord::Violated);
+            let (issues, findings): (Vec<_>, Vec<_>) = violated.partition(|it| it.on == On::Issue);
+            let mut ids: Vec<FindingId> = findings.iter().filter_map(|it| it.id.parse().ok()).collect();
+            for it in issues {
+                ids.extend(self.issue(it.id.clone()).await?.findings.iter().map(|finding| finding.id));
+            }
+            return self.violations_as_sarif(ids).await;
+        }
+        let gate = Gate {
+            policies: check.checked.clone(),
+            violations: check
+                .violations
+                .iter()
+                .flat_map(|it| it.results.iter().map(|result| violation(it, result)))
+                .collect(),
+        };
+        Ok(gate.to_text(format)?)
     }
 
     /// A policy in force.
@@ -229,5 +273,23 @@ impl Tenant {
             self.refresh().await?;
         }
         Ok(())
+    }
+}
+
+/// A violation as it is shown elsewhere.
+fn violation(policy: &PolicyViolations, result: &PolicyResult) -> Violation {
+    Violation {
+        policy: policy.policy_id.clone(),
+        policy_title: policy.title.clone(),
+        policy_severity: policy.severity,
+        id: result.id.clone(),
+        title: result.title.clone(),
+        line: result.line(),
+        severity: result.subject_severity,
+        project: result.project.clone(),
+        path: result.path.clone(),
+        start_line: result.start_line,
+        package: result.package.clone(),
+        is_error: result.result == PolicyResultWord::Error,
     }
 }

@@ -36,6 +36,8 @@ pub struct Filter {
     pub min_epss: Option<f64>,
     /// Statuses.
     pub statuses: Vec<String>,
+    /// Ids of findings; all where there are none.
+    pub ids: Vec<FindingId>,
     /// What is said of the decision in force on it.
     pub decided: DecisionFilter,
     /// Only those on which a decision is in force, or is not.
@@ -374,6 +376,12 @@ impl FindingStore {
             }
         }
         let mut named = false;
+        if !filter.ids.is_empty() {
+            rest.push("public_id IN (SELECT value FROM json_each(?))");
+            let ids: Vec<i64> = filter.ids.iter().map(|id| id.0).collect();
+            rest.parameters.push(Box::new(json!(ids).to_string()));
+            named = true;
+        }
         let mut decided = filter.decided.conditions();
         if !decided.sql.is_empty() || filter.is_decided == Some(true) {
             // There are few of them: they are looked up.

@@ -104,7 +104,7 @@ pub use self::{
         Classified, Contents, HashedRecord, OnAbsence, PageCommit, PageCounts, Percent, PercentError, ProjectIndex,
         RecordState, Refs,
     },
-    policies::{PolicyFilter, PolicyImport, PolicyResult, PolicyResultWord, PolicySet, PolicyViolations},
+    policies::{Baseline, PolicyFilter, PolicyImport, PolicyResult, PolicyResultWord, PolicySet, PolicyViolations},
     projects::ProjectRow,
     refresh::Refreshed,
     renormalize::{Renormalized, StoredRecord},

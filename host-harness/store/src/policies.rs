@@ -5,6 +5,7 @@
 //! of which nobody can tell. Results are brought up to date with what changes;
 //! `refresh` says how.
 
+mod exceptions;
 mod refresh;
 mod results;
 mod subject;
@@ -17,7 +18,7 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use serde::Serialize;
 
 pub(super) use self::refresh::{derive, refresh_issues};
-pub use self::results::{PolicyFilter, PolicyResult, PolicyResultWord, PolicyViolations};
+pub use self::results::{Baseline, PolicyFilter, PolicyResult, PolicyResultWord, PolicyViolations};
 use crate::{database::FindingStore, error::Result};
 
 /// Imports of policies that are kept, the one in force included.

@@ -2,7 +2,11 @@
 //! the methods of its trait and no others. A second driver implements the same
 //! traits. What each method does is written where this driver does it.
 
-use std::{collections::HashSet, path::Path, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    path::Path,
+    sync::Arc,
+};
 
 use appsec_analysis::{Advisories, Advisory, TriageEntry, repository::Repository};
 use appsec_grant::{InstanceName, SecretSource};
@@ -206,6 +210,7 @@ seam! {
             fn policies_wait(now: Timestamp) -> Result<bool>;
             fn is_out_of_scope(filter: &PolicyFilter) -> Result<bool>;
             fn policy_results(filter: &PolicyFilter, limit: u32) -> Result<(Vec<PolicyResult>, u64)>;
+            fn policy_exceptions(filter: &PolicyFilter, now: Timestamp) -> Result<BTreeMap<String, u64>>;
             fn policy_violations(policy: &Policy, filter: &PolicyFilter, limit: u32) -> Result<PolicyViolations>;
             fn repositories(search: Option<&str>) -> Result<Vec<RepositoryRow>>;
             fn run_projects(run: &Run) -> Result<Vec<RunProject>>;

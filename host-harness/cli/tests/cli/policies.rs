@@ -91,3 +91,109 @@ fn all_that_is_wrong_with_a_policy_file_is_told_and_nothing_changes() {
     assert_eq!(after["history"][0]["version"], before["version"]);
     assert_eq!(after["policies"].as_array().unwrap().len(), 1);
 }
+
+#[test]
+fn a_gate_speaks_the_formats_of_build_servers() {
+    let desk = desk();
+    let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/cli/supply-chain.json");
+    desk.ok(&["import", fixture, "--project", "acme/shop"]);
+    desk.ok(&["policy", "import", &desk.file("policies.toml", &desk.ok(&["policy", "init"]))]);
+    let check = |format: &str| {
+        let done = desk.run(&["policy", "check", "--format", format]);
+        assert_eq!((done.code, done.stderr.as_str()), (4, ""), "{format}");
+        done.stdout
+    };
+    let line = "web/package-lock.json:41: critical: CVE-2021-44906: minimist 1.2.5; fix: minimist 1.2.6 [";
+    assert!(check("table").contains(line), "{}", check("table"));
+    assert!(check("github").starts_with("::error file=web/package-lock.json,line="), "{}", check("github"));
+    assert!(check("junit").contains("<testsuite name=\"critical-reachable\""), "{}", check("junit"));
+    let json = |format: &str| serde_json::from_str::<Value>(&check(format)).unwrap();
+    assert_eq!(
+        json("json")["violated"].as_u64().unwrap() as usize,
+        json("gitlab-codequality").as_array().unwrap().len()
+    );
+    let results = json("sarif")["runs"][0]["results"].as_array().unwrap().len();
+    assert!((1..=json("json")["violated"].as_u64().unwrap() as usize).contains(&results), "{results}");
+}
+
+#[test]
+fn a_gate_with_a_base_fails_only_on_what_is_new() {
+    let desk = desk();
+    let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/cli");
+    desk.ok(&["import", &format!("{fixtures}/supply-chain.json"), "--project", "acme/shop", "--ref", "main"]);
+    let policy = "[[policy]]\nid = 'critical'\ntitle = 'Any'\nseverity = 'high'\nwhen = 'is_open && severity == \"critical\"'\n\
+                  [[policy]]\nid = 'issue'\ntitle = 'Any'\nseverity = 'high'\non = 'issue'\nwhen = 'is_open && severity == \"critical\"'\n";
+    desk.ok(&["policy", "import", &desk.file("policies.toml", policy)]);
+    let run = desk.json(&["runs"])["runs"][0]["id"].to_string();
+    let violated = |base: &[&str]| {
+        let done = desk.run(&[&["policy", "check", "--json"], base].concat());
+        let check: Value = serde_json::from_str(&done.stdout).unwrap();
+        let count = check["violated"].as_u64().unwrap();
+        assert_eq!(done.code, if count > 0 { 4 } else { 0 });
+        count
+    };
+    let all = violated(&[]);
+    assert!(all > 2, "{all}");
+    for base in [run.as_str(), "main"] {
+        assert_eq!(violated(&["--new-since", base]), 0, "{base}");
+    }
+    assert_eq!(violated(&["--new-since", "1d"]), all);
+    assert_eq!(violated(&["--new-since", "2100-01-01"]), 0);
+    assert_eq!(violated(&["--new-since", "no-such-branch"]), all, "what nobody knows has nothing");
+    // Another branch brings the same and more: two findings of code, each an issue.
+    for file in ["supply-chain.json", "current.json"] {
+        desk.ok(&["import", &format!("{fixtures}/{file}"), "--project", "acme/shop", "--ref", "feature"]);
+    }
+    assert_eq!(violated(&["--new-since", "main"]), 4);
+    assert_eq!(violated(&["--new-since", run.as_str()]), 4);
+    assert_eq!(violated(&[]), all + 4);
+}
+
+/// The `harness` commands of each pipeline of the guide.
+fn pipelines(guide: &str) -> Vec<Vec<String>> {
+    let blocks = guide.split("```").skip(1).step_by(2);
+    let pipelines = blocks.filter(|block| ["yaml\n", "groovy\n"].iter().any(|language| block.starts_with(language)));
+    let command = |line: &str| line.find("harness ").map(|at| line[at..].trim_end_matches('\'').to_owned());
+    pipelines.map(|block| block.lines().filter_map(command).collect()).collect()
+}
+
+#[test]
+fn the_pipelines_of_the_guide_run_step_by_step() {
+    let guide = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/gates.md")).unwrap();
+    let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/cli");
+    let program = std::path::Path::new(env!("CARGO_BIN_EXE_harness")).parent().unwrap();
+    let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
+    let pipelines = pipelines(&guide);
+    assert_eq!(pipelines.len(), 3);
+    for steps in pipelines {
+        let desk = desk();
+        std::fs::copy(format!("{fixtures}/supply-chain.json"), desk.folder.path().join("report.json")).unwrap();
+        desk.file("policies.toml", &desk.ok(&["policy", "init"]));
+        let triage = "[[decision]]\nmatch = { severity = 'critical' }\ndecision = 'accepted-risk'\nreason = 'x'\n";
+        desk.file("triage.toml", triage);
+        assert!(steps.len() >= 5 && steps.last().unwrap().contains("--fail-on high"), "{steps:?}");
+        for step in &steps {
+            let mut command = desk.command_of("sh", &["-c", step]);
+            command.current_dir(desk.folder.path()).env("PATH", &path);
+            for name in ["GITHUB_REPOSITORY", "CI_PROJECT_PATH", "JOB_NAME"] {
+                command.env(name, "acme/shop");
+            }
+            for name in [
+                "GITHUB_HEAD_REF",
+                "CI_COMMIT_REF_NAME",
+                "BRANCH_NAME",
+                "GITHUB_ACTOR",
+                "GITLAB_USER_LOGIN",
+                "BUILD_TAG",
+            ] {
+                command.env(name, "feature");
+            }
+            let done = command.output().unwrap();
+            assert!(done.status.success(), "{step}: {}", String::from_utf8_lossy(&done.stderr));
+        }
+        assert_eq!(desk.json(&["triage", "list"])["decisions"][0]["author"], "feature");
+        // What the report has without decisions fails the last step.
+        desk.ok(&["triage", "clear", "--decision", "any"]);
+        assert_eq!(desk.run(&["policy", "check", "--fail-on", "high"]).code, 4);
+    }
+}

@@ -49,7 +49,14 @@ fn what_is_accepted_passes_the_gate_until_its_end() {
 
     let critical = ids(&desk.json(&["findings", "--severity", "critical"]));
     desk.ok(&set);
-    assert_eq!(desk.run(&["policy", "check"]).code, 0);
+    let passed = desk.run(&["policy", "check"]);
+    assert_eq!(
+        (passed.code, passed.stdout.as_str()),
+        (0, "passed: 0 of 1 policy violated, 0 violations, 0 errors, 2 exceptions by triage\n")
+    );
+    let check = desk.json(&["policy", "check"]);
+    desk.follows("policy-check", &check);
+    assert_eq!((&check["excepted"], &check["violated"]), (&2.into(), &0.into()));
     assert!(!ids(&desk.json(&["findings"])).iter().any(|id| critical.contains(id)));
     assert_eq!(ids(&desk.json(&["findings", "--decision", "accepted-risk", "--label", "q4"])), critical);
     let statuses = desk.json(&["dashboard"])["statuses"].clone();

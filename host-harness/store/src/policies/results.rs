@@ -1,18 +1,48 @@
 //! Reading results.
 
-use appsec_model::{Severity, Timestamp};
+use appsec_analysis::fix;
+use appsec_model::{Finding, Fix, Severity, Timestamp};
 use appsec_policy::{On, Policy};
-use rusqlite::{Row, ToSql};
+use rusqlite::{OptionalExtension, Row, ToSql};
 use serde::Serialize;
 
 use super::over;
 use crate::{
+    columns::document,
     database::FindingStore,
     error::Result,
     filter::{Conditions, ProjectFilter, listed},
     ids::{FindingId, IssueId},
+    ratings::spelled,
     status::severity,
 };
+
+/// What findings are held against: those that it has are not new. A finding is
+/// the same one wherever its lines have moved.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Baseline {
+    /// What a run and those before it brought.
+    Run(i64),
+    /// What was brought before a moment.
+    Moment(Timestamp),
+    /// What is on a branch.
+    Branch(String),
+}
+
+impl Baseline {
+    /// That a finding is new.
+    fn condition(&self) -> (&'static str, Box<dyn ToSql>) {
+        match self {
+            Self::Run(run) => ("findings.first_run_id > ?", Box::new(*run)),
+            Self::Moment(at) => ("findings.ingested_at >= ?", Box::new(at.as_micros())),
+            Self::Branch(name) => (
+                "NOT EXISTS (SELECT 1 FROM records WHERE records.project_id = findings.project_id \
+                 AND records.finding_id = findings.id AND records.ref = ? AND records.vanished_at IS NULL)",
+                Box::new(name.clone()),
+            ),
+        }
+    }
+}
 
 /// Which results to show. Lists are alternatives; an empty one is no filter.
 #[derive(Clone, Debug, Default)]
@@ -36,6 +66,8 @@ pub struct PolicyFilter {
     pub issue: Option<IssueId>,
     /// Only those of what asks for work.
     pub open: bool,
+    /// Only those of what this does not have; of an issue, all of its findings.
+    pub new_since: Option<Baseline>,
 }
 
 words! {
@@ -83,9 +115,35 @@ pub struct PolicyResult {
     pub since: Timestamp,
     /// When it was last evaluated.
     pub evaluated_at: Timestamp,
+    /// How bad the finding or issue is itself.
+    pub subject_severity: Severity,
+    /// Numbers of its advisories.
+    pub advisories: Vec<String>,
+    /// The vulnerable package, as `name version`; of an issue, its name.
+    pub package: Option<String>,
+    /// Upgrades that fix it, as `package version`; only a check looks for them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fixes: Option<Vec<String>>,
 }
 
 impl PolicyResult {
+    /// How bad, what it is, its advisories, and what fixes it.
+    pub fn line(&self) -> String {
+        let mut line = format!("{}: {}", self.subject_severity.as_str(), self.title);
+        let other = |id: &&String| !self.title.contains(id.as_str());
+        let advisories: Vec<&str> = self.advisories.iter().filter(other).map(String::as_str).collect();
+        if !advisories.is_empty() {
+            line += &format!(" ({})", advisories.join(", "));
+        }
+        if let Some(fixes) = self.fixes.as_ref().filter(|fixes| !fixes.is_empty()) {
+            line += &format!("; fix: {}", fixes.join(", "));
+        }
+        if let Some(reason) = self.reason.as_ref().filter(|_| self.result == PolicyResultWord::Error) {
+            line += &format!("; cannot be evaluated: {reason}");
+        }
+        line
+    }
+
     /// The file, with the line where it is known.
     pub fn place(&self) -> Option<String> {
         let line = self.start_line.map(|line| format!(":{line}")).unwrap_or_default();
@@ -108,6 +166,8 @@ pub struct PolicyViolations {
     pub violated: u64,
     /// How many could not be evaluated.
     pub errors: u64,
+    /// How many findings violate it no more only since a decision closed them.
+    pub excepted: u64,
     /// The first of them, most urgent first.
     pub results: Vec<PolicyResult>,
 }
@@ -116,7 +176,11 @@ impl PolicyFilter {
     /// Whether it looks at the findings themselves.
     fn looks_inside(&self) -> bool {
         let Self { policies: _, kinds, finding, issue, open: _, .. } = self;
-        self.keeps_to_projects() || !kinds.is_empty() || finding.is_some() || issue.is_some()
+        self.keeps_to_projects()
+            || !kinds.is_empty()
+            || finding.is_some()
+            || issue.is_some()
+            || self.new_since.is_some()
     }
 
     /// Whether it keeps to some of the projects.
@@ -137,11 +201,22 @@ impl PolicyFilter {
                 conditions.one("findings.id = ?", self.issue.map(|_| -1));
                 conditions.any("findings.kind", self.kinds.clone());
                 conditions.extend(self.of_findings());
+                if let Some((is_new, parameter)) = self.new_since.as_ref().map(Baseline::condition) {
+                    conditions.push(is_new);
+                    conditions.parameters.push(parameter);
+                }
             }
             On::Issue => {
                 conditions.one("issues.id = ?", self.issue.map(|id| id.0));
                 conditions.one("issues.id = ?", self.finding.map(|_| -1));
                 conditions.any("issues.kind", self.kinds.clone());
+                if let Some((is_new, parameter)) = self.new_since.as_ref().map(Baseline::condition) {
+                    conditions.push(format!(
+                        "NOT EXISTS (SELECT 1 FROM issue_members JOIN findings ON findings.id = finding_id \
+                         WHERE issue_row = issues.row AND NOT ({is_new}))"
+                    ));
+                    conditions.parameters.push(parameter);
+                }
                 // One of its findings is enough.
                 let findings = self.of_findings();
                 if !findings.sql.is_empty() {
@@ -153,6 +228,17 @@ impl PolicyFilter {
                     conditions.parameters.extend(findings.parameters);
                 }
             }
+        }
+        conditions
+    }
+
+    /// What it says of findings on which something was decided.
+    pub(super) fn of_decided(&self) -> Conditions {
+        let mut conditions = self.of_findings();
+        conditions.any("findings.kind", self.kinds.clone());
+        if let Some((is_new, parameter)) = self.new_since.as_ref().map(Baseline::condition) {
+            conditions.push(is_new);
+            conditions.parameters.push(parameter);
         }
         conditions
     }
@@ -191,13 +277,14 @@ const fn columns(on: On) -> &'static str {
         On::Finding => {
             "SELECT policies.policy_id, policies.version, policies.severity, result, reason, findings.public_id, \
              findings.title, findings.kind, findings.status, findings.priority, projects.name, findings.path, start_line, \
-             since, evaluated_at"
+             since, evaluated_at, findings.severity, findings.advisories, \
+             (SELECT trim(name || ' ' || version) FROM packages WHERE packages.id = findings.package_id)"
         }
         On::Issue => {
             "SELECT policies.policy_id, policies.version, policies.severity, result, reason, issues.id, issues.title, \
              issues.kind, issues.status, issues.priority, coalesce(repositories.full_name, projects.name, ''), \
              iif(issues.ecosystem IS NULL, nullif(issues.place, ''), NULL), NULL, since, \
-             evaluated_at"
+             evaluated_at, issues.severity, issues.advisories, iif(issues.ecosystem IS NULL, NULL, issues.place)"
         }
     }
 }
@@ -220,6 +307,10 @@ fn result_row(on: On, row: &Row<'_>) -> rusqlite::Result<PolicyResult> {
         start_line: row.get(12)?,
         since: Timestamp::from_micros(row.get(13)?),
         evaluated_at: Timestamp::from_micros(row.get(14)?),
+        subject_severity: severity(row.get(15)?),
+        advisories: row.get_ref(16)?.as_str_or_null().ok().flatten().map(spelled).unwrap_or_default(),
+        package: row.get(17)?,
+        fixes: None,
     })
 }
 
@@ -276,6 +367,23 @@ impl FindingStore {
         Ok((results, total))
     }
 
+    /// Upgrades that fix a finding; none where nothing is said of it.
+    fn fixes(&self, id: &str) -> Result<Option<Vec<String>>> {
+        let Ok(FindingId(id)) = id.parse() else { return Ok(None) };
+        let sql = "SELECT occurrence_id FROM findings WHERE public_id = ?1";
+        let occurrence: Option<i64> =
+            self.connection.prepare_cached(sql)?.query_row([id], |row| row.get(0)).optional()?;
+        let Some(occurrence) = occurrence else { return Ok(None) };
+        let Some(content) = self.decoder.content(&self.connection, occurrence)? else { return Ok(None) };
+        let finding: Finding = document("finding", std::str::from_utf8(content.document()).unwrap_or_default())?;
+        Ok(match finding.dependency.as_ref().map(fix::known) {
+            Some(Fix::Upgrades { upgrades }) => {
+                Some(upgrades.iter().map(|it| format!("{} {}", it.package, it.version)).collect())
+            }
+            _ => None,
+        })
+    }
+
     /// What violates a policy and asks for work: how many, and the first of them.
     pub(crate) fn policy_violations(
         &self,
@@ -300,8 +408,11 @@ impl FindingStore {
                 conditions.clause()
             ))?
             .query_row(&*parameters, |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let results =
+        let mut results =
             if violated + errors == 0 || limit == 0 { Vec::new() } else { self.policy_results(&filter, limit)?.0 };
+        for it in results.iter_mut().filter(|it| it.on == On::Finding && it.package.is_some()) {
+            it.fixes = self.fixes(&it.id)?;
+        }
         Ok(PolicyViolations {
             policy_id: definition.id.clone(),
             title: definition.title.clone(),
@@ -309,6 +420,7 @@ impl FindingStore {
             on: definition.on,
             violated,
             errors,
+            excepted: 0,
             results,
         })
     }
