@@ -390,7 +390,7 @@ fn fields(fields: &ScanFields) -> String {
     let named = [("environment", &fields.environment), ("branch", &fields.branch), ("tag", &fields.tag)];
     let named = named.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", value.as_ref()?)));
     let metadata = fields.metadata.iter().map(|(key, value)| format!("{key}={value}"));
-    named.chain(metadata).collect::<Vec<_>>().join(" ")
+    named.chain(metadata).collect::<Vec<_>>().join(", ")
 }
 
 fn show_proposals(output: Output, list: &MappingList) {

@@ -202,10 +202,10 @@ fn show_authorized(output: Output, state: &Onboarding) {
 }
 
 fn show_chosen(output: Output, state: &Onboarding) {
-    let kinds = state.kinds.iter().flatten().map(Kind::to_string).collect::<Vec<_>>().join(" ");
+    let kinds = state.kinds.iter().flatten().map(Kind::to_string).collect::<Vec<_>>().join(", ");
     output.line(format!("Kinds: {kinds}"));
     output.line(match &state.projects {
-        Some(ProjectChoice::Matching(patterns)) => format!("Projects: {}", patterns.join(" ")),
+        Some(ProjectChoice::Matching(patterns)) => format!("Projects: {}", patterns.join(", ")),
         Some(ProjectChoice::All) | None => "Projects: all".to_owned(),
     });
     output.line(format!("Mapping: {}", words(state.auto_map.unwrap_or(AutoMap::Create))));

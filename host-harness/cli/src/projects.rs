@@ -54,7 +54,7 @@ fn show(output: Output, list: &ProjectList) {
             Cell::from(row.outcome.as_str().replace('-', " ")).styled(style::state(row.outcome.as_str())),
             row.findings.open,
             row.findings.total,
-            project.tags.join(" "),
+            project.tags.join(", "),
         ]);
     }
     output.print(&table);

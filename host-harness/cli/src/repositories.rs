@@ -163,7 +163,7 @@ fn show_list(output: Output, repositories: &[RepositoryRow]) {
             repository.full_name(),
             repository.provider().map(ToString::to_string),
             repository.default_branch.as_ref(),
-            repository.groups.join(" "),
+            repository.groups.join(", "),
             if it.listed { "yes" } else { "no" },
             it.projects,
             it.findings.open,
@@ -181,7 +181,7 @@ fn show(output: Output, detail: &RepositoryDetail) {
     facts.add("url", repository.address().map(ToString::to_string));
     facts.add("provider", repository.provider().map(Provider::as_str));
     facts.add("default branch", repository.default_branch.as_ref());
-    facts.add("groups", repository.groups.join(" "));
+    facts.add("groups", repository.groups.join(", "));
     facts.add("listed", if *listed { "yes" } else { "no, created from a project" });
     facts.add("findings", format!("{} open, {} in all", findings.open, findings.total));
     output.print(&facts);

@@ -43,7 +43,7 @@ impl View {
                 column("REACHABILITY", |row| Value::text(row.reachability.clone())),
                 column("PACKAGE", |row| Value::text(row.package.clone())),
                 column("HOW", |row| Value::Text(transitivity(row))),
-                column("ADVISORIES", |row| Value::Text(row.advisories.join(" "))),
+                column("ADVISORIES", |row| Value::Text(row.advisories.join(", "))),
                 column("FIX", |row| Value::Text(fix(row))),
                 source,
                 project,
@@ -90,7 +90,7 @@ impl View {
             columns.extend([
                 column("package", |row: &FindingRow| row.package.clone().unwrap_or_default()),
                 column("reachability", |row| row.reachability.clone().unwrap_or_default()),
-                column("advisories", |row| row.advisories.join(" ")),
+                column("advisories", |row| row.advisories.join(", ")),
                 column("cvss", |row| row.cvss.map(|score| score.to_string()).unwrap_or_default()),
                 column("epss", |row| row.epss.map(|score| score.to_string()).unwrap_or_default()),
             ]);
@@ -159,7 +159,7 @@ fn status_and_reachability(row: &FindingRow) -> String {
 }
 
 fn cwes(row: &FindingRow) -> String {
-    row.cwes.iter().map(u32::to_string).collect::<Vec<_>>().join(" ")
+    row.cwes.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn transitivity(row: &FindingRow) -> String {

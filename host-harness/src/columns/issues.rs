@@ -38,17 +38,17 @@ pub const ISSUES_CSV: &[Column<IssueRow>] = &[
     column("title", |row| row.title.clone()),
     column("ecosystem", |row| row.ecosystem.clone().unwrap_or_default()),
     column("package", |row| row.package.clone().unwrap_or_default()),
-    column("versions", |row| row.versions.join(" ")),
+    column("versions", |row| row.versions.join(", ")),
     column("path", |row| row.path.clone().unwrap_or_default()),
     column("rule", |row| row.rule_id.clone().unwrap_or_default()),
-    column("advisories", |row| row.advisories.join(" ")),
+    column("advisories", |row| row.advisories.join(", ")),
     column("cvss", |row| row.cvss.map(|score| score.to_string()).unwrap_or_default()),
     column("epss", |row| row.epss.map(|score| score.to_string()).unwrap_or_default()),
     column("source_count", |row| row.source_count.to_string()),
-    column("sources", |row| row.sources.iter().map(|it| it.source.as_str()).collect::<Vec<_>>().join(" ")),
+    column("sources", |row| row.sources.iter().map(|it| it.source.as_str()).collect::<Vec<_>>().join(", ")),
     column("findings", |row| {
         let findings = row.sources.iter().flat_map(|it| &it.findings);
-        findings.map(ToString::to_string).collect::<Vec<_>>().join(" ")
+        findings.map(ToString::to_string).collect::<Vec<_>>().join(", ")
     }),
     column("first_seen_at", |row| row.first_seen_at.to_string()),
     column("last_seen_at", |row| row.last_seen_at.to_string()),

@@ -33,7 +33,7 @@ words! {
 
 impl Sort {
     /// What rows are compared by, and whether the largest comes first. The
-    /// last one tells any two apart.
+    /// last one tells any two apart, and is the same in every store.
     pub(crate) const fn keys(self) -> &'static [(&'static str, bool)] {
         match self {
             // The index `findings_by_urgency`.
@@ -42,40 +42,40 @@ impl Sort {
                 ("severity", true),
                 ("findings.project_id", false),
                 ("findings.kind", false),
-                ("findings.id", false),
+                ("findings.public_id", false),
             ],
             Self::Severity => &[
                 ("severity", true),
                 ("priority", true),
                 ("findings.project_id", false),
                 ("findings.kind", false),
-                ("findings.id", false),
+                ("findings.public_id", false),
             ],
-            Self::FirstSeen => &[("findings.first_seen_at", true), ("findings.id", true)],
-            Self::Age => &[("findings.first_seen_at", false), ("findings.id", false)],
+            Self::FirstSeen => &[("findings.first_seen_at", true), ("findings.public_id", true)],
+            Self::Age => &[("findings.first_seen_at", false), ("findings.public_id", false)],
             // Whole numbers, which a cursor can hold.
             Self::Cvss => {
-                &[("CAST(round(coalesce(cvss, -1) * 10) AS INTEGER)", true), ("priority", true), ("findings.id", false)]
+                &[("CAST(round(coalesce(cvss, -1) * 10) AS INTEGER)", true), ("priority", true), ("findings.public_id", false)]
             }
             Self::Epss => &[
                 ("CAST(round(coalesce(epss, -1) * 1000000) AS INTEGER)", true),
                 ("priority", true),
-                ("findings.id", false),
+                ("findings.public_id", false),
             ],
-            Self::Changed => &[("changed_at", true), ("findings.id", true)],
+            Self::Changed => &[("changed_at", true), ("findings.public_id", true)],
             Self::Project => &[
                 ("projects.name", false),
                 ("findings.project_id", false),
                 ("priority", true),
                 ("severity", true),
                 ("findings.kind", false),
-                ("findings.id", false),
+                ("findings.public_id", false),
             ],
             Self::Path => &[
                 ("(path IS NULL)", false),
                 ("coalesce(path, '')", false),
                 ("coalesce(start_line, 0)", false),
-                ("findings.id", false),
+                ("findings.public_id", false),
             ],
         }
     }

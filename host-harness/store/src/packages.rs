@@ -26,16 +26,17 @@ words! {
 }
 
 impl PackageSort {
-    /// What rows are compared by, and whether the largest comes first.
+    /// What rows are compared by, and whether the largest comes first. Together
+    /// they tell any two apart, in the same way in every store.
     const fn keys(self) -> &'static [(&'static str, bool)] {
         const RISK: [(&str, bool); 2] = [("coalesce(worst, -1)", true), ("number", true)];
         const NAME: [(&str, bool); 2] = [("packages.name", false), ("version", false)];
         const PROJECT: (&str, bool) = ("projects.name", false);
-        const ID: (&str, bool) = ("packages.id", false);
+        const REST: [(&str, bool); 2] = [("packages.project_id", false), ("ecosystem", false)];
         match self {
-            Self::Risk => &[RISK[0], RISK[1], NAME[0], NAME[1], PROJECT, ID],
-            Self::Name => &[NAME[0], NAME[1], PROJECT, ID],
-            Self::Project => &[PROJECT, RISK[0], RISK[1], NAME[0], NAME[1], ID],
+            Self::Risk => &[RISK[0], RISK[1], NAME[0], NAME[1], PROJECT, REST[0], REST[1]],
+            Self::Name => &[NAME[0], NAME[1], PROJECT, REST[0], REST[1]],
+            Self::Project => &[PROJECT, RISK[0], RISK[1], NAME[0], NAME[1], REST[0], REST[1]],
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::{
     status::OPEN,
     wanted::ignore_unwanted,
 };
+use appsec_analysis::hash63;
 use appsec_model::{Project, ProjectRef, Scope, Timestamp};
 use rusqlite::{Connection, TransactionBehavior, params};
 use serde::Serialize;
@@ -287,12 +288,14 @@ pub(super) fn insert(connection: &Connection, instance_id: i64, project: &Projec
         number += 1;
         identity = format!("{}#{number}", project.id);
     }
+    let id = free_id(connection, instance_id, &identity)?;
     connection
         .prepare_cached(
-            "INSERT INTO projects (instance_id, vendor_id, identity, name, primary_branch, document, first_seen_at) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT INTO projects (id, instance_id, vendor_id, identity, name, primary_branch, document, first_seen_at) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         )?
         .execute(params![
+            id,
             instance_id,
             project.id,
             identity,
@@ -301,8 +304,20 @@ pub(super) fn insert(connection: &Connection, instance_id: i64, project: &Projec
             json("project", project)?,
             now.as_micros()
         ])?;
-    let id = connection.last_insert_rowid();
     ignore_unwanted(connection, instance_id, id, &project.name, now)?;
+    Ok(id)
+}
+
+/// The row id of a new project: findings are in its order, which is the same in
+/// every store. Few bits, because each row of a finding and its indexes hold it.
+fn free_id(connection: &Connection, instance_id: i64, identity: &str) -> Result<i64> {
+    let instance: String =
+        connection.prepare_cached("SELECT name FROM instances WHERE id = ?1")?.query_row([instance_id], |row| row.get(0))?;
+    let mut taken = connection.prepare_cached("SELECT count(*) FROM projects WHERE id = ?1")?;
+    let mut id = hash63([instance.as_str(), identity].map(str::as_bytes)) >> 16;
+    while taken.query_row([id], |row| row.get::<_, bool>(0))? {
+        id += 1;
+    }
     Ok(id)
 }
 

@@ -120,7 +120,7 @@ impl FindingStore {
     }
 
     /// The keys of the rows of a page, and of one more. The last key is the
-    /// row id.
+    /// public id.
     fn keys(&self, resolved: &Resolved, filter: &Filter, way: Way) -> Result<Vec<Vec<Value>>> {
         let (sql, own) = page_sql(resolved, filter, way)?;
         let own = || own.iter().map(|it| it as &dyn ToSql);
@@ -153,7 +153,7 @@ impl FindingStore {
     /// Rows by their keys.
     fn rows(&self, keys: &[Vec<Value>], facts: bool) -> Result<Vec<FindingRow>> {
         let mut statement =
-            self.connection.prepare_cached(&format!("SELECT {} WHERE findings.id = ?1", *FINDING_COLUMNS))?;
+            self.connection.prepare_cached(&format!("SELECT {} WHERE findings.public_id = ?1", *FINDING_COLUMNS))?;
         let mut rules: HashMap<(i64, String), Option<Arc<Rule>>> = HashMap::new();
         let mut rows = Vec::with_capacity(keys.len());
         let runs = self.last_runs()?;
@@ -268,10 +268,9 @@ fn page_sql(resolved: &Resolved, filter: &Filter, way: Way) -> Result<(String, V
     let aliased: Vec<String> = keys.iter().enumerate().map(|(at, (name, _))| format!("{name} AS k{at}")).collect();
     let sql = match way {
         Way::Candidates => format!(
-            "SELECT {names} FROM ({} LIMIT {CANDIDATES}) AS candidates CROSS JOIN findings ON findings.id = k{}{} \
+            "SELECT {names} FROM ({} LIMIT {CANDIDATES}) AS candidates CROSS JOIN findings ON findings.id = candidates.row{} \
              ORDER BY {order} LIMIT ? OFFSET ?",
-            of_index(&aliased.join(", ")),
-            keys.len() - 1,
+            of_index(&format!("{}, findings.id AS row", aliased.join(", "))),
             clause(resolved.rest.all()),
         ),
         Way::Index => format!("{} LIMIT ? OFFSET ?", of_index(&aliased.join(", "))),

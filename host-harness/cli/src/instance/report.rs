@@ -144,7 +144,7 @@ fn status(report: &InstanceReport, signs: usize) -> Cell {
 /// The kinds that the secret can read.
 fn readable(report: &InstanceReport) -> String {
     let kinds = report.connection.iter().flat_map(|it| &it.kinds).filter(|it| it.access == Access::Readable);
-    kinds.map(|it| it.kind.to_string()).collect::<Vec<_>>().join(" ")
+    kinds.map(|it| it.kind.to_string()).collect::<Vec<_>>().join(", ")
 }
 
 fn last_run(run: &LastRun) -> Cell {

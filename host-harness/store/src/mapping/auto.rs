@@ -230,7 +230,7 @@ fn placeless(connection: &Connection) -> Result<Vec<Open>> {
 fn select(connection: &Connection, condition: &str, parameters: impl Params) -> Result<Vec<Open>> {
     let mut statement = connection.prepare_cached(&format!(
         "SELECT projects.id, auto_map, mapping, repository_id, mapping_document, document FROM projects \
-         JOIN instances ON instances.id = projects.instance_id WHERE {condition} ORDER BY projects.id"
+         JOIN instances ON instances.id = projects.instance_id WHERE {condition} ORDER BY projects.name, projects.id"
     ))?;
     let mut rows = statement.query(parameters)?;
     let mut found = Vec::new();

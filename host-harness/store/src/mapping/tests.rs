@@ -70,7 +70,7 @@ fn without_a_list_every_project_makes_its_repository() {
         1,
     );
     insta::assert_snapshot!(shown(&desk), @"
-    : mapped auto adopted project-5
+    : mapped auto adopted project-129005166223532
     acme/shop: mapped auto adopted https://github.com/acme/shop
     acme/shop-worker: mapped auto adopted https://github.com/acme/shop
     local/thing: mapped auto adopted local/thing

@@ -8,11 +8,11 @@
 -- without a look at the rows. Rows of one project that are equally urgent lie
 -- together: a page that is written touches few pages of the file.
 CREATE INDEX findings_by_urgency ON findings (
-    priority DESC, severity DESC, project_id, kind, id,
+    priority DESC, severity DESC, project_id, kind, public_id,
     status, instance_id, reachability, package_id, first_seen_at, changed_at
 ) WHERE security = 1 AND (status = 'open' OR status = 'reviewing' OR status = 'fixing' OR status = 'unknown');
 CREATE INDEX findings_inactive ON findings (
-    priority DESC, severity DESC, project_id, kind, id,
+    priority DESC, severity DESC, project_id, kind, public_id,
     status, security, instance_id, reachability, package_id, first_seen_at, changed_at
 ) WHERE NOT (security = 1 AND (status = 'open' OR status = 'reviewing' OR status = 'fixing' OR status = 'unknown'));
 

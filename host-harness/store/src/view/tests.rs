@@ -67,7 +67,7 @@ fn filters_keep_to_what_they_say() {
     let text = |text: &str| Some(text.to_owned());
     let cases: Vec<(&str, Filter, &[&str])> = vec![
         ("usual", usual(), &["a", "c", "b"]),
-        ("all", Filter { limit: 9, sort: Sort::Path, ..Filter::default() }, &["b", "a", "d", "e", "c"]),
+        ("all", Filter { limit: 9, sort: Sort::Path, ..Filter::default() }, &["b", "a", "e", "d", "c"]),
         ("severity", Filter { min_severity: Some(Severity::High), ..usual() }, &["a", "c"]),
         ("priority", Filter { min_priority: Some(100), ..usual() }, &[]),
         ("full name", scope(ProjectFilter { repository: text("ACME/app"), ..Default::default() }), &["a", "b"]),
@@ -225,7 +225,7 @@ fn counts_end_where_they_would_take_long() {
                 "INSERT INTO findings (public_id, instance_id, project_id, kind, occurrence_id, severity, status, \
                  security, title, priority, first_run_id, ingested_at, first_seen_at, changed_at) \
                  WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 1100) \
-                 SELECT n, 1, 1, 'sast', 1, 4, 'open', 1, 'many', 10, 1, 1, 1, 1 FROM n",
+                 SELECT n, 1, (SELECT id FROM projects), 'sast', 1, 4, 'open', 1, 'many', 10, 1, 1, 1, 1 FROM n",
                 [],
             )
             .unwrap();
@@ -255,6 +255,40 @@ fn a_cursor_survives_as_text_and_belongs_to_its_order() {
     for wrong in ["", "zz", "5b", "5b5d", "5b22736576657269747922"] {
         assert!(wrong.parse::<Cursor>().is_err(), "{wrong}");
     }
+}
+
+/// Ids in each order, from a store that got instances, projects and findings in
+/// one order or in the other.
+fn in_every_order(turned: bool) -> Vec<Vec<String>> {
+    let ordered = |count: usize| (0..count).map(move |at| if turned { count - 1 - at } else { at });
+    let bare = Desk::new();
+    let desks = ["one", "two"];
+    let desks: Vec<Desk> = ordered(desks.len()).map(|at| bare.beside(desks[at])).collect();
+    for desk in &desks {
+        let names = ["acme/a", "acme/b", "acme/c"];
+        let projects: Vec<_> = ordered(3).map(|at| project(&at.to_string(), names[at], "main")).collect();
+        desk.list(&projects, 1);
+        let bodies: Vec<_> = ordered(12).map(|at| json!({ "id": at.to_string(), "in": names[at % 3] })).collect();
+        let normalize = |it: &RawRecord| {
+            let body: Value = serde_json::from_str(&it.body).unwrap();
+            let mut found = finding(&json!({ "id": body["id"], "key": body["id"] }));
+            found["project"]["name"] = body["in"].clone();
+            found
+        };
+        desk.read(Kind::Sast, bodies.iter().map(|body| record(Kind::Sast, body)).collect(), normalize, 10);
+    }
+    let ids = |sort: Sort| {
+        let rows = bare.store.with(|store| store.view(&Filter { sort, limit: 99, ..Filter::default() })).unwrap().rows;
+        rows.iter().map(|row| row.id.to_string()).collect()
+    };
+    Sort::ALL.iter().map(|sort| ids(*sort)).collect()
+}
+
+#[test]
+fn what_is_equally_urgent_is_in_the_same_order_in_every_store() {
+    let here = in_every_order(false);
+    assert!(here.iter().all(|ids| ids.len() == 24));
+    assert_eq!(here, in_every_order(true));
 }
 
 proptest! {
