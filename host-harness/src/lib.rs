@@ -85,7 +85,7 @@ pub use appsec_grant::{
     Addresses, BucketError, BucketStore, Changes, Class, Code, EgressPolicy, InstanceName, NameError, Origin,
     OriginError, Proxies, ProxyError, ProxyFormError, ProxyUrl, Secret, SecretError, SecretSource, TenantId,
     UnknownName, Values, counted,
-    files::{Exposure, open_regular, read_bounded, write_private},
+    files::{Exposure, Part, open_regular, read_bounded, write_private},
     with_causes,
 };
 pub use appsec_ingest::{

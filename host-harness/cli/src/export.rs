@@ -9,7 +9,7 @@ use std::{
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use host_harness::{
-    Error, ExportError, ExportFormat, ExportOptions, ExportSummary, Filter, Tenant, counted, query::When,
+    Error, ExportError, ExportFormat, ExportOptions, ExportSummary, Filter, Part, Tenant, counted, query::When,
 };
 
 use super::{
@@ -141,10 +141,11 @@ async fn to_file(
     }
     let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // Readable by its owner alone: findings are nobody else's business.
-    let part = tempfile::Builder::new().prefix(".harness-export-").tempfile_in(folder).map_err(failed)?;
-    let (summary, out) = tenant.export(format, filter, options, BufWriter::new(part)).await.map_err(failure)?;
-    let part = out.into_inner().map_err(|error| failed(error.into_error()))?;
-    part.as_file().sync_all().map_err(failed)?;
-    part.persist(path).map_err(|error| failed(error.error))?;
+    let part = Part::make(folder, ".harness-export-", |builder| builder.tempfile_in(folder)).map_err(failed)?;
+    let file = part.inner.reopen().map_err(failed)?;
+    let (summary, out) = tenant.export(format, filter, options, BufWriter::new(file)).await.map_err(failure)?;
+    let file = out.into_inner().map_err(|error| failed(error.into_error()))?;
+    file.sync_all().map_err(failed)?;
+    part.inner.persist(path).map_err(|error| failed(error.error))?;
     Ok(Some(summary))
 }

@@ -68,6 +68,9 @@ use crate::{error::Failure, output::Output, style::Colours};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// Names a file with the key of a vault.
+const VAULT_KEY_FILE: &str = "vault-key-file";
+
 /// Files with keys of vaults, as a list of paths is written on the system.
 const VAULT_KEY_FILES: &str = "HARNESS_VAULT_KEY_FILE";
 
@@ -149,7 +152,7 @@ struct Global {
     tenant: TenantId,
     /// Read a vault key from this file (repeatable; each vault takes the key with its id)
     /// [default: the key in HARNESS_VAULT_KEY]
-    #[arg(long = "vault-key-file", global = true, env = VAULT_KEY_FILES, value_name = "FILE")]
+    #[arg(long = VAULT_KEY_FILE, global = true, env = VAULT_KEY_FILES, value_name = "FILE")]
     vault_key_files: Vec<PathBuf>,
     /// Use this connector component instead of the bundled one
     #[arg(long, global = true, value_name = "FILE.wasm")]
@@ -318,9 +321,10 @@ fn main() -> ExitCode {
     let parsed = matches.and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
     let (output, done) = match parsed {
         Ok((mut cli, matches)) => {
-            if !is_typed(&matches, "vault_key_files") {
-                cli.global.vault_key_files = paths_of_variable(VAULT_KEY_FILES);
-            }
+            cli.global.vault_key_files = match is_typed(&matches, "vault_key_files") {
+                true => typed_paths(VAULT_KEY_FILE),
+                false => paths_of_variable(VAULT_KEY_FILES),
+            };
             let output = Output::new(cli.global.json, cli.global.color);
             output::start_log(cli.global.verbose, cli.global.color);
             (output, dispatch(cli, output, is_typed(&matches, "data_dir")))
@@ -378,6 +382,22 @@ fn usage(output: Output, said: &mut clap::Error) -> ExitCode {
 fn is_typed(matches: &clap::ArgMatches, option: &str) -> bool {
     matches.value_source(option) == Some(clap::parser::ValueSource::CommandLine)
         || matches.subcommand().is_some_and(|(_, matches)| is_typed(matches, option))
+}
+
+/// The paths that an option names in arguments that are all right. Of an option
+/// that stands before and after the command, clap keeps what stands after it.
+fn typed_paths(option: &str) -> Vec<PathBuf> {
+    let arguments = clap_lex::RawArgs::from_args();
+    let mut cursor = arguments.cursor();
+    let mut paths = Vec::new();
+    while let Some(argument) = arguments.next(&mut cursor).filter(|it| !it.is_escape()) {
+        if let Some((Ok(name), value)) = argument.to_long()
+            && name == option
+        {
+            paths.extend(value.or_else(|| arguments.next_os(&mut cursor)).map(PathBuf::from));
+        }
+    }
+    paths
 }
 
 /// The paths in a variable that holds a list of them.

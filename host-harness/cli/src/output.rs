@@ -136,7 +136,7 @@ impl Output {
         let width = screen::columns(terminal_size_of(io::stderr()));
         let mut stderr = io::stderr().lock();
         let _ = if self.json {
-            text::json_lines(&mut stderr, &failure.report).and_then(|()| writeln!(stderr))
+            text::json_line(&mut stderr, &failure.report).and_then(|()| writeln!(stderr))
         } else {
             write!(stderr, "{}", text::fenced(&prose(&told(failure), width)))
         };
@@ -257,7 +257,8 @@ pub fn start_log(verbose: u8, colours: Colours) {
         _ => tracing::Level::DEBUG,
     };
     let targets = tracing_subscriber::filter::Targets::new()
-        .with_target("appsec_ingest", level)
+        // All crates of the host by the beginning of their names.
+        .with_target("appsec_", level)
         .with_target("host_harness", level)
         .with_target("harness", level)
         .with_target("guest", level);

@@ -234,9 +234,55 @@ pub fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
     file.write_all(content)
 }
 
+/// A file or folder that is written beside its place until it is whole.
+#[derive(Debug)]
+pub struct Part<T> {
+    /// What is written.
+    pub inner: T,
+    /// Keeps others from taking it for abandoned. Not every system locks folders.
+    _held: Option<File>,
+}
+
+impl<T: AsRef<Path>> Part<T> {
+    /// Makes one in a folder, with a name that begins so. What processes that were
+    /// killed left under such names is removed first.
+    pub fn make(
+        folder: &Path,
+        prefix: &str,
+        make: impl Fn(&mut tempfile::Builder<'_, '_>) -> io::Result<T>,
+    ) -> io::Result<Self> {
+        remove_abandoned(folder, prefix);
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(prefix);
+        loop {
+            let inner = make(&mut builder)?;
+            let held = File::open(&inner).ok().inspect(|held| _ = held.lock());
+            // Else another process found it before it was held.
+            if inner.as_ref().symlink_metadata().is_ok() {
+                return Ok(Self { inner, _held: held });
+            }
+        }
+    }
+}
+
+/// Removes the files and folders with names of this beginning that no process
+/// holds. What cannot be removed stays.
+fn remove_abandoned(folder: &Path, prefix: &str) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let is_part = entry.file_name().to_str().is_some_and(|name| name.starts_with(prefix));
+        let Some(kind) = entry.file_type().ok().filter(|kind| is_part && (kind.is_file() || kind.is_dir())) else {
+            continue;
+        };
+        let held = File::open(entry.path());
+        if held.as_ref().is_ok_and(|held| held.try_lock().is_ok()) {
+            _ = if kind.is_dir() { fs::remove_dir_all(entry.path()) } else { fs::remove_file(entry.path()) };
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{move_new, open_regular, read_bounded};
+    use super::{Part, move_new, open_regular, read_bounded};
 
     #[test]
     fn a_file_is_read_whole_or_refused_as_too_large() {
@@ -260,6 +306,27 @@ mod tests {
         assert_eq!(move_new(&path("from"), &path("empty")).unwrap_err().kind(), std::io::ErrorKind::AlreadyExists);
         move_new(&path("from"), &path("to")).unwrap();
         assert_eq!(std::fs::read(path("to/file")).unwrap(), b"kept");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_a_killed_process_left_is_removed_and_what_is_held_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let file = |prefix: &str| Part::make(folder.path(), prefix, |it| it.tempfile_in(folder.path())).unwrap();
+        std::fs::write(path(".part-file"), "half").unwrap();
+        std::fs::create_dir(path(".part-folder")).unwrap();
+        std::fs::write(path(".part-folder/file"), "half").unwrap();
+        std::fs::write(path("kept"), "").unwrap();
+        std::os::unix::fs::symlink(path("kept"), path(".part-link")).unwrap();
+        let held = file(".part-");
+        let inside = Part::make(folder.path(), ".part-", |it| it.tempdir_in(folder.path())).unwrap();
+        file(".part-");
+        assert!(held.inner.path().exists() && inside.inner.path().exists());
+        drop((held, inside));
+        let mut left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|it| it.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, [".part-link", "kept"]);
     }
 
     #[cfg(unix)]

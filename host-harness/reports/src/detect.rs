@@ -147,6 +147,8 @@ fn looks_like(fields: &Fields<'_>) -> &'static str {
         "an SPDX bill of materials, which holds no findings"
     } else if key("SchemaVersion") && (key("Results") || key("ArtifactName")) {
         "a scanner's own JSON (`SchemaVersion`); let the scanner write SARIF or CycloneDX instead"
+    } else if key("auditReportVersion") || key("scanInfo") && key("dependencies") {
+        "a scanner's own JSON; let the scanner write SARIF or CycloneDX instead"
     } else if key("matches") && key("descriptor") {
         "a scanner's own JSON (`matches`); let the scanner write SARIF or CycloneDX instead"
     } else if key("vulnerabilities") && (key("packageManager") || key("projectName")) {
@@ -156,7 +158,7 @@ fn looks_like(fields: &Fields<'_>) -> &'static str {
     } else if key("@context") && key("statements") {
         "an OpenVEX document, which states what its author thinks of vulnerabilities and holds no findings; record \
          such decisions at the scanner, or import them as CycloneDX with package URLs"
-    } else if key("document") && key("product_tree") {
+    } else if key("document") && (key("product_tree") || key("vulnerabilities")) {
         "a CSAF advisory, not the report of a scan"
     } else if fields.get("results").is_some_and(|raw| is_nothing(raw)) {
         "JSON with an empty list `results`, which several tools write; name its format"

@@ -363,6 +363,7 @@ impl Connector {
         let oversized = state.hooks.usage().oversized.load(Ordering::Relaxed);
         let encoded = state.hooks.usage().encoded.get().cloned();
         let proxy = state.hooks.usage().proxy.get().cloned();
+        let denied = refusal.as_ref().map(|it| it.why.clone());
         let result = match outcome {
             Ok(Ok(value)) => {
                 state.bucket.commit().map(|()| value).map_err(|error| CallFailure::Host(error.to_string()))
@@ -387,6 +388,10 @@ impl Connector {
             }),
             Err(error) => Err(failure(&error, &shared.limits, &secrets)),
         };
+        // What the guest made nothing of would be told nowhere else.
+        if let Some(denied) = denied.filter(|_| !matches!(result, Err(CallFailure::Refused(_)))) {
+            tracing::warn!(instance_path = grant.instance_path, "a request of `{function}` was refused: {denied}");
+        }
         result.map(|value| Response { value, report }).map_err(|failure| CallError {
             instance_path: grant.instance_path.clone(),
             function,

@@ -27,7 +27,7 @@ use crate::{
 };
 use appsec_grant::{
     Addresses, EgressPolicy, ProxySetting, SecretError, SecretSource, TenantId,
-    files::{create_new_dir, create_private_dir, move_new, open_regular, private_file, read_open},
+    files::{Part, create_new_dir, create_private_dir, move_new, open_regular, private_file, read_open},
 };
 use appsec_store::{Adopted, FindingStore, Instance, QueryStore, StoreError, Webhook};
 
@@ -36,6 +36,9 @@ const STORE: &str = "store.sqlite3";
 
 /// What else of a tenant's folder is backed up, where it is there.
 const OTHERS: &[&str] = &["vault"];
+
+/// What the folder of a backup begins with that is being made.
+const PART: &str = ".harness-backup-";
 
 /// Largest list: it names two files.
 const MAX_LIST_BYTES: u64 = 1 << 20;
@@ -330,12 +333,12 @@ fn write(
     let parent = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     create_private_dir(parent).map_err(failed(parent))?;
     // Of a name that nobody knows before: what is there already is never taken for it.
-    let name = target.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let (prefix, mut builder) = (format!(".{name}-"), tempfile::Builder::new());
-    builder.prefix(&prefix).suffix(".part");
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
-    let part = builder.tempdir_in(parent).map_err(failed(parent))?;
+    let made = Part::make(parent, PART, |builder| {
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
+        builder.tempdir_in(parent)
+    });
+    let Part { inner: part, .. } = &made.map_err(failed(parent))?;
     let made = file_id(part.path()).map_err(failed(part.path()))?;
     let copied = part.path().join(STORE);
     store.copy_to(&copied).map_err(|error: StoreError| BackupError::File(copied.clone(), io::Error::other(error)))?;
@@ -359,10 +362,7 @@ fn write(
     }
     let text = serde_json::to_vec_pretty(&list).map_err(as_text)?;
     copy(text.as_slice(), &path).map_err(failed(&path))?;
-    let part = part.keep();
-    if let Err(error) = move_new(&part, target) {
-        // That it is not there counts more than that what was written stays.
-        _ = fs::remove_dir_all(&part);
+    if let Err(error) = move_new(part.path(), target) {
         return Err(match error.kind() {
             io::ErrorKind::AlreadyExists => BackupError::Exists(target.to_owned()),
             _ => BackupError::File(target.to_owned(), error),

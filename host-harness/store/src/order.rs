@@ -54,9 +54,11 @@ impl Sort {
             Self::FirstSeen => &[("findings.first_seen_at", true), ("findings.public_id", true)],
             Self::Age => &[("findings.first_seen_at", false), ("findings.public_id", false)],
             // Whole numbers, which a cursor can hold.
-            Self::Cvss => {
-                &[("CAST(round(coalesce(cvss, -1) * 10) AS INTEGER)", true), ("priority", true), ("findings.public_id", false)]
-            }
+            Self::Cvss => &[
+                ("CAST(round(coalesce(cvss, -1) * 10) AS INTEGER)", true),
+                ("priority", true),
+                ("findings.public_id", false),
+            ],
             Self::Epss => &[
                 ("CAST(round(coalesce(epss, -1) * 1000000) AS INTEGER)", true),
                 ("priority", true),

@@ -311,8 +311,9 @@ pub(super) fn insert(connection: &Connection, instance_id: i64, project: &Projec
 /// The row id of a new project: findings are in its order, which is the same in
 /// every store. Few bits, because each row of a finding and its indexes hold it.
 fn free_id(connection: &Connection, instance_id: i64, identity: &str) -> Result<i64> {
-    let instance: String =
-        connection.prepare_cached("SELECT name FROM instances WHERE id = ?1")?.query_row([instance_id], |row| row.get(0))?;
+    let instance: String = connection
+        .prepare_cached("SELECT name FROM instances WHERE id = ?1")?
+        .query_row([instance_id], |row| row.get(0))?;
     let mut taken = connection.prepare_cached("SELECT count(*) FROM projects WHERE id = ?1")?;
     let mut id = hash63([instance.as_str(), identity].map(str::as_bytes)) >> 16;
     while taken.query_row([id], |row| row.get::<_, bool>(0))? {

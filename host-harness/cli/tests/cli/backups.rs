@@ -12,7 +12,12 @@ fn a_backup_comes_back_as_it_was_also_under_another_name() {
     let before = desk.content();
     let folder = desk.folder.path().join("backup");
     let folder = folder.to_str().unwrap();
+    // What one that was killed left is removed.
+    let left = desk.folder.path().join(".harness-backup-killed");
+    fs::create_dir(&left).unwrap();
+    fs::write(left.join("store.sqlite3"), "half").unwrap();
     desk.ok(&["backup", folder]);
+    assert!(!left.exists());
 
     // Nothing is written over.
     for arguments in [&["backup", folder][..], &["restore", folder]] {

@@ -70,8 +70,7 @@ fn a_finding_is_meant_by_whatever_it_is_known_by() {
     let of_issue = desk.run(&["finding", &issue, "--json"]);
     let told = of_issue.stdout + &of_issue.stderr;
     assert!(told.contains(id), "{told}");
-    let failed = desk.run(&["finding", "nothing-of-the-sort", "--json"]);
-    let failed: serde_json::Value = serde_json::from_str(&failed.stderr).unwrap();
+    let failed = desk.run(&["finding", "nothing-of-the-sort", "--json"]).error();
     assert_eq!(failed["code"], "finding-not-found", "{failed}");
 }
 

@@ -78,6 +78,8 @@ fn a_file_is_replaced_when_all_of_it_is_there() {
     let done = desk.run(&["export", "csv", "--for", "github", "-o", &path]);
     assert_eq!((done.code, fs::read_to_string(&path).unwrap().as_str()), (2, "before"), "{}", done.stderr);
     assert!(done.stderr.contains("--for github is for the format sarif"), "{}", done.stderr);
+    // What one that was killed left is removed.
+    desk.file(".harness-export-killed", "half");
     let done = desk.run(&["export", "sarif", "-o", &path]);
     assert_eq!((done.code, done.stdout.as_str()), (0, ""), "{}", done.stderr);
     let written: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();

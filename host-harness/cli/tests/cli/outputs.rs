@@ -14,8 +14,8 @@ const HEAD: &str = "\
 
 With `--json` each of these commands prints one JSON document on standard output; `harness daemon` prints one per line,
 for each event. `harness schema COMMAND` prints the JSON Schema of a command's output, `harness schema` all of them. A
-command that fails prints an `error` on standard error, with an exit code other than 0. Options that cannot be parsed
-(exit code 2) are reported in plain text.
+command that fails prints an `error` as the last line of standard error, behind notes and warnings in plain text, with an
+exit code other than 0. Options that cannot be parsed (exit code 2) are reported in plain text.
 
 A field that is not *always* there is absent or `null` if nothing is known. Fields and words may be added; existing ones
 keep their meaning. Times are RFC 3339 in UTC, with up to six digits of a second.

@@ -46,8 +46,7 @@ fn every_json_output_follows_its_schema() {
     for (name, arguments) in commands {
         desk.follows(name, &desk.json(arguments));
     }
-    let failed = desk.run(&["finding", "0123456789abcdef", "--json"]);
-    desk.follows("error", &serde_json::from_str(&failed.stderr).unwrap());
+    desk.follows("error", &desk.run(&["finding", "0123456789abcdef", "--json"]).error());
 }
 
 #[test]

@@ -266,7 +266,9 @@ fn a_proxy_that_does_not_let_through_is_told_as_such() {
         let arguments = ["instance", "add", "code", "--set", &set, "--token-file", &token, "--max-wait", "0"];
         let done = with(&desk, &[(variable, proxy)], &[&arguments[..], &["--json"]].concat());
         assert_eq!(done.code, 1, "{}{}", done.stdout, done.stderr);
-        let failure: Value = serde_json::from_str(&done.stderr).unwrap();
+        // What the error says is not said by a warning before.
+        assert_eq!(done.stderr.lines().count(), 1, "{}", done.stderr);
+        let failure = done.error();
         let message = failure["message"].as_str().unwrap().replace(proxy, "PROXY");
         format!("{}: {message}\n  hint: {}\n", failure["code"].as_str().unwrap(), failure["hint"].as_str().unwrap())
     };

@@ -45,6 +45,13 @@ pub struct Done {
     pub stderr: String,
 }
 
+impl Done {
+    /// The error that a command with `--json` ended with.
+    pub fn error(&self) -> Value {
+        serde_json::from_str(self.stderr.lines().last().unwrap()).unwrap()
+    }
+}
+
 impl Desk {
     pub fn new(shape: WorldShape, faults: Vec<Fault>) -> Self {
         Self::with_options(shape, Options { faults, ..Options::default() })

@@ -245,6 +245,9 @@ fn tenants_have_vaults_of_their_own() {
         desk.ok(&[&["--tenant", tenant, "instance", "schedule", "code", "--every", "1d"], &both[..]].concat());
     }
     let list = std::env::join_paths([&one, &two]).unwrap();
+    // On either side of the command.
+    let split = ["--vault-key-file", &one, "--tenant", "two", "instance", "test", "code", "--vault-key-file", &two];
+    desk.ok(&split);
     let due = desk.command(&["sync", "--due"]).env("HARNESS_VAULT_KEY_FILE", list).output().unwrap();
     assert!(due.status.success(), "{}", String::from_utf8_lossy(&due.stderr));
     let runs = |tenant: &str| desk.json(&["--tenant", tenant, "runs"])["runs"].as_array().unwrap().len();

@@ -1,14 +1,17 @@
 //! Results that name a package and an advisory.
 //!
 //! SARIF has no place for packages, so each scanner has its own. Read are, in
-//! this order: a package URL in `properties` of the result or its rule; one in a
-//! logical location; members of `properties` for name and version; the message;
-//! the rule's help; and `name@version` as a logical location.
+//! this order: a package URL in `properties` of the result or its rule, or in an
+//! object of them for the package; one in a logical location; members for name and
+//! version in the same places; the message; the rule's help and descriptions; and
+//! `name@version` as a logical location.
 //!
-//! Of messages and helps, these are read: lines `Package:`, `Installed Version:`
-//! or `Version:`, `Fixed Version:` or `Fix Version:`, and `Type:`;
-//! `Package 'name@version'`; `… package: name, version 1.2 was found`;
-//! `… reports name at version 1.2 …`; and `… vulnerable module (name)`.
+//! Of texts, these are read: lines `Package:`, `Installed Version:` or `Version:`,
+//! `Fixed Version:` or `Fix Version:`, and `Type:`; `Package 'name@version'`;
+//! `… package: name, version 1.2 was found`; `… reports name at version 1.2 …`;
+//! `… vulnerable module (name)`; `name 1.2 is vulnerable to …`; `[name - 1.2 - …]`;
+//! and a text of an advisory's number and a package, such as `[CVE-…] name 1.2`,
+//! `(CVE-…) name@1.2` or `CVE-… - name: 1.2`.
 
 use appsec_model::{AdvisoryId, Dependency, Ecosystem, Fix, PackageVersion, Reachability, Transitivity, Upgrade};
 use serde_json::Value;
@@ -63,7 +66,7 @@ pub fn dependency(result: &Value, id: &str, facts: &RuleFacts, message: &str, pa
     }
     let package = package(result, facts, message, path)?;
     let lockfile = ecosystem_of_file(path).is_some().then(|| place::file(path.to_owned()));
-    let fix = fix([message, &facts.help], &package.name);
+    let fix = fix(result, facts, message, &package.name);
     Some(Dependency {
         package,
         transitivity: Transitivity::Unknown,
@@ -132,9 +135,31 @@ const KEEPERS: [&str; 9] = [
     "type",
 ];
 
+/// Members of `properties` for versions without the fault.
+const FIXES: [&str; 8] = [
+    "fixedVersion",
+    "fixedVersions",
+    "fixed_version",
+    "fixed_versions",
+    "fixVersion",
+    "fixVersions",
+    "fix_version",
+    "fix_versions",
+];
+
+/// Objects among `properties` that hold the members of a package or an advisory.
+const OBJECTS: [&str; 8] =
+    ["component", "package", "library", "dependency", "module", "artifact", "vulnerability", "advisory"];
+
+/// `properties` of a result or rule, and their objects for packages and advisories.
+fn members(properties: Option<&Value>) -> impl Iterator<Item = &Value> {
+    let objects = OBJECTS.iter().filter_map(move |key| properties.at(key).filter(|it| it.is_object()));
+    properties.into_iter().chain(objects)
+}
+
 /// The advisories that a result names: by its rule's id and name, by other ids
-/// and tags of the rule, or by properties. Those of its texts may be about
-/// something else.
+/// and tags of the rule, by properties, or before a package in a text. Those of
+/// other texts may be about something else.
 fn advisories(result: &Value, id: &str, facts: &RuleFacts) -> Vec<AdvisoryId> {
     let mut found = Vec::new();
     let name = facts.rule.name.as_deref().unwrap_or_default();
@@ -144,10 +169,12 @@ fn advisories(result: &Value, id: &str, facts: &RuleFacts) -> Vec<AdvisoryId> {
         let words = text.split(|sign: char| sign.is_whitespace() || "()[],;|/".contains(sign));
         words.filter_map(advisory::leading).for_each(|id| advisory::add(&mut found, id));
     }
-    for properties in [result.at("properties"), Some(&facts.properties)].into_iter().flatten() {
+    for properties in members(result.at("properties")).chain(members(Some(&facts.properties))) {
         let values = NUMBERS.iter().filter_map(|key| properties.at(key));
         values.for_each(|value| add_numbers(value, &mut found, 0));
     }
+    let numbered = facts.rule.message.as_deref().and_then(number_and_package);
+    numbered.into_iter().for_each(|(id, _)| advisory::add(&mut found, id));
     found
 }
 
@@ -176,8 +203,8 @@ struct Told<'a> {
 fn package(result: &Value, facts: &RuleFacts, message: &str, path: &str) -> Option<PackageVersion> {
     let keys = ["purl", "purls", "packageUrl", "packageURL", "package_url", "packageUrls"];
     for properties in [result.at("properties"), Some(&facts.properties)] {
-        let one = keys.iter().filter_map(|key| properties.text(key));
-        let lists = keys.iter().flat_map(|key| properties.at(key).and_then(Value::as_array)).flatten();
+        let one = members(properties).flat_map(|it| keys.iter().filter_map(|key| it.text(key)));
+        let lists = members(properties).flat_map(|it| keys.iter().flat_map(|key| it.list(key)));
         let found: Vec<PackageVersion> = one.chain(lists.filter_map(Value::as_str)).filter_map(by_purl).collect();
         // A rule may be about several versions, and the message tells which one.
         let told = found.iter().find(|it| it.version.as_ref().is_some_and(|version| message.contains(version)));
@@ -197,8 +224,16 @@ fn package(result: &Value, facts: &RuleFacts, message: &str, path: &str) -> Opti
     }
     let by_properties =
         || of_properties(result.at("properties"), true).or_else(|| of_properties(Some(&facts.properties), false));
+    let by_texts = || {
+        let texts =
+            [Some(message), Some(facts.help.as_str()), facts.rule.message.as_deref(), facts.rule.name.as_deref()];
+        texts.into_iter().flatten().find_map(told)
+    };
     let by_logical = || logical.iter().find_map(|it| name_and_version(it));
-    let found = by_properties().or_else(|| told(message)).or_else(|| told(&facts.help)).or_else(by_logical)?;
+    let found = by_properties().or_else(by_texts).or_else(by_logical)?;
+    if let Some(package) = by_purl(found.name) {
+        return Some(package);
+    }
     let named = |word: &str| {
         let word = word.trim().to_ascii_lowercase();
         ECOSYSTEMS.iter().find(|(name, _)| *name == word).map(|(_, it)| it.clone())
@@ -207,21 +242,30 @@ fn package(result: &Value, facts: &RuleFacts, message: &str, path: &str) -> Opti
     let by_tag = || facts.tags.iter().find_map(|tag| named(tag));
     let ecosystem =
         by_keeper().or_else(|| ecosystem_of_file(path)).or_else(by_tag).unwrap_or_else(|| ecosystem_of_osv(""));
-    let group = result.at("properties").text("group").filter(|_| !found.name.contains([':', '/']));
+    let group = result.at("properties").text("group").filter(|it| !it.is_empty() && !found.name.contains([':', '/']));
     let name = match (group, &ecosystem) {
         (Some(group), Ecosystem::Maven) => format!("{group}:{}", found.name),
         (Some(group), _) => format!("{group}/{}", found.name),
         (None, _) => found.name.to_owned(),
     };
-    Some(by_name(&name, found.version, ecosystem))
+    // Of a text that tells no version the location beside it may.
+    let version = found.version.or_else(|| {
+        let mut others = logical.iter().filter_map(|it| name_and_version(it));
+        others.find(|it| it.name == found.name)?.version
+    });
+    Some(by_name(&name, version, ecosystem))
 }
 
-/// The package that members of `properties` name. Those of a rule whose names
-/// may be about the rule do not count.
+/// The package that members of `properties` name, or of an object for it among
+/// them. Those of a rule whose names may be about the rule do not count.
 fn of_properties(properties: Option<&Value>, is_result: bool) -> Option<Told<'_>> {
+    members(properties).enumerate().find_map(|(at, members)| of_members(members, is_result || at > 0))
+}
+
+fn of_members(members: &Value, is_about_package: bool) -> Option<Told<'_>> {
     let of = |keys: &[&str]| {
-        let general = keys.len() - usize::from(!is_result);
-        keys.iter().take(general).find_map(|key| properties.text(key))
+        let general = keys.len() - usize::from(!is_about_package);
+        keys.iter().take(general).find_map(|key| members.text(key))
     };
     let (name, version) = (of(&NAMES)?, of(&VERSIONS));
     // A name alone may be anything's.
@@ -233,64 +277,135 @@ fn of_properties(properties: Option<&Value>, is_result: bool) -> Option<Told<'_>
     Some(Told { name: name.trim(), version, keeper: of(&KEEPERS) })
 }
 
-/// The package that a message or help tells of.
+/// The package that a message, help or description tells of.
 fn told(text: &str) -> Option<Told<'_>> {
-    if let Some(name) = line_value(text, &["Package", "Vulnerable module", "* Vulnerable module"]) {
-        let version = line_value(text, &["Installed Version", "Version"]);
-        let keeper = line_value(text, &["Type", "Package Manager", "* Package Manager"]);
+    if let Some(name) = line_value(text, &["package", "vulnerable module"]) {
+        let version = line_value(text, &["installed version", "version"]);
+        let keeper = line_value(text, &["type", "package manager"]);
         return Some(Told { name, version, keeper });
+    }
+    if let Some((_, told)) = number_and_package(text) {
+        return Some(told);
+    }
+    if let Some((before, _)) = text.split_once(" is vulnerable to ")
+        && let Some(told) = name_beside_version(before)
+    {
+        return Some(told);
+    }
+    if let Some((list, _)) = text.strip_prefix('[').and_then(|rest| rest.split_once(']'))
+        && let [name, version, _] = list.split(" - ").collect::<Vec<_>>().as_slice()
+        && is_word(name)
+        && is_version(version)
+    {
+        return Some(Told { name, version: Some(version), keeper: None });
     }
     if let Some((_, rest)) = text.split_once("Package '") {
         return name_and_version(rest.split('\'').next()?);
     }
-    let is_word = |word: &&str| !word.is_empty() && !word.contains(char::is_whitespace);
     if let Some((before, rest)) = text.split_once(" package: ") {
         let (name, rest) = rest.split_once(", version ")?;
         let version = rest.split_whitespace().next()?;
         let keeper = before.split_whitespace().last();
-        return Some(name).filter(is_word).map(|name| Told { name, version: Some(version), keeper });
+        return Some(name).filter(|it| is_word(it)).map(|name| Told { name, version: Some(version), keeper });
     }
     if let Some((_, rest)) = text.split_once(" reports ")
         && let Some((name, rest)) = rest.split_once(" at version ")
     {
         let version = rest.split_whitespace().next().filter(|it| it.contains(|sign: char| sign.is_ascii_digit()))?;
         let keeper = rest.split_once('(').and_then(|(_, rest)| rest.split_once(") package")).map(|(word, _)| word);
-        return Some(name).filter(is_word).map(|name| Told { name, version: Some(version), keeper });
+        return Some(name).filter(|it| is_word(it)).map(|name| Told { name, version: Some(version), keeper });
     }
     // Of several modules the first one: the others have results of their own in other formats only.
     let (before, rest) = text.split_once(" (")?;
     let is_module =
         [" vulnerable module", " vulnerable modules", " package", " packages"].iter().any(|it| before.ends_with(it));
     let name = rest.split([',', ')']).next().filter(|_| is_module && text.starts_with("Your code "))?;
-    Some(name.trim()).filter(is_word).map(|name| Told { name, version: None, keeper: Some("Go") })
+    Some(name.trim()).filter(|it| is_word(it)).map(|name| Told { name, version: None, keeper: Some("Go") })
 }
 
-/// The value of a line `Key: value`, of the first key that has one.
+/// The value of a line `Key: value`, of the first key that has one. A line may be
+/// one of a list, and keys may stand in a column.
 fn line_value<'a>(text: &'a str, keys: &[&str]) -> Option<&'a str> {
     keys.iter().find_map(|key| {
-        let value = text.lines().find_map(|line| line.trim().strip_prefix(key)?.strip_prefix(':'))?;
+        let mut lines = text.lines().filter_map(|line| line.split_once(':'));
+        let (_, value) = lines.find(|(start, _)| is_key(start, key))?;
         Some(value.trim()).filter(|value| !value.is_empty())
+    })
+}
+
+fn is_key(start: &str, key: &str) -> bool {
+    start.trim_start_matches(['*', '-', ' ', '\t']).trim_end().eq_ignore_ascii_case(key)
+}
+
+/// The number and package that a text of nothing else names: `[CVE-…] name 1.2`,
+/// `(CVE-…) name@1.2`, `CVE-… - name: 1.2`.
+fn number_and_package(text: &str) -> Option<(&str, Told<'_>)> {
+    let text = text.trim();
+    let (id, rest) = match text.strip_prefix(['[', '(']) {
+        Some(inside) => {
+            let (id, rest) = inside.split_once([']', ')'])?;
+            (Some(id).filter(|id| advisory::leading(id) == Some(id))?, rest)
+        }
+        None => text.split_at(advisory::leading(text)?.len()),
+    };
+    let rest = rest.trim_start_matches([' ', ':', '-']);
+    Some((id, name_beside_version(rest)?))
+}
+
+/// Takes `name@version`, `name version` or `name: version` apart.
+fn name_beside_version(text: &str) -> Option<Told<'_>> {
+    name_and_version(text).or_else(|| {
+        let (name, version) = text.trim().rsplit_once(' ')?;
+        let name = name.trim_end_matches(':');
+        (is_word(name) && is_version(version)).then_some(Told { name, version: Some(version), keeper: None })
     })
 }
 
 /// Takes `name@version` apart; a scope begins with `@` too.
 fn name_and_version(text: &str) -> Option<Told<'_>> {
     let (name, version) = text.trim().rsplit_once('@')?;
-    let is_word = |text: &str| !text.is_empty() && !text.contains(char::is_whitespace);
     (is_word(name) && is_word(version)).then_some(Told { name, version: Some(version), keeper: None })
 }
 
-/// Versions of a line `Fixed Version:`; an empty one tells that there is none.
-fn fix(texts: [&str; 2], package: &str) -> Fix {
-    let starts = ["Fixed Version:", "Fix Version:", "Fixed in:"];
-    let of_line = |line: &'_ str| starts.iter().find_map(|start| line.trim().strip_prefix(start).map(str::to_owned));
-    let Some(line) = texts.iter().flat_map(|text| text.lines()).find_map(of_line) else {
-        return Fix::NotSaid;
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && !text.contains(char::is_whitespace)
+}
+
+fn is_version(text: &str) -> bool {
+    is_word(text) && text.trim_start_matches('v').starts_with(|first: char| first.is_ascii_digit())
+}
+
+/// Versions without the fault: of a line `Fixed Version:`, where an empty one tells
+/// that there is none, of members of `properties`, or of a fix that says
+/// `Upgrade to name@version`.
+fn fix(result: &Value, facts: &RuleFacts, message: &str, package: &str) -> Fix {
+    let upgrade = |package: &str, version: &str| Upgrade { package: package.to_owned(), version: version.to_owned() };
+    let of_list = |list: &str| -> Vec<Upgrade> {
+        let list = list.trim().trim_start_matches('[').trim_end_matches(']');
+        let versions = list.split(',').map(str::trim).filter(|it| !it.is_empty());
+        versions.take(MAX_LIST).map(|version| upgrade(package, version)).collect()
     };
-    let upgrade = |version: &str| Upgrade { package: package.to_owned(), version: version.to_owned() };
-    let upgrades: Vec<Upgrade> =
-        line.split(',').map(str::trim).filter(|it| !it.is_empty()).take(MAX_LIST).map(upgrade).collect();
-    if upgrades.is_empty() { Fix::NoneKnown } else { Fix::Upgrades { upgrades } }
+    let keys = ["fixed version", "fix version", "fixed in"];
+    let mut lines = [message, &facts.help].into_iter().flat_map(str::lines).filter_map(|line| line.split_once(':'));
+    if let Some((_, list)) = lines.find(|(start, _)| keys.iter().any(|key| is_key(start, key))) {
+        let upgrades = of_list(list);
+        return if upgrades.is_empty() { Fix::NoneKnown } else { Fix::Upgrades { upgrades } };
+    }
+    let of_members = |members: &Value| -> Vec<Upgrade> {
+        let texts = FIXES.iter().filter_map(|key| members.text(key));
+        let lists = FIXES.iter().flat_map(|key| members.list(key)).filter_map(Value::as_str);
+        texts.chain(lists).flat_map(of_list).take(MAX_LIST).collect()
+    };
+    let of_fixes = || {
+        let texts = result.list("fixes").iter().filter_map(|it| it.at("description").text("text"));
+        let told = texts.filter_map(|text| name_and_version(text.strip_prefix("Upgrade to ")?));
+        told.filter_map(|it| Some(upgrade(it.name, it.version?))).take(MAX_LIST).collect::<Vec<_>>()
+    };
+    let named = members(result.at("properties")).chain(members(Some(&facts.properties))).map(of_members);
+    match named.chain(std::iter::once_with(of_fixes)).find(|upgrades| !upgrades.is_empty()) {
+        Some(upgrades) => Fix::Upgrades { upgrades },
+        None => Fix::NotSaid,
+    }
 }
 
 #[cfg(test)]
@@ -313,6 +428,16 @@ mod tests {
                 "Your code depends on 1 vulnerable module (golang.org/x/net)",
                 Some(Told { name: "golang.org/x/net", version: None, keeper: Some("Go") }),
             ),
+            ("  Package         : lodash\n  Version : 4.17.20\n  Severity        : HIGH", lodash(None)),
+            ("* Package Manager: npm\n* Vulnerable module: lodash\n* Version: 4.17.20", lodash(Some("npm"))),
+            ("[CVE-2021-23337] lodash 4.17.20", lodash(None)),
+            ("(CVE-2021-23337) lodash@4.17.20", lodash(None)),
+            ("CVE-2021-23337 - lodash: 4.17.20", lodash(None)),
+            ("lodash 4.17.20 is vulnerable to CVE-2021-23337 (Command injection)", lodash(None)),
+            ("[lodash - 4.17.20 - High] \"Command injection.\"", lodash(None)),
+            ("CVE-2021-23337 was found in 2 files", None),
+            ("[lodash] - see 4.17.20", None),
+            ("This code is vulnerable to CVE-2021-23337", None),
             ("Package: \n", None),
             ("Package: lodash", Some(Told { name: "lodash", ..Told::default() })),
             ("This file introduces a vulnerable package.", None),

@@ -38,7 +38,10 @@ pub fn add(collection: &mut Collection<'_>, run: &Run, result: &Value) {
     };
     // An advisory on a credential in a package shows none of the project's.
     let shows_credentials = is_secret || dependency.is_none() && secret::shows_credentials(id, facts, &classes.cwes);
-    let kept = shows_credentials.then(|| secret::kept(result, &facts.rule));
+    let kept = match shows_credentials {
+        true => Some(secret::kept(result, &facts.rule)),
+        false => secret::holds_requests(result).then(|| secret::without_requests(result)),
+    };
     if let Some(kept) = &kept {
         collection.keep(kept.to_string());
     }

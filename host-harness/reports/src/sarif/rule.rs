@@ -57,7 +57,7 @@ impl RuleFacts {
     /// Reads a `reportingDescriptor`.
     pub fn new(value: &Value, taxonomies: &Taxonomies) -> Self {
         let properties = value.at("properties").cloned().unwrap_or_default();
-        let configuration = value.at("defaultConfiguration");
+        let (configuration, help) = (value.at("defaultConfiguration"), value.at("help"));
         let id = bounds::word(value.text("id").unwrap_or_default()).to_owned();
         let mut rule = Rule { id, ..Rule::default() };
         let text = |key: &str| value.at(key).and_then(message::plain);
@@ -93,7 +93,7 @@ impl RuleFacts {
             tags,
             security,
             other_ids: value.texts("deprecatedIds").map(str::to_owned).collect(),
-            help: bounds::start(value.at("help").text("text").unwrap_or_default()).to_owned(),
+            help: bounds::start(help.text("text").or(help.text("markdown")).unwrap_or_default()).to_owned(),
             messages: value.at("messageStrings").cloned().unwrap_or_default(),
             properties,
             rule,

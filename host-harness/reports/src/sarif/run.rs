@@ -91,7 +91,7 @@ impl Run {
             finds_secrets: driver.text("name").is_some_and(secret::is_tool_for_secrets),
             tool: driver.and_then(|driver| driver.owned("name")),
             tool_version: version,
-            repository_url: provenance.text("repositoryUri").map(credential::without_login),
+            repository_url: provenance.text("repositoryUri").map(credential::without_parameters),
             // What stands there where no branch was checked out is none.
             branch: provenance.and_then(|it| it.owned("branch")).filter(|name| name != "HEAD"),
             shared_messages: driver.at("globalMessageStrings").cloned().unwrap_or_default(),

@@ -101,6 +101,30 @@ pub fn kept(result: &Value, rule: &Rule) -> Value {
     ])
 }
 
+/// Members for what a scan sent and what it got, which hold its session.
+const REQUESTS: [&str; 2] = ["webRequest", "webResponse"];
+
+/// Whether a result tells of requests, in whatever depth.
+pub fn holds_requests(value: &Value) -> bool {
+    match value {
+        Value::Array(list) => list.iter().any(holds_requests),
+        Value::Object(map) => map.iter().any(|(key, value)| REQUESTS.contains(&key.as_str()) || holds_requests(value)),
+        _ => false,
+    }
+}
+
+/// A result without its requests.
+pub fn without_requests(value: &Value) -> Value {
+    match value {
+        Value::Array(list) => list.iter().map(without_requests).collect(),
+        Value::Object(map) => {
+            let kept = map.iter().filter(|(key, _)| !REQUESTS.contains(&key.as_str()));
+            Value::Object(kept.map(|(key, value)| (key.clone(), without_requests(value))).collect())
+        }
+        value => value.clone(),
+    }
+}
+
 /// What is kept of a rule whose results show credentials. Some scanners have a
 /// rule for each result, and the code that they found for its description.
 pub fn kept_rule(rule: &Rule) -> Rule {

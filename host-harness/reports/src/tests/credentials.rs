@@ -97,7 +97,7 @@ fn file(tool: &str, properties: &Value) -> (String, usize) {
         "tool": {"driver": {"name": tool, "rules": [rule(properties)], "globalMessageStrings": {"x": {"text": "§"}}}},
         "invocations": [{"executionSuccessful": true, "commandLine": "§", "arguments": ["§"],
             "environmentVariables": {"A": "§"}, "stdout": {"text": "§"}}],
-        "versionControlProvenance": [{"repositoryUri": "https://me:§@git.example/shop"}],
+        "versionControlProvenance": [{"repositoryUri": "https://me:§@git.example/shop?private_token=§"}],
         "artifacts": [{"location": {"uri": "a.ini"}, "contents": {"text": "§"}}],
         "threadFlowLocations": [{"location": place()}],
         "results": [result()],
@@ -139,6 +139,22 @@ fn a_credential_is_kept_of_no_member_of_a_result() {
         assert_eq!((at.path.as_str(), at.start_line), ("https://h.example/conf/app.ini", Some(3)), "{tool}");
         assert_eq!(finding.rule_id.as_deref(), Some("generic-token"), "{tool}");
     }
+}
+
+#[test]
+fn the_session_of_a_scan_is_not_kept() {
+    let request = json!({"target": "/cart", "headers": {"Authorization": "§", "Cookie": "§"}, "body": {"text": "§"}});
+    let mut run = json!({"tool": {"driver": {"name": "Probe"}}, "results": [{
+        "ruleId": "xss", "message": {"text": "The page repeats a parameter"}, "webRequest": request,
+        "webResponse": {"headers": {"Set-Cookie": "§"}, "body": {"text": "§"}},
+        "codeFlows": [{"threadFlows": [{"locations": [{"webRequest": request}]}]}],
+    }]});
+    let mut count = 0;
+    plant(&mut run, &mut count);
+    let report = json!({"version": "2.1.0", "runs": [run]}).to_string();
+    let kept = all_of(&read(report.as_bytes(), &Options::default()).unwrap());
+    assert!((0..count).all(|number| !kept.contains(&planted(number))), "{kept}");
+    assert!(kept.contains("The page repeats a parameter"), "{kept}");
 }
 
 #[test]

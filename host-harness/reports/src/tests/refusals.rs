@@ -8,7 +8,7 @@ fn refusal(bytes: &[u8]) -> String {
 
 #[test]
 fn a_refusal_says_what_the_file_is_and_what_was_expected() {
-    let files: [(&str, &[u8]); 23] = [
+    let files: [(&str, &[u8]); 25] = [
         ("empty", b""),
         ("blank", b" \n\xef\xbb\xbf"),
         ("mark only", b"\xef\xbb\xbf \n"),
@@ -29,6 +29,8 @@ fn a_refusal_says_what_the_file_is_and_what_was_expected() {
         ("cyclonedx 1.3", br#"{"bomFormat":"CycloneDX","specVersion":"1.3"}"#),
         ("cyclonedx without version", br#"{"bomFormat":"CycloneDX"}"#),
         ("spdx", br#"{"spdxVersion":"SPDX-2.3"}"#),
+        ("csaf", br#"{"document":{"csaf_version":"2.0"},"vulnerabilities":[]}"#),
+        ("npm", br#"{"auditReportVersion":2,"vulnerabilities":{}}"#),
         ("alien results", br#"{"results":[{"check_id":"a"}]}"#),
         ("openvex", br#"{"@context":"https://openvex.dev/ns/v0.2.0","statements":[]}"#),
         ("nothing", b"{}"),

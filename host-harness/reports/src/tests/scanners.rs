@@ -91,6 +91,58 @@ fn a_package_is_found_wherever_a_scanner_puts_it() {
                 "locations": [{"logicalLocations": [{"fullyQualifiedName": "lodash@4.17.20"}]}]}),
             "pkg:npm/lodash@4.17.20 SNYK-JS-LODASH-1040724 CVE-2021-23337 -> ",
         ),
+        // Snyk, with a package's name in nothing but descriptions, and the fix
+        (
+            json!({"id": "SNYK-JS-LODASH-567746", "fullDescription": {"text": "(CVE-2020-8203) lodash@4.17.15"},
+                "help": {"text": "", "markdown": "* Package Manager: npm\n* Vulnerable module: lodash"}}),
+            json!({"message": {"text": "This file introduces a vulnerable lodash package."},
+                "locations": [{"logicalLocations": [{"fullyQualifiedName": "lodash@4.17.15"}]}],
+                "fixes": [{"description": {"text": "Upgrade to lodash@4.17.17"}}]}),
+            "pkg:npm/lodash@4.17.15 SNYK-JS-LODASH-567746 CVE-2020-8203 -> 4.17.17",
+        ),
+        (
+            json!({"id": "SNYK-PYTHON-PY-1049546", "fullDescription": {"text": "(CVE-2020-29651) py@1.8.0"}, "properties": {"tags": ["pip"]}}),
+            json!({"message": {"text": "This file introduces a vulnerable py package."}}),
+            "pkg:pypi/py@1.8.0 SNYK-PYTHON-PY-1049546 CVE-2020-29651 -> ",
+        ),
+        // Xray
+        (
+            json!({"id": "CVE-2021-44228_org.apache.logging.log4j:log4j-core_2.14.1"}),
+            json!({"message": {"text": "[CVE-2021-44228] org.apache.logging.log4j:log4j-core 2.14.1"},
+                "locations": at("pom.xml", 12), "properties": {"fixedVersion": "[2.15.0]"}}),
+            "pkg:maven/org.apache.logging.log4j/log4j-core@2.14.1 CVE-2021-44228 -> 2.15.0",
+        ),
+        // Docker Scout
+        (
+            json!({"id": "CVE-2023-0286", "properties": {"fixed_version": "1.1.1n-0+deb11u4"}}),
+            json!({"message": {"text": "\n  Vulnerability   : CVE-2023-0286\n  Package         : pkg:deb/debian/openssl@1.1.1n-0?os_name=debian\n"}}),
+            "pkg:deb/debian/openssl@1.1.1n-0?os_name=debian CVE-2023-0286 -> 1.1.1n-0+deb11u4",
+        ),
+        // cargo-audit
+        (
+            json!({"id": "RUSTSEC-2021-0073", "properties": {"tags": ["security", "cargo"]}}),
+            json!({"message": {"text": "prost-types 0.7.0 is vulnerable to RUSTSEC-2021-0073 (overflow)"}, "locations": at("Cargo.lock", 1)}),
+            "pkg:cargo/prost-types@0.7.0 RUSTSEC-2021-0073 -> ",
+        ),
+        // Checkov
+        (
+            json!({"id": "CKV_CVE_2020_29651", "shortDescription": {"text": "CVE-2020-29651 - py: 1.8.0"}}),
+            json!({"message": {"text": "CVE-2020-29651 - py: 1.8.0"}, "locations": at("requirements.txt", 3)}),
+            "pkg:pypi/py@1.8.0 CVE-2020-29651 -> ",
+        ),
+        // Clair
+        (
+            json!({"id": "CVE-2022-0778"}),
+            json!({"message": {"text": "[libssl1.1 - 1.1.1k-r0 - High] \"An infinite loop.\""}}),
+            "libssl1.1 CVE-2022-0778 -> ",
+        ),
+        // Objects for packages and advisories
+        (
+            json!({"id": "V-1"}),
+            json!({"message": {"text": "Old"}, "properties": {"component": {"name": "lodash", "version": "4.17.20", "type": "npm"},
+                "vulnerability": {"vulnId": "CVE-2021-23337"}, "fixedVersions": ["4.17.21"]}}),
+            "pkg:npm/lodash@4.17.20 CVE-2021-23337 -> 4.17.21",
+        ),
         // A number in a message may be about something else.
         (
             json!({"id": "r"}),

@@ -207,12 +207,8 @@ impl WasiHttpHooks for HttpHooks {
             }
             Err(denied) => {
                 let reason = shortened(&denied.to_string());
-                // A guest may go on asking: the log has the first one of a call.
-                if self.usage.refuse(&reason, matches!(denied, Denied::Rule(_))) {
-                    tracing::warn!(request = shown, denied = reason, "egress refused");
-                } else {
-                    tracing::debug!(request = shown, denied = reason, "egress refused again");
-                }
+                self.usage.refuse(&reason, matches!(denied, Denied::Rule(_)));
+                tracing::debug!(request = shown, denied = reason, "egress denied");
                 let error = HttpError::from(&denied);
                 Box::new(async move { Err(error) })
             }

@@ -306,8 +306,7 @@ pub fn describe(error: &RequestError) -> HttpError {
         RequestError::Failed(error) => error,
         RequestError::Proxy(_) => return HttpError::DestinationUnavailable,
     };
-    if let Some(prohibited) = find::<Prohibited>(error) {
-        tracing::warn!(%prohibited, "egress refused");
+    if find::<Prohibited>(error).is_some() {
         return HttpError::DestinationIpProhibited;
     }
     // The guest's own side of the request.

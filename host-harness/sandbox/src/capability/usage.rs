@@ -35,13 +35,10 @@ pub struct Refused {
 }
 
 impl HttpUsage {
-    /// Notes why a request was refused; the first reason stays. Tells whether
-    /// this is it.
-    pub fn refuse(&self, why: &str, by_rule: bool) -> bool {
+    /// Notes why a request was refused; the first reason stays.
+    pub fn refuse(&self, why: &str, by_rule: bool) {
         let mut refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = refusal.is_none();
         refusal.get_or_insert_with(|| Refused { why: shortened(why), by_rule });
-        first
     }
 }
 
