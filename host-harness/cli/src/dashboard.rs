@@ -60,6 +60,9 @@ fn show(output: Output, dashboard: &Dashboard, has_instances: bool) {
     }
     table.add_row(cells!["all", dashboard.open, fixes(None), mean(None)]);
     output.print(&table);
+    if let Some(first) = dashboard.days.first() {
+        output.line(format!("FIXED counts fixes since {}; set another time with --since", first.day));
+    }
 
     let counts = |header: &[&str; 2], rows: Vec<(String, u64)>| {
         if rows.is_empty() {

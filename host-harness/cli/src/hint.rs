@@ -154,7 +154,10 @@ pub fn hint(code: Code) -> Option<&'static str> {
             "check at the vendor what the token may see; if all projects were removed, confirm with: \
              harness sync --allow-removal"
         }
-        Code::RemovalRefused => "if they were removed at the vendor, confirm with: harness sync NAME --allow-removal",
+        Code::RemovalRefused => {
+            "if they are really gone, confirm with: harness sync NAME --allow-removal, or for a file: \
+             harness import FILE --complete --allow-removal"
+        }
         Code::ScanFailed => "scan again, and import the new report",
         Code::FileUnreadable => "check the path, the permissions, and that the file is complete",
         Code::FileUnsupported => {

@@ -9,10 +9,10 @@ mod caller;
 mod pacing;
 mod plan;
 mod read;
+mod reasons;
 mod retry;
 mod scans;
 mod take;
-mod warnings;
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
@@ -28,7 +28,7 @@ pub use self::{
     plan::Selection,
     retry::{Decision, RetryPolicy},
 };
-use self::{read::FetchRun, warnings::warnings};
+use self::{read::FetchRun, reasons::reasons};
 use crate::{
     batch::{API, Pipeline, Reader},
     error::Error,
@@ -388,8 +388,6 @@ impl InstanceSync {
         }
         let now = (self.clock)();
         let cause = fatal.as_ref().map(Error::cause);
-        // The error itself is told by whoever gets it.
-        let ended_for = cause.as_ref().map(|cause| cause.message.clone());
         let denied = self.instance.connection.as_ref().and_then(denied).map(|why| Cause::new(Code::Forbidden, why));
         let (on_absence, ended_early) = (self.on_absence, fatal.is_some());
         let run = self
@@ -408,7 +406,10 @@ impl InstanceSync {
                     true => None,
                     false => store.settle_absences(run_id, on_absence, whole && denied.is_none(), now)?,
                 };
-                let first = run.fetches.iter().find_map(Fetch::cause);
+                // Under the code of the first one: what there is to do is mostly the same.
+                let failed = run.fetches.iter();
+                let failed = reasons(failed.filter_map(|it| Some((&it.kind, &it.scope, it.message.as_deref()?))));
+                let first = run.fetches.iter().find_map(Fetch::cause).map(|it| Cause::new(it.code, failed.join("; ")));
                 let cause = cause.or(first).or(refused).or(denied);
                 let state = match (whole, complete, &cause) {
                     (true, _, None) => RunState::Complete,
@@ -419,11 +420,6 @@ impl InstanceSync {
                 store.run(run_id)
             })
             .await?;
-        let fetches = run.iter().flat_map(|run| &run.fetches);
-        let failed = fetches.filter_map(|it| Some((&it.kind, &it.scope, it.message.as_deref()?)));
-        for warning in warnings(failed.filter(|(.., message)| Some(*message) != ended_for.as_deref())) {
-            tracing::warn!(instance_path = self.grant.instance_path, "{warning}");
-        }
         match (run, fatal) {
             (_, Some(error)) => Err(error),
             (Some(run), None) => Ok(run),

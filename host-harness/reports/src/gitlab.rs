@@ -66,7 +66,7 @@ pub fn read<'a>(file: &Fields<'a>, collection: &mut Collection<'a>) -> Result<Ou
             Outline::add_tool(&mut tools, scanner.as_deref(), None);
         }
     }
-    let completeness = Completeness::Incomplete { reason: note_messages(collection, &scan).to_owned() };
+    let completeness = Completeness::Incomplete { reason: note_messages(collection, &scan, &context).to_owned() };
     Ok(Outline { version: Some(version), tools, completeness })
 }
 
@@ -104,13 +104,14 @@ fn changes(remediations: &Value) -> HashMap<String, String> {
 ///
 /// A `success` is none: tools write it also where a rule could not be read, a
 /// file not be parsed, or no rule was found at all.
-fn note_messages(collection: &mut Collection<'_>, scan: &Value) -> &'static str {
+fn note_messages(collection: &mut Collection<'_>, scan: &Value, context: &Context) -> &'static str {
+    let finds_secrets = context.finds_secrets || context.kind == Some(Kind::Secrets);
     let failed = scan.text("status") == Some("failure");
     if failed {
         collection.error_of_all("scan-error", "/scan/status", "the tool says that the scan did not end well");
     }
     for message in scan.list("messages").iter().take(MAX_MESSAGES) {
-        let text = message.text("value").and_then(place::line).unwrap_or_else(|| "without a text".to_owned());
+        let text = secret::told(message.text("value"), finds_secrets);
         match message.text("level") {
             Some("fatal") => collection.error_of_all("scan-error", "/scan/messages", text),
             Some("warn") => collection.warn_of_all("scan-warning", "/scan/messages", text),

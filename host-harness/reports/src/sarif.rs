@@ -13,7 +13,7 @@ pub mod secret;
 mod spot;
 mod taxonomy;
 
-use appsec_model::{Completeness, Kind, credential};
+use appsec_model::{Completeness, Kind};
 use serde_json::{Value, value::RawValue};
 
 use self::run::Run;
@@ -163,13 +163,7 @@ fn note_project(collection: &mut Collection<'_>, at: usize, run: &Run) {
 fn errors<'a>(run: &'a Run, invocation: &'a Value) -> impl Iterator<Item = String> {
     let notes = ["toolExecutionNotifications", "toolConfigurationNotifications"];
     let errors = notes.into_iter().flat_map(|key| invocation.list(key)).filter(|it| it.text("level") == Some("error"));
-    let text = |note: &Value| note.at("message").text("text").and_then(crate::place::line);
-    let is_kept = |text: &String| !run.finds_secrets || credential::is_prose(text);
-    errors.map(move |note| match text(note) {
-        Some(text) if is_kept(&text) => text,
-        Some(_) => "its text is left out, since it may repeat a credential".to_owned(),
-        None => "without a text".to_owned(),
-    })
+    errors.map(|note| secret::told(note.at("message").text("text"), run.finds_secrets))
 }
 
 /// Errors of the scan as remarks on the file, as far as people read them.

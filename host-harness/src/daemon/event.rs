@@ -178,8 +178,8 @@ impl fmt::Display for DaemonEvent {
             Self::Tenant { tenant } => write!(out, "{tenant}: has schedules"),
             Self::Broken { tenant, why } => write!(out, "{tenant}: cannot be looked at: {}", line(why)),
             Self::SyncStarted { instance_path, full, due_at } => {
-                let what = if *full { "everything" } else { "what is new" };
-                write!(out, "{instance_path}: sync of {what} begins, due at {}", moment(*due_at))
+                let what = if *full { "full sync" } else { "sync" };
+                write!(out, "{instance_path}: {what} begins, due at {}", moment(*due_at))
             }
             Self::SyncEnded { instance_path, run, mode, state, new, changed, vanished, rejected, why, next_at } => {
                 write!(
@@ -193,15 +193,16 @@ impl fmt::Display for DaemonEvent {
                     write!(out, "; {}", line(why))?;
                 }
                 match next_at {
-                    Some(at) => write!(out, "; next at {at}"),
+                    Some(at) => write!(out, "; next at {}", moment(*at)),
                     None => Ok(()),
                 }
             }
             Self::SyncFailed { instance_path, why, failures, again_at } => {
-                write!(out, "{instance_path}: sync failed, {failures} in a row, again at {again_at}: {}", line(why))
+                let again = moment(*again_at);
+                write!(out, "{instance_path}: sync failed, {failures} in a row, again at {again}: {}", line(why))
             }
             Self::Postponed { instance_path, why, again_at } => {
-                write!(out, "{instance_path}: sync waits, again at {again_at}: {}", line(why))
+                write!(out, "{instance_path}: sync waits, again at {}: {}", moment(*again_at), line(why))
             }
             Self::SyncStopped { instance_path } => {
                 write!(out, "{instance_path}: sync stopped between two pages; it will be resumed")

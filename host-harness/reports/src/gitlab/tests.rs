@@ -175,7 +175,13 @@ fn a_credential_is_kept_from_no_member() {
         "tracking": {"items": [{"file": SECRET, "signatures": [{"algorithm": SECRET, "value": SECRET}]}]},
     });
     let file = |ty: &str| {
-        json!({"version": "15.0.7", "scan": {"type": ty, "scanner": {"name": "Leaks"}}, "vulnerabilities": [vulnerability],
+        let told = format!("cannot parse {SECRET}");
+        let messages: Vec<Value> = match ty {
+            "secret_detection" => ["fatal", "warn"].map(|level| json!({"level": level, "value": told})).into(),
+            _ => Vec::new(),
+        };
+        let scan = json!({"type": ty, "scanner": {"name": "Leaks"}, "messages": messages});
+        json!({"version": "15.0.7", "scan": scan, "vulnerabilities": [vulnerability],
             "remediations": [{"fixes": [{"id": SECRET}], "summary": SECRET, "diff": data_encoding::BASE64.encode(SECRET.as_bytes())}]})
     };
     for ty in ["secret_detection", "sast"] {

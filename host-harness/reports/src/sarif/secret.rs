@@ -4,7 +4,7 @@ use appsec_model::{Confidence, Cwe, History, LeakedSecret, Owasp, Rule, credenti
 use serde_json::{Map, Value};
 
 use super::rule::RuleFacts;
-use crate::{MAX_LIST, identity, json::JsonView, words};
+use crate::{MAX_LIST, identity, json::JsonView, place, words};
 
 /// Tools that look for credentials and nothing else, and whose reports do not
 /// say so in tags: how their `tool.driver.name` begins, in small letters and
@@ -99,6 +99,16 @@ pub fn kept(result: &Value, rule: &Rule) -> Value {
             Some(addresses.take(MAX_LIST).collect::<Vec<_>>()).filter(|it| !it.is_empty()).map(Value::from),
         ),
     ])
+}
+
+/// What a tool tells of its scan, in a line. One that looks for credentials may
+/// repeat one.
+pub fn told(text: Option<&str>, finds_secrets: bool) -> String {
+    match text.and_then(place::line) {
+        Some(text) if !finds_secrets || credential::is_prose(&text) => text,
+        Some(_) => "its text is left out, since it may repeat a credential".to_owned(),
+        None => "without a text".to_owned(),
+    }
 }
 
 /// Members for what a scan sent and what it got, which hold its session.

@@ -1,6 +1,8 @@
 //! What a scanner's own report tells of the scan: which tool it was, what went
 //! wrong, and whether all was looked at.
 
+use std::borrow::Cow;
+
 use appsec_model::{Completeness, Diagnostic, DiagnosticLevel};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -267,10 +269,22 @@ impl Report {
             text = format!("{text} in {}", shorten(path));
         }
         if !message.is_empty() {
+            let message = without_code(message);
             let line = message.split_whitespace().collect::<Vec<_>>().join(" ");
             text = format!("{text}: {}", shorten(&line));
         }
         self.notes.push(note(level, "scan-error", text));
+    }
+}
+
+/// A message without the code that it quotes, which may show a credential.
+fn without_code(message: &str) -> Cow<'_, str> {
+    match (message.find('`'), message.rfind('`')) {
+        (Some(start), Some(end)) if start < end => {
+            let (before, after) = (message.get(..=start), message.get(end..));
+            format!("{}…{}", before.unwrap_or_default(), after.unwrap_or_default()).into()
+        }
+        _ => message.into(),
     }
 }
 

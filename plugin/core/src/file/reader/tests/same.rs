@@ -147,8 +147,13 @@ fn a_credential_is_in_no_record_and_no_finding() {
         result("third.rule", "a.env", 6, &with(json!({"metadata": {"technology": ["secrets"]}}))),
         result("generic.secrets.key", "a.env", 7, &with(json!({}))),
     ]);
-    let (_, records) = read(&head("file"), &cli(&results, &["a.env"]));
+    let mut file = cli(&results, &["a.env"]);
+    // Code that could not be parsed is quoted.
+    let said = format!("Syntax error at line a.env:9:\n `key = {PLANTED}\n` or `{PLANTED}` was unexpected");
+    file["errors"] = json!([{"type": "Syntax error", "level": "warn", "path": "a.env", "message": said}]);
+    let (summary, records) = read_pieces(&head("file"), &[file.to_string().as_bytes()]).unwrap();
     assert_eq!(records.len(), 5);
+    assert_eq!(summary.diagnostics[0].message, "Syntax error: Syntax error at line a.env:9: `…` was unexpected");
     assert!(records.iter().all(|it| !it.body.contains(PLANTED)), "{records:?}");
     let found = normalized(records);
     assert!(!found.contains(PLANTED) && found.contains("confirmed-valid"), "{found}");

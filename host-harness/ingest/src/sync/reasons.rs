@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use appsec_model::{Kind, Scope};
 
-/// How many projects a warning names.
+/// How many projects a reason names.
 const MAX_NAMED: usize = 3;
 
 /// A line for each reason, with the kinds and projects of the fetches that ended
 /// for it.
-pub fn warnings<'a>(failed: impl Iterator<Item = (&'a Kind, &'a Scope, &'a str)>) -> Vec<String> {
+pub fn reasons<'a>(failed: impl Iterator<Item = (&'a Kind, &'a Scope, &'a str)>) -> Vec<String> {
     let mut reasons: BTreeMap<String, (BTreeSet<&str>, Option<BTreeSet<&str>>)> = BTreeMap::new();
     for (kind, scope, message) in failed {
         let lines = message.lines().map(str::trim).filter(|line| !line.is_empty());
@@ -42,7 +42,7 @@ fn named(projects: &BTreeSet<&str>) -> String {
 mod tests {
     use appsec_model::{Kind, ProjectScope, Scope};
 
-    use super::warnings;
+    use super::reasons;
 
     #[test]
     fn each_reason_is_told_once() {
@@ -57,8 +57,8 @@ mod tests {
             (Kind::Secrets, Scope::Deployment, "forbidden"),
             (Kind::Secrets, scope(&["a/b"]), "forbidden"),
         ];
-        let warnings = warnings(failed.iter().map(|(kind, scope, message)| (kind, scope, *message)));
-        insta::assert_snapshot!(warnings.join("\n"), @r"
+        let told = reasons(failed.iter().map(|(kind, scope, message)| (kind, scope, *message)));
+        insta::assert_snapshot!(told.join("\n"), @r"
         secrets of all projects: forbidden
         sast, sca of a/b, a/c, a/d and 2 more: it pages in circles; ask again
         ");
