@@ -198,7 +198,9 @@ pub fn hint(code: Code) -> Option<&'static str> {
             "your answers are saved: continue with harness onboard NAME at a terminal, or with --kinds KIND,…, \
              --projects PATTERN and --auto-map create|match|manual, or with --yes for the defaults"
         }
-        Code::NoReadableKind => "give the token more permissions at the vendor, and start again",
+        Code::NoReadableKind => {
+            "choose kinds that the token reads with --kinds, or give it more permissions at the vendor"
+        }
         Code::KindNotReadable => "choose among those that the token can read, or grant it the permission at the vendor",
         Code::PatternUnmatched => "`*` matches any characters; --projects all selects all of them",
         Code::InvalidPolicies => {

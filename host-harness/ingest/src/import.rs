@@ -27,7 +27,7 @@ use crate::{
     error::{Error, ImportError},
     vanishing::Vanishing,
 };
-use appsec_grant::Code;
+use appsec_grant::{Code, counted};
 use appsec_sandbox::{Connector, FileReading};
 use appsec_store::{Cause, FetchState, FetchStats, ImportSource, IngestHandle, Instance, Run, RunState};
 
@@ -241,7 +241,7 @@ impl Import {
         let mut kinds: Vec<Kind> =
             held().map(|held| held.kind.clone()).filter(|kind| wanted.is_empty() || wanted.contains(kind)).collect();
         if kinds.is_empty() && held().next().is_some() {
-            let found = held().map(|held| format!("{} records of the kind {}", held.records, held.kind));
+            let found = held().map(|held| format!("{} of the kind {}", counted(held.records, "record"), held.kind));
             let wanted: Vec<&str> = wanted.iter().map(Kind::as_str).collect();
             return Err(ImportError::OtherKinds {
                 file,

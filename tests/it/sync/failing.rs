@@ -166,7 +166,7 @@ async fn a_read_that_fails_stops_no_other_and_lets_nothing_vanish() {
     let run = env.sync(&tenant).await.unwrap();
     assert_eq!(run.state, RunState::Partial);
     let message = run.message.as_deref().and_then(|message| message.lines().next());
-    insta::assert_snapshot!(message.unwrap(), @"unexpected answer of GET /api/v1/deployments/demo-corp/findings: the body is an HTML page instead of JSON; is `origin` right?");
+    insta::assert_snapshot!(message.unwrap(), @"sca of Acme-Labs/data-SDK, initech/auth-service, initech/search-infra and 1 more: unexpected answer of GET /api/v1/deployments/demo-corp/findings: the body is an HTML page instead of JSON; is `origin` right?");
     let sca: Vec<_> = run.fetches.iter().filter(|read| read.kind == appsec_model::Kind::Sca).collect();
     assert!(sca.iter().all(|read| read.state == FetchState::Failed && read.counts.vanished == 0));
     assert!(run.fetches.iter().any(|read| read.state == FetchState::Complete));
@@ -242,7 +242,7 @@ async fn a_vendor_that_pages_in_circles_when_it_is_asked_again_lets_nothing_vani
     let run = env.sync(&tenant).await.unwrap();
     assert_eq!(run.counts.vanished, 0);
     content(&tenant).assert_untouched(&before);
-    insta::assert_snapshot!(run.message.unwrap_or_default(), @"what was missing was asked for again, and there were more pages of it than of all before: the vendor pages in circles");
+    insta::assert_snapshot!(run.message.unwrap_or_default(), @"sast of initech/shop-frontend: what was missing was asked for again, and there were more pages of it than of all before: the vendor pages in circles");
 }
 
 #[tokio::test]

@@ -92,7 +92,7 @@ async fn a_connector_that_pages_in_circles_is_stopped() {
         let run = outcome.unwrap();
         assert_eq!(run.state, RunState::Partial, "{action}");
         insta::allow_duplicates! {
-            insta::assert_snapshot!(first_line(&run), @"3 consecutive pages contained nothing new: the vendor's paging loops");
+            insta::assert_snapshot!(first_line(&run), @"sast of hostile/one: 3 consecutive pages contained nothing new: the vendor's paging loops");
         }
         assert_eq!(findings(&tenant).len(), 3);
         assert!(run.counts.pages < 10, "{} pages", run.counts.pages);
@@ -123,7 +123,7 @@ async fn a_connector_whose_pages_are_empty_and_never_end_is_stopped() {
     };
     let run = soon(sync).await;
     assert_eq!(run.state, RunState::Failed);
-    insta::assert_snapshot!(first_line(&run), @"200 pages in a row were empty: the connector does not come to an end");
+    insta::assert_snapshot!(first_line(&run), @"sast of hostile/one: 200 pages in a row were empty: the connector does not come to an end");
     assert_served(&env).await;
 }
 
@@ -141,7 +141,7 @@ async fn a_cursor_beyond_the_contract_is_refused() {
     let (_, outcome) = sync(&env, json!({ "fetch": { "do": "large-cursor", "count": 4097 } })).await;
     let run = outcome.unwrap();
     assert_eq!(run.state, RunState::Failed);
-    insta::assert_snapshot!(first_line(&run), @"limit exceeded: a cursor of more than 4096 bytes");
+    insta::assert_snapshot!(first_line(&run), @"sast of hostile/one: limit exceeded: a cursor of more than 4096 bytes");
     assert_served(&env).await;
 }
 
@@ -151,7 +151,7 @@ async fn a_page_beyond_the_contract_is_refused() {
     let (tenant, outcome) = sync(&env, json!({ "fetch": { "count": 10_001 } })).await;
     let run = outcome.unwrap();
     assert_eq!(run.state, RunState::Failed);
-    insta::assert_snapshot!(first_line(&run), @"limit exceeded: a page of more than 10000 records");
+    insta::assert_snapshot!(first_line(&run), @"sast of hostile/one: limit exceeded: a page of more than 10000 records");
     assert!(findings(&tenant).is_empty());
     assert_served(&env).await;
 }
@@ -162,7 +162,7 @@ async fn a_crash_while_fetching_fails_that_read_alone() {
     let (_, outcome) = sync(&env, json!({ "fetch": { "do": "trap" } })).await;
     let run = outcome.unwrap();
     assert_eq!(run.state, RunState::Failed);
-    insta::assert_snapshot!(first_line(&run), @"the connector crashed in `fetch-findings`: wasm trap: wasm `unreachable` instruction executed");
+    insta::assert_snapshot!(first_line(&run), @"sast of hostile/one: the connector crashed in `fetch-findings`: wasm trap: wasm `unreachable` instruction executed");
     assert_served(&env).await;
 }
 

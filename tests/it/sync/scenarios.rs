@@ -101,7 +101,7 @@ async fn a_cut_body_is_asked_for_again() {
 async fn endless_pages_end_as_an_incomplete_read_that_lets_nothing_vanish() {
     insta::assert_snapshot!(outcome("endless-pages").await, @"
     partial
-    3 consecutive pages contained nothing new: the vendor's paging loops
+    sast of all projects: 3 consecutive pages contained nothing new: the vendor's paging loops
     waits: 0
     store: with what was read
     ");
@@ -111,7 +111,7 @@ async fn endless_pages_end_as_an_incomplete_read_that_lets_nothing_vanish() {
 async fn an_answer_that_is_no_json_ends_the_read() {
     insta::assert_snapshot!(outcome("garbage").await, @"
     failed
-    unexpected answer of GET /api/v1/deployments/demo-corp/findings: the body is not UTF-8
+    sast of all projects: unexpected answer of GET /api/v1/deployments/demo-corp/findings: the body is not UTF-8
     waits: 0
     store: as before
     ");
@@ -131,7 +131,7 @@ async fn a_token_that_lost_its_scope_is_told_from_a_wrong_token() {
 async fn findings_that_are_refused_are_named() {
     insta::assert_snapshot!(outcome("forbidden").await, @"
     failed
-    forbidden: Semgrep does not let this token read `sast` of the deployment `demo-corp` (GET /api/v1/deployments/demo-corp/findings answered 403): Forbidden
+    sast of all projects: forbidden: Semgrep does not let this token read `sast` of the deployment `demo-corp` (GET /api/v1/deployments/demo-corp/findings answered 403): Forbidden
     waits: 0
     store: as before
     ");
@@ -198,7 +198,7 @@ async fn what_one_instance_is_told_to_wait_all_of_its_account_wait() {
 async fn a_redirect_is_not_followed() {
     insta::assert_snapshot!(outcome("redirect").await, @"
     failed
-    unexpected answer of GET /api/v1/deployments/demo-corp/findings: redirected to https://collector.example.net; the connector does not follow
+    sast of all projects: unexpected answer of GET /api/v1/deployments/demo-corp/findings: redirected to https://collector.example.net; the connector does not follow
     waits: 0
     store: as before
     ");

@@ -131,7 +131,7 @@ fn fetches_that_end_for_one_reason_are_one_line_of_the_report() {
     let synced = desk.run(&["sync", "sim"]);
     assert_eq!(synced.code, 3, "{}", synced.stderr);
     assert!(!synced.stderr.contains("WARN"), "{}", synced.stderr);
-    let told = desk.json(&["runs", "1"])["run"]["message"].as_str().unwrap().to_owned();
+    let told = desk.json(&["runs", "1"])["runs"][0]["message"].as_str().unwrap().to_owned();
     // The secrets' cursor does not move on, which is another reason.
     let (pages, cursor) = told.split_once("; ").unwrap();
     assert!(pages.starts_with("sast, sca of ") && pages.contains(": 3 consecutive pages"), "{told}");
