@@ -41,7 +41,7 @@ use self::{
 use crate::{
     error::Error,
     harness::Harness,
-    webhook::{EventDispatcher, EventSync, ListenOptions},
+    webhook::{EventDispatcher, EventReceiver, EventSync, ListenOptions, WebhookHandler},
 };
 use appsec_grant::TenantId;
 use tokio_util::sync::CancellationToken;
@@ -91,6 +91,7 @@ pub struct DaemonReport {
 pub struct Daemon {
     harness: Harness,
     options: DaemonOptions,
+    events: Arc<WebhookHandler>,
     _lock: DaemonLock,
 }
 
@@ -99,7 +100,13 @@ impl Daemon {
     pub fn new(harness: Harness, options: DaemonOptions) -> Result<Self, Error> {
         harness.refuse_network_file_system()?;
         let lock = DaemonLock::take(harness.data_dir(), options.parallel, harness.now())?;
-        Ok(Self { harness, options, _lock: lock })
+        let events = Arc::new(WebhookHandler::new(harness.clone())?);
+        Ok(Self { harness, options, events, _lock: lock })
+    }
+
+    /// Takes vendors' events in for it, where a server beside it has the address.
+    pub fn event_receiver(&self) -> EventReceiver {
+        EventReceiver::new(self.events.clone())
     }
 
     /// Works until it is stopped, or with `once` until nothing is due.
@@ -115,8 +122,7 @@ impl Daemon {
                 told(event);
             }
         };
-        let attendant =
-            EventDispatcher::new(self.harness.clone(), options.listen.as_ref(), Arc::new(of_events)).await?;
+        let attendant = EventDispatcher::new(self.events.clone(), options.listen.as_ref(), Arc::new(of_events)).await?;
         tell(DaemonEvent::Started { pid: std::process::id(), parallel: options.parallel });
         if let Some(address) = attendant.address()? {
             tell(DaemonEvent::Listening { address: address.to_string() });

@@ -13,7 +13,7 @@ pub use self::{
     onboarding::{OnboardingError, OnboardingStep},
     webhook::WebhookError,
 };
-use crate::{query::QueryError, triage_file::TriageProblem, vault::VaultError};
+use crate::{access::AccessError, query::QueryError, triage_file::TriageProblem, vault::VaultError};
 use appsec_analysis::TriageError;
 use appsec_conformance::CassetteError;
 use appsec_exports::Error as ExportError;
@@ -184,6 +184,9 @@ pub enum Error {
     /// The bucket of a connector failed.
     #[error(transparent)]
     Bucket(#[from] BucketError),
+    /// Access is not given or changed.
+    #[error(transparent)]
+    Access(#[from] AccessError),
     /// TLS cannot be set up.
     #[error("TLS cannot be set up")]
     Tls(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -267,7 +270,10 @@ impl Error {
     pub fn code(&self) -> Code {
         match self {
             Self::Ingest(error) => error.code(),
-            Self::Store(error) => error.code(),
+            Self::Store(error) | Self::Access(AccessError::Store(error)) => error.code(),
+            Self::Access(AccessError::NoToken(_)) => Code::TokenNotFound,
+            Self::Access(AccessError::Lifetime) => Code::TokenLifetime,
+            Self::Access(AccessError::Random) => Code::Host,
             Self::Mapping(error) => error.code(),
             Self::Webhook(error) => error.code(),
             Self::Vault(error) => error.code(),

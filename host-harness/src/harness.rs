@@ -22,6 +22,7 @@ pub use self::{
     tenants::{TenantInstance, TenantList, TenantReport, TenantRun},
 };
 use crate::{
+    access::Access,
     error::Error,
     host::{Host, Loaded, Options},
     tenant::Tenant,
@@ -58,9 +59,22 @@ impl Harness {
         Self::new(Options { vault_keys: vec![vault_key], ..self.options().clone() })
     }
 
+    /// Whether a key of the vaults is given; whether it is the right one is another
+    /// question.
+    pub fn has_vault_keys(&self) -> bool {
+        !self.options().vault_keys.is_empty() || std::env::var_os(crate::vault::VAULT_KEY_VARIABLE).is_some()
+    }
+
     /// Where everything is kept.
     pub fn data_dir(&self) -> &Path {
         self.host.data_dir()
+    }
+
+    /// Who may use the pages and the HTTP API, and what they did.
+    pub fn access(&self) -> Result<&Access, Error> {
+        check_folder(self.data_dir()).map_err(Error::exposed(self.data_dir()))?;
+        self.refuse_network_file_system()?;
+        self.host.access()
     }
 
     /// The engine; started when first asked for.

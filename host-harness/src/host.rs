@@ -11,11 +11,14 @@ use std::{
 use appsec_model::{Manifest, Timestamp};
 use sha2::{Digest, Sha256};
 
-use crate::{bundled::BUNDLED, error::Error};
+use crate::{access::Access, bundled::BUNDLED, error::Error};
 use appsec_grant::{BucketStore, Proxies, Secret, SecretSource, TenantId};
 use appsec_ingest::{AccountThrottle, RetryPolicy, Sleep, SystemSleep, Throttles};
 use appsec_sandbox::{Connector, Grant, GrantedSecret, HttpGrant, Limits, Runtime, Transport, tls_config};
-use appsec_store::{ConnectorSource, Instance};
+use appsec_store::{AccessStore, ConnectorSource, Instance};
+
+/// The file that says who may use the pages and the HTTP API.
+pub(crate) const ACCESS_FILE: &str = "access.sqlite3";
 
 /// How a harness works.
 #[derive(Clone)]
@@ -93,6 +96,7 @@ struct Shared {
     connectors: Mutex<HashMap<PathBuf, Loaded>>,
     transports: Mutex<HashMap<(TenantId, i64), Arc<Transport>>>,
     throttles: Throttles,
+    access: OnceLock<Access>,
 }
 
 impl Host {
@@ -104,6 +108,7 @@ impl Host {
             connectors: Mutex::default(),
             transports: Mutex::default(),
             throttles: Throttles::default(),
+            access: OnceLock::new(),
         }))
     }
 
@@ -118,6 +123,16 @@ impl Host {
     /// What time it is, by the clock of the options.
     pub fn now(&self) -> Timestamp {
         (self.0.options.clock)()
+    }
+
+    /// Who may use the pages and the HTTP API; opened when first asked for.
+    pub fn access(&self) -> Result<&Access, Error> {
+        if let Some(access) = self.0.access.get() {
+            return Ok(access);
+        }
+        let store = AccessStore::open(&self.data_dir().join(ACCESS_FILE))?;
+        let access = Access::new(store, self.options().clock.clone());
+        Ok(self.0.access.get_or_init(|| access))
     }
 
     /// The engine; started when first asked for.

@@ -29,6 +29,7 @@
 
 #![warn(missing_docs)]
 
+mod access;
 mod bundled;
 pub mod columns;
 mod daemon;
@@ -46,6 +47,7 @@ mod vault;
 mod webhook;
 
 pub use crate::{
+    access::{Access, AccessError, AuditList, NewToken, Permission, Principal, TokenList, Verdict},
     bundled::{BUNDLED, Bundled},
     daemon::{Daemon, DaemonEvent, DaemonInfo, DaemonOptions, DaemonProgress, DaemonReport, StatusReport, TimedEvent},
     error::{BackupError, Error, MappingError, OnboardingError, OnboardingStep, WebhookError},
@@ -73,7 +75,7 @@ pub use crate::{
     vault::{
         EntryState, GeneratedKey, Rekeyed, VAULT_KEY_VARIABLE, Vault, VaultEntry, VaultError, VaultKey, VaultReport,
     },
-    webhook::ListenOptions,
+    webhook::{EventReceiver, ListenOptions},
 };
 pub use appsec_analysis::triage::{TriageDecision, TriageEntry, TriageError};
 pub use appsec_conformance::{
@@ -98,17 +100,18 @@ pub use appsec_sandbox::{
     ProxyProblem, Refused, Response, Runtime, RuntimeError,
 };
 pub use appsec_store::{
-    ACTIVE, AUTO_CONFIDENCE, AgeCount, Attribution, AutoMap, Cadence, Candidate, ChangeRow, ClassCoverage,
-    ConnectorSource, Coverage, CoverageCell, CoverageOptions, CoverageState, CoverageSummary, Cursor, CursorError,
-    CweCount, Dashboard, DashboardFilter, DayCounts, DecidedFinding, DecisionEnd, DecisionFilter, DecisionRow,
-    DeletionPlan, DeletionProof, Delivery, DeliveryState, EventRow, EventState, Fetch, FetchState, FetchStats, Filter,
-    FindingDetail, FindingId, FindingRow, Instance, InstanceStatus, Interval, IssueDecision, IssueDetail, IssueFilter,
-    IssueFinding, IssueId, IssueIdError, IssueRow, IssueSource, Keep, KeptFindings, LabelCount, MappedBy,
-    MappingCounts, MappingRow, MappingState, NamedProject, NewInstance, Next, OccurrenceDetail, Outcome, PackageCount,
-    PackageFilter, PackageRow, Paused, Percent, PercentError, Period, Plan, PolicyImport, PolicyResult,
-    PolicyResultWord, PolicyViolations, ProjectChoice, ProjectCounts, ProjectFilter, ProjectRow, ProjectUsage,
-    Proposal, ReachableShare, Released, RepositoryChanges, RepositoryCount, RepositoryCoverage, RepositoryRow,
-    ResolvedMappings, Run, RunMode, RunProject, RunState, RunWait, ScanFields, ScheduleError, ScheduleRow,
-    SeverityCount, Sort, StoreError, TimeToFix, Top25Share, Total, TotalIs, VanishingRow, Webhook, Zone, matches,
+    ACTIVE, AUTO_CONFIDENCE, AgeCount, Attribution, AuditCheck, AuditEntry, AuditOutcome, AuditRow, AutoMap, Cadence,
+    Candidate, ChangeRow, ClassCoverage, ConnectorSource, Coverage, CoverageCell, CoverageOptions, CoverageState,
+    CoverageSummary, Cursor, CursorError, CweCount, Dashboard, DashboardFilter, DayCounts, DecidedFinding, DecisionEnd,
+    DecisionFilter, DecisionRow, DeletionPlan, DeletionProof, Delivery, DeliveryState, EventRow, EventState, Fetch,
+    FetchState, FetchStats, Filter, FindingDetail, FindingId, FindingRow, Instance, InstanceStatus, Interval,
+    IssueDecision, IssueDetail, IssueFilter, IssueFinding, IssueId, IssueIdError, IssueRow, IssueSource, Keep,
+    KeptFindings, LabelCount, MappedBy, MappingCounts, MappingRow, MappingState, NamedProject, NewInstance, Next,
+    OccurrenceDetail, Outcome, PackageCount, PackageFilter, PackageRow, Paused, Percent, PercentError, Period, Plan,
+    PolicyImport, PolicyResult, PolicyResultWord, PolicyViolations, ProjectChoice, ProjectCounts, ProjectFilter,
+    ProjectRow, ProjectUsage, Proposal, ReachableShare, Released, RepositoryChanges, RepositoryCount,
+    RepositoryCoverage, RepositoryRow, ResolvedMappings, Role, Run, RunMode, RunProject, RunState, RunWait, ScanFields,
+    ScheduleError, ScheduleRow, SeverityCount, Sort, StoreError, TimeToFix, TokenRow, Top25Share, Total, TotalIs,
+    VanishingRow, Webhook, Zone, matches,
 };
 pub use tokio_util::sync::CancellationToken;

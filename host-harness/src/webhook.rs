@@ -8,4 +8,5 @@ mod rate;
 mod reception;
 
 pub(crate) use self::attend::{EventDispatcher, EventSync};
-pub use self::listen::ListenOptions;
+pub(crate) use self::reception::WebhookHandler;
+pub use self::{listen::ListenOptions, reception::EventReceiver};

@@ -17,7 +17,7 @@ use super::{
 };
 
 /// Concurrent syncs, where nobody says how many.
-const PARALLEL: u8 = 4;
+pub const PARALLEL: u8 = 4;
 
 #[derive(clap::Args)]
 pub struct DaemonArgs {
@@ -95,7 +95,7 @@ pub async fn signal() {
 }
 
 /// One line per event, at once: it is read by whoever waits for it.
-fn tell(event: DaemonEvent, json: bool) {
+pub fn tell(event: DaemonEvent, json: bool) {
     let at = appsec_model::Timestamp::from_micros(jiff::Timestamp::now().as_microsecond());
     let mut stdout = super::stdout::stdout();
     // A reader that went away is no reason to stop.

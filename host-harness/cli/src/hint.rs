@@ -235,6 +235,8 @@ pub fn hint(code: Code) -> Option<&'static str> {
         Code::RemoteListen => "listen on 127.0.0.1 behind a TLS proxy, or confirm with --allow-remote",
         Code::ListenFailed => "choose another address or port",
         Code::TenantNotFound => "`harness tenant list` lists the tenants, `harness tenant add NAME` creates one",
+        Code::TokenNotFound => "`harness token list` lists the API tokens of the tenant, with their ids",
+        Code::TokenLifetime => "give --expires-in a time such as 90d",
         Code::TenantExists => "choose another name; `harness tenant list` lists those that exist",
         Code::BackupExists => "choose another directory; nothing is ever overwritten",
         Code::BackupFile => "check the path, the permissions and the space, then run the command again",

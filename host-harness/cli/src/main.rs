@@ -4,6 +4,7 @@
 #![deny(clippy::print_stdout, reason = "what is printed goes through `stdout`, where failures are noticed")]
 
 mod advisories;
+mod audit;
 mod backup;
 mod conformance;
 mod coverage;
@@ -46,6 +47,7 @@ mod sync;
 mod table;
 mod tenant;
 mod text;
+mod token;
 mod triage;
 mod vanishing;
 mod vault;
@@ -103,7 +105,10 @@ const GROUPS: [(&str, &[&str]); 6] = [
     ("Decide", &["triage", "policy", "advisories"]),
     (
         "Operate",
-        &["serve", "daemon", "status", "runs", "notify", "webhook", "vault", "tenant", "backup", "restore", "doctor"],
+        &[
+            "serve", "link", "token", "audit", "daemon", "status", "runs", "notify", "webhook", "vault", "tenant",
+            "backup", "restore", "doctor",
+        ],
     ),
     ("Develop connectors", &["conformance", "normalize", "mock-vendor", "schema", "completions"]),
 ];
@@ -235,8 +240,16 @@ enum Command {
     Renormalize(renormalize::Args),
     /// Show the run log
     Runs(runs::Args),
-    /// Serve read-only web pages and an HTTP API to browsers on this machine
+    /// Serve pages and an HTTP API on this machine
     Serve(serve::Args),
+    /// Print a link that lets one more browser in to a running server
+    Link(serve::LinkArgs),
+    /// Manage API tokens, with which programs use the HTTP API
+    #[command(subcommand)]
+    Token(token::Command),
+    /// Show what was done on pages and over the HTTP API
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Sync scheduled instances of all tenants until stopped
     Daemon(daemon::DaemonArgs),
     /// Show running, last and next syncs, of all tenants unless --tenant names one
@@ -470,6 +483,9 @@ fn dispatch(cli: Cli, output: Output, data_dir_is_typed: bool) -> Result<ExitCod
             Command::Backup(args) => backup::backup(&context, args).await,
             Command::Restore(args) => backup::restore(&context, args).await,
             Command::Serve(args) => serve::run(&context, args).await,
+            Command::Link(args) => serve::link(&context, &args).await,
+            Command::Token(command) => token::exec(&context, command).await,
+            Command::Audit(command) => audit::exec(&context, command).await,
             Command::Daemon(args) => daemon::run(&context, args).await,
             Command::Status => daemon::status(&context).await,
             Command::Conformance(args) => conformance::exec(&context, args).await,

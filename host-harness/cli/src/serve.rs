@@ -1,18 +1,49 @@
-//! `harness serve`: the pages and the HTTP API, until it is stopped.
+//! `harness serve`: the pages and the HTTP API, and the daemon beside them, until
+//! it is stopped.
 
-use std::{io::Write, net::SocketAddr, process::ExitCode};
+use std::{io::Write, net::SocketAddr, process::ExitCode, sync::Arc};
 
-use appsec_web::{ServeError, Server};
-use host_harness::{CancellationToken, Code, with_causes};
+use appsec_web::{ServeError, ServeOptions, Server};
+use host_harness::{
+    CancellationToken, Code, Daemon, DaemonOptions, Error, Harness, SecretSource, TimedEvent, with_causes,
+};
 use serde::Serialize;
 
-use crate::{Context, daemon::signal, error::Failure, output::Output, stdout::stdout, text};
+use crate::{
+    Context,
+    daemon::{self, signal},
+    error::Failure,
+    output::Output,
+    stdout::stdout,
+    text,
+    vault::{usual_key_file, write_key},
+};
 
 #[derive(clap::Args)]
 pub struct Args {
     /// Listen on this address of this machine
-    #[arg(long, default_value = "127.0.0.1:7373", value_name = "ADDRESS:PORT")]
+    #[arg(long, default_value = ADDRESS, value_name = "ADDRESS:PORT")]
     listen: SocketAddr,
+    /// Run no daemon beside it: sync on request only, and take no vendor events
+    #[arg(long)]
+    no_daemon: bool,
+}
+
+/// Where it listens where nobody says it.
+const ADDRESS: &str = "127.0.0.1:7373";
+
+#[derive(clap::Args)]
+pub struct LinkArgs {
+    /// Set the address at which the server listens
+    #[arg(long, default_value = ADDRESS, value_name = "ADDRESS:PORT")]
+    listen: SocketAddr,
+}
+
+/// What `link` prints: a link like those of the server itself.
+pub async fn link(context: &Context, args: &LinkArgs) -> Result<ExitCode, Failure> {
+    let key = context.harness.access()?.new_link().await.map_err(Error::from)?;
+    tell(context.output, &Event::Link { url: appsec_web::link(args.listen, &key) });
+    Ok(ExitCode::SUCCESS)
 }
 
 /// What `serve` prints, line by line.
@@ -30,22 +61,108 @@ pub enum Event {
         /// Where.
         address: String,
     },
+    /// A key for the vault was made, of which a copy is to be kept.
+    VaultKey {
+        /// Where it is.
+        file: String,
+    },
+    /// Another daemon does the scheduled syncs.
+    OtherDaemon {
+        /// Which.
+        daemon: String,
+    },
+}
+
+/// A line that `serve` prints: its own, or one of the daemon in it.
+#[derive(Serialize, schemars::JsonSchema)]
+#[serde(untagged)]
+#[schemars(rename = "ServeLine")]
+#[expect(dead_code, reason = "only its schema is printed: each line is written as what it is")]
+pub enum Line {
+    /// Of the server.
+    Own(Event),
+    /// Of the daemon.
+    Daemon(TimedEvent),
 }
 
 pub async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let output = context.output;
-    let link = Box::new(move |link: &str| tell(output, &Event::Link { url: link.to_owned() }));
-    let server = Server::bind(context.harness.clone(), args.listen, link).await?;
+    let harness = with_key(context)?;
+    let (stop, abort) = (CancellationToken::default(), CancellationToken::default());
+    let daemon = match args.no_daemon {
+        true => None,
+        false => beside(&harness, output, &stop, &abort)?,
+    };
+    let options = ServeOptions {
+        address: args.listen,
+        tell: Box::new(move |link: &str| tell(output, &Event::Link { url: link.to_owned() })),
+        events: daemon.as_ref().map(Daemon::event_receiver),
+    };
+    let server = Server::bind(harness, options).await?;
     tell(output, &Event::Listening { address: server.address()?.to_string() });
-    let stop = CancellationToken::default();
-    let stopped = stop.clone();
-    let signals = tokio::spawn(async move {
-        signal().await;
-        stopped.cancel();
-    });
-    server.run(stop).await;
+    let signals = {
+        let (stop, abort) = (stop.clone(), abort.clone());
+        tokio::spawn(async move {
+            signal().await;
+            stop.cancel();
+            signal().await;
+            abort.cancel();
+        })
+    };
+    let working = async {
+        match &daemon {
+            Some(daemon) => daemon.run().await.map(|_| ()),
+            None => Ok(()),
+        }
+    };
+    let serving = async {
+        tokio::select! {
+            () = server.run(stop) => {}
+            () = abort.cancelled() => {}
+        }
+    };
+    let ((), worked) = tokio::join!(serving, working);
     signals.abort();
+    worked?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The daemon in this process; none where another one has the data folder.
+fn beside(
+    harness: &Harness,
+    output: Output,
+    stop: &CancellationToken,
+    abort: &CancellationToken,
+) -> Result<Option<Daemon>, Failure> {
+    let json = output.is_json();
+    let options = DaemonOptions {
+        parallel: usize::from(daemon::PARALLEL),
+        once: false,
+        listen: None,
+        stop: stop.clone(),
+        abort: abort.clone(),
+        progress: Arc::new(move |event| daemon::tell(event, json)),
+    };
+    match Daemon::new(harness.clone(), options) {
+        Ok(daemon) => Ok(Some(daemon)),
+        Err(Error::DaemonRuns(other)) => {
+            tell(output, &Event::OtherDaemon { daemon: other });
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The harness with a key for its vaults: what is typed into a page is sealed. One
+/// is made where there is none, apart from the data folder.
+fn with_key(context: &Context) -> Result<Harness, Failure> {
+    let harness = &context.harness;
+    let Some(path) = usual_key_file().filter(|_| !harness.has_vault_keys()) else { return Ok(harness.clone()) };
+    if !path.exists() {
+        write_key(&path, harness.data_dir())?;
+        tell(context.output, &Event::VaultKey { file: path.display().to_string() });
+    }
+    Ok(harness.with_vault_key(SecretSource::File { path }))
 }
 
 /// One line per event, at once: it is read by whoever waits for it.
@@ -58,7 +175,15 @@ fn tell(output: Output, event: &Event) {
             write!(stdout, "Open this link to let a browser in (once, within ten minutes):\n  {url}")
         }
         Event::Listening { address } => {
-            write!(stdout, "Serving pages and the API, read-only, at http://{address}/ until Ctrl-C")
+            write!(stdout, "Serving pages and the API at http://{address}/ until Ctrl-C")
+        }
+        Event::VaultKey { file } => write!(
+            stdout,
+            "Wrote a key for the vault to {file}. Keep a copy of it apart from the data folder: without it no stored token \
+             can be read"
+        ),
+        Event::OtherDaemon { daemon } => {
+            write!(stdout, "Scheduled syncs are left to the daemon that is running: {}", text::line(daemon))
         }
     };
     let _ = writeln!(stdout).and_then(|()| stdout.flush());
@@ -69,7 +194,7 @@ impl From<ServeError> for Failure {
         let code = match error {
             ServeError::NotLoopback(_) => Code::RemoteListen,
             ServeError::Listen(..) => Code::ListenFailed,
-            ServeError::Random => Code::Internal,
+            ServeError::Access(error) => return error.into(),
         };
         let failure = Self::coded(code, with_causes(&error));
         match error {
@@ -79,7 +204,7 @@ impl From<ServeError> for Failure {
             ServeError::Listen(..) => {
                 failure.with_hint("another server may be running; choose another port with --listen")
             }
-            ServeError::Random => failure.with_hint("check the system's random number generator"),
+            ServeError::Access(_) => failure,
         }
     }
 }

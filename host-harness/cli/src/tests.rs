@@ -102,7 +102,7 @@ fn every_help_line_begins_with_a_verb() {
 /// What help begins with.
 const VERBS: &str = "
     Accept Add Allow Back Change Check Choose Clear Close Collect Confirm Connect Continue Decide Delay Delete
-    Diagnose Discard Fail Fetch Filter Generate Ignore Import Include Increase Inject Inspect Keep Limit
+    Diagnose Discard Fail Fetch Filter Generate Ignore Import Include Increase Inject Inspect Judge Keep Limit
     List Listen Manage Map Mark Normalize Pause Print Re-encrypt Read Receive Record Remove Replace Require
-    Resend Reset Restore Resume Reverse Run Select Send Serve Set Show Skip Sort Start Store Sync Test Unmap
+    Resend Reset Restore Resume Reverse Revoke Run Select Send Serve Set Show Skip Sort Start Store Sync Test Unmap
     Use Validate Write";

@@ -198,6 +198,10 @@ codes! {
     BackupExchanged "backup-exchanged" Refused
     BackupDamaged "backup-damaged" Refused
 
+    // Access.
+    TokenNotFound "token-not-found" Usage
+    TokenLifetime "token-lifetime" Usage
+
     // Views.
     FindingNotFound "finding-not-found" Usage
     IssueNotFound "issue-not-found" Usage

@@ -10,7 +10,7 @@ use std::{
 use serde::Serialize;
 
 use super::Harness;
-use crate::{error::Error, search::search_folder};
+use crate::{error::Error, host::ACCESS_FILE, search::search_folder};
 use appsec_grant::{InstanceName, TenantId, files::open_regular};
 use appsec_store::DeletionPlan;
 
@@ -70,6 +70,10 @@ impl Harness {
             let gone = folder.with_file_name(format!("{DELETED}{id}"));
             fs::rename(&folder, &gone).map_err(failed)?;
             fs::remove_dir_all(&gone).map_err(failed)?;
+            // Whoever makes a tenant of that name gives out tokens anew.
+            if self.data_dir().join(ACCESS_FILE).exists() {
+                self.access()?.forget_tokens(id).await?;
+            }
             left = open.into_iter().filter(|(_, file)| exists(file)).map(|(name, _)| name).collect();
         }
         Ok(TenantDeletion { tenant: id.to_string(), instances, files: held.files, bytes: held.bytes, deleted, left })

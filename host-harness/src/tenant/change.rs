@@ -19,7 +19,7 @@ use crate::{
     host::{Secrets, VendorAccess},
     vault::VaultKey,
 };
-use appsec_grant::{Addresses, InstanceName, Origin, SecretSource, UnknownName};
+use appsec_grant::{Addresses, InstanceName, Origin, Secret, SecretSource, UnknownName};
 use appsec_store::{ConnectorSource, Instance, NewInstance, Paused};
 
 /// Another secret for an instance.
@@ -28,6 +28,8 @@ pub struct Rotation {
     /// Where the new secret is read from. Without it, where the old one was:
     /// the operator has changed it there.
     pub secret: Option<SecretSource>,
+    /// The new secret, as a person has typed it; it goes into the vault.
+    pub typed: Option<Secret>,
     /// Whether it goes into the vault; if nothing is said, where the old one is.
     pub store: Option<bool>,
     /// Whether it may be of another account of the vendor.
@@ -94,14 +96,18 @@ impl Tenant {
             require_accepted(&instance)?;
             let loaded = self.loaded(&instance).await?;
             let stored = instance.made.secrets.values().any(|source| *source == SecretSource::Vault);
-            let store = rotation.store.unwrap_or(stored);
+            let store = rotation.store.unwrap_or(stored) || rotation.typed.is_some();
             let from = match &rotation.secret {
                 Some(SecretSource::Input) if !store => return Err(Error::NotKept),
                 Some(source) => secret_sources(&loaded.manifest, Some(source)),
+                None if rotation.typed.is_some() => secret_sources(&loaded.manifest, Some(&SecretSource::Vault)),
                 None if stored => return Err(Error::NoNewSecret),
                 None => instance.made.secrets.clone(),
             };
-            let secrets = self.secrets_from(&instance.made, &from, None)?;
+            let secrets = match &rotation.typed {
+                Some(typed) => from.keys().map(|variable| (variable.clone(), typed.clone())).collect(),
+                None => self.secrets_from(&instance.made, &from, None)?,
+            };
             let key = if store { Some(self.vault_key()?) } else { None };
             let sources = if store { secret_sources(&loaded.manifest, Some(&SecretSource::Vault)) } else { from };
 

@@ -18,7 +18,7 @@ use super::{
     listen::{ListenOptions, Listener},
     reception::WebhookHandler,
 };
-use crate::{error::Error, harness::Harness, tenant::Tenant};
+use crate::{error::Error, tenant::Tenant};
 use appsec_grant::{InstanceName, TenantId};
 use appsec_store::Run;
 use tokio_util::sync::CancellationToken;
@@ -59,8 +59,11 @@ pub(crate) struct EventDispatcher {
 
 impl EventDispatcher {
     /// Listens, if it is to, and attends to what there is.
-    pub async fn new(harness: Harness, listen: Option<&ListenOptions>, progress: EventProgress) -> Result<Self, Error> {
-        let reception = Arc::new(WebhookHandler::new(harness)?);
+    pub async fn new(
+        reception: Arc<WebhookHandler>,
+        listen: Option<&ListenOptions>,
+        progress: EventProgress,
+    ) -> Result<Self, Error> {
         let listener = match listen {
             Some(options) => Some(Listener::bind(options, reception.clone()).await?),
             None => None,

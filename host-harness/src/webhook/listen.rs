@@ -18,14 +18,10 @@ use tokio::{
 
 use super::{
     places::{Place, Places},
-    reception::{Reply, WebhookHandler},
+    reception::{BODY_BYTES, Reply, WebhookHandler},
 };
 use crate::error::{Error, WebhookError};
-use appsec_sandbox::coding;
 use tokio_util::sync::CancellationToken;
-
-/// Bytes of a body: hundreds of findings with all that vendors say of them.
-const BODY_BYTES: usize = 5 << 20;
 
 /// Bytes of a request's head.
 const HEAD_BYTES: usize = 16 << 10;
@@ -202,19 +198,10 @@ where
     let Some((tenant, instance)) = addressee(&head.method, head.uri.path()) else {
         return StatusCode::NOT_FOUND.into();
     };
-    // The same for all addresses: a head says nothing of which instances exist.
-    if !reception.names_signature(&head.headers) {
-        return StatusCode::NOT_FOUND.into();
+    if let Err(status) = reception.admits(&head.headers) {
+        return status.into();
     }
     place.keep();
-    // What is signed is what comes: nothing is unpacked.
-    if coding(&head.headers).is_some() {
-        return StatusCode::UNSUPPORTED_MEDIA_TYPE.into();
-    }
-    let length = head.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if length.is_some_and(|length| length > BODY_BYTES as u64) {
-        return StatusCode::PAYLOAD_TOO_LARGE.into();
-    }
     match read(body, patience).await {
         Ok(body) => reception.take(tenant, instance, &head.headers, &body).await,
         Err(status) => status.into(),

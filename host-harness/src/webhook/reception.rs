@@ -11,7 +11,7 @@ use std::{
 };
 
 use appsec_model::{Event, EventType, ProjectRef};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode, header};
 use tokio::{
     sync::Notify,
     time::{Instant, timeout},
@@ -20,7 +20,7 @@ use tokio::{
 use super::rate::Rate;
 use crate::{error::Error, harness::Harness, signature::scheme::Verifier, tenant::Tenant};
 use appsec_grant::TenantId;
-use appsec_sandbox::{CallFailure, Connector, clean};
+use appsec_sandbox::{CallFailure, Connector, clean, coding};
 use appsec_store::{Instance, Noted};
 
 /// Time for the connector to say what an event is about: the vendor waits for
@@ -36,8 +36,41 @@ const MAX_TEXT: usize = 300;
 /// Reasons why instances take no events that are remembered.
 const MAX_TOLD: usize = 1_000;
 
+/// Bytes of a body: hundreds of findings with all that vendors say of them.
+pub(super) const BODY_BYTES: usize = 5 << 20;
+
+/// Takes events in for a daemon, where a server beside it has the address.
+#[derive(Clone)]
+pub struct EventReceiver(Arc<WebhookHandler>);
+
+impl EventReceiver {
+    /// Bytes of a body.
+    pub const BODY_BYTES: usize = BODY_BYTES;
+
+    pub(crate) fn new(handler: Arc<WebhookHandler>) -> Self {
+        Self(handler)
+    }
+
+    /// Whether the body of a request may be read, by its head.
+    pub fn admits(&self, headers: &HeaderMap) -> Result<(), StatusCode> {
+        self.0.admits(headers)
+    }
+
+    /// Takes a request in: the status of the answer, and when to come again.
+    pub async fn take(
+        &self,
+        tenant: &str,
+        instance: &str,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> (StatusCode, Option<Duration>) {
+        let reply = self.0.take(tenant, instance, headers, body).await;
+        (reply.status, reply.retry_after)
+    }
+}
+
 /// Takes events in, for all tenants.
-pub(super) struct WebhookHandler {
+pub(crate) struct WebhookHandler {
     harness: Harness,
     tenants: Mutex<HashMap<TenantId, Tenant>>,
     receivers: RwLock<HashMap<(String, String), Arc<Receiver>>>,
@@ -58,7 +91,7 @@ struct Receiver {
 
 /// What a sender is answered.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Reply {
+pub(crate) struct Reply {
     pub status: StatusCode,
     /// When to come again.
     pub retry_after: Option<Duration>,
@@ -161,10 +194,27 @@ impl WebhookHandler {
 
     /// Whether a request names a signature in a way that somebody here checks,
     /// whoever it is sent to.
-    pub fn names_signature(&self, headers: &HeaderMap) -> bool {
+    fn names_signature(&self, headers: &HeaderMap) -> bool {
         let receivers = self.receivers.read().unwrap_or_else(PoisonError::into_inner);
         let mut known = std::iter::once(&self.nobody).chain(receivers.values().map(|receiver| &receiver.verifier));
         known.any(|verifier| verifier.is_named_in(headers))
+    }
+
+    /// Whether the body of a request may be read, by its head: the same for all
+    /// addresses, so that a head says nothing of which instances exist.
+    pub fn admits(&self, headers: &HeaderMap) -> Result<(), StatusCode> {
+        if !self.names_signature(headers) {
+            return Err(StatusCode::NOT_FOUND);
+        }
+        // What is signed is what comes: nothing is unpacked.
+        if coding(headers).is_some() {
+            return Err(StatusCode::UNSUPPORTED_MEDIA_TYPE);
+        }
+        let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+        if length.is_some_and(|length| length > BODY_BYTES as u64) {
+            return Err(StatusCode::PAYLOAD_TOO_LARGE);
+        }
+        Ok(())
     }
 
     /// Takes a request in. Whoever has not signed it learns nothing, also not

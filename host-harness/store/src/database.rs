@@ -60,21 +60,7 @@ pub struct FindingStore {
 impl FindingStore {
     /// Opens the file, makes it if it is not there, and brings it up to date.
     pub fn open(path: &Path, tenant: &TenantId) -> Result<Self> {
-        let failed =
-            |source: Box<dyn std::error::Error + Send + Sync>| StoreError::Open { path: path.to_owned(), source };
-        if let Some(folder) = path.parent() {
-            create_private_dir(folder).map_err(|error| failed(error.into()))?;
-        }
-        // SQLite gives the log the permissions of the file.
-        if !path.exists() {
-            match private_file().write(true).create_new(true).open(path) {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(failed(error.into())),
-                _ => {}
-            }
-        }
-        // Without SQLITE_OPEN_URI: a file name is a file name.
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mut connection = Connection::open_with_flags(path, flags).map_err(|error| failed(error.into()))?;
+        let mut connection = open_private_file(path)?;
         tune(&connection)?;
         migrate::require_own_schema(&connection)?;
         // Takes effect in a new file only.
@@ -110,6 +96,25 @@ impl FindingStore {
         connection.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
         Ok(Self { connection, decoder: compress::Decoder::default(), compiled: Compiled::default() })
     }
+}
+
+/// Opens a file that only its owner may read, and makes it and its folder if they
+/// are not there.
+pub(crate) fn open_private_file(path: &Path) -> Result<Connection> {
+    let failed = |source: Box<dyn std::error::Error + Send + Sync>| StoreError::Open { path: path.to_owned(), source };
+    if let Some(folder) = path.parent() {
+        create_private_dir(folder).map_err(|error| failed(error.into()))?;
+    }
+    // SQLite gives the log the permissions of the file.
+    if !path.exists() {
+        match private_file().write(true).create_new(true).open(path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(failed(error.into())),
+            _ => {}
+        }
+    }
+    // Without SQLITE_OPEN_URI: a file name is a file name.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Connection::open_with_flags(path, flags).map_err(|error| failed(error.into()))
 }
 
 /// What holds for every connection.
@@ -296,7 +301,7 @@ impl Drop for MoreMemory {
 }
 
 /// Works on a thread where waiting harms nobody.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
         // The runtime shuts down, or `work` panicked.

@@ -7,6 +7,7 @@
 #[macro_use]
 mod words;
 
+mod access;
 mod advisories;
 mod assess;
 mod bucket;
@@ -66,6 +67,7 @@ mod wanted;
 mod webhooks;
 
 pub use self::{
+    access::{AccessStore, AuditCheck, AuditEntry, AuditOutcome, AuditRow, KeyHash, NewTokenRow, Role, TokenRow},
     bucket::InstanceBucket,
     coverage::{
         ClassCoverage, Coverage, CoverageCell, CoverageOptions, CoverageSort, CoverageState, CoverageSummary,

@@ -1,52 +1,30 @@
-//! Who is let in: the browser that opened a link of the terminal, under an
-//! address of this machine.
+//! Who is let in: the browser that opened a link of the terminal, and programs
+//! that have a token, under an address of this machine.
 //!
 //! A page of another site cannot read these: its requests bring no session
 //! (`SameSite`), and a name that it makes resolve to this machine is not on the
-//! list of hosts. Another user of the machine has no link.
+//! list of hosts. It cannot change anything either: what does must come from a page
+//! of ours. Another user of the machine has no link.
 
-use std::{
-    collections::HashMap,
-    fmt,
-    net::SocketAddr,
-    sync::{Mutex, PoisonError},
-    time::{Duration, Instant},
-};
+use std::{fmt, net::SocketAddr};
 
-use data_encoding::BASE64URL_NOPAD;
-use http::{HeaderMap, header};
+use host_harness::{Access, AccessError, Principal};
+use http::{HeaderMap, HeaderValue, Method, header};
 
 use crate::{ServeError, TellLink};
-
-/// For how long a link lets in, unless it is used.
-const LINK_TIME: Duration = Duration::from_secs(600);
-
-/// For how long a browser that was let in stays in.
-const SESSION_TIME: Duration = Duration::from_secs(30 * 86_400);
-
-/// Browsers at one time; the one that was let in first makes place.
-const SESSIONS: usize = 32;
 
 /// Headers of proxies. Behind one on this machine, everybody would come from
 /// this machine.
 const FORWARDED: [&str; 6] =
     ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via"];
 
-/// A key as it is kept: what is read from memory or a log opens nothing.
-type Hash = [u8; blake3::OUT_LEN];
-
-/// Lets browsers in.
+/// Lets browsers and programs in.
 pub(crate) struct Gate {
     hosts: [String; 3],
     address: SocketAddr,
     cookie: String,
     tell: TellLink,
-    state: Mutex<State>,
-}
-
-struct State {
-    link: Option<(Hash, Instant)>,
-    sessions: HashMap<Hash, Instant>,
+    access: Access,
 }
 
 /// Why a request is not answered.
@@ -60,6 +38,12 @@ pub(crate) enum Refusal {
     Site,
     /// Its browser was not let in.
     Session,
+    /// Its token does not work.
+    Token,
+    /// It has a session and a token.
+    Both,
+    /// It cannot be seen who sends it.
+    Unseen,
 }
 
 impl fmt::Display for Refusal {
@@ -69,24 +53,21 @@ impl fmt::Display for Refusal {
             Self::Proxy => "the request came through a proxy, and this server is for this machine alone",
             Self::Site => "another site made the request",
             Self::Session => "this browser was not let in yet",
+            Self::Token => "the API token is wrong, revoked or expired",
+            Self::Both => "the request has both a session and an API token",
+            Self::Unseen => "the file with sessions and tokens cannot be read",
         })
     }
 }
 
 impl Gate {
     /// A gate for a server of this address.
-    pub fn new(address: SocketAddr, tell: TellLink) -> Result<Self, ServeError> {
+    pub async fn new(address: SocketAddr, access: Access, tell: TellLink) -> Result<Self, ServeError> {
         let port = address.port();
         let hosts = ["127.0.0.1", "localhost", "[::1]"].map(|host| format!("{host}:{port}"));
-        let gate = Self {
-            hosts,
-            address,
-            // Cookies do not know ports: two servers of one machine have two.
-            cookie: format!("harness-{port}"),
-            tell,
-            state: Mutex::new(State { link: None, sessions: HashMap::new() }),
-        };
-        gate.make_link(Instant::now()).ok_or(ServeError::Random)?;
+        // Cookies do not know ports: two servers of one machine have two.
+        let gate = Self { hosts, address, cookie: format!("harness-{port}"), tell, access };
+        gate.tell_link().await.map_err(|error| ServeError::Access(error.into()))?;
         Ok(gate)
     }
 
@@ -103,58 +84,81 @@ impl Gate {
         Ok(())
     }
 
-    /// Whether a request comes from a browser that was let in, and from a page of
-    /// ours or a person.
-    pub fn knows(&self, headers: &HeaderMap, now: Instant) -> Result<(), Refusal> {
-        let site = headers.get("sec-fetch-site").map(http::HeaderValue::as_bytes);
-        if !matches!(site, None | Some(b"same-origin" | b"none")) && !is_navigation(headers) {
+    /// Who sends a request: a program with a token, or a browser that was let in
+    /// and asks from a page of ours.
+    pub async fn principal(&self, method: &Method, headers: &HeaderMap) -> Result<Principal, Refusal> {
+        let unseen = |error| {
+            tracing::warn!(error = &error as &dyn std::error::Error, "nobody is let in");
+            Refusal::Unseen
+        };
+        let mut keys = self.keys(headers);
+        if let Some(authorization) = headers.get(header::AUTHORIZATION) {
+            if keys.next().is_some() {
+                return Err(Refusal::Both);
+            }
+            let token = authorization.to_str().ok().and_then(|it| it.strip_prefix("Bearer ")).unwrap_or_default();
+            let known = self.access.principal(token.trim()).await.map_err(unseen)?;
+            return known.ok_or(Refusal::Token);
+        }
+        if !(method.is_safe() && may_lead_here(headers) || self.is_from_here(headers)) {
             return Err(Refusal::Site);
         }
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = |key: &str| {
-            let until = state.sessions.get(blake3::hash(key.as_bytes()).as_bytes());
-            until.is_some_and(|until| *until > now)
+        for key in keys {
+            if self.access.is_session(key).await.map_err(unseen)? {
+                return Ok(Principal::Owner("browser".to_owned()));
+            }
+        }
+        Err(Refusal::Session)
+    }
+
+    /// Whether a browser says that a page of this server sends a request. One that
+    /// says nothing is no browser, and has no reason to have a session.
+    fn is_from_here(&self, headers: &HeaderMap) -> bool {
+        let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
+        let origin = headers.get(header::ORIGIN).map(HeaderValue::as_bytes);
+        let is_own = |origin: &[u8]| {
+            origin.strip_prefix(b"http://").is_some_and(|host| self.hosts.iter().any(|own| own.as_bytes() == host))
         };
-        if self.keys(headers).any(known) { Ok(()) } else { Err(Refusal::Session) }
+        match (site, origin) {
+            (None, None) => false,
+            (site, origin) => site.is_none_or(|site| site == b"same-origin") && origin.is_none_or(is_own),
+        }
     }
 
-    /// Lets a browser in that has the key of the link; what it is to keep. A link
+    /// Lets a browser in that has the key of a link; what it is to keep. A link
     /// lets one browser in.
-    pub fn enter(&self, key: &str, now: Instant) -> Option<String> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let hash = blake3::hash(key.as_bytes());
-        // Hashes are compared in constant time.
-        state.link.take_if(|(link, until)| hash == blake3::Hash::from(*link) && *until > now)?;
-        let key = random()?;
-        state.sessions.retain(|_, until| *until > now);
-        if state.sessions.len() >= SESSIONS
-            && let Some(first) = state.sessions.iter().min_by_key(|(_, until)| **until).map(|(hash, _)| *hash)
-        {
-            state.sessions.remove(&first);
-        }
-        state.sessions.insert(blake3::hash(key.as_bytes()).into(), now + SESSION_TIME);
-        drop(state);
-        self.make_link(now);
-        let age = SESSION_TIME.as_secs();
-        Some(format!("{}={key}; Path=/; HttpOnly; SameSite=Lax; Max-Age={age}", self.cookie))
+    pub async fn enter(&self, key: &str) -> Result<Option<String>, AccessError> {
+        let Some(key) = self.access.enter(key).await? else { return Ok(None) };
+        self.renew_link().await;
+        let age = Access::SESSION_TIME.as_secs();
+        Ok(Some(format!("{}={key}; Path=/; HttpOnly; SameSite=Lax; Max-Age={age}", self.cookie)))
     }
 
-    /// Tells another link, if the last one is too old.
-    pub fn renew_link(&self, now: Instant) {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let good = state.link.is_some_and(|(_, until)| until > now);
-        drop(state);
-        if !good {
-            self.make_link(now);
+    /// Ends the sessions that a request brings; what its browser is to keep then.
+    pub async fn leave(&self, headers: &HeaderMap) -> Result<String, AccessError> {
+        for key in self.keys(headers) {
+            self.access.leave(key).await?;
+        }
+        Ok(format!("{}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0", self.cookie))
+    }
+
+    /// Tells another link, if those before were used or are too old.
+    pub async fn renew_link(&self) {
+        let told = async {
+            match self.access.has_link().await? {
+                true => Ok(()),
+                false => self.tell_link().await,
+            }
+        };
+        if let Err(error) = told.await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "no link is made");
         }
     }
 
-    fn make_link(&self, now: Instant) -> Option<()> {
-        let key = random()?;
-        let link = Some((blake3::hash(key.as_bytes()).into(), now + LINK_TIME));
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).link = link;
-        (self.tell)(&format!("http://{}/enter?key={key}", self.address));
-        Some(())
+    async fn tell_link(&self) -> Result<(), AccessError> {
+        let key = self.access.new_link().await?;
+        (self.tell)(&crate::link(self.address, &key));
+        Ok(())
     }
 
     /// The keys that a request brings under our name.
@@ -165,32 +169,72 @@ impl Gate {
     }
 }
 
-/// Whether a person follows a link, from wherever it is: nothing of what is
-/// answered gets to the page that it is on.
-fn is_navigation(headers: &HeaderMap) -> bool {
+/// Whether a request that changes nothing may be answered: of a page of ours, of a
+/// person who follows a link from wherever it is, or of no browser. Nothing of what
+/// is answered gets to another site.
+fn may_lead_here(headers: &HeaderMap) -> bool {
+    let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
     let says = |name: &str, word: &str| headers.get(name).is_some_and(|it| it.as_bytes() == word.as_bytes());
-    says("sec-fetch-mode", "navigate") && says("sec-fetch-dest", "document")
-}
-
-fn random() -> Option<String> {
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes).ok()?;
-    Some(BASE64URL_NOPAD.encode(&bytes))
+    let is_followed = says("sec-fetch-mode", "navigate") && says("sec-fetch-dest", "document");
+    matches!(site, None | Some(b"same-origin" | b"none")) || is_followed
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use std::{
+        sync::{Arc, Mutex},
+        time::Duration,
+    };
 
-    use http::HeaderValue;
+    use appsec_model::Timestamp;
+    use host_harness::{Harness, Options, Role};
 
     use super::*;
 
-    fn gate() -> (Gate, Arc<Mutex<Vec<String>>>) {
-        let told = Arc::new(Mutex::new(Vec::new()));
-        let links = told.clone();
-        let tell = Box::new(move |link: &str| links.lock().unwrap().push(link.to_owned()));
-        (Gate::new("127.0.0.1:7373".parse().unwrap(), tell).unwrap(), told)
+    /// A gate, the links that it told, and a clock.
+    struct Door {
+        _folder: tempfile::TempDir,
+        gate: Gate,
+        access: Access,
+        links: Arc<Mutex<Vec<String>>>,
+        now: Arc<Mutex<i64>>,
+    }
+
+    async fn door() -> Door {
+        let folder = tempfile::tempdir().unwrap();
+        let now = Arc::new(Mutex::new(0));
+        let clock = now.clone();
+        let clock = Arc::new(move || Timestamp::from_micros(*clock.lock().unwrap()));
+        let harness = Harness::new(Options { clock, ..Options::new(folder.path().to_owned()) });
+        let access = harness.access().unwrap().clone();
+        let links = Arc::new(Mutex::new(Vec::new()));
+        let told = links.clone();
+        let tell = Box::new(move |link: &str| told.lock().unwrap().push(link.to_owned()));
+        let gate = Gate::new("127.0.0.1:7373".parse().unwrap(), access.clone(), tell).await.unwrap();
+        Door { _folder: folder, gate, access, links, now }
+    }
+
+    impl Door {
+        fn key(&self) -> String {
+            self.links.lock().unwrap().last().unwrap().split_once("key=").unwrap().1.to_owned()
+        }
+
+        async fn cookie(&self) -> String {
+            self.gate.enter(&self.key()).await.unwrap().unwrap()
+        }
+
+        /// The headers of a browser that was let in.
+        async fn browser(&self) -> HeaderMap {
+            headers(&[("cookie", self.cookie().await.split(';').next().unwrap())])
+        }
+
+        fn pass(&self, time: Duration) {
+            *self.now.lock().unwrap() += i64::try_from(time.as_micros()).unwrap();
+        }
+
+        async fn get(&self, headers: &HeaderMap) -> Result<Principal, Refusal> {
+            self.gate.principal(&Method::GET, headers).await
+        }
     }
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
@@ -201,18 +245,9 @@ mod tests {
         headers
     }
 
-    fn key(link: &str) -> String {
-        link.split_once("key=").unwrap().1.to_owned()
-    }
-
-    fn session(gate: &Gate, key: &str, now: Instant) -> Option<HeaderMap> {
-        let cookie = gate.enter(key, now)?;
-        Some(headers(&[("cookie", cookie.split(';').next().unwrap())]))
-    }
-
-    #[test]
-    fn only_addresses_of_this_machine_are_answered_and_no_proxy() {
-        let (gate, _) = gate();
+    #[tokio::test]
+    async fn only_addresses_of_this_machine_are_answered_and_no_proxy() {
+        let Door { gate, .. } = door().await;
         for host in ["127.0.0.1:7373", "localhost:7373", "LOCALHOST:7373", "[::1]:7373"] {
             assert_eq!(gate.admits(&headers(&[("host", host)])), Ok(()), "{host}");
         }
@@ -228,76 +263,112 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_link_lets_one_browser_in_for_a_while_and_another_one_is_told() {
-        let (gate, told) = gate();
-        let now = Instant::now();
-        let first = key(&told.lock().unwrap()[0]);
-        assert_eq!(gate.enter("guess", now), None);
-        assert_eq!(gate.enter("", now), None);
-        let browser = session(&gate, &first, now).unwrap();
-        assert_eq!(gate.knows(&browser, now), Ok(()));
-        assert_eq!(gate.enter(&first, now), None, "it was used");
-        assert_eq!(gate.knows(&HeaderMap::new(), now), Err(Refusal::Session));
-        assert_eq!(gate.knows(&browser, now + SESSION_TIME), Err(Refusal::Session));
+    #[tokio::test]
+    async fn a_link_lets_one_browser_in_for_a_while_and_another_one_is_told() {
+        let door = door().await;
+        let first = door.key();
+        assert_eq!(door.gate.enter("guess").await.unwrap(), None);
+        assert_eq!(door.gate.enter("").await.unwrap(), None);
+        let browser = door.browser().await;
+        assert!(door.get(&browser).await.is_ok());
+        assert_eq!(door.gate.enter(&first).await.unwrap(), None, "it was used");
+        assert_eq!(door.get(&HeaderMap::new()).await, Err(Refusal::Session));
 
-        let second = key(told.lock().unwrap().last().unwrap());
+        let second = door.key();
         assert_ne!(first, second);
-        gate.renew_link(now);
-        assert_eq!(told.lock().unwrap().len(), 2, "it is still good");
-        assert_eq!(gate.enter(&second, now + LINK_TIME), None, "it is too old");
-        gate.renew_link(now + LINK_TIME);
-        let third = key(told.lock().unwrap().last().unwrap());
-        assert!(gate.enter(&third, now + LINK_TIME).is_some());
-        assert_eq!(gate.knows(&browser, now), Ok(()), "the first stays in");
+        door.gate.renew_link().await;
+        assert_eq!(door.links.lock().unwrap().len(), 2, "it is still good");
+        door.pass(Duration::from_secs(600));
+        assert_eq!(door.gate.enter(&second).await.unwrap(), None, "it is too old");
+        door.gate.renew_link().await;
+        door.cookie().await;
+        assert!(door.get(&browser).await.is_ok(), "the first stays in");
+        door.pass(Access::SESSION_TIME);
+        assert_eq!(door.get(&browser).await, Err(Refusal::Session), "for a while");
     }
 
-    #[test]
-    fn a_session_of_another_port_is_none_here() {
-        let (gate, told) = gate();
-        let now = Instant::now();
-        let link = key(&told.lock().unwrap()[0]);
-        let cookie = gate.enter(&link, now).unwrap();
+    #[tokio::test]
+    async fn a_session_of_another_port_is_none_here_and_one_that_is_left_is_over() {
+        let door = door().await;
+        let cookie = door.cookie().await;
         let key = cookie.split(';').next().unwrap().split_once('=').unwrap().1;
         let other = headers(&[("cookie", &format!("harness-7374={key}; x=1"))]);
-        assert_eq!(gate.knows(&other, now), Err(Refusal::Session));
+        assert_eq!(door.get(&other).await, Err(Refusal::Session));
         let among = headers(&[("cookie", &format!("x=1; harness-7373={key}"))]);
-        assert_eq!(gate.knows(&among, now), Ok(()));
+        assert!(door.get(&among).await.is_ok());
         insta::assert_snapshot!(cookie.replace(key, "KEY"), @"harness-7373=KEY; Path=/; HttpOnly; SameSite=Lax; Max-Age=2592000");
+        insta::assert_snapshot!(door.gate.leave(&among).await.unwrap(), @"harness-7373=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0");
+        assert_eq!(door.get(&among).await, Err(Refusal::Session));
     }
 
-    #[test]
-    fn another_site_may_lead_here_and_fetch_nothing() {
-        let (gate, told) = gate();
-        let now = Instant::now();
-        let link = key(&told.lock().unwrap()[0]);
-        let browser = session(&gate, &link, now).unwrap();
-        let with = |site: &'static str, mode: &'static str, dest: &'static str| {
+    #[tokio::test]
+    async fn another_site_may_lead_here_and_fetch_nothing() {
+        let door = door().await;
+        let browser = door.browser().await;
+        let with = async |site: &'static str, mode: &'static str, dest: &'static str| {
             let mut headers = browser.clone();
             for (name, value) in [("sec-fetch-site", site), ("sec-fetch-mode", mode), ("sec-fetch-dest", dest)] {
                 headers.insert(name, HeaderValue::from_static(value));
             }
-            gate.knows(&headers, now)
+            door.get(&headers).await.map(|_| ())
         };
-        assert_eq!(with("same-origin", "cors", "empty"), Ok(()));
-        assert_eq!(with("none", "navigate", "document"), Ok(()));
-        assert_eq!(with("cross-site", "navigate", "document"), Ok(()));
-        assert_eq!(with("cross-site", "no-cors", "image"), Err(Refusal::Site));
-        assert_eq!(with("same-site", "cors", "empty"), Err(Refusal::Site));
-        assert_eq!(with("cross-site", "navigate", "iframe"), Err(Refusal::Site));
+        assert_eq!(with("same-origin", "cors", "empty").await, Ok(()));
+        assert_eq!(with("none", "navigate", "document").await, Ok(()));
+        assert_eq!(with("cross-site", "navigate", "document").await, Ok(()));
+        assert_eq!(with("cross-site", "no-cors", "image").await, Err(Refusal::Site));
+        assert_eq!(with("same-site", "cors", "empty").await, Err(Refusal::Site));
+        assert_eq!(with("cross-site", "navigate", "iframe").await, Err(Refusal::Site));
     }
 
-    #[test]
-    fn browsers_that_were_let_in_first_make_place() {
-        let (gate, told) = gate();
-        let now = Instant::now();
-        let mut browsers = Vec::new();
-        for second in 0..=SESSIONS as u64 {
-            let link = key(told.lock().unwrap().last().unwrap());
-            browsers.push(session(&gate, &link, now + Duration::from_secs(second)).unwrap());
+    #[tokio::test]
+    async fn only_a_page_of_this_server_changes_anything_with_a_session() {
+        let door = door().await;
+        let browser = door.browser().await;
+        let with = async |pairs: &[(&'static str, &str)]| {
+            let mut headers = browser.clone();
+            headers.extend(self::headers(pairs));
+            door.gate.principal(&Method::POST, &headers).await.map(|_| ())
+        };
+        let (own, site) = (("origin", "http://127.0.0.1:7373"), ("sec-fetch-site", "same-origin"));
+        for sent in [&[own][..], &[site], &[own, site], &[("origin", "http://localhost:7373"), site]] {
+            assert_eq!(with(sent).await, Ok(()), "{sent:?}");
         }
-        let later = now + Duration::from_secs(60);
-        assert_eq!(gate.knows(&browsers[0], later), Err(Refusal::Session));
-        assert!(browsers[1..].iter().all(|browser| gate.knows(browser, later).is_ok()));
+        for sent in [
+            &[][..],
+            &[("origin", "null")],
+            &[("origin", "https://evil.example")],
+            &[("origin", "http://127.0.0.1:7374")],
+            &[("origin", "https://127.0.0.1:7373")],
+            &[("sec-fetch-site", "cross-site")],
+            &[("sec-fetch-site", "same-site")],
+            // A person who typed an address sends no form.
+            &[("sec-fetch-site", "none")],
+            &[own, ("sec-fetch-site", "cross-site")],
+            &[("origin", "null"), site],
+            &[("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")],
+        ] {
+            assert_eq!(with(sent).await, Err(Refusal::Site), "{sent:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_program_has_a_token_and_no_session() {
+        let door = door().await;
+        let tenant = "acme".parse().unwrap();
+        let day = Duration::from_secs(86_400);
+        let made = door.access.add_token(&tenant, "ci".to_owned(), Role::Viewer, day).await.unwrap();
+        let bearer = format!("Bearer {}", made.token);
+        let post = async |pairs: &[(&'static str, &str)]| door.gate.principal(&Method::POST, &headers(pairs)).await;
+        // Whatever it says of where it is: no browser sends a token by itself.
+        let known = post(&[("authorization", &bearer), ("sec-fetch-site", "cross-site")]).await.unwrap();
+        assert_eq!(known, Principal::Token { id: made.row.id, tenant, role: Role::Viewer });
+        for wrong in ["", "Bearer ", "Bearer hrn_x", &made.token, &format!("Basic {}", made.token)] {
+            assert_eq!(post(&[("authorization", wrong)]).await, Err(Refusal::Token), "{wrong}");
+        }
+        let cookie = door.cookie().await;
+        let both = [("authorization", bearer.as_str()), ("cookie", cookie.split(';').next().unwrap())];
+        assert_eq!(post(&both).await, Err(Refusal::Both));
+        door.pass(day);
+        assert_eq!(post(&[("authorization", &bearer)]).await, Err(Refusal::Token), "it has expired");
     }
 }

@@ -1,21 +1,24 @@
 //! Answers: what every one of them says to the browser, and how faults look.
 
 use axum::{body::Body, response::IntoResponse};
-use host_harness::{Class, Code, Error, query::QueryError, text};
+use host_harness::{AccessError, Class, Code, Error, query::QueryError, text};
 use http::{HeaderValue, Response, StatusCode, header};
 use maud::Markup;
 use serde::Serialize;
 
+use crate::access::Refusal;
+
 /// What browsers are told of every answer. Nothing is loaded from elsewhere, no
-/// script runs, no other site shows a page in a frame or reads an answer, and
+/// script runs but the file of ours, no other site shows a page in a frame or reads an answer, and
 /// nothing stays behind on the disk.
 pub(crate) const HEADERS: [(header::HeaderName, &str); 8] = [
     (
         header::CONTENT_SECURITY_POLICY,
-        "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+        "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     ),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (header::REFERRER_POLICY, "no-referrer"),
+    // A page of ours says that a form is from it.
+    (header::REFERRER_POLICY, "same-origin"),
     (header::X_FRAME_OPTIONS, "DENY"),
     (header::HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     (header::HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
@@ -58,6 +61,27 @@ impl From<Error> for Fault {
     }
 }
 
+impl From<AccessError> for Fault {
+    fn from(error: AccessError) -> Self {
+        Error::from(error).into()
+    }
+}
+
+impl From<Refusal> for Fault {
+    fn from(refusal: Refusal) -> Self {
+        let (status, code) = match refusal {
+            Refusal::Host => (StatusCode::MISDIRECTED_REQUEST, "wrong-host"),
+            Refusal::Proxy => (StatusCode::FORBIDDEN, "proxied"),
+            Refusal::Site => (StatusCode::FORBIDDEN, "cross-site"),
+            Refusal::Session => (StatusCode::UNAUTHORIZED, "not-let-in"),
+            Refusal::Token => (StatusCode::UNAUTHORIZED, "token-invalid"),
+            Refusal::Both => (StatusCode::BAD_REQUEST, "two-credentials"),
+            Refusal::Unseen => (StatusCode::SERVICE_UNAVAILABLE, "access-unavailable"),
+        };
+        Self { status, code, detail: refusal.to_string() }
+    }
+}
+
 impl From<QueryError> for Fault {
     fn from(error: QueryError) -> Self {
         Error::from(error).into()
@@ -71,7 +95,8 @@ fn is_missing(code: Code) -> bool {
 
 /// A fault as the API tells it (RFC 9457).
 #[derive(Serialize)]
-struct Problem<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Problem<'a> {
     title: &'a str,
     status: u16,
     code: &'a str,
@@ -100,6 +125,19 @@ pub(crate) fn json(document: &impl Serialize) -> Response<Body> {
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }
+}
+
+/// Leads on to a page, when something was done.
+pub(crate) fn see(path: &str) -> Response<Body> {
+    (StatusCode::SEE_OTHER, [(header::LOCATION, path)]).into_response()
+}
+
+/// The page on which something failed, with what was typed.
+pub(crate) fn again(fault: Fault, page: Markup) -> Response<Body> {
+    let mut response = html(page);
+    *response.status_mut() = fault.status;
+    response.extensions_mut().insert(std::sync::Arc::new(fault));
+    response
 }
 
 /// A page.

@@ -1,51 +1,169 @@
 //! The HTTP API: what `--json` prints, under an address each.
 
+mod act;
+mod etag;
+mod export;
+#[cfg(test)]
+pub(crate) mod openapi;
+
 use std::sync::Arc;
 
 use axum::{
-    Router,
-    extract::{Path, State},
-    routing::get,
+    extract::{Extension, Path, State},
+    response::IntoResponse,
+    routing::MethodFilter,
 };
-use host_harness::query::{List, View};
+use host_harness::{
+    InstanceName, MappingState, Permission, Principal,
+    query::{List, View},
+};
+use http::header;
 use serde::Serialize;
 
+use self::export::export;
 use crate::{
-    Site,
+    FILE_BYTES, Site,
     answer::{Fault, json},
-    asked::{Answer, Asked, tenant},
+    asked::{Answer, Asked, apart, apart_with, tenant},
+    table::Routes,
 };
 
-pub(crate) fn router() -> Router<Arc<Site>> {
-    Router::new()
-        .route("/tenants", get(tenants))
-        .route("/tenants/{tenant}/findings", get(async |asked: Asked| findings(asked, View::All).await))
-        .route(
-            "/tenants/{tenant}/vulnerabilities",
-            get(async |asked: Asked| findings(asked, View::Vulnerabilities).await),
-        )
-        .route("/tenants/{tenant}/weaknesses", get(async |asked: Asked| findings(asked, View::Weaknesses).await))
-        .route("/tenants/{tenant}/secrets", get(async |asked: Asked| findings(asked, View::Secrets).await))
-        .route("/tenants/{tenant}/findings/{id}", get(finding))
-        .route("/tenants/{tenant}/issues", get(issues))
-        .route("/tenants/{tenant}/issues/{id}", get(issue))
-        .route("/tenants/{tenant}/packages", get(packages))
-        .route("/tenants/{tenant}/dashboard", get(dashboard))
-        .route("/tenants/{tenant}/coverage", get(coverage))
-        .route("/tenants/{tenant}/runs", get(runs))
-        .route("/tenants/{tenant}/policies", get(policies))
-        .route("/tenants/{tenant}/status", get(status))
-        .fallback(async || Fault::not_found("such resource"))
+/// Everything below this address is for programs.
+#[cfg(test)]
+pub(crate) const BASE: &str = "/api/v1";
+
+/// An address below it.
+macro_rules! at {
+    ($path:literal) => {
+        concat!("/api/v1", $path)
+    };
 }
+
+pub(crate) fn routes(routes: Routes) -> Routes {
+    use Permission::{Administer, Manage, Read};
+    const POST: MethodFilter = MethodFilter::POST;
+    const PUT: MethodFilter = MethodFilter::PUT;
+    const PATCH: MethodFilter = MethodFilter::PATCH;
+    const DELETE: MethodFilter = MethodFilter::DELETE;
+    routes
+        .read(at!("/openapi.json"), Read, document)
+        .read(at!("/tenants"), Read, tenants)
+        .read(at!("/tenants/{tenant}/findings"), Read, async |asked: Asked| findings(asked, View::All).await)
+        .read(at!("/tenants/{tenant}/vulnerabilities"), Read, async |asked: Asked| {
+            findings(asked, View::Vulnerabilities).await
+        })
+        .read(at!("/tenants/{tenant}/weaknesses"), Read, async |asked: Asked| findings(asked, View::Weaknesses).await)
+        .read(at!("/tenants/{tenant}/secrets"), Read, async |asked: Asked| findings(asked, View::Secrets).await)
+        .read(at!("/tenants/{tenant}/findings/{id}"), Read, finding)
+        .read(at!("/tenants/{tenant}/issues"), Read, issues)
+        .read(at!("/tenants/{tenant}/issues/{id}"), Read, issue)
+        .read(at!("/tenants/{tenant}/packages"), Read, packages)
+        .read(at!("/tenants/{tenant}/dashboard"), Read, dashboard)
+        .read(at!("/tenants/{tenant}/coverage"), Read, coverage)
+        .read(at!("/tenants/{tenant}/runs"), Read, runs)
+        .read(at!("/tenants/{tenant}/policies"), Read, policies)
+        .read(at!("/tenants/{tenant}/status"), Read, status)
+        .read(at!("/tenants/{tenant}/findings/export/{format}"), Read, async |asked| export(asked, View::All).await)
+        .read(at!("/tenants/{tenant}/vulnerabilities/export/{format}"), Read, async |asked| {
+            export(asked, View::Vulnerabilities).await
+        })
+        .read(at!("/tenants/{tenant}/weaknesses/export/{format}"), Read, async |asked| {
+            export(asked, View::Weaknesses).await
+        })
+        .read(at!("/tenants/{tenant}/secrets/export/{format}"), Read, async |asked| export(asked, View::Secrets).await)
+        .read(at!("/tenants/{tenant}/runs/{run}"), Read, run)
+        .change(DELETE, at!("/tenants/{tenant}/runs/{run}"), (Manage, "stop sync"), act::stop)
+        .read(at!("/tenants/{tenant}/instances"), Read, instances)
+        .read(at!("/tenants/{tenant}/instances/{instance}"), Read, apart(act::instance))
+        .change(
+            PATCH,
+            at!("/tenants/{tenant}/instances/{instance}"),
+            (Administer, "change settings"),
+            apart_with(act::change_instance),
+        )
+        .change(
+            DELETE,
+            at!("/tenants/{tenant}/instances/{instance}"),
+            (Administer, "delete source"),
+            apart_with(act::delete_instance),
+        )
+        .read(at!("/tenants/{tenant}/instances/{instance}/deletion-plan"), Administer, act::plan)
+        .change(POST, at!("/tenants/{tenant}/instances/{instance}/check"), (Manage, "test source"), apart(act::check))
+        .change(
+            PUT,
+            at!("/tenants/{tenant}/instances/{instance}/token"),
+            (Administer, "rotate token"),
+            apart_with(act::put_token),
+        )
+        .change(POST, at!("/tenants/{tenant}/instances/{instance}/runs"), (Manage, "sync"), apart_with(act::sync))
+        .read(at!("/tenants/{tenant}/instances/{instance}/schedule"), Read, act::schedule)
+        .change(
+            PUT,
+            at!("/tenants/{tenant}/instances/{instance}/schedule"),
+            (Manage, "set schedule"),
+            apart_with(act::put_schedule),
+        )
+        .change(
+            DELETE,
+            at!("/tenants/{tenant}/instances/{instance}/schedule"),
+            (Manage, "remove schedule"),
+            apart_with(act::delete_schedule),
+        )
+        .read(at!("/tenants/{tenant}/mappings"), Read, mappings)
+        .change(PUT, at!("/tenants/{tenant}/mappings"), (Manage, "change mapping"), apart_with(act::put_mapping))
+        .change(
+            POST,
+            at!("/tenants/{tenant}/mappings/accept"),
+            (Manage, "accept mapping"),
+            apart_with(act::accept_mappings),
+        )
+        .read(at!("/tenants/{tenant}/onboardings"), Administer, onboardings)
+        .change(POST, at!("/tenants/{tenant}/onboardings"), (Administer, "authorize"), apart_with(act::begin))
+        .read(at!("/tenants/{tenant}/onboardings/{instance}"), Administer, act::onboarding)
+        .change(
+            PATCH,
+            at!("/tenants/{tenant}/onboardings/{instance}"),
+            (Administer, "choose projects"),
+            apart_with(act::choose),
+        )
+        .change(
+            DELETE,
+            at!("/tenants/{tenant}/onboardings/{instance}"),
+            (Administer, "discard setup"),
+            apart(act::discard),
+        )
+        .change(
+            POST,
+            at!("/tenants/{tenant}/onboardings/{instance}/save"),
+            (Administer, "add source"),
+            apart(act::save),
+        )
+        .upload(at!("/tenants/{tenant}/imports"), (Manage, "import"), FILE_BYTES, apart_with(act::import))
+        .read(at!("/tenants/{tenant}/tokens"), Administer, act::tokens)
+        .change(POST, at!("/tenants/{tenant}/tokens"), (Administer, "add token"), act::add_token)
+        .change(DELETE, at!("/tenants/{tenant}/tokens/{token}"), (Administer, "revoke token"), act::revoke_token)
+        .read(at!("/tenants/{tenant}/audit"), Administer, audit)
+}
+
+/// Remarks of a run, and entries of the audit log, where nobody says how many.
+const REMARKS: u32 = 100;
 
 /// What `/tenants` answers.
 #[derive(Serialize)]
-struct Tenants {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Tenants {
     tenants: Vec<String>,
 }
 
-async fn tenants(State(site): State<Arc<Site>>) -> Answer {
-    let tenants = site.harness.tenants()?.iter().map(ToString::to_string).collect();
+/// The OpenAPI document.
+async fn document() -> Answer {
+    const DOCUMENT: &str = include_str!("../openapi.json");
+    Ok(([(header::CONTENT_TYPE, "application/json")], DOCUMENT).into_response())
+}
+
+async fn tenants(State(site): State<Arc<Site>>, Extension(principal): Extension<Principal>) -> Answer {
+    let seen = site.harness.tenants()?.into_iter().filter(|it| principal.sees(it));
+    let tenants = seen.map(|it| it.to_string()).collect();
     Ok(json(&Tenants { tenants }))
 }
 
@@ -90,4 +208,30 @@ async fn policies(asked: Asked) -> Answer {
 
 async fn status(asked: Asked) -> Answer {
     Ok(json(&asked.site.harness.status(vec![asked.tenant.id().clone()]).await?))
+}
+
+async fn run(asked: Asked) -> Answer {
+    Ok(json(&asked.tenant.run(asked.named("run")?, REMARKS).await?))
+}
+
+async fn instances(asked: Asked) -> Answer {
+    Ok(json(&asked.tenant.instance_list().await?))
+}
+
+async fn mappings(asked: Asked) -> Answer {
+    let instance = asked.field("instance").map(|name| name.parse()).transpose();
+    let instance: Option<InstanceName> = instance.map_err(|why| Fault::field("instance", &format!("{why}")))?;
+    let state = asked.field("state").map(|word| word.parse::<MappingState>()).transpose();
+    let state: Option<MappingState> = state.map_err(|why| Fault::field("state", &why))?;
+    Ok(json(&asked.tenant.mapping_list(instance.as_ref(), state.into_iter().collect()).await?))
+}
+
+async fn onboardings(asked: Asked) -> Answer {
+    Ok(json(&asked.tenant.onboarding_list().await?))
+}
+
+async fn audit(asked: Asked) -> Answer {
+    let limit = asked.field("limit").map(|text| text.parse()).transpose();
+    let limit = limit.map_err(|why: std::num::ParseIntError| Fault::field("limit", &why.to_string()))?;
+    Ok(json(&asked.site.access.audit(Some(asked.tenant.id()), limit.unwrap_or(REMARKS)).await?))
 }

@@ -1,6 +1,6 @@
 //! The pages and the HTTP API of a harness, for the browsers of this machine.
 //!
-//! It shows what a data folder holds and changes nothing in it. It is made of the
+//! It shows what a data folder holds, and lets it be worked with. It is made of the
 //! library's own lists: a filter is called in an address what it is called on the
 //! command line, and the API answers with what `--json` prints.
 
@@ -10,12 +10,16 @@ mod access;
 mod answer;
 mod api;
 mod asked;
+mod events;
+mod jobs;
 mod pages;
 mod routes;
+mod table;
+mod uploads;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use host_harness::{CancellationToken, Harness};
+use host_harness::{Access, CancellationToken, Error, EventReceiver, Harness};
 use hyper::server::conn::http1;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -28,16 +32,40 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use self::access::Gate;
+use self::{access::Gate, jobs::Jobs, uploads::Uploads};
 
 /// Connections at one time: one more waits until one of them ends.
 const CONNECTIONS: usize = 256;
 
-/// Time for the head of a request, and for which a connection waits for one.
-const HEAD_TIME: Duration = Duration::from_secs(10);
+/// How long a request may take.
+#[derive(Clone, Copy)]
+struct Patience {
+    /// For its head, and for a connection to begin one.
+    head: Duration,
+    /// For its body, or of a file for the next part of it.
+    body: Duration,
+    /// For one that looks.
+    look: Duration,
+    /// For one that changes something: a vendor may be asked for it. What it began
+    /// goes on to its end.
+    change: Duration,
+}
+
+const PATIENCE: Patience = Patience {
+    head: Duration::from_secs(10),
+    body: Duration::from_secs(20),
+    look: Duration::from_secs(30),
+    change: Duration::from_secs(120),
+};
 
 /// Bytes of the head of a request.
 const HEAD_BYTES: usize = 16 << 10;
+
+/// Bytes of a file that is imported.
+pub(crate) const FILE_BYTES: usize = 2 << 30;
+
+/// Pages that are watched live at one time.
+const WATCHED: usize = 32;
 
 /// For how long requests that are under way may go on when the server ends.
 const GRACE: Duration = Duration::from_secs(5);
@@ -51,13 +79,29 @@ pub enum ServeError {
     /// The address cannot be had.
     #[error("cannot listen on {0}")]
     Listen(SocketAddr, #[source] std::io::Error),
-    /// The system gives no random numbers.
-    #[error("cannot get random numbers from the operating system")]
-    Random,
+    /// Sessions and tokens cannot be kept.
+    #[error(transparent)]
+    Access(#[from] Error),
+}
+
+/// The link with a key, at a server's address.
+pub fn link(address: SocketAddr, key: &str) -> String {
+    format!("http://{address}/enter?key={key}")
 }
 
 /// Tells a link that lets one browser in.
 pub type TellLink = Box<dyn Fn(&str) + Send + Sync>;
+
+/// How a server works.
+pub struct ServeOptions {
+    /// An address of this machine.
+    pub address: SocketAddr,
+    /// Gets the links that let a browser in: the first at once, another one when it
+    /// was used or is too old.
+    pub tell: TellLink,
+    /// Takes vendors' events; none where no daemon works beside the server.
+    pub events: Option<EventReceiver>,
+}
 
 /// A server that has its address.
 pub struct Server {
@@ -68,20 +112,35 @@ pub struct Server {
 /// What every request is answered from.
 struct Site {
     harness: Harness,
+    access: Access,
     gate: Gate,
+    events: Option<EventReceiver>,
+    jobs: Arc<Jobs>,
+    uploads: Uploads,
+    /// Pages that are watched live.
+    watched: Arc<Semaphore>,
+    stop: CancellationToken,
+    patience: Patience,
 }
 
 impl Server {
-    /// Takes an address of this machine. `tell` gets the links that let a browser
-    /// in: the first at once, another one when it was used or is too old.
-    pub async fn bind(harness: Harness, address: SocketAddr, tell: TellLink) -> Result<Self, ServeError> {
+    /// Takes an address of this machine.
+    pub async fn bind(harness: Harness, options: ServeOptions) -> Result<Self, ServeError> {
+        let ServeOptions { address, tell, events } = options;
         if !address.ip().is_loopback() {
             return Err(ServeError::NotLoopback(address));
         }
         let failed = |error| ServeError::Listen(address, error);
         let socket = TcpListener::bind(address).await.map_err(failed)?;
-        let gate = Gate::new(socket.local_addr().map_err(failed)?, tell)?;
-        Ok(Self { socket, site: Arc::new(Site { harness, gate }) })
+        let access = harness.access()?.clone();
+        let gate = Gate::new(socket.local_addr().map_err(failed)?, access.clone(), tell).await?;
+        let data_dir = harness.data_dir().to_owned();
+        let uploads = Uploads::new(&data_dir).map_err(|error| Error::Folder(data_dir, error))?;
+        let (jobs, watched, stop) = (Arc::default(), Arc::new(Semaphore::new(WATCHED)), CancellationToken::default());
+        Ok(Self {
+            socket,
+            site: Arc::new(Site { harness, access, gate, events, jobs, uploads, watched, stop, patience: PATIENCE }),
+        })
     }
 
     /// The address that it has.
@@ -92,6 +151,7 @@ impl Server {
 
     /// Answers requests until it is stopped.
     pub async fn run(self, stop: CancellationToken) {
+        let site = self.site.clone();
         let service = routes::service(self.site);
         let places = Arc::new(Semaphore::new(CONNECTIONS));
         let mut open = JoinSet::new();
@@ -107,9 +167,9 @@ impl Server {
             };
             match accepted {
                 (Ok((stream, _)), place) => {
-                    let (service, stop) = (service.clone(), stop.clone());
+                    let (service, stop, patience) = (service.clone(), stop.clone(), site.patience.head);
                     open.spawn(async move {
-                        serve(stream, service, &stop).await;
+                        serve(stream, service, patience, &stop).await;
                         drop(place);
                     });
                 }
@@ -120,15 +180,17 @@ impl Server {
                 }
             }
         }
+        site.stop.cancel();
         // What is not done then is cut off.
-        _ = timeout(GRACE, async { while open.join_next().await.is_some() {} }).await;
+        let ending = timeout(GRACE, async { while open.join_next().await.is_some() {} });
+        _ = tokio::join!(ending, site.jobs.end());
     }
 }
 
-async fn serve(stream: TcpStream, service: routes::Service, stop: &CancellationToken) {
+async fn serve(stream: TcpStream, service: routes::Service, patience: Duration, stop: &CancellationToken) {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIME)
+        .header_read_timeout(patience)
         .max_buf_size(HEAD_BYTES)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
     let mut connection = std::pin::pin!(connection);

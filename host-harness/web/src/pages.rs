@@ -3,50 +3,129 @@
 mod chart;
 mod coverage;
 mod dashboard;
+mod delete;
+mod fields;
 mod finding;
 mod findings;
 mod form;
+mod import;
 mod issues;
+mod mapping;
+mod notice;
 mod packages;
 mod parts;
 mod policies;
+mod run;
 mod runs;
+mod source;
 mod sources;
 pub(crate) mod tenants;
+mod tokens;
+mod triage;
+mod wizard;
 
-use std::sync::Arc;
-
-use axum::{Router, routing::get};
-use host_harness::query::View;
+use axum::routing::MethodFilter;
+use host_harness::{Permission, query::View};
 use maud::{DOCTYPE, Markup, html};
 
-use crate::{Site, answer::Fault};
+use crate::{
+    FILE_BYTES,
+    answer::Fault,
+    asked::{apart, apart_with},
+    table::Routes,
+};
 
 /// The stylesheet of all pages.
 pub(crate) const STYLE: &str = include_str!("../assets/app.css");
 
-/// The stylesheet's address: another one for each content, so that browsers may
+/// The script of pages that are watched live: they can be read without it.
+pub(crate) const SCRIPT: &str = include_str!("../assets/app.js");
+
+/// The address of an asset: another one for each content, so that browsers may
 /// keep it.
-fn style_address() -> String {
-    format!("/assets/app.css?v={}", &blake3::hash(STYLE.as_bytes()).to_hex()[..12])
+fn asset(name: &str, content: &str) -> String {
+    format!("/assets/{name}?v={}", &blake3::hash(content.as_bytes()).to_hex()[..12])
 }
 
 /// The pages of a tenant.
-pub(crate) fn router() -> Router<Arc<Site>> {
-    Router::new()
-        .route("/", get(dashboard::page))
-        .route("/findings", get(async |asked| findings::page(asked, View::All).await))
-        .route("/vulnerabilities", get(async |asked| findings::page(asked, View::Vulnerabilities).await))
-        .route("/weaknesses", get(async |asked| findings::page(asked, View::Weaknesses).await))
-        .route("/secrets", get(async |asked| findings::page(asked, View::Secrets).await))
-        .route("/findings/{id}", get(finding::page))
-        .route("/issues", get(issues::page))
-        .route("/issues/{id}", get(issues::one))
-        .route("/packages", get(packages::page))
-        .route("/coverage", get(coverage::page))
-        .route("/policies", get(policies::page))
-        .route("/sources", get(sources::page))
-        .route("/runs", get(runs::page))
+pub(crate) fn routes(routes: Routes) -> Routes {
+    use Permission::{Administer, Manage, Read, Triage};
+    const POST: MethodFilter = MethodFilter::POST;
+    routes
+        .read("/t/{tenant}", Read, dashboard::page)
+        .read("/t/{tenant}/findings", Read, async |asked| findings::page(asked, View::All).await)
+        .read("/t/{tenant}/vulnerabilities", Read, async |asked| findings::page(asked, View::Vulnerabilities).await)
+        .read("/t/{tenant}/weaknesses", Read, async |asked| findings::page(asked, View::Weaknesses).await)
+        .read("/t/{tenant}/secrets", Read, async |asked| findings::page(asked, View::Secrets).await)
+        .read("/t/{tenant}/findings/{id}", Read, finding::page)
+        .read("/t/{tenant}/triage", Triage, apart(triage::page))
+        .change(POST, "/t/{tenant}/triage", (Triage, "triage"), apart_with(triage::decide))
+        .read("/t/{tenant}/issues", Read, issues::page)
+        .read("/t/{tenant}/issues/{id}", Read, issues::one)
+        .read("/t/{tenant}/packages", Read, packages::page)
+        .read("/t/{tenant}/coverage", Read, coverage::page)
+        .read("/t/{tenant}/policies", Read, policies::page)
+        .read("/t/{tenant}/sources", Read, sources::page)
+        .read("/t/{tenant}/sources/add/{connector}", Administer, apart(wizard::add))
+        .change(POST, "/t/{tenant}/sources/add/{connector}", (Administer, "authorize"), apart_with(wizard::authorize))
+        .read("/t/{tenant}/onboarding/{instance}", Administer, apart(wizard::resume))
+        .read("/t/{tenant}/onboarding/{instance}/kinds", Administer, apart(wizard::kinds))
+        .change(
+            POST,
+            "/t/{tenant}/onboarding/{instance}/kinds",
+            (Administer, "choose kinds"),
+            apart_with(wizard::choose_kinds),
+        )
+        .read("/t/{tenant}/onboarding/{instance}/projects", Administer, apart(wizard::projects))
+        .change(
+            POST,
+            "/t/{tenant}/onboarding/{instance}/projects",
+            (Administer, "choose projects"),
+            apart_with(wizard::choose_projects),
+        )
+        .read("/t/{tenant}/onboarding/{instance}/save", Administer, apart(wizard::save))
+        .change(POST, "/t/{tenant}/onboarding/{instance}/save", (Administer, "add source"), apart(wizard::finish))
+        .change(
+            POST,
+            "/t/{tenant}/onboarding/{instance}/discard",
+            (Administer, "discard setup"),
+            apart(wizard::drop_it),
+        )
+        .read("/t/{tenant}/sources/{instance}", Read, apart(source::page))
+        .change(POST, "/t/{tenant}/sources/{instance}/sync", (Manage, "sync"), apart_with(source::sync))
+        .change(POST, "/t/{tenant}/sources/{instance}/test", (Manage, "test source"), apart(source::test))
+        .change(POST, "/t/{tenant}/sources/{instance}/pause", (Manage, "pause source"), apart_with(source::pause))
+        .change(POST, "/t/{tenant}/sources/{instance}/resume", (Manage, "resume source"), apart(source::resume))
+        .read("/t/{tenant}/sources/{instance}/settings", Manage, apart(source::settings))
+        .change(
+            POST,
+            "/t/{tenant}/sources/{instance}/settings",
+            (Administer, "change settings"),
+            apart_with(source::set),
+        )
+        .change(POST, "/t/{tenant}/sources/{instance}/schedule", (Manage, "set schedule"), apart_with(source::schedule))
+        .change(POST, "/t/{tenant}/sources/{instance}/guard", (Manage, "set removal guard"), apart_with(source::guard))
+        .change(POST, "/t/{tenant}/sources/{instance}/token", (Administer, "rotate token"), apart_with(source::token))
+        .read("/t/{tenant}/sources/{instance}/delete", Administer, apart(delete::page))
+        .change(
+            POST,
+            "/t/{tenant}/sources/{instance}/delete",
+            (Administer, "delete source"),
+            apart_with(delete::delete),
+        )
+        .read("/t/{tenant}/mapping", Read, apart(mapping::page))
+        .change(POST, "/t/{tenant}/mapping/accept", (Manage, "accept mapping"), apart_with(mapping::accept))
+        .change(POST, "/t/{tenant}/mapping/set", (Manage, "change mapping"), apart_with(mapping::set))
+        .read("/t/{tenant}/runs", Read, runs::page)
+        .read("/t/{tenant}/runs/{run}", Read, run::page)
+        .read("/t/{tenant}/runs/{run}/events", Read, run::events)
+        .change(POST, "/t/{tenant}/runs/{run}/stop", (Manage, "stop sync"), run::stop)
+        .read("/t/{tenant}/import", Manage, import::page)
+        .upload("/t/{tenant}/import", (Manage, "import"), FILE_BYTES, apart_with(import::import))
+        .read("/t/{tenant}/tokens", Administer, tokens::page)
+        .change(POST, "/t/{tenant}/tokens", (Administer, "add token"), tokens::add)
+        .change(POST, "/t/{tenant}/tokens/{token}/revoke", (Administer, "revoke token"), tokens::revoke)
+        .read("/t/{tenant}/audit", Administer, tokens::audit)
 }
 
 /// The places that the navigation leads to, in its order.
@@ -62,11 +141,15 @@ enum Section {
     Coverage,
     Policies,
     Sources,
+    Mapping,
+    Import,
     Runs,
+    Tokens,
+    Audit,
 }
 
 impl Section {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 15] = [
         Self::Dashboard,
         Self::Issues,
         Self::Findings,
@@ -77,7 +160,11 @@ impl Section {
         Self::Coverage,
         Self::Policies,
         Self::Sources,
+        Self::Mapping,
+        Self::Import,
         Self::Runs,
+        Self::Tokens,
+        Self::Audit,
     ];
 
     const fn title(self) -> &'static str {
@@ -92,7 +179,11 @@ impl Section {
             Self::Coverage => "Coverage",
             Self::Policies => "Policies",
             Self::Sources => "Data sources",
+            Self::Mapping => "Mapping",
+            Self::Import => "Import",
             Self::Runs => "Runs",
+            Self::Tokens => "API tokens",
+            Self::Audit => "Audit log",
         }
     }
 
@@ -109,7 +200,11 @@ impl Section {
             Self::Coverage => "coverage",
             Self::Policies => "policies",
             Self::Sources => "sources",
+            Self::Mapping => "mapping",
+            Self::Import => "import",
             Self::Runs => "runs",
+            Self::Tokens => "tokens",
+            Self::Audit => "audit",
         }
     }
 
@@ -124,6 +219,10 @@ impl Section {
             Self::Coverage => "M2.5 2.5h4.5v4.5h-4.5zM9 2.5h4.5v4.5h-4.5zM2.5 9h4.5v4.5h-4.5zM9 9h4.5v4.5h-4.5z",
             Self::Policies => "M8 2l5 2v4c0 3-2 5-5 6-3-1-5-3-5-6V4zM5.8 8l1.6 1.6L10.4 6.5",
             Self::Sources => "M5.5 2v4M10.5 2v4M3.5 6h9v2a4.5 4.5 0 0 1-9 0zM8 12.5V14",
+            Self::Mapping => "M2.5 4.5h4l3 7h4M2.5 11.5h4l1-2.3M9.5 4.5h4M11.5 2.5l2 2-2 2M11.5 9.5l2 2-2 2",
+            Self::Import => "M8 2v8M5 7l3 3 3-3M2.5 11v2.5h11V11",
+            Self::Tokens => "M5.5 7.5a3 3 0 1 1 2.6 3l-1 1.5H5.5v1.5H3v-2.6l2.7-2.6M10.6 5.4h.1",
+            Self::Audit => "M4 2h8v12H4zM6 5h4M6 8h4M6 11h2",
             Self::Runs => "M13 8a5 5 0 1 1-1.6-3.7M13 2v3h-3",
             Self::Vulnerabilities | Self::Weaknesses | Self::Secrets => "",
         }
@@ -134,6 +233,8 @@ impl Section {
         let resource = match self {
             Self::Dashboard => "dashboard",
             Self::Sources => "status",
+            Self::Mapping => "mappings",
+            Self::Import => "imports",
             section => section.path(),
         };
         format!("/api/v1/tenants/{tenant}/{resource}")
@@ -159,9 +260,23 @@ struct Frame<'a> {
 impl Frame<'_> {
     /// The whole page, around what it shows.
     fn page(&self, main: &Markup) -> Markup {
+        self.with(main, &html! {})
+    }
+
+    /// The same, for what changes while it is looked at.
+    fn live(&self, main: &Markup) -> Markup {
+        let head = html! {
+            script src=(asset("app.js", SCRIPT)) defer {}
+            noscript { meta http-equiv="refresh" content="5"; }
+        };
+        self.with(main, &head)
+    }
+
+    fn with(&self, main: &Markup, head: &Markup) -> Markup {
         let title = self.title.unwrap_or(self.section.title());
-        document(
+        document_with(
             &format!("{title} – {}", self.tenant),
+            head,
             &html! {
                 div.frame {
                     aside.side {
@@ -171,6 +286,7 @@ impl Frame<'_> {
                             @for section in Section::ALL {
                                 @if section == Section::Coverage { h2 { "How it stands" } }
                                 @if section == Section::Sources { h2 { "Where it comes from" } }
+                                @if section == Section::Tokens { h2 { "Access" } }
                                 @let is_sub = section.icon().is_empty();
                                 a href=(section.of(self.tenant)) .sub[is_sub] aria-current=[(section == self.section).then_some("page")] {
                                     @if !is_sub { (icon(section.icon())) }
@@ -178,7 +294,7 @@ impl Frame<'_> {
                                 }
                             }
                         }
-                        div.side-foot { span { "This page shows the store and changes nothing." } }
+                        form.side-foot method="post" action="/leave" { button.quiet { "Leave this server" } }
                     }
                     main.main id="main" { (main) }
                 }
@@ -197,7 +313,7 @@ pub(crate) fn fault(fault: &Fault) -> Markup {
                 div.brand { (mark()) "harness" }
                 h1 { (title) }
                 p { (parts::sentence(&fault.detail)) }
-                @if let Some(what) = advice(fault.code) { p { (what) } }
+                @if let Some(what) = notice::advice(fault.code) { p { (what) } }
                 p.muted { "Code: " span.mono { (fault.code) } }
                 @if fault.code != "not-let-in" && fault.code != "link-invalid" { p { a.link href="/" { "To the first page" } } }
             }
@@ -205,19 +321,11 @@ pub(crate) fn fault(fault: &Fault) -> Markup {
     )
 }
 
-/// What to do about a fault of this server itself.
-fn advice(code: &str) -> Option<&'static str> {
-    match code {
-        "not-let-in" | "link-invalid" => {
-            Some("Open the newest link that `harness serve` has printed in its terminal: it lets one browser in.")
-        }
-        "wrong-host" => Some("Use the address that `harness serve` has printed."),
-        "proxied" => Some("Open the address on this machine, without a proxy. From elsewhere, use a tunnel: ssh -L."),
-        _ => None,
-    }
+fn document(title: &str, body: &Markup) -> Markup {
+    document_with(title, &html! {}, body)
 }
 
-fn document(title: &str, body: &Markup) -> Markup {
+fn document_with(title: &str, more: &Markup, body: &Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -226,7 +334,8 @@ fn document(title: &str, body: &Markup) -> Markup {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 title { (title) " – harness" }
                 link rel="icon" href="data:,";
-                link rel="stylesheet" href=(style_address());
+                link rel="stylesheet" href=(asset("app.css", STYLE));
+                (more)
             }
             body {
                 a.skip href="#main" { "Skip to the content" }

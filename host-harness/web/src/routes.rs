@@ -1,42 +1,63 @@
 //! Which request gets which answer.
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use axum::{
     Router,
     body::Body,
-    extract::{RawQuery, Request, State},
+    extract::{DefaultBodyLimit, RawQuery, Request, State},
     middleware::{self, Next},
     response::IntoResponse,
-    routing::get,
+    routing::{MethodFilter, get},
 };
-use http::{HeaderValue, Method, Response, StatusCode, header};
+use host_harness::{AuditEntry, AuditOutcome, Permission};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 
 use crate::{
     Site,
     access::Refusal,
     answer::{Fault, HEADERS, html},
-    api, pages,
+    api, events, pages,
+    table::{Routes, record},
 };
 
 /// Answers requests.
 pub(crate) type Service = Router;
 
+/// Bytes of a request's body, but for files.
+const BODY_BYTES: usize = 1 << 20;
+
+/// The routes behind the gate.
+pub(crate) fn routes(site: &Arc<Site>) -> Routes {
+    let routes = Routes::new(site)
+        .read("/", Permission::Read, pages::tenants::first)
+        .read("/tenants", Permission::Read, pages::tenants::all)
+        .change(MethodFilter::POST, "/tenants", (Permission::Operate, "add tenant"), pages::tenants::add)
+        .change(MethodFilter::POST, "/leave", (Permission::Read, "leave"), leave);
+    api::routes(pages::routes(routes))
+}
+
 /// Where everything is.
 pub(crate) fn service(site: Arc<Site>) -> Service {
-    let closed = Router::new()
-        .route("/", get(pages::tenants::first))
-        .route("/tenants", get(pages::tenants::all))
-        .nest("/t/{tenant}", pages::router())
-        .nest("/api/v1", api::router())
+    let (closed, _) = routes(&site).parts();
+    let closed = closed
         .fallback(async || Fault::not_found("such page"))
+        .method_not_allowed_fallback(async || {
+            let detail = "nothing is asked here with this method".to_owned();
+            Fault { status: StatusCode::METHOD_NOT_ALLOWED, code: "method-not-allowed", detail }
+        })
         .layer(middleware::from_fn_with_state(site.clone(), let_in));
     Router::new()
         .route("/enter", get(enter))
         .route("/healthz", get(async || "ok\n"))
-        .route("/assets/app.css", get(style))
+        .route("/readyz", get(ready))
+        .route("/assets/app.css", get(async || asset("text/css", pages::STYLE)))
+        .route("/assets/app.js", get(async || asset("text/javascript", pages::SCRIPT)))
         .merge(closed)
+        .layer(DefaultBodyLimit::max(BODY_BYTES))
         .layer(middleware::from_fn_with_state(site.clone(), admit))
+        // Vendors come from elsewhere, and through proxies.
+        .merge(events::router())
         .with_state(site)
 }
 
@@ -53,20 +74,16 @@ impl IntoResponse for Fault {
 /// Every request passes here first, and every answer last.
 async fn admit(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response<Body> {
     let is_api = request.uri().path().starts_with("/api/");
-    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
     let mut response = match site.gate.admits(request.headers()) {
-        Err(refusal) => refused(refusal).into_response(),
-        Ok(()) if !is_read => {
-            let detail = "these pages change nothing: use GET".to_owned();
-            let mut response =
-                Fault { status: StatusCode::METHOD_NOT_ALLOWED, code: "method-not-allowed", detail }.into_response();
-            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
-            response
-        }
+        Err(refusal) => Fault::from(refusal).into_response(),
         Ok(()) => next.run(request).await,
     };
     if is_api && let Some(fault) = response.extensions_mut().remove::<Arc<Fault>>() {
+        let said = response.headers().clone();
         response = fault.problem();
+        for name in [header::ALLOW, header::WWW_AUTHENTICATE] {
+            response.headers_mut().extend(said.get(&name).map(|value| (name, value.clone())));
+        }
     }
     for (name, value) in HEADERS {
         // What may be kept says so.
@@ -75,47 +92,72 @@ async fn admit(State(site): State<Arc<Site>>, request: Request, next: Next) -> R
     response
 }
 
-/// Only browsers that were let in come further.
-async fn let_in(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response<Body> {
-    let now = Instant::now();
-    match site.gate.knows(request.headers(), now) {
-        Ok(()) => next.run(request).await,
+/// Only those come further who can be told.
+async fn let_in(State(site): State<Arc<Site>>, mut request: Request, next: Next) -> Response<Body> {
+    match site.gate.principal(request.method(), request.headers()).await {
+        Ok(principal) => {
+            request.extensions_mut().insert(principal);
+            next.run(request).await
+        }
         Err(refusal) => {
             if refusal == Refusal::Session {
-                site.gate.renew_link(now);
+                site.gate.renew_link().await;
             }
-            refused(refusal).into_response()
+            let mut response = Fault::from(refusal).into_response();
+            if response.status() == StatusCode::UNAUTHORIZED {
+                response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            response
         }
     }
-}
-
-fn refused(refusal: Refusal) -> Fault {
-    let (status, code) = match refusal {
-        Refusal::Host => (StatusCode::MISDIRECTED_REQUEST, "wrong-host"),
-        Refusal::Proxy => (StatusCode::FORBIDDEN, "proxied"),
-        Refusal::Site => (StatusCode::FORBIDDEN, "cross-site"),
-        Refusal::Session => (StatusCode::UNAUTHORIZED, "not-let-in"),
-    };
-    Fault { status, code, detail: refusal.to_string() }
 }
 
 async fn enter(State(site): State<Arc<Site>>, RawQuery(raw): RawQuery) -> Response<Body> {
     let raw = raw.unwrap_or_default();
     let key = url::form_urlencoded::parse(raw.as_bytes()).find(|(name, _)| name == "key").map(|(_, key)| key);
-    let now = Instant::now();
-    match site.gate.enter(key.as_deref().unwrap_or_default(), now) {
-        Some(cookie) => {
+    let entry = AuditEntry {
+        who: "browser".to_owned(),
+        action: "enter",
+        tenant: None,
+        target: None,
+        outcome: AuditOutcome::Done,
+        code: None,
+    };
+    match site.gate.enter(key.as_deref().unwrap_or_default()).await {
+        Ok(Some(cookie)) => {
+            record(&site, entry).await;
             (StatusCode::SEE_OTHER, [(header::LOCATION, "/".to_owned()), (header::SET_COOKIE, cookie)]).into_response()
         }
-        None => {
-            site.gate.renew_link(now);
+        Ok(None) => {
+            site.gate.renew_link().await;
+            record(&site, AuditEntry { outcome: AuditOutcome::Refused, code: Some("link-invalid"), ..entry }).await;
             let detail = "the link was used before, or is too old".to_owned();
             Fault { status: StatusCode::UNAUTHORIZED, code: "link-invalid", detail }.into_response()
+        }
+        Err(error) => Fault::from(error).into_response(),
+    }
+}
+
+async fn leave(State(site): State<Arc<Site>>, headers: HeaderMap) -> Result<Response<Body>, Fault> {
+    let cookie = site.gate.leave(&headers).await?;
+    Ok((StatusCode::SEE_OTHER, [(header::LOCATION, "/".to_owned()), (header::SET_COOKIE, cookie)]).into_response())
+}
+
+/// Whether every tenant can be opened.
+async fn ready(State(site): State<Arc<Site>>) -> Response<Body> {
+    let opened = site
+        .harness
+        .tenants()
+        .and_then(|all| all.iter().try_for_each(|id| site.harness.existing_tenant(id).map(|_| ())));
+    match opened {
+        Ok(()) => "ready\n".into_response(),
+        Err(error) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "not ready");
+            (StatusCode::SERVICE_UNAVAILABLE, "not ready\n").into_response()
         }
     }
 }
 
-async fn style() -> impl IntoResponse {
-    let headers = [(header::CONTENT_TYPE, "text/css"), (header::CACHE_CONTROL, "max-age=31536000, immutable")];
-    (headers, pages::STYLE)
+fn asset(of: &'static str, text: &'static str) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, of), (header::CACHE_CONTROL, "max-age=31536000, immutable")], text)
 }

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use host_harness::{CancellationToken, Harness, Options};
+use host_harness::{CancellationToken, Harness, Options, Principal, Role, TenantId, Verdict};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -13,11 +13,12 @@ use tokio::{
     time::timeout,
 };
 
-use super::{ServeError, Server};
+use super::{CONNECTIONS, Patience, ServeError, ServeOptions, Server, Site};
 
 struct Served {
     _folder: tempfile::TempDir,
     harness: Harness,
+    site: Arc<Site>,
     address: String,
     links: Arc<Mutex<Vec<String>>>,
     stop: CancellationToken,
@@ -25,15 +26,22 @@ struct Served {
 }
 
 async fn served() -> Served {
+    served_with(super::PATIENCE).await
+}
+
+async fn served_with(patience: Patience) -> Served {
     let folder = tempfile::tempdir().unwrap();
     let harness = Harness::new(Options::new(folder.path().to_owned()));
     let links = Arc::new(Mutex::new(Vec::new()));
     let told = links.clone();
     let tell = Box::new(move |link: &str| told.lock().unwrap().push(link.to_owned()));
-    let server = Server::bind(harness.clone(), "127.0.0.1:0".parse().unwrap(), tell).await.unwrap();
+    let options = ServeOptions { address: "127.0.0.1:0".parse().unwrap(), tell, events: None };
+    let mut server = Server::bind(harness.clone(), options).await.unwrap();
+    Arc::get_mut(&mut server.site).unwrap().patience = patience;
+    let site = server.site.clone();
     let (address, stop) = (server.address().unwrap().to_string(), CancellationToken::default());
     let running = tokio::spawn(server.run(stop.clone()));
-    Served { _folder: folder, harness, address, links, stop, running }
+    Served { _folder: folder, harness, site, address, links, stop, running }
 }
 
 impl Served {
@@ -46,8 +54,15 @@ impl Served {
         String::from_utf8(answer).unwrap()
     }
 
+    async fn ask(&self, method: &str, path: &str, headers: &str) -> String {
+        let host = &self.address;
+        let length = if method == "GET" { "" } else { "Content-Length: 0\r\n" };
+        self.send(&format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{length}{headers}\r\n"))
+            .await
+    }
+
     async fn get(&self, path: &str, headers: &str) -> String {
-        self.send(&format!("GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{headers}\r\n", self.address)).await
+        self.ask("GET", path, headers).await
     }
 
     /// The newest link's path.
@@ -110,7 +125,9 @@ async fn nothing_is_shown_to_who_was_not_let_in() {
     served.harness.add_tenant("default".parse().unwrap()).unwrap();
     for path in PAGES.iter().chain(&RESOURCES).chain(&["/", "/nothing", "/t/other", "/api/v1/nothing"]) {
         for headers in ["", "Cookie: harness=x; other=y\r\n", "Authorization: Bearer x\r\n"] {
-            assert_eq!(status(&served.get(path, headers).await), 401, "{path}");
+            let refused = served.get(path, headers).await;
+            assert_eq!(status(&refused), 401, "{path}");
+            assert!(refused.contains("www-authenticate: Bearer\r\n"), "{path}: {refused}");
         }
     }
     let page = served.get("/t/default/findings", "").await;
@@ -239,13 +256,108 @@ async fn another_host_a_proxy_another_site_and_another_method_are_refused() {
     assert_eq!(status(&served.send(&rebound).await), 421);
     assert_eq!(status(&served.get("/", &format!("{session}X-Forwarded-For: 203.0.113.7\r\n")).await), 403);
     assert_eq!(status(&served.get("/", &format!("{session}Sec-Fetch-Site: cross-site\r\n")).await), 403);
-    let post = format!(
-        "POST / HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Length: 0\r\n{session}\r\n",
-        served.address
-    );
-    let refused = served.send(&post).await;
-    assert_eq!(status(&refused), 405);
-    assert!(refused.contains("allow: GET, HEAD"), "{refused}");
+    assert_eq!(status(&served.ask("POST", "/leave", &session).await), 403, "no page of ours sent it");
+    assert_eq!(status(&served.get("/", &session).await), 303, "it changed nothing");
+    let own = format!("{session}Sec-Fetch-Site: same-origin\r\n");
+    for path in ["/", "/api/v1/tenants"] {
+        let refused = served.ask("POST", path, &own).await;
+        assert_eq!(status(&refused), 405);
+        assert!(refused.contains("allow: GET,HEAD"), "{refused}");
+    }
+    assert_eq!(status(&served.ask("POST", "/leave", &own).await), 303);
+    assert_eq!(status(&served.get("/", &session).await), 401, "the session is over");
+}
+
+/// A value for every name in an address, and the tenant.
+fn address(path: &str, tenant: &str) -> String {
+    let mut address = path.replace("{tenant}", tenant);
+    while let Some((before, rest)) = address.split_once('{') {
+        address = format!("{before}1{}", rest.split_once('}').unwrap().1);
+    }
+    address
+}
+
+#[tokio::test]
+async fn every_route_asks_for_its_permission_and_hides_other_tenants() {
+    let served = served().await;
+    let [own, other] = ["default", "other"].map(|it| it.parse::<TenantId>().unwrap());
+    for tenant in [&own, &other] {
+        served.harness.add_tenant(tenant.clone()).unwrap();
+    }
+    let access = served.harness.access().unwrap().clone();
+    let day = Duration::from_secs(86_400);
+    let mut tokens = Vec::new();
+    for role in Role::ALL {
+        let made = access.add_token(&own, role.as_str().to_owned(), *role, day).await.unwrap();
+        tokens.push((*role, format!("Authorization: Bearer {}\r\n", made.token)));
+    }
+    let (_, table) = super::routes::routes(&served.site).parts();
+    assert!(table.len() > 90, "{} routes", table.len());
+    for route in table {
+        let (verb, path) = (route.verb(), route.path);
+        assert_eq!(route.action.is_none(), verb == "GET", "{verb} {path}: what changes nothing is a GET");
+        let ask = async |tenant: &str, headers: &str| served.ask(verb.as_str(), &address(path, tenant), headers).await;
+        assert_eq!(status(&ask("default", "").await), if verb == "GET" { 401 } else { 403 }, "{verb} {path}");
+        for (role, headers) in &tokens {
+            let principal = Principal::Token { id: String::new(), tenant: own.clone(), role: *role };
+            let inside = path.contains("{tenant}").then_some("default");
+            let answered = ask("default", headers).await;
+            match principal.verdict(inside, route.needs) {
+                Verdict::Granted => {
+                    assert_ne!(status(&answered), 401, "{role:?} {verb} {path}: {answered}");
+                    assert!(!answered.contains("not-permitted"), "{role:?} {verb} {path}: {answered}");
+                }
+                Verdict::Denied | Verdict::Hidden => {
+                    assert_eq!(status(&answered), 403, "{role:?} {verb} {path}: {answered}");
+                    assert!(answered.contains("not-permitted"), "{role:?} {verb} {path}");
+                }
+            }
+            if inside.is_some() {
+                // A tenant that is there and one that is not look alike.
+                let hidden = ask("other", headers).await;
+                assert_eq!(status(&hidden), 404, "{role:?} {verb} {path}: {hidden}");
+                assert_eq!(without_date(&hidden), without_date(&ask("nobody", headers).await), "{verb} {path}");
+            }
+        }
+    }
+    let seen = served.get("/api/v1/tenants", &tokens[0].1).await;
+    let seen: serde_json::Value = serde_json::from_str(body(&seen)).unwrap();
+    assert_eq!(seen["tenants"], serde_json::json!(["default"]));
+}
+
+fn without_date(answer: &str) -> String {
+    answer.lines().filter(|line| !line.starts_with("date: ")).collect::<Vec<_>>().join("\n")
+}
+
+#[tokio::test]
+async fn what_is_done_is_written_down_and_what_cannot_be_is_not_done() {
+    let served = served().await;
+    let session = served.session().await;
+    let own = format!("{session}Sec-Fetch-Site: same-origin\r\n");
+    served.get("/enter?key=wrong", "").await;
+    assert_eq!(status(&served.ask("POST", "/leave", &own).await), 303);
+    let access = served.harness.access().unwrap();
+    let told = async || {
+        let entries = access.audit(None, 100).await.unwrap().entries;
+        let lines = entries.iter().rev().map(|it| {
+            format!("{} {} {} {}", it.who, it.action, it.outcome.as_str(), it.code.as_deref().unwrap_or("-"))
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    insta::assert_snapshot!(told().await, @r"
+    browser enter done -
+    browser enter refused link-invalid
+    browser leave started -
+    browser leave done -
+    ");
+    assert_eq!(access.check_audit().await.unwrap().broken_at, None);
+
+    let own = format!("{}Sec-Fetch-Site: same-origin\r\n", served.session().await);
+    let file = served._folder.path().join("access.sqlite3");
+    let hand = rusqlite::Connection::open(file).unwrap();
+    hand.execute_batch("CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'full'); END").unwrap();
+    assert_eq!(status(&served.ask("POST", "/leave", &own).await), 503);
+    assert_ne!(status(&served.get("/", &own).await), 401, "the session goes on");
 }
 
 #[tokio::test]
@@ -279,7 +391,65 @@ async fn only_addresses_of_this_machine_are_taken() {
     let folder = tempfile::tempdir().unwrap();
     let harness = Harness::new(Options::new(folder.path().to_owned()));
     for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"] {
-        let bound = Server::bind(harness.clone(), address.parse().unwrap(), Box::new(|_| ())).await;
+        let options = ServeOptions { address: address.parse().unwrap(), tell: Box::new(|_| ()), events: None };
+        let bound = Server::bind(harness.clone(), options).await;
         assert!(matches!(bound, Err(ServeError::NotLoopback(_))), "{address}");
+    }
+}
+
+/// Patience that a test waits out.
+fn short() -> Patience {
+    let [short, long] = [200, 30_000].map(Duration::from_millis);
+    Patience { head: short, body: short, look: long, change: long }
+}
+
+#[tokio::test]
+async fn who_sends_slowly_or_nothing_keeps_nobody_else_waiting() {
+    let served = served_with(short()).await;
+    // More than there are places for, of which none says what it wants.
+    let mut silent = Vec::new();
+    for _ in 0..CONNECTIONS + 20 {
+        let mut stream = TcpStream::connect(&served.address).await.unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nHost:").await.unwrap();
+        silent.push(stream);
+    }
+    assert_eq!(status(&served.get("/healthz", "").await), 200);
+    let mut rest = Vec::new();
+    timeout(Duration::from_secs(30), silent[0].read_to_end(&mut rest)).await.unwrap().unwrap();
+
+    // A body that does not come.
+    served.harness.add_tenant("default".parse().unwrap()).unwrap();
+    let own = format!("{}Sec-Fetch-Site: same-origin\r\n", served.session().await);
+    let host = &served.address;
+    let begun = format!("POST /t/default/mapping/accept HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{own}");
+    let answer = served.send(&format!("{begun}Content-Length: 10\r\n\r\nin")).await;
+    assert_eq!(status(&answer), 408, "{answer}");
+    assert!(answer.contains("body-too-slow"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_large_is_not_taken() {
+    let served = served().await;
+    served.harness.add_tenant("default".parse().unwrap()).unwrap();
+    let own = format!("{}Sec-Fetch-Site: same-origin\r\n", served.session().await);
+    let host = &served.address;
+    for path in ["/t/default/mapping/accept", "/api/v1/tenants/default/tokens"] {
+        let head = format!("POST {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{own}");
+        let body = "x".repeat((1 << 20) + 1);
+        let answer = served.send(&format!("{head}Content-Length: {}\r\n\r\n{body}", body.len())).await;
+        assert_eq!(status(&answer), 413, "{path}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn the_openapi_document_tells_of_every_route_below_the_api() {
+    let served = served().await;
+    let (_, table) = super::routes::routes(&served.site).parts();
+    let document = super::api::openapi::document(&table, |route| route.verb().to_string()).unwrap();
+    let text = serde_json::to_string_pretty(&document).unwrap() + "\n";
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
+    if std::fs::read_to_string(path).unwrap_or_default() != text {
+        std::fs::write(path, text).unwrap();
+        panic!("openapi.json differed and is rewritten: read what changed, and run the tests again");
     }
 }

@@ -33,7 +33,7 @@ impl RotateArgs {
             (false, false) => None,
         };
         let secret = self.token.secret.source()?;
-        Ok((self.name, Rotation { secret, store, other_account: self.allow_account_change }))
+        Ok((self.name, Rotation { secret, typed: None, store, other_account: self.allow_account_change }))
     }
 }
 

@@ -154,7 +154,11 @@ fn looked_at(desk: &Desk, arguments: &[&str]) -> Done {
 }
 
 /// Commands that read, with what they need.
-const READS: [&[&str]; 56] = [
+const READS: [&[&str]; 60] = [
+    &["link"],
+    &["token", "list"],
+    &["audit", "list"],
+    &["audit", "verify"],
     &["inspect"],
     &["conformance", "--only", "describe.manifest"],
     &["instance", "list"],
@@ -215,7 +219,7 @@ const READS: [&[&str]; 56] = [
 
 /// The other commands: they change something, and say only what was done to
 /// things that a person named, or are looked at elsewhere.
-const OTHERS: [&str; 41] = [
+const OTHERS: [&str; 43] = [
     "demo",
     "onboard",
     "instance accept-connector",
@@ -247,6 +251,8 @@ const OTHERS: [&str; 41] = [
     "policy remove",
     "runs prune",
     "serve",
+    "token add",
+    "token revoke",
     "daemon",
     "notify set",
     "notify remove",
@@ -335,6 +341,8 @@ fn commands_name(arguments: &[&str]) -> String {
     let groups = [
         "instance",
         "tenant",
+        "token",
+        "audit",
         "vault",
         "repositories",
         "mapping",

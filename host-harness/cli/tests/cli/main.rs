@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails loudly")]
 
 mod backups;
+mod browser;
 mod commands;
 mod daemon;
 mod deletion;

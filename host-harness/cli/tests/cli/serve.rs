@@ -1,10 +1,12 @@
 //! The pages and the HTTP API of the binary: what they show is what commands print.
 
 use std::{
+    fs,
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
+    path::Path,
     process::{Child, Stdio},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use serde_json::Value;
@@ -12,40 +14,59 @@ use serde_json::Value;
 use crate::support::{Desk, TOKEN, shape};
 
 /// A server of the binary, and a browser that was let in.
-struct Served {
+pub struct Served {
     process: Child,
-    address: String,
+    pub address: String,
     cookie: String,
 }
 
 impl Served {
-    fn new(desk: &Desk) -> Self {
+    /// A server, and the link that lets a browser in.
+    pub fn begun(desk: &Desk) -> (Self, String) {
         let mut process =
             desk.command(&["serve", "--listen", "127.0.0.1:0", "--json"]).stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        let mut event = || serde_json::from_str::<Value>(&lines.next().unwrap().unwrap()).unwrap();
-        let (link, listening) = (event(), event());
-        assert_eq!((&link["event"], &listening["event"]), (&Value::from("link"), &Value::from("listening")));
+        let mut event = |wanted: &str| {
+            let found = lines.by_ref().map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
+            found.into_iter().find(|event| event["event"] == wanted).unwrap()
+        };
+        let (link, listening) = (event("link"), event("listening"));
         let address = listening["address"].as_str().unwrap().to_owned();
-        let mut served = Self { process, address, cookie: String::new() };
-        let path =
-            link["url"].as_str().unwrap().strip_prefix(&format!("http://{}", served.address)).unwrap().to_owned();
+        // Nobody reads what else it prints.
+        std::thread::spawn(move || lines.for_each(drop));
+        (Self { process, address, cookie: String::new() }, link["url"].as_str().unwrap().to_owned())
+    }
+
+    fn new(desk: &Desk) -> Self {
+        let (mut served, link) = Self::begun(desk);
+        let path = link.strip_prefix(&format!("http://{}", served.address)).unwrap().to_owned();
         let entered = served.get(&path);
         let cookie = entered.lines().find_map(|line| line.strip_prefix("set-cookie: ")).unwrap();
         served.cookie = cookie.split(';').next().unwrap().to_owned();
-        // Nobody reads what else it prints.
-        std::thread::spawn(move || lines.for_each(drop));
         served
     }
 
-    fn get(&self, path: &str) -> String {
+    /// Asks it to end, and waits until it has.
+    pub fn stop(&mut self) {
+        let pid = rustix::process::Pid::from_child(&self.process);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        assert!(self.process.wait().unwrap().success());
+    }
+
+    /// The whole answer to a request.
+    fn ask(&self, method: &str, path: &str, headers: &str, body: &str) -> String {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-        let (host, cookie) = (&self.address, &self.cookie);
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nCookie: {cookie}\r\nConnection: close\r\n\r\n").unwrap();
+        let (host, length) = (&self.address, body.len());
+        let head = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {length}");
+        write!(stream, "{head}\r\n{headers}\r\n{body}").unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer
+    }
+
+    fn get(&self, path: &str) -> String {
+        self.ask("GET", path, &format!("Cookie: {}\r\n", self.cookie), "")
     }
 
     fn json(&self, path: &str) -> Value {
@@ -123,6 +144,48 @@ fn a_page_leads_to_the_next_until_all_findings_were_seen() {
 }
 
 #[test]
+fn a_program_with_a_token_of_the_command_line_reads_its_tenant_until_it_is_revoked() {
+    let desk = Desk::new(shape(), vec![]);
+    for tenant in ["acme", "other"] {
+        desk.ok(&["tenant", "add", tenant]);
+    }
+    let made = desk.json(&["--tenant", "acme", "token", "add", "pipeline", "--expires-in", "1d"]);
+    desk.follows("token-add", &made);
+    let (id, token) = (made["id"].as_str().unwrap(), made["token"].as_str().unwrap());
+    let served = Served::new(&desk);
+    let status = |path: &str, headers: &str| served.ask("GET", path, headers, "").split(' ').nth(1).unwrap().to_owned();
+    let bearer = format!("Authorization: Bearer {token}\r\n");
+    assert_eq!(status("/api/v1/tenants/acme/findings", &bearer), "200");
+    assert_eq!(status("/api/v1/tenants/other/findings", &bearer), "404");
+    assert_eq!(status("/api/v1/tenants/acme/findings", ""), "401");
+    let listed = desk.ok(&["--tenant", "acme", "token", "list"]);
+    assert!(listed.contains(id) && listed.contains("in force") && !listed.contains(token), "{listed}");
+    desk.in_no_file(&[token]);
+
+    // A link for one more browser, of another process.
+    let link = desk.json(&["link", "--listen", &served.address]);
+    desk.follows("link", &link);
+    let path = link["url"].as_str().unwrap().strip_prefix(&format!("http://{}", served.address)).unwrap();
+    assert_eq!(status(path, ""), "303");
+
+    let revoked = desk.json(&["--tenant", "acme", "token", "revoke", id]);
+    desk.follows("token-revoke", &revoked);
+    assert_eq!(status("/api/v1/tenants/acme/findings", &bearer), "401");
+    let unknown = desk.run(&["--tenant", "acme", "token", "revoke", "none"]);
+    insta::assert_snapshot!(unknown.stderr, @r"
+    error: acme: API token `none` not found
+      hint: `harness token list` lists the API tokens of the tenant, with their ids
+    ");
+
+    let audit = desk.json(&["audit", "list"]);
+    desk.follows("audit-list", &audit);
+    assert!(audit["entries"].as_array().unwrap().iter().any(|it| it["action"] == "enter" && it["outcome"] == "done"));
+    let check = desk.json(&["audit", "verify"]);
+    desk.follows("audit-verify", &check);
+    assert!(check["broken_at"].is_null() && check["entries"].as_u64() > Some(1), "{check}");
+}
+
+#[test]
 fn an_address_that_cannot_be_had_is_told_with_what_to_do() {
     let desk = Desk::new(shape(), vec![]);
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -139,4 +202,59 @@ fn an_address_that_cannot_be_had_is_told_with_what_to_do() {
     error: 0.0.0.0:0 is reachable from other machines: the pages are for this machine alone
       hint: listen on 127.0.0.1 or [::1]; from another machine, use a tunnel: ssh -L 7373:127.0.0.1:7373 HOST
     "#);
+}
+
+#[test]
+fn the_daemon_in_the_server_syncs_what_is_due_and_keeps_others_out() {
+    let desk = Desk::new(shape(), vec![]);
+    desk.added();
+    desk.ok(&["instance", "schedule", "code", "--every", "1h"]);
+    let mut served = Served::new(&desk);
+    let begun = Instant::now();
+    while desk.json(&["runs"])["runs"][0]["state"] != "complete" {
+        assert!(begun.elapsed() < Duration::from_secs(120), "nothing is synced");
+    }
+    assert!(desk.run(&["daemon"]).stderr.contains("another daemon is running on this data directory"));
+    // Events come in without a session, and only with a signature.
+    let event = |headers: &str| served.ask("POST", "/webhooks/default/code", headers, "{}");
+    assert!(event("").starts_with("HTTP/1.1 404"));
+    assert!(
+        event("X-Forwarded-For: 203.0.113.7\r\nX-Semgrep-Signature-256: sha256=00\r\n").starts_with("HTTP/1.1 404")
+    );
+    assert!(event("").contains("connection: close\r\n"));
+    // Another server serves, and leaves the schedule to this one.
+    let other = Served::new(&desk);
+    assert_eq!(other.json("status")["daemon"]["pid"], served.process.id());
+    served.stop();
+}
+
+#[test]
+fn what_the_guide_of_the_api_shows_works() {
+    let desk = Desk::new(shape(), vec![]);
+    desk.added();
+    let report = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/reports/sarif/codeql.sarif");
+    fs::copy(report, desk.folder.path().join("codeql.sarif")).unwrap();
+    let token = desk.json(&["token", "add", "pipeline", "--role", "admin"])["token"].as_str().unwrap().to_owned();
+    let served = Served::new(&desk);
+    let guide = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/api.md")).unwrap();
+    let blocks: Vec<&str> = guide.split("```sh run\n").skip(1).map(|it| it.split("\n```").next().unwrap()).collect();
+    assert_eq!(blocks.len(), 4);
+    for block in &blocks {
+        let address = format!("http://{}/api/v1/tenants/default", served.address);
+        let mut shell = desk.command_of("sh", &["-euc", block]);
+        shell.current_dir(desk.folder.path()).env("PATH", "/usr/bin:/bin").env("TOKEN", &token).env("API", address);
+        let done = shell.output().unwrap();
+        let told = String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr);
+        assert!(done.status.success(), "{block}\n{told}");
+        // What a sync still does is done before the next block.
+        let begun = Instant::now();
+        while desk.json(&["status"])["instances"].as_array().unwrap().iter().any(|it| !it["running"].is_null()) {
+            assert!(begun.elapsed() < Duration::from_secs(120), "a sync does not end");
+        }
+    }
+    let read = |name: &str| fs::read_to_string(desk.folder.path().join(name)).unwrap();
+    assert_eq!(serde_json::from_str::<Value>(&read("page.json")).unwrap()["findings"], Value::Array(vec![]));
+    assert_eq!(read("critical.csv").lines().count(), 1, "nothing was synced then");
+    assert!(desk.json(&["findings"])["total"].as_u64() > Some(0), "of the report");
+    assert_eq!(desk.json(&["instance", "list"])["instances"].as_array().unwrap().len(), 1, "and the other one is gone");
 }

@@ -120,7 +120,12 @@ impl Desk {
     /// A command of another program, with the same surroundings.
     pub fn command_of(&self, program: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(program);
-        command.args(arguments).env_clear().env("HARNESS_DATA_DIR", self.data_dir()).stdin(Stdio::null());
+        command
+            .args(arguments)
+            .env_clear()
+            .env("HARNESS_DATA_DIR", self.data_dir())
+            .env("XDG_CONFIG_HOME", self.folder.path().join("config"))
+            .stdin(Stdio::null());
         // Compiled code is the same for all tests: keep it beside the build.
         let shared = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
         // Whatever the mask of who runs the tests: what others may write is refused.

@@ -22,7 +22,10 @@ pub(crate) async fn page(State(site): State<Arc<Site>>, Path((name, id)): Path<(
         nav.path aria-label="Path" { a.link href=(Section::Findings.of(&name)) { "Findings" } " › " span.mono { (row.id) } }
         div.head {
             h1 { (parts::text(&row.title)) }
-            div.tools { a.button href=(format!("/api/v1/tenants/{name}/findings/{}", row.id)) { "JSON" } }
+            div.tools {
+                a.button.primary href=(format!("/t/{name}/triage?finding={}", row.id)) { "Decide…" }
+                a.button href=(format!("/api/v1/tenants/{name}/findings/{}", row.id)) { "JSON" }
+            }
         }
         p.states {
             (parts::severity(row.severity)) (parts::state(&row.status))

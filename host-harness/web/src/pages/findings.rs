@@ -29,7 +29,11 @@ pub(crate) async fn page(asked: Asked, view: View) -> Answer {
         div.head {
             h1 { (section.title()) }
             span.sum { (total(list.total)) @if query.pairs().is_empty() { " open and about security" } }
-            div.tools { a.button href=(form::api(&query, &tenant, section)) { "JSON" } }
+            div.tools {
+                @if !list.findings.is_empty() { a.button href=(super::triage::address(&tenant, &query, view)) { "Decide on all…" } }
+                @for format in ["csv", "ndjson"] { a.button href=(export(&query, &tenant, section, format)) download { (format.to_uppercase()) } }
+                a.button href=(form::api(&query, &tenant, section)) { "JSON" }
+            }
         }
         (form::filters(&query, &here))
         (strip(&query, &here))
@@ -56,6 +60,12 @@ pub(crate) async fn page(asked: Asked, view: View) -> Answer {
         }
     };
     Ok(page_of(Frame { tenant: &tenant, section, title: None }.page(&main)))
+}
+
+/// The address of all findings of the same filter, in a format.
+fn export(query: &Query, tenant: &str, section: Section, format: &str) -> String {
+    let filter = query.pairs().into_iter().filter(|(name, _)| !matches!(*name, "cursor" | "offset" | "limit"));
+    form::address(&format!("{}/export/{format}", section.api(tenant)), filter)
 }
 
 fn without_cursor(query: &Query, here: &str) -> String {

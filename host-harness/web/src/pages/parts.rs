@@ -2,7 +2,7 @@
 //! [`text()`]: what cannot be seen or turns the direction of writing is shown as a
 //! sign, and stays apart from what stands beside it.
 
-use appsec_model::{Severity, Timestamp};
+use appsec_model::{Access, KindAccess, Severity, Timestamp};
 use host_harness::{columns::Tone, text as clean};
 use maud::{Markup, html};
 use url::Url;
@@ -10,6 +10,12 @@ use url::Url;
 /// A text of somebody else, on one line.
 pub(super) fn text(text: &str) -> Markup {
     html! { bdi { (clean::line(text)) } }
+}
+
+/// A text of somebody else in which names stand between backticks.
+pub(super) fn prose(text: &str) -> Markup {
+    let text = clean::line(text);
+    html! { bdi { @for (place, part) in text.split('`').enumerate() { @if place % 2 == 1 { code { (part) } } @else { (part) } } } }
 }
 
 /// A text of somebody else, of several lines.
@@ -97,6 +103,16 @@ pub(super) fn reachability(verdict: &str) -> Markup {
         _ => "tag",
     };
     html! { span class=(class) { (clean::line(verdict)) } }
+}
+
+/// Kinds, and whether the token reads them.
+pub(super) fn kinds(kinds: &[KindAccess]) -> Markup {
+    html! {
+        @for it in kinds {
+            @let readable = matches!(it.access, Access::Readable);
+            span.tag.good[readable].warn[!readable] { (it.kind.as_str()) @if !readable { ", refused" } } " "
+        }
+    }
 }
 
 /// How old something is, with the moment in full where a mouse points at it.

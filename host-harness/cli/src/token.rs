@@ -1,0 +1,104 @@
+//! `harness token`: API tokens, with which programs use the HTTP API.
+
+use std::process::ExitCode;
+
+use host_harness::{
+    Access, AccessError, AuditEntry, AuditOutcome, Interval, NewToken, Role, TenantId, TokenList, TokenRow,
+};
+
+use super::{
+    Context,
+    error::Failure,
+    output::{Output, moment},
+    table::{Cell, cells},
+};
+
+#[derive(clap::Subcommand)]
+pub enum Command {
+    /// Add an API token of the tenant, and print it once
+    Add {
+        /// Its name, such as `pipeline`
+        name: String,
+        /// Choose what it may do: viewer, triager, manager or admin; each may what those before it may
+        #[arg(long, value_name = "ROLE", default_value = "viewer")]
+        role: Role,
+        /// Choose how long it works, at most 366d
+        #[arg(long, value_name = "TIME", default_value = "90d")]
+        expires_in: Interval,
+    },
+    /// List the API tokens of the tenant
+    List,
+    /// Revoke an API token, at once and for good
+    Revoke {
+        /// Its id
+        id: String,
+    },
+}
+
+pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failure> {
+    let output = context.output;
+    let tenant = context.harness.existing_tenant(&context.tenant)?.id().clone();
+    let access = context.harness.access()?;
+    let told = |error: AccessError| Failure::from(host_harness::Error::from(error)).of(&tenant, None);
+    match command {
+        Command::Add { name, role, expires_in } => {
+            record(access, &tenant, "add token", &name).await.map_err(told)?;
+            let made = access.add_token(&tenant, name, role, expires_in.duration()).await.map_err(told)?;
+            output.result(&made, |made| show_new(output, made))?;
+        }
+        Command::List => {
+            let list = access.tokens(&tenant).await.map_err(told)?;
+            output.result(&list, |list| show_list(output, list))?;
+        }
+        Command::Revoke { id } => {
+            record(access, &tenant, "revoke token", &id).await.map_err(told)?;
+            let revoked = access.revoke_token(&tenant, &id).await.map_err(told)?;
+            output.result(&revoked, |row| output.line(format!("Revoked the API token {} ({})", row.id, row.name)))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes down what is done, as the pages do.
+async fn record(access: &Access, tenant: &TenantId, action: &'static str, target: &str) -> Result<(), AccessError> {
+    let entry = AuditEntry {
+        who: "cli".to_owned(),
+        action,
+        tenant: Some(tenant.to_string()),
+        target: Some(target.to_owned()),
+        outcome: AuditOutcome::Started,
+        code: None,
+    };
+    access.record(entry).await
+}
+
+fn show_new(output: Output, made: &NewToken) {
+    let NewToken { row, token } = made;
+    output.line(format!(
+        "API token {}, {} of {} until {}:",
+        row.id,
+        row.role.as_str(),
+        row.tenant,
+        moment(row.expires_at)
+    ));
+    output.command(token);
+    output.line("Keep it now: it is not shown again. A program sends it as `Authorization: Bearer TOKEN`.");
+}
+
+fn show_list(output: Output, list: &TokenList) {
+    if list.tokens.is_empty() {
+        output.line("No API tokens. Add one with: harness token add NAME");
+        return;
+    }
+    let mut table =
+        output.table(&["ID", "NAME", "ROLE", "STATE", "CREATED", "EXPIRES", "LAST USED"]).spare(&["CREATED"]);
+    for row in &list.tokens {
+        let used = row.used_at.map_or_else(|| Cell::from("never"), Cell::from);
+        table.add_row(cells![&row.id, &row.name, row.role.as_str(), state(row), row.created_at, row.expires_at, used]);
+    }
+    output.print(&table);
+}
+
+fn state(row: &TokenRow) -> &'static str {
+    if row.revoked_at.is_some() { "revoked" } else { "in force" }
+}

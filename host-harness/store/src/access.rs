@@ -1,0 +1,398 @@
+//! Who may use the pages and the HTTP API, and what was done: one SQLite file for
+//! all tenants of a data folder. Keys are kept as hashes, and the audit log is a
+//! chain: each entry's hash is over the entry and the hash before it.
+
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use appsec_grant::TenantId;
+use appsec_model::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
+use serde::Serialize;
+
+use crate::{
+    database::{blocking, open_private_file, tune},
+    error::{Result, StoreError},
+};
+
+/// Version of the schema.
+const VERSION: i64 = 1;
+
+/// How exactly it is kept when a token was last used.
+const USED_WITHIN_MICROS: i64 = 60_000_000;
+
+/// A key as it is kept: what is read from the file opens nothing.
+pub type KeyHash = [u8; blake3::OUT_LEN];
+
+words! {
+    /// What a principal may do in its tenant; each may what those before it may.
+    Role {
+        /// Look at everything, and export it.
+        Viewer = "viewer",
+        /// Decide on findings.
+        Triager = "triager",
+        /// Sync, import, map projects, set schedules and policies.
+        Manager = "manager",
+        /// Add, change and delete instances.
+        Admin = "admin",
+    }
+}
+
+words! {
+    /// How an action went.
+    AuditOutcome {
+        /// It begins.
+        Started = "started",
+        /// It was done.
+        Done = "done",
+        /// It failed.
+        Failed = "failed",
+        /// The principal may not do it.
+        Refused = "refused",
+    }
+}
+
+/// An API token, as it is shown: never the token itself.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+pub struct TokenRow {
+    /// Names it; the token begins with it.
+    pub id: String,
+    /// What it is for.
+    pub name: String,
+    /// The only tenant that it is for.
+    pub tenant: String,
+    /// What it may do there.
+    pub role: Role,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it stops working.
+    pub expires_at: Timestamp,
+    /// When it was last used, to the minute.
+    pub used_at: Option<Timestamp>,
+    /// When it was revoked.
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// A token to be kept.
+pub struct NewTokenRow {
+    /// Names it.
+    pub id: String,
+    /// Hash of the token.
+    pub hash: KeyHash,
+    /// What it is for.
+    pub name: String,
+    /// The tenant that it is for.
+    pub tenant: TenantId,
+    /// What it may do there.
+    pub role: Role,
+    /// When it stops working.
+    pub expires_at: Timestamp,
+}
+
+/// What is written down of an action: no contents, no secrets.
+#[derive(Clone, Debug)]
+pub struct AuditEntry {
+    /// Who did it.
+    pub who: String,
+    /// What, in a word or two.
+    pub action: &'static str,
+    /// In which tenant.
+    pub tenant: Option<String>,
+    /// To what, by name.
+    pub target: Option<String>,
+    /// How it went.
+    pub outcome: AuditOutcome,
+    /// Why it failed, in a stable word.
+    pub code: Option<&'static str>,
+}
+
+/// An entry of the audit log.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+pub struct AuditRow {
+    /// Its place in the log, from 1.
+    pub number: i64,
+    /// When.
+    pub at: Timestamp,
+    /// Who: `cli`, `browser`, or `token:ID`.
+    pub who: String,
+    /// What.
+    pub action: String,
+    /// In which tenant.
+    pub tenant: Option<String>,
+    /// To what, by name.
+    pub target: Option<String>,
+    /// How it went.
+    pub outcome: AuditOutcome,
+    /// Why it failed, in a stable word.
+    pub code: Option<String>,
+}
+
+/// Whether the audit log is whole.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, schemars::JsonSchema)]
+pub struct AuditCheck {
+    /// Entries that there are.
+    pub entries: u64,
+    /// The first entry that is not as it was written; none where all are.
+    pub broken_at: Option<i64>,
+}
+
+/// The file, as tasks share it.
+#[derive(Clone)]
+pub struct AccessStore(Arc<Mutex<Connection>>);
+
+impl AccessStore {
+    /// Opens the file, and makes it if it is not there.
+    pub fn open(path: &Path) -> Result<Self> {
+        let mut connection = open_private_file(path)?;
+        tune(&connection)?;
+        connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
+        // What was done is on the disk before it is answered.
+        connection.pragma_update(None, "synchronous", "full")?;
+        connection.pragma_update(None, "secure_delete", true)?;
+        make_schema(&mut connection)?;
+        Ok(Self(Arc::new(Mutex::new(connection))))
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let this = self.0.clone();
+        blocking(move || work(&mut this.lock().unwrap_or_else(PoisonError::into_inner))).await
+    }
+
+    /// Keeps a link that lets one browser in.
+    pub async fn put_link(&self, hash: KeyHash, now: Timestamp, expires_at: Timestamp) -> Result<()> {
+        self.run(move |it| {
+            it.execute("DELETE FROM links WHERE expires_at <= ?1", params![now.as_micros()])?;
+            it.execute("INSERT INTO links VALUES (?1, ?2)", params![hash, expires_at.as_micros()])?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Whether somebody could still come in with a link.
+    pub async fn has_link(&self, now: Timestamp) -> Result<bool> {
+        let any = "SELECT EXISTS (SELECT 1 FROM links WHERE expires_at > ?1)";
+        self.run(move |it| Ok(it.query_row(any, params![now.as_micros()], |row| row.get(0))?)).await
+    }
+
+    /// Uses a link up, and begins a session in its place: both or neither. No
+    /// more than `most` sessions stay; the oldest make place.
+    pub async fn enter(
+        &self,
+        link: KeyHash,
+        session: KeyHash,
+        now: Timestamp,
+        expires_at: Timestamp,
+        most: u32,
+    ) -> Result<bool> {
+        self.run(move |it| {
+            let transaction = it.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let now = now.as_micros();
+            let used =
+                transaction.execute("DELETE FROM links WHERE hash = ?1 AND expires_at > ?2", params![link, now])?;
+            if used == 0 {
+                return Ok(false);
+            }
+            transaction
+                .execute("INSERT INTO sessions VALUES (?1, ?2, ?3)", params![session, now, expires_at.as_micros()])?;
+            transaction.execute(
+                "DELETE FROM sessions WHERE expires_at <= ?1 OR hash NOT IN \
+                 (SELECT hash FROM sessions ORDER BY created_at DESC, hash = ?2 DESC LIMIT ?3)",
+                params![now, session, most],
+            )?;
+            transaction.commit()?;
+            Ok(true)
+        })
+        .await
+    }
+
+    /// Whether a session goes on.
+    pub async fn has_session(&self, hash: KeyHash, now: Timestamp) -> Result<bool> {
+        let any = "SELECT EXISTS (SELECT 1 FROM sessions WHERE hash = ?1 AND expires_at > ?2)";
+        self.run(move |it| Ok(it.prepare_cached(any)?.query_row(params![hash, now.as_micros()], |row| row.get(0))?))
+            .await
+    }
+
+    /// Ends a session.
+    pub async fn end_session(&self, hash: KeyHash) -> Result<()> {
+        self.run(move |it| Ok(it.execute("DELETE FROM sessions WHERE hash = ?1", params![hash]).map(|_| ())?)).await
+    }
+
+    /// Keeps a token.
+    pub async fn add_token(&self, new: NewTokenRow, now: Timestamp) -> Result<TokenRow> {
+        self.run(move |it| {
+            let NewTokenRow { id, hash, name, tenant, role, expires_at } = new;
+            it.execute(
+                "INSERT INTO tokens (id, hash, name, tenant, role, created_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                params![id, hash, name, tenant.as_str(), role.as_str(), now.as_micros(), expires_at.as_micros()],
+            )?;
+            Ok(it.query_row(&format!("{TOKENS} WHERE id = ?1"), params![id], token)?)
+        })
+        .await
+    }
+
+    /// The tokens of a tenant, newest first.
+    pub async fn tokens(&self, tenant: TenantId) -> Result<Vec<TokenRow>> {
+        self.run(move |it| {
+            let mut found = it.prepare(&format!("{TOKENS} WHERE tenant = ?1 ORDER BY created_at DESC, id"))?;
+            let rows = found.query_map(params![tenant.as_str()], token)?;
+            Ok(rows.collect::<rusqlite::Result<_>>()?)
+        })
+        .await
+    }
+
+    /// The token with this hash that works now; notes that it was used.
+    pub async fn use_token(&self, hash: KeyHash, now: Timestamp) -> Result<Option<TokenRow>> {
+        self.run(move |it| {
+            let now = now.as_micros();
+            let wanted = format!("{TOKENS} WHERE hash = ?1 AND expires_at > ?2 AND revoked_at IS NULL");
+            let found = it.prepare_cached(&wanted)?.query_row(params![hash, now], token).optional()?;
+            if let Some(row) = &found
+                && row.used_at.is_none_or(|at| now.saturating_sub(at.as_micros()) >= USED_WITHIN_MICROS)
+            {
+                it.execute("UPDATE tokens SET used_at = ?2 WHERE id = ?1", params![row.id, now])?;
+            }
+            Ok(found)
+        })
+        .await
+    }
+
+    /// Revokes a token of a tenant, by its id; what it is then, if it is there.
+    pub async fn revoke_token(&self, tenant: TenantId, id: String, now: Timestamp) -> Result<Option<TokenRow>> {
+        self.run(move |it| {
+            it.execute(
+                "UPDATE tokens SET revoked_at = ?3 WHERE tenant = ?1 AND id = ?2 AND revoked_at IS NULL",
+                params![tenant.as_str(), id, now.as_micros()],
+            )?;
+            let of = format!("{TOKENS} WHERE tenant = ?1 AND id = ?2");
+            Ok(it.query_row(&of, params![tenant.as_str(), id], token).optional()?)
+        })
+        .await
+    }
+
+    /// Forgets all tokens of a tenant.
+    pub async fn forget_tokens(&self, tenant: TenantId) -> Result<usize> {
+        self.run(move |it| Ok(it.execute("DELETE FROM tokens WHERE tenant = ?1", params![tenant.as_str()])?)).await
+    }
+
+    /// Writes an action down.
+    pub async fn record(&self, entry: AuditEntry, now: Timestamp) -> Result<()> {
+        self.run(move |it| {
+            let transaction = it.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let last = "SELECT number, hash FROM audit ORDER BY number DESC LIMIT 1";
+            let last: Option<(i64, KeyHash)> =
+                transaction.query_row(last, [], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+            let (number, before) = last.map_or((1, KeyHash::default()), |(number, hash)| (number + 1, hash));
+            let AuditEntry { who, action, tenant, target, outcome, code } = entry;
+            let (action, code) = (action.to_owned(), code.map(str::to_owned));
+            let row = AuditRow { number, at: now, who, action, tenant, target, outcome, code };
+            let hash = row.chained(&before)?;
+            let AuditRow { number, at, who, action, tenant, target, outcome, code } = row;
+            transaction.execute(
+                "INSERT INTO audit VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                params![number, at.as_micros(), who, action, tenant, target, outcome.as_str(), code, hash],
+            )?;
+            Ok(transaction.commit()?)
+        })
+        .await
+    }
+
+    /// The newest entries of the audit log, of all tenants or of one.
+    pub async fn audit(&self, tenant: Option<TenantId>, limit: u32) -> Result<Vec<AuditRow>> {
+        self.run(move |it| {
+            let mut found =
+                it.prepare("SELECT * FROM audit WHERE ?1 IS NULL OR tenant = ?1 ORDER BY number DESC LIMIT ?2")?;
+            let rows = found.query_map(params![tenant.as_ref().map(TenantId::as_str), limit], audit_row)?;
+            Ok(rows.collect::<rusqlite::Result<_>>()?)
+        })
+        .await
+    }
+
+    /// Goes through the whole audit log.
+    pub async fn check_audit(&self) -> Result<AuditCheck> {
+        self.run(|it| {
+            let mut found = it.prepare("SELECT * FROM audit ORDER BY number")?;
+            let mut rows = found.query([])?;
+            let (mut check, mut before) = (AuditCheck { entries: 0, broken_at: None }, KeyHash::default());
+            while let Some(row) = rows.next()? {
+                let (number, hash): (i64, KeyHash) = (row.get("number")?, row.get("hash")?);
+                check.entries += 1;
+                let is_next = u64::try_from(number).is_ok_and(|number| number == check.entries);
+                let is_whole = match audit_row(row) {
+                    Ok(entry) => is_next && entry.chained(&before)? == hash,
+                    Err(_) => false,
+                };
+                if !is_whole {
+                    check.broken_at.get_or_insert(number);
+                }
+                before = hash;
+            }
+            Ok(check)
+        })
+        .await
+    }
+}
+
+impl AuditRow {
+    /// The entry's hash, behind the one before.
+    fn chained(&self, before: &KeyHash) -> Result<KeyHash> {
+        let text = serde_json::to_vec(self).map_err(|source| StoreError::Document { what: "audit entry", source })?;
+        Ok(*blake3::Hasher::new().update(before).update(&text).finalize().as_bytes())
+    }
+}
+
+fn make_schema(connection: &mut Connection) -> Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    match transaction.query_row("PRAGMA user_version", [], |row| row.get(0))? {
+        0 => {
+            transaction.execute_batch(include_str!("schema/access.sql"))?;
+            transaction.pragma_update(None, "user_version", VERSION)?;
+            Ok(transaction.commit()?)
+        }
+        VERSION => Ok(()),
+        found => Err(StoreError::TooNew { found, known: VERSION }),
+    }
+}
+
+const TOKENS: &str = "SELECT id, name, tenant, role, created_at, expires_at, used_at, revoked_at FROM tokens";
+
+fn token(row: &Row<'_>) -> rusqlite::Result<TokenRow> {
+    let at = |micros: i64| Timestamp::from_micros(micros);
+    Ok(TokenRow {
+        id: row.get(0)?,
+        name: row.get(1)?,
+        tenant: row.get(2)?,
+        role: word(3, &row.get::<_, String>(3)?, Role::named)?,
+        created_at: at(row.get(4)?),
+        expires_at: at(row.get(5)?),
+        used_at: row.get::<_, Option<i64>>(6)?.map(at),
+        revoked_at: row.get::<_, Option<i64>>(7)?.map(at),
+    })
+}
+
+fn audit_row(row: &Row<'_>) -> rusqlite::Result<AuditRow> {
+    Ok(AuditRow {
+        number: row.get(0)?,
+        at: Timestamp::from_micros(row.get(1)?),
+        who: row.get(2)?,
+        action: row.get(3)?,
+        tenant: row.get(4)?,
+        target: row.get(5)?,
+        outcome: word(6, &row.get::<_, String>(6)?, AuditOutcome::named)?,
+        code: row.get(7)?,
+    })
+}
+
+fn word<T>(column: usize, word: &str, named: impl Fn(&str) -> Option<T>) -> rusqlite::Result<T> {
+    named(word).ok_or_else(|| {
+        let unknown = format!("unknown word `{word}`").into();
+        rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, unknown)
+    })
+}
+
+#[cfg(test)]
+mod tests;

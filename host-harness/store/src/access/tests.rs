@@ -1,0 +1,111 @@
+use super::*;
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_micros(seconds * 1_000_000)
+}
+
+fn store() -> (tempfile::TempDir, AccessStore) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = AccessStore::open(&folder.path().join("access.sqlite3")).unwrap();
+    (folder, store)
+}
+
+#[tokio::test]
+async fn a_link_is_used_once_and_in_time_and_the_oldest_sessions_make_place() {
+    let (_folder, store) = store();
+    let [link, late, other] = [[1; 32], [2; 32], [3; 32]];
+    store.put_link(link, at(0), at(10)).await.unwrap();
+    assert!(store.has_link(at(9)).await.unwrap() && !store.has_link(at(10)).await.unwrap());
+    assert!(!store.enter(other, [8; 32], at(1), at(100), 2).await.unwrap());
+    assert!(store.enter(link, [9; 32], at(1), at(100), 2).await.unwrap());
+    assert!(!store.enter(link, [10; 32], at(1), at(100), 2).await.unwrap(), "it was used");
+    assert!(!store.has_session([10; 32], at(2)).await.unwrap(), "nobody came in with a used link");
+    store.put_link(late, at(0), at(10)).await.unwrap();
+    assert!(!store.enter(late, [11; 32], at(10), at(100), 2).await.unwrap(), "it was too old");
+    for session in [12_u8, 13] {
+        store.put_link([session; 32], at(0), at(50)).await.unwrap();
+        assert!(store.enter([session; 32], [session; 32], at(session.into()), at(100), 2).await.unwrap());
+    }
+    let goes_on = async |session: u8, now| store.has_session([session; 32], at(now)).await.unwrap();
+    assert!(!goes_on(9, 20).await && goes_on(12, 20).await && goes_on(13, 20).await);
+    assert!(!goes_on(13, 100).await, "it has expired");
+    store.end_session([13; 32]).await.unwrap();
+    assert!(!goes_on(13, 20).await);
+}
+
+#[tokio::test]
+async fn a_token_works_until_it_expires_or_is_revoked_and_is_of_one_tenant() {
+    let (_folder, store) = store();
+    let [acme, other] = ["acme", "other"].map(|it| it.parse::<TenantId>().unwrap());
+    let new = |id: &str, hash: u8| NewTokenRow {
+        id: id.to_owned(),
+        hash: [hash; 32],
+        name: "pipeline".to_owned(),
+        tenant: acme.clone(),
+        role: Role::Viewer,
+        expires_at: at(1_000),
+    };
+    store.add_token(new("one", 1), at(1)).await.unwrap();
+    store.add_token(new("two", 2), at(2)).await.unwrap();
+    assert!(store.use_token([9; 32], at(5)).await.unwrap().is_none());
+    assert_eq!(store.use_token([1; 32], at(5)).await.unwrap().unwrap().used_at, None);
+    assert_eq!(store.use_token([1; 32], at(64)).await.unwrap().unwrap().used_at, Some(at(5)));
+    assert_eq!(store.use_token([1; 32], at(65)).await.unwrap().unwrap().used_at, Some(at(5)));
+    assert_eq!(store.use_token([1; 32], at(66)).await.unwrap().unwrap().used_at, Some(at(65)), "to the minute");
+    assert!(store.use_token([1; 32], at(1_000)).await.unwrap().is_none(), "it has expired");
+    assert!(store.revoke_token(other.clone(), "one".to_owned(), at(7)).await.unwrap().is_none());
+    assert!(store.use_token([1; 32], at(8)).await.unwrap().is_some(), "another tenant revokes nothing");
+    let revoked = store.revoke_token(acme.clone(), "one".to_owned(), at(9)).await.unwrap().unwrap();
+    assert_eq!(revoked.revoked_at, Some(at(9)));
+    assert!(store.use_token([1; 32], at(10)).await.unwrap().is_none(), "it was revoked");
+    assert_eq!(store.tokens(acme.clone()).await.unwrap().len(), 2);
+    assert!(store.tokens(other).await.unwrap().is_empty());
+    assert_eq!(store.forget_tokens(acme.clone()).await.unwrap(), 2);
+    assert!(store.tokens(acme).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn an_entry_of_the_audit_log_that_is_changed_or_taken_out_is_noticed() {
+    let (folder, store) = store();
+    for target in ["a", "b", "c"] {
+        let entry = AuditEntry {
+            who: "browser".to_owned(),
+            action: "sync",
+            tenant: Some("acme".to_owned()),
+            target: Some(target.to_owned()),
+            outcome: AuditOutcome::Done,
+            code: None,
+        };
+        store.record(entry, at(7)).await.unwrap();
+    }
+    assert_eq!(store.check_audit().await.unwrap(), AuditCheck { entries: 3, broken_at: None });
+    assert_eq!(store.audit(None, 2).await.unwrap().iter().map(|it| it.number).collect::<Vec<_>>(), [3, 2]);
+    let other: TenantId = "other".parse().unwrap();
+    assert!(store.audit(Some(other), 9).await.unwrap().is_empty());
+
+    let hand = Connection::open(folder.path().join("access.sqlite3")).unwrap();
+    for change in ["UPDATE audit SET target = 'z' WHERE number = 2", "DELETE FROM audit WHERE number = 1"] {
+        assert!(hand.execute(change, []).unwrap_err().to_string().contains("append-only"), "{change}");
+    }
+    hand.execute_batch("DROP TRIGGER audit_is_not_changed; DROP TRIGGER audit_is_not_deleted").unwrap();
+    hand.execute("UPDATE audit SET target = 'z' WHERE number = 2", []).unwrap();
+    assert_eq!(store.check_audit().await.unwrap().broken_at, Some(2));
+    hand.execute("UPDATE audit SET target = 'b' WHERE number = 2", []).unwrap();
+    assert_eq!(store.check_audit().await.unwrap().broken_at, None);
+    hand.execute("DELETE FROM audit WHERE number = 2", []).unwrap();
+    assert_eq!(store.check_audit().await.unwrap().broken_at, Some(3));
+}
+
+#[tokio::test]
+async fn a_file_of_a_newer_program_is_left_alone_and_ours_is_private() {
+    let (folder, store) = store();
+    let path = folder.path().join("access.sqlite3");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    drop(store);
+    Connection::open(&path).unwrap().pragma_update(None, "user_version", 2).unwrap();
+    assert!(matches!(AccessStore::open(&path), Err(StoreError::TooNew { found: 2, known: 1 })));
+}

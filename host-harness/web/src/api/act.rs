@@ -1,0 +1,484 @@
+//! What changes something: the same steps as on the pages, for programs.
+
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+
+use appsec_model::Kind;
+use axum::{
+    body::{Body, Bytes},
+    extract::{FromRequest, Request},
+};
+use futures_util::StreamExt;
+use host_harness::{
+    Acceptance, AutoMap, BUNDLED, Cadence, ConnectorSource, Error, ImportOptions, InstanceDeletion, InstanceName,
+    InstanceReport, KeptFindings, KindChoice, Origin, Percent, Plan, ProjectChoice, ProjectName, Role, Rotation,
+    Secret, Setup, SyncOptions, Vanishing, Zone,
+};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Map, Value};
+use tokio::io::AsyncWriteExt;
+
+use super::etag::{require_match, tagged};
+use crate::{
+    Site,
+    answer::{Fault, json},
+    asked::{Answer, Asked, body, in_time},
+};
+
+/// A JSON document that was sent, with the head of its request.
+pub(super) struct Sent<T>(pub HeaderMap, pub T);
+
+impl<T: DeserializeOwned> FromRequest<Arc<Site>> for Sent<T> {
+    type Rejection = Fault;
+
+    async fn from_request(request: Request, site: &Arc<Site>) -> Result<Self, Fault> {
+        let headers = request.headers().clone();
+        let body = body(request, site).await?;
+        // Nothing is as good as no wishes.
+        let body = if body.is_empty() { Bytes::from_static(b"{}") } else { body };
+        let read = serde_json::from_slice(&body).map_err(|error| Fault {
+            status: StatusCode::UNPROCESSABLE_ENTITY,
+            code: "invalid-body",
+            detail: error.to_string(),
+        })?;
+        Ok(Self(headers, read))
+    }
+}
+
+/// The head of a request without a body.
+pub(super) struct Head(HeaderMap);
+
+impl FromRequest<Arc<Site>> for Head {
+    type Rejection = Fault;
+
+    async fn from_request(request: Request, _: &Arc<Site>) -> Result<Self, Fault> {
+        Ok(Self(request.headers().clone()))
+    }
+}
+
+fn with_status(status: StatusCode, mut response: Response<Body>) -> Response<Body> {
+    *response.status_mut() = status;
+    response
+}
+
+fn nothing() -> Response<Body> {
+    with_status(StatusCode::NO_CONTENT, Response::new(Body::empty()))
+}
+
+fn located(status: StatusCode, address: &str, document: Response<Body>) -> Response<Body> {
+    let mut response = with_status(status, document);
+    if let Ok(address) = HeaderValue::from_str(address) {
+        response.headers_mut().insert(header::LOCATION, address);
+    }
+    response
+}
+
+/// The name of an instance, where one is given.
+fn named(text: Option<&str>) -> Result<Option<InstanceName>, Fault> {
+    text.map(|text| text.parse().map_err(|why| Fault::field("instance", &format!("{why}")))).transpose()
+}
+
+/// An instance, as it is changed.
+async fn report(asked: &Asked) -> Result<InstanceReport, Fault> {
+    Ok(asked.tenant.instance_report(&asked.instance()?).await?)
+}
+
+pub(super) async fn instance(asked: Asked) -> Answer {
+    Ok(tagged(&report(&asked).await?))
+}
+
+/// What of an instance is to be another.
+#[derive(Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(super) struct InstanceChange {
+    paused: Option<bool>,
+    max_removal: Option<u8>,
+    /// Settings to set; null brings a default back.
+    settings: Option<BTreeMap<String, Value>>,
+}
+
+pub(super) async fn change_instance(asked: Asked, Sent(headers, change): Sent<InstanceChange>) -> Answer {
+    let name = asked.instance()?;
+    require_match(&headers, &report(&asked).await?)?;
+    let tenant = &asked.tenant;
+    if let Some(percent) = change.max_removal {
+        let limit: Percent =
+            percent.to_string().parse().map_err(|why| Fault::field("max_removal", &format!("{why}")))?;
+        tenant.set_max_removal(&name, limit).await?;
+    }
+    if let Some(settings) = change.settings {
+        let (unset, set): (Vec<_>, Vec<_>) = settings.into_iter().partition(|(_, value)| value.is_null());
+        let change = host_harness::SettingsChange {
+            set: set.into_iter().collect(),
+            unset: unset.into_iter().map(|(key, _)| key).collect(),
+            ..Default::default()
+        };
+        tenant.change_settings(&name, change).await?;
+    }
+    match change.paused {
+        Some(true) => _ = tenant.pause_instance(&name, None).await?,
+        Some(false) => _ = tenant.resume_instance(&name).await?,
+        None => {}
+    }
+    Ok(tagged(&report(&asked).await?))
+}
+
+pub(super) async fn plan(asked: Asked) -> Answer {
+    Ok(json(&InstanceDeletion { plan: asked.tenant.deletion_plan(&asked.instance()?).await?, report: None }))
+}
+
+/// The name once more.
+#[derive(Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(super) struct Confirmed {
+    #[serde(default)]
+    confirm: String,
+}
+
+pub(super) async fn delete_instance(asked: Asked, Sent(headers, sent): Sent<Confirmed>) -> Answer {
+    let name = asked.instance()?;
+    require_match(&headers, &report(&asked).await?)?;
+    let confirmed: InstanceName = sent
+        .confirm
+        .parse()
+        .map_err(|_| Error::NotConfirmed { name: name.to_string(), confirmed: sent.confirm.clone() })?;
+    let report = asked.tenant.delete_instance(&name, &confirmed).await?;
+    Ok(json(&InstanceDeletion { plan: report.plan.clone(), report: Some(report) }))
+}
+
+pub(super) async fn check(asked: Asked) -> Answer {
+    asked.tenant.check_instance(&asked.instance()?, None).await?;
+    Ok(json(&report(&asked).await?))
+}
+
+#[derive(Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewSecret {
+    #[serde(default)]
+    token: String,
+}
+
+pub(super) async fn put_token(asked: Asked, Sent(_, sent): Sent<NewSecret>) -> Answer {
+    let typed = Secret::typed(&sent.token).map_err(Error::from)?;
+    let rotation = Rotation { typed: Some(typed), ..Rotation::default() };
+    asked.tenant.rotate_secret(&asked.instance()?, rotation).await?;
+    Ok(nothing())
+}
+
+#[derive(Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewRun {
+    #[serde(default)]
+    full: bool,
+    max_removal: Option<u8>,
+}
+
+pub(super) async fn sync(asked: Asked, Sent(_, sent): Sent<NewRun>) -> Answer {
+    let name = asked.instance()?;
+    let vanishing = match sent.max_removal {
+        Some(percent) => {
+            let limit = percent.to_string().parse();
+            Vanishing::UpTo(
+                limit.map_err(|why: host_harness::PercentError| Fault::field("max_removal", &why.to_string()))?,
+            )
+        }
+        None => Vanishing::AsSet,
+    };
+    let options = SyncOptions { full: sent.full, vanishing, ..SyncOptions::default() };
+    let run = asked.site.jobs.sync(&asked.tenant, &name, options).await?;
+    let base = format!("/api/v1/tenants/{}", asked.tenant.id());
+    Ok(match run {
+        Some(run) => {
+            located(StatusCode::ACCEPTED, &format!("{base}/runs/{run}"), json(&asked.tenant.run(run, 0).await?))
+        }
+        // The vendor asks to wait; the instance tells when it has begun.
+        None => located(StatusCode::ACCEPTED, &format!("{base}/instances/{name}"), json(&report(&asked).await?)),
+    })
+}
+
+pub(super) async fn stop(asked: Asked) -> Answer {
+    let id: i64 = asked.named("run")?;
+    let list = asked.tenant.run(id, 0).await?;
+    let name = list.runs.first().and_then(|run| run.instance.parse().ok());
+    if name.is_some_and(|name| asked.site.jobs.stop(asked.tenant.id(), &name)) {
+        return Ok(located(
+            StatusCode::ACCEPTED,
+            &format!("/api/v1/tenants/{}/runs/{id}", asked.tenant.id()),
+            json(&list),
+        ));
+    }
+    let detail = "this run is not one of this server, or it is over: who began it can stop it".to_owned();
+    Err(Fault { status: StatusCode::CONFLICT, code: "not-stoppable", detail })
+}
+
+pub(super) async fn schedule(asked: Asked) -> Answer {
+    Ok(tagged(&asked.tenant.schedule_report(&asked.instance()?).await?))
+}
+
+/// When to sync: intervals such as `1h`, or cron expressions.
+#[derive(Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewSchedule {
+    sync: Option<String>,
+    full: Option<String>,
+    zone: Option<String>,
+    jitter: Option<String>,
+}
+
+pub(super) async fn put_schedule(asked: Asked, Sent(headers, sent): Sent<NewSchedule>) -> Answer {
+    let name = asked.instance()?;
+    require_match(&headers, &asked.tenant.schedule_report(&name).await?)?;
+    let cadence = |text: Option<String>| -> Result<Option<Cadence>, Fault> {
+        let Some(text) = text else { return Ok(None) };
+        let read = match text.parse() {
+            Ok(interval) => Cadence::every(interval),
+            Err(_) => Cadence::cron(&text),
+        };
+        Ok(Some(read.map_err(Error::from)?))
+    };
+    let zone = sent.zone.map(|it| it.parse::<Zone>()).transpose().map_err(Error::from)?;
+    let jitter = sent.jitter.map(|it| it.parse()).transpose().map_err(Error::from)?;
+    let (sync, full) = (cadence(sent.sync)?, cadence(sent.full)?);
+    if sync.is_none() && full.is_none() {
+        return Err(Fault::field("sync", "give sync, full or both"));
+    }
+    let plan = Plan { sync, full, zone: zone.unwrap_or_default(), jitter: jitter.unwrap_or_default() };
+    asked.tenant.schedule(&asked.tenant.instance(&name).await?, plan).await?;
+    Ok(tagged(&asked.tenant.schedule_report(&name).await?))
+}
+
+pub(super) async fn delete_schedule(asked: Asked, Head(headers): Head) -> Answer {
+    let name = asked.instance()?;
+    require_match(&headers, &asked.tenant.schedule_report(&name).await?)?;
+    asked.tenant.clear_schedule(&name).await?;
+    Ok(nothing())
+}
+
+/// Which repository a project is of.
+#[derive(Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewMapping {
+    instance: Option<String>,
+    #[serde(default)]
+    project: String,
+    repository: Option<String>,
+    #[serde(default)]
+    ignored: bool,
+    findings: Option<Kept>,
+}
+
+/// What becomes of the findings of a project that is ignored.
+#[derive(Clone, Copy, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+enum Kept {
+    Keep,
+    Delete,
+}
+
+/// What a change of a mapping answers, in the OpenAPI document.
+#[cfg(test)]
+#[derive(schemars::JsonSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only its schema counts")]
+pub(super) enum Mapped {
+    Mapped(Box<host_harness::MappingRow>),
+    Released(host_harness::ReleaseReport),
+}
+
+pub(super) async fn put_mapping(asked: Asked, Sent(_, sent): Sent<NewMapping>) -> Answer {
+    let project = ProjectName { instance: named(sent.instance.as_deref())?, name: sent.project };
+    let findings = sent.findings.map(|it| match it {
+        Kept::Keep => KeptFindings::Keep,
+        Kept::Delete => KeptFindings::Delete,
+    });
+    match (sent.repository, sent.ignored) {
+        (Some(repository), false) => Ok(json(&asked.tenant.set_mapping(&project, &repository).await?)),
+        (None, true) => {
+            let released = asked.tenant.ignore_project(&project, findings).await?;
+            Ok(json(&host_harness::ReleaseReport { released }))
+        }
+        (None, false) => Ok(json(&asked.tenant.restore_project(&project).await?)),
+        (Some(_), true) => Err(Fault::field("repository", "a project that is ignored has none")),
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(super) struct Accepted {
+    instance: Option<String>,
+    #[serde(default)]
+    min_confidence: f64,
+}
+
+pub(super) async fn accept_mappings(asked: Asked, Sent(_, sent): Sent<Accepted>) -> Answer {
+    let (instance, min_confidence) = (named(sent.instance.as_deref())?, sent.min_confidence);
+    let all = Acceptance { instance, projects: Vec::new(), min_confidence };
+    Ok(json(&asked.tenant.accepted_mappings(&all).await?))
+}
+
+/// What a setup begins with.
+#[derive(Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewOnboarding {
+    #[serde(default)]
+    name: String,
+    connector: Option<String>,
+    #[serde(default)]
+    token: String,
+    #[serde(default)]
+    settings: Map<String, Value>,
+    #[serde(default)]
+    allow_private_origins: Vec<String>,
+}
+
+pub(super) async fn begin(asked: Asked, Sent(_, sent): Sent<NewOnboarding>) -> Answer {
+    let name: InstanceName = sent.name.parse().map_err(|why| Fault::field("name", &format!("{why}")))?;
+    let usual = || BUNDLED.first().map(|it| it.id.to_owned()).unwrap_or_default();
+    let origins = sent.allow_private_origins.iter().map(|it| it.parse::<Origin>());
+    let setup = Setup {
+        name: name.clone(),
+        connector: ConnectorSource::Bundled { id: sent.connector.unwrap_or_else(usual) },
+        settings: sent.settings,
+        allow_origins: Vec::new(),
+        allow_private_origins: origins.collect::<Result<_, _>>().map_err(Error::from)?,
+        secret: None,
+        store_secret: true,
+        proxy: None,
+    };
+    let secret = Secret::typed(&sent.token).map_err(Error::from)?;
+    let begun = asked.tenant.onboard(setup, Some(secret)).await?;
+    let address = format!("/api/v1/tenants/{}/onboardings/{name}", asked.tenant.id());
+    Ok(located(StatusCode::CREATED, &address, json(&begun)))
+}
+
+pub(super) async fn onboarding(asked: Asked) -> Answer {
+    let found = asked.tenant.onboarding(&asked.instance()?).await?;
+    found.map(|it| json(&it)).ok_or_else(|| Fault::not_found("such onboarding"))
+}
+
+/// The choices of a setup: those that are given are made, in their order.
+#[derive(Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(super) struct Choices {
+    kinds: Option<Vec<String>>,
+    /// Patterns of names; none of them for all projects.
+    projects: Option<Vec<String>>,
+    auto_map: Option<String>,
+}
+
+pub(super) async fn choose(asked: Asked, Sent(_, sent): Sent<Choices>) -> Answer {
+    let name = asked.instance()?;
+    if let Some(kinds) = sent.kinds {
+        let kinds = kinds.iter().filter_map(|kind| kind.parse::<Kind>().ok()).collect();
+        asked.tenant.onboard_kinds(&name, KindChoice::These(kinds)).await?;
+    }
+    if let Some(patterns) = sent.projects {
+        let choice = if patterns.is_empty() { ProjectChoice::All } else { ProjectChoice::Matching(patterns) };
+        asked.tenant.onboard_projects(&name, choice).await?;
+    }
+    if let Some(word) = sent.auto_map {
+        let mode = word.parse::<AutoMap>().map_err(|why| Fault::field("auto_map", &why))?;
+        asked.tenant.onboard_mapping(&name, mode).await?;
+    }
+    onboarding(asked).await
+}
+
+pub(super) async fn save(asked: Asked) -> Answer {
+    let name = asked.instance()?;
+    asked.tenant.onboard_save(&name).await?;
+    let address = format!("/api/v1/tenants/{}/instances/{name}", asked.tenant.id());
+    Ok(located(StatusCode::CREATED, &address, json(&report(&asked).await?)))
+}
+
+pub(super) async fn discard(asked: Asked) -> Answer {
+    asked.tenant.onboard_abandon(&asked.instance()?).await?;
+    Ok(nothing())
+}
+
+/// A file, as it is sent.
+pub(super) struct Upload(Request);
+
+impl FromRequest<Arc<Site>> for Upload {
+    type Rejection = Fault;
+
+    async fn from_request(request: Request, _: &Arc<Site>) -> Result<Self, Fault> {
+        Ok(Self(request))
+    }
+}
+
+pub(super) async fn import(asked: Asked, Upload(request): Upload) -> Answer {
+    let name: InstanceName = match asked.field("source") {
+        Some(name) => name.parse().map_err(|why| Fault::field("source", &format!("{why}")))?,
+        None => return Err(Fault::field("source", "say which source the file is of: ?source=NAME")),
+    };
+    let kept = |error| Fault::from(Error::Folder(PathBuf::from("upload"), error));
+    let folder = asked.site.uploads.scratch().map_err(kept)?;
+    let path = folder.path().join("body");
+    let mut file = tokio::fs::File::create(&path).await.map_err(kept)?;
+    let (mut parts, mut left) = (request.into_body().into_data_stream(), crate::FILE_BYTES);
+    while let Some(part) = in_time(&asked.site, parts.next()).await? {
+        let part = part.map_err(|error| Fault {
+            status: StatusCode::BAD_REQUEST,
+            code: "body-refused",
+            detail: error.to_string(),
+        })?;
+        left = left.checked_sub(part.len()).ok_or_else(|| Fault {
+            status: StatusCode::PAYLOAD_TOO_LARGE,
+            code: "body-refused",
+            detail: "the file is larger than 2 GiB".to_owned(),
+        })?;
+        file.write_all(&part).await.map_err(kept)?;
+    }
+    file.flush().await.map_err(kept)?;
+    let there = asked.tenant.instances().await?.into_iter().any(|it| it.made.name == name);
+    let made = if there { false } else { asked.tenant.source(&name).await?.1 };
+    let options = ImportOptions {
+        project: asked.field("project"),
+        r#ref: asked.field("ref"),
+        complete: asked.field("complete").is_some_and(|it| it == "true"),
+        ..ImportOptions::default()
+    };
+    let imported = asked.tenant.import(&name, &path, options, Arc::new(|_| ())).await;
+    if made && imported.is_err() {
+        asked.tenant.withdraw_unused(&name).await?;
+    }
+    let report = imported?;
+    let address = format!("/api/v1/tenants/{}/runs/{}", asked.tenant.id(), report.run.id);
+    Ok(located(StatusCode::CREATED, &address, json(&report)))
+}
+
+pub(super) async fn tokens(asked: Asked) -> Answer {
+    Ok(json(&asked.site.access.tokens(asked.tenant.id()).await?))
+}
+
+#[derive(Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewApiToken {
+    #[serde(default)]
+    name: String,
+    role: Option<Role>,
+    days: Option<u32>,
+}
+
+pub(super) async fn add_token(asked: Asked, Sent(_, sent): Sent<NewApiToken>) -> Answer {
+    let time = Duration::from_secs(86_400).saturating_mul(sent.days.unwrap_or(90));
+    let role = sent.role.unwrap_or(Role::Viewer);
+    let made = asked.site.access.add_token(asked.tenant.id(), sent.name, role, time).await?;
+    Ok(with_status(StatusCode::CREATED, json(&made)))
+}
+
+pub(super) async fn revoke_token(asked: Asked) -> Answer {
+    let id: String = asked.named("token")?;
+    Ok(json(&asked.site.access.revoke_token(asked.tenant.id(), &id).await?))
+}

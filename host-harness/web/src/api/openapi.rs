@@ -1,0 +1,377 @@
+//! The OpenAPI document: made of the table of routes, the types that are sent and
+//! answered, and the fields of lists, and held against all three by a test.
+
+use host_harness::{
+    AuditList, Coverage, Dashboard, FindingDetail, FindingList, ImportReport, InstanceDeletion, InstanceList,
+    InstanceReport, IssueDetail, IssueList, MappingList, NewToken, Onboarding, OnboardingList, PackageList, PolicyRows,
+    RunList, ScheduleReport, StatusReport, TokenList, TokenRow, View,
+    query::{Field, List, Takes},
+};
+use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
+use serde_json::{Map, Value, json};
+
+use super::{BASE, Tenants, act};
+use crate::{answer::Problem, table::Route};
+
+type Make = fn(&mut SchemaGenerator) -> Schema;
+
+/// What is not in the table of routes: what an operation is called, and what is sent
+/// and answered.
+struct Operation {
+    verb: &'static str,
+    path: &'static str,
+    id: &'static str,
+    about: &'static str,
+    list: Option<List>,
+    sends: Sends,
+    status: u16,
+    answers: Answers,
+}
+
+#[derive(Clone, Copy)]
+enum Sends {
+    Nothing,
+    Json(Make),
+    File,
+}
+
+#[derive(Clone, Copy)]
+enum Answers {
+    Nothing,
+    Json(Make),
+    /// One that can be changed: with a tag.
+    Tagged(Make),
+    Export,
+    /// This document.
+    Document,
+}
+
+fn of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    generator.subschema_for::<T>()
+}
+
+const fn read(path: &'static str, id: &'static str, about: &'static str, answers: Answers) -> Operation {
+    Operation { verb: "get", path, id, about, list: None, sends: Sends::Nothing, status: 200, answers }
+}
+
+const fn list(path: &'static str, id: &'static str, about: &'static str, list: List, make: Make) -> Operation {
+    let answers = Json(make);
+    Operation { verb: "get", path, id, about, list: Some(list), sends: Sends::Nothing, status: 200, answers }
+}
+
+const fn export(path: &'static str, id: &'static str, view: View) -> Operation {
+    let about = "All findings of a filter in a format, as they are read";
+    let (list, answers) = (Some(List::Findings(view)), Answers::Export);
+    Operation { verb: "get", path, id, about, list, sends: Sends::Nothing, status: 200, answers }
+}
+
+const fn act(
+    (verb, path): (&'static str, &'static str),
+    id: &'static str,
+    about: &'static str,
+    sends: Sends,
+    (status, answers): (u16, Answers),
+) -> Operation {
+    Operation { verb, path, id, about, list: None, sends, status, answers }
+}
+
+use self::Answers::{Json, Tagged};
+
+const OPERATIONS: &[Operation] = &[
+    read("/openapi.json", "getOpenapi", "This document", Answers::Document),
+    read("/tenants", "listTenants", "The tenants that are seen", Json(of::<Tenants>)),
+    list("/tenants/{tenant}/findings", "listFindings", "Findings", List::Findings(View::All), of::<FindingList>),
+    list(
+        "/tenants/{tenant}/vulnerabilities",
+        "listVulnerabilities",
+        "Findings in packages",
+        List::Findings(View::Vulnerabilities),
+        of::<FindingList>,
+    ),
+    list(
+        "/tenants/{tenant}/weaknesses",
+        "listWeaknesses",
+        "Findings in first-party code",
+        List::Findings(View::Weaknesses),
+        of::<FindingList>,
+    ),
+    list(
+        "/tenants/{tenant}/secrets",
+        "listSecrets",
+        "Leaked credentials",
+        List::Findings(View::Secrets),
+        of::<FindingList>,
+    ),
+    read("/tenants/{tenant}/findings/{id}", "getFinding", "A finding", Json(of::<FindingDetail>)),
+    export("/tenants/{tenant}/findings/export/{format}", "exportFindings", View::All),
+    export("/tenants/{tenant}/vulnerabilities/export/{format}", "exportVulnerabilities", View::Vulnerabilities),
+    export("/tenants/{tenant}/weaknesses/export/{format}", "exportWeaknesses", View::Weaknesses),
+    export("/tenants/{tenant}/secrets/export/{format}", "exportSecrets", View::Secrets),
+    list("/tenants/{tenant}/issues", "listIssues", "Issues", List::Issues, of::<IssueList>),
+    read("/tenants/{tenant}/issues/{id}", "getIssue", "An issue", Json(of::<IssueDetail>)),
+    list("/tenants/{tenant}/packages", "listPackages", "Packages", List::Packages, of::<PackageList>),
+    list("/tenants/{tenant}/dashboard", "getDashboard", "Counts and trends", List::Dashboard, of::<Dashboard>),
+    list("/tenants/{tenant}/coverage", "getCoverage", "Repositories by sources", List::Coverage, of::<Coverage>),
+    list("/tenants/{tenant}/runs", "listRuns", "The run log", List::Runs, of::<RunList>),
+    read("/tenants/{tenant}/runs/{run}", "getRun", "A run", Json(of::<RunList>)),
+    act(
+        ("delete", "/tenants/{tenant}/runs/{run}"),
+        "stopRun",
+        "Stops a sync that was begun here, between two pages",
+        Sends::Nothing,
+        (202, Json(of::<RunList>)),
+    ),
+    read("/tenants/{tenant}/policies", "listPolicies", "The policies in force", Json(of::<PolicyRows>)),
+    read("/tenants/{tenant}/status", "getStatus", "How the instances are", Json(of::<StatusReport>)),
+    read("/tenants/{tenant}/instances", "listInstances", "The instances", Json(of::<InstanceList>)),
+    read("/tenants/{tenant}/instances/{instance}", "getInstance", "An instance", Tagged(of::<InstanceReport>)),
+    act(
+        ("patch", "/tenants/{tenant}/instances/{instance}"),
+        "changeInstance",
+        "Pauses or resumes an instance, sets its guard, gives it other settings",
+        Sends::Json(of::<act::InstanceChange>),
+        (200, Tagged(of::<InstanceReport>)),
+    ),
+    act(
+        ("delete", "/tenants/{tenant}/instances/{instance}"),
+        "deleteInstance",
+        "Deletes an instance with all that it brought, and proves that nothing is left",
+        Sends::Json(of::<act::Confirmed>),
+        (200, Json(of::<InstanceDeletion>)),
+    ),
+    read(
+        "/tenants/{tenant}/instances/{instance}/deletion-plan",
+        "planDeletion",
+        "What a deletion would take away",
+        Json(of::<InstanceDeletion>),
+    ),
+    act(
+        ("post", "/tenants/{tenant}/instances/{instance}/check"),
+        "checkInstance",
+        "Connects with the vendor once more",
+        Sends::Nothing,
+        (200, Json(of::<InstanceReport>)),
+    ),
+    act(
+        ("put", "/tenants/{tenant}/instances/{instance}/token"),
+        "rotateToken",
+        "Gives an instance another token of the same account",
+        Sends::Json(of::<act::NewSecret>),
+        (204, Answers::Nothing),
+    ),
+    act(
+        ("post", "/tenants/{tenant}/instances/{instance}/runs"),
+        "startRun",
+        "Begins a sync; Location is its run",
+        Sends::Json(of::<act::NewRun>),
+        (202, Json(of::<RunList>)),
+    ),
+    read(
+        "/tenants/{tenant}/instances/{instance}/schedule",
+        "getSchedule",
+        "When an instance is synced",
+        Tagged(of::<ScheduleReport>),
+    ),
+    act(
+        ("put", "/tenants/{tenant}/instances/{instance}/schedule"),
+        "setSchedule",
+        "Sets when an instance is synced",
+        Sends::Json(of::<act::NewSchedule>),
+        (200, Tagged(of::<ScheduleReport>)),
+    ),
+    act(
+        ("delete", "/tenants/{tenant}/instances/{instance}/schedule"),
+        "removeSchedule",
+        "Syncs an instance on request only",
+        Sends::Nothing,
+        (204, Answers::Nothing),
+    ),
+    read("/tenants/{tenant}/mappings", "listMappings", "Projects with their repositories", Json(of::<MappingList>)),
+    act(
+        ("put", "/tenants/{tenant}/mappings"),
+        "setMapping",
+        "Maps a project to a repository, ignores it, or takes it up again",
+        Sends::Json(of::<act::NewMapping>),
+        (200, Json(of::<act::Mapped>)),
+    ),
+    act(
+        ("post", "/tenants/{tenant}/mappings/accept"),
+        "acceptMappings",
+        "Accepts what matching proposes",
+        Sends::Json(of::<act::Accepted>),
+        (200, Json(of::<MappingList>)),
+    ),
+    read("/tenants/{tenant}/onboardings", "listOnboardings", "Setups under way", Json(of::<OnboardingList>)),
+    act(
+        ("post", "/tenants/{tenant}/onboardings"),
+        "beginOnboarding",
+        "Begins a setup: lets the vendor check the token",
+        Sends::Json(of::<act::NewOnboarding>),
+        (201, Json(of::<Onboarding>)),
+    ),
+    read("/tenants/{tenant}/onboardings/{instance}", "getOnboarding", "A setup under way", Json(of::<Onboarding>)),
+    act(
+        ("patch", "/tenants/{tenant}/onboardings/{instance}"),
+        "chooseForOnboarding",
+        "Chooses kinds, projects and what becomes of those without a repository",
+        Sends::Json(of::<act::Choices>),
+        (200, Json(of::<Onboarding>)),
+    ),
+    act(
+        ("delete", "/tenants/{tenant}/onboardings/{instance}"),
+        "discardOnboarding",
+        "Gives a setup up",
+        Sends::Nothing,
+        (204, Answers::Nothing),
+    ),
+    act(
+        ("post", "/tenants/{tenant}/onboardings/{instance}/save"),
+        "saveOnboarding",
+        "Makes the instance of a setup",
+        Sends::Nothing,
+        (201, Json(of::<InstanceReport>)),
+    ),
+    act(
+        ("post", "/tenants/{tenant}/imports"),
+        "importFile",
+        "Imports a report or a file of a vendor's tool",
+        Sends::File,
+        (201, Json(of::<ImportReport>)),
+    ),
+    read("/tenants/{tenant}/tokens", "listTokens", "The API tokens", Json(of::<TokenList>)),
+    act(
+        ("post", "/tenants/{tenant}/tokens"),
+        "addToken",
+        "Adds an API token, which is shown once",
+        Sends::Json(of::<act::NewApiToken>),
+        (201, Json(of::<NewToken>)),
+    ),
+    act(
+        ("delete", "/tenants/{tenant}/tokens/{token}"),
+        "revokeToken",
+        "Revokes an API token",
+        Sends::Nothing,
+        (200, Json(of::<TokenRow>)),
+    ),
+    read("/tenants/{tenant}/audit", "listAudit", "What was done in the tenant", Json(of::<AuditList>)),
+];
+
+/// The document over a table of routes; what one of them lacks in the other is told.
+pub(crate) fn document(table: &[Route], method: impl Fn(&Route) -> String) -> Result<Value, String> {
+    let mut generator = SchemaSettings::draft2020_12()
+        .with(|settings| settings.definitions_path = "/components/schemas".into())
+        .into_generator();
+    let problem = of::<Problem<'static>>(&mut generator);
+    let mut paths: Map<String, Value> = Map::new();
+    let below: Vec<&Route> = table.iter().filter(|route| route.path.starts_with(BASE)).collect();
+    for route in &below {
+        let (verb, path) = (method(route).to_lowercase(), route.path.trim_start_matches(BASE));
+        let known = OPERATIONS.iter().find(|it| it.verb == verb && it.path == path);
+        let operation = known.ok_or_else(|| format!("no operation tells of {verb} {path}"))?;
+        let described = describe(operation, route, &mut generator, &problem);
+        let methods = paths.entry(path).or_insert_with(|| json!({}));
+        methods.as_object_mut().ok_or("no object")?.insert(verb, described);
+    }
+    if below.len() != OPERATIONS.len() {
+        return Err(format!("{} routes and {} operations", below.len(), OPERATIONS.len()));
+    }
+    Ok(json!({
+        "openapi": "3.1.0",
+        "info": { "title": "harness", "version": "1", "description": "Findings of security scanners in one store." },
+        "servers": [{ "url": BASE }],
+        "security": [{ "token": [] }],
+        "paths": paths,
+        "components": {
+            "securitySchemes": { "token": { "type": "http", "scheme": "bearer", "description": "An API token of one tenant" } },
+            "schemas": generator.take_definitions(true),
+        },
+    }))
+}
+
+fn describe(operation: &Operation, route: &Route, generator: &mut SchemaGenerator, problem: &Schema) -> Value {
+    let mut parameters: Vec<Value> = route
+        .path
+        .split('{')
+        .skip(1)
+        .filter_map(|part| part.split_once('}'))
+        .map(|(name, _)| {
+            let schema = if name == "run" { json!({ "type": "integer" }) } else { json!({ "type": "string" }) };
+            json!({ "name": name, "in": "path", "required": true, "schema": schema })
+        })
+        .collect();
+    parameters.extend(operation.list.iter().flat_map(|list| list.fields()).map(parameter));
+    let query: &[&str] = match operation.id {
+        "listMappings" => &["instance", "state"],
+        "listAudit" => &["limit"],
+        "importFile" => &["source", "project", "ref", "complete"],
+        _ => &[],
+    };
+    for name in query {
+        let required = *name == "source";
+        parameters.push(json!({ "name": name, "in": "query", "required": required, "schema": { "type": "string" } }));
+    }
+    let changes_tagged = matches!(operation.id, "changeInstance" | "deleteInstance" | "setSchedule" | "removeSchedule");
+    if changes_tagged {
+        parameters
+            .push(json!({ "name": "If-Match", "in": "header", "required": true, "schema": { "type": "string" } }));
+    }
+    let mut answer = json!({ "description": operation.about });
+    let content = match operation.answers {
+        Answers::Nothing => None,
+        Json(make) | Tagged(make) => Some(json!({ "application/json": { "schema": make(generator) } })),
+        Answers::Export => Some(json!({ "*/*": {} })),
+        Answers::Document => Some(json!({ "application/json": { "schema": { "type": "object" } } })),
+    };
+    if let (Some(content), Some(answer)) = (content, answer.as_object_mut()) {
+        answer.insert("content".to_owned(), content);
+        if matches!(operation.answers, Tagged(_)) {
+            answer.insert("headers".to_owned(), json!({ "ETag": { "schema": { "type": "string" } } }));
+        }
+    }
+    let mut described = json!({
+        "operationId": operation.id,
+        "summary": operation.about,
+        "description": format!("Needs the permission to {}.", route.needs.as_str()),
+        "parameters": parameters,
+        "responses": {
+            (operation.status.to_string()): answer,
+            "default": {
+                "description": "A problem (RFC 9457)",
+                "content": { "application/problem+json": { "schema": problem } },
+            },
+        },
+    });
+    let body = match operation.sends {
+        Sends::Nothing => None,
+        Sends::Json(make) => Some(json!({ "application/json": { "schema": make(generator) } })),
+        Sends::File => Some(json!({ "application/octet-stream": {} })),
+    };
+    if let (Some(content), Some(described)) = (body, described.as_object_mut()) {
+        described.insert("requestBody".to_owned(), json!({ "content": content }));
+    }
+    described
+}
+
+/// A field of a list, as a parameter.
+fn parameter(field: &Field) -> Value {
+    let text = json!({ "type": "string" });
+    let schema = match field.takes {
+        Takes::Flag => json!({ "type": "boolean" }),
+        Takes::Choice(words) => json!({ "type": "string", "enum": words }),
+        Takes::OneOf(words) => {
+            json!({ "type": "array", "items": { "type": "string", "enum": words } })
+        }
+        Takes::Whole(most) => json!({ "type": "integer", "minimum": 0, "maximum": most }),
+        Takes::Number(most) => json!({ "type": "number", "minimum": 0, "maximum": most }),
+        _ if field.takes.is_list() => json!({ "type": "array", "items": text }),
+        _ => text,
+    };
+    let is_list = schema["type"] == "array";
+    let mut parameter =
+        json!({ "name": field.name, "in": "query", "description": field.help, "required": false, "schema": schema });
+    if let (true, Some(parameter)) = (is_list, parameter.as_object_mut()) {
+        // With commas between them.
+        parameter.extend([("style".to_owned(), "form".into()), ("explode".to_owned(), false.into())]);
+    }
+    parameter
+}

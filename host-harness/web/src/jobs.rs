@@ -1,0 +1,110 @@
+//! Syncs and imports that pages and the API begin: they go on in this process when
+//! their request was answered, and end between two pages when it ends.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use host_harness::{CancellationToken, Error, InstanceName, SyncEvent, SyncOptions, Tenant, TenantId};
+use tokio::{
+    runtime::Handle,
+    sync::{Notify, oneshot},
+    task::JoinSet,
+    time::timeout,
+};
+
+/// How long a request waits for the run of its sync: a vendor that asks to wait
+/// lets it begin later.
+const BEGINS_WITHIN: Duration = Duration::from_secs(15);
+
+/// How long syncs may take to come to the end of their pages.
+const STOP_WITHIN: Duration = Duration::from_secs(30);
+
+/// What a sync is of.
+type Key = (TenantId, InstanceName);
+
+/// The syncs under way that were begun here.
+#[derive(Default)]
+pub(crate) struct Jobs {
+    stops: Mutex<HashMap<Key, CancellationToken>>,
+    running: Mutex<JoinSet<()>>,
+}
+
+impl Jobs {
+    /// Begins a sync: its run, or none where it has not begun yet.
+    pub async fn sync(
+        self: &Arc<Self>,
+        tenant: &Tenant,
+        name: &InstanceName,
+        options: SyncOptions,
+    ) -> Result<Option<i64>, Error> {
+        let instance = tenant.instance(name).await?;
+        let begun = Arc::new(Notify::new());
+        let (told, mut ended) = (begun.clone(), oneshot::channel());
+        let progress = Arc::new(move |event: SyncEvent| match event {
+            SyncEvent::Waiting { .. } | SyncEvent::Projects { .. } => {}
+            _ => told.notify_one(),
+        });
+        let key = (tenant.id().clone(), name.clone());
+        let (jobs, runtime, of) = (self.clone(), Handle::current(), tenant.clone());
+        let stop = options.stop.clone();
+        let work = move || {
+            runtime.block_on(async {
+                // Whoever is not the one at work on it cannot stop it.
+                let under_way = key.clone();
+                jobs.stops().insert(under_way, stop);
+                let outcome = of.sync(&key.1, None, options, progress).await;
+                jobs.stops().remove(&key);
+                if let Err(error) = &outcome {
+                    tracing::warn!(instance_path = %format!("{}/{}", key.0, key.1), error = error as &dyn std::error::Error, "a sync failed");
+                }
+                // Nobody may wait for it any more.
+                _ = ended.0.send(outcome);
+            });
+        };
+        {
+            let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+            while running.try_join_next().is_some() {}
+            running.spawn_blocking(work);
+        }
+        let first = async {
+            tokio::select! {
+                outcome = &mut ended.1 => match outcome {
+                    Ok(outcome) => outcome.map(|run| Some(run.id)),
+                    Err(_) => Err(Error::Stopped),
+                },
+                () = begun.notified() => Ok(tenant.work_of(&instance).await?.running.and_then(|it| it.run)),
+            }
+        };
+        timeout(BEGINS_WITHIN, first).await.unwrap_or(Ok(None))
+    }
+
+    /// Stops a sync that was begun here, between two pages; whether there is one.
+    pub fn stop(&self, tenant: &TenantId, name: &InstanceName) -> bool {
+        match self.stops().get(&(tenant.clone(), name.clone())) {
+            Some(stop) => {
+                stop.cancel();
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Whether a sync that was begun here is under way.
+    pub fn is_running(&self, tenant: &TenantId, name: &InstanceName) -> bool {
+        self.stops().contains_key(&(tenant.clone(), name.clone()))
+    }
+
+    /// Stops all of them, and waits until they have come to the end of their pages.
+    pub async fn end(&self) {
+        self.stops().values().for_each(CancellationToken::cancel);
+        let mut running = std::mem::take(&mut *self.running.lock().unwrap_or_else(PoisonError::into_inner));
+        _ = timeout(STOP_WITHIN, async { while running.join_next().await.is_some() {} }).await;
+    }
+
+    fn stops(&self) -> MutexGuard<'_, HashMap<Key, CancellationToken>> {
+        self.stops.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,239 @@
+//! One run: live while it is under way, whoever makes it.
+
+use std::{convert::Infallible, time::Duration};
+
+use appsec_model::{Diagnostic, Scope};
+use axum::{
+    body::Body,
+    response::{
+        IntoResponse,
+        sse::{Event, KeepAlive, Sse},
+    },
+};
+use futures_util::stream;
+use host_harness::{Fetch, InstanceWork, Run, RunList, RunState};
+use http::StatusCode;
+use maud::{Markup, html};
+use tokio::{sync::OwnedSemaphorePermit, time::sleep};
+
+use super::{Frame, Section, notice, parts};
+use crate::{
+    answer::{self, Fault, see},
+    asked::{Answer, Asked},
+};
+
+/// Remarks and findings that are shown of a run.
+const SHOWN: u32 = 50;
+
+/// How often it is looked whether a run has changed.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// A run, and what is at work on its instance.
+struct Seen {
+    list: RunList,
+    work: Option<InstanceWork>,
+}
+
+impl Seen {
+    async fn of(asked: &Asked, id: i64) -> Result<Self, Fault> {
+        let list = asked.tenant.run(id, SHOWN).await?;
+        let name = list.runs.first().and_then(|run| run.instance.parse().ok());
+        let work = match name {
+            Some(name) => match asked.tenant.instance(&name).await {
+                Ok(instance) => Some(asked.tenant.work_of(&instance).await?),
+                Err(_) => None,
+            },
+            None => None,
+        };
+        Ok(Self { list, work })
+    }
+
+    /// Whether somebody works on it right now.
+    fn is_live(&self) -> bool {
+        let running = self.work.as_ref().and_then(|it| it.running.as_ref());
+        let run = self.list.runs.first();
+        run.is_some_and(|run| {
+            run.state == RunState::Running && running.is_some_and(|it| it.alive && it.run == Some(run.id))
+        })
+    }
+}
+
+pub(crate) async fn page(asked: Asked) -> Answer {
+    let id: i64 = asked.named("run")?;
+    let seen = Seen::of(&asked, id).await?;
+    let Some(run) = seen.list.runs.first() else { return Err(Fault::not_found("such run")) };
+    let (tenant, now) = (asked.tenant.id().to_string(), asked.site.harness.now());
+    let (here, live) = (format!("{}/{id}", Section::Runs.of(&tenant)), seen.is_live());
+    let main = html! {
+        p.path { a.link href=(Section::Runs.of(&tenant)) { "Runs" } " / " (id) }
+        div.head {
+            h1 { "Run " (id) }
+            span.sum {
+                a.link href=(super::source::address(&tenant, &run.instance)) { (parts::text(&run.instance)) }
+                ", " (run.mode.as_str()) ", began " (parts::ago(run.started_at, now))
+            }
+            div.tools { a.button href=(format!("/api/v1/tenants/{tenant}/runs/{id}")) { "JSON" } }
+        }
+        (notice::done(asked.field("done").as_deref()))
+        div data-live=[live.then(|| format!("{here}/events"))] aria-live="polite" { (state(&asked, &seen, run)) }
+    };
+    let frame = Frame { tenant: &tenant, section: Section::Runs, title: Some(&format!("Run {id}")) };
+    Ok(answer::html(if live { frame.live(&main) } else { frame.page(&main) }))
+}
+
+/// The run as it changes.
+pub(crate) async fn events(asked: Asked) -> Answer {
+    let id: i64 = asked.named("run")?;
+    Seen::of(&asked, id).await?;
+    let Ok(place) = asked.site.watched.clone().try_acquire_owned() else {
+        let detail = "too many pages are watched live already".to_owned();
+        return Err(Fault { status: StatusCode::SERVICE_UNAVAILABLE, code: "too-many-watched", detail });
+    };
+    let watch = Watch { asked, id, shown: String::new(), ended: false, _place: place };
+    let events = stream::unfold(watch, async |mut watch| Some((Ok::<_, Infallible>(watch.next().await?), watch)));
+    let response = Sse::new(events).keep_alive(KeepAlive::default()).into_response();
+    Ok(response.map(Body::new))
+}
+
+/// A page that watches a run.
+struct Watch {
+    asked: Asked,
+    id: i64,
+    shown: String,
+    ended: bool,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Watch {
+    /// What comes next; nothing after the end.
+    async fn next(&mut self) -> Option<Event> {
+        loop {
+            if self.ended {
+                return None;
+            }
+            let seen = Seen::of(&self.asked, self.id).await.ok()?;
+            let run = seen.list.runs.first()?;
+            let shown = state(&self.asked, &seen, run).into_string();
+            if shown != self.shown {
+                self.shown.clone_from(&shown);
+                return Some(Event::default().event("state").data(shown));
+            }
+            if !seen.is_live() {
+                self.ended = true;
+                return Some(Event::default().event("end").data(""));
+            }
+            tokio::select! {
+                () = sleep(LOOK_EVERY) => {}
+                () = self.asked.site.stop.cancelled() => return None,
+            }
+        }
+    }
+}
+
+pub(crate) async fn stop(asked: Asked) -> Answer {
+    let id: i64 = asked.named("run")?;
+    let seen = Seen::of(&asked, id).await?;
+    let name = seen.list.runs.first().and_then(|run| run.instance.parse().ok());
+    let stopped = seen.is_live() && name.is_some_and(|name| asked.site.jobs.stop(asked.tenant.id(), &name));
+    if !stopped {
+        let detail = "this run is not one of this server, or it is over: who began it can stop it".to_owned();
+        return Err(Fault { status: StatusCode::CONFLICT, code: "not-stoppable", detail });
+    }
+    Ok(see(&format!("{}/{id}?done=stop", Section::Runs.of(asked.tenant.id().as_str()))))
+}
+
+fn state(asked: &Asked, seen: &Seen, run: &Run) -> Markup {
+    let live = seen.is_live();
+    let tenant = asked.tenant.id();
+    let ours = run.instance.parse().is_ok_and(|name| asked.site.jobs.is_running(tenant, &name));
+    html! {
+        p.states {
+            @if live { span.tag.good.beat { "under way" } } @else if run.state == RunState::Running { span.tag.warn { "cut off; the next sync goes on there" } } @else { (parts::state(run.state.as_str())) }
+            span { (sum(run)) }
+            @if live && ours {
+                form.inline method="post" action=(format!("{}/{}/stop", Section::Runs.of(tenant.as_str()), run.id)) { button.button { "Stop after this page" } }
+            }
+        }
+        @if let Some(message) = &run.message {
+            div.notice.bad[run.state == RunState::Failed] {
+                div { b { (parts::sentence(message)) } @if let Some(advice) = run.code.and_then(|code| notice::advice(code.as_str())) { p { (advice) } } }
+            }
+        }
+        div.figures {
+            @for (count, what) in [
+                (run.counts.records, "records"), (run.counts.new, "new"), (run.counts.changed, "changed"),
+                (run.counts.unchanged, "unchanged"), (run.counts.vanished, "vanished"), (run.counts.rejected, "rejected"),
+            ] { div { b { (parts::number(count)) } span { (what) } } }
+        }
+        @if let Some(vanishing) = &seen.list.vanishing {
+            div.notice.warn {
+                div {
+                    b { (parts::counted(vanishing.total, "finding")) " would have been marked as vanished, and were not." }
+                    p { "That is more than the guard allows at once. Look at the list below; to mark them, sync once more with the guard set higher, in the settings of the source." }
+                }
+            }
+        }
+        div.grid {
+            section.card.c7 {
+                header { h2 { "By kind" } span.muted { (parts::counted(run.counts.pages, "page")) ", " (parts::counted(run.counts.requests, "request")) } }
+                div.wide {
+                    table.plain {
+                        thead { tr { th scope="col" { "Kind" } th scope="col" { "Scope" } th scope="col" { "State" } th.num scope="col" { "Pages" } th.num scope="col" { "Records" } } }
+                        tbody { @for fetch in &run.fetches { (row(fetch)) } }
+                    }
+                }
+            }
+            section.card.c5 {
+                header { h2 { "By project" } span.muted { (parts::number(seen.list.projects.len() as u64)) } }
+                @if seen.list.projects.is_empty() { p.muted { "Nothing yet." } }
+                div.wide.tall {
+                    table.plain { tbody {
+                        @for it in &seen.list.projects { tr { td { (parts::text(&it.project)) } td.num { (parts::counted(it.records, "record")) @if it.new > 0 { ", " (parts::number(it.new)) " new" } } } }
+                    } }
+                }
+            }
+            @if !seen.list.waits.is_empty() || !seen.list.diagnostics.is_empty() {
+                section.card.c12 {
+                    header { h2 { "Remarks" } }
+                    ul.remarks {
+                        @for (count, it) in alike(&seen.list.diagnostics) {
+                            li { @if count > 1 { b { (count) " × " } } span.mono { (parts::text(&it.code)) } " " (parts::text(&it.message)) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Remarks that say the same, once each, with how many they are.
+fn alike(all: &[Diagnostic]) -> Vec<(usize, &Diagnostic)> {
+    let mut sums: Vec<(usize, &Diagnostic)> = Vec::new();
+    for it in all {
+        match sums.iter_mut().find(|(_, known)| known.code == it.code && known.message == it.message) {
+            Some((count, _)) => *count += 1,
+            None => sums.push((1, it)),
+        }
+    }
+    sums
+}
+
+fn row(fetch: &Fetch) -> Markup {
+    html! {
+        tr {
+            td { (fetch.kind) }
+            td { @match &fetch.scope { Scope::Deployment => "everything", Scope::Projects(some) => (parts::counted(some.len() as u64, "project")) } }
+            td { (parts::state(fetch.state.as_str())) @if let Some(message) = &fetch.message { span.second { (parts::text(message)) } } }
+            td.num { (parts::number(fetch.counts.pages)) }
+            td.num { (parts::number(fetch.counts.records)) }
+        }
+    }
+}
+
+/// How long it took, or takes.
+fn sum(run: &Run) -> String {
+    match run.finished_at {
+        Some(end) => format!("took {:.1} s", end.as_micros().saturating_sub(run.started_at.as_micros()) as f64 / 1e6),
+        None => String::new(),
+    }
+}

@@ -1,0 +1,364 @@
+//! One source: how it is, what is next, and what can be done with it.
+
+use host_harness::{
+    AutoMap, Cadence, InstanceReport, InstanceStatus, InstanceWork, Interval, Percent, Plan, Rotation, ScheduleReport,
+    Secret, SettingsChange, SyncOptions, Vanishing, Zone,
+    query::{List, Query},
+};
+use maud::{Markup, html};
+
+use super::{Frame, Section, fields::Settings, notice, parts};
+use crate::{
+    answer::{self, Fault, again, see},
+    asked::{Answer, Asked, Form},
+};
+
+/// The address of an instance's page.
+pub(super) fn address(tenant: &str, instance: &str) -> String {
+    format!("{}/{instance}", Section::Sources.of(tenant))
+}
+
+pub(crate) async fn page(asked: Asked) -> Answer {
+    let done = notice::done(asked.field("done").as_deref());
+    Ok(answer::html(show(&asked, &done).await?))
+}
+
+/// The page, with what just happened.
+async fn show(asked: &Asked, happened: &Markup) -> Result<Markup, Fault> {
+    let name = asked.instance()?;
+    let report = asked.tenant.instance_report(&name).await?;
+    let instance = asked.tenant.instance(&name).await?;
+    let work = asked.tenant.work_of(&instance).await?;
+    let query = Query::parse(List::Runs, [("instance", name.as_str()), ("limit", "8")])?;
+    let runs = asked.tenant.runs(&query).await?;
+    let (tenant, now) = (asked.tenant.id().to_string(), asked.site.harness.now());
+    let here = address(&tenant, &report.name);
+    let (is_connector, live) = (!instance.is_report_source(), work.running.as_ref().filter(|it| it.alive));
+    let main = html! {
+        p.path { a.link href=(Section::Sources.of(&tenant)) { "Data sources" } " / " (parts::text(&report.name)) }
+        div.head {
+            h1 { (parts::text(&report.name)) }
+            span.sum { (parts::text(&report.connector)) " " (parts::text(&report.connector_version)) }
+            div.tools {
+                @if is_connector {
+                    form.inline method="post" action={ (here) "/sync" } { button.button.primary disabled[live.is_some()] { "Sync now" } }
+                    form.inline method="post" action={ (here) "/test" } { button.button { "Test connection" } }
+                    @if report.paused_since.is_some() {
+                        form.inline method="post" action={ (here) "/resume" } { button.button { "Resume" } }
+                    } @else {
+                        form.inline method="post" action={ (here) "/pause" } { button.button { "Pause" } }
+                    }
+                    a.button href={ (here) "/settings" } { "Settings" }
+                } @else { a.button.primary href={ (Section::Import.of(&tenant)) "?source=" (report.name) } { "Import a report" } }
+                a.button.danger href={ (here) "/delete" } { "Delete…" }
+            }
+        }
+        (happened)
+        p.states {
+            (state(&report))
+            @if let Some(account) = report.connection.as_ref().map(|it| &it.deployment) {
+                span { (parts::text(account.name.as_deref().unwrap_or(&account.slug))) " (id " (parts::text(&account.id)) ")" }
+            }
+            @if let Some(at) = report.checked_at { span { "checked " (parts::ago(at, now)) } }
+            @if let Some(why) = &report.status_detail { span { (parts::text(why)) } }
+        }
+        @if let Some(running) = live {
+            div.notice role="status" {
+                span { (running.holder.work) " is under way: " (parts::counted(running.pages, "page")) ", " (parts::counted(running.records, "record")) }
+                @if let Some(run) = running.run { a.link href=(format!("{}/{run}", Section::Runs.of(&tenant))) { "Watch it" } }
+            }
+        }
+        div.grid {
+            @if is_connector { (next(&work, &here)) (projects(&report, &tenant)) }
+            section.card.c6 {
+                header { h2 { "Last runs" } a.more href={ (Section::Runs.of(&tenant)) "?instance=" (report.name) } { "All" } }
+                @if runs.is_empty() { p.muted { "It has not run yet." } }
+                table.plain {
+                    tbody {
+                        @for run in &runs {
+                            tr {
+                                td { a.link href=(format!("{}/{}", Section::Runs.of(&tenant), run.id)) { (run.id) } }
+                                td { (parts::state(run.state.as_str())) @if let Some(message) = &run.message { span.second { (parts::text(message)) } } }
+                                td { (run.mode.as_str()) }
+                                td.num { (parts::ago(run.started_at, now)) }
+                            }
+                        }
+                    }
+                }
+            }
+            @if is_connector {
+                section.card.c6 {
+                    header { h2 { "What it may reach and read" } }
+                    dl.facts {
+                        @for (origin, addresses) in &report.origins { (parts::fact("Origin", Some(html! { (parts::text(origin)) @if addresses == "private" { span.second { "also at addresses of this machine and network" } } }))) }
+                        @for (variable, from) in &report.secrets { (parts::fact("Token", Some(html! { span.mono { (parts::text(variable)) } " from " (parts::text(from)) }))) }
+                        (parts::fact("Kinds", report.connection.as_ref().map(|it| parts::kinds(&it.kinds))))
+                        (parts::fact("Set up", Some(html! { (parts::ago(report.created_at, now)) })))
+                    }
+                }
+            }
+        }
+    };
+    Ok(Frame { tenant: &tenant, section: Section::Sources, title: Some(&report.name) }.page(&main))
+}
+
+/// How it is, in the words of whoever set it up.
+pub(super) fn state(report: &InstanceReport) -> Markup {
+    match (report.paused_since, report.health) {
+        (None, InstanceStatus::Connected) => html! { span.tag.good { "Connected" } },
+        _ => parts::state(&report.status),
+    }
+}
+
+fn next(work: &InstanceWork, here: &str) -> Markup {
+    html! {
+        section.card.c6 {
+            header { h2 { "When it is synced" } a.more href={ (here) "/settings" } { "Change" } }
+            dl.facts {
+                (parts::fact("Schedule", Some(html! { @match &work.schedule { Some(it) => (parts::text(it)), None => "none: on request only" } })))
+                (parts::fact("Next", work.next_at.map(|at| html! { (parts::moment(at)) @if work.next_full { ", everything" } })))
+                (parts::fact("Everything", work.next_full_at.map(|at| html! { (parts::moment(at)) })))
+                (parts::fact("Failures", (work.failures > 0).then(|| html! { (work.failures) " in a row" })))
+                (parts::fact("Waiting", work.waiting.as_deref().map(parts::text)))
+            }
+        }
+    }
+}
+
+fn projects(report: &InstanceReport, tenant: &str) -> Markup {
+    let counts = &report.projects;
+    html! {
+        section.card.c6 {
+            header { h2 { "Projects" } a.more href={ (Section::Mapping.of(tenant)) "?instance=" (report.name) } { "Map them" } }
+            div.figures {
+                @for (count, what) in [(counts.mapped, "mapped"), (counts.unmapped, "waiting"), (counts.drifted, "lead elsewhere"), (counts.ignored, "ignored")] {
+                    div { b { (parts::number(count)) } span { (what) } }
+                }
+            }
+            p.muted { "Only mapped projects are read. " (match report.auto_map {
+                AutoMap::Create => "New projects are mapped, and get a repository where none fits.",
+                AutoMap::Match => "New projects are mapped where a repository surely fits; others wait.",
+                AutoMap::Manual => "New projects wait for somebody to map them.",
+            }) }
+        }
+    }
+}
+
+/// Shows the page again with what failed.
+async fn failed(asked: &Asked, fault: Fault) -> Answer {
+    match show(asked, &notice::failed(&fault)).await {
+        Ok(page) => Ok(again(fault, page)),
+        // It is not there at all.
+        Err(_) => Err(fault),
+    }
+}
+
+pub(crate) async fn sync(asked: Asked, form: Form) -> Answer {
+    let (name, tenant) = (asked.instance()?, asked.tenant.id().to_string());
+    let vanishing = match form.maybe::<Percent>("max-removal")? {
+        Some(limit) => Vanishing::UpTo(limit),
+        None => Vanishing::AsSet,
+    };
+    let options = SyncOptions { full: form.is_ticked("full"), vanishing, ..SyncOptions::default() };
+    match asked.site.jobs.sync(&asked.tenant, &name, options).await {
+        Ok(Some(run)) => Ok(see(&format!("{}/{run}", Section::Runs.of(&tenant)))),
+        Ok(None) => Ok(see(&format!("{}?done=sync", address(&tenant, name.as_str())))),
+        Err(error) => failed(&asked, error.into()).await,
+    }
+}
+
+pub(crate) async fn test(asked: Asked) -> Answer {
+    let name = asked.instance()?;
+    let tested = asked.tenant.check_instance(&name, None).await;
+    acted(&asked, tested.map(|_| ()), "test").await
+}
+
+pub(crate) async fn pause(asked: Asked, form: Form) -> Answer {
+    let (name, reason) = (asked.instance()?, form.text("reason").map(str::to_owned));
+    let paused = asked.tenant.pause_instance(&name, reason).await;
+    acted(&asked, paused.map(|_| ()), "pause").await
+}
+
+pub(crate) async fn resume(asked: Asked) -> Answer {
+    let name = asked.instance()?;
+    let resumed = asked.tenant.resume_instance(&name).await;
+    acted(&asked, resumed.map(|_| ()), "resume").await
+}
+
+/// The page after an action, or what kept it from being done.
+async fn acted(asked: &Asked, outcome: Result<(), host_harness::Error>, done: &str) -> Answer {
+    match outcome {
+        Ok(()) => {
+            let here = address(asked.tenant.id().as_str(), asked.instance()?.as_str());
+            Ok(see(&format!("{here}?done={done}")))
+        }
+        Err(error) => failed(asked, error.into()).await,
+    }
+}
+
+pub(crate) async fn settings(asked: Asked) -> Answer {
+    let done = notice::done(asked.field("done").as_deref());
+    Ok(answer::html(show_settings(&asked, &done).await?))
+}
+
+async fn show_settings(asked: &Asked, happened: &Markup) -> Result<Markup, Fault> {
+    let name = asked.instance()?;
+    let instance = asked.tenant.instance(&name).await?;
+    let loaded = asked.site.harness.connector(&instance.made.connector_source).await?;
+    let schedule = asked.tenant.schedule_report(&name).await?;
+    let plan = asked.tenant.schedule_plan(&name).await?.unwrap_or_default();
+    let (tenant, title) = (asked.tenant.id().to_string(), format!("Settings of {name}"));
+    let here = address(&tenant, name.as_str());
+    let form = Settings::of(&loaded.manifest.settings_schema, &[]).form(&instance.made.settings);
+    let main = html! {
+        p.path { a.link href=(Section::Sources.of(&tenant)) { "Data sources" } " / " a.link href=(here) { (name) } " / Settings" }
+        div.head { h1 { (title) } }
+        (happened)
+        div.grid {
+            section.card.c6 {
+                header { h2 { "What to read" } }
+                form.settings method="post" action={ (here) "/settings" } {
+                    (form)
+                    div.actions { button.button.primary { "Save" } span.muted { "The vendor is asked before anything is saved." } }
+                }
+            }
+            div.c6.stack {
+                (schedule_form(&schedule, &plan, &here))
+                section.card {
+                    header { h2 { "Guard against mass removal" } }
+                    form.settings method="post" action={ (here) "/guard" } {
+                        div.setting {
+                            label for="max-removal" { "Percent of the open findings that one sync may mark as vanished" }
+                            input id="max-removal" type="number" name="max-removal" min="0" max="100" value=(schedule.max_removal);
+                            p.help { "A sync that would mark more marks none, and keeps a list of them." }
+                        }
+                        div.actions { button.button { "Set" } }
+                    }
+                }
+                section.card {
+                    header { h2 { "Token" } }
+                    form.settings method="post" action={ (here) "/token" } {
+                        div.setting {
+                            label for="token" { "New token" }
+                            input id="token" type="password" name="token" autocomplete="off" required;
+                            p.help { "It must be of the same account. The vendor is asked before it takes the place of the old one; it is sealed in the vault and shown nowhere." }
+                        }
+                        div.actions { button.button { "Change the token" } }
+                    }
+                }
+            }
+        }
+    };
+    Ok(Frame { tenant: &tenant, section: Section::Sources, title: Some(&title) }.page(&main))
+}
+
+fn schedule_form(report: &ScheduleReport, plan: &Plan, here: &str) -> Markup {
+    let given = |cadence: &Option<Cadence>| cadence.as_ref().map(ToString::to_string).unwrap_or_default();
+    html! {
+        section.card {
+            header { h2 { "Schedule" } span.muted { (parts::text(report.work.schedule.as_deref().unwrap_or("none"))) } }
+            form.settings method="post" action={ (here) "/schedule" } {
+                @for (name, title, value, help) in [
+                    ("sync", "Sync", given(&plan.sync), "A time such as 1h or 30m, or a cron expression such as 0 6 * * *."),
+                    ("full", "Read everything", given(&plan.full), "The same; only this notices what is gone at the vendor."),
+                    ("zone", "Time zone", plan.zone.to_string(), "Of the cron expressions, such as Europe/Berlin."),
+                ] {
+                    div.setting {
+                        label for=(name) { (title) }
+                        input id=(name) type="text" name=(name) value=(value) spellcheck="false" aria-describedby={ (name) "-help" };
+                        p.help id={ (name) "-help" } { (help) }
+                    }
+                }
+                div.actions {
+                    button.button { "Set the schedule" }
+                    @if report.work.schedule.is_some() { button.button name="remove" value="true" formnovalidate { "Remove it" } }
+                }
+            }
+        }
+    }
+}
+
+/// The settings after a change, or what kept it from being made.
+async fn changed(asked: &Asked, outcome: Result<(), Fault>, done: &str) -> Answer {
+    match outcome {
+        Ok(()) => {
+            let here = address(asked.tenant.id().as_str(), asked.instance()?.as_str());
+            Ok(see(&format!("{here}/settings?done={done}")))
+        }
+        Err(fault) => match show_settings(asked, &notice::failed(&fault)).await {
+            Ok(page) => Ok(again(fault, page)),
+            Err(_) => Err(fault),
+        },
+    }
+}
+
+pub(crate) async fn set(asked: Asked, form: Form) -> Answer {
+    let outcome = async {
+        let name = asked.instance()?;
+        let made = asked.tenant.instance(&name).await?.made;
+        let loaded = asked.site.harness.connector(&made.connector_source).await?;
+        let (set, unset) = Settings::of(&loaded.manifest.settings_schema, &[]).read(&form, &made.settings)?;
+        if set.is_empty() && unset.is_empty() {
+            return Ok(());
+        }
+        asked.tenant.change_settings(&name, SettingsChange { set, unset, ..SettingsChange::default() }).await?;
+        Ok(())
+    };
+    let outcome = outcome.await;
+    changed(&asked, outcome, "settings").await
+}
+
+pub(crate) async fn schedule(asked: Asked, form: Form) -> Answer {
+    let removes = form.is_ticked("remove");
+    let outcome = async {
+        let name = asked.instance()?;
+        if removes {
+            return Ok(asked.tenant.clear_schedule(&name).await?);
+        }
+        let known = asked.tenant.schedule_plan(&name).await?.unwrap_or_default();
+        let plan = Plan {
+            sync: cadence("sync", &form)?,
+            full: cadence("full", &form)?,
+            zone: form.maybe::<Zone>("zone")?.unwrap_or_default(),
+            jitter: known.jitter,
+        };
+        if plan.sync.is_none() && plan.full.is_none() {
+            return Err(Fault::field("schedule", "give one of the two times, or remove the schedule"));
+        }
+        Ok(asked.tenant.schedule(&asked.tenant.instance(&name).await?, plan).await?)
+    };
+    let outcome = outcome.await;
+    changed(&asked, outcome, if removes { "unscheduled" } else { "schedule" }).await
+}
+
+/// A time such as `1h`, or a cron expression.
+fn cadence(name: &str, form: &Form) -> Result<Option<Cadence>, Fault> {
+    let Some(text) = form.text(name) else { return Ok(None) };
+    // As it is shown.
+    let text = ["every ", "cron "].iter().find_map(|word| text.strip_prefix(word)).unwrap_or(text);
+    let read = match text.parse::<Interval>() {
+        Ok(interval) => Cadence::every(interval),
+        Err(_) => Cadence::cron(text),
+    };
+    read.map(Some).map_err(|error| Fault::field(name, &error.to_string()))
+}
+
+pub(crate) async fn guard(asked: Asked, form: Form) -> Answer {
+    let outcome = async {
+        let limit = form.read::<Percent>("max-removal")?;
+        Ok(asked.tenant.set_max_removal(&asked.instance()?, limit).await?)
+    };
+    let outcome = outcome.await;
+    changed(&asked, outcome, "guard").await
+}
+
+pub(crate) async fn token(asked: Asked, form: Form) -> Answer {
+    let outcome = async {
+        let typed = Secret::typed(form.text("token").unwrap_or_default()).map_err(host_harness::Error::from)?;
+        let rotation = Rotation { typed: Some(typed), ..Rotation::default() };
+        asked.tenant.rotate_secret(&asked.instance()?, rotation).await?;
+        Ok(())
+    };
+    let outcome = outcome.await;
+    changed(&asked, outcome, "token").await
+}

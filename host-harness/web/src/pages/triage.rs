@@ -1,0 +1,161 @@
+//! Deciding on findings: on one, or on all of a filter, with a look at what that
+//! would change first.
+
+use host_harness::{
+    TriageChoice, TriageDecision, TriageReport, TriageTargets, View,
+    query::{Ahead, List, Query},
+};
+use maud::{Markup, html};
+
+use super::{Frame, Section, form, notice, parts};
+use crate::{
+    answer::{self, Fault, again, see},
+    asked::{Answer, Asked, Form},
+};
+
+/// What a decision means, for people.
+fn means(decision: TriageDecision) -> &'static str {
+    match decision {
+        TriageDecision::Reviewing => "somebody looks into it",
+        TriageDecision::Fixing => "somebody fixes it",
+        TriageDecision::AcceptedRisk => "it is true, and accepted",
+        TriageDecision::FalsePositive => "it is not true",
+        TriageDecision::WontFix => "it is true, and nobody will fix it",
+        TriageDecision::Duplicate => "another finding stands for it",
+    }
+}
+
+/// The address of deciding on all findings of a filter.
+pub(super) fn address(tenant: &str, query: &Query, view: View) -> String {
+    let kinds = if view == View::All { &[] } else { view.kinds() };
+    let filter = query.pairs().into_iter().filter(|(name, _)| !matches!(*name, "cursor" | "offset" | "limit"));
+    let filter = filter.chain((!kinds.is_empty()).then(|| ("kind", kinds.join(","))));
+    form::address(&format!("/t/{tenant}/triage"), filter)
+}
+
+/// What the address is about: one finding, or those of a filter.
+fn targets(asked: &Asked) -> Result<TriageTargets, Fault> {
+    Ok(match asked.field("finding") {
+        Some(finding) => TriageTargets { findings: vec![finding], ..TriageTargets::default() },
+        None => TriageTargets { query: Some(asked.query(List::Findings(View::All))?), ..TriageTargets::default() },
+    })
+}
+
+/// Who decides, as the history names them.
+const AUTHOR: &str = "browser";
+
+pub(crate) async fn page(asked: Asked) -> Answer {
+    Ok(answer::html(show(&asked, &Form::default(), &html! {}).await?))
+}
+
+async fn show(asked: &Asked, form: &Form, happened: &Markup) -> Result<Markup, Fault> {
+    let any = choice(form, TriageDecision::Reviewing)?;
+    let any = TriageChoice { reason: any.reason.or_else(|| Some("?".to_owned())), until: None, ..any };
+    let meant = asked.tenant.decide(targets(asked)?, any, AUTHOR, true).await?;
+    let (tenant, one) = (asked.tenant.id().to_string(), asked.field("finding"));
+    let back = match &one {
+        Some(id) => format!("{}/{id}", Section::Findings.of(&tenant)),
+        None => Section::Findings.of(&tenant),
+    };
+    let text = |name: &str| form.text(name).unwrap_or_default().to_owned();
+    let chosen = text("decision");
+    let main = html! {
+        p.path { a.link href=(back) { "Findings" } " / Decide" }
+        div.head {
+            h1 { "Decide on " (parts::counted(meant.findings, "finding")) }
+            @if one.is_none() { span.sum { "all of the filter, also those that come to another page" } }
+        }
+        (happened)
+        div.grid {
+            section.card.c6 {
+                form.settings method="post" {
+                    fieldset.boxes {
+                        legend { "Decision" }
+                        @for it in TriageDecision::ALL {
+                            label.check { input type="radio" name="decision" value=(it.as_str()) checked[it.as_str() == chosen] required; b { (it.as_str()) } span.muted { (means(it)) } }
+                        }
+                    }
+                    @for (name, title, help) in [
+                        ("reason", "Reason", "Needed where the decision closes findings."),
+                        ("comment", "Comment", ""),
+                        ("until", "Until", "A date, or a time such as 90d; then the source's word counts again."),
+                        ("assignee", "Assignee", ""),
+                        ("labels", "Labels", "With commas between them."),
+                    ] {
+                        div.setting {
+                            label for=(name) { (title) }
+                            input id=(name) type="text" name=(name) value=(text(name));
+                            @if !help.is_empty() { p.help { (help) } }
+                        }
+                    }
+                    div.actions {
+                        button.button.primary name="do" value="set" { "Decide" }
+                        button.button name="do" value="look" { "Show what would change" }
+                        button.button name="do" value="clear" formnovalidate { "Clear the decision" }
+                    }
+                }
+            }
+            section.card.c6 {
+                header { h2 { "The most urgent of them" } }
+                table.plain { tbody {
+                    @for row in &meant.sample {
+                        tr { td { a.link href=(format!("{}/{}", Section::Findings.of(&tenant), row.id)) { (parts::text(&row.title)) } span.second { (parts::text(&row.project)) } } td { (parts::severity(row.severity)) } td { (parts::state(&row.status)) } }
+                    }
+                } }
+            }
+        }
+    };
+    Ok(Frame { tenant: &tenant, section: Section::Findings, title: Some("Decide") }.page(&main))
+}
+
+fn choice(form: &Form, decision: TriageDecision) -> Result<TriageChoice, Fault> {
+    let text = |name: &str| form.text(name).map(str::to_owned);
+    let labels = form.text("labels").unwrap_or_default().split(',').map(str::trim).filter(|it| !it.is_empty());
+    let until = form.text("until").map(|it| it.parse::<Ahead>().map_err(|why| Fault::field("until", &why.to_string())));
+    Ok(TriageChoice {
+        decision,
+        reason: text("reason"),
+        comment: text("comment"),
+        until: until.transpose()?,
+        assignee: text("assignee"),
+        labels: labels.map(str::to_owned).collect(),
+    })
+}
+
+pub(crate) async fn decide(asked: Asked, form: Form) -> Answer {
+    let does = form.text("do").unwrap_or("set").to_owned();
+    let outcome = async {
+        let on = targets(&asked)?;
+        if does == "clear" {
+            return Ok(asked.tenant.clear_decisions(on, AUTHOR, false).await?);
+        }
+        let decision: TriageDecision = form
+            .text("decision")
+            .and_then(|word| word.parse().ok())
+            .ok_or_else(|| Fault::field("decision", "choose one"))?;
+        Ok::<TriageReport, Fault>(asked.tenant.decide(on, choice(&form, decision)?, AUTHOR, does == "look").await?)
+    };
+    let outcome = outcome.await;
+    match outcome {
+        Ok(report) if report.dry_run => {
+            let would = html! {
+                div.notice role="status" {
+                    "The decision of " (parts::counted(report.changed, "finding")) " would change, of " (parts::number(report.findings)) " that are meant."
+                }
+            };
+            Ok(answer::html(show(&asked, &form, &would).await?))
+        }
+        Ok(_) => {
+            let tenant = asked.tenant.id().to_string();
+            let back = Section::Findings.of(&tenant);
+            Ok(match asked.field("finding") {
+                Some(id) => see(&format!("{back}/{id}")),
+                None => see(&back),
+            })
+        }
+        Err(fault) => match show(&asked, &Form::default(), &notice::failed(&fault)).await {
+            Ok(page) => Ok(again(fault, page)),
+            Err(_) => Err(fault),
+        },
+    }
+}

@@ -1,0 +1,438 @@
+//! Adding a source, step by step: authorize, kinds, projects with their mapping,
+//! save. Each step is kept, so that one can leave and go on later.
+
+use std::collections::HashMap;
+
+use appsec_model::{Access, Kind, KindAccess};
+use host_harness::{
+    AutoMap, ConnectorSource, Error, InstanceName, KindChoice, MappingRow, Onboarding, OnboardingStep, Origin,
+    ProjectChoice, Secret, Setup, SyncOptions,
+};
+use maud::{Markup, html};
+
+use super::{Frame, Section, fields::Settings, notice, parts, source};
+use crate::{
+    answer::{self, Fault, again, see},
+    asked::{Answer, Asked, Form},
+};
+
+/// Settings that have a step of their own.
+const LATER: [&str; 1] = ["kinds"];
+
+/// Projects that are shown on one page.
+const SHOWN: usize = 500;
+
+/// The address of a setup that was begun.
+pub(super) fn address(tenant: &str, name: &str) -> String {
+    format!("/t/{tenant}/onboarding/{name}")
+}
+
+/// What a setup waits for, in words.
+pub(super) fn waits_for(step: OnboardingStep) -> &'static str {
+    match step {
+        OnboardingStep::Token => "a token",
+        OnboardingStep::Kinds => "what to bring",
+        OnboardingStep::Projects | OnboardingStep::Mapping => "the projects",
+        OnboardingStep::Save => "being saved",
+    }
+}
+
+/// The steps, and the one that this is.
+fn page_of(tenant: &str, title: &str, here: usize, happened: &Markup, body: &Markup) -> Markup {
+    let main = html! {
+        p.path { a.link href=(Section::Sources.of(tenant)) { "Data sources" } " / " (title) }
+        div.head { h1 { (title) } }
+        ol.steps {
+            @for (place, step) in ["Authorize", "What to bring", "Projects", "Save"].into_iter().enumerate() {
+                li.past[place < here] aria-current=[(place == here).then_some("step")] { (step) }
+            }
+        }
+        (happened)
+        (body)
+    };
+    Frame { tenant, section: Section::Sources, title: Some(title) }.page(&main)
+}
+
+/// The connector of an address.
+async fn connector(asked: &Asked) -> Result<(ConnectorSource, host_harness::Loaded), Fault> {
+    let source = ConnectorSource::Bundled { id: asked.named("connector")? };
+    let loaded = asked.site.harness.connector(&source).await?;
+    Ok((source, loaded))
+}
+
+pub(crate) async fn add(asked: Asked) -> Answer {
+    // A setup that waits for a token goes on here, with what was said of it.
+    let known = match asked.field("name").and_then(|name| name.parse().ok()) {
+        Some(name) => asked.tenant.onboarding_setup(&name).await?,
+        None => None,
+    };
+    let typed = known.map_or_else(Typed::default, |setup| Typed {
+        name: setup.name.to_string(),
+        is_private: !setup.allow_private_origins.is_empty(),
+        settings: setup.settings,
+    });
+    Ok(answer::html(show_add(&asked, &typed, &html! {}).await?))
+}
+
+/// What was written into the first form; never the token.
+#[derive(Default)]
+struct Typed {
+    name: String,
+    settings: serde_json::Map<String, serde_json::Value>,
+    is_private: bool,
+}
+
+async fn show_add(asked: &Asked, typed: &Typed, happened: &Markup) -> Result<Markup, Fault> {
+    let (_, loaded) = connector(asked).await?;
+    let manifest = &loaded.manifest;
+    let tenant = asked.tenant.id().to_string();
+    let settings = Settings::of(&manifest.settings_schema, &LATER).form(&typed.settings);
+    let taken = asked.tenant.instances().await?;
+    let name = match typed.name.as_str() {
+        "" if taken.iter().all(|it| it.made.name.as_str() != manifest.id) => manifest.id.clone(),
+        name => name.to_owned(),
+    };
+    let body = html! {
+        section.card.narrow {
+            form.settings method="post" {
+                div.setting {
+                    label for="name" { "Name" }
+                    input id="name" type="text" name="name" value=(name) required spellcheck="false" aria-describedby="name-help";
+                    p.help id="name-help" { "What this instance is called here: a-z, 0-9 and -." }
+                }
+                @for secret in &manifest.secrets {
+                    div.setting {
+                        label for="token" { "API token" }
+                        input id="token" type="password" name="token" required autocomplete="off" aria-describedby="token-help";
+                        p.help id="token-help" { (parts::text(&secret.description)) " It is sealed in the vault and shown nowhere." }
+                    }
+                }
+                details open[!typed.settings.is_empty()] {
+                    summary { "More settings" }
+                    (settings)
+                    label.check { input type="checkbox" name="private" value="true" checked[typed.is_private]; "The vendor may be at an address of this machine or network" }
+                }
+                div.actions { button.button.primary { "Authorize" } a.button href=(Section::Sources.of(&tenant)) { "Cancel" } }
+            }
+        }
+    };
+    Ok(page_of(&tenant, &format!("Add {}", manifest.name), 0, happened, &body))
+}
+
+pub(crate) async fn authorize(asked: Asked, form: Form) -> Answer {
+    let mut typed = Typed {
+        name: form.text("name").unwrap_or_default().to_owned(),
+        settings: serde_json::Map::new(),
+        is_private: form.is_ticked("private"),
+    };
+    let outcome = async {
+        let (connector, loaded) = connector(&asked).await?;
+        let manifest = &loaded.manifest;
+        let name: InstanceName = form.read("name")?;
+        (typed.settings, _) = Settings::of(&manifest.settings_schema, &LATER).read(&form, &serde_json::Map::new())?;
+        let secret = Secret::typed(form.text("token").unwrap_or_default()).map_err(Error::from)?;
+        // An address of this machine or network is reached only if somebody says so.
+        let mut allow_private_origins = Vec::new();
+        if typed.is_private {
+            for need in &manifest.origins {
+                let set = need.setting.as_ref().and_then(|key| typed.settings.get(key)).and_then(|it| it.as_str());
+                allow_private_origins.push(set.unwrap_or(&need.default).parse::<Origin>().map_err(Error::from)?);
+            }
+        }
+        let setup = Setup {
+            name: name.clone(),
+            connector,
+            settings: typed.settings.clone(),
+            allow_origins: Vec::new(),
+            allow_private_origins,
+            secret: None,
+            store_secret: true,
+            proxy: None,
+        };
+        asked.tenant.onboard(setup, Some(secret)).await?;
+        Ok::<_, Fault>(name)
+    };
+    let outcome = outcome.await;
+    match outcome {
+        Ok(name) => Ok(see(&format!("{}/kinds", address(asked.tenant.id().as_str(), name.as_str())))),
+        Err(fault) => match show_add(&asked, &typed, &notice::failed(&fault)).await {
+            Ok(page) => Ok(again(fault, page)),
+            Err(_) => Err(fault),
+        },
+    }
+}
+
+/// A setup that was begun.
+async fn begun(asked: &Asked) -> Result<(InstanceName, Onboarding), Fault> {
+    let name: InstanceName = asked.instance()?;
+    let found = asked.tenant.onboarding(&name).await?;
+    Ok((name, found.ok_or_else(|| Fault::not_found("such setup"))?))
+}
+
+/// Leads to the step that a setup waits for.
+pub(crate) async fn resume(asked: Asked) -> Answer {
+    let (name, state) = begun(&asked).await?;
+    let here = address(asked.tenant.id().as_str(), name.as_str());
+    Ok(see(&match state.step {
+        OnboardingStep::Token => {
+            let setup = asked.tenant.onboarding_setup(&name).await?;
+            let Some(ConnectorSource::Bundled { id }) = setup.map(|it| it.connector) else {
+                return Err(Fault::not_found("such connector"));
+            };
+            format!("{}/add/{id}?name={name}", Section::Sources.of(asked.tenant.id().as_str()))
+        }
+        OnboardingStep::Kinds => format!("{here}/kinds"),
+        OnboardingStep::Projects | OnboardingStep::Mapping => format!("{here}/projects"),
+        OnboardingStep::Save => format!("{here}/save"),
+    }))
+}
+
+pub(crate) async fn kinds(asked: Asked) -> Answer {
+    Ok(answer::html(show_kinds(&asked, &html! {}).await?))
+}
+
+async fn show_kinds(asked: &Asked, happened: &Markup) -> Result<Markup, Fault> {
+    let (name, state) = begun(asked).await?;
+    let setup = asked.tenant.onboarding_setup(&name).await?;
+    let connector = setup.map(|it| it.connector).ok_or_else(|| Fault::not_found("such setup"))?;
+    let manifest = asked.site.harness.connector(&connector).await?.manifest;
+    let usual = |kind: &Kind| manifest.kinds.iter().any(|it| it.kind == *kind && it.on_by_default);
+    let is_chosen = |it: &KindAccess| match &state.kinds {
+        Some(chosen) => chosen.contains(&it.kind),
+        None => matches!(it.access, Access::Readable) && usual(&it.kind),
+    };
+    let tenant = asked.tenant.id().to_string();
+    let body = html! {
+        @if let Some(account) = &state.deployment {
+            div.notice.good role="status" {
+                span { "Authorized for " b { (parts::text(account.name.as_deref().unwrap_or(&account.slug))) } " (id " (parts::text(&account.id)) "). The token is sealed in the vault." }
+            }
+        }
+        section.card.narrow {
+            form.settings method="post" {
+                fieldset.boxes {
+                    legend { "What to bring" }
+                    @for it in &state.readable {
+                        @let (readable, reason) = match &it.access { Access::Readable => (true, None), Access::Denied { reason } => (false, Some(reason)) };
+                        label.check.row {
+                            input type="checkbox" name="kind" value=(it.kind) checked[is_chosen(it)] disabled[!readable];
+                            b { (it.kind) }
+                            @if readable { span.tag.good { "readable" } } @else { span.tag.warn { "refused" } }
+                            @if let Some(reason) = reason { span.second { (parts::text(reason)) } }
+                        }
+                    }
+                }
+                div.actions { button.button.primary { "Next: projects" } (leave(&tenant, &name)) }
+            }
+        }
+        (discard(&tenant, &name))
+    };
+    Ok(page_of(&tenant, &format!("Add {name}"), 1, happened, &body))
+}
+
+fn leave(tenant: &str, _name: &InstanceName) -> Markup {
+    html! { a.button href=(Section::Sources.of(tenant)) { "Leave; it is kept" } }
+}
+
+fn discard(tenant: &str, name: &InstanceName) -> Markup {
+    html! {
+        form.beside method="post" action={ (address(tenant, name.as_str())) "/discard" } { button.quiet { "Discard this setup" } }
+    }
+}
+
+pub(crate) async fn choose_kinds(asked: Asked, form: Form) -> Answer {
+    let name = asked.instance()?;
+    let outcome = async {
+        let kinds: Vec<Kind> = form.all("kind").filter_map(|kind| kind.parse().ok()).collect();
+        let state = asked.tenant.onboard_kinds(&name, KindChoice::These(kinds)).await?;
+        // What is usual of the rest is what the next page shows.
+        if state.projects.is_none() {
+            asked.tenant.onboard_projects(&name, ProjectChoice::All).await?;
+        }
+        if state.auto_map.is_none() {
+            asked.tenant.onboard_mapping(&name, AutoMap::Create).await?;
+        }
+        Ok::<_, Fault>(())
+    };
+    let outcome = outcome.await;
+    match outcome {
+        Ok(()) => Ok(see(&format!("{}/projects", address(asked.tenant.id().as_str(), name.as_str())))),
+        Err(fault) => match show_kinds(&asked, &notice::failed(&fault)).await {
+            Ok(page) => Ok(again(fault, page)),
+            Err(_) => Err(fault),
+        },
+    }
+}
+
+pub(crate) async fn projects(asked: Asked) -> Answer {
+    Ok(answer::html(show_projects(&asked, &html! {}).await?))
+}
+
+/// The mapping that a setup would have, with the projects that the vendor lists.
+async fn mapping(asked: &Asked, name: &InstanceName) -> Result<Vec<MappingRow>, Fault> {
+    let listed = asked.tenant.onboarding_projects(name).await?;
+    Ok(asked.tenant.onboarding_mapping(name, listed).await?)
+}
+
+async fn show_projects(asked: &Asked, happened: &Markup) -> Result<Markup, Fault> {
+    let (name, state) = begun(asked).await?;
+    let rows = mapping(asked, &name).await?;
+    let repositories = asked.tenant.repositories(None).await?;
+    let tenant = asked.tenant.id().to_string();
+    let read = rows.iter().filter(|it| it.read).count();
+    let patterns = match &state.projects {
+        Some(ProjectChoice::Matching(patterns)) => patterns.join(", "),
+        _ => String::new(),
+    };
+    let auto_map = state.auto_map.unwrap_or(AutoMap::Create);
+    let body = html! {
+        p.states {
+            span { (parts::counted(rows.len() as u64, "project")) " detected: " b { (parts::number(read as u64)) } " will be read, " (parts::number((rows.len() - read) as u64)) " will not" }
+        }
+        form method="post" {
+            section.card {
+                fieldset.boxes {
+                    legend { "Projects that come later, and those below without a repository" }
+                    @for (mode, what) in [
+                        (AutoMap::Create, "Map them; one that fits no repository gets one of its own"),
+                        (AutoMap::Match, "Map those that surely fit a repository; the others wait"),
+                        (AutoMap::Manual, "Wait for me"),
+                    ] {
+                        label.check { input type="radio" name="auto-map" value=(mode.as_str()) checked[mode == auto_map]; (what) }
+                    }
+                }
+                div.setting {
+                    label for="patterns" { "Only projects whose names match" }
+                    input id="patterns" type="text" name="patterns" value=(patterns) placeholder="all" spellcheck="false" aria-describedby="patterns-help";
+                    p.help id="patterns-help" { "Patterns with * for any characters, with commas between them." }
+                }
+                div.actions { button.button name="then" value="look" { "Show what that means" } }
+            }
+            div.sheet.beside {
+                div.wide.tall {
+                    table.list {
+                        caption.unseen { "Projects, and the repository that each is mapped to" }
+                        thead { tr { th scope="col" { "Project" } th scope="col" { "Repository" } th scope="col" { "How sure" } th scope="col" { "" } } }
+                        tbody { @for row in rows.iter().take(SHOWN) { (project(row)) } }
+                    }
+                }
+                div.foot {
+                    @if rows.len() > SHOWN { "The first " (SHOWN) " are shown; the others follow what is chosen above." } @else { "All are shown." }
+                    span.pages { "Type another repository, or empty the field to leave the project out." }
+                }
+            }
+            datalist id="repositories" { @for it in &repositories { option value=(it.repository.full_name()) {} } }
+            div.actions.beside {
+                button.button.primary { "Next: save" }
+                a.button href={ (address(&tenant, name.as_str())) "/kinds" } { "Back" }
+                (leave(&tenant, &name))
+            }
+        }
+        (discard(&tenant, &name))
+    };
+    Ok(page_of(&tenant, &format!("Add {name}"), 2, happened, &body))
+}
+
+/// A project with the field of its repository.
+fn project(row: &MappingRow) -> Markup {
+    let to = row.repository.as_deref().unwrap_or_default();
+    html! {
+        tr {
+            td { span.title { (parts::text(&row.project)) } @if let Some(url) = &row.url { span.under { (parts::link(url, url)) } } }
+            td.field {
+                input type="hidden" name={ "was:" (row.project_id) } value=(to);
+                input type="text" name={ "to:" (row.project_id) } value=(to) list="repositories" placeholder="none: it is not read" spellcheck="false"
+                    aria-label={ "Repository of " (row.project) };
+                @if let (None, Some(proposal)) = (&row.repository, &row.proposal) { span.second { "Proposed: " (parts::text(&proposal.repository)) } }
+            }
+            td { @if let Some(sure) = row.confidence { (format!("{sure:.1}")) } @if let Some(reason) = &row.reason { span.second { (parts::text(reason)) } } }
+            td { @if row.read { span.tag.good { "read" } } @else { span.tag { "not read" } } }
+        }
+    }
+}
+
+pub(crate) async fn choose_projects(asked: Asked, form: Form) -> Answer {
+    let name = asked.instance()?;
+    let outcome = async {
+        let auto_map: AutoMap = form.read("auto-map")?;
+        let patterns = form.text("patterns").unwrap_or_default().split(',').map(str::trim);
+        let patterns: Vec<String> = patterns.filter(|it| !it.is_empty()).map(str::to_owned).collect();
+        let choice = if patterns.is_empty() { ProjectChoice::All } else { ProjectChoice::Matching(patterns) };
+        asked.tenant.onboard_projects(&name, choice).await?;
+        asked.tenant.onboard_mapping(&name, auto_map).await?;
+        let before: HashMap<&str, &str> = form.beginning("was:").collect();
+        for (project, to) in form.beginning("to:").map(|(project, to)| (project, to.trim())) {
+            match to {
+                _ if before.get(project) == Some(&to) => {}
+                "" => _ = asked.tenant.onboard_repository(&name, project, None).await?,
+                to => {
+                    let repository = asked.tenant.repository(to).await?;
+                    asked.tenant.onboard_repository(&name, project, Some(&repository)).await?;
+                }
+            }
+        }
+        Ok::<_, Fault>(())
+    };
+    let outcome = outcome.await;
+    let here = address(asked.tenant.id().as_str(), name.as_str());
+    match outcome {
+        Ok(()) if form.text("then") == Some("look") => Ok(see(&format!("{here}/projects"))),
+        Ok(()) => Ok(see(&format!("{here}/save"))),
+        Err(fault) => match show_projects(&asked, &notice::failed(&fault)).await {
+            Ok(page) => Ok(again(fault, page)),
+            Err(_) => Err(fault),
+        },
+    }
+}
+
+pub(crate) async fn save(asked: Asked) -> Answer {
+    Ok(answer::html(show_save(&asked, &html! {}).await?))
+}
+
+async fn show_save(asked: &Asked, happened: &Markup) -> Result<Markup, Fault> {
+    let (name, state) = begun(asked).await?;
+    let rows = mapping(asked, &name).await?;
+    let tenant = asked.tenant.id().to_string();
+    let read = rows.iter().filter(|it| it.read).count() as u64;
+    let body = html! {
+        section.card.narrow {
+            dl.facts {
+                (parts::fact("Name", Some(html! { b { (name) } })))
+                (parts::fact("Account", state.deployment.as_ref().map(|it| parts::text(it.name.as_deref().unwrap_or(&it.slug)))))
+                (parts::fact("Kinds", state.kinds.as_ref().map(|kinds| html! { @for kind in kinds { span.tag { (kind) } " " } })))
+                (parts::fact("Projects", Some(html! { b { (parts::number(read)) } " of " (parts::number(rows.len() as u64)) " are read: those that are mapped to a repository" })))
+            }
+            form.settings method="post" {
+                p.muted { "Saving begins the first sync, and leads to it." }
+                div.actions {
+                    button.button.primary { "Save and sync" }
+                    a.button href={ (address(&tenant, name.as_str())) "/projects" } { "Back" }
+                    (leave(&tenant, &name))
+                }
+            }
+        }
+        (discard(&tenant, &name))
+    };
+    Ok(page_of(&tenant, &format!("Add {name}"), 3, happened, &body))
+}
+
+pub(crate) async fn finish(asked: Asked) -> Answer {
+    let (name, tenant) = (asked.instance()?, asked.tenant.id().to_string());
+    if let Err(error) = asked.tenant.onboard_save(&name).await {
+        let fault = Fault::from(error);
+        return match show_save(&asked, &notice::failed(&fault)).await {
+            Ok(page) => Ok(again(fault, page)),
+            Err(_) => Err(fault),
+        };
+    }
+    // The source is there: whatever becomes of its first sync is told there.
+    match asked.site.jobs.sync(&asked.tenant, &name, SyncOptions::default()).await {
+        Ok(Some(run)) => Ok(see(&format!("{}/{run}", Section::Runs.of(&tenant)))),
+        Ok(None) | Err(_) => Ok(see(&source::address(&tenant, name.as_str()))),
+    }
+}
+
+pub(crate) async fn drop_it(asked: Asked) -> Answer {
+    asked.tenant.onboard_abandon(&asked.instance()?).await?;
+    Ok(see(&format!("{}?done=discarded", Section::Sources.of(asked.tenant.id().as_str()))))
+}

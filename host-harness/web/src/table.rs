@@ -1,0 +1,190 @@
+//! The table of routes: a route cannot be written without the permission that its
+//! sender needs, and one that changes something not without the word that the audit
+//! log has for it.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{DefaultBodyLimit, Extension, RawPathParams, Request, State},
+    handler::Handler,
+    middleware::{self, Next},
+    response::IntoResponse,
+    routing::{MethodFilter, on},
+};
+use host_harness::{AuditEntry, AuditOutcome, Permission, Principal, Verdict};
+use http::{Response, StatusCode};
+use tokio::time::timeout;
+
+use crate::{Site, access::Refusal, answer::Fault};
+
+/// What is asked at one address with one method.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Route {
+    pub method: MethodFilter,
+    pub path: &'static str,
+    /// What its sender must be allowed to do.
+    pub needs: Permission,
+    /// What it changes, in a word or two; nothing for one that only looks.
+    pub action: Option<&'static str>,
+}
+
+/// All routes behind the gate.
+pub(crate) struct Routes {
+    site: Arc<Site>,
+    router: Router<Arc<Site>>,
+    table: Vec<Route>,
+}
+
+impl Routes {
+    /// None yet.
+    pub fn new(site: &Arc<Site>) -> Self {
+        Self { site: site.clone(), router: Router::new(), table: Vec::new() }
+    }
+
+    /// What answers them, and all of them.
+    pub fn parts(self) -> (Router<Arc<Site>>, Vec<Route>) {
+        (self.router, self.table)
+    }
+
+    /// A route that looks.
+    pub fn read<H, T>(self, path: &'static str, needs: Permission, handler: H) -> Self
+    where
+        H: Handler<T, Arc<Site>>,
+        T: 'static,
+    {
+        self.route(Route { method: MethodFilter::GET, path, needs, action: None }, handler)
+    }
+
+    /// A route that changes something.
+    pub fn change<H, T>(
+        self,
+        method: MethodFilter,
+        path: &'static str,
+        (needs, action): (Permission, &'static str),
+        handler: H,
+    ) -> Self
+    where
+        H: Handler<T, Arc<Site>>,
+        T: 'static,
+    {
+        self.route(Route { method, path, needs, action: Some(action) }, handler)
+    }
+
+    /// A route that takes a file in, of so many bytes at most.
+    pub fn upload<H, T>(
+        self,
+        path: &'static str,
+        (needs, action): (Permission, &'static str),
+        bytes: usize,
+        handler: H,
+    ) -> Self
+    where
+        H: Handler<T, Arc<Site>>,
+        T: 'static,
+    {
+        let route = Route { method: MethodFilter::POST, path, needs, action: Some(action) };
+        self.route(route, handler.layer(DefaultBodyLimit::max(bytes)))
+    }
+
+    fn route<H, T>(mut self, route: Route, handler: H) -> Self
+    where
+        H: Handler<T, Arc<Site>>,
+        T: 'static,
+    {
+        let guarded = middleware::from_fn_with_state((self.site.clone(), route), guard);
+        self.router = self.router.route(route.path, on(route.method, handler).layer(guarded));
+        self.table.push(route);
+        self
+    }
+}
+
+/// Before each route: may its sender do this, here? What changes something is
+/// written down before it begins, and when it has ended.
+async fn guard(
+    State((site, route)): State<(Arc<Site>, Route)>,
+    Extension(principal): Extension<Principal>,
+    params: RawPathParams,
+    request: Request,
+    next: Next,
+) -> Response<Body> {
+    let named = |wanted: &str| params.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value.to_owned());
+    let tenant = named("tenant");
+    let target: Vec<&str> = params.iter().filter(|(name, _)| *name != "tenant").map(|(_, value)| value).collect();
+    let entry = AuditEntry {
+        who: principal.who(),
+        action: route.action.unwrap_or("look"),
+        // Whoever asks for a tenant that is not there names what they like.
+        tenant: tenant.clone().filter(|it| it.len() <= NAME_BYTES),
+        target: (!target.is_empty()).then(|| target.join("/")).filter(|it| it.len() <= NAME_BYTES),
+        outcome: AuditOutcome::Started,
+        code: None,
+    };
+    match principal.verdict(tenant.as_deref(), route.needs) {
+        Verdict::Granted => {}
+        // What is not to be seen is not there.
+        Verdict::Hidden => return Fault::not_found("such tenant").into_response(),
+        Verdict::Denied => {
+            record(&site, AuditEntry { outcome: AuditOutcome::Refused, ..entry }).await;
+            let detail = format!("this needs the permission to {}", route.needs.as_str());
+            return Fault { status: StatusCode::FORBIDDEN, code: "not-permitted", detail }.into_response();
+        }
+    }
+    if route.action.is_none() {
+        return timeout(site.patience.look, next.run(request)).await.unwrap_or_else(|_| slow().into_response());
+    }
+    // An action that cannot be written down is not done.
+    if !record(&site, entry.clone()).await {
+        return Fault::from(Refusal::Unseen).into_response();
+    }
+    // It comes to its end also where its sender goes away.
+    let patience = site.patience.change;
+    let acting = tokio::spawn(async move {
+        let response = next.run(request).await;
+        let fault = response.extensions().get::<Arc<Fault>>().map(|fault| fault.code);
+        let outcome = if fault.is_some() { AuditOutcome::Failed } else { AuditOutcome::Done };
+        record(&site, AuditEntry { outcome, code: fault, ..entry }).await;
+        response
+    });
+    match timeout(patience, acting).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(_)) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        Err(_) => slow().into_response(),
+    }
+}
+
+/// Bytes of a name that is written down.
+const NAME_BYTES: usize = 200;
+
+/// Writes down what is done; whether it could be.
+pub(crate) async fn record(site: &Site, entry: AuditEntry) -> bool {
+    match site.access.record(entry).await {
+        Ok(()) => true,
+        Err(error) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "the audit log cannot be written");
+            false
+        }
+    }
+}
+
+fn slow() -> Fault {
+    let detail = "this takes longer than a request may; what it began goes on".to_owned();
+    Fault { status: StatusCode::GATEWAY_TIMEOUT, code: "too-slow", detail }
+}
+
+impl Route {
+    /// Its method, by name.
+    #[cfg(test)]
+    pub fn verb(&self) -> http::Method {
+        use http::Method;
+        let all = [
+            (MethodFilter::GET, Method::GET),
+            (MethodFilter::POST, Method::POST),
+            (MethodFilter::PUT, Method::PUT),
+            (MethodFilter::PATCH, Method::PATCH),
+            (MethodFilter::DELETE, Method::DELETE),
+        ];
+        all.into_iter().find(|(filter, _)| *filter == self.method).unwrap().1
+    }
+}
