@@ -23,15 +23,15 @@ use super::{
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// Component file to judge [default: the bundled connector]
+    /// Component file to check [default: the bundled connector]
     file: Option<PathBuf>,
-    /// Judge it against the vendor at this origin, with faults made on the way; repeat for further origins
+    /// Check against the vendor at this origin, with faults injected; repeat for further origins
     #[arg(long, value_name = "ORIGIN")]
     against: Vec<Origin>,
     /// Record the vendor's answers in this file, without the token and without people's mail addresses
     #[arg(long, value_name = "FILE", requires = "against")]
     record: Option<PathBuf>,
-    /// Judge it against the answers of this recording instead of a vendor; no token is needed
+    /// Check against recorded answers instead of a vendor; no token is needed
     #[arg(long, value_name = "FILE", conflicts_with_all = ["against", "token"])]
     cassette: Option<PathBuf>,
     #[command(flatten)]
