@@ -59,7 +59,7 @@ fn a_guided_setup_makes_a_key_asks_again_and_goes_back() {
     let instance = desk.json(&["instance", "show", "code"]);
     assert_eq!((&instance["status"], &instance["settings"]["kinds"]), (&"connected".into(), &json!(["sast", "sca"])));
     // What is said next works when it is typed.
-    let key = desk.folder.path().join(".config/appsec-harness/vault.key");
+    let key = desk.folder.path().join("config/appsec-harness/vault.key");
     assert!(screen.contains("  harness --vault-key-file"), "{screen}");
     desk.ok(&["--vault-key-file", key.to_str().unwrap(), "sync", "code"]);
     desk.in_no_file(&[TOKEN]);
