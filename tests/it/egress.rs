@@ -105,7 +105,7 @@ async fn user_info_in_an_address_is_refused() {
     let url = hostile.env.simulator.url().replace("http://", "http://vendor.example@");
     let seen = hostile.told(Who::First, get(&url)).await.map_err(|error| hostile.env.redact(&error.to_string()));
     let shown = format!("{seen:?}").replace(hostile.env.simulator.url().rsplit_once(':').unwrap().1, "[port]");
-    insta::assert_snapshot!(shown, @r#"Err("egress denied: `http://vendor.example@127.0.0.1:[port]/` has more than scheme, host and port")"#);
+    insta::assert_snapshot!(shown, @r#"Err("egress denied: `http://vendor.example@127.0.0.1:[port]/` has more than a scheme, host and port")"#);
     assert_eq!(hostile.env.simulator.stats().requests, 0);
     hostile.assert_well().await;
 }
