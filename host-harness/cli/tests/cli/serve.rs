@@ -126,6 +126,50 @@ fn the_api_answers_what_commands_print_and_every_page_is_there() {
 }
 
 #[test]
+fn a_decision_on_a_page_is_previewed_keeps_what_was_typed_and_is_that_of_the_command_line() {
+    let desk = Desk::new(shape(), vec![]);
+    desk.added();
+    desk.ok(&["sync"]);
+    let served = Served::new(&desk);
+    let headers = format!(
+        "Cookie: {}\r\nSec-Fetch-Site: same-origin\r\nContent-Type: application/x-www-form-urlencoded\r\n",
+        served.cookie
+    );
+    let page = "/t/default/triage?severity=critical";
+    let sent = |form: &str| served.ask("POST", page, &headers, form);
+    let decided = || desk.json(&["triage", "list", "--limit", "1000"]);
+    let none = decided();
+    assert_eq!(none["total"], 0, "{none:#}");
+
+    // Refused, and nothing that was typed is lost.
+    for (form, told) in [
+        ("decision=accepted-risk&comment=seen+by+mira&do=set", "needs a reason"),
+        ("decision=accepted-risk&comment=seen+by+mira&reason=vpn&until=soon&do=set", "until"),
+        ("decision=accepted-risk&comment=seen+by+mira&reason=vpn&do=guess", "one of set, look, clear"),
+    ] {
+        let answer = sent(form);
+        assert!(answer.starts_with("HTTP/1.1 4"), "{form}: {answer}");
+        assert!(answer.contains(told) && answer.contains("value=\"seen by mira\""), "{form}: {answer}");
+    }
+    let form = "decision=accepted-risk&reason=only+over+the+VPN&until=90d&labels=a%2C+b";
+    let preview = sent(&format!("{form}&do=look"));
+    assert!(preview.starts_with("HTTP/1.1 200") && preview.contains("The decision would change on"), "{preview}");
+    assert_eq!(decided(), none, "a preview changes nothing");
+
+    let critical = desk.json(&["findings", "--severity", "critical", "--limit", "1"])["total"].clone();
+    assert!(sent(&format!("{form}&do=set")).starts_with("HTTP/1.1 303"));
+    let list = decided();
+    assert_eq!(list["total"], critical);
+    let first = &list["decisions"][0];
+    assert_eq!((&first["reason"], &first["labels"]), (&"only over the VPN".into(), &serde_json::json!(["a", "b"])));
+    assert_eq!(desk.json(&["findings", "--severity", "critical"])["total"], 0);
+    // What is ignored by now is no longer of the filter: by status it is.
+    let clear = served.ask("POST", &format!("{page}&status=ignored"), &headers, "do=clear");
+    assert!(clear.starts_with("HTTP/1.1 303"), "{clear}");
+    assert_eq!(desk.json(&["findings", "--severity", "critical"])["total"], critical);
+}
+
+#[test]
 fn a_page_leads_to_the_next_until_all_findings_were_seen() {
     let desk = Desk::new(shape(), vec![]);
     desk.added();

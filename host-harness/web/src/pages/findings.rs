@@ -30,7 +30,7 @@ pub(crate) async fn page(asked: Asked, view: View) -> Answer {
             h1 { (section.title()) }
             span.sum { (total(list.total)) @if query.pairs().is_empty() { " open and about security" } }
             div.tools {
-                @if !list.findings.is_empty() { a.button href=(super::triage::address(&tenant, &query, view)) { "Decide on all…" } }
+                @if !list.findings.is_empty() { a.button href=(super::triage::address(&tenant, &query, view)) { "Triage all…" } }
                 @for format in ["csv", "ndjson"] { a.button href=(export(&query, &tenant, section, format)) download { (format.to_uppercase()) } }
                 a.button href=(form::api(&query, &tenant, section)) { "JSON" }
             }

@@ -1,5 +1,4 @@
-//! Deciding on findings: on one, or on all of a filter, with a look at what that
-//! would change first.
+//! Triage of findings: of one, or of all that match a filter, with a preview.
 
 use host_harness::{
     TriageChoice, TriageDecision, TriageReport, TriageTargets, View,
@@ -16,12 +15,12 @@ use crate::{
 /// What a decision means, for people.
 fn means(decision: TriageDecision) -> &'static str {
     match decision {
-        TriageDecision::Reviewing => "somebody looks into it",
-        TriageDecision::Fixing => "somebody fixes it",
-        TriageDecision::AcceptedRisk => "it is true, and accepted",
-        TriageDecision::FalsePositive => "it is not true",
-        TriageDecision::WontFix => "it is true, and nobody will fix it",
-        TriageDecision::Duplicate => "another finding stands for it",
+        TriageDecision::Reviewing => "under investigation",
+        TriageDecision::Fixing => "being fixed",
+        TriageDecision::AcceptedRisk => "real, and the risk is accepted",
+        TriageDecision::FalsePositive => "not a real problem",
+        TriageDecision::WontFix => "real, and it will not be fixed",
+        TriageDecision::Duplicate => "covered by another finding",
     }
 }
 
@@ -49,8 +48,15 @@ pub(crate) async fn page(asked: Asked) -> Answer {
 }
 
 async fn show(asked: &Asked, form: &Form, happened: &Markup) -> Result<Markup, Fault> {
-    let any = choice(form, TriageDecision::Reviewing)?;
-    let any = TriageChoice { reason: any.reason.or_else(|| Some("?".to_owned())), until: None, ..any };
+    // Whatever is decided, it is on these.
+    let any = TriageChoice {
+        decision: TriageDecision::Reviewing,
+        reason: None,
+        comment: None,
+        until: None,
+        assignee: None,
+        labels: Vec::new(),
+    };
     let meant = asked.tenant.decide(targets(asked)?, any, AUTHOR, true).await?;
     let (tenant, one) = (asked.tenant.id().to_string(), asked.field("finding"));
     let back = match &one {
@@ -60,10 +66,10 @@ async fn show(asked: &Asked, form: &Form, happened: &Markup) -> Result<Markup, F
     let text = |name: &str| form.text(name).unwrap_or_default().to_owned();
     let chosen = text("decision");
     let main = html! {
-        p.path { a.link href=(back) { "Findings" } " / Decide" }
+        p.path { a.link href=(back) { "Findings" } " / Triage" }
         div.head {
-            h1 { "Decide on " (parts::counted(meant.findings, "finding")) }
-            @if one.is_none() { span.sum { "all of the filter, also those that come to another page" } }
+            h1 { "Triage " (parts::counted(meant.findings, "finding")) }
+            @if one.is_none() { span.sum { "every finding that matches the filter, on all pages" } }
         }
         (happened)
         div.grid {
@@ -76,11 +82,11 @@ async fn show(asked: &Asked, form: &Form, happened: &Markup) -> Result<Markup, F
                         }
                     }
                     @for (name, title, help) in [
-                        ("reason", "Reason", "Needed where the decision closes findings."),
+                        ("reason", "Reason", "Required for decisions that close findings."),
                         ("comment", "Comment", ""),
-                        ("until", "Until", "A date, or a time such as 90d; then the source's word counts again."),
+                        ("until", "Until", "A date, or a duration such as 90d. After that, the source's status applies again."),
                         ("assignee", "Assignee", ""),
-                        ("labels", "Labels", "With commas between them."),
+                        ("labels", "Labels", "Separate labels with commas."),
                     ] {
                         div.setting {
                             label for=(name) { (title) }
@@ -89,14 +95,14 @@ async fn show(asked: &Asked, form: &Form, happened: &Markup) -> Result<Markup, F
                         }
                     }
                     div.actions {
-                        button.button.primary name="do" value="set" { "Decide" }
-                        button.button name="do" value="look" { "Show what would change" }
-                        button.button name="do" value="clear" formnovalidate { "Clear the decision" }
+                        button.button.primary name="do" value="set" { "Save decision" }
+                        button.button name="do" value="look" { "Preview" }
+                        button.button name="do" value="clear" formnovalidate { "Clear decision" }
                     }
                 }
             }
             section.card.c6 {
-                header { h2 { "The most urgent of them" } }
+                header { h2 { "The most urgent" } }
                 table.plain { tbody {
                     @for row in &meant.sample {
                         tr { td { a.link href=(format!("{}/{}", Section::Findings.of(&tenant), row.id)) { (parts::text(&row.title)) } span.second { (parts::text(&row.project)) } } td { (parts::severity(row.severity)) } td { (parts::state(&row.status)) } }
@@ -105,7 +111,7 @@ async fn show(asked: &Asked, form: &Form, happened: &Markup) -> Result<Markup, F
             }
         }
     };
-    Ok(Frame { tenant: &tenant, section: Section::Findings, title: Some("Decide") }.page(&main))
+    Ok(Frame { tenant: &tenant, section: Section::Findings, title: Some("Triage") }.page(&main))
 }
 
 fn choice(form: &Form, decision: TriageDecision) -> Result<TriageChoice, Fault> {
@@ -126,8 +132,11 @@ pub(crate) async fn decide(asked: Asked, form: Form) -> Answer {
     let does = form.text("do").unwrap_or("set").to_owned();
     let outcome = async {
         let on = targets(&asked)?;
-        if does == "clear" {
-            return Ok(asked.tenant.clear_decisions(on, AUTHOR, false).await?);
+        match does.as_str() {
+            "set" | "look" => {}
+            "clear" => return Ok(asked.tenant.clear_decisions(on, AUTHOR, false).await?),
+            // Never a change that nobody asked for.
+            _ => return Err(Fault::field("do", "one of set, look, clear")),
         }
         let decision: TriageDecision = form
             .text("decision")
@@ -140,7 +149,7 @@ pub(crate) async fn decide(asked: Asked, form: Form) -> Answer {
         Ok(report) if report.dry_run => {
             let would = html! {
                 div.notice role="status" {
-                    "The decision of " (parts::counted(report.changed, "finding")) " would change, of " (parts::number(report.findings)) " that are meant."
+                    "The decision would change on " (parts::counted(report.changed, "finding")) " of " (parts::number(report.findings)) "."
                 }
             };
             Ok(answer::html(show(&asked, &form, &would).await?))
@@ -153,7 +162,7 @@ pub(crate) async fn decide(asked: Asked, form: Form) -> Answer {
                 None => see(&back),
             })
         }
-        Err(fault) => match show(&asked, &Form::default(), &notice::failed(&fault)).await {
+        Err(fault) => match show(&asked, &form, &notice::failed(&fault)).await {
             Ok(page) => Ok(again(fault, page)),
             Err(_) => Err(fault),
         },
