@@ -56,7 +56,7 @@ pub fn get(origin: &str, path: &str, secret: &str) -> Result<String, Error> {
 /// What the vendor asks to wait, where it says so: in seconds, or until a
 /// moment by its own clock.
 fn retry_after(answer: &IncomingResponse) -> Option<u64> {
-    let header = |name: &str| String::from_utf8(answer.headers().get(&name.to_owned()).into_iter().next()?).ok();
+    let header = |name: &str| String::from_utf8(answer.headers().get(name).into_iter().next()?).ok();
     let value = header("retry-after")?;
     if let Ok(seconds) = value.parse::<u64>() {
         return seconds.checked_mul(1_000);
