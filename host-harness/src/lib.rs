@@ -79,7 +79,7 @@ pub use crate::{
 };
 pub use appsec_analysis::triage::{TriageDecision, TriageEntry, TriageError};
 pub use appsec_conformance::{
-    CHECKS, Cassette, CassetteError, Check as ConformanceCheck, CheckOutcome, CheckResult, ConformanceReport,
+    Budget, CHECKS, Cassette, CassetteError, Check as ConformanceCheck, CheckOutcome, CheckResult, ConformanceReport,
     Conformity, Needs as CheckNeeds, Plan as ConformancePlan, Requirement, junit,
 };
 pub use appsec_exports::{Error as ExportError, GateFormat, Options as ExportOptions, Summary as ExportSummary, text};

@@ -6,8 +6,8 @@ use std::{
 };
 
 use host_harness::{
-    Answers, Cassette, CheckOutcome, CheckResult, Conformance, ConformanceCheck, ConformancePlan, ConformanceReport,
-    Conformity, ConnectorSource, Origin, Requirement, counted, junit, read_bounded, write_private,
+    Answers, Budget, Cassette, CheckOutcome, CheckResult, Conformance, ConformanceCheck, ConformancePlan,
+    ConformanceReport, Conformity, ConnectorSource, Origin, Requirement, counted, junit, read_bounded, write_private,
 };
 
 use super::{
@@ -127,6 +127,11 @@ fn show(output: Output, report: &ConformanceReport, has_vendor: bool) {
         facts.add("size", bytes(component.size_bytes as u64));
         facts.add("sha256", &component.sha256);
         facts.add("contract", component.contract_version.as_deref().unwrap_or("none"));
+        let took = |it: &Budget| {
+            let (records, memory) = (counted(it.records, "record"), bytes(it.peak_memory_bytes as u64));
+            format!("{}: {records} in {} ms, {memory} of guest memory", it.kind, it.took_ms)
+        };
+        facts.add("normalize", Cell::list(report.budget.iter().map(took)));
         output.print(&facts);
     }
     let mut table = output.table(&["RESULT", "ID", "CHECK", "CASES", "DETAIL"]);

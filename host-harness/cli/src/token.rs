@@ -28,7 +28,7 @@ pub enum Command {
     },
     /// List the API tokens of the tenant
     List,
-    /// Revoke an API token, at once and for good
+    /// Revoke an API token
     Revoke {
         /// Its id
         id: String,

@@ -78,14 +78,14 @@ pub const CHECKS: &[Check] = &[
     with_vendor(must(
         "B3",
         "configure.fail",
-        "A failure of the vendor or the network is told as what it is; the bucket stays as it was.",
+        "A failure of the vendor or the network is reported as what it is; the bucket stays as it was.",
     )),
     with_vendor(must(
         "B4",
         "configure.secret",
         "The secret goes into `Authorization: Bearer` and nowhere else; at most 16 requests a call.",
     )),
-    with_vendor(should("B5", "configure.denied", "A refused origin is told as `egress-denied`.")),
+    with_vendor(should("B5", "configure.denied", "A refused origin is reported as `egress-denied`.")),
     with_vendor(must("B6", "bucket.fail", "A bucket that cannot be used is an error, not a crash.")),
     with_vendor(must("C1", "projects.end", "`list-projects` ends; ids are not empty and unique, names not empty.")),
     with_vendor(must("C2", "projects.cursor", "A foreign or damaged cursor of `list-projects` is `invalid-cursor`.")),
@@ -104,7 +104,7 @@ pub const CHECKS: &[Check] = &[
     with_vendor(must(
         "C7",
         "fetch.fail",
-        "A failure in the middle of a read is told as what it is; afterwards the same cursor succeeds.",
+        "A failure in the middle of a read is reported as what it is; afterwards the same cursor succeeds.",
     )),
     with_vendor(must("C10", "fetch.kind", "A kind that is not announced is `unsupported`.")),
     with_vendor(must(
@@ -145,7 +145,6 @@ pub const CHECKS: &[Check] = &[
         "scan",
         "`fetch-scan` of an unknown id is none or `unsupported`, after one request at most.",
     )),
-    with_vendor(should("G2", "budget", "What 1,000 records take of time and memory is known.")),
 ];
 
 impl Check {

@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::{
     check::{CHECKS, Check, Needs},
     lab::Lab,
-    report::{CheckOutcome, CheckResult, ConformanceReport, FailedCase},
+    report::{Budget, CheckOutcome, CheckResult, ConformanceReport, FailedCase},
     subject::{Call, Called, Sandboxed, Scratch, Subject},
 };
 
@@ -87,11 +87,13 @@ impl Trial {
 pub(crate) struct Book<'a> {
     plan: &'a Plan,
     pub(crate) results: Vec<CheckResult>,
+    /// What `normalize` took.
+    budget: Vec<Budget>,
 }
 
 impl<'a> Book<'a> {
     pub(crate) fn new(plan: &'a Plan) -> Self {
-        Self { plan, results: Vec::new() }
+        Self { plan, results: Vec::new(), budget: Vec::new() }
     }
 
     /// Begins a check, unless it is left out.
@@ -144,7 +146,7 @@ pub fn judge_refused(error: &RuntimeError, plan: &Plan) -> Option<ConformanceRep
     let mut book = Book::new(plan);
     component(&mut book, Some((id, promise, error)));
     book.leave_out("the component cannot be loaded");
-    Some(ConformanceReport::new(None, None, book.results, plan.is_strict))
+    Some(ConformanceReport::new(None, None, book.results, Vec::new(), plan.is_strict))
 }
 
 /// Judges a component.
@@ -155,7 +157,7 @@ pub async fn judge_component(connector: Connector, http: HttpGrant, lab: &Lab, p
     component(&mut book, None);
     let manifest = judge(&subject, lab, &mut book).await;
     let described = manifest.map(|it| (it.id, it.version));
-    ConformanceReport::new(Some(inspection), described, book.results, plan.is_strict)
+    ConformanceReport::new(Some(inspection), described, book.results, book.budget, plan.is_strict)
 }
 
 /// A1 to A3: what is wrong with the file, if anything is. They are in the order
@@ -193,11 +195,11 @@ pub(crate) async fn judge(subject: &impl Subject, lab: &Lab, book: &mut Book<'_>
         book.leave_out("it needs a vendor");
         return Some(manifest);
     }
-    if !book.wants(&["B", "C", "D", "G"]) {
+    if !book.wants(&["B", "C", "D"]) {
         return Some(manifest);
     }
     match configure::check(book, subject, lab, &manifest, &settings.text()).await {
-        Ok(_) if !book.wants(&["C", "D", "G"]) => {}
+        Ok(_) if !book.wants(&["C", "D"]) => {}
         Ok(ready) => {
             let read = read::check(book, subject, lab, &manifest, &ready).await;
             normalize::check(book, subject, &read).await;

@@ -28,8 +28,7 @@ pub(crate) fn group(id: &str) -> &'static str {
         Some(b'A') => "describe and settings",
         Some(b'B') => "configure",
         Some(b'C') => "read",
-        Some(b'D') => "normalize",
-        _ => "measure",
+        _ => "normalize",
     }
 }
 

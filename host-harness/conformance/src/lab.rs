@@ -40,8 +40,6 @@ struct State {
     missing: Option<CassetteError>,
     /// Which request of the call goes wrong.
     planned: Option<(usize, Fault)>,
-    #[cfg(test)]
-    turn: usize,
 }
 
 impl Lab {
@@ -122,12 +120,6 @@ impl Lab {
         state.good.values().any(|answer| std::str::from_utf8(answer.body()).is_ok_and(|body| body.contains(text)))
     }
 
-    /// How many requests there were in all, for stand-ins that change their mind.
-    #[cfg(test)]
-    pub(crate) fn turn(&self) -> usize {
-        self.state().turn
-    }
-
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -142,10 +134,6 @@ impl Interceptor for Lab {
     fn treat(&self, request: &Request<Bytes>) -> Treatment {
         let mut state = self.state();
         let number = state.seen.len();
-        #[cfg(test)]
-        {
-            state.turn += 1;
-        }
         state.seen.push(request.clone());
         match state.planned {
             Some((planned, fault)) if planned == number => fault.treatment(state.good.get(&key(request))),

@@ -27,5 +27,5 @@ pub use self::{
     checks::{Plan, judge_component, judge_refused},
     junit::junit,
     lab::Lab,
-    report::{CheckOutcome, CheckResult, ConformanceReport, Conformity, FailedCase},
+    report::{Budget, CheckOutcome, CheckResult, ConformanceReport, Conformity, FailedCase},
 };

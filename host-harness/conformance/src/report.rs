@@ -18,6 +18,21 @@ pub struct ConformanceReport {
     pub verdict: Conformity,
     /// What became of each check, in their order.
     pub results: Vec<CheckResult>,
+    /// What `normalize` took for a page of each kind.
+    pub budget: Vec<Budget>,
+}
+
+/// What `normalize` took for a page.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+pub struct Budget {
+    /// Kind of its records.
+    pub kind: String,
+    /// How many they were.
+    pub records: usize,
+    /// Time around the call.
+    pub took_ms: u64,
+    /// Largest size of the guest's memory.
+    pub peak_memory_bytes: usize,
 }
 
 /// What all of it comes to.
@@ -49,7 +64,7 @@ pub struct CheckResult {
     pub cases: u32,
     /// The cases that failed.
     pub failures: Vec<FailedCase>,
-    /// Why it was not run or skipped, or what was measured.
+    /// Why it was not run or skipped, or how many more cases failed.
     pub note: Option<String>,
 }
 
@@ -102,6 +117,7 @@ impl ConformanceReport {
         component: Option<Inspection>,
         described: Option<(String, String)>,
         results: Vec<CheckResult>,
+        budget: Vec<Budget>,
         is_strict: bool,
     ) -> Self {
         let (id, version) = described.unzip();
@@ -114,7 +130,7 @@ impl ConformanceReport {
         } else {
             Conformity::Conformant
         };
-        Self { component, id, version, verdict, results }
+        Self { component, id, version, verdict, results, budget }
     }
 }
 

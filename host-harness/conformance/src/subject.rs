@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use appsec_grant::{BucketError, BucketStore, Changes, EgressPolicy, Values};
+use appsec_grant::{BucketError, BucketStore, Changes, EgressPolicy, Values, apply};
 use appsec_model::{Connection, Event, FetchRequest, Manifest, Normalized, ProjectPage, RawInput, RawPage, Scan};
 use appsec_sandbox::{CallFailure, Connector, Grant, HttpGrant, Response, Still};
 
@@ -144,13 +144,7 @@ impl BucketStore for Scratch {
     }
 
     fn commit(&self, changes: &Changes) -> Result<(), BucketError> {
-        let mut values = self.values.lock().unwrap_or_else(PoisonError::into_inner);
-        for (key, value) in changes {
-            match value {
-                Some(value) => _ = values.insert(key.clone(), value.clone()),
-                None => _ = values.remove(key),
-            }
-        }
+        apply(&mut self.values.lock().unwrap_or_else(PoisonError::into_inner), changes);
         Ok(())
     }
 }

@@ -8,6 +8,16 @@ pub type Values = BTreeMap<String, Vec<u8>>;
 /// What a call changed: the new value of a key, or none where it was removed.
 pub type Changes = BTreeMap<String, Option<Vec<u8>>>;
 
+/// Makes changes to what is in a bucket.
+pub fn apply(values: &mut Values, changes: &Changes) {
+    for (key, value) in changes {
+        match value {
+            Some(value) => _ = values.insert(key.clone(), value.clone()),
+            None => _ = values.remove(key),
+        }
+    }
+}
+
 /// Where the bucket of one instance is kept. Durable and atomic.
 pub trait BucketStore: Send + Sync {
     /// Everything in the bucket.

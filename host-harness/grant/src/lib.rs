@@ -24,7 +24,7 @@ mod unknown;
 pub use self::{
     addresses::Addresses,
     audience::Audience,
-    bucket::{BucketError, BucketStore, Changes, Values},
+    bucket::{BucketError, BucketStore, Changes, Values, apply},
     code::{Class, Code, UnknownCode},
     egress::{EgressPolicy, Refusal},
     ids::{InstanceName, NameError, TenantId},

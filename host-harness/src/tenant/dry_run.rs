@@ -10,7 +10,7 @@ use crate::{
     error::Error,
     host::{Loaded, VendorAccess},
 };
-use appsec_grant::{BucketError, BucketStore, Changes, Values};
+use appsec_grant::{BucketError, BucketStore, Changes, Values, apply};
 use appsec_ingest::{Caller, InstanceSync, SyncOptions, health};
 use appsec_store::{Accepted, Instance, InstanceBucket, InstanceStatus, NewInstance, Percent};
 
@@ -23,12 +23,7 @@ struct OverlayBucket {
 impl BucketStore for OverlayBucket {
     fn load(&self) -> Result<Values, BucketError> {
         let mut values = self.base.clone();
-        for (key, value) in self.changes.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            match value {
-                Some(value) => _ = values.insert(key.clone(), value.clone()),
-                None => _ = values.remove(key),
-            }
-        }
+        apply(&mut values, &self.changes.lock().unwrap_or_else(PoisonError::into_inner));
         Ok(values)
     }
 

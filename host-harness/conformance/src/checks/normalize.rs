@@ -1,6 +1,6 @@
-//! D1 to D9 and G2: `normalize` and `interpret-event`, which are pure.
+//! D1 to D9: `normalize` and `interpret-event`, which are pure.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 
 use appsec_model::{
     DiagnosticLevel, Error, EventType, Finding, Kind, Location, Normalized, RawInput, RawRecord, Severity, Timestamp,
@@ -8,7 +8,10 @@ use appsec_model::{
 use appsec_sandbox::{CallFailure, Still};
 
 use super::{Book, Trial, describe::ELSEWHERE, json, read::Read, shown, told};
-use crate::subject::{Called, Subject};
+use crate::{
+    report::Budget,
+    subject::{Called, Subject},
+};
 
 /// Records that are put in the place of one, and what each is.
 fn junk() -> Vec<(&'static str, String)> {
@@ -94,22 +97,15 @@ pub async fn check(book: &mut Book<'_>, subject: &impl Subject, read: &Read) {
         }
         book.close(trial);
     }
-    if let Some(mut trial) = book.open("G2") {
-        let mut told = Vec::new();
-        for (kind, records, page) in &pages {
-            let report = page.report;
-            let scale = 1_000 / u32::try_from(records.len().max(1)).unwrap_or(1_000).clamp(1, 1_000);
-            let took: Duration = report.elapsed * scale;
-            trial.case(true, kind, "a measurement", String::new);
-            told.push(format!(
-                "{kind}: about {} ms and {} MiB for 1,000 records",
-                took.as_millis(),
-                report.peak_memory_bytes >> 20
-            ));
-        }
-        trial.note = Some(told.join("; "));
-        book.close(trial);
-    }
+    book.budget = pages
+        .iter()
+        .map(|(kind, records, page)| Budget {
+            kind: (*kind).to_owned(),
+            records: records.len(),
+            took_ms: u64::try_from(page.report.elapsed.as_millis()).unwrap_or(u64::MAX),
+            peak_memory_bytes: page.report.peak_memory_bytes,
+        })
+        .collect();
 }
 
 /// D2: every record alone, and the page in its order.
