@@ -387,6 +387,15 @@ impl Query {
         given.into_iter().chain(default)
     }
 
+    /// Whether anything is given that keeps to some rows, and not only to an order
+    /// or to more of them.
+    pub(crate) fn narrows(&self) -> bool {
+        self.given.iter().any(|(field, given)| {
+            let widens = field.group == Group::Output || field.name.starts_with("include-");
+            !widens && *given != Given::Text(String::new())
+        })
+    }
+
     /// Whether anything is given of a field.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.given.iter().any(|(field, _)| field.name == name)

@@ -142,11 +142,11 @@ fn toml_texts(key: &str, value: toml::Value, pairs: &mut Pairs) -> Result<(), St
 }
 
 fn entry(number: u64, matched: &Pairs, decided: Pairs) -> Result<TriageFileEntry, String> {
-    if matched.is_empty() {
-        return Err("it says nothing that it matches".to_owned());
-    }
     let pairs = matched.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let query = Query::parse(List::Triage, pairs).map_err(|error| error.to_string())?;
+    if !query.narrows() {
+        return Err("it says nothing that it matches".to_owned());
+    }
     let mut texts: BTreeMap<&str, String> = BTreeMap::new();
     let mut labels = Vec::new();
     for (key, value) in decided {

@@ -2,8 +2,9 @@
 
 use std::process::ExitCode;
 
+use appsec_model::Timestamp;
 use host_harness::{
-    Access, AccessError, AuditEntry, AuditOutcome, Interval, NewToken, Role, TenantId, TokenList, TokenRow,
+    Access, AccessError, AuditEntry, AuditOutcome, Error, Interval, NewToken, Role, TenantId, TokenList,
 };
 
 use super::{
@@ -39,28 +40,30 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
     let output = context.output;
     let tenant = context.harness.existing_tenant(&context.tenant)?.id().clone();
     let access = context.harness.access()?;
-    let told = |error: AccessError| Failure::from(host_harness::Error::from(error)).of(&tenant, None);
+    let told = |error: Error| Failure::from(error).of(&tenant, None);
     match command {
         Command::Add { name, role, expires_in } => {
-            record(access, &tenant, "add token", &name).await.map_err(told)?;
-            let made = access.add_token(&tenant, name, role, expires_in.duration()).await.map_err(told)?;
+            let entry = begin(access, &tenant, "add token", &name).await.map_err(told)?;
+            let made = access.add_token(&tenant, name, role, expires_in.duration()).await;
+            let made = end(access, entry, made).await.map_err(told)?;
             output.result(&made, |made| show_new(output, made))?;
         }
         Command::List => {
-            let list = access.tokens(&tenant).await.map_err(told)?;
-            output.result(&list, |list| show_list(output, list))?;
+            let list = access.tokens(&tenant).await.map_err(|error| told(error.into()))?;
+            output.result(&list, |list| show_list(output, list, context.harness.now()))?;
         }
         Command::Revoke { id } => {
-            record(access, &tenant, "revoke token", &id).await.map_err(told)?;
-            let revoked = access.revoke_token(&tenant, &id).await.map_err(told)?;
+            let entry = begin(access, &tenant, "revoke token", &id).await.map_err(told)?;
+            let revoked = access.revoke_token(&tenant, &id).await;
+            let revoked = end(access, entry, revoked).await.map_err(told)?;
             output.result(&revoked, |row| output.line(format!("Revoked the API token {} ({})", row.id, row.name)))?;
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Writes down what is done, as the pages do.
-async fn record(access: &Access, tenant: &TenantId, action: &'static str, target: &str) -> Result<(), AccessError> {
+/// Writes down that something is done, before it is, as the pages do.
+async fn begin(access: &Access, tenant: &TenantId, action: &'static str, target: &str) -> Result<AuditEntry, Error> {
     let entry = AuditEntry {
         who: "cli".to_owned(),
         action,
@@ -69,7 +72,19 @@ async fn record(access: &Access, tenant: &TenantId, action: &'static str, target
         outcome: AuditOutcome::Started,
         code: None,
     };
-    access.record(entry).await
+    access.record(entry.clone()).await?;
+    Ok(entry)
+}
+
+/// Writes down what came of it.
+async fn end<T>(access: &Access, entry: AuditEntry, outcome: Result<T, AccessError>) -> Result<T, Error> {
+    let outcome = outcome.map_err(Error::from);
+    let entry = match &outcome {
+        Ok(_) => AuditEntry { outcome: AuditOutcome::Done, ..entry },
+        Err(error) => AuditEntry { outcome: AuditOutcome::Failed, code: Some(error.code().as_str()), ..entry },
+    };
+    access.record(entry).await?;
+    outcome
 }
 
 fn show_new(output: Output, made: &NewToken) {
@@ -85,7 +100,7 @@ fn show_new(output: Output, made: &NewToken) {
     output.line("Keep it now: it is not shown again. A program sends it as `Authorization: Bearer TOKEN`.");
 }
 
-fn show_list(output: Output, list: &TokenList) {
+fn show_list(output: Output, list: &TokenList, now: Timestamp) {
     if list.tokens.is_empty() {
         output.line("No API tokens. Add one with: harness token add NAME");
         return;
@@ -94,11 +109,15 @@ fn show_list(output: Output, list: &TokenList) {
         output.table(&["ID", "NAME", "ROLE", "STATE", "CREATED", "EXPIRES", "LAST USED"]).spare(&["CREATED"]);
     for row in &list.tokens {
         let used = row.used_at.map_or_else(|| Cell::from("never"), Cell::from);
-        table.add_row(cells![&row.id, &row.name, row.role.as_str(), state(row), row.created_at, row.expires_at, used]);
+        table.add_row(cells![
+            &row.id,
+            &row.name,
+            row.role.as_str(),
+            row.state(now),
+            row.created_at,
+            row.expires_at,
+            used
+        ]);
     }
     output.print(&table);
-}
-
-fn state(row: &TokenRow) -> &'static str {
-    if row.revoked_at.is_some() { "revoked" } else { "in force" }
 }

@@ -292,10 +292,7 @@ pub fn decided(it: &DecisionRow) -> Cell {
 
 /// A status, with the decision where that says more.
 pub fn status(status: &str, decision: Option<&DecisionRow>) -> Cell {
-    match decision.map(|it| it.entry.decision).filter(|it| it.closes() && it.status() == status) {
-        Some(decision) => Cell::from(format!("{status} ({decision})")),
-        None => Cell::state(status),
-    }
+    decision.and_then(|it| it.status_shown(status)).map_or_else(|| Cell::state(status), Cell::from)
 }
 
 /// All that was decided about a finding, newest first.

@@ -119,7 +119,7 @@ impl View {
             column("decision_until", |row| decision(row, |it| Some(it.entry.until?.to_string()))),
             column("decided_by", |row| decision(row, |it| Some(it.author.clone()))),
             column("assignee", |row| decision(row, |it| it.entry.assignee.clone())),
-            column("labels", |row| decision(row, |it| Some(it.entry.labels.join(" ")))),
+            column("labels", |row| decision(row, |it| Some(it.entry.labels.join(", ")))),
         ]);
         columns
     }
@@ -145,10 +145,8 @@ fn place(row: &FindingRow) -> String {
 
 /// The status, with the decision where that says more.
 fn status(row: &FindingRow) -> String {
-    match row.decision.as_ref().map(|it| it.entry.decision).filter(|it| it.status() == row.status) {
-        Some(decision) if decision.closes() => format!("{} ({decision})", row.status),
-        _ => row.status.clone(),
-    }
+    let decided = row.decision.as_ref().and_then(|it| it.status_shown(&row.status));
+    decided.unwrap_or_else(|| row.status.clone())
 }
 
 fn status_and_reachability(row: &FindingRow) -> String {

@@ -251,6 +251,13 @@ impl Tenant {
 
     /// What a query asks for of a check of policies.
     pub(super) async fn policy_filter(&self, query: &Query) -> Result<PolicyFilter, Error> {
+        let new_since = query.text("new-since").map(|base| baseline(&base, self.now()));
+        // A run that is not there would have seen everything.
+        if let Some(Baseline::Run(id)) = new_since
+            && self.store.read(move |store| store.run(id)).await?.is_none()
+        {
+            return Err(Error::NoRun(id));
+        }
         Ok(PolicyFilter {
             policies: query.texts("policy"),
             kinds: self.words(Open::Kind, query.texts("kind")).await?,
@@ -258,7 +265,7 @@ impl Tenant {
             project: query.text("project"),
             branches: query.texts("branch"),
             scope: scope(query),
-            new_since: query.text("new-since").map(|base| baseline(&base, self.now())),
+            new_since,
             ..PolicyFilter::default()
         })
     }

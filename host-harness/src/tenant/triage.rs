@@ -127,7 +127,10 @@ impl Tenant {
     pub async fn clear_decisions(&self, on: TriageTargets, author: &str, dry_run: bool) -> Result<TriageReport, Error> {
         let (author, now) = (triage::author(author)?, self.now());
         let filter = match &on.query {
-            Some(query) => Some(Filter { is_decided: Some(true), ..self.whatever_status(query).await? }),
+            Some(query) => {
+                let filter = self.whatever_status(query).await?;
+                Some(Filter { is_decided: filter.is_decided.or(Some(true)), ..filter })
+            }
             None => None,
         };
         let on: Vec<FindingId> = self.targets(on, filter).await?.into_iter().map(|it| it.finding).collect();
@@ -225,7 +228,7 @@ impl Tenant {
     async fn targets(&self, on: TriageTargets, filter: Option<Filter>) -> Result<Vec<DecidedOn>, Error> {
         let TriageTargets { findings, issues, query } = on;
         // Everything is nothing that somebody decides on by leaving a word out.
-        let narrows = query.is_some_and(|query| !query.pairs().is_empty());
+        let narrows = query.is_some_and(|query| query.narrows());
         if findings.is_empty() && issues.is_empty() && !narrows {
             return Err(Error::NoTriageTargets);
         }

@@ -75,6 +75,17 @@ pub struct TokenRow {
     pub revoked_at: Option<Timestamp>,
 }
 
+impl TokenRow {
+    /// How it is at a moment.
+    pub fn state(&self, now: Timestamp) -> &'static str {
+        match (self.revoked_at, self.expires_at <= now) {
+            (Some(_), _) => "revoked",
+            (None, true) => "expired",
+            (None, false) => "in force",
+        }
+    }
+}
+
 /// A token to be kept.
 pub struct NewTokenRow {
     /// Names it.

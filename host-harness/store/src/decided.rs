@@ -40,6 +40,14 @@ pub struct DecisionRow {
     pub ended_by: Option<String>,
 }
 
+impl DecisionRow {
+    /// A status with the decision, where that says more.
+    pub fn status_shown(&self, status: &str) -> Option<String> {
+        let decision = self.entry.decision;
+        (decision.closes() && decision.status() == status).then(|| format!("{status} ({decision})"))
+    }
+}
+
 /// Columns of a decision, of the table as `decided`.
 pub(crate) const DECIDED_COLUMNS: &str = "decided.decision AS decision, decided.reason AS decision_reason, \
      decided.comment AS decision_comment, decided.author AS decision_author, decided.decided_at AS decided_at, \

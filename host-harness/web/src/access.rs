@@ -172,7 +172,7 @@ impl Gate {
 /// Whether a request that changes nothing may be answered: of a page of ours, of a
 /// person who follows a link from wherever it is, or of no browser. Nothing of what
 /// is answered gets to another site.
-fn may_lead_here(headers: &HeaderMap) -> bool {
+pub(crate) fn may_lead_here(headers: &HeaderMap) -> bool {
     let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
     let says = |name: &str, word: &str| headers.get(name).is_some_and(|it| it.as_bytes() == word.as_bytes());
     let is_followed = says("sec-fetch-mode", "navigate") && says("sec-fetch-dest", "document");

@@ -36,6 +36,12 @@ pub(crate) struct Fault {
 }
 
 impl Fault {
+    /// A run that cannot be stopped from here.
+    pub fn not_stoppable() -> Self {
+        let detail = "this run is not one of this server, or it is over: who began it can stop it".to_owned();
+        Self { status: StatusCode::CONFLICT, code: "not-stoppable", detail }
+    }
+
     /// Nothing is at the address.
     pub fn not_found(what: &str) -> Self {
         Self { status: StatusCode::NOT_FOUND, code: "not-found", detail: format!("there is no {what}") }

@@ -7,7 +7,7 @@ use axum::{
     extract::{FromRequest, FromRequestParts, Path, Request},
 };
 use host_harness::{
-    InstanceName, Tenant, TenantId,
+    InstanceName, Principal, Tenant, TenantId,
     query::{List, Query},
 };
 use http::{Response, StatusCode};
@@ -66,6 +66,8 @@ pub(crate) fn tenant(site: &Site, name: &str) -> Result<Tenant, Fault> {
 pub(crate) struct Asked {
     pub site: Arc<Site>,
     pub tenant: Tenant,
+    /// Who asks, as logs and histories name them.
+    pub who: String,
     names: Vec<(String, String)>,
     raw: Option<String>,
 }
@@ -79,7 +81,8 @@ impl FromRequestParts<Arc<Site>> for Asked {
             .map_err(|_| Fault::not_found("such page"))?;
         let name = names.iter().find(|(key, _)| key == "tenant").map(|(_, name)| name.as_str()).unwrap_or_default();
         let raw = parts.uri.query().map(str::to_owned);
-        Ok(Self { site: site.clone(), tenant: tenant(site, name)?, names, raw })
+        let who = parts.extensions.get::<Principal>().map(Principal::who).unwrap_or_default();
+        Ok(Self { site: site.clone(), tenant: tenant(site, name)?, who, names, raw })
     }
 }
 

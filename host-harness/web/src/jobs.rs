@@ -2,12 +2,12 @@
 //! their request was answered, and end between two pages when it ends.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use host_harness::{CancellationToken, Error, InstanceName, SyncEvent, SyncOptions, Tenant, TenantId};
+use host_harness::{CancellationToken, Error, InstanceName, RunList, SyncEvent, SyncOptions, Tenant, TenantId};
 use tokio::{
     runtime::Handle,
     sync::{Notify, oneshot},
@@ -52,11 +52,19 @@ impl Jobs {
         let stop = options.stop.clone();
         let work = move || {
             runtime.block_on(async {
-                // Whoever is not the one at work on it cannot stop it.
-                let under_way = key.clone();
-                jobs.stops().insert(under_way, stop);
+                // Whoever is not the one at work on it cannot stop it, and leaves it
+                // to the one who is.
+                let is_first = match jobs.stops().entry(key.clone()) {
+                    Entry::Vacant(free) => {
+                        free.insert(stop);
+                        true
+                    }
+                    Entry::Occupied(_) => false,
+                };
                 let outcome = of.sync(&key.1, None, options, progress).await;
-                jobs.stops().remove(&key);
+                if is_first {
+                    jobs.stops().remove(&key);
+                }
                 if let Err(error) = &outcome {
                     tracing::warn!(instance_path = %format!("{}/{}", key.0, key.1), error = error as &dyn std::error::Error, "a sync failed");
                 }
@@ -82,7 +90,7 @@ impl Jobs {
     }
 
     /// Stops a sync that was begun here, between two pages; whether there is one.
-    pub fn stop(&self, tenant: &TenantId, name: &InstanceName) -> bool {
+    fn stop(&self, tenant: &TenantId, name: &InstanceName) -> bool {
         match self.stops().get(&(tenant.clone(), name.clone())) {
             Some(stop) => {
                 stop.cancel();
@@ -90,6 +98,16 @@ impl Jobs {
             }
             None => false,
         }
+    }
+
+    /// Stops a run, if it is what goes on of its instance and was begun here.
+    pub async fn stop_run(&self, tenant: &Tenant, id: i64) -> Result<Option<RunList>, Error> {
+        let list = tenant.run(id, 0).await?;
+        let Some(name) = list.runs.first().and_then(|run| run.instance.parse().ok()) else { return Ok(None) };
+        let Ok(instance) = tenant.instance(&name).await else { return Ok(None) };
+        let running = tenant.work_of(&instance).await?.running;
+        let is_it = running.is_some_and(|it| it.alive && it.run == Some(id));
+        Ok((is_it && self.stop(tenant.id(), &name)).then_some(list))
     }
 
     /// Whether a sync that was begun here is under way.

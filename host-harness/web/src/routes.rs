@@ -15,7 +15,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 
 use crate::{
     Site,
-    access::Refusal,
+    access::{Refusal, may_lead_here},
     answer::{Fault, HEADERS, html},
     api, events, pages,
     table::{Routes, record},
@@ -112,7 +112,11 @@ async fn let_in(State(site): State<Arc<Site>>, mut request: Request, next: Next)
     }
 }
 
-async fn enter(State(site): State<Arc<Site>>, RawQuery(raw): RawQuery) -> Response<Body> {
+async fn enter(State(site): State<Arc<Site>>, headers: HeaderMap, RawQuery(raw): RawQuery) -> Response<Body> {
+    // A page of another site cannot fill the audit log with keys that it guesses.
+    if !may_lead_here(&headers) {
+        return Fault::from(Refusal::Site).into_response();
+    }
     let raw = raw.unwrap_or_default();
     let key = url::form_urlencoded::parse(raw.as_bytes()).find(|(name, _)| name == "key").map(|(_, key)| key);
     let entry = AuditEntry {

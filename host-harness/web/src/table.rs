@@ -142,8 +142,9 @@ async fn guard(
     let patience = site.patience.change;
     let acting = tokio::spawn(async move {
         let response = next.run(request).await;
-        let fault = response.extensions().get::<Arc<Fault>>().map(|fault| fault.code);
-        let outcome = if fault.is_some() { AuditOutcome::Failed } else { AuditOutcome::Done };
+        let (fault, status) = (response.extensions().get::<Arc<Fault>>().map(|fault| fault.code), response.status());
+        let failed = fault.is_some() || status.is_client_error() || status.is_server_error();
+        let outcome = if failed { AuditOutcome::Failed } else { AuditOutcome::Done };
         record(&site, AuditEntry { outcome, code: fault, ..entry }).await;
         response
     });

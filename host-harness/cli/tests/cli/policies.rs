@@ -139,6 +139,8 @@ fn a_gate_with_a_base_fails_only_on_what_is_new() {
     }
     assert_eq!(violated(&["--new-since", "1d"]), all);
     assert_eq!(violated(&["--new-since", "2100-01-01"]), 0);
+    let missing = desk.run(&["policy", "check", "--new-since", "99999"]);
+    assert_eq!(missing.code, 1, "a run that is not there is no base: {}{}", missing.stdout, missing.stderr);
     assert_eq!(violated(&["--new-since", "no-such-branch"]), all, "what nobody knows has nothing");
     // Another branch brings the same and more: two findings of code, each an issue.
     for file in ["supply-chain.json", "current.json"] {

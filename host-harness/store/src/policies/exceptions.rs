@@ -28,7 +28,7 @@ impl FindingStore {
         let closing = TriageDecision::ALL.into_iter().filter(|it| it.closes()).collect();
         let mut conditions = DecisionFilter { decisions: closing, ..DecisionFilter::default() }.conditions();
         conditions.push("decided.ended_at IS NULL");
-        conditions.extend(filter.of_decided());
+        conditions.extend(filter.of_rows());
         let mut statement = self.connection.prepare(&format!(
             "SELECT findings.id, iif(records.vanished_at IS NULL, records.status, 'vanished') FROM decisions AS decided \
              JOIN findings ON findings.public_id = decided.finding JOIN records ON records.id = occurrence_id{}",

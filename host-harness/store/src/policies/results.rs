@@ -37,7 +37,8 @@ impl Baseline {
             Self::Moment(at) => ("findings.ingested_at >= ?", Box::new(at.as_micros())),
             Self::Branch(name) => (
                 "NOT EXISTS (SELECT 1 FROM records WHERE records.project_id = findings.project_id \
-                 AND records.finding_id = findings.id AND records.ref = ? AND records.vanished_at IS NULL)",
+                 AND records.finding_id = findings.id AND records.ref = ? AND records.vanished_at IS NULL \
+                 AND records.status <> 'fixed')",
                 Box::new(name.clone()),
             ),
         }
@@ -199,12 +200,7 @@ impl PolicyFilter {
             On::Finding => {
                 conditions.one("findings.public_id = ?", self.finding.map(|id| id.0));
                 conditions.one("findings.id = ?", self.issue.map(|_| -1));
-                conditions.any("findings.kind", self.kinds.clone());
-                conditions.extend(self.of_findings());
-                if let Some((is_new, parameter)) = self.new_since.as_ref().map(Baseline::condition) {
-                    conditions.push(is_new);
-                    conditions.parameters.push(parameter);
-                }
+                conditions.extend(self.of_rows());
             }
             On::Issue => {
                 conditions.one("issues.id = ?", self.issue.map(|id| id.0));
@@ -232,8 +228,8 @@ impl PolicyFilter {
         conditions
     }
 
-    /// What it says of findings on which something was decided.
-    pub(super) fn of_decided(&self) -> Conditions {
+    /// What it says of findings themselves.
+    pub(super) fn of_rows(&self) -> Conditions {
         let mut conditions = self.of_findings();
         conditions.any("findings.kind", self.kinds.clone());
         if let Some((is_new, parameter)) = self.new_since.as_ref().map(Baseline::condition) {

@@ -8,7 +8,7 @@ use super::{over, subject::Reader};
 use crate::{
     filter::ProjectFilter,
     fixture::{Desk, at},
-    policies::{PolicyFilter, PolicyResult},
+    policies::{Baseline, PolicyFilter, PolicyResult},
 };
 
 const DAY: i64 = 24 * 60 * 60 * 1_000_000;
@@ -208,6 +208,36 @@ fn what_the_operator_says_of_a_project_counts_and_filters() {
     assert_eq!(count(PolicyFilter { project: Some("ACME".to_owned()), ..PolicyFilter::default() }), 1);
     assert_eq!(count(scope(ProjectFilter { repository: Some("lib".to_owned()), ..ProjectFilter::default() })), 0);
     assert_eq!(count(PolicyFilter { kinds: word("sca"), ..PolicyFilter::default() }), 0);
+}
+
+#[test]
+fn what_was_fixed_on_the_base_is_new_where_it_is_back() {
+    let desk = Desk::with_project();
+    import(&desk, &high(), 2);
+    let of = |id: &str, branch: &str, key: u32, status: &str| {
+        let mut body = body(key, "high", status);
+        body["id"] = id.into();
+        body["ref"] = branch.into();
+        body
+    };
+    // The first is on both branches, the second was fixed on the base.
+    let bodies = [
+        of("1", "release", 1, "open"),
+        of("2", "feature", 1, "open"),
+        of("3", "release", 2, "fixed"),
+        of("4", "feature", 2, "open"),
+    ];
+    desk.findings(&bodies, 5);
+    refresh(&desk, 5);
+    let titles = |new_since: Option<Baseline>| {
+        let filter = PolicyFilter { new_since, open: true, ..PolicyFilter::default() };
+        let found = desk.store.with(|store| store.policy_results(&filter, 9)).unwrap().0;
+        let mut titles: Vec<String> = found.into_iter().map(|it| it.title).collect();
+        titles.sort();
+        titles
+    };
+    assert_eq!(titles(None), ["f1", "f2"]);
+    assert_eq!(titles(Some(Baseline::Branch("release".to_owned()))), ["f2"]);
 }
 
 #[test]

@@ -202,17 +202,9 @@ pub(super) async fn sync(asked: Asked, Sent(_, sent): Sent<NewRun>) -> Answer {
 
 pub(super) async fn stop(asked: Asked) -> Answer {
     let id: i64 = asked.named("run")?;
-    let list = asked.tenant.run(id, 0).await?;
-    let name = list.runs.first().and_then(|run| run.instance.parse().ok());
-    if name.is_some_and(|name| asked.site.jobs.stop(asked.tenant.id(), &name)) {
-        return Ok(located(
-            StatusCode::ACCEPTED,
-            &format!("/api/v1/tenants/{}/runs/{id}", asked.tenant.id()),
-            json(&list),
-        ));
-    }
-    let detail = "this run is not one of this server, or it is over: who began it can stop it".to_owned();
-    Err(Fault { status: StatusCode::CONFLICT, code: "not-stoppable", detail })
+    let list = asked.site.jobs.stop_run(&asked.tenant, id).await?.ok_or_else(Fault::not_stoppable)?;
+    let address = format!("/api/v1/tenants/{}/runs/{id}", asked.tenant.id());
+    Ok(located(StatusCode::ACCEPTED, &address, json(&list)))
 }
 
 pub(super) async fn schedule(asked: Asked) -> Answer {

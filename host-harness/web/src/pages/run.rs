@@ -132,13 +132,7 @@ impl Watch {
 
 pub(crate) async fn stop(asked: Asked) -> Answer {
     let id: i64 = asked.named("run")?;
-    let seen = Seen::of(&asked, id).await?;
-    let name = seen.list.runs.first().and_then(|run| run.instance.parse().ok());
-    let stopped = seen.is_live() && name.is_some_and(|name| asked.site.jobs.stop(asked.tenant.id(), &name));
-    if !stopped {
-        let detail = "this run is not one of this server, or it is over: who began it can stop it".to_owned();
-        return Err(Fault { status: StatusCode::CONFLICT, code: "not-stoppable", detail });
-    }
+    asked.site.jobs.stop_run(&asked.tenant, id).await?.ok_or_else(Fault::not_stoppable)?;
     Ok(see(&format!("{}/{id}?done=stop", Section::Runs.of(asked.tenant.id().as_str()))))
 }
 
@@ -196,6 +190,7 @@ fn state(asked: &Asked, seen: &Seen, run: &Run) -> Markup {
                 section.card.c12 {
                     header { h2 { "Remarks" } }
                     ul.remarks {
+                        @for it in &seen.list.waits { li { (parts::counted(it.waits, "wait")) ", " (format!("{:.1} s", it.waited_ms as f64 / 1e3)) ": " (parts::text(&it.reason)) } }
                         @for (count, it) in alike(&seen.list.diagnostics) {
                             li { @if count > 1 { b { (count) " × " } } span.mono { (parts::text(&it.code)) } " " (parts::text(&it.message)) }
                         }

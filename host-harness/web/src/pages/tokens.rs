@@ -76,7 +76,7 @@ fn table(tokens: &[TokenRow], here: &str, now: Timestamp) -> Markup {
             thead { tr { th scope="col" { "Token" } th scope="col" { "Role" } th scope="col" { "State" } th.late scope="col" { "Expires" } th.late scope="col" { "Last used" } th scope="col" { "" } } }
             tbody {
                 @for it in tokens {
-                    @let state = if it.revoked_at.is_some() { "revoked" } else if it.expires_at <= now { "expired" } else { "in force" };
+                    @let state = it.state(now);
                     tr {
                         td { span.title { (parts::text(&it.name)) } span.under { span.mono { "hrn_" (it.id) "…" } } }
                         td { (it.role.as_str()) }

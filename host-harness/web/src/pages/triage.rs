@@ -40,9 +40,6 @@ fn targets(asked: &Asked) -> Result<TriageTargets, Fault> {
     })
 }
 
-/// Who decides, as the history names them.
-const AUTHOR: &str = "browser";
-
 pub(crate) async fn page(asked: Asked) -> Answer {
     Ok(answer::html(show(&asked, &Form::default(), &html! {}).await?))
 }
@@ -57,7 +54,7 @@ async fn show(asked: &Asked, form: &Form, happened: &Markup) -> Result<Markup, F
         assignee: None,
         labels: Vec::new(),
     };
-    let meant = asked.tenant.decide(targets(asked)?, any, AUTHOR, true).await?;
+    let meant = asked.tenant.decide(targets(asked)?, any, &asked.who, true).await?;
     let (tenant, one) = (asked.tenant.id().to_string(), asked.field("finding"));
     let back = match &one {
         Some(id) => format!("{}/{id}", Section::Findings.of(&tenant)),
@@ -134,7 +131,7 @@ pub(crate) async fn decide(asked: Asked, form: Form) -> Answer {
         let on = targets(&asked)?;
         match does.as_str() {
             "set" | "look" => {}
-            "clear" => return Ok(asked.tenant.clear_decisions(on, AUTHOR, false).await?),
+            "clear" => return Ok(asked.tenant.clear_decisions(on, &asked.who, false).await?),
             // Never a change that nobody asked for.
             _ => return Err(Fault::field("do", "one of set, look, clear")),
         }
@@ -142,7 +139,7 @@ pub(crate) async fn decide(asked: Asked, form: Form) -> Answer {
             .text("decision")
             .and_then(|word| word.parse().ok())
             .ok_or_else(|| Fault::field("decision", "choose one"))?;
-        Ok::<TriageReport, Fault>(asked.tenant.decide(on, choice(&form, decision)?, AUTHOR, does == "look").await?)
+        Ok::<TriageReport, Fault>(asked.tenant.decide(on, choice(&form, decision)?, &asked.who, does == "look").await?)
     };
     let outcome = outcome.await;
     match outcome {
