@@ -26,10 +26,10 @@ log=$copy/mutants.log
 seconds=300
 
 # The cargo arguments of a test's suite.
-suites=(grant sandbox store ingest reports exports policy analysis web host core cli it)
+suites=(grant sandbox conformance store ingest reports exports policy analysis web host core cli it)
 suite() {
     case $1 in
-    grant | sandbox | store | ingest) echo "-p appsec-$1 --lib" ;;
+    grant | sandbox | conformance | store | ingest) echo "-p appsec-$1 --lib" ;;
     reports | exports | policy | analysis | web) echo "-p appsec-$1" ;;
     host) echo "-p host-harness --lib" ;;
     core) echo "-p semgrep-core" ;;

@@ -8,7 +8,10 @@ use std::{sync::Arc, time::Duration};
 
 use appsec_grant::{TenantId, counted};
 use appsec_model::Timestamp;
-use appsec_store::{AccessStore, AuditCheck, AuditEntry, AuditRow, KeyHash, NewTokenRow, Role, StoreError, TokenRow};
+use appsec_store::{
+    AccessStore, AuditCheck, AuditEntry, AuditRow, KeptAnswer, KeyHash, NewTokenRow, NewView, Role, SavedView,
+    StoreError, TokenRow,
+};
 use data_encoding::{BASE32_DNSSEC, BASE64URL_NOPAD};
 use serde::Serialize;
 
@@ -24,6 +27,9 @@ const TOKEN_PREFIX: &str = "hrn_";
 /// Signs of a token's id, of its secret, and of its check.
 const TOKEN_PARTS: [usize; 3] = [8, 52, 7];
 
+/// Bytes of the name of a saved view.
+const VIEW_NAME_BYTES: usize = 80;
+
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// Why access is not given or changed.
@@ -32,6 +38,12 @@ pub enum AccessError {
     /// There is no such token.
     #[error("API token `{0}` not found")]
     NoToken(String),
+    /// There is no such view.
+    #[error("saved view {0} not found")]
+    NoView(i64),
+    /// A view has a name.
+    #[error("the name of a view has 1 to {VIEW_NAME_BYTES} bytes")]
+    ViewName,
     /// A token may not work for so long.
     #[error(
         "an API token is valid for {} at least and {} at most",
@@ -157,6 +169,13 @@ pub struct TokenList {
     pub tokens: Vec<TokenRow>,
 }
 
+/// The saved views of a tenant.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+pub struct ViewList {
+    /// By page and name.
+    pub views: Vec<SavedView>,
+}
+
 /// What `audit list` prints.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct AuditList {
@@ -266,6 +285,44 @@ impl Access {
         // Only checked names are ever written.
         let tenant = row.tenant.parse().ok();
         Ok(tenant.map(|tenant| Principal::Token { id: row.id, tenant, role: row.role }))
+    }
+
+    /// Keeps the filter of a list under a name, in place of one of the same name.
+    pub async fn save_view(&self, tenant: &TenantId, view: NewView) -> Result<SavedView, AccessError> {
+        let name = view.name.trim().to_owned();
+        if name.is_empty() || name.len() > VIEW_NAME_BYTES {
+            return Err(AccessError::ViewName);
+        }
+        Ok(self.store.save_view(tenant.clone(), NewView { name, ..view }, self.now()).await?)
+    }
+
+    /// The saved views of a tenant, by page and name.
+    pub async fn views(&self, tenant: &TenantId) -> Result<ViewList, AccessError> {
+        Ok(ViewList { views: self.store.views(tenant.clone()).await? })
+    }
+
+    /// Forgets a saved view.
+    pub async fn remove_view(&self, tenant: &TenantId, id: i64) -> Result<(), AccessError> {
+        match self.store.remove_view(tenant.clone(), id).await? {
+            true => Ok(()),
+            false => Err(AccessError::NoView(id)),
+        }
+    }
+
+    /// What was answered within a day to a request that is sent again: `request` is
+    /// all that tells it from others.
+    pub async fn answer(&self, request: &str) -> Result<Option<KeptAnswer>, AccessError> {
+        Ok(self.store.answer(hash(request), self.a_day_ago()).await?)
+    }
+
+    /// Keeps what was answered to a request.
+    pub async fn keep_answer(&self, request: &str, tenant: String, answer: KeptAnswer) -> Result<(), AccessError> {
+        Ok(self.store.keep_answer(hash(request), tenant, answer, self.now(), self.a_day_ago()).await?)
+    }
+
+    fn a_day_ago(&self) -> Timestamp {
+        let day = i64::try_from(DAY.as_micros()).unwrap_or(i64::MAX);
+        Timestamp::from_micros(self.now().as_micros().saturating_sub(day))
     }
 
     /// Writes down what is done.

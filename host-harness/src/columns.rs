@@ -7,6 +7,9 @@ mod dashboard;
 mod findings;
 mod issues;
 mod packages;
+mod policies;
+mod projects;
+mod sources;
 
 use appsec_model::Severity;
 
@@ -16,6 +19,9 @@ pub use self::{
     dashboard::DAYS_CSV,
     issues::{ISSUES, ISSUES_CSV},
     packages::{PACKAGES, PACKAGES_CSV},
+    policies::{POLICIES_CSV, POLICY_RESULTS_CSV},
+    projects::{MAPPINGS_CSV, PROJECTS_CSV, REPOSITORIES_CSV},
+    sources::{INSTANCES_CSV, RUNS_CSV},
 };
 
 /// A column: its name, and what it says of a row.
@@ -29,6 +35,11 @@ pub struct Column<R, T = String> {
 
 const fn column<R, T>(name: &'static str, of: fn(&R) -> T) -> Column<R, T> {
     Column { name, of }
+}
+
+/// A cell of CSV: what there is, or nothing.
+fn optional(value: Option<impl ToString>) -> String {
+    value.map(|it| it.to_string()).unwrap_or_default()
 }
 
 /// What a column for people says of a row. Its texts are others' and not cleaned.

@@ -7,6 +7,7 @@
 
 mod event;
 mod lock;
+mod metrics;
 mod queue;
 mod registry;
 mod status;
@@ -246,7 +247,7 @@ impl Daemon {
             () = tokio::time::sleep(STOP_WITHIN) => {}
             () = self.options.abort.cancelled() => {}
         }
-        // Whatever is left loses the page under way, and nothing else.
+        // Whatever is left loses the pages under way, and nothing else.
         self.options.abort.cancel();
         while running.join_next().await.is_some() {}
     }

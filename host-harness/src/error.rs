@@ -1,6 +1,8 @@
 //! What can go wrong.
 
 pub(crate) mod backup;
+mod catalogue;
+mod connector;
 mod mapping;
 mod onboarding;
 mod webhook;
@@ -9,6 +11,8 @@ use std::path::{Path, PathBuf};
 
 pub use self::{
     backup::BackupError,
+    catalogue::CatalogueError,
+    connector::ConnectorError,
     mapping::MappingError,
     onboarding::{OnboardingError, OnboardingStep},
     webhook::WebhookError,
@@ -39,6 +43,14 @@ pub enum Error {
     /// Recorded answers cannot be used or kept.
     #[error(transparent)]
     Cassette(#[from] CassetteError),
+    /// What a function of a connector is to be given cannot be read.
+    #[error("the input of `{function}` cannot be read: {detail}")]
+    CallInput {
+        /// Of which function.
+        function: &'static str,
+        /// Why.
+        detail: String,
+    },
     /// A secret cannot be read.
     #[error(transparent)]
     Secret(#[from] SecretError),
@@ -48,6 +60,12 @@ pub enum Error {
     /// A secret is needed and nothing says where it is.
     #[error("the connector needs the secret {0}, but the instance has no source for it")]
     NoSecret(String),
+    /// One source is given for several secrets.
+    #[error("the connector needs several secrets, and one source is given: {}", .0.join(", "))]
+    SeveralSecrets(Vec<String>),
+    /// The connector needs no such secret.
+    #[error("the connector needs no secret `{}`{}", .0.name, .0.question())]
+    NoSecretNeed(UnknownName),
     /// An origin is malformed.
     #[error(transparent)]
     Origin(#[from] OriginError),
@@ -78,8 +96,14 @@ pub enum Error {
         /// Hash of the one that is there.
         found: String,
     },
+    /// The connector is not installed, or not removed.
+    #[error(transparent)]
+    Connector(#[from] ConnectorError),
+    /// A catalogue is not believed, or names no connector.
+    #[error(transparent)]
+    Catalogue(#[from] CatalogueError),
     /// The connector is held to nothing.
-    #[error("`{0}` uses the bundled connector, which changes only with this program: there is nothing to accept")]
+    #[error("`{0}` uses the bundled connector, which changes only with this program: there is nothing to update")]
     NotPinned(InstanceName),
     /// Somebody else decides what is in a folder.
     #[error("refusing to use the directory {0}: {1}")]
@@ -131,6 +155,12 @@ pub enum Error {
     /// Nothing is named that a decision is made on.
     #[error("nothing to decide on: no finding, issue or filter is given")]
     NoTriageTargets,
+    /// The connector hands no decisions on.
+    #[error("the connector `{0}` cannot write decisions back to its vendor")]
+    NoWriteBack(String),
+    /// Nobody has switched it on.
+    #[error("writing decisions back to the vendor is off for instance `{0}`; nothing was written")]
+    WriteBackOff(InstanceName),
     /// A policy file is refused.
     #[error("invalid policies, nothing was changed:\n  {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n  "))]
     Policies(Vec<appsec_policy::Problem>),
@@ -273,12 +303,16 @@ impl Error {
             Self::Store(error) | Self::Access(AccessError::Store(error)) => error.code(),
             Self::Access(AccessError::NoToken(_)) => Code::TokenNotFound,
             Self::Access(AccessError::Lifetime) => Code::TokenLifetime,
+            Self::Access(AccessError::NoView(_)) => Code::ViewNotFound,
+            Self::Access(AccessError::ViewName) => Code::ViewName,
             Self::Access(AccessError::Random) => Code::Host,
             Self::Mapping(error) => error.code(),
             Self::Webhook(error) => error.code(),
             Self::Vault(error) => error.code(),
             Self::Backup(error) => error.code(),
             Self::Onboarding(error) => error.code(),
+            Self::Connector(error) => error.code(),
+            Self::Catalogue(error) => error.code(),
             Self::ConnectorChanged { .. } => Code::ConnectorChanged,
             Self::NotPinned(_) => Code::ConnectorNotPinned,
             Self::Exposed(..) => Code::FolderExposed,
@@ -289,6 +323,8 @@ impl Error {
             Self::Cassette(CassetteError::Secret(_)) => Code::CassetteSecret,
             Self::Cassette(_) => Code::CassetteUnreadable,
             Self::Secret(_) | Self::NoSecret(_) => Code::Secret,
+            Self::SeveralSecrets(_) => Code::SecretAmbiguous,
+            Self::NoSecretNeed(_) => Code::SecretUnknown,
             Self::Origin(_) => Code::InvalidOrigin,
             Self::Proxy(_) => Code::InvalidProxy,
             Self::NoInstance(_) => Code::InstanceNotFound,
@@ -298,8 +334,10 @@ impl Error {
             Self::NoConnector(_) => Code::ConnectorNotFound,
             Self::OtherConnector { .. } => Code::ConnectorMismatch,
             Self::NoAdvisory(_) => Code::AdvisoryNotFound,
-            Self::Query(_) | Self::NoTriageTargets => Code::Usage,
+            Self::Query(_) | Self::NoTriageTargets | Self::CallInput { .. } => Code::Usage,
             Self::Triage(_) => Code::InvalidDecision,
+            Self::NoWriteBack(_) => Code::WriteBackUnsupported,
+            Self::WriteBackOff(_) => Code::WriteBackOff,
             Self::TriageFile(_) => Code::InvalidTriageFile,
             Self::Policies(_) => Code::InvalidPolicies,
             Self::NoPolicies => Code::NoPolicies,

@@ -1,34 +1,56 @@
 //! The harness: what the commands of a terminal, tests and other programs call.
 
 mod backup;
+mod call;
+mod catalogues;
 mod conformance;
+mod connectors;
 mod deletion;
 mod doctor;
+mod download;
+mod oci;
+mod origin;
+mod outdated;
+mod publish;
+mod rehearsal;
+mod stage;
 mod tenants;
+mod workbench;
 
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
+use appsec_conformance::Lab;
 use appsec_model::{Manifest, Normalized, RawInput, Timestamp};
 use serde::Serialize;
 
 pub use self::{
     backup::{Backup, BackupFile, BackupOrigin, BackupSignature, Restored, RestoredInstance},
-    conformance::{Answers, Conformance, Judged},
+    call::{Called, Function, FunctionCall, FunctionResult},
+    catalogues::{AddedCatalogue, CatalogueList, CatalogueMatch, CatalogueSearch, UnreadCatalogue},
+    conformance::{Conformance, ConformanceFile, Judged},
+    connectors::{ConnectorList, InstalledConnector},
     deletion::TenantDeletion,
     doctor::{Check, CheckHint, Condition},
+    origin::ComponentOrigin,
+    outdated::{InstalledState, OutdatedConnector, OutdatedList},
+    publish::{CatalogueBuild, CatalogueKeyFiles, SignedCatalogue},
+    rehearsal::{Rehearsal, RehearsalReport, Rehearsed},
     tenants::{TenantInstance, TenantList, TenantReport, TenantRun},
+    workbench::Answers,
 };
 use crate::{
     access::Access,
-    error::Error,
+    error::{ConnectorError, Error},
     host::{Host, Loaded, Options},
+    sbom,
     tenant::Tenant,
 };
 use appsec_grant::{SecretSource, TenantId, files::check_folder, network_file_system};
-use appsec_sandbox::{Inspection, Response, Runtime};
+use appsec_sandbox::{Inspection, Response, Runtime, RuntimeError};
 use appsec_store::{ConnectorSource, FindingStore, SharedStore};
 
 /// What `inspect` prints.
@@ -57,6 +79,11 @@ impl Harness {
     /// The same over the same folder, with a key of the vaults from elsewhere.
     pub fn with_vault_key(&self, vault_key: SecretSource) -> Self {
         Self::new(Options { vault_keys: vec![vault_key], ..self.options().clone() })
+    }
+
+    /// The same over the same folder, with vendors behind another network.
+    pub fn over(&self, network: Arc<Lab>) -> Result<Self, Error> {
+        Ok(Self { host: self.host.beside(self.options().clone().over(network))? })
     }
 
     /// Whether a key of the vaults is given; whether it is the right one is another
@@ -89,6 +116,14 @@ impl Harness {
         Ok(Inspected { source, component, manifest: (*loaded.manifest).clone() })
     }
 
+    /// The packages of a connector as a bill of materials in the form of CycloneDX. None
+    /// of it is run.
+    pub fn sbom(&self, source: &ConnectorSource) -> Result<serde_json::Value, Error> {
+        let (_, code) = self.host.component(source)?;
+        let inspection = appsec_sandbox::inspect(&code).map_err(RuntimeError::from)?;
+        sbom::cyclonedx(&inspection, env!("CARGO_PKG_VERSION")).ok_or_else(|| ConnectorError::NoPackages.into())
+    }
+
     /// Loads a connector and asks it what it is. Loaded once per process; a file
     /// that is another one by now is loaded anew.
     pub async fn connector(&self, source: &ConnectorSource) -> Result<Loaded, Error> {
@@ -98,6 +133,11 @@ impl Harness {
     /// What time it is, by the clock of the options.
     pub fn now(&self) -> Timestamp {
         self.host.now()
+    }
+
+    /// What all tenants share.
+    pub(crate) fn host(&self) -> &Host {
+        &self.host
     }
 
     /// How it works.
@@ -176,17 +216,16 @@ impl Harness {
 
 #[cfg(test)]
 mod tests {
-    use super::{ConnectorSource, Harness, Options};
-    use crate::bundled::BUNDLED;
+    use super::ConnectorSource;
+    use crate::{bundled::BUNDLED, test_context::TestContext};
 
     #[tokio::test]
     async fn a_file_that_is_another_one_by_now_is_loaded_anew() {
-        let folder = tempfile::tempdir().unwrap();
-        let harness = Harness::new(Options::new(folder.path().join("data")));
-        let path = folder.path().join("connector.wasm");
-        let source = ConnectorSource::File { path: path.clone() };
+        let context = TestContext::new();
+        let harness = &context.harness;
         let mut component = BUNDLED[0].component.to_vec();
-        std::fs::write(&path, &component).unwrap();
+        let path = context.file("connector.wasm", &component);
+        let source = ConnectorSource::File { path: path.clone() };
         let first = harness.connector(&source).await.unwrap().connector.inspection().sha256.clone();
         // The same, with a note.
         component.extend(b"\0\x05\x04note");

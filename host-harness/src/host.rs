@@ -8,13 +8,24 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
-use appsec_model::{Manifest, Timestamp};
+use appsec_model::{Manifest, OauthClient, SecretPlacement, Timestamp};
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
+use url::Url;
 
-use crate::{access::Access, bundled::BUNDLED, error::Error};
-use appsec_grant::{BucketStore, Proxies, Secret, SecretSource, TenantId};
+use crate::{
+    access::Access,
+    bundled::{BUNDLED, Bundled},
+    error::Error,
+    metrics::Metrics,
+};
+use appsec_conformance::Lab;
+use appsec_grant::{BucketStore, Origin, OriginError, Proxies, Secret, SecretSource, TenantId};
 use appsec_ingest::{AccountThrottle, RetryPolicy, Sleep, SystemSleep, Throttles};
-use appsec_sandbox::{Connector, Grant, GrantedSecret, HttpGrant, Limits, Runtime, Transport, tls_config};
+use appsec_sandbox::{
+    Connector, Grant, GrantedSecret, HttpGrant, KeepRefreshToken, Limits, Runtime, SandboxUsage, TokenCache, Tokens,
+    Transport, tls_config,
+};
 use appsec_store::{AccessStore, ConnectorSource, Instance};
 
 /// The file that says who may use the pages and the HTTP API.
@@ -41,6 +52,12 @@ pub struct Options {
     pub proxies: Arc<Proxies>,
     /// Where the system lists what is mounted.
     pub mounts: PathBuf,
+    /// What stands between connectors and their vendors: a recorder, or recorded
+    /// answers. None: nothing.
+    pub network: Option<Arc<Lab>>,
+    /// What connectors get for a secret, whatever it is to be read from. None:
+    /// what is there.
+    pub secret: Option<Secret>,
 }
 
 impl Options {
@@ -55,9 +72,38 @@ impl Options {
             vault_keys: Vec::new(),
             proxies: Arc::default(),
             mounts: PathBuf::from("/proc/self/mountinfo"),
+            network: None,
+            secret: None,
+        }
+    }
+
+    /// The same over a network of another kind. Recorded answers do not change:
+    /// nothing is tried twice.
+    pub(crate) fn over(self, network: Arc<Lab>) -> Self {
+        let tries = if network.is_online() { self.retry.tries } else { 1 };
+        Self { retry: RetryPolicy { tries, ..self.retry }, network: Some(network), ..self }
+    }
+
+    /// The same with a secret from a source that can be read only once.
+    pub(crate) fn with_secret(self, source: Option<&SecretSource>) -> Result<Self, Error> {
+        Ok(match source {
+            Some(source @ SecretSource::Input) => Self { secret: Some(source.read()?), ..self },
+            _ => self,
+        })
+    }
+
+    /// What connectors get for a secret, whatever it is to be read from. Recorded
+    /// answers need none.
+    pub(crate) fn stand_in(&self) -> Result<Option<Secret>, Error> {
+        match &self.network {
+            Some(network) if !network.is_online() => Ok(Some(Secret::typed(NO_SECRET)?)),
+            _ => Ok(self.secret.clone()),
         }
     }
 }
+
+/// What recorded answers get in the place of a secret.
+const NO_SECRET: &str = "no-secret";
 
 /// A connector and what it says of itself.
 #[derive(Clone)]
@@ -75,7 +121,12 @@ pub(crate) type Secrets = Vec<(String, Secret)>;
 pub(crate) struct VendorAccess {
     pub secrets: Secrets,
     pub proxies: Arc<Proxies>,
+    pub renew: Renew,
 }
+
+/// Keeps the secret of a variable that the vendor gives in the place of the one
+/// before, which comes first; says why it cannot.
+pub(crate) type Renew = Arc<dyn Fn(&str, &Secret, &Secret) -> Result<(), String> + Send + Sync>;
 
 /// What calls of an instance's connector go through.
 pub(crate) struct Channel {
@@ -84,6 +135,9 @@ pub(crate) struct Channel {
     /// What they may use.
     pub grant: Grant,
 }
+
+/// The connections of each instance, and its access token.
+type Connections = HashMap<(TenantId, i64), (Arc<Transport>, TokenCache)>;
 
 /// Cheap to clone: all clones are the same host.
 #[derive(Clone)]
@@ -94,9 +148,10 @@ struct Shared {
     runtime: OnceLock<Runtime>,
     tls: OnceLock<Arc<rustls::ClientConfig>>,
     connectors: Mutex<HashMap<PathBuf, Loaded>>,
-    transports: Mutex<HashMap<(TenantId, i64), Arc<Transport>>>,
+    transports: Mutex<Connections>,
     throttles: Throttles,
     access: OnceLock<Access>,
+    metrics: Metrics,
 }
 
 impl Host {
@@ -109,7 +164,16 @@ impl Host {
             transports: Mutex::default(),
             throttles: Throttles::default(),
             access: OnceLock::new(),
+            metrics: Metrics::default(),
         }))
+    }
+
+    /// A host of its own that works in another way, on the same engine.
+    pub fn beside(&self, options: Options) -> Result<Self, Error> {
+        let engine = self.runtime()?.clone();
+        let other = Self::new(options);
+        other.0.runtime.get_or_init(|| engine);
+        Ok(other)
     }
 
     pub fn options(&self) -> &Options {
@@ -135,6 +199,16 @@ impl Host {
         Ok(self.0.access.get_or_init(|| access))
     }
 
+    /// What this process has done.
+    pub fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    /// How the sandboxes are used; they are not, where no engine was needed yet.
+    pub fn sandbox_usage(&self) -> SandboxUsage {
+        self.0.runtime.get().map(Runtime::usage).unwrap_or_default()
+    }
+
     /// The engine; started when first asked for.
     pub fn runtime(&self) -> Result<&Runtime, Error> {
         if let Some(runtime) = self.0.runtime.get() {
@@ -149,12 +223,13 @@ impl Host {
     pub fn component(&self, source: &ConnectorSource) -> Result<(PathBuf, Cow<'static, [u8]>), Error> {
         Ok(match source {
             ConnectorSource::Bundled { id } => {
-                let bundled = BUNDLED.iter().find(|bundled| bundled.id == id);
-                let component = bundled.ok_or_else(|| Error::NoConnector(id.clone()))?.component;
-                (PathBuf::from(format!("bundled:{id}")), Cow::Borrowed(component))
+                (PathBuf::from(format!("bundled:{id}")), Cow::Borrowed(bundled(id)?.component))
             }
             // What is compiled are the very bytes that are told apart by their hash.
             ConnectorSource::File { path } => (path.clone(), Cow::Owned(self.runtime()?.read_file(path)?)),
+            ConnectorSource::Installed { sha256 } => {
+                (PathBuf::from(format!("sha256:{sha256}")), Cow::Owned(self.installed_component(sha256)?))
+            }
             ConnectorSource::Reports => return Err(Error::ImportOnly),
         })
     }
@@ -169,12 +244,16 @@ impl Host {
             ConnectorSource::File { .. } => {
                 loaded.connector.inspection().sha256 == data_encoding::HEXLOWER.encode(&Sha256::digest(&code))
             }
-            ConnectorSource::Bundled { .. } | ConnectorSource::Reports => true,
+            ConnectorSource::Bundled { .. } | ConnectorSource::Installed { .. } | ConnectorSource::Reports => true,
         };
         if let Some(loaded) = known.filter(is_same) {
             return Ok(loaded);
         }
-        let connector = runtime.load(&code)?;
+        let compiled = match source {
+            ConnectorSource::Bundled { id } => bundled(id)?.compiled,
+            _ => None,
+        };
+        let connector = runtime.load_compiled(&code, compiled)?;
         let manifest = connector.describe(&source.to_string()).await?.value;
         let loaded = Loaded { connector, manifest: Arc::new(manifest) };
         self.connectors().insert(key, loaded.clone());
@@ -188,19 +267,20 @@ impl Host {
         &self,
         tenant: &TenantId,
         instance: &Instance,
-        VendorAccess { secrets, proxies }: VendorAccess,
+        manifest: &Manifest,
+        VendorAccess { secrets, proxies, renew }: VendorAccess,
         bucket: Arc<dyn BucketStore>,
     ) -> Result<Channel, Error> {
         let revealed: Vec<&str> = secrets.iter().map(|(_, secret)| secret.reveal()).collect();
         let own = revealed.is_empty().then_some((tenant.as_str(), instance.id));
+        if let Some(network) = &self.options().network {
+            revealed.iter().for_each(|secret| network.keep_out(secret));
+        }
         let throttle = self.0.throttles.of((&instance.made.connector_id, revealed, own));
-        let granted = secrets.into_iter().map(|(variable, secret)| GrantedSecret::new(variable, secret));
-        let http = HttpGrant {
-            policy: Arc::new(instance.made.egress.clone()),
-            transport: self.transport(tenant, instance.id)?,
-            proxies,
-            secrets: granted.collect::<Result<_, _>>()?,
-        };
+        let (transport, cache) = self.connections(tenant, instance.id)?;
+        let (secrets, tokens) = placed(manifest, &instance.made.settings, secrets, cache, Some(renew))?;
+        let policy = Arc::new(instance.made.egress.clone());
+        let http = HttpGrant { policy, transport, proxies, secrets, tokens };
         let instance_path = format!("{tenant}/{}", instance.made.name);
         Ok(Channel { throttle, grant: Grant { instance_path, http: Some(http), bucket: Some(bucket) } })
     }
@@ -214,12 +294,26 @@ impl Host {
         Ok(self.0.tls.get_or_init(|| tls).clone())
     }
 
-    /// The connections of an instance.
-    pub fn transport(&self, tenant: &TenantId, instance_id: i64) -> Result<Arc<Transport>, Error> {
+    /// The connections of an instance, and its access token.
+    fn connections(&self, tenant: &TenantId, instance_id: i64) -> Result<(Arc<Transport>, TokenCache), Error> {
         let tls = self.tls()?;
         let mut transports = self.transports();
-        let transport = transports.entry((tenant.clone(), instance_id));
-        Ok(transport.or_insert_with(|| Arc::new(Transport::new(tls, &self.0.options.limits))).clone())
+        let connections = transports.entry((tenant.clone(), instance_id));
+        let options = self.options();
+        let made = || {
+            let transport = Transport::new(tls, &options.limits);
+            let transport = match &options.network {
+                Some(network) => transport.intercepted(network.clone()),
+                None => transport,
+            };
+            (Arc::new(transport), TokenCache::default())
+        };
+        Ok(connections.or_insert_with(made).clone())
+    }
+
+    /// The connections of an instance.
+    pub fn transport(&self, tenant: &TenantId, instance_id: i64) -> Result<Arc<Transport>, Error> {
+        Ok(self.connections(tenant, instance_id)?.0)
     }
 
     /// Closes the connections of an instance.
@@ -236,12 +330,59 @@ impl Host {
         self.0.connectors.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn transports(&self) -> MutexGuard<'_, HashMap<(TenantId, i64), Arc<Transport>>> {
+    fn transports(&self) -> MutexGuard<'_, Connections> {
         self.0.transports.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Secrets where the manifest places them, and where the access token comes from.
+/// What it does not name is not sent.
+pub(crate) fn placed(
+    manifest: &Manifest,
+    settings: &Map<String, Value>,
+    secrets: Secrets,
+    cache: TokenCache,
+    renew: Option<Renew>,
+) -> Result<(Vec<GrantedSecret>, Option<Tokens>), Error> {
+    let placement = |variable: &str| {
+        manifest.secrets.iter().find(|need| need.variable == variable).map(|need| need.placement.clone())
+    };
+    let granted = secrets.into_iter().filter_map(|(variable, secret)| {
+        let placement = placement(&variable)?;
+        Some(GrantedSecret::new(variable, secret, placement))
+    });
+    let granted = granted.collect::<Result<Vec<_>, _>>()?;
+    let tokens = match &manifest.oauth {
+        Some(client) => {
+            let refresh = granted.iter().find(|it| it.placement == SecretPlacement::OauthRefreshToken);
+            let keep = renew.zip(refresh.map(|it| it.variable.clone())).map(|(renew, variable)| {
+                let keep: KeepRefreshToken = Arc::new(move |before, after| renew(&variable, before, after));
+                keep
+            });
+            Some(Tokens::new(client, token_url(manifest, settings, client)?, &granted, cache, keep)?)
+        }
+        None => None,
+    };
+    Ok((granted, tokens))
+}
+
+/// The address of the token endpoint, where a setting may have replaced its
+/// origin.
+fn token_url(manifest: &Manifest, settings: &Map<String, Value>, client: &OauthClient) -> Result<Url, Error> {
+    let unusable = || Error::from(OriginError::Form(client.token_url.clone()));
+    let (url, origin) = (Url::parse(&client.token_url).map_err(|_| unusable())?, Origin::of_url(&client.token_url)?);
+    let need = manifest.origins.iter().find(|need| need.default.parse().is_ok_and(|default: Origin| default == origin));
+    let setting = need.and_then(|need| need.setting.as_ref()).and_then(|key| settings.get(key)).and_then(Value::as_str);
+    let origin = setting.map_or(Ok(origin), str::parse)?;
+    let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
+    Url::parse(&format!("{origin}{}{query}", url.path())).map_err(|_| unusable())
 }
 
 /// The name of this machine.
 pub(crate) fn machine() -> String {
     gethostname::gethostname().to_string_lossy().into_owned()
+}
+
+fn bundled(id: &str) -> Result<&'static Bundled, Error> {
+    BUNDLED.iter().find(|bundled| bundled.id == id).ok_or_else(|| Error::NoConnector(id.to_owned()))
 }

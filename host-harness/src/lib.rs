@@ -1,4 +1,4 @@
-//! A host for connectors of the contract `appsec:connector@0.1.0`.
+//! A host for connectors of the contract `appsec:connector@0.2.0`.
 //!
 //! It runs each call of a connector in a sandbox of its own, gives it the
 //! network and storage that the operator granted, and keeps what it brings in
@@ -17,6 +17,7 @@
 //!     allow_origins: vec![],
 //!     allow_private_origins: vec![],
 //!     secret: None,
+//!     secrets: Default::default(),
 //!     store_secret: false,
 //!     proxy: None,
 //! };
@@ -31,45 +32,61 @@
 
 mod access;
 mod bundled;
+mod catalogue;
 pub mod columns;
 mod daemon;
 mod error;
 mod harness;
 mod host;
+mod metrics;
 mod moment;
 mod notify;
 pub mod query;
+mod sbom;
+mod scaffold;
 mod search;
 mod signature;
 mod tenant;
+#[cfg(test)]
+mod test_context;
 mod triage_file;
 mod vault;
 mod webhook;
 
 pub use crate::{
-    access::{Access, AccessError, AuditList, NewToken, Permission, Principal, TokenList, Verdict},
+    access::{Access, AccessError, AuditList, NewToken, Permission, Principal, TokenList, Verdict, ViewList},
     bundled::{BUNDLED, Bundled},
+    catalogue::{Catalogue, CatalogueConformance, CatalogueEntry},
     daemon::{Daemon, DaemonEvent, DaemonInfo, DaemonOptions, DaemonProgress, DaemonReport, StatusReport, TimedEvent},
-    error::{BackupError, Error, MappingError, OnboardingError, OnboardingStep, WebhookError},
+    error::{
+        BackupError, CatalogueError, ConnectorError, Error, MappingError, OnboardingError, OnboardingStep, WebhookError,
+    },
     harness::{
-        Answers, Backup, BackupFile, BackupOrigin, BackupSignature, Check, CheckHint, Condition, Conformance, Harness,
-        Inspected, Judged, Restored, RestoredInstance, TenantDeletion, TenantInstance, TenantList, TenantReport,
-        TenantRun,
+        AddedCatalogue, Answers, Backup, BackupFile, BackupOrigin, BackupSignature, Called, CatalogueBuild,
+        CatalogueKeyFiles, CatalogueList, CatalogueMatch, CatalogueSearch, Check, CheckHint, ComponentOrigin,
+        Condition, Conformance, ConformanceFile, ConnectorList, Function, FunctionCall, FunctionResult, Harness,
+        Inspected, InstalledConnector, InstalledState, Judged, OutdatedConnector, OutdatedList, Rehearsal,
+        RehearsalReport, Rehearsed, Restored, RestoredInstance, SignedCatalogue, TenantDeletion, TenantInstance,
+        TenantList, TenantReport, TenantRun, UnreadCatalogue,
     },
     host::{Loaded, Options},
+    metrics::{Metrics, Surface},
     moment::{moment, seconds},
-    notify::{RunEnded, WebhookEvent},
+    notify::{AlertEvent, AlertFinding, RunEnded, WebhookEvent},
     query::View,
+    scaffold::{ConnectorId, Language, Scaffolded},
     tenant::{
-        Acceptance, AcceptedConnector, AdvisoryImport, AutoMapReport, DecidedList, DeletionReport, Deliveries,
-        DeliveryList, EventList, ExportFormat, ExportFormatError, FindingList, Holder, ImportList, InboxReport,
+        Acceptance, AdvisoryImport, AlertList, AlertReceiver, AlertReport, AutoMapReport, ComponentDifference,
+        ConnectorUpdate, DecidedList, DeletionReport, Deliveries, DeliveryList, EventList, ExportFormat,
+        ExportFormatError, ExportRequest, FindingCount, FindingList, GivenSecret, Holder, ImportList, InboxReport,
         InstanceDeletion, InstanceList, InstanceReport, InstanceWork, IssueList, KindChoice, LastRun, Listed,
         MappingList, NoProject, NotifyList, NotifyRemoved, NotifyReport, Onboarding, OnboardingList, PackageList,
         PoliciesImported, PoliciesRemoved, PolicyCheck, PolicyImported, PolicyResultList, PolicyRow, PolicyRows,
         ProjectList, ProjectName, ProxyChange, ProxyRoute, Pruned, ReleaseReport, RenormalizeList, RepositoriesListed,
         RepositoryDetail, RepositoryImport, Retention, Rotation, RunList, RunningWork, ScanFieldChanges,
-        ScheduleReport, SettingsChange, Setup, SyncReport, Tenant, TriageChoice, TriageEntryRef, TriageImport,
-        TriageReport, TriageTargets, VanishingList, WebhookEndpoint, WebhookSetup,
+        ScheduleReport, SettingsChange, Setup, Share, SyncReport, Tenant, TriageChoice, TriageEntryRef, TriageImport,
+        TriageReport, TriageTargets, TypedSecrets, VanishingList, WebhookEndpoint, WebhookSetup, WriteBackEntry,
+        WriteBackLog, WriteBackReport,
     },
     triage_file::{TriageFile, TriageProblem},
     vault::{
@@ -77,41 +94,49 @@ pub use crate::{
     },
     webhook::{EventReceiver, ListenOptions},
 };
-pub use appsec_analysis::triage::{TriageDecision, TriageEntry, TriageError};
+pub use appsec_analysis::{
+    Advisories, Advisory, cwe,
+    repository::RepositoryList,
+    triage::{TriageDecision, TriageEntry, TriageError},
+};
 pub use appsec_conformance::{
     Budget, CHECKS, Cassette, CassetteError, Check as ConformanceCheck, CheckOutcome, CheckResult, ConformanceReport,
-    Conformity, Needs as CheckNeeds, Plan as ConformancePlan, Requirement, junit,
+    Conformity, Lab, Needs as CheckNeeds, Plan as ConformancePlan, Requirement, Sample as ConformanceSample, junit,
 };
-pub use appsec_exports::{Error as ExportError, GateFormat, Options as ExportOptions, Summary as ExportSummary, text};
+pub use appsec_exports::{
+    CycloneDxVersion, Error as ExportError, GateFormat, Options as ExportOptions, Summary as ExportSummary, text,
+};
 pub use appsec_grant::{
-    Addresses, BucketError, BucketStore, Changes, Class, Code, EgressPolicy, InstanceName, NameError, Origin,
-    OriginError, Proxies, ProxyError, ProxyFormError, ProxyUrl, Secret, SecretError, SecretSource, TenantId,
+    Addresses, BucketError, BucketStore, CatalogueName, Changes, Class, Code, EgressPolicy, InstanceName, NameError,
+    Origin, OriginError, Proxies, ProxyError, ProxyFormError, ProxyUrl, Secret, SecretError, SecretSource, TenantId,
     UnknownName, Values, counted,
     files::{Exposure, Part, open_regular, read_bounded, write_private},
     with_causes,
 };
 pub use appsec_ingest::{
-    Change, ChangedFinding, Decision, Error as IngestError, ImportError, ImportEvent, ImportOptions, ImportOutcome,
-    ImportProgress, ImportReport, Progress, RenormalizeOptions, RenormalizeProgress, RenormalizeReport, RetryPolicy,
-    Selection, SelectionError, Sleep, SyncEvent, SyncOptions, Vanishing, open_input, read_file,
+    Change, ChangedFinding, CompleteFile, Decision, Error as IngestError, ImportError, ImportEvent, ImportOptions,
+    ImportOutcome, ImportProgress, ImportReport, Progress, RenormalizeOptions, RenormalizeProgress, RenormalizeReport,
+    RetryPolicy, Selection, SelectionError, Sleep, SyncEvent, SyncOptions, Vanishing, open_input, read_file,
 };
+pub use appsec_policy::STARTER as STARTER_POLICIES;
 pub use appsec_sandbox::{
-    CallError, CallFailure, CallStats, Connector, Grant, Inspection, InspectionError, LimitHit, Limits, ProxyFailure,
-    ProxyProblem, Refused, Response, Runtime, RuntimeError,
+    CallError, CallFailure, CallStats, ComponentMetadata, ComponentPackage, Connector, Grant, Inspection,
+    InspectionError, LimitHit, Limits, ProxyFailure, ProxyProblem, Refused, Response, Runtime, RuntimeError,
 };
 pub use appsec_store::{
-    ACTIVE, AUTO_CONFIDENCE, AgeCount, Attribution, AuditCheck, AuditEntry, AuditOutcome, AuditRow, AutoMap, Cadence,
-    Candidate, ChangeRow, ClassCoverage, ConnectorSource, Coverage, CoverageCell, CoverageOptions, CoverageState,
-    CoverageSummary, Cursor, CursorError, CweCount, Dashboard, DashboardFilter, DayCounts, DecidedFinding, DecisionEnd,
-    DecisionFilter, DecisionRow, DeletionPlan, DeletionProof, Delivery, DeliveryState, EventRow, EventState, Fetch,
-    FetchState, FetchStats, Filter, FindingDetail, FindingId, FindingRow, Instance, InstanceStatus, Interval,
-    IssueDecision, IssueDetail, IssueFilter, IssueFinding, IssueId, IssueIdError, IssueRow, IssueSource, Keep,
-    KeptFindings, LabelCount, MappedBy, MappingCounts, MappingRow, MappingState, NamedProject, NewInstance, Next,
-    OccurrenceDetail, Outcome, PackageCount, PackageFilter, PackageRow, Paused, Percent, PercentError, Period, Plan,
-    PolicyImport, PolicyResult, PolicyResultWord, PolicyViolations, ProjectChoice, ProjectCounts, ProjectFilter,
-    ProjectRow, ProjectUsage, Proposal, ReachableShare, Released, RepositoryChanges, RepositoryCount,
-    RepositoryCoverage, RepositoryRow, ResolvedMappings, Role, Run, RunMode, RunProject, RunState, RunWait, ScanFields,
-    ScheduleError, ScheduleRow, SeverityCount, Sort, StoreError, TimeToFix, TokenRow, Top25Share, Total, TotalIs,
-    VanishingRow, Webhook, Zone, matches,
+    ACTIVE, AUTO_CONFIDENCE, AgeCount, AlertFormat, Attribution, AuditCheck, AuditEntry, AuditOutcome, AuditRow,
+    AutoMap, Baseline, Cadence, Candidate, ChangeRow, ClassCoverage, ConnectorSource, Coverage, CoverageCell,
+    CoverageOptions, CoverageState, CoverageSummary, Cursor, CursorError, CweCount, Dashboard, DashboardFilter,
+    DayCounts, DecidedFinding, DecisionEnd, DecisionFilter, DecisionRow, DeletionPlan, DeletionProof, Delivery,
+    DeliveryState, EventRow, EventState, Fetch, FetchState, FetchStats, Filter, FindingDetail, FindingId, FindingRow,
+    Instance, InstanceStatus, Interval, IssueDecision, IssueDetail, IssueFilter, IssueFinding, IssueId, IssueIdError,
+    IssueRow, IssueSource, Keep, KeptAnswer, KeptFindings, LabelCount, MappedBy, MappingCounts, MappingRow,
+    MappingState, NamedProject, NewInstance, NewView, Next, OccurrenceDetail, Outcome, PackageCount, PackageFilter,
+    PackageRow, Paused, Percent, PercentError, Period, Plan, PolicyImport, PolicyResult, PolicyResultWord,
+    PolicyViolations, ProjectChoice, ProjectCounts, ProjectFilter, ProjectRow, ProjectUsage, Proposal, ReachableShare,
+    Released, RepositoryChanges, RepositoryCount, RepositoryCoverage, RepositoryRow, ResolvedMappings, Role, Run,
+    RunMode, RunProject, RunState, RunWait, SavedView, ScanFields, ScheduleError, ScheduleRow, SeverityCount, Sort,
+    StoreError, TimeToFix, TokenRow, Top25Share, Total, TotalIs, VanishingRow, Webhook, WriteBackMode, WriteBackRow,
+    WriteBackState, Zone, matches,
 };
 pub use tokio_util::sync::CancellationToken;

@@ -1,7 +1,9 @@
 //! One tenant: its instances, and what is done with them.
 
 mod advisories;
+mod alerts;
 mod change;
+mod connector;
 mod deletion;
 mod dry_run;
 mod export;
@@ -15,6 +17,7 @@ mod notify;
 mod onboarding;
 mod policies;
 mod proxies;
+mod recording;
 mod report;
 mod report_source;
 mod repositories;
@@ -26,19 +29,23 @@ mod sync;
 mod triage;
 mod vault;
 mod webhook;
+mod write_back;
 
 use std::path::{Path, PathBuf};
 
 use appsec_model::Timestamp;
 
+pub(crate) use self::instance::needed_origins;
 pub use self::{
     advisories::AdvisoryImport,
-    change::{AcceptedConnector, Rotation, SettingsChange},
+    alerts::{AlertList, AlertReceiver, AlertReport},
+    change::{Rotation, SettingsChange},
+    connector::{ComponentDifference, ConnectorUpdate},
     deletion::{DeletionReport, InstanceDeletion},
-    export::{ExportFormat, ExportFormatError},
-    instance::Setup,
+    export::{ExportFormat, ExportFormatError, ExportRequest, Share},
+    instance::{Setup, TypedSecrets},
     lease::Holder,
-    lists::{FindingList, IssueList, Listed, NoProject, PackageList},
+    lists::{FindingCount, FindingList, IssueList, Listed, NoProject, PackageList},
     mapped::{AutoMapReport, MappingList, ProjectList, ReleaseReport},
     mapping::{Acceptance, ProjectName, ScanFieldChanges},
     notify::{Deliveries, DeliveryList, NotifyList, NotifyRemoved, NotifyReport, WebhookSetup},
@@ -53,7 +60,9 @@ pub use self::{
     schedule::ScheduleReport,
     status::{InstanceWork, LastRun, RunningWork},
     triage::{DecidedList, TriageChoice, TriageEntryRef, TriageImport, TriageReport, TriageTargets},
+    vault::GivenSecret,
     webhook::{EventList, InboxReport, WebhookEndpoint},
+    write_back::{WriteBackEntry, WriteBackLog, WriteBackReport},
 };
 use crate::{error::Error, host::Host};
 use appsec_grant::{InstanceName, TenantId, UnknownName};

@@ -231,6 +231,33 @@ impl Vault {
         })
     }
 
+    /// Puts a secret in the place of another one, if that is there for this audience.
+    /// Returns whether it was.
+    pub fn replace(
+        &self,
+        key: &VaultKey,
+        instance: &InstanceName,
+        variable: &str,
+        audience: &Audience,
+        (before, after): (&Secret, &Secret),
+    ) -> Result<bool, VaultError> {
+        let name = entry_name(instance, variable, audience);
+        let mut replaced = false;
+        self.change(|content| {
+            let Some(content) = content.as_mut().filter(|content| content.entries.contains_key(&name)) else {
+                return Ok(());
+            };
+            self.check_key(content, key)?;
+            if self.opened(content, key, &name)?.as_str() == before.reveal() {
+                let sealed = key.seal(after.reveal(), &self.bound(&name))?;
+                content.entries.insert(name.clone(), sealed);
+                replaced = true;
+            }
+            Ok(())
+        })?;
+        Ok(replaced)
+    }
+
     /// Removes what these variables of an instance hold for any other audience.
     /// Needs no key.
     pub fn keep_only(

@@ -39,6 +39,11 @@ impl Guest for Component {
         outside(|outside| semgrep_core::fetch_scan(&id, outside))
     }
 
+    fn write_decisions(batch: source::DecisionBatch) -> Result<source::DecisionReport, source::Error> {
+        let batch = FromWit::from_wit(batch);
+        outside(|outside| semgrep_core::write_decisions(&batch, outside))
+    }
+
     fn normalize(input: source::RawInput) -> Result<source::Normalized, source::Error> {
         semgrep_core::normalize(&FromWit::from_wit(input)).map(ToWit::to_wit).map_err(ToWit::to_wit)
     }

@@ -20,7 +20,7 @@ use host_harness::{
     ACTIVE, CoverageOptions, DashboardFilter, Filter, IssueFilter, PackageFilter, Period, ProjectFilter, Sort,
 };
 use serde_json::json;
-use tests::{Env, settings};
+use tests::{TestContext, settings};
 use vendor_sim::WorldShape;
 
 /// Rounds of a measurement.
@@ -35,13 +35,13 @@ fn main() {
     let given = arguments.iter().position(|argument| argument == "--findings");
     let findings = given.map_or(200_000, |position| arguments[position + 1].parse().unwrap());
 
-    let env = Env::new(WorldShape { damaged_per_10_000: 0, ..WorldShape::with_findings(findings) });
+    let context = TestContext::new(WorldShape { damaged_per_10_000: 0, ..WorldShape::with_findings(findings) });
     let tokio = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let kinds = settings(json!({ "kinds": ["sast", "sca", "ai-sast", "secrets"] }));
     let tenant = tokio.block_on(async {
-        let (tenant, _) = env.connected("acme", kinds).await;
+        let (tenant, _) = context.connected("acme", kinds).await;
         let started = Instant::now();
-        let run = env.sync(&tenant).await.unwrap();
+        let run = context.sync(&tenant).await.unwrap();
         let synced = started.elapsed();
         println!("| view | first page | median |");
         println!("|---|---|---|");
@@ -49,7 +49,7 @@ fn main() {
         tenant
     });
     let path = tenant.folder().join("store.sqlite3");
-    let now = env.harness.now();
+    let now = context.harness.now();
     let show = |what: &str, read: &dyn Fn(&dyn QueryStore)| {
         let time = |store: &dyn QueryStore| {
             let started = Instant::now();

@@ -7,7 +7,7 @@ use host_harness::{
     Addresses, CallFailure, ConnectorSource, Error, Harness, LimitHit, Limits, Options, RuntimeError, Setup, Tenant,
 };
 use serde_json::json;
-use tests::{Env, name, settings};
+use tests::{TestContext, name, settings};
 use vendor_sim::WorldShape;
 
 use crate::{
@@ -175,15 +175,15 @@ fn refused(host: &Host, raw: &Raw) -> String {
 }
 
 fn versioned(version: &'static str) -> Raw {
-    Raw { contract: vec![("appsec:connector@0.1.0", version)], ..Raw::default() }
+    Raw { contract: vec![("appsec:connector@0.2.0", version)], ..Raw::default() }
 }
 
 #[tokio::test]
 async fn a_contract_that_is_too_new_or_too_old_is_refused_before_anything_is_compiled() {
     let host = Host::new(Limits::default());
-    insta::assert_snapshot!(refused(&host, &versioned("appsec:connector@0.2.0")), @"before it is compiled: the connector speaks contract 0.2.0 and this host 0.1.0: the host is too old, use a newer one");
-    insta::assert_snapshot!(refused(&host, &versioned("appsec:connector@1.0.0")), @"before it is compiled: the connector speaks contract 1.0.0 and this host 0.1.0: the host is too old, use a newer one");
-    insta::assert_snapshot!(refused(&host, &versioned("appsec:connector@0.0.9")), @"before it is compiled: the connector speaks contract 0.0.9 and this host 0.1.0: the connector is too old, build it against the contract of this host");
+    insta::assert_snapshot!(refused(&host, &versioned("appsec:connector@0.3.0")), @"before it is compiled: the connector speaks contract 0.3.0 and this host 0.2.0: the host is too old, use a newer one");
+    insta::assert_snapshot!(refused(&host, &versioned("appsec:connector@1.0.0")), @"before it is compiled: the connector speaks contract 1.0.0 and this host 0.2.0: the host is too old, use a newer one");
+    insta::assert_snapshot!(refused(&host, &versioned("appsec:connector@0.0.9")), @"before it is compiled: the connector speaks contract 0.0.9 and this host 0.2.0: the connector is too old, build it against the contract of this host");
     host.assert_well().await;
 }
 
@@ -206,7 +206,7 @@ async fn an_interface_of_the_right_name_and_other_types_is_refused() {
     }
     insta::assert_snapshot!(messages.join("\n"), @"
     the connector crashed in `describe`: expected `record` found `string`
-    the component cannot be linked: instance export `appsec:connector/source@0.1.0` does not have export `describe`
+    the component cannot be linked: instance export `appsec:connector/source@0.2.0` does not have export `describe`
     the connector crashed in `describe`: expected `string` found `u64`
     ");
     host.assert_well().await;
@@ -261,30 +261,30 @@ async fn what_is_not_offered_is_refused_before_anything_is_compiled() {
 async fn an_offered_interface_with_other_functions_is_refused() {
     let host = Host::new(Limits::default());
     let raw = importing(
-        "cli",
-        "package wasi:cli@0.2.6; interface environment { everything: func() -> u32; }",
-        "wasi:cli/environment@0.2.6",
+        "random",
+        "package wasi:random@0.2.6; interface random { everything: func() -> u32; }",
+        "wasi:random/random@0.2.6",
         "everything",
     );
-    insta::assert_snapshot!(refused(&host, &raw), @"compiled: the component cannot be linked: component imports instance `wasi:cli/environment@0.2.6`, but a matching implementation was not found in the linker: instance export `everything` has the wrong type: function implementation is missing");
+    insta::assert_snapshot!(refused(&host, &raw), @"compiled: the component cannot be linked: component imports instance `wasi:random/random@0.2.6`, but a matching implementation was not found in the linker: instance export `everything` has the wrong type: function implementation is missing");
     host.assert_well().await;
 }
 
 /// A host, and what sets up a component with this manifest.
-fn lying(manifest: &Manifest) -> (Env, Setup) {
-    let env = Env::new(WorldShape { projects: 1, sast: 1, sca: 0, ..WorldShape::default() });
-    let path = env.data_dir().join("lying.wasm");
+fn lying(manifest: &Manifest) -> (TestContext, Setup) {
+    let context = TestContext::new(WorldShape { projects: 1, sast: 1, sca: 0, ..WorldShape::default() });
+    let path = context.data_dir().join("lying.wasm");
     std::fs::write(&path, manifest.connector().component()).unwrap();
     let connector = ConnectorSource::File { path };
-    let setup = Setup { connector, allow_private_origins: vec![], ..env.hostile("one", settings(json!({}))) };
-    (env, setup)
+    let setup = Setup { connector, allow_private_origins: vec![], ..context.hostile("one", settings(json!({}))) };
+    (context, setup)
 }
 
 /// Asserts that others are served, of the same tenant and of another one.
-async fn assert_served(env: &Env) {
+async fn assert_served(context: &TestContext) {
     for tenant in ["acme", "other"] {
-        let well = env.hostile("well", settings(json!({})));
-        let made = soon(env.tenant(tenant).add_instance(well, true)).await.unwrap();
+        let well = context.hostile("well", settings(json!({})));
+        let made = soon(context.tenant(tenant).add_instance(well, true)).await.unwrap();
         assert_eq!(made.connection.unwrap().diagnostics[0].message, "");
     }
 }
@@ -292,13 +292,13 @@ async fn assert_served(env: &Env) {
 #[tokio::test]
 async fn a_manifest_that_asks_for_origins_is_granted_none_of_them() {
     let origins = || vec!["http://127.0.0.1:22", "http://169.254.169.254", "https://vendor.example"];
-    let manifest = || Manifest { id: "raw", contract: "0.1.0", origins: origins(), secrets: vec!["RAW_TOKEN"] };
+    let manifest = || Manifest { id: "raw", contract: "0.2.0", origins: origins(), secrets: vec!["RAW_TOKEN"] };
     let granted = async |allowed: &[&str]| {
-        let (env, mut setup) = lying(&manifest());
+        let (context, mut setup) = lying(&manifest());
         setup.allow_origins = allowed.iter().map(|origin| origin.parse().unwrap()).collect();
-        let tenant = env.tenant("acme");
+        let tenant = context.tenant("acme");
         soon(tenant.add_instance(setup, false)).await.unwrap();
-        assert_served(&env).await;
+        assert_served(&context).await;
         tenant.grant(&name("one")).await.unwrap().http.unwrap().policy
     };
     let policy = granted(&[]).await;
@@ -324,34 +324,35 @@ async fn a_manifest_with_an_origin_that_is_none_is_refused() {
         ("https://vendor.example/path", "more than a scheme, host and port"),
         ("*", "is not an origin"),
     ] {
-        let (env, setup) = lying(&Manifest { id: "raw", contract: "0.1.0", origins: vec![origin], secrets: vec![] });
-        let message = soon(env.tenant("acme").add_instance(setup, false)).await.unwrap_err().to_string();
+        let (context, setup) =
+            lying(&Manifest { id: "raw", contract: "0.2.0", origins: vec![origin], secrets: vec![] });
+        let message = soon(context.tenant("acme").add_instance(setup, false)).await.unwrap_err().to_string();
         assert!(message.contains(why), "{origin}: {message}");
-        assert!(env.tenant("acme").instance(&name("one")).await.is_err());
-        assert_served(&env).await;
+        assert!(context.tenant("acme").instance(&name("one")).await.is_err());
+        assert_served(&context).await;
     }
 }
 
 #[tokio::test]
 async fn a_manifest_that_names_another_contract_is_refused() {
-    let (env, setup) = lying(&Manifest { id: "raw", contract: "9.9.9", origins: vec![], secrets: vec![] });
-    let message = soon(env.tenant("acme").add_instance(setup, false)).await.unwrap_err().to_string();
-    insta::assert_snapshot!(message, @"the connector's description of itself is unusable: it names the contract `9.9.9`, and exports 0.1.0");
-    assert_served(&env).await;
+    let (context, setup) = lying(&Manifest { id: "raw", contract: "9.9.9", origins: vec![], secrets: vec![] });
+    let message = soon(context.tenant("acme").add_instance(setup, false)).await.unwrap_err().to_string();
+    insta::assert_snapshot!(message, @"the connector's description of itself is unusable: it names the contract `9.9.9`, and exports 0.2.0");
+    assert_served(&context).await;
 }
 
 #[tokio::test]
 async fn a_component_that_takes_the_place_of_another_is_not_run() {
-    let manifest = |id| Manifest { id, contract: "0.1.0", origins: vec![], secrets: vec![] };
-    let (env, setup) = lying(&manifest("raw"));
+    let manifest = |id| Manifest { id, contract: "0.2.0", origins: vec![], secrets: vec![] };
+    let (context, setup) = lying(&manifest("raw"));
     let ConnectorSource::File { path } = setup.connector.clone() else { panic!("a file") };
-    let tenant = env.tenant("acme");
+    let tenant = context.tenant("acme");
     soon(tenant.add_instance(setup, false)).await.unwrap();
     std::fs::write(&path, manifest("other").connector().component()).unwrap();
     // A process that had loaded the first one notices it like the next process:
     // it is known for another before it is called.
     let check = async |tenant: &Tenant| soon(tenant.check_instance(&name("one"), None)).await.unwrap_err();
-    let restarted = Harness::new(Options::new(env.data_dir())).tenant("acme".parse().unwrap()).unwrap();
+    let restarted = Harness::new(Options::new(context.data_dir())).tenant("acme".parse().unwrap()).unwrap();
     for tenant in [&tenant, &restarted] {
         let error = check(tenant).await;
         assert_eq!(error.to_string(), "connector mismatch: instance uses `raw`, component is `other`");
@@ -362,5 +363,5 @@ async fn a_component_that_takes_the_place_of_another_is_not_run() {
     std::fs::write(&path, same.connector().component()).unwrap();
     let error = check(&tenant).await;
     assert!(matches!(error, Error::ConnectorChanged { .. }), "{error}");
-    assert_served(&env).await;
+    assert_served(&context).await;
 }

@@ -11,7 +11,7 @@ use std::{
 use appsec_model::Completeness;
 use host_harness::{ImportOptions, ImportReport, IssueFilter, Tenant};
 use serde_json::{Value, json};
-use tests::{Env, cases_folder, content, name, samples_folder};
+use tests::{TestContext, cases_folder, content, name, samples_folder};
 use vendor_sim::WorldShape;
 
 use crate::samples::{assert_adds_up, files, import, offline};
@@ -99,9 +99,9 @@ async fn every_case_beside_the_workspace_is_reviewed() {
         let relative = |path: &PathBuf| path.strip_prefix(&folder).unwrap().display().to_string().replace('/', "__");
         paths.extend(found.iter().map(|path| (path.clone(), format!("{what}__{}", relative(path)))));
     }
-    let env = Env::new(WorldShape { projects: 1, ..WorldShape::default() });
+    let context = TestContext::new(WorldShape { projects: 1, ..WorldShape::default() });
     for (number, (path, name)) in paths.iter().enumerate() {
-        let tenant = offline(&env, &format!("t{number}")).await;
+        let tenant = offline(&context, &format!("t{number}")).await;
         let is_of_vendor = name.ends_with(".semgrep.json");
         let imported = match is_of_vendor {
             true => import(&tenant, path).await,
@@ -129,8 +129,8 @@ async fn every_case_beside_the_workspace_is_reviewed() {
 
 #[tokio::test]
 async fn a_vex_document_stands_beside_findings_and_closes_none() {
-    let env = Env::new(WorldShape { projects: 1, ..WorldShape::default() });
-    let tenant = env.tenant("acme");
+    let context = TestContext::new(WorldShape { projects: 1, ..WorldShape::default() });
+    let tenant = context.tenant("acme");
     let affects = json!([{ "ref": "pkg:npm/lodash@4.17.20" }]);
     let bom = |more: Value| {
         let mut bom = json!({ "bomFormat": "CycloneDX", "specVersion": "1.5" });
@@ -148,7 +148,7 @@ async fn a_vex_document_stands_beside_findings_and_closes_none() {
         bom(json!({ "vulnerabilities": [{ "id": "CVE-2021-23337", "analysis": analysis, "affects": affects }] }))
     };
     let take_in = async |source: &str, file: &Value| {
-        let path = env.data_dir().join(format!("{source}.json"));
+        let path = context.data_dir().join(format!("{source}.json"));
         std::fs::write(&path, file.to_string()).unwrap();
         tenant.source(&name(source)).await.unwrap();
         let options = ImportOptions { project: Some("acme/shop".to_owned()), ..ImportOptions::default() };

@@ -6,7 +6,7 @@ mod normalize;
 
 use appsec_model::{FetchRequest, Kind, Scope};
 use serde_json::json;
-use tests::{EnvBuilder, SEMGREP_CONNECTOR};
+use tests::{SEMGREP_CONNECTOR, TestContextBuilder};
 use vendor_sim::{Effect, Fault, Match, RetryAfter, WorldShape};
 
 use self::both::{Both, Call, first_page};
@@ -57,7 +57,7 @@ async fn both_need_to_be_configured_first() {
 #[tokio::test]
 async fn both_are_refused_alike() {
     let shape = WorldShape { projects: 2, sast: 10, sca: 0, ..WorldShape::default() };
-    let mut both = Both::new(EnvBuilder { shape, scope: false, ..EnvBuilder::default() }).await;
+    let mut both = Both::new(TestContextBuilder { shape, scope: false, ..TestContextBuilder::default() }).await;
     let settings = both.settings(json!({}));
     let answer = both.agree(&Call::Configure(&settings)).await;
     assert_eq!(answer["error"]["code"], "missing-scope");
@@ -68,7 +68,7 @@ async fn both_read_a_whole_deployment_to_its_end() {
     let mut both = Both::small().await;
     both.configured(json!({ "branches": "all", "page_size": 100 })).await;
     assert_eq!(both.projects().await.len(), 16);
-    let expected = both.env.simulator.world().expected(vendor_sim::Expectation::default());
+    let expected = both.context.simulator.world().expected(vendor_sim::Expectation::default());
     assert_eq!(both.read(Kind::Sast, Scope::Deployment).await, expected.of(vendor_sim::Kind::Sast).rows);
     assert_eq!(both.read(Kind::Sca, Scope::Deployment).await, expected.of(vendor_sim::Kind::Sca).rows);
 }
@@ -79,7 +79,7 @@ async fn both_read_projects_by_their_primary_branch() {
     both.configured(json!({ "page_size": 100 })).await;
     let projects = both.projects().await;
     let expectation = vendor_sim::Expectation { refs: vendor_sim::Refs::Primary, dedup: false };
-    let expected = both.env.simulator.world().expected(expectation);
+    let expected = both.context.simulator.world().expected(expectation);
     for (kind, known) in [(Kind::Sast, vendor_sim::Kind::Sast), (Kind::Sca, vendor_sim::Kind::Sca)] {
         let mut records = 0;
         for batch in projects.chunks(5) {

@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 
 use host_harness::{ImportOptions, Tenant};
 use serde_json::{Value, json};
-use tests::{Env, content, name, settings};
+use tests::{TestContext, content, name, settings};
 use vendor_sim::{Effect, Fault, Match, WorldShape};
 
 use crate::samples::offline;
@@ -106,8 +106,8 @@ fn bytes(folder: &Path, all: &mut String) {
 
 #[tokio::test]
 async fn a_credential_is_in_no_byte_of_a_store_or_its_backup() {
-    let env = Env::new(WorldShape { projects: 1, ..WorldShape::default() });
-    let tenant = offline(&env, "acme").await;
+    let context = TestContext::new(WorldShape { projects: 1, ..WorldShape::default() });
+    let tenant = offline(&context, "acme").await;
     let folder = tempfile::tempdir().unwrap();
     let mut count = 0;
     for (instance, file_name, mut file) in [
@@ -127,7 +127,7 @@ async fn a_credential_is_in_no_byte_of_a_store_or_its_backup() {
         }
         import(&tenant, instance, &path).await;
     }
-    let kept = everything(&env, &tenant).await;
+    let kept = everything(&context, &tenant).await;
     assert!(kept.contains("generic.secrets.token") && kept.contains("app-7.ini") && kept.contains("$file"));
     assert_eq!(content(&tenant).findings.len(), 6 * RESULTS);
     assert!(count > 1_000, "{count}");
@@ -136,11 +136,11 @@ async fn a_credential_is_in_no_byte_of_a_store_or_its_backup() {
 
 /// All that is kept of a tenant: its records as they were, since they are
 /// compressed in the store, the bytes of its files, and those of a backup.
-async fn everything(env: &Env, tenant: &Tenant) -> String {
+async fn everything(context: &TestContext, tenant: &Tenant) -> String {
     let mut kept = format!("{:?}", content(tenant));
     let folder = tempfile::tempdir().unwrap();
-    env.harness.backup(tenant.id(), &folder.path().join("backup")).await.unwrap();
-    bytes(&env.data_dir(), &mut kept);
+    context.harness.backup(tenant.id(), &folder.path().join("backup")).await.unwrap();
+    bytes(&context.data_dir(), &mut kept);
     bytes(folder.path(), &mut kept);
     assert!(kept.contains("SQLite format 3"));
     kept
@@ -158,13 +158,13 @@ fn assert_holds_none(kept: &str) {
 #[tokio::test]
 async fn a_credential_of_the_api_is_in_no_byte_of_a_store_or_its_backup() {
     let shape = WorldShape { projects: 3, sast: 600, secrets: 300, ..WorldShape::default() }.without_oddities();
-    let env = Env::new(shape);
+    let context = TestContext::new(shape);
     let planted = planted(0);
     let replace = |path: &str, text: &str, with: String| Fault {
         when: Match::path(path),
         what: Effect::Replace { text: text.to_owned(), with },
     };
-    env.faults(vec![
+    context.faults(vec![
         replace(
             "/secrets",
             "\"ruleHashId\":\"",
@@ -179,11 +179,11 @@ async fn a_credential_of_the_api_is_in_no_byte_of_a_store_or_its_backup() {
         ),
     ]);
     let kinds = settings(json!({ "kinds": ["sast", "secrets"], "branches": "all" }));
-    let (tenant, _) = env.connected("acme", kinds).await;
-    env.sync(&tenant).await.unwrap();
+    let (tenant, _) = context.connected("acme", kinds).await;
+    context.sync(&tenant).await.unwrap();
     let of_kind = |kind| content(&tenant).findings.iter().filter(|finding| finding["kind"] == kind).count();
     assert_eq!(of_kind("secrets"), 300);
-    let kept = everything(&env, &tenant).await;
+    let kept = everything(&context, &tenant).await;
     assert!(kept.contains("Leaked credential"));
     assert!(kept.contains("CWE-798"));
     assert_holds_none(&kept);

@@ -25,14 +25,14 @@ fn get(url: &str) -> Value {
 /// The message when a request to this address is tried.
 async fn refused(hostile: &Hostile, url: &str) -> String {
     let message = hostile.stopped(get(url)).await;
-    assert_eq!(hostile.env.simulator.stats().requests, 0, "a refused request left the host");
+    assert_eq!(hostile.context.simulator.stats().requests, 0, "a refused request left the host");
     message
 }
 
 #[tokio::test]
 async fn an_origin_is_granted_by_scheme_host_and_port_together() {
     let hostile = Hostile::new(Limits::default()).await;
-    let granted = hostile.env.simulator.url().to_owned();
+    let granted = hostile.context.simulator.url().to_owned();
     let (_, port) = granted.rsplit_once(':').unwrap();
     let with_port = |message: String| message.replace(port, "[port]");
     insta::assert_snapshot!(refused(&hostile, "https://elsewhere.example/").await, @"egress denied: https://elsewhere.example is not granted to this instance");
@@ -71,10 +71,10 @@ async fn a_scheme_that_is_not_http_is_refused() {
 #[tokio::test]
 async fn a_granted_origin_at_a_private_address_is_refused_without_a_word_of_the_operator() {
     let hostile = Hostile::new(Limits::default()).await;
-    let vendor = hostile.env.simulator.url().to_owned();
+    let vendor = hostile.context.simulator.url().to_owned();
     let port = vendor.rsplit_once(':').unwrap().1.to_owned();
     for (number, origin) in [vendor.clone(), vendor.replace("127.0.0.1", "localhost")].into_iter().enumerate() {
-        let mut setup = hostile.env.hostile(&format!("public-{number}"), settings(json!({})));
+        let mut setup = hostile.context.hostile(&format!("public-{number}"), settings(json!({})));
         setup.allow_private_origins.clear();
         setup.allow_origins = vec![origin.parse().unwrap()];
         let instance = setup.name.clone();
@@ -88,7 +88,7 @@ async fn a_granted_origin_at_a_private_address_is_refused_without_a_word_of_the_
             insta::assert_snapshot!(message, @"egress denied: localhost is at 127.0.0.1, which is a loopback address");
         }
     }
-    assert_eq!(hostile.env.simulator.stats().requests, 0);
+    assert_eq!(hostile.context.simulator.stats().requests, 0);
     hostile.assert_well().await;
 }
 
@@ -102,11 +102,11 @@ async fn a_link_local_address_is_refused_even_when_the_operator_grants_it() {
 #[tokio::test]
 async fn user_info_in_an_address_is_refused() {
     let hostile = Hostile::new(Limits::default()).await;
-    let url = hostile.env.simulator.url().replace("http://", "http://vendor.example@");
-    let seen = hostile.told(Who::First, get(&url)).await.map_err(|error| hostile.env.redact(&error.to_string()));
-    let shown = format!("{seen:?}").replace(hostile.env.simulator.url().rsplit_once(':').unwrap().1, "[port]");
+    let url = hostile.context.simulator.url().replace("http://", "http://vendor.example@");
+    let seen = hostile.told(Who::First, get(&url)).await.map_err(|error| hostile.context.redact(&error.to_string()));
+    let shown = format!("{seen:?}").replace(hostile.context.simulator.url().rsplit_once(':').unwrap().1, "[port]");
     insta::assert_snapshot!(shown, @r#"Err("egress denied: `http://vendor.example@127.0.0.1:[port]/` has more than a scheme, host and port")"#);
-    assert_eq!(hostile.env.simulator.stats().requests, 0);
+    assert_eq!(hostile.context.simulator.stats().requests, 0);
     hostile.assert_well().await;
 }
 
@@ -193,12 +193,12 @@ async fn an_authorization_of_the_guests_own_is_refused() {
     let mut messages = Vec::new();
     for value in ["Bearer guessed", "Basic dXNlcjpwYXNz", "Bearer $TOKEN-and-more", "$TOKEN"] {
         let headers = json!([["authorization", value]]);
-        let order = json!({ "do": "request", "url": hostile.env.simulator.url(), "headers": headers });
+        let order = json!({ "do": "request", "url": hostile.context.simulator.url(), "headers": headers });
         messages.push(hostile.stopped(order).await);
     }
     messages.dedup();
-    insta::assert_snapshot!(messages.join("\n"), @"egress denied: an `Authorization` other than `Bearer` with a granted secret");
-    assert_eq!(hostile.env.simulator.stats().requests, 0);
+    insta::assert_snapshot!(messages.join("\n"), @"egress denied: an `authorization` header with another credential than a granted one");
+    assert_eq!(hostile.context.simulator.stats().requests, 0);
 }
 
 #[tokio::test]
@@ -207,8 +207,8 @@ async fn the_placeholder_of_another_instance_is_worth_nothing() {
     let theirs = hostile.told(Who::OtherTenant, json!({ "do": "environment" })).await.unwrap();
     let (_, placeholder) = theirs.split_once('=').unwrap();
     let headers = json!([["authorization", format!("Bearer {placeholder}")]]);
-    let order = json!({ "do": "request", "url": hostile.env.simulator.url(), "headers": headers });
-    insta::assert_snapshot!(hostile.stopped(order).await, @"egress denied: an `Authorization` other than `Bearer` with a granted secret");
+    let order = json!({ "do": "request", "url": hostile.context.simulator.url(), "headers": headers });
+    insta::assert_snapshot!(hostile.stopped(order).await, @"egress denied: an `authorization` header with another credential than a granted one");
 }
 
 #[tokio::test]
@@ -227,10 +227,10 @@ async fn a_guest_sees_a_placeholder_and_never_the_token() {
 async fn a_call_makes_only_so_many_requests() {
     let limits = Limits { requests_per_call: 5, ..Limits::default() };
     let hostile = Hostile::new(limits).await;
-    let url = format!("{}/api/v1/ping", hostile.env.simulator.url());
+    let url = format!("{}/api/v1/ping", hostile.context.simulator.url());
     let seen = hostile.told(Who::First, json!({ "do": "requests", "url": url, "count": 9 })).await.unwrap();
     insta::assert_snapshot!(seen, @"5 answered, 4 denied");
-    assert_eq!(hostile.env.simulator.stats().requests, 5);
+    assert_eq!(hostile.context.simulator.stats().requests, 5);
     let again = hostile.told(Who::First, json!({ "do": "requests", "url": url, "count": 5 })).await.unwrap();
     assert_eq!(again, "5 answered, 0 denied", "the limit is that of one call");
     hostile.assert_well().await;
@@ -241,7 +241,7 @@ async fn headers_that_are_too_large_are_refused() {
     let limits = Limits { header_bytes: 1 << 10, ..Limits::default() };
     let hostile = Hostile::new(limits).await;
     let headers = json!([["x-large", "x".repeat(1_500)]]);
-    let order = json!({ "do": "request", "url": hostile.env.simulator.url(), "headers": headers });
+    let order = json!({ "do": "request", "url": hostile.context.simulator.url(), "headers": headers });
     insta::assert_snapshot!(hostile.stopped(order).await, @"egress denied: headers have at most 1024 bytes");
 }
 
@@ -250,9 +250,9 @@ async fn headers_that_are_never_sent_are_bounded_too() {
     let limits = Limits { header_bytes: 1 << 10, ..Limits::default() };
     let hostile = Hostile::new(limits).await;
     let headers = json!([["x-large", "x".repeat(3_000)]]);
-    let order = json!({ "do": "request", "url": hostile.env.simulator.url(), "headers": headers });
+    let order = json!({ "do": "request", "url": hostile.context.simulator.url(), "headers": headers });
     insta::assert_snapshot!(hostile.stopped(order).await, @"the connector crashed in `configure`: total size of fields exceeds limit");
-    assert_eq!(hostile.env.simulator.stats().requests, 0);
+    assert_eq!(hostile.context.simulator.stats().requests, 0);
     hostile.assert_well().await;
 }
 

@@ -78,6 +78,7 @@ async fn connected(folder: &std::path::Path, origin: &str) -> Tenant {
         allow_origins: Vec::new(),
         allow_private_origins: vec![origin.parse().unwrap()],
         secret: Some(SecretSource::File { path: folder.join("token") }),
+        secrets: Default::default(),
         store_secret: false,
         proxy: None,
     };
@@ -114,6 +115,7 @@ async fn it_keeps_every_promise_of_the_contract() {
     let asked = Conformance {
         connector: ConnectorSource::File { path: EXAMPLE_CONNECTOR.into() },
         vendor: Answers::Origins(vec![vendor(&pages).parse().unwrap()]),
+        previous: Some(ConnectorSource::File { path: EXAMPLE_CONNECTOR.into() }),
         record: false,
         secret: Some(SecretSource::File { path: folder.path().join("token") }),
         plan: ConformancePlan { is_strict: true, ..ConformancePlan::default() },

@@ -6,7 +6,7 @@ use std::time::Duration;
 use appsec_model::{FetchRequest, Kind, RawInput, RawRecord, Scope};
 use host_harness::{CallError, Connector, Grant, Limits, Tenant};
 use serde_json::{Value, json};
-use tests::{Env, EnvBuilder, name, settings};
+use tests::{TestContext, TestContextBuilder, name, settings};
 use vendor_sim::WorldShape;
 
 /// A test fails rather than waits: far more than any limit in these tests.
@@ -20,7 +20,7 @@ pub async fn soon<T>(work: impl Future<Output = T>) -> T {
 /// A host with tight limits, and the hostile guest as two instances of one
 /// tenant and one of another.
 pub struct Hostile {
-    pub env: Env,
+    pub context: TestContext,
     pub connector: Connector,
     pub tenant: Tenant,
     grants: Vec<Grant>,
@@ -39,17 +39,17 @@ impl Hostile {
     pub async fn new(limits: Limits) -> Self {
         let shape = WorldShape { projects: 1, sast: 1, sca: 0, ..WorldShape::default() };
         let limits = Limits { sandboxes: 4, ..limits };
-        let env = EnvBuilder { shape, limits, ..EnvBuilder::default() }.start();
+        let context = TestContextBuilder { shape, limits, ..TestContextBuilder::default() }.start();
         let mut grants = Vec::new();
         for (tenant, instance) in [("acme", "one"), ("acme", "two"), ("other", "one")] {
-            let tenant = env.tenant(tenant);
-            soon(tenant.add_instance(env.hostile(instance, settings(json!({}))), false)).await.unwrap();
+            let tenant = context.tenant(tenant);
+            soon(tenant.add_instance(context.hostile(instance, settings(json!({}))), false)).await.unwrap();
             grants.push(tenant.grant(&name(instance)).await.unwrap());
         }
-        let tenant = env.tenant("acme");
+        let tenant = context.tenant("acme");
         let instance = tenant.instance(&name("one")).await.unwrap();
         let connector = tenant.loaded(&instance).await.unwrap().connector;
-        Self { env, connector, tenant, grants, granted: Vec::new() }
+        Self { context, connector, tenant, grants, granted: Vec::new() }
     }
 
     pub fn grant(&self, who: Who) -> &Grant {
@@ -60,7 +60,7 @@ impl Hostile {
     pub async fn grant_to_first(&mut self, url: &str) {
         self.granted.push(url.to_owned());
         let instance = format!("granted-{}", self.granted.len());
-        let mut setup = self.env.hostile(&instance, settings(json!({})));
+        let mut setup = self.context.hostile(&instance, settings(json!({})));
         setup.allow_private_origins.extend(self.granted.iter().map(|url| url.parse().unwrap()));
         soon(self.tenant.add_instance(setup, false)).await.unwrap();
         self.grants[0] =
@@ -80,7 +80,7 @@ impl Hostile {
         let error = self.told(Who::First, order).await.unwrap_err();
         assert_eq!((error.instance_path.as_str(), error.function), ("acme/one", "configure"));
         self.assert_well().await;
-        self.env.redact(&error.to_string())
+        self.context.redact(&error.to_string())
     }
 
     /// [`stopped`](Self::stopped) by an order in each function that takes input.
@@ -94,7 +94,7 @@ impl Hostile {
         errors.push(soon(self.connector.normalize("acme/one", records(&[&text]))).await.unwrap_err());
         errors.push(soon(self.connector.interpret_event("acme/one", text.as_bytes())).await.unwrap_err());
         self.assert_well().await;
-        errors.into_iter().map(|error| self.env.redact(&error.to_string())).collect()
+        errors.into_iter().map(|error| self.context.redact(&error.to_string())).collect()
     }
 
     /// Asserts that every instance is served.

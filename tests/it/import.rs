@@ -11,7 +11,7 @@ use appsec_model::Kind;
 use host_harness::{Code, Error, ImportOptions, ImportReport, InstanceName, Tenant, Vanishing};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tests::{Env, content, name, settings, store, workspace};
+use tests::{TestContext, content, name, settings, store, workspace};
 use vendor_sim::WorldShape;
 
 use crate::samples::{assert_adds_up, offline};
@@ -31,8 +31,8 @@ impl Files {
     }
 }
 
-fn world() -> Env {
-    Env::new(WorldShape { projects: 2, ..WorldShape::default() })
+fn world() -> TestContext {
+    TestContext::new(WorldShape { projects: 2, ..WorldShape::default() })
 }
 
 /// A result of the command line, without login.
@@ -100,8 +100,8 @@ fn statuses(tenant: &Tenant) -> Vec<(String, String)> {
 
 #[tokio::test]
 async fn the_same_file_twice_changes_nothing() {
-    let (env, files) = (world(), Files::new());
-    let tenant = offline(&env, "acme").await;
+    let (context, files) = (world(), Files::new());
+    let tenant = offline(&context, "acme").await;
     let file = files.put("report.json", report(&two()));
     let first = import(&tenant, &file, shop()).await.unwrap();
     assert_eq!((first.run.counts.new, first.outcome.findings), (2, 2));
@@ -119,7 +119,7 @@ fn a_kind_that_comes_late_in_a_file_holds_nothing_up() {
     let importing = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let reports = runtime.block_on(async {
-            let (env, files) = (world(), Files::new());
+            let (context, files) = (world(), Files::new());
             let code =
                 |number: u32| result("rules.sql", &format!("app/{number}.py"), number, "a query is made of text");
             let mut results: Vec<Value> = (1..=1_200).map(code).collect();
@@ -130,7 +130,7 @@ fn a_kind_that_comes_late_in_a_file_holds_nothing_up() {
             let mut reports = Vec::new();
             // Whether somebody waits then is a matter of luck.
             for number in 0..10 {
-                let tenant = offline(&env, &format!("acme-{number}")).await;
+                let tenant = offline(&context, &format!("acme-{number}")).await;
                 reports.push(import(&tenant, &file, shop()).await.unwrap());
             }
             reports
@@ -150,9 +150,9 @@ fn a_kind_that_comes_late_in_a_file_holds_nothing_up() {
 async fn a_format_that_tells_less_changes_nothing_of_the_other() {
     let fixture = |path: &str| workspace().join("fixtures").join(path);
     let (json, sarif) = (fixture("cli/current.json"), fixture("sarif/current.sarif"));
-    let env = world();
+    let context = world();
     for (tenant, order) in [("first", [&json, &sarif]), ("second", [&sarif, &json])] {
-        let tenant = offline(&env, tenant).await;
+        let tenant = offline(&context, tenant).await;
         for file in order {
             import(&tenant, file, shop()).await.unwrap();
         }
@@ -170,8 +170,8 @@ async fn a_format_that_tells_less_changes_nothing_of_the_other() {
 
 #[tokio::test]
 async fn a_packed_file_is_the_file() {
-    let (env, files) = (world(), Files::new());
-    let tenant = offline(&env, "acme").await;
+    let (context, files) = (world(), Files::new());
+    let tenant = offline(&context, "acme").await;
     let text = report(&two());
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     encoder.write_all(text.as_bytes()).unwrap();
@@ -181,14 +181,14 @@ async fn a_packed_file_is_the_file() {
     {
         let packed = import(&tenant, &files.put(file, content), shop()).await.unwrap();
         assert_eq!(packed.outcome.unchanged, 2, "{file}");
-        assert_eq!(packed.sha256, plain.sha256, "{file}");
+        assert_eq!(packed.blake3, plain.blake3, "{file}");
     }
 }
 
 #[tokio::test]
 async fn a_moved_line_is_a_change_of_the_same_finding() {
-    let (env, files) = (world(), Files::new());
-    let tenant = offline(&env, "acme").await;
+    let (context, files) = (world(), Files::new());
+    let tenant = offline(&context, "acme").await;
     import(&tenant, &files.put("before.json", report(&two())), shop()).await.unwrap();
     let before = content(&tenant);
     let mut moved = two();
@@ -210,8 +210,8 @@ async fn a_moved_line_is_a_change_of_the_same_finding() {
 
 #[tokio::test]
 async fn findings_close_only_if_the_file_proves_a_complete_scan_and_the_operator_says_so() {
-    let (env, files) = (world(), Files::new());
-    let tenant = offline(&env, "acme").await;
+    let (context, files) = (world(), Files::new());
+    let tenant = offline(&context, "acme").await;
     let complete = || ImportOptions { complete: true, ..shop() };
     import(&tenant, &files.put("two.json", report(&two())), shop()).await.unwrap();
 
@@ -253,10 +253,10 @@ async fn findings_close_only_if_the_file_proves_a_complete_scan_and_the_operator
 
 #[tokio::test]
 async fn a_complete_file_closes_nothing_of_another_project_or_another_origin() {
-    let env = world();
+    let context = world();
     let files = Files::new();
-    let (tenant, _) = env.connected("acme", settings(json!({ "branches": "all" }))).await;
-    env.sync(&tenant).await.unwrap();
+    let (tenant, _) = context.connected("acme", settings(json!({ "branches": "all" }))).await;
+    context.sync(&tenant).await.unwrap();
     let before = content(&tenant);
     let project = before.projects[0]["name"].as_str().unwrap().to_owned();
     let file = files.put("report.json", report(&two()));
@@ -264,7 +264,7 @@ async fn a_complete_file_closes_nothing_of_another_project_or_another_origin() {
     let imported = tenant.import(&name("code"), &file, options, Arc::new(|_| ())).await.unwrap();
     assert_eq!((imported.run.counts.new, imported.run.counts.vanished), (2, 0));
     // A sync in its turn does not close what came from a file.
-    let synced = env.sync(&tenant).await.unwrap();
+    let synced = context.sync(&tenant).await.unwrap();
     assert_eq!((synced.counts.new, synced.counts.changed, synced.counts.vanished), (0, 0, 0));
     let after = content(&tenant);
     assert_eq!(after.findings.len(), before.findings.len() + 2);
@@ -273,8 +273,8 @@ async fn a_complete_file_closes_nothing_of_another_project_or_another_origin() {
 
 #[tokio::test]
 async fn a_file_that_is_cut_off_alien_or_of_another_product_brings_nothing() {
-    let (env, files) = (world(), Files::new());
-    let tenant = offline(&env, "acme").await;
+    let (context, files) = (world(), Files::new());
+    let tenant = offline(&context, "acme").await;
     let whole = report(&two());
     let sca = ImportOptions { kinds: vec![Kind::Sca], ..shop() };
     let cases = [
@@ -297,8 +297,8 @@ async fn a_file_that_is_cut_off_alien_or_of_another_product_brings_nothing() {
 
 #[tokio::test]
 async fn results_in_another_order_are_the_same_findings() {
-    let (env, files) = (world(), Files::new());
-    let tenant = offline(&env, "acme").await;
+    let (context, files) = (world(), Files::new());
+    let tenant = offline(&context, "acme").await;
     // Equal but for their places: told apart by their order in the code.
     let mut results: Vec<Value> = (1..=5).map(|line| result("rules.sql", "app/a.py", line * 10, "the same")).collect();
     results.extend(two());
@@ -313,8 +313,8 @@ async fn results_in_another_order_are_the_same_findings() {
 
 #[tokio::test]
 async fn two_rules_on_one_span_stay_two_findings() {
-    let (env, files) = (world(), Files::new());
-    let tenant = offline(&env, "acme").await;
+    let (context, files) = (world(), Files::new());
+    let tenant = offline(&context, "acme").await;
     let results = [
         result("rules.sql", "app/a.py", 10, "the same"),
         result("rules.sql-too", "app/a.py", 10, "the same"),
@@ -326,8 +326,8 @@ async fn two_rules_on_one_span_stay_two_findings() {
 
 #[tokio::test]
 async fn branches_are_occurrences_of_one_finding() {
-    let (env, files) = (world(), Files::new());
-    let tenant = offline(&env, "acme").await;
+    let (context, files) = (world(), Files::new());
+    let tenant = offline(&context, "acme").await;
     let file = files.put("a.json", report(&two()));
     for branch in ["main", "feature"] {
         let options = ImportOptions { r#ref: Some(branch.to_owned()), ..shop() };
@@ -363,8 +363,8 @@ fn either_route(files: &Files, results: usize) -> [(InstanceName, PathBuf); 2] {
     ]
 }
 
-async fn both_routes(env: &Env) -> Tenant {
-    let tenant = offline(env, "acme").await;
+async fn both_routes(context: &TestContext) -> Tenant {
+    let tenant = offline(context, "acme").await;
     tenant.source(&name("lamp")).await.unwrap();
     tenant
 }
@@ -375,8 +375,8 @@ fn vanished(tenant: &Tenant) -> usize {
 
 #[tokio::test]
 async fn a_complete_scan_of_a_branch_closes_nothing_of_another() {
-    let (env, files) = (world(), Files::new());
-    let tenant = both_routes(&env).await;
+    let (context, files) = (world(), Files::new());
+    let tenant = both_routes(&context).await;
     let on = |branch: Option<&str>| ImportOptions { r#ref: branch.map(str::to_owned), complete: true, ..shop() };
     let (three, one) = (either_route(&files, 3), either_route(&files, 1));
     for ((instance, three), (_, one)) in three.iter().zip(&one) {
@@ -395,8 +395,8 @@ async fn a_complete_scan_of_a_branch_closes_nothing_of_another() {
 
 #[tokio::test]
 async fn a_complete_file_closes_no_more_than_the_guard_allows() {
-    let (env, files) = (world(), Files::new());
-    let tenant = both_routes(&env).await;
+    let (context, files) = (world(), Files::new());
+    let tenant = both_routes(&context).await;
     let complete = |vanishing| ImportOptions { complete: true, vanishing, ..shop() };
     let (forty, ten) = (either_route(&files, 40), either_route(&files, 10));
     for ((instance, forty), (_, ten)) in forty.iter().zip(&ten) {
@@ -413,8 +413,8 @@ async fn a_complete_file_closes_no_more_than_the_guard_allows() {
 
 #[tokio::test]
 async fn reports_of_two_categories_close_nothing_of_each_other() {
-    let (env, files) = (world(), Files::new());
-    let tenant = both_routes(&env).await;
+    let (context, files) = (world(), Files::new());
+    let tenant = both_routes(&context).await;
     let of = |id: &str| json!({ "automationDetails": { "id": id } });
     let complete = || ImportOptions { complete: true, ..shop() };
     for (file, content) in [
@@ -431,8 +431,8 @@ async fn reports_of_two_categories_close_nothing_of_each_other() {
 
 #[tokio::test]
 async fn a_scan_of_a_part_closes_nothing() {
-    let (env, files) = (world(), Files::new());
-    let tenant = both_routes(&env).await;
+    let (context, files) = (world(), Files::new());
+    let tenant = both_routes(&context).await;
     let compared = sarif(0..1, &json!({ "baselineGuid": "5f1b1c8e-0000-4000-8000-000000000000" }));
     let ours = compared.replace("Lamp", "Semgrep");
     for (instance, content) in [("lamp", compared), ("files", ours)] {
@@ -446,9 +446,50 @@ async fn a_scan_of_a_part_closes_nothing() {
 }
 
 #[tokio::test]
+async fn a_scan_of_one_folder_closes_nothing_of_the_others() {
+    let (context, files) = (world(), Files::new());
+    let tenant = both_routes(&context).await;
+    let complete = |vanishing| ImportOptions { complete: true, vanishing, ..shop() };
+    let at = |paths: &[&str]| -> [(&str, PathBuf); 2] {
+        let ours: Vec<Value> = paths.iter().map(|path| result("rules.sql", path, 10, "a finding")).collect();
+        let mut cli: Value = serde_json::from_str(&report(&ours)).unwrap();
+        // As from a container: absolute.
+        let scanned = ["web/a.js", "web/b.js", "web/c.js", "app/a.py"].iter();
+        let scanned = scanned.filter(|path| paths.len() > 2 || path.starts_with("web/"));
+        cli["paths"]["scanned"] = scanned.map(|path| json!(format!("/src/{path}"))).collect();
+        cli["results"].as_array_mut().unwrap().iter_mut().for_each(|it| {
+            it["path"] = json!(format!("/src/{}", it["path"].as_str().unwrap()));
+        });
+        let mut theirs: Value = serde_json::from_str(&sarif(0..paths.len(), &json!({}))).unwrap();
+        for (result, path) in theirs["runs"][0]["results"].as_array_mut().unwrap().iter_mut().zip(paths) {
+            result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] = json!(path);
+        }
+        let name = paths.len();
+        [
+            ("files", files.put(&format!("{name}.json"), cli.to_string())),
+            ("lamp", files.put(&format!("{name}.sarif"), theirs.to_string())),
+        ]
+    };
+    let all = at(&["web/a.js", "web/b.js", "app/a.py", "app/a.py"]);
+    for ((instance, all), (_, part)) in all.iter().zip(&at(&["web/a.js", "web/b.js"])) {
+        let instance = name(instance);
+        import_into(&tenant, &instance, all, complete(Vanishing::AsSet)).await.unwrap();
+        let run = import_into(&tenant, &instance, part, complete(Vanishing::AsSet)).await.unwrap().run;
+        assert_eq!((run.counts.vanished, run.code), (0, Some(Code::RemovalRefused)), "{instance}");
+        assert!(run.message.unwrap().contains("2 of 4 open findings would be"), "{instance}");
+        let run = import_into(&tenant, &instance, part, complete(Vanishing::Allow)).await.unwrap().run;
+        assert_eq!((run.counts.vanished, run.is_whole()), (2, true), "{instance}");
+    }
+    // What was mended in a file that was looked at closes without a question.
+    let mended = at(&["web/a.js"]);
+    let run = import_into(&tenant, &name("files"), &mended[0].1, complete(Vanishing::AsSet)).await.unwrap().run;
+    assert_eq!((run.counts.vanished, run.is_whole()), (1, true));
+}
+
+#[tokio::test]
 async fn the_operator_goes_before_what_a_file_says() {
-    let (env, files) = (world(), Files::new());
-    let tenant = both_routes(&env).await;
+    let (context, files) = (world(), Files::new());
+    let tenant = both_routes(&context).await;
     let provenance = json!([{ "repositoryUri": "https://git.example/acme/shop", "branch": "dev" }]);
     let file = files.put("head.sarif", sarif(0..1, &json!({ "versionControlProvenance": provenance })));
     let options = ImportOptions { r#ref: Some("main".to_owned()), ..shop() };

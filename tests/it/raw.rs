@@ -129,8 +129,9 @@ pub fn words(words: &[u32]) -> Vec<u8> {
 
 /// An error `internal` as the result of `configure`, with its text somewhere.
 pub fn complaint(at: u32, length: u32) -> (u32, Vec<u8>) {
-    // Result and error have 8 bytes before what they hold.
-    (RESULT, words(&[1, 0, 14, 0, at, length]))
+    // The result has 8 bytes before what it holds; what is behind the text is
+    // nothing, in 13 words.
+    (RESULT, words(&[[1, 0, 15, at, length].as_slice(), &[0; 13]].concat()))
 }
 
 /// A connection as the result of `configure`, with this list of diagnostics.
@@ -182,6 +183,7 @@ impl Manifest {
         for variable in &self.secrets {
             variables.extend(text(variable));
             variables.extend(text("description"));
+            variables.extend([0; 5]); // bearer
         }
         vec![(RESULT, words(&record)), (origins, words(&needs)), (secrets, words(&variables)), (TEXT, texts)]
     }

@@ -12,7 +12,7 @@ use std::{
 
 use host_harness::{FindingId, ImportOptions, ImportReport, IssueFilter, Tenant};
 use serde_json::Value;
-use tests::{Env, content, findings, name, store};
+use tests::{TestContext, content, findings, name, store};
 use vendor_sim::WorldShape;
 
 use crate::samples::{assert_adds_up, files, import, offline};
@@ -40,14 +40,14 @@ fn suppressed(file: &Path) -> u64 {
 #[tokio::test]
 async fn both_versions_and_both_formats_bring_the_same_findings_wherever_lines_are() {
     let Some(folder) = folder() else { return };
-    let env = Env::new(WorldShape { projects: 1, ..WorldShape::default() });
+    let context = TestContext::new(WorldShape { projects: 1, ..WorldShape::default() });
     // Whichever comes first.
     let orders = [
         ["1.182.0.json", "1.93.0.json", "1.182.0.sarif", "1.93.0.sarif"],
         ["1.93.0.sarif", "1.93.0.json", "1.182.0.sarif", "1.182.0.json"],
     ];
     for (number, order) in orders.iter().enumerate() {
-        let tenant = offline(&env, &format!("t{number}")).await;
+        let tenant = offline(&context, &format!("t{number}")).await;
         let mut known = 0;
         for part in ["before", "after"] {
             for file in order {
@@ -76,8 +76,8 @@ fn has_moved(tenant: &Tenant, id: FindingId) -> bool {
 #[tokio::test]
 async fn supply_chain_results_of_both_formats_are_the_same_findings() {
     let Some(folder) = folder() else { return };
-    let env = Env::new(WorldShape { projects: 1, ..WorldShape::default() });
-    let tenant = offline(&env, "acme").await;
+    let context = TestContext::new(WorldShape { projects: 1, ..WorldShape::default() });
+    let tenant = offline(&context, "acme").await;
     let json = import(&tenant, &folder.join("sca/1.93.0.json")).await.unwrap();
     assert!(json.run.counts.new > 0);
     let findings = content(&tenant);
@@ -88,8 +88,8 @@ async fn supply_chain_results_of_both_formats_are_the_same_findings() {
 #[tokio::test]
 async fn a_scan_that_failed_does_not_prove_anything() {
     let Some(folder) = folder() else { return };
-    let env = Env::new(WorldShape { projects: 1, ..WorldShape::default() });
-    let tenant = offline(&env, "acme").await;
+    let context = TestContext::new(WorldShape { projects: 1, ..WorldShape::default() });
+    let tenant = offline(&context, "acme").await;
     let mut looked_at = 0;
     let mut paths = Vec::new();
     files(&folder.join("failing"), &mut paths);
@@ -126,9 +126,9 @@ async fn sources_of_issues(tenant: &Tenant) -> Vec<u32> {
 #[tokio::test]
 async fn a_gitlab_report_joins_the_issues_of_its_scan() {
     let Some(folder) = folder() else { return };
-    let env = Env::new(WorldShape { projects: 1, ..WorldShape::default() });
+    let context = TestContext::new(WorldShape { projects: 1, ..WorldShape::default() });
     for (number, version) in ["1.182.0", "1.93.0"].iter().enumerate() {
-        let tenant = offline(&env, &format!("t{number}")).await;
+        let tenant = offline(&context, &format!("t{number}")).await;
         let mut issues = 0;
         // Also where every line has moved.
         for part in ["before", "after"] {

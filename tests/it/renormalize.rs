@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use host_harness::{RenormalizeOptions, RenormalizeReport, RunMode, RunState, Tenant};
 use serde_json::json;
-use tests::{Env, content, findings, name, settings, store};
+use tests::{TestContext, content, findings, name, settings, store};
 use vendor_sim::WorldShape;
 
 async fn renormalize(tenant: &Tenant, dry_run: bool) -> RenormalizeReport {
@@ -17,13 +17,13 @@ async fn renormalize(tenant: &Tenant, dry_run: bool) -> RenormalizeReport {
 #[tokio::test]
 async fn the_same_connector_makes_the_same_of_stored_records() {
     let shape = WorldShape { projects: 6, ai_sast: 20, secrets: 30, damaged_per_10_000: 100, ..WorldShape::default() };
-    let env = Env::new(shape);
+    let context = TestContext::new(shape);
     let kinds = json!({ "branches": "all", "kinds": ["sast", "sca", "ai-sast", "secrets", "packages"] });
-    let (tenant, _) = env.connected("acme", settings(kinds)).await;
-    let synced = env.sync(&tenant).await.unwrap();
+    let (tenant, _) = context.connected("acme", settings(kinds)).await;
+    let synced = context.sync(&tenant).await.unwrap();
     assert_eq!(synced.state, RunState::Complete, "{:?}", synced.message);
     let before = content(&tenant);
-    let requests = env.simulator.stats().requests;
+    let requests = context.simulator.stats().requests;
 
     let dry = renormalize(&tenant, true).await;
     assert_eq!((dry.changed, dry.gained, dry.lost, dry.run.is_none()), (0, 0, 0, true), "{:?}", dry.examples.first());
@@ -36,22 +36,22 @@ async fn the_same_connector_makes_the_same_of_stored_records() {
     let run = real.run.unwrap();
     assert_eq!((run.mode, run.state), (RunMode::Renormalize, RunState::Complete));
     content(&tenant).assert_untouched(&before);
-    assert_eq!(env.simulator.stats().requests, requests, "the vendor was asked");
+    assert_eq!(context.simulator.stats().requests, requests, "the vendor was asked");
     // And the next sync is none the wiser.
-    let again = env.sync(&tenant).await.unwrap();
+    let again = context.sync(&tenant).await.unwrap();
     assert_eq!((again.counts.new, again.counts.changed, again.counts.vanished), (0, 0, 0));
 }
 
 #[tokio::test]
 async fn every_kind_arrives_as_the_vendor_has_it() {
     let shape = WorldShape { projects: 9, ai_sast: 40, secrets: 60, ..WorldShape::default() };
-    let env = Env::new(shape);
+    let context = TestContext::new(shape);
     let kinds = json!({ "branches": "all", "kinds": ["ai-sast", "secrets", "packages", "sca"] });
-    let (tenant, instance) = env.connected("acme", settings(kinds)).await;
-    let run = env.sync(&tenant).await.unwrap();
+    let (tenant, instance) = context.connected("acme", settings(kinds)).await;
+    let run = context.sync(&tenant).await.unwrap();
     assert_eq!((run.state, run.message.as_deref()), (RunState::Complete, None), "{instance:?}");
     let all = vendor_sim::Expectation { refs: vendor_sim::Refs::All, dedup: false };
-    let (expected, content) = (env.simulator.world().expected(all), content(&tenant));
+    let (expected, content) = (context.simulator.world().expected(all), content(&tenant));
     assert_eq!(content.present("ai-sast"), expected.of(vendor_sim::Kind::AiSast).identities);
     assert_eq!(content.present("secrets"), expected.of(vendor_sim::Kind::Secret).identities);
     assert!(content.packages.len() >= expected.packages);

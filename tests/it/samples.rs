@@ -9,13 +9,13 @@ use std::{
 use appsec_model::Completeness;
 use host_harness::{Error, ImportOptions, ImportReport, Tenant};
 use serde_json::{Value, json};
-use tests::{Env, content, name, samples_folder, settings};
+use tests::{TestContext, content, name, samples_folder, settings};
 use vendor_sim::WorldShape;
 
 /// A tenant with one instance, `files`, that was never connected.
-pub async fn offline(env: &Env, tenant: &str) -> Tenant {
-    let tenant = env.tenant(tenant);
-    tenant.add_instance(env.semgrep("files", settings(json!({}))), false).await.unwrap();
+pub async fn offline(context: &TestContext, tenant: &str) -> Tenant {
+    let tenant = context.tenant(tenant);
+    tenant.add_instance(context.semgrep("files", settings(json!({}))), false).await.unwrap();
     tenant
 }
 
@@ -108,7 +108,7 @@ async fn reviewed(tenant: &Tenant, report: &ImportReport) -> Value {
 #[tokio::test]
 async fn every_sample_of_the_vendor_is_taken_in_or_refused_with_a_reason() {
     let Some(folder) = samples_folder() else { return };
-    let env = Env::new(WorldShape { projects: 1, ..WorldShape::default() });
+    let context = TestContext::new(WorldShape { projects: 1, ..WorldShape::default() });
     let mut paths = Vec::new();
     for part in ["api", "cli", "sarif", "semgrep-cli", "webhook"] {
         files(&folder.join(part), &mut paths);
@@ -116,7 +116,7 @@ async fn every_sample_of_the_vendor_is_taken_in_or_refused_with_a_reason() {
     assert!(paths.len() > 30, "{paths:?}");
     for (number, path) in paths.iter().enumerate() {
         let relative = path.strip_prefix(&folder).unwrap().display().to_string();
-        let tenant = offline(&env, &format!("t{number}")).await;
+        let tenant = offline(&context, &format!("t{number}")).await;
         let shown = match import(&tenant, path).await {
             Ok(report) => {
                 let outcome = &report.outcome;

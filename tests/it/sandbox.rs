@@ -202,7 +202,7 @@ async fn a_pure_call_sees_no_time_and_no_chance() {
 #[tokio::test]
 async fn normalize_has_no_network_no_bucket_and_no_environment() {
     let hostile = Hostile::new(Limits::default()).await;
-    let url = hostile.env.simulator.url();
+    let url = hostile.context.simulator.url();
     let seen = async |order: serde_json::Value| {
         let called = soon(hostile.connector.normalize("acme/one", records(&[&order.to_string()]))).await;
         called.map(|called| called.value.diagnostics.first().map(|it| it.message.clone()).unwrap_or_default())
@@ -211,14 +211,14 @@ async fn normalize_has_no_network_no_bucket_and_no_environment() {
     insta::assert_snapshot!(seen(json!({ "do": "bucket-mark", "keys": ["x"] })).await.unwrap(), @"refused: access denied");
     let refused = seen(json!({ "do": "request", "url": url })).await.unwrap_err();
     insta::assert_snapshot!(refused, @"egress denied: this call has no network");
-    assert_eq!(hostile.env.simulator.stats().requests, 0);
+    assert_eq!(hostile.context.simulator.stats().requests, 0);
     hostile.assert_well().await;
 }
 
 #[tokio::test]
 async fn an_event_is_read_without_network_bucket_and_environment() {
     let hostile = Hostile::new(Limits::default()).await;
-    let url = hostile.env.simulator.url();
+    let url = hostile.context.simulator.url();
     let seen = async |order: serde_json::Value| {
         let called = soon(hostile.connector.interpret_event("acme/one", order.to_string().as_bytes())).await;
         called.map(|called| match called.value.what {
@@ -230,7 +230,7 @@ async fn an_event_is_read_without_network_bucket_and_environment() {
     insta::assert_snapshot!(seen(json!({ "do": "bucket-mark", "keys": ["x"] })).await.unwrap(), @"refused: access denied");
     let refused = seen(json!({ "do": "request", "url": url })).await.unwrap_err();
     insta::assert_snapshot!(refused, @"egress denied: this call has no network");
-    assert_eq!(hostile.env.simulator.stats().requests, 0);
+    assert_eq!(hostile.context.simulator.stats().requests, 0);
     hostile.assert_well().await;
 }
 
@@ -238,7 +238,7 @@ async fn an_event_is_read_without_network_bucket_and_environment() {
 async fn more_calls_than_sandboxes_wait_in_line() {
     let hostile = Hostile::new(Limits::default()).await;
     // Each waits for an answer in its sandbox, while the others come.
-    let order = json!({ "do": "request", "url": hostile.env.simulator.url() }).to_string();
+    let order = json!({ "do": "request", "url": hostile.context.simulator.url() }).to_string();
     let calls: Vec<_> = (0..12)
         .map(|_| {
             let (connector, grant) = (hostile.connector.clone(), hostile.grant(Who::First).clone());

@@ -48,7 +48,7 @@ async fn a_second_authorization_is_refused_also_beside_a_good_one() {
     let hostile = connected(Limits::default(), &wire).await;
     let headers = json!([["authorization", "Bearer $TOKEN"], ["Authorization", "Bearer guessed"]]);
     let message = outcome(&hostile, json!({ "do": "request", "url": wire.url, "headers": headers })).await;
-    insta::assert_snapshot!(message, @"egress denied: an `Authorization` other than `Bearer` with a granted secret");
+    insta::assert_snapshot!(message, @"egress denied: an `authorization` header with another credential than a granted one");
     assert!(wire.take().is_empty());
     hostile.assert_well().await;
 }
@@ -161,10 +161,10 @@ async fn a_body_that_drips_without_end_is_cut_off() {
 #[tokio::test]
 async fn thousands_of_requests_are_a_few() {
     let hostile = Hostile::new(Limits::default()).await;
-    let url = format!("{}/api/v1/ping", hostile.env.simulator.url());
+    let url = format!("{}/api/v1/ping", hostile.context.simulator.url());
     let order = json!({ "do": "requests", "url": url, "count": 5_000 });
     insta::assert_snapshot!(outcome(&hostile, order).await, @"16 answered, 4984 denied");
-    assert_eq!(hostile.env.simulator.stats().requests, 16);
+    assert_eq!(hostile.context.simulator.stats().requests, 16);
     hostile.assert_well().await;
 }
 

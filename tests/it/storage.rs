@@ -51,7 +51,7 @@ async fn what_is_removed_is_gone_for_the_next_call_too() {
 async fn a_bucket_outlives_the_host() {
     let hostile = Hostile::new(Limits::default()).await;
     hostile.told(Who::First, json!({ "do": "bucket-mark", "keys": ["lasting"] })).await.unwrap();
-    let again = hostile.env.tenant("acme");
+    let again = hostile.context.tenant("acme");
     let grant = again.grant(&name("one")).await.unwrap();
     let read = json!({ "do": "bucket-read", "keys": ["connector"] }).to_string();
     let seen = soon(hostile.connector.configure(&grant, &read)).await.unwrap().value.diagnostics.remove(0).message;
@@ -108,10 +108,10 @@ async fn a_key_is_short_and_without_control_characters() {
 async fn the_bucket_of_an_instance_that_could_not_connect_is_gone() {
     let hostile = Hostile::new(Limits::default()).await;
     let mut orders = settings(json!({ "do": "refuse" }));
-    soon(hostile.tenant.add_instance(hostile.env.hostile("three", orders.clone()), true)).await.unwrap_err();
+    soon(hostile.tenant.add_instance(hostile.context.hostile("three", orders.clone()), true)).await.unwrap_err();
     orders.insert("do".to_owned(), json!("bucket-read"));
     orders.insert("keys".to_owned(), json!(["connector"]));
-    let made = soon(hostile.tenant.add_instance(hostile.env.hostile("three", orders), true)).await.unwrap();
+    let made = soon(hostile.tenant.add_instance(hostile.context.hostile("three", orders), true)).await.unwrap();
     assert_eq!(made.connection.unwrap().diagnostics[0].message, r#""connector": nothing"#);
     hostile.assert_well().await;
 }

@@ -10,12 +10,12 @@ use std::{
 use data_encoding::{BASE64, HEXLOWER};
 use hmac::{Hmac, KeyInit, Mac};
 use host_harness::{
-    CancellationToken, Daemon, DaemonEvent, DaemonOptions, DeliveryState, EventState, Harness, ListenOptions, Options,
-    Run, RunMode, RunState, SecretSource, Setup, SyncEvent, SyncOptions, Tenant, WebhookSetup,
+    CancellationToken, Daemon, DaemonEvent, DaemonOptions, DeliveryState, EventState, GivenSecret, Harness,
+    ListenOptions, Options, Run, RunMode, RunState, SecretSource, Setup, SyncEvent, SyncOptions, Tenant, WebhookSetup,
 };
 use serde_json::{Value, json};
 use sha2::Sha256;
-use tests::{Env, content, name, settings, store};
+use tests::{TestContext, content, name, settings, store};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -32,8 +32,8 @@ fn signature(key: &str, parts: &[&[u8]]) -> Vec<u8> {
 }
 
 /// A daemon that listens, for the tenant `acme` with the instance `code`.
-struct House {
-    env: Env,
+struct ListeningDaemon {
+    context: TestContext,
     tenant: Tenant,
     header: String,
     address: String,
@@ -41,27 +41,33 @@ struct House {
     stop: CancellationToken,
 }
 
-impl House {
+impl ListeningDaemon {
     async fn new(window: Duration) -> Self {
-        let env =
-            Env::new(WorldShape { projects: 4, sast: 60, sca: 20, damaged_per_10_000: 0, ..WorldShape::default() });
-        let setup = env.semgrep("code", settings(json!({ "branches": "all" })));
-        Self::with(env, setup, window).await
+        let context = TestContext::new(WorldShape {
+            projects: 4,
+            sast: 60,
+            sca: 20,
+            damaged_per_10_000: 0,
+            ..WorldShape::default()
+        });
+        let setup = context.semgrep("code", settings(json!({ "branches": "all" })));
+        Self::with(context, setup, window).await
     }
 
     /// With the guest whose vendor signs the time too.
     async fn timed() -> Self {
-        let env = Env::new(WorldShape { projects: 1, sast: 1, sca: 0, ..WorldShape::default() });
-        let setup = env.hostile("code", settings(json!({})));
-        Self::with(env, setup, Duration::ZERO).await
+        let context = TestContext::new(WorldShape { projects: 1, sast: 1, sca: 0, ..WorldShape::default() });
+        let setup = context.hostile("code", settings(json!({})));
+        Self::with(context, setup, Duration::ZERO).await
     }
 
-    async fn with(env: Env, setup: Setup, window: Duration) -> Self {
-        let tenant = env.tenant("acme");
+    async fn with(context: TestContext, setup: Setup, window: Duration) -> Self {
+        let tenant = context.tenant("acme");
         tenant.add_instance(setup, true).await.unwrap();
-        let file = env.data_dir().join("vendor-secret");
+        let file = context.data_dir().join("vendor-secret");
         std::fs::write(&file, SECRET).unwrap();
-        let inbox = tenant.set_inbox(&name("code"), SecretSource::File { path: file }, false).await.unwrap();
+        let inbox =
+            tenant.set_inbox(&name("code"), GivenSecret::Read(SecretSource::File { path: file })).await.unwrap();
         assert_eq!(inbox.path, "/webhooks/acme/code");
 
         let (told, mut events) = unbounded_channel();
@@ -75,14 +81,14 @@ impl House {
             progress: Arc::new(move |event| _ = told.send(event)),
         };
         // With the clock and the waits of every day.
-        let harness = Harness::new(Options::new(env.data_dir()));
+        let harness = Harness::new(Options::new(context.data_dir()));
         tokio::spawn(async move { Daemon::new(harness, options).unwrap().run().await.unwrap() });
         let address = loop {
             if let DaemonEvent::Listening { address } = events.recv().await.unwrap() {
                 break address;
             }
         };
-        Self { env, tenant, header: inbox.scheme.signature_header, address, events, stop }
+        Self { context, tenant, header: inbox.scheme.signature_header, address, events, stop }
     }
 
     /// Sends a body with a signature made with this key; gives the status.
@@ -125,7 +131,7 @@ impl House {
     }
 
     fn project(&self) -> String {
-        self.env.simulator.world().project_names().next().unwrap().to_owned()
+        self.context.simulator.world().project_names().next().unwrap().to_owned()
     }
 
     fn runs(&self) -> Vec<Run> {
@@ -133,7 +139,7 @@ impl House {
     }
 }
 
-impl Drop for House {
+impl Drop for ListeningDaemon {
     fn drop(&mut self) {
         self.stop.cancel();
     }
@@ -145,110 +151,112 @@ fn finding(project: &str, number: u32) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_signed_event_is_followed_by_a_sync_of_what_it_names_and_of_nothing_else() {
-    let mut house = House::new(Duration::ZERO).await;
-    let project = house.project();
-    assert_eq!(house.send("/webhooks/acme/code", SECRET, &finding(&project, 1)).await, 202);
-    let run = house.synced().await;
+    let mut daemon = ListeningDaemon::new(Duration::ZERO).await;
+    let project = daemon.project();
+    assert_eq!(daemon.send("/webhooks/acme/code", SECRET, &finding(&project, 1)).await, 202);
+    let run = daemon.synced().await;
     assert_eq!((run.mode, run.state, run.fetches.len()), (RunMode::Event, RunState::Complete, 1));
     assert_eq!(run.fetches[0].kind, appsec_model::Kind::Sast);
     let all = Expectation { refs: Refs::All, dedup: false };
-    let expected = house.env.simulator.world().ids(Kind::Sast, Some(&project), all).count() as u64;
+    let expected = daemon.context.simulator.world().ids(Kind::Sast, Some(&project), all).count() as u64;
     assert!(expected > 0 && run.counts.records == expected, "{expected}: {run:?}");
     // What the event says of a finding is nowhere: its rule is not there.
-    assert!(content(&house.tenant).findings.iter().all(|it| it["rule_id"] != "a" && it["project"] == project.as_str()));
+    assert!(
+        content(&daemon.tenant).findings.iter().all(|it| it["rule_id"] != "a" && it["project"] == project.as_str())
+    );
 
     // A scan may have been of any kind.
     let scan = json!({ "semgrep_scan": { "id": "x", "repository": project } }).to_string();
-    assert_eq!(house.send("/webhooks/acme/code", SECRET, &scan).await, 202);
-    assert!(house.synced().await.fetches.len() > 1);
+    assert_eq!(daemon.send("/webhooks/acme/code", SECRET, &scan).await, 202);
+    assert!(daemon.synced().await.fetches.len() > 1);
     // What is not there is no fault.
-    assert_eq!(house.send("/webhooks/acme/code", SECRET, &finding("acme/unknown", 2)).await, 202);
-    let run = house.synced().await;
+    assert_eq!(daemon.send("/webhooks/acme/code", SECRET, &finding("acme/unknown", 2)).await, 202);
+    let run = daemon.synced().await;
     assert_eq!((run.state, run.fetches.len()), (RunState::Complete, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_signed_right_is_answered_like_an_address_that_nobody_has() {
-    let house = House::new(Duration::ZERO).await;
-    let body = finding(&house.project(), 1);
+    let daemon = ListeningDaemon::new(Duration::ZERO).await;
+    let body = finding(&daemon.project(), 1);
     for path in ["/webhooks/acme/code", "/webhooks/acme/other", "/webhooks/nobody/code", "/webhooks/acme/code/"] {
-        assert_eq!(house.send(path, "another-secret-0123456789", &body).await, 404, "{path}");
+        assert_eq!(daemon.send(path, "another-secret-0123456789", &body).await, 404, "{path}");
     }
-    assert_eq!(house.send("/webhooks/acme/other", SECRET, &body).await, 404);
-    assert!(store(&house.tenant).run_now(|store| store.events(None, 9)).unwrap().is_empty());
-    assert!(house.runs().is_empty());
+    assert_eq!(daemon.send("/webhooks/acme/other", SECRET, &body).await, 404);
+    assert!(store(&daemon.tenant).run_now(|store| store.events(None, 9)).unwrap().is_empty());
+    assert!(daemon.runs().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replay_and_what_is_no_event_lead_to_nothing() {
-    let mut house = House::new(Duration::ZERO).await;
-    let body = finding(&house.project(), 1);
-    assert_eq!(house.send("/webhooks/acme/code", SECRET, &body).await, 202);
-    house.synced().await;
-    assert_eq!(house.send("/webhooks/acme/code", SECRET, &body).await, 200);
-    assert_eq!(house.send("/webhooks/acme/code", SECRET, r#"{"hello": 1}"#).await, 200);
-    assert_eq!(house.send("/webhooks/acme/code", SECRET, "not JSON").await, 422);
-    let events = store(&house.tenant).run_now(|store| store.events(None, 9)).unwrap();
+    let mut daemon = ListeningDaemon::new(Duration::ZERO).await;
+    let body = finding(&daemon.project(), 1);
+    assert_eq!(daemon.send("/webhooks/acme/code", SECRET, &body).await, 202);
+    daemon.synced().await;
+    assert_eq!(daemon.send("/webhooks/acme/code", SECRET, &body).await, 200);
+    assert_eq!(daemon.send("/webhooks/acme/code", SECRET, r#"{"hello": 1}"#).await, 200);
+    assert_eq!(daemon.send("/webhooks/acme/code", SECRET, "not JSON").await, 422);
+    let events = store(&daemon.tenant).run_now(|store| store.events(None, 9)).unwrap();
     let states: Vec<_> = events.iter().map(|event| event.state).collect();
     assert_eq!(states, [EventState::Ignored, EventState::Done]);
-    assert_eq!(house.runs().len(), 1);
+    assert_eq!(daemon.runs().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_of_another_time_is_refused_and_so_is_one_whose_time_was_changed() {
-    let mut house = House::timed().await;
+    let mut daemon = ListeningDaemon::timed().await;
     let body = json!({ "do": "", "count": 1 }).to_string();
     let now = i64::try_from(UNIX_EPOCH.elapsed().unwrap().as_secs()).unwrap();
     for (signed_at, said) in [(now - 400, now - 400), (now + 400, now + 400), (now - 400, now)] {
-        assert_eq!(house.send_timed(signed_at, said, &body).await, 404, "{signed_at} said to be {said}");
+        assert_eq!(daemon.send_timed(signed_at, said, &body).await, 404, "{signed_at} said to be {said}");
     }
-    assert_eq!(house.send("/webhooks/acme/code", SECRET, &body).await, 404, "without a time");
-    assert!(store(&house.tenant).run_now(|store| store.events(None, 9)).unwrap().is_empty());
-    assert_eq!(house.send_timed(now, now, &body).await, 202);
-    let run = house.synced().await;
+    assert_eq!(daemon.send("/webhooks/acme/code", SECRET, &body).await, 404, "without a time");
+    assert!(store(&daemon.tenant).run_now(|store| store.events(None, 9)).unwrap().is_empty());
+    assert_eq!(daemon.send_timed(now, now, &body).await, 202);
+    let run = daemon.synced().await;
     assert_eq!((run.mode, run.state, run.fetches.len()), (RunMode::Event, RunState::Complete, 1));
-    assert_eq!(house.send_timed(now, now, &body).await, 200, "a replay");
-    assert_eq!(house.runs().len(), 1);
+    assert_eq!(daemon.send_timed(now, now, &body).await, 200, "a replay");
+    assert_eq!(daemon.runs().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_is_answered_429_and_is_one_sync() {
-    let mut house = House::new(Duration::from_secs(2)).await;
-    let project = house.project();
+    let mut daemon = ListeningDaemon::new(Duration::from_secs(2)).await;
+    let project = daemon.project();
     let mut taken = 0;
     loop {
-        match house.send("/webhooks/acme/code", SECRET, &finding(&project, taken)).await {
+        match daemon.send("/webhooks/acme/code", SECRET, &finding(&project, taken)).await {
             202 => taken += 1,
             429 => break,
             other => panic!("{other} after {taken}"),
         }
     }
     assert!(taken >= 60, "{taken}");
-    house.synced().await;
-    let runs = house.runs().len();
+    daemon.synced().await;
+    let runs = daemon.runs().len();
     assert!(runs * 10 < taken as usize, "{runs} syncs of {taken} events");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_takes_nothing_for_gone() {
-    let mut house = House::new(Duration::ZERO).await;
-    house.env.sync(&house.tenant).await.unwrap();
-    let before = content(&house.tenant).findings.len();
+    let mut daemon = ListeningDaemon::new(Duration::ZERO).await;
+    daemon.context.sync(&daemon.tenant).await.unwrap();
+    let before = content(&daemon.tenant).findings.len();
     // The vendor loses and gains findings.
-    house.env.simulator.advance();
-    for project in house.env.simulator.world().project_names().map(str::to_owned).collect::<Vec<_>>() {
+    daemon.context.simulator.advance();
+    for project in daemon.context.simulator.world().project_names().map(str::to_owned).collect::<Vec<_>>() {
         let scan = json!({ "semgrep_scan": { "id": project, "repository": project } }).to_string();
-        assert_eq!(house.send("/webhooks/acme/code", SECRET, &scan).await, 202);
-        assert_eq!(house.synced().await.counts.vanished, 0);
+        assert_eq!(daemon.send("/webhooks/acme/code", SECRET, &scan).await, 202);
+        assert_eq!(daemon.synced().await.counts.vanished, 0);
     }
-    assert!(content(&house.tenant).findings.len() >= before);
-    let run = house.env.sync(&house.tenant).await.unwrap();
+    assert!(content(&daemon.tenant).findings.len() >= before);
+    let run = daemon.context.sync(&daemon.tenant).await.unwrap();
     assert_eq!((run.mode, run.state), (RunMode::Full, RunState::Complete));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_sync_that_was_cut_off_is_finished_before_an_event_brings_what_it_could_not_see() {
-    let mut house = House::new(Duration::from_secs(1)).await;
+    let mut daemon = ListeningDaemon::new(Duration::from_secs(1)).await;
     // Cut off after its first page.
     let stop = CancellationToken::default();
     let (word, options) = (stop.clone(), SyncOptions { stop, ..SyncOptions::default() });
@@ -257,40 +265,39 @@ async fn a_full_sync_that_was_cut_off_is_finished_before_an_event_brings_what_it
             word.cancel();
         }
     });
-    house.tenant.sync(&name("code"), None, options, progress).await.unwrap_err();
-    assert_eq!(house.runs()[0].state, RunState::Running);
-    house.env.simulator.advance();
-    let project = house.project();
-    assert_eq!(house.send("/webhooks/acme/code", SECRET, &finding(&project, 1)).await, 202);
-    let event = house.synced().await;
-    let runs: Vec<_> = house.runs().iter().map(|run| (run.mode, run.state)).collect();
+    daemon.tenant.sync(&name("code"), None, options, progress).await.unwrap_err();
+    assert_eq!(daemon.runs()[0].state, RunState::Running);
+    daemon.context.simulator.advance();
+    let project = daemon.project();
+    assert_eq!(daemon.send("/webhooks/acme/code", SECRET, &finding(&project, 1)).await, 202);
+    let event = daemon.synced().await;
+    let runs: Vec<_> = daemon.runs().iter().map(|run| (run.mode, run.state)).collect();
     assert_eq!(runs, [(RunMode::Event, RunState::Complete), (RunMode::Full, RunState::Complete)]);
     assert!(event.counts.records > 0);
     // What the vendor has of the project is there, as somebody who begins now sees it.
-    let (anew, _) = house.env.connected("anew", settings(json!({ "branches": "all" }))).await;
-    house.env.sync(&anew).await.unwrap();
+    let (anew, _) = daemon.context.connected("anew", settings(json!({ "branches": "all" }))).await;
+    daemon.context.sync(&anew).await.unwrap();
     let present = |tenant: &Tenant| -> BTreeSet<String> {
         let of_project =
             |it: &&Value| it["project"] == project.as_str() && it["kind"] == "sast" && it["status"] != "vanished";
         content(tenant).findings.iter().filter(of_project).map(|it| it["id"].to_string()).collect()
     };
     let expected = present(&anew);
-    assert!(!expected.is_empty() && present(&house.tenant).is_superset(&expected));
+    assert!(!expected.is_empty() && present(&daemon.tenant).is_superset(&expected));
 }
 
 #[tokio::test]
 async fn the_end_of_a_sync_is_told_to_a_receiver_that_can_check_it() {
-    let env = Env::new(WorldShape { projects: 2, sast: 20, sca: 5, ..WorldShape::default() });
-    let (tenant, _) = env.connected("acme", settings(json!({}))).await;
-    let secret = env.data_dir().join("hook-secret");
+    let context = TestContext::new(WorldShape { projects: 2, sast: 20, sca: 5, ..WorldShape::default() });
+    let (tenant, _) = context.connected("acme", settings(json!({}))).await;
+    let secret = context.data_dir().join("hook-secret");
     std::fs::write(&secret, SECRET).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let origin = format!("http://{}", listener.local_addr().unwrap());
     let setup = WebhookSetup {
         url: format!("{origin}/hook"),
         private_origin: Some(origin.parse().unwrap()),
-        secret: SecretSource::File { path: secret },
-        store_secret: false,
+        secret: GivenSecret::Read(SecretSource::File { path: secret }),
     };
     tenant.set_webhook(&name("code"), setup).await.unwrap();
     let received = Arc::new(Mutex::new(String::new()));
@@ -306,7 +313,7 @@ async fn the_end_of_a_sync_is_told_to_a_receiver_that_can_check_it() {
         *kept.lock().unwrap() = String::from_utf8(bytes[..length].to_vec()).unwrap();
         stream.write_all(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n").await.unwrap();
     });
-    let run = env.sync(&tenant).await.unwrap();
+    let run = context.sync(&tenant).await.unwrap();
     receiver.await.unwrap();
 
     let message = received.lock().unwrap().clone();

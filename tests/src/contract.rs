@@ -8,7 +8,7 @@ use host_harness::{CallError, CallFailure, Connector, Grant, Response};
 use semgrep_core::{Bucket, BucketError, Outside, Secret};
 use serde_json::json;
 
-use crate::{env::TOKEN, http::NativeTransport};
+use crate::{context::TOKEN, http::NativeTransport};
 
 /// The answer of a call: its JSON.
 pub type Answer<'a> = Pin<Box<dyn Future<Output = String> + 'a>>;

@@ -11,8 +11,8 @@
 
 mod artifacts;
 mod content;
+mod context;
 mod contract;
-mod env;
 mod http;
 pub mod load;
 mod store;
@@ -23,8 +23,8 @@ pub use crate::{
         EXAMPLE_CONNECTOR, HOSTILE_GUEST, SEMGREP_CONNECTOR, cases_folder, samples_folder, vendor_samples, workspace,
     },
     content::{Content, content, findings},
+    context::{TOKEN, TestContext, TestContextBuilder, name, settings},
     contract::{CompiledComponent, ConnectorUnderTest, NativeCore},
-    env::{Env, EnvBuilder, TOKEN, name, settings},
     store::store,
     waits::{Clock, Waits},
 };

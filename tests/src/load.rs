@@ -19,7 +19,7 @@ use vendor_sim::{Simulator, World, WorldShape};
 
 use crate::{
     artifacts::{HOSTILE_GUEST, SEMGREP_CONNECTOR},
-    env::{TOKEN, name, settings},
+    context::{TOKEN, name, settings},
 };
 
 /// The tenant whose connector never ends a call.
@@ -115,6 +115,7 @@ impl Load {
             allow_origins: Vec::new(),
             allow_private_origins: vec![vendor.parse().unwrap()],
             secret: Some(SecretSource::File { path: self.folder.path().join("token") }),
+            secrets: Default::default(),
             store_secret: false,
             proxy: None,
         }

@@ -1,5 +1,5 @@
 //! Public ratings of vulnerabilities, from files that the operator brings:
-//! CVSS, EPSS and a summary for each advisory.
+//! CVSS, EPSS, known exploitation and a summary for each advisory.
 //!
 //! Nothing is asked of the network, and no score is made up: a CVSS score is
 //! computed from its vector, and what is not given stays unknown. What cannot
@@ -17,6 +17,7 @@
 //! ```
 
 mod csv;
+mod kev;
 mod osv;
 mod path;
 mod rating;
@@ -30,6 +31,7 @@ pub use crate::problem::Problem;
 use crate::problem::{Problems, quoted};
 
 pub use self::{
+    kev::KevEntry,
     path::{MAX_RECORD_BYTES, read_path},
     rating::{CvssRating, CvssVersion, EpssRating, VectorError},
 };
@@ -45,6 +47,9 @@ pub struct Advisory {
     /// How likely it is exploited.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub epss: Option<EpssRating>,
+    /// That it is exploited, where the catalogue of known exploited vulnerabilities (KEV) lists it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kev: Option<KevEntry>,
     /// A short line for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub summary: Option<String>,
@@ -67,6 +72,7 @@ impl Advisory {
         if let Some(epss) = other.epss {
             self.add_epss(epss);
         }
+        self.kev = other.kev.or(self.kev.take());
         self.summary = other.summary.or(self.summary.take());
     }
 
@@ -90,6 +96,8 @@ pub struct Advisories {
     by_id: HashMap<Arc<str>, usize>,
     /// An entry that was joined with another one is left empty.
     entries: Vec<Advisory>,
+    /// Whether a KEV catalogue was read.
+    has_kev: bool,
 }
 
 /// No vulnerability has more numbers; more is a table that joins what is apart,
@@ -124,6 +132,12 @@ impl Advisories {
     /// Whether none is known.
     pub fn is_empty(&self) -> bool {
         self.by_id.is_empty()
+    }
+
+    /// Whether a KEV catalogue was read. It is complete: what it does not list
+    /// is not known to be exploited, whatever an earlier one listed.
+    pub const fn has_kev(&self) -> bool {
+        self.has_kev
     }
 
     /// All of them, in the order in which they were first read.

@@ -21,6 +21,7 @@
 
 pub mod advisories;
 pub mod correlation;
+pub mod cwe;
 pub mod dates;
 pub mod fix;
 mod hash;

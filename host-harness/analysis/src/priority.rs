@@ -45,6 +45,10 @@ const MOST_FOR_INVALID: i16 = 10;
 /// One more than what any sum reaches.
 const LEAST_FOR_VALID: i16 = 99;
 const MOST: i16 = 100;
+/// Points for likely exploitation, and for a known one in their place.
+const MOST_FOR_EXPLOITATION: i16 = 5;
+/// What is exploited is urgent, unless it is shown that nothing reaches it.
+const LEAST_FOR_EXPLOITED: i16 = 80;
 
 impl Priority {
     /// Computes it.
@@ -58,8 +62,9 @@ impl Priority {
         sum.add("status", facts.status.as_str(), 0);
         let verdict = facts.reachability.as_ref();
         sum.add("reachability", verdict.map_or("first-party code", |it| it.as_str()), reachability(verdict));
+        let likely = facts.epss.as_ref().map_or(0, epss);
         if let Some(rating) = &facts.epss {
-            sum.add("epss", epss_text(rating), epss(rating));
+            sum.add("epss", epss_text(rating), likely);
         }
         if let Some(score) = facts.cvss {
             sum.add("cvss", format!("{score:.1}"), cvss(score));
@@ -72,6 +77,11 @@ impl Priority {
         }
         if let Some(conclusion) = &facts.ai_verdict {
             sum.add("ai-verdict", conclusion.as_str(), ai_verdict(conclusion, verdict));
+        }
+        if facts.kev {
+            let least = if verdict == Some(&ReachabilityVerdict::Unreachable) { 0 } else { LEAST_FOR_EXPLOITED };
+            let points = (MOST_FOR_EXPLOITATION - likely).max(least - sum.total);
+            sum.add("kev", "listed", points);
         }
         if let Some(validation) = facts.validation {
             let score = match validation {

@@ -107,46 +107,6 @@ impl FromStr for Edition {
     }
 }
 
-/// The name of a weakness that is on any of the lists. The name is CWE's own.
-pub const fn name(cwe: u32) -> Option<&'static str> {
-    Some(match cwe {
-        20 => "Improper Input Validation",
-        22 => "Improper Limitation of a Pathname to a Restricted Directory ('Path Traversal')",
-        77 => "Improper Neutralization of Special Elements used in a Command ('Command Injection')",
-        78 => "Improper Neutralization of Special Elements used in an OS Command ('OS Command Injection')",
-        79 => "Improper Neutralization of Input During Web Page Generation ('Cross-site Scripting')",
-        89 => "Improper Neutralization of Special Elements used in an SQL Command ('SQL Injection')",
-        94 => "Improper Control of Generation of Code ('Code Injection')",
-        119 => "Improper Restriction of Operations within the Bounds of a Memory Buffer",
-        120 => "Buffer Copy without Checking Size of Input ('Classic Buffer Overflow')",
-        121 => "Stack-based Buffer Overflow",
-        122 => "Heap-based Buffer Overflow",
-        125 => "Out-of-bounds Read",
-        190 => "Integer Overflow or Wraparound",
-        200 => "Exposure of Sensitive Information to an Unauthorized Actor",
-        269 => "Improper Privilege Management",
-        276 => "Incorrect Default Permissions",
-        284 => "Improper Access Control",
-        287 => "Improper Authentication",
-        306 => "Missing Authentication for Critical Function",
-        352 => "Cross-Site Request Forgery (CSRF)",
-        362 => "Concurrent Execution using Shared Resource with Improper Synchronization ('Race Condition')",
-        400 => "Uncontrolled Resource Consumption",
-        416 => "Use After Free",
-        434 => "Unrestricted Upload of File with Dangerous Type",
-        476 => "NULL Pointer Dereference",
-        502 => "Deserialization of Untrusted Data",
-        639 => "Authorization Bypass Through User-Controlled Key",
-        770 => "Allocation of Resources Without Limits or Throttling",
-        787 => "Out-of-bounds Write",
-        798 => "Use of Hard-coded Credentials",
-        862 => "Missing Authorization",
-        863 => "Incorrect Authorization",
-        918 => "Server-Side Request Forgery (SSRF)",
-        _ => return None,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -158,13 +118,11 @@ mod tests {
     }
 
     #[test]
-    fn every_list_has_25_weaknesses_with_names() {
+    fn every_list_has_25_weaknesses() {
         for edition in Edition::ALL {
             let listed: BTreeSet<u32> = edition.weaknesses().iter().copied().collect();
             assert_eq!(listed.len(), 25, "{edition}");
-            assert!(listed.iter().all(|cwe| name(*cwe).is_some()), "{edition}");
         }
-        assert_eq!(name(295), None);
     }
 
     #[test]

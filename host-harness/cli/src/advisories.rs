@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use appsec_analysis::{Advisories, Advisory};
+use appsec_analysis::{Advisories, Advisory, advisories::KevEntry};
 use host_harness::{AdvisoryImport, counted};
 
 use super::{
@@ -17,7 +17,8 @@ const PROBLEMS: usize = 20;
 
 #[derive(clap::Subcommand)]
 pub enum Command {
-    /// Import CVSS and EPSS scores from OSV records (JSON) and CSV files, and apply them to findings
+    /// Import CVSS and EPSS scores and known exploitation from OSV records and the KEV catalogue (JSON) and CSV files, and
+    /// apply them to findings
     Import {
         /// Files, or directories of files
         #[arg(required = true)]
@@ -28,7 +29,7 @@ pub enum Command {
         /// Id of the advisory, such as CVE-2021-44228
         id: String,
     },
-    /// Remove all scores
+    /// Remove all scores and the KEV catalogue
     Clear,
 }
 
@@ -84,6 +85,12 @@ fn show_import(output: Output, report: &AdvisoryImport) {
     }
 }
 
+/// What the KEV catalogue says of a vulnerability.
+pub fn listed(kev: &KevEntry) -> String {
+    let due = kev.due.as_ref().map(|due| format!(", due {due}")).unwrap_or_default();
+    format!("exploited, listed since {}{due}{}", kev.added, if kev.ransomware { ", used for ransomware" } else { "" })
+}
+
 fn show(output: Output, advisory: &Advisory) {
     output.line(format!("Advisory {}", advisory.ids.join(", ")));
     if let Some(summary) = &advisory.summary {
@@ -100,5 +107,8 @@ fn show(output: Output, advisory: &Advisory) {
         let date = epss.date.as_ref().map(|date| format!(" of {date}")).unwrap_or_default();
         let percentile = epss.percentile.map(|it| format!(", percentile {it:.4}")).unwrap_or_default();
         output.line(format!("  EPSS {:.4}{percentile}{date}, from {}", epss.score, epss.source));
+    }
+    if let Some(kev) = &advisory.kev {
+        output.line(format!("  KEV: {}, from {}", listed(kev), kev.source));
     }
 }

@@ -3,21 +3,21 @@
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,
+    time::{Duration, SystemTime},
 };
 
 use host_harness::{
-    Answers, Budget, Cassette, CheckOutcome, CheckResult, Conformance, ConformanceCheck, ConformancePlan,
-    ConformanceReport, Conformity, ConnectorSource, Origin, Requirement, counted, junit, read_bounded, write_private,
+    Budget, CheckOutcome, CheckResult, Conformance, ConformanceCheck, ConformanceFile, ConformancePlan,
+    ConformanceReport, ConformanceSample, Conformity, ConnectorSource, Limits, Requirement, counted, junit, read_file,
 };
 
 use super::{
     Context,
-    error::Failure,
-    instance::SettingsArgs,
-    output::{Output, bytes},
-    secret::SecretArgs,
+    error::{Failure, USAGE},
+    output::{Output, bytes, remark},
     style,
     table::{Cell, cells},
+    vendor::{Vendor, VendorArgs, connector, keep, unwritten},
     wait::wait,
 };
 
@@ -25,19 +25,21 @@ use super::{
 pub struct Args {
     /// Component file to check [default: the bundled connector]
     file: Option<PathBuf>,
-    /// Check against the vendor at this origin, with faults injected; repeat for further origins
-    #[arg(long, value_name = "ORIGIN")]
-    against: Vec<Origin>,
-    /// Record the vendor's answers in this file, without the token and without people's mail addresses
-    #[arg(long, value_name = "FILE", requires = "against")]
-    record: Option<PathBuf>,
-    /// Check against recorded answers instead of a vendor; no token is needed
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["against", "token"])]
-    cassette: Option<PathBuf>,
     #[command(flatten)]
-    settings: SettingsArgs,
-    #[command(flatten)]
-    secret: SecretArgs,
+    vendor: VendorArgs,
+    /// Judge it beside the version before, in this component file
+    #[arg(long, value_name = "OLD.wasm")]
+    previous: Option<PathBuf>,
+    /// Use this file as a sample of a format that the connector reads (repeatable)
+    #[arg(long = "sample", value_name = "FILE")]
+    samples: Vec<PathBuf>,
+    /// Read settings, samples and skipped checks from this file
+    /// [default: conformance.toml beside the component, if there is one]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Run again each time that the component or its files change, until stopped
+    #[arg(long)]
+    watch: bool,
     /// Run only these checks, by id or name
     #[arg(long, value_name = "CHECK", value_delimiter = ',', value_parser = check)]
     only: Vec<&'static ConformanceCheck>,
@@ -66,58 +68,134 @@ fn skipped(text: &str) -> Result<(&'static ConformanceCheck, String), String> {
 }
 
 pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
-    let connector = match args.file {
-        Some(path) => ConnectorSource::File { path: std::path::absolute(path)? },
-        None => context.connector.clone(),
-    };
-    let plan = ConformancePlan {
-        settings: args.settings.read()?,
-        only: args.only.iter().map(|check| check.id.to_owned()).collect(),
-        skip: args.skip.iter().map(|(check, reason)| (check.id.to_owned(), reason.clone())).collect(),
+    let connector = connector(context, args.file.as_deref()).await?;
+    let vendor = args.vendor.read()?;
+    if vendor.record.is_some() && vendor.answers.is_none() {
+        let hint = "name the vendor with --against ORIGIN";
+        return Err(Failure::new(USAGE, "there is no vendor to record", Some(hint)));
+    }
+    let config = args.config.or_else(|| {
+        let beside = args.file.as_deref()?.with_file_name("conformance.toml");
+        beside.is_file().then_some(beside)
+    });
+    let asked = Asked {
+        connector,
+        previous: args
+            .previous
+            .map(|path| std::path::absolute(&path).map(|path| ConnectorSource::File { path }))
+            .transpose()?,
+        vendor,
+        samples: args.samples,
+        only: args.only,
+        skip: args.skip,
         is_strict: args.strict,
+        junit: args.junit,
+        config,
     };
-    let vendor = match args.cassette {
-        Some(path) => Answers::Cassette(cassette(&path)?),
-        None if args.against.is_empty() => Answers::Nobody,
-        None => Answers::Origins(args.against),
-    };
-    let has_vendor = !matches!(vendor, Answers::Nobody);
-    let (secret, record) = (args.secret.source()?, args.record.is_some());
-    let asked = Conformance { connector, vendor, record, secret, plan };
-    let judged = wait(context.output, "Running checks", context.harness.conformance(asked)).await?;
-    let report = judged.report;
-    if let (Some(path), Some(text)) = (&args.record, judged.cassette) {
-        // It holds what the vendor says of an account.
-        write_private(path, text.as_bytes()).map_err(|error| unwritten(path, &error))?;
+    if !args.watch {
+        return asked.judge(context).await;
     }
-    if let Some(path) = &args.junit {
-        let document = junit(&report).map_err(|error| unwritten(path, &error))?;
-        std::fs::write(path, document).map_err(|error| unwritten(path, &error))?;
+    loop {
+        let seen = asked.stamps();
+        if let Err(failure) = asked.judge(context).await {
+            // A component that is being written may be half there.
+            context.output.failure(&failure);
+        }
+        remark("Waiting for a change. Ctrl-C ends it.");
+        while asked.stamps() == seen {
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
     }
-    context.output.result(&report, |report| show(context.output, report, has_vendor))?;
-    Ok(match report.verdict {
-        Conformity::Conformant => ExitCode::SUCCESS,
-        Conformity::Broken => ExitCode::from(1),
-        Conformity::Incomplete => ExitCode::from(3),
-    })
 }
 
-fn unwritten(path: &Path, error: &dyn std::error::Error) -> Failure {
-    let message = format!("cannot write {}: {error}", path.display());
-    Failure::new("file-unwritable", message, Some("check the path and its permissions"))
+/// How often files are looked at.
+const LOOK_AGAIN: Duration = Duration::from_millis(300);
+
+/// What is to be judged, and how.
+struct Asked {
+    connector: ConnectorSource,
+    previous: Option<ConnectorSource>,
+    vendor: Vendor,
+    samples: Vec<PathBuf>,
+    only: Vec<&'static ConformanceCheck>,
+    skip: Vec<(&'static ConformanceCheck, String)>,
+    is_strict: bool,
+    junit: Option<PathBuf>,
+    config: Option<PathBuf>,
 }
 
-/// Bytes of a recording: what a sandbox takes of answers, many times over.
-const MAX_CASSETTE_BYTES: u64 = 1 << 30;
+impl Asked {
+    /// When the files that it reads changed, and how large they are.
+    fn stamps(&self) -> Vec<Option<(SystemTime, u64)>> {
+        let component = match &self.connector {
+            ConnectorSource::File { path } => Some(path),
+            _ => None,
+        };
+        let stamp = |path: &PathBuf| {
+            let data = std::fs::metadata(path).ok()?;
+            Some((data.modified().ok()?, data.len()))
+        };
+        component.into_iter().chain(&self.config).chain(&self.samples).map(stamp).collect()
+    }
 
-fn cassette(path: &Path) -> Result<Cassette, Failure> {
-    let told = |error: String| {
+    fn plan(&self) -> Result<ConformancePlan, Failure> {
+        let mut file = ConformanceFile::default();
+        let mut samples = self.samples.clone();
+        if let Some(path) = &self.config {
+            let told = |problem: String| {
+                let hint = "see docs/reference/conformance.md for what it may hold";
+                Failure::new("conformance-file", format!("{}: {problem}", path.display()), Some(hint))
+            };
+            let text = std::fs::read_to_string(path).map_err(|error| told(error.to_string()))?;
+            file = ConformanceFile::read(&text).map_err(told)?;
+            // Its paths are from where it is.
+            samples.extend(file.samples.iter().map(|sample| path.with_file_name("").join(sample)));
+        }
+        file.settings.extend(self.vendor.settings.clone());
+        let skip = self.skip.iter().map(|(check, reason)| (check.id.to_owned(), reason.clone()));
+        Ok(ConformancePlan {
+            settings: file.settings,
+            samples: samples.iter().map(|path| sample(path)).collect::<Result<_, _>>()?,
+            only: self.only.iter().map(|check| check.id.to_owned()).collect(),
+            skip: skip.chain(file.skip).collect(),
+            is_strict: self.is_strict,
+            ..ConformancePlan::default()
+        })
+    }
+
+    /// Judges it once.
+    async fn judge(&self, context: &Context) -> Result<ExitCode, Failure> {
+        let asked = Conformance {
+            connector: self.connector.clone(),
+            vendor: self.vendor.answers.clone().unwrap_or_default(),
+            record: self.vendor.record.is_some(),
+            secret: self.vendor.secret.clone(),
+            previous: self.previous.clone(),
+            plan: self.plan()?,
+        };
+        let judged = wait(context.output, "Running checks", context.harness.conformance(asked)).await?;
+        let report = judged.report;
+        keep(self.vendor.record.as_deref(), judged.cassette.as_deref())?;
+        if let Some(path) = &self.junit {
+            let document = junit(&report).map_err(|error| unwritten(path, &error))?;
+            std::fs::write(path, document).map_err(|error| unwritten(path, &error))?;
+        }
+        context.output.result(&report, |report| show(context.output, report, self.vendor.answers.is_some()))?;
+        Ok(match report.verdict {
+            Conformity::Conformant => ExitCode::SUCCESS,
+            Conformity::Broken => ExitCode::from(1),
+            Conformity::Incomplete => ExitCode::from(3),
+        })
+    }
+}
+
+fn sample(path: &Path) -> Result<ConformanceSample, Failure> {
+    let content = read_file(path, Limits::default().document_bytes).map_err(|error| {
         let message = format!("cannot read {}: {error}", path.display());
         Failure::new("file-unreadable", message, Some("check the path and its permissions"))
-    };
-    let bytes = read_bounded(path, MAX_CASSETTE_BYTES).map_err(|error| told(error.to_string()))?;
-    let text = String::from_utf8(bytes).map_err(|_| told("it is no text".to_owned()))?;
-    Cassette::read(&text).map_err(|error| host_harness::Error::from(error).into())
+    })?;
+    let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    Ok(ConformanceSample { name, content })
 }
 
 fn show(output: Output, report: &ConformanceReport, has_vendor: bool) {

@@ -82,12 +82,17 @@ fn show(output: Output, coverage: &Coverage) {
     output.print(&table);
 }
 
-/// Why instances do not look after repositories, each reason once.
+/// Why instances do not look after repositories, and what their last runs left
+/// undecided, each reason once.
 fn show_reasons(output: Output, coverage: &Coverage) {
     let mut reasons = BTreeSet::new();
     for (instance, cell) in coverage.repositories.iter().flat_map(|it| &it.instances) {
-        if let (CoverageState::Failing | CoverageState::Stale, Some(why)) = (cell.state, &cell.why) {
-            reasons.insert(format!("{instance} is {}: {why}", cell.state.as_str()));
+        match (cell.state, &cell.why) {
+            (CoverageState::Failing | CoverageState::Stale, Some(why)) => {
+                reasons.insert(format!("{instance} is {}: {why}", cell.state.as_str()));
+            }
+            (CoverageState::Enabled, Some(why)) => _ = reasons.insert(format!("{instance}: {why}")),
+            _ => {}
         }
     }
     for reason in reasons {

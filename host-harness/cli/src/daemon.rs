@@ -2,6 +2,7 @@
 
 use std::{io::Write, net::SocketAddr, process::ExitCode, sync::Arc};
 
+use appsec_web::Probes;
 use host_harness::{
     CancellationToken, Daemon, DaemonEvent, DaemonOptions, InstanceWork, ListenOptions, StatusReport, TimedEvent,
     counted,
@@ -10,7 +11,7 @@ use host_harness::{
 use super::{
     Context, USUAL_TENANT,
     error::Failure,
-    output::{Output, moment, short},
+    output::{Output, joined, moment, short},
     style,
     table::{Cell, cells},
     text,
@@ -20,6 +21,7 @@ use super::{
 pub const PARALLEL: u8 = 4;
 
 #[derive(clap::Args)]
+#[command(group = clap::ArgGroup::new("addresses").args(["listen", "metrics"]).multiple(true))]
 pub struct DaemonArgs {
     /// Limit the number of concurrent syncs
     #[arg(long, default_value_t = PARALLEL, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
@@ -27,23 +29,36 @@ pub struct DaemonArgs {
     /// Listen for vendor events on this address, such as 127.0.0.1:8787; plain HTTP, so put a TLS proxy in front
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
-    /// Allow an address that other machines can reach
-    #[arg(long, requires = "listen")]
+    /// Serve /healthz, /readyz and /metrics (Prometheus) on this address, such as 127.0.0.1:9464
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    metrics: Option<SocketAddr>,
+    /// Allow addresses that other machines can reach
+    #[arg(long, requires = "addresses")]
     allow_remote: bool,
 }
 
 pub async fn run(context: &Context, args: DaemonArgs) -> Result<ExitCode, Failure> {
-    let DaemonArgs { parallel, listen, allow_remote } = args;
+    let DaemonArgs { parallel, listen, metrics, allow_remote } = args;
+    let probes = match metrics {
+        Some(address) => Some(Probes::bind(context.harness.clone(), address, allow_remote).await?),
+        None => None,
+    };
     let listen = listen.map(|address| ListenOptions { address, anywhere: allow_remote, window: ListenOptions::WINDOW });
-    work(context, parallel, false, listen).await
+    work(context, parallel, false, listen, probes).await
 }
 
 /// Syncs what is due now.
 pub async fn due(context: &Context) -> Result<ExitCode, Failure> {
-    work(context, PARALLEL, true, None).await
+    work(context, PARALLEL, true, None, None).await
 }
 
-async fn work(context: &Context, parallel: u8, once: bool, listen: Option<ListenOptions>) -> Result<ExitCode, Failure> {
+async fn work(
+    context: &Context,
+    parallel: u8,
+    once: bool,
+    listen: Option<ListenOptions>,
+    probes: Option<Probes>,
+) -> Result<ExitCode, Failure> {
     let json = context.output.is_json();
     let (stop, abort) = (CancellationToken::default(), CancellationToken::default());
     let options = DaemonOptions {
@@ -55,13 +70,21 @@ async fn work(context: &Context, parallel: u8, once: bool, listen: Option<Listen
         progress: Arc::new(move |event| tell(event, json)),
     };
     let daemon = Daemon::new(context.harness.clone(), options)?;
+    let probing = probing(probes, &stop, &|event| tell(event, json))?;
+    let word = stop.clone();
     let signals = tokio::spawn(async move {
         signal().await;
-        stop.cancel();
+        word.cancel();
         signal().await;
         abort.cancel();
     });
-    let report = daemon.run().await;
+    let working = async {
+        let report = daemon.run().await;
+        // Whatever it ended by, nobody answers for it any more.
+        stop.cancel();
+        report
+    };
+    let (report, ()) = tokio::join!(working, probing);
     signals.abort();
     let report = report?;
     Ok(match report.failed + report.left + report.broken {
@@ -70,6 +93,23 @@ async fn work(context: &Context, parallel: u8, once: bool, listen: Option<Listen
         0 if report.partial == 0 => ExitCode::SUCCESS,
         1.. if report.synced == 0 => ExitCode::FAILURE,
         _ => ExitCode::from(3),
+    })
+}
+
+/// Answers probes until it is stopped, where somebody asked for it.
+pub fn probing(
+    probes: Option<Probes>,
+    stop: &CancellationToken,
+    tell: &dyn Fn(DaemonEvent),
+) -> Result<impl Future<Output = ()> + use<>, Failure> {
+    if let Some(probes) = &probes {
+        tell(DaemonEvent::Metrics { address: probes.address()?.to_string() });
+    }
+    let stop = stop.clone();
+    Ok(async move {
+        if let Some(probes) = probes {
+            probes.run(stop).await;
+        }
     })
 }
 
@@ -145,7 +185,7 @@ fn show(output: Output, status: &StatusReport) {
             it.last_run.as_ref().map(|run| run.mode.as_str()),
             it.last_run.as_ref().map(|run| Cell::state(run.state.as_str())),
             next(it),
-            it.waiting.as_deref().map(|why| short(why, 120)),
+            it.waiting.as_deref().map(|why| short(&joined(why), 120)),
         ]);
     }
     output.print(&table);

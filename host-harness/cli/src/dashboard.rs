@@ -88,7 +88,7 @@ fn show(output: Output, dashboard: &Dashboard, has_instances: bool) {
         output.print(&table);
     }
     let cwes = dashboard.cwes.iter().map(|it| {
-        let name = it.name.as_deref().map(|name| format!(" {}", short(name, 80))).unwrap_or_default();
+        let name = it.name.as_deref().map(|name| format!(" {}", short(name, 120))).unwrap_or_default();
         (format!("CWE-{}{name}", it.cwe), it.open)
     });
     counts(&["WEAKNESS", "OPEN"], cwes.collect());

@@ -14,6 +14,7 @@ use super::{
     Context,
     error::Failure,
     output::{Output, bytes},
+    recorded::{DELETE_SOURCE, DELETE_TENANT, Recorded},
     table::cells,
 };
 
@@ -52,7 +53,8 @@ pub async fn instance(context: &Context, tenant: &Tenant, args: InstanceArgs) ->
         })?;
         return Ok(ExitCode::SUCCESS);
     };
-    let report = tenant.delete_instance(&name, &confirmed).await.map_err(told)?;
+    let deleting = async { tenant.delete_instance(&name, &confirmed).await.map_err(told) };
+    let report = Recorded::confirmed(context, DELETE_SOURCE, name.as_str(), deleting).await?;
     let proven = report.is_proven();
     output.result(&InstanceDeletion { plan, report: Some(report) }, |deletion| {
         if let Some(report) = &deletion.report {
@@ -79,7 +81,8 @@ pub async fn tenant(context: &Context, args: TenantArgs) -> Result<ExitCode, Fai
         })?;
         return Ok(ExitCode::SUCCESS);
     };
-    let deletion = context.harness.delete_tenant(&name, Some(&confirmed)).await.map_err(told)?;
+    let deleting = async { context.harness.delete_tenant(&name, Some(&confirmed)).await.map_err(told) };
+    let deletion = Recorded::confirmed(context, DELETE_TENANT, name.as_str(), deleting).await?;
     output.result(&deletion, |deletion| match deletion.left.as_slice() {
         [] => output.line(format!("Deleted the tenant {name} with all of its files.")),
         left => {

@@ -7,9 +7,8 @@ use std::{
     time::Instant,
 };
 
-use appsec_model::Severity;
 use host_harness::{
-    ACTIVE, Error, FindingList, Harness, InstanceName, Options, Run, SecretSource, Setup, SyncOptions, View,
+    Error, FindingCount, FindingList, Harness, InstanceName, Options, Run, SecretSource, Setup, SyncOptions, View,
     query::{List, Query},
     write_private,
 };
@@ -19,8 +18,9 @@ use vendor_sim::{Expectation, Kind, Refs, Simulator, World, WorldShape};
 use super::{
     Context,
     error::Failure,
-    output::{Output, bytes},
+    output::{Output, bytes, quoted},
     packages,
+    rehearse::show_counts,
     sync::Shown,
     table::{Cell, cells},
     views,
@@ -50,7 +50,7 @@ pub struct DemoReport {
     /// What the vendor has, and what arrived.
     compared: Vec<Compared>,
     /// Findings in the store by kind and severity.
-    findings: Vec<Counted>,
+    findings: Vec<FindingCount>,
     /// The run, with pages, requests, bytes and peak guest memory.
     run: Run,
     /// Milliseconds that the sync took.
@@ -66,19 +66,6 @@ struct Compared {
     vendor: u64,
     /// In the store, or by the run log.
     store: u64,
-}
-
-/// Findings of one kind, severity and status.
-#[derive(Serialize, schemars::JsonSchema)]
-struct Counted {
-    /// The kind.
-    kind: String,
-    /// The severity.
-    severity: Severity,
-    /// The status.
-    status: String,
-    /// How many.
-    count: u64,
 }
 
 pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
@@ -132,6 +119,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         allow_origins: vec![],
         allow_private_origins: vec![origin.parse().map_err(|error| Failure::new("origin", format!("{error}"), None))?],
         secret: Some(SecretSource::File { path: token_file }),
+        secrets: Default::default(),
         store_secret: false,
         proxy: None,
     };
@@ -163,10 +151,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let report = DemoReport {
         agrees: compared.iter().all(|it| it.vendor == it.store),
         compared,
-        findings: counts
-            .into_iter()
-            .map(|(kind, severity, status, count)| Counted { kind, severity, status, count })
-            .collect(),
+        findings: counts,
         elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
         run,
     };
@@ -188,15 +173,9 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
 
 /// What the vendor's world holds beside what the store and the run log say.
 /// The connector reads primary branches, as its default settings have it.
-fn compare(
-    simulator: &Simulator,
-    run: &Run,
-    counts: &[(String, Severity, String, u64)],
-    projects: u64,
-    packages: u64,
-) -> Vec<Compared> {
+fn compare(simulator: &Simulator, run: &Run, counts: &[FindingCount], projects: u64, packages: u64) -> Vec<Compared> {
     let expected = simulator.world().expected(Expectation { refs: Refs::Primary, dedup: false });
-    let stored = |kind: &str| counts.iter().filter(|it| it.0 == kind).map(|it| it.3).sum::<u64>();
+    let stored = |kind: &str| counts.iter().filter(|it| it.kind == kind).map(|it| it.count).sum::<u64>();
     let (sast, sca) = (expected.of(Kind::Sast), expected.of(Kind::Sca));
     let records = sast.rows + sca.rows;
     let stats = simulator.stats();
@@ -219,27 +198,10 @@ fn requests(stats: &vendor_sim::Stats, endpoint: &str) -> usize {
     stats.by_endpoint.iter().filter(|(name, _)| name.contains(endpoint)).map(|(_, count)| *count as usize).sum()
 }
 
-/// A path as a shell takes it for one word.
-fn quoted(path: &str) -> String {
-    let is_plain = |sign: char| sign.is_alphanumeric() || "/._-+@:,".contains(sign);
-    if path.chars().all(is_plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', r"'\''")) }
-}
-
 fn show(output: Output, report: &DemoReport, kept: Option<&Path>) {
     output.line("");
     output.line("Findings in the store:");
-    let mut table = output.table(&["KIND", "SEVERITY", "OPEN", "ALL"]);
-    for kind in ["sast", "sca"] {
-        for level in Severity::ALL {
-            let of = || report.findings.iter().filter(|it| it.kind == kind && it.severity == level);
-            let all: u64 = of().map(|it| it.count).sum();
-            if all > 0 {
-                let open: u64 = of().filter(|it| ACTIVE.contains(&it.status.as_str())).map(|it| it.count).sum();
-                table.add_row(cells![kind, level, open, all]);
-            }
-        }
-    }
-    output.print(&table);
+    show_counts(output, &report.findings);
     output.line("");
     output.line("What the vendor has, and what arrived:");
     let mut table = output.table(&["COMPARED", "VENDOR", "STORE", "RESULT"]);

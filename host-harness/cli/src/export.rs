@@ -1,5 +1,7 @@
 //! `harness export`: findings in formats of others.
 
+mod cursor;
+
 use std::{
     fs, io,
     io::{BufWriter, Write},
@@ -9,11 +11,14 @@ use std::{
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use host_harness::{
-    Error, ExportError, ExportFormat, ExportOptions, ExportSummary, Filter, Part, Tenant, counted, query::When,
+    CycloneDxVersion, Error, ExportError, ExportFormat, ExportOptions, ExportRequest, ExportSummary, Filter, Part,
+    Share, Tenant, counted,
+    query::{Query, When},
 };
 
+use self::cursor::CursorFile;
 use super::{
-    Context,
+    Context, USUAL_TENANT,
     error::{Failure, USAGE},
     filters::{self, Filters},
     output::remark,
@@ -38,6 +43,18 @@ pub struct Args {
     /// Mark open unreachable findings as not affected, in CycloneDX and OpenVEX
     #[arg(long, help_heading = "Output")]
     unreachable_not_affected: bool,
+    /// Mark each result as new or known to a base, in SARIF: a run, a date or a time ago such as 7d, or a branch
+    #[arg(long, value_name = "BASE", help_heading = "Output")]
+    baseline: Option<String>,
+    /// Set the version of CycloneDX [default: 1.6]
+    #[arg(long, value_name = "VERSION", value_parser = ["1.6", "1.7"], hide_possible_values = true, help_heading = "Output")]
+    spec_version: Option<String>,
+    /// Export only what changed since the last export with this file, and note this one when it is complete
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    cursor_file: Option<PathBuf>,
+    /// Export the findings of all tenants, each with its tenant: ndjson, csv and ocsf
+    #[arg(long)]
+    all_tenants: bool,
     #[command(flatten)]
     filters: Filters<filters::Export>,
 }
@@ -53,28 +70,89 @@ fn formats() -> impl TypedValueParser<Value = ExportFormat> {
     PossibleValuesParser::new(values).try_map(|name| name.parse::<ExportFormat>())
 }
 
-pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
-    if args.limits.is_some() && args.format != ExportFormat::SARIF {
-        let message = format!("--for github is for the format sarif, not for {}", args.format);
-        return Err(Failure::new(USAGE, message, Some("leave it out, or export sarif")));
-    }
-    let tenant = context.tenant()?;
-    let now = context.harness.now();
-    let filter = tenant.finding_filter(&args.filters.query).await;
-    let filter = filter.map_err(|error| Failure::from(error).of_instance(tenant.id()))?;
-    remark_on(tenant.no_project(filter.project.as_ref(), &filter.scope).await?.as_ref());
-    let options = ExportOptions {
-        moment: args.at.map_or(now, |at| at.moment(now)),
-        owner: tenant.id().to_string(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        for_github: args.limits == Some(Limits::Github),
-        unreachable_is_unaffected: args.unreachable_not_affected,
+/// Options that go with one format alone, or with some.
+fn check(args: &Args, tenant: &str) -> Result<(), Failure> {
+    let is_cyclonedx = args.format.as_str() == "cyclonedx";
+    let refused = |option: &str, of: &str, hint: &str| {
+        let message = format!("{option} is for the format {of}, not for {}", args.format);
+        Err(Failure::new(USAGE, message, Some(hint)))
     };
+    if args.limits.is_some() && args.format != ExportFormat::SARIF {
+        return refused("--for github", "sarif", "leave it out, or export sarif");
+    }
+    if args.baseline.is_some() && args.format != ExportFormat::SARIF {
+        return refused("--baseline", "sarif", "--new-since leaves out what the base has, in every format");
+    }
+    if args.spec_version.is_some() && !is_cyclonedx {
+        return refused("--spec-version", "cyclonedx", "leave it out, or export cyclonedx");
+    }
+    if args.all_tenants && !args.format.names_tenants() {
+        let names: Vec<&str> = ExportFormat::all().filter(|it| it.names_tenants()).map(ExportFormat::as_str).collect();
+        let message = format!("the format {} cannot name the tenant of a finding", args.format);
+        let hint = format!("export {}, or each tenant by itself with --tenant", names.join(", "));
+        return Err(Failure::new(USAGE, message, Some(&hint)));
+    }
+    if args.all_tenants && tenant != USUAL_TENANT {
+        return Err(Failure::new(USAGE, "--all-tenants and --tenant exclude each other", None));
+    }
+    if args.cursor_file.is_some() && says(&args.filters.query, "changed-since") {
+        let message = "--cursor-file and --changed-since exclude each other";
+        return Err(Failure::new(USAGE, message, Some("the file says since when")));
+    }
+    Ok(())
+}
+
+pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
+    check(&args, context.tenant.as_str())?;
+    let now = context.harness.now();
+    let query = &args.filters.query;
+    let cursor = args.cursor_file.as_deref().map(|path| CursorFile::read(path, now)).transpose()?;
+    if cursor.is_some() && !says(query, "include-closed") && !says(query, "status") {
+        remark("what was closed is left out, and its reader takes it for open: --include-closed hands it over, too");
+    }
+    let tenants = match args.all_tenants {
+        true => {
+            context.harness.tenants()?.into_iter().map(|id| context.harness.tenant(id)).collect::<Result<_, _>>()?
+        }
+        false => vec![context.tenant()?],
+    };
+    let mut requests = Vec::new();
+    for tenant in tenants {
+        let filter = tenant.finding_filter(query).await;
+        let mut filter: Filter = filter.map_err(|error| Failure::from(error).of_instance(tenant.id()))?;
+        if let Some(cursor) = &cursor {
+            filter.changed.since = cursor.since;
+        }
+        remark_on(tenant.no_project(filter.project.as_ref(), &filter.scope).await?.as_ref());
+        let options = ExportOptions {
+            moment: args.at.map_or(now, |at| at.moment(now)),
+            owner: tenant.id().to_string(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            for_github: args.limits == Some(Limits::Github),
+            single_run: None,
+            unreachable_is_unaffected: args.unreachable_not_affected,
+            cyclonedx: match args.spec_version.as_deref() {
+                Some("1.7") => CycloneDxVersion::V1_7,
+                _ => CycloneDxVersion::V1_6,
+            },
+        };
+        let base = tenant.base(args.baseline.as_deref()).await?;
+        let share = match (args.all_tenants, requests.is_empty()) {
+            (false, _) => Share::Whole,
+            (true, true) => Share::First,
+            (true, false) => Share::Next,
+        };
+        requests.push((tenant, ExportRequest { format: args.format, filter, options, base, share }));
+    }
     let summary = match args.output {
-        Some(path) => to_file(&tenant, args.format, filter, options, &path).await?,
-        None => to_stdout(&tenant, args.format, filter, options).await?,
+        Some(path) => Some(to_file(requests, &path).await?),
+        None => to_stdout(requests).await?,
     };
     if let Some(summary) = summary {
+        // Not before: an export that failed is made again since then.
+        if let Some(cursor) = cursor {
+            cursor.write()?;
+        }
         remark(format!("exported {}", counted(summary.findings, "finding")));
         for (why, count) in &summary.left_out {
             remark(format!("{count} left out: {why}"));
@@ -83,14 +161,31 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Whether a filter is given.
+fn says(query: &Query, name: &str) -> bool {
+    query.pairs().iter().any(|(given, _)| *given == name)
+}
+
+type Requests = Vec<(Tenant, ExportRequest)>;
+
+/// Writes one export behind the other.
+async fn write<W: Write + Send + 'static>(requests: Requests, out: W) -> Result<(ExportSummary, W), Error> {
+    let mut total = ExportSummary::default();
+    let mut out = out;
+    for (tenant, request) in requests {
+        let (summary, back) = tenant.export(request, out).await?;
+        out = back;
+        total.findings += summary.findings;
+        for (why, count) in summary.left_out {
+            *total.left_out.entry(why).or_default() += count;
+        }
+    }
+    Ok((total, out))
+}
+
 /// Writes to standard output; nothing is told where the reader went away.
-async fn to_stdout(
-    tenant: &Tenant,
-    format: ExportFormat,
-    filter: Filter,
-    options: ExportOptions,
-) -> Result<Option<ExportSummary>, Failure> {
-    match tenant.export(format, filter, options, BufWriter::new(Unlocked)).await {
+async fn to_stdout(requests: Requests) -> Result<Option<ExportSummary>, Failure> {
+    match write(requests, BufWriter::new(Unlocked)).await {
         Ok((summary, mut out)) => {
             written(out.flush())?;
             Ok(Some(summary))
@@ -124,28 +219,20 @@ impl Write for Unlocked {
 
 /// Writes to a file beside the one that is meant and puts it in its place when all
 /// of it is on the disk: a half export is never there.
-async fn to_file(
-    tenant: &Tenant,
-    format: ExportFormat,
-    filter: Filter,
-    options: ExportOptions,
-    path: &Path,
-) -> Result<Option<ExportSummary>, Failure> {
+async fn to_file(requests: Requests, path: &Path) -> Result<ExportSummary, Failure> {
     let failed = |error: io::Error| Failure::from(Error::Folder(path.to_owned(), error));
     // A device or pipe is written to, and not replaced.
     if fs::metadata(path).is_ok_and(|it| !it.is_file() && !it.is_dir()) {
         let file = fs::OpenOptions::new().write(true).open(path).map_err(failed)?;
-        let (summary, mut out) = tenant.export(format, filter, options, BufWriter::new(file)).await.map_err(failure)?;
+        let (summary, mut out) = write(requests, BufWriter::new(file)).await.map_err(failure)?;
         out.flush().map_err(failed)?;
-        return Ok(Some(summary));
+        return Ok(summary);
     }
-    let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // Readable by its owner alone: findings are nobody else's business.
-    let part = Part::make(folder, ".harness-export-", |builder| builder.tempfile_in(folder)).map_err(failed)?;
+    let part = Part::beside(path, ".harness-export-").map_err(failed)?;
     let file = part.inner.reopen().map_err(failed)?;
-    let (summary, out) = tenant.export(format, filter, options, BufWriter::new(file)).await.map_err(failure)?;
-    let file = out.into_inner().map_err(|error| failed(error.into_error()))?;
-    file.sync_all().map_err(failed)?;
-    part.inner.persist(path).map_err(|error| failed(error.error))?;
-    Ok(Some(summary))
+    let (summary, out) = write(requests, BufWriter::new(file)).await.map_err(failure)?;
+    out.into_inner().map_err(|error| failed(error.into_error()))?;
+    part.put(path).map_err(failed)?;
+    Ok(summary)
 }

@@ -2,12 +2,13 @@
 
 use std::process::ExitCode;
 
-use appsec_analysis::fix;
+use appsec_analysis::{cwe, fix};
 use appsec_model::{Author, Finding, Fix, Scan};
 use host_harness::{ChangeRow, FindingDetail};
 
 use super::{
     Context,
+    advisories::listed,
     error::Failure,
     output::{Output, moment, print_json, short},
     policy,
@@ -55,7 +56,7 @@ fn show_detail(output: Output, detail: &FindingDetail) -> Result<(), Failure> {
     if let Some(rule) = &detail.rule {
         facts.add("rule", Some(&rule.id));
         facts.add("message", rule.message.as_deref().map(Cell::text));
-        facts.add("weaknesses", Some(Cell::list(rule.cwes.iter().map(|cwe| cwe.text.clone()))));
+        facts.add("weaknesses", Some(Cell::list(rule.cwes.iter().map(cwe::titled))));
         let ranks = detail.cwe_top25.iter().map(|it| format!("{} in {}", it.rank, it.edition));
         facts.add("CWE Top 25", Some(ranks.collect::<Vec<_>>().join(", ")));
         facts.add("OWASP", Some(Cell::list(rule.owasp.iter().map(|owasp| owasp.text.clone()))));
@@ -80,6 +81,8 @@ fn show_detail(output: Output, detail: &FindingDetail) -> Result<(), Failure> {
             }),
         );
     }
+    let kev = detail.ratings.as_ref().and_then(|it| it.kev.as_ref());
+    facts.add("KEV", kev.map(|it| format!("{}, from {}", listed(it), it.source)));
     if let Some(attribution) = &detail.attribution {
         show_scan(&mut facts, &attribution.scan);
     }

@@ -57,16 +57,70 @@ pub fn hint(code: Code) -> Option<&'static str> {
         Code::CassetteSecret => {
             "the vendor repeats the token in its answer; record with a token that it does not repeat"
         }
-        Code::CassetteUnreadable => "give a file that `harness conformance --record` wrote",
+        Code::CassetteUnreadable => "give a file that `harness rehearse --record` wrote",
         Code::ConnectorUnusable => "check the file; `harness inspect FILE.wasm` shows what it is",
         Code::ConnectorNotFound | Code::ConnectorMismatch => "give the right component with --connector FILE.wasm",
+        Code::ConnectorNotInstalled => {
+            "`harness connector list` shows what is installed; install the component with: harness connector install FILE"
+        }
+        Code::ConnectorDamaged => {
+            "remove it and install the component again: harness connector install FILE; the SHA-256 must be the same"
+        }
+        Code::ConnectorHash => "check where the file comes from, and which SHA-256 its publisher states",
+        Code::SbomNotFound => {
+            "ask its author for one; `cargo auditable` writes the packages of a Rust component into it"
+        }
+        Code::OciReference => {
+            "the digest is that of the manifest: the registry shows it, and so does whatever pushed the component"
+        }
+        Code::ConnectorInUse => {
+            "give the instances another version first, harness connector update INSTANCE --to CONNECTOR, or delete them"
+        }
+        Code::DownloadWithoutTls => "use an https address, or state the SHA-256 of the component: --sha256 HEX",
+        Code::DownloadFailed => {
+            "check the address, or download the file and install that: harness connector install FILE"
+        }
+        Code::CatalogueNotFound => {
+            "`harness catalogue list` lists the catalogues; add one with: harness catalogue add NAME FILE|URL --key \
+             KEY; a connector in a file is installed by its path: harness connector install ./FILE"
+        }
+        Code::CatalogueExists => {
+            "choose another name; to pin another key or place, remove it first: harness catalogue remove NAME"
+        }
+        Code::CatalogueKey => {
+            "give a key of minisign: `harness catalogue generate-key FILE` or `minisign -G` makes a pair; with a secret key \
+             that has a password, sign with: minisign -S -s KEY -m CATALOGUE"
+        }
+        Code::CatalogueUnavailable => {
+            "check the path or address, and that its signature is beside it with .minisig behind the name; what is \
+             installed runs without it"
+        }
+        Code::CatalogueSignature => {
+            "nothing of it was used: try again, since it may just have been published; if it stays, ask the publisher \
+             over another channel for the key, and pin a new one by removing and adding the catalogue"
+        }
+        Code::CatalogueInvalid => "report it to the publisher of the catalogue; nothing was installed",
+        Code::CatalogueExpired => {
+            "ask its publisher for a new edition, or check the clock of this machine; your own one is renewed with: \
+             harness catalogue build CATALOGUE, then harness catalogue sign CATALOGUE --secret-key-file KEY"
+        }
+        Code::CatalogueRolledBack => {
+            "nothing of it was used: somebody shows an old edition, or the publisher has lost count; ask the publisher, \
+             and only then remove and add the catalogue again"
+        }
+        Code::ConnectorNotCatalogued => {
+            "`harness catalogue search` lists what there is; give ID or ID@VERSION, with --catalogue NAME where several \
+             have it, or the path of a file as ./FILE"
+        }
+        Code::ConnectorYanked => {
+            "use another version: harness catalogue search ID; what is installed already still runs"
+        }
         Code::ConnectorNotOwn => {
-            "to see what the other one would change, add --dry-run; to use it, replace the file that \
-             `harness instance show` names and accept it with `harness instance accept-connector NAME`, or use the \
-             program that bundles it"
+            "to see what the other one would change, add --dry-run; to use it, give it to the \
+             instance: harness connector update NAME --to FILE; or use the program that bundles it"
         }
         Code::ConnectorChanged => {
-            "restore the previous file, or inspect the new one and accept it: harness instance accept-connector NAME"
+            "restore the previous file, or inspect the new one and accept it: harness connector update NAME"
         }
         Code::ConnectorNotPinned => "`harness instance show` shows where the connector comes from",
         Code::FolderExposed => {
@@ -85,8 +139,8 @@ pub fn hint(code: Code) -> Option<&'static str> {
         Code::DaemonRunning => "`harness status` shows it; stop it first, or let it do the syncs",
         Code::Paused => "resume it with: harness instance resume NAME",
         Code::NotAccepted => {
-            "check its origins and where its secrets are read from: harness instance show NAME, and harness notify show \
-             NAME; then accept them with: harness instance resume NAME"
+            "check its origins and where its secrets are read from: harness instance show NAME, harness notify show NAME \
+             and harness notify alert list; then accept them with: harness instance resume NAME"
         }
         Code::AccountMismatch => {
             "use a token of the same account; to switch to the other account, confirm with --allow-account-change: the \
@@ -111,9 +165,29 @@ pub fn hint(code: Code) -> Option<&'static str> {
         Code::InvalidProxy => {
             "correct the environment variable, or set the proxy of the instance with --proxy URL or --proxy none"
         }
+        Code::OauthRefused => {
+            "create new credentials for the client at the vendor, and give them with: harness instance rotate-token NAME"
+        }
+        Code::OauthUnavailable => {
+            "check that the token endpoint is reachable from here, then run the command again; nothing that was \
+             fetched is lost"
+        }
+        Code::OauthProtocol => {
+            "check that the origin of the token endpoint is right and granted: harness instance show NAME"
+        }
+        Code::NotPrepared => "nothing is lost: run the command again later, when the vendor has prepared its report",
+        Code::WriteBackUnsupported => {
+            "decide at the vendor itself; `harness inspect` shows what the connector supports"
+        }
+        Code::WriteBackOff => {
+            "see what would be written with: harness triage push NAME; then switch it on with: harness instance set NAME \
+             --write-back on"
+        }
         Code::InvalidOrigin => "write it as https://host or https://host:port",
         Code::Secret => "set the environment variable, or give the token with --token-file FILE or --token-stdin",
         Code::SecretReserved => "give the secret by another variable, or with --token-file FILE or --token-stdin",
+        Code::SecretAmbiguous => "give each secret: --secret VARIABLE=FILE, or its environment variable",
+        Code::SecretUnknown => "`harness inspect` lists the secrets that the connector needs",
         Code::SecretNotGiven => "give it with --token-file FILE, --token-env VARIABLE or --token-stdin",
         Code::SecretNotStored => "store it with --store-token, or give a file or variable",
         Code::NotConfirmed => "confirm with the exact name of what you want to delete",
@@ -178,6 +252,7 @@ pub fn hint(code: Code) -> Option<&'static str> {
         Code::RepositoryNotFound => "`harness repositories list` lists them; `harness repositories add` creates one",
         Code::RepositoryAmbiguous => "give its URL",
         Code::ProjectAmbiguous => "name its instance with --instance NAME, or give the vendor's id",
+        Code::IncompleteList => "correct it, or import it without replacing the list before",
         Code::RepositoryInUse => {
             "map these projects to another one with `harness mapping set`, or unmap them with `harness mapping unset`"
         }
@@ -227,6 +302,9 @@ pub fn hint(code: Code) -> Option<&'static str> {
         Code::SecretForm => "check that the secret is whole, or give one without that prefix",
         Code::SecretOnce => "give a file or an environment variable, or keep it in the vault with --store-secret",
         Code::NotifyNotFound => "set one: harness notify set INSTANCE --url URL --secret-file FILE",
+        Code::AlertNotFound => "`harness notify alert list` shows those there are",
+        Code::InvalidMailAddress => "give one address without a name, such as security@example.org",
+        Code::MailFolder => "make the directory, and let sendmail take its files from there",
         Code::DeliveryNotFound => "`harness notify deliveries` lists them, `harness notify list` the receivers",
         Code::NoEvents => "sync on a schedule: harness instance schedule INSTANCE --every 1h",
         Code::SignatureUnsupported => "use a newer program, or sync on a schedule",
@@ -235,6 +313,8 @@ pub fn hint(code: Code) -> Option<&'static str> {
         Code::RemoteListen => "listen on 127.0.0.1 behind a TLS proxy, or confirm with --allow-remote",
         Code::ListenFailed => "choose another address or port",
         Code::TenantNotFound => "`harness tenant list` lists the tenants, `harness tenant add NAME` creates one",
+        Code::ViewNotFound => "list the saved views again: it may be removed by now",
+        Code::ViewName => "give a shorter name, or one that is not empty",
         Code::TokenNotFound => "`harness token list` lists the API tokens of the tenant, with their ids",
         Code::TokenLifetime => "give --expires-in a time such as 90d",
         Code::TenantExists => "choose another name; `harness tenant list` lists those that exist",

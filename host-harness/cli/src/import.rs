@@ -9,8 +9,8 @@ use std::{
 
 use appsec_model::{Completeness, Diagnostic, Kind};
 use host_harness::{
-    Code, Error, ImportError, ImportEvent, ImportList, ImportOptions, ImportProgress, ImportReport, InstanceName,
-    Percent, Setup, Tenant, Vanishing, counted, open_input,
+    Code, CompleteFile, Error, ImportError, ImportEvent, ImportList, ImportOptions, ImportProgress, ImportReport,
+    InstanceName, Percent, Setup, Tenant, Vanishing, counted, open_input,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -74,25 +74,46 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     };
     let mut list = ImportList::default();
     let mut outcomes = Outcomes::default();
+    let options = |complete, beside| ImportOptions {
+        format: args.format.clone(),
+        project: args.project.clone(),
+        r#ref: args.r#ref.clone(),
+        kinds: args.kinds.clone(),
+        complete,
+        vanishing: match args.max_removal {
+            Some(limit) => Vanishing::UpTo(limit),
+            None if args.allow_removal => Vanishing::Allow,
+            None => Vanishing::AsSet,
+        },
+        root: args.root.clone(),
+        beside,
+    };
+    let is_input = |file: &PathBuf| file.as_os_str() == "-";
+    let mut complete: Vec<CompleteFile> = Vec::new();
+    let mut closes = args.complete;
+    if args.complete && args.files.len() > 1 {
+        // Before the first file closes what is only in the next one. Standard input
+        // is read once, and why another one cannot be read is told at its turn.
+        for file in args.files.iter().filter(|file| !is_input(file)) {
+            match tenant.survey(&name, file, options(true, Vec::new())).await {
+                Ok(found) => complete.push(found),
+                Err(error) if error.code() == Code::ScanIncomplete => {}
+                Err(_) => closes = false,
+            }
+        }
+        if !closes {
+            context.output.message("--complete closes nothing, since not every file can be read");
+        }
+    }
     for file in &args.files {
-        let options = ImportOptions {
-            format: args.format.clone(),
-            project: args.project.clone(),
-            r#ref: args.r#ref.clone(),
-            kinds: args.kinds.clone(),
-            complete: args.complete,
-            vanishing: match args.max_removal {
-                Some(limit) => Vanishing::UpTo(limit),
-                None if args.allow_removal => Vanishing::Allow,
-                None => Vanishing::AsSet,
-            },
-            root: args.root.clone(),
-        };
         let shown = Shown::new(context.output);
-        let outcome = tenant.import(&name, file, options, shown.progress()).await;
+        let outcome = tenant.import(&name, file, options(closes, complete.clone()), shown.progress()).await;
         shown.end();
         let told = |error| Failure::from(error).of(tenant.id(), Some(&name));
         let Some(report) = outcomes.note(outcome.map_err(told)) else { continue };
+        if closes && is_input(file) {
+            complete.push(CompleteFile::of(&report));
+        }
         let run = report.run.id;
         let remarks = tenant.remarks(run, REMARKS).await;
         outcomes.lacks(!report.run.is_whole());
@@ -172,6 +193,7 @@ async fn instance(
         allow_origins: Vec::new(),
         allow_private_origins: Vec::new(),
         secret: None,
+        secrets: Default::default(),
         store_secret: false,
         proxy: None,
     };
@@ -217,15 +239,33 @@ fn show(output: Output, report: &ImportReport, remarks: &[Diagnostic]) {
         output.message(&format!("{}: {message}", report.run.state.as_str()));
         report.run.code.and_then(hint).into_iter().for_each(|it| output.hint(it));
     }
-    for diagnostic in remarks {
-        let record = diagnostic.id.as_ref().map(|id| format!("record {id}: ")).unwrap_or_default();
-        output.line(format!("  {record}{} ({})", short(&diagnostic.message, 300), diagnostic.code));
+    for (line, times) in told_once(remarks) {
+        let times = if times > 1 { format!(", {times} times") } else { String::new() };
+        output.line(format!("  {line}{times}"));
+    }
+    if remarks.iter().any(|it| it.code == "absolute-path") {
+        output.hint("name the project's folder on the scanning machine: --root DIR");
     }
     let all = counts.warnings + counts.rejected + counts.skipped + summary.diagnostics.len() as u64;
     if all > remarks.len() as u64 {
         let notes = counted(all, "note");
         output.line(format!("  {notes} in total: harness runs {} --limit {all}", report.run.id));
     }
+}
+
+/// Remarks as lines, each once, with how often it was made: many records may give
+/// cause for the same one.
+fn told_once(remarks: &[Diagnostic]) -> Vec<(String, usize)> {
+    let mut lines: Vec<(String, usize)> = Vec::new();
+    for diagnostic in remarks {
+        let record = diagnostic.id.as_ref().map(|id| format!("record {id}: ")).unwrap_or_default();
+        let line = format!("{record}{} ({})", short(&diagnostic.message, 300), diagnostic.code);
+        match lines.iter_mut().find(|(known, _)| *known == line) {
+            Some((_, times)) => *times += 1,
+            None => lines.push((line, 1)),
+        }
+    }
+    lines
 }
 
 /// Shows the progress of an import on standard error.

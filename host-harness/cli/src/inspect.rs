@@ -2,26 +2,33 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use host_harness::{ConnectorSource, Inspected};
+use appsec_model::{Kind, SecretNeed, SecretPlacement};
+use host_harness::Inspected;
 
 use super::{
     Context,
     error::Failure,
-    output::{Output, bytes},
+    output::{Output, bytes, print_json},
     table::Cell,
+    vendor::connector,
 };
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// Component file to inspect [default: the bundled connector]
+    /// Component file or installed connector to inspect [default: the bundled connector]
+    #[arg(value_name = "CONNECTOR")]
     file: Option<PathBuf>,
+    /// Print the packages in it as a software bill of materials (CycloneDX JSON)
+    #[arg(long)]
+    sbom: bool,
 }
 
 pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
-    let source = match args.file {
-        Some(path) => ConnectorSource::File { path: std::path::absolute(path)? },
-        None => context.connector.clone(),
-    };
+    let source = connector(context, args.file.as_deref()).await?;
+    if args.sbom {
+        print_json(&context.harness.sbom(&source)?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let inspected = context.harness.inspect(source).await?;
     context.output.result(&inspected, |inspected| show(context.output, inspected))?;
     Ok(ExitCode::SUCCESS)
@@ -33,6 +40,12 @@ fn show(output: Output, inspected: &Inspected) {
     facts.add("file", inspected.source.to_string());
     facts.add("size", bytes(component.size_bytes as u64));
     facts.add("sha256", &component.sha256);
+    let said = &component.metadata;
+    facts.add("license", Cell::list(&said.licenses));
+    facts.add("source", Cell::list(&said.source));
+    facts.add("revision", Cell::list(&said.revision));
+    let packages = (!said.packages.is_empty()).then(|| format!("{} (--sbom lists them)", said.packages.len()));
+    facts.add("packages", Cell::list(packages));
     facts.add("contract", &manifest.contract_version);
     let kinds = manifest
         .kinds
@@ -44,16 +57,37 @@ fn show(output: Output, inspected: &Inspected) {
         None => format!("{}: {}", it.default, it.purpose),
     });
     facts.add("origins", Cell::list(origins));
-    let secrets = manifest.secrets.iter().map(|it| format!("{}: {}", it.variable, it.description));
+    let secrets = manifest.secrets.iter().map(|it| format!("{}{}: {}", it.variable, place(it), it.description));
     facts.add("secrets", Cell::list(secrets));
+    if let Some(oauth) = &manifest.oauth {
+        facts.add("access token", format!("from {}", oauth.token_url));
+    }
     let formats = manifest.formats.iter().map(|it| format!("{}: {}", it.name, it.description));
     facts.add("files", Cell::list(formats));
     let events = manifest.webhook.iter().map(|it| format!("signed with {} in {}", it.algorithm, it.signature_header));
     facts.add("events", Cell::list(events));
+    if let Some(write_back) = &manifest.write_back {
+        let kinds: Vec<&str> = write_back.kinds.iter().map(Kind::as_str).collect();
+        facts.add("triage", format!("{}; {}", kinds.join(", "), write_back.effect));
+    }
     facts.add("settings", Cell::list(settings(&manifest.settings_schema)));
     facts.add("imports", Cell::list(&component.imports));
     facts.add("answered with nothing", Cell::list(&component.empty_imports));
     output.print(&facts);
+}
+
+/// Where a secret stands, unless it is a bearer token.
+fn place(need: &SecretNeed) -> String {
+    match &need.placement {
+        SecretPlacement::Bearer => String::new(),
+        SecretPlacement::Header(header) => format!(" (in the header `{}`)", header.name),
+        SecretPlacement::BasicUser => " (user of HTTP Basic)".to_owned(),
+        SecretPlacement::BasicPassword => " (password of HTTP Basic)".to_owned(),
+        SecretPlacement::Query(name) => format!(" (in the query, as `{name}`)"),
+        SecretPlacement::OauthClientId => " (OAuth client id)".to_owned(),
+        SecretPlacement::OauthClientSecret => " (OAuth client secret)".to_owned(),
+        SecretPlacement::OauthRefreshToken => " (OAuth refresh token)".to_owned(),
+    }
 }
 
 /// The settings of a schema: key, default and description.

@@ -5,14 +5,16 @@ mod report;
 
 use std::{path::PathBuf, process::ExitCode, time::Instant};
 
-use host_harness::{InstanceName, Origin, SecretSource, Setup, read_bounded};
+use appsec_model::Access;
+use host_harness::{InstanceName, Origin, SecretSource, Setup, columns::INSTANCES_CSV, read_bounded};
 use serde_json::{Map, Value};
 
 pub use self::report::connected;
-use self::report::{show, show_accepted, show_list};
+use self::report::{show, show_list};
 use super::{
     Context,
     error::Failure,
+    output::CsvArg,
     proxy::ProxyArgs,
     secret::{SecretArgs, StoreArgs},
     wait::wait,
@@ -26,7 +28,7 @@ pub enum Command {
     /// Add an instance and test its connection
     Add(AddArgs),
     /// List instances
-    List,
+    List(CsvArg),
     /// Test the connection of an instance
     Test {
         /// Name of the instance
@@ -38,11 +40,6 @@ pub enum Command {
     RotateToken(change::RotateArgs),
     /// Change settings of an instance, once connector and vendor accept them
     Set(change::SetArgs),
-    /// Accept a connector file that changed
-    AcceptConnector {
-        /// Name of the instance
-        name: InstanceName,
-    },
     /// Pause an instance
     Pause {
         /// Name of the instance
@@ -134,17 +131,26 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
             let added = wait(output, "Connecting to the vendor", tenant.add_instance(setup, check)).await;
             let instance = added.map_err(|error| Failure::from(error).of(tenant.id(), Some(&name)))?;
             let connection = instance.connection.clone();
+            let reads_nothing = check
+                && connection.as_ref().is_some_and(|it| it.kinds.iter().all(|kind| kind.access != Access::Readable));
             output.result(&tenant.report_of(instance).await?, |report| {
                 show(output, report);
                 if let Some(connection) = connection.filter(|_| check) {
                     connected(output, &connection.deployment, &connection.kinds, Some(begun.elapsed()));
                 }
-                output.line(format!("Next: harness sync {name}"));
+                match reads_nothing {
+                    true => output.line(format!(
+                        "No kind can be read: let the token read findings, then run: harness instance test {name}; \
+                         or give another one: harness instance rotate-token {name}"
+                    )),
+                    false => output.line(format!("Next: harness sync {name}")),
+                }
             })?;
+            return Ok(if reads_nothing { ExitCode::from(3) } else { ExitCode::SUCCESS });
         }
-        Command::List => {
+        Command::List(csv) => {
             let list = tenant.instance_list().await?;
-            output.result(&list, |list| show_list(output, list))?;
+            output.listed(csv, (INSTANCES_CSV, &list.instances), &list, |list| show_list(output, list))?;
         }
         Command::Test { name, secret } => {
             let begun = Instant::now();
@@ -163,15 +169,17 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
             output.result(&tenant.report_of(instance).await?, |report| show(output, report))?;
         }
         Command::Set(args) => {
+            let write_back = args.write_back;
             let (name, change) = args.change()?;
-            let changed = wait(output, "Connecting to the vendor", tenant.change_settings(&name, change)).await;
-            let instance = changed.map_err(|error| Failure::from(error).of(tenant.id(), Some(&name)))?;
+            let told = |error| Failure::from(error).of(tenant.id(), Some(&name));
+            if let Some(change) = change {
+                wait(output, "Connecting to the vendor", tenant.change_settings(&name, change)).await.map_err(told)?;
+            }
+            if let Some(mode) = write_back {
+                tenant.set_write_back(&name, mode).await.map_err(told)?;
+            }
+            let instance = tenant.instance(&name).await.map_err(told)?;
             output.result(&tenant.report_of(instance).await?, |report| show(output, report))?;
-        }
-        Command::AcceptConnector { name } => {
-            let accepted = tenant.accept_connector(&name).await;
-            let accepted = accepted.map_err(|error| Failure::from(error).of(tenant.id(), Some(&name)))?;
-            output.result(&accepted, |accepted| show_accepted(output, accepted))?;
         }
         Command::Pause { name, reason } => {
             let paused = tenant.pause_instance(&name, reason).await;
@@ -226,7 +234,7 @@ impl ConnectArgs {
     pub fn is_given(&self) -> bool {
         let settings = self.settings.is_given();
         let origins = !self.allow_origin.is_empty() || !self.allow_private_origin.is_empty();
-        settings || origins || self.proxy.is_given() || self.token.store_token || self.token.secret.is_given()
+        settings || origins || self.proxy.is_given() || self.token.store_token || self.token.is_given()
     }
 
     /// What an instance is set up with.
@@ -238,6 +246,7 @@ impl ConnectArgs {
             allow_origins: self.allow_origin,
             allow_private_origins: self.allow_private_origin,
             secret: self.token.secret.source()?,
+            secrets: self.token.each.sources()?,
             store_secret: self.token.store_token,
             proxy: self.proxy.change()?,
         })

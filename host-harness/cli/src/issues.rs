@@ -11,7 +11,7 @@ use super::{
     Context,
     error::Failure,
     filters::{Filters, Issues},
-    output::{Output, print_csv},
+    output::{CsvArg, Output},
     policy,
     table::{Cell, cells},
     triage,
@@ -22,9 +22,8 @@ use super::{
 pub struct ListArgs {
     #[command(flatten)]
     filters: Filters<Issues>,
-    /// Print CSV (RFC 4180)
-    #[arg(long, conflicts_with = "json", help_heading = "Output")]
-    csv: bool,
+    #[command(flatten)]
+    csv: CsvArg,
 }
 
 #[derive(clap::Args)]
@@ -36,11 +35,8 @@ pub struct ShowArgs {
 pub async fn list(context: &Context, args: ListArgs) -> Result<ExitCode, Failure> {
     let tenant = context.tenant()?;
     let list = listed(&tenant, tenant.issue_list(&args.filters.query).await)?.list;
-    if args.csv {
-        print_csv(ISSUES_CSV, &list.issues)?;
-    } else {
-        context.output.result(&list, |list| show_list(context.output, list, args.filters.query.page_begin()))?;
-    }
+    let (output, begin) = (context.output, args.filters.query.page_begin());
+    output.listed(args.csv, (ISSUES_CSV, &list.issues), &list, |list| show_list(output, list, begin))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -75,12 +71,13 @@ fn show_detail(output: Output, detail: &IssueDetail) {
     facts.add("status", Cell::state(&row.status));
     facts.add("kind", &row.kind);
     facts.add("repository", &row.repository);
-    facts.add("package", row.ecosystem.as_ref().map(|it| format!("{} ({it})", row.place())));
+    facts.add("package", row.package_and_versions().zip(row.ecosystem.as_ref()).map(|(it, of)| format!("{it} ({of})")));
     facts.add("file", row.path.as_ref());
     facts.add("rule", row.rule_id.as_ref());
     facts.add("advisories", Cell::list(&row.advisories));
     facts.add("CVSS", row.cvss.map(|it| format!("{it:.1}")));
     facts.add("EPSS", row.epss.map(|it| format!("{it:.5}")));
+    facts.add("KEV", row.kev.then_some("exploited"));
     facts.add("sources", format!("{} of {}", row.source_count, row.sources.len()));
     facts.add("first seen", row.first_seen_at);
     facts.add("last seen", row.last_seen_at);

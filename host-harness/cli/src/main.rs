@@ -6,7 +6,10 @@
 mod advisories;
 mod audit;
 mod backup;
+mod call;
+mod catalogue;
 mod conformance;
+mod connector;
 mod coverage;
 mod daemon;
 mod dashboard;
@@ -17,12 +20,14 @@ mod error;
 mod export;
 mod filters;
 mod findings;
+mod groups;
 mod hint;
 mod import;
 mod inspect;
 mod instance;
 mod issues;
 mod mapping;
+mod new;
 mod normalize;
 mod notify;
 mod onboard;
@@ -32,6 +37,8 @@ mod packages;
 mod policy;
 mod projects;
 mod proxy;
+mod recorded;
+mod rehearse;
 mod renormalize;
 mod repositories;
 mod runs;
@@ -51,6 +58,7 @@ mod token;
 mod triage;
 mod vanishing;
 mod vault;
+mod vendor;
 mod views;
 mod wait;
 mod webhook;
@@ -58,12 +66,15 @@ mod webhook;
 use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use clap::{
-    CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
-    error::{ContextKind, ContextValue},
+    ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
+    builder::StyledStr,
+    error::{ContextKind, ContextValue, ErrorKind},
 };
-use host_harness::{BUNDLED, ConnectorSource, Harness, Options, Proxies, SecretSource, Tenant, TenantId};
+use host_harness::{BUNDLED, ConnectorSource, Harness, Lab, Options, Proxies, SecretSource, Tenant, TenantId};
 
-use crate::{error::Failure, output::Output, style::Colours};
+use terminal_size::terminal_size_of;
+
+use crate::{error::Failure, groups::GROUPS, output::Output, recorded::Recorded, style::Colours};
 
 /// Findings are millions of small texts, made by one thread and dropped by
 /// another: what the system's allocator is slow at.
@@ -82,36 +93,16 @@ const USUAL_TENANT: &str = "default";
 /// Exit codes, as the help tells them.
 const EXIT_CODES: &str = "Exit codes: 0 success, 1 error, 2 usage error, 3 partial success, 4 policy violation";
 
-/// The commands of the help, under their headings.
-const GROUPS: [(&str, &[&str]); 6] = [
-    ("Get started", &["demo", "onboard", "inspect"]),
-    ("Ingest", &["sync", "import", "instance", "projects", "repositories", "mapping", "renormalize"]),
-    (
-        "Explore",
-        &[
-            "findings",
-            "vulnerabilities",
-            "weaknesses",
-            "secrets",
-            "finding",
-            "issues",
-            "issue",
-            "packages",
-            "dashboard",
-            "coverage",
-            "export",
-        ],
-    ),
-    ("Decide", &["triage", "policy", "advisories"]),
-    (
-        "Operate",
-        &[
-            "serve", "link", "token", "audit", "daemon", "status", "runs", "notify", "webhook", "vault", "tenant",
-            "backup", "restore", "doctor",
-        ],
-    ),
-    ("Develop connectors", &["conformance", "normalize", "mock-vendor", "schema", "completions"]),
-];
+/// The column at which the help says what commands do.
+const ABOUT_AT: usize = 19;
+
+/// The longest lines of the help.
+const HELP_WIDTH: usize = 100;
+
+/// How long its lines are here.
+fn help_width() -> usize {
+    screen::columns(terminal_size_of(std::io::stdout())).map_or(HELP_WIDTH, |width| width.min(HELP_WIDTH))
+}
 
 /// The help of the program: clap knows no headings for commands.
 fn help_template() -> String {
@@ -119,11 +110,13 @@ fn help_template() -> String {
     let styles = clap::builder::Styles::styled();
     let (header, literal) = (styles.get_header(), styles.get_literal());
     let heading = |name: &str| format!("\n{header}{name}:{header:#}\n");
+    let indent = format!("\n{}", " ".repeat(ABOUT_AT));
     let mut groups = String::new();
     for (name, members) in GROUPS {
         groups += &heading(name);
         for command in members.iter().filter_map(|name| commands.find_subcommand(name)) {
             let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+            let about = table::fill(&about, help_width().saturating_sub(ABOUT_AT)).replace('\n', &indent);
             groups += &format!("  {literal}{:<15}{literal:#}  {about}\n", command.get_name());
         }
     }
@@ -136,7 +129,7 @@ const GLOBAL_OPTIONS: &str = "Global options";
 
 /// Collect findings from any security scanner in one store; every connector runs sandboxed
 #[derive(Parser)]
-#[command(name = "harness", version, after_help = EXIT_CODES, max_term_width = 100)]
+#[command(name = "harness", version, after_help = EXIT_CODES, max_term_width = HELP_WIDTH)]
 #[command(help_template = help_template())]
 struct Cli {
     #[command(flatten)]
@@ -159,8 +152,8 @@ struct Global {
     /// [default: the key in HARNESS_VAULT_KEY]
     #[arg(long = VAULT_KEY_FILE, global = true, env = VAULT_KEY_FILES, value_name = "FILE")]
     vault_key_files: Vec<PathBuf>,
-    /// Use this connector component instead of the bundled one
-    #[arg(long, global = true, value_name = "FILE.wasm")]
+    /// Use this connector instead of the bundled one: a file, or ID or ID@VERSION of an installed one
+    #[arg(long, global = true, value_name = "CONNECTOR")]
     connector: Option<PathBuf>,
     /// Print JSON; `harness schema COMMAND` prints its schema
     #[arg(long, global = true)]
@@ -172,7 +165,7 @@ struct Global {
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
     color: Colours,
     /// Increase log verbosity (repeatable)
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, action = ArgAction::Count)]
     verbose: u8,
 }
 
@@ -180,6 +173,12 @@ struct Global {
 enum Command {
     /// Run an end-to-end demo against a mock vendor
     Demo(demo::Args),
+    /// Install, update, list and remove connectors
+    #[command(subcommand)]
+    Connector(connector::Command),
+    /// Find connectors in signed catalogues, and publish one
+    #[command(subcommand)]
+    Catalogue(catalogue::Command),
     /// Inspect a connector: manifest, imports, required secrets and origins
     Inspect(inspect::Args),
     /// Set up an instance step by step; can be continued later
@@ -222,7 +221,7 @@ enum Command {
     /// Decide on findings: accept risks, dismiss, assign, with a reason and an end
     #[command(subcommand)]
     Triage(triage::Command),
-    /// Manage advisory scores (CVSS, EPSS)
+    /// Manage advisory scores (CVSS, EPSS) and known exploitation (KEV)
     #[command(subcommand)]
     Advisories(advisories::Command),
     /// Manage and check policies
@@ -247,7 +246,7 @@ enum Command {
     /// Manage API tokens, with which programs use the HTTP API
     #[command(subcommand)]
     Token(token::Command),
-    /// Show what was done on pages and over the HTTP API
+    /// Show what was done on pages, over the HTTP API and by commands
     #[command(subcommand)]
     Audit(audit::Command),
     /// Sync scheduled instances of all tenants until stopped
@@ -260,6 +259,12 @@ enum Command {
     /// Manage incoming webhooks (vendor events)
     #[command(subcommand)]
     Webhook(webhook::Command),
+    /// Generate a connector to begin with, in a new directory that builds by itself
+    New(new::Args),
+    /// Fetch what a connector would store, and show it; store nothing
+    Rehearse(rehearse::Args),
+    /// Run one function of a connector with JSON from standard input; store nothing
+    Call(call::Args),
     /// Check whether a connector keeps the contract; store nothing
     Conformance(conformance::Args),
     /// Normalize a file and print the result; store nothing
@@ -292,6 +297,17 @@ struct Context {
 }
 
 impl Context {
+    /// The same, with vendors behind another network.
+    fn over(&self, network: Arc<Lab>) -> Result<Self, Failure> {
+        Ok(Self {
+            harness: self.harness.over(network)?,
+            given_data_dir: self.given_data_dir.clone(),
+            tenant: self.tenant.clone(),
+            connector: self.connector.clone(),
+            output: self.output,
+        })
+    }
+
     /// The tenant that is meant. The usual one holds nothing where it is not there,
     /// and is not made; of another one the name may be mistyped.
     fn tenant(&self) -> Result<Tenant, Failure> {
@@ -331,7 +347,10 @@ fn main() -> ExitCode {
     }
 
     let matches = Cli::command().try_get_matches();
-    let parsed = matches.and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
+    let parsed = matches.and_then(|matches| match repeated(Cli::command(), &clap_lex::RawArgs::from_args()) {
+        Some(said) => Err(said),
+        None => Ok((Cli::from_arg_matches(&matches)?, matches)),
+    });
     let (output, done) = match parsed {
         Ok((mut cli, matches)) => {
             cli.global.vault_key_files = match is_typed(&matches, "vault_key_files") {
@@ -340,7 +359,7 @@ fn main() -> ExitCode {
             };
             let output = Output::new(cli.global.json, cli.global.color);
             output::start_log(cli.global.verbose, cli.global.color);
-            (output, dispatch(cli, output, is_typed(&matches, "data_dir")))
+            (output, dispatch(cli, output, &matches))
         }
         Err(mut said) => {
             let output = Output::new(false, colours_asked_for());
@@ -364,24 +383,33 @@ fn colours_asked_for() -> Colours {
     Colours::from_str(&word, true).unwrap_or_default()
 }
 
-/// The usage of the command that arguments name.
-fn usage_line(command: &mut clap::Command, mut arguments: std::iter::Skip<std::env::Args>) -> clap::builder::StyledStr {
+/// What the command that arguments name says of itself.
+fn said_of(
+    command: &mut clap::Command,
+    mut arguments: std::iter::Skip<std::env::Args>,
+    say: fn(&mut clap::Command) -> StyledStr,
+) -> StyledStr {
     let below = arguments.by_ref().find(|argument| command.find_subcommand(argument).is_some());
     match below.and_then(|name| command.find_subcommand_mut(name)) {
-        Some(below) => usage_line(below, arguments),
-        None => command.render_usage(),
+        Some(below) => said_of(below, arguments, say),
+        None => say(command),
     }
 }
 
 /// Prints the help or the version that was asked for, or why the arguments are
 /// wrong.
 fn usage(output: Output, said: &mut clap::Error) -> ExitCode {
-    if said.use_stderr() {
+    if said.kind() == ErrorKind::MissingSubcommand {
+        // Options in the environment keep clap from doing so.
+        let mut program = Cli::command();
+        program.build();
+        output.missing(&said_of(&mut program, std::env::args().skip(1), clap::Command::render_help));
+    } else if said.use_stderr() {
         // Its own one takes up what the environment says, and hides what may be given instead.
         if said.get(ContextKind::Usage).is_some() {
             let mut program = Cli::command();
             program.build();
-            let line = usage_line(&mut program, std::env::args().skip(1));
+            let line = said_of(&mut program, std::env::args().skip(1), clap::Command::render_usage);
             said.insert(ContextKind::Usage, ContextValue::StyledStr(line));
         }
         output.usage(said);
@@ -389,6 +417,29 @@ fn usage(output: Output, said: &mut clap::Error) -> ExitCode {
         output.help(&said.render());
     }
     u8::try_from(said.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
+}
+
+/// Why arguments are wrong in which an option of every command stands twice, before
+/// and after the command: clap would take the later one without a word.
+fn repeated(mut command: clap::Command, arguments: &clap_lex::RawArgs) -> Option<clap::Error> {
+    let mut cursor = arguments.cursor();
+    let mut given: Vec<String> = Vec::new();
+    while let Some(argument) = arguments.next(&mut cursor).filter(|it| !it.is_escape()) {
+        given.extend(argument.to_long().and_then(|(name, _)| name.ok().map(str::to_owned)));
+    }
+    let is_single = |it: &&clap::Arg| matches!(it.get_action(), ArgAction::Set | ArgAction::SetTrue);
+    let twice = |it: &&clap::Arg| given.iter().filter(|name| it.get_long() == Some(name.as_str())).count() > 1;
+    let is_of_all = |it: &&clap::Arg| it.is_global_set();
+    let id = command.get_arguments().filter(is_of_all).filter(is_single).find(twice)?.get_id().clone();
+    // Only then an option can be printed.
+    command.build();
+    let option = command.get_arguments().find(|it| *it.get_id() == id)?.to_string();
+    let option = ContextValue::String(option);
+    let mut said = clap::Error::new(ErrorKind::ArgumentConflict).with_cmd(&command);
+    said.insert(ContextKind::InvalidArg, option.clone());
+    said.insert(ContextKind::PriorArg, option);
+    said.insert(ContextKind::Usage, ContextValue::StyledStr(StyledStr::new()));
+    Some(said)
 }
 
 /// Whether an option stands among the arguments, and not in the environment.
@@ -419,7 +470,7 @@ fn paths_of_variable(name: &str) -> Vec<PathBuf> {
     std::env::split_paths(&value).filter(|path| !path.as_os_str().is_empty()).collect()
 }
 
-fn dispatch(cli: Cli, output: Output, data_dir_is_typed: bool) -> Result<ExitCode, Failure> {
+fn dispatch(cli: Cli, output: Output, matches: &clap::ArgMatches) -> Result<ExitCode, Failure> {
     // What needs neither a data folder nor an engine.
     match cli.command {
         Command::Completions { shell } => {
@@ -432,15 +483,11 @@ fn dispatch(cli: Cli, output: Output, data_dir_is_typed: bool) -> Result<ExitCod
         Command::Schema(args) => return schema::exec(&args),
         _ => {}
     }
-    let connector = match &cli.global.connector {
-        Some(path) => ConnectorSource::File { path: std::path::absolute(path)? },
-        None => ConnectorSource::Bundled { id: BUNDLED.first().map_or_else(String::new, |first| first.id.to_owned()) },
-    };
     let data_dir = match cli.global.data_dir {
         Some(folder) => std::path::absolute(folder)?,
         None => output::default_data_dir()?,
     };
-    let given_data_dir = data_dir_is_typed.then(|| data_dir.clone());
+    let given_data_dir = is_typed(matches, "data_dir").then(|| data_dir.clone());
     let mut options = Options::new(data_dir);
     options.retry.budget = Duration::from_secs(cli.global.max_wait);
     for path in cli.global.vault_key_files {
@@ -448,57 +495,76 @@ fn dispatch(cli: Cli, output: Output, data_dir_is_typed: bool) -> Result<ExitCod
     }
     options.proxies = Arc::new(Proxies::of_variables(|name| std::env::var(name).ok()));
     let harness = Harness::new(options);
-    let context = Context { harness, given_data_dir, tenant: cli.global.tenant, connector, output };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let code = runtime.block_on(async {
-        match cli.command {
-            Command::Demo(args) => demo::exec(&context, args).await,
-            Command::Inspect(args) => inspect::exec(&context, args).await,
-            Command::Instance(command) => instance::exec(&context, command).await,
-            Command::Onboard(args) => onboard::exec(&context, args).await,
-            Command::Tenant(command) => tenant::exec(&context, command).await,
-            Command::Vault(command) => vault::exec(&context, command),
-            Command::Projects(args) => projects::exec(&context, args).await,
-            Command::Repositories(command) => repositories::exec(&context, command).await,
-            Command::Mapping(command) => mapping::exec(&context, command).await,
-            Command::Sync(args) => sync::exec(&context, args).await,
-            Command::Import(args) => import::exec(&context, args).await,
-            Command::Renormalize(args) => renormalize::exec(&context, args).await,
-            Command::Findings(args) => views::list(&context, args).await,
-            Command::Vulnerabilities(args) => views::list(&context, args).await,
-            Command::Weaknesses(args) => views::list(&context, args).await,
-            Command::Secrets(args) => views::list(&context, args).await,
-            Command::Finding(args) => findings::show(&context, args).await,
-            Command::Issues(args) => issues::list(&context, args).await,
-            Command::Issue(args) => issues::show(&context, args).await,
-            Command::Advisories(command) => advisories::exec(&context, command).await,
-            Command::Triage(command) => triage::exec(&context, command).await,
-            Command::Policy(command) => policy::exec(&context, command).await,
-            Command::Packages(args) => packages::exec(&context, args).await,
-            Command::Dashboard(args) => dashboard::exec(&context, args).await,
-            Command::Coverage(args) => coverage::exec(&context, args).await,
-            Command::Export(args) => export::exec(&context, args).await,
-            Command::Runs(args) => runs::exec(&context, args).await,
-            Command::Doctor(args) => doctor::exec(&context, args).await,
-            Command::Backup(args) => backup::backup(&context, args).await,
-            Command::Restore(args) => backup::restore(&context, args).await,
-            Command::Serve(args) => serve::run(&context, args).await,
-            Command::Link(args) => serve::link(&context, &args).await,
-            Command::Token(command) => token::exec(&context, command).await,
-            Command::Audit(command) => audit::exec(&context, command).await,
-            Command::Daemon(args) => daemon::run(&context, args).await,
-            Command::Status => daemon::status(&context).await,
-            Command::Conformance(args) => conformance::exec(&context, args).await,
-            Command::Normalize(args) => normalize::exec(&context, args).await,
-            Command::Notify(command) => notify::exec(&context, command).await,
-            Command::Webhook(command) => webhook::exec(&context, command).await,
-            Command::MockVendor(args) => simulate::exec(args).await,
-            Command::Completions { .. } | Command::Schema(_) => Ok(ExitCode::SUCCESS),
+        let connector = match &cli.global.connector {
+            Some(reference) => harness.connector_source(reference).await?,
+            None => {
+                ConnectorSource::Bundled { id: BUNDLED.first().map_or_else(String::new, |first| first.id.to_owned()) }
+            }
+        };
+        let context = Context { harness, given_data_dir, tenant: cli.global.tenant, connector, output };
+        let done = run(&context, cli.command);
+        match Recorded::of(matches) {
+            Some(recorded) => recorded.around(&context, done).await,
+            None => done.await,
         }
     });
     // A blocked write of a log must not keep the program from ending.
     runtime.shutdown_background();
     code
+}
+
+async fn run(context: &Context, command: Command) -> Result<ExitCode, Failure> {
+    match command {
+        Command::Demo(args) => demo::exec(context, args).await,
+        Command::Inspect(args) => inspect::exec(context, args).await,
+        Command::Instance(command) => instance::exec(context, command).await,
+        Command::Connector(command) => connector::exec(context, command).await,
+        Command::Catalogue(command) => catalogue::exec(context, command).await,
+        Command::Onboard(args) => onboard::exec(context, args).await,
+        Command::Tenant(command) => tenant::exec(context, command).await,
+        Command::Vault(command) => vault::exec(context, command),
+        Command::Projects(args) => projects::exec(context, args).await,
+        Command::Repositories(command) => repositories::exec(context, command).await,
+        Command::Mapping(command) => mapping::exec(context, command).await,
+        Command::Sync(args) => sync::exec(context, args).await,
+        Command::Import(args) => import::exec(context, args).await,
+        Command::Renormalize(args) => renormalize::exec(context, args).await,
+        Command::Findings(args) => views::list(context, args).await,
+        Command::Vulnerabilities(args) => views::list(context, args).await,
+        Command::Weaknesses(args) => views::list(context, args).await,
+        Command::Secrets(args) => views::list(context, args).await,
+        Command::Finding(args) => findings::show(context, args).await,
+        Command::Issues(args) => issues::list(context, args).await,
+        Command::Issue(args) => issues::show(context, args).await,
+        Command::Advisories(command) => advisories::exec(context, command).await,
+        Command::Triage(command) => triage::exec(context, command).await,
+        Command::Policy(command) => policy::exec(context, command).await,
+        Command::Packages(args) => packages::exec(context, args).await,
+        Command::Dashboard(args) => dashboard::exec(context, args).await,
+        Command::Coverage(args) => coverage::exec(context, args).await,
+        Command::Export(args) => export::exec(context, args).await,
+        Command::Runs(args) => runs::exec(context, args).await,
+        Command::Doctor(args) => doctor::exec(context, args).await,
+        Command::Backup(args) => backup::backup(context, args).await,
+        Command::Restore(args) => backup::restore(context, args).await,
+        Command::Serve(args) => serve::run(context, args).await,
+        Command::Link(args) => serve::link(context, &args).await,
+        Command::Token(command) => token::exec(context, command).await,
+        Command::Audit(command) => audit::exec(context, command).await,
+        Command::Daemon(args) => daemon::run(context, args).await,
+        Command::Status => daemon::status(context).await,
+        Command::New(args) => new::exec(context, args),
+        Command::Rehearse(args) => rehearse::exec(context, args).await,
+        Command::Call(args) => call::exec(context, args).await,
+        Command::Conformance(args) => conformance::exec(context, args).await,
+        Command::Normalize(args) => normalize::exec(context, args).await,
+        Command::Notify(command) => notify::exec(context, command).await,
+        Command::Webhook(command) => webhook::exec(context, command).await,
+        Command::MockVendor(args) => simulate::exec(args).await,
+        Command::Completions { .. } | Command::Schema(_) => Ok(ExitCode::SUCCESS),
+    }
 }
 
 #[cfg(test)]

@@ -9,13 +9,13 @@ use clap::ValueEnum;
 use host_harness::{
     AUTO_CONFIDENCE, Acceptance, AutoMap, Error, InstanceName, KeptFindings, MappingCounts, MappingError, MappingList,
     MappingRow, MappingState, ProjectName, ReleaseReport, Released, ResolvedMappings, ScanFieldChanges, ScanFields,
-    Tenant, counted,
+    Tenant, columns::MAPPINGS_CSV, counted,
 };
 
 use super::{
     Context,
     error::{Failure, USAGE},
-    output::{Output, short},
+    output::{CsvArg, Output, short},
     table::{Cell, cells},
 };
 
@@ -31,11 +31,15 @@ pub enum Command {
         /// Filter by state
         #[arg(long = "state", value_name = "STATE")]
         states: Vec<StateArg>,
+        #[command(flatten)]
+        csv: CsvArg,
     },
     /// Show suggested mappings; changes nothing
     Suggest {
         /// Select the instance [default: all of the tenant]
         instance: Option<InstanceName>,
+        #[command(flatten)]
+        csv: CsvArg,
     },
     /// Accept suggested mappings, except ambiguous ones
     Accept(AcceptArgs),
@@ -181,14 +185,14 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
     let output = context.output;
     let told = |error| Failure::from(error).of(tenant.id(), None);
     match command {
-        Command::List { instance, states } => {
+        Command::List { instance, states, csv } => {
             let list =
                 tenant.mapping_list(instance.as_ref(), states.into_iter().map(MappingState::from).collect()).await?;
-            output.result(&list, |list| show_list(output, list))?;
+            output.listed(csv, (MAPPINGS_CSV, &list.projects), &list, |list| show_list(output, list))?;
         }
-        Command::Suggest { instance } => {
+        Command::Suggest { instance, csv } => {
             let list = tenant.suggested_mappings(instance.as_ref()).await?;
-            output.result(&list, |list| show_proposals(output, list))?;
+            output.listed(csv, (MAPPINGS_CSV, &list.projects), &list, |list| show_proposals(output, list))?;
         }
         Command::Accept(args) => {
             if !(0.0..=1.0).contains(&args.min_confidence) {

@@ -1,9 +1,12 @@
-//! `harness notify`: outgoing webhooks, which receive an event when a run ends.
+//! `harness notify`: outgoing webhooks, which receive an event when a run ends,
+//! and alerts, which report what newly violates policies.
+
+mod alert;
 
 use std::{path::PathBuf, process::ExitCode};
 
 use host_harness::{
-    Delivery, DeliveryList, DeliveryState, InstanceName, NotifyRemoved, NotifyReport, Origin, WebhookSetup,
+    Delivery, DeliveryList, DeliveryState, GivenSecret, InstanceName, NotifyRemoved, NotifyReport, Origin, WebhookSetup,
 };
 
 use super::{
@@ -35,6 +38,9 @@ pub enum Command {
         /// Name of the instance
         instance: InstanceName,
     },
+    /// Manage alerts about new violations of policies
+    #[command(subcommand)]
+    Alert(alert::Command),
     /// Show deliveries and their results
     Deliveries {
         /// Name of the instance [default: all of the tenant]
@@ -55,7 +61,7 @@ pub struct SetArgs {
     /// Name of the instance
     instance: InstanceName,
     /// Set the URL to notify; it must not contain a secret
-    #[arg(long)]
+    #[arg(long, requires = "signing")]
     url: String,
     /// Allow the origin of the URL at loopback and private addresses
     #[arg(long, value_name = "ORIGIN")]
@@ -64,9 +70,9 @@ pub struct SetArgs {
     secret: SigningSecret,
 }
 
-/// Where a secret that signs is read from.
+/// Where a secret that signs, or that is an address, is read from.
 #[derive(clap::Args)]
-#[command(group = clap::ArgGroup::new("signing").required(true))]
+#[command(group = clap::ArgGroup::new("signing"))]
 pub struct SigningSecret {
     /// Read the signing secret from this file
     #[arg(long, value_name = "FILE", group = "signing")]
@@ -82,17 +88,23 @@ pub struct SigningSecret {
     store_secret: bool,
 }
 
+impl SigningSecret {
+    fn given(self) -> Result<GivenSecret, Failure> {
+        source(self.secret_file, self.secret_env, self.store_secret)
+    }
+
+    /// Whether there is one.
+    const fn is_given(&self) -> bool {
+        self.secret_file.is_some() || self.secret_env.is_some() || self.secret_stdin
+    }
+}
+
 pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failure> {
     let tenant = context.tenant()?;
     let output = context.output;
     match command {
         Command::Set(SetArgs { instance, url, allow_private_origin, secret }) => {
-            let setup = WebhookSetup {
-                url,
-                private_origin: allow_private_origin,
-                secret: source(secret.secret_file, secret.secret_env)?,
-                store_secret: secret.store_secret,
-            };
+            let setup = WebhookSetup { url, private_origin: allow_private_origin, secret: secret.given()? };
             let webhook = tenant.set_webhook(&instance, setup).await;
             let hint = "give the signing secret with --secret-file FILE or --secret-env VARIABLE, or with \
                           --secret-stdin and --store-secret";
@@ -132,6 +144,7 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
             let delivery = delivery.map_err(|error| Failure::from(error).of(tenant.id(), Some(&instance)))?;
             return told(output, delivery);
         }
+        Command::Alert(command) => return alert::exec(context, &tenant, command).await,
         Command::Resend { id } => {
             let delivery = tenant.retry_delivery(id).await;
             let delivery = delivery.map_err(|error| Failure::from(error).of(tenant.id(), None))?;
@@ -161,9 +174,15 @@ fn show_list(output: Output, webhooks: &[NotifyReport]) {
     output.print(&table);
 }
 
+/// What a delivery is about.
+fn about(delivery: &Delivery) -> String {
+    let alert = delivery.alert.map(|format| format!("{} alert, ", format.as_str())).unwrap_or_default();
+    alert + &delivery.run.map_or_else(|| "test".to_owned(), |run| format!("run {run}"))
+}
+
 fn show_deliveries(output: Output, deliveries: &[Delivery]) {
     if deliveries.is_empty() {
-        output.line("No deliveries. There is one for each run of an instance with a webhook.");
+        output.line("No deliveries. There is one for each run of an instance with a webhook, and for each alert.");
         return;
     }
     let mut table = output.table(&["ID", "INSTANCE", "ABOUT", "STATE", "TRIES", "LAST", "NEXT", "ANSWER"]);
@@ -177,7 +196,7 @@ fn show_deliveries(output: Output, deliveries: &[Delivery]) {
         table.add_row(cells![
             it.id,
             &it.instance,
-            it.run.map_or_else(|| "test".to_owned(), |run| format!("run {run}")),
+            about(it),
             Cell::state(it.state.as_str()),
             it.tries,
             it.tried_at,

@@ -9,7 +9,7 @@ use std::{path::Path, process::ExitCode};
 use appsec_model::Kind;
 use host_harness::{
     AutoMap, Error, Instance, InstanceName, KindChoice, Onboarding, OnboardingError, OnboardingList, OnboardingStep,
-    ProjectChoice, Setup, Tenant,
+    ProjectChoice, Setup, Tenant, TypedSecrets,
 };
 
 use self::ask::Asker;
@@ -81,7 +81,7 @@ async fn by_options(context: &Context, tenant: &Tenant, name: InstanceName, args
         Some(state) if state.step != OnboardingStep::Token && !args.connect.is_given() => state,
         _ => {
             let setup = setup(context, tenant, &name, args.connect).await?;
-            wait(output, "Connecting to the vendor", tenant.onboard(setup, None)).await.map_err(told)?
+            wait(output, "Connecting to the vendor", tenant.onboard(setup, TypedSecrets::None)).await.map_err(told)?
         }
     };
     show_authorized(output, &state);
@@ -162,8 +162,8 @@ async fn setup(
             kept.allow_origins.extend(given.allow_origins);
             kept.allow_private_origins.extend(given.allow_private_origins);
             let proxy = given.proxy.or(kept.proxy);
-            let (connector, secret, store_secret) = (given.connector, given.secret, given.store_secret);
-            Setup { connector, secret, store_secret, proxy, ..kept }
+            let (connector, secret, secrets) = (given.connector, given.secret, given.secrets);
+            Setup { connector, secret, secrets, store_secret: given.store_secret, proxy, ..kept }
         }
         None => given,
     })

@@ -8,7 +8,10 @@ use std::{
 
 use clap::error::ContextValue;
 use host_harness::columns::{Column, CsvWriter, Value};
-pub use host_harness::{moment, text::short};
+pub use host_harness::{
+    moment,
+    text::{joined, short},
+};
 use serde::Serialize;
 use tracing_subscriber::{
     field::RecordFields,
@@ -28,6 +31,20 @@ use super::{
     table::{Cell, Facts, Shown, Table, prose},
     text,
 };
+
+/// The option of lists that are printed as CSV too.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct CsvArg {
+    /// Print CSV (RFC 4180); cells that look like formulas get a leading apostrophe
+    #[arg(long, conflicts_with = "json", help_heading = "Output")]
+    csv: bool,
+}
+
+impl CsvArg {
+    pub fn is_given(self) -> bool {
+        self.csv
+    }
+}
 
 /// How to print.
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +71,17 @@ impl Output {
             show(value);
         }
         Ok(())
+    }
+
+    /// Prints a list: its rows as CSV if that was asked for, else like a result.
+    pub fn listed<T: Serialize, R>(
+        self,
+        as_csv: CsvArg,
+        (columns, rows): (&[Column<R>], &[R]),
+        list: &T,
+        show: impl FnOnce(&T),
+    ) -> Result<(), Failure> {
+        if as_csv.csv { print_csv(columns, rows) } else { self.result(list, show) }
     }
 
     /// Prints a line for people.
@@ -121,24 +149,32 @@ impl Output {
         stdout::print(&if self.screen.colours { help.ansi().to_string() } else { help.to_string() });
     }
 
+    /// Prints the help of a command of which a part is missing, on standard error.
+    pub fn missing(self, help: &clap::builder::StyledStr) {
+        // Where nobody listens nothing can be told.
+        let _ = match self.colours_errors() {
+            true => write!(io::stderr(), "{}", help.ansi()),
+            false => write!(io::stderr(), "{help}"),
+        };
+    }
+
     /// Prints why the arguments are wrong, on standard error.
     pub fn usage(self, said: &mut clap::Error) {
         let shown = usage(said);
-        // Where nobody listens nothing can be told.
-        let _ = match said.render() {
-            usual if usual.to_string() == shown && self.colours_errors() => write!(io::stderr(), "{}", usual.ansi()),
-            _ => write!(io::stderr(), "{shown}"),
+        let shown = match said.render() {
+            usual if usual.to_string() == shown && self.colours_errors() => usual.ansi().to_string(),
+            _ => shown,
         };
+        let _ = write!(io::stderr(), "{}", prose(&shown, errors_width()));
     }
 
     /// Prints a failure on standard error.
     pub fn failure(self, failure: &Failure) {
-        let width = screen::columns(terminal_size_of(io::stderr()));
         let mut stderr = io::stderr().lock();
         let _ = if self.json {
             text::json_line(&mut stderr, &failure.report).and_then(|()| writeln!(stderr))
         } else {
-            write!(stderr, "{}", text::fenced(&prose(&told(failure), width)))
+            write!(stderr, "{}", text::fenced(&prose(&told(failure), errors_width())))
         };
     }
 
@@ -165,6 +201,11 @@ impl Output {
             stdout::print(&text::fenced(&shown.shown(self.screen)));
         }
     }
+}
+
+/// The columns of the terminal that errors are shown on.
+fn errors_width() -> Option<usize> {
+    screen::columns(terminal_size_of(io::stderr()))
 }
 
 /// What is wrong with arguments, which are shown in it.
@@ -208,6 +249,12 @@ pub fn print_json<T: Serialize>(value: &T) -> Result<(), Failure> {
     stdout::written(printed.and_then(|()| writeln!(out)).and_then(|()| out.flush()))
 }
 
+/// A path as a shell takes it for one word.
+pub fn quoted(path: &str) -> String {
+    let is_plain = |sign: char| sign.is_alphanumeric() || "/._-+@:,".contains(sign);
+    if path.chars().all(is_plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', r"'\''")) }
+}
+
 /// Prints rows as CSV.
 pub fn print_csv<R>(columns: &[Column<R>], rows: &[R]) -> Result<(), Failure> {
     let print = || {
@@ -221,7 +268,7 @@ pub fn print_csv<R>(columns: &[Column<R>], rows: &[R]) -> Result<(), Failure> {
 /// Prints a remark on standard error, beside the result.
 pub fn remark(text: impl AsRef<str>) {
     // Where nobody listens nothing can be told.
-    let _ = writeln!(io::stderr(), "{}", text::fenced(&text::line(text.as_ref())));
+    let _ = writeln!(io::stderr(), "{}", text::fenced(&prose(&text::line(text.as_ref()), errors_width())));
 }
 
 /// A size as people read it.

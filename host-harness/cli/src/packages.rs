@@ -11,7 +11,7 @@ use super::{
     Context,
     error::Failure,
     filters::{Filters, Packages},
-    output::{Output, print_csv},
+    output::{CsvArg, Output},
     views::listed,
 };
 
@@ -19,19 +19,14 @@ use super::{
 pub struct Args {
     #[command(flatten)]
     filters: Filters<Packages>,
-    /// Print CSV (RFC 4180); cells that look like formulas get a leading apostrophe
-    #[arg(long, conflicts_with = "json", help_heading = "Output")]
-    csv: bool,
+    #[command(flatten)]
+    csv: CsvArg,
 }
 
 pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let tenant = context.tenant()?;
     let list = listed(&tenant, tenant.package_list(&args.filters.query).await)?.list;
-    if args.csv {
-        print_csv(PACKAGES_CSV, &list.packages)?;
-    } else {
-        context.output.result(&list, |list| show(context.output, list))?;
-    }
+    context.output.listed(args.csv, (PACKAGES_CSV, &list.packages), &list, |list| show(context.output, list))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -7,17 +7,19 @@ use std::{
 };
 
 use appsec_model::Severity;
-use appsec_policy::{Policies, STARTER, limits};
+use appsec_policy::limits;
 use host_harness::{
     Error, GateFormat, PoliciesImported, PoliciesRemoved, PolicyCheck, PolicyImported, PolicyResult, PolicyResultWord,
-    PolicyRow, PolicyRows, counted, open_regular,
+    PolicyRow, PolicyRows,
+    columns::{POLICIES_CSV, POLICY_RESULTS_CSV},
+    counted, open_regular,
 };
 
 use super::{
     Context,
     error::Failure,
     filters::{self, Filters},
-    output::{Output, moment, print_json, short},
+    output::{CsvArg, Output, moment, print_csv, print_json, short},
     stdout, style,
     table::{Cell, cells},
 };
@@ -36,7 +38,7 @@ pub enum Command {
         check: bool,
     },
     /// List policies with their violation counts
-    List,
+    List(CsvArg),
     /// Show a policy
     Show {
         /// Id of the policy
@@ -61,7 +63,7 @@ pub struct CheckArgs {
     /// Fail only on policies of at least this severity, or never
     #[arg(long, value_name = "SEVERITY", default_value = "info", value_parser = parse_fail_on)]
     fail_on: FailOn,
-    /// Select the format: table, json, sarif, junit, github or gitlab-codequality
+    /// Select the format: table, json, csv, sarif, junit, github or gitlab-codequality
     #[arg(
         long,
         value_enum,
@@ -89,6 +91,8 @@ pub struct ResultArgs {
     /// Limit the number of results
     #[arg(long, default_value_t = 50, value_name = "N")]
     limit: u32,
+    #[command(flatten)]
+    csv: CsvArg,
 }
 
 /// In what form a check is printed.
@@ -96,6 +100,7 @@ pub struct ResultArgs {
 enum CheckFormat {
     Table,
     Json,
+    Csv,
     Sarif,
     Junit,
     Github,
@@ -107,7 +112,7 @@ impl CheckFormat {
     /// The format of others; none for our own.
     const fn public(self) -> Option<GateFormat> {
         match self {
-            Self::Table | Self::Json => None,
+            Self::Table | Self::Json | Self::Csv => None,
             Self::Sarif => Some(GateFormat::Sarif),
             Self::Junit => Some(GateFormat::Junit),
             Self::Github => Some(GateFormat::Github),
@@ -137,9 +142,9 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
     let output = context.output;
     match command {
         Command::Import { file, check } => return import(context, &file, check).await,
-        Command::List => {
+        Command::List(csv) => {
             let rows = context.tenant()?.policies().await?.ok_or(Error::NoPolicies)?;
-            output.result(&rows, |rows| show_list(output, rows))?;
+            output.listed(csv, (POLICIES_CSV, &rows.policies), &rows, |rows| show_list(output, rows))?;
         }
         Command::Show { id } => {
             let row = context.tenant()?.policy(id).await?;
@@ -147,7 +152,7 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
         }
         // A policy file is TOML, whatever was asked for.
         Command::Init => {
-            stdout::print(STARTER);
+            stdout::print(host_harness::STARTER_POLICIES);
         }
         Command::Remove { .. } => {
             let removed = context.tenant()?.clear_policies().await?;
@@ -161,9 +166,9 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
         }
         Command::Check(args) => return check(context, args).await,
         Command::Results(args) => {
-            let ResultArgs { finding, issue, policies, limit } = args;
+            let ResultArgs { finding, issue, policies, limit, csv } = args;
             let list = context.tenant()?.policy_result_list(policies, finding, issue, limit).await?;
-            output.result(&list, |list| {
+            output.listed(csv, (POLICY_RESULTS_CSV, &list.results), &list, |list| {
                 show_results(output, &list.results);
                 output.line(format!("{} of {}", list.results.len(), list.total));
             })?;
@@ -194,11 +199,8 @@ async fn import(context: &Context, file: &Path, check: bool) -> Result<ExitCode,
         let message = format!("cannot read {}: {error}", file.display());
         Failure::new("file-unreadable", message, Some("check the path and its permissions"))
     })?;
-    let imported = if check {
-        Policies::load(&text).map(|policies| PoliciesImported::read(&policies)).map_err(Error::Policies)
-    } else {
-        context.tenant_or_new()?.import_policies(&text).await
-    };
+    let imported =
+        if check { PoliciesImported::of_text(&text) } else { context.tenant_or_new()?.import_policies(&text).await };
     match imported {
         Ok(imported) => {
             let report = PolicyImported { stored: !check, imported: Some(imported), problems: Vec::new() };
@@ -311,11 +313,17 @@ async fn check(context: &Context, args: CheckArgs) -> Result<ExitCode, Failure> 
         FailOn::Never => None,
     };
     let (tenant, format) = (context.tenant()?, args.format.public());
-    let check = tenant.check_policies(&args.filters.query, worst, format.is_some()).await?;
+    // A table is for people, who look at the first ones.
+    let whole = args.format != CheckFormat::Table;
+    let check = tenant.check_policies(&args.filters.query, worst, whole).await?;
     match (format, args.format) {
         // It has the form that its format says.
         (Some(format), _) => stdout::print(&tenant.format_check(&check, format).await?),
         (None, CheckFormat::Json) => print_json(&check)?,
+        (None, CheckFormat::Csv) => {
+            let results = check.violations.iter().flat_map(|it| &it.results);
+            print_csv(POLICY_RESULTS_CSV, &results.cloned().collect::<Vec<_>>())?;
+        }
         (None, _) => output.result(&check, |check| show_check(output, check))?,
     }
     Ok(if check.failed { ExitCode::from(VIOLATED) } else { ExitCode::SUCCESS })

@@ -2,12 +2,12 @@
 
 use std::process::ExitCode;
 
-use host_harness::{InstanceName, ProjectList, ProjectRow, counted};
+use host_harness::{InstanceName, ProjectList, ProjectRow, columns::PROJECTS_CSV, counted};
 
 use super::{
     Context,
     error::Failure,
-    output::Output,
+    output::{CsvArg, Output},
     style,
     table::{Cell, cells},
 };
@@ -20,13 +20,16 @@ pub struct Args {
     /// Filter by instance
     #[arg(long, value_name = "NAME")]
     instance: Option<InstanceName>,
+    #[command(flatten)]
+    csv: CsvArg,
 }
 
 pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let tenant = context.tenant()?;
     let list = tenant.project_list(args.instance.as_ref(), args.search).await;
     let list = list.map_err(|error| Failure::from(error).of_instance(tenant.id()))?;
-    context.output.result(&list, |list| show(context.output, list))?;
+    let rows = (PROJECTS_CSV, list.projects.as_slice());
+    context.output.listed(args.csv, rows, &list, |list| show(context.output, list))?;
     Ok(ExitCode::SUCCESS)
 }
 

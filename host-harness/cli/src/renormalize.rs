@@ -44,7 +44,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let mut outcomes = Outcomes::default();
     let mut list = RenormalizeList::default();
     // One that was named, not the one inside of this program.
-    let connector = Some(context.connector.clone()).filter(|it| matches!(it, ConnectorSource::File { .. }));
+    let connector = Some(context.connector.clone()).filter(|it| !matches!(it, ConnectorSource::Bundled { .. }));
     for name in names {
         let options = RenormalizeOptions { kinds: kinds.clone(), dry_run: args.dry_run, connector: connector.clone() };
         let report = tenant.renormalize(&name, options, Arc::new(|_| ())).await;

@@ -7,10 +7,17 @@ use std::{
 
 use appsec_analysis::repository::{Provider, Repository, RepositoryList};
 use host_harness::{
-    RepositoryChanges, RepositoryDetail, RepositoryImport, RepositoryRow, Tenant, counted, read_bounded,
+    RepositoryChanges, RepositoryDetail, RepositoryImport, RepositoryRow, Tenant, columns::REPOSITORIES_CSV, counted,
+    read_bounded,
 };
 
-use super::{Context, error::Failure, mapping, output::Output, table::cells};
+use super::{
+    Context,
+    error::Failure,
+    mapping,
+    output::{CsvArg, Output},
+    table::cells,
+};
 
 /// Problems of a list that are shown.
 const PROBLEMS: usize = 20;
@@ -32,6 +39,8 @@ pub enum Command {
         /// Filter by text in name, URL or groups
         #[arg(long, value_name = "TEXT")]
         search: Option<String>,
+        #[command(flatten)]
+        csv: CsvArg,
     },
     /// Show a repository and its projects
     Show {
@@ -73,12 +82,6 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
     match command {
         Command::Import { file, replace } => {
             let list = read(&file)?;
-            if replace && (list.repositories.is_empty() || !list.problems.is_empty()) {
-                let message = format!("{} cannot replace the list: not all of it can be read", file.display());
-                let first = list.problems.first().map(|problem| format!(", such as {problem}")).unwrap_or_default();
-                let hint = "correct it, or import it without --replace";
-                return Err(Failure::new("list", message + &first, Some(hint)).of(tenant.id(), None));
-            }
             return put(&tenant, output, list, replace).await;
         }
         Command::Add(args) => {
@@ -90,9 +93,10 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
             let list = RepositoryList { repositories: vec![repository], problems: Vec::new() };
             return put(&tenant, output, list, false).await;
         }
-        Command::List { search } => {
+        Command::List { search, csv } => {
             let list = tenant.repository_list(search).await.map_err(told)?;
-            output.result(&list, |list| show_list(output, &list.repositories))?;
+            let rows = (REPOSITORIES_CSV, list.repositories.as_slice());
+            output.listed(csv, rows, &list, |list| show_list(output, &list.repositories))?;
         }
         Command::Show { repository } => {
             let detail = tenant.repository_detail(&repository).await.map_err(told)?;
@@ -109,7 +113,7 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
 /// Bytes of a list of repositories: a million of them.
 const MAX_LIST_BYTES: u64 = 256 << 20;
 
-/// Reads a list. JSON begins with a bracket or brace, a table does not.
+/// Reads a list.
 fn read(file: &Path) -> Result<RepositoryList, Failure> {
     let told = |error: std::io::Error| {
         let message = format!("cannot read {}: {error}", file.display());
@@ -117,11 +121,7 @@ fn read(file: &Path) -> Result<RepositoryList, Failure> {
     };
     let bytes = read_bounded(file, MAX_LIST_BYTES).map_err(told)?;
     let name = file.file_name().map_or_else(|| file.display().to_string(), |name| name.to_string_lossy().into_owned());
-    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-    match text.iter().find(|byte| !byte.is_ascii_whitespace()) {
-        Some(b'[' | b'{') => Ok(RepositoryList::read_json(&bytes, &name)),
-        _ => RepositoryList::read_csv(bytes.as_slice(), &name).map_err(told),
-    }
+    RepositoryList::read(&bytes, &name).map_err(told)
 }
 
 async fn put(tenant: &Tenant, output: Output, list: RepositoryList, replace: bool) -> Result<ExitCode, Failure> {

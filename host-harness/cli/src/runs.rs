@@ -3,14 +3,17 @@
 use std::process::ExitCode;
 
 use appsec_model::Scope;
-use host_harness::{FetchState, InstanceName, Interval, Retention, Run, RunMode, RunProject, RunWait, Tenant, counted};
+use host_harness::{
+    FetchState, InstanceName, Interval, Retention, Run, RunMode, RunProject, RunWait, Tenant, columns::RUNS_CSV,
+    counted,
+};
 
 use super::{
     Context,
     error::Failure,
     filters::{self, Filters},
     hint::hint,
-    output::{Output, bytes, short},
+    output::{CsvArg, Output, bytes, joined, short},
     style,
     table::{Cell, cells},
     vanishing,
@@ -22,9 +25,12 @@ pub struct Args {
     #[command(subcommand)]
     command: Option<Command>,
     /// Show this run with its projects, fetches and notes
+    #[arg(conflicts_with = "csv")]
     run: Option<i64>,
     #[command(flatten)]
     filters: Filters<filters::Runs>,
+    #[command(flatten)]
+    csv: CsvArg,
 }
 
 #[derive(clap::Subcommand)]
@@ -60,14 +66,14 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
                 let id = diagnostic.id.as_deref().unwrap_or("without id");
                 output.line(format!("record {id}: {} ({})", diagnostic.message, diagnostic.code));
             }
-            list.vanishing.iter().for_each(|it| vanishing::show(output, it));
+            list.vanishing.iter().for_each(|it| vanishing::show(output, it, usize::MAX));
         })?;
         return Ok(ExitCode::SUCCESS);
     }
     let query = args.filters.query;
     let is_filtered = query.pairs().iter().any(|(name, _)| matches!(*name, "state" | "since" | "project"));
     let list = tenant.run_list(&query).await.map_err(|error| Failure::from(error).of_instance(tenant.id()))?;
-    output.result(&list, |list| match is_filtered && list.runs.is_empty() {
+    output.listed(args.csv, (RUNS_CSV, &list.runs), &list, |list| match is_filtered && list.runs.is_empty() {
         true => output.line("No runs match the filters."),
         false => show_list(output, &list.runs),
     })?;
@@ -165,7 +171,7 @@ fn show_list(output: Output, runs: &[Run]) {
             counts.changed,
             counts.unchanged,
             counts.vanished,
-            run.message.as_deref().map(|message| short(message, 120)),
+            run.message.as_deref().map(|message| short(&joined(message), 120)),
         ]);
     }
     output.print(&table);
@@ -255,7 +261,8 @@ fn show_reads(output: Output, run: &Run) {
             counts.new,
             counts.changed,
             counts.vanished,
-            read.message.as_deref().map(|message| short(message, 120)),
+            // That of the run stands above.
+            read.message.as_deref().filter(|it| run.message.as_deref() != Some(it)).map(|it| short(&joined(it), 120)),
         ]);
     }
     output.print(&table);

@@ -4,12 +4,12 @@ use std::process::ExitCode;
 
 use appsec_model::Normalized;
 use host_harness::{
-    AcceptedConnector, AdvisoryImport, AutoMapReport, Coverage, Dashboard, DeliveryList, EventList, FindingDetail,
-    FindingList, GeneratedKey, ImportList, InboxReport, Inspected, InstanceDeletion, InstanceList, InstanceReport,
-    IssueDetail, IssueList, MappingList, MappingRow, NotifyList, NotifyRemoved, NotifyReport, OnboardingList,
-    PackageList, PoliciesRemoved, PolicyImported, PolicyResultList, ProjectList, Pruned, Rekeyed, ReleaseReport,
-    RenormalizeList, RepositoriesListed, RepositoryDetail, RepositoryImport, RepositoryRow, RunList, ScheduleReport,
-    StatusReport, SyncReport, TenantList, TimedEvent, UnknownName,
+    AdvisoryImport, AutoMapReport, Coverage, Dashboard, DeliveryList, EventList, FindingDetail, FindingList,
+    GeneratedKey, ImportList, InboxReport, Inspected, InstanceDeletion, InstanceList, InstanceReport, IssueDetail,
+    IssueList, MappingList, MappingRow, NotifyList, NotifyRemoved, NotifyReport, OnboardingList, PackageList,
+    PoliciesRemoved, PolicyImported, PolicyResultList, ProjectList, Pruned, Rekeyed, ReleaseReport, RenormalizeList,
+    RepositoriesListed, RepositoryDetail, RepositoryImport, RepositoryRow, RunList, ScheduleReport, StatusReport,
+    SyncReport, TenantList, TimedEvent, UnknownName,
 };
 use schemars::{Schema, schema_for};
 
@@ -32,7 +32,20 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         ("audit-list", schema_for!(host_harness::AuditList)),
         ("audit-verify", schema_for!(host_harness::AuditCheck)),
         ("backup", schema_for!(host_harness::Backup)),
+        ("call", schema_for!(host_harness::FunctionResult)),
+        ("catalogue-add", schema_for!(host_harness::AddedCatalogue)),
+        ("catalogue-build", schema_for!(host_harness::Catalogue)),
+        ("catalogue-generate-key", schema_for!(host_harness::CatalogueKeyFiles)),
+        ("catalogue-list", schema_for!(host_harness::CatalogueList)),
+        ("catalogue-outdated", schema_for!(host_harness::OutdatedList)),
+        ("catalogue-remove", schema_for!(host_harness::AddedCatalogue)),
+        ("catalogue-search", schema_for!(host_harness::CatalogueSearch)),
+        ("catalogue-sign", schema_for!(host_harness::SignedCatalogue)),
         ("conformance", schema_for!(host_harness::ConformanceReport)),
+        ("connector-install", schema_for!(host_harness::InstalledConnector)),
+        ("connector-list", schema_for!(host_harness::ConnectorList)),
+        ("connector-remove", schema_for!(host_harness::InstalledConnector)),
+        ("connector-update", schema_for!(host_harness::ConnectorUpdate)),
         ("coverage", schema_for!(Coverage)),
         ("daemon", schema_for!(TimedEvent)),
         ("dashboard", schema_for!(Dashboard)),
@@ -43,7 +56,6 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         ("findings", schema_for!(FindingList)),
         ("import", schema_for!(ImportList)),
         ("inspect", schema_for!(Inspected)),
-        ("instance-accept-connector", schema_for!(AcceptedConnector)),
         ("instance-add", schema_for!(InstanceReport)),
         ("instance-test", schema_for!(InstanceReport)),
         ("instance-delete", schema_for!(InstanceDeletion)),
@@ -66,7 +78,12 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         ("mapping-restore", schema_for!(MappingRow)),
         ("mapping-set", schema_for!(MappingRow)),
         ("mapping-unset", schema_for!(ReleaseReport)),
+        ("new", schema_for!(host_harness::Scaffolded)),
         ("normalize", schema_for!(Normalized)),
+        ("notify-alert-list", schema_for!(host_harness::AlertList)),
+        ("notify-alert-remove", schema_for!(NotifyRemoved)),
+        ("notify-alert-set", schema_for!(host_harness::AlertReport)),
+        ("notify-alert-test", schema_for!(DeliveryList)),
         ("notify-deliveries", schema_for!(DeliveryList)),
         ("notify-event", schema_for!(host_harness::WebhookEvent)),
         ("notify-list", schema_for!(NotifyList)),
@@ -85,6 +102,7 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         ("policy-results", schema_for!(PolicyResultList)),
         ("policy-show", schema_for!(host_harness::PolicyRow)),
         ("projects", schema_for!(ProjectList)),
+        ("rehearse", schema_for!(host_harness::RehearsalReport)),
         ("renormalize", schema_for!(RenormalizeList)),
         ("repositories-add", schema_for!(RepositoryImport)),
         ("repositories-import", schema_for!(RepositoryImport)),
@@ -105,6 +123,8 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         ("triage-clear", schema_for!(host_harness::TriageReport)),
         ("triage-import", schema_for!(host_harness::TriageImport)),
         ("triage-list", schema_for!(host_harness::DecidedList)),
+        ("triage-push", schema_for!(host_harness::WriteBackReport)),
+        ("triage-push-log", schema_for!(host_harness::WriteBackLog)),
         ("triage-set", schema_for!(host_harness::TriageReport)),
         ("token-add", schema_for!(host_harness::NewToken)),
         ("token-list", schema_for!(host_harness::TokenList)),
@@ -143,4 +163,27 @@ pub fn exec(args: &Args) -> Result<ExitCode, Failure> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use super::schemas;
+
+    #[test]
+    fn every_schema_that_a_guide_names_is_there() {
+        let names: Vec<&str> = schemas().iter().map(|(name, _)| *name).collect();
+        let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
+        let mut named = 0;
+        for guide in fs::read_dir(docs).unwrap().map(|it| it.unwrap().path()).filter(|it| it.is_file()) {
+            let text = fs::read_to_string(&guide).unwrap();
+            for (_, after) in text.match_indices("harness schema ").map(|(at, it)| text.split_at(at + it.len())) {
+                let name = after.split(|sign: char| !sign.is_ascii_lowercase() && sign != '-').next().unwrap();
+                assert!(names.contains(&name), "{}: {name}", guide.display());
+                named += 1;
+            }
+        }
+        assert!(named > 1, "{named}");
+    }
 }

@@ -1,7 +1,7 @@
 //! Where the token comes from. Never from the arguments: other users of the
 //! machine can read those.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use host_harness::SecretSource;
 
@@ -21,14 +21,46 @@ pub struct SecretArgs {
     token_stdin: bool,
 }
 
+/// Options of commands that need each of a connector's secrets.
+#[derive(clap::Args)]
+pub struct EachArgs {
+    /// Read one of several secrets from a file; VARIABLE is one that `harness inspect` lists (repeatable)
+    #[arg(long = "secret", value_name = "VARIABLE=FILE", value_parser = one, conflicts_with = "token")]
+    secrets: Vec<(String, PathBuf)>,
+}
+
+fn one(text: &str) -> Result<(String, PathBuf), String> {
+    let (variable, path) = text.split_once('=').ok_or("write it as VARIABLE=FILE")?;
+    Ok((variable.to_owned(), PathBuf::from(path)))
+}
+
+impl EachArgs {
+    /// The sources that were given, by variable.
+    pub fn sources(&self) -> Result<BTreeMap<String, SecretSource>, Failure> {
+        let source = |(variable, path): &(String, PathBuf)| {
+            Ok((variable.clone(), SecretSource::File { path: std::path::absolute(path)? }))
+        };
+        self.secrets.iter().map(source).collect()
+    }
+}
+
 /// Options of commands that can put a token into the vault.
 #[derive(clap::Args)]
 pub struct StoreArgs {
     #[command(flatten)]
     pub secret: SecretArgs,
+    #[command(flatten)]
+    pub each: EachArgs,
     /// Store the token in the vault, and read it from there from now on
     #[arg(long)]
     pub store_token: bool,
+}
+
+impl StoreArgs {
+    /// Whether a source was given.
+    pub fn is_given(&self) -> bool {
+        self.secret.is_given() || !self.each.secrets.is_empty()
+    }
 }
 
 impl SecretArgs {

@@ -3,7 +3,7 @@
 
 use std::{io::Write, net::SocketAddr, process::ExitCode, sync::Arc};
 
-use appsec_web::{ServeError, ServeOptions, Server};
+use appsec_web::{Probes, ServeError, ServeOptions, Server};
 use host_harness::{
     CancellationToken, Code, Daemon, DaemonOptions, Error, Harness, SecretSource, TimedEvent, with_causes,
 };
@@ -24,6 +24,9 @@ pub struct Args {
     /// Listen on this address of this machine
     #[arg(long, default_value = ADDRESS, value_name = "ADDRESS:PORT")]
     listen: SocketAddr,
+    /// Serve /healthz, /readyz and /metrics (Prometheus) without a session on this address of this machine
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    metrics: Option<SocketAddr>,
     /// Run no daemon beside it: sync on request only, and take no vendor events
     #[arg(long)]
     no_daemon: bool,
@@ -93,6 +96,10 @@ pub async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         true => None,
         false => beside(&harness, output, &stop, &abort)?,
     };
+    let probes = match args.metrics {
+        Some(address) => Some(Probes::bind(harness.clone(), address, false).await?),
+        None => None,
+    };
     let options = ServeOptions {
         address: args.listen,
         tell: Box::new(move |link: &str| tell(output, &Event::Link { url: link.to_owned() })),
@@ -100,6 +107,8 @@ pub async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     };
     let server = Server::bind(harness, options).await?;
     tell(output, &Event::Listening { address: server.address()?.to_string() });
+    let json = output.is_json();
+    let probing = daemon::probing(probes, &stop, &|event| daemon::tell(event, json))?;
     let signals = {
         let (stop, abort) = (stop.clone(), abort.clone());
         tokio::spawn(async move {
@@ -109,11 +118,13 @@ pub async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
             abort.cancel();
         })
     };
+    let failed = stop.clone();
     let working = async {
-        match &daemon {
-            Some(daemon) => daemon.run().await.map(|_| ()),
-            None => Ok(()),
-        }
+        let Some(daemon) = &daemon else { return Ok(()) };
+        let worked = daemon.run().await;
+        // Pages and probes without it would say that all is well.
+        failed.cancel();
+        worked.map(|_| ())
     };
     let serving = async {
         tokio::select! {
@@ -121,7 +132,7 @@ pub async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
             () = abort.cancelled() => {}
         }
     };
-    let ((), worked) = tokio::join!(serving, working);
+    let ((), worked, ()) = tokio::join!(serving, working, probing);
     signals.abort();
     worked?;
     Ok(ExitCode::SUCCESS)
@@ -192,7 +203,7 @@ fn tell(output: Output, event: &Event) {
 impl From<ServeError> for Failure {
     fn from(error: ServeError) -> Self {
         let code = match error {
-            ServeError::NotLoopback(_) => Code::RemoteListen,
+            ServeError::NotLoopback(_) | ServeError::Remote(_) => Code::RemoteListen,
             ServeError::Listen(..) => Code::ListenFailed,
             ServeError::Access(error) => return error.into(),
         };
@@ -203,6 +214,9 @@ impl From<ServeError> for Failure {
             ),
             ServeError::Listen(..) => {
                 failure.with_hint("another server may be running; choose another port with --listen")
+            }
+            ServeError::Remote(_) => {
+                failure.with_hint("listen on 127.0.0.1; `harness daemon` takes other addresses with --allow-remote")
             }
             ServeError::Access(_) => failure,
         }

@@ -9,19 +9,20 @@ use std::{
 
 use appsec_model::Kind;
 use host_harness::{
-    Code, InstanceName, MappingCounts, Percent, Progress, RunState, Selection, SyncEvent, SyncOptions, SyncReport,
-    Vanishing, counted,
+    Code, InstanceName, Lab, MappingCounts, Percent, Progress, Run, RunState, Selection, SyncEvent, SyncOptions,
+    SyncReport, Vanishing, counted,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{
     Context, daemon,
-    error::Failure,
+    error::{Failure, USAGE},
     outcomes::Outcomes,
     output::{Output, peak_memory, remark},
     runs,
     secret::SecretArgs,
     text, vanishing,
+    vendor::{self, TapeArgs},
 };
 
 #[derive(clap::Args)]
@@ -55,10 +56,13 @@ pub struct Args {
     /// Sync everything due now in all tenants, then exit; prints the same events as `daemon`
     #[arg(long, conflicts_with_all = [
         "instance", "kinds", "projects", "incremental", "full", "allow_removal", "max_removal", "dry_run", "restart", "token",
+        "record", "cassette",
     ])]
     due: bool,
     #[command(flatten)]
     secret: SecretArgs,
+    #[command(flatten)]
+    tape: TapeArgs,
 }
 
 /// Exit code of a program that Ctrl-C ended.
@@ -79,6 +83,17 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     if args.due {
         return daemon::due(context).await;
     }
+    let network = match (&args.tape.cassette, &args.tape.record) {
+        (Some(path), _) => Some(Lab::replaying(vendor::read(path)?)),
+        (None, Some(_)) => Some(Lab::online()),
+        (None, None) => None,
+    };
+    if network.is_some() && args.instance.is_none() {
+        let hint = "name the instance: harness sync NAME";
+        return Err(Failure::new(USAGE, "a recording is of one instance", Some(hint)));
+    }
+    let over = network.map(|network| context.over(Arc::new(network))).transpose()?;
+    let context = over.as_ref().unwrap_or(context);
     let tenant = context.tenant()?;
     let mut some = true;
     let names = match &args.instance {
@@ -124,6 +139,15 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         };
         shown.end();
         let told = |error: Failure| error.of(tenant.id(), Some(&name));
+        let is_whole = outcome.as_ref().is_ok_and(Run::is_whole);
+        match tenant.unanswered() {
+            Some(missing) if !is_whole => return Err(told(missing.into())),
+            // Such as the commits of further findings.
+            Some(missing) => remark(format!("{}/{name}: {missing}", tenant.id())),
+            None => {}
+        }
+        let recording = tenant.recording(&name).await.map_err(Failure::from).map_err(told)?;
+        vendor::keep(args.tape.record.as_deref(), recording.as_deref())?;
         let Some(run) = outcomes.note(outcome.map_err(Failure::from).map_err(told)) else { continue };
         outcomes.lacks(!run.is_whole());
         let kept = tenant.vanishing(run.id, None).await.map_err(Failure::from).map_err(told);
@@ -136,7 +160,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         for run in &report.runs {
             runs::show_run(context.output, run);
         }
-        report.vanishing.iter().for_each(|it| vanishing::show(context.output, it));
+        report.vanishing.iter().for_each(|it| vanishing::show(context.output, it, vanishing::FIRST));
     })?;
     show_mapping(context.output, &tenant.mapping_counts(None).await?);
     let code = outcomes.end(context.output);

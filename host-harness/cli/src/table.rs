@@ -6,7 +6,7 @@
 //! and where that is not enough, each row is a block of several lines with all
 //! that it has.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashMap};
 
 use appsec_model::{Severity, Timestamp};
 use host_harness::{columns::Value, text::short};
@@ -258,12 +258,31 @@ impl Table {
                 return grid(screen, &columns, &widths, true);
             }
             match spare.next() {
+                Some(name) if self.tells_apart(name, &all) => {}
                 Some(name) => columns.retain(|it| it.key != name),
                 None => return self.blocks(screen, &all, width),
             }
         }
     }
+
+    /// Whether two rows of one name are told apart by whose they are.
+    fn tells_apart(&self, column: &str, all: &[Column<'_>]) -> bool {
+        let cells = |key: &str| all.iter().find(|it| it.key == key).map(|it| &it.cells);
+        let name = all.iter().find(|it| !self.spare.contains(&it.key)).map(|it| &it.cells);
+        let (Some(names), Some(owners)) = (name, cells(column).filter(|_| OWNERS.contains(&column))) else {
+            return false;
+        };
+        let text = |cell: &Option<&Cell>| cell.map(Cell::joined).unwrap_or_default();
+        let mut known: HashMap<String, String> = HashMap::new();
+        names.iter().zip(owners).any(|(name, owner)| {
+            let owner = text(owner);
+            *known.entry(text(name)).or_insert_with(|| owner.clone()) != owner
+        })
+    }
 }
+
+/// Columns that say whose something is.
+const OWNERS: [&str; 2] = ["TENANT", "INSTANCE"];
 
 /// A column of a list.
 #[derive(Clone)]
@@ -361,6 +380,11 @@ fn grid_row<'a>(
 /// A line in lines of this width, which are broken between words.
 fn wrapped(line: &str, width: usize) -> Vec<Cow<'_, str>> {
     textwrap::wrap(line, options(width.max(1)))
+}
+
+/// A text in lines of a width, which break between words.
+pub fn fill(text: &str, width: usize) -> String {
+    textwrap::fill(text, options(width))
 }
 
 fn options(width: usize) -> Options<'static> {

@@ -6,6 +6,7 @@ use host_harness::{CheckHint, Code, View, query::List};
 use super::{
     Cli, GROUPS,
     hint::{check_hint, hint},
+    recorded,
 };
 
 #[test]
@@ -26,6 +27,95 @@ fn all<'a>(command: &'a clap::Command, path: &str, found: &mut Vec<(String, &'a 
     }
 }
 
+/// Commands that change nothing of a data folder, or whose work is in the run log.
+const LOOK: [&str; 60] = [
+    "notify alert list",
+    "demo",
+    "inspect",
+    "instance list",
+    "instance show",
+    "tenant list",
+    "tenant show",
+    "vault show",
+    "projects",
+    "repositories list",
+    "repositories show",
+    "mapping list",
+    "mapping suggest",
+    "findings",
+    "vulnerabilities",
+    "weaknesses",
+    "secrets",
+    "finding",
+    "issues",
+    "issue",
+    "packages",
+    "dashboard",
+    "coverage",
+    "export",
+    "triage list",
+    "triage export",
+    "advisories show",
+    "policy list",
+    "policy show",
+    "policy init",
+    "policy check",
+    "policy results",
+    "serve",
+    "token list",
+    "audit list",
+    "audit verify",
+    "daemon",
+    "status",
+    "runs",
+    "notify show",
+    "notify list",
+    "notify deliveries",
+    "webhook events",
+    "backup",
+    "doctor",
+    "connector list",
+    "catalogue list",
+    "catalogue search",
+    "catalogue outdated",
+    "catalogue build",
+    "catalogue sign",
+    "catalogue generate-key",
+    "new",
+    "rehearse",
+    "call",
+    "conformance",
+    "normalize",
+    "mock-vendor",
+    "schema",
+    "completions",
+];
+
+/// Commands that are written down when somebody has confirmed them.
+const CONFIRMED: [&str; 2] = ["instance delete", "tenant delete"];
+
+#[test]
+fn every_command_is_one_that_looks_or_one_that_is_written_down() {
+    let command = Cli::command();
+    let mut commands = Vec::new();
+    all(&command, "", &mut commands);
+    let written: BTreeSet<&str> = recorded::commands().map(|(command, _)| command).collect();
+    let has_own = |it: &clap::Command| !it.is_subcommand_required_set();
+    let known = commands.iter().filter(|(_, it)| has_own(it)).map(|(path, _)| path.trim_start());
+    let unknown: Vec<&str> = known
+        .filter(|it| {
+            [written.contains(it), LOOK.contains(it), CONFIRMED.contains(it)].into_iter().filter(|it| *it).count() != 1
+        })
+        .collect();
+    assert_eq!(unknown, [""; 0], "either in LOOK or in CHANGES, and not in both");
+    for (path, arguments) in recorded::commands() {
+        let (_, it) = commands.iter().find(|(known, _)| known.trim_start() == path).expect(path);
+        for name in arguments {
+            assert!(it.get_arguments().any(|it| it.get_id() == name), "{path}: {name}");
+        }
+    }
+}
+
 #[test]
 fn lists_take_the_fields_of_their_table_and_no_others() {
     let command = Cli::command();
@@ -43,7 +133,17 @@ fn lists_take_the_fields_of_their_table_and_no_others() {
     ] {
         let known = command.find_subcommand(name).unwrap().get_arguments().filter_map(clap::Arg::get_long);
         // The form is not asked of the list.
-        let forms = ["csv", "output", "at", "for", "unreachable-not-affected"];
+        let forms = [
+            "csv",
+            "output",
+            "at",
+            "for",
+            "unreachable-not-affected",
+            "all-tenants",
+            "baseline",
+            "cursor-file",
+            "spec-version",
+        ];
         let known: BTreeSet<&str> = known.filter(|option| !forms.contains(option)).collect();
         assert_eq!(known, list.fields().iter().map(|field| field.name).collect(), "{name}");
     }
@@ -61,7 +161,7 @@ fn hints_name_commands_and_options_that_exist() {
     let of_checks = CheckHint::ALL.iter().map(|hint| check_hint(*hint, None));
     let of_codes = Code::ALL.iter().filter_map(|code| hint(*code)).map(str::to_owned);
     for text in of_codes.chain(of_checks) {
-        let is_part = |sign: char| sign.is_ascii_lowercase() || sign == '-';
+        let is_part = |sign: char| sign.is_ascii_lowercase() || sign.is_ascii_digit() || sign == '-';
         for named in text.split("harness ").skip(1) {
             let mut words = named.split(|sign| !is_part(sign));
             let mut path = format!("harness {}", words.next().unwrap_or_default());
@@ -73,6 +173,30 @@ fn hints_name_commands_and_options_that_exist() {
         for option in text.split(|sign| !is_part(sign)).filter_map(|word| word.strip_prefix("--")) {
             assert!(options.contains(option), "--{option}: {text}");
         }
+    }
+}
+
+#[test]
+fn an_option_of_every_command_stands_once_before_or_behind_it() {
+    let said = |line: &str| {
+        let arguments = clap_lex::RawArgs::new(line.split(' '));
+        super::repeated(Cli::command(), &arguments).map(|said| said.to_string()).unwrap_or_default()
+    };
+    for line in [
+        "harness --tenant a findings --tenant=b",
+        "harness findings --json --json",
+        "harness --max-wait 1 sync --max-wait 2",
+    ] {
+        assert!(said(line).contains("cannot be used multiple times"), "{line}: {}", said(line));
+    }
+    for line in [
+        "harness --tenant a findings",
+        "harness -v findings -v --verbose",
+        "harness --vault-key-file a sync --vault-key-file b",
+        "harness findings --severity high --severity low",
+        "harness --json import --project a -- --json",
+    ] {
+        assert_eq!(said(line), "", "{line}");
     }
 }
 
@@ -102,7 +226,7 @@ fn every_help_line_begins_with_a_verb() {
 /// What help begins with.
 const VERBS: &str = "
     Accept Add Allow Back Change Check Choose Clear Close Collect Confirm Connect Continue Decide Delay Delete
-    Diagnose Discard Fail Fetch Filter Generate Ignore Import Include Increase Inject Inspect Judge Keep Limit
-    List Listen Manage Map Mark Normalize Pause Print Re-encrypt Read Receive Record Remove Replace Require
-    Resend Reset Restore Resume Reverse Revoke Run Select Send Serve Set Show Skip Sort Start Store Sync Test Unmap
+    Diagnose Discard Export Fail Fetch Filter Find Generate Ignore Import Include Increase Inject Inspect Install Judge Keep Limit
+    List Listen Manage Map Mark Normalize Pause Print Re-encrypt Read Receive Record Refuse Remove Replace Report Require
+    Resend Reset Restore Resume Reverse Revoke Run Select Send Serve Set Show Skip Sort Start Store Sync Test Unmap Update
     Use Validate Write";

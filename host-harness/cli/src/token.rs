@@ -3,9 +3,7 @@
 use std::process::ExitCode;
 
 use appsec_model::Timestamp;
-use host_harness::{
-    Access, AccessError, AuditEntry, AuditOutcome, Error, Interval, NewToken, Role, TenantId, TokenList,
-};
+use host_harness::{Error, Interval, NewToken, Role, TokenList};
 
 use super::{
     Context,
@@ -43,9 +41,8 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
     let told = |error: Error| Failure::from(error).of(&tenant, None);
     match command {
         Command::Add { name, role, expires_in } => {
-            let entry = begin(access, &tenant, "add token", &name).await.map_err(told)?;
             let made = access.add_token(&tenant, name, role, expires_in.duration()).await;
-            let made = end(access, entry, made).await.map_err(told)?;
+            let made = made.map_err(|error| told(error.into()))?;
             output.result(&made, |made| show_new(output, made))?;
         }
         Command::List => {
@@ -53,38 +50,12 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
             output.result(&list, |list| show_list(output, list, context.harness.now()))?;
         }
         Command::Revoke { id } => {
-            let entry = begin(access, &tenant, "revoke token", &id).await.map_err(told)?;
             let revoked = access.revoke_token(&tenant, &id).await;
-            let revoked = end(access, entry, revoked).await.map_err(told)?;
+            let revoked = revoked.map_err(|error| told(error.into()))?;
             output.result(&revoked, |row| output.line(format!("Revoked the API token {} ({})", row.id, row.name)))?;
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Writes down that something is done, before it is, as the pages do.
-async fn begin(access: &Access, tenant: &TenantId, action: &'static str, target: &str) -> Result<AuditEntry, Error> {
-    let entry = AuditEntry {
-        who: "cli".to_owned(),
-        action,
-        tenant: Some(tenant.to_string()),
-        target: Some(target.to_owned()),
-        outcome: AuditOutcome::Started,
-        code: None,
-    };
-    access.record(entry.clone()).await?;
-    Ok(entry)
-}
-
-/// Writes down what came of it.
-async fn end<T>(access: &Access, entry: AuditEntry, outcome: Result<T, AccessError>) -> Result<T, Error> {
-    let outcome = outcome.map_err(Error::from);
-    let entry = match &outcome {
-        Ok(_) => AuditEntry { outcome: AuditOutcome::Done, ..entry },
-        Err(error) => AuditEntry { outcome: AuditOutcome::Failed, code: Some(error.code().as_str()), ..entry },
-    };
-    access.record(entry).await?;
-    outcome
 }
 
 fn show_new(output: Output, made: &NewToken) {

@@ -7,8 +7,9 @@ use std::{
 
 use appsec_model::Timestamp;
 use host_harness::{
-    DecidedFinding, DecidedList, DecisionRow, Error, FindingList, IssueDecision, Tenant, Total, TotalIs, TriageChoice,
-    TriageDecision, TriageEntryRef, TriageFile, TriageImport, TriageReport, TriageTargets, View, counted,
+    DecidedFinding, DecidedList, DecisionRow, Error, FindingList, InstanceName, IssueDecision, Tenant, Total, TotalIs,
+    TriageChoice, TriageDecision, TriageEntryRef, TriageFile, TriageImport, TriageReport, TriageTargets, View,
+    WriteBackLog, WriteBackMode, WriteBackReport, WriteBackState, counted,
     query::{Ahead, Query},
     read_bounded, seconds,
 };
@@ -19,6 +20,7 @@ use super::{
     filters::{self, Filters},
     output::{Output, moment, remark, short},
     stdout,
+    sync::Shown,
     table::{Cell, cells},
     views::{remark_on, show_list},
 };
@@ -38,6 +40,23 @@ pub enum Command {
     Import(ImportArgs),
     /// Print the decisions in force as a TOML file for `triage import`
     Export,
+    /// Write decisions back to the vendor; shows the plan first
+    Push(PushArgs),
+}
+
+#[derive(clap::Args)]
+pub struct PushArgs {
+    /// Name of the instance
+    name: InstanceName,
+    /// Write them; without it, only the plan is shown
+    #[arg(long)]
+    apply: bool,
+    /// Show what became of decisions before, newest first
+    #[arg(long, conflicts_with = "apply")]
+    log: bool,
+    /// Show at most that many entries of the log
+    #[arg(long, value_name = "NUMBER", default_value_t = 50, requires = "log")]
+    limit: u32,
 }
 
 #[derive(clap::Args)]
@@ -157,6 +176,7 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
         }
         // A file of decisions is TOML, whatever was asked for.
         Command::Export => stdout::print(&tenant.export_triage().await?),
+        Command::Push(args) => push(context, &tenant, args).await?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -209,6 +229,86 @@ fn show_report(output: Output, report: &TriageReport, done: &str) {
     let list = FindingList { total, next_cursor: None, findings: report.sample.clone() };
     show_list(output, View::All, &list, None);
     output.line("Nothing was changed: leave out --dry-run to do it.");
+}
+
+async fn push(context: &Context, tenant: &Tenant, args: PushArgs) -> Result<(), Failure> {
+    let (output, PushArgs { name, apply, log, limit }) = (context.output, args);
+    let told = |error: Error| Failure::from(error).of(tenant.id(), Some(&name));
+    if log {
+        let log = tenant.write_back_log(&name, limit).await.map_err(told)?;
+        return output.result(&log, |log| show_log(output, log));
+    }
+    let shown = Shown::new(output, &format!("{}/{name}", tenant.id()));
+    let report = tenant.push_decisions(&name, !apply, shown.progress()).await;
+    shown.end();
+    output.result(&report.map_err(told)?, |report| show_push(output, report))
+}
+
+/// Decisions that are shown as written at most.
+const WRITTEN: usize = 20;
+
+fn show_push(output: Output, report: &WriteBackReport) {
+    let all = report.written + report.refused + report.overruled + report.held;
+    if all == 0 {
+        output.line(format!("{}: no decision is waiting to be written back", report.instance));
+        return;
+    }
+    let would = if report.dry_run { " would be" } else { "" };
+    let mut line = format!("{}: {}{would} written", counted(all, "decision"), report.written);
+    for (count, what) in [
+        (report.refused, "not taken by the vendor"),
+        (report.overruled, "overruled by a later decision there"),
+        (report.held, "waiting for a person, since the vendor has a later decision"),
+    ] {
+        if count > 0 {
+            line += &format!(", {count} {what}");
+        }
+    }
+    output.line(line);
+    if report.also_changed > 0 {
+        let changed = counted(report.also_changed, "further record");
+        output.line(format!("{changed} changed with them: {}", report.effect));
+    } else if !report.effect.is_empty() {
+        output.line(format!("Note: {}", report.effect));
+    }
+    let mut table = output.table(&["FINDING", "DECISION", "RECORDS", "STATE", "DETAIL"]);
+    // What somebody has to look at comes first.
+    let (written, others): (Vec<_>, Vec<_>) =
+        report.decisions.iter().partition(|it| it.state == WriteBackState::Written);
+    let more = all.saturating_sub((others.len() + written.len().min(WRITTEN)) as u64);
+    for it in others.into_iter().chain(written.into_iter().take(WRITTEN)) {
+        let state = if report.dry_run && it.state == WriteBackState::Written { "to write" } else { it.state.as_str() };
+        let detail = it.detail.as_deref().unwrap_or_default();
+        table.add_row(cells![it.finding.to_string(), it.decision.as_str(), it.records, state, short(detail, 80)]);
+    }
+    output.print(&table);
+    if more > 0 {
+        output.line(format!("and {more} more"));
+    }
+    if report.dry_run {
+        output.line(match report.mode {
+            WriteBackMode::Off => format!(
+                "Nothing was written. Write-back is off: harness instance set {} --write-back on",
+                report.instance
+            ),
+            WriteBackMode::On | WriteBackMode::Hold => {
+                format!("Nothing was written. Write them with: harness triage push {} --apply", report.instance)
+            }
+        });
+    }
+}
+
+fn show_log(output: Output, log: &WriteBackLog) {
+    if log.entries.is_empty() {
+        output.line(format!("{}: nothing was written back yet", log.instance));
+        return;
+    }
+    let mut table = output.table(&["AT", "FINDING", "DECISION", "STATE", "DETAIL"]);
+    for it in &log.entries {
+        let detail = it.detail.as_deref().unwrap_or_default();
+        table.add_row(cells![it.at, it.finding.to_string(), &it.decision, it.state.as_str(), short(detail, 80)]);
+    }
+    output.print(&table);
 }
 
 fn show_import(output: Output, report: &TriageImport) {

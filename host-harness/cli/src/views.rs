@@ -12,16 +12,15 @@ use super::{
     Context,
     error::Failure,
     filters::{self, Filters},
-    output::{Output, print_csv, remark},
+    output::{CsvArg, Output, remark},
 };
 
 #[derive(clap::Args)]
 pub struct ListArgs<L: filters::Listed> {
     #[command(flatten)]
     filters: Filters<L>,
-    /// Print CSV (RFC 4180); cells that look like formulas get a leading apostrophe
-    #[arg(long, conflicts_with = "json", help_heading = "Output")]
-    csv: bool,
+    #[command(flatten)]
+    csv: CsvArg,
 }
 
 /// What a list came to. Says what is to be said beside it.
@@ -59,22 +58,23 @@ pub async fn list<L: filters::Listed>(context: &Context, args: ListArgs<L>) -> R
     exec(context, view, &args.filters.query, args.csv).await
 }
 
-async fn exec(context: &Context, view: View, query: &Query, csv: bool) -> Result<ExitCode, Failure> {
+async fn exec(context: &Context, view: View, query: &Query, csv: CsvArg) -> Result<ExitCode, Failure> {
     let tenant = context.tenant()?;
     let Listed { list, left_out, .. } = listed(&tenant, tenant.finding_list(query).await)?;
-    if csv {
-        print_csv(&view.csv_columns(), &list.findings)?;
-        if let Some(next) = &list.next_cursor {
-            remark(format!("there are more: --cursor {next}"));
-        }
-    } else {
-        context.output.result(&list, |list| show_list(context.output, view, list, query.page_begin()))?;
+    let (output, begin) = (context.output, query.page_begin());
+    let columns = view.csv_columns();
+    output.listed(csv, (&columns, &list.findings), &list, |list| show_list(output, view, list, begin))?;
+    if let Some(next) = list.next_cursor.filter(|_| csv.is_given()) {
+        remark(format!("there are more: --cursor {next}"));
     }
     if let Some(left_out) = left_out {
         let noun = view.noun();
-        remark(format!(
-            "{left_out} {noun} that are not about security are left out: --include-non-security includes them"
-        ));
+        remark(match left_out.total {
+            1 => "one that is not about security is left out: --include-non-security includes it".to_owned(),
+            _ => format!(
+                "{left_out} {noun} that are not about security are left out: --include-non-security includes them"
+            ),
+        });
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -84,7 +84,7 @@ fn spare(view: View) -> &'static [&'static str] {
     match view {
         View::All => &["KIND", "EPSS", "PRIORITY", "CVSS"],
         View::Secrets => &["KIND", "PRIORITY"],
-        View::Vulnerabilities => &["HOW", "EPSS", "PRIORITY"],
+        View::Vulnerabilities => &["HOW", "EPSS", "PRIORITY", "KEV"],
         View::Weaknesses => &["KIND", "TOP 25", "PRIORITY"],
     }
 }

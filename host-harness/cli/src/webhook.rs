@@ -3,7 +3,7 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use appsec_model::EventType;
-use host_harness::{Error, EventRow, InboxReport, InstanceName, SecretSource, Tenant};
+use host_harness::{Error, EventRow, GivenSecret, InboxReport, InstanceName, SecretSource, Tenant};
 
 use super::{
     Context,
@@ -27,12 +27,13 @@ pub enum Command {
 }
 
 /// The source that was given; standard input where none was.
-pub fn source(file: Option<PathBuf>, variable: Option<String>) -> Result<SecretSource, Failure> {
-    Ok(match (file, variable) {
+pub fn source(file: Option<PathBuf>, variable: Option<String>, store: bool) -> Result<GivenSecret, Failure> {
+    let source = match (file, variable) {
         (Some(path), _) => SecretSource::File { path: std::path::absolute(path)? },
         (None, Some(name)) => SecretSource::Variable { name },
         (None, None) => SecretSource::Input,
-    })
+    };
+    Ok(if store { GivenSecret::Stored(source) } else { GivenSecret::Read(source) })
 }
 
 #[derive(clap::Args)]
@@ -85,10 +86,10 @@ async fn secret(context: &Context, tenant: &Tenant, args: SecretArgs) -> Result<
         tenant.remove_inbox(&instance).await.map_err(told)?;
         None
     } else if given {
-        let from = source(from_file, from_env)?;
+        let from = source(from_file, from_env, store_secret)?;
         let hint = "give the signing secret of the vendor with --from-file FILE or --from-env VARIABLE, or with \
                       --from-stdin and --store-secret";
-        let set = tenant.set_inbox(&instance, from, store_secret).await;
+        let set = tenant.set_inbox(&instance, from).await;
         Some(set.map_err(|error| of_secret(error, hint).of(tenant.id(), Some(&instance)))?)
     } else {
         Some(tenant.inbox(&instance).await.map_err(told)?)

@@ -39,7 +39,7 @@ pub struct Head {
     pub connector: String,
     /// Version of the connector.
     pub version: String,
-    /// The origins that it was judged against, in the order in which it names those that it needs.
+    /// The origins that it reached, in the order in which it names those that it needs.
     pub origins: Vec<String>,
     /// Its settings.
     pub settings: Map<String, Value>,
@@ -135,7 +135,7 @@ impl Cassette {
     }
 
     /// Its text, if none of these secrets is in it.
-    pub fn write(&self, secrets: &[String]) -> Result<String, CassetteError> {
+    pub(crate) fn write(&self, secrets: &[String]) -> Result<String, CassetteError> {
         let mut text = line(&self.head);
         let forms: Vec<String> = secrets.iter().flat_map(|secret| forms(secret)).collect();
         for exchange in &self.exchanges {

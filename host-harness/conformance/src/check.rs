@@ -20,6 +20,10 @@ pub enum Needs {
     Nothing,
     /// A vendor that answers.
     Vendor,
+    /// A file of each format that it reads.
+    Sample,
+    /// The version before, and a vendor that answers.
+    Previous,
 }
 
 /// A promise of the contract, and how it is checked.
@@ -47,6 +51,14 @@ const fn should(id: &'static str, name: &'static str, promise: &'static str) -> 
 
 const fn with_vendor(check: Check) -> Check {
     Check { needs: Needs::Vendor, ..check }
+}
+
+const fn with_sample(check: Check) -> Check {
+    Check { needs: Needs::Sample, ..check }
+}
+
+const fn with_previous(check: Check) -> Check {
+    Check { needs: Needs::Previous, ..check }
 }
 
 /// All checks, in the order in which they run.
@@ -83,7 +95,7 @@ pub const CHECKS: &[Check] = &[
     with_vendor(must(
         "B4",
         "configure.secret",
-        "The secret goes into `Authorization: Bearer` and nowhere else; at most 16 requests a call.",
+        "Secrets stand where the manifest places them and nowhere else; at most 16 requests a call.",
     )),
     with_vendor(should("B5", "configure.denied", "A refused origin is reported as `egress-denied`.")),
     with_vendor(must("B6", "bucket.fail", "A bucket that cannot be used is an error, not a crash.")),
@@ -106,6 +118,7 @@ pub const CHECKS: &[Check] = &[
         "fetch.fail",
         "A failure in the middle of a read is reported as what it is; afterwards the same cursor succeeds.",
     )),
+    with_vendor(should("C9", "fetch.since", "A read since a moment brings a part of what a whole read brings.")),
     with_vendor(must("C10", "fetch.kind", "A kind that is not announced is `unsupported`.")),
     with_vendor(must(
         "C11",
@@ -113,6 +126,7 @@ pub const CHECKS: &[Check] = &[
         "A record is valid JSON, and a part of the answer, byte for byte; of one that shows a credential, less of it.",
     )),
     with_vendor(must("C12", "record.id", "Ids of records are unique within a kind.")),
+    with_vendor(must("C13", "page.size", "A page has at most 10,000 records.")),
     with_vendor(must(
         "D1",
         "normalize.pure",
@@ -126,7 +140,7 @@ pub const CHECKS: &[Check] = &[
     with_vendor(must(
         "D3",
         "normalize.none-lost",
-        "Each record becomes a finding, a package, or a diagnostic `error` or `skipped`.",
+        "Each record becomes a finding, a package, or a diagnostic `error` or `skipped`; not all that a vendor sends are errors.",
     )),
     must("D4", "normalize.junk", "A record that cannot be read becomes a diagnostic and leaves its neighbours alone."),
     with_vendor(must("D5", "finding.sound", "Findings are sound: identity, rules, places, times, scores.")),
@@ -134,6 +148,16 @@ pub const CHECKS: &[Check] = &[
         "D6",
         "secret.unseen",
         "The secret, or what stands for it, is in no result; findings of secrets show no code.",
+    )),
+    with_sample(must(
+        "D7",
+        "document",
+        "A file gives the same findings whole and from the reader, and not errors alone; a format that is not announced is `unsupported`.",
+    )),
+    with_sample(must(
+        "D8",
+        "reader.cuts",
+        "The reader gives the same records however a file is cut into pieces, and as many as it says; a cut file is not complete.",
     )),
     must(
         "D9",
@@ -144,6 +168,33 @@ pub const CHECKS: &[Check] = &[
         "D10",
         "scan",
         "`fetch-scan` of an unknown id is none or `unsupported`, after one request at most.",
+    )),
+    with_vendor(must(
+        "D11",
+        "decisions",
+        "`write-decisions` refuses what is not announced, before any request; a failure of the vendor is reported as what it is, and nothing is sent twice.",
+    )),
+    with_vendor(must(
+        "E1",
+        "sync.twice",
+        "A second sync changes nothing, also where the first was interrupted and resumed.",
+    )),
+    with_vendor(must("E2", "renormalize.same", "Stored records give the same findings again.")),
+    with_previous(must("F1", "previous.settings", "Settings of the version before still work.")),
+    with_previous(must(
+        "F2",
+        "previous.identity",
+        "A record gives findings with the identity that it had before, or with that as an alias.",
+    )),
+    with_previous(should(
+        "F3",
+        "previous.kinds",
+        "No kind, format or setting is gone, unless the major version is another.",
+    )),
+    with_vendor(should(
+        "G1",
+        "log",
+        "The log of a call has at most 32 KiB, and holds no secret and no control characters.",
     )),
 ];
 

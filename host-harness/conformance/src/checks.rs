@@ -1,21 +1,27 @@
 //! The checks in their order, each with what the ones before have learnt.
 
 mod configure;
+mod decisions;
 mod describe;
+mod files;
 mod normalize;
+mod previous;
 mod read;
 mod settings;
+mod sync;
 
 use std::{fmt::Display, sync::Arc};
 
-use appsec_model::{Connection, Manifest};
-use appsec_sandbox::{CallFailure, Connector, HttpGrant, InspectionError, RuntimeError};
+use appsec_model::{Connection, ErrorCode, Manifest};
+use appsec_sandbox::{CallFailure, Connector, HttpGrant, InspectionError, RuntimeError, Still};
 use serde_json::Value;
 
+pub use self::files::Sample;
 use crate::{
     check::{CHECKS, Check, Needs},
     lab::Lab,
     report::{Budget, CheckOutcome, CheckResult, ConformanceReport, FailedCase},
+    stage::Stage,
     subject::{Call, Called, Sandboxed, Scratch, Subject},
 };
 
@@ -27,6 +33,10 @@ const MOST_FAILURES: usize = 8;
 pub struct Plan {
     /// Settings that it works with, beside the secret.
     pub settings: serde_json::Map<String, Value>,
+    /// Files of the formats that it reads.
+    pub samples: Vec<Sample>,
+    /// Whether there is a version before to compare it with.
+    pub has_previous: bool,
     /// The checks to run, by id or name; all if empty.
     pub only: Vec<String>,
     /// Checks to leave out, each with the reason.
@@ -38,7 +48,8 @@ pub struct Plan {
 impl Plan {
     /// Whether a check is asked for.
     fn names(&self, check: &Check) -> bool {
-        self.only.is_empty() || self.only.iter().any(|name| is_called(check, name))
+        let is_meant = self.only.is_empty() || self.only.iter().any(|name| is_called(check, name));
+        is_meant && (self.has_previous || check.needs != Needs::Previous)
     }
 }
 
@@ -111,7 +122,8 @@ impl<'a> Book<'a> {
 
     /// Whether a check of these groups that a vendor is needed for is asked for.
     fn wants(&self, groups: &[&str]) -> bool {
-        let of_them = |check: &&Check| check.needs == Needs::Vendor && groups.iter().any(|it| check.id.starts_with(it));
+        let has_vendor = |check: &Check| matches!(check.needs, Needs::Vendor | Needs::Previous);
+        let of_them = |check: &&Check| has_vendor(check) && groups.iter().any(|it| check.id.starts_with(it));
         CHECKS.iter().filter(of_them).any(|check| self.plan.names(check))
     }
 
@@ -121,15 +133,24 @@ impl<'a> Book<'a> {
 
     /// The checks that were not reached, with the reason.
     fn leave_out(&mut self, why: &str) {
-        for check in CHECKS {
+        self.leave(CHECKS.iter(), why);
+        let place = |id: &str| CHECKS.iter().position(|check| check.id == id);
+        self.results.sort_by_key(|result| place(result.id));
+    }
+
+    /// The same of those that take something.
+    fn leave_out_of(&mut self, needs: Needs, why: &str) {
+        self.leave(CHECKS.iter().filter(|check| check.needs == needs), why);
+    }
+
+    fn leave(&mut self, checks: impl Iterator<Item = &'static Check>, why: &str) {
+        for check in checks {
             if self.results.iter().all(|it| it.id != check.id)
                 && let Some(trial) = self.open(check.id)
             {
                 self.results.push(CheckResult::of(trial.check, CheckOutcome::NotRun, Some(why.to_owned())));
             }
         }
-        let place = |id: &str| CHECKS.iter().position(|check| check.id == id);
-        self.results.sort_by_key(|result| place(result.id));
     }
 }
 
@@ -149,13 +170,21 @@ pub fn judge_refused(error: &RuntimeError, plan: &Plan) -> Option<ConformanceRep
     Some(ConformanceReport::new(None, None, book.results, Vec::new(), plan.is_strict))
 }
 
-/// Judges a component.
-pub async fn judge_component(connector: Connector, http: HttpGrant, lab: &Lab, plan: &Plan) -> ConformanceReport {
+/// Judges a component, beside the version before where there is one.
+pub async fn judge_component(
+    connector: Connector,
+    previous: Option<Connector>,
+    http: HttpGrant,
+    lab: &Lab,
+    stage: &impl Stage,
+    plan: &Plan,
+) -> ConformanceReport {
     let inspection = connector.inspection().clone();
+    let previous = previous.map(|previous| Sandboxed::new(previous, http.clone()));
     let subject = Sandboxed::new(connector, http);
     let mut book = Book::new(plan);
     component(&mut book, None);
-    let manifest = judge(&subject, lab, &mut book).await;
+    let manifest = judge(&subject, previous.as_ref(), lab, stage, &mut book).await;
     let described = manifest.map(|it| (it.id, it.version));
     ConformanceReport::new(Some(inspection), described, book.results, book.budget, plan.is_strict)
 }
@@ -178,7 +207,13 @@ pub(crate) fn component(book: &mut Book<'_>, fault: Option<(&str, &str, &Runtime
 }
 
 /// Judges a connector, its file aside; gives its manifest.
-pub(crate) async fn judge(subject: &impl Subject, lab: &Lab, book: &mut Book<'_>) -> Option<Manifest> {
+pub(crate) async fn judge<S: Subject>(
+    subject: &S,
+    previous: Option<&S>,
+    lab: &Lab,
+    stage: &impl Stage,
+    book: &mut Book<'_>,
+) -> Option<Manifest> {
     let manifest = match describe::check(book, subject).await {
         Ok(manifest) => manifest,
         Err(failure) => {
@@ -191,23 +226,53 @@ pub(crate) async fn judge(subject: &impl Subject, lab: &Lab, book: &mut Book<'_>
     settings::check_unconfigured(book, subject, lab).await;
     normalize::check_junk(book, subject, &[]).await;
     normalize::check_event(book, subject).await;
+    files::check(book, subject, &manifest).await;
+    if !manifest.formats.is_empty() && book.plan.samples.is_empty() {
+        book.leave_out_of(Needs::Sample, "it needs a sample of each format");
+    }
     if !lab.has_vendor() {
         book.leave_out("it needs a vendor");
         return Some(manifest);
     }
-    if !book.wants(&["B", "C", "D"]) {
+    if !book.wants(&["B", "C", "D", "E", "F", "G"]) {
         return Some(manifest);
     }
     match configure::check(book, subject, lab, &manifest, &settings.text()).await {
-        Ok(_) if !book.wants(&["C", "D"]) => {}
+        Ok(_) if !book.wants(&["C", "D", "E", "F", "G"]) => {}
         Ok(ready) => {
-            let read = read::check(book, subject, lab, &manifest, &ready).await;
-            normalize::check(book, subject, &read).await;
+            if book.wants(&["C", "D", "F", "G"]) {
+                let read = read::check(book, subject, lab, &manifest, &ready).await;
+                normalize::check(book, subject, &read).await;
+                decisions::check(book, subject, lab, &manifest, (&ready, &read)).await;
+                if let Some(previous) = previous
+                    && let Ok(before) = previous.describe(Still::default()).await
+                {
+                    let (now, then) = ((subject, &manifest), (previous, &before.value));
+                    previous::check(book, now, then, lab, &read).await;
+                }
+                check_log(book, subject);
+            }
+            sync::check(book, stage, lab).await;
             book.leave_out("the vendor gave nothing to try it with");
         }
         Err(failure) => book.leave_out(&format!("`configure` failed: {}", shown(&failure))),
     }
     Some(manifest)
+}
+
+/// Most bytes of the log of a call: half of what this host keeps.
+const LOG_BYTES: u64 = 32 << 10;
+
+/// G1: what was written to the log by all calls before.
+fn check_log(book: &mut Book<'_>, subject: &impl Subject) {
+    let Some(mut trial) = book.open("G1") else { return };
+    for (function, log) in subject.log() {
+        let (case, bytes) = (format!("`{function}`"), log.bytes);
+        trial.case(bytes <= LOG_BYTES, &case, "at most 32 KiB of log", || format!("{bytes} bytes"));
+        trial.case(!log.has_secret, &case, "no secret in the log", || "the secret".to_owned());
+        trial.case(!log.has_control, &case, "no control characters in the log", || "some".to_owned());
+    }
+    book.close(trial);
 }
 
 /// A connector that is configured.
@@ -234,10 +299,11 @@ fn told<T>(called: &Called<T>) -> String {
 
 fn shown(failure: &CallFailure) -> String {
     match failure {
-        CallFailure::Contract(error) => format!("`{}` ({error})", failure_word(error)),
+        CallFailure::Contract(error) => format!("`{}` ({error})", error.code.as_str()),
         CallFailure::Refused(refused) => format!("a refused request ({})", refused.why),
         CallFailure::Encoded(coding) => format!("an answer encoded as {coding}"),
         CallFailure::Proxy(failure) => format!("a proxy that failed ({failure})"),
+        CallFailure::Token(failure) => format!("a token endpoint that failed ({failure})"),
         CallFailure::Limit(limit) => format!("a stop by the sandbox: {limit}"),
         CallFailure::Trap(what) => format!("a crash: {what}"),
         CallFailure::Manifest(what) => format!("an unusable manifest: {what}"),
@@ -245,8 +311,9 @@ fn shown(failure: &CallFailure) -> String {
     }
 }
 
-fn failure_word(error: &appsec_model::Error) -> &'static str {
-    CallFailure::Contract(error.clone()).code().as_str()
+/// Whether the connector said one of these.
+fn failed_with<T>(called: &Called<T>, codes: &[ErrorCode]) -> bool {
+    matches!(called, Err(CallFailure::Contract(error)) if codes.contains(&error.code))
 }
 
 /// Begins of long texts, for messages.

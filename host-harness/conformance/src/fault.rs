@@ -1,7 +1,7 @@
 //! What goes wrong at vendors and on the way to them, and what a connector has
 //! to make of it.
 
-use appsec_model::Error;
+use appsec_model::ErrorCode;
 use appsec_sandbox::{Answer, CallFailure, NetworkFailure, Treatment};
 use bytes::Bytes;
 use http::{Response, StatusCode, header};
@@ -173,20 +173,17 @@ impl Fault {
     /// Whether that is what it said.
     pub fn is_told(self, failure: &CallFailure) -> bool {
         let CallFailure::Contract(error) = failure else { return false };
-        match (self, error) {
-            (Self::Unauthorized, Error::Unauthorized { .. }) => true,
-            (Self::Forbidden, Error::Forbidden { .. } | Error::MissingScope { .. } | Error::NoDeployment { .. }) => {
-                true
-            }
-            (Self::RateLimitedSeconds, Error::RateLimited { retry_after_ms }) => {
-                *retry_after_ms == Some(WAIT_SECONDS * 1_000)
-            }
-            (Self::RateLimitedDate, Error::RateLimited { retry_after_ms }) => retry_after_ms.is_some(),
-            (Self::RateLimited, Error::RateLimited { .. }) => true,
-            (Self::ServerError, Error::Unavailable { status, .. }) => *status == Some(500),
-            (Self::BadGateway, Error::Unavailable { status, .. }) => *status == Some(502),
-            (Self::Maintenance, Error::Unavailable { status, .. }) => *status == Some(503),
-            (Self::Refused | Self::Reset | Self::Timeout | Self::Cut, Error::Unavailable { .. }) => true,
+        let wait = error.retry_after_ms;
+        match (self, error.code) {
+            (Self::Unauthorized, ErrorCode::Unauthorized) => true,
+            (Self::Forbidden, ErrorCode::Forbidden | ErrorCode::MissingScope | ErrorCode::NoDeployment) => true,
+            (Self::RateLimitedSeconds, ErrorCode::RateLimited) => wait == Some(WAIT_SECONDS * 1_000),
+            (Self::RateLimitedDate, ErrorCode::RateLimited) => wait.is_some(),
+            (Self::RateLimited, ErrorCode::RateLimited) => true,
+            (Self::ServerError, ErrorCode::Unavailable) => error.status == Some(500),
+            (Self::BadGateway, ErrorCode::Unavailable) => error.status == Some(502),
+            (Self::Maintenance, ErrorCode::Unavailable) => error.status == Some(503),
+            (Self::Refused | Self::Reset | Self::Timeout | Self::Cut, ErrorCode::Unavailable) => true,
             (
                 Self::Html
                 | Self::Empty
@@ -196,9 +193,9 @@ impl Fault {
                 | Self::NoKeys
                 | Self::Redirect
                 | Self::Deep,
-                Error::Protocol { .. },
+                ErrorCode::Protocol,
             ) => true,
-            (Self::Deep, Error::Limit { .. }) => true,
+            (Self::Deep, ErrorCode::Limit) => true,
             _ => false,
         }
     }

@@ -1,7 +1,9 @@
-//! The network of a connector that is judged.
+//! The network of a connector that is tried: to the vendor, to recorded answers,
+//! or to nobody.
 
 use std::{
     collections::HashMap,
+    ops::Range,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -14,8 +16,8 @@ use crate::{
     fault::Fault,
 };
 
-/// Sees all requests, and answers one of a call in the vendor's place where it
-/// is told to.
+/// Sees all requests, keeps what was answered, and answers in the vendor's place
+/// where it is told to.
 pub struct Lab {
     vendor: Vendor,
     state: Mutex<State>,
@@ -34,12 +36,15 @@ struct State {
     seen: Vec<Request<Bytes>>,
     /// What the vendor last answered to what.
     good: HashMap<String, Response<Bytes>>,
-    /// The same in the order of the requests.
+    /// The same in the order of the requests, and where each stands in it.
     recorded: Vec<(Request<Bytes>, Response<Bytes>)>,
+    places: HashMap<String, usize>,
+    /// What may not be in a recording.
+    secrets: Vec<String>,
     /// What no recorded answer is there for.
     missing: Option<CassetteError>,
-    /// Which request of the call goes wrong.
-    planned: Option<(usize, Fault)>,
+    /// Which requests of the call go wrong.
+    planned: Option<(Range<usize>, Fault)>,
 }
 
 impl Lab {
@@ -72,10 +77,16 @@ impl Lab {
         matches!(self.vendor, Vendor::Network)
     }
 
+    /// Keeps a secret out of every recording: one that would hold it is refused.
+    pub fn keep_out(&self, secret: &str) {
+        self.state().secrets.push(secret.to_owned());
+    }
+
     /// What the vendor answered, each request once, in the order in which they
     /// were first made.
-    pub fn recorded(&self, head: Head) -> Cassette {
-        Cassette::new(head, &self.state().recorded)
+    pub fn recording(&self, head: Head) -> Result<String, CassetteError> {
+        let state = self.state();
+        Cassette::new(head, &state.recorded).write(&state.secrets)
     }
 
     /// What was asked for first that no recorded answer is there for.
@@ -90,10 +101,15 @@ impl Lab {
 
     /// A call begins, and the request of that number goes wrong.
     pub(crate) fn begin_with(&self, request: usize, fault: Fault) {
-        self.plan(Some((request, fault)));
+        self.plan(Some((request..request + 1, fault)));
     }
 
-    fn plan(&self, planned: Option<(usize, Fault)>) {
+    /// A call begins, and nothing of it reaches the vendor: all requests go wrong.
+    pub(crate) fn begin_failing(&self, fault: Fault) {
+        self.plan(Some((0..usize::MAX, fault)));
+    }
+
+    fn plan(&self, planned: Option<(Range<usize>, Fault)>) {
         let mut state = self.state();
         state.planned = planned;
         state.seen.clear();
@@ -126,7 +142,7 @@ impl Lab {
 }
 
 /// What a request asks for.
-fn key(request: &Request<Bytes>) -> String {
+pub(crate) fn key(request: &Request<Bytes>) -> String {
     format!("{} {} {}", request.method(), request.uri(), String::from_utf8_lossy(request.body()))
 }
 
@@ -135,8 +151,8 @@ impl Interceptor for Lab {
         let mut state = self.state();
         let number = state.seen.len();
         state.seen.push(request.clone());
-        match state.planned {
-            Some((planned, fault)) if planned == number => fault.treatment(state.good.get(&key(request))),
+        match &state.planned {
+            Some((planned, fault)) if planned.contains(&number) => fault.treatment(state.good.get(&key(request))),
             _ => match &self.vendor {
                 Vendor::Network => Treatment::Send,
                 Vendor::Nobody => Treatment::Fail(NetworkFailure::Refused),
@@ -156,8 +172,16 @@ impl Interceptor for Lab {
 
     fn answered(&self, request: &Request<Bytes>, response: &Response<Bytes>) {
         let mut state = self.state();
-        if state.good.insert(key(request), response.clone()).is_none() {
-            state.recorded.push((request.clone(), response.clone()));
+        let key = key(request);
+        state.good.insert(key.clone(), response.clone());
+        let next = state.recorded.len();
+        let place = *state.places.entry(key).or_insert(next);
+        match state.recorded.get_mut(place) {
+            // What was refused at first, such as for too many requests, is not
+            // what the vendor has to say.
+            Some((_, known)) if !known.status().is_success() => *known = response.clone(),
+            Some(_) => {}
+            None => state.recorded.push((request.clone(), response.clone())),
         }
     }
 }

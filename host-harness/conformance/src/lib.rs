@@ -8,7 +8,8 @@
 //!   └─ Report ── what became of every check; for people, JSON and JUnit
 //! ```
 //!
-//! Nothing is stored: buckets are scratch, and what is fetched is forgotten.
+//! Nothing is stored: buckets are scratch, and what is fetched is forgotten. What
+//! takes a store, the `Stage` has: a host's, which is gone afterwards.
 
 mod cassette;
 mod check;
@@ -17,6 +18,7 @@ mod fault;
 mod junit;
 mod lab;
 mod report;
+mod stage;
 mod subject;
 #[cfg(test)]
 mod tests;
@@ -24,8 +26,10 @@ mod tests;
 pub use self::{
     cassette::{Cassette, CassetteError, Head},
     check::{CHECKS, Check, Needs, Requirement},
-    checks::{Plan, judge_component, judge_refused},
+    checks::{Plan, Sample, judge_component, judge_refused},
     junit::junit,
     lab::Lab,
     report::{Budget, CheckOutcome, CheckResult, ConformanceReport, Conformity, FailedCase},
+    stage::{Stage, Synced},
+    subject::Scratch,
 };

@@ -1,13 +1,17 @@
 //! What is judged.
 
 use std::{
+    collections::BTreeMap,
     future::Future,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use appsec_grant::{BucketError, BucketStore, Changes, EgressPolicy, Values, apply};
-use appsec_model::{Connection, Event, FetchRequest, Manifest, Normalized, ProjectPage, RawInput, RawPage, Scan};
-use appsec_sandbox::{CallFailure, Connector, Grant, HttpGrant, Response, Still};
+use appsec_model::{
+    Connection, DecisionBatch, DecisionReport, DocumentHead, DocumentSummary, Event, FetchRequest, Manifest,
+    Normalized, ProjectPage, RawInput, RawPage, RawRecord, Scan,
+};
+use appsec_sandbox::{CallError, CallFailure, Connector, Grant, HttpGrant, LogStats, Response, Still};
 
 /// What came of a call.
 pub type Called<T> = Result<Response<T>, CallFailure>;
@@ -41,23 +45,68 @@ pub trait Subject: Sync {
     /// `fetch-scan`.
     fn fetch_scan(&self, call: &Call, id: &str) -> impl Future<Output = Called<Option<Scan>>> + Send;
 
+    /// `write-decisions`.
+    fn write_decisions(&self, call: &Call, batch: DecisionBatch)
+    -> impl Future<Output = Called<DecisionReport>> + Send;
+
     /// `normalize`.
     fn normalize(&self, still: Still, input: RawInput) -> impl Future<Output = Called<Normalized>> + Send;
 
     /// `interpret-event`.
     fn interpret_event(&self, still: Still, body: &[u8]) -> impl Future<Output = Called<Event>> + Send;
+
+    /// A file through `document-reader`, cut into pieces of a size.
+    fn read_file(
+        &self,
+        head: DocumentHead,
+        content: &[u8],
+        piece: usize,
+    ) -> impl Future<Output = Result<ReadFile, CallFailure>> + Send;
+
+    /// The worst that each function wrote to its log so far.
+    fn log(&self) -> Vec<(&'static str, LogStats)>;
+}
+
+/// A file as a reader gives it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReadFile {
+    /// What the first pass says of it.
+    pub summary: DocumentSummary,
+    /// What the second pass gives.
+    pub records: Vec<RawRecord>,
 }
 
 /// A component in its sandbox.
 pub struct Sandboxed {
     connector: Connector,
     http: HttpGrant,
+    /// Not the lines themselves: a connector is called some thousand times.
+    log: Mutex<BTreeMap<&'static str, LogStats>>,
 }
 
 impl Sandboxed {
     /// A connector over a network, whose transport has the `Lab` in between.
     pub fn new(connector: Connector, http: HttpGrant) -> Self {
-        Self { connector, http }
+        Self { connector, http, log: Mutex::default() }
+    }
+
+    /// What came of a call, with its log put aside.
+    fn noted<T>(&self, function: &'static str, called: Result<Response<T>, CallError>) -> Called<T> {
+        let (stats, lines) = match &called {
+            Ok(response) => (response.report.log, &response.log),
+            Err(error) => (error.report.log, &error.log_tail),
+        };
+        // A call that is granted nothing may have a secret from elsewhere.
+        let secrets = self.secrets();
+        let has_secret = lines.iter().any(|line| secrets.iter().any(|secret| line.contains(secret)));
+        self.wrote(function, LogStats { has_secret: stats.has_secret || has_secret, ..stats });
+        called.map_err(|error| error.failure)
+    }
+
+    fn wrote(&self, function: &'static str, stats: LogStats) {
+        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        let worst = log.entry(function).or_default();
+        *worst = worst.worst(stats);
     }
 
     fn grant(&self, call: &Call) -> Grant {
@@ -72,42 +121,67 @@ impl Sandboxed {
 /// Who calls, in logs.
 const PATH: &str = "conformance";
 
-fn failure(error: appsec_sandbox::CallError) -> CallFailure {
-    error.failure
-}
-
 impl Subject for Sandboxed {
     fn secrets(&self) -> Vec<String> {
         let texts = |it: &appsec_sandbox::GrantedSecret| [it.placeholder.clone(), it.secret.reveal().to_owned()];
-        self.http.secrets.iter().flat_map(texts).collect()
+        let tokens = self.http.tokens.iter().map(|tokens| tokens.placeholder().to_owned());
+        self.http.secrets.iter().flat_map(texts).chain(tokens).collect()
     }
 
     async fn describe(&self, still: Still) -> Called<Manifest> {
-        self.connector.standing_at(still).describe(PATH).await.map_err(failure)
+        self.noted("describe", self.connector.standing_at(still).describe(PATH).await)
     }
 
     async fn configure(&self, call: &Call, settings: &str) -> Called<Connection> {
-        self.connector.configure(&self.grant(call), settings).await.map_err(failure)
+        self.noted("configure", self.connector.configure(&self.grant(call), settings).await)
     }
 
     async fn list_projects(&self, call: &Call, cursor: Option<&str>) -> Called<ProjectPage> {
-        self.connector.list_projects(&self.grant(call), cursor).await.map_err(failure)
+        self.noted("list-projects", self.connector.list_projects(&self.grant(call), cursor).await)
     }
 
     async fn fetch_findings(&self, call: &Call, request: FetchRequest) -> Called<RawPage> {
-        self.connector.fetch_findings(&self.grant(call), request).await.map_err(failure)
+        self.noted("fetch-findings", self.connector.fetch_findings(&self.grant(call), request).await)
     }
 
     async fn fetch_scan(&self, call: &Call, id: &str) -> Called<Option<Scan>> {
-        self.connector.fetch_scan(&self.grant(call), id).await.map_err(failure)
+        self.noted("fetch-scan", self.connector.fetch_scan(&self.grant(call), id).await)
+    }
+
+    async fn write_decisions(&self, call: &Call, batch: DecisionBatch) -> Called<DecisionReport> {
+        self.noted("write-decisions", self.connector.write_decisions(&self.grant(call), batch).await)
     }
 
     async fn normalize(&self, still: Still, input: RawInput) -> Called<Normalized> {
-        self.connector.standing_at(still).normalize(PATH, input).await.map_err(failure)
+        self.noted("normalize", self.connector.standing_at(still).normalize(PATH, input).await)
     }
 
     async fn interpret_event(&self, still: Still, body: &[u8]) -> Called<Event> {
-        self.connector.standing_at(still).interpret_event(PATH, body).await.map_err(failure)
+        self.noted("interpret-event", self.connector.standing_at(still).interpret_event(PATH, body).await)
+    }
+
+    async fn read_file(&self, head: DocumentHead, content: &[u8], piece: usize) -> Result<ReadFile, CallFailure> {
+        let read = async {
+            let mut reading = self.connector.read_file(PATH, head).await?;
+            for part in content.chunks(piece) {
+                reading.survey(part).await?;
+            }
+            let summary = reading.summarize().await?;
+            let mut records = Vec::new();
+            for part in content.chunks(piece) {
+                records.extend(reading.read(part).await?);
+            }
+            records.extend(reading.finish().await?);
+            Ok((ReadFile { summary, records }, reading.log()))
+        };
+        let read: Result<_, CallError> = read.await;
+        let stats = read.as_ref().map_or_else(|error| error.report.log, |(_, stats)| *stats);
+        self.wrote("document-reader", stats);
+        read.map(|(file, _)| file).map_err(|error| error.failure)
+    }
+
+    fn log(&self) -> Vec<(&'static str, LogStats)> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).iter().map(|(name, stats)| (*name, *stats)).collect()
     }
 }
 

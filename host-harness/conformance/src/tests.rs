@@ -1,35 +1,51 @@
 //! Every check can fail: a connector that keeps all promises, and the same with
 //! one flaw for each.
 
+mod finding;
+mod stage;
+
 use std::sync::{
     Arc,
-    atomic::{AtomicUsize, Ordering},
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use appsec_grant::BucketStore;
 use appsec_model::{
-    Access, Connection, Deployment, Diagnostic, DiagnosticLevel, Error, Event, EventType, FetchRequest, Finding,
-    Identity, Kind, KindAccess, KindSupport, Lifecycle, Location, Manifest, NextPage, Normalized, OriginNeed, Project,
-    ProjectPage, ProjectRef, RawInput, RawPage, RawRecord, Rule, Scan, Scope, SecretNeed, SettingProblem, Severity,
-    Status, Triage, TriageState,
+    Access, Completeness, Connection, Decision, DecisionBatch, DecisionOutcome, DecisionReport, Deployment, Diagnostic,
+    DiagnosticLevel, DocumentFormat, DocumentHead, DocumentSummary, Error, ErrorCode, Event, EventType, FetchRequest,
+    Finding, Kind, KindAccess, KindCount, KindSupport, Location, Manifest, NextPage, Normalized, OriginNeed, Project,
+    ProjectPage, ProjectRef, RawInput, RawPage, RawRecord, Rule, Scan, Scope, SecretNeed, SecretPlacement,
+    SettingProblem, WriteBack,
 };
 use appsec_sandbox::{
-    CallFailure, CallStats, InspectionError, Interceptor, Response as Reply, RuntimeError, Still, Treatment,
+    CallFailure, CallStats, InspectionError, Interceptor, LogStats, Response as Reply, RuntimeError, Still, Treatment,
 };
 use bytes::Bytes;
 use http::{Request, Response, header};
 use serde_json::{Value, json};
 
+use self::{finding::finding, stage::FakeStage};
 use crate::{
-    CHECKS, CheckOutcome, Plan,
+    CHECKS, CassetteError, CheckOutcome, Head, Plan, Sample,
     checks::{Book, component, judge, judge_refused},
     lab::Lab,
     report::{CheckResult, ConformanceReport},
-    subject::{Call, Called, Subject},
+    subject::{Call, Called, ReadFile, Subject},
 };
 
 const ORIGIN: &str = "https://fake.example";
 const MARK: &str = "placeholder-of-the-secret";
+
+/// A file that the connector reads: a list of findings.
+fn sample() -> Sample {
+    let found = |id: &str| json!({"id": id, "project": "1", "rule": "injection", "path": "src/a.py", "line": 7});
+    Sample { name: "list.json".to_owned(), content: json!([found("a"), found("b")]).to_string().into_bytes() }
+}
+
+/// Everything there is to try.
+fn plan() -> Plan {
+    Plan { samples: vec![sample()], has_previous: true, ..Plan::default() }
+}
 
 /// A connector that breaks at most one promise, named by its check.
 struct Fake {
@@ -51,7 +67,7 @@ impl Fake {
 
     fn get(&self, call: &Call, path: &str) -> Result<Value, Error> {
         if !call.is_granted {
-            let denied = Error::EgressDenied { origin: ORIGIN.to_owned() };
+            let denied = Error::new(ErrorCode::EgressDenied, "").about(ORIGIN);
             return Err(self.or("B5", denied, unavailable(None)));
         }
         let path = self.or("B4", path.to_owned(), format!("{path}?token={MARK}"));
@@ -74,9 +90,9 @@ impl Fake {
             .map(|value| value.to_str().unwrap().parse().map_or(6_500, |seconds: u64| seconds * 1_000));
         match answer.status().as_u16() {
             200 => {}
-            401 => return Err(Error::Unauthorized { detail: detail() }),
-            403 => return Err(Error::Forbidden { detail: detail() }),
-            429 => return Err(Error::RateLimited { retry_after_ms }),
+            401 => return Err(Error::new(ErrorCode::Unauthorized, detail())),
+            403 => return Err(Error::new(ErrorCode::Forbidden, detail())),
+            429 => return Err(Error::new(ErrorCode::RateLimited, "").after(retry_after_ms)),
             status @ 500.. => return Err(unavailable(Some(status))),
             _ => return Err(self.protocol(&path)),
         }
@@ -87,25 +103,24 @@ impl Fake {
     fn protocol(&self, path: &str) -> Error {
         let is_flawed = self.has("B3") && path.starts_with("/me") || self.has("C7") && path.starts_with("/findings");
         if is_flawed {
-            return Error::Internal { detail: "it did not expect that".to_owned() };
+            return Error::internal("it did not expect that");
         }
-        Error::Protocol { endpoint: format!("GET {path}"), what: "another form".to_owned() }
+        Error::protocol(format!("GET {path}"), "another form")
     }
 
     fn remembered(&self, call: &Call) -> Result<(), Error> {
         match call.bucket.load() {
             Ok(values) if values.contains_key("settings") => Ok(()),
-            Ok(_) => Err(Error::NotConfigured),
-            Err(error) => Err(Error::Internal { detail: error.to_string() }),
+            Ok(_) => Err(Error::not_configured()),
+            Err(error) => Err(Error::internal(error.to_string())),
         }
     }
 
     fn connect(&self, call: &Call, settings: &str) -> Result<Connection, CallFailure> {
         let invalid = |key: &str, problem: &str| {
             let key = self.or("A10", key, "").to_owned();
-            CallFailure::Contract(Error::InvalidSettings {
-                problems: vec![SettingProblem { key, problem: problem.to_owned() }],
-            })
+            let problems = vec![SettingProblem { key, problem: problem.to_owned() }];
+            CallFailure::Contract(Error::invalid_settings(problems))
         };
         let Ok(Value::Object(settings)) = serde_json::from_str(settings) else {
             return Err(invalid("", "is no JSON object"));
@@ -113,7 +128,7 @@ impl Fake {
         for (key, value) in &settings {
             let is_right = match key.as_str() {
                 "origin" => value.is_string(),
-                "page_size" => value.as_u64().is_some_and(|size| (1..=100).contains(&size)),
+                "page_size" => !self.has("F1") && value.as_u64().is_some_and(|size| (1..=100).contains(&size)),
                 _ => false,
             };
             if !is_right {
@@ -121,7 +136,7 @@ impl Fake {
             }
         }
         if call.bucket.load().is_err() {
-            let error = CallFailure::Contract(Error::Internal { detail: "the bucket".to_owned() });
+            let error = CallFailure::Contract(Error::internal("the bucket"));
             return Err(self.or("B6", error, CallFailure::Trap("unreachable".to_owned())));
         }
         self.get(call, "/me").map_err(CallFailure::Contract)?;
@@ -142,7 +157,7 @@ impl Fake {
     fn projects(&self, call: &Call, cursor: Option<&str>) -> Result<ProjectPage, Error> {
         self.remembered(call)?;
         if cursor.is_some() && !self.has("C2") {
-            return Err(Error::InvalidCursor { detail: "there is one page".to_owned() });
+            return Err(Error::new(ErrorCode::InvalidCursor, "there is one page"));
         }
         let listed = self.get(call, "/projects")?;
         let project = |it: &Value| Project {
@@ -159,12 +174,12 @@ impl Fake {
             self.remembered(call)?;
         }
         if request.kind != Kind::Sast && !self.has("C10") {
-            return Err(Error::Unsupported { what: format!("the kind {}", request.kind) });
+            return Err(Error::unsupported(format!("the kind {}", request.kind)));
         }
         let Scope::Projects(projects) = &request.scope else {
-            return Err(Error::Unsupported { what: "the deployment".to_owned() });
+            return Err(Error::unsupported("the deployment"));
         };
-        let invalid = || Error::InvalidCursor { detail: "it is of nobody".to_owned() };
+        let invalid = || Error::new(ErrorCode::InvalidCursor, "it is of nobody");
         let (position, page) = match request.cursor.as_deref() {
             None => (0, 1),
             Some(cursor) => match cursor.split_once('-') {
@@ -179,7 +194,7 @@ impl Fake {
         let complete = RawPage { records: Vec::new(), next: NextPage::Complete, diagnostics: Vec::new() };
         let Some(project) = projects.get(position) else { return Ok(complete) };
         if !project.name.starts_with("acme/") {
-            return Err(Error::ProjectNotFound { name: project.name.clone(), did_you_mean: None });
+            return Err(Error::new(ErrorCode::ProjectNotFound, "").about(project.name.clone()));
         }
         let answer = self.get(call, &format!("/findings/{}/{page}", project.id))?;
         if self.has("C3") {
@@ -193,6 +208,12 @@ impl Fake {
             gist: None,
         };
         let mut records: Vec<RawRecord> = answer["of"].as_array().unwrap().iter().map(record).collect();
+        if self.has("C9") && request.since.is_some() {
+            records[0].id = Some("of-nobody".to_owned());
+        }
+        if self.has("C13") {
+            records = vec![records[0].clone(); 10_001];
+        }
         if self.has("C5") {
             records.rotate_left(self.pages.fetch_add(1, Ordering::Relaxed) % 2);
         }
@@ -204,12 +225,51 @@ impl Fake {
         Ok(RawPage { records, next, diagnostics: Vec::new() })
     }
 
+    /// The records of a file.
+    fn read(&self, head: &DocumentHead, content: &[u8]) -> Result<Vec<RawRecord>, Error> {
+        if head.format.as_deref().is_some_and(|format| format != "list") && !self.has("D7") {
+            return Err(Error::unsupported("the format"));
+        }
+        let list: Vec<Value> = match serde_json::from_slice(content) {
+            Ok(list) => list,
+            // It takes a file without its end for a whole one.
+            Err(_) if self.has("D8 end") && content.last() == Some(&b'}') => Vec::new(),
+            Err(_) => return Err(self.protocol("the file")),
+        };
+        let record = |it: &Value| RawRecord {
+            kind: Kind::Sast,
+            id: it["id"].as_str().map(str::to_owned),
+            project: None,
+            body: it.to_string(),
+            gist: None,
+        };
+        Ok(list.iter().map(record).collect())
+    }
+
+    fn write(&self, call: &Call, batch: &DecisionBatch) -> Result<DecisionReport, Error> {
+        self.remembered(call)?;
+        let is_taken = batch.kind == Kind::Sast && [Decision::Fixing, Decision::Reopened].contains(&batch.decision);
+        if !is_taken && !self.has("D11") {
+            return Err(Error::unsupported("decisions"));
+        }
+        let mut answer = self.get(call, "/decisions");
+        if answer.is_err() && self.has("D11 again") {
+            answer = self.get(call, "/decisions");
+        }
+        if !self.has("D11 told") {
+            answer?;
+        }
+        let outcomes = batch.ids.iter().map(|_| DecisionOutcome::Written).collect();
+        Ok(DecisionReport { outcomes, also_changed: Vec::new(), diagnostics: Vec::new() })
+    }
+
     fn findings(&self, still: Still, records: &[RawRecord]) -> Result<Normalized, CallFailure> {
         let mut normalized = Normalized::default();
         for (index, record) in (0_u32..).zip(records) {
             let found = serde_json::from_str::<Value>(&record.body).ok().filter(|it| {
                 ["id", "project", "rule", "path"].iter().all(|key| it.get(key).is_some_and(Value::is_string))
             });
+            let found = found.filter(|_| !self.has("D3 errors") && !self.has("D7 errors"));
             let Some(found) = found else {
                 if self.has("D4") {
                     return Err(CallFailure::Trap("unreachable".to_owned()));
@@ -247,7 +307,7 @@ impl Fake {
                     start_line: Some(7),
                     ..Location::default()
                 }),
-                ..finding(index, text("id"), text("project"), text("rule"), title)
+                ..finding(index, self.or("F2", text("id"), text("id") + "-2"), text("project"), text("rule"), title)
             });
         }
         Ok(normalized)
@@ -255,7 +315,7 @@ impl Fake {
 }
 
 fn unavailable(status: Option<u16>) -> Error {
-    Error::Unavailable { status, detail: "it did not answer".to_owned(), retry_after_ms: None }
+    Error::unavailable(status, "it did not answer")
 }
 
 fn keep(call: &Call, key: &str) {
@@ -275,50 +335,8 @@ fn vendor(path: &str) -> Value {
     }
 }
 
-fn finding(index: u32, id: String, project: String, rule: String, title: String) -> Finding {
-    Finding {
-        index,
-        identity: Identity { key: id.clone(), algorithm: "vendor-id".to_owned(), aliases: Vec::new() },
-        id,
-        kind: Kind::Sast,
-        project: ProjectRef { id: Some(project), name: None },
-        repository_url: None,
-        r#ref: Some("main".to_owned()),
-        title,
-        message: None,
-        rule_id: Some(rule),
-        severity: Severity::High,
-        vendor_severity: Some("high".to_owned()),
-        confidence: None,
-        categories: Vec::new(),
-        security: Some(true),
-        location: None,
-        code_url: None,
-        snippet: None,
-        flow: Vec::new(),
-        suggested_fix: None,
-        dependency: None,
-        secret: None,
-        lifecycle: Lifecycle {
-            scan_state: None,
-            triage: Triage { state: TriageState::Untriaged, reason: None, comment: None, at: None },
-            status: Status::Open,
-            created_at: None,
-            relevant_since: None,
-            state_changed_at: None,
-        },
-        assistance: None,
-        policy: None,
-        tickets: Vec::new(),
-        review_comments: Vec::new(),
-        fix_requests: Vec::new(),
-        fix_failures: Vec::new(),
-        first_seen_scan: None,
-    }
-}
-
 fn reply<T>(value: T) -> Reply<T> {
-    Reply { value, report: CallStats::default() }
+    Reply { value, report: CallStats::default(), log: Vec::new() }
 }
 
 fn called<T>(result: Result<T, Error>) -> Called<T> {
@@ -346,6 +364,9 @@ impl Subject for Fake {
         if self.has("A8") {
             schema = schema.replace("page_size", "api_token");
         }
+        if self.has("F3") {
+            schema = schema.replace("page_size", "size");
+        }
         let manifest = Manifest {
             id: self.or("A6", "fake", "Fake Connector").to_owned(),
             name: self.or("A5", "Fake".to_owned(), format!("Fake at {:?}", still.moment)),
@@ -359,12 +380,28 @@ impl Subject for Fake {
                 default: ORIGIN.to_owned(),
                 setting: Some("origin".to_owned()),
             }],
-            secrets: vec![SecretNeed { variable: "FAKE_TOKEN".to_owned(), description: "any".to_owned() }],
-            formats: Vec::new(),
+            secrets: vec![SecretNeed {
+                variable: "FAKE_TOKEN".to_owned(),
+                description: "any".to_owned(),
+                placement: SecretPlacement::Bearer,
+            }],
+            formats: vec![DocumentFormat {
+                name: "list".to_owned(),
+                description: "A list".to_owned(),
+                kinds: vec![Kind::Sast],
+            }],
             webhook: None,
+            oauth: None,
+            write_back: Some(WriteBack {
+                kinds: vec![Kind::Sast],
+                decisions: vec![Decision::Fixing, Decision::Reopened],
+                batch: 10,
+                comment_chars: 100,
+                effect: String::new(),
+            }),
         };
         let report = CallStats { refused: self.has("A4"), ..CallStats::default() };
-        Ok(Reply { value: manifest, report })
+        Ok(Reply { value: manifest, report, log: Vec::new() })
     }
 
     async fn configure(&self, call: &Call, settings: &str) -> Called<Connection> {
@@ -385,16 +422,46 @@ impl Subject for Fake {
         )
     }
 
+    async fn write_decisions(&self, call: &Call, batch: DecisionBatch) -> Called<DecisionReport> {
+        called(self.write(call, &batch))
+    }
+
     async fn normalize(&self, still: Still, input: RawInput) -> Called<Normalized> {
-        let RawInput::Records(records) = input else {
-            return called(Err(Error::Unsupported { what: "files".to_owned() }));
+        let records = match input {
+            RawInput::Records(records) => records,
+            RawInput::Document(file) => self.read(&file.head, &file.content).map_err(CallFailure::Contract)?,
         };
         self.findings(still, &records).map(reply)
     }
 
     async fn interpret_event(&self, _: Still, _: &[u8]) -> Called<Event> {
         let event = Event { id: None, projects: Vec::new(), kinds: Vec::new(), what: EventType::ScanFinished };
-        called(self.or("D9", Err(Error::Unsupported { what: "events".to_owned() }), Ok(event)))
+        called(self.or("D9", Err(Error::unsupported("events")), Ok(event)))
+    }
+
+    async fn read_file(&self, head: DocumentHead, content: &[u8], piece: usize) -> Result<ReadFile, CallFailure> {
+        let mut records = self.read(&head, content).map_err(CallFailure::Contract)?;
+        let summary = DocumentSummary {
+            format: "list".to_owned(),
+            origin: None,
+            tool: None,
+            records: records.len() as u64,
+            kinds: vec![KindCount { kind: Kind::Sast, records: records.len() as u64 }],
+            names_projects: true,
+            completeness: Completeness::Complete,
+            scanned: None,
+            diagnostics: Vec::new(),
+        };
+        if self.has("D8") && piece < content.len() {
+            records.pop();
+        }
+        Ok(ReadFile { summary, records })
+    }
+
+    fn log(&self) -> Vec<(&'static str, LogStats)> {
+        let bytes = self.or("G1", 32 << 10, (32 << 10) + 1);
+        let (has_secret, has_control) = (self.has("G1 secret"), self.has("G1 control"));
+        vec![("configure", LogStats { bytes, has_secret, has_control })]
     }
 }
 
@@ -402,7 +469,10 @@ async fn results(flaw: &'static str, plan: &Plan) -> Vec<CheckResult> {
     let lab = Arc::new(Lab::online());
     let mut book = Book::new(plan);
     component(&mut book, None);
-    judge(&Fake { lab: lab.clone(), flaw, pages: AtomicUsize::default() }, &lab, &mut book).await;
+    let fake = |flaw| Fake { lab: lab.clone(), flaw, pages: AtomicUsize::default() };
+    let previous = plan.has_previous.then(|| fake(""));
+    let stage = FakeStage { flaw, lab: lab.clone(), is_whole: AtomicBool::default() };
+    judge(&fake(flaw), previous.as_ref(), &lab, &stage, &mut book).await;
     book.results
 }
 
@@ -413,21 +483,26 @@ fn failed(results: &[CheckResult]) -> Vec<&'static str> {
 
 #[tokio::test]
 async fn a_connector_that_keeps_all_promises_passes_every_check() {
-    let results = results("", &Plan::default()).await;
+    let results = results("", &plan()).await;
     let others: Vec<_> = results.iter().filter(|it| it.outcome != CheckOutcome::Passed).collect();
     assert!(others.is_empty(), "{others:#?}");
     let ids: Vec<_> = results.iter().map(|it| it.id).collect();
     assert_eq!(ids, CHECKS.iter().map(|it| it.id).collect::<Vec<_>>());
 }
 
+/// Flaws of checks that have more than one, and what is wrong with each.
+const FURTHER: [&str; 9] =
+    ["D3 errors", "D7 errors", "D8 end", "D11 again", "D11 told", "E1 told", "E1 resumed", "G1 secret", "G1 control"];
+
 #[tokio::test]
 async fn each_check_fails_for_a_connector_with_its_flaw() {
     let mut wrong = Vec::new();
     // The first three are of the file.
-    for check in CHECKS.iter().filter(|it| !["A1", "A2", "A3"].contains(&it.id)) {
-        let results = results(check.id, &Plan::default()).await;
-        if !failed(&results).contains(&check.id) {
-            wrong.push(format!("{} does not fail, but {:?}", check.id, failed(&results)));
+    let each = CHECKS.iter().map(|it| it.id).filter(|id| !["A1", "A2", "A3"].contains(id));
+    for flaw in each.chain(FURTHER) {
+        let (results, id) = (results(flaw, &plan()).await, flaw.split(' ').next().unwrap());
+        if !failed(&results).contains(&id) {
+            wrong.push(format!("{flaw} does not fail, but {:?}", failed(&results)));
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
@@ -435,7 +510,7 @@ async fn each_check_fails_for_a_connector_with_its_flaw() {
 
 #[test]
 fn a_file_that_cannot_be_loaded_fails_at_what_is_wrong_with_it() {
-    let plan = Plan::default();
+    let plan = plan();
     for (error, id) in [
         (InspectionError::NotWasm, "A1"),
         (InspectionError::Imports(vec!["`acme:extra/thing`".to_owned()]), "A2"),
@@ -451,7 +526,8 @@ fn a_file_that_cannot_be_loaded_fails_at_what_is_wrong_with_it() {
 
 #[tokio::test]
 async fn a_skipped_check_is_told_with_its_reason_and_strict_takes_none() {
-    let plan = Plan { skip: vec![("B5".to_owned(), "one origin".to_owned())], ..Plan::default() };
+    let all = plan();
+    let plan = Plan { skip: vec![("B5".to_owned(), "one origin".to_owned())], ..all.clone() };
     let skipped = results("B5", &plan).await;
     let told = skipped.iter().find(|it| it.id == "B5").unwrap();
     assert_eq!((told.outcome, told.note.as_deref()), (CheckOutcome::Skipped, Some("one origin")));
@@ -460,13 +536,42 @@ async fn a_skipped_check_is_told_with_its_reason_and_strict_takes_none() {
         crate::Conformity::Conformant
     );
     assert_eq!(ConformanceReport::new(None, None, skipped, Vec::new(), true).verdict, crate::Conformity::Incomplete);
-    let broken = results("B5", &Plan::default()).await;
+    let broken = results("B5", &all).await;
     assert_eq!(
         ConformanceReport::new(None, None, broken.clone(), Vec::new(), false).verdict,
         crate::Conformity::Conformant,
         "a `should`"
     );
     assert_eq!(ConformanceReport::new(None, None, broken, Vec::new(), true).verdict, crate::Conformity::Broken);
+}
+
+#[tokio::test]
+async fn without_samples_and_another_version_nothing_is_said_of_them() {
+    let results = results("", &Plan::default()).await;
+    let of = |id: &str| results.iter().find(|it| it.id == id).map(|it| it.outcome);
+    assert_eq!((of("D7"), of("D8")), (Some(CheckOutcome::NotRun), Some(CheckOutcome::NotRun)));
+    assert_eq!(of("F2"), None);
+}
+
+#[test]
+fn what_is_to_be_kept_out_is_in_no_recording() {
+    let lab = Lab::online();
+    let head = || Head::new("fake".to_owned(), "1.0.0".to_owned(), Vec::new(), serde_json::Map::new());
+    let ask = |path: &str, status: u16, body: &str| {
+        let request = Request::get(format!("{ORIGIN}{path}")).body(Bytes::new()).unwrap();
+        let response = Response::builder().status(status).body(Bytes::from(body.to_owned())).unwrap();
+        lab.answered(&request, &response);
+    };
+    // What was refused at first is not what is recorded.
+    ask("/a", 429, "later");
+    ask("/a", 200, "the answer");
+    ask("/a", 503, "away");
+    let recording = lab.recording(head()).unwrap();
+    assert!(recording.contains("the answer") && !recording.contains("later") && !recording.contains("away"));
+    ask("/b", 200, "planted_0123456789");
+    assert!(lab.recording(head()).is_ok());
+    lab.keep_out("planted_0123456789");
+    assert!(matches!(lab.recording(head()), Err(CassetteError::Secret(_))));
 }
 
 #[tokio::test]

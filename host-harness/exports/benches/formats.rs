@@ -71,6 +71,7 @@ fn finding(at: u64) -> Exported {
         priority: 70,
         cvss: None,
         epss: None,
+        kev: false,
         first_seen_at: NOW,
         ingested_at: NOW,
         closed_at: None,
@@ -83,6 +84,7 @@ fn finding(at: u64) -> Exported {
         commit: None,
         decision: None,
         issue: None,
+        is_new: None,
     }
 }
 

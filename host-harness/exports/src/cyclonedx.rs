@@ -1,4 +1,4 @@
-//! CycloneDX 1.6 (ECMA-424): packages, and what is known of their vulnerabilities.
+//! CycloneDX 1.6 (ECMA-424) and 1.7: packages, and what is known of their vulnerabilities.
 //!
 //! Vulnerabilities are written as they come; then the packages, which tell which
 //! components there are; then who brings whom. Of all packages no more is held than
@@ -24,7 +24,7 @@ use crate::{
 /// Name of the component that stands for everything that is exported.
 const ROOT: &str = "root";
 
-/// Licences whose ids are in the list of the specification; others are written by
+/// Licenses whose ids are in the list of the specification; others are written by
 /// name, which always holds.
 const SPDX: [&str; 22] = [
     "0BSD",
@@ -97,7 +97,10 @@ impl<W: Write> CycloneDx<W> {
     pub fn begin(mut out: W, options: &Options) -> io::Result<Self> {
         let moment = words::moment(options.moment);
         let serial = words::uuid(&["cyclonedx", &options.owner, moment.as_deref().unwrap_or_default()]);
-        out.write_all(b"{\"$schema\":\"http://cyclonedx.org/schema/bom-1.6.schema.json\",\"bomFormat\":\"CycloneDX\",\"specVersion\":\"1.6\",\n")?;
+        // What is written of 1.6 is the same in 1.7.
+        let version = options.cyclonedx.as_str();
+        write!(out, "{{\"$schema\":\"http://cyclonedx.org/schema/bom-{version}.schema.json\",")?;
+        writeln!(out, "\"bomFormat\":\"CycloneDX\",\"specVersion\":\"{version}\",")?;
         write!(out, "\"serialNumber\":\"urn:uuid:{serial}\",\"version\":1,\n\"metadata\":")?;
         let metadata = json!({
             "timestamp": moment,
@@ -359,6 +362,7 @@ fn vulnerability(it: &Exported, advisories: &[AdvisoryId], reference: Reference,
         ("instance", Some(it.instance.clone())),
         ("status", Some(it.status.clone())),
         ("priority", Some(it.priority.to_string())),
+        ("kev-added", it.ratings.as_ref().and_then(|it| it.kev.as_ref()).map(|it| it.added.to_string())),
         ("reachability", dependency.map(|it| it.reachability.verdict.to_string())),
         ("reachability-condition", dependency.and_then(|it| it.reachability.condition.clone())),
         ("affected-range", dependency.and_then(|it| it.affected_range.clone())),

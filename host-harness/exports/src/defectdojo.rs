@@ -68,6 +68,7 @@ fn element(it: &Exported) -> Value {
     let urls = urls.into_iter().chain(it.advisories().map(words::advisory_url)).collect::<Vec<_>>();
     let cvss = it.ratings.iter().flat_map(|it| &it.cvss);
     let cvss = cvss.filter(|it| matches!(it.version, CvssVersion::V3_0 | CvssVersion::V3_1)).take(1).next();
+    let kev = it.ratings.as_ref().and_then(|it| it.kev.as_ref());
     let fixed = dependency.and_then(|dependency| match appsec_analysis::fix::known(dependency) {
         Fix::Upgrades { upgrades } => upgrades.into_iter().next().map(|it| it.version),
         _ => None,
@@ -92,6 +93,10 @@ fn element(it: &Exported) -> Value {
         "vulnerability_ids": vulnerabilities,
         "cvssv3": cvss.map(|it| &it.vector),
         "cvssv3_score": cvss.map(|it| it.score),
+        "epss_score": it.epss,
+        "known_exploited": dependency.map(|_| it.kev),
+        "ransomware_used": kev.map(|it| it.ransomware),
+        "kev_date": kev.map(|it| &it.added),
         "active": ACTIVE.contains(&it.status.as_str()),
         "verified": false,
         "false_p": is_ignored && outcome == "falsepositive",

@@ -18,9 +18,34 @@ pub struct Options {
     pub version: String,
     /// Keep to the limits of GitHub code scanning.
     pub for_github: bool,
+    /// SARIF: one run of everything under this id, also of nothing, so that each
+    /// upload takes the place of the one before.
+    pub single_run: Option<String>,
     /// Say of what is unreachable that it is not affected, where no source says
     /// otherwise.
     pub unreachable_is_unaffected: bool,
+    /// The version of CycloneDX.
+    pub cyclonedx: CycloneDxVersion,
+}
+
+/// A version of CycloneDX.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum CycloneDxVersion {
+    /// Version 1.6.
+    #[default]
+    V1_6,
+    /// Version 1.7.
+    V1_7,
+}
+
+impl CycloneDxVersion {
+    /// Its number.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::V1_6 => "1.6",
+            Self::V1_7 => "1.7",
+        }
+    }
 }
 
 /// Why an export failed.

@@ -28,6 +28,8 @@ pub struct Exported {
     pub cvss: Option<f64>,
     /// Probability that it is exploited.
     pub epss: Option<f64>,
+    /// Whether it is known to be exploited.
+    pub kev: bool,
     /// When it was first seen.
     pub first_seen_at: Timestamp,
     /// When a run first brought it.
@@ -52,6 +54,8 @@ pub struct Exported {
     pub decision: Option<Decided>,
     /// The issue that it is of.
     pub issue: Option<Issue>,
+    /// Whether it is not in the base that the export is held against.
+    pub is_new: Option<bool>,
 }
 
 /// What was decided here about a finding, and is in force.
@@ -88,7 +92,7 @@ pub struct ListedPackage {
     pub transitivity: Transitivity,
     /// The line in the lockfile or manifest that names it.
     pub lockfile: Option<Location>,
-    /// Licences, as SPDX expressions or the vendor's words.
+    /// Licenses, as SPDX expressions or the vendor's words.
     pub licenses: Vec<String>,
     /// Where the package manager got it from.
     pub resolved_url: Option<String>,

@@ -63,7 +63,7 @@ impl Format {
     pub const fn about(self) -> &'static str {
         match self {
             Self::Sarif => "SARIF 2.1.0: one run per repository, branch and tool",
-            Self::CycloneDx => "CycloneDX 1.6: packages, their vulnerabilities, and VEX",
+            Self::CycloneDx => "CycloneDX 1.6 or 1.7: packages, their vulnerabilities, and VEX",
             Self::OpenVex => "OpenVEX 0.2.0: statements about vulnerabilities of packages",
             Self::GitLabSast => "GitLab security report, schema 15: code findings",
             Self::GitLabDependencies => "GitLab security report, schema 15: packages and their vulnerabilities",

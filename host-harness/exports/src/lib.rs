@@ -41,7 +41,7 @@ mod words;
 
 use self::document::{Document, Outcome};
 pub use self::{
-    document::{Error, Options, Summary},
+    document::{CycloneDxVersion, Error, Options, Summary},
     exported::{Decided, Exported, Issue, ListedPackage, redact},
     exporter::Exporter,
     format::Format,

@@ -4,6 +4,7 @@
 
 use std::{collections::BTreeSet, io::Write};
 
+use appsec_analysis::cwe;
 use appsec_model::{Fix, Severity, Status, Timestamp};
 use serde_json::{Value, json};
 
@@ -60,6 +61,10 @@ fn status(it: &Exported) -> (u8, &'static str, bool) {
     match it.standing() {
         Status::Open => (1, "New", false),
         Status::Reviewing | Status::Fixing => (2, "In Progress", false),
+        // What is suppressed is benign by the standard, and what is reached is not.
+        Status::Ignored | Status::ProvisionallyIgnored if it.outcome() == "falsepositive" && it.is_reachable() => {
+            (2, "In Progress", false)
+        }
         Status::Ignored | Status::ProvisionallyIgnored => (3, "Suppressed", true),
         Status::Fixed => (4, "Resolved", true),
         Status::Unknown | Status::Other(_) => (0, "Unknown", false),
@@ -228,7 +233,8 @@ fn vulnerabilities(it: &Exported, remedy: Option<&str>, urls: &BTreeSet<&str>) -
             })
         });
         let epss = it.epss.map(|score| json!({ "score": score.to_string() }));
-        let cwes = list(it.cwes().map(|number| json!({ "uid": format!("CWE-{number}") })));
+        let cwes =
+            list(it.cwes().map(|number| json!({ "uid": format!("CWE-{number}"), "caption": cwe::name(number) })));
         let (mut advisory, mut cve) = (Value::Null, Value::Null);
         let main = it.advisories().find(|id| id.starts_with("CVE-"));
         let others = it.advisories().filter(|id| Some(*id) != main).map(Value::from);
@@ -249,6 +255,8 @@ fn vulnerabilities(it: &Exported, remedy: Option<&str>, urls: &BTreeSet<&str>) -
             "cve": cve,
             "advisory": advisory,
             "related_vulnerabilities": list(others),
+            // What is exploited has an exploit; of all others nobody knows.
+            "is_exploit_available": it.kev.then_some(true),
             "is_fix_available": (!fixes.is_empty()).then_some(true),
             "remediation": remedy.map(|text| json!({ "desc": text })),
             "affected_packages": [{
@@ -287,7 +295,7 @@ fn vulnerabilities(it: &Exported, remedy: Option<&str>, urls: &BTreeSet<&str>) -
             let number = cwe.number?;
             Some(json!({
                 "uid": format!("CWE-{number}"),
-                "caption": cwe.name,
+                "caption": cwe.name.as_deref().or_else(|| cwe::name(number)),
                 "src_url": format!("https://cwe.mitre.org/data/definitions/{number}.html"),
             }))
         })

@@ -68,6 +68,7 @@ fn exported(id: &str, finding: Finding, rule: Rule) -> Exported {
         priority: 70,
         cvss: None,
         epss: None,
+        kev: false,
         first_seen_at: MOMENT,
         ingested_at: MOMENT,
         closed_at: None,
@@ -80,6 +81,7 @@ fn exported(id: &str, finding: Finding, rule: Rule) -> Exported {
         commit: None,
         decision: None,
         issue: Some(Issue { id: "00000000000000aa".to_owned(), is_reachable: false }),
+        is_new: None,
     }
 }
 
@@ -165,7 +167,8 @@ pub fn vulnerability() -> Exported {
     };
     let vector = "CVSS:3.1/AV:N/AC:L/PR:H/UI:N/S:U/C:H/I:H/A:H";
     let cvss = CvssRating::of("CVE-2021-23337".into(), vector, "osv".into()).unwrap();
-    let ratings = Advisory { ids: vec![Arc::from("CVE-2021-23337")], cvss: vec![cvss], epss: None, summary: None };
+    let ratings =
+        Advisory { ids: vec![Arc::from("CVE-2021-23337")], cvss: vec![cvss], epss: None, kev: None, summary: None };
     let mut it = exported("0000000000000002", finding, rule);
     (it.cvss, it.epss, it.ratings) = (Some(7.2), Some(0.0123), Some(ratings));
     it

@@ -44,12 +44,16 @@ struct Run {
     /// Which one of several runs of this key, from 0.
     part: usize,
     tool: String,
+    /// Of its first result.
+    scope: String,
+    /// Whether all results are of one repository: else none is the run's.
+    is_of_one_repository: bool,
     repository_url: Option<String>,
     results: usize,
     elements: Elements,
     rules: Vec<Value>,
-    /// Positions of rules by their ids.
-    positions: HashMap<String, usize>,
+    /// Positions of rules by their tools and ids: two tools may mean two things by one.
+    positions: HashMap<String, HashMap<String, usize>>,
     /// The score of each rule so far, and where it comes from.
     scores: Vec<Option<(f64, String)>>,
 }
@@ -73,7 +77,15 @@ impl<W: Write> Sarif<W> {
         Ok(Self { out, options: options.clone(), limits, runs: Elements::default(), count: 0, run: None })
     }
 
-    fn begin_run(&mut self, it: &Exported, part: usize) -> Result<Run, Error> {
+    /// What the run of a finding is called, and whose it is.
+    fn run_of(&self, it: &Exported) -> ([String; 3], String) {
+        match self.options.single_run {
+            Some(_) => (Default::default(), words::TOOL.to_owned()),
+            None => (key(it), it.tool.clone()),
+        }
+    }
+
+    fn begin_run(&mut self, (key, tool): ([String; 3], String), part: usize) -> Result<Run, Error> {
         self.count += 1;
         if self.limits.is_some_and(|limits| self.count > limits.runs) {
             return Err(Error::TooManyRuns);
@@ -81,9 +93,11 @@ impl<W: Write> Sarif<W> {
         self.runs.separate(&mut self.out)?;
         self.out.write_all(b"{\"results\":[")?;
         Ok(Run {
-            key: key(it),
+            key,
             part,
-            tool: it.tool.clone(),
+            tool,
+            scope: String::new(),
+            is_of_one_repository: true,
             repository_url: None,
             results: 0,
             elements: Elements::default(),
@@ -104,12 +118,15 @@ impl<W: Write> Sarif<W> {
             }
             rule
         });
-        let mut id = format!("{instance}/{scope}");
-        if !branch.is_empty() {
-            id = format!("{id}@{branch}");
-        }
-        if run.part > 0 {
-            id = format!("{id}/{}", run.part + 1);
+        // One of nothing is of no instance.
+        let is_one = !instance.is_empty();
+        let mut id = match (&self.options.single_run, branch.as_str()) {
+            (Some(id), _) => Some(id.clone()),
+            (None, "") => is_one.then(|| format!("{instance}/{scope}")),
+            (None, branch) => is_one.then(|| format!("{instance}/{scope}@{branch}")),
+        };
+        if let Some(id) = id.as_mut().filter(|_| run.part > 0) {
+            *id = format!("{id}/{}", run.part + 1);
         }
         let branch = Some(branch).filter(|branch| !branch.is_empty());
         let tool = json!({ "driver": {
@@ -119,14 +136,22 @@ impl<W: Write> Sarif<W> {
         }});
         let provenance = run
             .repository_url
+            .filter(|_| run.is_of_one_repository)
             .map(|url| json!([{ "repositoryUri": url, "branch": branch, "mappedTo": { "uriBaseId": "SRCROOT" } }]));
         let members = [
             ("tool", tool),
-            ("automationDetails", json!({ "id": format!("{id}/") })),
+            ("automationDetails", id.map(|id| json!({ "id": format!("{id}/") })).unwrap_or_default()),
             ("versionControlProvenance", provenance.unwrap_or_default()),
             ("columnKind", "unicodeCodePoints".into()),
             ("originalUriBaseIds", json!({ "SRCROOT": { "description": { "text": "The root of the repository." } } })),
-            ("properties", json!({ "repository": scope, "branch": branch, "instance": instance })),
+            (
+                "properties",
+                if is_one {
+                    json!({ "repository": scope, "branch": branch, "instance": instance })
+                } else {
+                    Value::Null
+                },
+            ),
         ];
         self.out.write_all(b"\n]")?;
         for (name, value) in members {
@@ -149,22 +174,29 @@ impl<W: Write> Document for Sarif<W> {
                 return Ok(Outcome::LeftOut("GitHub closes what an upload no longer has"));
             }
         }
+        let of = self.run_of(it);
         let run = match self.run.take() {
-            Some(run) if run.key == key(it) && self.limits.is_none_or(|limits| run.results < limits.results) => run,
+            Some(run) if run.key == of.0 && self.limits.is_none_or(|limits| run.results < limits.results) => run,
             Some(run) => {
-                let part = if run.key == key(it) { run.part + 1 } else { 0 };
+                let part = if run.key == of.0 { run.part + 1 } else { 0 };
                 self.end_run(run)?;
-                self.begin_run(it, part)?
+                self.begin_run(of, part)?
             }
-            None => self.begin_run(it, 0)?,
+            None => self.begin_run(of, 0)?,
         };
         let run = self.run.insert(run);
         let id = words::rule_id(it);
-        let at = match run.positions.get(id) {
+        let at = match run.positions.get(&it.tool).and_then(|known| known.get(id)) {
             Some(at) => *at,
             None => {
-                run.positions.insert(id.to_owned(), run.rules.len());
-                run.rules.push(pruned(rule(it, self.limits)));
+                run.positions.entry(it.tool.clone()).or_default().insert(id.to_owned(), run.rules.len());
+                let mut rule = pruned(rule(it, self.limits));
+                let properties = rule.get_mut("properties").and_then(Value::as_object_mut);
+                // The standard takes no rule twice.
+                if let Some(properties) = properties.filter(|_| self.options.single_run.is_some()) {
+                    properties.insert("tool".to_owned(), it.tool.clone().into());
+                }
+                run.rules.push(rule);
                 run.scores.push(None);
                 run.rules.len() - 1
             }
@@ -175,8 +207,13 @@ impl<W: Write> Document for Sarif<W> {
         {
             *known = Some(score);
         }
+        if run.results == 0 {
+            it.scope().clone_into(&mut run.scope);
+        }
+        let url = it.finding.repository_url.as_deref().and_then(words::url);
+        run.is_of_one_repository &= run.scope == it.scope() || url.is_some() && url == run.repository_url.as_deref();
         if run.repository_url.is_none() {
-            run.repository_url = it.finding.repository_url.as_deref().and_then(words::url).map(str::to_owned);
+            run.repository_url = url.map(str::to_owned);
         }
         run.results += 1;
         run.elements.push(&mut self.out, result(it, at, self.limits))?;
@@ -184,9 +221,12 @@ impl<W: Write> Document for Sarif<W> {
     }
 
     fn end(&mut self) -> Result<(), Error> {
-        if let Some(run) = self.run.take() {
-            self.end_run(run)?;
-        }
+        let run = match self.run.take() {
+            // Services refuse a file without a run.
+            None => self.begin_run((Default::default(), words::TOOL.to_owned()), 0)?,
+            Some(run) => run,
+        };
+        self.end_run(run)?;
         self.out.write_all(b"\n]}\n")?;
         Ok(self.out.flush()?)
     }
@@ -308,6 +348,16 @@ fn is_absent(it: &Exported) -> bool {
     it.status == "vanished" || it.finding.lifecycle.status == Status::Fixed
 }
 
+/// What became of it since the base: what is known to be gone is so against any base.
+fn baseline_state(it: &Exported) -> Option<&'static str> {
+    match it.is_new {
+        _ if is_absent(it) => Some("absent"),
+        Some(true) => Some("new"),
+        Some(false) => Some("unchanged"),
+        None => None,
+    }
+}
+
 /// Why a result asks for nothing, as was decided here, else at its source; empty
 /// where it asks for something.
 fn suppressions(it: &Exported) -> Value {
@@ -370,7 +420,7 @@ fn result(it: &Exported, rule_index: usize, limits: Option<Limits>) -> Value {
         "fingerprints": { "appsecFindingId/v1": it.id },
         "partialFingerprints": partial,
         "suppressions": suppressions(it),
-        "baselineState": is_absent(it).then_some("absent"),
+        "baselineState": baseline_state(it),
         "codeFlows": steps,
         "fixes": fix,
         "workItemUris": list(tickets),
@@ -423,6 +473,7 @@ fn properties(it: &Exported) -> Value {
             ("reachabilityCondition", json!(dependency.reachability.condition)),
             ("recommendation", json!(words::recommendation(it))),
             ("epss", json!(it.epss)),
+            ("kev", json!(it.kev)),
             ("cvss", json!(it.cvss)),
         ];
         map.extend(more.map(|(name, value)| (name.to_owned(), value)));

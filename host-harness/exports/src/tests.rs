@@ -35,28 +35,18 @@ fn document(format: Format, findings: Vec<Exported>) -> Value {
 
 /// Texts that want to be more than data, in every place that a source fills.
 fn hostile() -> Vec<Exported> {
-    const EVIL: [&str; 9] = [
-        "\u{1b}[2J\u{9b}31m\u{202e}x\0",
-        "\"],\"results\":[{\"x\":\"",
-        "=HYPERLINK(\"http://evil.example\")",
-        "<script>alert(1)</script><img src=x onerror=alert(1)>",
-        "[click](http://evil.example) ![](http://evil.example/p.png) @all `x`",
-        "\n::error::x\r\n##vso[task.setvariable]x",
-        "../../etc/passwd%00\\..\\x",
-        "\u{feff}\u{2028}\u{1f600}{0}{{1}}",
-        "javascript:alert(1)",
-    ];
+    let texts: Vec<String> = serde_json::from_str(include_str!("../../../fixtures/hostile.json")).unwrap();
     let mut all = Vec::new();
-    for (at, evil) in EVIL.into_iter().enumerate() {
+    for (at, evil) in texts.iter().enumerate() {
         for mut it in [sample::weakness(), sample::vulnerability()] {
-            let text = || Some(evil.to_owned());
+            let text = || Some(evil.clone());
             it.id = format!("{:016x}", 100 + all.len());
-            it.project = evil.to_owned();
+            it.project = evil.clone();
             it.repository = text().filter(|_| at % 2 == 0);
             it.environment = text();
             it.finding.r#ref = text();
             it.finding.repository_url = text();
-            it.finding.title = evil.to_owned();
+            it.finding.title = evil.clone();
             it.finding.message = text();
             it.finding.snippet = text();
             it.finding.code_url = text();
@@ -66,30 +56,30 @@ fn hostile() -> Vec<Exported> {
             it.finding.lifecycle.triage.reason = text();
             it.finding.lifecycle.triage.comment = text();
             let entry = TriageEntry { reason: text(), comment: text(), ..TriageEntry::new(TriageDecision::WontFix) };
-            let decided = Decided { entry, author: evil.to_owned(), at: sample::MOMENT };
+            let decided = Decided { entry, author: evil.clone(), at: sample::MOMENT };
             it.decision = Some(decided).filter(|_| at % 3 == 0);
-            it.finding.identity.key = evil.to_owned();
-            it.finding.identity.algorithm = evil.to_owned();
+            it.finding.identity.key = evil.clone();
+            it.finding.identity.algorithm = evil.clone();
             it.finding.rule_id = text();
             if let Some(location) = &mut it.finding.location {
-                location.path = evil.to_owned();
+                location.path = evil.clone();
             }
             if let Some(dependency) = &mut it.finding.dependency {
-                dependency.package.name = evil.to_owned();
+                dependency.package.name = evil.clone();
                 dependency.package.version = text();
                 dependency.package.purl = None;
-                dependency.introduced_by = vec![evil.to_owned()];
+                dependency.introduced_by = vec![evil.clone()];
                 dependency.affected_range = text();
-                dependency.advisories.iter_mut().for_each(|it| it.id = evil.to_owned());
+                dependency.advisories.iter_mut().for_each(|it| it.id = evil.clone());
                 dependency.reachability.condition = text();
             }
             if let Some(rule) = &mut it.rule {
-                rule.id = evil.to_owned();
+                rule.id = evil.clone();
                 rule.name = text();
                 rule.message = text();
                 rule.url = text();
-                rule.references = vec![evil.to_owned(), format!("https://{evil}")];
-                rule.subcategories = vec![evil.to_owned(), evil.to_owned()];
+                rule.references = vec![evil.clone(), format!("https://{evil}")];
+                rule.subcategories = vec![evil.clone(), evil.clone()];
             }
             all.push(it);
         }
@@ -299,6 +289,47 @@ fn runs_are_split_by_repository_branch_and_tool() {
 }
 
 #[test]
+fn sarif_of_nothing_has_a_run_and_a_single_run_keeps_its_id() {
+    let empty = document(Format::Sarif, Vec::new());
+    assert_eq!(empty["runs"][0]["results"], serde_json::json!([]), "{empty:#}");
+    assert!(empty["runs"][0].get("automationDetails").is_none());
+    let options = Options { single_run: Some("gate".to_owned()), ..sample::options() };
+    for (findings, results) in [(Vec::new(), 0), (world(), world().len())] {
+        let mut out = Vec::new();
+        let mut sarif = Sarif::begin(&mut out, &options).unwrap();
+        findings.iter().for_each(|it| _ = sarif.finding(it).unwrap());
+        sarif.end().unwrap();
+        drop(sarif);
+        let document: Value = serde_json::from_slice(&out).unwrap();
+        let runs = document["runs"].as_array().unwrap();
+        assert_eq!((runs.len(), &runs[0]["automationDetails"]["id"]), (1, &"gate/".into()));
+        assert_eq!(runs[0]["results"].as_array().unwrap().len(), results);
+    }
+}
+
+#[test]
+fn a_single_run_over_several_repositories_and_tools_says_of_none_what_is_of_another() {
+    let options = Options { single_run: Some("gate".to_owned()), ..sample::options() };
+    let run = |other: Exported| {
+        let (text, _) = export(Format::Sarif, &options, vec![sample::weakness(), other]);
+        serde_json::from_str::<Value>(&text).unwrap()["runs"][0].take()
+    };
+    let provenance = |run: &Value| run.get("versionControlProvenance").is_some();
+    assert!(provenance(&run(sample::weakness())));
+    let mut other = sample::weakness();
+    other.repository = Some("acme/other".to_owned());
+    other.finding.repository_url = Some("https://git.example/acme/other".to_owned());
+    other.tool = "another".to_owned();
+    other.rule.as_mut().unwrap().name = Some("Another rule".to_owned());
+    let run = run(other);
+    assert!(!provenance(&run), "{run:#}");
+    let rules = &run["tool"]["driver"]["rules"];
+    assert_eq!((&rules[0]["id"], &run["results"][1]["ruleIndex"]), (&rules[1]["id"], &1.into()));
+    assert_eq!(rules[1]["shortDescription"]["text"], "Another rule");
+    assert_eq!(rules[1]["properties"]["tool"], "another");
+}
+
+#[test]
 fn an_export_for_github_keeps_to_its_limits() {
     let options = Options { for_github: true, ..sample::options() };
     let limits = Limits { results: 3, steps: 2, ..Limits::GITHUB };
@@ -457,4 +488,85 @@ fn hostile_and_open() -> Vec<Exported> {
             it
         })
         .to_vec()
+}
+
+/// Findings of several sources about one advisory of one package: what each says,
+/// what was decided about it, and whether anybody says that the code is reached.
+fn disagreeing() -> impl proptest::strategy::Strategy<Value = Vec<Exported>> {
+    use appsec_model::ReachabilityVerdict::{
+        AlwaysReachable, ConditionallyReachable, NotAnalyzed, Reachable, Unreachable,
+    };
+    use proptest::{collection::vec, option, prelude::*, sample::select};
+
+    let verdict = select(vec![AlwaysReachable, Reachable, ConditionallyReachable, NotAnalyzed, Unreachable]);
+    let reason = select(vec!["", "false_positive", "acceptable_risk", "no_time", "duplicate"]);
+    let decision = option::of(select(TriageDecision::ALL.to_vec()));
+    let one = (verdict, select(Status::NAMED.to_vec()), reason, decision, any::<bool>());
+    vec(one, 1..5).prop_map(|all| {
+        let reached = all.iter().any(|(it, ..)| matches!(it, AlwaysReachable | Reachable | ConditionallyReachable));
+        let of = |(at, (verdict, status, reason, decision, vanished)): (
+            usize,
+            (_, Status, &str, Option<TriageDecision>, bool),
+        )| {
+            let mut it = sample::vulnerability();
+            it.id = format!("{at:016x}");
+            it.instance = format!("source-{at}");
+            it.finding.dependency.as_mut().unwrap().reachability.verdict = verdict;
+            it.status = if vanished { "vanished".to_owned() } else { status.to_string() };
+            it.finding.lifecycle.status = status;
+            it.finding.lifecycle.triage.reason = Some(reason.to_owned());
+            let entry = |decision| TriageEntry { reason: Some("x".to_owned()), ..TriageEntry::new(decision) };
+            it.decision = decision.map(|it| Decided { entry: entry(it), author: "ada".to_owned(), at: sample::MOMENT });
+            it.issue.as_mut().unwrap().is_reachable = reached;
+            it
+        };
+        all.into_iter().enumerate().map(of).collect()
+    })
+}
+
+proptest::proptest! {
+    #[test]
+    fn nothing_is_unaffected_where_any_source_says_reachable(findings in disagreeing(), option in proptest::prelude::any::<bool>()) {
+        let reached = findings[0].issue.as_ref().unwrap().is_reachable;
+        let options = Options { unreachable_is_unaffected: option, ..sample::options() };
+        let document = |format| export(format, &options, findings.clone()).0;
+        let vex: Value = serde_json::from_str(&document(Format::OpenVex)).unwrap();
+        let bom: Value = serde_json::from_str(&document(Format::CycloneDx)).unwrap();
+        let unaffected = |it: &Value| it["status"] == "not_affected";
+        proptest::prop_assert!(!reached || !vex["statements"].as_array().unwrap().iter().any(unaffected), "{vex:#}");
+        let states = bom["vulnerabilities"].as_array().unwrap().iter().map(|it| it["analysis"]["state"].clone());
+        let benign: Vec<Value> = states.filter(|it| it == "not_affected" || it == "false_positive").collect();
+        proptest::prop_assert!(!reached || benign.is_empty(), "{benign:?}");
+        // An event for each finding, in their order: suppressed is benign by the standard of OCSF.
+        for (line, it) in document(Format::Ocsf).lines().zip(&findings) {
+            let event: Value = serde_json::from_str(line).unwrap();
+            let is_benign = event["status_id"] == 3 && it.outcome() == "falsepositive";
+            proptest::prop_assert!(!reached || !is_benign, "{event:#}");
+        }
+    }
+}
+
+#[test]
+fn results_are_held_against_a_base() {
+    let state = |is_new: Option<bool>, status: Status| {
+        let mut it = sample::weakness();
+        (it.status, it.finding.lifecycle.status, it.is_new) = (status.to_string(), status, is_new);
+        document(Format::Sarif, vec![it])["runs"][0]["results"][0]["baselineState"].clone()
+    };
+    assert_eq!(state(None, Status::Open), Value::Null);
+    assert_eq!(state(Some(true), Status::Open), "new");
+    assert_eq!(state(Some(false), Status::Open), "unchanged");
+    for is_new in [None, Some(true), Some(false)] {
+        assert_eq!(state(is_new, Status::Fixed), "absent");
+    }
+}
+
+#[test]
+fn a_bill_of_materials_says_its_version() {
+    for version in [crate::CycloneDxVersion::V1_6, crate::CycloneDxVersion::V1_7] {
+        let options = Options { cyclonedx: version, ..sample::options() };
+        let document: Value = serde_json::from_str(&export(Format::CycloneDx, &options, world()).0).unwrap();
+        assert_eq!(document["specVersion"], version.as_str());
+        assert!(document["$schema"].as_str().unwrap().contains(version.as_str()));
+    }
 }

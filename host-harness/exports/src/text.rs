@@ -30,6 +30,12 @@ pub fn short(text: &str, signs: usize) -> String {
     line.chars().take(signs.saturating_sub(1)).chain(['…']).collect()
 }
 
+/// The lines of a message on one line, for where there is no room for several. It is
+/// not cleaned.
+pub fn joined(message: &str) -> String {
+    message.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ")
+}
+
 /// A finished text whose lines begin no command of a pipeline: `::`, also behind
 /// what is not seen. The others, such as `##vso[`, are commands anywhere in a
 /// line and broken in each value.
@@ -167,7 +173,7 @@ impl<F: Formatter> Formatter for Json<F> {
 
 #[cfg(test)]
 mod tests {
-    use super::{fenced, json_line, json_lines, line, lines, short};
+    use super::{fenced, joined, json_line, json_lines, line, lines, short};
 
     const EVIL: &str =
         "\u{1b}[2Ja\u{1b}]0;title\u{7}\r\u{9b}31m\u{7f}\0\u{1b}[1;31mred\u{1b}[0m\tb\u{202e}c\u{2028}d\u{61c}";
@@ -184,6 +190,7 @@ mod tests {
     fn a_line_stays_one_and_a_text_keeps_its_lines() {
         assert_eq!(line("a\r\nb\nc\n"), "a␤b␤c␤");
         assert_eq!(lines("a\r\nb\n  c\n\n"), "a\nb\n  c");
+        assert_eq!(joined("a\n  b \n\n\r\nc"), "a; b; c");
         assert_eq!((short(" a\n b ", 3), short("abcd", 3)), ("a b".to_owned(), "ab…".to_owned()));
     }
 

@@ -79,6 +79,9 @@ codes! {
     ProxyCredentials "proxy-credentials" Refused
     ProxyProtocol "proxy-protocol" Unavailable
     InvalidProxy "invalid-proxy" Usage
+    OauthRefused "oauth-refused" Refused
+    OauthUnavailable "oauth-unavailable" Unavailable
+    OauthProtocol "oauth-protocol" Unavailable
     SandboxLimit "sandbox-limit" Internal
     CassetteIncomplete "cassette-incomplete" Usage
     CassetteSecret "cassette-secret" Refused
@@ -90,6 +93,24 @@ codes! {
     ConnectorChanged "connector-changed" Refused
     ConnectorNotPinned "connector-not-pinned" Usage
     ConnectorNotOwn "connector-not-own" Usage
+    ConnectorNotInstalled "connector-not-installed" Usage
+    ConnectorDamaged "connector-damaged" Internal
+    ConnectorHash "connector-hash" Refused
+    SbomNotFound "sbom-not-found" Usage
+    OciReference "oci-reference" Usage
+    ConnectorInUse "connector-in-use" Conflict
+    DownloadWithoutTls "download-without-tls" Refused
+    DownloadFailed "download-failed" Unavailable
+    CatalogueNotFound "catalogue-not-found" Usage
+    CatalogueExists "catalogue-exists" Conflict
+    CatalogueKey "catalogue-key" Usage
+    CatalogueUnavailable "catalogue-unavailable" Unavailable
+    CatalogueSignature "catalogue-signature" Refused
+    CatalogueInvalid "catalogue-invalid" Refused
+    CatalogueExpired "catalogue-expired" Refused
+    CatalogueRolledBack "catalogue-rolled-back" Refused
+    ConnectorNotCatalogued "connector-not-catalogued" Usage
+    ConnectorYanked "connector-yanked" Refused
 
     // Instances and their secrets.
     InstanceNotFound "instance-not-found" Usage
@@ -107,6 +128,8 @@ codes! {
     SecretReserved "secret-reserved" Refused
     SecretNotGiven "secret-not-given" Usage
     SecretNotStored "secret-not-stored" Usage
+    SecretAmbiguous "secret-ambiguous" Usage
+    SecretUnknown "secret-unknown" Usage
     NotConfirmed "not-confirmed" Usage
     LinkedFiles "linked-files" Refused
     DeletionPending "deletion-pending" Conflict
@@ -131,6 +154,7 @@ codes! {
     ScanFailed "scan-failed" Usage
     Superseded "superseded" Conflict
     PagingStuck "paging-stuck" Internal
+    NotPrepared "not-prepared" Unavailable
     RunNotFound "run-not-found" Usage
     FileUnreadable "file-unreadable" Usage
     FileUnsupported "file-unsupported" Usage
@@ -148,6 +172,7 @@ codes! {
     RepositoryAmbiguous "repository-ambiguous" Usage
     ProjectAmbiguous "project-ambiguous" Usage
     InvalidRepository "invalid-repository" Usage
+    IncompleteList "incomplete-list" Usage
     RepositoryInUse "repository-in-use" Conflict
     FindingsUndecided "findings-undecided" Usage
     FieldNotFound "field-not-found" Usage
@@ -170,6 +195,8 @@ codes! {
     // Triage.
     InvalidDecision "invalid-decision" Usage
     InvalidTriageFile "invalid-triage-file" Usage
+    WriteBackUnsupported "write-back-unsupported" Usage
+    WriteBackOff "write-back-off" Refused
 
     // Notifications and webhooks.
     InvalidUrl "invalid-url" Usage
@@ -180,6 +207,9 @@ codes! {
     SecretForm "secret-form" Usage
     SecretOnce "secret-once" Usage
     NotifyNotFound "notify-not-found" Usage
+    AlertNotFound "alert-not-found" Usage
+    InvalidMailAddress "invalid-mail-address" Usage
+    MailFolder "mail-folder" Usage
     DeliveryNotFound "delivery-not-found" Usage
     NoEvents "no-events" Usage
     SignatureUnsupported "signature-unsupported" Usage
@@ -200,6 +230,8 @@ codes! {
 
     // Access.
     TokenNotFound "token-not-found" Usage
+    ViewNotFound "view-not-found" Usage
+    ViewName "view-name" Usage
     TokenLifetime "token-lifetime" Usage
 
     // Views.

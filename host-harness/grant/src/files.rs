@@ -7,6 +7,8 @@ use std::{
     path::Path,
 };
 
+use tempfile::NamedTempFile;
+
 /// What others than its owner may do with a file or folder, the worst first.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, thiserror::Error)]
 pub enum Exposure {
@@ -234,6 +236,21 @@ pub fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
     file.write_all(content)
 }
 
+/// Brings the names in a folder to the disk: a file that was made or moved there is
+/// kept only when its folder is.
+pub fn sync_folder(folder: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    File::open(folder)?.sync_all()?;
+    #[cfg(not(unix))]
+    let _ = folder;
+    Ok(())
+}
+
+/// The folder that a path is in.
+pub fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// A file or folder that is written beside its place until it is whole.
 #[derive(Debug)]
 pub struct Part<T> {
@@ -262,6 +279,21 @@ impl<T: AsRef<Path>> Part<T> {
                 return Ok(Self { inner, _held: held });
             }
         }
+    }
+}
+
+impl Part<NamedTempFile> {
+    /// Makes a file that is to be at a path, beside it.
+    pub fn beside(path: &Path, prefix: &str) -> io::Result<Self> {
+        let folder = folder_of(path);
+        Self::make(folder, prefix, |builder| builder.tempfile_in(folder))
+    }
+
+    /// Puts the file in its place: as a whole, and on the disk with its name.
+    pub fn put(self, path: &Path) -> io::Result<()> {
+        self.inner.as_file().sync_all()?;
+        self.inner.persist(path).map_err(|error| error.error)?;
+        sync_folder(folder_of(path))
     }
 }
 
@@ -324,9 +356,10 @@ mod tests {
         file(".part-");
         assert!(held.inner.path().exists() && inside.inner.path().exists());
         drop((held, inside));
+        Part::beside(&path("put"), ".part-").unwrap().put(&path("put")).unwrap();
         let mut left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|it| it.unwrap().file_name()).collect();
         left.sort();
-        assert_eq!(left, [".part-link", "kept"]);
+        assert_eq!(left, [".part-link", "kept", "put"]);
     }
 
     #[cfg(unix)]

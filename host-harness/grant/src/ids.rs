@@ -1,4 +1,4 @@
-//! Names that the operator gives: tenants and instances.
+//! Names that the operator gives: tenants, instances and catalogues.
 
 use std::{fmt, str::FromStr};
 
@@ -60,6 +60,11 @@ name! {
 name! {
     /// A connector set up for one account, within a tenant.
     InstanceName, "instance"
+}
+
+name! {
+    /// A catalogue of connectors, by the name that it was added under.
+    CatalogueName, "catalogue"
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ pub use self::{
     bucket::{BucketError, BucketStore, Changes, Values, apply},
     code::{Class, Code, UnknownCode},
     egress::{EgressPolicy, Refusal},
-    ids::{InstanceName, NameError, TenantId},
+    ids::{CatalogueName, InstanceName, NameError, TenantId},
     mounts::network_file_system,
     origin::{Origin, OriginError, Scheme},
     proxy::{Proxies, Proxy, ProxyError, ProxyFormError, ProxyOrigin, ProxySetting, ProxyUrl},

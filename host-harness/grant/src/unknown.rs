@@ -36,14 +36,19 @@ fn meant(name: &str, known: impl IntoIterator<Item = impl AsRef<str>>) -> Option
     let length = folded.chars().count();
     // In a short name two other signs are another name.
     let most = if length > 4 { 2 } else { 1 };
-    let distance = |candidate: &str| {
-        let it = candidate.to_lowercase();
-        if it.starts_with(&folded) || folded.starts_with(&it) || it.rsplit('/').next() == Some(&folded) {
+    let distance_to = |it: &str| {
+        if it.starts_with(&folded) || folded.starts_with(it) {
             return Some(0);
         }
         // Names are many, and comparing two of them is quadratic.
         let near = it.chars().count().abs_diff(length) <= most;
-        near.then(|| strsim::damerau_levenshtein(&it, &folded)).filter(|far| *far <= most)
+        near.then(|| strsim::damerau_levenshtein(it, &folded)).filter(|far| *far <= most)
+    };
+    let distance = |candidate: &str| {
+        let it = candidate.to_lowercase();
+        // Of `owner/name` the name is what people know.
+        let last = it.rsplit('/').next().filter(|last| *last != it && last.len() > 2 && length > 2);
+        distance_to(&it).or_else(|| distance_to(last?))
     };
     let known = known.into_iter().filter(|it| !name.is_empty() && !it.as_ref().is_empty());
     let near = known.filter_map(|it| distance(it.as_ref()).map(|far| (far, it.as_ref().to_owned())));
@@ -65,6 +70,8 @@ mod tests {
             ("bakcend", "backend"),
             ("frontedn2", "frontend"),
             ("acme/shop-wbe", "Acme/Shop-web"),
+            ("shop-wbe", "Acme/Shop-web"),
+            ("shop-we", "Acme/Shop-web"),
             ("shop-web", "Acme/Shop-web"),
         ] {
             assert_eq!(meant(name).as_deref(), Some(expected), "{name}");

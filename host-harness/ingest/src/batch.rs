@@ -165,7 +165,7 @@ impl Prepared {
         }
     }
 
-    /// What is to be committed, for whoever commits several at once.
+    /// What is to be committed, for whoever commits several at once, each at its time.
     pub fn page(self, pipeline: &Pipeline, place: Place) -> (PageCommit, Arc<ProjectIndex>) {
         let Place { run_id, fetch_id, number, next, absence } = place;
         let page = PageCommit {
@@ -192,8 +192,13 @@ impl Prepared {
 
     /// Commits it, in one transaction.
     pub async fn commit(self, pipeline: &Pipeline, place: Place) -> Result<PageCounts, Error> {
-        let (page, projects) = self.page(pipeline, place);
-        Ok(pipeline.store.run(move |store| store.commit_page(&page, &projects)).await?)
+        let ((mut page, projects), clock) = (self.page(pipeline, place), pipeline.clock.clone());
+        let commit = pipeline.store.run(move |store| {
+            // Not before: others may write first.
+            page.now = clock();
+            store.commit_page(&page, &projects)
+        });
+        Ok(commit.await?)
     }
 }
 

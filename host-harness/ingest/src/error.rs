@@ -6,7 +6,7 @@ mod selection;
 use std::time::Duration;
 
 use appsec_grant::Code;
-use appsec_model::Error as ContractError;
+use appsec_model::{Error as ContractError, ErrorCode};
 use appsec_sandbox::{CallError, CallFailure, CallStats};
 use appsec_store::{Cause, FetchStats, StoreError};
 
@@ -86,6 +86,10 @@ impl Error {
         }
     }
 
+    pub(crate) fn has_code(&self, code: ErrorCode) -> bool {
+        self.contract().is_some_and(|error| error.code == code)
+    }
+
     /// Whether a call of the connector failed.
     pub fn is_call(&self) -> bool {
         self.failure().is_some()
@@ -93,16 +97,16 @@ impl Error {
 
     /// Whether the instance has to be configured first.
     pub fn is_not_configured(&self) -> bool {
-        matches!(self.contract(), Some(ContractError::NotConfigured))
+        self.has_code(ErrorCode::NotConfigured)
     }
 
     /// Whether the vendor refuses the token.
     pub fn is_unauthorized(&self) -> bool {
-        matches!(self.contract(), Some(ContractError::Unauthorized { .. }))
+        self.has_code(ErrorCode::Unauthorized) || self.code() == Code::OauthRefused
     }
 
     pub(crate) fn is_invalid_cursor(&self) -> bool {
-        matches!(self.contract(), Some(ContractError::InvalidCursor { .. }))
+        self.has_code(ErrorCode::InvalidCursor)
     }
 
     /// What the failed tries took.

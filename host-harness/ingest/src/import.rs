@@ -29,7 +29,7 @@ use crate::{
 };
 use appsec_grant::{Code, counted};
 use appsec_sandbox::{Connector, FileReading};
-use appsec_store::{Cause, FetchState, FetchStats, ImportSource, IngestHandle, Instance, Run, RunState};
+use appsec_store::{Cause, FetchState, FetchStats, ImportSource, IngestHandle, Instance, LookedAt, Run, RunState};
 
 /// What to take from a file, and what is known of it.
 #[derive(Clone, Debug, Default)]
@@ -50,6 +50,34 @@ pub struct ImportOptions {
     /// The folder of the project on the machine of the scan, for reports with
     /// absolute paths.
     pub root: Option<String>,
+    /// Complete files that are imported together with this one.
+    pub beside: Vec<CompleteFile>,
+}
+
+/// A file that told what is no longer there.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct CompleteFile {
+    /// Its name.
+    pub file: String,
+    /// Hash of its content.
+    pub blake3: String,
+    /// What its records stand beside.
+    pub origin: Option<String>,
+    /// The kinds that it is complete for.
+    pub kinds: Vec<Kind>,
+}
+
+impl CompleteFile {
+    /// The file of an import that was one of a complete scan.
+    #[must_use]
+    pub fn of(report: &ImportReport) -> Self {
+        Self {
+            file: report.file.clone(),
+            blake3: report.blake3.clone(),
+            origin: report.summary.origin.clone(),
+            kinds: report.run.fetches.iter().map(|read| read.kind.clone()).collect(),
+        }
+    }
 }
 
 /// What happens during an import, for whoever shows it.
@@ -83,8 +111,8 @@ pub type ImportProgress = Arc<dyn Fn(ImportEvent) + Send + Sync>;
 pub struct ImportReport {
     /// Name of the file.
     pub file: String,
-    /// Hash of its content, unpacked.
-    pub sha256: String,
+    /// BLAKE3 hash of its content, unpacked, in hexadecimal, as `b3sum` prints it.
+    pub blake3: String,
     /// What the file is.
     pub summary: DocumentSummary,
     /// What became of every record; the parts add up to `records`.
@@ -140,12 +168,12 @@ impl Import {
         let file = file_name(path);
         let source = Source::open(path, MAX_STREAM_BYTES).map_err(unopened(path))?;
         let mut reading = connector.read_file(&self.instance_path, self.head(&file)).await?;
-        let (sha256, hash) = survey(&mut reading, &source, &file).await?;
+        let hash = survey(&mut reading, &source, &file).await?;
         let summary = reading.summarize().await?;
-        let run = self.begin(&file, &sha256, &summary).await?;
+        let run = self.begin(&file, hash, &summary).await?;
         let taking = Taking { import: &self, run: &run, summary: &summary, file: &file };
         let taken = taking.take(connector, reading, source, hash).await;
-        self.conclude(file, sha256, summary, run.id, taken).await
+        self.conclude(file, hash, summary, run.id, taken).await
     }
 
     /// Imports a report of another scanner to its end.
@@ -154,19 +182,47 @@ impl Import {
         let limit = appsec_reports::MAX_BYTES as u64;
         let source = Source::open(path, limit).map_err(unopened(path))?;
         let report = ReadReport::read(source, &file, &self.options).await?;
-        let (sha256, summary) = (report.sha256.clone(), report.summary.clone());
-        let run = self.begin(&file, &sha256, &summary).await?;
+        let (hash, summary) = (report.hash, report.summary.clone());
+        let run = self.begin(&file, hash, &summary).await?;
         let taking = Taking { import: &self, run: &run, summary: &summary, file: &file };
         let taken = taking.take_report(report).await.map(|()| 0);
-        self.conclude(file, sha256, summary, run.id, taken).await
+        self.conclude(file, hash, summary, run.id, taken).await
+    }
+
+    /// What a complete file is, as a connector reads it; nothing of it is stored.
+    pub async fn survey(&self, connector: &Connector, path: &Path) -> Result<CompleteFile, Error> {
+        let file = file_name(path);
+        let source = Source::open(path, MAX_STREAM_BYTES).map_err(unopened(path))?;
+        let mut reading = connector.read_file(&self.instance_path, self.head(&file)).await?;
+        let hash = survey(&mut reading, &source, &file).await?;
+        let summary = reading.summarize().await?;
+        Ok(self.surveyed(file, hash, summary)?)
+    }
+
+    /// What a complete report of another scanner is; nothing of it is stored.
+    pub async fn survey_report(&self, path: &Path) -> Result<CompleteFile, Error> {
+        let file = file_name(path);
+        let source = Source::open(path, appsec_reports::MAX_BYTES as u64).map_err(unopened(path))?;
+        let report = ReadReport::read(source, &file, &self.options).await?;
+        Ok(self.surveyed(file, report.hash, report.summary)?)
+    }
+
+    fn surveyed(
+        &self,
+        file: String,
+        hash: blake3::Hash,
+        summary: DocumentSummary,
+    ) -> Result<CompleteFile, ImportError> {
+        let kinds = self.check(&file, &summary)?;
+        Ok(CompleteFile { file, blake3: hash.to_string(), origin: summary.origin, kinds })
     }
 
     /// Ends a run, and says what it did.
     async fn conclude(
         &self,
         file: String,
-        sha256: String,
-        summary: DocumentSummary,
+        hash: blake3::Hash,
+        mut summary: DocumentSummary,
         run_id: i64,
         taken: Result<u64, Error>,
     ) -> Result<ImportReport, Error> {
@@ -178,11 +234,13 @@ impl Import {
             // this file goes on with it.
             return Err(taken.err().unwrap_or(Error::NoRun(run_id)));
         }
+        // It may be long, and was of use for this alone.
+        let looked_at = summary.scanned.take().map_or(LookedAt::Unsaid, LookedAt::Files);
         let end = match &taken {
             Err(error) => (RunState::Failed, Some(error.cause())),
             Ok(_) => match broken_scan(&summary).map(|why| Cause::new(Code::ScanFailed, why)) {
                 Some(why) => (RunState::Partial, Some(why)),
-                None => match self.settle(run_id).await? {
+                None => match self.settle(run_id, looked_at).await? {
                     Some(why) => (RunState::Partial, Some(why)),
                     None => (RunState::Complete, None),
                 },
@@ -194,7 +252,7 @@ impl Import {
             outcome: outcome(&summary, &run),
             reader_peak_memory_bytes: taken,
             file,
-            sha256,
+            blake3: hash.to_string(),
             summary,
             run,
         })
@@ -202,12 +260,12 @@ impl Import {
 
     /// Decides on what a complete file does not hold; tells why nothing of it is
     /// marked as vanished.
-    async fn settle(&self, run_id: i64) -> Result<Option<Cause>, Error> {
+    async fn settle(&self, run_id: i64, looked_at: LookedAt) -> Result<Option<Cause>, Error> {
         if !self.options.complete {
             return Ok(None);
         }
         let (on_absence, now) = (self.options.vanishing.on_absence(self.instance.max_removal), (self.clock)());
-        Ok(self.store.run(move |store| store.settle_absences(run_id, on_absence, false, now)).await?)
+        Ok(self.store.run(move |store| store.settle_absences(run_id, on_absence, &looked_at, false, now)).await?)
     }
 
     fn head(&self, file: &str) -> DocumentHead {
@@ -265,16 +323,40 @@ impl Import {
         Ok(kinds)
     }
 
+    /// Of two parts of one scan none is complete: each would close what only the
+    /// other one holds.
+    fn check_beside(
+        &self,
+        file: &str,
+        hash: blake3::Hash,
+        summary: &DocumentSummary,
+        kinds: &[Kind],
+    ) -> Result<(), ImportError> {
+        let is_part = |it: &&CompleteFile| {
+            let same_kind = kinds.iter().any(|kind| it.kinds.contains(kind));
+            it.origin == summary.origin && same_kind && it.blake3 != hash.to_string()
+        };
+        match self.options.beside.iter().filter(|_| self.options.complete).find(is_part) {
+            None => Ok(()),
+            Some(other) => {
+                let other = &other.file;
+                let reason = format!("`{other}` is of the same scan, and this one would close what is only there");
+                Err(ImportError::Incomplete { file: file.to_owned(), reason })
+            }
+        }
+    }
+
     /// The run of this import: that of an earlier one of the same file that was
     /// cut off, or a new one.
-    async fn begin(&self, file: &str, sha256: &str, summary: &DocumentSummary) -> Result<Run, Error> {
+    async fn begin(&self, file: &str, hash: blake3::Hash, summary: &DocumentSummary) -> Result<Run, Error> {
         let kinds = self.check(file, summary)?;
+        self.check_beside(file, hash, summary, &kinds)?;
         (self.progress)(ImportEvent::Surveyed(Box::new(summary.clone())));
         let (instance_id, now) = (self.instance.id, (self.clock)());
         let source = ImportSource {
             file: file.to_owned(),
-            sha256: sha256.to_owned(),
-            options: format!("{:?}", self.options),
+            blake3: hash.to_string(),
+            options: format!("{:?}", ImportOptions { beside: Vec::new(), ..self.options.clone() }),
             remarks: summary.diagnostics.clone(),
         };
         let (run, resumed) = self
@@ -315,16 +397,15 @@ impl Import {
     }
 }
 
-/// The first pass: what the file is; hashes of its content, for people and for
-/// the second pass.
-async fn survey(reading: &mut FileReading, source: &Source, file: &str) -> Result<(String, blake3::Hash), Error> {
+/// The first pass: what the file is; the hash of its content, which the second
+/// pass must find again.
+async fn survey(reading: &mut FileReading, source: &Source, file: &str) -> Result<blake3::Hash, Error> {
     let failed = |source| ImportError::File { file: file.to_owned(), source };
-    let mut pieces = Pieces::first(source).map_err(failed)?;
+    let mut pieces = Pieces::of(source).map_err(failed)?;
     while let Some(piece) = pieces.next().await.map_err(failed)? {
         reading.survey(&piece).await?;
     }
-    let hashes = pieces.hashes().await.map_err(failed)?;
-    Ok((hashes.sha256.unwrap_or_default(), hashes.blake3))
+    Ok(pieces.hash().await.map_err(failed)?)
 }
 
 /// What the file says of a scan that went wrong: what it did not look at may be

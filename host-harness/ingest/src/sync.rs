@@ -16,7 +16,7 @@ mod take;
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
-use appsec_model::{Access, Connection, Diagnostic, Error as ContractError, Kind, Project, Timestamp};
+use appsec_model::{Access, Connection, Diagnostic, Error as ContractError, ErrorCode, Kind, Project, Timestamp};
 use futures_util::{StreamExt, stream};
 
 pub use self::{
@@ -33,11 +33,12 @@ use crate::{
     batch::{API, Pipeline, Reader},
     error::Error,
     vanishing::Vanishing,
+    writer::Writer,
 };
 use appsec_grant::Code;
 use appsec_sandbox::{CallFailure, Connector, Grant};
 use appsec_store::{
-    Cause, Fetch, FetchState, IngestHandle, Instance, InstanceStatus, OnAbsence, Run, RunMode, RunState,
+    Cause, Fetch, FetchState, IngestHandle, Instance, InstanceStatus, LookedAt, OnAbsence, Run, RunMode, RunState,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -271,8 +272,7 @@ impl InstanceSync {
                 caller.call(async || self.connector.list_projects(&self.grant, cursor.as_deref()).await).await?;
             let page = called.0.value;
             if page.projects.iter().any(|project| project.id.is_empty()) {
-                let detail = "a project has an empty id".to_owned();
-                let failure = CallFailure::Contract(ContractError::Internal { detail });
+                let failure = CallFailure::Contract(ContractError::internal("a project has an empty id"));
                 return Err(Error::call(&self.grant.instance_path, "list-projects", failure));
             }
             for Diagnostic { code, id, message, .. } in page.diagnostics.iter().take(REMARKS_LOGGED) {
@@ -336,6 +336,7 @@ impl InstanceSync {
         let pending: Vec<_> = run.fetches.into_iter().filter(|read| read.state == FetchState::Pending).collect();
         (self.progress)(SyncEvent::Planned(pending.len()));
         let projects = Arc::new(projects);
+        let writer = Writer::start(self.store.clone(), self.clock.clone());
         let mut outcomes = stream::iter(pending)
             .map(|read| {
                 let reading = FetchRun {
@@ -346,6 +347,7 @@ impl InstanceSync {
                     full: run.mode == RunMode::Full,
                     since,
                     read,
+                    batches: writer.batches(),
                 };
                 reading.run()
             })
@@ -365,6 +367,10 @@ impl InstanceSync {
             }
         }
         drop(outcomes);
+        // What it cannot write is why pages were stopped.
+        if let Err(error) = writer.end().await {
+            fatal = Some(error);
+        }
         if fatal.is_none() {
             tokio::select! {
                 fetched = scans::fetch(&self, caller) => fetched?,
@@ -404,12 +410,14 @@ impl InstanceSync {
                 // ended for the same reason that something is missing.
                 let refused = match ended_early || run.mode != RunMode::Full {
                     true => None,
-                    false => store.settle_absences(run_id, on_absence, whole && denied.is_none(), now)?,
+                    false => {
+                        store.settle_absences(run_id, on_absence, &LookedAt::All, whole && denied.is_none(), now)?
+                    }
                 };
                 // Under the code of the first one: what there is to do is mostly the same.
                 let failed = run.fetches.iter();
                 let failed = reasons(failed.filter_map(|it| Some((&it.kind, &it.scope, it.message.as_deref()?))));
-                let first = run.fetches.iter().find_map(Fetch::cause).map(|it| Cause::new(it.code, failed.join("; ")));
+                let first = run.fetches.iter().find_map(Fetch::cause).map(|it| Cause::new(it.code, failed));
                 let cause = cause.or(first).or(refused).or(denied);
                 let state = match (whole, complete, &cause) {
                     (true, _, None) => RunState::Complete,
@@ -453,18 +461,21 @@ fn denied(connection: &Connection) -> Option<String> {
 /// Whether a failure of one read ends the whole sync: every other read would
 /// fail in the same way.
 fn ends_sync(failure: &CallFailure) -> bool {
-    use appsec_model::Error;
     match failure {
         CallFailure::Contract(error) => matches!(
-            error,
-            Error::Unauthorized { .. }
-                | Error::NotConfigured
-                | Error::InvalidSettings { .. }
-                | Error::NoDeployment { .. }
-                | Error::DeploymentNotFound { .. }
-                | Error::EgressDenied { .. }
+            error.code,
+            ErrorCode::Unauthorized
+                | ErrorCode::NotConfigured
+                | ErrorCode::InvalidSettings
+                | ErrorCode::NoDeployment
+                | ErrorCode::DeploymentNotFound
+                | ErrorCode::EgressDenied
         ),
-        CallFailure::Refused(_) | CallFailure::Encoded(_) | CallFailure::Proxy(_) | CallFailure::Host(_) => true,
+        CallFailure::Refused(_)
+        | CallFailure::Encoded(_)
+        | CallFailure::Proxy(_)
+        | CallFailure::Token(_)
+        | CallFailure::Host(_) => true,
         CallFailure::Limit(_) | CallFailure::Trap(_) | CallFailure::Manifest(_) => false,
     }
 }

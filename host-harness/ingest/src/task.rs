@@ -15,6 +15,11 @@ impl<T: Send + 'static> AbortOnDrop<T> {
         Self(tokio::spawn(task))
     }
 
+    /// Whether it came to its end.
+    pub fn is_finished(&self) -> bool {
+        self.0.is_finished()
+    }
+
     /// Waits for its end. A panic goes on here.
     pub async fn join(mut self) -> Result<T, Error> {
         match (&mut self.0).await {

@@ -138,7 +138,7 @@ const NO_SECRET: Option<&str> = Some("it is about no credential");
 const NO_REPOSITORY: Option<&str> = Some("the repository is not known");
 
 /// All variables, in the order of the document.
-pub static FIELDS: [Field; 45] = [
+pub static FIELDS: [Field; 46] = [
     field!("id", FieldType::Text, "Its id in the harness", None, |it, _| Value::text(Some(&it.id))),
     field!("kind", FieldType::Word(&KINDS), "What sort of result it is", None, |it, _| Value::text(Some(&it.kind))),
     field!(
@@ -181,6 +181,13 @@ pub static FIELDS: [Field; 45] = [
         "Probability of exploitation in the next 30 days, from 0 to 1",
         Some("none is known"),
         |it, _| Value::double(it.epss)
+    ),
+    field!(
+        "kev",
+        FieldType::Bool,
+        "Whether it is known to be exploited, by the imported KEV catalogue",
+        None,
+        |it, _| { Value::Bool(it.kev) }
     ),
     field!("cwe", FieldType::Ints, "Numbers of weaknesses in the CWE", None, |it, _| Value::List(List::Numbers(
         &it.cwe

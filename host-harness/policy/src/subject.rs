@@ -65,6 +65,8 @@ pub struct Subject {
     pub cvss: Option<f64>,
     /// Probability of exploitation, from 0 to 1.
     pub epss: Option<f64>,
+    /// Whether it is known to be exploited.
+    pub kev: bool,
     /// Numbers of weaknesses in the CWE.
     pub cwe: Vec<u32>,
     /// Best rank on the CWE Top 25.

@@ -56,6 +56,7 @@ fn full() -> Subject {
         confidence: Some("high".to_owned()),
         cvss: Some(7.4),
         epss: Some(0.25),
+        kev: true,
         cwe: vec![1321, 79],
         top25: Some(1),
         owasp: vec!["A03:2021".to_owned()],

@@ -70,21 +70,31 @@ pub fn leading(text: &str) -> Option<&str> {
     (is_other && word.bytes().any(|byte| byte.is_ascii_digit())).then_some(word)
 }
 
-/// The number that the path of an address ends in: without parameters and
-/// without the ending of a file.
-pub fn of_address(url: &str) -> Option<&str> {
-    let path = url.split(['?', '#']).next()?.trim_end_matches('/');
-    let last = path.rsplit('/').next()?;
+/// The number that an address is about: what its path ends in, without the ending of
+/// a file, maybe with its start as the folder or the host (`/glsa/202101-01`); else
+/// one that a parameter is.
+pub fn of_address(url: &str) -> Option<String> {
+    let (path, parameters) = url.split_once(['?', '#']).unwrap_or((url, ""));
+    let mut parts = path.trim_end_matches('/').rsplit('/');
+    let last = parts.next()?;
     let stem = ENDINGS.iter().find_map(|ending| {
         let start = last.len().checked_sub(ending.len())?;
         last.get(start..).filter(|end| end.eq_ignore_ascii_case(ending)).and_then(|_| last.get(..start))
     });
     let stem = stem.unwrap_or(last);
-    (leading(stem) == Some(stem)).then_some(stem)
+    let is_number = |text: &&str| leading(text) == Some(*text);
+    let start = parts.next().and_then(|part| part.split('.').next()).unwrap_or_default();
+    let joined = || {
+        let is_bare = stem.starts_with(|sign: char| sign.is_ascii_digit()) && !start.is_empty();
+        let start = format!("{}-", start.to_ascii_uppercase());
+        (is_bare && STARTS.contains(&start.as_str())).then(|| format!("{start}{stem}"))
+    };
+    let parameter = || parameters.split(['&', ';', '#']).map(|it| it.rsplit('=').next().unwrap_or(it)).find(is_number);
+    Some(stem).filter(is_number).map(str::to_owned).or_else(joined).or_else(|| parameter().map(str::to_owned))
 }
 
 /// Endings of pages and documents behind a number.
-const ENDINGS: [&str; 8] = [".html", ".htm", ".json", ".xml", ".md", ".txt", ".yaml", ".yml"];
+const ENDINGS: [&str; 9] = [".html", ".htm", ".json", ".xml", ".md", ".txt", ".yaml", ".yml", ".pdf"];
 
 /// The advisory of a number, in the spelling of who numbers it.
 pub fn advisory(id: &str) -> AdvisoryId {
@@ -98,11 +108,8 @@ pub fn advisory(id: &str) -> AdvisoryId {
             AdvisoryId { source: AdvisorySource::Ghsa, id: format!("GHSA-{code}") }
         }
         start if start.starts_with("MAL-") => AdvisoryId { source: AdvisorySource::Mal, id: upper },
-        // Addresses have some of the others in small letters.
-        _ if leading(id) == Some(id) && id.bytes().all(|it| !it.is_ascii_uppercase()) => {
-            AdvisoryId { source: AdvisorySource::Other, id: upper }
-        }
-        _ => AdvisoryId { source: AdvisorySource::Other, id: id.to_owned() },
+        // Some write them in small letters: in lists and details they are the same.
+        _ => AdvisoryId { source: AdvisorySource::Other, id: upper },
     }
 }
 
@@ -147,9 +154,15 @@ mod tests {
             ("https://x.example/RHSA-2021:1679", Some("RHSA-2021:1679")),
             ("https://x.example/CVE-2021-23337-lodash.html", None),
             ("https://x.example/news", None),
+            ("https://x.example/advisories/SUSE-SU-2022:0135-1.pdf", Some("SUSE-SU-2022:0135-1")),
+            ("https://cve.example/cvename.cgi?name=CVE-2021-42376&lang=en", Some("CVE-2021-42376")),
+            ("https://x.example/guide#CVE-2021-42378", Some("CVE-2021-42378")),
+            ("https://security.example/glsa/202101-01", Some("GLSA-202101-01")),
+            ("https://usn.example/5179-1/", Some("USN-5179-1")),
+            ("https://x.example/news/2021-1?a=b", None),
             ("", None),
         ] {
-            assert_eq!(of_address(url), expect, "{url}");
+            assert_eq!(of_address(url).as_deref(), expect, "{url}");
         }
         assert_eq!(advisory("dsa-4434").id, "DSA-4434");
     }
@@ -158,6 +171,7 @@ mod tests {
     fn a_number_has_one_spelling() {
         assert_eq!(advisory(" cve-2021-1234 ").id, "CVE-2021-1234");
         assert_eq!(advisory("ghsa-35JH-r3h4-6jhm").id, "GHSA-35jh-r3h4-6jhm");
-        assert_eq!(advisory("SNYK-JS-a-1").id, "SNYK-JS-a-1");
+        assert_eq!(advisory("openSUSE-SU-2023:0001-1").id, "OPENSUSE-SU-2023:0001-1");
+        assert_eq!(advisory("note 7").id, "NOTE 7");
     }
 }

@@ -4,6 +4,7 @@ mod analysis;
 mod component;
 mod graph;
 mod rating;
+mod vers;
 mod vulnerability;
 
 use std::{borrow::Cow, collections::HashMap};
@@ -31,6 +32,8 @@ const VERSIONS: [&str; 4] = ["1.4", "1.5", "1.6", "1.7"];
 /// The components of a document, by the names that others have for them.
 #[derive(Default)]
 struct Inventory {
+    /// The document's serial number, where it has one.
+    serial: Option<String>,
     components: Vec<Component>,
     by_ref: HashMap<String, usize>,
     /// Positions by package URLs without version and qualifiers.
@@ -56,12 +59,15 @@ impl Inventory {
 
     /// The components that a reference names: by their `bom-ref`, also as a
     /// BOM-Link (`urn:cdx:serial/version#bom-ref`), or by a package URL, where it
-    /// has no version in any of theirs.
+    /// has no version in any of theirs. A link into another document names none of
+    /// this one's but by a package URL with its version.
     fn find(&self, reference: &str) -> Vec<&Component> {
-        let fragment = || reference.strip_prefix("urn:cdx:")?.split_once('#').map(|(_, fragment)| fragment);
+        let link = bom_link(reference);
         let decoded = |text: &str| percent_decode_str(text).decode_utf8().ok().map(Cow::into_owned);
-        let names = [Some(reference.to_owned()), fragment().map(str::to_owned), fragment().and_then(decoded)];
-        if let Some(one) = names.iter().flatten().find_map(|name| self.get(name)) {
+        let fragment = link.map(|(_, fragment)| fragment);
+        let names = [Some(reference.to_owned()), fragment.map(str::to_owned), fragment.and_then(decoded)];
+        let is_foreign = link.is_some_and(|(serial, _)| self.is_another(serial));
+        if let Some(one) = names.iter().flatten().find_map(|name| self.get(name)).filter(|_| !is_foreign) {
             return vec![one];
         }
         let purl = names.iter().rev().flatten().find(|name| name.starts_with("pkg:"));
@@ -70,6 +76,9 @@ impl Inventory {
         else {
             return Vec::new();
         };
+        if is_foreign && wanted.version.is_none() {
+            return Vec::new();
+        }
         let same = self.by_package.get(&key).into_iter().flatten().filter_map(|at| self.at(*at));
         let is_it = |it: &&Component| wanted.version.is_none() || it.package.version == wanted.version;
         let mut found: Vec<&Component> = Vec::new();
@@ -82,9 +91,20 @@ impl Inventory {
         found
     }
 
+    /// Whether a serial number is that of another document.
+    fn is_another(&self, serial: &str) -> bool {
+        self.serial.as_deref().is_some_and(|own| !own.eq_ignore_ascii_case(serial))
+    }
+
     fn at(&self, position: usize) -> Option<&Component> {
         self.components.get(position)
     }
+}
+
+/// The serial number and the fragment of a BOM-Link.
+fn bom_link(reference: &str) -> Option<(&str, &str)> {
+    let (document, fragment) = reference.strip_prefix("urn:cdx:")?.split_once('#')?;
+    Some((document.split('/').next().unwrap_or_default(), fragment))
 }
 
 /// Reads a document.
@@ -95,7 +115,9 @@ pub fn read<'a>(file: &Fields<'a>, collection: &mut Collection<'a>) -> Result<Ou
         return Err(Refusal::Version { format: Format::CycloneDx, found: found.chars().take(40).collect() });
     }
     let metadata = json::value(file.get("metadata"));
-    let mut inventory = Inventory::default();
+    let serial = file.get("serialNumber").and_then(|raw| json::text(raw)).map(Cow::into_owned);
+    let serial = serial.map(|text| text.strip_prefix("urn:uuid:").map_or(text.clone(), str::to_owned));
+    let mut inventory = Inventory { serial, ..Inventory::default() };
     let mut root = None;
     if let Some(component) = metadata.at("component").and_then(Component::new) {
         root.clone_from(&component.reference);

@@ -28,8 +28,14 @@ pub(crate) fn open(bytes: &[u8], wanted: Option<Format>) -> Result<(Format, Fiel
     }
     let text = text(bytes)?;
     let fields: BTreeMap<String, &RawValue> = serde_json::from_str(text).map_err(|error| refusal(&error, text))?;
-    let is_empty = || fields.get("results").is_some_and(|raw| is_nothing(raw));
-    match format(&fields).or_else(|| wanted.filter(|it| *it == Format::OsvScanner && is_empty())) {
+    // Several tools write such lists where they found nothing.
+    let is_empty = |key: &str| fields.get(key).is_some_and(|raw| is_nothing(raw));
+    let may_be = |format: &Format| match format {
+        Format::OsvScanner => is_empty("results"),
+        Format::GitLab => is_empty("vulnerabilities") && fields.contains_key("version"),
+        _ => false,
+    };
+    match format(&fields).or_else(|| wanted.filter(may_be)) {
         Some(format) => Ok((format, fields)),
         None => Err(Refusal::Alien { what: looks_like(&fields).to_owned() }),
     }
@@ -162,6 +168,8 @@ fn looks_like(fields: &Fields<'_>) -> &'static str {
         "a CSAF advisory, not the report of a scan"
     } else if fields.get("results").is_some_and(|raw| is_nothing(raw)) {
         "JSON with an empty list `results`, which several tools write; name its format"
+    } else if key("version") && fields.get("vulnerabilities").is_some_and(|raw| is_nothing(raw)) {
+        "JSON with an empty list `vulnerabilities`, which several tools write; name its format"
     } else if key("results") {
         "JSON with `results` of another form; let the scanner write SARIF instead"
     } else if fields.is_empty() {

@@ -68,6 +68,7 @@ impl Head {
             kinds: self.kinds.clone(),
             names_projects: false,
             completeness: self.completeness.clone(),
+            scanned: None,
             diagnostics: Vec::new(),
         }
     }

@@ -1,10 +1,12 @@
 //! SARIF 2.1.0 (OASIS, errata 01) of any tool.
 
+mod exposed;
 mod fingerprint;
 mod level;
 mod lifecycle;
 mod message;
 mod package;
+mod rated;
 mod result;
 mod rule;
 mod run;
@@ -16,7 +18,7 @@ mod taxonomy;
 use appsec_model::{Completeness, Kind};
 use serde_json::{Value, value::RawValue};
 
-use self::run::Run;
+use self::{exposed::ExposedLines, run::Run};
 use crate::{
     Format, Refusal, bounds,
     collection::Collection,
@@ -36,6 +38,7 @@ pub fn read<'a>(file: &Fields<'a>, collection: &mut Collection<'a>) -> Result<Ou
     let runs = json::elements(runs).ok_or(shape("its `runs` are no list"))?;
     let mut tools = Vec::new();
     let mut lacks: Option<String> = None;
+    let mut read: Vec<(usize, Fields<'_>, Run)> = Vec::new();
     for (at, raw) in runs.iter().enumerate() {
         let Some(fields) = json::fields(raw) else {
             collection.warn_of_all("no-run", &format!("/runs/{at}"), "the run is no object and was left out");
@@ -43,9 +46,19 @@ pub fn read<'a>(file: &Fields<'a>, collection: &mut Collection<'a>) -> Result<Ou
             continue;
         };
         let run = Run::new(&fields, collection.options.root.as_deref());
+        read.push((at, fields, run));
+    }
+    // A run may be about the code of what another one finds.
+    let mut exposed = ExposedLines::default();
+    for (_, fields, run) in &read {
+        expose(&mut exposed, run, fields);
+    }
+    exposed.settle();
+    for (at, fields, mut run) in read {
+        run.hide(&exposed);
         Outline::add_tool(&mut tools, run.tool.as_deref(), run.tool_version.as_deref());
         note_branch(collection, at, &run);
-        let results = fields.get("results").and_then(|raw| json::elements(raw));
+        let results = results_of(&fields);
         let invocations = json::value(fields.get("invocations"));
         let invocations = invocations.as_array().map_or(&[] as &[Value], Vec::as_slice);
         note_errors(collection, at, &run, invocations);
@@ -61,7 +74,7 @@ pub fn read<'a>(file: &Fields<'a>, collection: &mut Collection<'a>) -> Result<Ou
             lacks.get_or_insert_with(|| if runs.len() > 1 { format!("run {at}: {reason}") } else { reason });
         }
         for raw in results.unwrap_or_default() {
-            one(collection, &run, raw)?;
+            one(collection, &run, &exposed, raw)?;
         }
     }
     if runs.is_empty() {
@@ -71,10 +84,37 @@ pub fn read<'a>(file: &Fields<'a>, collection: &mut Collection<'a>) -> Result<Ou
     Ok(Outline { version: Some(version), tools, completeness })
 }
 
-fn one<'a>(collection: &mut Collection<'a>, run: &Run, raw: &'a RawValue) -> Result<(), Refusal> {
+fn results_of<'a>(run: &Fields<'a>) -> Option<Vec<&'a RawValue>> {
+    run.get("results").and_then(|raw| json::elements(raw))
+}
+
+/// Adds the lines of those results of a run that show credentials.
+fn expose(exposed: &mut ExposedLines, run: &Run, fields: &Fields<'_>) {
+    for raw in results_of(fields).unwrap_or_default() {
+        let Some(fields) = json::fields(raw) else { continue };
+        // Most results show none, and need not be read whole for that.
+        let member = |key: &&str| Some(((*key).to_owned(), json::value(Some(fields.get(*key)?))));
+        let members = |keys: &[&str]| Value::Object(keys.iter().filter_map(member).collect());
+        if !result::shows_credentials(run, &members(&["ruleId", "ruleIndex", "rule", "properties", "taxa"])) {
+            continue;
+        }
+        for physical in spot::all(run, &members(&["locations", "relatedLocations", "codeFlows"])) {
+            if let Some((path, _)) = physical.at("artifactLocation").and_then(|artifact| run.path(artifact)) {
+                exposed.add(path, physical.at("region"));
+            }
+        }
+    }
+}
+
+fn one<'a>(
+    collection: &mut Collection<'a>,
+    run: &Run,
+    exposed: &ExposedLines,
+    raw: &'a RawValue,
+) -> Result<(), Refusal> {
     collection.begin(Kind::Sast, raw.get())?;
     match serde_json::from_str::<Value>(raw.get()) {
-        Ok(value) if value.is_object() => result::add(collection, run, &value),
+        Ok(value) if value.is_object() => result::add(collection, run, exposed, &value),
         // It may show a credential, and nothing tells whether it does.
         Ok(_) => {
             collection.keep("null".to_owned());

@@ -66,10 +66,10 @@ fn compile(engine: &Engine, code: &[u8]) -> wasmtime::Result<Vec<u8>> {
 
 fn load(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
     #[expect(unsafe_code, reason = "loads machine code: only what this process or one of its user made here, whole")]
-    // SAFETY: it was compiled here a moment ago, or these are the bytes of a file
-    // that nobody but this user or root may write, like the binary itself, in a
-    // folder of which the same is true, and the hash in the file says that it is
-    // whole as `write` put it there.
+    // SAFETY: it was compiled here a moment ago, or it is a part of this program,
+    // or these are the bytes of a file that nobody but this user or root may write,
+    // like the program itself, in a folder of which the same is true; and the hash
+    // says that it is whole as it was made.
     unsafe {
         Component::deserialize(engine, code)
     }
@@ -84,26 +84,36 @@ fn read(engine: &Engine, folder: &OwnFolder, path: &Path) -> Option<Component> {
             return None;
         }
     };
-    let (hash, code) = file.split_at_checked(HASH_BYTES)?;
+    open(engine, &file)
+}
+
+/// Code with its hash in front.
+pub(super) fn sealed(code: &[u8]) -> Vec<u8> {
+    [blake3::hash(code).as_slice(), code].concat()
+}
+
+/// What was [sealed], if it is whole and fits the engine.
+pub(super) fn open(engine: &Engine, sealed: &[u8]) -> Option<Component> {
+    let (hash, code) = sealed.split_at_checked(HASH_BYTES)?;
     if blake3::hash(code).as_slice() != hash {
-        tracing::warn!(path = %path.display(), "damaged code in the cache, compiling again");
+        tracing::warn!("damaged compiled code, compiling again");
         return None;
     }
-    load(engine, code).inspect_err(|error| tracing::debug!(%error, "cached code does not fit")).ok()
+    load(engine, code).inspect_err(|error| tracing::debug!(%error, "compiled code does not fit")).ok()
 }
 
 fn write(folder: &Path, path: &Path, code: &[u8]) -> io::Result<()> {
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(blake3::hash(code).as_slice())?;
-    file.write_all(code)?;
+    file.write_all(&sealed(code))?;
     file.persist(path)?;
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::CodeCache;
-    use wasmtime::Engine;
+    use super::{CodeCache, open, sealed};
+    use crate::precompile;
+    use wasmtime::{Config, Engine, ModuleVersionStrategy};
 
     const EMPTY_COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
 
@@ -120,6 +130,38 @@ mod tests {
             cache.component(&engine, EMPTY_COMPONENT, "abc").unwrap();
             assert_eq!(std::fs::read(&path).unwrap(), whole);
         }
+    }
+
+    #[test]
+    fn code_that_was_compiled_ahead_is_loaded_where_it_is_whole_and_fits() {
+        let configured = |change: &dyn Fn(&mut Config)| {
+            let mut config = Config::new();
+            config.epoch_interruption(true);
+            change(&mut config);
+            Engine::new(&config).unwrap()
+        };
+        let engine = configured(&|_| ());
+        let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+        let compiled = precompile(EMPTY_COMPONENT, &target).unwrap();
+        assert!(open(&engine, &compiled).is_some() || cfg!(not(target_os = "linux")));
+        // Damaged, cut, of another version of the engine, for other settings, for
+        // another machine.
+        let mut damaged = compiled.clone();
+        *damaged.last_mut().unwrap() ^= 1;
+        assert!(open(&engine, &damaged).is_none());
+        assert!(open(&engine, &compiled[..compiled.len() / 2]).is_none());
+        assert!(open(&engine, &[]).is_none());
+        let versioned = |config: &mut Config| {
+            config.module_version(ModuleVersionStrategy::Custom("another".to_owned())).unwrap();
+        };
+        assert!(open(&configured(&versioned), &compiled).is_none());
+        let unmetered = |config: &mut Config| {
+            config.epoch_interruption(false);
+        };
+        assert!(open(&configured(&unmetered), &compiled).is_none());
+        let elsewhere = Engine::new(Config::new().epoch_interruption(true).target("pulley64").unwrap());
+        let code = elsewhere.unwrap().precompile_component(EMPTY_COMPONENT).unwrap();
+        assert!(open(&engine, &sealed(&code)).is_none());
     }
 
     #[cfg(unix)]

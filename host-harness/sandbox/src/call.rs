@@ -8,32 +8,35 @@ use std::{
 };
 
 use appsec_model::{
-    Connection, Error as ContractError, Event, FetchRequest, Manifest, Normalized, ProjectPage, RawInput, RawPage, Scan,
+    Connection, DecisionBatch, DecisionReport, Error as ContractError, ErrorCode, Event, FetchRequest, Manifest,
+    Normalized, ProjectPage, RawInput, RawPage, Scan,
 };
 use wasmtime::{Store, Trap, UpdateDeadline};
 use wasmtime_wasi::{I32Exit, WasiCtx};
 
 use super::{
-    bindings::{Connector as Bindings, ConnectorPre, appsec::connector::types as wit},
+    bindings::{Connector as Bindings, ConnectorPre, appsec::connector::model as wit},
     convert::{IntoModel, IntoWit},
     engine::{Runtime, TICK},
     inspect::Inspection,
     manifest,
-    output::{Log, clean},
+    output::{Log, LogStats, clean},
     refusal::{MAX_MESSAGE_BYTES, tidy},
     state::{LimitHit, MAX_HANDLES, SandboxState},
     still::{self, Still},
 };
 use crate::{
     capability::{
+        credential::forms,
         http::{HttpGrant, HttpHooks},
+        oauth::{TokenFailure, TokenProblem},
         storage::BucketCtx,
         transport::{ProxyFailure, ProxyProblem},
         usage::Refused,
     },
     limits::Limits,
 };
-use appsec_grant::{BucketStore, Code};
+use appsec_grant::{BucketStore, Code, Secret};
 
 /// A compiled and linked connector. Cheap to clone.
 #[derive(Clone)]
@@ -70,6 +73,8 @@ pub struct Response<T> {
     pub value: T,
     /// What it took.
     pub report: CallStats,
+    /// The lines of the guest's log, as they went to the host's.
+    pub log: Vec<String>,
 }
 
 /// What a call took.
@@ -83,6 +88,8 @@ pub struct CallStats {
     pub refused: bool,
     /// Bytes of bodies received.
     pub received_bytes: u64,
+    /// What the guest wrote to its log.
+    pub log: LogStats,
     /// Time around the call.
     pub elapsed: Duration,
 }
@@ -114,6 +121,8 @@ pub enum CallFailure {
     Encoded(String),
     /// The proxy on the way failed or refused, whatever the connector made of it.
     Proxy(ProxyFailure),
+    /// There is no access token, whatever the connector made of it.
+    Token(TokenFailure),
     /// A limit of the sandbox stopped it.
     Limit(LimitHit),
     /// The guest broke: a panic, a wrong memory access, a broken promise of
@@ -129,7 +138,7 @@ impl CallFailure {
     /// A stable word for it.
     pub fn code(&self) -> Code {
         match self {
-            Self::Contract(error) => contract_code(error),
+            Self::Contract(error) => contract_code(error.code),
             Self::Refused(Refused { by_rule: true, .. }) => Code::RequestRefused,
             Self::Refused(_) => Code::EgressDenied,
             Self::Encoded(_) => Code::EncodedAnswer,
@@ -138,6 +147,11 @@ impl CallFailure {
                 ProxyProblem::Refused => Code::ProxyRefused,
                 ProxyProblem::Credentials => Code::ProxyCredentials,
                 ProxyProblem::Protocol => Code::ProxyProtocol,
+            },
+            Self::Token(failure) => match failure.problem {
+                TokenProblem::Refused => Code::OauthRefused,
+                TokenProblem::Unavailable => Code::OauthUnavailable,
+                TokenProblem::Protocol => Code::OauthProtocol,
             },
             Self::Limit(_) => Code::SandboxLimit,
             Self::Trap(_) | Self::Manifest(_) => Code::ConnectorCrashed,
@@ -158,24 +172,24 @@ impl CallError {
     }
 }
 
-fn contract_code(error: &ContractError) -> Code {
-    match error {
-        ContractError::InvalidSettings { .. } => Code::InvalidSettings,
-        ContractError::NotConfigured => Code::NotConfigured,
-        ContractError::Unauthorized { .. } => Code::Unauthorized,
-        ContractError::Forbidden { .. } => Code::Forbidden,
-        ContractError::MissingScope { .. } => Code::MissingScope,
-        ContractError::NoDeployment { .. } => Code::NoDeployment,
-        ContractError::DeploymentNotFound { .. } => Code::DeploymentNotFound,
-        ContractError::ProjectNotFound { .. } => Code::ProjectNotFound,
-        ContractError::RateLimited { .. } => Code::RateLimited,
-        ContractError::Unavailable { .. } => Code::Unavailable,
-        ContractError::EgressDenied { .. } => Code::EgressDenied,
-        ContractError::Protocol { .. } => Code::Protocol,
-        ContractError::InvalidCursor { .. } => Code::InvalidCursor,
-        ContractError::Unsupported { .. } => Code::Unsupported,
-        ContractError::Limit { .. } => Code::Limit,
-        ContractError::Internal { .. } => Code::Internal,
+fn contract_code(code: ErrorCode) -> Code {
+    match code {
+        ErrorCode::InvalidSettings => Code::InvalidSettings,
+        ErrorCode::NotConfigured => Code::NotConfigured,
+        ErrorCode::Unauthorized => Code::Unauthorized,
+        ErrorCode::Forbidden => Code::Forbidden,
+        ErrorCode::MissingScope => Code::MissingScope,
+        ErrorCode::NoDeployment => Code::NoDeployment,
+        ErrorCode::DeploymentNotFound => Code::DeploymentNotFound,
+        ErrorCode::ProjectNotFound => Code::ProjectNotFound,
+        ErrorCode::RateLimited => Code::RateLimited,
+        ErrorCode::Unavailable => Code::Unavailable,
+        ErrorCode::EgressDenied => Code::EgressDenied,
+        ErrorCode::Protocol => Code::Protocol,
+        ErrorCode::InvalidCursor => Code::InvalidCursor,
+        ErrorCode::Unsupported => Code::Unsupported,
+        ErrorCode::Limit => Code::Limit,
+        ErrorCode::Internal => Code::Internal,
     }
 }
 
@@ -188,6 +202,7 @@ impl fmt::Display for CallError {
                 write!(out, "the vendor's answer is encoded as `{coding}`, and only `identity` was asked for")?;
             }
             CallFailure::Proxy(failure) => write!(out, "{failure}")?,
+            CallFailure::Token(failure) => write!(out, "{failure}")?,
             CallFailure::Limit(limit) => write!(out, "the connector was stopped in `{}`: {limit}", self.function)?,
             CallFailure::Trap(what) => write!(out, "the connector crashed in `{}`: {what}", self.function)?,
             CallFailure::Manifest(what) => write!(out, "the connector's description of itself is unusable: {what}")?,
@@ -195,7 +210,11 @@ impl fmt::Display for CallError {
         }
         if !matches!(
             self.failure,
-            CallFailure::Contract(_) | CallFailure::Refused(_) | CallFailure::Encoded(_) | CallFailure::Proxy(_)
+            CallFailure::Contract(_)
+                | CallFailure::Refused(_)
+                | CallFailure::Encoded(_)
+                | CallFailure::Proxy(_)
+                | CallFailure::Token(_)
         ) {
             for line in &self.log_tail {
                 write!(out, "\n  connector: {line}")?;
@@ -277,6 +296,20 @@ impl Connector {
         .await
     }
 
+    /// Calls `write-decisions`.
+    pub async fn write_decisions(
+        &self,
+        grant: &Grant,
+        batch: DecisionBatch,
+    ) -> Result<Response<DecisionReport>, CallError> {
+        let batch = batch.into_wit();
+        self.call("write-decisions", grant, async |guest, store| {
+            let outcome = guest.appsec_connector_source().call_write_decisions(store, &batch).await;
+            outcome.map(|result| result.map(IntoModel::into_model))
+        })
+        .await
+    }
+
     /// Calls `normalize`, with nothing granted: no network, no bucket, no
     /// environment.
     pub async fn normalize(&self, instance_path: &str, input: RawInput) -> Result<Response<Normalized>, CallError> {
@@ -324,6 +357,7 @@ impl Connector {
         let shared = &self.runtime.shared;
         // The semaphore is never closed.
         let _place = shared.sandboxes.acquire().await;
+        shared.calls.fetch_add(1, Ordering::Relaxed);
         let log = Log::new(shared.limits.log_bytes, shared.limits.log_line_bytes);
         let mut store = self.store(grant, &log);
         let called = async {
@@ -349,38 +383,37 @@ impl Connector {
         let shared = &self.runtime.shared;
         let state = store.data_mut();
         let refusal = state.hooks.usage().refusal.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let unseen = unseen(grant);
+        let secrets: Vec<&str> = unseen.iter().map(Secret::reveal).collect();
         let report = CallStats {
             refused: refusal.is_some(),
             peak_memory_bytes: state.limiter.peak_memory,
             requests: state.hooks.usage().requests.load(Ordering::Relaxed),
             received_bytes: state.hooks.usage().received_bytes.load(Ordering::Relaxed),
+            log: log.stats(&secrets),
             elapsed: started.elapsed(),
         };
-        let secrets = secrets(grant);
-        for line in log.news(&secrets) {
+        let news = log.news(&secrets);
+        for line in &news {
             tracing::info!(target: "guest", instance_path = grant.instance_path, function, "{line}");
         }
         let oversized = state.hooks.usage().oversized.load(Ordering::Relaxed);
         let encoded = state.hooks.usage().encoded.get().cloned();
-        let proxy = state.hooks.usage().proxy.get().cloned();
+        let proxy = state.hooks.usage().proxy.get().cloned().map(CallFailure::Proxy);
+        let unreached = state.hooks.usage().token.get().cloned().map(CallFailure::Token).or(proxy);
         let denied = refusal.as_ref().map(|it| it.why.clone());
         let result = match outcome {
             Ok(Ok(value)) => {
                 state.bucket.commit().map(|()| value).map_err(|error| CallFailure::Host(error.to_string()))
             }
-            Ok(Err(error)) => Err(match (error.into_model(), refusal, encoded, proxy) {
+            Ok(Err(error)) => Err(match (error.into_model(), refusal, encoded, unreached) {
                 // An HTTP library that knows no refusal makes a failure of the network of it.
-                (
-                    ContractError::EgressDenied { .. }
-                    | ContractError::Unavailable { status: None, .. }
-                    | ContractError::Protocol { .. }
-                    | ContractError::Internal { .. },
-                    Some(refusal),
-                    ..,
-                ) => CallFailure::Refused(refusal),
-                (ContractError::Unavailable { status: None, .. } | ContractError::Internal { .. }, .., Some(proxy)) => {
-                    CallFailure::Proxy(proxy)
+                (error, Some(refusal), ..)
+                    if is_of_network(&error) || matches!(error.code, ErrorCode::EgressDenied | ErrorCode::Protocol) =>
+                {
+                    CallFailure::Refused(refusal)
                 }
+                (error, .., Some(failure)) if is_of_network(&error) => failure,
                 // Whatever the guest takes it for, it would be as large again.
                 _ if oversized => CallFailure::Limit(LimitHit::Answer(shared.limits.response_bytes)),
                 (_, _, Some(coding), _) => CallFailure::Encoded(coding),
@@ -392,7 +425,7 @@ impl Connector {
         if let Some(denied) = denied.filter(|_| !matches!(result, Err(CallFailure::Refused(_)))) {
             tracing::warn!(instance_path = grant.instance_path, "a request of `{function}` was refused: {denied}");
         }
-        result.map(|value| Response { value, report }).map_err(|failure| CallError {
+        result.map(|value| Response { value, report, log: news }).map_err(|failure| CallError {
             instance_path: grant.instance_path.clone(),
             function,
             failure,
@@ -414,8 +447,13 @@ impl Connector {
         if grant.is_pure() {
             still::fix(&mut wasi, self.still);
         }
-        for secret in grant.http.iter().flat_map(|http| &http.secrets) {
-            wasi.env(&secret.variable, &secret.placeholder);
+        if let Some(http) = &grant.http {
+            for secret in http.secrets.iter().filter(|secret| !secret.placement.is_for_tokens()) {
+                wasi.env(&secret.variable, &secret.placeholder);
+            }
+            if let Some(tokens) = &http.tokens {
+                wasi.env(tokens.variable(), tokens.placeholder());
+            }
         }
         let hooks = HttpHooks::new(grant.http.clone(), limits);
         let bucket = BucketCtx::new(grant.bucket.clone(), limits);
@@ -449,9 +487,14 @@ pub(super) async fn within<T>(limit: Duration, called: impl Future<Output = Outc
     }
 }
 
+/// Whether a guest that had no answer may say so.
+fn is_of_network(error: &ContractError) -> bool {
+    matches!((error.code, error.status), (ErrorCode::Unavailable, None) | (ErrorCode::Internal, _))
+}
+
 /// What must not be seen in a log.
-fn secrets(grant: &Grant) -> Vec<&str> {
-    grant.http.iter().flat_map(|http| &http.secrets).map(|secret| secret.secret.reveal()).collect()
+fn unseen(grant: &Grant) -> Vec<Secret> {
+    grant.http.as_ref().map(|http| forms(&http.secrets)).unwrap_or_default()
 }
 
 /// What ended a call, in words for people.

@@ -3,9 +3,11 @@
 //! applies it.
 
 mod body;
+pub mod credential;
 pub mod http;
 pub mod interceptor;
-mod mask;
+pub mod mask;
+pub mod oauth;
 pub mod storage;
 pub mod transport;
 pub mod usage;

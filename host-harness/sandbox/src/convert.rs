@@ -5,7 +5,7 @@
 
 use appsec_model as model;
 
-use super::bindings::appsec::connector::types as wit;
+use super::bindings::appsec::connector::model as wit;
 
 /// A generated value as one of the model.
 pub(super) trait IntoModel {
@@ -62,6 +62,8 @@ macro_rules! lists {
 lists!(
     AdvisoryId,
     Cwe,
+    Decision,
+    DecisionOutcome,
     Diagnostic,
     DocumentFormat,
     Finding,
@@ -112,6 +114,7 @@ records! {
     Component { tag, risk }
     Connection { deployment, kinds, deployment_wide, diagnostics }
     Cwe { number, name, text }
+    DecisionReport { outcomes, also_changed, diagnostics }
     Dependency {
         package, transitivity, lockfile_url, lockfile, introduced_by, affected_range, advisories, reachability, fix,
         epss, malicious
@@ -119,8 +122,9 @@ records! {
     Deployment { id, slug, name }
     Diagnostic { level, code, index, id, pointer, message }
     DocumentFormat { name, description, kinds }
-    DocumentSummary { format, origin, tool, records, kinds, names_projects, completeness, diagnostics }
+    DocumentSummary { format, origin, tool, records, kinds, names_projects, completeness, scanned, diagnostics }
     Epss { score, percentile }
+    Error { code, detail, subject, did_you_mean, status, retry_after_ms, problems }
     Event { what, id, projects, kinds }
     Explanation { summary, text }
     FlowStep { role, location, content }
@@ -135,14 +139,19 @@ records! {
     LeakedSecret { service, validation, history, visibility }
     Lifecycle { scan_state, triage, status, created_at, relevant_since, state_changed_at }
     Location { path, start_line, start_column, end_line, end_column }
-    Manifest { id, name, version, contract_version, vendor, kinds, settings_schema, origins, secrets, formats, webhook }
+    Manifest {
+        id, name, version, contract_version, vendor, kinds, settings_schema, origins, secrets, formats, webhook, oauth,
+        write_back
+    }
     Normalized { findings, rules, packages, diagnostics }
+    OauthClient { variable, grant, token_url, scope, authentication }
     OriginNeed { purpose, default, setting }
     Owasp { code, edition, name, text }
     Package {
         index, project, package, transitivity, lockfile_url, lockfile, committed_at, licenses, resolved_url,
         introduced_by
     }
+    Pending { cursor, retry_after_ms }
     PackageVersion { name, version, ecosystem, purl }
     Policy { id, name, slug }
     Project {
@@ -162,7 +171,8 @@ records! {
     Scan {
         id, commit, commit_title, author, branch, pull_request, job_url, trigger, started_at, completed_at
     }
-    SecretNeed { variable, description }
+    SecretHeader { name, template }
+    SecretNeed { variable, description, placement }
     SettingProblem { key, problem }
     Ticket { key, url, id, linked }
     Triage { state, reason, comment, at }
@@ -170,6 +180,7 @@ records! {
     Usage { location, url }
     Verdict { conclusion, reason }
     WebhookScheme { signature_header, algorithm, encoding, prefix, timestamp_header, description }
+    WriteBack { kinds, decisions, batch, comment_chars, effect }
 }
 
 impl IntoModel for wit::Finding {
@@ -223,8 +234,15 @@ macro_rules! enums {
 
 enums! {
     AdvisorySource { Cve, Ghsa, Mal, Other }
+    Decision { Reviewing, Fixing, AcceptedRisk, FalsePositive, WontFix, Duplicate, Reopened }
     DiagnosticLevel { Warning, Skipped, Error }
+    ErrorCode {
+        InvalidSettings, NotConfigured, Unauthorized, Forbidden, MissingScope, NoDeployment, DeploymentNotFound,
+        ProjectNotFound, RateLimited, Unavailable, EgressDenied, Protocol, InvalidCursor, Unsupported, Limit, Internal
+    }
     FlowRole { Source, Step, Sink }
+    OauthAuthentication { Basic, Body }
+    OauthGrant { ClientCredentials, RefreshToken }
     Severity { Critical, High, Medium, Low, Info, Unknown }
     SignatureEncoding { Hex, Base64 }
 }
@@ -282,6 +300,16 @@ impl IntoModel for wit::Completeness {
     }
 }
 
+impl IntoModel for wit::DecisionOutcome {
+    type Model = model::DecisionOutcome;
+    fn into_model(self) -> model::DecisionOutcome {
+        match self {
+            Self::Written => model::DecisionOutcome::Written,
+            Self::Refused(reason) => model::DecisionOutcome::Refused { reason },
+        }
+    }
+}
+
 impl IntoModel for wit::EventType {
     type Model = model::EventType;
     fn into_model(self) -> model::EventType {
@@ -309,34 +337,24 @@ impl IntoModel for wit::NextPage {
     fn into_model(self) -> model::NextPage {
         match self {
             Self::Cursor(cursor) => model::NextPage::Cursor(cursor),
+            Self::Pending(pending) => model::NextPage::Pending(pending.into_model()),
             Self::Complete => model::NextPage::Complete,
         }
     }
 }
 
-impl IntoModel for wit::Error {
-    type Model = model::Error;
-    fn into_model(self) -> model::Error {
-        use model::Error;
+impl IntoModel for wit::SecretPlacement {
+    type Model = model::SecretPlacement;
+    fn into_model(self) -> model::SecretPlacement {
         match self {
-            Self::InvalidSettings(problems) => Error::InvalidSettings { problems: problems.into_model() },
-            Self::NotConfigured => Error::NotConfigured,
-            Self::Unauthorized(detail) => Error::Unauthorized { detail },
-            Self::Forbidden(detail) => Error::Forbidden { detail },
-            Self::MissingScope(detail) => Error::MissingScope { detail },
-            Self::NoDeployment(detail) => Error::NoDeployment { detail },
-            Self::DeploymentNotFound(it) => Error::DeploymentNotFound { slug: it.slug, did_you_mean: it.did_you_mean },
-            Self::ProjectNotFound(it) => Error::ProjectNotFound { name: it.name, did_you_mean: it.did_you_mean },
-            Self::RateLimited(it) => Error::RateLimited { retry_after_ms: it.retry_after_ms },
-            Self::Unavailable(it) => {
-                Error::Unavailable { status: it.status, detail: it.detail, retry_after_ms: it.retry_after_ms }
-            }
-            Self::EgressDenied(origin) => Error::EgressDenied { origin },
-            Self::Protocol(it) => Error::Protocol { endpoint: it.endpoint, what: it.what },
-            Self::InvalidCursor(detail) => Error::InvalidCursor { detail },
-            Self::Unsupported(what) => Error::Unsupported { what },
-            Self::Limit(what) => Error::Limit { what },
-            Self::Internal(detail) => Error::Internal { detail },
+            Self::Bearer => model::SecretPlacement::Bearer,
+            Self::Header(header) => model::SecretPlacement::Header(header.into_model()),
+            Self::BasicUser => model::SecretPlacement::BasicUser,
+            Self::BasicPassword => model::SecretPlacement::BasicPassword,
+            Self::Query(name) => model::SecretPlacement::Query(name),
+            Self::OauthClientId => model::SecretPlacement::OauthClientId,
+            Self::OauthClientSecret => model::SecretPlacement::OauthClientSecret,
+            Self::OauthRefreshToken => model::SecretPlacement::OauthRefreshToken,
         }
     }
 }
@@ -384,6 +402,29 @@ impl IntoWit for model::FetchRequest {
             },
             since: self.since.map(model::Timestamp::as_micros),
             cursor: self.cursor,
+        }
+    }
+}
+
+impl IntoWit for model::DecisionBatch {
+    type Wit = wit::DecisionBatch;
+    fn into_wit(self) -> wit::DecisionBatch {
+        let Self { kind, decision, comment, ids } = self;
+        wit::DecisionBatch { kind: kind.into_wit(), decision: decision.into_wit(), comment, ids }
+    }
+}
+
+impl IntoWit for model::Decision {
+    type Wit = wit::Decision;
+    fn into_wit(self) -> wit::Decision {
+        match self {
+            Self::Reviewing => wit::Decision::Reviewing,
+            Self::Fixing => wit::Decision::Fixing,
+            Self::AcceptedRisk => wit::Decision::AcceptedRisk,
+            Self::FalsePositive => wit::Decision::FalsePositive,
+            Self::WontFix => wit::Decision::WontFix,
+            Self::Duplicate => wit::Decision::Duplicate,
+            Self::Reopened => wit::Decision::Reopened,
         }
     }
 }

@@ -2,7 +2,10 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     thread,
     time::Duration,
 };
@@ -12,7 +15,12 @@ use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, component::Linker,
 };
 
-use super::{cache::CodeCache, inspect::InspectionError, linker, state::SandboxState};
+use super::{
+    cache::{self, CodeCache},
+    inspect::InspectionError,
+    linker,
+    state::SandboxState,
+};
 use crate::limits::Limits;
 use appsec_grant::files::read_bounded;
 
@@ -36,6 +44,17 @@ pub struct Runtime {
     pub(super) shared: Arc<Shared>,
 }
 
+/// How the sandboxes of a process are used.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct SandboxUsage {
+    /// Those that are in use now.
+    pub in_use: usize,
+    /// Those that there can be at one time; a call more waits.
+    pub places: usize,
+    /// Calls that were begun.
+    pub calls: u64,
+}
+
 /// What all connectors of a process share.
 pub(super) struct Shared {
     pub engine: Engine,
@@ -46,6 +65,8 @@ pub(super) struct Shared {
     /// A file being read keeps its sandbox while others are called for its
     /// records: never all of the places, or nobody could go on.
     pub files: Arc<Semaphore>,
+    /// Calls that were begun.
+    pub calls: AtomicU64,
     pub cache: CodeCache,
 }
 
@@ -81,6 +102,7 @@ impl Runtime {
             cache: CodeCache::new(cache_dir, &engine),
             sandboxes: Arc::new(Semaphore::new(limits.sandboxes as usize)),
             files: Arc::new(Semaphore::new((limits.sandboxes / 2) as usize)),
+            calls: AtomicU64::new(0),
             engine,
             linker,
             limits,
@@ -93,11 +115,43 @@ impl Runtime {
         &self.shared.limits
     }
 
+    /// How its sandboxes are used.
+    pub fn usage(&self) -> SandboxUsage {
+        let (places, free) = (self.shared.limits.sandboxes as usize, self.shared.sandboxes.available_permits());
+        SandboxUsage { in_use: places.saturating_sub(free), places, calls: self.shared.calls.load(Ordering::Relaxed) }
+    }
+
     /// The bytes of a component in a file.
     pub fn read_file(&self, path: &Path) -> Result<Vec<u8>, RuntimeError> {
         let bytes = read_bounded(path, self.shared.limits.component_bytes);
         bytes.map_err(|error| RuntimeError::File(path.to_owned(), error))
     }
+}
+
+/// Compiles a component ahead of time for machines of a target, to be given to
+/// [`Runtime::load_compiled`] of this very version. Whether the code fits the
+/// processor and the settings is decided when it is loaded.
+///
+/// # Errors
+///
+/// The component does not compile, or there is no compiler for the target.
+pub fn precompile(component: &[u8], target: &str) -> Result<Vec<u8>, RuntimeError> {
+    let mut config = config(&Limits::default(), false);
+    let mut compile = || {
+        config.target(target)?;
+        if target.starts_with("x86_64-") {
+            #[expect(unsafe_code, reason = "allows instructions that processors have since 2015")]
+            // SAFETY: an engine loads no code with instructions that its
+            // processor does not have.
+            unsafe {
+                config.cranelift_flag_enable("x86-64-v3");
+            }
+        }
+        Engine::new(&config)?.precompile_component(component)
+    };
+    let compiled =
+        compile().map_err(|error| RuntimeError::Component { what: "compiled", detail: format!("{error:#}") });
+    compiled.map(|code| cache::sealed(&code))
 }
 
 /// An engine with pooled memory, or with memory on demand where the machine

@@ -7,7 +7,10 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use wasmparser::{Encoding, Parser, Payload};
 
-use super::linker::{OFFERS, is_empty};
+use super::{
+    linker::{OFFERS, is_empty},
+    metadata::ComponentMetadata,
+};
 
 /// The interface that a connector exports, without its version.
 const SOURCE: &str = "appsec:connector/source";
@@ -28,6 +31,8 @@ pub struct Inspection {
     pub empty_imports: Vec<String>,
     /// Interfaces that it exports.
     pub exports: Vec<String>,
+    /// What its maker wrote into it.
+    pub metadata: ComponentMetadata,
 }
 
 /// Why a file is no connector for this host.
@@ -82,8 +87,10 @@ pub fn inspect(code: &[u8]) -> Result<Inspection, InspectionError> {
         imports: Vec::new(),
         empty_imports: Vec::new(),
         exports: Vec::new(),
+        metadata: ComponentMetadata::default(),
     };
     let mut depth = 0_u32;
+    let mut has_packages = false;
     for payload in Parser::new(0).parse_all(code) {
         match payload.map_err(invalid)? {
             Payload::Version { encoding: Encoding::Module, .. } if depth == 0 => {
@@ -101,21 +108,44 @@ pub fn inspect(code: &[u8]) -> Result<Inspection, InspectionError> {
                     inspection.exports.push(export.map_err(invalid)?.name.name.to_owned());
                 }
             }
+            Payload::CustomSection(section) => {
+                if depth == 0 {
+                    inspection.metadata.read(&section);
+                }
+                inspection.metadata.read_packages(&section, &mut has_packages);
+            }
             _ => {}
         }
     }
-    inspection.imports.sort();
-    inspection.exports.sort();
-    inspection.empty_imports = inspection.imports.iter().filter(|import| is_empty(import)).cloned().collect();
-    inspection.contract_version = inspection
-        .exports
-        .iter()
-        .filter_map(|export| export.split_once('@'))
-        .find_map(|(name, version)| (name == SOURCE).then(|| version.to_owned()));
-    Ok(inspection)
+    Ok(inspection.read())
 }
 
 impl Inspection {
+    /// What others say of a component whose code is not here yet. The code is
+    /// inspected when it is.
+    pub fn announced(sha256: String, size_bytes: usize, imports: Vec<String>, exports: Vec<String>) -> Self {
+        let (empty_imports, metadata) = (Vec::new(), ComponentMetadata::default());
+        Self { sha256, size_bytes, contract_version: None, imports, empty_imports, exports, metadata }.read()
+    }
+
+    /// The interface that a connector of this contract exports.
+    pub fn source_export(contract_version: &str) -> String {
+        format!("{SOURCE}@{contract_version}")
+    }
+
+    /// The same, with what its imports and exports mean.
+    fn read(mut self) -> Self {
+        self.imports.sort();
+        self.exports.sort();
+        self.empty_imports = self.imports.iter().filter(|import| is_empty(import)).cloned().collect();
+        self.contract_version = self
+            .exports
+            .iter()
+            .filter_map(|export| export.split_once('@'))
+            .find_map(|(name, version)| (name == SOURCE).then(|| version.to_owned()));
+        self
+    }
+
     /// Whether this host can run it.
     pub fn check(&self) -> Result<(), InspectionError> {
         let Some(version) = &self.contract_version else {
@@ -144,7 +174,7 @@ fn missing(import: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Inspection, InspectionError, inspect};
+    use super::{ComponentMetadata, Inspection, InspectionError, inspect};
 
     fn inspection(version: Option<&str>, imports: &[&str]) -> Inspection {
         Inspection {
@@ -154,6 +184,7 @@ mod tests {
             imports: imports.iter().map(|&import| import.to_owned()).collect(),
             empty_imports: Vec::new(),
             exports: vec!["wasi:http/incoming-handler@0.2.0".to_owned()],
+            metadata: ComponentMetadata::default(),
         }
     }
 
@@ -176,12 +207,12 @@ mod tests {
     #[test]
     fn the_side_that_is_too_old_is_named() {
         insta::assert_snapshot!(
-            message(&inspection(Some("0.2.0"), &[])),
-            @"the connector speaks contract 0.2.0 and this host 0.1.0: the host is too old, use a newer one"
+            message(&inspection(Some("0.3.0"), &[])),
+            @"the connector speaks contract 0.3.0 and this host 0.2.0: the host is too old, use a newer one"
         );
         insta::assert_snapshot!(
             message(&inspection(Some("0.0.9"), &[])),
-            @"the connector speaks contract 0.0.9 and this host 0.1.0: the connector is too old, build it against the contract of this host"
+            @"the connector speaks contract 0.0.9 and this host 0.2.0: the connector is too old, build it against the contract of this host"
         );
     }
 
@@ -195,7 +226,7 @@ mod tests {
             "acme:extra/thing",
         ];
         insta::assert_snapshot!(
-            message(&inspection(Some("0.1.0"), &imports)),
+            message(&inspection(Some("0.2.0"), &imports)),
             @"the connector imports interfaces that this host does not provide: `wasi:keyvalue/store@0.2.0-draft2` (offered: 0.2.0-draft); `wasi:filesystem/types@0.3.0` (offered: 0.2); `acme:extra/thing`"
         );
     }

@@ -21,6 +21,7 @@ mod limits;
 mod linker;
 mod load;
 mod manifest;
+mod metadata;
 mod output;
 mod reading;
 #[cfg(test)]
@@ -34,17 +35,20 @@ mod still;
 pub use self::{
     call::{CallError, CallFailure, CallStats, Connector, Grant, Response},
     capability::{
-        http::{GrantedSecret, HttpGrant},
+        credential::GrantedSecret,
+        http::HttpGrant,
         interceptor::{Answer, Interceptor, NetworkFailure, Treatment},
+        oauth::{KeepRefreshToken, TokenCache, TokenFailure, TokenProblem, Tokens},
         transport::{
             Client, ProxyFailure, ProxyProblem, RequestError, Transport, coding, no_connection, prohibition, tls_config,
         },
         usage::Refused,
     },
-    engine::{Runtime, RuntimeError},
-    inspect::{Inspection, InspectionError},
+    engine::{Runtime, RuntimeError, SandboxUsage, precompile},
+    inspect::{Inspection, InspectionError, inspect},
     limits::Limits,
-    output::clean,
+    metadata::{ComponentMetadata, ComponentPackage},
+    output::{LogStats, clean},
     reading::FileReading,
     state::LimitHit,
     still::Still,

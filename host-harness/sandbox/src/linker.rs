@@ -68,7 +68,7 @@ const fn empty(name: &'static str) -> Offer {
 /// hash tables of standard libraries and give the same numbers in every call;
 /// `random` gives true ones where the call has a network.
 pub(super) const OFFERS: &[Offer] = &[
-    Offer { name: "appsec:connector/types", version: Versions::Line("0.1"), empty: false },
+    Offer { name: "appsec:connector/model", version: Versions::Line("0.2"), empty: false },
     Offer { name: "wasi:keyvalue/store", version: Versions::Exact("0.2.0-draft"), empty: false },
     wasi("wasi:http/outgoing-handler"),
     wasi("wasi:http/types"),

@@ -10,6 +10,8 @@ use std::{
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 
+use crate::capability::mask::redacted;
+
 /// Lines that an error message shows.
 const TAIL: usize = 5;
 
@@ -19,6 +21,28 @@ const TAIL: usize = 5;
 pub(super) struct Log {
     collected: Arc<Mutex<Collected>>,
     line_bytes: usize,
+}
+
+/// What a guest wrote to its log, before anything of it was cut or replaced.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct LogStats {
+    /// Bytes, with those that were dropped.
+    pub bytes: u64,
+    /// Whether a secret of the call, or what stands for it, is in it.
+    pub has_secret: bool,
+    /// Whether control characters are in it, beside ends of lines and tabs.
+    pub has_control: bool,
+}
+
+impl LogStats {
+    /// The worse of two.
+    pub fn worst(self, other: Self) -> Self {
+        Self {
+            bytes: self.bytes.max(other.bytes),
+            has_secret: self.has_secret || other.has_secret,
+            has_control: self.has_control || other.has_control,
+        }
+    }
 }
 
 struct Collected {
@@ -58,6 +82,17 @@ impl Log {
         lines
     }
 
+    /// What was written so far.
+    pub fn stats(&self, secrets: &[&str]) -> LogStats {
+        let collected = self.collected.lock().unwrap_or_else(PoisonError::into_inner);
+        let text = String::from_utf8_lossy(&collected.bytes);
+        LogStats {
+            bytes: collected.bytes.len() as u64 + collected.dropped,
+            has_secret: secrets.iter().any(|secret| !secret.is_empty() && text.contains(secret)),
+            has_control: text.lines().any(|line| line.contains(|sign: char| sign.is_control() && sign != '\t')),
+        }
+    }
+
     /// The lines that were not asked for before.
     pub fn news(&self, secrets: &[&str]) -> Vec<String> {
         let mut lines = self.lines(secrets);
@@ -75,10 +110,7 @@ impl Log {
 
 /// Makes a guest's text fit for a terminal and a log.
 pub fn clean(text: &str, secrets: &[&str], limit: usize) -> String {
-    let mut text = text.to_owned();
-    for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
-        text = text.replace(secret, "[redacted]");
-    }
+    let text = redacted(text, secrets, "[redacted]");
     let shown: String =
         text.chars().map(|sign| if sign.is_control() && sign != '\t' { '\u{fffd}' } else { sign }).collect();
     if shown.len() <= limit {
@@ -117,7 +149,7 @@ impl AsyncWrite for Log {
 
 #[cfg(test)]
 mod tests {
-    use super::Log;
+    use super::{Log, LogStats};
 
     #[test]
     fn a_flood_is_cut_and_counted() {
@@ -125,6 +157,18 @@ mod tests {
         log.write(b"12345\n");
         log.write(b"1234567890");
         assert_eq!(log.lines(&[]), ["12345", "1234", "(6 further bytes of the log were dropped)"]);
+    }
+
+    #[test]
+    fn what_was_written_is_counted_and_judged_as_it_came() {
+        let log = Log::new(17, 4);
+        log.write("told \u{fffd} with s3cr3t\tand more\r\n".as_bytes());
+        let stats = LogStats { bytes: 31, has_secret: false, has_control: false };
+        assert_eq!(log.stats(&["", "s3cr3t"]), stats, "it was dropped before it was seen");
+        assert_eq!(log.stats(&["told"]), LogStats { has_secret: true, ..stats });
+        let log = Log::new(1000, 4);
+        log.write(b"one\x1b[31m\n");
+        assert_eq!(log.stats(&[]), LogStats { bytes: 9, has_control: true, ..LogStats::default() });
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A file being read by a connector: the one thing that keeps a sandbox for
 //! longer than a call.
 
-use std::time::Instant;
+use std::{sync::atomic::Ordering, time::Instant};
 
 use appsec_model::{DocumentHead, DocumentSummary, RawRecord};
 use tokio::sync::{AcquireError, OwnedSemaphorePermit};
@@ -11,7 +11,7 @@ use super::{
     bindings::{Connector as Bindings, exports::appsec::connector::source::GuestDocumentReader},
     call::{CallError, CallStats, Connector, Grant, Outcome, limit_cpu, within},
     convert::{IntoModel, IntoWit},
-    output::Log,
+    output::{Log, LogStats},
     state::SandboxState,
 };
 
@@ -40,6 +40,7 @@ impl Connector {
         let log = Log::new(shared.limits.log_bytes, shared.limits.log_line_bytes);
         // In this order: whoever waits for the second holds no sandbox.
         let places = [shared.files.clone().acquire_owned().await, shared.sandboxes.clone().acquire_owned().await];
+        shared.calls.fetch_add(1, Ordering::Relaxed);
         let mut store = self.store(&grant, &log);
         let head = head.into_wit();
         let made = async {
@@ -97,6 +98,11 @@ impl FileReading {
             outcome.map(|result| result.map(IntoModel::into_model))
         })
         .await
+    }
+
+    /// What the reader wrote to its log so far.
+    pub fn log(&self) -> LogStats {
+        self.report.log
     }
 
     /// Largest size of the reader's memory so far.

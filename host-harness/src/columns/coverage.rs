@@ -3,7 +3,7 @@
 use appsec_model::Kind;
 use appsec_store::{Coverage, CoverageCell, RepositoryCoverage};
 
-use super::{Column, column};
+use super::{Column, column, optional};
 
 /// What one instance covers of one repository.
 #[derive(Clone, Copy, Debug)]
@@ -32,11 +32,11 @@ pub fn coverage_csv<'a>() -> [Column<CoverageLine<'a>>; 12] {
         column("provider", |it| it.repository.provider.clone()),
         column("instance", |it| it.instance.to_owned()),
         column("state", |it| it.cell.state.as_str().to_owned()),
-        column("why", |it| it.cell.why.clone().unwrap_or_default()),
+        column("why", |it| optional(it.cell.why.as_ref())),
         column("projects", |it| it.cell.projects.join(", ")),
         column("kinds", |it| it.cell.kinds.iter().map(Kind::as_str).collect::<Vec<_>>().join(", ")),
-        column("last_scan_at", |it| it.cell.last_scan_at.map(|at| at.to_string()).unwrap_or_default()),
-        column("last_run_at", |it| it.cell.last_run_at.map(|at| at.to_string()).unwrap_or_default()),
+        column("last_scan_at", |it| optional(it.cell.last_scan_at)),
+        column("last_run_at", |it| optional(it.cell.last_run_at)),
         column("open", |it| it.cell.open.to_string()),
         column("outcome", |it| it.cell.outcome.as_str().to_owned()),
         column("covered", |it| it.repository.is_covered().to_string()),

@@ -9,29 +9,51 @@ use crate::text;
 pub struct CsvWriter<'a, R, W: io::Write> {
     columns: &'a [Column<R>],
     writer: csv::Writer<W>,
+    /// A first cell that is the same in each row.
+    first: Option<&'a str>,
 }
 
 impl<'a, R, W: io::Write> CsvWriter<'a, R, W> {
     /// Writes the header.
     pub fn new(columns: &'a [Column<R>], out: W) -> io::Result<Self> {
-        let mut writer = csv::WriterBuilder::new()
-            .terminator(csv::Terminator::CRLF)
-            // A separator that is not ours separates nothing within quotes.
-            .quote_style(csv::QuoteStyle::NonNumeric)
-            .from_writer(out);
+        let mut writer = writer(out);
         writer.write_record(columns.iter().map(|it| it.name)).map_err(failed)?;
-        Ok(Self { columns, writer })
+        Ok(Self { columns, writer, first: None })
+    }
+
+    /// Rows of one of several: with a first column that names it, and with the
+    /// header only where they are the first ones.
+    pub fn of_one(
+        columns: &'a [Column<R>],
+        (name, value): (&'static str, &'a str),
+        begins: bool,
+        out: W,
+    ) -> io::Result<Self> {
+        let mut writer = writer(out);
+        if begins {
+            writer.write_record([name].into_iter().chain(columns.iter().map(|it| it.name))).map_err(failed)?;
+        }
+        Ok(Self { columns, writer, first: Some(value) })
     }
 
     /// Writes a row.
     pub fn write(&mut self, row: &R) -> io::Result<()> {
-        self.writer.write_record(self.columns.iter().map(|it| escape_formula(&(it.of)(row)))).map_err(failed)
+        let cells = self.columns.iter().map(|it| escape_formula(&(it.of)(row)));
+        self.writer.write_record(self.first.map(escape_formula).into_iter().chain(cells)).map_err(failed)
     }
 
     /// Writes what is left.
     pub fn end(mut self) -> io::Result<()> {
         self.writer.flush()
     }
+}
+
+fn writer<W: io::Write>(out: W) -> csv::Writer<W> {
+    csv::WriterBuilder::new()
+        .terminator(csv::Terminator::CRLF)
+        // A separator that is not ours separates nothing within quotes.
+        .quote_style(csv::QuoteStyle::NonNumeric)
+        .from_writer(out)
 }
 
 fn failed(error: csv::Error) -> io::Error {

@@ -3,7 +3,7 @@
 use appsec_model::Timestamp;
 use appsec_store::{DecisionRow, FindingRow};
 
-use super::{Column, Value, column, cvss, epss};
+use super::{Column, Value, column, cvss, epss, optional};
 use crate::query::View;
 
 impl View {
@@ -40,6 +40,7 @@ impl View {
                 first_seen,
                 score,
                 likelihood,
+                column("KEV", |row| Value::text(row.kev.then(|| "yes".to_owned()))),
                 column("REACHABILITY", |row| Value::text(row.reachability.clone())),
                 column("PACKAGE", |row| Value::text(row.package.clone())),
                 column("HOW", |row| Value::Text(transitivity(row))),
@@ -79,20 +80,21 @@ impl View {
             column("status", |row| row.status.clone()),
             column("instance", |row| row.instance.clone()),
             column("project", |row| row.project.clone()),
-            column("repository", |row| row.repository.clone().unwrap_or_default()),
-            column("environment", |row| row.environment.clone().unwrap_or_default()),
+            column("repository", |row| optional(row.repository.as_ref())),
+            column("environment", |row| optional(row.environment.as_ref())),
             column("title", |row| row.title.clone()),
-            column("rule", |row| row.rule_id.clone().unwrap_or_default()),
-            column("path", |row| row.path.clone().unwrap_or_default()),
-            column("line", |row| row.start_line.map(|line| line.to_string()).unwrap_or_default()),
+            column("rule", |row| optional(row.rule_id.as_ref())),
+            column("path", |row| optional(row.path.as_ref())),
+            column("line", |row| optional(row.start_line)),
         ];
         if matches!(self, Self::All | Self::Vulnerabilities) {
             columns.extend([
                 column("package", |row: &FindingRow| row.package.clone().unwrap_or_default()),
-                column("reachability", |row| row.reachability.clone().unwrap_or_default()),
+                column("reachability", |row| optional(row.reachability.as_ref())),
                 column("advisories", |row| row.advisories.join(", ")),
-                column("cvss", |row| row.cvss.map(|score| score.to_string()).unwrap_or_default()),
-                column("epss", |row| row.epss.map(|score| score.to_string()).unwrap_or_default()),
+                column("cvss", |row| optional(row.cvss)),
+                column("epss", |row| optional(row.epss)),
+                column("kev", |row| row.kev.to_string()),
             ]);
         }
         match self {
@@ -102,15 +104,14 @@ impl View {
             Self::Secrets => {
                 columns.extend([column("opens", service), column("validation", validation)]);
             }
-            Self::All | Self::Weaknesses => columns.extend([
-                column("cwes", cwes),
-                column("cwe_top25_rank", |row| row.cwe_rank.map(|rank| rank.to_string()).unwrap_or_default()),
-            ]),
+            Self::All | Self::Weaknesses => {
+                columns.extend([column("cwes", cwes), column("cwe_top25_rank", |row| optional(row.cwe_rank))]);
+            }
         }
         columns.extend([
             column("first_seen_at", |row: &FindingRow| row.first_seen_at.to_string()),
             column("ingested_at", |row| row.ingested_at.to_string()),
-            column("closed_at", |row| row.closed_at.map(|at| at.to_string()).unwrap_or_default()),
+            column("closed_at", |row| optional(row.closed_at)),
             column("last_seen_at", |row| row.last_seen_at.to_string()),
             column("changed_at", |row| row.changed_at.to_string()),
             column("occurrences", |row| row.occurrences.to_string()),

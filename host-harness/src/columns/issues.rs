@@ -2,7 +2,7 @@
 
 use appsec_store::{IssueRow, IssueSource};
 
-use super::{Column, Value, column, cvss, epss};
+use super::{Column, Value, column, cvss, epss, optional};
 
 /// The columns of the list.
 pub const ISSUES: &[Column<IssueRow, Value>] = &[
@@ -36,14 +36,15 @@ pub const ISSUES_CSV: &[Column<IssueRow>] = &[
     column("status", |row| row.status.clone()),
     column("repository", |row| row.repository.clone()),
     column("title", |row| row.title.clone()),
-    column("ecosystem", |row| row.ecosystem.clone().unwrap_or_default()),
-    column("package", |row| row.package.clone().unwrap_or_default()),
+    column("ecosystem", |row| optional(row.ecosystem.as_ref())),
+    column("package", |row| optional(row.package.as_ref())),
     column("versions", |row| row.versions.join(", ")),
-    column("path", |row| row.path.clone().unwrap_or_default()),
-    column("rule", |row| row.rule_id.clone().unwrap_or_default()),
+    column("path", |row| optional(row.path.as_ref())),
+    column("rule", |row| optional(row.rule_id.as_ref())),
     column("advisories", |row| row.advisories.join(", ")),
-    column("cvss", |row| row.cvss.map(|score| score.to_string()).unwrap_or_default()),
-    column("epss", |row| row.epss.map(|score| score.to_string()).unwrap_or_default()),
+    column("cvss", |row| optional(row.cvss)),
+    column("epss", |row| optional(row.epss)),
+    column("kev", |row| row.kev.to_string()),
     column("source_count", |row| row.source_count.to_string()),
     column("sources", |row| row.sources.iter().map(|it| it.source.as_str()).collect::<Vec<_>>().join(", ")),
     column("findings", |row| {

@@ -2,7 +2,7 @@
 
 use appsec_store::PackageRow;
 
-use super::{Column, Value, column};
+use super::{Column, Value, column, optional};
 
 /// The columns of the list.
 pub const PACKAGES: &[Column<PackageRow, Value>] = &[
@@ -21,17 +21,17 @@ pub const PACKAGES: &[Column<PackageRow, Value>] = &[
 /// The columns of the list as CSV.
 pub const PACKAGES_CSV: &[Column<PackageRow>] = &[
     column("name", |row| row.name.clone()),
-    column("version", |row| row.version.clone().unwrap_or_default()),
+    column("version", |row| optional(row.version.as_ref())),
     column("ecosystem", |row| row.ecosystem.clone()),
-    column("purl", |row| row.purl.clone().unwrap_or_default()),
+    column("purl", |row| optional(row.purl.as_ref())),
     column("instance", |row| row.instance.clone()),
     column("project", |row| row.project.clone()),
-    column("repository", |row| row.repository.clone().unwrap_or_default()),
+    column("repository", |row| optional(row.repository.as_ref())),
     column("transitivity", |row| row.transitivity.clone()),
     column("licenses", |row| row.licenses.join(", ")),
     column("open_findings", |row| row.open_findings.to_string()),
     column("worst_severity", |row| row.worst_severity.map(|it| it.as_str().to_owned()).unwrap_or_default()),
-    column("lockfile", |row| row.lockfile_path.clone().unwrap_or_default()),
+    column("lockfile", |row| optional(row.lockfile_path.as_ref())),
     column("introduced_by", |row| row.introduced_by.join(" > ")),
-    column("vanished_at", |row| row.vanished_at.map(|at| at.to_string()).unwrap_or_default()),
+    column("vanished_at", |row| optional(row.vanished_at)),
 ];

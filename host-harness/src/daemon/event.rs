@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
+use appsec_exports::text::joined;
 use appsec_grant::counted;
 use appsec_model::Timestamp;
 use serde::Serialize;
@@ -105,6 +106,11 @@ pub enum DaemonEvent {
         /// The address.
         address: String,
     },
+    /// It says how it is.
+    Metrics {
+        /// The address.
+        address: String,
+    },
     /// A sync of what events named came to its end.
     EventsSynced {
         /// Tenant and instance.
@@ -170,13 +176,12 @@ pub type DaemonProgress = Arc<dyn Fn(DaemonEvent) + Send + Sync>;
 
 impl fmt::Display for DaemonEvent {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
         match self {
             Self::Started { pid, parallel } => {
                 write!(out, "started: process {pid}, {} at one time", counted(*parallel as u64, "sync"))
             }
             Self::Tenant { tenant } => write!(out, "{tenant}: has schedules"),
-            Self::Broken { tenant, why } => write!(out, "{tenant}: cannot be looked at: {}", line(why)),
+            Self::Broken { tenant, why } => write!(out, "{tenant}: cannot be looked at: {}", joined(why)),
             Self::SyncStarted { instance_path, full, due_at } => {
                 let what = if *full { "full sync" } else { "sync" };
                 write!(out, "{instance_path}: {what} begins, due at {}", moment(*due_at))
@@ -190,7 +195,7 @@ impl fmt::Display for DaemonEvent {
                     write!(out, ", {rejected} rejected")?;
                 }
                 if let Some(why) = why {
-                    write!(out, "; {}", line(why))?;
+                    write!(out, "; {}", joined(why))?;
                 }
                 match next_at {
                     Some(at) => write!(out, "; next at {}", moment(*at)),
@@ -199,10 +204,10 @@ impl fmt::Display for DaemonEvent {
             }
             Self::SyncFailed { instance_path, why, failures, again_at } => {
                 let again = moment(*again_at);
-                write!(out, "{instance_path}: sync failed, {failures} in a row, again at {again}: {}", line(why))
+                write!(out, "{instance_path}: sync failed, {failures} in a row, again at {again}: {}", joined(why))
             }
             Self::Postponed { instance_path, why, again_at } => {
-                write!(out, "{instance_path}: sync waits, again at {}: {}", moment(*again_at), line(why))
+                write!(out, "{instance_path}: sync waits, again at {}: {}", moment(*again_at), joined(why))
             }
             Self::SyncStopped { instance_path } => {
                 write!(out, "{instance_path}: sync stopped between two pages; it will be resumed")
@@ -210,6 +215,7 @@ impl fmt::Display for DaemonEvent {
             Self::Listening { address } => {
                 write!(out, "listens for events at http://{address}/webhooks/TENANT/INSTANCE")
             }
+            Self::Metrics { address } => write!(out, "answers http://{address}/metrics, /healthz and /readyz"),
             Self::EventsSynced { instance_path, run, state, new, changed, rejected, why } => {
                 write!(
                     out,
@@ -218,10 +224,10 @@ impl fmt::Display for DaemonEvent {
                 if *rejected > 0 {
                     write!(out, ", {rejected} rejected")?;
                 }
-                why.iter().try_for_each(|why| write!(out, "; {}", line(why)))
+                why.iter().try_for_each(|why| write!(out, "; {}", joined(why)))
             }
             Self::EventsFailed { instance_path, why } => {
-                write!(out, "{instance_path}: events were not synced: {}", line(why))
+                write!(out, "{instance_path}: events were not synced: {}", joined(why))
             }
             Self::Stopping { running } => {
                 write!(out, "stopping: {} under way, until the end of their pages", counted(*running as u64, "sync"))

@@ -8,14 +8,23 @@ use appsec_model::Timestamp;
 use super::{DaemonEvent, DaemonProgress, Work, queue::Candidate};
 use crate::{error::Error, harness::Harness, tenant::Tenant};
 use appsec_grant::TenantId;
-use appsec_store::ScheduleRow;
+use appsec_store::{ScheduleRow, StoreVersion};
 use tokio_util::sync::CancellationToken;
 
-/// Tenants with schedules. Their stores stay open; those of others do not.
+/// A tenant with schedules.
+struct Scheduled {
+    tenant: Tenant,
+    rows: Vec<ScheduleRow>,
+    /// Of the store that they were read from.
+    version: Option<StoreVersion>,
+}
+
+/// Tenants with schedules. Their stores stay open, and rest while nobody uses them;
+/// those of others do not.
 pub(super) struct Registry {
     harness: Harness,
     progress: DaemonProgress,
-    tenants: BTreeMap<TenantId, (Tenant, Vec<ScheduleRow>)>,
+    tenants: BTreeMap<TenantId, Scheduled>,
     /// Those that could not be looked at when they were last.
     broken: BTreeSet<TenantId>,
     /// Whether the tenants could be listed when they were last.
@@ -52,11 +61,13 @@ impl Registry {
         let schedules = self.schedules(id).await;
         self.broken.remove(id);
         match schedules {
-            Ok((_, rows)) if rows.is_empty() => _ = self.tenants.remove(id),
+            Ok(found) if found.rows.is_empty() => _ = self.tenants.remove(id),
             Ok(found) => {
                 if self.tenants.insert(id.clone(), found).is_none() {
                     (self.progress)(DaemonEvent::Tenant { tenant: id.to_string() });
                 }
+                // The handle is the only one where no work is under way.
+                self.tenants.get(id).inspect(|it| it.tenant.store().rest());
             }
             Err(error) => {
                 self.tenants.remove(id);
@@ -66,9 +77,17 @@ impl Registry {
         }
     }
 
-    async fn schedules(&self, id: &TenantId) -> Result<(Tenant, Vec<ScheduleRow>), Error> {
-        let tenant = self.harness.tenant_again(id, self.tenants.get(id).map(|(tenant, _)| tenant))?;
-        let mut rows = tenant.store().read(|store| store.schedules()).await?;
+    async fn schedules(&self, id: &TenantId) -> Result<Scheduled, Error> {
+        let known = self.tenants.get(id);
+        let tenant = self.harness.tenant_again(id, known.map(|known| &known.tenant))?;
+        let version = tenant.store().version();
+        let is_as_it_was = |known: &&Scheduled| {
+            known.tenant.store().is_same(tenant.store()) && version.is_some() && known.version == version
+        };
+        let mut rows = match known.filter(is_as_it_was) {
+            Some(known) => known.rows.clone(),
+            None => tenant.store().read(|store| store.schedules()).await?,
+        };
         let now = self.harness.now();
         for row in &mut rows {
             let next = row.next_times(&format!("{id}/{}", row.instance), now);
@@ -78,7 +97,7 @@ impl Registry {
                 row.next = next;
             }
         }
-        Ok((tenant, rows))
+        Ok(Scheduled { tenant, rows, version })
     }
 
     /// How many tenants cannot be looked at, the list of them included.
@@ -88,7 +107,7 @@ impl Registry {
 
     /// Instances that have a next time.
     pub fn candidates(&self, now: Timestamp) -> Vec<Candidate> {
-        let of_tenant = |(id, (_, rows)): (&TenantId, &(Tenant, Vec<ScheduleRow>))| {
+        let of_tenant = |(id, Scheduled { rows, .. }): (&TenantId, &Scheduled)| {
             let next_due = |row: &ScheduleRow| row.next_due(&format!("{id}/{}", row.instance), now);
             let due = rows.iter().filter_map(|row| Some((row.instance_id, next_due(row)?)));
             due.map(|(instance_id, due)| Candidate { tenant: id.clone(), instance_id, due }).collect::<Vec<_>>()
@@ -98,7 +117,7 @@ impl Registry {
 
     /// The sync of an instance.
     pub fn work(&self, candidate: &Candidate, stop: CancellationToken, progress: DaemonProgress) -> Option<Work> {
-        let (tenant, rows) = self.tenants.get(&candidate.tenant)?;
+        let Scheduled { tenant, rows, .. } = self.tenants.get(&candidate.tenant)?;
         let row = rows.iter().find(|row| row.instance_id == candidate.instance_id)?.clone();
         Some(Work { tenant: tenant.clone(), row, due: candidate.due, stop, progress })
     }

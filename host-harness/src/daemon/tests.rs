@@ -1,128 +1,61 @@
-//! The daemon over the simulated vendor, with a clock that the test moves.
+//! The daemon over the mock vendor, with a clock that the test moves.
 
 use std::{
-    path::Path,
     pin::Pin,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicI64, Ordering},
-    },
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
-use appsec_model::Timestamp;
-use serde_json::json;
-use tempfile::TempDir;
-use vendor_sim::{Effect, Fault, Match, Simulator, World, WorldShape};
+use vendor_sim::{Effect, Fault, Match, World, WorldShape};
 
 use super::{Daemon, DaemonEvent, DaemonOptions, DaemonReport, Registry};
 use crate::{
-    bundled::BUNDLED,
     harness::Harness,
     host::Options,
-    tenant::{InstanceWork, Setup, Tenant},
+    tenant::{InstanceWork, Tenant},
+    test_context::{TestContext, name},
 };
-use appsec_grant::SecretSource;
-use appsec_ingest::{RetryPolicy, Sleep, SyncOptions, Vanishing};
-use appsec_store::{ConnectorSource, Plan, Run, RunMode, RunState, StoreError};
+use appsec_ingest::{Sleep, SyncOptions, Vanishing};
+use appsec_store::{Plan, Run, RunMode, RunState, StoreError};
 use tokio_util::sync::CancellationToken;
 
 const HOUR: i64 = 3_600_000_000;
 
-struct Desk {
-    harness: Harness,
-    simulator: Simulator,
-    clock: Arc<AtomicI64>,
-    events: Arc<Mutex<Vec<DaemonEvent>>>,
-    folder: TempDir,
+/// What a daemon told.
+type Events = Arc<Mutex<Vec<DaemonEvent>>>;
+
+/// An instance with a schedule: every hour, and everything every week.
+async fn schedule(context: &TestContext, tenant: &Tenant, instance: &str) {
+    let instance = context.connected(tenant, instance).await;
+    let plan =
+        Plan { sync: Some("every 1h".parse().unwrap()), full: Some("every 7d".parse().unwrap()), ..Plan::default() };
+    tenant.schedule(&instance, plan).await.unwrap();
 }
 
-fn small() -> WorldShape {
-    WorldShape { projects: 3, sast: 150, sca: 30, damaged_per_10_000: 0, ..WorldShape::default() }
+fn options(parallel: usize, events: &Events) -> DaemonOptions {
+    let events = events.clone();
+    DaemonOptions {
+        listen: None,
+        parallel,
+        once: true,
+        stop: CancellationToken::default(),
+        abort: CancellationToken::default(),
+        progress: Arc::new(move |event| events.lock().unwrap().push(event)),
+    }
 }
 
-impl Desk {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("token"), "sim-token").unwrap();
-        let data_dir = folder.path().join("data");
-        std::fs::create_dir(&data_dir).unwrap();
-        // Compiled code is the same for all tests: it is kept beside the build.
-        #[cfg(unix)]
-        {
-            let common = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tmp/code");
-            std::fs::create_dir_all(&common).unwrap();
-            std::os::unix::fs::symlink(common, data_dir.join("cache")).unwrap();
-        }
-        let start: Timestamp = "2026-10-31T00:00:00Z".parse().unwrap();
-        let clock = Arc::new(AtomicI64::new(start.as_micros()));
-        let now = clock.clone();
-        let retry = RetryPolicy { tries: 1, ..RetryPolicy::default() };
-        let harness = Harness::new(Options {
-            retry,
-            clock: Arc::new(move || Timestamp::from_micros(now.load(Ordering::SeqCst))),
-            ..Options::new(data_dir)
-        });
-        let simulator = Simulator::start(World::new(small()), vendor_sim::Options::default()).unwrap();
-        Self { harness, simulator, clock, events: Arc::default(), folder }
-    }
+/// Makes what is due.
+async fn pass(context: &TestContext) -> DaemonReport {
+    Daemon::new(context.harness.clone(), options(2, &Events::default())).unwrap().run().await.unwrap()
+}
 
-    fn tenant(&self, name: &str) -> Tenant {
-        self.harness.tenant(name.parse().unwrap()).unwrap()
-    }
-
-    /// An instance with a schedule: every hour, and everything every week.
-    async fn scheduled(&self, tenant: &Tenant, name: &str) {
-        let url = self.simulator.url();
-        let settings = json!({ "origin": url, "branches": "all", "duplicates": "merged", "page_size": 100 });
-        let setup = Setup {
-            name: name.parse().unwrap(),
-            connector: ConnectorSource::Bundled { id: BUNDLED[0].id.to_owned() },
-            settings: settings.as_object().unwrap().clone(),
-            allow_origins: vec![],
-            allow_private_origins: vec![url.parse().unwrap()],
-            secret: Some(SecretSource::File { path: self.folder.path().join("token") }),
-            store_secret: false,
-            proxy: None,
-        };
-        let instance = tenant.add_instance(setup, true).await.unwrap();
-        let plan = Plan {
-            sync: Some("every 1h".parse().unwrap()),
-            full: Some("every 7d".parse().unwrap()),
-            ..Plan::default()
-        };
-        tenant.schedule(&instance, plan).await.unwrap();
-    }
-
-    fn later(&self, micros: i64) {
-        self.clock.fetch_add(micros, Ordering::SeqCst);
-    }
-
-    fn options(&self, parallel: usize) -> DaemonOptions {
-        let events = self.events.clone();
-        DaemonOptions {
-            listen: None,
-            parallel,
-            once: true,
-            stop: CancellationToken::default(),
-            abort: CancellationToken::default(),
-            progress: Arc::new(move |event| events.lock().unwrap().push(event)),
-        }
-    }
-
-    /// Makes what is due.
-    async fn pass(&self) -> DaemonReport {
-        Daemon::new(self.harness.clone(), self.options(2)).unwrap().run().await.unwrap()
-    }
-
-    /// The order in which syncs began.
-    fn begun(&self) -> Vec<String> {
-        let instance_path = |event: &DaemonEvent| match event {
-            DaemonEvent::SyncStarted { instance_path, .. } => Some(instance_path.clone()),
-            _ => None,
-        };
-        self.events.lock().unwrap().iter().filter_map(instance_path).collect()
-    }
+/// The order in which syncs began.
+fn begun(events: &Events) -> Vec<String> {
+    let instance_path = |event: &DaemonEvent| match event {
+        DaemonEvent::SyncStarted { instance_path, .. } => Some(instance_path.clone()),
+        _ => None,
+    };
+    events.lock().unwrap().iter().filter_map(instance_path).collect()
 }
 
 fn runs(tenant: &Tenant) -> Vec<Run> {
@@ -143,22 +76,22 @@ fn count(tenant: &Tenant, status: &str) -> u64 {
 
 #[tokio::test]
 async fn three_cycles_follow_a_moving_world_and_a_reconcile_finds_what_is_gone() {
-    let desk = Desk::new();
-    let tenant = desk.tenant("acme");
-    desk.scheduled(&tenant, "code").await;
-    assert_eq!(desk.pass().await, DaemonReport { synced: 1, ..DaemonReport::default() });
-    assert_eq!(desk.pass().await.synced, 0, "nothing is due");
+    let context = TestContext::new();
+    let tenant = context.tenant("acme");
+    schedule(&context, &tenant, "code").await;
+    assert_eq!(pass(&context).await, DaemonReport { synced: 1, ..DaemonReport::default() });
+    assert_eq!(pass(&context).await.synced, 0, "nothing is due");
     let (mut new, mut gone) = (0, 0);
     for _ in 0..3 {
         // A day without a daemon: 24 missed times are one.
-        desk.later(24 * HOUR);
-        let changes = desk.simulator.advance();
+        context.clock.later(24 * HOUR);
+        let changes = context.vendor().advance();
         let of = |of: fn(&vendor_sim::Changes) -> u32| {
             u64::from(of(changes.of(vendor_sim::Kind::Sast)) + of(changes.of(vendor_sim::Kind::Sca)))
         };
         new += of(|it| it.new);
         gone += of(|it| it.vanished);
-        assert_eq!(desk.pass().await.synced, 1);
+        assert_eq!(pass(&context).await.synced, 1);
     }
     let all = runs(&tenant);
     assert_eq!(all.len(), 4);
@@ -168,9 +101,9 @@ async fn three_cycles_follow_a_moving_world_and_a_reconcile_finds_what_is_gone()
     assert_eq!(all[1..].iter().map(|run| run.counts.new).sum::<u64>(), new);
     assert_eq!(count(&tenant, "vanished"), 0);
 
-    desk.later(5 * 24 * HOUR);
+    context.clock.later(5 * 24 * HOUR);
     assert!(work(&tenant).await.next_full);
-    assert_eq!(desk.pass().await.synced, 1);
+    assert_eq!(pass(&context).await.synced, 1);
     let last = runs(&tenant).pop().unwrap();
     assert_eq!((last.mode, last.state), (RunMode::Full, RunState::Complete));
     assert_eq!(count(&tenant, "vanished"), gone);
@@ -181,23 +114,23 @@ async fn three_cycles_follow_a_moving_world_and_a_reconcile_finds_what_is_gone()
 
 #[tokio::test]
 async fn a_clock_that_is_put_back_keeps_no_instance_waiting_and_loses_nothing() {
-    let desk = Desk::new();
-    let tenant = desk.tenant("acme");
-    desk.scheduled(&tenant, "code").await;
+    let context = TestContext::new();
+    let tenant = context.tenant("acme");
+    schedule(&context, &tenant, "code").await;
     let year = 365 * 24 * HOUR;
-    desk.later(year);
-    desk.pass().await;
+    context.clock.later(year);
+    pass(&context).await;
     let all = |tenant: &Tenant| ["open", "reviewing", "fixing", "fixed", "ignored"].map(|it| count(tenant, it));
     let before = all(&tenant);
 
-    desk.later(-year);
+    context.clock.later(-year);
     let now = work(&tenant).await;
     let (at, reconcile_at) = (now.next_at.unwrap().as_micros(), now.next_full_at.unwrap().as_micros());
-    let clock = desk.clock.load(Ordering::SeqCst);
+    let clock = context.clock.now();
     assert!(at <= clock + HOUR && reconcile_at <= clock + 7 * 24 * HOUR, "{now:?}");
-    assert_eq!(desk.pass().await.synced, 0, "the times are noted anew");
-    desk.later(HOUR);
-    assert_eq!(desk.pass().await, DaemonReport { synced: 1, ..DaemonReport::default() });
+    assert_eq!(pass(&context).await.synced, 0, "the times are noted anew");
+    context.clock.later(HOUR);
+    assert_eq!(pass(&context).await, DaemonReport { synced: 1, ..DaemonReport::default() });
     let last = runs(&tenant).pop().unwrap();
     assert_eq!(
         (last.mode, last.counts.new, last.counts.vanished),
@@ -207,29 +140,29 @@ async fn a_clock_that_is_put_back_keeps_no_instance_waiting_and_loses_nothing() 
     assert_eq!(all(&tenant), before);
 
     // An instance that failed then is tried as well.
-    desk.later(year);
-    std::fs::write(desk.folder.path().join("token"), "revoked").unwrap();
-    assert_eq!(desk.pass().await.failed, 1);
-    std::fs::write(desk.folder.path().join("token"), "sim-token").unwrap();
-    desk.later(-year);
-    assert_eq!(desk.pass().await.synced, 0);
-    desk.later(HOUR);
-    assert_eq!(desk.pass().await.synced, 1);
+    context.clock.later(year);
+    context.file("token", "revoked");
+    assert_eq!(pass(&context).await.failed, 1);
+    context.file("token", "sim-token");
+    context.clock.later(-year);
+    assert_eq!(pass(&context).await.synced, 0);
+    context.clock.later(HOUR);
+    assert_eq!(pass(&context).await.synced, 1);
     assert_eq!(all(&tenant), before);
 }
 
 #[tokio::test]
 async fn a_vendor_that_shows_less_is_asked_about_before_anything_is_marked() {
-    let desk = Desk::new();
-    let tenant = desk.tenant("acme");
-    desk.scheduled(&tenant, "code").await;
-    desk.pass().await;
+    let context = TestContext::new();
+    let tenant = context.tenant("acme");
+    schedule(&context, &tenant, "code").await;
+    pass(&context).await;
     let open = |filter: &str| count(&tenant, filter);
     let open = open("open") + open("reviewing") + open("fixing");
     // The same projects with a third of the findings.
-    desk.simulator.set_world(World::new(WorldShape { sast: 40, sca: 5, ..small() }));
-    desk.later(8 * 24 * HOUR);
-    let report = desk.pass().await;
+    context.vendor().set_world(World::new(WorldShape { sast: 40, sca: 5, ..TestContext::shape() }));
+    context.clock.later(8 * 24 * HOUR);
+    let report = pass(&context).await;
     assert_eq!((report.synced, report.partial, report.failed), (1, 1, 0));
     let refused = runs(&tenant).pop().unwrap();
     assert_eq!(refused.state, RunState::Partial);
@@ -244,63 +177,63 @@ async fn a_vendor_that_shows_less_is_asked_about_before_anything_is_marked() {
     let (listed, total) = tenant.store().run_now(|store| store.vanishing(refused.id, 9)).unwrap();
     assert!(listed.len() == 9 && total > 50, "{total}");
     let options = SyncOptions { full: true, vanishing: Vanishing::Allow, ..SyncOptions::default() };
-    let allowed = tenant.sync(&"code".parse().unwrap(), None, options, Arc::new(|_| ())).await.unwrap();
+    let allowed = tenant.sync(&name("code"), None, options, Arc::new(|_| ())).await.unwrap();
     assert_eq!(allowed.state, RunState::Complete);
     assert!(count(&tenant, "vanished") >= total);
 }
 
 #[tokio::test]
 async fn a_failing_instance_is_left_alone_for_longer_and_longer_and_keeps_no_other_from_its_syncs() {
-    let desk = Desk::new();
-    let (bad, good) = (desk.tenant("bad"), desk.tenant("good"));
-    desk.scheduled(&bad, "code").await;
-    desk.scheduled(&good, "code").await;
-    desk.pass().await;
-    std::fs::rename(desk.folder.path().join("token"), desk.folder.path().join("token2")).unwrap();
-    std::fs::write(desk.folder.path().join("token"), "revoked").unwrap();
-    desk.later(HOUR);
-    assert_eq!(desk.pass().await.failed, 2);
+    let context = TestContext::new();
+    let (bad, good) = (context.tenant("bad"), context.tenant("good"));
+    schedule(&context, &bad, "code").await;
+    schedule(&context, &good, "code").await;
+    pass(&context).await;
+    context.file("token", "revoked");
+    context.clock.later(HOUR);
+    assert_eq!(pass(&context).await.failed, 2);
     let now = work(&bad).await;
-    assert_eq!((now.failures, now.next_at.unwrap().as_micros() - desk.clock.load(Ordering::SeqCst)), (1, HOUR / 12));
+    assert_eq!((now.failures, now.next_at.unwrap().as_micros() - context.clock.now()), (1, HOUR / 12));
     assert!(now.waiting.unwrap().contains("unauthorized"));
-    assert_eq!(desk.pass().await.failed, 0, "not at once again");
-    desk.later(HOUR / 12);
-    desk.pass().await;
+    assert_eq!(pass(&context).await.failed, 0, "not at once again");
+    context.clock.later(HOUR / 12);
+    pass(&context).await;
     let now = work(&bad).await;
-    assert_eq!((now.failures, now.next_at.unwrap().as_micros() - desk.clock.load(Ordering::SeqCst)), (2, HOUR / 6));
-    std::fs::rename(desk.folder.path().join("token2"), desk.folder.path().join("token")).unwrap();
-    desk.later(HOUR / 6);
-    assert_eq!(desk.pass().await.synced, 2);
+    assert_eq!((now.failures, now.next_at.unwrap().as_micros() - context.clock.now()), (2, HOUR / 6));
+    context.file("token", "sim-token");
+    context.clock.later(HOUR / 6);
+    assert_eq!(pass(&context).await.synced, 2);
     let now = work(&bad).await;
     assert_eq!((now.failures, now.waiting), (0, None));
 }
 
 #[tokio::test]
 async fn many_due_instances_of_one_tenant_wait_for_those_of_others_and_paused_ones_for_a_word() {
-    let desk = Desk::new();
-    let (many, one) = (desk.tenant("a-many"), desk.tenant("b-one"));
+    let context = TestContext::new();
+    let (many, one) = (context.tenant("a-many"), context.tenant("b-one"));
     for number in 0..5 {
-        desk.scheduled(&many, &format!("code-{number}")).await;
+        schedule(&context, &many, &format!("code-{number}")).await;
     }
-    desk.scheduled(&one, "code").await;
-    many.pause_instance(&"code-0".parse().unwrap(), None).await.unwrap();
-    let report = Daemon::new(desk.harness.clone(), desk.options(1)).unwrap().run().await.unwrap();
+    schedule(&context, &one, "code").await;
+    many.pause_instance(&name("code-0"), None).await.unwrap();
+    let events = Events::default();
+    let report = Daemon::new(context.harness.clone(), options(1, &events)).unwrap().run().await.unwrap();
     assert_eq!((report.synced, report.failed), (5, 0));
-    let begun = desk.begun();
+    let begun = begun(&events);
     assert_eq!(begun[1], "b-one/code", "{begun:?}");
     assert!(!begun.contains(&"a-many/code-0".to_owned()));
 }
 
 #[tokio::test]
 async fn a_sync_that_is_stopped_stops_between_two_pages_and_goes_on_later() {
-    let desk = Desk::new();
-    let tenant = desk.tenant("acme");
-    desk.scheduled(&tenant, "code").await;
+    let context = TestContext::new();
+    let tenant = context.tenant("acme");
+    schedule(&context, &tenant, "code").await;
     let stall = Effect::SlowFirstByte { delay: Duration::from_secs(30) };
-    desk.simulator.set_faults(vec![Fault { when: Match::path("/findings").nth(2), what: stall }]);
-    let options = desk.options(1);
+    context.vendor().set_faults(vec![Fault { when: Match::path("/findings").nth(2), what: stall }]);
+    let options = options(1, &Events::default());
     let stop = options.stop.clone();
-    let daemon = Daemon::new(desk.harness.clone(), options).unwrap();
+    let daemon = Daemon::new(context.harness.clone(), options).unwrap();
     let (report, ()) = tokio::join!(daemon.run(), async {
         // Until the sync has taken a page in, and waits for another.
         loop {
@@ -317,38 +250,38 @@ async fn a_sync_that_is_stopped_stops_between_two_pages_and_goes_on_later() {
     assert_eq!(cut.state, RunState::Running);
     let now = work(&tenant).await;
     assert!(now.running.is_none(), "it was given back: {now:?}");
-    assert!(now.next_at.unwrap().as_micros() <= desk.clock.load(Ordering::SeqCst), "it is still due");
+    assert!(now.next_at.unwrap().as_micros() <= context.clock.now(), "it is still due");
 
-    desk.simulator.set_faults(vec![]);
+    context.vendor().set_faults(vec![]);
     drop(daemon);
-    assert_eq!(desk.pass().await.synced, 1);
+    assert_eq!(pass(&context).await.synced, 1);
     let whole = runs(&tenant).pop().unwrap();
     assert_eq!((whole.id, whole.state, whole.resumed), (cut.id, RunState::Complete, 1));
 }
 
 #[tokio::test]
 async fn an_instance_that_somebody_works_on_is_told_of_and_tried_again_soon() {
-    let desk = Desk::new();
-    let tenant = desk.tenant("acme");
-    desk.scheduled(&tenant, "code").await;
-    let instance = tenant.instance(&"code".parse().unwrap()).await.unwrap();
+    let context = TestContext::new();
+    let tenant = context.tenant("acme");
+    schedule(&context, &tenant, "code").await;
+    let instance = tenant.instance(&name("code")).await.unwrap();
     let lease = tenant.lease(&instance, "import").await.unwrap();
     let running = work(&tenant).await.running.unwrap();
     assert_eq!((running.holder.work.as_str(), running.holder.pid, running.alive), ("import", std::process::id(), true));
-    let report = desk.pass().await;
+    let report = pass(&context).await;
     assert_eq!((report.synced, report.failed), (0, 0));
     let now = work(&tenant).await;
     assert!(now.waiting.unwrap().contains("instance is locked by another process: import by process"));
-    assert_eq!(now.next_at.unwrap().as_micros() - desk.clock.load(Ordering::SeqCst), 60_000_000);
+    assert_eq!(now.next_at.unwrap().as_micros() - context.clock.now(), 60_000_000);
     drop(lease);
-    desk.later(HOUR / 60);
-    assert_eq!(desk.pass().await.synced, 1);
+    context.clock.later(HOUR / 60);
+    assert_eq!(pass(&context).await.synced, 1);
     assert_eq!(work(&tenant).await.waiting, None);
 }
 
 /// Ends the daemon when it waits after something could not be written down.
 struct UntilBroken {
-    events: Arc<Mutex<Vec<DaemonEvent>>>,
+    events: Events,
     stop: CancellationToken,
 }
 
@@ -363,11 +296,12 @@ impl Sleep for UntilBroken {
 
 #[tokio::test]
 async fn a_sync_of_which_nothing_can_be_written_down_is_not_made_again_and_again() {
-    let desk = Desk::new();
-    let tenant = desk.tenant("acme");
-    desk.scheduled(&tenant, "code").await;
-    std::fs::write(desk.folder.path().join("token"), "revoked").unwrap();
-    let options = desk.options(1);
+    let context = TestContext::new();
+    let tenant = context.tenant("acme");
+    schedule(&context, &tenant, "code").await;
+    context.file("token", "revoked");
+    let events = Events::default();
+    let options = options(1, &events);
     let (progress, path) = (options.progress.clone(), tenant.folder.join("store.sqlite3"));
     // As a disk that fills up while a sync runs: its failure cannot be noted.
     let progress = Arc::new(move |event| {
@@ -379,30 +313,30 @@ async fn a_sync_of_which_nothing_can_be_written_down_is_not_made_again_and_again
         progress(event);
     });
     let options = DaemonOptions { once: false, progress, ..options };
-    let waiter = Arc::new(UntilBroken { events: desk.events.clone(), stop: options.stop.clone() });
-    let harness = Harness::new(Options { waiter, ..desk.harness.options().clone() });
+    let waiter = Arc::new(UntilBroken { events: events.clone(), stop: options.stop.clone() });
+    let harness = Harness::new(Options { waiter, ..context.harness.options().clone() });
     Daemon::new(harness, options).unwrap().run().await.unwrap();
-    assert_eq!(desk.begun(), ["acme/code"]);
+    assert_eq!(begun(&events), ["acme/code"]);
 }
 
 #[tokio::test]
 async fn a_tenant_that_is_deleted_and_brought_back_is_looked_at_anew() {
-    let desk = Desk::new();
-    let tenant = desk.tenant("acme");
-    desk.scheduled(&tenant, "code").await;
-    let backup = desk.folder.path().join("backup");
-    desk.harness.backup(tenant.id(), &backup).await.unwrap();
-    let mut registry = Registry::new(desk.harness.clone(), Arc::new(|_| ()));
+    let context = TestContext::new();
+    let tenant = context.tenant("acme");
+    schedule(&context, &tenant, "code").await;
+    let backup = context.path("backup");
+    context.harness.backup(tenant.id(), &backup).await.unwrap();
+    let mut registry = Registry::new(context.harness.clone(), Arc::new(|_| ()));
     registry.look().await;
-    let now = desk.harness.now();
+    let now = context.harness.now();
     let work = |registry: &Registry| {
         let candidate = registry.candidates(now).remove(0);
         registry.work(&candidate, CancellationToken::default(), Arc::new(|_| ())).unwrap()
     };
     let before = work(&registry).tenant;
 
-    desk.harness.delete_tenant(tenant.id(), Some(tenant.id())).await.unwrap();
-    desk.harness.restore(&backup, None, true).await.unwrap();
+    context.harness.delete_tenant(tenant.id(), Some(tenant.id())).await.unwrap();
+    context.harness.restore(&backup, None, true).await.unwrap();
     // What goes to the file that was deleted would be lost in silence.
     let lost = before.store().run(|store| store.instances()).await;
     assert!(matches!(lost, Err(StoreError::Replaced)), "{lost:?}");
@@ -414,10 +348,10 @@ async fn a_tenant_that_is_deleted_and_brought_back_is_looked_at_anew() {
 
 #[tokio::test]
 async fn who_ended_in_the_middle_is_told_from_who_is_at_work_and_taken_over() {
-    let desk = Desk::new();
-    let tenant = desk.tenant("acme");
-    desk.scheduled(&tenant, "code").await;
-    let instance = tenant.instance(&"code".parse().unwrap()).await.unwrap();
+    let context = TestContext::new();
+    let tenant = context.tenant("acme");
+    schedule(&context, &tenant, "code").await;
+    let instance = tenant.instance(&name("code")).await.unwrap();
     // As a process that is killed leaves it: the row is there, the lock is free.
     let row = tenant
         .lease(&instance, "sync")

@@ -1,6 +1,6 @@
 //! Why repositories or mappings are not what was asked for.
 
-use appsec_analysis::repository::RepositoryError;
+use appsec_analysis::{Problem, repository::RepositoryError};
 use appsec_grant::{Code, UnknownName, counted};
 
 /// Why repositories or mappings are not what was asked for.
@@ -31,6 +31,12 @@ pub enum MappingError {
     /// A repository that cannot be read.
     #[error(transparent)]
     Repository(#[from] RepositoryError),
+    /// A list of which not all can be read, in the place of another one.
+    #[error(
+        "the list of repositories replaces nothing: {}",
+        .0.as_ref().map_or_else(|| "it is empty".to_owned(), |it| format!("not all of it can be read, such as {it}"))
+    )]
+    IncompleteList(Option<Problem>),
     /// A repository that projects are of.
     #[error("mapped to the repository `{repository}`: {}; nothing was removed", counted(*projects, "project"))]
     InUse {
@@ -61,6 +67,7 @@ impl MappingError {
             Self::SeveralRepositories { .. } => Code::RepositoryAmbiguous,
             Self::NoRepository(_) => Code::RepositoryNotFound,
             Self::Repository(_) => Code::InvalidRepository,
+            Self::IncompleteList(_) => Code::IncompleteList,
             Self::InUse { .. } => Code::RepositoryInUse,
             Self::Undecided { .. } => Code::FindingsUndecided,
             Self::NoField(_) => Code::FieldNotFound,

@@ -1,6 +1,6 @@
 //! Why something about webhooks cannot be done.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::PathBuf};
 
 use appsec_grant::{Code, InstanceName, Origin, OriginError};
 
@@ -10,6 +10,9 @@ pub enum WebhookError {
     /// The address is none that can be told.
     #[error(transparent)]
     Url(#[from] OriginError),
+    /// The address of a chat is none. It is a secret, and not shown.
+    #[error("the secret is not the URL of an incoming webhook: an address with https")]
+    ChatUrl,
     /// The address names a part of a page.
     #[error("the address has a fragment, which is never sent")]
     Fragment,
@@ -41,6 +44,15 @@ pub enum WebhookError {
     /// There is no webhook.
     #[error("the instance `{0}` has no webhook")]
     NoWebhook(InstanceName),
+    /// There is no alert.
+    #[error("the instance `{0}` has no alert in the format `{1}`")]
+    NoAlert(InstanceName, &'static str),
+    /// It is no address of a mail.
+    #[error("invalid mail address `{0}`")]
+    MailAddress(String),
+    /// Mails cannot go there.
+    #[error("{} is not a directory", .0.display())]
+    MailFolder(PathBuf),
     /// There is no delivery of that number, or nowhere for it to go.
     #[error("delivery {0} not found, or its instance has no webhook")]
     NoDelivery(i64),
@@ -68,7 +80,7 @@ impl WebhookError {
     /// A stable word for it.
     pub(crate) fn code(&self) -> Code {
         match self {
-            Self::Url(_) => Code::InvalidUrl,
+            Self::Url(_) | Self::ChatUrl => Code::InvalidUrl,
             Self::Fragment => Code::UrlFragment,
             Self::Plain(_) => Code::UrlWithoutTls,
             Self::OtherOrigin { .. } => Code::OriginMismatch,
@@ -76,6 +88,9 @@ impl WebhookError {
             Self::SecretForm => Code::SecretForm,
             Self::SecretOnce => Code::SecretOnce,
             Self::NoWebhook(_) => Code::NotifyNotFound,
+            Self::NoAlert(..) => Code::AlertNotFound,
+            Self::MailAddress(_) => Code::InvalidMailAddress,
+            Self::MailFolder(_) => Code::MailFolder,
             Self::NoDelivery(_) => Code::DeliveryNotFound,
             Self::NoEvents(_) => Code::NoEvents,
             Self::Algorithm(_) => Code::SignatureUnsupported,

@@ -27,7 +27,10 @@ use crate::{
 };
 use appsec_grant::{
     Addresses, EgressPolicy, ProxySetting, SecretError, SecretSource, TenantId,
-    files::{Part, create_new_dir, create_private_dir, move_new, open_regular, private_file, read_open},
+    files::{
+        Part, create_new_dir, create_private_dir, folder_of, move_new, open_regular, private_file, read_open,
+        sync_folder,
+    },
 };
 use appsec_store::{Adopted, FindingStore, Instance, QueryStore, StoreError, Webhook};
 
@@ -330,7 +333,7 @@ fn write(
         let path = path.to_owned();
         move |error| BackupError::File(path, error)
     };
-    let parent = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let parent = folder_of(target);
     create_private_dir(parent).map_err(failed(parent))?;
     // Of a name that nobody knows before: what is there already is never taken for it.
     let made = Part::make(parent, PART, |builder| {
@@ -362,12 +365,14 @@ fn write(
     }
     let text = serde_json::to_vec_pretty(&list).map_err(as_text)?;
     copy(text.as_slice(), &path).map_err(failed(&path))?;
+    sync_folder(part.path()).map_err(failed(part.path()))?;
     if let Err(error) = move_new(part.path(), target) {
         return Err(match error.kind() {
             io::ErrorKind::AlreadyExists => BackupError::Exists(target.to_owned()),
             _ => BackupError::File(target.to_owned(), error),
         });
     }
+    sync_folder(parent).map_err(failed(parent))?;
     match file_id(target).map_err(failed(target))? == made {
         true => Ok(list),
         false => Err(BackupError::Exchanged(target.to_owned())),

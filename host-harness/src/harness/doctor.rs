@@ -13,12 +13,7 @@ use serde::Serialize;
 
 pub use self::hint::CheckHint;
 use super::{Harness, backup::RESTORING};
-use crate::{
-    error::Error,
-    host::{Secrets, VendorAccess},
-    tenant::Tenant,
-    vault::VaultKey,
-};
+use crate::{error::Error, host::Secrets, tenant::Tenant, vault::VaultKey};
 use appsec_grant::{
     Code, InstanceName, ProxySetting, SecretSource, TenantId, VAULT_KEY_PREFIX, counted,
     files::{Exposure, check_folder, read_bounded},
@@ -309,7 +304,7 @@ async fn last_work(tenant: &Tenant, instance: &Instance, what: &str) -> Option<C
 async fn reach(tenant: &Tenant, instance: &Instance, secrets: Secrets, what: String) -> Check {
     let answer = async {
         let loaded = tenant.loaded(instance).await?;
-        let access = VendorAccess { secrets, proxies: tenant.proxies(&instance.made)? };
+        let access = tenant.access(&instance.made, secrets, tenant.proxies(&instance.made)?, None);
         tenant.rehearsal(&loaded, instance.made.clone(), Some(instance), access)?.configure().await
     };
     match answer.await {

@@ -4,6 +4,7 @@ use appsec_model::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::alert::AlertEvent;
 use appsec_grant::TenantId;
 use appsec_store::{FetchStats, Run, RunMode, RunState};
 
@@ -14,6 +15,8 @@ use appsec_store::{FetchStats, Run, RunMode, RunState};
 pub enum WebhookEvent {
     /// A run of an instance ended.
     RunEnded(Box<RunEnded>),
+    /// Findings newly violate policies.
+    Alert(Box<AlertEvent>),
     /// A test, which the operator asked for.
     Test {
         /// Name of the tenant.

@@ -8,7 +8,7 @@ use http::{HeaderName, HeaderValue, Method, Request, header};
 use http_body_util::{BodyExt, Full};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use appsec_grant::{EgressPolicy, Proxies};
+use appsec_grant::{EgressPolicy, Proxies, Refusal};
 use appsec_sandbox::{Transport, clean, coding, no_connection, prohibition};
 
 /// Time for one try. A receiver answers first and works afterwards.
@@ -26,7 +26,7 @@ pub(crate) struct Message<'a> {
     pub headers: Vec<(HeaderName, String)>,
     pub body: Bytes,
     /// What must not be seen in an answer that is kept.
-    pub secret: &'a str,
+    pub secrets: &'a [&'a str],
 }
 
 /// What came of it.
@@ -57,6 +57,8 @@ pub(crate) async fn send(
     let client = checked.and_then(|(origin, addresses)| transport.client(&origin, addresses, proxies));
     let client = match client {
         Ok(client) => client,
+        // The address may be a secret, and is what this one repeats.
+        Err(Refusal::Origin(_)) => return Answer::Refused("the address is not a URL that can be reached".to_owned()),
         Err(refusal) => return Answer::Refused(refusal.to_string()),
     };
     let mut request = Request::builder()
@@ -79,7 +81,7 @@ pub(crate) async fn send(
         Ok(Err(error)) => {
             return match prohibition(&error) {
                 Some(prohibition) => Answer::Refused(prohibition),
-                None => Answer::Unreachable(clean(&no_connection(&error), &[message.secret], KEPT_BYTES)),
+                None => Answer::Unreachable(clean(&no_connection(&error), message.secrets, KEPT_BYTES)),
             };
         }
         Err(_) => return Answer::Unreachable(format!("no answer within {} s", TIME.as_secs())),
@@ -91,7 +93,7 @@ pub(crate) async fn send(
         Some(coding) => format!("(an answer encoded as `{coding}`, which is not read)"),
         None => {
             let beginning = beginning(response.into_body(), until).await;
-            clean(String::from_utf8_lossy(&beginning).trim(), &[message.secret], KEPT_BYTES)
+            clean(String::from_utf8_lossy(&beginning).trim(), message.secrets, KEPT_BYTES)
         }
     };
     Answer::Status { status, retry_after, beginning }

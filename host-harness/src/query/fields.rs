@@ -44,6 +44,7 @@ const MIN_PRIORITY: Field = Field::new("min-priority", Takes::Whole(100), "0-100
 const MIN_CVSS: Field = Field::new("min-cvss", Takes::Number(10.0), "0-10", "Set the minimum CVSS score");
 const MIN_EPSS: Field =
     Field::new("min-epss", Takes::Number(1.0), "0-1", "Set the minimum EPSS score: the probability of exploitation");
+const KEV: Field = Field::flag("kev", "Filter by known exploitation: listed in the imported KEV catalogue");
 const STATUS: Field = Field::new(
     "status",
     Takes::Words(Open::Status),
@@ -97,6 +98,12 @@ const PROJECT: Field =
 const BRANCH: Field =
     Field::new("branch", Takes::Texts, "NAME", "Filter by branch, of the project's scans or of the finding")
         .of(Group::Scope);
+const NEW_SINCE: Field = Field::new(
+    "new-since",
+    Takes::Text,
+    "BASE",
+    "Filter by what a base does not have: a run, a date or a time ago such as 7d, or a branch",
+);
 const INSTANCE: Field = Field::new("instance", Takes::Instance, "NAME", "Filter by instance").of(Group::Scope);
 const REPOSITORY: Field = Field::new(
     "repository",
@@ -150,6 +157,7 @@ pub(super) const FINDINGS: &[Field] = &[
     MIN_PRIORITY,
     MIN_CVSS,
     MIN_EPSS,
+    KEV,
     STATUS,
     INCLUDE_CLOSED,
     REACHABILITY,
@@ -170,6 +178,7 @@ pub(super) const FINDINGS: &[Field] = &[
     LAST_SEEN_UNTIL,
     CHANGED_SINCE,
     CHANGED_UNTIL,
+    NEW_SINCE,
     PROJECT,
     BRANCH,
     INSTANCE,
@@ -222,6 +231,7 @@ pub(super) const ISSUES: &[Field] = &[
     MIN_PRIORITY,
     MIN_CVSS,
     MIN_EPSS,
+    KEV,
     STATUS,
     INCLUDE_CLOSED.help("Include closed issues, whatever their status"),
     Field::new("source", Takes::Instance, "NAME", "Filter by instance that still reports it"),
@@ -244,6 +254,7 @@ pub(super) const ISSUES: &[Field] = &[
     LAST_SEEN_UNTIL.one("Require last seen before this time"),
     CHANGED_SINCE.one("Require a last change at or after this time"),
     CHANGED_UNTIL.one("Require a last change before this time"),
+    NEW_SINCE.one("Require a finding that a base does not have: a run, a date or a time ago, or a branch"),
     DECISION.one("Require this decision, or any or none"),
     ASSIGNEE.one("Require this assignee"),
     LABEL.one("Require this label of the decision"),
@@ -264,6 +275,7 @@ pub(super) const ISSUES: &[Field] = &[
 /// The fields of the list of packages.
 pub(super) const PACKAGES: &[Field] = &[
     Field::new("search", Takes::Text, "TEXT", "Filter by text in name or package URL"),
+    PACKAGE.help("Filter by name"),
     Field::new("ecosystem", Takes::Texts, "NAME", "Filter by ecosystem, such as npm"),
     Field::new("license", Takes::Text, "TEXT", "Filter by text in the license"),
     Field::new("transitivity", Takes::Words(Open::Transitivity), "HOW,…", "Filter by transitivity"),
@@ -333,12 +345,7 @@ pub(super) const COVERAGE: &[Field] = &[
 /// The fields of a check of policies.
 pub(super) const POLICY_CHECK: &[Field] = &[
     Field::new("policy", Takes::Texts, "ID", "Check only this policy"),
-    Field::new(
-        "new-since",
-        Takes::Text,
-        "BASE",
-        "Check only what a base does not have: a run, a date or a time ago such as 7d, or a branch",
-    ),
+    NEW_SINCE.help("Check only what a base does not have: a run, a date or a time ago such as 7d, or a branch"),
     KIND,
     PROJECT,
     BRANCH,

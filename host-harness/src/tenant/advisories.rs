@@ -44,7 +44,7 @@ impl Tenant {
     /// An advisory by one of its numbers.
     pub async fn advisory(&self, id: &str) -> Result<Advisory, Error> {
         let wanted = id.to_owned();
-        let found = self.store.run(move |store| store.advisory(&wanted)).await?;
+        let found = self.store.read(move |store| store.advisory(&wanted)).await?;
         found.ok_or_else(|| Error::NoAdvisory(id.to_owned()))
     }
 }

@@ -2,34 +2,31 @@
 //! settings, a pause. A change is tried with the vendor before it is written,
 //! and written in one piece: what fails leaves the instance as it was.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use appsec_model::{Connection, Deployment, Kind, Manifest};
-use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{
     Tenant,
-    instance::{secret_sources, trusted_origins},
+    instance::{TypedSecrets, secret_sources, trusted_origins},
     proxies::{PROXY, ProxyChange},
-    session::{pin, require_accepted},
+    session::{Renewed, Sources, require_accepted},
 };
-use crate::{
-    error::Error,
-    host::{Secrets, VendorAccess},
-    vault::VaultKey,
-};
-use appsec_grant::{Addresses, InstanceName, Origin, Secret, SecretSource, UnknownName};
-use appsec_store::{ConnectorSource, Instance, NewInstance, Paused};
+use crate::{error::Error, host::Secrets, vault::VaultKey};
+use appsec_grant::{Addresses, InstanceName, Origin, SecretSource, UnknownName};
+use appsec_store::{Instance, NewInstance, Paused};
 
 /// Another secret for an instance.
 #[derive(Clone, Debug, Default)]
 pub struct Rotation {
     /// Where the new secret is read from. Without it, where the old one was:
-    /// the operator has changed it there.
+    /// the operator has changed it there. For connectors with one secret.
     pub secret: Option<SecretSource>,
-    /// The new secret, as a person has typed it; it goes into the vault.
-    pub typed: Option<Secret>,
+    /// Where new ones of several are read from, by variable; the others stay.
+    pub secrets: BTreeMap<String, SecretSource>,
+    /// New secrets, as a person has typed them; they go into the vault.
+    pub typed: TypedSecrets,
     /// Whether it goes into the vault; if nothing is said, where the old one is.
     pub store: Option<bool>,
     /// Whether it may be of another account of the vendor.
@@ -57,33 +54,6 @@ pub struct SettingsChange {
     pub other_account: bool,
 }
 
-/// What `instance accept-connector` prints.
-#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
-pub struct AcceptedConnector {
-    /// Name of the instance.
-    pub instance: String,
-    /// Where the connector comes from.
-    pub connector_source: ConnectorSource,
-    /// Whether it is another file than before.
-    pub changed: bool,
-    /// SHA-256 of the file that was accepted before.
-    pub sha256_before: Option<String>,
-    /// SHA-256 of the file that is accepted now.
-    pub sha256: String,
-    /// Version that the instance was set up or last normalized with.
-    pub version_before: String,
-    /// Version stated in the file's manifest.
-    pub version: String,
-    /// Origins that it asks for and the instance may not reach.
-    pub origins_not_granted: Vec<String>,
-    /// Origins that the instance may reach and it does not ask for.
-    pub origins_not_asked_for: Vec<String>,
-    /// Secrets that it asks for and the instance does not give it.
-    pub secrets_not_given: Vec<String>,
-    /// Secrets that the instance gives and it does not ask for.
-    pub secrets_not_asked_for: Vec<String>,
-}
-
 /// The setting that connectors take the kinds to bring from.
 const KINDS: &str = "kinds";
 
@@ -95,39 +65,56 @@ impl Tenant {
         self.run_on(name, "rotate-token", async |instance| {
             require_accepted(&instance)?;
             let loaded = self.loaded(&instance).await?;
-            let stored = instance.made.secrets.values().any(|source| *source == SecretSource::Vault);
-            let store = rotation.store.unwrap_or(stored) || rotation.typed.is_some();
-            let from = match &rotation.secret {
-                Some(SecretSource::Input) if !store => return Err(Error::NotKept),
-                Some(source) => secret_sources(&loaded.manifest, Some(source)),
-                None if rotation.typed.is_some() => secret_sources(&loaded.manifest, Some(&SecretSource::Vault)),
-                None if stored => return Err(Error::NoNewSecret),
-                None => instance.made.secrets.clone(),
+            let made = &instance.made;
+            let is_stored = |variable: &String| made.secrets.get(variable) == Some(&SecretSource::Vault);
+            let typed = rotation.typed.clone().by_variable(&loaded.manifest)?;
+            let named = secret_sources(&loaded.manifest, rotation.secret.as_ref(), &rotation.secrets)?;
+            // Those that are replaced; what is not named stays where it is.
+            let mut replaced: Sources = match &rotation.secret {
+                Some(_) => named,
+                None => rotation.secrets.clone(),
             };
-            let secrets = match &rotation.typed {
-                Some(typed) => from.keys().map(|variable| (variable.clone(), typed.clone())).collect(),
-                None => self.secrets_from(&instance.made, &from, None)?,
-            };
-            let key = if store { Some(self.vault_key()?) } else { None };
-            let sources = if store { secret_sources(&loaded.manifest, Some(&SecretSource::Vault)) } else { from };
+            if replaced.is_empty() && typed.is_empty() {
+                if made.secrets.keys().any(is_stored) {
+                    return Err(Error::NoNewSecret);
+                }
+                // The operator has changed them where they are.
+                replaced = made.secrets.clone();
+            }
+            let mut from = made.secrets.clone();
+            from.extend(replaced.clone());
+            from.retain(|variable, _| !typed.contains_key(variable));
+            let into_vault = |variable: &&String| rotation.store.unwrap_or(is_stored(variable));
+            let new: BTreeSet<String> = replaced.keys().filter(into_vault).chain(typed.keys()).cloned().collect();
+            let mut sources = made.secrets.clone();
+            sources.extend(replaced);
+            sources.extend(new.iter().map(|variable| (variable.clone(), SecretSource::Vault)));
+            if sources.values().any(|source| *source == SecretSource::Input) {
+                return Err(Error::NotKept);
+            }
+            let mut secrets = self.secrets_from(made, &from, None)?;
+            secrets.extend(typed);
+            let key = if new.is_empty() { None } else { Some(self.vault_key()?) };
+            let no_longer =
+                |variable: &&String| is_stored(variable) && sources.get(*variable) != Some(&SecretSource::Vault);
+            let removed: Vec<String> = made.secrets.keys().filter(no_longer).cloned().collect();
 
-            let made = NewInstance { secrets: sources, ..instance.made.clone() };
-            let access = VendorAccess { secrets: secrets.clone(), proxies: self.proxies(&made)? };
-            let accepted = self.rehearsal(&loaded, made, Some(&instance), access)?.configure().await?;
+            let renewed = Renewed::default();
+            let changed = NewInstance { secrets: sources, ..made.clone() };
+            let access = self.access(made, secrets.clone(), self.proxies(&changed)?, Some(&renewed));
+            let accepted = self.rehearsal(&loaded, changed, Some(&instance), access)?.configure().await?;
             let other = other_account(&instance, &accepted.connection, rotation.other_account)?;
             // The vault first: at no time does the instance name a secret that is
             // not there.
             if let Some(key) = key {
-                self.vault().put(&key, name, &secrets, &instance.made.audience())?;
+                renewed.put_into(&mut secrets);
+                secrets.retain(|(variable, _)| new.contains(variable));
+                self.vault().put(&key, name, &secrets, &made.audience())?;
             }
             let (now, anew) = (self.now(), other.then_some("cut off, and the account was changed"));
             self.store.run(move |store| store.change_instance(instance.id, &accepted, anew, now)).await?;
-            if stored && !store {
-                // And not those that sign webhooks.
-                let secrets = instance.made.secrets.iter();
-                for (variable, _) in secrets.filter(|(_, source)| **source == SecretSource::Vault) {
-                    self.vault().remove_one(name, variable)?;
-                }
+            for variable in removed {
+                self.vault().remove_one(name, &variable)?;
             }
             self.instance(name).await
         })
@@ -142,6 +129,7 @@ impl Tenant {
             let loaded = self.loaded(&instance).await?;
             let made = changed(&loaded.manifest, &instance.made, &change)?;
             let secrets = self.secrets(&instance, change.secret.as_ref())?;
+            let renewed = Renewed::default();
             // What is stored is sealed for the origins and the proxy, and anew for others.
             let audience = made.audience();
             let mut stored = match audience == instance.made.audience() {
@@ -163,7 +151,8 @@ impl Tenant {
                 sealed.push((PROXY.to_owned(), credentials));
             }
             let forgotten = instance.made.has_sealed_proxy() && !made.has_sealed_proxy();
-            let access = VendorAccess { secrets, proxies: self.usable_proxies(&made, credentials.as_ref())? };
+            let proxies = self.usable_proxies(&made, credentials.as_ref())?;
+            let access = self.access(&instance.made, secrets, proxies, Some(&renewed));
             let accepted = self.rehearsal(&loaded, made, Some(&instance), access)?.configure().await?;
             let other = other_account(&instance, &accepted.connection, change.other_account)?;
             let anew = (other || accepted.made.settings != instance.made.settings)
@@ -171,7 +160,8 @@ impl Tenant {
             let now = self.now();
             // The vault first, beside what is there: whenever this is stopped, the
             // origins in the store are those of a secret.
-            if let Some((key, stored)) = &stored {
+            if let Some((key, stored)) = &mut stored {
+                renewed.put_into(stored);
                 self.vault().put_beside(key, name, stored, &audience)?;
             }
             self.store.run(move |store| store.change_instance(instance.id, &accepted, anew, now)).await?;
@@ -182,46 +172,6 @@ impl Tenant {
                 self.vault().remove_one(name, PROXY)?;
             }
             self.instance(name).await
-        })
-        .await
-    }
-
-    /// Holds an instance to the file of its connector as it is now, and tells how
-    /// it differs from what the instance was set up for. Grants stay as they are:
-    /// what it asks for beyond them it does not get.
-    pub async fn accept_connector(&self, name: &InstanceName) -> Result<AcceptedConnector, Error> {
-        self.run_on(name, "accept-connector", async |instance| {
-            let made = &instance.made;
-            let loaded = self.loaded_from(&instance, &made.connector_source).await?;
-            let Some(sha256) = pin(&loaded, &made.connector_source) else {
-                return Err(Error::NotPinned(name.clone()));
-            };
-            let configured = |key: &String| made.settings.get(key).and_then(|value| value.as_str());
-            let asked = loaded.manifest.origins.iter().map(|need| {
-                let setting = need.setting.as_ref().and_then(configured);
-                Ok(setting.unwrap_or(&need.default).parse::<Origin>()?)
-            });
-            let asked: BTreeSet<String> =
-                asked.map(|it| it.map(|origin| origin.to_string())).collect::<Result<_, Error>>()?;
-            let granted = made.egress.origins().map(|(origin, _)| origin.to_string()).collect();
-            let wanted: BTreeSet<String> = loaded.manifest.secrets.iter().map(|need| need.variable.clone()).collect();
-            let given = made.secrets.keys().cloned().collect();
-            let less = |more: &BTreeSet<String>, less: &BTreeSet<String>| more.difference(less).cloned().collect();
-            let accepted = AcceptedConnector {
-                instance: name.to_string(),
-                connector_source: made.connector_source.clone(),
-                changed: made.connector_sha256.as_ref() != Some(&sha256),
-                sha256_before: made.connector_sha256.clone(),
-                sha256: sha256.clone(),
-                version_before: made.connector_version.clone(),
-                version: loaded.manifest.version.clone(),
-                origins_not_granted: less(&asked, &granted),
-                origins_not_asked_for: less(&granted, &asked),
-                secrets_not_given: less(&wanted, &given),
-                secrets_not_asked_for: less(&given, &wanted),
-            };
-            self.store.run(move |store| store.accept_connector(instance.id, &sha256)).await?;
-            Ok(accepted)
         })
         .await
     }

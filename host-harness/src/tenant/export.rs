@@ -6,7 +6,10 @@ use appsec_exports::{
     Decided, Error as ExportError, Exported, Exporter, Format, Issue, ListedPackage, Options, Summary, redact, text,
 };
 use appsec_model::{Finding, Location, PackageVersion};
-use appsec_store::{Depth, ExportItem, ExportedFinding, Filter, FindingId, PackageRow, QueryStore, StoreError};
+use appsec_store::{
+    Baseline, Depth, ExportItem, ExportedFinding, Filter, FindingDetail, FindingId, PackageRow, QueryStore, StoreError,
+};
+use serde::Serialize;
 
 use super::Tenant;
 use crate::{columns::CsvWriter, error::Error, query::View};
@@ -40,6 +43,12 @@ impl ExportFormat {
         }
     }
 
+    /// Whether each finding of it can say whose it is, so that one document has
+    /// those of several tenants.
+    pub const fn names_tenants(self) -> bool {
+        matches!(self, Self::Ndjson | Self::Csv | Self::Public(Format::Ocsf))
+    }
+
     /// What it is, for people.
     pub const fn about(self) -> &'static str {
         match self {
@@ -69,23 +78,49 @@ impl FromStr for ExportFormat {
     }
 }
 
+/// One of several tenants in a document.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Share {
+    /// The document is of this tenant alone.
+    Whole,
+    /// It names its tenants, and begins with this one.
+    First,
+    /// It names its tenants, and goes on with this one.
+    Next,
+}
+
+/// An export that a document is made of.
+#[derive(Clone, Debug)]
+pub struct ExportRequest {
+    /// The format.
+    pub format: ExportFormat,
+    /// The findings.
+    pub filter: Filter,
+    /// How they are written.
+    pub options: Options,
+    /// What findings are held against, for formats that say it.
+    pub base: Option<Baseline>,
+    /// Which part of the document it is.
+    pub share: Share,
+}
+
 impl Tenant {
     /// Writes the findings of a filter in a format, as of one moment: what is stored
     /// meanwhile plays no part. The filter's order and page count for nothing.
     /// Returns what was written, and the writer.
     pub async fn export<W: Write + Send + 'static>(
         &self,
-        format: ExportFormat,
-        filter: Filter,
-        options: Options,
+        request: ExportRequest,
         mut out: W,
     ) -> Result<(Summary, W), Error> {
         self.catch_up().await?;
         let exported = self.store.read(move |store| {
+            let ExportRequest { format, filter, options, base, share } = request;
+            let owner = (share != Share::Whole).then_some(options.owner.as_str());
             let summary = match format {
-                ExportFormat::Ndjson => ndjson(store, &filter, &mut out),
-                ExportFormat::Csv => csv(store, &filter, &mut out),
-                ExportFormat::Public(format) => public(store, format, &filter, &options, &mut out),
+                ExportFormat::Ndjson => ndjson(store, &filter, owner, &mut out),
+                ExportFormat::Csv => csv(store, &filter, owner, share != Share::Next, &mut out),
+                ExportFormat::Public(format) => public(store, format, &filter, base.as_ref(), &options, &mut out),
             };
             // What the store says is its own; what the writer says is the export's.
             match summary {
@@ -102,7 +137,15 @@ impl Tenant {
     /// Findings by their ids as SARIF.
     pub(super) async fn violations_as_sarif(&self, ids: Vec<FindingId>) -> Result<String, Error> {
         let filter = Filter { ids, ..Filter::default() };
-        let options = Options { moment: self.now(), owner: self.id().to_string(), ..Options::default() };
+        // What a service refuses of one result, it refuses of the whole file.
+        let options = Options {
+            moment: self.now(),
+            owner: self.id().to_string(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            for_github: true,
+            single_run: Some("harness/gate".to_owned()),
+            ..Options::default()
+        };
         let written = self.store.read(move |store| {
             let mut out = Vec::new();
             // Without ids the filter means everything.
@@ -110,7 +153,7 @@ impl Tenant {
                 true => {
                     Exporter::begin(Format::Sarif, &options, &mut out).and_then(Exporter::end).map_err(Stopped::from)
                 }
-                false => public(store, Format::Sarif, &filter, &options, &mut out),
+                false => public(store, Format::Sarif, &filter, None, &options, &mut out),
             };
             match written {
                 Ok(_) => Ok(Ok(out)),
@@ -140,10 +183,11 @@ fn each(
     filter: &Filter,
     depth: Depth,
     packages: bool,
+    base: Option<&Baseline>,
     mut take: impl FnMut(ExportItem) -> Result<(), ExportError>,
 ) -> Result<(), Stopped> {
     let mut failed = None;
-    let walked = store.export(filter, depth, packages, &mut |item| {
+    let walked = store.export(filter, depth, packages, base, &mut |item| {
         failed = take(item).err();
         failed.is_none()
     });
@@ -151,11 +195,29 @@ fn each(
     failed.map_or(Ok(()), |error| Err(Stopped::Export(error)))
 }
 
-fn ndjson(store: &dyn QueryStore, filter: &Filter, out: &mut impl Write) -> Result<Summary, Stopped> {
+/// A finding with the tenant that it is of, where the document is of several.
+#[derive(Serialize)]
+struct Owned<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tenant: Option<&'a str>,
+    #[serde(flatten)]
+    finding: FindingDetail,
+}
+
+fn ndjson(
+    store: &dyn QueryStore,
+    filter: &Filter,
+    owner: Option<&str>,
+    out: &mut impl Write,
+) -> Result<Summary, Stopped> {
     let mut summary = Summary::default();
-    each(store, filter, Depth::Whole, false, |item| {
+    each(store, filter, Depth::Whole, false, None, |item| {
         if let ExportItem::Finding(it) = item {
-            text::json_line(&mut *out, &redacted(*it).detail)?;
+            let finding = redacted(*it).detail;
+            match owner {
+                None => text::json_line(&mut *out, &finding)?,
+                tenant => text::json_line(&mut *out, &Owned { tenant, finding })?,
+            }
             out.write_all(b"\n")?;
             summary.findings += 1;
         }
@@ -165,11 +227,20 @@ fn ndjson(store: &dyn QueryStore, filter: &Filter, out: &mut impl Write) -> Resu
     Ok(summary)
 }
 
-fn csv(store: &dyn QueryStore, filter: &Filter, out: &mut impl Write) -> Result<Summary, Stopped> {
+fn csv(
+    store: &dyn QueryStore,
+    filter: &Filter,
+    owner: Option<&str>,
+    begins: bool,
+    out: &mut impl Write,
+) -> Result<Summary, Stopped> {
     let mut summary = Summary::default();
     let columns = View::All.csv_columns();
-    let mut rows = CsvWriter::new(&columns, out)?;
-    each(store, filter, Depth::Facts, false, |item| {
+    let mut rows = match owner {
+        None => CsvWriter::new(&columns, out)?,
+        Some(owner) => CsvWriter::of_one(&columns, ("tenant", owner), begins, out)?,
+    };
+    each(store, filter, Depth::Facts, false, None, |item| {
         if let ExportItem::Finding(it) = item {
             let mut detail = redacted(*it).detail;
             if let Some(leading) = detail.occurrence_details.first() {
@@ -188,11 +259,12 @@ fn public(
     store: &dyn QueryStore,
     format: Format,
     filter: &Filter,
+    base: Option<&Baseline>,
     options: &Options,
     out: &mut impl Write,
 ) -> Result<Summary, Stopped> {
     let mut exporter = Exporter::begin(format, options, out)?;
-    each(store, filter, Depth::Facts, format.takes_packages(), |item| match item {
+    each(store, filter, Depth::Facts, format.takes_packages(), base, |item| match item {
         // A finding has an occurrence.
         ExportItem::Finding(it) => finding(*it, filter).map_or(Ok(()), |it| exporter.finding(it)),
         ExportItem::Package(it) => exporter.package(&package(*it)),
@@ -210,7 +282,7 @@ fn redacted(mut found: ExportedFinding) -> ExportedFinding {
 /// A finding as it is exported: its occurrence on the branch that is asked for,
 /// else the leading one.
 fn finding(found: ExportedFinding, filter: &Filter) -> Option<Exported> {
-    let ExportedFinding { detail, issue, connector_id, is_report_source } = found;
+    let ExportedFinding { detail, issue, connector_id, is_report_source, is_new } = found;
     let mut occurrences = detail.occurrence_details;
     let asked = |it: &Finding| it.r#ref.as_ref().is_some_and(|it| filter.branches.contains(it));
     let at = occurrences.iter().position(|it| it.vanished_at.is_none() && asked(&it.finding)).unwrap_or(0);
@@ -227,6 +299,7 @@ fn finding(found: ExportedFinding, filter: &Filter) -> Option<Exported> {
         priority: row.priority,
         cvss: row.cvss,
         epss: row.epss,
+        kev: row.kev,
         first_seen_at: row.first_seen_at,
         ingested_at: row.ingested_at,
         closed_at: row.closed_at,
@@ -239,6 +312,7 @@ fn finding(found: ExportedFinding, filter: &Filter) -> Option<Exported> {
         commit: detail.attribution.and_then(|it| it.scan.commit),
         decision: row.decision.map(|it| Decided { entry: it.entry, author: it.author, at: it.decided_at }),
         issue: issue.map(|(id, is_reachable)| Issue { id: id.to_string(), is_reachable }),
+        is_new,
     })
 }
 

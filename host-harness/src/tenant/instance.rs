@@ -1,6 +1,8 @@
 //! Setting up an instance, and looking again whether it works.
 
-use appsec_model::{Connection, Manifest};
+use std::collections::BTreeMap;
+
+use appsec_model::{Connection, Manifest, OriginNeed};
 
 use super::{
     Tenant,
@@ -11,8 +13,11 @@ use crate::{
     error::Error,
     host::{Loaded, Secrets},
 };
-use appsec_grant::{Addresses, EgressPolicy, InstanceName, Origin, SecretSource};
+use appsec_grant::{Addresses, EgressPolicy, InstanceName, Origin, Secret, SecretSource, UnknownName};
 use appsec_store::{ConnectorSource, Instance, NewInstance};
+
+/// Settings, by key.
+type Settings = serde_json::Map<String, serde_json::Value>;
 
 /// What the operator gives to set up an instance.
 #[derive(Clone, Debug)]
@@ -22,14 +27,17 @@ pub struct Setup {
     /// Its connector.
     pub connector: ConnectorSource,
     /// Settings, by key.
-    pub settings: serde_json::Map<String, serde_json::Value>,
+    pub settings: Settings,
     /// Further origins that it may reach.
     pub allow_origins: Vec<Origin>,
     /// Origins that may be at an address of this machine or network.
     pub allow_private_origins: Vec<Origin>,
     /// Where its secret is read from; by default from the environment
-    /// variable that the connector names.
+    /// variable that the connector names. For connectors with one secret.
     pub secret: Option<SecretSource>,
+    /// The same for each of several secrets, by the variables that the connector
+    /// names; by default from the environment variable of that name.
+    pub secrets: BTreeMap<String, SecretSource>,
     /// Whether the secret goes into the vault, where it is read from then on.
     pub store_secret: bool,
     /// Its proxy; without a word that of the environment.
@@ -105,28 +113,32 @@ fn granted(manifest: &Manifest, setup: &Setup) -> Result<EgressPolicy, Error> {
 /// file says of itself grants nothing.
 pub(crate) fn trusted_origins(
     manifest: &Manifest,
-    settings: &serde_json::Map<String, serde_json::Value>,
+    settings: &Settings,
     connector: &ConnectorSource,
 ) -> Result<Vec<Origin>, Error> {
     let trusted = matches!(connector, ConnectorSource::Bundled { .. });
-    let mut origins = Vec::new();
-    for need in &manifest.origins {
-        let configured = need.setting.as_ref().and_then(|key| settings.get(key)).and_then(|value| value.as_str());
-        let origin = configured.unwrap_or(&need.default).parse()?;
-        if trusted || configured.is_some() {
-            origins.push(origin);
-        }
-    }
-    Ok(origins)
+    let needed = manifest.origins.iter().zip(needed_origins(manifest, settings)?);
+    Ok(needed.filter(|(need, _)| trusted || configured(need, settings).is_some()).map(|(_, origin)| origin).collect())
+}
+
+/// The origins that a connector asks for under these settings, in its order.
+pub(crate) fn needed_origins(manifest: &Manifest, settings: &Settings) -> Result<Vec<Origin>, Error> {
+    let origin = |need: &OriginNeed| Ok(configured(need, settings).unwrap_or(&need.default).parse()?);
+    manifest.origins.iter().map(origin).collect()
+}
+
+/// The origin that settings put in the place of the default.
+fn configured<'a>(need: &OriginNeed, settings: &'a Settings) -> Option<&'a str> {
+    need.setting.as_ref().and_then(|key| settings.get(key)).and_then(|value| value.as_str())
 }
 
 /// The instance that a setup makes, and where its secrets are read from now:
 /// the instance may read them from the vault afterwards.
 pub(crate) fn candidate(loaded: &Loaded, setup: Setup) -> Result<(NewInstance, Sources), Error> {
     let manifest = &loaded.manifest;
-    let from = secret_sources(manifest, setup.secret.as_ref());
+    let from = secret_sources(manifest, setup.secret.as_ref(), &setup.secrets)?;
     let secrets = match setup.store_secret {
-        true => secret_sources(manifest, Some(&SecretSource::Vault)),
+        true => from.keys().map(|variable| (variable.clone(), SecretSource::Vault)).collect(),
         false => from.clone(),
     };
     let new = NewInstance {
@@ -143,14 +155,63 @@ pub(crate) fn candidate(loaded: &Loaded, setup: Setup) -> Result<(NewInstance, S
     Ok((new, from))
 }
 
-/// Where each secret of the connector is read from.
-pub(crate) fn secret_sources(manifest: &Manifest, given: Option<&SecretSource>) -> Sources {
-    manifest
-        .secrets
-        .iter()
-        .map(|need| {
-            let source = given.cloned().unwrap_or_else(|| SecretSource::Variable { name: need.variable.clone() });
-            (need.variable.clone(), source)
-        })
-        .collect()
+/// Where each secret of the connector is read from. One source is never two
+/// secrets: of several, each needs its own.
+pub(crate) fn secret_sources(
+    manifest: &Manifest,
+    only: Option<&SecretSource>,
+    each: &Sources,
+) -> Result<Sources, Error> {
+    let variables = || manifest.secrets.iter().map(|need| &need.variable);
+    require_known(manifest, each.keys())?;
+    if only.is_some() && manifest.secrets.len() > 1 {
+        return Err(Error::SeveralSecrets(variables().cloned().collect()));
+    }
+    let source = |variable: &String| {
+        let usual = || SecretSource::Variable { name: variable.clone() };
+        each.get(variable).or(only).cloned().unwrap_or_else(usual)
+    };
+    Ok(variables().map(|variable| (variable.clone(), source(variable))).collect())
+}
+
+/// Makes sure that the connector needs these secrets.
+fn require_known<'a>(manifest: &Manifest, mut given: impl Iterator<Item = &'a String>) -> Result<(), Error> {
+    let known = || manifest.secrets.iter().map(|need| &need.variable);
+    match given.find(|variable| !known().any(|it| it == *variable)) {
+        Some(unknown) => Err(Error::NoSecretNeed(UnknownName::among(unknown, known()))),
+        None => Ok(()),
+    }
+}
+
+/// Secrets that a person has typed.
+#[derive(Clone, Debug, Default)]
+pub enum TypedSecrets {
+    /// None.
+    #[default]
+    None,
+    /// The only one that the connector needs.
+    Only(Secret),
+    /// Each of them, by variable.
+    Each(BTreeMap<String, Secret>),
+}
+
+impl TypedSecrets {
+    /// Whether there are none.
+    pub fn is_none(&self) -> bool {
+        matches!(self, Self::None)
+    }
+
+    /// They by variable.
+    pub(crate) fn by_variable(self, manifest: &Manifest) -> Result<BTreeMap<String, Secret>, Error> {
+        let typed = match (self, manifest.secrets.as_slice()) {
+            (Self::None, _) => BTreeMap::new(),
+            (Self::Only(secret), [need]) => BTreeMap::from([(need.variable.clone(), secret)]),
+            (Self::Only(_), needs) => {
+                return Err(Error::SeveralSecrets(needs.iter().map(|need| need.variable.clone()).collect()));
+            }
+            (Self::Each(secrets), _) => secrets,
+        };
+        require_known(manifest, typed.keys())?;
+        Ok(typed)
+    }
 }

@@ -59,8 +59,12 @@ impl Tenant {
         F: Future<Output = Result<T, Error>>,
     {
         let (lease, instance) = self.leased_instance(name, work).await?;
+        let instance_id = instance.id;
         let outcome = body(instance).await;
         let refreshed = self.refresh().await;
+        if refreshed.is_ok() {
+            self.report_violations(instance_id).await;
+        }
         self.deliver_after_run(lease).await;
         let value = outcome?;
         refreshed?;

@@ -34,6 +34,19 @@ impl From<FindingPage> for FindingList {
     }
 }
 
+/// Findings of one kind, severity and status.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+pub struct FindingCount {
+    /// The kind.
+    pub kind: String,
+    /// The severity.
+    pub severity: Severity,
+    /// The status.
+    pub status: String,
+    /// How many.
+    pub count: u64,
+}
+
 /// What `issues` prints.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct IssueList {
@@ -109,6 +122,7 @@ impl Tenant {
         let filter = PackageFilter {
             instance_id: self.instance_id(query.instance("instance").as_ref()).await?,
             ecosystems: query.texts("ecosystem"),
+            package: query.text("package"),
             name: query.text("search"),
             license: query.text("license"),
             project: query.text("project"),
@@ -176,8 +190,10 @@ impl Tenant {
     }
 
     /// Findings by kind, severity and status.
-    pub async fn finding_counts(&self) -> Result<Vec<(String, Severity, String, u64)>, Error> {
-        Ok(self.store.read(|store| store.finding_counts(None)).await?)
+    pub async fn finding_counts(&self) -> Result<Vec<FindingCount>, Error> {
+        let counts = self.store.read(|store| store.finding_counts(None)).await?;
+        let named = |(kind, severity, status, count)| FindingCount { kind, severity, status, count };
+        Ok(counts.into_iter().map(named).collect())
     }
 
     /// What a query asks for of findings.
@@ -197,7 +213,18 @@ impl Tenant {
         };
         let reachability = self.words(Open::Verdict, query.texts("reachability")).await?;
         let instance_id = self.instance_id(query.instance("instance").as_ref()).await?;
-        Ok(Filter { instance_id, kinds, statuses, reachability, facts, ..filter(query, self.now()) })
+        let or_undecided = or_undecided(query, &statuses);
+        let new_since = self.base(query.text("new-since").as_deref()).await?;
+        Ok(Filter {
+            instance_id,
+            kinds,
+            statuses,
+            or_undecided,
+            new_since,
+            reachability,
+            facts,
+            ..filter(query, self.now())
+        })
     }
 
     /// What a query asks for of issues.
@@ -212,6 +239,7 @@ impl Tenant {
             min_priority: of.min_priority,
             min_cvss: of.min_cvss,
             min_epss: of.min_epss,
+            kev: of.kev,
             open: (!query.flag("include-closed")
                 && query.texts("status").is_empty()
                 && is_decided(query) != Some(true))
@@ -240,6 +268,8 @@ impl Tenant {
                 fix_available: of.fix_available,
                 decided: of.decided,
                 is_decided: of.is_decided,
+                or_undecided: of.or_undecided,
+                new_since: of.new_since,
                 ..Filter::default()
             },
             sort: query.word("sort").unwrap_or_default(),
@@ -251,13 +281,7 @@ impl Tenant {
 
     /// What a query asks for of a check of policies.
     pub(super) async fn policy_filter(&self, query: &Query) -> Result<PolicyFilter, Error> {
-        let new_since = query.text("new-since").map(|base| baseline(&base, self.now()));
-        // A run that is not there would have seen everything.
-        if let Some(Baseline::Run(id)) = new_since
-            && self.store.read(move |store| store.run(id)).await?.is_none()
-        {
-            return Err(Error::NoRun(id));
-        }
+        let new_since = self.base(query.text("new-since").as_deref()).await?;
         Ok(PolicyFilter {
             policies: query.texts("policy"),
             kinds: self.words(Open::Kind, query.texts("kind")).await?,
@@ -268,6 +292,19 @@ impl Tenant {
             new_since,
             ..PolicyFilter::default()
         })
+    }
+
+    /// What findings are held against, by its name: the number of a run, a moment,
+    /// or else a branch.
+    pub async fn base(&self, name: Option<&str>) -> Result<Option<Baseline>, Error> {
+        let base = name.map(|name| baseline(name, self.now()));
+        // A run that is not there would have seen everything.
+        if let Some(Baseline::Run(id)) = base
+            && self.store.read(move |store| store.run(id)).await?.is_none()
+        {
+            return Err(Error::NoRun(id));
+        }
+        Ok(base)
     }
 
     /// Words of an open field as the model or the store has them.
@@ -322,7 +359,6 @@ impl Tenant {
     }
 }
 
-/// What a base is: the number of a run, a moment, or else a branch.
 fn baseline(base: &str, now: Timestamp) -> Baseline {
     match (base.parse(), base.parse::<When>()) {
         (Ok(run), _) => Baseline::Run(run),
@@ -344,7 +380,11 @@ fn scope(query: &Query) -> ProjectFilter {
 /// What is said of decisions.
 pub(super) fn decided(query: &Query, now: Timestamp) -> DecisionFilter {
     DecisionFilter {
-        decisions: query.texts("decision").iter().filter_map(|word| word.parse().ok()).collect(),
+        decisions: match query.texts("decision") {
+            // What any of them may be is not one of some.
+            words if words.iter().any(|word| word == "any") => Vec::new(),
+            words => words.iter().filter_map(|word| word.parse().ok()).collect(),
+        },
         assignee: query.text("assignee"),
         label: query.text("label"),
         ends_before: query.ahead("ends-before", now),
@@ -354,11 +394,26 @@ pub(super) fn decided(query: &Query, now: Timestamp) -> DecisionFilter {
 /// Whether only what is decided is asked for, or only what is not.
 fn is_decided(query: &Query) -> Option<bool> {
     let words = query.texts("decision");
-    let other = || ["assignee", "label", "ends-before"].iter().any(|name| query.has(name));
-    match words.iter().any(|word| word == "none") {
-        true => Some(false),
-        false => (!words.is_empty() || other()).then_some(true),
+    match words.as_slice() {
+        [none] if none == "none" => Some(false),
+        [] => says_more(query).then_some(true),
+        _ => Some(true),
     }
+}
+
+/// Whether something is asked for that only a decision has.
+fn says_more(query: &Query) -> bool {
+    ["assignee", "label", "ends-before"].iter().any(|name| query.has(name))
+}
+
+/// Of those without a decision, beside those with one: the statuses that are
+/// asked for, else those that ask for work. Whoever asks for an assignee or the
+/// like asks for none of them.
+fn or_undecided(query: &Query, statuses: &[String]) -> Option<Vec<String>> {
+    let words = query.texts("decision");
+    let also = words.len() > 1 && words.iter().any(|word| word == "none") && !says_more(query);
+    let open = statuses.is_empty() && !query.flag("include-closed");
+    also.then(|| if open { ACTIVE.map(str::to_owned).to_vec() } else { Vec::new() })
 }
 
 fn security(query: &Query) -> Option<bool> {
@@ -374,6 +429,8 @@ fn filter(query: &Query, now: Timestamp) -> Filter {
         ids: Vec::new(),
         decided: decided(query, now),
         is_decided: is_decided(query),
+        or_undecided: None,
+        new_since: None,
         reachability: Vec::new(),
         facts: false,
         severities: query.severities("severity"),
@@ -381,6 +438,7 @@ fn filter(query: &Query, now: Timestamp) -> Filter {
         min_priority: query.whole("min-priority").and_then(|number| u8::try_from(number).ok()),
         min_cvss: query.number("min-cvss"),
         min_epss: query.number("min-epss"),
+        kev: query.flag("kev"),
         scope: scope(query),
         project: query.text("project"),
         branches: query.texts("branch"),

@@ -10,8 +10,8 @@ use super::Tenant;
 use crate::error::{Error, MappingError};
 use appsec_grant::{InstanceName, UnknownName};
 use appsec_store::{
-    AutoMap, KeptFindings, MappingCounts, MappingFilter, MappingRow, NamedProject, Released, RepositoryChanges,
-    RepositoryRow, ResolvedMappings, ScanFields,
+    AutoMap, KeptFindings, MappingCounts, MappingFilter, MappingRow, NamedProject, Released, RepositoryRow,
+    ResolvedMappings, ScanFields,
 };
 
 /// A project, as a person names it.
@@ -76,15 +76,6 @@ impl Tenant {
                 Err(MappingError::NoRepository(UnknownName::among(wanted, known)).into())
             }
         }
-    }
-
-    /// Takes a list of repositories over; with `replace`, those that it does not
-    /// name go. Projects that match a repository now are mapped to it.
-    pub async fn put_repositories(&self, list: Vec<Repository>, replace: bool) -> Result<RepositoryChanges, Error> {
-        let now = self.now();
-        let changes = self.store.run(move |store| store.put_repositories(&list, replace, now)).await?;
-        self.refresh().await?;
-        Ok(changes)
     }
 
     /// Takes a repository away that no project is mapped to.

@@ -8,7 +8,7 @@ use http::HeaderName;
 use serde::Serialize;
 use url::Url;
 
-use super::{Tenant, session::require_accepted};
+use super::{Tenant, session::require_accepted, vault::GivenSecret};
 use crate::{
     error::{Error, WebhookError},
     notify::{
@@ -18,9 +18,9 @@ use crate::{
     },
     signature::{SigningKey, standard},
 };
-use appsec_grant::{Addresses, Audience, EgressPolicy, InstanceName, Origin, Scheme, Secret, SecretSource};
+use appsec_grant::{Addresses, Audience, EgressPolicy, InstanceName, Origin, Scheme, Secret};
 use appsec_ingest::chance;
-use appsec_store::{ClaimedDelivery, Delivery, DeliveryState, DueDelivery, Tried, Webhook};
+use appsec_store::{ClaimedDelivery, Delivery, DeliveryState, DeliveryTarget, DueDelivery, Tried, Webhook};
 
 /// How long a process that tries a delivery has it for itself: a try, and what
 /// surrounds it.
@@ -49,10 +49,8 @@ pub struct WebhookSetup {
     /// The origin of that address, where it may be at an address of this machine
     /// or network.
     pub private_origin: Option<Origin>,
-    /// Where the secret that signs is read from.
-    pub secret: SecretSource,
-    /// Whether the secret goes into the vault, where it is read from then on.
-    pub store_secret: bool,
+    /// The secret that signs.
+    pub secret: GivenSecret,
 }
 
 /// An outgoing webhook, as commands print it.
@@ -119,13 +117,14 @@ impl Tenant {
     /// Sets where the ends of an instance's runs are told from now on.
     pub async fn set_webhook(&self, name: &InstanceName, setup: WebhookSetup) -> Result<Webhook, Error> {
         let instance = self.instance(name).await?;
-        let egress = granted(&setup)?;
+        let egress = granted(&setup.url, setup.private_origin.as_ref())?;
         let check = |secret: &Secret| SigningKey::outgoing(secret).map(|_| ());
         let audience = Audience::of_webhook(&setup.url, &egress);
-        let secret = self.kept_secret(name, OUTGOING, setup.secret, setup.store_secret, &audience, check)?;
+        let secret = self.kept_secret(name, OUTGOING, setup.secret, &audience, check)?;
         let webhook = Webhook { url: setup.url, egress, secret, set_at: self.now() };
         let kept = webhook.clone();
         self.store.run(move |store| store.set_webhook(instance.id, &kept)).await?;
+        self.forget_unstored(name, OUTGOING, &webhook.secret)?;
         Ok(webhook)
     }
 
@@ -173,10 +172,7 @@ impl Tenant {
         self.webhook(name).await?;
         let instance = self.instance(name).await?;
         require_accepted(&instance)?;
-        let (instance_id, now) = (instance.id, self.now());
-        let id = self.store.run(move |store| store.add_test_delivery(instance_id, now, later(now, CLAIM))).await?;
-        self.try_delivery(DueDelivery::Id(id)).await?;
-        self.delivery(id).await
+        self.test_delivery(instance.id, None).await
     }
 
     /// Tries a delivery again, whatever became of it, and from then on as often
@@ -193,7 +189,7 @@ impl Tenant {
         self.delivery(id).await
     }
 
-    async fn delivery(&self, id: i64) -> Result<Delivery, Error> {
+    pub(super) async fn delivery(&self, id: i64) -> Result<Delivery, Error> {
         let found = self.store.read(move |store| store.delivery(id)).await?;
         Ok(found.ok_or(WebhookError::NoDelivery(id))?)
     }
@@ -239,7 +235,7 @@ impl Tenant {
     }
 
     /// Makes one try of one delivery, and tells how it is then.
-    async fn try_delivery(&self, due: DueDelivery) -> Result<Option<DeliveryState>, Error> {
+    pub(super) async fn try_delivery(&self, due: DueDelivery) -> Result<Option<DeliveryState>, Error> {
         let now = self.now();
         let until = later(now, CLAIM);
         let Some(claimed) = self.store.run(move |store| store.claim_delivery(due, now, until)).await? else {
@@ -263,7 +259,11 @@ impl Tenant {
     }
 
     async fn tell(&self, claimed: &ClaimedDelivery) -> Answer {
-        let ClaimedDelivery { delivery, instance_id, webhook, run } = claimed;
+        let ClaimedDelivery { delivery, instance_id, target } = claimed;
+        let (webhook, run) = match target {
+            DeliveryTarget::Alert(alert, matches) => return self.send_alert(claimed, alert, matches).await,
+            DeliveryTarget::Webhook(webhook, run) => (webhook, run),
+        };
         // What is wrong here is put right by the operator, and tried again.
         let name = delivery.instance.parse::<InstanceName>().map_err(|error| error.to_string());
         let secret = name.and_then(|name| {
@@ -274,23 +274,36 @@ impl Tenant {
             Ok(secret) => secret,
             Err(why) => return Answer::Unreachable(why),
         };
-        let key = match SigningKey::outgoing(&secret) {
+        let event = match run {
+            Some(run) => WebhookEvent::run_ended(&self.id, run),
+            None => self.test_event(delivery),
+        };
+        self.send_signed(*instance_id, delivery, &event, (&webhook.url, &webhook.egress), &secret).await
+    }
+
+    /// A test that the operator asked for.
+    pub(super) fn test_event(&self, delivery: &Delivery) -> WebhookEvent {
+        WebhookEvent::Test { tenant: self.id.to_string(), instance: delivery.instance.clone(), at: delivery.created_at }
+    }
+
+    /// Sends an event with a signature, to an address that may be reached.
+    pub(super) async fn send_signed(
+        &self,
+        instance_id: i64,
+        delivery: &Delivery,
+        event: &WebhookEvent,
+        (url, egress): (&str, &EgressPolicy),
+        secret: &Secret,
+    ) -> Answer {
+        let key = match SigningKey::outgoing(secret) {
             Ok(key) => key,
             Err(error) => return Answer::Unreachable(error.to_string()),
         };
-        let transport = match self.host.transport(&self.id, *instance_id) {
+        let transport = match self.host.transport(&self.id, instance_id) {
             Ok(transport) => transport,
             Err(error) => return Answer::Unreachable(error.to_string()),
         };
-        let event = match run {
-            Some(run) => WebhookEvent::run_ended(&self.id, run),
-            None => WebhookEvent::Test {
-                tenant: self.id.to_string(),
-                instance: delivery.instance.clone(),
-                at: delivery.created_at,
-            },
-        };
-        let body = match serde_json::to_vec(&event) {
+        let body = match serde_json::to_vec(event) {
             Ok(body) => Bytes::from(body),
             Err(error) => return Answer::Refused(error.to_string()),
         };
@@ -299,23 +312,17 @@ impl Tenant {
         let signature = standard(&key, &delivery.event_id, &seconds, &body);
         let headers = vec![(ID, delivery.event_id.clone()), (TIMESTAMP, seconds), (SIGNATURE, signature)];
         let proxies = &self.host.options().proxies;
-        send(
-            &transport,
-            proxies,
-            &webhook.egress,
-            Message { url: &webhook.url, headers, body, secret: secret.reveal() },
-        )
-        .await
+        send(&transport, proxies, egress, Message { url, headers, body, secrets: &[secret.reveal()] }).await
     }
 }
 
 /// The only origin that a webhook may reach: its own.
-fn granted(setup: &WebhookSetup) -> Result<EgressPolicy, WebhookError> {
-    let origin = Origin::of_url(&setup.url)?;
-    if Url::parse(&setup.url).is_ok_and(|url| url.fragment().is_some()) {
+pub(super) fn granted(url: &str, private: Option<&Origin>) -> Result<EgressPolicy, WebhookError> {
+    let origin = Origin::of_url(url)?;
+    if Url::parse(url).is_ok_and(|url| url.fragment().is_some()) {
         return Err(WebhookError::Fragment);
     }
-    let addresses = match &setup.private_origin {
+    let addresses = match private {
         Some(granted) if *granted == origin => Addresses::Private,
         Some(granted) => return Err(WebhookError::OtherOrigin { granted: granted.clone(), origin }),
         None if origin.scheme() == Scheme::Http => return Err(WebhookError::Plain(origin)),
@@ -347,7 +354,7 @@ fn tried(answer: Answer, tries: u32, again: bool, now: Timestamp) -> Tried {
     Tried { state, next_at, status, answer, problem }
 }
 
-fn later(moment: Timestamp, wait: Duration) -> Timestamp {
+pub(super) fn later(moment: Timestamp, wait: Duration) -> Timestamp {
     let micros = i64::try_from(wait.as_micros()).unwrap_or(i64::MAX);
     Timestamp::from_micros(moment.as_micros().saturating_add(micros))
 }

@@ -12,15 +12,15 @@ use super::{
     Tenant,
     change::set_kinds,
     dry_run::DryRun,
-    instance::{Setup, candidate},
+    instance::{Setup, TypedSecrets, candidate},
     proxies::{PROXY, ProxyChange},
-    session::pin,
+    session::{Renewed, pin},
 };
 use crate::{
     error::{Error, OnboardingError, OnboardingStep},
-    host::{Loaded, Secrets, VendorAccess},
+    host::{Loaded, Secrets},
 };
-use appsec_grant::{InstanceName, Secret, SecretSource, UnknownName};
+use appsec_grant::{InstanceName, SecretSource, UnknownName};
 use appsec_store::{
     Accepted, AutoMap, ChosenRepositories, Draft, Instance, MappingRow, NamedDraft, NewInstance, ProjectChoice,
     ProjectPlan, RepositoryRow, StoreError, matches,
@@ -112,16 +112,16 @@ impl Tenant {
     }
 
     /// The first step: lets the vendor check the secret and tell what it can
-    /// read. `typed` is a secret that a person has typed; it needs a setup that
-    /// stores it. Begins anew where an onboarding of the name is under way.
-    pub async fn onboard(&self, setup: Setup, typed: Option<Secret>) -> Result<Onboarding, Error> {
+    /// read. `typed` are secrets that a person has typed; they need a setup that
+    /// stores them. Begins anew where an onboarding of the name is under way.
+    pub async fn onboard(&self, setup: Setup, typed: TypedSecrets) -> Result<Onboarding, Error> {
         let name = setup.name.clone();
         let _held = self.hold(&name).await?;
         let wanted = name.clone();
         if self.store.run(move |store| store.instance(&wanted)).await?.is_some() {
             return Err(StoreError::InstanceExists(name.to_string()).into());
         }
-        if !setup.store_secret && (typed.is_some() || setup.secret == Some(SecretSource::Input)) {
+        if !setup.store_secret && (!typed.is_none() || setup.secret == Some(SecretSource::Input)) {
             return Err(Error::NotKept);
         }
         let loaded = self.host.connector(&setup.connector).await?;
@@ -146,10 +146,11 @@ impl Tenant {
         draft.secrets = made.secrets.clone();
         // Whatever becomes of the secret, the rest need not be said again.
         self.keep(&name, draft.clone()).await?;
-        let secrets = match typed {
-            Some(secret) => from.into_keys().map(|variable| (variable, secret.clone())).collect(),
-            None => self.secrets_from(&made, &from, None)?,
-        };
+        let typed = typed.by_variable(&loaded.manifest)?;
+        let mut from = from;
+        from.retain(|variable, _| !typed.contains_key(variable));
+        let mut secrets = self.secrets_from(&made, &from, None)?;
+        secrets.extend(typed);
         let key = if store || credentials.is_some() { Some(self.vault_key()?) } else { None };
         // Asked for every kind, the vendor tells of every kind.
         let all: Vec<Kind> = loaded.manifest.kinds.iter().map(|it| it.kind.clone()).collect();
@@ -163,11 +164,13 @@ impl Tenant {
             Some(credentials) => self.usable_proxies(&made, Some(credentials))?,
             None => self.proxies(&made)?,
         };
-        let access = VendorAccess { secrets: secrets.clone(), proxies };
+        let renewed = Renewed::default();
+        let access = self.access(&made, secrets.clone(), proxies, store.then_some(&renewed));
         let accepted = self.rehearsal(&loaded, made, None, access)?.configure().await?;
         draft.deployment = Some(accepted.connection.deployment);
         draft.readable = accepted.connection.kinds;
         if let Some(key) = key {
+            renewed.put_into(&mut secrets);
             let mut sealed = if store { secrets } else { Secrets::new() };
             sealed.extend(credentials.map(|credentials| (PROXY.to_owned(), credentials)));
             self.vault().put(&key, &name, &sealed, &audience)?;
@@ -337,7 +340,8 @@ impl Tenant {
         let made = made(name, draft, loaded)?;
         let secrets: Secrets = self.secrets_from(&made, &made.secrets, None)?;
         let proxies = self.proxies(&made)?;
-        self.rehearsal(loaded, made, None, VendorAccess { secrets, proxies })
+        let access = self.access(&made, secrets, proxies, None);
+        self.rehearsal(loaded, made, None, access)
     }
 }
 
@@ -350,6 +354,7 @@ fn setup(name: &InstanceName, draft: &Draft) -> Setup {
         allow_origins: draft.allow_origins.clone(),
         allow_private_origins: draft.allow_private_origins.clone(),
         secret: None,
+        secrets: Default::default(),
         store_secret: false,
         proxy: Some(ProxyChange::kept(draft.proxy.clone())),
     }

@@ -26,8 +26,12 @@ pub struct PoliciesImported {
 }
 
 impl PoliciesImported {
-    /// Of policies that were read, and that are not in force yet.
-    pub fn read(policies: &Policies) -> Self {
+    /// Of the policies of a file, which are not put into force.
+    pub fn of_text(text: &str) -> Result<Self, Error> {
+        Policies::load(text).map(|policies| Self::read(&policies)).map_err(Error::Policies)
+    }
+
+    fn read(policies: &Policies) -> Self {
         Self {
             version: policies.version().to_owned(),
             policies: policies.iter().count() as u64,
@@ -138,6 +142,11 @@ impl Tenant {
     pub async fn clear_policies(&self) -> Result<bool, Error> {
         let now = self.now();
         Ok(self.store.run(move |store| store.clear_policies(now)).await?)
+    }
+
+    /// The file of the policies in force, as it was imported.
+    pub async fn policy_file(&self) -> Result<Option<String>, Error> {
+        Ok(self.store.read(|store| store.policies()).await?.map(|set| set.content))
     }
 
     /// The policies in force; none where there are none.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use appsec_grant::{Addresses, EgressPolicy, InstanceName};
 use appsec_model::{Connection, Timestamp};
-use appsec_store::{AutoMap, ConnectorSource, Instance, InstanceStatus, MappingCounts};
+use appsec_store::{AutoMap, ConnectorSource, Instance, InstanceStatus, MappingCounts, WriteBackMode};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -45,6 +45,9 @@ pub struct InstanceReport {
     pub proxies: Vec<ProxyRoute>,
     /// What the last good check learnt.
     pub connection: Option<Connection>,
+    /// Whether decisions go back to its vendor: `off`, `on`, or `hold` where a
+    /// person chooses between two decisions.
+    pub write_back: WriteBackMode,
     /// What becomes of new projects.
     pub auto_map: AutoMap,
     /// How its projects stand to repositories; the mapped and drifted are synced.
@@ -94,10 +97,11 @@ impl Tenant {
     pub async fn report_of(&self, instance: Instance) -> Result<InstanceReport, Error> {
         let id = instance.id;
         let work = self.work_of(&instance).await?;
-        let (last_run, auto_map, projects) = self
+        let (last_run, auto_map, projects, write_back) = self
             .store
             .read(move |store| {
-                Ok((store.runs(Some(id), 1)?.pop(), store.auto_map(id)?, store.mapping_counts(Some(id))?))
+                let counts = store.mapping_counts(Some(id))?;
+                Ok((store.runs(Some(id), 1)?.pop(), store.auto_map(id)?, counts, store.write_back(id)?))
             })
             .await?;
         let proxies = self.proxy_routes(&instance.made);
@@ -126,6 +130,7 @@ impl Tenant {
             connection: instance.connection,
             created_at: instance.created_at,
             checked_at: instance.checked_at,
+            write_back,
             auto_map,
             projects,
             last_run: last_run.map(LastRun::from),

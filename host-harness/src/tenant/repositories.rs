@@ -5,7 +5,7 @@ use appsec_store::{MappingFilter, MappingRow, RepositoryChanges, RepositoryRow};
 use serde::Serialize;
 
 use super::Tenant;
-use crate::error::Error;
+use crate::error::{Error, MappingError};
 
 /// What `repositories import` and `repositories add` print.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
@@ -37,11 +37,16 @@ pub struct RepositoryDetail {
 
 impl Tenant {
     /// Brings the repositories of a list in, or puts them in place of those that
-    /// were listed before.
+    /// were listed before: a list that is not wholly readable replaces nothing.
+    /// Projects that match a repository now are mapped to it.
     pub async fn import_repositories(&self, list: RepositoryList, replace: bool) -> Result<RepositoryImport, Error> {
         let RepositoryList { repositories, problems } = list;
-        let count = repositories.len() as u64;
-        let changes = self.put_repositories(repositories, replace).await?;
+        if replace && (repositories.is_empty() || !problems.is_empty()) {
+            return Err(MappingError::IncompleteList(problems.into_iter().next()).into());
+        }
+        let (count, now) = (repositories.len() as u64, self.now());
+        let changes = self.store.run(move |store| store.put_repositories(&repositories, replace, now)).await?;
+        self.refresh().await?;
         Ok(RepositoryImport { repositories: count, changes, problems })
     }
 
@@ -59,5 +64,26 @@ impl Tenant {
         let mut projects = self.mappings(MappingFilter::default()).await?;
         projects.retain(|it| it.repository.as_deref() == name && it.repository_url == url);
         Ok(RepositoryDetail { repository, projects })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use appsec_analysis::repository::RepositoryList;
+    use appsec_grant::Code;
+
+    use crate::test_context::TestContext;
+
+    #[tokio::test]
+    async fn a_list_that_is_not_wholly_readable_replaces_nothing() {
+        let context = TestContext::new();
+        let tenant = context.tenant("acme");
+        let list = |text: &str| RepositoryList::read(text.as_bytes(), "list.csv").unwrap();
+        tenant.import_repositories(list("full_name\nacme/app\nacme/lib\n"), true).await.unwrap();
+        for damaged in ["full_name,url\nacme/app,\n,ftp://x/y/z\n", "full_name\n"] {
+            let error = tenant.import_repositories(list(damaged), true).await.unwrap_err();
+            assert_eq!(error.code(), Code::IncompleteList, "{error}");
+        }
+        assert_eq!(tenant.repository_list(None).await.unwrap().repositories.len(), 2);
     }
 }

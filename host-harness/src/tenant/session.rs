@@ -1,16 +1,19 @@
 //! What calls of an instance's connector need: the connector that was accepted,
 //! its secrets, and a grant.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use appsec_model::Connection;
 
 use super::Tenant;
 use crate::{
     error::Error,
-    host::{Channel, Loaded, Secrets, VendorAccess},
+    host::{Channel, Loaded, Renew, Secrets, VendorAccess},
 };
-use appsec_grant::{BucketStore, InstanceName, Secret, SecretSource};
+use appsec_grant::{BucketStore, InstanceName, Proxies, Secret, SecretSource, with_causes};
 use appsec_ingest::{Caller, InstanceSync, Progress, SyncOptions};
 use appsec_sandbox::Grant;
 use appsec_store::{ConnectorSource, Instance, InstanceBucket, InstanceStatus, NewInstance};
@@ -56,7 +59,7 @@ impl Tenant {
         asked: &SyncOptions,
     ) -> Result<InstanceSync, Error> {
         require_accepted(&instance)?;
-        let Channel { throttle, grant } = self.host.channel(&self.id, &instance, access, bucket)?;
+        let Channel { throttle, grant } = self.host.channel(&self.id, &instance, &loaded.manifest, access, bucket)?;
         let options = self.host.options();
         let on_absence = asked.vanishing.on_absence(instance.max_removal);
         Ok(InstanceSync {
@@ -84,7 +87,39 @@ impl Tenant {
         asked: &SyncOptions,
     ) -> Result<InstanceSync, Error> {
         let (bucket, proxies) = (self.bucket(&instance), self.proxies(&instance.made)?);
-        self.sync_over(loaded, instance, VendorAccess { secrets, proxies }, bucket, progress, asked)
+        let access = self.access(&instance.made, secrets, proxies, None);
+        self.sync_over(loaded, instance, access, bucket, progress, asked)
+    }
+
+    /// What an instance's connector reaches its vendor with. A secret that the vendor
+    /// gives in the place of another one goes to the vault, where that one was; and
+    /// to `renewed`, where somebody is about to store them all.
+    pub(crate) fn access(
+        &self,
+        made: &NewInstance,
+        secrets: Secrets,
+        proxies: Arc<Proxies>,
+        renewed: Option<&Renewed>,
+    ) -> VendorAccess {
+        let (tenant, name, audience) = (self.clone(), made.name.clone(), made.audience());
+        let (sources, renewed) = (made.secrets.clone(), renewed.cloned());
+        let renew: Renew = Arc::new(move |variable, before, after| {
+            if let Some(renewed) = &renewed {
+                renewed.lock().push((variable.to_owned(), after.clone()));
+            }
+            let stored = sources.get(variable) == Some(&SecretSource::Vault);
+            let replaced = stored.then(|| {
+                let key = tenant.vault_key()?;
+                Ok::<_, Error>(tenant.vault().replace(&key, &name, variable, &audience, (before, after))?)
+            });
+            match replaced.transpose() {
+                Ok(Some(true)) => Ok(()),
+                _ if renewed.is_some() => Ok(()),
+                Ok(_) => Err("the one before is not in the vault".to_owned()),
+                Err(error) => Err(with_causes(&error)),
+            }
+        });
+        VendorAccess { secrets, proxies, renew }
     }
 
     fn bucket(&self, instance: &Instance) -> Arc<InstanceBucket> {
@@ -95,9 +130,10 @@ impl Tenant {
     /// and its bucket. For programs that make single calls themselves.
     pub async fn grant(&self, name: &InstanceName) -> Result<Grant, Error> {
         let instance = self.instance(name).await?;
+        let loaded = self.loaded(&instance).await?;
         let secrets = self.secrets(&instance, None)?;
-        let access = VendorAccess { secrets, proxies: self.proxies(&instance.made)? };
-        Ok(self.host.channel(&self.id, &instance, access, self.bucket(&instance))?.grant)
+        let access = self.access(&instance.made, secrets, self.proxies(&instance.made)?, None);
+        Ok(self.host.channel(&self.id, &instance, &loaded.manifest, access, self.bucket(&instance))?.grant)
     }
 
     /// Reads the secrets of an instance; one given by hand goes before those
@@ -114,6 +150,12 @@ impl Tenant {
         sources: &Sources,
         by_hand: Option<&SecretSource>,
     ) -> Result<Secrets, Error> {
+        if let Some(secret) = self.host.options().stand_in()? {
+            return Ok(sources.keys().map(|variable| (variable.clone(), secret.clone())).collect());
+        }
+        if by_hand.is_some() && sources.len() > 1 {
+            return Err(Error::SeveralSecrets(sources.keys().cloned().collect()));
+        }
         let audience = made.audience();
         let mut known: Option<(&SecretSource, Secret)> = None;
         let mut secrets = Secrets::new();
@@ -171,11 +213,29 @@ pub(crate) fn require_accepted(instance: &Instance) -> Result<(), Error> {
     }
 }
 
+/// Secrets that the vendor gave in the place of others while it was asked.
+#[derive(Clone, Default)]
+pub(crate) struct Renewed(Arc<Mutex<Secrets>>);
+
+impl Renewed {
+    fn lock(&self) -> MutexGuard<'_, Secrets> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts them in the place of those before.
+    pub fn put_into(&self, secrets: &mut Secrets) {
+        for (variable, secret) in self.lock().iter() {
+            secrets.iter_mut().filter(|(of, _)| of == variable).for_each(|(_, old)| *old = secret.clone());
+        }
+    }
+}
+
 /// Where each secret of a connector is read from.
 pub(crate) type Sources = BTreeMap<String, SecretSource>;
 
-/// What a connector is held to from now on: a file to its content. The one in
-/// the binary changes with it, and with nothing else.
+/// What a connector is held to from now on: its content. The one in the binary
+/// changes with it, and with nothing else.
 pub(crate) fn pin(loaded: &Loaded, source: &ConnectorSource) -> Option<String> {
-    matches!(source, ConnectorSource::File { .. }).then(|| loaded.connector.inspection().sha256.clone())
+    let is_held = matches!(source, ConnectorSource::File { .. } | ConnectorSource::Installed { .. });
+    is_held.then(|| loaded.connector.inspection().sha256.clone())
 }

@@ -1,12 +1,12 @@
 //! Syncs, imports and renormalizations of an instance.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use super::{Tenant, session::require_accepted};
 use crate::error::Error;
 use appsec_grant::{InstanceName, SecretSource};
 use appsec_ingest::{
-    Import, ImportOptions, ImportProgress, ImportReport, Progress, Renormalize, RenormalizeOptions,
+    CompleteFile, Import, ImportOptions, ImportProgress, ImportReport, Progress, Renormalize, RenormalizeOptions,
     RenormalizeProgress, RenormalizeReport, SyncOptions,
 };
 use appsec_store::{AdminStore, Instance, InstanceStatus, Refreshed, Run, RunState};
@@ -38,7 +38,10 @@ impl Tenant {
         }
         let loaded = self.loaded(&instance).await?;
         let secrets = self.secrets(&instance, secret.as_ref())?;
+        let watch = self.host.metrics().sync(&self.id, &name);
+        let progress = watch.beside(progress);
         let outcome = self.sync_of(&loaded, instance, secrets, progress, &options)?.run(options).await;
+        watch.ended(outcome.as_ref());
         match &outcome {
             Ok(run) => {
                 let (now, detail) = (self.now(), run.message.clone());
@@ -69,14 +72,7 @@ impl Tenant {
             let native = instance.is_report_source();
             let loaded = if native { None } else { Some(self.loaded(&instance).await?) };
             let id = instance.id;
-            let import = Import {
-                store: self.store.ingest(),
-                instance_path: format!("{}/{name}", self.id),
-                instance,
-                clock: self.host.options().clock.clone(),
-                progress,
-                options,
-            };
+            let import = self.import_of(instance, options, progress);
             let Some(loaded) = loaded else {
                 let report = import.run_report(file).await?;
                 let (connected, now) = (InstanceStatus::Connected, self.now());
@@ -86,6 +82,34 @@ impl Tenant {
             Ok(import.run(&loaded.connector, file).await?)
         })
         .await
+    }
+
+    /// What a file is that is to be imported as a complete one, together with
+    /// others ([`ImportOptions::beside`]). Nothing of it is stored.
+    pub async fn survey(
+        &self,
+        name: &InstanceName,
+        file: &Path,
+        options: ImportOptions,
+    ) -> Result<CompleteFile, Error> {
+        let instance = self.instance(name).await?;
+        let loaded = if instance.is_report_source() { None } else { Some(self.loaded(&instance).await?) };
+        let import = self.import_of(instance, options, Arc::new(|_| ()));
+        Ok(match loaded {
+            None => import.survey_report(file).await?,
+            Some(loaded) => import.survey(&loaded.connector, file).await?,
+        })
+    }
+
+    fn import_of(&self, instance: Instance, options: ImportOptions, progress: ImportProgress) -> Import {
+        Import {
+            store: self.store.ingest(),
+            instance_path: format!("{}/{}", self.id, instance.made.name),
+            instance,
+            clock: self.host.options().clock.clone(),
+            progress,
+            options,
+        }
     }
 
     /// Normalizes the stored records of an instance again, with its connector

@@ -136,9 +136,11 @@ impl Tenant {
         let on: Vec<FindingId> = self.targets(on, filter).await?.into_iter().map(|it| it.finding).collect();
         let findings = on.len() as u64;
         let changed = self.store.read(move |store| store.decided(&on)).await?;
-        let report = self.triage_report(dry_run, findings, changed.clone()).await?;
+        let report =
+            self.triage_report(dry_run, findings, changed.iter().map(|(finding, _)| *finding).collect()).await?;
         if !dry_run {
-            self.store.run(move |store| store.clear_decisions(&changed, &author, now)).await?;
+            let decisions: Vec<i64> = changed.into_iter().map(|(_, decision)| decision).collect();
+            self.store.run(move |store| store.clear_decisions(&decisions, &author, now)).await?;
             self.refresh().await?;
         }
         Ok(report)

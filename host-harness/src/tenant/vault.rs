@@ -2,10 +2,37 @@
 
 use super::Tenant;
 use crate::{
-    error::Error,
+    error::{Error, WebhookError},
     vault::{GivenKeys, Vault, VaultKey, VaultReport},
 };
-use appsec_grant::{Audience, InstanceName, Secret};
+use appsec_grant::{Audience, InstanceName, Secret, SecretSource};
+
+/// A secret that signs, or that is an address, as the operator gives it.
+#[derive(Clone, Debug)]
+pub enum GivenSecret {
+    /// It is read from there each time.
+    Read(SecretSource),
+    /// It is read from there once, and kept in the vault.
+    Stored(SecretSource),
+    /// It was typed, and is kept in the vault.
+    Typed(Secret),
+}
+
+impl GivenSecret {
+    /// The secret, and where it is read from in the future; none where it is kept in
+    /// the vault.
+    pub(super) fn taken(
+        self,
+        read: impl FnOnce(&SecretSource) -> Result<Secret, Error>,
+    ) -> Result<(Secret, Option<SecretSource>), Error> {
+        match self {
+            Self::Read(SecretSource::Input) => Err(WebhookError::SecretOnce.into()),
+            Self::Read(source) => Ok((read(&source)?, Some(source))),
+            Self::Stored(source) => Ok((read(&source)?, None)),
+            Self::Typed(secret) => Ok((secret, None)),
+        }
+    }
+}
 
 impl Tenant {
     /// Its vault.
@@ -30,6 +57,23 @@ impl Tenant {
         audience: &Audience,
     ) -> Result<Secret, Error> {
         Ok(self.vault().get(&self.vault_key()?, name, variable, audience)?)
+    }
+
+    /// Puts a secret into the vault, unless it is read from elsewhere. What was stored
+    /// before goes when the store says so.
+    pub(super) fn keep_secret(
+        &self,
+        name: &InstanceName,
+        variable: &str,
+        (secret, source): (Secret, Option<SecretSource>),
+        audience: &Audience,
+    ) -> Result<SecretSource, Error> {
+        if let Some(source) = source {
+            return Ok(source);
+        }
+        let key = self.vault_key()?;
+        self.vault().put(&key, name, &[(variable.to_owned(), secret)], audience)?;
+        Ok(SecretSource::Vault)
     }
 
     /// What is known of its vault; which entries open, if the key is given.

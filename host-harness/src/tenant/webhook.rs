@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use appsec_model::WebhookScheme;
 
-use super::{Tenant, notify::OUTGOING, session::require_accepted};
+use super::{Tenant, notify::OUTGOING, session::require_accepted, vault::GivenSecret};
 use crate::{
     error::{Error, WebhookError},
     signature::scheme::Verifier,
@@ -74,20 +74,15 @@ impl Tenant {
         Ok(EventList { events: self.store.read(move |store| store.events(of, limit)).await? })
     }
 
-    /// Lets an instance take events of its vendor, signed with this secret,
-    /// which goes into the vault if it is to be stored.
-    pub async fn set_inbox(
-        &self,
-        name: &InstanceName,
-        from: SecretSource,
-        store: bool,
-    ) -> Result<WebhookEndpoint, Error> {
+    /// Lets an instance take events of its vendor, signed with this secret.
+    pub async fn set_inbox(&self, name: &InstanceName, given: GivenSecret) -> Result<WebhookEndpoint, Error> {
         let instance = self.instance(name).await?;
         let scheme = self.scheme(&instance).await?;
         let check = |secret: &Secret| Verifier::new(&scheme, secret).map(|_| ());
-        let secret = self.kept_secret(name, INCOMING, from, store, &Audience::nobody(), check)?;
+        let secret = self.kept_secret(name, INCOMING, given, &Audience::nobody(), check)?;
         let (kept, now) = (secret.clone(), self.now());
         self.store.run(move |store| store.set_inbox(instance.id, &kept, now)).await?;
+        self.forget_unstored(name, INCOMING, &secret)?;
         Ok(WebhookEndpoint { scheme, path: path(self, name), secret })
     }
 
@@ -144,33 +139,39 @@ impl Tenant {
         let read = |(variable, source, audience): (&str, SecretSource, Audience)| {
             self.signing_secret(name, variable, &source, &audience).ok()
         };
-        incoming.into_iter().chain(outgoing).filter_map(read).collect()
+        let mut secrets: Vec<Secret> = incoming.into_iter().chain(outgoing).filter_map(read).collect();
+        secrets.extend(self.alert_secrets(id, name).await);
+        secrets
     }
 
     /// Reads a secret that signs, checks it, and says where it is read from in
-    /// the future: from the vault, if it is to be stored.
+    /// the future: from the vault, if it is to be stored. What the vault held before
+    /// is [forgotten](Self::forget_unstored) later.
     pub(super) fn kept_secret(
         &self,
         name: &InstanceName,
         variable: &str,
-        from: SecretSource,
-        store: bool,
+        given: GivenSecret,
         audience: &Audience,
         check: impl FnOnce(&Secret) -> Result<(), WebhookError>,
     ) -> Result<SecretSource, Error> {
-        if from == SecretSource::Input && !store {
-            return Err(WebhookError::SecretOnce.into());
-        }
-        let secret = self.signing_secret(name, variable, &from, audience)?;
+        let (secret, source) = given.taken(|from| self.signing_secret(name, variable, from, audience))?;
         check(&secret)?;
-        if !store {
-            // What was stored before is needed no more.
-            self.vault().remove_one(name, variable)?;
-            return Ok(from);
+        self.keep_secret(name, variable, (secret, source), audience)
+    }
+
+    /// Removes what was stored of a secret that is read from elsewhere from now on:
+    /// comes after the store says so, which until then names the vault.
+    pub(super) fn forget_unstored(
+        &self,
+        name: &InstanceName,
+        variable: &str,
+        source: &SecretSource,
+    ) -> Result<(), Error> {
+        match source {
+            SecretSource::Vault => Ok(()),
+            _ => Ok(self.vault().remove_one(name, variable)?),
         }
-        let key = self.vault_key()?;
-        self.vault().put(&key, name, &[(variable.to_owned(), secret)], audience)?;
-        Ok(SecretSource::Vault)
     }
 
     /// Checks the signatures of an instance's events; none where it takes none,

@@ -198,7 +198,7 @@ async fn tell(reception: &WebhookHandler) {
 async fn sync(tenant: Tenant, instance: InstanceName, stop: CancellationToken, abort: &CancellationToken) -> EventSync {
     let outcome = tokio::select! {
         outcome = tenant.sync_events(&instance, stop) => outcome,
-        // The page under way is lost, and the events go on waiting.
+        // The pages under way are lost, and the events go on waiting.
         () = abort.cancelled() => Ok(None),
     };
     EventSync { tenant: tenant.id().clone(), instance, outcome }

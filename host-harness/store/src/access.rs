@@ -3,6 +3,7 @@
 //! chain: each entry's hash is over the entry and the hash before it.
 
 use std::{
+    borrow::Cow,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -17,8 +18,12 @@ use crate::{
     error::{Result, StoreError},
 };
 
+/// Each step brings the schema to one version more; steps that were released are
+/// never changed.
+const STEPS: [&str; 2] = [include_str!("schema/access.sql"), include_str!("schema/access_2.sql")];
+
 /// Version of the schema.
-const VERSION: i64 = 1;
+const VERSION: i64 = STEPS.len() as i64;
 
 /// How exactly it is kept when a token was last used.
 const USED_WITHIN_MICROS: i64 = 60_000_000;
@@ -102,6 +107,47 @@ pub struct NewTokenRow {
     pub expires_at: Timestamp,
 }
 
+/// A filter to be kept under a name.
+#[derive(Clone, Debug)]
+pub struct NewView {
+    /// Its name.
+    pub name: String,
+    /// The list that it is of.
+    pub page: String,
+    /// The filter, as in an address.
+    pub filter: String,
+    /// Who saves it.
+    pub author: String,
+}
+
+/// A filter under a name.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+pub struct SavedView {
+    /// Its number.
+    pub id: i64,
+    /// Its name.
+    pub name: String,
+    /// The list that it is of, such as `findings`.
+    pub page: String,
+    /// The filter, as in an address.
+    pub filter: String,
+    /// Who saved it.
+    pub author: String,
+    /// When.
+    pub created_at: Timestamp,
+}
+
+/// What was answered to a request.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct KeptAnswer {
+    /// The status.
+    pub status: u16,
+    /// Where what was begun is.
+    pub location: Option<String>,
+    /// The document.
+    pub body: Vec<u8>,
+}
+
 /// What is written down of an action: no contents, no secrets.
 #[derive(Clone, Debug)]
 pub struct AuditEntry {
@@ -116,7 +162,7 @@ pub struct AuditEntry {
     /// How it went.
     pub outcome: AuditOutcome,
     /// Why it failed, in a stable word.
-    pub code: Option<&'static str>,
+    pub code: Option<Cow<'static, str>>,
 }
 
 /// An entry of the audit log.
@@ -162,7 +208,7 @@ impl AccessStore {
         // What was done is on the disk before it is answered.
         connection.pragma_update(None, "synchronous", "full")?;
         connection.pragma_update(None, "secure_delete", true)?;
-        make_schema(&mut connection)?;
+        migrate(&mut connection)?;
         Ok(Self(Arc::new(Mutex::new(connection))))
     }
 
@@ -285,9 +331,82 @@ impl AccessStore {
         .await
     }
 
-    /// Forgets all tokens of a tenant.
+    /// Forgets all tokens of a tenant, what was answered to them, and its saved views:
+    /// all or nothing.
     pub async fn forget_tokens(&self, tenant: TenantId) -> Result<usize> {
-        self.run(move |it| Ok(it.execute("DELETE FROM tokens WHERE tenant = ?1", params![tenant.as_str()])?)).await
+        self.run(move |it| {
+            let transaction = it.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let tenant = params![tenant.as_str()];
+            transaction.execute("DELETE FROM answers WHERE tenant = ?1", tenant)?;
+            transaction.execute("DELETE FROM views WHERE tenant = ?1", tenant)?;
+            let forgotten = transaction.execute("DELETE FROM tokens WHERE tenant = ?1", tenant)?;
+            transaction.commit()?;
+            Ok(forgotten)
+        })
+        .await
+    }
+
+    /// Keeps a filter under a name, in place of one of the same name.
+    pub async fn save_view(&self, tenant: TenantId, view: NewView, now: Timestamp) -> Result<SavedView> {
+        self.run(move |it| {
+            let NewView { name, page, filter, author } = view;
+            it.execute(
+                "INSERT INTO views (tenant, name, page, filter, author, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
+                 ON CONFLICT (tenant, page, name) DO UPDATE SET filter = ?4, author = ?5, created_at = ?6",
+                params![tenant.as_str(), name, page, filter, author, now.as_micros()],
+            )?;
+            let of = format!("{VIEWS} WHERE tenant = ?1 AND page = ?2 AND name = ?3");
+            Ok(it.query_row(&of, params![tenant.as_str(), page, name], saved_view)?)
+        })
+        .await
+    }
+
+    /// The saved views of a tenant, by page and name.
+    pub async fn views(&self, tenant: TenantId) -> Result<Vec<SavedView>> {
+        self.run(move |it| {
+            let mut found = it.prepare_cached(&format!("{VIEWS} WHERE tenant = ?1 ORDER BY page, name"))?;
+            let rows = found.query_map(params![tenant.as_str()], saved_view)?;
+            Ok(rows.collect::<rusqlite::Result<_>>()?)
+        })
+        .await
+    }
+
+    /// Forgets a saved view; whether there was one.
+    pub async fn remove_view(&self, tenant: TenantId, id: i64) -> Result<bool> {
+        let sql = "DELETE FROM views WHERE tenant = ?1 AND id = ?2";
+        self.run(move |it| Ok(it.execute(sql, params![tenant.as_str(), id])? > 0)).await
+    }
+
+    /// What was answered to a request since a moment.
+    pub async fn answer(&self, hash: KeyHash, since: Timestamp) -> Result<Option<KeptAnswer>> {
+        let wanted = "SELECT status, location, body FROM answers WHERE hash = ?1 AND at >= ?2";
+        self.run(move |it| {
+            let row = |row: &Row<'_>| Ok(KeptAnswer { status: row.get(0)?, location: row.get(1)?, body: row.get(2)? });
+            Ok(it.query_row(wanted, params![hash, since.as_micros()], row).optional()?)
+        })
+        .await
+    }
+
+    /// Keeps what was answered to a request of a tenant; what is older than a moment
+    /// is forgotten.
+    pub async fn keep_answer(
+        &self,
+        hash: KeyHash,
+        tenant: String,
+        answer: KeptAnswer,
+        now: Timestamp,
+        since: Timestamp,
+    ) -> Result<()> {
+        self.run(move |it| {
+            it.execute("DELETE FROM answers WHERE at < ?1", params![since.as_micros()])?;
+            let KeptAnswer { status, location, body } = answer;
+            it.execute(
+                "INSERT OR REPLACE INTO answers VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                params![hash, tenant, now.as_micros(), status, location, body],
+            )?;
+            Ok(())
+        })
+        .await
     }
 
     /// Writes an action down.
@@ -299,7 +418,7 @@ impl AccessStore {
                 transaction.query_row(last, [], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
             let (number, before) = last.map_or((1, KeyHash::default()), |(number, hash)| (number + 1, hash));
             let AuditEntry { who, action, tenant, target, outcome, code } = entry;
-            let (action, code) = (action.to_owned(), code.map(str::to_owned));
+            let (action, code) = (action.to_owned(), code.map(Cow::into_owned));
             let row = AuditRow { number, at: now, who, action, tenant, target, outcome, code };
             let hash = row.chained(&before)?;
             let AuditRow { number, at, who, action, tenant, target, outcome, code } = row;
@@ -356,17 +475,17 @@ impl AuditRow {
     }
 }
 
-fn make_schema(connection: &mut Connection) -> Result<()> {
+/// Runs the steps that are missing, all in one transaction.
+fn migrate(connection: &mut Connection) -> Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    match transaction.query_row("PRAGMA user_version", [], |row| row.get(0))? {
-        0 => {
-            transaction.execute_batch(include_str!("schema/access.sql"))?;
-            transaction.pragma_update(None, "user_version", VERSION)?;
-            Ok(transaction.commit()?)
-        }
-        VERSION => Ok(()),
-        found => Err(StoreError::TooNew { found, known: VERSION }),
+    let found: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let done = usize::try_from(found).ok().filter(|done| *done <= STEPS.len());
+    let done = done.ok_or(StoreError::TooNew { found, known: VERSION })?;
+    for step in STEPS.iter().skip(done) {
+        transaction.execute_batch(step)?;
     }
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    Ok(transaction.commit()?)
 }
 
 const TOKENS: &str = "SELECT id, name, tenant, role, created_at, expires_at, used_at, revoked_at FROM tokens";
@@ -382,6 +501,19 @@ fn token(row: &Row<'_>) -> rusqlite::Result<TokenRow> {
         expires_at: at(row.get(5)?),
         used_at: row.get::<_, Option<i64>>(6)?.map(at),
         revoked_at: row.get::<_, Option<i64>>(7)?.map(at),
+    })
+}
+
+const VIEWS: &str = "SELECT id, name, page, filter, author, created_at FROM views";
+
+fn saved_view(row: &Row<'_>) -> rusqlite::Result<SavedView> {
+    Ok(SavedView {
+        id: row.get(0)?,
+        name: row.get(1)?,
+        page: row.get(2)?,
+        filter: row.get(3)?,
+        author: row.get(4)?,
+        created_at: Timestamp::from_micros(row.get(5)?),
     })
 }
 

@@ -6,7 +6,7 @@ use rusqlite::{TransactionBehavior, params};
 
 impl FindingStore {
     /// Takes ratings over, beside what is known of the same numbers from earlier
-    /// files; of the same rating the new one counts. Returns how many numbers
+    /// files; of the same rating the new one counts, and of KEV catalogues the last one. Returns how many numbers
     /// are known now.
     pub(crate) fn put_advisories(&mut self, advisories: &Advisories) -> Result<u64> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -15,6 +15,14 @@ impl FindingStore {
                 "INSERT INTO advisories (advisory_id, document) VALUES (?1, ?2) \
                  ON CONFLICT DO UPDATE SET document = excluded.document",
             )?;
+            if advisories.has_kev() {
+                // A catalogue is complete: what it no longer lists is taken back.
+                transaction.execute(
+                    "UPDATE advisories SET document = json_remove(document, '$.kev') \
+                     WHERE json_type(document, '$.kev') IS NOT NULL",
+                    [],
+                )?;
+            }
             let mut all = Advisories::default();
             for advisory in advisories.iter() {
                 for id in &advisory.ids {

@@ -1,6 +1,6 @@
 //! How urgent a finding is, from what is stored of it.
 
-use crate::{columns::document, database::FindingStore, error::Result, ratings::find_any};
+use crate::{columns::document, database::FindingStore, error::Result, ratings::find_all};
 use appsec_analysis::{
     Advisory, fix,
     priority::{Facts, Priority, Validation},
@@ -33,6 +33,11 @@ impl Assessment {
         let said = finding.dependency.as_ref().and_then(|dependency| dependency.epss.as_ref());
         said.map(|epss| epss.score).or_else(|| self.ratings.as_ref()?.epss.as_ref().map(|epss| epss.score))
     }
+
+    /// Whether it is known to be exploited.
+    pub fn kev(&self) -> bool {
+        self.ratings.as_ref().is_some_and(|ratings| ratings.kev.is_some())
+    }
 }
 
 /// Assesses a finding that has this status, which is its own or `vanished`.
@@ -44,7 +49,7 @@ pub(super) fn assess(
 ) -> Result<Assessment> {
     let dependency = finding.dependency.as_ref();
     let ratings = match dependency {
-        Some(dependency) => find_any(connection, &dependency.advisories)?,
+        Some(dependency) => find_all(connection, &dependency.advisories)?,
         None => None,
     };
     let rated = ratings.as_ref().and_then(|ratings| ratings.epss.as_ref());
@@ -54,6 +59,7 @@ pub(super) fn assess(
         status: Status::from(status),
         reachability: dependency.map(|dependency| dependency.reachability.verdict.clone()),
         epss: dependency.and_then(|dependency| dependency.epss.clone()).or(rated),
+        kev: ratings.as_ref().is_some_and(|ratings| ratings.kev.is_some()),
         malicious: dependency.and_then(|dependency| dependency.malicious),
         cvss: ratings.as_ref().and_then(Advisory::rating).map(|rating| rating.score),
         validation: match finding.secret.as_ref().map(|secret| &secret.validation) {
@@ -85,7 +91,7 @@ pub(super) fn rule(connection: &Connection, instance_id: i64, rule_id: &str) -> 
 
 impl FindingStore {
     /// Assesses every finding anew, after ratings have changed. Returns how
-    /// many have another priority, CVSS or EPSS than before.
+    /// many have another priority, CVSS, EPSS or KEV than before.
     pub(crate) fn assess_all(&mut self) -> Result<u64> {
         let mut changed = 0;
         let mut after = 0;
@@ -116,10 +122,10 @@ impl FindingStore {
                 let assessed = assess(&transaction, &finding, status, rule.as_ref())?;
                 changed += transaction
                     .prepare_cached(
-                        "UPDATE OR FAIL findings SET priority = ?2, cvss = ?3, epss = ?4 WHERE id = ?1 \
-                         AND (priority, cvss, epss) IS NOT (?2, ?3, ?4)",
+                        "UPDATE OR FAIL findings SET priority = ?2, cvss = ?3, epss = ?4, kev = ?5 WHERE id = ?1 \
+                         AND (priority, cvss, epss, kev) IS NOT (?2, ?3, ?4, ?5)",
                     )?
-                    .execute(params![id, assessed.score(), assessed.cvss(), assessed.epss(&finding)])?
+                    .execute(params![id, assessed.score(), assessed.cvss(), assessed.epss(&finding), assessed.kev()])?
                     as u64;
             }
             transaction.commit()?;

@@ -15,8 +15,10 @@ use crate::{
     evidence::{Evidence, Looked, Outcome, is_mapped},
     filter::ProjectFilter,
     instances::{Instance, InstanceStatus},
+    runs::{FETCHED_ALL, RunState},
     status::OPEN,
 };
+use appsec_grant::Code;
 use appsec_model::{Access, Kind, Project, Timestamp};
 use rusqlite::OptionalExtension;
 use serde::Serialize;
@@ -146,7 +148,7 @@ impl RepositoryCoverage {
 pub struct CoverageCell {
     /// How.
     pub state: CoverageState,
-    /// Why, where it is not enabled.
+    /// Why, where it is not enabled, or what the last run left undecided.
     pub why: Option<String>,
     /// Its projects that are mapped to the repository.
     pub projects: Vec<String>,
@@ -198,13 +200,25 @@ struct Scanned {
     mapping: String,
     project: Project,
     looked: Looked,
-    /// Open findings by kind.
+    /// Open findings by kind, of every kind of which there ever were any.
     open: HashMap<String, u64>,
     /// Kinds of which records could not be used.
     unusable: BTreeSet<String>,
+    /// The kinds of which something is known; none where a file says that there is
+    /// nothing.
+    brought: Option<BTreeSet<String>>,
 }
 
 impl Scanned {
+    /// Whether somebody looked at it for one of these kinds.
+    fn looked_for(&self, kinds: &[Kind]) -> Looked {
+        let is_unknown = |it: &BTreeSet<String>| !kinds.iter().any(|kind| it.contains(kind.as_str()));
+        match self.looked {
+            Looked::Read if self.brought.as_ref().is_some_and(is_unknown) => Looked::Scanned,
+            looked => looked,
+        }
+    }
+
     /// Whether it is read into a repository.
     fn is_mapped(&self) -> bool {
         is_mapped(&self.mapping)
@@ -222,6 +236,8 @@ struct Health {
     last_run_at: Option<Timestamp>,
     /// Why it fails, if it does.
     failing: Option<String>,
+    /// What its last run left to people, though it fetched everything.
+    undecided: Option<String>,
 }
 
 const VULNERABILITIES: [Kind; 1] = [Kind::Sca];
@@ -248,8 +264,8 @@ impl FindingStore {
             repositories.push(RepositoryCoverage {
                 repository,
                 provider,
-                vulnerabilities: class(&cells, projects, &VULNERABILITIES),
-                weaknesses: class(&cells, projects, &WEAKNESSES),
+                vulnerabilities: class(&instances, &cells, projects, &VULNERABILITIES),
+                weaknesses: class(&instances, &cells, projects, &WEAKNESSES),
                 instances: cells,
             });
         }
@@ -298,8 +314,8 @@ impl FindingStore {
     fn scanned(&self) -> Result<Vec<Scanned>> {
         let mut open: HashMap<i64, HashMap<String, u64>> = HashMap::new();
         let mut statement = self.connection.prepare_cached(&format!(
-            "SELECT project_id, kind, count(*) FROM findings INDEXED BY findings_by_project WHERE security = 1 \
-             AND {OPEN} GROUP BY project_id, kind",
+            "SELECT project_id, kind, count(*) FILTER (WHERE security = 1 AND {OPEN}) \
+             FROM findings INDEXED BY findings_by_project GROUP BY project_id, kind",
         ))?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
@@ -317,13 +333,21 @@ impl FindingStore {
             let project: Project = document("project", row.get_ref(4)?.as_str().unwrap_or_default())?;
             let vendor_id = row.get_ref(5)?.as_str().unwrap_or_default();
             let mapping: String = row.get(3)?;
-            let looked = times.looked(&Evidence {
+            let evidence = Evidence {
                 instance_id: row.get(1)?,
                 vendor_id,
                 project: &project,
                 mapped: is_mapped(&mapping),
                 mapped_at: row.get(7)?,
                 has_records: row.get(6)?,
+            };
+            let looked = times.looked(&evidence);
+            let id: i64 = row.get(0)?;
+            let (open, unusable) = (open.remove(&id).unwrap_or_default(), unusable.remove(&id).unwrap_or_default());
+            let mut brought: BTreeSet<String> = times.fetched(&evidence).cloned().collect();
+            let brought = (evidence.has_records || !brought.is_empty()).then(|| {
+                brought.extend(open.keys().chain(&unusable).cloned());
+                brought
             });
             projects.push(Scanned {
                 instance_id: row.get(1)?,
@@ -331,8 +355,9 @@ impl FindingStore {
                 mapping,
                 looked,
                 project,
-                open: open.remove(&row.get(0)?).unwrap_or_default(),
-                unusable: unusable.remove(&row.get(0)?).unwrap_or_default(),
+                open,
+                unusable,
+                brought,
             });
         }
         Ok(projects)
@@ -354,23 +379,32 @@ impl FindingStore {
     }
 
     fn health(&self) -> Result<Vec<Health>> {
-        let mut last_complete = self.connection.prepare_cached(
-            "SELECT max(finished_at) FROM runs WHERE instance_id = ?1 AND state = 'complete' AND mode <> 'renormalize'",
-        )?;
+        let mut last_complete = self.connection.prepare_cached(&format!(
+            "SELECT max(finished_at) FROM runs WHERE instance_id = ?1 AND {FETCHED_ALL} AND mode <> 'renormalize'",
+        ))?;
         let mut last = self.connection.prepare_cached(
-            "SELECT state, message FROM runs WHERE instance_id = ?1 AND mode <> 'renormalize' AND state <> 'running' \
+            "SELECT state, message, code FROM runs WHERE instance_id = ?1 AND mode <> 'renormalize' AND state <> 'running' \
              ORDER BY id DESC LIMIT 1",
         )?;
         let mut held =
             self.connection.prepare_cached("SELECT DISTINCT kind FROM dictionaries WHERE instance_id = ?1")?;
         let mut instances = Vec::new();
         for instance in self.instances()? {
-            let last: Option<(String, Option<String>)> =
-                last.query_row([instance.id], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-            let failing = match (instance.status, last) {
-                (InstanceStatus::Unauthorized, _) => Some(reason("unauthorized", instance.status_detail.clone())),
-                (InstanceStatus::Degraded, _) => Some(reason("the last check failed", instance.status_detail.clone())),
-                (_, Some((state, message))) if state == "failed" => Some(reason("the last run failed", message)),
+            let last: Option<(String, Option<String>, Option<String>)> =
+                last.query_row([instance.id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?;
+            let (state, message, code) = last.unwrap_or_default();
+            // Whether the status is what this run made of it, and no check since.
+            let of_run = message.is_some() && message == instance.status_detail;
+            let is_refused = code.as_deref() == Some(Code::RemovalRefused.as_str());
+            let undecided = message.clone().filter(|_| state == RunState::Partial.as_str() && is_refused);
+            let failing = match instance.status {
+                InstanceStatus::Unauthorized => Some(reason("unauthorized", instance.status_detail.clone())),
+                InstanceStatus::Degraded if of_run && undecided.is_some() => None,
+                InstanceStatus::Degraded if of_run && state == RunState::Partial.as_str() => {
+                    Some(reason("the last run is partial", message))
+                }
+                _ if state == RunState::Failed.as_str() => Some(reason("the last run failed", message)),
+                InstanceStatus::Degraded => Some(reason("the last check failed", instance.status_detail.clone())),
                 _ => None,
             };
             let kinds = match &instance.connection {
@@ -386,7 +420,8 @@ impl FindingStore {
                 }
             };
             let micros: Option<i64> = last_complete.query_row([instance.id], |row| row.get(0))?;
-            instances.push(Health { kinds, failing, last_run_at: micros.map(Timestamp::from_micros), instance });
+            let last_run_at = micros.map(Timestamp::from_micros);
+            instances.push(Health { kinds, failing, undecided, last_run_at, instance });
         }
         Ok(instances)
     }
@@ -428,7 +463,7 @@ fn cell(health: &Health, projects: Vec<&Scanned>, old: i64, days: u32) -> Covera
             (_, Some(scan)) if is_old(scan) => {
                 (CoverageState::Stale, Some(format!("not scanned in the last {days} days")))
             }
-            _ => (CoverageState::Enabled, None),
+            _ => (CoverageState::Enabled, health.undecided.clone()),
         }
     };
     let open = projects.iter().map(|it| it.open()).sum();
@@ -446,18 +481,27 @@ fn cell(health: &Health, projects: Vec<&Scanned>, old: i64, days: u32) -> Covera
 
 /// How these kinds are looked after: as the best of the instances does that has
 /// one of them on.
-fn class(cells: &BTreeMap<String, CoverageCell>, projects: &[&Scanned], kinds: &[Kind]) -> ClassCoverage {
-    let on = || cells.values().filter(|cell| cell.kinds.iter().any(|kind| kinds.contains(kind)));
-    let state = on().map(|cell| cell.state).min().unwrap_or(CoverageState::Disabled);
+fn class(
+    instances: &[Health],
+    cells: &BTreeMap<String, CoverageCell>,
+    projects: &[&Scanned],
+    kinds: &[Kind],
+) -> ClassCoverage {
+    let is_on = |cell: &CoverageCell| cell.kinds.iter().any(|kind| kinds.contains(kind));
+    let on = instances.iter().filter_map(|it| Some((it, cells.get(it.instance.made.name.as_str())?)));
+    let of_instance = |(health, cell): (&Health, &CoverageCell)| {
+        let own = projects.iter().filter(|it| it.instance_id == health.instance.id);
+        let looked = best(own.map(|it| it.looked_for(kinds)));
+        // Of another kind something may be known.
+        let state = if looked == Looked::Scanned { cell.state.max(CoverageState::NeverRead) } else { cell.state };
+        (state, looked)
+    };
+    let on: Vec<(CoverageState, Looked)> = on.filter(|(_, cell)| is_on(cell)).map(of_instance).collect();
+    let state = on.iter().map(|it| it.0).min().unwrap_or(CoverageState::Disabled);
     let of_kind = |it: &&Scanned| kinds.iter().filter_map(|kind| it.open.get(kind.as_str())).sum::<u64>();
     let open = projects.iter().map(of_kind).sum();
-    let looked = best(on().map(|cell| match cell.outcome {
-        Outcome::NeverScanned => Looked::Never,
-        Outcome::NotRead => Looked::Scanned,
-        Outcome::Findings | Outcome::Incomplete | Outcome::Clean => Looked::Read,
-    }));
     let unusable = projects.iter().any(|it| kinds.iter().any(|kind| it.unusable.contains(kind.as_str())));
-    ClassCoverage { state, open, outcome: Outcome::of(open, looked, unusable) }
+    ClassCoverage { state, open, outcome: Outcome::of(open, best(on.iter().map(|it| it.1)), unusable) }
 }
 
 /// The most that is known of any.

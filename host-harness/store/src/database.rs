@@ -87,8 +87,7 @@ impl FindingStore {
     }
 
     /// The same file once more, for reading beside a writer.
-    fn reader(&self) -> Result<Self> {
-        let Some(path) = self.connection.path() else { return Err(StoreError::Corrupt) };
+    fn reader(path: &Path) -> Result<Self> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)?;
         tune(&connection)?;
@@ -196,6 +195,36 @@ impl SharedStore {
         Ok(MoreMemory(self.clone()))
     }
 
+    /// Gives back the memory that makes the next use faster, but for the open file:
+    /// for whoever keeps many stores of which few are in use. One that somebody else
+    /// holds does not rest: it is needed between two transactions too.
+    pub fn rest(&self) {
+        if Arc::strong_count(&self.0) > 1 {
+            return;
+        }
+        self.0.readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.0.codecs.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        // One that is in use does not rest.
+        let Ok(mut store) = self.0.store.try_lock() else { return };
+        store.connection.flush_prepared_statement_cache();
+        (store.decoder, store.compiled) = (compress::Decoder::default(), Compiled::default());
+        // Without it nothing is wrong but the use of memory.
+        _ = store.connection.release_memory();
+    }
+
+    /// Whether both are the same open file.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// What changes with each transaction, of whatever process: while it is the same,
+    /// so is what was read. None while somebody writes.
+    pub fn version(&self) -> Option<StoreVersion> {
+        let store = self.0.store.try_lock().ok()?;
+        let others = store.connection.pragma_query_value(None, "data_version", |row| row.get(0)).ok()?;
+        Some(StoreVersion { others, own: store.connection.total_changes() })
+    }
+
     pub(crate) fn known_codec(&self, key: &CodecKey) -> Option<Codec> {
         self.0.codecs.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
     }
@@ -253,13 +282,12 @@ impl SharedStore {
     /// [`look`](Self::look) on this thread.
     pub(crate) fn with_reader<T>(&self, work: impl FnOnce(&FindingStore) -> Result<T>) -> Result<T> {
         // Without a file there is nothing to open once more.
-        if self.0.file.is_none() {
-            return self.with(|store| work(store));
-        }
+        let Some((path, _)) = &self.0.file else { return self.with(|store| work(store)) };
         let known = self.0.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let reader = match known {
             Some(reader) => reader,
-            None => self.with(|store| store.reader())?,
+            // Not of the writer, for whose end it would wait.
+            None => FindingStore::reader(path)?,
         };
         let result = work(&reader);
         let mut readers = self.0.readers.lock().unwrap_or_else(PoisonError::into_inner);
@@ -268,6 +296,13 @@ impl SharedStore {
         }
         result
     }
+}
+
+/// A moment of an open store, to be compared with others of the same one.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct StoreVersion {
+    others: i64,
+    own: u64,
 }
 
 /// What tells a file from another one at the same place, as long as it is open.

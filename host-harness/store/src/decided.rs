@@ -121,6 +121,12 @@ pub(crate) fn follow(connection: &Connection, from: i64, to: i64, now: Timestamp
              AND EXISTS (SELECT 1 FROM decisions AS own WHERE own.finding = ?2 AND own.ended_at IS NULL)",
         )?
         .execute(params![from, to, now.as_micros()])?;
-    connection.prepare_cached("UPDATE decisions SET finding = ?2 WHERE finding = ?1")?.execute([from, to])?;
+    // What of them went back to the vendor goes along.
+    for sql in [
+        "UPDATE decisions SET finding = ?2 WHERE finding = ?1",
+        "UPDATE write_backs SET finding = ?2 WHERE finding = ?1",
+    ] {
+        connection.prepare_cached(sql)?.execute([from, to])?;
+    }
     Ok(())
 }

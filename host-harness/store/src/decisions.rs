@@ -83,12 +83,15 @@ pub struct DecidedOn {
 /// decided on them since. Returns how many there were.
 pub(crate) fn inherit(connection: &Connection, decoder: &Decoder, now: Timestamp) -> Result<usize> {
     let found = {
-        // From what was decided on issues, which is little, to their findings.
+        // From what was decided on issues, which is little, to their findings. A
+        // finding that moved to another issue brings nothing of it along.
         let mut statement = connection.prepare_cached(
             "SELECT joined.id, joined.public_id, joined.instance_id, decisions.id \
              FROM decisions INDEXED BY decisions_on_issues \
              CROSS JOIN findings AS decided ON decided.public_id = decisions.finding \
              CROSS JOIN issue_members AS own ON own.finding_id = decided.id \
+             CROSS JOIN issues ON issues.row = own.issue_row AND (issues.id = decisions.issue OR EXISTS \
+             (SELECT 1 FROM issue_aliases WHERE alias = decisions.issue AND issue_id = issues.id)) \
              CROSS JOIN issue_members AS other ON other.issue_row = own.issue_row AND other.finding_id <> own.finding_id \
              CROSS JOIN findings AS joined ON joined.id = other.finding_id \
              WHERE decisions.ended_at IS NULL AND decisions.issue IS NOT NULL \
@@ -122,9 +125,10 @@ fn in_force(connection: &Connection, finding: FindingId) -> Result<Option<Decisi
 }
 
 /// Ends what is in force on a finding.
-fn end(connection: &Connection, finding: i64, how: DecisionEnd, by: Option<&str>, at: Timestamp) -> Result<bool> {
+fn end(connection: &Connection, finding: i64, how: DecisionEnd, by: Option<&str>, at: Timestamp) -> Result<()> {
     let sql = "UPDATE decisions SET ended_at = ?2, ended = ?3, ended_by = ?4 WHERE finding = ?1 AND ended_at IS NULL";
-    Ok(connection.prepare_cached(sql)?.execute(params![finding, at.as_micros(), how.as_str(), by])? > 0)
+    connection.prepare_cached(sql)?.execute(params![finding, at.as_micros(), how.as_str(), by])?;
+    Ok(())
 }
 
 /// Row and instance of a finding.
@@ -170,13 +174,14 @@ impl FindingStore {
         Ok(other)
     }
 
-    /// Of these, those on which a decision is in force.
-    pub(crate) fn decided(&self, findings: &[FindingId]) -> Result<Vec<FindingId>> {
+    /// Of these, those on which a decision is in force, with its row id.
+    pub(crate) fn decided(&self, findings: &[FindingId]) -> Result<Vec<(FindingId, i64)>> {
+        let sql = "SELECT id FROM decisions WHERE finding = ?1 AND ended_at IS NULL";
+        let mut statement = self.connection.prepare_cached(sql)?;
         let mut decided = Vec::new();
         for finding in findings {
-            if in_force(&self.connection, *finding)?.is_some() {
-                decided.push(*finding);
-            }
+            let found = statement.query_row([finding.0], |row| row.get(0)).optional()?;
+            decided.extend(found.map(|decision| (*finding, decision)));
         }
         Ok(decided)
     }
@@ -223,17 +228,19 @@ impl FindingStore {
         Ok(decided)
     }
 
-    /// Takes back what is in force on findings, some at a time, and returns on how many.
-    pub(crate) fn clear_decisions(&mut self, findings: &[FindingId], author: &str, now: Timestamp) -> Result<u64> {
+    /// Takes back decisions, by row id, some at a time, and returns how many were in
+    /// force. One that somebody has made in their place meanwhile stays.
+    pub(crate) fn clear_decisions(&mut self, decisions: &[i64], author: &str, now: Timestamp) -> Result<u64> {
         let mut cleared = 0;
-        for batch in findings.chunks(BATCH) {
+        for batch in decisions.chunks(BATCH) {
             let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            for finding in batch {
-                if !end(&transaction, finding.0, DecisionEnd::Cleared, Some(author), now)? {
-                    continue;
-                }
+            for decision in batch {
+                let sql = "SELECT finding FROM decisions WHERE id = ?1 AND ended_at IS NULL";
+                let finding = transaction.prepare_cached(sql)?.query_row([decision], |row| row.get(0)).optional()?;
+                let Some(finding) = finding else { continue };
+                end(&transaction, finding, DecisionEnd::Cleared, Some(author), now)?;
                 cleared += 1;
-                if let Some((row, _)) = place(&transaction, finding.0)? {
+                if let Some((row, _)) = place(&transaction, finding)? {
                     elect_primary(&transaction, &self.decoder, row, now, |_| None)?;
                 }
             }

@@ -83,6 +83,7 @@ const TABLES: &[(&str, Holds)] = &[
         },
     ),
     ("decisions", BY_INSTANCE),
+    ("write_backs", BY_INSTANCE),
     ("findings", BY_INSTANCE),
     ("records", BY_INSTANCE),
     ("diagnostics", BY_INSTANCE),
@@ -93,7 +94,15 @@ const TABLES: &[(&str, Holds)] = &[
     ("scans", BY_INSTANCE),
     ("fetch_pages", BY_FETCH),
     ("absences", BY_FETCH),
+    (
+        "alert_matches",
+        Holds::Rows {
+            owned: "alert_id IN (SELECT id FROM alerts WHERE instance_id = ?1)",
+            orphaned: "alert_id NOT IN (SELECT id FROM alerts)",
+        },
+    ),
     ("deliveries", BY_INSTANCE),
+    ("alerts", BY_INSTANCE),
     ("webhooks", BY_INSTANCE),
     ("events", BY_INSTANCE),
     ("inboxes", BY_INSTANCE),

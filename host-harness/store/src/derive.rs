@@ -93,6 +93,7 @@ pub(super) fn derive_new<'a>(
             priority: it.priority,
             cvss: it.cvss,
             epss: it.epss,
+            kev: it.kev,
             ingested_at: now,
             first_seen_at: it.first_seen_at,
             closed_at: it.closed_at,

@@ -100,7 +100,7 @@ impl FindingStore {
 
     /// Whether anything of the tenant is told to others, or by others.
     pub(crate) fn uses_webhooks(&self) -> Result<bool> {
-        let sql = "SELECT EXISTS (SELECT 1 FROM webhooks) OR EXISTS (SELECT 1 FROM inboxes) \
+        let sql = "SELECT EXISTS (SELECT 1 FROM webhooks) OR EXISTS (SELECT 1 FROM alerts) OR EXISTS (SELECT 1 FROM inboxes) \
                    OR EXISTS (SELECT 1 FROM events WHERE state = 'pending')";
         Ok(self.connection.query_row(sql, [], |row| row.get(0))?)
     }
@@ -247,7 +247,7 @@ mod tests {
     use appsec_model::{Event, EventType, Kind, ProjectRef};
 
     use super::{EventState, KEPT, Noted};
-    use crate::fixture::{Desk, at};
+    use crate::fixture::{TestContext, at};
 
     fn event(project: &str) -> Event {
         Event {
@@ -260,9 +260,9 @@ mod tests {
 
     #[test]
     fn the_same_event_again_is_nothing_new_until_it_is_forgotten() {
-        let desk = Desk::new();
-        let id = desk.instance_id;
-        desk.store.with(|store| {
+        let context = TestContext::new();
+        let id = context.instance_id;
+        context.store.with(|store| {
             assert_eq!(store.note_event(id, b"one", &event("a"), at(10)).unwrap(), Noted::Waits);
             assert!(store.knows_event(id, b"one", at(11)).unwrap() && !store.knows_event(id, b"two", at(11)).unwrap());
             assert_eq!(store.note_event(id, b"one", &event("a"), at(12)).unwrap(), Noted::Known);
@@ -277,10 +277,10 @@ mod tests {
 
     #[test]
     fn events_wait_in_line_by_instance_and_what_is_ignored_does_not() {
-        let desk = Desk::new();
-        let id = desk.instance_id;
+        let context = TestContext::new();
+        let id = context.instance_id;
         let ignored = Event { what: EventType::Ignored { reason: "a test".to_owned() }, ..event("a") };
-        desk.store.with(|store| {
+        context.store.with(|store| {
             assert_eq!(store.note_event(id, b"0", &ignored, at(5)).unwrap(), Noted::Ignored);
             assert!(store.waiting_events().unwrap().is_empty());
             store.note_event(id, b"1", &event("a"), at(10)).unwrap();

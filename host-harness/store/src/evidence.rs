@@ -2,7 +2,7 @@
 //!
 //! Nothing open is told from nothing scanned, and from nothing read.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use appsec_model::Project;
 use serde::Serialize;
@@ -44,27 +44,33 @@ pub(crate) struct Evidence<'a> {
     pub has_records: bool,
 }
 
-/// When what was last read.
+/// When what was last read, each kind by itself.
 #[derive(Default)]
 pub(crate) struct FetchTimes {
     /// All projects of an instance.
-    pub instances: HashMap<i64, i64>,
+    pub instances: HashMap<i64, BTreeMap<String, i64>>,
     /// Single ones, by the vendor's id.
-    pub projects: HashMap<(i64, String), i64>,
+    pub projects: HashMap<(i64, String), BTreeMap<String, i64>>,
 }
 
 impl FetchTimes {
+    /// The kinds of which runs have fetched what there is of a project since it is
+    /// mapped.
+    pub fn fetched(&self, it: &Evidence<'_>) -> impl Iterator<Item = &String> {
+        let single = self.projects.get(&(it.instance_id, it.vendor_id.to_owned()));
+        let times = self.instances.get(&it.instance_id).into_iter().chain(single).flatten();
+        let late = times.filter(|(_, at)| it.mapped_at.is_none_or(|mapped_at| **at >= mapped_at));
+        late.map(|(kind, _)| kind)
+    }
+
     /// Whether a project was looked at: the vendor says when it was scanned, or
     /// there are records of it, or it is only known from a file of its results.
     /// What was found is known if it was read since it is mapped.
     pub fn looked(&self, it: &Evidence<'_>) -> Looked {
         let from_file = it.vendor_id.starts_with(NAMED);
-        let single = || self.projects.get(&(it.instance_id, it.vendor_id.to_owned()));
-        let is_late = |at: &i64| it.mapped_at.is_none_or(|mapped_at| *at >= mapped_at);
-        let read = || self.instances.get(&it.instance_id).is_some_and(is_late) || single().is_some_and(is_late);
         match (it.project.last_scan_at.is_some(), it.has_records || from_file) {
             (_, true) if it.mapped => Looked::Read,
-            (true, false) if it.mapped && read() => Looked::Read,
+            (true, false) if it.mapped && self.fetched(it).next().is_some() => Looked::Read,
             (false, false) => Looked::Never,
             _ => Looked::Scanned,
         }

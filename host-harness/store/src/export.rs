@@ -4,6 +4,7 @@
 use rusqlite::{OptionalExtension, ToSql};
 
 use crate::{
+    baseline::Baseline,
     database::FindingStore,
     error::Result,
     filter::{Filter, listed},
@@ -34,6 +35,8 @@ pub struct ExportedFinding {
     pub connector_id: String,
     /// Whether its instance takes in reports and has no connector.
     pub is_report_source: bool,
+    /// Whether the base that is asked for does not have it.
+    pub is_new: Option<bool>,
 }
 
 /// Whose name groups findings: the repository's, else the project's.
@@ -43,12 +46,13 @@ impl FindingStore {
     /// Hands out the findings of a filter in the order of repository, branch,
     /// instance and id, whatever its order and page; then, if they are wanted, the
     /// packages of these projects in the order of repository, ecosystem, name and
-    /// version. Ends where `take` says no.
+    /// version. Ends where `take` says no. `base` is what findings are held against.
     pub(crate) fn export(
         &self,
         filter: &Filter,
         depth: Depth,
         packages: bool,
+        base: Option<&Baseline>,
         take: &mut dyn FnMut(ExportItem) -> bool,
     ) -> Result<()> {
         // A reader's snapshot: what is committed meanwhile is not seen.
@@ -58,7 +62,8 @@ impl FindingStore {
             let Some(detail) = self.detail(FindingId(id), &runs, depth)? else { continue };
             let (connector_id, is_report_source) = self.exported_tool(instance)?;
             let issue = self.exported_issue(id)?;
-            let found = ExportedFinding { detail, issue, connector_id, is_report_source };
+            let is_new = base.map(|base| self.is_new(id, base)).transpose()?;
+            let found = ExportedFinding { detail, issue, connector_id, is_report_source, is_new };
             if !take(ExportItem::Finding(Box::new(found))) {
                 return Ok(());
             }
@@ -97,6 +102,13 @@ impl FindingStore {
         let mut statement = self.connection.prepare(&sql)?;
         let rows = statement.query_map(parameters.as_slice(), |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    fn is_new(&self, public_id: i64, base: &Baseline) -> Result<bool> {
+        let (is_new, parameter) = base.condition();
+        let sql = format!("SELECT EXISTS (SELECT 1 FROM findings WHERE {is_new} AND public_id = ?)");
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        Ok(statement.query_row(rusqlite::params![parameter, public_id], |row| row.get(0))?)
     }
 
     fn exported_tool(&self, instance_id: i64) -> Result<(String, bool)> {

@@ -1,6 +1,9 @@
 //! Which findings to show, as conditions of a query.
 
+mod owasp;
+
 use crate::{
+    baseline::Baseline,
     columns::document,
     database::FindingStore,
     error::Result,
@@ -34,6 +37,8 @@ pub struct Filter {
     pub min_cvss: Option<f64>,
     /// This EPSS score and above; those without one are left out.
     pub min_epss: Option<f64>,
+    /// Only those that are known to be exploited.
+    pub kev: bool,
     /// Statuses.
     pub statuses: Vec<String>,
     /// Ids of findings; all where there are none.
@@ -42,6 +47,9 @@ pub struct Filter {
     pub decided: DecisionFilter,
     /// Only those on which a decision is in force, or is not.
     pub is_decided: Option<bool>,
+    /// Beside those of a decision also those without one that have one of these
+    /// statuses; any status where there are none.
+    pub or_undecided: Option<Vec<String>>,
     /// What is said of the project and its repository.
     pub scope: ProjectFilter,
     /// A part of the project's name.
@@ -78,6 +86,8 @@ pub struct Filter {
     pub last_seen: Period,
     /// When it last changed.
     pub changed: Period,
+    /// Only those that this does not have.
+    pub new_since: Option<Baseline>,
     /// Only those that the vendor knows an upgrade for, as of the last refresh.
     pub fix_available: bool,
     /// The order.
@@ -329,6 +339,9 @@ pub(super) struct Resolved {
     pub named: bool,
 }
 
+/// Findings on which no decision is in force.
+const UNDECIDED: &str = "public_id NOT IN (SELECT finding FROM decisions WHERE ended_at IS NULL)";
+
 impl FindingStore {
     /// The conditions of a filter.
     pub(super) fn resolved(&self, filter: &Filter) -> Result<Resolved> {
@@ -360,6 +373,11 @@ impl FindingStore {
         rest.on_branch(&filter.branches);
         rest.one("cvss >= ?", filter.min_cvss);
         rest.one("epss >= ?", filter.min_epss);
+        rest.one("findings.kev = ?", filter.kev.then_some(true));
+        if let Some((is_new, parameter)) = filter.new_since.as_ref().map(Baseline::condition) {
+            rest.push(is_new);
+            rest.parameters.push(parameter);
+        }
         rest.part("rule_id", filter.rule.as_ref());
         rest.part("path", filter.path.as_ref());
         rest.part_of_any(&["title", "path", "rule_id"], filter.text.as_ref());
@@ -386,16 +404,26 @@ impl FindingStore {
         if !decided.sql.is_empty() || filter.is_decided == Some(true) {
             // There are few of them: they are looked up.
             decided.push("decided.ended_at IS NULL");
-            rest.push(format!(
+            let those = format!(
                 "findings.id IN (SELECT of.id FROM decisions AS decided \
                  JOIN findings AS of ON of.public_id = decided.finding{})",
                 decided.clause()
-            ));
+            );
             rest.parameters.extend(decided.parameters);
-            named = true;
+            match &filter.or_undecided {
+                None => rest.push(those),
+                Some(statuses) => {
+                    let statuses = listed(statuses);
+                    let of =
+                        statuses.as_ref().map_or("", |_| " AND findings.status IN (SELECT value FROM json_each(?))");
+                    rest.push(format!("({those} OR {UNDECIDED}{of})"));
+                    rest.parameters.extend(statuses.map(|it| Box::new(it) as Box<dyn ToSql>));
+                }
+            }
+            named = filter.or_undecided.is_none();
         }
         if filter.is_decided == Some(false) {
-            rest.push("public_id NOT IN (SELECT finding FROM decisions WHERE ended_at IS NULL)");
+            rest.push(UNDECIDED);
         }
         if let Some(advisory) = &filter.advisory {
             rest.push(format!("findings.id IN ({ADVISORY})"));
@@ -489,7 +517,7 @@ impl FindingStore {
             let is = |number: u32| rule.cwes.iter().any(|cwe| cwe.number == Some(number));
             let named = filter.cwes.is_empty() || filter.cwes.iter().any(|number| is(*number));
             let listed = filter.top25.is_none_or(|edition| edition.best_rank(&rule.cwes).is_some());
-            let in_category = filter.owasp.is_empty() || filter.owasp.iter().any(|wanted| is_owasp(&rule, wanted));
+            let in_category = filter.owasp.is_empty() || filter.owasp.iter().any(|wanted| owasp::is_of(&rule, wanted));
             if named && listed && in_category {
                 about.push(json!([row.get::<_, i64>(0)?, row.get::<_, String>(1)?]));
             }
@@ -558,18 +586,3 @@ const ADVISORY: &str = "WITH RECURSIVE named (list) AS (\
                         WHERE advisories > list) FROM named WHERE list IS NOT NULL) \
                         SELECT findings.id FROM named CROSS JOIN findings INDEXED BY findings_by_advisory \
                         ON advisories = list WHERE instr(list, ?) > 0";
-
-/// Whether a rule is of a category such as `A03` or `A03:2021`.
-fn is_owasp(rule: &Rule, wanted: &str) -> bool {
-    let (code, edition) = wanted.split_once(':').map_or((wanted, None), |(code, year)| (code, Some(year)));
-    rule.owasp.iter().any(|it| {
-        it.code.as_deref().is_some_and(|known| category(known).eq(category(code)))
-            && edition.is_none_or(|year| it.edition.is_some_and(|known| known.to_string() == year))
-    })
-}
-
-/// The signs of a category that count: `a3` is `A03`.
-fn category(code: &str) -> impl Iterator<Item = char> {
-    let (letters, number) = code.split_at(code.find(|sign: char| sign.is_ascii_digit()).unwrap_or(code.len()));
-    letters.chars().map(|letter| letter.to_ascii_uppercase()).chain(number.trim_start_matches('0').chars())
-}

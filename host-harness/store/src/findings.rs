@@ -66,6 +66,8 @@ pub struct FindingRow {
     pub cvss: Option<f64>,
     /// Probability that it is exploited: the vendor's, or from the operator's files.
     pub epss: Option<f64>,
+    /// Whether it is known to be exploited: the KEV catalogue of the operator lists its advisory.
+    pub kev: bool,
     /// When it was first seen: by the source's date where it gives one.
     pub first_seen_at: Timestamp,
     /// When a run first brought it.
@@ -191,7 +193,7 @@ pub(super) static FINDING_COLUMNS: LazyLock<String> = LazyLock::new(|| {
         "findings.public_id AS id, findings.id AS row, instances.name AS instance, \
      projects.name AS project, full_name, environment, advisories, findings.kind, severity, findings.status, security, title, rule_id, path, start_line, \
      CASE WHEN packages.id IS NULL THEN NULL ELSE trim(packages.name || ' ' || packages.version) END AS package, \
-     reachability, priority, cvss, epss, findings.first_seen_at, findings.ingested_at, closed_at, changed_at, findings.instance_id, occurrence_id, \
+     reachability, priority, cvss, epss, kev, findings.first_seen_at, findings.ingested_at, closed_at, changed_at, findings.instance_id, occurrence_id, \
      (SELECT count(*) FROM records WHERE records.project_id = findings.project_id AND finding_id = findings.id) \
      AS occurrences, {DECIDED_COLUMNS} \
      FROM findings {DECIDED} JOIN instances ON instances.id = findings.instance_id \
@@ -225,6 +227,7 @@ pub(super) fn finding_row(row: &Row<'_>) -> rusqlite::Result<FindingRow> {
         priority: row.get("priority")?,
         cvss: row.get("cvss")?,
         epss: row.get("epss")?,
+        kev: row.get("kev")?,
         first_seen_at: Timestamp::from_micros(row.get("first_seen_at")?),
         ingested_at: Timestamp::from_micros(row.get("ingested_at")?),
         closed_at: row.get::<_, Option<i64>>("closed_at")?.map(Timestamp::from_micros),

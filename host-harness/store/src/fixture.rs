@@ -8,7 +8,7 @@ use crate::{
     filter::Filter,
     findings::FindingDetail,
     instances::{ConnectorSource, NewInstance},
-    pages::{HashedRecord, OnAbsence, PageCommit, Refs},
+    pages::{HashedRecord, LookedAt, OnAbsence, PageCommit, Refs},
     runs::{Fetch, FetchStats, FetchTask, RunMode},
     seen::Seen,
 };
@@ -21,16 +21,17 @@ pub(super) fn at(micros: i64) -> Timestamp {
 }
 
 /// An open store with the instance `code`, or another one.
-pub(super) struct Desk {
+pub(super) struct TestContext {
     pub store: SharedStore,
     pub instance_id: i64,
     pub origin: String,
     pub on_absence: OnAbsence,
+    pub looked_at: LookedAt,
     instance: String,
     folder: Rc<TempDir>,
 }
 
-impl Desk {
+impl TestContext {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store.sqlite3");
@@ -61,16 +62,17 @@ impl Desk {
             instance_id,
             origin: String::new(),
             on_absence: OnAbsence::Mark,
+            looked_at: LookedAt::All,
             instance: name.to_owned(),
             folder,
         }
     }
 
-    /// A desk whose vendor lists the project `acme/app` with the branch `main`.
+    /// A context whose vendor lists the project `acme/app` with the branch `main`.
     pub fn with_project() -> Self {
-        let desk = Self::new();
-        desk.list(&[project("7", "acme/app", "main")], 1);
-        desk
+        let context = Self::new();
+        context.list(&[project("7", "acme/app", "main")], 1);
+        context
     }
 
     pub fn list(&self, projects: &[Project], now: i64) {
@@ -89,7 +91,9 @@ impl Desk {
         let (run_id, mut reads) = self.start(std::slice::from_ref(&planned), now);
         let read = reads.remove(0);
         let counts = self.page(run_id, &read, None, records, normalize, now);
-        self.store.with(|store| store.settle_absences(run_id, self.on_absence, false, at(now))).unwrap();
+        self.store
+            .with(|store| store.settle_absences(run_id, self.on_absence, &self.looked_at, false, at(now)))
+            .unwrap();
         let vanished = self.store.with(|store| store.run(run_id)).unwrap().unwrap().counts.vanished;
         FetchStats { vanished, ..counts }
     }
@@ -107,7 +111,7 @@ impl Desk {
             let normalize = |record: &RawRecord| finding(&serde_json::from_str(&record.body).unwrap());
             self.page(run_id, read, Some(scope), records, normalize, now);
         }
-        self.store.with(|store| store.settle_absences(run_id, on_absence, true, at(now))).unwrap()
+        self.store.with(|store| store.settle_absences(run_id, on_absence, &LookedAt::All, true, at(now))).unwrap()
     }
 
     fn start(&self, planned: &[FetchTask], now: i64) -> (i64, Vec<Fetch>) {

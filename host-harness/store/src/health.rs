@@ -220,17 +220,17 @@ mod tests {
 
     use crate::{
         FindingStore, StoreError,
-        fixture::{Desk, at},
+        fixture::{TestContext, at},
     };
 
     #[test]
     fn a_copy_made_beside_a_writer_is_whole_and_can_have_another_owner() {
-        let desk = Desk::with_project();
-        desk.findings(&[json!({ "id": "1", "key": "a" })], 5);
+        let context = TestContext::with_project();
+        context.findings(&[json!({ "id": "1", "key": "a" })], 5);
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("copy.sqlite3");
-        desk.store.with_reader(|store| store.copy_to(&path)).unwrap();
-        desk.findings(&[json!({ "id": "1", "key": "a" }), json!({ "id": "2", "key": "b" })], 6);
+        context.store.with_reader(|store| store.copy_to(&path)).unwrap();
+        context.findings(&[json!({ "id": "1", "key": "a" }), json!({ "id": "2", "key": "b" })], 6);
         let (acme, other) = ("acme".parse().unwrap(), "other".parse().unwrap());
         assert_eq!(FindingStore::adopt(&path, &acme, &other, None).unwrap().faults, Vec::<String>::new());
         let copy = FindingStore::open(&path, &other).unwrap();
@@ -287,11 +287,11 @@ mod tests {
     #[test]
     fn a_store_is_its_owners_from_the_first_byte() {
         use std::os::unix::fs::PermissionsExt;
-        let desk = Desk::with_project();
+        let context = TestContext::with_project();
         let folder = tempfile::tempdir().unwrap();
         let copy = folder.path().join("copy.sqlite3");
-        desk.store.with_reader(|store| store.copy_to(&copy)).unwrap();
-        let store = desk.store.with(|store| store.connection.path().unwrap().to_owned());
+        context.store.with_reader(|store| store.copy_to(&copy)).unwrap();
+        let store = context.store.with(|store| store.connection.path().unwrap().to_owned());
         let files = ["", "-wal", "-shm"].map(|end| std::path::PathBuf::from(format!("{store}{end}")));
         for path in files.iter().chain([&copy]) {
             assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600, "{}", path.display());
@@ -300,12 +300,12 @@ mod tests {
 
     #[test]
     fn a_damaged_page_is_found_and_nothing_is_repaired() {
-        let desk = Desk::with_project();
+        let context = TestContext::with_project();
         let bodies: Vec<_> = (0..300).map(|n| json!({ "id": n.to_string(), "key": n.to_string() })).collect();
-        desk.findings(&bodies, 5);
+        context.findings(&bodies, 5);
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("copy.sqlite3");
-        desk.store.with_reader(|store| store.copy_to(&path)).unwrap();
+        context.store.with_reader(|store| store.copy_to(&path)).unwrap();
         let healthy = FindingStore::examine(&path, at(9)).unwrap();
         assert_eq!((healthy.faults.len(), healthy.tenant.as_str(), healthy.unfinished_runs), (0, "acme", 1));
         assert_eq!(FindingStore::examine(&path, at(0)).unwrap().runs_from_the_future, 1);

@@ -15,8 +15,8 @@ use rusqlite::{OptionalExtension, params};
 pub struct ImportSource {
     /// Name of the file.
     pub file: String,
-    /// Hash of its content.
-    pub sha256: String,
+    /// BLAKE3 hash of its content, unpacked, in hexadecimal.
+    pub blake3: String,
     /// The options, as text.
     pub options: String,
     /// What the file says as a whole, for the run log.
@@ -36,8 +36,8 @@ impl FindingStore {
         let reads: Vec<FetchTask> = kinds.iter().map(|kind| FetchTask { kind: kind.clone(), scope: scope() }).collect();
         let run_id = self.start_run(instance_id, RunMode::Import, false, 0, &reads, now)?;
         self.connection.execute(
-            "INSERT INTO imports (run_id, file, sha256, options) VALUES (?1, ?2, ?3, ?4)",
-            params![run_id, source.file, source.sha256, source.options],
+            "INSERT INTO imports (run_id, file, blake3, options) VALUES (?1, ?2, ?3, ?4)",
+            params![run_id, source.file, source.blake3, source.options],
         )?;
         let mut note = self
             .connection
@@ -51,8 +51,8 @@ impl FindingStore {
     /// The import of the same file that was cut off, if there is one.
     pub(crate) fn unfinished_import(&self, instance_id: i64, source: &ImportSource) -> Result<Option<i64>> {
         let sql = "SELECT runs.id FROM runs JOIN imports ON run_id = runs.id WHERE instance_id = ?1 \
-                   AND state = 'running' AND sha256 = ?2 AND options = ?3 ORDER BY runs.id DESC LIMIT 1";
-        let parameters = params![instance_id, source.sha256, source.options];
+                   AND state = 'running' AND blake3 = ?2 AND options = ?3 ORDER BY runs.id DESC LIMIT 1";
+        let parameters = params![instance_id, source.blake3, source.options];
         Ok(self.connection.query_row(sql, parameters, |row| row.get(0)).optional()?)
     }
 }

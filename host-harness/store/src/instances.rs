@@ -29,6 +29,11 @@ pub enum ConnectorSource {
         /// Its path.
         path: PathBuf,
     },
+    /// Installed below the data folder, under its hash.
+    Installed {
+        /// SHA-256 of the component, in hex.
+        sha256: String,
+    },
     /// None: it imports third-party reports, which the host reads itself.
     Reports,
 }
@@ -38,6 +43,7 @@ impl fmt::Display for ConnectorSource {
         match self {
             Self::Bundled { id } => write!(out, "{id} (bundled)"),
             Self::File { path } => write!(out, "{}", path.display()),
+            Self::Installed { sha256 } => write!(out, "installed, sha256:{}", sha256.get(..12).unwrap_or(sha256)),
             Self::Reports => write!(out, "reports of any scanner, without a connector"),
         }
     }
@@ -213,9 +219,12 @@ impl FindingStore {
         Ok(())
     }
 
-    /// Holds an instance to another file of its connector.
-    pub(crate) fn accept_connector(&mut self, id: i64, sha256: &str) -> Result<()> {
-        self.connection.execute("UPDATE instances SET connector_sha256 = ?2 WHERE id = ?1", params![id, sha256])?;
+    /// Gives an instance another component of its connector, and holds it to that.
+    pub(crate) fn set_connector(&mut self, id: i64, source: &ConnectorSource, sha256: Option<&str>) -> Result<()> {
+        self.connection.execute(
+            "UPDATE instances SET connector_source = ?2, connector_sha256 = ?3 WHERE id = ?1",
+            params![id, json("connector source", source)?, sha256],
+        )?;
         Ok(())
     }
 

@@ -90,6 +90,8 @@ pub struct IssueFilter {
     pub min_cvss: Option<f64>,
     /// This EPSS score and above; those without one are left out.
     pub min_epss: Option<f64>,
+    /// Only those that are known to be exploited.
+    pub kev: bool,
     /// Only those that do, or do not, ask for work.
     pub open: Option<bool>,
     /// Statuses.
@@ -147,7 +149,7 @@ pub struct IssueRow {
     pub package: Option<String>,
     /// The versions of the package that findings name.
     pub versions: Vec<String>,
-    /// The file.
+    /// The file; of a package, that of its most urgent finding that names one.
     pub path: Option<String>,
     /// Id of the rule of its most urgent finding.
     pub rule_id: Option<String>,
@@ -157,6 +159,8 @@ pub struct IssueRow {
     pub cvss: Option<f64>,
     /// The highest probability that it is exploited.
     pub epss: Option<f64>,
+    /// Whether it is known to be exploited, by the KEV catalogue of the operator.
+    pub kev: bool,
     /// How many sources still see it.
     pub source_count: u32,
     /// Sources that report it, or once did, by name.
@@ -171,12 +175,15 @@ pub struct IssueRow {
 }
 
 impl IssueRow {
-    /// The file, or the package with its versions.
+    /// The file, else the package with its versions.
     pub fn place(&self) -> String {
-        match (&self.package, &self.path) {
-            (Some(package), _) => format!("{package} {}", self.versions.join(", ")).trim_end().to_owned(),
-            (None, path) => path.clone().unwrap_or_default(),
-        }
+        self.path.clone().or_else(|| self.package_and_versions()).unwrap_or_default()
+    }
+
+    /// The package with the versions that findings name.
+    pub fn package_and_versions(&self) -> Option<String> {
+        let package = self.package.as_ref()?;
+        Some(format!("{package} {}", self.versions.join(", ")).trim_end().to_owned())
     }
 }
 
@@ -282,6 +289,7 @@ impl IssueFilter {
         conditions.one("issues.priority >= ?", self.min_priority);
         conditions.one("issues.cvss >= ?", self.min_cvss);
         conditions.one("issues.epss >= ?", self.min_epss);
+        conditions.one("issues.kev = ?", self.kev.then_some(true));
         conditions.span("issues.first_seen_at", self.first_seen);
         conditions.any("issues.status", self.statuses.clone());
         conditions.one("issues.sources >= ?", self.sources_min);
@@ -294,8 +302,15 @@ impl IssueFilter {
             conditions.parameters.extend((0..3).map(|_| Box::new(name.clone()) as Box<dyn ToSql>));
         }
         conditions.part("issues.title", self.text.as_ref());
-        conditions.one("issues.ecosystem IS NULL = ?", self.path.as_ref().map(|_| true));
-        conditions.part("issues.place", self.path.as_ref());
+        if let Some(path) = &self.path {
+            // Findings of a package may be of several files.
+            conditions.push(
+                "(issues.ecosystem IS NULL AND instr(lower(issues.place), ?) > 0 OR issues.ecosystem IS NOT NULL AND EXISTS \
+                 (SELECT 1 FROM issue_members JOIN findings ON findings.id = finding_id WHERE issue_row = issues.row \
+                 AND instr(lower(findings.path), ?) > 0))",
+            );
+            conditions.parameters.extend((0..2).map(|_| Box::new(path.to_lowercase()) as Box<dyn ToSql>));
+        }
         let names: Vec<String> = self.package.iter().flat_map(|name| spellings(name)).collect();
         conditions.one("issues.ecosystem IS NOT NULL = ?", self.package.as_ref().map(|_| true));
         conditions.any("issues.place", names);
@@ -319,7 +334,7 @@ const REPOSITORY: &str = "coalesce(repositories.full_name, projects.name, '')";
 const COLUMNS: &str = "issues.id AS id, issues.kind AS kind, coalesce(repositories.full_name, projects.name, '') \
      AS repository, issues.severity AS severity, issues.status AS status, issues.security AS security, \
      issues.priority AS priority, issues.title AS title, issues.ecosystem AS ecosystem, issues.place AS place, \
-     issues.rule_id AS rule_id, issues.advisories AS advisories, issues.cvss AS cvss, issues.epss AS epss, \
+     issues.rule_id AS rule_id, issues.advisories AS advisories, issues.cvss AS cvss, issues.epss AS epss, issues.kev AS kev, \
      issues.sources AS sources, issues.first_seen_at AS first_seen_at";
 
 /// The query for a page of issues.
@@ -411,6 +426,10 @@ impl FindingStore {
             seen.push((there, runs.last_seen(&it.source, &it.status, it.changed_at)));
             row.changed_at = row.changed_at.max(it.changed_at);
         }
+        // Those that a source still sees go first.
+        let path =
+            |there: bool| findings.iter().filter(|it| (it.status != VANISHED) == there).find_map(|it| it.path.clone());
+        row.path = row.path.take().or_else(|| path(true)).or_else(|| path(false));
         versions.sort();
         versions.dedup();
         row.versions = versions;
@@ -443,6 +462,7 @@ fn issue_row(row: &Row<'_>) -> rusqlite::Result<IssueRow> {
         advisories: listed.as_deref().map(spelled).unwrap_or_default(),
         cvss: row.get("cvss")?,
         epss: row.get("epss")?,
+        kev: row.get("kev")?,
         source_count: row.get("sources")?,
         sources: Vec::new(),
         first_seen_at,

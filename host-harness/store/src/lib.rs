@@ -2,14 +2,16 @@
 //!
 //! What belongs together is written in one transaction: a page's raw records,
 //! findings and cursor are either all there or not at all, so that a crash
-//! costs at most the page under way.
+//! costs at most the pages under way.
 
 #[macro_use]
 mod words;
 
 mod access;
 mod advisories;
+mod alerts;
 mod assess;
+mod baseline;
 mod bucket;
 mod columns;
 mod compiled;
@@ -65,15 +67,21 @@ mod vanishing;
 mod view;
 mod wanted;
 mod webhooks;
+mod write_back;
 
 pub use self::{
-    access::{AccessStore, AuditCheck, AuditEntry, AuditOutcome, AuditRow, KeyHash, NewTokenRow, Role, TokenRow},
+    access::{
+        AccessStore, AuditCheck, AuditEntry, AuditOutcome, AuditRow, KeptAnswer, KeyHash, NewTokenRow, NewView, Role,
+        SavedView, TokenRow,
+    },
+    alerts::{Alert, AlertFormat, AlertMatch, AlertTarget},
+    baseline::Baseline,
     bucket::InstanceBucket,
     coverage::{
         ClassCoverage, Coverage, CoverageCell, CoverageOptions, CoverageSort, CoverageState, CoverageSummary,
         RepositoryCoverage, UnmappedProject,
     },
-    database::{Clock, FindingStore, MoreMemory, SharedStore},
+    database::{Clock, FindingStore, MoreMemory, SharedStore, StoreVersion},
     decided::{DecisionEnd, DecisionRow},
     decisions::{DecidedFinding, DecidedOn, DecisionList},
     deletion::{DeletionPlan, DeletionProof, PendingDeletion, TablePlan, contains},
@@ -103,10 +111,10 @@ pub use self::{
     order::{Cursor, CursorError, Sort},
     packages::{PackageFilter, PackageRow, PackageSort},
     pages::{
-        Classified, Contents, HashedRecord, OnAbsence, PageCommit, PageCounts, Percent, PercentError, ProjectIndex,
-        RecordState, Refs,
+        Classified, Contents, HashedRecord, LookedAt, OnAbsence, PageCommit, PageCounts, Percent, PercentError,
+        ProjectIndex, RecordState, Refs,
     },
-    policies::{Baseline, PolicyFilter, PolicyImport, PolicyResult, PolicyResultWord, PolicySet, PolicyViolations},
+    policies::{PolicyFilter, PolicyImport, PolicyResult, PolicyResultWord, PolicySet, PolicyViolations},
     projects::ProjectRow,
     refresh::Refreshed,
     renormalize::{Renormalized, StoredRecord},
@@ -121,6 +129,7 @@ pub use self::{
     vanishing::VanishingRow,
     view::{FindingPage, Total, TotalIs},
     wanted::{ProjectChoice, matches},
-    webhooks::{ClaimedDelivery, Delivery, DeliveryState, DueDelivery, Tried, Webhook},
+    webhooks::{ClaimedDelivery, Delivery, DeliveryState, DeliveryTarget, DueDelivery, Tried, Webhook},
+    write_back::{PendingDecision, WriteBackMode, WriteBackNote, WriteBackRow, WriteBackState},
 };
 pub use appsec_analysis::status::ACTIVE;

@@ -26,6 +26,9 @@ const STEPS: &[&[&str]] = &[
         include_str!("schema/onboarding.sql"),
     ],
     &[include_str!("schema/decisions.sql")],
+    &[include_str!("schema/write_back.sql")],
+    &[include_str!("schema/kev.sql"), include_str!("schema/alerts.sql")],
+    &[include_str!("schema/blake3.sql")],
 ];
 
 /// Version of the first schema that was released. Files of drafts before it
@@ -160,8 +163,13 @@ pub(super) fn migrate(connection: &mut Connection, tenant: &TenantId) -> Result<
 
 #[cfg(test)]
 mod tests {
-    use crate::{FindingStore, StoreError};
+    use super::{foreign_objects, newest, version};
+    use crate::{
+        FindingStore, StoreError,
+        fixture::{TestContext, at},
+    };
     use appsec_grant::TenantId;
+    use serde_json::json;
 
     fn tenant(name: &str) -> TenantId {
         name.parse().unwrap()
@@ -175,6 +183,68 @@ mod tests {
         FindingStore::open(&path, &tenant("acme")).unwrap();
         let other = FindingStore::open(&path, &tenant("other")).err().unwrap();
         insta::assert_snapshot!(other, @"the store belongs to the tenant `acme`");
+    }
+
+    /// A store as a program of version 3 left it, with all rows of another one
+    /// that it had a place for.
+    fn of_version_3(path: &std::path::Path, rows: &TestContext) {
+        let old = rusqlite::Connection::open(path).unwrap();
+        old.execute_batch(include_str!("migrate/version-3.sql")).unwrap();
+        let filled: String = rows.store.with(|store| store.connection.path().unwrap().to_owned());
+        old.execute("ATTACH ?1 AS filled", [filled]).unwrap();
+        old.pragma_update(None, "foreign_keys", false).unwrap();
+        let texts = |sql: &str| -> Vec<String> {
+            let mut statement = old.prepare(sql).unwrap();
+            statement.query_map([], |row| row.get(0)).unwrap().collect::<rusqlite::Result<_>>().unwrap()
+        };
+        let triggers = texts("SELECT name FROM main.sqlite_schema WHERE type = 'trigger'");
+        let made = texts("SELECT sql FROM main.sqlite_schema WHERE type = 'trigger' ORDER BY name");
+        for name in triggers {
+            old.execute_batch(&format!("DROP TRIGGER main.{name}")).unwrap();
+        }
+        for table in texts("SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'") {
+            // Nothing of the fixture is of a file, whose hash has another name since.
+            if table == "imports" {
+                continue;
+            }
+            let columns = texts(&format!("SELECT name FROM pragma_table_info('{table}')")).join(", ");
+            let copy = format!(
+                "DELETE FROM main.{table}; INSERT INTO main.{table} ({columns}) SELECT {columns} FROM filled.{table}"
+            );
+            old.execute_batch(&copy).unwrap();
+        }
+        made.iter().for_each(|sql| old.execute_batch(sql).unwrap());
+        old.pragma_update(None, "user_version", 3).unwrap();
+    }
+
+    #[test]
+    fn a_store_of_an_earlier_version_is_brought_up_to_date_with_all_that_it_holds() {
+        let context = TestContext::with_project();
+        context.findings(&[json!({ "id": "1", "key": "a" }), json!({ "id": "2", "key": "b", "status": "fixed" })], 5);
+        context.store.with(|store| store.refresh(at(5))).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.sqlite3");
+        of_version_3(&path, &context);
+        let looked_at = rusqlite::Connection::open(&path).unwrap();
+        assert_eq!((version(&looked_at).unwrap(), foreign_objects(&looked_at).unwrap()), (3, vec![]));
+
+        let mut store = FindingStore::open(&path, &tenant("acme")).unwrap();
+        assert_eq!((version(&looked_at).unwrap(), foreign_objects(&looked_at).unwrap()), (newest(), vec![]));
+        let all = |store: &FindingStore| {
+            let filter = crate::Filter { limit: 9, ..crate::Filter::default() };
+            format!("{:?}", store.findings(&filter).unwrap())
+        };
+        assert_eq!(all(&store), context.store.with(|store| all(store)));
+        // What came with later versions works on what was there before.
+        let id = store.matching(&crate::Filter::default()).unwrap()[0];
+        let entry = appsec_analysis::TriageEntry::new(appsec_analysis::TriageDecision::Fixing);
+        let on = [crate::DecidedOn { finding: id, issue: None }];
+        assert_eq!(store.decide(&on, &entry, "ada", at(6)).unwrap(), 1);
+        store.refresh(at(6)).unwrap();
+        assert_eq!(store.finding(id, false).unwrap().unwrap().decisions.len(), 1);
+        // Opened again, it is what it is.
+        drop(store);
+        FindingStore::open(&path, &tenant("acme")).unwrap();
     }
 
     #[test]

@@ -122,7 +122,7 @@ mod tests {
     use serde_json::json;
 
     use super::beginning;
-    use crate::{error::StoreError, fixture::Desk, ids::FindingId};
+    use crate::{error::StoreError, fixture::TestContext, ids::FindingId};
 
     #[test]
     fn an_id_may_be_shortened_but_not_to_a_word() {
@@ -135,16 +135,16 @@ mod tests {
 
     #[test]
     fn whatever_a_finding_is_known_by_names_it_and_its_issue() {
-        let desk = Desk::with_project();
-        desk.findings(&[json!({ "id": "70004145", "key": "fingerprint-1" }), json!({ "id": "8", "key": "k2" })], 1);
-        let ids: Vec<FindingId> = desk
+        let context = TestContext::with_project();
+        context.findings(&[json!({ "id": "70004145", "key": "fingerprint-1" }), json!({ "id": "8", "key": "k2" })], 1);
+        let ids: Vec<FindingId> = context
             .all()
             .iter()
             .filter(|it| it.occurrence_details[0].finding.id == "70004145")
             .map(|it| it.row.id)
             .collect();
         let full = ids[0].to_string();
-        desk.store.with(|store| {
+        context.store.with(|store| {
             let issue = store.issue_named(&full).unwrap();
             for name in [full.as_str(), &full[..6], "70004145", "fingerprint-1", &issue.to_string()] {
                 assert_eq!(store.finding_named(name).unwrap(), ids[0], "{name}");
@@ -157,9 +157,9 @@ mod tests {
 
     #[test]
     fn a_beginning_of_several_ids_lists_them() {
-        let desk = Desk::with_project();
-        desk.findings(&[json!({ "id": "1", "key": "k1" }), json!({ "id": "2", "key": "k2" })], 1);
-        desk.store.with(|store| {
+        let context = TestContext::with_project();
+        context.findings(&[json!({ "id": "1", "key": "k1" }), json!({ "id": "2", "key": "k2" })], 1);
+        context.store.with(|store| {
             let sql = "UPDATE findings SET public_id = 81985529216486895 + id WHERE 1";
             store.connection.execute(sql, []).unwrap();
             let Err(error) = store.finding_named("01234") else { panic!("one of two is taken") };

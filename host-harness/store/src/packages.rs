@@ -48,9 +48,11 @@ pub struct PackageFilter {
     pub instance_id: Option<i64>,
     /// Ecosystems.
     pub ecosystems: Vec<String>,
+    /// The name.
+    pub package: Option<String>,
     /// A part of the name or of the package URL.
     pub name: Option<String>,
-    /// A part of a licence.
+    /// A part of a license.
     pub license: Option<String>,
     /// A part of the project's name.
     pub project: Option<String>,
@@ -95,7 +97,7 @@ pub struct PackageRow {
     pub purl: Option<String>,
     /// How it came into the project.
     pub transitivity: String,
-    /// Licences, as SPDX expressions or the vendor's words.
+    /// Licenses, as SPDX expressions or the vendor's words.
     pub licenses: Vec<String>,
     /// Web address of the line in the lockfile.
     pub lockfile_url: Option<String>,
@@ -121,6 +123,7 @@ impl PackageFilter {
     fn conditions(&self) -> Conditions {
         let mut conditions = Conditions::default();
         conditions.one("packages.instance_id = ?", self.instance_id);
+        conditions.one("packages.name = ?", self.package.clone());
         conditions.any("ecosystem", self.ecosystems.clone());
         conditions.part("(packages.name || ' ' || coalesce(purl, ''))", self.name.as_ref());
         conditions.part("licenses", self.license.as_ref());

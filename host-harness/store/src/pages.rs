@@ -5,6 +5,7 @@ mod commit;
 mod contents;
 mod findings;
 mod guard;
+mod looked_at;
 mod packages;
 mod primary;
 mod stats;
@@ -26,6 +27,7 @@ pub(super) use self::{
 pub use self::{
     contents::Contents,
     guard::{OnAbsence, Percent, PercentError},
+    looked_at::LookedAt,
 };
 use crate::{database::FindingStore, error::Result, ids::key_hash, runs::FetchStats, seen::Seen};
 

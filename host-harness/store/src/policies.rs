@@ -18,7 +18,7 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use serde::Serialize;
 
 pub(super) use self::refresh::{derive, refresh_issues};
-pub use self::results::{Baseline, PolicyFilter, PolicyResult, PolicyResultWord, PolicyViolations};
+pub use self::results::{PolicyFilter, PolicyResult, PolicyResultWord, PolicyViolations};
 use crate::{database::FindingStore, error::Result};
 
 /// Imports of policies that are kept, the one in force included.

@@ -10,6 +10,7 @@ use crate::{
     evidence::{Evidence, FetchTimes, NAMED, Outcome, ProjectCounts, is_mapped},
     mapping::{ScanFields, settle},
     pages::{ProjectIndex, elect_primary},
+    runs::FETCHED_ALL,
     status::OPEN,
     wanted::ignore_unwanted,
 };
@@ -143,23 +144,27 @@ impl FindingStore {
     pub(super) fn read_times(&self) -> Result<FetchTimes> {
         let mut times = FetchTimes::default();
         // Runs before one that brought everything tell nothing more.
-        let mut statement = self.connection.prepare_cached(
+        let mut statement = self.connection.prepare_cached(&format!(
             "WITH whole AS (SELECT instance_id, max(id) AS id FROM runs \
-             WHERE whole AND state = 'complete' AND mode <> 'import' GROUP BY instance_id) \
-             SELECT runs.instance_id, started_at, scope FROM runs JOIN fetches ON run_id = runs.id \
-             LEFT JOIN whole ON whole.instance_id = runs.instance_id \
-             WHERE runs.id >= coalesce(whole.id, 0) AND fetches.state = 'complete' AND mode <> 'import'",
-        )?;
+             WHERE whole AND {FETCHED_ALL} AND mode NOT IN ('import', 'renormalize') GROUP BY instance_id) \
+             SELECT runs.instance_id, started_at, scope, kind FROM runs JOIN fetches ON run_id = runs.id \
+             LEFT JOIN whole ON whole.instance_id = runs.instance_id WHERE runs.id >= coalesce(whole.id, 0) \
+             AND fetches.state IN ('complete', 'refused') AND mode NOT IN ('import', 'renormalize')",
+        ))?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let (instance_id, at): (i64, i64) = (row.get(0)?, row.get(1)?);
             let scope: Scope = document("scope", row.get_ref(2)?.as_str().unwrap_or_default())?;
-            let note = |time: &mut i64| *time = at.max(*time);
+            let kind: String = row.get(3)?;
+            let note = |times: &mut BTreeMap<String, i64>| match times.get_mut(&kind) {
+                Some(time) => *time = at.max(*time),
+                None => _ = times.insert(kind.clone(), at),
+            };
             match scope {
-                Scope::Deployment => note(times.instances.entry(instance_id).or_insert(at)),
+                Scope::Deployment => note(times.instances.entry(instance_id).or_default()),
                 Scope::Projects(projects) => {
                     for it in projects {
-                        note(times.projects.entry((instance_id, it.id)).or_insert(at));
+                        note(times.projects.entry((instance_id, it.id)).or_default());
                     }
                 }
             }

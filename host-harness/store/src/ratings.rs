@@ -1,18 +1,21 @@
 //! Ratings of advisories, as the operator gave them.
 
+use std::borrow::Cow;
+
 use crate::{columns::document, error::Result};
-use appsec_analysis::Advisory;
+use appsec_analysis::{Advisories, Advisory};
 use appsec_model::AdvisoryId;
 use rusqlite::{Connection, OptionalExtension};
 
-/// What is known of the first of these advisories that anything is known of.
-pub(crate) fn find_any(connection: &Connection, ids: &[AdvisoryId]) -> Result<Option<Advisory>> {
+/// What is known of these advisories, as one.
+pub(crate) fn find_all(connection: &Connection, ids: &[AdvisoryId]) -> Result<Option<Advisory>> {
+    let mut known = Advisories::default();
     for id in ids {
         if let Some(advisory) = find(connection, &id.id)? {
-            return Ok(Some(advisory));
+            known.add(advisory);
         }
     }
-    Ok(None)
+    Ok(known.for_ids(ids).map(Cow::into_owned))
 }
 
 /// What is known of an advisory by its number, in any spelling of case.

@@ -208,15 +208,15 @@ mod tests {
     use appsec_model::Normalized;
     use serde_json::json;
 
-    use crate::fixture::{Desk, at, finding};
+    use crate::fixture::{TestContext, at, finding};
 
     #[test]
     fn stored_records_are_normalized_anew_with_their_history() {
-        let desk = Desk::with_project();
+        let context = TestContext::with_project();
         let bodies = ["1", "2", "3"].map(|id| json!({ "id": id, "key": id, "title": id }));
-        desk.findings(&bodies, 1);
-        desk.findings(&bodies[..2], 2);
-        let (id, store) = (desk.instance_id, &desk.store);
+        context.findings(&bodies, 1);
+        context.findings(&bodies[..2], 2);
+        let (id, store) = (context.instance_id, &context.store);
 
         let first = store.with(|store| store.raw_batch(id, 0, 2)).unwrap();
         let rest = store.with(|store| store.raw_batch(id, first[1].id, 9)).unwrap();
@@ -235,13 +235,13 @@ mod tests {
         let run = store.with(|store| store.start_renormalize(id, at(3))).unwrap();
         assert_eq!(store.with(|store| store.replace_normalized(id, run, &ready, at(3))).unwrap(), 2);
 
-        let all = desk.all();
+        let all = context.all();
         let shown: Vec<_> = all
             .iter()
             .map(|it| (it.row.severity.as_str(), it.row.status.as_str(), it.row.changed_at == at(3), it.history.len()))
             .collect();
         // One that vanished stays so; its history tells of that as well.
         assert_eq!(shown, [("high", "open", false, 0), ("low", "open", true, 1), ("low", "vanished", true, 2)]);
-        assert_eq!(desk.findings(&bodies[..2], 4).unchanged, 2);
+        assert_eq!(context.findings(&bodies[..2], 4).unchanged, 2);
     }
 }

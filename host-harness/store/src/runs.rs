@@ -124,6 +124,9 @@ pub struct Fetch {
     pub counts: FetchStats,
 }
 
+/// Of runs that have fetched everything: one whose removals were refused has, too.
+pub(crate) const FETCHED_ALL: &str = "(state = 'complete' OR state = 'partial' AND code = 'removal-refused')";
+
 impl Run {
     /// Whether it did all that was asked for: every fetch is at its end, and
     /// everything that came could be used. Who imports a file asks for all of it,
@@ -359,6 +362,13 @@ impl FindingStore {
             ],
         )?;
         Ok(transaction.commit()?)
+    }
+
+    /// When the last complete run ended.
+    pub(crate) fn last_complete_end(&self, instance_id: i64) -> Result<Option<Timestamp>> {
+        let sql = "SELECT finished_at FROM runs WHERE instance_id = ?1 AND state = 'complete' ORDER BY id DESC LIMIT 1";
+        let micros: Option<i64> = self.connection.query_row(sql, [instance_id], |row| row.get(0)).optional()?;
+        Ok(micros.map(Timestamp::from_micros))
     }
 
     /// When the last complete run of all projects and kinds, under the settings

@@ -14,6 +14,8 @@ use appsec_model::{Connection, Diagnostic, Event, Kind, Project, ProjectRef, Sca
 use appsec_policy::{Policies, Policy};
 
 use crate::{
+    alerts::{Alert, AlertFormat},
+    baseline::Baseline,
     coverage::{Coverage, CoverageOptions},
     database::FindingStore,
     decisions::{DecidedFinding, DecidedOn, DecisionList},
@@ -25,7 +27,7 @@ use crate::{
     findings::{Depth, FindingDetail, FindingRow},
     ids::{FindingId, IssueId},
     imports::ImportSource,
-    instances::{Accepted, Instance, InstanceStatus, NewInstance, Paused},
+    instances::{Accepted, ConnectorSource, Instance, InstanceStatus, NewInstance, Paused},
     issues::{IssueDetail, IssueFilter, IssueRow},
     leases::LeaseRow,
     mapping::{
@@ -35,7 +37,7 @@ use crate::{
     metrics::{Dashboard, DashboardFilter},
     onboarding::{Draft, NamedDraft, ProjectPlan},
     packages::{PackageFilter, PackageRow},
-    pages::{Classified, HashedRecord, OnAbsence, PageCommit, PageCounts, Percent, ProjectIndex},
+    pages::{Classified, HashedRecord, LookedAt, OnAbsence, PageCommit, PageCounts, Percent, ProjectIndex},
     policies::{PolicyFilter, PolicyResult, PolicySet, PolicyViolations},
     projects::ProjectRow,
     refresh::Refreshed,
@@ -49,6 +51,7 @@ use crate::{
     vanishing::VanishingRow,
     view::FindingPage,
     webhooks::{ClaimedDelivery, Delivery, DueDelivery, Tried, Webhook},
+    write_back::{PendingDecision, WriteBackMode, WriteBackNote, WriteBackRow},
 };
 
 /// Declares a trait, and implements it by the methods of [`FindingStore`] that
@@ -121,10 +124,11 @@ seam! {
             fn commit_page(page: &PageCommit, projects: &ProjectIndex) -> Result<PageCounts>;
             fn commit_pages(
                 pages: &mut dyn Iterator<Item = (PageCommit, Arc<ProjectIndex>)>,
-            ) -> Result<Vec<PageCounts>>;
+            ) -> Result<Vec<Option<PageCounts>>>;
             fn settle_absences(
                 run_id: i64,
                 on_absence: OnAbsence,
+                looked_at: &LookedAt,
                 unlisted: bool,
                 now: Timestamp,
             ) -> Result<Option<Cause>>;
@@ -165,7 +169,7 @@ seam! {
             fn decisions_end(now: Timestamp) -> Result<bool>;
             fn matching(filter: &Filter) -> Result<Vec<FindingId>>;
             fn undecided(on: &[DecidedOn], entry: &TriageEntry) -> Result<Vec<DecidedOn>>;
-            fn decided(findings: &[FindingId]) -> Result<Vec<FindingId>>;
+            fn decided(findings: &[FindingId]) -> Result<Vec<(FindingId, i64)>>;
             fn most_urgent(findings: &[FindingId], limit: u32) -> Result<Vec<FindingRow>>;
             fn decisions(filter: &DecisionList) -> Result<(Vec<DecidedFinding>, u64)>;
             fn inbox(instance_id: i64) -> Result<Option<SecretSource>>;
@@ -186,6 +190,7 @@ seam! {
                 filter: &Filter,
                 depth: Depth,
                 packages: bool,
+                base: Option<&Baseline>,
                 take: &mut dyn FnMut(ExportItem) -> bool,
             ) -> Result<()>;
             fn diagnostics(run_id: i64, limit: u32) -> Result<Vec<Diagnostic>>;
@@ -219,12 +224,17 @@ seam! {
             fn runs(instance_id: Option<i64>, limit: u32) -> Result<Vec<Run>>;
             fn current_run(instance_id: i64) -> Result<Option<Run>>;
             fn last_ended_run(instance_id: i64) -> Result<Option<Run>>;
+            fn last_complete_end(instance_id: i64) -> Result<Option<Timestamp>>;
             fn schedules() -> Result<Vec<ScheduleRow>>;
             fn schedule(instance_id: i64) -> Result<Option<ScheduleRow>>;
             fn vanishing(run_id: i64, limit: u32) -> Result<(Vec<VanishingRow>, u64)>;
             fn view(filter: &Filter) -> Result<FindingPage>;
             fn findings(filter: &Filter) -> Result<(Vec<FindingRow>, u64)>;
+            fn write_back(instance_id: i64) -> Result<WriteBackMode>;
+            fn pending_decisions(instance_id: i64) -> Result<Vec<PendingDecision>>;
+            fn write_backs(instance_id: i64, limit: u32) -> Result<Vec<WriteBackRow>>;
             fn webhook(instance_id: i64) -> Result<Option<Webhook>>;
+            fn alerts(instance_id: i64) -> Result<Vec<Alert>>;
             fn next_delivery_at() -> Result<Option<Timestamp>>;
             fn delivery(id: i64) -> Result<Option<Delivery>>;
             fn deliveries(instance_id: Option<i64>, limit: u32) -> Result<Vec<Delivery>>;
@@ -238,6 +248,8 @@ seam! {
     trait AdminStore: IngestStore, QueryStore {
         reads {}
         writes {
+            fn set_write_back(instance_id: i64, mode: WriteBackMode) -> Result<()>;
+            fn note_write_backs(instance_id: i64, notes: &[WriteBackNote], now: Timestamp) -> Result<()>;
             fn put_advisories(advisories: &Advisories) -> Result<u64>;
             fn clear_advisories() -> Result<()>;
             fn assess_all() -> Result<u64>;
@@ -246,7 +258,7 @@ seam! {
             fn shred_and_prove(instance_id: i64, texts: &[&[u8]], now: Timestamp) -> Result<DeletionProof>;
             fn end_deletion(instance_id: i64) -> Result<()>;
             fn decide(on: &[DecidedOn], entry: &TriageEntry, author: &str, now: Timestamp) -> Result<u64>;
-            fn clear_decisions(findings: &[FindingId], author: &str, now: Timestamp) -> Result<u64>;
+            fn clear_decisions(decisions: &[i64], author: &str, now: Timestamp) -> Result<u64>;
             fn refresh(now: Timestamp) -> Result<Refreshed>;
             fn set_inbox(instance_id: i64, secret: &SecretSource, now: Timestamp) -> Result<()>;
             fn remove_inbox(instance_id: i64) -> Result<bool>;
@@ -261,7 +273,7 @@ seam! {
             fn add_instance(new: &NewInstance, now: Timestamp) -> Result<i64>;
             fn withdraw_instance(id: i64) -> Result<()>;
             fn set_paused(id: i64, paused: Option<&Paused>) -> Result<()>;
-            fn accept_connector(id: i64, sha256: &str) -> Result<()>;
+            fn set_connector(id: i64, source: &ConnectorSource, sha256: Option<&str>) -> Result<()>;
             fn change_instance(id: i64, changed: &Accepted, anew: Option<&str>, now: Timestamp) -> Result<()>;
             fn take_lease(instance_id: i64, row: &LeaseRow) -> Result<Option<LeaseRow>>;
             fn beat_lease(instance_id: i64, now: Timestamp) -> Result<()>;
@@ -299,7 +311,15 @@ seam! {
             fn set_max_vanish(instance_id: i64, limit: Option<Percent>) -> Result<()>;
             fn set_webhook(instance_id: i64, webhook: &Webhook) -> Result<()>;
             fn remove_webhook(instance_id: i64) -> Result<bool>;
-            fn add_test_delivery(instance_id: i64, now: Timestamp, until: Timestamp) -> Result<i64>;
+            fn set_alert(instance_id: i64, alert: &Alert) -> Result<()>;
+            fn remove_alert(instance_id: i64, format: AlertFormat) -> Result<bool>;
+            fn report_violations(instance_id: i64, now: Timestamp) -> Result<()>;
+            fn add_test_delivery(
+                instance_id: i64,
+                alert: Option<AlertFormat>,
+                now: Timestamp,
+                until: Timestamp,
+            ) -> Result<Option<i64>>;
             fn claim_delivery(due: DueDelivery, now: Timestamp, until: Timestamp) -> Result<Option<ClaimedDelivery>>;
             fn note_delivery(claimed: &Delivery, tried: &Tried, now: Timestamp) -> Result<()>;
             fn renew_delivery(id: i64, now: Timestamp) -> Result<bool>;

@@ -24,6 +24,7 @@ pub(crate) struct Subject<'a> {
     pub priority: i64,
     pub cvss: Option<f64>,
     pub epss: Option<f64>,
+    pub kev: bool,
     pub ingested_at: Timestamp,
     pub first_seen_at: Timestamp,
     pub closed_at: Option<Timestamp>,
@@ -62,6 +63,7 @@ pub(crate) struct New<'a> {
     pub priority: i64,
     pub cvss: Option<f64>,
     pub epss: Option<f64>,
+    pub kev: bool,
     pub first_seen_at: Timestamp,
     pub closed_at: Option<Timestamp>,
     pub status: &'a str,
@@ -85,7 +87,7 @@ impl Shared {
     pub fn subject(&mut self, connection: &Connection, decoder: &Decoder, id: i64) -> Result<Option<Subject<'static>>> {
         let mut statement = connection.prepare_cached(
             "SELECT occurrence_id, instance_id, project_id, kind, severity, status, security, rule_id, first_seen_at, \
-             changed_at, public_id, priority, cvss, epss, ingested_at, closed_at FROM findings WHERE id = ?1",
+             changed_at, public_id, priority, cvss, epss, ingested_at, closed_at, kev FROM findings WHERE id = ?1",
         )?;
         let mut rows = statement.query([id])?;
         let Some(row) = rows.next()? else { return Ok(None) };
@@ -108,6 +110,7 @@ impl Shared {
             priority: row.get(11)?,
             cvss: row.get(12)?,
             epss: row.get(13)?,
+            kev: row.get(16)?,
             project: self.project(connection, project_id)?,
             rule: self.rule(connection, instance_id, rule_id.as_deref())?,
             rule_id,

@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 use serde::Serialize;
 
 use crate::{
+    alerts::{self, Alert, AlertFormat, AlertMatch, NEWS},
     columns::{document, json, parsed},
     database::FindingStore,
     error::{Result, StoreError},
@@ -15,10 +16,6 @@ use appsec_grant::{Audience, EgressPolicy, SecretSource};
 
 /// How long a delivery that is at its end stays in the log.
 const KEPT: i64 = 30 * 24 * 3600 * 1_000_000;
-
-/// How long a delivery is news, from when it is to be told: longer than all its
-/// tries. The triggers of the schema say the same.
-const NEWS: i64 = 3 * 24 * 3600 * 1_000_000;
 
 /// Where the end of an instance's runs is told.
 #[derive(Clone, Debug)]
@@ -61,8 +58,10 @@ pub struct Delivery {
     pub event_id: String,
     /// Name of the instance.
     pub instance: String,
-    /// The run that ended; none for a test.
+    /// The run that ended, or that found what is reported; none for a test.
     pub run: Option<i64>,
+    /// The form of the alert; none where it tells the end of the run.
+    pub alert: Option<AlertFormat>,
     /// How it is.
     pub state: DeliveryState,
     /// How often it was tried.
@@ -88,10 +87,17 @@ pub struct ClaimedDelivery {
     pub delivery: Delivery,
     /// Row id of the instance.
     pub instance_id: i64,
-    /// Where it goes.
-    pub webhook: Webhook,
-    /// The run that it is about.
-    pub run: Option<Run>,
+    /// Where it goes, with what.
+    pub target: DeliveryTarget,
+}
+
+/// Where a delivery goes, with what.
+#[derive(Debug)]
+pub enum DeliveryTarget {
+    /// To the webhook of the instance: a run that ended, or a test.
+    Webhook(Webhook, Option<Box<Run>>),
+    /// To an alert of it: what violates policies, or nothing for a test.
+    Alert(Alert, Vec<AlertMatch>),
 }
 
 /// How a try went.
@@ -120,7 +126,7 @@ pub enum DueDelivery {
 
 const COLUMNS: &str = "deliveries.id, event_id, instances.name AS instance, run_id, deliveries.state, tries, \
                        deliveries.created_at, next_at, tried_at, deliveries.status, answer, problem, \
-                       deliveries.instance_id";
+                       deliveries.instance_id, (SELECT format FROM alerts WHERE alerts.id = alert_id) AS alert";
 
 impl FindingStore {
     /// Sets where the ends of an instance's runs are told.
@@ -152,22 +158,40 @@ impl FindingStore {
         let removed = transaction.execute("DELETE FROM webhooks WHERE instance_id = ?1", [instance_id])? > 0;
         transaction.execute(
             "UPDATE deliveries SET state = 'failed', next_at = NULL, problem = 'the webhook was removed' \
-             WHERE instance_id = ?1 AND state = 'pending'",
+             WHERE instance_id = ?1 AND alert_id IS NULL AND state = 'pending'",
             [instance_id],
         )?;
         transaction.commit()?;
         Ok(removed)
     }
 
-    /// Writes down a test of an instance's webhook, and returns its number. Until
-    /// `until` it waits for whoever claims it by that.
-    pub(crate) fn add_test_delivery(&mut self, instance_id: i64, now: Timestamp, until: Timestamp) -> Result<i64> {
-        self.connection.execute(
-            "INSERT INTO deliveries (instance_id, event_id, state, created_at, next_at, expires_at) \
-             VALUES (?1, 'evt_' || lower(hex(randomblob(16))), 'pending', ?2, ?3, ?4)",
-            params![instance_id, now.as_micros(), until.as_micros(), now.as_micros().saturating_add(NEWS)],
+    /// Writes down a test of an instance's webhook or alert, and returns its
+    /// number; none where there is no such alert. Until `until` it waits for whoever
+    /// claims it by that.
+    pub(crate) fn add_test_delivery(
+        &mut self,
+        instance_id: i64,
+        alert: Option<AlertFormat>,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<i64>> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let alert = match alert {
+            Some(format) => match alerts::number(&transaction, instance_id, format)? {
+                Some(number) => Some(number),
+                // Without it the test would go to the webhook.
+                None => return Ok(None),
+            },
+            None => None,
+        };
+        transaction.execute(
+            "INSERT INTO deliveries (instance_id, event_id, alert_id, state, created_at, next_at, expires_at) \
+             VALUES (?1, 'evt_' || lower(hex(randomblob(16))), ?5, 'pending', ?2, ?3, ?4)",
+            params![instance_id, now.as_micros(), until.as_micros(), now.as_micros().saturating_add(NEWS), alert],
         )?;
-        Ok(self.connection.last_insert_rowid())
+        let id = transaction.last_insert_rowid();
+        transaction.commit()?;
+        Ok(Some(id))
     }
 
     /// Takes a delivery for one try. Until `until` no other process tries it;
@@ -208,11 +232,19 @@ impl FindingStore {
             "UPDATE deliveries SET tries = ?2, tried_at = ?3, next_at = ?4 WHERE id = ?1",
             params![delivery.id, delivery.tries, now.as_micros(), until.as_micros()],
         )?;
-        // Only an instance with a webhook has deliveries that are pending.
-        let webhook = webhook(&transaction, instance_id)?.ok_or(StoreError::Corrupt)?;
+        let alert = alerts::of_delivery(&transaction, delivery.id)?;
+        let webhook = webhook(&transaction, instance_id)?;
         transaction.commit()?;
-        let run = delivery.run.map(|run| self.run(run)).transpose()?.flatten();
-        Ok(Some(ClaimedDelivery { delivery, instance_id, webhook, run }))
+        // Only an instance with a webhook has others that are pending.
+        let target = match (alert, webhook) {
+            (Some((alert, matches)), _) => DeliveryTarget::Alert(alert, matches),
+            (None, Some(webhook)) => {
+                let run = delivery.run.map(|run| self.run(run)).transpose()?.flatten();
+                DeliveryTarget::Webhook(webhook, run.map(Box::new))
+            }
+            (None, None) => return Err(StoreError::Corrupt),
+        };
+        Ok(Some(ClaimedDelivery { delivery, instance_id, target }))
     }
 
     /// Writes down how a try went, unless another process has taken the delivery
@@ -243,7 +275,7 @@ impl FindingStore {
     pub(crate) fn renew_delivery(&mut self, id: i64, now: Timestamp) -> Result<bool> {
         let renewed = self.connection.execute(
             "UPDATE deliveries SET state = 'pending', tries = 0, next_at = ?2, expires_at = ?3 WHERE id = ?1 \
-             AND instance_id IN (SELECT instance_id FROM webhooks)",
+             AND (alert_id IS NOT NULL OR instance_id IN (SELECT instance_id FROM webhooks))",
             params![id, now.as_micros(), now.as_micros().saturating_add(NEWS)],
         )?;
         Ok(renewed > 0)
@@ -316,6 +348,10 @@ fn delivery(row: &Row<'_>) -> Result<Delivery> {
         event_id: row.get("event_id")?,
         instance: row.get("instance")?,
         run: row.get("run_id")?,
+        alert: match row.get_ref("alert")? {
+            rusqlite::types::ValueRef::Null => None,
+            _ => Some(parsed(row, "alert")?),
+        },
         state: parsed(row, "state")?,
         tries: row.get("tries")?,
         created_at: Timestamp::from_micros(row.get("created_at")?),

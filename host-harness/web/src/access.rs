@@ -11,7 +11,7 @@ use std::{fmt, net::SocketAddr};
 use host_harness::{Access, AccessError, Principal};
 use http::{HeaderMap, HeaderValue, Method, header};
 
-use crate::{ServeError, TellLink};
+use crate::{ServeError, TellLink, listen::Hosts};
 
 /// Headers of proxies. Behind one on this machine, everybody would come from
 /// this machine.
@@ -20,7 +20,7 @@ const FORWARDED: [&str; 6] =
 
 /// Lets browsers and programs in.
 pub(crate) struct Gate {
-    hosts: [String; 3],
+    hosts: Hosts,
     address: SocketAddr,
     cookie: String,
     tell: TellLink,
@@ -40,6 +40,8 @@ pub(crate) enum Refusal {
     Session,
     /// Its token does not work.
     Token,
+    /// A program sends it, without a token.
+    Nobody,
     /// It has a session and a token.
     Both,
     /// It cannot be seen who sends it.
@@ -54,6 +56,7 @@ impl fmt::Display for Refusal {
             Self::Site => "another site made the request",
             Self::Session => "this browser was not let in yet",
             Self::Token => "the API token is wrong, revoked or expired",
+            Self::Nobody => "the request has no API token",
             Self::Both => "the request has both a session and an API token",
             Self::Unseen => "the file with sessions and tokens cannot be read",
         })
@@ -64,18 +67,15 @@ impl Gate {
     /// A gate for a server of this address.
     pub async fn new(address: SocketAddr, access: Access, tell: TellLink) -> Result<Self, ServeError> {
         let port = address.port();
-        let hosts = ["127.0.0.1", "localhost", "[::1]"].map(|host| format!("{host}:{port}"));
         // Cookies do not know ports: two servers of one machine have two.
-        let gate = Self { hosts, address, cookie: format!("harness-{port}"), tell, access };
+        let gate = Self { hosts: Hosts::new(port), address, cookie: format!("harness-{port}"), tell, access };
         gate.tell_link().await.map_err(|error| ServeError::Access(error.into()))?;
         Ok(gate)
     }
 
     /// Whether a request may be answered, whoever sends it.
     pub fn admits(&self, headers: &HeaderMap) -> Result<(), Refusal> {
-        let mut hosts = headers.get_all(header::HOST).iter();
-        let host = hosts.next().and_then(|host| host.to_str().ok()).map(str::to_ascii_lowercase);
-        if hosts.next().is_some() || !host.is_some_and(|host| self.hosts.contains(&host)) {
+        if !self.hosts.admit(headers) {
             return Err(Refusal::Host);
         }
         if FORWARDED.iter().any(|name| headers.contains_key(*name)) {
@@ -101,7 +101,8 @@ impl Gate {
             return known.ok_or(Refusal::Token);
         }
         if !(method.is_safe() && may_lead_here(headers) || self.is_from_here(headers)) {
-            return Err(Refusal::Site);
+            let names_nobody = keys.next().is_none() && !is_of_a_browser(headers);
+            return Err(if names_nobody { Refusal::Nobody } else { Refusal::Site });
         }
         for key in keys {
             if self.access.is_session(key).await.map_err(unseen)? {
@@ -116,12 +117,12 @@ impl Gate {
     fn is_from_here(&self, headers: &HeaderMap) -> bool {
         let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
         let origin = headers.get(header::ORIGIN).map(HeaderValue::as_bytes);
-        let is_own = |origin: &[u8]| {
-            origin.strip_prefix(b"http://").is_some_and(|host| self.hosts.iter().any(|own| own.as_bytes() == host))
-        };
         match (site, origin) {
             (None, None) => false,
-            (site, origin) => site.is_none_or(|site| site == b"same-origin") && origin.is_none_or(is_own),
+            (site, origin) => {
+                site.is_none_or(|site| site == b"same-origin")
+                    && origin.is_none_or(|origin| self.hosts.has_origin(origin))
+            }
         }
     }
 
@@ -167,6 +168,11 @@ impl Gate {
         let pairs = cookies.flat_map(|it| it.split(';')).filter_map(|it| it.trim().split_once('='));
         pairs.filter(|(name, _)| *name == self.cookie).map(|(_, key)| key)
     }
+}
+
+/// Whether a browser sends a request: each says where its requests come from.
+fn is_of_a_browser(headers: &HeaderMap) -> bool {
+    headers.contains_key("sec-fetch-site") || headers.contains_key(header::ORIGIN)
 }
 
 /// Whether a request that changes nothing may be answered: of a page of ours, of a

@@ -1,12 +1,18 @@
 //! Answers: what every one of them says to the browser, and how faults look.
 
 use axum::{body::Body, response::IntoResponse};
-use host_harness::{AccessError, Class, Code, Error, query::QueryError, text};
+use host_harness::{AccessError, Error, query::QueryError, text};
 use http::{HeaderValue, Response, StatusCode, header};
 use maud::Markup;
 use serde::Serialize;
 
-use crate::access::Refusal;
+use crate::{
+    access::Refusal,
+    problems::{self, FaultCode, Own},
+};
+
+/// Answers as every handler makes them.
+pub(crate) type Answer = Result<Response<Body>, Fault>;
 
 /// What browsers are told of every answer. Nothing is loaded from elsewhere, no
 /// script runs but the file of ours, no other site shows a page in a frame or reads an answer, and
@@ -30,21 +36,25 @@ pub(crate) const HEADERS: [(header::HeaderName, &str); 8] = [
 #[derive(Debug)]
 pub(crate) struct Fault {
     pub status: StatusCode,
-    /// A stable word.
-    pub code: &'static str,
+    pub code: FaultCode,
     pub detail: String,
 }
 
 impl Fault {
+    /// One that always has the same status.
+    pub fn of(code: Own, detail: &str) -> Self {
+        let status = code.statuses().first().copied().unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Self { status, code: code.into(), detail: detail.to_owned() }
+    }
+
     /// A run that cannot be stopped from here.
     pub fn not_stoppable() -> Self {
-        let detail = "this run is not one of this server, or it is over: who began it can stop it".to_owned();
-        Self { status: StatusCode::CONFLICT, code: "not-stoppable", detail }
+        Fault::of(Own::NotStoppable, "this run is not one of this server, or it is over: who began it can stop it")
     }
 
     /// Nothing is at the address.
     pub fn not_found(what: &str) -> Self {
-        Self { status: StatusCode::NOT_FOUND, code: "not-found", detail: format!("there is no {what}") }
+        Self::of(Own::NotFound, &format!("there is no {what}"))
     }
 }
 
@@ -52,18 +62,11 @@ impl From<Error> for Fault {
     fn from(error: Error) -> Self {
         let code = error.code();
         let detail = text::line(&host_harness::with_causes(&error)).into_owned();
-        let status = match code.class() {
-            Class::Usage if is_missing(code) => StatusCode::NOT_FOUND,
-            Class::Usage => StatusCode::BAD_REQUEST,
-            Class::Refused => StatusCode::FORBIDDEN,
-            Class::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-            Class::Conflict => StatusCode::CONFLICT,
-            Class::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-        };
+        let status = problems::status(code);
         if status.is_server_error() {
             tracing::warn!(code = code.as_str(), detail, "a request failed");
         }
-        Self { status, code: code.as_str(), detail }
+        Self { status, code: code.into(), detail }
     }
 }
 
@@ -75,16 +78,17 @@ impl From<AccessError> for Fault {
 
 impl From<Refusal> for Fault {
     fn from(refusal: Refusal) -> Self {
-        let (status, code) = match refusal {
-            Refusal::Host => (StatusCode::MISDIRECTED_REQUEST, "wrong-host"),
-            Refusal::Proxy => (StatusCode::FORBIDDEN, "proxied"),
-            Refusal::Site => (StatusCode::FORBIDDEN, "cross-site"),
-            Refusal::Session => (StatusCode::UNAUTHORIZED, "not-let-in"),
-            Refusal::Token => (StatusCode::UNAUTHORIZED, "token-invalid"),
-            Refusal::Both => (StatusCode::BAD_REQUEST, "two-credentials"),
-            Refusal::Unseen => (StatusCode::SERVICE_UNAVAILABLE, "access-unavailable"),
+        let code = match refusal {
+            Refusal::Host => Own::WrongHost,
+            Refusal::Proxy => Own::Proxied,
+            Refusal::Site => Own::CrossSite,
+            Refusal::Session => Own::NotLetIn,
+            Refusal::Token => Own::TokenInvalid,
+            Refusal::Nobody => Own::TokenMissing,
+            Refusal::Both => Own::TwoCredentials,
+            Refusal::Unseen => Own::AccessUnavailable,
         };
-        Self { status, code, detail: refusal.to_string() }
+        Self::of(code, &refusal.to_string())
     }
 }
 
@@ -94,15 +98,13 @@ impl From<QueryError> for Fault {
     }
 }
 
-/// Whether something that was named is not there.
-fn is_missing(code: Code) -> bool {
-    code.as_str().ends_with("-not-found")
-}
-
 /// A fault as the API tells it (RFC 9457).
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Problem<'a> {
+    /// The page of the code, on this server.
+    #[serde(rename = "type")]
+    address: &'a str,
     title: &'a str,
     status: u16,
     code: &'a str,
@@ -113,7 +115,8 @@ impl Fault {
     /// For programs.
     pub fn problem(&self) -> Response<Body> {
         let title = self.status.canonical_reason().unwrap_or("Error");
-        let problem = Problem { title, status: self.status.as_u16(), code: self.code, detail: &self.detail };
+        let (address, code) = (self.code.address(), self.code.as_str());
+        let problem = Problem { address: &address, title, status: self.status.as_u16(), code, detail: &self.detail };
         let mut response = json(&problem);
         *response.status_mut() = self.status;
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
@@ -138,12 +141,14 @@ pub(crate) fn see(path: &str) -> Response<Body> {
     (StatusCode::SEE_OTHER, [(header::LOCATION, path)]).into_response()
 }
 
-/// The page on which something failed, with what was typed.
-pub(crate) fn again(fault: Fault, page: Markup) -> Response<Body> {
+/// The page on which something failed, with what was typed; the fault alone where
+/// the page is not there.
+pub(crate) fn again(fault: Fault, page: Result<Markup, Fault>) -> Answer {
+    let Ok(page) = page else { return Err(fault) };
     let mut response = html(page);
     *response.status_mut() = fault.status;
     response.extensions_mut().insert(std::sync::Arc::new(fault));
-    response
+    Ok(response)
 }
 
 /// A page.

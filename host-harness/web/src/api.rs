@@ -1,10 +1,13 @@
 //! The HTTP API: what `--json` prints, under an address each.
 
 mod act;
+mod decide;
 mod etag;
 mod export;
+mod notify;
 #[cfg(test)]
 pub(crate) mod openapi;
+mod repositories;
 
 use std::sync::Arc;
 
@@ -14,7 +17,7 @@ use axum::{
     routing::MethodFilter,
 };
 use host_harness::{
-    InstanceName, MappingState, Permission, Principal,
+    MappingState, Permission, Principal,
     query::{List, View},
 };
 use http::header;
@@ -23,7 +26,7 @@ use serde::Serialize;
 use self::export::export;
 use crate::{
     FILE_BYTES, Site,
-    answer::{Fault, json},
+    answer::json,
     asked::{Answer, Asked, apart, apart_with, tenant},
     table::Routes,
 };
@@ -40,7 +43,7 @@ macro_rules! at {
 }
 
 pub(crate) fn routes(routes: Routes) -> Routes {
-    use Permission::{Administer, Manage, Read};
+    use Permission::{Administer, Manage, Read, Triage};
     const POST: MethodFilter = MethodFilter::POST;
     const PUT: MethodFilter = MethodFilter::PUT;
     const PATCH: MethodFilter = MethodFilter::PATCH;
@@ -61,7 +64,48 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         .read(at!("/tenants/{tenant}/dashboard"), Read, dashboard)
         .read(at!("/tenants/{tenant}/coverage"), Read, coverage)
         .read(at!("/tenants/{tenant}/runs"), Read, runs)
-        .read(at!("/tenants/{tenant}/policies"), Read, policies)
+        .read(at!("/tenants/{tenant}/findings/{id}/history"), Read, decide::history)
+        .read(at!("/tenants/{tenant}/triage"), Read, decide::decisions)
+        .change_or_show(POST, at!("/tenants/{tenant}/triage"), (Triage, "triage"), apart_with(decide::decide))
+        .change_or_show(
+            POST,
+            at!("/tenants/{tenant}/triage/clear"),
+            (Triage, "triage"),
+            apart_with(decide::clear_decisions),
+        )
+        .read(at!("/tenants/{tenant}/views"), Read, views)
+        .change(POST, at!("/tenants/{tenant}/views"), (Triage, "save view"), act::save_view)
+        .change(DELETE, at!("/tenants/{tenant}/views/{view}"), (Triage, "remove view"), act::remove_view)
+        .read(at!("/tenants/{tenant}/policies"), Read, decide::policies)
+        .read(at!("/tenants/{tenant}/policies/file"), Read, decide::policy_file)
+        .change_or_show(
+            PUT,
+            at!("/tenants/{tenant}/policies"),
+            (Manage, "import policies"),
+            apart_with(decide::put_policies),
+        )
+        .change(
+            DELETE,
+            at!("/tenants/{tenant}/policies"),
+            (Manage, "remove policies"),
+            apart_with(decide::delete_policies),
+        )
+        .look(at!("/tenants/{tenant}/policies/check"), Read, decide::check_policies)
+        .read(at!("/tenants/{tenant}/policies/results"), Read, decide::policy_results)
+        .read(at!("/tenants/{tenant}/repositories"), Read, repositories::list)
+        .upload(
+            at!("/tenants/{tenant}/repositories"),
+            (Manage, "import repositories"),
+            LIST_BYTES,
+            apart_with(repositories::import),
+        )
+        .read(at!("/tenants/{tenant}/repositories/{repository}"), Read, repositories::one)
+        .change(
+            DELETE,
+            at!("/tenants/{tenant}/repositories/{repository}"),
+            (Manage, "remove repository"),
+            apart(repositories::remove),
+        )
         .read(at!("/tenants/{tenant}/status"), Read, status)
         .read(at!("/tenants/{tenant}/findings/export/{format}"), Read, async |asked| export(asked, View::All).await)
         .read(at!("/tenants/{tenant}/vulnerabilities/export/{format}"), Read, async |asked| {
@@ -95,7 +139,7 @@ pub(crate) fn routes(routes: Routes) -> Routes {
             (Administer, "rotate token"),
             apart_with(act::put_token),
         )
-        .change(POST, at!("/tenants/{tenant}/instances/{instance}/runs"), (Manage, "sync"), apart_with(act::sync))
+        .begin(at!("/tenants/{tenant}/instances/{instance}/runs"), (Manage, "sync"), apart_with(act::sync))
         .read(at!("/tenants/{tenant}/instances/{instance}/schedule"), Read, act::schedule)
         .change(
             PUT,
@@ -116,6 +160,13 @@ pub(crate) fn routes(routes: Routes) -> Routes {
             at!("/tenants/{tenant}/mappings/accept"),
             (Manage, "accept mapping"),
             apart_with(act::accept_mappings),
+        )
+        .read(at!("/tenants/{tenant}/mappings/suggestions"), Read, repositories::suggestions)
+        .change(
+            PUT,
+            at!("/tenants/{tenant}/instances/{instance}/mapping-mode"),
+            (Manage, "set mapping mode"),
+            apart_with(repositories::set_mode),
         )
         .read(at!("/tenants/{tenant}/onboardings"), Administer, onboardings)
         .change(POST, at!("/tenants/{tenant}/onboardings"), (Administer, "authorize"), apart_with(act::begin))
@@ -138,12 +189,60 @@ pub(crate) fn routes(routes: Routes) -> Routes {
             (Administer, "add source"),
             apart(act::save),
         )
+        .read(at!("/tenants/{tenant}/notifications"), Manage, notify::list)
+        .change(
+            PUT,
+            at!("/tenants/{tenant}/instances/{instance}/notification"),
+            (Administer, "set notification"),
+            apart_with(notify::set),
+        )
+        .change(
+            DELETE,
+            at!("/tenants/{tenant}/instances/{instance}/notification"),
+            (Administer, "remove notification"),
+            apart(notify::remove),
+        )
+        .change(
+            POST,
+            at!("/tenants/{tenant}/instances/{instance}/notification/test"),
+            (Manage, "test notification"),
+            apart(notify::test),
+        )
+        .read(at!("/tenants/{tenant}/alerts"), Manage, notify::alerts)
+        .change(
+            PUT,
+            at!("/tenants/{tenant}/instances/{instance}/alerts/{format}"),
+            (Administer, "set alert"),
+            apart_with(notify::set_alert),
+        )
+        .change(
+            DELETE,
+            at!("/tenants/{tenant}/instances/{instance}/alerts/{format}"),
+            (Administer, "remove alert"),
+            apart(notify::remove_alert),
+        )
+        .change(
+            POST,
+            at!("/tenants/{tenant}/instances/{instance}/alerts/{format}/test"),
+            (Manage, "test alert"),
+            apart(notify::test_alert),
+        )
+        .read(at!("/tenants/{tenant}/deliveries"), Manage, notify::deliveries)
+        .change(
+            POST,
+            at!("/tenants/{tenant}/deliveries/{delivery}/resend"),
+            (Manage, "resend notification"),
+            apart(notify::resend),
+        )
         .upload(at!("/tenants/{tenant}/imports"), (Manage, "import"), FILE_BYTES, apart_with(act::import))
         .read(at!("/tenants/{tenant}/tokens"), Administer, act::tokens)
         .change(POST, at!("/tenants/{tenant}/tokens"), (Administer, "add token"), act::add_token)
         .change(DELETE, at!("/tenants/{tenant}/tokens/{token}"), (Administer, "revoke token"), act::revoke_token)
         .read(at!("/tenants/{tenant}/audit"), Administer, audit)
 }
+
+/// Bytes of a list of repositories.
+const LIST_BYTES: usize = 64 << 20;
 
 /// Remarks of a run, and entries of the audit log, where nobody says how many.
 const REMARKS: u32 = 100;
@@ -199,13 +298,6 @@ async fn runs(asked: Asked) -> Answer {
     Ok(json(&asked.tenant.run_list(&asked.query(List::Runs)?).await?))
 }
 
-async fn policies(asked: Asked) -> Answer {
-    match asked.tenant.policies().await? {
-        Some(policies) => Ok(json(&policies)),
-        None => Err(Fault::not_found("policy in force")),
-    }
-}
-
 async fn status(asked: Asked) -> Answer {
     Ok(json(&asked.site.harness.status(vec![asked.tenant.id().clone()]).await?))
 }
@@ -219,10 +311,7 @@ async fn instances(asked: Asked) -> Answer {
 }
 
 async fn mappings(asked: Asked) -> Answer {
-    let instance = asked.field("instance").map(|name| name.parse()).transpose();
-    let instance: Option<InstanceName> = instance.map_err(|why| Fault::field("instance", &format!("{why}")))?;
-    let state = asked.field("state").map(|word| word.parse::<MappingState>()).transpose();
-    let state: Option<MappingState> = state.map_err(|why| Fault::field("state", &why))?;
+    let (instance, state) = (asked.maybe_instance()?, asked.maybe::<MappingState>("state")?);
     Ok(json(&asked.tenant.mapping_list(instance.as_ref(), state.into_iter().collect()).await?))
 }
 
@@ -230,8 +319,11 @@ async fn onboardings(asked: Asked) -> Answer {
     Ok(json(&asked.tenant.onboarding_list().await?))
 }
 
+async fn views(asked: Asked) -> Answer {
+    Ok(json(&asked.site.access.views(asked.tenant.id()).await?))
+}
+
 async fn audit(asked: Asked) -> Answer {
-    let limit = asked.field("limit").map(|text| text.parse()).transpose();
-    let limit = limit.map_err(|why: std::num::ParseIntError| Fault::field("limit", &why.to_string()))?;
-    Ok(json(&asked.site.access.audit(Some(asked.tenant.id()), limit.unwrap_or(REMARKS)).await?))
+    let limit = asked.number("limit")?.unwrap_or(REMARKS);
+    Ok(json(&asked.site.access.audit(Some(asked.tenant.id()), limit).await?))
 }

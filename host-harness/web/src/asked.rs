@@ -3,20 +3,18 @@
 use std::{pin::Pin, str::FromStr, sync::Arc};
 
 use axum::{
-    body::{Body, Bytes},
+    body::Bytes,
     extract::{FromRequest, FromRequestParts, Path, Request},
 };
 use host_harness::{
-    InstanceName, Principal, Tenant, TenantId,
+    InstanceName, Principal, ProjectName, Tenant, TenantId,
     query::{List, Query},
 };
-use http::{Response, StatusCode};
+use http::{HeaderMap, Uri};
 use tokio::{runtime::Handle, time::timeout};
 
-use crate::{Site, answer::Fault};
-
-/// Answers as every handler makes them.
-pub(crate) type Answer = Result<Response<Body>, Fault>;
+pub(crate) use crate::answer::Answer;
+use crate::{Site, answer::Fault, problems::Own};
 
 /// A handler that works on a thread of its own, as syncs of a daemon do: work with
 /// vendors takes long, and what it awaits cannot be handed from thread to thread.
@@ -46,7 +44,8 @@ where
     }
 }
 
-async fn on_a_thread(work: impl FnOnce(Handle) -> Answer + Send + 'static) -> Answer {
+/// Works on a thread of its own.
+pub(crate) async fn on_a_thread(work: impl FnOnce(Handle) -> Answer + Send + 'static) -> Answer {
     let runtime = Handle::current();
     match tokio::task::spawn_blocking(move || work(runtime)).await {
         Ok(answer) => answer,
@@ -69,7 +68,7 @@ pub(crate) struct Asked {
     /// Who asks, as logs and histories name them.
     pub who: String,
     names: Vec<(String, String)>,
-    raw: Option<String>,
+    uri: Uri,
 }
 
 impl FromRequestParts<Arc<Site>> for Asked {
@@ -80,26 +79,90 @@ impl FromRequestParts<Arc<Site>> for Asked {
             .await
             .map_err(|_| Fault::not_found("such page"))?;
         let name = names.iter().find(|(key, _)| key == "tenant").map(|(_, name)| name.as_str()).unwrap_or_default();
-        let raw = parts.uri.query().map(str::to_owned);
         let who = parts.extensions.get::<Principal>().map(Principal::who).unwrap_or_default();
-        Ok(Self { site: site.clone(), tenant: tenant(site, name)?, who, names, raw })
+        Ok(Self { site: site.clone(), tenant: tenant(site, name)?, who, names, uri: parts.uri.clone() })
     }
+}
+
+/// The fields of a query, as they came.
+fn pairs(uri: &Uri) -> url::form_urlencoded::Parse<'_> {
+    url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes())
+}
+
+/// Whether a flag of a query is given. Forms send fields that nobody filled in. Any
+/// other word is an error, since a flag may keep something from being changed.
+pub(crate) fn flag(uri: &Uri, name: &str) -> Result<bool, Fault> {
+    let mut is_given = false;
+    for (_, value) in pairs(uri).filter(|(key, _)| key == name) {
+        match value.as_ref() {
+            "true" => is_given = true,
+            "false" => {}
+            "" => is_given |= !is_page(uri),
+            _ => return Err(Fault::field(name, "true or false")),
+        }
+    }
+    Ok(is_given)
+}
+
+/// Whether a form may have sent it.
+fn is_page(uri: &Uri) -> bool {
+    !uri.path().starts_with("/api/")
 }
 
 impl Asked {
     /// What is asked of a list. Forms send fields that nobody filled in.
     pub fn query(&self, list: List) -> Result<Query, Fault> {
-        let raw = self.raw.as_deref().unwrap_or_default();
-        let pairs: Vec<_> = url::form_urlencoded::parse(raw.as_bytes()).collect();
-        let filled = pairs.iter().filter(|(_, value)| !value.is_empty());
+        self.query_beside(list, &[])
+    }
+
+    /// The same of an address that has other fields beside it.
+    pub fn query_beside(&self, list: List, others: &[&str]) -> Result<Query, Fault> {
+        let pairs: Vec<_> = pairs(&self.uri).collect();
+        let is_page = is_page(&self.uri);
+        let is_empty = |value: &str| is_page && value.is_empty();
+        let filled = pairs.iter().filter(|(name, value)| !is_empty(value) && !others.contains(&name.as_ref()));
         Ok(Query::parse(list, filled.map(|(name, value)| (name.as_ref(), value.as_ref())))?)
     }
 
     /// A field of the query that is no filter.
     pub fn field(&self, name: &str) -> Option<String> {
-        let raw = self.raw.as_deref().unwrap_or_default();
-        let mut pairs = url::form_urlencoded::parse(raw.as_bytes());
-        pairs.find(|(key, value)| key == name && !value.is_empty()).map(|(_, value)| value.into_owned())
+        self.fields(name).into_iter().next()
+    }
+
+    /// All values of a field of the query that is no filter.
+    pub fn fields(&self, name: &str) -> Vec<String> {
+        let filled = pairs(&self.uri).filter(|(key, value)| key == name && !value.is_empty());
+        filled.map(|(_, value)| value.into_owned()).collect()
+    }
+
+    /// All fields of the query, as a form sends them again.
+    pub fn all_fields(&self) -> impl Iterator<Item = (String, String)> {
+        pairs(&self.uri).into_owned()
+    }
+
+    /// Another address with the same query.
+    pub fn with_query(&self, path: &str) -> String {
+        self.uri.query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"))
+    }
+
+    /// A field of the query that is given or not.
+    pub fn flag(&self, name: &str) -> Result<bool, Fault> {
+        flag(&self.uri, name)
+    }
+
+    /// A field of the query that is a word of something.
+    pub fn maybe<T: FromStr<Err: std::fmt::Display>>(&self, name: &str) -> Result<Option<T>, Fault> {
+        self.field(name).map(|text| parsed(name, &text)).transpose()
+    }
+
+    /// The instance that a list is narrowed to.
+    pub fn maybe_instance(&self) -> Result<Option<InstanceName>, Fault> {
+        self.maybe("instance")
+    }
+
+    /// A field of the query that is a number.
+    pub fn number(&self, name: &str) -> Result<Option<u32>, Fault> {
+        self.maybe(name)
     }
 
     /// A name in the address. What is no such name is not there.
@@ -127,20 +190,33 @@ impl FromRequest<Arc<Site>> for Form {
     }
 }
 
+/// The head of a request, and its body as it was sent.
+pub(crate) struct Posted(pub HeaderMap, pub Bytes);
+
+impl FromRequest<Arc<Site>> for Posted {
+    type Rejection = Fault;
+
+    async fn from_request(request: Request, site: &Arc<Site>) -> Result<Self, Fault> {
+        let headers = request.headers().clone();
+        Ok(Self(headers, body(request, site).await?))
+    }
+}
+
 /// All of a body, which comes in time. One that does not is let go of: whoever acts
 /// would wait for it to the end.
 pub(crate) async fn body(request: Request, site: &Arc<Site>) -> Result<Bytes, Fault> {
     let read = in_time(site, Bytes::from_request(request, site)).await?;
-    read.map_err(|rejection| Fault { status: rejection.status(), code: "body-refused", detail: rejection.body_text() })
+    read.map_err(|rejection| Fault {
+        status: rejection.status(),
+        code: Own::BodyRefused.into(),
+        detail: rejection.body_text(),
+    })
 }
 
 /// A body, or the next part of one, as long as it comes in time.
 pub(crate) async fn in_time<T>(site: &Site, reading: impl Future<Output = T>) -> Result<T, Fault> {
-    timeout(site.patience.body, reading).await.map_err(|_| Fault {
-        status: StatusCode::REQUEST_TIMEOUT,
-        code: "body-too-slow",
-        detail: "the body of the request does not come".to_owned(),
-    })
+    let read = timeout(site.patience.body, reading).await;
+    read.map_err(|_| Fault::of(Own::BodyTooSlow, "the body of the request does not come"))
 }
 
 impl Form {
@@ -177,14 +253,55 @@ impl Form {
 
     /// A field that may be left empty.
     pub fn maybe<T: FromStr<Err: std::fmt::Display>>(&self, name: &'static str) -> Result<Option<T>, Fault> {
-        self.text(name).map(|text| text.parse().map_err(|why: T::Err| Fault::field(name, &why.to_string()))).transpose()
+        self.text(name).map(|text| parsed(name, text)).transpose()
     }
+
+    /// The project that a form is about.
+    pub fn project(&self) -> Result<ProjectName, Fault> {
+        Ok(ProjectName { instance: self.maybe("instance")?, name: self.read("project")? })
+    }
+}
+
+/// A field, read as what it is.
+pub(crate) fn parsed<T: FromStr<Err: std::fmt::Display>>(name: &str, text: &str) -> Result<T, Fault> {
+    text.parse().map_err(|why: T::Err| Fault::field(name, &why.to_string()))
 }
 
 impl Fault {
     /// A field of a form that cannot be read.
     pub fn field(name: &str, why: &str) -> Self {
-        let detail = format!("{}: {why}", name.replace('-', " "));
-        Self { status: StatusCode::UNPROCESSABLE_ENTITY, code: "invalid-field", detail }
+        Self::of(Own::InvalidField, &format!("{}: {why}", name.replace('-', " ")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flag_is_given_or_not_and_never_guessed() {
+        let at = |text: &'static str| flag(&Uri::from_static(text), "dry_run").map_err(|fault| fault.code.as_str());
+        for (text, given) in [("/api/v1/x", false), ("/api/v1/x?dry_run=true", true), ("/api/v1/x?a=b&dry_run", true)] {
+            assert_eq!(at(text), Ok(given), "{text}");
+        }
+        assert_eq!(at("/t/x?dry_run="), Ok(false), "a form sends what nobody filled in");
+        assert_eq!(at("/api/v1/x?dry_run=false"), Ok(false));
+        assert_eq!(at("/api/v1/x?dry_run=false&dry_run=true"), Ok(true), "it keeps something from being changed");
+        for text in ["/api/v1/x?dry_run=1", "/api/v1/x?dry_run=True", "/api/v1/x?dry_run=true&dry_run=yes"] {
+            assert_eq!(at(text), Err("invalid-field"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_form_names_a_project_in_one_way() {
+        let form =
+            |pairs: &[(&str, &str)]| Form(pairs.iter().map(|(name, it)| ((*name).into(), (*it).into())).collect());
+        let project = form(&[("instance", ""), ("project", " acme/shop ")]).project().unwrap();
+        assert_eq!((project.instance, project.name.as_str()), (None, "acme/shop"));
+        assert_eq!(form(&[("instance", "code")]).project().unwrap_err().code, Own::InvalidField.into());
+        assert_eq!(
+            form(&[("instance", "no name"), ("project", "a")]).project().unwrap_err().code,
+            Own::InvalidField.into()
+        );
     }
 }

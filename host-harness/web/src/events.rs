@@ -1,7 +1,10 @@
 //! Vendors' events, for the daemon beside this server. Who sends them is told by
 //! their signature: neither a session nor a host of ours is asked for.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{
     Router,
@@ -9,7 +12,7 @@ use axum::{
     extract::{Path, Request, State},
     routing::post,
 };
-use host_harness::EventReceiver;
+use host_harness::{EventReceiver, Surface};
 use http::{HeaderValue, Response, StatusCode, header};
 use tokio::time::timeout;
 
@@ -28,6 +31,7 @@ async fn take(
     Path((tenant, instance)): Path<(String, String)>,
     request: Request,
 ) -> Response<Body> {
+    let (begun, method) = (Instant::now(), request.method().clone());
     let (status, again) = match &site.events {
         Some(events) => answer(events, &tenant, &instance, request).await,
         None => (StatusCode::NOT_FOUND, None),
@@ -40,6 +44,7 @@ async fn take(
     if let Some(wait) = again {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs().saturating_add(1)));
     }
+    site.harness.metrics().request(Surface::Event, &method, status, begun.elapsed());
     response
 }
 

@@ -12,7 +12,11 @@ mod api;
 mod asked;
 mod events;
 mod jobs;
+mod listen;
 mod pages;
+mod probes;
+mod problems;
+mod repeat;
 mod routes;
 mod table;
 mod uploads;
@@ -20,22 +24,10 @@ mod uploads;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use host_harness::{Access, CancellationToken, Error, EventReceiver, Harness};
-use hyper::server::conn::http1;
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    service::TowerToHyperService,
-};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::Semaphore,
-    task::JoinSet,
-    time::{sleep, timeout},
-};
+use tokio::{net::TcpListener, sync::Semaphore};
 
-use self::{access::Gate, jobs::Jobs, uploads::Uploads};
-
-/// Connections at one time: one more waits until one of them ends.
-const CONNECTIONS: usize = 256;
+pub use self::probes::Probes;
+use self::{access::Gate, jobs::Jobs, repeat::Claims, uploads::Uploads};
 
 /// How long a request may take.
 #[derive(Clone, Copy)]
@@ -58,17 +50,11 @@ const PATIENCE: Patience = Patience {
     change: Duration::from_secs(120),
 };
 
-/// Bytes of the head of a request.
-const HEAD_BYTES: usize = 16 << 10;
-
 /// Bytes of a file that is imported.
 pub(crate) const FILE_BYTES: usize = 2 << 30;
 
 /// Pages that are watched live at one time.
 const WATCHED: usize = 32;
-
-/// For how long requests that are under way may go on when the server ends.
-const GRACE: Duration = Duration::from_secs(5);
 
 /// Why pages cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -76,6 +62,9 @@ pub enum ServeError {
     /// The address is one that other machines reach.
     #[error("{0} is reachable from other machines: the pages are for this machine alone")]
     NotLoopback(SocketAddr),
+    /// The address is one that other machines reach, and nobody said that they may.
+    #[error("{0} is reachable from other machines, and what is sent there is not encrypted")]
+    Remote(SocketAddr),
     /// The address cannot be had.
     #[error("cannot listen on {0}")]
     Listen(SocketAddr, #[source] std::io::Error),
@@ -117,6 +106,8 @@ struct Site {
     events: Option<EventReceiver>,
     jobs: Arc<Jobs>,
     uploads: Uploads,
+    /// Requests with a key that are under way.
+    claims: Claims,
     /// Pages that are watched live.
     watched: Arc<Semaphore>,
     stop: CancellationToken,
@@ -130,79 +121,40 @@ impl Server {
         if !address.ip().is_loopback() {
             return Err(ServeError::NotLoopback(address));
         }
-        let failed = |error| ServeError::Listen(address, error);
-        let socket = TcpListener::bind(address).await.map_err(failed)?;
+        let socket = listen::bind(address).await?;
         let access = harness.access()?.clone();
-        let gate = Gate::new(socket.local_addr().map_err(failed)?, access.clone(), tell).await?;
+        let gate = Gate::new(listen::address(&socket)?, access.clone(), tell).await?;
         let data_dir = harness.data_dir().to_owned();
         let uploads = Uploads::new(&data_dir).map_err(|error| Error::Folder(data_dir, error))?;
         let (jobs, watched, stop) = (Arc::default(), Arc::new(Semaphore::new(WATCHED)), CancellationToken::default());
         Ok(Self {
             socket,
-            site: Arc::new(Site { harness, access, gate, events, jobs, uploads, watched, stop, patience: PATIENCE }),
+            site: Arc::new(Site {
+                harness,
+                access,
+                gate,
+                events,
+                jobs,
+                uploads,
+                claims: Claims::default(),
+                watched,
+                stop,
+                patience: PATIENCE,
+            }),
         })
     }
 
     /// The address that it has.
     pub fn address(&self) -> Result<SocketAddr, ServeError> {
-        let unknown = SocketAddr::from(([127, 0, 0, 1], 0));
-        self.socket.local_addr().map_err(|error| ServeError::Listen(unknown, error))
+        listen::address(&self.socket)
     }
 
     /// Answers requests until it is stopped.
     pub async fn run(self, stop: CancellationToken) {
-        let site = self.site.clone();
-        let service = routes::service(self.site);
-        let places = Arc::new(Semaphore::new(CONNECTIONS));
-        let mut open = JoinSet::new();
-        loop {
-            let accepted = tokio::select! {
-                () = stop.cancelled() => break,
-                Some(_) = open.join_next() => continue,
-                accepted = async {
-                    // The semaphore is never closed.
-                    let place = places.clone().acquire_owned().await;
-                    (self.socket.accept().await, place)
-                } => accepted,
-            };
-            match accepted {
-                (Ok((stream, _)), place) => {
-                    let (service, stop, patience) = (service.clone(), stop.clone(), site.patience.head);
-                    open.spawn(async move {
-                        serve(stream, service, patience, &stop).await;
-                        drop(place);
-                    });
-                }
-                // Out of file handles, or the browser went away.
-                (Err(error), _) => {
-                    tracing::debug!(%error, "no connection");
-                    sleep(Duration::from_millis(100)).await;
-                }
-            }
-        }
+        let (site, patience) = (self.site.clone(), self.site.patience.head);
+        let open = listen::accept(self.socket, routes::service(self.site), patience, &stop).await;
         site.stop.cancel();
-        // What is not done then is cut off.
-        let ending = timeout(GRACE, async { while open.join_next().await.is_some() {} });
-        _ = tokio::join!(ending, site.jobs.end());
-    }
-}
-
-async fn serve(stream: TcpStream, service: routes::Service, patience: Duration, stop: &CancellationToken) {
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(patience)
-        .max_buf_size(HEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
-    let mut connection = std::pin::pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = stop.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "a connection ended");
+        _ = tokio::join!(listen::ended(open), site.jobs.end());
     }
 }
 

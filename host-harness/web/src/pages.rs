@@ -1,5 +1,7 @@
 //! The pages: HTML that needs no script.
 
+mod advisories;
+mod beside;
 mod chart;
 mod coverage;
 mod dashboard;
@@ -12,33 +14,39 @@ mod import;
 mod issues;
 mod mapping;
 mod notice;
+pub(crate) mod notifications;
 mod packages;
 mod parts;
 mod policies;
+pub(crate) mod problems;
+mod repositories;
 mod run;
 mod runs;
+pub(crate) mod server;
 mod source;
 mod sources;
 pub(crate) mod tenants;
 mod tokens;
 mod triage;
+pub(crate) mod views;
 mod wizard;
 
 use axum::routing::MethodFilter;
-use host_harness::{Permission, query::View};
+use host_harness::{Permission, query::View, text::line};
 use maud::{DOCTYPE, Markup, html};
 
 use crate::{
     FILE_BYTES,
     answer::Fault,
     asked::{apart, apart_with},
+    problems::Own,
     table::Routes,
 };
 
 /// The stylesheet of all pages.
 pub(crate) const STYLE: &str = include_str!("../assets/app.css");
 
-/// The script of pages that are watched live: they can be read without it.
+/// The script of all pages: live runs, keys and selection. They work without it.
 pub(crate) const SCRIPT: &str = include_str!("../assets/app.js");
 
 /// The address of an asset: another one for each content, so that browsers may
@@ -60,11 +68,44 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         .read("/t/{tenant}/findings/{id}", Read, finding::page)
         .read("/t/{tenant}/triage", Triage, apart(triage::page))
         .change(POST, "/t/{tenant}/triage", (Triage, "triage"), apart_with(triage::decide))
+        .look("/t/{tenant}/triage/preview", Triage, apart_with(triage::preview))
         .read("/t/{tenant}/issues", Read, issues::page)
         .read("/t/{tenant}/issues/{id}", Read, issues::one)
         .read("/t/{tenant}/packages", Read, packages::page)
+        .read("/t/{tenant}/packages/{ecosystem}/{package}", Read, packages::one)
         .read("/t/{tenant}/coverage", Read, coverage::page)
+        .change(POST, "/t/{tenant}/views", (Triage, "save view"), apart_with(views::save))
+        .change(POST, "/t/{tenant}/views/{view}/remove", (Triage, "remove view"), apart(views::remove))
         .read("/t/{tenant}/policies", Read, policies::page)
+        .read("/t/{tenant}/policies/{policy}", Read, policies::one)
+        .read("/t/{tenant}/policy-file", Manage, policies::edit)
+        .change(POST, "/t/{tenant}/policy-file", (Manage, "import policies"), apart_with(policies::import))
+        .look("/t/{tenant}/policy-file/check", Manage, apart_with(policies::check))
+        .change(POST, "/t/{tenant}/policy-file/remove", (Manage, "remove policies"), apart_with(policies::remove))
+        .read("/t/{tenant}/advisories", Read, advisories::page)
+        .upload("/t/{tenant}/advisories", (Manage, "import advisories"), FILE_BYTES, apart_with(advisories::import))
+        .change(POST, "/t/{tenant}/advisories/clear", (Manage, "remove advisories"), apart(advisories::clear))
+        .read("/t/{tenant}/repositories", Read, repositories::page)
+        .change(POST, "/t/{tenant}/repositories", (Manage, "import repositories"), apart_with(repositories::add))
+        .read("/t/{tenant}/repositories/{repository}", Read, repositories::one)
+        .change(
+            POST,
+            "/t/{tenant}/repositories/{repository}/scanner",
+            (Manage, "change mapping"),
+            apart_with(repositories::scanner),
+        )
+        .change(
+            POST,
+            "/t/{tenant}/repositories/{repository}/fields",
+            (Manage, "change scan fields"),
+            apart_with(repositories::fields),
+        )
+        .change(
+            POST,
+            "/t/{tenant}/repositories/{repository}/remove",
+            (Manage, "remove repository"),
+            apart(repositories::remove),
+        )
         .read("/t/{tenant}/sources", Read, sources::page)
         .read("/t/{tenant}/sources/add/{connector}", Administer, apart(wizard::add))
         .change(POST, "/t/{tenant}/sources/add/{connector}", (Administer, "authorize"), apart_with(wizard::authorize))
@@ -120,6 +161,44 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         .read("/t/{tenant}/runs/{run}", Read, run::page)
         .read("/t/{tenant}/runs/{run}/events", Read, run::events)
         .change(POST, "/t/{tenant}/runs/{run}/stop", (Manage, "stop sync"), run::stop)
+        .read("/t/{tenant}/notifications", Manage, notifications::page)
+        .change(POST, "/t/{tenant}/notifications", (Administer, "set notification"), apart_with(notifications::set))
+        .change(
+            POST,
+            "/t/{tenant}/notifications/{instance}/test",
+            (Manage, "test notification"),
+            apart(notifications::test),
+        )
+        .change(
+            POST,
+            "/t/{tenant}/notifications/{instance}/remove",
+            (Administer, "remove notification"),
+            apart(notifications::remove),
+        )
+        .change(
+            POST,
+            "/t/{tenant}/notifications/alerts",
+            (Administer, "set alert"),
+            apart_with(notifications::set_alert),
+        )
+        .change(
+            POST,
+            "/t/{tenant}/notifications/alerts/{instance}/{format}/test",
+            (Manage, "test alert"),
+            apart(notifications::test_alert),
+        )
+        .change(
+            POST,
+            "/t/{tenant}/notifications/alerts/{instance}/{format}/remove",
+            (Administer, "remove alert"),
+            apart(notifications::remove_alert),
+        )
+        .change(
+            POST,
+            "/t/{tenant}/notifications/deliveries/{delivery}/resend",
+            (Manage, "resend notification"),
+            apart(notifications::resend),
+        )
         .read("/t/{tenant}/import", Manage, import::page)
         .upload("/t/{tenant}/import", (Manage, "import"), FILE_BYTES, apart_with(import::import))
         .read("/t/{tenant}/tokens", Administer, tokens::page)
@@ -139,17 +218,20 @@ enum Section {
     Secrets,
     Packages,
     Coverage,
+    Repositories,
     Policies,
+    Advisories,
     Sources,
     Mapping,
     Import,
     Runs,
+    Notifications,
     Tokens,
     Audit,
 }
 
 impl Section {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 18] = [
         Self::Dashboard,
         Self::Issues,
         Self::Findings,
@@ -158,11 +240,14 @@ impl Section {
         Self::Secrets,
         Self::Packages,
         Self::Coverage,
+        Self::Repositories,
         Self::Policies,
+        Self::Advisories,
         Self::Sources,
         Self::Mapping,
         Self::Import,
         Self::Runs,
+        Self::Notifications,
         Self::Tokens,
         Self::Audit,
     ];
@@ -177,11 +262,14 @@ impl Section {
             Self::Secrets => "Secrets",
             Self::Packages => "Packages",
             Self::Coverage => "Coverage",
+            Self::Repositories => "Repositories",
             Self::Policies => "Policies",
+            Self::Advisories => "Advisories",
             Self::Sources => "Data sources",
             Self::Mapping => "Mapping",
             Self::Import => "Import",
             Self::Runs => "Runs",
+            Self::Notifications => "Notifications",
             Self::Tokens => "API tokens",
             Self::Audit => "Audit log",
         }
@@ -198,11 +286,14 @@ impl Section {
             Self::Secrets => "secrets",
             Self::Packages => "packages",
             Self::Coverage => "coverage",
+            Self::Repositories => "repositories",
             Self::Policies => "policies",
+            Self::Advisories => "advisories",
             Self::Sources => "sources",
             Self::Mapping => "mapping",
             Self::Import => "import",
             Self::Runs => "runs",
+            Self::Notifications => "notifications",
             Self::Tokens => "tokens",
             Self::Audit => "audit",
         }
@@ -217,12 +308,15 @@ impl Section {
             Self::Findings => "M2.5 4h11M2.5 8h11M2.5 12h7",
             Self::Packages => "M8 2l5.5 3v6L8 14l-5.5-3V5zM2.5 5L8 8l5.5-3M8 8v6",
             Self::Coverage => "M2.5 2.5h4.5v4.5h-4.5zM9 2.5h4.5v4.5h-4.5zM2.5 9h4.5v4.5h-4.5zM9 9h4.5v4.5h-4.5z",
+            Self::Repositories => "M4 2.5h8.5v9H5a1.5 1.5 0 0 0 0 3h7.5M4 2.5A1.5 1.5 0 0 0 3.5 4v9M6.5 5h3.5",
             Self::Policies => "M8 2l5 2v4c0 3-2 5-5 6-3-1-5-3-5-6V4zM5.8 8l1.6 1.6L10.4 6.5",
+            Self::Advisories => "M2.5 3.5h4.2L8 4.8l1.3-1.3h4.2v9H9.3L8 13.8l-1.3-1.3H2.5zM8 4.8v9",
             Self::Sources => "M5.5 2v4M10.5 2v4M3.5 6h9v2a4.5 4.5 0 0 1-9 0zM8 12.5V14",
             Self::Mapping => "M2.5 4.5h4l3 7h4M2.5 11.5h4l1-2.3M9.5 4.5h4M11.5 2.5l2 2-2 2M11.5 9.5l2 2-2 2",
             Self::Import => "M8 2v8M5 7l3 3 3-3M2.5 11v2.5h11V11",
             Self::Tokens => "M5.5 7.5a3 3 0 1 1 2.6 3l-1 1.5H5.5v1.5H3v-2.6l2.7-2.6M10.6 5.4h.1",
             Self::Audit => "M4 2h8v12H4zM6 5h4M6 8h4M6 11h2",
+            Self::Notifications => "M4 11V7.5a4 4 0 0 1 8 0V11l1.5 1.5h-11zM6.5 14h3",
             Self::Runs => "M13 8a5 5 0 1 1-1.6-3.7M13 2v3h-3",
             Self::Vulnerabilities | Self::Weaknesses | Self::Secrets => "",
         }
@@ -238,6 +332,11 @@ impl Section {
             section => section.path(),
         };
         format!("/api/v1/tenants/{tenant}/{resource}")
+    }
+
+    /// The address of the page of one thing.
+    fn at(self, tenant: &str, name: &str) -> String {
+        format!("{}/{}", self.of(tenant), parts::segment(name))
     }
 
     /// The address of a tenant's page.
@@ -266,7 +365,6 @@ impl Frame<'_> {
     /// The same, for what changes while it is looked at.
     fn live(&self, main: &Markup) -> Markup {
         let head = html! {
-            script src=(asset("app.js", SCRIPT)) defer {}
             noscript { meta http-equiv="refresh" content="5"; }
         };
         self.with(main, &head)
@@ -276,7 +374,7 @@ impl Frame<'_> {
         let title = self.title.unwrap_or(self.section.title());
         document_with(
             &format!("{title} – {}", self.tenant),
-            head,
+            &html! { script src=(asset("app.js", SCRIPT)) defer {} (head) },
             &html! {
                 div.frame {
                     aside.side {
@@ -294,7 +392,7 @@ impl Frame<'_> {
                                 }
                             }
                         }
-                        form.side-foot method="post" action="/leave" { button.quiet { "Leave this server" } }
+                        div.side-foot { a href="/server" { "This server" } form method="post" action="/leave" { button.quiet { "Leave this server" } } }
                     }
                     main.main id="main" { (main) }
                 }
@@ -312,10 +410,10 @@ pub(crate) fn fault(fault: &Fault) -> Markup {
             main.alone id="main" {
                 div.brand { (mark()) "harness" }
                 h1 { (title) }
-                p { (parts::sentence(&fault.detail)) }
-                @if let Some(what) = notice::advice(fault.code) { p { (what) } }
-                p.muted { "Code: " span.mono { (fault.code) } }
-                @if fault.code != "not-let-in" && fault.code != "link-invalid" { p { a.link href="/" { "To the first page" } } }
+                p { (notice::prose(&parts::sentence(&fault.detail))) }
+                p { (notice::prose(fault.code.about().advice)) }
+                p.muted { "Code: " a.link.mono href=(fault.code.address()) { (fault.code.as_str()) } }
+                @if fault.code != Own::NotLetIn.into() && fault.code != Own::LinkInvalid.into() { p { a.link href="/" { "To the first page" } } }
             }
         },
     )
@@ -332,7 +430,7 @@ fn document_with(title: &str, more: &Markup, body: &Markup) -> Markup {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
-                title { (title) " – harness" }
+                title { (line(title)) " – harness" }
                 link rel="icon" href="data:,";
                 link rel="stylesheet" href=(asset("app.css", STYLE));
                 (more)

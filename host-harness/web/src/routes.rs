@@ -1,6 +1,6 @@
 //! Which request gets which answer.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use axum::{
     Router,
@@ -10,14 +10,15 @@ use axum::{
     response::IntoResponse,
     routing::{MethodFilter, get},
 };
-use host_harness::{AuditEntry, AuditOutcome, Permission};
+use host_harness::{AuditEntry, AuditOutcome, Permission, Surface};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 
 use crate::{
     Site,
     access::{Refusal, may_lead_here},
     answer::{Fault, HEADERS, html},
-    api, events, pages,
+    api, events, pages, probes,
+    problems::{self, Own},
     table::{Routes, record},
 };
 
@@ -33,6 +34,10 @@ pub(crate) fn routes(site: &Arc<Site>) -> Routes {
         .read("/", Permission::Read, pages::tenants::first)
         .read("/tenants", Permission::Read, pages::tenants::all)
         .change(MethodFilter::POST, "/tenants", (Permission::Operate, "add tenant"), pages::tenants::add)
+        .read("/server", Permission::Operate, pages::server::page)
+        .read("/metrics", Permission::Operate, async |State(site): State<Arc<Site>>| {
+            probes::counts(&site.harness).await
+        })
         .change(MethodFilter::POST, "/leave", (Permission::Read, "leave"), leave);
     api::routes(pages::routes(routes))
 }
@@ -43,14 +48,14 @@ pub(crate) fn service(site: Arc<Site>) -> Service {
     let closed = closed
         .fallback(async || Fault::not_found("such page"))
         .method_not_allowed_fallback(async || {
-            let detail = "nothing is asked here with this method".to_owned();
-            Fault { status: StatusCode::METHOD_NOT_ALLOWED, code: "method-not-allowed", detail }
+            Fault::of(Own::MethodNotAllowed, "nothing is asked here with this method")
         })
         .layer(middleware::from_fn_with_state(site.clone(), let_in));
     Router::new()
         .route("/enter", get(enter))
-        .route("/healthz", get(async || "ok\n"))
-        .route("/readyz", get(ready))
+        .merge(probes::health().with_state(site.harness.clone()))
+        .route(problems::BASE, get(pages::problems::list))
+        .route("/problems/{code}", get(pages::problems::page))
         .route("/assets/app.css", get(async || asset("text/css", pages::STYLE)))
         .route("/assets/app.js", get(async || asset("text/javascript", pages::SCRIPT)))
         .merge(closed)
@@ -74,6 +79,7 @@ impl IntoResponse for Fault {
 /// Every request passes here first, and every answer last.
 async fn admit(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response<Body> {
     let is_api = request.uri().path().starts_with("/api/");
+    let (begun, method) = (Instant::now(), request.method().clone());
     let mut response = match site.gate.admits(request.headers()) {
         Err(refusal) => Fault::from(refusal).into_response(),
         Ok(()) => next.run(request).await,
@@ -81,7 +87,7 @@ async fn admit(State(site): State<Arc<Site>>, request: Request, next: Next) -> R
     if is_api && let Some(fault) = response.extensions_mut().remove::<Arc<Fault>>() {
         let said = response.headers().clone();
         response = fault.problem();
-        for name in [header::ALLOW, header::WWW_AUTHENTICATE] {
+        for name in [header::ALLOW, header::LOCATION, header::WWW_AUTHENTICATE] {
             response.headers_mut().extend(said.get(&name).map(|value| (name, value.clone())));
         }
     }
@@ -89,6 +95,8 @@ async fn admit(State(site): State<Arc<Site>>, request: Request, next: Next) -> R
         // What may be kept says so.
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }
+    let surface = if is_api { Surface::Api } else { Surface::Page };
+    site.harness.metrics().request(surface, &method, response.status(), begun.elapsed());
     response
 }
 
@@ -134,9 +142,12 @@ async fn enter(State(site): State<Arc<Site>>, headers: HeaderMap, RawQuery(raw):
         }
         Ok(None) => {
             site.gate.renew_link().await;
-            record(&site, AuditEntry { outcome: AuditOutcome::Refused, code: Some("link-invalid"), ..entry }).await;
-            let detail = "the link was used before, or is too old".to_owned();
-            Fault { status: StatusCode::UNAUTHORIZED, code: "link-invalid", detail }.into_response()
+            record(
+                &site,
+                AuditEntry { outcome: AuditOutcome::Refused, code: Some(Own::LinkInvalid.as_str().into()), ..entry },
+            )
+            .await;
+            Fault::of(Own::LinkInvalid, "the link was used before, or is too old").into_response()
         }
         Err(error) => Fault::from(error).into_response(),
     }
@@ -145,21 +156,6 @@ async fn enter(State(site): State<Arc<Site>>, headers: HeaderMap, RawQuery(raw):
 async fn leave(State(site): State<Arc<Site>>, headers: HeaderMap) -> Result<Response<Body>, Fault> {
     let cookie = site.gate.leave(&headers).await?;
     Ok((StatusCode::SEE_OTHER, [(header::LOCATION, "/".to_owned()), (header::SET_COOKIE, cookie)]).into_response())
-}
-
-/// Whether every tenant can be opened.
-async fn ready(State(site): State<Arc<Site>>) -> Response<Body> {
-    let opened = site
-        .harness
-        .tenants()
-        .and_then(|all| all.iter().try_for_each(|id| site.harness.existing_tenant(id).map(|_| ())));
-    match opened {
-        Ok(()) => "ready\n".into_response(),
-        Err(error) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, "not ready");
-            (StatusCode::SERVICE_UNAVAILABLE, "not ready\n").into_response()
-        }
-    }
 }
 
 fn asset(of: &'static str, text: &'static str) -> impl IntoResponse {

@@ -17,7 +17,14 @@ use host_harness::{AuditEntry, AuditOutcome, Permission, Principal, Verdict};
 use http::{Response, StatusCode};
 use tokio::time::timeout;
 
-use crate::{Site, access::Refusal, answer::Fault};
+use crate::{
+    Site,
+    access::Refusal,
+    answer::Fault,
+    asked::flag,
+    problems::Own,
+    repeat::{Claim, Repeated},
+};
 
 /// What is asked at one address with one method.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +35,27 @@ pub(crate) struct Route {
     pub needs: Permission,
     /// What it changes, in a word or two; nothing for one that only looks.
     pub action: Option<&'static str>,
+    /// Whether it begins work, and may be sent again with the same key.
+    pub begins: bool,
+    /// Whether it changes nothing with the flag [`DRY_RUN`].
+    pub rehearses: bool,
+}
+
+/// The flag of a query with which a change is shown and not made.
+pub(crate) const DRY_RUN: &str = "dry_run";
+
+impl Route {
+    const fn looks(method: MethodFilter, path: &'static str, needs: Permission) -> Self {
+        Self { method, path, needs, action: None, begins: false, rehearses: false }
+    }
+
+    const fn changes(method: MethodFilter, path: &'static str, (needs, action): (Permission, &'static str)) -> Self {
+        Self { action: Some(action), ..Self::looks(method, path, needs) }
+    }
+
+    const fn begins(path: &'static str, asks: (Permission, &'static str)) -> Self {
+        Self { begins: true, ..Self::changes(MethodFilter::POST, path, asks) }
+    }
 }
 
 /// All routes behind the gate.
@@ -54,7 +82,16 @@ impl Routes {
         H: Handler<T, Arc<Site>>,
         T: 'static,
     {
-        self.route(Route { method: MethodFilter::GET, path, needs, action: None }, handler)
+        self.route(Route::looks(MethodFilter::GET, path, needs), handler)
+    }
+
+    /// A route that looks, at what a body says.
+    pub fn look<H, T>(self, path: &'static str, needs: Permission, handler: H) -> Self
+    where
+        H: Handler<T, Arc<Site>>,
+        T: 'static,
+    {
+        self.route(Route::looks(MethodFilter::POST, path, needs), handler)
     }
 
     /// A route that changes something.
@@ -62,30 +99,47 @@ impl Routes {
         self,
         method: MethodFilter,
         path: &'static str,
-        (needs, action): (Permission, &'static str),
+        asks: (Permission, &'static str),
         handler: H,
     ) -> Self
     where
         H: Handler<T, Arc<Site>>,
         T: 'static,
     {
-        self.route(Route { method, path, needs, action: Some(action) }, handler)
+        self.route(Route::changes(method, path, asks), handler)
+    }
+
+    /// A route that changes something, or shows what it would change.
+    pub fn change_or_show<H, T>(
+        self,
+        method: MethodFilter,
+        path: &'static str,
+        asks: (Permission, &'static str),
+        handler: H,
+    ) -> Self
+    where
+        H: Handler<T, Arc<Site>>,
+        T: 'static,
+    {
+        self.route(Route { rehearses: true, ..Route::changes(method, path, asks) }, handler)
+    }
+
+    /// A route that begins work.
+    pub fn begin<H, T>(self, path: &'static str, asks: (Permission, &'static str), handler: H) -> Self
+    where
+        H: Handler<T, Arc<Site>>,
+        T: 'static,
+    {
+        self.route(Route::begins(path, asks), handler)
     }
 
     /// A route that takes a file in, of so many bytes at most.
-    pub fn upload<H, T>(
-        self,
-        path: &'static str,
-        (needs, action): (Permission, &'static str),
-        bytes: usize,
-        handler: H,
-    ) -> Self
+    pub fn upload<H, T>(self, path: &'static str, asks: (Permission, &'static str), bytes: usize, handler: H) -> Self
     where
         H: Handler<T, Arc<Site>>,
         T: 'static,
     {
-        let route = Route { method: MethodFilter::POST, path, needs, action: Some(action) };
-        self.route(route, handler.layer(DefaultBodyLimit::max(bytes)))
+        self.route(Route::begins(path, asks), handler.layer(DefaultBodyLimit::max(bytes)))
     }
 
     fn route<H, T>(mut self, route: Route, handler: H) -> Self
@@ -128,12 +182,24 @@ async fn guard(
         Verdict::Denied => {
             record(&site, AuditEntry { outcome: AuditOutcome::Refused, ..entry }).await;
             let detail = format!("this needs the permission to {}", route.needs.as_str());
-            return Fault { status: StatusCode::FORBIDDEN, code: "not-permitted", detail }.into_response();
+            return Fault::of(Own::NotPermitted, &detail).into_response();
         }
     }
-    if route.action.is_none() {
+    let only_shows = match route.rehearses.then(|| flag(request.uri(), DRY_RUN)).transpose() {
+        Ok(given) => given.unwrap_or_default(),
+        Err(fault) => return fault.into_response(),
+    };
+    if route.action.is_none() || only_shows {
         return timeout(site.patience.look, next.run(request)).await.unwrap_or_else(|_| slow().into_response());
     }
+    let repeated = match Repeated::of(&principal, &request).filter(|_| route.begins) {
+        Some(repeated) => match repeated.claimed(&site).await {
+            Ok(Claim::Answered(response)) => return response,
+            Ok(Claim::First(claimed)) => Some(claimed),
+            Err(fault) => return fault.into_response(),
+        },
+        None => None,
+    };
     // An action that cannot be written down is not done.
     if !record(&site, entry.clone()).await {
         return Fault::from(Refusal::Unseen).into_response();
@@ -145,8 +211,11 @@ async fn guard(
         let (fault, status) = (response.extensions().get::<Arc<Fault>>().map(|fault| fault.code), response.status());
         let failed = fault.is_some() || status.is_client_error() || status.is_server_error();
         let outcome = if failed { AuditOutcome::Failed } else { AuditOutcome::Done };
-        record(&site, AuditEntry { outcome, code: fault, ..entry }).await;
-        response
+        record(&site, AuditEntry { outcome, code: fault.map(|code| code.as_str().into()), ..entry.clone() }).await;
+        match repeated {
+            Some(claimed) => claimed.kept(&site, entry.tenant.unwrap_or_default(), response).await,
+            None => response,
+        }
     });
     match timeout(patience, acting).await {
         Ok(Ok(response)) => response,
@@ -170,8 +239,7 @@ pub(crate) async fn record(site: &Site, entry: AuditEntry) -> bool {
 }
 
 fn slow() -> Fault {
-    let detail = "this takes longer than a request may; what it began goes on".to_owned();
-    Fault { status: StatusCode::GATEWAY_TIMEOUT, code: "too-slow", detail }
+    Fault::of(Own::TooSlow, "this takes longer than a request may; what it began goes on")
 }
 
 impl Route {

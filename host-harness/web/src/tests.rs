@@ -1,5 +1,12 @@
 //! Requests over a socket, as browsers and programs make them.
 
+mod crowd;
+mod hostile;
+mod problems;
+mod rows;
+mod secrets;
+mod tried;
+
 use std::{
     sync::{Arc, Mutex},
     time::Duration,
@@ -13,7 +20,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{CONNECTIONS, Patience, ServeError, ServeOptions, Server, Site};
+use super::{Patience, Probes, ServeError, ServeOptions, Server, Site, listen::CONNECTIONS};
 
 struct Served {
     _folder: tempfile::TempDir,
@@ -89,7 +96,7 @@ fn body(answer: &str) -> &str {
 }
 
 /// The pages and resources that there are.
-const PAGES: [&str; 12] = [
+const PAGES: [&str; 17] = [
     "/t/default",
     "/t/default/findings",
     "/t/default/vulnerabilities",
@@ -98,13 +105,18 @@ const PAGES: [&str; 12] = [
     "/t/default/issues",
     "/t/default/packages",
     "/t/default/coverage",
+    "/t/default/repositories",
     "/t/default/policies",
+    "/t/default/policy-file",
+    "/t/default/advisories",
     "/t/default/sources",
     "/t/default/runs",
+    "/t/default/notifications",
     "/tenants",
+    "/server",
 ];
 
-const RESOURCES: [&str; 12] = [
+const RESOURCES: [&str; 18] = [
     "/api/v1/tenants",
     "/api/v1/tenants/default/findings",
     "/api/v1/tenants/default/vulnerabilities",
@@ -117,6 +129,12 @@ const RESOURCES: [&str; 12] = [
     "/api/v1/tenants/default/runs",
     "/api/v1/tenants/default/policies",
     "/api/v1/tenants/default/status",
+    "/api/v1/tenants/default/triage",
+    "/api/v1/tenants/default/repositories",
+    "/api/v1/tenants/default/views",
+    "/api/v1/tenants/default/notifications",
+    "/api/v1/tenants/default/alerts",
+    "/api/v1/tenants/default/deliveries",
 ];
 
 #[tokio::test]
@@ -136,6 +154,7 @@ async fn nothing_is_shown_to_who_was_not_let_in() {
     assert!(problem.contains("content-type: application/problem+json"), "{problem}");
     insta::assert_snapshot!(body(&problem), @r#"
     {
+      "type": "/problems/not-let-in",
       "title": "Unauthorized",
       "status": 401,
       "code": "not-let-in",
@@ -176,6 +195,7 @@ async fn what_is_asked_wrongly_is_told_as_a_page_and_as_a_problem() {
     let ask = async |path: &str| served.get(path, &session).await;
     insta::assert_snapshot!(body(&ask("/api/v1/tenants/default/findings?severty=high").await), @r#"
     {
+      "type": "/problems/usage",
       "title": "Bad Request",
       "status": 400,
       "code": "usage",
@@ -184,6 +204,7 @@ async fn what_is_asked_wrongly_is_told_as_a_page_and_as_a_problem() {
     "#);
     insta::assert_snapshot!(body(&ask("/api/v1/tenants/default/findings?status=opne").await), @r#"
     {
+      "type": "/problems/usage",
       "title": "Bad Request",
       "status": 400,
       "code": "usage",
@@ -192,6 +213,7 @@ async fn what_is_asked_wrongly_is_told_as_a_page_and_as_a_problem() {
     "#);
     insta::assert_snapshot!(body(&ask("/api/v1/tenants/default/findings/0123456789").await), @r#"
     {
+      "type": "/problems/finding-not-found",
       "title": "Not Found",
       "status": 404,
       "code": "finding-not-found",
@@ -200,6 +222,7 @@ async fn what_is_asked_wrongly_is_told_as_a_page_and_as_a_problem() {
     "#);
     insta::assert_snapshot!(body(&ask("/api/v1/tenants/..%2f../findings").await), @r#"
     {
+      "type": "/problems/not-found",
       "title": "Not Found",
       "status": 404,
       "code": "not-found",
@@ -221,7 +244,7 @@ async fn what_is_asked_wrongly_is_told_as_a_page_and_as_a_problem() {
         assert!(page.contains("content-type: text/html"), "{path}");
     }
     let hostile = ask("/t/default/findings?text=%3Cscript%3Ealert(1)%3C/script%3E%E2%80%AE").await;
-    assert!(!hostile.contains("<script") && hostile.contains("&lt;script&gt;"), "{hostile}");
+    assert!(!hostile.contains("<script>") && hostile.contains("&lt;script&gt;"), "{hostile}");
     assert!(!body(&hostile).contains("<bdi>\u{202e}"), "{hostile}");
 }
 
@@ -242,9 +265,12 @@ async fn every_answer_says_what_browsers_must_not_do() {
     // No page holds what the policy forbids, or leads to elsewhere.
     for path in PAGES {
         let page = served.get(path, &session).await;
-        for forbidden in ["<script", " style=", "javascript:", " onclick", "http://", "https://"] {
+        for forbidden in ["<script>", " style=", "javascript:", " onclick", "http://", "https://"] {
             assert!(!body(&page).contains(forbidden), "{path}: {forbidden}");
         }
+        // One script, of ours.
+        let own = body(&page).matches("<script src=\"/assets/app.js?v=").count();
+        assert_eq!((body(&page).matches("<script").count(), own), (own, usize::from(path != "/tenants")), "{path}");
     }
 }
 
@@ -295,9 +321,14 @@ async fn every_route_asks_for_its_permission_and_hides_other_tenants() {
     assert!(table.len() > 90, "{} routes", table.len());
     for route in table {
         let (verb, path) = (route.verb(), route.path);
-        assert_eq!(route.action.is_none(), verb == "GET", "{verb} {path}: what changes nothing is a GET");
+        // What is only tried changes nothing and takes a body.
+        let is_tried = ["/policies/check", "/policy-file/check", "/triage/preview"].iter().any(|it| path.ends_with(it));
+        let looks = verb == "GET" || is_tried;
+        assert_eq!(route.action.is_none(), looks, "{verb} {path}: what changes nothing is a GET");
         let ask = async |tenant: &str, headers: &str| served.ask(verb.as_str(), &address(path, tenant), headers).await;
-        assert_eq!(status(&ask("default", "").await), if verb == "GET" { 401 } else { 403 }, "{verb} {path}");
+        assert_eq!(status(&ask("default", "").await), 401, "{verb} {path}");
+        let site = ask("default", "Origin: http://evil.example\r\n").await;
+        assert_eq!(status(&site), if verb == "GET" { 401 } else { 403 }, "{verb} {path}");
         for (role, headers) in &tokens {
             let principal = Principal::Token { id: String::new(), tenant: own.clone(), role: *role };
             let inside = path.contains("{tenant}").then_some("default");
@@ -361,6 +392,55 @@ async fn what_is_done_is_written_down_and_what_cannot_be_is_not_done() {
 }
 
 #[tokio::test]
+async fn policies_are_decided_by_who_has_seen_them_and_a_key_begins_work_once() {
+    let served = served().await;
+    served.harness.add_tenant("default".parse().unwrap()).unwrap();
+    let own: TenantId = "default".parse().unwrap();
+    let access = served.harness.access().unwrap();
+    let token = access.add_token(&own, String::new(), Role::Manager, Duration::from_secs(3_600)).await.unwrap().token;
+    let ask = async |method: &str, path: &str, headers: &str, body: &str| {
+        let (host, length) = (&served.address, body.len());
+        let head = format!("{method} /api/v1/tenants/default/{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n");
+        let length = format!("Content-Length: {length}\r\nAuthorization: Bearer {token}\r\n");
+        served.send(&format!("{head}{length}{headers}\r\n{body}")).await
+    };
+    let first = host_harness::STARTER_POLICIES;
+    let other = first.replacen("high", "critical", 1);
+    assert_eq!(status(&ask("PUT", "policies", "If-Match: *\r\n", first).await), 412, "there is none to be seen");
+    assert_eq!(status(&ask("DELETE", "policies", "If-Match: \"x\"\r\n", "").await), 412);
+    assert_eq!(status(&ask("PUT", "policies", "", first).await), 200, "none is overwritten");
+    let seen = ask("GET", "policies", "", "").await;
+    let tag = seen.lines().find_map(|line| line.strip_prefix("etag: ")).unwrap();
+    assert_eq!(status(&ask("PUT", "policies", "", &other).await), 428);
+    assert_eq!(status(&ask("PUT", "policies?dry_run=true", "", "nonsense").await), 200, "whatever was seen");
+    let named = format!("If-Match: {tag}\r\n");
+    assert_eq!(status(&ask("PUT", "policies", &named, "nonsense").await), 400);
+    assert_eq!(body(&ask("GET", "policies/file", "", "").await), first);
+    assert_eq!(status(&ask("PUT", "policies", &named, &other).await), 200);
+    assert_eq!(status(&ask("DELETE", "policies", &named, "").await), 412, "they are others by now");
+    let history = ask("GET", "policies", "", "").await;
+    let history: serde_json::Value = serde_json::from_str(body(&history)).unwrap();
+    assert_eq!(history["history"].as_array().unwrap().len(), 1);
+
+    let report = r#"{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"t"}},"results":[]}]}"#;
+    let import = async |key: &str| {
+        let headers = format!("Idempotency-Key: {key}\r\n");
+        ask("POST", "imports?source=t&project=acme/shop", &headers, report).await
+    };
+    assert_eq!(status(&import("").await), 422, "no key");
+    let first = import("a").await;
+    assert_eq!(status(&first), 201, "{first}");
+    let again = import("a").await;
+    assert_eq!((status(&again), body(&again)), (201, body(&first)));
+    assert!(again.contains("location: /api/v1/tenants/default/runs/1\r\n"), "{again}");
+    assert!(import("b").await.contains("location: /api/v1/tenants/default/runs/2\r\n"));
+    // What a role may not do is refused before a key is looked at.
+    let viewer = access.add_token(&own, String::new(), Role::Viewer, Duration::from_secs(3_600)).await.unwrap().token;
+    let other = format!("Authorization: Bearer {viewer}\r\nIdempotency-Key: a\r\n");
+    assert_eq!(status(&served.ask("POST", "/api/v1/tenants/default/imports?source=t", &other).await), 403);
+}
+
+#[tokio::test]
 async fn a_used_link_lets_nobody_in_and_another_one_is_told() {
     let served = served().await;
     let first = served.link();
@@ -384,6 +464,44 @@ async fn it_ends_when_it_is_told_though_a_browser_holds_its_connection() {
     assert_eq!(&begin, b"HTTP/1.1 200");
     served.stop.cancel();
     timeout(Duration::from_secs(30), served.running).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_monitor_learns_counts_under_an_address_of_this_machine_and_needs_no_token() {
+    let folder = tempfile::tempdir().unwrap();
+    let harness = Harness::new(Options::new(folder.path().to_owned()));
+    harness.add_tenant("acme".parse().unwrap()).unwrap();
+    let away = Probes::bind(harness.clone(), "0.0.0.0:0".parse().unwrap(), false).await;
+    assert!(matches!(away, Err(ServeError::Remote(_))));
+    let probes = Probes::bind(harness.clone(), "127.0.0.1:0".parse().unwrap(), false).await.unwrap();
+    let (address, stop) = (probes.address().unwrap(), CancellationToken::default());
+    let running = tokio::spawn(probes.run(stop.clone()));
+    let ask = async |path: &str, host: &str| {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    };
+    let own = address.to_string();
+    for (path, expected) in [("/healthz", 200), ("/readyz", 200), ("/metrics", 200), ("/", 404), ("/t/acme", 404)] {
+        assert_eq!(status(&ask(path, &own).await), expected, "{path}");
+    }
+    assert_eq!(status(&ask("/metrics", "evil.example").await), 421);
+    let answer = ask("/metrics", &own).await;
+    assert!(answer.contains("content-type: text/plain; version=0.0.4; charset=utf-8\r\n"), "{answer}");
+    assert!(body(&answer).contains("\nharness_tenant_up{tenant=\"acme\"} 1\n"), "{answer}");
+    // One that is damaged is told as such.
+    std::fs::write(folder.path().join("tenants/acme/store.sqlite3"), "no store").unwrap();
+    assert!(body(&ask("/metrics", &own).await).contains("\nharness_tenant_up{tenant=\"acme\"} 0\n"));
+    assert_eq!(status(&ask("/readyz", &own).await), 503);
+    // Where they cannot even be listed, that is no answer without tenants.
+    std::fs::remove_dir_all(folder.path().join("tenants")).unwrap();
+    std::fs::write(folder.path().join("tenants"), "no folder").unwrap();
+    assert_eq!(status(&ask("/metrics", &own).await), 500);
+    stop.cancel();
+    timeout(Duration::from_secs(30), running).await.unwrap().unwrap();
 }
 
 #[tokio::test]

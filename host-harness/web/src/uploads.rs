@@ -4,9 +4,13 @@ use std::{
     fs::{self, File},
     io,
     path::Path,
+    sync::Arc,
 };
 
+use host_harness::{ImportOptions, ImportReport, InstanceName};
 use tempfile::{Builder, TempDir};
+
+use crate::{answer::Fault, asked::Asked};
 
 /// What the folders of servers begin with, in the data folder.
 const PREFIX: &str = "uploads-";
@@ -39,6 +43,23 @@ impl Uploads {
     pub fn scratch(&self) -> io::Result<TempDir> {
         TempDir::new_in(self.folder.path())
     }
+}
+
+/// Imports a file for a source; one of the name is made if there is none, and taken
+/// back where the file is not imported.
+pub(crate) async fn imported(
+    asked: &Asked,
+    name: &InstanceName,
+    file: &Path,
+    options: ImportOptions,
+) -> Result<ImportReport, Fault> {
+    let is_there = asked.tenant.instances().await?.iter().any(|it| it.made.name == *name);
+    let made = if is_there { false } else { asked.tenant.source(name).await?.1 };
+    let imported = asked.tenant.import(name, file, options, Arc::new(|_| ())).await;
+    if made && imported.is_err() {
+        asked.tenant.withdraw_unused(name).await?;
+    }
+    Ok(imported?)
 }
 
 #[cfg(test)]

@@ -8,10 +8,11 @@ pub mod projects;
 pub mod scans;
 pub mod secrets;
 mod status;
+pub mod triage;
 
 use std::borrow::Cow;
 
-use appsec_model::{Error, Kind, RawRecord, text};
+use appsec_model::{Error, ErrorCode, Kind, RawRecord, text};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::{
@@ -30,11 +31,12 @@ pub struct Api<'a> {
 impl<'a> Api<'a> {
     /// Fails where there is no secret that could be sent.
     pub fn new(outside: &'a mut Outside<'_>, origin: &'a Origin) -> Result<Self, Error> {
-        let secret = outside.secret.ok_or_else(|| Error::Unauthorized {
-            detail: format!("no token: set {SECRET_VARIABLE} to an API token with the Web API scope"),
+        let secret = outside.secret.ok_or_else(|| {
+            let detail = format!("no token: set {SECRET_VARIABLE} to an API token with the Web API scope");
+            Error::new(ErrorCode::Unauthorized, detail)
         })?;
-        let authorization = secret.bearer().ok_or_else(|| Error::Unauthorized {
-            detail: format!("{SECRET_VARIABLE} holds characters that no token has"),
+        let authorization = secret.bearer().ok_or_else(|| {
+            Error::new(ErrorCode::Unauthorized, format!("{SECRET_VARIABLE} holds characters that no token has"))
         })?;
         Ok(Self { transport: &mut *outside.transport, origin, secret, authorization })
     }
@@ -63,27 +65,26 @@ impl<'a> Api<'a> {
 
     fn no_answer(&self, error: TransportError) -> Error {
         let detail = match error {
-            TransportError::Denied => return Error::EgressDenied { origin: self.origin.to_string() },
+            TransportError::Denied => return Error::new(ErrorCode::EgressDenied, "").about(self.origin.to_string()),
             TransportError::TooLarge(bytes) => {
                 let what = format!("an answer of more than {bytes} bytes; a smaller `page_size` makes answers smaller");
-                return Error::Limit { what };
+                return Error::limit(what);
             }
             TransportError::Timeout(what) => format!("no answer in time: {what}"),
             TransportError::Connect(what) => format!("no connection to {}: {what}", self.origin),
             TransportError::Cut(what) => format!("the answer was cut off: {what}"),
             TransportError::Other(what) => what,
         };
-        Error::Unavailable { status: None, detail: self.secret.redact(&detail), retry_after_ms: None }
+        Error::unavailable(None, self.secret.redact(&detail))
     }
 
     /// Turns a parser's error into what the host should do about it. The error
     /// shows what it stumbled over, and an answer may hold anything.
-    fn unreadable(&self, address: &Address, response: &Response, error: &serde_json::Error) -> Error {
+    fn unreadable(&self, address: &Address, response: &Response, error: &guest_json::Error) -> Error {
         if error.is_eof() {
             // Well-formed so far: a proxy or the server stopped half-way, and
             // the next attempt may see all of it.
-            let detail = "the body ends in the middle".to_owned();
-            return Error::Unavailable { status: Some(response.status), detail, retry_after_ms: None };
+            return Error::unavailable(Some(response.status), "the body ends in the middle");
         }
         if status::is_html(response) {
             return address.violation("the body is an HTML page instead of JSON; is `origin` right?");
@@ -146,7 +147,7 @@ impl Address {
 
     /// An answer that breaks the API's promise.
     pub fn violation(&self, what: impl Into<String>) -> Error {
-        Error::Protocol { endpoint: self.endpoint(), what: what.into() }
+        Error::protocol(self.endpoint(), what)
     }
 
     /// The answer's body as text, since all of JSON is UTF-8. Halves of surrogate

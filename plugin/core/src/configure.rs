@@ -1,6 +1,6 @@
 //! `configure`: checks the settings, meets the vendor, remembers what it learnt.
 
-use appsec_model::{Access, Connection, Deployment, Error, Kind, KindAccess, SettingProblem};
+use appsec_model::{Access, Connection, Deployment, Error, ErrorCode, Kind, KindAccess, SettingProblem};
 
 use crate::{
     Outside,
@@ -38,22 +38,20 @@ fn choose(seen: Vec<Deployment>, named: Option<&str>) -> Result<Deployment, Erro
     if seen.is_empty() {
         let detail = "the token is right, but Semgrep shows it none: its organization has no deployment, or none that \
                       is active";
-        return Err(Error::NoDeployment { detail: detail.to_owned() });
+        return Err(Error::new(ErrorCode::NoDeployment, detail));
     }
     let slugs: Vec<String> = seen.iter().map(|deployment| deployment.slug.clone()).collect();
     let mut fitting = seen.into_iter().filter(|deployment| named.is_none_or(|slug| slug == deployment.slug));
     match (fitting.next(), fitting.next(), named) {
         (Some(deployment), None, _) | (Some(deployment), Some(_), Some(_)) => Ok(deployment),
-        (None, ..) => Err(Error::DeploymentNotFound {
-            slug: named.unwrap_or_default().to_owned(),
-            did_you_mean: slugs.into_iter().next(),
-        }),
-        (Some(_), Some(_), None) => Err(Error::InvalidSettings {
-            problems: vec![SettingProblem {
-                key: "deployment".to_owned(),
-                problem: format!("must name one of the deployments that the token sees: {}", slugs.join(", ")),
-            }],
-        }),
+        (None, ..) => {
+            let error = Error::new(ErrorCode::DeploymentNotFound, "").about(named.unwrap_or_default());
+            Err(Error { did_you_mean: slugs.into_iter().take(1).collect(), ..error })
+        }
+        (Some(_), Some(_), None) => Err(Error::invalid_settings(vec![SettingProblem {
+            key: "deployment".to_owned(),
+            problem: format!("must name one of the deployments that the token sees: {}", slugs.join(", ")),
+        }])),
     }
 }
 
@@ -96,7 +94,9 @@ fn probe(api: &mut Api<'_>, deployment: &Deployment, kind: &Kind) -> Result<Acce
     };
     match answer {
         Ok(()) => Ok(Access::Readable),
-        Err(Error::Forbidden { detail } | Error::MissingScope { detail }) => Ok(Access::Denied { reason: detail }),
+        Err(Error { code: ErrorCode::Forbidden | ErrorCode::MissingScope, detail, .. }) => {
+            Ok(Access::Denied { reason: detail })
+        }
         Err(error) => Err(error),
     }
 }

@@ -7,7 +7,7 @@
 
 use std::fmt::Write;
 
-use appsec_model::Error;
+use appsec_model::{Error, ErrorCode};
 
 /// Marks cursors of this connector and their version.
 const PREFIX: &str = "s1";
@@ -42,7 +42,7 @@ impl Cursor {
 
     /// Reads a cursor back; the request must be the one that it was made for.
     pub fn decode(text: &str, request: Fingerprint) -> Result<Self, Error> {
-        let invalid = |detail: &str| Error::InvalidCursor { detail: detail.to_owned() };
+        let invalid = |detail: &str| Error::new(ErrorCode::InvalidCursor, detail);
         let damaged = || invalid("it is damaged");
         let hex =
             text.strip_prefix(PREFIX).ok_or_else(|| invalid("it was not made by this version of the connector"))?;

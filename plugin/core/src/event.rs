@@ -3,29 +3,28 @@
 use std::collections::BTreeSet;
 
 use appsec_model::{Error, Event, EventType, Kind, ProjectRef, text};
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use guest_json::{Raw, object};
 
 use crate::{
     file::webhook::{label, scan_label},
     wire::from_text,
 };
 
-/// An object of a request: a new finding, or a scan.
-#[derive(Deserialize)]
-struct Sent<'a> {
-    #[serde(borrow, default)]
-    semgrep_finding: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    semgrep_scan: Option<&'a RawValue>,
+object! {
+    /// An object of a request: a new finding, or a scan.
+    #[derive(Default)]
+    struct Sent<'a> {
+        semgrep_finding: Option<Raw<'a>>,
+        semgrep_scan: Option<Raw<'a>>,
+    }
 }
 
 /// Says what a request is about. The platform sends findings in lists and scans
 /// alone; either is taken in both ways.
 pub fn interpret_event(body: &[u8]) -> Result<Event, Error> {
     // Without an error's own words, which may repeat what was sent.
-    let unreadable = |what: String| Error::Protocol { endpoint: "webhook".to_owned(), what };
-    let position = |part: &str, error: serde_json::Error| {
+    let unreadable = |what: String| Error::protocol("webhook", what);
+    let position = |part: &str, error: guest_json::Error| {
         let (line, column) = (error.line(), error.column());
         unreadable(format!("{part} is not JSON of the expected form at its line {line} column {column}"))
     };
@@ -34,8 +33,8 @@ pub fn interpret_event(body: &[u8]) -> Result<Event, Error> {
     let text = mended.as_deref().unwrap_or(text);
     let objects: Vec<&str> = match text.trim_start().starts_with('[') {
         true => {
-            let list: Vec<&RawValue> = serde_json::from_str(text).map_err(|error| position("the list", error))?;
-            list.into_iter().map(RawValue::get).collect()
+            let list: Vec<Raw<'_>> = from_text(text).map_err(|error| position("the list", error))?;
+            list.into_iter().map(Raw::get).collect()
         }
         false => vec![text],
     };

@@ -27,7 +27,7 @@ pub fn fetch_findings(request: &FetchRequest, outside: &mut Outside<'_>) -> Resu
     let settings = &memory.settings;
     if !settings.kinds.contains(&request.kind) {
         let known = if KINDS.contains(&request.kind) { "the settings leave out" } else { "the connector lacks" };
-        return Err(Error::Unsupported { what: format!("{known} the kind `{}`", request.kind) });
+        return Err(Error::unsupported(format!("{known} the kind `{}`", request.kind)));
     }
     let groups = match request.kind {
         // Both come once over all branches, whatever the settings say on these.
@@ -124,7 +124,7 @@ fn groups<'a>(
         (Scope::Deployment, Branches::Primary) => {
             let what = "reading the whole deployment at once while `branches` is `primary`: the vendor's API cannot \
                         tell primary branches from others, so they are read by project";
-            return Err(Error::Unsupported { what: what.to_owned() });
+            return Err(Error::unsupported(what));
         }
     };
     let mut groups: Vec<Group<'_>> = Vec::new();

@@ -19,6 +19,7 @@ mod fingerprints;
 mod kept;
 mod label;
 mod numbering;
+mod order;
 mod output;
 mod report;
 mod shelf;

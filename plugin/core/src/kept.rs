@@ -54,10 +54,10 @@ pub fn shows_credentials(kind: &Kind, rule: &Rule) -> bool {
 
 /// What is kept of a record. Nothing of what cannot be read.
 pub fn record(json: &str, fields: &[(&str, Keep)]) -> String {
-    let value: Value = serde_json::from_str(json).unwrap_or_default();
+    let value: Value = guest_json::read(json).unwrap_or_default();
     let mut names = Vec::new();
     self::names(&value, fields, &mut names);
-    object(&value, fields, &names).unwrap_or_else(|| sort(&value)).to_string()
+    guest_json::text(&object(&value, fields, &names).unwrap_or_else(|| sort(&value)))
 }
 
 /// The names in a record: addresses repeat them.

@@ -8,7 +8,7 @@
 //!
 //! The functions are those of the contract, in its types: [`describe`],
 //! [`configure`](configure()), [`list_projects`], [`fetch_findings`],
-//! [`fetch_scan`], [`normalize`](normalize()), [`interpret_event`] and a
+//! [`fetch_scan`], [`write_decisions`], [`normalize`](normalize()), [`interpret_event`] and a
 //! [`DocumentReader`].
 
 mod outside;
@@ -18,6 +18,7 @@ mod origin;
 mod settings;
 
 mod manifest;
+mod triage;
 
 mod api;
 mod cursor;
@@ -52,6 +53,7 @@ pub use crate::{
     projects::list_projects,
     scan::fetch_scan,
     secret::Secret,
+    triage::write_decisions,
 };
 
 /// The largest answer that a [`Transport`] may hand over, in bytes.

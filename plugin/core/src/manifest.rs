@@ -1,8 +1,8 @@
 //! What the connector is, can bring and needs.
 
 use appsec_model::{
-    CONTRACT_VERSION, KindSupport, Manifest, OriginNeed, SecretNeed, SignatureAlgorithm, SignatureEncoding,
-    WebhookScheme,
+    CONTRACT_VERSION, Decision, Kind, KindSupport, Manifest, OriginNeed, SecretNeed, SecretPlacement,
+    SignatureAlgorithm, SignatureEncoding, WebhookScheme, WriteBack,
 };
 
 use crate::{
@@ -12,6 +12,10 @@ use crate::{
 
 /// Name of the environment variable that holds the token.
 pub const SECRET_VARIABLE: &str = "SEMGREP_APP_TOKEN";
+
+/// Most findings that one request of triage takes, and most characters of its note.
+pub const MAX_DECISIONS: usize = 3_000;
+const MAX_NOTE_CHARS: usize = 3_000;
 
 /// Says what the connector is. Always the same answer.
 pub fn describe() -> Manifest {
@@ -34,6 +38,7 @@ pub fn describe() -> Manifest {
                           under Settings > Tokens > API tokens. Tokens for scans or for the command line do not \
                           reach the Web API: Semgrep answers 404 to them."
                 .to_owned(),
+            placement: SecretPlacement::Bearer,
         }],
         formats: Format::ALL.map(Format::describe).into(),
         webhook: Some(WebhookScheme {
@@ -47,6 +52,27 @@ pub fn describe() -> Manifest {
                           set in the policies; scans are always sent."
                 .to_owned(),
         }),
+        oauth: None,
+        write_back: Some(write_back()),
+    }
+}
+
+/// What the platform takes: the kinds of its triage endpoint, and every decision.
+fn write_back() -> WriteBack {
+    WriteBack {
+        kinds: vec![Kind::Sast, Kind::Sca, Kind::Secrets],
+        decisions: vec![
+            Decision::Reviewing,
+            Decision::Fixing,
+            Decision::AcceptedRisk,
+            Decision::FalsePositive,
+            Decision::WontFix,
+            Decision::Duplicate,
+            Decision::Reopened,
+        ],
+        batch: u32::try_from(MAX_DECISIONS).unwrap_or(u32::MAX),
+        comment_chars: u32::try_from(MAX_NOTE_CHARS).unwrap_or(u32::MAX),
+        effect: "Semgrep triages findings with the same fingerprint on other branches with them".to_owned(),
     }
 }
 

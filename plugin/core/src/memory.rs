@@ -1,10 +1,9 @@
 //! What `configure` learnt, kept in the bucket for the later calls.
 
 use appsec_model::{Deployment, Error};
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use guest_json::{Raw, object, quote, text, write};
 
-use crate::{Bucket, BucketError, settings::Settings, wire::from_text};
+use crate::{Bucket, BucketError, settings::Settings, wire::Text};
 
 /// The one key in use: settings and deployment are one value, so that a crash
 /// cannot leave the one without the other.
@@ -23,37 +22,57 @@ pub struct Memory {
     pub deployment: Deployment,
 }
 
-#[derive(Deserialize, Serialize)]
-struct Stored {
-    version: u32,
-    settings: Value,
-    deployment: Deployment,
+object! {
+    #[derive(Default)]
+    struct Stored<'a> {
+        version: Option<u32>,
+        settings: Option<Raw<'a>>,
+        deployment: Option<Account<'a>>,
+    }
+
+    #[derive(Default)]
+    struct Account<'a> {
+        id: Option<Text<'a>>,
+        slug: Option<Text<'a>>,
+        name: Option<Text<'a>>,
+    }
 }
 
 impl Memory {
     /// What the last successful `configure` left.
     pub fn load(bucket: &mut dyn Bucket) -> Result<Self, Error> {
-        let bytes = bucket.get(KEY).map_err(unusable)?.ok_or(Error::NotConfigured)?;
-        Self::decode(&bytes).ok_or(Error::NotConfigured)
+        let bytes = bucket.get(KEY).map_err(unusable)?.ok_or_else(Error::not_configured)?;
+        Self::decode(&bytes).ok_or_else(Error::not_configured)
     }
 
     /// Replaces what is there.
     pub fn save(&self, bucket: &mut dyn Bucket) -> Result<(), Error> {
-        let stored =
-            Stored { version: VERSION, settings: self.settings.to_json(), deployment: self.deployment.clone() };
-        let bytes = serde_json::to_vec(&stored).map_err(|error| Error::Internal { detail: error.to_string() })?;
-        bucket.set(KEY, &bytes).map_err(unusable)
+        let Deployment { id, slug, name } = &self.deployment;
+        let deployment = write(&[
+            ("id", Some(quote(id))),
+            ("slug", Some(quote(slug))),
+            ("name", Some(name.as_deref().map_or_else(|| "null".to_owned(), quote))),
+        ]);
+        let stored = write(&[
+            ("version", Some(VERSION.to_string())),
+            ("settings", Some(text(&self.settings.to_json()))),
+            ("deployment", Some(deployment)),
+        ]);
+        bucket.set(KEY, stored.as_bytes()).map_err(unusable)
     }
 
     fn decode(bytes: &[u8]) -> Option<Self> {
-        let stored: Stored = from_text(std::str::from_utf8(bytes).ok()?).ok()?;
-        let settings = Settings::parse(&stored.settings.to_string()).ok()?;
-        (stored.version == VERSION).then_some(Self { settings, deployment: stored.deployment })
+        let stored: Stored<'_> = guest_json::read(std::str::from_utf8(bytes).ok()?)?;
+        let settings = Settings::parse(stored.settings?.get()).ok()?;
+        let Account { id, slug, name } = stored.deployment?;
+        let deployment =
+            Deployment { id: id?.into_string(), slug: slug?.into_string(), name: name.map(Text::into_string) };
+        (stored.version? == VERSION).then_some(Self { settings, deployment })
     }
 }
 
 fn unusable(BucketError(what): BucketError) -> Error {
-    Error::Internal { detail: format!("the connector's bucket cannot be used: {what}") }
+    Error::internal(format!("the connector's bucket cannot be used: {what}"))
 }
 
 #[cfg(test)]

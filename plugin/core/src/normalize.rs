@@ -62,7 +62,7 @@ fn within_limit(count: usize) -> Result<(), Error> {
     if count <= MAX_RECORDS {
         return Ok(());
     }
-    Err(Error::Limit { what: format!("{count} records in one call; the connector takes {MAX_RECORDS}") })
+    Err(Error::limit(format!("{count} records in one call; the connector takes {MAX_RECORDS}")))
 }
 
 /// Whether records of a kind have a unified form here.

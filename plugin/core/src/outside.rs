@@ -24,7 +24,7 @@ pub trait Transport {
     fn send(&mut self, request: &Request<'_>) -> Result<Response, TransportError>;
 }
 
-/// A request. Every endpoint in use only reads, also those that are asked by POST.
+/// A request.
 #[derive(Debug)]
 pub struct Request<'a> {
     /// Where to send it.

@@ -1,6 +1,6 @@
 //! `fetch-scan`: the commit that a scan looked at.
 
-use appsec_model::{Error, Scan};
+use appsec_model::{Error, ErrorCode, Scan};
 
 use crate::{
     Outside,
@@ -23,7 +23,7 @@ pub fn fetch_scan(id: &str, outside: &mut Outside<'_>) -> Result<Option<Scan>, E
     let mut api = Api::new(outside, &memory.settings.origin)?;
     match scans::scan(&mut api, &memory.deployment.id, id) {
         Ok(scan) => Ok(Some(scan)),
-        Err(Error::MissingScope { .. }) => Ok(None),
+        Err(Error { code: ErrorCode::MissingScope, .. }) => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -1,7 +1,7 @@
 //! The connector's settings: raw JSON in, checked values or every problem out.
 
 use appsec_model::{Error, Kind, SettingProblem};
-use serde::{Deserialize, Serialize};
+use guest_json::members;
 use serde_json::{Map, Value};
 
 use crate::Origin;
@@ -13,9 +13,9 @@ mod tests;
 ///
 /// This type is the source of the JSON Schema in `settings.schema.json`: the
 /// comments on its fields are the descriptions that people read.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(default, deny_unknown_fields)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[cfg_attr(test, derive(serde::Deserialize, serde::Serialize, schemars::JsonSchema))]
+#[cfg_attr(test, serde(default, deny_unknown_fields))]
 #[cfg_attr(test, schemars(title = "Semgrep AppSec Platform", description = "Settings of the Semgrep connector."))]
 struct RawSettings {
     /// Where the platform is: scheme, host and port. Customers with a
@@ -53,7 +53,7 @@ impl Default for RawSettings {
             origin: DEFAULT_ORIGIN.to_owned(),
             deployment: None,
             kinds: DEFAULT_KINDS.iter().map(|kind| kind.as_str().to_owned()).collect(),
-            page_size: 500,
+            page_size: 1_000,
             branches: Branches::default(),
             duplicates: Duplicates::default(),
         }
@@ -61,9 +61,9 @@ impl Default for RawSettings {
 }
 
 /// Whose findings count.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-#[cfg_attr(test, derive(schemars::JsonSchema), schemars(inline))]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[cfg_attr(test, derive(serde::Deserialize, serde::Serialize, schemars::JsonSchema))]
+#[cfg_attr(test, serde(rename_all = "kebab-case"), schemars(inline))]
 pub enum Branches {
     /// Those of each project's primary branch.
     #[default]
@@ -73,9 +73,9 @@ pub enum Branches {
 }
 
 /// What happens to a finding that is on several branches.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-#[cfg_attr(test, derive(schemars::JsonSchema), schemars(inline))]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[cfg_attr(test, derive(serde::Deserialize, serde::Serialize, schemars::JsonSchema))]
+#[cfg_attr(test, serde(rename_all = "kebab-case"), schemars(inline))]
 pub enum Duplicates {
     /// One record per branch or pull request.
     #[default]
@@ -129,21 +129,28 @@ impl Settings {
         let (raw, mut problems) = read(json);
         match check(raw, &mut problems) {
             Some(settings) if problems.is_empty() => Ok(settings),
-            _ => Err(Error::InvalidSettings { problems }),
+            _ => Err(Error::invalid_settings(problems)),
         }
     }
 
     /// The settings as JSON that [`parse`](Self::parse) takes.
     pub fn to_json(&self) -> Value {
-        let raw = RawSettings {
-            origin: self.origin.to_string(),
-            deployment: self.deployment.clone(),
-            kinds: self.kinds.iter().map(|kind| kind.as_str().to_owned()).collect(),
-            page_size: self.page_size,
-            branches: self.branches,
-            duplicates: self.duplicates,
+        let branches = match self.branches {
+            Branches::Primary => "primary",
+            Branches::All => "all",
         };
-        serde_json::to_value(raw).unwrap_or_default()
+        let duplicates = match self.duplicates {
+            Duplicates::PerRef => "per-ref",
+            Duplicates::Merged => "merged",
+        };
+        members(vec![
+            ("origin", self.origin.to_string().into()),
+            ("deployment", self.deployment.as_deref().into()),
+            ("kinds", self.kinds.iter().map(Kind::as_str).collect()),
+            ("page_size", self.page_size.into()),
+            ("branches", branches.into()),
+            ("duplicates", duplicates.into()),
+        ])
     }
 }
 
@@ -151,30 +158,60 @@ impl Settings {
 /// key that cannot be read keeps its default.
 fn read(json: &str) -> (RawSettings, Vec<SettingProblem>) {
     let mut problems = Vec::new();
-    let given: Map<String, Value> = match serde_json::from_str(json) {
-        Ok(given) => given,
+    let given: Map<String, Value> = match guest_json::from_str(json) {
+        Ok(Value::Object(given)) => given,
+        // An error on data shows them, and a text in place of the settings may
+        // be a secret.
+        Ok(_) => {
+            problems.push(problem("", "must be a JSON object".to_owned()));
+            Map::new()
+        }
         Err(error) => {
-            // An error on data shows them, and a text in place of the settings may
-            // be a secret.
-            let detail = if error.is_data() { String::new() } else { format!(": {error}") };
-            problems.push(problem("", format!("must be a JSON object{detail}")));
+            problems.push(problem("", format!("must be a JSON object: {error}")));
             Map::new()
         }
     };
-    let mut readable = Map::new();
+    let mut raw = RawSettings::default();
     for (key, value) in given {
         let Some((_, expected)) = EXPECTED.iter().find(|(known, _)| *known == key) else {
             problems.push(problem(&key, unknown_key(&key)));
             continue;
         };
-        let alone = Map::from_iter([(key.clone(), value.clone())]);
-        if RawSettings::deserialize(alone).is_ok() {
-            readable.insert(key, value);
-        } else {
+        if set(&mut raw, &key, &value).is_none() {
             problems.push(problem(&key, format!("must be {expected}")));
         }
     }
-    (RawSettings::deserialize(readable).unwrap_or_default(), problems)
+    (raw, problems)
+}
+
+/// Sets what is called so; none where the value is of another type.
+fn set(raw: &mut RawSettings, key: &str, value: &Value) -> Option<()> {
+    match key {
+        "origin" => raw.origin = value.as_str()?.to_owned(),
+        "deployment" if value.is_null() => raw.deployment = None,
+        "deployment" => raw.deployment = Some(value.as_str()?.to_owned()),
+        "kinds" => {
+            let words = value.as_array()?.iter().map(|word| word.as_str().map(str::to_owned));
+            raw.kinds = words.collect::<Option<_>>()?;
+        }
+        "page_size" => raw.page_size = value.as_u64()?.try_into().ok()?,
+        "branches" => {
+            raw.branches = match value.as_str()? {
+                "primary" => Branches::Primary,
+                "all" => Branches::All,
+                _ => return None,
+            }
+        }
+        "duplicates" => {
+            raw.duplicates = match value.as_str()? {
+                "per-ref" => Duplicates::PerRef,
+                "merged" => Duplicates::Merged,
+                _ => return None,
+            }
+        }
+        _ => return None,
+    }
+    Some(())
 }
 
 /// Checks what types cannot say. None only where a problem was found.

@@ -3,7 +3,7 @@
 use appsec_model as model;
 
 use super::{ToWit, record_to_wit, words_to_wit};
-use crate::bindings::appsec::connector::types as wit;
+use crate::bindings::appsec::connector::model as wit;
 
 record_to_wit!(Normalized { findings, rules, packages, diagnostics });
 record_to_wit!(Finding {

@@ -3,7 +3,7 @@
 use appsec_model as model;
 
 use super::{FromWit, ToWit, record_to_wit, words_to_wit};
-use crate::bindings::appsec::connector::types as wit;
+use crate::bindings::appsec::connector::model as wit;
 
 words_to_wit!(Kind { Sast, Sca, AiSast, Secrets, Packages } Other);
 record_to_wit!(ProjectRef { id, name });
@@ -19,11 +19,37 @@ record_to_wit!(Manifest {
     origins,
     secrets,
     formats,
-    webhook
+    webhook,
+    oauth,
+    write_back
 });
 record_to_wit!(KindSupport { kind, on_by_default });
 record_to_wit!(OriginNeed { purpose, default, setting });
-record_to_wit!(SecretNeed { variable, description });
+record_to_wit!(SecretNeed { variable, description, placement });
+record_to_wit!(SecretHeader { name, template });
+
+impl ToWit for model::SecretPlacement {
+    type Wit = wit::SecretPlacement;
+
+    fn to_wit(self) -> wit::SecretPlacement {
+        match self {
+            Self::Bearer => wit::SecretPlacement::Bearer,
+            Self::Header(header) => wit::SecretPlacement::Header(header.to_wit()),
+            Self::BasicUser => wit::SecretPlacement::BasicUser,
+            Self::BasicPassword => wit::SecretPlacement::BasicPassword,
+            Self::Query(name) => wit::SecretPlacement::Query(name),
+            Self::OauthClientId => wit::SecretPlacement::OauthClientId,
+            Self::OauthClientSecret => wit::SecretPlacement::OauthClientSecret,
+            Self::OauthRefreshToken => wit::SecretPlacement::OauthRefreshToken,
+        }
+    }
+}
+
+record_to_wit!(OauthClient { variable, grant, token_url, scope, authentication });
+words_to_wit!(OauthGrant { ClientCredentials, RefreshToken });
+words_to_wit!(OauthAuthentication { Basic, Body });
+record_to_wit!(WriteBack { kinds, decisions, batch, comment_chars, effect });
+words_to_wit!(Decision { Reviewing, Fixing, AcceptedRisk, FalsePositive, WontFix, Duplicate, Reopened });
 record_to_wit!(DocumentFormat { name, description, kinds });
 
 record_to_wit!(WebhookScheme { signature_header, algorithm, encoding, prefix, timestamp_header, description });
@@ -51,6 +77,7 @@ record_to_wit!(Project { id, name, url, tags, default_branch, primary_branch, cr
 record_to_wit!(RawPage { records, next, diagnostics });
 record_to_wit!(RawRecord { kind, id, project, body, gist });
 record_to_wit!(Gist { detail, text });
+record_to_wit!(Pending { cursor, retry_after_ms });
 
 impl ToWit for model::NextPage {
     type Wit = wit::NextPage;
@@ -58,6 +85,7 @@ impl ToWit for model::NextPage {
     fn to_wit(self) -> wit::NextPage {
         match self {
             Self::Cursor(cursor) => wit::NextPage::Cursor(cursor),
+            Self::Pending(pending) => wit::NextPage::Pending(pending.to_wit()),
             Self::Complete => wit::NextPage::Complete,
         }
     }
@@ -75,6 +103,37 @@ macro_rules! record_from_wit {
             }
         }
     };
+}
+
+record_to_wit!(DecisionReport { outcomes, also_changed, diagnostics });
+
+impl ToWit for model::DecisionOutcome {
+    type Wit = wit::DecisionOutcome;
+
+    fn to_wit(self) -> wit::DecisionOutcome {
+        match self {
+            Self::Written => wit::DecisionOutcome::Written,
+            Self::Refused { reason } => wit::DecisionOutcome::Refused(reason),
+        }
+    }
+}
+
+record_from_wit!(DecisionBatch { kind, decision, comment, ids });
+
+impl FromWit for model::Decision {
+    type Wit = wit::Decision;
+
+    fn from_wit(wit: wit::Decision) -> Self {
+        match wit {
+            wit::Decision::Reviewing => Self::Reviewing,
+            wit::Decision::Fixing => Self::Fixing,
+            wit::Decision::AcceptedRisk => Self::AcceptedRisk,
+            wit::Decision::FalsePositive => Self::FalsePositive,
+            wit::Decision::WontFix => Self::WontFix,
+            wit::Decision::Duplicate => Self::Duplicate,
+            wit::Decision::Reopened => Self::Reopened,
+        }
+    }
 }
 
 record_from_wit!(FetchRequest { kind, scope, since, cursor });
@@ -102,7 +161,17 @@ impl FromWit for model::DocumentHead {
     }
 }
 
-record_to_wit!(DocumentSummary { format, origin, tool, records, kinds, names_projects, completeness, diagnostics });
+record_to_wit!(DocumentSummary {
+    format,
+    origin,
+    tool,
+    records,
+    kinds,
+    names_projects,
+    completeness,
+    scanned,
+    diagnostics
+});
 record_to_wit!(KindCount { kind, records });
 
 impl ToWit for model::Completeness {

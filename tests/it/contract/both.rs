@@ -2,12 +2,12 @@
 
 use appsec_model::{FetchRequest, Kind, ProjectScope, RawInput, RawRecord, Scope};
 use serde_json::{Value, json};
-use tests::{CompiledComponent, ConnectorUnderTest, Env, EnvBuilder, NativeCore, name};
+use tests::{CompiledComponent, ConnectorUnderTest, NativeCore, TestContext, TestContextBuilder, name};
 use vendor_sim::{Fault, WorldShape};
 
 /// Both forms, in front of one vendor.
 pub struct Both {
-    pub env: Env,
+    pub context: TestContext,
     native: NativeCore,
     compiled: CompiledComponent,
 }
@@ -34,13 +34,13 @@ async fn run(connector: &mut dyn ConnectorUnderTest, call: &Call<'_>) -> String 
 }
 
 impl Both {
-    pub async fn new(builder: EnvBuilder) -> Self {
-        let env = builder.start();
-        let tenant = env.tenant("acme");
-        let instance = tenant.add_instance(env.semgrep("code", serde_json::Map::new()), false).await.unwrap();
+    pub async fn new(builder: TestContextBuilder) -> Self {
+        let context = builder.start();
+        let tenant = context.tenant("acme");
+        let instance = tenant.add_instance(context.semgrep("code", serde_json::Map::new()), false).await.unwrap();
         let connector = tenant.loaded(&instance).await.unwrap().connector;
         let grant = tenant.grant(&name("code")).await.unwrap();
-        Self { env, native: NativeCore::default(), compiled: CompiledComponent { connector, grant } }
+        Self { context, native: NativeCore::default(), compiled: CompiledComponent { connector, grant } }
     }
 
     pub async fn small() -> Self {
@@ -52,7 +52,7 @@ impl Both {
             damaged_per_10_000: 300,
             ..WorldShape::default()
         };
-        Self::new(EnvBuilder { shape, ..EnvBuilder::default() }).await
+        Self::new(TestContextBuilder { shape, ..TestContextBuilder::default() }).await
     }
 
     /// The answer that both give.
@@ -62,9 +62,9 @@ impl Both {
 
     /// [`agree`](Self::agree) with a vendor that fails for both in the same way.
     pub async fn agree_under(&mut self, faults: &[Fault], call: &Call<'_>) -> Value {
-        self.env.faults(faults.to_vec());
+        self.context.faults(faults.to_vec());
         let native = run(&mut self.native, call).await;
-        self.env.faults(faults.to_vec());
+        self.context.faults(faults.to_vec());
         let compiled = run(&mut self.compiled, call).await;
         if native != compiled {
             let at = native.bytes().zip(compiled.bytes()).take_while(|(a, b)| a == b).count();
@@ -78,7 +78,7 @@ impl Both {
 
     /// Settings for this vendor.
     pub fn settings(&self, mut settings: Value) -> String {
-        settings["origin"] = json!(self.env.simulator.url());
+        settings["origin"] = json!(self.context.simulator.url());
         settings.to_string()
     }
 

@@ -5,20 +5,20 @@ use std::{fmt::Write, sync::Arc, time::Duration};
 
 use host_harness::{Run, RunState, SyncOptions, Tenant};
 use serde_json::json;
-use tests::{Content, Env, content, name, settings, store};
+use tests::{Content, TestContext, content, name, settings, store};
 use vendor_sim::{Effect, Expectation, Fault, Match, Refs, RetryAfter, Scenario, WorldShape};
 
 /// A store that was filled in good times, one step behind the vendor.
-async fn filled() -> (Env, Tenant, Content) {
-    let env = Env::new(WorldShape { sast: 2_000, sca: 0, ai_sast: 0, secrets: 0, ..WorldShape::default() });
+async fn filled() -> (TestContext, Tenant, Content) {
+    let context = TestContext::new(WorldShape { sast: 2_000, sca: 0, ai_sast: 0, secrets: 0, ..WorldShape::default() });
     let settings = settings(json!({ "branches": "all", "kinds": ["sast"] }));
-    let (tenant, _) = env.connected("acme", settings).await;
-    env.sync(&tenant).await.unwrap();
+    let (tenant, _) = context.connected("acme", settings).await;
+    context.sync(&tenant).await.unwrap();
     let before = content(&tenant);
-    env.simulator.advance();
-    env.clock.next_day();
-    env.waits.take();
-    (env, tenant, before)
+    context.simulator.advance();
+    context.clock.next_day();
+    context.waits.take();
+    (context, tenant, before)
 }
 
 fn last_run(tenant: &Tenant) -> Run {
@@ -27,17 +27,17 @@ fn last_run(tenant: &Tenant) -> Run {
 
 /// What a scenario led to, in lines.
 async fn outcome(scenario: &str) -> String {
-    let (env, tenant, before) = filled().await;
-    env.faults(Scenario::bundled(scenario).unwrap().faults);
-    let outcome = env.sync(&tenant).await;
+    let (context, tenant, before) = filled().await;
+    context.faults(Scenario::bundled(scenario).unwrap().faults);
+    let outcome = context.sync(&tenant).await;
     let run = last_run(&tenant);
     let mut text = format!("{}\n", run.state.as_str());
     // What is to be done may follow on further lines.
     let logged = run.message.as_deref().and_then(|message| message.lines().next());
     match &outcome {
-        Ok(_) => logged.iter().for_each(|message| writeln!(text, "{}", env.redact(message)).unwrap()),
+        Ok(_) => logged.iter().for_each(|message| writeln!(text, "{}", context.redact(message)).unwrap()),
         Err(error) => {
-            writeln!(text, "{}: {}", error.code(), env.redact(&error.to_string())).unwrap();
+            writeln!(text, "{}: {}", error.code(), context.redact(&error.to_string())).unwrap();
             assert_eq!(logged, error.to_string().lines().next(), "the log says the same");
         }
     }
@@ -45,7 +45,7 @@ async fn outcome(scenario: &str) -> String {
     writeln!(text, "waits: {}", counts.waits).unwrap();
 
     let after = content(&tenant);
-    let expected = env.simulator.world().expected(Expectation { refs: Refs::All, dedup: false });
+    let expected = context.simulator.world().expected(Expectation { refs: Refs::All, dedup: false });
     if run.state == RunState::Complete {
         assert_eq!(after.present("sast"), expected.of(vendor_sim::Kind::Sast).identities);
         writeln!(text, "store: as the vendor").unwrap();
@@ -62,8 +62,8 @@ async fn outcome(scenario: &str) -> String {
     }
 
     // When the vendor is well again, so is the next sync.
-    env.faults(Vec::new());
-    let well = env.sync(&tenant).await.unwrap();
+    context.faults(Vec::new());
+    let well = context.sync(&tenant).await.unwrap();
     assert_eq!((well.state, well.message.as_deref()), (RunState::Complete, None));
     assert_eq!(content(&tenant).present("sast"), expected.of(vendor_sim::Kind::Sast).identities);
     text
@@ -168,30 +168,30 @@ async fn a_rate_limit_in_seconds_is_kept() {
 #[tokio::test]
 async fn what_one_instance_is_told_to_wait_all_of_its_account_wait() {
     // One project: each instance has one read, page after page.
-    let env = Env::new(WorldShape { projects: 1, sast: 900, sca: 0, ..WorldShape::default() });
+    let context = TestContext::new(WorldShape { projects: 1, sast: 900, sca: 0, ..WorldShape::default() });
     let small = || settings(json!({ "kinds": ["sast"], "page_size": 100 }));
-    let (tenant, _) = env.connected("acme", small()).await;
-    tenant.add_instance(env.semgrep("other", small()), true).await.unwrap();
+    let (tenant, _) = context.connected("acme", small()).await;
+    tenant.add_instance(context.semgrep("other", small()), true).await.unwrap();
     let limited = Effect::TooManyRequests { retry_after: Some(RetryAfter::Seconds(60)) };
-    env.faults(vec![Fault { when: Match::path("/findings").nth(0), what: limited }]);
-    env.waits.hold();
-    let requests = || env.simulator.stats().by_endpoint.get("findings").copied().unwrap_or_default();
+    context.faults(vec![Fault { when: Match::path("/findings").nth(0), what: limited }]);
+    context.waits.hold();
+    let requests = || context.simulator.stats().by_endpoint.get("findings").copied().unwrap_or_default();
     let before = requests();
     let sync = |instance| tenant.sync(instance, None, SyncOptions::default(), Arc::new(|_| ()));
     let (code, other) = (name("code"), name("other"));
     let watched = async {
-        let both = tokio::time::timeout(Duration::from_secs(60), env.waits.begun(2)).await;
+        let both = tokio::time::timeout(Duration::from_secs(60), context.waits.begun(2)).await;
         // The one that was refused, and what the other one had under way.
         let asked = requests() - before;
-        env.waits.let_go();
+        context.waits.let_go();
         both.map(|()| asked)
     };
     let (code, other, asked) = tokio::join!(sync(&code), sync(&other), watched);
     let asked = asked.expect("one of them does not wait");
     assert!(asked <= 5, "{asked} of 20 requests");
     assert_eq!((code.unwrap().state, other.unwrap().state), (RunState::Complete, RunState::Complete));
-    assert_eq!(env.simulator.stats().too_many_requests, 1);
-    assert!(env.waits.take()[..2].iter().all(|wait| *wait > Duration::from_secs(50)));
+    assert_eq!(context.simulator.stats().too_many_requests, 1);
+    assert!(context.waits.take()[..2].iter().all(|wait| *wait > Duration::from_secs(50)));
 }
 
 #[tokio::test]

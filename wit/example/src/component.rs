@@ -5,16 +5,17 @@ use serde_json::{Map, Value, value::RawValue};
 
 use crate::{
     bindings::{
-        appsec::connector::types::{
-            Access, Connection, Deployment, Diagnostic, DiagnosticLevel, DocumentHead, DocumentSummary, Error, Event,
-            FetchRequest, Finding, Identity, Kind, KindAccess, KindSupport, Lifecycle, Location, Manifest, NextPage,
-            Normalized, OriginNeed, Project, ProjectPage, ProjectRef, RawInput, RawPage, RawRecord, Rule, Scan, Scope,
-            SecretNeed, SettingProblem, Severity, Status, Triage, TriageState,
+        appsec::connector::model::{
+            Access, Connection, DecisionBatch, DecisionReport, Deployment, Diagnostic, DiagnosticLevel, DocumentHead,
+            DocumentSummary, Error, ErrorCode, Event, FetchRequest, Finding, Identity, Kind, KindAccess, KindSupport,
+            Lifecycle, Location, Manifest, NextPage, Normalized, OriginNeed, Project, ProjectPage, ProjectRef,
+            RawInput, RawPage, RawRecord, Rule, Scan, Scope, SecretNeed, SecretPlacement, SettingProblem, Severity,
+            Status, Triage, TriageState,
         },
         exports::appsec::connector::source::{Guest, GuestDocumentReader},
         wasi::keyvalue::store,
     },
-    http,
+    http::{self, error},
 };
 
 const ORIGIN: &str = "https://vendor.example";
@@ -87,7 +88,7 @@ impl Guest for Component {
             id: "example".to_owned(),
             name: "Example".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            contract_version: "0.1.0".to_owned(),
+            contract_version: "0.2.0".to_owned(),
             vendor: "Nobody".to_owned(),
             kinds: vec![KindSupport { kind: Kind::Sast, on_by_default: true }],
             settings_schema: SETTINGS.to_owned(),
@@ -96,9 +97,15 @@ impl Guest for Component {
                 default: ORIGIN.to_owned(),
                 setting: Some("origin".to_owned()),
             }],
-            secrets: vec![SecretNeed { variable: SECRET.to_owned(), description: "Any token will do".to_owned() }],
+            secrets: vec![SecretNeed {
+                variable: SECRET.to_owned(),
+                description: "Any token will do".to_owned(),
+                placement: SecretPlacement::Bearer,
+            }],
             formats: vec![],
             webhook: None,
+            oauth: None,
+            write_back: None,
         }
     }
 
@@ -119,7 +126,7 @@ impl Guest for Component {
     fn list_projects(cursor: Option<String>) -> Result<ProjectPage, Error> {
         // There is one page: no cursor is of this connector.
         if let Some(cursor) = cursor {
-            return Err(Error::InvalidCursor(cursor));
+            return Err(error(ErrorCode::InvalidCursor, &cursor));
         }
         let listed = list(&remembered()?)?;
         let project = |it: Listed| Project {
@@ -140,28 +147,30 @@ impl Guest for Component {
     /// pages: one request a call.
     fn fetch_findings(request: FetchRequest) -> Result<RawPage, Error> {
         if !matches!(request.kind, Kind::Sast) {
-            return Err(Error::Unsupported("other kinds than `sast`".to_owned()));
+            return Err(error(ErrorCode::Unsupported, "other kinds than `sast`"));
         }
         let Scope::Projects(projects) = &request.scope else {
-            return Err(Error::Unsupported("a read of the whole deployment".to_owned()));
+            return Err(error(ErrorCode::Unsupported, "a read of the whole deployment"));
         };
         let (position, number) = match &request.cursor {
             None => (0, 1),
-            Some(cursor) => read_cursor(cursor).ok_or_else(|| Error::InvalidCursor(cursor.clone()))?,
+            Some(cursor) => read_cursor(cursor).ok_or_else(|| error(ErrorCode::InvalidCursor, cursor))?,
         };
         let project = match (projects.get(position), &request.cursor) {
             (Some(project), _) => project,
             // Nothing is asked for, and that is all of it.
             (None, None) => return Ok(RawPage { records: vec![], next: NextPage::Complete, diagnostics: vec![] }),
             // Never an end that nobody has seen: it would prove that the rest is gone.
-            (None, Some(cursor)) => return Err(Error::InvalidCursor(cursor.clone())),
+            (None, Some(cursor)) => return Err(error(ErrorCode::InvalidCursor, cursor)),
         };
         let path = format!("/findings?project={}&page={number}", project.id);
         let text = http::get(&remembered()?.origin, &path, &secret())?;
         let page: Page<'_> = parse(&path, &text)?;
         let records = page.findings.iter().map(|it| record(it)).collect();
         let next = match page.next {
-            Some(number) => NextPage::Cursor(format!("{position}-{number}")),
+            // One that leads back is no end either: what comes after it was not read.
+            Some(next) if next <= number => return Err(http::protocol(&path, "`next` is no later page")),
+            Some(next) => NextPage::Cursor(format!("{position}-{next}")),
             None if position + 1 < projects.len() => NextPage::Cursor(format!("{}-1", position + 1)),
             None => NextPage::Complete,
         };
@@ -169,11 +178,15 @@ impl Guest for Component {
     }
 
     fn fetch_scan(_id: String) -> Result<Option<Scan>, Error> {
-        Err(Error::Unsupported("scans".to_owned()))
+        Err(error(ErrorCode::Unsupported, "scans"))
+    }
+
+    fn write_decisions(_batch: DecisionBatch) -> Result<DecisionReport, Error> {
+        Err(error(ErrorCode::Unsupported, "decisions"))
     }
 
     fn normalize(input: RawInput) -> Result<Normalized, Error> {
-        let RawInput::Records(records) = input else { return Err(Error::Unsupported("files".to_owned())) };
+        let RawInput::Records(records) = input else { return Err(error(ErrorCode::Unsupported, "files")) };
         let mut normalized = Normalized { findings: vec![], rules: vec![], packages: vec![], diagnostics: vec![] };
         for (index, record) in (0..).zip(records) {
             match serde_json::from_str::<Found>(&record.body) {
@@ -198,7 +211,7 @@ impl Guest for Component {
     }
 
     fn interpret_event(_body: Vec<u8>) -> Result<Event, Error> {
-        Err(Error::Unsupported("events".to_owned()))
+        Err(error(ErrorCode::Unsupported, "events"))
     }
 }
 
@@ -208,8 +221,10 @@ fn list(settings: &Settings) -> Result<Vec<Listed>, Error> {
 
 /// Reads settings. Each problem names its key, so that a form can show it there.
 fn read_settings(text: &str) -> Result<Settings, Error> {
-    let wrong =
-        |key: &str, problem: String| Err(Error::InvalidSettings(vec![SettingProblem { key: key.to_owned(), problem }]));
+    let wrong = |key: &str, problem: String| {
+        let problems = vec![SettingProblem { key: key.to_owned(), problem }];
+        Err(Error { problems, ..error(ErrorCode::InvalidSettings, "") })
+    };
     let given: Map<String, Value> = match serde_json::from_str(text) {
         Ok(given) => given,
         Err(error) => return wrong("", error.to_string()),
@@ -233,16 +248,16 @@ fn secret() -> String {
 fn remembered() -> Result<Settings, Error> {
     let bucket = store::open("example").map_err(|error| bucket_failed(&error))?;
     let kept = bucket.get(KEY).map_err(|error| bucket_failed(&error))?;
-    let kept = kept.and_then(|kept| String::from_utf8(kept).ok()).ok_or(Error::NotConfigured)?;
+    let kept = kept.and_then(|kept| String::from_utf8(kept).ok()).ok_or_else(|| error(ErrorCode::NotConfigured, ""))?;
     read_settings(&kept)
 }
 
-fn bucket_failed(error: &store::Error) -> Error {
-    Error::Internal(format!("the bucket: {error:?}"))
+fn bucket_failed(failed: &store::Error) -> Error {
+    error(ErrorCode::Internal, &format!("the bucket: {failed:?}"))
 }
 
 fn parse<'a, T: Deserialize<'a>>(path: &str, text: &'a str) -> Result<T, Error> {
-    serde_json::from_str(text).map_err(|error| http::protocol(path, error.to_string()))
+    serde_json::from_str(text).map_err(|failed| http::protocol(path, &failed.to_string()))
 }
 
 fn read_cursor(cursor: &str) -> Option<(usize, u32)> {
@@ -288,6 +303,7 @@ fn finding(index: u32, found: Found, remarks: &mut Vec<Diagnostic>) -> Finding {
         Some("high") => Severity::High,
         Some("medium") => Severity::Medium,
         Some("low") => Severity::Low,
+        Some("info") => Severity::Info,
         // The mapping is total: what it does not know is said.
         other => {
             remarks.push(Diagnostic {
@@ -358,18 +374,18 @@ impl GuestDocumentReader for Reader {
     }
 
     fn survey(&self, _piece: Vec<u8>) -> Result<(), Error> {
-        Err(Error::Unsupported("files".to_owned()))
+        Err(error(ErrorCode::Unsupported, "files"))
     }
 
     fn summarize(&self) -> Result<DocumentSummary, Error> {
-        Err(Error::Unsupported("files".to_owned()))
+        Err(error(ErrorCode::Unsupported, "files"))
     }
 
     fn read(&self, _piece: Vec<u8>) -> Result<Vec<RawRecord>, Error> {
-        Err(Error::Unsupported("files".to_owned()))
+        Err(error(ErrorCode::Unsupported, "files"))
     }
 
     fn finish(&self) -> Result<Vec<RawRecord>, Error> {
-        Err(Error::Unsupported("files".to_owned()))
+        Err(error(ErrorCode::Unsupported, "files"))
     }
 }

@@ -4,12 +4,12 @@ use httpdate::parse_http_date;
 use wasi::{
     http::{
         outgoing_handler,
-        types::{ErrorCode, Fields, IncomingResponse, OutgoingRequest, Scheme},
+        types::{ErrorCode as HttpError, Fields, IncomingResponse, OutgoingRequest, Scheme},
     },
     io::streams::StreamError,
 };
 
-use crate::bindings::appsec::connector::types::{Error, ProtocolViolation, RateLimited, Unavailable};
+use crate::bindings::appsec::connector::model::{Error, ErrorCode};
 
 /// Most bytes of one answer: the memory of a sandbox is bounded.
 const MAX_BODY_BYTES: usize = 16 << 20;
@@ -17,7 +17,7 @@ const MAX_BODY_BYTES: usize = 16 << 20;
 /// Gets what is at a path of an origin. It never waits to try again: that is
 /// the host's, which calls again with the same cursor.
 pub fn get(origin: &str, path: &str, secret: &str) -> Result<String, Error> {
-    let refused = |what: &str| Error::Internal(format!("the host refused {what}"));
+    let refused = |what: &str| error(ErrorCode::Internal, &format!("the host refused {what}"));
     // The host puts the secret in the place of what the variable holds, in this
     // header alone.
     let authorization = ("authorization".to_owned(), format!("Bearer {secret}").into_bytes());
@@ -33,9 +33,11 @@ pub fn get(origin: &str, path: &str, secret: &str) -> Result<String, Error> {
         .and_then(|()| request.set_authority(Some(authority.trim_end_matches('/'))))
         .and_then(|()| request.set_path_with_query(Some(path)))
         .map_err(|()| refused("the address"))?;
-    let unreachable = |code: ErrorCode| match code {
-        ErrorCode::HttpRequestDenied | ErrorCode::DestinationIpProhibited => Error::EgressDenied(origin.to_owned()),
-        code => unavailable(None, format!("{code:?}"), None),
+    let unreachable = |code: HttpError| match code {
+        HttpError::HttpRequestDenied | HttpError::DestinationIpProhibited => {
+            Error { subject: Some(origin.to_owned()), ..error(ErrorCode::EgressDenied, "") }
+        }
+        code => unavailable(None, &format!("{code:?}"), None),
     };
     let future = outgoing_handler::handle(request, None).map_err(unreachable)?;
     future.subscribe().block();
@@ -45,11 +47,11 @@ pub fn get(origin: &str, path: &str, secret: &str) -> Result<String, Error> {
     let text = body(&answer, path)?;
     match answer.status() {
         200 => Ok(text),
-        401 => Err(Error::Unauthorized("the vendor does not know the token".to_owned())),
-        403 => Err(Error::Forbidden(format!("the vendor refuses GET {path}"))),
-        429 => Err(Error::RateLimited(RateLimited { retry_after_ms })),
-        status @ 500.. => Err(unavailable(Some(status), String::new(), retry_after_ms)),
-        status => Err(protocol(path, format!("status {status}"))),
+        401 => Err(error(ErrorCode::Unauthorized, "the vendor does not know the token")),
+        403 => Err(error(ErrorCode::Forbidden, &format!("the vendor refuses GET {path}"))),
+        429 => Err(Error { retry_after_ms, ..error(ErrorCode::RateLimited, "") }),
+        status @ 500.. => Err(unavailable(Some(status), "", retry_after_ms)),
+        status => Err(protocol(path, &format!("status {status}"))),
     }
 }
 
@@ -66,7 +68,7 @@ fn retry_after(answer: &IncomingResponse) -> Option<u64> {
 }
 
 fn body(answer: &IncomingResponse, path: &str) -> Result<String, Error> {
-    let taken = |()| Error::Internal("the body was taken twice".to_owned());
+    let taken = |()| error(ErrorCode::Internal, "the body was taken twice");
     let body = answer.consume().map_err(taken)?;
     let stream = body.stream().map_err(taken)?;
     let mut bytes = Vec::new();
@@ -74,22 +76,35 @@ fn body(answer: &IncomingResponse, path: &str) -> Result<String, Error> {
         match stream.blocking_read(64 << 10) {
             Ok(piece) => bytes.extend_from_slice(&piece),
             Err(StreamError::Closed) => break,
-            Err(StreamError::LastOperationFailed(error)) => {
-                return Err(unavailable(Some(answer.status()), error.to_debug_string(), None));
+            Err(StreamError::LastOperationFailed(failed)) => {
+                return Err(unavailable(Some(answer.status()), &failed.to_debug_string(), None));
             }
         }
         if bytes.len() > MAX_BODY_BYTES {
-            return Err(Error::Limit(format!("an answer of more than {MAX_BODY_BYTES} bytes")));
+            return Err(error(ErrorCode::Limit, &format!("an answer of more than {MAX_BODY_BYTES} bytes")));
         }
     }
-    String::from_utf8(bytes).map_err(|_| protocol(path, "bytes that are not UTF-8".to_owned()))
+    String::from_utf8(bytes).map_err(|_| protocol(path, "bytes that are not UTF-8"))
+}
+
+/// An error with nothing but its code and what happened in words.
+pub fn error(code: ErrorCode, detail: &str) -> Error {
+    Error {
+        code,
+        detail: detail.to_owned(),
+        subject: None,
+        did_you_mean: vec![],
+        status: None,
+        retry_after_ms: None,
+        problems: vec![],
+    }
 }
 
 /// An answer that is not what the vendor's API promises.
-pub fn protocol(path: &str, what: String) -> Error {
-    Error::Protocol(ProtocolViolation { endpoint: format!("GET {path}"), what })
+pub fn protocol(path: &str, what: &str) -> Error {
+    Error { subject: Some(format!("GET {path}")), ..error(ErrorCode::Protocol, what) }
 }
 
-fn unavailable(status: Option<u16>, detail: String, retry_after_ms: Option<u64>) -> Error {
-    Error::Unavailable(Unavailable { status, detail, retry_after_ms })
+fn unavailable(status: Option<u16>, detail: &str, retry_after_ms: Option<u64>) -> Error {
+    Error { status, retry_after_ms, ..error(ErrorCode::Unavailable, detail) }
 }

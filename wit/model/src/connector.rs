@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Diagnostic, Kind, ProjectRef, Timestamp, WebhookScheme};
+use crate::{Diagnostic, Kind, OauthClient, OriginNeed, ProjectRef, SecretNeed, Timestamp, WebhookScheme, WriteBack};
 
 /// What a connector is, can bring and needs.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -32,6 +32,12 @@ pub struct Manifest {
     /// How events of the vendor's webhooks are signed; none where it takes none.
     #[serde(default)]
     pub webhook: Option<WebhookScheme>,
+    /// How the host gets access tokens; none where the vendor asks for none.
+    #[serde(default)]
+    pub oauth: Option<OauthClient>,
+    /// What `write-decisions` takes; none where it takes nothing.
+    #[serde(default)]
+    pub write_back: Option<WriteBack>,
 }
 
 /// A kind that a connector can bring.
@@ -42,28 +48,6 @@ pub struct KindSupport {
     pub kind: Kind,
     /// Whether settings without a word on kinds switch it on.
     pub on_by_default: bool,
-}
-
-/// An origin that a connector must reach.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct OriginNeed {
-    /// What it is needed for.
-    pub purpose: String,
-    /// The origin.
-    pub default: String,
-    /// Key of the setting that replaces the default.
-    pub setting: Option<String>,
-}
-
-/// A secret that a connector sends as `Authorization: Bearer <value>`.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct SecretNeed {
-    /// Name of the environment variable.
-    pub variable: String,
-    /// Where a person gets it and which rights it needs.
-    pub description: String,
 }
 
 /// A file format that `normalize` reads.
@@ -221,8 +205,20 @@ pub struct RawPage {
 pub enum NextPage {
     /// Opaque.
     Cursor(String),
+    /// The vendor is still preparing the rest.
+    Pending(Pending),
     /// The read is complete.
     Complete,
+}
+
+/// When and with what to call again.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Pending {
+    /// Opaque.
+    pub cursor: String,
+    /// How long to wait before.
+    pub retry_after_ms: u64,
 }
 
 /// One record as the vendor sent it.
@@ -308,6 +304,9 @@ pub struct DocumentSummary {
     pub names_projects: bool,
     /// Whether what is not in it is not there.
     pub completeness: Completeness,
+    /// The files that the scan looked at, where it says; a long list, and in no JSON.
+    #[serde(skip)]
+    pub scanned: Option<Vec<String>>,
     /// Remarks on the file as a whole.
     pub diagnostics: Vec<Diagnostic>,
 }

@@ -232,7 +232,7 @@ pub struct Package {
     /// When that line was committed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub committed_at: Option<Timestamp>,
-    /// Licences, as SPDX expressions or the vendor's words.
+    /// Licenses, as SPDX expressions or the vendor's words.
     pub licenses: Vec<String>,
     /// Where the package manager got it from.
     #[serde(skip_serializing_if = "Option::is_none")]

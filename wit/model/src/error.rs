@@ -4,98 +4,68 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Why a call failed. The case says who must act.
+/// Why a call failed. The code says who must act.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(tag = "code", rename_all = "kebab-case", rename_all_fields = "snake_case")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub enum Error {
+pub struct Error {
+    /// Who must act.
+    pub code: ErrorCode,
+    /// What happened, in words.
+    pub detail: String,
+    /// What it is about: a name, an origin, method and path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// Names that exist and may be meant by the subject.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub did_you_mean: Vec<String>,
+    /// HTTP status, where there was an answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// How long to wait, where the vendor says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
+    /// Each wrong setting.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<SettingProblem>,
+}
+
+/// Who must act.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum ErrorCode {
     /// The settings are wrong.
-    InvalidSettings {
-        /// Each wrong setting.
-        problems: Vec<SettingProblem>,
-    },
+    InvalidSettings,
     /// No `configure` has succeeded for this instance.
     NotConfigured,
     /// The secret is wrong or expired.
-    Unauthorized {
-        /// The vendor's answer in words.
-        detail: String,
-    },
+    Unauthorized,
     /// The secret may not do this.
-    Forbidden {
-        /// The vendor's answer in words.
-        detail: String,
-    },
+    Forbidden,
     /// The secret lacks a scope.
-    MissingScope {
-        /// Which, and what else it could be.
-        detail: String,
-    },
+    MissingScope,
     /// The secret is right, and sees no deployment.
-    NoDeployment {
-        /// What may be the cause, and what to do.
-        detail: String,
-    },
+    NoDeployment,
     /// The vendor has no such deployment.
-    DeploymentNotFound {
-        /// The slug that was asked for.
-        slug: String,
-        /// The one that the secret sees.
-        did_you_mean: Option<String>,
-    },
+    DeploymentNotFound,
     /// The vendor has no such project.
-    ProjectNotFound {
-        /// The name that was asked for.
-        name: String,
-        /// A name like it that exists.
-        did_you_mean: Option<String>,
-    },
+    ProjectNotFound,
     /// Too many requests.
-    RateLimited {
-        /// How long to wait, where the vendor says.
-        retry_after_ms: Option<u64>,
-    },
+    RateLimited,
     /// The vendor cannot answer now.
-    Unavailable {
-        /// HTTP status; none where there was no answer.
-        status: Option<u16>,
-        /// What happened.
-        detail: String,
-        /// How long to wait, where the vendor says.
-        retry_after_ms: Option<u64>,
-    },
+    Unavailable,
     /// The host refused the origin.
-    EgressDenied {
-        /// The origin.
-        origin: String,
-    },
+    EgressDenied,
     /// The answer is not what the vendor's API promises.
-    Protocol {
-        /// Method and path.
-        endpoint: String,
-        /// What is wrong with the answer.
-        what: String,
-    },
+    Protocol,
     /// The cursor is damaged, of another connector, or of another request.
-    InvalidCursor {
-        /// What is wrong with it.
-        detail: String,
-    },
+    InvalidCursor,
     /// Something that the connector lacks.
-    Unsupported {
-        /// What.
-        what: String,
-    },
+    Unsupported,
     /// The input or the answer is larger than the connector takes.
-    Limit {
-        /// Which limit.
-        what: String,
-    },
+    Limit,
     /// A fault in the connector.
-    Internal {
-        /// What went wrong.
-        detail: String,
-    },
+    Internal,
 }
 
 /// One wrong setting.
@@ -108,89 +78,152 @@ pub struct SettingProblem {
     pub problem: String,
 }
 
-impl Error {
-    /// The stable word of the case.
-    pub fn code(&self) -> &'static str {
+impl ErrorCode {
+    /// Its stable word.
+    pub const fn as_str(self) -> &'static str {
         match self {
-            Self::InvalidSettings { .. } => "invalid-settings",
+            Self::InvalidSettings => "invalid-settings",
             Self::NotConfigured => "not-configured",
-            Self::Unauthorized { .. } => "unauthorized",
-            Self::Forbidden { .. } => "forbidden",
-            Self::MissingScope { .. } => "missing-scope",
-            Self::NoDeployment { .. } => "no-deployment",
-            Self::DeploymentNotFound { .. } => "deployment-not-found",
-            Self::ProjectNotFound { .. } => "project-not-found",
-            Self::RateLimited { .. } => "rate-limited",
-            Self::Unavailable { .. } => "unavailable",
-            Self::EgressDenied { .. } => "egress-denied",
-            Self::Protocol { .. } => "protocol",
-            Self::InvalidCursor { .. } => "invalid-cursor",
-            Self::Unsupported { .. } => "unsupported",
-            Self::Limit { .. } => "limit",
-            Self::Internal { .. } => "internal",
+            Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
+            Self::MissingScope => "missing-scope",
+            Self::NoDeployment => "no-deployment",
+            Self::DeploymentNotFound => "deployment-not-found",
+            Self::ProjectNotFound => "project-not-found",
+            Self::RateLimited => "rate-limited",
+            Self::Unavailable => "unavailable",
+            Self::EgressDenied => "egress-denied",
+            Self::Protocol => "protocol",
+            Self::InvalidCursor => "invalid-cursor",
+            Self::Unsupported => "unsupported",
+            Self::Limit => "limit",
+            Self::Internal => "internal",
         }
     }
+
+    /// What a message begins with.
+    const fn words(self) -> &'static str {
+        match self {
+            Self::InvalidSettings => "invalid settings",
+            Self::NotConfigured => "not configured",
+            Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
+            Self::MissingScope => "missing scope",
+            Self::NoDeployment => "no deployment",
+            Self::DeploymentNotFound => "no such deployment",
+            Self::ProjectNotFound => "no such project",
+            Self::RateLimited => "rate limited",
+            Self::Unavailable => "unavailable",
+            Self::EgressDenied => "egress denied",
+            Self::Protocol => "unexpected answer",
+            Self::InvalidCursor => "invalid cursor",
+            Self::Unsupported => "unsupported",
+            Self::Limit => "limit exceeded",
+            Self::Internal => "fault in the connector",
+        }
+    }
+}
+
+impl Error {
+    /// An error of this code, with what happened in words.
+    pub fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
+        Self {
+            code,
+            detail: detail.into(),
+            subject: None,
+            did_you_mean: Vec::new(),
+            status: None,
+            retry_after_ms: None,
+            problems: Vec::new(),
+        }
+    }
+
+    /// `invalid-settings`, with each wrong setting.
+    pub fn invalid_settings(problems: Vec<SettingProblem>) -> Self {
+        Self { problems, ..Self::new(ErrorCode::InvalidSettings, "") }
+    }
+
+    /// `not-configured`.
+    pub fn not_configured() -> Self {
+        Self::new(ErrorCode::NotConfigured, "")
+    }
+
+    /// `unsupported`.
+    pub fn unsupported(what: impl Into<String>) -> Self {
+        Self::new(ErrorCode::Unsupported, what)
+    }
+
+    /// `limit`.
+    pub fn limit(what: impl Into<String>) -> Self {
+        Self::new(ErrorCode::Limit, what)
+    }
+
+    /// `internal`.
+    pub fn internal(what: impl Into<String>) -> Self {
+        Self::new(ErrorCode::Internal, what)
+    }
+
+    /// `protocol`, with method and path of the answer.
+    pub fn protocol(endpoint: impl Into<String>, what: impl Into<String>) -> Self {
+        Self::new(ErrorCode::Protocol, what).about(endpoint)
+    }
+
+    /// `unavailable`, with the status of the answer if there was one.
+    pub fn unavailable(status: Option<u16>, detail: impl Into<String>) -> Self {
+        Self { status, ..Self::new(ErrorCode::Unavailable, detail) }
+    }
+
+    /// The same, about something.
+    #[must_use]
+    pub fn about(self, subject: impl Into<String>) -> Self {
+        Self { subject: Some(subject.into()), ..self }
+    }
+
+    /// The same, with a wait that the vendor asks for.
+    #[must_use]
+    pub fn after(self, retry_after_ms: Option<u64>) -> Self {
+        Self { retry_after_ms, ..self }
+    }
+}
+
+/// Each wrong setting with what is wrong with it, in one line.
+fn write_problems(out: &mut fmt::Formatter<'_>, problems: &[SettingProblem]) -> fmt::Result {
+    for (position, SettingProblem { key, problem }) in problems.iter().enumerate() {
+        out.write_str(if position == 0 { ": " } else { "; " })?;
+        if !key.is_empty() {
+            write!(out, "`{key}` ")?;
+        }
+        out.write_str(problem)?;
+    }
+    Ok(())
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::InvalidSettings { problems } => {
-                out.write_str("invalid settings")?;
-                for (position, SettingProblem { key, problem }) in problems.iter().enumerate() {
-                    out.write_str(if position == 0 { ": " } else { "; " })?;
-                    if !key.is_empty() {
-                        write!(out, "`{key}` ")?;
-                    }
-                    out.write_str(problem)?;
-                }
-                Ok(())
-            }
-            Self::NotConfigured => out.write_str("not configured"),
-            Self::Unauthorized { detail } => write!(out, "unauthorized: {detail}"),
-            Self::Forbidden { detail } => write!(out, "forbidden: {detail}"),
-            Self::MissingScope { detail } => write!(out, "missing scope: {detail}"),
-            Self::NoDeployment { detail } => write!(out, "no deployment: {detail}"),
-            Self::DeploymentNotFound { slug, did_you_mean } => {
-                write!(out, "no deployment `{slug}`")?;
-                suggest(out, did_you_mean.as_deref())
-            }
-            Self::ProjectNotFound { name, did_you_mean } => {
-                write!(out, "no project `{name}`")?;
-                suggest(out, did_you_mean.as_deref())
-            }
-            Self::RateLimited { retry_after_ms } => {
-                out.write_str("rate limited")?;
-                after(out, *retry_after_ms)
-            }
-            Self::Unavailable { status, detail, retry_after_ms } => {
-                match status {
-                    Some(status) => write!(out, "unavailable (HTTP {status}): {detail}")?,
-                    None => write!(out, "unavailable: {detail}")?,
-                }
-                after(out, *retry_after_ms)
-            }
-            Self::EgressDenied { origin } => write!(out, "egress denied: {origin}"),
-            Self::Protocol { endpoint, what } => write!(out, "unexpected answer of {endpoint}: {what}"),
-            Self::InvalidCursor { detail } => write!(out, "invalid cursor: {detail}"),
-            Self::Unsupported { what } => write!(out, "unsupported: {what}"),
-            Self::Limit { what } => write!(out, "limit exceeded: {what}"),
-            Self::Internal { detail } => write!(out, "fault in the connector: {detail}"),
+        match (self.code, &self.subject) {
+            (ErrorCode::DeploymentNotFound, Some(slug)) => write!(out, "no deployment `{slug}`")?,
+            (ErrorCode::ProjectNotFound, Some(name)) => write!(out, "no project `{name}`")?,
+            (ErrorCode::Protocol, Some(endpoint)) => write!(out, "unexpected answer of {endpoint}")?,
+            (code, Some(subject)) => write!(out, "{}: {subject}", code.words())?,
+            (code, None) => out.write_str(code.words())?,
         }
-    }
-}
-
-fn suggest(out: &mut fmt::Formatter<'_>, did_you_mean: Option<&str>) -> fmt::Result {
-    match did_you_mean {
-        Some(name) => write!(out, ", did you mean `{name}`?"),
-        None => Ok(()),
-    }
-}
-
-fn after(out: &mut fmt::Formatter<'_>, retry_after_ms: Option<u64>) -> fmt::Result {
-    match retry_after_ms {
-        Some(millis) => write!(out, ", again after {millis} ms"),
-        None => Ok(()),
+        if let Some(status) = self.status {
+            write!(out, " (HTTP {status})")?;
+        }
+        write_problems(out, &self.problems)?;
+        if !self.detail.is_empty() {
+            write!(out, ": {}", self.detail)?;
+        }
+        for (position, name) in self.did_you_mean.iter().enumerate() {
+            write!(out, "{}`{name}`", if position == 0 { ", did you mean " } else { " or " })?;
+        }
+        if !self.did_you_mean.is_empty() {
+            out.write_str("?")?;
+        }
+        match self.retry_after_ms {
+            Some(millis) => write!(out, ", again after {millis} ms"),
+            None => Ok(()),
+        }
     }
 }
 

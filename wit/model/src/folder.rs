@@ -144,9 +144,13 @@ pub fn roots(given: Option<&str>, declared: Vec<(String, String)>, working: Vec<
     let outer = common.filter(|folder| is_project(folder));
     // Longest first: whatever lies in none of those above lies in one of these.
     let working = working.into_iter().filter(|it| is_absolute(it));
-    let mut others: Vec<String> = named.into_iter().chain(other).map(|(_, path)| path).chain(working).collect();
-    others.sort_by_key(|path| std::cmp::Reverse(path.len()));
-    others.truncate(MAX_ROOTS);
+    let mut others: Vec<String> = Vec::new();
+    // Not sorted at once: a sort is a large piece of code, and these are few.
+    for path in named.into_iter().chain(other).map(|(_, path)| path).chain(working) {
+        let at = others.partition_point(|other| other.len() >= path.len());
+        others.insert(at, path);
+        others.truncate(MAX_ROOTS);
+    }
     given.map(str::to_owned).into_iter().chain(outer).chain(others).collect()
 }
 

@@ -55,6 +55,8 @@ pub fn packed(start: &[u8]) -> Option<&'static str> {
             "compressed with bzip2; unpack it first"
         } else if is(b"\xfd7zXZ\0") {
             "compressed with xz; unpack it first"
+        } else if is(b"\x5d\0\0") {
+            "compressed with lzma; unpack it first"
         } else if is(b"LZIP") {
             "compressed with lzip; unpack it first"
         } else if is(&[0x04, 0x22, 0x4d, 0x18]) {
@@ -172,6 +174,7 @@ mod tests {
         for (start, expect) in [
             (&b"BZh91AY&SY"[..], "bzip2"),
             (b"\xfd7zXZ\0\0", "xz"),
+            (b"\x5d\0\0\x80\0", "lzma"),
             (b"PK\x03\x04", "ZIP"),
             (b"\x28\xb5\x2f\xfd", "zstd"),
             (b"\xff\xfe{\0", "UTF-16"),

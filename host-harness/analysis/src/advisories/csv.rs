@@ -98,7 +98,7 @@ impl<'a> Row<'a, '_> {
 }
 
 /// The day at the start of a text, in its usual form.
-fn day(text: &str) -> Option<Arc<str>> {
+pub(super) fn day(text: &str) -> Option<Arc<str>> {
     let (day, rest) = text.split_at_checked("2026-01-31".len())?;
     let separated = rest.is_empty() || rest.starts_with(['T', 't', ' ']);
     let day: jiff::civil::Date = day.parse().ok().filter(|_| separated)?;

@@ -7,10 +7,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Advisories, Problem};
+use super::{Advisories, Problem, kev};
 
-/// The longest OSV record that is read. Records of packages with many
-/// versions have a few MiB; more is something else.
+/// The longest JSON file that is read. Records of packages with many versions
+/// have a few MiB, the KEV catalogue has less; more is something else.
 pub const MAX_RECORD_BYTES: u64 = 16 * 1024 * 1024;
 
 /// The largest table that is read: some fifty times all of the EPSS feed.
@@ -20,20 +20,21 @@ pub const MAX_TABLE_BYTES: u64 = 1 << 30;
 #[derive(Clone, Copy)]
 enum Format {
     Csv,
-    Osv,
+    /// An OSV record, or the KEV catalogue.
+    Json,
 }
 
 impl Format {
     fn of(path: &Path) -> Option<Self> {
         match path.extension().and_then(OsStr::to_str)?.to_ascii_lowercase().as_str() {
             "csv" => Some(Self::Csv),
-            "json" => Some(Self::Osv),
+            "json" => Some(Self::Json),
             _ => None,
         }
     }
 }
 
-/// Reads a table (`.csv`), an OSV record (`.json`), or all of them in a folder
+/// Reads a table (`.csv`), an OSV record or the KEV catalogue (`.json`), or all of them in a folder
 /// and those below it, in the order of their paths; other files there are left
 /// alone. Ratings name the file, in a folder by its path from there.
 ///
@@ -80,13 +81,14 @@ impl Advisories {
                 Err(io::Error::new(io::ErrorKind::FileTooLarge, what))
             }
             Format::Csv => self.read_csv(BufReader::new(file.take(MAX_TABLE_BYTES)), name),
-            Format::Osv => {
+            Format::Json => {
                 let mut bytes = Vec::new();
                 file.take(MAX_RECORD_BYTES + 1).read_to_end(&mut bytes)?;
                 if u64::try_from(bytes.len()).is_ok_and(|length| length <= MAX_RECORD_BYTES) {
-                    return Ok(self.read_osv(&bytes, name));
+                    let is_catalogue = kev::is_catalogue(&bytes);
+                    return Ok(if is_catalogue { self.read_kev(&bytes, name) } else { self.read_osv(&bytes, name) });
                 }
-                let what = format!("an OSV record of more than {MAX_RECORD_BYTES} bytes");
+                let what = format!("a JSON file of more than {MAX_RECORD_BYTES} bytes");
                 Ok(vec![Problem { source: name.to_owned(), line: None, what }])
             }
         }

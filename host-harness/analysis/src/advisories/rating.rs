@@ -73,11 +73,21 @@ impl fmt::Display for VectorError {
 impl std::error::Error for VectorError {}
 
 impl CvssRating {
-    /// Computes the rating of a vector. One of version 2.0 may be in brackets, as NVD wrote it.
+    /// Computes the rating of a vector. One of version 2.0 may be in brackets, as NVD
+    /// wrote it; where the start that names the version is left out, the metrics tell it.
     pub fn of(id: Arc<str>, vector: &str, source: Arc<str>) -> Result<Self, VectorError> {
         let vector = vector.trim();
         let bare = vector.strip_prefix('(').and_then(|it| it.strip_suffix(')')).unwrap_or(vector);
-        let parsed: Cvss = bare.parse().map_err(|error: cvss::Error| VectorError(error.to_string()))?;
+        let has = |metric: &str| bare.split('/').any(|it| it.starts_with(metric));
+        let start = match bare.starts_with("CVSS:") {
+            true => "",
+            false if has("AT:") => "CVSS:4.0/",
+            // 3.0 and 3.1 have the same metrics, and the scores of few vectors differ.
+            false if has("PR:") => "CVSS:3.1/",
+            false => "",
+        };
+        let parsed: Cvss =
+            format!("{start}{bare}").parse().map_err(|error: cvss::Error| VectorError(error.to_string()))?;
         let version = match &parsed {
             Cvss::CvssV20(_) => CvssVersion::V2_0,
             Cvss::CvssV30(vector) => complete(vector, CvssVersion::V3_0)?,

@@ -30,6 +30,8 @@ fn scores_are_those_that_are_published() {
     let cases = [
         // CVE-2014-0160, CVE-2014-6271, CVE-2021-44228
         ("AV:N/AC:L/Au:N/C:P/I:N/A:N", "2.0", 5.0, Severity::Medium),
+        ("AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", "3.1", 9.8, Severity::Critical),
+        ("AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N", "4.0", 9.3, Severity::Critical),
         ("(AV:N/AC:L/Au:N/C:C/I:C/A:C)", "2.0", 10.0, Severity::High),
         ("AV:N/AC:M/Au:N/C:C/I:C/A:C", "2.0", 9.3, Severity::High),
         // CVE-2017-5638, CVE-2017-0144
@@ -391,7 +393,7 @@ fn a_record_of_any_size_is_not_read() {
     fs::File::create(&path).unwrap().set_len(MAX_RECORD_BYTES + 1).unwrap();
     let (advisories, problems) = read_path(&path).unwrap();
     assert!(advisories.is_empty());
-    assert_eq!(problems.first().unwrap().to_string(), "long.json: an OSV record of more than 16777216 bytes");
+    assert_eq!(problems.first().unwrap().to_string(), "long.json: a JSON file of more than 16777216 bytes");
 }
 
 proptest! {
@@ -456,4 +458,54 @@ fn an_advisory_has_only_so_many_numbers() {
     let record = serde_json::json!({ "id": "ONE", "summary": "s".repeat(5_000) });
     assert!(advisories.read_osv(record.to_string().as_bytes(), "one.json").is_empty());
     assert_eq!(advisories.get("one").unwrap().summary.as_ref().unwrap().len(), 1_000);
+}
+
+#[test]
+fn a_catalogue_of_exploited_vulnerabilities_stands_beside_other_sources() {
+    let read = |json: &str| {
+        let mut advisories = Advisories::default();
+        let problems = advisories.read_kev(json.as_bytes(), "kev.json");
+        (advisories, problems.iter().map(ToString::to_string).collect::<Vec<_>>())
+    };
+    let json = r#"{"title": "CISA Catalog", "catalogVersion": "2026.11.20", "count": 4, "vulnerabilities": [
+        {"cveID": "cve-2021-44228", "dateAdded": "2021-12-10", "dueDate": "2021-12-24",
+         "knownRansomwareCampaignUse": "Known", "vulnerabilityName": "Log4Shell", "cwes": ["CWE-20"]},
+        {"cveID": "CVE-2020-1", "dateAdded": "2022-03-03", "dueDate": "soon", "knownRansomwareCampaignUse": "Unknown"},
+        {"cveID": "CVE-2020-2", "dateAdded": "long ago"},
+        {"cveID": " ", "dateAdded": "2022-03-03"}]}"#;
+    let (mut advisories, problems) = read(json);
+    insta::assert_snapshot!(problems.join("\n"), @r#"
+    kev.json: CVE-2020-1: not a date: "soon"
+    kev.json: CVE-2020-2: not a date: "long ago"
+    kev.json: not the number of an advisory: " "
+    "#);
+    assert!(advisories.has_kev());
+    let osv = r#"{"id": "GHSA-jfh8-c2jp-5v3q", "aliases": ["CVE-2021-44228"], "summary": "Remote code"}"#;
+    assert!(advisories.read_osv(osv.as_bytes(), "osv.json").is_empty());
+    let kev = advisories.get("GHSA-jfh8-c2jp-5v3q").unwrap().kev.clone().unwrap();
+    assert_eq!((kev.added.as_ref(), kev.due.as_deref(), kev.ransomware), ("2021-12-10", Some("2021-12-24"), true));
+    assert_eq!(kev.source.as_ref(), r#"kev.json, version "2026.11.20""#);
+    assert_eq!(advisories.get("CVE-2020-1").unwrap().kev.as_ref().unwrap().due, None);
+    // What is none takes nothing back.
+    for (json, problem) in [
+        (r#"{"catalogVersion": "1", "vulnerabilities": []}"#, false),
+        (r#"{"catalogVersion": "1", "vulnerabilities": [{"cveID": 7}]}"#, true),
+        (r#"{"catalogVersion": "1", "vulnerabilities": [{"cveID": "CVE-1-1", "dateAdded": "soon"}]}"#, true),
+        (r#"{"catalogVersion": "1", "vulnera"#, true),
+    ] {
+        let (advisories, problems) = read(json);
+        assert!(!advisories.has_kev() && advisories.is_empty(), "{json}");
+        assert_eq!(!problems.is_empty(), problem, "{json}");
+    }
+}
+
+#[test]
+fn json_is_a_catalogue_by_what_it_says_of_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let catalogue = r#"{"catalogVersion": "1", "vulnerabilities": [{"cveID": "CVE-1-1", "dateAdded": "2026-01-01"}]}"#;
+    fs::write(folder.path().join("known_exploited_vulnerabilities.json"), catalogue).unwrap();
+    fs::write(folder.path().join("osv.json"), r#"{"id": "CVE-1-2"}"#).unwrap();
+    let (advisories, problems) = read_path(folder.path()).unwrap();
+    assert!(problems.is_empty() && advisories.len() == 2);
+    assert!(advisories.get("CVE-1-1").unwrap().kev.is_some() && advisories.get("CVE-1-2").unwrap().kev.is_none());
 }

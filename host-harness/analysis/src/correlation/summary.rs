@@ -16,6 +16,7 @@ pub struct Summed {
     pub priority: i64,
     pub cvss: Option<f64>,
     pub epss: Option<f64>,
+    pub kev: bool,
     pub first_seen_at: i64,
     /// When it was ingested: whatever dates sources give, the first one stays the
     /// first.
@@ -41,6 +42,7 @@ pub struct IssueSummary<'a> {
     pub priority: i64,
     pub cvss: Option<f64>,
     pub epss: Option<f64>,
+    pub kev: bool,
     /// Instances that still see it.
     pub sources: usize,
     pub findings: usize,
@@ -70,6 +72,7 @@ impl<'a> IssueSummary<'a> {
             priority: counting().map(|it| it.priority).max()?,
             cvss: worst(&mut counting().filter_map(|it| it.cvss)),
             epss: worst(&mut counting().filter_map(|it| it.epss)),
+            kev: counting().any(|it| it.kev),
             sources: sources.len(),
             findings: each().count(),
             first_seen_at: each().map(|it| it.first_seen_at).min()?,
@@ -93,6 +96,7 @@ mod tests {
                 priority: severity * 10,
                 cvss: None,
                 epss: None,
+                kev: false,
                 first_seen_at: 9 - at as i64,
                 ingested_at: 9,
             };

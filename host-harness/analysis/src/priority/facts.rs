@@ -14,6 +14,8 @@ pub struct Facts {
     pub reachability: Option<ReachabilityVerdict>,
     /// Probability of exploitation.
     pub epss: Option<Epss>,
+    /// Whether it is known to be exploited.
+    pub kev: bool,
     /// Whether the package is malware.
     pub malicious: Option<bool>,
     /// A CVSS score, from 0 to 10.

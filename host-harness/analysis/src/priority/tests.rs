@@ -172,6 +172,26 @@ fn further_inputs_move_the_score_a_little() {
 }
 
 #[test]
+fn what_is_exploited_is_urgent_unless_nothing_reaches_it() {
+    for severity in Severity::ALL {
+        for verdict in VERDICTS {
+            let plain = with(severity, Some(verdict.clone()));
+            let exploited = score(&Facts { kev: true, ..plain.clone() });
+            // A known exploitation takes the place of a likely one.
+            let likely = Facts { epss: Some(Epss { score: 1.0, percentile: None }), ..plain.clone() };
+            assert_eq!(score(&Facts { kev: true, ..likely.clone() }), exploited);
+            let least = if verdict == ReachabilityVerdict::Unreachable { 0 } else { 80 };
+            assert_eq!(exploited, score(&likely).max(least), "{severity:?} {verdict:?}");
+        }
+    }
+    let (_, most) = extremes(Severity::Critical, &ReachabilityVerdict::AlwaysReachable);
+    let malware = Facts { malicious: Some(true), kev: true, ..with(Severity::Info, None) };
+    assert!(score(&malware) > most);
+    let over = Facts { kev: true, ..Facts { status: Status::Fixed, ..with(Severity::Critical, None) } };
+    assert_eq!(score(&over), 0);
+}
+
+#[test]
 fn a_priority_shows_its_inputs() {
     let facts = Facts {
         epss: Some(Epss { score: 0.97565, percentile: Some(0.99996) }),
@@ -324,7 +344,7 @@ fn any_facts() -> impl Strategy<Value = Facts> {
         option::of((0.0..=1.0, option::of(0.0..=1.0)).prop_map(|(score, percentile)| Epss { score, percentile }));
     let conclusions = option::of(prop_oneof![select(Conclusion::NAMED), Just("not-sure".into())]);
     (
-        (select(&SEVERITIES[..]), statuses, verdicts, epss, option::weighted(0.2, any::<bool>())),
+        (select(&SEVERITIES[..]), statuses, verdicts, epss, option::weighted(0.2, any::<bool>()), any::<bool>()),
         (
             option::of(0.0..=10.0),
             option::weighted(0.3, select(&Validation::ALL[..])),
@@ -335,7 +355,7 @@ fn any_facts() -> impl Strategy<Value = Facts> {
     )
         .prop_map(
             |(
-                (severity, status, reachability, epss, malicious),
+                (severity, status, reachability, epss, malicious, kev),
                 (cvss, validation, ai_verdict, top25, fix_available),
             )| {
                 Facts {
@@ -343,6 +363,7 @@ fn any_facts() -> impl Strategy<Value = Facts> {
                     status,
                     reachability,
                     epss,
+                    kev,
                     malicious,
                     cvss,
                     validation,
@@ -361,7 +382,7 @@ type Level = fn(&Facts) -> (i64, f64);
 type Change = fn(&mut Facts, &Facts);
 
 /// Every input, with its order from least to most urgent.
-const INPUTS: [(&str, Change, Level); 11] = [
+const INPUTS: [(&str, Change, Level); 12] = [
     (
         "severity",
         |to, from| to.severity = from.severity,
@@ -396,6 +417,7 @@ const INPUTS: [(&str, Change, Level); 11] = [
         },
         |it| it.epss.as_ref().and_then(|epss| epss.percentile).map_or((0, 0.0), |it| (1, it)),
     ),
+    ("kev", |to, from| to.kev = from.kev, |it| (i64::from(it.kev), 0.0)),
     ("malicious", |to, from| to.malicious = from.malicious, |it| (i64::from(it.malicious == Some(true)), 0.0)),
     ("cvss", |to, from| to.cvss = from.cvss, |it| it.cvss.map_or((0, 0.0), |it| (1, it))),
     (

@@ -20,6 +20,18 @@ pub struct RepositoryList {
     pub problems: Vec<Problem>,
 }
 
+impl RepositoryList {
+    /// Reads a list, as JSON or as a table: JSON begins with a bracket or brace.
+    /// `source` names it in problems; what cannot be read on from is the error.
+    pub fn read(bytes: &[u8], source: &str) -> std::io::Result<Self> {
+        let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        match text.iter().find(|byte| !byte.is_ascii_whitespace()) {
+            Some(b'[' | b'{') => Ok(Self::read_json(bytes, source)),
+            _ => Self::read_csv(bytes, source),
+        }
+    }
+}
+
 /// A field of an entry.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 enum Field {

@@ -1,7 +1,7 @@
 //! `harness instance rotate-token` and `set`.
 
 use appsec_model::Kind;
-use host_harness::{InstanceName, Origin, Rotation, SettingsChange};
+use host_harness::{InstanceName, Origin, Rotation, SettingsChange, WriteBackMode};
 use serde_json::Value;
 
 use crate::{
@@ -32,8 +32,14 @@ impl RotateArgs {
             (_, true) => Some(false),
             (false, false) => None,
         };
-        let secret = self.token.secret.source()?;
-        Ok((self.name, Rotation { secret, typed: None, store, other_account: self.allow_account_change }))
+        let rotation = Rotation {
+            secret: self.token.secret.source()?,
+            secrets: self.token.each.sources()?,
+            store,
+            other_account: self.allow_account_change,
+            ..Rotation::default()
+        };
+        Ok((self.name, rotation))
     }
 }
 
@@ -61,13 +67,32 @@ pub struct SetArgs {
     /// Allow settings that lead to another account at the vendor
     #[arg(long)]
     allow_account_change: bool,
+    /// Choose whether decisions go back to the vendor: off, on, or hold where the vendor has decided otherwise later
+    #[arg(long, value_name = "MODE", hide_possible_values = true, value_parser = mode())]
+    pub write_back: Option<WriteBackMode>,
     #[command(flatten)]
     secret: SecretArgs,
 }
 
+fn mode() -> impl clap::builder::TypedValueParser<Value = WriteBackMode> {
+    use clap::builder::{PossibleValuesParser, TypedValueParser};
+    PossibleValuesParser::new(WriteBackMode::WORDS).try_map(|word| word.parse::<WriteBackMode>())
+}
+
 impl SetArgs {
+    /// Whether nothing is asked for but how decisions go back: nobody needs to ask
+    /// the vendor for that.
+    fn is_write_back_alone(&self) -> bool {
+        let settings = !self.settings.is_empty() || !self.unset.is_empty() || !self.kinds.is_empty();
+        let origins = !self.allow_origin.is_empty() || !self.allow_private_origin.is_empty();
+        self.write_back.is_some() && !settings && !origins && !self.proxy.is_given() && !self.secret.is_given()
+    }
+
     /// What is asked for.
-    pub fn change(self) -> Result<(InstanceName, SettingsChange), Failure> {
+    pub fn change(self) -> Result<(InstanceName, Option<SettingsChange>), Failure> {
+        if self.is_write_back_alone() {
+            return Ok((self.name, None));
+        }
         let change = SettingsChange {
             set: self.settings.into_iter().collect(),
             unset: self.unset,
@@ -78,6 +103,6 @@ impl SetArgs {
             secret: self.secret.source()?,
             other_account: self.allow_account_change,
         };
-        Ok((self.name, change))
+        Ok((self.name, Some(change)))
     }
 }

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use appsec_model::{Access, Deployment, KindAccess};
-use host_harness::{AcceptedConnector, InstanceList, InstanceReport, LastRun};
+use host_harness::{InstanceList, InstanceReport, LastRun, WriteBackMode};
 
 use crate::{
     mapping::states,
-    output::{Output, moment, short},
+    output::{Output, joined, moment, short},
     style,
     table::{Cell, cells},
 };
@@ -82,6 +82,13 @@ pub fn show(output: Output, report: &InstanceReport) {
     facts.add("secrets", Cell::list(secrets));
     let new = format!("new ones: {}", report.auto_map.as_str());
     facts.add("projects", Cell::list([states(&report.projects), new]));
+    match report.write_back {
+        WriteBackMode::Off => {}
+        WriteBackMode::On => facts.add("write-back", "on; a later decision of the vendor's stands"),
+        WriteBackMode::Hold => {
+            facts.add("write-back", "on; where the vendor has a later decision, it waits for a person");
+        }
+    }
     facts.add("checked", report.checked_at.map_or_else(|| "never".into(), Cell::from));
     facts.add("last run", report.last_run.as_ref().map_or_else(|| "never".into(), last_run));
     if let Some(schedule) = &report.schedule {
@@ -96,38 +103,22 @@ pub fn show(output: Output, report: &InstanceReport) {
 pub fn connected(output: Output, deployment: &Deployment, kinds: &[KindAccess], took: Option<Duration>) {
     let readable: Vec<&str> =
         kinds.iter().filter(|it| it.access == Access::Readable).map(|it| it.kind.as_str()).collect();
-    let readable = if readable.is_empty() { "no kind".to_owned() } else { readable.join(", ") };
     let took = took.map(|took| format!(" ({:.1} s)", took.as_secs_f64())).unwrap_or_default();
-    let account = format!(": deployment {} (id {}); the token reads {readable}{took}", deployment.slug, deployment.id);
-    output.verdict("", ("Connection successful", style::GOOD), &account);
+    let account = format!("deployment {} (id {})", deployment.slug, deployment.id);
+    match readable.as_slice() {
+        [] => {
+            let rest = format!(" to {account}, but the token reads no kind of findings{took}");
+            output.verdict("", ("Connected", style::ATTENTION), &rest);
+        }
+        kinds => {
+            let rest = format!(": {account}; the token reads {}{took}", kinds.join(", "));
+            output.verdict("", ("Connection successful", style::GOOD), &rest);
+        }
+    }
     for it in kinds {
         if let Access::Denied { reason } = &it.access {
             output.verdict("  ", (it.kind.as_str(), style::ATTENTION), &format!(" cannot be read: {reason}"));
         }
-    }
-}
-
-pub fn show_accepted(output: Output, accepted: &AcceptedConnector) {
-    let before = accepted.sha256_before.as_deref().unwrap_or("none");
-    output.line(match accepted.changed {
-        true => format!("Accepted {} for {}", accepted.connector_source, accepted.instance),
-        false => format!("Nothing changed: {} is the file that was accepted", accepted.connector_source),
-    });
-    let mut table = output.table(&["", "BEFORE", "NOW"]);
-    table.add_row(cells!["sha256", before, &accepted.sha256]);
-    table.add_row(cells!["version", &accepted.version_before, &accepted.version]);
-    output.print(&table);
-    let told = |what: &str, names: &[String]| {
-        if !names.is_empty() {
-            output.line(format!("{what}: {}", names.join(", ")));
-        }
-    };
-    told("Requested origins that are not granted", &accepted.origins_not_granted);
-    told("Granted origins that it does not request", &accepted.origins_not_asked_for);
-    told("Requested secrets that are not given", &accepted.secrets_not_given);
-    told("Given secrets that it does not request", &accepted.secrets_not_asked_for);
-    if accepted.version != accepted.version_before {
-        output.line(format!("Next: harness renormalize {} --dry-run", accepted.instance));
     }
 }
 
@@ -136,8 +127,11 @@ fn status(report: &InstanceReport, signs: usize) -> Cell {
     let detail = report.status_detail.as_deref().unwrap_or_default();
     let detail = detail.strip_prefix(&format!("{}: ", report.status)).unwrap_or(detail);
     let hint = if detail == InstanceReport::NOT_ACCEPTED { ": harness instance resume" } else { "" };
-    let detail =
-        if detail.is_empty() { String::new() } else { format!(": {}", short(&format!("{detail}{hint}"), signs)) };
+    let detail = if detail.is_empty() {
+        String::new()
+    } else {
+        format!(": {}", short(&joined(&format!("{detail}{hint}")), signs))
+    };
     Cell::from(format!("{}{detail}", report.status)).styled(style::state(&report.status))
 }
 

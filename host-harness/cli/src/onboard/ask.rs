@@ -5,6 +5,7 @@ use std::{
     fmt,
     io::{self, IsTerminal, Write},
     path::PathBuf,
+    sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
@@ -99,6 +100,16 @@ impl Asker {
         })
     }
 
+    /// From now on there is something to go on with for whoever leaves.
+    pub fn keeps(&self) {
+        HAS_KEPT.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether there is something to go on with.
+    pub fn has_kept(&self) -> bool {
+        HAS_KEPT.load(Ordering::Relaxed)
+    }
+
     /// The name of the new instance, which no other one has.
     pub fn name(&self, taken: &[String]) -> Answer<InstanceName> {
         let taken = taken.to_vec();
@@ -110,7 +121,13 @@ impl Asker {
                         Validation::Invalid(format!("the instance `{name}` exists; choose another name").into())
                     }
                     Ok(_) => Validation::Valid,
-                    Err(error) => Validation::Invalid(error.to_string().into()),
+                    // Of the message only what a name may be: the name stands below it, and
+                    // what does not fit in a line is broken within a word.
+                    Err(error) => {
+                        let message = error.to_string();
+                        let rule = message.rsplit_once("`: ").map_or(message.as_str(), |(_, rule)| rule);
+                        Validation::Invalid(rule.into())
+                    }
                 })
             });
         let Some(name) = answered(|| question.prompt())? else { return Ok(None) };
@@ -158,7 +175,7 @@ impl Asker {
         let ways = vec![
             choice("Give another token", Retry::Token),
             choice("Try again with the same token", Retry::Again),
-            choice("Exit; the answers are saved", Retry::Leave),
+            choice(if self.has_kept() { "Exit; the answers are saved" } else { "Exit" }, Retry::Leave),
         ];
         self.one("What now?", ways)
     }
@@ -315,13 +332,21 @@ fn answered<T>(ask: impl FnOnce() -> Result<T, InquireError>) -> Answer<T> {
                 // The program is being ended.
                 std::thread::sleep(Duration::from_secs(1));
             }
-            Err(Failure::new("no-answer", format!("no answer: {error}"), Some(KEPT)))
+            Err(Failure::new("no-answer", format!("no answer: {error}"), Some(left())))
         }
     }
 }
 
+/// Whether there is something to go on with for whoever leaves.
+static HAS_KEPT: AtomicBool = AtomicBool::new(false);
+
 /// How to go on for whoever leaves.
-const KEPT: &str = "your answers are saved; continue with: harness onboard";
+fn left() -> &'static str {
+    match HAS_KEPT.load(Ordering::Relaxed) {
+        true => "your answers are saved; continue with: harness onboard",
+        false => "nothing was saved yet; start again with: harness onboard",
+    }
+}
 
 /// A terminal that shows no typed signs, until it is dropped.
 struct Quiet {
@@ -369,7 +394,7 @@ fn leave_at_ctrl_c() {
         drop(Quiet { before });
         // Shows the cursor.
         let _ = writeln!(io::stderr(), "\u{1b}[?25h");
-        remark(format!("Interrupted: {KEPT}"));
+        remark(format!("Interrupted: {}", left()));
         std::process::exit(LEFT);
     });
 }

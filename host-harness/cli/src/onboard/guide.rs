@@ -1,12 +1,12 @@
 //! The steps of an onboarding at a terminal. Whoever goes back comes to the
 //! step before; what was said stays.
 
-use std::{path::PathBuf, process::ExitCode, time::Instant};
+use std::{collections::BTreeMap, path::PathBuf, process::ExitCode, time::Instant};
 
 use appsec_model::{Project, SecretNeed};
 use host_harness::{
     AutoMap, Error, InstanceName, KindChoice, MappingRow, Onboarding, OnboardingStep, ProjectChoice, Secret,
-    SecretError, SecretSource, Setup, Tenant, VaultError,
+    SecretError, SecretSource, Setup, Tenant, TypedSecrets, VaultError,
 };
 
 use super::{
@@ -67,6 +67,9 @@ pub async fn guide(
         auto_map: args.auto_map.map(AutoMap::from),
     };
     let mut guide = Guide { context, tenant, name, asker, given, listed: None, key_file: None };
+    if known.is_some() {
+        guide.asker.keeps();
+    }
     let mut step = match known.map(|it| it.step) {
         _ if is_given => Step::Token,
         None | Some(OnboardingStep::Token) => Step::Token,
@@ -85,7 +88,11 @@ pub async fn guide(
             Step::End => guide.end().await?,
             Step::Save => break,
             Step::Leave => {
-                context.output.line(format!("Your answers are saved. Continue with: harness onboard {}", guide.name));
+                let what = match guide.asker.has_kept() {
+                    true => "Your answers are saved. Continue with",
+                    false => "Nothing was saved yet. Start again with",
+                };
+                context.output.line(format!("{what}: harness onboard {}", guide.name));
                 return Ok(ExitCode::SUCCESS);
             }
         };
@@ -120,27 +127,28 @@ impl Guide<'_> {
             }
         };
         let loaded = self.waits("Loading the connector", self.context.harness.connector(&base.connector)).await?;
-        let need = loaded.manifest.secrets.first().cloned();
+        let needs = loaded.manifest.secrets.clone();
         // What was given is tried first.
-        let mut attempt = match (&base.secret, &need) {
-            (None, Some(_)) => None,
-            _ => Some((base.clone(), None)),
-        };
+        let is_given = base.secret.is_some() || !base.secrets.is_empty();
+        let mut attempt = (is_given || needs.is_empty()).then(|| (base.clone(), TypedSecrets::None));
         loop {
-            let (setup, typed) = match (attempt.take(), &need) {
-                (Some(attempt), _) => attempt,
-                (None, Some(need)) => match self.asked_token(need, &base)? {
-                    Asked::Token(setup, typed) => (*setup, typed),
+            let (setup, typed) = match attempt.take() {
+                Some(attempt) => attempt,
+                None => match self.asked_secrets(&needs, &base)? {
+                    Asked::Secrets(setup, typed) => (*setup, typed),
                     Asked::Again => continue,
                     // There is no question before it.
                     Asked::Leave => return Ok(Step::Leave),
                 },
-                (None, None) => (base.clone(), None),
             };
             let begun = Instant::now();
             let what = format!("Connecting to {}", loaded.manifest.name);
             let work = self.tenant.onboard(setup.clone(), typed.clone());
-            let failure = match self.waits(&what, work).await {
+            let done = self.waits(&what, work).await;
+            if self.tenant.onboarding(&self.name).await?.is_some() {
+                self.asker.keeps();
+            }
+            let failure = match done {
                 Ok(state) => {
                     if let Some(deployment) = &state.deployment {
                         connected(self.context.output, deployment, &state.readable, Some(begun.elapsed()));
@@ -159,20 +167,40 @@ impl Guide<'_> {
         }
     }
 
-    /// A token, as a person gives it.
-    fn asked_token(&mut self, need: &SecretNeed, base: &Setup) -> Result<Asked, Failure> {
+    /// Each secret, as a person gives it. As soon as one is typed, all go into the
+    /// vault.
+    fn asked_secrets(&mut self, needs: &[SecretNeed], base: &Setup) -> Result<Asked, Failure> {
+        let mut setup = Setup { secret: None, secrets: BTreeMap::new(), store_secret: false, ..base.clone() };
+        let mut typed = BTreeMap::new();
+        for need in needs {
+            match self.asked_secret(need)? {
+                GivenSecret::Source(source) => {
+                    setup.secrets.extend(source.map(|source| (need.variable.clone(), source)));
+                }
+                GivenSecret::Typed(secret) => {
+                    typed.insert(need.variable.clone(), secret);
+                }
+                GivenSecret::Again => return Ok(Asked::Again),
+                GivenSecret::Leave => return Ok(Asked::Leave),
+            }
+        }
+        setup.store_secret = !typed.is_empty();
+        let typed = if typed.is_empty() { TypedSecrets::None } else { TypedSecrets::Each(typed) };
+        Ok(Asked::Secrets(Box::new(setup), typed))
+    }
+
+    /// A secret, as a person gives it.
+    fn asked_secret(&mut self, need: &SecretNeed) -> Result<GivenSecret, Failure> {
         let output = self.context.output;
         output.line(format!("{}: {}", need.variable, need.description));
         let vault = Vault::of(&self.tenant)?;
-        let Some(source) = self.asker.token_source(need, vault.words())? else { return Ok(Asked::Leave) };
-        let with =
-            |secret: Option<SecretSource>, store_secret: bool| Box::new(Setup { secret, store_secret, ..base.clone() });
+        let Some(source) = self.asker.token_source(need, vault.words())? else { return Ok(GivenSecret::Leave) };
         match source {
-            TokenSource::Variable => return Ok(Asked::Token(with(None, false), None)),
+            TokenSource::Variable => return Ok(GivenSecret::Source(None)),
             TokenSource::File => {
-                let Some(path) = self.asker.file("File with the token:", None)? else { return Ok(Asked::Again) };
+                let Some(path) = self.asker.file("File with the token:", None)? else { return Ok(GivenSecret::Again) };
                 let path = std::path::absolute(path)?;
-                return Ok(Asked::Token(with(Some(SecretSource::File { path }), false), None));
+                return Ok(GivenSecret::Source(Some(SecretSource::File { path })));
             }
             TokenSource::Typed => {}
         }
@@ -180,16 +208,15 @@ impl Guide<'_> {
             Vault::Ready => {}
             Vault::NoKey => {
                 if !self.make_key()? {
-                    return Ok(Asked::Again);
+                    return Ok(GivenSecret::Again);
                 }
             }
             Vault::Unusable(failure) => {
                 output.failure(&failure);
-                return Ok(Asked::Again);
+                return Ok(GivenSecret::Again);
             }
         }
-        let typed = self.asker.token()?;
-        Ok(typed.map_or(Asked::Again, |secret| Asked::Token(with(None, true), Some(secret))))
+        Ok(self.asker.token()?.map_or(GivenSecret::Again, GivenSecret::Typed))
     }
 
     /// Makes a key for the vault, and goes on with it.
@@ -323,10 +350,19 @@ impl Guide<'_> {
     }
 }
 
-/// A token, as a person gives it.
+/// All secrets, as a person gives them.
 enum Asked {
-    /// With what it is tried; what was typed.
-    Token(Box<Setup>, Option<Secret>),
+    /// With what they are tried; what was typed.
+    Secrets(Box<Setup>, TypedSecrets),
+    Again,
+    Leave,
+}
+
+/// A secret, as a person gives it.
+enum GivenSecret {
+    /// Where it is read from; none: from its environment variable.
+    Source(Option<SecretSource>),
+    Typed(Secret),
     Again,
     Leave,
 }

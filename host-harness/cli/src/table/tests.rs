@@ -43,6 +43,20 @@ fn no_word_path_or_id_is_broken_at_any_width() {
 }
 
 #[test]
+fn rows_of_one_name_say_whose_they_are() {
+    let list = |owners: [&str; 2]| {
+        let mut table = Table::new(["TENANT", "INSTANCE", "STATE", "TITLE"]).spare(&["TENANT"]);
+        owners
+            .into_iter()
+            .for_each(|owner| table.add_row(cells![owner, "code", "complete", "Everything is as it was"]));
+        shown(&table, Some(48))
+    };
+    assert!(!list(["acme", "acme"]).contains("acme"));
+    let apart = list(["acme", "initech"]);
+    assert!(apart.contains("acme") && apart.contains("initech"), "{apart}");
+}
+
+#[test]
 fn a_list_is_as_wide_as_its_content_and_no_wider() {
     insta::assert_snapshot!(shown(&findings(), Some(200)), @"
     FINDING           PRIORITY  SEVERITY  TITLE                                                                 WHERE                                        SEEN (UTC)

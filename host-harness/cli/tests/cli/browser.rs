@@ -1,13 +1,8 @@
 //! The pages in a real browser: the ways that people go through them, with and
 //! without scripts, and what the browser says of it.
-//!
-//! With `HARNESS_PICTURES=DIR` it also keeps a picture of each page, light and dark,
-//! wide and narrow.
 
 use std::{
-    collections::BTreeSet,
     io::{BufRead, BufReader},
-    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -19,27 +14,28 @@ use fantoccini::{
 };
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
+use vendor_sim::Scenario;
 
 use crate::{
     serve::Served,
-    support::{Desk, TOKEN, shape},
+    support::{TOKEN, TestContext, shape},
 };
 
 /// Whether the tests of this machine have to have a browser.
-const REQUIRED: &str = "CI";
+pub const REQUIRED: &str = "CI";
 
 /// How long a page may take to show something.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Drives browsers.
-struct Driver {
+pub struct Driver {
     process: Child,
     address: String,
 }
 
 impl Driver {
     /// None where the machine has no browser, and need not have one.
-    fn new() -> Option<Self> {
+    pub fn new() -> Option<Self> {
         let started = Command::new("chromedriver").arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
         let mut process = match started {
             Ok(process) => process,
@@ -56,7 +52,7 @@ impl Driver {
         Some(Self { process, address })
     }
 
-    async fn browser(&self, scripts: bool) -> Browser {
+    pub async fn browser(&self, scripts: bool) -> Browser {
         let allowed = if scripts { 1 } else { 2 };
         let options = json!({
             "args": ["--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--window-size=1440,1000"],
@@ -93,30 +89,29 @@ impl WebDriverCompatibleCommand for Extra {
 }
 
 /// A person in front of a page.
-struct Browser {
-    client: Client,
-    scripts: bool,
+pub struct Browser {
+    pub client: Client,
+    pub scripts: bool,
 }
 
 impl Browser {
-    async fn open(&self, address: &str) {
+    pub async fn open(&self, address: &str) {
         self.client.goto(address).await.unwrap();
     }
 
-    /// What is read on the page.
-    async fn text(&self) -> String {
-        self.client.find(Locator::Css("body")).await.unwrap().text().await.unwrap()
+    /// What is read in the element of a name. The driver's own way walks a large page
+    /// for seconds. Nothing is read while one page gives way to the next.
+    pub async fn text(&self, element: &str) -> String {
+        let script = "return document.querySelector(arguments[0])?.innerText ?? ''";
+        let text = self.client.execute(script, vec![json!(element)]).await.unwrap_or_default();
+        text.as_str().unwrap_or_default().to_owned()
     }
 
     /// Waits until something is read on the page.
-    async fn sees(&self, wanted: &str) {
+    pub async fn sees(&self, wanted: &str) {
         let begun = Instant::now();
         loop {
-            // The page may be another one while it is read.
-            let text = match self.client.find(Locator::Css("main")).await {
-                Ok(main) => main.text().await.unwrap_or_default(),
-                Err(_) => String::new(),
-            };
+            let text = self.text("main").await;
             if text.contains(wanted) {
                 return;
             }
@@ -125,38 +120,38 @@ impl Browser {
     }
 
     /// Follows a link or presses a button, by what it says.
-    async fn press(&self, name: &str) {
+    pub async fn press(&self, name: &str) {
         let path = format!("//*[self::a or self::button or self::summary][normalize-space()='{name}']");
         let found = self.client.wait().at_most(PATIENCE).for_element(Locator::XPath(&path)).await;
         found.unwrap_or_else(|error| panic!("no `{name}`: {error}")).click().await.unwrap();
     }
 
     /// Writes into the field of a name.
-    async fn write(&self, name: &str, text: &str) {
+    pub async fn write(&self, name: &str, text: &str) {
         let wanted = format!("[name='{name}']");
         let field = self.client.wait().at_most(PATIENCE).for_element(Locator::Css(&wanted)).await.unwrap();
         field.clear().await.unwrap();
         field.send_keys(text).await.unwrap();
     }
 
-    async fn tick(&self, name: &str) {
+    pub async fn tick(&self, name: &str) {
         self.client.find(Locator::Css(&format!("[name='{name}']"))).await.unwrap().click().await.unwrap();
     }
 
     /// Waits for the page of a heading.
-    async fn is_at(&self, heading: &str) {
+    pub async fn is_at(&self, heading: &str) {
         let path = format!("//h1[normalize-space()=\"{heading}\"]");
         let found = self.client.wait().at_most(PATIENCE).for_element(Locator::XPath(&path)).await;
         found.unwrap_or_else(|error| panic!("not at `{heading}`: {error}"));
     }
 
     /// What the browser has to complain about.
-    async fn complaints(&self) -> Vec<Value> {
+    pub async fn complaints(&self) -> Vec<Value> {
         let log = self.client.issue_cmd(Extra("se/log", json!({ "type": "browser" }))).await.unwrap();
         log.as_array().unwrap().clone()
     }
 
-    async fn command(&self, name: &str, parameters: Value) -> Result<Value, CmdError> {
+    pub async fn command(&self, name: &str, parameters: Value) -> Result<Value, CmdError> {
         self.client.issue_cmd(Extra("goog/cdp/execute", json!({ "cmd": name, "params": parameters }))).await
     }
 }
@@ -168,8 +163,8 @@ fn a_source_is_added_synced_looked_at_and_deleted_with_and_without_scripts() {
     runtime.block_on(async {
         for scripts in [true, false] {
             let browser = driver.browser(scripts).await;
-            let desk = Desk::new(shape(), vec![]);
-            journey(&browser, &desk).await;
+            let context = TestContext::new(shape(), vec![]);
+            journey(&browser, &context).await;
             // Of statuses that are no success it was told where they were expected.
             assert_eq!(browser.complaints().await, Vec::<Value>::new(), "scripts: {scripts}");
             browser.client.close().await.unwrap();
@@ -177,8 +172,64 @@ fn a_source_is_added_synced_looked_at_and_deleted_with_and_without_scripts() {
     });
 }
 
-async fn journey(browser: &Browser, desk: &Desk) {
-    let (mut served, link) = Served::begun(desk);
+/// What a vendor refuses, by the scenario of the simulator, and what is told of it.
+const REFUSED: [(&str, &str, &str); 3] = [
+    ("", "unauthorized", "Create a new token at the vendor"),
+    ("missing-scope", "missing-scope", "has the scope for the vendor's Web API"),
+    ("no-deployment", "no-deployment", "make sure that there is an active deployment"),
+];
+
+#[test]
+fn what_a_vendor_refuses_is_told_with_what_to_do_and_the_right_token_goes_on() {
+    let Some(driver) = Driver::new() else { return };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (browser, context) = (driver.browser(true).await, TestContext::new(shape(), vec![]));
+        // The connector is compiled by now, which takes longest.
+        context.added();
+        let (mut served, link) = Served::begun(&context);
+        browser.open(&link).await;
+        browser.open(&format!("http://{}/t/default/sources/add/semgrep", served.address)).await;
+        browser.press("More settings").await;
+        browser.write("name", "other").await;
+        browser.write("set:origin", context.simulator.url()).await;
+        browser.tick("private").await;
+        for (scenario, code, advice) in REFUSED {
+            let (token, faults) = match scenario {
+                "" => ("another-one", vec![]),
+                name => (TOKEN, Scenario::bundled(name).unwrap().faults),
+            };
+            context.simulator.set_faults(faults);
+            browser.write("token", token).await;
+            browser.press("Authorize").await;
+            // What was typed is still there, but for the token.
+            browser.sees(&format!("Code: {code}")).await;
+            browser.sees(advice).await;
+        }
+        let refused = browser.complaints().await;
+        assert!(
+            refused.len() == REFUSED.len() && refused.iter().all(|it| it.to_string().contains("422")),
+            "{refused:?}"
+        );
+        assert_eq!(context.json(&["onboard", "--list"])["onboardings"][0]["step"], "token", "it goes on there");
+        let page = browser.client.find(Locator::LinkText("no-deployment")).await.unwrap();
+        let page = page.attr("href").await.unwrap().unwrap();
+        // A token that reads a part of it goes on with that part (403).
+        context.simulator.set_faults(Scenario::bundled("forbidden").unwrap().faults);
+        browser.write("token", TOKEN).await;
+        browser.press("Authorize").await;
+        browser.sees("Authorized for").await;
+        browser.sees("does not let this token read `sast`").await;
+        // The code led to its page.
+        browser.open(&format!("http://{}{page}", served.address)).await;
+        browser.is_at("no-deployment").await;
+        browser.client.close().await.unwrap();
+        served.stop();
+    });
+}
+
+async fn journey(browser: &Browser, context: &TestContext) {
+    let (mut served, link) = Served::begun(context);
     let site = format!("http://{}", served.address);
     // Nobody is shown anything.
     browser.open(&format!("{site}/t/default/findings")).await;
@@ -193,14 +244,14 @@ async fn journey(browser: &Browser, desk: &Desk) {
     browser.press("Add").await;
     browser.press("More settings").await;
     browser.write("name", "code").await;
-    browser.write("set:origin", desk.simulator.url()).await;
+    browser.write("set:origin", context.simulator.url()).await;
     browser.tick("private").await;
     browser.write("token", "another-one").await;
     browser.press("Authorize").await;
     browser.sees("refused the token").await;
     browser.sees("Create a new token at the vendor").await;
     let refused = browser.complaints().await;
-    assert!(refused.iter().all(|it| it.to_string().contains("403")), "{refused:?}");
+    assert!(refused.iter().all(|it| it.to_string().contains("422")), "{refused:?}");
     // What was typed is still there, but for the token.
     browser.write("token", TOKEN).await;
     browser.press("Authorize").await;
@@ -218,13 +269,13 @@ async fn journey(browser: &Browser, desk: &Desk) {
     // scripts when the page is loaded again.
     browser.is_at("Run 1").await;
     let begun = Instant::now();
-    while !browser.text().await.contains("\ntook ") {
-        assert!(begun.elapsed() < PATIENCE, "{}", browser.text().await);
+    while !browser.text("body").await.contains("\ntook ") {
+        assert!(begun.elapsed() < PATIENCE, "{}", browser.text("body").await);
         if !browser.scripts {
             browser.client.refresh().await.unwrap();
         }
     }
-    let run = desk.json(&["runs", "1"]);
+    let run = context.json(&["runs", "1"]);
     let records = run["runs"][0]["records"].as_u64().unwrap();
     browser.sees(&format!("{records}\nrecords")).await;
     browser.press("code").await;
@@ -234,16 +285,12 @@ async fn journey(browser: &Browser, desk: &Desk) {
 
     // From a filter to a finding; the numbers are those of the command line.
     browser.press("Findings").await;
-    let printed = desk.json(&["findings", "--severity", "critical", "--limit", "1"]);
+    let printed = context.json(&["findings", "--severity", "critical", "--limit", "1"]);
     browser.press("Critical").await;
     browser.sees(&format!("Findings\n{}", printed["total"])).await;
     let id = printed["findings"][0]["id"].as_str().unwrap();
-    browser.client.find(Locator::Css(&format!("a.title[href$='{id}']"))).await.unwrap().click().await.unwrap();
+    browser.client.find(Locator::Css(&format!("a.title[href*='{id}']"))).await.unwrap().click().await.unwrap();
     browser.is_at(printed["findings"][0]["title"].as_str().unwrap()).await;
-
-    if let (Some(folder), true) = (std::env::var_os("HARNESS_PICTURES"), browser.scripts) {
-        pictures(browser, &site, id, &PathBuf::from(folder)).await;
-    }
 
     // Deletion: a wrong name deletes nothing.
     browser.open(&format!("{site}/t/default/sources/code")).await;
@@ -256,54 +303,7 @@ async fn journey(browser: &Browser, desk: &Desk) {
     browser.write("confirm", "code").await;
     browser.press("Delete code for good").await;
     browser.sees("Nothing of it is left.").await;
-    assert_eq!(desk.json(&["findings", "--include-closed"])["total"], 0);
-    desk.in_no_file(&[TOKEN]);
+    assert_eq!(context.json(&["findings", "--include-closed"])["total"], 0);
+    context.in_no_file(&[TOKEN]);
     served.stop();
-}
-
-/// Keeps a picture of every page.
-async fn pictures(browser: &Browser, site: &str, finding: &str, folder: &Path) {
-    std::fs::create_dir_all(folder).unwrap();
-    let page = |path: &str| (path.replace('/', "-"), format!("{site}/t/default/{path}"));
-    let finding = format!("findings/{finding}");
-    let mut pages: Vec<(String, String)> = [
-        "findings",
-        "vulnerabilities",
-        "weaknesses",
-        "secrets",
-        "issues",
-        "packages",
-        "coverage",
-        "policies",
-        "sources",
-        "sources/code",
-        "sources/code/settings",
-        "sources/code/delete",
-        "sources/add/semgrep",
-        "mapping",
-        "import",
-        "runs",
-        "runs/1",
-        "tokens",
-        "audit",
-    ]
-    .map(page)
-    .to_vec();
-    pages.push(("dashboard".to_owned(), format!("{site}/t/default")));
-    pages.push(("finding".to_owned(), page(&finding).1));
-    pages.push(("tenants".to_owned(), format!("{site}/tenants")));
-    let names: BTreeSet<&String> = pages.iter().map(|(name, _)| name).collect();
-    assert_eq!(names.len(), pages.len());
-    for (theme, width) in [("light", 1440), ("dark", 1440), ("light", 420), ("dark", 420)] {
-        let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": theme }] });
-        browser.command("Emulation.setEmulatedMedia", media).await.unwrap();
-        let metrics = json!({ "width": width, "height": 1000, "deviceScaleFactor": 1, "mobile": false });
-        browser.command("Emulation.setDeviceMetricsOverride", metrics).await.unwrap();
-        for (name, address) in &pages {
-            browser.open(address).await;
-            let picture = browser.client.screenshot().await.unwrap();
-            std::fs::write(folder.join(format!("{name}-{theme}-{width}.png")), picture).unwrap();
-        }
-    }
-    browser.command("Emulation.clearDeviceMetricsOverride", json!({})).await.unwrap();
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use vendor_sim::{Effect, Fault, Match, Options, Simulator, World, WorldShape};
 
-use crate::support::{Desk, shape};
+use crate::support::{TestContext, shape};
 
 const STORE: &str = "tenants/default/store.sqlite3";
 
@@ -14,7 +14,7 @@ const STORE: &str = "tenants/default/store.sqlite3";
 struct Case {
     name: &'static str,
     /// What is done to a folder that is well.
-    make: fn(&mut Desk),
+    make: fn(&mut TestContext),
     arguments: &'static [&'static str],
     code: i32,
     /// What it is about, and the condition of that.
@@ -36,8 +36,8 @@ const CASES: &[Case] = &[
     },
     Case {
         name: "a log that a process left when it was killed",
-        make: |desk| {
-            let store = rusqlite::Connection::open(desk.data_dir().join(STORE)).unwrap();
+        make: |context| {
+            let store = rusqlite::Connection::open(context.data_dir().join(STORE)).unwrap();
             store.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).unwrap();
             store.execute("UPDATE instances SET created_at = created_at + 1", []).unwrap();
         },
@@ -49,8 +49,8 @@ const CASES: &[Case] = &[
     },
     Case {
         name: "a store of a newer program",
-        make: |desk| {
-            let store = rusqlite::Connection::open(desk.data_dir().join(STORE)).unwrap();
+        make: |context| {
+            let store = rusqlite::Connection::open(context.data_dir().join(STORE)).unwrap();
             store.pragma_update(None, "user_version", 99).unwrap();
         },
         arguments: &[],
@@ -61,7 +61,7 @@ const CASES: &[Case] = &[
     },
     Case {
         name: "a store without a byte",
-        make: |desk| fs::write(desk.data_dir().join(STORE), []).unwrap(),
+        make: |context| fs::write(context.data_dir().join(STORE), []).unwrap(),
         arguments: &[],
         code: 1,
         says: ("store of default", "problem"),
@@ -70,8 +70,8 @@ const CASES: &[Case] = &[
     },
     Case {
         name: "a deletion that was cut off",
-        make: |desk| {
-            let store = rusqlite::Connection::open(desk.data_dir().join(STORE)).unwrap();
+        make: |context| {
+            let store = rusqlite::Connection::open(context.data_dir().join(STORE)).unwrap();
             let plan = r#"{ "instance": "code", "tables": [], "secrets": [] }"#;
             store.execute("INSERT INTO deletions SELECT id, name, ?1, 0 FROM instances", [plan]).unwrap();
         },
@@ -83,8 +83,8 @@ const CASES: &[Case] = &[
     },
     Case {
         name: "a folder that is open to others",
-        make: |desk| {
-            for folder in [desk.data_dir(), desk.data_dir().join("tenants")] {
+        make: |context| {
+            for folder in [context.data_dir(), context.data_dir().join("tenants")] {
                 fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).unwrap();
             }
         },
@@ -96,9 +96,9 @@ const CASES: &[Case] = &[
     },
     Case {
         name: "a folder that others may write",
-        make: |desk| {
+        make: |context| {
             let open = fs::Permissions::from_mode(0o777);
-            fs::set_permissions(desk.data_dir().join("tenants"), open).unwrap();
+            fs::set_permissions(context.data_dir().join("tenants"), open).unwrap();
         },
         arguments: &["--online"],
         code: 1,
@@ -117,9 +117,9 @@ const CASES: &[Case] = &[
     },
     Case {
         name: "a vendor that refuses the token",
-        make: |desk| {
+        make: |context| {
             let what = Effect::Status { code: 401 };
-            desk.simulator.set_faults(vec![Fault { when: Match::always(), what }]);
+            context.simulator.set_faults(vec![Fault { when: Match::always(), what }]);
         },
         arguments: &["--online"],
         code: 1,
@@ -130,7 +130,7 @@ const CASES: &[Case] = &[
     Case {
         name: "a vendor that is gone",
         // Another one takes its place, at another port.
-        make: |desk| desk.simulator = Simulator::start(World::new(shape()), Options::default()).unwrap(),
+        make: |context| context.simulator = Simulator::start(World::new(shape()), Options::default()).unwrap(),
         arguments: &["--online"],
         code: 1,
         says: ("instance default/code: vendor", "problem"),
@@ -162,9 +162,9 @@ fn tree(folder: &Path, into: &mut BTreeMap<String, (String, u32)>) {
     }
 }
 
-fn everything(desk: &Desk) -> BTreeMap<String, (String, u32)> {
+fn everything(context: &TestContext) -> BTreeMap<String, (String, u32)> {
     let mut found = BTreeMap::new();
-    tree(desk.folder.path(), &mut found);
+    tree(context.folder.path(), &mut found);
     found
 }
 
@@ -172,18 +172,18 @@ fn everything(desk: &Desk) -> BTreeMap<String, (String, u32)> {
 fn each_condition_is_told_with_what_to_do_and_no_byte_is_changed() {
     for case in CASES {
         let world = WorldShape { projects: 3, sast: 40, sca: 20, ..shape() };
-        let mut desk = Desk::new(world, vec![]);
-        desk.added();
-        desk.ok(&["sync"]);
-        (case.make)(&mut desk);
-        let before = everything(&desk);
+        let mut context = TestContext::new(world, vec![]);
+        context.added();
+        context.ok(&["sync"]);
+        (case.make)(&mut context);
+        let before = everything(&context);
         assert!(before.keys().any(|path| path.ends_with(STORE)), "{before:?}");
 
         let arguments = [&["doctor", "--max-wait", "0"], case.arguments].concat();
-        let (told, shown) = (desk.run(&[&arguments[..], &["--json"]].concat()), desk.run(&arguments));
+        let (told, shown) = (context.run(&[&arguments[..], &["--json"]].concat()), context.run(&arguments));
         assert_eq!((told.code, shown.code), (case.code, case.code), "{}: {}", case.name, told.stdout);
         let diagnosis: Value = serde_json::from_str(&told.stdout).unwrap();
-        desk.follows("doctor", &diagnosis);
+        context.follows("doctor", &diagnosis);
         let (what, condition) = case.says;
         let checks = diagnosis["checks"].as_array().unwrap();
         let is_it = |it: &&Value| it["what"].as_str().unwrap().starts_with(what) && it["condition"] == condition;
@@ -199,6 +199,6 @@ fn each_condition_is_told_with_what_to_do_and_no_byte_is_changed() {
             None => assert_eq!(check["hint"], Value::Null, "{}", case.name),
         }
         assert!(shown.stdout.contains(condition), "{}: {}", case.name, shown.stdout);
-        assert_eq!(everything(&desk), before, "{}", case.name);
+        assert_eq!(everything(&context), before, "{}", case.name);
     }
 }

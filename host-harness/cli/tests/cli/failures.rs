@@ -3,7 +3,7 @@
 
 use vendor_sim::{Effect, Fault, Match, Options, RetryAfter};
 
-use crate::support::{Desk, Done, shape};
+use crate::support::{Done, TestContext, shape};
 
 fn fault(path: &str, what: Effect) -> Vec<Fault> {
     vec![Fault { when: Match::path(path), what }]
@@ -11,30 +11,30 @@ fn fault(path: &str, what: Effect) -> Vec<Fault> {
 
 /// The message of a sync that fails over a store that holds findings.
 fn failing_sync(what: Effect) -> (String, i32) {
-    let desk = Desk::new(shape(), vec![]);
-    desk.added();
-    desk.ok(&["sync"]);
-    let before = desk.content();
-    desk.simulator.set_faults(fault("/findings", what));
-    let done = desk.run(&["sync", "--max-wait", "0"]);
-    assert_eq!(desk.content(), before);
-    (message(&desk, &done), done.code)
+    let context = TestContext::new(shape(), vec![]);
+    context.added();
+    context.ok(&["sync"]);
+    let before = context.content();
+    context.simulator.set_faults(fault("/findings", what));
+    let done = context.run(&["sync", "--max-wait", "0"]);
+    assert_eq!(context.content(), before);
+    (message(&context, &done), done.code)
 }
 
 /// What is printed of the failure, on either stream.
-fn message(desk: &Desk, done: &Done) -> String {
+fn message(context: &TestContext, done: &Done) -> String {
     let told = if done.stderr.contains("error: ") { &done.stderr } else { &done.stdout };
-    let lines = desk.stable(told);
+    let lines = context.stable(told);
     let start = lines.find("error: ").unwrap_or(0);
     lines[start..].lines().take(2).collect::<Vec<_>>().join("\n")
 }
 
 fn failing_add(shape_options: Options, more: &[&str]) -> String {
-    let desk = Desk::with_options(shape(), shape_options);
-    let done = desk.add(more);
+    let context = TestContext::with_options(shape(), shape_options);
+    let done = context.add(more);
     assert_eq!(done.code, 1, "{}", done.stderr);
-    assert_eq!(desk.json(&["instance", "list"])["instances"].as_array().unwrap().len(), 0);
-    message(&desk, &done)
+    assert_eq!(context.json(&["instance", "list"])["instances"].as_array().unwrap().len(), 0);
+    message(&context, &done)
 }
 
 #[test]
@@ -60,36 +60,36 @@ fn wrong_settings_are_told_all_at_once() {
 
 #[test]
 fn a_refused_address_is_told_with_how_to_grant_it() {
-    let desk = Desk::new(shape(), vec![]);
-    let token = desk.folder.path().join("token");
-    let set = format!("origin={}", desk.simulator.url());
-    let done = desk.run(&["instance", "add", "code", "--set", &set, "--token-file", token.to_str().unwrap()]);
+    let context = TestContext::new(shape(), vec![]);
+    let token = context.folder.path().join("token");
+    let set = format!("origin={}", context.simulator.url());
+    let done = context.run(&["instance", "add", "code", "--set", &set, "--token-file", token.to_str().unwrap()]);
     assert_eq!(done.code, 1);
-    assert_eq!(desk.simulator.stats().requests, 0);
-    let port = desk.simulator.url().rsplit(':').next().unwrap().to_owned();
-    insta::assert_snapshot!(message(&desk, &done).replace(&port, "PORT"));
+    assert_eq!(context.simulator.stats().requests, 0);
+    let port = context.simulator.url().rsplit(':').next().unwrap().to_owned();
+    insta::assert_snapshot!(message(&context, &done).replace(&port, "PORT"));
 }
 
 #[test]
 fn a_token_that_is_not_there_is_told() {
-    let desk = Desk::new(shape(), vec![]);
-    let done = desk.run(&["instance", "add", "code"]);
+    let context = TestContext::new(shape(), vec![]);
+    let done = context.run(&["instance", "add", "code"]);
     assert_eq!(done.code, 1);
-    insta::assert_snapshot!(message(&desk, &done));
+    insta::assert_snapshot!(message(&context, &done));
 }
 
 #[test]
 fn a_token_that_is_revoked_later_is_told_and_noted() {
-    let desk = Desk::new(shape(), vec![]);
-    desk.added();
-    desk.ok(&["sync"]);
-    let before = desk.content();
-    desk.simulator.set_faults(fault("", Effect::Status { code: 401 }));
-    let done = desk.run(&["sync"]);
+    let context = TestContext::new(shape(), vec![]);
+    context.added();
+    context.ok(&["sync"]);
+    let before = context.content();
+    context.simulator.set_faults(fault("", Effect::Status { code: 401 }));
+    let done = context.run(&["sync"]);
     assert_eq!(done.code, 1);
-    assert_eq!(desk.content(), before);
-    assert_eq!(desk.json(&["instance", "list"])["instances"][0]["status"], "unauthorized");
-    insta::assert_snapshot!(message(&desk, &done));
+    assert_eq!(context.content(), before);
+    assert_eq!(context.json(&["instance", "list"])["instances"][0]["status"], "unauthorized");
+    insta::assert_snapshot!(message(&context, &done));
 }
 
 #[test]
@@ -123,34 +123,34 @@ fn a_redirect_is_not_followed() {
 
 #[test]
 fn one_failing_kind_leaves_the_other_whole() {
-    let desk = Desk::new(shape(), vec![]);
-    desk.added();
-    desk.simulator.set_faults(fault("issue_type=sca", Effect::Status { code: 500 }));
-    let done = desk.run(&["sync", "--max-wait", "0", "--json"]);
+    let context = TestContext::new(shape(), vec![]);
+    context.added();
+    context.simulator.set_faults(fault("issue_type=sca", Effect::Status { code: 500 }));
+    let done = context.run(&["sync", "--max-wait", "0", "--json"]);
     assert_eq!(done.code, 3, "{}", done.stderr);
     let report: serde_json::Value = serde_json::from_str(&done.stdout).unwrap();
     assert_eq!(report["runs"][0]["state"], "partial");
-    assert!(desk.json(&["findings", "--kind", "sast"])["total"].as_u64() > Some(0));
-    assert_eq!(desk.json(&["findings", "--kind", "sca"])["total"], 0);
+    assert!(context.json(&["findings", "--kind", "sast"])["total"].as_u64() > Some(0));
+    assert_eq!(context.json(&["findings", "--kind", "sca"])["total"], 0);
 }
 
 #[test]
 fn wrong_usage_has_its_own_exit_code() {
-    let desk = Desk::new(shape(), vec![]);
+    let context = TestContext::new(shape(), vec![]);
     for arguments in [&["findings", "--severity", "awful"][..], &["sync", "--nonsense"], &["finding"], &[]] {
-        assert_eq!(desk.run(arguments).code, 2, "{arguments:?}");
+        assert_eq!(context.run(arguments).code, 2, "{arguments:?}");
     }
-    assert_eq!(desk.run(&["--tenant", "../x", "findings"]).code, 2);
+    assert_eq!(context.run(&["--tenant", "../x", "findings"]).code, 2);
 }
 
 #[test]
 fn a_missing_thing_is_told_with_what_there_is() {
-    let desk = Desk::new(shape(), vec![]);
-    desk.added();
+    let context = TestContext::new(shape(), vec![]);
+    context.added();
     let told = |arguments: &[&str]| {
-        let done = desk.run(arguments);
+        let done = context.run(arguments);
         assert_eq!(done.code, 1);
-        message(&desk, &done)
+        message(&context, &done)
     };
     insta::assert_snapshot!(told(&["sync", "cod"]));
     insta::assert_snapshot!(told(&["finding", "0123456789abcdef"]));

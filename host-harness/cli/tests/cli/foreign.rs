@@ -11,7 +11,7 @@ use std::{
 use serde_json::Value;
 use vendor_sim::WorldShape;
 
-use crate::support::{Desk, Done};
+use crate::support::{Done, TestContext};
 
 /// What every text of others begins and ends with here.
 const BEGIN: &str = "::error::mk ";
@@ -50,7 +50,7 @@ fn mark(value: &mut Value, key: &str, kept: &[&str]) {
 }
 
 /// A file like one of the fixtures, with marks.
-fn marked(desk: &Desk, fixture: &str, name: &str) -> String {
+fn marked(context: &TestContext, fixture: &str, name: &str) -> String {
     let path = format!("{}/../../fixtures/{fixture}", env!("CARGO_MANIFEST_DIR"));
     let mut json: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     let version = json.get("version").cloned();
@@ -58,7 +58,7 @@ fn marked(desk: &Desk, fixture: &str, name: &str) -> String {
     if let (Some(version), Some(fields)) = (version, json.as_object_mut()) {
         fields.insert("version".to_owned(), version);
     }
-    desk.file(name, &json.to_string())
+    context.file(name, &json.to_string())
 }
 
 /// Stands before the simulated vendor and marks all that it says.
@@ -103,40 +103,40 @@ fn answer(mut caller: TcpStream, vendor: &str) -> std::io::Result<()> {
 
 /// A store with findings of a report of each format, of a file of the vendor's
 /// tool, and of the vendor.
-fn desk() -> Desk {
+fn context() -> TestContext {
     let world = WorldShape { projects: 3, sast: 20, sca: 20, secrets: 5, dependencies: 5, ..WorldShape::default() };
-    let desk = Desk::new(world, vec![]);
-    let (origin, token) = (marking(desk.simulator.url()), desk.token_file());
+    let context = TestContext::new(world, vec![]);
+    let (origin, token) = (marking(context.simulator.url()), context.token_file());
     let set = format!("origin={origin}");
     let usual = ["instance", "add", "code", "--set", &set, "--allow-private-origin", &origin, "--token-file", &token];
-    looked_at(&desk, &usual);
-    looked_at(&desk, &["mapping", "mode", "code", "create"]);
-    looked_at(&desk, &["sync", "-vv"]);
+    looked_at(&context, &usual);
+    looked_at(&context, &["mapping", "mode", "code", "create"]);
+    looked_at(&context, &["sync", "-vv"]);
     for (fixture, source, name) in [
         ("reports/sarif/trivy.sarif", "sarif", "sarif\n::error::mk.sarif"),
         ("reports/cyclonedx/trivy.json", "cyclonedx", "::error::mk##[x].json"),
         ("reports/osv-scanner/lockfiles.json", "osv", "\u{202e}osv.json"),
         ("reports/gitlab/sast.json", "gitlab", "gitlab\u{1b}[8m.json"),
     ] {
-        let file = marked(&desk, fixture, name);
-        looked_at(&desk, &["import", "-vv", "--source", source, "--project", "::error::mk p", &file]);
+        let file = marked(&context, fixture, name);
+        looked_at(&context, &["import", "-vv", "--source", source, "--project", "::error::mk p", &file]);
     }
-    let file = marked(&desk, "cli/current.json", "vendor.json");
-    looked_at(&desk, &["import", "-vv", "--instance", "code", "--project", "::error::mk p", &file]);
+    let file = marked(&context, "cli/current.json", "vendor.json");
+    looked_at(&context, &["import", "-vv", "--instance", "code", "--project", "::error::mk p", &file]);
     let policy = "[[policy]]\nid = \"a\"\ntitle = \"::error::mk t\"\nseverity = \"high\"\nwhen = \"true\"\n";
-    looked_at(&desk, &["policy", "import", &desk.file("policy.toml", policy)]);
+    looked_at(&context, &["policy", "import", &context.file("policy.toml", policy)]);
     for arguments in [&["--dry-run"][..], &[]] {
         let set = ["triage", "set", "--text", "a", "--decision", "wont-fix", "--reason", "\n::error::mk r\u{1b}[8m"];
         let more = ["--author", "::error::mk a", "--assignee", "::error::mk b", "--comment", END, "--label", "=1"];
-        looked_at(&desk, &[&set, &more, arguments].concat());
+        looked_at(&context, &[&set, &more, arguments].concat());
     }
-    assert!(desk.json(&["findings", "--include-closed", "--include-non-security"])["total"].as_u64() > Some(20));
-    desk
+    assert!(context.json(&["findings", "--include-closed", "--include-non-security"])["total"].as_u64() > Some(20));
+    context
 }
 
 /// Runs a command and looks at all that it prints.
-fn looked_at(desk: &Desk, arguments: &[&str]) -> Done {
-    let done = desk.run(arguments);
+fn looked_at(context: &TestContext, arguments: &[&str]) -> Done {
+    let done = context.run(arguments);
     assert!((0..=4).contains(&done.code), "{arguments:?}: {} {}", done.code, done.stderr);
     for text in [&done.stdout, &done.stderr] {
         // Lines of CSV end with two signs.
@@ -154,13 +154,15 @@ fn looked_at(desk: &Desk, arguments: &[&str]) -> Done {
 }
 
 /// Commands that read, with what they need.
-const READS: [&[&str]; 60] = [
+const READS: [&[&str]; 67] = [
     &["link"],
     &["token", "list"],
     &["audit", "list"],
     &["audit", "verify"],
     &["inspect"],
     &["conformance", "--only", "describe.manifest"],
+    &["call", "list-projects", "--against", "ORIGIN", "--token-file", "TOKEN"],
+    &["rehearse", "--against", "ORIGIN", "--token-file", "TOKEN"],
     &["instance", "list"],
     &["instance", "show", "code"],
     &["instance", "test", "code"],
@@ -203,6 +205,10 @@ const READS: [&[&str]; 60] = [
     &["policy", "check"],
     &["policy", "results"],
     &["packages", "--include-unused"],
+    &["connector", "list"],
+    &["catalogue", "list"],
+    &["catalogue", "search"],
+    &["catalogue", "outdated"],
     &["dashboard"],
     &["coverage"],
     &["renormalize", "--dry-run"],
@@ -211,6 +217,7 @@ const READS: [&[&str]; 60] = [
     &["notify", "show", "code"],
     &["notify", "list"],
     &["notify", "deliveries"],
+    &["notify", "alert", "list"],
     &["webhook", "events"],
     &["schema", "findings"],
     &["doctor"],
@@ -219,10 +226,18 @@ const READS: [&[&str]; 60] = [
 
 /// The other commands: they change something, and say only what was done to
 /// things that a person named, or are looked at elsewhere.
-const OTHERS: [&str; 43] = [
+const OTHERS: [&str; 55] = [
+    "new",
     "demo",
     "onboard",
-    "instance accept-connector",
+    "connector install",
+    "connector update",
+    "connector remove",
+    "catalogue add",
+    "catalogue remove",
+    "catalogue build",
+    "catalogue sign",
+    "catalogue generate-key",
     "instance add",
     "instance rotate-token",
     "instance set",
@@ -247,6 +262,7 @@ const OTHERS: [&str; 43] = [
     "triage set",
     "triage clear",
     "triage import",
+    "triage push",
     "policy import",
     "policy remove",
     "runs prune",
@@ -258,6 +274,9 @@ const OTHERS: [&str; 43] = [
     "notify remove",
     "notify test",
     "notify resend",
+    "notify alert set",
+    "notify alert remove",
+    "notify alert test",
     "webhook secret",
     "mock-vendor",
     "backup",
@@ -266,15 +285,16 @@ const OTHERS: [&str; 43] = [
 ];
 
 /// All commands, as the help tells them.
-fn commands(desk: &Desk, group: &[&str]) -> BTreeSet<String> {
-    let help = desk.ok(&[group, &["--help"]].concat());
+fn commands(context: &TestContext, group: &[&str]) -> BTreeSet<String> {
+    let help = context.ok(&[group, &["--help"]].concat());
     let listed = match group {
         [] => help.split("Global options:").next().unwrap(),
         _ => help.split_once("Commands:\n").map_or("", |(_, listed)| listed.split("\n\n").next().unwrap()),
     };
     let names = listed.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   "));
     let names: Vec<&str> = names.filter_map(|line| line.split_whitespace().next()).filter(|it| *it != "help").collect();
-    let mut all: BTreeSet<String> = names.iter().flat_map(|name| commands(desk, &[group, &[*name]].concat())).collect();
+    let mut all: BTreeSet<String> =
+        names.iter().flat_map(|name| commands(context, &[group, &[*name]].concat())).collect();
     let usage = help.lines().find(|line| line.starts_with("Usage:")).unwrap();
     if !usage.contains("<COMMAND>") {
         all.insert(group.join(" "));
@@ -284,24 +304,27 @@ fn commands(desk: &Desk, group: &[&str]) -> BTreeSet<String> {
 
 #[test]
 fn no_line_of_any_output_begins_with_what_a_report_says() {
-    let desk = desk();
+    let context = context();
     let known: BTreeSet<String> = READS
         .iter()
         .map(|arguments| commands_name(arguments))
         .chain(OTHERS.iter().map(|name| (*name).to_owned()))
         .collect();
-    assert_eq!(commands(&desk, &[]), known, "a command is not in the lists of this test");
+    assert_eq!(commands(&context, &[]), known, "a command is not in the lists of this test");
 
-    let first =
-        |arguments: &[&str], list: &str, field: &str| desk.json(arguments)[list][0][field].as_str().unwrap().to_owned();
+    let first = |arguments: &[&str], list: &str, field: &str| {
+        context.json(arguments)[list][0][field].as_str().unwrap().to_owned()
+    };
     let all = ["--include-closed", "--include-non-security"];
     let finding = first(&[&["findings"], &all[..]].concat(), "findings", "id");
     let issue = first(&[&["issues"], &all[..]].concat(), "issues", "id");
-    let project = desk.json(&["projects"])["projects"][0]["name"].as_str().unwrap().to_owned();
-    let repositories = desk.json(&["repositories", "list"]);
+    let project = context.json(&["projects"])["projects"][0]["name"].as_str().unwrap().to_owned();
+    let repositories = context.json(&["repositories", "list"]);
     let repository = repositories["repositories"][0]["full_name"].as_str().unwrap_or("none").to_owned();
-    let file = marked(&desk, "cli/current.json", "again.json");
-    let runs = desk.json(&["runs"])["runs"].as_array().unwrap().len().to_string();
+    let file = marked(&context, "cli/current.json", "again.json");
+    let origin = context.json(&["instance", "show", "code"])["settings"]["origin"].as_str().unwrap().to_owned();
+    let token = context.token_file();
+    let runs = context.json(&["runs"])["runs"].as_array().unwrap().len().to_string();
     let numbers: Vec<String> = (1..=runs.parse().unwrap()).map(|run: usize| run.to_string()).collect();
     let single = numbers.iter().map(|run| vec!["runs", run.as_str()]);
     let (mut shown, mut spreadsheets) = (0, 0);
@@ -312,20 +335,22 @@ fn no_line_of_any_output_begins_with_what_a_report_says() {
             "PROJECT" => project.clone(),
             "REPOSITORY" => repository.clone(),
             "FILE" => file.clone(),
+            "ORIGIN" => origin.clone(),
+            "TOKEN" => token.clone(),
             it => it.to_owned(),
         };
         let arguments: Vec<String> = arguments.iter().map(place).collect();
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        let plain = looked_at(&desk, &[&arguments, &["-vv"][..]].concat());
+        let plain = looked_at(&context, &[&arguments, &["-vv"][..]].concat());
         shown += usize::from(plain.stdout.contains("error::mk"));
-        let json = looked_at(&desk, &[&arguments, &["--json"][..]].concat());
+        let json = looked_at(&context, &[&arguments, &["--json"][..]].concat());
         // An export has the form that its format says.
         if json.code == 0 && !arguments.iter().any(|it| ["policy", "export"].contains(it)) {
             serde_json::from_str::<Value>(&json.stdout).unwrap();
         }
-        let csv = desk.run(&[&arguments, &["--csv"][..]].concat());
+        let csv = context.run(&[&arguments, &["--csv"][..]].concat());
         if csv.code == 0 {
-            looked_at(&desk, &[&arguments, &["--csv"][..]].concat());
+            looked_at(&context, &[&arguments, &["--csv"][..]].concat());
             for field in csv.stdout.split([';', '|', '\n']) {
                 let formula = field.trim_start_matches('"').trim_start().starts_with(['=', '+', '-', '@']);
                 assert!(!formula, "{arguments:?}: {field}");
@@ -344,6 +369,8 @@ fn commands_name(arguments: &[&str]) -> String {
         "token",
         "audit",
         "vault",
+        "connector",
+        "catalogue",
         "repositories",
         "mapping",
         "advisories",
@@ -352,15 +379,20 @@ fn commands_name(arguments: &[&str]) -> String {
         "notify",
         "webhook",
     ];
-    arguments[..if groups.contains(&arguments[0]) { 2 } else { 1 }].join(" ")
+    let words = match arguments {
+        ["notify", "alert", ..] => 3,
+        [group, ..] if groups.contains(group) => 2,
+        _ => 1,
+    };
+    arguments[..words].join(" ")
 }
 
 #[test]
 fn no_error_begins_a_line_with_what_others_say() {
-    let desk = desk();
+    let context = context();
     let evil = format!("{BEGIN}x{END}");
     let option = format!("--x{END}");
-    let file = desk.file("bad\n::error::mk\u{1b}[8m##[x]", "{ no report");
+    let file = context.file("bad\n::error::mk\u{1b}[8m##[x]", "{ no report");
     for arguments in [
         &["repositories", "show", &evil][..],
         &["mapping", "set", &evil, &evil],
@@ -380,7 +412,7 @@ fn no_error_begins_a_line_with_what_others_say() {
         &["schema", &evil],
     ] {
         for more in [&["-vv"][..], &["--json"]] {
-            let done = looked_at(&desk, &[arguments, more].concat());
+            let done = looked_at(&context, &[arguments, more].concat());
             assert_ne!(done.code, 0, "{arguments:?}");
         }
     }
@@ -388,7 +420,7 @@ fn no_error_begins_a_line_with_what_others_say() {
 
 #[test]
 fn a_finding_of_any_length_is_shown() {
-    let desk = Desk::new(WorldShape { projects: 1, sast: 0, sca: 0, ..WorldShape::default() }, vec![]);
+    let context = TestContext::new(WorldShape { projects: 1, sast: 0, sca: 0, ..WorldShape::default() }, vec![]);
     let word = "a".repeat(40_000);
     let place = serde_json::json!({ "physicalLocation": {
         "artifactLocation": { "uri": format!("a/{word}") }, "region": { "startLine": 1, "snippet": { "text": word } },
@@ -397,19 +429,19 @@ fn a_finding_of_any_length_is_shown() {
         "tool": { "driver": { "name": "X" } },
         "results": [{ "ruleId": word, "message": { "text": word }, "locations": [place] }],
     }] });
-    let file = desk.file("long.sarif", &report.to_string());
-    desk.run(&["import", "--source", "long", "--project", "p", &file]);
-    let list = desk.json(&["findings", "--include-closed", "--include-non-security"]);
+    let file = context.file("long.sarif", &report.to_string());
+    context.run(&["import", "--source", "long", "--project", "p", &file]);
+    let list = context.json(&["findings", "--include-closed", "--include-non-security"]);
     let id = list["findings"][0]["id"].as_str().unwrap().to_owned();
-    let issue = desk.json(&["issues", "--include-closed", "--include-non-security"])["issues"][0]["id"]
+    let issue = context.json(&["issues", "--include-closed", "--include-non-security"])["issues"][0]["id"]
         .as_str()
         .unwrap()
         .to_owned();
     for arguments in [&["finding", &id][..], &["issue", &issue], &["findings", "--include-closed"], &["runs", "1"]] {
-        let text = desk.ok(arguments);
+        let text = context.ok(arguments);
         let longest = text.split([' ', '\n', '─']).map(|word| word.chars().count()).max().unwrap();
         assert!(longest <= 4_200 && text.len() < 400_000, "{arguments:?}: {longest} {}", text.len());
     }
-    assert!(desk.ok(&["finding", &id]).contains("--json has all"));
-    assert!(desk.json(&["finding", &id]).to_string().len() > 40_000);
+    assert!(context.ok(&["finding", &id]).contains("--json has all"));
+    assert!(context.json(&["finding", &id]).to_string().len() > 40_000);
 }

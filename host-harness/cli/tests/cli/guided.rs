@@ -3,21 +3,21 @@
 use serde_json::json;
 
 use crate::{
-    support::{Desk, TOKEN, shape},
+    support::{TOKEN, TestContext, shape},
     terminal::{DOWN, ESCAPE, Terminal},
 };
 
 /// `onboard` with what reaches the simulator, and more.
-fn onboard(desk: &Desk, more: &[&str]) -> Terminal {
-    let origin = desk.simulator.url();
+fn onboard(context: &TestContext, more: &[&str]) -> Terminal {
+    let origin = context.simulator.url();
     let set = format!("origin={origin}");
-    Terminal::start(desk, &[&["onboard", "--set", &set, "--allow-private-origin", origin], more].concat())
+    Terminal::start(context, &[&["onboard", "--set", &set, "--allow-private-origin", origin], more].concat())
 }
 
 #[test]
 fn a_guided_setup_makes_a_key_asks_again_and_goes_back() {
-    let desk = Desk::new(shape(), vec![]);
-    let mut person = onboard(&desk, &[]);
+    let context = TestContext::new(shape(), vec![]);
+    let mut person = onboard(&context, &[]);
     person.answers("Name of the new instance:", "My Code!\r");
     let refused = person.sees("use 1 to 63");
     assert!(refused.contains("My Code!"), "{refused}");
@@ -49,46 +49,57 @@ fn a_guided_setup_makes_a_key_asks_again_and_goes_back() {
     person.answers("[ ] initech/auth-service", " \r");
     person.answers("How should projects be mapped to repositories?", "\r");
     let mapping = person.answers("Is this mapping right?", "\r");
-    assert!(mapping.contains("initech/auth-service") && mapping.contains("adopted"), "{mapping}");
+    assert!(mapping.contains("initech/auth-service") && mapping.contains("created"), "{mapping}");
     let end = person.answers("Is everything right?", "\r");
     assert!(end.contains("Kinds: sast, sca") && end.contains("Projects: initech/auth-service"), "{end}");
     let (code, screen) = person.ends();
     assert_eq!(code, 0, "{screen}");
     assert!(screen.contains("Saved the instance code; projects: 1 mapped, 13 ignored"), "{screen}");
 
-    let instance = desk.json(&["instance", "show", "code"]);
+    let instance = context.json(&["instance", "show", "code"]);
     assert_eq!((&instance["status"], &instance["settings"]["kinds"]), (&"connected".into(), &json!(["sast", "sca"])));
     // What is said next works when it is typed.
-    let key = desk.folder.path().join("config/appsec-harness/vault.key");
+    let key = context.folder.path().join("config/appsec-harness/vault.key");
     assert!(screen.contains("  harness --vault-key-file"), "{screen}");
-    desk.ok(&["--vault-key-file", key.to_str().unwrap(), "sync", "code"]);
-    desk.in_no_file(&[TOKEN]);
+    context.ok(&["--vault-key-file", key.to_str().unwrap(), "sync", "code"]);
+    context.in_no_file(&[TOKEN]);
 }
 
 #[test]
 fn a_guided_setup_that_is_left_keeps_all_but_the_token() {
-    let desk = Desk::new(shape(), vec![]);
-    let wrong = desk.file("wrong", "a-wrong-token");
-    let mut person = onboard(&desk, &["code", "--token-file", &wrong]);
+    let context = TestContext::new(shape(), vec![]);
+    let wrong = context.file("wrong", "a-wrong-token");
+    let mut person = onboard(&context, &["code", "--token-file", &wrong]);
     person.answers("What now?", &format!("{DOWN}{DOWN}\r"));
     let (code, screen) = person.ends();
     assert_eq!(code, 0, "{screen}");
     assert!(screen.contains("Continue with: harness onboard code"), "{screen}");
-    let left = desk.json(&["onboard", "--list"]);
+    let left = context.json(&["onboard", "--list"]);
     assert_eq!(left["onboardings"][0]["step"], "token", "{left:#}");
     // The name, the origin and its grant are not said again.
-    desk.ok(&["onboard", "--token-file", &desk.token_file(), "--yes"]);
-    desk.ok(&["sync", "code"]);
+    context.ok(&["onboard", "--token-file", &context.token_file(), "--yes"]);
+    context.ok(&["sync", "code"]);
+}
+
+#[test]
+fn who_leaves_before_anything_is_saved_is_told_so() {
+    let context = TestContext::new(shape(), vec![]);
+    let mut person = onboard(&context, &["code"]);
+    person.answers("Where is the token?", ESCAPE);
+    let (code, screen) = person.ends();
+    assert_eq!(code, 0, "{screen}");
+    assert!(screen.contains("Nothing was saved yet. Start again with: harness onboard code"), "{screen}");
+    assert_eq!(context.json(&["onboard", "--list"])["onboardings"], json!([]));
 }
 
 #[test]
 fn a_mapping_is_shown_with_its_reason_and_corrected() {
-    let desk = Desk::new(shape(), vec![]);
-    let list = desk.file("list.csv", "full_name\ninitech/auth-service\nacme/other\n");
-    desk.ok(&["repositories", "import", &list]);
-    let token = desk.token_file();
+    let context = TestContext::new(shape(), vec![]);
+    let list = context.file("list.csv", "full_name\ninitech/auth-service\nacme/other\n");
+    context.ok(&["repositories", "import", &list]);
+    let token = context.token_file();
     let mut person = onboard(
-        &desk,
+        &context,
         &["code", "--token-file", &token, "--kinds", "sast", "--projects", "all", "--auto-map", "match"],
     );
     let found = person.answers("Is this mapping right?", &format!("{DOWN}\r"));
@@ -102,7 +113,7 @@ fn a_mapping_is_shown_with_its_reason_and_corrected() {
     person.answers("Is everything right?", "\r");
     let (code, screen) = person.ends();
     assert_eq!(code, 0, "{screen}");
-    let mappings = desk.json(&["mapping", "list", "--state", "mapped"]);
+    let mappings = context.json(&["mapping", "list", "--state", "mapped"]);
     let of = |name: &str| {
         let rows = mappings["projects"].as_array().unwrap();
         rows.iter().find(|row| row["project"] == name).map(|row| (row["repository"].clone(), row["by"].clone()))
@@ -113,12 +124,12 @@ fn a_mapping_is_shown_with_its_reason_and_corrected() {
 
 #[test]
 fn a_sync_that_is_interrupted_says_where_it_goes_on() {
-    let desk = Desk::new(shape(), vec![]);
-    desk.added();
-    desk.simulator.set_faults(crate::support::gate_after(4));
-    let mut command = desk.command(&["sync"]);
+    let context = TestContext::new(shape(), vec![]);
+    context.added();
+    context.simulator.set_faults(crate::support::gate_after(2));
+    let mut command = context.command(&["sync"]);
     command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
-    let child = crate::support::held_at_the_gate(&desk, &mut command);
+    let child = crate::support::held_at_the_gate(&context, &mut command);
     let sent = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert!(sent.success());
     let done = crate::support::done(child.wait_with_output().unwrap());

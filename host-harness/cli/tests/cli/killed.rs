@@ -5,17 +5,17 @@ use std::{process::Stdio, time::Duration, time::Instant};
 use rusqlite::OpenFlags;
 use vendor_sim::Options;
 
-use crate::support::{Desk, shape};
+use crate::support::{TestContext, shape};
 
 /// Many pages, so that there is a middle.
 const SMALL_PAGES: &[&str] = &["--set", "page_size=100"];
 
 /// Kills a sync after it has made so many requests.
-fn kill_after(desk: &Desk, requests: u64) {
-    let before = desk.simulator.stats().requests;
-    let mut child = desk.command(&["sync"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+fn kill_after(context: &TestContext, requests: u64) {
+    let before = context.simulator.stats().requests;
+    let mut child = context.command(&["sync"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let deadline = Instant::now() + Duration::from_secs(60);
-    while desk.simulator.stats().requests < before + requests {
+    while context.simulator.stats().requests < before + requests {
         assert!(Instant::now() < deadline, "the sync makes no requests");
         assert!(child.try_wait().unwrap().is_none(), "the sync was over before it could be killed");
         std::thread::yield_now();
@@ -26,36 +26,38 @@ fn kill_after(desk: &Desk, requests: u64) {
 
 #[test]
 fn a_killed_sync_goes_on_and_ends_with_the_same_store() {
-    let undisturbed = Desk::new(shape(), vec![]);
+    let undisturbed = TestContext::new(shape(), vec![]);
     assert_eq!(undisturbed.add(SMALL_PAGES).code, 0);
     undisturbed.ok(&["sync"]);
 
     // A little slower, so that there is a middle to kill it in.
-    let desk = Desk::with_options(shape(), Options { latency: Duration::from_millis(30), ..Options::default() });
-    assert_eq!(desk.add(SMALL_PAGES).code, 0);
+    let context =
+        TestContext::with_options(shape(), Options { latency: Duration::from_millis(30), ..Options::default() });
+    assert_eq!(context.add(SMALL_PAGES).code, 0);
     for requests in [5, 3, 4] {
-        kill_after(&desk, requests);
+        kill_after(&context, requests);
     }
-    let run = desk.json(&["sync"])["runs"][0].clone();
+    let run = context.json(&["sync"])["runs"][0].clone();
     assert_eq!(run["state"], "complete", "{run:#}");
     assert!(run["resumed"].as_u64() >= Some(1), "{run:#}");
-    assert_eq!(desk.content(), undisturbed.content());
+    assert_eq!(context.content(), undisturbed.content());
 
-    let again = desk.json(&["sync"])["runs"][0].clone();
+    let again = context.json(&["sync"])["runs"][0].clone();
     assert_eq!((&again["new"], &again["changed"]), (&0.into(), &0.into()), "{again:#}");
 }
 
 #[test]
 fn two_syncs_of_one_instance_do_not_meet() {
-    let desk = Desk::with_options(shape(), Options { latency: Duration::from_millis(50), ..Options::default() });
-    desk.added();
-    let before = desk.simulator.stats().requests;
-    let mut first = desk.command(&["sync"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    while desk.simulator.stats().requests == before {
+    let context =
+        TestContext::with_options(shape(), Options { latency: Duration::from_millis(50), ..Options::default() });
+    context.added();
+    let before = context.simulator.stats().requests;
+    let mut first = context.command(&["sync"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    while context.simulator.stats().requests == before {
         assert!(first.try_wait().unwrap().is_none());
         std::thread::yield_now();
     }
-    let second = desk.run(&["sync"]);
+    let second = context.run(&["sync"]);
     assert_eq!(second.code, 1);
     assert!(second.stderr.contains("instance is locked by another process"), "{}", second.stderr);
     assert!(first.wait().unwrap().success());
@@ -79,7 +81,7 @@ pub fn report(results: usize) -> String {
 
 #[test]
 fn a_killed_import_goes_on_and_ends_with_the_same_store() {
-    let (killed, undisturbed) = (Desk::new(shape(), vec![]), Desk::new(shape(), vec![]));
+    let (killed, undisturbed) = (TestContext::new(shape(), vec![]), TestContext::new(shape(), vec![]));
     let file = killed.folder.path().join("report.json");
     std::fs::write(&file, report(30_000)).unwrap();
     let import = ["import", file.to_str().unwrap(), "--project", "acme/shop"];

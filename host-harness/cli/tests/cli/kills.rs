@@ -18,7 +18,7 @@ use std::{
 use serde_json::Value;
 use vendor_sim::WorldShape;
 
-use crate::support::{Desk, SECOND_TOKEN, TOKEN, changed_connector};
+use crate::support::{SECOND_TOKEN, TOKEN, TestContext, changed_connector};
 
 /// Kills where nobody says how many.
 const USUAL: u64 = 30;
@@ -65,49 +65,49 @@ struct Case {
     ends: Value,
 }
 
-struct Bench {
-    desk: Desk,
+struct Trial {
+    context: TestContext,
     key: String,
     file: String,
 }
 
-impl Bench {
+impl Trial {
     fn new() -> Self {
         let shape = WorldShape { projects: 4, sast: 260, sca: 120, ..crate::support::shape() };
-        let desk = Desk::new(shape, vec![]);
-        let key = desk.folder.path().join("key").to_str().unwrap().to_owned();
-        desk.ok(&["vault", "generate-key", "--output", &key]);
-        let connector = desk.file("connector.wasm", "");
+        let context = TestContext::new(shape, vec![]);
+        let key = context.folder.path().join("key").to_str().unwrap().to_owned();
+        context.ok(&["vault", "generate-key", "--output", &key]);
+        let connector = context.file("connector.wasm", "");
         fs::write(&connector, host_harness::BUNDLED[0].component).unwrap();
         let place = ["--connector", &connector, "--vault-key-file", &key];
-        let done = desk.add(&[&["--store-token", "--set", "page_size=100"], &place[..]].concat());
+        let done = context.add(&[&["--store-token", "--set", "page_size=100"], &place[..]].concat());
         assert_eq!(done.code, 0, "{}", done.stderr);
-        let file = desk.file("report.json", &super::killed::report(600));
-        let bench = Self { desk, key, file };
-        bench.keep("set up");
-        bench.ok(&["sync"]);
-        bench.keep("synced");
-        bench
+        let file = context.file("report.json", &super::killed::report(600));
+        let trial = Self { context, key, file };
+        trial.keep("set up");
+        trial.ok(&["sync"]);
+        trial.keep("synced");
+        trial
     }
 
     /// Keeps the data folder under a name.
     fn keep(&self, name: &str) {
-        copy(&self.desk.data_dir(), &self.desk.folder.path().join(name));
+        copy(&self.context.data_dir(), &self.context.folder.path().join(name));
     }
 
     /// Makes the data folder what it was, the vendor one that takes the token
     /// which the command called `name` is about, and the connector its own.
     fn take(&self, ready: &str, name: &str) {
-        fs::remove_dir_all(self.desk.data_dir()).unwrap();
-        copy(&self.desk.folder.path().join(ready), &self.desk.data_dir());
-        self.desk.simulator.set_token(if name == ROTATION { SECOND_TOKEN } else { TOKEN });
+        fs::remove_dir_all(self.context.data_dir()).unwrap();
+        copy(&self.context.folder.path().join(ready), &self.context.data_dir());
+        self.context.simulator.set_token(if name == ROTATION { SECOND_TOKEN } else { TOKEN });
         let connector = match name {
             RENORMALIZATION => changed_connector(),
             _ => host_harness::BUNDLED[0].component.to_vec(),
         };
-        fs::write(self.desk.folder.path().join("connector.wasm"), connector).unwrap();
+        fs::write(self.context.folder.path().join("connector.wasm"), connector).unwrap();
         if name == RENORMALIZATION {
-            self.ok(&["instance", "accept-connector", "code"]);
+            self.ok(&["connector", "update", "code"]);
         }
     }
 
@@ -116,15 +116,15 @@ impl Bench {
     }
 
     fn ok(&self, arguments: &[&str]) -> String {
-        self.desk.ok(&self.with_key(arguments))
+        self.context.ok(&self.with_key(arguments))
     }
 
     /// What a user sees, and whether the stored token opens and is taken.
     fn content(&self) -> Value {
-        let mut content = self.desk.content();
-        let instances = self.desk.json(&["instance", "list"])["instances"].clone();
-        let issues = self.desk.json(&["issues", "--include-closed", "--limit", "100000"])["total"].clone();
-        let statuses = self.desk.json(&["dashboard", "--include-non-security"])["statuses"].clone();
+        let mut content = self.context.content();
+        let instances = self.context.json(&["instance", "list"])["instances"].clone();
+        let issues = self.context.json(&["issues", "--include-closed", "--limit", "100000"])["total"].clone();
+        let statuses = self.context.json(&["dashboard", "--include-non-security"])["statuses"].clone();
         let more = content.as_object_mut().unwrap();
         more.insert(
             "instances".to_owned(),
@@ -147,7 +147,7 @@ impl Bench {
     /// Kills a command at a moment of its life; tells whether it was still at work.
     fn kill(&self, case: &Case, random: &mut Random) -> bool {
         let arguments: Vec<&str> = case.arguments.iter().map(String::as_str).collect();
-        let mut child = self.desk.command(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = self.context.command(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         // A moment of the clock is what a power cut comes at.
         let micros = random.next() % u64::try_from(case.lasts.as_micros()).unwrap().max(1);
         std::thread::sleep(Duration::from_micros(micros));
@@ -159,7 +159,7 @@ impl Bench {
 
     /// How many findings the connector would make something else of.
     fn left_to_renormalize(&self) -> u64 {
-        let report = self.desk.json(&["renormalize", "--dry-run"]);
+        let report = self.context.json(&["renormalize", "--dry-run"]);
         report["instances"][0]["changed"].as_u64().unwrap_or_else(|| panic!("{report}"))
     }
 
@@ -167,9 +167,9 @@ impl Bench {
     fn holds_a_token(&self) -> bool {
         let check = self.with_key(&["instance", "test", "code"]);
         [TOKEN, SECOND_TOKEN].into_iter().any(|token| {
-            self.desk.simulator.set_token(token);
-            let code = self.desk.run(&check).code;
-            self.desk.simulator.set_token(SECOND_TOKEN);
+            self.context.simulator.set_token(token);
+            let code = self.context.run(&check).code;
+            self.context.simulator.set_token(SECOND_TOKEN);
             code == 0
         })
     }
@@ -184,17 +184,17 @@ fn killed_at_any_moment_nothing_is_lost_and_nothing_is_there_twice() {
     println!("{kills} kills, seed {seed}");
 
     let mut random = Random(seed);
-    let bench = Bench::new();
-    let second = bench.desk.file("second-token", SECOND_TOKEN);
-    bench.take("synced", RENORMALIZATION);
-    assert!(bench.left_to_renormalize() > 100, "the changed connector changes nothing");
+    let trial = Trial::new();
+    let second = trial.context.file("second-token", SECOND_TOKEN);
+    trial.take("synced", RENORMALIZATION);
+    assert!(trial.left_to_renormalize() > 100, "the changed connector changes nothing");
     let rotate = ["instance", ROTATION, "code", "--token-file", &second, "--store-token"];
     let cases = [
-        bench.case("sync", "set up", &["sync"]),
-        bench.case("import", "synced", &["import", &bench.file, "--project", "acme/shop"]),
-        bench.case(RENORMALIZATION, "synced", &[RENORMALIZATION]),
-        bench.case(ROTATION, "synced", &rotate),
-        bench.case("delete", "synced", &["instance", "delete", "code", "--confirm", "code"]),
+        trial.case("sync", "set up", &["sync"]),
+        trial.case("import", "synced", &["import", &trial.file, "--project", "acme/shop"]),
+        trial.case(RENORMALIZATION, "synced", &[RENORMALIZATION]),
+        trial.case(ROTATION, "synced", &rotate),
+        trial.case("delete", "synced", &["instance", "delete", "code", "--confirm", "code"]),
     ];
 
     let mut at_work: BTreeMap<&str, u64> = BTreeMap::new();
@@ -203,32 +203,32 @@ fn killed_at_any_moment_nothing_is_lost_and_nothing_is_there_twice() {
         if done >= kills {
             break;
         }
-        bench.take(case.ready, case.name);
+        trial.take(case.ready, case.name);
         // Once or more in a row, before it may come to its end.
         for _ in 0..=random.next() % 2 {
             done += 1;
-            *at_work.entry(case.name).or_default() += u64::from(bench.kill(case, &mut random));
+            *at_work.entry(case.name).or_default() += u64::from(trial.kill(case, &mut random));
         }
         let what = format!("{} of seed {seed}, after {done} kills", case.name);
         // Not each time: what comes right after the kill is to find what it left.
         if case.name == ROTATION && random.next().is_multiple_of(2) {
-            assert!(bench.holds_a_token(), "{what}: neither the old token nor the new one is there");
+            assert!(trial.holds_a_token(), "{what}: neither the old token nor the new one is there");
         }
         let arguments: Vec<&str> = case.arguments.iter().map(String::as_str).collect();
-        let end = bench.desk.run(&arguments);
+        let end = trial.context.run(&arguments);
         // What was deleted when it was killed is finished by the next command,
         // which then finds nothing to delete.
         let gone = case.name == "delete" && end.stderr.contains("instance `code` not found");
         assert!(end.code == 0 || gone, "{what}: {}{}", end.stdout, end.stderr);
-        assert_eq!(bench.content(), case.ends, "{what}");
+        assert_eq!(trial.content(), case.ends, "{what}");
         if case.name == RENORMALIZATION {
-            assert_eq!(bench.left_to_renormalize(), 0, "{what}");
+            assert_eq!(trial.left_to_renormalize(), 0, "{what}");
         }
-        let health = bench.desk.run(&bench.with_key(&["doctor"]));
+        let health = trial.context.run(&trial.with_key(&["doctor"]));
         assert_eq!(health.code, 0, "{what}: {}{}", health.stdout, health.stderr);
-        bench.desk.in_no_file(&[TOKEN, SECOND_TOKEN]);
+        trial.context.in_no_file(&[TOKEN, SECOND_TOKEN]);
         if case.name != "delete" {
-            bench.ok(&["instance", "test", "code"]);
+            trial.ok(&["instance", "test", "code"]);
         }
     }
     assert!(kills == 0 || at_work.values().sum::<u64>() > 0, "nothing was at work when it was killed");

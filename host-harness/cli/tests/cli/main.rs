@@ -2,8 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails loudly")]
 
+mod alerts;
 mod backups;
 mod browser;
+mod burdens;
+mod catalogues;
 mod commands;
 mod daemon;
 mod deletion;
@@ -15,8 +18,10 @@ mod files;
 mod foreign;
 mod guided;
 mod issues;
+mod journeys;
 mod killed;
 mod kills;
+mod looks;
 mod mapping;
 mod mistakes;
 mod mock_vendor;
@@ -36,5 +41,6 @@ mod support;
 mod terminal;
 mod tokens;
 mod triage;
+mod trials;
 mod views;
 mod webhooks;

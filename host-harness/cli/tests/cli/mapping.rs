@@ -5,157 +5,157 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use vendor_sim::{World, WorldShape};
 
-use crate::support::Desk;
+use crate::support::TestContext;
 
 fn shape(seed: u64, projects: u32) -> WorldShape {
     WorldShape { seed, projects, sast: 200, sca: 80, ..crate::support::shape() }
 }
 
-fn names(desk: &Desk) -> Vec<String> {
-    desk.simulator.world().project_names().map(str::to_owned).collect()
+fn names(context: &TestContext) -> Vec<String> {
+    context.simulator.world().project_names().map(str::to_owned).collect()
 }
 
 /// Names of the projects that have findings which did not vanish.
-fn found(desk: &Desk) -> BTreeSet<String> {
-    let findings = desk.json(&["findings", "--include-closed", "--include-non-security", "--limit", "100000"]);
+fn found(context: &TestContext) -> BTreeSet<String> {
+    let findings = context.json(&["findings", "--include-closed", "--include-non-security", "--limit", "100000"]);
     let findings = findings["findings"].as_array().unwrap().clone();
     let there = findings.iter().filter(|it| it["status"] != "vanished");
     there.map(|it| it["project"].as_str().unwrap().to_owned()).collect()
 }
 
-fn total(desk: &Desk) -> u64 {
-    desk.json(&["findings", "--include-closed", "--include-non-security"])["total"].as_u64().unwrap()
+fn total(context: &TestContext) -> u64 {
+    context.json(&["findings", "--include-closed", "--include-non-security"])["total"].as_u64().unwrap()
 }
 
 /// The state of a project.
-fn state(desk: &Desk, project: &str) -> Value {
-    let list = desk.json(&["mapping", "list", "code"]);
+fn state(context: &TestContext, project: &str) -> Value {
+    let list = context.json(&["mapping", "list", "code"]);
     let projects = list["projects"].as_array().unwrap();
     projects.iter().find(|it| it["project"] == project).unwrap()["state"].clone()
 }
 
 #[test]
 fn only_what_matches_the_list_is_read_and_a_new_project_joins_in_the_same_sync() {
-    let desk = Desk::new(shape(1, 5), vec![]);
+    let context = TestContext::new(shape(1, 5), vec![]);
     let later = World::new(shape(1, 6));
-    let mut known: Vec<String> = names(&desk).into_iter().take(2).collect();
+    let mut known: Vec<String> = names(&context).into_iter().take(2).collect();
     known.push(later.project_names().nth(5).unwrap().to_owned());
-    let list = desk.file("list.csv", &format!("full_name,group\n{},web\n", known.join(",web\n")));
+    let list = context.file("list.csv", &format!("full_name,group\n{},web\n", known.join(",web\n")));
     // What is read stays, what is not is told by line.
-    let list_with_problem = desk.file("bad.csv", &format!("full_name,url\n{},\n,ftp://x/y/z\n", known[0]));
-    let done = desk.run(&["repositories", "import", &list_with_problem]);
+    let list_with_problem = context.file("bad.csv", &format!("full_name,url\n{},\n,ftp://x/y/z\n", known[0]));
+    let done = context.run(&["repositories", "import", &list_with_problem]);
     assert_eq!(done.code, 3, "{}", done.stderr);
     assert!(done.stdout.contains("bad.csv:3: "), "{}", done.stdout);
-    let done = desk.run(&["repositories", "import", &list_with_problem, "--replace"]);
+    let done = context.run(&["repositories", "import", &list_with_problem, "--replace"]);
     assert_eq!(done.code, 1, "{}", done.stdout);
-    let changes = desk.json(&["repositories", "import", &list]);
+    let changes = context.json(&["repositories", "import", &list]);
     assert_eq!((&changes["added"], &changes["updated"]), (&2.into(), &1.into()), "{changes:#}");
 
-    desk.added();
-    desk.ok(&["mapping", "mode", "code", "match"]);
-    let shown = desk.ok(&["sync"]);
+    context.added();
+    context.ok(&["mapping", "mode", "code", "match"]);
+    let shown = context.ok(&["sync"]);
     assert!(shown.contains("3 projects without a repository, not synced"), "{shown}");
-    assert_eq!(found(&desk), known[..2].iter().cloned().collect());
-    let done = desk.run(&["sync", "--project", &names(&desk)[3]]);
+    assert_eq!(found(&context), known[..2].iter().cloned().collect());
+    let done = context.run(&["sync", "--project", &names(&context)[3]]);
     assert!(done.code == 1 && done.stderr.contains("harness mapping set"), "{}", done.stderr);
 
-    desk.simulator.set_world(later);
-    let run = desk.json(&["sync", "--allow-removal"])["runs"][0].clone();
+    context.simulator.set_world(later);
+    let run = context.json(&["sync", "--allow-removal"])["runs"][0].clone();
     assert_eq!((&run["state"], &run["projects"]), (&"complete".into(), &3.into()));
-    assert_eq!(found(&desk), known.iter().cloned().collect());
-    let counts = desk.json(&["mapping", "list"])["counts"].clone();
+    assert_eq!(found(&context), known.iter().cloned().collect());
+    let counts = context.json(&["mapping", "list"])["counts"].clone();
     assert_eq!((&counts["mapped"], &counts["unmapped"]), (&3.into(), &3.into()));
 
     // Those that wait are mapped by hand, and are read.
-    let name = names(&desk)[3].clone();
-    desk.ok(&["mapping", "set", &name, &known[0]]);
-    desk.ok(&["sync"]);
-    assert!(found(&desk).contains(&name));
-    let detail = desk.json(&["repositories", "show", &known[0]]);
+    let name = names(&context)[3].clone();
+    context.ok(&["mapping", "set", &name, &known[0]]);
+    context.ok(&["sync"]);
+    assert!(found(&context).contains(&name));
+    let detail = context.json(&["repositories", "show", &known[0]]);
     assert_eq!(detail["repository"]["projects"], 2, "{detail:#}");
 }
 
 #[test]
 fn a_project_that_leads_elsewhere_is_told_and_repaired_by_hand() {
-    let desk = Desk::new(shape(1, 3), vec![]);
-    desk.added();
-    desk.ok(&["sync"]);
-    let listed = |desk: &Desk| -> Value {
-        let projects = desk.json(&["projects"])["projects"].clone();
+    let context = TestContext::new(shape(1, 3), vec![]);
+    context.added();
+    context.ok(&["sync"]);
+    let listed = |context: &TestContext| -> Value {
+        let projects = context.json(&["projects"])["projects"].clone();
         let with_url = projects.as_array().unwrap().iter().filter(|it| !it["url"].is_null());
         with_url.map(|it| json!({ "html_url": it["url"], "name": it["name"] })).collect()
     };
-    let old = listed(&desk);
-    let list = desk.file("list.json", &old.to_string());
-    let changes = desk.json(&["repositories", "import", &list]);
+    let old = listed(&context);
+    let list = context.file("list.json", &old.to_string());
+    let changes = context.json(&["repositories", "import", &list]);
     assert_eq!(changes["projects_matched"], old.as_array().unwrap().len(), "{changes:#}");
-    let before = total(&desk);
+    let before = total(&context);
 
     // The same projects under other names, at other places.
-    desk.simulator.set_world(World::new(shape(2, 3)));
-    let shown = desk.ok(&["sync", "--allow-removal"]);
+    context.simulator.set_world(World::new(shape(2, 3)));
+    let shown = context.ok(&["sync", "--allow-removal"]);
     assert!(shown.contains("harness mapping list --state drifted"), "{shown}");
-    let drifted = desk.json(&["mapping", "list", "--state", "drifted"]);
+    let drifted = context.json(&["mapping", "list", "--state", "drifted"]);
     let row = drifted["projects"][0].clone();
     assert_eq!((&row["read"], &row["proposal"]), (&true.into(), &Value::Null), "{row:#}");
-    assert!(total(&desk) > before, "it is still read");
+    assert!(total(&context) > before, "it is still read");
     let (name, url) = (row["project"].as_str().unwrap(), row["url"].as_str().unwrap());
 
-    desk.ok(&["repositories", "add", name, "--url", url, "--group", "web"]);
-    let proposed = desk.json(&["mapping", "suggest", "code"]);
+    context.ok(&["repositories", "add", name, "--url", url, "--group", "web"]);
+    let proposed = context.json(&["mapping", "suggest", "code"]);
     let proposal =
         proposed["projects"].as_array().unwrap().iter().find(|it| it["project"] == name).unwrap()["proposal"].clone();
     assert_eq!((&proposal["repository"], &proposal["confidence"]), (&name.into(), &1.0.into()));
     let findings =
-        desk.json(&["repositories", "show", row["repository"].as_str().unwrap()])["repository"]["findings"].clone();
-    let repaired = desk.json(&["mapping", "set", name, url]);
+        context.json(&["repositories", "show", row["repository"].as_str().unwrap()])["repository"]["findings"].clone();
+    let repaired = context.json(&["mapping", "set", name, url]);
     assert_eq!((&repaired["state"], &repaired["by"]), (&"mapped".into(), &"manual".into()));
-    let moved = desk.json(&["repositories", "show", url])["repository"].clone();
+    let moved = context.json(&["repositories", "show", url])["repository"].clone();
     assert_eq!((&moved["findings"], &moved["groups"]), (&findings, &json!(["web"])), "findings go along");
-    desk.ok(&["sync"]);
-    assert_eq!(state(&desk, name), "mapped");
+    context.ok(&["sync"]);
+    assert_eq!(state(&context, name), "mapped");
 }
 
 #[test]
 fn a_project_that_is_unmapped_or_ignored_takes_its_findings_as_a_person_says() {
-    let desk = Desk::new(shape(1, 3), vec![]);
-    desk.added();
-    desk.ok(&["sync"]);
-    let name = names(&desk)[0].clone();
-    let (all, before) = (found(&desk), desk.content());
-    let done = desk.run(&["mapping", "unset", &name]);
+    let context = TestContext::new(shape(1, 3), vec![]);
+    context.added();
+    context.ok(&["sync"]);
+    let name = names(&context)[0].clone();
+    let (all, before) = (found(&context), context.content());
+    let done = context.run(&["mapping", "unset", &name]);
     assert_eq!(done.code, 1);
     assert!(done.stderr.contains("--keep") && done.stderr.contains("--delete"), "{}", done.stderr);
-    assert_eq!(desk.content(), before, "nothing was changed");
+    assert_eq!(context.content(), before, "nothing was changed");
 
-    let total_before = total(&desk);
-    desk.ok(&["mapping", "unset", &name, "--keep"]);
-    assert_eq!((total(&desk), found(&desk).contains(&name)), (total_before, false));
-    desk.ok(&["sync"]);
-    assert_eq!((total(&desk), found(&desk).contains(&name)), (total_before, false), "it is not read");
-    assert_eq!(state(&desk, &name), "unmapped");
-    desk.ok(&["mapping", "restore", &name]);
+    let total_before = total(&context);
+    context.ok(&["mapping", "unset", &name, "--keep"]);
+    assert_eq!((total(&context), found(&context).contains(&name)), (total_before, false));
+    context.ok(&["sync"]);
+    assert_eq!((total(&context), found(&context).contains(&name)), (total_before, false), "it is not read");
+    assert_eq!(state(&context, &name), "unmapped");
+    context.ok(&["mapping", "restore", &name]);
     // Also where only what is new is asked for.
-    desk.ok(&["sync", "--incremental"]);
-    assert_eq!((total(&desk), found(&desk)), (total_before, all.clone()));
+    context.ok(&["sync", "--incremental"]);
+    assert_eq!((total(&context), found(&context)), (total_before, all.clone()));
 
-    desk.ok(&["mapping", "ignore", &name, "--delete"]);
-    assert!(total(&desk) < total_before && !found(&desk).contains(&name));
-    desk.ok(&["sync"]);
-    assert!(!found(&desk).contains(&name));
-    assert_eq!(state(&desk, &name), "ignored");
-    assert!(desk.ok(&["mapping", "restore", &name]).contains("is mapped to"));
-    desk.ok(&["sync"]);
-    assert_eq!((total(&desk), found(&desk)), (total_before, all));
+    context.ok(&["mapping", "ignore", &name, "--delete"]);
+    assert!(total(&context) < total_before && !found(&context).contains(&name));
+    context.ok(&["sync"]);
+    assert!(!found(&context).contains(&name));
+    assert_eq!(state(&context, &name), "ignored");
+    assert!(context.ok(&["mapping", "restore", &name]).contains("is mapped to"));
+    context.ok(&["sync"]);
+    assert_eq!((total(&context), found(&context)), (total_before, all));
 }
 
 #[test]
 fn what_is_said_of_scans_and_what_is_printed_follows_its_form() {
-    let desk = Desk::new(shape(1, 3), vec![]);
-    desk.added();
-    desk.ok(&["sync"]);
-    let name = names(&desk)[0].clone();
-    let list = desk.file("list.csv", "full_name\nacme/nearly\n");
+    let context = TestContext::new(shape(1, 3), vec![]);
+    context.added();
+    context.ok(&["sync"]);
+    let name = names(&context)[0].clone();
+    let list = context.file("list.csv", "full_name\nacme/nearly\n");
     let set = ["mapping", "metadata", &name, "--environment", "production", "--tag", "v1", "--metadata", "team=web"];
     let commands: &[(&str, &[&str])] = &[
         ("repositories-import", &["repositories", "import", &list]),
@@ -175,30 +175,30 @@ fn what_is_said_of_scans_and_what_is_printed_follows_its_form() {
         ("projects", &["projects"]),
     ];
     for (form, arguments) in commands {
-        desk.follows(form, &desk.json(arguments));
+        context.follows(form, &context.json(arguments));
     }
-    let row = desk.json(&["mapping", "metadata", &name, "--clear", "tag", "--metadata", "tier=1"]);
+    let row = context.json(&["mapping", "metadata", &name, "--clear", "tag", "--metadata", "tier=1"]);
     let metadata = json!({ "team": "web", "tier": "1" });
     let fields = json!({ "environment": "production", "branch": null, "tag": null, "metadata": metadata });
     assert_eq!(row["scan_fields"], fields);
-    let shown = desk.ok(&["mapping", "list", "code", "--state", "unmapped"]);
+    let shown = context.ok(&["mapping", "list", "code", "--state", "unmapped"]);
     assert!(shown.contains("environment=production") && shown.contains("1 unmapped"), "{shown}");
-    let done = desk.run(&["mapping", "set", "no/such", "acme/nearly"]);
+    let done = context.run(&["mapping", "set", "no/such", "acme/nearly"]);
     assert!(done.code == 1 && done.stderr.contains("harness projects"), "{}", done.stderr);
 }
 
 #[test]
 fn a_file_of_a_project_that_is_not_mapped_is_counted_and_not_taken_in() {
-    let desk = Desk::new(WorldShape { projects: 1, sast: 1, sca: 1, ..WorldShape::default() }, vec![]);
+    let context = TestContext::new(WorldShape { projects: 1, sast: 1, sca: 1, ..WorldShape::default() }, vec![]);
     let report = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/cli/current.json");
     let import = ["import", report, "--project", "acme/shop"];
-    desk.added();
-    desk.ok(&["mapping", "mode", "code", "match"]);
-    let done = desk.run(&import);
+    context.added();
+    context.ok(&["mapping", "mode", "code", "match"]);
+    let done = context.run(&import);
     assert_eq!(done.code, 3, "{}", done.stderr);
     assert!(done.stdout.contains("of unmapped projects"), "{}", done.stdout);
-    assert_eq!(total(&desk), 0);
-    desk.ok(&["repositories", "add", "acme/shop"]);
-    desk.run(&import);
-    assert_eq!(found(&desk), ["acme/shop".to_owned()].into());
+    assert_eq!(total(&context), 0);
+    context.ok(&["repositories", "add", "acme/shop"]);
+    context.run(&import);
+    assert_eq!(found(&context), ["acme/shop".to_owned()].into());
 }

@@ -4,17 +4,17 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::support::{Desk, shape};
+use crate::support::{TestContext, shape};
 
-fn tenants(desk: &Desk) -> Vec<String> {
-    let list = desk.json(&["tenant", "list"]);
+fn tenants(context: &TestContext) -> Vec<String> {
+    let list = context.json(&["tenant", "list"]);
     list["tenants"].as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap().to_owned()).collect()
 }
 
 #[test]
 fn a_tenant_whose_name_is_mistyped_is_not_made() {
-    let desk = Desk::new(shape(), vec![]);
-    let of = |arguments: &[&str]| desk.run(&[&["--tenant", "acem"][..], arguments].concat());
+    let context = TestContext::new(shape(), vec![]);
+    let of = |arguments: &[&str]| context.run(&[&["--tenant", "acem"][..], arguments].concat());
     let reads: &[&[&str]] = &[
         &["findings"],
         &["issues"],
@@ -45,7 +45,27 @@ fn a_tenant_whose_name_is_mistyped_is_not_made() {
     // Nor for a file that is not there.
     let done = of(&["import", "nothing.json"]);
     assert_eq!((done.code, done.stderr.contains("cannot read nothing.json")), (1, true), "{}", done.stderr);
-    assert_eq!(tenants(&desk), Vec::<String>::new());
+    assert_eq!(tenants(&context), Vec::<String>::new());
+}
+
+#[test]
+fn a_command_without_its_second_word_shows_what_there_is() {
+    let context = TestContext::new(shape(), vec![]);
+    for (arguments, line) in [(&[][..], "  onboard          Set up an instance"), (&["instance"], "  rotate-token")] {
+        let done = context.run(arguments);
+        assert_eq!((done.code, done.stdout.as_str()), (2, ""), "{arguments:?}");
+        assert!(done.stderr.contains(line) && !done.stderr.contains("error:"), "{}", done.stderr);
+    }
+}
+
+#[test]
+fn no_line_on_standard_error_is_longer_than_the_terminal() {
+    let context = TestContext::new(shape(), vec![]);
+    for arguments in [&["notify", "set"][..], &["findings", "--project", "acme/a-project-that-nobody-has"], &[]] {
+        let done = crate::support::done(context.command(arguments).env("COLUMNS", "60").output().unwrap());
+        let longest = done.stderr.lines().map(|line| line.chars().count()).max().unwrap_or_default();
+        assert!(longest <= 60, "{arguments:?}: {}", done.stderr);
+    }
 }
 
 /// Commands that only read, each as somebody types it on the first day.
@@ -76,48 +96,48 @@ const READERS: [&[&str]; 22] = [
 
 #[test]
 fn a_command_that_reads_makes_no_tenant() {
-    let desk = Desk::new(shape(), vec![]);
+    let context = TestContext::new(shape(), vec![]);
     for command in READERS {
-        let done = desk.run(command);
+        let done = context.run(command);
         assert!(done.code <= 1, "{command:?}: {}", done.stderr);
-        assert_eq!(tenants(&desk), Vec::<String>::new(), "{command:?}");
+        assert_eq!(tenants(&context), Vec::<String>::new(), "{command:?}");
     }
 }
 
 #[test]
 fn status_shows_all_tenants_or_the_one_that_is_named() {
-    let desk = Desk::new(shape(), vec![]);
-    let source = desk.file("scan.sarif", include_str!("../../../../fixtures/reports/sarif/codeql.sarif"));
+    let context = TestContext::new(shape(), vec![]);
+    let source = context.file("scan.sarif", include_str!("../../../../fixtures/reports/sarif/codeql.sarif"));
     for tenant in ["one", "two"] {
-        desk.ok(&["tenant", "add", tenant]);
-        desk.ok(&["--tenant", tenant, "import", "--source", "codeql", &source, "--project", "acme/app"]);
+        context.ok(&["tenant", "add", tenant]);
+        context.ok(&["--tenant", tenant, "import", "--source", "codeql", &source, "--project", "acme/app"]);
     }
     let shown = |arguments: &[&str]| -> Vec<String> {
-        let status = desk.json(arguments);
+        let status = context.json(arguments);
         let instances = status["instances"].as_array().unwrap().iter();
         instances.map(|it| it["tenant"].as_str().unwrap().to_owned()).collect()
     };
     assert_eq!(shown(&["status"]), ["one", "two"]);
     assert_eq!(shown(&["status", "--tenant", "two"]), ["two"]);
-    assert_eq!(desk.run(&["status", "--tenant", "tow"]).code, 1);
-    assert_eq!(tenants(&desk), ["one", "two"]);
+    assert_eq!(context.run(&["status", "--tenant", "tow"]).code, 1);
+    assert_eq!(tenants(&context), ["one", "two"]);
 }
 
 #[test]
 fn an_import_that_fails_leaves_no_instance_behind() {
-    let desk = Desk::new(shape(), vec![]);
-    let (empty, alien) = (desk.file("empty.json", ""), desk.file("alien.json", "{\"hello\": 1}"));
+    let context = TestContext::new(shape(), vec![]);
+    let (empty, alien) = (context.file("empty.json", ""), context.file("alien.json", "{\"hello\": 1}"));
     for file in ["nothing.json", &empty, &alien] {
-        let done = desk.run(&["import", file]);
+        let done = context.run(&["import", file]);
         assert_eq!(done.code, 1, "{file}: {}{}", done.stdout, done.stderr);
-        let instances = desk.json(&["instance", "list"]);
+        let instances = context.json(&["instance", "list"]);
         assert_eq!(instances["instances"].as_array().unwrap().len(), 0, "{file}: {instances:#}");
     }
 }
 
 #[test]
 fn a_report_of_a_scan_that_went_wrong_is_not_taken_for_all_there_is() {
-    let desk = Desk::new(shape(), vec![]);
+    let context = TestContext::new(shape(), vec![]);
     let result = r#"{"check_id":"a.b","path":"a.py","start":{"line":1,"col":1},"end":{"line":1,"col":9},
         "extra":{"message":"m","severity":"ERROR","metadata":{}}}"#;
     let report = |level: &str| {
@@ -126,81 +146,82 @@ fn a_report_of_a_scan_that_went_wrong_is_not_taken_for_all_there_is() {
         let rest = r#""version":"1.182.0","paths":{"scanned":["a.py"]}"#;
         format!(r#"{{"results":[{result}],"errors":[{error}],{rest}}}"#)
     };
-    let (broken, warned) = (desk.file("broken.json", &report("error")), desk.file("warned.json", &report("warn")));
-    let done = desk.run(&["import", &broken, "--project", "acme/app"]);
+    let (broken, warned) =
+        (context.file("broken.json", &report("error")), context.file("warned.json", &report("warn")));
+    let done = context.run(&["import", &broken, "--project", "acme/app"]);
     assert_eq!(done.code, 3, "{}{}", done.stdout, done.stderr);
     assert!(done.stdout.contains("partial: the scan itself had errors"), "{}", done.stdout);
-    let run = desk.json(&["runs", "1"]);
+    let run = context.json(&["runs", "1"]);
     assert_eq!(run["runs"][0]["state"], "partial");
     assert_eq!(run["diagnostics"][0]["code"], "scan-error", "{run:#}");
-    let doctor = desk.run(&["doctor"]);
+    let doctor = context.run(&["doctor"]);
     assert!(doctor.stdout.contains("harness import --instance files FILE"), "{}", doctor.stdout);
     // A warning tells of a file that was not looked at, which is usual.
-    assert_eq!(desk.run(&["import", &warned, "--project", "acme/app"]).code, 0);
-    let run = desk.json(&["runs", "2"]);
+    assert_eq!(context.run(&["import", &warned, "--project", "acme/app"]).code, 0);
+    let run = context.json(&["runs", "2"]);
     assert_eq!((&run["runs"][0]["state"], &run["diagnostics"][0]["code"]), (&"complete".into(), &"scan-error".into()));
-    let sarif = desk.file(
+    let sarif = context.file(
         "failed.sarif",
         r#"{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"Other"}},"results":[],
             "invocations":[{"executionSuccessful":false}]}]}"#,
     );
-    let done = desk.run(&["import", "--source", "other", &sarif, "--project", "acme/app"]);
+    let done = context.run(&["import", "--source", "other", &sarif, "--project", "acme/app"]);
     assert_eq!(done.code, 3, "{}{}", done.stdout, done.stderr);
 }
 
 #[test]
 fn a_check_over_projects_that_are_not_there_does_not_pass() {
-    let desk = Desk::new(shape(), vec![]);
-    desk.added();
-    desk.ok(&["sync"]);
-    desk.ok(&["policy", "import", &desk.file("policies.toml", &desk.ok(&["policy", "init"]))]);
+    let context = TestContext::new(shape(), vec![]);
+    context.added();
+    context.ok(&["sync"]);
+    context.ok(&["policy", "import", &context.file("policies.toml", &context.ok(&["policy", "init"]))]);
     for option in ["--project", "--repository", "--group", "--environment", "--branch", "--tag"] {
-        let done = desk.run(&["policy", "check", option, "no-such"]);
+        let done = context.run(&["policy", "check", option, "no-such"]);
         assert_eq!(done.code, 1, "{option}: {}{}", done.stdout, done.stderr);
         assert!(done.stderr.contains("nothing was checked"), "{option}: {}", done.stderr);
     }
-    assert_eq!(desk.run(&["policy", "check", "--instance", "no-such"]).code, 1);
-    assert_ne!(desk.run(&["policy", "check", "--project", "shop"]).code, 1);
+    assert_eq!(context.run(&["policy", "check", "--instance", "no-such"]).code, 1);
+    assert_ne!(context.run(&["policy", "check", "--project", "shop"]).code, 1);
 }
 
 #[test]
 fn a_project_that_is_not_read_is_not_clean() {
-    let desk = Desk::new(shape(), vec![]);
-    desk.added();
-    desk.ok(&["sync"]);
+    let context = TestContext::new(shape(), vec![]);
+    context.added();
+    context.ok(&["sync"]);
     let of = |name: &str| {
-        let list = desk.json(&["projects", "--search", name]);
+        let list = context.json(&["projects", "--search", name]);
         list["projects"][0].clone()
     };
-    let projects = desk.json(&["projects"]);
+    let projects = context.json(&["projects"]);
     let scanned = |it: &&Value| it["last_scan_at"].is_string() && it["outcome"] == "findings";
     let name = projects["projects"].as_array().unwrap().iter().find(scanned).unwrap()["name"].as_str().unwrap();
-    desk.ok(&["mapping", "ignore", name, "--delete"]);
+    context.ok(&["mapping", "ignore", name, "--delete"]);
     assert_eq!(of(name)["outcome"], "not-read", "{:#}", of(name));
-    let coverage = desk.json(&["coverage"]);
+    let coverage = context.json(&["coverage"]);
     let unmapped = coverage["unmapped"].as_array().unwrap();
     assert_eq!(unmapped.iter().find(|it| it["project"] == name).unwrap()["outcome"], "not-read");
     // Nor when it is mapped again, until somebody reads it.
-    desk.ok(&["mapping", "restore", name]);
+    context.ok(&["mapping", "restore", name]);
     assert_eq!(of(name)["outcome"], "not-read", "{:#}", of(name));
-    desk.ok(&["sync"]);
+    context.ok(&["sync"]);
     assert_eq!(of(name)["outcome"], "findings", "{:#}", of(name));
 }
 
 #[test]
 fn a_doctor_tells_how_the_last_work_ended() {
-    let desk = Desk::new(shape(), vec![]);
-    let untried = desk.add(&["--skip-verify"]);
+    let context = TestContext::new(shape(), vec![]);
+    let untried = context.add(&["--skip-verify"]);
     assert_eq!(untried.code, 0, "{}", untried.stderr);
     let check = |done: &str| -> Value {
         let report: Value = serde_json::from_str(done).unwrap();
         let checks = report["checks"].as_array().unwrap().clone();
         checks.into_iter().find(|it| it["what"] == "instance default/code: last work").unwrap_or_default()
     };
-    let doctor = || desk.run(&["--json", "doctor"]);
+    let doctor = || context.run(&["--json", "doctor"]);
     assert_eq!(check(&doctor().stdout)["detail"], "its connection has not been tested yet");
-    fs::write(desk.token_file(), "revoked").unwrap();
-    assert_eq!(desk.run(&["sync"]).code, 1);
+    fs::write(context.token_file(), "revoked").unwrap();
+    assert_eq!(context.run(&["sync"]).code, 1);
     let done = doctor();
     let told = check(&done.stdout);
     assert_eq!((done.code, &told["condition"]), (1, &"problem".into()), "{told:#}");
@@ -209,19 +230,19 @@ fn a_doctor_tells_how_the_last_work_ended() {
 
 #[test]
 fn a_source_of_reports_is_neither_scheduled_nor_paused() {
-    let desk = Desk::new(shape(), vec![]);
-    let sarif = desk.file(
+    let context = TestContext::new(shape(), vec![]);
+    let sarif = context.file(
         "other.sarif",
         r#"{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"Other"}},"results":[],
             "invocations":[{"executionSuccessful":true}]}]}"#,
     );
-    desk.ok(&["import", "--source", "other", &sarif, "--project", "acme/app"]);
+    context.ok(&["import", "--source", "other", &sarif, "--project", "acme/app"]);
     for arguments in [
         &["instance", "schedule", "other", "--every", "1h"][..],
         &["instance", "pause", "other"],
         &["instance", "resume", "other"],
     ] {
-        let done = desk.run(arguments);
+        let done = context.run(arguments);
         assert_eq!(done.code, 1, "{arguments:?}: {}{}", done.stdout, done.stderr);
         assert!(done.stderr.contains("import its reports"), "{arguments:?}: {}", done.stderr);
     }
@@ -229,16 +250,16 @@ fn a_source_of_reports_is_neither_scheduled_nor_paused() {
 
 #[test]
 fn the_nearest_name_is_offered_wherever_one_thing_is_asked_for() {
-    let desk = Desk::new(shape(), vec![]);
-    desk.ok(&["tenant", "add", "acme"]);
-    desk.added();
-    desk.ok(&["sync"]);
-    desk.ok(&["policy", "import", &desk.file("policies.toml", &desk.ok(&["policy", "init"]))]);
-    let projects = desk.json(&["projects"]);
+    let context = TestContext::new(shape(), vec![]);
+    context.ok(&["tenant", "add", "acme"]);
+    context.added();
+    context.ok(&["sync"]);
+    context.ok(&["policy", "import", &context.file("policies.toml", &context.ok(&["policy", "init"]))]);
+    let projects = context.json(&["projects"]);
     let project = projects["projects"][0]["name"].as_str().unwrap();
-    let repositories = desk.json(&["repositories", "list"]);
+    let repositories = context.json(&["repositories", "list"]);
     let repository = repositories["repositories"][0]["full_name"].as_str().unwrap();
-    let policies = desk.json(&["policy", "list"]);
+    let policies = context.json(&["policy", "list"]);
     let policy = policies["policies"][0]["id"].as_str().unwrap();
     // The last two signs stand in the wrong order.
     let mistyped = |name: &str| {
@@ -248,7 +269,7 @@ fn the_nearest_name_is_offered_wherever_one_thing_is_asked_for() {
         signs.into_iter().collect::<String>()
     };
     let (wrong_project, wrong_repository) = (mistyped(project), mistyped(repository));
-    let sarif = desk.file("scan.sarif", "{}");
+    let sarif = context.file("scan.sarif", "{}");
     let commands: &[(&[&str], &str)] = &[
         (&["--tenant", "amce", "findings"], "acme"),
         (&["--tenant", "amce", "tenant", "show", "amce"], "acme"),
@@ -276,9 +297,9 @@ fn the_nearest_name_is_offered_wherever_one_thing_is_asked_for() {
         (&["import", "--source", "other", "--format", "sarfi", &sarif], "sarif"),
     ];
     for (arguments, meant) in commands {
-        let done = desk.run(arguments);
+        let done = context.run(arguments);
         let question = format!("did you mean `{meant}`?");
         assert!(done.stderr.contains(&question), "{arguments:?}: {}{}", done.stdout, done.stderr);
     }
-    assert_eq!(tenants(&desk), ["acme", "default"]);
+    assert_eq!(tenants(&context), ["acme", "default"]);
 }

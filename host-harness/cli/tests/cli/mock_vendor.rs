@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::support::{Desk, Done, TOKEN, shape};
+use crate::support::{Done, TOKEN, TestContext, shape};
 
 /// The process, until it is dropped.
 struct MockVendor {
@@ -17,9 +17,9 @@ struct MockVendor {
 }
 
 impl MockVendor {
-    fn start(desk: &Desk, options: &[&str]) -> Self {
+    fn start(context: &TestContext, options: &[&str]) -> Self {
         let usual = ["mock-vendor", "--findings", "600", "--accept-token", TOKEN];
-        let mut command: Command = desk.command(&[&usual[..], options].concat());
+        let mut command: Command = context.command(&[&usual[..], options].concat());
         let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -28,10 +28,10 @@ impl MockVendor {
     }
 
     /// An instance of it, with each finding once over all branches.
-    fn add(&self, desk: &Desk) -> Done {
+    fn add(&self, context: &TestContext) -> Done {
         let origin = format!("origin={}", self.url);
-        let token = desk.token_file();
-        desk.run(&[
+        let token = context.token_file();
+        context.run(&[
             "instance",
             "add",
             "sim",
@@ -72,9 +72,9 @@ impl Drop for MockVendor {
 
 #[test]
 fn a_token_without_a_deployment_is_told_what_is_missing() {
-    let desk = Desk::new(shape(), vec![]);
-    let vendor = MockVendor::start(&desk, &["--scenario", "no-deployment"]);
-    let added = vendor.add(&desk);
+    let context = TestContext::new(shape(), vec![]);
+    let vendor = MockVendor::start(&context, &["--scenario", "no-deployment"]);
+    let added = vendor.add(&context);
     assert_eq!(added.code, 1);
     insta::assert_snapshot!(added.stderr.trim_end(), @r"
     error: default/sim: no deployment: the token is right, but Semgrep shows it none: its organization has no deployment, or none that is active
@@ -84,11 +84,11 @@ fn a_token_without_a_deployment_is_told_what_is_missing() {
 
 #[test]
 fn a_refusal_names_what_it_is_for() {
-    let desk = Desk::new(shape(), vec![]);
-    let vendor = MockVendor::start(&desk, &["--scenario", "forbidden"]);
-    let added = vendor.add(&desk);
+    let context = TestContext::new(shape(), vec![]);
+    let vendor = MockVendor::start(&context, &["--scenario", "forbidden"]);
+    let added = vendor.add(&context);
     assert_eq!(added.code, 0, "{}", added.stderr);
-    let shown = desk.json(&["instance", "show", "sim"]).to_string();
+    let shown = context.json(&["instance", "show", "sim"]).to_string();
     let refused = |kind| {
         format!(
             "Semgrep does not let this token read `{kind}` of the deployment `demo-corp` \
@@ -97,43 +97,56 @@ fn a_refusal_names_what_it_is_for() {
     };
     assert!(shown.contains(&refused("sast")) && shown.contains(&refused("sca")), "{shown}");
     // The secrets are another endpoint.
-    let run = desk.json_in_part(&["sync", "sim"])["runs"][0].clone();
+    let run = context.json_in_part(&["sync", "sim"])["runs"][0].clone();
     assert!(run["new"].as_u64().unwrap() > 0, "{run:#}");
     assert!(run.to_string().contains("answered 403"), "{run:#}");
+    // Without them there is nothing to be read, and no success to tell of.
+    context.ok(&["instance", "set", "sim", "--set", r#"kinds=["sast"]"#]);
+    let tested = context.run(&["instance", "test", "sim"]);
+    assert!(tested.stdout.contains("but the token reads no kind of findings"), "{}{}", tested.stdout, tested.stderr);
+    assert!(!tested.stdout.contains("successful"), "{}", tested.stdout);
+    let origin = format!("origin={}", vendor.url);
+    let token = context.token_file();
+    let only =
+        ["--set", &origin, "--set", r#"kinds=["sast"]"#, "--token-file", &token, "--allow-private-origin", &vendor.url];
+    let added = context.run(&[&["instance", "add", "less"][..], &only].concat());
+    assert_eq!(added.code, 3, "{}{}", added.stdout, added.stderr);
+    assert!(added.stdout.contains("No kind can be read") && !added.stdout.contains("Next:"), "{}", added.stdout);
 }
 
 #[test]
 fn a_token_that_is_revoked_midway_keeps_what_came_before() {
-    let desk = Desk::new(shape(), vec![]);
-    let vendor = MockVendor::start(&desk, &["--scenario", "unauthorized-midway"]);
-    assert_eq!(vendor.add(&desk).code, 0);
-    let synced = desk.run(&["sync", "sim"]);
+    let context = TestContext::new(shape(), vec![]);
+    let vendor = MockVendor::start(&context, &["--scenario", "unauthorized-midway"]);
+    assert_eq!(vendor.add(&context).code, 0);
+    let synced = context.run(&["sync", "sim"]);
     assert_ne!(synced.code, 0);
     assert!(synced.stderr.contains("refused the token as wrong or expired"), "{}", synced.stderr);
     assert!(synced.stderr.contains("harness instance rotate-token"), "{}", synced.stderr);
-    let found =
-        || desk.json(&["findings", "--include-closed", "--include-non-security", "--limit", "100000"])["total"].clone();
+    let found = || {
+        context.json(&["findings", "--include-closed", "--include-non-security", "--limit", "100000"])["total"].clone()
+    };
     let came = found();
     assert!(came.as_u64().unwrap() > 0);
     // It stays revoked, until the vendor takes it again.
-    assert_ne!(desk.run(&["sync", "sim"]).code, 0);
+    assert_ne!(context.run(&["sync", "sim"]).code, 0);
     assert_eq!(found(), came);
     assert_eq!(vendor.post("/_sim/faults", "[]")["faults"], 0);
-    desk.ok(&["sync", "sim"]);
+    context.ok(&["sync", "sim"]);
     assert!(found().as_u64() > came.as_u64());
 }
 
 #[test]
 fn fetches_that_end_for_one_reason_are_one_line_of_the_report() {
-    let desk = Desk::new(shape(), vec![]);
-    let vendor = MockVendor::start(&desk, &["--scenario", "endless-pages"]);
-    assert_eq!(vendor.add(&desk).code, 0);
-    let synced = desk.run(&["sync", "sim"]);
+    let context = TestContext::new(shape(), vec![]);
+    let vendor = MockVendor::start(&context, &["--scenario", "endless-pages"]);
+    assert_eq!(vendor.add(&context).code, 0);
+    let synced = context.run(&["sync", "sim"]);
     assert_eq!(synced.code, 3, "{}", synced.stderr);
     assert!(!synced.stderr.contains("WARN"), "{}", synced.stderr);
-    let told = desk.json(&["runs", "1"])["runs"][0]["message"].as_str().unwrap().to_owned();
+    let told = context.json(&["runs", "1"])["runs"][0]["message"].as_str().unwrap().to_owned();
     // The secrets' cursor does not move on, which is another reason.
-    let (pages, cursor) = told.split_once("; ").unwrap();
+    let (pages, cursor) = told.split_once("\n  ").unwrap();
     assert!(pages.starts_with("sast, sca of ") && pages.contains(": 3 consecutive pages"), "{told}");
     assert!(cursor.starts_with("secrets of ") && cursor.contains(" and 1 more: "), "{told}");
     assert_eq!(synced.stdout.matches("3 consecutive pages").count(), 1, "{}", synced.stdout);
@@ -141,20 +154,20 @@ fn fetches_that_end_for_one_reason_are_one_line_of_the_report() {
 
 #[test]
 fn a_project_that_was_never_scanned_is_not_clean() {
-    let desk = Desk::new(shape(), vec![]);
-    let vendor = MockVendor::start(&desk, &["--never-scanned", "2"]);
-    assert_eq!(vendor.add(&desk).code, 0);
-    desk.ok(&["sync", "sim"]);
-    let projects = desk.ok(&["projects"]);
+    let context = TestContext::new(shape(), vec![]);
+    let vendor = MockVendor::start(&context, &["--never-scanned", "2"]);
+    assert_eq!(vendor.add(&context).code, 0);
+    context.ok(&["sync", "sim"]);
+    let projects = context.ok(&["projects"]);
     assert_eq!(projects.matches("never scanned").count(), 2, "{projects}");
 }
 
 #[test]
 fn what_a_vendor_does_in_three_days_is_counted() {
-    let desk = Desk::new(shape(), vec![]);
-    let vendor = MockVendor::start(&desk, &[]);
-    assert_eq!(vendor.add(&desk).code, 0);
-    desk.ok(&["sync", "sim"]);
+    let context = TestContext::new(shape(), vec![]);
+    let vendor = MockVendor::start(&context, &[]);
+    assert_eq!(vendor.add(&context).code, 0);
+    context.ok(&["sync", "sim"]);
     let mut total = [0; 5];
     for day in 1..=3 {
         let changes = vendor.post("/_sim/advance", "");
@@ -162,9 +175,9 @@ fn what_a_vendor_does_in_three_days_is_counted() {
         let sum = |what: &str| -> u64 {
             ["sast", "sca", "secrets"].iter().map(|kind| changes[*kind][what].as_u64().unwrap()).sum()
         };
-        desk.ok(&["sync", "sim", "--full"]);
-        let run = desk.json(&["runs", "--limit", "1"])["runs"][0].clone();
-        let detail = desk.json(&["runs", &run["id"].to_string()]);
+        context.ok(&["sync", "sim", "--full"]);
+        let run = context.json(&["runs", "--limit", "1"])["runs"][0].clone();
+        let detail = context.json(&["runs", &run["id"].to_string()]);
         let counted = |what: &str| -> u64 {
             detail["projects"].as_array().unwrap().iter().map(|it| it[what].as_u64().unwrap()).sum()
         };
@@ -183,12 +196,12 @@ fn what_a_vendor_does_in_three_days_is_counted() {
 
 #[test]
 fn the_help_lists_the_scenarios() {
-    let desk = Desk::new(shape(), vec![]);
-    let help = desk.ok(&["mock-vendor", "--help"]);
+    let context = TestContext::new(shape(), vec![]);
+    let help = context.ok(&["mock-vendor", "--help"]);
     for (name, about) in vendor_sim::Scenario::described() {
         let words: Vec<&str> = about.split_whitespace().take(3).collect();
         assert!(help.contains(name) && help.contains(&words.join(" ")), "{name}: {help}");
     }
-    let wrong = desk.run(&["mock-vendor", "--scenario", "no-deployments"]);
+    let wrong = context.run(&["mock-vendor", "--scenario", "no-deployments"]);
     assert!(wrong.code == 2 && wrong.stderr.contains("no-deployment"), "{}", wrong.stderr);
 }

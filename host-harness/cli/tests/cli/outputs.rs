@@ -7,7 +7,7 @@ use host_harness::{CheckNeeds as Needs, Requirement};
 use serde_json::{Map, Value};
 use vendor_sim::WorldShape;
 
-use crate::support::{Desk, done};
+use crate::support::{TestContext, done};
 
 const HEAD: &str = "\
 # JSON output
@@ -50,6 +50,21 @@ there is no vendor and no account. The token is not in it: the connector never h
 replaced, of the headers only those are kept that answers are read by, and a recording in which the token is found, plain
 or encoded, is not written. It holds what the vendor says of your projects: look at it before you publish it.
 
+`--sample FILE`, once for each format that the connector reads, is what files are tried with. `--previous OLD.wasm` judges
+it beside the version before: settings and identities that people have by now are promises, too. `--watch` judges again
+each time that the component or one of these files changes. What is the same each time stands in a `conformance.toml`
+beside the component:
+
+```toml
+samples = [\"samples/report.json\"]
+
+[settings]
+page_size = 100
+
+[skip]
+C9 = \"the vendor has no dates\"
+```
+
 Exit codes: 0 if every `must` holds, 1 if one is broken, 3 if one could not be checked. `--skip CHECK=REASON` skips a
 check and records why; `--strict` counts each `should` like a `must` and allows no skipped check.
 
@@ -68,8 +83,8 @@ fn keep(name: &str, expect: &str) {
     }
 }
 
-fn small() -> Desk {
-    Desk::new(WorldShape { projects: 1, sast: 0, sca: 0, ..WorldShape::default() }, vec![])
+fn small() -> TestContext {
+    TestContext::new(WorldShape { projects: 1, sast: 0, sca: 0, ..WorldShape::default() }, vec![])
 }
 
 #[test]
@@ -86,7 +101,12 @@ fn the_reference_of_conformance_is_up_to_date() {
             Requirement::Must => "must",
             Requirement::Should => "should",
         };
-        let needs = if check.needs == Needs::Vendor { "vendor" } else { "" };
+        let needs = match check.needs {
+            Needs::Nothing => "",
+            Needs::Vendor => "vendor",
+            Needs::Sample => "sample",
+            Needs::Previous => "previous, vendor",
+        };
         writeln!(text, "| {} | `{}` | {requirement} | {needs} | {} |", check.id, check.name, check.promise).unwrap();
     }
     keep("conformance.md", &text);
@@ -101,10 +121,10 @@ fn the_reference_of_commands_is_up_to_date() {
 }
 
 /// Writes down a command with those below it, and tells how many they are.
-fn describe(desk: &Desk, text: &mut String, command: &mut Vec<String>) -> usize {
+fn describe(context: &TestContext, text: &mut String, command: &mut Vec<String>) -> usize {
     let arguments: Vec<&str> = command.iter().map(String::as_str).chain(["--help"]).collect();
     // The help shows what the environment says.
-    let help = done(desk.command(&arguments).env_remove("HARNESS_DATA_DIR").output().unwrap());
+    let help = done(context.command(&arguments).env_remove("HARNESS_DATA_DIR").output().unwrap());
     assert_eq!(help.code, 0, "{arguments:?}: {}", help.stderr);
     let help = help.stdout;
     let own = match help.find("\nOptions of every command:") {
@@ -128,7 +148,7 @@ fn describe(desk: &Desk, text: &mut String, command: &mut Vec<String>) -> usize 
     let mut found = 1;
     for name in below {
         command.push(name);
-        found += describe(desk, text, command);
+        found += describe(context, text, command);
         command.pop();
     }
     found
@@ -169,6 +189,7 @@ fn document(schemas: BTreeMap<String, Value>) -> String {
 fn spelled(name: &str) -> String {
     match name.split_once('-') {
         _ if name == "notify-event" => name.to_owned(),
+        Some(("notify", command)) => format!("notify {}", command.replacen("alert-", "alert ", 1)),
         Some(("onboard", option)) => format!("onboard --{option}"),
         Some((group, command)) => format!("{group} {command}"),
         None => name.to_owned(),

@@ -3,47 +3,47 @@
 use serde_json::Value;
 use vendor_sim::WorldShape;
 
-use crate::support::Desk;
+use crate::support::TestContext;
 
-fn desk() -> Desk {
-    Desk::new(WorldShape { projects: 1, sast: 1, sca: 1, ..WorldShape::default() }, vec![])
+fn context() -> TestContext {
+    TestContext::new(WorldShape { projects: 1, sast: 1, sca: 1, ..WorldShape::default() }, vec![])
 }
 
 #[test]
 fn a_pipeline_fails_until_what_violates_a_policy_is_gone() {
-    let desk = desk();
+    let context = context();
     let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/cli/supply-chain.json");
     let mut report: Value = serde_json::from_slice(&std::fs::read(fixture).unwrap()).unwrap();
     // What names no scanned file proves nothing about files without findings.
     let paths: Vec<Value> = report["results"].as_array().unwrap().iter().map(|it| it["path"].clone()).collect();
     report["paths"]["scanned"] = paths.into();
-    let bad = desk.file("bad.json", &report.to_string());
+    let bad = context.file("bad.json", &report.to_string());
     report["results"].as_array_mut().unwrap().retain(|it| it["extra"]["severity"] != "CRITICAL");
-    let good = desk.file("good.json", &report.to_string());
+    let good = context.file("good.json", &report.to_string());
 
-    desk.ok(&["import", &bad, "--project", "acme/shop"]);
-    let done = desk.run(&["policy", "check"]);
+    context.ok(&["import", &bad, "--project", "acme/shop"]);
+    let done = context.run(&["policy", "check"]);
     assert_eq!(done.code, 1, "without policies, nothing passes: {}", done.stdout);
     assert!(done.stderr.contains("harness policy init"), "{}", done.stderr);
 
-    let starter = desk.file("policies.toml", &desk.ok(&["policy", "init"]));
-    desk.ok(&["policy", "import", &starter]);
-    let done = desk.run(&["policy", "check", "--fail-on", "high"]);
+    let starter = context.file("policies.toml", &context.ok(&["policy", "init"]));
+    context.ok(&["policy", "import", &starter]);
+    let done = context.run(&["policy", "check", "--fail-on", "high"]);
     assert_eq!(done.code, 4, "{}{}", done.stdout, done.stderr);
     assert!(done.stdout.contains("critical malicious-package: ") && done.stdout.contains("FAILED"), "{}", done.stdout);
-    assert_eq!(desk.run(&["policy", "check", "--fail-on", "never"]).code, 0);
-    assert_eq!(desk.run(&["policy", "check", "--kind", "sast"]).code, 0);
-    assert_eq!(desk.run(&["policy", "check", "--policy", "verified-secret"]).code, 0);
-    assert_eq!(desk.run(&["policy", "check", "--policy", "no-such"]).code, 1);
+    assert_eq!(context.run(&["policy", "check", "--fail-on", "never"]).code, 0);
+    assert_eq!(context.run(&["policy", "check", "--kind", "sast"]).code, 0);
+    assert_eq!(context.run(&["policy", "check", "--policy", "verified-secret"]).code, 0);
+    assert_eq!(context.run(&["policy", "check", "--policy", "no-such"]).code, 1);
 
-    let found = desk.run(&["policy", "check", "--json"]);
+    let found = context.run(&["policy", "check", "--json"]);
     let found: Value = serde_json::from_str(&found.stdout).unwrap();
     let of = |list: &Value| list.as_array().unwrap().iter().find(|it| it["policy_id"] == "malicious-package").cloned();
     let id = of(&found["violations"]).unwrap()["results"][0]["id"].as_str().unwrap().to_owned();
     let id = id.as_str();
-    let detail = desk.json(&["finding", id]);
+    let detail = context.json(&["finding", id]);
     assert!(of(&detail["policy_results"]).is_some(), "{detail:#}");
-    assert_eq!(desk.json(&["policy", "results", "--finding", id])["results"], detail["policy_results"]);
+    assert_eq!(context.json(&["policy", "results", "--finding", id])["results"], detail["policy_results"]);
     for (name, arguments) in [
         ("policy-check", &["policy", "check", "--fail-on", "never"][..]),
         ("policy-list", &["policy", "list"]),
@@ -51,55 +51,55 @@ fn a_pipeline_fails_until_what_violates_a_policy_is_gone() {
         ("policy-results", &["policy", "results"]),
         ("policy-import", &["policy", "import", &starter]),
     ] {
-        desk.follows(name, &desk.json(arguments));
+        context.follows(name, &context.json(arguments));
     }
 
-    desk.ok(&["import", &good, "--project", "acme/shop", "--complete"]);
-    let done = desk.run(&["policy", "check", "--fail-on", "high"]);
+    context.ok(&["import", &good, "--project", "acme/shop", "--complete"]);
+    let done = context.run(&["policy", "check", "--fail-on", "high"]);
     assert_eq!(done.code, 0, "{}{}", done.stdout, done.stderr);
     assert!(done.stdout.contains("passed"), "{}", done.stdout);
-    assert_eq!(desk.json(&["policy", "remove", "--all"])["removed"], true);
+    assert_eq!(context.json(&["policy", "remove", "--all"])["removed"], true);
 }
 
 #[test]
 fn all_that_is_wrong_with_a_policy_file_is_told_and_nothing_changes() {
-    let desk = desk();
-    let starter = desk.file("starter.toml", &desk.ok(&["policy", "init"]));
-    desk.ok(&["policy", "import", &starter]);
-    let before = desk.json(&["policy", "list"]);
-    let bad = desk.file(
+    let context = context();
+    let starter = context.file("starter.toml", &context.ok(&["policy", "init"]));
+    context.ok(&["policy", "import", &starter]);
+    let before = context.json(&["policy", "list"]);
+    let bad = context.file(
         "bad.toml",
         "[[policy]]\nid = 'a'\ntitle = 'A'\nseverity = 'hihg'\nwhen = 'sevrity == 1'\n\
          [[policy]]\nid = 'a'\ntitle = 'B'\nseverity = 'low'\nwhen = 'is_open &&'\n",
     );
     for arguments in [&["policy", "import", &bad][..], &["policy", "import", &bad, "--check"]] {
-        let done = desk.run(arguments);
+        let done = context.run(arguments);
         assert_eq!(done.code, 1, "{}", done.stdout);
         for part in ["key `severity`", "did you mean `high`", "did you mean `severity`", "key `id`", "policy `a`"] {
             assert!(done.stderr.contains(part), "{part}: {}", done.stderr);
         }
     }
-    let done = desk.run(&["policy", "import", &bad, "--json"]);
+    let done = context.run(&["policy", "import", &bad, "--json"]);
     let report: Value = serde_json::from_str(&done.stdout).unwrap();
     assert!(report["problems"].as_array().unwrap().len() >= 4, "{report:#}");
-    assert_eq!(desk.json(&["policy", "list"]), before);
-    let fewer = desk.file("one.toml", "[[policy]]\nid = 'a'\ntitle = 'A'\nseverity = 'low'\nwhen = 'is_open'\n");
-    assert!(desk.ok(&["policy", "import", &fewer, "--check"]).contains("Nothing was stored"));
-    assert_eq!(desk.json(&["policy", "list"]), before);
-    desk.ok(&["policy", "import", &fewer]);
-    let after = desk.json(&["policy", "list"]);
+    assert_eq!(context.json(&["policy", "list"]), before);
+    let fewer = context.file("one.toml", "[[policy]]\nid = 'a'\ntitle = 'A'\nseverity = 'low'\nwhen = 'is_open'\n");
+    assert!(context.ok(&["policy", "import", &fewer, "--check"]).contains("Nothing was stored"));
+    assert_eq!(context.json(&["policy", "list"]), before);
+    context.ok(&["policy", "import", &fewer]);
+    let after = context.json(&["policy", "list"]);
     assert_eq!(after["history"][0]["version"], before["version"]);
     assert_eq!(after["policies"].as_array().unwrap().len(), 1);
 }
 
 #[test]
 fn a_gate_speaks_the_formats_of_build_servers() {
-    let desk = desk();
+    let context = context();
     let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/cli/supply-chain.json");
-    desk.ok(&["import", fixture, "--project", "acme/shop"]);
-    desk.ok(&["policy", "import", &desk.file("policies.toml", &desk.ok(&["policy", "init"]))]);
+    context.ok(&["import", fixture, "--project", "acme/shop"]);
+    context.ok(&["policy", "import", &context.file("policies.toml", &context.ok(&["policy", "init"]))]);
     let check = |format: &str| {
-        let done = desk.run(&["policy", "check", "--format", format]);
+        let done = context.run(&["policy", "check", "--format", format]);
         assert_eq!((done.code, done.stderr.as_str()), (4, ""), "{format}");
         done.stdout
     };
@@ -118,15 +118,15 @@ fn a_gate_speaks_the_formats_of_build_servers() {
 
 #[test]
 fn a_gate_with_a_base_fails_only_on_what_is_new() {
-    let desk = desk();
+    let context = context();
     let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/cli");
-    desk.ok(&["import", &format!("{fixtures}/supply-chain.json"), "--project", "acme/shop", "--ref", "main"]);
+    context.ok(&["import", &format!("{fixtures}/supply-chain.json"), "--project", "acme/shop", "--ref", "main"]);
     let policy = "[[policy]]\nid = 'critical'\ntitle = 'Any'\nseverity = 'high'\nwhen = 'is_open && severity == \"critical\"'\n\
                   [[policy]]\nid = 'issue'\ntitle = 'Any'\nseverity = 'high'\non = 'issue'\nwhen = 'is_open && severity == \"critical\"'\n";
-    desk.ok(&["policy", "import", &desk.file("policies.toml", policy)]);
-    let run = desk.json(&["runs"])["runs"][0]["id"].to_string();
+    context.ok(&["policy", "import", &context.file("policies.toml", policy)]);
+    let run = context.json(&["runs"])["runs"][0]["id"].to_string();
     let violated = |base: &[&str]| {
-        let done = desk.run(&[&["policy", "check", "--json"], base].concat());
+        let done = context.run(&[&["policy", "check", "--json"], base].concat());
         let check: Value = serde_json::from_str(&done.stdout).unwrap();
         let count = check["violated"].as_u64().unwrap();
         assert_eq!(done.code, if count > 0 { 4 } else { 0 });
@@ -139,12 +139,12 @@ fn a_gate_with_a_base_fails_only_on_what_is_new() {
     }
     assert_eq!(violated(&["--new-since", "1d"]), all);
     assert_eq!(violated(&["--new-since", "2100-01-01"]), 0);
-    let missing = desk.run(&["policy", "check", "--new-since", "99999"]);
+    let missing = context.run(&["policy", "check", "--new-since", "99999"]);
     assert_eq!(missing.code, 1, "a run that is not there is no base: {}{}", missing.stdout, missing.stderr);
     assert_eq!(violated(&["--new-since", "no-such-branch"]), all, "what nobody knows has nothing");
     // Another branch brings the same and more: two findings of code, each an issue.
     for file in ["supply-chain.json", "current.json"] {
-        desk.ok(&["import", &format!("{fixtures}/{file}"), "--project", "acme/shop", "--ref", "feature"]);
+        context.ok(&["import", &format!("{fixtures}/{file}"), "--project", "acme/shop", "--ref", "feature"]);
     }
     assert_eq!(violated(&["--new-since", "main"]), 4);
     assert_eq!(violated(&["--new-since", run.as_str()]), 4);
@@ -155,7 +155,10 @@ fn a_gate_with_a_base_fails_only_on_what_is_new() {
 fn pipelines(guide: &str) -> Vec<Vec<String>> {
     let blocks = guide.split("```").skip(1).step_by(2);
     let pipelines = blocks.filter(|block| ["yaml\n", "groovy\n"].iter().any(|language| block.starts_with(language)));
-    let command = |line: &str| line.find("harness ").map(|at| line[at..].trim_end_matches('\'').to_owned());
+    let command = |line: &str| {
+        let step = ["- run: ", "- ", "sh '"].iter().find_map(|before| line.trim().strip_prefix(before))?;
+        step.starts_with("harness ").then(|| step.trim_end_matches('\'').to_owned())
+    };
     pipelines.map(|block| block.lines().filter_map(command).collect()).collect()
 }
 
@@ -168,15 +171,15 @@ fn the_pipelines_of_the_guide_run_step_by_step() {
     let pipelines = pipelines(&guide);
     assert_eq!(pipelines.len(), 3);
     for steps in pipelines {
-        let desk = desk();
-        std::fs::copy(format!("{fixtures}/supply-chain.json"), desk.folder.path().join("report.json")).unwrap();
-        desk.file("policies.toml", &desk.ok(&["policy", "init"]));
+        let context = context();
+        std::fs::copy(format!("{fixtures}/supply-chain.json"), context.folder.path().join("report.json")).unwrap();
+        context.file("policies.toml", &context.ok(&["policy", "init"]));
         let triage = "[[decision]]\nmatch = { severity = 'critical' }\ndecision = 'accepted-risk'\nreason = 'x'\n";
-        desk.file("triage.toml", triage);
+        context.file("triage.toml", triage);
         assert!(steps.len() >= 5 && steps.last().unwrap().contains("--fail-on high"), "{steps:?}");
         for step in &steps {
-            let mut command = desk.command_of("sh", &["-c", step]);
-            command.current_dir(desk.folder.path()).env("PATH", &path);
+            let mut command = context.command_of("sh", &["-c", step]);
+            command.current_dir(context.folder.path()).env("PATH", &path);
             for name in ["GITHUB_REPOSITORY", "CI_PROJECT_PATH", "JOB_NAME"] {
                 command.env(name, "acme/shop");
             }
@@ -193,9 +196,9 @@ fn the_pipelines_of_the_guide_run_step_by_step() {
             let done = command.output().unwrap();
             assert!(done.status.success(), "{step}: {}", String::from_utf8_lossy(&done.stderr));
         }
-        assert_eq!(desk.json(&["triage", "list"])["decisions"][0]["author"], "feature");
+        assert_eq!(context.json(&["triage", "list"])["decisions"][0]["author"], "feature");
         // What the report has without decisions fails the last step.
-        desk.ok(&["triage", "clear", "--decision", "any"]);
-        assert_eq!(desk.run(&["policy", "check", "--fail-on", "high"]).code, 4);
+        context.ok(&["triage", "clear", "--decision", "any"]);
+        assert_eq!(context.run(&["policy", "check", "--fail-on", "high"]).code, 4);
     }
 }

@@ -11,7 +11,7 @@ use data_encoding::BASE64;
 use rustls::{ServerConfig, ServerConnection, StreamOwned, pki_types::PrivatePkcs8KeyDer};
 use serde_json::{Value, json};
 
-use crate::support::{Desk, Done, done, shape};
+use crate::support::{Done, TestContext, done, shape};
 
 /// A name that only the proxies of these tests know.
 const VENDOR: &str = "https://vendor.test";
@@ -60,8 +60,8 @@ impl Proxy {
     }
 
     /// The variable that lets the program trust the vendor.
-    fn trusted(&self, desk: &Desk) -> String {
-        desk.file(&format!("{}.pem", self.url.rsplit(':').next().unwrap()), &self.certificate)
+    fn trusted(&self, context: &TestContext) -> String {
+        context.file(&format!("{}.pem", self.url.rsplit(':').next().unwrap()), &self.certificate)
     }
 
     fn asked(&self) -> Vec<String> {
@@ -122,8 +122,8 @@ fn serve(
 }
 
 /// Runs a command with these variables.
-fn with(desk: &Desk, variables: &[(&str, &str)], arguments: &[&str]) -> Done {
-    let mut command = desk.command(arguments);
+fn with(context: &TestContext, variables: &[(&str, &str)], arguments: &[&str]) -> Done {
+    let mut command = context.command(arguments);
     let done = done(command.envs(variables.iter().copied()).output().unwrap());
     for hidden in [CREDENTIALS, "pr0xy-word", BASIC] {
         assert!(!done.stdout.contains(hidden) && !done.stderr.contains(hidden), "a proxy's password was printed");
@@ -131,32 +131,32 @@ fn with(desk: &Desk, variables: &[(&str, &str)], arguments: &[&str]) -> Done {
     done
 }
 
-fn ok(desk: &Desk, variables: &[(&str, &str)], arguments: &[&str]) -> String {
-    let done = with(desk, variables, arguments);
+fn ok(context: &TestContext, variables: &[(&str, &str)], arguments: &[&str]) -> String {
+    let done = with(context, variables, arguments);
     assert_eq!(done.code, 0, "{arguments:?}: {}{}", done.stdout, done.stderr);
     done.stdout
 }
 
 /// Sets up an instance of the vendor that only proxies know.
-fn add(desk: &Desk, variables: &[(&str, &str)], more: &[&str]) -> Done {
-    let (token, set) = (desk.token_file(), format!("origin={VENDOR}"));
+fn add(context: &TestContext, variables: &[(&str, &str)], more: &[&str]) -> Done {
+    let (token, set) = (context.token_file(), format!("origin={VENDOR}"));
     let usual = ["instance", "add", "code", "--set", &set, "--token-file", &token, "-vv"];
-    with(desk, variables, &[&usual[..], more].concat())
+    with(context, variables, &[&usual[..], more].concat())
 }
 
-fn shown(desk: &Desk, variables: &[(&str, &str)]) -> Value {
-    let shown: Value = serde_json::from_str(&ok(desk, variables, &["instance", "show", "code", "--json"])).unwrap();
-    desk.follows("instance show", &shown);
+fn shown(context: &TestContext, variables: &[(&str, &str)]) -> Value {
+    let shown: Value = serde_json::from_str(&ok(context, variables, &["instance", "show", "code", "--json"])).unwrap();
+    context.follows("instance show", &shown);
     shown["proxies"].clone()
 }
 
 #[test]
 fn the_environments_proxy_is_used_shown_and_tested() {
-    let desk = Desk::new(shape(), vec![]);
-    let proxy = Proxy::new(desk.simulator.url(), None);
-    let (credentials, trusted) = (proxy.with_credentials(), proxy.trusted(&desk));
+    let context = TestContext::new(shape(), vec![]);
+    let proxy = Proxy::new(context.simulator.url(), None);
+    let (credentials, trusted) = (proxy.with_credentials(), proxy.trusted(&context));
     let variables = [("HTTPS_PROXY", credentials.as_str()), ("SSL_CERT_FILE", &trusted)];
-    let added = add(&desk, &variables, &[]);
+    let added = add(&context, &variables, &[]);
     assert_eq!(added.code, 0, "{}", added.stderr);
     let asked = proxy.asked();
     assert!(!asked.is_empty());
@@ -165,106 +165,106 @@ fn the_environments_proxy_is_used_shown_and_tested() {
         assert!(head.contains(&format!("proxy-authorization: Basic {BASIC}\r\n")), "{head}");
         assert!(!head.contains("/api/") && !head.contains("bearer") && !head.contains("Bearer"), "{head}");
     }
-    ok(&desk, &variables, &["sync", "code", "-vv"]);
+    ok(&context, &variables, &["sync", "code", "-vv"]);
     assert_ne!(proxy.asked().len(), 0);
 
     let route = json!({
         "origin": VENDOR, "proxy": proxy.url, "source": "from HTTPS_PROXY", "credentials": null, "problem": null
     });
-    assert_eq!(shown(&desk, &variables), json!([route]));
-    let told = ok(&desk, &variables, &["instance", "show", "code"]);
+    assert_eq!(shown(&context, &variables), json!([route]));
+    let told = ok(&context, &variables, &["instance", "show", "code"]);
     assert!(told.contains(&format!("{}, from HTTPS_PROXY", proxy.url)), "{told}");
-    let doctor = with(&desk, &variables, &["doctor", "--online"]).stdout;
+    let doctor = with(&context, &variables, &["doctor", "--online"]).stdout;
     let doctor = doctor.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(doctor.contains("instance default/code: proxy") && doctor.contains("from HTTPS_PROXY"), "{doctor}");
     assert!(doctor.contains("answers as demo-corp"), "{doctor}");
     assert_ne!(proxy.asked().len(), 0);
     // What it is excepted from does not go to it, and nothing else knows the name.
     let except = [variables[0], ("NO_PROXY", "vendor.test")];
-    assert_eq!(shown(&desk, &except)[0]["proxy"], Value::Null);
-    let failed = with(&desk, &except, &["sync", "code", "--json", "--max-wait", "0"]);
+    assert_eq!(shown(&context, &except)[0]["proxy"], Value::Null);
+    let failed = with(&context, &except, &["sync", "code", "--json", "--max-wait", "0"]);
     assert!(failed.code != 0 && failed.stderr.contains("no connection to"), "{}{}", failed.stdout, failed.stderr);
     assert_eq!(proxy.asked().len(), 0);
-    desk.in_no_file(&[CREDENTIALS, "pr0xy-word", BASIC]);
+    context.in_no_file(&[CREDENTIALS, "pr0xy-word", BASIC]);
 }
 
 #[test]
 fn a_proxy_that_stands_in_for_the_vendor_is_not_believed() {
-    let desk = Desk::new(shape(), vec![]);
-    let proxy = Proxy::new(desk.simulator.url(), None);
+    let context = TestContext::new(shape(), vec![]);
+    let proxy = Proxy::new(context.simulator.url(), None);
     // Its certificate is right for the name, and nobody trusts it.
-    let done = add(&desk, &[("https_proxy", &proxy.url)], &["--json", "--max-wait", "0"]);
+    let done = add(&context, &[("https_proxy", &proxy.url)], &["--json", "--max-wait", "0"]);
     assert!(done.code == 1 && done.stderr.contains("proxy-protocol"), "{}", done.stderr);
     assert!(done.stderr.contains("does not lead to vendor.test over TLS"), "{}", done.stderr);
-    assert_eq!(desk.simulator.stats().requests, 0, "a request, and so a token, came through");
+    assert_eq!(context.simulator.stats().requests, 0, "a request, and so a token, came through");
 }
 
 #[test]
 fn the_proxy_of_an_instance_counts_before_the_environments() {
-    let desk = Desk::new(shape(), vec![]);
-    let (own, other) = (Proxy::new(desk.simulator.url(), None), Proxy::new(desk.simulator.url(), None));
-    let (trusted, of_other) = (own.trusted(&desk), other.trusted(&desk));
+    let context = TestContext::new(shape(), vec![]);
+    let (own, other) = (Proxy::new(context.simulator.url(), None), Proxy::new(context.simulator.url(), None));
+    let (trusted, of_other) = (own.trusted(&context), other.trusted(&context));
     let except = [("ALL_PROXY", other.url.as_str()), ("NO_PROXY", "*"), ("SSL_CERT_FILE", &trusted)];
-    let file = desk.file("proxy-auth", CREDENTIALS);
-    let added = add(&desk, &except, &["--proxy", &own.url, "--proxy-auth-file", &file]);
+    let file = context.file("proxy-auth", CREDENTIALS);
+    let added = add(&context, &except, &["--proxy", &own.url, "--proxy-auth-file", &file]);
     assert_eq!(added.code, 0, "{}", added.stderr);
     assert!(own.asked().iter().all(|head| head.contains(BASIC)));
-    let route = &shown(&desk, &except)[0];
+    let route = &shown(&context, &except)[0];
     assert_eq!((&route["proxy"], &route["source"]), (&json!(own.url), &json!("set for the instance")));
     assert_eq!(route["credentials"], format!("the file {file}"));
 
     // The environment's again; what does not connect is not written down.
     let environment = [except[0], ("SSL_CERT_FILE", &of_other)];
-    ok(&desk, &environment, &["instance", "set", "code", "--proxy", "environment"]);
+    ok(&context, &environment, &["instance", "set", "code", "--proxy", "environment"]);
     assert_ne!(other.asked().len(), 0);
     let none = ["instance", "set", "code", "--proxy", "none", "--json", "--max-wait", "0"];
-    let none = with(&desk, &environment, &none);
+    let none = with(&context, &environment, &none);
     assert_eq!(none.code, 1, "{}{}", none.stdout, none.stderr);
-    assert_eq!(shown(&desk, &environment)[0]["source"], "from ALL_PROXY");
+    assert_eq!(shown(&context, &environment)[0]["source"], "from ALL_PROXY");
     assert_eq!(own.asked().len(), 0);
 }
 
 #[test]
 fn credentials_in_the_url_go_into_the_vault() {
-    let desk = Desk::new(shape(), vec![]);
-    let proxy = Proxy::new(desk.simulator.url(), None);
-    let (given, trusted) = (proxy.with_credentials(), proxy.trusted(&desk));
-    let refused = add(&desk, &[], &["--proxy", &given]);
+    let context = TestContext::new(shape(), vec![]);
+    let proxy = Proxy::new(context.simulator.url(), None);
+    let (given, trusted) = (proxy.with_credentials(), proxy.trusted(&context));
+    let refused = add(&context, &[], &["--proxy", &given]);
     assert!(refused.code == 1 && refused.stderr.contains("HARNESS_VAULT_KEY"), "{}", refused.stderr);
     assert_eq!(proxy.asked().len(), 0);
-    let key = desk.folder.path().join("key").to_str().unwrap().to_owned();
-    desk.ok(&["vault", "generate-key", "--output", &key]);
+    let key = context.folder.path().join("key").to_str().unwrap().to_owned();
+    context.ok(&["vault", "generate-key", "--output", &key]);
     let key = [("HARNESS_VAULT_KEY_FILE", key.as_str()), ("SSL_CERT_FILE", &trusted)];
-    let added = add(&desk, &key, &["--proxy", &given]);
+    let added = add(&context, &key, &["--proxy", &given]);
     assert_eq!(added.code, 0, "{}", added.stderr);
     assert!(proxy.asked().iter().all(|head| head.contains(BASIC)));
-    ok(&desk, &key, &["sync", "code"]);
-    assert_eq!(shown(&desk, &key)[0]["credentials"], "the vault");
+    ok(&context, &key, &["sync", "code"]);
+    assert_eq!(shown(&context, &key)[0]["credentials"], "the vault");
     // Other origins, the same password, sealed for them.
-    ok(&desk, &key, &["instance", "set", "code", "--allow-origin", "https://more.example"]);
+    ok(&context, &key, &["instance", "set", "code", "--allow-origin", "https://more.example"]);
     assert!(proxy.asked().iter().all(|head| head.contains(BASIC)));
-    let entries = || desk.json(&["vault", "show"])["entries"].as_array().unwrap().len();
+    let entries = || context.json(&["vault", "show"])["entries"].as_array().unwrap().len();
     assert_eq!(entries(), 1);
-    desk.in_no_file(&[CREDENTIALS, "pr0xy-word", BASIC]);
+    context.in_no_file(&[CREDENTIALS, "pr0xy-word", BASIC]);
     // Another proxy does not get it, and it does not stay.
-    let other = Proxy::new(desk.simulator.url(), None);
-    let trusted = other.trusted(&desk);
-    ok(&desk, &[key[0], ("SSL_CERT_FILE", &trusted)], &["instance", "set", "code", "--proxy", &other.url]);
+    let other = Proxy::new(context.simulator.url(), None);
+    let trusted = other.trusted(&context);
+    ok(&context, &[key[0], ("SSL_CERT_FILE", &trusted)], &["instance", "set", "code", "--proxy", &other.url]);
     assert!(other.asked().iter().all(|head| !head.contains("proxy-authorization")));
     assert_eq!(entries(), 0);
 }
 
 #[test]
 fn a_proxy_that_does_not_let_through_is_told_as_such() {
-    let desk = Desk::new(shape(), vec![]);
+    let context = TestContext::new(shape(), vec![]);
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-    let asking = Proxy::new(desk.simulator.url(), Some("407 Proxy Authentication Required"));
-    let refusing = Proxy::new(desk.simulator.url(), Some("403 Forbidden"));
-    let busy = Proxy::new(desk.simulator.url(), Some("503 Service Unavailable"));
+    let asking = Proxy::new(context.simulator.url(), Some("407 Proxy Authentication Required"));
+    let refusing = Proxy::new(context.simulator.url(), Some("403 Forbidden"));
+    let busy = Proxy::new(context.simulator.url(), Some("503 Service Unavailable"));
     let told = |variable: &str, proxy: &str, vendor: &str| {
-        let (token, set) = (desk.token_file(), format!("origin={vendor}"));
+        let (token, set) = (context.token_file(), format!("origin={vendor}"));
         let arguments = ["instance", "add", "code", "--set", &set, "--token-file", &token, "--max-wait", "0"];
-        let done = with(&desk, &[(variable, proxy)], &[&arguments[..], &["--json"]].concat());
+        let done = with(&context, &[(variable, proxy)], &[&arguments[..], &["--json"]].concat());
         assert_eq!(done.code, 1, "{}{}", done.stdout, done.stderr);
         // What the error says is not said by a warning before.
         assert_eq!(done.stderr.lines().count(), 1, "{}", done.stderr);
@@ -283,45 +283,45 @@ fn a_proxy_that_does_not_let_through_is_told_as_such() {
     ]
     .concat();
     insta::assert_snapshot!(text);
-    assert_eq!(desk.json(&["instance", "list"])["instances"], json!([]));
+    assert_eq!(context.json(&["instance", "list"])["instances"], json!([]));
 }
 
 #[test]
 fn a_proxy_is_refused_without_showing_its_url() {
-    let desk = Desk::new(shape(), vec![]);
+    let context = TestContext::new(shape(), vec![]);
     for (url, told) in [
         ("socks5://operator:pr0xy-word@127.0.0.1:9", "only HTTP proxies"),
         ("http://operator:pr0xy-word@127.0.0.1:99999", "write it as http://HOST:PORT"),
         ("http://operator:pr0xy-word@169.254.169.254", "link-local"),
     ] {
-        let done = add(&desk, &[], &["--proxy", url]);
+        let done = add(&context, &[], &["--proxy", url]);
         assert!(done.code == 2 && done.stderr.contains(told), "{}", done.stderr);
     }
-    let file = desk.file("proxy-auth", CREDENTIALS);
-    let twice = add(&desk, &[], &["--proxy", "http://operator:pr0xy-word@127.0.0.1:9", "--proxy-auth-file", &file]);
+    let file = context.file("proxy-auth", CREDENTIALS);
+    let twice = add(&context, &[], &["--proxy", "http://operator:pr0xy-word@127.0.0.1:9", "--proxy-auth-file", &file]);
     assert!(twice.code == 2 && twice.stderr.contains("given twice"), "{}", twice.stderr);
 }
 
 #[test]
 fn a_restored_proxy_is_not_used_before_it_is_accepted() {
-    let desk = Desk::new(shape(), vec![]);
-    let proxy = Proxy::new(desk.simulator.url(), None);
-    let trusted = proxy.trusted(&desk);
+    let context = TestContext::new(shape(), vec![]);
+    let proxy = Proxy::new(context.simulator.url(), None);
+    let trusted = proxy.trusted(&context);
     let variables = [("SSL_CERT_FILE", trusted.as_str())];
-    let file = desk.file("proxy-auth", CREDENTIALS);
-    let added = add(&desk, &variables, &["--proxy", &proxy.url, "--proxy-auth-file", &file]);
+    let file = context.file("proxy-auth", CREDENTIALS);
+    let added = add(&context, &variables, &["--proxy", &proxy.url, "--proxy-auth-file", &file]);
     assert_eq!(added.code, 0, "{}", added.stderr);
-    let folder = desk.folder.path().join("backup");
+    let folder = context.folder.path().join("backup");
     let backup = folder.to_str().unwrap();
-    desk.ok(&["backup", backup]);
-    desk.ok(&["tenant", "delete", "default", "--confirm", "default"]);
+    context.ok(&["backup", backup]);
+    context.ok(&["tenant", "delete", "default", "--confirm", "default"]);
     proxy.asked();
-    let restored = desk.json(&["restore", backup, "--as", "copy"]);
-    desk.follows("restore", &restored);
+    let restored = context.json(&["restore", backup, "--as", "copy"]);
+    context.follows("restore", &restored);
     let instance = &restored["instances"][0];
     assert_eq!(instance["proxy"], json!(proxy.url));
     assert_eq!(instance["proxy_credentials"], json!(format!("the file {file}")));
-    let of_copy = |arguments: &[&str]| with(&desk, &variables, &[&["--tenant", "copy"], arguments].concat());
+    let of_copy = |arguments: &[&str]| with(&context, &variables, &[&["--tenant", "copy"], arguments].concat());
     for work in [&["sync", "code"][..], &["instance", "test", "code"], &["instance", "set", "code", "--proxy", "none"]]
     {
         let done = of_copy(work);

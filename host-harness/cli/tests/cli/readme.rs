@@ -14,7 +14,7 @@ use std::{
 
 use vendor_sim::WorldShape;
 
-use crate::support::{Desk, SECOND_TOKEN, TOKEN, done};
+use crate::support::{SECOND_TOKEN, TOKEN, TestContext, done};
 
 /// The mock vendor as the guides show it.
 const SHOWN_VENDOR: &str = "http://127.0.0.1:9900";
@@ -27,45 +27,45 @@ fn workspace() -> PathBuf {
 
 /// A user in a folder with the files that the documents speak of.
 struct Reader {
-    desk: Desk,
+    context: TestContext,
 }
 
 impl Reader {
     fn new() -> Self {
-        let desk = Desk::new(WorldShape { sast: 300, sca: 300, ..WorldShape::with_findings(600) }, vec![]);
+        let context = TestContext::new(WorldShape { sast: 300, sca: 300, ..WorldShape::with_findings(600) }, vec![]);
         let list = "full_name,url\ninitech/auth-service,\nacme/shop,https://github.com/acme/shop\n";
-        desk.file("repositories.csv", list);
+        context.file("repositories.csv", list);
         let samples = [
             ("cli/current.json", "report.json"),
             ("reports/sarif/codeql.sarif", "codeql.sarif"),
             ("reports/cyclonedx/trivy.json", "bom.json"),
         ];
         for (sample, name) in samples {
-            fs::copy(Path::new(FIXTURES).join(sample), desk.folder.path().join(name)).unwrap();
+            fs::copy(Path::new(FIXTURES).join(sample), context.folder.path().join(name)).unwrap();
         }
-        Self { desk }
+        Self { context }
     }
 
     /// Types a block, and returns what it printed on standard output.
     fn types(&self, script: &str) -> String {
         // The vendor is on this machine, and the program is built; nothing else
         // differs.
-        let vendor = format!("--set origin={0} --allow-private-origin {0}", self.desk.simulator.url());
+        let vendor = format!("--set origin={0} --allow-private-origin {0}", self.context.simulator.url());
         let mut script = script.replace("SEMGREP_APP_TOKEN=…", &format!("SEMGREP_APP_TOKEN={TOKEN}"));
         // The one that the guide lets the reader start.
         let is_shown = script.contains(SHOWN_VENDOR);
-        script = script.replace(SHOWN_VENDOR, self.desk.simulator.url()).replace("=sim-token", &format!("={TOKEN}"));
+        script = script.replace(SHOWN_VENDOR, self.context.simulator.url()).replace("=sim-token", &format!("={TOKEN}"));
         let typed = [("harness onboard ", "onboard"), ("harness instance add ", "instance add")];
         for (typed, here) in typed.into_iter().filter(|_| !is_shown) {
             script = script.replace(typed, &format!("harness {here} {vendor} "));
         }
         script = script.replace("cargo run -- ", "harness ");
         let path = Path::new(env!("CARGO_BIN_EXE_harness")).parent().unwrap();
-        let mut shell = self.desk.command_of("sh", &["-euc", &script]);
+        let mut shell = self.context.command_of("sh", &["-euc", &script]);
         shell
-            .current_dir(self.desk.folder.path())
+            .current_dir(self.context.folder.path())
             .env("PATH", format!("{}:/usr/bin:/bin", path.display()))
-            .env("TMPDIR", self.desk.folder.path());
+            .env("TMPDIR", self.context.folder.path());
         let done = done(shell.output().unwrap());
         assert_eq!(done.code, 0, "{script}\n{}{}", done.stdout, done.stderr);
         done.stdout
@@ -144,7 +144,7 @@ fn what_differs_from_run_to_run_is_not_compared() {
 /// A reader who has set an instance up, as one does before most guides.
 fn connected() -> Reader {
     let reader = Reader::new();
-    reader.desk.added();
+    reader.context.added();
     reader
 }
 
@@ -184,7 +184,7 @@ fn the_guide_to_repositories_can_be_typed() {
 #[test]
 fn the_guide_to_findings_can_be_typed() {
     let reader = connected();
-    reader.desk.ok(&["sync", "code"]);
+    reader.context.ok(&["sync", "code"]);
     let printed = follow(&reader, "docs/findings.md").concat();
     assert!(printed.contains("codeql"), "{printed}");
 }
@@ -192,9 +192,9 @@ fn the_guide_to_findings_can_be_typed() {
 #[test]
 fn the_guide_to_exports_can_be_typed() {
     let reader = connected();
-    reader.desk.ok(&["sync", "code"]);
+    reader.context.ok(&["sync", "code"]);
     follow(&reader, "docs/exports.md");
-    let bom = fs::read_to_string(reader.desk.folder.path().join("bom.json")).unwrap();
+    let bom = fs::read_to_string(reader.context.folder.path().join("bom.json")).unwrap();
     assert!(bom.contains("initech/auth-service") && bom.contains("pkg:npm/"), "{bom}");
 }
 
@@ -207,7 +207,7 @@ fn the_guide_to_policies_can_be_typed() {
 #[test]
 fn the_guide_to_operations_can_be_typed() {
     let reader = connected();
-    reader.desk.ok(&["sync", "code"]);
+    reader.context.ok(&["sync", "code"]);
     let printed = follow(&reader, "docs/operations.md").concat();
     assert!(printed.contains("complete"), "{printed}");
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    support::{Desk, TOKEN, shape},
+    support::{TOKEN, TestContext, shape},
     webhooks::SECRET,
 };
 
@@ -34,26 +34,26 @@ impl Stranger {
     }
 }
 
-/// A desk whose token and signing secret are in the vault, with a backup; and
+/// A context whose token and signing secret are in the vault, with a backup; and
 /// the vault's key.
-fn backed_up(signed: bool) -> (Desk, PathBuf, String) {
-    let desk = Desk::new(shape(), vec![]);
-    let key = desk.folder.path().join("key").to_str().unwrap().to_owned();
-    desk.ok(&["vault", "generate-key", "--output", &key]);
+fn backed_up(signed: bool) -> (TestContext, PathBuf, String) {
+    let context = TestContext::new(shape(), vec![]);
+    let key = context.folder.path().join("key").to_str().unwrap().to_owned();
+    context.ok(&["vault", "generate-key", "--output", &key]);
     let stored = ["--store-token", "--vault-key-file", &key];
-    assert_eq!(desk.add(&stored).code, 0);
-    let secret = desk.file("hook-secret", SECRET);
+    assert_eq!(context.add(&stored).code, 0);
+    let secret = context.file("hook-secret", SECRET);
     let stored = ["--allow-private-origin", "http://127.0.0.1:9", "--store-secret", "--vault-key-file", &key];
     let hook = ["notify", "set", "code", "--url", "http://127.0.0.1:9/hook", "--secret-file", &secret];
-    desk.ok(&[&hook[..], &stored].concat());
-    let folder = desk.folder.path().join("backup");
+    context.ok(&[&hook[..], &stored].concat());
+    let folder = context.folder.path().join("backup");
     let mut backup = vec!["backup", folder.to_str().unwrap()];
     if signed {
         backup.extend(["--vault-key-file", &key]);
     }
-    let said = desk.ok(&backup);
+    let said = context.ok(&backup);
     assert_eq!(said.contains("Signed with the vault's key"), signed, "{said}");
-    (desk, folder, key)
+    (context, folder, key)
 }
 
 /// Writes the hashes of a backup's files anew.
@@ -88,41 +88,41 @@ fn led_away(stranger: &Stranger) -> String {
     )
 }
 
-fn nothing_stays(desk: &Desk, tenant: &str) {
-    let names = fs::read_dir(desk.data_dir().join("tenants")).unwrap().map(|it| it.unwrap().file_name());
+fn nothing_stays(context: &TestContext, tenant: &str) {
+    let names = fs::read_dir(context.data_dir().join("tenants")).unwrap().map(|it| it.unwrap().file_name());
     let left: Vec<_> = names.filter(|name| name.to_string_lossy().contains(tenant)).collect();
     assert!(left.is_empty(), "{left:?}");
 }
 
 #[test]
 fn what_is_restored_is_not_synced_before_it_is_accepted() {
-    let desk = Desk::new(shape(), vec![]);
-    desk.added();
-    desk.ok(&["instance", "schedule", "code", "--every", "1h"]);
-    let (stranger, secret) = (Stranger::new(), desk.file("hook-secret", SECRET));
+    let context = TestContext::new(shape(), vec![]);
+    context.added();
+    context.ok(&["instance", "schedule", "code", "--every", "1h"]);
+    let (stranger, secret) = (Stranger::new(), context.file("hook-secret", SECRET));
     let hook = ["notify", "set", "code", "--url", "http://127.0.0.1:9/hook", "--secret-file", &secret];
-    desk.ok(&[&hook[..], &["--allow-private-origin", "http://127.0.0.1:9"]].concat());
-    let folder = desk.folder.path().join("backup");
+    context.ok(&[&hook[..], &["--allow-private-origin", "http://127.0.0.1:9"]].concat());
+    let folder = context.folder.path().join("backup");
     let backup = folder.to_str().unwrap();
-    desk.ok(&["backup", backup]);
+    context.ok(&["backup", backup]);
     tampered(&folder, &led_away(&stranger));
 
-    let said = desk.ok(&["restore", backup, "--as", "copy"]);
-    let (origin, token) = (stranger.origin(), desk.token_file());
+    let said = context.ok(&["restore", backup, "--as", "copy"]);
+    let (origin, token) = (stranger.origin(), context.token_file());
     for told in
         ["cannot be verified", &format!("{origin} (private)"), &format!("{origin}/hook (private)"), "instance resume"]
     {
         assert!(said.contains(told), "{told}: {said}");
     }
     assert!(said.split_whitespace().collect::<String>().contains("SEMGREP_APP_TOKENfromthefile"), "{said}");
-    let restored = desk.json(&["restore", backup, "--as", "other"]);
-    desk.follows("restore", &restored);
+    let restored = context.json(&["restore", backup, "--as", "other"]);
+    context.follows("restore", &restored);
     assert_eq!((&restored["origin"], &restored["accepted"]), (&json!("unsigned"), &json!(false)));
 
     // Nothing is sent, and the token's file is not even looked for.
     fs::remove_file(&token).unwrap();
-    let other = desk.file("other-token", TOKEN);
-    let of_copy = |arguments: &[&str]| desk.run(&[&["--tenant", "copy"], arguments].concat());
+    let other = context.file("other-token", TOKEN);
+    let of_copy = |arguments: &[&str]| context.run(&[&["--tenant", "copy"], arguments].concat());
     for refused in [
         &["sync", "code"][..],
         &["instance", "test", "code"],
@@ -144,14 +144,14 @@ fn what_is_restored_is_not_synced_before_it_is_accepted() {
     assert!(of_copy(&["sync", "code"]).stderr.contains("have not been accepted yet"));
     let once = of_copy(&["sync", "--due"]);
     assert!(!stranger.was_asked(), "{}{}", once.stdout, once.stderr);
-    let health = desk.run(&["doctor", "--online"]);
+    let health = context.run(&["doctor", "--online"]);
     assert!(health.stdout.contains("copy/code: grants"), "{}", health.stdout);
     assert!(!stranger.was_asked());
 
     // Whoever has looked at it may say so.
     fs::write(&token, TOKEN).unwrap();
     assert_eq!(of_copy(&["instance", "resume", "code"]).code, 0);
-    let mut command = desk.command(&["--tenant", "copy", "notify", "test", "code"]);
+    let mut command = context.command(&["--tenant", "copy", "notify", "test", "code"]);
     let mut test = command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
     let asked = (0..).any(|_| stranger.was_asked() || test.try_wait().unwrap().is_some());
     assert!(asked && test.try_wait().unwrap().is_none(), "the webhook was not tested");
@@ -161,18 +161,18 @@ fn what_is_restored_is_not_synced_before_it_is_accepted() {
 
 #[test]
 fn a_backup_whose_grants_were_changed_sends_no_stored_secret() {
-    let (desk, folder, key) = backed_up(false);
+    let (context, folder, key) = backed_up(false);
     let (backup, stranger) = (folder.to_str().unwrap(), Stranger::new());
-    fs::remove_dir_all(desk.data_dir().join("tenants/default")).unwrap();
+    fs::remove_dir_all(context.data_dir().join("tenants/default")).unwrap();
     tampered(&folder, &led_away(&stranger));
     // Also where somebody has accepted it unseen, and where it was changed in place.
-    desk.ok(&["restore", backup, "--accept-grants"]);
+    context.ok(&["restore", backup, "--accept-grants"]);
     for work in [&["sync", "code"][..], &["instance", "test", "code"]] {
-        let done = desk.run(&[work, &["--vault-key-file", &key]].concat());
+        let done = context.run(&[work, &["--vault-key-file", &key]].concat());
         let told = done.stderr.contains("is sealed for other origins than the store grants now");
         assert!(done.code == 1 && told, "{work:?}: {}{}", done.stdout, done.stderr);
     }
-    let test = desk.json_of_failed(&["notify", "test", "code", "--vault-key-file", &key]);
+    let test = context.json_of_failed(&["notify", "test", "code", "--vault-key-file", &key]);
     let problem = test["deliveries"][0]["problem"].as_str().unwrap();
     assert!(problem.contains("is sealed for other origins"), "{problem}");
     assert!(!stranger.was_asked());
@@ -180,92 +180,92 @@ fn a_backup_whose_grants_were_changed_sends_no_stored_secret() {
 
 #[test]
 fn a_change_of_origins_by_the_operator_keeps_the_stored_secret() {
-    let (desk, _, key) = backed_up(false);
-    fs::remove_file(desk.token_file()).unwrap();
+    let (context, _, key) = backed_up(false);
+    fs::remove_file(context.token_file()).unwrap();
     let key = ["--vault-key-file", &key];
     let more = ["instance", "set", "code", "--allow-private-origin", "http://127.0.0.1:9"];
-    desk.ok(&[&more[..], &key].concat());
-    desk.ok(&[&["sync", "code"][..], &key].concat());
-    assert_eq!(desk.json(&["vault", "show"])["entries"].as_array().unwrap().len(), 2);
+    context.ok(&[&more[..], &key].concat());
+    context.ok(&[&["sync", "code"][..], &key].concat());
+    assert_eq!(context.json(&["vault", "show"])["entries"].as_array().unwrap().len(), 2);
 }
 
 #[test]
 fn a_signed_backup_says_who_vouches_for_it() {
-    let (desk, folder, key) = backed_up(true);
+    let (context, folder, key) = backed_up(true);
     let backup = folder.to_str().unwrap();
-    let other = desk.folder.path().join("other-key").to_str().unwrap().to_owned();
-    desk.ok(&["vault", "generate-key", "--output", &other]);
-    let restored = |name: &str, more: &[&str]| desk.json(&[&["restore", backup, "--as", name], more].concat());
+    let other = context.folder.path().join("other-key").to_str().unwrap().to_owned();
+    context.ok(&["vault", "generate-key", "--output", &other]);
+    let restored = |name: &str, more: &[&str]| context.json(&[&["restore", backup, "--as", name], more].concat());
     assert_eq!(restored("one", &["--vault-key-file", &key])["origin"], "verified");
     assert_eq!(restored("two", &[])["origin"], "key-not-given");
     assert_eq!(restored("three", &["--vault-key-file", &other])["origin"], "other-key");
     hashed_anew(&folder);
     assert_eq!(restored("four", &["--vault-key-file", &key])["origin"], "verified");
     tampered(&folder, "UPDATE tenant SET name = name; VACUUM");
-    let refused = desk.run(&["restore", backup, "--as", "five", "--vault-key-file", &key]);
+    let refused = context.run(&["restore", backup, "--as", "five", "--vault-key-file", &key]);
     assert!(refused.code == 1 && refused.stderr.contains("the signature is invalid"), "{}", refused.stderr);
-    nothing_stays(&desk, "five");
+    nothing_stays(&context, "five");
 }
 
 #[test]
 fn a_backup_with_a_trigger_of_its_own_is_refused() {
-    let (desk, folder, _) = backed_up(false);
+    let (context, folder, _) = backed_up(false);
     tampered(
         &folder,
         "CREATE TRIGGER censor AFTER INSERT ON findings WHEN new.severity >= 4 \
          BEGIN UPDATE findings SET status = 'ignored', security = 0 WHERE id = new.id; END",
     );
-    let refused = desk.run(&["restore", folder.to_str().unwrap(), "--as", "copy"]);
+    let refused = context.run(&["restore", folder.to_str().unwrap(), "--as", "copy"]);
     assert!(
         refused.code == 1 && refused.stderr.contains("trigger `censor` does not belong there"),
         "{}",
         refused.stderr
     );
-    nothing_stays(&desk, "copy");
+    nothing_stays(&context, "copy");
 }
 
 #[test]
 fn a_backup_whose_schema_does_not_end_is_refused_in_time() {
-    let (desk, folder, _) = backed_up(false);
+    let (context, folder, _) = backed_up(false);
     tampered(
         &folder,
         "CREATE TRIGGER evil AFTER UPDATE ON tenant BEGIN DELETE FROM tenant WHERE name IN (WITH RECURSIVE r (n) AS \
          (SELECT 1 UNION ALL SELECT n + 1 FROM r) SELECT n FROM r WHERE n < 0); END",
     );
-    let refused = desk.run(&["restore", folder.to_str().unwrap(), "--as", "copy"]);
+    let refused = context.run(&["restore", folder.to_str().unwrap(), "--as", "copy"]);
     assert!(refused.code == 1 && refused.stderr.contains("trigger `evil` does not belong there"), "{}", refused.stderr);
-    nothing_stays(&desk, "copy");
+    nothing_stays(&context, "copy");
 }
 
 #[test]
 fn doctor_names_what_does_not_belong_into_the_schema() {
-    let desk = Desk::new(shape(), vec![]);
-    desk.added();
+    let context = TestContext::new(shape(), vec![]);
+    context.added();
     changed(
-        &desk.data_dir().join("tenants/default/store.sqlite3"),
+        &context.data_dir().join("tenants/default/store.sqlite3"),
         "CREATE VIEW w AS SELECT 1; DROP INDEX deliveries_due",
     );
-    let told = desk.run(&["doctor"]);
+    let told = context.run(&["doctor"]);
     let text = told.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
     assert_eq!(told.code, 1, "{text}");
     for told in ["view `w`", "`deliveries_due`"] {
         assert!(text.contains(told), "{text}");
     }
-    let synced = desk.run(&["sync", "code"]);
+    let synced = context.run(&["sync", "code"]);
     assert!(synced.code == 1 && synced.stderr.contains("unexpected database schema"), "{}", synced.stderr);
 }
 
 #[test]
 fn only_plain_files_of_the_listed_size_are_restored() {
-    let (desk, folder, _) = backed_up(false);
+    let (context, folder, _) = backed_up(false);
     let (store, list, vault) = (folder.join("store.sqlite3"), folder.join("backup.json"), folder.join("vault"));
-    let kept = desk.folder.path().join("kept");
+    let kept = context.folder.path().join("kept");
     let refused = |told: &str| {
-        let done = desk.run(&["restore", folder.to_str().unwrap(), "--as", "default"]);
+        let done = context.run(&["restore", folder.to_str().unwrap(), "--as", "default"]);
         assert!(done.code == 1 && done.stderr.contains(told), "{told}: {}", done.stderr);
-        nothing_stays(&desk, "default");
+        nothing_stays(&context, "default");
     };
-    fs::remove_dir_all(desk.data_dir().join("tenants/default")).unwrap();
+    fs::remove_dir_all(context.data_dir().join("tenants/default")).unwrap();
     for path in [&store, &vault, &list] {
         fs::rename(path, &kept).unwrap();
         symlink(&kept, path).unwrap();
@@ -289,18 +289,18 @@ fn only_plain_files_of_the_listed_size_are_restored() {
     for path in [&store, &vault] {
         fs::set_permissions(path, fs::Permissions::from_mode(0o666)).unwrap();
     }
-    desk.ok(&["restore", folder.to_str().unwrap()]);
+    context.ok(&["restore", folder.to_str().unwrap()]);
     for name in ["store.sqlite3", "vault"] {
-        let file = desk.data_dir().join("tenants/default").join(name);
+        let file = context.data_dir().join("tenants/default").join(name);
         assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600, "{name}");
     }
 }
 
 #[test]
 fn a_backup_never_goes_into_a_folder_that_it_did_not_make() {
-    let desk = Desk::new(shape(), vec![]);
-    desk.added();
-    let (shared, loot) = (desk.folder.path().join("shared"), desk.folder.path().join("loot"));
+    let context = TestContext::new(shape(), vec![]);
+    context.added();
+    let (shared, loot) = (context.folder.path().join("shared"), context.folder.path().join("loot"));
     fs::create_dir(&shared).unwrap();
     fs::create_dir(&loot).unwrap();
     // What somebody has put where a backup could be written on the way, or ends.
@@ -309,11 +309,11 @@ fn a_backup_never_goes_into_a_folder_that_it_did_not_make() {
     symlink(loot.join("none"), shared.join("nowhere")).unwrap();
     fs::create_dir(shared.join("empty")).unwrap();
     for name in ["taken", "nowhere", "empty"] {
-        let done = desk.run(&["backup", shared.join(name).to_str().unwrap()]);
+        let done = context.run(&["backup", shared.join(name).to_str().unwrap()]);
         assert!(done.code == 1 && done.stderr.contains("already exists"), "{name}: {}", done.stderr);
     }
     let target = shared.join("b");
-    desk.ok(&["backup", target.to_str().unwrap()]);
+    context.ok(&["backup", target.to_str().unwrap()]);
     assert_eq!(fs::read_dir(&loot).unwrap().count(), 0);
     assert!(fs::symlink_metadata(&target).unwrap().is_dir());
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
@@ -326,13 +326,13 @@ fn a_backup_never_goes_into_a_folder_that_it_did_not_make() {
 
 #[test]
 fn a_key_in_the_data_folder_is_refused_and_told() {
-    let (desk, _, key) = backed_up(false);
-    let inside = desk.data_dir().join("tenants/key");
-    let refused = desk.run(&["vault", "generate-key", "--output", inside.to_str().unwrap()]);
+    let (context, _, key) = backed_up(false);
+    let inside = context.data_dir().join("tenants/key");
+    let refused = context.run(&["vault", "generate-key", "--output", inside.to_str().unwrap()]);
     assert!(refused.code == 1 && refused.stderr.contains("inside the data directory"), "{}", refused.stderr);
     assert!(!inside.exists());
-    assert_eq!(desk.run(&["doctor"]).stdout.matches("key of a vault").count(), 0);
+    assert_eq!(context.run(&["doctor"]).stdout.matches("key of a vault").count(), 0);
     fs::copy(key, &inside).unwrap();
-    let told = desk.run(&["doctor"]);
+    let told = context.run(&["doctor"]);
     assert!(told.code == 1 && told.stdout.contains("key of a vault"), "{}", told.stdout);
 }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use vendor_sim::WorldShape;
 
-use crate::support::{Desk, done};
+use crate::support::{TestContext, done};
 
 /// Screens, by name, with what is typed.
 const SCREENS: [(&str, &[&str]); 31] = [
@@ -17,7 +17,8 @@ const SCREENS: [(&str, &[&str]); 31] = [
     ("issue", &["issue", "FINDING"]),
     ("packages", &["packages", "--limit", "4"]),
     ("dashboard", &["dashboard", "--top", "3"]),
-    ("coverage", &["coverage"]),
+    // The vendor's dates are fixed ones, and old one day.
+    ("coverage", &["coverage", "--stale-after", "36500"]),
     ("policy check", &["policy", "check", "--limit", "2"]),
     ("policy list", &["policy", "list"]),
     ("policy results", &["policy", "results", "--limit", "3"]),
@@ -41,48 +42,48 @@ const SCREENS: [(&str, &[&str]); 31] = [
     ("restore", &["restore", "BACKUP", "--as", "AGAIN", "--vault-key-file", "KEY"]),
 ];
 
-fn world() -> Desk {
+fn world() -> TestContext {
     let shape = WorldShape { projects: 6, sast: 90, sca: 60, ai_sast: 6, secrets: 12, ..WorldShape::default() };
-    let desk = Desk::new(shape, vec![]);
-    let done = desk.add(&["--set", r#"kinds=["sast","sca","secrets","packages"]"#]);
+    let context = TestContext::new(shape, vec![]);
+    let done = context.add(&["--set", r#"kinds=["sast","sca","secrets","packages"]"#]);
     assert_eq!(done.code, 0, "{}", done.stderr);
-    desk.ok(&["instance", "schedule", "code", "--cron", "0 3 1 1 *"]);
+    context.ok(&["instance", "schedule", "code", "--cron", "0 3 1 1 *"]);
     // One after the other: what is equally urgent is in the order of arrival.
-    desk.ok(&["sync", "--kind", "packages"]);
+    context.ok(&["sync", "--kind", "packages"]);
     for kind in ["sast", "sca", "secrets"] {
-        for project in desk.json(&["projects"])["projects"].as_array().unwrap() {
-            desk.run(&["sync", "--kind", kind, "--project", project["name"].as_str().unwrap()]);
+        for project in context.json(&["projects"])["projects"].as_array().unwrap() {
+            context.run(&["sync", "--kind", kind, "--project", project["name"].as_str().unwrap()]);
         }
     }
     // What the vault, webhooks and their deliveries show.
-    let key = key(&desk);
-    desk.ok(&["vault", "generate-key", "--output", &key]);
-    let receiver = desk.simulator.url();
+    let key = key(&context);
+    context.ok(&["vault", "generate-key", "--output", &key]);
+    let receiver = context.simulator.url();
     let url = format!("{receiver}/runs");
     let secret = "a-signing-secret-that-is-long-enough-for-it";
     let set = ["notify", "set", "code", "--url", &url, "--allow-private-origin", receiver, "--vault-key-file", &key];
-    let done = desk.fed(&[&set[..], &["--secret-stdin", "--store-secret"]].concat(), secret);
+    let done = context.fed(&[&set[..], &["--secret-stdin", "--store-secret"]].concat(), secret);
     assert_eq!(done.code, 0, "{}", done.stderr);
-    desk.ok(&["sync", "--vault-key-file", &key]);
-    let starter = desk.ok(&["policy", "init"]);
-    desk.ok(&["policy", "import", &desk.file("policies.toml", &starter)]);
-    desk.ok(&["policy", "check", "--fail-on", "never"]);
-    desk
+    context.ok(&["sync", "--vault-key-file", &key]);
+    let starter = context.ok(&["policy", "init"]);
+    context.ok(&["policy", "import", &context.file("policies.toml", &starter)]);
+    context.ok(&["policy", "check", "--fail-on", "never"]);
+    context
 }
 
 /// File of the key of the vault.
-fn key(desk: &Desk) -> String {
-    desk.folder.path().join("key").to_str().unwrap().to_owned()
+fn key(context: &TestContext) -> String {
+    context.folder.path().join("key").to_str().unwrap().to_owned()
 }
 
 /// A screen on a terminal of this width, with its colours.
-fn screen(desk: &Desk, typed: &[&str], width: usize) -> String {
-    let mut command = desk.command(&[typed, &["--color", "always"]].concat());
+fn screen(context: &TestContext, typed: &[&str], width: usize) -> String {
+    let mut command = context.command(&[typed, &["--color", "always"]].concat());
     let done = done(command.env("COLUMNS", width.to_string()).output().unwrap());
     assert!(done.code == 0 || done.code == 4, "{typed:?}: {}{}", done.stdout, done.stderr);
     // Both differ from run to run.
-    let folder = desk.folder.path().to_str().unwrap();
-    done.stdout.replace(desk.simulator.url(), "http://127.0.0.1:12345").replace(folder, "FOLDER")
+    let folder = context.folder.path().to_str().unwrap();
+    done.stdout.replace(context.simulator.url(), "http://127.0.0.1:12345").replace(folder, "FOLDER")
 }
 
 /// A text with its colours as tags.
@@ -115,7 +116,8 @@ fn plain(text: &str) -> String {
 }
 
 /// A text without what is random or differs with each build: sums, ids of keys,
-/// sizes and numbers of files.
+/// sizes, numbers of files and packages, and the revision, which a checkout with changes
+/// has none of.
 fn steady(text: &str) -> String {
     let is_random = |part: &str| part.len() >= 16 && part.bytes().all(|sign| sign.is_ascii_hexdigit());
     let mut steady = String::new();
@@ -124,8 +126,8 @@ fn steady(text: &str) -> String {
         let masked = if is_random(word) { "0".repeat(word.len()) } else { word.to_owned() };
         steady.push_str(&part.replacen(word, &masked, usize::from(!word.is_empty())));
     }
-    let lines = steady.lines().map(|line| {
-        let number = [" MiB", " files and directories"].iter().find_map(|it| line.find(it));
+    let lines = steady.lines().filter(|line| !line.contains(">revision<")).map(|line| {
+        let number = [" MiB", " KiB", " files and directories", " (--sbom"].iter().find_map(|it| line.find(it));
         let (before, after) = line.split_at(number.unwrap_or_default());
         let kept = before.trim_end_matches(|sign: char| sign.is_ascii_digit() || sign == '.');
         format!("{kept}{}{after}\n", if number.is_some() { "#" } else { "" })
@@ -159,13 +161,14 @@ fn timeless(text: &str) -> String {
 
 #[test]
 fn screens_are_reviewed_at_three_widths_with_colours() {
-    let desk = world();
-    let key = key(&desk);
-    let first = desk.json(&["findings", "--limit", "1"])["findings"][0]["id"].as_str().unwrap().to_owned();
+    let context = world();
+    let key = key(&context);
+    let first = context.json(&["findings", "--limit", "1"])["findings"][0]["id"].as_str().unwrap().to_owned();
     for (name, typed) in SCREENS {
         let mut shown = String::new();
         for width in [80, 120, 200] {
-            let (backup, again) = (desk.folder.path().join(format!("backup-{width:03}")), format!("again-{width:03}"));
+            let (backup, again) =
+                (context.folder.path().join(format!("backup-{width:03}")), format!("again-{width:03}"));
             let filled = typed.iter().map(|it| match *it {
                 "FINDING" => first.as_str(),
                 "KEY" => &key,
@@ -173,7 +176,7 @@ fn screens_are_reviewed_at_three_widths_with_colours() {
                 "AGAIN" => &again,
                 it => it,
             });
-            let text = screen(&desk, &filled.collect::<Vec<_>>(), width);
+            let text = screen(&context, &filled.collect::<Vec<_>>(), width);
             for line in plain(&text).lines() {
                 let is_word = line.split_whitespace().nth(1).is_none();
                 assert!(line.chars().count() <= width || is_word, "{name} at {width}: {line}");
@@ -197,9 +200,9 @@ fn screens_are_reviewed_at_three_widths_with_colours() {
 
 #[test]
 fn doctor_is_as_wide_as_the_terminal_and_coloured() {
-    let desk = Desk::new(WorldShape { projects: 1, ..WorldShape::default() }, vec![]);
-    desk.added();
-    let text = screen(&desk, &["doctor"], 80);
+    let context = TestContext::new(WorldShape { projects: 1, ..WorldShape::default() }, vec![]);
+    context.added();
+    let text = screen(&context, &["doctor"], 80);
     assert!(seen(&text).contains("<green>good</>"), "{}", seen(&text));
     for line in plain(&text).lines() {
         assert!(line.chars().count() <= 80 || line.split_whitespace().nth(1).is_none(), "{line}");
@@ -208,17 +211,17 @@ fn doctor_is_as_wide_as_the_terminal_and_coloured() {
 
 #[test]
 fn colours_are_those_that_are_asked_for() {
-    let desk = Desk::new(WorldShape { projects: 1, ..WorldShape::default() }, vec![]);
-    desk.added();
+    let context = TestContext::new(WorldShape { projects: 1, ..WorldShape::default() }, vec![]);
+    context.added();
     let coloured = |arguments: &[&str], variables: &[(&str, &str)]| {
-        let mut command = desk.command(&[&["instance", "list"], arguments].concat());
+        let mut command = context.command(&[&["instance", "list"], arguments].concat());
         done(command.envs(variables.iter().copied()).output().unwrap()).stdout.contains('\u{1b}')
     };
     assert!(!coloured(&[], &[("TERM", "xterm")]), "this is no terminal");
     assert!(coloured(&["--color", "always"], &[("NO_COLOR", "1"), ("TERM", "dumb")]));
     assert!(!coloured(&["--color", "never"], &[("CLICOLOR_FORCE", "1")]));
-    let help = done(desk.command(&["--help", "--color=always"]).output().unwrap()).stdout;
+    let help = done(context.command(&["--help", "--color=always"]).output().unwrap()).stdout;
     assert!(help.contains('\u{1b}'));
-    let wrong = done(desk.command(&["instance", "nothing", "--color=always"]).output().unwrap()).stderr;
+    let wrong = done(context.command(&["instance", "nothing", "--color=always"]).output().unwrap()).stderr;
     assert!(wrong.contains('\u{1b}'), "{wrong}");
 }

@@ -11,7 +11,7 @@ use data_encoding::{BASE64, BASE64URL_NOPAD, HEXLOWER, HEXUPPER};
 use vendor_sim::{Effect, Fault, Match, WorldShape};
 use wasmparser::{Parser, Payload, TypeRef};
 
-use crate::support::{Desk, SECOND_TOKEN, TOKEN, gate_after, held_at_the_gate, shape};
+use crate::support::{SECOND_TOKEN, TOKEN, TestContext, gate_after, held_at_the_gate, shape};
 
 /// Messages that a receiver may get: more than there are.
 const MANY: usize = 1000;
@@ -56,24 +56,24 @@ fn assert_nowhere(what: &str, bytes: &[u8], forms: &[Vec<u8>]) {
 #[test]
 fn no_byte_of_whatever_is_written_or_printed_holds_a_token() {
     let world = WorldShape { projects: 4, sast: 90, sca: 60, secrets: 30, ai_sast: 10, dependencies: 40, ..shape() };
-    let desk = Desk::new(world, vec![]);
-    let (forms, url) = (forms(), desk.simulator.url().to_owned());
-    let second = desk.file("second-token", SECOND_TOKEN);
-    let key = desk.folder.path().join("key").to_str().unwrap().to_owned();
-    let backup = desk.folder.path().join("backup").to_str().unwrap().to_owned();
-    desk.ok(&["vault", "generate-key", "--output", &key]);
+    let context = TestContext::new(world, vec![]);
+    let (forms, url) = (forms(), context.simulator.url().to_owned());
+    let second = context.file("second-token", SECOND_TOKEN);
+    let key = context.folder.path().join("key").to_str().unwrap().to_owned();
+    let backup = context.folder.path().join("backup").to_str().unwrap().to_owned();
+    context.ok(&["vault", "generate-key", "--output", &key]);
     let report = format!("{}/../../fixtures/cli/current.json", env!("CARGO_MANIFEST_DIR"));
     let origin = format!("origin={url}");
     let kinds = "kinds=[\"sast\",\"sca\",\"secrets\",\"ai-sast\",\"packages\"]";
     let place = ["--set", &origin, "--allow-private-origin", &url, "--set", kinds];
-    let token = desk.token_file();
+    let token = context.token_file();
     let (receiver, received) = super::webhooks::receiver(MANY);
     let hook = format!("{receiver}/hook");
-    let signing = desk.file("hook-secret", super::webhooks::SECRET);
+    let signing = context.file("hook-secret", super::webhooks::SECRET);
 
     let run = |arguments: &[&str]| {
         let arguments = [arguments, &["-vv", "--vault-key-file", &key, "--max-wait", "0"]].concat();
-        let done = desk.run(&arguments);
+        let done = context.run(&arguments);
         let what = format!("what `harness {}` printed", arguments.join(" "));
         assert_nowhere(&what, done.stdout.as_bytes(), &forms);
         assert_nowhere(&what, done.stderr.as_bytes(), &forms);
@@ -116,13 +116,13 @@ fn no_byte_of_whatever_is_written_or_printed_holds_a_token() {
         Effect::EchoAuthorization { code: 500 },
     ] {
         for path in ["/projects", "/findings"] {
-            desk.simulator.set_faults(vec![Fault { when: Match::path(path), what: what.clone() }]);
+            context.simulator.set_faults(vec![Fault { when: Match::path(path), what: what.clone() }]);
             assert_ne!(run(&["sync", "code", "--restart"]), 0, "{what:?}");
         }
     }
     assert_ne!(run(&["instance", "rotate-token", "code", "--token-file", &second]), 0);
-    desk.simulator.set_faults(Vec::new());
-    desk.simulator.set_token(SECOND_TOKEN);
+    context.simulator.set_faults(Vec::new());
+    context.simulator.set_token(SECOND_TOKEN);
     usual(&[
         &["instance", "rotate-token", "code", "--token-file", &second, "--store-token"],
         &["sync", "code"],
@@ -142,7 +142,7 @@ fn no_byte_of_whatever_is_written_or_printed_holds_a_token() {
     }
 
     search(
-        &desk,
+        &context,
         &["tenants/default/store.sqlite3", "tenants/default/vault", "backup/store.sqlite3", "backup/vault"],
         &forms,
     );
@@ -151,15 +151,15 @@ fn no_byte_of_whatever_is_written_or_printed_holds_a_token() {
 #[test]
 fn no_byte_of_a_token_that_the_vendor_repeats_is_kept_or_printed() {
     let world = WorldShape { projects: 2, sast: 60, sca: 40, ..shape() };
-    let desk = Desk::new(world, vec![]);
+    let context = TestContext::new(world, vec![]);
     let forms = forms();
-    let added = desk.add(&["-vv"]);
+    let added = context.add(&["-vv"]);
     assert_eq!(added.code, 0, "{}", added.stderr);
     let echo = |code| vec![Fault { when: Match::always(), what: Effect::EchoAuthorization { code } }];
     for (code, exit) in [(200, 0), (500, 1)] {
-        desk.simulator.set_faults(echo(code));
+        context.simulator.set_faults(echo(code));
         for command in [&["sync", "--restart"][..], &["findings", "--include-closed", "--json"], &["runs", "1"]] {
-            let done = desk.run(&[command, &["-vv", "--max-wait", "0"]].concat());
+            let done = context.run(&[command, &["-vv", "--max-wait", "0"]].concat());
             assert_eq!(done.code, if command[0] == "sync" { exit } else { 0 }, "{}", done.stderr);
             assert_nowhere("what was printed", done.stdout.as_bytes(), &forms);
             assert_nowhere("what was logged", done.stderr.as_bytes(), &forms);
@@ -167,17 +167,17 @@ fn no_byte_of_a_token_that_the_vendor_repeats_is_kept_or_printed() {
     }
     // It was there: what is kept of it are stars.
     let masked = format!("Bearer {} ", "*".repeat(TOKEN.len()));
-    let list = desk.json(&["findings", "--include-closed", "--kind", "sast", "--limit", "1"]);
-    let shown = desk.ok(&["finding", list["findings"][0]["id"].as_str().unwrap(), "--raw", "--json"]);
+    let list = context.json(&["findings", "--include-closed", "--kind", "sast", "--limit", "1"]);
+    let shown = context.ok(&["finding", list["findings"][0]["id"].as_str().unwrap(), "--raw", "--json"]);
     assert!(shown.contains(&masked), "{shown}");
-    search(&desk, &["tenants/default/store.sqlite3"], &forms);
+    search(&context, &["tenants/default/store.sqlite3"], &forms);
 }
 
-/// Searches every file of a desk, among which must be some that hold something.
-fn search(desk: &Desk, expected: &[&str], forms: &[Vec<u8>]) {
+/// Searches every file of a context, among which must be some that hold something.
+fn search(context: &TestContext, expected: &[&str], forms: &[Vec<u8>]) {
     // The tokens' own files are the operator's.
     let mut all = Vec::new();
-    files(desk.folder.path(), &mut all);
+    files(context.folder.path(), &mut all);
     all.retain(|path| !path.ends_with("token") && !path.ends_with("second-token"));
     for name in expected {
         let held = all.iter().any(|path| path.ends_with(name) && fs::metadata(path).unwrap().len() > 0);
@@ -190,18 +190,18 @@ fn search(desk: &Desk, expected: &[&str], forms: &[Vec<u8>]) {
 
 #[test]
 fn no_byte_that_a_killed_sync_leaves_holds_a_token() {
-    let desk = Desk::new(shape(), vec![]);
-    let key = desk.folder.path().join("key").to_str().unwrap().to_owned();
-    desk.ok(&["vault", "generate-key", "--output", &key]);
-    let done = desk.add(&["--store-token", "--vault-key-file", &key, "--set", "page_size=100"]);
+    let context = TestContext::new(shape(), vec![]);
+    let key = context.folder.path().join("key").to_str().unwrap().to_owned();
+    context.ok(&["vault", "generate-key", "--output", &key]);
+    let done = context.add(&["--store-token", "--vault-key-file", &key, "--set", "page_size=100"]);
     assert_eq!(done.code, 0, "{}", done.stderr);
-    desk.simulator.set_faults(gate_after(4));
-    let mut command = desk.command(&["sync", "-vv", "--vault-key-file", &key]);
-    let stream = |name: &str| fs::File::create(desk.folder.path().join(name)).unwrap();
-    let mut sync = held_at_the_gate(&desk, command.stdout(stream("stdout")).stderr(stream("stderr")));
+    context.simulator.set_faults(gate_after(4));
+    let mut command = context.command(&["sync", "-vv", "--vault-key-file", &key]);
+    let stream = |name: &str| fs::File::create(context.folder.path().join(name)).unwrap();
+    let mut sync = held_at_the_gate(&context, command.stdout(stream("stdout")).stderr(stream("stderr")));
     sync.kill().unwrap();
     sync.wait().unwrap();
-    search(&desk, &["tenants/default/store.sqlite3", "tenants/default/store.sqlite3-wal", "stderr"], &forms());
+    search(&context, &["tenants/default/store.sqlite3", "tenants/default/store.sqlite3-wal", "stderr"], &forms());
 }
 
 /// The connector inside of the program, with a function that breaks as soon as
@@ -239,17 +239,17 @@ fn breaking_in(function: &str) -> Vec<u8> {
 
 #[test]
 fn no_byte_that_a_crash_of_a_connector_leaves_holds_a_token() {
-    let desk = Desk::new(shape(), vec![]);
+    let context = TestContext::new(shape(), vec![]);
     let forms = forms();
-    let broken = desk.folder.path().join("broken.wasm");
+    let broken = context.folder.path().join("broken.wasm");
     fs::write(&broken, breaking_in("#fetch-findings")).unwrap();
     let connector = ["-vv", "--connector", broken.to_str().unwrap()];
-    let added = desk.add(&connector);
+    let added = context.add(&connector);
     assert_eq!(added.code, 0, "{}", added.stderr);
-    let done = desk.run(&[&["sync"], &connector[..]].concat());
+    let done = context.run(&[&["sync"], &connector[..]].concat());
     assert_ne!(done.code, 0, "{}", done.stdout);
     let printed = done.stdout + &done.stderr;
     assert!(printed.contains("the connector crashed in `fetch-findings`"), "{printed}");
     assert_nowhere("what was printed of a crash", printed.as_bytes(), &forms);
-    search(&desk, &["tenants/default/store.sqlite3"], &forms);
+    search(&context, &["tenants/default/store.sqlite3"], &forms);
 }

@@ -33,7 +33,7 @@ pub fn damaged() -> WorldShape {
 }
 
 /// A data folder, a token file and a vendor.
-pub struct Desk {
+pub struct TestContext {
     pub folder: TempDir,
     pub simulator: Simulator,
 }
@@ -52,7 +52,7 @@ impl Done {
     }
 }
 
-impl Desk {
+impl TestContext {
     pub fn new(shape: WorldShape, faults: Vec<Fault>) -> Self {
         Self::with_options(shape, Options { faults, ..Options::default() })
     }
@@ -249,11 +249,11 @@ pub fn gate_after(findings: u64) -> Vec<Fault> {
 }
 
 /// A sync that a gate holds, with pages in the store and more to come.
-pub fn held_at_the_gate(desk: &Desk, command: &mut Command) -> Child {
+pub fn held_at_the_gate(context: &TestContext, command: &mut Command) -> Child {
     let mut child = command.spawn().unwrap();
     let deadline = Instant::now() + Duration::from_secs(120);
-    let pages = || desk.json(&["status"])["instances"][0]["running"]["pages"].as_u64();
-    while desk.simulator.stats().too_many_requests == 0 || pages().unwrap_or(0) == 0 {
+    let pages = || context.json(&["status"])["instances"][0]["running"]["pages"].as_u64();
+    while context.simulator.stats().too_many_requests == 0 || pages().unwrap_or(0) == 0 {
         assert!(Instant::now() < deadline, "the sync does not come to the gate");
         assert!(child.try_wait().unwrap().is_none(), "the sync was over before it came to the gate");
     }

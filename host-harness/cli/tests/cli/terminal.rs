@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::support::{Desk, SECOND_TOKEN, TOKEN};
+use crate::support::{SECOND_TOKEN, TOKEN, TestContext};
 
 const ROWS: u16 = 45;
 const COLUMNS: u16 = 80;
@@ -44,11 +44,11 @@ impl Default for Shown {
 
 impl Terminal {
     /// Starts the program with arguments that need no quotes.
-    pub fn start(desk: &Desk, arguments: &[&str]) -> Self {
+    pub fn start(context: &TestContext, arguments: &[&str]) -> Self {
         let program = env!("CARGO_BIN_EXE_harness");
         let typed = format!("stty cols {COLUMNS} rows {ROWS}; exec {program} {}", arguments.join(" "));
-        let mut command = desk.command_of("script", &["-qefc", &typed, "/dev/null"]);
-        command.env("TERM", "xterm").env("HOME", desk.folder.path());
+        let mut command = context.command_of("script", &["-qefc", &typed, "/dev/null"]);
+        command.env("TERM", "xterm").env("HOME", context.folder.path());
         command.envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let (keys, mut output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());

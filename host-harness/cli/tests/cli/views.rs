@@ -1,18 +1,18 @@
 //! Views over a tenant's findings, as a person at a terminal asks for them.
 
-use crate::support::{Desk, shape};
+use crate::support::{TestContext, shape};
 
-fn synced() -> Desk {
-    let desk = Desk::new(shape(), vec![]);
-    desk.added();
-    desk.ok(&["sync"]);
-    desk
+fn synced() -> TestContext {
+    let context = TestContext::new(shape(), vec![]);
+    context.added();
+    context.ok(&["sync"]);
+    context
 }
 
 #[test]
 fn each_view_has_the_columns_of_its_kind() {
-    let desk = synced();
-    let shown = |arguments: &[&str]| desk.shown(arguments);
+    let context = synced();
+    let shown = |arguments: &[&str]| context.shown(arguments);
     insta::assert_snapshot!(shown(&["vulnerabilities", "--limit", "4", "--fix-available", "--sort", "project"]));
     insta::assert_snapshot!(shown(&["weaknesses", "--limit", "4", "--top25", "--sort", "path"]));
     insta::assert_snapshot!(shown(&["secrets"]), @"No secrets.");
@@ -23,39 +23,39 @@ fn each_view_has_the_columns_of_its_kind() {
 
 #[test]
 fn pages_csv_and_counts_agree() {
-    let desk = synced();
-    let whole = desk.json(&["vulnerabilities", "--limit", "100000"]);
+    let context = synced();
+    let whole = context.json(&["vulnerabilities", "--limit", "100000"]);
     let ids = |list: &serde_json::Value| {
         let rows = list["findings"].as_array().unwrap().iter();
         rows.map(|row| row["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     let all = ids(&whole);
     assert_eq!((whole["total"].as_u64(), whole["total_is"].as_str()), (Some(all.len() as u64), Some("exact")));
-    let first = desk.json(&["vulnerabilities", "--limit", "20"]);
+    let first = context.json(&["vulnerabilities", "--limit", "20"]);
     let cursor = first["next_cursor"].as_str().unwrap();
-    let second = desk.json(&["vulnerabilities", "--limit", "20", "--cursor", cursor]);
+    let second = context.json(&["vulnerabilities", "--limit", "20", "--cursor", cursor]);
     assert_eq!([ids(&first), ids(&second)].concat(), all[..40]);
 
-    let csv = desk.ok(&["vulnerabilities", "--limit", "100000", "--csv"]);
+    let csv = context.ok(&["vulnerabilities", "--limit", "100000", "--csv"]);
     let lines: Vec<&str> = csv.split("\r\n").collect();
     assert!(lines[0].starts_with("\"id\",\"priority\",\"severity\","), "{}", lines[0]);
     assert!(lines[1].starts_with(&format!("\"{}\"", all[0])), "{}", lines[1]);
 
-    let dashboard = desk.json(&["dashboard", "--kind", "sca"]);
+    let dashboard = context.json(&["dashboard", "--kind", "sca"]);
     assert_eq!(dashboard["open"], whole["total"]);
     assert_eq!(dashboard["days"].as_array().unwrap().last().unwrap()["open"], whole["total"]);
-    let shown = desk.ok(&["dashboard"]);
+    let shown = context.ok(&["dashboard"]);
     assert!(shown.contains("Reachable: ") && shown.contains("CWE Top 25 of "), "{shown}");
 
-    let wrong = desk.run(&["findings", "--sort", "path", "--cursor", cursor]);
+    let wrong = context.run(&["findings", "--sort", "path", "--cursor", cursor]);
     assert_eq!((wrong.code, wrong.stderr.contains("does not match the sort order")), (1, true), "{}", wrong.stderr);
 }
 
 #[test]
 fn every_other_view_is_narrowed_ordered_paged_and_printed_as_csv_too() {
-    let desk = synced();
+    let context = synced();
     let issues = |arguments: &[&str]| {
-        let list = desk.json(&[&["issues", "--limit", "100000"], arguments].concat());
+        let list = context.json(&[&["issues", "--limit", "100000"], arguments].concat());
         let rows = list["issues"].as_array().unwrap().clone();
         assert_eq!(list["total"], rows.len());
         rows
@@ -84,7 +84,7 @@ fn every_other_view_is_narrowed_ordered_paged_and_printed_as_csv_too() {
     let of_finding = all[0]["sources"][0]["findings"][0].as_str().unwrap();
     assert_eq!(issues(&["--identifier", of_finding]), all[..1]);
 
-    let packages = |arguments: &[&str]| desk.json(&[&["packages", "--limit", "5"], arguments].concat());
+    let packages = |arguments: &[&str]| context.json(&[&["packages", "--limit", "5"], arguments].concat());
     let names = |list: &serde_json::Value| {
         let rows = list["packages"].as_array().unwrap().iter();
         rows.map(|row| row["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
@@ -92,7 +92,7 @@ fn every_other_view_is_narrowed_ordered_paged_and_printed_as_csv_too() {
     let by_name = names(&packages(&["--sort", "name"]));
     assert!(by_name.is_sorted() && by_name != names(&packages(&[])), "{by_name:?}");
 
-    let csv = |arguments: &[&str]| desk.ok(&[arguments, &["--csv"]].concat());
+    let csv = |arguments: &[&str]| context.ok(&[arguments, &["--csv"]].concat());
     let coverage = csv(&["coverage", "--sort", "open", "--limit", "2"]);
     assert!(coverage.starts_with("\"repository\",\"provider\",\"instance\",\"state\",\"why\","), "{coverage}");
     assert_eq!(coverage.trim_end().lines().count(), 3, "two repositories of one instance: {coverage}");
@@ -112,8 +112,43 @@ fn every_other_view_is_narrowed_ordered_paged_and_printed_as_csv_too() {
 }
 
 #[test]
+fn each_list_has_its_rows_as_csv() {
+    let context = synced();
+    let init = context.ok(&["policy", "init"]);
+    context.ok(&["policy", "import", &context.file("policies.toml", &init)]);
+    let rows = |arguments: &[&str]| -> Vec<String> {
+        let printed = context.run(&[arguments, &["--csv"]].concat());
+        assert_eq!(printed.code, 0, "{}", printed.stderr);
+        printed.stdout.split_terminator("\r\n").map(str::to_owned).collect()
+    };
+    for (arguments, list, begins) in [
+        (&["projects"][..], "projects", "\"project\",\"project_id\",\"instance\","),
+        (&["mapping", "list"], "projects", "\"project\",\"project_id\",\"instance\","),
+        (&["repositories", "list"], "repositories", "\"full_name\",\"url\","),
+        (&["instance", "list"], "instances", "\"name\",\"status\","),
+        (&["runs"], "runs", "\"run\",\"instance\",\"mode\",\"state\","),
+        (&["policy", "list"], "policies", "\"policy\",\"title\","),
+        (&["policy", "results", "--limit", "3"], "results", "\"policy\",\"policy_severity\",\"result\","),
+    ] {
+        let csv = rows(arguments);
+        let listed = context.json(arguments)[list].as_array().unwrap().len();
+        assert!(csv[0].starts_with(begins), "{arguments:?}: {}", csv[0]);
+        assert!(listed > 0 && csv.len() == listed + 1, "{arguments:?}: {listed} rows, {csv:?}");
+    }
+    // Suggestions, of which there are none.
+    assert_eq!(rows(&["mapping", "suggest"]).len(), 1);
+    let check = context.run(&["policy", "check", "--format", "csv", "--limit", "1"]);
+    let violations = context.run(&["policy", "check", "--json"]);
+    let count: serde_json::Value = serde_json::from_str(&violations.stdout).unwrap();
+    assert_eq!((check.code, violations.code), (4, 4), "{}", check.stderr);
+    assert_eq!(Some(check.stdout.split_terminator("\r\n").count() as u64), count["violated"].as_u64().map(|it| it + 1));
+    let wrong = context.run(&["runs", "1", "--csv"]);
+    assert_eq!(wrong.code, 2, "{}", wrong.stdout);
+}
+
+#[test]
 fn a_filter_that_nothing_can_have_is_wrong_usage() {
-    let desk = Desk::new(shape(), vec![]);
+    let context = TestContext::new(shape(), vec![]);
     for (arguments, allowed) in [
         (["findings", "--kind", "bogus"], "sast, sca, ai-sast"),
         (["dashboard", "--kind", "bogus"], "sast, sca, ai-sast"),
@@ -127,22 +162,22 @@ fn a_filter_that_nothing_can_have_is_wrong_usage() {
         (["findings", "--owasp", "X"], "A03:2021"),
         (["weaknesses", "--cwe", "xss"], "CWE-79"),
     ] {
-        let wrong = desk.run(&arguments);
+        let wrong = context.run(&arguments);
         assert_eq!(wrong.code, 2, "{arguments:?}: {}{}", wrong.stdout, wrong.stderr);
         assert!(wrong.stderr.contains(allowed), "{arguments:?}: {}", wrong.stderr);
     }
     // A word that the vendor brought is one of them.
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/cli/unknown-words.json");
-    let imported = desk.run(&["import", file, "--project", "acme/shop"]);
+    let imported = context.run(&["import", file, "--project", "acme/shop"]);
     assert!(imported.stdout.contains("3 new"), "{}{}", imported.stdout, imported.stderr);
-    assert_eq!(desk.json(&["packages", "--transitivity", "SIDEWAYS"])["total"], 1);
+    assert_eq!(context.json(&["packages", "--transitivity", "SIDEWAYS"])["total"], 1);
 }
 
 #[test]
 fn filters_are_written_as_people_write_them_and_a_scope_of_nothing_is_told() {
-    let desk = synced();
+    let context = synced();
     let total = |arguments: &[&str]| {
-        let list = desk.json(&[&["findings", "--include-non-security", "--limit", "1"], arguments].concat());
+        let list = context.json(&[&["findings", "--include-non-security", "--limit", "1"], arguments].concat());
         list["total"].as_u64().unwrap()
     };
     let many = total(&["--kind", "sca"]);
@@ -161,13 +196,13 @@ fn filters_are_written_as_people_write_them_and_a_scope_of_nothing_is_told() {
     assert_eq!(total(&["--owasp", "a3"]), injected);
 
     for view in ["dashboard", "findings", "issues", "packages"] {
-        let none = desk.run(&[view, "--project", "nope", "--json"]);
+        let none = context.run(&[view, "--project", "nope", "--json"]);
         assert_eq!(none.code, 0, "{view}: {}", none.stderr);
         let remark = "no project named `nope`; `harness projects` lists them\n";
         assert!(none.stderr.starts_with(remark), "{view}: {}", none.stderr);
-        let none = desk.run(&[view, "--environment", "nope", "--json"]);
+        let none = context.run(&[view, "--environment", "nope", "--json"]);
         assert!(none.stderr.starts_with("no project matches the filters"), "{view}");
-        let some = desk.run(&[view, "--project", "shop", "--json"]);
+        let some = context.run(&[view, "--project", "shop", "--json"]);
         assert!(some.code == 0 && !some.stderr.contains("no project"), "{view}: {}", some.stderr);
     }
 }

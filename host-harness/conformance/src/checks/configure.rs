@@ -1,12 +1,16 @@
 //! B1 to B6: `configure`, and what it makes of faults.
 
-use std::sync::Arc;
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+};
 
-use appsec_model::{Access, Connection, Error, Manifest};
+use appsec_model::{Access, Connection, ErrorCode, Manifest, SecretPlacement};
 use appsec_sandbox::CallFailure;
-use http::{Request, header};
+use data_encoding::BASE64;
+use http::{HeaderName, Request, header};
 
-use super::{Book, Ready, Trial, json, short, shown, told};
+use super::{Book, Ready, Trial, failed_with, json, short, shown, told};
 use crate::{
     fault::Fault,
     lab::Lab,
@@ -71,8 +75,9 @@ pub async fn check(
         trial
             .case(requests.len() <= MOST_REQUESTS, "`configure`", "at most 16 requests", || requests.len().to_string());
         let secrets = subject.secrets();
+        let places = Places::of(manifest);
         for request in &requests {
-            check_request(&mut trial, request, &secrets, !manifest.secrets.is_empty());
+            check_request(&mut trial, request, &secrets, &places);
         }
         let (connection, bucket) = (json(&ready.connection), format!("{:?}", texts(&ready.bucket)));
         for secret in &secrets {
@@ -85,7 +90,7 @@ pub async fn check(
         lab.begin();
         let called = subject.configure(&Call { is_granted: false, ..fresh() }, settings).await;
         let is_told =
-            matches!(&called, Err(CallFailure::Refused(_) | CallFailure::Contract(Error::EgressDenied { .. })));
+            matches!(&called, Err(CallFailure::Refused(_))) || failed_with(&called, &[ErrorCode::EgressDenied]);
         trial.case(is_told, "`configure` without its origins", "`egress-denied`", || told(&called));
         book.close(trial);
     }
@@ -121,7 +126,7 @@ fn check_connection(trial: &mut Trial, connection: &Connection, manifest: &Manif
             trial.case(is_said, format!("kind {}, denied", access.kind), "the reason", || "none".to_owned());
         }
     }
-    let kinds: std::collections::BTreeSet<String> = connection.kinds.iter().map(|it| it.kind.to_string()).collect();
+    let kinds: BTreeSet<String> = connection.kinds.iter().map(|it| it.kind.to_string()).collect();
     trial.case(kinds.len() == connection.kinds.len(), "the kinds", "each once", || json(&connection.kinds));
 }
 
@@ -131,19 +136,53 @@ fn denies_more(called: &Called<Connection>, good: &Connection) -> bool {
     called.as_ref().is_ok_and(|response| readable(&response.value) < readable(good))
 }
 
+/// Where a manifest lets secrets stand.
+struct Places {
+    headers: HashSet<HeaderName>,
+    parameters: BTreeSet<String>,
+}
+
+impl Places {
+    fn of(manifest: &Manifest) -> Self {
+        let mut places = Self { headers: HashSet::new(), parameters: BTreeSet::new() };
+        places.headers.extend(manifest.oauth.iter().map(|_| header::AUTHORIZATION));
+        for need in &manifest.secrets {
+            match &need.placement {
+                SecretPlacement::Header(it) => places.headers.extend(HeaderName::from_bytes(it.name.as_bytes())),
+                SecretPlacement::Query(name) => places.parameters.extend([name.to_ascii_lowercase()]),
+                placement if placement.is_for_tokens() => {}
+                _ => places.headers.extend([header::AUTHORIZATION]),
+            }
+        }
+        places
+    }
+
+    fn is_none(&self) -> bool {
+        self.headers.is_empty() && self.parameters.is_empty()
+    }
+}
+
 /// The secret stands where it belongs, and nowhere else.
-fn check_request(trial: &mut Trial, request: &Request<bytes::Bytes>, secrets: &[String], is_needed: bool) {
+fn check_request(trial: &mut Trial, request: &Request<bytes::Bytes>, secrets: &[String], places: &Places) {
     let case = format!("{} {}", request.method(), short(&request.uri().to_string()));
     let found = |text: &str| secrets.iter().any(|secret| text.contains(secret));
-    let authorization = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    if is_needed {
-        let is_sent = authorization.is_some_and(|it| it.strip_prefix("Bearer ").is_some_and(found));
-        trial.case(is_sent, &case, "`Authorization: Bearer` with the secret", || "none".to_owned());
+    let pairs = request.uri().query().unwrap_or_default().split('&');
+    let (placed, others): (Vec<&str>, Vec<&str>) = pairs
+        .partition(|pair| places.parameters.contains(&pair.split('=').next().unwrap_or_default().to_ascii_lowercase()));
+    let in_header = places.headers.iter().any(|name| {
+        let value = request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let basic = value.strip_prefix("Basic ").and_then(|it| BASE64.decode(it.as_bytes()).ok()).unwrap_or_default();
+        found(value) || found(&String::from_utf8_lossy(&basic))
+    });
+    if !places.is_none() {
+        let is_sent = in_header || placed.iter().any(|pair| found(pair));
+        trial.case(is_sent, &case, "a secret where the manifest places one", || "none".to_owned());
     }
-    trial.case(!found(&request.uri().to_string()), &case, "no secret in the address", || "the secret".to_owned());
+    let address = format!("{} {}", request.uri().path(), others.join("&"));
+    trial.case(!found(&address), &case, "no secret elsewhere in the address", || "the secret".to_owned());
     let body = String::from_utf8_lossy(request.body());
     trial.case(!found(&body), &case, "no secret in the body", || "the secret".to_owned());
-    for (name, value) in request.headers().iter().filter(|(name, _)| *name != header::AUTHORIZATION) {
+    for (name, value) in request.headers().iter().filter(|(name, _)| !places.headers.contains(*name)) {
         let is_clean = value.to_str().is_ok_and(|value| !found(value));
         trial.case(is_clean, &case, format!("no secret in `{name}`"), || "the secret".to_owned());
     }

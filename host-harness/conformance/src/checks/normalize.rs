@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use appsec_model::{
-    DiagnosticLevel, Error, EventType, Finding, Kind, Location, Normalized, RawInput, RawRecord, Severity, Timestamp,
+    DiagnosticLevel, ErrorCode, EventType, Finding, Kind, Location, Normalized, RawInput, RawRecord, Severity,
+    Timestamp,
 };
-use appsec_sandbox::{CallFailure, Still};
+use appsec_sandbox::Still;
 
-use super::{Book, Trial, describe::ELSEWHERE, json, read::Read, shown, told};
+use super::{Book, Trial, describe::ELSEWHERE, failed_with, json, read::Read, shown, told};
 use crate::{
     report::Budget,
     subject::{Called, Subject},
@@ -145,8 +146,18 @@ fn is_accounted_for(page: &Normalized, index: u32) -> bool {
             .any(|it| it.index == Some(index) && matches!(it.level, DiagnosticLevel::Error | DiagnosticLevel::Skipped))
 }
 
+/// Whether something else than errors came of records that are good: who sends
+/// them can read them.
+pub(super) fn is_read(page: &Normalized) -> bool {
+    let is_skipped = |it: &appsec_model::Diagnostic| it.level == DiagnosticLevel::Skipped;
+    !page.findings.is_empty() || !page.packages.is_empty() || page.diagnostics.iter().any(is_skipped)
+}
+
 /// D3.
 fn none_lost(trial: &mut Trial, kind: &str, records: &[RawRecord], page: &Normalized) {
+    trial.case(is_read(page), format!("a page of {kind}"), "not errors alone", || {
+        format!("{} records and no finding", records.len())
+    });
     for (index, _) in (0_u32..).zip(records) {
         let case = format!("record {index} of {kind}");
         let expected = "a finding, a package, or a diagnostic `error` or `skipped`";
@@ -302,9 +313,7 @@ pub async fn check_event(book: &mut Book<'_>, subject: &impl Subject) {
         let called = subject.interpret_event(Still::default(), body.as_bytes()).await;
         let is_told = match &called {
             Ok(response) => matches!(response.value.what, EventType::Ignored { .. }),
-            Err(failure) => {
-                matches!(failure, CallFailure::Contract(Error::Protocol { .. } | Error::Unsupported { .. }))
-            }
+            failed => failed_with(failed, &[ErrorCode::Protocol, ErrorCode::Unsupported]),
         };
         trial.case(is_told, &case, "`protocol`, `unsupported`, or an ignored event", || told(&called));
         let again = subject.interpret_event(ELSEWHERE, body.as_bytes()).await;

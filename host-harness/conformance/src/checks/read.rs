@@ -1,14 +1,18 @@
 //! C1 to C12 and D10: projects, pages, cursors.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use appsec_model::{
-    Access, Error, FetchRequest, Kind, Manifest, NextPage, Project, ProjectScope, RawPage, RawRecord, Scope,
+    Access, ErrorCode, FetchRequest, Kind, Manifest, NextPage, Pending, Project, ProjectScope, RawPage, RawRecord,
+    Scope, Timestamp,
 };
 use appsec_sandbox::CallFailure;
 use serde_json::Value;
 
-use super::{Book, Ready, Trial, short, shown, told};
+use super::{Book, Ready, Trial, failed_with, short, shown, told};
 use crate::{
     fault::Fault,
     lab::Lab,
@@ -19,11 +23,21 @@ use crate::{
 /// that never ends.
 const MOST_PAGES: usize = 1_000;
 
+/// Longest wait for what a vendor prepares.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
 /// Most records that are kept to try `normalize` with, of a kind.
 const KEPT_RECORDS: usize = 40;
 
 /// Most cases of records that are looked for in the answers.
 const MOST_COMPARED: u32 = 2_000;
+
+/// Most records of a page.
+const MOST_RECORDS: usize = 10_000;
+
+/// The first moment of 2020: what a vendor has is in part older and in part not,
+/// or all the same.
+const SINCE: i64 = 1_577_836_800_000_000;
 
 /// Most bytes of a cursor.
 const CURSOR_BYTES: usize = 4 << 10;
@@ -68,7 +82,7 @@ pub async fn check(book: &mut Book<'_>, subject: &impl Subject, lab: &Lab, manif
             ("the whole deployment", Scope::Deployment),
         ] {
             let is_whole = scope == Scope::Deployment;
-            let (walk, most) = walk(subject, lab, ready, kind, scope).await;
+            let (walk, most) = walk(subject, lab, ready, start(kind, scope)).await;
             let case = format!("{kind} of {name}");
             if let Some(trial) = &mut one_request {
                 trial.case(most <= 1, &case, "one request a call", || format!("{most} of them"));
@@ -91,7 +105,7 @@ pub async fn check(book: &mut Book<'_>, subject: &impl Subject, lab: &Lab, manif
         if let Some(trial) = &mut end {
             let is_told = match &called {
                 Ok(response) => response.value.records.is_empty(),
-                Err(CallFailure::Contract(error)) => matches!(error, Error::ProjectNotFound { .. }),
+                Err(CallFailure::Contract(error)) => error.code == ErrorCode::ProjectNotFound,
                 Err(_) => false,
             };
             let case = format!("{kind} of a project that does not exist");
@@ -121,6 +135,22 @@ pub async fn check(book: &mut Book<'_>, subject: &impl Subject, lab: &Lab, manif
         faults(&mut trial, subject, lab, ready, &walks).await;
         book.close(trial);
     }
+    if let Some(mut trial) = book.open("C9") {
+        for kind in &readable {
+            since(&mut trial, subject, lab, ready, kind, (&scopes, &walks)).await;
+        }
+        book.close(trial);
+    }
+    if let Some(mut trial) = book.open("C13") {
+        for (kind, walk) in &walks {
+            for count in walk.pages.iter().map(|asked| asked.page.records.len()) {
+                trial.case(count <= MOST_RECORDS, format!("a page of {kind}"), "at most 10,000 records", || {
+                    count.to_string()
+                });
+            }
+        }
+        book.close(trial);
+    }
     if let Some(mut trial) = book.open("C10") {
         let mut kinds = vec![Kind::Other("no-such-kind".to_owned())];
         let known = [Kind::Sast, Kind::Sca, Kind::AiSast, Kind::Secrets, Kind::Packages];
@@ -128,7 +158,7 @@ pub async fn check(book: &mut Book<'_>, subject: &impl Subject, lab: &Lab, manif
         for kind in kinds {
             lab.begin();
             let called = subject.fetch_findings(&ready.call(), start(&kind, Scope::Projects(scopes.clone()))).await;
-            let is_told = matches!(&called, Err(CallFailure::Contract(Error::Unsupported { .. })));
+            let is_told = failed_with(&called, &[ErrorCode::Unsupported]);
             trial.case(is_told, format!("kind {kind}"), "`unsupported`", || told(&called));
         }
         book.close(trial);
@@ -139,7 +169,7 @@ pub async fn check(book: &mut Book<'_>, subject: &impl Subject, lab: &Lab, manif
         let called = subject.fetch_scan(&ready.call(), "0").await;
         let is_told = match &called {
             Ok(response) => response.value.is_none(),
-            Err(failure) => matches!(failure, CallFailure::Contract(Error::Unsupported { .. })),
+            failed => failed_with(failed, &[ErrorCode::Unsupported]),
         };
         trial.case(is_told, "`fetch-scan` of an unknown id", "none, or `unsupported`", || told(&called));
         trial.case(lab.count() <= 1, "`fetch-scan`", "one request at most", || format!("{} of them", lab.count()));
@@ -215,13 +245,13 @@ async fn projects(book: &mut Book<'_>, subject: &impl Subject, lab: &Lab, ready:
 }
 
 fn is_invalid_cursor<T>(called: &Called<T>) -> bool {
-    matches!(called, Err(CallFailure::Contract(Error::InvalidCursor { .. })))
+    failed_with(called, &[ErrorCode::InvalidCursor])
 }
 
 /// A read to its end; with the most requests of a call.
-async fn walk(subject: &impl Subject, lab: &Lab, ready: &Ready, kind: &Kind, scope: Scope) -> (Walk, usize) {
+async fn walk(subject: &impl Subject, lab: &Lab, ready: &Ready, mut request: FetchRequest) -> (Walk, usize) {
     let mut walk = Walk { pages: Vec::new(), fault: None };
-    let (mut request, mut most) = (start(kind, scope), 0);
+    let mut most = 0;
     let mut cursors = BTreeSet::new();
     loop {
         lab.begin();
@@ -236,7 +266,14 @@ async fn walk(subject: &impl Subject, lab: &Lab, ready: &Ready, kind: &Kind, sco
                     NextPage::Cursor(next) if walk.pages.len() < MOST_PAGES && cursors.insert(next.clone()) => {
                         request.cursor = Some(next);
                     }
-                    NextPage::Cursor(next) => {
+                    // What is being prepared is asked for again, for a while.
+                    NextPage::Pending(pending) if walk.pages.len() < MOST_PAGES => {
+                        if lab.is_online() {
+                            tokio::time::sleep(Duration::from_millis(pending.retry_after_ms).min(LONGEST_WAIT)).await;
+                        }
+                        request.cursor = Some(pending.cursor);
+                    }
+                    NextPage::Cursor(next) | NextPage::Pending(Pending { cursor: next, .. }) => {
                         walk.fault = Some(format!("the cursor `{}` again, or too many pages", short(&next)));
                         break;
                     }
@@ -362,6 +399,32 @@ async fn faults(trial: &mut Trial, subject: &impl Subject, lab: &Lab, ready: &Re
         let is_same = again.as_ref().is_ok_and(|again| again.value == asked.page);
         trial.case(is_same, format!("{place} of {kind} after all of them"), "the page", || told(&again));
     }
+}
+
+/// C9: what appeared since a moment is a part of all.
+async fn since(
+    trial: &mut Trial,
+    subject: &impl Subject,
+    lab: &Lab,
+    ready: &Ready,
+    kind: &Kind,
+    (scopes, walks): (&[ProjectScope], &[(Kind, Walk)]),
+) {
+    let all = Scope::Projects(scopes.to_vec());
+    let whole = walks.iter().find(|(of, walk)| {
+        of == kind && walk.pages.first().is_some_and(|asked| asked.request.scope == all) && walk.fault.is_none()
+    });
+    let Some((_, whole)) = whole else { return };
+    let ids = |walk: &Walk| -> BTreeSet<Option<String>> {
+        walk.pages.iter().flat_map(|asked| &asked.page.records).map(|record| record.id.clone()).collect()
+    };
+    let request = FetchRequest { since: Some(Timestamp::from_micros(SINCE)), ..start(kind, all) };
+    let (part, _) = walk(subject, lab, ready, request).await;
+    let case = format!("{kind} since 2020");
+    trial.case(part.fault.is_none(), &case, "pages to `complete`", || fault_of(&part));
+    let (part, whole) = (ids(&part), ids(whole));
+    let others = part.difference(&whole).count();
+    trial.case(others == 0, &case, "records of a whole read", || format!("{others} others"));
 }
 
 /// Whether a record holds nothing that the vendor did not send: of one that

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use appsec_model::{Error, FetchRequest, Kind, Manifest, Scope};
+use appsec_model::{Error, ErrorCode, FetchRequest, Kind, Manifest, Scope};
 use appsec_sandbox::CallFailure;
 use boon::{Compiler, Schemas};
 use serde_json::{Map, Value, json};
 
-use super::{Book, Trial, short, told};
+use super::{Book, Trial, failed_with, short, told};
 use crate::{
     lab::Lab,
     subject::{Call, Called, Scratch, Subject},
@@ -126,8 +126,10 @@ fn wrong(settings: &Settings) -> Vec<(String, Option<String>)> {
         ["", "{", "null", "[]", "7", "\"text\""].map(|text| (text.to_owned(), None)).into();
     let is_closed = settings.schema.as_ref().is_ok_and(|it| it.get("additionalProperties") == Some(&json!(false)));
     if is_closed {
-        let key = "no_such_setting";
-        wrong.push((settings.with(key, json!(true)), Some(key.to_owned())));
+        // The second one is there in every object of some languages.
+        for (key, value) in [("no_such_setting", json!(true)), ("constructor", json!("text"))] {
+            wrong.push((settings.with(key, value), Some(key.to_owned())));
+        }
     }
     for (key, property) in settings.properties() {
         let types: Vec<&str> = match property.get("type") {
@@ -182,14 +184,16 @@ async fn check_wrong(trial: &mut Trial, subject: &impl Subject, lab: &Lab, setti
             None => "`invalid-settings`".to_owned(),
         };
         let is_told = match &called {
-            Err(CallFailure::Contract(Error::InvalidSettings { problems })) => key.as_ref().is_none_or(|key| {
-                // A part of a setting is named after it: `kinds[0]`, `/kinds/0`.
-                let names = |named: &str| {
-                    let named = named.trim_start_matches('/');
-                    named.strip_prefix(key.as_str()).is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
-                };
-                problems.iter().any(|problem| names(&problem.key))
-            }),
+            Err(CallFailure::Contract(Error { code: ErrorCode::InvalidSettings, problems, .. })) => {
+                key.as_ref().is_none_or(|key| {
+                    // A part of a setting is named after it: `kinds[0]`, `/kinds/0`.
+                    let names = |named: &str| {
+                        let named = named.trim_start_matches('/');
+                        named.strip_prefix(key.as_str()).is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
+                    };
+                    problems.iter().any(|problem| names(&problem.key))
+                })
+            }
             _ => false,
         };
         trial.case(is_told, &case, expected, || told(&called));
@@ -207,7 +211,7 @@ pub async fn check_unconfigured(book: &mut Book<'_>, subject: &impl Subject, lab
         trial.case(lab.count() == 0, name, "no request", || format!("{} of them", lab.count()));
     };
     fn is_told<T>(called: &Called<T>) -> bool {
-        matches!(called, Err(CallFailure::Contract(Error::NotConfigured | Error::Unsupported { .. })))
+        failed_with(called, &[ErrorCode::NotConfigured, ErrorCode::Unsupported])
     }
     lab.begin();
     let projects = subject.list_projects(&call, None).await;
@@ -223,5 +227,10 @@ pub async fn check_unconfigured(book: &mut Book<'_>, subject: &impl Subject, lab
     lab.begin();
     let scan = subject.fetch_scan(&call, "1").await;
     case("`fetch-scan`", told(&scan), is_told(&scan));
+    lab.begin();
+    let (kind, decision, ids) = (Kind::Sast, appsec_model::Decision::Reviewing, vec!["1".to_owned()]);
+    let batch = appsec_model::DecisionBatch { kind, decision, comment: None, ids };
+    let written = subject.write_decisions(&call, batch).await;
+    case("`write-decisions`", told(&written), is_told(&written));
     book.close(trial);
 }

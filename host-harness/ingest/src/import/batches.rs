@@ -87,7 +87,7 @@ impl Batches {
         hash: blake3::Hash,
     ) -> Result<FileEnd, Error> {
         let failed = |source| ImportError::File { file: file.clone(), source };
-        let mut pieces = Pieces::again(&source).map_err(failed)?;
+        let mut pieces = Pieces::of(&source).map_err(failed)?;
         while let Some(piece) = pieces.next().await.map_err(failed)? {
             for record in reading.read(&piece).await? {
                 self.add(record).await?;
@@ -96,7 +96,7 @@ impl Batches {
         for record in reading.finish().await? {
             self.add(record).await?;
         }
-        if pieces.hashes().await.map_err(failed)?.blake3 != hash {
+        if pieces.hash().await.map_err(failed)? != hash {
             return Err(ImportError::Changed(file).into());
         }
         let rest: Vec<String> = self.kinds.keys().cloned().collect();

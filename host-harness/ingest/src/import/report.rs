@@ -8,7 +8,6 @@ use appsec_model::{
     PackageVersion, ProjectRef, RawRecord, Rule,
 };
 use appsec_reports::{Format, MAX_BYTES, Options, Record, Refusal, Report};
-use sha2::{Digest, Sha256};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
@@ -57,7 +56,7 @@ struct Wanted {
 /// as they are asked for: what they say is put together batch by batch.
 pub(super) struct ReadReport {
     /// Hash of its content, unpacked.
-    pub sha256: String,
+    pub hash: blake3::Hash,
     pub summary: DocumentSummary,
     packed_bytes: u64,
     wanted: std::sync::mpsc::Sender<Wanted>,
@@ -73,8 +72,8 @@ impl ReadReport {
             Ok((bytes, options)) => hand_on(&bytes, &file, &options, tell, &asked),
             Err(error) => _ = tell.send(Err(error)),
         });
-        let (sha256, summary) = told.await.map_err(|_| Error::Stopped)??;
-        Ok(Self { sha256, summary, packed_bytes, wanted })
+        let (hash, summary) = told.await.map_err(|_| Error::Stopped)??;
+        Ok(Self { hash, summary, packed_bytes, wanted })
     }
 
     /// The records of a kind, without the first ones.
@@ -119,7 +118,7 @@ fn content(source: &Source, file: &str, options: &ImportOptions) -> Result<(Vec<
 
 /// What is told of a report before its records are asked for: its hash, and what
 /// it is.
-type Told = Result<(String, DocumentSummary), ImportError>;
+type Told = Result<(blake3::Hash, DocumentSummary), ImportError>;
 
 /// Reads a report, tells what it is, and hands its records on until nobody wants
 /// any more.
@@ -138,8 +137,7 @@ fn hand_on(
         }
     };
     let (summary, mut parts) = Parts::of(report, options);
-    let sha256 = data_encoding::HEXLOWER.encode(&Sha256::digest(bytes));
-    if tell.send(Ok((sha256, summary))).is_err() {
+    if tell.send(Ok((blake3::hash(bytes), summary))).is_err() {
         return;
     }
     while let Ok(wanted) = asked.recv() {

@@ -11,7 +11,6 @@ use std::{
 };
 
 use flate2::read::MultiGzDecoder;
-use ring::digest::{Context, SHA256};
 use tokio::{
     sync::mpsc,
     task::{JoinHandle, spawn_blocking},
@@ -136,50 +135,27 @@ pub(super) fn file_name(path: &Path) -> String {
 /// some pieces ahead of whoever takes them.
 pub(super) struct Pieces {
     pieces: mpsc::Receiver<io::Result<Vec<u8>>>,
-    hashes: JoinHandle<Hashes>,
-}
-
-/// What a content is known by.
-pub(super) struct Hashes {
-    /// Tells whether it is the same when it is read again.
-    pub blake3: blake3::Hash,
-    /// The one that people have other tools for, in hexadecimal. It takes far
-    /// longer: only the first reading makes it.
-    pub sha256: Option<String>,
+    hash: JoinHandle<blake3::Hash>,
 }
 
 impl Pieces {
-    /// The pieces of a content that nobody has read before.
-    pub fn first(source: &Source) -> io::Result<Self> {
-        Self::of(source, Some(Context::new(&SHA256)))
-    }
-
-    /// The same once more.
-    pub fn again(source: &Source) -> io::Result<Self> {
-        Self::of(source, None)
-    }
-
-    fn of(source: &Source, mut sha256: Option<Context>) -> io::Result<Self> {
+    pub fn of(source: &Source) -> io::Result<Self> {
         let mut content = source.content()?;
         let (sender, pieces) = mpsc::channel(PIECES_AHEAD);
         let read = move || {
-            let mut blake3 = blake3::Hasher::new();
+            let mut hasher = blake3::Hasher::new();
             loop {
                 let mut piece = Vec::with_capacity(PIECE_BYTES);
                 let read = next_piece(&mut content, &mut piece);
-                blake3.update(&piece);
-                if let Some(sha256) = &mut sha256 {
-                    sha256.update(&piece);
-                }
+                hasher.update(&piece);
                 let is_last = read.is_err() || piece.is_empty();
                 // At the end, and where nobody takes them any more.
                 if sender.blocking_send(read.map(|()| piece)).is_err() || is_last {
-                    let sha256 = sha256.map(|hash| data_encoding::HEXLOWER.encode(hash.finish().as_ref()));
-                    return Hashes { blake3: blake3.finalize(), sha256 };
+                    return hasher.finalize();
                 }
             }
         };
-        Ok(Self { pieces, hashes: spawn_blocking(read) })
+        Ok(Self { pieces, hash: spawn_blocking(read) })
     }
 
     /// The next piece; none at the end.
@@ -187,10 +163,10 @@ impl Pieces {
         Ok(self.pieces.recv().await.transpose()?.filter(|piece| !piece.is_empty()))
     }
 
-    /// Hashes of what was read.
-    pub async fn hashes(self) -> io::Result<Hashes> {
+    /// The hash of what was read: what a content is known by, in both passes.
+    pub async fn hash(self) -> io::Result<blake3::Hash> {
         drop(self.pieces);
-        Ok(self.hashes.await?)
+        Ok(self.hash.await?)
     }
 }
 

@@ -3,11 +3,7 @@
 
 use std::{
     collections::{BTreeMap, HashSet},
-    iter,
     sync::{Arc, Mutex, PoisonError, atomic::Ordering},
-    task::{Context, Poll, Wake, Waker},
-    thread::{self, Thread},
-    time::{Duration, Instant},
 };
 
 use appsec_model::{DocumentSummary, Error as ContractError, Kind, NextPage, ProjectRef, RawRecord};
@@ -23,26 +19,16 @@ use crate::{
     batch::{API, Absence, Batch, Pipeline, Place, Prepared, Reader},
     error::Error,
     task::AbortOnDrop,
+    writer::{Ready, Writer},
 };
 use appsec_sandbox::{CallFailure, Connector, FileReading};
-use appsec_store::{
-    Fetch, FetchState, FetchStats, HashedRecord, IngestHandle, PageCommit, ProjectIndex, Refs, Run, StoreError,
-};
+use appsec_store::{Fetch, FetchState, HashedRecord, IngestHandle, PageCounts, ProjectIndex, Refs, Run, StoreError};
 
 /// Batches that are normalized at one time, while others are written.
 const BATCHES_AT_ONCE: usize = 2;
 
-/// Batches that wait for that, and again to be written.
+/// Batches that wait for that.
 const BATCHES_WAITING: usize = 1;
-
-/// For how long batches are written in one transaction: others who write wait.
-const TRANSACTION_TIME: Duration = Duration::from_secs(1);
-
-/// How many batches are written in one transaction.
-const BATCHES_PER_TRANSACTION: usize = 40;
-
-/// For how long a transaction waits for a batch that is not ready yet.
-const GRACE: Duration = Duration::from_millis(20);
 
 /// The second pass of an import.
 pub(super) struct Taking<'a> {
@@ -99,41 +85,46 @@ impl Taking<'_> {
             })
             .buffered(BATCHES_AT_ONCE);
         let mut preparing = std::pin::pin!(preparing);
-        let (ready, pages) = mpsc::channel(BATCHES_WAITING);
-        let (store, progress, mut counts) = (import.store.clone(), import.progress.clone(), self.run.counts);
-        let writing = tokio::task::spawn_blocking(move || {
-            write(&store, pages, |taken| {
-                counts.add(&taken);
+        let writer = Writer::start(import.store.clone(), import.clock.clone());
+        let ready = writer.batches();
+        // There is always one more until the end.
+        let announced = ready.announce();
+        let counts = Arc::new(Mutex::new(self.run.counts));
+        let written = || {
+            let (progress, counts, position) = (import.progress.clone(), counts.clone(), position.clone());
+            move |page: Option<PageCounts>| {
+                let mut counts = counts.lock().unwrap_or_else(PoisonError::into_inner);
+                counts.add(&page.ok_or(StoreError::FetchEnded)?.counts);
                 progress(ImportEvent::Progress {
                     read_bytes: position.load(Ordering::Relaxed),
                     total_bytes,
                     records: counts.records,
                     written: counts.new + counts.changed,
                 });
-            })
-        });
+                Ok(())
+            }
+        };
         let fed = async {
             while let Some(prepared) = preparing.next().await {
                 let (prepared, position) = prepared?;
                 let Some(progress) = reads.get_mut(prepared.kind.as_str()) else { continue };
                 progress.position = position;
                 let place = self.place(progress, &prepared, NextPage::Cursor(position.to_string()));
-                // Where nobody takes it, the writer says why.
-                if ready.send(prepared.page(&pipeline, place)).await.is_err() {
-                    break;
-                }
+                let (page, projects) = prepared.page(&pipeline, place);
+                let page = Ready { page, projects, room: None, committed: Box::new(written()) };
+                ready.send(page).await?;
             }
             Ok::<_, Error>(())
         }
         .await;
-        drop(ready);
-        writing.await.map_err(|_| Error::Stopped)??;
+        drop((ready, announced));
+        writer.end().await?;
         fed?;
         // The file is read to its end, or why it is not.
         let end = reading.join().await?;
         if end.records != self.summary.records {
             let detail = format!("it announced {} records and gave {}", self.summary.records, end.records);
-            let failure = CallFailure::Contract(ContractError::Internal { detail });
+            let failure = CallFailure::Contract(ContractError::internal(detail));
             return Err(Error::call(&import.instance_path, "document-reader.finish", failure));
         }
         let index = projects.of_import(import).await?;
@@ -196,55 +187,6 @@ impl Taking<'_> {
             refs: self.refs(),
         };
         Place { run_id: self.run.id, fetch_id: progress.read.id, number, next, absence }
-    }
-}
-
-/// A batch with what is known of projects.
-type Page = (PageCommit, Arc<ProjectIndex>);
-
-/// Writes batches as they get ready, until there are no more of them; tells
-/// what each transaction took in.
-fn write(
-    store: &IngestHandle,
-    mut pages: mpsc::Receiver<Page>,
-    mut taken: impl FnMut(FetchStats),
-) -> Result<(), StoreError> {
-    let _memory = store.with_more_memory()?;
-    while let Some(first) = pages.blocking_recv() {
-        let begun = Instant::now();
-        let mut more = || {
-            let time = TRANSACTION_TIME.checked_sub(begun.elapsed())?.min(GRACE);
-            recv_within(&mut pages, time)
-        };
-        let more = iter::from_fn(&mut more).take(BATCHES_PER_TRANSACTION - 1);
-        let mut counts = FetchStats::default();
-        for page in store.with(|store| store.commit_pages(&mut iter::once(first).chain(more)))? {
-            counts.add(&page.counts);
-        }
-        taken(counts);
-        // Let others have the store.
-        thread::yield_now();
-    }
-    Ok(())
-}
-
-/// The next page, if it is ready in time. Nothing of the runtime is needed for
-/// that: its threads may all be waiting for the store, which is held meanwhile.
-fn recv_within(pages: &mut mpsc::Receiver<Page>, time: Duration) -> Option<Page> {
-    struct Unpark(Thread);
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut context = Context::from_waker(&waker);
-    let until = Instant::now() + time;
-    loop {
-        if let Poll::Ready(page) = pages.poll_recv(&mut context) {
-            return page;
-        }
-        thread::park_timeout(until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())?);
     }
 }
 

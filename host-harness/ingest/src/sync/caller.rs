@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use appsec_model::Error as ContractError;
+use appsec_model::ErrorCode;
 
 use super::{Decision, InstanceSync, SyncEvent};
 use crate::error::Error;
@@ -31,6 +31,13 @@ impl Caller {
         let waits = std::mem::take(&mut *self.waits.lock().unwrap_or_else(PoisonError::into_inner));
         let wait = |(reason, (waits, waited_ms)): (Code, _)| RunWait { reason: reason.to_string(), waits, waited_ms };
         waits.into_iter().map(wait).collect()
+    }
+
+    /// Notes a wait.
+    pub fn note_wait(&self, code: Code, waited_ms: u64) {
+        let mut waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = waits.entry(code).or_default();
+        *known = (known.0 + 1, known.1 + waited_ms);
     }
 
     /// Makes a call until it succeeds, cannot succeed, or has been tried often
@@ -65,15 +72,11 @@ impl Caller {
                     let waited_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
                     usage.waits += 1;
                     usage.waited_ms += waited_ms;
-                    {
-                        let mut waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner);
-                        let known = waits.entry(error.failure.code()).or_default();
-                        *known = (known.0 + 1, known.1 + waited_ms);
-                    }
+                    self.note_wait(error.failure.code(), waited_ms);
                     waited += wait;
                     tracing::info!(instance_path = error.instance_path, ?wait, why = %error, "waiting");
                     (self.sync.progress)(SyncEvent::Waiting { wait, why: error.to_string() });
-                    if matches!(error.failure, CallFailure::Contract(ContractError::RateLimited { .. })) {
+                    if matches!(&error.failure, CallFailure::Contract(error) if error.code == ErrorCode::RateLimited) {
                         awaited = awaited.max(Some(self.sync.throttle.close_for(wait)));
                     }
                     self.sync.waiter.wait(wait).await;

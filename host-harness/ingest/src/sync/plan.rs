@@ -131,7 +131,7 @@ mod tests {
     use crate::error::SelectionError;
 
     fn connection(deployment_wide: bool) -> Connection {
-        let denied = Access::Denied { reason: "no licence".to_owned() };
+        let denied = Access::Denied { reason: "no license".to_owned() };
         Connection {
             deployment: Deployment { id: "1".to_owned(), slug: "acme".to_owned(), name: None },
             kinds: vec![

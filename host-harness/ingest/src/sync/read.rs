@@ -1,9 +1,12 @@
 //! One read: page after page until the connector says that it is complete.
 //! While a page is written, the next one is prepared and the one after it fetched.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
-use appsec_model::{Error as ContractError, FetchRequest, NextPage, ProjectScope, RawPage, Scope, Timestamp};
+use appsec_model::{Error as ContractError, FetchRequest, NextPage, Pending, ProjectScope, RawPage, Scope, Timestamp};
 
 use super::{
     InstanceSync, SyncEvent,
@@ -12,7 +15,7 @@ use super::{
     plan::BATCH,
     take::{Page, UnderWay},
 };
-use crate::{batch::Absence, error::Error};
+use crate::{batch::Absence, error::Error, writer::Batches};
 use appsec_grant::Code;
 use appsec_sandbox::CallFailure;
 use appsec_store::{Cause, Fetch, FetchState, FetchStats, HashedRecord, ProjectIndex, Refs, Seen, StoreError};
@@ -36,6 +39,8 @@ pub(super) struct FetchRun {
     pub full: bool,
     pub since: Option<Timestamp>,
     pub read: Fetch,
+    /// Where its pages are written.
+    pub batches: Batches,
 }
 
 /// How the pages of a read ended.
@@ -44,6 +49,7 @@ enum End {
     Stale,
     Empty,
     Long,
+    Unprepared(Duration),
 }
 
 impl FetchRun {
@@ -67,6 +73,10 @@ impl FetchRun {
                 let message = "what was missing was asked for again, and there were more pages of it than of all before: \
                                the vendor pages in circles";
                 (FetchState::Incomplete, stuck(message.to_owned()))
+            }
+            Ok(End::Unprepared(waited)) => {
+                let message = format!("the vendor has been preparing the rest for {} s", waited.as_secs());
+                (FetchState::Incomplete, Some(Cause::new(Code::NotPrepared, message)))
             }
             // A sync that was dropped leaves the page that was being written behind:
             // it may come to the end of the fetch in the place of this one.
@@ -109,6 +119,7 @@ impl FetchRun {
         let mut restarted = false;
         let mut stale = 0;
         let mut empty = 0;
+        let mut prepared = Duration::ZERO;
         let mut under_way = UnderWay::default();
         loop {
             // What is fetched in vain is fetched again by the next sync.
@@ -142,7 +153,28 @@ impl FetchRun {
                     return Err(error);
                 }
             };
-            empty = if page.records.is_empty() { empty + 1 } else { 0 };
+            let is_empty = page.records.is_empty();
+            let pending = match &page.next {
+                NextPage::Pending(pending) => Some(pending.clone()),
+                NextPage::Cursor(_) | NextPage::Complete => None,
+            };
+            let mut wait = None;
+            if let Some(pending) = &pending {
+                prepared = if is_empty { prepared } else { Duration::ZERO };
+                wait = self.sync.retry.prepare(pending.retry_after_ms, prepared);
+                let Some(wait) = wait else {
+                    self.sync.store.run(move |store| store.add_fetch_usage(fetch_id, &usage)).await?;
+                    return Ok(End::Unprepared(prepared));
+                };
+                prepared += wait;
+                // The same again: there is nothing to write down but that.
+                if is_empty && cursor.as_ref() == Some(&pending.cursor) {
+                    self.sync.store.run(move |store| store.add_fetch_usage(fetch_id, &usage)).await?;
+                    self.await_preparation(wait).await?;
+                    continue;
+                }
+            }
+            empty = if is_empty && pending.is_none() { empty + 1 } else { 0 };
             if empty > EMPTY_PAGES {
                 return Ok(End::Empty);
             }
@@ -170,9 +202,19 @@ impl FetchRun {
                 next: next.clone(),
             };
             number += 1;
-            under_way.push(page);
-            if let NextPage::Cursor(next) = next {
+            under_way.push(page, self.batches.clone());
+            if let NextPage::Cursor(next) | NextPage::Pending(Pending { cursor: next, .. }) = next {
                 cursor = Some(next);
+                let Some(wait) = wait else { continue };
+                // What was asked for is prepared on: whoever is stopped while it waits
+                // asks for that, and not for all of it anew.
+                while let Some(taken) = under_way.next().await? {
+                    stale = if taken.stale && again.is_none() { stale + 1 } else { 0 };
+                }
+                if stale >= STALE_PAGES {
+                    return Ok(End::Stale);
+                }
+                self.await_preparation(wait).await?;
                 continue;
             }
             let mut missed = Vec::new();
@@ -214,19 +256,34 @@ impl FetchRun {
         if called.value.records.len() > limits.records_per_page {
             return Err(self.broken(format!("a page of more than {} records", limits.records_per_page)));
         }
-        if matches!(&called.value.next, NextPage::Cursor(cursor) if cursor.len() > limits.cursor_bytes) {
+        let (NextPage::Cursor(next) | NextPage::Pending(Pending { cursor: next, .. })) = &called.value.next else {
+            return Ok((called.value, usage));
+        };
+        if next.len() > limits.cursor_bytes {
             return Err(self.broken(format!("a cursor of more than {} bytes", limits.cursor_bytes)));
         }
         Ok((called.value, usage))
     }
 
+    /// Waits for what the vendor prepares, without a sandbox. Who asks the sync to
+    /// stop need not wait for it.
+    async fn await_preparation(&self, wait: Duration) -> Result<(), Error> {
+        let waited_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        self.caller.note_wait(Code::NotPrepared, waited_ms);
+        tracing::info!(instance_path = self.sync.grant.instance_path, ?wait, "the vendor prepares");
+        (self.sync.progress)(SyncEvent::Waiting { wait, why: "the vendor prepares what was asked for".to_owned() });
+        tokio::select! {
+            biased;
+            () = self.sync.stop.cancelled() => return Err(Error::Stopped),
+            () = self.sync.waiter.wait(wait) => {}
+        }
+        let (fetch_id, waited) = (self.read.id, FetchStats { waits: 1, waited_ms, ..FetchStats::default() });
+        Ok(self.sync.store.run(move |store| store.add_fetch_usage(fetch_id, &waited)).await?)
+    }
+
     /// The connector breaks the contract.
     fn broken(&self, what: String) -> Error {
-        Error::call(
-            &self.sync.grant.instance_path,
-            "fetch-findings",
-            CallFailure::Contract(ContractError::Limit { what }),
-        )
+        Error::call(&self.sync.grant.instance_path, "fetch-findings", CallFailure::Contract(ContractError::limit(what)))
     }
 }
 

@@ -7,13 +7,13 @@ use appsec_model::{Kind, Scope};
 /// How many projects a reason names.
 const MAX_NAMED: usize = 3;
 
-/// A line for each reason, with the kinds and projects of the fetches that ended
-/// for it.
-pub fn reasons<'a>(failed: impl Iterator<Item = (&'a Kind, &'a Scope, &'a str)>) -> Vec<String> {
+/// A message with a line for each reason, with the kinds and projects of the fetches
+/// that ended for it. What else the reason says stands in lines below it.
+pub fn reasons<'a>(failed: impl Iterator<Item = (&'a Kind, &'a Scope, &'a str)>) -> String {
     let mut reasons: BTreeMap<String, (BTreeSet<&str>, Option<BTreeSet<&str>>)> = BTreeMap::new();
     for (kind, scope, message) in failed {
         let lines = message.lines().map(str::trim).filter(|line| !line.is_empty());
-        let reason = lines.collect::<Vec<_>>().join("; ");
+        let reason = lines.collect::<Vec<_>>().join("\n    ");
         let (kinds, projects) = reasons.entry(reason).or_insert_with(|| (BTreeSet::new(), Some(BTreeSet::new())));
         kinds.insert(kind.as_str());
         match scope {
@@ -27,7 +27,7 @@ pub fn reasons<'a>(failed: impl Iterator<Item = (&'a Kind, &'a Scope, &'a str)>)
         let kinds = kinds.into_iter().collect::<Vec<_>>().join(", ");
         format!("{kinds} of {}: {reason}", projects.as_ref().map_or("all projects".to_owned(), named))
     };
-    reasons.into_iter().map(line).collect()
+    reasons.into_iter().map(line).collect::<Vec<_>>().join("\n  ")
 }
 
 fn named(projects: &BTreeSet<&str>) -> String {
@@ -58,9 +58,10 @@ mod tests {
             (Kind::Secrets, scope(&["a/b"]), "forbidden"),
         ];
         let told = reasons(failed.iter().map(|(kind, scope, message)| (kind, scope, *message)));
-        insta::assert_snapshot!(told.join("\n"), @r"
+        insta::assert_snapshot!(told, @r"
         secrets of all projects: forbidden
-        sast, sca of a/b, a/c, a/d and 2 more: it pages in circles; ask again
+          sast, sca of a/b, a/c, a/d and 2 more: it pages in circles
+            ask again
         ");
     }
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use appsec_model::Error as ContractError;
+use appsec_model::ErrorCode;
 
-use appsec_sandbox::{CallFailure, LimitHit, ProxyProblem};
+use appsec_sandbox::{CallFailure, LimitHit, ProxyProblem, TokenProblem};
 
 /// How often and how long a failed call is made again.
 #[derive(Clone, Debug)]
@@ -18,6 +18,9 @@ pub struct RetryPolicy {
     /// Time that one call may wait in all. A vendor that asks for more is
     /// believed, and the sync ends as partial instead of waiting for hours.
     pub budget: Duration,
+    /// Time that one read may wait for what the vendor prepares, such as a report
+    /// that was asked for.
+    pub preparation: Duration,
 }
 
 impl Default for RetryPolicy {
@@ -27,6 +30,7 @@ impl Default for RetryPolicy {
             first_wait: Duration::from_secs(1),
             longest_wait: Duration::from_secs(60),
             budget: Duration::from_secs(600),
+            preparation: Duration::from_secs(3_600),
         }
     }
 }
@@ -42,16 +46,29 @@ pub enum Decision {
     Exhausted,
 }
 
+/// Shortest wait for what the vendor prepares, whatever a connector says.
+const SHORTEST_PREPARATION: Duration = Duration::from_secs(1);
+
 impl RetryPolicy {
+    /// How long to wait for what the vendor prepares where the connector asks for
+    /// `asked_ms`, and `waited` has gone by without anything; none where that is
+    /// enough.
+    pub fn prepare(&self, asked_ms: u64, waited: Duration) -> Option<Duration> {
+        let wait = Duration::from_millis(asked_ms).max(SHORTEST_PREPARATION);
+        (waited.saturating_add(wait) <= self.preparation).then_some(wait)
+    }
+
     /// Decides after the failure of try number `tries` (from 1), when `waited`
     /// has gone by in waits. `chance` is a random number from 0 to 1: it
     /// spreads the tries of many callers over time.
     pub fn decide(&self, failure: &CallFailure, tries: u32, waited: Duration, chance: f64) -> Decision {
         let asked = match failure {
-            CallFailure::Contract(ContractError::RateLimited { retry_after_ms }) => *retry_after_ms,
-            CallFailure::Contract(ContractError::Unavailable { retry_after_ms, .. }) => *retry_after_ms,
+            CallFailure::Contract(error) if matches!(error.code, ErrorCode::RateLimited | ErrorCode::Unavailable) => {
+                error.retry_after_ms
+            }
             CallFailure::Limit(LimitHit::Wall(_)) => None,
             CallFailure::Proxy(failure) if failure.problem == ProxyProblem::Unavailable => None,
+            CallFailure::Token(failure) if failure.problem == TokenProblem::Unavailable => None,
             _ => return Decision::Final,
         };
         if tries >= self.tries {
@@ -70,15 +87,16 @@ impl RetryPolicy {
 
 #[cfg(test)]
 mod tests {
-    use super::{CallFailure, ContractError, Decision, Duration, LimitHit, RetryPolicy};
+    use super::{CallFailure, Decision, Duration, ErrorCode, LimitHit, RetryPolicy};
+    use appsec_model::Error;
     use appsec_sandbox::Refused;
 
     fn limited(retry_after_ms: Option<u64>) -> CallFailure {
-        CallFailure::Contract(ContractError::RateLimited { retry_after_ms })
+        CallFailure::Contract(Error::new(ErrorCode::RateLimited, "").after(retry_after_ms))
     }
 
     fn unavailable() -> CallFailure {
-        CallFailure::Contract(ContractError::Unavailable { status: None, detail: String::new(), retry_after_ms: None })
+        CallFailure::Contract(Error::unavailable(None, ""))
     }
 
     #[test]
@@ -108,11 +126,19 @@ mod tests {
     }
 
     #[test]
+    fn what_the_vendor_prepares_is_waited_for_only_so_long() {
+        let policy = RetryPolicy { preparation: Duration::from_secs(60), ..RetryPolicy::default() };
+        let waits = [(0, 0), (7_000, 0), (30_000, 30), (30_000, 31), (u64::MAX, 0)]
+            .map(|(asked, waited)| policy.prepare(asked, Duration::from_secs(waited)).map(|wait| wait.as_secs()));
+        assert_eq!(waits, [Some(1), Some(7), Some(30), None, None]);
+    }
+
+    #[test]
     fn only_what_can_pass_is_tried_again() {
         let policy = RetryPolicy::default();
         let finals = [
-            CallFailure::Contract(ContractError::Unauthorized { detail: String::new() }),
-            CallFailure::Contract(ContractError::Protocol { endpoint: String::new(), what: String::new() }),
+            CallFailure::Contract(Error::new(ErrorCode::Unauthorized, "")),
+            CallFailure::Contract(Error::protocol("GET /", "")),
             CallFailure::Trap(String::new()),
             CallFailure::Limit(LimitHit::Memory(1)),
             CallFailure::Refused(Refused { why: String::new(), by_rule: false }),

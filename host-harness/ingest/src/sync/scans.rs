@@ -6,11 +6,11 @@
 
 use std::pin::pin;
 
+use appsec_model::ErrorCode;
 use futures_util::{StreamExt, stream};
 
 use super::{Caller, InstanceSync};
 use crate::error::Error;
-use appsec_sandbox::CallFailure;
 
 /// Scans that one sync asks for: a sync must come to its end also where every
 /// finding names another scan. The next one goes on.
@@ -34,8 +34,7 @@ pub(super) async fn fetch(sync: &InstanceSync, caller: &Caller) -> Result<(), Er
             Ok(fetched) => fetched,
             // The others would fail in the same way.
             Err(error) if error.is_call() => {
-                let failure = error.failure();
-                if !matches!(failure, Some(CallFailure::Contract(appsec_model::Error::Unsupported { .. }))) {
+                if !error.has_code(ErrorCode::Unsupported) {
                     tracing::warn!(instance_path = sync.grant.instance_path, %error, "the commits of some findings are not known");
                 }
                 return Ok(());

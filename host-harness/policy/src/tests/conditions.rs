@@ -35,7 +35,7 @@ fn variables_are_read_from_their_facts() {
     let conditions = [
         r#"id == "00000000000000a1" && kind == "sca" && severity == "high" && severity_rank == 4"#,
         r#"status == "open" && is_open && security && title.startsWith("Prototype") && rule_id == "rule-1""#,
-        r#"path.endsWith("lock.json") && priority == 79 && confidence == "high" && cvss == 7.4 && epss == 0.25"#,
+        r#"path.endsWith("lock.json") && priority == 79 && confidence == "high" && cvss == 7.4 && epss == 0.25 && kev"#,
         r#"cwe == [1321, 79] && top25 == 1 && owasp == ["A03:2021"] && categories == ["security", "injection"]"#,
         r#"reachability == "reachable" && "CVE-2020-8203" in advisories && ai_verdict == "true-positive""#,
         r#"dependency != null && dependency.ecosystem == "npm" && dependency.name == "lodash" && dependency.version == "4.17.15""#,

@@ -52,7 +52,7 @@ fn by_name(value: &Value) -> Option<PackageVersion> {
     Some(package::by_name(&name, value.text("version"), Ecosystem::Other("unknown".to_owned())))
 }
 
-/// Licences: expressions, SPDX ids or names.
+/// Licenses: expressions, SPDX ids or names.
 fn licenses(value: &Value) -> Vec<String> {
     let one = |it: &Value| {
         let license = it.at("license");

@@ -46,16 +46,11 @@ fn one(rating: &Value) -> Option<(Severity, String)> {
     Some((rating.severity, format!("CVSS {} {:.1}", rating.version, rating.score)))
 }
 
-/// What a vector rates. Some leave the start out that names its version; the
-/// method tells it then.
+/// What a vector rates. Where it leaves the start out that names its version, the
+/// method tells which of two that have the same metrics it is.
 pub fn vector(rating: &Value) -> Option<CvssRating> {
-    let vector = rating.text("vector")?.trim().trim_matches(['(', ')']);
-    let start = match rating.text("method").filter(|_| !vector.starts_with("CVSS:")) {
-        Some("CVSSv4") => "CVSS:4.0/",
-        Some("CVSSv31") => "CVSS:3.1/",
-        Some("CVSSv3") => "CVSS:3.0/",
-        _ => "",
-    };
+    let vector = rating.text("vector")?.trim();
+    let start = if rating.text("method") == Some("CVSSv3") && !vector.starts_with("CVSS:") { "CVSS:3.0/" } else { "" };
     CvssRating::of("".into(), &format!("{start}{vector}"), "".into()).ok()
 }
 

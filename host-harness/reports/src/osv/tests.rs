@@ -75,3 +75,14 @@ fn ranges_of_other_packages_and_of_commits_do_not_count() {
     check(json!([affected("b.example/m", "SEMVER", json!([{"fixed": "9"}]))]), None, &[]);
     check(json!([affected("a.example/m", "GIT", json!([{"fixed": "4be1f0a7"}]))]), None, &[]);
 }
+
+#[test]
+fn numbers_are_the_same_in_any_letters() {
+    let record = json!({"id": "ghsa-35JH-r3h4-6jhm", "aliases": ["cve-2021-23337"],
+        "database_specific": {"severity": "HIGH"}});
+    let group = json!({"ids": ["GHSA-35jh-r3h4-6jhm"], "aliases": ["CVE-2021-23337"]});
+    let found = findings(&go(&json!({"vulnerabilities": [record], "groups": [group]})));
+    let shown: Vec<_> = found.iter().map(|it| (it.title.as_str(), it.severity)).collect();
+    assert_eq!(shown, [("GHSA-35jh-r3h4-6jhm: a.example/m 1.0.0", Severity::High)]);
+    assert_eq!(found[0].dependency.as_ref().unwrap().advisories.len(), 2);
+}

@@ -70,6 +70,25 @@ fn argument<'a>(text: &'a str, arguments: &[&'a str]) -> Option<(&'a str, &'a st
     Some((arguments.get(number.parse::<usize>().ok()?)?, after.strip_prefix('}')?))
 }
 
+/// Whether a text has places for arguments: `{0}`, `{}`, `{name}`.
+pub fn has_gaps(text: &str) -> bool {
+    gap(text).is_some()
+}
+
+/// What stands before the first place for an argument, if that says something.
+pub fn before_gap(text: &str) -> &str {
+    let Some(before) = gap(text).and_then(|at| text.get(..at)) else { return text };
+    let before = before.trim_end_matches([' ', ':', '"', '\'', '`', '(', '[']);
+    if before.contains(char::is_whitespace) { before } else { text }
+}
+
+fn gap(text: &str) -> Option<usize> {
+    // A name ends at the next brace, so that no sign is looked at twice.
+    let is_name = |letter: char| letter.is_alphanumeric() || letter == '_';
+    let is_gap = |rest: &str| rest.trim_start_matches(is_name).starts_with('}');
+    text.match_indices('{').map(|(at, _)| at).find(|at| text.get(at + 1..).is_some_and(is_gap))
+}
+
 /// The digits at the beginning of a text, and what comes behind them.
 fn number(text: &str) -> (&str, &str) {
     text.split_at(text.find(|digit: char| !digit.is_ascii_digit()).unwrap_or(text.len()))
@@ -110,7 +129,19 @@ fn link(text: &str) -> Option<(&str, &str)> {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{MAX_TEXT_BYTES, text};
+    use super::{MAX_TEXT_BYTES, before_gap, has_gaps, text};
+
+    #[test]
+    fn a_text_has_gaps() {
+        for text in ["`{name}` imported but unused", "Possible password: \"{}\"", "{0} flows", "{ {x}"] {
+            assert!(has_gaps(text), "{text}");
+        }
+        assert_eq!(before_gap("Possible password: \"{}\""), "Possible password");
+        assert_eq!(before_gap("`{name}` imported but unused"), "`{name}` imported but unused");
+        for text in ["Unexpected `{ a: 1 }`", "a { b", "}{", "plain"] {
+            assert!(!has_gaps(text), "{text}");
+        }
+    }
 
     #[test]
     fn a_message_is_its_text_with_arguments_and_without_links() {
@@ -151,5 +182,6 @@ mod tests {
             let message = json!({"text": pattern.repeat(size / pattern.len()), "arguments": [""]});
             assert!(text(Some(&message), &Value::Null, &Value::Null).is_some(), "{pattern}");
         }
+        assert!(!has_gaps(&"{".repeat(1 << 20)));
     }
 }

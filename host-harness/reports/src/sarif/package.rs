@@ -13,7 +13,9 @@
 //! and a text of an advisory's number and a package, such as `[CVE-…] name 1.2`,
 //! `(CVE-…) name@1.2` or `CVE-… - name: 1.2`.
 
-use appsec_model::{AdvisoryId, Dependency, Ecosystem, Fix, PackageVersion, Reachability, Transitivity, Upgrade};
+use appsec_model::{
+    AdvisoryId, Dependency, Ecosystem, Fix, PackageVersion, Reachability, ReachabilityVerdict, Transitivity, Upgrade,
+};
 use serde_json::Value;
 
 use super::rule::RuleFacts;
@@ -75,7 +77,7 @@ pub fn dependency(result: &Value, id: &str, facts: &RuleFacts, message: &str, pa
         introduced_by: Vec::new(),
         affected_range: None,
         advisories,
-        reachability: Reachability::default(),
+        reachability: Reachability { verdict: verdict(message), ..Reachability::default() },
         fix,
         epss: None,
         malicious,
@@ -227,13 +229,24 @@ fn package(result: &Value, facts: &RuleFacts, message: &str, path: &str) -> Opti
     let by_texts = || {
         let texts =
             [Some(message), Some(facts.help.as_str()), facts.rule.message.as_deref(), facts.rule.name.as_deref()];
-        texts.into_iter().flatten().find_map(told)
+        let mut all = texts.into_iter().flatten().filter_map(told).peekable();
+        let first = all.peek().map(|it| it.name)?;
+        let all: Vec<Told<'_>> = all.filter(|it| it.name == first).collect();
+        // One text may tell the version, and another one who keeps the package.
+        let version = all.iter().find_map(|it| it.version);
+        let keeper = all.iter().find_map(|it| it.keeper);
+        Some(Told { name: first, version, keeper })
     };
     let by_logical = || logical.iter().find_map(|it| name_and_version(it));
     let found = by_properties().or_else(by_texts).or_else(by_logical)?;
     if let Some(package) = by_purl(found.name) {
         return Some(package);
     }
+    let module = module(result, &found);
+    let found = match module {
+        Some(module) => Told { keeper: found.keeper, ..module },
+        None => found,
+    };
     let named = |word: &str| {
         let word = word.trim().to_ascii_lowercase();
         ECOSYSTEMS.iter().find(|(name, _)| *name == word).map(|(_, it)| it.clone())
@@ -254,6 +267,30 @@ fn package(result: &Value, facts: &RuleFacts, message: &str, path: &str) -> Opti
         others.find(|it| it.name == found.name)?.version
     });
     Some(by_name(&name, version, ecosystem))
+}
+
+/// The module of a package that is told without a version: flows and stacks have it
+/// with its version.
+fn module<'a>(result: &'a Value, found: &Told<'_>) -> Option<Told<'a>> {
+    let flows =
+        result.list("codeFlows").iter().flat_map(|it| it.list("threadFlows")).flat_map(|it| it.list("locations"));
+    let frames = result.list("stacks").iter().flat_map(|it| it.list("frames"));
+    let mut modules = flows.chain(frames).filter_map(|it| name_and_version(it.text("module")?));
+    let holds =
+        |it: &Told<'_>| found.name.strip_prefix(it.name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    modules.find(|it| found.version.is_none() && holds(it))
+}
+
+/// Whether the code that an advisory is about is called, where a text of govulncheck
+/// says so.
+fn verdict(message: &str) -> ReachabilityVerdict {
+    if message.starts_with("Your code calls vulnerable ") {
+        ReachabilityVerdict::Reachable
+    } else if message.starts_with("Your code ") && message.contains(" appear to call any of the vulnerable ") {
+        ReachabilityVerdict::Unreachable
+    } else {
+        ReachabilityVerdict::NotAnalyzed
+    }
 }
 
 /// The package that members of `properties` name, or of an object for it among
@@ -317,6 +354,7 @@ fn told(text: &str) -> Option<Told<'_>> {
     }
     // Of several modules the first one: the others have results of their own in other formats only.
     let (before, rest) = text.split_once(" (")?;
+    let rest = rest.split(" and ").next().unwrap_or_default();
     let is_module =
         [" vulnerable module", " vulnerable modules", " package", " packages"].iter().any(|it| before.ends_with(it));
     let name = rest.split([',', ')']).next().filter(|_| is_module && text.starts_with("Your code "))?;
@@ -410,7 +448,9 @@ fn fix(result: &Value, facts: &RuleFacts, message: &str, package: &str) -> Fix {
 
 #[cfg(test)]
 mod tests {
-    use super::{Told, name_and_version, told};
+    use appsec_model::ReachabilityVerdict;
+
+    use super::{Told, name_and_version, told, verdict};
 
     #[test]
     fn a_message_tells_a_package() {
@@ -445,6 +485,13 @@ mod tests {
         ] {
             assert_eq!(told(message), expect, "{message}");
         }
+        let verdicts = [
+            "Your code calls vulnerable functions in 1 package (a.b/c).",
+            "Your code imports 1 vulnerable package (a.b/c), but doesn’t appear to call any of the vulnerable symbols.",
+            "This code calls vulnerable functions",
+        ];
+        use ReachabilityVerdict::{NotAnalyzed, Reachable, Unreachable};
+        assert_eq!(verdicts.map(verdict), [Reachable, Unreachable, NotAnalyzed]);
         assert_eq!(name_and_version("@babel/core@7.0.0").map(|it| it.name), Some("@babel/core"));
         assert_eq!(name_and_version("@babel/core"), None);
         assert_eq!(name_and_version("a b@1"), None);

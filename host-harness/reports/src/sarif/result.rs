@@ -3,7 +3,17 @@
 use appsec_model::{Finding, Kind, Rule, Ticket, credential};
 use serde_json::Value;
 
-use super::{fingerprint, level, lifecycle, message, package, rule::RuleFacts, run::Run, secret, spot, spot::CodeSpan};
+use super::{
+    exposed::ExposedLines,
+    fingerprint,
+    level::{self, Unknown},
+    lifecycle, message, package,
+    rated::{Rated, rated},
+    rule::RuleFacts,
+    run::Run,
+    secret, spot,
+    spot::CodeSpan,
+};
 use crate::{
     MAX_LIST, bounds,
     collection::Collection,
@@ -13,18 +23,33 @@ use crate::{
     place, weakness, words,
 };
 
+/// Whether a result may show a credential, as far as its rule and its own words tell.
+pub fn shows_credentials(run: &Run, result: &Value) -> bool {
+    let (known, nameless) = (run.rule(result), RuleFacts::nameless(rule_id(result).unwrap_or_default()));
+    let facts = known.unwrap_or(&nameless);
+    let id = rule_id(result).unwrap_or(&facts.rule.id);
+    run.finds_secrets
+        || secret::is_tagged(result, facts)
+        || secret::shows_credentials(id, facts, &classes(run, result).cwes)
+}
+
+/// The id of the rule that a result names.
+fn rule_id(result: &Value) -> Option<&str> {
+    result.text("ruleId").or(result.at("rule").text("id")).map(bounds::word)
+}
+
 /// Adds the finding of a result, or why there is none.
-pub fn add(collection: &mut Collection<'_>, run: &Run, result: &Value) {
+pub fn add(collection: &mut Collection<'_>, run: &Run, exposed: &ExposedLines, result: &Value) {
     let nameless;
     let known = run.rule(result);
     let facts = match known {
         Some(facts) => facts,
         None => {
-            nameless = RuleFacts::nameless(result.text("ruleId").or(result.at("rule").text("id")).unwrap_or_default());
+            nameless = RuleFacts::nameless(rule_id(result).unwrap_or_default());
             &nameless
         }
     };
-    let id = bounds::word(result.text("ruleId").or(result.at("rule").text("id")).unwrap_or(&facts.rule.id));
+    let id = rule_id(result).unwrap_or(&facts.rule.id);
     let text = message::text(result.at("message"), &facts.messages, &run.shared_messages);
     let says_nothing = id.is_empty() && text.is_none();
     let classes = classes(run, result);
@@ -40,7 +65,12 @@ pub fn add(collection: &mut Collection<'_>, run: &Run, result: &Value) {
     let shows_credentials = is_secret || dependency.is_none() && secret::shows_credentials(id, facts, &classes.cwes);
     let kept = match shows_credentials {
         true => Some(secret::kept(result, &facts.rule)),
-        false => secret::holds_requests(result).then(|| secret::without_requests(result)),
+        false => {
+            let kept = exposed.without_code(&|artifact| Some(run.path(artifact)?.0), result);
+            let shown = kept.as_ref().unwrap_or(result);
+            let quiet = secret::holds_requests(shown).then(|| secret::without_requests(shown));
+            quiet.or(kept)
+        }
     };
     if let Some(kept) = &kept {
         collection.keep(kept.to_string());
@@ -61,7 +91,9 @@ pub fn add(collection: &mut Collection<'_>, run: &Run, result: &Value) {
     if says_nothing {
         return collection.error("no-result", "the result names no rule and has no message");
     }
-    if let Some(kind @ ("pass" | "notApplicable" | "informational")) = result.text("kind") {
+    let is_none =
+        |kind: &&str| ["pass", "notApplicable", "informational"].iter().any(|it| it.eq_ignore_ascii_case(kind));
+    if let Some(kind) = result.text("kind").filter(is_none) {
         return collection.skip("no-problem", format!("the result is of the kind `{kind}`: nothing is wrong there"));
     }
     let mut spot = spot::of_result(run, result);
@@ -78,15 +110,17 @@ pub fn add(collection: &mut Collection<'_>, run: &Run, result: &Value) {
     // What the operator says goes first.
     finding.r#ref = finding.r#ref.or_else(|| run.branch.as_deref().map(words::branch));
     finding.rule_id = (!rule.id.is_empty()).then(|| rule.id.clone());
-    // A name of one word is the rule's for machines, such as `hashlib`.
-    let named = rule.name.as_deref().filter(|name| told.is_empty() || name.trim().contains(char::is_whitespace));
+    // A name of one word is the rule's for machines, such as `hashlib`, and one with
+    // gaps is a form for messages.
+    let is_title = |name: &&str| name.trim().contains(char::is_whitespace) && !message::has_gaps(name);
+    let named = rule.name.as_deref().filter(|name| told.is_empty() || is_title(name)).map(message::before_gap);
     finding.title = named.and_then(place::line).unwrap_or_default();
     finding.message = text.filter(|text| rule.message.as_ref() != Some(text));
     let (severity, word, unknown) = level::severity(run, result, facts);
     let is_kept = |word: &String| !shows_credentials || credential::is_prose(word);
     (finding.severity, finding.vendor_severity) = (severity, Some(word).filter(is_kept));
-    if let Some(word) = unknown.filter(is_kept) {
-        collection.warn("unknown-severity", "/level", format!("`{word}` is no known level"));
+    if let Some(Unknown { pointer, word }) = unknown.filter(|it| is_kept(&it.word)) {
+        collection.warn("unknown-severity", pointer, format!("`{word}` is no known level"));
     }
     add_rule(&mut finding, result, facts, rule);
     finding.lifecycle = lifecycle::lifecycle(result);
@@ -133,8 +167,13 @@ pub fn add(collection: &mut Collection<'_>, run: &Run, result: &Value) {
     // A message may hold the credential; the commit tells those of a history apart.
     let history = finding.secret.as_ref().and_then(|it| it.history.as_ref()?.commit.clone());
     let draft = draft(&finding, result, id, &history.unwrap_or(told), &path);
+    let mut is_first = false;
+    let first = || {
+        is_first = true;
+        rule.clone()
+    };
     if let Some(id) = &finding.rule_id
-        && let Some(listed) = collection.rule(id, || rule.clone())
+        && let Some(listed) = collection.rule(id, first)
     {
         if let Some(kept) = &kept_rule {
             // Another result of the rule may have shown no credential.
@@ -149,6 +188,13 @@ pub fn add(collection: &mut Collection<'_>, run: &Run, result: &Value) {
             }
         }
     }
+    // Once for all results of the rule.
+    if let Some(Rated::Unknown(word)) = facts.rated.as_ref().filter(|_| is_first)
+        && is_kept(word)
+    {
+        let message = format!("`{word}` of the rule is no known level");
+        collection.warn("unknown-severity", "/rule/properties/security-severity", message);
+    }
     collection.finding(finding, draft);
 }
 
@@ -159,7 +205,7 @@ fn add_rule(finding: &mut Finding, result: &Value, facts: &RuleFacts, rule: &Rul
     finding.categories = rule.category.iter().cloned().collect();
     finding.security = match finding.kind {
         Kind::Sca | Kind::Secrets => Some(true),
-        _ => facts.security.or(properties.number("security-severity").map(|_| true)),
+        _ => facts.security.or_else(|| rated(properties).and_then(|it| it.is_known().then_some(true))),
     };
 }
 

@@ -1,9 +1,13 @@
 //! Rules: most of what their authors say is in tags and properties.
 
-use appsec_model::{Rule, Severity};
+use appsec_model::Rule;
 use serde_json::Value;
 
-use super::{message, taxonomy::Taxonomies};
+use super::{
+    message,
+    rated::{Rated, rated},
+    taxonomy::Taxonomies,
+};
 use crate::{MAX_LIST, bounds, json::JsonView, weakness, words};
 
 /// Tags of rules that look for other faults than those of security.
@@ -33,10 +37,8 @@ pub struct RuleFacts {
     pub rule: Rule,
     /// The level of results that have none.
     pub level: Option<String>,
-    /// From 0 to 10.
-    pub score: Option<f64>,
-    /// The severity that stands in place of a score.
-    pub word: Option<Severity>,
+    /// How bad its results are.
+    pub rated: Option<Rated>,
     /// From 0 to 100.
     pub rank: Option<f64>,
     /// In small letters.
@@ -77,9 +79,8 @@ impl RuleFacts {
             taxonomies.add(&mut rule, relationship.at("target").unwrap_or(&Value::Null));
         }
         let tags: Vec<String> = tags.into_iter().map(str::to_lowercase).collect();
-        let score = properties.number("security-severity").filter(|score| (0.0..=10.0).contains(score));
-        let word = properties.text("security-severity").and_then(words::severity);
-        let is_rated = score.is_some() || word.is_some();
+        let rated = rated(Some(&properties));
+        let is_rated = rated.as_ref().is_some_and(Rated::is_known);
         let security = if rule.category.as_deref() == Some("security") || is_rated || !rule.cwes.is_empty() {
             Some(true)
         } else {
@@ -87,8 +88,7 @@ impl RuleFacts {
         };
         Self {
             level: configuration.text("level").map(str::to_owned),
-            score,
-            word,
+            rated,
             rank: configuration.number("rank").filter(|rank| (0.0..=100.0).contains(rank)),
             tags,
             security,

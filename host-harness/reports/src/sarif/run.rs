@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use appsec_model::credential;
 use serde_json::Value;
 
-use super::{rule::RuleFacts, secret, taxonomy::Taxonomies};
+use super::{exposed::ExposedLines, rule::RuleFacts, secret, taxonomy::Taxonomies};
 use crate::{
     bounds,
     json::{self, Fields, JsonView},
@@ -108,6 +108,14 @@ impl Run {
         };
         run.levels = run.overrides(&invocations);
         run
+    }
+
+    /// Takes code away that shows credentials.
+    pub fn hide(&mut self, exposed: &ExposedLines) {
+        let shared = std::mem::take(&mut self.flow_locations);
+        let path = |artifact: &Value| Some(self.path(artifact)?.0);
+        let kept = shared.into_iter().map(|it| exposed.without_code(&path, &it).unwrap_or(it)).collect();
+        self.flow_locations = kept;
     }
 
     /// Levels that the configuration of the run gave to rules.

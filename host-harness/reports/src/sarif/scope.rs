@@ -5,16 +5,35 @@ use appsec_model::folder::is_absolute;
 use serde_json::{Value, value::RawValue};
 
 use crate::{
+    bounds,
     json::{self, Fields, JsonView},
     place,
 };
 
 /// Options of tools that look only at what changed, without their dashes: those that
 /// begin like this.
-const DIFF_OPTIONS: [&str; 7] = ["baseline", "diff", "changed", "incremental", "since", "new-from", "only-new"];
+const DIFF_OPTIONS: [&str; 13] = [
+    "baseline",
+    "diff",
+    "changed",
+    "incremental",
+    "since",
+    "new-from",
+    "only-new",
+    "only-changed",
+    "modified",
+    "staged",
+    "commit-range",
+    "pull-request",
+    "delta",
+];
 
-/// Words in the names of properties with which tools tell the same.
-const DIFF_PROPERTIES: [&str; 3] = ["baseline", "diff", "incremental"];
+/// Words in the names of properties with which tools tell the same, and in the values
+/// of those that name a mode.
+const DIFF_PROPERTIES: [&str; 6] = ["baseline", "diff", "incremental", "partial", "delta", "changed"];
+
+/// Words in the names of properties that name a mode of a scan.
+const MODES: [&str; 3] = ["mode", "type", "scope"];
 
 /// Words in the names of bases that are the root of a project.
 const ROOTS: [&str; 3] = ["ROOT", "REPO", "PROJECT"];
@@ -30,13 +49,11 @@ pub fn partial(run: &Fields<'_>, invocations: &[Value], results: &[&RawValue], r
     if is_compared {
         return Some("it is a comparison with a baseline, and may hold only what changed".to_owned());
     }
-    let properties = json::value(run.get("properties"));
-    let told = properties.as_object().into_iter().flatten().find(|(key, value)| {
-        let key = key.to_ascii_lowercase();
-        DIFF_PROPERTIES.iter().any(|word| key.contains(word)) && is_set(value)
-    });
-    if let Some((key, _)) = told {
-        return Some(format!("it says that only what changed was scanned (`{key}`)"));
+    let (properties, details) = (json::value(run.get("properties")), json::value(run.get("automationDetails")));
+    let beside = invocations.iter().chain([&details]).filter_map(|it| it.at("properties"));
+    let mut members = std::iter::once(&properties).chain(beside).filter_map(Value::as_object).flatten();
+    if let Some((key, _)) = members.find(|(key, value)| tells_of_a_part(key, value)) {
+        return Some(format!("it says that only what changed was scanned (`{}`)", bounds::word(key)));
     }
     let mut roots: Vec<String> = root.map(place::path).into_iter().collect();
     let bases = json::value(run.get("originalUriBaseIds"));
@@ -74,6 +91,15 @@ fn of_call(invocation: &Value, roots: &[String]) -> Option<String> {
         false => !matches!(named, "" | "."),
     };
     is_part.then(|| format!("the scan ran in one folder only (`{named}`)"))
+}
+
+/// Whether a property says that a scan looked only at what changed.
+fn tells_of_a_part(key: &str, value: &Value) -> bool {
+    let is_diff = |text: &str| DIFF_PROPERTIES.iter().any(|word| text.contains(word));
+    let key = key.to_ascii_lowercase();
+    let names_mode = MODES.iter().any(|word| key.contains(word));
+    let mode = value.as_str().filter(|_| names_mode).map(str::to_ascii_lowercase);
+    mode.is_some_and(|mode| is_diff(&mode)) || is_diff(&key) && is_set(value)
 }
 
 /// Whether a property says anything.
@@ -129,7 +155,7 @@ mod tests {
         let whole = [
             json!({}),
             called(&json!({ "commandLine": "lamp scan --exclude diffs src" })),
-            json!({ "properties": { "diff": false, "metrics": 1 } }),
+            json!({ "properties": { "diff": false, "metrics": 1, "scanType": "full", "fileType": "c" } }),
             within("file:///src/"),
             within("file:///Users/me/app/"),
             within("./"),
@@ -141,6 +167,10 @@ mod tests {
             json!({ "baselineGuid": "0a1b" }),
             json!({ "results": [result("new")] }),
             json!({ "properties": { "incrementalMode": ["diff-informed"] } }),
+            json!({ "properties": { "scanMode": "Differential" } }),
+            json!({ "automationDetails": { "id": "x", "properties": { "partialScan": true } } }),
+            called(&json!({ "properties": { "changedFilesOnly": true } })),
+            called(&json!({ "arguments": ["--staged"] })),
             called(&json!({ "commandLine": "lamp ci --baseline-commit=abc" })),
             called(&json!({ "arguments": ["scan", "--diff", "HEAD~1"] })),
             called(&json!({ "exitSignalName": "SIGKILL" })),
@@ -152,6 +182,10 @@ mod tests {
         it is a comparison with a baseline, and may hold only what changed
         it is a comparison with a baseline, and may hold only what changed
         it says that only what changed was scanned (`incrementalMode`)
+        it says that only what changed was scanned (`scanMode`)
+        it says that only what changed was scanned (`partialScan`)
+        it says that only what changed was scanned (`changedFilesOnly`)
+        the scan was asked for what changed (`--staged`)
         the scan was asked for what changed (`--baseline-commit`)
         the scan was asked for what changed (`--diff`)
         the scan did not come to its end (`exitSignalName`)

@@ -78,7 +78,6 @@ pub fn kept(result: &Value, rule: &Rule) -> Value {
     let states = result.texts("suppressionStates").filter(|it| credential::is_prose(it)).map(Value::from);
     let states: Vec<Value> = states.take(MAX_LIST).collect();
     let first = result.at("provenance").text("firstDetectionTimeUtc").filter(|it| words::moment(Some(it)).is_some());
-    let addresses = result.texts("workItemUris").map(|it| Value::from(credential::without_parameters(it)));
     object([
         ("ruleId", id.map(Value::from)),
         ("kind", word(result, "kind")),
@@ -94,10 +93,6 @@ pub fn kept(result: &Value, rule: &Rule) -> Value {
         ("partialFingerprints", fingerprints(result.at("partialFingerprints"))),
         ("properties", result.at("properties").map(properties)),
         ("taxa", list(result.list("taxa"), taxon)),
-        (
-            "workItemUris",
-            Some(addresses.take(MAX_LIST).collect::<Vec<_>>()).filter(|it| !it.is_empty()).map(Value::from),
-        ),
     ])
 }
 

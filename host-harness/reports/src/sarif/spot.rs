@@ -36,13 +36,26 @@ fn of_location<'a>(run: &Run, location: &'a Value) -> Option<CodeSpan<'a>> {
     Some(CodeSpan { location: at, url, code })
 }
 
+/// All places of a result, as far as they are in files: its own, those that it
+/// refers to and those of its data flows.
+pub fn all<'a>(run: &'a Run, result: &'a Value) -> impl Iterator<Item = &'a Value> {
+    let threads = result.list("codeFlows").iter().flat_map(|flow| flow.list("threadFlows"));
+    let steps = threads.flat_map(|thread| thread.list("locations")).filter_map(|step| of_step(run, step));
+    let own = result.list("locations").iter().chain(result.list("relatedLocations"));
+    own.chain(steps).filter_map(|location| location.at("physicalLocation"))
+}
+
+/// The place of a step, which may stand in a table of the run.
+fn of_step<'a>(run: &'a Run, step: &'a Value) -> Option<&'a Value> {
+    step.at("location").or_else(|| run.flow_locations.get(step.position("index")?)?.at("location"))
+}
+
 /// The steps of the first data flow, from its source to its sink.
 pub fn flow(run: &Run, result: &Value) -> Vec<FlowStep> {
     let first = result.list("codeFlows").first().and_then(|flow| flow.list("threadFlows").first());
     let locations = first.map_or(&[] as &[Value], |flow| flow.list("locations"));
-    let shared = |step: &Value| step.position("index").and_then(|at| run.flow_locations.get(at)?.at("location"));
     let step = |step: &Value| {
-        let spot = of_location(run, step.at("location").or_else(|| shared(step))?)?;
+        let spot = of_location(run, of_step(run, step)?)?;
         let content = spot.code.and_then(|code| place::code(code, MAX_STEP_CHARS));
         Some(FlowStep { role: FlowRole::Step, location: spot.location, content })
     };

@@ -68,7 +68,7 @@ fn result() -> Value {
         "suppressions": [{"kind": "external", "status": "accepted", "guid": "§", "justification": "§",
             "location": place(), "properties": {"a": "§"}}],
         "attachments": [{"description": {"text": "§"}, "artifactLocation": {"uri": "§"}}],
-        "workItemUris": ["https://me:§@tickets.example/1?key=§"],
+        "workItemUris": ["https://me:§@tickets.example/§?key=§"],
         "provenance": {"firstDetectionTimeUtc": "§", "firstDetectionRunGuid": "§", "conversionSources": [place()]},
         "fixes": [{"description": {"text": "§"}, "artifactChanges": [{"artifactLocation": {"uri": "§"},
             "replacements": [{"deletedRegion": {"snippet": {"text": "§"}}, "insertedContent": {"text": "§"}}]}]}],
@@ -179,4 +179,75 @@ fn a_notification_of_a_run_for_credentials_is_not_repeated() {
     let text = json!({"version": "2.1.0", "runs": [run]}).to_string();
     let kept = all_of(&read(text.as_bytes(), &Options::default()).unwrap());
     assert!(!kept.contains(&planted(0)) && kept.contains("cannot read a file"), "{kept}");
+}
+
+#[test]
+fn what_is_around_a_credential_is_shown_by_no_other_result() {
+    let at = |line: u32, last: u32, code: &str| {
+        json!([{"physicalLocation": {"artifactLocation": {"uri": "app/a.py", "uriBaseId": "SRC"},
+            "region": {"startLine": line, "snippet": {"text": code}},
+            "contextRegion": {"startLine": line - 1, "endLine": last, "snippet": {"text": format!("{code} §")}}}}])
+    };
+    let other =
+        json!({"artifactLocation": {"uri": "app/b.py"}, "region": {"startLine": 5, "snippet": {"text": "other()"}}});
+    let run = json!({
+        "tool": {"driver": {"name": "Checker", "rules": [{"id": "hardcoded-password"}, {"id": "eval"}]}},
+        "originalUriBaseIds": {"SRC": {"uri": "file:///src/"}},
+        "threadFlowLocations": [{"location": at(5, 5, "§")[0]}],
+        "results": [
+            {"ruleId": "eval", "message": {"text": "x"}, "locations": at(4, 6, "eval(x)"),
+                "relatedLocations": at(5, 5, "§"),
+                "codeFlows": [{"threadFlows": [{"locations": [{"index": 0}, {"location": {"physicalLocation": other}}]}]}],
+                "fixes": [{"artifactChanges": [{"artifactLocation": {"uri": "/src/app/a.py"},
+                    "replacements": [{"deletedRegion": {"startLine": 4, "endLine": 5}, "insertedContent": {"text": "§"}}]}]}]},
+            {"ruleId": "hardcoded-password", "message": {"text": "§"}, "locations": at(5, 5, "§")},
+        ],
+    });
+    // Another run may find it.
+    let leaks = json!({"tool": {"driver": {"name": "gitleaks"}}, "results": [
+        {"ruleId": "key", "message": {"text": "§"}, "locations": at(5, 5, "§")}]});
+    let mut alone = run.clone();
+    alone["results"].as_array_mut().unwrap().pop();
+    for runs in [json!([run]), json!([alone, leaks])] {
+        let mut report = json!({"version": "2.1.0", "runs": runs});
+        let mut count = 0;
+        plant(&mut report, &mut count);
+        let text = report.to_string();
+        let report = read(text.as_bytes(), &Options::default()).unwrap();
+        let kept = all_of(&report);
+        let found: Vec<usize> = (0..count).filter(|number| kept.contains(&planted(*number))).collect();
+        assert!(found.is_empty(), "{found:?} {kept}");
+        let finding = &report.normalized.findings[0];
+        assert_eq!(finding.snippet.as_deref(), Some("eval(x)"));
+        assert_eq!(finding.flow[1].content.as_deref(), Some("other()"));
+    }
+}
+
+#[test]
+fn lines_that_show_a_credential_are_told_by_all_that_its_result_says() {
+    let at =
+        |uri: &str, region: Value| json!({"physicalLocation": {"artifactLocation": {"uri": uri}, "region": region}});
+    let line = |uri: &str, line: u32| at(uri, json!({"startLine": line}));
+    // One that the report lists no rule of.
+    for (credential, is_shown) in [
+        (json!({"locations": [line("a.py", 5)]}), false),
+        (json!({"locations": [line("a.py", 7)]}), true),
+        (json!({"locations": [at("a.py", json!({"charOffset": 70, "charLength": 9}))]}), false),
+        (json!({"locations": [at("a.py", json!({"startLine": 2, "snippet": {"text": "a(\n\n'b')"}}))]}), false),
+        (json!({"locations": [line("b.py", 1)], "relatedLocations": [line("a.py", 5)]}), false),
+        (json!({"codeFlows": [{"threadFlows": [{"locations": [{"location": line("a.py", 5)}]}]}]}), false),
+        (json!({"locations": [line("/ci/shop/a.py", 5)]}), false),
+        (json!({"locations": [line("packages/x/a.py", 5)]}), true),
+    ] {
+        let mut found = json!({"ruleId": "hardcoded-password", "message": {"text": "x"}});
+        found.as_object_mut().unwrap().extend(credential.as_object().unwrap().clone());
+        let mut other = json!({"ruleId": "eval", "message": {"text": "x"}, "locations": [line("a.py", 4)]});
+        other["locations"][0]["physicalLocation"]["contextRegion"] =
+            json!({"startLine": 4, "endLine": 6, "snippet": {"text": format!("key = {}", planted(0))}});
+        let run =
+            json!({"tool": {"driver": {"name": "Checker", "rules": [{"id": "eval"}]}}, "results": [found, other]});
+        let text = json!({"version": "2.1.0", "runs": [run]}).to_string();
+        let kept = all_of(&read(text.as_bytes(), &Options::default()).unwrap());
+        assert_eq!(kept.contains(&planted(0)), is_shown, "{credential}");
+    }
 }

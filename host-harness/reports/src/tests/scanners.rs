@@ -54,6 +54,19 @@ fn a_package_is_found_wherever_a_scanner_puts_it() {
             json!({"message": {"text": "Your code calls vulnerable functions in 1 package (golang.org/x/net)."}, "locations": at("main.go", 3)}),
             "pkg:golang/golang.org/x/net GO-2023-1571 CVE-2022-41723 GHSA-vvpx-j8f3-3w6h -> ",
         ),
+        (
+            json!({"id": "GO-2023-1571", "properties": {"tags": ["CVE-2022-41723"]}}),
+            json!({"message": {"text": "Your code calls vulnerable functions in 2 packages (golang.org/x/net/http2 and golang.org/x/net/html)."},
+                "codeFlows": [{"threadFlows": [{"locations": [{"module": "shop@", "location": {}},
+                    {"module": "golang.org/x/net@v0.5.0", "location": {}}]}]}]}),
+            "pkg:golang/golang.org/x/net@v0.5.0 GO-2023-1571 CVE-2022-41723 -> ",
+        ),
+        (
+            json!({"id": "GO-2021-0113"}),
+            json!({"message": {"text": "Your code depends on 1 vulnerable module (golang.org/x/text), but doesn't appear to call any of the vulnerable symbols."},
+                "stacks": [{"frames": [{"module": "golang.org/x/text@v0.3.0"}]}]}),
+            "pkg:golang/golang.org/x/text@v0.3.0 GO-2021-0113 -> ",
+        ),
         // Grype, as it was and as it is
         (
             json!({"id": "CVE-2021-23337-lodash", "help": {"text": help}}),
@@ -99,6 +112,13 @@ fn a_package_is_found_wherever_a_scanner_puts_it() {
                 "locations": [{"logicalLocations": [{"fullyQualifiedName": "lodash@4.17.15"}]}],
                 "fixes": [{"description": {"text": "Upgrade to lodash@4.17.17"}}]}),
             "pkg:npm/lodash@4.17.15 SNYK-JS-LODASH-567746 CVE-2020-8203 -> 4.17.17",
+        ),
+        // The help names the package, and the description its version.
+        (
+            json!({"id": "SNYK-JS-MINIMIST-559764", "fullDescription": {"text": "(CVE-2020-7598) minimist@1.2.0"},
+                "help": {"text": "", "markdown": "* Package Manager: npm\n* Vulnerable module: minimist"}}),
+            json!({"message": {"text": "This file introduces a vulnerable minimist package."}, "locations": at("package.json", 1)}),
+            "pkg:npm/minimist@1.2.0 SNYK-JS-MINIMIST-559764 CVE-2020-7598 -> ",
         ),
         (
             json!({"id": "SNYK-PYTHON-PY-1049546", "fullDescription": {"text": "(CVE-2020-29651) py@1.8.0"}, "properties": {"tags": ["pip"]}}),
@@ -176,6 +196,48 @@ fn a_word_stands_where_a_score_is_asked_for() {
         let (findings, _) = sarif(&rule, &json!([{"ruleId": "r", "level": "note", "message": {"text": "x"}}]));
         assert_eq!(findings[0].severity, expect, "{word}");
     }
+}
+
+#[test]
+fn a_severity_is_known_in_any_letters_and_where_the_level_is_left_out() {
+    for (result, expect) in [
+        (json!({"level": "Error"}), Severity::High),
+        (json!({"level": "note", "properties": {"severity": "critical"}}), Severity::Low),
+        (json!({"properties": {"severity": "Critical"}}), Severity::Critical),
+        (json!({"properties": {"issue_severity": "LOW"}}), Severity::Low),
+        (json!({"properties": {"problem.severity": "error"}}), Severity::High),
+        (json!({"properties": {"severity": "whatever"}}), Severity::Medium),
+        (json!({}), Severity::Medium),
+    ] {
+        let mut result = result;
+        result["ruleId"] = json!("r");
+        result["message"] = json!({"text": "x"});
+        assert_eq!(sarif(&json!([{"id": "r"}]), &json!([result])).0[0].severity, expect, "{result}");
+    }
+}
+
+#[test]
+fn a_word_for_a_score_that_is_on_no_scale_is_told() {
+    let told = |of_rule: Value, of_results: &[Value]| {
+        let rule = json!([{"id": "r", "properties": {"security-severity": of_rule}}]);
+        let result = |it: &Value| json!({"ruleId": "r", "level": "note", "message": {"text": "x"}, "properties": {"security-severity": it}});
+        let (findings, notes) = sarif(&rule, &of_results.iter().map(result).collect());
+        let notes: Vec<String> =
+            notes.iter().map(|it| format!("{} {}", it.pointer.as_deref().unwrap_or_default(), it.message)).collect();
+        (findings[0].severity, notes.join("; "))
+    };
+    for word in [json!("unknown"), json!(""), json!(null), json!("7.5"), json!("High")] {
+        assert_eq!(told(word.clone(), &[json!(null), json!(null)]).1, "", "{word}");
+    }
+    assert_eq!(
+        told(json!("dire"), &[json!(null), json!(null)]),
+        (Severity::Low, "/rule/properties/security-severity `dire` of the rule is no known level".to_owned())
+    );
+    assert_eq!(
+        told(json!(9.1), &[json!("blocker?")]),
+        (Severity::Critical, "/properties/security-severity `blocker?` is no known level".to_owned())
+    );
+    assert_eq!(told(json!(null), &[json!(70)]).1, "/properties/security-severity `70` is no known level");
 }
 
 #[test]
@@ -310,6 +372,37 @@ fn what_a_vulnerability_affects_is_found_among_components() {
 }
 
 #[test]
+fn a_link_into_another_document_names_no_component_of_this_one() {
+    let found = |reference: &str| {
+        let (findings, notes) = bom(
+            "1.6",
+            &json!({
+                "serialNumber": "urn:uuid:3e671687-395b-41f5-a30f-a58921a69b79",
+                "components": [{"bom-ref": "1", "type": "library", "name": "a", "version": "1.0.0", "purl": "pkg:npm/a@1.0.0"}],
+                "vulnerabilities": [{"id": "CVE-2024-10001", "affects": [{"ref": reference}]}],
+            }),
+        );
+        let purl = |it: &Finding| it.dependency.as_ref().unwrap().package.purl.clone().unwrap();
+        findings.iter().map(purl).chain(notes.into_iter().map(|it| it.message)).collect::<Vec<_>>().join(", ")
+    };
+    let told = [
+        "urn:cdx:3E671687-395b-41f5-a30f-a58921a69b79/1#1",
+        "urn:cdx:00000000-395b-41f5-a30f-a58921a69b79/1#1",
+        "urn:cdx:00000000-395b-41f5-a30f-a58921a69b79/1#pkg:npm/a@1.0.0",
+        "urn:cdx:00000000-395b-41f5-a30f-a58921a69b79/1#pkg%3Anpm%2Fb%402.0.0",
+        "urn:cdx:00000000-395b-41f5-a30f-a58921a69b79/1#pkg:npm/a",
+    ]
+    .map(found);
+    insta::assert_snapshot!(told.join("\n"), @"
+    pkg:npm/a@1.0.0
+    the vulnerability affects `urn:cdx:00000000-395b-41f5-a30f-a58921a69b79/1#1`, which is a component of another document
+    pkg:npm/a@1.0.0
+    pkg:npm/b@2.0.0
+    `a` has no version and is no component of this document
+    ");
+}
+
+#[test]
 fn an_advisory_of_a_component_is_one_finding() {
     let vulnerability = |severity: &str| {
         json!({"id": "CVE-2024-10001", "affects": [{"ref": "a"}, {"ref": "a"}],
@@ -340,18 +433,50 @@ fn what_is_rejected_or_not_known_is_told() {
         (json!({"ratings": [{"severity": "dire"}]}), "/ratings/0/severity"),
         (json!({"ratings": [{"method": "CVSSv31", "vector": "AV:N"}]}), "/ratings/0/vector"),
         (json!({"cwes": [79, "x"]}), "/cwes/1"),
+        (json!({"cwes": [79, 99_999_999]}), "/cwes/1"),
     ] {
         let (_, notes) = vulnerability(rest.clone());
         let pointers: Vec<_> = notes.iter().map(|it| (it.code.as_str(), it.pointer.as_deref())).collect();
         assert_eq!(pointers, [("unknown-value", Some(pointer))], "{rest}");
     }
-    let short = json!({"ratings": [{"method": "CVSSv31", "vector": "AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"}]});
-    let (findings, notes) = vulnerability(short);
-    assert_eq!((findings[0].severity, notes.len()), (Severity::Critical, 0));
+    for method in ["CVSSv31", "CVSSv3", "other"] {
+        let short = json!({"ratings": [{"method": method, "vector": "AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"}]});
+        let (findings, notes) = vulnerability(short);
+        assert_eq!((findings[0].severity, notes.len()), (Severity::Critical, 0), "{method}");
+    }
     let versions =
         json!({"affects": [{"ref": "pkg:npm/a@1", "versions": [{"version": "1"}, {"range": "vers:npm/<0.5"}]}]});
     let (findings, _) = vulnerability(versions);
     assert_eq!(findings[0].dependency.as_ref().unwrap().affected_range.as_deref(), Some("1 || vers:npm/<0.5"));
+}
+
+#[test]
+fn a_version_that_is_not_affected_may_be_told_by_a_range() {
+    let read = |versions: Value| {
+        let vulnerability =
+            json!({"id": "CVE-2024-10001", "affects": [{"ref": "pkg:npm/a@4.17.21", "versions": versions}]});
+        let (findings, notes) = bom("1.5", &json!({"vulnerabilities": [vulnerability]}));
+        let fix = findings.first().map(|it| format!("{:?}", it.dependency.as_ref().unwrap().fix));
+        (notes.iter().any(|it| it.code == "unaffected"), fix.unwrap_or_default().contains("4.18.0"))
+    };
+    let range = |range: &str, status: &str| json!({"range": range, "status": status});
+    for (versions, expect) in [
+        (json!([range("vers:npm/>=4.17.21", "unaffected")]), (true, false)),
+        (json!([range("vers:npm/<4.17.21", "affected"), range("vers:npm/>=4.17.21", "unaffected")]), (true, false)),
+        (json!([range("vers:npm/<4.18.0", "affected"), range("vers:npm/>=4.18.0", "unaffected")]), (false, true)),
+        (json!([range("vers:npm/>=4.0.0", "unaffected"), range("vers:npm/<5.0.0", "affected")]), (false, false)),
+        (
+            json!([range("vers:npm/>=4.0.0", "unaffected"), {"version": "4.17.21", "status": "affected"}]),
+            (false, false),
+        ),
+        (json!([range("vers:npm/>=4.0.0", "unknown")]), (false, false)),
+        // Whether it is one of the affected is not certain.
+        (json!([range("<4.18.0", "affected"), range("vers:npm/>=4.0.0", "unaffected")]), (false, false)),
+        (json!([range("vers:npm/>=4.0.0", "unaffected"), range("<4.18.0", "unknown")]), (false, false)),
+        (json!([range("a newer one", "unaffected")]), (false, false)),
+    ] {
+        assert_eq!(read(versions.clone()), expect, "{versions}");
+    }
 }
 
 #[test]
@@ -378,6 +503,10 @@ fn a_report_of_nothing_is_read_where_its_format_is_known() {
         let refused = read(text.as_bytes(), &Options::default()).unwrap_err().to_string();
         assert!(refused.contains("name its format"), "{refused}");
     }
+    let old = r#"{"version":"14.0.4","vulnerabilities":[],"remediations":[]}"#;
+    let asked = Options { format: Some(crate::Format::GitLab), ..Options::default() };
+    assert_eq!(read(old.as_bytes(), &asked).unwrap().records.len(), 0);
+    assert!(read(old.as_bytes(), &Options::default()).unwrap_err().to_string().contains("name its format"));
     let own = r#"{"results":null,"experimental_config":{}}"#;
     assert_eq!(read(own.as_bytes(), &Options::default()).unwrap().records.len(), 0);
 }

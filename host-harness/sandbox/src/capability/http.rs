@@ -7,8 +7,9 @@ use std::{
     time::Instant,
 };
 
-use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Incoming;
 use tokio::time::timeout;
 use wasmtime_wasi_http::{
     DEFAULT_FORBIDDEN_HEADERS, Error as HttpError, ForbiddenHeaderFilter, RequestOptions, Result as HttpResult,
@@ -18,9 +19,11 @@ use wasmtime_wasi_http::{
 use crate::{
     capability::{
         body::{Given, Waits, bounded, whole},
+        credential::{Foreign, GrantedSecret, bear, forms, put_in, sent_basic},
         interceptor::{Answer, Interceptor, Treatment},
         mask::Mask,
-        transport::{RequestError, Transport, describe, prohibition},
+        oauth::{Network, TokenFailure, Tokens},
+        transport::{Client, RequestError, Transport, describe, prohibition},
         usage::{HttpUsage, shortened},
     },
     limits::Limits,
@@ -38,27 +41,13 @@ pub struct HttpGrant {
     pub proxies: Arc<Proxies>,
     /// Its secrets.
     pub secrets: Vec<GrantedSecret>,
+    /// Where its access token comes from.
+    pub tokens: Option<Tokens>,
 }
 
-/// A secret that a guest may send without ever seeing it.
-#[derive(Clone)]
-pub struct GrantedSecret {
-    /// Name of the variable in the guest's environment.
-    pub variable: String,
-    /// The value of that variable: it stands for the secret.
-    pub placeholder: String,
-    /// The secret.
-    pub secret: Secret,
-}
-
-impl GrantedSecret {
-    /// Makes a placeholder that cannot be guessed, so that no guest can use
-    /// the secret of another one by writing down its placeholder.
-    pub fn new(variable: String, secret: Secret) -> Result<Self, getrandom::Error> {
-        let mut random = [0_u8; 16];
-        getrandom::fill(&mut random)?;
-        let placeholder = format!("placeholder-{:032x}", u128::from_le_bytes(random));
-        Ok(Self { variable, placeholder, secret })
+impl HttpGrant {
+    fn network(&self) -> Network {
+        Network { policy: self.policy.clone(), transport: self.transport.clone(), proxies: self.proxies.clone() }
     }
 }
 
@@ -93,7 +82,7 @@ impl HttpHooks {
         if header_bytes > self.limits.header_bytes {
             return Err(Denied::Rule(format!("headers have at most {} bytes", self.limits.header_bytes)));
         }
-        swap_secret(&mut parts.headers, &grant.secrets)?;
+        let asks = put_in(&mut parts, &grant.secrets, grant.tokens.as_ref().map(Tokens::placeholder))?;
         // The guest's spelling of the origin ends here: what goes out is the
         // origin that was checked. hyper writes the `Host` header from it.
         parts.headers.remove(header::HOST);
@@ -116,17 +105,23 @@ impl HttpHooks {
         let (limit, usage) = (self.limits.request_bytes, self.usage.clone());
         let body = Limited::new(body, usize::try_from(limit).unwrap_or(usize::MAX));
         let body = body.map_err(move |error| too_much(error, limit, &usage)).boxed_unsync();
-        let secrets = grant.secrets.iter().map(|granted| &granted.secret);
-        let mask = Mask::new(secrets.chain(client.proxy_credentials()).cloned());
-        Ok(Prepared { client, request: Request::from_parts(parts, body), mask })
+        let mut secrets = forms(&grant.secrets);
+        secrets.extend(client.proxy_credentials().cloned());
+        // Of a user that the guest names too.
+        secrets.extend(sent_basic(&parts.headers));
+        let tokens = if asks { grant.tokens.clone().map(|tokens| (tokens, grant.clone())) } else { None };
+        Ok(Prepared { client, request: Request::from_parts(parts, body), secrets, tokens })
     }
 }
 
 /// A request that may leave.
 struct Prepared {
-    client: super::transport::Client,
+    client: Client,
     request: Request<WasiBody>,
-    mask: Mask,
+    /// What must not be seen in the answer.
+    secrets: Vec<Secret>,
+    /// Where the access token comes from that is to be put in.
+    tokens: Option<(Tokens, HttpGrant)>,
 }
 
 /// Why a request's body ended early: it is over the bound, or the guest's side
@@ -144,6 +139,8 @@ fn too_much(error: Box<dyn std::error::Error + Send + Sync>, limit: u64, usage: 
 enum Denied {
     #[error(transparent)]
     Egress(#[from] Refusal),
+    #[error(transparent)]
+    Credential(#[from] Foreign),
     #[error("{0}")]
     Rule(String),
 }
@@ -152,26 +149,9 @@ impl From<&Denied> for HttpError {
     fn from(denied: &Denied) -> Self {
         match denied {
             Denied::Egress(Refusal::Address { .. } | Refusal::Name { .. }) => Self::DestinationIpProhibited,
-            Denied::Egress(_) | Denied::Rule(_) => Self::HttpRequestDenied,
+            Denied::Egress(_) | Denied::Credential(_) | Denied::Rule(_) => Self::HttpRequestDenied,
         }
     }
-}
-
-/// Replaces a placeholder in `Authorization` by its secret. A guest has no
-/// other credentials to send: anything else there is refused.
-fn swap_secret(headers: &mut HeaderMap, secrets: &[GrantedSecret]) -> Result<(), Denied> {
-    let mut values = headers.get_all(header::AUTHORIZATION).iter();
-    let Some(value) = values.next() else { return Ok(()) };
-    let refused = || Denied::Rule("an `Authorization` other than `Bearer` with a granted secret".to_owned());
-    if values.next().is_some() {
-        return Err(refused());
-    }
-    let sent = value.to_str().ok().and_then(|value| value.strip_prefix("Bearer ")).ok_or_else(refused)?;
-    let granted = secrets.iter().find(|granted| granted.placeholder == sent).ok_or_else(refused)?;
-    let mut value = HeaderValue::from_str(&format!("Bearer {}", granted.secret.reveal())).map_err(|_| refused())?;
-    value.set_sensitive(true);
-    headers.insert(header::AUTHORIZATION, value);
-    Ok(())
 }
 
 type Sent = (Response<WasiBody>, Box<dyn Future<Output = HttpResult<()>> + Send>);
@@ -207,7 +187,7 @@ impl WasiHttpHooks for HttpHooks {
             }
             Err(denied) => {
                 let reason = shortened(&denied.to_string());
-                self.usage.refuse(&reason, matches!(denied, Denied::Rule(_)));
+                self.usage.refuse(&reason, !matches!(denied, Denied::Egress(_)));
                 tracing::debug!(request = shown, denied = reason, "egress denied");
                 let error = HttpError::from(&denied);
                 Box::new(async move { Err(error) })
@@ -224,11 +204,23 @@ async fn send(
     shown: &str,
 ) -> HttpResult<Response<WasiBody>> {
     let started = Instant::now();
-    let Prepared { client, request, mask } = prepared;
-    let answer = timeout(waits.first_byte.min(waits.whole), client.request(request)).await;
+    let Prepared { client, request, mut secrets, tokens } = prepared;
+    let exchange = async {
+        match tokens {
+            None => Ok(client.request(request).await),
+            Some((tokens, grant)) => bearing(&client, request, &tokens, &grant, &mut secrets).await,
+        }
+    };
+    let answer = timeout(waits.first_byte.min(waits.whole), exchange).await;
     let response = match answer {
-        Ok(Ok(response)) => response,
-        Ok(Err(error)) => {
+        Ok(Err(Unsent::Token(failure))) => {
+            tracing::debug!(request = shown, "{failure}");
+            usage.token.get_or_init(|| failure);
+            return Err(HttpError::ConnectionRefused);
+        }
+        Ok(Err(Unsent::Guest(error))) => return Err(error),
+        Ok(Ok(Ok(response))) => response,
+        Ok(Ok(Err(error))) => {
             if let Some(prohibition) = prohibition(&error) {
                 usage.refuse(&prohibition, false);
             }
@@ -245,7 +237,41 @@ async fn send(
         }
     };
     tracing::debug!(request = shown, status = response.status().as_u16(), elapsed = ?started.elapsed(), "request");
-    bounded(response, mask, &waits, started, limit, usage, shown)
+    bounded(response, Mask::new(secrets), &waits, started, limit, usage, shown)
+}
+
+/// Why a request was not sent.
+enum Unsent {
+    /// There is no access token.
+    Token(TokenFailure),
+    /// The guest's side of it failed.
+    Guest(HttpError),
+}
+
+/// Sends a request with the access token. Where the vendor no longer takes one
+/// that was there already, once more with another one.
+async fn bearing(
+    client: &Client,
+    request: Request<WasiBody>,
+    tokens: &Tokens,
+    grant: &HttpGrant,
+    secrets: &mut Vec<Secret>,
+) -> Result<Result<Response<Incoming>, RequestError>, Unsent> {
+    let (parts, body) = request.into_parts();
+    let body = body.collect().await.map_err(Unsent::Guest)?.to_bytes();
+    let mut stale = None;
+    loop {
+        let (token, was_there) = tokens.get(grant.network(), stale.as_ref()).await.map_err(Unsent::Token)?;
+        secrets.push(token.clone());
+        let mut request = Request::from_parts(parts.clone(), whole(body.clone()));
+        bear(request.headers_mut(), &token).map_err(|_| Unsent::Guest(HttpError::HttpRequestDenied))?;
+        match client.request(request).await {
+            Ok(response) if response.status() == StatusCode::UNAUTHORIZED && was_there && stale.is_none() => {
+                stale = Some(token);
+            }
+            answer => return Ok(answer),
+        }
+    }
 }
 
 /// A request as the guest made it, before a secret is in it; without its body.
@@ -281,100 +307,11 @@ async fn intercepted(
         }
         Treatment::Answer(Answer { response, is_cut }) => {
             let response = response.map(|bytes| Given { bytes: Some(bytes), is_cut });
-            bounded(response, prepared.mask, &waits, started, limit, usage, shown)
+            bounded(response, Mask::new(prepared.secrets), &waits, started, limit, usage, shown)
         }
         Treatment::Fail(failure) => Err(failure.into()),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use bytes::Bytes;
-    use http::{HeaderMap, HeaderValue, Request, header::AUTHORIZATION};
-    use http_body_util::{BodyExt, Empty};
-    use wasmtime_wasi_http::Error as HttpError;
-
-    use super::{GrantedSecret, HttpGrant, HttpHooks, Waits, send, swap_secret};
-    use crate::{
-        capability::transport::{Transport, tls_config},
-        limits::Limits,
-        receiver::Receiver,
-    };
-    use appsec_grant::{Addresses, EgressPolicy, Secret, SecretSource};
-
-    fn granted() -> GrantedSecret {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("token");
-        std::fs::write(&path, "real-token").unwrap();
-        let secret: Secret = SecretSource::File { path }.read().unwrap();
-        GrantedSecret::new("TOKEN".to_owned(), secret).unwrap()
-    }
-
-    fn swapped(values: &[&str], secrets: &[GrantedSecret]) -> Option<HeaderMap> {
-        let mut headers = HeaderMap::new();
-        for value in values {
-            headers.append(AUTHORIZATION, HeaderValue::from_str(value).unwrap());
-        }
-        swap_secret(&mut headers, secrets).ok().map(|()| headers)
-    }
-
-    #[test]
-    fn the_placeholder_becomes_the_secret_and_is_marked_as_sensitive() {
-        let granted = granted();
-        let headers = swapped(&[&format!("Bearer {}", granted.placeholder)], std::slice::from_ref(&granted)).unwrap();
-        assert_eq!(headers[AUTHORIZATION], "Bearer real-token");
-        assert!(headers[AUTHORIZATION].is_sensitive());
-    }
-
-    #[tokio::test]
-    async fn an_encoded_answer_is_refused_before_it_is_read() {
-        let answers =
-            ["200 OK\ncontent-encoding: gzip\n\nreal-token", "200 OK\ncontent-encoding: identity\n\nreal-token"];
-        let server = Receiver::answering(&answers).await;
-        let (limits, mut policy) = (Limits::default(), EgressPolicy::default());
-        policy.grant(server.origin.parse().unwrap(), Addresses::Private);
-        let transport = Arc::new(Transport::new(tls_config().unwrap(), &limits));
-        let hooks = HttpHooks::new(
-            Some(HttpGrant { policy: Arc::new(policy), transport, proxies: Arc::default(), secrets: vec![granted()] }),
-            &limits,
-        );
-        let sent = async || {
-            let body = Empty::<Bytes>::new().map_err(|never| match never {}).boxed_unsync();
-            // What the guest asks for makes no difference.
-            let request = Request::get(&server.origin).header("accept-encoding", "gzip, br").body(body).unwrap();
-            let prepared = hooks.prepare(request).unwrap();
-            send(prepared, Waits::new(&limits, None), 1_000, hooks.usage().clone(), "it").await
-        };
-        let refused = sent().await.unwrap_err();
-        assert!(matches!(refused, HttpError::HttpResponseContentCoding(Some(coding)) if coding == "gzip"));
-        assert_eq!(hooks.usage().encoded.get().unwrap(), "gzip");
-        let body = sent().await.unwrap().into_body().collect().await.unwrap().to_bytes();
-        assert_eq!(body, "**********");
-        assert!(server.received().iter().all(|it| it.header("accept-encoding") == Some("identity")));
-    }
-
-    #[test]
-    fn any_other_authorization_is_refused() {
-        let granted = granted();
-        let good = format!("Bearer {}", granted.placeholder);
-        let secrets = std::slice::from_ref(&granted);
-        for values in [
-            &["Bearer guessed"][..],
-            &["Basic dXNlcjpwYXNz"],
-            &[&format!("bearer {}", granted.placeholder)],
-            &[&format!("Bearer {} ", granted.placeholder)],
-            &[&good, &good],
-        ] {
-            assert!(swapped(values, secrets).is_none(), "{values:?}");
-        }
-        assert!(swapped(&[&good], &[]).is_none());
-        assert!(swapped(&[], secrets).unwrap().is_empty());
-    }
-
-    #[test]
-    fn no_two_placeholders_are_equal() {
-        assert_ne!(granted().placeholder, granted().placeholder);
-    }
-}
+mod tests;

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU32, AtomicU64},
 };
 
-use crate::capability::transport::ProxyFailure;
+use crate::capability::{oauth::TokenFailure, transport::ProxyFailure};
 
 /// What one call did over HTTP. Shared with the requests under way.
 #[derive(Debug, Default)]
@@ -21,6 +21,9 @@ pub struct HttpUsage {
     pub encoded: OnceLock<String>,
     /// How a proxy failed. The guest learns only that the vendor is not reached.
     pub proxy: OnceLock<ProxyFailure>,
+    /// Why there was no access token. The guest learns only that the vendor is not
+    /// reached.
+    pub token: OnceLock<TokenFailure>,
     /// The first request that was refused.
     pub refusal: Mutex<Option<Refused>>,
 }

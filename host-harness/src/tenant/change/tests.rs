@@ -15,7 +15,7 @@ fn manifest() -> Manifest {
         id: "any".to_owned(),
         name: "Any".to_owned(),
         version: "1.0.0".to_owned(),
-        contract_version: "0.1.0".to_owned(),
+        contract_version: "0.2.0".to_owned(),
         vendor: "Any".to_owned(),
         kinds: vec![],
         settings_schema: json!({ "properties": { "kinds": {}, "origin": {} } }).to_string(),
@@ -23,6 +23,8 @@ fn manifest() -> Manifest {
         secrets: vec![],
         formats: vec![],
         webhook: None,
+        oauth: None,
+        write_back: None,
     }
 }
 

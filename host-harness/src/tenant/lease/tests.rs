@@ -4,7 +4,10 @@ use std::{
 };
 
 use super::{Duration, Held, Tenant};
-use crate::{Harness, Options, error::Error};
+use crate::{
+    error::Error,
+    test_context::{TestContext, name},
+};
 use appsec_grant::InstanceName;
 use appsec_ingest::Sleep;
 
@@ -20,18 +23,17 @@ impl Sleep for LetsGo {
 }
 
 /// A tenant with a source of reports.
-async fn tenant(folder: &std::path::Path, waiter: Arc<dyn Sleep>) -> (Tenant, InstanceName) {
-    let harness = Harness::new(Options { waiter, ..Options::new(folder.to_owned()) });
-    let tenant = harness.tenant("acme".parse().unwrap()).unwrap();
-    let name: InstanceName = "checker".parse().unwrap();
-    tenant.source(&name).await.unwrap();
-    (tenant, name)
+async fn source(waiter: Arc<dyn Sleep>) -> (TestContext, Tenant, InstanceName) {
+    let context = TestContext::with(|options| options.waiter = waiter);
+    let (tenant, source) = (context.tenant("acme"), name("checker"));
+    tenant.source(&source).await.unwrap();
+    (context, tenant, source)
 }
 
 #[tokio::test]
 async fn whoever_only_looks_keeps_no_work_from_beginning() {
-    let (folder, looks) = (tempfile::tempdir().unwrap(), Arc::new(LetsGo::default()));
-    let (tenant, name) = tenant(folder.path(), looks.clone()).await;
+    let looks = Arc::new(LetsGo::default());
+    let (_context, tenant, name) = source(looks.clone()).await;
     let look = || *looks.0.lock().unwrap() = Some(tenant.try_hold(&name).unwrap());
 
     look();
@@ -47,8 +49,7 @@ async fn whoever_only_looks_keeps_no_work_from_beginning() {
 
 #[tokio::test]
 async fn all_work_on_an_instance_says_who_is_at_work_already() {
-    let folder = tempfile::tempdir().unwrap();
-    let (tenant, name) = tenant(folder.path(), Arc::new(LetsGo::default())).await;
+    let (_context, tenant, name) = source(Arc::new(LetsGo::default())).await;
     let instance = tenant.instance(&name).await.unwrap();
     let _lease = tenant.lease(&instance, "import").await.unwrap();
     assert!(tenant.holder(&instance).await.unwrap().unwrap().alive);
@@ -60,7 +61,7 @@ async fn all_work_on_an_instance_says_who_is_at_work_already() {
         tenant.renormalize(&name, Default::default(), Arc::new(|_| ())).await.err(),
         tenant.rotate_secret(&name, Default::default()).await.err(),
         tenant.change_settings(&name, Default::default()).await.err(),
-        tenant.accept_connector(&name).await.err(),
+        tenant.update_connector(&name, None, false).await.err(),
         tenant.delete_instance(&name, &name).await.err(),
     ];
     for error in refused.map(Option::unwrap) {

@@ -2,20 +2,15 @@ use std::collections::BTreeSet;
 
 use appsec_grant::UnknownName;
 
-use super::Tenant;
 use crate::{
-    Harness, Options,
     query::{List, Query, QueryError, View, samples},
+    test_context::TestContext,
 };
-
-async fn tenant(folder: &tempfile::TempDir) -> Tenant {
-    Harness::new(Options::new(folder.path().to_owned())).tenant("default".parse().unwrap()).unwrap()
-}
 
 #[tokio::test]
 async fn words_are_those_of_the_model_in_any_case_or_those_of_the_store() {
-    let folder = tempfile::tempdir().unwrap();
-    let tenant = tenant(&folder).await;
+    let context = TestContext::new();
+    let tenant = context.tenant("default");
     let filter = async |name: &str, words: &str| {
         tenant.finding_filter(&Query::parse(List::Findings(View::All), [(name, words)]).unwrap()).await
     };
@@ -32,8 +27,8 @@ async fn words_are_those_of_the_model_in_any_case_or_those_of_the_store() {
 /// Each field of a table is read: one that is given makes another filter.
 #[tokio::test]
 async fn no_field_of_a_list_is_without_effect() {
-    let folder = tempfile::tempdir().unwrap();
-    let tenant = tenant(&folder).await;
+    let context = TestContext::new();
+    let tenant = context.tenant("default");
     tenant.source(&"code".parse().unwrap()).await.unwrap();
     for list in [List::Findings(View::All), List::Findings(View::Secrets), List::Issues] {
         let shown = async |query: &Query| match list {
@@ -51,8 +46,8 @@ async fn no_field_of_a_list_is_without_effect() {
 
 #[tokio::test]
 async fn a_scope_of_no_project_is_told() {
-    let folder = tempfile::tempdir().unwrap();
-    let tenant = tenant(&folder).await;
+    let context = TestContext::new();
+    let tenant = context.tenant("default");
     let told = async |name: &str| {
         let query = Query::parse(List::Findings(View::All), [(name, "nope")]).unwrap();
         tenant.finding_list(&query).await.unwrap().no_project

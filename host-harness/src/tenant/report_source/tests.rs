@@ -1,50 +1,41 @@
 use std::{path::PathBuf, sync::Arc};
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use crate::{
-    Error, Filter, Harness, ImportOptions, ImportOutcome, ImportReport, InstanceName, IssueFilter, Options, Tenant,
+    CompleteFile, Error, Filter, ImportOptions, ImportOutcome, ImportReport, InstanceName, IssueFilter, Tenant,
     Vanishing,
+    test_context::{TestContext, name},
 };
 
-/// A tenant and a place for reports. No sandbox is ever started.
-struct Desk {
-    tenant: Tenant,
-    source: InstanceName,
-    folder: TempDir,
+/// Name of the source.
+const SOURCE: &str = "checker";
+
+/// A tenant with a source, and a place for reports. No sandbox is ever started.
+async fn source() -> (TestContext, Tenant) {
+    let context = TestContext::new();
+    let tenant = context.tenant("acme");
+    assert!(tenant.source(&name(SOURCE)).await.unwrap().1);
+    (context, tenant)
 }
 
-impl Desk {
-    async fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let harness = Harness::new(Options::new(folder.path().join("data")));
-        let tenant = harness.tenant("acme".parse().unwrap()).unwrap();
-        let source: InstanceName = "checker".parse().unwrap();
-        assert!(tenant.source(&source).await.unwrap().1);
-        Self { tenant, source, folder }
-    }
+async fn import(tenant: &Tenant, path: PathBuf, options: ImportOptions) -> Result<ImportReport, Error> {
+    let options = ImportOptions { project: Some("acme/shop".to_owned()), ..options };
+    tenant.import(&name(SOURCE), &path, options, Arc::new(|_| ())).await
+}
 
-    async fn import(&self, path: PathBuf, options: ImportOptions) -> Result<ImportReport, Error> {
-        let options = ImportOptions { project: Some("acme/shop".to_owned()), ..options };
-        self.tenant.import(&self.source, &path, options, Arc::new(|_| ())).await
-    }
+/// Findings as `title status severity`, by title.
+fn findings(tenant: &Tenant) -> Vec<String> {
+    let filter = Filter { limit: 9999, ..Filter::default() };
+    let (rows, _) = tenant.store().run_now(|store| store.findings(&filter)).unwrap();
+    let line = |row: &crate::FindingRow| format!("{} {} {}", row.title, row.status, row.severity.as_str());
+    let mut lines: Vec<String> = rows.iter().map(line).collect();
+    lines.sort();
+    lines
+}
 
-    async fn report(&self, report: &Value, options: ImportOptions) -> Result<ImportReport, Error> {
-        let path = self.folder.path().join("report.json");
-        std::fs::write(&path, report.to_string()).unwrap();
-        self.import(path, options).await
-    }
-
-    /// Findings as `title status severity`, by title.
-    fn findings(&self) -> Vec<String> {
-        let filter = Filter { limit: 9999, ..Filter::default() };
-        let (rows, _) = self.tenant.store().run_now(|store| store.findings(&filter)).unwrap();
-        let line = |row: &crate::FindingRow| format!("{} {} {}", row.title, row.status, row.severity.as_str());
-        let mut lines: Vec<String> = rows.iter().map(line).collect();
-        lines.sort();
-        lines
-    }
+async fn import_json(context: &TestContext, report: &Value, options: ImportOptions) -> Result<ImportReport, Error> {
+    import(&context.tenant("acme"), context.file("report.json", report.to_string()), options).await
 }
 
 fn sarif(tool: &str, level: &str, messages: &[&str]) -> Value {
@@ -85,59 +76,98 @@ async fn every_record_of_every_report_is_accounted_for_and_the_second_time_chang
     for format in std::fs::read_dir(root).unwrap() {
         for file in std::fs::read_dir(format.unwrap().path()).unwrap() {
             let path = file.unwrap().path();
-            let desk = Desk::new().await;
-            let first = desk.import(path.clone(), ImportOptions::default()).await.unwrap();
+            let (_context, tenant) = source().await;
+            let first = import(&tenant, path.clone(), ImportOptions::default()).await.unwrap();
             assert_eq!(added_up(&first.outcome), first.outcome.records, "{path:?}: {:?}", first.outcome);
             assert_eq!(first.outcome.records, first.summary.records);
-            let findings = desk.findings();
-            let again = desk.import(path.clone(), ImportOptions::default()).await.unwrap();
+            let before = findings(&tenant);
+            let again = import(&tenant, path.clone(), ImportOptions::default()).await.unwrap();
             let outcome = again.outcome;
             assert_eq!(
                 outcome.unchanged + outcome.duplicate + outcome.rejected,
                 outcome.records,
                 "{path:?}: {outcome:?}"
             );
-            assert_eq!(desk.findings(), findings);
+            assert_eq!(findings(&tenant), before);
             // Every finding is of one issue.
             let filter = IssueFilter { limit: 9999, ..IssueFilter::default() };
-            let (issues, _) = desk.tenant.issues(filter).await.unwrap();
+            let (issues, _) = tenant.issues(filter).await.unwrap();
             let of_issues: usize = issues.iter().flat_map(|it| &it.sources).map(|it| it.findings.len()).sum();
-            assert_eq!(of_issues, findings.len());
+            assert_eq!(of_issues, before.len());
         }
     }
 }
 
 #[tokio::test]
 async fn what_a_rule_says_elsewhere_in_the_report_changes_its_findings() {
-    let desk = Desk::new().await;
-    desk.report(&sarif("Checker", "warning", &["one", "two"]), ImportOptions::default()).await.unwrap();
-    assert_eq!(desk.findings(), ["one open medium", "two open medium"]);
-    let changed = desk.report(&sarif("Checker", "error", &["two", "one"]), ImportOptions::default()).await.unwrap();
+    let (context, tenant) = source().await;
+    import_json(&context, &sarif("Checker", "warning", &["one", "two"]), ImportOptions::default()).await.unwrap();
+    assert_eq!(findings(&tenant), ["one open medium", "two open medium"]);
+    let changed =
+        import_json(&context, &sarif("Checker", "error", &["two", "one"]), ImportOptions::default()).await.unwrap();
     assert_eq!((changed.run.counts.changed, changed.run.counts.new), (2, 0));
-    assert_eq!(desk.findings(), ["one open high", "two open high"]);
+    assert_eq!(findings(&tenant), ["one open high", "two open high"]);
 }
 
 #[tokio::test]
 async fn a_complete_report_tells_only_of_its_tool_and_branch() {
-    let desk = Desk::new().await;
-    desk.report(&sarif("Checker", "note", &["one", "two"]), on("main")).await.unwrap();
-    desk.report(&sarif("Checker", "note", &["on dev"]), on("dev")).await.unwrap();
-    desk.report(&sarif("Other", "note", &["of other"]), on("main")).await.unwrap();
+    let (context, tenant) = source().await;
+    import_json(&context, &sarif("Checker", "note", &["one", "two"]), on("main")).await.unwrap();
+    import_json(&context, &sarif("Checker", "note", &["on dev"]), on("dev")).await.unwrap();
+    import_json(&context, &sarif("Other", "note", &["of other"]), on("main")).await.unwrap();
     let options = ImportOptions { r#ref: Some("refs/heads/main".to_owned()), ..complete() };
-    let report = desk.report(&sarif("Checker", "note", &["two"]), options.clone()).await.unwrap();
+    let report = import_json(&context, &sarif("Checker", "note", &["two"]), options.clone()).await.unwrap();
     assert_eq!(report.run.counts.vanished, 1);
-    assert_eq!(desk.findings(), ["of other open low", "on dev open low", "one vanished low", "two open low"]);
+    assert_eq!(findings(&tenant), ["of other open low", "on dev open low", "one vanished low", "two open low"]);
     // One that found nothing closes the rest.
-    desk.report(&sarif("Checker", "note", &[]), options).await.unwrap();
-    assert_eq!(desk.findings(), ["of other open low", "on dev open low", "one vanished low", "two vanished low"]);
-    desk.report(&sarif("Checker", "note", &["one"]), on("main")).await.unwrap();
-    assert_eq!(desk.findings()[2], "one open low");
+    import_json(&context, &sarif("Checker", "note", &[]), options).await.unwrap();
+    assert_eq!(findings(&tenant), ["of other open low", "on dev open low", "one vanished low", "two vanished low"]);
+    import_json(&context, &sarif("Checker", "note", &["one"]), on("main")).await.unwrap();
+    assert_eq!(findings(&tenant)[2], "one open low");
+}
+
+#[tokio::test]
+async fn parts_of_one_scan_do_not_close_each_others_findings() {
+    let (context, tenant) = source().await;
+    let first = import_json(&context, &sarif("Checker", "note", &["one"]), complete()).await.unwrap();
+    let beside = || ImportOptions { beside: vec![CompleteFile::of(&first)], ..complete() };
+    let refused = import_json(&context, &sarif("Checker", "note", &["two"]), beside()).await.unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "report.json does not prove a complete scan: `report.json` is of the same scan, and this one would close what \
+         is only there"
+    );
+    // The same one again, that of another tool, and one that closes nothing.
+    import_json(&context, &sarif("Checker", "note", &["one"]), beside()).await.unwrap();
+    import_json(&context, &sarif("Other", "note", &["three"]), beside()).await.unwrap();
+    let part = ImportOptions { complete: false, ..beside() };
+    import_json(&context, &sarif("Checker", "note", &["two"]), part).await.unwrap();
+    assert_eq!(findings(&tenant), ["one open low", "three open low", "two open low"]);
+}
+
+#[tokio::test]
+async fn parts_of_one_scan_are_known_before_the_first_of_them_is_stored() {
+    let (context, tenant) = source().await;
+    import_json(&context, &sarif("Checker", "note", &["one", "two"]), complete()).await.unwrap();
+    let parts =
+        ["one", "two"].map(|part| context.file(&format!("{part}.json"), sarif("Checker", "note", &[part]).to_string()));
+    let mut beside = Vec::new();
+    for part in &parts {
+        let options = ImportOptions { project: Some("acme/shop".to_owned()), ..complete() };
+        beside.push(tenant.survey(&name(SOURCE), part, options).await.unwrap());
+    }
+    for part in parts {
+        let options = ImportOptions { beside: beside.clone(), ..complete() };
+        let refused = import(&tenant, part, options).await.unwrap_err();
+        assert!(refused.to_string().contains("is of the same scan"), "{refused}");
+    }
+    assert_eq!(findings(&tenant), ["one open low", "two open low"]);
 }
 
 #[tokio::test]
 async fn a_report_that_proves_nothing_closes_nothing() {
-    let desk = Desk::new().await;
-    desk.report(&sarif("Checker", "note", &["one"]), ImportOptions::default()).await.unwrap();
+    let (context, tenant) = source().await;
+    import_json(&context, &sarif("Checker", "note", &["one"]), ImportOptions::default()).await.unwrap();
     let broken = |change: &dyn Fn(&mut Value)| {
         let mut report = sarif("Checker", "note", &["two"]);
         change(&mut report["runs"][0]);
@@ -149,43 +179,43 @@ async fn a_report_that_proves_nothing_closes_nothing() {
         broken(&|run| _ = run.as_object_mut().unwrap().remove("results")),
         broken(&|run| run["results"].as_array_mut().unwrap().push(json!(7))),
     ] {
-        told.push(desk.report(&report, complete()).await.unwrap_err().to_string());
+        told.push(import_json(&context, &report, complete()).await.unwrap_err().to_string());
     }
     insta::assert_snapshot!(told.join("\n"), @r"
     report.json does not prove a complete scan: it does not say that the scan ended well (`executionSuccessful`)
     report.json does not prove a complete scan: it has no list of results, so nothing was looked for
     report.json does not prove a complete scan: 1 of its records cannot be used
     ");
-    assert_eq!(desk.findings(), ["one open low"]);
+    assert_eq!(findings(&tenant), ["one open low"]);
 }
 
 #[tokio::test]
 async fn a_large_report_comes_in_several_transactions() {
-    let desk = Desk::new().await;
+    let (context, _tenant) = source().await;
     let messages: Vec<String> = (0..1203).map(|at| format!("message {}", "x".repeat(at))).collect();
     let messages: Vec<&str> = messages.iter().map(String::as_str).collect();
-    let report = desk.report(&sarif("Checker", "note", &messages), ImportOptions::default()).await.unwrap();
+    let report = import_json(&context, &sarif("Checker", "note", &messages), ImportOptions::default()).await.unwrap();
     assert_eq!((report.outcome.findings, report.run.counts.pages), (1203, 4));
     // As much as that is gone only if somebody says so.
     let half = || sarif("Checker", "note", &messages[600..]);
-    assert_eq!(desk.report(&half(), complete()).await.unwrap().run.counts.vanished, 0);
+    assert_eq!(import_json(&context, &half(), complete()).await.unwrap().run.counts.vanished, 0);
     let confirmed = ImportOptions { vanishing: Vanishing::Allow, ..complete() };
-    let half = desk.report(&half(), confirmed).await.unwrap();
+    let half = import_json(&context, &half(), confirmed).await.unwrap();
     assert_eq!((half.outcome.unchanged, half.run.counts.vanished), (603, 600));
 }
 
 #[tokio::test]
 async fn a_source_is_no_instance_of_a_connector_and_goes_only_while_it_is_empty() {
-    let desk = Desk::new().await;
-    let error = desk.tenant.check_instance(&desk.source, None).await.unwrap_err();
+    let (context, tenant) = source().await;
+    let error = tenant.check_instance(&name(SOURCE), None).await.unwrap_err();
     assert_eq!(error.code(), appsec_grant::Code::ImportOnly);
     let other: InstanceName = "other".parse().unwrap();
-    desk.tenant.source(&other).await.unwrap();
-    desk.report(&sarif("Checker", "note", &["one"]), ImportOptions::default()).await.unwrap();
-    for name in [&desk.source, &other] {
-        desk.tenant.withdraw_unused(name).await.unwrap();
+    tenant.source(&other).await.unwrap();
+    import_json(&context, &sarif("Checker", "note", &["one"]), ImportOptions::default()).await.unwrap();
+    for name in [&name(SOURCE), &other] {
+        tenant.withdraw_unused(name).await.unwrap();
     }
-    let left = desk.tenant.store().run_now(|store| store.instances()).unwrap();
+    let left = tenant.store().run_now(|store| store.instances()).unwrap();
     assert_eq!(left.iter().map(|it| it.made.name.as_str()).collect::<Vec<_>>(), ["checker"]);
-    assert!(!desk.tenant.source(&desk.source).await.unwrap().1);
+    assert!(!tenant.source(&name(SOURCE)).await.unwrap().1);
 }

@@ -106,6 +106,50 @@ async fn a_file_of_a_newer_program_is_left_alone_and_ours_is_private() {
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }
     drop(store);
-    Connection::open(&path).unwrap().pragma_update(None, "user_version", 2).unwrap();
-    assert!(matches!(AccessStore::open(&path), Err(StoreError::TooNew { found: 2, known: 1 })));
+    Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    assert!(matches!(AccessStore::open(&path), Err(StoreError::TooNew { found: 99, known: VERSION })));
+}
+
+#[tokio::test]
+async fn a_file_of_an_earlier_version_is_brought_up_to_date_with_all_that_it_holds() {
+    let (folder, fresh) = store();
+    let schema = |path: &Path| {
+        let file = Connection::open(path).unwrap();
+        let mut all = file.prepare("SELECT name, sql FROM sqlite_schema ORDER BY name").unwrap();
+        let rows = all.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        rows.collect::<rusqlite::Result<Vec<(String, Option<String>)>>>().unwrap()
+    };
+    let wanted = schema(&folder.path().join("access.sqlite3"));
+    drop(fresh);
+    // The first ones had no views and answers, later ones of the same version had.
+    for (name, steps) in [("first", 1), ("later", 2)] {
+        let path = folder.path().join(name);
+        let old = Connection::open(&path).unwrap();
+        STEPS.iter().take(steps).for_each(|step| old.execute_batch(step).unwrap());
+        old.pragma_update(None, "user_version", 1).unwrap();
+        old.execute("INSERT INTO sessions VALUES (?1, 1, 9000000)", [[7_u8; 32]]).unwrap();
+        drop(old);
+        let store = AccessStore::open(&path).unwrap();
+        assert!(store.has_session([7; 32], at(2)).await.unwrap(), "{name}");
+        assert!(store.views("acme".parse().unwrap()).await.unwrap().is_empty(), "{name}");
+        assert_eq!(schema(&path), wanted, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_tenant_is_forgotten_as_a_whole_or_not_at_all() {
+    let (folder, store) = store();
+    let acme: TenantId = "acme".parse().unwrap();
+    let view = NewView {
+        name: "mine".to_owned(),
+        page: "findings".to_owned(),
+        filter: String::new(),
+        author: "ada".to_owned(),
+    };
+    store.save_view(acme.clone(), view, at(1)).await.unwrap();
+    let hand = Connection::open(folder.path().join("access.sqlite3")).unwrap();
+    hand.execute("INSERT INTO tokens VALUES ('a', x'00', 'a', 'acme', 'viewer', 1, 2, NULL, NULL)", []).unwrap();
+    hand.execute_batch("CREATE TRIGGER no BEFORE DELETE ON tokens BEGIN SELECT RAISE(ABORT, 'no'); END").unwrap();
+    store.forget_tokens(acme.clone()).await.unwrap_err();
+    assert_eq!(store.views(acme).await.unwrap().len(), 1);
 }

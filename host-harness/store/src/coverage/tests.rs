@@ -2,7 +2,7 @@ use appsec_model::{Project, Timestamp};
 use serde_json::json;
 
 use super::{Coverage, CoverageOptions, DAY};
-use crate::{filter::ProjectFilter, fixture::Desk, instances::InstanceStatus, runs::RunMode};
+use crate::{filter::ProjectFilter, fixture::TestContext, instances::InstanceStatus, runs::RunMode};
 
 const NOW: i64 = 100 * DAY;
 
@@ -17,16 +17,16 @@ fn scanned(id: &str, name: &str, at: Option<i64>) -> Project {
 }
 
 /// Four repositories, one of them without a project, and a project of none.
-fn desk() -> Desk {
-    let desk = Desk::new();
+fn context() -> TestContext {
+    let context = TestContext::new();
     let projects = [
         scanned("1", "acme/app", Some(NOW - DAY)),
         scanned("2", "acme/never", None),
         scanned("3", "acme/old", Some(NOW - 40 * DAY)),
         scanned("4", "acme/lost", Some(NOW - DAY)),
     ];
-    desk.list(&projects, 1);
-    desk.store.with(|store| {
+    context.list(&projects, 1);
+    context.store.with(|store| {
         let connection = json!({
             "deployment": { "id": "1", "slug": "acme" }, "deployment_wide": true, "diagnostics": [],
             "kinds": [{ "kind": "sast", "access": "readable" }, { "kind": "sca", "access": "denied", "reason": "no" }],
@@ -46,11 +46,11 @@ fn desk() -> Desk {
             )
             .unwrap();
     });
-    desk
+    context
 }
 
-fn coverage(desk: &Desk, options: &CoverageOptions) -> Coverage {
-    desk.store.with(|store| store.coverage(options, Timestamp::from_micros(NOW))).unwrap()
+fn coverage(context: &TestContext, options: &CoverageOptions) -> Coverage {
+    context.store.with(|store| store.coverage(options, Timestamp::from_micros(NOW))).unwrap()
 }
 
 /// Each repository in a line.
@@ -72,12 +72,12 @@ fn told(coverage: &Coverage) -> Vec<String> {
 
 #[test]
 fn a_repository_that_nobody_scanned_is_told_from_one_that_is_clean() {
-    let desk = desk();
-    desk.findings(&[json!({ "id": "1" })], NOW - DAY);
-    let run = desk.store.with(|store| store.runs(None, 1)).unwrap().remove(0);
+    let context = context();
+    context.findings(&[json!({ "id": "1" })], NOW - DAY);
+    let run = context.store.with(|store| store.runs(None, 1)).unwrap().remove(0);
     let complete = crate::RunState::Complete;
-    desk.store.with(|store| store.finish_run(run.id, complete, None, Timestamp::from_micros(NOW - DAY))).unwrap();
-    let shown = coverage(&desk, &CoverageOptions::default());
+    context.store.with(|store| store.finish_run(run.id, complete, None, Timestamp::from_micros(NOW - DAY))).unwrap();
+    let shown = coverage(&context, &CoverageOptions::default());
     insta::assert_snapshot!(told(&shown).join("\n"), @r"
     acme/app: enabled (-); code enabled, 1, findings; packages disabled, 0, never-scanned
     acme/never: never-scanned (the vendor never scanned it); code never-scanned, 0, never-scanned; packages disabled, 0, never-scanned
@@ -90,12 +90,12 @@ fn a_repository_that_nobody_scanned_is_told_from_one_that_is_clean() {
     assert_eq!((summary.repositories, summary.weaknesses, summary.vulnerabilities, summary.uncovered), (4, 1, 0, 3));
 
     let patient = CoverageOptions { stale_after_days: 50, ..CoverageOptions::default() };
-    assert_eq!(coverage(&desk, &patient).summary.weaknesses, 2);
+    assert_eq!(coverage(&context, &patient).summary.weaknesses, 2);
     let scope = ProjectFilter { group: Some("shop".to_owned()), ..ProjectFilter::default() };
-    let shop = coverage(&desk, &CoverageOptions { scope, ..CoverageOptions::default() });
+    let shop = coverage(&context, &CoverageOptions { scope, ..CoverageOptions::default() });
     assert_eq!((shop.repositories.len(), shop.unmapped.len()), (1, 0));
 
-    let outcomes = desk.store.with(|store| store.projects(None, None)).unwrap();
+    let outcomes = context.store.with(|store| store.projects(None, None)).unwrap();
     let outcomes: Vec<_> = outcomes.iter().map(|it| (it.project.name.as_str(), it.outcome.as_str())).collect();
     assert_eq!(
         outcomes,
@@ -105,13 +105,13 @@ fn a_repository_that_nobody_scanned_is_told_from_one_that_is_clean() {
 
 #[test]
 fn an_instance_that_fails_or_has_not_run_for_long_covers_nothing() {
-    let desk = desk();
-    let state = |desk: &Desk| {
-        let shown = coverage(desk, &CoverageOptions::default());
+    let context = context();
+    let state = |context: &TestContext| {
+        let shown = coverage(context, &CoverageOptions::default());
         let cell = &shown.repositories[0].instances["code"];
         format!("{}: {}", cell.state.as_str(), cell.why.as_deref().unwrap_or("-"))
     };
-    insta::assert_snapshot!(state(&desk), @"never-read: no run has read it yet");
+    insta::assert_snapshot!(state(&context), @"never-read: no run has read it yet");
     let failed = |store: &mut crate::FindingStore| {
         store.log_failed_run(
             1,
@@ -120,16 +120,72 @@ fn an_instance_that_fails_or_has_not_run_for_long_covers_nothing() {
             Timestamp::from_micros(NOW),
         )
     };
-    desk.store.with(failed).unwrap();
-    insta::assert_snapshot!(state(&desk), @"failing: the last run failed: no network");
-    desk.store.with(|store| {
+    context.store.with(failed).unwrap();
+    insta::assert_snapshot!(state(&context), @"failing: the last run failed: no network");
+    context.store.with(|store| {
         let sql = "INSERT INTO runs (instance_id, mode, state, started_at, finished_at) VALUES (1, 'full', 'complete', ?1, ?1)";
         store.connection.execute(sql, [NOW - 31 * DAY]).unwrap();
     });
-    insta::assert_snapshot!(state(&desk), @"stale: no complete run in the last 30 days");
-    desk.store.with(|store| {
+    insta::assert_snapshot!(state(&context), @"stale: no complete run in the last 30 days");
+    context.store.with(|store| {
         let refused = InstanceStatus::Unauthorized;
         store.set_instance_status(1, refused, Some("token refused"), None, Timestamp::from_micros(NOW)).unwrap();
     });
-    insta::assert_snapshot!(state(&desk), @"failing: unauthorized: token refused");
+    insta::assert_snapshot!(state(&context), @"failing: unauthorized: token refused");
+}
+
+#[test]
+fn a_run_that_marks_nothing_as_vanished_has_fetched_everything_all_the_same() {
+    let context = context();
+    context.findings(&[json!({ "id": "1" })], NOW - DAY);
+    let state = |code: &str| {
+        context.store.with(|store| {
+            let sql = "UPDATE runs SET state = 'complete', finished_at = ?1;";
+            store.connection.execute(sql, [NOW - 40 * DAY]).unwrap();
+            let sql = "INSERT INTO runs (instance_id, mode, state, started_at, finished_at, message, code) \
+                       VALUES (1, 'full', 'partial', ?1, ?1, 'half of it', ?2)";
+            store.connection.execute(sql, rusqlite::params![NOW, code]).unwrap();
+            let sql = "INSERT INTO fetches (run_id, kind, scope, state) \
+                       SELECT (SELECT max(id) FROM runs), kind, scope, 'refused' FROM fetches LIMIT 1";
+            store.connection.execute(sql, []).unwrap();
+            let degraded = InstanceStatus::Degraded;
+            store.set_instance_status(1, degraded, Some("half of it"), None, Timestamp::from_micros(NOW)).unwrap();
+        });
+        let shown = coverage(&context, &CoverageOptions::default());
+        let cell = &shown.repositories[0].instances["code"];
+        format!("{}: {}", cell.state.as_str(), cell.why.as_deref().unwrap_or("-"))
+    };
+    // It was mapped after the run before.
+    let mapped = |store: &mut crate::FindingStore| {
+        store.connection.execute("UPDATE projects SET mapped_at = ?1 WHERE mapping = 'mapped'", [NOW - 1])
+    };
+    context.store.with(mapped).unwrap();
+    let old = |context: &TestContext| told(&coverage(context, &CoverageOptions::default())).remove(3);
+    assert!(old(&context).contains("code never-read, 0, not-read"), "{}", old(&context));
+    insta::assert_snapshot!(state("removal-refused"), @"enabled: half of it");
+    assert!(old(&context).contains("code stale, 0, clean"), "{}", old(&context));
+    insta::assert_snapshot!(state("unavailable"), @"failing: the last run is partial: half of it");
+}
+
+#[test]
+fn a_kind_that_no_file_and_no_run_brought_is_not_clean() {
+    let context = context();
+    context.findings(&[json!({ "id": "1" })], NOW - DAY);
+    context.store.with(|store| {
+        // As after an import alone, of an instance that could bring packages too.
+        store
+            .connection
+            .execute_batch(
+                "UPDATE runs SET mode = 'import', state = 'complete', finished_at = started_at;
+                 UPDATE instances SET connection = replace(connection, '\"denied\",\"reason\":\"no\"', '\"readable\"');",
+            )
+            .unwrap();
+    });
+    let line = |context: &TestContext| told(&coverage(context, &CoverageOptions::default())).remove(0);
+    insta::assert_snapshot!(line(&context), @"acme/app: enabled (-); code enabled, 1, findings; packages never-read, 0, not-read");
+    context.store.with(|store| store.connection.execute("UPDATE runs SET mode = 'full', whole = 1", []).unwrap());
+    insta::assert_snapshot!(line(&context), @"acme/app: enabled (-); code enabled, 1, findings; packages never-read, 0, not-read");
+    let sql = "INSERT INTO fetches (run_id, kind, scope, state) SELECT run_id, 'sca', scope, 'complete' FROM fetches";
+    context.store.with(|store| store.connection.execute(sql, [])).unwrap();
+    insta::assert_snapshot!(line(&context), @"acme/app: enabled (-); code enabled, 1, findings; packages enabled, 0, clean");
 }

@@ -240,6 +240,7 @@ fn summed(it: &Subject<'_>) -> Summed {
         priority: it.priority,
         cvss: it.cvss,
         epss: it.epss,
+        kev: it.kev,
         first_seen_at: it.first_seen_at.as_micros(),
         ingested_at: it.ingested_at.as_micros(),
     }
@@ -259,6 +260,7 @@ fn summed_of_row(row: &Row<'_>, first: usize) -> rusqlite::Result<Summed> {
         epss: row.get(first + 8)?,
         first_seen_at: row.get(first + 9)?,
         ingested_at: row.get(first + 10)?,
+        kev: row.get(first + 11)?,
     })
 }
 
@@ -277,7 +279,7 @@ fn settle(connection: &Connection, scopes: &mut Scopes, block: i64) -> Result<()
     let mut statement = connection.prepare_cached(
         "SELECT finding_id, issue_row, scope, issue_members.kind AS kind, ecosystem, place, identity, prints, marks, \
          first_line, last_line, instance_id, public_id, severity, status, security, title, rule_id, priority, cvss, \
-         epss, first_seen_at, ingested_at FROM issue_members JOIN findings ON findings.id = finding_id WHERE finding_id IN ( \
+         epss, first_seen_at, ingested_at, findings.kev FROM issue_members JOIN findings ON findings.id = finding_id WHERE finding_id IN ( \
          SELECT finding_id FROM issue_members WHERE issue_row IN (SELECT row FROM issues WHERE block = ?1) \
          UNION ALL SELECT finding_id FROM issue_members WHERE issue_row IS NULL AND block = ?1) ORDER BY public_id",
     )?;
@@ -389,7 +391,7 @@ fn piece(of: &InBlock) -> Candidate<'_> {
 
 const INSERT_ISSUE: &str = "INSERT OR FAIL INTO issues (id, block, kind, repository_id, project_id, severity, status, \
      open, security, priority, title, ecosystem, place, rule_id, advisories, cvss, epss, sources, findings, \
-     first_seen_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20) \
+     first_seen_at, kev) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21) \
      ON CONFLICT (id) DO NOTHING";
 
 /// Writes an issue; `insert` is [`INSERT_ISSUE`], `known` its row where the block
@@ -413,6 +415,7 @@ fn write_issue(
         priority,
         cvss,
         epss,
+        kev,
         sources,
         findings,
         first_seen_at,
@@ -438,6 +441,7 @@ fn write_issue(
         sources,
         findings,
         first_seen_at,
+        kev,
     ];
     if known.is_none() && insert.execute(columns)? == 1 {
         return Ok((connection.last_insert_rowid(), false));
@@ -447,10 +451,10 @@ fn write_issue(
             "UPDATE OR FAIL issues SET block = ?2, kind = ?3, repository_id = ?4, project_id = ?5, severity = ?6, \
              status = ?7, open = ?8, security = ?9, priority = ?10, title = ?11, ecosystem = ?12, place = ?13, \
              rule_id = ?14, advisories = ?15, cvss = ?16, epss = ?17, sources = ?18, findings = ?19, \
-             first_seen_at = ?20 WHERE id = ?1 AND (block, kind, repository_id, project_id, severity, status, \
+             first_seen_at = ?20, kev = ?21 WHERE id = ?1 AND (block, kind, repository_id, project_id, severity, status, \
              open, security, priority, title, ecosystem, place, rule_id, advisories, cvss, epss, sources, \
-             findings, first_seen_at) \
-             IS NOT (?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)",
+             findings, first_seen_at, kev) \
+             IS NOT (?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)",
         )?
         .execute(columns)?;
     if let Some(known) = known {

@@ -1,3 +1,4 @@
+mod lists;
 mod moves;
 mod rules;
 
@@ -7,18 +8,18 @@ use proptest::{collection, prelude::*, sample};
 use rusqlite::params;
 use serde_json::{Value, json};
 
-use super::{IssueDetail, IssueFilter, IssueId, IssueSort, page};
+use super::{IssueDetail, IssueFilter, IssueId, IssueSort};
 use crate::{
     filter::{Filter, Period},
-    fixture::{Desk, at, finding, project, record},
+    fixture::{TestContext, at, finding, project, record},
 };
 
-/// A desk where two instances list the projects `acme/app` and `acme/lib`.
-fn desks() -> [Desk; 2] {
-    let code = Desk::new();
+/// A context where two instances list the projects `acme/app` and `acme/lib`.
+fn contexts() -> [TestContext; 2] {
+    let code = TestContext::new();
     let reports = code.beside("reports");
-    for desk in [&code, &reports] {
-        desk.list(&[project("7", "acme/app", "main"), project("8", "acme/lib", "main")], 1);
+    for context in [&code, &reports] {
+        context.list(&[project("7", "acme/app", "main"), project("8", "acme/lib", "main")], 1);
     }
     code.store.with(|store| {
         let repositories = "UPDATE projects SET repository_id = NULL; DELETE FROM repositories; \
@@ -31,7 +32,7 @@ fn desks() -> [Desk; 2] {
     [code, reports]
 }
 
-impl Desk {
+impl TestContext {
     /// A complete read of a kind, each record given by what is replaced in a
     /// finding; tells how many findings were left for a refresh.
     fn bring(&self, kind: Kind, bodies: &[Value], now: i64) -> u64 {
@@ -124,24 +125,25 @@ fn code(title: &str, rule: &str, path: &str, from: u32, to: u32) -> Value {
 
 #[test]
 fn a_rule_may_change_with_each_page_of_a_sync() {
-    let desk = Desk::with_project();
+    let context = TestContext::with_project();
     let waiting = || {
         let sql = "SELECT count(*), max(last_finding) FROM dirty_rules";
-        desk.store.with(|store| store.connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))).unwrap()
+        context.store.with(|store| store.connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))).unwrap()
     };
     let write = |cwe: u32| {
         let document = json!({ "id": "r", "cwes": [{ "number": cwe }], "confidence": format!("c{cwe}") });
         let sql = "INSERT INTO rules VALUES (?1, 'r', ?2, '') ON CONFLICT DO UPDATE SET document = excluded.document";
-        desk.store
-            .with(|store| store.connection.execute(sql, params![desk.instance_id, document.to_string()]))
+        context
+            .store
+            .with(|store| store.connection.execute(sql, params![context.instance_id, document.to_string()]))
             .unwrap();
     };
     write(1);
     assert_eq!(waiting(), (0, None), "no finding knew it otherwise");
-    desk.bring(Kind::Sast, &[code("a", "other", "a.py", 1, 1)], 10);
+    context.bring(Kind::Sast, &[code("a", "other", "a.py", 1, 1)], 10);
     (2..4).for_each(write);
     assert_eq!(waiting(), (1, Some(1)));
-    desk.bring(Kind::Sast, &[code("a", "other", "a.py", 1, 1), code("b", "other", "b.py", 1, 1)], 20);
+    context.bring(Kind::Sast, &[code("a", "other", "a.py", 1, 1), code("b", "other", "b.py", 1, 1)], 20);
     (4..6).for_each(write);
     assert_eq!(waiting(), (1, Some(2)), "the change that came last counts");
 }
@@ -150,7 +152,7 @@ fn a_rule_may_change_with_each_page_of_a_sync() {
 /// refresh would derive of all findings.
 #[test]
 fn what_is_derived_at_once_is_what_a_refresh_derives() {
-    let [one, other] = desks();
+    let [one, other] = contexts();
     one.rule("sqli", &[89]);
     let bodies = [
         code("a", "sqli", "src/a.py", 5, 9),
@@ -182,7 +184,7 @@ fn what_is_derived_at_once_is_what_a_refresh_derives() {
 /// New findings are no work for a refresh, unless several records are about one.
 #[test]
 fn a_refresh_has_nothing_to_do_for_new_findings() {
-    let [one, other] = desks();
+    let [one, other] = contexts();
     assert_eq!(one.bring(Kind::Sast, &[code("a", "r", "a.py", 1, 1), code("b", "r", "b.py", 1, 1)], 10), 0);
     assert_eq!(other.bring(Kind::Sast, &[code("c", "r", "a.py", 1, 1)], 20), 0);
     assert!(one.told().contains("open by 2: code open a, reports open c"));
@@ -197,7 +199,7 @@ fn a_refresh_has_nothing_to_do_for_new_findings() {
 
 #[test]
 fn numbers_of_one_advisory_join_and_part_as_they_are_learnt() {
-    let [one, other] = desks();
+    let [one, other] = contexts();
     one.bring(Kind::Sca, &[sca("a", "Ruamel_Yaml", "1", &["CVE-2021-1"])], 10);
     other.bring(Kind::Sca, &[sca("b", "ruamel.yaml", "2", &["ghsa-x"]), sca("c", "ruamel.yaml", "2", &["CVE-9"])], 20);
     insta::assert_snapshot!(one.told(), @r"
@@ -239,7 +241,7 @@ fn numbers_of_one_advisory_join_and_part_as_they_are_learnt() {
 
 #[test]
 fn two_scanners_at_one_place_are_one_issue_as_long_as_their_weaknesses_agree() {
-    let [one, other] = desks();
+    let [one, other] = contexts();
     one.rule("sqli", &[89]);
     other.rule("py/sql-injection", &[89, 564]);
     one.bring(Kind::Sast, &[code("a", "sqli", "src/db.py", 10, 12), code("b", "sqli", "src/db.py", 11, 11)], 10);
@@ -264,7 +266,7 @@ fn two_scanners_at_one_place_are_one_issue_as_long_as_their_weaknesses_agree() {
 
 #[test]
 fn an_issue_survives_one_source_and_goes_with_the_last() {
-    let [one, other] = desks();
+    let [one, other] = contexts();
     one.bring(Kind::Sast, &[code("a", "r", "a.py", 1, 1)], 10);
     other.bring(Kind::Sast, &[code("b", "R", "a.py", 1, 1)], 20);
     let id = one.id("a");
@@ -295,7 +297,7 @@ fn an_issue_survives_one_source_and_goes_with_the_last() {
 
 #[test]
 fn the_name_of_a_project_without_a_repository_stands_in_for_it() {
-    let [one, other] = desks();
+    let [one, other] = contexts();
     let in_lib = |title: &str| {
         let mut body = code(title, "r", "a.py", 1, 1);
         body["in"] = json!("acme/lib");
@@ -305,12 +307,13 @@ fn the_name_of_a_project_without_a_repository_stands_in_for_it() {
     other.bring(Kind::Sast, &[in_lib("b")], 20);
     let joined = "sast in acme/lib, open by 2: code open a, reports open b";
     assert_eq!(one.told(), joined);
-    let map = |desk: &Desk, repository: Option<i64>| {
+    let map = |context: &TestContext, repository: Option<i64>| {
         let sql = "UPDATE projects SET repository_id = ?1 WHERE name = 'acme/lib' AND instance_id = ?2";
-        desk.store
-            .with(|store| store.connection.execute(sql, params![repository, desk.instance_id]).map(|_| ()))
+        context
+            .store
+            .with(|store| store.connection.execute(sql, params![repository, context.instance_id]).map(|_| ()))
             .unwrap();
-        desk.refresh();
+        context.refresh();
     };
     let before = one.id("a");
     map(&one, Some(1));
@@ -334,35 +337,8 @@ fn the_name_of_a_project_without_a_repository_stands_in_for_it() {
 }
 
 #[test]
-fn the_first_page_is_read_off_an_index() {
-    let [one, _] = desks();
-    let plan = |filter: &IssueFilter| -> Vec<String> {
-        let conditions = filter.conditions();
-        let sql = page(filter, &conditions);
-        one.store.with(|store| {
-            let mut statement = store.connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
-            let mut parameters: Vec<&dyn rusqlite::ToSql> = conditions.parameters.iter().map(AsRef::as_ref).collect();
-            parameters.extend([&filter.limit as &dyn rusqlite::ToSql, &filter.offset]);
-            let rows = statement.query_map(parameters.as_slice(), |row| row.get("detail")).unwrap();
-            rows.map(Result::unwrap).collect()
-        })
-    };
-    let usual = IssueFilter { open: Some(true), security: Some(true), limit: 50, ..IssueFilter::default() };
-    insta::assert_snapshot!(plan(&usual).join("\n"), @r"
-    SEARCH issues USING INDEX issues_open (open=? AND security=?)
-    SEARCH repositories USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN
-    SEARCH projects USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN
-    ");
-    insta::assert_snapshot!(plan(&IssueFilter { limit: 50, ..IssueFilter::default() }).join("\n"), @r"
-    SCAN issues USING INDEX issues_by_priority
-    SEARCH repositories USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN
-    SEARCH projects USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN
-    ");
-}
-
-#[test]
 fn filters_narrow_the_list() {
-    let [one, other] = desks();
+    let [one, other] = contexts();
     one.bring(Kind::Sast, &[code("a", "r", "src/a.py", 1, 1)], 10);
     one.bring(Kind::Sca, &[sca("v", "Zope.Interface", "1", &["CVE-1"])], 10);
     other.bring(Kind::Sast, &[code("b", "r", "src/a.py", 1, 1), code("c", "r", "src/c.py", 1, 1)], 20);
@@ -399,7 +375,7 @@ fn filters_narrow_the_list() {
 
 #[test]
 fn an_order_is_that_of_its_keys_and_can_be_turned_around() {
-    let [one, other] = desks();
+    let [one, other] = contexts();
     one.bring(Kind::Sast, &[code("a", "r", "src/a.py", 1, 1), code("b", "r", "src/b.py", 1, 1)], 10);
     other.bring(Kind::Sast, &[code("b", "r", "src/b.py", 1, 1), code("c", "r", "src/c.py", 1, 1)], 20);
     for (sort, first) in [(IssueSort::Sources, "b"), (IssueSort::FirstSeen, "c")] {
@@ -485,31 +461,31 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn take(desks: &[Desk; 2], step: &Step, now: i64) {
+fn take(contexts: &[TestContext; 2], step: &Step, now: i64) {
     let execute = |sql: &str, parameters: &[&dyn rusqlite::ToSql]| {
-        desks[0].store.with(|store| store.connection.execute(sql, parameters).map(|_| ())).unwrap();
+        contexts[0].store.with(|store| store.connection.execute(sql, parameters).map(|_| ())).unwrap();
     };
     match step {
-        Step::Read(instance, kind, bodies) => _ = desks[*instance].bring(kind.clone(), bodies, now),
+        Step::Read(instance, kind, bodies) => _ = contexts[*instance].bring(kind.clone(), bodies, now),
         Step::Map(project, to) => execute("UPDATE projects SET repository_id = ?2 WHERE id = ?1", &[project, to]),
         Step::Rename(name) => execute("UPDATE repositories SET full_name = ?1 WHERE id = 2", &[name]),
-        Step::Rule(instance, rule, cwes) => desks[*instance].rule(&format!("r{rule}"), cwes),
+        Step::Rule(instance, rule, cwes) => contexts[*instance].rule(&format!("r{rule}"), cwes),
         Step::Link(numbers) => {
             let numbers: Vec<&str> = numbers.iter().map(|at| ADVISORIES[*at]).collect();
             let osv = json!({ "id": numbers[0], "aliases": numbers, "modified": "2026-01-01T00:00:00Z" });
             let mut link = Advisories::default();
             assert!(link.read_osv(osv.to_string().as_bytes(), "osv.json").is_empty());
-            desks[0].store.with(|store| store.put_advisories(&link)).unwrap();
+            contexts[0].store.with(|store| store.put_advisories(&link)).unwrap();
         }
-        Step::Unlink => desks[0].store.with(|store| store.clear_advisories()).unwrap(),
+        Step::Unlink => contexts[0].store.with(|store| store.clear_advisories()).unwrap(),
     }
-    desks[0].refresh();
+    contexts[0].refresh();
 }
 
 /// All that is kept of issues.
-fn content(desk: &Desk) -> String {
+fn content(context: &TestContext) -> String {
     let dump = |sql: &str| -> String {
-        desk.store.with(|store| {
+        context.store.with(|store| {
             let mut statement = store.connection.prepare(sql).unwrap();
             let columns = statement.column_count();
             let row = |row: &rusqlite::Row<'_>| {
@@ -520,7 +496,7 @@ fn content(desk: &Desk) -> String {
         })
     };
     // Where a row lies says nothing.
-    let columns = desk.store.with(|store| {
+    let columns = context.store.with(|store| {
         let sql = "SELECT group_concat(name) FROM pragma_table_info('issues') WHERE name <> 'row'";
         store.connection.query_row(sql, [], |row| row.get::<_, String>(0)).unwrap()
     });
@@ -536,11 +512,11 @@ fn content(desk: &Desk) -> String {
     .join("\n\n")
 }
 
-fn make_anew(desk: &Desk) {
+fn make_anew(context: &TestContext) {
     let sql = "DELETE FROM issues; DELETE FROM issue_aliases; DELETE FROM issue_members; \
                INSERT INTO dirty_findings SELECT id FROM findings;";
-    desk.store.with(|store| store.connection.execute_batch(sql)).unwrap();
-    desk.refresh();
+    context.store.with(|store| store.connection.execute_batch(sql)).unwrap();
+    context.refresh();
 }
 
 proptest! {
@@ -548,26 +524,26 @@ proptest! {
 
     #[test]
     fn step_by_step_is_the_same_as_from_the_beginning(steps in collection::vec(step(), 1..14)) {
-        let desks = desks();
+        let contexts = contexts();
         for (step, now) in steps.iter().zip(10..) {
-            take(&desks, step, now);
+            take(&contexts, step, now);
         }
-        let kept = content(&desks[0]);
-        for issue in desks[0].issues() {
+        let kept = content(&contexts[0]);
+        for issue in contexts[0].issues() {
             let row = &issue.row;
             if row.package.is_none() {
                 for source in &row.sources {
                     let identities: std::collections::BTreeSet<i64> = source.findings.iter().map(|id| {
                         let sql = "SELECT identity FROM issue_members JOIN findings ON findings.id = finding_id \
                                    WHERE public_id = ?1";
-                        desks[0].store.with(|store| store.connection.query_row(sql, [id.0], |row| row.get(0)).unwrap())
+                        contexts[0].store.with(|store| store.connection.query_row(sql, [id.0], |row| row.get(0)).unwrap())
                     }).collect();
                     prop_assert_eq!(identities.len(), 1, "{}", told(&issue));
                 }
             }
         }
-        make_anew(&desks[0]);
-        prop_assert_eq!(kept, content(&desks[0]));
+        make_anew(&contexts[0]);
+        prop_assert_eq!(kept, content(&contexts[0]));
     }
 
     #[test]
@@ -578,7 +554,7 @@ proptest! {
     ) {
         let mut contents = Vec::new();
         for turned in [false, true] {
-            let desks = desks();
+            let contexts = contexts();
             let mut steps = [
                 Step::Read(0, Kind::Sast, one.clone()),
                 Step::Read(1, Kind::Sast, other.clone()),
@@ -587,13 +563,13 @@ proptest! {
             if turned {
                 steps.reverse();
             }
-            steps.iter().for_each(|step| take(&desks, step, 10));
+            steps.iter().for_each(|step| take(&contexts, step, 10));
             let listed = |sort: &IssueSort| {
                 let filter = IssueFilter { sort: *sort, limit: 99, ..IssueFilter::default() };
-                let (rows, _) = desks[0].store.with(|store| store.issues(&filter)).unwrap();
+                let (rows, _) = contexts[0].store.with(|store| store.issues(&filter)).unwrap();
                 rows.into_iter().map(|row| row.id).collect::<Vec<_>>()
             };
-            contents.push((content(&desks[0]), IssueSort::ALL.iter().map(listed).collect::<Vec<_>>()));
+            contents.push((content(&contexts[0]), IssueSort::ALL.iter().map(listed).collect::<Vec<_>>()));
         }
         prop_assert_eq!(&contents[0], &contents[1]);
     }

@@ -46,7 +46,7 @@ pub struct MappingRow {
     pub read: bool,
     /// Who decided; null if no decision was made.
     pub by: Option<MappedBy>,
-    /// What matching found: `url`, `full-name`, `name`; `adopted` where the
+    /// What matching found: `url`, `full-name`, `name`; `created` where the
     /// repository was made of the project; or words.
     pub reason: Option<String>,
     /// How sure matching is, from 0 to 1.
@@ -198,7 +198,7 @@ impl FindingStore {
                 state,
                 read: matches!(state, MappingState::Mapped | MappingState::Drifted),
                 by: note.as_ref().map(|note| note.by),
-                reason,
+                reason: reason.map(|word| if word == ADOPTED { "created".to_owned() } else { word }),
                 confidence: note.as_ref().and_then(|note| note.confidence),
                 decided_at: note.as_ref().map(|note| note.at),
                 repository: repository.as_ref().map(|it| it.repository.clone()),

@@ -1,6 +1,6 @@
 //! What a dashboard shows: the sums of a filter.
 
-use appsec_analysis::{Edition, status::ACTIVE, top25};
+use appsec_analysis::{Edition, cwe, status::ACTIVE};
 use appsec_model::{Severity, Timestamp};
 use rusqlite::{Row, ToSql};
 use serde::Serialize;
@@ -269,7 +269,7 @@ impl FindingStore {
                 &filter.labelled("cwe"),
                 |row| {
                     let cwe = row.get_ref(0)?.as_str().unwrap_or_default().parse().unwrap_or_default();
-                    Ok(CweCount { cwe, name: top25::name(cwe).map(str::to_owned), open: row.get(1)? })
+                    Ok(CweCount { cwe, name: cwe::name(cwe).map(str::to_owned), open: row.get(1)? })
                 },
             )?,
             top25: self.top25(filter)?,

@@ -5,19 +5,19 @@ use serde_json::{Value, json};
 use super::{DAY, rebuild};
 use crate::{
     Filter, Period,
-    fixture::{Desk, at, finding, project, record},
+    fixture::{TestContext, at, finding, project, record},
     metrics::{Dashboard, DashboardFilter},
 };
 
-fn desk() -> Desk {
-    let desk = Desk::new();
-    desk.list(&[project("1", "acme/app", "main"), project("2", "acme/two", "main")], 1);
-    desk
+fn context() -> TestContext {
+    let context = TestContext::new();
+    context.list(&[project("1", "acme/app", "main"), project("2", "acme/two", "main")], 1);
+    context
 }
 
 /// A complete read of these findings, each with a key, a status and more, on a
 /// day and some hours.
-fn read(desk: &Desk, bodies: &[Value], day: i64) {
+fn read(context: &TestContext, bodies: &[Value], day: i64) {
     let shown = |it: &RawRecord| {
         let body: Value = serde_json::from_str(&it.body).unwrap();
         let mut finding = finding(&body);
@@ -27,15 +27,15 @@ fn read(desk: &Desk, bodies: &[Value], day: i64) {
         finding
     };
     let records = bodies.iter().map(|body| record(Kind::Sast, body)).collect();
-    desk.read(Kind::Sast, records, shown, day * DAY + DAY / 4);
+    context.read(Kind::Sast, records, shown, day * DAY + DAY / 4);
 }
 
-fn refresh(desk: &Desk) {
-    desk.store.with(|store| store.refresh(at(0))).unwrap();
+fn refresh(context: &TestContext) {
+    context.store.with(|store| store.refresh(at(0))).unwrap();
 }
 
-fn dashboard(desk: &Desk, filter: &DashboardFilter, today: i64) -> Dashboard {
-    desk.store.with(|store| store.dashboard(filter, at(today * DAY))).unwrap()
+fn dashboard(context: &TestContext, filter: &DashboardFilter, today: i64) -> Dashboard {
+    context.store.with(|store| store.dashboard(filter, at(today * DAY))).unwrap()
 }
 
 fn all() -> DashboardFilter {
@@ -61,7 +61,7 @@ fn body(key: &str, status: &str) -> Value {
 
 #[test]
 fn a_finding_is_new_fixed_reopened_vanished_and_dismissed_each_on_its_day() {
-    let desk = desk();
+    let context = context();
     let days: [(i64, &[(&str, &str)]); 6] = [
         (10, &[("a", "open"), ("b", "open"), ("c", "fixed"), ("d", "reviewing")]),
         (12, &[("a", "fixed"), ("b", "open"), ("c", "fixed"), ("d", "ignored")]),
@@ -72,10 +72,10 @@ fn a_finding_is_new_fixed_reopened_vanished_and_dismissed_each_on_its_day() {
     ];
     for (day, findings) in days {
         let bodies: Vec<Value> = findings.iter().map(|(key, status)| body(key, status)).collect();
-        read(&desk, &bodies, day);
-        refresh(&desk);
+        read(&context, &bodies, day);
+        refresh(&context);
     }
-    let shown = dashboard(&desk, &all(), 20);
+    let shown = dashboard(&context, &all(), 20);
     insta::assert_debug_snapshot!(happened(&shown), @r#"
     [
         "1970-01-11 [3, 0, 0, 0, 0] 3",
@@ -91,14 +91,14 @@ fn a_finding_is_new_fixed_reopened_vanished_and_dismissed_each_on_its_day() {
     // Two days after it was first seen, one day after it was reopened.
     assert_eq!((shown.time_to_fix[0].fixed, shown.time_to_fix[0].mean_days), (2, Some(1.5)));
     let late = DashboardFilter { since: at(16 * DAY), ..all() };
-    let late = dashboard(&desk, &late, 20);
+    let late = dashboard(&context, &late, 20);
     assert_eq!((late.time_to_fix[0].fixed, late.time_to_fix[0].mean_days), (1, Some(1.0)));
     assert_eq!((late.days.len(), late.days[0].open), (5, 1), "what was open before counts on");
     let statuses: Vec<_> = shown.statuses.iter().map(|it| (it.name.as_str(), it.findings)).collect();
     assert_eq!(statuses, [("open", 2), ("fixed", 1), ("vanished", 1)]);
     let ages: Vec<u64> = shown.ages.iter().map(|it| it.open).collect();
     assert_eq!(ages, [0, 2, 0, 0, 0, 0]);
-    assert_eq!(dashboard(&desk, &all(), 17).ages[0].open, 2);
+    assert_eq!(dashboard(&context, &all(), 17).ages[0].open, 2);
 }
 
 /// A moment on a day, as sources write it.
@@ -108,16 +108,16 @@ fn moment(day: i64) -> String {
 
 #[test]
 fn on_the_first_day_the_dashboard_shows_what_happened_before() {
-    let desk = desk();
+    let context = context();
     let dated = |key: &str, status: &str, created: i64, changed: i64| {
         json!({ "id": key, "key": key, "title": key, "status": status,
                 "created_at": moment(created), "state_changed_at": moment(changed) })
     };
     let bodies =
         [dated("a", "open", 10, 10), dated("b", "fixed", 12, 16), dated("c", "fixed", 14, 15), body("d", "fixed")];
-    read(&desk, &bodies, 100);
-    refresh(&desk);
-    let shown = dashboard(&desk, &all(), 100);
+    read(&context, &bodies, 100);
+    refresh(&context);
+    let shown = dashboard(&context, &all(), 100);
     insta::assert_debug_snapshot!(happened(&shown), @r#"
     [
         "1970-01-11 [1, 0, 0, 0, 0] 1",
@@ -130,16 +130,16 @@ fn on_the_first_day_the_dashboard_shows_what_happened_before() {
     assert_eq!((shown.open, shown.time_to_fix[0].fixed, shown.time_to_fix[0].mean_days), (1, 2, Some(2.5)));
     assert_eq!(shown.ages.iter().map(|it| it.open).collect::<Vec<_>>(), [0, 0, 1, 0, 0, 0]);
     // A fix that a run notices late happened when the source says.
-    read(&desk, &[dated("a", "fixed", 10, 20)], 101);
-    refresh(&desk);
-    let shown = dashboard(&desk, &all(), 101);
+    read(&context, &[dated("a", "fixed", 10, 20)], 101);
+    refresh(&context);
+    let shown = dashboard(&context, &all(), 101);
     let fixed: Vec<&str> = shown.days.iter().filter(|it| it.fixed > 0).map(|it| it.day.as_str()).collect();
     assert_eq!(fixed, ["1970-01-16", "1970-01-17", "1970-01-21"]);
 }
 
 #[test]
 fn views_dashboard_issues_and_policies_agree_on_the_age() {
-    let desk = desk();
+    let context = context();
     let old = "[[policy]]\nid = 'old'\ntitle = 'T'\non = 'finding'\nseverity = 'high'\nwhen = 'age_days > 30'\n\
                [[policy]]\nid = 'issue'\ntitle = 'T'\non = 'issue'\nseverity = 'high'\nwhen = 'age_days > 30'\n";
     let dated = |key: &str, created: i64| json!({ "id": key, "key": key, "title": key, "status": "open", "created_at": moment(created), "line": created });
@@ -151,10 +151,10 @@ fn views_dashboard_issues_and_policies_agree_on_the_age() {
         dated("future", 300),
         json!({ "id": "never", "key": "never", "title": "never", "created_at": "0001-01-01T00:00:00Z", "line": 3 }),
     ];
-    read(&desk, &bodies, 100);
+    read(&context, &bodies, 100);
     let now = at(100 * DAY + DAY / 2);
     let policies = appsec_policy::Policies::load(old).unwrap();
-    desk.store.with(|store| {
+    context.store.with(|store| {
         store.put_policies(&policies, old, now).unwrap();
         store.refresh(now).unwrap();
         let before = at(70 * DAY);
@@ -182,7 +182,7 @@ fn views_dashboard_issues_and_policies_agree_on_the_age() {
 
 #[test]
 fn what_findings_are_about_is_counted_while_they_are_open() {
-    let desk = desk();
+    let context = context();
     let vulnerable = |key: &str, verdict: &str, status: &str| {
         json!({ "id": key, "key": key, "status": status, "rule_id": "r", "in": "acme/two", "dependency": {
             "package": { "name": "lodash", "version": "1", "ecosystem": "npm" }, "transitivity": "direct",
@@ -190,7 +190,7 @@ fn what_findings_are_about_is_counted_while_they_are_open() {
             "fix": { "availability": "upgrades", "upgrades": [{ "package": "lodash", "version": "2" }] },
         }})
     };
-    desk.store.with(|store| {
+    context.store.with(|store| {
         let rule = json!({
             "id": "r", "subcategories": [], "vulnerability_classes": [], "technologies": [], "references": [],
             "owasp": [], "cwes": [{ "number": 89, "text": "CWE-89" }, { "number": 999, "text": "CWE-999" }],
@@ -212,9 +212,9 @@ fn what_findings_are_about_is_counted_while_they_are_open() {
         vulnerable("d", "always-reachable", "fixed"),
         body("e", "open"),
     ];
-    read(&desk, &bodies, 1);
-    refresh(&desk);
-    let shown = dashboard(&desk, &all(), 2);
+    read(&context, &bodies, 1);
+    refresh(&context);
+    let shown = dashboard(&context, &all(), 2);
     let cwes: Vec<_> = shown.cwes.iter().map(|it| (it.cwe, it.name.is_some(), it.open)).collect();
     assert_eq!(cwes, [(89, true, 3), (999, false, 3)]);
     assert_eq!((shown.top25.with_weakness, shown.top25.listed, shown.top25.share), (3, 3, Some(1.0)));
@@ -232,30 +232,30 @@ fn what_findings_are_about_is_counted_while_they_are_open() {
             Some(_) => 0,
             None => 4,
         };
-        assert_eq!(dashboard(&desk, &filter, 2).open, expected);
+        assert_eq!(dashboard(&context, &filter, 2).open, expected);
     }
     let fixable = Filter { fix_available: true, limit: 9, ..Default::default() };
-    assert_eq!(desk.store.with(|store| store.view(&fixable)).unwrap().total.total, 4);
+    assert_eq!(context.store.with(|store| store.view(&fixable)).unwrap().total.total, 4);
     // Closed ones are about nothing any more.
-    read(&desk, &[], 3);
-    refresh(&desk);
-    let shown = dashboard(&desk, &all(), 3);
+    read(&context, &[], 3);
+    refresh(&context);
+    let shown = dashboard(&context, &all(), 3);
     assert!(shown.cwes.is_empty() && shown.packages.is_empty() && shown.reachability.verdicts.is_empty());
     assert_eq!((shown.open, shown.top25.share, shown.reachability.share), (0, None, None));
 }
 
 #[test]
 fn what_is_deleted_leaves_no_trace() {
-    let desk = desk();
-    read(&desk, &[body("a", "open"), body("b", "open")], 1);
-    refresh(&desk);
-    read(&desk, &[body("a", "fixed"), body("b", "open")], 2);
-    refresh(&desk);
-    desk.store.with(|store| store.connection.execute("DELETE FROM findings", [])).unwrap();
-    refresh(&desk);
+    let context = context();
+    read(&context, &[body("a", "open"), body("b", "open")], 1);
+    refresh(&context);
+    read(&context, &[body("a", "fixed"), body("b", "open")], 2);
+    refresh(&context);
+    context.store.with(|store| store.connection.execute("DELETE FROM findings", [])).unwrap();
+    refresh(&context);
     let left = |table: &str| {
         let sql = format!("SELECT count(*) FROM {table}");
-        desk.store.with(|store| store.connection.query_row(&sql, [], |row| row.get::<_, i64>(0))).unwrap()
+        context.store.with(|store| store.connection.query_row(&sql, [], |row| row.get::<_, i64>(0))).unwrap()
     };
     for table in ["metric_findings", "metric_counts", "metric_labels", "metric_days"] {
         assert_eq!(left(table), 0, "{table}");
@@ -263,8 +263,8 @@ fn what_is_deleted_leaves_no_trace() {
 }
 
 /// Everything that a table holds.
-fn rows(desk: &Desk, table: &str) -> Vec<String> {
-    desk.store.with(|store| {
+fn rows(context: &TestContext, table: &str) -> Vec<String> {
+    context.store.with(|store| {
         let mut statement = store.connection.prepare(&format!("SELECT * FROM {table} ORDER BY 1, 2, 3, 4, 5")).unwrap();
         let columns = statement.column_count();
         let row = |row: &rusqlite::Row<'_>| {
@@ -304,7 +304,7 @@ proptest! {
     /// and the contributions are those of the findings as they are.
     #[test]
     fn sums_that_are_kept_are_sums_of_everything(steps in prop::collection::vec(step(), 1..14)) {
-        let desk = desk();
+        let context = context();
         let mut today = 1;
         for step in steps.into_iter().chain([Step::Refresh]) {
             match step {
@@ -320,22 +320,22 @@ proptest! {
                             "in": if second { "acme/two" } else { "acme/app" },
                         }))
                     });
-                    read(&desk, &bodies.collect::<Vec<_>>(), today);
+                    read(&context, &bodies.collect::<Vec<_>>(), today);
                 }
                 Step::Delete(number) => {
                     let sql = "DELETE FROM findings WHERE id = (SELECT id FROM findings ORDER BY id LIMIT 1 OFFSET ?1)";
-                    desk.store.with(|store| store.connection.execute(sql, [number as i64])).unwrap();
+                    context.store.with(|store| store.connection.execute(sql, [number as i64])).unwrap();
                 }
                 Step::Refresh => {
-                    refresh(&desk);
-                    let kept: Vec<_> = SUMS.iter().map(|table| rows(&desk, table)).collect();
-                    desk.store.with(|store| rebuild(&store.connection)).unwrap();
-                    let rebuilt: Vec<_> = SUMS.iter().map(|table| rows(&desk, table)).collect();
+                    refresh(&context);
+                    let kept: Vec<_> = SUMS.iter().map(|table| rows(&context, table)).collect();
+                    context.store.with(|store| rebuild(&store.connection)).unwrap();
+                    let rebuilt: Vec<_> = SUMS.iter().map(|table| rows(&context, table)).collect();
                     prop_assert_eq!(&kept, &rebuilt);
                     let as_they_are = "(SELECT project_id, kind, security, severity, status, first_seen_at / 86400000000, \
                                        count(*) FROM findings GROUP BY 1, 2, 3, 4, 5, 6)";
-                    prop_assert_eq!(&kept[0], &rows(&desk, as_they_are));
-                    let shown = dashboard(&desk, &all(), today + 1);
+                    prop_assert_eq!(&kept[0], &rows(&context, as_they_are));
+                    let shown = dashboard(&context, &all(), today + 1);
                     prop_assert_eq!(shown.open, shown.days.last().unwrap().open, "open by status and by days");
                 }
             }

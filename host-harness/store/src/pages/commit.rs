@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use appsec_model::{Diagnostic, DiagnosticLevel, NextPage, Rule};
+use appsec_model::{Diagnostic, DiagnosticLevel, NextPage, Pending, Rule};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use super::{
@@ -41,15 +41,20 @@ impl FindingStore {
 
     /// [`commit_page`](Self::commit_page) for pages as they come, in one
     /// transaction: they touch the same parts of the indexes, which are then
-    /// written once. Each page is let go of when it is taken in.
+    /// written once. Each page is let go of when it is taken in; one whose fetch
+    /// has ended is left out, and there is none of its counts.
     pub(crate) fn commit_pages(
         &mut self,
         pages: &mut dyn Iterator<Item = (PageCommit, Arc<ProjectIndex>)>,
-    ) -> Result<Vec<PageCounts>> {
+    ) -> Result<Vec<Option<PageCounts>>> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut rules = RulesById::default();
         let take = |(page, projects): (PageCommit, Arc<ProjectIndex>)| {
-            take_page(&transaction, &self.decoder, &self.compiled, &page, &projects, &mut rules)
+            match take_page(&transaction, &self.decoder, &self.compiled, &page, &projects, &mut rules) {
+                // Nothing of it is written.
+                Err(StoreError::FetchEnded) => Ok(None),
+                taken => taken.map(Some),
+            }
         };
         let outcomes = pages.map(take).collect::<Result<_>>()?;
         transaction.commit()?;
@@ -292,7 +297,7 @@ fn close_page(
         .prepare_cached("INSERT INTO fetch_pages VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET seen = excluded.seen")?
         .execute(params![page.fetch_id, page.page, seen::encode(outcome.ids.clone())])?;
     let (cursor, state) = match &page.next {
-        NextPage::Cursor(cursor) => (Some(cursor), "pending"),
+        NextPage::Cursor(cursor) | NextPage::Pending(Pending { cursor, .. }) => (Some(cursor), "pending"),
         NextPage::Complete if page.full => {
             outcome.missed = note_unseen(connection, page, projects)?;
             (None, if outcome.missed.is_empty() { "complete" } else { "pending" })

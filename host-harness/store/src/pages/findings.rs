@@ -113,9 +113,9 @@ impl<'a> RecordWriter<'a> {
             finding: connection.prepare_cached(
                 "INSERT OR FAIL INTO findings (public_id, instance_id, project_id, kind, occurrence_id, severity, status, \
                  security, title, rule_id, path, start_line, package_id, reachability, advisories, first_run_id, \
-                 ingested_at, changed_at, priority, cvss, epss, first_seen_at, closed_at) \
+                 ingested_at, changed_at, priority, cvss, epss, first_seen_at, closed_at, kev) \
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?17, ?18, ?19, \
-                 ?20, ?21, ?22) \
+                 ?20, ?21, ?22, ?23) \
                  ON CONFLICT (public_id) DO NOTHING",
             )?,
             known_finding: connection.prepare_cached("SELECT id, first_run_id FROM findings WHERE public_id = ?1")?,
@@ -234,6 +234,7 @@ impl<'a> RecordWriter<'a> {
             assessed.epss(finding),
             first_seen_at.as_micros(),
             closed_at.map(Timestamp::as_micros),
+            assessed.kev(),
         ])?;
         if let Some(scan) = &finding.first_seen_scan {
             self.scans.want(scan, finding.lifecycle.relevant_since)?;
@@ -248,6 +249,7 @@ impl<'a> RecordWriter<'a> {
                 priority: assessed.score(),
                 cvss: assessed.cvss(),
                 epss: assessed.epss(finding),
+                kev: assessed.kev(),
                 first_seen_at,
                 closed_at,
                 status,

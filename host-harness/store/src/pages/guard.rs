@@ -11,6 +11,7 @@ use std::{
 use appsec_grant::{Code, counted};
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::looked_at::{LookedAt, Unseen};
 use crate::{
     error::{Cause, Result},
     seen::Seen,
@@ -106,7 +107,12 @@ impl Missing {
 
     /// Tells why nothing of it is to be marked as vanished, and keeps the list of
     /// its findings; none where all of it may be.
-    pub fn refuse(&self, connection: &Connection, on_absence: OnAbsence) -> Result<Option<Cause>> {
+    pub fn refuse(
+        &self,
+        connection: &Connection,
+        on_absence: OnAbsence,
+        looked_at: &LookedAt,
+    ) -> Result<Option<Cause>> {
         if self.gone().next().is_none() || on_absence == OnAbsence::Mark {
             return Ok(None);
         }
@@ -125,19 +131,20 @@ impl Missing {
                     }
                 ),
             )),
-            OnAbsence::Guard(limit) => self.too_much(connection, limit, &absent)?.map(|it| {
-                let Share { part, whole, what } = it;
-                let share = part.saturating_mul(100).checked_div(whole).unwrap_or(100);
-                let all = absent.findings.len() as u64 + absent.packages();
-                let all = if all > part { format!("; {all} findings and packages in all") } else { String::new() };
-                Cause::new(
-                    Code::RemovalRefused,
-                    format!(
-                        "nothing was marked as vanished: {part} of {whole} {what} would be, {share}% with a limit of \
-                         {limit}{all}"
-                    ),
-                )
-            }),
+            OnAbsence::Guard(limit) => {
+                let why = match self.too_much(connection, limit, &absent)? {
+                    Some(Share { part, whole, what }) => {
+                        let share = part.saturating_mul(100).checked_div(whole).unwrap_or(100);
+                        let all = absent.findings.len() as u64 + absent.packages();
+                        let all =
+                            if all > part { format!("; {all} findings and packages in all") } else { String::new() };
+                        Some(format!("{part} of {whole} {what} would be, {share}% with a limit of {limit}{all}"))
+                    }
+                    None => self.doubt(connection, limit, &absent, looked_at)?,
+                };
+                let refused = |why| Cause::new(Code::RemovalRefused, format!("nothing was marked as vanished: {why}"));
+                why.map(refused)
+            }
         };
         if why.is_some() {
             let mut insert = connection.prepare_cached("INSERT OR IGNORE INTO vanishing VALUES (?1, ?2)")?;
@@ -169,22 +176,47 @@ impl Missing {
                     return Ok(Some(Share { part, whole, what }));
                 }
             }
-            let looked_at: BTreeSet<(i64, &str)> = self
-                .absences
-                .iter()
-                .flat_map(|it| it.scope.iter().map(|project| (*project, it.kind.as_str())))
-                .collect();
-            let unlisted: BTreeSet<i64> = self.unlisted.iter().map(|(project, _)| *project).collect();
-            let is_of_run = |(project, kind): &(i64, String)| {
-                unlisted.contains(project) || looked_at.contains(&(*project, kind.as_str()))
-            };
-            let whole = there.iter().filter(|(place, _)| is_of_run(place)).map(|(_, count)| count).sum();
-            let part = gone.values().sum();
+            let (part, whole) = (gone.values().sum(), self.in_scope(&there));
             if over(part, whole) {
                 return Ok(Some(Share { part, whole, what: format!("{noun} in the scope of the run") }));
             }
         }
         Ok(None)
+    }
+
+    /// Why the run cannot have seen what it did not bring.
+    fn doubt(
+        &self,
+        connection: &Connection,
+        limit: Percent,
+        absent: &Absent,
+        looked_at: &LookedAt,
+    ) -> Result<Option<String>> {
+        if *looked_at == LookedAt::All || absent.open() == 0 {
+            return Ok(None);
+        }
+        let mut path = connection.prepare_cached("SELECT path, status FROM findings WHERE id = ?1")?;
+        let mut paths = BTreeMap::new();
+        for id in &absent.findings {
+            let (path, open): (Option<String>, bool) =
+                path.query_row([id], |row| Ok((row.get(0)?, row.get_ref(1)?.as_str().is_ok_and(is_open))))?;
+            if let Some(path) = path.filter(|_| open) {
+                *paths.entry(path).or_default() += 1;
+            }
+        }
+        let unseen = Unseen { paths, whole: self.in_scope(&self.open_findings(connection)?) };
+        looked_at.doubt(connection, self.run_id, &unseen, limit.get())
+    }
+
+    /// How many of these are in the scope of the run.
+    fn in_scope(&self, there: &Places) -> u64 {
+        let of_reads = self.absences.iter().flat_map(|it| it.scope.iter().map(|project| (*project, it.kind.as_str())));
+        let of_reads: BTreeSet<(i64, &str)> = of_reads.collect();
+        let unlisted: BTreeSet<i64> = self.unlisted.iter().map(|(project, _)| *project).collect();
+        let is_of_run = |(project, kind): &(i64, String)| {
+            unlisted.contains(project) || of_reads.contains(&(*project, kind.as_str()))
+        };
+        there.iter().filter(|(place, _)| is_of_run(place)).map(|(_, count)| count).sum()
     }
 
     /// Open findings that a record of the run's origin and refs is about.

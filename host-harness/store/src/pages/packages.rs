@@ -82,7 +82,7 @@ pub(crate) fn write_packages<'a>(
                     lockfile.map(|at| &at.path),
                     lockfile.and_then(|at| at.start_line),
                     it.committed_at.map(Timestamp::as_micros),
-                    json("licences", &it.licenses)?,
+                    json("licenses", &it.licenses)?,
                     it.resolved_url,
                     json("packages", &it.introduced_by)?
                 ],

@@ -87,7 +87,7 @@ pub(crate) fn elect_primary<'a>(
     connection
         .prepare_cached(
             "UPDATE OR FAIL findings SET severity = ?2, security = ?3, title = ?4, rule_id = ?5, path = ?6, start_line = ?7, \
-             reachability = ?8, advisories = ?9, priority = ?10, cvss = ?11, epss = ?12, closed_at = ?13 WHERE id = ?1",
+             reachability = ?8, advisories = ?9, priority = ?10, cvss = ?11, epss = ?12, closed_at = ?13, kev = ?14 WHERE id = ?1",
         )?
         .execute(params![
             finding_id,
@@ -102,7 +102,8 @@ pub(crate) fn elect_primary<'a>(
             assessed.score(),
             assessed.cvss(),
             assessed.epss(finding),
-            closed_at.map(Timestamp::as_micros)
+            closed_at.map(Timestamp::as_micros),
+            assessed.kev()
         ])?;
     Ok(Some(Primary { project_id, was, status }))
 }

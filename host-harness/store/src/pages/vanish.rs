@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 use super::{
     PageCommit, ProjectIndex, Refs,
     guard::{Absence, Missing, OnAbsence},
+    looked_at::LookedAt,
     packages::settle_packages,
     primary::elect_primary,
     stats::RunStats,
@@ -160,12 +161,13 @@ impl FindingStore {
         &mut self,
         run_id: i64,
         on_absence: OnAbsence,
+        looked_at: &LookedAt,
         unlisted: bool,
         now: Timestamp,
     ) -> Result<Option<Cause>> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let missing = missing(&transaction, run_id, unlisted)?;
-        let refused = missing.refuse(&transaction, on_absence)?;
+        let refused = missing.refuse(&transaction, on_absence, looked_at)?;
         match &refused {
             Some(why) => {
                 let mut refuse = transaction

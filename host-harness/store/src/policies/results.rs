@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::over;
 use crate::{
+    baseline::Baseline,
     columns::document,
     database::FindingStore,
     error::Result,
@@ -16,34 +17,6 @@ use crate::{
     ratings::spelled,
     status::severity,
 };
-
-/// What findings are held against: those that it has are not new. A finding is
-/// the same one wherever its lines have moved.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Baseline {
-    /// What a run and those before it brought.
-    Run(i64),
-    /// What was brought before a moment.
-    Moment(Timestamp),
-    /// What is on a branch.
-    Branch(String),
-}
-
-impl Baseline {
-    /// That a finding is new.
-    fn condition(&self) -> (&'static str, Box<dyn ToSql>) {
-        match self {
-            Self::Run(run) => ("findings.first_run_id > ?", Box::new(*run)),
-            Self::Moment(at) => ("findings.ingested_at >= ?", Box::new(at.as_micros())),
-            Self::Branch(name) => (
-                "NOT EXISTS (SELECT 1 FROM records WHERE records.project_id = findings.project_id \
-                 AND records.finding_id = findings.id AND records.ref = ? AND records.vanished_at IS NULL \
-                 AND records.status <> 'fixed')",
-                Box::new(name.clone()),
-            ),
-        }
-    }
-}
 
 /// Which results to show. Lists are alternatives; an empty one is no filter.
 #[derive(Clone, Debug, Default)]

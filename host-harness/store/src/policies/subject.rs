@@ -64,6 +64,7 @@ impl<'a> Reader<'a> {
             confidence: confidence.map(|word| word.as_str().to_owned()),
             cvss: it.cvss,
             epss: it.epss,
+            kev: it.kev,
             cwe: cwes.iter().filter_map(|cwe| cwe.number).collect::<BTreeSet<_>>().into_iter().collect(),
             top25: Edition::default().best_rank(cwes),
             owasp: owasp.collect::<BTreeSet<_>>().into_iter().collect(),
@@ -107,7 +108,7 @@ impl<'a> Reader<'a> {
             .connection
             .prepare_cached(
                 "SELECT kind, severity, status, open, security, priority, title, rule_id, advisories, cvss, epss, \
-                 first_seen_at, repository_id FROM issues WHERE id = ?1",
+                 first_seen_at, repository_id, kev FROM issues WHERE id = ?1",
             )?
             .query_row([id], |row| {
                 let subject = Subject {
@@ -123,6 +124,7 @@ impl<'a> Reader<'a> {
                     rule_id: row.get(7)?,
                     cvss: row.get(9)?,
                     epss: row.get(10)?,
+                    kev: row.get(13)?,
                     first_seen_at: Timestamp::from_micros(row.get(11)?),
                     ..Subject::default()
                 };

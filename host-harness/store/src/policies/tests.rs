@@ -6,9 +6,10 @@ use serde_json::{Value, json};
 
 use super::{over, subject::Reader};
 use crate::{
+    baseline::Baseline,
     filter::ProjectFilter,
-    fixture::{Desk, at},
-    policies::{Baseline, PolicyFilter, PolicyResult},
+    fixture::{TestContext, at},
+    policies::{PolicyFilter, PolicyResult},
 };
 
 const DAY: i64 = 24 * 60 * 60 * 1_000_000;
@@ -21,31 +22,31 @@ fn high() -> String {
     policy("high", "finding", "is_open && severity_rank >= rank('high')")
 }
 
-fn import(desk: &Desk, content: &str, now: i64) -> bool {
+fn import(context: &TestContext, content: &str, now: i64) -> bool {
     let policies = Policies::load(content).unwrap();
-    let changed = desk.store.with(|store| store.put_policies(&policies, content, at(now))).unwrap();
-    refresh(desk, now);
+    let changed = context.store.with(|store| store.put_policies(&policies, content, at(now))).unwrap();
+    refresh(context, now);
     changed
 }
 
-fn refresh(desk: &Desk, now: i64) {
-    desk.store.with(|store| {
+fn refresh(context: &TestContext, now: i64) {
+    context.store.with(|store| {
         store.refresh(at(now)).unwrap();
         assert!(!store.is_stale(at(now)).unwrap() && !store.policies_wait(at(now)).unwrap());
     });
 }
 
-fn results(desk: &Desk) -> Vec<PolicyResult> {
-    desk.store.with(|store| store.policy_results(&PolicyFilter::default(), 9999)).unwrap().0
+fn results(context: &TestContext) -> Vec<PolicyResult> {
+    context.store.with(|store| store.policy_results(&PolicyFilter::default(), 9999)).unwrap().0
 }
 
 /// Results as `policy title result since`.
-fn told(desk: &Desk) -> Vec<String> {
+fn told(context: &TestContext) -> Vec<String> {
     let line = |it: &PolicyResult| {
         let result = it.reason.as_deref().unwrap_or(it.result.as_str());
         format!("{} {} {result} {}", it.policy_id, it.title, it.since.as_micros())
     };
-    let mut lines: Vec<String> = results(desk).iter().map(line).collect();
+    let mut lines: Vec<String> = results(context).iter().map(line).collect();
     lines.sort();
     lines
 }
@@ -57,99 +58,99 @@ fn body(key: u32, severity: &str, status: &str) -> Value {
 
 #[test]
 fn a_result_stays_with_when_it_began_until_the_finding_or_the_policy_goes() {
-    let desk = Desk::with_project();
-    assert!(import(&desk, &high(), 2));
-    desk.findings(&[body(1, "high", "open"), body(2, "low", "open")], 5);
-    refresh(&desk, 5);
-    assert_eq!(told(&desk), ["high f1 violated 5"]);
-    desk.findings(&[body(1, "critical", "open"), body(2, "high", "open")], 6);
-    refresh(&desk, 6);
-    assert_eq!(told(&desk), ["high f1 violated 5", "high f2 violated 6"]);
-    let first = results(&desk).into_iter().find(|it| it.title == "f1").unwrap();
+    let context = TestContext::with_project();
+    assert!(import(&context, &high(), 2));
+    context.findings(&[body(1, "high", "open"), body(2, "low", "open")], 5);
+    refresh(&context, 5);
+    assert_eq!(told(&context), ["high f1 violated 5"]);
+    context.findings(&[body(1, "critical", "open"), body(2, "high", "open")], 6);
+    refresh(&context, 6);
+    assert_eq!(told(&context), ["high f1 violated 5", "high f2 violated 6"]);
+    let first = results(&context).into_iter().find(|it| it.title == "f1").unwrap();
     assert_eq!((first.since, first.evaluated_at), (at(5), at(6)));
     // Another version of the policy is still the policy of that name.
-    assert!(import(&desk, &policy("high", "finding", "is_open && severity == 'critical'"), 7));
-    assert_eq!(told(&desk), ["high f1 violated 5"]);
-    assert!(results(&desk)[0].policy_version != first.policy_version);
+    assert!(import(&context, &policy("high", "finding", "is_open && severity == 'critical'"), 7));
+    assert_eq!(told(&context), ["high f1 violated 5"]);
+    assert!(results(&context)[0].policy_version != first.policy_version);
     assert!(!import(
-        &desk,
+        &context,
         &format!("# better\n{}", policy("high", "finding", "is_open && (severity == \"critical\")")),
         8
     ));
-    let set = desk.store.with(|store| store.policies()).unwrap().unwrap();
+    let set = context.store.with(|store| store.policies()).unwrap().unwrap();
     assert_eq!((set.imported_at, set.history.len()), (at(7), 1));
     assert!(set.content.starts_with("# better"));
     // An end and a new beginning.
-    desk.findings(&[body(1, "critical", "fixed"), body(2, "high", "open")], 9);
-    refresh(&desk, 9);
-    assert_eq!(told(&desk), [""; 0]);
-    desk.findings(&[body(1, "critical", "open"), body(2, "high", "open")], 10);
-    refresh(&desk, 10);
-    assert_eq!(told(&desk), ["high f1 violated 10"]);
-    desk.store.with(|store| store.delete_rows(desk.instance_id, at(11))).unwrap();
-    assert_eq!(told(&desk), [""; 0]);
-    let proof = desk.store.with(|store| store.prove_deletion(desk.instance_id, &[])).unwrap();
+    context.findings(&[body(1, "critical", "fixed"), body(2, "high", "open")], 9);
+    refresh(&context, 9);
+    assert_eq!(told(&context), [""; 0]);
+    context.findings(&[body(1, "critical", "open"), body(2, "high", "open")], 10);
+    refresh(&context, 10);
+    assert_eq!(told(&context), ["high f1 violated 10"]);
+    context.store.with(|store| store.delete_rows(context.instance_id, at(11))).unwrap();
+    assert_eq!(told(&context), [""; 0]);
+    let proof = context.store.with(|store| store.prove_deletion(context.instance_id, &[])).unwrap();
     assert!(proof.left.iter().all(|it| it.ends_with("free pages of the file")), "{:?}", proof.left);
 }
 
 #[test]
 fn an_evaluation_that_was_cut_off_is_finished() {
-    let desk = Desk::with_project();
+    let context = TestContext::with_project();
     let bodies: Vec<Value> = (1..=1300).map(|key| body(key, "high", "open")).collect();
-    desk.findings(&bodies, 5);
-    refresh(&desk, 5);
+    context.findings(&bodies, 5);
+    refresh(&context, 5);
     let (content, policies) = (high(), Policies::load(&high()).unwrap());
-    desk.store.with(|store| store.put_policies(&policies, &content, at(6))).unwrap();
-    desk.store.with(|store| {
+    context.store.with(|store| store.put_policies(&policies, &content, at(6))).unwrap();
+    context.store.with(|store| {
         assert!(store.policies_wait(at(6)).unwrap());
         // What a crash leaves after the first batch.
         store.connection.execute("UPDATE policy_files SET finding_cursor = 500", []).unwrap();
     });
-    refresh(&desk, 7);
-    assert_eq!(results(&desk).len(), 800);
+    refresh(&context, 7);
+    assert_eq!(results(&context).len(), 800);
     // Nothing waits: a refresh evaluates nothing.
-    refresh(&desk, 9 * DAY);
-    assert!(results(&desk).iter().all(|it| it.evaluated_at == at(7)));
+    refresh(&context, 9 * DAY);
+    assert!(results(&context).iter().all(|it| it.evaluated_at == at(7)));
 }
 
 #[test]
 fn a_count_of_days_is_looked_at_when_it_reaches_its_number() {
-    let desk = Desk::with_project();
-    import(&desk, &policy("old", "finding", "is_open && age_days > 3"), 2);
-    desk.findings(&[body(1, "high", "open"), body(2, "high", "fixed")], 5);
-    refresh(&desk, 5);
-    assert_eq!(told(&desk), [""; 0]);
-    let due = |desk: &Desk| -> Vec<i64> {
+    let context = TestContext::with_project();
+    import(&context, &policy("old", "finding", "is_open && age_days > 3"), 2);
+    context.findings(&[body(1, "high", "open"), body(2, "high", "fixed")], 5);
+    refresh(&context, 5);
+    assert_eq!(told(&context), [""; 0]);
+    let due = |context: &TestContext| -> Vec<i64> {
         let sql = "SELECT due_at FROM policy_due";
-        desk.store.with(|store| {
+        context.store.with(|store| {
             let mut statement = store.connection.prepare(sql).unwrap();
             statement.query_map([], |row| row.get(0)).unwrap().collect::<rusqlite::Result<_>>().unwrap()
         })
     };
-    assert_eq!(due(&desk), [5 + 4 * DAY], "none for what is closed");
-    assert!(!desk.store.with(|store| store.policies_wait(at(4 * DAY))).unwrap());
-    refresh(&desk, 4 * DAY);
-    assert_eq!(told(&desk), [""; 0]);
-    assert!(desk.store.with(|store| store.policies_wait(at(5 + 4 * DAY))).unwrap());
-    refresh(&desk, 6 * DAY);
-    assert_eq!(told(&desk), [format!("old f1 violated {}", 6 * DAY)]);
-    assert_eq!(due(&desk), [0; 0], "it only grows older");
+    assert_eq!(due(&context), [5 + 4 * DAY], "none for what is closed");
+    assert!(!context.store.with(|store| store.policies_wait(at(4 * DAY))).unwrap());
+    refresh(&context, 4 * DAY);
+    assert_eq!(told(&context), [""; 0]);
+    assert!(context.store.with(|store| store.policies_wait(at(5 + 4 * DAY))).unwrap());
+    refresh(&context, 6 * DAY);
+    assert_eq!(told(&context), [format!("old f1 violated {}", 6 * DAY)]);
+    assert_eq!(due(&context), [0; 0], "it only grows older");
 }
 
 #[test]
 fn policies_over_issues_see_what_their_findings_say_together() {
-    let desk = Desk::with_project();
-    desk.findings(&[body(1, "high", "open")], 5);
+    let context = TestContext::with_project();
+    context.findings(&[body(1, "high", "open")], 5);
     let content = policy("agreed", "issue", "size(sources) > 1 && is_open && severity == 'critical'")
         + &policy("one", "issue", "findings == 1 && changed_days >= 0");
-    import(&desk, &content, 6);
-    assert_eq!(told(&desk), ["one f1 violated 6"]);
-    let issue = results(&desk).remove(0);
+    import(&context, &content, 6);
+    assert_eq!(told(&context), ["one f1 violated 6"]);
+    let issue = results(&context).remove(0);
     assert_eq!((issue.on, issue.project.as_str()), (On::Issue, "acme/app"));
     // Another source sees the same line; the rule is the same.
-    let other = desk.beside("reports");
+    let other = context.beside("reports");
     other.list(&[crate::fixture::project("7", "acme/app", "main")], 7);
-    desk.store
+    context.store
         .with(|store| {
             let sql = "INSERT INTO repositories (id, provider, full_name, listed, added_at) VALUES (70, 'g', 'acme/app', 1, 0);
                        UPDATE projects SET repository_id = 70";
@@ -160,34 +161,34 @@ fn policies_over_issues_see_what_their_findings_say_together() {
     same["rule_id"] = json!("r");
     let mut first = body(1, "high", "open");
     first["rule_id"] = json!("r");
-    desk.findings(&[first], 8);
+    context.findings(&[first], 8);
     other.findings(&[same], 8);
-    refresh(&desk, 8);
-    assert_eq!(told(&desk), ["agreed f1 violated 8"]);
+    refresh(&context, 8);
+    assert_eq!(told(&context), ["agreed f1 violated 8"]);
     other.findings(&[], 9);
-    refresh(&desk, 9);
-    assert_eq!(told(&desk), [""; 0]);
+    refresh(&context, 9);
+    assert_eq!(told(&context), [""; 0]);
 }
 
 #[test]
 fn what_the_operator_says_of_a_project_counts_and_filters() {
-    let desk = Desk::with_project();
+    let context = TestContext::with_project();
     let content = high() + &policy("team", "finding", "metadata.team == 'a' && 'web' in repository.groups");
-    import(&desk, &content, 2);
-    desk.findings(&[body(1, "high", "open")], 5);
-    refresh(&desk, 5);
-    let run = |sql: &str| desk.store.with(|store| store.connection.execute_batch(sql)).unwrap();
+    import(&context, &content, 2);
+    context.findings(&[body(1, "high", "open")], 5);
+    refresh(&context, 5);
+    let run = |sql: &str| context.store.with(|store| store.connection.execute_batch(sql)).unwrap();
     run(
         "INSERT INTO repositories (id, provider, full_name, listed, added_at) VALUES (70, 'g', 'acme/app', 1, 0);
          UPDATE projects SET repository_id = 70, environment = 'prod', branch = 'main', metadata = '{\"team\": \"a\"}'",
     );
-    refresh(&desk, 6);
-    assert_eq!(told(&desk), ["high f1 violated 5"]);
+    refresh(&context, 6);
+    assert_eq!(told(&context), ["high f1 violated 5"]);
     run("UPDATE repositories SET groups = '[\"web\"]'");
-    refresh(&desk, 7);
-    assert_eq!(told(&desk), ["high f1 violated 5", "team f1 violated 7"]);
+    refresh(&context, 7);
+    assert_eq!(told(&context), ["high f1 violated 5", "team f1 violated 7"]);
     let count = |filter: PolicyFilter| {
-        desk.store.with(|store| {
+        context.store.with(|store| {
             let set = store.policies().unwrap().unwrap();
             let found = store.policy_violations(set.policies.get("high").unwrap(), &filter, 9).unwrap();
             assert_eq!(found.results.len() as u64, found.violated);
@@ -203,8 +204,8 @@ fn what_the_operator_says_of_a_project_counts_and_filters() {
     assert_eq!(count(scope(ProjectFilter { environments: word("test"), ..ProjectFilter::default() })), 0);
     assert_eq!(count(scope(ProjectFilter { tags: word("v1"), ..ProjectFilter::default() })), 0);
     assert_eq!(count(scope(ProjectFilter { group: Some("web".to_owned()), ..ProjectFilter::default() })), 1);
-    assert_eq!(count(PolicyFilter { instance_id: Some(desk.instance_id), ..PolicyFilter::default() }), 1);
-    assert_eq!(count(PolicyFilter { instance_id: Some(desk.instance_id + 1), ..PolicyFilter::default() }), 0);
+    assert_eq!(count(PolicyFilter { instance_id: Some(context.instance_id), ..PolicyFilter::default() }), 1);
+    assert_eq!(count(PolicyFilter { instance_id: Some(context.instance_id + 1), ..PolicyFilter::default() }), 0);
     assert_eq!(count(PolicyFilter { project: Some("ACME".to_owned()), ..PolicyFilter::default() }), 1);
     assert_eq!(count(scope(ProjectFilter { repository: Some("lib".to_owned()), ..ProjectFilter::default() })), 0);
     assert_eq!(count(PolicyFilter { kinds: word("sca"), ..PolicyFilter::default() }), 0);
@@ -212,8 +213,8 @@ fn what_the_operator_says_of_a_project_counts_and_filters() {
 
 #[test]
 fn what_was_fixed_on_the_base_is_new_where_it_is_back() {
-    let desk = Desk::with_project();
-    import(&desk, &high(), 2);
+    let context = TestContext::with_project();
+    import(&context, &high(), 2);
     let of = |id: &str, branch: &str, key: u32, status: &str| {
         let mut body = body(key, "high", status);
         body["id"] = id.into();
@@ -227,11 +228,11 @@ fn what_was_fixed_on_the_base_is_new_where_it_is_back() {
         of("3", "release", 2, "fixed"),
         of("4", "feature", 2, "open"),
     ];
-    desk.findings(&bodies, 5);
-    refresh(&desk, 5);
+    context.findings(&bodies, 5);
+    refresh(&context, 5);
     let titles = |new_since: Option<Baseline>| {
         let filter = PolicyFilter { new_since, open: true, ..PolicyFilter::default() };
-        let found = desk.store.with(|store| store.policy_results(&filter, 9)).unwrap().0;
+        let found = context.store.with(|store| store.policy_results(&filter, 9)).unwrap().0;
         let mut titles: Vec<String> = found.into_iter().map(|it| it.title).collect();
         titles.sort();
         titles
@@ -242,20 +243,20 @@ fn what_was_fixed_on_the_base_is_new_where_it_is_back() {
 
 #[test]
 fn policies_that_cannot_be_read_stop_nothing_but_checks() {
-    let desk = Desk::with_project();
-    import(&desk, &high(), 2);
-    desk.findings(&[body(1, "high", "open")], 5);
-    refresh(&desk, 5);
-    desk.store.with(|store| {
+    let context = TestContext::with_project();
+    import(&context, &high(), 2);
+    context.findings(&[body(1, "high", "open")], 5);
+    refresh(&context, 5);
+    context.store.with(|store| {
         store.connection.execute("UPDATE policy_files SET content = 'no'", []).unwrap();
         store.compiled = crate::compiled::Compiled::default();
     });
-    desk.findings(&[], 6);
-    refresh(&desk, 6);
-    let error = desk.store.with(|store| store.policies()).err().unwrap();
+    context.findings(&[], 6);
+    refresh(&context, 6);
+    let error = context.store.with(|store| store.policies()).err().unwrap();
     assert!(error.to_string().starts_with("the stored policies cannot be read by this program"), "{error}");
-    assert!(import(&desk, &high(), 7));
-    assert_eq!(told(&desk), [""; 0]);
+    assert!(import(&context, &high(), 7));
+    assert_eq!(told(&context), [""; 0]);
 }
 
 /// Policy files to change between: the same id in several versions, over
@@ -301,8 +302,8 @@ fn step() -> impl Strategy<Value = Step> {
 type Key = (u8, i64, String, bool);
 
 /// All results that the policies have now, from scratch.
-fn scratch(desk: &Desk, now: i64) -> BTreeMap<Key, (String, Option<String>, bool)> {
-    desk.store.with(|store| {
+fn scratch(context: &TestContext, now: i64) -> BTreeMap<Key, (String, Option<String>, bool)> {
+    context.store.with(|store| {
         let mut found = BTreeMap::new();
         let Some(set) = store.policies().unwrap() else { return found };
         let mut reader = Reader::new(&store.connection, &store.decoder);
@@ -328,8 +329,8 @@ fn scratch(desk: &Desk, now: i64) -> BTreeMap<Key, (String, Option<String>, bool
 
 type Kept = BTreeMap<Key, (String, Option<String>, bool, i64)>;
 
-fn stored(desk: &Desk) -> Kept {
-    desk.store.with(|store| {
+fn stored(context: &TestContext) -> Kept {
+    context.store.with(|store| {
         let sql = "SELECT over, subject_id, policy_id, result, version, reason, open, since FROM policy_results \
                    JOIN policies ON policies.id = policy";
         let mut statement = store.connection.prepare(sql).unwrap();
@@ -346,26 +347,26 @@ proptest! {
 
     #[test]
     fn results_are_those_from_scratch_whatever_came_before(steps in collection::vec(step(), 1..14)) {
-        let desk = Desk::with_project();
+        let context = TestContext::with_project();
         let mut now = 5;
         let mut before = Kept::new();
         for step in steps {
             now += 1;
             match &step {
-                Step::Import(file) => _ = import(&desk, &files()[*file], now),
-                Step::Clear => _ = desk.store.with(|store| store.clear_policies(at(now))).unwrap(),
+                Step::Import(file) => _ = import(&context, &files()[*file], now),
+                Step::Clear => _ = context.store.with(|store| store.clear_policies(at(now))).unwrap(),
                 Step::Findings(findings) => {
                     let bodies = findings.iter().map(|(key, severity, status)| body(*key, severity, status));
-                    _ = desk.findings(&bodies.collect::<Vec<_>>(), now);
+                    _ = context.findings(&bodies.collect::<Vec<_>>(), now);
                 }
                 Step::Days(days) => now += days * DAY,
             }
-            refresh(&desk, now);
-            let after = stored(&desk);
+            refresh(&context, now);
+            let after = stored(&context);
             let told: BTreeMap<_, _> = after.iter().map(|(key, (version, reason, open, _))| {
                 (key.clone(), (version.clone(), reason.clone(), *open))
             }).collect();
-            prop_assert_eq!(told, scratch(&desk, now), "after {:?}", step);
+            prop_assert_eq!(told, scratch(&context, now), "after {:?}", step);
             for (key, (.., since)) in &after {
                 let expect = before.get(key).map_or(now, |(.., since)| *since);
                 prop_assert_eq!(*since, expect, "{:?} after {:?}", key, step);

@@ -7,7 +7,7 @@ use crate::{
     ACTIVE,
     database::FindingStore,
     filter::{Filter, Period, ProjectFilter},
-    fixture::{Desk, at, finding, project, record},
+    fixture::{TestContext, at, finding, project, record},
 };
 
 /// What a view asks for when nothing is said.
@@ -19,15 +19,15 @@ fn usual() -> Filter {
     Filter { statuses: ACTIVE.map(str::to_owned).to_vec(), security: Some(true), limit: 50, ..Filter::default() }
 }
 
-fn titles(desk: &Desk, filter: &Filter) -> Vec<String> {
-    desk.store.with(|store| store.view(filter)).unwrap().rows.into_iter().map(|row| row.title).collect()
+fn titles(context: &TestContext, filter: &Filter) -> Vec<String> {
+    context.store.with(|store| store.view(filter)).unwrap().rows.into_iter().map(|row| row.title).collect()
 }
 
 /// Findings in two projects of two repositories.
-fn world() -> Desk {
-    let desk = Desk::new();
-    desk.list(&[project("1", "acme/app", "main"), project("2", "acme/app-two", "main")], 1);
-    desk.store.with(|store| {
+fn world() -> TestContext {
+    let context = TestContext::new();
+    context.list(&[project("1", "acme/app", "main"), project("2", "acme/app-two", "main")], 1);
+    context.store.with(|store| {
         store
             .connection
             .execute_batch(
@@ -55,14 +55,14 @@ fn world() -> Desk {
         }
         found
     };
-    desk.read(Kind::Sast, bodies.iter().map(|body| record(Kind::Sast, body)).collect(), with_project, 10);
-    desk
+    context.read(Kind::Sast, bodies.iter().map(|body| record(Kind::Sast, body)).collect(), with_project, 10);
+    context
 }
 
 #[test]
 fn filters_keep_to_what_they_say() {
-    let desk = world();
-    let public_id = desk.all()[0].row.id.to_string();
+    let context = world();
+    let public_id = context.all()[0].row.id.to_string();
     let scope = |scope: ProjectFilter| Filter { scope, ..usual() };
     let text = |text: &str| Some(text.to_owned());
     let cases: Vec<(&str, Filter, &[&str])> = vec![
@@ -108,25 +108,25 @@ fn filters_keep_to_what_they_say() {
         ("severity, turned around", Filter { sort: Sort::Severity, reverse: true, ..usual() }, &["b", "c", "a"]),
     ];
     for (name, filter, expected) in cases {
-        assert_eq!(titles(&desk, &filter), expected, "{name}");
-        let counted = desk.store.with(|store| store.findings(&Filter { limit: 0, ..filter })).unwrap().1;
+        assert_eq!(titles(&context, &filter), expected, "{name}");
+        let counted = context.store.with(|store| store.findings(&Filter { limit: 0, ..filter })).unwrap().1;
         assert_eq!(counted, expected.len() as u64, "{name}");
     }
 }
 
 #[test]
 fn rules_are_found_by_weakness_category_and_name() {
-    let desk = Desk::with_project();
-    desk.findings(&[json!({ "id": "1", "key": "1", "rule_id": "r1" }), json!({ "id": "2", "key": "2" })], 1);
+    let context = TestContext::with_project();
+    context.findings(&[json!({ "id": "1", "key": "1", "rule_id": "r1" }), json!({ "id": "2", "key": "2" })], 1);
     let rule = json!({
         "id": "r1", "subcategories": [], "vulnerability_classes": [], "technologies": [], "references": [],
         "cwes": [{ "number": 89, "text": "CWE-89" }], "owasp": [{ "code": "A03", "edition": 2021, "text": "A03:2021" }],
     });
-    desk.store.with(|store| {
+    context.store.with(|store| {
         let sql = "INSERT INTO rules VALUES (1, 'r1', ?1, '')";
         store.connection.execute(sql, [rule.to_string()]).unwrap();
     });
-    let found = |filter: Filter| titles(&desk, &filter).len();
+    let found = |filter: Filter| titles(&context, &filter).len();
     assert_eq!(found(Filter { cwes: vec![89], ..usual() }), 1);
     assert_eq!(found(Filter { cwes: vec![8], ..usual() }), 0);
     assert_eq!(found(Filter { top25: Some(Default::default()), ..usual() }), 1);
@@ -134,7 +134,7 @@ fn rules_are_found_by_weakness_category_and_name() {
         assert_eq!(found(Filter { owasp: vec![code.to_owned()], ..usual() }), expected, "{code}");
     }
     assert_eq!(found(Filter { identifier: Some("r1".to_owned()), ..usual() }), 1);
-    let row = desk.store.with(|store| store.view(&Filter { cwes: vec![89], ..usual() })).unwrap().rows.remove(0);
+    let row = context.store.with(|store| store.view(&Filter { cwes: vec![89], ..usual() })).unwrap().rows.remove(0);
     assert_eq!((row.cwes, row.cwe_rank), (vec![89], Some(2)));
 }
 
@@ -159,7 +159,7 @@ fn plan(store: &FindingStore, filter: &Filter) -> String {
 
 #[test]
 fn first_pages_are_answered_from_an_index_and_in_its_order() {
-    let desk = world();
+    let context = world();
     let text = |text: &str| Some(text.to_owned());
     let views: [&[&str]; 4] = [&[], &["sca"], &["sast", "ai-sast"], &["secrets"]];
     let scope = ProjectFilter {
@@ -169,9 +169,9 @@ fn first_pages_are_answered_from_an_index_and_in_its_order() {
         tags: texts(&["web"]),
         metadata: vec![("team".to_owned(), "blue".to_owned())],
     };
-    let cursor = desk.store.with(|store| store.view(&Filter { limit: 1, ..usual() })).unwrap().next;
+    let cursor = context.store.with(|store| store.view(&Filter { limit: 1, ..usual() })).unwrap().next;
     assert!(cursor.is_some());
-    desk.store.with(|store| {
+    context.store.with(|store| {
         for kinds in views {
             let usual = || Filter { kinds: kinds.iter().map(|kind| (*kind).to_owned()).collect(), ..usual() };
             let typical = [
@@ -215,10 +215,10 @@ fn first_pages_are_answered_from_an_index_and_in_its_order() {
 
 #[test]
 fn counts_end_where_they_would_take_long() {
-    let desk = Desk::with_project();
+    let context = TestContext::with_project();
     let bodies: Vec<Value> = (0..4).map(|n| json!({ "id": n.to_string(), "key": n.to_string() })).collect();
-    desk.findings(&bodies, 1);
-    desk.store.with(|store| {
+    context.findings(&bodies, 1);
+    context.store.with(|store| {
         store
             .connection
             .execute(
@@ -243,8 +243,8 @@ fn counts_end_where_they_would_take_long() {
 
 #[test]
 fn a_cursor_survives_as_text_and_belongs_to_its_order() {
-    let desk = world();
-    let page = |filter: &Filter| desk.store.with(|store| store.view(filter));
+    let context = world();
+    let page = |filter: &Filter| context.store.with(|store| store.view(filter));
     let next = page(&Filter { limit: 1, ..usual() }).unwrap().next.unwrap();
     assert_eq!(next.to_string().parse::<Cursor>().unwrap(), next);
     let other = Filter { sort: Sort::Path, after: Some(next), ..usual() };
@@ -261,13 +261,13 @@ fn a_cursor_survives_as_text_and_belongs_to_its_order() {
 /// one order or in the other.
 fn in_every_order(turned: bool) -> Vec<Vec<String>> {
     let ordered = |count: usize| (0..count).map(move |at| if turned { count - 1 - at } else { at });
-    let bare = Desk::new();
-    let desks = ["one", "two"];
-    let desks: Vec<Desk> = ordered(desks.len()).map(|at| bare.beside(desks[at])).collect();
-    for desk in &desks {
+    let bare = TestContext::new();
+    let contexts = ["one", "two"];
+    let contexts: Vec<TestContext> = ordered(contexts.len()).map(|at| bare.beside(contexts[at])).collect();
+    for context in &contexts {
         let names = ["acme/a", "acme/b", "acme/c"];
         let projects: Vec<_> = ordered(3).map(|at| project(&at.to_string(), names[at], "main")).collect();
-        desk.list(&projects, 1);
+        context.list(&projects, 1);
         let bodies: Vec<_> = ordered(12).map(|at| json!({ "id": at.to_string(), "in": names[at % 3] })).collect();
         let normalize = |it: &RawRecord| {
             let body: Value = serde_json::from_str(&it.body).unwrap();
@@ -275,7 +275,7 @@ fn in_every_order(turned: bool) -> Vec<Vec<String>> {
             found["project"]["name"] = body["in"].clone();
             found
         };
-        desk.read(Kind::Sast, bodies.iter().map(|body| record(Kind::Sast, body)).collect(), normalize, 10);
+        context.read(Kind::Sast, bodies.iter().map(|body| record(Kind::Sast, body)).collect(), normalize, 10);
     }
     let ids = |sort: Sort| {
         let rows = bare.store.with(|store| store.view(&Filter { sort, limit: 99, ..Filter::default() })).unwrap().rows;
@@ -305,8 +305,8 @@ proptest! {
         urgent: bool,
         text: bool,
     ) {
-        let desk = Desk::new();
-        desk.list(&[project("1", "acme/b", "main"), project("2", "acme/a", "main")], 1);
+        let context = TestContext::new();
+        context.list(&[project("1", "acme/b", "main"), project("2", "acme/a", "main")], 1);
         let mut shown = Vec::new();
         for (number, (severity, place, line, second)) in found.iter().enumerate() {
             let name = if *second { "acme/a" } else { "acme/b" };
@@ -320,15 +320,15 @@ proptest! {
         }
         let records = shown.iter().map(|(body, _)| record(Kind::Sast, body)).collect();
         let normalize = |it: &RawRecord| shown[it.id.as_ref().unwrap().parse::<usize>().unwrap()].1.clone();
-        desk.read(Kind::Sast, records, normalize, 10);
-        desk.store.with(|store| {
+        context.read(Kind::Sast, records, normalize, 10);
+        context.store.with(|store| {
             let sql = "UPDATE findings SET first_seen_at = start_line, changed_at = severity WHERE start_line NOT NULL";
             store.connection.execute(sql, []).unwrap();
         });
         let base = if urgent { usual() } else { Filter::default() };
         let text = text.then(|| "t".to_owned());
         let base = Filter { sort, reverse, text, statuses: base.statuses, security: base.security, ..Filter::default() };
-        let page = |filter: Filter| desk.store.with(|store| store.view(&filter)).unwrap();
+        let page = |filter: Filter| context.store.with(|store| store.view(&filter)).unwrap();
         let ids = |filter: Filter| page(filter).rows.iter().map(|row| row.id).collect::<Vec<_>>();
         let whole = ids(Filter { limit: 99, ..base.clone() });
         prop_assert_eq!(whole.len(), found.len());

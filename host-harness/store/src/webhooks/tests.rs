@@ -1,26 +1,26 @@
 use super::{DeliveryState, DueDelivery, Tried, Webhook};
 use crate::{
-    fixture::{Desk, at},
+    fixture::{TestContext, at},
     runs::{RunMode, RunState},
 };
 use appsec_grant::SecretSource;
 
-/// A desk whose instance tells the ends of its runs.
-fn desk() -> Desk {
-    let desk = Desk::new();
+/// A context whose instance tells the ends of its runs.
+fn context() -> TestContext {
+    let context = TestContext::new();
     let webhook = Webhook {
         url: "https://receiver.example/hook".to_owned(),
         egress: Default::default(),
         secret: SecretSource::Variable { name: "HOOK".to_owned() },
         set_at: at(1),
     };
-    desk.store.with(|store| store.set_webhook(desk.instance_id, &webhook)).unwrap();
-    desk
+    context.store.with(|store| store.set_webhook(context.instance_id, &webhook)).unwrap();
+    context
 }
 
-fn end_a_run(desk: &Desk, now: i64) -> i64 {
-    desk.store.with(|store| {
-        let run = store.start_run(desk.instance_id, RunMode::Full, true, 0, &[], at(now)).unwrap();
+fn end_a_run(context: &TestContext, now: i64) -> i64 {
+    context.store.with(|store| {
+        let run = store.start_run(context.instance_id, RunMode::Full, true, 0, &[], at(now)).unwrap();
         store.finish_run(run, RunState::Complete, None, at(now + 1)).unwrap();
         run
     })
@@ -28,20 +28,20 @@ fn end_a_run(desk: &Desk, now: i64) -> i64 {
 
 #[test]
 fn a_run_that_ends_is_to_be_told_whoever_ends_it() {
-    let desk = desk();
-    let run = end_a_run(&desk, 10);
-    let failed = desk
+    let context = context();
+    let run = end_a_run(&context, 10);
+    let failed = context
         .store
         .with(|store| {
             store.log_failed_run(
-                desk.instance_id,
+                context.instance_id,
                 RunMode::Full,
                 &crate::Cause::new(appsec_grant::Code::Unavailable, "no"),
                 at(20),
             )
         })
         .unwrap();
-    let deliveries = desk.store.with(|store| store.deliveries(Some(desk.instance_id), 9)).unwrap();
+    let deliveries = context.store.with(|store| store.deliveries(Some(context.instance_id), 9)).unwrap();
     let told: Vec<_> = deliveries.iter().map(|it| (it.run, it.state, it.next_at)).collect();
     let pending = DeliveryState::Pending;
     assert_eq!(told, [(Some(failed), pending, Some(at(20))), (Some(run), pending, Some(at(11)))]);
@@ -50,22 +50,22 @@ fn a_run_that_ends_is_to_be_told_whoever_ends_it() {
 
 #[test]
 fn nothing_is_written_down_without_a_webhook_or_before_the_end() {
-    let silent = Desk::new();
+    let silent = TestContext::new();
     end_a_run(&silent, 10);
     assert!(silent.store.with(|store| store.deliveries(None, 9)).unwrap().is_empty());
-    let desk = desk();
-    desk.store.with(|store| store.start_run(desk.instance_id, RunMode::Full, true, 0, &[], at(1))).unwrap();
-    assert!(desk.store.with(|store| store.deliveries(None, 9)).unwrap().is_empty());
+    let context = context();
+    context.store.with(|store| store.start_run(context.instance_id, RunMode::Full, true, 0, &[], at(1))).unwrap();
+    assert!(context.store.with(|store| store.deliveries(None, 9)).unwrap().is_empty());
 }
 
 #[test]
 fn one_process_tries_at_a_time_and_another_takes_over_from_the_dead() {
-    let desk = desk();
-    let run = end_a_run(&desk, 10);
-    desk.store.with(|store| {
+    let context = context();
+    let run = end_a_run(&context, 10);
+    context.store.with(|store| {
         assert!(store.claim_delivery(DueDelivery::By(at(10)), at(10), at(60)).unwrap().is_none(), "not due yet");
         let claimed = store.claim_delivery(DueDelivery::By(at(11)), at(11), at(60)).unwrap().unwrap();
-        assert_eq!((claimed.run.unwrap().id, claimed.delivery.tries), (run, 1));
+        assert_eq!((claimed.delivery.run.unwrap(), claimed.delivery.tries), (run, 1));
         assert!(store.claim_delivery(DueDelivery::By(at(59)), at(59), at(99)).unwrap().is_none(), "taken");
         let again = store.claim_delivery(DueDelivery::By(at(60)), at(60), at(99)).unwrap().unwrap();
         assert_eq!((again.delivery.event_id, again.delivery.tries), (claimed.delivery.event_id, 2));
@@ -74,8 +74,8 @@ fn one_process_tries_at_a_time_and_another_takes_over_from_the_dead() {
 
 #[test]
 fn a_delivery_at_its_end_can_be_made_pending_again_and_is_forgotten_in_time() {
-    let desk = desk();
-    end_a_run(&desk, 10);
+    let context = context();
+    end_a_run(&context, 10);
     let failed = Tried {
         state: DeliveryState::Failed,
         next_at: None,
@@ -83,7 +83,7 @@ fn a_delivery_at_its_end_can_be_made_pending_again_and_is_forgotten_in_time() {
         answer: None,
         problem: Some("no".into()),
     };
-    desk.store.with(|store| {
+    context.store.with(|store| {
         let first = store.claim_delivery(DueDelivery::By(at(11)), at(11), at(60)).unwrap().unwrap().delivery;
         store.note_delivery(&first, &failed, at(12)).unwrap();
         assert_eq!(store.next_delivery_at().unwrap(), None);
@@ -100,11 +100,11 @@ fn a_delivery_at_its_end_can_be_made_pending_again_and_is_forgotten_in_time() {
 
 #[test]
 fn what_another_process_took_over_is_its_to_tell_of() {
-    let desk = desk();
-    end_a_run(&desk, 10);
+    let context = context();
+    end_a_run(&context, 10);
     let taken =
         Tried { state: DeliveryState::Delivered, next_at: None, status: Some(200), answer: None, problem: None };
-    desk.store.with(|store| {
+    context.store.with(|store| {
         let slow = store.claim_delivery(DueDelivery::By(at(11)), at(11), at(60)).unwrap().unwrap().delivery;
         let next = store.claim_delivery(DueDelivery::By(at(60)), at(60), at(99)).unwrap().unwrap().delivery;
         store.note_delivery(&slow, &taken, at(61)).unwrap();
@@ -116,11 +116,11 @@ fn what_another_process_took_over_is_its_to_tell_of() {
 
 #[test]
 fn what_is_no_news_any_more_is_given_up_until_the_operator_asks_for_it() {
-    let desk = desk();
-    end_a_run(&desk, 10);
+    let context = context();
+    end_a_run(&context, 10);
     // The schema and the program say the same of how long that is.
     let (before, after) = (at(10 + super::NEWS), at(11 + super::NEWS));
-    desk.store.with(|store| {
+    context.store.with(|store| {
         assert!(store.claim_delivery(DueDelivery::By(at(9)), before, before).unwrap().is_none());
         assert_eq!(store.next_delivery_at().unwrap(), Some(at(11)));
         assert!(store.claim_delivery(DueDelivery::By(after), after, after).unwrap().is_none());
@@ -134,9 +134,9 @@ fn what_is_no_news_any_more_is_given_up_until_the_operator_asks_for_it() {
 
 #[test]
 fn what_waits_in_a_store_that_was_brought_back_is_given_up() {
-    let desk = desk();
-    end_a_run(&desk, 10);
-    desk.store.with(|store| {
+    let context = context();
+    end_a_run(&context, 10);
+    context.store.with(|store| {
         super::give_up(&store.connection).unwrap();
         assert_eq!(store.next_delivery_at().unwrap(), None);
         assert_eq!(store.deliveries(None, 9).unwrap()[0].state, DeliveryState::Failed);
@@ -145,10 +145,12 @@ fn what_waits_in_a_store_that_was_brought_back_is_given_up() {
 
 #[test]
 fn a_removed_webhook_takes_what_waits_with_it() {
-    let desk = desk();
-    end_a_run(&desk, 10);
-    desk.store.with(|store| {
-        assert!(store.remove_webhook(desk.instance_id).unwrap() && !store.remove_webhook(desk.instance_id).unwrap());
+    let context = context();
+    end_a_run(&context, 10);
+    context.store.with(|store| {
+        assert!(
+            store.remove_webhook(context.instance_id).unwrap() && !store.remove_webhook(context.instance_id).unwrap()
+        );
         let delivery = store.deliveries(None, 9).unwrap().remove(0);
         assert_eq!((delivery.state, delivery.next_at), (DeliveryState::Failed, None));
         assert!(!store.renew_delivery(delivery.id, at(20)).unwrap());

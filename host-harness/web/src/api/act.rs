@@ -11,7 +11,7 @@ use futures_util::StreamExt;
 use host_harness::{
     Acceptance, AutoMap, BUNDLED, Cadence, ConnectorSource, Error, ImportOptions, InstanceDeletion, InstanceName,
     InstanceReport, KeptFindings, KindChoice, Origin, Percent, Plan, ProjectChoice, ProjectName, Role, Rotation,
-    Secret, Setup, SyncOptions, Vanishing, Zone,
+    Secret, Setup, SyncOptions, TypedSecrets, Vanishing, Zone,
 };
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use serde::{Deserialize, de::DeserializeOwned};
@@ -22,7 +22,9 @@ use super::etag::{require_match, tagged};
 use crate::{
     Site,
     answer::{Fault, json},
-    asked::{Answer, Asked, body, in_time},
+    asked::{Answer, Asked, body, in_time, parsed},
+    problems::Own,
+    uploads::imported,
 };
 
 /// A JSON document that was sent, with the head of its request.
@@ -36,17 +38,13 @@ impl<T: DeserializeOwned> FromRequest<Arc<Site>> for Sent<T> {
         let body = body(request, site).await?;
         // Nothing is as good as no wishes.
         let body = if body.is_empty() { Bytes::from_static(b"{}") } else { body };
-        let read = serde_json::from_slice(&body).map_err(|error| Fault {
-            status: StatusCode::UNPROCESSABLE_ENTITY,
-            code: "invalid-body",
-            detail: error.to_string(),
-        })?;
+        let read = serde_json::from_slice(&body).map_err(|error| Fault::of(Own::InvalidBody, &error.to_string()))?;
         Ok(Self(headers, read))
     }
 }
 
 /// The head of a request without a body.
-pub(super) struct Head(HeaderMap);
+pub(super) struct Head(pub HeaderMap);
 
 impl FromRequest<Arc<Site>> for Head {
     type Rejection = Fault;
@@ -73,9 +71,9 @@ fn located(status: StatusCode, address: &str, document: Response<Body>) -> Respo
     response
 }
 
-/// The name of an instance, where one is given.
+/// The name of an instance, where a body gives one.
 fn named(text: Option<&str>) -> Result<Option<InstanceName>, Fault> {
-    text.map(|text| text.parse().map_err(|why| Fault::field("instance", &format!("{why}")))).transpose()
+    text.map(|text| parsed("instance", text)).transpose()
 }
 
 /// An instance, as it is changed.
@@ -98,14 +96,17 @@ pub(super) struct InstanceChange {
     settings: Option<BTreeMap<String, Value>>,
 }
 
+/// How much one sync may mark as vanished.
+fn removal(percent: u8) -> Result<Percent, Fault> {
+    percent.to_string().parse().map_err(|why| Fault::field("max_removal", &format!("{why}")))
+}
+
 pub(super) async fn change_instance(asked: Asked, Sent(headers, change): Sent<InstanceChange>) -> Answer {
     let name = asked.instance()?;
     require_match(&headers, &report(&asked).await?)?;
     let tenant = &asked.tenant;
     if let Some(percent) = change.max_removal {
-        let limit: Percent =
-            percent.to_string().parse().map_err(|why| Fault::field("max_removal", &format!("{why}")))?;
-        tenant.set_max_removal(&name, limit).await?;
+        tenant.set_max_removal(&name, removal(percent)?).await?;
     }
     if let Some(settings) = change.settings {
         let (unset, set): (Vec<_>, Vec<_>) = settings.into_iter().partition(|(_, value)| value.is_null());
@@ -163,7 +164,7 @@ pub(super) struct NewSecret {
 
 pub(super) async fn put_token(asked: Asked, Sent(_, sent): Sent<NewSecret>) -> Answer {
     let typed = Secret::typed(&sent.token).map_err(Error::from)?;
-    let rotation = Rotation { typed: Some(typed), ..Rotation::default() };
+    let rotation = Rotation { typed: TypedSecrets::Only(typed), ..Rotation::default() };
     asked.tenant.rotate_secret(&asked.instance()?, rotation).await?;
     Ok(nothing())
 }
@@ -180,12 +181,7 @@ pub(super) struct NewRun {
 pub(super) async fn sync(asked: Asked, Sent(_, sent): Sent<NewRun>) -> Answer {
     let name = asked.instance()?;
     let vanishing = match sent.max_removal {
-        Some(percent) => {
-            let limit = percent.to_string().parse();
-            Vanishing::UpTo(
-                limit.map_err(|why: host_harness::PercentError| Fault::field("max_removal", &why.to_string()))?,
-            )
-        }
+        Some(percent) => Vanishing::UpTo(removal(percent)?),
         None => Vanishing::AsSet,
     };
     let options = SyncOptions { full: sent.full, vanishing, ..SyncOptions::default() };
@@ -333,7 +329,7 @@ pub(super) struct NewOnboarding {
 }
 
 pub(super) async fn begin(asked: Asked, Sent(_, sent): Sent<NewOnboarding>) -> Answer {
-    let name: InstanceName = sent.name.parse().map_err(|why| Fault::field("name", &format!("{why}")))?;
+    let name: InstanceName = parsed("name", &sent.name)?;
     let usual = || BUNDLED.first().map(|it| it.id.to_owned()).unwrap_or_default();
     let origins = sent.allow_private_origins.iter().map(|it| it.parse::<Origin>());
     let setup = Setup {
@@ -343,11 +339,12 @@ pub(super) async fn begin(asked: Asked, Sent(_, sent): Sent<NewOnboarding>) -> A
         allow_origins: Vec::new(),
         allow_private_origins: origins.collect::<Result<_, _>>().map_err(Error::from)?,
         secret: None,
+        secrets: Default::default(),
         store_secret: true,
         proxy: None,
     };
     let secret = Secret::typed(&sent.token).map_err(Error::from)?;
-    let begun = asked.tenant.onboard(setup, Some(secret)).await?;
+    let begun = asked.tenant.onboard(setup, TypedSecrets::Only(secret)).await?;
     let address = format!("/api/v1/tenants/{}/onboardings/{name}", asked.tenant.id());
     Ok(located(StatusCode::CREATED, &address, json(&begun)))
 }
@@ -371,7 +368,7 @@ pub(super) struct Choices {
 pub(super) async fn choose(asked: Asked, Sent(_, sent): Sent<Choices>) -> Answer {
     let name = asked.instance()?;
     if let Some(kinds) = sent.kinds {
-        let kinds = kinds.iter().filter_map(|kind| kind.parse::<Kind>().ok()).collect();
+        let kinds = kinds.iter().map(|kind| parsed::<Kind>("kinds", kind)).collect::<Result<_, _>>()?;
         asked.tenant.onboard_kinds(&name, KindChoice::These(kinds)).await?;
     }
     if let Some(patterns) = sent.projects {
@@ -379,7 +376,7 @@ pub(super) async fn choose(asked: Asked, Sent(_, sent): Sent<Choices>) -> Answer
         asked.tenant.onboard_projects(&name, choice).await?;
     }
     if let Some(word) = sent.auto_map {
-        let mode = word.parse::<AutoMap>().map_err(|why| Fault::field("auto_map", &why))?;
+        let mode: AutoMap = parsed("auto_map", &word)?;
         asked.tenant.onboard_mapping(&name, mode).await?;
     }
     onboarding(asked).await
@@ -409,42 +406,32 @@ impl FromRequest<Arc<Site>> for Upload {
 }
 
 pub(super) async fn import(asked: Asked, Upload(request): Upload) -> Answer {
-    let name: InstanceName = match asked.field("source") {
-        Some(name) => name.parse().map_err(|why| Fault::field("source", &format!("{why}")))?,
-        None => return Err(Fault::field("source", "say which source the file is of: ?source=NAME")),
+    let Some(name) = asked.maybe::<InstanceName>("source")? else {
+        return Err(Fault::field("source", "say which source the file is of: ?source=NAME"));
     };
+    let complete = asked.flag("complete")?;
     let kept = |error| Fault::from(Error::Folder(PathBuf::from("upload"), error));
     let folder = asked.site.uploads.scratch().map_err(kept)?;
     let path = folder.path().join("body");
     let mut file = tokio::fs::File::create(&path).await.map_err(kept)?;
     let (mut parts, mut left) = (request.into_body().into_data_stream(), crate::FILE_BYTES);
     while let Some(part) = in_time(&asked.site, parts.next()).await? {
-        let part = part.map_err(|error| Fault {
-            status: StatusCode::BAD_REQUEST,
-            code: "body-refused",
-            detail: error.to_string(),
-        })?;
+        let part = part.map_err(|error| Fault::of(Own::BodyRefused, &error.to_string()))?;
         left = left.checked_sub(part.len()).ok_or_else(|| Fault {
             status: StatusCode::PAYLOAD_TOO_LARGE,
-            code: "body-refused",
+            code: Own::BodyRefused.into(),
             detail: "the file is larger than 2 GiB".to_owned(),
         })?;
         file.write_all(&part).await.map_err(kept)?;
     }
     file.flush().await.map_err(kept)?;
-    let there = asked.tenant.instances().await?.into_iter().any(|it| it.made.name == name);
-    let made = if there { false } else { asked.tenant.source(&name).await?.1 };
     let options = ImportOptions {
         project: asked.field("project"),
         r#ref: asked.field("ref"),
-        complete: asked.field("complete").is_some_and(|it| it == "true"),
+        complete,
         ..ImportOptions::default()
     };
-    let imported = asked.tenant.import(&name, &path, options, Arc::new(|_| ())).await;
-    if made && imported.is_err() {
-        asked.tenant.withdraw_unused(&name).await?;
-    }
-    let report = imported?;
+    let report = imported(&asked, &name, &path, options).await?;
     let address = format!("/api/v1/tenants/{}/runs/{}", asked.tenant.id(), report.run.id);
     Ok(located(StatusCode::CREATED, &address, json(&report)))
 }
@@ -473,4 +460,26 @@ pub(super) async fn add_token(asked: Asked, Sent(_, sent): Sent<NewApiToken>) ->
 pub(super) async fn revoke_token(asked: Asked) -> Answer {
     let id: String = asked.named("token")?;
     Ok(json(&asked.site.access.revoke_token(asked.tenant.id(), &id).await?))
+}
+
+/// A filter of a list, under a name.
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewSavedView {
+    name: String,
+    /// The list: `findings`, `vulnerabilities`, `weaknesses`, `secrets`, `issues`, `packages` or `coverage`.
+    page: String,
+    /// As in an address, such as `severity=critical&fix-available=true`.
+    filter: String,
+}
+
+pub(super) async fn save_view(asked: Asked, Sent(_, sent): Sent<NewSavedView>) -> Answer {
+    let view = crate::pages::views::checked(&sent.page, &sent.filter, sent.name, asked.who.clone())?;
+    Ok(with_status(StatusCode::CREATED, json(&asked.site.access.save_view(asked.tenant.id(), view).await?)))
+}
+
+pub(super) async fn remove_view(asked: Asked) -> Answer {
+    asked.site.access.remove_view(asked.tenant.id(), asked.named("view")?).await?;
+    Ok(nothing())
 }

@@ -2,10 +2,13 @@
 //! a tag, and a change names it.
 
 use axum::body::Body;
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Response, header};
 use serde::Serialize;
 
-use crate::answer::{Fault, json};
+use crate::{
+    answer::{Fault, json},
+    problems::Own,
+};
 
 /// The tag of a representation.
 fn tag(document: &impl Serialize) -> String {
@@ -25,16 +28,28 @@ pub(super) fn tagged(document: &impl Serialize) -> Response<Body> {
 /// Refuses a change of what is another by now, or of what was not looked at.
 pub(super) fn require_match(headers: &HeaderMap, now: &impl Serialize) -> Result<(), Fault> {
     let Some(given) = headers.get(header::IF_MATCH) else {
-        let detail = "name the state that is to be changed: If-Match with the ETag of a GET".to_owned();
-        return Err(Fault { status: StatusCode::PRECONDITION_REQUIRED, code: "if-match-missing", detail });
+        return Err(Fault::of(
+            Own::IfMatchMissing,
+            "name the state that is to be changed: If-Match with the ETag of a GET",
+        ));
     };
     let tag = tag(now);
     let given = given.to_str().unwrap_or_default();
     if given.trim() == "*" || given.split(',').any(|it| it.trim() == tag) {
         return Ok(());
     }
-    let detail = "it was changed since it was read: get it again, and send the change for what it is now".to_owned();
-    Err(Fault { status: StatusCode::PRECONDITION_FAILED, code: "if-match-failed", detail })
+    Err(Fault::of(
+        Own::IfMatchFailed,
+        "it was changed since it was read: get it again, and send the change for what it is now",
+    ))
+}
+
+/// The same where there is nothing: whoever names a state, or any, has seen another.
+pub(super) fn require_none(headers: &HeaderMap) -> Result<(), Fault> {
+    if !headers.contains_key(header::IF_MATCH) {
+        return Ok(());
+    }
+    Err(Fault::of(Own::IfMatchFailed, "there is none by now: send the change without If-Match to make one"))
 }
 
 #[cfg(test)]

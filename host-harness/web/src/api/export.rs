@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, Write};
 
 use axum::body::{Body, Bytes};
 use futures_util::stream;
-use host_harness::{ExportFormat, ExportOptions, View, query::List};
+use host_harness::{ExportFormat, ExportOptions, ExportRequest, Share, View, query::List};
 use http::{HeaderValue, Response, header};
 use tokio::{runtime::Handle, sync::mpsc};
 
@@ -40,14 +40,14 @@ pub(super) async fn export(asked: Asked, view: View) -> Answer {
         moment: asked.site.harness.now(),
         owner: asked.tenant.id().to_string(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        for_github: false,
-        unreachable_is_unaffected: false,
+        ..ExportOptions::default()
     };
+    let request = ExportRequest { format, filter, options, base: None, share: Share::Whole };
     let (sender, receiver) = mpsc::channel(PARTS);
     let (tenant, failed, runtime) = (asked.tenant.clone(), sender.clone(), Handle::current());
     tokio::task::spawn_blocking(move || {
         let out = BufWriter::with_capacity(PART, Parts(sender));
-        let done = runtime.block_on(tenant.export(format, filter, options, out));
+        let done = runtime.block_on(tenant.export(request, out));
         let error = match done {
             Ok((_, mut out)) => out.flush().err(),
             Err(error) => Some(io::Error::other(error)),

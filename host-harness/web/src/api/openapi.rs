@@ -2,16 +2,22 @@
 //! answered, and the fields of lists, and held against all three by a test.
 
 use host_harness::{
-    AuditList, Coverage, Dashboard, FindingDetail, FindingList, ImportReport, InstanceDeletion, InstanceList,
-    InstanceReport, IssueDetail, IssueList, MappingList, NewToken, Onboarding, OnboardingList, PackageList, PolicyRows,
-    RunList, ScheduleReport, StatusReport, TokenList, TokenRow, View,
+    AlertList, AlertReport, AuditList, AutoMapReport, Coverage, Dashboard, DecidedList, Delivery, DeliveryList,
+    FindingDetail, FindingList, ImportReport, InstanceDeletion, InstanceList, InstanceReport, IssueDetail, IssueList,
+    MappingList, NewToken, NotifyList, NotifyRemoved, NotifyReport, Onboarding, OnboardingList, PackageList,
+    PoliciesRemoved, PolicyCheck, PolicyImported, PolicyResultList, PolicyRows, RepositoriesListed, RepositoryDetail,
+    RepositoryImport, RepositoryRow, RunList, SavedView, ScheduleReport, StatusReport, TokenList, TokenRow,
+    TriageReport, View, ViewList,
     query::{Field, List, Takes},
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
-use super::{BASE, Tenants, act};
-use crate::{answer::Problem, table::Route};
+use super::{BASE, Tenants, act, decide, notify, repositories};
+use crate::{
+    answer::Problem,
+    table::{DRY_RUN, Route},
+};
 
 type Make = fn(&mut SchemaGenerator) -> Schema;
 
@@ -33,6 +39,8 @@ enum Sends {
     Nothing,
     Json(Make),
     File,
+    /// A file of policies.
+    Toml,
 }
 
 #[derive(Clone, Copy)]
@@ -42,6 +50,8 @@ enum Answers {
     /// One that can be changed: with a tag.
     Tagged(Make),
     Export,
+    /// A file of policies.
+    Toml,
     /// This document.
     Document,
 }
@@ -63,6 +73,17 @@ const fn export(path: &'static str, id: &'static str, view: View) -> Operation {
     let about = "All findings of a filter in a format, as they are read";
     let (list, answers) = (Some(List::Findings(view)), Answers::Export);
     Operation { verb: "get", path, id, about, list, sends: Sends::Nothing, status: 200, answers }
+}
+
+/// One that acts on what a filter finds.
+const fn act_on(
+    at: (&'static str, &'static str),
+    id: &'static str,
+    about: &'static str,
+    list: List,
+    (sends, make): (Sends, Make),
+) -> Operation {
+    Operation { list: Some(list), ..act(at, id, about, sends, (200, Json(make))) }
 }
 
 const fn act(
@@ -121,7 +142,110 @@ const OPERATIONS: &[Operation] = &[
         Sends::Nothing,
         (202, Json(of::<RunList>)),
     ),
-    read("/tenants/{tenant}/policies", "listPolicies", "The policies in force", Json(of::<PolicyRows>)),
+    read(
+        "/tenants/{tenant}/findings/{id}/history",
+        "getFindingHistory",
+        "What was decided about a finding, and what changed",
+        Json(of::<decide::FindingHistory>),
+    ),
+    list("/tenants/{tenant}/triage", "listDecisions", "Decisions, newest first", List::Decisions, of::<DecidedList>),
+    act_on(
+        ("post", "/tenants/{tenant}/triage"),
+        "decide",
+        "Decides on the findings of a filter and on those that are named, or shows what that would change",
+        List::Triage,
+        (Sends::Json(of::<decide::NewDecision>), of::<TriageReport>),
+    ),
+    act_on(
+        ("post", "/tenants/{tenant}/triage/clear"),
+        "clearDecisions",
+        "Takes decisions back, or shows what that would change",
+        List::Export,
+        (Sends::Json(of::<decide::ClearedDecisions>), of::<TriageReport>),
+    ),
+    read("/tenants/{tenant}/views", "listViews", "The saved views", Json(of::<ViewList>)),
+    act(
+        ("post", "/tenants/{tenant}/views"),
+        "saveView",
+        "Saves the filter of a list under a name, in place of one of the same name",
+        Sends::Json(of::<act::NewSavedView>),
+        (201, Json(of::<SavedView>)),
+    ),
+    act(
+        ("delete", "/tenants/{tenant}/views/{view}"),
+        "removeView",
+        "Forgets a saved view",
+        Sends::Nothing,
+        (204, Answers::Nothing),
+    ),
+    read(
+        "/tenants/{tenant}/policies",
+        "listPolicies",
+        "The policies in force, with the imports before",
+        Tagged(of::<PolicyRows>),
+    ),
+    read("/tenants/{tenant}/policies/file", "getPolicyFile", "The file of the policies in force", Answers::Toml),
+    act(
+        ("put", "/tenants/{tenant}/policies"),
+        "importPolicies",
+        "Puts the policies of a file into force, or tells what is wrong with it",
+        Sends::Toml,
+        (200, Json(of::<PolicyImported>)),
+    ),
+    act(
+        ("delete", "/tenants/{tenant}/policies"),
+        "removePolicies",
+        "Takes the policies and their results away",
+        Sends::Nothing,
+        (200, Json(of::<PoliciesRemoved>)),
+    ),
+    act_on(
+        ("post", "/tenants/{tenant}/policies/check"),
+        "checkPolicies",
+        "What violates policies, and whether that fails a check",
+        List::PolicyCheck,
+        (Sends::Json(of::<decide::NewCheck>), of::<PolicyCheck>),
+    ),
+    read(
+        "/tenants/{tenant}/policies/results",
+        "listPolicyResults",
+        "Results of policies, those of the worst first",
+        Json(of::<PolicyResultList>),
+    ),
+    read("/tenants/{tenant}/repositories", "listRepositories", "The code repositories", Json(of::<RepositoriesListed>)),
+    act(
+        ("post", "/tenants/{tenant}/repositories"),
+        "importRepositories",
+        "Imports a list of repositories, as JSON or as a table",
+        Sends::File,
+        (200, Json(of::<RepositoryImport>)),
+    ),
+    read(
+        "/tenants/{tenant}/repositories/{repository}",
+        "getRepository",
+        "A repository with its projects; slashes of its name are written as %2F",
+        Json(of::<RepositoryDetail>),
+    ),
+    act(
+        ("delete", "/tenants/{tenant}/repositories/{repository}"),
+        "removeRepository",
+        "Removes a repository that no project is mapped to",
+        Sends::Nothing,
+        (200, Json(of::<RepositoryRow>)),
+    ),
+    read(
+        "/tenants/{tenant}/mappings/suggestions",
+        "suggestMappings",
+        "Projects for which matching proposes a repository",
+        Json(of::<MappingList>),
+    ),
+    act(
+        ("put", "/tenants/{tenant}/instances/{instance}/mapping-mode"),
+        "setMappingMode",
+        "Sets what becomes of new projects",
+        Sends::Json(of::<repositories::NewMode>),
+        (200, Json(of::<AutoMapReport>)),
+    ),
     read("/tenants/{tenant}/status", "getStatus", "How the instances are", Json(of::<StatusReport>)),
     read("/tenants/{tenant}/instances", "listInstances", "The instances", Json(of::<InstanceList>)),
     read("/tenants/{tenant}/instances/{instance}", "getInstance", "An instance", Tagged(of::<InstanceReport>)),
@@ -231,6 +355,73 @@ const OPERATIONS: &[Operation] = &[
         Sends::Nothing,
         (201, Json(of::<InstanceReport>)),
     ),
+    read(
+        "/tenants/{tenant}/notifications",
+        "listNotifications",
+        "Who is notified when a run ends",
+        Json(of::<NotifyList>),
+    ),
+    act(
+        ("put", "/tenants/{tenant}/instances/{instance}/notification"),
+        "setNotification",
+        "Sets the webhook that is notified when a run of an instance ends",
+        Sends::Json(of::<notify::NewNotification>),
+        (200, Json(of::<NotifyReport>)),
+    ),
+    act(
+        ("delete", "/tenants/{tenant}/instances/{instance}/notification"),
+        "removeNotification",
+        "Notifies nobody any more, and discards what still waits",
+        Sends::Nothing,
+        (200, Json(of::<NotifyRemoved>)),
+    ),
+    act(
+        ("post", "/tenants/{tenant}/instances/{instance}/notification/test"),
+        "testNotification",
+        "Sends a test message once, and returns the delivery",
+        Sends::Nothing,
+        (200, Json(of::<Delivery>)),
+    ),
+    read(
+        "/tenants/{tenant}/alerts",
+        "listAlerts",
+        "Who is alerted of new violations of policies",
+        Json(of::<AlertList>),
+    ),
+    act(
+        ("put", "/tenants/{tenant}/instances/{instance}/alerts/{format}"),
+        "setAlert",
+        "Reports new violations of policies as a webhook, or to Slack or Teams",
+        Sends::Json(of::<notify::NewAlert>),
+        (200, Json(of::<AlertReport>)),
+    ),
+    act(
+        ("delete", "/tenants/{tenant}/instances/{instance}/alerts/{format}"),
+        "removeAlert",
+        "Removes an alert, and discards what still waits",
+        Sends::Nothing,
+        (200, Json(of::<NotifyRemoved>)),
+    ),
+    act(
+        ("post", "/tenants/{tenant}/instances/{instance}/alerts/{format}/test"),
+        "testAlert",
+        "Sends a test message once, and returns the delivery",
+        Sends::Nothing,
+        (200, Json(of::<Delivery>)),
+    ),
+    read(
+        "/tenants/{tenant}/deliveries",
+        "listDeliveries",
+        "What was sent and what came of it, newest first",
+        Json(of::<DeliveryList>),
+    ),
+    act(
+        ("post", "/tenants/{tenant}/deliveries/{delivery}/resend"),
+        "resendDelivery",
+        "Sends a delivery again, whatever came of it",
+        Sends::Nothing,
+        (200, Json(of::<Delivery>)),
+    ),
     act(
         ("post", "/tenants/{tenant}/imports"),
         "importFile",
@@ -295,14 +486,23 @@ fn describe(operation: &Operation, route: &Route, generator: &mut SchemaGenerato
         .skip(1)
         .filter_map(|part| part.split_once('}'))
         .map(|(name, _)| {
-            let schema = if name == "run" { json!({ "type": "integer" }) } else { json!({ "type": "string" }) };
+            let schema = if matches!(name, "delivery" | "run" | "view") {
+                json!({ "type": "integer" })
+            } else {
+                json!({ "type": "string" })
+            };
             json!({ "name": name, "in": "path", "required": true, "schema": schema })
         })
         .collect();
     parameters.extend(operation.list.iter().flat_map(|list| list.fields()).map(parameter));
     let query: &[&str] = match operation.id {
         "listMappings" => &["instance", "state"],
+        "suggestMappings" => &["instance"],
+        "listPolicyResults" => &["policy", "finding", "issue", "limit"],
+        "listRepositories" => &["search"],
+        "importRepositories" => &["replace"],
         "listAudit" => &["limit"],
+        "listDeliveries" => &["instance", "limit"],
         "importFile" => &["source", "project", "ref", "complete"],
         _ => &[],
     };
@@ -310,16 +510,27 @@ fn describe(operation: &Operation, route: &Route, generator: &mut SchemaGenerato
         let required = *name == "source";
         parameters.push(json!({ "name": name, "in": "query", "required": required, "schema": { "type": "string" } }));
     }
+    if route.rehearses {
+        let about = "Show what would change, and change nothing";
+        parameters.push(json!({ "name": DRY_RUN, "in": "query", "description": about, "required": false, "schema": { "type": "boolean" } }));
+    }
+    if route.begins {
+        let about = "A request with the same key is answered as the first one for a day, and begins nothing";
+        parameters.push(json!({ "name": "Idempotency-Key", "in": "header", "description": about, "required": false, "schema": { "type": "string" } }));
+    }
     let changes_tagged = matches!(operation.id, "changeInstance" | "deleteInstance" | "setSchedule" | "removeSchedule");
-    if changes_tagged {
-        parameters
-            .push(json!({ "name": "If-Match", "in": "header", "required": true, "schema": { "type": "string" } }));
+    // Where no policy is in force, there is nothing to name, and nothing is named.
+    let may_be_tagged = matches!(operation.id, "importPolicies" | "removePolicies");
+    if changes_tagged || may_be_tagged {
+        let schema = json!({ "type": "string" });
+        parameters.push(json!({ "name": "If-Match", "in": "header", "required": changes_tagged, "schema": schema }));
     }
     let mut answer = json!({ "description": operation.about });
     let content = match operation.answers {
         Answers::Nothing => None,
         Json(make) | Tagged(make) => Some(json!({ "application/json": { "schema": make(generator) } })),
         Answers::Export => Some(json!({ "*/*": {} })),
+        Answers::Toml => Some(json!({ "text/plain": { "schema": { "type": "string" } } })),
         Answers::Document => Some(json!({ "application/json": { "schema": { "type": "object" } } })),
     };
     if let (Some(content), Some(answer)) = (content, answer.as_object_mut()) {
@@ -345,6 +556,7 @@ fn describe(operation: &Operation, route: &Route, generator: &mut SchemaGenerato
         Sends::Nothing => None,
         Sends::Json(make) => Some(json!({ "application/json": { "schema": make(generator) } })),
         Sends::File => Some(json!({ "application/octet-stream": {} })),
+        Sends::Toml => Some(json!({ "text/plain": { "schema": { "type": "string" } } })),
     };
     if let (Some(content), Some(described)) = (body, described.as_object_mut()) {
         described.insert("requestBody".to_owned(), json!({ "content": content }));
@@ -370,8 +582,9 @@ fn parameter(field: &Field) -> Value {
     let mut parameter =
         json!({ "name": field.name, "in": "query", "description": field.help, "required": false, "schema": schema });
     if let (true, Some(parameter)) = (is_list, parameter.as_object_mut()) {
-        // With commas between them.
-        parameter.extend([("style".to_owned(), "form".into()), ("explode".to_owned(), false.into())]);
+        // With commas between them, or given once more for each.
+        let explode = !field.takes.is_list();
+        parameter.extend([("style".to_owned(), "form".into()), ("explode".to_owned(), explode.into())]);
     }
     parameter
 }

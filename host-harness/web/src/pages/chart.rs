@@ -58,7 +58,7 @@ pub(super) fn days(days: &[DayCounts]) -> Markup {
         }
         details.behind {
             summary { "The numbers" }
-            div.wide {
+            div.wide tabindex="0" role="region" aria-label="The numbers" {
                 table.plain {
                     thead { tr { th scope="col" { "Day" } th.num scope="col" { "Open" } th.num scope="col" { "Came" } th.num scope="col" { "Went" } } }
                     tbody {

@@ -16,6 +16,7 @@ pub(crate) async fn page(asked: Asked) -> Answer {
     let (tenant, now) = (asked.tenant.id().to_string(), asked.site.harness.now());
     let here = Section::Coverage.of(&tenant);
     let summary = coverage.summary;
+    let views = super::views::bar(&asked, Section::Coverage, &query).await?;
     let main = html! {
         div.head {
             h1 { "Coverage" }
@@ -28,6 +29,7 @@ pub(crate) async fn page(asked: Asked) -> Answer {
             div.tools { a.button href=(form::api(&query, &tenant, Section::Coverage)) { "JSON" } }
         }
         (form::filters(&query, &here))
+        (views)
         @if coverage.repositories.is_empty() {
             (parts::empty(&html! { "No repository is known, or the filters leave out all of them." }))
         } @else {
@@ -46,9 +48,9 @@ pub(crate) async fn page(asked: Asked) -> Answer {
                             @for row in &coverage.repositories {
                                 tr {
                                     td { span.title { (parts::text(&row.repository)) } span.under { (parts::text(&row.provider)) } }
-                                    td { (class(&row.vulnerabilities)) }
-                                    td { (class(&row.weaknesses)) }
-                                    @for name in &coverage.instances { td { @if let Some(it) = row.instances.get(name) { (cell(it, now)) } } }
+                                    td data-label="Vulnerabilities" { (class(&row.vulnerabilities)) }
+                                    td data-label="Code weaknesses" { (class(&row.weaknesses)) }
+                                    @for name in &coverage.instances { td data-label=(name) { @if let Some(it) = row.instances.get(name) { (cell(it, now)) } } }
                                 }
                             }
                         }
@@ -78,12 +80,13 @@ fn class(it: &ClassCoverage) -> Markup {
 }
 
 fn cell(it: &CoverageCell, now: Timestamp) -> Markup {
+    let open = (it.state != CoverageState::Disabled).then(|| html! { (outcome(it.outcome.as_str(), it.open)) });
+    let scanned = it.last_scan_at.map(|at| html! { "scanned " (parts::ago(at, now)) });
+    let why = it.why.as_deref().map(parts::text);
     html! {
         (parts::state(it.state.as_str()))
         span.second {
-            @if it.state != CoverageState::Disabled { (outcome(it.outcome.as_str(), it.open)) }
-            @if let Some(at) = it.last_scan_at { ", scanned " (parts::ago(at, now)) }
-            @if let Some(why) = &it.why { ", " (parts::text(why)) }
+            @for (place, said) in [open, scanned, why].into_iter().flatten().enumerate() { @if place > 0 { ", " } (said) }
         }
     }
 }

@@ -81,14 +81,14 @@ async fn show(asked: &Asked, happened: &Markup) -> Result<Markup, Fault> {
         section.sheet {
             table.list {
                 caption.unseen { "What the deletion takes away" }
-                thead { tr { th scope="col" { "What" } th scope="col" { "" } th.num scope="col" { "Goes" } th.num scope="col" { "Stays" } } }
+                thead { tr { th scope="col" { "What" } th scope="col" { span.unseen { "What it is" } } th.num scope="col" { "Goes" } th.num scope="col" { "Stays" } } }
                 tbody {
                     @for (group, what, tables) in GROUPS {
                         @let (goes, stays) = sum(&plan, tables);
-                        tr { td { b { (group) } } td { (what) } td.num { b { (parts::counted(goes, "row")) } } td.num { (parts::number(stays)) } }
+                        tr { td { b { (group) } } td { (what) } td.num data-label="Goes" { b { (parts::counted(goes, "row")) } } td.num data-label="Stays" { (parts::number(stays)) } }
                     }
                     @for secret in &plan.secrets { tr { td { b { "Token" } } td { (parts::text(secret)) } td.num { "goes, where it is in the vault" } td.num {} } }
-                    tr { td { b { "Audit log" } } td { "who did what with it" } td.num { "nothing" } td.num { "stays" } }
+                    tr { td { b { "Audit log" } } td { "who did what with it" } td.num data-label="Goes" { "nothing" } td.num data-label="Stays" { "all" } }
                 }
             }
         }
@@ -144,10 +144,8 @@ pub(crate) async fn delete(asked: Asked, form: Form) -> Answer {
         Ok(report) => Ok(answer::html(proof(asked.tenant.id().as_str(), &name, &report))),
         Err(error) => {
             let fault = Fault::from(error);
-            match show(&asked, &notice::failed(&fault)).await {
-                Ok(page) => Ok(again(fault, page)),
-                Err(_) => Err(fault),
-            }
+            let page = show(&asked, &notice::failed(&fault)).await;
+            again(fault, page)
         }
     }
 }
@@ -175,11 +173,11 @@ fn proof(tenant: &str, name: &InstanceName, report: &DeletionReport) -> Markup {
         section.sheet.beside {
             table.list {
                 caption.unseen { "What went" }
-                thead { tr { th scope="col" { "What" } th scope="col" { "" } th.num scope="col" { "Gone" } th.num scope="col" { "Stays" } } }
+                thead { tr { th scope="col" { "What" } th scope="col" { span.unseen { "What it is" } } th.num scope="col" { "Gone" } th.num scope="col" { "Stays" } } }
                 tbody {
                     @for (group, what, tables) in GROUPS {
                         @let (goes, stays) = sum(&report.plan, tables);
-                        tr { td { b { (group) } } td { (what) } td.num { (parts::counted(goes, "row")) } td.num { (parts::number(stays)) } }
+                        tr { td { b { (group) } } td { (what) } td.num data-label="Goes" { (parts::counted(goes, "row")) } td.num data-label="Stays" { (parts::number(stays)) } }
                     }
                 }
             }

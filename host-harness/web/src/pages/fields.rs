@@ -1,7 +1,10 @@
 //! A form of a connector's settings, made from their JSON Schema. What the form
 //! does not know is written as JSON, so that no setting is out of reach.
 
-use host_harness::counted;
+use std::collections::BTreeMap;
+
+use appsec_model::Manifest;
+use host_harness::{Secret, TypedSecrets};
 use maud::{Markup, html};
 use serde_json::{Map, Value};
 
@@ -67,6 +70,29 @@ impl Settings {
             }
         }
         Ok((changed, unset))
+    }
+}
+
+/// The name of the field of a secret, by its place.
+pub(super) fn secret_field(place: usize) -> String {
+    if place == 0 { "token".to_owned() } else { format!("token-{place}") }
+}
+
+/// The secrets that were typed, by variable. Where only some of several change, the
+/// others may be left empty.
+pub(super) fn typed_secrets(manifest: &Manifest, form: &Form, some: bool) -> Result<TypedSecrets, Fault> {
+    let mut typed = BTreeMap::new();
+    for (place, secret) in manifest.secrets.iter().enumerate() {
+        let text = form.text(&secret_field(place)).unwrap_or_default();
+        if text.is_empty() && some && manifest.secrets.len() > 1 {
+            continue;
+        }
+        typed.insert(secret.variable.clone(), Secret::typed(text).map_err(host_harness::Error::from)?);
+    }
+    match typed.is_empty() {
+        true if some => Err(Fault::field("token", "it is empty")),
+        true => Ok(TypedSecrets::None),
+        false => Ok(TypedSecrets::Each(typed)),
     }
 }
 
@@ -165,7 +191,8 @@ fn read(it: &Setting, form: &Form) -> Result<Value, Fault> {
         (_, None) => it.default.clone(),
         (Input::One(words), Some(text)) if words.iter().any(|(word, _)| word == text) => text.into(),
         (Input::One(words), Some(_)) => {
-            return Err(wrong(&format!("choose one of {}", counted(words.len(), "word"))));
+            let words: Vec<&str> = words.iter().map(|(word, _)| word.as_str()).collect();
+            return Err(wrong(&format!("choose one of {}", words.join(", "))));
         }
         (Input::Number { least, most }, Some(text)) => {
             let number: i64 = text.parse().map_err(|_| wrong("write a whole number"))?;
@@ -226,7 +253,7 @@ mod tests {
         for (name, value, told) in [
             ("size", "x", "size: write a whole number"),
             ("size", "10", "size: write a number from 1 to 9"),
-            ("branches", "some", "branches: choose one of 2 words"),
+            ("branches", "some", "branches: choose one of primary, all"),
             ("odd", "{", "odd: EOF while parsing an object at line 1 column 1"),
         ] {
             assert_eq!(settings.read(&form(&[(name, value)]), &Map::new()).unwrap_err().detail, told);

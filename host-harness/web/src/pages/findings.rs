@@ -4,6 +4,7 @@ use appsec_model::{Severity, Timestamp};
 use host_harness::{
     FindingRow, Total, TotalIs, View,
     query::{List, Query},
+    text::line,
 };
 use maud::{Markup, html};
 
@@ -17,14 +18,14 @@ pub(crate) async fn page(asked: Asked, view: View) -> Answer {
     let query = asked.query(List::Findings(view))?;
     let listed = asked.tenant.finding_list(&query).await?;
     let tenant = asked.tenant.id().to_string();
-    let section = match view {
-        View::All => Section::Findings,
-        View::Vulnerabilities => Section::Vulnerabilities,
-        View::Weaknesses => Section::Weaknesses,
-        View::Secrets => Section::Secrets,
-    };
+    let section = section(view);
     let (here, now) = (section.of(&tenant), asked.site.harness.now());
     let list = &listed.list;
+    let views = super::views::bar(&asked, section, &query).await?;
+    let empty = match list.findings.is_empty() {
+        true => parts::nothing(&asked, !query.pairs().is_empty(), &here).await?,
+        false => html! {},
+    };
     let main = html! {
         div.head {
             h1 { (section.title()) }
@@ -36,14 +37,16 @@ pub(crate) async fn page(asked: Asked, view: View) -> Answer {
             }
         }
         (form::filters(&query, &here))
+        (views)
         (strip(&query, &here))
         @if let Some(no) = &listed.no_project { (form::no_project(no)) }
         @if list.findings.is_empty() {
-            (parts::empty(&html! { "Nothing is found." @if !query.pairs().is_empty() { " " a.link href=(here) { "Remove all filters" } } }))
+            (empty)
         } @else {
-            div.sheet {
-                div.wide { (table(&list.findings, &tenant, view, now)) }
+            form.sheet action={ "/t/" (tenant) "/triage" } {
+                div.wide { (table(&list.findings, &query, &tenant, view, now)) }
                 div.foot {
+                    button.button { "Triage selected…" }
                     (parts::counted(list.findings.len() as u64, "finding")) " on this page"
                     span.pages {
                         @if query.page_begin().is_none() { a.button href=(without_cursor(&query, &here)) { "First page" } }
@@ -55,11 +58,28 @@ pub(crate) async fn page(asked: Asked, view: View) -> Answer {
             }
         }
         @if let Some(left_out) = listed.left_out {
-            p.beside { (total(left_out)) " of this filter are not about security: "
-                a.link href=(form::with(&query, &here, "include-non-security", "true")) { "show them too" } "." }
+            @let is_one = left_out.total == 1;
+            p.beside { (total(left_out)) " of this filter " (if is_one { "is" } else { "are" }) " not about security: "
+                a.link href=(form::with(&query, &here, "include-non-security", "true")) { "show " (if is_one { "it" } else { "them" }) " too" } "." }
         }
     };
     Ok(page_of(Frame { tenant: &tenant, section, title: None }.page(&main)))
+}
+
+/// Where a view is in the navigation.
+pub(super) const fn section(view: View) -> Section {
+    match view {
+        View::All => Section::Findings,
+        View::Vulnerabilities => Section::Vulnerabilities,
+        View::Weaknesses => Section::Weaknesses,
+        View::Secrets => Section::Secrets,
+    }
+}
+
+/// The address of a finding in a list: its page leads to the next one of the list.
+pub(super) fn within(query: &Query, tenant: &str, view: View, id: &str) -> String {
+    let from = [("from", section(view).path().to_owned())];
+    form::address(&format!("/t/{tenant}/findings/{id}"), from.into_iter().chain(query.pairs()))
 }
 
 /// The address of all findings of the same filter, in a format.
@@ -98,17 +118,18 @@ fn strip(query: &Query, here: &str) -> Markup {
     }
 }
 
-fn table(rows: &[FindingRow], tenant: &str, view: View, now: Timestamp) -> Markup {
+fn table(rows: &[FindingRow], query: &Query, tenant: &str, view: View, now: Timestamp) -> Markup {
     html! {
         table.list {
             caption.unseen { (view.noun()) ", in the order that was asked for" }
             thead {
                 tr {
+                    th.select scope="col" { input type="checkbox" aria-label="Select all of this page" data-all hidden; }
                     th scope="col" { "Priority" }
                     th scope="col" { "Finding" }
                     th scope="col" { "Project and place" }
                     th scope="col" { "Status" }
-                    @if view == View::Vulnerabilities { th.late.num scope="col" { "CVSS" } th.late.num scope="col" { "EPSS" } }
+                    @if view == View::Vulnerabilities { th.late.num scope="col" { "CVSS" } th.late.num scope="col" { "EPSS" } th.late scope="col" { "KEV" } }
                     th.late scope="col" { "Source" }
                     th.late.num scope="col" { "Age" }
                 }
@@ -116,9 +137,10 @@ fn table(rows: &[FindingRow], tenant: &str, view: View, now: Timestamp) -> Marku
             tbody {
                 @for row in rows {
                     tr {
+                        td.select { input type="checkbox" name="finding" value=(row.id) aria-label={ "Select " (line(&row.title)) }; }
                         td.prio { span.line { span.rank { (row.priority) } (parts::severity(row.severity)) } }
                         td.what {
-                            a.title href=(format!("/t/{tenant}/findings/{}", row.id)) { (parts::text(&row.title)) }
+                            a.title href=(within(query, tenant, view, &row.id.to_string())) { (parts::text(&row.title)) }
                             span.under { (known(row)) }
                         }
                         td.where.cut {
@@ -129,6 +151,7 @@ fn table(rows: &[FindingRow], tenant: &str, view: View, now: Timestamp) -> Marku
                         @if view == View::Vulnerabilities {
                             td.num.late { @if let Some(score) = row.cvss { (format!("{score:.1}")) } }
                             td.num.late { @if let Some(score) = row.epss { (format!("{score:.3}")) } }
+                            td.late { @if row.kev { "yes" } }
                         }
                         td.late { span.sources { (parts::text(&row.instance)) } }
                         td.num.late { (parts::old(row.first_seen_at, now)) }

@@ -2,7 +2,7 @@
 //! address is the filter.
 
 use appsec_model::Severity;
-use host_harness::query::{Field, Group, Query, Takes};
+use host_harness::query::{Field, Group, Query, QueryError, Takes};
 use maud::{Markup, html};
 
 use super::{Section, parts};
@@ -92,7 +92,12 @@ fn choice(field: &Field, id: &str, label: &str, words: &[&str], value: &str) -> 
 /// A field's name, for people.
 fn label(name: &str) -> String {
     let words = name.replace('-', " ").replace("min ", "at least ");
-    let words = words.replace("cvss", "CVSS").replace("epss", "EPSS").replace("cwe", "CWE").replace("owasp", "OWASP");
+    let words = words
+        .replace("cvss", "CVSS")
+        .replace("epss", "EPSS")
+        .replace("kev", "KEV")
+        .replace("cwe", "CWE")
+        .replace("owasp", "OWASP");
     let mut signs = words.chars();
     signs.next().map(|first| first.to_uppercase().chain(signs).collect()).unwrap_or_default()
 }
@@ -128,6 +133,13 @@ fn without(query: &Query, here: &str, place: usize) -> String {
 pub(super) fn with(query: &Query, here: &str, name: &'static str, value: &str) -> String {
     let rest = query.pairs().into_iter().filter(|(other, _)| !matches!(*other, "cursor" | "offset") && *other != name);
     address(here, rest.chain([(name, value.to_owned())]))
+}
+
+/// The same query at another page of its list.
+pub(super) fn page_at(query: &Query, name: &str, value: &str) -> Result<Query, QueryError> {
+    let mut pairs = query.pairs();
+    pairs.retain(|(other, _)| !matches!(*other, "cursor" | "offset"));
+    Query::parse(query.list(), pairs.iter().map(|(name, value)| (*name, value.as_str())).chain([(name, value)]))
 }
 
 /// An address with a query.

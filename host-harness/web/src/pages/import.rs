@@ -1,7 +1,7 @@
 //! Importing a report or a file of a vendor's tool: what it is, whose it is, and
 //! what came of it.
 
-use std::{path::PathBuf, sync::Arc};
+use std::path::PathBuf;
 
 use axum::extract::Multipart;
 use host_harness::{ImportOptions, ImportReport, InstanceName};
@@ -11,7 +11,9 @@ use tokio::io::AsyncWriteExt;
 use super::{Frame, Section, notice, parts};
 use crate::{
     answer::{self, Fault, again},
-    asked::{Answer, Asked, in_time},
+    asked::{Answer, Asked, in_time, parsed},
+    problems::Own,
+    uploads::imported,
 };
 
 /// Remarks that are shown of an import.
@@ -19,13 +21,13 @@ const REMARKS: u32 = 20;
 
 /// What was written into the form.
 #[derive(Default)]
-struct Typed {
+pub(super) struct Typed {
     source: String,
     project: String,
     r#ref: String,
     complete: bool,
     /// The file, where it lies for now; it goes with this.
-    file: Option<(tempfile::TempDir, PathBuf)>,
+    pub file: Option<(tempfile::TempDir, PathBuf)>,
 }
 
 pub(crate) async fn page(asked: Asked) -> Answer {
@@ -61,7 +63,7 @@ async fn show(asked: &Asked, typed: &Typed, happened: &Markup) -> Result<Markup,
                 div.actions { button.button.primary { "Import" } }
             }
         }
-        p.muted.beside { "Read are SARIF, CycloneDX, OSV-Scanner and GitLab reports, packed with gzip or zstd or not, and the formats of the connectors." }
+        p.muted.beside { "Accepted: SARIF, CycloneDX, OSV-Scanner and GitLab reports, and the formats of the connectors; plain, gzip or zstd." }
     };
     Ok(Frame { tenant: &tenant, section: Section::Import, title: None }.page(&main))
 }
@@ -71,12 +73,7 @@ pub(crate) async fn import(asked: Asked, parts: Multipart) -> Answer {
     let outcome = async {
         receive(&asked, parts, &mut typed).await?;
         let Some((_, file)) = &typed.file else { return Err(Fault::field("file", "it is empty")) };
-        let name: InstanceName = typed.source.parse().map_err(|why| Fault::field("source", &format!("{why}")))?;
-        let there = asked.tenant.instances().await?.into_iter().find(|it| it.made.name == name);
-        let made = match there {
-            Some(_) => false,
-            None => asked.tenant.source(&name).await?.1,
-        };
+        let name: InstanceName = parsed("source", &typed.source)?;
         let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         let options = ImportOptions {
             project: given(&typed.project),
@@ -84,28 +81,24 @@ pub(crate) async fn import(asked: Asked, parts: Multipart) -> Answer {
             complete: typed.complete,
             ..ImportOptions::default()
         };
-        let imported = asked.tenant.import(&name, file, options, Arc::new(|_| ())).await;
-        if made && imported.is_err() {
-            asked.tenant.withdraw_unused(&name).await?;
-        }
-        Ok(imported?)
+        imported(&asked, &name, file, options).await
     };
     let outcome = outcome.await;
     match outcome {
         Ok(report) => Ok(answer::html(done(&asked, &report).await?)),
         Err(fault) => {
-            let page = show(&asked, &typed, &notice::failed(&fault)).await?;
-            Ok(again(fault, page))
+            let page = show(&asked, &typed, &notice::failed(&fault)).await;
+            again(fault, page)
         }
     }
 }
 
 /// Takes the form in; the file goes to a folder of the tenant's machine, and is
 /// removed with it.
-async fn receive(asked: &Asked, mut form: Multipart, typed: &mut Typed) -> Result<(), Fault> {
+pub(super) async fn receive(asked: &Asked, mut form: Multipart, typed: &mut Typed) -> Result<(), Fault> {
     let broken = |error: axum::extract::multipart::MultipartError| Fault {
         status: error.status(),
-        code: "body-refused",
+        code: Own::BodyRefused.into(),
         detail: error.body_text(),
     };
     while let Some(mut field) = in_time(&asked.site, form.next_field()).await?.map_err(broken)? {
@@ -173,12 +166,12 @@ async fn done(asked: &Asked, report: &ImportReport) -> Result<Markup, Fault> {
             }
         }
         p { (parts::number(counts.new)) " new, " (parts::number(counts.changed)) " changed, " (parts::number(counts.vanished)) " vanished." }
-        @if let Some(message) = &report.run.message { div.notice.warn { (parts::sentence(message)) } }
+        @if let Some(message) = &report.run.message { div.notice.warn { div { (parts::message(message)) } } }
         @if outcome.unmapped > 0 {
             div.notice.warn { span { "Map the projects that these belong to, and import the file once more: " a.link href={ (Section::Mapping.of(&tenant)) "?state=unmapped" } { "Mapping" } } }
         }
         @if !remarks.is_empty() {
-            section.card { header { h2 { "Remarks" } } ul.remarks { @for it in &remarks { li { span.mono { (parts::text(&it.code)) } " " (parts::text(&it.message)) } } } }
+            section.card { header { h2 { "Remarks" } } ul.remarks { @for it in &remarks { li { span.mono { (parts::text(&it.code)) } " " (parts::prose(&it.message)) } } } }
         }
         div.actions.beside {
             a.button.primary href={ (Section::Findings.of(&tenant)) "?instance=" (report.run.instance) } { "Its findings" }

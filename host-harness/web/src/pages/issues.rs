@@ -1,15 +1,15 @@
 //! Issues: what several sources see of one thing.
 
-use std::sync::Arc;
-
-use axum::extract::{Path, State};
-use host_harness::{IssueRow, query::List};
+use host_harness::{
+    IssueRow,
+    query::{List, Query},
+};
 use maud::{Markup, html};
 
-use super::{Frame, Section, finding, form, parts};
+use super::{Frame, Section, beside::Beside, finding, form, parts};
 use crate::{
-    Site, answer,
-    asked::{Answer, Asked, tenant},
+    answer::{self, Fault},
+    asked::{Answer, Asked},
 };
 
 pub(crate) async fn page(asked: Asked) -> Answer {
@@ -18,6 +18,11 @@ pub(crate) async fn page(asked: Asked) -> Answer {
     let (tenant, now) = (asked.tenant.id().to_string(), asked.site.harness.now());
     let here = Section::Issues.of(&tenant);
     let list = &listed.list;
+    let views = super::views::bar(&asked, Section::Issues, &query).await?;
+    let empty = match list.issues.is_empty() {
+        true => parts::nothing(&asked, !query.pairs().is_empty(), &here).await?,
+        false => html! {},
+    };
     let main = html! {
         div.head {
             h1 { "Issues" }
@@ -25,8 +30,9 @@ pub(crate) async fn page(asked: Asked) -> Answer {
             div.tools { a.button href=(form::api(&query, &tenant, Section::Issues)) { "JSON" } }
         }
         (form::filters(&query, &here))
+        (views)
         @if let Some(no) = &listed.no_project { (form::no_project(no)) }
-        @if list.issues.is_empty() { (parts::empty(&html! { "Nothing is found." })) } @else {
+        @if list.issues.is_empty() { (empty) } @else {
             div.sheet {
                 div.wide {
                     table.list {
@@ -42,7 +48,7 @@ pub(crate) async fn page(asked: Asked) -> Answer {
                                 tr {
                                     td.prio { span.line { span.rank { (row.priority) } (parts::severity(row.severity)) } }
                                     td.what {
-                                        a.title href=(format!("{here}/{}", row.id)) { (parts::text(&row.title)) }
+                                        a.title href=(within(&query, &tenant, &row.id.to_string())) { (parts::text(&row.title)) }
                                         span.under { span { (row.kind) } @for id in row.advisories.iter().take(2) { span { (parts::text(id)) } } }
                                     }
                                     td.where.cut { (parts::text(&row.repository)) span.second.mono.cut { (parts::text(&row.place())) } }
@@ -73,15 +79,45 @@ fn sources(row: &IssueRow) -> Markup {
     }
 }
 
-pub(crate) async fn one(State(site): State<Arc<Site>>, Path((name, id)): Path<(String, String)>) -> Answer {
-    let tenant = tenant(&site, &name)?;
-    let issue = tenant.issue(id).await?;
-    let (row, now) = (&issue.row, site.harness.now());
+/// The address of an issue in a list: its page leads to the next one of the list.
+fn within(query: &Query, tenant: &str, id: &str) -> String {
+    let from = [("from", Section::Issues.path().to_owned())];
+    form::address(&format!("{}/{id}", Section::Issues.of(tenant)), from.into_iter().chain(query.pairs()))
+}
+
+/// The list that an issue was opened from, as the address says it.
+async fn opened_from(asked: &Asked, id: &str) -> Result<Beside, Fault> {
+    let tenant = asked.tenant.id().as_str();
+    if asked.field("from").is_none() {
+        return Ok(Beside::none(Section::Issues, tenant));
+    }
+    let query = asked.query_beside(List::Issues, &["from"])?;
+    let list = asked.tenant.issue_list(&query).await?.list;
+    let rows: Vec<String> = list.issues.iter().map(|row| row.id.to_string()).collect();
+    let following = async {
+        let end = u64::from(query.page_begin().unwrap_or_default()) + rows.len() as u64;
+        if end >= list.total {
+            return Ok(None);
+        }
+        let next = form::page_at(&query, "offset", &end.to_string())?;
+        let found = asked.tenant.issue_list(&next).await?.list;
+        Ok(found.issues.first().map(|row| within(&next, tenant, &row.id.to_string())))
+    };
+    let here = form::address(&Section::Issues.of(tenant), query.pairs().into_iter());
+    Beside::among(Section::Issues, here, &rows, id, |id| within(&query, tenant, id), following).await
+}
+
+pub(crate) async fn one(asked: Asked) -> Answer {
+    let name = asked.tenant.id().to_string();
+    let issue = asked.tenant.issue(asked.named("id")?).await?;
+    let (row, now) = (&issue.row, asked.site.harness.now());
+    let id = row.id.to_string();
+    let beside = opened_from(&asked, &id).await?;
     let main = html! {
-        nav.path aria-label="Path" { a.link href=(Section::Issues.of(&name)) { "Issues" } " › " span.mono { (row.id) } }
+        (beside.path(&id))
         div.head {
             h1 { (parts::text(&row.title)) }
-            div.tools { a.button href=(format!("/api/v1/tenants/{name}/issues/{}", row.id)) { "JSON" } }
+            div.tools { a.button.primary href=(format!("/t/{name}/triage?issue={}", row.id)) { "Decide…" } a.button href=(format!("/api/v1/tenants/{name}/issues/{}", row.id)) { "JSON" } }
         }
         p.states { (parts::severity(row.severity)) (parts::state(&row.status)) span { "priority " b { (row.priority) } } }
         div.grid {
@@ -96,6 +132,7 @@ pub(crate) async fn one(State(site): State<Arc<Site>>, Path((name, id)): Path<(S
                     (parts::fact("Advisories", (!row.advisories.is_empty()).then(|| parts::text(&row.advisories.join(", ")))))
                     (parts::fact("CVSS", row.cvss.map(|score| html! { (format!("{score:.1}")) })))
                     (parts::fact("EPSS", row.epss.map(|score| html! { (format!("{score:.3}")) })))
+                    (parts::fact("KEV", row.kev.then(|| html! { "known to be exploited" })))
                     (parts::fact("First seen", Some(html! { (parts::moment(row.first_seen_at)) })))
                     (parts::fact("Last seen", Some(html! { (parts::moment(row.last_seen_at)) })))
                 }
@@ -126,7 +163,7 @@ pub(crate) async fn one(State(site): State<Arc<Site>>, Path((name, id)): Path<(S
                 }
             }
             @if !issue.policy_results.is_empty() {
-                section.card.c12 { header { h2 { "Policies" } } (finding::policies(&issue.policy_results, now)) }
+                section.card.c12 { header { h2 { "Policies" } } (finding::policies(&issue.policy_results)) }
             }
         }
     };

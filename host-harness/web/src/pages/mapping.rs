@@ -1,6 +1,6 @@
 //! Which repository each project is of: only mapped projects are read.
 
-use host_harness::{Acceptance, InstanceName, KeptFindings, MappingRow, MappingState, ProjectName};
+use host_harness::{Acceptance, InstanceName, KeptFindings, MappingRow, MappingState, text::line};
 use maud::{Markup, html};
 
 use super::{Frame, Section, notice, parts};
@@ -18,8 +18,7 @@ pub(crate) async fn page(asked: Asked) -> Answer {
 }
 
 async fn show(asked: &Asked, happened: &Markup) -> Result<Markup, Fault> {
-    let instance = asked.field("instance").map(|name| name.parse::<InstanceName>());
-    let instance = instance.transpose().map_err(|error| Fault::field("instance", &error.to_string()))?;
+    let instance = asked.maybe_instance()?;
     let state = asked.field("state").and_then(|word| MappingState::named(&word));
     let search = asked.field("text").unwrap_or_default().to_lowercase();
     let begin = asked.field("offset").and_then(|it| it.parse().ok()).unwrap_or(0_usize);
@@ -98,7 +97,7 @@ fn project(row: &MappingRow, here: &str) -> Markup {
                 form.inline method="post" action={ (here) "/set" } {
                     input type="hidden" name="instance" value=(row.instance);
                     input type="hidden" name="project" value=(row.project_id);
-                    input type="text" name="repository" list="repositories" spellcheck="false" aria-label={ "Repository of " (row.project) }
+                    input type="text" name="repository" list="repositories" spellcheck="false" aria-label={ "Repository of " (line(&row.project)) }
                         value=(row.repository.as_deref().or(proposed).unwrap_or_default());
                     button.button name="do" value="map" { @if row.repository.is_some() { "Change" } @else { "Map" } }
                     @if row.state == MappingState::Ignored {
@@ -127,13 +126,11 @@ fn project(row: &MappingRow, here: &str) -> Markup {
 async fn changed(asked: &Asked, outcome: Result<(), Fault>, done: &'static str) -> Answer {
     match outcome {
         Ok(()) => Ok(see(&format!("{}?done={done}", Section::Mapping.of(asked.tenant.id().as_str())))),
-        Err(fault) => Ok(again_with(asked, fault).await?),
+        Err(fault) => {
+            let page = show(asked, &notice::failed(&fault)).await;
+            again(fault, page)
+        }
     }
-}
-
-async fn again_with(asked: &Asked, fault: Fault) -> Answer {
-    let page = show(asked, &notice::failed(&fault)).await?;
-    Ok(again(fault, page))
 }
 
 pub(crate) async fn accept(asked: Asked, form: Form) -> Answer {
@@ -149,7 +146,7 @@ pub(crate) async fn accept(asked: Asked, form: Form) -> Answer {
 
 pub(crate) async fn set(asked: Asked, form: Form) -> Answer {
     let outcome = async {
-        let project = ProjectName { instance: form.maybe("instance")?, name: form.read("project")? };
+        let project = form.project()?;
         match form.text("do") {
             Some("ignore") => {
                 let findings = form.text("findings").map(|word| match word {

@@ -8,8 +8,12 @@ use super::parts;
 use crate::answer::Fault;
 
 /// What was done, by the word in the address of the page that shows it.
-const DONE: [(&str, &str); 14] = [
-    ("test", "Connection successful."),
+const DONE: [(&str, &str); 23] = [
+    ("policies", "The policies are changed, and evaluated over everything."),
+    ("unrated", "All ratings are forgotten; priorities are those without them."),
+    ("listed", "The repositories are in the list."),
+    ("removed", "The repository is removed from the list."),
+    ("fields", "What is said of the project's scans is saved."),
     ("pause", "Paused. It is not synced until somebody resumes it."),
     ("resume", "Resumed."),
     ("schedule", "The schedule is set."),
@@ -17,10 +21,18 @@ const DONE: [(&str, &str); 14] = [
     ("guard", "The guard against mass removal is set."),
     ("settings", "The vendor has accepted the settings, and they are saved."),
     ("token", "The vendor has accepted the token, and it is sealed in the vault."),
+    ("scanner", "The project is a scanner of this repository; it is read from the next sync on."),
     ("mapped", "The mapping is changed."),
     ("accepted", "The proposals are accepted."),
     ("revoked", "The token is revoked."),
     ("discarded", "The setup is discarded; nothing of it is left."),
+    ("notified", "The webhook is set. Send a test to see whether it arrives."),
+    ("unnotified", "The webhook is removed; what still waited is discarded."),
+    (
+        "alerted",
+        "The alert is set: what newly violates policies is reported from now on. Send a test to see whether it arrives.",
+    ),
+    ("unalerted", "The alert is removed; what still waited is discarded."),
     ("stop", "The sync stops at the end of its page; the next one goes on there."),
     ("sync", "The sync has not begun yet: the vendor asks to wait. It begins as soon as the vendor lets it."),
 ];
@@ -36,53 +48,17 @@ pub(super) fn failed(fault: &Fault) -> Markup {
     html! {
         div.notice.bad role="alert" {
             div {
-                b { (parts::sentence(&line(&fault.detail))) }
-                @if let Some(advice) = advice(fault.code) { p { (advice) } }
-                p.muted { "Code: " span.mono { (fault.code) } }
+                b { (prose(&parts::sentence(&line(&fault.detail)))) }
+                p { (prose(fault.code.about().advice)) }
+                p.muted { "Code: " a.link.mono href=(fault.code.address()) { (fault.code.as_str()) } }
             }
         }
     }
 }
 
-/// What a person in front of a page can do about a fault.
-pub(super) fn advice(code: &str) -> Option<&'static str> {
-    Some(match code {
-        "not-let-in" | "link-invalid" => {
-            "Open the newest link that `harness serve` has printed in its terminal, or make one with `harness link`: it lets \
-             one browser in."
-        }
-        "wrong-host" => "Use the address that `harness serve` has printed.",
-        "proxied" => "Open the address on this machine, without a proxy. From elsewhere, use a tunnel: ssh -L.",
-        "cross-site" => "Open the page in this server itself, and send the form from there.",
-        "unauthorized" => "Create a new token at the vendor, and give it here.",
-        "forbidden" => "The token is valid but lacks a permission: ask its owner to grant it at the vendor.",
-        "missing-scope" => {
-            "Make sure that the token has the scope for the vendor's Web API, and that the deployment's name is right."
-        }
-        "deployment-not-found" => "Correct the name of the deployment under “More settings”, or leave it out.",
-        "no-deployment" => {
-            "Sign in to the vendor, make sure that there is an active deployment, and create the token there."
-        }
-        "rate-limited" => "Nothing is lost: try again later.",
-        "unavailable" | "protocol" => {
-            "Check that the vendor's address under “More settings” is right and reachable from this machine."
-        }
-        "egress-denied" => {
-            "If the address is one of this machine or network on purpose, tick the box below it; only then may it be reached."
-        }
-        "secret" | "secret-not-given" => "Type the token into the form.",
-        "vault-key" => "The key of the vault is not given: start `harness serve` with --vault-key-file.",
-        "vault-key-mismatch" => "Start `harness serve` with the key that this tenant's vault was sealed with.",
-        "instance-exists" | "onboarding-exists" => "Choose another name.",
-        "account-mismatch" => "Use a token of the same account, or add another instance for this one.",
-        "locked" => "Wait until the work on it has ended, then try again.",
-        "paused" => "Resume it first.",
-        "not-confirmed" => "Type the name exactly as it is shown.",
-        "findings-undecided" => "Choose what becomes of its findings.",
-        "onboarding-connector-changed" => "The connector is another one by now: discard this setup and begin anew.",
-        "store-busy" => "Try again in a moment.",
-        _ => return None,
-    })
+/// A text of ours in which what is typed stands between backticks.
+pub(super) fn prose(text: &str) -> Markup {
+    html! { @for (place, part) in text.split('`').enumerate() { @if place % 2 == 1 { code { (part) } } @else { (part) } } }
 }
 
 #[cfg(test)]
@@ -101,8 +77,11 @@ mod tests {
 
     #[test]
     fn a_fault_is_told_with_what_to_do() {
-        let fault =
-            Fault { status: StatusCode::FORBIDDEN, code: "unauthorized", detail: "the vendor says <no>".to_owned() };
-        insta::assert_snapshot!(failed(&fault).into_string(), @r#"<div class="notice bad" role="alert"><div><b>The vendor says &lt;no&gt;.</b><p>Create a new token at the vendor, and give it here.</p><p class="muted">Code: <span class="mono">unauthorized</span></p></div></div>"#);
+        let fault = Fault {
+            status: StatusCode::FORBIDDEN,
+            code: host_harness::Code::Unauthorized.into(),
+            detail: "the vendor says <no>".to_owned(),
+        };
+        insta::assert_snapshot!(failed(&fault).into_string(), @r#"<div class="notice bad" role="alert"><div><b>The vendor says &lt;no&gt;.</b><p>Create a new token at the vendor, and give it here.</p><p class="muted">Code: <a class="link mono" href="/problems/unauthorized">unauthorized</a></p></div></div>"#);
     }
 }

@@ -7,6 +7,9 @@ use host_harness::{columns::Tone, text as clean};
 use maud::{Markup, html};
 use url::Url;
 
+use super::Section;
+use crate::{answer::Fault, asked::Asked};
+
 /// A text of somebody else, on one line.
 pub(super) fn text(text: &str) -> Markup {
     html! { bdi { (clean::line(text)) } }
@@ -32,6 +35,20 @@ pub(super) fn sentence(text: &str) -> String {
     format!("{first}{}{end}", signs.as_str())
 }
 
+/// A message of several lines on one.
+pub(super) fn joined(message: &str) -> Markup {
+    text(&clean::joined(message))
+}
+
+/// A message: its first line, and below it the others.
+pub(super) fn message(message: &str) -> Markup {
+    let mut lines = message.lines();
+    html! {
+        b { (sentence(lines.next().unwrap_or_default())) }
+        @for line in lines { div { (text(line.trim())) } }
+    }
+}
+
 /// A link to an address that somebody else gave: only of the web.
 pub(super) fn link(address: &str, name: &str) -> Markup {
     let url = Url::parse(address).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
@@ -41,6 +58,12 @@ pub(super) fn link(address: &str, name: &str) -> Markup {
             None => (text(name)),
         }
     }
+}
+
+/// A name as a part of an address.
+pub(super) fn segment(name: &str) -> String {
+    let name: String = url::form_urlencoded::byte_serialize(name.as_bytes()).collect();
+    name.replace('+', "%20")
 }
 
 /// A severity: the word, and so many lit bars.
@@ -160,9 +183,35 @@ pub(super) fn counted(count: u64, noun: &str) -> String {
     all.replacen(&count.to_string(), &number(count), 1)
 }
 
+/// A text to be copied; the script adds the button that does it.
+pub(super) fn copied(text: &str) -> Markup {
+    html! { div.copied { code { (clean::line(text)) } button.quiet type="button" data-copy=(clean::line(text)) hidden { "Copy" } } }
+}
+
 /// A name and a value of a list of facts; nothing where there is no value.
 pub(super) fn fact(name: &str, value: Option<Markup>) -> Markup {
     html! { @if let Some(value) = value { dt { (name) } dd { (value) } } }
+}
+
+/// That a list shows nothing: without a filter it is asked whether anything was
+/// looked at, as what nobody has scanned is not clean.
+pub(super) async fn nothing(asked: &Asked, is_filtered: bool, here: &str) -> Result<Markup, Fault> {
+    let tenant = asked.tenant.id().as_str();
+    let has_sources = is_filtered || !asked.tenant.instances().await?.is_empty();
+    Ok(empty(&html! {
+        @match (is_filtered, has_sources) {
+            (true, _) => { "Nothing is found. " a.link href=(here) { "Remove all filters" } },
+            (_, false) => (no_source(tenant)),
+            (_, true) => { "Nothing that is known is open. " a.link href=(Section::Coverage.of(tenant)) { "What was looked at, and what was not" } },
+        }
+    }))
+}
+
+/// That there is no source, and how there is one.
+pub(super) fn no_source(tenant: &str) -> Markup {
+    html! {
+        "No source is set up yet. " a.link href=(Section::Sources.of(tenant)) { "Add a source" } " or " a.link href=(Section::Import.of(tenant)) { "import a report" } "."
+    }
 }
 
 /// A page of a list that shows nothing, and why.

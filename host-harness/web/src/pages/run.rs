@@ -12,7 +12,6 @@ use axum::{
 };
 use futures_util::stream;
 use host_harness::{Fetch, InstanceWork, Run, RunList, RunState};
-use http::StatusCode;
 use maud::{Markup, html};
 use tokio::{sync::OwnedSemaphorePermit, time::sleep};
 
@@ -20,6 +19,7 @@ use super::{Frame, Section, notice, parts};
 use crate::{
     answer::{self, Fault, see},
     asked::{Answer, Asked},
+    problems::{FaultCode, Own},
 };
 
 /// Remarks and findings that are shown of a run.
@@ -86,8 +86,7 @@ pub(crate) async fn events(asked: Asked) -> Answer {
     let id: i64 = asked.named("run")?;
     Seen::of(&asked, id).await?;
     let Ok(place) = asked.site.watched.clone().try_acquire_owned() else {
-        let detail = "too many pages are watched live already".to_owned();
-        return Err(Fault { status: StatusCode::SERVICE_UNAVAILABLE, code: "too-many-watched", detail });
+        return Err(Fault::of(Own::TooManyWatched, "too many pages are watched live already"));
     };
     let watch = Watch { asked, id, shown: String::new(), ended: false, _place: place };
     let events = stream::unfold(watch, async |mut watch| Some((Ok::<_, Infallible>(watch.next().await?), watch)));
@@ -150,7 +149,7 @@ fn state(asked: &Asked, seen: &Seen, run: &Run) -> Markup {
         }
         @if let Some(message) = &run.message {
             div.notice.bad[run.state == RunState::Failed] {
-                div { b { (parts::sentence(message)) } @if let Some(advice) = run.code.and_then(|code| notice::advice(code.as_str())) { p { (advice) } } }
+                div { (parts::message(message)) @if let Some(code) = run.code { p { (notice::prose(FaultCode::from(code).about().advice)) } } }
             }
         }
         div.figures {
@@ -180,7 +179,7 @@ fn state(asked: &Asked, seen: &Seen, run: &Run) -> Markup {
             section.card.c5 {
                 header { h2 { "By project" } span.muted { (parts::number(seen.list.projects.len() as u64)) } }
                 @if seen.list.projects.is_empty() { p.muted { "Nothing yet." } }
-                div.wide.tall {
+                div.wide.tall tabindex="0" role="region" aria-label="By project" {
                     table.plain { tbody {
                         @for it in &seen.list.projects { tr { td { (parts::text(&it.project)) } td.num { (parts::counted(it.records, "record")) @if it.new > 0 { ", " (parts::number(it.new)) " new" } } } }
                     } }
@@ -192,7 +191,7 @@ fn state(asked: &Asked, seen: &Seen, run: &Run) -> Markup {
                     ul.remarks {
                         @for it in &seen.list.waits { li { (parts::counted(it.waits, "wait")) ", " (format!("{:.1} s", it.waited_ms as f64 / 1e3)) ": " (parts::text(&it.reason)) } }
                         @for (count, it) in alike(&seen.list.diagnostics) {
-                            li { @if count > 1 { b { (count) " × " } } span.mono { (parts::text(&it.code)) } " " (parts::text(&it.message)) }
+                            li { @if count > 1 { b { (count) " × " } } span.mono { (parts::text(&it.code)) } " " (parts::prose(&it.message)) }
                         }
                     }
                 }
@@ -218,7 +217,7 @@ fn row(fetch: &Fetch) -> Markup {
         tr {
             td { (fetch.kind) }
             td { @match &fetch.scope { Scope::Deployment => "everything", Scope::Projects(some) => (parts::counted(some.len() as u64, "project")) } }
-            td { (parts::state(fetch.state.as_str())) @if let Some(message) = &fetch.message { span.second { (parts::text(message)) } } }
+            td { (parts::state(fetch.state.as_str())) @if let Some(message) = &fetch.message { span.second { (parts::joined(message)) } } }
             td.num { (parts::number(fetch.counts.pages)) }
             td.num { (parts::number(fetch.counts.records)) }
         }

@@ -36,13 +36,16 @@ pub(crate) async fn page(asked: Asked) -> Answer {
                         tbody {
                             @for run in &runs {
                                 tr {
-                                    td.num { (run.id) }
+                                    td.num data-label="Run" { (run.id) }
                                     td { (parts::text(&run.instance)) span.second { (run.mode.as_str()) } }
-                                    td { (parts::state(run.state.as_str())) @if let Some(message) = &run.message { span.second { (parts::text(message)) } } }
-                                    @for count in [run.counts.records, run.counts.new, run.counts.changed, run.counts.vanished] { td.num { (parts::number(count)) } }
+                                    td { (parts::state(run.state.as_str())) @if let Some(message) = &run.message { span.second { (parts::joined(message)) } } }
+                                    @for (name, count) in [
+                                        ("Records", run.counts.records), ("New", run.counts.new),
+                                        ("Changed", run.counts.changed), ("Vanished", run.counts.vanished),
+                                    ] { td.num data-label=(name) { (parts::number(count)) } }
                                     td.num.late { (parts::number(run.counts.rejected)) }
                                     td.num.late { (took(run)) }
-                                    td.num { (parts::ago(run.started_at, now)) }
+                                    td.num data-label="Began" { (parts::ago(run.started_at, now)) }
                                 }
                             }
                         }

@@ -1,13 +1,20 @@
 //! One source: how it is, what is next, and what can be done with it.
 
+use std::time::{Duration, Instant};
+
+use appsec_model::Connection;
 use host_harness::{
-    AutoMap, Cadence, InstanceReport, InstanceStatus, InstanceWork, Interval, Percent, Plan, Rotation, ScheduleReport,
-    Secret, SettingsChange, SyncOptions, Vanishing, Zone,
+    AutoMap, Cadence, InstanceReport, InstanceStatus, InstanceWork, Interval, MappingRow, Percent, Plan, Rotation,
+    ScheduleReport, SettingsChange, SyncOptions, Vanishing, Zone,
     query::{List, Query},
 };
 use maud::{Markup, html};
 
-use super::{Frame, Section, fields::Settings, notice, parts};
+use super::{
+    Frame, Section,
+    fields::{Settings, secret_field, typed_secrets},
+    form, notice, parts,
+};
 use crate::{
     answer::{self, Fault, again, see},
     asked::{Answer, Asked, Form},
@@ -29,6 +36,7 @@ async fn show(asked: &Asked, happened: &Markup) -> Result<Markup, Fault> {
     let report = asked.tenant.instance_report(&name).await?;
     let instance = asked.tenant.instance(&name).await?;
     let work = asked.tenant.work_of(&instance).await?;
+    let mapped = asked.tenant.mapping_list(Some(&name), Vec::new()).await?.projects;
     let query = Query::parse(List::Runs, [("instance", name.as_str()), ("limit", "8")])?;
     let runs = asked.tenant.runs(&query).await?;
     let (tenant, now) = (asked.tenant.id().to_string(), asked.site.harness.now());
@@ -60,7 +68,7 @@ async fn show(asked: &Asked, happened: &Markup) -> Result<Markup, Fault> {
                 span { (parts::text(account.name.as_deref().unwrap_or(&account.slug))) " (id " (parts::text(&account.id)) ")" }
             }
             @if let Some(at) = report.checked_at { span { "checked " (parts::ago(at, now)) } }
-            @if let Some(why) = &report.status_detail { span { (parts::text(why)) } }
+            @if let Some(why) = &report.status_detail { span { (parts::joined(why)) } }
         }
         @if let Some(running) = live {
             div.notice role="status" {
@@ -69,7 +77,7 @@ async fn show(asked: &Asked, happened: &Markup) -> Result<Markup, Fault> {
             }
         }
         div.grid {
-            @if is_connector { (next(&work, &here)) (projects(&report, &tenant)) }
+            @if is_connector { (next(&work, &here)) (projects(&report, &mapped, &tenant)) }
             section.card.c6 {
                 header { h2 { "Last runs" } a.more href={ (Section::Runs.of(&tenant)) "?instance=" (report.name) } { "All" } }
                 @if runs.is_empty() { p.muted { "It has not run yet." } }
@@ -78,7 +86,7 @@ async fn show(asked: &Asked, happened: &Markup) -> Result<Markup, Fault> {
                         @for run in &runs {
                             tr {
                                 td { a.link href=(format!("{}/{}", Section::Runs.of(&tenant), run.id)) { (run.id) } }
-                                td { (parts::state(run.state.as_str())) @if let Some(message) = &run.message { span.second { (parts::text(message)) } } }
+                                td { (parts::state(run.state.as_str())) @if let Some(message) = &run.message { span.second { (parts::joined(message)) } } }
                                 td { (run.mode.as_str()) }
                                 td.num { (parts::ago(run.started_at, now)) }
                             }
@@ -119,20 +127,24 @@ fn next(work: &InstanceWork, here: &str) -> Markup {
                 (parts::fact("Next", work.next_at.map(|at| html! { (parts::moment(at)) @if work.next_full { ", everything" } })))
                 (parts::fact("Everything", work.next_full_at.map(|at| html! { (parts::moment(at)) })))
                 (parts::fact("Failures", (work.failures > 0).then(|| html! { (work.failures) " in a row" })))
-                (parts::fact("Waiting", work.waiting.as_deref().map(parts::text)))
+                (parts::fact("Waiting", work.waiting.as_deref().map(parts::joined)))
             }
         }
     }
 }
 
-fn projects(report: &InstanceReport, tenant: &str) -> Markup {
-    let counts = &report.projects;
+/// Projects that are shown beside the counts.
+const PROJECTS: usize = 8;
+
+fn projects(report: &InstanceReport, mapped: &[MappingRow], tenant: &str) -> Markup {
+    let (counts, here) = (&report.projects, Section::Mapping.of(tenant));
+    let all = form::address(&here, [("instance", report.name.clone())].into_iter());
     html! {
         section.card.c6 {
-            header { h2 { "Projects" } a.more href={ (Section::Mapping.of(tenant)) "?instance=" (report.name) } { "Map them" } }
+            header { h2 { "Projects" } a.more href=(all) { "Map them" } }
             div.figures {
-                @for (count, what) in [(counts.mapped, "mapped"), (counts.unmapped, "waiting"), (counts.drifted, "lead elsewhere"), (counts.ignored, "ignored")] {
-                    div { b { (parts::number(count)) } span { (what) } }
+                @for (count, what) in [(counts.mapped, "mapped"), (counts.unmapped, "waiting"), (counts.drifted, "lead elsewhere"), (counts.ignored, "ignored"), (counts.stale, "no longer listed")] {
+                    @if count > 0 || what == "mapped" { div { b { (parts::number(count)) } span { (what) } } }
                 }
             }
             p.muted { "Only mapped projects are read. " (match report.auto_map {
@@ -140,17 +152,32 @@ fn projects(report: &InstanceReport, tenant: &str) -> Markup {
                 AutoMap::Match => "New projects are mapped where a repository surely fits; others wait.",
                 AutoMap::Manual => "New projects wait for somebody to map them.",
             }) }
+            @if mapped.is_empty() { p.muted { "None is known yet: the first sync lists them." } } @else {
+                table.plain.beside {
+                    caption.unseen { "Projects, and the repository that each is mapped to" }
+                    tbody {
+                        @for it in mapped.iter().take(PROJECTS) {
+                            tr {
+                                td { (parts::text(&it.project)) @if let Some(to) = it.repository.as_ref().filter(|to| **to != it.project) { span.second { "in " (parts::text(to)) } } }
+                                td { (parts::state(it.state.as_str())) }
+                                td.num { @match &it.repository {
+                                    Some(to) => a.link href=(Section::Repositories.at(tenant, to)) { (parts::number(it.findings.open)) " open" },
+                                    None => { (parts::number(it.findings.open)) " open" },
+                                } }
+                            }
+                        }
+                    }
+                }
+                @if mapped.len() > PROJECTS { p.beside { a.link href=(all) { "All " (parts::counted(mapped.len() as u64, "project")) } } }
+            }
         }
     }
 }
 
 /// Shows the page again with what failed.
 async fn failed(asked: &Asked, fault: Fault) -> Answer {
-    match show(asked, &notice::failed(&fault)).await {
-        Ok(page) => Ok(again(fault, page)),
-        // It is not there at all.
-        Err(_) => Err(fault),
-    }
+    let page = show(asked, &notice::failed(&fault)).await;
+    again(fault, page)
 }
 
 pub(crate) async fn sync(asked: Asked, form: Form) -> Answer {
@@ -169,8 +196,30 @@ pub(crate) async fn sync(asked: Asked, form: Form) -> Answer {
 
 pub(crate) async fn test(asked: Asked) -> Answer {
     let name = asked.instance()?;
-    let tested = asked.tenant.check_instance(&name, None).await;
-    acted(&asked, tested.map(|_| ()), "test").await
+    let begun = Instant::now();
+    match asked.tenant.check_instance(&name, None).await {
+        Ok(connection) => {
+            let told = connected(&connection, begun.elapsed());
+            Ok(answer::html(show(&asked, &told).await?))
+        }
+        Err(error) => failed(&asked, error.into()).await,
+    }
+}
+
+/// What a good test found.
+fn connected(connection: &Connection, took: Duration) -> Markup {
+    let account = &connection.deployment;
+    html! {
+        div.notice.good role="status" {
+            div {
+                b { "Connection successful." }
+                p {
+                    "Account " (parts::text(account.name.as_deref().unwrap_or(&account.slug))) " (id " (parts::text(&account.id)) "), "
+                    "in " (format!("{:.1}", took.as_secs_f64())) " s. The token reads: " (parts::kinds(&connection.kinds))
+                }
+            }
+        }
+    }
 }
 
 pub(crate) async fn pause(asked: Asked, form: Form) -> Answer {
@@ -235,15 +284,21 @@ async fn show_settings(asked: &Asked, happened: &Markup) -> Result<Markup, Fault
                         div.actions { button.button { "Set" } }
                     }
                 }
-                section.card {
-                    header { h2 { "Token" } }
-                    form.settings method="post" action={ (here) "/token" } {
-                        div.setting {
-                            label for="token" { "New token" }
-                            input id="token" type="password" name="token" autocomplete="off" required;
-                            p.help { "It must be of the same account. The vendor is asked before it takes the place of the old one; it is sealed in the vault and shown nowhere." }
+                @let needs = &loaded.manifest.secrets;
+                @if !needs.is_empty() {
+                    section.card {
+                        header { h2 { "Token" } }
+                        form.settings method="post" action={ (here) "/token" } {
+                            @for (place, need) in needs.iter().enumerate() {
+                                @let id = secret_field(place);
+                                div.setting {
+                                    label for=(id) { @if needs.len() == 1 { "New token" } @else { span.mono { (parts::text(&need.variable)) } } }
+                                    input id=(id) type="password" name=(id) autocomplete="off" required[needs.len() == 1];
+                                }
+                            }
+                            p.help { "It must be of the same account. The vendor is asked before it takes the place of the old one; it is sealed in the vault and shown nowhere." @if needs.len() > 1 { " What is left empty stays." } }
+                            div.actions { button.button { "Change the token" } }
                         }
-                        div.actions { button.button { "Change the token" } }
                     }
                 }
             }
@@ -285,10 +340,10 @@ async fn changed(asked: &Asked, outcome: Result<(), Fault>, done: &str) -> Answe
             let here = address(asked.tenant.id().as_str(), asked.instance()?.as_str());
             Ok(see(&format!("{here}/settings?done={done}")))
         }
-        Err(fault) => match show_settings(asked, &notice::failed(&fault)).await {
-            Ok(page) => Ok(again(fault, page)),
-            Err(_) => Err(fault),
-        },
+        Err(fault) => {
+            let page = show_settings(asked, &notice::failed(&fault)).await;
+            again(fault, page)
+        }
     }
 }
 
@@ -354,9 +409,11 @@ pub(crate) async fn guard(asked: Asked, form: Form) -> Answer {
 
 pub(crate) async fn token(asked: Asked, form: Form) -> Answer {
     let outcome = async {
-        let typed = Secret::typed(form.text("token").unwrap_or_default()).map_err(host_harness::Error::from)?;
-        let rotation = Rotation { typed: Some(typed), ..Rotation::default() };
-        asked.tenant.rotate_secret(&asked.instance()?, rotation).await?;
+        let name = asked.instance()?;
+        let made = asked.tenant.instance(&name).await?.made;
+        let loaded = asked.site.harness.connector(&made.connector_source).await?;
+        let typed = typed_secrets(&loaded.manifest, &form, true)?;
+        asked.tenant.rotate_secret(&name, Rotation { typed, ..Rotation::default() }).await?;
         Ok(())
     };
     let outcome = outcome.await;

@@ -41,6 +41,7 @@ pub(crate) async fn all(State(site): State<Arc<Site>>, Extension(principal): Ext
             }
             ul.tenants { @for tenant in &tenants { li { a.link href=(format!("/t/{tenant}")) { (tenant) } } } }
             @if principal.verdict(None, Permission::Operate) == Verdict::Granted {
+                p { a.link href="/server" { "This server" } ": checks, vaults, backup" }
                 form.settings method="post" action="/tenants" {
                     div.setting {
                         label for="name" { "Name of a new tenant" }

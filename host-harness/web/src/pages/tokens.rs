@@ -73,13 +73,13 @@ fn table(tokens: &[TokenRow], here: &str, now: Timestamp) -> Markup {
     html! {
         table.list {
             caption.unseen { "API tokens, newest first" }
-            thead { tr { th scope="col" { "Token" } th scope="col" { "Role" } th scope="col" { "State" } th.late scope="col" { "Expires" } th.late scope="col" { "Last used" } th scope="col" { "" } } }
+            thead { tr { th scope="col" { "Token" } th scope="col" { "Role" } th scope="col" { "State" } th.late scope="col" { "Expires" } th.late scope="col" { "Last used" } th scope="col" { span.unseen { "What can be done" } } } }
             tbody {
                 @for it in tokens {
                     @let state = it.state(now);
                     tr {
                         td { span.title { (parts::text(&it.name)) } span.under { span.mono { "hrn_" (it.id) "…" } } }
-                        td { (it.role.as_str()) }
+                        td data-label="Role" { (it.role.as_str()) }
                         td { (parts::state(state)) }
                         td.late { (parts::moment(it.expires_at)) }
                         td.late { @match it.used_at { Some(at) => (parts::ago(at, now)), None => "never" } }
@@ -100,8 +100,8 @@ pub(crate) async fn add(asked: Asked, form: Form) -> Answer {
     let happened = match outcome.await {
         Ok(made) => shown_once(&made),
         Err(fault) => {
-            let page = show(&asked, &notice::failed(&fault)).await?;
-            return Ok(again(fault, page));
+            let page = show(&asked, &notice::failed(&fault)).await;
+            return again(fault, page);
         }
     };
     Ok(answer::html(show(&asked, &happened).await?))
@@ -139,8 +139,8 @@ pub(crate) async fn audit(asked: Asked, Extension(principal): Extension<Principa
                         tbody {
                             @for it in &entries {
                                 tr {
-                                    td.num { (it.number) } td { (parts::ago(it.at, now)) } td { (parts::text(&it.who)) } td { (parts::text(&it.action)) }
-                                    td { @if let Some(target) = &it.target { (parts::text(target)) } }
+                                    td.num data-label="No" { (it.number) } td data-label="When" { (parts::ago(it.at, now)) } td data-label="Who" { (parts::text(&it.who)) } td data-label="What" { (parts::text(&it.action)) }
+                                    td data-label="Of" { @if let Some(target) = &it.target { (parts::text(target)) } }
                                     td { (parts::state(it.outcome.as_str())) @if let Some(code) = &it.code { span.second.mono { (parts::text(code)) } } }
                                 }
                             }

@@ -32,12 +32,27 @@ pub(super) fn address(tenant: &str, query: &Query, view: View) -> String {
     form::address(&format!("/t/{tenant}/triage"), filter)
 }
 
-/// What the address is about: one finding, or those of a filter.
+/// What the address is about: the findings that it names, or those of a filter.
 fn targets(asked: &Asked) -> Result<TriageTargets, Fault> {
-    Ok(match asked.field("finding") {
-        Some(finding) => TriageTargets { findings: vec![finding], ..TriageTargets::default() },
-        None => TriageTargets { query: Some(asked.query(List::Findings(View::All))?), ..TriageTargets::default() },
+    let (findings, issues) = (asked.fields("finding"), asked.fields("issue"));
+    Ok(match findings.is_empty() && issues.is_empty() {
+        false => TriageTargets { findings, issues, ..TriageTargets::default() },
+        true => TriageTargets { query: Some(asked.query(List::Findings(View::All))?), ..TriageTargets::default() },
     })
+}
+
+/// Where it leads back to: the finding or issue, where it is about a single one.
+fn back(asked: &Asked) -> (Section, String) {
+    let one = |name: &str| {
+        let mut named = asked.fields(name);
+        named.pop().filter(|_| named.is_empty())
+    };
+    let section = if asked.field("issue").is_some() { Section::Issues } else { Section::Findings };
+    let here = section.of(asked.tenant.id().as_str());
+    match one(if section == Section::Issues { "issue" } else { "finding" }) {
+        Some(id) => (section, format!("{here}/{}", parts::segment(&id))),
+        None => (section, here),
+    }
 }
 
 pub(crate) async fn page(asked: Asked) -> Answer {
@@ -55,23 +70,20 @@ async fn show(asked: &Asked, form: &Form, happened: &Markup) -> Result<Markup, F
         labels: Vec::new(),
     };
     let meant = asked.tenant.decide(targets(asked)?, any, &asked.who, true).await?;
-    let (tenant, one) = (asked.tenant.id().to_string(), asked.field("finding"));
-    let back = match &one {
-        Some(id) => format!("{}/{id}", Section::Findings.of(&tenant)),
-        None => Section::Findings.of(&tenant),
-    };
+    let (tenant, (section, back)) = (asked.tenant.id().to_string(), back(asked));
+    let is_filter = ["finding", "issue"].iter().all(|name| asked.field(name).is_none());
     let text = |name: &str| form.text(name).unwrap_or_default().to_owned();
-    let chosen = text("decision");
+    let (chosen, here) = (text("decision"), format!("/t/{tenant}/triage"));
     let main = html! {
-        p.path { a.link href=(back) { "Findings" } " / Triage" }
+        p.path { a.link href=(back) { (section.title()) } " / Triage" }
         div.head {
             h1 { "Triage " (parts::counted(meant.findings, "finding")) }
-            @if one.is_none() { span.sum { "every finding that matches the filter, on all pages" } }
+            @if is_filter { span.sum { "every finding that matches the filter, on all pages" } }
         }
         (happened)
         div.grid {
             section.card.c6 {
-                form.settings method="post" {
+                form.settings method="post" action=(asked.with_query(&here)) {
                     fieldset.boxes {
                         legend { "Decision" }
                         @for it in TriageDecision::ALL {
@@ -93,7 +105,7 @@ async fn show(asked: &Asked, form: &Form, happened: &Markup) -> Result<Markup, F
                     }
                     div.actions {
                         button.button.primary name="do" value="set" { "Save decision" }
-                        button.button name="do" value="look" { "Preview" }
+                        button.button formaction=(asked.with_query(&format!("{here}/preview"))) { "Preview" }
                         button.button name="do" value="clear" formnovalidate { "Clear decision" }
                     }
                 }
@@ -108,42 +120,27 @@ async fn show(asked: &Asked, form: &Form, happened: &Markup) -> Result<Markup, F
             }
         }
     };
-    Ok(Frame { tenant: &tenant, section: Section::Findings, title: Some("Triage") }.page(&main))
+    Ok(Frame { tenant: &tenant, section, title: Some("Triage") }.page(&main))
 }
 
 fn choice(form: &Form, decision: TriageDecision) -> Result<TriageChoice, Fault> {
     let text = |name: &str| form.text(name).map(str::to_owned);
     let labels = form.text("labels").unwrap_or_default().split(',').map(str::trim).filter(|it| !it.is_empty());
-    let until = form.text("until").map(|it| it.parse::<Ahead>().map_err(|why| Fault::field("until", &why.to_string())));
     Ok(TriageChoice {
         decision,
         reason: text("reason"),
         comment: text("comment"),
-        until: until.transpose()?,
+        until: form.maybe::<Ahead>("until")?,
         assignee: text("assignee"),
         labels: labels.map(str::to_owned).collect(),
     })
 }
 
-pub(crate) async fn decide(asked: Asked, form: Form) -> Answer {
-    let does = form.text("do").unwrap_or("set").to_owned();
-    let outcome = async {
-        let on = targets(&asked)?;
-        match does.as_str() {
-            "set" | "look" => {}
-            "clear" => return Ok(asked.tenant.clear_decisions(on, &asked.who, false).await?),
-            // Never a change that nobody asked for.
-            _ => return Err(Fault::field("do", "one of set, look, clear")),
-        }
-        let decision: TriageDecision = form
-            .text("decision")
-            .and_then(|word| word.parse().ok())
-            .ok_or_else(|| Fault::field("decision", "choose one"))?;
-        Ok::<TriageReport, Fault>(asked.tenant.decide(on, choice(&form, decision)?, &asked.who, does == "look").await?)
-    };
-    let outcome = outcome.await;
+/// What a decision would change, on the page on which it is made.
+pub(crate) async fn preview(asked: Asked, form: Form) -> Answer {
+    let outcome = decided(&asked, &form, true).await;
     match outcome {
-        Ok(report) if report.dry_run => {
+        Ok(report) => {
             let would = html! {
                 div.notice role="status" {
                     "The decision would change on " (parts::counted(report.changed, "finding")) " of " (parts::number(report.findings)) "."
@@ -151,17 +148,36 @@ pub(crate) async fn decide(asked: Asked, form: Form) -> Answer {
             };
             Ok(answer::html(show(&asked, &form, &would).await?))
         }
-        Ok(_) => {
-            let tenant = asked.tenant.id().to_string();
-            let back = Section::Findings.of(&tenant);
-            Ok(match asked.field("finding") {
-                Some(id) => see(&format!("{back}/{id}")),
-                None => see(&back),
-            })
+        Err(fault) => {
+            let page = show(&asked, &form, &notice::failed(&fault)).await;
+            again(fault, page)
         }
-        Err(fault) => match show(&asked, &form, &notice::failed(&fault)).await {
-            Ok(page) => Ok(again(fault, page)),
-            Err(_) => Err(fault),
-        },
     }
+}
+
+pub(crate) async fn decide(asked: Asked, form: Form) -> Answer {
+    let outcome = async {
+        match form.text("do") {
+            Some("set") | None => decided(&asked, &form, false).await,
+            Some("clear") => Ok(asked.tenant.clear_decisions(targets(&asked)?, &asked.who, false).await?),
+            // Never a change that nobody asked for.
+            Some(_) => Err(Fault::field("do", "one of set, clear")),
+        }
+    };
+    let outcome = outcome.await;
+    match outcome {
+        Ok(_) => Ok(see(&back(&asked).1)),
+        Err(fault) => {
+            let page = show(&asked, &form, &notice::failed(&fault)).await;
+            again(fault, page)
+        }
+    }
+}
+
+async fn decided(asked: &Asked, form: &Form, only_shows: bool) -> Result<TriageReport, Fault> {
+    let decision: TriageDecision = form
+        .text("decision")
+        .and_then(|word| word.parse().ok())
+        .ok_or_else(|| Fault::field("decision", "choose one"))?;
+    Ok(asked.tenant.decide(targets(asked)?, choice(form, decision)?, &asked.who, only_shows).await?)
 }

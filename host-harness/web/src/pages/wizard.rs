@@ -6,11 +6,15 @@ use std::collections::HashMap;
 use appsec_model::{Access, Kind, KindAccess};
 use host_harness::{
     AutoMap, ConnectorSource, Error, InstanceName, KindChoice, MappingRow, Onboarding, OnboardingStep, Origin,
-    ProjectChoice, Secret, Setup, SyncOptions,
+    ProjectChoice, Setup, SyncOptions, text::line,
 };
 use maud::{Markup, html};
 
-use super::{Frame, Section, fields::Settings, notice, parts, source};
+use super::{
+    Frame, Section,
+    fields::{Settings, secret_field, typed_secrets},
+    notice, parts, source,
+};
 use crate::{
     answer::{self, Fault, again, see},
     asked::{Answer, Asked, Form},
@@ -53,9 +57,25 @@ fn page_of(tenant: &str, title: &str, here: usize, happened: &Markup, body: &Mar
     Frame { tenant, section: Section::Sources, title: Some(title) }.page(&main)
 }
 
-/// The connector of an address.
+/// What the address of an installed connector begins with.
+const INSTALLED: &str = "sha256:";
+
+/// What an installed connector is called in an address.
+pub(super) fn installed(sha256: &str) -> String {
+    format!("{INSTALLED}{sha256}")
+}
+
+/// The connector of an address: one inside of the program, or an installed one.
 async fn connector(asked: &Asked) -> Result<(ConnectorSource, host_harness::Loaded), Fault> {
-    let source = ConnectorSource::Bundled { id: asked.named("connector")? };
+    let id: String = asked.named("connector")?;
+    let source = match id.strip_prefix(INSTALLED) {
+        Some(sha256) => {
+            let known = asked.site.harness.installed_connectors()?;
+            let found = known.into_iter().find(|it| it.sha256 == sha256);
+            ConnectorSource::Installed { sha256: found.ok_or_else(|| Fault::not_found("such connector"))?.sha256 }
+        }
+        None => ConnectorSource::Bundled { id },
+    };
     let loaded = asked.site.harness.connector(&source).await?;
     Ok((source, loaded))
 }
@@ -100,11 +120,12 @@ async fn show_add(asked: &Asked, typed: &Typed, happened: &Markup) -> Result<Mar
                     input id="name" type="text" name="name" value=(name) required spellcheck="false" aria-describedby="name-help";
                     p.help id="name-help" { "What this instance is called here: a-z, 0-9 and -." }
                 }
-                @for secret in &manifest.secrets {
+                @for (place, secret) in manifest.secrets.iter().enumerate() {
+                    @let (id, help) = (secret_field(place), format!("{}-help", secret_field(place)));
                     div.setting {
-                        label for="token" { "API token" }
-                        input id="token" type="password" name="token" required autocomplete="off" aria-describedby="token-help";
-                        p.help id="token-help" { (parts::text(&secret.description)) " It is sealed in the vault and shown nowhere." }
+                        label for=(id) { @if manifest.secrets.len() == 1 { "API token" } @else { span.mono { (parts::text(&secret.variable)) } } }
+                        input id=(id) type="password" name=(id) required autocomplete="off" aria-describedby=(help);
+                        p.help id=(help) { (parts::sentence(&secret.description)) " It is sealed in the vault and shown nowhere." }
                     }
                 }
                 details open[!typed.settings.is_empty()] {
@@ -130,7 +151,7 @@ pub(crate) async fn authorize(asked: Asked, form: Form) -> Answer {
         let manifest = &loaded.manifest;
         let name: InstanceName = form.read("name")?;
         (typed.settings, _) = Settings::of(&manifest.settings_schema, &LATER).read(&form, &serde_json::Map::new())?;
-        let secret = Secret::typed(form.text("token").unwrap_or_default()).map_err(Error::from)?;
+        let secrets = typed_secrets(manifest, &form, false)?;
         // An address of this machine or network is reached only if somebody says so.
         let mut allow_private_origins = Vec::new();
         if typed.is_private {
@@ -146,19 +167,20 @@ pub(crate) async fn authorize(asked: Asked, form: Form) -> Answer {
             allow_origins: Vec::new(),
             allow_private_origins,
             secret: None,
+            secrets: Default::default(),
             store_secret: true,
             proxy: None,
         };
-        asked.tenant.onboard(setup, Some(secret)).await?;
+        asked.tenant.onboard(setup, secrets).await?;
         Ok::<_, Fault>(name)
     };
     let outcome = outcome.await;
     match outcome {
         Ok(name) => Ok(see(&format!("{}/kinds", address(asked.tenant.id().as_str(), name.as_str())))),
-        Err(fault) => match show_add(&asked, &typed, &notice::failed(&fault)).await {
-            Ok(page) => Ok(again(fault, page)),
-            Err(_) => Err(fault),
-        },
+        Err(fault) => {
+            let page = show_add(&asked, &typed, &notice::failed(&fault)).await;
+            again(fault, page)
+        }
     }
 }
 
@@ -176,8 +198,10 @@ pub(crate) async fn resume(asked: Asked) -> Answer {
     Ok(see(&match state.step {
         OnboardingStep::Token => {
             let setup = asked.tenant.onboarding_setup(&name).await?;
-            let Some(ConnectorSource::Bundled { id }) = setup.map(|it| it.connector) else {
-                return Err(Fault::not_found("such connector"));
+            let id = match setup.map(|it| it.connector) {
+                Some(ConnectorSource::Bundled { id }) => id,
+                Some(ConnectorSource::Installed { sha256 }) => installed(&sha256),
+                _ => return Err(Fault::not_found("such connector")),
             };
             format!("{}/add/{id}?name={name}", Section::Sources.of(asked.tenant.id().as_str()))
         }
@@ -222,7 +246,7 @@ async fn show_kinds(asked: &Asked, happened: &Markup) -> Result<Markup, Fault> {
                         }
                     }
                 }
-                div.actions { button.button.primary { "Next: projects" } (leave(&tenant, &name)) }
+                div.actions { button.button.primary { "Next: projects" } (leave(&tenant)) }
             }
         }
         (discard(&tenant, &name))
@@ -230,7 +254,7 @@ async fn show_kinds(asked: &Asked, happened: &Markup) -> Result<Markup, Fault> {
     Ok(page_of(&tenant, &format!("Add {name}"), 1, happened, &body))
 }
 
-fn leave(tenant: &str, _name: &InstanceName) -> Markup {
+fn leave(tenant: &str) -> Markup {
     html! { a.button href=(Section::Sources.of(tenant)) { "Leave; it is kept" } }
 }
 
@@ -257,10 +281,10 @@ pub(crate) async fn choose_kinds(asked: Asked, form: Form) -> Answer {
     let outcome = outcome.await;
     match outcome {
         Ok(()) => Ok(see(&format!("{}/projects", address(asked.tenant.id().as_str(), name.as_str())))),
-        Err(fault) => match show_kinds(&asked, &notice::failed(&fault)).await {
-            Ok(page) => Ok(again(fault, page)),
-            Err(_) => Err(fault),
-        },
+        Err(fault) => {
+            let page = show_kinds(&asked, &notice::failed(&fault)).await;
+            again(fault, page)
+        }
     }
 }
 
@@ -325,7 +349,7 @@ async fn show_projects(asked: &Asked, happened: &Markup) -> Result<Markup, Fault
             div.actions.beside {
                 button.button.primary { "Next: save" }
                 a.button href={ (address(&tenant, name.as_str())) "/kinds" } { "Back" }
-                (leave(&tenant, &name))
+                (leave(&tenant))
             }
         }
         (discard(&tenant, &name))
@@ -342,7 +366,7 @@ fn project(row: &MappingRow) -> Markup {
             td.field {
                 input type="hidden" name={ "was:" (row.project_id) } value=(to);
                 input type="text" name={ "to:" (row.project_id) } value=(to) list="repositories" placeholder="none: it is not read" spellcheck="false"
-                    aria-label={ "Repository of " (row.project) };
+                    aria-label={ "Repository of " (line(&row.project)) };
                 @if let (None, Some(proposal)) = (&row.repository, &row.proposal) { span.second { "Proposed: " (parts::text(&proposal.repository)) } }
             }
             td { @if let Some(sure) = row.confidence { (format!("{sure:.1}")) } @if let Some(reason) = &row.reason { span.second { (parts::text(reason)) } } }
@@ -378,10 +402,10 @@ pub(crate) async fn choose_projects(asked: Asked, form: Form) -> Answer {
     match outcome {
         Ok(()) if form.text("then") == Some("look") => Ok(see(&format!("{here}/projects"))),
         Ok(()) => Ok(see(&format!("{here}/save"))),
-        Err(fault) => match show_projects(&asked, &notice::failed(&fault)).await {
-            Ok(page) => Ok(again(fault, page)),
-            Err(_) => Err(fault),
-        },
+        Err(fault) => {
+            let page = show_projects(&asked, &notice::failed(&fault)).await;
+            again(fault, page)
+        }
     }
 }
 
@@ -407,7 +431,7 @@ async fn show_save(asked: &Asked, happened: &Markup) -> Result<Markup, Fault> {
                 div.actions {
                     button.button.primary { "Save and sync" }
                     a.button href={ (address(&tenant, name.as_str())) "/projects" } { "Back" }
-                    (leave(&tenant, &name))
+                    (leave(&tenant))
                 }
             }
         }
@@ -420,10 +444,8 @@ pub(crate) async fn finish(asked: Asked) -> Answer {
     let (name, tenant) = (asked.instance()?, asked.tenant.id().to_string());
     if let Err(error) = asked.tenant.onboard_save(&name).await {
         let fault = Fault::from(error);
-        return match show_save(&asked, &notice::failed(&fault)).await {
-            Ok(page) => Ok(again(fault, page)),
-            Err(_) => Err(fault),
-        };
+        let page = show_save(&asked, &notice::failed(&fault)).await;
+        return again(fault, page);
     }
     // The source is there: whatever becomes of its first sync is told there.
     match asked.site.jobs.sync(&asked.tenant, &name, SyncOptions::default()).await {

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use appsec_model::{Error, FetchRequest, Kind, NextPage, ProjectScope, RawPage, Scope};
+use appsec_model::{Error, ErrorCode, FetchRequest, Kind, NextPage, ProjectScope, RawPage, Scope};
 use semgrep_core::{fetch_findings, list_projects};
 
 use crate::{
@@ -45,7 +45,7 @@ pub fn cursor(data: &[u8]) {
                 assert!(next.len() <= MAX_CURSOR_BYTES);
             }
         }
-        Err(Error::InvalidCursor { .. }) => {}
+        Err(Error { code: ErrorCode::InvalidCursor, .. }) => {}
         Err(error) => panic!("{error}"),
     }
 }
@@ -62,7 +62,7 @@ fn projects() -> Vec<ProjectScope> {
 
 /// Nobody guesses a cursor.
 fn refused<T: std::fmt::Debug>(result: Result<T, Error>) {
-    assert!(matches!(result, Err(Error::InvalidCursor { .. })), "{result:?}");
+    assert!(matches!(result, Err(Error { code: ErrorCode::InvalidCursor, .. })), "{result:?}");
 }
 
 fn fetch(request: &FetchRequest, bucket: &mut MemoryBucket) -> Result<RawPage, Error> {

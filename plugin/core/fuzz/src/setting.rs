@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use appsec_model::Error;
+use appsec_model::{Error, ErrorCode};
 use semgrep_core::{configure, describe};
 use serde_json::{Map, Value};
 
@@ -57,8 +57,8 @@ fn check(settings: &str) -> Option<Error> {
     let result = with(&mut vendor, &mut bucket, |outside| configure(settings, outside));
     match &result {
         Ok(_) => assert!(vendor.asked > 0 && !bucket.0.is_empty()),
-        Err(Error::InvalidSettings { problems }) => assert!(vendor.asked == 0 && !problems.is_empty()),
-        Err(Error::DeploymentNotFound { .. } | Error::NoDeployment { .. }) => assert_eq!(vendor.asked, 1),
+        Err(Error { code: ErrorCode::InvalidSettings, problems, .. }) => assert!(vendor.asked == 0 && !problems.is_empty()),
+        Err(Error { code: ErrorCode::DeploymentNotFound | ErrorCode::NoDeployment, .. }) => assert_eq!(vendor.asked, 1),
         Err(error) => panic!("{error}"),
     }
     if result.is_err() {

@@ -2,9 +2,8 @@
 //! cut into records that stay as they are.
 
 use appsec_model::{Error, Kind, ProjectRef, RawRecord};
+use guest_json::{Raw, members, object};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::Deserialize;
-use serde_json::{json, value::RawValue};
 
 use super::{Address, Api, CursorPage};
 use crate::wire::{self, Id, Remarks, from_text};
@@ -21,14 +20,13 @@ pub struct Page<'a> {
     pub repositories: &'a [&'a str],
 }
 
-#[derive(Deserialize)]
-struct Answer<'a> {
-    #[serde(borrow, default)]
-    dependencies: Option<Vec<&'a RawValue>>,
-    #[serde(default, rename = "hasMore", alias = "has_more")]
-    has_more: Option<bool>,
-    #[serde(borrow, default)]
-    cursor: Option<Id<'a>>,
+object! {
+    #[derive(Default)]
+    struct Answer<'a> {
+        dependencies: Option<Vec<Raw<'a>>>,
+        has_more: Option<bool> = "hasMore" | "has_more",
+        cursor: Option<Id<'a>>,
+    }
 }
 
 /// Reads one page. The list ends where the vendor says so; where it says nothing
@@ -63,7 +61,7 @@ pub fn page(api: &mut Api<'_>, page: &Page<'_>) -> Result<CursorPage, Error> {
 /// of the inventory from another and stays when lines move: project, ecosystem,
 /// name, version, and the path of the lockfile. A package that one lockfile
 /// names twice in one version is one entry. None without a package's name.
-pub fn record(raw: &RawValue) -> RawRecord {
+pub fn record(raw: Raw<'_>) -> RawRecord {
     let (id, project) = label(raw.get());
     RawRecord { kind: Kind::Packages, id, project, body: raw.get().to_owned(), gist: None }
 }
@@ -106,24 +104,23 @@ fn id(found: &wire::FoundDependency<'_>, project: Option<&str>) -> Option<String
 
 impl Page<'_> {
     fn address(&self) -> Address {
-        let mut body = json!({ "pageSize": self.page_size });
-        if let Some(fields) = body.as_object_mut() {
-            if !self.cursor.is_empty() {
-                fields.insert("cursor".to_owned(), self.cursor.into());
-            }
-            if !self.repositories.is_empty() {
-                fields.insert("dependencyFilter".to_owned(), json!({ "repositoryId": self.repositories }));
-            }
+        let mut fields = vec![("pageSize", self.page_size.into())];
+        if !self.cursor.is_empty() {
+            fields.push(("cursor", self.cursor.into()));
+        }
+        if !self.repositories.is_empty() {
+            fields.push(("dependencyFilter", members(vec![("repositoryId", self.repositories.into())])));
         }
         let mut address = Address::of_deployment(self.deployment, "/dependencies", "`packages`");
-        address.body = Some(body.to_string());
+        address.body = Some(guest_json::text(&members(fields)));
         address
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json, value::RawValue};
+    use guest_json::Raw;
+    use serde_json::{Value, json};
 
     use super::{Page, record};
 
@@ -140,7 +137,7 @@ mod tests {
     }
 
     fn id(record: &Value) -> Option<String> {
-        super::record(&RawValue::from_string(record.to_string()).unwrap()).id
+        super::record(Raw::new(&record.to_string())).id
     }
 
     #[test]
@@ -175,7 +172,7 @@ mod tests {
     #[test]
     fn a_record_stays_as_it_is() {
         let odd = r#"{ "repositoryId" : 7,  "package":{"name":"\u00e9"}}"#;
-        let record = record(&RawValue::from_string(odd.to_owned()).unwrap());
+        let record = record(Raw::new(odd));
         assert_eq!((record.body.as_str(), record.id.as_deref()), (odd, Some("7::%C3%A9::")));
         assert_eq!(record.project.unwrap().id.as_deref(), Some("7"));
     }

@@ -1,25 +1,51 @@
 //! `GET /deployments`: which deployment a token belongs to.
 
 use appsec_model::{Deployment, Error};
-use serde::Deserialize;
+use guest_json::{Read, Reader, Value, object};
 
 use super::{Address, Api};
 use crate::wire::{Id, Text, from_text};
 
-#[derive(Deserialize)]
+object! {
+    #[derive(Default)]
+    struct Fields<'a> {
+        deployments: Option<Vec<Entry<'a>>>,
+    }
+
+    #[derive(Default)]
+    struct EntryFields<'a> {
+        id: Option<Id<'a>>,
+        slug: Option<Text<'a>>,
+        name: Option<Text<'a>>,
+    }
+}
+
 struct Answer<'a> {
-    #[serde(borrow)]
     deployments: Vec<Entry<'a>>,
 }
 
-#[derive(Deserialize)]
 struct Entry<'a> {
-    #[serde(borrow)]
     id: Id<'a>,
-    #[serde(borrow)]
     slug: Text<'a>,
-    #[serde(borrow, default)]
     name: Option<Text<'a>>,
+}
+
+impl<'a> Value<'a> for Answer<'a> {
+    fn read(json: &mut Reader<'a>) -> Read<Self> {
+        let Some(deployments) = Fields::read(json)?.deployments else { return json.missing("deployments") };
+        Ok(Self { deployments })
+    }
+}
+
+impl<'a> Value<'a> for Entry<'a> {
+    const TAKES_NULL: bool = true;
+
+    fn read(json: &mut Reader<'a>) -> Read<Self> {
+        let EntryFields { id, slug, name } = EntryFields::read(json)?;
+        let Some(id) = id else { return json.missing("id") };
+        let Some(slug) = slug else { return json.missing("slug") };
+        Ok(Self { id, slug, name })
+    }
 }
 
 /// The deployments that the secret sees. The API reference promises exactly

@@ -42,8 +42,8 @@ pub fn page(api: &mut Api<'_>, page: &Page<'_>) -> Result<Vec<RawRecord>, Error>
 
 impl Page<'_> {
     fn address(&self) -> Result<Address, Error> {
-        let issue_type = issue_type(self.kind).ok_or_else(|| Error::Unsupported {
-            what: format!("reading the kind `{}` from the findings endpoint, which lacks it", self.kind),
+        let issue_type = issue_type(self.kind).ok_or_else(|| {
+            Error::unsupported(format!("reading the kind `{}` from the findings endpoint, which lacks it", self.kind))
         })?;
         let mut address = Address::of_deployment(self.slug, "/findings", &format!("`{}`", self.kind));
         address.push("issue_type", issue_type);
@@ -66,7 +66,7 @@ impl Page<'_> {
 }
 
 /// Cuts a page into records. None where it has no list of findings.
-fn cut(text: &str, kind: &Kind) -> Result<Option<Vec<RawRecord>>, serde_json::Error> {
+fn cut(text: &str, kind: &Kind) -> Result<Option<Vec<RawRecord>>, guest_json::Error> {
     let envelope: Envelope<'_> = from_text(text)?;
     let mut rules = Rules::default();
     let mut record = |body: &str| {

@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 
 use appsec_model::{Kind, Rule};
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use guest_json::{Raw, object};
 
 use crate::{
     kept::{self, Keep, shows_credentials},
     normalize::weakness,
-    wire::{self, Text, Texts, from_text},
+    wire::{self, Text, Texts},
 };
 
 const TICKET: Keep = Keep::Fields(&[
@@ -137,14 +136,13 @@ pub fn secret(body: &str) -> String {
 #[derive(Default)]
 pub struct Rules(BTreeMap<String, bool>);
 
-/// What of a finding names its rule.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Named<'a> {
-    #[serde(borrow)]
-    rule: Option<&'a RawValue>,
-    #[serde(borrow)]
-    rule_name: Option<&'a RawValue>,
+object! {
+    /// What of a finding names its rule.
+    #[derive(Default)]
+    struct Named<'a> {
+        rule: Option<Raw<'a>>,
+        rule_name: Option<Raw<'a>>,
+    }
 }
 
 impl Rules {
@@ -154,8 +152,8 @@ impl Rules {
         if !matches!(kind, Kind::Sast | Kind::AiSast) {
             return (*kind == Kind::Secrets).then(|| secret(body));
         }
-        let Ok(named) = from_text::<Named<'_>>(body) else { return Some(kept::record(body, FINDING)) };
-        let text = |raw: Option<&'_ RawValue>| raw.map_or("", RawValue::get).to_owned();
+        let Some(named) = guest_json::read::<Named<'_>>(body) else { return Some(kept::record(body, FINDING)) };
+        let text = |raw: Option<Raw<'_>>| raw.map_or("", Raw::get).to_owned();
         let key = format!("{}\n{}", text(named.rule), text(named.rule_name));
         let shows = *self.0.entry(key).or_insert_with(|| shows(&named));
         shows.then(|| kept::record(body, FINDING))
@@ -163,9 +161,7 @@ impl Rules {
 }
 
 fn shows(named: &Named<'_>) -> bool {
-    let name = |raw: Option<&RawValue>| -> Option<String> {
-        serde_json::from_str::<Text<'_>>(raw?.get()).ok().map(Text::into_string)
-    };
+    let name = |raw: Option<Raw<'_>>| Some(guest_json::string(raw?.get())?.into_owned());
     let mut spare = String::new();
     let rule =
         named.rule.and_then(|raw| wire::read::<wire::Rule<'_>>(raw.get(), &mut spare, &mut wire::Remarks::default()));

@@ -1,8 +1,7 @@
 //! `GET /deployments/{slug}/projects`: one page of projects.
 
 use appsec_model::{Diagnostic, Error, Project, Timestamp};
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use guest_json::{Raw, Read, Reader, Value, object};
 
 use super::{Address, Api};
 use crate::{
@@ -10,30 +9,32 @@ use crate::{
     wire::{self, Id, Text, Texts, Wire, from_text},
 };
 
-#[derive(Deserialize)]
-struct Answer<'a> {
-    #[serde(borrow)]
-    projects: Vec<&'a RawValue>,
+object! {
+    #[derive(Default)]
+    struct Answer<'a> {
+        projects: Option<Vec<Raw<'a>>>,
+    }
+
+    #[derive(Default)]
+    struct Entry<'a> {
+        id: Option<Id<'a>>,
+        name: Option<Text<'a>>,
+        url: Option<Text<'a>>,
+        tags: Option<Texts<'a>>,
+        default_branch: Option<Text<'a>>,
+        primary_branch: Option<Text<'a>>,
+        created_at: Option<Text<'a>>,
+        latest_scan_at: Option<Text<'a>>,
+    }
 }
 
-#[derive(Deserialize)]
-struct Entry<'a> {
-    #[serde(borrow, default)]
-    id: Option<Id<'a>>,
-    #[serde(borrow, default)]
-    name: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    url: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    tags: Option<Texts<'a>>,
-    #[serde(borrow, default)]
-    default_branch: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    primary_branch: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    created_at: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    latest_scan_at: Option<Text<'a>>,
+/// The list of an answer, which must be there.
+struct Listed<'a>(Vec<Raw<'a>>);
+
+impl<'a> Value<'a> for Listed<'a> {
+    fn read(json: &mut Reader<'a>) -> Read<Self> {
+        Answer::read(json)?.projects.map_or_else(|| json.missing("projects"), |projects| Ok(Self(projects)))
+    }
 }
 
 impl Wire for Entry<'_> {
@@ -51,13 +52,13 @@ pub fn page(api: &mut Api<'_>, slug: &str, page: u32, page_size: u16) -> Result<
     address.push("page_size", &page_size.to_string());
     let response = api.send(&address)?;
     let text = address.text(&response)?;
-    let answer: Answer<'_> = from_text(&text).map_err(|error| api.unreadable(&address, &response, &error))?;
-    if answer.projects.is_empty() {
+    let Listed(listed) = from_text(&text).map_err(|error| api.unreadable(&address, &response, &error))?;
+    if listed.is_empty() {
         return Ok(None);
     }
-    let mut projects = Vec::with_capacity(answer.projects.len());
+    let mut projects = Vec::with_capacity(listed.len());
     let mut remarks = wire::Remarks::default();
-    for (index, record) in answer.projects.into_iter().enumerate() {
+    for (index, record) in listed.into_iter().enumerate() {
         remarks.start(index);
         let mut spare = String::new();
         let entry = wire::read::<Entry<'_>>(record.get(), &mut spare, &mut remarks);

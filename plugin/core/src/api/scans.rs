@@ -1,13 +1,12 @@
 //! `GET /deployments/{id}/scan/{scan}`: one scan.
 
 use appsec_model::{Author, Error, PullRequest, Scan};
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use guest_json::{Raw, object};
 
 use super::{Address, Api};
 use crate::{
     normalize::branch_name,
-    wire::{self, Id, Remarks, Text, Wire, object},
+    wire::{self, Id, Remarks, Text, Wire, from_text},
 };
 
 /// How much of a text for people is kept: a title, a name.
@@ -17,47 +16,31 @@ const MAX_TEXT_CHARS: usize = 500;
 /// half of it would be wrong.
 const MAX_NAME_BYTES: usize = 2048;
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Entry<'a> {
-    #[serde(borrow)]
-    id: Option<Id<'a>>,
-    #[serde(borrow)]
-    started_at: Option<Text<'a>>,
-    #[serde(borrow)]
-    completed_at: Option<Text<'a>>,
-    #[serde(borrow, deserialize_with = "object")]
-    meta: Option<Meta<'a>>,
-}
+object! {
+    #[derive(Default)]
+    struct Entry<'a> {
+        id: Option<Id<'a>>,
+        started_at: Option<Text<'a>>,
+        completed_at: Option<Text<'a>>,
+        meta: Option<Meta<'a>>,
+    }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Meta<'a> {
-    #[serde(borrow)]
-    commit: Option<Text<'a>>,
-    #[serde(borrow)]
-    commit_title: Option<Text<'a>>,
-    #[serde(borrow)]
-    commit_author_name: Option<Text<'a>>,
-    #[serde(borrow)]
-    commit_author_email: Option<Text<'a>>,
-    #[serde(borrow)]
-    commit_author_username: Option<Text<'a>>,
-    #[serde(borrow)]
-    branch: Option<Text<'a>>,
-    #[serde(borrow)]
-    pull_request_id: Option<Id<'a>>,
-    #[serde(borrow)]
-    pull_request_title: Option<Text<'a>>,
-    #[serde(borrow)]
-    pull_request_author_username: Option<Text<'a>>,
-    #[serde(borrow)]
-    ci_job_url: Option<Text<'a>>,
-    #[serde(borrow)]
-    on: Option<Text<'a>>,
-    /// How the API reference prints the key `on`: as YAML reads it.
-    #[serde(borrow, rename = "true")]
-    on_as_yaml: Option<Text<'a>>,
+    #[derive(Default)]
+    struct Meta<'a> {
+        commit: Option<Text<'a>>,
+        commit_title: Option<Text<'a>>,
+        commit_author_name: Option<Text<'a>>,
+        commit_author_email: Option<Text<'a>>,
+        commit_author_username: Option<Text<'a>>,
+        branch: Option<Text<'a>>,
+        pull_request_id: Option<Id<'a>>,
+        pull_request_title: Option<Text<'a>>,
+        pull_request_author_username: Option<Text<'a>>,
+        ci_job_url: Option<Text<'a>>,
+        on: Option<Text<'a>>,
+        /// How the API reference prints the key `on`: as YAML reads it.
+        on_as_yaml: Option<Text<'a>> = "true",
+    }
 }
 
 impl Wire for Entry<'_> {
@@ -69,7 +52,7 @@ pub fn scan(api: &mut Api<'_>, deployment: &str, id: &str) -> Result<Scan, Error
     let address = Address::of_deployment(deployment, &format!("/scan/{id}"), "scans");
     let response = api.send(&address)?;
     let text = address.text(&response)?;
-    let body: &RawValue = serde_json::from_str(&text).map_err(|error| api.unreadable(&address, &response, &error))?;
+    let body: Raw<'_> = from_text(&text).map_err(|error| api.unreadable(&address, &response, &error))?;
     let mut spare = String::new();
     // A call without diagnostics: what cannot be read is absent.
     let entry = wire::read::<Entry<'_>>(body.get(), &mut spare, &mut Remarks::default());

@@ -2,8 +2,7 @@
 //! which is [kept](super::kept) what cannot repeat a secret.
 
 use appsec_model::{Error, Kind, ProjectRef, RawRecord, Timestamp};
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use guest_json::{Raw, object};
 
 use super::{Address, Api, CursorPage, kept};
 use crate::{
@@ -29,12 +28,12 @@ pub struct Page<'a> {
     pub since: Option<Timestamp>,
 }
 
-#[derive(Deserialize)]
-struct Answer<'a> {
-    #[serde(borrow, default)]
-    findings: Option<Vec<&'a RawValue>>,
-    #[serde(borrow, default)]
-    cursor: Option<Id<'a>>,
+object! {
+    #[derive(Default)]
+    struct Answer<'a> {
+        findings: Option<Vec<Raw<'a>>>,
+        cursor: Option<Id<'a>>,
+    }
 }
 
 /// Reads one page. The list ends where the answer has no cursor, never on a short
@@ -53,7 +52,7 @@ pub fn page(api: &mut Api<'_>, page: &Page<'_>) -> Result<CursorPage, Error> {
 }
 
 /// A secret as a raw record, with its id and its project's name.
-pub fn record(raw: &RawValue) -> RawRecord {
+pub fn record(raw: Raw<'_>) -> RawRecord {
     let body = kept::secret(raw.get());
     let (id, repository) = skim(&body);
     RawRecord {

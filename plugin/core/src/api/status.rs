@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use appsec_model::{Error, Timestamp, credential, text};
+use appsec_model::{Error, ErrorCode, Timestamp, credential, text};
 use serde_json::Value;
 
 use super::Address;
@@ -25,29 +25,30 @@ pub fn check(address: &Address, response: &Response, secret: &Secret) -> Result<
     Err(match status {
         200 => return Ok(()),
         300..=399 => address.violation(format!("redirected {}; the connector does not follow", target(response))),
-        401 => Error::Unauthorized { detail: with_said("Semgrep refused the token as wrong or expired") },
-        403 => Error::Forbidden {
-            detail: with_said(&format!(
+        401 => Error::new(ErrorCode::Unauthorized, with_said("Semgrep refused the token as wrong or expired")),
+        403 => Error::new(
+            ErrorCode::Forbidden,
+            with_said(&format!(
                 "Semgrep does not let this token read {} ({} answered 403)",
                 address.subject,
                 address.endpoint()
             )),
-        },
-        404 => Error::MissingScope {
-            detail: format!(
+        ),
+        404 => Error::new(
+            ErrorCode::MissingScope,
+            format!(
                 "{} answered 404: the token lacks the Web API scope (Semgrep hides what it protects), or the origin or \
                  the deployment's slug is wrong",
                 address.endpoint()
             ),
-        },
-        410 => Error::Unsupported { what: with_said(&format!("Semgrep has retired {}", address.endpoint())) },
-        429 => Error::RateLimited { retry_after_ms: retry_after_ms(response) },
+        ),
+        410 => Error::unsupported(with_said(&format!("Semgrep has retired {}", address.endpoint()))),
+        429 => Error::new(ErrorCode::RateLimited, "").after(retry_after_ms(response)),
         // 408 is the server giving up on a slow request, 425 a replay guard: both ask to try again.
-        408 | 425 | 500.. => Error::Unavailable {
-            status: Some(status),
-            detail: with_said(&format!("{} failed", address.endpoint())),
-            retry_after_ms: retry_after_ms(response),
-        },
+        408 | 425 | 500.. => {
+            let detail = with_said(&format!("{} failed", address.endpoint()));
+            Error::unavailable(Some(status), detail).after(retry_after_ms(response))
+        }
         _ => address.violation(with_said(&format!("HTTP {status}"))),
     })
 }
@@ -65,8 +66,8 @@ fn excerpt(response: &Response, secret: &Secret) -> Option<String> {
     }
     let body = String::from_utf8_lossy(&response.body);
     let body = text::mend(&body).map_or(body, Cow::Owned);
-    let text = match serde_json::from_str::<Value>(&body) {
-        Ok(Value::Object(fields)) => {
+    let text = match guest_json::read::<Value>(&body) {
+        Some(Value::Object(fields)) => {
             ["error", "message", "detail"].iter().find_map(|key| fields.get(*key)?.as_str()).map(str::to_owned)
         }
         _ => None,

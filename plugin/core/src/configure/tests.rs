@@ -1,4 +1,4 @@
-use appsec_model::{Access, Error};
+use appsec_model::{Access, Error, ErrorCode};
 use serde_json::{Value, json};
 
 use super::configure;
@@ -68,7 +68,7 @@ fn the_token_leads_to_its_deployment_and_kinds() {
     /api/v1/deployments/acme/findings?issue_type=sast&page=0&page_size=100
     /api/v1/deployments/acme/findings?issue_type=sca&page=0&page_size=100
     ");
-    insta::assert_snapshot!(String::from_utf8_lossy(&bucket.0["connection"]), @r#"{"version":1,"settings":{"branches":"primary","deployment":null,"duplicates":"per-ref","kinds":["sast","sca"],"origin":"https://semgrep.dev","page_size":500},"deployment":{"id":"120","slug":"acme","name":"Acme"}}"#);
+    insta::assert_snapshot!(String::from_utf8_lossy(&bucket.0["connection"]), @r#"{"version":1,"settings":{"branches":"primary","deployment":null,"duplicates":"per-ref","kinds":["sast","sca"],"origin":"https://semgrep.dev","page_size":1000},"deployment":{"id":"120","slug":"acme","name":"Acme"}}"#);
 }
 
 #[test]
@@ -142,7 +142,7 @@ fn bad_settings_and_a_missing_token_ask_the_vendor_nothing() {
     let mut vendor = Vendor::new(|_| status(200));
     let mut bucket = MemoryBucket::default();
     let error = with(&mut vendor, &mut bucket, |outside| configure(r#"{"page_size":1}"#, outside)).unwrap_err();
-    assert_eq!(error.code(), "invalid-settings");
+    assert_eq!(error.code, ErrorCode::InvalidSettings);
     let mut outside = Outside { transport: &mut vendor, bucket: &mut bucket, secret: None };
     let error = configure("{}", &mut outside).unwrap_err();
     insta::assert_snapshot!(error, @"unauthorized: no token: set SEMGREP_APP_TOKEN to an API token with the Web API scope");
@@ -191,7 +191,7 @@ fn an_answer_that_is_not_the_api_s_is_named() {
     limit exceeded: an answer of more than 64 bytes; a smaller `page_size` makes answers smaller
     egress denied: https://semgrep.dev
     "#);
-    assert!(matches!(check(status(404)), Error::MissingScope { .. }));
+    assert!(matches!(check(status(404)), Error { code: ErrorCode::MissingScope, .. }));
 }
 
 #[test]

@@ -129,7 +129,7 @@ Where each field of Semgrep's Web API lands in the unified form, or why it does 
 
 This page is made from the files in [`fields`](fields) by a test of the connector, which also proves it: it takes a
 record in which every field is filled, changes one field, and looks at what changes in the unified form. The types are
-those of Semgrep's API reference. Paths begin with the type of [the contract](../wit/types.wit) that they are in:
+those of Semgrep's API reference. Paths begin with the type of [the contract](../wit/model.wit) that they are in:
 `finding`, `rule`, `package`, `scan` or `project`; `[]` stands for each element of a list.
 ";
 

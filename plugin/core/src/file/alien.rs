@@ -14,13 +14,11 @@ pub fn error(name: &str, fault: Fault) -> Error {
     match fault {
         Fault::Alien(what) => {
             let formats: Vec<_> = Format::ALL.map(Format::name).into();
-            Error::Unsupported {
-                what: format!("`{name}`: the connector cannot read {what}. It reads {}", formats.join(", ")),
-            }
+            Error::unsupported(format!("`{name}`: the connector cannot read {what}. It reads {}", formats.join(", ")))
         }
-        Fault::Large(what) => Error::Limit { what: format!("`{name}`: the connector does not take {what}") },
+        Fault::Large(what) => Error::limit(format!("`{name}`: the connector does not take {what}")),
         Fault::Unknown => error(&name, Fault::Alien("its form".to_owned())),
-        Fault::Misused(what) => Error::Internal { detail: format!("`{name}`: {what}") },
+        Fault::Misused(what) => Error::internal(format!("`{name}`: {what}")),
     }
 }
 

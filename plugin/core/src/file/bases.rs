@@ -27,7 +27,7 @@ pub struct Bases {
 impl Bases {
     /// Reads them. `given` is the project's folder where the host names it.
     pub fn read(json: &str, given: Option<&str>) -> Self {
-        let value: Value = serde_json::from_str(json).unwrap_or_default();
+        let value: Value = guest_json::read(json).unwrap_or_default();
         let text = |base: &Value, key: &str| base.get(key)?.as_str().map(str::to_owned);
         let bases = value.as_object().into_iter().flatten();
         let mut by_id = BTreeMap::new();
@@ -46,8 +46,8 @@ impl Bases {
         if self.by_id.is_empty() {
             return None;
         }
-        let mut value: Value = serde_json::from_str(result).ok()?;
-        self.resolve_all(&mut value).then(|| value.to_string())
+        let mut value: Value = guest_json::read(result)?;
+        self.resolve_all(&mut value).then(|| guest_json::text(&value))
     }
 
     /// Whether something is another one now.

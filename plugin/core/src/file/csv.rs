@@ -7,7 +7,8 @@
 use std::collections::BTreeMap;
 
 use appsec_model::{Finding, Identity, Kind, LeakedSecret, ProjectRef, Rule, Validation, Visibility};
-use serde_json::{json, value::RawValue};
+use guest_json::{Raw, Reader, members};
+use serde_json::{Map, Value};
 
 use super::{
     label::{Label, project},
@@ -21,14 +22,29 @@ use crate::{
     wire::{self, Id, Remarks, Text, Texts, shorten},
 };
 
+/// The cells of a row, by the words of its header.
+fn cells(text: &str) -> Option<BTreeMap<String, String>> {
+    let mut cells = BTreeMap::new();
+    let mut json = Reader::new(text);
+    json.entries(&mut |word, json| {
+        cells.insert(word.to_owned(), json.string("a text")?.into_owned());
+        Ok(())
+    })
+    .and_then(|()| json.end())
+    .ok()?;
+    Some(cells)
+}
+
 /// A row, by the folded words of its header. Empty cells are absent.
 struct Row(BTreeMap<String, String>);
 
 impl Row {
     fn read(text: &str) -> Option<Self> {
-        let cells: BTreeMap<String, String> = serde_json::from_str(text).ok()?;
-        let cells = cells.into_iter().map(|(word, cell)| (fold(&word), cell));
-        Some(Self(cells.filter(|(_, cell)| !cell.trim().is_empty()).collect()))
+        let cells = cells(text)?.into_iter().map(|(word, cell)| (fold(&word), cell));
+        let mut row = BTreeMap::new();
+        // Not collected: that would bring a sort.
+        row.extend(cells.filter(|(_, cell)| !cell.trim().is_empty()));
+        Some(Self(row))
     }
 
     fn get(&self, word: &str) -> Option<&str> {
@@ -100,14 +116,14 @@ pub fn kept(text: &str) -> Option<String> {
     if kind == Kind::Sca || !shows_credentials(&kind, &rule) {
         return None;
     }
-    let cells: BTreeMap<String, String> = serde_json::from_str(text).ok()?;
+    let cells = cells(text)?;
     let names: Vec<&str> = ["branch", "repositoryname"].into_iter().filter_map(|word| row.get(word)).collect();
-    let mut kept = BTreeMap::new();
+    let mut kept = Map::new();
     kept.extend(cells.iter().filter_map(|(word, cell)| {
         let (_, keep) = COLUMNS.iter().find(|(known, _)| *known == fold(word))?;
-        Some((word, kept::text(cell, *keep, &names)?))
+        Some((word.clone(), kept::text(cell, *keep, &names)?.into()))
     }));
-    serde_json::to_string(&kept).ok()
+    Some(guest_json::text(&Value::Object(kept)))
 }
 
 /// What a row is called.
@@ -160,8 +176,8 @@ pub fn finding(
         triaged_at,
         triage_comment: row.text("triagecomment"),
         // The API's words have underscores.
-        triage_reason: row.get("triagereason").map(|word| Text(word.to_lowercase().replace(' ', "_").into())),
-        rule: rule.as_deref(),
+        triage_reason: row.get("triagereason").map(|word| Text(words(word).into())),
+        rule: rule.as_deref().map(Raw::new),
         rule_name: row.text("rulename"),
         rule_message: row.text("ruledescription"),
         assistant: Some(wire::Assistant {
@@ -202,15 +218,20 @@ pub fn finding(
     Ok(finding)
 }
 
+/// A word of the platform's pages, as the API writes it.
+fn words(word: &str) -> String {
+    word.chars().flat_map(char::to_lowercase).map(|letter| if letter == ' ' { '_' } else { letter }).collect()
+}
+
 /// The rule, as the findings endpoint writes it.
-fn rule(row: &Row) -> Option<Box<RawValue>> {
-    let rule = json!({
-        "name": row.get("rulename")?,
-        "message": row.get("ruledescription"),
-        "confidence": row.get("confidence"),
-        "category": row.get("category"),
-    });
-    RawValue::from_string(rule.to_string()).ok()
+fn rule(row: &Row) -> Option<String> {
+    let rule = members(vec![
+        ("name", row.get("rulename")?.into()),
+        ("message", row.get("ruledescription").into()),
+        ("confidence", row.get("confidence").into()),
+        ("category", row.get("category").into()),
+    ]);
+    Some(guest_json::text(&rule))
 }
 
 /// A date. One without an offset could be of any time zone: it is left out.

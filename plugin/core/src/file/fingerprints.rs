@@ -3,7 +3,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::{identity::is_match_based, sketch::Sketch};
+use super::{identity::is_match_based, order::ordered, sketch::Sketch};
 
 /// Fingerprints that are kept in one piece of memory, as in
 /// [`numbering`](super::numbering).
@@ -52,8 +52,10 @@ impl Fingerprints {
         let count = seen.iter().map(Vec::len).sum();
         let mut all = Vec::with_capacity(count);
         all.extend(seen.into_iter().flatten());
-        all.sort_unstable();
-        let pairs = all.iter().zip(all.iter().skip(1));
+        let of = |at: u32| all.get(at as usize).copied().unwrap_or_default();
+        let order = ordered(count, &|one, other| of(one).cmp(&of(other)));
+        let sorted = || order.iter().map(|at| of(*at));
+        let pairs = sorted().zip(sorted().skip(1));
         self.shared = pairs.filter(|(one, next)| one.0 == next.0 && one.1 != next.1).map(|(one, _)| one.0).collect();
         self.shared.dedup();
     }

@@ -361,7 +361,7 @@ impl Scanner {
     fn key_text(&self) -> Option<String> {
         let text = std::str::from_utf8(self.key.get(..self.key.len().min(MAX_KEY_BYTES))?).ok()?;
         if text.contains('\\') {
-            return serde_json::from_str(&format!("\"{text}\"")).ok();
+            return guest_json::string(&format!("\"{text}\"")).map(|text| text.into_owned());
         }
         Some(text.to_owned())
     }

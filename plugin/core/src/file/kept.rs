@@ -95,14 +95,16 @@ const TRACE: [&str; 2] = ["CliLoc", "CliCall"];
 
 /// What is kept of a result or a rule. Nothing of what cannot be read.
 pub fn kept(json: &str) -> String {
-    let value: Value = serde_json::from_str(json).unwrap_or_default();
-    if value.is_object() { object(&value).to_string() } else { Value::Null.to_string() }
+    let value: Value = guest_json::read(json).unwrap_or_default();
+    guest_json::text(&if value.is_object() { object(&value) } else { Value::Null })
 }
 
 fn object(value: &Value) -> Value {
     let members = value.as_object().into_iter().flatten();
-    let kept = members.filter_map(|(key, value)| Some((key.clone(), member(key, value)?)));
-    Value::Object(kept.collect::<Map<_, _>>())
+    let mut kept = Map::new();
+    // Not collected: that would bring a sort.
+    kept.extend(members.filter_map(|(key, value)| Some((key.clone(), member(key, value)?))));
+    Value::Object(kept)
 }
 
 /// What is kept of a member of an object.

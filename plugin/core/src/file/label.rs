@@ -1,13 +1,10 @@
 //! What a record of a file is called: its kind, its id and its project.
 
 use appsec_model::{Kind, ProjectRef};
-use serde::{Deserialize, de::IgnoredAny};
+use guest_json::{Anything, object};
 
 use super::{csv, format::Format, outline::Group, ssc, webhook};
-use crate::{
-    api::dependencies,
-    wire::{from_text, skim},
-};
+use crate::{api::dependencies, wire::skim};
 
 /// What a record is called.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -83,23 +80,22 @@ pub enum Shape {
 
 /// The shape of a record.
 pub fn shape(text: &str) -> Shape {
-    #[derive(Default, Deserialize)]
-    #[serde(default)]
-    struct Fields {
-        found_dependency: Option<IgnoredAny>,
-        vulnerability_identifier: Option<IgnoredAny>,
-        reachability: Option<IgnoredAny>,
-        fix_recommendations: Option<IgnoredAny>,
-        ai_impact: Option<IgnoredAny>,
-        syntactic_id: Option<IgnoredAny>,
-        match_based_id: Option<IgnoredAny>,
-        check_id: Option<IgnoredAny>,
-        #[serde(rename = "findingPath")]
-        finding_path: Option<IgnoredAny>,
-        #[serde(rename = "validationState")]
-        validation_state: Option<IgnoredAny>,
+    object! {
+        #[derive(Default)]
+        struct Fields {
+            found_dependency: Option<Anything>,
+            vulnerability_identifier: Option<Anything>,
+            reachability: Option<Anything>,
+            fix_recommendations: Option<Anything>,
+            ai_impact: Option<Anything>,
+            syntactic_id: Option<Anything>,
+            match_based_id: Option<Anything>,
+            check_id: Option<Anything>,
+            finding_path: Option<Anything> = "findingPath",
+            validation_state: Option<Anything> = "validationState",
+        }
     }
-    let fields: Fields = from_text(text).unwrap_or_default();
+    let fields: Fields = guest_json::read(text).unwrap_or_default();
     let is_sca = fields.found_dependency.is_some()
         || fields.vulnerability_identifier.is_some()
         || fields.reachability.is_some()

@@ -9,6 +9,7 @@ use appsec_model::Kind;
 
 use super::{
     Fault,
+    order::ordered,
     sketch::{Position, Sketch},
 };
 
@@ -78,8 +79,7 @@ impl Numbering {
 
     /// Numbers the results.
     pub fn finish(&mut self) {
-        let mut order: Vec<u32> = (0..).take(self.len()).collect();
-        order.sort_unstable_by(|one, other| self.compare(*one, *other));
+        let order = ordered(self.len(), &|one, other| self.compare(one, other));
         let (mut group, mut next) = (None, 0);
         for index in order {
             let index = index as usize;

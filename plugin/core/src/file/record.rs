@@ -2,10 +2,7 @@
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
-
-use crate::wire::from_text;
+use guest_json::{Raw, first, object, quote, write};
 
 /// What every wrapped record begins with.
 const START: &str = "{\"$file\":";
@@ -16,34 +13,48 @@ const RULE: &str = ",\"rule\":";
 /// What stands before the record.
 const RECORD: &str = ",\"record\":";
 
-/// Where a record comes from.
-#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-pub struct FileHead<'a> {
-    /// Name of the file's format.
-    #[serde(borrow)]
-    pub format: Cow<'a, str>,
-    /// Version of the tool that wrote the file, where it says.
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    pub tool: Option<Cow<'a, str>>,
-    /// The branch that was scanned, where the host said so.
-    #[serde(borrow, default, rename = "ref", skip_serializing_if = "Option::is_none")]
-    pub ref_: Option<Cow<'a, str>>,
-    /// Which one it is of the file's records of the same sketch, from 0 in the
-    /// order of their positions.
-    #[serde(default)]
-    pub ordinal: u32,
-    /// The folder of the project on the machine of the scan, where paths are absolute.
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    pub root: Option<Cow<'a, str>>,
-    /// The group of a result that shows a credential: what it was made of is not kept.
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    pub group: Option<Cow<'a, str>>,
-    /// Whether other results of the file have the vendor's fingerprint of this one.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub shared: bool,
+object! {
+    /// Where a record comes from.
+    #[derive(Clone, Debug, Default, Eq, PartialEq)]
+    pub struct FileHead<'a> {
+        /// Name of the file's format.
+        pub format: Cow<'a, str>,
+        /// Version of the tool that wrote the file, where it says.
+        pub tool: Option<Cow<'a, str>>,
+        /// The branch that was scanned, where the host said so.
+        pub ref_: Option<Cow<'a, str>> = "ref",
+        /// Which one it is of the file's records of the same sketch, from 0 in the
+        /// order of their positions.
+        pub ordinal: u32,
+        /// The folder of the project on the machine of the scan, where paths are absolute.
+        pub root: Option<Cow<'a, str>>,
+        /// The group of a result that shows a credential: what it was made of is not kept.
+        pub group: Option<Cow<'a, str>>,
+        /// Whether other results of the file have the vendor's fingerprint of this one.
+        pub shared: bool,
+    }
 }
 
 impl FileHead<'_> {
+    /// The head, if it names its format.
+    fn named(self) -> Option<Self> {
+        Some(self).filter(|head| !head.format.is_empty())
+    }
+
+    /// The head as JSON.
+    fn to_text(&self) -> String {
+        let text = |text: &Option<Cow<'_, str>>| text.as_deref().map(quote);
+        write(&[
+            ("format", Some(quote(&self.format))),
+            ("tool", text(&self.tool)),
+            ("ref", text(&self.ref_)),
+            ("ordinal", Some(self.ordinal.to_string())),
+            ("root", text(&self.root)),
+            ("group", text(&self.group)),
+            ("shared", self.shared.then(|| "true".to_owned())),
+        ])
+    }
+
     /// The group, where it is not made of the record.
     pub fn group(&self) -> Option<u128> {
         u128::from_str_radix(self.group.as_deref()?, 16).ok()
@@ -61,22 +72,20 @@ pub struct FileRecord<'a> {
     pub record: &'a str,
 }
 
-/// A wrapped record in any order of its parts.
-#[derive(Deserialize)]
-struct Loose<'a> {
-    #[serde(borrow, rename = "$file")]
-    head: FileHead<'a>,
-    #[serde(borrow, default)]
-    rule: Option<&'a RawValue>,
-    #[serde(borrow)]
-    record: &'a RawValue,
+object! {
+    /// A wrapped record in any order of its parts.
+    #[derive(Default)]
+    struct Loose<'a> {
+        head: Option<FileHead<'a>> = "$file",
+        rule: Option<Raw<'a>>,
+        record: Raw<'a>,
+    }
 }
 
 impl<'a> FileRecord<'a> {
     /// The text of the wrapped record. Rule and record are JSON already.
     pub fn to_text(&self) -> String {
-        // None of its parts can fail to be written.
-        let head = serde_json::to_string(&self.head).unwrap_or_default();
+        let head = self.head.to_text();
         let rule = self.rule.map_or(0, |rule| RULE.len() + rule.len());
         let mut text = String::with_capacity(START.len() + head.len() + rule + RECORD.len() + self.record.len() + 1);
         text.push_str(START);
@@ -95,29 +104,24 @@ impl<'a> FileRecord<'a> {
     pub fn read(text: &'a str) -> Option<Self> {
         let rest = text.strip_prefix(START)?;
         Self::read_written(rest).or_else(|| {
-            let Loose { head, rule, record } = from_text(text).ok()?;
-            Some(Self { head, rule: rule.map(RawValue::get), record: record.get() })
+            let Loose { head, rule, record } = guest_json::read(text)?;
+            let record = Some(record.get()).filter(|record| !record.is_empty())?;
+            Some(Self { head: head?.named()?, rule: rule.map(Raw::get), record })
         })
     }
 
     /// Reads what stands behind the start of a record that [`Self::to_text`]
     /// wrote: the record itself, most of it, is not looked into here.
     fn read_written(rest: &'a str) -> Option<Self> {
-        let (head, rest) = first(rest)?;
+        let (head, rest) = first::<FileHead<'_>>(rest)?;
+        let head = head.named()?;
         let (rule, rest) = match rest.strip_prefix(RULE) {
-            Some(rest) => first::<&RawValue>(rest).map(|(rule, rest)| (Some(rule.get()), rest))?,
+            Some(rest) => first::<Raw<'_>>(rest).map(|(rule, rest)| (Some(rule.get()), rest))?,
             None => (None, rest),
         };
         let record = rest.strip_prefix(RECORD)?.strip_suffix('}')?;
         Some(Self { head, rule, record })
     }
-}
-
-/// The JSON value that a text begins with, and the rest of it.
-fn first<'a, T: Deserialize<'a>>(text: &'a str) -> Option<(T, &'a str)> {
-    let mut values = serde_json::Deserializer::from_str(text).into_iter();
-    let value = values.next()?.ok()?;
-    Some((value, text.get(values.byte_offset()..)?))
 }
 
 #[cfg(test)]

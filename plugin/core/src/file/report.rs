@@ -4,11 +4,10 @@
 use std::borrow::Cow;
 
 use appsec_model::{Completeness, Diagnostic, DiagnosticLevel};
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use guest_json::{Raw, Read, Reader, Slot, Value, object};
 
 use super::{Fault, outline::Place};
-use crate::wire::{Text, from_text, shorten};
+use crate::wire::{Text, shorten};
 
 /// How many of a report's errors become diagnostics.
 const MAX_NOTES: usize = 20;
@@ -57,45 +56,48 @@ struct Run {
     successes: u64,
 }
 
-/// An error in the command line's report.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct CliError<'a> {
-    /// A word, or a list of a word and details.
-    #[serde(borrow, rename = "type")]
-    sort: Option<&'a RawValue>,
-    #[serde(borrow)]
-    level: Option<Text<'a>>,
-    #[serde(borrow)]
-    message: Option<Text<'a>>,
-    #[serde(borrow)]
-    path: Option<Text<'a>>,
+object! {
+    /// An error in the command line's report.
+    #[derive(Default)]
+    struct CliError<'a> {
+        /// A word, or a list of a word and details.
+        sort: Option<Raw<'a>> = "type",
+        level: Option<Text<'a>>,
+        message: Option<Text<'a>>,
+        path: Option<Text<'a>>,
+    }
+
+    /// A complaint in a SARIF run.
+    #[derive(Default)]
+    struct Notification<'a> {
+        descriptor: Descriptor<'a>,
+        level: Option<Text<'a>>,
+        message: Message<'a>,
+    }
+
+    #[derive(Default)]
+    struct Descriptor<'a> {
+        id: Option<Text<'a>>,
+    }
+
+    #[derive(Default)]
+    struct Message<'a> {
+        text: Option<Text<'a>>,
+    }
 }
 
-/// A complaint in a SARIF run.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Notification<'a> {
-    #[serde(borrow)]
-    descriptor: Descriptor<'a>,
-    #[serde(borrow)]
-    level: Option<Text<'a>>,
-    #[serde(borrow)]
-    message: Message<'a>,
+impl<'a> Slot<'a> for Descriptor<'a> {
+    fn set(&mut self, json: &mut Reader<'a>) -> Read {
+        *self = Value::read(json)?;
+        Ok(())
+    }
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Descriptor<'a> {
-    #[serde(borrow)]
-    id: Option<Text<'a>>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Message<'a> {
-    #[serde(borrow)]
-    text: Option<Text<'a>>,
+impl<'a> Slot<'a> for Message<'a> {
+    fn set(&mut self, json: &mut Reader<'a>) -> Read {
+        *self = Value::read(json)?;
+        Ok(())
+    }
 }
 
 impl Report {
@@ -241,7 +243,7 @@ impl Report {
     }
 
     fn cli_error(&mut self, text: &str) {
-        let error: CliError<'_> = from_text(text).unwrap_or_default();
+        let error: CliError<'_> = guest_json::read(text).unwrap_or_default();
         let sort = error.sort.and_then(|sort| sort.get().split('"').nth(1)).unwrap_or("error");
         let message = error.message.as_deref().unwrap_or_default();
         let path = error.path.as_deref();
@@ -249,7 +251,7 @@ impl Report {
     }
 
     fn notification(&mut self, text: &str) {
-        let notification: Notification<'_> = from_text(text).unwrap_or_default();
+        let notification: Notification<'_> = guest_json::read(text).unwrap_or_default();
         let sort = notification.descriptor.id.as_deref().unwrap_or("error");
         let level = level(notification.level.as_deref());
         self.failure(level, sort, None, notification.message.text.as_deref().unwrap_or_default());
@@ -303,5 +305,5 @@ fn note(level: DiagnosticLevel, code: &str, message: String) -> Diagnostic {
 }
 
 fn string(text: &str) -> Option<String> {
-    serde_json::from_str::<Text<'_>>(text).ok().map(Text::into_string)
+    guest_json::string(text).map(Cow::into_owned)
 }

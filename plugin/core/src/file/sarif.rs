@@ -273,7 +273,7 @@ fn flow(flow: wire::SarifCodeFlow<'_>) -> Vec<FlowStep> {
 
 /// The text of the first replacement of the first fix.
 fn fix(fixes: &str) -> Option<String> {
-    let fixes: Value = serde_json::from_str(fixes).ok()?;
+    let fixes: Value = guest_json::read(fixes)?;
     let text = fixes.pointer("/0/artifactChanges/0/replacements/0/insertedContent/text")?.as_str()?;
     (!text.is_empty()).then(|| text.to_owned())
 }

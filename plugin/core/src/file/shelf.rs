@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use guest_json::{Integer, Raw, object, write};
 
 use super::{Fault, kept, sarif};
-use crate::wire::{Text, from_text};
+use crate::wire::Text;
 
 /// How much the rules of a file may take, in bytes. The vendor's registry has
 /// some thousands of rules, of one to two kilobytes each.
@@ -37,34 +36,41 @@ struct RunRules {
     results: u64,
 }
 
-/// What a result says of its rule.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Reference<'a> {
-    #[serde(borrow, rename = "ruleId")]
-    id: Option<Text<'a>>,
-    #[serde(rename = "ruleIndex")]
-    index: Option<i64>,
+object! {
+    /// What a result says of its rule.
+    #[derive(Debug, Default)]
+    struct Reference<'a> {
+        id: Option<Text<'a>> = "ruleId",
+        index: Option<Integer> = "ruleIndex",
+    }
+
+    /// What is kept of a rule: its help is as long as all the rest, and a repetition.
+    #[derive(Default)]
+    struct Trimmed<'a> {
+        id: Option<Raw<'a>>,
+        name: Option<Raw<'a>>,
+        short_description: Option<Raw<'a>> = "shortDescription",
+        full_description: Option<Raw<'a>> = "fullDescription",
+        default_configuration: Option<Raw<'a>> = "defaultConfiguration",
+        help_uri: Option<Raw<'a>> = "helpUri",
+        properties: Option<Raw<'a>>,
+    }
 }
 
-/// What is kept of a rule: its help is as long as all the rest, and a repetition.
-#[derive(Default, Deserialize, Serialize)]
-#[serde(default, rename_all = "camelCase")]
-struct Trimmed<'a> {
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
-    id: Option<&'a RawValue>,
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
-    name: Option<&'a RawValue>,
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
-    short_description: Option<&'a RawValue>,
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
-    full_description: Option<&'a RawValue>,
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
-    default_configuration: Option<&'a RawValue>,
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
-    help_uri: Option<&'a RawValue>,
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
-    properties: Option<&'a RawValue>,
+impl Trimmed<'_> {
+    /// The rule as JSON.
+    fn to_text(&self) -> String {
+        let text = |raw: Option<Raw<'_>>| raw.map(|raw| raw.get().to_owned());
+        write(&[
+            ("id", text(self.id)),
+            ("name", text(self.name)),
+            ("shortDescription", text(self.short_description)),
+            ("fullDescription", text(self.full_description)),
+            ("defaultConfiguration", text(self.default_configuration)),
+            ("helpUri", text(self.help_uri)),
+            ("properties", text(self.properties)),
+        ])
+    }
 }
 
 impl RuleCache {
@@ -92,9 +98,8 @@ impl RuleCache {
     /// Puts a rule of the last run on the shelf.
     pub fn put(&mut self, rule: &str, is_driver: bool) -> Result<(), Fault> {
         let Some(run) = self.runs.last_mut() else { return Ok(()) };
-        let Ok(trimmed) = from_text::<Trimmed<'_>>(rule) else { return Ok(()) };
-        let id = trimmed.id.and_then(|id| serde_json::from_str::<Text<'_>>(id.get()).ok());
-        let id = id.map(Text::into_string).unwrap_or_default();
+        let Some(trimmed) = guest_json::read::<Trimmed<'_>>(rule) else { return Ok(()) };
+        let id = trimmed.id.and_then(|id| guest_json::string(id.get())).unwrap_or_default().into_owned();
         run.keeps_all |= run.results == 0;
         if is_driver {
             self.bytes += id.len() + size_of::<String>();
@@ -103,8 +108,7 @@ impl RuleCache {
         if !(run.keeps_all || run.named.contains(&id)) || run.by_id.contains_key(&id) {
             return Ok(());
         }
-        // What was read as JSON can be written as JSON.
-        let mut text = serde_json::to_string(&trimmed).unwrap_or_default();
+        let mut text = trimmed.to_text();
         let shows_credentials = sarif::shows_credentials(&text);
         if shows_credentials {
             text = kept::kept(&text);
@@ -126,12 +130,15 @@ impl RuleCache {
         let reference = reference(result);
         let id = match &reference.id {
             Some(id) => id,
-            None => run.order.get(usize::try_from(reference.index?).ok()?)?.as_str(),
+            None => match reference.index? {
+                Integer::Unsigned(index) => run.order.get(usize::try_from(index).ok()?)?.as_str(),
+                Integer::Negative(_) => return None,
+            },
         };
         run.by_id.get(id).map(|(text, shows)| (text.as_str(), *shows))
     }
 }
 
 fn reference(result: &str) -> Reference<'_> {
-    from_text(result).unwrap_or_default()
+    guest_json::read(result).unwrap_or_default()
 }

@@ -5,8 +5,7 @@
 //! endpoint, as far as it says the same.
 
 use appsec_model::{Finding, Identity, Kind, ProjectRef};
-use serde::Deserialize;
-use serde_json::{json, value::RawValue};
+use guest_json::{Raw, members, object};
 
 use super::{
     label::{Label, project},
@@ -14,135 +13,96 @@ use super::{
 };
 use crate::{
     normalize::{Batch, dependency::advisory, record},
-    wire::{self, Count, Id, Text, Texts, Wire, object, objects},
+    wire::{self, Count, Id, Text, Texts, Wire},
 };
 
 /// What the API writes for "never".
 const NEVER: &str = "1970-01-01T00:00:00Z";
 
-/// A vulnerability.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct Vuln<'a> {
-    #[serde(borrow, deserialize_with = "object")]
-    advisory: Option<Advisory<'a>>,
-    #[serde(borrow)]
-    exposure_type: Option<Text<'a>>,
-    #[serde(borrow)]
-    repository_id: Option<Id<'a>>,
-    #[serde(borrow)]
-    repository_name: Option<Text<'a>>,
-    #[serde(borrow, deserialize_with = "object")]
-    matched_dependency: Option<Package<'a>>,
-    #[serde(borrow, deserialize_with = "object")]
-    dependency_file_location: Option<Place<'a>>,
-    #[serde(borrow, deserialize_with = "objects")]
-    usages: Option<Vec<Usage<'a>>>,
-    #[serde(borrow, deserialize_with = "object")]
-    triage: Option<Triage<'a>>,
-    #[serde(borrow)]
-    group_key: Option<Id<'a>>,
-    #[serde(borrow, deserialize_with = "object")]
-    closest_safe_dependency: Option<Package<'a>>,
-    #[serde(borrow)]
-    opened_at: Option<Text<'a>>,
-    #[serde(borrow)]
-    first_triaged_at: Option<Text<'a>>,
-    #[serde(borrow)]
-    transitivity: Option<Text<'a>>,
-    #[serde(borrow)]
-    package_manager: Option<Text<'a>>,
+object! {
+    /// A vulnerability.
+    #[derive(Debug, Default)]
+    struct Vuln<'a> {
+        advisory: Option<Advisory<'a>>,
+        exposure_type: Option<Text<'a>> = "exposureType",
+        repository_id: Option<Id<'a>> = "repositoryId",
+        repository_name: Option<Text<'a>> = "repositoryName",
+        matched_dependency: Option<Package<'a>> = "matchedDependency",
+        dependency_file_location: Option<Place<'a>> = "dependencyFileLocation",
+        usages: Option<Vec<Usage<'a>>>,
+        triage: Option<Triage<'a>>,
+        group_key: Option<Id<'a>> = "groupKey",
+        closest_safe_dependency: Option<Package<'a>> = "closestSafeDependency",
+        opened_at: Option<Text<'a>> = "openedAt",
+        first_triaged_at: Option<Text<'a>> = "firstTriagedAt",
+        transitivity: Option<Text<'a>>,
+        package_manager: Option<Text<'a>> = "packageManager",
+    }
 }
 
 impl Wire for Vuln<'_> {
     type Of<'a> = Vuln<'a>;
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct Advisory<'a> {
-    #[serde(borrow)]
-    rule_id: Option<Text<'a>>,
-    #[serde(borrow)]
-    title: Option<Text<'a>>,
-    #[serde(borrow)]
-    description: Option<Text<'a>>,
-    #[serde(borrow)]
-    ecosystem: Option<Text<'a>>,
-    #[serde(borrow)]
-    severity: Option<Id<'a>>,
-    #[serde(borrow, deserialize_with = "object")]
-    references: Option<References<'a>>,
-    #[serde(borrow, deserialize_with = "objects")]
-    vulnerable_dependencies: Option<Vec<Package<'a>>>,
-    #[serde(borrow, deserialize_with = "objects")]
-    safe_dependencies: Option<Vec<Package<'a>>>,
-    #[serde(borrow)]
-    reachable_if: Option<Text<'a>>,
-}
+object! {
+    #[derive(Debug, Default)]
+    struct Advisory<'a> {
+        rule_id: Option<Text<'a>> = "ruleId",
+        title: Option<Text<'a>>,
+        description: Option<Text<'a>>,
+        ecosystem: Option<Text<'a>>,
+        severity: Option<Id<'a>>,
+        references: Option<References<'a>>,
+        vulnerable_dependencies: Option<Vec<Package<'a>>> = "vulnerableDependencies",
+        safe_dependencies: Option<Vec<Package<'a>>> = "safeDependencies",
+        reachable_if: Option<Text<'a>> = "reachableIf",
+    }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct References<'a> {
-    #[serde(borrow)]
-    cve_ids: Option<Texts<'a>>,
-    #[serde(borrow)]
-    cwe_ids: Option<Texts<'a>>,
-    #[serde(borrow)]
-    owasp_ids: Option<Texts<'a>>,
-}
+    #[derive(Debug, Default)]
+    struct References<'a> {
+        cve_ids: Option<Texts<'a>> = "cveIds",
+        cwe_ids: Option<Texts<'a>> = "cweIds",
+        owasp_ids: Option<Texts<'a>> = "owaspIds",
+    }
 
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct Package<'a> {
-    #[serde(borrow)]
-    name: Option<Text<'a>>,
-    #[serde(borrow)]
-    version_specifier: Option<Text<'a>>,
-}
+    #[derive(Clone, Debug, Default)]
+    struct Package<'a> {
+        name: Option<Text<'a>>,
+        version_specifier: Option<Text<'a>> = "versionSpecifier",
+    }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct Place<'a> {
-    #[serde(borrow)]
-    path: Option<Text<'a>>,
-    start_line: Option<Count>,
-    start_col: Option<Count>,
-    end_line: Option<Count>,
-    end_col: Option<Count>,
-    #[serde(borrow)]
-    url: Option<Text<'a>>,
-}
+    #[derive(Debug, Default)]
+    struct Place<'a> {
+        path: Option<Text<'a>>,
+        start_line: Option<Count> = "startLine",
+        start_col: Option<Count> = "startCol",
+        end_line: Option<Count> = "endLine",
+        end_col: Option<Count> = "endCol",
+        url: Option<Text<'a>>,
+    }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Usage<'a> {
-    #[serde(borrow, deserialize_with = "object")]
-    location: Option<Place<'a>>,
-}
+    #[derive(Debug, Default)]
+    struct Usage<'a> {
+        location: Option<Place<'a>>,
+    }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct Triage<'a> {
-    #[serde(borrow)]
-    status: Option<Text<'a>>,
-    #[serde(borrow)]
-    dismiss_reason: Option<Text<'a>>,
-    #[serde(borrow)]
-    issue_url: Option<Text<'a>>,
+    #[derive(Debug, Default)]
+    struct Triage<'a> {
+        status: Option<Text<'a>>,
+        dismiss_reason: Option<Text<'a>> = "dismissReason",
+        issue_url: Option<Text<'a>> = "issueUrl",
+    }
 }
 
 /// What a record is called.
 pub fn label(text: &str) -> Label {
-    #[derive(Default, Deserialize)]
-    #[serde(default, rename_all = "camelCase")]
-    struct Fields<'a> {
-        #[serde(borrow)]
-        group_key: Option<Id<'a>>,
-        #[serde(borrow)]
-        repository_id: Option<Id<'a>>,
-        #[serde(borrow)]
-        repository_name: Option<Text<'a>>,
+    object! {
+        #[derive(Default)]
+        struct Fields<'a> {
+            group_key: Option<Id<'a>> = "groupKey",
+            repository_id: Option<Id<'a>> = "repositoryId",
+            repository_name: Option<Text<'a>> = "repositoryName",
+        }
     }
     let fields: Fields<'_> = wire::from_text(text).unwrap_or_default();
     Label {
@@ -187,7 +147,7 @@ pub fn finding(
         triage_state: triage.status.map(|word| if &*word == "NEW" { owned("untriaged".to_owned()) } else { word }),
         triage_reason: triage.dismiss_reason.filter(|word| &**word != "UNKNOWN_REASON"),
         external_ticket: triage.issue_url.map(|url| wire::Ticket { url: Some(url), ..wire::Ticket::default() }),
-        rule: rule.as_deref(),
+        rule: rule.as_deref().map(Raw::new),
         vulnerability_identifier: cves.next().map(owned),
         reachability: vuln.exposure_type.map(|word| without(word, "UNKNOWN_EXPOSURE")),
         reachable_condition: advisory.reachable_if,
@@ -224,15 +184,15 @@ pub fn finding(
 }
 
 /// The rule, as the findings endpoint writes it.
-fn rule(id: &Option<Text<'_>>, message: &Option<Text<'_>>, references: &References<'_>) -> Option<Box<RawValue>> {
+fn rule(id: &Option<Text<'_>>, message: &Option<Text<'_>>, references: &References<'_>) -> Option<String> {
     let texts = |texts: &Option<Texts<'_>>| record::texts(texts.clone());
-    let rule = json!({
-        "name": id.as_deref()?,
-        "message": message.as_deref(),
-        "cwe_names": texts(&references.cwe_ids),
-        "owasp_names": texts(&references.owasp_ids),
-    });
-    RawValue::from_string(rule.to_string()).ok()
+    let rule = members(vec![
+        ("name", id.as_deref()?.into()),
+        ("message", message.as_deref().into()),
+        ("cwe_names", texts(&references.cwe_ids).into()),
+        ("owasp_names", texts(&references.owasp_ids).into()),
+    ]);
+    Some(guest_json::text(&rule))
 }
 
 fn place(place: Place<'_>) -> wire::Location<'_> {

@@ -22,7 +22,11 @@ use super::{
     shelf::RuleCache,
     sketch::Sketch,
 };
-use crate::wire::{Text, shorten};
+use crate::wire::shorten;
+
+/// How many names of scanned files are kept. Without them it cannot be told which
+/// files a scan looked at.
+const MAX_SCANNED: usize = 1_000_000;
 
 /// What the first pass has learnt so far.
 #[derive(Default)]
@@ -49,6 +53,8 @@ pub struct Survey {
     /// The absolute paths of results and of what was scanned.
     absolute: AbsolutePaths,
     root: Option<String>,
+    /// The files that were scanned; none of more than are kept.
+    scanned: Option<Vec<String>>,
     credentials: cli::Credentials,
     /// Answers so far.
     answers: u64,
@@ -64,7 +70,7 @@ pub struct Survey {
 impl Survey {
     /// A survey of a file of which this is known.
     pub fn new(head: &DocumentHead) -> Self {
-        Self { given: head.root.clone(), ..Self::default() }
+        Self { given: head.root.clone(), scanned: Some(Vec::new()), ..Self::default() }
     }
 
     /// Takes a part of the file.
@@ -121,6 +127,10 @@ impl Survey {
                 (None, Completeness::Incomplete { reason })
             }
         };
+        let scanned = self.scanned.take().filter(|_| format == Format::CliJson).map(|list| {
+            let root = self.root(head);
+            list.into_iter().map(|path| path::below(&path, root).to_owned()).collect()
+        });
         if input.is_open() {
             let message = "the last row has no line end: the file may have been cut there";
             self.report.remark("no-line-end", message);
@@ -134,6 +144,7 @@ impl Survey {
             kinds: kinds.into_iter().map(|(kind, records)| KindCount { kind, records }).collect(),
             names_projects: self.unnamed == 0,
             completeness,
+            scanned,
             diagnostics: std::mem::take(&mut self.report).into_notes(),
         })
     }
@@ -255,9 +266,12 @@ impl Survey {
             Place::ExtensionRules => self.shelf.put(text, false)?,
             place => {
                 if place == Place::Scanned
-                    && let Ok(path) = serde_json::from_str::<Text<'_>>(text)
+                    && let Some(path) = guest_json::string(text)
                 {
-                    self.absolute.add(&path::path(&path));
+                    let path = path::path(&path);
+                    self.absolute.add(&path);
+                    self.scanned = self.scanned.take().filter(|list| list.len() < MAX_SCANNED);
+                    self.scanned.iter_mut().for_each(|list| list.push(path.clone().into_owned()));
                 }
                 self.report.value(place, text);
             }

@@ -4,6 +4,8 @@
 //! Lines before the header are passed over: the header is the first line whose
 //! first column is `Id`. A row becomes a JSON object of the header's words.
 
+use guest_json::quote;
+
 use super::{Fault, json::MAX_VALUE_BYTES};
 
 /// How much may stand before the header, in bytes.
@@ -219,11 +221,6 @@ impl Table {
 /// one column.
 pub fn fold(word: &str) -> String {
     word.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect()
-}
-
-fn quote(text: &str) -> String {
-    // A text can always be written.
-    serde_json::to_string(text).unwrap_or_default()
 }
 
 fn no_header() -> Fault {

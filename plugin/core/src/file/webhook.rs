@@ -5,8 +5,7 @@
 //! identity.
 
 use appsec_model::{Finding, Kind, ProjectRef, Rule};
-use serde::Deserialize;
-use serde_json::{json, value::RawValue};
+use guest_json::{Raw, members, object};
 
 use super::{
     label::{Label, project},
@@ -15,7 +14,7 @@ use super::{
 use crate::{
     kept::{self, Keep, shows_credentials},
     normalize::{Batch, record, weakness},
-    wire::{self, Count, Id, Remarks, Text, Texts, Wire, object},
+    wire::{self, Count, Id, Remarks, Text, Texts, Wire},
 };
 
 /// The kind of events on scans, which are no findings.
@@ -23,82 +22,60 @@ pub fn scan_kind() -> Kind {
     Kind::Other("scan".to_owned())
 }
 
-/// A finding of a webhook.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Event<'a> {
-    #[serde(borrow)]
-    numeric_id: Option<Id<'a>>,
-    #[serde(borrow)]
-    id: Option<Id<'a>>,
-    #[serde(borrow)]
-    match_based_id: Option<Text<'a>>,
-    #[serde(borrow)]
-    syntactic_id: Option<Text<'a>>,
-    #[serde(borrow)]
-    check_id: Option<Text<'a>>,
-    #[serde(borrow)]
-    message: Option<Text<'a>>,
-    #[serde(borrow)]
-    path: Option<Text<'a>>,
-    line: Option<Count>,
-    column: Option<Count>,
-    end_line: Option<Count>,
-    end_column: Option<Count>,
-    #[serde(borrow)]
-    severity: Option<Id<'a>>,
-    #[serde(borrow, rename = "ref")]
-    ref_: Option<Text<'a>>,
-    #[serde(borrow)]
-    repo_name: Option<Text<'a>>,
-    #[serde(borrow)]
-    start_date: Option<Text<'a>>,
-    #[serde(borrow, deserialize_with = "object")]
-    metadata: Option<Metadata<'a>>,
+object! {
+    /// A finding of a webhook.
+    #[derive(Debug, Default)]
+    struct Event<'a> {
+        numeric_id: Option<Id<'a>>,
+        id: Option<Id<'a>>,
+        match_based_id: Option<Text<'a>>,
+        syntactic_id: Option<Text<'a>>,
+        check_id: Option<Text<'a>>,
+        message: Option<Text<'a>>,
+        path: Option<Text<'a>>,
+        line: Option<Count>,
+        column: Option<Count>,
+        end_line: Option<Count>,
+        end_column: Option<Count>,
+        severity: Option<Id<'a>>,
+        ref_: Option<Text<'a>> = "ref",
+        repo_name: Option<Text<'a>>,
+        start_date: Option<Text<'a>>,
+        metadata: Option<Metadata<'a>>,
+    }
 }
 
 impl Wire for Event<'_> {
     type Of<'a> = Event<'a>;
 }
 
-/// What the rule's author wrote.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Metadata<'a> {
-    #[serde(borrow)]
-    category: Option<Text<'a>>,
-    #[serde(borrow)]
-    confidence: Option<Id<'a>>,
-    #[serde(borrow)]
-    cwe: Option<Texts<'a>>,
-    #[serde(borrow)]
-    owasp: Option<Texts<'a>>,
-    #[serde(borrow)]
-    subcategory: Option<Texts<'a>>,
-    #[serde(borrow)]
-    vulnerability_class: Option<Texts<'a>>,
-    #[serde(borrow, rename = "semgrep.policy", deserialize_with = "object")]
-    policy: Option<wire::Policy<'a>>,
-}
+object! {
+    /// What the rule's author wrote.
+    #[derive(Debug, Default)]
+    struct Metadata<'a> {
+        category: Option<Text<'a>>,
+        confidence: Option<Id<'a>>,
+        cwe: Option<Texts<'a>>,
+        owasp: Option<Texts<'a>>,
+        subcategory: Option<Texts<'a>>,
+        vulnerability_class: Option<Texts<'a>>,
+        policy: Option<wire::Policy<'a>> = "semgrep.policy",
+    }
 
-/// The fields that name an event.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Names<'a> {
-    #[serde(borrow)]
-    numeric_id: Option<Id<'a>>,
-    #[serde(borrow)]
-    id: Option<Id<'a>>,
-    #[serde(borrow)]
-    repo_name: Option<Text<'a>>,
-    /// What a scan calls its project.
-    #[serde(borrow)]
-    repository: Option<Text<'a>>,
+    /// The fields that name an event.
+    #[derive(Default)]
+    struct Names<'a> {
+        numeric_id: Option<Id<'a>>,
+        id: Option<Id<'a>>,
+        repo_name: Option<Text<'a>>,
+        /// What a scan calls its project.
+        repository: Option<Text<'a>>,
+    }
 }
 
 /// What a finding's record is called.
 pub fn label(text: &str) -> Label {
-    let names: Names<'_> = wire::from_text(text).unwrap_or_default();
+    let names: Names<'_> = guest_json::read(text).unwrap_or_default();
     Label {
         kind: Kind::Sast,
         id: record::word(names.numeric_id).or_else(|| record::word(names.id)),
@@ -153,7 +130,7 @@ pub fn kept(text: &str) -> Option<String> {
 
 /// What a scan's record is called.
 pub fn scan_label(text: &str) -> Label {
-    let names: Names<'_> = wire::from_text(text).unwrap_or_default();
+    let names: Names<'_> = guest_json::read(text).unwrap_or_default();
     let name = record::text(names.repository).or_else(|| record::text(names.repo_name));
     Label { kind: scan_kind(), id: record::word(names.id), project: project(None, name) }
 }
@@ -198,7 +175,7 @@ pub fn finding(
             end_column: event.end_column,
             ..wire::Location::default()
         }),
-        rule: rule.as_deref(),
+        rule: rule.as_deref().map(Raw::new),
         rule_name: event.check_id,
         rule_message: event.message,
         sourcing_policy: metadata.policy,
@@ -210,19 +187,19 @@ pub fn finding(
 }
 
 /// The rule, as the findings endpoint writes it.
-fn rule(id: &Option<Text<'_>>, message: &Option<Text<'_>>, metadata: &Metadata<'_>) -> Option<Box<RawValue>> {
+fn rule(id: &Option<Text<'_>>, message: &Option<Text<'_>>, metadata: &Metadata<'_>) -> Option<String> {
     let texts = |texts: &Option<Texts<'_>>| record::texts(texts.clone());
-    let rule = json!({
-        "name": id.as_deref()?,
-        "message": message.as_deref(),
-        "confidence": metadata.confidence.as_ref().map(Id::to_string),
-        "category": metadata.category.as_deref(),
-        "subcategories": texts(&metadata.subcategory),
-        "vulnerability_classes": texts(&metadata.vulnerability_class),
-        "cwe_names": texts(&metadata.cwe),
-        "owasp_names": texts(&metadata.owasp),
-    });
-    RawValue::from_string(rule.to_string()).ok()
+    let rule = members(vec![
+        ("name", id.as_deref()?.into()),
+        ("message", message.as_deref().into()),
+        ("confidence", metadata.confidence.as_ref().map(Id::to_string).into()),
+        ("category", metadata.category.as_deref().into()),
+        ("subcategories", texts(&metadata.subcategory).into()),
+        ("vulnerability_classes", texts(&metadata.vulnerability_class).into()),
+        ("cwe_names", texts(&metadata.cwe).into()),
+        ("owasp_names", texts(&metadata.owasp).into()),
+    ]);
+    Some(guest_json::text(&rule))
 }
 
 #[cfg(test)]

@@ -5,13 +5,9 @@
 //! looked up, and only texts that were not seen before are parsed.
 
 use appsec_model::Rule;
-use serde_json::value::RawValue;
+use guest_json::{Raw, is_same};
 
-use super::{
-    record,
-    texts::{Texts, is_same},
-    weakness, words,
-};
+use super::{record, texts::Texts, weakness, words};
 use crate::wire::{self, Remarks};
 
 /// The rules seen so far.
@@ -82,11 +78,11 @@ impl Rules {
     /// for records that have no rule object or one without a name.
     pub fn look_up(
         &mut self,
-        text: Option<&RawValue>,
+        text: Option<Raw<'_>>,
         name: Option<&str>,
         remarks: &mut Remarks,
     ) -> Option<RuleView<'_>> {
-        let text = text.map(RawValue::get);
+        let text = text.map(Raw::get);
         let at = match text.and_then(|text| self.by_text.get(text)) {
             Some(at) => at,
             None => self.read(text, name, remarks)?,
@@ -208,6 +204,8 @@ fn title(rule: &Rule) -> String {
 mod tests {
     use appsec_model::Rule;
 
+    use guest_json::Raw;
+
     use super::{Rules, title};
     use crate::wire::Remarks;
 
@@ -229,11 +227,9 @@ mod tests {
 
     #[test]
     fn each_rule_is_listed_once_and_a_bare_name_gives_way() {
-        let raw = |text: &str| serde_json::value::RawValue::from_string(text.to_owned()).unwrap();
         let (mut rules, mut remarks) = (Rules::default(), Remarks::default());
         let mut look_up = |text: Option<&str>, name: Option<&str>| {
-            let text = text.map(raw);
-            let rule = rules.look_up(text.as_deref(), name, &mut remarks);
+            let rule = rules.look_up(text.map(Raw::new), name, &mut remarks);
             rule.map(|rule| (rule.id().to_owned(), rule.message().map(str::to_owned)))
         };
         let is = |id: &str, message: Option<&str>| Some((id.to_owned(), message.map(str::to_owned)));

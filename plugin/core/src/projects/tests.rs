@@ -1,4 +1,4 @@
-use appsec_model::Error;
+use appsec_model::{Error, ErrorCode};
 use serde_json::json;
 
 use super::list_projects;
@@ -100,7 +100,7 @@ fn every_field_is_read_and_a_damaged_project_harms_no_other() {
 fn without_configure_there_is_no_list() {
     let mut vendor = Vendor::new(|_| status(200));
     let error = with(&mut vendor, &mut MemoryBucket::default(), |outside| list_projects(None, outside)).unwrap_err();
-    assert_eq!(error, Error::NotConfigured);
+    assert_eq!(error, Error::not_configured());
 }
 
 #[test]
@@ -112,6 +112,6 @@ fn a_cursor_of_another_list_is_refused() {
     };
     let next = list(100, None).unwrap().next.unwrap();
     assert!(list(100, Some(&next)).is_ok());
-    assert!(matches!(list(200, Some(&next)), Err(Error::InvalidCursor { .. })));
-    assert!(matches!(list(100, Some("")), Err(Error::InvalidCursor { .. })));
+    assert!(matches!(list(200, Some(&next)), Err(Error { code: ErrorCode::InvalidCursor, .. })));
+    assert!(matches!(list(100, Some("")), Err(Error { code: ErrorCode::InvalidCursor, .. })));
 }

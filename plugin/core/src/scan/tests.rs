@@ -88,5 +88,5 @@ fn other_answers_say_who_must_act() {
 fn without_configure_there_is_no_deployment_to_ask() {
     let mut vendor = Vendor::new(|_| status(200));
     let result = with(&mut vendor, &mut MemoryBucket::default(), |outside| fetch_scan("7", outside));
-    assert_eq!(result, Err(Error::NotConfigured));
+    assert_eq!(result, Err(Error::not_configured()));
 }

@@ -85,7 +85,7 @@ fn settings_without_a_word_are_the_defaults() {
     assert_eq!(settings.origin.to_string(), "https://semgrep.dev");
     assert_eq!(settings.deployment, None);
     assert_eq!(settings.kinds, DEFAULT_KINDS);
-    assert_eq!(settings.page_size, 500);
+    assert_eq!(settings.page_size, 1_000);
     assert_eq!(settings.branches, Branches::Primary);
     assert_eq!(settings.duplicates, Duplicates::PerRef);
 }

@@ -1,7 +1,6 @@
 //! Reading records that do not fit: the parts of a wrong type are taken out,
 //! each with a warning that points at it, and the rest is kept.
 
-use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Remarks, remarks::shorten, scalar::from_text};
@@ -14,29 +13,29 @@ const MAX_NAMED: usize = 32;
 /// of it may be absent or null, so that each part can be tried alone.
 pub trait Wire {
     /// The type that borrows for `'a`.
-    type Of<'a>: Deserialize<'a>;
+    type Of<'a>: guest_json::Value<'a>;
 }
 
 /// Reads a record. None, with an error remark, where it cannot be read at all.
 ///
 /// `spare` is where a repaired text stays, since the result borrows from it.
 pub fn read<'a, W: Wire>(text: &'a str, spare: &'a mut String, remarks: &mut Remarks) -> Option<W::Of<'a>> {
-    if let Ok(record) = from_text(text) {
+    if let Some(record) = guest_json::read(text) {
         return Some(record);
     }
     *spare = repair(text, &fit::<W>, remarks)?;
-    from_text(spare).ok()
+    guest_json::read(spare)
 }
 
 /// Why a text does not fit a wire type.
 fn fit<W: Wire>(text: &str) -> Result<(), String> {
-    let record: Result<W::Of<'_>, _> = from_text(text);
-    record.map(drop).map_err(|error| error.to_string())
+    let mut record: Option<W::Of<'_>> = None;
+    guest_json::check(text, &mut record).map_err(|error| error.to_string())
 }
 
 /// The text of a record that fits.
 fn repair(text: &str, fit: &dyn Fn(&str) -> Result<(), String>, remarks: &mut Remarks) -> Option<String> {
-    let mut record: Value = match serde_json::from_str(text) {
+    let mut record: Value = match from_text(text) {
         Ok(record @ Value::Object(_)) => record,
         Ok(other) => {
             remarks.error("not-an-object", format!("the record is {} instead of an object", sort(&other)));
@@ -49,7 +48,7 @@ fn repair(text: &str, fit: &dyn Fn(&str) -> Result<(), String>, remarks: &mut Re
     };
     let mut repair = Repair { fit, remarks, place: Place::default(), taken: 0 };
     repair.part(&mut record);
-    Some(record.to_string())
+    Some(guest_json::text(&record))
 }
 
 /// A repair under way.
@@ -106,7 +105,7 @@ impl Repair<'_> {
     }
 
     fn alone(&self, part: &Value) -> Result<(), String> {
-        (self.fit)(&format!("{}{part}{}", self.place.before, self.place.after))
+        (self.fit)(&[&self.place.before, &*guest_json::text(part), &self.place.after].concat())
     }
 
     fn take_out(&mut self, part: &mut Value, problem: &str) {
@@ -127,7 +126,7 @@ impl Place {
         let token = key.replace('~', "~0").replace('/', "~1");
         Self {
             pointer: format!("{}/{token}", self.pointer),
-            before: format!("{}{{{}:", self.before, Value::from(key)),
+            before: format!("{}{{{}:", self.before, guest_json::quote(key)),
             after: format!("}}{}", self.after),
         }
     }

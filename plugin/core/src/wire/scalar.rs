@@ -1,16 +1,11 @@
 //! The values that records are made of, borrowed from the text where it has no
 //! escapes.
 
-use std::{borrow::Cow, fmt, marker::PhantomData, ops::Deref};
+use std::{borrow::Cow, fmt, ops::Deref};
 
-use serde::{
-    Deserialize, Deserializer,
-    de::{self, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
-};
+use guest_json::{Integer, Read, Reader, Value};
 
 /// A text.
-///
-/// Not `Cow<str>`: inside of an `Option`, serde would always copy one.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Text<'a>(pub Cow<'a, str>);
 
@@ -35,27 +30,9 @@ impl fmt::Display for Text<'_> {
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(TextVisitor)
-    }
-}
-
-struct TextVisitor;
-
-impl<'de> Visitor<'de> for TextVisitor {
-    type Value = Text<'de>;
-
-    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("a text")
-    }
-
-    fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Self::Value, E> {
-        Ok(Text(Cow::Borrowed(text)))
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(Text(Cow::Owned(text.to_owned())))
+impl<'a> Value<'a> for Text<'a> {
+    fn read(json: &mut Reader<'a>) -> Read<Self> {
+        json.string("a text").map(Self)
     }
 }
 
@@ -92,35 +69,16 @@ impl fmt::Display for Id<'_> {
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Id<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(IdVisitor)
-    }
-}
-
-struct IdVisitor;
-
-impl<'de> Visitor<'de> for IdVisitor {
-    type Value = Id<'de>;
-
-    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("a text or a whole number of 64 bits")
-    }
-
-    fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Self::Value, E> {
-        TextVisitor.visit_borrowed_str(text).map(Id::Text)
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
-        TextVisitor.visit_str(text).map(Id::Text)
-    }
-
-    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Self::Value, E> {
-        Ok(Id::Number(number))
-    }
-
-    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Self::Value, E> {
-        Ok(Id::Negative(number))
+impl<'a> Value<'a> for Id<'a> {
+    fn read(json: &mut Reader<'a>) -> Read<Self> {
+        const EXPECTED: &str = "a text or a whole number of 64 bits";
+        if !matches!(json.peek(), b'-' | b'0'..=b'9') {
+            return json.string(EXPECTED).map(|text| Self::Text(Text(text)));
+        }
+        json.integer(EXPECTED).map(|number| match number {
+            Integer::Unsigned(number) => Self::Number(number),
+            Integer::Negative(number) => Self::Negative(number),
+        })
     }
 }
 
@@ -129,29 +87,22 @@ impl<'de> Visitor<'de> for IdVisitor {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Count(pub Option<u32>);
 
-impl<'de> Deserialize<'de> for Count {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(CountVisitor)
-    }
-}
-
-struct CountVisitor;
-
-impl Visitor<'_> for CountVisitor {
-    type Value = Count;
-
-    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("a whole number from 0 to 4294967295")
-    }
-
-    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Count, E> {
-        let number = u32::try_from(number).map_err(|_| E::invalid_value(de::Unexpected::Unsigned(number), &self))?;
-        Ok(Count((number != 0).then_some(number)))
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Count, E> {
-        let number = text.parse().map_err(|_| E::invalid_value(de::Unexpected::Str(text), &self))?;
-        self.visit_u64(number)
+impl<'a> Value<'a> for Count {
+    fn read(json: &mut Reader<'a>) -> Read<Self> {
+        const EXPECTED: &str = "a whole number from 0 to 4294967295";
+        let at = json.at();
+        let number = if json.peek() == b'"' {
+            json.string(EXPECTED)?.parse().ok()
+        } else {
+            match json.integer(EXPECTED)? {
+                Integer::Unsigned(number) => u32::try_from(number).ok(),
+                Integer::Negative(_) => return json.mismatch_at(at, EXPECTED),
+            }
+        };
+        match number {
+            Some(number) => Ok(Self(Some(number).filter(|number| *number != 0))),
+            None => json.out_of_range(at, EXPECTED),
+        }
     }
 }
 
@@ -159,69 +110,14 @@ impl Visitor<'_> for CountVisitor {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct List<T>(pub Vec<T>);
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_seq(ListVisitor(PhantomData))
+impl<'a, T: Value<'a>> Value<'a> for List<T> {
+    fn read(json: &mut Reader<'a>) -> Read<Self> {
+        Vec::read(json).map(Self)
     }
 }
 
-struct ListVisitor<T>(PhantomData<T>);
-
-impl<'de, T: Deserialize<'de>> Visitor<'de> for ListVisitor<T> {
-    type Value = List<T>;
-
-    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("a list")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Self::Value, A::Error> {
-        let mut list = Vec::new();
-        while let Some(element) = elements.next_element::<Option<T>>()? {
-            list.extend(element);
-        }
-        Ok(List(list))
-    }
-}
-
-/// Reads a text that is an object. Alone, serde would take a list for one: its
-/// elements by position.
-pub fn from_text<'de, T: Deserialize<'de>>(text: &'de str) -> serde_json::Result<T> {
-    serde_json::from_str(text).map(|Object(object)| object)
-}
-
-/// Reads a field that is an object, and no list.
-pub fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    Ok(Option::<Object<T>>::deserialize(deserializer)?.map(|Object(object)| object))
-}
-
-/// Reads a field that is a list of objects.
-pub fn objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<Vec<T>>, D::Error> {
-    let list = Option::<List<Object<T>>>::deserialize(deserializer)?;
-    Ok(list.map(|List(objects)| objects.into_iter().map(|Object(object)| object).collect()))
-}
-
-/// An object, and nothing else.
-struct Object<T>(T);
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(ObjectVisitor(PhantomData))
-    }
-}
-
-struct ObjectVisitor<T>(PhantomData<T>);
-
-impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
-    type Value = Object<T>;
-
-    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<Self::Value, A::Error> {
-        T::deserialize(MapAccessDeserializer::new(entries)).map(Object)
-    }
-}
+/// Reads a text that is one value.
+pub use guest_json::from_str as from_text;
 
 /// A list of texts, or one text alone: rule metadata has both forms. Lists
 /// inside of it are taken for their elements, which old versions of the tool
@@ -236,31 +132,19 @@ impl Texts<'_> {
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Texts<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(TextsVisitor)
+impl<'a> Value<'a> for Texts<'a> {
+    fn read(json: &mut Reader<'a>) -> Read<Self> {
+        let mut texts = Vec::new();
+        add_texts(&mut texts, json)?;
+        Ok(Self(texts))
     }
 }
 
-struct TextsVisitor;
-
-impl<'de> Visitor<'de> for TextsVisitor {
-    type Value = Texts<'de>;
-
-    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("a list of texts")
+fn add_texts<'a>(texts: &mut Vec<Text<'a>>, json: &mut Reader<'a>) -> Read {
+    const EXPECTED: &str = "a list of texts";
+    if json.peek() != b'[' {
+        texts.push(Text(json.string(EXPECTED)?));
+        return Ok(());
     }
-
-    fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Self::Value, E> {
-        Ok(Texts(vec![Text(Cow::Borrowed(text))]))
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(Texts(vec![Text(Cow::Owned(text.to_owned()))]))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, elements: A) -> Result<Self::Value, A::Error> {
-        let List(parts) = ListVisitor::<Texts<'de>>(PhantomData).visit_seq(elements)?;
-        Ok(Texts(parts.into_iter().flat_map(|Texts(texts)| texts).collect()))
-    }
+    json.list(EXPECTED, &mut |json| if json.null()? { Ok(()) } else { add_texts(texts, json) })
 }

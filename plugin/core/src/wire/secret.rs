@@ -1,93 +1,64 @@
 //! A secret as the vendor's secrets endpoint sends it: camelCase, words with a
 //! prefix, numbers of 64 bits as texts.
 
-use serde::Deserialize;
+use guest_json::object;
 
 use super::{
     Id, Text,
     finding::{Autotriage, Ticket},
     repair::Wire,
-    scalar::{object, objects},
 };
 
 impl Wire for Secret<'_> {
     type Of<'a> = Secret<'a>;
 }
 
-/// A leaked credential.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub struct Secret<'a> {
-    #[serde(borrow)]
-    pub id: Option<Id<'a>>,
-    /// What the credential opens.
-    #[serde(borrow, rename = "type")]
-    pub type_: Option<Text<'a>>,
-    /// With the line glued on: `src/ai.py:232`.
-    #[serde(borrow)]
-    pub finding_path: Option<Text<'a>>,
-    #[serde(borrow)]
-    pub finding_path_url: Option<Text<'a>>,
-    #[serde(borrow, rename = "ref")]
-    pub ref_: Option<Text<'a>>,
-    #[serde(borrow)]
-    pub mode: Option<Text<'a>>,
-    #[serde(borrow)]
-    pub rule_hash_id: Option<Id<'a>>,
-    #[serde(borrow)]
-    pub created_at: Option<Text<'a>>,
-    #[serde(borrow)]
-    pub updated_at: Option<Text<'a>>,
-    #[serde(borrow)]
-    pub confidence: Option<Id<'a>>,
-    #[serde(borrow)]
-    pub severity: Option<Id<'a>>,
-    #[serde(borrow)]
-    pub status: Option<Text<'a>>,
-    #[serde(borrow)]
-    pub validation_state: Option<Text<'a>>,
-    #[serde(borrow, deserialize_with = "object")]
-    pub repository: Option<SecretRepository<'a>>,
-    #[serde(borrow, deserialize_with = "objects")]
-    pub review_comments: Option<Vec<SecretComment<'a>>>,
-    #[serde(borrow, deserialize_with = "object")]
-    pub external_ticket: Option<Ticket<'a>>,
-    #[serde(borrow, deserialize_with = "object")]
-    pub historical_info: Option<HistoricalInfo<'a>>,
-    #[serde(borrow, deserialize_with = "object")]
-    pub autotriage: Option<Autotriage<'a>>,
-}
+object! {
+    /// A leaked credential.
+    #[derive(Debug, Default)]
+    pub struct Secret<'a> {
+        pub id: Option<Id<'a>>,
+        /// What the credential opens.
+        pub type_: Option<Text<'a>> = "type",
+        /// With the line glued on: `src/ai.py:232`.
+        pub finding_path: Option<Text<'a>> = "findingPath",
+        pub finding_path_url: Option<Text<'a>> = "findingPathUrl",
+        pub ref_: Option<Text<'a>> = "ref",
+        pub mode: Option<Text<'a>>,
+        pub rule_hash_id: Option<Id<'a>> = "ruleHashId",
+        pub created_at: Option<Text<'a>> = "createdAt",
+        pub updated_at: Option<Text<'a>> = "updatedAt",
+        pub confidence: Option<Id<'a>>,
+        pub severity: Option<Id<'a>>,
+        pub status: Option<Text<'a>>,
+        pub validation_state: Option<Text<'a>> = "validationState",
+        pub repository: Option<SecretRepository<'a>>,
+        pub review_comments: Option<Vec<SecretComment<'a>>> = "reviewComments",
+        pub external_ticket: Option<Ticket<'a>> = "externalTicket",
+        pub historical_info: Option<HistoricalInfo<'a>> = "historicalInfo",
+        pub autotriage: Option<Autotriage<'a>>,
+    }
 
-/// The repository that a secret is in.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct SecretRepository<'a> {
-    #[serde(borrow)]
-    pub name: Option<Text<'a>>,
-    #[serde(borrow)]
-    pub url: Option<Text<'a>>,
-    #[serde(borrow)]
-    pub visibility: Option<Text<'a>>,
-}
+    /// The repository that a secret is in.
+    #[derive(Debug, Default)]
+    pub struct SecretRepository<'a> {
+        pub name: Option<Text<'a>>,
+        pub url: Option<Text<'a>>,
+        pub visibility: Option<Text<'a>>,
+    }
 
-/// A comment on a pull request.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub struct SecretComment<'a> {
-    #[serde(borrow)]
-    pub external_discussion_id: Option<Id<'a>>,
-    #[serde(borrow)]
-    pub external_note_id: Option<Id<'a>>,
-}
+    /// A comment on a pull request.
+    #[derive(Debug, Default)]
+    pub struct SecretComment<'a> {
+        pub external_discussion_id: Option<Id<'a>> = "externalDiscussionId",
+        pub external_note_id: Option<Id<'a>> = "externalNoteId",
+    }
 
-/// Where a secret stands in the history.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub struct HistoricalInfo<'a> {
-    #[serde(borrow)]
-    pub git_commit: Option<Text<'a>>,
-    #[serde(borrow)]
-    pub git_blob: Option<Text<'a>>,
-    #[serde(borrow)]
-    pub git_commit_timestamp: Option<Text<'a>>,
+    /// Where a secret stands in the history.
+    #[derive(Debug, Default)]
+    pub struct HistoricalInfo<'a> {
+        pub git_commit: Option<Text<'a>> = "gitCommit",
+        pub git_blob: Option<Text<'a>> = "gitBlob",
+        pub git_commit_timestamp: Option<Text<'a>> = "gitCommitTimestamp",
+    }
 }

@@ -4,17 +4,18 @@ use std::cell::RefCell;
 
 use crate::{
     bindings::{
-        appsec::connector::types::{
-            Access, Completeness, Connection, Deployment, Diagnostic, DiagnosticLevel, DocumentFormat, DocumentHead,
-            DocumentSummary, Error, Event, EventType, FetchRequest, Finding, Identity, Kind, KindAccess, KindSupport,
-            Lifecycle, Manifest, NextPage, Normalized, OriginNeed, Project, ProjectPage, ProjectRef, RawInput, RawPage,
-            RawRecord, Scan, ScanState, SecretNeed, Severity, SignatureAlgorithm, SignatureEncoding, Status, Triage,
-            TriageState, WebhookScheme,
+        appsec::connector::model::{
+            Access, Completeness, Connection, DecisionBatch, DecisionOutcome, DecisionReport, Deployment, Diagnostic,
+            DiagnosticLevel, DocumentFormat, DocumentHead, DocumentSummary, Error, ErrorCode, Event, EventType,
+            FetchRequest, Finding, Identity, Kind, KindAccess, KindSupport, Lifecycle, Manifest, NextPage, Normalized,
+            OriginNeed, Pending, Project, ProjectPage, ProjectRef, RawInput, RawPage, RawRecord, Scan, ScanState,
+            SecretNeed, SecretPlacement, Severity, SignatureAlgorithm, SignatureEncoding, Status, Triage, TriageState,
+            WebhookScheme,
         },
         exports::appsec::connector::source::{Guest, GuestDocumentReader},
     },
     bucket,
-    misdeeds::perform,
+    misdeeds::{error, perform},
     order::Order,
 };
 
@@ -45,7 +46,7 @@ impl Guest for Component {
             id: "hostile".to_owned(),
             name: "Hostile".to_owned(),
             version: "0.1.0".to_owned(),
-            contract_version: "0.1.0".to_owned(),
+            contract_version: "0.2.0".to_owned(),
             vendor: "Nobody".to_owned(),
             kinds: vec![KindSupport { kind: Kind::Sast, on_by_default: true }],
             settings_schema: r#"{"type": "object", "properties": {"origin": {"type": "string"}}}"#.to_owned(),
@@ -54,7 +55,11 @@ impl Guest for Component {
                 default: "https://vendor.example".to_owned(),
                 setting: Some("origin".to_owned()),
             }],
-            secrets: vec![SecretNeed { variable: "HOSTILE_TOKEN".to_owned(), description: "Any".to_owned() }],
+            secrets: vec![SecretNeed {
+                variable: "HOSTILE_TOKEN".to_owned(),
+                description: "Any".to_owned(),
+                placement: SecretPlacement::Bearer,
+            }],
             formats: vec![DocumentFormat { name: "none".to_owned(), description: "None".to_owned(), kinds: vec![] }],
             webhook: Some(WebhookScheme {
                 signature_header: "X-Signature".to_owned(),
@@ -64,6 +69,8 @@ impl Guest for Component {
                 timestamp_header: Some("X-Timestamp".to_owned()),
                 description: "Nowhere".to_owned(),
             }),
+            oauth: None,
+            write_back: None,
         }
     }
 
@@ -71,7 +78,7 @@ impl Guest for Component {
         let order = Order::read(&settings).unwrap_or_default();
         let seen = perform(&order)?;
         if order.list.is_some() || order.fetch.is_some() {
-            bucket::keep(&order).map_err(Error::Internal)?;
+            bucket::keep(&order).map_err(|what| error(ErrorCode::Internal, &what))?;
         }
         let diagnostics = match order.action.as_str() {
             "huge-list" => vec![remark(String::new()); order.count],
@@ -128,6 +135,11 @@ impl Guest for Component {
         let next = match order.action.as_str() {
             "repeat-cursor" => NextPage::Cursor("again".to_owned()),
             "fresh-cursor" | "fresh-cursor-and-others" => NextPage::Cursor((page + 1).to_string()),
+            // A report that is ready when it was asked for often enough.
+            "prepare" if page < order.count => {
+                NextPage::Pending(Pending { cursor: (page + 1).to_string(), retry_after_ms: 5_000 })
+            }
+            "never-ready" => NextPage::Pending(Pending { cursor: "report".to_owned(), retry_after_ms: 60_000 }),
             "large-cursor" => NextPage::Cursor("c".repeat(order.count)),
             _ => NextPage::Complete,
         };
@@ -139,9 +151,17 @@ impl Guest for Component {
         Ok(None)
     }
 
+    /// Performs the order that is the comment, and says of each what it saw.
+    fn write_decisions(batch: DecisionBatch) -> Result<DecisionReport, Error> {
+        let order = Order::read(batch.comment.as_deref().unwrap_or_default()).unwrap_or_default();
+        let seen = perform(&order)?;
+        let outcomes = batch.ids.iter().map(|_| DecisionOutcome::Written).collect();
+        Ok(DecisionReport { outcomes, also_changed: vec![], diagnostics: vec![remark(seen)] })
+    }
+
     fn normalize(input: RawInput) -> Result<Normalized, Error> {
         let RawInput::Records(records) = input else {
-            return Err(Error::Unsupported("documents".to_owned()));
+            return Err(error(ErrorCode::Unsupported, "documents"));
         };
         let mut normalized = Normalized { findings: vec![], rules: vec![], packages: vec![], diagnostics: vec![] };
         for (number, record) in records.iter().enumerate() {
@@ -206,6 +226,7 @@ impl GuestDocumentReader for Reader {
             kinds: vec![],
             names_projects: true,
             completeness: Completeness::Complete,
+            scanned: None,
             diagnostics: vec![],
         })
     }

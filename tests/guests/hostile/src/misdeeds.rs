@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    bindings::appsec::connector::types::{Error, Unavailable},
+    bindings::appsec::connector::model::{Error, ErrorCode},
     bucket, memory,
     network::{self, Outcome},
     order::Order,
@@ -43,7 +43,9 @@ pub fn perform(order: &Order) -> Result<String, Error> {
             Outcome::Text(text) => Ok(text),
             Outcome::Body(bytes, Some(why)) => Ok(format!("{bytes} bytes, then: {why}")),
             Outcome::Denied if order.action == "blame-the-network" => return Err(away()),
-            Outcome::Denied => return Err(Error::EgressDenied(order.url.clone())),
+            Outcome::Denied => {
+                return Err(Error { subject: Some(order.url.clone()), ..error(ErrorCode::EgressDenied, "") });
+            }
             Outcome::Failed(what) => Ok(what),
         },
         #[cfg(target_arch = "wasm32")]
@@ -60,7 +62,7 @@ pub fn perform(order: &Order) -> Result<String, Error> {
         "bucket-mark" => bucket::mark(order),
         "bucket-unmark" => bucket::unmark(),
         "bucket-mark-and-fail" => match bucket::mark(order) {
-            Ok(_) => return Err(Error::Internal("on purpose".to_owned())),
+            Ok(_) => return Err(error(ErrorCode::Internal, "on purpose")),
             Err(refused) => Err(refused),
         },
         #[cfg(target_arch = "wasm32")]
@@ -70,16 +72,29 @@ pub fn perform(order: &Order) -> Result<String, Error> {
         },
         "huge-string" => Ok("x".repeat(order.count)),
         "sleep" => Ok(network::sleep()),
-        "complain" => return Err(Error::Internal("\u{1b}[2Jvery long ".repeat(order.count))),
-        "refuse" => return Err(Error::Internal(String::new())),
+        "complain" => return Err(error(ErrorCode::Internal, &"\u{1b}[2Jvery long ".repeat(order.count))),
+        "refuse" => return Err(error(ErrorCode::Internal, "")),
         _ => Ok(String::new()),
     };
     Ok(seen.unwrap_or_else(|refused| format!("refused: {refused}")))
 }
 
+/// An error with nothing but its code and a text.
+pub fn error(code: ErrorCode, detail: &str) -> Error {
+    Error {
+        code,
+        detail: detail.to_owned(),
+        subject: None,
+        did_you_mean: vec![],
+        status: None,
+        retry_after_ms: None,
+        problems: vec![],
+    }
+}
+
 /// What an HTTP library that knows no refusal makes of one.
 fn away() -> Error {
-    Error::Unavailable(Unavailable { status: None, detail: "network error".to_owned(), retry_after_ms: None })
+    error(ErrorCode::Unavailable, "network error")
 }
 
 #[expect(clippy::panic, reason = "told to")]

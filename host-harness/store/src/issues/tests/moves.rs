@@ -4,7 +4,7 @@
 use appsec_model::Kind;
 use serde_json::{Value, json};
 
-use super::{Step, content, desks, make_anew, take};
+use super::{Step, content, contexts, make_anew, take};
 
 #[test]
 fn an_issue_that_moves_to_another_file_takes_no_id_of_another_one_along() {
@@ -15,16 +15,16 @@ fn an_issue_that_moves_to_another_file_takes_no_id_of_another_one_along() {
             "location": { "path": path },
         })
     };
-    let desks = desks();
+    let contexts = contexts();
     let steps = [
         Step::Read(0, Kind::AiSast, vec![record("record 3", "k4", "a.py"), record("record 1", "k4", "b.py")]),
         Step::Read(0, Kind::Sast, vec![record("record 1", "k4", "b.py")]),
         Step::Read(0, Kind::AiSast, vec![record("record 1", "k0", "a.py")]),
     ];
     for (step, now) in steps.iter().zip(10..) {
-        take(&desks, step, now);
+        take(&contexts, step, now);
     }
-    let kept = content(&desks[0]);
-    make_anew(&desks[0]);
-    assert_eq!(kept, content(&desks[0]));
+    let kept = content(&contexts[0]);
+    make_anew(&contexts[0]);
+    assert_eq!(kept, content(&contexts[0]));
 }

@@ -5,21 +5,21 @@ use rusqlite::{StatementStatus, params};
 use serde_json::{Value, json};
 
 use super::code;
-use crate::fixture::Desk;
+use crate::fixture::TestContext;
 
 #[test]
 fn a_rule_looks_at_one_finding_and_not_at_all_of_them() {
     let steps = |findings: u32| {
-        let desk = Desk::with_project();
+        let context = TestContext::with_project();
         let bodies: Vec<Value> = (0..findings).map(|at| code(&format!("f{at}"), "other", "a.py", at, at)).collect();
-        desk.bring(Kind::Sast, &bodies, 10);
-        desk.store.with(|store| {
+        context.bring(Kind::Sast, &bodies, 10);
+        context.store.with(|store| {
             let sql =
                 "INSERT INTO rules VALUES (?1, 'r', ?2, '') ON CONFLICT DO UPDATE SET document = excluded.document";
             let mut write = store.connection.prepare(sql).unwrap();
             for cwe in [1, 2] {
                 let document = json!({ "id": "r", "cwes": [{ "number": cwe }], "confidence": format!("c{cwe}") });
-                write.execute(params![desk.instance_id, document.to_string()]).unwrap();
+                write.execute(params![context.instance_id, document.to_string()]).unwrap();
             }
             write.get_status(StatementStatus::VmStep)
         })

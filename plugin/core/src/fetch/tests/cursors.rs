@@ -98,6 +98,7 @@ fn twice(kind: &Kind, answer: &Answer) -> String {
         match with(&mut vendor, &mut bucket, |outside| fetch_findings(&read, outside)) {
             Ok(page) => match page.next {
                 NextPage::Cursor(cursor) => read.cursor = Some(cursor),
+                NextPage::Pending(_) => return "pending".to_owned(),
                 NextPage::Complete => return "complete".to_owned(),
             },
             Err(error) => return error.to_string(),

@@ -109,7 +109,7 @@ pub fn add(
 
 /// The versions of `[{"package": "1.2.3"}, …]`.
 pub fn fix(fixes: &str) -> Fix {
-    let Ok(Value::Array(list)) = serde_json::from_str(fixes) else {
+    let Some(Value::Array(list)) = guest_json::read(fixes) else {
         return Fix::NotSaid;
     };
     if list.is_empty() {

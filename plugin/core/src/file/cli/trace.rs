@@ -17,7 +17,7 @@ use crate::{
 pub fn flow(trace: &str) -> Vec<FlowStep> {
     let mut steps = Vec::new();
     // What is nested too deeply is an error here, so that the walk ends.
-    let Ok(Value::Object(trace)) = serde_json::from_str::<Value>(trace) else {
+    let Some(Value::Object(trace)) = guest_json::read::<Value>(trace) else {
         return steps;
     };
     let mut part = |name: &str, role| {

@@ -5,7 +5,7 @@ mod results;
 mod same;
 mod samples;
 
-use appsec_model::{DocumentHead, DocumentSummary, Error, RawRecord};
+use appsec_model::{DocumentHead, DocumentSummary, Error, ErrorCode, RawRecord};
 use proptest::prelude::*;
 
 use super::DocumentReader;
@@ -243,16 +243,16 @@ fn a_value_without_end_is_over_the_limit() {
 fn the_passes_have_an_order() {
     let content = FILES[0].1.as_bytes();
     let mut reader = DocumentReader::new(head("file"));
-    assert!(matches!(reader.read(content), Err(Error::Internal { .. })));
+    assert!(matches!(reader.read(content), Err(Error { code: ErrorCode::Internal, .. })));
     let mut reader = DocumentReader::new(head("file"));
     reader.survey(content).unwrap();
     reader.summarize().unwrap();
-    assert!(matches!(reader.summarize(), Err(Error::Internal { .. })));
+    assert!(matches!(reader.summarize(), Err(Error { code: ErrorCode::Internal, .. })));
     let mut reader = DocumentReader::new(head("file"));
     reader.survey(content).unwrap();
     reader.summarize().unwrap();
     reader.read(br#"{"findings":[]}"#).unwrap();
-    assert!(matches!(reader.finish(), Err(Error::Internal { .. })));
+    assert!(matches!(reader.finish(), Err(Error { code: ErrorCode::Internal, .. })));
 }
 
 proptest! {

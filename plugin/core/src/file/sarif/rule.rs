@@ -1,7 +1,8 @@
 //! Rules of SARIF: most of what the author said is in tags.
 
 use appsec_model::{Confidence, Rule};
-use serde_json::{Value, value::RawValue};
+use guest_json::Raw;
+use serde_json::Value;
 
 use crate::{
     file::cli::is_url,
@@ -76,8 +77,8 @@ fn description(description: Option<SarifText<'_>>) -> Option<String> {
     description.and_then(|it| text(it.text.or(it.markdown)))
 }
 
-fn score(score: &RawValue) -> Option<String> {
-    match serde_json::from_str(score.get()).ok()? {
+fn score(score: Raw<'_>) -> Option<String> {
+    match guest_json::read(score.get())? {
         Value::String(score) if !score.is_empty() => Some(score),
         Value::Number(score) => Some(score.to_string()),
         _ => None,

@@ -1,21 +1,22 @@
 //! The records of the endpoints that are not the findings endpoint.
 
 use appsec_model::{DiagnosticLevel, Kind, Normalized, RawInput, RawRecord};
-use serde_json::{Value, json, value::RawValue};
+use guest_json::Raw;
+use serde_json::{Value, json};
 
 use super::{differs, files, normalize, normalize_file};
 use crate::api;
 
 /// The records of an endpoint's fixtures, with the names of their files.
 pub fn records(endpoint: &str) -> Vec<(String, Vec<RawRecord>)> {
-    let (list, record): (_, fn(&RawValue) -> RawRecord) = match endpoint {
+    let (list, record): (_, fn(Raw<'_>) -> RawRecord) = match endpoint {
         "secrets" => ("findings", api::secrets::record),
         _ => ("dependencies", api::dependencies::record),
     };
     let cut = |content: &[u8]| {
         let page: Value = serde_json::from_slice(content).unwrap();
         let bodies = page[list].as_array().unwrap().iter();
-        bodies.map(|body| record(&RawValue::from_string(body.to_string()).unwrap())).collect()
+        bodies.map(|body| record(Raw::new(&body.to_string()))).collect()
     };
     let files = files(&format!("fixtures/api/{endpoint}")).unwrap();
     files.into_iter().map(|(name, content)| (name, cut(&content))).collect()

@@ -147,3 +147,13 @@ fn the_forks_sarif_is_read_as_that_of_the_tool() {
     assert_eq!(forks.len(), tools.len());
     assert_eq!(forks[0].id, tools[0].id);
 }
+
+#[test]
+fn scanned_files_have_the_paths_of_findings() {
+    let scanned = |content: &str| read(content).unwrap().0.scanned.map(|list| list.join(" "));
+    let cli = |paths: &str| scanned(&format!(r#"{{"version":"1","results":[],"errors":[],"paths":{{{paths}}}}}"#));
+    assert_eq!(cli(r#""scanned":["./a.py","b\\c.py"]"#).as_deref(), Some("a.py b/c.py"));
+    assert_eq!(cli(r#""scanned":["/src/a.py","/src/b/c.py"]"#).as_deref(), Some("a.py b/c.py"));
+    assert_eq!(cli("").as_deref(), Some(""));
+    assert_eq!(scanned(r#"{"runs":[{"tool":{"driver":{"name":"Semgrep"}},"results":[]}]}"#), None);
+}

@@ -228,7 +228,11 @@ fn an_absolute_folder_makes_no_other_findings() {
 #[test]
 #[expect(clippy::disallowed_methods, reason = "a test may read files")]
 fn formats_tell_the_same_gist_of_a_result() {
-    for (json, sarif) in [("current.json", "current.sarif"), ("supply-chain.json", "supply-chain.sarif")] {
+    for (json, sarif) in [
+        ("current.json", "current.sarif"),
+        ("supply-chain.json", "supply-chain.sarif"),
+        ("opengrep.json", "opengrep.sarif"),
+    ] {
         let gists = |folder: &str, name: &str| -> BTreeMap<(String, String), String> {
             let path = format!("{}/../../fixtures/{folder}/{name}", env!("CARGO_MANIFEST_DIR"));
             let file: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();

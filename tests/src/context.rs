@@ -19,8 +19,8 @@ use crate::{
 /// that a search for it finds it wherever it is.
 pub const TOKEN: &str = "sgp_dcba9876543210_only_token";
 
-/// What an [`Env`] is made of.
-pub struct EnvBuilder {
+/// What a [`TestContext`] is made of.
+pub struct TestContextBuilder {
     /// The vendor's side.
     pub shape: WorldShape,
     /// Whether the token has the scope for the vendor's API.
@@ -31,7 +31,7 @@ pub struct EnvBuilder {
     pub retry: RetryPolicy,
 }
 
-impl Default for EnvBuilder {
+impl Default for TestContextBuilder {
     fn default() -> Self {
         Self {
             shape: WorldShape::default(),
@@ -43,9 +43,9 @@ impl Default for EnvBuilder {
     }
 }
 
-impl EnvBuilder {
+impl TestContextBuilder {
     /// Starts it.
-    pub fn start(self) -> Env {
+    pub fn start(self) -> TestContext {
         let folder = tempfile::tempdir().unwrap();
         let token_file = folder.path().join("token");
         std::fs::write(&token_file, format!("{TOKEN}\n")).unwrap();
@@ -64,7 +64,7 @@ impl EnvBuilder {
             clock: Arc::new(move || now.now()),
             ..Options::new(data_dir)
         });
-        Env { harness, simulator, waits, clock, token_file, folder }
+        TestContext { harness, simulator, waits, clock, token_file, folder }
     }
 }
 
@@ -82,7 +82,7 @@ fn share_code(data_dir: &std::path::Path) {
 }
 
 /// A host and a vendor.
-pub struct Env {
+pub struct TestContext {
     /// The host.
     pub harness: Harness,
     /// The vendor.
@@ -95,10 +95,10 @@ pub struct Env {
     folder: TempDir,
 }
 
-impl Env {
+impl TestContext {
     /// The usual one, over a world of this shape.
     pub fn new(shape: WorldShape) -> Self {
-        EnvBuilder { shape, ..EnvBuilder::default() }.start()
+        TestContextBuilder { shape, ..TestContextBuilder::default() }.start()
     }
 
     /// The host's folder.
@@ -131,6 +131,7 @@ impl Env {
             allow_origins: Vec::new(),
             allow_private_origins: vec![self.simulator.url().parse().unwrap()],
             secret: Some(SecretSource::File { path: self.token_file.clone() }),
+            secrets: Default::default(),
             store_secret: false,
             proxy: None,
         }

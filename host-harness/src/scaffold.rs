@@ -1,0 +1,271 @@
+//! A connector to begin one's own with: a folder that builds by itself.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+use serde::Serialize;
+
+/// A language that there is a template for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Language {
+    /// Rust.
+    Rust,
+    /// Python, by componentize-py.
+    Python,
+    /// JavaScript, by componentize-js.
+    Javascript,
+}
+
+/// The id of a connector that is to be made: it is a name of files and packages,
+/// too.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ConnectorId(String);
+
+impl ConnectorId {
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for ConnectorId {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let is_sign = |sign: u8| sign.is_ascii_lowercase() || sign.is_ascii_digit() || sign == b'-';
+        let begins = text.starts_with(|first: char| first.is_ascii_lowercase()) && !text.ends_with('-');
+        match begins && text.len() <= 64 && text.bytes().all(is_sign) {
+            true => Ok(Self(text.to_owned())),
+            false => Err("use up to 64 of a-z, 0-9 and `-`, beginning with a letter and not ending with `-`"),
+        }
+    }
+}
+
+/// What `new` prints.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+pub struct Scaffolded {
+    /// The folder that was made.
+    pub folder: PathBuf,
+    /// Its language.
+    pub language: Language,
+    /// The files in it.
+    pub files: Vec<String>,
+    /// The command that builds it.
+    pub build: String,
+}
+
+macro_rules! template {
+    ($path:literal) => {
+        include_str!(concat!("../templates/", $path))
+    };
+}
+
+macro_rules! wit {
+    ($($path:literal),* $(,)?) => {
+        &[$((concat!("wit/", $path), include_str!(concat!("../../wit/", $path)))),*]
+    };
+}
+
+/// The contract, with all that it names.
+const WIT: &[(&str, &str)] = wit![
+    "README.md",
+    "connector.wit",
+    "model.wit",
+    "guest.wit",
+    "deps/cli/cli.wit",
+    "deps/clocks/clocks.wit",
+    "deps/http/http.wit",
+    "deps/io/io.wit",
+    "deps/keyvalue/store.wit",
+];
+
+/// Files of every language.
+const COMMON: &[(&str, &str)] =
+    &[("README.md", template!("README.md")), ("conformance.toml", template!("conformance.toml"))];
+
+/// What the vendor of the templates answers: the connectors ask for the same.
+const CASSETTE: (&str, &str) = ("cassette.jsonl", template!("cassette.jsonl"));
+
+/// Where a continuous integration looks for its steps.
+const CI: &str = ".github/workflows/connector.yml";
+
+impl Language {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Rust, Self::Python, Self::Javascript];
+
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Rust => "rust",
+            Self::Python => "python",
+            Self::Javascript => "javascript",
+        }
+    }
+
+    fn own(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Rust => &[
+                ("Cargo.toml", template!("rust/Cargo.toml.in")),
+                ("src/lib.rs", template!("rust/lib.rs")),
+                ("src/bindings.rs", include_str!("../../wit/example/src/bindings.rs")),
+                ("src/component.rs", include_str!("../../wit/example/src/component.rs")),
+                ("src/http.rs", include_str!("../../wit/example/src/http.rs")),
+                ("examples/mock_vendor.rs", template!("rust/mock_vendor.rs")),
+                ("build", template!("rust/build")),
+                (".gitignore", "target\n*.wasm\n"),
+                (CI, template!("rust/ci.yml")),
+            ],
+            Self::Python => &[
+                ("app.py", template!("python/app.py")),
+                ("source.py", include_str!("../../connectors/sonarqube/source.py")),
+                ("kit.py", include_str!("../../connectors/sonarqube/kit.py")),
+                ("mock_vendor.py", template!("python/mock_vendor.py")),
+                ("requirements.txt", template!("python/requirements.txt")),
+                ("build", template!("python/build")),
+                (".gitignore", "__pycache__\n*.wasm\n"),
+                (CI, template!("python/ci.yml")),
+            ],
+            Self::Javascript => &[
+                ("app.js", template!("javascript/app.js")),
+                ("kit.js", template!("javascript/kit.js")),
+                ("mock_vendor.mjs", template!("javascript/mock_vendor.mjs")),
+                ("package.json", template!("javascript/package.json")),
+                ("build.mjs", template!("javascript/build.mjs")),
+                (".gitignore", "node_modules\nbundle.js\n*.wasm\n"),
+                (CI, template!("javascript/ci.yml")),
+            ],
+        }
+    }
+
+    /// How it is built, with what that needs.
+    fn build(self) -> &'static str {
+        match self {
+            Self::Rust => "rustup target add wasm32-wasip2 && ./build",
+            Self::Python => "pip install -r requirements.txt && ./build",
+            Self::Javascript => "npm install && npm run build",
+        }
+    }
+
+    /// How its vendor is started.
+    fn vendor(self) -> &'static str {
+        match self {
+            Self::Rust => "cargo run --example mock_vendor --",
+            Self::Python => "python3 mock_vendor.py",
+            Self::Javascript => "node mock_vendor.mjs",
+        }
+    }
+
+    /// What its files are, for the README.
+    fn about(self) -> &'static str {
+        match self {
+            Self::Rust => {
+                "| `src/component.rs` | the connector: settings, projects, findings, and what they mean |\n\
+                 | `src/http.rs` | one request, and what its answer means to a host |\n\
+                 | `examples/mock_vendor.rs` | the invented vendor |"
+            }
+            Self::Python => {
+                "| `app.py` | the connector: settings, projects, findings, and what they mean |\n\
+                 | `kit.py` | requests, records byte for byte, errors, defaults; import what you need at the top of a \
+                 file, since a module that is not there when the component is built is not there later |\n\
+                 | `source.py` | the reader of files, which this connector has none of |\n\
+                 | `mock_vendor.py` | the invented vendor |"
+            }
+            Self::Javascript => {
+                "| `app.js` | the connector: settings, projects, findings, and what they mean |\n\
+                 | `kit.js` | requests, records byte for byte, errors, defaults |\n\
+                 | `mock_vendor.mjs` | the invented vendor |"
+            }
+        }
+    }
+
+    /// The files of a connector in this language.
+    fn files(self, id: &ConnectorId) -> Vec<(&'static str, String)> {
+        let variable = format!("{}_TOKEN", id.0.to_uppercase().replace('-', "_"));
+        let filled = |text: &str| {
+            let text = text.replace("{{files}}", self.about()).replace("{{build}}", self.build());
+            text.replace("{{vendor}}", self.vendor()).replace("{{TOKEN}}", &variable).replace("{{name}}", &id.0)
+        };
+        // The Rust one is the example of the contract, which the tests run.
+        let example = |text: &str| {
+            let text = text.replace("path: \"..\"", "path: \"wit\"").replace("EXAMPLE_TOKEN", &variable);
+            text.replace("\"example\"", &format!("\"{}\"", id.0)).replace("\"Example\"", &format!("\"{}\"", id.0))
+        };
+        let own = self.own().iter().chain(COMMON).chain([&CASSETTE]);
+        let own = own
+            .map(|(path, text)| (*path, if path.starts_with("src/") { example(&filled(text)) } else { filled(text) }));
+        own.chain(WIT.iter().map(|(path, text)| (*path, (*text).to_owned()))).collect()
+    }
+
+    /// Makes the folder of a connector; it must not be there.
+    pub fn scaffold(self, id: &ConnectorId, folder: &Path) -> io::Result<Scaffolded> {
+        fs::create_dir(folder)?;
+        let mut files = Vec::new();
+        for (path, text) in self.files(id) {
+            let file = folder.join(path);
+            if let Some(parent) = file.parent() {
+                fs::create_dir_all(parent)?;
+            }
+            fs::write(&file, text)?;
+            #[cfg(unix)]
+            if path == "build" {
+                use std::os::unix::fs::PermissionsExt;
+                fs::set_permissions(&file, fs::Permissions::from_mode(0o755))?;
+            }
+            files.push(path.to_owned());
+        }
+        Ok(Scaffolded { folder: folder.to_owned(), language: self, files, build: self.build().to_owned() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::{ConnectorId, Language, WIT};
+
+    #[test]
+    fn every_file_is_filled_in_and_names_the_connector() {
+        let id: ConnectorId = "acme-scanner".parse().unwrap();
+        for language in Language::ALL {
+            let files = language.files(&id);
+            let open: Vec<_> = files.iter().filter(|(_, text)| text.contains("{{")).map(|(path, _)| path).collect();
+            // Of JavaScript, Rust and formats of texts there are doubled braces, too.
+            assert!(open.iter().all(|path| path.ends_with(".rs")), "{open:?}");
+            let named = |word: &str| files.iter().any(|(_, text)| text.contains(word));
+            assert!(named("acme-scanner") && named("ACME_SCANNER_TOKEN"), "{language:?}");
+            assert!(!files.iter().any(|(path, text)| path.starts_with("src") && text.contains("\"example\"")));
+        }
+    }
+
+    #[test]
+    fn all_files_of_the_contract_go_along() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit");
+        let mut folders = vec![root.clone()];
+        let mut found = BTreeSet::new();
+        while let Some(folder) = folders.pop() {
+            for entry in folder.read_dir().unwrap().map(|entry| entry.unwrap().path()) {
+                if entry.is_dir() {
+                    folders.push(entry);
+                } else if entry.extension().is_some_and(|it| it == "wit") {
+                    found.insert(format!("wit/{}", entry.strip_prefix(&root).unwrap().display()));
+                }
+            }
+        }
+        let embedded = WIT.iter().map(|(path, _)| (*path).to_owned()).filter(|it| it.ends_with(".wit"));
+        assert_eq!(found, embedded.collect());
+    }
+
+    #[test]
+    fn a_name_is_one_of_files_and_packages() {
+        for bad in ["", "-a", "a-", "A", "1a", "a_b", "a/b", "../a", &"a".repeat(65)] {
+            assert!(bad.parse::<ConnectorId>().is_err(), "{bad}");
+        }
+        for good in ["a", "acme", "acme-2"] {
+            assert!(good.parse::<ConnectorId>().is_ok(), "{good}");
+        }
+    }
+}
