@@ -226,7 +226,7 @@ async fn findings_close_only_if_the_file_proves_a_complete_scan_and_the_operator
     failed["errors"] = json!([{ "code": 2, "level": "error", "type": "Rule parse error", "message": "no" }]);
     let failed = files.put("failed.json", failed.to_string());
     let error = import(&tenant, &failed, complete()).await.unwrap_err();
-    assert!(error.to_string().contains("does not prove a complete scan"), "{error}");
+    assert!(error.to_string().contains("cannot be taken as a complete scan"), "{error}");
     // Nor does one that looked at nothing.
     let mut nothing: Value = serde_json::from_str(&report(&[])).unwrap();
     nothing["paths"]["scanned"] = json!([]);

@@ -96,7 +96,7 @@ async fn reviewed(tenant: &Tenant, report: &ImportReport) -> Value {
         "origin": summary.origin,
         "complete": match &summary.completeness {
             Completeness::Complete => "yes",
-            Completeness::Incomplete { reason } => reason,
+            Completeness::Unknown { reason } | Completeness::Incomplete { reason } => reason,
         },
         "remarks": summary.diagnostics.iter().map(|it| &it.code).collect::<Vec<_>>(),
         "outcome": report.outcome,

@@ -51,7 +51,7 @@ pub struct Args {
     /// Set the format instead of detecting it: one that `harness inspect` lists, or sarif, cyclonedx, osv-scanner or gitlab
     #[arg(long, value_name = "NAME")]
     format: Option<String>,
-    /// Close findings missing from the file (requires proof of a complete scan)
+    /// Close findings missing from the file: it is of a complete scan (refused if the file says otherwise)
     #[arg(long)]
     complete: bool,
     /// Close all findings missing from a complete file, however many
@@ -132,7 +132,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let output = context.output;
     output.result(&list, |list| {
         for (report, remarks) in list.imports.iter().zip(&list.diagnostics) {
-            show(output, report, remarks);
+            show(output, report, remarks, closes);
         }
     })?;
     Ok(outcomes.end(output))
@@ -201,7 +201,7 @@ async fn instance(
     Ok((name, true))
 }
 
-fn show(output: Output, report: &ImportReport, remarks: &[Diagnostic]) {
+fn show(output: Output, report: &ImportReport, remarks: &[Diagnostic], closes: bool) {
     let (summary, outcome) = (&report.summary, &report.outcome);
     let tool = summary.tool.as_ref().map(|tool| format!(" of {tool}")).unwrap_or_default();
     let resumed = if report.run.resumed > 0 { ", resumed after an interruption" } else { "" };
@@ -232,8 +232,15 @@ fn show(output: Output, report: &ImportReport, remarks: &[Diagnostic]) {
     if outcome.unmapped > 0 {
         output.line("  map these projects and import the file again: harness mapping list --state unmapped");
     }
-    if let Completeness::Incomplete { reason } = &summary.completeness {
-        output.line(format!("  not proven to be a complete scan: {reason}"));
+    match &summary.completeness {
+        Completeness::Complete => {}
+        Completeness::Unknown { reason } if closes => {
+            output.line(format!("  taken as a complete scan, as you said: {reason}"));
+        }
+        Completeness::Unknown { reason } => {
+            output.line(format!("  nothing is closed: {reason}; if the scan was complete, add --complete"));
+        }
+        Completeness::Incomplete { reason } => output.line(format!("  not a complete scan: {reason}")),
     }
     if let Some(message) = &report.run.message {
         output.message(&format!("{}: {message}", report.run.state.as_str()));

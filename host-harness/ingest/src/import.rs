@@ -315,7 +315,14 @@ impl Import {
                 return Err(ImportError::NoScope(file));
             }
             // A scan that found nothing closes what it looked for.
-            kinds.extend(wanted.iter().filter(|kind| !kinds.contains(kind)).cloned().collect::<Vec<_>>());
+            let looked_for =
+                summary.kinds.iter().map(|it| &it.kind).filter(|it| wanted.is_empty() || wanted.contains(it));
+            let more: Vec<Kind> = wanted.iter().chain(looked_for).cloned().collect();
+            for kind in more {
+                if !kinds.contains(&kind) {
+                    kinds.push(kind);
+                }
+            }
             if kinds.is_empty() {
                 return Err(ImportError::NoKind(file));
             }

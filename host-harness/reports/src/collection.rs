@@ -2,7 +2,7 @@
 
 use std::{
     borrow::Cow,
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
 };
 
 use appsec_model::{
@@ -38,6 +38,8 @@ pub struct Collection<'a> {
     packages: HashSet<(String, Option<String>, Option<String>)>,
     /// What parts of a project's scans the report is one of.
     pub categories: BTreeSet<String>,
+    /// Kinds that the scan looked for, also where it found none.
+    pub looked_for: BTreeSet<Kind>,
 }
 
 impl<'a> Collection<'a> {
@@ -54,16 +56,21 @@ impl<'a> Collection<'a> {
             rules: HashMap::new(),
             packages: HashSet::new(),
             categories: BTreeSet::new(),
+            looked_for: BTreeSet::new(),
         }
     }
 
     /// Notes which of several scans of a project the report is of, such as that of
     /// one language: its id without the last part, which names the single run.
     pub fn categorize(&mut self, id: Option<&str>) {
-        let category = id.and_then(|id| id.rsplit_once('/')).map(|(category, _)| category);
+        self.is_of(id.and_then(|id| id.rsplit_once('/')).map(|(category, _)| category));
+    }
+
+    /// Notes what part of a project the report is of, such as one of its images.
+    pub fn is_of(&mut self, part: Option<&str>) {
         // As a number: it is kept, and may be any text.
-        let number = |category: &str| identity::hash([category]);
-        self.categories.extend(category.filter(|it| !it.is_empty()).map(number));
+        let number = |part: &str| identity::hash([part]);
+        self.categories.extend(part.filter(|it| !it.is_empty()).map(number));
     }
 
     /// Begins the next record of the report: what follows is about it.
@@ -282,14 +289,11 @@ impl<'a> Collection<'a> {
             };
             finding.identity = identity;
         }
-        let mut kinds: Vec<KindCount> = Vec::new();
+        let mut kinds: BTreeMap<Kind, u64> = self.looked_for.into_iter().map(|kind| (kind, 0)).collect();
         for record in &self.records {
-            match kinds.iter_mut().find(|known| known.kind == record.kind) {
-                Some(known) => known.records += 1,
-                None => kinds.push(KindCount { kind: record.kind.clone(), records: 1 }),
-            }
+            *kinds.entry(record.kind.clone()).or_default() += 1;
         }
-        kinds.sort_by(|one, other| one.kind.cmp(&other.kind));
+        let kinds = kinds.into_iter().map(|(kind, records)| KindCount { kind, records }).collect();
         (self.records, kinds, self.normalized)
     }
 

@@ -119,6 +119,7 @@ pub fn read<'a>(file: &Fields<'a>, collection: &mut Collection<'a>) -> Result<Ou
     let serial = serial.map(|text| text.strip_prefix("urn:uuid:").map_or(text.clone(), str::to_owned));
     let mut inventory = Inventory { serial, ..Inventory::default() };
     let mut root = None;
+    collection.is_of(part(metadata.at("component")).as_deref());
     if let Some(component) = metadata.at("component").and_then(Component::new) {
         root.clone_from(&component.reference);
         inventory.add(component);
@@ -147,8 +148,43 @@ pub fn read<'a>(file: &Fields<'a>, collection: &mut Collection<'a>) -> Result<Ou
     for raw in list(file, "vulnerabilities")? {
         vulnerability::add(collection, &inventory, &graph, raw)?;
     }
+    if file.get("vulnerabilities").is_some_and(|raw| raw.get() != "null") {
+        collection.looked_for.insert(Kind::Sca);
+    }
+    let completeness = completeness(file)?;
+    Ok(Outline { version: Some(version), tools: tools(&metadata), completeness })
+}
+
+/// Whether what a document does not list is not there: none says how the scan ended.
+fn completeness(file: &Fields<'_>) -> Result<Completeness, Refusal> {
+    let incomplete = |reason: &str| Ok(Completeness::Incomplete { reason: reason.to_owned() });
+    if list(file, "components")?.is_empty() {
+        return incomplete("it lists no components: it is no inventory");
+    }
+    // One that is about `dependencies` alone says how they hang together.
+    let is_of_components = |it: &&Value| it.at("assemblies").is_some() || it.at("dependencies").is_none();
+    let compositions = json::value(file.get("compositions"));
+    let aggregates = compositions.as_array().into_iter().flatten().filter(is_of_components);
+    if aggregates.filter_map(|it| it.text("aggregate")).any(|word| word.starts_with("incomplete")) {
+        return incomplete("it says that its list of components is incomplete (`compositions`)");
+    }
     let reason = "a bill of materials does not say how the scan ended".to_owned();
-    Ok(Outline { version: Some(version), tools: tools(&metadata), completeness: Completeness::Incomplete { reason } })
+    Ok(Completeness::Unknown { reason })
+}
+
+/// What part of a project a document is of: the image or the package that it
+/// describes, of whatever version. A folder is a place on the machine of the scan.
+fn part(described: Option<&Value>) -> Option<String> {
+    let described = described?;
+    let name = described.text("name")?;
+    if described.text("type") == Some("container") {
+        let name = name.split('@').next().unwrap_or_default();
+        let tag = name.rsplit_once(':').filter(|(_, tag)| !tag.contains('/'));
+        return Some(tag.map_or(name, |(name, _)| name).to_owned());
+    }
+    let is_place = name.starts_with(['.', '/', '\\', '~']) || name.get(1..3).is_some_and(|it| it == ":\\");
+    let group = described.text("group").map(|group| format!("{group}/")).unwrap_or_default();
+    (!is_place).then(|| format!("{group}{name}"))
 }
 
 fn list<'a>(file: &Fields<'a>, key: &'static str) -> Result<Vec<&'a json::RawValue>, Refusal> {

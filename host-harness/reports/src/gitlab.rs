@@ -66,7 +66,8 @@ pub fn read<'a>(file: &Fields<'a>, collection: &mut Collection<'a>) -> Result<Ou
             Outline::add_tool(&mut tools, scanner.as_deref(), None);
         }
     }
-    let completeness = Completeness::Incomplete { reason: note_messages(collection, &scan, &context).to_owned() };
+    collection.looked_for.extend(context.kind.clone());
+    let completeness = note_messages(collection, &scan, &context);
     Ok(Outline { version: Some(version), tools, completeness })
 }
 
@@ -99,12 +100,11 @@ fn changes(remediations: &Value) -> HashMap<String, String> {
     changes
 }
 
-/// What the scan says of itself as remarks on the file; why the report is no
-/// proof of a complete scan.
+/// What the scan says of itself as remarks on the file, and whether it was complete.
 ///
-/// A `success` is none: tools write it also where a rule could not be read, a
+/// A `success` is no proof: tools write it also where a rule could not be read, a
 /// file not be parsed, or no rule was found at all.
-fn note_messages(collection: &mut Collection<'_>, scan: &Value, context: &Context) -> &'static str {
+fn note_messages(collection: &mut Collection<'_>, scan: &Value, context: &Context) -> Completeness {
     let finds_secrets = context.finds_secrets || context.kind == Some(Kind::Secrets);
     let failed = scan.text("status") == Some("failure");
     if failed {
@@ -118,10 +118,14 @@ fn note_messages(collection: &mut Collection<'_>, scan: &Value, context: &Contex
             _ => {}
         }
     }
-    if failed {
-        "it says that the scan failed (`scan.status`)"
-    } else {
-        "`scan.status` says how the job ended, and not that everything was scanned"
+    let incomplete = |reason: &str| Completeness::Incomplete { reason: reason.to_owned() };
+    match scan.list("messages").iter().any(|it| it.text("level") == Some("fatal")) {
+        _ if failed => incomplete("it says that the scan failed (`scan.status`)"),
+        true => incomplete("the tool reports a fatal error (`scan.messages`)"),
+        false => {
+            let reason = "`scan.status` says how the job ended, and not that everything was scanned";
+            Completeness::Unknown { reason: reason.to_owned() }
+        }
     }
 }
 

@@ -37,7 +37,8 @@ pub fn read<'a>(file: &Fields<'a>, collection: &mut Collection<'a>) -> Result<Ou
         }
     }
     let reason = "the format does not say how the scan ended".to_owned();
-    Ok(Outline { version: None, tools: Vec::new(), completeness: Completeness::Incomplete { reason } })
+    collection.looked_for.insert(Kind::Sca);
+    Ok(Outline { version: None, tools: Vec::new(), completeness: Completeness::Unknown { reason } })
 }
 
 /// Adds a package and its vulnerabilities.

@@ -37,12 +37,12 @@ pub fn read<'a>(file: &Fields<'a>, collection: &mut Collection<'a>) -> Result<Ou
     let runs = file.get("runs").ok_or(shape("it has no `runs`"))?;
     let runs = json::elements(runs).ok_or(shape("its `runs` are no list"))?;
     let mut tools = Vec::new();
-    let mut lacks: Option<String> = None;
+    let mut completeness = Completeness::Complete;
     let mut read: Vec<(usize, Fields<'_>, Run)> = Vec::new();
     for (at, raw) in runs.iter().enumerate() {
         let Some(fields) = json::fields(raw) else {
             collection.warn_of_all("no-run", &format!("/runs/{at}"), "the run is no object and was left out");
-            lacks.get_or_insert_with(|| format!("run {at} cannot be read"));
+            completeness = completeness.and(Completeness::Incomplete { reason: format!("run {at} cannot be read") });
             continue;
         };
         let run = Run::new(&fields, collection.options.root.as_deref());
@@ -64,23 +64,22 @@ pub fn read<'a>(file: &Fields<'a>, collection: &mut Collection<'a>) -> Result<Ou
         note_errors(collection, at, &run, invocations);
         note_project(collection, at, &run);
         collection.categorize(json::value(fields.get("automationDetails")).text("id"));
-        let reason = incomplete(&fields, &run, invocations, results.is_some()).or_else(|| {
-            let root = collection.options.root.as_deref();
-            let reason = scope::partial(&fields, invocations, results.as_deref().unwrap_or_default(), root)?;
+        let root = collection.options.root.as_deref();
+        let partial = scope::partial(&fields, invocations, results.as_deref().unwrap_or_default(), root);
+        let partial = partial.map_or(Completeness::Complete, |reason| {
             // What is in brackets is a text of the report.
-            Some(if run.finds_secrets { reason.split(" (`").next().unwrap_or_default().to_owned() } else { reason })
+            let short = || reason.split(" (`").next().unwrap_or_default().to_owned();
+            Completeness::Incomplete { reason: if run.finds_secrets { short() } else { reason } }
         });
-        if let Some(reason) = reason {
-            lacks.get_or_insert_with(|| if runs.len() > 1 { format!("run {at}: {reason}") } else { reason });
-        }
+        let of_run = ended(&fields, &run, invocations, results.is_some()).and(partial);
+        completeness = completeness.and(if runs.len() > 1 { numbered(at, of_run) } else { of_run });
         for raw in results.unwrap_or_default() {
             one(collection, &run, &exposed, raw)?;
         }
     }
     if runs.is_empty() {
-        lacks = Some("the report holds no run".to_owned());
+        completeness = Completeness::Incomplete { reason: "the report holds no run".to_owned() };
     }
-    let completeness = lacks.map_or(Completeness::Complete, |reason| Completeness::Incomplete { reason });
     Ok(Outline { version: Some(version), tools, completeness })
 }
 
@@ -140,30 +139,41 @@ fn version(file: &Fields<'_>) -> Result<String, Refusal> {
     }
 }
 
-/// Why a run does not prove that what it does not list is not there.
+/// The same, of one of several runs.
+fn numbered(at: usize, completeness: Completeness) -> Completeness {
+    match completeness {
+        Completeness::Complete => completeness,
+        Completeness::Unknown { reason } => Completeness::Unknown { reason: format!("run {at}: {reason}") },
+        Completeness::Incomplete { reason } => Completeness::Incomplete { reason: format!("run {at}: {reason}") },
+    }
+}
+
+/// Whether a run proves that what it does not list is not there.
 ///
 /// `executionSuccessful` alone is no proof: tools set it although a
 /// notification of the level `error` tells of files that were not scanned.
-fn incomplete(fields: &Fields<'_>, run: &Run, invocations: &[Value], has_results: bool) -> Option<String> {
+fn ended(fields: &Fields<'_>, run: &Run, invocations: &[Value], has_results: bool) -> Completeness {
+    let incomplete = |reason: &str| Completeness::Incomplete { reason: reason.to_owned() };
+    let unknown = |reason: &str| Completeness::Unknown { reason: reason.to_owned() };
     let external = json::value(fields.get("externalPropertyFileReferences"));
     if !external.list("results").is_empty() {
-        return Some("its results stand in other files".to_owned());
+        return incomplete("its results stand in other files");
     }
     if !has_results {
-        return Some("it has no list of results, so nothing was looked for".to_owned());
+        return incomplete("it has no list of results, so nothing was looked for");
     }
     if invocations.is_empty() {
-        return Some("it does not say how the scan ended (`invocations`)".to_owned());
+        return unknown("it does not say how the scan ended (`invocations`)");
     }
-    for invocation in invocations {
-        if invocation.at("executionSuccessful").and_then(Value::as_bool) != Some(true) {
-            return Some("it does not say that the scan ended well (`executionSuccessful`)".to_owned());
-        }
-        if let Some(error) = errors(run, invocation).next() {
-            return Some(format!("the tool reports an error: {error}"));
-        }
-    }
-    None
+    let of_one = |invocation: &Value| match errors(run, invocation).next() {
+        Some(error) => incomplete(&format!("the tool reports an error: {error}")),
+        None => match invocation.at("executionSuccessful").and_then(Value::as_bool) {
+            Some(true) => Completeness::Complete,
+            Some(false) => incomplete("it says that the scan did not end well (`executionSuccessful`)"),
+            None => unknown("it does not say whether the scan ended well (`executionSuccessful`)"),
+        },
+    };
+    invocations.iter().map(of_one).fold(Completeness::Complete, Completeness::and)
 }
 
 /// A remark where the report says that it is of another branch than the operator.

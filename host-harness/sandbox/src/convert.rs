@@ -295,6 +295,7 @@ impl IntoModel for wit::Completeness {
     fn into_model(self) -> model::Completeness {
         match self {
             Self::Complete => model::Completeness::Complete,
+            Self::Unknown(reason) => model::Completeness::Unknown { reason },
             Self::Incomplete(reason) => model::Completeness::Incomplete { reason },
         }
     }

@@ -1,6 +1,7 @@
 //! The HTTP API: what `--json` prints, under an address each.
 
 mod act;
+mod advisories;
 mod decide;
 mod etag;
 mod export;
@@ -8,6 +9,7 @@ mod notify;
 #[cfg(test)]
 pub(crate) mod openapi;
 mod repositories;
+mod upload;
 
 use std::sync::Arc;
 
@@ -28,6 +30,7 @@ use crate::{
     FILE_BYTES, Site,
     answer::json,
     asked::{Answer, Asked, apart, apart_with, tenant},
+    pages::reference::OPENAPI,
     table::Routes,
 };
 
@@ -235,6 +238,14 @@ pub(crate) fn routes(routes: Routes) -> Routes {
             apart(notify::resend),
         )
         .upload(at!("/tenants/{tenant}/imports"), (Manage, "import"), FILE_BYTES, apart_with(act::import))
+        .read(at!("/tenants/{tenant}/advisories/{advisory}"), Read, advisories::one)
+        .upload(
+            at!("/tenants/{tenant}/advisories"),
+            (Manage, "import advisories"),
+            FILE_BYTES,
+            apart_with(advisories::import),
+        )
+        .change(DELETE, at!("/tenants/{tenant}/advisories"), (Manage, "remove advisories"), apart(advisories::clear))
         .read(at!("/tenants/{tenant}/tokens"), Administer, act::tokens)
         .change(POST, at!("/tenants/{tenant}/tokens"), (Administer, "add token"), act::add_token)
         .change(DELETE, at!("/tenants/{tenant}/tokens/{token}"), (Administer, "revoke token"), act::revoke_token)
@@ -256,8 +267,7 @@ pub(crate) struct Tenants {
 
 /// The OpenAPI document.
 async fn document() -> Answer {
-    const DOCUMENT: &str = include_str!("../openapi.json");
-    Ok(([(header::CONTENT_TYPE, "application/json")], DOCUMENT).into_response())
+    Ok(([(header::CONTENT_TYPE, "application/json")], OPENAPI).into_response())
 }
 
 async fn tenants(State(site): State<Arc<Site>>, Extension(principal): Extension<Principal>) -> Answer {

@@ -19,6 +19,7 @@ mod packages;
 mod parts;
 mod policies;
 pub(crate) mod problems;
+pub(crate) mod reference;
 mod repositories;
 mod run;
 mod runs;

@@ -35,6 +35,7 @@ pub(crate) fn routes(site: &Arc<Site>) -> Routes {
         .read("/tenants", Permission::Read, pages::tenants::all)
         .change(MethodFilter::POST, "/tenants", (Permission::Operate, "add tenant"), pages::tenants::add)
         .read("/server", Permission::Operate, pages::server::page)
+        .read("/api", Permission::Read, pages::reference::page)
         .read("/metrics", Permission::Operate, async |State(site): State<Arc<Site>>| {
             probes::counts(&site.harness).await
         })

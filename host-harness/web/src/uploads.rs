@@ -3,11 +3,11 @@
 use std::{
     fs::{self, File},
     io,
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
-use host_harness::{ImportOptions, ImportReport, InstanceName};
+use host_harness::{Advisories, AdvisoryImport, Error, ImportOptions, ImportReport, InstanceName};
 use tempfile::{Builder, TempDir};
 
 use crate::{answer::Fault, asked::Asked};
@@ -43,6 +43,18 @@ impl Uploads {
     pub fn scratch(&self) -> io::Result<TempDir> {
         TempDir::new_in(self.folder.path())
     }
+}
+
+/// Imports ratings of advisories from a file.
+pub(crate) async fn rated(asked: &Asked, file: PathBuf) -> Result<AdvisoryImport, Fault> {
+    let read = move || {
+        let mut advisories = Advisories::default();
+        let problems = advisories.read_path(&file)?;
+        Ok::<_, io::Error>((advisories, problems.iter().map(ToString::to_string).collect::<Vec<_>>()))
+    };
+    let read = tokio::task::spawn_blocking(read).await.map_err(|_| Fault::from(Error::Stopped))?;
+    let (advisories, problems) = read.map_err(|error| Fault::field("file", &error.to_string()))?;
+    Ok(asked.tenant.import_advisories(advisories, problems).await?)
 }
 
 /// Imports a file for a source; one of the name is made if there is none, and taken

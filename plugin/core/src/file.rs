@@ -15,6 +15,7 @@ mod table;
 
 mod alien;
 mod bases;
+mod exposed;
 mod fingerprints;
 mod kept;
 mod label;

@@ -180,6 +180,7 @@ impl ToWit for model::Completeness {
     fn to_wit(self) -> wit::Completeness {
         match self {
             Self::Complete => wit::Completeness::Complete,
+            Self::Unknown { reason } => wit::Completeness::Unknown(reason),
             Self::Incomplete { reason } => wit::Completeness::Incomplete(reason),
         }
     }

@@ -328,11 +328,26 @@ pub struct KindCount {
 pub enum Completeness {
     /// The result of a scan that ended well.
     Complete,
-    /// It is not, or does not prove it.
+    /// It does not tell: whoever ran the scan may.
+    Unknown {
+        /// Why.
+        reason: String,
+    },
+    /// It is not.
     Incomplete {
         /// Why.
         reason: String,
     },
+}
+
+impl Completeness {
+    /// That of two parts together: what is less, and of equal ones the first.
+    pub fn and(self, other: Self) -> Self {
+        match (&self, &other) {
+            (Self::Incomplete { .. }, _) | (Self::Unknown { .. }, Self::Unknown { .. }) | (_, Self::Complete) => self,
+            _ => other,
+        }
+    }
 }
 
 /// A scan, and the commit that it looked at.

@@ -145,12 +145,13 @@ fn a_source_of_reports_has_nothing_to_sync() {
     let context = context();
     let mut printed = Vec::new();
     let (sarif, alien) = (fixture("reports/sarif/gitleaks.sarif"), fixture("cli/current.json"));
+    let failed = fixture("reports/gitlab/failed.json");
     for (arguments, shown) in [
         (&["import", "--source", "leaks", &alien, "--project", "acme/shop"][..], "a file that is no report"),
         (&["instance", "list"], "instance list"),
         (&["import", "--source", "leaks", &sarif], "no project"),
         (&["import", "--source", "leaks", &sarif, "--project", "acme/shop", "--format", "sarf"], "no format"),
-        (&["import", "--source", "leaks", &sarif, "--project", "acme/shop", "--complete"], "no proof"),
+        (&["import", "--source", "leaks", &failed, "--project", "acme/shop", "--complete"], "no complete scan"),
         (&["import", "--source", "leaks", &sarif, "--project", "acme/shop"], "a report"),
         (&["import", "--instance", "leaks", &sarif, "--project", "acme/shop"], "the same"),
         (&["instance", "show", "leaks"], "instance show"),

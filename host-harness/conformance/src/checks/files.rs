@@ -144,7 +144,7 @@ async fn cuts(trial: &mut Trial, subject: &impl Subject, sample: &Sample) {
             Err(failure) => matches!(failure, CallFailure::Contract(_)),
         };
         let case = format!("the first {end} bytes of {}", sample.name);
-        trial.case(is_told, case, "an error, or `incomplete`", || match &read {
+        trial.case(is_told, case, "an error, or no `complete`", || match &read {
             Ok(_) => "a complete file".to_owned(),
             Err(failure) => super::shown(failure),
         });

@@ -38,7 +38,7 @@ pub enum ImportError {
         wanted: String,
     },
     /// What is not in it proves nothing.
-    #[error("{file} does not prove a complete scan: {reason}")]
+    #[error("{file} cannot be taken as a complete scan: {reason}")]
     Incomplete {
         /// Its name.
         file: String,

@@ -165,10 +165,10 @@ impl<'a> Parts<'a> {
         let Normalized { findings, rules, packages, diagnostics } = report.normalized;
         let mut summary = report.head.summary(&origin(&report.head, &findings, options));
         let unusable = diagnostics.iter().filter(|it| it.level == DiagnosticLevel::Error && it.index.is_some()).count();
-        if unusable > 0 && summary.completeness == Completeness::Complete {
+        if unusable > 0 {
             // The finding that such a record was before is not gone.
             let reason = format!("{unusable} of its records cannot be used");
-            summary.completeness = Completeness::Incomplete { reason };
+            summary.completeness = summary.completeness.and(Completeness::Incomplete { reason });
         }
         let mut says = vec![(None, None); report.records.len()];
         let mut by_key = HashMap::new();

@@ -133,7 +133,7 @@ mod tests {
         let options = Options { root: root.map(str::to_owned), ..Options::default() };
         match read(text.as_bytes(), &options).unwrap().head.completeness {
             Completeness::Complete => "complete".to_owned(),
-            Completeness::Incomplete { reason } => reason,
+            Completeness::Unknown { reason } | Completeness::Incomplete { reason } => reason,
         }
     }
 

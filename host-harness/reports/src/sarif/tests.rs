@@ -11,18 +11,35 @@ fn completeness(run: &Value) -> Completeness {
 #[test]
 fn only_a_run_that_ended_well_is_complete() {
     let well = json!({"executionSuccessful": true});
-    let run = |invocation: Value| json!({"results": [], "invocations": [invocation]});
-    assert_eq!(completeness(&run(well.clone())), Completeness::Complete);
-    let reason = |run: Value| match completeness(&run) {
-        Completeness::Complete => panic!("{run}"),
-        Completeness::Incomplete { reason } => reason,
-    };
+    let run = |invocations: &[&Value]| json!({"results": [], "invocations": invocations});
+    assert_eq!(completeness(&run(&[&well])), Completeness::Complete);
     let noted = json!({"executionSuccessful": true, "toolExecutionNotifications": [
         {"level": "error", "message": {"text": "cannot parse a.js\nat line 3"}}]});
-    insta::assert_snapshot!(reason(run(noted)), @"the tool reports an error: cannot parse a.js");
-    insta::assert_snapshot!(reason(run(json!({}))), @"it does not say that the scan ended well (`executionSuccessful`)");
-    insta::assert_snapshot!(reason(json!({"results": []})), @"it does not say how the scan ended (`invocations`)");
-    insta::assert_snapshot!(reason(json!({"invocations": [well]})), @"it has no list of results, so nothing was looked for");
+    let failed = json!({"executionSuccessful": false});
+    let told = |run: &Value| match completeness(run) {
+        Completeness::Complete => "complete".to_owned(),
+        Completeness::Unknown { reason } => format!("unknown: {reason}"),
+        Completeness::Incomplete { reason } => format!("incomplete: {reason}"),
+    };
+    let runs = [
+        run(&[&noted]),
+        run(&[&well, &failed]),
+        // What is known goes before what is not.
+        run(&[&json!({}), &failed]),
+        json!({"invocations": [well]}),
+        run(&[&well, &json!({})]),
+        json!({"results": []}),
+        json!({"results": [], "baselineGuid": "0a1b"}),
+    ];
+    insta::assert_snapshot!(runs.iter().map(told).collect::<Vec<_>>().join("\n"), @"
+    incomplete: the tool reports an error: cannot parse a.js
+    incomplete: it says that the scan did not end well (`executionSuccessful`)
+    incomplete: it says that the scan did not end well (`executionSuccessful`)
+    incomplete: it has no list of results, so nothing was looked for
+    unknown: it does not say whether the scan ended well (`executionSuccessful`)
+    unknown: it does not say how the scan ended (`invocations`)
+    incomplete: it is a comparison with a baseline, and may hold only what changed
+    ");
 }
 
 #[test]

@@ -134,7 +134,7 @@ async fn parts_of_one_scan_do_not_close_each_others_findings() {
     let refused = import_json(&context, &sarif("Checker", "note", &["two"]), beside()).await.unwrap_err();
     assert_eq!(
         refused.to_string(),
-        "report.json does not prove a complete scan: `report.json` is of the same scan, and this one would close what \
+        "report.json cannot be taken as a complete scan: `report.json` is of the same scan, and this one would close what \
          is only there"
     );
     // The same one again, that of another tool, and one that closes nothing.
@@ -182,11 +182,117 @@ async fn a_report_that_proves_nothing_closes_nothing() {
         told.push(import_json(&context, &report, complete()).await.unwrap_err().to_string());
     }
     insta::assert_snapshot!(told.join("\n"), @r"
-    report.json does not prove a complete scan: it does not say that the scan ended well (`executionSuccessful`)
-    report.json does not prove a complete scan: it has no list of results, so nothing was looked for
-    report.json does not prove a complete scan: 1 of its records cannot be used
+    report.json cannot be taken as a complete scan: it says that the scan did not end well (`executionSuccessful`)
+    report.json cannot be taken as a complete scan: it has no list of results, so nothing was looked for
+    report.json cannot be taken as a complete scan: 1 of its records cannot be used
     ");
     assert_eq!(findings(&tenant), ["one open low"]);
+}
+
+/// One vulnerable package as a CycloneDX document of what it describes, as OSV-Scanner
+/// and GitLab write it, and the same without the vulnerability.
+fn of_packages(packages: &[&str]) -> [Value; 3] {
+    let purl = |name: &str| format!("pkg:npm/{name}@1.0.0");
+    let advisory = |name: &str| format!("CVE-2026-1000{}", name.len());
+    let all = ["aa", "bbb"];
+    let vulnerabilities: Vec<Value> =
+        packages.iter().map(|name| json!({ "id": advisory(name), "affects": [{ "ref": purl(name) }] })).collect();
+    let components = all.map(|name| json!({ "type": "library", "name": name, "version": "1.0.0", "purl": purl(name), "bom-ref": purl(name) }));
+    let cyclonedx = json!({
+        "bomFormat": "CycloneDX", "specVersion": "1.6", "metadata": {
+            "component": { "type": "container", "name": "registry:5000/shop:1.0" },
+            "tools": [{ "name": "lamp" }],
+        },
+        "components": components, "vulnerabilities": vulnerabilities,
+    });
+    let osv = json!({ "results": [{
+        "source": { "path": "package-lock.json", "type": "lockfile" },
+        "packages": packages.iter().map(|name| json!({
+            "package": { "name": name, "version": "1.0.0", "ecosystem": "npm" },
+            "vulnerabilities": [{ "id": advisory(name), "modified": "2026-11-01T00:00:00Z" }],
+        })).collect::<Vec<_>>(),
+    }] });
+    let gitlab = json!({
+        "version": "15.1.4", "scan": { "type": "dependency_scanning", "scanner": { "id": "lamp", "name": "lamp" }, "status": "success" },
+        "vulnerabilities": packages.iter().map(|name| json!({
+            "id": name, "name": advisory(name), "severity": "High",
+            "location": { "file": "package-lock.json", "dependency": { "package": { "name": name }, "version": "1.0.0" } },
+            "identifiers": [{ "type": "cve", "name": advisory(name), "value": advisory(name) }],
+        })).collect::<Vec<_>>(),
+    });
+    [cyclonedx, osv, gitlab]
+}
+
+/// How many findings have which status.
+fn statuses(tenant: &Tenant) -> (usize, usize) {
+    let lines = findings(tenant);
+    let of = |status: &str| lines.iter().filter(|line| line.contains(&format!(" {status} "))).count();
+    (of("open"), of("vanished"))
+}
+
+#[tokio::test]
+async fn a_report_that_does_not_tell_how_the_scan_ended_closes_what_the_operator_says() {
+    let whole = || ImportOptions { complete: true, ..ImportOptions::default() };
+    for (at, format) in ["cyclonedx", "osv-scanner", "gitlab"].iter().enumerate() {
+        let (context, tenant) = source().await;
+        let of = |packages: &[&str]| of_packages(packages)[at].clone();
+        import_json(&context, &of(&["aa", "bbb"]), whole()).await.unwrap();
+        assert_eq!(statuses(&tenant), (2, 0), "{format}");
+        let less = import_json(&context, &of(&["bbb"]), ImportOptions::default()).await.unwrap();
+        assert_eq!((&*less.summary.format, less.run.counts.vanished), (*format, 0));
+        import_json(&context, &of(&["bbb"]), whole()).await.unwrap();
+        assert_eq!(statuses(&tenant), (1, 1), "{format}");
+        // The last one, too: a report of nothing says what it looked for.
+        import_json(&context, &of(&[]), whole()).await.unwrap();
+        assert_eq!(statuses(&tenant), (0, 2), "{format}");
+        import_json(&context, &of(&["aa"]), whole()).await.unwrap();
+        assert_eq!(statuses(&tenant), (1, 1), "{format}");
+    }
+}
+
+#[tokio::test]
+async fn a_bill_of_materials_of_an_image_closes_nothing_of_another_image() {
+    let (context, tenant) = source().await;
+    let whole = || ImportOptions { complete: true, ..ImportOptions::default() };
+    let of = |image: &str, packages: &[&str]| {
+        let [mut document, ..] = of_packages(packages);
+        document["metadata"]["component"]["name"] = json!(image);
+        document
+    };
+    import_json(&context, &of("registry:5000/shop:1.0", &["aa"]), whole()).await.unwrap();
+    import_json(&context, &of("registry:5000/worker@sha256:00", &["bbb"]), whole()).await.unwrap();
+    assert_eq!(statuses(&tenant), (2, 0));
+    // Another tag is another version of the same image.
+    import_json(&context, &of("registry:5000/shop:1.1", &[]), whole()).await.unwrap();
+    assert_eq!(statuses(&tenant), (1, 1));
+}
+
+#[tokio::test]
+async fn a_bill_of_materials_that_is_none_or_says_that_it_lacks_something_closes_nothing() {
+    let (context, tenant) = source().await;
+    let whole = || ImportOptions { complete: true, ..ImportOptions::default() };
+    let [document, ..] = of_packages(&["aa", "bbb"]);
+    import_json(&context, &document, whole()).await.unwrap();
+    let lacks = |change: &dyn Fn(&mut Value)| {
+        let [mut document, ..] = of_packages(&["aa"]);
+        change(&mut document);
+        document
+    };
+    let mut told = Vec::new();
+    for document in [
+        lacks(&|it| it["compositions"] = json!([{ "aggregate": "incomplete_first_party_only", "assemblies": ["x"] }])),
+        lacks(&|it| it["components"] = json!([])),
+    ] {
+        told.push(import_json(&context, &document, whole()).await.unwrap_err().to_string());
+    }
+    insta::assert_snapshot!(told.join("\n"), @"
+    report.json cannot be taken as a complete scan: it says that its list of components is incomplete (`compositions`)
+    report.json cannot be taken as a complete scan: it lists no components: it is no inventory
+    ");
+    // How dependencies hang together is another question.
+    let edges = lacks(&|it| it["compositions"] = json!([{ "aggregate": "incomplete", "dependencies": ["x"] }]));
+    import_json(&context, &edges, whole()).await.unwrap();
+    assert_eq!(statuses(&tenant), (1, 1));
 }
 
 #[tokio::test]

@@ -1,13 +1,12 @@
 //! What changes something: the same steps as on the pages, for programs.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use appsec_model::Kind;
 use axum::{
     body::{Body, Bytes},
     extract::{FromRequest, Request},
 };
-use futures_util::StreamExt;
 use host_harness::{
     Acceptance, AutoMap, BUNDLED, Cadence, ConnectorSource, Error, ImportOptions, InstanceDeletion, InstanceName,
     InstanceReport, KeptFindings, KindChoice, Origin, Percent, Plan, ProjectChoice, ProjectName, Role, Rotation,
@@ -16,13 +15,15 @@ use host_harness::{
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
-use tokio::io::AsyncWriteExt;
 
-use super::etag::{require_match, tagged};
+use super::{
+    etag::{require_match, tagged},
+    upload::{Upload, received},
+};
 use crate::{
     Site,
     answer::{Fault, json},
-    asked::{Answer, Asked, body, in_time, parsed},
+    asked::{Answer, Asked, body, parsed},
     problems::Own,
     uploads::imported,
 };
@@ -394,37 +395,12 @@ pub(super) async fn discard(asked: Asked) -> Answer {
     Ok(nothing())
 }
 
-/// A file, as it is sent.
-pub(super) struct Upload(Request);
-
-impl FromRequest<Arc<Site>> for Upload {
-    type Rejection = Fault;
-
-    async fn from_request(request: Request, _: &Arc<Site>) -> Result<Self, Fault> {
-        Ok(Self(request))
-    }
-}
-
 pub(super) async fn import(asked: Asked, Upload(request): Upload) -> Answer {
     let Some(name) = asked.maybe::<InstanceName>("source")? else {
         return Err(Fault::field("source", "say which source the file is of: ?source=NAME"));
     };
     let complete = asked.flag("complete")?;
-    let kept = |error| Fault::from(Error::Folder(PathBuf::from("upload"), error));
-    let folder = asked.site.uploads.scratch().map_err(kept)?;
-    let path = folder.path().join("body");
-    let mut file = tokio::fs::File::create(&path).await.map_err(kept)?;
-    let (mut parts, mut left) = (request.into_body().into_data_stream(), crate::FILE_BYTES);
-    while let Some(part) = in_time(&asked.site, parts.next()).await? {
-        let part = part.map_err(|error| Fault::of(Own::BodyRefused, &error.to_string()))?;
-        left = left.checked_sub(part.len()).ok_or_else(|| Fault {
-            status: StatusCode::PAYLOAD_TOO_LARGE,
-            code: Own::BodyRefused.into(),
-            detail: "the file is larger than 2 GiB".to_owned(),
-        })?;
-        file.write_all(&part).await.map_err(kept)?;
-    }
-    file.flush().await.map_err(kept)?;
+    let (_folder, path) = received(&asked, request, "body").await?;
     let options = ImportOptions {
         project: asked.field("project"),
         r#ref: asked.field("ref"),

@@ -1,14 +1,15 @@
 //! The OpenAPI document: made of the table of routes, the types that are sent and
 //! answered, and the fields of lists, and held against all three by a test.
 
+mod parameter;
+
 use host_harness::{
-    AlertList, AlertReport, AuditList, AutoMapReport, Coverage, Dashboard, DecidedList, Delivery, DeliveryList,
-    FindingDetail, FindingList, ImportReport, InstanceDeletion, InstanceList, InstanceReport, IssueDetail, IssueList,
-    MappingList, NewToken, NotifyList, NotifyRemoved, NotifyReport, Onboarding, OnboardingList, PackageList,
-    PoliciesRemoved, PolicyCheck, PolicyImported, PolicyResultList, PolicyRows, RepositoriesListed, RepositoryDetail,
-    RepositoryImport, RepositoryRow, RunList, SavedView, ScheduleReport, StatusReport, TokenList, TokenRow,
-    TriageReport, View, ViewList,
-    query::{Field, List, Takes},
+    Advisory, AdvisoryImport, AlertList, AlertReport, AuditList, AutoMapReport, Coverage, Dashboard, DecidedList,
+    Delivery, DeliveryList, FindingDetail, FindingList, ImportReport, InstanceDeletion, InstanceList, InstanceReport,
+    IssueDetail, IssueList, MappingList, NewToken, NotifyList, NotifyRemoved, NotifyReport, Onboarding, OnboardingList,
+    PackageList, PoliciesRemoved, PolicyCheck, PolicyImported, PolicyResultList, PolicyRows, RepositoriesListed,
+    RepositoryDetail, RepositoryImport, RepositoryRow, RunList, SavedView, ScheduleReport, StatusReport, TokenList,
+    TokenRow, TriageReport, View, ViewList, query::List,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
@@ -429,6 +430,26 @@ const OPERATIONS: &[Operation] = &[
         Sends::File,
         (201, Json(of::<ImportReport>)),
     ),
+    read(
+        "/tenants/{tenant}/advisories/{advisory}",
+        "getAdvisory",
+        "What is known of an advisory",
+        Json(of::<Advisory>),
+    ),
+    act(
+        ("post", "/tenants/{tenant}/advisories"),
+        "importAdvisories",
+        "Imports ratings: OSV records or the KEV catalogue as .json, EPSS and CVSS scores as .csv",
+        Sends::File,
+        (200, Json(of::<AdvisoryImport>)),
+    ),
+    act(
+        ("delete", "/tenants/{tenant}/advisories"),
+        "removeAdvisories",
+        "Forgets all ratings",
+        Sends::Nothing,
+        (200, Json(of::<AdvisoryImport>)),
+    ),
     read("/tenants/{tenant}/tokens", "listTokens", "The API tokens", Json(of::<TokenList>)),
     act(
         ("post", "/tenants/{tenant}/tokens"),
@@ -494,22 +515,8 @@ fn describe(operation: &Operation, route: &Route, generator: &mut SchemaGenerato
             json!({ "name": name, "in": "path", "required": true, "schema": schema })
         })
         .collect();
-    parameters.extend(operation.list.iter().flat_map(|list| list.fields()).map(parameter));
-    let query: &[&str] = match operation.id {
-        "listMappings" => &["instance", "state"],
-        "suggestMappings" => &["instance"],
-        "listPolicyResults" => &["policy", "finding", "issue", "limit"],
-        "listRepositories" => &["search"],
-        "importRepositories" => &["replace"],
-        "listAudit" => &["limit"],
-        "listDeliveries" => &["instance", "limit"],
-        "importFile" => &["source", "project", "ref", "complete"],
-        _ => &[],
-    };
-    for name in query {
-        let required = *name == "source";
-        parameters.push(json!({ "name": name, "in": "query", "required": required, "schema": { "type": "string" } }));
-    }
+    parameters.extend(operation.list.iter().flat_map(|list| list.fields()).map(parameter::of));
+    parameters.extend(parameter::of_query(operation.id));
     if route.rehearses {
         let about = "Show what would change, and change nothing";
         parameters.push(json!({ "name": DRY_RUN, "in": "query", "description": about, "required": false, "schema": { "type": "boolean" } }));
@@ -562,29 +569,4 @@ fn describe(operation: &Operation, route: &Route, generator: &mut SchemaGenerato
         described.insert("requestBody".to_owned(), json!({ "content": content }));
     }
     described
-}
-
-/// A field of a list, as a parameter.
-fn parameter(field: &Field) -> Value {
-    let text = json!({ "type": "string" });
-    let schema = match field.takes {
-        Takes::Flag => json!({ "type": "boolean" }),
-        Takes::Choice(words) => json!({ "type": "string", "enum": words }),
-        Takes::OneOf(words) => {
-            json!({ "type": "array", "items": { "type": "string", "enum": words } })
-        }
-        Takes::Whole(most) => json!({ "type": "integer", "minimum": 0, "maximum": most }),
-        Takes::Number(most) => json!({ "type": "number", "minimum": 0, "maximum": most }),
-        _ if field.takes.is_list() => json!({ "type": "array", "items": text }),
-        _ => text,
-    };
-    let is_list = schema["type"] == "array";
-    let mut parameter =
-        json!({ "name": field.name, "in": "query", "description": field.help, "required": false, "schema": schema });
-    if let (true, Some(parameter)) = (is_list, parameter.as_object_mut()) {
-        // With commas between them, or given once more for each.
-        let explode = !field.takes.is_list();
-        parameter.extend([("style".to_owned(), "form".into()), ("explode".to_owned(), explode.into())]);
-    }
-    parameter
 }

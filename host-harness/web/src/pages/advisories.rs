@@ -1,13 +1,14 @@
 //! Ratings of advisories: their files are imported, and one is looked up.
 
 use axum::extract::Multipart;
-use host_harness::{Advisories, AdvisoryImport};
+use host_harness::AdvisoryImport;
 use maud::{Markup, html};
 
 use super::{Frame, Section, finding, import, notice, parts};
 use crate::{
     answer::{self, Fault, again, see},
     asked::{Answer, Asked},
+    uploads::rated,
 };
 
 /// Problems of a file that are shown.
@@ -64,16 +65,8 @@ pub(crate) async fn import(asked: Asked, parts: Multipart) -> Answer {
     let outcome = async {
         let mut typed = import::Typed::default();
         import::receive(&asked, parts, &mut typed).await?;
-        let Some((folder, file)) = typed.file else { return Err(Fault::field("file", "it is empty")) };
-        let read = move || {
-            let mut advisories = Advisories::default();
-            let problems = advisories.read_path(&file);
-            drop(folder);
-            problems.map(|problems| (advisories, problems.iter().map(ToString::to_string).collect::<Vec<_>>()))
-        };
-        let read = tokio::task::spawn_blocking(read).await.map_err(|_| Fault::from(host_harness::Error::Stopped))?;
-        let (advisories, problems) = read.map_err(|error| Fault::field("file", &error.to_string()))?;
-        Ok(asked.tenant.import_advisories(advisories, problems).await?)
+        let Some((_folder, file)) = typed.file else { return Err(Fault::field("file", "it is empty")) };
+        rated(&asked, file).await
     };
     match outcome.await {
         Ok(report) => Ok(answer::html(show(&asked, &imported(&report)).await?)),

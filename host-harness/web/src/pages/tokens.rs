@@ -53,7 +53,7 @@ async fn show(asked: &Asked, happened: &Markup) -> Result<Markup, Fault> {
                     }
                     div.actions { button.button.primary { "Add it" } }
                 }
-                p.muted { "A program sends it as " span.mono { "Authorization: Bearer TOKEN" } "." }
+                p.muted { "A program sends it as " span.mono { "Authorization: Bearer TOKEN" } ". " a.link href="/api" { "What it can ask" } }
             }
         }
     };

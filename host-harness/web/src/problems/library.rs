@@ -310,7 +310,7 @@ pub(super) const fn of(code: Code) -> About {
         Code::KindMismatch => about("The file holds findings of another kind.", "Check that it is the right file."),
         Code::KindNotNamed => about("The file does not say which kind its scan is of.", "Name the kind, such as sast."),
         Code::ScanIncomplete => about(
-            "The file does not prove a complete scan.",
+            "The file cannot be taken as a complete scan.",
             "Import it without saying that it is complete: then nothing is closed.",
         ),
         Code::ProjectUnknown => {

@@ -112,3 +112,30 @@ async fn what_was_opened_from_a_list_leads_on_through_all_of_its_pages() {
         assert_eq!(seen.len(), 3, "{seen:?}");
     }
 }
+
+#[tokio::test]
+async fn ratings_of_advisories_come_and_go_over_the_api() {
+    let served = served().await;
+    served.harness.add_tenant("default".parse().unwrap()).unwrap();
+    let session = served.session().await;
+    let own = format!("{session}Sec-Fetch-Site: same-origin\r\n");
+    let all = "/api/v1/tenants/default/advisories";
+    let record = json!({ "id": "GHSA-35jh-r3h4-6jhm", "aliases": ["CVE-2021-23337"], "severity": [
+        { "type": "CVSS_V3", "score": "CVSS:3.1/AV:N/AC:L/PR:H/UI:N/S:U/C:H/I:H/A:H" }] })
+    .to_string();
+    let import = async |name: &str| {
+        let (host, length) = (&served.address, record.len());
+        let head = format!("POST {all}?name={name} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{own}");
+        served.send(&format!("{head}Content-Length: {length}\r\n\r\n{record}")).await
+    };
+    for wrong in ["", "osv", ".json", "..%2Fosv.json", "a%00.json", "osv.exe"] {
+        assert_eq!(status(&import(wrong).await), 422, "{wrong}");
+    }
+    let done = import("osv.json").await;
+    assert_eq!(serde_json::from_str::<Value>(body(&done)).unwrap()["advisories"], 1, "{done}");
+    let one = format!("{all}/CVE-2021-23337");
+    let shown = served.get(&one, &session).await;
+    assert_eq!(serde_json::from_str::<Value>(body(&shown)).unwrap()["cvss"][0]["source"], "osv.json", "{shown}");
+    assert_eq!(status(&served.ask("DELETE", all, &own).await), 200);
+    assert_eq!(status(&served.get(&one, &session).await), 404);
+}

@@ -18,7 +18,7 @@ use super::{
     identity::{self, group},
     place,
     record::FileRecord,
-    sketch::{Position, Sketch},
+    sketch::{Position, Sketch, hash},
 };
 use crate::{
     kept::shows_credentials,
@@ -166,6 +166,8 @@ fn sketch_of(result: &CliResult<'_>, root: Option<&str>) -> Option<Sketch> {
         absolute: place::absolute(&path),
         shows_credentials: false,
         fingerprint: fingerprint(result.extra.as_ref().and_then(|extra| extra.fingerprint.as_deref())),
+        file: hash(&*path),
+        rule: hash(rule),
         position: Position {
             suppressed: result.extra.as_ref().is_some_and(|extra| extra.is_ignored == Some(true)),
             line: number(start.0),

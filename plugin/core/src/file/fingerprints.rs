@@ -1,9 +1,11 @@
 //! Fingerprints of the vendor that several results of one file share. Such a one
 //! tells nothing: as the key of all of them it would make one finding of many.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-
-use super::{identity::is_match_based, order::ordered, sketch::Sketch};
+use super::{
+    identity::is_match_based,
+    order::ordered,
+    sketch::{Sketch, hash},
+};
 
 /// Fingerprints that are kept in one piece of memory, as in
 /// [`numbering`](super::numbering).
@@ -21,12 +23,6 @@ pub struct Fingerprints {
 /// The hash of a fingerprint that could be a key.
 pub fn fingerprint(text: Option<&str>) -> Option<u64> {
     text.filter(|text| is_match_based(text)).map(hash)
-}
-
-fn hash(value: impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    value.hash(&mut hasher);
-    hasher.finish()
 }
 
 impl Fingerprints {
@@ -87,6 +83,8 @@ mod tests {
             absolute: None,
             shows_credentials: false,
             fingerprint: fingerprint(Some(text)),
+            file: 0,
+            rule: 0,
         };
         let text = |digit: &str| format!("{}_0", digit.repeat(128));
         let mut all = Fingerprints::default();

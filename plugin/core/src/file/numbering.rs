@@ -196,6 +196,8 @@ mod tests {
             group,
             position: position(false, [line, 1, line, 2]),
             absolute: None,
+            file: 0,
+            rule: 0,
         };
         let mut numbering = Numbering::default();
         for sketch in [
@@ -228,6 +230,8 @@ mod tests {
                 absolute: None,
                 shows_credentials: false,
                 fingerprint: None,
+                file: 0,
+                rule: 0,
             };
             numbering.add(Some(&sketch)).unwrap();
         }

@@ -102,7 +102,7 @@ impl Output {
         let shared = sketch.as_ref().is_some_and(|sketch| survey.fingerprints.is_shared(sketch));
         // What cannot be read may show a credential as well as anything.
         let shows = by_rule || numbered.as_ref().is_none_or(|(.., shows)| *shows);
-        let kept = shows.then(|| kept::kept(text));
+        let kept = if shows { Some(kept::kept(text)) } else { survey.exposed.without_code(text) };
         let veil = |group| if shows { kept::veiled(group) } else { group };
         let (kind, group, ordinal) = match numbered {
             Some((kind, group, ordinal, _)) => (kind, Some(veil(sketch.map_or(group, |it| it.group))), ordinal),

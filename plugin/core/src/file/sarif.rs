@@ -23,7 +23,7 @@ use super::{
     identity::{self, group},
     place,
     record::FileRecord,
-    sketch::{Position, Sketch},
+    sketch::{Position, Sketch, hash},
 };
 use crate::{
     kept,
@@ -169,6 +169,8 @@ fn sketch_of(result: &SarifResult<'_>, rule: Option<&str>, root: Option<&str>) -
         absolute: place::absolute(&path),
         shows_credentials: credential::is_named(&id),
         fingerprint: fingerprint(result.fingerprints.as_ref().and_then(|all| all.match_based.as_deref())),
+        file: hash(&*path),
+        rule: hash(&*id),
         position: Position {
             suppressed: !suppressions.is_empty()
                 && suppressions.iter().all(|it| it.status.as_ref().or(it.state.as_ref()).is_none_or(accepted)),

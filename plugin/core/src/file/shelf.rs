@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use guest_json::{Integer, Raw, object, write};
 
-use super::{Fault, kept, sarif};
+use super::{Fault, kept, sarif, sketch::hash};
 use crate::wire::Text;
 
 /// How much the rules of a file may take, in bytes. The vendor's registry has
@@ -122,6 +122,16 @@ impl RuleCache {
         }
         run.by_id.insert(id, (text, shows_credentials));
         Ok(())
+    }
+
+    /// The rules whose results show credentials: their runs, and the hashes of their ids.
+    pub fn exposing(&self) -> Vec<(usize, u64)> {
+        let mut found = Vec::new();
+        for (run, it) in self.runs.iter().enumerate() {
+            let exposing = it.by_id.iter().filter(|(_, (_, shows))| *shows);
+            found.extend(exposing.map(|(id, _)| (run, hash(&**id))));
+        }
+        found
     }
 
     /// The rule of a result of a run, and whether its results show credentials.

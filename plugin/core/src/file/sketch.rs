@@ -1,5 +1,7 @@
 //! What tells records of a file apart that have no identity of their own.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use appsec_model::{Kind, Severity};
 
 /// The little of a record that its identity is made of.
@@ -20,6 +22,17 @@ pub struct Sketch {
     pub shows_credentials: bool,
     /// Hash of the vendor's fingerprint, where it could be the key.
     pub fingerprint: Option<u64>,
+    /// Hash of its path as it is in the file.
+    pub file: u64,
+    /// Hash of the id of its rule.
+    pub rule: u64,
+}
+
+/// A hash of 64 bits, of this run only.
+pub fn hash(value: impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
 }
 
 impl Sketch {

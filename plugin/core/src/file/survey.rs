@@ -9,6 +9,7 @@ use super::{
     Fault,
     bases::Bases,
     cli,
+    exposed::ExposedLines,
     fingerprints::Fingerprints,
     format::Format,
     input::{Input, Part},
@@ -56,6 +57,8 @@ pub struct Survey {
     /// The files that were scanned; none of more than are kept.
     scanned: Option<Vec<String>>,
     credentials: cli::Credentials,
+    /// The lines that show credentials.
+    pub exposed: ExposedLines,
     /// Answers so far.
     answers: u64,
     /// Whether the current answer has a list of records.
@@ -112,6 +115,7 @@ impl Survey {
         self.format = Some(format);
         self.numbering.finish();
         self.fingerprints.finish();
+        self.exposed.finish(&self.shelf.exposing());
         self.find_root(head);
         let (tool, completeness) = match format {
             Format::CliJson => {
@@ -244,7 +248,7 @@ impl Survey {
             Place::CliResults => {
                 self.is_marked = self.is_marked || text.contains("\"check_id\"");
                 let sketch = cli::sketch(text, None, &mut self.credentials);
-                self.result(sketch, || Kind::Sast)?;
+                self.result(sketch, None, || Kind::Sast)?;
             }
             Place::SarifResults => {
                 if text.contains("\"baselineState\"") {
@@ -255,7 +259,8 @@ impl Survey {
                 // sketch must not depend on it.
                 let resolved = self.bases.last().and_then(|bases| bases.resolve(text));
                 let text = resolved.as_deref().unwrap_or(text);
-                self.result(sarif::sketch(text, None, None), || sarif::kind(text))?;
+                let run = self.bases.len().checked_sub(1);
+                self.result(sarif::sketch(text, None, None), run, || sarif::kind(text))?;
             }
             Place::Bases => {
                 if let Some(bases) = self.bases.last_mut() {
@@ -313,7 +318,8 @@ impl Survey {
         *self.kinds.entry(label.kind).or_default() += 1;
     }
 
-    fn result(&mut self, sketch: Option<Sketch>, kind: impl FnOnce() -> Kind) -> Result<(), Fault> {
+    fn result(&mut self, sketch: Option<Sketch>, run: Option<usize>, kind: impl FnOnce() -> Kind) -> Result<(), Fault> {
+        sketch.iter().for_each(|sketch| self.exposed.add(sketch, run));
         sketch.iter().filter_map(|sketch| sketch.absolute.as_deref()).for_each(|path| self.absolute.add(path));
         self.numbering.add(sketch.as_ref())?;
         self.fingerprints.add(sketch.as_ref());

@@ -10,7 +10,7 @@ fn completeness(content: &str) -> String {
     let notes = summary.diagnostics.iter().map(|note| format!("\n    {}: {}", note.code, note.message));
     let said = match summary.completeness {
         Completeness::Complete => "complete".to_owned(),
-        Completeness::Incomplete { reason } => reason,
+        Completeness::Unknown { reason } | Completeness::Incomplete { reason } => reason,
     };
     format!("{}: {said}{}", summary.tool.unwrap_or("-".to_owned()), notes.collect::<String>())
 }
