@@ -238,7 +238,7 @@ fn show(output: Output, report: &ImportReport, remarks: &[Diagnostic], closes: b
             output.line(format!("  taken as a complete scan, as you said: {reason}"));
         }
         Completeness::Unknown { reason } => {
-            output.line(format!("  nothing is closed: {reason}; if the scan was complete, add --complete"));
+            output.line(format!("  nothing is closed without --complete: {reason}"));
         }
         Completeness::Incomplete { reason } => output.line(format!("  not a complete scan: {reason}")),
     }

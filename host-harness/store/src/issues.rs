@@ -325,8 +325,8 @@ impl IssueFilter {
     }
 }
 
-const FROM: &str = "FROM issues LEFT JOIN repositories ON repositories.id = issues.repository_id \
-                    LEFT JOIN projects ON projects.id = issues.project_id";
+const JOINS: &str = "LEFT JOIN repositories ON repositories.id = issues.repository_id \
+                     LEFT JOIN projects ON projects.id = issues.project_id";
 
 /// The name of the repository, or of the project that stands in for it.
 const REPOSITORY: &str = "coalesce(repositories.full_name, projects.name, '')";
@@ -337,11 +337,16 @@ const COLUMNS: &str = "issues.id AS id, issues.kind AS kind, coalesce(repositori
      issues.rule_id AS rule_id, issues.advisories AS advisories, issues.cvss AS cvss, issues.epss AS epss, issues.kev AS kev, \
      issues.sources AS sources, issues.first_seen_at AS first_seen_at";
 
-/// The query for a page of issues.
+/// The query for a page of issues. Which they are is told by an index alone, and
+/// only their rows are read.
 fn page(filter: &IssueFilter, conditions: &Conditions) -> String {
     let falls = |falls: bool| if falls != filter.reverse { "DESC" } else { "ASC" };
     let order: Vec<String> = filter.sort.keys().iter().map(|(key, it)| format!("{key} {}", falls(*it))).collect();
-    format!("SELECT {COLUMNS} {FROM}{} ORDER BY {} LIMIT ? OFFSET ?", conditions.clause(), order.join(", "))
+    let (clause, order) = (conditions.clause(), order.join(", "));
+    let is_named = [&clause, &order].iter().any(|it| it.contains("repositories.") || it.contains("projects."));
+    let joins = if is_named { JOINS } else { "" };
+    let wanted = format!("SELECT issues.row AS wanted FROM issues {joins}{clause} ORDER BY {order} LIMIT ? OFFSET ?");
+    format!("SELECT {COLUMNS} FROM ({wanted}) CROSS JOIN issues ON issues.row = wanted {JOINS} ORDER BY {order}")
 }
 
 impl FindingStore {
@@ -350,8 +355,8 @@ impl FindingStore {
         let conditions = filter.resolved(self)?;
         let mut parameters: Vec<&dyn ToSql> = conditions.parameters().collect();
         // Without names of repositories the index alone can tell.
-        let from = if filter.repository.is_some() { FROM } else { "FROM issues" };
-        let count = format!("SELECT count(*) {from}{}", conditions.clause());
+        let joins = if filter.repository.is_some() { JOINS } else { "" };
+        let count = format!("SELECT count(*) FROM issues {joins}{}", conditions.clause());
         let total = self.connection.query_row(&count, parameters.as_slice(), |row| row.get(0))?;
         parameters.extend([&filter.limit as &dyn ToSql, &filter.offset]);
         let mut statement = self.connection.prepare_cached(&page(filter, &conditions))?;
@@ -376,7 +381,7 @@ impl FindingStore {
         let Some(found) = found else { return Ok(None) };
         let row = self
             .connection
-            .prepare_cached(&format!("SELECT {COLUMNS} {FROM} WHERE issues.id = ?1"))?
+            .prepare_cached(&format!("SELECT {COLUMNS} FROM issues {JOINS} WHERE issues.id = ?1"))?
             .query_row([found], issue_row)
             .optional()?;
         let Some(row) = row else { return Ok(None) };

@@ -29,6 +29,7 @@ const STEPS: &[&[&str]] = &[
     &[include_str!("schema/write_back.sql")],
     &[include_str!("schema/kev.sql"), include_str!("schema/alerts.sql")],
     &[include_str!("schema/blake3.sql")],
+    &[include_str!("schema/order.sql")],
 ];
 
 /// Version of the first schema that was released. Files of drafts before it

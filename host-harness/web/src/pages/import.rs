@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use appsec_model::Completeness;
 use axum::extract::Multipart;
 use host_harness::{ImportOptions, ImportReport, InstanceName};
 use maud::{Markup, html};
@@ -85,7 +86,7 @@ pub(crate) async fn import(asked: Asked, parts: Multipart) -> Answer {
     };
     let outcome = outcome.await;
     match outcome {
-        Ok(report) => Ok(answer::html(done(&asked, &report).await?)),
+        Ok(report) => Ok(answer::html(done(&asked, &report, typed.complete).await?)),
         Err(fault) => {
             let page = show(&asked, &typed, &notice::failed(&fault)).await;
             again(fault, page)
@@ -136,7 +137,7 @@ pub(super) async fn receive(asked: &Asked, mut form: Multipart, typed: &mut Type
 }
 
 /// What came of it.
-async fn done(asked: &Asked, report: &ImportReport) -> Result<Markup, Fault> {
+async fn done(asked: &Asked, report: &ImportReport, complete: bool) -> Result<Markup, Fault> {
     let (summary, outcome, counts) = (&report.summary, &report.outcome, &report.run.counts);
     let remarks = asked.tenant.remarks(report.run.id, REMARKS).await?;
     let tenant = asked.tenant.id().to_string();
@@ -166,6 +167,9 @@ async fn done(asked: &Asked, report: &ImportReport) -> Result<Markup, Fault> {
             }
         }
         p { (parts::number(counts.new)) " new, " (parts::number(counts.changed)) " changed, " (parts::number(counts.vanished)) " vanished." }
+        @if let (Completeness::Unknown { reason }, false) = (&summary.completeness, complete) {
+            p.muted { "Nothing is closed: " (parts::text(reason)) ". If the scan was complete, import the file again as one." }
+        }
         @if let Some(message) = &report.run.message { div.notice.warn { div { (parts::message(message)) } } }
         @if outcome.unmapped > 0 {
             div.notice.warn { span { "Map the projects that these belong to, and import the file once more: " a.link href={ (Section::Mapping.of(&tenant)) "?state=unmapped" } { "Mapping" } } }

@@ -50,13 +50,23 @@ fn the_first_page_is_read_off_an_index() {
     };
     let usual = IssueFilter { open: Some(true), security: Some(true), limit: 50, ..IssueFilter::default() };
     insta::assert_snapshot!(plan(&usual).join("\n"), @r"
-    SEARCH issues USING INDEX issues_open (open=? AND security=?)
+    CO-ROUTINE (subquery-1)
+    SEARCH issues USING COVERING INDEX issues_open (open=? AND security=?)
+    USE TEMP B-TREE FOR LAST TERM OF ORDER BY
+    SCAN (subquery-1)
+    SEARCH issues USING INTEGER PRIMARY KEY (rowid=?)
     SEARCH repositories USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN
     SEARCH projects USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN
+    USE TEMP B-TREE FOR ORDER BY
     ");
     insta::assert_snapshot!(plan(&IssueFilter { limit: 50, ..IssueFilter::default() }).join("\n"), @r"
-    SCAN issues USING INDEX issues_by_priority
+    CO-ROUTINE (subquery-1)
+    SCAN issues USING COVERING INDEX issues_by_priority
+    USE TEMP B-TREE FOR LAST TERM OF ORDER BY
+    SCAN (subquery-1)
+    SEARCH issues USING INTEGER PRIMARY KEY (rowid=?)
     SEARCH repositories USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN
     SEARCH projects USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN
+    USE TEMP B-TREE FOR ORDER BY
     ");
 }
