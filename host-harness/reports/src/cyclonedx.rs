@@ -148,9 +148,6 @@ pub fn read<'a>(file: &Fields<'a>, collection: &mut Collection<'a>) -> Result<Ou
     for raw in list(file, "vulnerabilities")? {
         vulnerability::add(collection, &inventory, &graph, raw)?;
     }
-    if file.get("vulnerabilities").is_some_and(|raw| raw.get() != "null") {
-        collection.looked_for.insert(Kind::Sca);
-    }
     let completeness = completeness(file)?;
     Ok(Outline { version: Some(version), tools: tools(&metadata), completeness })
 }
