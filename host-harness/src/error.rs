@@ -121,7 +121,7 @@ pub enum Error {
     #[error("instance is locked by another process")]
     Locked,
     /// Another process works on the instance, and this one.
-    #[error("instance is locked by another process: {0}")]
+    #[error("instance is locked: {0}")]
     AtWork(String),
     /// Another daemon works on the data folder.
     #[error("another daemon is running on this data directory: {0}")]

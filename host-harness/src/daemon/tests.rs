@@ -271,7 +271,7 @@ async fn an_instance_that_somebody_works_on_is_told_of_and_tried_again_soon() {
     let report = pass(&context).await;
     assert_eq!((report.synced, report.failed), (0, 0));
     let now = work(&tenant).await;
-    assert!(now.waiting.unwrap().contains("instance is locked by another process: import by process"));
+    assert!(now.waiting.unwrap().contains("instance is locked: import by process"));
     assert_eq!(now.next_at.unwrap().as_micros() - context.clock.now(), 60_000_000);
     drop(lease);
     context.clock.later(HOUR / 60);
@@ -363,7 +363,7 @@ async fn who_ended_in_the_middle_is_told_from_who_is_at_work_and_taken_over() {
     let lease = tenant.lease(&instance, "sync").await.unwrap();
     assert!(work(&tenant).await.running.unwrap().alive);
     let second = tenant.lease(&instance, "sync").await.err().unwrap();
-    assert!(second.to_string().starts_with("instance is locked by another process: sync by process"));
+    assert!(second.to_string().starts_with("instance is locked: sync by process"));
     drop(lease);
     assert!(work(&tenant).await.running.is_none());
 }

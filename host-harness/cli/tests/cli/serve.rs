@@ -26,8 +26,12 @@ pub struct Served {
 impl Served {
     /// A server, and the link that lets a browser in.
     pub fn begun(context: &TestContext) -> (Self, String) {
-        let mut process =
-            context.command(&["serve", "--listen", "127.0.0.1:0", "--json"]).stdout(Stdio::piped()).spawn().unwrap();
+        Self::begun_with(context, &[])
+    }
+
+    fn begun_with(context: &TestContext, more: &[&str]) -> (Self, String) {
+        let arguments = [&["serve", "--listen", "127.0.0.1:0", "--json"], more].concat();
+        let mut process = context.command(&arguments).stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let mut event = |wanted: &str| {
             let found = lines.by_ref().map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
@@ -41,7 +45,15 @@ impl Served {
     }
 
     pub fn new(context: &TestContext) -> Self {
-        let (mut served, link) = Self::begun(context);
+        Self::entered(Self::begun(context))
+    }
+
+    /// One that syncs on request only.
+    fn without_daemon(context: &TestContext) -> Self {
+        Self::entered(Self::begun_with(context, &["--no-daemon"]))
+    }
+
+    fn entered((mut served, link): (Self, String)) -> Self {
         let path = link.strip_prefix(&format!("http://{}", served.address)).unwrap().to_owned();
         let entered = served.get(&path);
         let cookie = entered.lines().find_map(|line| line.strip_prefix("set-cookie: ")).unwrap();
@@ -421,7 +433,8 @@ fn what_the_guide_of_the_api_shows_works() {
     fs::copy(report, context.folder.path().join("codeql.sarif")).unwrap();
     fs::write(context.folder.path().join("policies.toml"), context.ok(&["policy", "init"])).unwrap();
     let token = context.json(&["token", "add", "pipeline", "--role", "admin"])["token"].as_str().unwrap().to_owned();
-    let served = Served::new(&context);
+    // The guide sets a schedule, which a daemon would begin beside the next block.
+    let served = Served::without_daemon(&context);
     let guide = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/api.md")).unwrap();
     let blocks: Vec<&str> = guide.split("```sh run\n").skip(1).map(|it| it.split("\n```").next().unwrap()).collect();
     assert_eq!(blocks.len(), 8);
