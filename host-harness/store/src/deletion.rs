@@ -149,6 +149,14 @@ const TABLES: &[(&str, Holds)] = &[
     ("metric_counts", BY_PROJECT),
     ("metric_labels", BY_PROJECT),
     ("metric_days", BY_PROJECT),
+    (
+        "metric_totals",
+        Holds::Derived {
+            owned: "(day, kind, security, severity) NOT IN (SELECT day, kind, security, severity FROM metric_days \
+                    WHERE project_id NOT IN (SELECT id FROM projects WHERE instance_id = ?1))",
+            orphaned: "(day, kind, security, severity) NOT IN (SELECT day, kind, security, severity FROM metric_days)",
+        },
+    ),
     ("deletions", Holds::Tenant),
     ("advisories", Holds::Tenant),
     ("tenant", Holds::Tenant),

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use appsec_analysis::{Edition, dates, fix, status::ACTIVE};
 use appsec_model::{Finding, Fix, Rule, Timestamp};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, ToSql, params, params_from_iter};
 use serde::{Deserialize, Serialize};
 
 pub use self::dashboard::{
@@ -168,8 +168,8 @@ struct Deltas<'a> {
     days: BTreeMap<DayKey<'a>, Happened>,
 }
 
-/// Project, kind, security, severity, status, first day.
-type CountKey<'a> = (i64, &'a str, bool, i64, &'a str, i64);
+/// Project, kind, security, severity, status.
+type CountKey<'a> = (i64, &'a str, bool, i64, &'a str);
 /// Dimension, label, project, kind, security.
 type LabelKey<'a> = (&'a str, &'a str, i64, &'a str, bool);
 /// Project, kind, security, severity, day.
@@ -184,22 +184,60 @@ struct Happened {
     vanished: i64,
     dismissed: i64,
     fix_seconds: i64,
+    still_open: i64,
+}
+
+impl Happened {
+    const COLUMNS: &str = "new, reopened, fixed, vanished, dismissed, fix_seconds, still_open";
+
+    fn numbers(&self) -> [i64; 7] {
+        let Self { new, reopened, fixed, vanished, dismissed, fix_seconds, still_open } = *self;
+        [new, reopened, fixed, vanished, dismissed, fix_seconds, still_open]
+    }
+
+    /// Reads [`Self::COLUMNS`], which begin at this column.
+    fn of_row(row: &Row<'_>, first: usize) -> rusqlite::Result<Self> {
+        let number = |column: usize| row.get(first + column);
+        Ok(Self {
+            new: number(0)?,
+            reopened: number(1)?,
+            fixed: number(2)?,
+            vanished: number(3)?,
+            dismissed: number(4)?,
+            fix_seconds: number(5)?,
+            still_open: number(6)?,
+        })
+    }
+}
+
+impl std::ops::AddAssign for Happened {
+    fn add_assign(&mut self, other: Self) {
+        self.new += other.new;
+        self.reopened += other.reopened;
+        self.fixed += other.fixed;
+        self.vanished += other.vanished;
+        self.dismissed += other.dismissed;
+        self.fix_seconds += other.fix_seconds;
+        self.still_open += other.still_open;
+    }
 }
 
 impl<'a> Deltas<'a> {
     /// Adds a contribution (`by` is 1), or takes it out (-1).
     fn add(&mut self, it: &'a Contribution, by: i64) {
         let kind = it.kind.as_str();
-        let key = (it.project_id, kind, it.security, it.severity, it.status.as_str(), it.first_day);
-        *self.counts.entry(key).or_default() += by;
+        *self.counts.entry((it.project_id, kind, it.security, it.severity, it.status.as_str())).or_default() += by;
         for (dimension, label) in &it.labels {
             let key = (dimension.as_str(), label.as_str(), it.project_id, kind, it.security);
             *self.labels.entry(key).or_default() += by;
         }
+        let of_day = |day| (it.project_id, kind, it.security, it.severity, day);
+        if ACTIVE.contains(&it.status.as_str()) {
+            self.days.entry(of_day(it.first_day)).or_default().still_open += by;
+        }
         let mut opened_at = None;
         for (at, turn) in &it.turns {
-            let key = (it.project_id, kind, it.security, it.severity, day(*at));
-            let happened = self.days.entry(key).or_default();
+            let happened = self.days.entry(of_day(day(*at))).or_default();
             match turn {
                 Turn::New => happened.new += by,
                 Turn::Reopened => happened.reopened += by,
@@ -214,56 +252,66 @@ impl<'a> Deltas<'a> {
         }
     }
 
-    /// Writes the sums; those that are nothing any more go.
+    /// Writes the sums.
     fn apply(&self, connection: &Connection) -> Result<()> {
-        let mut add = connection.prepare_cached(
-            "INSERT INTO metric_counts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
-             ON CONFLICT DO UPDATE SET findings = findings + excluded.findings",
-        )?;
-        let mut remove = connection.prepare_cached(
-            "DELETE FROM metric_counts WHERE (project_id, kind, security, severity, status, first_day) \
-             = (?1, ?2, ?3, ?4, ?5, ?6) AND findings = 0",
-        )?;
-        for ((project, kind, security, severity, status, day), by) in self.counts.iter().filter(|(_, by)| **by != 0) {
-            add.execute(params![project, kind, security, severity, status, day, by])?;
-            if *by < 0 {
-                remove.execute(params![project, kind, security, severity, status, day])?;
-            }
+        let keys = "project_id, kind, security, severity, status";
+        let mut counts = Sums::of(connection, "metric_counts", keys, "findings")?;
+        for ((project, kind, security, severity, status), by) in &self.counts {
+            counts.add(params![project, kind, security, severity, status], &[*by])?;
         }
-        let mut add = connection.prepare_cached(
-            "INSERT INTO metric_labels VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
-             ON CONFLICT DO UPDATE SET findings = findings + excluded.findings",
-        )?;
-        let mut remove = connection.prepare_cached(
-            "DELETE FROM metric_labels WHERE (dimension, label, project_id, kind, security) = (?1, ?2, ?3, ?4, ?5) \
-             AND findings = 0",
-        )?;
-        for ((dimension, label, project, kind, security), by) in self.labels.iter().filter(|(_, by)| **by != 0) {
-            add.execute(params![dimension, label, project, kind, security, by])?;
-            if *by < 0 {
-                remove.execute(params![dimension, label, project, kind, security])?;
-            }
+        let keys = "dimension, label, project_id, kind, security";
+        let mut labels = Sums::of(connection, "metric_labels", keys, "findings")?;
+        for ((dimension, label, project, kind, security), by) in &self.labels {
+            labels.add(params![dimension, label, project, kind, security], &[*by])?;
         }
-        let mut add = connection.prepare_cached(
-            "INSERT INTO metric_days VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
-             ON CONFLICT DO UPDATE SET new = new + excluded.new, reopened = reopened + excluded.reopened, \
-             fixed = fixed + excluded.fixed, vanished = vanished + excluded.vanished, \
-             dismissed = dismissed + excluded.dismissed, fix_seconds = fix_seconds + excluded.fix_seconds",
-        )?;
-        let mut remove = connection.prepare_cached(
-            "DELETE FROM metric_days WHERE (project_id, kind, security, severity, day) = (?1, ?2, ?3, ?4, ?5) \
-             AND (new, reopened, fixed, vanished, dismissed) = (0, 0, 0, 0, 0)",
-        )?;
-        for ((project, kind, security, severity, day), it) in
-            self.days.iter().filter(|(_, it)| **it != Happened::default())
-        {
-            let Happened { new, reopened, fixed, vanished, dismissed, fix_seconds } = it;
-            let sums =
-                params![project, kind, security, severity, day, new, reopened, fixed, vanished, dismissed, fix_seconds];
-            add.execute(sums)?;
-            if [new, reopened, fixed, vanished, dismissed].into_iter().any(|by| *by < 0) {
-                remove.execute(params![project, kind, security, severity, day])?;
-            }
+        let keys = "project_id, kind, security, severity, day";
+        let mut days = Sums::of(connection, "metric_days", keys, Happened::COLUMNS)?;
+        let mut totals = BTreeMap::<_, Happened>::new();
+        for ((project, kind, security, severity, day), by) in &self.days {
+            days.add(params![project, kind, security, severity, day], &by.numbers())?;
+            *totals.entry((day, kind, security, severity)).or_default() += *by;
+        }
+        let mut sums = Sums::of(connection, "metric_totals", "day, kind, security, severity", Happened::COLUMNS)?;
+        for ((day, kind, security, severity), by) in totals {
+            sums.add(params![day, kind, security, severity], &by.numbers())?;
+        }
+        Ok(())
+    }
+}
+
+/// Sums of a table. Those that are nothing any more go.
+struct Sums<'a> {
+    add: CachedStatement<'a>,
+    remove: CachedStatement<'a>,
+}
+
+impl<'a> Sums<'a> {
+    /// A table by the columns of its key, and of its numbers.
+    fn of(connection: &'a Connection, table: &str, key: &str, numbers: &str) -> Result<Self> {
+        let list =
+            |columns: &str, of: &dyn Fn(&str) -> String| columns.split(", ").map(of).collect::<Vec<_>>().join(", ");
+        let sign = |_: &str| "?".to_owned();
+        let (keys, signs) = (list(key, &sign), list(numbers, &sign));
+        let sums = list(numbers, &|it| format!("{it} = {it} + excluded.{it}"));
+        let nothing = list(numbers, &|_| "0".to_owned());
+        Ok(Self {
+            add: connection.prepare_cached(&format!(
+                "INSERT INTO {table} ({key}, {numbers}) VALUES ({keys}, {signs}) ON CONFLICT DO UPDATE SET {sums}"
+            ))?,
+            remove: connection.prepare_cached(&format!(
+                "DELETE FROM {table} WHERE ({key}) = ({keys}) AND ({numbers}) = ({nothing})"
+            ))?,
+        })
+    }
+
+    fn add(&mut self, key: &[&dyn ToSql], by: &[i64]) -> Result<()> {
+        if by.iter().all(|it| *it == 0) {
+            return Ok(());
+        }
+        let numbers = by.iter().map(|it| it as &dyn ToSql);
+        self.add.execute(params_from_iter(key.iter().copied().chain(numbers)))?;
+        if by.iter().any(|it| *it < 0) {
+            self.remove.execute(key)?;
         }
         Ok(())
     }
@@ -323,7 +371,8 @@ pub(super) fn refresh(connection: &Connection, batch: &[Dirty<'_>]) -> Result<()
 /// Makes the sums again of what each finding contributes.
 #[cfg(test)]
 fn rebuild(connection: &Connection) -> Result<()> {
-    connection.execute_batch("DELETE FROM metric_counts; DELETE FROM metric_labels; DELETE FROM metric_days;")?;
+    let tables = ["metric_counts", "metric_labels", "metric_days", "metric_totals"];
+    connection.execute_batch(&tables.map(|table| format!("DELETE FROM {table};")).concat())?;
     let mut statement = connection.prepare(&format!("SELECT {COLUMNS} FROM metric_findings"))?;
     let mut rows = statement.query([])?;
     let mut all = Vec::new();

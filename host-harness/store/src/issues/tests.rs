@@ -173,7 +173,7 @@ fn what_is_derived_at_once_is_what_a_refresh_derives() {
     let at_once = (content(&one), sums());
     one.store
         .with(|store| {
-            let tables = ["metric_findings", "metric_counts", "metric_labels", "metric_days"];
+            let tables = ["metric_findings", "metric_counts", "metric_labels", "metric_days", "metric_totals"];
             tables.iter().try_for_each(|table| store.connection.execute_batch(&format!("DELETE FROM {table}")))
         })
         .unwrap();

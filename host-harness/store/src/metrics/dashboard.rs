@@ -1,11 +1,13 @@
 //! What a dashboard shows: the sums of a filter.
 
+use std::collections::BTreeMap;
+
 use appsec_analysis::{Edition, cwe, status::ACTIVE};
 use appsec_model::{Severity, Timestamp};
 use rusqlite::{Row, ToSql};
 use serde::Serialize;
 
-use super::{DAY, day};
+use super::{DAY, Happened, day};
 use crate::{
     database::FindingStore,
     error::Result,
@@ -45,7 +47,7 @@ pub struct DashboardFilter {
 }
 
 /// Counts and trends.
-#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Dashboard {
     /// Open findings.
     pub open: u64,
@@ -196,18 +198,27 @@ fn share(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
 }
 
+/// A sum, which is never below nothing.
+fn count(sum: i64) -> u64 {
+    u64::try_from(sum).unwrap_or(0)
+}
+
 fn date(day: i64) -> String {
     let text = Timestamp::from_micros(day.saturating_mul(DAY)).to_string();
     text.split('T').next().unwrap_or(&text).to_owned()
 }
 
 impl DashboardFilter {
-    fn conditions(&self) -> Conditions {
+    fn projects(&self) -> Conditions {
         let mut projects = self.scope.conditions();
         projects.part("projects.name", self.project.as_ref());
         projects.one("projects.instance_id = ?", self.instance_id);
+        projects
+    }
+
+    fn conditions(&self) -> Conditions {
         let mut conditions = Conditions::default();
-        conditions.within("project_id", projects);
+        conditions.within("project_id", self.projects());
         conditions.any("kind", self.kinds.clone());
         conditions.one("security = ?", self.security);
         conditions
@@ -226,9 +237,71 @@ impl DashboardFilter {
     }
 }
 
+fn of_all(severities: &[Happened]) -> Happened {
+    severities.iter().fold(Happened::default(), |mut all, it| {
+        all += *it;
+        all
+    })
+}
+
+fn ages(happened: &BTreeMap<i64, [Happened; 6]>, today: i64) -> Vec<AgeCount> {
+    let mut from = i64::MIN;
+    // A first day in the future is that of another clock.
+    let of_age = |(age, last): &(&str, i64)| {
+        let within = happened.iter().filter(|(first, _)| (from..=*last).contains(&(today - **first)));
+        let open = within.map(|(_, severities)| count(of_all(severities).still_open)).sum();
+        from = last.saturating_add(1);
+        AgeCount { age: (*age).to_owned(), open }
+    };
+    AGES.iter().map(of_age).collect()
+}
+
+/// Every day from the first one that is wanted to today, but none before
+/// anything happened.
+fn days(happened: &BTreeMap<i64, [Happened; 6]>, since: i64, today: i64) -> Vec<DayCounts> {
+    let first = happened.first_key_value().map_or(today, |(day, _)| *day).max(since);
+    let mut open = 0_i64;
+    let mut add = |on: &Happened| {
+        open += on.new + on.reopened - on.fixed - on.vanished - on.dismissed;
+        count(open)
+    };
+    for severities in happened.range(..first).map(|(_, it)| it) {
+        add(&of_all(severities));
+    }
+    let of_day = |day: i64| {
+        let on = happened.get(&day).map_or_else(Happened::default, |it| of_all(it));
+        DayCounts {
+            day: date(day),
+            new: count(on.new),
+            reopened: count(on.reopened),
+            fixed: count(on.fixed),
+            vanished: count(on.vanished),
+            dismissed: count(on.dismissed),
+            open: add(&on),
+        }
+    };
+    (first..=today).map(of_day).collect()
+}
+
+fn time_to_fix(happened: &BTreeMap<i64, [Happened; 6]>, since: i64) -> Vec<TimeToFix> {
+    let mut by_severity = [Happened::default(); 6];
+    for severities in happened.range(since..).map(|(_, it)| it) {
+        by_severity.iter_mut().zip(severities).for_each(|(sum, it)| *sum += *it);
+    }
+    let of = |severity: Option<Severity>, it: Happened| {
+        let mean = share(count(it.fix_seconds), count(it.fixed)).map(|seconds| seconds / 86_400.0);
+        TimeToFix { severity, fixed: count(it.fixed), mean_days: mean }
+    };
+    let each = Severity::ALL.into_iter().zip(by_severity.into_iter().rev()).filter(|(_, it)| it.fixed > 0);
+    let all = of(None, of_all(&by_severity));
+    [all].into_iter().chain(each.map(|(severity, it)| of(Some(severity), it))).collect()
+}
+
 impl FindingStore {
     /// Counts and trends of a filter, as of the last refresh.
     pub(crate) fn dashboard(&self, filter: &DashboardFilter, now: Timestamp) -> Result<Dashboard> {
+        let (since, today) = (day(filter.since.as_micros()), day(now.as_micros()));
+        let happened = self.happened(filter)?;
         let severities = self.sums(
             "SELECT severity, sum(findings) FROM metric_counts{} GROUP BY severity ORDER BY severity DESC",
             &filter.open(),
@@ -259,9 +332,9 @@ impl FindingStore {
                 &filter.conditions(),
             )?,
             repositories: self.repositories_of(filter)?,
-            ages: self.ages(filter, now)?,
-            days: self.days(filter, now)?,
-            time_to_fix: self.time_to_fix(filter)?,
+            ages: ages(&happened, today),
+            days: days(&happened, since, today),
+            time_to_fix: time_to_fix(&happened, since),
             cwes: self.top(
                 filter,
                 "SELECT label, sum(findings) AS number FROM metric_labels{} GROUP BY label \
@@ -331,87 +404,23 @@ impl FindingStore {
         )
     }
 
-    fn ages(&self, filter: &DashboardFilter, now: Timestamp) -> Result<Vec<AgeCount>> {
-        let days: Vec<(i64, u64)> = self.sums(
-            "SELECT first_day, sum(findings) FROM metric_counts{} GROUP BY first_day",
-            &filter.open(),
-            |row| Ok((row.get(0)?, row.get(1)?)),
-        )?;
-        let today = day(now.as_micros());
-        let mut from = i64::MIN;
-        // A first day in the future is that of another clock.
-        Ok(AGES
-            .iter()
-            .map(|(age, last)| {
-                let within = days.iter().filter(|(first, _)| (from..=*last).contains(&(today - first)));
-                let open = within.map(|(_, number)| number).sum();
-                from = last.saturating_add(1);
-                AgeCount { age: (*age).to_owned(), open }
-            })
-            .collect())
-    }
-
-    /// Every day from the filter's first one to today, but none before
-    /// anything happened.
-    fn days(&self, filter: &DashboardFilter, now: Timestamp) -> Result<Vec<DayCounts>> {
-        let today = day(now.as_micros());
-        let happened = self.sums(
-            "SELECT day, sum(new), sum(reopened), sum(fixed), sum(vanished), sum(dismissed) FROM metric_days{} \
-             GROUP BY day ORDER BY day",
-            &filter.conditions(),
-            |row| {
-                let number = |column: usize| row.get::<_, u64>(column);
-                let counts = DayCounts {
-                    new: number(1)?,
-                    reopened: number(2)?,
-                    fixed: number(3)?,
-                    vanished: number(4)?,
-                    dismissed: number(5)?,
-                    ..DayCounts::default()
-                };
-                Ok((row.get::<_, i64>(0)?, counts))
-            },
-        )?;
-        let first = happened.first().map_or(today, |(day, _)| *day).max(day(filter.since.as_micros()));
-        let mut open = 0_u64;
-        let mut happened = happened.into_iter().peekable();
-        let mut moved = |until: i64, open: &mut u64| {
-            let mut last = None;
-            while let Some((day, counts)) = happened.next_if(|(day, _)| *day <= until) {
-                *open += counts.new + counts.reopened;
-                *open = open.saturating_sub(counts.fixed + counts.vanished + counts.dismissed);
-                last = Some((day, counts));
+    /// What happened on each day, by severity.
+    fn happened(&self, filter: &DashboardFilter) -> Result<BTreeMap<i64, [Happened; 6]>> {
+        // Only with a condition on projects their own rows are read.
+        let conditions = filter.conditions();
+        let table = if filter.projects().sql.is_empty() { "metric_totals" } else { "metric_days" };
+        let sql = format!("SELECT day, severity, {} FROM {table}{}", Happened::COLUMNS, conditions.clause());
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let parameters: Vec<&dyn ToSql> = conditions.parameters.iter().map(AsRef::as_ref).collect();
+        let mut rows = statement.query(parameters.as_slice())?;
+        let mut days = BTreeMap::<i64, [Happened; 6]>::new();
+        while let Some(row) = rows.next()? {
+            let of_day = days.entry(row.get(0)?).or_default();
+            if let Some(of_severity) = of_day.get_mut(row.get::<_, usize>(1)?) {
+                *of_severity += Happened::of_row(row, 2)?;
             }
-            last.filter(|(day, _)| *day == until).map(|(_, counts)| counts).unwrap_or_default()
-        };
-        moved(first.saturating_sub(1), &mut open);
-        Ok((first..=today)
-            .map(|day| {
-                let counts = moved(day, &mut open);
-                DayCounts { day: date(day), open, ..counts }
-            })
-            .collect())
-    }
-
-    fn time_to_fix(&self, filter: &DashboardFilter) -> Result<Vec<TimeToFix>> {
-        let mut conditions = filter.conditions();
-        conditions.one("day >= ?", Some(day(filter.since.as_micros())));
-        conditions.push("fixed > 0");
-        let by_severity: Vec<(i64, u64, u64)> = self.sums(
-            "SELECT severity, sum(fixed), sum(fix_seconds) FROM metric_days{} GROUP BY severity \
-             ORDER BY severity DESC",
-            &conditions,
-            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
-        )?;
-        let mean = |seconds: u64, fixed: u64| share(seconds, fixed).map(|seconds| seconds / 86_400.0);
-        let (fixed, seconds) = by_severity.iter().fold((0, 0), |(fixed, seconds), it| (fixed + it.1, seconds + it.2));
-        let all = TimeToFix { severity: None, fixed, mean_days: mean(seconds, fixed) };
-        let each = by_severity.into_iter().map(|(rank, fixed, seconds)| TimeToFix {
-            severity: Some(severity(rank)),
-            fixed,
-            mean_days: mean(seconds, fixed),
-        });
-        Ok([all].into_iter().chain(each).collect())
+        }
+        Ok(days)
     }
 
     fn top25(&self, filter: &DashboardFilter) -> Result<Top25Share> {

@@ -257,7 +257,7 @@ fn what_is_deleted_leaves_no_trace() {
         let sql = format!("SELECT count(*) FROM {table}");
         context.store.with(|store| store.connection.query_row(&sql, [], |row| row.get::<_, i64>(0))).unwrap()
     };
-    for table in ["metric_findings", "metric_counts", "metric_labels", "metric_days"] {
+    for table in ["metric_findings", "metric_counts", "metric_labels", "metric_days", "metric_totals"] {
         assert_eq!(left(table), 0, "{table}");
     }
 }
@@ -275,7 +275,7 @@ fn rows(context: &TestContext, table: &str) -> Vec<String> {
     })
 }
 
-const SUMS: [&str; 3] = ["metric_counts", "metric_labels", "metric_days"];
+const SUMS: [&str; 4] = ["metric_counts", "metric_labels", "metric_days", "metric_totals"];
 
 /// What happens between two refreshes.
 #[derive(Clone, Debug)]
@@ -332,10 +332,18 @@ proptest! {
                     context.store.with(|store| rebuild(&store.connection)).unwrap();
                     let rebuilt: Vec<_> = SUMS.iter().map(|table| rows(&context, table)).collect();
                     prop_assert_eq!(&kept, &rebuilt);
-                    let as_they_are = "(SELECT project_id, kind, security, severity, status, first_seen_at / 86400000000, \
-                                       count(*) FROM findings GROUP BY 1, 2, 3, 4, 5, 6)";
+                    let as_they_are = "(SELECT project_id, kind, security, severity, status, count(*) FROM findings \
+                                       GROUP BY 1, 2, 3, 4, 5)";
                     prop_assert_eq!(&kept[0], &rows(&context, as_they_are));
+                    let open = "(SELECT project_id, kind, security, severity, day, still_open FROM metric_days \
+                                WHERE still_open <> 0)";
+                    let as_they_are = "(SELECT project_id, kind, security, severity, first_seen_at / 86400000000, \
+                                       count(*) FROM findings WHERE status IN ('open', 'reviewing', 'fixing', 'unknown') \
+                                       GROUP BY 1, 2, 3, 4, 5)";
+                    prop_assert_eq!(rows(&context, open), rows(&context, as_they_are));
                     let shown = dashboard(&context, &all(), today + 1);
+                    let of_instance = DashboardFilter { instance_id: Some(context.instance_id), ..all() };
+                    prop_assert_eq!(&dashboard(&context, &of_instance, today + 1), &shown, "totals and each project");
                     prop_assert_eq!(shown.open, shown.days.last().unwrap().open, "open by status and by days");
                 }
             }

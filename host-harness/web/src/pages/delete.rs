@@ -60,7 +60,7 @@ const GROUPS: [(&str, &str, &[&str]); 6] = [
     (
         "Dashboard",
         "its part in every number and trend",
-        &["metric_findings", "metric_counts", "metric_labels", "metric_days"],
+        &["metric_findings", "metric_counts", "metric_labels", "metric_days", "metric_totals"],
     ),
 ];
 
