@@ -5,7 +5,7 @@
 //! one store per tenant. It knows the contract and no vendor.
 //!
 //! ```no_run
-//! use host_harness::{ConnectorSource, Harness, Options, Setup, SyncOptions};
+//! use host_harness::{Harness, Options, Setup, store::ConnectorSource, ingest::SyncOptions};
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let harness = Harness::new(Options::new("data".into()));
@@ -94,49 +94,79 @@ pub use crate::{
     },
     webhook::{EventReceiver, ListenOptions},
 };
-pub use appsec_analysis::{
-    Advisories, Advisory, cwe,
-    repository::RepositoryList,
-    triage::{TriageDecision, TriageEntry, TriageError},
-};
-pub use appsec_conformance::{
-    Budget, CHECKS, Cassette, CassetteError, Check as ConformanceCheck, CheckOutcome, CheckResult, ConformanceReport,
-    Conformity, Lab, Needs as CheckNeeds, Plan as ConformancePlan, Requirement, Sample as ConformanceSample, junit,
-};
-pub use appsec_exports::{
-    CycloneDxVersion, Error as ExportError, GateFormat, Options as ExportOptions, Summary as ExportSummary, text,
-};
-pub use appsec_grant::{
-    Addresses, BucketError, BucketStore, CatalogueName, Changes, Class, Code, EgressPolicy, InstanceName, NameError,
-    Origin, OriginError, Proxies, ProxyError, ProxyFormError, ProxyUrl, Secret, SecretError, SecretSource, TenantId,
-    UnknownName, Values, counted,
-    files::{Exposure, Part, open_regular, read_bounded, write_private},
-    with_causes,
-};
-pub use appsec_ingest::{
-    Change, ChangedFinding, CompleteFile, Decision, Error as IngestError, ImportError, ImportEvent, ImportOptions,
-    ImportOutcome, ImportProgress, ImportReport, Progress, RenormalizeOptions, RenormalizeProgress, RenormalizeReport,
-    RetryPolicy, Selection, SelectionError, Sleep, SyncEvent, SyncOptions, Vanishing, open_input, read_file,
-};
-pub use appsec_policy::STARTER as STARTER_POLICIES;
-pub use appsec_sandbox::{
-    CallError, CallFailure, CallStats, ComponentMetadata, ComponentPackage, Connector, Grant, Inspection,
-    InspectionError, LimitHit, Limits, ProxyFailure, ProxyProblem, Refused, Response, Runtime, RuntimeError,
-};
-pub use appsec_store::{
-    ACTIVE, AUTO_CONFIDENCE, AgeCount, AlertFormat, Attribution, AuditCheck, AuditEntry, AuditOutcome, AuditRow,
-    AutoMap, Baseline, Cadence, Candidate, ChangeRow, ClassCoverage, ConnectorSource, Coverage, CoverageCell,
-    CoverageOptions, CoverageState, CoverageSummary, Cursor, CursorError, CweCount, Dashboard, DashboardFilter,
-    DayCounts, DecidedFinding, DecisionEnd, DecisionFilter, DecisionRow, DeletionPlan, DeletionProof, Delivery,
-    DeliveryState, EventRow, EventState, Fetch, FetchState, FetchStats, Filter, FindingDetail, FindingId, FindingRow,
-    Instance, InstanceStatus, Interval, IssueDecision, IssueDetail, IssueFilter, IssueFinding, IssueId, IssueIdError,
-    IssueRow, IssueSource, Keep, KeptAnswer, KeptFindings, LabelCount, MappedBy, MappingCounts, MappingRow,
-    MappingState, NamedProject, NewInstance, NewView, Next, OccurrenceDetail, Outcome, PackageCount, PackageFilter,
-    PackageRow, Paused, Percent, PercentError, Period, Plan, PolicyImport, PolicyResult, PolicyResultWord,
-    PolicyViolations, ProjectChoice, ProjectCounts, ProjectFilter, ProjectRow, ProjectUsage, Proposal, ReachableShare,
-    Released, RepositoryChanges, RepositoryCount, RepositoryCoverage, RepositoryRow, ResolvedMappings, Role, Run,
-    RunMode, RunProject, RunState, RunWait, SavedView, ScanFields, ScheduleError, ScheduleRow, SeverityCount, Sort,
-    StoreError, TimeToFix, TokenRow, Top25Share, Total, TotalIs, VanishingRow, Webhook, WriteBackMode, WriteBackRow,
-    WriteBackState, Zone, matches,
-};
 pub use tokio_util::sync::CancellationToken;
+
+/// What findings say: advisories, weaknesses, repositories, decisions.
+pub mod analysis {
+    pub use appsec_analysis::{
+        Advisories, Advisory, cwe,
+        repository::RepositoryList,
+        triage::{TriageDecision, TriageEntry, TriageError},
+    };
+}
+
+/// The judge of connectors.
+pub mod conformance {
+    pub use appsec_conformance::{
+        Budget, CHECKS, Cassette, CassetteError, Check, CheckOutcome, CheckResult, ConformanceReport, Conformity, Lab,
+        Needs, Plan, Requirement, Sample, junit,
+    };
+}
+
+/// Forms in which findings leave the store.
+pub mod exports {
+    pub use appsec_exports::{CycloneDxVersion, Error, GateFormat, Options, Summary, text};
+}
+
+/// Names, secrets and addresses: what is granted, and to whom.
+pub mod grant {
+    pub use appsec_grant::{
+        Addresses, BucketError, BucketStore, CatalogueName, Changes, Class, Code, EgressPolicy, InstanceName,
+        NameError, Origin, OriginError, Proxies, ProxyError, ProxyFormError, ProxyUrl, Secret, SecretError,
+        SecretSource, TenantId, UnknownName, Values, counted,
+        files::{Exposure, Part, open_regular, read_bounded, write_private},
+        with_causes,
+    };
+}
+
+/// Syncs, imports and renormalization: how findings come in.
+pub mod ingest {
+    pub use appsec_ingest::{
+        Change, ChangedFinding, CompleteFile, Decision, Error, ImportError, ImportEvent, ImportOptions, ImportOutcome,
+        ImportProgress, ImportReport, Progress, RenormalizeOptions, RenormalizeProgress, RenormalizeReport,
+        RetryPolicy, Selection, SelectionError, Sleep, SyncEvent, SyncOptions, Vanishing, open_input, read_file,
+    };
+}
+
+/// Policies.
+pub mod policy {
+    pub use appsec_policy::STARTER;
+}
+
+/// What runs connectors.
+pub mod sandbox {
+    pub use appsec_sandbox::{
+        CallError, CallFailure, CallStats, ComponentMetadata, ComponentPackage, Connector, Grant, Inspection,
+        InspectionError, LimitHit, Limits, ProxyFailure, ProxyProblem, Refused, Response, Runtime, RuntimeError,
+    };
+}
+
+/// What is kept, and how it is asked for.
+pub mod store {
+    pub use appsec_store::{
+        ACTIVE, AUTO_CONFIDENCE, AgeCount, AlertFormat, Attribution, AuditCheck, AuditEntry, AuditOutcome, AuditRow,
+        AutoMap, Baseline, Cadence, Candidate, ChangeRow, ClassCoverage, ConnectorSource, Coverage, CoverageCell,
+        CoverageOptions, CoverageState, CoverageSummary, Cursor, CursorError, CweCount, Dashboard, DashboardFilter,
+        DayCounts, DecidedFinding, DecisionEnd, DecisionFilter, DecisionRow, DeletionPlan, DeletionProof, Delivery,
+        DeliveryState, EventRow, EventState, Fetch, FetchState, FetchStats, Filter, FindingDetail, FindingId,
+        FindingRow, Instance, InstanceStatus, Interval, IssueDecision, IssueDetail, IssueFilter, IssueFinding, IssueId,
+        IssueIdError, IssueRow, IssueSource, Keep, KeptAnswer, KeptFindings, LabelCount, MappedBy, MappingCounts,
+        MappingRow, MappingState, NamedProject, NewInstance, NewView, Next, OccurrenceDetail, Outcome, PackageCount,
+        PackageFilter, PackageRow, Paused, Percent, PercentError, Period, Plan, PolicyImport, PolicyResult,
+        PolicyResultWord, PolicyViolations, ProjectChoice, ProjectCounts, ProjectFilter, ProjectRow, ProjectUsage,
+        Proposal, ReachableShare, Released, RepositoryChanges, RepositoryCount, RepositoryCoverage, RepositoryRow,
+        ResolvedMappings, Role, Run, RunMode, RunProject, RunState, RunWait, SavedView, ScanFields, ScheduleError,
+        ScheduleRow, SeverityCount, Sort, StoreError, TimeToFix, TokenRow, Top25Share, Total, TotalIs, VanishingRow,
+        Webhook, WriteBackMode, WriteBackRow, WriteBackState, Zone, matches,
+    };
+}

@@ -4,15 +4,13 @@
 use std::{collections::BTreeMap, fmt, fmt::Write, str::FromStr};
 
 use appsec_analysis::triage::{TriageEntry, TriageError};
+use appsec_exports::text;
 use appsec_grant::UnknownName;
 use appsec_model::Timestamp;
 use appsec_store::DecidedFinding;
 use serde::Serialize;
 
-use crate::{
-    query::{Ahead, List, Query},
-    text,
-};
+use crate::query::{Ahead, List, Query};
 
 /// Keys of an entry beside what it matches.
 const KEYS: [&str; 6] = ["decision", "reason", "comment", "until", "assignee", "labels"];

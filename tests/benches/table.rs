@@ -22,7 +22,7 @@ use std::{
 };
 
 use appsec_model::{Kind, ProjectRef, RawInput, RawRecord};
-use host_harness::{Connector, Limits, Runtime};
+use host_harness::sandbox::{Connector, Limits, Runtime};
 use serde_json::value::RawValue;
 use tempfile::TempDir;
 use vendor_sim::{Expectation, Options, Simulator, World, WorldShape};

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use appsec_model::Severity;
 use appsec_store::{FindingStore, QueryStore};
-use host_harness::{
+use host_harness::store::{
     ACTIVE, CoverageOptions, DashboardFilter, Filter, IssueFilter, PackageFilter, Period, ProjectFilter, Sort,
 };
 use serde_json::json;

@@ -4,7 +4,10 @@
 use std::time::{Duration, Instant};
 
 use host_harness::{
-    Addresses, CallFailure, ConnectorSource, Error, Harness, LimitHit, Limits, Options, RuntimeError, Setup, Tenant,
+    Error, Harness, Options, Setup, Tenant,
+    grant::Addresses,
+    sandbox::{CallFailure, LimitHit, Limits, RuntimeError},
+    store::ConnectorSource,
 };
 use serde_json::json;
 use tests::{TestContext, name, settings};

@@ -9,7 +9,11 @@ use std::{
 };
 
 use appsec_model::Completeness;
-use host_harness::{ImportOptions, ImportReport, IssueFilter, Tenant};
+use host_harness::{
+    Tenant,
+    ingest::{ImportOptions, ImportReport},
+    store::IssueFilter,
+};
 use serde_json::{Value, json};
 use tests::{TestContext, cases_folder, content, name, samples_folder};
 use vendor_sim::WorldShape;

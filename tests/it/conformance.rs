@@ -2,7 +2,9 @@
 //! against the simulated vendor.
 
 use host_harness::{
-    Answers, Cassette, CheckOutcome, Conformance, ConformancePlan, ConformanceSample, Conformity, ConnectorSource,
+    Answers, Conformance,
+    conformance::{Cassette, CheckOutcome, Conformity, Plan as ConformancePlan, Sample as ConformanceSample},
+    store::ConnectorSource,
 };
 use serde_json::json;
 use tests::{SEMGREP_CONNECTOR, TOKEN, TestContext, settings, workspace};

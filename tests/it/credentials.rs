@@ -3,7 +3,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use host_harness::{ImportOptions, Tenant};
+use host_harness::{Tenant, ingest::ImportOptions};
 use serde_json::{Value, json};
 use tests::{TestContext, content, name, settings};
 use vendor_sim::{Effect, Fault, Match, WorldShape};

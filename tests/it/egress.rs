@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use host_harness::{Code, Limits};
+use host_harness::{grant::Code, sandbox::Limits};
 use serde_json::{Value, json};
 use tests::{TOKEN, name, settings};
 use tokio::sync::oneshot;

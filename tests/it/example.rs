@@ -9,8 +9,11 @@ use std::{
 };
 
 use host_harness::{
-    Answers, CheckOutcome, Conformance, ConformancePlan, Conformity, ConnectorSource, Filter, Harness, Options,
-    Outcome, RunState, SecretSource, Setup, SyncOptions, Tenant,
+    Answers, Conformance, Harness, Options, Setup, Tenant,
+    conformance::{CheckOutcome, Conformity, Plan as ConformancePlan},
+    grant::SecretSource,
+    ingest::SyncOptions,
+    store::{ConnectorSource, Filter, Outcome, RunState},
 };
 use serde_json::json;
 use tests::{EXAMPLE_CONNECTOR, name, settings, store};
@@ -86,7 +89,7 @@ async fn connected(folder: &std::path::Path, origin: &str) -> Tenant {
     tenant
 }
 
-async fn sync(tenant: &Tenant) -> host_harness::Run {
+async fn sync(tenant: &Tenant) -> host_harness::store::Run {
     tenant.sync(&name("code"), None, SyncOptions::default(), Arc::new(|_| ())).await.unwrap()
 }
 

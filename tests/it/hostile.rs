@@ -4,7 +4,10 @@
 use std::time::Duration;
 
 use appsec_model::{FetchRequest, Kind, RawInput, RawRecord, Scope};
-use host_harness::{CallError, Connector, Grant, Limits, Tenant};
+use host_harness::{
+    Tenant,
+    sandbox::{CallError, Connector, Grant, Limits},
+};
 use serde_json::{Value, json};
 use tests::{TestContext, TestContextBuilder, name, settings};
 use vendor_sim::WorldShape;

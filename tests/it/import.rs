@@ -8,7 +8,11 @@ use std::{
 };
 
 use appsec_model::Kind;
-use host_harness::{Code, Error, ImportOptions, ImportReport, InstanceName, Tenant, Vanishing};
+use host_harness::{
+    Error, Tenant,
+    grant::{Code, InstanceName},
+    ingest::{ImportOptions, ImportReport, Vanishing},
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tests::{TestContext, content, name, settings, store, workspace};
@@ -508,7 +512,7 @@ mod hostile_files {
 
     use std::time::Duration;
 
-    use host_harness::Limits;
+    use host_harness::sandbox::Limits;
     use serde_json::json;
     use tests::name;
 

@@ -1,6 +1,6 @@
 //! What the compiled connector asks of a host, and how large it is.
 
-use host_harness::{Inspection, Limits, Runtime};
+use host_harness::sandbox::{Inspection, Limits, Runtime};
 use tests::{HOSTILE_GUEST, SEMGREP_CONNECTOR, workspace};
 
 /// What a component may weigh. It is compiled once per machine and version; a

@@ -19,7 +19,7 @@ async fn stored(seed: u64, page_size: u32, faults: Vec<Fault>) -> Content {
     let (tenant, _) = context.connected("acme", chosen).await;
     context.faults(faults);
     let run = context.sync(&tenant).await.unwrap();
-    assert_eq!(run.state, host_harness::RunState::Complete, "{:?}", run.message);
+    assert_eq!(run.state, host_harness::store::RunState::Complete, "{:?}", run.message);
     content(&tenant)
 }
 

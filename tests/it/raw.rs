@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use host_harness::{CallError, Connector, Grant, Limits, Runtime, RuntimeError};
+use host_harness::sandbox::{CallError, Connector, Grant, Limits, Runtime, RuntimeError};
 use tests::workspace;
 use wit_component::{ComponentEncoder, StringEncoding};
 use wit_parser::{Resolve, WorldItem, abi::AbiVariant, abi::WasmType};

@@ -10,7 +10,11 @@ use std::{
     sync::Arc,
 };
 
-use host_harness::{FindingId, ImportOptions, ImportReport, IssueFilter, Tenant};
+use host_harness::{
+    Tenant,
+    ingest::{ImportOptions, ImportReport},
+    store::{FindingId, IssueFilter},
+};
 use serde_json::Value;
 use tests::{TestContext, content, findings, name, store};
 use vendor_sim::WorldShape;

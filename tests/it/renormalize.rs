@@ -4,7 +4,11 @@
 
 use std::sync::Arc;
 
-use host_harness::{RenormalizeOptions, RenormalizeReport, RunMode, RunState, Tenant};
+use host_harness::{
+    Tenant,
+    ingest::{RenormalizeOptions, RenormalizeReport},
+    store::{RunMode, RunState},
+};
 use serde_json::json;
 use tests::{TestContext, content, findings, name, settings, store};
 use vendor_sim::WorldShape;

@@ -7,7 +7,10 @@ use std::{
 };
 
 use appsec_model::Completeness;
-use host_harness::{Error, ImportOptions, ImportReport, Tenant};
+use host_harness::{
+    Error, Tenant,
+    ingest::{ImportOptions, ImportReport},
+};
 use serde_json::{Value, json};
 use tests::{TestContext, content, name, samples_folder, settings};
 use vendor_sim::WorldShape;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use appsec_model::EventType;
-use host_harness::{CallFailure, LimitHit, Limits};
+use host_harness::sandbox::{CallFailure, LimitHit, Limits};
 use serde_json::json;
 
 use crate::hostile::{Hostile, LONG, Who, records, soon};

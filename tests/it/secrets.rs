@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use host_harness::{Code, ConnectorSource, Rotation, SecretSource, Setup, TypedSecrets, VaultKey, write_private};
+use host_harness::{
+    Rotation, Setup, TypedSecrets, VaultKey,
+    grant::{Code, SecretSource, write_private},
+    store::ConnectorSource,
+};
 use serde_json::json;
 use tests::{TestContext, name, settings};
 use vendor_sim::WorldShape;
@@ -56,7 +60,7 @@ async fn each_of_several_secrets_has_a_source_of_its_own() {
     let secrets = BTreeMap::from([("SECOND_SECRET".to_owned(), file("newer"))]);
     let instance = tenant.rotate_secret(&name("two"), Rotation { secrets, ..Rotation::default() }).await.unwrap();
     assert_eq!(sources(&instance.made.secrets), [file("first"), file("newer")]);
-    let typed = TypedSecrets::Only(host_harness::Secret::typed("of-which").unwrap());
+    let typed = TypedSecrets::Only(host_harness::grant::Secret::typed("of-which").unwrap());
     let error = tenant.rotate_secret(&name("two"), Rotation { typed, ..Rotation::default() }).await.unwrap_err();
     assert_eq!(error.code(), Code::SecretAmbiguous);
 

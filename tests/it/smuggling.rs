@@ -3,7 +3,7 @@
 
 use std::{io::Read, net::TcpListener, time::Duration};
 
-use host_harness::Limits;
+use host_harness::sandbox::Limits;
 use serde_json::json;
 use tests::TOKEN;
 use tokio::sync::oneshot;

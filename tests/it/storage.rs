@@ -1,7 +1,7 @@
 //! A bucket belongs to one instance, has its quotas, and changes only when a
 //! call succeeds.
 
-use host_harness::Limits;
+use host_harness::sandbox::Limits;
 use serde_json::json;
 use tests::{name, settings};
 

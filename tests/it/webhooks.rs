@@ -10,8 +10,11 @@ use std::{
 use data_encoding::{BASE64, HEXLOWER};
 use hmac::{Hmac, KeyInit, Mac};
 use host_harness::{
-    CancellationToken, Daemon, DaemonEvent, DaemonOptions, DeliveryState, EventState, GivenSecret, Harness,
-    ListenOptions, Options, Run, RunMode, RunState, SecretSource, Setup, SyncEvent, SyncOptions, Tenant, WebhookSetup,
+    CancellationToken, Daemon, DaemonEvent, DaemonOptions, GivenSecret, Harness, ListenOptions, Options, Setup, Tenant,
+    WebhookSetup,
+    grant::SecretSource,
+    ingest::{SyncEvent, SyncOptions},
+    store::{DeliveryState, EventState, Run, RunMode, RunState},
 };
 use serde_json::{Value, json};
 use sha2::Sha256;

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use host_harness::Limits;
+use host_harness::sandbox::Limits;
 use serde_json::Value;
 
 use crate::hostile::{Hostile, LONG, Who};

@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use host_harness::{
-    Code, Error, FindingRow, SyncOptions, Tenant, TriageChoice, TriageDecision, TriageTargets, WriteBackMode,
-    WriteBackReport, WriteBackState,
+    Error, Tenant, TriageChoice, TriageTargets, WriteBackReport,
+    analysis::TriageDecision,
+    grant::Code,
+    ingest::SyncOptions,
+    store::{FindingRow, WriteBackMode, WriteBackState},
 };
 use serde_json::{Value, json};
 use tests::{TestContext, content, findings, name, settings};

@@ -3,7 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use host_harness::{Filter, FindingRow, PackageFilter, Tenant};
+use host_harness::{
+    Tenant,
+    store::{Filter, FindingRow, PackageFilter},
+};
 use serde_json::{Value, json};
 
 use crate::store;

@@ -3,8 +3,11 @@
 use std::{path::PathBuf, sync::Arc};
 
 use host_harness::{
-    ConnectorSource, Error, Harness, Instance, InstanceName, Limits, Options, RetryPolicy, Run, SecretSource, Setup,
-    SyncOptions, Tenant,
+    Error, Harness, Options, Setup, Tenant,
+    grant::{InstanceName, SecretSource},
+    ingest::{RetryPolicy, SyncOptions},
+    sandbox::Limits,
+    store::{ConnectorSource, Instance, Run},
 };
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, future::Future, pin::Pin};
 
 use appsec_model::{Error, FetchRequest, RawInput};
-use host_harness::{CallError, CallFailure, Connector, Grant, Response};
+use host_harness::sandbox::{CallError, CallFailure, Connector, Grant, Response};
 use semgrep_core::{Bucket, BucketError, Outside, Secret};
 use serde_json::json;
 

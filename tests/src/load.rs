@@ -10,8 +10,11 @@ use std::{
 };
 
 use host_harness::{
-    CancellationToken, ConnectorSource, Daemon, DaemonEvent, DaemonOptions, Harness, Limits, Options, Plan,
-    RetryPolicy, SecretSource, Setup,
+    CancellationToken, Daemon, DaemonEvent, DaemonOptions, Harness, Options, Setup,
+    grant::SecretSource,
+    ingest::RetryPolicy,
+    sandbox::Limits,
+    store::{ConnectorSource, Plan},
 };
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;

@@ -12,7 +12,7 @@ use std::{
 };
 
 use appsec_model::Timestamp;
-use host_harness::Sleep;
+use host_harness::ingest::Sleep;
 use tokio::sync::{Notify, watch};
 
 /// Writes waits down and returns at once, unless they are held.

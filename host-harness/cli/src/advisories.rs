@@ -3,7 +3,7 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use appsec_analysis::{Advisories, Advisory, advisories::KevEntry};
-use host_harness::{AdvisoryImport, counted};
+use host_harness::{AdvisoryImport, grant::counted};
 
 use super::{
     Context,

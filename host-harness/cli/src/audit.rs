@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use host_harness::{AuditCheck, AuditList, Error, counted};
+use host_harness::{AuditList, Error, grant::counted, store::AuditCheck};
 
 use super::{
     Context,

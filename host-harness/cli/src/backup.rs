@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use host_harness::{Backup, BackupOrigin, Restored, TenantId};
+use host_harness::{Backup, BackupOrigin, Restored, grant::TenantId};
 
 use super::{
     Context,

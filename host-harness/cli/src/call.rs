@@ -7,7 +7,7 @@ use std::{
 };
 
 use clap::builder::PossibleValuesParser;
-use host_harness::{Answers, Function, FunctionCall, Limits, counted};
+use host_harness::{Answers, Function, FunctionCall, grant::counted, sandbox::Limits};
 
 use super::{
     Context,

@@ -3,8 +3,9 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use host_harness::{
-    AddedCatalogue, Catalogue, CatalogueBuild, CatalogueList, CatalogueName, CatalogueSearch, Interval, OutdatedList,
-    UnreadCatalogue, counted,
+    AddedCatalogue, Catalogue, CatalogueBuild, CatalogueList, CatalogueSearch, OutdatedList, UnreadCatalogue,
+    grant::{CatalogueName, counted},
+    store::Interval,
 };
 
 use super::{
@@ -104,7 +105,7 @@ fn reasoned(text: &str) -> Result<(String, String), String> {
 }
 
 fn validity(text: &str) -> Result<Interval, String> {
-    let time: Interval = text.parse().map_err(|error: host_harness::ScheduleError| error.to_string())?;
+    let time: Interval = text.parse().map_err(|error: host_harness::store::ScheduleError| error.to_string())?;
     let days = time.duration().as_secs() / 86_400;
     if time.duration().is_zero() || days > 366 { Err("give a time of at most 366d".to_owned()) } else { Ok(time) }
 }

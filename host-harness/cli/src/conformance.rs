@@ -7,8 +7,15 @@ use std::{
 };
 
 use host_harness::{
-    Budget, CheckOutcome, CheckResult, Conformance, ConformanceCheck, ConformanceFile, ConformancePlan,
-    ConformanceReport, ConformanceSample, Conformity, ConnectorSource, Limits, Requirement, counted, junit, read_file,
+    Conformance, ConformanceFile,
+    conformance::{
+        Budget, Check as ConformanceCheck, CheckOutcome, CheckResult, ConformanceReport, Conformity,
+        Plan as ConformancePlan, Requirement, Sample as ConformanceSample, junit,
+    },
+    grant::counted,
+    ingest::read_file,
+    sandbox::Limits,
+    store::ConnectorSource,
 };
 
 use super::{

@@ -3,8 +3,8 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use host_harness::{
-    CatalogueName, ComponentDifference, ComponentOrigin, ConnectorList, ConnectorUpdate, InstalledConnector,
-    InstanceName, counted,
+    ComponentDifference, ComponentOrigin, ConnectorList, ConnectorUpdate, InstalledConnector,
+    grant::{CatalogueName, InstanceName, counted},
 };
 
 use super::{

@@ -3,9 +3,9 @@
 use std::{collections::BTreeSet, process::ExitCode};
 
 use host_harness::{
-    ClassCoverage, Coverage, CoverageCell, CoverageState, Outcome,
     columns::{CoverageLine, coverage_csv},
-    counted,
+    grant::counted,
+    store::{ClassCoverage, Coverage, CoverageCell, CoverageState, Outcome},
 };
 
 use super::{

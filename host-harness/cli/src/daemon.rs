@@ -5,7 +5,7 @@ use std::{io::Write, net::SocketAddr, process::ExitCode, sync::Arc};
 use appsec_web::Probes;
 use host_harness::{
     CancellationToken, Daemon, DaemonEvent, DaemonOptions, InstanceWork, ListenOptions, StatusReport, TimedEvent,
-    counted,
+    grant::counted,
 };
 
 use super::{

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use host_harness::{Dashboard, columns::DAYS_CSV, counted};
+use host_harness::{columns::DAYS_CSV, grant::counted, store::Dashboard};
 
 use super::{
     Context,

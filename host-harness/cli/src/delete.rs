@@ -7,7 +7,9 @@ use std::{
 };
 
 use host_harness::{
-    DeletionPlan, DeletionReport, InstanceDeletion, InstanceName, Tenant, TenantDeletion, TenantId, counted,
+    DeletionReport, InstanceDeletion, Tenant, TenantDeletion,
+    grant::{InstanceName, TenantId, counted},
+    store::DeletionPlan,
 };
 
 use super::{

@@ -8,9 +8,11 @@ use std::{
 };
 
 use host_harness::{
-    Error, FindingCount, FindingList, Harness, InstanceName, Options, Run, SecretSource, Setup, SyncOptions, View,
+    Error, FindingCount, FindingList, Harness, Options, Setup, View,
+    grant::{InstanceName, SecretSource, write_private},
+    ingest::SyncOptions,
     query::{List, Query},
-    write_private,
+    store::Run,
 };
 use serde::Serialize;
 use vendor_sim::{Expectation, Kind, Refs, Simulator, World, WorldShape};

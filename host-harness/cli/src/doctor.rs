@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use host_harness::{Code, Condition};
+use host_harness::{Condition, grant::Code};
 use serde::Serialize;
 
 use super::{

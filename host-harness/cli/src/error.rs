@@ -2,7 +2,11 @@
 
 use std::process::ExitCode;
 
-use host_harness::{Code, Error, InstanceName, TenantId, query::QueryError};
+use host_harness::{
+    Error,
+    grant::{Code, InstanceName, TenantId},
+    query::QueryError,
+};
 use serde::Serialize;
 
 use crate::hint::hint;
@@ -78,7 +82,7 @@ impl Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        let failure = Self::coded(error.code(), host_harness::with_causes(&error));
+        let failure = Self::coded(error.code(), host_harness::grant::with_causes(&error));
         match error {
             Error::Query(QueryError::Word { known, .. }) => {
                 failure.with_hint(&format!("give one of {}", known.join(", ")))

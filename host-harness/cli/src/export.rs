@@ -11,9 +11,11 @@ use std::{
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use host_harness::{
-    CycloneDxVersion, Error, ExportError, ExportFormat, ExportOptions, ExportRequest, ExportSummary, Filter, Part,
-    Share, Tenant, counted,
+    Error, ExportFormat, ExportRequest, Share, Tenant,
+    exports::{CycloneDxVersion, Error as ExportError, Options as ExportOptions, Summary as ExportSummary},
+    grant::{Part, counted},
     query::{Query, When},
+    store::Filter,
 };
 
 use self::cursor::CursorFile;

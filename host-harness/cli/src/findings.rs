@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use appsec_analysis::{cwe, fix};
 use appsec_model::{Author, Finding, Fix, Scan};
-use host_harness::{ChangeRow, FindingDetail};
+use host_harness::store::{ChangeRow, FindingDetail};
 
 use super::{
     Context,

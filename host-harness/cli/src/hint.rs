@@ -1,6 +1,9 @@
 //! What a person at a terminal can do about an error.
 
-use host_harness::{CheckHint, Code, InstanceName};
+use host_harness::{
+    CheckHint,
+    grant::{Code, InstanceName},
+};
 
 /// Advice for an error; none where the message says it all.
 #[expect(clippy::too_many_lines, reason = "one table, so that the compiler finds the code that is missing")]

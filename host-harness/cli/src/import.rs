@@ -9,8 +9,12 @@ use std::{
 
 use appsec_model::{Completeness, Diagnostic, Kind};
 use host_harness::{
-    Code, CompleteFile, Error, ImportError, ImportEvent, ImportList, ImportOptions, ImportProgress, ImportReport,
-    InstanceName, Percent, Setup, Tenant, Vanishing, counted, open_input,
+    Error, ImportList, Setup, Tenant,
+    grant::{Code, InstanceName, counted},
+    ingest::{
+        CompleteFile, ImportError, ImportEvent, ImportOptions, ImportProgress, ImportReport, Vanishing, open_input,
+    },
+    store::Percent,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 

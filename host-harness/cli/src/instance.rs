@@ -6,7 +6,11 @@ mod report;
 use std::{path::PathBuf, process::ExitCode, time::Instant};
 
 use appsec_model::Access;
-use host_harness::{InstanceName, Origin, SecretSource, Setup, columns::INSTANCES_CSV, read_bounded};
+use host_harness::{
+    Setup,
+    columns::INSTANCES_CSV,
+    grant::{InstanceName, Origin, SecretSource, read_bounded},
+};
 use serde_json::{Map, Value};
 
 pub use self::report::connected;

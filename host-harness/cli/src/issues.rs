@@ -3,8 +3,9 @@
 use std::process::ExitCode;
 
 use host_harness::{
-    IssueDetail, IssueList,
+    IssueList,
     columns::{ISSUES, ISSUES_CSV},
+    store::IssueDetail,
 };
 
 use super::{

@@ -70,7 +70,12 @@ use clap::{
     builder::StyledStr,
     error::{ContextKind, ContextValue, ErrorKind},
 };
-use host_harness::{BUNDLED, ConnectorSource, Harness, Lab, Options, Proxies, SecretSource, Tenant, TenantId};
+use host_harness::{
+    BUNDLED, Harness, Options, Tenant,
+    conformance::Lab,
+    grant::{Proxies, SecretSource, TenantId},
+    store::ConnectorSource,
+};
 
 use terminal_size::terminal_size_of;
 

@@ -7,9 +7,13 @@ use std::{
 
 use clap::ValueEnum;
 use host_harness::{
-    AUTO_CONFIDENCE, Acceptance, AutoMap, Error, InstanceName, KeptFindings, MappingCounts, MappingError, MappingList,
-    MappingRow, MappingState, ProjectName, ReleaseReport, Released, ResolvedMappings, ScanFieldChanges, ScanFields,
-    Tenant, columns::MAPPINGS_CSV, counted,
+    Acceptance, Error, MappingError, MappingList, ProjectName, ReleaseReport, ScanFieldChanges, Tenant,
+    columns::MAPPINGS_CSV,
+    grant::{InstanceName, counted},
+    store::{
+        AUTO_CONFIDENCE, AutoMap, KeptFindings, MappingCounts, MappingRow, MappingState, Released, ResolvedMappings,
+        ScanFields,
+    },
 };
 
 use super::{

@@ -7,7 +7,7 @@ use std::{
 };
 
 use appsec_model::{DiagnosticLevel, Document, DocumentHead, RawInput};
-use host_harness::{counted, read_file};
+use host_harness::{grant::counted, ingest::read_file};
 
 use super::{
     Context,
@@ -25,7 +25,7 @@ pub struct Args {
 }
 
 pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
-    let limit = host_harness::Limits::default().document_bytes;
+    let limit = host_harness::sandbox::Limits::default().document_bytes;
     let content = read(&args.file, limit)?;
     let name = args.file.file_name().map_or_else(|| "-".to_owned(), |name| name.to_string_lossy().into_owned());
     let document = Document { head: DocumentHead { format: args.format, name, ..DocumentHead::default() }, content };

@@ -6,7 +6,9 @@ mod alert;
 use std::{path::PathBuf, process::ExitCode};
 
 use host_harness::{
-    Delivery, DeliveryList, DeliveryState, GivenSecret, InstanceName, NotifyRemoved, NotifyReport, Origin, WebhookSetup,
+    DeliveryList, GivenSecret, NotifyRemoved, NotifyReport, WebhookSetup,
+    grant::{InstanceName, Origin},
+    store::{Delivery, DeliveryState},
 };
 
 use super::{

@@ -8,8 +8,9 @@ use std::{path::Path, process::ExitCode};
 
 use appsec_model::Kind;
 use host_harness::{
-    AutoMap, Error, Instance, InstanceName, KindChoice, Onboarding, OnboardingError, OnboardingList, OnboardingStep,
-    ProjectChoice, Setup, Tenant, TypedSecrets,
+    Error, KindChoice, Onboarding, OnboardingError, OnboardingList, OnboardingStep, Setup, Tenant, TypedSecrets,
+    grant::InstanceName,
+    store::{AutoMap, Instance, ProjectChoice},
 };
 
 use self::ask::Asker;
@@ -177,9 +178,10 @@ async fn name(tenant: &Tenant, given: Option<InstanceName>, asker: Option<&Asker
     }
     let under_way = tenant.onboardings().await?;
     match (under_way.as_slice(), asker) {
-        ([only], _) => {
-            only.name.parse().map_err(|error: host_harness::NameError| Failure::new("name", error.to_string(), None))
-        }
+        ([only], _) => only
+            .name
+            .parse()
+            .map_err(|error: host_harness::grant::NameError| Failure::new("name", error.to_string(), None)),
         (_, Some(asker)) => {
             let instances = tenant.instances().await?;
             let taken: Vec<String> = instances.iter().map(|it| it.made.name.to_string()).collect();

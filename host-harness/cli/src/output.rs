@@ -9,8 +9,8 @@ use std::{
 use clap::error::ContextValue;
 use host_harness::columns::{Column, CsvWriter, Value};
 pub use host_harness::{
+    exports::text::{joined, short},
     moment,
-    text::{joined, short},
 };
 use serde::Serialize;
 use tracing_subscriber::{

@@ -9,10 +9,11 @@ use std::{
 use appsec_model::Severity;
 use appsec_policy::limits;
 use host_harness::{
-    Error, GateFormat, PoliciesImported, PoliciesRemoved, PolicyCheck, PolicyImported, PolicyResult, PolicyResultWord,
-    PolicyRow, PolicyRows,
+    Error, PoliciesImported, PoliciesRemoved, PolicyCheck, PolicyImported, PolicyRow, PolicyRows,
     columns::{POLICIES_CSV, POLICY_RESULTS_CSV},
-    counted, open_regular,
+    exports::GateFormat,
+    grant::{counted, open_regular},
+    store::{PolicyResult, PolicyResultWord},
 };
 
 use super::{
@@ -152,7 +153,7 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
         }
         // A policy file is TOML, whatever was asked for.
         Command::Init => {
-            stdout::print(host_harness::STARTER_POLICIES);
+            stdout::print(host_harness::policy::STARTER);
         }
         Command::Remove { .. } => {
             let removed = context.tenant()?.clear_policies().await?;

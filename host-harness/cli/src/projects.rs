@@ -2,7 +2,12 @@
 
 use std::process::ExitCode;
 
-use host_harness::{InstanceName, ProjectList, ProjectRow, columns::PROJECTS_CSV, counted};
+use host_harness::{
+    ProjectList,
+    columns::PROJECTS_CSV,
+    grant::{InstanceName, counted},
+    store::ProjectRow,
+};
 
 use super::{
     Context,

@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use host_harness::{ProxyChange, ProxyRoute, ProxyUrl, SecretSource};
+use host_harness::{
+    ProxyChange, ProxyRoute,
+    grant::{ProxyUrl, SecretSource},
+};
 
 use crate::error::{Failure, USAGE};
 

@@ -2,7 +2,10 @@
 //! same words as on the pages.
 
 use clap::ArgMatches;
-use host_harness::{AuditEntry, AuditOutcome, ComponentOrigin, Error, Harness};
+use host_harness::{
+    ComponentOrigin, Error, Harness,
+    store::{AuditEntry, AuditOutcome},
+};
 
 use crate::{Context, error::Failure};
 

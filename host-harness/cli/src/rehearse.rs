@@ -3,7 +3,10 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use appsec_model::{Kind, Severity};
-use host_harness::{ACTIVE, Answers, FindingCount, FindingList, Rehearsal, RehearsalReport, Selection, View, counted};
+use host_harness::{
+    Answers, FindingCount, FindingList, Rehearsal, RehearsalReport, View, grant::counted, ingest::Selection,
+    store::ACTIVE,
+};
 
 use super::{
     Context,
@@ -51,7 +54,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     keep(vendor.record.as_deref(), rehearsed.cassette.as_deref())?;
     let report = rehearsed.report;
     context.output.result(&report, |report| show(context.output, report))?;
-    let is_whole = report.log.runs.iter().all(host_harness::Run::is_whole);
+    let is_whole = report.log.runs.iter().all(host_harness::store::Run::is_whole);
     Ok(if is_whole { ExitCode::SUCCESS } else { ExitCode::from(3) })
 }
 

@@ -4,7 +4,11 @@ use std::{process::ExitCode, sync::Arc};
 
 use appsec_model::Kind;
 use host_harness::{
-    ConnectorSource, InstanceName, RenormalizeList, RenormalizeOptions, RenormalizeReport, counted, query::Open,
+    RenormalizeList,
+    grant::{InstanceName, counted},
+    ingest::{RenormalizeOptions, RenormalizeReport},
+    query::Open,
+    store::ConnectorSource,
 };
 use serde_json::Value;
 

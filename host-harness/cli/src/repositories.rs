@@ -7,8 +7,10 @@ use std::{
 
 use appsec_analysis::repository::{Provider, Repository, RepositoryList};
 use host_harness::{
-    RepositoryChanges, RepositoryDetail, RepositoryImport, RepositoryRow, Tenant, columns::REPOSITORIES_CSV, counted,
-    read_bounded,
+    RepositoryDetail, RepositoryImport, Tenant,
+    columns::REPOSITORIES_CSV,
+    grant::{counted, read_bounded},
+    store::{RepositoryChanges, RepositoryRow},
 };
 
 use super::{

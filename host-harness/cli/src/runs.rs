@@ -4,8 +4,10 @@ use std::process::ExitCode;
 
 use appsec_model::Scope;
 use host_harness::{
-    FetchState, InstanceName, Interval, Retention, Run, RunMode, RunProject, RunWait, Tenant, columns::RUNS_CSV,
-    counted,
+    Retention, Tenant,
+    columns::RUNS_CSV,
+    grant::{InstanceName, counted},
+    store::{FetchState, Interval, Run, RunMode, RunProject, RunWait},
 };
 
 use super::{

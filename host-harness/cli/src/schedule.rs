@@ -2,7 +2,10 @@
 
 use std::process::ExitCode;
 
-use host_harness::{Cadence, InstanceName, Interval, Percent, Plan, Zone};
+use host_harness::{
+    grant::InstanceName,
+    store::{Cadence, Interval, Percent, Plan, Zone},
+};
 
 use super::{Context, daemon::next, error::Failure, style, table::Cell};
 

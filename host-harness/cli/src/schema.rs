@@ -4,12 +4,13 @@ use std::process::ExitCode;
 
 use appsec_model::Normalized;
 use host_harness::{
-    AdvisoryImport, AutoMapReport, Coverage, Dashboard, DeliveryList, EventList, FindingDetail, FindingList,
-    GeneratedKey, ImportList, InboxReport, Inspected, InstanceDeletion, InstanceList, InstanceReport, IssueDetail,
-    IssueList, MappingList, MappingRow, NotifyList, NotifyRemoved, NotifyReport, OnboardingList, PackageList,
-    PoliciesRemoved, PolicyImported, PolicyResultList, ProjectList, Pruned, Rekeyed, ReleaseReport, RenormalizeList,
-    RepositoriesListed, RepositoryDetail, RepositoryImport, RepositoryRow, RunList, ScheduleReport, StatusReport,
-    SyncReport, TenantList, TimedEvent, UnknownName,
+    AdvisoryImport, AutoMapReport, DeliveryList, EventList, FindingList, GeneratedKey, ImportList, InboxReport,
+    Inspected, InstanceDeletion, InstanceList, InstanceReport, IssueList, MappingList, NotifyList, NotifyRemoved,
+    NotifyReport, OnboardingList, PackageList, PoliciesRemoved, PolicyImported, PolicyResultList, ProjectList, Pruned,
+    Rekeyed, ReleaseReport, RenormalizeList, RepositoriesListed, RepositoryDetail, RepositoryImport, RunList,
+    ScheduleReport, StatusReport, SyncReport, TenantList, TimedEvent,
+    grant::UnknownName,
+    store::{Coverage, Dashboard, FindingDetail, IssueDetail, MappingRow, RepositoryRow},
 };
 use schemars::{Schema, schema_for};
 
@@ -30,7 +31,7 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         ("advisories-import", schema_for!(AdvisoryImport)),
         ("advisories-show", schema_for!(appsec_analysis::Advisory)),
         ("audit-list", schema_for!(host_harness::AuditList)),
-        ("audit-verify", schema_for!(host_harness::AuditCheck)),
+        ("audit-verify", schema_for!(host_harness::store::AuditCheck)),
         ("backup", schema_for!(host_harness::Backup)),
         ("call", schema_for!(host_harness::FunctionResult)),
         ("catalogue-add", schema_for!(host_harness::AddedCatalogue)),
@@ -41,7 +42,7 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         ("catalogue-remove", schema_for!(host_harness::AddedCatalogue)),
         ("catalogue-search", schema_for!(host_harness::CatalogueSearch)),
         ("catalogue-sign", schema_for!(host_harness::SignedCatalogue)),
-        ("conformance", schema_for!(host_harness::ConformanceReport)),
+        ("conformance", schema_for!(host_harness::conformance::ConformanceReport)),
         ("connector-install", schema_for!(host_harness::InstalledConnector)),
         ("connector-list", schema_for!(host_harness::ConnectorList)),
         ("connector-remove", schema_for!(host_harness::InstalledConnector)),
@@ -128,7 +129,7 @@ fn schemas() -> Vec<(&'static str, Schema)> {
         ("triage-set", schema_for!(host_harness::TriageReport)),
         ("token-add", schema_for!(host_harness::NewToken)),
         ("token-list", schema_for!(host_harness::TokenList)),
-        ("token-revoke", schema_for!(host_harness::TokenRow)),
+        ("token-revoke", schema_for!(host_harness::store::TokenRow)),
         ("vault-generate-key", schema_for!(GeneratedKey)),
         ("vault-rekey", schema_for!(Rekeyed)),
         ("vault-show", schema_for!(host_harness::VaultReport)),

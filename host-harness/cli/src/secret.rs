@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use host_harness::SecretSource;
+use host_harness::grant::SecretSource;
 
 use super::error::Failure;
 

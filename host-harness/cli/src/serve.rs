@@ -5,7 +5,8 @@ use std::{io::Write, net::SocketAddr, process::ExitCode, sync::Arc};
 
 use appsec_web::{Probes, ServeError, ServeOptions, Server};
 use host_harness::{
-    CancellationToken, Code, Daemon, DaemonOptions, Error, Harness, SecretSource, TimedEvent, with_causes,
+    CancellationToken, Daemon, DaemonOptions, Error, Harness, TimedEvent,
+    grant::{Code, SecretSource, with_causes},
 };
 use serde::Serialize;
 

@@ -9,8 +9,11 @@ use std::{
 
 use appsec_model::Kind;
 use host_harness::{
-    Code, InstanceName, Lab, MappingCounts, Percent, Progress, Run, RunState, Selection, SyncEvent, SyncOptions,
-    SyncReport, Vanishing, counted,
+    SyncReport,
+    conformance::Lab,
+    grant::{Code, InstanceName, counted},
+    ingest::{Progress, Selection, SyncEvent, SyncOptions, Vanishing},
+    store::{MappingCounts, Percent, Run, RunState},
 };
 use indicatif::{ProgressBar, ProgressStyle};
 

@@ -9,7 +9,7 @@
 use std::{borrow::Cow, collections::HashMap};
 
 use appsec_model::{Severity, Timestamp};
-use host_harness::{columns::Value, text::short};
+use host_harness::{columns::Value, exports::text::short};
 use textwrap::{Options, WordSeparator, WordSplitter, core::display_width};
 
 use super::{

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use host_harness::{TenantId, TenantList, TenantReport};
+use host_harness::{TenantList, TenantReport, grant::TenantId};
 
 use super::{
     Context, delete,

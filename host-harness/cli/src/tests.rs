@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use clap::CommandFactory;
-use host_harness::{CheckHint, Code, View, query::List};
+use host_harness::{CheckHint, View, grant::Code, query::List};
 
 use super::{
     Cli, GROUPS,

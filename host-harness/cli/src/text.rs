@@ -3,8 +3,8 @@
 
 use std::borrow::Cow;
 
-use host_harness::text;
-pub use host_harness::text::{fenced, json_line, json_lines, line as whole};
+use host_harness::exports::text;
+pub use host_harness::exports::text::{fenced, json_line, json_lines, line as whole};
 
 /// Signs of a text that people are shown.
 pub const SIGNS: usize = 4_000;

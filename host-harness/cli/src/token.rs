@@ -3,7 +3,10 @@
 use std::process::ExitCode;
 
 use appsec_model::Timestamp;
-use host_harness::{Error, Interval, NewToken, Role, TokenList};
+use host_harness::{
+    Error, NewToken, TokenList,
+    store::{Interval, Role},
+};
 
 use super::{
     Context,

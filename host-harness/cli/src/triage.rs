@@ -7,11 +7,13 @@ use std::{
 
 use appsec_model::Timestamp;
 use host_harness::{
-    DecidedFinding, DecidedList, DecisionRow, Error, FindingList, InstanceName, IssueDecision, Tenant, Total, TotalIs,
-    TriageChoice, TriageDecision, TriageEntryRef, TriageFile, TriageImport, TriageReport, TriageTargets, View,
-    WriteBackLog, WriteBackMode, WriteBackReport, WriteBackState, counted,
+    DecidedList, Error, FindingList, Tenant, TriageChoice, TriageEntryRef, TriageFile, TriageImport, TriageReport,
+    TriageTargets, View, WriteBackLog, WriteBackReport,
+    analysis::TriageDecision,
+    grant::{InstanceName, counted, read_bounded},
     query::{Ahead, Query},
-    read_bounded, seconds,
+    seconds,
+    store::{DecidedFinding, DecisionRow, IssueDecision, Total, TotalIs, WriteBackMode, WriteBackState},
 };
 
 use super::{

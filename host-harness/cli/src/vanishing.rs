@@ -1,6 +1,6 @@
 //! Findings that a run did not mark as vanished.
 
-use host_harness::{VanishingList, counted};
+use host_harness::{VanishingList, grant::counted};
 
 use super::{
     output::{Output, short},

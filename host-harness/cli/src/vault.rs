@@ -7,7 +7,10 @@ use std::{
     process::ExitCode,
 };
 
-use host_harness::{GeneratedKey, Rekeyed, SecretSource, VaultKey, VaultReport, counted};
+use host_harness::{
+    GeneratedKey, Rekeyed, VaultKey, VaultReport,
+    grant::{SecretSource, counted},
+};
 
 use super::{
     Context,

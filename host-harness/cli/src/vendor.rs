@@ -2,7 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use host_harness::{Answers, Cassette, ConnectorSource, Origin, SecretSource, read_bounded, write_private};
+use host_harness::{
+    Answers,
+    conformance::Cassette,
+    grant::{Origin, SecretSource, read_bounded, write_private},
+    store::ConnectorSource,
+};
 use serde_json::{Map, Value};
 
 use super::{Context, error::Failure, instance::SettingsArgs, secret::SecretArgs};

@@ -3,7 +3,11 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use appsec_model::EventType;
-use host_harness::{Error, EventRow, GivenSecret, InboxReport, InstanceName, SecretSource, Tenant};
+use host_harness::{
+    Error, GivenSecret, InboxReport, Tenant,
+    grant::{InstanceName, SecretSource},
+    store::EventRow,
+};
 
 use super::{
     Context,

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::Column;
-use crate::text;
+use appsec_exports::text;
 
 /// Rows as they come, under the names of their columns.
 pub struct CsvWriter<'a, R, W: io::Write> {
@@ -86,7 +86,8 @@ fn escape_formula(cell: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::CsvWriter;
-    use crate::{columns::Column, text::is_unseen};
+    use crate::columns::Column;
+    use appsec_exports::text::is_unseen;
 
     fn written<'a>(rows: &[[&'a str; 2]]) -> String {
         let columns: [Column<[&'a str; 2]>; 2] =

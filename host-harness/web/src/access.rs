@@ -193,7 +193,7 @@ mod tests {
     };
 
     use appsec_model::Timestamp;
-    use host_harness::{Harness, Options, Role};
+    use host_harness::{Harness, Options, store::Role};
 
     use super::*;
 

@@ -1,7 +1,7 @@
 //! Answers: what every one of them says to the browser, and how faults look.
 
 use axum::{body::Body, response::IntoResponse};
-use host_harness::{AccessError, Error, query::QueryError, text};
+use host_harness::{AccessError, Error, exports::text, query::QueryError};
 use http::{HeaderValue, Response, StatusCode, header};
 use maud::Markup;
 use serde::Serialize;
@@ -61,7 +61,7 @@ impl Fault {
 impl From<Error> for Fault {
     fn from(error: Error) -> Self {
         let code = error.code();
-        let detail = text::line(&host_harness::with_causes(&error)).into_owned();
+        let detail = text::line(&host_harness::grant::with_causes(&error)).into_owned();
         let status = problems::status(code);
         if status.is_server_error() {
             tracing::warn!(code = code.as_str(), detail, "a request failed");

@@ -19,8 +19,9 @@ use axum::{
     routing::MethodFilter,
 };
 use host_harness::{
-    MappingState, Permission, Principal,
+    Permission, Principal,
     query::{List, View},
+    store::MappingState,
 };
 use http::header;
 use serde::Serialize;

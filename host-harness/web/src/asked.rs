@@ -7,7 +7,8 @@ use axum::{
     extract::{FromRequest, FromRequestParts, Path, Request},
 };
 use host_harness::{
-    InstanceName, Principal, ProjectName, Tenant, TenantId,
+    Principal, ProjectName, Tenant,
+    grant::{InstanceName, TenantId},
     query::{List, Query},
 };
 use http::{HeaderMap, Uri};

@@ -7,7 +7,11 @@ use std::{
     time::Duration,
 };
 
-use host_harness::{CancellationToken, Error, InstanceName, RunList, SyncEvent, SyncOptions, Tenant, TenantId};
+use host_harness::{
+    CancellationToken, Error, RunList, Tenant,
+    grant::{InstanceName, TenantId},
+    ingest::{SyncEvent, SyncOptions},
+};
 use tokio::{
     runtime::Handle,
     sync::{Notify, oneshot},

@@ -33,7 +33,7 @@ pub(crate) mod views;
 mod wizard;
 
 use axum::routing::MethodFilter;
-use host_harness::{Permission, query::View, text::line};
+use host_harness::{Permission, exports::text::line, query::View};
 use maud::{DOCTYPE, Markup, html};
 
 use crate::{

@@ -3,7 +3,7 @@
 
 mod library;
 
-use host_harness::{Class, Code};
+use host_harness::grant::{Class, Code};
 use http::StatusCode;
 
 /// Below this address each code has a page.

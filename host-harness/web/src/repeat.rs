@@ -11,7 +11,7 @@ use axum::{
     extract::Request,
     response::IntoResponse,
 };
-use host_harness::{KeptAnswer, Principal};
+use host_harness::{Principal, store::KeptAnswer};
 use http::{HeaderValue, Response, StatusCode, header};
 
 use crate::{Site, answer::Fault, problems::Own};

@@ -10,7 +10,10 @@ use axum::{
     response::IntoResponse,
     routing::{MethodFilter, get},
 };
-use host_harness::{AuditEntry, AuditOutcome, Permission, Surface};
+use host_harness::{
+    Permission, Surface,
+    store::{AuditEntry, AuditOutcome},
+};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 
 use crate::{

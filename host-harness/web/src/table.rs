@@ -13,7 +13,10 @@ use axum::{
     response::IntoResponse,
     routing::{MethodFilter, on},
 };
-use host_harness::{AuditEntry, AuditOutcome, Permission, Principal, Verdict};
+use host_harness::{
+    Permission, Principal, Verdict,
+    store::{AuditEntry, AuditOutcome},
+};
 use http::{Response, StatusCode};
 use tokio::time::timeout;
 

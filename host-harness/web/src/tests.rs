@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use host_harness::{CancellationToken, Harness, Options, Principal, Role, TenantId, Verdict};
+use host_harness::{CancellationToken, Harness, Options, Principal, Verdict, grant::TenantId, store::Role};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -409,7 +409,7 @@ async fn policies_are_decided_by_who_has_seen_them_and_a_key_begins_work_once() 
         let length = format!("Content-Length: {length}\r\nAuthorization: Bearer {token}\r\n");
         served.send(&format!("{head}{length}{headers}\r\n{body}")).await
     };
-    let first = host_harness::STARTER_POLICIES;
+    let first = host_harness::policy::STARTER;
     let other = first.replacen("high", "critical", 1);
     assert_eq!(status(&ask("PUT", "policies", "If-Match: *\r\n", first).await), 412, "there is none to be seen");
     assert_eq!(status(&ask("DELETE", "policies", "If-Match: \"x\"\r\n", "").await), 412);

@@ -7,7 +7,12 @@ use std::{
     sync::Arc,
 };
 
-use host_harness::{Advisories, AdvisoryImport, Error, ImportOptions, ImportReport, InstanceName};
+use host_harness::{
+    AdvisoryImport, Error,
+    analysis::Advisories,
+    grant::InstanceName,
+    ingest::{ImportOptions, ImportReport},
+};
 use tempfile::{Builder, TempDir};
 
 use crate::{answer::Fault, asked::Asked};

@@ -6,7 +6,12 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use host_harness::{Code, RunState, SyncEvent, SyncOptions, Tenant};
+use host_harness::{
+    Tenant,
+    grant::Code,
+    ingest::{SyncEvent, SyncOptions},
+    store::RunState,
+};
 use serde_json::json;
 use tests::{Content, TestContext, content, name, settings, store};
 use tokio::sync::Notify;

@@ -3,7 +3,11 @@
 
 use std::time::Duration;
 
-use host_harness::{Error, FetchState, IngestError, InstanceStatus, RetryPolicy, RunState};
+use host_harness::{
+    Error,
+    ingest::{Error as IngestError, RetryPolicy},
+    store::{FetchState, InstanceStatus, RunState},
+};
 use serde_json::json;
 use tests::{TestContext, TestContextBuilder, content, name, settings, store};
 use vendor_sim::{Effect, Fault, Match, RetryAfter, WorldShape};

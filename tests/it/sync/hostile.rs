@@ -5,7 +5,11 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use host_harness::{CancellationToken, Error, Run, RunState, SyncEvent, SyncOptions, Tenant};
+use host_harness::{
+    CancellationToken, Error, Tenant,
+    ingest::{SyncEvent, SyncOptions},
+    store::{Run, RunState},
+};
 use serde_json::{Value, json};
 use tests::{TestContext, content, findings, name, settings, store};
 use tokio::sync::Notify;

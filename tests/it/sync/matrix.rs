@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, fmt::Write, time::Duration};
 
-use host_harness::{Error, Limits, RetryPolicy, RunState};
+use host_harness::{Error, ingest::RetryPolicy, sandbox::Limits, store::RunState};
 use serde_json::json;
 use strum::VariantNames;
 use tests::{TestContext, TestContextBuilder, content, name, settings, store};

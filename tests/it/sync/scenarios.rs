@@ -3,7 +3,11 @@
 
 use std::{fmt::Write, sync::Arc, time::Duration};
 
-use host_harness::{Run, RunState, SyncOptions, Tenant};
+use host_harness::{
+    Tenant,
+    ingest::SyncOptions,
+    store::{Run, RunState},
+};
 use serde_json::json;
 use tests::{Content, TestContext, content, name, settings, store};
 use vendor_sim::{Effect, Expectation, Fault, Match, Refs, RetryAfter, Scenario, WorldShape};

@@ -2,7 +2,12 @@
 
 use std::path::Path;
 
-use host_harness::{Run, RunState, SecretSource, SyncOptions, Tenant};
+use host_harness::{
+    Tenant,
+    grant::SecretSource,
+    ingest::SyncOptions,
+    store::{Run, RunState},
+};
 use serde_json::json;
 use tests::{TOKEN, TestContext, content, name, settings};
 use vendor_sim::{Expectation, Kind, Refs, WorldShape};

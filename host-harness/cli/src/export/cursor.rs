@@ -6,7 +6,10 @@ use std::{
 };
 
 use appsec_model::Timestamp;
-use host_harness::{Error, Part, read_bounded};
+use host_harness::{
+    Error,
+    grant::{Part, read_bounded},
+};
 
 use crate::error::{Failure, USAGE};
 

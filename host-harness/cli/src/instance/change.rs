@@ -1,7 +1,11 @@
 //! `harness instance rotate-token` and `set`.
 
 use appsec_model::Kind;
-use host_harness::{InstanceName, Origin, Rotation, SettingsChange, WriteBackMode};
+use host_harness::{
+    Rotation, SettingsChange,
+    grant::{InstanceName, Origin},
+    store::WriteBackMode,
+};
 use serde_json::Value;
 
 use crate::{

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use appsec_model::{Access, Deployment, KindAccess};
-use host_harness::{InstanceList, InstanceReport, LastRun, WriteBackMode};
+use host_harness::{InstanceList, InstanceReport, LastRun, store::WriteBackMode};
 
 use crate::{
     mapping::states,

@@ -3,7 +3,9 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use host_harness::{
-    AlertFormat, AlertReceiver, AlertReport, InstanceName, NotifyRemoved, Origin, Tenant, WebhookSetup,
+    AlertReceiver, AlertReport, NotifyRemoved, Tenant, WebhookSetup,
+    grant::{InstanceName, Origin},
+    store::AlertFormat,
 };
 
 use super::{SigningSecret, told};

@@ -10,7 +10,11 @@ use std::{
 };
 
 use appsec_model::{Access, Kind, Project, SecretNeed};
-use host_harness::{AutoMap, InstanceName, KindChoice, MappingRow, Onboarding, ProjectChoice, Secret, counted};
+use host_harness::{
+    KindChoice, Onboarding,
+    grant::{InstanceName, Secret, counted},
+    store::{AutoMap, MappingRow, ProjectChoice},
+};
 use inquire::{
     InquireError, MultiSelect, Password, Select, Text,
     list_option::ListOption,
@@ -131,7 +135,8 @@ impl Asker {
                 })
             });
         let Some(name) = answered(|| question.prompt())? else { return Ok(None) };
-        let name = name.parse().map_err(|error: host_harness::NameError| Failure::new("name", error.to_string(), None));
+        let name =
+            name.parse().map_err(|error: host_harness::grant::NameError| Failure::new("name", error.to_string(), None));
         name.map(Some)
     }
 
@@ -217,8 +222,8 @@ impl Asker {
                         if patterns.peek().is_none() {
                             return Ok(Validation::Invalid("give at least one pattern".into()));
                         }
-                        let unknown =
-                            patterns.find(|pattern| !names.iter().any(|name| host_harness::matches(pattern, name)));
+                        let unknown = patterns
+                            .find(|pattern| !names.iter().any(|name| host_harness::store::matches(pattern, name)));
                         Ok(match unknown {
                             Some(pattern) => Validation::Invalid(format!("no project matches `{pattern}`").into()),
                             None => Validation::Valid,

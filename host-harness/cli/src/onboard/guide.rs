@@ -5,8 +5,9 @@ use std::{collections::BTreeMap, path::PathBuf, process::ExitCode, time::Instant
 
 use appsec_model::{Project, SecretNeed};
 use host_harness::{
-    AutoMap, Error, InstanceName, KindChoice, MappingRow, Onboarding, OnboardingStep, ProjectChoice, Secret,
-    SecretError, SecretSource, Setup, Tenant, TypedSecrets, VaultError,
+    Error, KindChoice, Onboarding, OnboardingStep, Setup, Tenant, TypedSecrets, VaultError,
+    grant::{InstanceName, Secret, SecretError, SecretSource},
+    store::{AutoMap, MappingRow, ProjectChoice},
 };
 
 use super::{
@@ -312,7 +313,7 @@ impl Guide<'_> {
         let listed = self.listed().await?;
         let rows = self.tenant.onboarding_mapping(&self.name, listed).await.map_err(|error| self.failure(error))?;
         let rows: Vec<MappingRow> =
-            rows.into_iter().filter(|it| it.state != host_harness::MappingState::Ignored).collect();
+            rows.into_iter().filter(|it| it.state != host_harness::store::MappingState::Ignored).collect();
         mapping::show_found(self.context.output, &rows, ROWS);
         match self.asker.accepts_mapping()? {
             Some(true) => return Ok(Step::End),

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, fmt::Write, fs, path::Path};
 
-use host_harness::{CheckNeeds as Needs, Requirement};
+use host_harness::conformance::{Needs, Requirement};
 use serde_json::{Map, Value};
 use vendor_sim::WorldShape;
 
@@ -96,7 +96,7 @@ fn the_reference_of_json_is_up_to_date() {
 #[test]
 fn the_reference_of_conformance_is_up_to_date() {
     let mut text = CONFORMANCE.to_owned();
-    for check in host_harness::CHECKS {
+    for check in host_harness::conformance::CHECKS {
         let requirement = match check.requirement {
             Requirement::Must => "must",
             Requirement::Should => "should",

@@ -325,7 +325,7 @@ fn a_daemon_tells_prometheus_what_it_does() {
 fn receivers_are_set_tested_and_removed_on_pages_and_over_the_api() {
     let context = TestContext::new(shape(), vec![]);
     context.added();
-    context.ok(&["policy", "import", &context.file("policies.toml", host_harness::STARTER_POLICIES)]);
+    context.ok(&["policy", "import", &context.file("policies.toml", host_harness::policy::STARTER)]);
     let served = Served::new(&context);
     let (origin, received) = receiver(3);
     let page = |path: &str, form: &str| {

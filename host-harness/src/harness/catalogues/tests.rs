@@ -7,9 +7,8 @@ use std::{
 };
 
 use super::{AddedCatalogue, place, record_file};
-use crate::{
-    BUNDLED, Catalogue, CatalogueBuild, CatalogueEntry, CatalogueName, InstalledState, test_context::TestContext,
-};
+use crate::{BUNDLED, Catalogue, CatalogueBuild, CatalogueEntry, InstalledState, test_context::TestContext};
+use appsec_grant::CatalogueName;
 use appsec_grant::{Addresses, Code, files::write_private};
 
 /// Whoever publishes a catalogue, in a folder.

@@ -9,10 +9,12 @@ use appsec_model::Timestamp;
 
 use super::{InstalledConnector, component_file, hash, looks_like_path, named, record_file};
 use crate::{
-    BUNDLED, ComponentOrigin, ConnectorSource, Harness, Options, SecretSource, Setup, TypedSecrets,
+    BUNDLED, ComponentOrigin, Harness, Options, Setup, TypedSecrets,
     test_context::{TestContext, name},
 };
+use appsec_grant::SecretSource;
 use appsec_grant::{Code, with_causes};
+use appsec_store::ConnectorSource;
 
 fn listed(id: &str, version: &str, sha256: &str) -> InstalledConnector {
     InstalledConnector {

@@ -2,12 +2,12 @@ use data_encoding::BASE64;
 
 use super::*;
 use crate::{
-    AlertFormat, AlertReceiver, RunMode, RunState, VaultKey,
+    AlertReceiver, VaultKey,
     notify::receiver::Receiver,
     test_context::{START, TestContext, name},
 };
 use appsec_grant::{Code, SecretSource, files::write_private};
-use appsec_store::{Cause, Run};
+use appsec_store::{AlertFormat, Cause, Run, RunMode, RunState};
 
 const SECRET: &str = "0123456789abcdef-secret";
 

@@ -2,9 +2,12 @@ use std::{path::PathBuf, sync::Arc};
 
 use serde_json::{Value, json};
 
+use appsec_grant::InstanceName;
+use appsec_ingest::{CompleteFile, ImportOptions, ImportOutcome, ImportReport, Vanishing};
+use appsec_store::{Filter, IssueFilter};
+
 use crate::{
-    CompleteFile, Error, Filter, ImportOptions, ImportOutcome, ImportReport, InstanceName, IssueFilter, Tenant,
-    Vanishing,
+    Error, Tenant,
     test_context::{TestContext, name},
 };
 
@@ -28,7 +31,7 @@ async fn import(tenant: &Tenant, path: PathBuf, options: ImportOptions) -> Resul
 fn findings(tenant: &Tenant) -> Vec<String> {
     let filter = Filter { limit: 9999, ..Filter::default() };
     let (rows, _) = tenant.store().run_now(|store| store.findings(&filter)).unwrap();
-    let line = |row: &crate::FindingRow| format!("{} {} {}", row.title, row.status, row.severity.as_str());
+    let line = |row: &appsec_store::FindingRow| format!("{} {} {}", row.title, row.status, row.severity.as_str());
     let mut lines: Vec<String> = rows.iter().map(line).collect();
     lines.sort();
     lines

@@ -8,9 +8,11 @@ use axum::{
     extract::{FromRequest, Request},
 };
 use host_harness::{
-    Acceptance, AutoMap, BUNDLED, Cadence, ConnectorSource, Error, ImportOptions, InstanceDeletion, InstanceName,
-    InstanceReport, KeptFindings, KindChoice, Origin, Percent, Plan, ProjectChoice, ProjectName, Role, Rotation,
-    Secret, Setup, SyncOptions, TypedSecrets, Vanishing, Zone,
+    Acceptance, BUNDLED, Error, InstanceDeletion, InstanceReport, KindChoice, ProjectName, Rotation, Setup,
+    TypedSecrets,
+    grant::{InstanceName, Origin, Secret},
+    ingest::{ImportOptions, SyncOptions, Vanishing},
+    store::{AutoMap, Cadence, ConnectorSource, KeptFindings, Percent, Plan, ProjectChoice, Role, Zone},
 };
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use serde::{Deserialize, de::DeserializeOwned};
@@ -277,7 +279,7 @@ enum Kept {
 #[serde(untagged)]
 #[expect(dead_code, reason = "only its schema counts")]
 pub(super) enum Mapped {
-    Mapped(Box<host_harness::MappingRow>),
+    Mapped(Box<host_harness::store::MappingRow>),
     Released(host_harness::ReleaseReport),
 }
 

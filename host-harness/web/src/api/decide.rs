@@ -3,7 +3,8 @@
 use appsec_model::Severity;
 use axum::{body::Body, response::IntoResponse};
 use host_harness::{
-    Error, PoliciesImported, PoliciesRemoved, PolicyImported, TriageChoice, TriageDecision, TriageTargets,
+    Error, PoliciesImported, PoliciesRemoved, PolicyImported, TriageChoice, TriageTargets,
+    analysis::TriageDecision,
     query::{Ahead, List, Query},
 };
 use http::{HeaderMap, Response, header};
@@ -81,9 +82,9 @@ pub(super) async fn clear_decisions(asked: Asked, Sent(_, sent): Sent<ClearedDec
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct FindingHistory {
     /// All that was ever decided about it here, newest first.
-    decisions: Vec<host_harness::DecisionRow>,
+    decisions: Vec<host_harness::store::DecisionRow>,
     /// What changed after the run that first ingested it, newest first.
-    changes: Vec<host_harness::ChangeRow>,
+    changes: Vec<host_harness::store::ChangeRow>,
 }
 
 pub(super) async fn history(asked: Asked) -> Answer {

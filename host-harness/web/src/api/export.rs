@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, Write};
 
 use axum::body::{Body, Bytes};
 use futures_util::stream;
-use host_harness::{ExportFormat, ExportOptions, ExportRequest, Share, View, query::List};
+use host_harness::{ExportFormat, ExportRequest, Share, View, exports::Options as ExportOptions, query::List};
 use http::{HeaderValue, Response, header};
 use tokio::{runtime::Handle, sync::mpsc};
 

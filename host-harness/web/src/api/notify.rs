@@ -1,6 +1,10 @@
 //! Notifications on runs and alerts on new policy violations, with their deliveries.
 
-use host_harness::{AlertFormat, Error, GivenSecret, NotifyRemoved, NotifyReport, Origin, Secret, WebhookSetup};
+use host_harness::{
+    Error, GivenSecret, NotifyRemoved, NotifyReport, WebhookSetup,
+    grant::{Origin, Secret},
+    store::AlertFormat,
+};
 use serde::Deserialize;
 
 use super::act::Sent;

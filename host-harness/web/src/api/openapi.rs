@@ -4,12 +4,15 @@
 mod parameter;
 
 use host_harness::{
-    Advisory, AdvisoryImport, AlertList, AlertReport, AuditList, AutoMapReport, Coverage, Dashboard, DecidedList,
-    Delivery, DeliveryList, FindingDetail, FindingList, ImportReport, InstanceDeletion, InstanceList, InstanceReport,
-    IssueDetail, IssueList, MappingList, NewToken, NotifyList, NotifyRemoved, NotifyReport, Onboarding, OnboardingList,
-    PackageList, PoliciesRemoved, PolicyCheck, PolicyImported, PolicyResultList, PolicyRows, RepositoriesListed,
-    RepositoryDetail, RepositoryImport, RepositoryRow, RunList, SavedView, ScheduleReport, StatusReport, TokenList,
-    TokenRow, TriageReport, View, ViewList, query::List,
+    AdvisoryImport, AlertList, AlertReport, AuditList, AutoMapReport, DecidedList, DeliveryList, FindingList,
+    InstanceDeletion, InstanceList, InstanceReport, IssueList, MappingList, NewToken, NotifyList, NotifyRemoved,
+    NotifyReport, Onboarding, OnboardingList, PackageList, PoliciesRemoved, PolicyCheck, PolicyImported,
+    PolicyResultList, PolicyRows, RepositoriesListed, RepositoryDetail, RepositoryImport, RunList, ScheduleReport,
+    StatusReport, TokenList, TriageReport, View, ViewList,
+    analysis::Advisory,
+    ingest::ImportReport,
+    query::List,
+    store::{Coverage, Dashboard, Delivery, FindingDetail, IssueDetail, RepositoryRow, SavedView, TokenRow},
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};

@@ -1,6 +1,6 @@
 //! The code repositories of a tenant.
 
-use host_harness::{AutoMap, InstanceName, RepositoryList};
+use host_harness::{analysis::RepositoryList, grant::InstanceName, store::AutoMap};
 use serde::Deserialize;
 
 use super::act::Sent;

@@ -1,7 +1,7 @@
 //! Charts as SVG: they take their colours from the stylesheet, print, and need no
 //! script. Bars begin at zero.
 
-use host_harness::DayCounts;
+use host_harness::store::DayCounts;
 use maud::{Markup, html};
 
 use super::parts;

@@ -1,7 +1,10 @@
 //! Coverage: repositories by sources.
 
 use appsec_model::Timestamp;
-use host_harness::{ClassCoverage, CoverageCell, CoverageState, query::List};
+use host_harness::{
+    query::List,
+    store::{ClassCoverage, CoverageCell, CoverageState},
+};
 use maud::{Markup, html};
 
 use super::{Frame, Section, form, parts};

@@ -3,9 +3,10 @@
 use appsec_model::Timestamp;
 use futures_util::future::try_join5;
 use host_harness::{
-    CoverageSummary, Dashboard, FindingRow, InstanceWork, LastRun, PolicyRows, RunState, View,
+    InstanceWork, LastRun, PolicyRows, View,
     columns::Tone,
     query::{List, Query},
+    store::{CoverageSummary, Dashboard, FindingRow, RunState},
 };
 use maud::{Markup, html};
 
@@ -186,7 +187,7 @@ fn violated(policies: Option<&PolicyRows>, tenant: &str) -> Markup {
 }
 
 fn lead(board: &Dashboard, within: &Within, tenant: &str) -> Markup {
-    let count = |of: fn(&host_harness::DayCounts) -> u64| board.days.iter().map(of).sum::<u64>();
+    let count = |of: fn(&host_harness::store::DayCounts) -> u64| board.days.iter().map(of).sum::<u64>();
     html! {
         div.lead {
             div.figure {

@@ -1,7 +1,7 @@
 //! Deletion of a source: what goes and what stays, the confirmation by name, and
 //! the proof that nothing is left.
 
-use host_harness::{DeletionPlan, DeletionReport, InstanceName};
+use host_harness::{DeletionReport, grant::InstanceName, store::DeletionPlan};
 use maud::{Markup, html};
 
 use super::{Frame, Section, notice, parts, source};

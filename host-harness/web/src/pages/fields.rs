@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use appsec_model::Manifest;
-use host_harness::{Secret, TypedSecrets};
+use host_harness::{TypedSecrets, grant::Secret};
 use maud::{Markup, html};
 use serde_json::{Map, Value};
 

@@ -2,7 +2,10 @@
 
 use appsec_model::{Author, Finding, Location, Timestamp};
 use host_harness::{
-    Advisory, Attribution, DecisionRow, FindingDetail, OccurrenceDetail, PolicyResult, View, cwe, query::List,
+    View,
+    analysis::{Advisory, cwe},
+    query::List,
+    store::{Attribution, DecisionRow, FindingDetail, OccurrenceDetail, PolicyResult},
 };
 use maud::{Markup, html};
 

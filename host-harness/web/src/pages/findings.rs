@@ -2,9 +2,10 @@
 
 use appsec_model::{Severity, Timestamp};
 use host_harness::{
-    FindingRow, Total, TotalIs, View,
+    View,
+    exports::text::line,
     query::{List, Query},
-    text::line,
+    store::{FindingRow, Total, TotalIs},
 };
 use maud::{Markup, html};
 

@@ -5,7 +5,10 @@ use std::path::PathBuf;
 
 use appsec_model::Completeness;
 use axum::extract::Multipart;
-use host_harness::{ImportOptions, ImportReport, InstanceName};
+use host_harness::{
+    grant::InstanceName,
+    ingest::{ImportOptions, ImportReport},
+};
 use maud::{Markup, html};
 use tokio::io::AsyncWriteExt;
 

@@ -1,8 +1,8 @@
 //! Issues: what several sources see of one thing.
 
 use host_harness::{
-    IssueRow,
     query::{List, Query},
+    store::IssueRow,
 };
 use maud::{Markup, html};
 

@@ -1,6 +1,11 @@
 //! Which repository each project is of: only mapped projects are read.
 
-use host_harness::{Acceptance, InstanceName, KeptFindings, MappingRow, MappingState, text::line};
+use host_harness::{
+    Acceptance,
+    exports::text::line,
+    grant::InstanceName,
+    store::{KeptFindings, MappingRow, MappingState},
+};
 use maud::{Markup, html};
 
 use super::{Frame, Section, notice, parts};

@@ -1,7 +1,7 @@
 //! What just happened, on the page on which it happened; and what a person can do
 //! about a fault.
 
-use host_harness::text::line;
+use host_harness::exports::text::line;
 use maud::{Markup, html};
 
 use super::parts;
@@ -79,7 +79,7 @@ mod tests {
     fn a_fault_is_told_with_what_to_do() {
         let fault = Fault {
             status: StatusCode::FORBIDDEN,
-            code: host_harness::Code::Unauthorized.into(),
+            code: host_harness::grant::Code::Unauthorized.into(),
             detail: "the vendor says <no>".to_owned(),
         };
         insta::assert_snapshot!(failed(&fault).into_string(), @r#"<div class="notice bad" role="alert"><div><b>The vendor says &lt;no&gt;.</b><p>Create a new token at the vendor, and give it here.</p><p class="muted">Code: <a class="link mono" href="/problems/unauthorized">unauthorized</a></p></div></div>"#);

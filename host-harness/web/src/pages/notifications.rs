@@ -1,8 +1,9 @@
 //! Notifications on runs and alerts on new policy violations, with their deliveries.
 
 use host_harness::{
-    AlertFormat, AlertReceiver, AlertReport, Delivery, DeliveryState, Error, GivenSecret, InstanceName, NotifyReport,
-    Origin, Secret, WebhookSetup,
+    AlertReceiver, AlertReport, Error, GivenSecret, NotifyReport, WebhookSetup,
+    grant::{InstanceName, Origin, Secret},
+    store::{AlertFormat, Delivery, DeliveryState},
 };
 use maud::{Markup, html};
 

@@ -1,8 +1,9 @@
 //! The inventory of packages, and one: who uses it, and what is wrong with it.
 
 use host_harness::{
-    FindingRow, PackageRow, View,
+    View,
     query::{List, Query},
+    store::{FindingRow, PackageRow},
 };
 use maud::{Markup, html};
 

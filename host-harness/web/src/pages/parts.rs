@@ -3,7 +3,7 @@
 //! sign, and stays apart from what stands beside it.
 
 use appsec_model::{Access, KindAccess, Severity, Timestamp};
-use host_harness::{columns::Tone, text as clean};
+use host_harness::{columns::Tone, exports::text as clean};
 use maud::{Markup, html};
 use url::Url;
 
@@ -179,7 +179,7 @@ pub(super) fn number(number: u64) -> String {
 
 /// A number and its noun.
 pub(super) fn counted(count: u64, noun: &str) -> String {
-    let all = host_harness::counted(count, noun);
+    let all = host_harness::grant::counted(count, noun);
     all.replacen(&count.to_string(), &number(count), 1)
 }
 

@@ -1,6 +1,8 @@
 //! The policies in force, what violates them, and the file that they are.
 
-use host_harness::{Error, PoliciesImported, PolicyResult, PolicyRow, PolicyRows, STARTER_POLICIES};
+use host_harness::{
+    Error, PoliciesImported, PolicyRow, PolicyRows, policy::STARTER as STARTER_POLICIES, store::PolicyResult,
+};
 use maud::{Markup, html};
 
 use super::{Frame, Section, notice, parts};

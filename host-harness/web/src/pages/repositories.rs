@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 
 use host_harness::{
-    Coverage, InstanceName, MappingRow, RepositoryDetail, RepositoryList, RepositoryRow, ScanFieldChanges, ScanFields,
+    RepositoryDetail, ScanFieldChanges,
+    analysis::RepositoryList,
+    grant::InstanceName,
     query::{List, Query},
+    store::{Coverage, MappingRow, RepositoryRow, ScanFields},
 };
 use maud::{Markup, html};
 

@@ -11,7 +11,10 @@ use axum::{
     },
 };
 use futures_util::stream;
-use host_harness::{Fetch, InstanceWork, Run, RunList, RunState};
+use host_harness::{
+    InstanceWork, RunList,
+    store::{Fetch, Run, RunState},
+};
 use maud::{Markup, html};
 use tokio::{sync::OwnedSemaphorePermit, time::sleep};
 

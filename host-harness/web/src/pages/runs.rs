@@ -1,6 +1,6 @@
 //! The run log.
 
-use host_harness::{Run, query::List};
+use host_harness::{query::List, store::Run};
 use maud::{Markup, html};
 
 use super::{Frame, Section, form, parts};

@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use appsec_model::Connection;
 use host_harness::{
-    AutoMap, Cadence, InstanceReport, InstanceStatus, InstanceWork, Interval, MappingRow, Percent, Plan, Rotation,
-    ScheduleReport, SettingsChange, SyncOptions, Vanishing, Zone,
+    InstanceReport, InstanceWork, Rotation, ScheduleReport, SettingsChange,
+    ingest::{SyncOptions, Vanishing},
     query::{List, Query},
+    store::{AutoMap, Cadence, InstanceStatus, Interval, MappingRow, Percent, Plan, Zone},
 };
 use maud::{Markup, html};
 

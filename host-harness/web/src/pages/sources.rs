@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use appsec_model::Manifest;
-use host_harness::{BUNDLED, ConnectorSource, InstanceReport, InstanceWork, Onboarding};
+use host_harness::{BUNDLED, InstanceReport, InstanceWork, Onboarding, store::ConnectorSource};
 use maud::{Markup, html};
 
 use super::{Frame, Section, form, notice, parts, source};

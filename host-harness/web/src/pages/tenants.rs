@@ -6,7 +6,7 @@ use axum::{
     extract::{Extension, State},
     response::{IntoResponse, Redirect},
 };
-use host_harness::{Permission, Principal, TenantId, Verdict};
+use host_harness::{Permission, Principal, Verdict, grant::TenantId};
 use maud::html;
 
 use super::{document, mark};

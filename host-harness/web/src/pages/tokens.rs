@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use appsec_model::Timestamp;
 use axum::extract::Extension;
-use host_harness::{NewToken, Principal, Role, TokenRow};
+use host_harness::{
+    NewToken, Principal,
+    store::{Role, TokenRow},
+};
 use maud::{Markup, html};
 
 use super::{Frame, Section, notice, parts};

@@ -1,7 +1,8 @@
 //! Triage of findings: of one, or of all that match a filter, with a preview.
 
 use host_harness::{
-    TriageChoice, TriageDecision, TriageReport, TriageTargets, View,
+    TriageChoice, TriageReport, TriageTargets, View,
+    analysis::TriageDecision,
     query::{Ahead, List, Query},
 };
 use maud::{Markup, html};

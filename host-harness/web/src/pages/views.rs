@@ -1,9 +1,9 @@
 //! Saved views: filters of a list under names, for all who see the tenant.
 
 use host_harness::{
-    NewView,
+    exports::text::line,
     query::{List, Query, View},
-    text::line,
+    store::NewView,
 };
 use maud::{Markup, html};
 

@@ -5,8 +5,11 @@ use std::collections::HashMap;
 
 use appsec_model::{Access, Kind, KindAccess};
 use host_harness::{
-    AutoMap, ConnectorSource, Error, InstanceName, KindChoice, MappingRow, Onboarding, OnboardingStep, Origin,
-    ProjectChoice, Setup, SyncOptions, text::line,
+    Error, KindChoice, Onboarding, OnboardingStep, Setup,
+    exports::text::line,
+    grant::{InstanceName, Origin},
+    ingest::SyncOptions,
+    store::{AutoMap, ConnectorSource, MappingRow, ProjectChoice},
 };
 use maud::{Markup, html};
 

@@ -1,6 +1,6 @@
 //! What the codes of the library mean, for whoever asks over HTTP.
 
-use host_harness::Code;
+use host_harness::grant::Code;
 
 use super::{About, about};
 

@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, fs::File, sync::Arc, time::Duration};
 
-use host_harness::{ImportOptions, Tenant};
+use host_harness::{Tenant, ingest::ImportOptions};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,

@@ -3,9 +3,12 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use host_harness::{
-    ImportOptions, Role, TriageChoice, TriageDecision, TriageTargets,
+    TriageChoice, TriageTargets,
+    analysis::TriageDecision,
+    exports::text,
+    ingest::ImportOptions,
     query::{List, Query, View},
-    text,
+    store::Role,
 };
 use serde_json::json;
 
@@ -97,7 +100,7 @@ fn what_is_more_than_a_text_is_found() {
 #[tokio::test]
 async fn hostile_texts_do_nothing_on_any_page() {
     let served = served().await;
-    let id: host_harness::TenantId = "default".parse().unwrap();
+    let id: host_harness::grant::TenantId = "default".parse().unwrap();
     let tenant = served.harness.add_tenant(id.clone()).unwrap();
     let texts: Vec<String> = serde_json::from_str(HOSTILE).unwrap();
     let runs: Vec<_> = texts

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use host_harness::{ImportOptions, Tenant};
+use host_harness::{Tenant, ingest::ImportOptions};
 use serde_json::{Value, json};
 
 use super::{Served, body, served, status};
