@@ -7,7 +7,7 @@ use std::{
 };
 
 use appsec_grant::files::open_regular;
-use appsec_store::contains;
+use appsec_store::{contains, is_database};
 
 /// How much of a file is searched at one time.
 const PIECE_BYTES: usize = 1 << 20;
@@ -21,7 +21,8 @@ pub(crate) struct Searched {
     pub found: Vec<String>,
 }
 
-/// Searches every file of a folder for any of these texts.
+/// Searches every file of a folder for any of these texts. What a database holds is the
+/// store's to search; its files are counted.
 pub(crate) fn search_folder(folder: &Path, texts: &[&[u8]]) -> io::Result<Searched> {
     let mut searched = Searched::default();
     let mut folders: Vec<PathBuf> = vec![folder.to_owned()];
@@ -38,7 +39,7 @@ pub(crate) fn search_folder(folder: &Path, texts: &[&[u8]]) -> io::Result<Search
             }
             searched.files += 1;
             searched.bytes += entry.metadata()?.len();
-            if holds(&entry.path(), texts)? {
+            if !is_database(&entry.path()) && holds(&entry.path(), texts)? {
                 searched.found.push(entry.file_name().to_string_lossy().into_owned());
             }
         }

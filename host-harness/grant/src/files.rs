@@ -77,6 +77,21 @@ pub fn open_regular(path: &Path) -> io::Result<File> {
     regular(options.open(path)?)
 }
 
+/// Holds a file to look at it, and not at its content. A process that opens and closes
+/// a file lets go of all locks that it holds on it, those of SQLite among them; on Linux
+/// this one does not.
+pub fn hold(path: &Path) -> io::Result<File> {
+    #[cfg(target_os = "linux")]
+    {
+        let mut options = OpenOptions::new();
+        options.read(true);
+        flags(&mut options, rustix::fs::OFlags::PATH | rustix::fs::OFlags::NOFOLLOW);
+        regular(options.open(path)?)
+    }
+    #[cfg(not(target_os = "linux"))]
+    open_regular(path)
+}
+
 /// [`open_regular`] of a file whose content is believed: one that somebody else
 /// may write is refused. The look is at the open file, so that no other one can
 /// take its place afterwards.

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::Harness;
 use crate::{error::Error, host::ACCESS_FILE, search::search_folder};
-use appsec_grant::{InstanceName, TenantId, files::open_regular};
+use appsec_grant::{InstanceName, TenantId, files::hold};
 use appsec_store::DeletionPlan;
 
 /// What a folder of a tenant that is being deleted begins with: no name of a
@@ -112,8 +112,8 @@ fn no_links(folder: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// The files of a folder, held open to look at them when they have no name there
-/// any more.
+/// The files of a folder, held to look at them when they have no name there any
+/// more.
 fn opened(folder: &Path) -> io::Result<Vec<(String, File)>> {
     let mut open = Vec::new();
     let mut folders = vec![folder.to_owned()];
@@ -124,7 +124,7 @@ fn opened(folder: &Path) -> io::Result<Vec<(String, File)>> {
             if kind.is_dir() {
                 folders.push(entry.path());
             } else if kind.is_file() {
-                open.push((entry.file_name().to_string_lossy().into_owned(), open_regular(&entry.path())?));
+                open.push((entry.file_name().to_string_lossy().into_owned(), hold(&entry.path())?));
             }
         }
     }

@@ -19,7 +19,7 @@ use appsec_grant::{
     files::{Exposure, check_folder, read_bounded},
     with_causes,
 };
-use appsec_store::{FindingStore, Instance, InstanceStatus, Run, RunMode, RunState, StoreHealth};
+use appsec_store::{FindingStore, Instance, InstanceStatus, Run, RunMode, RunState, StoreHealth, is_database};
 
 /// A file with a key of a vault is one line.
 const MAX_KEY_FILE_BYTES: u64 = 256;
@@ -411,6 +411,7 @@ fn keys_inside(data_dir: &Path) -> Vec<Check> {
             if kind.is_dir() {
                 folders.push(path);
             } else if kind.is_file()
+                && !is_database(&path)
                 && read_bounded(&path, MAX_KEY_FILE_BYTES)
                     .is_ok_and(|text| text.starts_with(VAULT_KEY_PREFIX.as_bytes()))
             {

@@ -116,6 +116,13 @@ pub(crate) fn open_private_file(path: &Path) -> Result<Connection> {
     Connection::open_with_flags(path, flags).map_err(|error| failed(error.into()))
 }
 
+/// Whether a file belongs to a database. Only SQLite opens it: who closes it again lets
+/// go of the locks that SQLite holds on it in this process, and another process then
+/// takes the database for its own and removes the log under it.
+pub fn is_database(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().contains(".sqlite3"))
+}
+
 /// What holds for every connection.
 pub(crate) fn tune(connection: &Connection) -> Result<()> {
     connection.busy_timeout(BUSY_WAIT)?;

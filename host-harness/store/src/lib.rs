@@ -81,7 +81,7 @@ pub use self::{
         ClassCoverage, Coverage, CoverageCell, CoverageOptions, CoverageSort, CoverageState, CoverageSummary,
         RepositoryCoverage, UnmappedProject,
     },
-    database::{Clock, FindingStore, MoreMemory, SharedStore, StoreVersion},
+    database::{Clock, FindingStore, MoreMemory, SharedStore, StoreVersion, is_database},
     decided::{DecisionEnd, DecisionRow},
     decisions::{DecidedFinding, DecidedOn, DecisionList},
     deletion::{DeletionPlan, DeletionProof, PendingDeletion, TablePlan, contains},

@@ -425,6 +425,46 @@ fn the_daemon_in_the_server_syncs_what_is_due_and_keeps_others_out() {
     served.stop();
 }
 
+/// SQLite's locks are those of a process: one that opens and closes a file of a database
+/// beside SQLite has none any more, and the next process removes the log under it.
+#[test]
+fn a_server_that_looks_at_its_files_keeps_its_locks_on_them() {
+    let context = TestContext::new(shape(), vec![]);
+    context.added();
+    context.ok(&["sync"]);
+    let report = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/reports/sarif/codeql.sarif");
+    context.ok(&["import", report.to_str().unwrap(), "--source", "other", "--project", "acme/shop"]);
+    let mut served = Served::without_daemon(&context);
+    let token = context.json(&["token", "add", "pipeline", "--role", "admin"])["token"].as_str().unwrap().to_owned();
+    let headers = format!("Authorization: Bearer {token}\r\nContent-Type: application/json\r\n");
+    let held = |served: &Served| {
+        let files = fs::read_dir(format!("/proc/{}/fd", served.process.id())).unwrap();
+        let names: Vec<String> =
+            files.flatten().filter_map(|it| Some(fs::read_link(it.path()).ok()?.display().to_string())).collect();
+        assert!(names.iter().any(|it| it.ends_with(".sqlite3-wal")), "{names:?}");
+        assert!(!names.iter().any(|it| it.contains("sqlite3") && it.ends_with("(deleted)")), "{names:?}");
+    };
+    // It looks for keys that lie beside what they seal.
+    assert!(served.get("/server").starts_with("HTTP/1.1 200"));
+    context.ok(&["findings"]);
+    context.ok(&["audit", "list"]);
+    held(&served);
+    // It looks for what is left of an instance that is gone.
+    let path = "/api/v1/tenants/default/instances/other";
+    let answer = served.ask("GET", path, &headers, "");
+    let tag = answer.lines().find_map(|line| line.strip_prefix("etag: ")).unwrap();
+    let answer = served.ask("DELETE", path, &format!("{headers}If-Match: {tag}\r\n"), r#"{"confirm": "other"}"#);
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    context.ok(&["findings"]);
+    held(&served);
+    // What both have written is there when one of them has ended.
+    context.ok(&["token", "add", "later", "--role", "viewer"]);
+    served.stop();
+    let names = context.json(&["token", "list"])["tokens"].as_array().unwrap().len();
+    assert_eq!(names, 2);
+    context.ok(&["audit", "verify"]);
+}
+
 #[test]
 fn what_the_guide_of_the_api_shows_works() {
     let context = TestContext::new(shape(), vec![]);
