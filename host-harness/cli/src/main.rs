@@ -154,7 +154,7 @@ struct Global {
     #[arg(long, global = true, default_value = USUAL_TENANT, value_name = "NAME")]
     tenant: TenantId,
     /// Read a vault key from this file (repeatable; each vault takes the key with its id)
-    /// [default: the key in HARNESS_VAULT_KEY]
+    /// [default: the key in HARNESS_VAULT_KEY, else the file `vault.key` of the configuration directory]
     #[arg(long = VAULT_KEY_FILE, global = true, env = VAULT_KEY_FILES, value_name = "FILE")]
     vault_key_files: Vec<PathBuf>,
     /// Use this connector instead of the bundled one: a file, or ID or ID@VERSION of an installed one
@@ -499,7 +499,7 @@ fn dispatch(cli: Cli, output: Output, matches: &clap::ArgMatches) -> Result<Exit
         options.vault_keys.push(SecretSource::File { path: std::path::absolute(path)? });
     }
     options.proxies = Arc::new(Proxies::of_variables(|name| std::env::var(name).ok()));
-    let harness = Harness::new(options);
+    let harness = vault::with_usual_key(Harness::new(options));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let code = runtime.block_on(async {
         let connector = match &cli.global.connector {

@@ -170,10 +170,8 @@ fn beside(
 fn with_key(context: &Context) -> Result<Harness, Failure> {
     let harness = &context.harness;
     let Some(path) = usual_key_file().filter(|_| !harness.has_vault_keys()) else { return Ok(harness.clone()) };
-    if !path.exists() {
-        write_key(&path, harness.data_dir())?;
-        tell(context.output, &Event::VaultKey { file: path.display().to_string() });
-    }
+    write_key(&path, harness.data_dir())?;
+    tell(context.output, &Event::VaultKey { file: path.display().to_string() });
     Ok(harness.with_vault_key(SecretSource::File { path }))
 }
 

@@ -8,7 +8,7 @@ use std::{
 };
 
 use host_harness::{
-    GeneratedKey, Rekeyed, VaultKey, VaultReport,
+    GeneratedKey, Harness, Rekeyed, VaultKey, VaultReport,
     grant::{SecretSource, counted},
 };
 
@@ -93,6 +93,15 @@ fn is_inside(path: &Path, folder: &Path) -> bool {
 pub fn usual_key_file() -> Option<PathBuf> {
     let folders = directories::ProjectDirs::from("", "", "appsec-harness")?;
     Some(folders.config_dir().join("vault.key"))
+}
+
+/// With the key of the usual place where no other one is given: `serve` and the guide
+/// write it there, and what they have sealed is for all commands.
+pub fn with_usual_key(harness: Harness) -> Harness {
+    match usual_key_file().filter(|path| !harness.has_vault_keys() && path.is_file()) {
+        Some(path) => harness.with_vault_key(SecretSource::File { path }),
+        None => harness,
+    }
 }
 
 /// Makes a key and writes it to a file that is not there yet, in a folder that is

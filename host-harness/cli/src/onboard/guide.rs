@@ -235,8 +235,12 @@ impl Guide<'_> {
             match vault::write_key(&path, self.context.harness.data_dir()) {
                 Ok(key) => {
                     output.line(format!("Wrote the key {} to {}", key.id(), path.display()));
-                    output.line("Later commands need it:");
-                    output.command(&format!("export HARNESS_VAULT_KEY_FILE={}", path.display()));
+                    if vault::usual_key_file().as_ref() == Some(&path) {
+                        output.line("Later commands read it there. Keep a copy apart from the data directory.");
+                    } else {
+                        output.line("Later commands need it:");
+                        output.command(&format!("export HARNESS_VAULT_KEY_FILE={}", path.display()));
+                    }
                     let harness = self.context.harness.with_vault_key(SecretSource::File { path: path.clone() });
                     self.tenant = harness.tenant(self.tenant.id().clone())?;
                     self.key_file = Some(path);

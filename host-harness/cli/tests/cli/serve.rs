@@ -425,6 +425,18 @@ fn the_daemon_in_the_server_syncs_what_is_due_and_keeps_others_out() {
     served.stop();
 }
 
+#[test]
+fn a_key_that_the_server_has_made_is_there_for_commands() {
+    let context = TestContext::new(shape(), vec![]);
+    let refused = context.add(&["--store-token"]);
+    assert!(refused.code == 1 && refused.stderr.contains("no key"), "{}", refused.stderr);
+    Served::without_daemon(&context).stop();
+    assert_eq!(context.add(&["--store-token"]).code, 0);
+    context.ok(&["sync", "code"]);
+    // Two of them could both want to make it.
+    Served::without_daemon(&context).stop();
+}
+
 /// SQLite's locks are those of a process: one that opens and closes a file of a database
 /// beside SQLite has none any more, and the next process removes the log under it.
 #[test]
