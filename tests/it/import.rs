@@ -12,6 +12,7 @@ use host_harness::{
     Error, Tenant,
     grant::{Code, InstanceName},
     ingest::{ImportOptions, ImportReport, Vanishing},
+    store::Filter,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -241,6 +242,13 @@ async fn findings_close_only_if_the_file_proves_a_complete_scan_and_the_operator
     assert_eq!(error.code(), Code::KindNotNamed);
     assert!(statuses(&tenant).iter().all(|(_, status)| status == "open"));
 
+    // A record that cannot be used may be one of those that seem to be gone.
+    let mut broken: Value = serde_json::from_str(&report(&two())).unwrap();
+    broken["results"][1]["path"] = Value::Null;
+    let run = import(&tenant, &files.put("broken.json", broken.to_string()), complete()).await.unwrap().run;
+    assert_eq!((run.counts.rejected, run.counts.vanished, run.code), (1, 0, Some(Code::ScanIncomplete)));
+    assert!(statuses(&tenant).iter().all(|(_, status)| status == "open"));
+
     // One that is whole closes what it does not hold.
     let closing = import(&tenant, &one, complete()).await.unwrap();
     assert_eq!(closing.run.counts.vanished, 1);
@@ -437,15 +445,52 @@ async fn reports_of_two_categories_close_nothing_of_each_other() {
 async fn a_scan_of_a_part_closes_nothing() {
     let (context, files) = (world(), Files::new());
     let tenant = both_routes(&context).await;
-    let compared = sarif(0..1, &json!({ "baselineGuid": "5f1b1c8e-0000-4000-8000-000000000000" }));
-    let ours = compared.replace("Lamp", "Semgrep");
-    for (instance, content) in [("lamp", compared), ("files", ours)] {
-        let file = files.put("part.sarif", content);
-        let options = ImportOptions { complete: true, ..shop() };
-        let error = import_into(&tenant, &name(instance), &file, options).await.unwrap_err();
-        assert_eq!(error.code(), Code::ScanIncomplete, "{instance}: {error}");
-        assert!(error.to_string().contains("a comparison with a baseline"), "{error}");
-        import_into(&tenant, &name(instance), &file, shop()).await.unwrap();
+    let called = |members: Value| {
+        let mut call = json!({ "executionSuccessful": true });
+        call.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+        json!({ "invocations": [call] })
+    };
+    for (run, why) in [
+        (json!({ "baselineGuid": "5f1b1c8e-0000-4000-8000-000000000000" }), "a comparison with a baseline"),
+        (called(json!({ "commandLine": "scan --baseline-commit abc src" })), "asked for what changed"),
+        (called(json!({ "arguments": ["scan", "--staged"] })), "asked for what changed"),
+        (called(json!({ "exitSignalName": "SIGKILL" })), "did not come to its end"),
+    ] {
+        let theirs = sarif(0..1, &run);
+        let ours = theirs.replace("Lamp", "Semgrep");
+        for (instance, content) in [("lamp", theirs), ("files", ours)] {
+            let file = files.put("part.sarif", content);
+            let options = ImportOptions { complete: true, ..shop() };
+            let error = import_into(&tenant, &name(instance), &file, options).await.unwrap_err();
+            assert_eq!(error.code(), Code::ScanIncomplete, "{instance}: {error}");
+            assert!(error.to_string().contains(why), "{error}");
+            import_into(&tenant, &name(instance), &file, shop()).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_branch_of_a_report_counts_unless_the_operator_names_another_one() {
+    let (context, files) = (world(), Files::new());
+    let tenant = both_routes(&context).await;
+    let theirs = sarif(
+        0..1,
+        &json!({ "versionControlProvenance": [
+        { "repositoryUri": "https://git.example/acme/shop", "branch": "refs/heads/develop" }
+    ] }),
+    );
+    let ours = theirs.replace("Lamp", "Semgrep");
+    for (instance, content) in [("lamp", theirs), ("files", ours)] {
+        let file = files.put("branch.sarif", content);
+        for (named, counts) in [(None, "develop"), (Some("refs/heads/develop"), "develop"), (Some("main"), "main")] {
+            let options = ImportOptions { r#ref: named.map(str::to_owned), ..shop() };
+            let report = import_into(&tenant, &name(instance), &file, options).await.unwrap();
+            let codes: Vec<&str> = report.summary.diagnostics.iter().map(|it| it.code.as_str()).collect();
+            assert_eq!(codes.contains(&"other-branch"), counts == "main", "{instance} {named:?}: {codes:?}");
+            let refs = store(&tenant)
+                .run_now(|store| store.matching(&Filter { branches: vec![counts.to_owned()], ..Filter::default() }));
+            assert!(!refs.unwrap().is_empty(), "{instance} {named:?}");
+        }
     }
 }
 

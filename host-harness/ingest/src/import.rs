@@ -264,6 +264,12 @@ impl Import {
         if !self.options.complete {
             return Ok(None);
         }
+        let unusable = self.store.run(move |store| Ok(store.run(run_id)?.map_or(0, |run| run.counts.rejected))).await?;
+        if unusable > 0 {
+            // Each of them may be what the file seems to have no more.
+            let why = format!("{} cannot be used, so nothing is marked as vanished", counted(unusable, "record"));
+            return Ok(Some(Cause::new(Code::ScanIncomplete, why)));
+        }
         let (on_absence, now) = (self.options.vanishing.on_absence(self.instance.max_removal), (self.clock)());
         Ok(self.store.run(move |store| store.settle_absences(run_id, on_absence, &looked_at, false, now)).await?)
     }

@@ -1,11 +1,12 @@
 //! Numbers of advisories.
 
 use appsec_model::{AdvisoryId, AdvisorySource};
+use percent_encoding::percent_decode_str;
 
 use crate::{MAX_LIST, bounds};
 
 /// Starts of numbers that databases of the OSV family give, beside CVE and GHSA.
-const STARTS: [&str; 40] = [
+const STARTS: [&str; 43] = [
     "MAL-",
     "PYSEC-",
     "GO-",
@@ -46,6 +47,9 @@ const STARTS: [&str; 40] = [
     "VULNDB-",
     "JLSEC-",
     "DRUPAL-",
+    "FEDORA-",
+    "OESA-",
+    "EEF-",
 ];
 
 /// The advisory's number that a text begins with: all of it, or up to a sign
@@ -74,14 +78,18 @@ pub fn leading(text: &str) -> Option<&str> {
 /// a file, maybe with its start as the folder or the host (`/glsa/202101-01`); else
 /// one that a parameter is.
 pub fn of_address(url: &str) -> Option<String> {
-    let (path, parameters) = url.split_once(['?', '#']).unwrap_or((url, ""));
+    // A colon is often written as `%3A`.
+    let url = percent_decode_str(url).decode_utf8_lossy();
+    let (path, parameters) = url.split_once(['?', '#']).unwrap_or((&url, ""));
     let mut parts = path.trim_end_matches('/').rsplit('/');
     let last = parts.next()?;
     let stem = ENDINGS.iter().find_map(|ending| {
         let start = last.len().checked_sub(ending.len())?;
         last.get(start..).filter(|end| end.eq_ignore_ascii_case(ending)).and_then(|_| last.get(..start))
     });
-    let stem = stem.unwrap_or(last);
+    // Debian has a page in each language: `dsa-4434.en.html`.
+    let whole = || stem?.rsplit_once('.').filter(|(_, language)| language.len() == 2).map(|(whole, _)| whole);
+    let stem = whole().or(stem).unwrap_or(last);
     let is_number = |text: &&str| leading(text) == Some(*text);
     let start = parts.next().and_then(|part| part.split('.').next()).unwrap_or_default();
     let joined = || {
@@ -153,6 +161,9 @@ mod tests {
             ("https://x.example/GHSA-35jh-r3h4-6jhm", Some("GHSA-35jh-r3h4-6jhm")),
             ("https://x.example/RHSA-2021:1679", Some("RHSA-2021:1679")),
             ("https://x.example/CVE-2021-23337-lodash.html", None),
+            ("https://www.debian.example/security/2019/dsa-4434.en.html", Some("dsa-4434")),
+            ("https://x.example/errata/RHSA-2021%3A1680", Some("RHSA-2021:1680")),
+            ("https://x.example/updates/FEDORA-2020-0a1b2c3d4e", Some("FEDORA-2020-0a1b2c3d4e")),
             ("https://x.example/news", None),
             ("https://x.example/advisories/SUSE-SU-2022:0135-1.pdf", Some("SUSE-SU-2022:0135-1")),
             ("https://cve.example/cvename.cgi?name=CVE-2021-42376&lang=en", Some("CVE-2021-42376")),

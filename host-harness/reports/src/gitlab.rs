@@ -19,7 +19,7 @@ use crate::{
     json::{self, Fields, JsonView},
     place,
     report::Outline,
-    sarif::secret,
+    sarif::{exposed::ExposedLines, secret},
 };
 
 /// Versions of the schema before 14 have other members.
@@ -50,13 +50,15 @@ pub fn read<'a>(file: &Fields<'a>, collection: &mut Collection<'a>) -> Result<Ou
     let roots: Vec<String> = collection.options.root.iter().map(|root| place::path(root)).collect();
     let inventory = Inventory::new(&json::value(file.get("dependency_files")), &roots);
     inventory.add_packages(collection)?;
-    let context = Context {
+    let mut context = Context {
         kind,
         finds_secrets: ["scanner", "analyzer"].iter().any(|key| is_tool_for_secrets(scan.at(key))),
         changes: changes(&json::value(file.get("remediations"))),
         inventory,
         roots,
+        exposed: ExposedLines::default(),
     };
+    context.exposed = vulnerability::exposed(&context, &vulnerabilities);
     let mut tools = Vec::new();
     let scanner = scan.at("scanner").or(scan.at("analyzer"));
     Outline::add_tool(&mut tools, scanner.text("name").or(scanner.text("id")), scanner.text("version"));

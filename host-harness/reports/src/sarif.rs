@@ -1,6 +1,6 @@
 //! SARIF 2.1.0 (OASIS, errata 01) of any tool.
 
-mod exposed;
+pub mod exposed;
 mod fingerprint;
 mod level;
 mod lifecycle;
@@ -94,7 +94,8 @@ fn expose(exposed: &mut ExposedLines, run: &Run, fields: &Fields<'_>) {
         // Most results show none, and need not be read whole for that.
         let member = |key: &&str| Some(((*key).to_owned(), json::value(Some(fields.get(*key)?))));
         let members = |keys: &[&str]| Value::Object(keys.iter().filter_map(member).collect());
-        if !result::shows_credentials(run, &members(&["ruleId", "ruleIndex", "rule", "properties", "taxa"])) {
+        if !result::shows_credentials(run, &members(&["ruleId", "ruleIndex", "rule", "message", "properties", "taxa"]))
+        {
             continue;
         }
         for physical in spot::all(run, &members(&["locations", "relatedLocations", "codeFlows"])) {

@@ -39,7 +39,7 @@ const NOUNS: [&str; 14] = [
 ];
 
 /// Words that say that something stands in the code.
-const IN_CODE: [&str; 12] = [
+const IN_CODE: [&str; 17] = [
     "hardcoded",
     "hardcode",
     "hardcoding",
@@ -52,6 +52,11 @@ const IN_CODE: [&str; 12] = [
     "plaintext",
     "committed",
     "detected",
+    "plain",
+    "source",
+    "store",
+    "stored",
+    "env",
 ];
 
 /// The longest word of a text, in letters.
@@ -67,6 +72,14 @@ pub fn is_named(rule: &str) -> bool {
     let words = words(rule);
     let has = |known: &[&str]| words.iter().any(|word| known.contains(&word.as_str()));
     has(&SECRETS) || has(&NOUNS) && has(&IN_CODE)
+}
+
+/// Whether what a result says names a credential that stands in the code. Words for
+/// credentials alone say nothing in a sentence.
+pub fn is_told(message: &str) -> bool {
+    let words = words(message);
+    let has = |known: &[&str]| words.iter().any(|word| known.contains(&word.as_str()));
+    has(&["hardcoded", "coded", "leaked", "exposed", "plaintext"]) && (has(&SECRETS) || has(&NOUNS))
 }
 
 /// The words of an id or name in small letters, also of one like `HardcodedApiKey`.
@@ -127,6 +140,33 @@ fn is_word(word: &str) -> bool {
         && (pieces.len() <= 2 || pieces.iter().all(|length| *length >= 3))
 }
 
+/// A text about a place that shows a credential, without what may repeat it: what it
+/// quotes, whatever no [prose](is_prose) has, and the login of an address.
+pub fn masked(text: &str) -> String {
+    let mut kept = String::new();
+    let (mut rest, mut before) = (text, ' ');
+    while let Some(sign) = rest.chars().next() {
+        let length = rest.find(|sign: char| !sign.is_alphanumeric()).unwrap_or(rest.len()).max(sign.len_utf8());
+        let (word, mut behind) = rest.split_at(length);
+        let quoted = behind.split_once(sign).filter(|_| "'\"`".contains(sign) && !before.is_alphanumeric());
+        if let Some((_, after)) = quoted {
+            kept.extend([sign, '…', sign]);
+            behind = after;
+        } else {
+            kept.push_str(if !sign.is_alphanumeric() || is_word(word) { word } else { "…" });
+            if sign == ':'
+                && let Some(address) = behind.strip_prefix("//")
+            {
+                let authority = address.split(['/', ' ', '\n']).next().unwrap_or_default();
+                kept.push_str("//");
+                behind = authority.rfind('@').and_then(|at| address.get(at + 1..)).unwrap_or(address);
+            }
+        }
+        (rest, before) = (behind, sign);
+    }
+    kept
+}
+
 /// Whether a text is a hash, such as that of a commit or of a line, maybe with a
 /// number behind it.
 pub fn is_hash(text: &str) -> bool {
@@ -165,7 +205,7 @@ fn is_scheme(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_hash, is_named, is_prose, is_weakness, without_login, without_parameters};
+    use super::{is_hash, is_named, is_prose, is_told, is_weakness, masked, without_login, without_parameters};
 
     #[test]
     fn a_rule_for_credentials_is_known_by_its_name() {
@@ -179,6 +219,8 @@ mod tests {
             "js/hardcoded-credentials",
             "Hard-coded API key",
             "jwt-hardcode-key",
+            "DoNotStoreTokensOrKeysInSourceCode.",
+            "dockerfile.env-password",
         ] {
             assert!(is_named(rule), "{rule}");
         }
@@ -186,6 +228,30 @@ mod tests {
             assert!(!is_named(rule), "{rule}");
         }
         assert!(is_weakness(798) && !is_weakness(79));
+    }
+
+    #[test]
+    fn a_message_tells_of_a_credential_in_the_code() {
+        for text in ["Possible hardcoded password: \"x\"", "API key exposed: x", "Potential hard-coded credentials"] {
+            assert!(is_told(text), "{text}");
+        }
+        for text in ["use the secrets module", "the token is not checked", "an exposed port", "hard-coded address"] {
+            assert!(!is_told(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_masked_text_has_only_words_of_people() {
+        for (text, kept) in [
+            ("The call get(auth='hunter2-x') isn't safe", "The call get(auth='…') isn't safe"),
+            ("found `a` and \"b\" at tKnSAME7hQ2mZ", "found `…` and \"…\" at …"),
+            ("cannot clone https://u:hunter@h.example/a b", "cannot clone https://h.example/a b"),
+            ("see https://h.example/a@b", "see https://h.example/a@b"),
+            ("it doesn't end 'here", "it doesn't end 'here"),
+            ("", ""),
+        ] {
+            assert_eq!(masked(text), kept);
+        }
     }
 
     #[test]

@@ -28,6 +28,7 @@ mod kind;
 mod lifecycle;
 mod need;
 mod rule;
+pub mod scan;
 mod secret;
 pub mod text;
 mod timestamp;

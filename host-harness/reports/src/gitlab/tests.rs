@@ -163,6 +163,27 @@ fn a_solution_tells_versions() {
     }
 }
 
+#[test]
+fn a_text_about_a_line_that_shows_a_credential_is_masked() {
+    const SECRET: &str = "tKn7hQ2mZ9wX4cV6bY1";
+    let at = |first: u32, last: u32| json!({"file": "a.py", "start_line": first, "end_line": last});
+    let told = format!("get(auth={SECRET}) has no timeout");
+    let rule = |value: &str| json!([{"type": "rule", "name": value, "value": value}]);
+    let scan = json!({"type": "sast", "scanner": {"name": "Checker"}});
+    let file = json!({"version": "15.0.7", "scan": scan, "vulnerabilities": [
+        {"name": told, "message": told, "description": told, "solution": told, "raw_source_code_extract": SECRET,
+            "details": {"code": {"type": "code", "value": SECRET}}, "location": at(2, 4), "identifiers": rule("timeout")},
+        {"name": "n", "description": SECRET, "location": at(3, 3), "identifiers": rule("hardcoded-password")},
+        {"name": "n", "description": "plain words", "location": at(5, 5), "identifiers": rule("timeout")},
+    ]});
+    let bytes = report(&file);
+    let report = read(&bytes, &Options::default()).unwrap();
+    let bodies: String = report.records.iter().map(|it| it.body.as_ref()).collect();
+    let kept = format!("{}{bodies}", serde_json::to_string(&report.normalized).unwrap());
+    assert!(!kept.contains(SECRET) && kept.contains("plain words"), "{kept}");
+    assert_eq!(report.normalized.findings[0].title, "get(auth=…) has no timeout");
+}
+
 /// Every text of a vulnerability holds the credential but those that say which
 /// rule found it, how bad it is, and where.
 #[test]

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use appsec_model::credential;
 use serde_json::{Map, Value};
 
 use crate::{json::JsonView, place};
@@ -56,17 +57,20 @@ impl ExposedLines {
         }
     }
 
-    /// A result without the code of these lines; none where it has none of it. `path`
-    /// tells the path of an `artifactLocation`.
+    /// A result without the code of these lines, and with its texts masked; none where it
+    /// is not about them. `path` tells the path of an `artifactLocation`.
     pub fn without_code(&self, path: PathOf<'_>, value: &Value) -> Option<Value> {
         if self.files.is_empty() {
             return None;
         }
         let mut kept = value.clone();
-        self.strip(path, &mut kept, None).then_some(kept)
+        self.strip(path, &mut kept, None).then(|| {
+            mask(&mut kept, false);
+            kept
+        })
     }
 
-    /// Takes the code away; tells whether there was any. Regions are those of the
+    /// Takes the code away; tells whether it is about these lines. Regions are those of the
     /// file that the object around them names.
     fn strip(&self, path_of: PathOf<'_>, value: &mut Value, path: Option<&str>) -> bool {
         let map = match value {
@@ -82,7 +86,8 @@ impl ExposedLines {
         let path = own.as_deref().or(path);
         let shows = |lines| path.is_some_and(|path| self.shows(path, lines));
         let mut had = false;
-        if map.contains_key("snippet") && shows(lines(map)) {
+        // A region of bytes may be anywhere in the file.
+        if ["snippet", "startLine", "byteOffset"].iter().any(|key| map.contains_key(*key)) && shows(lines(map)) {
             map.remove("snippet");
             had = true;
         }
@@ -90,6 +95,11 @@ impl ExposedLines {
             had |= map.remove("insertedContent").is_some();
         }
         map.values_mut().fold(had, |had, value| self.strip(path_of, value, path) || had)
+    }
+
+    /// Whether a region of a file shows a credential.
+    pub fn touches(&self, path: &str, region: &Value) -> bool {
+        self.shows(path, region.as_object().and_then(lines))
     }
 
     /// Whether lines of a file, or an unknown part of it, show a credential.
@@ -112,6 +122,19 @@ impl ExposedLines {
             // Of too many to tell, any may be the same.
             || others.len() > MAX_PATHS
             || others.iter().any(|(other, exposed)| is_same(other) && overlaps(exposed))
+    }
+}
+
+/// Texts that tools make of the code that they are about.
+const TEXTS: [&str; 4] = ["message", "description", "arguments", "properties"];
+
+/// Masks the texts of a result.
+pub fn mask(value: &mut Value, is_text: bool) {
+    match value {
+        Value::String(text) if is_text => *text = credential::masked(text),
+        Value::Array(list) => list.iter_mut().for_each(|it| mask(it, is_text)),
+        Value::Object(map) => map.iter_mut().for_each(|(key, it)| mask(it, is_text || TEXTS.contains(&key.as_str()))),
+        _ => {}
     }
 }
 

@@ -31,6 +31,8 @@ pub fn shows_credentials(run: &Run, result: &Value) -> bool {
     run.finds_secrets
         || secret::is_tagged(result, facts)
         || secret::shows_credentials(id, facts, &classes(run, result).cwes)
+        || message::text(result.at("message"), &facts.messages, &run.shared_messages)
+            .is_some_and(|text| credential::is_told(&text))
 }
 
 /// The id of the rule that a result names.
@@ -62,11 +64,17 @@ pub fn add(collection: &mut Collection<'_>, run: &Run, exposed: &ExposedLines, r
         package::dependency(result, id, facts, text.as_deref().unwrap_or_default(), &path)
     };
     // An advisory on a credential in a package shows none of the project's.
-    let shows_credentials = is_secret || dependency.is_none() && secret::shows_credentials(id, facts, &classes.cwes);
+    let tells = || text.as_deref().is_some_and(credential::is_told);
+    let shows_credentials =
+        is_secret || dependency.is_none() && (secret::shows_credentials(id, facts, &classes.cwes) || tells());
+    let mut text = text;
     let kept = match shows_credentials {
         true => Some(secret::kept(result, &facts.rule)),
         false => {
             let kept = exposed.without_code(&|artifact| Some(run.path(artifact)?.0), result);
+            if kept.is_some() {
+                text = text.as_deref().map(credential::masked);
+            }
             let shown = kept.as_ref().unwrap_or(result);
             let quiet = secret::holds_requests(shown).then(|| secret::without_requests(shown));
             quiet.or(kept)

@@ -1,7 +1,7 @@
 //! Whether a run looked at all of its project. What a run did not look at may be
 //! there all the same.
 
-use appsec_model::folder::is_absolute;
+use appsec_model::{folder::is_absolute, scan::asks_for_a_part};
 use serde_json::{Value, value::RawValue};
 
 use crate::{
@@ -9,24 +9,6 @@ use crate::{
     json::{self, Fields, JsonView},
     place,
 };
-
-/// Options of tools that look only at what changed, without their dashes: those that
-/// begin like this.
-const DIFF_OPTIONS: [&str; 13] = [
-    "baseline",
-    "diff",
-    "changed",
-    "incremental",
-    "since",
-    "new-from",
-    "only-new",
-    "only-changed",
-    "modified",
-    "staged",
-    "commit-range",
-    "pull-request",
-    "delta",
-];
 
 /// Words in the names of properties with which tools tell the same, and in the values
 /// of those that name a mode.
@@ -67,10 +49,7 @@ pub fn partial(run: &Fields<'_>, invocations: &[Value], results: &[&RawValue], r
 
 fn of_call(invocation: &Value, roots: &[String]) -> Option<String> {
     let line = invocation.text("commandLine").unwrap_or_default().split_whitespace();
-    let is_diff = |argument: &&str| {
-        let option = argument.trim_matches(['"', '\'']);
-        option.starts_with('-') && DIFF_OPTIONS.iter().any(|word| option.trim_start_matches('-').starts_with(word))
-    };
+    let is_diff = |argument: &&str| asks_for_a_part(argument.trim_matches(['"', '\'']));
     if let Some(option) = line.chain(invocation.texts("arguments")).find(is_diff) {
         let option = option.split('=').next().unwrap_or_default().chars().take(40).collect::<String>();
         return Some(format!("the scan was asked for what changed (`{option}`)"));

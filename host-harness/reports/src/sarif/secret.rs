@@ -96,11 +96,12 @@ pub fn kept(result: &Value, rule: &Rule) -> Value {
     ])
 }
 
-/// What a tool tells of its scan, in a line. One that looks for credentials may
-/// repeat one.
+/// What a tool tells of its scan, in a line, without what may be a credential: code
+/// that it could not read, or the login of an address. One that looks for credentials
+/// may repeat one in plain words.
 pub fn told(text: Option<&str>, finds_secrets: bool) -> String {
     match text.and_then(place::line) {
-        Some(text) if !finds_secrets || credential::is_prose(&text) => text,
+        Some(text) if !finds_secrets || credential::is_prose(&text) => credential::masked(&text),
         Some(_) => "its text is left out, since it may repeat a credential".to_owned(),
         None => "without a text".to_owned(),
     }

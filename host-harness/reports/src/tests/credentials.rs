@@ -224,6 +224,33 @@ fn what_is_around_a_credential_is_shown_by_no_other_result() {
 }
 
 #[test]
+fn a_message_about_a_line_that_shows_a_credential_is_masked() {
+    let at = json!([{"physicalLocation": {"artifactLocation": {"uri": "a.py"}, "region": {"startLine": 3}}}]);
+    let told = format!("The call get(auth='{}') has no timeout", planted(0));
+    let results = |rule: &str, message: &str| {
+        let other = json!({"ruleId": "timeout", "message": {"text": told, "markdown": told, "arguments": [planted(0)]},
+            "locations": at, "properties": {"code": planted(0)}});
+        json!([other, {"ruleId": rule, "message": {"text": message}, "locations": at}])
+    };
+    let clone = format!("cannot clone https://u:{}@git.example/a", planted(0));
+    for (rule, message) in [
+        ("hardcoded-password", "m".to_owned()),
+        ("S106", format!("Possible hardcoded password: {}", planted(0))),
+        ("DoNotStoreTokensOrKeysInSourceCode.", planted(0)),
+    ] {
+        let run = json!({"tool": {"driver": {"name": "Checker"}}, "results": results(rule, &message), "invocations": [{
+            "executionSuccessful": true,
+            "toolExecutionNotifications": [{"level": "error", "message": {"text": clone}}]}]});
+        let text = json!({"version": "2.1.0", "runs": [run]}).to_string();
+        let report = read(text.as_bytes(), &Options::default()).unwrap();
+        let kept = all_of(&report);
+        assert!(!kept.contains(&planted(0)), "{kept}");
+        assert_eq!(report.normalized.findings[0].title, "The call get(auth='…') has no timeout");
+        assert!(kept.contains("cannot clone https://git.example/a"), "{kept}");
+    }
+}
+
+#[test]
 fn lines_that_show_a_credential_are_told_by_all_that_its_result_says() {
     let at =
         |uri: &str, region: Value| json!({"physicalLocation": {"artifactLocation": {"uri": uri}, "region": region}});

@@ -1,6 +1,7 @@
 //! Lines that show credentials. Other results about them repeat their code: it is
 //! kept of none.
 
+use appsec_model::credential;
 use serde_json::Value;
 
 use super::{
@@ -10,7 +11,8 @@ use super::{
 };
 
 /// Members that are code, or hold it.
-const CODE: [&str; 8] = ["lines", "metavars", "fix", "fix_regex", "fixed_lines", "fixes", "snippet", "content"];
+const CODE: [&str; 9] =
+    ["lines", "metavars", "fix", "fix_regex", "fixed_lines", "fixes", "snippet", "content", "arguments"];
 
 /// The words of a trace that tell what stands in it.
 const TRACE: [&str; 2] = ["CliLoc", "CliCall"];
@@ -107,8 +109,8 @@ impl ExposedLines {
     }
 }
 
-/// Takes the code away. Words of a trace stay, since what stands beside them has its
-/// meaning by its place.
+/// Takes the code away, and masks messages. Words of a trace stay, since what stands
+/// beside them has its meaning by its place.
 fn strip(value: &mut Value, in_trace: bool) {
     match value {
         Value::Array(list) => list.iter_mut().for_each(|it| strip(it, in_trace)),
@@ -118,6 +120,9 @@ fn strip(value: &mut Value, in_trace: bool) {
                 match value {
                     // Removing would bring more code than it saves bytes.
                     value if CODE.contains(&key) || in_trace && key == "message" => *value = Value::Null,
+                    Value::String(text) if matches!(key, "message" | "text" | "markdown") => {
+                        *text = credential::masked(text);
+                    }
                     // A path, or a word.
                     Value::String(_) => {}
                     value => strip(value, in_trace || matches!(key, "dataflow_trace" | "codeFlows")),
@@ -170,6 +175,15 @@ mod tests {
     }
 
     #[test]
+    fn a_message_on_such_a_line_is_masked() {
+        let exposed = exposed(&[result("generic.secrets.password", "a.py", (3, 3))]);
+        let mut other = result("eval", "a.py", (3, 3));
+        other["extra"]["message"] = json!(format!("The call get(auth='{SECRET}') has no timeout"));
+        let kept = exposed.without_code(&other.to_string()).unwrap();
+        assert!(!kept.contains(SECRET) && kept.contains("has no timeout"), "{kept}");
+    }
+
+    #[test]
     fn code_of_a_step_on_such_a_line_is_not_kept() {
         let exposed = exposed(&[result("generic.secrets.password", "a.py", (3, 3))]);
         let mut other = result("eval", "b.py", (7, 7));
@@ -193,7 +207,8 @@ mod tests {
             });
             let step = json!({ "location": { "message": { "text": SECRET }, "physicalLocation": at } });
             json!({
-                "ruleId": rule, "message": { "text": "m" }, "locations": [{ "physicalLocation": at }],
+                "ruleId": rule, "message": { "text": format!("an odd '{SECRET}'"), "arguments": [SECRET] },
+                "locations": [{ "physicalLocation": at }],
                 "codeFlows": [{ "message": { "text": SECRET }, "threadFlows": [{ "locations": [step] }] }],
                 "fixes": [{ "description": { "text": SECRET } }],
             })

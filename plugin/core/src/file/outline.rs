@@ -71,6 +71,12 @@ pub enum Place {
     Baseline,
     /// The folders that its files are named from.
     Bases,
+    /// Which revision it looked at.
+    Provenance,
+    /// What a call asked for.
+    Asked,
+    /// Why it was cut off.
+    CutOff,
 }
 
 /// What the name of a list tells of the records in it.
@@ -147,6 +153,7 @@ pub fn step(place: Option<Place>, key: &str, first: u8) -> Step {
         (Some(Place::Answer), "runs") => list(Place::Runs),
         (Some(Place::Runs), _) => object(Place::Run),
         (Some(Place::Run), "results") => list(Place::SarifResults),
+        (Some(Place::Run), "versionControlProvenance") => list(Place::Provenance),
         (Some(Place::Run), "tool") => object(Place::Tool),
         (Some(Place::Run), "invocations") => list(Place::Invocations),
         (Some(Place::Tool), "driver") => object(Place::Driver),
@@ -159,6 +166,11 @@ pub fn step(place: Option<Place>, key: &str, first: u8) -> Step {
         (Some(Place::Extension), "rules") => list(Place::ExtensionRules),
         (Some(Place::Invocations), _) => object(Place::Invocation),
         (Some(Place::Invocation), "executionSuccessful") => Step::Take(Place::Successful),
+        (Some(Place::Invocation), "commandLine") => Step::Take(Place::Asked),
+        (Some(Place::Invocation), "arguments") => list(Place::Asked),
+        (Some(Place::Invocation), "exitSignalName" | "exitSignalNumber" | "processStartFailureMessage") => {
+            Step::Take(Place::CutOff)
+        }
         (Some(Place::Invocation), "toolExecutionNotifications" | "toolConfigurationNotifications") => {
             list(Place::Notifications)
         }
@@ -184,6 +196,8 @@ impl Place {
                 | Self::DriverRules
                 | Self::ExtensionRules
                 | Self::Notifications
+                | Self::Provenance
+                | Self::Asked
         )
     }
 }

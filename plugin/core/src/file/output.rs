@@ -110,7 +110,7 @@ impl Output {
             None => (Kind::Sast, None, 0),
         };
         // The same result on another branch is another record.
-        let at = head.r#ref.as_deref().map(|name| format!("@{name}")).unwrap_or_default();
+        let at = survey.branch.as_deref().map(|name| format!("@{name}")).unwrap_or_default();
         let id = group.map(|group| format!("{group:032x}-{ordinal}{at}"));
         let (detail, gist) = match format {
             Format::Sarif => (0, sarif::gist(text, rule)),
@@ -119,7 +119,7 @@ impl Output {
         let file_head = FileHead {
             format: Cow::Borrowed(format.name()),
             tool: survey.version.as_deref().map(Cow::Borrowed),
-            ref_: head.r#ref.as_deref().map(Cow::Borrowed),
+            ref_: survey.branch.as_deref().map(Cow::Borrowed),
             ordinal,
             root: root.map(Cow::Borrowed),
             group: group.filter(|_| shows).map(|group| format!("{group:032x}").into()),

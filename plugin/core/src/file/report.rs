@@ -3,11 +3,14 @@
 
 use std::borrow::Cow;
 
-use appsec_model::{Completeness, Diagnostic, DiagnosticLevel};
+use appsec_model::{Completeness, Diagnostic, DiagnosticLevel, credential, scan::asks_for_a_part};
 use guest_json::{Raw, Read, Reader, Slot, Value, object};
 
 use super::{Fault, outline::Place};
-use crate::wire::{Text, shorten};
+use crate::{
+    normalize::branch_name,
+    wire::{Text, shorten},
+};
 
 /// How many of a report's errors become diagnostics.
 const MAX_NOTES: usize = 20;
@@ -35,6 +38,8 @@ pub struct Report {
     /// Errors after which something was not looked at.
     failures: u64,
     run: Run,
+    /// The branch that it says it is of.
+    branch: Option<String>,
     /// The first run's tool.
     tool: Option<(String, Option<String>)>,
     runs: u64,
@@ -137,6 +142,16 @@ impl Report {
                 self.problem.get_or_insert("rules were left out of the scan");
             }
             Place::Baseline if text != "null" => self.compared(),
+            Place::Asked if text.split([' ', '"']).any(asks_for_a_part) => {
+                self.problem.get_or_insert("the scan was asked for what changed");
+            }
+            Place::CutOff if !matches!(text, "null" | "\"\"") => {
+                self.problem.get_or_insert("the scan did not come to its end");
+            }
+            Place::Provenance if self.branch.is_none() => {
+                let found: Option<serde_json::Value> = guest_json::read(text);
+                self.branch = found.and_then(|it| Some(branch_name(it.get("branch")?.as_str()?).to_owned()));
+            }
             _ => {}
         }
     }
@@ -200,6 +215,17 @@ impl Report {
             return Completeness::Complete;
         };
         Completeness::Incomplete { reason }
+    }
+
+    /// The branch that a report is of: the one that the operator names, which goes first,
+    /// or the one that it names.
+    pub fn branch(&mut self, given: Option<&str>) -> Option<String> {
+        let Some(given) = given else { return self.branch.take() };
+        if let Some(said) = self.branch.take().filter(|said| said != branch_name(given)) {
+            let message = format!("the report says that it is of the branch `{}`; {given} counts", shorten(&said));
+            self.remark("other-branch", &message);
+        }
+        Some(given.to_owned())
     }
 
     /// How many SARIF runs there are.
@@ -271,7 +297,7 @@ impl Report {
             text = format!("{text} in {}", shorten(path));
         }
         if !message.is_empty() {
-            let message = without_code(message);
+            let message = credential::masked(&without_code(message));
             let line = message.split_whitespace().collect::<Vec<_>>().join(" ");
             text = format!("{text}: {}", shorten(&line));
         }
@@ -279,7 +305,8 @@ impl Report {
     }
 }
 
-/// A message without the code that it quotes, which may show a credential.
+/// A message without the code that it quotes, which may show a credential. Code may
+/// hold such signs itself.
 fn without_code(message: &str) -> Cow<'_, str> {
     match (message.find('`'), message.rfind('`')) {
         (Some(start), Some(end)) if start < end => {

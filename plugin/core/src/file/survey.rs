@@ -54,6 +54,8 @@ pub struct Survey {
     /// The absolute paths of results and of what was scanned.
     absolute: AbsolutePaths,
     root: Option<String>,
+    /// The branch that its results are of.
+    pub branch: Option<String>,
     /// The files that were scanned; none of more than are kept.
     scanned: Option<Vec<String>>,
     credentials: cli::Credentials,
@@ -117,6 +119,7 @@ impl Survey {
         self.fingerprints.finish();
         self.exposed.finish(&self.shelf.exposing());
         self.find_root(head);
+        self.branch = self.report.branch(head.r#ref.as_deref());
         let (tool, completeness) = match format {
             Format::CliJson => {
                 self.version = self.report.cli_version().map(str::to_owned);

@@ -1,0 +1,32 @@
+//! What the call of a scanner tells of its scan.
+//!
+//! ```
+//! use appsec_model::scan::asks_for_a_part;
+//!
+//! assert!(asks_for_a_part("--baseline-commit=abc") && asks_for_a_part("--staged"));
+//! assert!(!asks_for_a_part("diffs") && !asks_for_a_part("--json"));
+//! ```
+
+/// Options of tools that look only at what changed, without their dashes: those that
+/// begin like this.
+const DIFF_OPTIONS: [&str; 13] = [
+    "baseline",
+    "diff",
+    "changed",
+    "incremental",
+    "since",
+    "new-from",
+    "only-new",
+    "only-changed",
+    "modified",
+    "staged",
+    "commit-range",
+    "pull-request",
+    "delta",
+];
+
+/// Whether an argument of a scanner asks it to look only at what changed.
+pub fn asks_for_a_part(argument: &str) -> bool {
+    let option = argument.trim_start_matches('-');
+    option.len() < argument.len() && DIFF_OPTIONS.iter().any(|word| option.starts_with(word))
+}
