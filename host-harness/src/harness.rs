@@ -119,7 +119,7 @@ impl Harness {
     /// The packages of a connector as a bill of materials in the form of CycloneDX. None
     /// of it is run.
     pub fn sbom(&self, source: &ConnectorSource) -> Result<serde_json::Value, Error> {
-        let (_, code) = self.host.component(source)?;
+        let code = self.host.component(source)?;
         let inspection = appsec_sandbox::inspect(&code).map_err(RuntimeError::from)?;
         sbom::cyclonedx(&inspection, env!("CARGO_PKG_VERSION")).ok_or_else(|| ConnectorError::NoPackages.into())
     }
@@ -216,8 +216,36 @@ impl Harness {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::ConnectorSource;
     use crate::{bundled::BUNDLED, test_context::TestContext};
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+    async fn many_that_ask_at_a_time_load_a_connector_once() {
+        let context = TestContext::new();
+        let path = context.file("connector.wasm", b"none");
+        let source = ConnectorSource::File { path: path.clone() };
+        let all_at_once = async || {
+            let asked: Vec<_> = (0..64)
+                .map(|_| {
+                    let (harness, source) = (context.harness.clone(), source.clone());
+                    tokio::spawn(async move { harness.connector(&source).await })
+                })
+                .collect();
+            let mut loaded = Vec::new();
+            for one in asked {
+                loaded.push(one.await.unwrap());
+            }
+            loaded
+        };
+        // A failure is nobody's but his who met it.
+        assert!(all_at_once().await.iter().all(Result::is_err));
+        std::fs::write(&path, BUNDLED[0].component).unwrap();
+        let loaded: Vec<_> = all_at_once().await.into_iter().map(Result::unwrap).collect();
+        // Each load asks the connector anew what it is.
+        assert!(loaded.iter().all(|it| Arc::ptr_eq(&it.manifest, &loaded[0].manifest)), "it was loaded more than once");
+    }
 
     #[tokio::test]
     async fn a_file_that_is_another_one_by_now_is_loaded_anew() {

@@ -139,6 +139,9 @@ pub(crate) struct Channel {
 /// The connections of each instance, and its access token.
 type Connections = HashMap<(TenantId, i64), (Arc<Transport>, TokenCache)>;
 
+/// Where a connector is once it is loaded. Who loads it holds the lock.
+type Place = Arc<tokio::sync::Mutex<Option<Loaded>>>;
+
 /// Cheap to clone: all clones are the same host.
 #[derive(Clone)]
 pub(crate) struct Host(Arc<Shared>);
@@ -147,7 +150,7 @@ struct Shared {
     options: Options,
     runtime: OnceLock<Runtime>,
     tls: OnceLock<Arc<rustls::ClientConfig>>,
-    connectors: Mutex<HashMap<PathBuf, Loaded>>,
+    connectors: Mutex<HashMap<ConnectorSource, Place>>,
     transports: Mutex<Connections>,
     throttles: Throttles,
     access: OnceLock<Access>,
@@ -219,45 +222,43 @@ impl Host {
         Ok(self.0.runtime.get_or_init(|| runtime))
     }
 
-    /// The bytes of a connector, and what it is kept under.
-    pub fn component(&self, source: &ConnectorSource) -> Result<(PathBuf, Cow<'static, [u8]>), Error> {
+    /// The bytes of a connector.
+    pub fn component(&self, source: &ConnectorSource) -> Result<Cow<'static, [u8]>, Error> {
         Ok(match source {
-            ConnectorSource::Bundled { id } => {
-                (PathBuf::from(format!("bundled:{id}")), Cow::Borrowed(bundled(id)?.component))
-            }
-            // What is compiled are the very bytes that are told apart by their hash.
-            ConnectorSource::File { path } => (path.clone(), Cow::Owned(self.runtime()?.read_file(path)?)),
-            ConnectorSource::Installed { sha256 } => {
-                (PathBuf::from(format!("sha256:{sha256}")), Cow::Owned(self.installed_component(sha256)?))
-            }
+            ConnectorSource::Bundled { id } => Cow::Borrowed(bundled(id)?.component),
+            ConnectorSource::File { path } => Cow::Owned(self.runtime()?.read_file(path)?),
+            ConnectorSource::Installed { sha256 } => Cow::Owned(self.installed_component(sha256)?),
             ConnectorSource::Reports => return Err(Error::ImportOnly),
         })
     }
 
-    /// Loads a connector and asks it what it is. Loaded once per process; a file
-    /// that is another one by now is loaded anew.
+    /// Loads a connector and asks it what it is. Loaded once per process, however
+    /// many ask for it at a time; a file that is another one by now is loaded anew,
+    /// and what could not be loaded is tried again by the next.
     pub async fn connector(&self, source: &ConnectorSource) -> Result<Loaded, Error> {
-        let runtime = self.runtime()?;
-        let (key, code) = self.component(source)?;
-        let known = self.connectors().get(&key).cloned();
-        let is_same = |loaded: &Loaded| match source {
+        let place = self.connectors().entry(source.clone()).or_default().clone();
+        // The bytes and the code of a component can be a hundred megabytes: who waits
+        // here holds neither.
+        let mut place = place.lock().await;
+        let code = self.component(source)?;
+        let is_same = |loaded: &&Loaded| match source {
+            // What is compiled are the very bytes that are told apart by their hash.
             ConnectorSource::File { .. } => {
                 loaded.connector.inspection().sha256 == data_encoding::HEXLOWER.encode(&Sha256::digest(&code))
             }
             ConnectorSource::Bundled { .. } | ConnectorSource::Installed { .. } | ConnectorSource::Reports => true,
         };
-        if let Some(loaded) = known.filter(is_same) {
-            return Ok(loaded);
+        if let Some(loaded) = place.as_ref().filter(is_same) {
+            return Ok(loaded.clone());
         }
         let compiled = match source {
             ConnectorSource::Bundled { id } => bundled(id)?.compiled,
             _ => None,
         };
-        let connector = runtime.load_compiled(&code, compiled)?;
+        let connector = self.runtime()?.load_compiled(&code, compiled)?;
         let manifest = connector.describe(&source.to_string()).await?.value;
         let loaded = Loaded { connector, manifest: Arc::new(manifest) };
-        self.connectors().insert(key, loaded.clone());
-        Ok(loaded)
+        Ok(place.insert(loaded).clone())
     }
 
     /// What calls of an instance's connector go through. The account that may be
@@ -326,7 +327,7 @@ impl Host {
         self.transports().retain(|(of, _), _| of != tenant);
     }
 
-    fn connectors(&self) -> MutexGuard<'_, HashMap<PathBuf, Loaded>> {
+    fn connectors(&self) -> MutexGuard<'_, HashMap<ConnectorSource, Place>> {
         self.0.connectors.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

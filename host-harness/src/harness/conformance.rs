@@ -66,7 +66,7 @@ impl Harness {
     /// Judges a connector. Nothing is stored of what it fetches.
     pub async fn conformance(&self, asked: Conformance) -> Result<Judged, Error> {
         let Conformance { connector, vendor, record, secret, previous, mut plan } = asked;
-        let (_, code) = self.host.component(&connector)?;
+        let code = self.host.component(&connector)?;
         let loaded = match self.runtime()?.load(&code) {
             Ok(loaded) => loaded,
             Err(error) => {

@@ -16,7 +16,7 @@ use crate::{
 use appsec_grant::{Audience, Changes, EgressPolicy, InstanceName, ProxySetting, SecretSource};
 
 /// Where the component of an instance comes from.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize, schemars::JsonSchema)]
 #[serde(tag = "from", rename_all = "kebab-case")]
 pub enum ConnectorSource {
     /// Bundled with the program.
