@@ -150,7 +150,9 @@ pub fn masked(text: &str) -> String {
         let (word, mut behind) = rest.split_at(length);
         let quoted = behind.split_once(sign).filter(|_| "'\"`".contains(sign) && !before.is_alphanumeric());
         if let Some((_, after)) = quoted {
-            kept.extend([sign, '…', sign]);
+            kept.push(sign);
+            kept.push('…');
+            kept.push(sign);
             behind = after;
         } else {
             kept.push_str(if !sign.is_alphanumeric() || is_word(word) { word } else { "…" });

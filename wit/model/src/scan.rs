@@ -9,24 +9,10 @@
 
 /// Options of tools that look only at what changed, without their dashes: those that
 /// begin like this.
-const DIFF_OPTIONS: [&str; 13] = [
-    "baseline",
-    "diff",
-    "changed",
-    "incremental",
-    "since",
-    "new-from",
-    "only-new",
-    "only-changed",
-    "modified",
-    "staged",
-    "commit-range",
-    "pull-request",
-    "delta",
-];
+const DIFF_OPTIONS: &str = "baseline diff changed incremental since new-from only-new only-changed modified staged commit-range pull-request delta";
 
 /// Whether an argument of a scanner asks it to look only at what changed.
 pub fn asks_for_a_part(argument: &str) -> bool {
     let option = argument.trim_start_matches('-');
-    option.len() < argument.len() && DIFF_OPTIONS.iter().any(|word| option.starts_with(word))
+    option.len() < argument.len() && DIFF_OPTIONS.split(' ').any(|word| option.starts_with(word))
 }
