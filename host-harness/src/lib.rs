@@ -115,7 +115,7 @@ pub mod conformance {
 
 /// Forms in which findings leave the store.
 pub mod exports {
-    pub use appsec_exports::{CycloneDxVersion, Error, GateFormat, Options, Summary, text};
+    pub use appsec_exports::{CycloneDxVersion, Error, Format, GateFormat, Options, Summary, text};
 }
 
 /// Names, secrets and addresses: what is granted, and to whom.

@@ -109,14 +109,26 @@ pub(crate) struct Problem<'a> {
     status: u16,
     code: &'a str,
     detail: &'a str,
+    /// What was asked: the path of the request.
+    instance: &'a str,
+    /// What to do about it.
+    hint: &'a str,
 }
 
 impl Fault {
     /// For programs.
-    pub fn problem(&self) -> Response<Body> {
+    pub fn problem(&self, path: &str) -> Response<Body> {
         let title = self.status.canonical_reason().unwrap_or("Error");
         let (address, code) = (self.code.address(), self.code.as_str());
-        let problem = Problem { address: &address, title, status: self.status.as_u16(), code, detail: &self.detail };
+        let problem = Problem {
+            address: &address,
+            title,
+            status: self.status.as_u16(),
+            code,
+            detail: &self.detail,
+            instance: path,
+            hint: self.code.about().advice,
+        };
         let mut response = json(&problem);
         *response.status_mut() = self.status;
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));

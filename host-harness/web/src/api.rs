@@ -9,6 +9,7 @@ mod notify;
 #[cfg(test)]
 pub(crate) mod openapi;
 mod repositories;
+mod takes;
 mod upload;
 
 use std::sync::Arc;
@@ -35,10 +36,6 @@ use crate::{
     table::Routes,
 };
 
-/// Everything below this address is for programs.
-#[cfg(test)]
-pub(crate) const BASE: &str = "/api/v1";
-
 /// An address below it.
 macro_rules! at {
     ($path:literal) => {
@@ -55,25 +52,38 @@ pub(crate) fn routes(routes: Routes) -> Routes {
     routes
         .read(at!("/openapi.json"), Read, document)
         .read(at!("/tenants"), Read, tenants)
-        .read(at!("/tenants/{tenant}/findings"), Read, async |asked: Asked| findings(asked, View::All).await)
-        .read(at!("/tenants/{tenant}/vulnerabilities"), Read, async |asked: Asked| {
-            findings(asked, View::Vulnerabilities).await
+        .read((at!("/tenants/{tenant}/findings"), List::Findings(View::All)), Read, async |asked: Asked| {
+            findings(asked, View::All).await
         })
-        .read(at!("/tenants/{tenant}/weaknesses"), Read, async |asked: Asked| findings(asked, View::Weaknesses).await)
-        .read(at!("/tenants/{tenant}/secrets"), Read, async |asked: Asked| findings(asked, View::Secrets).await)
+        .read(
+            (at!("/tenants/{tenant}/vulnerabilities"), List::Findings(View::Vulnerabilities)),
+            Read,
+            async |asked: Asked| findings(asked, View::Vulnerabilities).await,
+        )
+        .read((at!("/tenants/{tenant}/weaknesses"), List::Findings(View::Weaknesses)), Read, async |asked: Asked| {
+            findings(asked, View::Weaknesses).await
+        })
+        .read((at!("/tenants/{tenant}/secrets"), List::Findings(View::Secrets)), Read, async |asked: Asked| {
+            findings(asked, View::Secrets).await
+        })
         .read(at!("/tenants/{tenant}/findings/{id}"), Read, finding)
-        .read(at!("/tenants/{tenant}/issues"), Read, issues)
+        .read((at!("/tenants/{tenant}/issues"), List::Issues), Read, issues)
         .read(at!("/tenants/{tenant}/issues/{id}"), Read, issue)
-        .read(at!("/tenants/{tenant}/packages"), Read, packages)
-        .read(at!("/tenants/{tenant}/dashboard"), Read, dashboard)
-        .read(at!("/tenants/{tenant}/coverage"), Read, coverage)
-        .read(at!("/tenants/{tenant}/runs"), Read, runs)
+        .read((at!("/tenants/{tenant}/packages"), List::Packages), Read, packages)
+        .read((at!("/tenants/{tenant}/dashboard"), List::Dashboard), Read, dashboard)
+        .read((at!("/tenants/{tenant}/coverage"), List::Coverage), Read, coverage)
+        .read((at!("/tenants/{tenant}/runs"), List::Runs), Read, runs)
         .read(at!("/tenants/{tenant}/findings/{id}/history"), Read, decide::history)
-        .read(at!("/tenants/{tenant}/triage"), Read, decide::decisions)
-        .change_or_show(POST, at!("/tenants/{tenant}/triage"), (Triage, "triage"), apart_with(decide::decide))
+        .read((at!("/tenants/{tenant}/triage"), List::Decisions), Read, decide::decisions)
         .change_or_show(
             POST,
-            at!("/tenants/{tenant}/triage/clear"),
+            (at!("/tenants/{tenant}/triage"), List::Triage),
+            (Triage, "triage"),
+            apart_with(decide::decide),
+        )
+        .change_or_show(
+            POST,
+            (at!("/tenants/{tenant}/triage/clear"), List::Export),
             (Triage, "triage"),
             apart_with(decide::clear_decisions),
         )
@@ -94,11 +104,11 @@ pub(crate) fn routes(routes: Routes) -> Routes {
             (Manage, "remove policies"),
             apart_with(decide::delete_policies),
         )
-        .look(at!("/tenants/{tenant}/policies/check"), Read, decide::check_policies)
-        .read(at!("/tenants/{tenant}/policies/results"), Read, decide::policy_results)
-        .read(at!("/tenants/{tenant}/repositories"), Read, repositories::list)
+        .look((at!("/tenants/{tenant}/policies/check"), takes::CHECK), Read, decide::check_policies)
+        .read((at!("/tenants/{tenant}/policies/results"), takes::RESULTS), Read, decide::policy_results)
+        .read((at!("/tenants/{tenant}/repositories"), takes::REPOSITORIES), Read, repositories::list)
         .upload(
-            at!("/tenants/{tenant}/repositories"),
+            (at!("/tenants/{tenant}/repositories"), takes::REPLACE),
             (Manage, "import repositories"),
             LIST_BYTES,
             apart_with(repositories::import),
@@ -111,17 +121,29 @@ pub(crate) fn routes(routes: Routes) -> Routes {
             apart(repositories::remove),
         )
         .read(at!("/tenants/{tenant}/status"), Read, status)
-        .read(at!("/tenants/{tenant}/findings/export/{format}"), Read, async |asked| export(asked, View::All).await)
-        .read(at!("/tenants/{tenant}/vulnerabilities/export/{format}"), Read, async |asked| {
-            export(asked, View::Vulnerabilities).await
-        })
-        .read(at!("/tenants/{tenant}/weaknesses/export/{format}"), Read, async |asked| {
-            export(asked, View::Weaknesses).await
-        })
-        .read(at!("/tenants/{tenant}/secrets/export/{format}"), Read, async |asked| export(asked, View::Secrets).await)
+        .hand_out(
+            (at!("/tenants/{tenant}/findings/export/{format}"), takes::export(View::All)),
+            (Read, "export"),
+            async |asked| export(asked, View::All).await,
+        )
+        .hand_out(
+            (at!("/tenants/{tenant}/vulnerabilities/export/{format}"), takes::export(View::Vulnerabilities)),
+            (Read, "export"),
+            async |asked| export(asked, View::Vulnerabilities).await,
+        )
+        .hand_out(
+            (at!("/tenants/{tenant}/weaknesses/export/{format}"), takes::export(View::Weaknesses)),
+            (Read, "export"),
+            async |asked| export(asked, View::Weaknesses).await,
+        )
+        .hand_out(
+            (at!("/tenants/{tenant}/secrets/export/{format}"), takes::export(View::Secrets)),
+            (Read, "export"),
+            async |asked| export(asked, View::Secrets).await,
+        )
         .read(at!("/tenants/{tenant}/runs/{run}"), Read, run)
         .change(DELETE, at!("/tenants/{tenant}/runs/{run}"), (Manage, "stop sync"), act::stop)
-        .read(at!("/tenants/{tenant}/instances"), Read, instances)
+        .read((at!("/tenants/{tenant}/instances"), takes::INSTANCES), Read, instances)
         .read(at!("/tenants/{tenant}/instances/{instance}"), Read, apart(act::instance))
         .change(
             PATCH,
@@ -157,7 +179,7 @@ pub(crate) fn routes(routes: Routes) -> Routes {
             (Manage, "remove schedule"),
             apart_with(act::delete_schedule),
         )
-        .read(at!("/tenants/{tenant}/mappings"), Read, mappings)
+        .read((at!("/tenants/{tenant}/mappings"), takes::MAPPINGS), Read, mappings)
         .change(PUT, at!("/tenants/{tenant}/mappings"), (Manage, "change mapping"), apart_with(act::put_mapping))
         .change(
             POST,
@@ -165,7 +187,7 @@ pub(crate) fn routes(routes: Routes) -> Routes {
             (Manage, "accept mapping"),
             apart_with(act::accept_mappings),
         )
-        .read(at!("/tenants/{tenant}/mappings/suggestions"), Read, repositories::suggestions)
+        .read((at!("/tenants/{tenant}/mappings/suggestions"), takes::SUGGESTIONS), Read, repositories::suggestions)
         .change(
             PUT,
             at!("/tenants/{tenant}/instances/{instance}/mapping-mode"),
@@ -231,17 +253,22 @@ pub(crate) fn routes(routes: Routes) -> Routes {
             (Manage, "test alert"),
             apart(notify::test_alert),
         )
-        .read(at!("/tenants/{tenant}/deliveries"), Manage, notify::deliveries)
+        .read((at!("/tenants/{tenant}/deliveries"), takes::DELIVERIES), Manage, notify::deliveries)
         .change(
             POST,
             at!("/tenants/{tenant}/deliveries/{delivery}/resend"),
             (Manage, "resend notification"),
             apart(notify::resend),
         )
-        .upload(at!("/tenants/{tenant}/imports"), (Manage, "import"), FILE_BYTES, apart_with(act::import))
+        .upload(
+            (at!("/tenants/{tenant}/imports"), takes::IMPORT),
+            (Manage, "import"),
+            FILE_BYTES,
+            apart_with(act::import),
+        )
         .read(at!("/tenants/{tenant}/advisories/{advisory}"), Read, advisories::one)
         .upload(
-            at!("/tenants/{tenant}/advisories"),
+            (at!("/tenants/{tenant}/advisories"), takes::ADVISORIES),
             (Manage, "import advisories"),
             FILE_BYTES,
             apart_with(advisories::import),
@@ -250,7 +277,7 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         .read(at!("/tenants/{tenant}/tokens"), Administer, act::tokens)
         .change(POST, at!("/tenants/{tenant}/tokens"), (Administer, "add token"), act::add_token)
         .change(DELETE, at!("/tenants/{tenant}/tokens/{token}"), (Administer, "revoke token"), act::revoke_token)
-        .read(at!("/tenants/{tenant}/audit"), Administer, audit)
+        .read((at!("/tenants/{tenant}/audit"), takes::AUDIT), Administer, audit)
 }
 
 /// Bytes of a list of repositories.
@@ -318,12 +345,16 @@ async fn run(asked: Asked) -> Answer {
 }
 
 async fn instances(asked: Asked) -> Answer {
-    Ok(json(&asked.tenant.instance_list().await?))
+    let mut list = asked.tenant.instance_list().await?;
+    asked.page(&mut list.instances)?;
+    Ok(json(&list))
 }
 
 async fn mappings(asked: Asked) -> Answer {
     let (instance, state) = (asked.maybe_instance()?, asked.maybe::<MappingState>("state")?);
-    Ok(json(&asked.tenant.mapping_list(instance.as_ref(), state.into_iter().collect()).await?))
+    let mut list = asked.tenant.mapping_list(instance.as_ref(), state.into_iter().collect()).await?;
+    asked.page(&mut list.projects)?;
+    Ok(json(&list))
 }
 
 async fn onboardings(asked: Asked) -> Answer {

@@ -9,7 +9,7 @@ use axum::{
 use host_harness::{
     Principal, ProjectName, Tenant,
     grant::{InstanceName, TenantId},
-    query::{List, Query},
+    query::{Field, List, Query},
 };
 use http::{HeaderMap, Uri};
 use tokio::{runtime::Handle, time::timeout};
@@ -117,6 +117,11 @@ impl Asked {
     }
 
     /// The same of an address that has other fields beside it.
+    pub fn query_with(&self, list: List, others: &[Field]) -> Result<Query, Fault> {
+        self.query_beside(list, &others.iter().map(|it| it.name).collect::<Vec<_>>())
+    }
+
+    /// The same of an address that has fields of these names beside it.
     pub fn query_beside(&self, list: List, others: &[&str]) -> Result<Query, Fault> {
         let pairs: Vec<_> = pairs(&self.uri).collect();
         let is_page = is_page(&self.uri);
@@ -156,6 +161,15 @@ impl Asked {
         self.field(name).map(|text| parsed(name, &text)).transpose()
     }
 
+    /// A field of the query that is one of these words.
+    pub fn word(&self, field: &Field) -> Result<Option<String>, Fault> {
+        let given = self.field(field.name);
+        match given.as_deref().map(|text| field.takes.checked(text)) {
+            Some(Err(expected)) => Err(Fault::field(field.name, &expected)),
+            Some(Ok(())) | None => Ok(given),
+        }
+    }
+
     /// The instance that a list is narrowed to.
     pub fn maybe_instance(&self) -> Result<Option<InstanceName>, Fault> {
         self.maybe("instance")
@@ -164,6 +178,15 @@ impl Asked {
     /// A field of the query that is a number.
     pub fn number(&self, name: &str) -> Result<Option<u32>, Fault> {
         self.maybe(name)
+    }
+
+    /// Keeps the rows of a list that are asked for: all of them, if nobody says how many.
+    pub fn page<T>(&self, rows: &mut Vec<T>) -> Result<(), Fault> {
+        let whole = |number: Option<u32>| number.map(|it| usize::try_from(it).unwrap_or(usize::MAX));
+        let skipped = whole(self.number("offset")?).unwrap_or_default().min(rows.len());
+        rows.drain(..skipped);
+        rows.truncate(whole(self.number("limit")?).unwrap_or(usize::MAX));
+        Ok(())
     }
 
     /// A name in the address. What is no such name is not there.

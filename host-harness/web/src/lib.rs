@@ -27,7 +27,7 @@ use host_harness::{Access, CancellationToken, Error, EventReceiver, Harness};
 use tokio::{net::TcpListener, sync::Semaphore};
 
 pub use self::probes::Probes;
-use self::{access::Gate, jobs::Jobs, repeat::Claims, uploads::Uploads};
+use self::{access::Gate, jobs::Jobs, repeat::Claims, table::Refusals, uploads::Uploads};
 
 /// How long a request may take.
 #[derive(Clone, Copy)]
@@ -108,6 +108,8 @@ struct Site {
     uploads: Uploads,
     /// Requests with a key that are under way.
     claims: Claims,
+    /// What was refused lately.
+    refusals: Refusals,
     /// Pages that are watched live.
     watched: Arc<Semaphore>,
     stop: CancellationToken,
@@ -137,6 +139,7 @@ impl Server {
                 jobs,
                 uploads,
                 claims: Claims::default(),
+                refusals: Refusals::default(),
                 watched,
                 stop,
                 patience: PATIENCE,

@@ -1,5 +1,7 @@
 //! Which request gets which answer.
 
+mod packed;
+
 use std::{sync::Arc, time::Instant};
 
 use axum::{
@@ -14,15 +16,16 @@ use host_harness::{
     Permission, Surface,
     store::{AuditEntry, AuditOutcome},
 };
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 
+use self::packed::Packable;
 use crate::{
     Site,
     access::{Refusal, may_lead_here},
     answer::{Fault, HEADERS, html},
     api, events, pages, probes,
     problems::{self, Own},
-    table::{Routes, record},
+    table::{Routes, record, refused},
 };
 
 /// Answers requests.
@@ -65,6 +68,7 @@ pub(crate) fn service(site: Arc<Site>) -> Service {
         .merge(closed)
         .layer(DefaultBodyLimit::max(BODY_BYTES))
         .layer(middleware::from_fn_with_state(site.clone(), admit))
+        .layer(packed::layer())
         // Vendors come from elsewhere, and through proxies.
         .merge(events::router())
         .with_state(site)
@@ -82,7 +86,8 @@ impl IntoResponse for Fault {
 
 /// Every request passes here first, and every answer last.
 async fn admit(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response<Body> {
-    let is_api = request.uri().path().starts_with("/api/");
+    let path = request.uri().path().to_owned();
+    let is_api = path.starts_with("/api/");
     let (begun, method) = (Instant::now(), request.method().clone());
     let mut response = match site.gate.admits(request.headers()) {
         Err(refusal) => Fault::from(refusal).into_response(),
@@ -90,7 +95,7 @@ async fn admit(State(site): State<Arc<Site>>, request: Request, next: Next) -> R
     };
     if is_api && let Some(fault) = response.extensions_mut().remove::<Arc<Fault>>() {
         let said = response.headers().clone();
-        response = fault.problem();
+        response = fault.problem(&path);
         for name in [header::ALLOW, header::LOCATION, header::WWW_AUTHENTICATE] {
             response.headers_mut().extend(said.get(&name).map(|value| (name, value.clone())));
         }
@@ -98,6 +103,9 @@ async fn admit(State(site): State<Arc<Site>>, request: Request, next: Next) -> R
     for (name, value) in HEADERS {
         // What may be kept says so.
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    if method == Method::GET {
+        response.extensions_mut().insert(Packable);
     }
     let surface = if is_api { Surface::Api } else { Surface::Page };
     site.harness.metrics().request(surface, &method, response.status(), begun.elapsed());
@@ -115,12 +123,27 @@ async fn let_in(State(site): State<Arc<Site>>, mut request: Request, next: Next)
             if refusal == Refusal::Session {
                 site.gate.renew_link().await;
             }
+            if refusal == Refusal::Token {
+                refused(&site, nobody()).await;
+            }
             let mut response = Fault::from(refusal).into_response();
             if response.status() == StatusCode::UNAUTHORIZED {
                 response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
             response
         }
+    }
+}
+
+/// Somebody whose token does not work.
+fn nobody() -> AuditEntry {
+    AuditEntry {
+        who: "unknown".to_owned(),
+        action: "authenticate",
+        tenant: None,
+        target: None,
+        outcome: AuditOutcome::Refused,
+        code: Some(Own::TokenInvalid.as_str().into()),
     }
 }
 

@@ -2,6 +2,9 @@
 //! sender needs, and one that changes something not without the word that the audit
 //! log has for it.
 
+mod limit;
+mod takes;
+
 use std::sync::Arc;
 
 use axum::{
@@ -15,9 +18,10 @@ use axum::{
 };
 use host_harness::{
     Permission, Principal, Verdict,
+    grant::counted,
     store::{AuditEntry, AuditOutcome},
 };
-use http::{Response, StatusCode};
+use http::{Response, StatusCode, Uri};
 use tokio::time::timeout;
 
 use crate::{
@@ -29,35 +33,57 @@ use crate::{
     repeat::{Claim, Repeated},
 };
 
+pub(crate) use self::limit::Refusals;
+#[cfg(test)]
+pub(crate) use self::takes::MOST;
+pub(crate) use self::takes::{At, DRY_RUN, Fields, LIMIT, field};
+
+/// Everything below this address is for programs.
+pub(crate) const API: &str = "/api/v1/";
+
 /// What is asked at one address with one method.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Route {
     pub method: MethodFilter,
     pub path: &'static str,
+    /// What its query may hold. A page is asked by forms, which say more than it reads.
+    pub fields: Fields,
     /// What its sender must be allowed to do.
     pub needs: Permission,
     /// What it changes, in a word or two; nothing for one that only looks.
     pub action: Option<&'static str>,
+    /// What it hands out, in a word, where that is written down.
+    pub hands_out: Option<&'static str>,
     /// Whether it begins work, and may be sent again with the same key.
     pub begins: bool,
     /// Whether it changes nothing with the flag [`DRY_RUN`].
     pub rehearses: bool,
 }
 
-/// The flag of a query with which a change is shown and not made.
-pub(crate) const DRY_RUN: &str = "dry_run";
-
 impl Route {
-    const fn looks(method: MethodFilter, path: &'static str, needs: Permission) -> Self {
-        Self { method, path, needs, action: None, begins: false, rehearses: false }
+    fn looks(method: MethodFilter, at: impl Into<At>, needs: Permission) -> Self {
+        let At { path, fields } = at.into();
+        Self { method, path, fields, needs, action: None, hands_out: None, begins: false, rehearses: false }
     }
 
-    const fn changes(method: MethodFilter, path: &'static str, (needs, action): (Permission, &'static str)) -> Self {
-        Self { action: Some(action), ..Self::looks(method, path, needs) }
+    fn changes(method: MethodFilter, at: impl Into<At>, (needs, action): (Permission, &'static str)) -> Self {
+        Self { action: Some(action), ..Self::looks(method, at, needs) }
     }
 
-    const fn begins(path: &'static str, asks: (Permission, &'static str)) -> Self {
-        Self { begins: true, ..Self::changes(MethodFilter::POST, path, asks) }
+    fn begins(at: impl Into<At>, asks: (Permission, &'static str)) -> Self {
+        Self { begins: true, ..Self::changes(MethodFilter::POST, at, asks) }
+    }
+
+    /// Refuses a query with anything that is not known here.
+    fn reads(&self, uri: &Uri) -> Result<(), Fault> {
+        if !self.path.starts_with(API) {
+            return Ok(());
+        }
+        self.fields.check(uri, self.rehearses)?;
+        match self.fields.missing(uri) {
+            Some(name) => Err(Fault::field(name, &format!("it is needed: ?{name}="))),
+            None => Ok(()),
+        }
     }
 }
 
@@ -80,28 +106,38 @@ impl Routes {
     }
 
     /// A route that looks.
-    pub fn read<H, T>(self, path: &'static str, needs: Permission, handler: H) -> Self
+    pub fn read<H, T>(self, at: impl Into<At>, needs: Permission, handler: H) -> Self
     where
         H: Handler<T, Arc<Site>>,
         T: 'static,
     {
-        self.route(Route::looks(MethodFilter::GET, path, needs), handler)
+        self.route(Route::looks(MethodFilter::GET, at, needs), handler)
+    }
+
+    /// A route that looks, and whose answers are kept elsewhere: that it was asked is
+    /// written down.
+    pub fn hand_out<H, T>(self, at: impl Into<At>, (needs, what): (Permission, &'static str), handler: H) -> Self
+    where
+        H: Handler<T, Arc<Site>>,
+        T: 'static,
+    {
+        self.route(Route { hands_out: Some(what), ..Route::looks(MethodFilter::GET, at, needs) }, handler)
     }
 
     /// A route that looks, at what a body says.
-    pub fn look<H, T>(self, path: &'static str, needs: Permission, handler: H) -> Self
+    pub fn look<H, T>(self, at: impl Into<At>, needs: Permission, handler: H) -> Self
     where
         H: Handler<T, Arc<Site>>,
         T: 'static,
     {
-        self.route(Route::looks(MethodFilter::POST, path, needs), handler)
+        self.route(Route::looks(MethodFilter::POST, at, needs), handler)
     }
 
     /// A route that changes something.
     pub fn change<H, T>(
         self,
         method: MethodFilter,
-        path: &'static str,
+        at: impl Into<At>,
         asks: (Permission, &'static str),
         handler: H,
     ) -> Self
@@ -109,14 +145,14 @@ impl Routes {
         H: Handler<T, Arc<Site>>,
         T: 'static,
     {
-        self.route(Route::changes(method, path, asks), handler)
+        self.route(Route::changes(method, at, asks), handler)
     }
 
     /// A route that changes something, or shows what it would change.
     pub fn change_or_show<H, T>(
         self,
         method: MethodFilter,
-        path: &'static str,
+        at: impl Into<At>,
         asks: (Permission, &'static str),
         handler: H,
     ) -> Self
@@ -124,25 +160,25 @@ impl Routes {
         H: Handler<T, Arc<Site>>,
         T: 'static,
     {
-        self.route(Route { rehearses: true, ..Route::changes(method, path, asks) }, handler)
+        self.route(Route { rehearses: true, ..Route::changes(method, at, asks) }, handler)
     }
 
     /// A route that begins work.
-    pub fn begin<H, T>(self, path: &'static str, asks: (Permission, &'static str), handler: H) -> Self
+    pub fn begin<H, T>(self, at: impl Into<At>, asks: (Permission, &'static str), handler: H) -> Self
     where
         H: Handler<T, Arc<Site>>,
         T: 'static,
     {
-        self.route(Route::begins(path, asks), handler)
+        self.route(Route::begins(at, asks), handler)
     }
 
     /// A route that takes a file in, of so many bytes at most.
-    pub fn upload<H, T>(self, path: &'static str, asks: (Permission, &'static str), bytes: usize, handler: H) -> Self
+    pub fn upload<H, T>(self, at: impl Into<At>, asks: (Permission, &'static str), bytes: usize, handler: H) -> Self
     where
         H: Handler<T, Arc<Site>>,
         T: 'static,
     {
-        self.route(Route::begins(path, asks), handler.layer(DefaultBodyLimit::max(bytes)))
+        self.route(Route::begins(at, asks), handler.layer(DefaultBodyLimit::max(bytes)))
     }
 
     fn route<H, T>(mut self, route: Route, handler: H) -> Self
@@ -171,7 +207,7 @@ async fn guard(
     let target: Vec<&str> = params.iter().filter(|(name, _)| *name != "tenant").map(|(_, value)| value).collect();
     let entry = AuditEntry {
         who: principal.who(),
-        action: route.action.unwrap_or("look"),
+        action: route.action.or(route.hands_out).unwrap_or("look"),
         // Whoever asks for a tenant that is not there names what they like.
         tenant: tenant.clone().filter(|it| it.len() <= NAME_BYTES),
         target: (!target.is_empty()).then(|| target.join("/")).filter(|it| it.len() <= NAME_BYTES),
@@ -183,17 +219,27 @@ async fn guard(
         // What is not to be seen is not there.
         Verdict::Hidden => return Fault::not_found("such tenant").into_response(),
         Verdict::Denied => {
-            record(&site, AuditEntry { outcome: AuditOutcome::Refused, ..entry }).await;
+            let code = Some(Own::NotPermitted.as_str().into());
+            refused(&site, AuditEntry { outcome: AuditOutcome::Refused, code, ..entry }).await;
             let detail = format!("this needs the permission to {}", route.needs.as_str());
             return Fault::of(Own::NotPermitted, &detail).into_response();
         }
+    }
+    if let Err(fault) = route.reads(request.uri()) {
+        return fault.into_response();
     }
     let only_shows = match route.rehearses.then(|| flag(request.uri(), DRY_RUN)).transpose() {
         Ok(given) => given.unwrap_or_default(),
         Err(fault) => return fault.into_response(),
     };
     if route.action.is_none() || only_shows {
-        return timeout(site.patience.look, next.run(request)).await.unwrap_or_else(|_| slow().into_response());
+        let answered = timeout(site.patience.look, next.run(request)).await;
+        let response = answered.unwrap_or_else(|_| slow().into_response());
+        // What cannot be written down is not handed out.
+        if route.hands_out.is_some() && !record(&site, ended(entry, &response)).await {
+            return Fault::from(Refusal::Unseen).into_response();
+        }
+        return response;
     }
     let repeated = match Repeated::of(&principal, &request).filter(|_| route.begins) {
         Some(repeated) => match repeated.claimed(&site).await {
@@ -211,10 +257,7 @@ async fn guard(
     let patience = site.patience.change;
     let acting = tokio::spawn(async move {
         let response = next.run(request).await;
-        let (fault, status) = (response.extensions().get::<Arc<Fault>>().map(|fault| fault.code), response.status());
-        let failed = fault.is_some() || status.is_client_error() || status.is_server_error();
-        let outcome = if failed { AuditOutcome::Failed } else { AuditOutcome::Done };
-        record(&site, AuditEntry { outcome, code: fault.map(|code| code.as_str().into()), ..entry.clone() }).await;
+        record(&site, ended(entry.clone(), &response)).await;
         match repeated {
             Some(claimed) => claimed.kept(&site, entry.tenant.unwrap_or_default(), response).await,
             None => response,
@@ -224,6 +267,25 @@ async fn guard(
         Ok(Ok(response)) => response,
         Ok(Err(_)) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
         Err(_) => slow().into_response(),
+    }
+}
+
+/// What came of it.
+fn ended(entry: AuditEntry, response: &Response<Body>) -> AuditEntry {
+    let (fault, status) = (response.extensions().get::<Arc<Fault>>().map(|fault| fault.code), response.status());
+    let failed = fault.is_some() || status.is_client_error() || status.is_server_error();
+    let outcome = if failed { AuditOutcome::Failed } else { AuditOutcome::Done };
+    AuditEntry { outcome, code: fault.map(|code| code.as_str().into()), ..entry }
+}
+
+/// Writes down what is refused, but not all of a flood.
+pub(crate) async fn refused(site: &Site, entry: AuditEntry) {
+    if let Some(left_out) = site.refusals.admits(&entry.who) {
+        let target = match left_out {
+            0 => entry.target,
+            count => Some(format!("{} before it are not written down", counted(count, "other"))),
+        };
+        record(site, AuditEntry { target, ..entry }).await;
     }
 }
 
@@ -246,6 +308,12 @@ fn slow() -> Fault {
 }
 
 impl Route {
+    /// What its query may hold.
+    #[cfg(test)]
+    pub fn query(&self) -> impl Iterator<Item = &'static host_harness::query::Field> + use<> {
+        self.fields.all(self.rehearses)
+    }
+
     /// Its method, by name.
     #[cfg(test)]
     pub fn verb(&self) -> http::Method {

@@ -3,8 +3,10 @@
 use appsec_model::Severity;
 use axum::{body::Body, response::IntoResponse};
 use host_harness::{
-    Error, PoliciesImported, PoliciesRemoved, PolicyImported, TriageChoice, TriageTargets,
+    Error, PoliciesImported, PoliciesRemoved, PolicyCheck, PolicyImported, TriageChoice, TriageTargets,
     analysis::TriageDecision,
+    columns::{CsvWriter, POLICY_RESULTS_CSV},
+    exports::{Error as ExportError, GateFormat},
     query::{Ahead, List, Query},
 };
 use http::{HeaderMap, Response, header};
@@ -13,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     act::{Head, Sent},
     etag::{require_match, require_none, tagged},
+    takes,
 };
 use crate::{
     answer::{Fault, json},
@@ -158,7 +161,31 @@ fn info() -> Option<Severity> {
 }
 
 pub(super) async fn check_policies(asked: Asked, Sent(_, sent): Sent<NewCheck>) -> Answer {
-    Ok(json(&asked.tenant.check_policies(&asked.query(List::PolicyCheck)?, sent.fail_on, false).await?))
+    let query = asked.query_with(List::PolicyCheck, takes::FORMATS)?;
+    let format = takes::FORMATS.first().map_or(Ok(None), |it| asked.word(it))?;
+    let check = asked.tenant.check_policies(&query, sent.fail_on, format.is_some()).await?;
+    let (kind, format) = match format.as_deref() {
+        Some("sarif") => ("application/sarif+json", GateFormat::Sarif),
+        Some("junit") => ("application/xml", GateFormat::Junit),
+        Some("github") => ("text/plain; charset=utf-8", GateFormat::Github),
+        Some("gitlab-codequality") => ("application/json", GateFormat::GitlabCodeQuality),
+        Some("csv") => return violations(&check),
+        _ => return Ok(json(&check)),
+    };
+    let text = asked.tenant.format_check(&check, format).await?;
+    Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
+}
+
+/// What a check found, row by row.
+fn violations(check: &PolicyCheck) -> Answer {
+    let results: Vec<_> = check.violations.iter().flat_map(|it| &it.results).cloned().collect();
+    let mut bytes = Vec::new();
+    let written = CsvWriter::new(POLICY_RESULTS_CSV, &mut bytes).and_then(|mut csv| {
+        results.iter().try_for_each(|row| csv.write(row))?;
+        csv.end()
+    });
+    written.map_err(|error| Error::from(ExportError::Write(error)))?;
+    Ok(([(header::CONTENT_TYPE, "text/csv; charset=utf-8")], bytes).into_response())
 }
 
 pub(super) async fn policy_results(asked: Asked) -> Answer {

@@ -1,5 +1,6 @@
-//! The OpenAPI document: made of the table of routes, the types that are sent and
-//! answered, and the fields of lists, and held against all three by a test.
+//! The OpenAPI document: made of the table of routes with what their
+//! queries hold, and the types that are sent and answered, and held against both by a
+//! test.
 
 mod parameter;
 
@@ -8,20 +9,22 @@ use host_harness::{
     InstanceDeletion, InstanceList, InstanceReport, IssueList, MappingList, NewToken, NotifyList, NotifyRemoved,
     NotifyReport, Onboarding, OnboardingList, PackageList, PoliciesRemoved, PolicyCheck, PolicyImported,
     PolicyResultList, PolicyRows, RepositoriesListed, RepositoryDetail, RepositoryImport, RunList, ScheduleReport,
-    StatusReport, TokenList, TriageReport, View, ViewList,
+    StatusReport, TokenList, TriageReport, ViewList,
     analysis::Advisory,
     ingest::ImportReport,
-    query::List,
     store::{Coverage, Dashboard, Delivery, FindingDetail, IssueDetail, RepositoryRow, SavedView, TokenRow},
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
-use super::{BASE, Tenants, act, decide, notify, repositories};
+use super::{Tenants, act, decide, notify, repositories};
 use crate::{
     answer::Problem,
-    table::{DRY_RUN, Route},
+    table::{API, Route},
 };
+
+/// Where the document says that the addresses begin.
+const BASE: &str = "/api/v1";
 
 type Make = fn(&mut SchemaGenerator) -> Schema;
 
@@ -32,7 +35,6 @@ struct Operation {
     path: &'static str,
     id: &'static str,
     about: &'static str,
-    list: Option<List>,
     sends: Sends,
     status: u16,
     answers: Answers,
@@ -54,6 +56,8 @@ enum Answers {
     /// One that can be changed: with a tag.
     Tagged(Make),
     Export,
+    /// The outcome of a check, or the form of it that was asked for.
+    Check(Make),
     /// A file of policies.
     Toml,
     /// This document.
@@ -65,29 +69,11 @@ fn of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
 }
 
 const fn read(path: &'static str, id: &'static str, about: &'static str, answers: Answers) -> Operation {
-    Operation { verb: "get", path, id, about, list: None, sends: Sends::Nothing, status: 200, answers }
+    Operation { verb: "get", path, id, about, sends: Sends::Nothing, status: 200, answers }
 }
 
-const fn list(path: &'static str, id: &'static str, about: &'static str, list: List, make: Make) -> Operation {
-    let answers = Json(make);
-    Operation { verb: "get", path, id, about, list: Some(list), sends: Sends::Nothing, status: 200, answers }
-}
-
-const fn export(path: &'static str, id: &'static str, view: View) -> Operation {
-    let about = "All findings of a filter in a format, as they are read";
-    let (list, answers) = (Some(List::Findings(view)), Answers::Export);
-    Operation { verb: "get", path, id, about, list, sends: Sends::Nothing, status: 200, answers }
-}
-
-/// One that acts on what a filter finds.
-const fn act_on(
-    at: (&'static str, &'static str),
-    id: &'static str,
-    about: &'static str,
-    list: List,
-    (sends, make): (Sends, Make),
-) -> Operation {
-    Operation { list: Some(list), ..act(at, id, about, sends, (200, Json(make))) }
+const fn export(path: &'static str, id: &'static str) -> Operation {
+    read(path, id, "All findings of a filter in a format, as they are read", Answers::Export)
 }
 
 const fn act(
@@ -97,7 +83,7 @@ const fn act(
     sends: Sends,
     (status, answers): (u16, Answers),
 ) -> Operation {
-    Operation { verb, path, id, about, list: None, sends, status, answers }
+    Operation { verb, path, id, about, sends, status, answers }
 }
 
 use self::Answers::{Json, Tagged};
@@ -105,39 +91,21 @@ use self::Answers::{Json, Tagged};
 const OPERATIONS: &[Operation] = &[
     read("/openapi.json", "getOpenapi", "This document", Answers::Document),
     read("/tenants", "listTenants", "The tenants that are seen", Json(of::<Tenants>)),
-    list("/tenants/{tenant}/findings", "listFindings", "Findings", List::Findings(View::All), of::<FindingList>),
-    list(
-        "/tenants/{tenant}/vulnerabilities",
-        "listVulnerabilities",
-        "Findings in packages",
-        List::Findings(View::Vulnerabilities),
-        of::<FindingList>,
-    ),
-    list(
-        "/tenants/{tenant}/weaknesses",
-        "listWeaknesses",
-        "Findings in first-party code",
-        List::Findings(View::Weaknesses),
-        of::<FindingList>,
-    ),
-    list(
-        "/tenants/{tenant}/secrets",
-        "listSecrets",
-        "Leaked credentials",
-        List::Findings(View::Secrets),
-        of::<FindingList>,
-    ),
+    read("/tenants/{tenant}/findings", "listFindings", "Findings", Json(of::<FindingList>)),
+    read("/tenants/{tenant}/vulnerabilities", "listVulnerabilities", "Findings in packages", Json(of::<FindingList>)),
+    read("/tenants/{tenant}/weaknesses", "listWeaknesses", "Findings in first-party code", Json(of::<FindingList>)),
+    read("/tenants/{tenant}/secrets", "listSecrets", "Leaked credentials", Json(of::<FindingList>)),
     read("/tenants/{tenant}/findings/{id}", "getFinding", "A finding", Json(of::<FindingDetail>)),
-    export("/tenants/{tenant}/findings/export/{format}", "exportFindings", View::All),
-    export("/tenants/{tenant}/vulnerabilities/export/{format}", "exportVulnerabilities", View::Vulnerabilities),
-    export("/tenants/{tenant}/weaknesses/export/{format}", "exportWeaknesses", View::Weaknesses),
-    export("/tenants/{tenant}/secrets/export/{format}", "exportSecrets", View::Secrets),
-    list("/tenants/{tenant}/issues", "listIssues", "Issues", List::Issues, of::<IssueList>),
+    export("/tenants/{tenant}/findings/export/{format}", "exportFindings"),
+    export("/tenants/{tenant}/vulnerabilities/export/{format}", "exportVulnerabilities"),
+    export("/tenants/{tenant}/weaknesses/export/{format}", "exportWeaknesses"),
+    export("/tenants/{tenant}/secrets/export/{format}", "exportSecrets"),
+    read("/tenants/{tenant}/issues", "listIssues", "Issues", Json(of::<IssueList>)),
     read("/tenants/{tenant}/issues/{id}", "getIssue", "An issue", Json(of::<IssueDetail>)),
-    list("/tenants/{tenant}/packages", "listPackages", "Packages", List::Packages, of::<PackageList>),
-    list("/tenants/{tenant}/dashboard", "getDashboard", "Counts and trends", List::Dashboard, of::<Dashboard>),
-    list("/tenants/{tenant}/coverage", "getCoverage", "Repositories by sources", List::Coverage, of::<Coverage>),
-    list("/tenants/{tenant}/runs", "listRuns", "The run log", List::Runs, of::<RunList>),
+    read("/tenants/{tenant}/packages", "listPackages", "Packages", Json(of::<PackageList>)),
+    read("/tenants/{tenant}/dashboard", "getDashboard", "Counts and trends", Json(of::<Dashboard>)),
+    read("/tenants/{tenant}/coverage", "getCoverage", "Repositories by sources", Json(of::<Coverage>)),
+    read("/tenants/{tenant}/runs", "listRuns", "The run log", Json(of::<RunList>)),
     read("/tenants/{tenant}/runs/{run}", "getRun", "A run", Json(of::<RunList>)),
     act(
         ("delete", "/tenants/{tenant}/runs/{run}"),
@@ -152,20 +120,20 @@ const OPERATIONS: &[Operation] = &[
         "What was decided about a finding, and what changed",
         Json(of::<decide::FindingHistory>),
     ),
-    list("/tenants/{tenant}/triage", "listDecisions", "Decisions, newest first", List::Decisions, of::<DecidedList>),
-    act_on(
+    read("/tenants/{tenant}/triage", "listDecisions", "Decisions, newest first", Json(of::<DecidedList>)),
+    act(
         ("post", "/tenants/{tenant}/triage"),
         "decide",
         "Decides on the findings of a filter and on those that are named, or shows what that would change",
-        List::Triage,
-        (Sends::Json(of::<decide::NewDecision>), of::<TriageReport>),
+        Sends::Json(of::<decide::NewDecision>),
+        (200, Json(of::<TriageReport>)),
     ),
-    act_on(
+    act(
         ("post", "/tenants/{tenant}/triage/clear"),
         "clearDecisions",
         "Takes decisions back, or shows what that would change",
-        List::Export,
-        (Sends::Json(of::<decide::ClearedDecisions>), of::<TriageReport>),
+        Sends::Json(of::<decide::ClearedDecisions>),
+        (200, Json(of::<TriageReport>)),
     ),
     read("/tenants/{tenant}/views", "listViews", "The saved views", Json(of::<ViewList>)),
     act(
@@ -203,12 +171,12 @@ const OPERATIONS: &[Operation] = &[
         Sends::Nothing,
         (200, Json(of::<PoliciesRemoved>)),
     ),
-    act_on(
+    act(
         ("post", "/tenants/{tenant}/policies/check"),
         "checkPolicies",
         "What violates policies, and whether that fails a check",
-        List::PolicyCheck,
-        (Sends::Json(of::<decide::NewCheck>), of::<PolicyCheck>),
+        Sends::Json(of::<decide::NewCheck>),
+        (200, Answers::Check(of::<PolicyCheck>)),
     ),
     read(
         "/tenants/{tenant}/policies/results",
@@ -478,7 +446,7 @@ pub(crate) fn document(table: &[Route], method: impl Fn(&Route) -> String) -> Re
         .into_generator();
     let problem = of::<Problem<'static>>(&mut generator);
     let mut paths: Map<String, Value> = Map::new();
-    let below: Vec<&Route> = table.iter().filter(|route| route.path.starts_with(BASE)).collect();
+    let below: Vec<&Route> = table.iter().filter(|route| route.path.starts_with(API)).collect();
     for route in &below {
         let (verb, path) = (method(route).to_lowercase(), route.path.trim_start_matches(BASE));
         let known = OPERATIONS.iter().find(|it| it.verb == verb && it.path == path);
@@ -518,12 +486,7 @@ fn describe(operation: &Operation, route: &Route, generator: &mut SchemaGenerato
             json!({ "name": name, "in": "path", "required": true, "schema": schema })
         })
         .collect();
-    parameters.extend(operation.list.iter().flat_map(|list| list.fields()).map(parameter::of));
-    parameters.extend(parameter::of_query(operation.id));
-    if route.rehearses {
-        let about = "Show what would change, and change nothing";
-        parameters.push(json!({ "name": DRY_RUN, "in": "query", "description": about, "required": false, "schema": { "type": "boolean" } }));
-    }
+    parameters.extend(route.query().map(|field| parameter::of(field, route.fields.requires(field))));
     if route.begins {
         let about = "A request with the same key is answered as the first one for a day, and begins nothing";
         parameters.push(json!({ "name": "Idempotency-Key", "in": "header", "description": about, "required": false, "schema": { "type": "string" } }));
@@ -539,6 +502,18 @@ fn describe(operation: &Operation, route: &Route, generator: &mut SchemaGenerato
     let content = match operation.answers {
         Answers::Nothing => None,
         Json(make) | Tagged(make) => Some(json!({ "application/json": { "schema": make(generator) } })),
+        Answers::Check(make) => {
+            // That of GitLab is a list.
+            let either = json!({ "anyOf": [make(generator), { "type": "array" }] });
+            let of = |schema: Value| json!({ "schema": schema });
+            Some(json!({
+                "application/json": of(either),
+                "application/sarif+json": of(json!({ "type": "object" })),
+                "application/xml": {},
+                "text/csv": of(json!({ "type": "string" })),
+                "text/plain": of(json!({ "type": "string" })),
+            }))
+        }
         Answers::Export => Some(json!({ "*/*": {} })),
         Answers::Toml => Some(json!({ "text/plain": { "schema": { "type": "string" } } })),
         Answers::Document => Some(json!({ "application/json": { "schema": { "type": "object" } } })),

@@ -10,7 +10,9 @@ use crate::{
 };
 
 pub(super) async fn list(asked: Asked) -> Answer {
-    Ok(json(&asked.tenant.repository_list(asked.field("search")).await?))
+    let mut list = asked.tenant.repository_list(asked.field("search")).await?;
+    asked.page(&mut list.repositories)?;
+    Ok(json(&list))
 }
 
 pub(super) async fn one(asked: Asked) -> Answer {
