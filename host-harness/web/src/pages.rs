@@ -7,12 +7,15 @@ mod coverage;
 mod dashboard;
 mod delete;
 mod fields;
+mod filters;
 mod finding;
 mod findings;
 mod form;
 mod import;
+mod inbox;
 mod issues;
 mod mapping;
+mod markdown;
 mod notice;
 pub(crate) mod notifications;
 mod packages;
@@ -72,6 +75,7 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         .look("/t/{tenant}/triage/preview", Triage, apart_with(triage::preview))
         .read("/t/{tenant}/issues", Read, issues::page)
         .read("/t/{tenant}/issues/{id}", Read, issues::one)
+        .read("/t/{tenant}/issue-rules", Read, issues::rules)
         .read("/t/{tenant}/packages", Read, packages::page)
         .read("/t/{tenant}/packages/{ecosystem}/{package}", Read, packages::one)
         .read("/t/{tenant}/coverage", Read, coverage::page)
@@ -148,6 +152,12 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         .change(POST, "/t/{tenant}/sources/{instance}/schedule", (Manage, "set schedule"), apart_with(source::schedule))
         .change(POST, "/t/{tenant}/sources/{instance}/guard", (Manage, "set removal guard"), apart_with(source::guard))
         .change(POST, "/t/{tenant}/sources/{instance}/token", (Administer, "rotate token"), apart_with(source::token))
+        .change(
+            POST,
+            "/t/{tenant}/sources/{instance}/events",
+            (Administer, "set webhook secret"),
+            apart_with(source::events),
+        )
         .read("/t/{tenant}/sources/{instance}/delete", Administer, apart(delete::page))
         .change(
             POST,
@@ -371,6 +381,22 @@ impl Frame<'_> {
         self.with(main, &head)
     }
 
+    /// The places that there are, and where this is.
+    fn places(&self, with_icons: bool) -> Markup {
+        html! {
+            @for section in Section::ALL {
+                @if section == Section::Coverage { h2 { "How it stands" } }
+                @if section == Section::Sources { h2 { "Where it comes from" } }
+                @if section == Section::Tokens { h2 { "Access" } }
+                @let is_sub = section.icon().is_empty();
+                a href=(section.of(self.tenant)) .sub[is_sub] aria-current=[(section == self.section).then_some("page")] {
+                    @if with_icons && !is_sub { (icon(section.icon())) }
+                    (section.title())
+                }
+            }
+        }
+    }
+
     fn with(&self, main: &Markup, head: &Markup) -> Markup {
         let title = self.title.unwrap_or(self.section.title());
         document_with(
@@ -381,17 +407,11 @@ impl Frame<'_> {
                     aside.side {
                         a.brand href="/" { (mark()) "harness" }
                         a.tenant-button href="/tenants" { span { (self.tenant) small { "tenant" } } }
-                        nav.nav aria-label="Main" {
-                            @for section in Section::ALL {
-                                @if section == Section::Coverage { h2 { "How it stands" } }
-                                @if section == Section::Sources { h2 { "Where it comes from" } }
-                                @if section == Section::Tokens { h2 { "Access" } }
-                                @let is_sub = section.icon().is_empty();
-                                a href=(section.of(self.tenant)) .sub[is_sub] aria-current=[(section == self.section).then_some("page")] {
-                                    @if !is_sub { (icon(section.icon())) }
-                                    (section.title())
-                                }
-                            }
+                        nav.nav aria-label="Main" { (self.places(true)) }
+                        // Where there is no room for them, they are opened: no script can.
+                        details.places {
+                            summary.button { "Menu" }
+                            nav.nav aria-label="Menu" { (self.places(false)) a href="/server" { "This server" } }
                         }
                         div.side-foot { a href="/server" { "This server" } form method="post" action="/leave" { button.quiet { "Leave this server" } } }
                     }

@@ -1,5 +1,5 @@
 //! Charts as SVG: they take their colours from the stylesheet, print, and need no
-//! script. Bars begin at zero.
+//! script. Bars and lines begin at zero.
 
 use host_harness::store::DayCounts;
 use maud::{Markup, html};
@@ -27,11 +27,10 @@ pub(super) fn bar(count: u64, most: u64, class: &'static str) -> Markup {
 /// What was open at the end of each day, and below it what came and went.
 pub(super) fn days(days: &[DayCounts]) -> Markup {
     let most = days.iter().map(|day| day.open).max().unwrap_or_default();
-    let least = days.iter().map(|day| day.open).min().unwrap_or_default();
-    let span = (most - least).max(1) as f64;
+    let span = most.max(1) as f64;
     let step = (WIDTH - LEFT) / days.len().saturating_sub(1).max(1) as f64;
     let x = |place: usize| LEFT + step * place as f64;
-    let y = |open: u64| 10.0 + (HEIGHT - 20.0) * (1.0 - (open - least) as f64 / span);
+    let y = |open: u64| 10.0 + (HEIGHT - 20.0) * (1.0 - open as f64 / span);
     let points: Vec<String> =
         days.iter().enumerate().map(|(place, day)| format!("{:.1},{:.1}", x(place), y(day.open))).collect();
     let moves = days.iter().flat_map(|day| [came(day), went(day)]).max().unwrap_or_default().max(1) as f64;
@@ -40,7 +39,7 @@ pub(super) fn days(days: &[DayCounts]) -> Markup {
     let width = (step * 0.7).clamp(1.0, 14.0);
     html! {
         svg.chart viewBox=(format!("0 0 {WIDTH} {}", base + 58.0)) role="img" aria-label="Open findings by day, and what came and went" {
-            @for (open, at) in [(most, y(most)), (least, y(least))] {
+            @for (open, at) in [(most, y(most)), (0, y(0))] {
                 line.grid-line x1=(LEFT) x2=(WIDTH) y1=(at) y2=(at) {}
                 text x=(LEFT - 8.0) y=(at + 4.0) text-anchor="end" { (parts::number(open)) }
             }
@@ -96,6 +95,9 @@ mod tests {
             let svg = days(&list).into_string();
             assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
         }
+        // One finding less of many is no fall.
+        let few = days(&[day(866, 0, 0), day(865, 0, 1)]).into_string();
+        assert!(few.contains("points=\"44.0,10.0 720.0,10.2\"") && few.contains(">0</text>"), "{few}");
         insta::assert_snapshot!(bar(1, 3, "lit").into_string(), @r#"<svg viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true"><rect width="100" height="8" rx="2"></rect><rect class="lit" width="33.3" height="8" rx="2"></rect></svg>"#);
     }
 }

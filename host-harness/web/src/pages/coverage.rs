@@ -7,19 +7,25 @@ use host_harness::{
 };
 use maud::{Markup, html};
 
-use super::{Frame, Section, form, parts};
+use super::{Frame, Section, filters, form, parts};
 use crate::{
     answer,
     asked::{Answer, Asked},
 };
 
 pub(crate) async fn page(asked: Asked) -> Answer {
+    let shown = show(&asked).await;
+    filters::answered(&asked, Section::Coverage, List::Coverage, shown).await
+}
+
+async fn show(asked: &Asked) -> Answer {
     let query = asked.query(List::Coverage)?;
     let coverage = asked.tenant.coverage(&query).await?;
     let (tenant, now) = (asked.tenant.id().to_string(), asked.site.harness.now());
     let here = Section::Coverage.of(&tenant);
     let summary = coverage.summary;
-    let views = super::views::bar(&asked, Section::Coverage, &query).await?;
+    let views = super::views::bar(asked, Section::Coverage, &query).await?;
+    let filters = filters::of(asked, &query, &here).await?;
     let main = html! {
         div.head {
             h1 { "Coverage" }
@@ -31,7 +37,7 @@ pub(crate) async fn page(asked: Asked) -> Answer {
             }
             div.tools { a.button href=(form::api(&query, &tenant, Section::Coverage)) { "JSON" } }
         }
-        (form::filters(&query, &here))
+        (filters)
         (views)
         @if coverage.repositories.is_empty() {
             (parts::empty(&html! { "No repository is known, or the filters leave out all of them." }))
@@ -79,11 +85,13 @@ pub(crate) async fn page(asked: Asked) -> Answer {
 }
 
 fn class(it: &ClassCoverage) -> Markup {
-    html! { (parts::state(it.state.as_str())) span.second { (outcome(it.outcome.as_str(), it.open)) } }
+    let outcome = outcome(it.state.as_str(), it.outcome.as_str(), it.open);
+    html! { (parts::state(it.state.as_str())) @if let Some(outcome) = outcome { span.second { (outcome) } } }
 }
 
 fn cell(it: &CoverageCell, now: Timestamp) -> Markup {
-    let open = (it.state != CoverageState::Disabled).then(|| html! { (outcome(it.outcome.as_str(), it.open)) });
+    let open = outcome(it.state.as_str(), it.outcome.as_str(), it.open).filter(|_| it.state != CoverageState::Disabled);
+    let open = open.map(|text| html! { (text) });
     let scanned = it.last_scan_at.map(|at| html! { "scanned " (parts::ago(at, now)) });
     let why = it.why.as_deref().map(parts::text);
     html! {
@@ -94,7 +102,22 @@ fn cell(it: &CoverageCell, now: Timestamp) -> Markup {
     }
 }
 
-/// Nothing open is not nothing scanned.
-fn outcome(word: &str, open: u64) -> String {
-    if open > 0 { format!("{} open", parts::number(open)) } else { word.to_owned() }
+/// Nothing open is not nothing scanned; what the state says is not said twice.
+fn outcome(state: &str, word: &str, open: u64) -> Option<String> {
+    match open {
+        0 => (word != state).then(|| word.to_owned()),
+        open => Some(format!("{} open", parts::number(open))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::outcome;
+
+    #[test]
+    fn what_the_state_says_is_not_said_twice() {
+        assert_eq!(outcome("never-scanned", "never-scanned", 0), None);
+        assert_eq!(outcome("enabled", "clean", 0).as_deref(), Some("clean"));
+        assert_eq!(outcome("enabled", "findings", 1_200).as_deref(), Some("1,200 open"));
+    }
 }

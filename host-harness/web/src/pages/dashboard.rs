@@ -10,7 +10,7 @@ use host_harness::{
 };
 use maud::{Markup, html};
 
-use super::{Frame, Section, chart, form, packages, parts};
+use super::{Frame, Section, chart, filters, form, packages, parts};
 use crate::{
     answer::{self, Fault},
     asked::{Answer, Asked},
@@ -20,6 +20,11 @@ use crate::{
 const URGENT: &str = "6";
 
 pub(crate) async fn page(asked: Asked) -> Answer {
+    let shown = show(&asked).await;
+    filters::answered(&asked, Section::Dashboard, List::Dashboard, shown).await
+}
+
+async fn show(asked: &Asked) -> Answer {
     let query = asked.query(List::Dashboard)?;
     let within = Within::of(&query);
     let urgent = within.query(List::Findings(View::All), Some(("limit", URGENT)))?;
@@ -40,13 +45,14 @@ pub(crate) async fn page(asked: Asked) -> Answer {
     let tenant = asked.tenant.id().to_string();
     let here = Section::Dashboard.of(&tenant);
     let (board, now) = (&listed.list, asked.site.harness.now());
+    let filters = filters::of(asked, &query, &here).await?;
     let main = html! {
         div.head {
             h1 { "Dashboard" }
             span.sum { "What is open now, and what became of it" }
             div.tools { a.button href=(form::api(&query, &tenant, Section::Dashboard)) { "JSON" } }
         }
-        (form::filters(&query, &here))
+        @if !work.is_empty() { (filters) }
         @if let Some(no) = &listed.no_project { (form::no_project(no)) }
         @if work.is_empty() {
             (parts::empty(&parts::no_source(&tenant)))
@@ -178,7 +184,7 @@ fn violated(policies: Option<&PolicyRows>, tenant: &str) -> Markup {
             @for it in rows.iter().take(SHARES) {
                 tr {
                     td { (parts::bars(it.definition.severity)) }
-                    td.name { a href={ (here) "/" (it.definition.id) } { (parts::text(&it.definition.title)) } }
+                    td.name.long { a href={ (here) "/" (it.definition.id) } { (parts::text(&it.definition.title)) } }
                     td.num { (parts::number(it.violated)) @if it.errors > 0 { span.muted { ", " (parts::number(it.errors)) " failed" } } }
                 }
             }

@@ -1,7 +1,12 @@
 //! Deletion of a source: what goes and what stays, the confirmation by name, and
 //! the proof that nothing is left.
 
-use host_harness::{DeletionReport, grant::InstanceName, store::DeletionPlan};
+use host_harness::{
+    DeletionReport,
+    grant::InstanceName,
+    query::{List, Query},
+    store::{CoverageState, DeletionPlan},
+};
 use maud::{Markup, html};
 
 use super::{Frame, Section, notice, parts, source};
@@ -10,59 +15,139 @@ use crate::{
     asked::{Answer, Asked, Form},
 };
 
-/// The tables, by what a person knows of them.
-const GROUPS: [(&str, &str, &[&str]); 6] = [
-    (
-        "Integration",
-        "its settings, projects and mapping, schedule and webhooks",
-        &[
-            "instances",
-            "projects",
-            "repositories",
-            "schedules",
-            "webhooks",
-            "deliveries",
-            "events",
-            "inboxes",
-            "leases",
-            "bucket",
-            "onboarding",
-        ],
-    ),
-    (
-        "Findings",
-        "with their raw records, rules, packages, changes and runs",
-        &[
-            "findings",
-            "records",
-            "changes",
-            "rules",
-            "packages",
-            "diagnostics",
-            "dictionaries",
-            "runs",
-            "fetches",
-            "imports",
-            "run_projects",
-            "run_waits",
-            "fetch_pages",
-            "vanishing",
-            "absences",
-        ],
-    ),
-    (
-        "Issues",
-        "that no other source sees; others stay, without its part",
-        &["issues", "issue_members", "issue_aliases"],
-    ),
-    ("Coverage", "its scans: what only it covers is covered by nobody", &["scans"]),
-    ("Policies", "what they say of its findings; the policies stay", &["policy_results", "policy_due"]),
-    (
-        "Dashboard",
-        "its part in every number and trend",
-        &["metric_findings", "metric_counts", "metric_labels", "metric_days", "metric_totals"],
-    ),
-];
+/// What a person knows of a source: a name, and what becomes of it.
+struct Part {
+    name: &'static str,
+    goes: String,
+    stays: Markup,
+}
+
+/// What a deletion changes beside the rows that go.
+struct Effect {
+    /// Issues that other sources see as well.
+    shared: u64,
+    /// Repositories that nothing else looks after.
+    left_alone: u64,
+    /// Findings that are open on the dashboard, and those of them that go.
+    open: (u64, u64),
+}
+
+impl Effect {
+    async fn of(asked: &Asked, name: &InstanceName) -> Result<Self, Fault> {
+        let shared = [
+            ("source", name.as_str()),
+            ("sources-min", "2"),
+            ("include-closed", "true"),
+            ("include-non-security", "true"),
+            ("limit", "1"),
+        ];
+        let shared = asked.tenant.issue_list(&Query::parse(List::Issues, shared)?).await?.list.total;
+        let coverage = asked.tenant.coverage(&Query::new(List::Coverage)).await?;
+        let alone = coverage.repositories.iter().filter(|row| {
+            let by = row.instances.iter().filter(|(_, cell)| cell.state != CoverageState::Disabled);
+            let by: Vec<&str> = by.map(|(other, _)| other.as_str()).collect();
+            by == [name.as_str()]
+        });
+        let left_alone = alone.count() as u64;
+        let all = asked.tenant.dashboard(&Query::new(List::Dashboard)).await?.list.open;
+        let of_it = Query::parse(List::Dashboard, [("instance", name.as_str())])?;
+        let goes = asked.tenant.dashboard(&of_it).await?.list.open;
+        Ok(Self { shared, left_alone, open: (all, goes) })
+    }
+}
+
+/// What becomes of everything, in the words of the pages.
+fn parts_of(plan: &DeletionPlan, effect: Option<&Effect>) -> Vec<Part> {
+    let of = |table: &str| plan.tables.iter().find(|it| it.table == table).map_or((0, 0), |it| (it.goes, it.stays));
+    let (findings, other_findings) = of("findings");
+    let (issues, _) = of("issues");
+    let (results, _) = of("policy_results");
+    let plain = |text: &str| html! { (text) };
+    let others = match other_findings {
+        0 => "nothing: there are no others".to_owned(),
+        count => format!("{} of other sources", parts::counted(count, "finding")),
+    };
+    let mut all = vec![
+        Part {
+            name: "Source",
+            goes: format!(
+                "its settings and schedule, and the mapping of {}",
+                parts::counted(of("projects").0, "project")
+            ),
+            stays: plain("repositories of the list"),
+        },
+        Part {
+            name: "Findings",
+            goes: format!("{}, with history and raw records", parts::counted(findings, "finding")),
+            stays: plain(&others),
+        },
+        Part {
+            name: "Decisions",
+            goes: parts::counted(of("decisions").0, "decision"),
+            stays: plain("those on findings of other sources"),
+        },
+        Part {
+            name: "Issues",
+            goes: format!("{} that no other source sees", parts::counted(issues, "issue")),
+            stays: match effect {
+                Some(it) => plain(&format!(
+                    "{} that other sources see as well, without its part",
+                    parts::counted(it.shared, "issue")
+                )),
+                None => plain("those that other sources see, without its part"),
+            },
+        },
+    ];
+    if let Some(it) = effect {
+        all.push(Part {
+            name: "Coverage",
+            goes: match it.left_alone {
+                0 => "its column".to_owned(),
+                count => format!("its column; nobody looks after {} any more", parts::counted(count, "repository")),
+            },
+            stays: plain("the columns of other sources"),
+        });
+        all.push(Part {
+            name: "Dashboard",
+            goes: format!("{} and its part of every trend", parts::counted(it.open.1, "open finding")),
+            stays: plain(&parts::counted(it.open.0.saturating_sub(it.open.1), "open finding")),
+        });
+    }
+    all.push(Part { name: "Policies", goes: parts::counted(results, "result"), stays: plain("the policies") });
+    all.push(Part { name: "Runs", goes: parts::counted(of("runs").0, "run"), stays: plain("runs of other sources") });
+    for secret in &plan.secrets {
+        all.push(Part { name: "Token", goes: "it, where it is in the vault".to_owned(), stays: parts::text(secret) });
+    }
+    all.push(Part { name: "Audit log", goes: "nothing".to_owned(), stays: plain("who did what with it") });
+    all
+}
+
+fn table(parts: &[Part], caption: &str, goes: &str) -> Markup {
+    html! {
+        section.sheet {
+            table.list {
+                caption.unseen { (caption) }
+                thead { tr { th scope="col" { "What" } th scope="col" { (goes) } th scope="col" { "Stays" } } }
+                tbody { @for it in parts { tr { td { b { (it.name) } } td data-label=(goes) { (it.goes) } td.muted data-label="Stays" { (it.stays) } } } }
+            }
+        }
+    }
+}
+
+/// The rows of the store, for who wants to know.
+fn tables(plan: &DeletionPlan, goes: &str) -> Markup {
+    html! {
+        details.behind {
+            summary { "Rows by table" }
+            div.wide tabindex="0" role="region" aria-label="Rows by table" {
+                table.plain {
+                    thead { tr { th scope="col" { "Table" } th.num scope="col" { (goes) } th.num scope="col" { "Stays" } } }
+                    tbody { @for it in plan.tables.iter().filter(|it| it.goes > 0) { tr { td.mono { (it.table) } td.num { (parts::number(it.goes)) } td.num { (parts::number(it.stays)) } } } }
+                }
+            }
+        }
+    }
+}
 
 pub(crate) async fn page(asked: Asked) -> Answer {
     Ok(answer::html(show(&asked, &html! {}).await?))
@@ -71,6 +156,7 @@ pub(crate) async fn page(asked: Asked) -> Answer {
 async fn show(asked: &Asked, happened: &Markup) -> Result<Markup, Fault> {
     let name = asked.instance()?;
     let plan = asked.tenant.deletion_plan(&name).await?;
+    let effect = Effect::of(asked, &name).await?;
     let tenant = asked.tenant.id().to_string();
     let here = source::address(&tenant, name.as_str());
     let title = format!("Delete {name}");
@@ -78,29 +164,8 @@ async fn show(asked: &Asked, happened: &Markup) -> Result<Markup, Fault> {
         (path(&tenant, &name))
         div.head { h1 { (title) } span.sum { "This cannot be undone." } }
         (happened)
-        section.sheet {
-            table.list {
-                caption.unseen { "What the deletion takes away" }
-                thead { tr { th scope="col" { "What" } th scope="col" { span.unseen { "What it is" } } th.num scope="col" { "Goes" } th.num scope="col" { "Stays" } } }
-                tbody {
-                    @for (group, what, tables) in GROUPS {
-                        @let (goes, stays) = sum(&plan, tables);
-                        tr { td { b { (group) } } td { (what) } td.num data-label="Goes" { b { (parts::counted(goes, "row")) } } td.num data-label="Stays" { (parts::number(stays)) } }
-                    }
-                    @for secret in &plan.secrets { tr { td { b { "Token" } } td { (parts::text(secret)) } td.num { "goes, where it is in the vault" } td.num {} } }
-                    tr { td { b { "Audit log" } } td { "who did what with it" } td.num data-label="Goes" { "nothing" } td.num data-label="Stays" { "all" } }
-                }
-            }
-        }
-        details.behind {
-            summary { "Table by table" }
-            div.wide {
-                table.plain {
-                    thead { tr { th scope="col" { "Table" } th.num scope="col" { "Goes" } th.num scope="col" { "Stays" } } }
-                    tbody { @for it in plan.tables.iter().filter(|it| it.goes > 0) { tr { td.mono { (it.table) } td.num { (parts::number(it.goes)) } td.num { (parts::number(it.stays)) } } } }
-                }
-            }
-        }
+        (table(&parts_of(&plan, Some(&effect)), "What the deletion takes away", "Goes"))
+        (tables(&plan, "Goes"))
         section.card.beside {
             header { h2 { "Delete it for good" } }
             form.settings method="post" action={ (here) "/delete" } {
@@ -123,11 +188,6 @@ fn path(tenant: &str, name: &InstanceName) -> Markup {
             a.link href=(source::address(tenant, name.as_str())) { (name) } " / Delete"
         }
     }
-}
-
-fn sum(plan: &DeletionPlan, tables: &[&str]) -> (u64, u64) {
-    let of = plan.tables.iter().filter(|it| tables.contains(&it.table.as_str()));
-    of.fold((0, 0), |(goes, stays), it| (goes + it.goes, stays + it.stays))
 }
 
 pub(crate) async fn delete(asked: Asked, form: Form) -> Answer {
@@ -168,20 +228,11 @@ fn proof(tenant: &str, name: &InstanceName, report: &DeletionReport) -> Markup {
                     div { b { (parts::number(count)) } span { (what) } }
                 }
             }
-            @if !report.searched_for_secret { p.muted { "The token could not be read any more, so that it was not searched for." } }
+            // A source of reports has none.
+            @if !report.searched_for_secret && !report.plan.secrets.is_empty() { p.muted { "The token could not be read any more, so that it was not searched for." } }
         }
-        section.sheet.beside {
-            table.list {
-                caption.unseen { "What went" }
-                thead { tr { th scope="col" { "What" } th scope="col" { span.unseen { "What it is" } } th.num scope="col" { "Gone" } th.num scope="col" { "Stays" } } }
-                tbody {
-                    @for (group, what, tables) in GROUPS {
-                        @let (goes, stays) = sum(&report.plan, tables);
-                        tr { td { b { (group) } } td { (what) } td.num data-label="Goes" { (parts::counted(goes, "row")) } td.num data-label="Stays" { (parts::number(stays)) } }
-                    }
-                }
-            }
-        }
+        div.beside { (table(&parts_of(&report.plan, None), "What went", "Gone")) }
+        (tables(&report.plan, "Gone"))
         p.beside { a.button href=(Section::Sources.of(tenant)) { "To the data sources" } }
     };
     Frame { tenant, section: Section::Sources, title: Some(&title) }.page(&main)

@@ -5,11 +5,11 @@ use host_harness::{
     View,
     analysis::{Advisory, cwe},
     query::List,
-    store::{Attribution, DecisionRow, FindingDetail, OccurrenceDetail, PolicyResult},
+    store::{Attribution, DecisionRow, FindingDetail, IssueDetail, OccurrenceDetail, PolicyResult},
 };
 use maud::{Markup, html};
 
-use super::{Frame, Section, beside::Beside, findings, form, packages, parts, source};
+use super::{Frame, Section, beside::Beside, findings, form, markdown, packages, parts, source};
 use crate::{
     answer::{self, Fault},
     asked::{Answer, Asked},
@@ -44,6 +44,8 @@ pub(crate) async fn page(asked: Asked) -> Answer {
     let row = &detail.row;
     let (id, now) = (row.id.to_string(), asked.site.harness.now());
     let beside = opened_from(&asked, &id).await?;
+    // A finding that is in no issue yet is shown without one.
+    let issue = asked.tenant.issue(id.clone()).await.ok();
     let main = html! {
         (beside.path(&id))
         div.head {
@@ -61,7 +63,7 @@ pub(crate) async fn page(asked: Asked) -> Answer {
         div.grid {
             section.card.c8 {
                 header { h2 { "What it is" } }
-                (facts(&detail, &name, now))
+                (facts(&detail, issue.as_ref(), &name, now))
                 (description(&detail))
             }
             div.c4.stack {
@@ -105,7 +107,7 @@ pub(crate) async fn page(asked: Asked) -> Answer {
     Ok(answer::html(Frame { tenant: &name, section: beside.section, title: Some(&row.title) }.page(&main)))
 }
 
-fn facts(detail: &FindingDetail, tenant: &str, now: Timestamp) -> Markup {
+fn facts(detail: &FindingDetail, issue: Option<&IssueDetail>, tenant: &str, now: Timestamp) -> Markup {
     let row = &detail.row;
     let leading = detail.occurrence_details.first().map(|it| &it.finding);
     let rule = detail.rule.as_ref();
@@ -114,6 +116,11 @@ fn facts(detail: &FindingDetail, tenant: &str, now: Timestamp) -> Markup {
         dl.facts {
             (parts::fact("Project", Some(parts::text(&row.project))))
             (parts::fact("Repository", row.repository.as_deref().map(|name| html! { a.link href=(Section::Repositories.at(tenant, name)) { (parts::text(name)) } })))
+            (parts::fact("Issue", issue.map(|it| html! {
+                a.link href=(format!("{}/{}", Section::Issues.of(tenant), it.row.id)) { (parts::text(&it.row.title)) }
+                @let others = it.findings.len().saturating_sub(1);
+                span.second { @if others == 0 { "of this finding alone" } @else { "with " (parts::counted(others as u64, "other finding")) } }
+            })))
             (parts::fact("Environment", row.environment.as_deref().map(parts::text)))
             (parts::fact("Place", leading.and_then(place)))
             (parts::fact("Source", Some(html! { a.link href=(source::address(tenant, &row.instance)) { (parts::text(&row.instance)) } ", " (row.kind) })))
@@ -192,11 +199,11 @@ fn description(detail: &FindingDetail) -> Markup {
     let guidance = assistance.and_then(|it| it.guidance.as_ref());
     let comment = leading.and_then(|it| it.lifecycle.triage.comment.as_deref());
     html! {
-        @for message in [of_rule, here].into_iter().flatten() { p.prose { (parts::block(message)) } }
+        @for message in [of_rule, here].into_iter().flatten() { (markdown::shown(message)) }
         @if let Some(verdict) = assistance.and_then(|it| it.verdict.as_ref()) {
             p.prose { b { "An AI of the source says " (parts::text(&verdict.conclusion.to_string())) } @if let Some(reason) = &verdict.reason { ": " (parts::block(reason)) } }
         }
-        @if let Some(text) = guidance.and_then(|it| it.summary.as_deref().or(it.text.as_deref())) { p.prose { b { "Guidance: " } (parts::block(text)) } }
+        @if let Some(text) = guidance.and_then(|it| it.summary.as_deref().or(it.text.as_deref())) { header { h2 { "Guidance" } } (markdown::shown(text)) }
         @if let Some(comment) = comment { p.prose { b { "Comment at the source: " } (parts::block(comment)) } }
     }
 }

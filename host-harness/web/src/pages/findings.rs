@@ -2,42 +2,48 @@
 
 use appsec_model::{Severity, Timestamp};
 use host_harness::{
-    View,
+    ExportFormat, View,
     exports::text::line,
     query::{List, Query},
     store::{FindingRow, Total, TotalIs},
 };
 use maud::{Markup, html};
 
-use super::{Frame, Section, form, parts};
+use super::{Frame, Section, filters, form, parts};
 use crate::{
     answer::html as page_of,
     asked::{Answer, Asked},
 };
 
 pub(crate) async fn page(asked: Asked, view: View) -> Answer {
+    let shown = show(&asked, view).await;
+    filters::answered(&asked, section(view), List::Findings(view), shown).await
+}
+
+async fn show(asked: &Asked, view: View) -> Answer {
     let query = asked.query(List::Findings(view))?;
     let listed = asked.tenant.finding_list(&query).await?;
     let tenant = asked.tenant.id().to_string();
     let section = section(view);
     let (here, now) = (section.of(&tenant), asked.site.harness.now());
     let list = &listed.list;
-    let views = super::views::bar(&asked, section, &query).await?;
+    let views = super::views::bar(asked, section, &query).await?;
     let empty = match list.findings.is_empty() {
-        true => parts::nothing(&asked, !query.pairs().is_empty(), &here).await?,
+        true => parts::nothing(asked, !query.pairs().is_empty(), &here).await?,
         false => html! {},
     };
+    let filters = filters::of(asked, &query, &here).await?;
     let main = html! {
         div.head {
             h1 { (section.title()) }
             span.sum { (total(list.total)) @if query.pairs().is_empty() { " open and about security" } }
             div.tools {
                 @if !list.findings.is_empty() { a.button href=(super::triage::address(&tenant, &query, view)) { "Triage all…" } }
-                @for format in ["csv", "ndjson"] { a.button href=(export(&query, &tenant, section, format)) download { (format.to_uppercase()) } }
+                @if !list.findings.is_empty() { (downloads(&query, &tenant, section)) }
                 a.button href=(form::api(&query, &tenant, section)) { "JSON" }
             }
         }
-        (form::filters(&query, &here))
+        (filters)
         (views)
         (strip(&query, &here))
         @if let Some(no) = &listed.no_project { (form::no_project(no)) }
@@ -87,6 +93,37 @@ pub(super) fn within(query: &Query, tenant: &str, view: View, id: &str) -> Strin
 fn export(query: &Query, tenant: &str, section: Section, format: &str) -> String {
     let filter = query.pairs().into_iter().filter(|(name, _)| !matches!(*name, "cursor" | "offset" | "limit"));
     form::address(&format!("{}/export/{format}", section.api(tenant)), filter)
+}
+
+/// Every format, of all that the filter finds.
+fn downloads(query: &Query, tenant: &str, section: Section) -> Markup {
+    html! {
+        details.menu {
+            summary.button { "Download…" }
+            ul.formats {
+                @for format in ExportFormat::all() {
+                    @let (name, what) = format.about().split_once(": ").unwrap_or((format.about(), ""));
+                    li { a href=(export(query, tenant, section, format.as_str())) download { b { (title(format, name)) } span.second { (capital(what)) } } }
+                }
+            }
+        }
+    }
+}
+
+/// What a format is called; some are one standard in several forms.
+fn title(format: ExportFormat, name: &str) -> String {
+    match format.as_str() {
+        "ndjson" => "NDJSON".to_owned(),
+        word => match word.strip_prefix("gitlab-") {
+            Some(part) => format!("GitLab security report: {part}"),
+            None => name.to_owned(),
+        },
+    }
+}
+
+fn capital(text: &str) -> String {
+    let mut signs = text.chars();
+    signs.next().map(|first| first.to_uppercase().chain(signs).collect()).unwrap_or_default()
 }
 
 fn without_cursor(query: &Query, here: &str) -> String {
@@ -154,8 +191,8 @@ fn table(rows: &[FindingRow], query: &Query, tenant: &str, view: View, now: Time
                             td.num.late { @if let Some(score) = row.epss { (format!("{score:.3}")) } }
                             td.late { @if row.kev { "yes" } }
                         }
-                        td.late { span.sources { (parts::text(&row.instance)) } }
-                        td.num.late { (parts::old(row.first_seen_at, now)) }
+                        td.late.kept { span.sources { (parts::text(&row.instance)) } }
+                        td.num.late.kept { (parts::old(row.first_seen_at, now)) }
                     }
                 }
             }

@@ -2,34 +2,40 @@
 
 use host_harness::{
     query::{List, Query},
-    store::IssueRow,
+    store::{IssueDetail, IssueRow},
 };
 use maud::{Markup, html};
 
-use super::{Frame, Section, beside::Beside, finding, form, parts};
+use super::{Frame, Section, beside::Beside, filters, finding, form, markdown, parts};
 use crate::{
     answer::{self, Fault},
     asked::{Answer, Asked},
 };
 
 pub(crate) async fn page(asked: Asked) -> Answer {
+    let shown = show(&asked).await;
+    filters::answered(&asked, Section::Issues, List::Issues, shown).await
+}
+
+async fn show(asked: &Asked) -> Answer {
     let query = asked.query(List::Issues)?;
     let listed = asked.tenant.issue_list(&query).await?;
     let (tenant, now) = (asked.tenant.id().to_string(), asked.site.harness.now());
     let here = Section::Issues.of(&tenant);
     let list = &listed.list;
-    let views = super::views::bar(&asked, Section::Issues, &query).await?;
+    let views = super::views::bar(asked, Section::Issues, &query).await?;
     let empty = match list.issues.is_empty() {
-        true => parts::nothing(&asked, !query.pairs().is_empty(), &here).await?,
+        true => parts::nothing(asked, !query.pairs().is_empty(), &here).await?,
         false => html! {},
     };
+    let filters = filters::of(asked, &query, &here).await?;
     let main = html! {
         div.head {
             h1 { "Issues" }
             span.sum { (parts::number(list.total)) @if query.pairs().is_empty() { " open and about security" } }
             div.tools { a.button href=(form::api(&query, &tenant, Section::Issues)) { "JSON" } }
         }
-        (form::filters(&query, &here))
+        (filters)
         (views)
         @if let Some(no) = &listed.no_project { (form::no_project(no)) }
         @if list.issues.is_empty() { (empty) } @else {
@@ -53,8 +59,8 @@ pub(crate) async fn page(asked: Asked) -> Answer {
                                     }
                                     td.where.cut { (parts::text(&row.repository)) span.second.mono.cut { (parts::text(&row.place())) } }
                                     td.status { (parts::state(&row.status)) }
-                                    td.late { (sources(row)) }
-                                    td.num.late { (parts::old(row.first_seen_at, now)) }
+                                    td.late.kept { (sources(row)) }
+                                    td.num.late.kept { (parts::old(row.first_seen_at, now)) }
                                 }
                             }
                         }
@@ -77,6 +83,37 @@ fn sources(row: &IssueRow) -> Markup {
             }
         }
     }
+}
+
+/// Why these findings are one issue, as far as it can be told of the kind.
+fn joined_by(issue: &IssueDetail) -> Markup {
+    let row = &issue.row;
+    html! {
+        @match (issue.findings.len(), &row.package) {
+            (0 | 1, _) => "Only this finding is about it.",
+            (_, Some(package)) if !row.advisories.is_empty() => {
+                "They are one issue because they are about " (parts::text(package)) " in one repository and name "
+                (parts::text(&row.advisories.join(", "))) "."
+            },
+            (_, Some(package)) => { "They are one issue because they are about " (parts::text(package)) " in one repository, under the same rule." },
+            (_, None) if row.kind == "secrets" => "They are one issue because they have an identity in common, or a line and the sort of the secret.",
+            (_, None) => "They are one issue because they have an identity in common, or a line of code and a weakness or rule.",
+        }
+    }
+}
+
+/// The rules by which findings are one issue.
+const RULES: &str = include_str!("../../../analysis/src/correlation/rules.md");
+
+pub(crate) async fn rules(asked: Asked) -> Answer {
+    let tenant = asked.tenant.id().to_string();
+    let (title, text) = ("How findings become issues", RULES.split_once('\n').map_or(RULES, |(_, text)| text));
+    let main = html! {
+        p.path { a.link href=(Section::Issues.of(&tenant)) { "Issues" } " / Rules" }
+        div.head { h1 { (title) } }
+        section.card { (markdown::shown(text)) }
+    };
+    Ok(answer::html(Frame { tenant: &tenant, section: Section::Issues, title: Some(title) }.page(&main)))
 }
 
 /// The address of an issue in a list: its page leads to the next one of the list.
@@ -113,6 +150,7 @@ pub(crate) async fn one(asked: Asked) -> Answer {
     let (row, now) = (&issue.row, asked.site.harness.now());
     let id = row.id.to_string();
     let beside = opened_from(&asked, &id).await?;
+    let is_listed = asked.tenant.repository(&row.repository).await.is_ok();
     let main = html! {
         (beside.path(&id))
         div.head {
@@ -124,7 +162,9 @@ pub(crate) async fn one(asked: Asked) -> Answer {
             section.card.c12 {
                 header { h2 { "What it is" } }
                 dl.facts {
-                    (parts::fact("Repository", Some(parts::text(&row.repository))))
+                    (parts::fact("Repository", Some(html! {
+                        @if is_listed { a.link href=(Section::Repositories.at(&name, &row.repository)) { (parts::text(&row.repository)) } } @else { (parts::text(&row.repository)) }
+                    })))
                     (parts::fact("Place", Some(html! { span.mono { (parts::text(&row.place())) } })))
                     (parts::fact("Rule", row.rule_id.as_deref().map(parts::text)))
                     (parts::fact("Package", row.package.as_deref().map(parts::text)))
@@ -139,7 +179,8 @@ pub(crate) async fn one(asked: Asked) -> Answer {
             }
             section.card.c12 {
                 header { h2 { "What each source sees" } span.muted { (parts::counted(issue.findings.len() as u64, "finding")) } }
-                div.wide {
+                p.help { (joined_by(&issue)) " " a.link href=(format!("/t/{name}/issue-rules")) { "All rules" } }
+                div.wide tabindex="0" role="region" aria-label="What each source sees" {
                     table.plain {
                         thead {
                             tr {

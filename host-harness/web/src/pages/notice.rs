@@ -8,7 +8,7 @@ use super::parts;
 use crate::answer::Fault;
 
 /// What was done, by the word in the address of the page that shows it.
-const DONE: [(&str, &str); 23] = [
+const DONE: [(&str, &str); 25] = [
     ("policies", "The policies are changed, and evaluated over everything."),
     ("unrated", "All ratings are forgotten; priorities are those without them."),
     ("listed", "The repositories are in the list."),
@@ -20,6 +20,8 @@ const DONE: [(&str, &str); 23] = [
     ("unscheduled", "The schedule is removed: it is synced on request only."),
     ("guard", "The guard against mass removal is set."),
     ("settings", "The vendor has accepted the settings, and they are saved."),
+    ("heard", "Events are accepted. Set path and secret at the vendor."),
+    ("unheard", "Events are not accepted any more."),
     ("token", "The vendor has accepted the token, and it is sealed in the vault."),
     ("scanner", "The project is a scanner of this repository; it is read from the next sync on."),
     ("mapped", "The mapping is changed."),

@@ -7,7 +7,7 @@ use host_harness::{
 };
 use maud::{Markup, html};
 
-use super::{Frame, Section, findings, form, parts};
+use super::{Frame, Section, filters, findings, form, parts};
 use crate::{
     answer::{self, Fault},
     asked::{Answer, Asked},
@@ -23,19 +23,25 @@ pub(super) fn address(tenant: &str, ecosystem: &str, name: &str) -> String {
 }
 
 pub(crate) async fn page(asked: Asked) -> Answer {
+    let shown = show(&asked).await;
+    filters::answered(&asked, Section::Packages, List::Packages, shown).await
+}
+
+async fn show(asked: &Asked) -> Answer {
     let query = asked.query(List::Packages)?;
     let listed = asked.tenant.package_list(&query).await?;
     let tenant = asked.tenant.id().to_string();
     let here = Section::Packages.of(&tenant);
     let list = &listed.list;
-    let views = super::views::bar(&asked, Section::Packages, &query).await?;
+    let views = super::views::bar(asked, Section::Packages, &query).await?;
+    let filters = filters::of(asked, &query, &here).await?;
     let main = html! {
         div.head {
             h1 { "Packages" }
             span.sum { (parts::number(list.total)) }
             div.tools { a.button href=(form::api(&query, &tenant, Section::Packages)) { "JSON" } }
         }
-        (form::filters(&query, &here))
+        (filters)
         (views)
         @if let Some(no) = &listed.no_project { (form::no_project(no)) }
         @if list.packages.is_empty() {

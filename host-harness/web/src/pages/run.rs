@@ -12,8 +12,8 @@ use axum::{
 };
 use futures_util::stream;
 use host_harness::{
-    InstanceWork, RunList,
-    store::{Fetch, Run, RunState},
+    InstanceWork, RunList, VanishingList,
+    store::{Fetch, FetchStats, Run, RunMode, RunState},
 };
 use maud::{Markup, html};
 use tokio::{sync::OwnedSemaphorePermit, time::sleep};
@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// Remarks and findings that are shown of a run.
-const SHOWN: u32 = 50;
+const SHOWN: u32 = 100;
 
 /// How often it is looked whether a run has changed.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -35,20 +35,24 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 struct Seen {
     list: RunList,
     work: Option<InstanceWork>,
+    /// Percent that one sync of its instance may remove.
+    guard: Option<u8>,
 }
 
 impl Seen {
     async fn of(asked: &Asked, id: i64) -> Result<Self, Fault> {
         let list = asked.tenant.run(id, SHOWN).await?;
         let name = list.runs.first().and_then(|run| run.instance.parse().ok());
-        let work = match name {
-            Some(name) => match asked.tenant.instance(&name).await {
-                Ok(instance) => Some(asked.tenant.work_of(&instance).await?),
-                Err(_) => None,
-            },
-            None => None,
-        };
-        Ok(Self { list, work })
+        let (mut work, mut guard) = (None, None);
+        if let Some(name) = name
+            && let Ok(instance) = asked.tenant.instance(&name).await
+        {
+            work = Some(asked.tenant.work_of(&instance).await?);
+            if list.vanishing.is_some() && !instance.is_report_source() {
+                guard = Some(instance.max_removal.get());
+            }
+        }
+        Ok(Self { list, work, guard })
     }
 
     /// Whether somebody works on it right now.
@@ -155,27 +159,15 @@ fn state(asked: &Asked, seen: &Seen, run: &Run) -> Markup {
                 div { (parts::message(message)) @if let Some(code) = run.code { p { (notice::prose(FaultCode::from(code).about().advice)) } } }
             }
         }
-        div.figures {
-            @for (count, what) in [
-                (run.counts.records, "records"), (run.counts.new, "new"), (run.counts.changed, "changed"),
-                (run.counts.unchanged, "unchanged"), (run.counts.vanished, "vanished"), (run.counts.rejected, "rejected"),
-            ] { div { b { (parts::number(count)) } span { (what) } } }
-        }
-        @if let Some(vanishing) = &seen.list.vanishing {
-            div.notice.warn {
-                div {
-                    b { (parts::counted(vanishing.total, "finding")) " would have been marked as vanished, and were not." }
-                    p { "That is more than the guard allows at once. Look at the list below; to mark them, sync once more with the guard set higher, in the settings of the source." }
-                }
-            }
-        }
+        (figures(&run.counts))
+        @if let Some(vanishing) = &seen.list.vanishing { (not_marked(vanishing, run, seen.guard, tenant.as_str())) }
         div.grid {
             section.card.c7 {
                 header { h2 { "By kind" } span.muted { (parts::counted(run.counts.pages, "page")) ", " (parts::counted(run.counts.requests, "request")) } }
                 div.wide {
                     table.plain {
                         thead { tr { th scope="col" { "Kind" } th scope="col" { "Scope" } th scope="col" { "State" } th.num scope="col" { "Pages" } th.num scope="col" { "Records" } } }
-                        tbody { @for fetch in &run.fetches { (row(fetch)) } }
+                        tbody { @for fetch in &run.fetches { (row(fetch, run.message.as_deref())) } }
                     }
                 }
             }
@@ -203,6 +195,81 @@ fn state(asked: &Asked, seen: &Seen, run: &Run) -> Markup {
     }
 }
 
+/// What the records of a run add up to, and what it marked as vanished.
+fn figures(counts: &FetchStats) -> Markup {
+    let parts = [
+        (counts.new, "new"),
+        (counts.changed, "changed"),
+        (counts.unchanged, "unchanged"),
+        (counts.duplicate, "duplicate"),
+        (counts.unmapped, "of other projects"),
+        (counts.skipped, "skipped"),
+        (counts.rejected, "rejected"),
+    ];
+    let usual = |place: usize| place < 3;
+    html! {
+        div.figures {
+            div { b { (parts::number(counts.records)) } span { (if counts.records == 1 { "record" } else { "records" }) } }
+            @for (place, (count, what)) in parts.into_iter().enumerate() {
+                @if usual(place) || count > 0 {
+                    div.sign aria-hidden="true" { (if place == 0 { "=" } else { "+" }) }
+                    div { b { (parts::number(count)) } span { (what) } }
+                }
+            }
+            div.apart { b { (parts::number(counts.vanished)) } span { "vanished" } }
+            @if counts.warnings > 0 { div { b { (parts::number(counts.warnings)) } span { (if counts.warnings == 1 { "note" } else { "notes" }) } } }
+        }
+    }
+}
+
+/// What a run would have marked as vanished: the findings, and what can be done.
+fn not_marked(vanishing: &VanishingList, run: &Run, guard: Option<u8>, tenant: &str) -> Markup {
+    let shown = vanishing.findings.len() as u64;
+    let source = super::source::address(tenant, &run.instance);
+    html! {
+        section.card.beside id="vanishing" {
+            header { h2 { "Not marked as vanished" } span.muted { (parts::counted(vanishing.total, "finding")) } }
+            p.help {
+                "The source does not bring these any more, and they are more than the guard"
+                @if let Some(limit) = guard { " of " (limit) "%" }
+                " allows at once. Nothing was marked: they are as they were."
+            }
+            div.wide.tall.beside tabindex="0" role="region" aria-label="Findings that would vanish" {
+                table.plain {
+                    caption.unseen { "Findings that would vanish, the most urgent first" }
+                    thead { tr { th scope="col" { "Finding" } th scope="col" { "Project" } th scope="col" { "Severity" } th scope="col" { "Status" } } }
+                    tbody {
+                        @for it in &vanishing.findings {
+                            tr {
+                                td { a.link href=(Section::Findings.at(tenant, &it.id.to_string())) { (parts::text(&it.title)) } span.second { (parts::text(&it.kind)) } }
+                                td { (parts::text(&it.project)) }
+                                td { (parts::severity(it.severity)) }
+                                td { (parts::state(&it.status)) }
+                            }
+                        }
+                    }
+                }
+            }
+            @if vanishing.total > shown { p.muted.beside { "And " (parts::counted(vanishing.total - shown, "other")) "." } }
+            @if run.mode == RunMode::Import {
+                p.beside { "If they are gone, import the file again with a higher limit: " code { "harness import FILE --complete --max-removal PERCENT" } "." }
+            } @else {
+                form.settings.beside method="post" action={ (source) "/sync" } {
+                    div.setting.narrow {
+                        label for="max-removal" { "Percent of the open findings that may vanish this once" }
+                        input id="max-removal" type="number" name="max-removal" min="0" max="100" required aria-describedby="max-removal-help";
+                        p.help id="max-removal-help" { "Everything is read again. What is still not there is marked, if it is no more than this; the guard of the source stays as it is." }
+                    }
+                    div.actions {
+                        button.button.primary { "They are gone: mark them" }
+                        a.button href=(source) { "Leave them" }
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// Remarks that say the same, once each, with how many they are.
 fn alike(all: &[Diagnostic]) -> Vec<(usize, &Diagnostic)> {
     let mut sums: Vec<(usize, &Diagnostic)> = Vec::new();
@@ -215,12 +282,14 @@ fn alike(all: &[Diagnostic]) -> Vec<(usize, &Diagnostic)> {
     sums
 }
 
-fn row(fetch: &Fetch) -> Markup {
+fn row(fetch: &Fetch, said: Option<&str>) -> Markup {
+    // What the run says as a whole is not said of each of its reads again.
+    let message = fetch.message.as_deref().filter(|it| said.is_none_or(|said| !said.contains(it)));
     html! {
         tr {
             td { (fetch.kind) }
             td { @match &fetch.scope { Scope::Deployment => "everything", Scope::Projects(some) => (parts::counted(some.len() as u64, "project")) } }
-            td { (parts::state(fetch.state.as_str())) @if let Some(message) = &fetch.message { span.second { (parts::joined(message)) } } }
+            td { (parts::state(fetch.state.as_str())) @if let Some(message) = message { span.second { (parts::joined(message)) } } }
             td.num { (parts::number(fetch.counts.pages)) }
             td.num { (parts::number(fetch.counts.records)) }
         }

@@ -3,24 +3,30 @@
 use host_harness::{query::List, store::Run};
 use maud::{Markup, html};
 
-use super::{Frame, Section, form, parts};
+use super::{Frame, Section, filters, form, parts};
 use crate::{
     answer,
     asked::{Answer, Asked},
 };
 
 pub(crate) async fn page(asked: Asked) -> Answer {
+    let shown = show(&asked).await;
+    filters::answered(&asked, Section::Runs, List::Runs, shown).await
+}
+
+async fn show(asked: &Asked) -> Answer {
     let query = asked.query(List::Runs)?;
     let runs = asked.tenant.runs(&query).await?;
     let (tenant, now) = (asked.tenant.id().to_string(), asked.site.harness.now());
     let here = Section::Runs.of(&tenant);
+    let filters = filters::of(asked, &query, &here).await?;
     let main = html! {
         div.head {
             h1 { "Runs" }
             span.sum { "newest first" }
             div.tools { a.button href=(form::api(&query, &tenant, Section::Runs)) { "JSON" } }
         }
-        (form::filters(&query, &here))
+        (filters)
         @if runs.is_empty() { (parts::empty(&html! { "No run is in the log, or the filters leave out all of them." })) } @else {
             div.sheet {
                 div.wide {

@@ -14,7 +14,9 @@ use maud::{Markup, html};
 use super::{
     Frame, Section,
     fields::{Settings, secret_field, typed_secrets},
-    form, notice, parts,
+    form,
+    inbox::{self, Inbox},
+    notice, parts,
 };
 use crate::{
     answer::{self, Fault, again, see},
@@ -50,7 +52,7 @@ async fn show(asked: &Asked, happened: &Markup) -> Result<Markup, Fault> {
             span.sum { (parts::text(&report.connector)) " " (parts::text(&report.connector_version)) }
             div.tools {
                 @if is_connector {
-                    form.inline method="post" action={ (here) "/sync" } { button.button.primary disabled[live.is_some()] { "Sync now" } }
+                    (sync_form(&here, live.is_some()))
                     form.inline method="post" action={ (here) "/test" } { button.button { "Test connection" } }
                     @if report.paused_since.is_some() {
                         form.inline method="post" action={ (here) "/resume" } { button.button { "Resume" } }
@@ -81,19 +83,20 @@ async fn show(asked: &Asked, happened: &Markup) -> Result<Markup, Fault> {
             @if is_connector { (next(&work, &here)) (projects(&report, &mapped, &tenant)) }
             section.card.c6 {
                 header { h2 { "Last runs" } a.more href={ (Section::Runs.of(&tenant)) "?instance=" (report.name) } { "All" } }
-                @if runs.is_empty() { p.muted { "It has not run yet." } }
-                table.plain {
+                @if runs.is_empty() { p.muted { "It has not run yet." } } @else { div.wide tabindex="0" role="region" aria-label="Last runs" { table.plain {
+                    thead { tr { th scope="col" { "Run" } th scope="col" { "State" } th scope="col" { "Read" } th.num scope="col" { "New" } th.num scope="col" { "Changed" } th.num scope="col" { "Vanished" } th.num scope="col" { "Began" } } }
                     tbody {
                         @for run in &runs {
                             tr {
                                 td { a.link href=(format!("{}/{}", Section::Runs.of(&tenant), run.id)) { (run.id) } }
                                 td { (parts::state(run.state.as_str())) @if let Some(message) = &run.message { span.second { (parts::joined(message)) } } }
                                 td { (run.mode.as_str()) }
+                                @for count in [run.counts.new, run.counts.changed, run.counts.vanished] { td.num { (parts::number(count)) } }
                                 td.num { (parts::ago(run.started_at, now)) }
                             }
                         }
                     }
-                }
+                } } }
             }
             @if is_connector {
                 section.card.c6 {
@@ -109,6 +112,29 @@ async fn show(asked: &Asked, happened: &Markup) -> Result<Markup, Fault> {
         }
     };
     Ok(Frame { tenant: &tenant, section: Section::Sources, title: Some(&report.name) }.page(&main))
+}
+
+/// Begins a sync, as usual or in another way.
+fn sync_form(here: &str, is_running: bool) -> Markup {
+    html! {
+        form.inline method="post" action={ (here) "/sync" } { button.button.primary disabled[is_running] { "Sync now" } }
+        @if !is_running {
+            details.menu {
+                summary.button { "Other sync…" }
+                form method="post" action={ (here) "/sync" } {
+                    fieldset.boxes {
+                        legend { "What to read" }
+                        @for (word, what) in [
+                            ("full", "Everything, from the beginning"),
+                            ("incremental", "Only what is new since the last sync"),
+                        ] { label.check { input type="radio" name="what" value=(word) checked[word == "full"]; (what) } }
+                    }
+                    p.help { "Only a sync of everything tells what is gone." }
+                    button.button.primary { "Begin it" }
+                }
+            }
+        }
+    }
 }
 
 /// How it is, in the words of whoever set it up.
@@ -187,7 +213,10 @@ pub(crate) async fn sync(asked: Asked, form: Form) -> Answer {
         Some(limit) => Vanishing::UpTo(limit),
         None => Vanishing::AsSet,
     };
-    let options = SyncOptions { full: form.is_ticked("full"), vanishing, ..SyncOptions::default() };
+    // Only a sync of everything tells what is gone.
+    let full = form.text("what") == Some("full") || form.is_ticked("full") || vanishing != Vanishing::AsSet;
+    let incremental = !full && form.text("what") == Some("incremental");
+    let options = SyncOptions { full, incremental, vanishing, ..SyncOptions::default() };
     match asked.site.jobs.sync(&asked.tenant, &name, options).await {
         Ok(Some(run)) => Ok(see(&format!("{}/{run}", Section::Runs.of(&tenant)))),
         Ok(None) => Ok(see(&format!("{}?done=sync", address(&tenant, name.as_str())))),
@@ -257,6 +286,9 @@ async fn show_settings(asked: &Asked, happened: &Markup) -> Result<Markup, Fault
     let loaded = asked.site.harness.connector(&instance.made.connector_source).await?;
     let schedule = asked.tenant.schedule_report(&name).await?;
     let plan = asked.tenant.schedule_plan(&name).await?.unwrap_or_default();
+    let at_vendor = loaded.manifest.webhook.as_ref().map(|it| it.description.as_str());
+    let inbox = if at_vendor.is_some() { Some(Inbox::of(asked, &name).await?) } else { None };
+    let now = asked.site.harness.now();
     let (tenant, title) = (asked.tenant.id().to_string(), format!("Settings of {name}"));
     let here = address(&tenant, name.as_str());
     let form = Settings::of(&loaded.manifest.settings_schema, &[]).form(&instance.made.settings);
@@ -285,6 +317,7 @@ async fn show_settings(asked: &Asked, happened: &Markup) -> Result<Markup, Fault
                         div.actions { button.button { "Set" } }
                     }
                 }
+                @if let (Some(inbox), Some(at_vendor)) = (&inbox, at_vendor) { (inbox.card(at_vendor, &here, now)) }
                 @let needs = &loaded.manifest.secrets;
                 @if !needs.is_empty() {
                     section.card {
@@ -310,6 +343,7 @@ async fn show_settings(asked: &Asked, happened: &Markup) -> Result<Markup, Fault
 
 fn schedule_form(report: &ScheduleReport, plan: &Plan, here: &str) -> Markup {
     let given = |cadence: &Option<Cadence>| cadence.as_ref().map(ToString::to_string).unwrap_or_default();
+    let jitter = if plan.jitter.duration().is_zero() { String::new() } else { plan.jitter.to_string() };
     html! {
         section.card {
             header { h2 { "Schedule" } span.muted { (parts::text(report.work.schedule.as_deref().unwrap_or("none"))) } }
@@ -317,6 +351,7 @@ fn schedule_form(report: &ScheduleReport, plan: &Plan, here: &str) -> Markup {
                 @for (name, title, value, help) in [
                     ("sync", "Sync", given(&plan.sync), "A time such as 1h or 30m, or a cron expression such as 0 6 * * *."),
                     ("full", "Read everything", given(&plan.full), "The same; only this notices what is gone at the vendor."),
+                    ("jitter", "Jitter", jitter, "Each sync begins up to so much later, so that not all begin at once; such as 5m, none if empty."),
                     ("zone", "Time zone", plan.zone.to_string(), "Of the cron expressions, such as Europe/Berlin."),
                 ] {
                     div.setting {
@@ -371,12 +406,11 @@ pub(crate) async fn schedule(asked: Asked, form: Form) -> Answer {
         if removes {
             return Ok(asked.tenant.clear_schedule(&name).await?);
         }
-        let known = asked.tenant.schedule_plan(&name).await?.unwrap_or_default();
         let plan = Plan {
             sync: cadence("sync", &form)?,
             full: cadence("full", &form)?,
             zone: form.maybe::<Zone>("zone")?.unwrap_or_default(),
-            jitter: known.jitter,
+            jitter: form.maybe::<Interval>("jitter")?.unwrap_or(Plan::default().jitter),
         };
         if plan.sync.is_none() && plan.full.is_none() {
             return Err(Fault::field("schedule", "give one of the two times, or remove the schedule"));
@@ -385,6 +419,14 @@ pub(crate) async fn schedule(asked: Asked, form: Form) -> Answer {
     };
     let outcome = outcome.await;
     changed(&asked, outcome, if removes { "unscheduled" } else { "schedule" }).await
+}
+
+pub(crate) async fn events(asked: Asked, form: Form) -> Answer {
+    let (done, outcome) = match inbox::set(&asked, &form).await {
+        Ok(done) => (done, Ok(())),
+        Err(fault) => ("", Err(fault)),
+    };
+    changed(&asked, outcome, done).await
 }
 
 /// A time such as `1h`, or a cron expression.

@@ -1,12 +1,11 @@
 //! Adding a source, step by step: authorize, kinds, projects with their mapping,
 //! save. Each step is kept, so that one can leave and go on later.
 
-use std::collections::HashMap;
+mod projects;
 
 use appsec_model::{Access, Kind, KindAccess};
 use host_harness::{
     Error, KindChoice, Onboarding, OnboardingStep, Setup,
-    exports::text::line,
     grant::{InstanceName, Origin},
     ingest::SyncOptions,
     store::{AutoMap, ConnectorSource, MappingRow, ProjectChoice},
@@ -25,9 +24,6 @@ use crate::{
 
 /// Settings that have a step of their own.
 const LATER: [&str; 1] = ["kinds"];
-
-/// Projects that are shown on one page.
-const SHOWN: usize = 500;
 
 /// The address of a setup that was begun.
 pub(super) fn address(tenant: &str, name: &str) -> String {
@@ -292,124 +288,17 @@ pub(crate) async fn choose_kinds(asked: Asked, form: Form) -> Answer {
 }
 
 pub(crate) async fn projects(asked: Asked) -> Answer {
-    Ok(answer::html(show_projects(&asked, &html! {}).await?))
+    Ok(answer::html(projects::show(&asked, None, &html! {}).await?))
+}
+
+pub(crate) async fn choose_projects(asked: Asked, form: Form) -> Answer {
+    projects::choose(asked, form).await
 }
 
 /// The mapping that a setup would have, with the projects that the vendor lists.
 async fn mapping(asked: &Asked, name: &InstanceName) -> Result<Vec<MappingRow>, Fault> {
     let listed = asked.tenant.onboarding_projects(name).await?;
     Ok(asked.tenant.onboarding_mapping(name, listed).await?)
-}
-
-async fn show_projects(asked: &Asked, happened: &Markup) -> Result<Markup, Fault> {
-    let (name, state) = begun(asked).await?;
-    let rows = mapping(asked, &name).await?;
-    let repositories = asked.tenant.repositories(None).await?;
-    let tenant = asked.tenant.id().to_string();
-    let read = rows.iter().filter(|it| it.read).count();
-    let patterns = match &state.projects {
-        Some(ProjectChoice::Matching(patterns)) => patterns.join(", "),
-        _ => String::new(),
-    };
-    let auto_map = state.auto_map.unwrap_or(AutoMap::Create);
-    let body = html! {
-        p.states {
-            span { (parts::counted(rows.len() as u64, "project")) " detected: " b { (parts::number(read as u64)) } " will be read, " (parts::number((rows.len() - read) as u64)) " will not" }
-        }
-        form method="post" {
-            section.card {
-                fieldset.boxes {
-                    legend { "Projects that come later, and those below without a repository" }
-                    @for (mode, what) in [
-                        (AutoMap::Create, "Map them; one that fits no repository gets one of its own"),
-                        (AutoMap::Match, "Map those that surely fit a repository; the others wait"),
-                        (AutoMap::Manual, "Wait for me"),
-                    ] {
-                        label.check { input type="radio" name="auto-map" value=(mode.as_str()) checked[mode == auto_map]; (what) }
-                    }
-                }
-                div.setting {
-                    label for="patterns" { "Only projects whose names match" }
-                    input id="patterns" type="text" name="patterns" value=(patterns) placeholder="all" spellcheck="false" aria-describedby="patterns-help";
-                    p.help id="patterns-help" { "Patterns with * for any characters, with commas between them." }
-                }
-                div.actions { button.button name="then" value="look" { "Show what that means" } }
-            }
-            div.sheet.beside {
-                div.wide.tall {
-                    table.list {
-                        caption.unseen { "Projects, and the repository that each is mapped to" }
-                        thead { tr { th scope="col" { "Project" } th scope="col" { "Repository" } th scope="col" { "How sure" } th scope="col" { "" } } }
-                        tbody { @for row in rows.iter().take(SHOWN) { (project(row)) } }
-                    }
-                }
-                div.foot {
-                    @if rows.len() > SHOWN { "The first " (SHOWN) " are shown; the others follow what is chosen above." } @else { "All are shown." }
-                    span.pages { "Type another repository, or empty the field to leave the project out." }
-                }
-            }
-            datalist id="repositories" { @for it in &repositories { option value=(it.repository.full_name()) {} } }
-            div.actions.beside {
-                button.button.primary { "Next: save" }
-                a.button href={ (address(&tenant, name.as_str())) "/kinds" } { "Back" }
-                (leave(&tenant))
-            }
-        }
-        (discard(&tenant, &name))
-    };
-    Ok(page_of(&tenant, &format!("Add {name}"), 2, happened, &body))
-}
-
-/// A project with the field of its repository.
-fn project(row: &MappingRow) -> Markup {
-    let to = row.repository.as_deref().unwrap_or_default();
-    html! {
-        tr {
-            td { span.title { (parts::text(&row.project)) } @if let Some(url) = &row.url { span.under { (parts::link(url, url)) } } }
-            td.field {
-                input type="hidden" name={ "was:" (row.project_id) } value=(to);
-                input type="text" name={ "to:" (row.project_id) } value=(to) list="repositories" placeholder="none: it is not read" spellcheck="false"
-                    aria-label={ "Repository of " (line(&row.project)) };
-                @if let (None, Some(proposal)) = (&row.repository, &row.proposal) { span.second { "Proposed: " (parts::text(&proposal.repository)) } }
-            }
-            td { @if let Some(sure) = row.confidence { (format!("{sure:.1}")) } @if let Some(reason) = &row.reason { span.second { (parts::text(reason)) } } }
-            td { @if row.read { span.tag.good { "read" } } @else { span.tag { "not read" } } }
-        }
-    }
-}
-
-pub(crate) async fn choose_projects(asked: Asked, form: Form) -> Answer {
-    let name = asked.instance()?;
-    let outcome = async {
-        let auto_map: AutoMap = form.read("auto-map")?;
-        let patterns = form.text("patterns").unwrap_or_default().split(',').map(str::trim);
-        let patterns: Vec<String> = patterns.filter(|it| !it.is_empty()).map(str::to_owned).collect();
-        let choice = if patterns.is_empty() { ProjectChoice::All } else { ProjectChoice::Matching(patterns) };
-        asked.tenant.onboard_projects(&name, choice).await?;
-        asked.tenant.onboard_mapping(&name, auto_map).await?;
-        let before: HashMap<&str, &str> = form.beginning("was:").collect();
-        for (project, to) in form.beginning("to:").map(|(project, to)| (project, to.trim())) {
-            match to {
-                _ if before.get(project) == Some(&to) => {}
-                "" => _ = asked.tenant.onboard_repository(&name, project, None).await?,
-                to => {
-                    let repository = asked.tenant.repository(to).await?;
-                    asked.tenant.onboard_repository(&name, project, Some(&repository)).await?;
-                }
-            }
-        }
-        Ok::<_, Fault>(())
-    };
-    let outcome = outcome.await;
-    let here = address(asked.tenant.id().as_str(), name.as_str());
-    match outcome {
-        Ok(()) if form.text("then") == Some("look") => Ok(see(&format!("{here}/projects"))),
-        Ok(()) => Ok(see(&format!("{here}/save"))),
-        Err(fault) => {
-            let page = show_projects(&asked, &notice::failed(&fault)).await;
-            again(fault, page)
-        }
-    }
 }
 
 pub(crate) async fn save(asked: Asked) -> Answer {
