@@ -313,10 +313,10 @@ impl Context {
         })
     }
 
-    /// The tenant that is meant. The usual one holds nothing where it is not there,
-    /// and is not made; of another one the name may be mistyped.
+    /// The tenant that is meant. Where there is none yet, the usual one holds nothing, and
+    /// is not made; where there are others, one of them is meant.
     fn tenant(&self) -> Result<Tenant, Failure> {
-        if self.tenant.as_str() == USUAL_TENANT && !self.harness.has_tenant(&self.tenant) {
+        if self.tenant.as_str() == USUAL_TENANT && self.harness.tenants()?.is_empty() {
             return Ok(self.harness.empty_tenant(&self.tenant)?);
         }
         Ok(self.harness.existing_tenant(&self.tenant)?)

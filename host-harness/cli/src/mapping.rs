@@ -404,6 +404,7 @@ fn fields(fields: &ScanFields) -> String {
 fn show_proposals(output: Output, list: &MappingList) {
     if list.projects.is_empty() {
         output.line("No suggestions: every project is mapped, or no repository is similar.");
+        output.line("To map one by hand: harness repositories add NAME, and harness mapping set PROJECT NAME");
         return;
     }
     show_rows(output, &list.projects);

@@ -120,6 +120,10 @@ fn status_shows_all_tenants_or_the_one_that_is_named() {
     assert_eq!(shown(&["status"]), ["one", "two"]);
     assert_eq!(shown(&["status", "--tenant", "two"]), ["two"]);
     assert_eq!(context.run(&["status", "--tenant", "tow"]).code, 1);
+    // Where there are others, the usual one is not taken for one without findings.
+    let done = context.run(&["findings"]);
+    assert_eq!(done.code, 1);
+    assert!(done.stderr.contains("tenant `default` not found"), "{}", done.stderr);
     assert_eq!(tenants(&context), ["one", "two"]);
 }
 
