@@ -65,9 +65,33 @@ async fn nothing_is_written_before_the_operator_says_so() {
     let error = push(&tenant, false).await.unwrap_err();
     assert_eq!(error.code(), Code::WriteBackOff);
     assert_eq!(written(&context), 0);
+    // The plan asks the vendor nothing, so a pause is no reason to refuse it.
+    tenant.pause_instance(&name("code"), Some("moving".to_owned())).await.unwrap();
+    assert_eq!(push(&tenant, true).await.unwrap().written, 2);
+    tenant.set_write_back(&name("code"), WriteBackMode::On).await.unwrap();
+    assert_eq!(push(&tenant, false).await.unwrap_err().code(), Code::Paused);
     // Nor is a source without a connector that can.
     let error = tenant.set_write_back(&name("none"), WriteBackMode::On).await.unwrap_err();
     assert_eq!(error.code(), Code::InstanceNotFound);
+}
+
+#[tokio::test]
+async fn the_plan_counts_what_it_changes_on_other_branches() {
+    let shape = WorldShape { projects: 3, sast: 200, sca: 0, ..WorldShape::default() }.without_oddities();
+    let context = TestContext::new(shape);
+    let (tenant, _) = context.connected("acme", settings(json!({ "kinds": ["sast"], "branches": "all" }))).await;
+    context.sync(&tenant).await.unwrap();
+    tenant.set_write_back(&name("code"), WriteBackMode::On).await.unwrap();
+    let (several, alone): (Vec<_>, Vec<_>) =
+        of_status(&tenant, &["sast"], "open").into_iter().partition(|it| it.occurrences > 1);
+    decide(&tenant, &alone[..2], TriageDecision::AcceptedRisk).await;
+    assert_eq!(push(&tenant, true).await.unwrap().on_other_branches, 0);
+    decide(&tenant, &several[..3], TriageDecision::AcceptedRisk).await;
+    let others: u64 = several[..3].iter().map(|it| u64::from(it.occurrences) - 1).sum();
+    let plan = push(&tenant, true).await.unwrap();
+    assert_eq!((plan.written, plan.on_other_branches), (5, others));
+    let done = push(&tenant, false).await.unwrap();
+    assert_eq!((done.written, done.on_other_branches), (5, others));
 }
 
 #[tokio::test]
@@ -104,15 +128,28 @@ async fn a_decision_reaches_the_vendor_once_and_comes_back_with_the_next_sync() 
     assert_eq!((log[0].finding, log[0].decision.as_str()), (sast[0].id, "reopened"));
 }
 
-/// Findings that somebody has ignored at the vendor after this host's clock.
-fn later_ignored(tenant: &Tenant) -> Vec<FindingRow> {
+/// Findings that somebody has ignored at the vendor after this host's clock, with
+/// the decision that says the same, where there is one.
+fn later_ignored(tenant: &Tenant) -> Vec<(FindingRow, Option<TriageDecision>)> {
     let all = content(tenant).findings;
-    let is_later = |it: &Value| {
-        let triage = &it["occurrence_details"][0]["finding"]["lifecycle"]["triage"];
-        triage["at"].as_str().is_some_and(|at| at > "2026-02") && it["status"] == "ignored" && it["kind"] == "sast"
+    let triage = |it: &FindingRow| {
+        let found = all.iter().find(|found| found["id"] == json!(it.id)).unwrap();
+        found["occurrence_details"][0]["finding"]["lifecycle"]["triage"].clone()
     };
-    let later: Vec<&Value> = all.iter().filter(|it| is_later(it)).map(|it| &it["id"]).collect();
-    findings(tenant).into_iter().filter(|it| later.contains(&&json!(it.id))).collect()
+    let ignored = of_status(tenant, &["sast"], "ignored").into_iter();
+    let later = ignored.filter(|it| triage(it)["at"].as_str().is_some_and(|at| at > "2026-02"));
+    later
+        .map(|it| {
+            let same = match triage(&it)["reason"].as_str() {
+                Some("acceptable_risk") => Some(TriageDecision::AcceptedRisk),
+                Some("false_positive") => Some(TriageDecision::FalsePositive),
+                Some("no_time") => Some(TriageDecision::WontFix),
+                Some("duplicate") => Some(TriageDecision::Duplicate),
+                _ => None,
+            };
+            (it, same)
+        })
+        .collect()
 }
 
 #[tokio::test]
@@ -121,20 +158,36 @@ async fn a_later_decision_of_the_vendor_stands_or_waits_for_a_person() {
         let (context, tenant) = connected().await;
         tenant.set_write_back(&name("code"), mode).await.unwrap();
         // The vendor's world is months ahead of this host's clock.
-        let theirs = later_ignored(&tenant);
-        decide(&tenant, &theirs[..1], TriageDecision::Reviewing).await;
-        decide(&tenant, &theirs[1..2], TriageDecision::FalsePositive).await;
+        let mut theirs = later_ignored(&tenant);
+        theirs.sort_by_key(|(it, same)| (same.is_none(), it.id));
+        let (agreed, same) = theirs[0].clone();
+        let (other, reason) = theirs[1].clone();
+        let looked_at = theirs[2].0.clone();
+        decide(&tenant, std::slice::from_ref(&looked_at), TriageDecision::Reviewing).await;
+        let differs =
+            if reason == Some(TriageDecision::Duplicate) { TriageDecision::WontFix } else { TriageDecision::Duplicate };
+        decide(&tenant, std::slice::from_ref(&other), differs).await;
+        decide(&tenant, std::slice::from_ref(&agreed), same.unwrap()).await;
         let plan = push(&tenant, true).await.unwrap();
         let report = push(&tenant, false).await.unwrap();
         assert_eq!(json!(plan.decisions), json!(report.decisions));
         let states: Vec<_> = report.decisions.iter().map(|it| (it.finding, it.state)).collect();
-        assert!(states.contains(&(theirs[0].id, state)), "{states:?}");
-        // Both have ignored it.
-        assert!(states.contains(&(theirs[1].id, WriteBackState::Written)), "{states:?}");
+        assert!(states.contains(&(looked_at.id, state)), "{states:?}");
+        // Both have ignored it, for different reasons.
+        assert!(states.contains(&(other.id, state)), "{states:?}");
+        // Both have ignored it for the same reason.
+        assert!(states.contains(&(agreed.id, WriteBackState::AlreadyThere)), "{states:?}");
+        assert_eq!((report.written, report.already_there, report.overruled + report.held), (0, 1, 2));
         assert_eq!(written(&context), 0);
-        let kept = findings(&tenant).into_iter().find(|it| it.id == theirs[0].id).unwrap();
-        assert_eq!(kept.decision.is_some(), mode == WriteBackMode::Hold);
-        assert_eq!(kept.status, if mode == WriteBackMode::Hold { "reviewing" } else { "ignored" });
+        let log = tenant.write_back_log(&name("code"), 50).await.unwrap().entries;
+        assert!(log.iter().all(|it| it.state != WriteBackState::Written), "{log:?}");
+        let kept = |id| findings(&tenant).into_iter().find(|it| it.id == id).unwrap();
+        assert!([&looked_at, &other].iter().all(|it| kept(it.id).decision.is_some() == (mode == WriteBackMode::Hold)));
+        assert_eq!(kept(looked_at.id).status, if mode == WriteBackMode::Hold { "reviewing" } else { "ignored" });
+        // What was the vendor's own decision is not opened there when ours ends.
+        assert!(kept(agreed.id).decision.is_some());
+        let targets = TriageTargets { findings: vec![agreed.id.to_string()], ..Default::default() };
+        tenant.clear_decisions(targets, "eve", false).await.unwrap();
         assert_eq!(push(&tenant, false).await.unwrap().decisions.len(), 0);
     }
 }

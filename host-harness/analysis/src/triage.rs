@@ -59,6 +59,19 @@ impl TriageDecision {
         }
     }
 
+    /// What a source means by a reason for which it ignores a finding, however the
+    /// word is spelled; none where no decision says the same.
+    pub fn of_reason(reason: &str) -> Option<Self> {
+        let word: String = reason.chars().filter(|it| it.is_alphanumeric()).flat_map(char::to_lowercase).collect();
+        Some(match word.as_str() {
+            "acceptablerisk" | "acceptedrisk" | "riskaccepted" => Self::AcceptedRisk,
+            "falsepositive" => Self::FalsePositive,
+            "wontfix" | "notime" => Self::WontFix,
+            "duplicate" => Self::Duplicate,
+            _ => return None,
+        })
+    }
+
     /// Whether it closes a finding: then somebody has to say why.
     pub const fn closes(self) -> bool {
         match self {

@@ -9,7 +9,7 @@ use appsec_model::Timestamp;
 use host_harness::{
     DecidedList, Error, FindingList, Tenant, TriageChoice, TriageEntryRef, TriageFile, TriageImport, TriageReport,
     TriageTargets, View, WriteBackLog, WriteBackReport,
-    analysis::TriageDecision,
+    analysis::{TriageDecision, TriageError},
     grant::{InstanceName, counted, read_bounded},
     query::{Ahead, Query},
     seconds,
@@ -173,12 +173,13 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
             output.result(&list, |list| show_decisions(output, list, query.page_begin()))?;
         }
         Command::Import(args) => {
-            let report = tenant.import_triage(read(&args.file)?, &args.how.author()?, args.how.dry_run).await?;
+            let report = tenant.import_triage(read(&args.file)?, &args.how.author()?, args.how.dry_run).await;
+            let report = report.map_err(|error| failure(error, &tenant))?;
             output.result(&report, |report| show_import(output, report))?;
         }
         // A file of decisions is TOML, whatever was asked for.
         Command::Export => stdout::print(&tenant.export_triage().await?),
-        Command::Push(args) => push(context, &tenant, args).await?,
+        Command::Push(args) => return push(context, &tenant, args).await,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -200,7 +201,25 @@ fn failure(error: Error, tenant: &Tenant) -> Failure {
         Error::NoTriageTargets => {
             Failure::from(error).with_hint("name findings, --issue ID, or filters such as --rule")
         }
+        Error::Triage(wrong) => {
+            let hint = advice(&wrong);
+            Failure::from(Error::Triage(wrong)).with_hint(hint)
+        }
         error => Failure::from(error).of_instance(tenant.id()),
+    }
+}
+
+/// What to do about a decision that is refused.
+const fn advice(wrong: &TriageError) -> &'static str {
+    match wrong {
+        TriageError::Decision(_) => "give one of these decisions",
+        TriageError::NoReason(_) => "say why with --reason",
+        TriageError::NoAuthor => "name yourself with --author NAME",
+        TriageError::Ended(_) => "give --until a time to come, or leave it out",
+        TriageError::TooLong { .. } => {
+            "shorten it: a reason has up to 500 characters, a comment up to 3,000, and all else up to 100"
+        }
+        TriageError::TooManyLabels => "give fewer labels",
     }
 }
 
@@ -233,24 +252,31 @@ fn show_report(output: Output, report: &TriageReport, done: &str) {
     output.line("Nothing was changed: leave out --dry-run to do it.");
 }
 
-async fn push(context: &Context, tenant: &Tenant, args: PushArgs) -> Result<(), Failure> {
+async fn push(context: &Context, tenant: &Tenant, args: PushArgs) -> Result<ExitCode, Failure> {
     let (output, PushArgs { name, apply, log, limit }) = (context.output, args);
     let told = |error: Error| Failure::from(error).of(tenant.id(), Some(&name));
     if log {
         let log = tenant.write_back_log(&name, limit).await.map_err(told)?;
-        return output.result(&log, |log| show_log(output, log));
+        output.result(&log, |log| show_log(output, log))?;
+        return Ok(ExitCode::SUCCESS);
     }
     let shown = Shown::new(output, &format!("{}/{name}", tenant.id()));
     let report = tenant.push_decisions(&name, !apply, shown.progress()).await;
     shown.end();
-    output.result(&report.map_err(told)?, |report| show_push(output, report))
+    let report = report.map_err(told)?;
+    output.result(&report, |report| show_push(output, report))?;
+    let is_whole = report.dry_run || report.refused == 0;
+    Ok(if is_whole { ExitCode::SUCCESS } else { ExitCode::from(PARTIAL) })
 }
 
-/// Decisions that are shown as written at most.
-const WRITTEN: usize = 20;
+/// Exit code where the vendor did not take all.
+const PARTIAL: u8 = 3;
+
+/// Decisions that need no look that are shown at most.
+const WELL: usize = 20;
 
 fn show_push(output: Output, report: &WriteBackReport) {
-    let all = report.written + report.refused + report.overruled + report.held;
+    let all = report.written + report.already_there + report.refused + report.overruled + report.held;
     if all == 0 {
         output.line(format!("{}: no decision is waiting to be written back", report.instance));
         return;
@@ -258,6 +284,7 @@ fn show_push(output: Output, report: &WriteBackReport) {
     let would = if report.dry_run { " would be" } else { "" };
     let mut line = format!("{}: {}{would} written", counted(all, "decision"), report.written);
     for (count, what) in [
+        (report.already_there, "already there at the vendor"),
         (report.refused, "not taken by the vendor"),
         (report.overruled, "overruled by a later decision there"),
         (report.held, "waiting for a person, since the vendor has a later decision"),
@@ -267,18 +294,22 @@ fn show_push(output: Output, report: &WriteBackReport) {
         }
     }
     output.line(line);
+    if report.on_other_branches > 0 {
+        let records = counted(report.on_other_branches, "record");
+        let would = if report.dry_run { "would be " } else { "" };
+        output.line(format!("{records} on other branches {would}changed with them, as of the last sync"));
+    }
     if report.also_changed > 0 {
         let changed = counted(report.also_changed, "further record");
         output.line(format!("{changed} changed with them: {}", report.effect));
-    } else if !report.effect.is_empty() {
+    } else if !report.effect.is_empty() && report.written > 0 {
         output.line(format!("Note: {}", report.effect));
     }
     let mut table = output.table(&["FINDING", "DECISION", "RECORDS", "STATE", "DETAIL"]);
     // What somebody has to look at comes first.
-    let (written, others): (Vec<_>, Vec<_>) =
-        report.decisions.iter().partition(|it| it.state == WriteBackState::Written);
-    let more = all.saturating_sub((others.len() + written.len().min(WRITTEN)) as u64);
-    for it in others.into_iter().chain(written.into_iter().take(WRITTEN)) {
+    let (well, others): (Vec<_>, Vec<_>) = report.decisions.iter().partition(|it| it.state.is_well());
+    let more = all.saturating_sub((others.len() + well.len().min(WELL)) as u64);
+    for it in others.into_iter().chain(well.into_iter().take(WELL)) {
         let state = if report.dry_run && it.state == WriteBackState::Written { "to write" } else { it.state.as_str() };
         let detail = it.detail.as_deref().unwrap_or_default();
         table.add_row(cells![it.finding.to_string(), it.decision.as_str(), it.records, state, short(detail, 80)]);

@@ -7,13 +7,14 @@ use std::{
 };
 
 use appsec_model::{
-    Decision, DecisionBatch, DecisionOutcome, DecisionReport, Error as ContractError, Manifest, Timestamp, TriageState,
+    Decision, DecisionBatch, DecisionOutcome, DecisionReport, Error as ContractError, Manifest, Triage, TriageState,
     WriteBack,
 };
 use serde::Serialize;
 
 use super::{Tenant, session::require_accepted};
 use crate::error::Error;
+use appsec_analysis::TriageDecision;
 use appsec_exports::text::{line, short};
 use appsec_grant::InstanceName;
 use appsec_ingest::{Caller, InstanceSync, Progress, SyncOptions};
@@ -45,8 +46,13 @@ pub struct WriteBackReport {
     pub mode: WriteBackMode,
     /// What the vendor changes besides, in words; empty where nothing.
     pub effect: String,
-    /// Decisions that the vendor has, or would have.
+    /// Decisions that were written, or would be.
     pub written: u64,
+    /// Records of the vendor on other branches that are written with them, as of
+    /// the last sync.
+    pub on_other_branches: u64,
+    /// Decisions that the vendor had already: nothing is sent.
+    pub already_there: u64,
     /// Those that it does not take.
     pub refused: u64,
     /// Those that a later decision of the vendor's stands against.
@@ -118,7 +124,8 @@ impl Tenant {
     ) -> Result<WriteBackReport, Error> {
         self.run_on(name, "write back", async |instance| {
             require_accepted(&instance)?;
-            if instance.paused.is_some() {
+            // The plan asks the vendor nothing.
+            if instance.paused.is_some() && !dry_run {
                 return Err(Error::Paused(name.clone()));
             }
             let loaded = self.loaded(&instance).await?;
@@ -137,6 +144,8 @@ impl Tenant {
                 mode,
                 effect: taken.effect.clone(),
                 written: 0,
+                on_other_branches: 0,
+                already_there: 0,
                 refused: 0,
                 overruled: 0,
                 held: 0,
@@ -240,15 +249,19 @@ impl WriteBackReport {
     fn add(&mut self, settled: &Settled) {
         *match settled.state {
             WriteBackState::Written => &mut self.written,
+            WriteBackState::AlreadyThere => &mut self.already_there,
             WriteBackState::Refused => &mut self.refused,
             WriteBackState::Overruled => &mut self.overruled,
             WriteBackState::Held => &mut self.held,
         } += 1;
+        if settled.state == WriteBackState::Written {
+            self.on_other_branches += settled.pending.on_other_branches;
+        }
         // What somebody has to look at takes the place of what is as it should be.
-        let is_written = |it: &WriteBackEntry| it.state == WriteBackState::Written;
+        let is_well = |it: &WriteBackEntry| it.state.is_well();
         if self.decisions.len() >= NAMED {
-            match self.decisions.iter().rposition(is_written) {
-                Some(last) if settled.state != WriteBackState::Written => _ = self.decisions.remove(last),
+            match self.decisions.iter().rposition(is_well) {
+                Some(last) if !settled.state.is_well() => _ = self.decisions.remove(last),
                 _ => return,
             }
         }
@@ -303,9 +316,7 @@ impl Plan {
             match settled_without(&it, taken, mode) {
                 Some((state, detail)) => plan.settled.push(Settled { pending: it, state, detail }),
                 None => {
-                    let comment =
-                        it.comment.as_ref().map(|text| text.chars().take(taken.comment_chars as usize).collect());
-                    groups.entry((it.kind.to_string(), it.decision, comment)).or_default().push(it);
+                    groups.entry((it.kind.to_string(), it.decision, text(&it, taken))).or_default().push(it);
                 }
             }
         }
@@ -347,26 +358,69 @@ fn settled_without(
         let word = it.decision.as_str();
         return Some((WriteBackState::Refused, Some(format!("the vendor has no word for `{word}`"))));
     }
-    let (state, at) = &it.at_vendor;
-    let is_later = at.is_some_and(|at| at > it.since && !is_ours(it, state, at));
-    match (is_later, mode) {
-        (false, _) => None,
-        // The same has been decided there.
-        (true, _) if says(state, it.decision) => Some((WriteBackState::Written, None)),
-        (true, WriteBackMode::Hold) => Some((WriteBackState::Held, Some(later(state, *at)))),
-        (true, WriteBackMode::On | WriteBackMode::Off) => Some((WriteBackState::Overruled, Some(later(state, *at)))),
+    let theirs = &it.at_vendor;
+    if let Some(written) = ours(it) {
+        // A text that changed is written anew.
+        let is_there = written == it.decision && is_same_text(it, taken);
+        return is_there.then_some((WriteBackState::AlreadyThere, None));
     }
-}
-
-/// Whether what the vendor has was written from here: nobody has decided there since.
-fn is_ours(it: &PendingDecision, state: &TriageState, at: Timestamp) -> bool {
-    it.ours.is_some_and(|(written, noted)| {
-        says(state, written) && at.as_micros() <= noted.as_micros().saturating_add(CLOCK_DIFFERENCE)
+    if says(theirs, it.decision) {
+        return Some((WriteBackState::AlreadyThere, None));
+    }
+    // What is taken back is what was written: whoever decided after that stands.
+    let since = match (it.decision, it.ours) {
+        (Decision::Reopened, Some((_, noted))) => noted.min(it.since),
+        _ => it.since,
+    };
+    if theirs.at.is_none_or(|at| at <= since) {
+        return None;
+    }
+    Some(match mode {
+        WriteBackMode::Hold => (WriteBackState::Held, Some(later(theirs))),
+        WriteBackMode::On | WriteBackMode::Off => (WriteBackState::Overruled, Some(later(theirs))),
     })
 }
 
-/// Whether a state of the vendor's says the same as a decision.
-fn says(state: &TriageState, decision: Decision) -> bool {
+/// What was written from here, where the vendor still has it: nobody has decided
+/// there since. What the last sync saw may be older than that.
+fn ours(it: &PendingDecision) -> Option<Decision> {
+    let (written, noted) = it.ours?;
+    let theirs = &it.at_vendor;
+    let is_until = |until: i64| theirs.at.is_none_or(|at| at.as_micros() <= until);
+    // A vendor may keep no reasons.
+    let is_said = says(theirs, written) || (theirs.reason.is_none() && says_state(&theirs.state, written));
+    let is_ours =
+        is_until(noted.as_micros()) || (is_said && is_until(noted.as_micros().saturating_add(CLOCK_DIFFERENCE)));
+    is_ours.then_some(written)
+}
+
+/// Whether the vendor shows the text that a decision has, as of the last sync.
+fn is_same_text(it: &PendingDecision, taken: &WriteBack) -> bool {
+    let theirs = it.at_vendor.comment.as_deref().unwrap_or_default();
+    says_state(&it.at_vendor.state, it.decision) && text(it, taken).unwrap_or_default().trim() == theirs.trim()
+}
+
+/// The text of a decision, as long as the vendor takes it.
+fn text(it: &PendingDecision, taken: &WriteBack) -> Option<String> {
+    it.comment.as_ref().map(|text| text.chars().take(taken.comment_chars as usize).collect())
+}
+
+/// Whether what people decided at the vendor is what a decision says, for the same
+/// reason.
+fn says(theirs: &Triage, decision: Decision) -> bool {
+    let meant = || theirs.reason.as_deref().and_then(TriageDecision::of_reason);
+    says_state(&theirs.state, decision)
+        && match decision {
+            Decision::Reviewing | Decision::Fixing | Decision::Reopened => true,
+            Decision::AcceptedRisk => meant() == Some(TriageDecision::AcceptedRisk),
+            Decision::FalsePositive => meant() == Some(TriageDecision::FalsePositive),
+            Decision::WontFix => meant() == Some(TriageDecision::WontFix),
+            Decision::Duplicate => meant() == Some(TriageDecision::Duplicate),
+        }
+}
+
+/// Whether a state of the vendor's is that of a decision.
+fn says_state(state: &TriageState, decision: Decision) -> bool {
     match decision {
         Decision::Reviewing => *state == TriageState::Reviewing,
         Decision::Fixing => *state == TriageState::Fixing,
@@ -377,9 +431,10 @@ fn says(state: &TriageState, decision: Decision) -> bool {
     }
 }
 
-fn later(state: &TriageState, at: Option<Timestamp>) -> String {
-    let at = at.map(|at| format!(" at {at}")).unwrap_or_default();
-    format!("somebody has set it to `{state}` at the vendor{at}")
+fn later(theirs: &Triage) -> String {
+    let at = theirs.at.map(|at| format!(" at {at}")).unwrap_or_default();
+    let reason = theirs.reason.as_ref().map(|reason| format!(" ({})", short(&line(reason), REASON_SIGNS)));
+    format!("somebody has set it to `{}`{} at the vendor{at}", theirs.state, reason.unwrap_or_default())
 }
 
 #[cfg(test)]

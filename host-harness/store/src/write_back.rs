@@ -2,7 +2,7 @@
 //! that did.
 
 use appsec_analysis::triage::TriageDecision;
-use appsec_model::{Decision, Finding, Kind, Timestamp, TriageState};
+use appsec_model::{Decision, Finding, Kind, Timestamp, Triage};
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 use serde::Serialize;
 
@@ -31,6 +31,8 @@ words! {
     WriteBackState {
         /// The vendor has it.
         Written = "written",
+        /// The vendor had it already: the same state for the same reason.
+        AlreadyThere = "already-there",
         /// The vendor does not take it.
         Refused = "refused",
         /// The vendor's later decision stands.
@@ -40,8 +42,12 @@ words! {
     }
 }
 
-/// What people have decided at the vendor, and when.
-type VendorTriage = (TriageState, Option<Timestamp>);
+impl WriteBackState {
+    /// Whether the vendor has the decision: nobody has to look at it.
+    pub const fn is_well(self) -> bool {
+        matches!(self, Self::Written | Self::AlreadyThere)
+    }
+}
 
 /// A decision that is still to go back.
 #[derive(Clone, Debug)]
@@ -60,9 +66,11 @@ pub struct PendingDecision {
     pub since: Timestamp,
     /// The vendor's ids of what is there of the finding, in the API.
     pub ids: Vec<String>,
-    /// What people have decided at the vendor, and when, as far as the last sync
-    /// knows.
-    pub at_vendor: VendorTriage,
+    /// How many of them are on another branch than the finding's leading one.
+    pub on_other_branches: u64,
+    /// What people have decided at the vendor, when and for which reason, as far
+    /// as the last sync knows.
+    pub at_vendor: Triage,
     /// What was last written on it at the vendor from here, and when that was noted.
     pub ours: Option<(Decision, Timestamp)>,
 }
@@ -98,8 +106,8 @@ pub struct WriteBackRow {
 }
 
 /// Decisions in force that nobody has handed on, and those that were handed on and
-/// ended with nothing in their place. What the vendor refused since has changed
-/// nothing there.
+/// ended with nothing in their place. What the vendor refused since, or had already,
+/// has changed nothing there.
 const PENDING: &str = "SELECT decided.id AS decision_id, findings.id AS row, findings.public_id, findings.project_id, \
      findings.kind, decided.decision, decided.reason, decided.comment, decided.decided_at AS since \
      FROM decisions AS decided JOIN findings ON findings.public_id = decided.finding \
@@ -113,7 +121,7 @@ const PENDING: &str = "SELECT decided.id AS decision_id, findings.id AS row, fin
      WHERE done.instance_id = ?1 AND done.state = 'written' AND done.decision <> 'reopened' \
      AND decided.ended_at IS NOT NULL \
      AND NOT EXISTS (SELECT 1 FROM write_backs AS later WHERE later.finding = done.finding AND later.id > done.id \
-     AND (later.state <> 'refused' OR later.decision = 'reopened')) \
+     AND (later.state NOT IN ('refused', 'already-there') OR later.decision = 'reopened')) \
      AND NOT EXISTS (SELECT 1 FROM decisions AS now WHERE now.finding = decided.finding AND now.ended_at IS NULL) \
      ORDER BY public_id";
 
@@ -142,6 +150,13 @@ fn comment(reason: Option<String>, comment: Option<String>) -> Option<String> {
         (Some(reason), Some(comment)) => Some(format!("{reason}\n{comment}")),
         (reason, comment) => reason.or(comment),
     }
+}
+
+/// What the vendor's API has of a finding.
+struct AtVendor {
+    ids: Vec<String>,
+    on_other_branches: u64,
+    triage: Triage,
 }
 
 impl FindingStore {
@@ -175,7 +190,7 @@ impl FindingStore {
         // What this program does not know is none of its decisions.
         let Some(decision) = decision(&row.get::<_, String>("decision")?) else { return Ok(None) };
         let found = self.at_vendor(row.get("project_id")?, row.get("row")?)?;
-        let Some((ids, at_vendor)) = found else { return Ok(None) };
+        let Some(AtVendor { ids, on_other_branches, triage }) = found else { return Ok(None) };
         let public_id = row.get("public_id")?;
         Ok(Some(PendingDecision {
             finding: FindingId(public_id),
@@ -185,26 +200,34 @@ impl FindingStore {
             comment: comment(row.get("reason")?, row.get("comment")?),
             since: Timestamp::from_micros(row.get("since")?),
             ids,
-            at_vendor,
+            on_other_branches,
+            at_vendor: triage,
             ours: self.last_written(public_id)?,
         }))
     }
 
     /// The vendor's ids of what its API has of a finding, and what was decided
     /// about it there: by the leading occurrence.
-    fn at_vendor(&self, project_id: i64, finding_row: i64) -> Result<Option<(Vec<String>, VendorTriage)>> {
+    fn at_vendor(&self, project_id: i64, finding_row: i64) -> Result<Option<AtVendor>> {
         let mut statement = self.connection.prepare_cached(OCCURRENCES)?;
         let records = statement.query_map([project_id, finding_row], |row| row.get(0))?;
-        let (mut ids, mut at_vendor) = (Vec::new(), None);
+        let mut found: Option<(Option<String>, AtVendor)> = None;
         for record in records.collect::<rusqlite::Result<Vec<i64>>>()? {
             let Some(content) = self.decoder.content(&self.connection, record)? else { continue };
             let finding: Finding = serde_json::from_slice(content.document())
                 .map_err(|source| StoreError::Document { what: "finding", source })?;
-            let triage = finding.lifecycle.triage;
-            at_vendor.get_or_insert((triage.state, triage.at));
-            ids.push(finding.id);
+            match &mut found {
+                None => {
+                    let (ids, triage) = (vec![finding.id], finding.lifecycle.triage);
+                    found = Some((finding.r#ref, AtVendor { ids, on_other_branches: 0, triage }));
+                }
+                Some((leading, at_vendor)) => {
+                    at_vendor.on_other_branches += u64::from(*leading != finding.r#ref);
+                    at_vendor.ids.push(finding.id);
+                }
+            }
         }
-        Ok(at_vendor.map(|at_vendor| (ids, at_vendor)))
+        Ok(found.map(|(_, at_vendor)| at_vendor))
     }
 
     /// What the vendor last took about a finding, and when.
@@ -311,5 +334,36 @@ mod tests {
         );
         note(WriteBackState::Refused, 12);
         assert!(pending().is_empty(), "it is not asked for again and again");
+    }
+
+    #[test]
+    fn what_the_vendor_had_already_is_opened_only_if_it_was_written_from_here() {
+        for written_before in [false, true] {
+            let context = TestContext::with_project();
+            context.findings(&[json!({ "id": "1", "key": "a" })], 5);
+            let finding = context.all()[0].row.id;
+            let decide = |decision, now| {
+                let on = [DecidedOn { finding, issue: None }];
+                context.store.with(|store| store.decide(&on, &TriageEntry::new(decision), "ada", at(now))).unwrap();
+            };
+            let pending = || context.store.with(|store| store.pending_decisions(context.instance_id)).unwrap();
+            let note = |state, now| {
+                let [it] = pending().try_into().unwrap();
+                let (finding, decision_id, decision) = (it.finding, it.decision_id, it.decision);
+                let note = WriteBackNote { finding, decision_id, decision, state, detail: None };
+                context.store.with(|store| store.note_write_backs(context.instance_id, &[note], at(now))).unwrap();
+            };
+            if written_before {
+                decide(TriageDecision::AcceptedRisk, 6);
+                note(WriteBackState::Written, 7);
+            }
+            decide(TriageDecision::Duplicate, 8);
+            note(WriteBackState::AlreadyThere, 9);
+            assert!(pending().is_empty());
+            let decided = context.store.with(|store| store.decided(&[finding])).unwrap();
+            context.store.with(|store| store.clear_decisions(&[decided[0].1], "ada", at(10))).unwrap();
+            let reopened: Vec<_> = pending().iter().map(|it| it.decision).collect();
+            assert_eq!(reopened, if written_before { vec![Decision::Reopened] } else { vec![] });
+        }
     }
 }

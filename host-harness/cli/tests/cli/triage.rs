@@ -38,6 +38,15 @@ fn what_is_accepted_passes_the_gate_until_its_end() {
     let refused = context.run(&set);
     assert_eq!(refused.code, 1);
     assert!(refused.stderr.contains("needs a reason"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("hint: say why with --reason"), "{}", refused.stderr);
+    for (field, signs) in [("--reason", 501), ("--comment", 3_001), ("--assignee", 101), ("--author", 101)] {
+        let text = "x".repeat(signs);
+        let long = context
+            .run(&[&set[..], &["--reason", "x"][..2 * usize::from(field != "--reason")], &[field, &text]].concat());
+        let told = format!("{} is longer than {} characters", field.trim_start_matches('-'), signs - 1);
+        assert!(long.code == 1 && long.stderr.contains(&told), "{}", long.stderr);
+        assert!(long.stderr.contains("hint: shorten it: a reason has up to 500"), "{}", long.stderr);
+    }
 
     let set = [&set[..], &["--reason", "VPN only", "--until", "2100-01-01", "--label", "q4"]].concat();
     let shown = context.json(&[&set[..], &["--dry-run"]].concat());
@@ -174,7 +183,10 @@ fn decisions_go_back_to_the_vendor_once_somebody_says_so() {
     let plan = context.json(&push);
     context.follows("triage-push", &plan);
     assert_eq!((&plan["dry_run"], &plan["written"], asked()), (&true.into(), &decided.into(), 0));
-    assert!(context.ok(&push).contains("harness triage push code --apply"));
+    let shown = context.ok(&push);
+    // Of one branch alone, the store knows of no other.
+    assert!(!shown.contains("on other branches would be"), "{shown}");
+    assert!(shown.contains("harness triage push code --apply"));
     assert_eq!(context.json(&applied)["written"], decided);
     assert_eq!(asked(), 1);
     assert!(context.ok(&applied).contains("no decision is waiting"));

@@ -1,4 +1,4 @@
-use appsec_model::{Decision, DecisionOutcome, DecisionReport, Kind, Timestamp, TriageState, WriteBack};
+use appsec_model::{Decision, DecisionOutcome, DecisionReport, Kind, Timestamp, Triage, TriageState, WriteBack};
 use appsec_store::{PendingDecision, WriteBackMode, WriteBackState};
 use proptest::prelude::*;
 
@@ -23,41 +23,89 @@ fn pending(id: i64, kind: Kind, decision: Decision, records: usize) -> PendingDe
         comment: Some("a long comment".to_owned()),
         since: Timestamp::from_micros(5),
         ids: (0..records).map(|record| format!("{id}-{record}")).collect(),
-        at_vendor: (TriageState::Untriaged, None),
+        on_other_branches: 0,
+        at_vendor: Triage::default(),
         ours: None,
     }
 }
 
+fn triage(state: TriageState, reason: Option<&str>, at: Option<i64>) -> Triage {
+    Triage { state, reason: reason.map(str::to_owned), comment: None, at: at.map(Timestamp::from_micros) }
+}
+
 #[test]
 fn who_decided_later_counts_unless_both_say_the_same() {
+    use TriageState::{Fixing, Ignored, Reopened, Reviewing, Untriaged};
     let (on, hold) = (WriteBackMode::On, WriteBackMode::Hold);
-    let (ignored, fixing) = (TriageState::Ignored, TriageState::Fixing);
-    for (state, at, decision, mode, wanted) in [
-        (TriageState::Untriaged, None, Decision::AcceptedRisk, on, None),
-        (fixing.clone(), Some(4), Decision::AcceptedRisk, on, None),
+    let there = Some(WriteBackState::AlreadyThere);
+    let (overruled, held) = (Some(WriteBackState::Overruled), Some(WriteBackState::Held));
+    let (risk, false_positive) = (Some("acceptable_risk"), Some("false_positive"));
+    for (state, reason, at, decision, mode, wanted) in [
+        (Untriaged, None, None, Decision::AcceptedRisk, on, None),
+        (Fixing, None, Some(4), Decision::AcceptedRisk, on, None),
         // At the same moment nobody was later.
-        (fixing.clone(), Some(5), Decision::AcceptedRisk, hold, None),
-        (fixing.clone(), Some(6), Decision::AcceptedRisk, on, Some(WriteBackState::Overruled)),
-        (fixing.clone(), Some(6), Decision::AcceptedRisk, hold, Some(WriteBackState::Held)),
-        (ignored.clone(), Some(6), Decision::AcceptedRisk, hold, Some(WriteBackState::Written)),
-        (ignored, Some(6), Decision::Reopened, on, Some(WriteBackState::Overruled)),
-        (TriageState::Reopened, Some(6), Decision::Reopened, on, Some(WriteBackState::Written)),
-        (fixing, Some(6), Decision::Fixing, on, Some(WriteBackState::Refused)),
+        (Fixing, None, Some(5), Decision::AcceptedRisk, hold, None),
+        (Fixing, None, Some(6), Decision::AcceptedRisk, on, overruled),
+        (Fixing, None, Some(6), Decision::AcceptedRisk, hold, held),
+        // The same state for the same reason, whoever was first.
+        (Ignored, risk, Some(6), Decision::AcceptedRisk, hold, there),
+        (Ignored, Some("Accepted risk"), Some(4), Decision::AcceptedRisk, on, there),
+        (Ignored, risk, None, Decision::AcceptedRisk, on, there),
+        (Reviewing, None, Some(6), Decision::Reviewing, on, there),
+        // For another reason, or for none.
+        (Ignored, false_positive, Some(6), Decision::AcceptedRisk, on, overruled),
+        (Ignored, false_positive, Some(6), Decision::AcceptedRisk, hold, held),
+        (Ignored, false_positive, Some(4), Decision::AcceptedRisk, on, None),
+        (Ignored, Some("no_triage_reason"), Some(6), Decision::AcceptedRisk, hold, held),
+        (Ignored, None, Some(6), Decision::AcceptedRisk, on, overruled),
+        (Ignored, risk, Some(6), Decision::Reopened, on, overruled),
+        (Reopened, None, Some(6), Decision::Reopened, on, there),
+        (Fixing, None, Some(6), Decision::Fixing, on, Some(WriteBackState::Refused)),
     ] {
-        let at_vendor = (state, at.map(Timestamp::from_micros));
+        let at_vendor = triage(state, reason, at);
         let it = PendingDecision { at_vendor: at_vendor.clone(), ..pending(1, Kind::Sast, decision, 1) };
         let settled = settled_without(&it, &taken(), mode).map(|(state, _)| state);
         assert_eq!(settled, wanted, "{at_vendor:?} {decision:?} {mode:?}");
     }
-    // What was written from here is nobody's later decision; a word after it is.
-    let ours = Some((Decision::AcceptedRisk, Timestamp::from_micros(7)));
-    for (at, wanted) in [(6, None), (8, None), (8 + super::CLOCK_DIFFERENCE, Some(WriteBackState::Overruled))] {
-        let at_vendor = (TriageState::Ignored, Some(Timestamp::from_micros(at)));
-        let it = PendingDecision { at_vendor, ours, ..pending(1, Kind::Sast, Decision::Reopened, 1) };
-        assert_eq!(settled_without(&it, &taken(), on).map(|(state, _)| state), wanted, "{at}");
-    }
+    let it = PendingDecision {
+        at_vendor: triage(Ignored, false_positive, Some(6)),
+        ..pending(1, Kind::Sast, Decision::AcceptedRisk, 1)
+    };
+    let (_, detail) = settled_without(&it, &taken(), on).unwrap();
+    let told = "somebody has set it to `ignored` (false_positive) at the vendor at 1970-01-01T00:00:00.000006Z";
+    assert_eq!(detail.unwrap(), told);
     let other = settled_without(&pending(1, Kind::Packages, Decision::Reviewing, 1), &taken(), on).unwrap();
     assert_eq!(other, (WriteBackState::Refused, Some("the vendor takes no decisions about packages".to_owned())));
+}
+
+#[test]
+fn what_was_written_from_here_is_nobodys_later_decision() {
+    let (risk, false_positive) = (Some("acceptable_risk"), Some("false_positive"));
+    let there = Some(WriteBackState::AlreadyThere);
+    let overruled = Some(WriteBackState::Overruled);
+    let of = |decision, at_vendor: &Triage| {
+        let ours = Some((Decision::AcceptedRisk, Timestamp::from_micros(7)));
+        let it = PendingDecision { at_vendor: at_vendor.clone(), ours, ..pending(1, Kind::Sast, decision, 1) };
+        settled_without(&it, &taken(), WriteBackMode::On).map(|(state, _)| state)
+    };
+    let reopened = |at_vendor: Triage| of(Decision::Reopened, &at_vendor);
+    for (at, wanted) in [(6, None), (8, None), (8 + super::CLOCK_DIFFERENCE, overruled)] {
+        assert_eq!(reopened(triage(TriageState::Ignored, risk, Some(at))), wanted, "{at}");
+        // Nor where the vendor keeps no reasons.
+        assert_eq!(reopened(triage(TriageState::Ignored, None, Some(at))), wanted, "{at}");
+    }
+    // The last sync was before it: what it saw is no longer there.
+    assert_eq!(reopened(Triage::default()), None);
+    assert_eq!(reopened(triage(TriageState::Ignored, false_positive, Some(4))), None);
+    // Somebody has given another reason since.
+    assert_eq!(reopened(triage(TriageState::Ignored, false_positive, Some(8))), overruled);
+    // Decided again: written where the text is another one.
+    let mut ours = triage(TriageState::Ignored, risk, Some(7));
+    assert_eq!(of(Decision::AcceptedRisk, &ours), None);
+    assert_eq!(of(Decision::Reviewing, &ours), None);
+    ours.comment = Some("a long com".to_owned());
+    assert_eq!(of(Decision::AcceptedRisk, &ours), there);
+    assert_eq!(of(Decision::Reviewing, &ours), None);
 }
 
 #[test]
