@@ -83,8 +83,8 @@ pub struct PolicyCheck {
     pub violated: u64,
     /// Evaluations that failed.
     pub errors: u64,
-    /// Findings that violate a policy no more only since a decision closed them,
-    /// once for each policy.
+    /// Findings and issues that violate a policy no more only since a decision closed
+    /// them, once for each policy.
     pub excepted: u64,
     /// Policies that were looked at, by their ids.
     pub checked: Vec<String>,

@@ -15,7 +15,7 @@ use appsec_model::{Severity, Timestamp};
 use rusqlite::{OptionalExtension, Row, ToSql};
 use serde::Serialize;
 
-pub(super) use self::derive::{derive, mark_changed_aliases, settle_blocks};
+pub(super) use self::derive::{derive, mark_changed_aliases, settle_blocks, summed};
 use crate::{
     database::FindingStore,
     decided::{DECIDED, DECIDED_COLUMNS, DecisionRow, decision_row},

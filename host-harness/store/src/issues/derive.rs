@@ -229,7 +229,7 @@ impl InBlock {
 }
 
 /// What is summed up of a finding that is at hand.
-fn summed(it: &Subject<'_>) -> Summed {
+pub(crate) fn summed(it: &Subject<'_>) -> Summed {
     Summed {
         public_id: it.public_id,
         severity: it.severity as i64,

@@ -81,9 +81,9 @@ pub struct PolicyResult {
     pub priority: u8,
     /// Name of the project; of an issue, of the repository where there is one.
     pub project: String,
-    /// The file.
+    /// The file; of an issue, that of its most urgent finding.
     pub path: Option<String>,
-    /// The line in it; none of an issue, which may be at several.
+    /// The line in it.
     pub start_line: Option<u32>,
     /// The result is the same since then.
     pub since: Timestamp,
@@ -98,6 +98,10 @@ pub struct PolicyResult {
     /// Upgrades that fix it, as `package version`; only a check looks for them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fixes: Option<Vec<String>>,
+    /// The finding itself; of an issue, the most urgent one of those that decide how
+    /// it stands.
+    #[serde(skip)]
+    pub leading: Option<FindingId>,
 }
 
 impl PolicyResult {
@@ -140,7 +144,8 @@ pub struct PolicyViolations {
     pub violated: u64,
     /// How many could not be evaluated.
     pub errors: u64,
-    /// How many findings violate it no more only since a decision closed them.
+    /// How many findings or issues violate it no more only since a decision closed
+    /// them.
     pub excepted: u64,
     /// The first of them, most urgent first.
     pub results: Vec<PolicyResult>,
@@ -178,25 +183,32 @@ impl PolicyFilter {
             On::Issue => {
                 conditions.one("issues.id = ?", self.issue.map(|id| id.0));
                 conditions.one("issues.id = ?", self.finding.map(|_| -1));
-                conditions.any("issues.kind", self.kinds.clone());
-                if let Some((is_new, parameter)) = self.new_since.as_ref().map(Baseline::condition) {
-                    conditions.push(format!(
-                        "NOT EXISTS (SELECT 1 FROM issue_members JOIN findings ON findings.id = finding_id \
-                         WHERE issue_row = issues.row AND NOT ({is_new}))"
-                    ));
-                    conditions.parameters.push(parameter);
-                }
-                // One of its findings is enough.
-                let findings = self.of_findings();
-                if !findings.sql.is_empty() {
-                    conditions.push(format!(
-                        "EXISTS (SELECT 1 FROM issue_members JOIN findings ON findings.id = finding_id{} \
-                         AND issue_row = issues.row)",
-                        findings.clause()
-                    ));
-                    conditions.parameters.extend(findings.parameters);
-                }
+                conditions.extend(self.of_issues());
             }
+        }
+        conditions
+    }
+
+    /// What it says of issues themselves.
+    pub(super) fn of_issues(&self) -> Conditions {
+        let mut conditions = Conditions::default();
+        conditions.any("issues.kind", self.kinds.clone());
+        if let Some((is_new, parameter)) = self.new_since.as_ref().map(Baseline::condition) {
+            conditions.push(format!(
+                "NOT EXISTS (SELECT 1 FROM issue_members JOIN findings ON findings.id = finding_id \
+                 WHERE issue_row = issues.row AND NOT ({is_new}))"
+            ));
+            conditions.parameters.push(parameter);
+        }
+        // One of its findings is enough.
+        let findings = self.of_findings();
+        if !findings.sql.is_empty() {
+            conditions.push(format!(
+                "EXISTS (SELECT 1 FROM issue_members JOIN findings ON findings.id = finding_id{} \
+                 AND issue_row = issues.row)",
+                findings.clause()
+            ));
+            conditions.parameters.extend(findings.parameters);
         }
         conditions
     }
@@ -240,6 +252,15 @@ const fn tables(on: On) -> &'static str {
     }
 }
 
+/// Joins the finding that stands for an issue: of those that decide how it stands,
+/// the most urgent one, as [`IssueSummary`](appsec_analysis::correlation::IssueSummary)
+/// has it.
+const LEADING: &str = " LEFT JOIN findings AS leading ON leading.id = (SELECT findings.id FROM issue_members \
+     JOIN findings ON findings.id = finding_id WHERE issue_row = issues.row \
+     AND iif(issues.open, findings.status IN ('open', 'reviewing', 'fixing', 'unknown'), \
+     findings.status = issues.status) \
+     ORDER BY findings.priority DESC, findings.severity DESC, findings.first_seen_at, findings.public_id LIMIT 1)";
+
 /// The columns of a result.
 const fn columns(on: On) -> &'static str {
     match on {
@@ -247,13 +268,15 @@ const fn columns(on: On) -> &'static str {
             "SELECT policies.policy_id, policies.version, policies.severity, result, reason, findings.public_id, \
              findings.title, findings.kind, findings.status, findings.priority, projects.name, findings.path, start_line, \
              since, evaluated_at, findings.severity, findings.advisories, \
-             (SELECT trim(name || ' ' || version) FROM packages WHERE packages.id = findings.package_id)"
+             (SELECT trim(name || ' ' || version) FROM packages WHERE packages.id = findings.package_id), \
+             findings.public_id"
         }
         On::Issue => {
             "SELECT policies.policy_id, policies.version, policies.severity, result, reason, issues.id, issues.title, \
              issues.kind, issues.status, issues.priority, coalesce(repositories.full_name, projects.name, ''), \
-             iif(issues.ecosystem IS NULL, nullif(issues.place, ''), NULL), NULL, since, \
-             evaluated_at, issues.severity, issues.advisories, iif(issues.ecosystem IS NULL, NULL, issues.place)"
+             coalesce(leading.path, iif(issues.ecosystem IS NULL, nullif(issues.place, ''), NULL)), \
+             leading.start_line, since, evaluated_at, issues.severity, issues.advisories, \
+             iif(issues.ecosystem IS NULL, NULL, issues.place), leading.public_id"
         }
     }
 }
@@ -280,6 +303,7 @@ fn result_row(on: On, row: &Row<'_>) -> rusqlite::Result<PolicyResult> {
         advisories: row.get_ref(16)?.as_str_or_null().ok().flatten().map(spelled).unwrap_or_default(),
         package: row.get(17)?,
         fixes: None,
+        leading: row.get::<_, Option<i64>>(18)?.map(FindingId),
     })
 }
 
@@ -324,9 +348,11 @@ impl FindingStore {
             }
             parameters.push(&limit);
             let columns = columns(on);
+            let leading = if on == On::Issue { LEADING } else { "" };
             let order = "policies.severity DESC, policies.policy_id, result, 10 DESC, 6";
-            let mut statement =
-                self.connection.prepare_cached(&format!("{columns} {tables}{clause} ORDER BY {order} LIMIT ?"))?;
+            let mut statement = self
+                .connection
+                .prepare_cached(&format!("{columns} {tables}{leading}{clause} ORDER BY {order} LIMIT ?"))?;
             let rows = statement.query_map(&*parameters, |row| result_row(on, row))?;
             results.extend(rows.collect::<rusqlite::Result<Vec<_>>>()?);
         }
@@ -337,8 +363,7 @@ impl FindingStore {
     }
 
     /// Upgrades that fix a finding; none where nothing is said of it.
-    fn fixes(&self, id: &str) -> Result<Option<Vec<String>>> {
-        let Ok(FindingId(id)) = id.parse() else { return Ok(None) };
+    fn fixes(&self, FindingId(id): FindingId) -> Result<Option<Vec<String>>> {
         let sql = "SELECT occurrence_id FROM findings WHERE public_id = ?1";
         let occurrence: Option<i64> =
             self.connection.prepare_cached(sql)?.query_row([id], |row| row.get(0)).optional()?;
@@ -379,8 +404,8 @@ impl FindingStore {
             .query_row(&*parameters, |row| Ok((row.get(0)?, row.get(1)?)))?;
         let mut results =
             if violated + errors == 0 || limit == 0 { Vec::new() } else { self.policy_results(&filter, limit)?.0 };
-        for it in results.iter_mut().filter(|it| it.on == On::Finding && it.package.is_some()) {
-            it.fixes = self.fixes(&it.id)?;
+        for it in results.iter_mut().filter(|it| it.package.is_some()) {
+            it.fixes = it.leading.map(|id| self.fixes(id)).transpose()?.flatten();
         }
         Ok(PolicyViolations {
             policy_id: definition.id.clone(),

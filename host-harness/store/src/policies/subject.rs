@@ -6,10 +6,11 @@ use crate::{
     columns::document,
     compress::Decoder,
     error::Result,
+    issues::summed,
     status::severity,
     subject::{self, Shared},
 };
-use appsec_analysis::{Edition, fix, status::ACTIVE};
+use appsec_analysis::{Edition, correlation::IssueSummary, fix, status::ACTIVE};
 use appsec_model::{Cwe, Fix, Owasp, Timestamp};
 use appsec_policy::{FixAvailable, On, Subject, SubjectDependency, SubjectRepository, SubjectSecret};
 use rusqlite::{Connection, OptionalExtension};
@@ -131,23 +132,66 @@ impl<'a> Reader<'a> {
                 Ok((subject, row.get::<_, Option<String>>(8)?, row.get(12)?))
             })
             .optional()?;
-        let Some((mut subject, advisories, repository_id)) = row else { return Ok(None) };
-        subject.repository = match repository_id {
-            Some(id) => self.repository(id)?,
-            None => None,
-        };
+        let Some((subject, advisories, repository_id)) = row else { return Ok(None) };
         let mut members = Vec::new();
         for id in self.members(id)? {
             members.extend(self.finding(id)?);
         }
-        sum(&mut subject, &members);
+        self.of_members(subject, advisories, repository_id, &members).map(Some)
+    }
+
+    /// The issue of an id as it would be with these findings; none where it is gone.
+    pub fn issue_of(&mut self, id: i64, findings: &[subject::Subject<'_>]) -> Result<Option<Subject>> {
+        let sql = "SELECT kind, advisories, repository_id FROM issues WHERE id = ?1";
+        let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+        let row = self.connection.prepare_cached(sql)?.query_row([id], row).optional()?;
+        let Some((kind, advisories, repository_id)) = row else { return Ok(None) };
+        let summed: Vec<_> = findings.iter().map(|it| (it.instance_id, summed(it))).collect();
+        let Some(together) = IssueSummary::of(&summed.iter().map(|(instance, it)| (*instance, it))) else {
+            return Ok(None);
+        };
+        let subject = Subject {
+            on: On::Issue,
+            id: format!("{id:016x}"),
+            kind,
+            severity: severity(together.severity),
+            status: together.status.to_owned(),
+            is_open: together.open,
+            security: together.security,
+            priority: score(together.priority),
+            title: together.shown.title.clone(),
+            rule_id: together.shown.rule_id.clone(),
+            cvss: together.cvss,
+            epss: together.epss,
+            kev: together.kev,
+            first_seen_at: Timestamp::from_micros(together.first_seen_at),
+            ..Subject::default()
+        };
+        let members = findings.iter().map(|it| self.of_finding(it)).collect::<Result<Vec<_>>>()?;
+        self.of_members(subject, advisories, repository_id, &members).map(Some)
+    }
+
+    /// Adds to what is known of an issue what its findings say together.
+    fn of_members(
+        &mut self,
+        mut subject: Subject,
+        advisories: Option<String>,
+        repository_id: Option<i64>,
+        members: &[Subject],
+    ) -> Result<Subject> {
+        subject.repository = match repository_id {
+            Some(id) => self.repository(id)?,
+            None => None,
+        };
+        sum(&mut subject, members);
         let known: BTreeSet<String> = subject.advisories.iter().map(|id| id.to_uppercase()).collect();
         let further = advisories.iter().flat_map(|ids| ids.split_whitespace()).filter(|id| !known.contains(*id));
         subject.advisories.extend(further.map(str::to_owned));
-        Ok(Some(subject))
+        Ok(subject)
     }
 
-    fn members(&self, issue_id: i64) -> Result<Vec<i64>> {
+    /// Row ids of the findings of an issue.
+    pub fn members(&self, issue_id: i64) -> Result<Vec<i64>> {
         let mut statement = self.connection.prepare_cached(
             "SELECT finding_id FROM issue_members \
              WHERE issue_row = (SELECT row FROM issues WHERE id = ?1)",

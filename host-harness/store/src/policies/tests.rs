@@ -171,6 +171,53 @@ fn policies_over_issues_see_what_their_findings_say_together() {
 }
 
 #[test]
+fn an_issue_is_excepted_if_what_is_left_of_it_violates_nothing() {
+    let context = TestContext::with_project();
+    let rule = |mut body: Value| {
+        body["rule_id"] = json!("r");
+        body
+    };
+    let other = context.beside("reports");
+    other.list(&[crate::fixture::project("7", "acme/app", "main")], 5);
+    context.store
+        .with(|store| {
+            let sql = "INSERT INTO repositories (id, provider, full_name, listed, added_at) VALUES (70, 'g', 'acme/app', 1, 0);
+                       UPDATE projects SET repository_id = 70";
+            store.connection.execute_batch(sql)
+        })
+        .unwrap();
+    context.findings(&[rule(body(1, "high", "open"))], 6);
+    other.findings(&[rule(body(1, "critical", "open"))], 6);
+    let content = policy("critical", "issue", "is_open && severity == 'critical'")
+        + &policy("any", "issue", "is_open")
+        + &policy("finding", "finding", "is_open && severity == 'critical'");
+    import(&context, &content, 7);
+    let excepted = |filter: &PolicyFilter| {
+        let counts = context.store.with(|store| store.policy_exceptions(filter, at(9))).unwrap();
+        counts.into_iter().map(|(policy, count)| format!("{policy} {count}")).collect::<Vec<_>>()
+    };
+    let all = PolicyFilter::default();
+    assert_eq!(excepted(&all), [""; 0]);
+    let decide = |severity: &str, decision, now| {
+        let found = context.all().into_iter().find(|it| it.row.severity.as_str() == severity).unwrap();
+        let on = [crate::decisions::DecidedOn { finding: found.row.id, issue: None }];
+        let entry = appsec_analysis::triage::TriageEntry::new(decision);
+        context.store.with(|store| store.decide(&on, &entry, "ada", at(now))).unwrap();
+        refresh(&context, now);
+    };
+    use appsec_analysis::triage::TriageDecision::{AcceptedRisk, Reviewing};
+    decide("high", Reviewing, 8);
+    assert_eq!(excepted(&all), [""; 0]);
+    // The high one is left: it is still an issue, but none that is critical.
+    decide("critical", AcceptedRisk, 8);
+    assert_eq!(excepted(&all), ["critical 1", "finding 1"]);
+    decide("high", AcceptedRisk, 9);
+    assert_eq!(excepted(&all), ["any 1", "critical 1", "finding 1"]);
+    let elsewhere = PolicyFilter { project: Some("elsewhere".to_owned()), ..PolicyFilter::default() };
+    assert_eq!(excepted(&elsewhere), [""; 0]);
+}
+
+#[test]
 fn what_the_operator_says_of_a_project_counts_and_filters() {
     let context = TestContext::with_project();
     let content = high() + &policy("team", "finding", "metadata.team == 'a' && 'web' in repository.groups");
