@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, io};
 use appsec_model::Timestamp;
 use serde::Serialize;
 
-use crate::exported::{Exported, ListedPackage};
+use crate::{
+    exported::{Exported, ListedPackage},
+    overview::Overview,
+};
 
 /// How to export.
 #[derive(Clone, Debug, Default)]
@@ -78,6 +81,9 @@ pub(crate) trait Document {
     fn package(&mut self, _: &ListedPackage) -> Result<(), Error> {
         Ok(())
     }
+
+    /// Says what it tells beside findings, in whatever order.
+    fn overview(&mut self, _: Overview) {}
 
     /// Writes what is left of it.
     fn end(&mut self) -> Result<(), Error>;

@@ -12,6 +12,7 @@ use crate::{
     html::Html,
     ocsf::Ocsf,
     openvex::OpenVex,
+    overview::Overview,
     sarif::Sarif,
 };
 
@@ -52,6 +53,12 @@ impl<'a> Exporter<'a> {
     /// and version.
     pub fn package(&mut self, it: &ListedPackage) -> Result<(), Error> {
         self.document.package(it)
+    }
+
+    /// Says what a report tells beside findings; the other formats have no place
+    /// for it.
+    pub fn overview(&mut self, it: Overview) {
+        self.document.overview(it);
     }
 
     /// How many findings the format did not take so far.

@@ -59,6 +59,12 @@ impl Format {
         matches!(self, Self::CycloneDx | Self::GitLabDependencies)
     }
 
+    /// Whether it tells more than findings: what happened on each day, and what is
+    /// looked after.
+    pub const fn takes_overview(self) -> bool {
+        matches!(self, Self::Html)
+    }
+
     /// What it is, for people.
     pub const fn about(self) -> &'static str {
         match self {

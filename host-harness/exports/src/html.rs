@@ -1,12 +1,15 @@
 //! A report for people: one page that stands alone, prints well and runs nothing.
 
+mod coverage;
+mod trends;
+
 use std::{collections::BTreeMap, io::Write};
 
 use appsec_analysis::status::ACTIVE;
 use appsec_model::Severity;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use crate::{Document, Error, Exported, Options, Outcome, text, words};
+use crate::{Document, Error, Exported, Options, Outcome, Overview, text, words};
 
 /// How many of the most urgent findings are listed.
 const TOP: usize = 50;
@@ -41,6 +44,7 @@ pub(crate) struct Html<W> {
     scopes: BTreeMap<String, Counts>,
     /// The most urgent ones, the least urgent of them first.
     top: std::collections::BinaryHeap<std::cmp::Reverse<Risk>>,
+    overview: Option<Overview>,
 }
 
 impl<W: Write> Html<W> {
@@ -54,6 +58,7 @@ impl<W: Write> Html<W> {
             statuses: BTreeMap::new(),
             scopes: BTreeMap::new(),
             top: std::collections::BinaryHeap::new(),
+            overview: None,
         }
     }
 }
@@ -92,6 +97,10 @@ impl<W: Write> Document for Html<W> {
         Ok(Outcome::Written)
     }
 
+    fn overview(&mut self, overview: Overview) {
+        self.overview = Some(overview);
+    }
+
     fn end(&mut self) -> Result<(), Error> {
         let page = self.page().into_string();
         self.out.write_all(page.as_bytes())?;
@@ -110,10 +119,14 @@ body { font: 15px/1.5 system-ui, sans-serif; color: #111827; background: #fff; m
 h1 { font-size: 1.6rem; margin-bottom: 0; } h2 { font-size: 1.2rem; margin-top: 2rem; }
 table { border-collapse: collapse; width: 100%; } caption { text-align: left; color: #4b5563; padding-bottom: .3rem; }
 th, td { border-bottom: 1px solid #e5e7eb; padding: .3rem .6rem .3rem 0; text-align: left; vertical-align: top; overflow-wrap: anywhere; }
-th { font-weight: 600; } td.n, th.n { text-align: right; white-space: nowrap; } code { font-size: .9em; }
+th { font-weight: 600; } td.n, th.n { text-align: right; white-space: nowrap; } .n + :not(.n) { padding-left: 1rem; } code { font-size: .9em; }
 .s { font-weight: 600; white-space: nowrap; } .m { color: #4b5563; } svg { max-width: 100%; height: auto; }
 @media print { body { margin: 0; max-width: none; font-size: 11px; } h2 { break-after: avoid; } tr { break-inside: avoid; } }
 ";
+
+/// Colours of lines and of what is less important than the rest.
+const INK: &str = "#111827";
+const MUTED: &str = "#4b5563";
 
 /// A text of others: nothing in it is seen as anything but text.
 fn shown(text: &str) -> String {
@@ -154,6 +167,14 @@ impl<W> Html<W> {
                     (risks(&top, self.open))
                     h2 { "Repositories" }
                     (self.repositories())
+                    @if let Some(overview) = &self.overview {
+                        h2 { "Trends" }
+                        p.m { "Of the filters of the report, those by instance, kind, project and repository count here." }
+                        (trends::trends(&overview.days))
+                        h2 { "Coverage" }
+                        p.m { "Of the filters of the report, those by repository count here." }
+                        (coverage::coverage(overview))
+                    }
                 }
             }
         }
@@ -278,3 +299,6 @@ fn risks(top: &[Risk], open: u64) -> Markup {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

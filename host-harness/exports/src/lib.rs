@@ -30,6 +30,7 @@ mod html;
 mod json;
 mod ocsf;
 mod openvex;
+mod overview;
 #[cfg(test)]
 mod sample;
 mod sarif;
@@ -46,4 +47,5 @@ pub use self::{
     exporter::Exporter,
     format::Format,
     gate::{Gate, GateFormat, Violation},
+    overview::{CoveredRepository, Day, Overview},
 };

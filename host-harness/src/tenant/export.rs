@@ -1,5 +1,7 @@
 //! What a tenant knows, in formats of others.
 
+mod overview;
+
 use std::{fmt, io::Write, str::FromStr};
 
 use appsec_exports::{
@@ -264,6 +266,9 @@ fn public(
     out: &mut impl Write,
 ) -> Result<Summary, Stopped> {
     let mut exporter = Exporter::begin(format, options, out)?;
+    if format.takes_overview() {
+        exporter.overview(overview::of(store, filter, options.moment).map_err(Stopped::Store)?);
+    }
     each(store, filter, Depth::Facts, format.takes_packages(), base, |item| match item {
         // A finding has an occurrence.
         ExportItem::Finding(it) => finding(*it, filter).map_or(Ok(()), |it| exporter.finding(it)),
