@@ -25,7 +25,7 @@ use super::{
     filters::{self, Filters},
     output::remark,
     stdout::{stdout, written},
-    views::remark_on,
+    views::{remark_on, remark_on_base},
 };
 
 #[derive(clap::Args)]
@@ -138,6 +138,8 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
                 _ => CycloneDxVersion::V1_6,
             },
         };
+        remark_on_base(tenant.unseen_base_of(query).await?);
+        remark_on_base(tenant.unseen_base(args.baseline.as_deref()).await?);
         let base = tenant.base(args.baseline.as_deref()).await?;
         let share = match (args.all_tenants, requests.is_empty()) {
             (false, _) => Share::Whole,

@@ -23,6 +23,7 @@ use super::{
     output::{CsvArg, Output, moment, print_csv, print_json, short},
     stdout, style,
     table::{Cell, cells},
+    views::remark_on_base,
 };
 
 /// The exit code of a check that fails.
@@ -316,6 +317,7 @@ async fn check(context: &Context, args: CheckArgs) -> Result<ExitCode, Failure> 
     let (tenant, format) = (context.tenant()?, args.format.public());
     // A table is for people, who look at the first ones.
     let whole = args.format != CheckFormat::Table;
+    remark_on_base(tenant.unseen_base_of(&args.filters.query).await?);
     let check = tenant.check_policies(&args.filters.query, worst, whole).await?;
     match (format, args.format) {
         // It has the form that its format says.

@@ -53,6 +53,14 @@ pub fn remark_on(no_project: Option<&NoProject>) {
     }
 }
 
+/// Remarks that nothing was ever seen on the branch that findings are held against:
+/// a name that is spelled wrongly would make everything new without a word.
+pub fn remark_on_base(unseen: Option<String>) {
+    if let Some(branch) = unseen {
+        remark(format!("nothing was ever seen on the branch `{branch}`, so everything is new; check the name"));
+    }
+}
+
 pub async fn list<L: filters::Listed>(context: &Context, args: ListArgs<L>) -> Result<ExitCode, Failure> {
     let List::Findings(view) = L::LIST else { return Ok(ExitCode::SUCCESS) };
     exec(context, view, &args.filters.query, args.csv).await
@@ -60,6 +68,7 @@ pub async fn list<L: filters::Listed>(context: &Context, args: ListArgs<L>) -> R
 
 async fn exec(context: &Context, view: View, query: &Query, csv: CsvArg) -> Result<ExitCode, Failure> {
     let tenant = context.tenant()?;
+    remark_on_base(tenant.unseen_base_of(query).await?);
     let Listed { list, left_out, .. } = listed(&tenant, tenant.finding_list(query).await)?;
     let (output, begin) = (context.output, query.page_begin());
     let columns = view.csv_columns();

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::Tenant;
 use crate::{
     error::Error,
-    query::{List, Open, Query, View, When},
+    query::{List, Open, Query, View, When, branch_name},
 };
 use appsec_grant::{InstanceName, UnknownName};
 
@@ -287,7 +287,7 @@ impl Tenant {
             kinds: self.words(Open::Kind, query.texts("kind")).await?,
             instance_id: self.instance_id(query.instance("instance").as_ref()).await?,
             project: query.text("project"),
-            branches: query.texts("branch"),
+            branches: branches(query),
             scope: scope(query),
             new_since,
             ..PolicyFilter::default()
@@ -305,6 +305,20 @@ impl Tenant {
             return Err(Error::NoRun(id));
         }
         Ok(base)
+    }
+
+    /// A base that is a branch on which nothing was ever seen: held against it,
+    /// everything is new. A branch whose every scan was clean is no other.
+    pub async fn unseen_base(&self, name: Option<&str>) -> Result<Option<String>, Error> {
+        let Some(Baseline::Branch(name)) = name.map(|name| baseline(name, self.now())) else { return Ok(None) };
+        let branch = name.clone();
+        let is_known = self.store.read(move |store| store.is_branch_known(&branch)).await?;
+        Ok((!is_known).then_some(name))
+    }
+
+    /// The same of the base that a query names.
+    pub async fn unseen_base_of(&self, query: &Query) -> Result<Option<String>, Error> {
+        self.unseen_base(query.text("new-since").as_deref()).await
     }
 
     /// Words of an open field as the model or the store has them.
@@ -363,8 +377,12 @@ fn baseline(base: &str, now: Timestamp) -> Baseline {
     match (base.parse(), base.parse::<When>()) {
         (Ok(run), _) => Baseline::Run(run),
         (_, Ok(when)) => Baseline::Moment(when.moment(now)),
-        _ => Baseline::Branch(base.to_owned()),
+        _ => Baseline::Branch(branch_name(base).to_owned()),
     }
+}
+
+fn branches(query: &Query) -> Vec<String> {
+    query.texts("branch").iter().map(|name| branch_name(name).to_owned()).collect()
 }
 
 fn scope(query: &Query) -> ProjectFilter {
@@ -441,7 +459,7 @@ fn filter(query: &Query, now: Timestamp) -> Filter {
         kev: query.flag("kev"),
         scope: scope(query),
         project: query.text("project"),
-        branches: query.texts("branch"),
+        branches: branches(query),
         rule: query.text("rule"),
         path: query.text("path"),
         package: query.text("package"),

@@ -7,7 +7,10 @@ use std::collections::BTreeMap;
 use appsec_analysis::repository::{Repository, RepositoryAddress};
 
 use super::Tenant;
-use crate::error::{Error, MappingError};
+use crate::{
+    error::{Error, MappingError},
+    query::branch_name,
+};
 use appsec_grant::{InstanceName, UnknownName};
 use appsec_store::{
     AutoMap, KeptFindings, MappingCounts, MappingFilter, MappingRow, NamedProject, Released, RepositoryRow,
@@ -283,7 +286,7 @@ fn changed(before: ScanFields, changes: ScanFieldChanges) -> Result<ScanFields, 
     }
     let ScanFields { environment, branch, tag, metadata } = changes.set;
     fields.environment = environment.or(fields.environment);
-    fields.branch = branch.or(fields.branch);
+    fields.branch = branch.map(|name| branch_name(&name).to_owned()).or(fields.branch);
     fields.tag = tag.or(fields.tag);
     fields.metadata.extend(metadata);
     Ok(fields)

@@ -3,6 +3,8 @@
 use appsec_model::Timestamp;
 use rusqlite::ToSql;
 
+use crate::{database::FindingStore, error::Result};
+
 /// What findings are held against: those that it has are not new. A finding is
 /// the same one wherever its lines have moved.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -28,5 +30,14 @@ impl Baseline {
                 Box::new(name.clone()),
             ),
         }
+    }
+}
+
+impl FindingStore {
+    /// Whether anything was ever seen on a branch, or a project's scans are of it.
+    pub(crate) fn is_branch_known(&self, name: &str) -> Result<bool> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM projects WHERE branch = ?1) \
+                   OR EXISTS (SELECT 1 FROM records WHERE ref = ?1)";
+        Ok(self.connection.prepare_cached(sql)?.query_row([name], |row| row.get(0))?)
     }
 }

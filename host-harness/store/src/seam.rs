@@ -214,6 +214,7 @@ seam! {
             fn policies() -> Result<Option<PolicySet>>;
             fn policies_wait(now: Timestamp) -> Result<bool>;
             fn is_out_of_scope(filter: &PolicyFilter) -> Result<bool>;
+            fn is_branch_known(name: &str) -> Result<bool>;
             fn policy_results(filter: &PolicyFilter, limit: u32) -> Result<(Vec<PolicyResult>, u64)>;
             fn policy_exceptions(filter: &PolicyFilter, now: Timestamp) -> Result<BTreeMap<String, u64>>;
             fn policy_violations(policy: &Policy, filter: &PolicyFilter, limit: u32) -> Result<PolicyViolations>;
