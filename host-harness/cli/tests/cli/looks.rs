@@ -12,12 +12,16 @@ use std::{
 
 use data_encoding::BASE64;
 use serde_json::{Value, json};
+use vendor_sim::{World, WorldShape};
 
 use crate::{
     browser::{Browser, Driver, REQUIRED},
     serve::Served,
     support::{TestContext, shape},
 };
+
+/// Opens all that can be opened on a page.
+const OPENED: &str = "document.querySelectorAll('details').forEach((it) => { it.open = true; })";
 
 /// Widths of windows: a desktop's and a telephone's.
 const WIDTHS: [u32; 2] = [1440, 420];
@@ -33,6 +37,15 @@ fn furnished() -> TestContext {
     let context = TestContext::new(shape(), vec![]);
     context.added();
     context.ok(&["sync"]);
+    // A run that would have marked many findings as vanished, and one after it that sees them.
+    context.simulator.set_world(World::new(WorldShape { sast: 20, sca: 10, ..shape() }));
+    assert_eq!(context.run(&["sync"]).code, 3);
+    context.simulator.set_world(World::new(shape()));
+    context.ok(&["sync"]);
+    // A setup that waits for its projects.
+    let (origin, token) = (context.simulator.url(), context.token_file());
+    let begun = ["onboard", "other", "--set", &format!("origin={origin}"), "--allow-private-origin", origin];
+    assert_eq!(context.run(&[&begun[..], &["--token-file", &token, "--kinds", "sast"]].concat()).code, 1);
     let report = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/reports/sarif/codeql.sarif");
     context.ok(&["import", report.to_str().unwrap(), "--source", "codeql", "--project", "acme/shop"]);
     let policies = context.ok(&["policy", "init"]);
@@ -71,6 +84,9 @@ fn pages(context: &TestContext) -> Vec<(String, String)> {
         ("finding-weakness", format!("/findings/{weakness}")),
         ("finding-decided", format!("/findings/{decided}")),
         ("findings-filtered", "/findings?severity=critical,high&text=a".to_owned()),
+        ("findings-opened", "/findings?severity=high".to_owned()),
+        ("sources-code-opened", "/sources/code".to_owned()),
+        ("wrong-word", "/findings?severity=hihg&status=open&min-cvss=11".to_owned()),
         ("triage", "/triage?severity=critical".to_owned()),
         ("issue", format!("/issues/{issue}")),
         ("policy", format!("/policies/{policy}")),
@@ -102,6 +118,11 @@ fn pages(context: &TestContext) -> Vec<(String, String)> {
         "import",
         "runs",
         "runs/1",
+        "runs/2",
+        "issue-rules",
+        "onboarding/other/kinds",
+        "onboarding/other/projects",
+        "onboarding/other/save",
         "notifications",
         "tokens",
         "audit",
@@ -144,12 +165,19 @@ fn looked_at(theme: &str, options: &Value) {
         let (mut served, link) = Served::begun(&context);
         let browser = driver.browser(true).await;
         browser.open(&link).await;
+        browser.open(&format!("http://{}/t/default/onboarding/other/kinds", served.address)).await;
+        browser.press("Next: projects").await;
+        browser.is_at("Add other").await;
+        browser.sees("detected").await;
         let mut found = Vec::new();
         for width in WIDTHS {
             dressed(&browser, theme, width).await;
             for (name, path) in &pages {
                 browser.open(&format!("http://{}{path}", served.address)).await;
                 let place = format!("{name}-{theme}-{width}");
+                if name.ends_with("-opened") {
+                    browser.client.execute(OPENED, vec![]).await.unwrap();
+                }
                 let faults = faults(&browser, axe.as_deref(), options).await;
                 found.extend(faults.into_iter().map(|it| format!("{place}: {it}")));
                 if let Some(folder) = &folder {
@@ -163,7 +191,7 @@ fn looked_at(theme: &str, options: &Value) {
             }
         }
         // A wrong filter is answered with 400, which the browser notes.
-        found.retain(|it| !(it.starts_with("wrong-filter") && it.contains("400")));
+        found.retain(|it| !(it.starts_with("wrong-") && it.contains("400")));
         assert!(found.is_empty(), "{}", found.join("\n"));
         browser.client.close().await.unwrap();
         served.stop();

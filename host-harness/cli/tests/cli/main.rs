@@ -27,6 +27,7 @@ mod mistakes;
 mod mock_vendor;
 mod onboarding;
 mod outputs;
+mod pages;
 mod policies;
 mod printed;
 mod private;

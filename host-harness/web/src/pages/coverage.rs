@@ -86,6 +86,7 @@ async fn show(asked: &Asked) -> Answer {
 
 fn class(it: &ClassCoverage) -> Markup {
     let outcome = outcome(it.state.as_str(), it.outcome.as_str(), it.open);
+    let outcome = outcome.filter(|_| it.state != CoverageState::Disabled);
     html! { (parts::state(it.state.as_str())) @if let Some(outcome) = outcome { span.second { (outcome) } } }
 }
 

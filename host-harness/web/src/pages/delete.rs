@@ -90,6 +90,7 @@ fn parts_of(plan: &DeletionPlan, effect: Option<&Effect>) -> Vec<Part> {
             name: "Issues",
             goes: format!("{} that no other source sees", parts::counted(issues, "issue")),
             stays: match effect {
+                Some(it) if it.shared == 0 => plain("those of other sources: none of them is of both"),
                 Some(it) => plain(&format!(
                     "{} that other sources see as well, without its part",
                     parts::counted(it.shared, "issue")

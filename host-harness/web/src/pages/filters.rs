@@ -190,6 +190,7 @@ fn input(field: &Field, typed: &Typed) -> Markup {
                     input id=(id) type="text" name=(name) value=(values.first().copied().unwrap_or_default()) placeholder=(field.value)
                         aria-invalid=[why.map(|_| "true")] aria-describedby=[told.as_ref()];
                 },
+                _ if COMMON.contains(&name) => (text("text", field.default.unwrap_or("any"))),
                 _ => (text("text", field.value)),
             }
             @if let (Some(why), Some(id)) = (why, &told) { p.wrong id=(id) { (notice::prose(why)) } }

@@ -227,7 +227,7 @@ fn not_marked(vanishing: &VanishingList, run: &Run, guard: Option<u8>, tenant: &
     let shown = vanishing.findings.len() as u64;
     let source = super::source::address(tenant, &run.instance);
     html! {
-        section.card.beside id="vanishing" {
+        section.card id="vanishing" {
             header { h2 { "Not marked as vanished" } span.muted { (parts::counted(vanishing.total, "finding")) } }
             p.help {
                 "The source does not bring these any more, and they are more than the guard"

@@ -89,11 +89,12 @@ async fn show(asked: &Asked, happened: &Markup) -> Result<Markup, Fault> {
                         @for run in &runs {
                             tr {
                                 td { a.link href=(format!("{}/{}", Section::Runs.of(&tenant), run.id)) { (run.id) } }
-                                td { (parts::state(run.state.as_str())) @if let Some(message) = &run.message { span.second { (parts::joined(message)) } } }
+                                td { (parts::state(run.state.as_str())) }
                                 td { (run.mode.as_str()) }
                                 @for count in [run.counts.new, run.counts.changed, run.counts.vanished] { td.num { (parts::number(count)) } }
                                 td.num { (parts::ago(run.started_at, now)) }
                             }
+                            @if let Some(message) = &run.message { tr.said { td {} td colspan="6" { span.second { (parts::joined(message)) } } } }
                         }
                     }
                 } } }
