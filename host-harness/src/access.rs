@@ -9,8 +9,8 @@ use std::{sync::Arc, time::Duration};
 use appsec_grant::{TenantId, counted};
 use appsec_model::Timestamp;
 use appsec_store::{
-    AccessStore, AuditCheck, AuditEntry, AuditRow, KeptAnswer, KeyHash, NewTokenRow, NewView, Role, SavedView,
-    StoreError, TokenRow,
+    AccessStore, AuditCheck, AuditEntry, AuditFilter, AuditRow, KeptAnswer, KeyHash, NewTokenRow, NewView, Role,
+    SavedView, StoreError, TokenRow,
 };
 use data_encoding::{BASE32_DNSSEC, BASE64URL_NOPAD};
 use serde::Serialize;
@@ -181,6 +181,8 @@ pub struct ViewList {
 pub struct AuditList {
     /// The entries, newest first.
     pub entries: Vec<AuditRow>,
+    /// Where the next page begins; none where this is the last one.
+    pub next_cursor: Option<String>,
 }
 
 /// Lets in, and writes down. Cheap to clone.
@@ -332,7 +334,19 @@ impl Access {
 
     /// The newest entries of the audit log, of all tenants or of one.
     pub async fn audit(&self, tenant: Option<&TenantId>, limit: u32) -> Result<AuditList, AccessError> {
-        Ok(AuditList { entries: self.store.audit(tenant.cloned(), limit).await? })
+        self.audit_of(AuditFilter { tenant: tenant.cloned(), limit, ..AuditFilter::default() }).await
+    }
+
+    /// The newest entries of the audit log that a filter finds.
+    pub async fn audit_of(&self, filter: AuditFilter) -> Result<AuditList, AccessError> {
+        let wanted = usize::try_from(filter.limit).unwrap_or(usize::MAX);
+        // One more tells whether there is a next page.
+        let more = filter.limit.saturating_add(1);
+        let mut entries = self.store.audit(AuditFilter { limit: more, ..filter }).await?;
+        let goes_on = entries.len() > wanted;
+        entries.truncate(wanted);
+        let last = entries.last().map(|it| it.number.to_string());
+        Ok(AuditList { entries, next_cursor: last.filter(|_| goes_on) })
     }
 
     /// Goes through the whole audit log.

@@ -204,7 +204,7 @@ impl Recorded {
 
     fn entry(&self, context: &Context) -> AuditEntry {
         AuditEntry {
-            who: "cli".to_owned(),
+            who: who(),
             action: self.action,
             tenant: self.is_within_a_tenant().then(|| context.tenant.to_string()),
             target: self.target.clone(),
@@ -212,6 +212,12 @@ impl Recorded {
             code: None,
         }
     }
+}
+
+/// Who types: several people may work with one data folder.
+fn who() -> String {
+    let name = whoami::username().ok().filter(|it| !it.is_empty() && it.len() <= TARGET_BYTES);
+    name.map_or_else(|| "cli".to_owned(), |name| format!("cli:{name}"))
 }
 
 /// Nothing is made for it: a data folder that is not there may be mistyped.

@@ -172,7 +172,7 @@ pub struct AuditRow {
     pub number: i64,
     /// When.
     pub at: Timestamp,
-    /// Who: `cli`, `browser`, or `token:ID`.
+    /// Who: `cli:USER`, `browser`, `token:ID`, or `unknown`.
     pub who: String,
     /// What.
     pub action: String,
@@ -184,6 +184,23 @@ pub struct AuditRow {
     pub outcome: AuditOutcome,
     /// Why it failed, in a stable word.
     pub code: Option<String>,
+}
+
+/// Which entries of the audit log are asked for.
+#[derive(Clone, Debug, Default)]
+pub struct AuditFilter {
+    /// Those of a tenant; all where it is none.
+    pub tenant: Option<TenantId>,
+    /// What was done.
+    pub action: Option<String>,
+    /// Who did it, or the kind of them: `token` is every `token:ID`.
+    pub who: Option<String>,
+    /// At or after this moment.
+    pub since: Option<Timestamp>,
+    /// Before the entry of this number.
+    pub before: Option<i64>,
+    /// How many.
+    pub limit: u32,
 }
 
 /// Whether the audit log is whole.
@@ -431,12 +448,17 @@ impl AccessStore {
         .await
     }
 
-    /// The newest entries of the audit log, of all tenants or of one.
-    pub async fn audit(&self, tenant: Option<TenantId>, limit: u32) -> Result<Vec<AuditRow>> {
+    /// The newest entries of the audit log that a filter finds.
+    pub async fn audit(&self, filter: AuditFilter) -> Result<Vec<AuditRow>> {
         self.run(move |it| {
-            let mut found =
-                it.prepare("SELECT * FROM audit WHERE ?1 IS NULL OR tenant = ?1 ORDER BY number DESC LIMIT ?2")?;
-            let rows = found.query_map(params![tenant.as_ref().map(TenantId::as_str), limit], audit_row)?;
+            let mut found = it.prepare(
+                "SELECT * FROM audit WHERE (?1 IS NULL OR tenant = ?1) AND (?2 IS NULL OR action = ?2) \
+                 AND (?3 IS NULL OR who = ?3 OR substr(who, 1, length(?3) + 1) = ?3 || ':') \
+                 AND (?4 IS NULL OR at >= ?4) AND (?5 IS NULL OR number < ?5) ORDER BY number DESC LIMIT ?6",
+            )?;
+            let AuditFilter { tenant, action, who, since, before, limit } = filter;
+            let (tenant, since) = (tenant.as_ref().map(TenantId::as_str), since.map(Timestamp::as_micros));
+            let rows = found.query_map(params![tenant, action, who, since, before, limit], audit_row)?;
             Ok(rows.collect::<rusqlite::Result<_>>()?)
         })
         .await

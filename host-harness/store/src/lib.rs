@@ -71,8 +71,8 @@ mod write_back;
 
 pub use self::{
     access::{
-        AccessStore, AuditCheck, AuditEntry, AuditOutcome, AuditRow, KeptAnswer, KeyHash, NewTokenRow, NewView, Role,
-        SavedView, TokenRow,
+        AccessStore, AuditCheck, AuditEntry, AuditFilter, AuditOutcome, AuditRow, KeptAnswer, KeyHash, NewTokenRow,
+        NewView, Role, SavedView, TokenRow,
     },
     alerts::{Alert, AlertFormat, AlertMatch, AlertTarget},
     baseline::Baseline,

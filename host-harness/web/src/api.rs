@@ -9,6 +9,7 @@ mod notify;
 #[cfg(test)]
 pub(crate) mod openapi;
 mod repositories;
+mod run;
 mod takes;
 mod upload;
 
@@ -21,8 +22,8 @@ use axum::{
 };
 use host_harness::{
     Permission, Principal,
-    query::{List, View},
-    store::MappingState,
+    query::{List, View, When},
+    store::{AuditFilter, MappingState, Role},
 };
 use http::header;
 use serde::Serialize;
@@ -51,6 +52,7 @@ pub(crate) fn routes(routes: Routes) -> Routes {
     const DELETE: MethodFilter = MethodFilter::DELETE;
     routes
         .read(at!("/openapi.json"), Read, document)
+        .read(at!("/me"), Read, me)
         .read(at!("/tenants"), Read, tenants)
         .read((at!("/tenants/{tenant}/findings"), List::Findings(View::All)), Read, async |asked: Asked| {
             findings(asked, View::All).await
@@ -143,6 +145,11 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         )
         .read(at!("/tenants/{tenant}/runs/{run}"), Read, run)
         .change(DELETE, at!("/tenants/{tenant}/runs/{run}"), (Manage, "stop sync"), act::stop)
+        .read(at!("/tenants/{tenant}/runs/{run}/events"), Read, run::events)
+        .read((at!("/tenants/{tenant}/runs/{run}/diagnostics"), takes::OF_RUN), Read, run::diagnostics)
+        .read((at!("/tenants/{tenant}/runs/{run}/vanishing"), takes::OF_RUN), Read, run::vanishing)
+        .read((at!("/tenants/{tenant}/projects"), takes::PROJECTS), Read, projects)
+        .read(at!("/tenants/{tenant}/connectors"), Administer, connectors)
         .read((at!("/tenants/{tenant}/instances"), takes::INSTANCES), Read, instances)
         .read(at!("/tenants/{tenant}/instances/{instance}"), Read, apart(act::instance))
         .change(
@@ -293,9 +300,31 @@ pub(crate) struct Tenants {
     tenants: Vec<String>,
 }
 
+/// Who asks, and what they may.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Me {
+    /// As the audit log names them.
+    who: String,
+    /// The role of a token; none of a browser, which may what the owner of the data folder may.
+    role: Option<Role>,
+    /// The tenants that they see.
+    tenants: Vec<String>,
+}
+
 /// The OpenAPI document.
 async fn document() -> Answer {
     Ok(([(header::CONTENT_TYPE, "application/json")], OPENAPI).into_response())
+}
+
+async fn me(State(site): State<Arc<Site>>, Extension(principal): Extension<Principal>) -> Answer {
+    let role = match &principal {
+        Principal::Token { role, .. } => Some(*role),
+        Principal::Owner(_) => None,
+    };
+    let seen = site.harness.tenants()?.into_iter().filter(|it| principal.sees(it));
+    let tenants = seen.map(|it| it.to_string()).collect();
+    Ok(json(&Me { who: principal.who(), role, tenants }))
 }
 
 async fn tenants(State(site): State<Arc<Site>>, Extension(principal): Extension<Principal>) -> Answer {
@@ -357,6 +386,23 @@ async fn mappings(asked: Asked) -> Answer {
     Ok(json(&list))
 }
 
+async fn projects(asked: Asked) -> Answer {
+    let instance = asked.maybe_instance()?;
+    let mut list = asked.tenant.project_list(instance.as_ref(), asked.field("search")).await?;
+    asked.page(&mut list.projects)?;
+    Ok(json(&list))
+}
+
+/// Connectors are of the machine: of who uses them, a tenant learns its own instances.
+async fn connectors(asked: Asked) -> Answer {
+    let mut list = asked.site.harness.connectors().await?;
+    let own = format!("{}/", asked.tenant.id());
+    for connector in &mut list.connectors {
+        connector.used_by.retain(|it| it.starts_with(&own));
+    }
+    Ok(json(&list))
+}
+
 async fn onboardings(asked: Asked) -> Answer {
     Ok(json(&asked.tenant.onboarding_list().await?))
 }
@@ -366,6 +412,14 @@ async fn views(asked: Asked) -> Answer {
 }
 
 async fn audit(asked: Asked) -> Answer {
-    let limit = asked.number("limit")?.unwrap_or(REMARKS);
-    Ok(json(&asked.site.access.audit(Some(asked.tenant.id()), limit).await?))
+    let now = asked.site.harness.now();
+    let filter = AuditFilter {
+        tenant: Some(asked.tenant.id().clone()),
+        action: asked.field("action"),
+        who: asked.field("who"),
+        since: asked.maybe::<When>("since")?.map(|it| it.moment(now)),
+        before: asked.maybe("cursor")?,
+        limit: asked.number("limit")?.unwrap_or(REMARKS),
+    };
+    Ok(json(&asked.site.access.audit_of(filter).await?))
 }

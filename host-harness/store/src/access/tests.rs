@@ -79,9 +79,22 @@ async fn an_entry_of_the_audit_log_that_is_changed_or_taken_out_is_noticed() {
         store.record(entry, at(7)).await.unwrap();
     }
     assert_eq!(store.check_audit().await.unwrap(), AuditCheck { entries: 3, broken_at: None });
-    assert_eq!(store.audit(None, 2).await.unwrap().iter().map(|it| it.number).collect::<Vec<_>>(), [3, 2]);
-    let other: TenantId = "other".parse().unwrap();
-    assert!(store.audit(Some(other), 9).await.unwrap().is_empty());
+    let all = AuditFilter { limit: 9, ..AuditFilter::default() };
+    let asked =
+        async |filter: AuditFilter| store.audit(filter).await.unwrap().iter().map(|it| it.number).collect::<Vec<_>>();
+    let text = |text: &str| Some(text.to_owned());
+    assert_eq!(asked(AuditFilter { limit: 2, ..all.clone() }).await, [3, 2]);
+    assert_eq!(asked(AuditFilter { before: Some(2), ..all.clone() }).await, [1]);
+    assert_eq!(asked(AuditFilter { action: text("sync"), who: text("browser"), ..all.clone() }).await, [3, 2, 1]);
+    assert_eq!(asked(AuditFilter { since: Some(at(7)), ..all.clone() }).await, [3, 2, 1]);
+    for none in [
+        AuditFilter { tenant: Some("other".parse().unwrap()), ..all.clone() },
+        AuditFilter { action: text("import"), ..all.clone() },
+        AuditFilter { who: text("brow"), ..all.clone() },
+        AuditFilter { since: Some(at(8)), ..all.clone() },
+    ] {
+        assert!(asked(none.clone()).await.is_empty(), "{none:?}");
+    }
 
     let hand = Connection::open(folder.path().join("access.sqlite3")).unwrap();
     for change in ["UPDATE audit SET target = 'z' WHERE number = 2", "DELETE FROM audit WHERE number = 1"] {

@@ -11,7 +11,7 @@ use host_harness::{
     Acceptance, BUNDLED, Error, InstanceDeletion, InstanceReport, KindChoice, ProjectName, Rotation, Setup,
     TypedSecrets,
     grant::{InstanceName, Origin, Secret},
-    ingest::{ImportOptions, SyncOptions, Vanishing},
+    ingest::{ImportOptions, Selection, SyncOptions, Vanishing},
     store::{AutoMap, Cadence, ConnectorSource, KeptFindings, Percent, Plan, ProjectChoice, Role, Zone},
 };
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
@@ -178,7 +178,14 @@ pub(super) async fn put_token(asked: Asked, Sent(_, sent): Sent<NewSecret>) -> A
 pub(super) struct NewRun {
     #[serde(default)]
     full: bool,
+    /// Percent of the open findings that may be marked as vanished this once.
     max_removal: Option<u8>,
+    /// Names of projects; none of them for all.
+    #[serde(default)]
+    projects: Vec<String>,
+    /// None of them for all.
+    #[serde(default)]
+    kinds: Vec<String>,
 }
 
 pub(super) async fn sync(asked: Asked, Sent(_, sent): Sent<NewRun>) -> Answer {
@@ -187,7 +194,9 @@ pub(super) async fn sync(asked: Asked, Sent(_, sent): Sent<NewRun>) -> Answer {
         Some(percent) => Vanishing::UpTo(removal(percent)?),
         None => Vanishing::AsSet,
     };
-    let options = SyncOptions { full: sent.full, vanishing, ..SyncOptions::default() };
+    let kinds = sent.kinds.iter().map(|kind| parsed::<Kind>("kinds", kind)).collect::<Result<_, _>>()?;
+    let selection = Selection { kinds, projects: sent.projects };
+    let options = SyncOptions { selection, full: sent.full, vanishing, ..SyncOptions::default() };
     let run = asked.site.jobs.sync(&asked.tenant, &name, options).await?;
     let base = format!("/api/v1/tenants/{}", asked.tenant.id());
     Ok(match run {

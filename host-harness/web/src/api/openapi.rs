@@ -5,11 +5,11 @@
 mod parameter;
 
 use host_harness::{
-    AdvisoryImport, AlertList, AlertReport, AuditList, AutoMapReport, DecidedList, DeliveryList, FindingList,
-    InstanceDeletion, InstanceList, InstanceReport, IssueList, MappingList, NewToken, NotifyList, NotifyRemoved,
-    NotifyReport, Onboarding, OnboardingList, PackageList, PoliciesRemoved, PolicyCheck, PolicyImported,
-    PolicyResultList, PolicyRows, RepositoriesListed, RepositoryDetail, RepositoryImport, RunList, ScheduleReport,
-    StatusReport, TokenList, TriageReport, ViewList,
+    AdvisoryImport, AlertList, AlertReport, AuditList, AutoMapReport, ConnectorList, DecidedList, DeliveryList,
+    FindingList, InstanceDeletion, InstanceList, InstanceReport, IssueList, MappingList, NewToken, NotifyList,
+    NotifyRemoved, NotifyReport, Onboarding, OnboardingList, PackageList, PoliciesRemoved, PolicyCheck, PolicyImported,
+    PolicyResultList, PolicyRows, ProjectList, RepositoriesListed, RepositoryDetail, RepositoryImport, RunList,
+    ScheduleReport, StatusReport, TokenList, TriageReport, VanishingList, ViewList,
     analysis::Advisory,
     ingest::ImportReport,
     store::{Coverage, Dashboard, Delivery, FindingDetail, IssueDetail, RepositoryRow, SavedView, TokenRow},
@@ -17,7 +17,7 @@ use host_harness::{
 use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
-use super::{Tenants, act, decide, notify, repositories};
+use super::{Me, Tenants, act, decide, notify, repositories, run};
 use crate::{
     answer::Problem,
     table::{API, Route},
@@ -56,6 +56,8 @@ enum Answers {
     /// One that can be changed: with a tag.
     Tagged(Make),
     Export,
+    /// Events, as they happen.
+    Events,
     /// The outcome of a check, or the form of it that was asked for.
     Check(Make),
     /// A file of policies.
@@ -90,6 +92,7 @@ use self::Answers::{Json, Tagged};
 
 const OPERATIONS: &[Operation] = &[
     read("/openapi.json", "getOpenapi", "This document", Answers::Document),
+    read("/me", "getMe", "Who asks, and what they may", Json(of::<Me>)),
     read("/tenants", "listTenants", "The tenants that are seen", Json(of::<Tenants>)),
     read("/tenants/{tenant}/findings", "listFindings", "Findings", Json(of::<FindingList>)),
     read("/tenants/{tenant}/vulnerabilities", "listVulnerabilities", "Findings in packages", Json(of::<FindingList>)),
@@ -107,6 +110,26 @@ const OPERATIONS: &[Operation] = &[
     read("/tenants/{tenant}/coverage", "getCoverage", "Repositories by sources", Json(of::<Coverage>)),
     read("/tenants/{tenant}/runs", "listRuns", "The run log", Json(of::<RunList>)),
     read("/tenants/{tenant}/runs/{run}", "getRun", "A run", Json(of::<RunList>)),
+    read(
+        "/tenants/{tenant}/runs/{run}/events",
+        "watchRun",
+        "A run as it changes: an event `run` with what getRun answers, and `end`",
+        Answers::Events,
+    ),
+    read(
+        "/tenants/{tenant}/runs/{run}/diagnostics",
+        "listRunDiagnostics",
+        "What a run remarked",
+        Json(of::<run::RunRemarks>),
+    ),
+    read(
+        "/tenants/{tenant}/runs/{run}/vanishing",
+        "listVanishing",
+        "What a run would have marked as vanished, and did not",
+        Json(of::<VanishingList>),
+    ),
+    read("/tenants/{tenant}/projects", "listProjects", "What the vendors scan", Json(of::<ProjectList>)),
+    read("/tenants/{tenant}/connectors", "listConnectors", "The installed connectors", Json(of::<ConnectorList>)),
     act(
         ("delete", "/tenants/{tenant}/runs/{run}"),
         "stopRun",
@@ -515,6 +538,7 @@ fn describe(operation: &Operation, route: &Route, generator: &mut SchemaGenerato
             }))
         }
         Answers::Export => Some(json!({ "*/*": {} })),
+        Answers::Events => Some(json!({ "text/event-stream": { "schema": { "type": "string" } } })),
         Answers::Toml => Some(json!({ "text/plain": { "schema": { "type": "string" } } })),
         Answers::Document => Some(json!({ "application/json": { "schema": { "type": "object" } } })),
     };

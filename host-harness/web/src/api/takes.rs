@@ -33,7 +33,18 @@ pub(super) const SUGGESTIONS: Fields = Fields::these(&[INSTANCE]);
 
 pub(super) const DELIVERIES: Fields = Fields::these(&[INSTANCE, LIMIT]);
 
-pub(super) const AUDIT: Fields = Fields::these(&[LIMIT]);
+pub(super) const AUDIT: Fields = Fields::these(&[
+    field("action", Takes::Text, "Filter by what was done, such as sync"),
+    field("who", Takes::Text, "Filter by who did it: browser, cli, token, or one of them, such as token:ID"),
+    field("since", Takes::When, "Filter by when, at or after this time: a date, a timestamp, or an age such as 7d"),
+    LIMIT,
+    field("cursor", Takes::Text, "Continue after the previous page: give its `next_cursor`"),
+]);
+
+pub(super) const PROJECTS: Fields =
+    Fields::these(&[field("search", Takes::Text, "Filter by text in name or tags"), INSTANCE, LIMIT, OFFSET]);
+
+pub(super) const OF_RUN: Fields = Fields::these(&[LIMIT]);
 
 pub(super) const IMPORT: Fields = Fields::these(&[
     field("source", Takes::Instance, "The source that the file is of; it is made if there is none of this name"),

@@ -70,3 +70,68 @@ async fn lists_that_are_whole_are_read_in_pages_where_that_is_asked() {
         assert_eq!(status(&list), 200, "{list}");
     }
 }
+
+#[tokio::test]
+async fn the_audit_log_is_filtered_and_read_to_its_end() {
+    let (served, token) = administered().await;
+    for _ in 0..5 {
+        served.ask("DELETE", "/api/v1/tenants/default/advisories", &token).await;
+    }
+    let audit = async |query: &str| -> Value {
+        let answer = served.get(&format!("/api/v1/tenants/default/audit?{query}"), &token).await;
+        assert_eq!(status(&answer), 200, "{answer}");
+        serde_json::from_str(body(&answer)).unwrap()
+    };
+    let (mut path, mut numbers) = ("limit=3".to_owned(), Vec::new());
+    loop {
+        let page = audit(&path).await;
+        numbers.extend(page["entries"].as_array().unwrap().iter().map(|it| it["number"].as_i64().unwrap()));
+        let Some(cursor) = page["next_cursor"].as_str() else { break };
+        path = format!("limit=3&cursor={cursor}");
+    }
+    assert_eq!(numbers, (1..=10).rev().collect::<Vec<_>>());
+    let count = async |query: &str| audit(query).await["entries"].as_array().unwrap().len();
+    assert_eq!((count("action=remove%20advisories").await, count("action=sync").await), (10, 0));
+    assert_eq!((count("who=token").await, count("who=browser").await), (10, 0));
+    assert_eq!((count("since=1d").await, count("since=2100-01-01").await), (10, 0));
+    for wrong in ["since=soon", "cursor=x"] {
+        let refused = served.get(&format!("/api/v1/tenants/default/audit?{wrong}"), &token).await;
+        assert_eq!(status(&refused), 422, "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn a_program_learns_who_it_is_and_what_a_run_did() {
+    let (served, token) = administered().await;
+    let get = async |path: &str| served.get(&format!("/api/v1{path}"), &token).await;
+    let read = |answer: &str| -> Value {
+        assert_eq!(status(answer), 200, "{answer}");
+        serde_json::from_str(body(answer)).unwrap()
+    };
+    let me = read(&get("/me").await);
+    assert!(me["who"].as_str().unwrap().starts_with("token:"));
+    assert_eq!((&me["role"], &me["tenants"]), (&json!("admin"), &json!(["default"])));
+    let browser = read(&served.get("/api/v1/me", &served.session().await).await);
+    assert_eq!((&browser["who"], &browser["role"]), (&json!("browser"), &Value::Null));
+
+    let report =
+        json!({ "version": "2.1.0", "runs": [{ "tool": { "driver": { "name": "t" } }, "results": [] }] }).to_string();
+    let (host, length) = (&served.address, report.len());
+    let path = "/api/v1/tenants/default/imports?source=t&project=acme/shop";
+    let head = format!("POST {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{token}");
+    let done = served.send(&format!("{head}Content-Length: {length}\r\n\r\n{report}")).await;
+    assert_eq!(status(&done), 201, "{done}");
+    let run = "/tenants/default/runs/1";
+    assert_eq!(read(&get(&format!("{run}/vanishing")).await), json!({ "run": 1, "total": 0, "findings": [] }));
+    assert_eq!(read(&get(&format!("{run}/diagnostics")).await)["run"], 1);
+    let events = get(&format!("{run}/events")).await;
+    assert!(events.contains("content-type: text/event-stream\r\n"), "{events}");
+    assert!(events.contains("event: run\ndata: {\"runs\":[") && events.contains("event: end\n"), "{events}");
+    for what in ["events", "diagnostics", "vanishing"] {
+        assert_eq!(status(&get(&format!("/tenants/default/runs/9/{what}")).await), 404, "{what}");
+    }
+    for list in ["projects", "connectors"] {
+        let answer = read(&get(&format!("/tenants/default/{list}")).await);
+        assert!(answer[list].is_array(), "{answer}");
+    }
+}
