@@ -20,8 +20,11 @@ use crate::{
     support::{TestContext, shape},
 };
 
-/// Opens all that can be opened on a page.
-const OPENED: &str = "document.querySelectorAll('details').forEach((it) => { it.open = true; })";
+/// Opens what can be opened of a page, by the end of its name.
+const OPENED: [(&str, &str); 2] = [
+    ("-opened", "document.querySelectorAll('main details').forEach((it) => { it.open = true; })"),
+    ("-menu", "document.querySelector('.places').open = true"),
+];
 
 /// Widths of windows: a desktop's and a telephone's.
 const WIDTHS: [u32; 2] = [1440, 420];
@@ -85,6 +88,7 @@ fn pages(context: &TestContext) -> Vec<(String, String)> {
         ("finding-decided", format!("/findings/{decided}")),
         ("findings-filtered", "/findings?severity=critical,high&text=a".to_owned()),
         ("findings-opened", "/findings?severity=high".to_owned()),
+        ("findings-menu", "/findings?severity=high".to_owned()),
         ("sources-code-opened", "/sources/code".to_owned()),
         ("wrong-word", "/findings?severity=hihg&status=open&min-cvss=11".to_owned()),
         ("triage", "/triage?severity=critical".to_owned()),
@@ -175,8 +179,8 @@ fn looked_at(theme: &str, options: &Value) {
             for (name, path) in &pages {
                 browser.open(&format!("http://{}{path}", served.address)).await;
                 let place = format!("{name}-{theme}-{width}");
-                if name.ends_with("-opened") {
-                    browser.client.execute(OPENED, vec![]).await.unwrap();
+                if let Some((_, script)) = OPENED.iter().find(|(end, _)| name.ends_with(end)) {
+                    browser.client.execute(script, vec![]).await.unwrap();
                 }
                 let faults = faults(&browser, axe.as_deref(), options).await;
                 found.extend(faults.into_iter().map(|it| format!("{place}: {it}")));
