@@ -193,4 +193,11 @@ fn decisions_go_back_to_the_vendor_once_somebody_says_so() {
     let log = context.json(&["triage", "push", "code", "--log", "--limit", "3"]);
     context.follows("triage-push-log", &log);
     assert_eq!(log["entries"].as_array().unwrap().len(), 3);
+    // Some of them are no longer listed: done in part.
+    let set = ["triage", "set", "--include-closed", "--kind", "sast", "--decision", "duplicate", "--reason", "twice"];
+    context.ok(&set);
+    (0..20).for_each(|_| _ = context.simulator.advance());
+    assert_eq!(context.run(&push).code, 0);
+    let done = context.run(&applied);
+    assert!(done.code == 3 && done.stdout.contains("not taken by the vendor"), "{} {}", done.code, done.stdout);
 }
