@@ -538,7 +538,12 @@ fn describe(operation: &Operation, route: &Route, generator: &mut SchemaGenerato
             }))
         }
         Answers::Export => Some(json!({ "*/*": {} })),
-        Answers::Events => Some(json!({ "text/event-stream": { "schema": { "type": "string" } } })),
+        Answers::Events => {
+            // The schema is that of one event.
+            let (event, data) = (json!({ "enum": ["run", "end"] }), json!({ "type": "string" }));
+            let one = json!({ "type": "object", "properties": { "event": event, "data": data } });
+            Some(json!({ "text/event-stream": { "schema": one } }))
+        }
         Answers::Toml => Some(json!({ "text/plain": { "schema": { "type": "string" } } })),
         Answers::Document => Some(json!({ "application/json": { "schema": { "type": "object" } } })),
     };
