@@ -52,12 +52,15 @@ pub(super) fn coverage(overview: &Overview) -> Markup {
     }
 }
 
+/// Tells a state of a repository.
+type StateOf = fn(&CoveredRepository) -> &str;
+
 /// Repositories by state, beside each other: those that are covered first.
 fn chart(overview: &Overview) -> Markup {
-    let of: [(&str, fn(&CoveredRepository) -> &str); 2] =
+    let of: [(&str, StateOf); 2] =
         [("vulnerabilities", |it| &it.vulnerabilities.0), ("weaknesses", |it| &it.weaknesses.0)];
     let all = overview.repositories.len() as u64;
-    let counts = |state: fn(&CoveredRepository) -> &str| {
+    let counts = |state: StateOf| {
         let count = move |name: &String| overview.repositories.iter().filter(|it| state(it) == name).count() as u64;
         overview.states.iter().map(count).collect::<Vec<u64>>()
     };

@@ -137,13 +137,13 @@ impl<'a> Reader<'a> {
         for id in self.members(id)? {
             members.extend(self.finding(id)?);
         }
-        self.of_members(subject, advisories, repository_id, &members).map(Some)
+        self.of_members(subject, advisories.as_deref(), repository_id, &members).map(Some)
     }
 
     /// The issue of an id as it would be with these findings; none where it is gone.
     pub fn issue_of(&mut self, id: i64, findings: &[subject::Subject<'_>]) -> Result<Option<Subject>> {
         let sql = "SELECT kind, advisories, repository_id FROM issues WHERE id = ?1";
-        let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+        let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get::<_, Option<String>>(1)?, row.get(2)?));
         let row = self.connection.prepare_cached(sql)?.query_row([id], row).optional()?;
         let Some((kind, advisories, repository_id)) = row else { return Ok(None) };
         let summed: Vec<_> = findings.iter().map(|it| (it.instance_id, summed(it))).collect();
@@ -168,14 +168,14 @@ impl<'a> Reader<'a> {
             ..Subject::default()
         };
         let members = findings.iter().map(|it| self.of_finding(it)).collect::<Result<Vec<_>>>()?;
-        self.of_members(subject, advisories, repository_id, &members).map(Some)
+        self.of_members(subject, advisories.as_deref(), repository_id, &members).map(Some)
     }
 
     /// Adds to what is known of an issue what its findings say together.
     fn of_members(
         &mut self,
         mut subject: Subject,
-        advisories: Option<String>,
+        advisories: Option<&str>,
         repository_id: Option<i64>,
         members: &[Subject],
     ) -> Result<Subject> {

@@ -8,7 +8,7 @@ CREATE TABLE write_backs (
     finding     INTEGER NOT NULL,           -- public_id of the finding
     decision_id INTEGER NOT NULL,           -- the decision that it is about
     decision    TEXT NOT NULL,              -- what was handed on: the decision's word, or reopened
-    state       TEXT NOT NULL,              -- written, already-there, refused, overruled, held
+    state       TEXT NOT NULL,              -- written, refused, overruled, held
     detail      TEXT,
     at          INTEGER NOT NULL,
     UNIQUE (decision_id, decision)

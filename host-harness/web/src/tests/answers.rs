@@ -70,7 +70,7 @@ async fn pages_lists_and_exports_are_packed_for_who_takes_that_and_secrets_are_n
         // How long ago something was may be another second.
         assert_eq!(plain.len(), unpacked.len(), "{path}");
         if path.starts_with("/t/") {
-            assert_eq!(plain.matches("<tr").count() >= 50, true, "{path}");
+            assert!(plain.matches("<tr").count() >= 50, "{path}");
             assert!(packed.len() < 12_000, "{path}: {} of {} bytes", packed.len(), plain.len());
         }
     }
@@ -96,7 +96,7 @@ async fn an_export_takes_the_options_of_its_command_and_is_a_file_of_its_format(
     assert!(html.contains("content-security-policy: sandbox; "), "{html}");
     assert!(export("gitlab-sast").await.contains("filename=\"default-gl-sast-report.json\""));
     let document = |answer: &str| {
-        let body = super::body(answer);
+        let body = body(answer);
         // In parts, as it is read.
         let begin = body.find('{').unwrap();
         body[begin..].to_owned()
