@@ -84,8 +84,16 @@ const WIT: &[(&str, &str)] = wit![
 ];
 
 /// Files of every language.
-const COMMON: &[(&str, &str)] =
-    &[("README.md", template!("README.md")), ("conformance.toml", template!("conformance.toml"))];
+const COMMON: &[(&str, &str)] = &[
+    ("README.md", template!("README.md")),
+    ("conformance.toml", template!("conformance.toml")),
+    ("test", template!("test")),
+    ("test-data/records.json", template!("test-data/records.json")),
+    ("test-data/normalized.json", template!("test-data/normalized.json")),
+];
+
+/// The versions of all that a connector in Rust is made of.
+const LOCK: &str = "Cargo.lock";
 
 /// What the vendor of the templates answers: the connectors ask for the same.
 const CASSETTE: (&str, &str) = ("cassette.jsonl", template!("cassette.jsonl"));
@@ -110,11 +118,15 @@ impl Language {
         match self {
             Self::Rust => &[
                 ("Cargo.toml", template!("rust/Cargo.toml.in")),
+                (LOCK, template!("rust/Cargo.lock.in")),
+                ("rust-toolchain.toml", template!("rust/rust-toolchain.toml.in")),
                 ("src/lib.rs", template!("rust/lib.rs")),
                 ("src/bindings.rs", include_str!("../../wit/example/src/bindings.rs")),
+                ("src/blank.rs", include_str!("../../wit/example/src/blank.rs")),
                 ("src/component.rs", include_str!("../../wit/example/src/component.rs")),
                 ("src/http.rs", include_str!("../../wit/example/src/http.rs")),
                 ("examples/mock_vendor.rs", template!("rust/mock_vendor.rs")),
+                ("examples/label.rs", template!("rust/label.rs")),
                 ("build", template!("rust/build")),
                 (".gitignore", "target\n*.wasm\n"),
                 (CI, template!("rust/ci.yml")),
@@ -122,6 +134,7 @@ impl Language {
             Self::Python => &[
                 ("app.py", template!("python/app.py")),
                 ("source.py", include_str!("../../connectors/sonarqube/source.py")),
+                ("label.py", include_str!("../../connectors/sonarqube/label.py")),
                 ("kit.py", include_str!("../../connectors/sonarqube/kit.py")),
                 ("mock_vendor.py", template!("python/mock_vendor.py")),
                 ("requirements.txt", template!("python/requirements.txt")),
@@ -134,6 +147,7 @@ impl Language {
                 ("kit.js", template!("javascript/kit.js")),
                 ("mock_vendor.mjs", template!("javascript/mock_vendor.mjs")),
                 ("package.json", template!("javascript/package.json")),
+                ("package-lock.json", template!("javascript/package-lock.json")),
                 ("build.mjs", template!("javascript/build.mjs")),
                 (".gitignore", "node_modules\nbundle.js\n*.wasm\n"),
                 (CI, template!("javascript/ci.yml")),
@@ -144,9 +158,9 @@ impl Language {
     /// How it is built, with what that needs.
     fn build(self) -> &'static str {
         match self {
-            Self::Rust => "rustup target add wasm32-wasip2 && ./build",
+            Self::Rust => "./build",
             Self::Python => "pip install -r requirements.txt && ./build",
-            Self::Javascript => "npm install && npm run build",
+            Self::Javascript => "npm ci && npm run build",
         }
     }
 
@@ -164,20 +178,25 @@ impl Language {
         match self {
             Self::Rust => {
                 "| `src/component.rs` | the connector: settings, projects, findings, and what they mean |\n\
+                 | `src/blank.rs` | records in which nothing is said yet, to say only what the vendor says |\n\
                  | `src/http.rs` | one request, and what its answer means to a host |\n\
-                 | `examples/mock_vendor.rs` | the invented vendor |"
+                 | `examples/mock_vendor.rs` | the invented vendor |\n\
+                 | `examples/label.rs` | writes name, version, license, source and packages into the component |"
             }
             Self::Python => {
                 "| `app.py` | the connector: settings, projects, findings, and what they mean |\n\
                  | `kit.py` | requests, records byte for byte, errors, defaults; import what you need at the top of a \
                  file, since a module that is not there when the component is built is not there later |\n\
                  | `source.py` | the reader of files, which this connector has none of |\n\
-                 | `mock_vendor.py` | the invented vendor |"
+                 | `mock_vendor.py` | the invented vendor |\n\
+                 | `label.py` | writes name, version, license, source and packages into the component |"
             }
             Self::Javascript => {
                 "| `app.js` | the connector: settings, projects, findings, and what they mean |\n\
                  | `kit.js` | requests, records byte for byte, errors, defaults |\n\
-                 | `mock_vendor.mjs` | the invented vendor |"
+                 | `mock_vendor.mjs` | the invented vendor |\n\
+                 | `build.mjs` | makes one file of all, and the component of it, with name, version, license, source \
+                 and packages in it |"
             }
         }
     }
@@ -195,8 +214,11 @@ impl Language {
             text.replace("\"example\"", &format!("\"{}\"", id.0)).replace("\"Example\"", &format!("\"{}\"", id.0))
         };
         let own = self.own().iter().chain(COMMON).chain([&CASSETTE]);
-        let own = own
-            .map(|(path, text)| (*path, if path.starts_with("src/") { example(&filled(text)) } else { filled(text) }));
+        let own = own.map(|(path, text)| match *path {
+            LOCK => (*path, in_order(&filled(text))),
+            path if path.starts_with("src/") => (path, example(&filled(text))),
+            path => (path, filled(text)),
+        });
         own.chain(WIT.iter().map(|(path, text)| (*path, (*text).to_owned()))).collect()
     }
 
@@ -211,7 +233,7 @@ impl Language {
             }
             fs::write(&file, text)?;
             #[cfg(unix)]
-            if path == "build" {
+            if path == "build" || path == "test" {
                 use std::os::unix::fs::PermissionsExt;
                 fs::set_permissions(&file, fs::Permissions::from_mode(0o755))?;
             }
@@ -221,11 +243,33 @@ impl Language {
     }
 }
 
+/// A lock file of cargo with its packages in the order of their names, which is that
+/// of cargo: a connector may have any name.
+fn in_order(lock: &str) -> String {
+    let mut parts: Vec<&str> = lock.trim_end().split("\n\n").collect();
+    // What is no package is the head.
+    let name =
+        |part: &str| part.strip_prefix("[[package]]\nname = ").map(|rest| rest.lines().next().map(str::to_owned));
+    parts.sort_by_cached_key(|part| name(part));
+    parts.join("\n\n") + "\n"
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::{ConnectorId, Language, WIT};
+    use super::{ConnectorId, LOCK, Language, WIT};
+
+    #[test]
+    fn a_lock_file_has_its_packages_in_the_order_of_cargo_whatever_the_connector_is_called() {
+        for id in ["acme", "serde-like", "zz"] {
+            let files = Language::Rust.files(&id.parse().unwrap());
+            let (_, lock) = files.iter().find(|(path, _)| *path == LOCK).unwrap();
+            assert!(lock.starts_with("# This file is automatically @generated by Cargo."), "{lock}");
+            let names: Vec<_> = lock.lines().filter_map(|line| line.strip_prefix("name = ")).collect();
+            assert!(names.is_sorted() && names.contains(&format!("\"{id}\"").as_str()), "{names:?}");
+        }
+    }
 
     #[test]
     fn every_file_is_filled_in_and_names_the_connector() {

@@ -3,13 +3,15 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use host_harness::{
-    ComponentDifference, ComponentOrigin, ConnectorList, ConnectorUpdate, InstalledConnector,
+    ComponentDifference, ComponentOrigin, ConnectorList, ConnectorUpdate, Inspected, InstalledConnector,
     grant::{CatalogueName, InstanceName, counted},
+    store::ConnectorSource,
 };
 
 use super::{
     Context,
     error::Failure,
+    inspect,
     output::{Output, bytes},
     table::{Cell, cells},
 };
@@ -67,8 +69,10 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
                 Some(origin) => harness.install_connector(origin, sha256.as_deref()).await?,
                 None => harness.install_catalogued(&from, catalogue.as_ref(), sha256.as_deref()).await?,
             };
+            // Nothing of what it asks for is granted yet: that is for whoever sets up an instance.
+            let inspected = harness.inspect(ConnectorSource::Installed { sha256: installed.sha256.clone() }).await?;
             output.result(&installed, |installed| {
-                show(output, installed);
+                show(output, installed, &inspected);
                 if let Some(why) = &installed.deprecated {
                     output.line(format!("Deprecated by its publisher: {why}"));
                 }
@@ -102,11 +106,13 @@ fn short(sha256: &str) -> String {
     format!("sha256:{}", sha256.get(..HASH_DIGITS).unwrap_or(sha256))
 }
 
-fn show(output: Output, it: &InstalledConnector) {
+fn show(output: Output, it: &InstalledConnector, inspected: &Inspected) {
     let mut facts = output.facts("connector", &format!("{} {} ({})", it.name, it.version, it.id));
     facts.add("vendor", &it.vendor);
     facts.add("contract", &it.contract_version);
     facts.add("kinds", Cell::list(it.kinds.iter().map(ToString::to_string)));
+    inspect::asked(&mut facts, &inspected.manifest);
+    facts.add("imports", Cell::list(&inspected.component.imports));
     facts.add("size", bytes(it.size_bytes as u64));
     facts.add("sha256", &it.sha256);
     facts.add("from", &it.installed_from);
@@ -193,7 +199,10 @@ fn show_update(output: Output, update: &ConnectorUpdate) {
         told("New packages", &component.packages_added);
         told("Dropped packages", &component.packages_removed);
     }
-    if update.changed && !update.dry_run && update.version != update.version_before {
+    if update.version != update.records_version {
+        output.line(format!("Records of version: {}", update.records_version));
+    }
+    if update.changed && !update.dry_run && update.version != update.records_version {
         output.line(format!("Next: harness renormalize {} --dry-run", update.instance));
     }
 }

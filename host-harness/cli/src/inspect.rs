@@ -2,14 +2,14 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use appsec_model::{Kind, SecretNeed, SecretPlacement};
+use appsec_model::{Kind, Manifest, SecretNeed, SecretPlacement};
 use host_harness::Inspected;
 
 use super::{
     Context,
     error::Failure,
     output::{Output, bytes, print_json},
-    table::Cell,
+    table::{Cell, Facts},
     vendor::connector,
 };
 
@@ -52,16 +52,7 @@ fn show(output: Output, inspected: &Inspected) {
         .iter()
         .map(|it| format!("{}{}", it.kind, if it.on_by_default { "" } else { " (off by default)" }));
     facts.add("kinds", Cell::list(kinds));
-    let origins = manifest.origins.iter().map(|it| match &it.setting {
-        Some(setting) => format!("{} (setting `{setting}`): {}", it.default, it.purpose),
-        None => format!("{}: {}", it.default, it.purpose),
-    });
-    facts.add("origins", Cell::list(origins));
-    let secrets = manifest.secrets.iter().map(|it| format!("{}{}: {}", it.variable, place(it), it.description));
-    facts.add("secrets", Cell::list(secrets));
-    if let Some(oauth) = &manifest.oauth {
-        facts.add("access token", format!("from {}", oauth.token_url));
-    }
+    asked(&mut facts, manifest);
     let formats = manifest.formats.iter().map(|it| format!("{}: {}", it.name, it.description));
     facts.add("files", Cell::list(formats));
     let events = manifest.webhook.iter().map(|it| format!("signed with {} in {}", it.algorithm, it.signature_header));
@@ -74,6 +65,20 @@ fn show(output: Output, inspected: &Inspected) {
     facts.add("imports", Cell::list(&component.imports));
     facts.add("answered with nothing", Cell::list(&component.empty_imports));
     output.print(&facts);
+}
+
+/// What a connector asks to reach and to have.
+pub fn asked(facts: &mut Facts, manifest: &Manifest) {
+    let origins = manifest.origins.iter().map(|it| match &it.setting {
+        Some(setting) => format!("{} (setting `{setting}`): {}", it.default, it.purpose),
+        None => format!("{}: {}", it.default, it.purpose),
+    });
+    facts.add("origins", Cell::list(origins));
+    let secrets = manifest.secrets.iter().map(|it| format!("{}{}: {}", it.variable, place(it), it.description));
+    facts.add("secrets", Cell::list(secrets));
+    if let Some(oauth) = &manifest.oauth {
+        facts.add("access token", format!("from {}", oauth.token_url));
+    }
 }
 
 /// Where a secret stands, unless it is a bearer token.

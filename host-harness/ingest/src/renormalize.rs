@@ -37,7 +37,7 @@ pub struct RenormalizeOptions {
 pub struct RenormalizeReport {
     /// Name of the instance.
     pub instance: String,
-    /// Version of the connector that the instance was made with.
+    /// Version of the connector that made the stored records.
     pub connector_version_before: String,
     /// Version of the connector now.
     pub connector_version: String,

@@ -159,7 +159,7 @@ impl Harness {
                     format!("{what}: connector"),
                     Condition::Notice,
                     format!(
-                        "set up with version {}, and {} is here now",
+                        "records of version {}, and {} is here now",
                         instance.made.connector_version, loaded.manifest.version
                     ),
                     CheckHint::CompareConnector,

@@ -29,10 +29,13 @@ pub struct ConnectorUpdate {
     pub sha256_before: Option<String>,
     /// SHA-256 of the component now.
     pub sha256: String,
-    /// Version that the instance was set up or last normalized with.
+    /// Version of the component that it ran before; where that one is no longer
+    /// there, as `records_version`.
     pub version_before: String,
     /// Version stated in the component's manifest.
     pub version: String,
+    /// Version of the connector that made the stored records.
+    pub records_version: String,
     /// Origins that it asks for and the instance may not reach.
     pub origins_not_granted: Vec<String>,
     /// Origins that the instance may reach and it does not ask for.
@@ -137,7 +140,8 @@ fn difference(
         connector_source_before: made.connector_source.clone(),
         sha256_before: made.connector_sha256.clone(),
         sha256: loaded.connector.inspection().sha256.clone(),
-        version_before: made.connector_version.clone(),
+        version_before: before.map_or(&made.connector_version, |before| &before.manifest.version).clone(),
+        records_version: made.connector_version.clone(),
         version: loaded.manifest.version.clone(),
         origins_not_granted: beyond(&asked, &granted),
         origins_not_asked_for: beyond(&granted, &asked),

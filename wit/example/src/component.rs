@@ -8,13 +8,13 @@ use crate::{
         appsec::connector::model::{
             Access, Connection, DecisionBatch, DecisionReport, Deployment, Diagnostic, DiagnosticLevel, DocumentHead,
             DocumentSummary, Error, ErrorCode, Event, FetchRequest, Finding, Identity, Kind, KindAccess, KindSupport,
-            Lifecycle, Location, Manifest, NextPage, Normalized, OriginNeed, Project, ProjectPage, ProjectRef,
-            RawInput, RawPage, RawRecord, Rule, Scan, Scope, SecretNeed, SecretPlacement, SettingProblem, Severity,
-            Status, Triage, TriageState,
+            Location, Manifest, NextPage, Normalized, OriginNeed, Project, ProjectPage, ProjectRef, RawInput, RawPage,
+            RawRecord, Scan, Scope, SecretNeed, SecretPlacement, SettingProblem, Severity, Status,
         },
         exports::appsec::connector::source::{Guest, GuestDocumentReader},
         wasi::keyvalue::store,
     },
+    blank,
     http::{self, error},
 };
 
@@ -192,7 +192,7 @@ impl Guest for Component {
             match serde_json::from_str::<Found>(&record.body) {
                 Ok(found) => {
                     if !normalized.rules.iter().any(|rule| rule.id == found.rule) {
-                        normalized.rules.push(rule(&found.rule));
+                        normalized.rules.push(blank::rule(found.rule.clone()));
                     }
                     normalized.findings.push(finding(index, found, &mut normalized.diagnostics));
                 }
@@ -278,25 +278,6 @@ fn record(text: &RawValue) -> RawRecord {
     }
 }
 
-fn rule(id: &str) -> Rule {
-    Rule {
-        id: id.to_owned(),
-        name: None,
-        message: None,
-        confidence: None,
-        category: None,
-        subcategories: vec![],
-        vulnerability_classes: vec![],
-        cwes: vec![],
-        owasp: vec![],
-        technologies: vec![],
-        likelihood: None,
-        impact: None,
-        url: None,
-        references: vec![],
-    }
-}
-
 fn finding(index: u32, found: Found, remarks: &mut Vec<Diagnostic>) -> Finding {
     let severity = match found.severity.as_deref() {
         Some("critical") => Severity::Critical,
@@ -324,44 +305,15 @@ fn finding(index: u32, found: Found, remarks: &mut Vec<Diagnostic>) -> Finding {
         id: found.id,
         kind: Kind::Sast,
         project: ProjectRef { id: Some(found.project), name: None },
-        repository_url: None,
-        ref_: Some("main".to_owned()),
         title: found.rule.clone(),
         message: Some(found.message),
         rule_id: Some(found.rule),
         severity,
         vendor_severity: found.severity,
-        confidence: None,
-        categories: vec![],
         security: Some(true),
-        location: Some(Location {
-            path: found.path,
-            start_line: found.line,
-            start_column: None,
-            end_line: None,
-            end_column: None,
-        }),
-        code_url: None,
-        snippet: None,
-        flow: vec![],
-        suggested_fix: None,
-        dependency: None,
-        secret: None,
-        lifecycle: Lifecycle {
-            scan_state: None,
-            triage: Triage { state: TriageState::Untriaged, reason: None, comment: None, at: None },
-            status: if found.fixed { Status::Fixed } else { Status::Open },
-            created_at: None,
-            relevant_since: None,
-            state_changed_at: None,
-        },
-        assistance: None,
-        policy: None,
-        tickets: vec![],
-        review_comments: vec![],
-        fix_requests: vec![],
-        fix_failures: vec![],
-        first_seen_scan: None,
+        location: Some(Location { start_line: found.line, ..blank::location(found.path) }),
+        lifecycle: blank::lifecycle(if found.fixed { Status::Fixed } else { Status::Open }),
+        ..blank::finding()
     }
 }
 

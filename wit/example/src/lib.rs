@@ -17,6 +17,8 @@ static HEAP: guest_alloc::GuestAllocator = guest_alloc::GuestAllocator::new();
 #[cfg(target_family = "wasm")]
 mod bindings;
 #[cfg(target_family = "wasm")]
+mod blank;
+#[cfg(target_family = "wasm")]
 mod component;
 #[cfg(target_family = "wasm")]
 mod http;
