@@ -290,7 +290,7 @@ pub fn hint(code: Code) -> Option<&'static str> {
             "`harness projects` and `harness mapping list` list the projects with their repositories, environments, \
              branches and tags; correct the filter, or leave it out"
         }
-        Code::InvalidDecision => "correct the decision; `harness triage set --help` says what it takes",
+        Code::InvalidDecision => "correct the decision: the guide on triage says what it takes",
         Code::InvalidTriageFile => {
             "correct the file and import it again: harness triage import FILE; add --dry-run to only see its effect"
         }

@@ -431,7 +431,7 @@ fn the_daemon_in_the_server_syncs_what_is_due_and_keeps_others_out() {
 fn a_key_that_the_server_has_made_is_there_for_commands() {
     let context = TestContext::new(shape(), vec![]);
     let refused = context.add(&["--store-token"]);
-    assert!(refused.code == 1 && refused.stderr.contains("no key"), "{}", refused.stderr);
+    assert!(refused.code == 1 && refused.stderr.contains("HARNESS_VAULT_KEY is not set"), "{}", refused.stderr);
     Served::without_daemon(&context).stop();
     assert_eq!(context.add(&["--store-token"]).code, 0);
     context.ok(&["sync", "code"]);
