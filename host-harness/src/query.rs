@@ -19,11 +19,6 @@ pub use self::{
     when::{Ahead, When},
 };
 
-/// The name under which a branch is kept, as an import and connectors have it.
-pub fn branch_name(name: &str) -> &str {
-    name.strip_prefix("refs/heads/").unwrap_or(name)
-}
-
 /// What a list of findings is of.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum View {

@@ -14,7 +14,6 @@ use host_harness::{
     Error, Tenant,
     grant::{Code, InstanceName},
     ingest::{ImportOptions, ImportReport, Vanishing},
-    store::Filter,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;

@@ -14,7 +14,9 @@ mod take;
 
 use std::{path::Path, sync::Arc};
 
-use appsec_model::{Completeness, DiagnosticLevel, DocumentHead, DocumentSummary, Kind, ProjectRef, Timestamp};
+use appsec_model::{
+    Completeness, DiagnosticLevel, DocumentHead, DocumentSummary, Kind, ProjectRef, Timestamp, scan::branch_name,
+};
 use serde::Serialize;
 
 pub use self::source::{open_input, read_file};
@@ -287,7 +289,7 @@ impl Import {
     /// The branch that the operator named.
     fn branch(&self) -> Option<String> {
         let name = self.options.r#ref.as_deref()?;
-        Some(name.strip_prefix("refs/heads/").unwrap_or(name).to_owned())
+        Some(branch_name(name).to_owned())
     }
 
     /// The project that the operator named.

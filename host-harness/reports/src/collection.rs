@@ -7,7 +7,7 @@ use std::{
 
 use appsec_model::{
     Diagnostic, DiagnosticLevel, Finding, Identity, Kind, KindCount, Lifecycle, Normalized, Package, PackageVersion,
-    Rule, ScanState, Severity, Status, Transitivity, Triage,
+    Rule, ScanState, Severity, Status, Transitivity, Triage, scan::branch_name,
 };
 
 use crate::{
@@ -15,7 +15,6 @@ use crate::{
     bounds::{Cut, Limit, budget},
     identity::{self, DraftFinding, identities},
     place::AbsolutePaths,
-    words,
 };
 
 /// How many remarks on a report as a whole are kept.
@@ -114,7 +113,7 @@ impl<'a> Collection<'a> {
             kind,
             project: self.options.project.clone(),
             repository_url: None,
-            r#ref: self.options.r#ref.as_deref().map(words::branch),
+            r#ref: self.options.r#ref.as_deref().map(branch_name).map(str::to_owned),
             title: String::new(),
             message: None,
             rule_id: None,

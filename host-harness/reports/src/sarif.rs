@@ -15,7 +15,7 @@ pub mod secret;
 mod spot;
 mod taxonomy;
 
-use appsec_model::{Completeness, Kind};
+use appsec_model::{Completeness, Kind, scan::branch_name};
 use serde_json::{Value, value::RawValue};
 
 use self::{exposed::ExposedLines, run::Run};
@@ -24,7 +24,6 @@ use crate::{
     collection::Collection,
     json::{self, Fields, JsonView},
     report::Outline,
-    words,
 };
 
 /// How many errors of a scan become remarks.
@@ -179,10 +178,10 @@ fn ended(fields: &Fields<'_>, run: &Run, invocations: &[Value], has_results: boo
 
 /// A remark where the report says that it is of another branch than the operator.
 fn note_branch(collection: &mut Collection<'_>, at: usize, run: &Run) {
-    let (Some(said), Some(asked)) = (run.branch.clone(), collection.options.r#ref.as_deref().map(words::branch)) else {
+    let (Some(said), Some(asked)) = (run.branch.clone(), collection.options.r#ref.as_deref().map(branch_name)) else {
         return;
     };
-    if words::branch(&said) != asked {
+    if branch_name(&said) != asked {
         let message = format!("the report says that it is of the branch `{}`; `{asked}` counts", bounds::word(&said));
         collection.warn_of_all("other-branch", &format!("/runs/{at}/versionControlProvenance"), message);
     }

@@ -45,11 +45,6 @@ pub fn moment(text: Option<&str>) -> Option<Timestamp> {
     text.and_then(|text| text.parse().ok())
 }
 
-/// A branch without `refs/heads/`.
-pub fn branch(name: &str) -> String {
-    name.strip_prefix("refs/heads/").unwrap_or(name).to_owned()
-}
-
 /// Whether a text is an address that a browser opens.
 pub fn is_url(text: &str) -> bool {
     let start = text.get(..8).unwrap_or_default().to_ascii_lowercase();

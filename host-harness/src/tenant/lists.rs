@@ -1,6 +1,6 @@
 //! Lists of a tenant, as every surface shows them: what a query asks for, found.
 
-use appsec_model::{Severity, Timestamp};
+use appsec_model::{Severity, Timestamp, scan::branch_name};
 use appsec_store::{
     ACTIVE, Baseline, Coverage, CoverageOptions, CoverageSort, Cursor, Dashboard, DashboardFilter, DecisionFilter,
     Filter, FindingPage, FindingRow, IssueFilter, IssueRow, PackageFilter, PackageRow, PolicyFilter, ProjectFilter,
@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::Tenant;
 use crate::{
     error::Error,
-    query::{List, Open, Query, View, When, branch_name},
+    query::{List, Open, Query, View, When},
 };
 use appsec_grant::{InstanceName, UnknownName};
 

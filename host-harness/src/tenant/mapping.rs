@@ -5,12 +5,10 @@
 use std::collections::BTreeMap;
 
 use appsec_analysis::repository::{Repository, RepositoryAddress};
+use appsec_model::scan::branch_name;
 
 use super::Tenant;
-use crate::{
-    error::{Error, MappingError},
-    query::branch_name,
-};
+use crate::error::{Error, MappingError};
 use appsec_grant::{InstanceName, UnknownName};
 use appsec_store::{
     AutoMap, KeptFindings, MappingCounts, MappingFilter, MappingRow, NamedProject, Released, RepositoryRow,

@@ -20,6 +20,7 @@ mod repeat;
 mod routes;
 mod table;
 mod uploads;
+mod watch;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 

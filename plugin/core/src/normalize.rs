@@ -19,6 +19,7 @@ use appsec_model::{Error, Kind, Normalized, RawInput};
 
 pub use self::batch::Batch;
 use crate::file::DocumentReader;
+pub use appsec_model::scan::branch_name;
 
 /// How many records one call takes; the contract names the number. A host that
 /// has more calls again: records do not depend on each other.
@@ -50,12 +51,6 @@ pub fn normalize(input: &RawInput) -> Result<Normalized, Error> {
             Ok(normalized)
         }
     }
-}
-
-/// A branch's name as people write it. Other refs, such as those of pull
-/// requests, stay as they are.
-pub fn branch_name(name: &str) -> &str {
-    name.strip_prefix("refs/heads/").unwrap_or(name)
 }
 
 fn within_limit(count: usize) -> Result<(), Error> {

@@ -1,5 +1,7 @@
 //! What complete scans close and what they do not; which branch a report is of.
 
+use std::collections::BTreeSet;
+
 use super::*;
 
 /// A report of another scanner with results of these rules.
@@ -125,25 +127,38 @@ async fn a_scan_of_a_part_closes_nothing() {
 async fn the_branch_of_a_report_counts_unless_the_operator_names_another_one() {
     let (context, files) = (world(), Files::new());
     let tenant = both_routes(&context).await;
-    let theirs = sarif(
-        0..1,
-        &json!({ "versionControlProvenance": [
-        { "repositoryUri": "https://git.example/acme/shop", "branch": "refs/heads/develop" }
-    ] }),
-    );
-    let ours = theirs.replace("Lamp", "Semgrep");
-    for (instance, content) in [("lamp", theirs), ("files", ours)] {
-        let file = files.put("branch.sarif", content);
-        for (named, counts) in [(None, "develop"), (Some("refs/heads/develop"), "develop"), (Some("main"), "main")] {
+    let of = |tool: &str, branch: &str| {
+        let at = json!([{ "repositoryUri": "https://git.example/acme/shop", "branch": branch }]);
+        sarif(0..1, &json!({ "versionControlProvenance": at })).replace("Lamp", tool)
+    };
+    for (instance, tool) in [("lamp", "Lamp"), ("files", "Semgrep")] {
+        let mut seen = BTreeSet::new();
+        for (said, named, counts) in [
+            // What stands there where no branch was checked out.
+            ("HEAD", None, ""),
+            ("refs/heads/develop", None, "develop"),
+            ("refs/heads/develop", Some("refs/heads/develop"), "develop"),
+            ("refs/heads/develop", Some("main"), "main"),
+        ] {
+            let file = files.put("branch.sarif", of(tool, said));
             let options = ImportOptions { r#ref: named.map(str::to_owned), ..shop() };
             let report = import_into(&tenant, &name(instance), &file, options).await.unwrap();
             let codes: Vec<&str> = report.summary.diagnostics.iter().map(|it| it.code.as_str()).collect();
             assert_eq!(codes.contains(&"other-branch"), counts == "main", "{instance} {named:?}: {codes:?}");
-            let refs = store(&tenant)
-                .run_now(|store| store.matching(&Filter { branches: vec![counts.to_owned()], ..Filter::default() }));
-            assert!(!refs.unwrap().is_empty(), "{instance} {named:?}");
+            seen.insert(counts.to_owned());
+            assert_eq!(refs(&tenant, instance), seen, "{named:?}");
         }
     }
+}
+
+/// The branches on which an instance has findings; empty where there is none.
+fn refs(tenant: &Tenant, instance: &str) -> BTreeSet<String> {
+    let found = content(tenant).findings.into_iter().filter(|it| it["instance"] == instance);
+    let details = found.map(|it| {
+        let id = it["id"].as_str().unwrap().parse().unwrap();
+        store(tenant).run_now(|store| store.finding(id, false)).unwrap().unwrap()
+    });
+    details.flat_map(|it| it.occurrence_details).map(|it| it.finding.r#ref.unwrap_or_default()).collect()
 }
 
 #[tokio::test]

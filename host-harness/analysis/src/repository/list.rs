@@ -8,6 +8,8 @@ mod json;
 
 use std::collections::{HashMap, HashSet};
 
+use appsec_model::scan::branch_name;
+
 use super::{Repository, RepositoryAddress, RepositoryError};
 use crate::{Problem, problem::Problems};
 
@@ -123,8 +125,7 @@ impl Entry {
         };
         let mut repository = repository.map_err(|error| error.to_string())?;
         repository.archived = self.first(Field::Archived).map(yes_or_no).transpose()?;
-        repository.default_branch =
-            self.first(Field::DefaultBranch).map(|it| it.strip_prefix("refs/heads/").unwrap_or(it).to_owned());
+        repository.default_branch = self.first(Field::DefaultBranch).map(|it| branch_name(it).to_owned());
         let groups = self.texts.iter().filter(|(_, of, _)| *of == Field::Groups).map(|(.., text)| text);
         let mut seen = HashSet::new();
         for group in groups.flat_map(|text| text.split(';')).map(str::trim).filter(|it| !it.is_empty()) {

@@ -1,6 +1,6 @@
 //! One result.
 
-use appsec_model::{Finding, Kind, Rule, Ticket, credential};
+use appsec_model::{Finding, Kind, Rule, Ticket, credential, scan::branch_name};
 use serde_json::Value;
 
 use super::{
@@ -116,7 +116,7 @@ pub fn add(collection: &mut Collection<'_>, run: &Run, exposed: &ExposedLines, r
     let mut finding = collection.blank(kind);
     finding.repository_url = run.repository_url.clone();
     // What the operator says goes first.
-    finding.r#ref = finding.r#ref.or_else(|| run.branch.as_deref().map(words::branch));
+    finding.r#ref = finding.r#ref.or_else(|| run.branch.as_deref().map(branch_name).map(str::to_owned));
     finding.rule_id = (!rule.id.is_empty()).then(|| rule.id.clone());
     // A name of one word is the rule's for machines, such as `hashlib`, and one with
     // gaps is a form for messages.

@@ -15,7 +15,7 @@ use crate::{
     filter::{Conditions, ProjectFilter, listed},
     ids::{FindingId, IssueId},
     ratings::spelled,
-    status::severity,
+    status::{OPEN, severity},
 };
 
 /// Which results to show. Lists are alternatives; an empty one is no filter.
@@ -255,11 +255,15 @@ const fn tables(on: On) -> &'static str {
 /// Joins the finding that stands for an issue: of those that decide how it stands,
 /// the most urgent one, as [`IssueSummary`](appsec_analysis::correlation::IssueSummary)
 /// has it.
-const LEADING: &str = " LEFT JOIN findings AS leading ON leading.id = (SELECT findings.id FROM issue_members \
-     JOIN findings ON findings.id = finding_id WHERE issue_row = issues.row \
-     AND iif(issues.open, findings.status IN ('open', 'reviewing', 'fixing', 'unknown'), \
-     findings.status = issues.status) \
-     ORDER BY findings.priority DESC, findings.severity DESC, findings.first_seen_at, findings.public_id LIMIT 1)";
+fn leading() -> String {
+    // The status without a table is that of the findings, which stand nearest.
+    format!(
+        " LEFT JOIN findings AS leading ON leading.id = (SELECT findings.id FROM issue_members \
+         JOIN findings ON findings.id = finding_id WHERE issue_row = issues.row \
+         AND iif(issues.open, {OPEN}, findings.status = issues.status) \
+         ORDER BY findings.priority DESC, findings.severity DESC, findings.first_seen_at, findings.public_id LIMIT 1)"
+    )
+}
 
 /// The columns of a result.
 const fn columns(on: On) -> &'static str {
@@ -348,7 +352,7 @@ impl FindingStore {
             }
             parameters.push(&limit);
             let columns = columns(on);
-            let leading = if on == On::Issue { LEADING } else { "" };
+            let leading = if on == On::Issue { leading() } else { String::new() };
             let order = "policies.severity DESC, policies.policy_id, result, 10 DESC, 6";
             let mut statement = self
                 .connection

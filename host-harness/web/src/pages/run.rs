@@ -1,35 +1,22 @@
 //! One run: live while it is under way, whoever makes it.
 
-use std::{convert::Infallible, time::Duration};
-
 use appsec_model::{Diagnostic, Scope};
-use axum::{
-    body::Body,
-    response::{
-        IntoResponse,
-        sse::{Event, KeepAlive, Sse},
-    },
-};
-use futures_util::stream;
 use host_harness::{
     InstanceWork, RunList, VanishingList,
     store::{Fetch, FetchStats, Run, RunMode, RunState},
 };
 use maud::{Markup, html};
-use tokio::{sync::OwnedSemaphorePermit, time::sleep};
 
 use super::{Frame, Section, notice, parts};
 use crate::{
     answer::{self, Fault, see},
     asked::{Answer, Asked},
-    problems::{FaultCode, Own},
+    problems::FaultCode,
+    watch::{self, Look, Watched},
 };
 
 /// Remarks and findings that are shown of a run.
 const SHOWN: u32 = 100;
-
-/// How often it is looked whether a run has changed.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// A run, and what is at work on its instance.
 struct Seen {
@@ -57,11 +44,7 @@ impl Seen {
 
     /// Whether somebody works on it right now.
     fn is_live(&self) -> bool {
-        let running = self.work.as_ref().and_then(|it| it.running.as_ref());
-        let run = self.list.runs.first();
-        run.is_some_and(|run| {
-            run.state == RunState::Running && running.is_some_and(|it| it.alive && it.run == Some(run.id))
-        })
+        watch::is_live(&self.list, self.work.as_ref())
     }
 }
 
@@ -90,49 +73,21 @@ pub(crate) async fn page(asked: Asked) -> Answer {
 
 /// The run as it changes.
 pub(crate) async fn events(asked: Asked) -> Answer {
-    let id: i64 = asked.named("run")?;
-    Seen::of(&asked, id).await?;
-    let Ok(place) = asked.site.watched.clone().try_acquire_owned() else {
-        return Err(Fault::of(Own::TooManyWatched, "too many pages are watched live already"));
-    };
-    let watch = Watch { asked, id, shown: String::new(), ended: false, _place: place };
-    let events = stream::unfold(watch, async |mut watch| Some((Ok::<_, Infallible>(watch.next().await?), watch)));
-    let response = Sse::new(events).keep_alive(KeepAlive::default()).into_response();
-    Ok(response.map(Body::new))
+    let id = asked.named("run")?;
+    watch::events(asked, Page(id)).await
 }
 
-/// A page that watches a run.
-struct Watch {
-    asked: Asked,
-    id: i64,
-    shown: String,
-    ended: bool,
-    _place: OwnedSemaphorePermit,
-}
+/// A run as its page shows it.
+struct Page(i64);
 
-impl Watch {
-    /// What comes next; nothing after the end.
-    async fn next(&mut self) -> Option<Event> {
-        loop {
-            if self.ended {
-                return None;
-            }
-            let seen = Seen::of(&self.asked, self.id).await.ok()?;
-            let run = seen.list.runs.first()?;
-            let shown = state(&self.asked, &seen, run).into_string();
-            if shown != self.shown {
-                self.shown.clone_from(&shown);
-                return Some(Event::default().event("state").data(shown));
-            }
-            if !seen.is_live() {
-                self.ended = true;
-                return Some(Event::default().event("end").data(""));
-            }
-            tokio::select! {
-                () = sleep(LOOK_EVERY) => {}
-                () = self.asked.site.stop.cancelled() => return None,
-            }
-        }
+impl Watched for Page {
+    const STATE: &str = "state";
+    const END: &str = "";
+
+    async fn look(&self, asked: &Asked) -> Result<Look, Fault> {
+        let seen = Seen::of(asked, self.0).await?;
+        let run = seen.list.runs.first().ok_or_else(|| Fault::not_found("such run"))?;
+        Ok(Look { text: state(asked, &seen, run).into_string(), is_live: seen.is_live() })
     }
 }
 
@@ -252,7 +207,7 @@ fn not_marked(vanishing: &VanishingList, run: &Run, guard: Option<u8>, tenant: &
             }
             @if vanishing.total > shown { p.muted.beside { "And " (parts::counted(vanishing.total - shown, "other")) "." } }
             @if run.mode == RunMode::Import {
-                p.beside { "If they are gone, import the file again with a higher limit: " code { "harness import FILE --complete --max-removal PERCENT" } "." }
+                p.beside { "If nothing is wrong there, import the file again with a higher limit: " code { "harness import FILE --complete --max-removal PERCENT" } "." }
             } @else {
                 form.settings.beside method="post" action={ (source) "/sync" } {
                     div.setting.narrow {
@@ -261,8 +216,8 @@ fn not_marked(vanishing: &VanishingList, run: &Run, guard: Option<u8>, tenant: &
                         p.help id="max-removal-help" { "Everything is read again. What is still not there is marked, if it is no more than this; the guard of the source stays as it is." }
                     }
                     div.actions {
-                        button.button.primary { "They are gone: mark them" }
-                        a.button href=(source) { "Leave them" }
+                        button.button.primary { "Mark them as vanished" }
+                        a.button href=(source) { "Keep them open" }
                     }
                 }
             }

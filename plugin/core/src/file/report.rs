@@ -148,11 +148,20 @@ impl Report {
             Place::CutOff if !matches!(text, "null" | "\"\"") => {
                 self.problem.get_or_insert("the scan did not come to its end");
             }
-            Place::Provenance if self.branch.is_none() => {
-                let found: Option<serde_json::Value> = guest_json::read(text);
-                self.branch = found.and_then(|it| Some(branch_name(it.get("branch")?.as_str()?).to_owned()));
-            }
+            Place::Provenance => self.of_branch(text),
             _ => {}
+        }
+    }
+
+    /// A run tells its branch. `HEAD` is none, and what several runs contradict is none
+    /// of the report.
+    fn of_branch(&mut self, text: &str) {
+        let found: serde_json::Value = guest_json::read(text).unwrap_or_default();
+        let said = found.get("branch").and_then(|it| it.as_str()).map(branch_name).unwrap_or_default();
+        match &mut self.branch {
+            _ if matches!(said, "" | "HEAD") => {}
+            Some(known) if known != said => known.clear(),
+            _ => self.branch = Some(said.to_owned()),
         }
     }
 
@@ -220,8 +229,9 @@ impl Report {
     /// The branch that a report is of: the one that the operator names, which goes first,
     /// or the one that it names.
     pub fn branch(&mut self, given: Option<&str>) -> Option<String> {
-        let Some(given) = given else { return self.branch.take() };
-        if let Some(said) = self.branch.take().filter(|said| said != branch_name(given)) {
+        let said = self.branch.take().filter(|said| !said.is_empty());
+        let Some(given) = given else { return said };
+        if let Some(said) = said.filter(|said| said != branch_name(given)) {
             let message = format!("the report says that it is of the branch `{}`; {given} counts", shorten(&said));
             self.remark("other-branch", &message);
         }
