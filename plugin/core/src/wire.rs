@@ -18,7 +18,7 @@ mod secret;
 mod skim;
 
 pub use self::{
-    cli::{CliDependency, CliExtra, CliMatch, CliMetadata, CliPosition, CliResult, CliSca, DependencyNode},
+    cli::{CliDependency, CliExtra, CliGist, CliMatch, CliMetadata, CliPosition, CliResult, CliSca, DependencyNode},
     envelope::Envelope,
     finding::{
         Assistant, Autotriage, Component, Dependency, Epss, Finding, FixRecommendation, Location, Policy, Repository,
@@ -28,7 +28,7 @@ pub use self::{
     remarks::{Remarks, shorten},
     repair::{Wire, read},
     rule::Rule,
-    sarif::{SarifCodeFlow, SarifLocation, SarifResult, SarifRule, SarifText},
+    sarif::{SarifCodeFlow, SarifLocation, SarifPlace, SarifResult, SarifRule, SarifText},
     scalar::{Count, Id, List, Text, Texts, from_text},
     secret::{HistoricalInfo, Secret},
     skim::skim,

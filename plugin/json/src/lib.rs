@@ -29,6 +29,7 @@ pub use self::{
     error::Error,
     fields::{Fields, Name, Slot},
     reader::{Bad, Read, Reader},
+    scan::plain,
     text::is_same,
     tree::members,
     values::{Anything, Integer, Raw, Value},

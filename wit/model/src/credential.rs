@@ -59,6 +59,9 @@ const IN_CODE: [&str; 17] = [
     "env",
 ];
 
+/// Those of them that say it in a sentence.
+const IN_SENTENCES: [&str; 5] = ["hardcoded", "coded", "leaked", "exposed", "plaintext"];
+
 /// The longest word of a text, in letters.
 const MAX_WORD: usize = 24;
 
@@ -69,39 +72,58 @@ pub fn is_weakness(cwe: u32) -> bool {
 
 /// Whether the id or name of a rule says that it looks for credentials.
 pub fn is_named(rule: &str) -> bool {
-    let words = words(rule);
-    let has = |known: &[&str]| words.iter().any(|word| known.contains(&word.as_str()));
-    has(&SECRETS) || has(&NOUNS) && has(&IN_CODE)
+    let about = About::of(rule);
+    about.secret || about.noun && about.in_code
 }
 
 /// Whether what a result says names a credential that stands in the code. Words for
 /// credentials alone say nothing in a sentence.
 pub fn is_told(message: &str) -> bool {
-    const IN_SENTENCES: [&str; 5] = ["hardcoded", "coded", "leaked", "exposed", "plaintext"];
     // Most messages have none of them, and are not taken apart.
     let small = message.to_ascii_lowercase();
     if !IN_SENTENCES.iter().any(|word| small.contains(word)) {
         return false;
     }
-    let words = words(message);
-    let has = |known: &[&str]| words.iter().any(|word| known.contains(&word.as_str()));
-    has(&IN_SENTENCES) && (has(&SECRETS) || has(&NOUNS))
+    let about = About::of(message);
+    about.in_sentence && (about.secret || about.noun)
 }
 
-/// The words of an id or name in small letters, also of one like `HardcodedApiKey`.
-fn words(text: &str) -> Vec<String> {
-    let mut words = vec![String::new()];
-    let mut was_small = false;
-    for letter in text.chars().take(4_096) {
-        if !letter.is_alphanumeric() || was_small && letter.is_uppercase() {
-            words.push(String::new());
+/// Of which lists a text has words.
+#[derive(Default)]
+struct About {
+    secret: bool,
+    noun: bool,
+    in_code: bool,
+    in_sentence: bool,
+}
+
+impl About {
+    /// Also of an id or name like `HardcodedApiKey`.
+    fn of(text: &str) -> Self {
+        let (mut about, mut word, mut was_small) = (Self::default(), String::new(), false);
+        for letter in text.chars().take(4_096) {
+            let is_of_word = letter.is_alphanumeric();
+            if !is_of_word || was_small && letter.is_uppercase() {
+                about.note(&word);
+                word.clear();
+            }
+            was_small = letter.is_lowercase();
+            match letter {
+                _ if !is_of_word => {}
+                _ if letter.is_ascii() => word.push(letter.to_ascii_lowercase()),
+                _ => word.extend(letter.to_lowercase()),
+            }
         }
-        was_small = letter.is_lowercase();
-        if let Some(word) = words.last_mut().filter(|_| letter.is_alphanumeric()) {
-            word.extend(letter.to_lowercase());
-        }
+        about.note(&word);
+        about
     }
-    words
+
+    fn note(&mut self, word: &str) {
+        self.secret |= SECRETS.contains(&word);
+        self.noun |= NOUNS.contains(&word);
+        self.in_code |= IN_CODE.contains(&word);
+        self.in_sentence |= IN_SENTENCES.contains(&word);
+    }
 }
 
 /// Whether no word of a text can be a credential: each is one of letters, as

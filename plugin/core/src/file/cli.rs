@@ -28,7 +28,7 @@ use crate::{
         rules::Rules,
         weakness, words,
     },
-    wire::{self, CliExtra, CliMetadata, CliPosition, CliResult, Count, Remarks, Text},
+    wire::{self, CliExtra, CliGist, CliMetadata, CliPosition, CliResult, Count, Remarks, Text},
 };
 
 /// How many rules are remembered by whether their results show credentials.
@@ -69,14 +69,14 @@ pub fn sketch(result: &str, root: Option<&str>, credentials: &mut Credentials) -
     Some(sketch)
 }
 
-/// What SARIF of the same scan tells of a result, too.
-pub fn gist(result: &str) -> Option<String> {
+/// What SARIF of the same scan tells of a result of this kind, too.
+pub fn gist(result: &str, kind: &Kind) -> Option<String> {
     let mut spare = String::new();
-    let result = wire::read::<CliResult<'_>>(result, &mut spare, &mut Remarks::default())?;
-    let sketch = sketch_of(&result, None)?;
+    let result = wire::read::<CliGist<'_>>(result, &mut spare, &mut Remarks::default())?;
     let extra = result.extra?;
+    let position = position(result.start.as_ref(), result.end.as_ref(), extra.is_ignored);
     let (severity, _) = words::severity(extra.severity, &mut Remarks::default());
-    Some(sketch.gist(severity))
+    Some(position.gist(kind, severity))
 }
 
 /// The finding of a result, or its id if it has one.
@@ -146,7 +146,7 @@ pub fn finding(
             visibility: None,
         });
     }
-    add_code(&mut finding, view.rule(), extra.lines.as_deref());
+    add_code(&mut finding, &view, extra.lines.as_deref());
     place::take_off(&mut finding, root);
     Ok(finding)
 }
@@ -158,8 +158,6 @@ fn sketch_of(result: &CliResult<'_>, root: Option<&str>) -> Option<Sketch> {
         return None;
     }
     let message = result.extra.as_ref().and_then(|extra| extra.message.as_deref()).unwrap_or_default();
-    let number = |count: Option<Count>| count.and_then(|Count(number)| number).unwrap_or_default();
-    let (start, end) = (place_of(result.start.as_ref()), place_of(result.end.as_ref()));
     Some(Sketch {
         kind: result.extra.as_ref().map_or(Kind::Sast, kind_of),
         group: group(rule, place::below(&path, root), message),
@@ -168,14 +166,24 @@ fn sketch_of(result: &CliResult<'_>, root: Option<&str>) -> Option<Sketch> {
         fingerprint: fingerprint(result.extra.as_ref().and_then(|extra| extra.fingerprint.as_deref())),
         file: hash(&*path),
         rule: hash(rule),
-        position: Position {
-            suppressed: result.extra.as_ref().is_some_and(|extra| extra.is_ignored == Some(true)),
-            line: number(start.0),
-            column: number(start.1),
-            end_line: number(end.0),
-            end_column: number(end.1),
-        },
+        position: position(
+            result.start.as_ref(),
+            result.end.as_ref(),
+            result.extra.as_ref().and_then(|extra| extra.is_ignored),
+        ),
     })
+}
+
+fn position(start: Option<&CliPosition>, end: Option<&CliPosition>, is_ignored: Option<bool>) -> Position {
+    let number = |count: Option<Count>| count.and_then(|Count(number)| number).unwrap_or_default();
+    let (start, end) = (place_of(start), place_of(end));
+    Position {
+        suppressed: is_ignored == Some(true),
+        line: number(start.0),
+        column: number(start.1),
+        end_line: number(end.0),
+        end_column: number(end.1),
+    }
 }
 
 /// The kind of a result, by what only results of that kind have.

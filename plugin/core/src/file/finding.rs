@@ -1,6 +1,6 @@
 //! What findings of all file formats have in common.
 
-use appsec_model::{Finding, Lifecycle, Location, ProjectRef, Rule, ScanState, Severity, Status, Triage, TriageState};
+use appsec_model::{Finding, Kind, Lifecycle, Location, ProjectRef, ScanState, Severity, Status, Triage, TriageState};
 
 use super::{
     identity::{identity, record_id},
@@ -9,7 +9,6 @@ use super::{
     sketch::Sketch,
 };
 use crate::{
-    kept::shows_credentials,
     normalize::{branch_name, rules::RuleView, words},
     wire::shorten,
 };
@@ -85,8 +84,8 @@ pub fn add_rule(finding: &mut Finding, view: &RuleView<'_>) {
 }
 
 /// Adds the matched code, unless the rule looks for credentials: then it is one.
-pub fn add_code(finding: &mut Finding, rule: &Rule, snippet: Option<&str>) {
-    if shows_credentials(&finding.kind, rule) {
+pub fn add_code(finding: &mut Finding, rule: &RuleView<'_>, snippet: Option<&str>) {
+    if finding.kind == Kind::Secrets || rule.shows_credentials() {
         finding.flow.iter_mut().for_each(|step| step.content = None);
         finding.suggested_fix = None;
     } else {

@@ -3,7 +3,7 @@
 //! The scanner checks the whole grammar, so that a damaged file is found out
 //! even where nothing of it is used, but keeps only the values that the
 //! [outline](super::outline) asks for. A byte costs no allocation; the inside of
-//! texts, most of a report, is passed eight bytes at a time.
+//! texts, most of a report, is passed many bytes at a time.
 
 use super::{
     Fault,
@@ -110,7 +110,7 @@ impl Scanner {
             match self.state {
                 State::Text { is_key } => {
                     let text = piece.get(at..).unwrap_or_default();
-                    let plain = plain_length(text);
+                    let plain = guest_json::plain(text);
                     if is_key {
                         self.push_key(text.get(..plain).unwrap_or_default());
                     }
@@ -377,27 +377,6 @@ impl Scanner {
 
 fn too_large() -> Fault {
     Fault::Large(format!("a record of more than {} MiB", MAX_VALUE_BYTES >> 20))
-}
-
-/// How many bytes come before the first one that ends a text or is not allowed
-/// in it as it is.
-fn plain_length(text: &[u8]) -> usize {
-    const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
-    const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
-    let is_zero = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS;
-    let (words, _) = text.as_chunks::<8>();
-    for (number, word) in words.iter().enumerate() {
-        let word = u64::from_le_bytes(*word);
-        let control = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
-        let marks = is_zero(word ^ (ONES * u64::from(b'"'))) | is_zero(word ^ (ONES * u64::from(b'\\'))) | control;
-        if marks != 0 {
-            // Marks above the first may be false, the first never is.
-            return number * 8 + (marks.trailing_zeros() / 8) as usize;
-        }
-    }
-    let rest = text.get(words.len() * 8..).unwrap_or_default();
-    let end = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | ..0x20));
-    words.len() * 8 + end.unwrap_or(rest.len())
 }
 
 /// Whether a byte can be part of a number or of a word.

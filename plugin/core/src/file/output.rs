@@ -104,6 +104,11 @@ impl Output {
         let shows = by_rule || numbered.as_ref().is_none_or(|(.., shows)| *shows);
         let kept = if shows { Some(kept::kept(text)) } else { survey.exposed.without_code(text) };
         let veil = |group| if shows { kept::veiled(group) } else { group };
+        // What cannot be read tells nothing.
+        let gist = numbered.as_ref().and_then(|(kind, ..)| match format {
+            Format::Sarif => Some(Gist { detail: 0, text: sarif::gist(text, rule, kind)? }),
+            _ => Some(Gist { detail: 1, text: cli::gist(text, kind)? }),
+        });
         let (kind, group, ordinal) = match numbered {
             Some((kind, group, ordinal, _)) => (kind, Some(veil(sketch.map_or(group, |it| it.group))), ordinal),
             None if format == Format::Sarif => (sarif::kind(text), None, 0),
@@ -112,10 +117,6 @@ impl Output {
         // The same result on another branch is another record.
         let at = survey.branch.as_deref().map(|name| format!("@{name}")).unwrap_or_default();
         let id = group.map(|group| format!("{group:032x}-{ordinal}{at}"));
-        let (detail, gist) = match format {
-            Format::Sarif => (0, sarif::gist(text, rule)),
-            _ => (1, cli::gist(text)),
-        };
         let file_head = FileHead {
             format: Cow::Borrowed(format.name()),
             tool: survey.version.as_deref().map(Cow::Borrowed),
@@ -126,7 +127,6 @@ impl Output {
             shared,
         };
         let body = wrap(file_head, rule, kept.as_deref().unwrap_or(text));
-        let gist = gist.map(|text| Gist { detail, text });
         RawRecord { kind, id, project: head.project.clone(), body, gist }
     }
 

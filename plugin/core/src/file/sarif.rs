@@ -28,7 +28,7 @@ use super::{
 use crate::{
     kept,
     normalize::{Batch, dependency, record::text, rules::Rules},
-    wire::{self, Count, Remarks, SarifLocation, SarifResult, SarifRule, SarifText, Text, shorten},
+    wire::{self, Count, Remarks, SarifLocation, SarifPlace, SarifResult, SarifRule, SarifText, Text, shorten},
 };
 
 /// What tells a result apart from others. None where it is no result: it needs
@@ -47,16 +47,16 @@ pub fn shows_credentials(rule: &str) -> bool {
     rules.view(at).is_some_and(|view| kept::shows_credentials(&Kind::Sast, view.rule()))
 }
 
-/// What the tool's own JSON of the same scan tells of a result, too.
-pub fn gist(result: &str, rule: Option<&str>) -> Option<String> {
+/// What the tool's own JSON of the same scan tells of a result of this kind, too.
+pub fn gist(result: &str, rule: Option<&str>, kind: &Kind) -> Option<String> {
     let mut spare = String::new();
     let result = wire::read::<SarifResult<'_>>(result, &mut spare, &mut Remarks::default())?;
-    let sketch = sketch_of(&result, rule, None)?;
+    let position = position(&result, result.locations.as_ref()?.first()?.physical_location.as_ref()?);
     let mut spare = String::new();
     let rule = rule.and_then(|rule| wire::read::<SarifRule<'_>>(rule, &mut spare, &mut Remarks::default()));
     let of_rule = || text(rule?.default_configuration?.level);
     let (severity, _) = severity(text(result.level).or_else(of_rule), None, &mut Remarks::default());
-    Some(sketch.gist(severity))
+    Some(position.gist(kind, severity))
 }
 
 /// The kind of a result, also of one whose rule is not known.
@@ -143,7 +143,7 @@ pub fn finding(
         }
         finding.dependency = Some(dependency);
     }
-    add_code(&mut finding, view.rule(), snippet.flatten().as_deref());
+    add_code(&mut finding, &view, snippet.flatten().as_deref());
     place::take_off(&mut finding, root);
     Ok(finding)
 }
@@ -157,12 +157,6 @@ fn sketch_of(result: &SarifResult<'_>, rule: Option<&str>, root: Option<&str>) -
         return None;
     }
     let message = result.message.as_ref().and_then(|it| it.text.as_deref().or(it.markdown.as_deref()));
-    let region = place.region.as_ref();
-    let number = |count: Option<Option<Count>>| count.flatten().and_then(|Count(number)| number).unwrap_or_default();
-    // The standard: suppressed if all suppressions, of which there must be some,
-    // are accepted; no status means accepted.
-    let suppressions = result.suppressions.as_deref().unwrap_or_default();
-    let accepted = |status: &Text<'_>| status.is_empty() || status.eq_ignore_ascii_case("accepted");
     Some(Sketch {
         kind: kind_of(result),
         group: group(&id, place::below(&path, root), message.unwrap_or_default()),
@@ -171,15 +165,25 @@ fn sketch_of(result: &SarifResult<'_>, rule: Option<&str>, root: Option<&str>) -
         fingerprint: fingerprint(result.fingerprints.as_ref().and_then(|all| all.match_based.as_deref())),
         file: hash(&*path),
         rule: hash(&*id),
-        position: Position {
-            suppressed: !suppressions.is_empty()
-                && suppressions.iter().all(|it| it.status.as_ref().or(it.state.as_ref()).is_none_or(accepted)),
-            line: number(region.map(|region| region.start_line)),
-            column: number(region.map(|region| region.start_column)),
-            end_line: number(region.map(|region| region.end_line)),
-            end_column: number(region.map(|region| region.end_column)),
-        },
+        position: position(result, place),
     })
+}
+
+fn position(result: &SarifResult<'_>, place: &SarifPlace<'_>) -> Position {
+    let region = place.region.as_ref();
+    let number = |count: Option<Option<Count>>| count.flatten().and_then(|Count(number)| number).unwrap_or_default();
+    // The standard: suppressed if all suppressions, of which there must be some,
+    // are accepted; no status means accepted.
+    let suppressions = result.suppressions.as_deref().unwrap_or_default();
+    let accepted = |status: &Text<'_>| status.is_empty() || status.eq_ignore_ascii_case("accepted");
+    Position {
+        suppressed: !suppressions.is_empty()
+            && suppressions.iter().all(|it| it.status.as_ref().or(it.state.as_ref()).is_none_or(accepted)),
+        line: number(region.map(|region| region.start_line)),
+        column: number(region.map(|region| region.start_column)),
+        end_line: number(region.map(|region| region.end_line)),
+        end_column: number(region.map(|region| region.end_column)),
+    }
 }
 
 fn kind_of(result: &SarifResult<'_>) -> Kind {

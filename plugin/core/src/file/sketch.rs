@@ -35,21 +35,6 @@ pub fn hash(value: impl Hash) -> u64 {
     hasher.finish()
 }
 
-impl Sketch {
-    /// What all formats tell of a result beside its group: where it is, whether
-    /// it is suppressed, and how bad it is on the scale of the fewest steps. Of a
-    /// supply chain result they tell different places.
-    pub fn gist(&self, severity: Severity) -> String {
-        let Position { suppressed, line, column, end_line, end_column } = self.position;
-        let level = severity.min(Severity::High).as_str();
-        let state = if suppressed { "suppressed" } else { "open" };
-        match self.kind {
-            Kind::Sca => format!("{level} {state}"),
-            _ => format!("{line}:{column}-{end_line}:{end_column} {level} {state}"),
-        }
-    }
-}
-
 /// Where a record stands among those of its group.
 #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Position {
@@ -63,4 +48,19 @@ pub struct Position {
     pub end_line: u32,
     /// Last column.
     pub end_column: u32,
+}
+
+impl Position {
+    /// What all formats tell of a result beside its group: where it is, whether
+    /// it is suppressed, and how bad it is on the scale of the fewest steps. Of a
+    /// supply chain result they tell different places.
+    pub fn gist(&self, kind: &Kind, severity: Severity) -> String {
+        let Self { suppressed, line, column, end_line, end_column } = self;
+        let level = severity.min(Severity::High).as_str();
+        let state = if *suppressed { "suppressed" } else { "open" };
+        match kind {
+            Kind::Sca => format!("{level} {state}"),
+            _ => format!("{line}:{column}-{end_line}:{end_column} {level} {state}"),
+        }
+    }
 }

@@ -4,16 +4,19 @@
 //! texts, which are a good part of its size. So a rule stays text until it is
 //! looked up, and only texts that were not seen before are parsed.
 
-use appsec_model::Rule;
+use appsec_model::{Kind, Rule};
 use guest_json::{Raw, is_same};
 
 use super::{record, texts::Texts, weakness, words};
-use crate::wire::{self, Remarks};
+use crate::{
+    kept::shows_credentials,
+    wire::{self, Remarks},
+};
 
 /// The rules seen so far.
 #[derive(Default)]
 pub struct Rules {
-    list: Vec<Rule>,
+    list: Vec<Listed>,
     listed: Texts,
     seen: Vec<Seen>,
     by_text: Texts,
@@ -32,6 +35,18 @@ pub struct Known {
     pub is_about_results: bool,
 }
 
+/// A rule, and what is asked of it for each of its results.
+struct Listed {
+    rule: Rule,
+    shows_credentials: bool,
+}
+
+impl From<Rule> for Listed {
+    fn from(rule: Rule) -> Self {
+        Self { shows_credentials: shows_credentials(&Kind::Sast, &rule), rule }
+    }
+}
+
 /// What a finding takes from its rule. A text that was seen before may differ
 /// from the listed rule of the same id: rules change between scans.
 struct Seen {
@@ -42,14 +57,14 @@ struct Seen {
 
 /// A rule, as one finding sees it.
 pub struct RuleView<'a> {
-    listed: &'a Rule,
+    listed: &'a Listed,
     seen: &'a Seen,
 }
 
 impl RuleView<'_> {
     /// The rule's id.
     pub fn id(&self) -> &str {
-        &self.listed.id
+        &self.listed.rule.id
     }
 
     /// A short line for people.
@@ -64,12 +79,17 @@ impl RuleView<'_> {
 
     /// The rule as it is listed.
     pub fn rule(&self) -> &Rule {
-        self.listed
+        &self.listed.rule
+    }
+
+    /// Whether its results show credentials, of whatever kind they are.
+    pub fn shows_credentials(&self) -> bool {
+        self.listed.shows_credentials
     }
 
     /// The sort of vulnerability.
     pub fn class(&self) -> Option<&str> {
-        self.listed.vulnerability_classes.first().map(String::as_str)
+        self.listed.rule.vulnerability_classes.first().map(String::as_str)
     }
 }
 
@@ -113,7 +133,7 @@ impl Rules {
 
     /// The rules in the order in which findings first named them.
     pub fn into_list(self) -> Vec<Rule> {
-        self.list
+        self.list.into_iter().map(|it| it.rule).collect()
     }
 
     /// Reads a text that was not seen before.
@@ -146,13 +166,13 @@ impl Rules {
         let listed = match self.listed.get(&rule.id) {
             None => {
                 self.listed.put(&rule.id, self.list.len());
-                self.list.push(rule);
+                self.list.push(rule.into());
                 self.list.len() - 1
             }
             Some(at) => {
                 let bare = Rule { id: rule.id.clone(), ..Rule::default() };
-                if let Some(before) = self.list.get_mut(at).filter(|before| **before == bare) {
-                    *before = rule;
+                if let Some(before) = self.list.get_mut(at).filter(|before| before.rule == bare) {
+                    *before = rule.into();
                 }
                 at
             }
@@ -202,7 +222,7 @@ fn title(rule: &Rule) -> String {
 
 #[cfg(test)]
 mod tests {
-    use appsec_model::Rule;
+    use appsec_model::{Kind, Rule};
 
     use guest_json::Raw;
 

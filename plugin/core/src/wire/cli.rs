@@ -9,6 +9,10 @@ impl Wire for CliResult<'_> {
     type Of<'a> = CliResult<'a>;
 }
 
+impl Wire for CliGist<'_> {
+    type Of<'a> = CliGist<'a>;
+}
+
 impl Wire for CliMetadata<'_> {
     type Of<'a> = CliMetadata<'a>;
 }
@@ -22,6 +26,21 @@ object! {
         pub start: Option<CliPosition>,
         pub end: Option<CliPosition>,
         pub extra: Option<CliExtra<'a>>,
+    }
+
+    /// The little of a result that SARIF tells alike.
+    #[derive(Debug, Default)]
+    pub struct CliGist<'a> {
+        pub start: Option<CliPosition>,
+        pub end: Option<CliPosition>,
+        pub extra: Option<CliGistExtra<'a>>,
+    }
+
+    /// The same of what is not its place.
+    #[derive(Debug, Default)]
+    pub struct CliGistExtra<'a> {
+        pub severity: Option<Id<'a>>,
+        pub is_ignored: Option<bool>,
     }
 
     /// A line and a column. The offset beside them is a dummy in some versions.

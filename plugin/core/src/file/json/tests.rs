@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::{Item, Scanner, is_scalar, plain_length};
+use super::{Item, Scanner, is_scalar};
 
 /// What the scanner meets in a file that comes in pieces of this length.
 fn scan(text: &[u8], length: usize) -> Result<Vec<String>, String> {
@@ -145,11 +145,5 @@ proptest! {
             let documents = serde_json::Deserializer::from_slice(&text).into_iter::<&serde_json::value::RawValue>();
             prop_assert!(documents.into_iter().all(|document| document.is_ok()), "{:?}", String::from_utf8(text));
         }
-    }
-
-    #[test]
-    fn the_end_of_a_text_is_found(text in proptest::collection::vec(any::<u8>(), 0..64)) {
-        let expected = text.iter().position(|byte| matches!(byte, b'"' | b'\\' | ..0x20)).unwrap_or(text.len());
-        prop_assert_eq!(plain_length(&text), expected);
     }
 }
