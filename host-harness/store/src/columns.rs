@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use rusqlite::{Row, RowIndex};
+use rusqlite::{Row, RowIndex, types::FromSql};
 
 use crate::error::{Result, StoreError};
 
@@ -10,6 +10,26 @@ use crate::error::{Result, StoreError};
 pub(crate) fn parsed<T: FromStr>(row: &Row<'_>, column: impl RowIndex) -> Result<T> {
     let text = row.get_ref(column)?;
     text.as_str().unwrap_or_default().parse().map_err(|_| StoreError::Corrupt)
+}
+
+/// The columns of a row, one after another: to find one by its name takes longer than to
+/// read it.
+pub(crate) struct InOrder<'a, 's> {
+    row: &'a Row<'s>,
+    at: usize,
+}
+
+impl<'a, 's> InOrder<'a, 's> {
+    /// From this column on.
+    pub fn from(row: &'a Row<'s>, at: usize) -> Self {
+        Self { row, at }
+    }
+
+    /// The next column.
+    pub fn take<T: FromSql>(&mut self) -> rusqlite::Result<T> {
+        self.at += 1;
+        self.row.get(self.at - 1)
+    }
 }
 
 /// Reads a JSON column.

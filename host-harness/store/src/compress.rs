@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::error::{Result, StoreError};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use zstd::{
     bulk::{Compressor, Decompressor},
     dict::EncoderDictionary,
@@ -111,6 +111,9 @@ impl Content {
 /// and origin of an instance.
 const DICTIONARIES_READY: usize = 32;
 
+/// What [`Decoder::content_of`] reads of a record.
+pub(super) const CONTENT_COLUMNS: &str = "dictionary_id, body_bytes, document_bytes, content";
+
 /// Reads contents back. Dictionaries never change, so that what they make is
 /// kept: to load one takes longer than to read a record.
 #[derive(Default)]
@@ -119,14 +122,16 @@ pub(super) struct Decoder(RefCell<HashMap<i64, Decompressor<'static>>>);
 impl Decoder {
     /// The content of a record.
     pub fn content(&self, connection: &Connection, record_id: i64) -> Result<Option<Content>> {
-        let found = connection
-            .prepare_cached("SELECT dictionary_id, body_bytes, document_bytes, content FROM records WHERE id = ?1")?
-            .query_row([record_id], |row| {
-                let packed: Vec<u8> = row.get(3)?;
-                Ok((row.get::<_, i64>(0)?, row.get::<_, usize>(1)?, row.get::<_, usize>(2)?, packed))
-            })
-            .optional()?;
-        let Some((dictionary_id, body_bytes, document_bytes, packed)) = found else { return Ok(None) };
+        let sql = format!("SELECT {CONTENT_COLUMNS} FROM records WHERE id = ?1");
+        let mut statement = connection.prepare_cached(&sql)?;
+        let mut rows = statement.query([record_id])?;
+        rows.next()?.map(|row| self.content_of(connection, row)).transpose()
+    }
+
+    /// The content of a record from a row that begins with [`CONTENT_COLUMNS`].
+    pub fn content_of(&self, connection: &Connection, row: &Row<'_>) -> Result<Content> {
+        let (dictionary_id, body_bytes, document_bytes): (i64, usize, usize) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let packed = row.get_ref(3)?.as_blob().map_err(rusqlite::Error::from)?;
         let mut ready = self.0.borrow_mut();
         if !ready.contains_key(&dictionary_id) && ready.len() >= DICTIONARIES_READY {
             ready.clear();
@@ -140,7 +145,7 @@ impl Decoder {
             }
         };
         let length = body_bytes.saturating_add(document_bytes);
-        let bytes = decompressor.decompress(&packed, length).map_err(StoreError::Compression)?;
-        Ok(Some(Content { bytes, body_bytes }))
+        let bytes = decompressor.decompress(packed, length).map_err(StoreError::Compression)?;
+        Ok(Content { bytes, body_bytes })
     }
 }

@@ -6,7 +6,11 @@ use appsec_model::Timestamp;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 
-use crate::{columns::document, error::Result, ids::IssueId};
+use crate::{
+    columns::{InOrder, document},
+    error::Result,
+    ids::IssueId,
+};
 
 words! {
     /// How a decision ended.
@@ -48,40 +52,40 @@ impl DecisionRow {
     }
 }
 
-/// Columns of a decision, of the table as `decided`.
-pub(crate) const DECIDED_COLUMNS: &str = "decided.decision AS decision, decided.reason AS decision_reason, \
-     decided.comment AS decision_comment, decided.author AS decision_author, decided.decided_at AS decided_at, \
-     decided.until AS decision_until, decided.assignee AS assignee, decided.labels AS decision_labels, \
-     decided.issue AS decision_issue, decided.ended_at AS decision_ended_at, decided.ended AS decision_ended, \
-     decided.ended_by AS decision_ended_by";
+/// Columns of a decision, of the table as `decided`, in the order of [`decision_row`].
+pub(crate) const DECIDED_COLUMNS: &str = "decided.decision, decided.reason, decided.comment, decided.until, \
+     decided.assignee, decided.labels, decided.author, decided.decided_at, decided.issue, decided.ended_at, \
+     decided.ended, decided.ended_by";
+
+/// How many of them there are.
+pub(crate) const DECISION_COLUMNS: usize = 12;
 
 /// Joins the decision in force to `findings`.
 pub(crate) const DECIDED: &str =
     "LEFT JOIN decisions AS decided ON decided.finding = findings.public_id AND decided.ended_at IS NULL";
 
-/// The decision of a row that has [`DECIDED_COLUMNS`]; none where it has none.
-pub(crate) fn decision_row(row: &Row<'_>) -> rusqlite::Result<Option<DecisionRow>> {
-    let Some(word) = row.get::<_, Option<String>>("decision")? else { return Ok(None) };
+/// The decision of a row that has [`DECIDED_COLUMNS`], of which this is the first; none
+/// where it has none.
+pub(crate) fn decision_row(row: &Row<'_>, first: usize) -> rusqlite::Result<Option<DecisionRow>> {
+    let mut columns = InOrder::from(row, first);
+    let Some(word) = columns.take::<Option<String>>()? else { return Ok(None) };
     // What this program does not know is none of its decisions.
     let Ok(decision) = word.parse() else { return Ok(None) };
-    let moment =
-        |column: &str| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(column)?.map(Timestamp::from_micros));
-    let labels: String = row.get("decision_labels")?;
     Ok(Some(DecisionRow {
         entry: TriageEntry {
             decision,
-            reason: row.get("decision_reason")?,
-            comment: row.get("decision_comment")?,
-            until: moment("decision_until")?,
-            assignee: row.get("assignee")?,
-            labels: document("labels", &labels).unwrap_or_default(),
+            reason: columns.take()?,
+            comment: columns.take()?,
+            until: columns.take::<Option<i64>>()?.map(Timestamp::from_micros),
+            assignee: columns.take()?,
+            labels: document("labels", &columns.take::<String>()?).unwrap_or_default(),
         },
-        author: row.get("decision_author")?,
-        decided_at: Timestamp::from_micros(row.get("decided_at")?),
-        issue: row.get::<_, Option<i64>>("decision_issue")?.map(IssueId),
-        ended_at: moment("decision_ended_at")?,
-        ended: row.get::<_, Option<String>>("decision_ended")?.and_then(|word| DecisionEnd::named(&word)),
-        ended_by: row.get("decision_ended_by")?,
+        author: columns.take()?,
+        decided_at: Timestamp::from_micros(columns.take()?),
+        issue: columns.take::<Option<i64>>()?.map(IssueId),
+        ended_at: columns.take::<Option<i64>>()?.map(Timestamp::from_micros),
+        ended: columns.take::<Option<String>>()?.and_then(|word| DecisionEnd::named(&word)),
+        ended_by: columns.take()?,
     }))
 }
 

@@ -13,7 +13,7 @@ use crate::{
     decided::{DECIDED_COLUMNS, DecisionEnd, DecisionRow, decision_row},
     error::Result,
     filter::{DecisionFilter, Filter},
-    findings::{Depth, FindingRow},
+    findings::FindingRow,
     ids::{FindingId, IssueId},
     pages::elect_primary,
     status::severity,
@@ -121,7 +121,7 @@ pub(crate) fn inherit(connection: &Connection, decoder: &Decoder, now: Timestamp
 fn in_force(connection: &Connection, finding: FindingId) -> Result<Option<DecisionRow>> {
     let sql =
         format!("SELECT {DECIDED_COLUMNS} FROM decisions AS decided WHERE decided.finding = ?1 AND ended_at IS NULL");
-    Ok(connection.prepare_cached(&sql)?.query_row([finding.0], decision_row).optional()?.flatten())
+    Ok(connection.prepare_cached(&sql)?.query_row([finding.0], |row| decision_row(row, 0)).optional()?.flatten())
 }
 
 /// Ends what is in force on a finding.
@@ -156,9 +156,7 @@ impl FindingStore {
              ORDER BY priority DESC, severity DESC, public_id LIMIT ?2",
         )?;
         let ids = statement.query_map(params![serde_json::json!(ids).to_string(), limit], |row| row.get(0))?;
-        let (ids, runs) = (ids.collect::<rusqlite::Result<Vec<i64>>>()?, self.last_runs()?);
-        let rows = ids.into_iter().map(|id| self.detail(FindingId(id), &runs, Depth::Facts));
-        rows.filter_map(Result::transpose).map(|found| Ok(found?.row)).collect()
+        self.rows(ids.collect::<rusqlite::Result<Vec<i64>>>()?, false)
     }
 
     /// Of these, those on which something else is in force than this decision.
@@ -286,7 +284,7 @@ impl FindingStore {
             "SELECT {DECIDED_COLUMNS} FROM decisions AS decided WHERE decided.finding = ?1 \
              ORDER BY decided.decided_at DESC, decided.id DESC"
         ))?;
-        let rows = statement.query_map([finding.0], decision_row)?;
+        let rows = statement.query_map([finding.0], |row| decision_row(row, 0))?;
         Ok(rows.collect::<rusqlite::Result<Vec<_>>>()?.into_iter().flatten().collect())
     }
 
@@ -308,13 +306,13 @@ impl FindingStore {
         let total = self.connection.query_row(&count, parameters.as_slice(), |row| row.get(0))?;
         parameters.extend([&filter.limit as &dyn ToSql, &filter.offset]);
         let mut statement = self.connection.prepare(&format!(
-            "SELECT findings.public_id AS finding, instances.name AS instance, projects.name AS project, \
-             findings.kind AS kind, findings.severity AS severity, findings.status AS status, title, rule_id, path, \
-             start_line, {DECIDED_COLUMNS} {TABLES}{clause} ORDER BY decided.decided_at DESC, decided.id DESC \
+            "SELECT {DECIDED_COLUMNS}, findings.public_id AS finding, instances.name AS instance, \
+             projects.name AS project, findings.kind AS kind, findings.severity AS severity, \
+             findings.status AS status, title, rule_id, path, start_line {TABLES}{clause} ORDER BY decided.decided_at DESC, decided.id DESC \
              LIMIT ? OFFSET ?"
         ))?;
         let rows = statement.query_map(parameters.as_slice(), |row| {
-            let Some(decision) = decision_row(row)? else { return Ok(None) };
+            let Some(decision) = decision_row(row, 0)? else { return Ok(None) };
             Ok(Some(DecidedFinding {
                 finding: FindingId(row.get("finding")?),
                 row: decision,

@@ -1,6 +1,8 @@
 //! Findings and packages for exports: all of a filter, one by one, as of one
 //! moment, whatever is written meanwhile.
 
+use std::collections::HashMap;
+
 use rusqlite::{OptionalExtension, ToSql};
 
 use crate::{
@@ -8,7 +10,7 @@ use crate::{
     database::FindingStore,
     error::Result,
     filter::{Filter, listed},
-    findings::{Depth, FindingDetail},
+    findings::{Depth, Details, FindingDetail},
     ids::{FindingId, IssueId},
     packages::{PackageRow, package},
     view::of_rows,
@@ -57,11 +59,15 @@ impl FindingStore {
     ) -> Result<()> {
         // A reader's snapshot: what is committed meanwhile is not seen.
         let snapshot = self.connection.unchecked_transaction()?;
-        let runs = self.last_runs()?;
+        let mut details = Details::new(self, depth)?;
+        let mut tools: HashMap<i64, (String, bool)> = HashMap::new();
         for (id, instance) in self.exported_keys(filter)? {
-            let Some(detail) = self.detail(FindingId(id), &runs, depth)? else { continue };
-            let (connector_id, is_report_source) = self.exported_tool(instance)?;
-            let issue = self.exported_issue(id)?;
+            let Some((detail, row)) = details.of(FindingId(id))? else { continue };
+            let (connector_id, is_report_source) = match tools.get(&instance) {
+                Some(known) => known.clone(),
+                None => tools.entry(instance).or_insert(self.exported_tool(instance)?).clone(),
+            };
+            let issue = self.exported_issue(row)?;
             let is_new = base.map(|base| self.is_new(id, base)).transpose()?;
             let found = ExportedFinding { detail, issue, connector_id, is_report_source, is_new };
             if !take(ExportItem::Finding(Box::new(found))) {
@@ -119,14 +125,14 @@ impl FindingStore {
             .query_row([instance_id], |row| Ok((row.get(0)?, row.get::<_, Option<bool>>(1)?.unwrap_or(false))))?)
     }
 
-    fn exported_issue(&self, public_id: i64) -> Result<Option<(IssueId, bool)>> {
+    fn exported_issue(&self, row: i64) -> Result<Option<(IssueId, bool)>> {
         let sql = "SELECT issues.id, EXISTS (SELECT 1 FROM issue_members AS others \
                    JOIN findings ON findings.id = others.finding_id WHERE others.issue_row = issues.row \
                    AND reachability IN ('always-reachable', 'reachable', 'conditionally-reachable')) \
-                   FROM findings JOIN issue_members ON issue_members.finding_id = findings.id \
-                   JOIN issues ON issues.row = issue_members.issue_row WHERE findings.public_id = ?1";
+                   FROM issue_members JOIN issues ON issues.row = issue_members.issue_row \
+                   WHERE issue_members.finding_id = ?1";
         let mut statement = self.connection.prepare_cached(sql)?;
-        Ok(statement.query_row([public_id], |row| Ok((IssueId(row.get(0)?), row.get(1)?))).optional()?)
+        Ok(statement.query_row([row], |row| Ok((IssueId(row.get(0)?), row.get(1)?))).optional()?)
     }
 
     /// Packages of the projects that a filter allows, also of those that no record

@@ -1,11 +1,11 @@
 //! Findings as they are shown: a row of a list, and all that is known of one.
 
 use crate::{
-    assess::{assess, rule},
-    columns::document,
-    compress::Content,
+    assess::assess,
+    columns::{InOrder, document},
+    compress::{CONTENT_COLUMNS, Content},
     database::FindingStore,
-    decided::{DECIDED, DECIDED_COLUMNS, DecisionRow, decision_row},
+    decided::{DECIDED, DECIDED_COLUMNS, DECISION_COLUMNS, DecisionRow, decision_row},
     error::{Result, StoreError},
     history::ChangeRow,
     ids::FindingId,
@@ -14,12 +14,13 @@ use crate::{
     runs::LastRuns,
     scans::Attribution,
     status::severity,
+    subject::Shared,
 };
 use appsec_analysis::{Advisory, Edition, Priority, fix};
 use appsec_model::{Diagnostic, Finding, Fix, Rule, Severity, Timestamp};
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{CachedStatement, OptionalExtension, Row, params};
 use serde::Serialize;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 /// A finding in a list.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
@@ -188,14 +189,15 @@ pub struct OccurrenceDetail {
     pub raw: Option<serde_json::Value>,
 }
 
+/// In the order of [`finding_row`].
 pub(super) static FINDING_COLUMNS: LazyLock<String> = LazyLock::new(|| {
     format!(
-        "findings.public_id AS id, findings.id AS row, instances.name AS instance, \
-     projects.name AS project, full_name, environment, advisories, findings.kind, severity, findings.status, security, title, rule_id, path, start_line, \
-     CASE WHEN packages.id IS NULL THEN NULL ELSE trim(packages.name || ' ' || packages.version) END AS package, \
-     reachability, priority, cvss, epss, kev, findings.first_seen_at, findings.ingested_at, closed_at, changed_at, findings.instance_id, occurrence_id, \
+        "{DECIDED_COLUMNS}, findings.id, findings.instance_id, occurrence_id, findings.public_id, instances.name, \
+     projects.name, full_name, environment, findings.kind, severity, findings.status, security, title, rule_id, path, \
+     start_line, CASE WHEN packages.id IS NULL THEN NULL ELSE trim(packages.name || ' ' || packages.version) END, \
+     reachability, advisories, priority, cvss, epss, kev, findings.first_seen_at, findings.ingested_at, closed_at, \
+     changed_at, \
      (SELECT count(*) FROM records WHERE records.project_id = findings.project_id AND finding_id = findings.id) \
-     AS occurrences, {DECIDED_COLUMNS} \
      FROM findings {DECIDED} JOIN instances ON instances.id = findings.instance_id \
      JOIN projects ON projects.id = findings.project_id \
      LEFT JOIN repositories ON repositories.id = projects.repository_id \
@@ -203,41 +205,53 @@ pub(super) static FINDING_COLUMNS: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
+/// Rows that a finding is made of.
+pub(super) struct Rows {
+    pub finding: i64,
+    pub instance: i64,
+    /// Of the record that leads.
+    pub leading: i64,
+}
+
 /// A finding in a list; its weaknesses stand in its rule, and come from there.
-pub(super) fn finding_row(row: &Row<'_>) -> rusqlite::Result<FindingRow> {
-    Ok(FindingRow {
-        id: FindingId(row.get("id")?),
-        instance: row.get("instance")?,
-        project: row.get("project")?,
-        repository: row.get("full_name")?,
-        environment: row.get("environment")?,
-        advisories: row.get_ref("advisories")?.as_str_or_null().ok().flatten().map(spelled).unwrap_or_default(),
+pub(super) fn finding_row(row: &Row<'_>) -> rusqlite::Result<(FindingRow, Rows)> {
+    let mut columns = InOrder::from(row, DECISION_COLUMNS);
+    let rows = Rows { finding: columns.take()?, instance: columns.take()?, leading: columns.take()? };
+    let moment = Timestamp::from_micros;
+    let found = FindingRow {
+        id: FindingId(columns.take()?),
+        instance: columns.take()?,
+        project: columns.take()?,
+        repository: columns.take()?,
+        environment: columns.take()?,
+        kind: columns.take()?,
+        severity: severity(columns.take()?),
+        status: columns.take()?,
+        security: columns.take()?,
+        title: columns.take()?,
+        rule_id: columns.take()?,
+        path: columns.take()?,
+        start_line: columns.take()?,
+        package: columns.take()?,
+        reachability: columns.take()?,
+        advisories: columns.take::<Option<String>>()?.as_deref().map(spelled).unwrap_or_default(),
         cwes: Vec::new(),
         cwe_rank: None,
-        kind: row.get("kind")?,
-        severity: severity(row.get("severity")?),
-        status: row.get("status")?,
-        security: row.get("security")?,
-        title: row.get("title")?,
-        rule_id: row.get("rule_id")?,
-        path: row.get("path")?,
-        start_line: row.get("start_line")?,
-        package: row.get("package")?,
-        reachability: row.get("reachability")?,
-        priority: row.get("priority")?,
-        cvss: row.get("cvss")?,
-        epss: row.get("epss")?,
-        kev: row.get("kev")?,
-        first_seen_at: Timestamp::from_micros(row.get("first_seen_at")?),
-        ingested_at: Timestamp::from_micros(row.get("ingested_at")?),
-        closed_at: row.get::<_, Option<i64>>("closed_at")?.map(Timestamp::from_micros),
+        priority: columns.take()?,
+        cvss: columns.take()?,
+        epss: columns.take()?,
+        kev: columns.take()?,
+        first_seen_at: moment(columns.take()?),
+        ingested_at: moment(columns.take()?),
+        closed_at: columns.take::<Option<i64>>()?.map(moment),
+        changed_at: moment(columns.take()?),
         // Until the runs are asked.
-        last_seen_at: Timestamp::from_micros(row.get("changed_at")?),
-        changed_at: Timestamp::from_micros(row.get("changed_at")?),
-        occurrences: row.get("occurrences")?,
-        decision: decision_row(row)?,
+        last_seen_at: Timestamp::default(),
+        occurrences: columns.take()?,
+        decision: decision_row(row, 0)?,
         facts: None,
-    })
+    };
+    Ok((found, rows))
 }
 
 impl FindingRow {
@@ -254,65 +268,82 @@ impl FindingRow {
     }
 }
 
-impl FindingStore {
-    /// A finding with all that is known of it; its raw records too, if asked.
-    pub(crate) fn finding(&self, id: FindingId, with_raw: bool) -> Result<Option<FindingDetail>> {
-        self.detail(id, &self.last_runs()?, if with_raw { Depth::Raw } else { Depth::Whole })
+/// Looks findings up, one after another: what many of them have in common is read once.
+pub(super) struct Details<'s> {
+    store: &'s FindingStore,
+    depth: Depth,
+    runs: LastRuns,
+    shared: Shared,
+    finding: CachedStatement<'s>,
+    records: CachedStatement<'s>,
+}
+
+impl<'s> Details<'s> {
+    /// As deep as it is wanted.
+    pub fn new(store: &'s FindingStore, depth: Depth) -> Result<Self> {
+        let connection = &store.connection;
+        Ok(Self {
+            store,
+            depth,
+            runs: store.last_runs()?,
+            shared: Shared::default(),
+            finding: connection.prepare_cached(&format!("SELECT {} WHERE findings.public_id = ?1", *FINDING_COLUMNS))?,
+            records: connection.prepare_cached(&format!(
+                "SELECT {CONTENT_COLUMNS}, records.id, records.vanished_at, origin FROM records \
+                 JOIN findings ON findings.project_id = records.project_id AND findings.id = finding_id \
+                 WHERE findings.id = ?1 ORDER BY records.id <> ?2, records.id"
+            ))?,
+        })
     }
 
-    /// A finding, looked up as deep as it is wanted.
-    pub(super) fn detail(&self, id: FindingId, runs: &LastRuns, depth: Depth) -> Result<Option<FindingDetail>> {
+    /// A finding, and its row.
+    pub fn of(&mut self, id: FindingId) -> Result<Option<(FindingDetail, i64)>> {
+        let Self { store, depth, .. } = *self;
         let is_whole = depth != Depth::Facts;
-        let sql = format!("SELECT {} WHERE findings.public_id = ?1", *FINDING_COLUMNS);
-        let mut statement = self.connection.prepare_cached(&sql)?;
-        let found = statement
-            .query_row([id.0], |row| {
-                let leading: i64 = row.get("occurrence_id")?;
-                let instance: i64 = row.get("instance_id")?;
-                let row_id: i64 = row.get("row")?;
-                Ok((finding_row(row)?, row_id, leading, instance))
-            })
-            .optional()?;
-        let Some((mut row, row_id, leading, instance_id)) = found else { return Ok(None) };
-        let rule = row.rule_id.as_deref().map(|id| rule(&self.connection, instance_id, id)).transpose()?.flatten();
-        row.is_about(rule.as_ref());
-        row.is_seen_by(runs);
-        let mut statement = self.connection.prepare_cached(
-            "SELECT records.id, records.vanished_at, origin FROM records \
-             JOIN findings ON findings.project_id = records.project_id AND findings.id = finding_id \
-             WHERE findings.id = ?1 ORDER BY records.id <> ?2, records.id",
-        )?;
-        let mut rows = statement.query(params![row_id, leading])?;
+        let Some((mut row, rows)) = self.finding.query_row([id.0], finding_row).optional()? else { return Ok(None) };
+        let rule = self.shared.rule(&store.connection, rows.instance, row.rule_id.as_deref())?;
+        row.is_about(rule.as_deref());
+        row.is_seen_by(&self.runs);
+        let mut records = self.records.query([rows.finding, rows.leading])?;
         let mut occurrence_details: Vec<OccurrenceDetail> = Vec::new();
-        while let Some(row) = rows.next()? {
-            let record_id: i64 = row.get(0)?;
-            let Some(content) = self.decoder.content(&self.connection, record_id)? else { continue };
+        while let Some(record) = records.next()? {
+            let content = store.decoder.content_of(&store.connection, record)?;
+            let mut columns = InOrder::from(record, CONTENT_COLUMNS.split(',').count());
+            let record_id = columns.take()?;
             occurrence_details.push(OccurrenceDetail {
-                origin: row.get(2)?,
-                vanished_at: row.get::<_, Option<i64>>(1)?.map(Timestamp::from_micros),
+                vanished_at: columns.take::<Option<i64>>()?.map(Timestamp::from_micros),
+                origin: columns.take()?,
                 finding: parsed("finding", content.document())?,
-                diagnostics: if is_whole { self.diagnostics_of(record_id)? } else { Vec::new() },
+                diagnostics: if is_whole { store.diagnostics_of(record_id)? } else { Vec::new() },
                 raw: if depth == Depth::Raw { Some(parsed("raw record", Content::body(&content))?) } else { None },
             });
         }
-        let scan = occurrence_details.first().and_then(|leading| leading.finding.first_seen_scan.as_deref());
         let Some(leading) = occurrence_details.first() else { return Ok(None) };
-        let assessed = assess(&self.connection, &leading.finding, &row.status, rule.as_ref())?;
+        let scan = leading.finding.first_seen_scan.as_deref();
+        let assessed = assess(&store.connection, &leading.finding, &row.status, rule.as_deref())?;
         let cwes = rule.as_ref().map(|rule| rule.cwes.as_slice()).unwrap_or_default();
         let of_it = PolicyFilter { finding: Some(id), ..PolicyFilter::default() };
         let ranked = |edition: Edition| Some(Top25Rank { edition, rank: edition.best_rank(cwes)? });
-        Ok(Some(FindingDetail {
+        let found = FindingDetail {
             row,
             assessment: assessed.priority,
             ratings: assessed.ratings,
             cwe_top25: Edition::ALL.into_iter().filter_map(ranked).collect(),
-            rule,
-            attribution: scan.map(|scan| self.attribution(instance_id, scan)).transpose()?.flatten(),
+            attribution: scan.map(|scan| store.attribution(rows.instance, scan)).transpose()?.flatten(),
+            rule: rule.map(Arc::unwrap_or_clone),
             occurrence_details,
-            policy_results: if is_whole { self.policy_results(&of_it, u32::MAX)?.0 } else { Vec::new() },
-            decisions: if is_whole { self.decisions_of(id)? } else { Vec::new() },
-            history: if is_whole { self.history(row_id)? } else { Vec::new() },
-        }))
+            policy_results: if is_whole { store.policy_results(&of_it, u32::MAX)?.0 } else { Vec::new() },
+            decisions: if is_whole { store.decisions_of(id)? } else { Vec::new() },
+            history: if is_whole { store.history(rows.finding)? } else { Vec::new() },
+        };
+        Ok(Some((found, rows.finding)))
+    }
+}
+
+impl FindingStore {
+    /// A finding with all that is known of it; its raw records too, if asked.
+    pub(crate) fn finding(&self, id: FindingId, with_raw: bool) -> Result<Option<FindingDetail>> {
+        Ok(Details::new(self, if with_raw { Depth::Raw } else { Depth::Whole })?.of(id)?.map(|(found, _)| found))
     }
 
     fn diagnostics_of(&self, record_id: i64) -> Result<Vec<Diagnostic>> {

@@ -403,9 +403,9 @@ impl FindingStore {
     /// Adds to an issue what its findings tell.
     fn with_sources(&self, mut row: IssueRow, runs: &LastRuns) -> Result<(IssueRow, Vec<IssueFinding>)> {
         let mut statement = self.connection.prepare_cached(&format!(
-            "SELECT public_id, instances.name AS source, projects.name AS project, findings.kind AS kind, severity, \
-             findings.status AS status, priority, title, rule_id, path, start_line, packages.version AS version, \
-             reachability, findings.first_seen_at AS first_seen_at, changed_at, {DECIDED_COLUMNS} \
+            "SELECT {DECIDED_COLUMNS}, public_id, instances.name AS source, projects.name AS project, \
+             findings.kind AS kind, severity, findings.status AS status, priority, title, rule_id, path, start_line, \
+             packages.version AS version, reachability, findings.first_seen_at AS first_seen_at, changed_at \
              FROM issue_members JOIN findings ON findings.id = finding_id {DECIDED} \
              JOIN instances ON instances.id = findings.instance_id JOIN projects ON projects.id = findings.project_id \
              LEFT JOIN packages ON packages.id = findings.package_id \
@@ -484,7 +484,7 @@ fn issue_finding(row: &Row<'_>) -> rusqlite::Result<IssueFinding> {
         kind: row.get("kind")?,
         severity: severity(row.get("severity")?),
         status: row.get("status")?,
-        decision: decision_row(row)?,
+        decision: decision_row(row, 0)?,
         priority: row.get("priority")?,
         title: row.get("title")?,
         rule_id: row.get("rule_id")?,

@@ -6,18 +6,18 @@
 //! For others the first [`CANDIDATES`] are looked at, which fills a page where
 //! what is asked for is not rare, and all rows only if they do not.
 
-use std::{collections::HashMap, fmt, fmt::Write, sync::Arc};
+use std::{fmt, fmt::Write};
 
 use crate::{
-    assess::rule,
     columns::document,
     database::FindingStore,
     error::{Result, StoreError},
     filter::{Filter, Resolved},
     findings::{FINDING_COLUMNS, FindingRow, RowFacts, finding_row},
     order::{Cursor, Sort},
+    subject::Shared,
 };
-use appsec_model::{Finding, Rule};
+use appsec_model::Finding;
 use rusqlite::{ToSql, types::Value};
 use serde::Serialize;
 
@@ -106,7 +106,11 @@ impl FindingStore {
         } else {
             self.total(&resolved, filter, false)?
         };
-        Ok(FindingPage { rows: self.rows(&found, filter.facts)?, total, next })
+        let ids = found.iter().filter_map(|keys| match keys.last() {
+            Some(Value::Integer(id)) => Some(*id),
+            _ => None,
+        });
+        Ok(FindingPage { rows: self.rows(ids, filter.facts)?, total, next })
     }
 
     /// Findings of a filter and how many there are in all, counted to the end.
@@ -150,31 +154,17 @@ impl FindingStore {
         Ok(Total { total, total_is })
     }
 
-    /// Rows by their keys.
-    fn rows(&self, keys: &[Vec<Value>], facts: bool) -> Result<Vec<FindingRow>> {
+    /// Rows by their public ids.
+    pub(super) fn rows(&self, ids: impl IntoIterator<Item = i64>, facts: bool) -> Result<Vec<FindingRow>> {
         let mut statement =
             self.connection.prepare_cached(&format!("SELECT {} WHERE findings.public_id = ?1", *FINDING_COLUMNS))?;
-        let mut rules: HashMap<(i64, String), Option<Arc<Rule>>> = HashMap::new();
-        let mut rows = Vec::with_capacity(keys.len());
+        let (mut shared, mut rows) = (Shared::default(), Vec::new());
         let runs = self.last_runs()?;
-        for id in keys.iter().filter_map(|keys| keys.last()) {
-            let (mut shown, instance_id, occurrence_id) = statement.query_row([id], |row| {
-                Ok((finding_row(row)?, row.get::<_, i64>("instance_id")?, row.get::<_, i64>("occurrence_id")?))
-            })?;
-            if let Some(rule_id) = &shown.rule_id {
-                let key = (instance_id, rule_id.clone());
-                let known = match rules.get(&key) {
-                    Some(known) => known.clone(),
-                    None => {
-                        let found = rule(&self.connection, instance_id, rule_id)?.map(Arc::new);
-                        rules.insert(key, found.clone());
-                        found
-                    }
-                };
-                shown.is_about(known.as_deref());
-            }
+        for id in ids {
+            let (mut shown, of) = statement.query_row([id], finding_row)?;
+            shown.is_about(shared.rule(&self.connection, of.instance, shown.rule_id.as_deref())?.as_deref());
             shown.is_seen_by(&runs);
-            if facts && let Some(content) = self.decoder.content(&self.connection, occurrence_id)? {
+            if facts && let Some(content) = self.decoder.content(&self.connection, of.leading)? {
                 let text = std::str::from_utf8(content.document()).unwrap_or_default();
                 let finding: Finding = document("finding", text)?;
                 shown.facts = Some(RowFacts::from(&finding));
