@@ -287,7 +287,8 @@ impl<'s> Details<'s> {
             depth,
             runs: store.last_runs()?,
             shared: Shared::default(),
-            finding: connection.prepare_cached(&format!("SELECT {} WHERE findings.public_id = ?1", *FINDING_COLUMNS))?,
+            finding: connection
+                .prepare_cached(&format!("SELECT {} WHERE findings.public_id = ?1", *FINDING_COLUMNS))?,
             records: connection.prepare_cached(&format!(
                 "SELECT {CONTENT_COLUMNS}, records.id, records.vanished_at, origin FROM records \
                  JOIN findings ON findings.project_id = records.project_id AND findings.id = finding_id \
