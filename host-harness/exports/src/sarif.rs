@@ -37,6 +37,8 @@ impl Limits {
 
 const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 
+const NO_FILE: &str = "no file associated with this alert";
+
 /// A run under way.
 struct Run {
     /// Scope, branch and instance.
@@ -166,13 +168,8 @@ impl<W: Write> Sarif<W> {
 
 impl<W: Write> Document for Sarif<W> {
     fn finding(&mut self, it: &Exported) -> Result<Outcome, Error> {
-        if self.limits.is_some() {
-            if place(it).is_none() {
-                return Ok(Outcome::LeftOut("GitHub shows only what is in a file"));
-            }
-            if is_absent(it) {
-                return Ok(Outcome::LeftOut("GitHub closes what an upload no longer has"));
-            }
+        if self.limits.is_some() && is_absent(it) {
+            return Ok(Outcome::LeftOut("GitHub closes what an upload no longer has"));
         }
         let of = self.run_of(it);
         let run = match self.run.take() {
@@ -336,6 +333,14 @@ fn physical(at: &Location, snippet: Option<&str>) -> Value {
     })
 }
 
+/// Where GitHub shows what is in no file: it refuses a file with a result that has
+/// no place, and other scanners of whole repositories write this one.
+fn nowhere(it: &Exported) -> Value {
+    let what = it.finding.dependency.as_ref().map_or_else(|| it.scope().to_owned(), |it| words::named(&it.package));
+    let at = Location { path: NO_FILE.to_owned(), start_line: Some(1), ..Location::default() };
+    json!([{ "physicalLocation": physical(&at, None), "logicalLocations": [{ "fullyQualifiedName": what }] }])
+}
+
 fn step(step: &FlowStep) -> Value {
     json!({ "location": {
         "physicalLocation": physical(&step.location, step.content.as_deref()),
@@ -374,8 +379,10 @@ fn suppressions(it: &Exported) -> Value {
 
 fn result(it: &Exported, rule_index: usize, limits: Option<Limits>) -> Value {
     let finding = &it.finding;
-    let at = place(it);
-    let location = at.map(|at| json!([{ "physicalLocation": physical(at, finding.snippet.as_deref()) }]));
+    let location = match place(it) {
+        Some(at) => Some(json!([{ "physicalLocation": physical(at, finding.snippet.as_deref()) }])),
+        None => limits.map(|_| nowhere(it)),
+    };
     let usage = finding.dependency.as_ref().and_then(|it| it.reachability.usage.as_ref());
     let usage = usage.filter(|it| !it.location.path.is_empty()).map(|usage| {
         json!([{

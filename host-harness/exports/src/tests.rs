@@ -363,8 +363,15 @@ fn an_export_for_github_keeps_to_its_limits() {
     placeless.finding.dependency.as_mut().unwrap().lockfile = None;
     let mut gone = sample::weakness();
     gone.status = "vanished".to_owned();
-    let (_, summary) = export(Format::Sarif, &options, vec![placeless, gone]);
-    assert_eq!((summary.findings, summary.left_out.len()), (0, 2));
+    let (text, summary) = export(Format::Sarif, &options, vec![placeless, gone]);
+    assert_eq!((summary.findings, summary.left_out.len()), (1, 1));
+    // GitHub takes no result without a place in a file.
+    let document: Value = serde_json::from_str(&text).unwrap();
+    let location = &document["runs"][0]["results"][0]["locations"][0];
+    let physical = &location["physicalLocation"];
+    assert_eq!(physical["artifactLocation"]["uri"], "no%20file%20associated%20with%20this%20alert");
+    assert_eq!(physical["region"]["startLine"], 1);
+    assert_eq!(location["logicalLocations"][0]["fullyQualifiedName"], "lodash@4.17.20");
 
     let mut out = Vec::new();
     let mut exporter = Exporter::begin(Format::Sarif, &options, &mut out).unwrap();
