@@ -12,7 +12,9 @@ use crate::{
     runs::{Fetch, FetchStats, FetchTask, RunMode},
     seen::Seen,
 };
-use appsec_model::{Kind, NextPage, Normalized, Project, ProjectRef, RawRecord, Scope, Timestamp};
+use appsec_model::{
+    Diagnostic, DiagnosticLevel, Kind, NextPage, Normalized, Project, ProjectRef, RawRecord, Scope, Timestamp,
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -143,7 +145,14 @@ impl TestContext {
             let mut value = normalize(&it.record);
             value["index"] = json!(index);
             match (&kind, value.get("unusable")) {
-                (_, Some(_)) => {}
+                (_, Some(why)) => normalized.diagnostics.extend(why.as_str().map(|why| Diagnostic {
+                    level: DiagnosticLevel::Error,
+                    code: "unusable".to_owned(),
+                    index: u32::try_from(index).ok(),
+                    id: None,
+                    pointer: None,
+                    message: why.to_owned(),
+                })),
                 (Kind::Packages, _) => normalized.packages.push(serde_json::from_value(value).unwrap()),
                 _ => normalized.findings.push(serde_json::from_value(value).unwrap()),
             }

@@ -1,12 +1,15 @@
 //! The one transaction that takes a page in.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+};
 
 use appsec_model::{Diagnostic, DiagnosticLevel, NextPage, Pending, Rule};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use super::{
-    PageCommit, PageCounts, ProjectIndex, RecordState,
+    Classified, PageCommit, PageCounts, ProjectIndex, RecordState,
     findings::{Batch, RecordWriter, Written},
     packages::{settle_packages, write_packages},
     stats::RunStats,
@@ -154,6 +157,7 @@ fn count(
 ) -> Result<()> {
     let counts = &mut outcome.counts;
     let mut fresh = 0;
+    let mut unusable = HashSet::new();
     for it in &page.records {
         let rejected = match it.state {
             RecordState::New | RecordState::Changed { .. } => {
@@ -166,8 +170,16 @@ fn count(
                 counts.rejected += u64::from(met);
                 met
             }
-            RecordState::Repeated | RecordState::Unmapped => false,
+            RecordState::Repeated => {
+                let met = unusable.contains(&(it.key_hash, &it.hash)) || is_same_unusable(connection, it)?;
+                counts.rejected += u64::from(met);
+                met
+            }
+            RecordState::Unmapped => false,
         };
+        if rejected {
+            unusable.insert((it.key_hash, &it.hash));
+        }
         stats.record(it, rejected);
         match it.state {
             RecordState::New => counts.new += u64::from(!rejected),
@@ -186,7 +198,7 @@ fn count(
                     Revived::Neither => counts.skipped += 1,
                 }
             }
-            RecordState::Repeated => counts.duplicate += 1,
+            RecordState::Repeated => counts.duplicate += u64::from(!rejected),
             RecordState::Unmapped => counts.unmapped += 1,
         }
     }
@@ -196,14 +208,26 @@ fn count(
 /// Whether a record that is what it was could not be used then; what was told of it
 /// is told of this run as well.
 fn meet_again(connection: &Connection, record_id: i64, run_id: i64) -> Result<bool> {
-    let sql = "SELECT EXISTS (SELECT 1 FROM diagnostics INDEXED BY diagnostics_of_unusable \
-               WHERE record_id = ?1 AND document ->> '$.level' = 'error')";
-    let rejected = connection.prepare_cached(sql)?.query_row([record_id], |row| row.get(0))?;
+    let rejected = is_unusable(connection, record_id)?;
     if rejected {
         let sql = "UPDATE diagnostics SET last_run_id = ?2 WHERE record_id = ?1";
         connection.prepare_cached(sql)?.execute([record_id, run_id])?;
     }
     Ok(rejected)
+}
+
+fn is_unusable(connection: &Connection, record_id: i64) -> Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM diagnostics INDEXED BY diagnostics_of_unusable \
+               WHERE record_id = ?1 AND document ->> '$.level' = 'error')";
+    Ok(connection.prepare_cached(sql)?.query_row([record_id], |row| row.get(0))?)
+}
+
+/// Whether a record that came before, in an earlier page, could not be used then.
+fn is_same_unusable(connection: &Connection, it: &Classified) -> Result<bool> {
+    let sql = "SELECT id FROM records WHERE key_hash = ?1 AND hash = ?2";
+    let found =
+        connection.prepare_cached(sql)?.query_row(params![it.key_hash, it.hash], |row| row.get(0)).optional()?;
+    found.map_or(Ok(false), |id| is_unusable(connection, id))
 }
 
 /// Writes the rules of a batch, but for those that are known to be written. What

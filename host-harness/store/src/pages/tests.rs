@@ -216,6 +216,21 @@ fn a_record_that_cannot_be_used_any_more_leaves_its_finding_as_it_was() {
 }
 
 #[test]
+fn each_record_that_cannot_be_used_is_counted_also_if_it_is_one_that_came_before() {
+    let context = TestContext::with_project();
+    let (broken, good) = (json!({ "broken": true }), json!({ "id": "1" }));
+    let records = || [&broken, &broken, &good, &broken, &good].map(|body| record(Kind::Sast, body)).to_vec();
+    let normalize = |record: &RawRecord| match record.body.contains("broken") {
+        true => json!({ "unusable": "no" }),
+        false => finding(&serde_json::from_str(&record.body).unwrap()),
+    };
+    let counts = context.read(Kind::Sast, records(), normalize, 1);
+    assert_eq!((counts.new, counts.rejected, counts.duplicate), (1, 3, 1));
+    let counts = context.read(Kind::Sast, records(), normalize, 2);
+    assert_eq!((counts.unchanged, counts.rejected, counts.duplicate), (1, 3, 1));
+}
+
+#[test]
 fn a_finding_without_occurrences_goes() {
     let context = TestContext::with_project();
     context.findings(&[json!({ "id": "1" })], 1);
