@@ -73,6 +73,9 @@ macro_rules! wit {
 /// The contract, with all that it names.
 const WIT: &[(&str, &str)] = wit![
     "README.md",
+    "javascript.md",
+    "python.md",
+    "rust.md",
     "connector.wit",
     "model.wit",
     "guest.wit",
@@ -139,7 +142,7 @@ impl Language {
                 ("mock_vendor.py", template!("python/mock_vendor.py")),
                 ("requirements.txt", template!("python/requirements.txt")),
                 ("build", template!("python/build")),
-                (".gitignore", "__pycache__\n*.wasm\n"),
+                (".gitignore", ".venv\n__pycache__\n*.wasm\n"),
                 (CI, template!("python/ci.yml")),
             ],
             Self::Javascript => &[
@@ -301,6 +304,48 @@ mod tests {
         }
         let embedded = WIT.iter().map(|(path, _)| (*path).to_owned()).filter(|it| it.ends_with(".wit"));
         assert_eq!(found, embedded.collect());
+    }
+
+    /// componentize-js imports the shim without naming it, and what npm puts beside it by
+    /// chance differs from one version of npm to the next.
+    #[test]
+    fn what_a_connector_in_javascript_is_built_with_is_named_and_locked() {
+        let files = Language::Javascript.files(&"acme".parse().unwrap());
+        let read = |name: &str| -> serde_json::Value {
+            serde_json::from_str(&files.iter().find(|(path, _)| *path == name).unwrap().1).unwrap()
+        };
+        let (about, lock) = (read("package.json"), read("package-lock.json"));
+        let named = about["devDependencies"].as_object().unwrap();
+        assert!(named.contains_key("@bytecodealliance/preview2-shim"), "{named:?}");
+        assert_eq!(about["devDependencies"], lock["packages"][""]["devDependencies"]);
+        for (name, version) in named.iter().chain(about["overrides"].as_object().unwrap()) {
+            let locked = &lock["packages"][format!("node_modules/{name}")];
+            assert_eq!(&locked["version"], version, "{name}");
+            assert!(locked["peer"].is_null(), "{name}");
+        }
+    }
+
+    /// What a connector that does not run prints is nothing to compare with, and nothing
+    /// to accept.
+    #[cfg(unix)]
+    #[test]
+    fn a_connector_that_does_not_run_fails_its_test_and_leaves_what_was_accepted() {
+        use std::{fs, os::unix::fs::PermissionsExt, process::Command};
+
+        let folder = tempfile::tempdir().unwrap();
+        let made = folder.path().join("acme");
+        Language::Python.scaffold(&"acme".parse().unwrap(), &made).unwrap();
+        let harness = folder.path().join("harness");
+        fs::write(&harness, "#!/bin/sh\necho no connector >&2\nexit 1\n").unwrap();
+        fs::set_permissions(&harness, fs::Permissions::from_mode(0o755)).unwrap();
+        let accepted = fs::read(made.join("test-data/normalized.json")).unwrap();
+        let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
+        for arguments in [&[][..], &["--accept"]] {
+            let ran = Command::new(made.join("test")).args(arguments).env("PATH", &path).output().unwrap();
+            assert!(!ran.status.success(), "{arguments:?}");
+            assert!(ran.stdout.is_empty(), "{arguments:?}: {}", String::from_utf8_lossy(&ran.stdout));
+            assert_eq!(fs::read(made.join("test-data/normalized.json")).unwrap(), accepted, "{arguments:?}");
+        }
     }
 
     #[test]

@@ -46,6 +46,7 @@ impl Edition {
             let what = format!("{} {} is published already, with the SHA-256 {}", it.id, it.version, it.sha256);
             return Err(CatalogueError::Invalid(what));
         }
+        alone_at(known, &location, &inspection.sha256)?;
         let entry = CatalogueEntry {
             id: manifest.id.clone(),
             name: manifest.name.clone(),
@@ -98,6 +99,17 @@ impl Edition {
 
     pub fn finished(self) -> Catalogue {
         self.catalogue
+    }
+}
+
+/// Whether nothing else is where a component is to lie: others would find that one
+/// there, and be refused for its bytes.
+pub(super) fn alone_at(known: &[CatalogueEntry], location: &str, sha256: &str) -> Result<(), CatalogueError> {
+    match known.iter().find(|it| it.location == location && it.sha256 != sha256) {
+        None => Ok(()),
+        Some(CatalogueEntry { id, version, .. }) => Err(CatalogueError::Invalid(format!(
+            "{id} {version} is at `{location}` already; each version needs a file of its own, such as {id}-{version}.wasm"
+        ))),
     }
 }
 

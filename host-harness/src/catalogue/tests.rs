@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use appsec_model::Timestamp;
 
-use super::{Catalogue, CatalogueEntry, Edition, NewKey, PublicKey, SigningKey, report_of};
+use super::{Catalogue, CatalogueEntry, Edition, NewKey, PublicKey, SigningKey, edit::alone_at, report_of};
 use crate::error::CatalogueError;
 use appsec_grant::files::write_private;
 
@@ -164,6 +164,14 @@ fn a_mark_is_of_one_version_or_of_all() {
     let built = edition.finished();
     let marks: Vec<_> = built.connectors.iter().map(|it| (it.yanked.as_deref(), it.deprecated.as_deref())).collect();
     assert_eq!((built.number, marks), (2, vec![(None, Some("use b")), (Some("it leaks"), Some("use b"))]));
+}
+
+#[test]
+fn no_version_takes_the_place_of_another_ones_file() {
+    let known = [CatalogueEntry { location: "a.wasm".to_owned(), ..entry("a", "1.0.0") }];
+    assert!(alone_at(&known, "a-2.0.0.wasm", "other").is_ok());
+    assert!(alone_at(&known, "a.wasm", &known[0].sha256).is_ok(), "the same bytes");
+    insta::assert_snapshot!(alone_at(&known, "a.wasm", "other").unwrap_err(), @"the catalogue cannot be used: a 1.0.0 is at `a.wasm` already; each version needs a file of its own, such as a-1.0.0.wasm");
 }
 
 #[test]

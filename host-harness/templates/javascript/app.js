@@ -167,7 +167,13 @@ export const source = {
         kinds: [{ kind: { tag: "sast" }, onByDefault: true }],
         settingsSchema: JSON.stringify(SETTINGS),
         origins: [{ purpose: "The vendor's API", default: ORIGIN, setting: "origin" }],
-        secrets: [{ variable: TOKEN, description: "Any token will do", placement: { tag: "bearer" } }],
+        secrets: [
+            {
+                variable: TOKEN,
+                description: "A token of the vendor; the mock vendor takes `any-token`",
+                placement: { tag: "bearer" },
+            },
+        ],
         formats: [],
     }),
     configure: guarded((given) => {

@@ -175,7 +175,11 @@ class Source(exports.Source):
     """The exported functions."""
 
     def describe(self):
-        secret = t.SecretNeed(variable=TOKEN, description="Any token will do", placement=t.SecretPlacement_Bearer())
+        secret = t.SecretNeed(
+            variable=TOKEN,
+            description="A token of the vendor; the mock vendor takes `any-token`",
+            placement=t.SecretPlacement_Bearer(),
+        )
         return t.Manifest(
             id="{{name}}",
             name="{{name}}",

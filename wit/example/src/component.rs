@@ -99,7 +99,7 @@ impl Guest for Component {
             }],
             secrets: vec![SecretNeed {
                 variable: SECRET.to_owned(),
-                description: "Any token will do".to_owned(),
+                description: "A token of the vendor; the mock vendor takes `any-token`".to_owned(),
                 placement: SecretPlacement::Bearer,
             }],
             formats: vec![],
