@@ -13,12 +13,14 @@ pub use host_harness::{
     moment,
 };
 use serde::Serialize;
+use tracing::field::{Field, Visit};
 use tracing_subscriber::{
     field::RecordFields,
     fmt::{
-        FormatFields,
+        FmtContext, FormatEvent, FormatFields,
         format::{DefaultFields, Writer},
     },
+    registry::LookupSpan,
 };
 
 use terminal_size::terminal_size_of;
@@ -204,7 +206,7 @@ impl Output {
 }
 
 /// The columns of the terminal that errors are shown on.
-fn errors_width() -> Option<usize> {
+pub fn errors_width() -> Option<usize> {
     screen::columns(terminal_size_of(io::stderr()))
 }
 
@@ -311,8 +313,73 @@ pub fn start_log(verbose: u8, colours: Colours) {
         .with_target("guest", level);
     use tracing_subscriber::{layer::SubscriberExt, util::SubscriberInitExt};
     let ansi = colours.on(&io::stderr());
+    let registry = tracing_subscriber::registry().with(targets);
     let printed = tracing_subscriber::fmt::layer().fmt_fields(Values).with_writer(io::stderr).with_ansi(ansi);
-    tracing_subscriber::registry().with(targets).with(printed.without_time()).init();
+    match verbose {
+        0 => registry.with(printed.event_format(Sentence)).init(),
+        _ => registry.with(printed.without_time()).init(),
+    }
+}
+
+/// An event for whoever did not ask for the log: whom it is about, what happened,
+/// and why.
+struct Sentence;
+
+impl<S, N> FormatEvent<S, N> for Sentence
+where
+    S: tracing::Subscriber + for<'span> LookupSpan<'span>,
+    N: for<'writer> FormatFields<'writer> + 'static,
+{
+    fn format_event(
+        &self,
+        _: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &tracing::Event<'_>,
+    ) -> fmt::Result {
+        let mut said = Said::default();
+        event.record(&mut said);
+        let word = if *event.metadata().level() == tracing::Level::ERROR { "error" } else { "warning" };
+        let sentence = prose(&said.sentence(word), errors_width()).into_owned();
+        writeln!(writer, "{}", text::fenced(&sentence))
+    }
+}
+
+/// What an event says, part by part.
+#[derive(Default)]
+struct Said {
+    about: Vec<String>,
+    message: String,
+    why: String,
+    more: Vec<String>,
+}
+
+impl Said {
+    fn sentence(&self, word: &str) -> String {
+        let about = self.about.join("/");
+        let parts = [word, &about, &self.message, &self.why].into_iter().filter(|part| !part.is_empty());
+        let sentence = parts.collect::<Vec<_>>().join(": ");
+        let more = if self.more.is_empty() { String::new() } else { format!(" ({})", self.more.join(", ")) };
+        text::line(&(sentence + &more)).into_owned()
+    }
+}
+
+impl Visit for Said {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        match field.name() {
+            "message" => value.clone_into(&mut self.message),
+            "error" => value.clone_into(&mut self.why),
+            "instance_path" | "tenant" | "instance" => self.about.push(value.to_owned()),
+            name => self.more.push(format!("{name} {value}")),
+        }
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.record_str(field, &format!("{value:?}"));
+    }
+
+    fn record_error(&mut self, field: &Field, value: &(dyn std::error::Error + 'static)) {
+        self.record_str(field, &value.to_string());
+    }
 }
 
 /// What an event of the log holds, on one line.
@@ -328,7 +395,19 @@ impl<'writer> FormatFields<'writer> for Values {
 
 #[cfg(test)]
 mod tests {
-    use super::{Failure, told, usage};
+    use super::{Failure, Said, told, usage};
+
+    #[test]
+    fn an_event_is_a_sentence_for_whoever_did_not_ask_for_the_log() {
+        let said = Said {
+            about: vec!["default".to_owned(), "code".to_owned()],
+            message: "webhooks are notified later".to_owned(),
+            why: "no\n::error::x".to_owned(),
+            more: vec!["id 7".to_owned()],
+        };
+        let sentence = said.sentence("warning");
+        assert_eq!(sentence, "warning: default/code: webhooks are notified later: no␤::error::x (id 7)");
+    }
 
     #[test]
     fn a_failure_is_told_in_lines_of_the_program() {

@@ -100,7 +100,8 @@ impl Tenant {
         };
         let before = self.store.run(move |store| store.take_lease(instance_id, &row)).await?;
         if let Some(before) = before {
-            tracing::warn!(instance_path = %format!("{}/{name}", self.id), last = %before, "taken over from a process that ended without finishing");
+            // Whoever goes on with it says so.
+            tracing::info!(instance_path = %format!("{}/{name}", self.id), last = %before, "a process ended without finishing");
         }
         let (store, clock) = (self.store.clone(), self.host.options().clock.clone());
         let beats = store.clone();

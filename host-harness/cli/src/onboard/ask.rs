@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use appsec_analysis::repository::{Repository, RepositoryError};
 use appsec_model::{Access, Kind, Project, SecretNeed};
 use host_harness::{
     KindChoice, Onboarding,
@@ -21,12 +22,13 @@ use inquire::{
     ui::{Attributes, Color, RenderConfig, StyleSheet, Styled},
     validator::Validation,
 };
+use textwrap::core::display_width;
 use zeroize::Zeroizing;
 
 use crate::{
     error::Failure,
     mapping,
-    output::{Output, remark},
+    output::{Output, errors_width, remark},
     text,
 };
 
@@ -75,6 +77,23 @@ pub enum Retry {
     Token,
     Again,
     Leave,
+}
+
+/// The repository that a project gets.
+#[derive(Clone, Debug)]
+pub enum RepositoryChoice {
+    Known(String),
+    New(Box<Repository>),
+    None,
+}
+
+/// A repository by its URL, else by its full name.
+fn named(typed: &str) -> Result<Repository, RepositoryError> {
+    let typed = typed.trim();
+    match typed.contains(':') {
+        true => Repository::new(None, Some(typed), None),
+        false => Repository::new(Some(typed), None, None),
+    }
 }
 
 /// What is shown of a choice, and what it stands for.
@@ -263,12 +282,37 @@ impl Asker {
         self.one("Which project?", ways.collect())
     }
 
-    /// The repository of a project; none to leave it unmapped.
-    pub fn repository(&self, row: &MappingRow, known: Vec<String>) -> Answer<Option<String>> {
-        let mut ways: Vec<Choice<Option<String>>> =
-            known.into_iter().map(|name| choice(name.as_str(), Some(name.clone()))).collect();
-        ways.push(choice("none: leave it unmapped, and do not sync it", None));
-        self.one(&format!("Repository of {}:", text::line(&row.project)), ways)
+    /// The repository of a project: one of those that are known, or another.
+    pub fn repository(&self, row: &MappingRow, known: &[String]) -> Answer<RepositoryChoice> {
+        loop {
+            let mut ways: Vec<Choice<Option<RepositoryChoice>>> =
+                known.iter().map(|name| choice(name, Some(RepositoryChoice::Known(name.clone())))).collect();
+            ways.push(choice("another one, which is not listed", None));
+            ways.push(choice("none: leave it unmapped, and do not sync it", Some(RepositoryChoice::None)));
+            let chosen = match self.one(&format!("Repository of {}:", text::line(&row.project)), ways)? {
+                Some(None) => self.new_repository()?.map(|it| RepositoryChoice::New(Box::new(it))),
+                Some(chosen) => chosen,
+                None => return Ok(None),
+            };
+            if chosen.is_some() {
+                return Ok(chosen);
+            }
+        }
+    }
+
+    /// A repository that is not listed.
+    fn new_repository(&self) -> Answer<Repository> {
+        let question = Text::new("Its full name or URL:")
+            .with_help_message("such as acme/shop or https://github.com/acme/shop; Esc goes back")
+            .with_validator(|typed: &str| {
+                Ok(match named(typed) {
+                    Ok(_) => Validation::Valid,
+                    Err(error) => Validation::Invalid(error.to_string().into()),
+                })
+            });
+        let Some(typed) = answered(|| question.prompt())? else { return Ok(None) };
+        let repository = named(&typed);
+        repository.map(Some).map_err(|error| Failure::new("invalid-repository", error.to_string(), None))
     }
 
     /// What becomes of the answers.
@@ -285,7 +329,8 @@ impl Asker {
 
     fn one<T>(&self, question: &str, ways: Vec<Choice<T>>) -> Answer<T> {
         let long = ways.len() > LINES;
-        let mut select = Select::new(question, ways).with_page_size(LINES);
+        let shown = |chosen: ListOption<&Choice<T>>| beside(question, &chosen.value.shown, errors_width());
+        let mut select = Select::new(question, ways).with_page_size(LINES).with_formatter(&shown);
         if long {
             select = select.with_help_message(ONE);
         } else {
@@ -305,7 +350,10 @@ impl Asker {
             }
         }
         let count = |chosen: &[ListOption<&Choice<T>>]| match chosen {
-            some if some.len() <= 3 => some.iter().map(|it| it.value.shown.clone()).collect::<Vec<_>>().join(", "),
+            some if some.len() <= 3 => {
+                let all = some.iter().map(|it| it.value.shown.clone()).collect::<Vec<_>>().join(", ");
+                beside(question, &all, errors_width())
+            }
             some => format!("{} chosen", some.len()),
         };
         let select = MultiSelect::new(question, ways)
@@ -323,6 +371,24 @@ impl Asker {
         let chosen = answered(|| select.prompt())?;
         Ok(chosen.map(|chosen| chosen.into_iter().map(|choice| choice.stands_for).collect()))
     }
+}
+
+/// An answer beside its question, as much of it as fits in whole words: the terminal
+/// would break the line within one.
+fn beside(question: &str, answer: &str, width: Option<usize>) -> String {
+    // The sign before the question, the gaps, and the cursor.
+    let room = width.map_or(usize::MAX, |width| width.saturating_sub(display_width(question) + 4));
+    if display_width(answer) <= room {
+        return answer.to_owned();
+    }
+    let mut shown = String::new();
+    for word in answer.split_inclusive(' ') {
+        if display_width(&shown) + display_width(word) >= room {
+            break;
+        }
+        shown.push_str(word);
+    }
+    shown + "…"
 }
 
 /// An answer. What is typed is shown by the question, or not at all: the
@@ -425,5 +491,27 @@ fn looks(colours: bool) -> RenderConfig<'static> {
         help_message: StyleSheet::new().with_fg(Color::DarkGrey),
         error_message: plain.error_message.with_prefix(Styled::new("!").with_fg(Color::DarkRed)),
         ..plain
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{beside, named};
+
+    #[test]
+    fn an_answer_beside_its_question_breaks_no_word() {
+        let answer = "each to the listed repository it matches";
+        assert_eq!(beside("How?", answer, None), answer);
+        assert_eq!(beside("How?", answer, Some(48)), answer);
+        assert_eq!(beside("How?", answer, Some(47)), "each to the listed repository it …");
+        assert_eq!(beside("How?", answer, Some(9)), "…");
+    }
+
+    #[test]
+    fn a_repository_is_typed_by_name_or_address() {
+        assert_eq!(named(" acme/shop ").unwrap().full_name(), "acme/shop");
+        let typed = named("git@github.com:acme/shop.git").unwrap();
+        assert_eq!((typed.full_name(), typed.address().is_some()), ("acme/shop", true));
+        assert!(named("").is_err());
     }
 }

@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf, process::ExitCode, time::Instant};
 
+use appsec_analysis::repository::RepositoryList;
 use appsec_model::{Project, SecretNeed};
 use host_harness::{
     Error, KindChoice, Onboarding, OnboardingStep, Setup, Tenant, TypedSecrets, VaultError,
@@ -12,7 +13,7 @@ use host_harness::{
 
 use super::{
     Args,
-    ask::{Asker, End, Retry, TokenSource},
+    ask::{Asker, End, RepositoryChoice, Retry, TokenSource},
     kind_choice, project_choice, saved, setup, show_chosen,
 };
 use crate::{Context, error::Failure, instance::connected, mapping, vault, wait::wait};
@@ -330,15 +331,30 @@ impl Guide<'_> {
         let mut names: Vec<String> = known.iter().map(|it| it.repository.full_name().to_owned()).collect();
         names.sort_by_key(|name| !near(name));
         names.dedup();
-        if let Some(chosen) = self.asker.repository(row, names)? {
-            let repository = match &chosen {
-                Some(name) => Some(self.tenant.repository(name).await.map_err(|error| self.failure(error))?),
-                None => None,
-            };
-            let corrected = self.tenant.onboard_repository(&self.name, &row.project_id, repository.as_ref()).await;
+        if let Some(chosen) = self.asker.repository(row, &names)? {
+            let corrected = self.correct(&row.project_id, chosen).await;
             corrected.map_err(|error| self.failure(error))?;
         }
         Ok(Step::Review)
+    }
+
+    /// Maps a project as a person says; a repository that is not listed is, from now on.
+    async fn correct(&self, project_id: &str, chosen: RepositoryChoice) -> Result<Onboarding, Error> {
+        let name = match chosen {
+            RepositoryChoice::None => None,
+            RepositoryChoice::Known(name) => Some(name),
+            RepositoryChoice::New(repository) => {
+                let name = repository.address().map_or(repository.full_name().to_owned(), ToString::to_string);
+                let list = RepositoryList { repositories: vec![*repository], problems: Vec::new() };
+                self.tenant.import_repositories(list, false).await?;
+                Some(name)
+            }
+        };
+        let repository = match name {
+            Some(name) => Some(self.tenant.repository(&name).await?),
+            None => None,
+        };
+        self.tenant.onboard_repository(&self.name, project_id, repository.as_ref()).await
     }
 
     /// What becomes of it.

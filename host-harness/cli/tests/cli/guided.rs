@@ -108,8 +108,15 @@ fn a_mapping_is_shown_with_its_reason_and_corrected() {
     person.sees_without("> initech/search-infra", "initech/auth-service →");
     person.answers("> initech/search-infra", "\r");
     person.answers("Repository of initech/search-infra:", "\r");
-    let corrected = person.answers("Is this mapping right?", "\r");
+    let corrected = person.answers("Is this mapping right?", &format!("{DOWN}\r"));
     assert!(corrected.contains("2 mapped"), "{corrected}");
+    // One that is not listed.
+    person.answers("Which project?", "shop-frontend");
+    person.answers("> initech/shop-frontend", "\r");
+    person.answers("Repository of initech/shop-frontend:", &format!("{DOWN}{DOWN}\r"));
+    person.answers("Its full name or URL:", "https://github.com/acme/typed\r");
+    let corrected = person.answers("Is this mapping right?", "\r");
+    assert!(corrected.contains("3 mapped"), "{corrected}");
     person.answers("Is everything right?", "\r");
     let (code, screen) = person.ends();
     assert_eq!(code, 0, "{screen}");
@@ -120,6 +127,7 @@ fn a_mapping_is_shown_with_its_reason_and_corrected() {
     };
     assert_eq!(of("initech/auth-service"), Some(("initech/auth-service".into(), "auto".into())));
     assert_eq!(of("initech/search-infra"), Some(("acme/other".into(), "manual".into())));
+    assert_eq!(of("initech/shop-frontend"), Some(("acme/typed".into(), "manual".into())));
 }
 
 #[test]
